@@ -1,0 +1,220 @@
+package mgmt
+
+import (
+	"net/netip"
+	"strconv"
+)
+
+// InstanceName names an instance, which is a host with an agent, and that agent.
+type InstanceName string
+
+// NodeName names a cluster node.
+type NodeName string
+
+// ReqID identifies a request at its receiver; any string.
+type ReqID string
+
+// Proto is the transport protocol of a Port.
+type Proto string
+
+// The protocols as Zeek spells them.
+const (
+	TCP          Proto = "tcp"
+	UDP          Proto = "udp"
+	ICMP         Proto = "icmp"
+	UnknownProto Proto = "unknown"
+)
+
+// Port is a Zeek port.
+type Port struct {
+	Number uint16
+	Proto  Proto
+}
+
+// NoPort is what stands for "does not listen" where a port is mandatory.
+var NoPort = Port{Proto: UnknownProto}
+
+// TCPPort returns the TCP port with this number.
+func TCPPort(number uint16) Port { return Port{number, TCP} }
+
+// String returns the port in Zeek's notation, such as "2150/tcp" or
+// "0/unknown".
+func (p Port) String() string { return strconv.Itoa(int(p.Number)) + "/" + string(p.Proto) }
+
+// Role is what a process is within the Management framework
+// (Management::Role).
+type Role string
+
+// The management roles.
+const (
+	RoleNone       Role = "NONE"
+	RoleAgent      Role = "AGENT"
+	RoleController Role = "CONTROLLER"
+	RoleNode       Role = "NODE"
+)
+
+// State is the state of a node (Management::State).
+type State string
+
+// The states. Pending is a node that was started and has not said hello;
+// Stopped one that was asked to end; Crashed one that ended by itself and will
+// be started again; Failed one that is given up, or whose start failed; Unknown
+// one of which nobody can tell, because its agent or its own peering is lost.
+const (
+	Pending State = "PENDING"
+	Running State = "RUNNING"
+	Stopped State = "STOPPED"
+	Failed  State = "FAILED"
+	Crashed State = "CRASHED"
+	Unknown State = "UNKNOWN"
+)
+
+// ClusterRole is what a node is within the Zeek cluster
+// (Supervisor::ClusterRole).
+type ClusterRole string
+
+// The cluster roles.
+const (
+	ClusterNone ClusterRole = "NONE"
+	Logger      ClusterRole = "LOGGER"
+	Manager     ClusterRole = "MANAGER"
+	Proxy       ClusterRole = "PROXY"
+	Worker      ClusterRole = "WORKER"
+)
+
+// Option is a script option for a node.
+type Option struct{ Name, Value string }
+
+// Instance is a host with an agent.
+type Instance struct {
+	Name InstanceName
+	// Host is the agent's address; UnknownHost where it is not known.
+	Host netip.Addr
+	// ListenPort is set only if the controller connects to the agent.
+	ListenPort *Port
+}
+
+// UnknownHost stands on the wire for an address that is not known.
+var UnknownHost = netip.IPv4Unspecified()
+
+// Node is a cluster node as a configuration describes it.
+type Node struct {
+	Name     NodeName
+	Instance InstanceName
+	Role     ClusterRole
+	// State is Running in what clients send, and ignored.
+	State State
+	// Port is where the node listens for its cluster peers; nil is unset.
+	Port *Port
+	// Scripts are loaded by the node, in order; nil is unset.
+	Scripts []string
+	// Options is a set; nil is unset.
+	Options []Option
+	// Interface is what the node captures on; nil is unset.
+	Interface *string
+	// CPUAffinity is the core to which the node is bound; nil is unset.
+	CPUAffinity *int64
+	// Env is added to the node's environment; nil and empty are the same.
+	Env map[string]string
+	// MetricsPort is where the node serves its metrics; nil is unset.
+	MetricsPort *Port
+}
+
+// Configuration is a cluster as a client describes it.
+type Configuration struct {
+	ID        string
+	Instances []Instance // a set
+	Nodes     []Node     // a set
+}
+
+// NodeStatus is what an agent reports of one process.
+type NodeStatus struct {
+	Node        NodeName
+	State       State
+	MgmtRole    Role
+	ClusterRole ClusterRole
+	PID         *int64 // nil is unset
+	Port        *Port  // nil is unset
+	MetricsPort *Port  // nil is unset
+}
+
+// Result is one outcome of a request.
+type Result struct {
+	// ReqID names the request of the leg that produced the result.
+	ReqID    ReqID
+	Success  bool
+	Instance InstanceName // empty is unset
+	Data     Data         // nil is unset
+	Error    string       // empty is unset
+	Node     NodeName     // empty is unset
+}
+
+// Data is what a Result carries: Text, Instances, NodeStatuses, Configuration,
+// NodeOutputs, or BadData. Which of them is proper follows from the message
+// (spec management-api 2.5).
+type Data interface{ isData() }
+
+// Text is a configuration's ID, or the JSON text of a dispatch's result.
+type Text string
+
+// Instances is the data of a get-instances result.
+type Instances []Instance
+
+// NodeStatuses is the data of a get-nodes result.
+type NodeStatuses []NodeStatus
+
+// NodeOutputs is what a node printed, lines joined by newlines, without a
+// trailing one.
+type NodeOutputs struct{ Stdout, Stderr string }
+
+// BadData stands for data that is not of the type which its message requires,
+// so that a receiver can turn it into a failure (spec management-api 7, G-P7).
+// It cannot be sent.
+type BadData struct{ Reason string }
+
+func (Text) isData()          {}
+func (Instances) isData()     {}
+func (NodeStatuses) isData()  {}
+func (Configuration) isData() {}
+func (NodeOutputs) isData()   {}
+func (BadData) isData()       {}
+
+// ClusterEndpoint is a node's entry in the cluster layout
+// (Supervisor::ClusterEndpoint).
+type ClusterEndpoint struct {
+	Role        ClusterRole
+	Host        netip.Addr
+	Port        Port    // NoPort: does not listen
+	Interface   *string // nil is unset
+	PcapFile    *string // nil is unset
+	MetricsPort *Port   // nil is unset
+}
+
+// SupervisorNodeConfig is what Zeek's Supervisor is told about a process
+// (Supervisor::NodeConfig). Nil pointers are unset; nil slices and maps are
+// empty.
+type SupervisorNodeConfig struct {
+	Name            NodeName
+	Interface       *string
+	PcapFile        *string
+	Directory       *string
+	StdoutFile      *string
+	StderrFile      *string
+	BareMode        *bool
+	AddlBaseScripts []string
+	AddlUserScripts []string
+	Env             map[string]string
+	CPUAffinity     *int64
+	Cluster         map[NodeName]ClusterEndpoint
+}
+
+// SupervisorNodeStatus is one process as Zeek's Supervisor sees it
+// (Supervisor::NodeStatus).
+type SupervisorNodeStatus struct {
+	Node SupervisorNodeConfig
+	PID  *int64 // nil is unset
+}
+
+// SupervisorStatus is all processes of a Supervisor by name
+// (Supervisor::Status).
+type SupervisorStatus struct{ Nodes map[NodeName]SupervisorNodeStatus }

@@ -1,0 +1,266 @@
+package zval
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Kind names the type of a Value. Its number is the type's tag in the native
+// encoding and its rank in Broker's value order (spec broker-wire 5).
+type Kind uint8
+
+// The kinds, in Broker's order.
+const (
+	KindNone Kind = iota
+	KindBool
+	KindCount
+	KindInt
+	KindReal
+	KindString
+	KindAddr
+	KindSubnet
+	KindPort
+	KindTime
+	KindSpan
+	KindEnum
+	KindSet
+	KindTable
+	KindVector
+	kindCount // the number of kinds
+)
+
+var kindNames = [kindCount]string{
+	"none", "boolean", "count", "integer", "real", "string", "address", "subnet",
+	"port", "timestamp", "timespan", "enum-value", "set", "table", "vector",
+}
+
+// String returns the kind's name as the JSON encoding spells it in
+// "@data-type", or "invalid".
+func (k Kind) String() string {
+	if k < kindCount {
+		return kindNames[k]
+	}
+	return "invalid"
+}
+
+// KindNamed returns the kind that the JSON encoding calls name.
+func KindNamed(name string) (Kind, bool) {
+	for k, n := range kindNames {
+		if n == name {
+			return Kind(k), true
+		}
+	}
+	return KindNone, false
+}
+
+// Proto is a port's transport protocol.
+type Proto uint8
+
+// The protocols, numbered as in the native encoding.
+const (
+	ProtoUnknown Proto = iota
+	ProtoTCP
+	ProtoUDP
+	ProtoICMP
+	protoCount
+)
+
+// Valid reports whether p is one of the four protocols.
+func (p Proto) Valid() bool { return p < protoCount }
+
+// String returns "?", "tcp", "udp" or "icmp", as in the JSON encoding.
+func (p Proto) String() string {
+	if p < protoCount {
+		return [protoCount]string{"?", "tcp", "udp", "icmp"}[p]
+	}
+	return "?"
+}
+
+// Value is one value of any kind. The zero Value is none.
+type Value struct {
+	kind   Kind
+	small  uint8  // a subnet's prefix length within 128 bits; a port's protocol
+	hi, lo uint64 // an address in network order; every other number is in lo
+	str    string
+	list   []Value // the elements; a table's keys and values alternate
+}
+
+// None returns the value of an unset field.
+func None() Value { return Value{} }
+
+// Bool returns a boolean.
+func Bool(b bool) Value {
+	v := Value{kind: KindBool}
+	if b {
+		v.lo = 1
+	}
+	return v
+}
+
+// Count returns an unsigned integer.
+func Count(n uint64) Value { return Value{kind: KindCount, lo: n} }
+
+// Int returns a signed integer.
+func Int(n int64) Value { return Value{kind: KindInt, lo: uint64(n)} }
+
+// wireNaN is the one pattern that Broker sends for, and reads as, "not a
+// number" (spec broker-wire 5.2).
+const wireNaN = math.MaxUint64
+
+// Real returns a floating-point number. As Broker has one NaN and no
+// subnormals, every NaN becomes that one and a subnormal becomes zero.
+func Real(f float64) Value {
+	switch {
+	case f != f:
+		return RealBits(wireNaN)
+	case f != 0 && math.Abs(f) < 0x1p-1022:
+		f = math.Copysign(0, f)
+	}
+	return RealBits(math.Float64bits(f))
+}
+
+// RealBits returns the real with exactly this IEEE 754 pattern. Decoders use
+// it, so that a pattern which Real would not produce survives a round trip.
+func RealBits(bits uint64) Value { return Value{kind: KindReal, lo: bits} }
+
+// String returns a byte string.
+func String(s string) Value { return Value{kind: KindString, str: s} }
+
+// Enum returns the enumerator with this fully qualified name.
+func Enum(name string) Value { return Value{kind: KindEnum, str: name} }
+
+// Addr returns an address. An IPv4-mapped IPv6 address is the IPv4 address, a
+// zone is dropped, and the zero Addr becomes "::".
+func Addr(a netip.Addr) Value {
+	v := Value{kind: KindAddr}
+	v.hi, v.lo = addrBits(a)
+	return v
+}
+
+// Subnet returns a prefix with its host bits cleared. The zero Prefix becomes
+// "::/0".
+func Subnet(p netip.Prefix) Value {
+	bits := p.Bits()
+	if bits < 0 {
+		return SubnetBits(netip.IPv6Unspecified(), 0)
+	}
+	if p.Addr().Is4() {
+		bits += 96
+	}
+	return SubnetBits(p.Addr(), bits)
+}
+
+// SubnetBits is Subnet for a length that is counted within 128 bits, as the
+// native encoding does; it panics outside 0 to 128.
+func SubnetBits(a netip.Addr, bits int) Value {
+	if bits < 0 || bits > 128 {
+		panic("zval: subnet length outside 0 to 128")
+	}
+	v := Value{kind: KindSubnet, small: uint8(bits)}
+	v.hi, v.lo = addrBits(a)
+	switch {
+	case bits <= 64:
+		v.hi &= ^uint64(0) << (64 - bits)
+		v.lo = 0
+	default:
+		v.lo &= ^uint64(0) << (128 - bits)
+	}
+	return v
+}
+
+// Port returns a port; it panics if proto is not one of the four protocols.
+func Port(number uint16, proto Proto) Value {
+	if !proto.Valid() {
+		panic("zval: invalid port protocol")
+	}
+	return Value{kind: KindPort, lo: uint64(number), small: uint8(proto)}
+}
+
+// Time returns a point in time, in nanoseconds since the Unix epoch.
+func Time(nanos int64) Value { return Value{kind: KindTime, lo: uint64(nanos)} }
+
+// Span returns a duration.
+func Span(d time.Duration) Value { return Value{kind: KindSpan, lo: uint64(d)} }
+
+// Vector returns a vector, which is also how records travel. It keeps elems,
+// which the caller must not change any more.
+func Vector(elems ...Value) Value { return Value{kind: KindVector, list: elems} }
+
+// Set returns the set of the different values among elems, sorted. It keeps
+// elems, which the caller must not change any more.
+func Set(elems ...Value) Value {
+	slices.SortFunc(elems, Compare)
+	return Value{kind: KindSet, list: slices.CompactFunc(elems, Equal)}
+}
+
+// Entry is one entry of a table.
+type Entry struct{ Key, Val Value }
+
+// Table returns a table, sorted by key. Of several entries with one key the
+// last is kept.
+func Table(entries ...Entry) Value {
+	sorted := slices.Clone(entries)
+	slices.SortStableFunc(sorted, func(a, b Entry) int { return Compare(a.Key, b.Key) })
+	list := make([]Value, 0, 2*len(sorted))
+	for i, e := range sorted {
+		if i+1 < len(sorted) && Equal(e.Key, sorted[i+1].Key) {
+			continue
+		}
+		list = append(list, e.Key, e.Val)
+	}
+	return Value{kind: KindTable, list: list}
+}
+
+// SetInOrder returns a set that keeps the order of elems, for decoders. It
+// reports false if two elements are equal. It keeps elems.
+func SetInOrder(elems []Value) (Value, bool) {
+	return Value{kind: KindSet, list: elems}, distinct(elems, 1)
+}
+
+// TableInOrder returns a table of alternating keys and values that keeps their
+// order, for decoders. It reports false if two keys are equal or a key lacks
+// its value. It keeps pairs.
+func TableInOrder(pairs []Value) (Value, bool) {
+	return Value{kind: KindTable, list: pairs}, len(pairs)%2 == 0 && distinct(pairs, 2)
+}
+
+// distinct reports whether no two of every stride-th values are equal.
+func distinct(list []Value, stride int) bool {
+	ascending := true
+	for i := stride; i < len(list) && ascending; i += stride {
+		ascending = Compare(list[i-stride], list[i]) < 0
+	}
+	if ascending { // what Broker sends
+		return true
+	}
+	keys := sortedKeys(list, stride)
+	for i := 1; i < len(keys); i++ {
+		if Compare(keys[i-1], keys[i]) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func sortedKeys(list []Value, stride int) []Value {
+	keys := make([]Value, 0, len(list)/stride)
+	for i := 0; i < len(list); i += stride {
+		keys = append(keys, list[i])
+	}
+	slices.SortFunc(keys, Compare)
+	return keys
+}
+
+func addrBits(a netip.Addr) (hi, lo uint64) {
+	b := netip.IPv6Unspecified().As16()
+	if a.IsValid() {
+		b = a.As16()
+	}
+	for i := range 8 {
+		hi = hi<<8 | uint64(b[i])
+		lo = lo<<8 | uint64(b[8+i])
+	}
+	return hi, lo
+}
