@@ -11,6 +11,11 @@ type InstanceName string
 // NodeName names a cluster node.
 type NodeName string
 
+// PeerID identifies the other end of a connection for as long as it lasts: for a
+// Broker peer its endpoint ID as text, for a WebSocket client the ID that its
+// ack named.
+type PeerID string
+
 // ReqID identifies a request at its receiver; any string.
 type ReqID string
 
@@ -217,4 +222,6 @@ type SupervisorNodeStatus struct {
 
 // SupervisorStatus is all processes of a Supervisor by name
 // (Supervisor::Status).
-type SupervisorStatus struct{ Nodes map[NodeName]SupervisorNodeStatus }
+type SupervisorStatus struct {
+	Nodes map[NodeName]SupervisorNodeStatus
+}

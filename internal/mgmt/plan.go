@@ -1,0 +1,71 @@
+package mgmt
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Plan is everything that decides how a node is launched: its own description,
+// and the layout of the cluster that it is told. Two equal plans need no
+// restart between them.
+type Plan struct {
+	Node    Node
+	Cluster map[NodeName]ClusterEndpoint
+}
+
+// PlanFor returns the plan of the node called name, and false if the
+// configuration has no such node. What a launch does not depend on (the node's
+// State) is cleared, and sets are sorted.
+func PlanFor(c Configuration, name NodeName) (Plan, bool) {
+	i := slices.IndexFunc(c.Nodes, func(n Node) bool { return n.Name == name })
+	if i < 0 {
+		return Plan{}, false
+	}
+	n := c.Nodes[i]
+	n.State = ""
+	if len(n.Env) == 0 {
+		n.Env = nil
+	}
+	n.Options = slices.SortedFunc(slices.Values(n.Options), compareOptions)
+	return Plan{Node: n, Cluster: Layout(c)}, true
+}
+
+// Layout returns the entry of every node of c in the cluster's layout. A node
+// whose instance is not declared gets UnknownHost.
+func Layout(c Configuration) map[NodeName]ClusterEndpoint {
+	hosts := make(map[InstanceName]Instance, len(c.Instances))
+	for _, in := range c.Instances {
+		hosts[in.Name] = in
+	}
+	layout := make(map[NodeName]ClusterEndpoint, len(c.Nodes))
+	for _, n := range c.Nodes {
+		e := ClusterEndpoint{Role: n.Role, Host: UnknownHost, Port: NoPort, MetricsPort: n.MetricsPort}
+		if in, ok := hosts[n.Instance]; ok {
+			e.Host = in.Host
+		}
+		if n.Port != nil {
+			e.Port = *n.Port
+		}
+		layout[n.Name] = e
+	}
+	return layout
+}
+
+// Hash returns a fingerprint of p: equal plans have equal ones, and they are
+// stable over restarts of the program.
+func (p Plan) Hash() string {
+	text, err := json.Marshal(p) // sorts maps
+	if err != nil {
+		panic(fmt.Sprintf("mgmt: marshal plan: %v", err)) // every field can be marshalled
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+func compareOptions(a, b Option) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
+}
