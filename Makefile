@@ -1,0 +1,48 @@
+# The commands of this repository. `make test` is what CI runs.
+
+SHELL      := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME   ?= 3s
+GOFLAGS_STATIC := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+.PHONY: all build test check unit fuzz fuzz-smoke bench tools
+
+all: build
+
+## build: the static binary ./zeekfleet
+build:
+	CGO_ENABLED=0 go build $(GOFLAGS_STATIC) -o zeekfleet ./cmd/zeekfleet
+
+## test: everything that must hold before a change lands
+test: tools
+	@scripts/unchanged $(MAKE) --no-print-directory check unit fuzz-smoke
+
+check:
+	@echo "== formatter"; unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+		[ -z "$$unformatted" ] || { echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; }
+	@echo "== modules"; go mod tidy -diff
+	@echo "== vet"; go vet ./...
+	@echo "== staticcheck"; go tool staticcheck ./...
+	@echo "== static build"; CGO_ENABLED=0 go build -o /dev/null ./cmd/zeekfleet
+	@echo "== generators"; go generate ./...
+
+unit:
+	@echo "== tests"; go test -race ./...
+
+## fuzz-smoke: every fuzzer for a few seconds
+fuzz-smoke:
+	@echo "== fuzzers, $(FUZZTIME) each"; scripts/fuzz $(FUZZTIME)
+
+## fuzz: every fuzzer for a minute
+fuzz:
+	@scripts/fuzz 60s
+
+## bench: each measured figure beside its budget
+bench:
+	@go run ./internal/bench
+
+# What the tests need and a bare machine may lack: a C compiler for the race
+# detector, openssl to stand in for an unconfigured Zeek.
+tools:
+	@scripts/need gcc:gcc,libc6-dev openssl:openssl

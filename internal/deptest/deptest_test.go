@@ -1,0 +1,215 @@
+package deptest
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "zeekfleet"
+
+// pkg is what this test reads of `go list -json`.
+type pkg struct {
+	Dir, ImportPath, Name string
+	Imports               []string
+	GoFiles               []string
+}
+
+// allowed names, for each package of ours, the packages of ours that it may
+// import. A name ending in "/..." stands for a whole subtree. A package without
+// a row fails the test: add one, and a line in docs/architecture.md.
+var allowed = map[string][]string{
+	"internal/zval":            {},
+	"internal/mgmt":            {},
+	"internal/wire":            {"internal/zval"},
+	"internal/wire/native":     {"internal/zval"},
+	"internal/wire/wsjson":     {"internal/zval"},
+	"internal/bus":             {"internal/wire/...", "internal/zval"},
+	"internal/event":           {"internal/zval", "internal/mgmt"},
+	"internal/core/node":       {"internal/mgmt"},
+	"internal/core/agent":      {"internal/mgmt"},
+	"internal/core/controller": {"internal/mgmt"},
+	"internal/proc":            {"internal/mgmt"},
+	"internal/proc/proctest":   {"internal/proc", "internal/mgmt"},
+	"internal/store":           {"internal/mgmt"},
+	"internal/store/boltstore": {"internal/store", "internal/mgmt"},
+	"internal/store/storetest": {"internal/store", "internal/mgmt"},
+	"internal/settings":        {"internal/mgmt"},
+	"internal/daemon": {
+		"internal/bus", "internal/core/...", "internal/event", "internal/mgmt", "internal/proc",
+		"internal/store/...", "internal/wire/...", "internal/zval",
+	},
+	"client": {"internal/bus", "internal/wire/...", "internal/event", "internal/mgmt", "internal/zval"},
+	"internal/cli": {
+		"client", "internal/bus", "internal/wire/...", "internal/event", "internal/mgmt", "internal/zval",
+	},
+	"node": {
+		"internal/core/node", "internal/bus", "internal/wire/...", "internal/event", "internal/mgmt",
+		"internal/zval",
+	},
+	"internal/deptest": {},
+	"internal/bench": {
+		"client", "node", "internal/bus", "internal/daemon", "internal/event", "internal/mgmt",
+		"internal/wire/...", "internal/zval",
+	},
+	"cmd/zeekfleet": {
+		"client", "node", "internal/cli", "internal/daemon", "internal/mgmt", "internal/proc", "internal/settings",
+	},
+}
+
+// forbidden names what the packages below a prefix must not import, and why.
+var forbidden = []struct {
+	prefix  string
+	imports []string
+	why     string
+}{
+	{
+		"internal/core/",
+		[]string{"context", "log/slog", "log", "net", "os", "sync", "sync/atomic", "math/rand", "testing"},
+		"a core decides and does nothing else: time, chance and order are arguments",
+	},
+	{"internal/wire", []string{"net", "os", "sync", "context", "log/slog"}, "a codec takes bytes and returns values"},
+	{"internal/zval", []string{"net", "os", "io", "log/slog"}, "values do no I/O"},
+	{"internal/mgmt", []string{"net", "os", "io", "log/slog"}, "words do no I/O"},
+}
+
+func list(t *testing.T) map[string]pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=Dir,ImportPath,Name,Imports,GoFiles", module+"/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	pkgs := map[string]pkg{}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatalf("decode go list: %v", err)
+		}
+		if len(p.GoFiles) > 0 {
+			pkgs[strings.TrimPrefix(p.ImportPath, module+"/")] = p
+		}
+	}
+}
+
+func permitted(rows []string, imported string) bool {
+	return slices.ContainsFunc(rows, func(row string) bool {
+		tree, isTree := strings.CutSuffix(row, "/...")
+		return row == imported || isTree && (imported == tree || strings.HasPrefix(imported, tree+"/"))
+	})
+}
+
+func TestPackagesImportOnlyWhatTheArrowsAllow(t *testing.T) {
+	pkgs := list(t)
+	for _, name := range slices.Sorted(maps.Keys(pkgs)) {
+		rows, ok := allowed[name]
+		if !ok {
+			t.Errorf("package %s has no row in the table of allowed imports", name)
+			continue
+		}
+		for _, imp := range pkgs[name].Imports {
+			ours, isOurs := strings.CutPrefix(imp, module+"/")
+			if isOurs && !permitted(rows, ours) {
+				t.Errorf("package %s imports %s, which docs/architecture.md does not allow", name, ours)
+			}
+		}
+	}
+	for name := range allowed {
+		if _, ok := pkgs[name]; !ok {
+			t.Errorf("the table has a row for %s, which does not exist", name)
+		}
+	}
+}
+
+func TestForbiddenImports(t *testing.T) {
+	pkgs := list(t)
+	for _, rule := range forbidden {
+		applied := false
+		for name, p := range pkgs {
+			if !strings.HasPrefix(name, rule.prefix) {
+				continue
+			}
+			applied = true
+			for _, imp := range p.Imports {
+				if slices.Contains(rule.imports, imp) {
+					t.Errorf("package %s imports %s: %s", name, imp, rule.why)
+				}
+			}
+		}
+		if !applied {
+			t.Errorf("no package begins with %s any more", rule.prefix)
+		}
+	}
+}
+
+// clockAndChance are the functions that would make a core read the clock or
+// draw from a source that nobody gave it.
+var clockAndChance = map[string][]string{
+	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
+	"rand": {"Int", "IntN", "Int64", "Int64N", "Uint64", "Float64", "N", "Perm", "Shuffle"},
+}
+
+func TestCoresReadNoClockAndNoGlobalChance(t *testing.T) {
+	files := 0
+	for name, p := range list(t) {
+		if !strings.HasPrefix(name, "internal/core/") {
+			continue
+		}
+		for _, file := range p.GoFiles {
+			files++
+			checkCalls(t, filepath.Join(p.Dir, file))
+		}
+	}
+	if files == 0 {
+		t.Error("no core was found")
+	}
+}
+
+func checkCalls(t *testing.T, path string) {
+	t.Helper()
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, path, nil, 0)
+	if err != nil {
+		t.Fatalf("parse: %v", err)
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); ok && slices.Contains(clockAndChance[x.Name], sel.Sel.Name) {
+			t.Errorf("%s: a core uses %s.%s", fset.Position(n.Pos()), x.Name, sel.Sel.Name)
+		}
+		return true
+	})
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	for name, p := range list(t) {
+		comments := 0
+		for _, file := range p.GoFiles {
+			f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, file), nil, parser.PackageClauseOnly|parser.ParseComments)
+			if err != nil {
+				t.Fatalf("parse: %v", err)
+			}
+			if f.Doc != nil {
+				comments++
+			}
+		}
+		if comments != 1 {
+			t.Errorf("package %s has %d package comments, want exactly one", name, comments)
+		}
+	}
+}
