@@ -1,0 +1,39 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+)
+
+// Listen binds a TCP listener to addr ("host:port"). If the port is taken, the
+// error says by whom, where that can be seen, and names option, the setting
+// that chooses another.
+func Listen(ctx context.Context, addr, option string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	switch {
+	case err == nil:
+		return ln, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use%s; choose another with %s", addr, ownerClause(addr), option)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s is not an address of this host; change %s", addr, option)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("no permission to listen on %s; choose a port above 1023 with %s", addr, option)
+	}
+	return nil, fmt.Errorf("listen on %s (%s): %w", addr, option, err)
+}
+
+func ownerClause(addr string) string {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return ""
+	}
+	if owner := portOwner(port); owner != "" {
+		return " by " + owner
+	}
+	return ""
+}
