@@ -1,0 +1,106 @@
+package agent
+
+import (
+	"cmp"
+	"time"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// Config is what an agent is told about itself. Apart from Name and EndpointID
+// the zero value of every field works.
+type Config struct {
+	// Name is the agent's, and so its instance's.
+	Name mgmt.InstanceName
+	// EndpointID is the agent's Broker endpoint ID as text, for its hello.
+	EndpointID string
+	// Connecting says that the agent dials its controller.
+	Connecting bool
+	// ListenPort is where the agent listens; it is reported only if Connecting
+	// is false, as upstream does.
+	ListenPort mgmt.Port
+	// PID is the agent's own. Zero is not reported.
+	PID int64
+	// Colocated lists further processes of this host for get-nodes, such as a
+	// controller, which is to be given with its own port (spec management-api
+	// 7.2, G-A21).
+	Colocated []mgmt.NodeStatus
+
+	// RequestTimeout bounds every request but a deployment. Zero means 5 s.
+	RequestTimeout time.Duration
+	// DeployTimeout bounds a deployment's answer; the deployment itself goes
+	// on. Zero means 5 s.
+	DeployTimeout time.Duration
+
+	// StageGate is how long the nodes of one tier of the start order (logger,
+	// manager, proxy, worker) may hold up the next. Zero means 5 s.
+	StageGate time.Duration
+	// StopGate is how long the nodes of one tier of the stop order (the reverse)
+	// may hold up the next, and the starts after the stops. Zero means 3 s.
+	StopGate time.Duration
+	// StartDeadline is how long after its start a node is reported as still
+	// starting, by role; it is left running. A role without one has 60 s.
+	StartDeadline map[mgmt.ClusterRole]time.Duration
+	// Backoff says when a node that ended by itself is started again.
+	Backoff Backoff
+
+	// MaxNodes bounds the nodes of this instance; a configuration with more is
+	// refused. Zero means 500.
+	MaxNodes int
+	// MaxRequests bounds the requests in flight; further ones are refused. Zero
+	// means 1000.
+	MaxRequests int
+	// OutputLines and OutputBytes bound what is reported of each stream of a
+	// failed node: its last lines. Zero means 100 lines and 16 KiB.
+	OutputLines int
+	OutputBytes int
+}
+
+// Backoff is the policy for starting nodes again that ended by themselves.
+type Backoff struct {
+	// First is the delay after the first failure, counted from the exit; it
+	// doubles after every third one. Zero means 1 s.
+	First time.Duration
+	// Max caps the delay. Zero means 60 s.
+	Max time.Duration
+	// Jitter is the largest fraction of a delay that chance adds to it or takes
+	// away from it. Zero means 0.1, less than zero none.
+	Jitter float64
+	// Reset is how long a process must have lived for the failures before it to
+	// be forgotten. Zero means 30 s.
+	Reset time.Duration
+	// GiveUp is the number of failures in a row that makes a node FAILED. Zero
+	// means 10.
+	GiveUp int
+	// Retry is how often a FAILED node is tried again. Zero means 5 min.
+	Retry time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, 5*time.Second)
+	c.DeployTimeout = cmp.Or(c.DeployTimeout, 5*time.Second)
+	c.StageGate = cmp.Or(c.StageGate, 5*time.Second)
+	c.StopGate = cmp.Or(c.StopGate, 3*time.Second)
+	c.MaxNodes = cmp.Or(c.MaxNodes, 500)
+	c.MaxRequests = cmp.Or(c.MaxRequests, 1000)
+	c.OutputLines = cmp.Or(c.OutputLines, 100)
+	c.OutputBytes = cmp.Or(c.OutputBytes, 16<<10)
+	c.Backoff = c.Backoff.withDefaults()
+	return c
+}
+
+func (b Backoff) withDefaults() Backoff {
+	b.First = cmp.Or(b.First, time.Second)
+	b.Max = cmp.Or(b.Max, time.Minute)
+	b.Jitter = cmp.Or(b.Jitter, 0.1)
+	b.Reset = cmp.Or(b.Reset, 30*time.Second)
+	b.GiveUp = cmp.Or(b.GiveUp, 10)
+	b.Retry = cmp.Or(b.Retry, 5*time.Minute)
+	return b
+}
+
+// startDeadline returns how long a node of this role may take to come up before
+// it is reported.
+func (c Config) startDeadline(role mgmt.ClusterRole) time.Duration {
+	return cmp.Or(c.StartDeadline[role], time.Minute)
+}

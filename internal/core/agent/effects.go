@@ -1,0 +1,81 @@
+package agent
+
+import "zeekfleet/internal/mgmt"
+
+// An Effect is something that must be done now, in the order given. The set is
+// closed.
+type Effect interface{ isEffect() }
+
+type (
+	// Save asks for State to be stored durably, replacing the one before. It is
+	// the last effect of its Step, and is answered by Saved as the very next
+	// event.
+	Save struct{ State State }
+
+	// Start asks for a process; it is answered by Started or StartFailed.
+	// Launch is new among all processes that live. There is no process of that
+	// node when it is asked for.
+	Start struct {
+		Launch uint64
+		Plan   mgmt.Plan
+		Hash   string // of Plan; it comes back in Process
+	}
+	// Stop asks for the end of a process: SIGTERM, a period of grace, SIGKILL.
+	// It comes once per launch, only after Started or Adopted, and is answered
+	// by Exited.
+	Stop struct {
+		Node   mgmt.NodeName
+		Launch uint64
+	}
+
+	// ToController sends Msg on this agent's topic: to Peer alone, or to
+	// everyone who subscribes to it if Peer is empty.
+	ToController struct {
+		Peer mgmt.PeerID
+		Msg  mgmt.Message
+	}
+	// ToNodes sends Msg on the node topic to each of Peers.
+	ToNodes struct {
+		Peers []mgmt.PeerID
+		Msg   mgmt.NodeDispatchRequest
+	}
+
+	// StoppedAll says once, after Shutdown, that no process is left.
+	StoppedAll struct{}
+
+	// Note is for the log. Text is constant; empty fields do not apply.
+	Note struct {
+		Level Level
+		Text  string
+		Node  mgmt.NodeName
+		Peer  mgmt.PeerID
+		ReqID mgmt.ReqID
+		Err   string
+	}
+)
+
+// State is what the agent must not forget.
+type State struct {
+	// Desired is the configuration adopted last, of the whole cluster. Its zero
+	// value is an agent that runs nothing.
+	Desired mgmt.Configuration
+}
+
+// Level is a Note's severity, numbered as in log/slog.
+type Level int
+
+// The levels. Warn means that someone should look, Error that someone must.
+const (
+	Debug Level = -4
+	Info  Level = 0
+	Warn  Level = 4
+	Error Level = 8
+)
+
+func (Save) isEffect()         {}
+func (Start) isEffect()        {}
+func (Stop) isEffect()         {}
+func (ToController) isEffect() {}
+func (ToNodes) isEffect()      {}
+func (StoppedAll) isEffect()   {}
+func (Note) isEffect()         {}

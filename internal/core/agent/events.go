@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"time"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// An Event is something that happened. The set is closed.
+type Event interface{ isEvent() }
+
+type (
+	// Adopted tells which processes of an earlier life of the agent still run.
+	// It is the first event and comes once; until then the machine sends
+	// nothing.
+	Adopted struct{ Processes []Process }
+
+	// PeerAdded says that a peering was established; it precedes everything
+	// that comes from that peer.
+	PeerAdded struct{ Peer mgmt.PeerID }
+	// PeerUpdated says that the peer's subscriptions changed, so that it may
+	// hear now what it missed before.
+	PeerUpdated struct{ Peer mgmt.PeerID }
+	// PeerLost says that a peering ended; it follows everything that came from
+	// that peer.
+	PeerLost struct{ Peer mgmt.PeerID }
+
+	// FromController is a message that came on exactly this agent's topic.
+	FromController struct {
+		Peer mgmt.PeerID
+		Msg  mgmt.Message
+	}
+	// FromNode is a message that came on the node topic.
+	FromNode struct {
+		Peer mgmt.PeerID
+		Msg  mgmt.Message
+	}
+
+	// Started answers a Start: the process exists.
+	Started struct {
+		Node   mgmt.NodeName
+		Launch uint64
+		PID    int64
+	}
+	// StartFailed answers a Start: there is no process. Outputs holds what
+	// preparing it printed, if anything.
+	StartFailed struct {
+		Node    mgmt.NodeName
+		Launch  uint64
+		Err     string
+		Outputs mgmt.NodeOutputs
+	}
+	// Ready says that a probe other than the hello found the process up.
+	Ready struct {
+		Node   mgmt.NodeName
+		Launch uint64
+	}
+	// Exited says that a process that was Started or Adopted is gone, asked to
+	// or not. Reason is what a person is told: "exit status 1", "killed by
+	// SIGKILL", "exit status unknown". Outputs holds its last lines.
+	Exited struct {
+		Node    mgmt.NodeName
+		Launch  uint64
+		Reason  string
+		Outputs mgmt.NodeOutputs
+	}
+
+	// Saved answers a Save, as the very next event; an empty Err is success.
+	Saved struct{ Err string }
+
+	// Shutdown asks for the end of all processes; StoppedAll follows. From then
+	// on requests are refused. What is desired stays saved.
+	Shutdown struct{}
+
+	// Tick says that the time offered by NextWake has come.
+	Tick struct{}
+)
+
+// Process is a node's process that an earlier life of the agent started.
+type Process struct {
+	Node     mgmt.NodeName
+	Launch   uint64 // as in the Start that made it
+	PID      int64
+	PlanHash string // as in the Start that made it
+	Started  time.Time
+}
+
+func (Adopted) isEvent()        {}
+func (PeerAdded) isEvent()      {}
+func (PeerUpdated) isEvent()    {}
+func (PeerLost) isEvent()       {}
+func (FromController) isEvent() {}
+func (FromNode) isEvent()       {}
+func (Started) isEvent()        {}
+func (StartFailed) isEvent()    {}
+func (Ready) isEvent()          {}
+func (Exited) isEvent()         {}
+func (Saved) isEvent()          {}
+func (Shutdown) isEvent()       {}
+func (Tick) isEvent()           {}
