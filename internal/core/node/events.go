@@ -1,0 +1,73 @@
+package node
+
+import "zeekfleet/internal/mgmt"
+
+// An Event is something that happened. The set is closed.
+type Event interface{ isEvent() }
+
+type (
+	// PeerAdded says that a peering with the agent was established.
+	PeerAdded struct{ Peer mgmt.PeerID }
+	// PeerLost says that a peering with the agent ended.
+	PeerLost struct{ Peer mgmt.PeerID }
+	// Received is a request that came on the node topic.
+	Received struct {
+		Peer mgmt.PeerID
+		Msg  mgmt.NodeDispatchRequest
+	}
+	// Returned answers a Call: with the JSON text of its value, or with an
+	// error if Err is not empty.
+	Returned struct {
+		Call uint64
+		Data string
+		Err  string
+	}
+	// Tick says that the time offered by NextWake has come.
+	Tick struct{}
+)
+
+func (PeerAdded) isEvent() {}
+func (PeerLost) isEvent()  {}
+func (Received) isEvent()  {}
+func (Returned) isEvent()  {}
+func (Tick) isEvent()      {}
+
+// An Effect is something that must be done now, in the order given. The set is
+// closed.
+type Effect interface{ isEffect() }
+
+type (
+	// Publish sends Msg on the node topic to Peer.
+	Publish struct {
+		Peer mgmt.PeerID
+		Msg  mgmt.Message
+	}
+	// Call asks for a dispatch, GetIDValue among them, to be run; it is answered
+	// by one Returned.
+	Call struct {
+		Call   uint64
+		Action string
+		Args   []string
+	}
+	// Note is for the log. Text is constant; empty fields do not apply.
+	Note struct {
+		Level Level
+		Text  string
+		Peer  mgmt.PeerID
+		ReqID mgmt.ReqID
+	}
+)
+
+func (Publish) isEffect() {}
+func (Call) isEffect()    {}
+func (Note) isEffect()    {}
+
+// Level is a Note's severity, numbered as in log/slog.
+type Level int
+
+// The levels. Warn means that someone should look.
+const (
+	Debug Level = -4
+	Info  Level = 0
+	Warn  Level = 4
+)
