@@ -1,0 +1,74 @@
+package controller
+
+import (
+	"net/netip"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// An Effect is something that must be done now, in the order given. The set is
+// closed.
+type Effect interface{ isEffect() }
+
+type (
+	// Save asks for State to be stored durably, replacing the one before. It is
+	// the last effect of its Step, and is answered by Saved as the very next
+	// event. Nobody changes what State refers to.
+	Save struct{ State State }
+
+	// ToAgent sends Msg on the instance's agent topic, to Peer alone. A message
+	// that cannot be delivered needs no report: the loss of the peer is one.
+	ToAgent struct {
+		Peer     mgmt.PeerID
+		Instance mgmt.InstanceName
+		Msg      mgmt.Message
+	}
+	// Reply publishes Msg, the response to a request of Client, on the
+	// controller topic, where all clients see it.
+	Reply struct {
+		Client mgmt.PeerID
+		Msg    mgmt.Message
+	}
+
+	// Connect asks for a peering with the agent at Addr, kept up until
+	// Disconnect. There is at most one per instance.
+	Connect struct {
+		Instance mgmt.InstanceName
+		Addr     netip.AddrPort
+	}
+	// Disconnect takes a Connect back and ends its peering.
+	Disconnect struct {
+		Instance mgmt.InstanceName
+		Addr     netip.AddrPort
+	}
+
+	// Note is for the log. Text is constant; empty fields do not apply.
+	Note struct {
+		Level    Level
+		Text     string
+		Instance mgmt.InstanceName
+		Node     mgmt.NodeName
+		Peer     mgmt.PeerID
+		ReqID    mgmt.ReqID
+		Rev      uint64 // an Entry's Revision
+		Err      string
+	}
+)
+
+// Level is a Note's severity, numbered as in log/slog.
+type Level int
+
+// The levels. Warn means that someone should look, Error that someone must.
+const (
+	Debug Level = -4
+	Info  Level = 0
+	Warn  Level = 4
+	Error Level = 8
+)
+
+func (Save) isEffect()       {}
+func (ToAgent) isEffect()    {}
+func (Reply) isEffect()      {}
+func (Connect) isEffect()    {}
+func (Disconnect) isEffect() {}
+func (Note) isEffect()       {}

@@ -1,0 +1,54 @@
+package controller
+
+import (
+	"net/netip"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// An Event is something that happened. The set is closed.
+type Event interface{ isEvent() }
+
+type (
+	// PeerAdded says that a native peering was established; it precedes
+	// everything that comes from that peer.
+	PeerAdded struct {
+		Peer mgmt.PeerID
+		// Addr is the peer's address; for a dialed one that which was dialed.
+		Addr   netip.AddrPort
+		Dialed bool
+	}
+	// PeerLost says that a native peering ended; it follows everything that came
+	// from that peer.
+	PeerLost struct{ Peer mgmt.PeerID }
+
+	// FromAgent is a message that came on an agent topic.
+	FromAgent struct {
+		Peer mgmt.PeerID
+		// Instance is what follows the agent topics' common prefix.
+		Instance mgmt.InstanceName
+		Msg      mgmt.Message
+	}
+	// FromClient is a message that came on the controller topic, from a
+	// WebSocket client or a native peer.
+	FromClient struct {
+		Client mgmt.PeerID
+		Msg    mgmt.Message
+	}
+	// ClientGone says that a WebSocket client's connection ended.
+	ClientGone struct{ Client mgmt.PeerID }
+
+	// Saved answers a Save, as the very next event; an empty Err is success.
+	Saved struct{ Err string }
+
+	// Tick says that the time offered by NextWake has come.
+	Tick struct{}
+)
+
+func (PeerAdded) isEvent()  {}
+func (PeerLost) isEvent()   {}
+func (FromAgent) isEvent()  {}
+func (FromClient) isEvent() {}
+func (ClientGone) isEvent() {}
+func (Saved) isEvent()      {}
+func (Tick) isEvent()       {}
