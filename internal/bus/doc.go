@@ -1,0 +1,33 @@
+// Package bus carries events between processes: an Endpoint with topics, local
+// subscriptions, and peers that speak Broker's native protocol or WebSocket. It
+// owns connections and queues; it does not know what the events mean.
+//
+// # Topics
+//
+// A topic matches a subscription that names a prefix of it, byte by byte.
+//
+// # Who gets what
+//
+//	from                     to
+//	Publish                  native peers and WebSocket clients that want the topic
+//	a native peer            local subscriptions, WebSocket clients
+//	a WebSocket client       local subscriptions, other WebSocket clients, native peers
+//
+// Nothing goes back to where it came from, and nothing goes from one native
+// peer to another. Topics that begin with "<$>" go nowhere.
+//
+// # Order and limits
+//
+// Messages of one peer arrive in the order in which it sent them, after its
+// PeerAdded and before its PeerLost; between peers there is no order. A
+// subscription whose queue is full holds up the connections that have something
+// for it, each of which has its own reader, and loses nothing. A peer whose queue
+// is full is dropped; it returns by itself, and never slows another. Every limit
+// is a field of Config, WebSocketConfig or WebSocketClientConfig.
+//
+// # Goroutines
+//
+// Serve, Dial and ServeWebSocket start theirs and return only when all have
+// ended. When their context is done, each connection gets its goodbye and each
+// subscription its PeerLost, within Config.GoodbyeTimeout each.
+package bus

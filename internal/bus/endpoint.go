@@ -1,0 +1,172 @@
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"zeekfleet/internal/wire"
+	"zeekfleet/internal/zval"
+)
+
+// ID identifies an endpoint; see wire.ID.
+type ID = wire.ID
+
+// NewID returns a random UUIDv4.
+func NewID() ID {
+	var id ID
+	rand.Read(id[:])
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// Config is what an Endpoint needs to know. Its zero value works.
+type Config struct {
+	// ID is the endpoint's identity. Zero means a new random one, which is
+	// right for everything but tests: peers tell restarts apart by it.
+	ID ID
+	// Logger receives what happens to connections. Nil discards it.
+	Logger *slog.Logger
+	// MaxPeers bounds the peers of all kinds; a further one is refused. Zero
+	// means 1024.
+	MaxPeers int
+	// SendQueue bounds the messages waiting for one native peer; one that
+	// falls further behind is dropped. Zero means 8192, as Zeek's
+	// Broker::peer_buffer_size.
+	SendQueue int
+	// SendQueueBytes bounds their size in bytes likewise; a single message is
+	// always taken. Zero means 64 MiB.
+	SendQueueBytes int
+	// MaxFrame bounds the length in bytes of a native peer's message; a
+	// longer one ends the connection. Zero means 64 MiB.
+	MaxFrame int
+	// MaxHandshakes bounds the accepted native connections that have not
+	// finished their handshake. One more replaces the oldest of the source
+	// address that has the most. Zero means 256.
+	MaxHandshakes int
+	// HandshakeTimeout bounds the time from a native connection's opening to
+	// the end of its handshake, TLS included. Zero means 10 seconds.
+	HandshakeTimeout time.Duration
+	// GoodbyeTimeout bounds the time that a native peer is given to confirm
+	// that it has read everything before its connection is closed. Zero means
+	// 3 seconds, as Broker.
+	GoodbyeTimeout time.Duration
+	// MaxSilence is how long a native peer may send nothing before it counts
+	// as gone, and how long it may refuse to take anything. After half that
+	// time it is sent a ping, which every Broker answers. Zero means one minute.
+	MaxSilence time.Duration
+	// TLS authenticates this endpoint and its native peers to each other. Nil
+	// means no authentication.
+	TLS *TLS
+}
+
+// withDefaults checks the config and fills in what is zero.
+func (c Config) withDefaults() (Config, error) {
+	if c.ID.IsNil() {
+		c.ID = NewID()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	var errs []error
+	count := func(name string, n *int, def int) {
+		if *n < 0 {
+			errs = append(errs, fmt.Errorf("%s is negative", name))
+		}
+		if *n == 0 {
+			*n = def
+		}
+	}
+	duration := func(name string, d *time.Duration, def time.Duration) {
+		if *d < 0 {
+			errs = append(errs, fmt.Errorf("%s is negative", name))
+		}
+		if *d == 0 {
+			*d = def
+		}
+	}
+	count("MaxPeers", &c.MaxPeers, 1024)
+	count("SendQueue", &c.SendQueue, 8192)
+	count("SendQueueBytes", &c.SendQueueBytes, 64<<20)
+	count("MaxFrame", &c.MaxFrame, 64<<20)
+	count("MaxHandshakes", &c.MaxHandshakes, 256)
+	duration("HandshakeTimeout", &c.HandshakeTimeout, 10*time.Second)
+	duration("GoodbyeTimeout", &c.GoodbyeTimeout, 3*time.Second)
+	duration("MaxSilence", &c.MaxSilence, time.Minute)
+	return c, errors.Join(errs...)
+}
+
+// Endpoint is one participant of the bus: local subscriptions on one side, peers
+// on the other. All methods are safe for concurrent use.
+type Endpoint struct {
+	id    ID
+	cfg   Config
+	log   *slog.Logger
+	stats counters
+	table atomic.Pointer[table] // stored under mu
+
+	mu      sync.Mutex
+	present map[string]bool // peer IDs, from join to the end of leave
+}
+
+// New returns an endpoint without peers. It starts nothing.
+func New(cfg Config) (*Endpoint, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("bus config: %w", err)
+	}
+	e := &Endpoint{id: cfg.ID, cfg: cfg, log: cfg.Logger, present: map[string]bool{}}
+	e.table.Store(&table{byID: map[string]link{}})
+	return e, nil
+}
+
+// ID returns the endpoint's identity.
+func (e *Endpoint) ID() ID { return e.id }
+
+// Publish sends v to every native peer whose filter matches topic and to every
+// WebSocket client that has subscribed to it; not to local subscriptions. It
+// never blocks: a peer whose queue is full is dropped.
+func (e *Endpoint) Publish(topic string, v zval.Value) {
+	e.table.Load().publish(e.id, topic, v, func(link) bool { return true })
+}
+
+// PublishTo is Publish to one peer alone. It reports whether v was queued:
+// false if there is no such peer, if its filter does not match topic, or if it
+// was dropped.
+func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
+	l, ok := e.table.Load().byID[peerID]
+	return ok && l.wants(topic) && l.send(newOutgoing(e.id, topic, v))
+}
+
+// PublishWait is Publish, but waits for room in the queue of each matching peer
+// instead of dropping it. It returns ctx's cause if ctx ends first; some peers
+// may have v then. A peer that is lost meanwhile is passed over.
+func (e *Endpoint) PublishWait(ctx context.Context, topic string, v zval.Value) error {
+	var m *outgoing
+	for _, l := range e.table.Load().links {
+		if !l.wants(topic) {
+			continue
+		}
+		if m == nil {
+			m = newOutgoing(e.id, topic, v)
+		}
+		if err := l.sendWait(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Drop ends the connection of a peer, if there is such a peer. What is still
+// queued for it is lost; a native peer that this side dials is dialed again.
+func (e *Endpoint) Drop(peerID string, reason string) {
+	if l, ok := e.table.Load().byID[peerID]; ok {
+		l.close(errors.New(reason))
+	}
+}

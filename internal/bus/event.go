@@ -1,0 +1,72 @@
+package bus
+
+import (
+	"net/netip"
+
+	"zeekfleet/internal/zval"
+)
+
+// Kind says which protocol a peer speaks.
+type Kind uint8
+
+// The kinds of peers.
+const (
+	Native    Kind = iota + 1 // Broker's native protocol
+	WebSocket                 // v1/messages/json
+)
+
+// String returns "native" or "websocket".
+func (k Kind) String() string {
+	switch k {
+	case Native:
+		return "native"
+	case WebSocket:
+		return "websocket"
+	}
+	return "invalid"
+}
+
+// Peer describes the other side of one connection. It does not change while the
+// connection lasts.
+type Peer struct {
+	// ID is unique among the peers of an endpoint: a native peer's endpoint
+	// ID as UUID text, or the ID that a WebSocket client was given in its ack.
+	ID   string
+	Kind Kind
+	// Addr is the remote address; for a dialed peer it is the address dialed.
+	// It is the zero AddrPort where the connection is not an IP connection.
+	Addr netip.AddrPort
+	// Dialed reports whether this side opened the connection.
+	Dialed bool
+	// App is the X-Application-Name of a WebSocket client.
+	App string
+}
+
+// An Event is something that a subscription reports. The set is closed.
+type Event interface{ isEvent() }
+
+// PeerAdded says that messages can now be exchanged with Peer.
+type PeerAdded struct{ Peer Peer }
+
+// PeerLost says that the connection with Peer has ended, and why. Err is never
+// nil; ErrPeerClosed means that the peer went in peace.
+type PeerLost struct {
+	Peer Peer
+	Err  error
+}
+
+// PeerUpdated says that a native peer has announced another filter: what used
+// to reach it may not do so any more, and the other way round.
+type PeerUpdated struct{ Peer Peer }
+
+// Message is a value that From published on Topic.
+type Message struct {
+	From  Peer
+	Topic string
+	Value zval.Value
+}
+
+func (PeerAdded) isEvent()   {}
+func (PeerLost) isEvent()    {}
+func (PeerUpdated) isEvent() {}
+func (Message) isEvent()     {}

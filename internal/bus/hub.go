@@ -1,0 +1,204 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"zeekfleet/internal/wire"
+	"zeekfleet/internal/zval"
+)
+
+// ErrTooManyPeers refuses a peer beyond Config.MaxPeers.
+var ErrTooManyPeers = errors.New("too many peers")
+
+// link is one live connection as the hub sees it. A transport makes it, joins
+// it, and calls leave when it has ended. All methods are safe for concurrent
+// use.
+type link interface {
+	// peer describes the other side; always the same.
+	peer() Peer
+	// wants reports whether the other side has subscribed to topic.
+	wants(topic string) bool
+	// send queues m and never blocks. If the queue is full the link drops
+	// itself; it reports false then, and after its end.
+	send(m *outgoing) bool
+	// sendWait is send, but waits for room. It returns an error only if ctx
+	// ended first; a link that ends while it waits counts as sent.
+	sendWait(ctx context.Context, m *outgoing) error
+	// close ends the connection because of reason, at once and without
+	// blocking; PeerLost follows when the transport has left.
+	close(reason error)
+}
+
+// announcer is a link whose other side is told what this side subscribes to.
+type announcer interface {
+	// announce queues the filter, unless one of a higher version has been.
+	announce(version uint64, f wire.Filter)
+}
+
+// table is who is there at one moment. It never changes: whoever changes
+// something stores another one, so that readers need no lock.
+type table struct {
+	links   []link
+	byID    map[string]link
+	subs    []*Subscription
+	filter  wire.Filter // of all subs together
+	version uint64      // counts the changes of filter
+}
+
+// change replaces the table by a copy that edit has modified, and announces the
+// filter if it became another one. It returns the new table.
+func (e *Endpoint) change(edit func(*table)) *table {
+	t, changed := e.swap(edit)
+	if changed {
+		for _, l := range t.links {
+			if a, ok := l.(announcer); ok {
+				a.announce(t.version, t.filter)
+			}
+		}
+	}
+	return t
+}
+
+func (e *Endpoint) swap(edit func(*table)) (t *table, changed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	old := e.table.Load()
+	t = &table{
+		links:   slices.Clone(old.links),
+		byID:    maps.Clone(old.byID),
+		subs:    slices.Clone(old.subs),
+		version: old.version,
+	}
+	edit(t)
+	var prefixes []string
+	for _, s := range t.subs {
+		prefixes = append(prefixes, s.prefixes...)
+	}
+	t.filter = wire.NewFilter(prefixes...)
+	if changed = !t.filter.Equal(old.filter); changed {
+		t.version++
+	}
+	e.table.Store(t)
+	return t, changed
+}
+
+// join makes l known: from now on it is sent what it wants. It reports
+// PeerAdded to every subscription, waiting for room in their queues, and must
+// return before l's first receive. A second link of one peer ID and one beyond
+// Config.MaxPeers are refused; ctx's cause is returned if ctx ends while
+// subscriptions have no room. After an error l is not known.
+func (e *Endpoint) join(ctx context.Context, l link) error {
+	id := l.peer().ID
+	var refused error
+	t := e.change(func(t *table) {
+		if refused = e.admit(id); refused == nil {
+			t.links = append(t.links, l)
+			t.byID[id] = l
+		}
+	})
+	if refused != nil {
+		return refused
+	}
+	if err := t.tell(ctx, PeerAdded{l.peer()}); err != nil {
+		e.leave(ctx, l, err)
+		return err
+	}
+	return nil
+}
+
+// admit reserves the peer ID. The caller holds e.mu.
+func (e *Endpoint) admit(id string) error {
+	if e.present[id] {
+		return fmt.Errorf("peer %s is already connected", id)
+	}
+	if len(e.present) >= e.cfg.MaxPeers {
+		return ErrTooManyPeers
+	}
+	e.present[id] = true
+	return nil
+}
+
+// leave takes a joined link out and reports PeerLost to every subscription,
+// waiting for room in their queues until ctx ends. It must follow l's last
+// receive. Only when it has returned can the same peer ID join again.
+func (e *Endpoint) leave(ctx context.Context, l link, err error) {
+	id := l.peer().ID
+	t := e.change(func(t *table) {
+		t.links = without(t.links, l)
+		delete(t.byID, id)
+	})
+	if undelivered := t.tell(ctx, PeerLost{l.peer(), err}); undelivered != nil {
+		e.log.Warn("subscription does not read its events", "peer", id, "err", undelivered)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.present, id)
+}
+
+// receive delivers what from has sent: to local subscriptions, blocking while
+// one of them has no room; to WebSocket clients; and to native peers if it came
+// from a WebSocket client. It never goes back to from. Reserved topics go
+// nowhere. It returns ctx's cause if ctx ends first.
+func (e *Endpoint) receive(ctx context.Context, from link, topic string, v zval.Value) error {
+	if strings.HasPrefix(topic, wire.ReservedPrefix) {
+		e.stats.reserved.Add(1)
+		return nil
+	}
+	t, peer := e.table.Load(), from.peer()
+	t.publish(e.id, topic, v, func(l link) bool {
+		return l != from && (peer.Kind == WebSocket || l.peer().Kind == WebSocket)
+	})
+	for _, s := range t.subs {
+		if !s.filter.Match(topic) {
+			continue
+		}
+		if err := s.deliver(ctx, Message{From: peer, Topic: topic, Value: v}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wantsNative reports whether anyone would get a native peer's message on topic.
+func (t *table) wantsNative(topic string) bool {
+	if t.filter.Match(topic) {
+		return true
+	}
+	return slices.ContainsFunc(t.links, func(l link) bool {
+		return l.peer().Kind == WebSocket && l.wants(topic)
+	})
+}
+
+// publish sends v to the links that want topic and that may have it.
+func (t *table) publish(sender ID, topic string, v zval.Value, may func(link) bool) {
+	var m *outgoing
+	for _, l := range t.links {
+		if !may(l) || !l.wants(topic) {
+			continue
+		}
+		if m == nil {
+			m = newOutgoing(sender, topic, v)
+		}
+		l.send(m)
+	}
+}
+
+// tell delivers ev to every subscription.
+func (t *table) tell(ctx context.Context, ev Event) error {
+	var errs error
+	for _, s := range t.subs {
+		if err := s.deliver(ctx, ev); err != nil {
+			errs = err
+		}
+	}
+	return errs
+}
+
+func without[T comparable](list []T, gone T) []T {
+	return slices.DeleteFunc(list, func(x T) bool { return x == gone })
+}

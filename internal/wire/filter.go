@@ -1,0 +1,52 @@
+package wire
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	// ReservedPrefix begins the topics that endpoints keep to themselves.
+	// Only routing updates, pings and pongs travel on it, on exactly this
+	// topic; nothing is ever published below it (spec broker-wire 4.8, 8.5).
+	ReservedPrefix = "<$>"
+
+	// localPrefix begins the topics that are never announced to a peer.
+	localPrefix = "<$>/local/"
+)
+
+// Filter is a set of topic prefixes in Broker's minimal form: sorted, and
+// without a prefix that another one covers. The zero Filter matches nothing; a
+// Filter that holds the empty prefix matches everything. A Filter is immutable.
+type Filter struct{ prefixes []string }
+
+// NewFilter returns the filter of the given prefixes. Those of topics that stay
+// within an endpoint are left out.
+func NewFilter(prefixes ...string) Filter {
+	sorted := slices.Sorted(slices.Values(prefixes))
+	minimal := sorted[:0]
+	for _, p := range sorted {
+		// In sorted order a covering prefix comes right before what it covers.
+		if len(minimal) > 0 && strings.HasPrefix(p, minimal[len(minimal)-1]) {
+			continue
+		}
+		if !strings.HasPrefix(p, localPrefix) {
+			minimal = append(minimal, p)
+		}
+	}
+	return Filter{slices.Clip(minimal)}
+}
+
+// Match reports whether topic starts with one of the prefixes.
+func (f Filter) Match(topic string) bool {
+	// A minimal filter has at most one prefix of topic, and between it and
+	// topic lies nothing that does not start with it.
+	i, found := slices.BinarySearch(f.prefixes, topic)
+	return found || i > 0 && strings.HasPrefix(topic, f.prefixes[i-1])
+}
+
+// Prefixes returns the prefixes in order. The caller must not change them.
+func (f Filter) Prefixes() []string { return f.prefixes }
+
+// Equal reports whether both filters hold the same prefixes.
+func (f Filter) Equal(other Filter) bool { return slices.Equal(f.prefixes, other.prefixes) }

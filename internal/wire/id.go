@@ -1,0 +1,46 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+)
+
+// ID identifies an endpoint. The zero ID is nil: in a node message it stands
+// for everyone, and it is never an identity (spec broker-wire 3.1).
+//
+// Broker reports a peer only if the version digit of its ID is 1 to 5; a random
+// UUIDv4 is right.
+type ID [16]byte
+
+// ParseID reads the 8-4-4-4-12 text form of an ID.
+func ParseID(text string) (ID, error) {
+	var id ID
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return id, fmt.Errorf("endpoint id %q: not of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", text)
+	}
+	digits := text[:8] + text[9:13] + text[14:18] + text[19:23] + text[24:]
+	if _, err := hex.Decode(id[:], []byte(digits)); err != nil {
+		return ID{}, fmt.Errorf("endpoint id %q: %v", text, err)
+	}
+	return id, nil
+}
+
+// String returns the 8-4-4-4-12 text form in lower case.
+func (id ID) String() string {
+	var text [36]byte
+	hex.Encode(text[0:8], id[0:4])
+	hex.Encode(text[9:13], id[4:6])
+	hex.Encode(text[14:18], id[6:8])
+	hex.Encode(text[19:23], id[8:10])
+	hex.Encode(text[24:36], id[10:16])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	return string(text[:])
+}
+
+// IsNil reports whether id is the zero ID.
+func (id ID) IsNil() bool { return id == ID{} }
+
+// Compare orders IDs as unsigned byte strings. Of two endpoints the smaller one
+// is the originator of their handshake (spec broker-wire 3.4).
+func (id ID) Compare(other ID) int { return bytes.Compare(id[:], other[:]) }
