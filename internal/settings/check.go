@@ -1,0 +1,111 @@
+package settings
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+)
+
+// directory returns a daemon's directory, as upstream places it (spec
+// management-api 1.2).
+func (c Common) directory(given, name string) string {
+	if given == "" {
+		given = name
+	}
+	if filepath.IsAbs(given) {
+		return filepath.Clean(given)
+	}
+	return filepath.Join(c.StateDir, "nodes", given)
+}
+
+// controller returns where to dial the controller; empty if the agent waits.
+func (p parts) controller() string {
+	if addr, err := netip.ParseAddr(p.controllerHost); err == nil && addr.IsUnspecified() {
+		return ""
+	}
+	return net.JoinHostPort(p.controllerHost, strconv.Itoa(int(p.controllerPort)))
+}
+
+// origins tells of a setting what a message to a person needs.
+type origins interface {
+	setBy(key string) string
+	from(key string) string
+}
+
+func (r resolved[T]) from(key string) string { return r.origin[key] }
+
+func (c Controller) check(o origins) error {
+	if err := c.Common.check(o); err != nil {
+		return err
+	}
+	if err := c.WebSocketTLS.check("controller.websocket_tls", o); err != nil {
+		return err
+	}
+	if c.WebSocketVerify && (c.WebSocketTLS.Cert == "" || c.WebSocketTLS.CA == "") {
+		return fmt.Errorf("controller.websocket_tls.verify from %s needs controller.websocket_tls.cert, .key and .ca",
+			o.from("controller.websocket_tls.verify"))
+	}
+	if err := c.exposed(c.Broker, "controller.listen_address", c.mutual(), mutualBroker, o); err != nil {
+		return err
+	}
+	return c.exposed(c.WebSocket, "controller.websocket_address", c.WebSocketVerify, mutualWebSocket, o)
+}
+
+func (a Agent) check(o origins) error {
+	if err := a.Common.check(o); err != nil {
+		return err
+	}
+	return a.exposed(a.Broker, "agent.listen_address", a.mutual(), mutualBroker, o)
+}
+
+func (c Common) check(o origins) error {
+	if c.StateDir == "" {
+		return fmt.Errorf("state_dir from %s is empty", o.from("state_dir"))
+	}
+	if err := c.TLS.check("tls", o); err != nil {
+		return err
+	}
+	if c.TLS.Cert == "" && c.TLS.CA != "" {
+		return fmt.Errorf("tls.ca from %s needs tls.cert and tls.key", o.from("tls.ca"))
+	}
+	if c.Transport == TransportPlain && c.TLS.Cert != "" {
+		return fmt.Errorf("transport plain from %s leaves tls.cert from %s without use", o.from("transport"), o.from("tls.cert"))
+	}
+	return nil
+}
+
+// check tells whether certificate and key go together; prefix is that of their
+// settings.
+func (t TLS) check(prefix string, o origins) error {
+	cert, key := prefix+".cert", prefix+".key"
+	switch {
+	case t.Cert != "" && t.Key == "":
+		return fmt.Errorf("%s from %s needs a key: set %s", cert, o.from(cert), o.setBy(key))
+	case t.Cert == "" && t.Key != "":
+		return fmt.Errorf("%s from %s needs a certificate: set %s", key, o.from(key), o.setBy(cert))
+	}
+	return nil
+}
+
+// mutual tells whether Broker peers must prove who they are.
+func (c Common) mutual() bool {
+	return c.TLS.Cert != "" && c.TLS.CA != ""
+}
+
+// What makes a listener safe to reach.
+const (
+	mutualBroker    = "tls.cert, tls.key and tls.ca"
+	mutualWebSocket = "controller.websocket_tls.cert, .key, .ca and .verify"
+)
+
+// exposed refuses a listener that others can reach and that does not ask them
+// who they are, unless insecure says that this is meant.
+func (c Common) exposed(l Listen, key string, mutual bool, remedy string, o origins) error {
+	if l.Off || l.Addr.IsLoopback() || mutual || c.Insecure {
+		return nil
+	}
+	return fmt.Errorf("%s: %v from %s would let everyone who reaches it control the cluster; set %s, or allow it with %s",
+		key, l.Addr, o.from(key), remedy, o.setBy("insecure"))
+}

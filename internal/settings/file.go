@@ -1,0 +1,155 @@
+package settings
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// MaxFile bounds a configuration file, in bytes.
+const MaxFile = 1 << 20
+
+// ReadFile returns the text of the file at path; one larger than MaxFile is an
+// error.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > MaxFile {
+		return nil, fmt.Errorf("%s: more than %d bytes", path, MaxFile)
+	}
+	return text, nil
+}
+
+// file is what a configuration file says, by key.
+type file struct {
+	path   string
+	values map[string]fileValue
+}
+
+type fileValue struct {
+	text string
+	line int
+}
+
+// knownKeys returns every key that may stand in a file, whichever daemon reads
+// it: one file serves a host with both.
+func knownKeys() map[string]bool {
+	known := make(map[string]bool)
+	for _, s := range controllerTable(Sources{}, new(parts)) {
+		known[s.key] = true
+	}
+	for _, s := range agentTable(Sources{}, new(parts)) {
+		known[s.key] = true
+	}
+	return known
+}
+
+// parseFile reads one YAML mapping whose keys, joined by dots, are all known. An
+// error names the file and, where there is one, the line.
+func parseFile(path string, text []byte, known map[string]bool) (file, error) {
+	f := file{path: path, values: make(map[string]fileValue)}
+	root, err := f.document(text)
+	if root == nil || err != nil {
+		return f, err
+	}
+	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+		return f, nil
+	}
+	if root.Kind != yaml.MappingNode {
+		return file{}, f.errorAt(root.Line, "not a mapping of settings")
+	}
+	if err := f.add("", root, known); err != nil {
+		return file{}, err
+	}
+	return f, nil
+}
+
+// document returns the root of the only document in text, and nil if there is
+// none: comments alone, or nothing.
+func (f file) document(text []byte) (*yaml.Node, error) {
+	loader, err := yaml.NewLoader(bytes.NewReader(text))
+	if err != nil {
+		return nil, f.syntaxError(err)
+	}
+	var doc, more yaml.Node
+	switch err := loader.Load(&doc); {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, f.syntaxError(err)
+	case doc.Kind != yaml.DocumentNode || len(doc.Content) != 1:
+		return nil, f.errorAt(doc.Line, "not a YAML document")
+	}
+	switch err := loader.Load(&more); {
+	case errors.Is(err, io.EOF):
+		return doc.Content[0], nil
+	case err != nil:
+		return nil, f.syntaxError(err)
+	}
+	return nil, f.errorAt(more.Line, "more than one YAML document")
+}
+
+// add takes the settings of m, whose keys have this prefix. Sections are as deep
+// as known keys are, so that what a file nests is bounded.
+func (f file) add(prefix string, m *yaml.Node, known map[string]bool) error {
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		name, v := m.Content[i], m.Content[i+1]
+		key := prefix + name.Value
+		if name.Kind != yaml.ScalarNode {
+			return f.errorAt(name.Line, "a setting's name must be plain text")
+		}
+		section := isSection(key, known)
+		switch {
+		case !known[key] && !section:
+			return f.errorAt(name.Line, "unknown setting %q", key)
+		case section && v.Kind != yaml.MappingNode:
+			return f.errorAt(v.Line, "%s must be a section with settings", key)
+		case section:
+			if err := f.add(key+".", v, known); err != nil {
+				return err
+			}
+			continue
+		case v.Kind != yaml.ScalarNode || v.Tag == "!!null":
+			return f.errorAt(name.Line, "%s must have one value", key)
+		}
+		if first, dup := f.values[key]; dup {
+			return f.errorAt(name.Line, "%s is already set on line %d", key, first.line)
+		}
+		f.values[key] = fileValue{v.Value, v.Line}
+	}
+	return nil
+}
+
+func isSection(key string, known map[string]bool) bool {
+	for k := range known {
+		if strings.HasPrefix(k, key+".") {
+			return true
+		}
+	}
+	return false
+}
+
+func (f file) errorAt(line int, format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %s", f.path, max(line, 1), fmt.Sprintf(format, args...))
+}
+
+// syntaxError turns what the YAML parser says into one line in our form.
+func (f file) syntaxError(err error) error {
+	line, reason := 1, strings.ReplaceAll(err.Error(), "\n", " ")
+	if le, ok := errors.AsType[*yaml.LoadError](err); ok {
+		line, reason = le.Mark.Line, le.Message
+	}
+	return f.errorAt(line, "not YAML: %s", reason)
+}

@@ -1,0 +1,73 @@
+package settings
+
+import (
+	"fmt"
+
+	"github.com/spf13/pflag"
+)
+
+// AddControllerFlags adds the flag of every setting of a controller to fs, and
+// that of the configuration file.
+func AddControllerFlags(fs *pflag.FlagSet) {
+	addConfigFlag(fs)
+	addFlags(fs, controllerTable(Sources{}, new(parts)))
+}
+
+// AddAgentFlags adds the flag of every setting of an agent to fs, and that of
+// the configuration file.
+func AddAgentFlags(fs *pflag.FlagSet) {
+	addConfigFlag(fs)
+	addFlags(fs, agentTable(Sources{}, new(parts)))
+}
+
+// AddCommonFlags adds the flags of the settings that both daemons share to fs,
+// and that of the configuration file, for a program that runs both.
+func AddCommonFlags(fs *pflag.FlagSet) {
+	addConfigFlag(fs)
+	addFlags(fs, commonTable(Sources{}, new(parts), func(c *Common) *Common { return c }))
+}
+
+func addConfigFlag(fs *pflag.FlagSet) {
+	fs.String(ConfigFlag, "", "YAML `file` with settings ("+ConfigEnv+")")
+}
+
+func addFlags[T any](fs *pflag.FlagSet, table []setting[T]) {
+	for _, s := range table {
+		v := s.field(new(T))
+		f := fs.VarPF(&flagText{value: v}, s.flag, "", s.usage())
+		if v.kind == boolKind {
+			f.NoOptDefVal = "true"
+		}
+	}
+}
+
+// usage is the setting's line in help texts. Defaults that depend on the host
+// are named, not shown: help must read the same everywhere.
+func (s setting[T]) usage() string {
+	switch {
+	case s.follows != "":
+		return fmt.Sprintf("%s (%s; default as %s)", s.doc, s.env, s.follows)
+	case s.initial == "" || s.hostly:
+		return fmt.Sprintf("%s (%s)", s.doc, s.env)
+	}
+	return fmt.Sprintf("%s (%s; default %s)", s.doc, s.env, s.initial)
+}
+
+// flagText keeps a flag's text for Resolve, after value has approved of it: so
+// pflag reports a bad one as misuse, with the flag's name.
+type flagText struct {
+	value value
+	text  string
+}
+
+func (f *flagText) Set(text string) error {
+	if err := f.value.parse(text); err != nil {
+		return err
+	}
+	f.text = text
+	return nil
+}
+
+func (f *flagText) String() string { return f.text }
+
+func (f *flagText) Type() string { return f.value.kind }

@@ -1,0 +1,182 @@
+package settings
+
+import (
+	"fmt"
+
+	"github.com/spf13/pflag"
+)
+
+// Sources are what settings are resolved from. Its zero value has nothing but
+// the defaults to offer.
+type Sources struct {
+	// Flags is a set to which AddFlags added, after parsing; flags that are
+	// missing from it count as not given. Nil means that there are none.
+	Flags *pflag.FlagSet
+	// LookupEnv is os.LookupEnv. Nil means that the environment is empty.
+	LookupEnv func(name string) (string, bool)
+	// ReadFile returns a configuration file's text; see ReadFile. Nil means
+	// ReadFile.
+	ReadFile func(path string) ([]byte, error)
+	// Hostname is the host's, for the default names. Empty means "<unknown>",
+	// which is what Zeek says then (spec management-api 1.6).
+	Hostname string
+}
+
+// ConfigFlag and ConfigEnv name the configuration file.
+const (
+	ConfigFlag = "config"
+	ConfigEnv  = "ZEEKFLEET_CONFIG"
+)
+
+func (s Sources) hostname() string {
+	if s.Hostname == "" {
+		return "<unknown>"
+	}
+	return s.Hostname
+}
+
+// env returns a variable's value, and nothing if it is unset.
+func (s Sources) env(name string) string {
+	if s.LookupEnv == nil {
+		return ""
+	}
+	text, _ := s.LookupEnv(name)
+	return text
+}
+
+// flag returns a flag's text, and false if it was not given.
+func (s Sources) flag(name string) (string, bool) {
+	if s.Flags == nil {
+		return "", false
+	}
+	f := s.Flags.Lookup(name)
+	if f == nil || !f.Changed {
+		return "", false
+	}
+	return f.Value.String(), true
+}
+
+// file reads the configuration file that flags or environment name, if any.
+func (s Sources) file() (file, error) {
+	path, given := s.flag(ConfigFlag)
+	if !given {
+		path = s.env(ConfigEnv)
+	}
+	if path == "" {
+		return file{}, nil
+	}
+	read := s.ReadFile
+	if read == nil {
+		read = ReadFile
+	}
+	text, err := read(path)
+	if err != nil {
+		return file{}, fmt.Errorf("read configuration: %w", err)
+	}
+	return parseFile(path, text, knownKeys())
+}
+
+// An Entry is one setting's effective value and where it came from, such as
+// "flag --name", "environment ZEEK_AGENT_NAME", "file f.yaml:3" or "default".
+type Entry struct{ Key, Value, Origin string }
+
+// origin is the Entry.Origin of what nobody set.
+const originDefault = "default"
+
+// ResolveController returns the controller's settings, and all of them as
+// entries in the order of the table. An error names the one setting that is
+// wrong and what carried it.
+func ResolveController(src Sources) (Controller, []Entry, error) {
+	var c Controller
+	r, err := resolve(src, controllerTable(src, new(parts)), &c)
+	if err != nil {
+		return Controller{}, nil, err
+	}
+	c.Directory = c.directory(c.Directory, c.Name)
+	if err := c.check(r); err != nil {
+		return Controller{}, nil, err
+	}
+	return c, r.entries(&c), nil
+}
+
+// ResolveAgent returns the agent's settings, and all of them as entries in the
+// order of the table. An error names the one setting that is wrong and what
+// carried it.
+func ResolveAgent(src Sources) (Agent, []Entry, error) {
+	var (
+		a Agent
+		p parts
+	)
+	r, err := resolve(src, agentTable(src, &p), &a)
+	if err != nil {
+		return Agent{}, nil, err
+	}
+	a.Directory = a.directory(a.Directory, a.Name)
+	a.Controller = p.controller()
+	if err := a.check(r); err != nil {
+		return Agent{}, nil, err
+	}
+	return a, r.entries(&a), nil
+}
+
+// resolved is a table whose settings have their values, and where each value
+// came from, by key.
+type resolved[T any] struct {
+	table  []setting[T]
+	origin map[string]string
+}
+
+// resolve fills into from src.
+func resolve[T any](src Sources, table []setting[T], into *T) (resolved[T], error) {
+	f, err := src.file()
+	if err != nil {
+		return resolved[T]{}, err
+	}
+	r := resolved[T]{table, make(map[string]string, len(table))}
+	texts := make(map[string]string, len(table))
+	for _, s := range table {
+		text, origin := s.find(src, f)
+		if origin == originDefault && s.follows != "" {
+			text, origin = texts[s.follows], r.origin[s.follows]
+		}
+		if err := s.field(into).parse(text); err != nil {
+			return resolved[T]{}, fmt.Errorf("%s: %q from %s is %w", s.key, text, origin, err)
+		}
+		texts[s.key], r.origin[s.key] = text, origin
+	}
+	return r, nil
+}
+
+// find returns the text that counts for s, and its origin.
+func (s setting[T]) find(src Sources, f file) (text, origin string) {
+	if text, ok := src.flag(s.flag); ok {
+		return text, "flag --" + s.flag
+	}
+	if text := src.env(s.env); text != "" {
+		return text, "environment " + s.env
+	}
+	for _, key := range []string{s.key, s.also} {
+		if v, ok := f.values[key]; ok {
+			return v.text, fmt.Sprintf("file %s:%d", f.path, v.line)
+		}
+	}
+	return s.initial, originDefault
+}
+
+// setBy tells how to set the setting called key.
+func (r resolved[T]) setBy(key string) string {
+	for _, s := range r.table {
+		if s.key == key {
+			return fmt.Sprintf("--%s (%s, or %s in the file)", s.flag, s.env, s.key)
+		}
+	}
+	panic("settings: no setting " + key)
+}
+
+func (r resolved[T]) entries(from *T) []Entry {
+	entries := make([]Entry, len(r.table))
+	for i, s := range r.table {
+		entries[i] = Entry{s.key, s.field(from).text(), r.origin[s.key]}
+	}
+	return entries
+}

@@ -1,0 +1,423 @@
+package settings_test
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/spf13/pflag"
+
+	"zeekfleet/internal/settings"
+)
+
+var compareAddr = cmpopts.EquateComparable(netip.Addr{})
+
+// given is what one test sets.
+type given struct {
+	flags []string
+	env   map[string]string
+	file  string
+}
+
+func sources(t *testing.T, g given, add func(*pflag.FlagSet)) settings.Sources {
+	t.Helper()
+	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	add(fs)
+	if err := fs.Parse(g.flags); err != nil {
+		t.Fatalf("parse flags: %v", err)
+	}
+	return settings.Sources{
+		Flags: fs,
+		LookupEnv: func(name string) (string, bool) {
+			text, ok := g.env[name]
+			if name == "HOME" && !ok {
+				return "/home/ann", true
+			}
+			if name == settings.ConfigEnv && g.file != "" {
+				return "fleet.yaml", true
+			}
+			return text, ok
+		},
+		ReadFile: func(path string) ([]byte, error) {
+			if path != "fleet.yaml" {
+				return nil, errors.New("open " + path + ": no such file")
+			}
+			return []byte(g.file), nil
+		},
+		Hostname: "sensor-1",
+	}
+}
+
+func defaultController() settings.Controller {
+	local := netip.MustParseAddr("127.0.0.1")
+	return settings.Controller{
+		Common:         defaultCommon(),
+		Name:           "controller-sensor-1",
+		Directory:      "/home/ann/.local/state/zeekfleet/nodes/controller-sensor-1",
+		Broker:         settings.Listen{Addr: local, Port: 2150},
+		WebSocket:      settings.Listen{Addr: local, Port: 2149},
+		BrokerPorts:    settings.PortAssignment{Enabled: true, Start: 2200},
+		MetricsPorts:   settings.PortAssignment{Enabled: true, Start: 9000},
+		RequestTimeout: 10 * time.Second,
+	}
+}
+
+func defaultAgent() settings.Agent {
+	return settings.Agent{
+		Common:         defaultCommon(),
+		Name:           "agent-sensor-1",
+		Directory:      "/home/ann/.local/state/zeekfleet/nodes/agent-sensor-1",
+		Broker:         settings.Listen{Addr: netip.MustParseAddr("127.0.0.1"), Port: 2151},
+		Controller:     "127.0.0.1:2150",
+		RequestTimeout: 5 * time.Second,
+		StdoutFile:     "stdout",
+		StderrFile:     "stderr",
+		OutputLines:    100,
+	}
+}
+
+func defaultCommon() settings.Common {
+	return settings.Common{
+		StateDir:     "/home/ann/.local/state/zeekfleet",
+		ConnectRetry: time.Second,
+		Transport:    settings.TransportAuto,
+		Topics: settings.Topics{
+			Controller: "zeek/management/controller",
+			Agent:      "zeek/management/agent",
+			Node:       "zeek/management/node",
+			Supervisor: "zeek/management/supervisor",
+		},
+		LogLevel: slog.LevelInfo,
+	}
+}
+
+func TestResolveController(t *testing.T) {
+	tests := map[string]struct {
+		given given
+		want  func(*settings.Controller)
+	}{
+		"nothing set gives the defaults": {want: func(*settings.Controller) {}},
+		"a flag wins over environment and file": {
+			given: given{flags: []string{"--listen-port=1"}, env: map[string]string{"ZEEK_CONTROLLER_PORT": "2"},
+				file: "controller:\n  listen_port: 3"},
+			want: func(c *settings.Controller) { c.Broker.Port = 1 },
+		},
+		"the environment wins over the file": {
+			given: given{env: map[string]string{"ZEEK_CONTROLLER_PORT": "2/tcp"}, file: "controller:\n  listen_port: 3"},
+			want:  func(c *settings.Controller) { c.Broker.Port = 2 },
+		},
+		"the file wins over the default": {
+			given: given{file: "controller:\n  listen_port: 3/tcp\n"},
+			want:  func(c *settings.Controller) { c.Broker.Port = 3 },
+		},
+		"an empty environment variable counts as unset": {
+			given: given{env: map[string]string{"ZEEK_CONTROLLER_NAME": ""}},
+			want:  func(*settings.Controller) {},
+		},
+		"names decide directories": {
+			given: given{env: map[string]string{"ZEEK_CONTROLLER_NAME": "c", "ZEEK_MANAGEMENT_STATE_DIR": "/s"}},
+			want: func(c *settings.Controller) {
+				c.Name, c.StateDir, c.Directory = "c", "/s", "/s/nodes/c"
+			},
+		},
+		"a relative directory is below nodes": {
+			given: given{flags: []string{"--directory", "ctl", "--state-dir", "/s"}},
+			want:  func(c *settings.Controller) { c.StateDir, c.Directory = "/s", "/s/nodes/ctl" },
+		},
+		"an absolute directory stays": {
+			given: given{flags: []string{"--directory", "/srv/ctl"}},
+			want:  func(c *settings.Controller) { c.Directory = "/srv/ctl" },
+		},
+		"the default address serves listeners without their own": {
+			given: given{flags: []string{"--default-address=::1", "--websocket-address=127.0.0.2"}},
+			want: func(c *settings.Controller) {
+				c.Broker.Addr, c.WebSocket.Addr = netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.2")
+			},
+		},
+		"a listener can be off, in Zeek's words and in ours": {
+			given: given{flags: []string{"--listen-port=0/unknown", "--websocket-port=off"}},
+			want: func(c *settings.Controller) {
+				c.Broker.Port, c.Broker.Off, c.WebSocket.Port, c.WebSocket.Off = 0, true, 0, true
+			},
+		},
+		"listening elsewhere needs insecure": {
+			given: given{flags: []string{"--default-address=0.0.0.0", "--insecure"}},
+			want: func(c *settings.Controller) {
+				any4 := netip.IPv4Unspecified()
+				c.Broker.Addr, c.WebSocket.Addr, c.Insecure = any4, any4, true
+			},
+		},
+		"listening elsewhere is fine with mutual TLS": {
+			given: given{file: `
+default_address: 192.0.2.1
+tls: {cert: c.pem, key: k.pem, ca: ca.pem}
+controller:
+  websocket_tls: {cert: c.pem, key: k.pem, ca: ca.pem, verify: yes}
+`},
+			want: func(c *settings.Controller) {
+				addr := netip.MustParseAddr("192.0.2.1")
+				files := settings.TLS{Cert: "c.pem", Key: "k.pem", CA: "ca.pem"}
+				c.Broker.Addr, c.WebSocket.Addr = addr, addr
+				c.TLS, c.WebSocketTLS, c.WebSocketVerify = files, files, true
+			},
+		},
+		"ports need not be assigned": {
+			given: given{flags: []string{"--auto-assign-broker-ports=F", "--auto-assign-metrics-start-port=9100"}},
+			want:  func(c *settings.Controller) { c.BrokerPorts.Enabled, c.MetricsPorts.Start = false, 9100 },
+		},
+		"times may lack a unit": {
+			given: given{env: map[string]string{"ZEEK_DEFAULT_CONNECT_RETRY": "3"}, flags: []string{"--request-timeout=1.5s"}},
+			want: func(c *settings.Controller) {
+				c.ConnectRetry, c.RequestTimeout = 3*time.Second, 1500*time.Millisecond
+			},
+		},
+		"an agent's part of the file is not the controller's": {
+			given: given{file: "agent: {name: a}\nlog_level: debug\ntransport: tls"},
+			want:  func(c *settings.Controller) { c.LogLevel, c.Transport = slog.LevelDebug, settings.TransportTLS },
+		},
+		"a file of comments says nothing": {given: given{file: "# later\n"}, want: func(*settings.Controller) {}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			want := defaultController()
+			tt.want(&want)
+			got, _, err := settings.ResolveController(sources(t, tt.given, settings.AddControllerFlags))
+			if err != nil {
+				t.Fatalf("ResolveController: %v", err)
+			}
+			if diff := cmp.Diff(want, got, compareAddr); diff != "" {
+				t.Errorf("settings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestResolveAgent(t *testing.T) {
+	tests := map[string]struct {
+		given given
+		want  func(*settings.Agent)
+	}{
+		"nothing set gives the defaults": {want: func(*settings.Agent) {}},
+		"the controller's port in the environment is the one to dial": {
+			given: given{env: map[string]string{"ZEEK_CONTROLLER_PORT": "5150/tcp"}},
+			want:  func(a *settings.Agent) { a.Controller = "127.0.0.1:5150" },
+		},
+		"the controller's port in the file is the one to dial": {
+			given: given{file: "controller:\n  listen_port: 5151\n"},
+			want:  func(a *settings.Agent) { a.Controller = "127.0.0.1:5151" },
+		},
+		"the agent's own word about the controller's port wins": {
+			given: given{file: "controller: {listen_port: 5151}\nagent: {controller_port: 5152, controller_address: hub.example}\n"},
+			want:  func(a *settings.Agent) { a.Controller = "hub.example:5152" },
+		},
+		"0.0.0.0 means to wait for the controller": {
+			given: given{flags: []string{"--controller-address=0.0.0.0"}},
+			want:  func(a *settings.Agent) { a.Controller = "" },
+		},
+		"an IPv6 controller may have brackets": {
+			given: given{flags: []string{"--controller-address=[2001:db8::1]"}},
+			want:  func(a *settings.Agent) { a.Controller = "[2001:db8::1]:2150" },
+		},
+		"a file for output can be left out": {
+			given: given{flags: []string{"--stdout-file=", "--stderr-file=err.log", "--output-max-lines=0"}},
+			want:  func(a *settings.Agent) { a.StdoutFile, a.StderrFile, a.OutputLines = "", "err.log", 0 },
+		},
+		"without a home the state is the system's": {
+			given: given{env: map[string]string{"HOME": ""}},
+			want: func(a *settings.Agent) {
+				a.StateDir, a.Directory = "/var/lib/zeekfleet", "/var/lib/zeekfleet/nodes/agent-sensor-1"
+			},
+		},
+		"the user's state directory is obeyed": {
+			given: given{env: map[string]string{"XDG_STATE_HOME": "/x"}},
+			want: func(a *settings.Agent) {
+				a.StateDir, a.Directory = "/x/zeekfleet", "/x/zeekfleet/nodes/agent-sensor-1"
+			},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			want := defaultAgent()
+			tt.want(&want)
+			got, _, err := settings.ResolveAgent(sources(t, tt.given, settings.AddAgentFlags))
+			if err != nil {
+				t.Fatalf("ResolveAgent: %v", err)
+			}
+			if diff := cmp.Diff(want, got, compareAddr); diff != "" {
+				t.Errorf("settings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestResolveNamesWhatIsWrong(t *testing.T) {
+	tests := map[string]struct {
+		given given
+		want  string
+	}{
+		"bad environment": {
+			given: given{env: map[string]string{"ZEEK_CONTROLLER_PORT": "x"}},
+			want:  `controller.listen_port: "x" from environment ZEEK_CONTROLLER_PORT is not a port: it must be 0 to 65535, with or without /tcp`,
+		},
+		"bad file": {
+			given: given{file: "# one\ncontroller:\n  websocket_address: localhost\n"},
+			want:  `controller.websocket_address: "localhost" from file fleet.yaml:3 is not an IP address`,
+		},
+		"unknown setting": {
+			given: given{file: "controller:\n  listen_prot: 1\n"},
+			want:  `fleet.yaml:2: unknown setting "controller.listen_prot"`,
+		},
+		"unknown section": {
+			given: given{file: "\nctl:\n  listen_port: 1\n"},
+			want:  `fleet.yaml:2: unknown setting "ctl"`,
+		},
+		"the same setting twice": {
+			given: given{file: "insecure: true\ninsecure: false\n"},
+			want:  "fleet.yaml:2: insecure is already set on line 1",
+		},
+		"a section that is a value": {
+			given: given{file: "controller: 1\n"},
+			want:  "fleet.yaml:1: controller must be a section with settings",
+		},
+		"a value that is a list": {
+			given: given{file: "insecure: [true]\n"},
+			want:  "fleet.yaml:1: insecure must have one value",
+		},
+		"a key without value": {
+			given: given{file: "controller:\n  name:\n"},
+			want:  "fleet.yaml:2: controller.name must have one value",
+		},
+		"not a mapping": {
+			given: given{file: "- a\n"},
+			want:  "fleet.yaml:1: not a mapping of settings",
+		},
+		"missing file": {
+			given: given{flags: []string{"--config=gone.yaml"}},
+			want:  "read configuration: open gone.yaml: no such file",
+		},
+		"open to the world": {
+			given: given{env: map[string]string{"ZEEK_CONTROLLER_ADDR": "0.0.0.0"}},
+			want:  "controller.listen_address: 0.0.0.0 from environment ZEEK_CONTROLLER_ADDR would let everyone who reaches it control the cluster; set tls.cert, tls.key and tls.ca, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
+		},
+		"WebSocket open to the world although encrypted": {
+			given: given{flags: []string{"--websocket-address=::", "--websocket-tls-cert=c", "--websocket-tls-key=k"}},
+			want:  "controller.websocket_address: :: from flag --websocket-address would let everyone who reaches it control the cluster; set controller.websocket_tls.cert, .key, .ca and .verify, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
+		},
+		"certificate without key": {
+			given: given{flags: []string{"--tls-cert=c.pem"}},
+			want:  "tls.cert from flag --tls-cert needs a key: set --tls-key (ZEEKFLEET_TLS_KEY, or tls.key in the file)",
+		},
+		"key without certificate": {
+			given: given{flags: []string{"--websocket-tls-key=k.pem"}},
+			want:  "controller.websocket_tls.key from flag --websocket-tls-key needs a certificate: set --websocket-tls-cert (ZEEKFLEET_WEBSOCKET_TLS_CERT, or controller.websocket_tls.cert in the file)",
+		},
+		"authorities without certificate": {
+			given: given{flags: []string{"--tls-ca=ca.pem"}},
+			want:  "tls.ca from flag --tls-ca needs tls.cert and tls.key",
+		},
+		"verification without authorities": {
+			given: given{flags: []string{"--websocket-tls-verify"}},
+			want:  "controller.websocket_tls.verify from flag --websocket-tls-verify needs controller.websocket_tls.cert, .key and .ca",
+		},
+		"plain with a certificate": {
+			given: given{flags: []string{"--transport=plain", "--tls-cert=c", "--tls-key=k"}},
+			want:  "transport plain from flag --transport leaves tls.cert from flag --tls-cert without use",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := settings.ResolveController(sources(t, tt.given, settings.AddControllerFlags))
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("ResolveController:\n got %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestNotYAMLNamesTheLine(t *testing.T) {
+	for name, text := range map[string]string{
+		"open bracket":  "insecure: true\ntls: {cert: c\n",
+		"binary":        "\x00\x01\x02\xff",
+		"two documents": "insecure: true\n---\ninsecure: false\n",
+		"an alias":      "tls: &t {cert: c}\ncontroller: {websocket_tls: *t}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := settings.ResolveController(sources(t, given{file: text}, settings.AddControllerFlags))
+			if err == nil || !strings.HasPrefix(err.Error(), "fleet.yaml:") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("ResolveController: got %v, want one line that names file and line", err)
+			}
+		})
+	}
+}
+
+func TestBadFlagIsRefusedWhenParsed(t *testing.T) {
+	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	settings.AddAgentFlags(fs)
+	err := fs.Parse([]string{"--listen-port=65536"})
+	want := `invalid argument "65536" for "--listen-port" flag: not a port: it must be 0 to 65535, with or without /tcp`
+	if err == nil || err.Error() != want {
+		t.Errorf("Parse:\n got %v\nwant %s", err, want)
+	}
+}
+
+func TestEntriesSayWhereValuesCameFrom(t *testing.T) {
+	src := sources(t, given{
+		flags: []string{"--name=a"},
+		env:   map[string]string{"ZEEKFLEET_DEFAULT_ADDRESS": "127.0.0.9"},
+		file:  "\nlog_level: WARN\nstate_dir: /s",
+	}, settings.AddAgentFlags)
+	_, entries, err := settings.ResolveAgent(src)
+	if err != nil {
+		t.Fatalf("ResolveAgent: %v", err)
+	}
+	got := make(map[string]settings.Entry)
+	for _, e := range entries {
+		got[e.Key] = e
+	}
+	for _, want := range []settings.Entry{
+		{Key: "agent.name", Value: "a", Origin: "flag --name"},
+		{Key: "agent.listen_address", Value: "127.0.0.9", Origin: "environment ZEEKFLEET_DEFAULT_ADDRESS"},
+		{Key: "log_level", Value: "warn", Origin: "file fleet.yaml:2"},
+		{Key: "agent.directory", Value: "/s/nodes/a", Origin: "default"},
+		{Key: "agent.controller_port", Value: "2150", Origin: "default"},
+	} {
+		if got[want.Key] != want {
+			t.Errorf("entry %s: got %v, want %v", want.Key, got[want.Key], want)
+		}
+	}
+	var text strings.Builder
+	if err := settings.Print(&text, entries[:3]); err != nil {
+		t.Fatal(err)
+	}
+	want := `SETTING          VALUE      FROM
+state_dir        /s         file fleet.yaml:3
+default_address  127.0.0.9  environment ZEEKFLEET_DEFAULT_ADDRESS
+insecure         false      default
+`
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Errorf("Print (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzFile feeds the configuration file.
+func FuzzFile(f *testing.F) {
+	f.Add("controller:\n  listen_port: 3/tcp\n")
+	f.Add("tls: &t {cert: c}\ncontroller: {websocket_tls: *t}\n")
+	f.Add("insecure: true\n---\n")
+	f.Add("? [a]\n: b\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		src := settings.Sources{
+			LookupEnv: func(name string) (string, bool) { return "f.yaml", name == settings.ConfigEnv },
+			ReadFile:  func(string) ([]byte, error) { return []byte(text), nil },
+		}
+		_, _, err := settings.ResolveController(src)
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("error of more than one line: %q", err)
+		}
+	})
+}

@@ -1,0 +1,189 @@
+package settings
+
+import (
+	"net/netip"
+	"path/filepath"
+	"time"
+)
+
+// A setting is one thing that an operator can set in a T.
+type setting[T any] struct {
+	// key names the setting in the file (a dot is one level), in messages and
+	// in the output of `zeekfleet config`.
+	key string
+	// also, if set, is another key of the file that counts where key is not
+	// there.
+	also string
+	// follows, if set, is the key of an earlier setting of the table whose value
+	// this one takes when it has none of its own.
+	follows   string
+	flag, env string
+	// initial is the default, as one would write it.
+	initial string
+	// hostly says that the default depends on the host.
+	hostly bool
+	doc    string
+	field  func(*T) value
+}
+
+// The bounds of settings that are times.
+const (
+	minRetry, maxRetry     = 10 * time.Millisecond, time.Hour
+	minTimeout, maxTimeout = 100 * time.Millisecond, 10 * time.Minute
+)
+
+// maxOutputLines bounds what is kept of a node's output.
+const maxOutputLines = 10_000
+
+// parts hold settings that are not fields by themselves.
+type parts struct {
+	defaultAddress netip.Addr
+	// controllerHost and controllerPort become Agent.Controller.
+	controllerHost string
+	controllerPort uint16
+}
+
+// commonTable lists the settings of both daemons, in the T whose Common is at.
+func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T] {
+	on := func(field func(*Common) value) func(*T) value {
+		return func(t *T) value { return field(at(t)) }
+	}
+	return []setting[T]{
+		{key: "state_dir", hostly: true, flag: "state-dir", env: "ZEEK_MANAGEMENT_STATE_DIR", initial: stateDir(src),
+			doc:   "directory below which daemons and nodes keep their files",
+			field: on(func(c *Common) value { return pathAt(&c.StateDir, "dir") })},
+		{key: "default_address", flag: "default-address", env: "ZEEKFLEET_DEFAULT_ADDRESS", initial: "127.0.0.1",
+			doc:   "IP address to listen on where no other is set",
+			field: func(*T) value { return addressAt(&p.defaultAddress) }},
+		{key: "insecure", flag: "insecure", env: "ZEEKFLEET_INSECURE", initial: "false",
+			doc:   "allow listening beyond loopback addresses without mutual TLS: whoever reaches these ports controls the cluster",
+			field: on(func(c *Common) value { return boolAt(&c.Insecure) })},
+		{key: "transport", flag: "transport", env: "ZEEKFLEET_TRANSPORT", initial: string(TransportAuto),
+			doc:   "protection of Broker peerings: auto (TLS with certificates; without any, both TLS and plain, but only TLS beyond loopback addresses), tls, or plain",
+			field: on(func(c *Common) value { return transportAt(&c.Transport) })},
+		{key: "tls.cert", flag: "tls-cert", env: "ZEEKFLEET_TLS_CERT",
+			doc:   "PEM file with the certificate for Broker peerings",
+			field: on(func(c *Common) value { return pathAt(&c.TLS.Cert, "file") })},
+		{key: "tls.key", flag: "tls-key", env: "ZEEKFLEET_TLS_KEY",
+			doc:   "PEM file with the certificate's private key",
+			field: on(func(c *Common) value { return pathAt(&c.TLS.Key, "file") })},
+		{key: "tls.ca", flag: "tls-ca", env: "ZEEKFLEET_TLS_CA",
+			doc:   "PEM file with the authorities whose certificates Broker peers must show",
+			field: on(func(c *Common) value { return pathAt(&c.TLS.CA, "file") })},
+		{key: "connect_retry", flag: "connect-retry", env: "ZEEK_DEFAULT_CONNECT_RETRY", initial: "1s",
+			doc:   "pause between attempts to connect to a peer",
+			field: on(func(c *Common) value { return durationAt(&c.ConnectRetry, minRetry, maxRetry) })},
+		{key: "log_level", flag: "log-level", env: "ZEEKFLEET_LOG_LEVEL", initial: "info",
+			doc:   "least level that is logged: debug, info, warn or error",
+			field: on(func(c *Common) value { return levelAt(&c.LogLevel) })},
+		{key: "topics.controller", flag: "topic-controller", env: "ZEEKFLEET_TOPIC_CONTROLLER", initial: "zeek/management/controller",
+			doc:   "topic of requests to the controller and its responses",
+			field: on(func(c *Common) value { return topicAt(&c.Topics.Controller) })},
+		{key: "topics.agent", flag: "topic-agent", env: "ZEEKFLEET_TOPIC_AGENT", initial: "zeek/management/agent",
+			doc:   "prefix of agents' topics; a slash and the agent's name follow",
+			field: on(func(c *Common) value { return topicAt(&c.Topics.Agent) })},
+		{key: "topics.node", flag: "topic-node", env: "ZEEKFLEET_TOPIC_NODE", initial: "zeek/management/node",
+			doc:   "topic of requests to nodes and their responses",
+			field: on(func(c *Common) value { return topicAt(&c.Topics.Node) })},
+		{key: "topics.supervisor", flag: "topic-supervisor", env: "ZEEKFLEET_TOPIC_SUPERVISOR", initial: "zeek/management/supervisor",
+			doc:   "topic of notices about processes that ended",
+			field: on(func(c *Common) value { return topicAt(&c.Topics.Supervisor) })},
+	}
+}
+
+func controllerTable(src Sources, p *parts) []setting[Controller] {
+	return append(commonTable(src, p, func(c *Controller) *Common { return &c.Common }), []setting[Controller]{
+		{key: "controller.name", hostly: true, flag: "name", env: "ZEEK_CONTROLLER_NAME", initial: "controller-" + src.hostname(),
+			doc:   "name of the controller",
+			field: func(c *Controller) value { return nameAt(&c.Name) }},
+		{key: "controller.directory", flag: "directory", env: "ZEEKFLEET_CONTROLLER_DIRECTORY",
+			doc:   "directory of the controller's files, below nodes in the state directory unless absolute (default: its name)",
+			field: func(c *Controller) value { return pathAt(&c.Directory, "dir") }},
+		{key: "controller.listen_address", follows: "default_address", flag: "listen-address", env: "ZEEK_CONTROLLER_ADDR",
+			doc:   "IP address where agents connect",
+			field: func(c *Controller) value { return addressAt(&c.Broker.Addr) }},
+		{key: "controller.listen_port", flag: "listen-port", env: "ZEEK_CONTROLLER_PORT", initial: "2150",
+			doc:   "port where agents connect; 0 for any, off for none",
+			field: func(c *Controller) value { return listenPortAt(&c.Broker) }},
+		{key: "controller.websocket_address", follows: "default_address", flag: "websocket-address", env: "ZEEK_CONTROLLER_WEBSOCKET_ADDR",
+			doc:   "IP address where clients connect",
+			field: func(c *Controller) value { return addressAt(&c.WebSocket.Addr) }},
+		{key: "controller.websocket_port", flag: "websocket-port", env: "ZEEK_CONTROLLER_WEBSOCKET_PORT", initial: "2149",
+			doc:   "port where clients connect; 0 for any, off for none",
+			field: func(c *Controller) value { return listenPortAt(&c.WebSocket) }},
+		{key: "controller.websocket_tls.cert", flag: "websocket-tls-cert", env: "ZEEKFLEET_WEBSOCKET_TLS_CERT",
+			doc:   "PEM file with the certificate shown to clients; without one they connect in plain",
+			field: func(c *Controller) value { return pathAt(&c.WebSocketTLS.Cert, "file") }},
+		{key: "controller.websocket_tls.key", flag: "websocket-tls-key", env: "ZEEKFLEET_WEBSOCKET_TLS_KEY",
+			doc:   "PEM file with that certificate's private key",
+			field: func(c *Controller) value { return pathAt(&c.WebSocketTLS.Key, "file") }},
+		{key: "controller.websocket_tls.ca", flag: "websocket-tls-ca", env: "ZEEKFLEET_WEBSOCKET_TLS_CA",
+			doc:   "PEM file with the authorities of clients' certificates",
+			field: func(c *Controller) value { return pathAt(&c.WebSocketTLS.CA, "file") }},
+		{key: "controller.websocket_tls.verify", flag: "websocket-tls-verify", env: "ZEEKFLEET_WEBSOCKET_TLS_VERIFY", initial: "false",
+			doc:   "demand a certificate of each client",
+			field: func(c *Controller) value { return boolAt(&c.WebSocketVerify) }},
+		{key: "controller.auto_assign_broker_ports", flag: "auto-assign-broker-ports", env: "ZEEKFLEET_AUTO_ASSIGN_BROKER_PORTS", initial: "true",
+			doc:   "give Broker ports to managers, loggers and proxies that have none",
+			field: func(c *Controller) value { return boolAt(&c.BrokerPorts.Enabled) }},
+		{key: "controller.auto_assign_broker_start_port", flag: "auto-assign-broker-start-port", env: "ZEEKFLEET_AUTO_ASSIGN_BROKER_START_PORT", initial: "2200",
+			doc:   "first Broker port to give",
+			field: func(c *Controller) value { return portAt(&c.BrokerPorts.Start, 1) }},
+		{key: "controller.auto_assign_metrics_ports", flag: "auto-assign-metrics-ports", env: "ZEEKFLEET_AUTO_ASSIGN_METRICS_PORTS", initial: "true",
+			doc:   "give metrics ports to nodes that have none",
+			field: func(c *Controller) value { return boolAt(&c.MetricsPorts.Enabled) }},
+		{key: "controller.auto_assign_metrics_start_port", flag: "auto-assign-metrics-start-port", env: "ZEEKFLEET_AUTO_ASSIGN_METRICS_START_PORT", initial: "9000",
+			doc:   "first metrics port to give",
+			field: func(c *Controller) value { return portAt(&c.MetricsPorts.Start, 1) }},
+		{key: "controller.request_timeout", flag: "request-timeout", env: "ZEEKFLEET_CONTROLLER_REQUEST_TIMEOUT", initial: "10s",
+			doc:   "longest wait for agents' answers to a request",
+			field: func(c *Controller) value { return durationAt(&c.RequestTimeout, minTimeout, maxTimeout) }},
+	}...)
+}
+
+func agentTable(src Sources, p *parts) []setting[Agent] {
+	return append(commonTable(src, p, func(a *Agent) *Common { return &a.Common }), []setting[Agent]{
+		{key: "agent.name", hostly: true, flag: "name", env: "ZEEK_AGENT_NAME", initial: "agent-" + src.hostname(),
+			doc:   "name of the agent, which is the instance's",
+			field: func(a *Agent) value { return nameAt(&a.Name) }},
+		{key: "agent.directory", flag: "directory", env: "ZEEKFLEET_AGENT_DIRECTORY",
+			doc:   "directory of the agent's files, below nodes in the state directory unless absolute (default: its name)",
+			field: func(a *Agent) value { return pathAt(&a.Directory, "dir") }},
+		{key: "agent.listen_address", follows: "default_address", flag: "listen-address", env: "ZEEK_AGENT_ADDR",
+			doc:   "IP address where nodes connect, and a controller that dials",
+			field: func(a *Agent) value { return addressAt(&a.Broker.Addr) }},
+		{key: "agent.listen_port", flag: "listen-port", env: "ZEEK_AGENT_PORT", initial: "2151",
+			doc:   "port where they connect; 0 for any",
+			field: func(a *Agent) value { return portAt(&a.Broker.Port, 0) }},
+		{key: "agent.controller_address", flag: "controller-address", env: "ZEEKFLEET_AGENT_CONTROLLER_ADDRESS", initial: "127.0.0.1",
+			doc:   "host of the controller that the agent dials; 0.0.0.0 to wait for the controller",
+			field: func(*Agent) value { return hostAt(&p.controllerHost) }},
+		{key: "agent.controller_port", also: "controller.listen_port", flag: "controller-port", env: "ZEEK_CONTROLLER_PORT", initial: "2150",
+			doc:   "Broker port of that controller",
+			field: func(*Agent) value { return portAt(&p.controllerPort, 1) }},
+		{key: "agent.request_timeout", flag: "request-timeout", env: "ZEEKFLEET_AGENT_REQUEST_TIMEOUT", initial: "5s",
+			doc:   "longest wait for nodes' answers to a request",
+			field: func(a *Agent) value { return durationAt(&a.RequestTimeout, minTimeout, maxTimeout) }},
+		{key: "agent.stdout_file", flag: "stdout-file", env: "ZEEKFLEET_STDOUT_FILE", initial: "stdout",
+			doc:   "file in a node's directory for its standard output; empty for none",
+			field: func(a *Agent) value { return fileNameAt(&a.StdoutFile) }},
+		{key: "agent.stderr_file", flag: "stderr-file", env: "ZEEKFLEET_STDERR_FILE", initial: "stderr",
+			doc:   "file in a node's directory for its standard error; empty for none",
+			field: func(a *Agent) value { return fileNameAt(&a.StderrFile) }},
+		{key: "agent.output_max_lines", flag: "output-max-lines", env: "ZEEKFLEET_OUTPUT_MAX_LINES", initial: "100",
+			doc:   "last lines of a node's output that are kept for reports, of each stream",
+			field: func(a *Agent) value { return countAt(&a.OutputLines, 0, maxOutputLines) }},
+	}...)
+}
+
+// stateDir returns the default state directory: the user's own, and the
+// system's for one without a home.
+func stateDir(src Sources) string {
+	if dir := src.env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "zeekfleet")
+	}
+	if home := src.env("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "zeekfleet")
+	}
+	return "/var/lib/zeekfleet"
+}

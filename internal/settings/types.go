@@ -1,0 +1,114 @@
+package settings
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Controller is what a controller is told.
+type Controller struct {
+	Common
+	// Name is the controller's own; never empty.
+	Name string
+	// Directory is where the controller keeps its files: below StateDir's
+	// "nodes", unless an absolute one was given.
+	Directory string
+	// Broker is where agents connect; WebSocket is where clients do.
+	Broker, WebSocket Listen
+	// WebSocketTLS protects WebSocket; plain without a certificate.
+	WebSocketTLS TLS
+	// WebSocketVerify demands a certificate signed by WebSocketTLS.CA of each
+	// client.
+	WebSocketVerify bool
+	// BrokerPorts and MetricsPorts give ports to nodes that have none.
+	BrokerPorts, MetricsPorts PortAssignment
+	// RequestTimeout bounds the wait for agents' answers to one request.
+	RequestTimeout time.Duration
+}
+
+// Agent is what an agent is told.
+type Agent struct {
+	Common
+	// Name is the instance's; never empty.
+	Name string
+	// Directory is where the agent keeps its files: below StateDir's "nodes",
+	// unless an absolute one was given.
+	Directory string
+	// Broker is where nodes connect, and the controller, if it dials.
+	Broker Listen
+	// Controller is the host:port that the agent dials; empty if it waits to be
+	// dialed.
+	Controller string
+	// RequestTimeout bounds the wait for nodes' answers to one request.
+	RequestTimeout time.Duration
+	// StdoutFile and StderrFile are the names of the files in a node's directory
+	// that hold what it prints; empty: no file.
+	StdoutFile, StderrFile string
+	// OutputLines bounds the last lines of each stream that are kept for
+	// reports.
+	OutputLines int
+}
+
+// Common is what both daemons are told.
+type Common struct {
+	// StateDir is the root of all files that daemons and nodes write.
+	StateDir string
+	// ConnectRetry is the pause between attempts to connect to a peer.
+	ConnectRetry time.Duration
+	// Insecure allows listening beyond loopback addresses to whom it may
+	// concern.
+	Insecure bool
+	// TLS protects native Broker peerings, in both directions.
+	TLS TLS
+	// Transport says whether peerings are encrypted.
+	Transport Transport
+	Topics    Topics
+	LogLevel  slog.Level
+}
+
+// Listen is where a daemon accepts connections.
+type Listen struct {
+	Addr netip.Addr
+	// Port is the port; 0 is one that the system picks.
+	Port uint16
+	// Off says not to listen at all.
+	Off bool
+}
+
+// AddrPort returns address and port as one.
+func (l Listen) AddrPort() netip.AddrPort { return netip.AddrPortFrom(l.Addr, l.Port) }
+
+// TLS names the PEM files of one's identity and of the authorities one trusts.
+// Cert and Key are both set or both empty.
+type TLS struct{ Cert, Key, CA string }
+
+// Transport says how native Broker peerings are protected.
+type Transport string
+
+const (
+	// TransportAuto encrypts with the certificate if there is one. Without one
+	// a listener on a loopback address takes plain connections and anonymous
+	// TLS, one elsewhere only TLS.
+	TransportAuto Transport = "auto"
+	// TransportTLS takes and makes encrypted connections only.
+	TransportTLS Transport = "tls"
+	// TransportPlain takes and makes plain connections only, as
+	// Broker::disable_ssl does.
+	TransportPlain Transport = "plain"
+)
+
+// Topics are the topics of the Management framework (spec management-api 1.3).
+type Topics struct {
+	Controller string
+	// Agent is a prefix; an agent's topic is this, a slash and its name.
+	Agent      string
+	Node       string
+	Supervisor string
+}
+
+// PortAssignment gives out ports, counting up from Start.
+type PortAssignment struct {
+	Enabled bool
+	Start   uint16
+}

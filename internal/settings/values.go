@@ -1,0 +1,225 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A value is the field of a daemon's settings that one setting fills: it parses
+// text into the field, or leaves it alone and says why not, and prints it.
+type value struct {
+	parse func(text string) error
+	text  func() string
+	// kind stands for the value in help texts.
+	kind string
+}
+
+// at returns the value kept in p, which parse reads and print writes.
+func at[F any](p *F, kind string, parse func(string) (F, error), print func(F) string) value {
+	return value{
+		kind: kind,
+		parse: func(text string) error {
+			parsed, err := parse(text)
+			if err == nil {
+				*p = parsed
+			}
+			return err
+		},
+		text: func() string { return print(*p) },
+	}
+}
+
+func same(s string) string { return s }
+
+// nameAt is for names of daemons: they become part of topics and directories.
+func nameAt(p *string) value {
+	return at(p, "name", func(text string) (string, error) {
+		if text == "" || text == "." || text == ".." || strings.ContainsFunc(text, notInName) {
+			return "", errors.New("not a name: it must not be empty, a dot, or hold slashes, blanks or control characters")
+		}
+		return text, nil
+	}, same)
+}
+
+func notInName(r rune) bool { return r == '/' || r <= ' ' || r == 0x7f }
+
+func topicAt(p *string) value {
+	return at(p, "topic", func(text string) (string, error) {
+		if text == "" {
+			return "", errors.New("a topic must not be empty: every message would match it")
+		}
+		return text, nil
+	}, same)
+}
+
+func pathAt(p *string, kind string) value {
+	return at(p, kind, func(text string) (string, error) {
+		if strings.ContainsRune(text, 0) {
+			return "", errors.New("a path must not hold a NUL character")
+		}
+		return text, nil
+	}, same)
+}
+
+// fileNameAt is for a file whose directory is not the setting's to choose.
+func fileNameAt(p *string) value {
+	return at(p, "name", func(text string) (string, error) {
+		if text != "" && (!filepath.IsLocal(text) || strings.ContainsRune(text, '/') || strings.ContainsRune(text, 0)) {
+			return "", errors.New("not a plain file name")
+		}
+		return text, nil
+	}, same)
+}
+
+// addressAt reads an IP address; empty leaves the address invalid.
+func addressAt(p *netip.Addr) value {
+	return at(p, "address", func(text string) (netip.Addr, error) {
+		if text == "" {
+			return netip.Addr{}, nil
+		}
+		addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+		if err != nil {
+			return netip.Addr{}, errors.New("not an IP address")
+		}
+		return addr, nil
+	}, func(a netip.Addr) string {
+		if !a.IsValid() {
+			return ""
+		}
+		return a.String()
+	})
+}
+
+// hostAt reads a host name or address to dial.
+func hostAt(p *string) value {
+	return at(p, "host", func(text string) (string, error) {
+		host := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+		_, err := netip.ParseAddr(host)
+		if host == "" || err != nil && strings.ContainsFunc(host, notInHost) {
+			return "", errors.New("not a host name or IP address")
+		}
+		return host, nil
+	}, same)
+}
+
+func notInHost(r rune) bool { return notInName(r) || strings.ContainsRune(":[]@?#%", r) }
+
+// off is how a listener's port says that there is to be none; Zeek spells it
+// 0/unknown.
+const off = "off"
+
+// listenPortAt reads a port to listen on, 0 being any, or none.
+func listenPortAt(p *Listen) value {
+	type port struct {
+		number uint16
+		off    bool
+	}
+	return value{
+		kind: "port",
+		parse: func(text string) error {
+			var parsed port
+			if text == off || text == "0/unknown" {
+				parsed.off = true
+			} else if number, err := parsePort(text, 0); err != nil {
+				return err
+			} else {
+				parsed.number = number
+			}
+			p.Port, p.Off = parsed.number, parsed.off
+			return nil
+		},
+		text: func() string {
+			if p.Off {
+				return off
+			}
+			return strconv.Itoa(int(p.Port))
+		},
+	}
+}
+
+// portAt reads a port from lowest up.
+func portAt(p *uint16, lowest uint16) value {
+	return at(p, "port",
+		func(text string) (uint16, error) { return parsePort(text, lowest) },
+		func(n uint16) string { return strconv.Itoa(int(n)) })
+}
+
+// parsePort reads a port number, bare or in Zeek's notation, such as 2150/tcp.
+func parsePort(text string, lowest uint16) (uint16, error) {
+	number, err := strconv.ParseUint(strings.TrimSuffix(text, "/tcp"), 10, 16)
+	if err != nil || uint16(number) < lowest {
+		return 0, fmt.Errorf("not a port: it must be %d to 65535, with or without /tcp", lowest)
+	}
+	return uint16(number), nil
+}
+
+// durationAt reads a time between lowest and highest; a number without a unit
+// counts seconds.
+func durationAt(p *time.Duration, lowest, highest time.Duration) value {
+	return at(p, "time", func(text string) (time.Duration, error) {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			d, err = time.ParseDuration(text + "s")
+		}
+		if err != nil || d < lowest || d > highest {
+			return 0, fmt.Errorf("not a time between %v and %v, such as 1.5s or 500ms", lowest, highest)
+		}
+		return d, nil
+	}, time.Duration.String)
+}
+
+// countAt reads a number between lowest and highest.
+func countAt(p *int, lowest, highest int) value {
+	return at(p, "count", func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < lowest || n > highest {
+			return 0, fmt.Errorf("not a number between %d and %d", lowest, highest)
+		}
+		return n, nil
+	}, strconv.Itoa)
+}
+
+func boolAt(p *bool) value {
+	return at(p, boolKind, func(text string) (bool, error) {
+		switch strings.ToLower(text) {
+		case "1", "yes", "true", "on", "t":
+			return true, nil
+		case "0", "no", "false", "off", "f":
+			return false, nil
+		}
+		return false, errors.New("neither true nor false")
+	}, strconv.FormatBool)
+}
+
+// boolKind marks flags that need no argument.
+const boolKind = "bool"
+
+func transportAt(p *Transport) value {
+	choices := []Transport{TransportAuto, TransportTLS, TransportPlain}
+	return at(p, "mode", func(text string) (Transport, error) {
+		if !slices.Contains(choices, Transport(text)) {
+			return "", errors.New("not one of auto, tls, plain")
+		}
+		return Transport(text), nil
+	}, func(t Transport) string { return string(t) })
+}
+
+func levelAt(p *slog.Level) value {
+	levels := map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+	return at(p, "level", func(text string) (slog.Level, error) {
+		level, ok := levels[strings.ToLower(text)]
+		if !ok {
+			return 0, errors.New("not one of debug, info, warn, error")
+		}
+		return level, nil
+	}, func(l slog.Level) string { return strings.ToLower(l.String()) })
+}
