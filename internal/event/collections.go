@@ -1,0 +1,214 @@
+package event
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"zeekfleet/internal/zval"
+)
+
+// maxQuoted bounds what an error repeats of a peer's text, in bytes.
+const maxQuoted = 64
+
+func quote(s string) string {
+	if len(s) > maxQuoted {
+		return strconv.Quote(s[:maxQuoted]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// vector reads the elements of a required vector; nil is empty.
+func vector[T any](f *fields, name string, read reader[T]) []T {
+	v, at := f.required(name)
+	return vectorOf(f.d, v, at, read)
+}
+
+// vectorOr reads the elements of a vector that is empty by default; nil is
+// empty.
+func vectorOr[T any](f *fields, name string, read reader[T]) []T {
+	v, at := f.optional(name)
+	if v.IsNone() {
+		return nil
+	}
+	return vectorOf(f.d, v, at, read)
+}
+
+// optVector reads the elements of an optional vector; nil is unset.
+func optVector[T any](f *fields, name string, read reader[T]) []T {
+	v, at := f.optional(name)
+	if v.IsNone() {
+		return nil
+	}
+	return append([]T{}, vectorOf(f.d, v, at, read)...)
+}
+
+func vectorOf[T any](d *decoder, v zval.Value, at step, read reader[T]) []T {
+	elems, ok := v.Vector()
+	if !ok {
+		d.failKind(at, v, zval.KindVector)
+	}
+	return elements(d, elems, at, read)
+}
+
+// setOr reads the elements of a set that is empty by default; nil is empty.
+// They are sorted as write orders them, and free of duplicates.
+func setOr[T any](f *fields, name string, read reader[T], write func(T) zval.Value) []T {
+	v, at := f.optional(name)
+	if v.IsNone() {
+		return nil
+	}
+	return setOf(f.d, v, at, read, write)
+}
+
+// optSet is setOr for an optional set; nil is unset.
+func optSet[T any](f *fields, name string, read reader[T], write func(T) zval.Value) []T {
+	v, at := f.optional(name)
+	if v.IsNone() {
+		return nil
+	}
+	return append([]T{}, setOf(f.d, v, at, read, write)...)
+}
+
+func setOf[T any](d *decoder, v zval.Value, at step, read reader[T], write func(T) zval.Value) []T {
+	elems, ok := v.Set()
+	if !ok {
+		d.failKind(at, v, zval.KindSet)
+		return nil
+	}
+	list := elements(d, elems, at, read)
+	if ascending(elems) {
+		return list
+	}
+	return canonical(list, write)
+}
+
+// elements reads a list's elements; nil is empty.
+func elements[T any](d *decoder, elems []zval.Value, at step, read reader[T]) []T {
+	if len(elems) == 0 {
+		return nil
+	}
+	list := make([]T, 0, len(elems))
+	d.push(at)
+	defer d.pop()
+	for i, e := range elems {
+		if d.err != nil {
+			break
+		}
+		list = append(list, read(d, e, step{index: i}))
+	}
+	return list
+}
+
+// ascending reports whether a set's elements are in strict order already by
+// their names alone: the strings themselves, or the first elements of records.
+// Then what is read from them is in order, too, and nothing has collapsed.
+func ascending(elems []zval.Value) bool {
+	for i := 1; i < len(elems); i++ {
+		if elementName(elems[i-1]) >= elementName(elems[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func elementName(v zval.Value) string {
+	if list, ok := v.Vector(); ok && len(list) > 0 {
+		v = list[0]
+	}
+	return v.Text()
+}
+
+// canonical sorts list by what its elements are on the wire, and drops all but
+// one of equal elements. Elements that differed when they arrived may be equal
+// now: one lacked a default that the other spelled out.
+func canonical[T any](list []T, write func(T) zval.Value) []T {
+	type item struct {
+		key zval.Value
+		val T
+	}
+	items := make([]item, 0, len(list))
+	for _, e := range list {
+		items = append(items, item{write(e), e})
+	}
+	slices.SortFunc(items, func(a, b item) int { return zval.Compare(a.key, b.key) })
+	items = slices.CompactFunc(items, func(a, b item) bool { return zval.Equal(a.key, b.key) })
+	list = list[:0]
+	for _, it := range items {
+		list = append(list, it.val)
+	}
+	return list
+}
+
+// stringKey reads an element of a set or a key of a table of strings. Zeek
+// takes a vector of the one string for it, too (spec broker-wire 7.4).
+func stringKey[S ~string](d *decoder, v zval.Value, at step) S {
+	if list, ok := v.Vector(); ok && len(list) == 1 {
+		v = list[0]
+	}
+	return S(d.str(v, at))
+}
+
+func stringElem[S ~string](d *decoder, v zval.Value, at step) S { return S(d.str(v, at)) }
+
+// table reads the entries of a required table; nil is empty.
+func table[K ~string, T any](f *fields, name string, read reader[T]) map[K]T {
+	v, at := f.required(name)
+	return tableOf[K](f.d, v, at, read)
+}
+
+// optTable reads the entries of an optional table; nil is empty or unset.
+func optTable[K ~string, T any](f *fields, name string, read reader[T]) map[K]T {
+	v, at := f.optional(name)
+	if v.IsNone() {
+		return nil
+	}
+	return tableOf[K](f.d, v, at, read)
+}
+
+func tableOf[K ~string, T any](d *decoder, v zval.Value, at step, read reader[T]) map[K]T {
+	pairs, ok := v.Table()
+	if !ok {
+		d.failKind(at, v, zval.KindTable)
+	}
+	if !ok || len(pairs) == 0 {
+		return nil
+	}
+	entries := make(map[K]T, len(pairs)/2)
+	d.push(at)
+	defer d.pop()
+	for i := 0; i+1 < len(pairs) && d.err == nil; i += 2 {
+		entry := step{index: i / 2}
+		key := stringKey[K](d, pairs[i], entry)
+		entries[key] = read(d, pairs[i+1], entry)
+	}
+	return entries
+}
+
+// What follows is the other direction.
+
+func stringValue[S ~string](s S) zval.Value { return zval.String(string(s)) }
+
+func vectorValue[T any](list []T, write func(T) zval.Value) zval.Value {
+	return zval.Vector(values(list, write)...)
+}
+
+func setValue[T any](list []T, write func(T) zval.Value) zval.Value {
+	return zval.Set(values(list, write)...)
+}
+
+func values[T any](list []T, write func(T) zval.Value) []zval.Value {
+	elems := make([]zval.Value, 0, len(list))
+	for _, e := range list {
+		elems = append(elems, write(e))
+	}
+	return elems
+}
+
+func tableValue[K ~string, T any](entries map[K]T, write func(T) zval.Value) zval.Value {
+	list := make([]zval.Entry, 0, len(entries))
+	for _, k := range slices.Sorted(maps.Keys(entries)) {
+		list = append(list, zval.Entry{Key: stringValue(k), Val: write(entries[k])})
+	}
+	return zval.Table(list...)
+}

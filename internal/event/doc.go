@@ -1,0 +1,15 @@
+// Package event maps what travels to what it means: an event's name and
+// arguments to a message of package mgmt, and back (spec management-api
+// sections 2 and 3).
+//
+// It reads tolerantly and writes strictly. Optional elements at the end of a
+// record may be missing, as may trailing arguments for which Zeek's scripts
+// have a default; surplus elements at the end of a record are ignored. What is
+// written is always the full current form, as Zeek 8.2 sends it (spec
+// management-api 7.1, G-P6).
+//
+// A decoded message shares no memory that could change: values are immutable.
+// Elements of sets are sorted in Broker's order, whatever order their sender
+// chose, and equal ones collapse. The package does no I/O, starts no
+// goroutines, and a Registry is safe for concurrent use.
+package event

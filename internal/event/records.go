@@ -1,0 +1,181 @@
+package event
+
+import (
+	"net/netip"
+
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zval"
+)
+
+// The records of module Management (spec management-api 2.3), each read and
+// written side by side.
+
+func readOption(d *decoder, v zval.Value, at step) (o mgmt.Option) {
+	d.record(v, at, func(f *fields) {
+		o = mgmt.Option{Name: f.str("name"), Value: f.str("value")}
+	})
+	return o
+}
+
+func optionValue(o mgmt.Option) zval.Value {
+	return zval.Vector(zval.String(o.Name), zval.String(o.Value))
+}
+
+func readInstance(d *decoder, v zval.Value, at step) (in mgmt.Instance) {
+	d.record(v, at, func(f *fields) {
+		in = mgmt.Instance{
+			Name:       mgmt.InstanceName(f.str("name")),
+			Host:       f.addr("host"),
+			ListenPort: f.optPort("listen_port"),
+		}
+	})
+	return in
+}
+
+func instanceValue(in mgmt.Instance) zval.Value {
+	return zval.Vector(stringValue(in.Name), addrValue(in.Host), optPortValue(in.ListenPort))
+}
+
+func readNode(d *decoder, v zval.Value, at step) (n mgmt.Node) {
+	d.record(v, at, func(f *fields) {
+		n = mgmt.Node{
+			Name:     mgmt.NodeName(f.str("name")),
+			Instance: mgmt.InstanceName(f.str("instance")),
+			Role:     roles.decode(f, "role"),
+			// Nobody reads it, so Zeek does not miss it.
+			State:       states.decodeOr(f, "state", mgmt.Running),
+			Port:        f.optPort("p"),
+			Scripts:     optVector(f, "scripts", stringElem[string]),
+			Options:     optSet(f, "options", readOption, optionValue),
+			Interface:   f.optStr("interface"),
+			CPUAffinity: f.optInt("cpu_affinity"),
+			Env:         optTable[string](f, "env", stringElem[string]),
+			MetricsPort: f.optPort("metrics_port"),
+		}
+	})
+	return n
+}
+
+func nodeValue(n mgmt.Node) zval.Value {
+	if n.Role == "" {
+		n.Role = mgmt.ClusterNone
+	}
+	if n.State == "" {
+		n.State = mgmt.Running // as clients send it
+	}
+	scripts, options := zval.None(), zval.None()
+	if n.Scripts != nil {
+		scripts = vectorValue(n.Scripts, zval.String)
+	}
+	if n.Options != nil {
+		options = setValue(n.Options, optionValue)
+	}
+	return zval.Vector(
+		stringValue(n.Name), stringValue(n.Instance), roles.encode(n.Role), states.encode(n.State),
+		optPortValue(n.Port), scripts, options, optStrValue(n.Interface), optIntValue(n.CPUAffinity),
+		tableValue(n.Env, zval.String), optPortValue(n.MetricsPort),
+	)
+}
+
+func readConfiguration(d *decoder, v zval.Value, at step) (c mgmt.Configuration) {
+	d.record(v, at, func(f *fields) {
+		c = mgmt.Configuration{
+			ID:        f.strOr("id", ""),
+			Instances: setOr(f, "instances", readInstance, instanceValue),
+			Nodes:     setOr(f, "nodes", readNode, nodeValue),
+		}
+	})
+	return c
+}
+
+func configurationValue(c mgmt.Configuration) zval.Value {
+	return zval.Vector(zval.String(c.ID), setValue(c.Instances, instanceValue), setValue(c.Nodes, nodeValue))
+}
+
+func readNodeStatus(d *decoder, v zval.Value, at step) (s mgmt.NodeStatus) {
+	d.record(v, at, func(f *fields) {
+		s = mgmt.NodeStatus{
+			Node:        mgmt.NodeName(f.str("node")),
+			State:       states.decode(f, "state"),
+			MgmtRole:    mgmtRoles.decodeOr(f, "mgmt_role", mgmt.RoleNone),
+			ClusterRole: roles.decodeOr(f, "cluster_role", mgmt.ClusterNone),
+			PID:         f.optInt("pid"),
+			Port:        f.optPort("p"),
+			MetricsPort: f.optPort("metrics_port"),
+		}
+	})
+	return s
+}
+
+func nodeStatusValue(s mgmt.NodeStatus) zval.Value {
+	if s.MgmtRole == "" {
+		s.MgmtRole = mgmt.RoleNone
+	}
+	if s.ClusterRole == "" {
+		s.ClusterRole = mgmt.ClusterNone
+	}
+	return zval.Vector(
+		stringValue(s.Node), stateValue(s.State), mgmtRoles.encode(s.MgmtRole), roles.encode(s.ClusterRole),
+		optIntValue(s.PID), optPortValue(s.Port), optPortValue(s.MetricsPort),
+	)
+}
+
+func readNodeOutputs(d *decoder, v zval.Value, at step) (o mgmt.NodeOutputs) {
+	d.record(v, at, func(f *fields) {
+		o = mgmt.NodeOutputs{Stdout: f.str("stdout"), Stderr: f.str("stderr")}
+	})
+	return o
+}
+
+func nodeOutputsValue(o mgmt.NodeOutputs) zval.Value {
+	return zval.Vector(zval.String(o.Stdout), zval.String(o.Stderr))
+}
+
+// The fields.
+
+// stateValue writes a state; none at all is unknown.
+func stateValue(s mgmt.State) zval.Value {
+	if s == "" {
+		s = mgmt.Unknown
+	}
+	return states.encode(s)
+}
+
+// addrValue writes an address; one that is not known is 0.0.0.0.
+func addrValue(a netip.Addr) zval.Value {
+	if !a.IsValid() {
+		a = mgmt.UnknownHost
+	}
+	return zval.Addr(a)
+}
+
+// portValue writes a port; a protocol that Zeek does not know is its unknown
+// one.
+func portValue(p mgmt.Port) zval.Value {
+	for proto, name := range protos {
+		if name == p.Proto {
+			return zval.Port(p.Number, zval.Proto(proto))
+		}
+	}
+	return zval.Port(p.Number, zval.ProtoUnknown)
+}
+
+func optPortValue(p *mgmt.Port) zval.Value { return optional(p, portValue) }
+func optStrValue(s *string) zval.Value     { return optional(s, zval.String) }
+func optIntValue(n *int64) zval.Value      { return optional(n, zval.Int) }
+func optBoolValue(b *bool) zval.Value      { return optional(b, zval.Bool) }
+
+func optional[T any](p *T, write func(T) zval.Value) zval.Value {
+	if p == nil {
+		return zval.None()
+	}
+	return write(*p)
+}
+
+// nameValue writes a name whose emptiness means unset.
+func nameValue[S ~string](s S) zval.Value {
+	if s == "" {
+		return zval.None()
+	}
+	return stringValue(s)
+}

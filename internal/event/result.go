@@ -1,0 +1,93 @@
+package event
+
+import (
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zval"
+)
+
+// A dataReader reads what a result carries; which type that is depends on the
+// message (spec management-api 2.5).
+type dataReader reader[mgmt.Data]
+
+func textData(d *decoder, v zval.Value, at step) mgmt.Data { return mgmt.Text(d.str(v, at)) }
+
+func instancesData(d *decoder, v zval.Value, at step) mgmt.Data {
+	return mgmt.Instances(vectorOf(d, v, at, readInstance))
+}
+
+func statusesData(d *decoder, v zval.Value, at step) mgmt.Data {
+	return mgmt.NodeStatuses(vectorOf(d, v, at, readNodeStatus))
+}
+
+func configurationData(d *decoder, v zval.Value, at step) mgmt.Data {
+	return readConfiguration(d, v, at)
+}
+
+func outputsData(d *decoder, v zval.Value, at step) mgmt.Data { return readNodeOutputs(d, v, at) }
+
+// deployData reads the controller's own result, which carries the
+// configuration's ID, as well as the agents'.
+func deployData(d *decoder, v zval.Value, at step) mgmt.Data {
+	if v.Kind() == zval.KindString {
+		return textData(d, v, at)
+	}
+	return outputsData(d, v, at)
+}
+
+// noData passes over what nobody reads.
+func noData(*decoder, zval.Value, step) mgmt.Data { return nil }
+
+// resultOf returns the reader of a result that carries data.
+func resultOf(data dataReader) reader[mgmt.Result] {
+	return func(d *decoder, v zval.Value, at step) (r mgmt.Result) {
+		d.record(v, at, func(f *fields) {
+			r = mgmt.Result{
+				ReqID:    mgmt.ReqID(f.str("reqid")),
+				Success:  f.boolOr("success", true),
+				Instance: mgmt.InstanceName(f.strOr("instance", "")),
+				Data:     readData(f, data),
+				Error:    f.strOr("error", ""),
+				Node:     mgmt.NodeName(f.strOr("node", "")),
+			}
+		})
+		return r
+	}
+}
+
+// readData keeps mistakes in the data to the data.
+func readData(f *fields, read dataReader) mgmt.Data {
+	v, at := f.optional("data")
+	if v.IsNone() {
+		return nil
+	}
+	var own decoder
+	data := read(&own, v, at)
+	if own.err != nil {
+		return mgmt.BadData{Reason: own.err.Argument + ": " + own.err.Reason}
+	}
+	return data
+}
+
+func resultValue(r mgmt.Result) zval.Value {
+	return zval.Vector(
+		stringValue(r.ReqID), zval.Bool(r.Success), nameValue(r.Instance),
+		dataValue(r.Data), nameValue(r.Error), nameValue(r.Node),
+	)
+}
+
+func dataValue(data mgmt.Data) zval.Value {
+	switch data := data.(type) {
+	case mgmt.Text:
+		return stringValue(data)
+	case mgmt.Instances:
+		return vectorValue(data, instanceValue)
+	case mgmt.NodeStatuses:
+		return vectorValue(data, nodeStatusValue)
+	case mgmt.Configuration:
+		return configurationValue(data)
+	case mgmt.NodeOutputs:
+		return nodeOutputsValue(data)
+	default: // unset, or BadData
+		return zval.None()
+	}
+}
