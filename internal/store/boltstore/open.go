@@ -1,0 +1,228 @@
+package boltstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/store"
+)
+
+// lockRetry is the time between two attempts to lock a file that is in use.
+const lockRetry = 20 * time.Millisecond
+
+// maxRevision bounds what Open accepts; no history of saves gets there.
+const maxRevision = store.Revision(1) << 62
+
+// Open opens the store at path, creating it and missing directories. Its
+// errors name the file and are ErrInUse, ErrForeign or ErrDamaged, or what the
+// file system said. ctx bounds the wait for the lock.
+func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
+	s := &Store{path: path, cfg: cfg.withDefaults()}
+	if err := s.open(ctx); err != nil {
+		return nil, explain(path, err)
+	}
+	return s, nil
+}
+
+// explain adds what a person can do about err.
+func explain(path string, err error) error {
+	switch {
+	case errors.Is(err, ErrInUse):
+		return fmt.Errorf("state file %s is %w; stop that one, or give this one a state directory of its own", path, err)
+	case errors.Is(err, ErrForeign):
+		return fmt.Errorf("state file %s is %w; move it away, or name another state directory", path, err)
+	case errors.Is(err, ErrDamaged):
+		return fmt.Errorf("state file %s is %w; restore a copy of it, or move it away to start empty", path, err)
+	}
+	return fmt.Errorf("open state file %s: %w", path, err)
+}
+
+func (s *Store) open(ctx context.Context) error {
+	if err := makeDirs(filepath.Dir(s.path)); err != nil {
+		return err
+	}
+	for {
+		f, err := s.lock(ctx)
+		if err != nil {
+			return err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return err
+		}
+		if info.Size() > 0 {
+			return s.openLocked(f, info.Size())
+		}
+		// A new file replaces the empty one only when it is complete, so that
+		// a death in between leaves nothing half made. The replaced file is
+		// locked until then, and waiters for its lock find it gone.
+		err = create(s.path)
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// makeDirs creates dir and its missing parents, durably.
+func makeDirs(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := makeDirs(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// lock returns the file at the store's path, exclusively locked.
+func (s *Store) lock(ctx context.Context) (*os.File, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.LockTimeout, ErrInUse)
+	defer cancel()
+	for {
+		f, err := openRegular(s.path)
+		if err != nil {
+			return nil, err
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && isCurrent(f, s.path) {
+			return f, nil
+		}
+		f.Close()
+		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("lock: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(lockRetry):
+		}
+	}
+}
+
+// openRegular opens path without waiting for the other end of a pipe.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: not even a regular file", ErrForeign)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// isCurrent reports whether path still names f, and not a file that replaced
+// it while f was being locked.
+func isCurrent(f *os.File, path string) bool {
+	ours, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(ours, named)
+}
+
+// create puts an empty store at path, atomically and durably. The caller holds
+// the lock of the file that it replaces.
+func create(path string) error {
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := bbolt.Open(fresh, 0o600, nil)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucket(formatBucket)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.CreateBucket(documentsBucket); err != nil {
+			return err
+		}
+		return b.Put(formatKey, formatValue)
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		os.Remove(fresh)
+		return err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// openLocked hands f, which is locked, to bbolt once its structure is known to
+// be sound. It owns f.
+func (s *Store) openLocked(f *os.File, size int64) error {
+	if err := verify(f, size); err != nil {
+		f.Close()
+		return err
+	}
+	db, err := bbolt.Open(s.path, 0o600, &bbolt.Options{
+		Timeout: s.cfg.LockTimeout,
+		// flock succeeds again on the descriptor that already holds the lock.
+		OpenFile: func(string, int, os.FileMode) (*os.File, error) { return f, nil },
+	})
+	if err != nil {
+		return err
+	}
+	if err := db.View(checkContents); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	s.db = db
+	return nil
+}
+
+// checkContents reports whether the buckets and entries are ours, and the
+// current document is whole.
+func checkContents(tx *bbolt.Tx) error {
+	about, documents := tx.Bucket(formatBucket), tx.Bucket(documentsBucket)
+	if about == nil || documents == nil {
+		return fmt.Errorf("%w: another program's database", ErrForeign)
+	}
+	if format := about.Get(formatKey); !bytes.Equal(format, formatValue) {
+		return fmt.Errorf("%w of this version: its format is %.20q, known is %q", ErrForeign, format, formatValue)
+	}
+	c := documents.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if len(k) != keySize || len(v) < headerSize || decodeKey(k) == 0 || decodeKey(k) > maxRevision {
+			return fmt.Errorf("%w: entry %.20x is not a document", ErrDamaged, k)
+		}
+	}
+	if k, v := c.Last(); k != nil {
+		_, err := decodeEntry(k, v)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package boltstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+const (
+	branchPage   = 0x01
+	leafPage     = 0x02
+	freelistPage = 0x10
+
+	pageHeaderSize   = 16
+	elementSize      = 16
+	bucketHeaderSize = 16
+
+	bucketFlag = 1
+)
+
+var order = binary.NativeEndian
+
+// A page is the header of one of bbolt's pages, and its content behind r.
+type page struct {
+	id       uint64
+	flags    uint16
+	count    uint16
+	overflow uint32
+
+	r    io.ReaderAt
+	size uint64 // bytes of the page, overflow pages included
+}
+
+// keyRange bounds the keys of a page: at least from, below to. A nil to has no
+// bound.
+type keyRange struct{ from, to []byte }
+
+func (r keyRange) contains(key []byte) bool {
+	return bytes.Compare(key, r.from) >= 0 && (r.to == nil || bytes.Compare(key, r.to) < 0)
+}
+
+// A visitor sees each entry of a leaf page. value is nil unless the entry is a
+// bucket.
+type visitor func(key, value []byte, isBucket bool) error
+
+func parsePage(r io.ReaderAt, size uint64) (page, error) {
+	p := page{r: r, size: size}
+	b, err := p.read(0, pageHeaderSize)
+	if err != nil {
+		return page{}, err
+	}
+	p.id = order.Uint64(b)
+	p.flags = order.Uint16(b[8:])
+	p.count = order.Uint16(b[10:])
+	p.overflow = order.Uint32(b[12:])
+	return p, nil
+}
+
+// read returns n bytes at offset at of the page, which must lie in it.
+func (p page) read(at, n uint64) ([]byte, error) {
+	if at > p.size || n > p.size-at {
+		return nil, fmt.Errorf("%d bytes at %d exceed the page", n, at)
+	}
+	b := make([]byte, n)
+	if _, err := p.r.ReadAt(b, int64(at)); err != nil {
+		return nil, fmt.Errorf("read %d bytes at %d: %w", n, at, err)
+	}
+	return b, nil
+}
+
+// elements returns the element table, which follows the header.
+func (p page) elements() ([]byte, error) {
+	return p.read(pageHeaderSize, uint64(p.count)*elementSize)
+}
+
+func (p page) leaf(keys keyRange, visit visitor) error {
+	table, err := p.elements()
+	if err != nil {
+		return err
+	}
+	for i := range uint64(p.count) {
+		e := table[i*elementSize:]
+		flags, pos := order.Uint32(e), uint64(order.Uint32(e[4:]))
+		ksize, vsize := uint64(order.Uint32(e[8:])), uint64(order.Uint32(e[12:]))
+
+		at := pageHeaderSize + i*elementSize + pos // positions count from their element
+		key, err := p.key(at, ksize, keys)
+		if err != nil {
+			return err
+		}
+		keys.from = append(bytes.Clone(key), 0) // the next possible key
+		isBucket := flags&bucketFlag != 0
+		var value []byte
+		if isBucket {
+			value, err = p.read(at+ksize, vsize)
+		} else if at+ksize+vsize > p.size {
+			err = fmt.Errorf("value of %.20x exceeds the page", key)
+		}
+		if err != nil {
+			return err
+		}
+		if err := visit(key, value, isBucket); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// branch calls child for each child page, with the keys that it may have: from
+// its own key, up to the next child's. bbolt keeps the first child's key in
+// step with the first key below it, so that bounds it as well.
+func (p page) branch(keys keyRange, child func(id uint64, keys keyRange) error) error {
+	if p.count == 0 {
+		return fmt.Errorf("branch without children")
+	}
+	table, err := p.elements()
+	if err != nil {
+		return err
+	}
+	ids := make([]uint64, p.count)
+	bounds := make([][]byte, p.count, p.count+1)
+	for i := range uint64(p.count) {
+		e := table[i*elementSize:]
+		pos, ksize := uint64(order.Uint32(e)), uint64(order.Uint32(e[4:]))
+		ids[i] = order.Uint64(e[8:])
+		if bounds[i], err = p.key(pageHeaderSize+i*elementSize+pos, ksize, keys); err != nil {
+			return err
+		}
+		keys.from = append(bytes.Clone(bounds[i]), 0)
+	}
+	bounds = append(bounds, keys.to)
+	for i, id := range ids {
+		if err := child(id, keyRange{bounds[i], bounds[i+1]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p page) key(at, size uint64, keys keyRange) ([]byte, error) {
+	const maxKeySize = 32768 // bbolt.MaxKeySize
+	if size == 0 || size > maxKeySize {
+		return nil, fmt.Errorf("key of %d bytes", size)
+	}
+	key, err := p.read(at, size)
+	if err != nil {
+		return nil, err
+	}
+	if !keys.contains(key) {
+		return nil, fmt.Errorf("key %.20x out of order", key)
+	}
+	return key, nil
+}
+
+// freeIDs returns the page numbers in a free list. A count of 0xFFFF says that
+// the first number is the count.
+func (p page) freeIDs() ([]uint64, error) {
+	if p.flags != freelistPage {
+		return nil, fmt.Errorf("unexpected type %#x", p.flags)
+	}
+	at, n := uint64(pageHeaderSize), uint64(p.count)
+	if n == 0xFFFF {
+		b, err := p.read(at, 8)
+		if err != nil {
+			return nil, err
+		}
+		at, n = at+8, order.Uint64(b)
+	}
+	if n > p.size/8 {
+		return nil, fmt.Errorf("%d entries exceed the page", n)
+	}
+	b, err := p.read(at, n*8)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]uint64, n)
+	for i := range ids {
+		ids[i] = order.Uint64(b[i*8:])
+	}
+	return ids, nil
+}

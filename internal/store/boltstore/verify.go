@@ -1,0 +1,215 @@
+package boltstore
+
+import (
+	"bytes"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"slices"
+)
+
+// verify reports whether bbolt can use the file without meeting anything that
+// it would assert against or that lies outside its memory map: every page that
+// can be reached lies in the file, is what its parent says, is used once, and
+// is not also listed as free; keys are in order and in bounds. It reads the
+// structure, not the values, and follows no more pages than the file has.
+//
+// The format is bbolt's version 2, as in its package internal/common. Integers
+// have the byte order of the machine.
+func verify(r io.ReaderAt, size int64) error {
+	m, err := readMeta(r, size)
+	if err != nil {
+		return err
+	}
+	v := &verifier{file: r, meta: m, used: make(map[uint64]bool)}
+	if err := v.bucketTree(m.root); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err := v.freelist(); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return nil
+}
+
+const (
+	metaMagic   = 0xED0CDAED
+	metaVersion = 2
+	metaSize    = 64
+
+	// The page sizes that bbolt itself looks for.
+	minPageSize = 1 << 10
+	maxPageSize = 1 << 24
+)
+
+// meta is what a valid meta page says.
+type meta struct {
+	pageSize uint64
+	root     uint64 // page of the bucket of buckets
+	freelist uint64
+	pages    uint64 // all page numbers are below
+	tx       uint64
+}
+
+// readMeta returns the newest valid one of the two meta pages: the one that
+// bbolt uses. A save that was interrupted leaves the other one.
+func readMeta(r io.ReaderAt, size int64) (meta, error) {
+	first, err := parseMeta(r, 0)
+	found := err == nil
+	if found {
+		second, err := parseMeta(r, int64(first.pageSize))
+		if err == nil && second.pageSize == first.pageSize && second.tx > first.tx {
+			first = second
+		}
+	}
+	for at := int64(minPageSize); !found && at <= maxPageSize && at < size; at *= 2 {
+		if first, err = parseMeta(r, at); err == nil && int64(first.pageSize) == at {
+			found = true
+		}
+	}
+	if !found {
+		return meta{}, fmt.Errorf("%w: it does not begin like one", ErrForeign)
+	}
+	if have := uint64(size) / first.pageSize; have < first.pages || have < 4 {
+		return meta{}, fmt.Errorf("%w: cut short, %d of %d pages are there", ErrDamaged, have, first.pages)
+	}
+	return first, nil
+}
+
+func parseMeta(r io.ReaderAt, at int64) (meta, error) {
+	buf := make([]byte, pageHeaderSize+metaSize)
+	if _, err := r.ReadAt(buf, at); err != nil {
+		return meta{}, err
+	}
+	b := buf[pageHeaderSize:]
+	sum := fnv.New64a()
+	sum.Write(b[:metaSize-8])
+	switch {
+	case order.Uint32(b) != metaMagic:
+		return meta{}, fmt.Errorf("no magic number")
+	case order.Uint32(b[4:]) != metaVersion:
+		return meta{}, fmt.Errorf("format version %d", order.Uint32(b[4:]))
+	case order.Uint64(b[56:]) != sum.Sum64():
+		return meta{}, fmt.Errorf("checksum mismatch")
+	}
+	m := meta{
+		pageSize: uint64(order.Uint32(b[8:])),
+		root:     order.Uint64(b[16:]),
+		freelist: order.Uint64(b[32:]),
+		pages:    order.Uint64(b[40:]),
+		tx:       order.Uint64(b[48:]),
+	}
+	if m.pageSize < minPageSize || m.pageSize > maxPageSize || m.pageSize&(m.pageSize-1) != 0 {
+		return meta{}, fmt.Errorf("page size %d", m.pageSize)
+	}
+	return m, nil
+}
+
+type verifier struct {
+	file io.ReaderAt
+	meta meta
+	used map[uint64]bool
+}
+
+// bucketTree checks the tree at page id, whose values are buckets.
+func (v *verifier) bucketTree(id uint64) error {
+	return v.tree(id, keyRange{}, func(name, value []byte, isBucket bool) error {
+		if !isBucket {
+			return fmt.Errorf("entry %.20q outside all buckets", name)
+		}
+		return v.bucket(name, value)
+	})
+}
+
+// bucket checks one bucket: 16 bytes of header with the page of its tree, or 0
+// and then a leaf page inline.
+func (v *verifier) bucket(name, value []byte) error {
+	if len(value) < bucketHeaderSize {
+		return fmt.Errorf("bucket %.20q has a header of %d bytes", name, len(value))
+	}
+	plain := func(key, _ []byte, isBucket bool) error {
+		if isBucket {
+			return fmt.Errorf("bucket %.20q contains a bucket", name)
+		}
+		return nil
+	}
+	if root := order.Uint64(value); root != 0 {
+		return v.tree(root, keyRange{}, plain)
+	}
+	p, err := parsePage(bytes.NewReader(value[bucketHeaderSize:]), uint64(len(value)-bucketHeaderSize))
+	if err != nil {
+		return fmt.Errorf("bucket %.20q: %w", name, err)
+	}
+	if p.flags != leafPage {
+		return fmt.Errorf("bucket %.20q: inline page of type %#x", name, p.flags)
+	}
+	return p.leaf(keyRange{}, plain)
+}
+
+// tree checks the page id and all below it.
+func (v *verifier) tree(id uint64, keys keyRange, visit visitor) error {
+	p, err := v.page(id)
+	if err != nil {
+		return err
+	}
+	switch p.flags {
+	case leafPage:
+		err = p.leaf(keys, visit)
+	case branchPage:
+		err = p.branch(keys, func(child uint64, keys keyRange) error {
+			return v.tree(child, keys, visit)
+		})
+	default:
+		err = fmt.Errorf("unexpected type %#x", p.flags)
+	}
+	if err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	return nil
+}
+
+// page reads the header of page id and claims it and its overflow pages.
+func (v *verifier) page(id uint64) (page, error) {
+	if id < 2 || id >= v.meta.pages {
+		return page{}, fmt.Errorf("page %d is outside 2..%d", id, v.meta.pages-1)
+	}
+	at := int64(id * v.meta.pageSize)
+	rest := (v.meta.pages - id) * v.meta.pageSize
+	p, err := parsePage(io.NewSectionReader(v.file, at, int64(rest)), rest)
+	if err != nil {
+		return page{}, fmt.Errorf("page %d: %w", id, err)
+	}
+	n := 1 + uint64(p.overflow)
+	if p.id != id || n > v.meta.pages-id {
+		return page{}, fmt.Errorf("page %d says it is page %d, with %d overflow pages", id, p.id, p.overflow)
+	}
+	p.size = n * v.meta.pageSize
+	for i := range n {
+		if v.used[id+i] {
+			return page{}, fmt.Errorf("page %d is used twice", id+i)
+		}
+		v.used[id+i] = true
+	}
+	return p, nil
+}
+
+// freelist checks the list of free pages.
+func (v *verifier) freelist() error {
+	p, err := v.page(v.meta.freelist)
+	if err != nil {
+		return fmt.Errorf("free list: %w", err)
+	}
+	ids, err := p.freeIDs()
+	if err != nil {
+		return fmt.Errorf("free list: %w", err)
+	}
+	if !slices.IsSorted(ids) {
+		return fmt.Errorf("free list: out of order")
+	}
+	for _, id := range ids {
+		if id < 2 || id >= v.meta.pages || v.used[id] {
+			return fmt.Errorf("free list: page %d is not free", id)
+		}
+		v.used[id] = true
+	}
+	return nil
+}
