@@ -133,41 +133,42 @@ func Enum(name string) Value { return Value{kind: KindEnum, str: name} }
 
 // Addr returns an address. An IPv4-mapped IPv6 address is the IPv4 address, a
 // zone is dropped, and the zero Addr becomes "::".
-func Addr(a netip.Addr) Value {
-	v := Value{kind: KindAddr}
-	v.hi, v.lo = addrBits(a)
-	return v
-}
+func Addr(a netip.Addr) Value { return Addr128(addrBits(a)) }
+
+// Addr128 returns the address whose 128 bits in network order are hi and lo,
+// for decoders.
+func Addr128(hi, lo uint64) Value { return Value{kind: KindAddr, hi: hi, lo: lo} }
 
 // Subnet returns a prefix with its host bits cleared. The zero Prefix becomes
 // "::/0".
 func Subnet(p netip.Prefix) Value {
 	bits := p.Bits()
-	if bits < 0 {
-		return SubnetBits(netip.IPv6Unspecified(), 0)
-	}
-	if p.Addr().Is4() {
+	switch {
+	case bits < 0:
+		return Value{kind: KindSubnet}
+	case p.Addr().Is4():
 		bits += 96
 	}
-	return SubnetBits(p.Addr(), bits)
+	hi, lo := addrBits(p.Addr())
+	maskHi, maskLo := prefixMask(bits)
+	return Value{kind: KindSubnet, small: uint8(bits), hi: hi & maskHi, lo: lo & maskLo}
 }
 
-// SubnetBits is Subnet for a length that is counted within 128 bits, as the
-// native encoding does; it panics outside 0 to 128.
-func SubnetBits(a netip.Addr, bits int) Value {
-	if bits < 0 || bits > 128 {
-		panic("zval: subnet length outside 0 to 128")
+// Subnet128 returns the prefix whose address is hi and lo in network order and
+// whose length is counted within these 128 bits, as the native encoding does,
+// for decoders. It reports false, and none, if the length is beyond 128 or a
+// host bit is set.
+func Subnet128(hi, lo uint64, bits uint8) (Value, bool) {
+	maskHi, maskLo := prefixMask(int(bits))
+	if bits > 128 || hi&^maskHi != 0 || lo&^maskLo != 0 {
+		return None(), false
 	}
-	v := Value{kind: KindSubnet, small: uint8(bits)}
-	v.hi, v.lo = addrBits(a)
-	switch {
-	case bits <= 64:
-		v.hi &= ^uint64(0) << (64 - bits)
-		v.lo = 0
-	default:
-		v.lo &= ^uint64(0) << (128 - bits)
-	}
-	return v
+	return Value{kind: KindSubnet, small: bits, hi: hi, lo: lo}, true
+}
+
+// prefixMask returns the 128-bit mask of a prefix of this many bits.
+func prefixMask(bits int) (hi, lo uint64) {
+	return ^uint64(0) << max(0, 64-bits), ^uint64(0) << min(64, max(0, 128-bits))
 }
 
 // Port returns a port; it panics if proto is not one of the four protocols.

@@ -1,0 +1,131 @@
+package native
+
+import (
+	"time"
+
+	"zeekfleet/internal/zval"
+)
+
+// A decoder turns what scan has checked into values.
+type decoder struct {
+	payload string
+	off     int
+	free    []zval.Value // room for the elements of all containers yet to come
+	depth   int          // how many containers may still open
+}
+
+// value decodes one value into v.
+func (d *decoder) value(v *zval.Value) *Error {
+	start := d.off
+	kind := zval.Kind(d.payload[start])
+	d.off++
+	switch kind {
+	case zval.KindNone:
+		*v = zval.None()
+	case zval.KindBool:
+		b := d.payload[d.off]
+		if b > 1 {
+			return &Error{d.off, "boolean is neither 0 nor 1"}
+		}
+		d.off++
+		*v = zval.Bool(b == 1)
+	case zval.KindCount:
+		*v = zval.Count(d.uint64())
+	case zval.KindInt:
+		*v = zval.Int(int64(d.uint64()))
+	case zval.KindReal:
+		*v = zval.RealBits(swapInf(d.uint64()))
+	case zval.KindString:
+		*v = zval.String(d.text())
+	case zval.KindAddr:
+		hi, lo := d.uint64(), d.uint64()
+		*v = zval.Addr128(hi, lo)
+	case zval.KindSubnet:
+		return d.subnet(v)
+	case zval.KindPort:
+		return d.port(v)
+	case zval.KindTime:
+		*v = zval.Time(int64(d.uint64()))
+	case zval.KindSpan:
+		*v = zval.Span(time.Duration(d.uint64()))
+	case zval.KindEnum:
+		*v = zval.Enum(d.text())
+	default:
+		return d.container(v, kind, start)
+	}
+	return nil
+}
+
+func (d *decoder) container(v *zval.Value, kind zval.Kind, start int) *Error {
+	n := d.varbyte() * stride(kind)
+	elems := d.free[:n:n] // full, so that appending to it cannot reach the rest
+	d.free = d.free[n:]
+	if d.depth == 0 {
+		return &Error{start, "nested deeper than allowed"}
+	}
+	d.depth--
+	for i := range elems {
+		if err := d.value(&elems[i]); err != nil {
+			return err
+		}
+	}
+	d.depth++
+
+	distinct := true
+	switch kind {
+	case zval.KindSet:
+		*v, distinct = zval.SetInOrder(elems)
+	case zval.KindTable:
+		*v, distinct = zval.TableInOrder(elems)
+	default:
+		*v = zval.Vector(elems...)
+	}
+	if !distinct {
+		return &Error{start, kind.String() + " holds a key twice"}
+	}
+	return nil
+}
+
+func (d *decoder) subnet(v *zval.Value) *Error {
+	start := d.off
+	hi, lo, length := d.uint64(), d.uint64(), d.payload[d.off]
+	d.off++
+	subnet, ok := zval.Subnet128(hi, lo, length)
+	if !ok {
+		return &Error{start, "subnet has host bits or a length beyond 128"}
+	}
+	*v = subnet
+	return nil
+}
+
+func (d *decoder) port(v *zval.Value) *Error {
+	number := uint16(d.payload[d.off])<<8 | uint16(d.payload[d.off+1])
+	proto := zval.Proto(d.payload[d.off+2])
+	if !proto.Valid() {
+		return &Error{d.off + 2, "port of an unknown protocol"}
+	}
+	d.off += 3
+	*v = zval.Port(number, proto)
+	return nil
+}
+
+func (d *decoder) text() string {
+	n := d.varbyte()
+	text := d.payload[d.off : d.off+n]
+	d.off += n
+	return text
+}
+
+// varbyte reads a number that scan has accepted.
+func (d *decoder) varbyte() int {
+	n, next, _ := varbyte(d.payload, d.off)
+	d.off = next
+	return n
+}
+
+func (d *decoder) uint64() uint64 {
+	b := d.payload[d.off : d.off+8]
+	d.off += 8
+	return uint64(b[7]) | uint64(b[6])<<8 | uint64(b[5])<<16 | uint64(b[4])<<24 |
+		uint64(b[3])<<32 | uint64(b[2])<<40 | uint64(b[1])<<48 | uint64(b[0])<<56
+}

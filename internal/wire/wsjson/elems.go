@@ -1,0 +1,50 @@
+package wsjson
+
+import (
+	"slices"
+	"strings"
+
+	"zeekfleet/internal/zval"
+)
+
+// elems holds the elements of all containers of one text in one allocation. The
+// elements of a container that is still open wait at the back, last one first;
+// when it closes they move to the front, in order, and stay. A value is at one
+// end at a time, so there is room for all if there is a place for each.
+type elems struct {
+	places []zval.Value
+	front  int // places[:front] are the elements of closed containers
+	back   int // places[back:] wait
+}
+
+// shortest is the length of the shortest text of a value.
+const shortest = len(`{"@data-type":"none"}`)
+
+// room returns an elems with a place for each value of text but the outermost,
+// or for limit of them: each is an object, and none is shorter than shortest.
+func room(text string, limit int) elems {
+	n := max(0, min(limit, strings.Count(text, "{"), len(text)/shortest)-1)
+	return elems{places: make([]zval.Value, n), back: n}
+}
+
+// push adds an element to the container that opened last. It reports whether
+// there was a place for it.
+func (e *elems) push(v zval.Value) bool {
+	if e.back == e.front {
+		return false
+	}
+	e.back--
+	e.places[e.back] = v
+	return true
+}
+
+// pop closes that container and returns its n elements.
+func (e *elems) pop(n int) []zval.Value {
+	waiting := e.places[e.back : e.back+n]
+	slices.Reverse(waiting)
+	list := e.places[e.front : e.front+n : e.front+n]
+	copy(list, waiting) // they overlap where little room is left
+	e.front += n
+	e.back += n
+	return list
+}

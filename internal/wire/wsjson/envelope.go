@@ -1,0 +1,73 @@
+package wsjson
+
+import "zeekfleet/internal/zval"
+
+// An envelope holds the members of a message's outermost object that mean
+// something.
+type envelope struct {
+	typ, topic, endpoint, version, code, context member
+	body                                         body
+}
+
+// A member is one that should be a string.
+type member struct {
+	seen  bool // the first of its name has come
+	valid bool // it is a string
+	text  string
+}
+
+// envelope reads a whole message.
+func (p *parser) envelope() (*envelope, *Error) {
+	m := new(envelope)
+	err := p.object(func(name string) *Error {
+		if f := m.named(name); f != nil {
+			return p.stringMember(f)
+		}
+		return p.member(&m.body, name)
+	})
+	if err == nil {
+		err = p.end()
+	}
+	return m, err
+}
+
+func (m *envelope) named(name string) *member {
+	switch name {
+	case "type":
+		return &m.typ
+	case "topic":
+		return &m.topic
+	case "endpoint":
+		return &m.endpoint
+	case "version":
+		return &m.version
+	case "code":
+		return &m.code
+	case "context":
+		return &m.context
+	}
+	return nil
+}
+
+// stringMember reads what follows the name of f, for f if it has not been seen.
+func (p *parser) stringMember(f *member) (err *Error) {
+	if f.seen || p.next() != '"' {
+		f.seen = true
+		return p.skip()
+	}
+	f.seen, f.valid = true, true
+	f.text, err = p.str()
+	return err
+}
+
+// message returns topic and value of a data message. The value is judged first,
+// as by Zeek (spec websocket 7.3).
+func (p *parser) message(m *envelope) (topic string, v zval.Value, err *Error) {
+	if v, err = p.finish(&m.body); err != nil {
+		return "", v, err.in(ContextBody)
+	}
+	if !m.topic.valid || m.topic.text == reservedTopic {
+		return "", v, p.fail("topic is missing, no string or reserved").in(ContextTopic)
+	}
+	return m.topic.text, v, nil
+}

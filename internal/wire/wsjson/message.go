@@ -1,0 +1,147 @@
+package wsjson
+
+import "zeekfleet/internal/zval"
+
+// What a server says is wrong, word for word as Zeek's does (spec websocket
+// 10): one code, and contexts.
+const (
+	CodeDeserialization = "deserialization_failed"
+
+	ContextTopics = "subscriptions not an array"
+	ContextPrefix = "individual subscription not a string"
+	ContextBody   = "failed to decode JSON object"
+	ContextTopic  = "no topic in top-level JSON object"
+	ContextEvent  = "failed to create Zeek event"
+)
+
+// reservedTopic is the one that Broker keeps to itself; as a message's topic it
+// counts as none (spec websocket 7.3).
+const reservedTopic = "<$>"
+
+// A Message is what a server sends a client: an Ack, a Failure, a Data, or, for
+// a type that is not known here, an Other.
+type Message interface{ isMessage() }
+
+// An Ack is a server's first message; its strings are opaque.
+type Ack struct {
+	Endpoint string // the client's id at the server
+	Version  string // of Zeek
+}
+
+// A Failure is a server's error message. Clients must expect codes that are not
+// known here.
+type Failure struct {
+	Code    string
+	Context string
+}
+
+// A Data is a data message.
+type Data struct {
+	Topic string
+	Value zval.Value
+}
+
+// An Other is a message of a type that is not known here, which clients pass
+// over.
+type Other struct{ Type string }
+
+func (Ack) isMessage()     {}
+func (Failure) isMessage() {}
+func (Data) isMessage()    {}
+func (Other) isMessage()   {}
+
+// AppendAck appends the message that accepts a client's topics.
+func AppendAck(dst []byte, m Ack) []byte {
+	dst = appendString(append(dst, `{"type":"ack","endpoint":`...), m.Endpoint)
+	dst = appendString(append(dst, `,"version":`...), m.Version)
+	return append(dst, '}')
+}
+
+// AppendFailure appends an error message.
+func AppendFailure(dst []byte, m Failure) []byte {
+	dst = appendString(append(dst, `{"type":"error","code":`...), m.Code)
+	dst = appendString(append(dst, `,"context":`...), m.Context)
+	return append(dst, '}')
+}
+
+// AppendTopics appends the array of topic prefixes that a client begins with.
+func AppendTopics(dst []byte, prefixes []string) []byte {
+	dst = append(dst, '[')
+	for i, prefix := range prefixes {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, prefix)
+	}
+	return append(dst, ']')
+}
+
+// ParseTopics returns the topic prefixes in a client's first message, in order
+// and with repetitions. The error is an *Error with ContextTopics or
+// ContextPrefix.
+func ParseTopics(text []byte, lim Limits) ([]string, error) {
+	p := newParser(text, lim)
+	var prefixes []string
+	var odd *Error // the first element that is no string: the text comes first
+	err := p.array(func() *Error {
+		if p.next() != '"' {
+			if odd == nil {
+				odd = p.fail("not a string")
+			}
+			return p.skip()
+		}
+		prefix, err := p.str()
+		prefixes = append(prefixes, prefix)
+		return err
+	})
+	if err == nil {
+		err = p.end()
+	}
+	switch {
+	case err != nil:
+		return nil, err.in(ContextTopics)
+	case odd != nil:
+		return nil, odd.in(ContextPrefix)
+	}
+	return prefixes, nil
+}
+
+// ParseMessage returns topic and value of a message that a client sent; its
+// type is ignored. The value does not alias text; its strings and the topic
+// share one copy of it. The error is an *Error, with ContextBody or, where the
+// value is sound, ContextTopic.
+func ParseMessage(text []byte, lim Limits) (topic string, v zval.Value, err error) {
+	p := newParser(text, lim)
+	m, e := p.envelope()
+	if e != nil {
+		return "", zval.None(), e.in(ContextBody)
+	}
+	topic, v, e = p.message(m)
+	if e != nil {
+		return "", zval.None(), e
+	}
+	return topic, v, nil
+}
+
+// Parse returns a message that a server sent. The error is an *Error, as for
+// ParseMessage.
+func Parse(text []byte, lim Limits) (Message, error) {
+	p := newParser(text, lim)
+	m, e := p.envelope()
+	if e != nil {
+		return nil, e.in(ContextBody)
+	}
+	switch m.typ.text {
+	case "data-message":
+		topic, v, e := p.message(m)
+		if e != nil {
+			return nil, e
+		}
+		return Data{topic, v}, nil
+	case "ack":
+		return Ack{m.endpoint.text, m.version.text}, nil
+	case "error":
+		return Failure{m.code.text, m.context.text}, nil
+	}
+	return Other{m.typ.text}, nil
+}
