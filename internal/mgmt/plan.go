@@ -25,13 +25,30 @@ func PlanFor(c Configuration, name NodeName) (Plan, bool) {
 	if i < 0 {
 		return Plan{}, false
 	}
-	n := c.Nodes[i]
+	return planFor(c.Nodes[i], Layout(c)), true
+}
+
+// Plans returns the plans of all nodes of one instance. They share the layout
+// of the cluster.
+func Plans(c Configuration, instance InstanceName) map[NodeName]Plan {
+	layout := Layout(c)
+	plans := make(map[NodeName]Plan)
+	for _, n := range c.NodesOf(instance) {
+		plans[n.Name] = planFor(n, layout)
+	}
+	return plans
+}
+
+func planFor(n Node, layout map[NodeName]ClusterEndpoint) Plan {
 	n.State = ""
+	if len(n.Scripts) == 0 {
+		n.Scripts = nil
+	}
 	if len(n.Env) == 0 {
 		n.Env = nil
 	}
 	n.Options = slices.SortedFunc(slices.Values(n.Options), compareOptions)
-	return Plan{Node: n, Cluster: Layout(c)}, true
+	return Plan{Node: n, Cluster: layout}
 }
 
 // Layout returns the entry of every node of c in the cluster's layout. A node

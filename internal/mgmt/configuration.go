@@ -1,0 +1,117 @@
+package mgmt
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// Node returns the node called name, and whether there is one.
+func (c Configuration) Node(name NodeName) (Node, bool) {
+	i := slices.IndexFunc(c.Nodes, func(n Node) bool { return n.Name == name })
+	if i < 0 {
+		return Node{}, false
+	}
+	return c.Nodes[i], true
+}
+
+// Instance returns the instance called name, and whether there is one.
+func (c Configuration) Instance(name InstanceName) (Instance, bool) {
+	i := slices.IndexFunc(c.Instances, func(in Instance) bool { return in.Name == name })
+	if i < 0 {
+		return Instance{}, false
+	}
+	return c.Instances[i], true
+}
+
+// NodesOf returns the nodes of one instance, sorted by name.
+func (c Configuration) NodesOf(instance InstanceName) []Node {
+	var nodes []Node
+	for _, n := range c.Nodes {
+		if n.Instance == instance {
+			nodes = append(nodes, n)
+		}
+	}
+	slices.SortStableFunc(nodes, func(a, b Node) int { return cmp.Compare(a.Name, b.Name) })
+	return nodes
+}
+
+// Clone returns a copy of c that shares no memory with it.
+func (c Configuration) Clone() Configuration {
+	c.Instances = slices.Clone(c.Instances)
+	for i := range c.Instances {
+		c.Instances[i].ListenPort = clonePointer(c.Instances[i].ListenPort)
+	}
+	c.Nodes = slices.Clone(c.Nodes)
+	for i := range c.Nodes {
+		c.Nodes[i] = c.Nodes[i].Clone()
+	}
+	return c
+}
+
+// Clone returns a copy of n that shares no memory with it.
+func (n Node) Clone() Node {
+	n.Port = clonePointer(n.Port)
+	n.Scripts = slices.Clone(n.Scripts)
+	n.Options = slices.Clone(n.Options)
+	n.Interface = clonePointer(n.Interface)
+	n.CPUAffinity = clonePointer(n.CPUAffinity)
+	n.Env = maps.Clone(n.Env)
+	n.MetricsPort = clonePointer(n.MetricsPort)
+	return n
+}
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	return new(*p)
+}
+
+// KnownHost reports whether host is an address at all, and not the wildcard
+// that stands for one which is not known.
+func KnownHost(host netip.Addr) bool { return host.IsValid() && !host.IsUnspecified() }
+
+// WithHosts returns a copy of c in which instances whose host is not known have
+// the host under which the agent of that name was last seen (spec
+// management-api 6.5).
+func (c Configuration) WithHosts(agents []Instance) Configuration {
+	seen := make(map[InstanceName]netip.Addr, len(agents))
+	for _, a := range agents {
+		if KnownHost(a.Host) {
+			seen[a.Name] = a.Host
+		}
+	}
+	c = c.Clone()
+	for i, in := range c.Instances {
+		if host, ok := seen[in.Name]; ok && !KnownHost(in.Host) {
+			c.Instances[i].Host = host
+		}
+	}
+	return c
+}
+
+// RoleRank orders roles for the assignment of ports: manager, logger, proxy,
+// worker, all others (spec management-api 6.7).
+func RoleRank(r ClusterRole) int {
+	switch r {
+	case Manager:
+		return 0
+	case Logger:
+		return 1
+	case Proxy:
+		return 2
+	case Worker:
+		return 3
+	default:
+		return 4
+	}
+}
+
+// listens reports whether nodes of role r accept cluster peers, and so need a
+// port.
+func (r ClusterRole) listens() bool { return r == Manager || r == Logger || r == Proxy }
+
+// runs reports whether r is a role that a node can have.
+func (r ClusterRole) runs() bool { return r.listens() || r == Worker }

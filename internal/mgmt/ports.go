@@ -1,0 +1,152 @@
+package mgmt
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+)
+
+// AssignPorts returns a copy of c in which the ports that rules say to assign
+// are filled in: Broker ports from one sequence for the whole cluster, metrics
+// ports from one sequence per host (spec management-api 6.7 to 6.9). Ports that
+// are set stay. Beyond Zeek's controller it passes over the ports of the
+// controller and of agents, and over metrics ports of the same host, so that
+// without such collisions the numbers are Zeek's (7.3, G-C16).
+//
+// It returns what makes c unfit to be deployed, sorted, if there are not enough
+// ports; the copy is of no use then. What it returns for the same arguments is
+// always the same, and assigning again changes nothing.
+func (c Configuration) AssignPorts(rules Rules) (Configuration, []string) {
+	c = c.Clone()
+	a := newAssigner(c, rules)
+	if rules.AssignBroker {
+		a.broker(int(rules.brokerStart()))
+	}
+	if rules.AssignMetrics {
+		a.metrics(int(rules.metricsStart()))
+	}
+	slices.Sort(a.errs)
+	return c, a.errs
+}
+
+// assigner fills in the ports of nodes, which belong to its caller's
+// configuration.
+type assigner struct {
+	nodes  []*Node // in the order of assignment
+	places places
+	// everywhere are the numbers that no node may listen on for its cluster
+	// peers; there are the ones in use on a machine. All machines that are not
+	// known are one here, as for Zeek.
+	everywhere portSet
+	there      map[netip.Addr]portSet
+	errs       []string
+}
+
+type portSet map[uint16]bool
+
+func newAssigner(c Configuration, rules Rules) *assigner {
+	a := &assigner{places: placesOf(c, rules), everywhere: portSet{}, there: make(map[netip.Addr]portSet)}
+	for i := range c.Nodes {
+		a.nodes = append(a.nodes, &c.Nodes[i])
+	}
+	slices.SortStableFunc(a.nodes, func(x, y *Node) int {
+		return cmp.Or(cmp.Compare(x.Instance, y.Instance),
+			cmp.Compare(RoleRank(x.Role), RoleRank(y.Role)), cmp.Compare(x.Name, y.Name))
+	})
+	for _, p := range rules.Controller.ports() {
+		a.machine(controllerMachine)[p.port.Number] = true
+		a.machine(netip.Addr{})[p.port.Number] = true // it might be there
+	}
+	a.everywhere[rules.Controller.Broker.Number] = true // no node may have it, wherever it is
+	for _, in := range c.Instances {
+		if in.ListenPort != nil {
+			a.everywhere[in.ListenPort.Number] = true
+			a.at(in.Name)[in.ListenPort.Number] = true
+		}
+	}
+	for _, in := range rules.Agents {
+		if in.ListenPort != nil {
+			a.machine(a.places.machine(in.Host))[in.ListenPort.Number] = true
+		}
+	}
+	for _, n := range a.nodes {
+		if n.Port != nil {
+			a.everywhere[n.Port.Number] = true
+			a.at(n.Instance)[n.Port.Number] = true
+		}
+		if n.MetricsPort != nil {
+			a.at(n.Instance)[n.MetricsPort.Number] = true
+		}
+	}
+	return a
+}
+
+// at returns the numbers in use on the machine of an instance.
+func (a *assigner) at(instance InstanceName) portSet {
+	return a.machine(a.places.of(instance).machine)
+}
+
+func (a *assigner) machine(m netip.Addr) portSet {
+	if a.there[m] == nil {
+		a.there[m] = portSet{}
+	}
+	return a.there[m]
+}
+
+func (a *assigner) broker(start int) {
+	next := start
+	for _, n := range a.nodes {
+		if !n.Role.listens() || n.Port != nil {
+			continue
+		}
+		here := a.at(n.Instance)
+		next = nextFree(next, a.everywhere, here)
+		if n.Port = a.take(next); n.Port == nil {
+			a.exhausted(n.Name, "Broker", start)
+			continue
+		}
+		a.everywhere[n.Port.Number] = true
+		here[n.Port.Number] = true
+		next++
+	}
+}
+
+func (a *assigner) metrics(start int) {
+	next := make(map[netip.Addr]int)
+	for _, n := range a.nodes {
+		if !n.Role.runs() || n.MetricsPort != nil {
+			continue
+		}
+		m := a.places.of(n.Instance).machine
+		here := a.machine(m)
+		next[m] = nextFree(max(start, next[m]), here, nil)
+		if n.MetricsPort = a.take(next[m]); n.MetricsPort == nil {
+			a.exhausted(n.Name, "metrics", start)
+			continue
+		}
+		here[n.MetricsPort.Number] = true
+	}
+}
+
+// nextFree returns the first number from n on that is in neither set; past
+// the last port if there is none.
+func nextFree(n int, used, alsoUsed portSet) int {
+	for n <= math.MaxUint16 && (used[uint16(n)] || alsoUsed[uint16(n)]) {
+		n++
+	}
+	return n
+}
+
+// take returns the TCP port n, and nil past the last one.
+func (a *assigner) take(n int) *Port {
+	if n > math.MaxUint16 {
+		return nil
+	}
+	return new(TCPPort(uint16(n)))
+}
+
+func (a *assigner) exhausted(node NodeName, kind string, start int) {
+	a.errs = append(a.errs, fmt.Sprintf("node '%s' lacks a %s port, and none is free from %d/tcp on", node, kind, start))
+}
