@@ -1,0 +1,148 @@
+package mgmt
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Check returns what makes c unfit to be staged, in the words and the order of
+// Zeek's controller (spec management-api 6.6), and what is merely doubtful.
+// Both are sorted bytewise; all checks always run, unless c is larger than the
+// rules allow.
+//
+// Beyond Zeek's checks it refuses what cannot run: odd names, nodes without a
+// role, ports that are none or are taken, reserved environment variables, a
+// second manager (7.3, G-C15). A configuration may be empty, lack a manager,
+// and have instances without nodes. That ports suffice is AssignPorts' to say.
+func (c Configuration) Check(rules Rules) (errs, warnings []string) {
+	if errs := c.checkSize(rules); len(errs) > 0 {
+		return errs, nil
+	}
+	k := newChecker(c, rules)
+	k.duplicateNames()
+	k.declaredInstances()
+	k.presentPorts()
+	k.properNames()
+	k.properRoles()
+	k.environment()
+	k.ports()
+	k.doubts()
+	slices.Sort(k.errs)
+	slices.Sort(k.warnings)
+	return k.errs, k.warnings
+}
+
+func (c Configuration) checkSize(rules Rules) []string {
+	var errs []string
+	if limit := rules.maxInstances(); len(c.Instances) > limit {
+		errs = append(errs, fmt.Sprintf("configuration has %d instances, more than the limit of %d", len(c.Instances), limit))
+	}
+	if limit := rules.maxNodes(); len(c.Nodes) > limit {
+		errs = append(errs, fmt.Sprintf("configuration has %d nodes, more than the limit of %d", len(c.Nodes), limit))
+	}
+	return errs
+}
+
+// checker collects what is wrong with one configuration. Its nodes and
+// instances are in the order of their names.
+type checker struct {
+	rules     Rules
+	instances []Instance
+	nodes     []Node
+	// declared counts the instances and named the nodes of each name.
+	declared map[InstanceName]int
+	named    map[NodeName]int
+	places   places
+	errs     []string
+	warnings []string
+}
+
+func newChecker(c Configuration, rules Rules) *checker {
+	c = c.WithHosts(rules.Agents)
+	k := &checker{
+		rules: rules, instances: c.Instances, nodes: c.Nodes, places: placesOf(c, rules),
+		declared: make(map[InstanceName]int), named: make(map[NodeName]int),
+	}
+	slices.SortStableFunc(k.instances, func(a, b Instance) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	slices.SortStableFunc(k.nodes, func(a, b Node) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	for _, in := range k.instances {
+		k.declared[in.Name]++
+	}
+	for _, n := range k.nodes {
+		k.named[n.Name]++
+	}
+	return k
+}
+
+func (k *checker) refuse(format string, args ...any) {
+	k.errs = append(k.errs, fmt.Sprintf(format, args...))
+}
+
+func (k *checker) doubt(format string, args ...any) {
+	k.warnings = append(k.warnings, fmt.Sprintf(format, args...))
+}
+
+func (k *checker) duplicateNames() {
+	for name, times := range k.declared {
+		if times > 1 {
+			k.refuse("multiple instances named '%s'", name)
+		}
+	}
+	var both []string
+	for _, name := range slices.Sorted(maps.Keys(k.named)) {
+		if k.named[name] > 1 {
+			k.refuse("multiple nodes named '%s'", name)
+		}
+		if k.declared[InstanceName(name)] > 0 {
+			both = append(both, string(name))
+		}
+	}
+	if len(both) > 0 {
+		k.refuse("node and instance names collide: %s", strings.Join(both, ", "))
+	}
+}
+
+func (k *checker) declaredInstances() {
+	for _, n := range k.nodes {
+		if k.declared[n.Instance] == 0 {
+			k.refuse("node '%s' has undeclared instance name '%s'", n.Name, n.Instance)
+		}
+	}
+}
+
+// presentPorts asks for the ports that nobody will assign. Missing metrics
+// ports are fine.
+func (k *checker) presentPorts() {
+	if k.rules.AssignBroker {
+		return
+	}
+	var lacking []string
+	for _, n := range k.nodes {
+		if n.Role.listens() && n.Port == nil {
+			lacking = append(lacking, string(n.Name))
+		}
+	}
+	if len(lacking) > 0 {
+		k.refuse("Broker port auto-assignment disabled but nodes %s lack ports", strings.Join(lacking, ", "))
+	}
+}
+
+// properRoles refuses nodes that are nothing in particular, which Zeek's own
+// layout conversion gets wrong (spec management-api 7.5, G-S6), and a second
+// manager.
+func (k *checker) properRoles() {
+	var managers []string
+	for _, n := range k.nodes {
+		if !n.Role.runs() {
+			k.refuse("node '%s' has role '%s', not manager, logger, proxy or worker", n.Name, n.Role)
+		}
+		if n.Role == Manager {
+			managers = append(managers, string(n.Name))
+		}
+	}
+	if len(managers) > 1 {
+		k.refuse("multiple nodes with role manager: %s", strings.Join(managers, ", "))
+	}
+}

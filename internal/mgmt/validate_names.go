@@ -1,0 +1,85 @@
+package mgmt
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxNameLen is the length, in bytes, of the longest name of a node or an
+// instance. Names of nodes are names of directories.
+const MaxNameLen = 128
+
+// CheckName returns an error unless name can be that of a node or an instance:
+// valid UTF-8 without white space, control characters and slashes, that does
+// not start with a dot or a dash. Such a name is safe as the name of a directory
+// and as an argument of a command (spec management-api 7.2, G-A24).
+func CheckName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("names must not be empty")
+	case len(name) > MaxNameLen:
+		return fmt.Errorf("names must not be longer than %d bytes", MaxNameLen)
+	case !utf8.ValidString(name):
+		return errors.New("names must be valid UTF-8")
+	case name[0] == '.' || name[0] == '-':
+		return fmt.Errorf("names must not start with '%c'", name[0])
+	case strings.Contains(name, "/"):
+		return errors.New("names must not contain '/'")
+	case strings.ContainsFunc(name, unicode.IsSpace):
+		return errors.New("names must not contain white space")
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("names must not contain control characters")
+	}
+	return nil
+}
+
+func (k *checker) properNames() {
+	for name := range k.declared {
+		if err := CheckName(string(name)); err != nil {
+			k.refuse("instance '%s' is badly named: %v", printable(string(name)), err)
+		}
+	}
+	for name := range k.named {
+		if err := CheckName(string(name)); err != nil {
+			k.refuse("node '%s' is badly named: %v", printable(string(name)), err)
+		}
+	}
+}
+
+// printable returns text for a message of one line: shortened to a name's
+// length, with what does not print escaped.
+func printable(text string) string {
+	quoted := strconv.Quote(text[:min(len(text), MaxNameLen)])
+	return quoted[1 : len(quoted)-1]
+}
+
+// ReservedEnv reports whether an environment variable is set by whoever starts
+// nodes, and so not for configurations to set (spec management-api 7.2, G-A20).
+func ReservedEnv(name string) bool {
+	switch name {
+	case "CLUSTER_NODE", "ZEEK_MANAGEMENT_NODE", "ZEEKPATH":
+		return true
+	}
+	return strings.HasPrefix(name, "ZEEKFLEET_")
+}
+
+func (k *checker) environment() {
+	for _, n := range k.nodes {
+		for _, name := range slices.Sorted(maps.Keys(n.Env)) {
+			switch {
+			case ReservedEnv(name):
+				k.refuse("node '%s' sets reserved environment variable '%s'", n.Name, name)
+			case name == "" || strings.ContainsAny(name, "=\x00"):
+				k.refuse("node '%s' sets impossible environment variable '%s'", n.Name, printable(name))
+			case strings.Contains(n.Env[name], "\x00"):
+				k.refuse("node '%s' sets environment variable '%s' to a value with a NUL byte", n.Name, printable(name))
+			}
+		}
+	}
+}
