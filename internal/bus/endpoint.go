@@ -105,11 +105,12 @@ func (c Config) withDefaults() (Config, error) {
 // Endpoint is one participant of the bus: local subscriptions on one side, peers
 // on the other. All methods are safe for concurrent use.
 type Endpoint struct {
-	id    ID
-	cfg   Config
-	log   *slog.Logger
-	stats counters
-	table atomic.Pointer[table] // stored under mu
+	id     ID
+	cfg    Config
+	log    *slog.Logger
+	stats  counters
+	claims claims
+	table  atomic.Pointer[table] // stored under mu
 
 	mu      sync.Mutex
 	present map[string]bool // peer IDs, from join to the end of leave
@@ -122,6 +123,7 @@ func New(cfg Config) (*Endpoint, error) {
 		return nil, fmt.Errorf("bus config: %w", err)
 	}
 	e := &Endpoint{id: cfg.ID, cfg: cfg, log: cfg.Logger, present: map[string]bool{}}
+	e.claims.byID = map[ID]*claim{}
 	e.table.Store(&table{byID: map[string]link{}})
 	return e, nil
 }
@@ -133,7 +135,7 @@ func (e *Endpoint) ID() ID { return e.id }
 // WebSocket client that has subscribed to it; not to local subscriptions. It
 // never blocks: a peer whose queue is full is dropped.
 func (e *Endpoint) Publish(topic string, v zval.Value) {
-	e.table.Load().publish(e.id, topic, v, func(link) bool { return true })
+	e.publish(e.table.Load().links, nil, topic, v)
 }
 
 // PublishTo is Publish to one peer alone. It reports whether v was queued:
@@ -141,7 +143,7 @@ func (e *Endpoint) Publish(topic string, v zval.Value) {
 // was dropped.
 func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
 	l, ok := e.table.Load().byID[peerID]
-	return ok && l.wants(topic) && l.send(newOutgoing(e.id, topic, v))
+	return ok && l.wants(topic) && l.send(e.newOutgoing(topic, v))
 }
 
 // PublishWait is Publish, but waits for room in the queue of each matching peer
@@ -154,7 +156,7 @@ func (e *Endpoint) PublishWait(ctx context.Context, topic string, v zval.Value) 
 			continue
 		}
 		if m == nil {
-			m = newOutgoing(e.id, topic, v)
+			m = e.newOutgoing(topic, v)
 		}
 		if err := l.sendWait(ctx, m); err != nil {
 			return err

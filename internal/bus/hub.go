@@ -44,6 +44,7 @@ type announcer interface {
 // something stores another one, so that readers need no lock.
 type table struct {
 	links   []link
+	clients []link // those of links that are WebSocket clients
 	byID    map[string]link
 	subs    []*Subscription
 	filter  wire.Filter // of all subs together
@@ -70,6 +71,7 @@ func (e *Endpoint) swap(edit func(*table)) (t *table, changed bool) {
 	old := e.table.Load()
 	t = &table{
 		links:   slices.Clone(old.links),
+		clients: slices.Clone(old.clients),
 		byID:    maps.Clone(old.byID),
 		subs:    slices.Clone(old.subs),
 		version: old.version,
@@ -99,6 +101,9 @@ func (e *Endpoint) join(ctx context.Context, l link) error {
 		if refused = e.admit(id); refused == nil {
 			t.links = append(t.links, l)
 			t.byID[id] = l
+			if l.peer().Kind == WebSocket {
+				t.clients = append(t.clients, l)
+			}
 		}
 	})
 	if refused != nil {
@@ -130,6 +135,7 @@ func (e *Endpoint) leave(ctx context.Context, l link, err error) {
 	id := l.peer().ID
 	t := e.change(func(t *table) {
 		t.links = without(t.links, l)
+		t.clients = without(t.clients, l)
 		delete(t.byID, id)
 	})
 	if undelivered := t.tell(ctx, PeerLost{l.peer(), err}); undelivered != nil {
@@ -150,9 +156,11 @@ func (e *Endpoint) receive(ctx context.Context, from link, topic string, v zval.
 		return nil
 	}
 	t, peer := e.table.Load(), from.peer()
-	t.publish(e.id, topic, v, func(l link) bool {
-		return l != from && (peer.Kind == WebSocket || l.peer().Kind == WebSocket)
-	})
+	others := t.links
+	if peer.Kind == Native {
+		others = t.clients
+	}
+	e.publish(others, from, topic, v)
 	for _, s := range t.subs {
 		if !s.filter.Match(topic) {
 			continue
@@ -164,28 +172,23 @@ func (e *Endpoint) receive(ctx context.Context, from link, topic string, v zval.
 	return nil
 }
 
-// wantsNative reports whether anyone would get a native peer's message on topic.
-func (t *table) wantsNative(topic string) bool {
-	if t.filter.Match(topic) {
-		return true
-	}
-	return slices.ContainsFunc(t.links, func(l link) bool {
-		return l.peer().Kind == WebSocket && l.wants(topic)
-	})
-}
-
-// publish sends v to the links that want topic and that may have it.
-func (t *table) publish(sender ID, topic string, v zval.Value, may func(link) bool) {
+// publish sends v to those of links that want topic, except one.
+func (e *Endpoint) publish(links []link, except link, topic string, v zval.Value) {
 	var m *outgoing
-	for _, l := range t.links {
-		if !may(l) || !l.wants(topic) {
+	for _, l := range links {
+		if l == except || !l.wants(topic) {
 			continue
 		}
 		if m == nil {
-			m = newOutgoing(sender, topic, v)
+			m = e.newOutgoing(topic, v)
 		}
 		l.send(m)
 	}
+}
+
+// wantsNative reports whether anyone would get a native peer's message on topic.
+func (t *table) wantsNative(topic string) bool {
+	return t.filter.Match(topic) || slices.ContainsFunc(t.clients, func(l link) bool { return l.wants(topic) })
 }
 
 // tell delivers ev to every subscription.

@@ -1,17 +1,21 @@
 package bus
 
 import (
+	"strings"
 	"sync"
 
+	"zeekfleet/internal/wire"
+	"zeekfleet/internal/wire/native"
 	"zeekfleet/internal/zval"
 )
 
 // outgoing is one message on its way to any number of peers. It is encoded at
-// most once for each kind of peer, by the first that asks.
+// most once for each kind of peer, by the first that asks. It is safe for
+// concurrent use.
 type outgoing struct {
-	sender ID
-	topic  string
-	value  zval.Value
+	endpoint *Endpoint
+	topic    string
+	value    zval.Value
 
 	nativeOnce  sync.Once
 	nativeFrame []byte
@@ -20,8 +24,28 @@ type outgoing struct {
 	jsonText []byte
 }
 
-func newOutgoing(sender ID, topic string, v zval.Value) *outgoing {
-	return &outgoing{sender: sender, topic: topic, value: v}
+func (e *Endpoint) newOutgoing(topic string, v zval.Value) *outgoing {
+	return &outgoing{endpoint: e, topic: topic, value: v}
+}
+
+// native returns the whole frame for native peers, the same for all of them. It
+// is nil for what must not be sent to them: reserved topics, topics that do not
+// fit the header, and frames that this endpoint itself would not take. Nobody
+// may change the result.
+func (m *outgoing) native() []byte {
+	m.nativeOnce.Do(func() { m.nativeFrame = m.encodeNative() })
+	return m.nativeFrame
+}
+
+func (m *outgoing) encodeNative() []byte {
+	payload := native.Size(m.value)
+	size := wire.DataFrameSize(m.topic, payload)
+	if len(m.topic) > wire.MaxTopic || size > m.endpoint.cfg.MaxFrame || strings.HasPrefix(m.topic, wire.ReservedPrefix) {
+		m.endpoint.stats.unsendable.Add(1)
+		return nil
+	}
+	frame := wire.AppendDataHeader(make([]byte, 0, size), m.endpoint.id, m.topic, payload)
+	return native.Append(frame, m.value)
 }
 
 // json returns the message as encode makes it of topic and value; every caller

@@ -16,10 +16,13 @@ type Stats struct {
 	Unknown uint64
 	// Reserved messages had a topic that only an endpoint itself may use.
 	Reserved uint64
+	// Unsendable messages were published here, but have no place in the native
+	// protocol: a reserved or too long topic, or more than Config.MaxFrame.
+	Unsendable uint64
 }
 
 type counters struct {
-	unwanted, misaddressed, commands, unknown, reserved atomic.Uint64
+	unwanted, misaddressed, commands, unknown, reserved, unsendable atomic.Uint64
 }
 
 // Stats returns the counts so far.
@@ -30,5 +33,6 @@ func (e *Endpoint) Stats() Stats {
 		Commands:     e.stats.commands.Load(),
 		Unknown:      e.stats.unknown.Load(),
 		Reserved:     e.stats.reserved.Load(),
+		Unsendable:   e.stats.unsendable.Load(),
 	}
 }

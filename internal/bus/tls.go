@@ -1,8 +1,17 @@
 package bus
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"time"
 )
 
 // TLS is the identity of an endpoint and the authorities it trusts. With it,
@@ -12,4 +21,97 @@ import (
 type TLS struct {
 	Certificate tls.Certificate
 	Roots       *x509.CertPool
+}
+
+// LoadTLS reads PEM files: a certificate, leaf first, with its key, and the
+// authorities. All three are required. An error names the file.
+func LoadTLS(certFile, keyFile, caFile string) (*TLS, error) {
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("load certificate %s with key %s: %w", certFile, keyFile, err)
+	}
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("load authorities: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("load authorities: no certificate in %s", caFile)
+	}
+	return &TLS{Certificate: cert, Roots: roots}, nil
+}
+
+// serverTLS returns the settings for accepted connections. Without an identity
+// a certificate is made, which a Zeek without TLS configuration takes: that
+// speaks TLS 1.3 with P-384 alone (spec broker-wire 2.3, 2.6).
+func serverTLS(id *TLS) (*tls.Config, error) {
+	if id != nil {
+		return &tls.Config{
+			Certificates:           []tls.Certificate{id.Certificate},
+			ClientAuth:             tls.RequireAndVerifyClientCert,
+			ClientCAs:              id.Roots,
+			MinVersion:             tls.VersionTLS12,
+			SessionTicketsDisabled: true,
+		}, nil
+	}
+	cert, err := selfSigned()
+	if err != nil {
+		return nil, fmt.Errorf("make a certificate: %w", err)
+	}
+	return &tls.Config{
+		Certificates:           []tls.Certificate{cert},
+		CurvePreferences:       []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
+		MinVersion:             tls.VersionTLS13,
+		SessionTicketsDisabled: true,
+	}, nil
+}
+
+// clientTLS returns the settings for dialed connections. There must be no
+// session cache: an authenticated Broker fails on resumption (spec broker-wire
+// 2.6).
+func clientTLS(id *TLS) *tls.Config {
+	if id == nil {
+		return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}
+	}
+	return &tls.Config{
+		Certificates:       []tls.Certificate{id.Certificate},
+		InsecureSkipVerify: true, // VerifyConnection checks the chain, and only that
+		VerifyConnection:   func(cs tls.ConnectionState) error { return verifyServer(cs, id.Roots) },
+		MinVersion:         tls.VersionTLS12,
+	}
+}
+
+func verifyServer(cs tls.ConnectionState, roots *x509.CertPool) error {
+	if len(cs.PeerCertificates) == 0 {
+		return errors.New("the peer has no certificate")
+	}
+	intermediates := x509.NewCertPool()
+	for _, cert := range cs.PeerCertificates[1:] {
+		intermediates.AddCert(cert)
+	}
+	_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{
+		Roots:         roots,
+		Intermediates: intermediates,
+		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	return err
+}
+
+// selfSigned makes a certificate that proves nothing.
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "zeekfleet"},
+		NotBefore:    time.Now().Add(-24 * time.Hour), // clocks differ
+		NotAfter:     time.Now().AddDate(20, 0, 0),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }

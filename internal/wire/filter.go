@@ -50,3 +50,59 @@ func (f Filter) Prefixes() []string { return f.prefixes }
 
 // Equal reports whether both filters hold the same prefixes.
 func (f Filter) Equal(other Filter) bool { return slices.Equal(f.prefixes, other.prefixes) }
+
+// MaxFilterEntries bounds the prefixes that a peer may announce at once.
+const MaxFilterEntries = 1 << 16
+
+// appendPrefixes appends prefixes as handshake messages and routing updates
+// carry them.
+func appendPrefixes(dst []byte, prefixes []string) []byte {
+	dst = appendVarbyte(dst, len(prefixes))
+	for _, p := range prefixes {
+		dst = appendString(dst, p)
+	}
+	return dst
+}
+
+// cutPrefixes reads prefixes, in the order and number in which the peer chose to
+// send them, off the front of buf.
+func cutPrefixes(part string, buf []byte) (prefixes []string, rest []byte, err error) {
+	count, rest, ok := cutVarbyte(buf)
+	if !ok {
+		return nil, buf, malformed(part, "no valid number of prefixes")
+	}
+	if count > MaxFilterEntries {
+		return nil, buf, malformed(part, "%d prefixes announced, at most %d are allowed", count, MaxFilterEntries)
+	}
+	for i := range count {
+		var prefix string
+		if prefix, rest, ok = cutString(rest); !ok {
+			return nil, buf, malformed(part, "prefix %d of %d is cut off", i+1, count)
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	return prefixes, rest, nil
+}
+
+// AppendRoutingUpdate appends the frame that tells the peer receiver what sender
+// is subscribed to. It replaces what was announced before (spec broker-wire 4.5).
+func AppendRoutingUpdate(dst []byte, sender, receiver ID, f Filter) []byte {
+	return AppendMessage(dst, Message{
+		Sender: sender, Receiver: receiver, Type: TypeRoutingUpdate, TTL: DefaultTTL,
+		Topic: []byte(ReservedPrefix), Payload: appendPrefixes(nil, f.prefixes),
+	})
+}
+
+// DecodeRoutingUpdate returns the prefixes in the payload of a routing update.
+// They must fill it. The error is a *ProtocolError.
+func DecodeRoutingUpdate(payload []byte) ([]string, error) {
+	const part = "routing update"
+	prefixes, rest, err := cutPrefixes(part, payload)
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) > 0 {
+		return nil, malformed(part, "%d bytes left over", len(rest))
+	}
+	return prefixes, nil
+}

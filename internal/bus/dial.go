@@ -1,0 +1,161 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"zeekfleet/internal/wire"
+)
+
+// DialConfig says how a native peer is dialed. Its zero value works.
+type DialConfig struct {
+	// Transport is what the peer is spoken to over. Zero means TransportAuto;
+	// TransportBoth is refused.
+	Transport Transport
+	// Retry is the time between attempts. Zero means one second, as in Zeek.
+	Retry time.Duration
+	// ConnectTimeout bounds one attempt to connect, before the handshake. Zero
+	// means five seconds.
+	ConnectTimeout time.Duration
+	// Connect opens the connection. Nil means TCP.
+	Connect func(ctx context.Context, addr string) (net.Conn, error)
+}
+
+// incompatibleRetry is how long a peer is left alone that speaks no version of
+// the protocol that we do: until someone has replaced it.
+const incompatibleRetry = time.Minute
+
+func (c DialConfig) withDefaults() (DialConfig, error) {
+	if c.Transport > TransportTLS {
+		return c, errors.New("a dialer needs one transport")
+	}
+	if c.Retry < 0 || c.ConnectTimeout < 0 {
+		return c, errors.New("negative duration")
+	}
+	if c.Retry == 0 {
+		c.Retry = time.Second
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 5 * time.Second
+	}
+	if c.Connect == nil {
+		c.Connect = func(ctx context.Context, addr string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", addr)
+		}
+	}
+	return c, nil
+}
+
+// Dial keeps one peering with the native endpoint at addr, a host:port, until
+// ctx is done. It says goodbye then and returns ctx's cause when everything it
+// started has ended; it returns another error only for an invalid cfg.
+//
+// A peering that was lost is dialed again at once, and from then on once per
+// Retry. While the same peer is connected in another way, Dial waits.
+func (e *Endpoint) Dial(ctx context.Context, addr string, cfg DialConfig) error {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return fmt.Errorf("dial %s: %w", addr, err)
+	}
+	d := dialing{endpoint: e, addr: addr, cfg: cfg, log: e.log.With("peer", addr)}
+	for {
+		began := time.Now()
+		err := d.once(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := sleep(ctx, d.pause(time.Since(began), err)); err != nil {
+			return err
+		}
+	}
+}
+
+// dialing is one Dial.
+type dialing struct {
+	endpoint *Endpoint
+	addr     string
+	cfg      DialConfig
+	log      *slog.Logger
+	said     string // the last error that was logged
+}
+
+// errLost is why a dialed peering is over, as opposed to one that did not come
+// about.
+type errLost struct{ cause error }
+
+func (e errLost) Error() string { return e.cause.Error() }
+
+// once dials, and stays until the peering has ended. It returns an errLost then.
+func (d *dialing) once(ctx context.Context) error {
+	conn, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	addr := addrPort(conn.RemoteAddr())
+	p, err := d.endpoint.establish(ctx, conn, wire.Dialer, d.endpoint.dialer(d.cfg.Transport))
+	if err != nil {
+		if existing := d.existing(err); existing != nil {
+			d.log.Debug("peer is connected already")
+			return errLost{wait(ctx, existing.ended)}
+		}
+		return err
+	}
+	d.log.Info("peer connected", "id", p.remote.String())
+	d.said = ""
+	return errLost{d.endpoint.runPeering(ctx, p, true, addr)}
+}
+
+func (d *dialing) connect(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.ConnectTimeout)
+	defer cancel()
+	return d.cfg.Connect(ctx, d.addr)
+}
+
+// existing returns the peering because of which a handshake has failed, if that
+// was the reason, whichever side has given it.
+func (d *dialing) existing(err error) *claim {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.existing
+	}
+	if de, ok := errors.AsType[*wire.DropError](err); ok && de.Code == wire.DropRedundant {
+		return d.endpoint.claims.get(de.From)
+	}
+	return nil
+}
+
+// pause logs err and returns how long to wait before the next attempt. Only a
+// peering that has lasted is dialed again at once, so that a peer which hangs up
+// on everybody is not hammered.
+func (d *dialing) pause(took time.Duration, err error) time.Duration {
+	if lost, ok := errors.AsType[errLost](err); ok {
+		if lost.cause != nil {
+			d.log.Info("peer disconnected", "err", lost.cause)
+		}
+		return max(0, d.cfg.Retry-took)
+	}
+	if de, ok := errors.AsType[*wire.DropError](err); ok && de.Code == wire.DropPeerIncompatible {
+		d.log.Error("peer is incompatible", "err", err)
+		return max(d.cfg.Retry, incompatibleRetry)
+	}
+	if err.Error() != d.said {
+		d.said = err.Error()
+		d.log.Info("peer not reached yet", "err", err)
+	}
+	return d.cfg.Retry
+}
+
+// sleep waits for a while. The error is ctx's cause.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,150 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"zeekfleet/internal/wire"
+)
+
+// ErrClosed means that this side has closed the connection in peace.
+var ErrClosed = errors.New("connection closed by this side")
+
+// ErrSilent means that a peer has not even answered a ping for too long.
+var ErrSilent = errors.New("peer is silent")
+
+// nativeLink is one established peering. Its reader is read, its writer write;
+// anyone may close it.
+type nativeLink struct {
+	endpoint *Endpoint
+	conn     net.Conn
+	raw      net.Conn // conn, or what is below its TLS
+	info     Peer
+	remote   ID
+	filter   atomic.Pointer[wire.Filter] // theirs
+	queue    *sendQueue
+	done     chan struct{} // closed by close
+	busy     atomic.Bool   // the reader is delivering, and so reads no pong
+
+	mu     sync.Mutex
+	reason error         // why it was closed; nil while it is not
+	pong   chan struct{} // closed at the next pong; nil if nobody waits for one
+	bye    []byte        // payload of our BYE; nil before it
+}
+
+var (
+	_ link      = (*nativeLink)(nil)
+	_ announcer = (*nativeLink)(nil)
+)
+
+func (l *nativeLink) peer() Peer { return l.info }
+
+func (l *nativeLink) wants(topic string) bool { return l.filter.Load().Match(topic) }
+
+func (l *nativeLink) send(m *outgoing) bool {
+	frame := m.native()
+	if frame == nil {
+		return false
+	}
+	return l.push(frame)
+}
+
+func (l *nativeLink) sendWait(ctx context.Context, m *outgoing) error {
+	frame := m.native()
+	if frame == nil {
+		return nil
+	}
+	return l.queue.pushWait(ctx, frame)
+}
+
+// announce tells the peer what this side subscribes to.
+func (l *nativeLink) announce(version uint64, f wire.Filter) {
+	frame := wire.AppendRoutingUpdate(nil, l.endpoint.id, l.remote, f)
+	if !l.queue.pushFilter(version, frame) {
+		l.close(errQueueFull)
+	}
+}
+
+// push queues frame, or drops the link if there is no room.
+func (l *nativeLink) push(frame []byte) bool {
+	ok, _ := l.queue.push(frame, false)
+	if !ok {
+		l.close(errQueueFull)
+	}
+	return ok
+}
+
+// close ends the connection at once; the first reason counts.
+func (l *nativeLink) close(reason error) {
+	l.mu.Lock()
+	first := l.reason == nil
+	if first {
+		l.reason = reason
+	}
+	l.mu.Unlock()
+	if !first {
+		return
+	}
+	close(l.done)
+	l.queue.stop()
+	l.raw.Close() // Broker does not say goodbye at the TLS level either
+}
+
+// err returns why the link was closed.
+func (l *nativeLink) err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reason
+}
+
+// goodbye announces the end to the peer, whose answer ends the connection.
+func (l *nativeLink) goodbye() {
+	bye := wire.ByePayload(1)
+	l.mu.Lock()
+	l.bye = bye
+	l.mu.Unlock()
+	l.push(wire.AppendPing(nil, l.endpoint.id, l.remote, bye))
+}
+
+// alive reports whether the peer answers a ping within probeTimeout, or keeps
+// this side too busy to notice.
+func (l *nativeLink) alive(ctx context.Context) bool {
+	pong := l.nextPong()
+	l.push(wire.AppendPing(nil, l.endpoint.id, l.remote, []byte("alive?")))
+	timer := time.NewTimer(probeTimeout)
+	defer timer.Stop()
+	select {
+	case <-pong:
+		return true
+	case <-l.done:
+		return false
+	case <-timer.C:
+		return l.busy.Load()
+	case <-ctx.Done():
+		return true // nobody is left who wants to replace it
+	}
+}
+
+func (l *nativeLink) nextPong() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pong == nil {
+		l.pong = make(chan struct{})
+	}
+	return l.pong
+}
+
+// onPong wakes who waits for a pong, and reports whether it answers our BYE.
+func (l *nativeLink) onPong(payload []byte) (bye bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pong != nil {
+		close(l.pong)
+		l.pong = nil
+	}
+	return l.bye != nil && string(payload) == string(l.bye)
+}

@@ -1,0 +1,135 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"zeekfleet/internal/wire"
+	"zeekfleet/internal/wire/native"
+)
+
+// maxTopics bounds the topics of one peer that are remembered, so that its
+// messages on them need no string of their own.
+const maxTopics = 256
+
+// reader receives the messages of one peering.
+type reader struct {
+	link   *nativeLink
+	frames *frameReader
+	topics map[string]string
+}
+
+// read handles the peer's messages until the connection ends, and returns why.
+// Their delivery is given up when life ends.
+func (r *reader) read(life context.Context) error {
+	for {
+		message, err := r.frames.cut(r.link.endpoint.cfg.MaxFrame)
+		switch {
+		case err == wire.ErrShort:
+			if err := r.fill(); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		case len(message) == 0: // ignored, as by Broker
+		default:
+			if err := r.handle(life, message); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// fill reads once. When the peer has been silent for half of MaxSilence it is
+// sent a ping, and has the other half to answer.
+func (r *reader) fill() error {
+	half := r.link.endpoint.cfg.MaxSilence / 2
+	err := r.fillWithin(half)
+	if !timedOut(err) {
+		return err
+	}
+	r.link.push(wire.AppendPing(nil, r.link.endpoint.id, r.link.remote, []byte("alive?")))
+	if err = r.fillWithin(half); timedOut(err) {
+		return ErrSilent
+	}
+	return err
+}
+
+func (r *reader) fillWithin(d time.Duration) error {
+	r.link.conn.SetReadDeadline(time.Now().Add(d))
+	return r.frames.fill()
+}
+
+func (r *reader) handle(life context.Context, buf []byte) error {
+	m, err := wire.DecodeMessage(buf)
+	if err != nil {
+		return err
+	}
+	e := r.link.endpoint
+	if m.Sender != r.link.remote || !m.Receiver.IsNil() && m.Receiver != e.id {
+		e.stats.misaddressed.Add(1)
+		return nil
+	}
+	switch m.Type {
+	case wire.TypeData:
+		return r.data(life, m)
+	case wire.TypeCommand:
+		e.stats.commands.Add(1)
+	case wire.TypeRoutingUpdate:
+		return r.routingUpdate(life, m)
+	case wire.TypePing:
+		r.link.push(wire.AppendPong(nil, e.id, m))
+	case wire.TypePong:
+		if r.link.onPong(m.Payload) {
+			return ErrClosed
+		}
+	default:
+		e.stats.unknown.Add(1)
+	}
+	return nil
+}
+
+// data delivers a message. What nobody wants is not decoded: Zeek sends its log
+// writes whether or not they were asked for.
+func (r *reader) data(life context.Context, m wire.Message) error {
+	e := r.link.endpoint
+	if bytes.HasPrefix(m.Topic, []byte(wire.ReservedPrefix)) {
+		e.stats.reserved.Add(1)
+		return nil
+	}
+	topic := r.topic(m.Topic)
+	if !e.table.Load().wantsNative(topic) {
+		e.stats.unwanted.Add(1)
+		return nil
+	}
+	v, err := native.Decode(m.Payload, native.Limits{})
+	if err != nil {
+		return fmt.Errorf("message on %q: %w", topic, err)
+	}
+	r.link.busy.Store(true)
+	defer r.link.busy.Store(false)
+	return e.receive(life, r.link, topic, v)
+}
+
+// topic returns the string of a topic.
+func (r *reader) topic(raw []byte) string {
+	if topic, ok := r.topics[string(raw)]; ok {
+		return topic
+	}
+	topic := string(raw)
+	if len(r.topics) < maxTopics {
+		r.topics[topic] = topic
+	}
+	return topic
+}
+
+func (r *reader) routingUpdate(life context.Context, m wire.Message) error {
+	prefixes, err := wire.DecodeRoutingUpdate(m.Payload)
+	if err != nil {
+		return err
+	}
+	r.link.filter.Store(new(wire.NewFilter(prefixes...)))
+	return r.link.endpoint.table.Load().tell(life, PeerUpdated{r.link.info})
+}

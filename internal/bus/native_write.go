@@ -1,0 +1,73 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// maxWrite bounds what is given to a connection at once.
+const maxWrite = 256 << 10
+
+// write sends what is queued until the link is closed. Many frames go out in
+// one write; a large one goes in pieces, each of which must be taken within
+// MaxSilence.
+func (l *nativeLink) write() {
+	var batch [][]byte
+	var buf []byte
+	for {
+		select {
+		case <-l.queue.wake:
+		case <-l.done:
+			return
+		}
+		batch = l.queue.take(batch[:0], maxWrite)
+		buf = buf[:0]
+		for i, frame := range batch {
+			batch[i] = nil
+			if len(buf)+len(frame) > maxWrite {
+				if !l.writeAll(buf) {
+					return
+				}
+				buf = buf[:0]
+			}
+			if len(frame) > maxWrite {
+				if !l.writeAll(frame) {
+					return
+				}
+				continue
+			}
+			buf = append(buf, frame...)
+		}
+		if !l.writeAll(buf) {
+			return
+		}
+	}
+}
+
+// writeAll writes buf, or closes the link and reports false.
+func (l *nativeLink) writeAll(buf []byte) bool {
+	for len(buf) > 0 {
+		n := min(len(buf), maxWrite)
+		l.conn.SetWriteDeadline(time.Now().Add(l.endpoint.cfg.MaxSilence))
+		if _, err := l.conn.Write(buf[:n]); err != nil {
+			l.close(l.writeError(err))
+			return false
+		}
+		buf = buf[n:]
+	}
+	return true
+}
+
+func (l *nativeLink) writeError(err error) error {
+	if timedOut(err) {
+		return fmt.Errorf("%w: it takes nothing", ErrSilent)
+	}
+	return readError(err)
+}
+
+func timedOut(err error) bool {
+	ne, ok := errors.AsType[net.Error](err)
+	return ok && ne.Timeout()
+}

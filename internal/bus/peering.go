@@ -1,0 +1,203 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"zeekfleet/internal/wire"
+)
+
+// maxHandshakeWrites is more than a handshake ever sends.
+const maxHandshakeWrites = 8
+
+// errHandshakeTimeout ends a connection that is not established in time.
+var errHandshakeTimeout = errors.New("handshake takes too long")
+
+// peering is a connection whose handshake has been completed.
+type peering struct {
+	conn, raw net.Conn // raw is conn, or what is below its TLS
+	frames    *frameReader
+	remote    ID
+	filter    wire.Filter // theirs
+	announced uint64      // version of ours that they know
+	claim     *claim      // to be released by the owner
+}
+
+// handshake makes a peering of a connection. It ends with ctx only if that
+// closes the connection.
+func (e *Endpoint) handshake(ctx context.Context, conn net.Conn, role wire.Role) (*peering, error) {
+	p := &peering{conn: conn, frames: newFrameReader(conn)}
+	// Both sides begin by sending, so reading must not wait for writing.
+	out := make(chan []byte, maxHandshakeWrites)
+	var writer sync.WaitGroup
+	var writeErr error
+	writer.Go(func() {
+		for b := range out {
+			if _, err := conn.Write(b); err != nil && writeErr == nil {
+				writeErr = err
+			}
+		}
+	})
+	err := e.shakeHands(ctx, p, wire.NewHandshake(role, e.id), out)
+	close(out)
+	writer.Wait()
+	if err == nil && writeErr != nil {
+		err = readError(writeErr)
+	}
+	if err != nil && p.claim != nil {
+		p.claim.release()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// shakeHands goes through handshake h. On success, and perhaps otherwise, p has
+// its claim.
+func (e *Endpoint) shakeHands(ctx context.Context, p *peering, h *wire.Handshake, out chan<- []byte) error {
+	out <- h.Open()
+	for {
+		message, err := p.frames.next(wire.MaxHandshakeFrame)
+		if err != nil {
+			return err
+		}
+		step, err := h.Feed(message)
+		if step.Send != nil {
+			out <- step.Send
+		}
+		switch {
+		case err != nil:
+			return err
+		case step.Claim:
+			if p.claim, err = e.claim(ctx, h); err != nil {
+				if r, ok := errors.AsType[*refusal](err); ok {
+					out <- h.Refuse(r.code, r.text)
+				}
+				return err
+			}
+			t := e.table.Load()
+			p.announced = t.version
+			out <- h.Accept(t.filter)
+		case step.Established:
+			p.remote, p.filter = h.Remote(), h.RemoteFilter()
+			return nil
+		}
+	}
+}
+
+// establish turns a fresh connection into a peering within HandshakeTimeout.
+// open puts TLS on it where that is due. If it returns an error the connection
+// is closed.
+func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, open func(context.Context, net.Conn) (net.Conn, error)) (*peering, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, e.cfg.HandshakeTimeout, errHandshakeTimeout)
+	defer cancel()
+	stop := closeWith(ctx, raw)
+	conn, err := open(ctx, raw)
+	var p *peering
+	if err == nil {
+		p, err = e.handshake(ctx, conn, role)
+	}
+	if !stop() && err == nil {
+		p.claim.release()
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		raw.Close()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // more telling than that the connection was closed
+		}
+		return nil, err
+	}
+	p.raw = raw
+	return p, nil
+}
+
+// closeWith closes conn when ctx ends. The function returned undoes that; it
+// reports whether it came in time.
+func closeWith(ctx context.Context, conn net.Conn) (stop func() bool) {
+	closed := make(chan struct{})
+	undo := context.AfterFunc(ctx, func() {
+		conn.Close()
+		close(closed)
+	})
+	return func() bool {
+		if undo() {
+			return true
+		}
+		<-closed
+		return false
+	}
+}
+
+// runPeering exchanges messages until the connection ends, and returns why. When
+// ctx ends it says goodbye to the peer.
+func (e *Endpoint) runPeering(ctx context.Context, p *peering, dialed bool, addr netip.AddrPort) error {
+	defer p.claim.release()
+	l := &nativeLink{
+		endpoint: e,
+		conn:     p.conn,
+		raw:      p.raw,
+		info:     Peer{ID: p.remote.String(), Kind: Native, Addr: addr, Dialed: dialed},
+		remote:   p.remote,
+		queue:    newSendQueue(e.cfg.SendQueue, e.cfg.SendQueueBytes),
+		done:     make(chan struct{}),
+	}
+	l.filter.Store(&p.filter)
+	l.queue.announce = p.announced
+	p.claim.established(l)
+
+	// life is how long subscriptions are waited for.
+	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer end(nil)
+	helpers.Go(l.write)
+	helpers.Go(func() { l.sayGoodbye(ctx, life, end) })
+
+	if err := e.join(life, l); err != nil {
+		l.close(err)
+		return l.err()
+	}
+	if t := e.table.Load(); t.version > p.announced {
+		l.announce(t.version, t.filter)
+	}
+	r := &reader{link: l, frames: p.frames, topics: map[string]string{}}
+	l.close(r.read(life))
+	e.leave(life, l, l.err())
+	return l.err()
+}
+
+// sayGoodbye waits until ctx ends, takes leave of the peer, and ends the link
+// and its life when that takes too long. It returns when life has ended.
+func (l *nativeLink) sayGoodbye(ctx, life context.Context, end context.CancelCauseFunc) {
+	select {
+	case <-life.Done():
+		return
+	case <-ctx.Done():
+	}
+	l.goodbye()
+	timer := time.NewTimer(l.endpoint.cfg.GoodbyeTimeout)
+	defer timer.Stop()
+	select {
+	case <-life.Done():
+	case <-timer.C:
+		l.close(fmt.Errorf("%w: no answer to its goodbye", ErrClosed))
+		end(context.Cause(ctx))
+	}
+}
+
+// addrPort returns the address of an IP connection's end, or the zero AddrPort.
+func addrPort(addr net.Addr) netip.AddrPort {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := tcp.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

@@ -1,0 +1,140 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// errQueueFull drops a peer that falls too far behind.
+var errQueueFull = errors.New("send queue is full")
+
+// sendQueue holds the frames that wait for one peer's writer. It knows which
+// filter was announced last, so that announcements cannot overtake each other.
+// After stop it takes nothing and gives nothing.
+type sendQueue struct {
+	maxFrames, maxBytes int
+	wake                chan struct{} // holds a token while frames may be there
+
+	mu       sync.Mutex
+	frames   [][]byte
+	bytes    int
+	room     chan struct{} // closed when frames are taken; nil if nobody waits
+	stopped  bool
+	announce uint64 // version of the last filter queued
+}
+
+func newSendQueue(maxFrames, maxBytes int) *sendQueue {
+	return &sendQueue{maxFrames: maxFrames, maxBytes: maxBytes, wake: make(chan struct{}, 1)}
+}
+
+// push appends frame. If there is no room it reports false and, if wait is set,
+// returns a channel that is closed when to try again. Pushing to a stopped queue
+// does nothing.
+func (q *sendQueue) push(frame []byte, wait bool) (ok bool, room <-chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped {
+		return true, nil
+	}
+	if q.full(len(frame)) {
+		if wait && q.room == nil {
+			q.room = make(chan struct{})
+		}
+		return false, q.room
+	}
+	q.append(frame)
+	return true, nil
+}
+
+// pushFilter is push for a routing update; it passes over one that is older than
+// what was announced.
+func (q *sendQueue) pushFilter(version uint64, frame []byte) (ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped || version <= q.announce {
+		return true
+	}
+	if q.full(len(frame)) {
+		return false
+	}
+	q.announce = version
+	q.append(frame)
+	return true
+}
+
+// pushWait is push, but waits for room. The error is ctx's cause.
+func (q *sendQueue) pushWait(ctx context.Context, frame []byte) error {
+	for {
+		ok, room := q.push(frame, true)
+		if ok {
+			return nil
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// full reports whether size more bytes are too many. The caller holds mu.
+func (q *sendQueue) full(size int) bool {
+	return len(q.frames) >= q.maxFrames || q.bytes > 0 && q.bytes+size > q.maxBytes
+}
+
+// append queues frame. The caller holds mu.
+func (q *sendQueue) append(frame []byte) {
+	q.frames = append(q.frames, frame)
+	q.bytes += len(frame)
+	if len(q.frames) == 1 {
+		q.signal()
+	}
+}
+
+func (q *sendQueue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take moves frames of about size bytes, at least one, to batch and returns it;
+// nothing if there is none.
+func (q *sendQueue) take(batch [][]byte, size int) [][]byte {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for taken := 0; n < len(q.frames) && taken < size; n++ {
+		taken += len(q.frames[n])
+		q.bytes -= len(q.frames[n])
+	}
+	batch = append(batch, q.frames[:n]...)
+	clear(q.frames[:n])
+	if q.frames = q.frames[n:]; len(q.frames) > 0 {
+		q.signal()
+	} else {
+		q.frames = nil
+	}
+	if n > 0 {
+		q.makeRoom()
+	}
+	return batch
+}
+
+// stop empties the queue and lets go of everybody who waits.
+func (q *sendQueue) stop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stopped, q.frames, q.bytes = true, nil, 0
+	q.makeRoom()
+	q.signal()
+}
+
+// makeRoom wakes who waits for room. The caller holds mu.
+func (q *sendQueue) makeRoom() {
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+}

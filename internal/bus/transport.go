@@ -1,0 +1,119 @@
+package bus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+)
+
+// Transport says what native connections run over.
+type Transport uint8
+
+const (
+	// TransportAuto is TLS where Config.TLS is set. Without it, a listener
+	// takes plain TCP and TLS on loopback addresses and TLS alone elsewhere; a
+	// dialer speaks plain TCP to loopback addresses and TLS elsewhere.
+	TransportAuto Transport = iota
+	// TransportPlain is TCP without TLS.
+	TransportPlain
+	// TransportTLS is TLS: mutually authenticated where Config.TLS is set; else
+	// encrypted only, against a certificate that the listener makes for itself
+	// and nobody verifies. A Zeek without TLS configuration can dial such a
+	// listener, but cannot be dialed (spec broker-wire 2.5).
+	TransportTLS
+	// TransportBoth lets a listener take both, told apart by the first byte.
+	TransportBoth
+)
+
+// ErrTransport refuses a connection that is TLS where it must not be, or plain
+// where it must be TLS.
+var ErrTransport = errors.New("transport not allowed")
+
+// tlsRecord is the first byte of every TLS connection, and of no plain one, whose
+// first byte is the highest of a message's length.
+const tlsRecord = 0x16
+
+// listenTransport decides what a listener takes.
+func (e *Endpoint) listenTransport(t Transport, addr net.Addr) Transport {
+	switch {
+	case t != TransportAuto:
+		return t
+	case e.cfg.TLS == nil && local(addr):
+		return TransportBoth
+	}
+	return TransportTLS
+}
+
+// dialTransport decides what is spoken to the address that was dialed.
+func (e *Endpoint) dialTransport(t Transport, addr net.Addr) Transport {
+	switch {
+	case t != TransportAuto:
+		return t
+	case e.cfg.TLS == nil && local(addr):
+		return TransportPlain
+	}
+	return TransportTLS
+}
+
+// local reports whether connections of addr cannot leave this host.
+func local(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
+}
+
+// acceptor returns what puts TLS on accepted connections, where it is due.
+func acceptor(t Transport, config *tls.Config) func(context.Context, net.Conn) (net.Conn, error) {
+	return func(ctx context.Context, conn net.Conn) (net.Conn, error) {
+		if t == TransportPlain {
+			return conn, nil
+		}
+		var first [1]byte
+		if _, err := conn.Read(first[:]); err != nil {
+			return nil, readError(err)
+		}
+		conn = &peeked{Conn: conn, first: first[:]}
+		if first[0] != tlsRecord {
+			if t == TransportBoth {
+				return conn, nil
+			}
+			return nil, fmt.Errorf("%w: the peer speaks plain TCP, this listener takes TLS only", ErrTransport)
+		}
+		secure := tls.Server(conn, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("TLS handshake: %w", err)
+		}
+		return secure, nil
+	}
+}
+
+// dialer returns what puts TLS on dialed connections, where it is due.
+func (e *Endpoint) dialer(t Transport) func(context.Context, net.Conn) (net.Conn, error) {
+	return func(ctx context.Context, conn net.Conn) (net.Conn, error) {
+		if e.dialTransport(t, conn.RemoteAddr()) == TransportPlain {
+			return conn, nil
+		}
+		secure := tls.Client(conn, clientTLS(e.cfg.TLS))
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("TLS handshake: %w", err)
+		}
+		return secure, nil
+	}
+}
+
+// peeked is a connection whose first bytes have been read.
+type peeked struct {
+	net.Conn
+	first []byte
+}
+
+// Read returns the first bytes again, then goes on.
+func (p *peeked) Read(b []byte) (int, error) {
+	if len(p.first) > 0 {
+		n := copy(b, p.first)
+		p.first = p.first[n:]
+		return n, nil
+	}
+	return p.Conn.Read(b)
+}
