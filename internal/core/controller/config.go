@@ -2,26 +2,19 @@ package controller
 
 import (
 	"cmp"
-	"net/netip"
 	"time"
 
 	"zeekfleet/internal/mgmt"
 )
 
-// Config is what a controller is told about itself. Apart from Name the zero
-// value of every field works.
+// Config is what a controller is told about itself. The zero value of every
+// field works.
 type Config struct {
-	// Name is the controller's; no node or instance may have it.
-	Name string
-	// ListenHost is where the controller listens. The zero value means every
-	// address.
-	ListenHost netip.Addr
-	// BrokerPort and WebSocketPort are the controller's own, which nodes of its
-	// host cannot have. The zero value means that it does not listen.
-	BrokerPort, WebSocketPort mgmt.Port
-	// BrokerPorts and MetricsPorts govern the ports of nodes that are configured
-	// without them. A zero Start means 2200 and 9000.
-	BrokerPorts, MetricsPorts AutoPorts
+	// Rules judges configurations and assigns ports: what the controller
+	// occupies, which ports are assigned, how large a configuration may be. Its
+	// Agents are ignored; the machine knows its own. The zero value assigns
+	// nothing.
+	Rules mgmt.Rules
 
 	// RequestTimeout bounds every request but a deployment, and how long an
 	// agent's welcome or standby may take. Zero means 10 s.
@@ -47,34 +40,27 @@ type Config struct {
 	Limits Limits
 }
 
-// AutoPorts governs the assignment of one kind of port.
-type AutoPorts struct {
-	// Off leaves nodes as they are configured.
-	Off bool
-	// Start is the lowest port that is assigned.
-	Start uint16
-}
-
 // Limits bounds what the controller holds and says. What goes beyond one is
 // refused with an error that names it.
 type Limits struct {
-	// Instances and Nodes bound one configuration; Nodes also the names in one
-	// request. Zero means 1,000 and 10,000.
-	Instances, Nodes int
+	// Nodes bounds the nodes that one request names, and those that one instance
+	// reports. Zero means 20,000.
+	Nodes int
 	// Requests bounds the requests in flight, ClientRequests those of one client.
 	// Zero means 1,000 and 100.
 	Requests, ClientRequests int
 	// Peers bounds the native peers that are listened to; an agent beyond it
 	// stays unknown. Zero means 4,000.
 	Peers int
+	// Leaving bounds State.Leaving; beyond it the oldest is given up. Zero means
+	// 1,000.
+	Leaving int
 	// Results bounds the results of one response; further ones are replaced by
-	// one failure that says so. Zero means 20,000.
+	// one failure that says so. Zero means 25,000.
 	Results int
 }
 
 func (c Config) withDefaults() Config {
-	c.BrokerPorts.Start = cmp.Or(c.BrokerPorts.Start, 2200)
-	c.MetricsPorts.Start = cmp.Or(c.MetricsPorts.Start, 9000)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
 	c.DeployTimeout = cmp.Or(c.DeployTimeout, 10*time.Second)
 	c.ReadyGrace = min(cmp.Or(c.ReadyGrace, 3*time.Second), c.DeployTimeout/2)
@@ -87,11 +73,11 @@ func (c Config) withDefaults() Config {
 }
 
 func (l Limits) withDefaults() Limits {
-	l.Instances = cmp.Or(l.Instances, 1000)
-	l.Nodes = cmp.Or(l.Nodes, 10_000)
+	l.Nodes = cmp.Or(l.Nodes, 20_000)
 	l.Requests = cmp.Or(l.Requests, 1000)
 	l.ClientRequests = cmp.Or(l.ClientRequests, 100)
 	l.Peers = cmp.Or(l.Peers, 4000)
-	l.Results = cmp.Or(l.Results, 20_000)
+	l.Leaving = cmp.Or(l.Leaving, 1000)
+	l.Results = cmp.Or(l.Results, 25_000)
 	return l
 }

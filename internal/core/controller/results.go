@@ -1,0 +1,51 @@
+package controller
+
+import (
+	"maps"
+	"slices"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// read returns what an agent's answer to a deployment says of its instance, and
+// whether the agent took the configuration over. An answer is one result per
+// node, or one for the whole instance, or a timeout followed by those of the
+// nodes (spec management-api 5.5); a node that it passes over is a failure.
+func (d *deployment) read(name mgmt.InstanceName, answers []mgmt.Result) (results []mgmt.Result, accepted bool) {
+	open := map[mgmt.NodeName]bool{}
+	for _, n := range d.target.of[name] {
+		open[n.Name] = true
+	}
+	general := false
+	for _, answer := range answers {
+		switch {
+		case answer.Node == "":
+			general = true
+			accepted = accepted || answer.Success
+			results = append(results, mgmt.Result{Success: answer.Success, Instance: name, Error: answer.Error})
+		case open[answer.Node]:
+			delete(open, answer.Node)
+			accepted = true
+			results = append(results, launchResult(name, answer))
+		}
+	}
+	if !general {
+		for _, n := range slices.Sorted(maps.Keys(open)) {
+			results = append(results, mgmt.Result{Instance: name, Node: n, Error: "no result from its instance"})
+		}
+	}
+	return results, accepted || len(results) == 0
+}
+
+// launchResult returns an agent's result for one node as clients expect it: its
+// data is the node's output, or none (spec management-api 2.5; 7.1, G-P7).
+func launchResult(name mgmt.InstanceName, answer mgmt.Result) mgmt.Result {
+	result := mgmt.Result{Success: answer.Success, Instance: name, Node: answer.Node, Error: answer.Error}
+	switch data := answer.Data.(type) {
+	case mgmt.NodeOutputs:
+		result.Data = data
+	case mgmt.BadData:
+		result.Success, result.Error = false, data.Reason
+	}
+	return result
+}

@@ -1,0 +1,66 @@
+package controller
+
+import "zeekfleet/internal/mgmt"
+
+// stage keeps a configuration for a later deployment, or answers with what is
+// wrong with it (spec management-api 6.5).
+func (m *Machine) stage(r *request, config mgmt.Configuration) {
+	filled, errs := m.prepare(config)
+	if len(errs) > 0 {
+		m.reply(r, m.capped(mistakes(errs))...)
+		return
+	}
+	next := m.state
+	next.Revision++
+	entry := Entry{Config: config.Clone(), Revision: next.Revision, When: m.now, Who: string(r.client)}
+	next.Staged = new(entry)
+	entry.Config = filled
+	next.Ready = new(entry)
+	m.save(&saving{next: next, staged: r})
+}
+
+// staged answers a stage request after its Save.
+func (m *Machine) staged(r *request, err string) {
+	if err != "" {
+		m.refuse(r, "save configuration: "+err)
+		return
+	}
+	staged := m.state.Staged
+	m.note(Note{Level: Info, Text: "configuration staged", Peer: r.client, ReqID: r.id, Rev: staged.Revision})
+	m.reply(r, mgmt.Result{Success: true, Data: mgmt.Text(staged.Config.ID)})
+}
+
+// prepare returns config as it would be deployed now, with the addresses of its
+// agents and with ports, or what is wrong with it. Addresses are resolved at
+// staging and again at deployment (spec management-api 7.3, G-C17).
+func (m *Machine) prepare(config mgmt.Configuration) (mgmt.Configuration, []string) {
+	rules := m.cfg.Rules
+	rules.Agents = m.seen()
+	errs, warnings := config.Check(rules)
+	for _, w := range warnings {
+		m.note(Note{Level: Warn, Text: "configuration is doubtful", Err: w})
+	}
+	if len(errs) > 0 {
+		return mgmt.Configuration{}, errs
+	}
+	return config.WithHosts(rules.Agents).AssignPorts(rules)
+}
+
+// seen returns the agents with the addresses that others can use for them.
+func (m *Machine) seen() []mgmt.Instance {
+	var list []mgmt.Instance
+	for _, a := range m.sortedAgents() {
+		in := a.instance()
+		in.Host = local(in.Host)
+		list = append(list, in)
+	}
+	return list
+}
+
+func mistakes(errs []string) []mgmt.Result {
+	var results []mgmt.Result
+	for _, err := range errs {
+		results = append(results, mgmt.Result{Error: err})
+	}
+	return results
+}
