@@ -1,0 +1,20 @@
+package agent
+
+import "time"
+
+// delay returns how long to wait after the given number of failures in a row,
+// which is at least one.
+func (m *Machine) delay(failures int) time.Duration {
+	b := m.cfg.Backoff
+	if failures >= b.GiveUp {
+		return b.Retry
+	}
+	d := b.First
+	for range (failures - 1) / 3 {
+		d = min(2*d, b.Max) // cannot overflow before it is capped
+	}
+	if b.Jitter > 0 {
+		d += time.Duration(float64(d) * b.Jitter * (2*m.rng.Float64() - 1))
+	}
+	return min(d, b.Max)
+}

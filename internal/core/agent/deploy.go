@@ -1,0 +1,203 @@
+package agent
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// change is a new desired configuration on its way through its Save; nothing
+// of it has happened yet.
+type change struct {
+	request *request
+	config  mgmt.Configuration
+	force   bool
+}
+
+func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
+	if why := m.mistake(msg.Config); why != "" {
+		m.refuse(r, why)
+		return
+	}
+	m.propose(r, change{request: r, config: msg.Config, force: msg.Force})
+}
+
+// mistake returns why the configuration cannot be run here, or nothing. A
+// node's name becomes that of a directory.
+func (m *Machine) mistake(c mgmt.Configuration) string {
+	seen := make(map[mgmt.NodeName]bool, len(c.Nodes))
+	local := 0
+	for _, n := range c.Nodes {
+		if seen[n.Name] {
+			return fmt.Sprintf("multiple nodes named '%s'", n.Name)
+		}
+		seen[n.Name] = true
+		if n.Instance != m.cfg.Name {
+			continue
+		}
+		local++
+		if !validName(string(n.Name)) {
+			return fmt.Sprintf("node name %q cannot name a directory", string(n.Name))
+		}
+	}
+	if local > m.cfg.MaxNodes {
+		return fmt.Sprintf("%d nodes on one instance, at most %d are allowed", local, m.cfg.MaxNodes)
+	}
+	return ""
+}
+
+func validName(s string) bool {
+	odd := func(r rune) bool {
+		return r == '/' || r == unicode.ReplacementChar || unicode.IsSpace(r) || unicode.IsControl(r)
+	}
+	return s != "" && s != "." && s != ".." && len(s) <= 255 && !strings.ContainsFunc(s, odd)
+}
+
+// propose has a change saved.
+func (m *Machine) propose(r *request, c change) {
+	if m.change != nil {
+		m.refuse(r, "another configuration is being saved")
+		return
+	}
+	timeout := m.cfg.RequestTimeout
+	if r.kind == deploying {
+		timeout = m.cfg.DeployTimeout
+	}
+	m.open(r, timeout)
+	m.change = &c
+}
+
+// saved adopts the change that was saved, or drops the one that was not.
+func (m *Machine) saved(ev Saved) {
+	c := m.change
+	m.change = nil
+	switch {
+	case c == nil:
+		m.emit(Note{Level: Debug, Text: "saved what nobody asked to save"})
+		return
+	case ev.Err != "":
+		m.emit(Note{Level: Error, Text: "configuration could not be saved", ReqID: c.request.id, Err: ev.Err})
+		m.fail(c.request, "save configuration: "+ev.Err)
+		return
+	}
+	m.desired = c.config
+	if m.mode != serving {
+		return // the next life of the agent brings it about
+	}
+	m.supersede(c.request)
+	m.apply(c.config, c.force)
+	if c.request.kind == standingBy {
+		m.awaitGone(c.request)
+	} else {
+		m.awaitUp(c.request)
+	}
+}
+
+// supersede fails what was under way and can no longer come about.
+func (m *Machine) supersede(by *request) {
+	why := "superseded by standby"
+	if by.kind == deploying {
+		why = "superseded by deployment " + string(by.id)
+	}
+	for _, r := range slices.Clone(m.requests) {
+		if r != by && (r.kind == deploying || r.kind == standingBy && by.kind == deploying) {
+			m.fail(r, why)
+		}
+	}
+}
+
+// apply makes c desired: what is not in it is stopped, and what is in it runs
+// with its present plan, started afresh where it does not, or by force.
+func (m *Machine) apply(c mgmt.Configuration, force bool) {
+	plans := make(map[mgmt.NodeName]mgmt.Plan)
+	for _, n := range c.Nodes {
+		if n.Instance == m.cfg.Name {
+			plans[n.Name], _ = mgmt.PlanFor(c, n.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(plans)) {
+		n, ok := m.nodes[name]
+		if !ok {
+			n = &node{state: mgmt.Stopped}
+			m.nodes[name] = n
+		}
+		m.want(n, plans[name], force)
+	}
+	for _, n := range m.sortedNodes(func(n *node) bool { return !has(plans, n.name()) }) {
+		m.retire(n)
+	}
+	m.sortTiers()
+}
+
+// want makes plan what n is to run.
+func (m *Machine) want(n *node, plan mgmt.Plan, force bool) {
+	hash := plan.Hash()
+	if hash != n.hash || force {
+		n.failures = 0
+	}
+	n.plan, n.hash, n.wanted = plan, hash, true
+	p := n.proc
+	if p != nil && p.hash == hash && !p.halt && !force {
+		return // it keeps its process
+	}
+	m.halt(n)
+	n.fresh = true
+	m.setState(n, mgmt.Pending)
+}
+
+func has(plans map[mgmt.NodeName]mgmt.Plan, name mgmt.NodeName) bool {
+	_, ok := plans[name]
+	return ok
+}
+
+// retire makes n one that is not desired.
+func (m *Machine) retire(n *node) {
+	n.wanted, n.fresh = false, false
+	m.halt(n)
+	m.setState(n, mgmt.Stopped)
+	m.settleFailed(n, "the node was removed", mgmt.NodeOutputs{})
+	if n.proc == nil {
+		delete(m.nodes, n.name())
+	}
+}
+
+// awaitUp has a deployment answered when every desired node is up or has
+// failed. Without any there is a success that names none (spec management-api
+// 7.2, G-A2).
+func (m *Machine) awaitUp(r *request) {
+	wanted := m.sortedNodes(isWanted)
+	if len(wanted) == 0 {
+		m.add(r, "", mgmt.Result{Success: true})
+	}
+	for _, n := range wanted {
+		if n.up() {
+			m.add(r, n.name(), mgmt.Result{Success: true})
+		} else {
+			r.awaited[n.name()] = true
+		}
+	}
+	m.closeIfDone(r)
+}
+
+// outputData returns the last lines of a failed node, or nothing if it printed
+// none.
+func (m *Machine) outputData(o mgmt.NodeOutputs) mgmt.Data {
+	if o == (mgmt.NodeOutputs{}) {
+		return nil
+	}
+	return mgmt.NodeOutputs{Stdout: m.tail(o.Stdout), Stderr: m.tail(o.Stderr)}
+}
+
+// tail returns the last lines of s within the limits.
+func (m *Machine) tail(s string) string {
+	s = strings.TrimRight(s, "\n")
+	if over := len(s) - m.cfg.OutputBytes; over > 0 {
+		s = s[over:]
+	}
+	lines := strings.Split(s, "\n")
+	return strings.Join(lines[max(0, len(lines)-m.cfg.OutputLines):], "\n")
+}

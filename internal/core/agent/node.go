@@ -1,0 +1,143 @@
+package agent
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// node is a cluster node of this instance: one that is desired, or one whose
+// process has yet to end.
+type node struct {
+	// What is desired; only apply writes it.
+	plan   mgmt.Plan
+	hash   string // of plan
+	wanted bool   // false: the node is forgotten when its process is gone
+
+	// What is observed.
+	state mgmt.State  // as last announced
+	proc  *process    // nil: there is none
+	peer  mgmt.PeerID // the process's peering; empty: none
+
+	// The next start.
+	fresh    bool      // it belongs to a rollout, which has an order; else:
+	due      time.Time // when a node that ended by itself is started again
+	failures int       // in a row
+}
+
+// process is a process from its Start, or its adoption, to its end.
+type process struct {
+	launch uint64
+	hash   string // of the plan that it was started with
+	pid    int64  // zero until Started
+	moment uint64 // of its Start, among the peerings; zero if it was adopted
+	since  time.Time
+	phase  phase
+	// state is what is known of it: Pending, Running, or Unknown.
+	state mgmt.State
+	gate  time.Time // until when it holds up later tiers while it is Pending; zero: it does not
+	late  time.Time // when it is reported as still starting; zero: no more
+
+	halt    bool      // it is to be stopped, or being stopped
+	haltAt  time.Time // since when
+	stopped time.Time // when its Stop went out
+}
+
+// phase is how far the shell has come with a process.
+type phase int
+
+const (
+	starting phase = iota // Start went out
+	alive                 // Started, or adopted
+	ending                // Stop went out
+)
+
+// up reports whether the node does its work.
+func (n *node) up() bool { return n.proc != nil && !n.proc.halt && n.proc.state == mgmt.Running }
+
+// name is the node's.
+func (n *node) name() mgmt.NodeName { return n.plan.Node.Name }
+
+// whyNotUp says what an unfinished start waits for.
+func (n *node) whyNotUp() string {
+	name := string(n.name())
+	switch {
+	case n.proc == nil:
+		return "cluster node " + name + " still waiting to be started"
+	case n.proc.halt:
+		return "earlier process of cluster node " + name + " still stopping"
+	case n.proc.state == mgmt.Unknown:
+		return "cluster node " + name + " is not connected"
+	default:
+		return "cluster node " + name + " still starting"
+	}
+}
+
+// setState records and announces a change of n's state.
+func (m *Machine) setState(n *node, s mgmt.State) {
+	if n.state == s {
+		return
+	}
+	described := n.plan.Node
+	described.State = s
+	m.tell(mgmt.NotifyChange{Instance: m.cfg.Name, Node: described, Old: n.state, New: s})
+	n.state = s
+}
+
+// The tiers in which nodes start; they stop in the reverse order.
+const (
+	loggers = iota
+	managers
+	proxies
+	workers // and whatever has no other role
+	tierCount
+)
+
+func tierOf(role mgmt.ClusterRole) int {
+	switch role {
+	case mgmt.Logger:
+		return loggers
+	case mgmt.Manager:
+		return managers
+	case mgmt.Proxy:
+		return proxies
+	default:
+		return workers
+	}
+}
+
+// sortTiers rebuilds tiers after nodes came, went or changed their role.
+func (m *Machine) sortTiers() {
+	clear(m.tiers[:])
+	for _, n := range m.nodes {
+		t := tierOf(n.plan.Node.Role)
+		m.tiers[t] = append(m.tiers[t], n)
+	}
+	for _, tier := range m.tiers {
+		slices.SortFunc(tier, byName)
+	}
+}
+
+func byName(a, b *node) int { return cmp.Compare(a.name(), b.name()) }
+
+// sortedNodes returns the nodes that keep reports true for, by name.
+func (m *Machine) sortedNodes(keep func(*node) bool) []*node {
+	var list []*node
+	for _, n := range m.nodes {
+		if keep(n) {
+			list = append(list, n)
+		}
+	}
+	slices.SortFunc(list, byName)
+	return list
+}
+
+func isWanted(n *node) bool { return n.wanted }
+
+// forget drops a node that is not desired and has no process.
+func (m *Machine) forget(n *node) {
+	delete(m.nodes, n.name())
+	m.sortTiers()
+}

@@ -1,0 +1,18 @@
+package agent
+
+import "zeekfleet/internal/mgmt"
+
+// restart starts nodes afresh, whatever their state, and answers when each is
+// up again or has failed (spec management-api 7.2, G-A13).
+func (m *Machine) restart(r *request, msg mgmt.AgentRestartRequest) {
+	m.open(r, m.cfg.RequestTimeout)
+	for _, n := range m.targets(msg.Nodes) {
+		m.relaunch(n)
+		r.awaited[n.name()] = true
+	}
+	m.closeIfDone(r)
+}
+
+func couldNotRestart(n mgmt.NodeName, why string) string {
+	return "could not restart node " + string(n) + ": " + why
+}

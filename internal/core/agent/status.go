@@ -1,0 +1,46 @@
+package agent
+
+import "zeekfleet/internal/mgmt"
+
+// statuses lists the agent itself, what runs beside it, and its nodes (spec
+// management-api 5.7).
+func (m *Machine) statuses() mgmt.NodeStatuses {
+	list := append(mgmt.NodeStatuses{m.ownStatus()}, m.cfg.Colocated...)
+	for _, n := range m.sortedNodes(func(*node) bool { return true }) {
+		list = append(list, n.status())
+	}
+	return list
+}
+
+func (m *Machine) ownStatus() mgmt.NodeStatus {
+	s := mgmt.NodeStatus{
+		Node:        mgmt.NodeName(m.cfg.Name),
+		State:       mgmt.Running,
+		MgmtRole:    mgmt.RoleAgent,
+		ClusterRole: mgmt.ClusterNone,
+	}
+	if m.cfg.PID != 0 {
+		s.PID = new(m.cfg.PID)
+	}
+	if !m.cfg.Connecting && m.cfg.ListenPort.Number != 0 {
+		s.Port = new(m.cfg.ListenPort)
+	}
+	return s
+}
+
+func (n *node) status() mgmt.NodeStatus {
+	s := mgmt.NodeStatus{
+		Node:        n.name(),
+		State:       n.state,
+		MgmtRole:    mgmt.RoleNone,
+		ClusterRole: n.plan.Node.Role,
+		MetricsPort: n.plan.Node.MetricsPort,
+	}
+	if p := n.plan.Node.Port; p != nil && p.Number != 0 {
+		s.Port = p
+	}
+	if n.proc != nil && n.proc.pid != 0 {
+		s.PID = new(n.proc.pid)
+	}
+	return s
+}
