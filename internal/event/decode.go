@@ -11,10 +11,21 @@ import (
 )
 
 // decoder keeps the first error of a decoding and where it is at. Once it has
-// failed, everything that is read is zero or was read before.
+// failed, what is read means nothing.
 type decoder struct {
+	args fields
 	path []step
+	base int // where in path an error's path starts
 	err  *Error
+	// room is for path: deep enough for all but the Supervisor's status.
+	room [6]step
+}
+
+func newDecoder(args []zval.Value) *decoder {
+	d := &decoder{}
+	d.args = fields{d: d, list: args}
+	d.path = d.room[:0]
+	return d
 }
 
 // step leads to a field, to an element of a list, or to an entry of a table.
@@ -32,7 +43,7 @@ func (d *decoder) fail(s step, reason string) {
 		return
 	}
 	var b strings.Builder
-	for _, s := range append(d.path, s) {
+	for _, s := range append(d.path[d.base:len(d.path):len(d.path)], s) {
 		switch {
 		case s.field == "":
 			b.WriteString("[" + strconv.Itoa(s.index) + "]")
@@ -208,14 +219,13 @@ func (d *decoder) port(v zval.Value, at step) mgmt.Port {
 	return mgmt.Port{Number: number, Proto: protos[proto]}
 }
 
-// record calls read with the elements of v, which must be a record.
-func (d *decoder) record(v zval.Value, at step, read func(*fields)) {
+// enter returns the elements of v, which must be a record, and goes there; the
+// caller pops when it has read them.
+func (d *decoder) enter(v zval.Value, at step) fields {
 	list, ok := v.Vector()
 	if !ok {
 		d.failKind(at, v, zval.KindVector)
-		return
 	}
 	d.push(at)
-	read(&fields{d: d, list: list})
-	d.pop()
+	return fields{d: d, list: list}
 }

@@ -88,10 +88,16 @@ func validMeta(v zval.Value) bool {
 
 // Value returns the event as a value that can be sent.
 func (e Envelope) Value() zval.Value {
-	content := make([]zval.Value, 2, 3)
-	content[0], content[1] = zval.String(e.Name), zval.Vector(e.Args...)
+	content := 2
 	if e.Meta != nil {
-		content = append(content, *e.Meta)
+		content = 3
 	}
-	return zval.Vector(zval.Count(messageFormat), zval.Count(typeEvent), zval.Vector(content...))
+	both := make([]zval.Value, 3+content) // one allocation for two vectors
+	outer, inner := both[:3:3], both[3:]
+	inner[0], inner[1] = zval.String(e.Name), zval.Vector(e.Args...)
+	if e.Meta != nil {
+		inner[2] = *e.Meta
+	}
+	outer[0], outer[1], outer[2] = zval.Count(messageFormat), zval.Count(typeEvent), zval.Vector(inner...)
+	return zval.Vector(outer...)
 }

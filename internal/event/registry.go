@@ -69,11 +69,10 @@ func (r *Registry) Decode(v zval.Value) (mgmt.Message, error) {
 	if decode == nil {
 		return nil, malformed(e.Name, "unknown event")
 	}
-	var d decoder
-	f := fields{d: &d, list: e.Args}
-	m := decode(&f)
-	if len(e.Args) > f.next {
-		d.failEvent(fmt.Sprintf("got %d arguments, want %d", len(e.Args), f.next))
+	d := newDecoder(e.Args)
+	m := decode(&d.args)
+	if want := d.args.next; len(e.Args) > want {
+		d.failEvent(fmt.Sprintf("got %d arguments, want %d", len(e.Args), want))
 	}
 	if d.err != nil {
 		d.err.Event = e.Name

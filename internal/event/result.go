@@ -39,18 +39,17 @@ func noData(*decoder, zval.Value, step) mgmt.Data { return nil }
 
 // resultOf returns the reader of a result that carries data.
 func resultOf(data dataReader) reader[mgmt.Result] {
-	return func(d *decoder, v zval.Value, at step) (r mgmt.Result) {
-		d.record(v, at, func(f *fields) {
-			r = mgmt.Result{
-				ReqID:    mgmt.ReqID(f.str("reqid")),
-				Success:  f.boolOr("success", true),
-				Instance: mgmt.InstanceName(f.strOr("instance", "")),
-				Data:     readData(f, data),
-				Error:    f.strOr("error", ""),
-				Node:     mgmt.NodeName(f.strOr("node", "")),
-			}
-		})
-		return r
+	return func(d *decoder, v zval.Value, at step) mgmt.Result {
+		f := d.enter(v, at)
+		defer d.pop()
+		return mgmt.Result{
+			ReqID:    mgmt.ReqID(f.str("reqid")),
+			Success:  f.boolOr("success", true),
+			Instance: mgmt.InstanceName(f.strOr("instance", "")),
+			Data:     readData(&f, data),
+			Error:    f.strOr("error", ""),
+			Node:     mgmt.NodeName(f.strOr("node", "")),
+		}
 	}
 }
 
@@ -60,10 +59,17 @@ func readData(f *fields, read dataReader) mgmt.Data {
 	if v.IsNone() {
 		return nil
 	}
-	var own decoder
-	data := read(&own, v, at)
-	if own.err != nil {
-		return mgmt.BadData{Reason: own.err.Argument + ": " + own.err.Reason}
+	d := f.d
+	if d.err != nil {
+		return nil
+	}
+	outer := d.base
+	d.base = len(d.path)
+	data := read(d, v, at)
+	d.base = outer
+	if d.err != nil {
+		data = mgmt.BadData{Reason: d.err.Argument + ": " + d.err.Reason}
+		d.err = nil
 	}
 	return data
 }

@@ -10,50 +10,47 @@ import (
 // The records of module Management (spec management-api 2.3), each read and
 // written side by side.
 
-func readOption(d *decoder, v zval.Value, at step) (o mgmt.Option) {
-	d.record(v, at, func(f *fields) {
-		o = mgmt.Option{Name: f.str("name"), Value: f.str("value")}
-	})
-	return o
+func readOption(d *decoder, v zval.Value, at step) mgmt.Option {
+	f := d.enter(v, at)
+	defer d.pop()
+	return mgmt.Option{Name: f.str("name"), Value: f.str("value")}
 }
 
 func optionValue(o mgmt.Option) zval.Value {
 	return zval.Vector(zval.String(o.Name), zval.String(o.Value))
 }
 
-func readInstance(d *decoder, v zval.Value, at step) (in mgmt.Instance) {
-	d.record(v, at, func(f *fields) {
-		in = mgmt.Instance{
-			Name:       mgmt.InstanceName(f.str("name")),
-			Host:       f.addr("host"),
-			ListenPort: f.optPort("listen_port"),
-		}
-	})
-	return in
+func readInstance(d *decoder, v zval.Value, at step) mgmt.Instance {
+	f := d.enter(v, at)
+	defer d.pop()
+	return mgmt.Instance{
+		Name:       mgmt.InstanceName(f.str("name")),
+		Host:       f.addr("host"),
+		ListenPort: f.optPort("listen_port"),
+	}
 }
 
 func instanceValue(in mgmt.Instance) zval.Value {
 	return zval.Vector(stringValue(in.Name), addrValue(in.Host), optPortValue(in.ListenPort))
 }
 
-func readNode(d *decoder, v zval.Value, at step) (n mgmt.Node) {
-	d.record(v, at, func(f *fields) {
-		n = mgmt.Node{
-			Name:     mgmt.NodeName(f.str("name")),
-			Instance: mgmt.InstanceName(f.str("instance")),
-			Role:     roles.decode(f, "role"),
-			// Nobody reads it, so Zeek does not miss it.
-			State:       states.decodeOr(f, "state", mgmt.Running),
-			Port:        f.optPort("p"),
-			Scripts:     optVector(f, "scripts", stringElem[string]),
-			Options:     optSet(f, "options", readOption, optionValue),
-			Interface:   f.optStr("interface"),
-			CPUAffinity: f.optInt("cpu_affinity"),
-			Env:         optTable[string](f, "env", stringElem[string]),
-			MetricsPort: f.optPort("metrics_port"),
-		}
-	})
-	return n
+func readNode(d *decoder, v zval.Value, at step) mgmt.Node {
+	f := d.enter(v, at)
+	defer d.pop()
+	return mgmt.Node{
+		Name:     mgmt.NodeName(f.str("name")),
+		Instance: mgmt.InstanceName(f.str("instance")),
+		Role:     roles.decode(&f, "role"),
+		// Nobody reads it, so Zeek does not miss it.
+		State:       states.decodeOr(&f, "state", mgmt.Running),
+		Port:        f.optPort("p"),
+		Scripts:     optVector(&f, "scripts", stringElem[string]),
+		Options:     optSet(&f, "options", readOption, optionValue),
+		Interface:   f.optStr("interface"),
+		CPUAffinity: f.optInt("cpu_affinity"),
+		Env:         optTable[string](&f, "env", stringElem[string]),
+		MetricsPort: f.optPort("metrics_port"),
+	}
 }
 
 func nodeValue(n mgmt.Node) zval.Value {
@@ -77,34 +74,32 @@ func nodeValue(n mgmt.Node) zval.Value {
 	)
 }
 
-func readConfiguration(d *decoder, v zval.Value, at step) (c mgmt.Configuration) {
-	d.record(v, at, func(f *fields) {
-		c = mgmt.Configuration{
-			ID:        f.strOr("id", ""),
-			Instances: setOr(f, "instances", readInstance, instanceValue),
-			Nodes:     setOr(f, "nodes", readNode, nodeValue),
-		}
-	})
-	return c
+func readConfiguration(d *decoder, v zval.Value, at step) mgmt.Configuration {
+	f := d.enter(v, at)
+	defer d.pop()
+	return mgmt.Configuration{
+		ID:        f.strOr("id", ""),
+		Instances: setOr(&f, "instances", readInstance, instanceValue),
+		Nodes:     setOr(&f, "nodes", readNode, nodeValue),
+	}
 }
 
 func configurationValue(c mgmt.Configuration) zval.Value {
 	return zval.Vector(zval.String(c.ID), setValue(c.Instances, instanceValue), setValue(c.Nodes, nodeValue))
 }
 
-func readNodeStatus(d *decoder, v zval.Value, at step) (s mgmt.NodeStatus) {
-	d.record(v, at, func(f *fields) {
-		s = mgmt.NodeStatus{
-			Node:        mgmt.NodeName(f.str("node")),
-			State:       states.decode(f, "state"),
-			MgmtRole:    mgmtRoles.decodeOr(f, "mgmt_role", mgmt.RoleNone),
-			ClusterRole: roles.decodeOr(f, "cluster_role", mgmt.ClusterNone),
-			PID:         f.optInt("pid"),
-			Port:        f.optPort("p"),
-			MetricsPort: f.optPort("metrics_port"),
-		}
-	})
-	return s
+func readNodeStatus(d *decoder, v zval.Value, at step) mgmt.NodeStatus {
+	f := d.enter(v, at)
+	defer d.pop()
+	return mgmt.NodeStatus{
+		Node:        mgmt.NodeName(f.str("node")),
+		State:       states.decode(&f, "state"),
+		MgmtRole:    mgmtRoles.decodeOr(&f, "mgmt_role", mgmt.RoleNone),
+		ClusterRole: roles.decodeOr(&f, "cluster_role", mgmt.ClusterNone),
+		PID:         f.optInt("pid"),
+		Port:        f.optPort("p"),
+		MetricsPort: f.optPort("metrics_port"),
+	}
 }
 
 func nodeStatusValue(s mgmt.NodeStatus) zval.Value {
@@ -120,11 +115,10 @@ func nodeStatusValue(s mgmt.NodeStatus) zval.Value {
 	)
 }
 
-func readNodeOutputs(d *decoder, v zval.Value, at step) (o mgmt.NodeOutputs) {
-	d.record(v, at, func(f *fields) {
-		o = mgmt.NodeOutputs{Stdout: f.str("stdout"), Stderr: f.str("stderr")}
-	})
-	return o
+func readNodeOutputs(d *decoder, v zval.Value, at step) mgmt.NodeOutputs {
+	f := d.enter(v, at)
+	defer d.pop()
+	return mgmt.NodeOutputs{Stdout: f.str("stdout"), Stderr: f.str("stderr")}
 }
 
 func nodeOutputsValue(o mgmt.NodeOutputs) zval.Value {

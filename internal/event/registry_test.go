@@ -1,0 +1,499 @@
+package event_test
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/wire/native"
+	"zeekfleet/internal/zval"
+)
+
+const (
+	controllerAPI = "Management::Controller::API::"
+	agentAPI      = "Management::Agent::API::"
+	nodeAPI       = "Management::Node::API::"
+)
+
+var sameAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+
+func send(name string, args ...zval.Value) zval.Value {
+	return event.Envelope{Name: name, Args: args}.Value()
+}
+
+func str(s string) zval.Value { return zval.String(s) }
+
+var (
+	none    = zval.None()
+	vec     = zval.Vector
+	set     = zval.Set
+	running = zval.Enum("Management::RUNNING")
+	worker  = zval.Enum("Supervisor::WORKER")
+	host    = zval.Addr(netip.MustParseAddr("10.0.0.1"))
+)
+
+// node is a node's record in its shortest form, plus more elements.
+func node(name string, more ...zval.Value) zval.Value {
+	return vec(append([]zval.Value{str(name), str("i"), worker, running}, more...)...)
+}
+
+func config(nodes ...zval.Value) zval.Value {
+	return vec(str("id"), set(vec(str("i"), host, none)), set(nodes...))
+}
+
+func TestDecodeNamesWhatIsWrong(t *testing.T) {
+	tests := map[string]struct {
+		v    zval.Value
+		want event.Error
+	}{
+		"an unknown event": {
+			send("Management::Controller::API::test_noop_request", str("r")),
+			event.Error{Event: controllerAPI + "test_noop_request", Index: -1, Reason: "unknown event"},
+		},
+		"an event without its first argument": {
+			send(controllerAPI + "deploy_request"),
+			event.Error{Event: controllerAPI + "deploy_request", Argument: "reqid", Reason: "missing"},
+		},
+		"an event without its last argument": {
+			send(controllerAPI+"stage_configuration_request", str("r")),
+			event.Error{Event: controllerAPI + "stage_configuration_request", Argument: "config", Index: 1, Reason: "missing"},
+		},
+		"an event with an argument too many": {
+			send(controllerAPI+"deploy_request", str("r"), zval.Bool(true)),
+			event.Error{Event: controllerAPI + "deploy_request", Index: -1, Reason: "got 2 arguments, want 1"},
+		},
+		"an event with an argument too many after a default": {
+			send(controllerAPI+"restart_request", str("r"), set(), none),
+			event.Error{Event: controllerAPI + "restart_request", Index: -1, Reason: "got 3 arguments, want 2"},
+		},
+		"an argument of another type": {
+			send(controllerAPI+"get_configuration_request", str("r"), zval.Count(1)),
+			event.Error{
+				Event: controllerAPI + "get_configuration_request", Argument: "deployed", Index: 1,
+				Reason: "got count, want boolean",
+			},
+		},
+		"an argument that is unset": {
+			send(controllerAPI+"deploy_request", none),
+			event.Error{Event: controllerAPI + "deploy_request", Argument: "reqid", Reason: "not set"},
+		},
+		"an integer for a count": {
+			send(agentAPI+"notify_agent_hello", str("i"), str("id"), zval.Bool(true), zval.Int(1)),
+			event.Error{
+				Event: agentAPI + "notify_agent_hello", Argument: "api_version", Index: 3,
+				Reason: "got integer, want count",
+			},
+		},
+		"a set of something else than strings": {
+			send(controllerAPI+"restart_request", str("r"), set(str("a"), zval.Enum("b"))),
+			event.Error{
+				Event: controllerAPI + "restart_request", Argument: "nodes[1]", Index: 1,
+				Reason: "got enum-value, want string",
+			},
+		},
+		"a vector for a set": {
+			send(controllerAPI+"restart_request", str("r"), vec(str("a"))),
+			event.Error{
+				Event: controllerAPI + "restart_request", Argument: "nodes", Index: 1, Reason: "got vector, want set",
+			},
+		},
+		"an unset element of a vector": {
+			send(nodeAPI+"node_dispatch_request", str("r"), vec(str("get_id_value"), none)),
+			event.Error{
+				Event: nodeAPI + "node_dispatch_request", Argument: "action[1]", Index: 1,
+				Reason: "got none, want string",
+			},
+		},
+		"a nested enumerator that does not exist": {
+			send(agentAPI+"deploy_request", str("r"), config(
+				node("a"), node("b"), vec(str("c"), str("i"), zval.Enum("Supervisor::KING"), running))),
+			event.Error{
+				Event: agentAPI + "deploy_request", Argument: "config.nodes[2].role", Index: 1,
+				Reason: `unknown enumerator "Supervisor::KING"`,
+			},
+		},
+		"an enumerator of another enumeration": {
+			send(agentAPI+"deploy_request", str("r"), config(vec(str("a"), str("i"), running, running))),
+			event.Error{
+				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].role", Index: 1,
+				Reason: `unknown enumerator "Management::RUNNING"`,
+			},
+		},
+		"a string for an enumerator": {
+			send(agentAPI+"deploy_request", str("r"), config(vec(str("a"), str("i"), str("WORKER"), running))),
+			event.Error{
+				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].role", Index: 1,
+				Reason: "got string, want enum-value",
+			},
+		},
+		"a record that lacks a mandatory element": {
+			send(agentAPI+"deploy_request", str("r"), config(vec(str("a"), str("i")))),
+			event.Error{
+				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].role", Index: 1, Reason: "missing",
+			},
+		},
+		"a port that is a number": {
+			send(agentAPI+"deploy_request", str("r"), config(node("a", zval.Count(80)))),
+			event.Error{
+				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].p", Index: 1,
+				Reason: "got count, want port",
+			},
+		},
+		"a subnet for a port": {
+			send(agentAPI+"deploy_request", str("r"), config(node("a", zval.Subnet(netip.MustParsePrefix("10.0.0.0/8"))))),
+			event.Error{
+				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].p", Index: 1,
+				Reason: "got subnet, want port",
+			},
+		},
+		"an environment value that is not a string": {
+			send(agentAPI+"deploy_request", str("r"), config(node("a", none, none, none, none, none,
+				zval.Table(zval.Entry{Key: str("A"), Val: str("a")}, zval.Entry{Key: str("B"), Val: zval.Int(1)})))),
+			event.Error{
+				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].env[1]", Index: 1,
+				Reason: "got integer, want string",
+			},
+		},
+		"a long enumerator, cut short": {
+			send(agentAPI+"deploy_request", str("r"), config(vec(str("a"), str("i"), zval.Enum(strings.Repeat("x", 1000)), running))),
+			event.Error{
+				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].role", Index: 1,
+				Reason: `unknown enumerator "` + strings.Repeat("x", 64) + `"…`,
+			},
+		},
+		"only the first of several mistakes": {
+			send(nodeAPI+"node_dispatch_request", zval.Count(1), zval.Count(2), zval.Count(3), zval.Count(4)),
+			event.Error{Event: nodeAPI + "node_dispatch_request", Argument: "reqid", Reason: "got count, want string"},
+		},
+	}
+	r := event.Management()
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m, err := r.Decode(tt.v)
+			got, ok := errors.AsType[*event.Error](err)
+			if !ok {
+				t.Fatalf("Decode: got %v, %v, want an *event.Error", m, err)
+			}
+			if diff := cmp.Diff(&tt.want, got); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			if r.Admit("any/topic", tt.v) == nil {
+				t.Error("admitted")
+			}
+		})
+	}
+}
+
+func TestErrorReadsAsALine(t *testing.T) {
+	for want, err := range map[string]event.Error{
+		"event X: argument config.nodes[2].role: missing": {Event: "X", Argument: "config.nodes[2].role", Index: 1, Reason: "missing"},
+		"event X: unknown event":                          {Event: "X", Index: -1, Reason: "unknown event"},
+		"event: name is not a string":                     {Index: -1, Reason: "name is not a string"},
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestDecodeIsTolerant(t *testing.T) {
+	plain := mgmt.Node{Name: "a", Instance: "i", Role: mgmt.Worker, State: mgmt.Running}
+	conf := func(n ...mgmt.Node) mgmt.Message {
+		in := mgmt.Instance{Name: "i", Host: netip.MustParseAddr("10.0.0.1")}
+		return mgmt.StageConfigurationRequest{
+			ReqID: "r", Config: mgmt.Configuration{ID: "id", Instances: []mgmt.Instance{in}, Nodes: n},
+		}
+	}
+	stage := func(c zval.Value) zval.Value { return send(controllerAPI+"stage_configuration_request", str("r"), c) }
+	full := append([]zval.Value{}, none, vec(), set(), none, none, zval.Table(), none)
+	result := func(elems ...zval.Value) zval.Value {
+		return send(nodeAPI+"node_dispatch_response", str("r"), vec(elems...))
+	}
+	status := func(elems ...zval.Value) zval.Value {
+		return send(agentAPI+"get_nodes_response", str("r"),
+			vec(str("r"), zval.Bool(true), str("i"), vec(vec(elems...))))
+	}
+	statuses := func(s mgmt.NodeStatus) mgmt.Message {
+		return mgmt.AgentGetNodesResponse{ReqID: "r", Result: mgmt.Result{
+			ReqID: "r", Success: true, Instance: "i", Data: mgmt.NodeStatuses{s},
+		}}
+	}
+	tests := map[string]struct {
+		v    zval.Value
+		want mgmt.Message
+	}{
+		"a node of the four mandatory elements": {stage(config(node("a"))), conf(plain)},
+		"a node of ten elements, as before Zeek 7.0": {
+			stage(config(node("a", none, none, none, none, none, zval.Table()))), conf(plain),
+		},
+		"a node with a twelfth element": {
+			stage(config(node("a", none, none, none, none, none, zval.Table(), none, str("new")))), conf(plain),
+		},
+		"a node without a state and with an unset environment": {
+			stage(config(vec(str("a"), str("i"), worker, none, none, none, none, none, none, none, none))), conf(plain),
+		},
+		"empty scripts and options, which are not unset ones": {
+			stage(config(node("a", full...))),
+			conf(mgmt.Node{
+				Name: "a", Instance: "i", Role: mgmt.Worker, State: mgmt.Running,
+				Scripts: []string{}, Options: []mgmt.Option{},
+			}),
+		},
+		"two nodes that differ only in what they leave out": {
+			stage(config(node("a"), node("a", none), node("a", none, none, none, none, none, zval.Table(), none, none))),
+			conf(plain),
+		},
+		"a configuration of nothing": {
+			stage(vec()), mgmt.StageConfigurationRequest{ReqID: "r"},
+		},
+		"a status of two elements": {
+			status(str("n"), running),
+			statuses(mgmt.NodeStatus{Node: "n", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.ClusterNone}),
+		},
+		"a status of six elements, as before Zeek 7.0": {
+			status(str("n"), running, none, worker, zval.Int(7), zval.Port(80, zval.ProtoTCP)),
+			statuses(mgmt.NodeStatus{
+				Node: "n", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.Worker,
+				PID: new(int64(7)), Port: new(mgmt.TCPPort(80)),
+			}),
+		},
+		"a result of one element, a success by default": {
+			result(str("x")), mgmt.NodeDispatchResponse{ReqID: "r", Result: mgmt.Result{ReqID: "x", Success: true}},
+		},
+		"a result with a seventh element": {
+			result(str("x"), zval.Bool(false), none, none, str("no"), str("n"), str("new")),
+			mgmt.NodeDispatchResponse{ReqID: "r", Result: mgmt.Result{ReqID: "x", Error: "no", Node: "n"}},
+		},
+		"a dispatch without nodes": {
+			send(nodeAPI+"node_dispatch_request", str("r"), vec(str("a"))),
+			mgmt.NodeDispatchRequest{ReqID: "r", Action: []string{"a"}},
+		},
+		"a deployment without force": {
+			send(agentAPI+"deploy_request", str("r"), vec()), mgmt.AgentDeployRequest{ReqID: "r"},
+		},
+		"an error notice without a node": {
+			send(agentAPI+"notify_error", str("i"), str("m")), mgmt.NotifyError{Instance: "i", Msg: "m"},
+		},
+		"names in any order, and as vectors of one, as Zeek takes them": {
+			send(controllerAPI+"restart_request", str("r"), inOrder(str("c"), vec(str("a")), str("a"), str("b"))),
+			mgmt.RestartRequest{ReqID: "r", Nodes: []mgmt.NodeName{"a", "b", "c"}},
+		},
+	}
+	r := event.Management()
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := r.Decode(tt.v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got, sameAddrs); diff != "" {
+				t.Errorf("message (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func inOrder(elems ...zval.Value) zval.Value {
+	v, _ := zval.SetInOrder(elems)
+	return v
+}
+
+func TestResultDataFollowsTheMessage(t *testing.T) {
+	instances := vec(vec(str("i"), host))
+	outputs := vec(str("out"), str("err"))
+	statuses := vec(vec(str("n"), running))
+	many := func(data zval.Value) zval.Value { return vec(vec(str("r"), zval.Bool(true), none, data)) }
+	one := func(data zval.Value) zval.Value { return vec(str("r"), zval.Bool(true), none, data) }
+	tests := map[string]struct {
+		v    zval.Value
+		want mgmt.Data
+	}{
+		"instances":                {send(controllerAPI+"get_instances_response", str("r"), one(instances)), mgmt.Instances{{Name: "i", Host: netip.MustParseAddr("10.0.0.1")}}},
+		"no instances":             {send(controllerAPI+"get_instances_response", str("r"), one(vec())), mgmt.Instances(nil)},
+		"a staged ID":              {send(controllerAPI+"stage_configuration_response", str("r"), many(str("id"))), mgmt.Text("id")},
+		"a configuration":          {send(controllerAPI+"get_configuration_response", str("r"), one(vec(str("id")))), mgmt.Configuration{ID: "id"}},
+		"a deployed ID":            {send(controllerAPI+"deploy_response", str("r"), many(str("id"))), mgmt.Text("id")},
+		"a deployed node's output": {send(controllerAPI+"deploy_response", str("r"), many(outputs)), mgmt.NodeOutputs{Stdout: "out", Stderr: "err"}},
+		"an agent's node's output": {send(agentAPI+"deploy_response", str("r"), many(outputs)), mgmt.NodeOutputs{Stdout: "out", Stderr: "err"}},
+		"statuses":                 {send(controllerAPI+"get_nodes_response", str("r"), many(statuses)), mgmt.NodeStatuses{{Node: "n", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.ClusterNone}}},
+		"a value's JSON":           {send(controllerAPI+"get_id_value_response", str("r"), many(str("96"))), mgmt.Text("96")},
+		"a dispatch's JSON":        {send(agentAPI+"node_dispatch_response", str("r"), many(str("96"))), mgmt.Text("96")},
+		"what nobody reads":        {send(agentAPI+"restart_response", str("r"), many(zval.Count(1))), nil},
+		"unset":                    {send(agentAPI+"node_dispatch_response", str("r"), many(none)), nil},
+
+		"a number for JSON":      {send(agentAPI+"node_dispatch_response", str("r"), many(zval.Count(1))), mgmt.BadData{Reason: "data: got count, want string"}},
+		"a string for instances": {send(controllerAPI+"get_instances_response", str("r"), one(str("x"))), mgmt.BadData{Reason: "data: got string, want vector"}},
+		"an ID from an agent":    {send(agentAPI+"deploy_response", str("r"), many(str("x"))), mgmt.BadData{Reason: "data: got string, want vector"}},
+		"a status with a mistake": {
+			send(agentAPI+"get_nodes_response", str("r"), one(vec(vec(str("n"), running), vec(str("m"), worker)))),
+			mgmt.BadData{Reason: `data[1].state: unknown enumerator "Supervisor::WORKER"`},
+		},
+	}
+	r := event.Management()
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m, err := r.Decode(tt.v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, dataOf(t, m), sameAddrs); diff != "" {
+				t.Errorf("data (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func dataOf(t *testing.T, m mgmt.Message) mgmt.Data {
+	t.Helper()
+	switch m := m.(type) {
+	case mgmt.GetInstancesResponse:
+		return m.Result.Data
+	case mgmt.GetConfigurationResponse:
+		return m.Result.Data
+	case mgmt.AgentGetNodesResponse:
+		return m.Result.Data
+	case mgmt.StageConfigurationResponse:
+		return m.Results[0].Data
+	case mgmt.DeployResponse:
+		return m.Results[0].Data
+	case mgmt.GetNodesResponse:
+		return m.Results[0].Data
+	case mgmt.GetIDValueResponse:
+		return m.Results[0].Data
+	case mgmt.AgentDeployResponse:
+		return m.Results[0].Data
+	case mgmt.AgentDispatchResponse:
+		return m.Results[0].Data
+	case mgmt.AgentRestartResponse:
+		return m.Results[0].Data
+	}
+	t.Fatalf("no result in %T", m)
+	return nil
+}
+
+func TestEncodeFillsInDefaults(t *testing.T) {
+	unknown := zval.Enum("Management::UNKNOWN")
+	unset := zval.Enum("Supervisor::NONE")
+	wildcard := zval.Addr(netip.IPv4Unspecified())
+	tests := map[string]struct {
+		m    mgmt.Message
+		want []zval.Value
+	}{
+		"an empty node and instance": {
+			mgmt.AgentDeployRequest{ReqID: "r", Config: mgmt.Configuration{Instances: []mgmt.Instance{{}}, Nodes: []mgmt.Node{{}}}},
+			[]zval.Value{str("r"), vec(str(""), set(vec(str(""), wildcard, none)), set(
+				vec(str(""), str(""), unset, running, none, none, none, none, none, zval.Table(), none))), zval.Bool(false)},
+		},
+		"an empty status": {
+			mgmt.GetNodesResponse{Results: []mgmt.Result{{Data: mgmt.NodeStatuses{{}}}}},
+			[]zval.Value{str(""), vec(vec(str(""), zval.Bool(false), none, vec(
+				vec(str(""), unknown, zval.Enum("Management::NONE"), unset, none, none, none)), none, none))},
+		},
+		"an empty dispatch": {
+			mgmt.NodeDispatchRequest{}, []zval.Value{str(""), vec(), set()},
+		},
+		"a process of the Supervisor": {
+			mgmt.SupervisorCreateRequest{Node: mgmt.SupervisorNodeConfig{
+				Cluster: map[mgmt.NodeName]mgmt.ClusterEndpoint{"n": {Port: mgmt.NoPort}},
+			}},
+			[]zval.Value{str(""), vec(str(""), none, none, none, none, none, none, vec(), vec(), zval.Table(), none,
+				zval.Table(zval.Entry{Key: str("n"), Val: vec(unset, wildcard, zval.Port(0, zval.ProtoUnknown), none, none, none)}))},
+		},
+		"no arguments":             {mgmt.SupervisorStopRequest{}, nil},
+		"data that cannot be sent": {mgmt.NodeDispatchResponse{Result: mgmt.Result{Data: mgmt.BadData{}}}, []zval.Value{str(""), vec(str(""), zval.Bool(false), none, none, none, none)}},
+	}
+	r := event.Management()
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := r.Encode(tt.m)
+			want := event.Envelope{Name: r.Name(tt.m), Args: tt.want, Meta: new(vec())}.Value()
+			if !zval.Equal(got, want) {
+				t.Errorf("got  %x\nwant %x", native.Append(nil, got), native.Append(nil, want))
+			}
+		})
+	}
+}
+
+func TestParseTellsEventsFromOtherMessages(t *testing.T) {
+	one := zval.Count(1)
+	content := vec(str("e"), vec(str("a")))
+	stamp := vec(vec(one, zval.Time(5)))
+	tests := map[string]struct {
+		v       zval.Value
+		want    event.Envelope
+		wantErr string
+	}{
+		"without metadata": {
+			v: vec(one, one, content), want: event.Envelope{Name: "e", Args: []zval.Value{str("a")}},
+		},
+		"with empty metadata": {
+			v: vec(one, one, vec(str("e"), vec(), vec())), want: event.Envelope{Name: "e", Meta: new(vec())},
+		},
+		"with a timestamp": {
+			v: vec(one, one, vec(str("e"), vec(), stamp)), want: event.Envelope{Name: "e", Meta: &stamp},
+		},
+		"with more elements than we know": {
+			v: vec(one, one, content, str("more")), want: event.Envelope{Name: "e", Args: []zval.Value{str("a")}},
+		},
+		"a log record":         {v: vec(one, zval.Count(3), vec()), wantErr: "not an event"},
+		"a batch":              {v: vec(one, zval.Count(5), vec()), wantErr: "not an event"},
+		"a message of no kind": {v: vec(one, zval.Count(6), vec()), wantErr: "event: message type is not a count from 1 to 5"},
+		"not a vector":         {v: str("e"), wantErr: "event: message is not a vector of format, type and content"},
+		"a short vector":       {v: vec(one, one), wantErr: "event: message is not a vector of format, type and content"},
+		"another format":       {v: vec(zval.Count(2), one, content), wantErr: "event: message format is not count 1"},
+		"no content":           {v: vec(one, one, str("e")), wantErr: "event: content is not a vector of name and arguments"},
+		"a name only":          {v: vec(one, one, vec(str("e"))), wantErr: "event: content is not a vector of name and arguments"},
+		"an enum as name":      {v: vec(one, one, vec(zval.Enum("e"), vec())), wantErr: "event: name is not a string"},
+		"arguments in a set":   {v: vec(one, one, vec(str("e"), set())), wantErr: "event e: arguments are not a vector"},
+		"metadata in a set":    {v: vec(one, one, vec(str("e"), vec(), set())), wantErr: "event e: metadata is not a vector of pairs of count and value"},
+		"metadata of no pairs": {v: vec(one, one, vec(str("e"), vec(), vec(one))), wantErr: "event e: metadata is not a vector of pairs of count and value"},
+		"a timestamp that is none": {
+			v:       vec(one, one, vec(str("e"), vec(), vec(vec(one, one)))),
+			wantErr: "event e: metadata is not a vector of pairs of count and value",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := event.Parse(tt.v)
+			if tt.wantErr != "" {
+				if err == nil || err.Error() != tt.wantErr {
+					t.Fatalf("Parse: got error %v, want %q", err, tt.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			same := cmp.Comparer(zval.Equal)
+			if diff := cmp.Diff(tt.want, got, same, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("envelope (-want +got):\n%s", diff)
+			}
+			if back, err := event.Parse(got.Value()); err != nil || !cmp.Equal(back, got, same) {
+				t.Errorf("did not survive: %v, %v", back, err)
+			}
+		})
+	}
+}
+
+func TestKnown(t *testing.T) {
+	r := event.Management()
+	for name, want := range map[string]bool{
+		"Management::Controller::API::deploy_request":      true,
+		"Management::Supervisor::API::notify_node_exit":    true,
+		"SupervisorControl::stop_request":                  true,
+		"Management::Controller::API::deploy_reques":       false,
+		"Management::Controller::API::test_noop_request":   false,
+		"Fleet::Agent::API::anything":                      false,
+		"Management::Controller::API::notify_agents_ready": true,
+	} {
+		if got := r.Known(name); got != want {
+			t.Errorf("Known(%q): got %v, want %v", name, got, want)
+		}
+	}
+}
