@@ -112,6 +112,8 @@ type Endpoint struct {
 	claims claims
 	table  atomic.Pointer[table] // stored under mu
 
+	websockets atomic.Uint64 // connections that WebSocket listeners have accepted
+
 	mu      sync.Mutex
 	present map[string]bool // peer IDs, from join to the end of leave
 }

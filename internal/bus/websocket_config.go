@@ -1,0 +1,98 @@
+package bus
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"zeekfleet/internal/zval"
+)
+
+// WebSocketPath is the one request target that the WebSocket server serves,
+// byte for byte (spec websocket 4.1).
+const WebSocketPath = "/v1/messages/json"
+
+// Bounds of the WebSocket server that no configuration changes.
+const (
+	wsMaxUpgrade = 16 << 10               // bytes of an upgrade request
+	wsCloseWait  = 300 * time.Millisecond // for a close frame and its reply (spec websocket 11)
+	wsFlushWait  = time.Second            // for what is still to be said before the close frame
+)
+
+// WebSocketConfig is what ServeWebSocket needs to know. Its zero value works.
+type WebSocketConfig struct {
+	// Version is what the ack calls the version of Zeek. Clients require the
+	// member and do not look at it.
+	Version string
+	// Admit is asked about every well-formed event of a client, by several
+	// goroutines at once. An error is answered as Zeek answers an event that
+	// it does not know, and the event goes nowhere. Nil admits everything.
+	Admit func(topic string, v zval.Value) error
+	// TLS makes the listener speak TLS, and TLS alone; WebSocketTLS makes one
+	// from files. Nil means plain text.
+	TLS *tls.Config
+	// MaxClients bounds the clients of this listener; a further one is
+	// answered with HTTP status 503. As many connections again may be
+	// upgrading at a time; more are closed at once. Zero means 100, as Zeek.
+	MaxClients int
+	// MaxMessage bounds the length in bytes of a client's message; a longer
+	// one ends the connection with close code 1009. Zero means 8 MiB.
+	MaxMessage int
+	// MaxTopics bounds the topic prefixes of one client, duplicates apart;
+	// one that names more is refused with close code 1008. Zero means 1024.
+	MaxTopics int
+	// SendQueue bounds the messages waiting for one client; one that falls
+	// further behind is dropped with close code 1013. Zero means 1024.
+	SendQueue int
+	// ReceiveQueue bounds the messages of one client that have been read but
+	// not delivered; MaxMessage bounds their bytes together. At either bound
+	// the client is not read. Zero means 32.
+	ReceiveQueue int
+	// PingInterval is the time between two pings. A client that has not
+	// answered one when the next is due is dropped, and so is one that takes
+	// nothing for so long while there is something for it. Zero means 5
+	// seconds, as Zeek.
+	PingInterval time.Duration
+	// UpgradeTimeout bounds the time from a connection's opening to the end
+	// of its upgrade, TLS included. Zero means 3 seconds, as Zeek.
+	UpgradeTimeout time.Duration
+}
+
+// withDefaults checks the config and fills in what is zero.
+func (c WebSocketConfig) withDefaults() (WebSocketConfig, error) {
+	var l limits
+	l.count("MaxClients", &c.MaxClients, 100)
+	l.count("MaxMessage", &c.MaxMessage, 8<<20)
+	l.count("MaxTopics", &c.MaxTopics, 1024)
+	l.count("SendQueue", &c.SendQueue, 1024)
+	l.count("ReceiveQueue", &c.ReceiveQueue, 32)
+	l.duration("PingInterval", &c.PingInterval, 5*time.Second)
+	l.duration("UpgradeTimeout", &c.UpgradeTimeout, 3*time.Second)
+	if c.Admit == nil {
+		c.Admit = func(string, zval.Value) error { return nil }
+	}
+	return c, errors.Join(l.errs...)
+}
+
+// limits checks the bounds of a config: a negative one is an error, zero
+// becomes the default.
+type limits struct{ errs []error }
+
+func (l *limits) count(name string, n *int, def int) {
+	switch {
+	case *n < 0:
+		l.errs = append(l.errs, fmt.Errorf("%s is negative", name))
+	case *n == 0:
+		*n = def
+	}
+}
+
+func (l *limits) duration(name string, d *time.Duration, def time.Duration) {
+	switch {
+	case *d < 0:
+		l.errs = append(l.errs, fmt.Errorf("%s is negative", name))
+	case *d == 0:
+		*d = def
+	}
+}

@@ -1,0 +1,194 @@
+package bus
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+
+	"zeekfleet/internal/wire"
+	"zeekfleet/internal/wire/wsjson"
+)
+
+// wsConn is one client of the WebSocket server, from its upgrade to its end.
+// Three goroutines serve it, and run starts and awaits them:
+//
+//	read     takes frames off the connection and fills the inbox;
+//	handle   empties the inbox: topics first, then events;
+//	write    sends everything but pongs, which the library sends by itself.
+//
+// The inbox is emptied even if the client has gone meanwhile, so that nothing is
+// lost of a client that sends and leaves.
+type wsConn struct {
+	s     *wsServer
+	self  Peer
+	raw   net.Conn        // what was accepted; closing it unblocks everything at once
+	conn  net.Conn        // raw, or TLS on top of it
+	ws    *websocket.Conn // frames on top of conn
+	inbox *wsInbox
+	queue chan wsOutgoing
+	pings wsPings
+
+	topics wire.Filter   // set before joined is closed, and before the hub asks
+	joined chan struct{} // closed when the client has become a peer
+
+	endOnce sync.Once
+	ended   chan struct{} // closed by end
+	cause   *wsEnd        // set before ended is closed
+}
+
+func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, id string) (*wsConn, error) {
+	c := &wsConn{
+		s:      s,
+		self:   Peer{ID: id, Kind: WebSocket, Addr: addrPort(raw.RemoteAddr()), App: up.app},
+		raw:    raw,
+		conn:   up.conn,
+		inbox:  newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage),
+		queue:  make(chan wsOutgoing, s.cfg.SendQueue),
+		pings:  wsPings{interval: s.cfg.PingInterval},
+		joined: make(chan struct{}),
+		ended:  make(chan struct{}),
+	}
+	ws, err := up.frames(c.pings.heard)
+	if err != nil {
+		return nil, err
+	}
+	ws.SetReadLimit(int64(s.cfg.MaxMessage))
+	c.ws = ws
+	return c, nil
+}
+
+// run serves the client until it goes, breaks a rule, or ctx is done, and
+// returns why it ended.
+func (c *wsConn) run(ctx context.Context, up wsUpgraded) *wsEnd {
+	// The library cuts a connection when a context ends, without a close frame.
+	uncut := context.WithoutCancel(ctx)
+	if refused := checkUpgrade(up); refused != nil {
+		c.end(refused)
+		c.farewell(uncut)
+		return refused
+	}
+	stop := context.AfterFunc(ctx, func() { c.end(endTerminating) })
+	defer stop()
+
+	var parts sync.WaitGroup
+	parts.Go(func() {
+		defer c.inbox.close()
+		c.end(c.read(ctx, uncut))
+	})
+	parts.Go(func() { c.handle(ctx) })
+	c.write(uncut)
+	c.farewell(uncut)
+	parts.Wait()
+
+	select {
+	case <-c.joined:
+		bounded, cancel := context.WithTimeout(uncut, c.s.e.cfg.GoodbyeTimeout)
+		defer cancel()
+		c.s.e.leave(bounded, c, c.cause)
+	default:
+	}
+	return c.cause
+}
+
+// checkUpgrade checks what Zeek checks of an upgrade only when it is done (spec
+// websocket 4).
+func checkUpgrade(up wsUpgraded) *wsEnd {
+	switch {
+	case up.target != WebSocketPath:
+		return endBadURI
+	case !validApp(up.app):
+		return endBadApp
+	}
+	return nil
+}
+
+// validApp reports whether an X-Application-Name has allowed characters only.
+func validApp(name string) bool {
+	for _, b := range []byte(name) {
+		letter := 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9'
+		if !letter && strings.IndexByte("-/_.=:*@", b) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// end ends the connection. The first cause counts.
+func (c *wsConn) end(cause *wsEnd) {
+	c.endOnce.Do(func() {
+		c.cause = cause
+		close(c.ended)
+		c.conn.SetWriteDeadline(time.Now().Add(wsFlushWait)) // for a write that is stuck
+	})
+}
+
+// read fills the inbox until the connection ends, and returns why it did.
+func (c *wsConn) read(ctx, uncut context.Context) *wsEnd {
+	for {
+		kind, r, err := c.ws.Reader(uncut)
+		if err != nil {
+			return endOfReading(err)
+		}
+		msg, err := c.inbox.fill(r)
+		if err != nil {
+			return endOfReading(err)
+		}
+		// Binary messages are taken as text, and not checked, as in Zeek.
+		if kind == websocket.MessageText && !utf8.Valid(msg) {
+			return endNotUTF8
+		}
+		if c.inbox.push(ctx, msg) != nil {
+			return endTerminating
+		}
+	}
+}
+
+// handle makes the client a peer by its first message and takes each further
+// one as an event (spec websocket 5 and 7.3). What follows a refused first
+// message is dropped.
+func (c *wsConn) handle(ctx context.Context) {
+	admitted := false
+	c.inbox.take(ctx, func(msg []byte) { admitted = c.admit(ctx, msg) })
+	for c.inbox.take(ctx, func(msg []byte) {
+		if admitted {
+			c.handleEvent(ctx, msg)
+		}
+	}) {
+	}
+}
+
+// admit makes the client a peer with the topics in msg, or ends the connection.
+func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
+	topics, err := wsjson.ParseTopics(msg, wsjson.Limits{})
+	switch {
+	case err != nil:
+		c.end(refuseClient(wsjson.CodeDeserialization, errorContext(err)))
+		return false
+	case len(topics) > c.s.cfg.MaxTopics:
+		c.end(endManyTopics)
+		return false
+	}
+	c.topics = wire.NewFilter(topics...)
+	if err := c.s.e.join(ctx, c); err != nil {
+		c.end(endJoin(err))
+		return false
+	}
+	close(c.joined)
+	c.s.log.Debug("websocket client subscribed", "peer", c.self.ID, "topic", c.topics.Prefixes())
+	return true
+}
+
+func (c *wsConn) handleEvent(ctx context.Context, msg []byte) {
+	topic, v, problem := parseEvent(msg, c.s.cfg.Admit)
+	if problem != "" {
+		c.reply(problem)
+		return
+	}
+	// An error means that the server is stopping, as take will find.
+	_ = c.s.e.receive(ctx, c, topic, v)
+}

@@ -1,0 +1,69 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// DialFailure is the kind of thing that went wrong in DialWebSocket. Its text is
+// for people.
+type DialFailure string
+
+// The kinds of failure. Spec zeek-client 5 says what a client does about each.
+const (
+	DialInvalid  DialFailure = "invalid request"    // the URL or the config is wrong; nothing was tried
+	DialName     DialFailure = "name resolution"    // the host has no address
+	DialRefused  DialFailure = "connection refused" // nobody listens there
+	DialSocket   DialFailure = "socket"             // any other trouble of the connection
+	DialTLS      DialFailure = "tls"                // the handshake failed, or one side alone speaks TLS
+	DialRejected DialFailure = "http rejection"     // an HTTP answer other than 101, see Status
+	DialProtocol DialFailure = "protocol"           // it is not a WebSocket server
+	DialNoAck    DialFailure = "no ack"             // the first message is not an ack, see Raw
+	DialTimeout  DialFailure = "timeout"            // ctx's deadline came first
+	DialCanceled DialFailure = "canceled"           // ctx ended otherwise
+)
+
+// DialStage is how far DialWebSocket came, in zeek-client's words.
+type DialStage string
+
+// The stages.
+const (
+	StageConnect   DialStage = "connect()" // up to the end of the upgrade
+	StageHandshake DialStage = "handshake" // topics and ack
+)
+
+// DialError is a failed DialWebSocket.
+type DialError struct {
+	URL     string
+	Stage   DialStage
+	Failure DialFailure
+	Status  int    // the HTTP status, for DialRejected
+	Raw     string // what came instead of the ack, for DialNoAck
+	Err     error  // a *ServerError or *ServerClosed where the server has said why
+}
+
+// Error says what could not be reached, why, and what to change where that is
+// known.
+func (e *DialError) Error() string { return fmt.Sprintf("connect to %s: %v", e.URL, e.Err) }
+
+// Unwrap returns Err.
+func (e *DialError) Unwrap() error { return e.Err }
+
+func dialError(stage DialStage, failure DialFailure, err error) *DialError {
+	return &DialError{Stage: stage, Failure: failure, Err: err}
+}
+
+// at completes e with what only DialWebSocket knows. If ctx has ended, that is
+// what went wrong, whatever it looked like further down.
+func (e *DialError) at(ctx context.Context, url string) *DialError {
+	e.URL = url
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(e.Err, os.ErrDeadlineExceeded):
+		e.Failure, e.Err = DialTimeout, context.DeadlineExceeded
+	case ctx.Err() != nil:
+		e.Failure, e.Err = DialCanceled, context.Cause(ctx)
+	}
+	return e
+}

@@ -1,0 +1,136 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+
+	"zeekfleet/internal/wire/wsjson"
+)
+
+// wsEnd is why a client's connection ends, and what the client is told.
+type wsEnd struct {
+	code    websocket.StatusCode // of the close frame; zero sends none
+	reason  string               // of the close frame
+	message wsjson.Failure       // sent before the close frame, unless it is empty
+	usual   bool                 // nothing that an operator should look at
+	err     error                // nil if reason says it all
+}
+
+func (e *wsEnd) Error() string {
+	if e.err == nil {
+		return e.reason
+	}
+	return e.err.Error()
+}
+
+func (e *wsEnd) Unwrap() error { return e.err }
+
+// The ends that are always the same (spec websocket 4, 5, 11 and 17). The last
+// two are ours.
+var (
+	endBadURI      = refuseClient("invalid_uri", "Invalid URI - use "+WebSocketPath)
+	endBadApp      = refuseClient("invalid_application_name", "Invalid X-Application-Name")
+	endManyTopics  = refuseClient("too_many_subscriptions", "Too many subscriptions")
+	endTerminating = &wsEnd{code: websocket.StatusGoingAway, reason: "Terminating", usual: true}
+	endPingTimeout = &wsEnd{code: websocket.StatusInternalError, reason: "Ping timeout"}
+	endNotUTF8     = &wsEnd{code: websocket.StatusInvalidFramePayloadData, reason: "Invalid frame payload data"}
+	endTooSlow     = &wsEnd{
+		code:    websocket.StatusTryAgainLater,
+		reason:  "Send queue full",
+		message: wsjson.Failure{Code: "send_queue_full", Context: "Send queue full - the client reads too slowly"},
+	}
+)
+
+// refuseClient is the end of a client that is not admitted.
+func refuseClient(code, context string) *wsEnd {
+	return &wsEnd{
+		code:    websocket.StatusPolicyViolation,
+		reason:  context,
+		message: wsjson.Failure{Code: code, Context: context},
+	}
+}
+
+// endDropped is the end of a client that this side does not want any longer.
+func endDropped(reason error) *wsEnd {
+	return &wsEnd{code: websocket.StatusPolicyViolation, reason: closeReason(reason.Error()), err: reason}
+}
+
+// endJoin is the end of a client that the endpoint does not take as a peer.
+func endJoin(err error) *wsEnd {
+	return &wsEnd{
+		code:   websocket.StatusInternalError,
+		reason: "Could not subscribe. Something bad happened!",
+		err:    err,
+	}
+}
+
+// endOfReading is the end that an error of the framing library means. For a
+// broken rule of the protocol the library has mostly sent a close frame by now,
+// in its own words; then ours is not sent.
+func endOfReading(err error) *wsEnd {
+	closed, isClose := errors.AsType[websocket.CloseError](err)
+	switch {
+	case isClose:
+		return &wsEnd{usual: true, err: fmt.Errorf("%w: code %d %q", ErrPeerClosed, closed.Code, closed.Reason)}
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		return &wsEnd{code: websocket.StatusMessageTooBig, reason: "Message too big", err: rootCause(err)}
+	case connectionLost(err):
+		return &wsEnd{usual: true, err: fmt.Errorf("connection lost: %v", rootCause(err))}
+	}
+	return &wsEnd{code: websocket.StatusProtocolError, reason: "Protocol error", err: rootCause(err)}
+}
+
+// endOfWriting is the end that a failed write means.
+func endOfWriting(err error) *wsEnd {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &wsEnd{reason: "Send timeout"}
+	}
+	return &wsEnd{usual: true, err: fmt.Errorf("connection lost: %v", rootCause(err))}
+}
+
+// connectionLost reports whether err means that the connection is gone rather
+// than that the client broke a rule.
+func connectionLost(err error) bool {
+	_, isNet := errors.AsType[net.Error](err)
+	return isNet || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// rootCause returns the error at the end of err's chain, without what the
+// framing library puts around it.
+func rootCause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+// closeReason makes text fit for a close frame.
+func closeReason(text string) string {
+	const most = 123 // bytes (RFC 6455 section 5.5)
+	text = strings.ToValidUTF8(text, "?")
+	for len(text) > most {
+		_, last := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-last]
+	}
+	return text
+}
+
+// errorContext returns what Zeek says about a message that err refuses.
+func errorContext(err error) string {
+	if e, ok := errors.AsType[*wsjson.Error](err); ok {
+		return e.Context
+	}
+	return wsjson.ContextBody
+}

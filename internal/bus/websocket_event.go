@@ -1,0 +1,84 @@
+package bus
+
+import (
+	"strings"
+
+	"zeekfleet/internal/wire"
+	"zeekfleet/internal/wire/wsjson"
+	"zeekfleet/internal/zval"
+)
+
+// What Zeek puts around an event (spec broker-wire 7.1).
+var (
+	messageFormat = zval.Count(1)
+	eventMessage  = zval.Count(1)
+)
+
+// eventContent returns the content of an event message, that is, name,
+// arguments and perhaps metadata. It reports false for other messages and for
+// events that Zeek would not take apart (spec broker-wire 7.2). Further elements
+// are ignored, as in Zeek.
+func eventContent(v zval.Value) ([]zval.Value, bool) {
+	outer, ok := v.Vector()
+	if !ok || len(outer) < 3 || !zval.Equal(outer[0], messageFormat) || !zval.Equal(outer[1], eventMessage) {
+		return nil, false
+	}
+	content, ok := outer[2].Vector()
+	if !ok || len(content) < 2 {
+		return nil, false
+	}
+	_, named := content[0].Str()
+	_, listed := content[1].Vector()
+	return content, named && listed && (len(content) == 2 || isMetadata(content[2]))
+}
+
+// isMetadata reports whether v is a vector of pairs that begin with a count.
+func isMetadata(v zval.Value) bool {
+	pairs, ok := v.Vector()
+	for _, p := range pairs {
+		pair, isVector := p.Vector()
+		if !isVector || len(pair) != 2 || pair[0].Kind() != zval.KindCount {
+			return false
+		}
+	}
+	return ok
+}
+
+// clientEvent returns v as WebSocket clients see it: an event without an empty
+// metadata element (spec websocket 7.2). They see nothing but events.
+func clientEvent(v zval.Value) (zval.Value, bool) {
+	content, ok := eventContent(v)
+	if !ok {
+		return zval.None(), false
+	}
+	if len(content) > 2 && len(content[2].Elems()) == 0 {
+		return zval.Vector(messageFormat, eventMessage, zval.Vector(content[:2:2]...)), true
+	}
+	return v, true
+}
+
+// appendClientEvent encodes v for WebSocket clients; see outgoing.json. It
+// returns nil for what they do not see.
+func encodeClientEvent(topic string, v zval.Value) []byte {
+	ev, ok := clientEvent(v)
+	if !ok {
+		return nil
+	}
+	return wsjson.AppendMessage(nil, topic, ev)
+}
+
+// parseEvent returns the event that a client sent, or else the context of the
+// error message that answers it (spec websocket 7.3).
+func parseEvent(text []byte, admit func(string, zval.Value) error) (topic string, v zval.Value, problem string) {
+	topic, v, err := wsjson.ParseMessage(text, wsjson.Limits{})
+	if err != nil {
+		return "", v, errorContext(err)
+	}
+	if strings.HasPrefix(topic, wire.ReservedPrefix) {
+		return "", v, wsjson.ContextTopic
+	}
+	if _, ok := eventContent(v); !ok || admit(topic, v) != nil {
+		return "", v, wsjson.ContextEvent
+	}
+	return topic, v, ""
+}

@@ -1,0 +1,85 @@
+package bus
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+)
+
+// WebSocketTLS makes the TLS settings of a WebSocket listener from PEM files:
+// its certificate, leaf first, and its key. With a clientCA, clients must
+// present a certificate that chains to one in that file; an empty clientCA asks
+// for none. An error names the file.
+func WebSocketTLS(certFile, keyFile, clientCA string) (*tls.Config, error) {
+	certPEM, err := os.ReadFile(certFile)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	keyPEM, err := os.ReadFile(keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("read private key: %w", err)
+	}
+	cert, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with private key %s: %v", certFile, keyFile, err)
+	}
+	cfg := &tls.Config{Certificates: []tls.Certificate{cert}}
+	if clientCA == "" {
+		return cfg, nil
+	}
+	caPEM, err := os.ReadFile(clientCA)
+	if err != nil {
+		return nil, fmt.Errorf("read client CA: %w", err)
+	}
+	cfg.ClientCAs = x509.NewCertPool()
+	if !cfg.ClientCAs.AppendCertsFromPEM(caPEM) {
+		return nil, fmt.Errorf("client CA %s: no PEM certificate in it", clientCA)
+	}
+	cfg.ClientAuth = tls.RequireAndVerifyClientCert
+	return cfg, nil
+}
+
+// Each side of a connection that speaks TLS alone is told what to change.
+var (
+	errWantsTLS   = &wsRefusal{400, "This port speaks TLS: use wss instead of ws"}
+	errWantsPlain = &wsRefusal{400, "This port does not speak TLS: use ws instead of wss, or give the listener a certificate"}
+)
+
+// tlsAlert is the first byte of the answer of a TLS server to plain text.
+const tlsAlert = 0x15
+
+// handshakeTLS makes raw a TLS connection. raw's deadline bounds it.
+func handshakeTLS(raw net.Conn, cfg *tls.Config) (net.Conn, error) {
+	conn := tls.Server(raw, cfg)
+	err := conn.Handshake()
+	if err == nil {
+		return conn, nil
+	}
+	if header, ok := errors.AsType[tls.RecordHeaderError](err); ok && looksLikeHTTP(header.RecordHeader[:]) {
+		return raw, errWantsTLS
+	}
+	return nil, fmt.Errorf("TLS handshake: %w", err)
+}
+
+// looksLikeHTTP reports whether start may be that of an HTTP request line.
+func looksLikeHTTP(start []byte) bool {
+	for i, b := range start {
+		if b == ' ' && i > 0 {
+			return true
+		}
+		if b < 'A' || b > 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// speaksTLS reports whether the client behind br has opened a TLS connection.
+func speaksTLS(br *bufio.Reader) bool {
+	first, err := br.Peek(1)
+	return err == nil && first[0] == tlsRecord
+}

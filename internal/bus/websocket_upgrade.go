@@ -1,0 +1,201 @@
+package bus
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// wsUpgraded is a connection whose HTTP upgrade is done.
+type wsUpgraded struct {
+	conn   net.Conn      // TLS, where the listener speaks TLS
+	br     *bufio.Reader // what has been read of conn beyond the request
+	target string        // the request target, byte for byte
+	app    string        // X-Application-Name
+}
+
+// wsRefusal is an upgrade that is answered with an HTTP error.
+type wsRefusal struct {
+	status int
+	reason string // of printable ASCII: it becomes part of the status line
+}
+
+func (r *wsRefusal) Error() string { return fmt.Sprintf("HTTP status %d: %s", r.status, r.reason) }
+
+// upgrade takes raw through the TLS handshake, if the listener speaks TLS, and
+// through the HTTP upgrade, all within the upgrade timeout. If it returns no
+// error it has taken a token of s.clients. A refused client has been told why.
+func (s *wsServer) upgrade(raw net.Conn) (up wsUpgraded, err error) {
+	raw.SetDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
+	conn := raw
+	if s.cfg.TLS != nil {
+		if conn, err = handshakeTLS(raw, s.cfg.TLS); conn == nil {
+			return up, err
+		}
+	}
+	if err == nil {
+		up, err = s.upgradeHTTP(conn)
+	}
+	if refusal, ok := errors.AsType[*wsRefusal](err); ok {
+		refuse(conn, refusal)
+	}
+	if err != nil {
+		return up, err
+	}
+	raw.SetDeadline(time.Time{})
+	return up, nil
+}
+
+func (s *wsServer) upgradeHTTP(conn net.Conn) (up wsUpgraded, err error) {
+	br := bufio.NewReader(io.LimitReader(conn, wsMaxUpgrade))
+	if s.cfg.TLS == nil && speaksTLS(br) {
+		return up, errWantsPlain
+	}
+	req, err := readUpgrade(br)
+	if err != nil {
+		return up, err
+	}
+	select {
+	case s.clients <- struct{}{}:
+	default:
+		return up, &wsRefusal{http.StatusServiceUnavailable, "Too many clients"}
+	}
+	_, err = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: %s\r\n"+
+		"Upgrade: websocket\r\nConnection: Upgrade\r\nServer: zeekfleet\r\n\r\n", acceptKey(req.key))
+	if err != nil {
+		<-s.clients
+		return up, fmt.Errorf("answer upgrade request: %w", err)
+	}
+	return wsUpgraded{conn, br, req.target, req.app}, nil
+}
+
+type upgradeRequest struct{ target, key, app string }
+
+// readUpgrade reads an upgrade request and checks of it what Zeek checks, in
+// Zeek's order and with Zeek's words (spec websocket 3.1): of a repeated header
+// the last counts; the key is not decoded; Connection, Host and Origin are not
+// looked at.
+func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
+	if _, err := br.Peek(1); err == io.EOF {
+		return upgradeRequest{}, err // a probe of the port
+	}
+	r := textproto.NewReader(br)
+	line, err := r.ReadLine()
+	if err != nil {
+		return upgradeRequest{}, badUpgrade("Error reading HTTP request line", "")
+	}
+	method, rest, _ := strings.Cut(line, " ")
+	target, version, _ := strings.Cut(rest, " ")
+	switch {
+	case method != "GET":
+		return upgradeRequest{}, badUpgrade("Invalid HTTP method, need GET, got ", method)
+	case version != "HTTP/1.1":
+		return upgradeRequest{}, badUpgrade("Invalid HTTP version, need HTTP/1.1, got: ", version)
+	}
+	header, err := r.ReadMIMEHeader()
+	if err != nil {
+		return upgradeRequest{}, badUpgrade("Error parsing HTTP headers", "")
+	}
+	last := func(name string) (value string, ok bool) {
+		values := header.Values(name)
+		if len(values) == 0 {
+			return "", false
+		}
+		return values[len(values)-1], true
+	}
+	key, hasKey := last("Sec-WebSocket-Key")
+	upgrade, hasUpgrade := last("Upgrade")
+	wsVersion, hasVersion := last("Sec-WebSocket-Version")
+	app, _ := last("X-Application-Name")
+	switch {
+	case !hasKey:
+		err = badUpgrade("Missing Sec-WebSocket-Key value", "")
+	case !hasUpgrade:
+		err = badUpgrade("Missing Upgrade header", "")
+	case !strings.EqualFold(upgrade, "websocket") && upgrade != "keep-alive, Upgrade":
+		err = badUpgrade("Invalid Upgrade header, need WebSocket, got ", upgrade)
+	case !hasVersion:
+		err = badUpgrade("Missing Sec-WebSocket-Version value", "")
+	case wsVersion != "13":
+		err = badUpgrade("Invalid Sec-WebSocket-Version, need 13, got ", wsVersion)
+	}
+	return upgradeRequest{target, key, app}, err
+}
+
+// badUpgrade refuses a request because of text that the client has sent.
+func badUpgrade(reason, text string) error {
+	const most = 64 // bytes of text that are worth repeating
+	printable := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text[:min(len(text), most)])
+	return &wsRefusal{http.StatusBadRequest, reason + printable}
+}
+
+// refuse answers a request with an error, and gives the client time to read it:
+// closing with unread input at once could take the answer back.
+func refuse(conn net.Conn, r *wsRefusal) {
+	conn.SetDeadline(time.Now().Add(wsCloseWait))
+	_, err := fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nServer: zeekfleet\r\nContent-Type: text/plain\r\n"+
+		"Content-Length: %d\r\nConnection: close\r\n\r\n%s\n", r.status, r.reason, len(r.reason)+1, r.reason)
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && err == nil {
+		half.CloseWrite()
+		io.CopyN(io.Discard, conn, wsMaxUpgrade)
+	}
+	conn.Close()
+}
+
+// acceptKey returns the Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455
+// section 4.2.2).
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// frames returns the framed connection. Its upgrade being done, the library,
+// which would refuse requests that Zeek takes, is shown one that passes.
+func (up wsUpgraded) frames(onPong func()) (*websocket.Conn, error) {
+	req := &http.Request{
+		Method:     http.MethodGet,
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+		Header: http.Header{
+			"Connection":            {"Upgrade"},
+			"Upgrade":               {"websocket"},
+			"Sec-Websocket-Version": {"13"},
+			"Sec-Websocket-Key":     {"AAAAAAAAAAAAAAAAAAAAAA=="},
+		},
+	}
+	return websocket.Accept(hijacked{up, http.Header{}}, req, &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // the request has no Origin
+		CompressionMode:    websocket.CompressionDisabled,
+		OnPongReceived:     func(context.Context, []byte) { onPong() },
+	})
+}
+
+// hijacked is the response writer of a request that has been answered.
+type hijacked struct {
+	up     wsUpgraded
+	header http.Header
+}
+
+func (h hijacked) Header() http.Header         { return h.header }
+func (h hijacked) Write(p []byte) (int, error) { return len(p), nil }
+func (h hijacked) WriteHeader(int)             {}
+
+func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return h.up.conn, bufio.NewReadWriter(h.up.br, bufio.NewWriter(h.up.conn)), nil
+}
