@@ -66,15 +66,21 @@ func (v Value) Span() (time.Duration, bool) { return time.Duration(v.lo), v.kind
 func (v Value) Vector() ([]Value, bool) { return v.list, v.kind == KindVector }
 
 // Set returns v's elements, which must not be changed, and whether v is a set.
-func (v Value) Set() ([]Value, bool) { return v.list, v.kind == KindSet }
+func (v Value) Set() ([]Value, bool) { return v.Elems(), v.kind == KindSet }
 
 // Table returns v's keys and values in turn, which must not be changed, and
 // whether v is a table.
-func (v Value) Table() (pairs []Value, ok bool) { return v.list, v.kind == KindTable }
+func (v Value) Table() (pairs []Value, ok bool) { return v.Elems(), v.kind == KindTable }
 
 // Elems returns the elements of a vector or set, the alternating keys and
 // values of a table, and nil for every other kind. They must not be changed.
-func (v Value) Elems() []Value { return v.list }
+func (v Value) Elems() []Value {
+	if v.small == unsorted {
+		n := len(v.list) / 2
+		return v.list[:n:n]
+	}
+	return v.list
+}
 
 // Bits returns the 64 bits behind a boolean, count, integer, real (its IEEE 754
 // pattern), timestamp or timespan, for encoders.

@@ -3,7 +3,6 @@ package zval
 import (
 	"math"
 	"net/netip"
-	"slices"
 	"time"
 )
 
@@ -81,7 +80,7 @@ func (p Proto) String() string {
 // Value is one value of any kind. The zero Value is none.
 type Value struct {
 	kind   Kind
-	small  uint8  // a subnet's prefix length within 128 bits; a port's protocol
+	small  uint8  // a subnet's length within 128 bits; a port's protocol; unsorted or not
 	hi, lo uint64 // an address in network order; every other number is in lo
 	str    string
 	list   []Value // the elements; a table's keys and values alternate
@@ -184,75 +183,6 @@ func Time(nanos int64) Value { return Value{kind: KindTime, lo: uint64(nanos)} }
 
 // Span returns a duration.
 func Span(d time.Duration) Value { return Value{kind: KindSpan, lo: uint64(d)} }
-
-// Vector returns a vector, which is also how records travel. It keeps elems,
-// which the caller must not change any more.
-func Vector(elems ...Value) Value { return Value{kind: KindVector, list: elems} }
-
-// Set returns the set of the different values among elems, sorted. It keeps
-// elems, which the caller must not change any more.
-func Set(elems ...Value) Value {
-	slices.SortFunc(elems, Compare)
-	return Value{kind: KindSet, list: slices.CompactFunc(elems, Equal)}
-}
-
-// Entry is one entry of a table.
-type Entry struct{ Key, Val Value }
-
-// Table returns a table, sorted by key. Of several entries with one key the
-// last is kept.
-func Table(entries ...Entry) Value {
-	sorted := slices.Clone(entries)
-	slices.SortStableFunc(sorted, func(a, b Entry) int { return Compare(a.Key, b.Key) })
-	list := make([]Value, 0, 2*len(sorted))
-	for i, e := range sorted {
-		if i+1 < len(sorted) && Equal(e.Key, sorted[i+1].Key) {
-			continue
-		}
-		list = append(list, e.Key, e.Val)
-	}
-	return Value{kind: KindTable, list: list}
-}
-
-// SetInOrder returns a set that keeps the order of elems, for decoders. It
-// reports false if two elements are equal. It keeps elems.
-func SetInOrder(elems []Value) (Value, bool) {
-	return Value{kind: KindSet, list: elems}, distinct(elems, 1)
-}
-
-// TableInOrder returns a table of alternating keys and values that keeps their
-// order, for decoders. It reports false if two keys are equal or a key lacks
-// its value. It keeps pairs.
-func TableInOrder(pairs []Value) (Value, bool) {
-	return Value{kind: KindTable, list: pairs}, len(pairs)%2 == 0 && distinct(pairs, 2)
-}
-
-// distinct reports whether no two of every stride-th values are equal.
-func distinct(list []Value, stride int) bool {
-	ascending := true
-	for i := stride; i < len(list) && ascending; i += stride {
-		ascending = Compare(list[i-stride], list[i]) < 0
-	}
-	if ascending { // what Broker sends
-		return true
-	}
-	keys := sortedKeys(list, stride)
-	for i := 1; i < len(keys); i++ {
-		if Compare(keys[i-1], keys[i]) == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func sortedKeys(list []Value, stride int) []Value {
-	keys := make([]Value, 0, len(list)/stride)
-	for i := 0; i < len(list); i += stride {
-		keys = append(keys, list[i])
-	}
-	slices.SortFunc(keys, Compare)
-	return keys
-}
 
 func addrBits(a netip.Addr) (hi, lo uint64) {
 	b := netip.IPv6Unspecified().As16()
