@@ -1,0 +1,105 @@
+package proc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Adoption is what Adopt found.
+type Adoption struct {
+	// Running are the processes that live on and are watched again: Stop, Kill
+	// and Output work, and Exited follows when they end.
+	Running []Record
+
+	// Ended are launches that were recorded and have ended since, of unknown
+	// status and unknown duration. Their records are removed.
+	Ended []Exited
+
+	// Foreign are processes of Config.Foreign that are none of ours.
+	Foreign []Foreign
+
+	// Problems are records that cannot be read and processes that cannot be
+	// watched. They are left as they are.
+	Problems []error
+}
+
+// Adopt finds the processes that earlier Hosts with the same records have left
+// behind. A process is ours if its PID, its kernel start time and the boot are
+// the recorded ones; all others are never touched. Call it once, before the
+// first Start. Its error says that the records or /proc cannot be read at all.
+func (h *Host) Adopt(ctx context.Context) (Adoption, error) {
+	records, problems, err := h.records.load()
+	if err != nil {
+		return Adoption{}, fmt.Errorf("process records: %w", err)
+	}
+	a := Adoption{Problems: problems}
+	ours := map[int]bool{}
+	for _, rec := range records {
+		if err := context.Cause(ctx); err != nil {
+			return Adoption{}, err
+		}
+		alive, err := h.adopt(rec)
+		switch {
+		case err != nil:
+			a.Problems = append(a.Problems, fmt.Errorf("adopt %s: %w", rec.Name, err))
+		case alive:
+			a.Running = append(a.Running, rec)
+			ours[rec.PID] = true
+		default:
+			a.Ended = append(a.Ended, h.ended(rec))
+		}
+	}
+	if a.Foreign, err = findForeign(h.cfg.Foreign, ours); err != nil {
+		return Adoption{}, err
+	}
+	return a, nil
+}
+
+// adopt watches the process of rec again, and reports whether it lives.
+func (h *Host) adopt(rec Record) (bool, error) {
+	if rec.BootID != h.bootID {
+		return false, nil
+	}
+	fd, err := unix.PidfdOpen(rec.PID, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("watch process %d: %w", rec.PID, err)
+	}
+	// The pidfd holds on to one process; the start time tells whether it is
+	// the right one.
+	s, err := readStat(rec.PID)
+	if err != nil || s.ticks != rec.StartTicks || pidfdReadable(fd) {
+		unix.Close(fd)
+		return false, nil
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return false, err
+	}
+	p := &process{host: h, rec: rec, adopted: true, state: released, begun: rec.Started}
+	p.pidfd = os.NewFile(uintptr(fd), "pidfd")
+	p.watch(p.pidfd)
+	if err := h.add(p); err != nil {
+		p.close()
+		return false, err
+	}
+	return true, nil
+}
+
+// ended describes a launch that ended unseen, and removes its record.
+func (h *Host) ended(rec Record) Exited {
+	if err := h.records.remove(rec); err != nil {
+		h.log.Warn("process record not removed", "node", rec.Name, "err", err)
+	}
+	return Exited{
+		Name: rec.Name, Launch: rec.Launch, PID: rec.PID,
+		Stdout: h.outputs.tail(rec.Stdout), Stderr: h.outputs.tail(rec.Stderr),
+		PlanHash: rec.PlanHash,
+	}
+}

@@ -1,0 +1,327 @@
+package proc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrNoSuchLaunch says that a launch is not under way: it never was, has ended,
+// or is of another number.
+var ErrNoSuchLaunch = errors.New("no such launch")
+
+// Config holds the settings of a Host. RecordDir is required; the zero value of
+// every other field works.
+type Config struct {
+	// RecordDir is where the records of processes are kept. It is created
+	// (0700) where missing. One Host at a time may use it.
+	RecordDir string
+
+	// Logger gets what no event can say. Nil discards.
+	Logger *slog.Logger
+
+	// MaxProcesses bounds the launches under way; Start refuses more. Zero
+	// means 1024.
+	MaxProcesses int
+
+	// TailLines and TailBytes bound the output that an event carries, each of
+	// stdout and stderr. Zero means 100 lines and 64 KiB.
+	TailLines int
+	TailBytes int
+
+	// OutputBytes bounds an output file: a larger one is rotated before a
+	// launch, and while its process runs. OutputFiles is how many rotated
+	// files are kept (path.1 is the newest). Zero means 10 MiB, and 2.
+	OutputBytes int64
+	OutputFiles int
+
+	// Housekeeping is the time between two looks at the size of the output
+	// files. Zero means 10 s.
+	Housekeeping time.Duration
+
+	// Foreign are names of programs (the last part of the path) whose
+	// processes Adopt reports when no record names them.
+	Foreign []string
+}
+
+func (c Config) withDefaults() Config {
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.MaxProcesses = cmp.Or(max(c.MaxProcesses, 0), 1024)
+	c.TailLines = cmp.Or(max(c.TailLines, 0), 100)
+	c.TailBytes = cmp.Or(max(c.TailBytes, 0), 64<<10)
+	c.OutputBytes = cmp.Or(max(c.OutputBytes, 0), 10<<20)
+	c.OutputFiles = cmp.Or(max(c.OutputFiles, 0), 2)
+	c.Housekeeping = cmp.Or(max(c.Housekeeping, 0), 10*time.Second)
+	return c
+}
+
+// A launch is what Stop and Kill name.
+type launchKey struct {
+	name   string
+	launch uint64
+}
+
+// Host starts, watches and stops the processes of one agent. Its methods may be
+// called from any goroutine; none of them waits for a process.
+type Host struct {
+	cfg     Config
+	log     *slog.Logger
+	records records
+	outputs outputs
+	bootID  string
+	events  chan Event
+	wake    chan struct{} // tells Run of a queue that is no longer empty
+
+	mu       sync.Mutex
+	procs    map[launchKey]*process
+	queue    []*process // not yet taken over by Run
+	detached bool       // Run has ended, or is about to
+}
+
+// New returns a Host that does nothing until Run. Its errors are those of the
+// record directory and of a kernel that is too old.
+func New(cfg Config) (*Host, error) {
+	cfg = cfg.withDefaults()
+	dir, err := openRecords(cfg.RecordDir)
+	if err != nil {
+		return nil, err
+	}
+	boot, err := readBootID()
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.PidfdOpen(unix.Getpid(), 0)
+	if err != nil {
+		return nil, fmt.Errorf("this kernel cannot watch processes (Linux 5.4 or newer can): pidfd_open: %w", err)
+	}
+	unix.Close(fd)
+	return &Host{
+		cfg:     cfg,
+		log:     cfg.Logger,
+		records: dir,
+		outputs: outputs{limit: cfg.OutputBytes, keep: cfg.OutputFiles, bytes: int64(cfg.TailBytes), lines: cfg.TailLines},
+		bootID:  boot,
+		events:  make(chan Event),
+		wake:    make(chan struct{}, 1),
+		procs:   make(map[launchKey]*process),
+	}, nil
+}
+
+// Events returns where outcomes arrive, those of one launch in order: Started
+// or StartFailed, then Exited. A launch whose event nobody takes waits for
+// that, and holds up no other. The channel is never closed.
+func (h *Host) Events() <-chan Event { return h.events }
+
+// Run does the work until ctx is done, and returns its cause. Processes live
+// on, with their records on disk; a launch whose program is not yet executed
+// is undone. Run may be called once.
+func (h *Host) Run(ctx context.Context) error {
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	defer h.detach()
+
+	tasks.Go(func() { h.housekeep(ctx) })
+	for {
+		for _, p := range h.take() {
+			tasks.Go(func() { h.follow(ctx, p) })
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-h.wake:
+		}
+	}
+}
+
+// Start begins a launch and returns at once; Started or StartFailed tells what
+// became of it. An error says that there will be neither: the Host cannot take
+// more, or a launch of that node is under way.
+func (h *Host) Start(spec Spec) error {
+	p := &process{host: h, spec: spec, rec: Record{
+		Name:     spec.Name,
+		Launch:   spec.Launch,
+		PlanHash: spec.PlanHash,
+	}}
+	if err := h.add(p); err != nil {
+		return fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	return nil
+}
+
+// Stop ends a launch: SIGTERM now, and SIGKILL to the whole session once grace
+// is over, or at once if it is not positive. It returns immediately; Exited
+// follows, or StartFailed if the program was not yet executed. Of several Stops
+// the earliest end of a grace counts.
+func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
+	p, err := h.find(name, launch)
+	if err == nil {
+		err = p.stop(grace)
+	}
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", name, err)
+	}
+	return nil
+}
+
+// Kill ends a launch with SIGKILL to its whole session, without SIGTERM before.
+func (h *Host) Kill(name string, launch uint64) error {
+	p, err := h.find(name, launch)
+	if err != nil {
+		return fmt.Errorf("kill %s: %w", name, err)
+	}
+	if err := p.endBy(time.Now()); err != nil {
+		return fmt.Errorf("kill %s: %w", name, err)
+	}
+	return nil
+}
+
+// Output returns the last lines that a launch has written so far, as Exited
+// has them.
+func (h *Host) Output(name string, launch uint64) (stdout, stderr string, err error) {
+	p, err := h.find(name, launch)
+	if err != nil {
+		return "", "", fmt.Errorf("output of %s: %w", name, err)
+	}
+	stdout, stderr = p.output()
+	return stdout, stderr, nil
+}
+
+func (h *Host) find(name string, launch uint64) (*process, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p, ok := h.procs[launchKey{name, launch}]; ok {
+		return p, nil
+	}
+	return nil, fmt.Errorf("%w (%d)", ErrNoSuchLaunch, launch)
+}
+
+// add hands p to Run.
+func (h *Host) add(p *process) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.detached:
+		return errors.New("no more processes are started")
+	case len(h.procs) >= h.cfg.MaxProcesses:
+		return fmt.Errorf("%d processes are the limit", h.cfg.MaxProcesses)
+	}
+	for key, other := range h.procs {
+		if key.name == p.rec.Name && (!p.adopted || key.launch == p.rec.Launch) {
+			return fmt.Errorf("its launch %d is under way", other.rec.Launch)
+		}
+	}
+	h.procs[launchKey{p.rec.Name, p.rec.Launch}] = p
+	h.queue = append(h.queue, p)
+	select {
+	case h.wake <- struct{}{}:
+	default: // Run has been told already
+	}
+	return nil
+}
+
+func (h *Host) take() []*process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	queue := h.queue
+	h.queue = nil
+	return queue
+}
+
+// forget lets another launch of the node begin. It precedes the last event of
+// p, whose receiver may start the node again at once.
+func (h *Host) forget(p *process) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.procs, launchKey{p.rec.Name, p.rec.Launch})
+}
+
+func (h *Host) all() []*process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*process, 0, len(h.procs))
+	for _, p := range h.procs {
+		all = append(all, p)
+	}
+	return all
+}
+
+// detach makes every follower return.
+func (h *Host) detach() {
+	h.mu.Lock()
+	h.detached = true
+	h.mu.Unlock()
+	for _, p := range h.all() {
+		p.detach()
+	}
+}
+
+// follow takes p from its launch, or its adoption, to its end.
+func (h *Host) follow(ctx context.Context, p *process) {
+	defer p.close()
+	if !p.adopted {
+		err := p.launch()
+		if errors.Is(err, errDetached) {
+			return
+		}
+		if err != nil {
+			stdout, stderr := p.output()
+			h.finish(ctx, p, StartFailed{
+				Name: p.rec.Name, Launch: p.rec.Launch,
+				Err:    fmt.Errorf("start %s: %w", p.rec.Name, err),
+				Stdout: stdout, Stderr: stderr,
+			})
+			return
+		}
+		if !h.emit(ctx, Started{Name: p.rec.Name, Launch: p.rec.Launch, PID: p.rec.PID}) {
+			return
+		}
+	}
+	if exited, err := p.wait(); err == nil {
+		h.finish(ctx, p, exited)
+	}
+}
+
+// finish reports the end of p. The record goes last: should this process die
+// before the event is taken, the next one finds it.
+func (h *Host) finish(ctx context.Context, p *process, last Event) {
+	h.forget(p)
+	if !h.emit(ctx, last) {
+		return
+	}
+	if err := h.records.remove(p.record()); err != nil {
+		h.log.Warn("process record not removed", "node", p.rec.Name, "err", err)
+	}
+}
+
+func (h *Host) emit(ctx context.Context, ev Event) bool {
+	select {
+	case h.events <- ev:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// housekeep keeps the output files within their limit.
+func (h *Host) housekeep(ctx context.Context) {
+	tick := time.NewTicker(h.cfg.Housekeeping)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, p := range h.all() {
+			if err := p.trimOutput(); err != nil {
+				h.log.Warn("output not rotated", "node", p.rec.Name, "err", err)
+			}
+		}
+	}
+}

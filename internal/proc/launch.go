@@ -1,0 +1,230 @@
+package proc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// launch executes the program of p.spec, in the steps that doc.go describes. If
+// it returns an error, nothing of the launch is left, except with errDetached
+// after the release: that process has its record.
+func (p *process) launch() error {
+	if err := p.spec.check(); err != nil {
+		return err
+	}
+	program, err := findProgram(p.spec.Argv[0])
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(p.spec.Dir, 0o755); err != nil {
+		return fmt.Errorf("working directory: %w", err)
+	}
+	g, err := p.startHelper(program)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if err := p.release(g, program); err != nil {
+		p.undo()
+		return err
+	}
+	return p.awaitExec(g)
+}
+
+// findProgram returns the absolute path of a program.
+func findProgram(name string) (string, error) {
+	if filepath.IsAbs(name) {
+		return name, nil
+	}
+	if strings.Contains(name, "/") {
+		return "", fmt.Errorf("program %q is neither an absolute path nor a bare name", name)
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("program %q is not in PATH", name)
+	}
+	return filepath.Abs(path)
+}
+
+// gate holds this side of the pipes to the helper.
+type gate struct {
+	orders *os.File // what to execute; its end without orders makes the helper exit
+	status *os.File // what became of it; its end after statusReady says that the program runs
+}
+
+func (g *gate) close() {
+	g.orders.Close()
+	g.status.Close()
+}
+
+// startHelper starts this executable as helper, in a session of its own, and
+// leaves it waiting at the gate.
+func (p *process) startHelper(program string) (_ *gate, err error) {
+	var theirs []*os.File // the helper's descriptors 0 to 4
+	defer func() {
+		for _, f := range theirs {
+			f.Close()
+		}
+	}()
+	stdin, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	theirs = append(theirs, stdin)
+	stdout, stdoutAt, err := p.host.outputs.open(p.spec.Dir, p.spec.Stdout)
+	if err != nil {
+		return nil, fmt.Errorf("stdout file: %w", err)
+	}
+	theirs = append(theirs, stdout)
+	stderr, stderrAt, err := p.host.outputs.open(p.spec.Dir, p.spec.Stderr)
+	if err != nil {
+		return nil, fmt.Errorf("stderr file: %w", err)
+	}
+	theirs = append(theirs, stderr)
+
+	ordersOut, orders, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	status, statusIn, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, ordersOut.Close(), orders.Close())
+	}
+	theirs = append(theirs, ordersOut, statusIn)
+	g := &gate{orders: orders, status: status}
+
+	p.mu.Lock()
+	p.rec.Executable, p.rec.Stdout, p.rec.Stderr = program, stdoutAt, stderrAt
+	p.mu.Unlock()
+	if err := p.fork(theirs); err != nil {
+		g.close()
+		return nil, err
+	}
+	p.watch(g.orders, g.status, p.pidfd)
+	return g, nil
+}
+
+func (p *process) fork(files []*os.File) error {
+	fds := make([]uintptr, len(files))
+	for i, f := range files {
+		fds[i] = f.Fd()
+	}
+	pidfd := -1
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{helperName, p.spec.Name}, &syscall.ProcAttr{
+		Files: fds,
+		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+	})
+	if err != nil {
+		return fmt.Errorf("start the launch helper: %w", err)
+	}
+	// Non-blocking is what puts it into the runtime's poller.
+	if err := unix.SetNonblock(pidfd, true); err != nil {
+		panic(fmt.Sprintf("proc: pidfd of %d: %v", pid, err))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pidfd = os.NewFile(uintptr(pidfd), "pidfd")
+	p.rec.PID = pid
+	return nil
+}
+
+// release writes the record and sends the helper its orders.
+func (p *process) release(g *gate, program string) error {
+	s, err := readStat(p.rec.PID)
+	if err != nil {
+		return fmt.Errorf("identify its process: %w", err)
+	}
+	p.mu.Lock()
+	p.rec.StartTicks, p.rec.BootID, p.rec.Started = s.ticks, p.host.bootID, time.Now().UTC()
+	p.mu.Unlock()
+	if err := p.host.records.save(p.record()); err != nil {
+		return fmt.Errorf("record its process: %w", err)
+	}
+	if err := p.letGo(); err != nil {
+		return err
+	}
+	text, err := json.Marshal(newOrders(&p.spec, program))
+	if err != nil {
+		panic(fmt.Sprintf("proc: marshal orders: %v", err)) // every field can be marshalled
+	}
+	// Whatever ends the writing ends the launch: half of the orders is none.
+	if _, err := g.orders.Write(text); err != nil {
+		return p.because(fmt.Errorf("send the launch helper its orders: %w", err))
+	}
+	g.orders.Close()
+	return nil
+}
+
+// letGo marks the point from which on p is stopped by signals.
+func (p *process) letGo() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.state == detached:
+		return errDetached
+	case p.asked:
+		return errStopped
+	}
+	p.state = released
+	return nil
+}
+
+// because returns err, unless the launch failed because it had to.
+func (p *process) because(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.state == detached:
+		return errDetached
+	case p.asked:
+		return errStopped
+	}
+	return err
+}
+
+// undo ends a helper that has no complete orders, and removes its record.
+func (p *process) undo() {
+	if err := p.signal(unix.SIGKILL); err != nil {
+		p.host.log.Warn("launch helper not killed", "node", p.rec.Name, "err", err)
+		return
+	}
+	p.reap()
+	if err := p.host.records.remove(p.record()); err != nil {
+		p.host.log.Warn("process record not removed", "node", p.rec.Name, "err", err)
+	}
+}
+
+// awaitExec returns when the program runs, or with the reason why it does not.
+func (p *process) awaitExec(g *gate) error {
+	var said bytes.Buffer
+	err := p.await(func() error {
+		_, err := said.ReadFrom(io.LimitReader(g.status, maxStatus))
+		return err
+	})
+	if errors.Is(err, errDetached) {
+		return err
+	}
+	p.begun = time.Now()
+	ready, failure := parseStatus(said.Bytes())
+	if err == nil && ready && failure == nil {
+		return nil
+	}
+	if err := p.awaitExit(); err != nil {
+		return err
+	}
+	if status := p.reap(); failure == nil {
+		failure = fmt.Errorf("the launch helper ended with %v", status)
+	}
+	return p.because(failure)
+}

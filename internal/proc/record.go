@@ -1,0 +1,167 @@
+package proc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Record is what is known on disk of one process. PID, StartTicks and BootID
+// together name a process for ever; each alone can come again.
+type Record struct {
+	Name       string    `json:"name"`
+	Launch     uint64    `json:"launch"`
+	PID        int       `json:"pid"`
+	StartTicks uint64    `json:"start_ticks"` // kernel start time, /proc/<pid>/stat field 22
+	BootID     string    `json:"boot_id"`
+	Executable string    `json:"executable"`
+	PlanHash   string    `json:"plan_hash"`
+	Started    time.Time `json:"started"`
+	Stdout     Output    `json:"stdout"`
+	Stderr     Output    `json:"stderr"`
+}
+
+// Output is where the output of one launch begins.
+type Output struct {
+	Path   string `json:"path"`   // empty: it goes nowhere
+	Offset int64  `json:"offset"` // bytes
+}
+
+const (
+	recordSuffix = ".json"
+	maxRecord    = 64 << 10 // bytes of a record file; a longer one is none of ours
+)
+
+// records is the directory with the record of each process that was let go and
+// not yet seen to end: one file per launch, so that the late removal of an old
+// one cannot meet a new one.
+type records struct{ dir string }
+
+func openRecords(dir string) (records, error) {
+	if dir == "" {
+		return records{}, errors.New("no directory for process records")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return records{}, fmt.Errorf("directory for process records: %w", err)
+	}
+	return records{dir}, nil
+}
+
+func (d records) path(r Record) string {
+	// An escaped name contains no slash; the suffix makes ".." harmless.
+	return filepath.Join(d.dir, fmt.Sprintf("%s.%d%s", url.PathEscape(r.Name), r.Launch, recordSuffix))
+}
+
+// save writes r durably: its file is the old one or the new one, never a part.
+func (d records) save(r Record) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(fmt.Sprintf("proc: marshal record: %v", err)) // every field can be marshalled
+	}
+	path := d.path(r)
+	fresh := path + ".new"
+	if err := writeSynced(fresh, append(text, '\n')); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	return d.sync()
+}
+
+func writeSynced(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func (d records) sync() error {
+	f, err := os.Open(d.dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+// remove deletes the file of r. It is not synced: a record that comes back
+// after a power cut belongs to another boot.
+func (d records) remove(r Record) error {
+	if err := os.Remove(d.path(r)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// load reads all records, and reports the files that are none. What a death in
+// the middle of save has left is removed.
+func (d records) load() ([]Record, []error, error) {
+	entries, err := os.ReadDir(d.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	var found []Record
+	var problems []error
+	for _, e := range entries {
+		path := filepath.Join(d.dir, e.Name())
+		switch {
+		case strings.HasSuffix(path, recordSuffix):
+			r, err := d.read(path)
+			if err != nil {
+				problems = append(problems, fmt.Errorf("process record %s: %w", path, err))
+				continue
+			}
+			found = append(found, r)
+		case strings.HasSuffix(path, recordSuffix+".new"):
+			if err := os.Remove(path); err != nil {
+				problems = append(problems, err)
+			}
+		}
+	}
+	return found, problems, nil
+}
+
+func (d records) read(path string) (Record, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Record{}, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxRecord {
+		return Record{}, errors.New("not a record")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Record{}, err
+	}
+	return parseRecord(text, filepath.Base(path), d)
+}
+
+// parseRecord accepts only what save could have written to a file called base.
+func parseRecord(text []byte, base string, d records) (Record, error) {
+	var r Record
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&r); err != nil {
+		return Record{}, err
+	}
+	if r.PID <= 1 || r.Name == "" || r.BootID == "" || r.StartTicks == 0 {
+		return Record{}, errors.New("it names no process")
+	}
+	if filepath.Base(d.path(r)) != base {
+		return Record{}, fmt.Errorf("it is that of node %q, launch %d", r.Name, r.Launch)
+	}
+	return r, nil
+}
