@@ -11,7 +11,10 @@ import (
 // Append appends the encoding of v to dst and returns the extended slice. It
 // allocates only where dst lacks room. Strings and containers of 2^32 elements
 // and more have no encoding, and panic.
-func Append(dst []byte, v zval.Value) []byte {
+func Append(dst []byte, v zval.Value) []byte { return appendValue(dst, &v) }
+
+// appendValue takes a pointer because a Value is 64 bytes.
+func appendValue(dst []byte, v *zval.Value) []byte {
 	kind := v.Kind()
 	dst = append(dst, byte(kind))
 	switch kind {
@@ -35,7 +38,7 @@ func Append(dst []byte, v zval.Value) []byte {
 		elems := v.Elems()
 		dst = appendVarbyte(dst, len(elems)/stride(kind))
 		for i := range elems {
-			dst = Append(dst, elems[i])
+			dst = appendValue(dst, &elems[i])
 		}
 	default: // count, integer, timestamp, timespan
 		dst = binary.BigEndian.AppendUint64(dst, v.Bits())
@@ -48,7 +51,9 @@ func Append(dst []byte, v zval.Value) []byte {
 func Encode(v zval.Value) []byte { return Append(make([]byte, 0, Size(v)), v) }
 
 // Size returns the number of bytes that Append appends for v.
-func Size(v zval.Value) int {
+func Size(v zval.Value) int { return sizeOf(&v) }
+
+func sizeOf(v *zval.Value) int {
 	kind := v.Kind()
 	size := 1 + bodySize[kind]
 	switch kind {
@@ -58,7 +63,7 @@ func Size(v zval.Value) int {
 		elems := v.Elems()
 		size += varbyteSize(len(elems) / stride(kind))
 		for i := range elems {
-			size += Size(elems[i])
+			size += sizeOf(&elems[i])
 		}
 	}
 	return size
@@ -89,7 +94,7 @@ func stride(kind zval.Kind) int {
 	return 1
 }
 
-func appendAddr(dst []byte, v zval.Value) []byte {
+func appendAddr(dst []byte, v *zval.Value) []byte {
 	hi, lo := v.Addr128()
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, hi), lo)
 }

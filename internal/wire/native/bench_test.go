@@ -1,9 +1,10 @@
-package native
+package native_test
 
 import (
 	"strings"
 	"testing"
 
+	"zeekfleet/internal/wire/native"
 	"zeekfleet/internal/zval"
 )
 
@@ -39,19 +40,19 @@ func BenchmarkEncode(b *testing.B) {
 	for name, event := range events {
 		b.Run(name, func(b *testing.B) {
 			v := event()
-			buf := Encode(v)
+			buf := native.Encode(v)
 			b.SetBytes(int64(len(buf)))
 			b.ReportAllocs()
 			for b.Loop() {
-				buf = Append(buf[:0], v)
+				buf = native.Append(buf[:0], v)
 			}
 		})
 		b.Run(name+"/fresh", func(b *testing.B) {
 			v := event()
-			b.SetBytes(int64(Size(v)))
+			b.SetBytes(int64(native.Size(v)))
 			b.ReportAllocs()
 			for b.Loop() {
-				Encode(v)
+				native.Encode(v)
 			}
 		})
 	}
@@ -59,12 +60,12 @@ func BenchmarkEncode(b *testing.B) {
 
 func BenchmarkDecode(b *testing.B) {
 	for name, event := range events {
-		buf := Encode(event())
+		buf := native.Encode(event())
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(buf)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Decode(buf, Limits{}); err != nil {
+				if _, err := native.Decode(buf, native.Limits{}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -74,7 +75,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(buf)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := DecodeString(s, Limits{}); err != nil {
+				if _, err := native.DecodeString(s, native.Limits{}); err != nil {
 					b.Fatal(err)
 				}
 			}

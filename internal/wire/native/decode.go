@@ -9,20 +9,20 @@ import (
 // Limits bounds what Decode accepts. The zero value means the defaults.
 type Limits struct {
 	// Depth bounds how deep containers may nest; a container of scalars is one
-	// deep. Zero means 100.
+	// deep. Zero or less means 100.
 	Depth int
 	// Elements bounds the number of values in one message, containers and what
 	// they hold, keys and values of tables alike. It bounds memory: a value
 	// takes 64 bytes however short its encoding is (a none is one byte), and
-	// 128 within a set or table that is not sorted. Zero means 2^20.
+	// 128 within a set or table that is not sorted. Zero or less means 2^20.
 	Elements int
 }
 
 func (l Limits) withDefaults() Limits {
-	if l.Depth == 0 {
+	if l.Depth <= 0 {
 		l.Depth = 100
 	}
-	if l.Elements == 0 {
+	if l.Elements <= 0 {
 		l.Elements = 1 << 20
 	}
 	return l

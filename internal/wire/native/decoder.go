@@ -117,10 +117,15 @@ func (d *decoder) text() string {
 }
 
 // varbyte reads a number that scan has accepted.
-func (d *decoder) varbyte() int {
-	n, next, _ := varbyte(d.payload, d.off)
-	d.off = next
-	return n
+func (d *decoder) varbyte() (n int) {
+	for shift := 0; ; shift += 7 {
+		b := d.payload[d.off]
+		d.off++
+		n |= int(b&0x7f) << shift
+		if b < 0x80 {
+			return n
+		}
+	}
 }
 
 func (d *decoder) uint64() uint64 {
