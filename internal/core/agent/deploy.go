@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 
 	"zeekfleet/internal/mgmt"
 )
@@ -40,21 +39,14 @@ func (m *Machine) mistake(c mgmt.Configuration) string {
 			continue
 		}
 		local++
-		if !validName(string(n.Name)) {
-			return fmt.Sprintf("node name %q cannot name a directory", string(n.Name))
+		if err := mgmt.CheckName(string(n.Name)); err != nil {
+			return fmt.Sprintf("node %q is badly named: %v", string(n.Name), err)
 		}
 	}
 	if local > m.cfg.MaxNodes {
 		return fmt.Sprintf("%d nodes on one instance, at most %d are allowed", local, m.cfg.MaxNodes)
 	}
 	return ""
-}
-
-func validName(s string) bool {
-	odd := func(r rune) bool {
-		return r == '/' || r == unicode.ReplacementChar || unicode.IsSpace(r) || unicode.IsControl(r)
-	}
-	return s != "" && s != "." && s != ".." && len(s) <= 255 && !strings.ContainsFunc(s, odd)
 }
 
 // propose has a change saved.
@@ -113,12 +105,7 @@ func (m *Machine) supersede(by *request) {
 // apply makes c desired: what is not in it is stopped, and what is in it runs
 // with its present plan, started afresh where it does not, or by force.
 func (m *Machine) apply(c mgmt.Configuration, force bool) {
-	plans := make(map[mgmt.NodeName]mgmt.Plan)
-	for _, n := range c.Nodes {
-		if n.Instance == m.cfg.Name {
-			plans[n.Name], _ = mgmt.PlanFor(c, n.Name)
-		}
-	}
+	plans := mgmt.Plans(c, m.cfg.Name)
 	for _, name := range slices.Sorted(maps.Keys(plans)) {
 		n, ok := m.nodes[name]
 		if !ok {

@@ -1,0 +1,336 @@
+package agent_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+)
+
+func TestDeploymentStartsTierByTierAndIsAnsweredWhenAllAreUp(t *testing.T) {
+	w := newWorld(t, agent.Config{})
+	w.fates["logger"] = fate{hello: time.Second}
+	w.fates["worker-2"] = fate{hello: 2 * time.Second}
+	w.deploy("d1", nodes("worker-2", "manager", "worker-1", "logger", "proxy")...)
+	w.run(10 * time.Second)
+	w.expect(`
+		0s save 5 nodes
+		0s logger: STOPPED to PENDING
+		0s manager: STOPPED to PENDING
+		0s proxy: STOPPED to PENDING
+		0s worker-1: STOPPED to PENDING
+		0s worker-2: STOPPED to PENDING
+		0s start logger
+		1s hello host to logger#1
+		1s logger: PENDING to RUNNING
+		1s start manager
+		1s hello host to manager#2
+		1s manager: PENDING to RUNNING
+		1s start proxy
+		1s hello host to proxy#3
+		1s proxy: PENDING to RUNNING
+		1s start worker-1
+		1s start worker-2
+		1s hello host to worker-1#4
+		1s worker-1: PENDING to RUNNING
+		3s hello host to worker-2#5
+		3s worker-2: PENDING to RUNNING
+		3s answer deploy d1: [logger ok, manager ok, proxy ok, worker-1 ok, worker-2 ok]
+	`)
+}
+
+func TestTierThatTakesTooLongHoldsUpTheNextOnlyForTheGate(t *testing.T) {
+	w := newWorld(t, agent.Config{StageGate: 2 * time.Second})
+	w.fates["logger"] = fate{mute: true}
+	w.deploy("d1", nodes("logger", "worker")...)
+	w.run(10 * time.Second)
+	w.expect(`
+		0s save 2 nodes
+		0s logger: STOPPED to PENDING
+		0s worker: STOPPED to PENDING
+		0s start logger
+		2s start worker
+		2s hello host to worker#2
+		2s worker: PENDING to RUNNING
+		5s answer deploy d1: [logger failed (cluster node logger still starting), worker ok]
+	`)
+}
+
+func TestDeploymentKeepsUnchangedNodes(t *testing.T) {
+	w := running(t, agent.Config{}, four...)
+	manager, logger := w.pid("manager"), w.pid("logger")
+	w.deploy("d2", four[0], four[1], changed(four[2]))
+	w.run(time.Second)
+	// worker-2 leaves the layout, so everybody else's plan changes with it.
+	if w.pid("manager") == manager {
+		t.Error("manager kept its process though the layout changed")
+	}
+	w.skip()
+	manager, logger = w.pid("manager"), w.pid("logger")
+	w.epoch = w.now
+	w.deploy("d3", four[0], four[1], four[2])
+	w.run(time.Second)
+	w.expect(`
+		0s save 3 nodes
+		0s worker-1: RUNNING to PENDING
+		0s stop worker-1
+		0s start worker-1
+		0s hello host to worker-1#8
+		0s worker-1: PENDING to RUNNING
+		0s answer deploy d3: [logger ok, manager ok, worker-1 ok]
+	`)
+	if w.pid("manager") != manager || w.pid("logger") != logger {
+		t.Error("a node whose plan did not change lost its process")
+	}
+}
+
+func TestDeployingTheSameAgainTouchesNothingThatRuns(t *testing.T) {
+	w := running(t, agent.Config{}, four...)
+	w.deploy("d2", four...)
+	w.expect(`
+		0s save 4 nodes
+		0s answer deploy d2: [logger ok, manager ok, worker-1 ok, worker-2 ok]
+	`)
+}
+
+func TestDeployingTheSameAgainStartsWhatFailed(t *testing.T) {
+	w := running(t, agent.Config{}, four...)
+	w.fates["worker-2"] = fate{startErr: "no such interface"}
+	w.kill("worker-2")
+	w.run(1500 * time.Millisecond)
+	w.fates["worker-2"] = fate{}
+	w.skip()
+	w.epoch = w.now
+	w.deploy("d2", four...)
+	w.run(100 * time.Millisecond)
+	w.expect(`
+		0s save 4 nodes
+		0s worker-2: FAILED to PENDING
+		0s start worker-2
+		0s hello host to worker-2#6
+		0s worker-2: PENDING to RUNNING
+		0s answer deploy d2: [logger ok, manager ok, worker-1 ok, worker-2 ok]
+	`)
+}
+
+func TestForceRestartsEverything(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("logger", "manager", "worker")...)
+	w.ask(mgmt.AgentDeployRequest{ReqID: "d2", Config: configuration(nodes("logger", "manager", "worker")...), Force: true})
+	w.run(time.Second)
+	w.expect(`
+		0s save 3 nodes
+		0s logger: RUNNING to PENDING
+		0s manager: RUNNING to PENDING
+		0s worker: RUNNING to PENDING
+		0s stop worker
+		0s stop manager
+		0s stop logger
+		0s start logger
+		0s hello host to logger#4
+		0s logger: PENDING to RUNNING
+		0s start manager
+		0s hello host to manager#5
+		0s manager: PENDING to RUNNING
+		0s start worker
+		0s hello host to worker#6
+		0s worker: PENDING to RUNNING
+		0s answer deploy d2: [logger ok, manager ok, worker ok]
+	`)
+}
+
+func TestHungNodeBlocksOnlyItsOwnSuccessor(t *testing.T) {
+	w := running(t, agent.Config{StopGate: 2 * time.Second}, nodes("logger", "worker-1", "worker-2")...)
+	w.fates["worker-1"] = fate{stop: 30 * time.Second}
+	w.ask(mgmt.AgentDeployRequest{ReqID: "d2", Config: configuration(nodes("logger", "worker-1", "worker-2")...), Force: true})
+	w.run(time.Minute)
+	w.expect(`
+		0s save 3 nodes
+		0s logger: RUNNING to PENDING
+		0s worker-1: RUNNING to PENDING
+		0s worker-2: RUNNING to PENDING
+		0s stop worker-1
+		0s stop worker-2
+		2s stop logger
+		2s start logger
+		2s hello host to logger#4
+		2s logger: PENDING to RUNNING
+		2s start worker-2
+		2s hello host to worker-2#5
+		2s worker-2: PENDING to RUNNING
+		5s answer deploy d2: [logger ok, worker-1 failed (earlier process of cluster node worker-1 still stopping), worker-2 ok]
+		30s start worker-1
+		30s hello host to worker-1#6
+		30s worker-1: PENDING to RUNNING
+	`)
+}
+
+func TestRemovedNodesAreStoppedAndForgotten(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("logger", "worker")...)
+	w.fates["worker"] = fate{stop: time.Second}
+	w.deploy("d2")
+	w.run(500 * time.Millisecond)
+	if got := w.state("worker"); got != mgmt.Stopped {
+		t.Errorf("worker is %s while it stops", got)
+	}
+	w.run(time.Second)
+	w.expect(`
+		0s save 0 nodes
+		0s logger: RUNNING to STOPPED
+		0s worker: RUNNING to STOPPED
+		0s answer deploy d2: [ok]
+		0s stop worker
+		1s stop logger
+	`)
+	if got := w.state("worker"); got != "" {
+		t.Errorf("worker is still listed as %s", got)
+	}
+}
+
+func TestNodeThatComesBackWhileItIsStoppedIsStartedAfterIt(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.fates["worker"] = fate{stop: time.Second}
+	w.deploy("d2")
+	w.deploy("d3", nodes("worker")...)
+	w.run(2 * time.Second)
+	w.expect(`
+		0s save 0 nodes
+		0s worker: RUNNING to STOPPED
+		0s answer deploy d2: [ok]
+		0s stop worker
+		0s save 1 nodes
+		0s worker: STOPPED to PENDING
+		1s start worker
+		1s hello host to worker#2
+		1s worker: PENDING to RUNNING
+		1s answer deploy d3: [worker ok]
+	`)
+}
+
+func TestDeploymentThatConcernsNoNodeHereSucceedsAtOnce(t *testing.T) {
+	elsewhere := node("worker")
+	elsewhere.Instance = "other"
+	for name, list := range map[string][]mgmt.Node{
+		"an empty configuration":             nil,
+		"a configuration of other instances": {elsewhere},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, agent.Config{})
+			w.deploy("d1", list...)
+			w.run(time.Minute)
+			w.expect(fmt.Sprintf(`
+				0s save %d nodes
+				0s answer deploy d1: [ok]
+			`, len(list)))
+		})
+	}
+}
+
+func TestSecondDeploymentSupersedesTheFirst(t *testing.T) {
+	w := newWorld(t, agent.Config{})
+	w.fates["worker-1"] = fate{mute: true}
+	w.deploy("d1", nodes("worker-1")...)
+	w.run(time.Second)
+	w.skip()
+	w.deploy("d2", nodes("worker-2")...)
+	w.run(10 * time.Second)
+	w.expect(`
+		1s save 1 nodes
+		1s answer deploy d1: [failed (superseded by deployment d2)]
+		1s worker-2: STOPPED to PENDING
+		1s worker-1: PENDING to STOPPED
+		1s stop worker-1
+		1s start worker-2
+		1s hello host to worker-2#2
+		1s worker-2: PENDING to RUNNING
+		1s answer deploy d2: [worker-2 ok]
+	`)
+}
+
+func TestNodeThatEndsDuringItsDeploymentFailsItWithItsOutput(t *testing.T) {
+	w := newWorld(t, agent.Config{OutputLines: 2})
+	w.fates["worker-1"] = fate{mute: true, exit: time.Second, reason: "exit status 1", outputs: mgmt.NodeOutputs{Stderr: "one\ntwo\nthree\n"}}
+	w.fates["worker-2"] = fate{startErr: "exec zeek: no such file"}
+	w.deploy("d1", nodes("worker-1", "worker-2", "worker-3")...)
+	w.run(1500 * time.Millisecond)
+	w.expect(`
+		0s save 3 nodes
+		0s worker-1: STOPPED to PENDING
+		0s worker-2: STOPPED to PENDING
+		0s worker-3: STOPPED to PENDING
+		0s start worker-1
+		0s start worker-2
+		0s start worker-3
+		0s worker-2: PENDING to FAILED
+		0s error failed to create node worker-2: exec zeek: no such file
+		0s hello host to worker-3#3
+		0s worker-3: PENDING to RUNNING
+		1s worker-1: PENDING to CRASHED
+		1s error node worker-1 crashed: exit status 1
+		1s answer deploy d1: [worker-1 failed (exit status 1) {"" "two\nthree"}, worker-2 failed (exec zeek: no such file), worker-3 ok]
+		1s worker-2: FAILED to PENDING
+		1s start worker-2
+		1s worker-2: PENDING to FAILED
+		1s error failed to create node worker-2: exec zeek: no such file
+	`)
+}
+
+func TestOutputIsBoundedInBytes(t *testing.T) {
+	w := newWorld(t, agent.Config{OutputBytes: 8})
+	w.fates["worker"] = fate{startErr: "no", outputs: mgmt.NodeOutputs{Stdout: strings.Repeat("x", 100) + "12345678\n\n"}}
+	w.deploy("d1", nodes("worker")...)
+	w.run(100 * time.Millisecond)
+	if got := w.trace[len(w.trace)-1]; !strings.HasSuffix(got, `[worker failed (no) {"12345678" ""}]`) {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestConfigurationThatCannotBeSavedChangesNothing(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.saveErr = "no space left on device"
+	w.deploy("d2", nodes("worker-2")...)
+	w.ask(mgmt.AgentStandbyRequest{ReqID: "s1"})
+	w.run(time.Minute)
+	w.expect(`
+		0s save 1 nodes
+		0s answer deploy d2: [failed (save configuration: no space left on device)]
+		0s save 0 nodes
+		0s answer standby s1: [failed (save configuration: no space left on device)]
+	`)
+	w.saveErr = ""
+	w.deploy("d2", nodes("worker")...)
+	w.expect(`
+		1m0s save 1 nodes
+		1m0s answer deploy d2: [worker ok]
+	`)
+}
+
+func TestConfigurationsThatAreRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		nodes []mgmt.Node
+		want  string
+	}{
+		"a name twice":            {nodes("w", "w"), `multiple nodes named 'w'`},
+		"a name with a slash":     {nodes("a/../../w"), `node "a/../../w" is badly named: names must not contain '/'`},
+		"the parent directory":    {nodes(".."), `node ".." is badly named: names must not start with '.'`},
+		"no name":                 {nodes(""), `node "" is badly named: names must not be empty`},
+		"more nodes than allowed": {nodes("a", "b", "c", "d"), `4 nodes on one instance, at most 3 are allowed`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, agent.Config{MaxNodes: 3})
+			w.deploy("d1", tt.nodes...)
+			w.run(time.Minute)
+			w.expect("0s answer deploy d1: [failed (" + tt.want + ")]")
+		})
+	}
+	t.Run("but not as many nodes as allowed", func(t *testing.T) {
+		w := newWorld(t, agent.Config{MaxNodes: 3})
+		w.deploy("d1", nodes("a", "b", "c")...)
+		w.run(time.Second)
+		if got := w.trace[len(w.trace)-1]; !strings.HasSuffix(got, "answer deploy d1: [a ok, b ok, c ok]") {
+			t.Errorf("got %s", got)
+		}
+	})
+}

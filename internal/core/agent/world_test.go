@@ -1,0 +1,436 @@
+package agent_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+)
+
+// fate is how a node's next processes behave. The zero fate starts, says hello
+// at once, and ends as soon as it is asked to.
+type fate struct {
+	startErr string        // the start fails so
+	mute     bool          // it never says hello
+	hello    time.Duration // from its start to its hello
+	exit     time.Duration // from its start to its end; zero: it stays
+	reason   string        // of that end
+	outputs  mgmt.NodeOutputs
+	stop     time.Duration // from a Stop to its end
+	deaf     bool          // it does not answer dispatches
+}
+
+// world is a fake shell with its processes, in virtual time. What the machine
+// asks for becomes lines of a trace.
+type world struct {
+	t       *testing.T
+	m       *agent.Machine
+	epoch   time.Time
+	now     time.Time
+	queue   []timed
+	fates   map[mgmt.NodeName]fate
+	procs   map[mgmt.NodeName]*proc
+	pids    int64
+	saveErr string
+	saved   agent.State
+	trace   []string
+	effects []agent.Effect
+	notes   bool // notes go into the trace
+}
+
+type timed struct {
+	at time.Time
+	do func()
+}
+
+type proc struct {
+	launch uint64
+	pid    int64
+	hash   string
+	peer   mgmt.PeerID // empty: not connected
+	since  time.Time
+}
+
+const controller mgmt.PeerID = "controller"
+
+func newWorld(t *testing.T, cfg agent.Config) *world {
+	w := &world{
+		t:     t,
+		epoch: time.Unix(1_700_000_000, 0).UTC(),
+		fates: make(map[mgmt.NodeName]fate),
+		procs: make(map[mgmt.NodeName]*proc),
+		pids:  100,
+	}
+	w.now = w.epoch
+	w.boot(cfg)
+	return w
+}
+
+// boot begins a life of the agent, with what the one before left running.
+func (w *world) boot(cfg agent.Config) {
+	if cfg.Name == "" {
+		cfg.Name = "host"
+	}
+	if cfg.Backoff.Jitter == 0 {
+		cfg.Backoff.Jitter = -1
+	}
+	w.m = agent.New(cfg, w.saved, rand.New(rand.NewPCG(1, 2)))
+	var left agent.Adopted
+	for _, name := range sorted(w.procs) {
+		p := w.procs[name]
+		p.peer = ""
+		left.Processes = append(left.Processes, agent.Process{Node: name, Launch: p.launch, PID: p.pid, PlanHash: p.hash, Started: p.since})
+	}
+	w.queue = nil
+	w.step(left)
+}
+
+func sorted[V any](m map[mgmt.NodeName]V) []mgmt.NodeName {
+	var names []mgmt.NodeName
+	for n := range m {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (w *world) after(d time.Duration, do func()) {
+	w.queue = append(w.queue, timed{w.now.Add(d), do})
+	slices.SortStableFunc(w.queue, func(a, b timed) int { return a.at.Compare(b.at) })
+}
+
+// run lets everything happen that happens within d.
+func (w *world) run(d time.Duration) {
+	w.t.Helper()
+	end := w.now.Add(d)
+	for range 100_000 {
+		wake, ok := w.m.NextWake()
+		switch {
+		case len(w.queue) > 0 && !w.queue[0].at.After(end) && !(ok && wake.Before(w.queue[0].at)):
+			next := w.queue[0]
+			w.queue = w.queue[1:]
+			w.now = next.at
+			next.do()
+		case ok && !wake.After(end):
+			w.now = wake
+			w.step(agent.Tick{})
+		default:
+			w.now = end
+			return
+		}
+	}
+	w.t.Fatal("the machine never sleeps")
+}
+
+func (w *world) step(ev agent.Event) {
+	w.t.Helper()
+	effects := w.m.Step(w.now, ev)
+	w.effects = append(w.effects, effects...)
+	for i, e := range effects {
+		w.note(e)
+		switch e := e.(type) {
+		case agent.Save:
+			if i != len(effects)-1 {
+				w.t.Errorf("Save is effect %d of %d, not the last", i, len(effects))
+			}
+			if w.saveErr == "" {
+				w.saved = e.State
+			}
+			w.step(agent.Saved{Err: w.saveErr})
+		case agent.Start:
+			w.start(e)
+		case agent.Stop:
+			w.stop(e)
+		case agent.ToNodes:
+			w.answer(e)
+		}
+	}
+}
+
+func (w *world) start(e agent.Start) {
+	name := e.Plan.Node.Name
+	f := w.fates[name]
+	if w.procs[name] != nil {
+		w.t.Errorf("%s was started while a process of it lives", name)
+	}
+	if f.startErr != "" {
+		w.after(0, func() {
+			w.step(agent.StartFailed{Node: name, Launch: e.Launch, Err: f.startErr, Outputs: f.outputs})
+		})
+		return
+	}
+	w.pids++
+	p := &proc{launch: e.Launch, pid: w.pids, hash: e.Hash, since: w.now}
+	w.procs[name] = p
+	w.after(0, func() { w.step(agent.Started{Node: name, Launch: p.launch, PID: p.pid}) })
+	if !f.mute {
+		w.after(f.hello, func() { w.connect(name, p) })
+	}
+	if f.exit > 0 {
+		w.after(f.exit, func() { w.exit(name, p, f.reason, f.outputs) })
+	}
+}
+
+// connect has the node's process say hello, if it still lives.
+func (w *world) connect(name mgmt.NodeName, p *proc) {
+	if w.procs[name] != p || p.peer != "" {
+		return
+	}
+	p.peer = mgmt.PeerID(fmt.Sprintf("%s#%d", name, p.launch))
+	w.step(agent.PeerAdded{Peer: p.peer})
+	w.step(agent.FromNode{Peer: p.peer, Msg: mgmt.NotifyNodeHello{Node: name}})
+}
+
+func (w *world) disconnect(name mgmt.NodeName) {
+	p := w.procs[name]
+	peer := p.peer
+	p.peer = ""
+	w.step(agent.PeerLost{Peer: peer})
+}
+
+func (w *world) stop(e agent.Stop) {
+	p := w.procs[e.Node]
+	if p == nil || p.launch != e.Launch {
+		w.t.Errorf("stop of %s launch %d, which does not live", e.Node, e.Launch)
+		return
+	}
+	w.after(w.fates[e.Node].stop, func() { w.exit(e.Node, p, "killed by SIGTERM", mgmt.NodeOutputs{}) })
+}
+
+func (w *world) exit(name mgmt.NodeName, p *proc, reason string, out mgmt.NodeOutputs) {
+	if w.procs[name] != p {
+		return
+	}
+	delete(w.procs, name)
+	w.step(agent.Exited{Node: name, Launch: p.launch, Reason: reason, Outputs: out})
+	if p.peer != "" {
+		w.step(agent.PeerLost{Peer: p.peer})
+	}
+}
+
+func (w *world) kill(name mgmt.NodeName) {
+	w.t.Helper()
+	if w.procs[name] == nil {
+		w.t.Fatalf("%s does not live", name)
+	}
+	w.exit(name, w.procs[name], "killed by SIGKILL", mgmt.NodeOutputs{})
+}
+
+// answer has the nodes behind the peers say their names.
+func (w *world) answer(e agent.ToNodes) {
+	for _, name := range sorted(w.procs) {
+		p := w.procs[name]
+		if !slices.Contains(e.Peers, p.peer) || w.fates[name].deaf {
+			continue
+		}
+		w.after(0, func() {
+			w.step(agent.FromNode{Peer: p.peer, Msg: mgmt.NodeDispatchResponse{
+				ReqID:  e.Msg.ReqID,
+				Result: mgmt.Result{ReqID: e.Msg.ReqID, Success: true, Node: name, Data: mgmt.Text(`"` + name + `"`)},
+			}})
+		})
+	}
+}
+
+func (w *world) ask(msg mgmt.Message) {
+	w.t.Helper()
+	w.step(agent.FromController{Peer: controller, Msg: msg})
+}
+
+func (w *world) deploy(id mgmt.ReqID, nodes ...mgmt.Node) {
+	w.t.Helper()
+	w.ask(mgmt.AgentDeployRequest{ReqID: id, Config: configuration(nodes...)})
+}
+
+func configuration(nodes ...mgmt.Node) mgmt.Configuration {
+	return mgmt.Configuration{
+		ID:        "config",
+		Instances: []mgmt.Instance{{Name: "host", Host: mgmt.UnknownHost}},
+		Nodes:     nodes,
+	}
+}
+
+func node(name mgmt.NodeName) mgmt.Node {
+	role := mgmt.Worker
+	switch {
+	case strings.HasPrefix(string(name), "logger"):
+		role = mgmt.Logger
+	case strings.HasPrefix(string(name), "manager"):
+		role = mgmt.Manager
+	case strings.HasPrefix(string(name), "proxy"):
+		role = mgmt.Proxy
+	}
+	return mgmt.Node{Name: name, Instance: "host", Role: role, State: mgmt.Running}
+}
+
+func nodes(names ...mgmt.NodeName) []mgmt.Node {
+	var list []mgmt.Node
+	for _, n := range names {
+		list = append(list, node(n))
+	}
+	return list
+}
+
+// changed returns the node with another plan, which leaves the others' alone.
+func changed(n mgmt.Node) mgmt.Node {
+	n.Env = map[string]string{"CHANGED": "yes"}
+	return n
+}
+
+var four = nodes("manager", "logger", "worker-1", "worker-2")
+
+// note adds a line to the trace.
+func (w *world) note(e agent.Effect) {
+	var line string
+	switch e := e.(type) {
+	case agent.Save:
+		line = fmt.Sprintf("save %d nodes", len(e.State.Desired.Nodes))
+	case agent.Start:
+		line = fmt.Sprintf("start %s", e.Plan.Node.Name)
+	case agent.Stop:
+		line = fmt.Sprintf("stop %s", e.Node)
+	case agent.ToController:
+		line = message(e)
+	case agent.ToNodes:
+		line = fmt.Sprintf("ask %v %v of %v", e.Peers, e.Msg.Action, e.Msg.Nodes)
+	case agent.StoppedAll:
+		line = "all stopped"
+	case agent.Note:
+		if !w.notes {
+			return
+		}
+		line = strings.TrimRight(fmt.Sprintf("note %s: %s%s %s", e.Text, e.Node, e.Peer, e.Err), " ")
+	}
+	w.trace = append(w.trace, fmt.Sprintf("%-5s %s", w.now.Sub(w.epoch), line))
+}
+
+func message(e agent.ToController) string {
+	var line string
+	switch msg := e.Msg.(type) {
+	case mgmt.NotifyChange:
+		return fmt.Sprintf("%s: %s to %s", msg.Node.Name, msg.Old, msg.New)
+	case mgmt.NotifyError:
+		return "error " + msg.Msg
+	case mgmt.NotifyLog:
+		return "log " + msg.Msg
+	case mgmt.NotifyAgentHello:
+		return fmt.Sprintf("hello %s to %s", msg.Instance, e.Peer)
+	case mgmt.AgentDeployResponse:
+		line = answer("deploy", msg.ReqID, msg.Results...)
+	case mgmt.AgentRestartResponse:
+		line = answer("restart", msg.ReqID, msg.Results...)
+	case mgmt.AgentDispatchResponse:
+		line = answer("dispatch", msg.ReqID, msg.Results...)
+	case mgmt.AgentStandbyResponse:
+		line = answer("standby", msg.ReqID, msg.Result)
+	case mgmt.AgentWelcomeResponse:
+		line = answer("welcome", msg.ReqID, msg.Result)
+	case mgmt.AgentGetNodesResponse:
+		line = answer("nodes", msg.ReqID, msg.Result)
+	default:
+		return fmt.Sprintf("%T", msg)
+	}
+	if e.Peer != controller {
+		line += " to " + string(e.Peer)
+	}
+	return line
+}
+
+func answer(what string, id mgmt.ReqID, results ...mgmt.Result) string {
+	parts := []string{}
+	for _, r := range results {
+		part := "ok"
+		if !r.Success {
+			part = "failed"
+		}
+		if r.Node != "" {
+			part = string(r.Node) + " " + part
+		}
+		if r.Error != "" {
+			part += " (" + r.Error + ")"
+		}
+		switch data := r.Data.(type) {
+		case mgmt.Text:
+			part += " " + string(data)
+		case mgmt.NodeOutputs:
+			part += fmt.Sprintf(" %q", data)
+		}
+		parts = append(parts, part)
+	}
+	return fmt.Sprintf("answer %s %s: [%s]", what, id, strings.Join(parts, ", "))
+}
+
+// expect compares the trace since the last call with want.
+func (w *world) expect(want string) {
+	w.t.Helper()
+	got := w.trace
+	w.trace = nil
+	var lines []string
+	for line := range strings.Lines(want) {
+		if line = strings.TrimSpace(line); line != "" {
+			at, rest, _ := strings.Cut(line, " ")
+			lines = append(lines, fmt.Sprintf("%-5s %s", at, strings.TrimSpace(rest)))
+		}
+	}
+	if diff := cmp.Diff(lines, got); diff != "" {
+		w.t.Errorf("trace (-want +got):\n%s", diff)
+	}
+}
+
+// skip forgets the trace so far.
+func (w *world) skip() { w.trace, w.effects = nil, nil }
+
+// running returns a world with these nodes deployed and up.
+func running(t *testing.T, cfg agent.Config, list ...mgmt.Node) *world {
+	t.Helper()
+	w := newWorld(t, cfg)
+	w.step(agent.PeerAdded{Peer: controller})
+	w.deploy("boot", list...)
+	w.run(time.Second)
+	for _, n := range list {
+		if got := w.state(n.Name); got != mgmt.Running {
+			t.Fatalf("%s is %s", n.Name, got)
+		}
+	}
+	w.epoch = w.now
+	w.skip()
+	return w
+}
+
+// statuses asks the agent, as a controller would.
+func (w *world) statuses() mgmt.NodeStatuses {
+	w.t.Helper()
+	for _, e := range w.m.Step(w.now, agent.FromController{Peer: controller, Msg: mgmt.AgentGetNodesRequest{ReqID: "state"}}) {
+		if to, ok := e.(agent.ToController); ok {
+			if msg, ok := to.Msg.(mgmt.AgentGetNodesResponse); ok {
+				return msg.Result.Data.(mgmt.NodeStatuses)
+			}
+		}
+	}
+	w.t.Fatal("no answer to get-nodes")
+	return nil
+}
+
+func (w *world) state(name mgmt.NodeName) mgmt.State {
+	w.t.Helper()
+	for _, s := range w.statuses() {
+		if s.Node == name {
+			return s.State
+		}
+	}
+	return ""
+}
+
+func (w *world) pid(name mgmt.NodeName) int64 {
+	if p := w.procs[name]; p != nil {
+		return p.pid
+	}
+	return 0
+}
