@@ -1,0 +1,157 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/wire/wsjson"
+	"zeekfleet/internal/zval"
+)
+
+// Client is a connection to a controller. It serves one request at a time and
+// is not safe for concurrent use.
+//
+// A method's error is a *ServerError if the server refused the request, after
+// which other requests may succeed, a *TimeoutError if the answer did not come
+// in time, a *ServerClosed if the connection is lost, or the cause of ctx's
+// cancellation. After a timeout or a cancellation the connection is lost, too.
+type Client struct {
+	cfg    Config
+	conn   *bus.WebSocketClient
+	events *event.Registry
+}
+
+// Endpoint returns the ID under which the controller knows this client.
+func (c *Client) Endpoint() string { return c.conn.Endpoint() }
+
+// Version returns what the controller calls its version.
+func (c *Client) Version() string { return c.conn.Version() }
+
+// Close ends the connection with a goodbye to the controller, for which it
+// waits a fraction of a second.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// Stage uploads a configuration for a later Deploy. One successful result
+// carries the configuration's ID as Text; otherwise there is a failure for each
+// mistake in it.
+func (c *Client) Stage(ctx context.Context, config Configuration) ([]Result, error) {
+	id := newReqID()
+	resp, err := transact[mgmt.StageConfigurationResponse](ctx, c, id, mgmt.StageConfigurationRequest{ReqID: id, Config: config})
+	return resp.Results, err
+}
+
+// Deploy makes the staged configuration what runs. There is a result for each
+// node, with NodeOutputs where one did not start, and one of the controller
+// itself with the configuration's ID as Text.
+func (c *Client) Deploy(ctx context.Context) ([]Result, error) {
+	id := newReqID()
+	resp, err := transact[mgmt.DeployResponse](ctx, c, id, mgmt.DeployRequest{ReqID: id})
+	return resp.Results, err
+}
+
+// GetConfiguration returns a result with the deployed or the staged
+// Configuration.
+func (c *Client) GetConfiguration(ctx context.Context, deployed bool) (Result, error) {
+	id := newReqID()
+	resp, err := transact[mgmt.GetConfigurationResponse](ctx, c, id, mgmt.GetConfigurationRequest{ReqID: id, Deployed: deployed})
+	return resp.Result, err
+}
+
+// GetInstances returns a result with the Instances whose agents are connected.
+func (c *Client) GetInstances(ctx context.Context) (Result, error) {
+	id := newReqID()
+	resp, err := transact[mgmt.GetInstancesResponse](ctx, c, id, mgmt.GetInstancesRequest{ReqID: id})
+	return resp.Result, err
+}
+
+// GetNodes returns a result with NodeStatuses for each connected instance.
+func (c *Client) GetNodes(ctx context.Context) ([]Result, error) {
+	id := newReqID()
+	resp, err := transact[mgmt.GetNodesResponse](ctx, c, id, mgmt.GetNodesRequest{ReqID: id})
+	return resp.Results, err
+}
+
+// GetIDValue asks nodes, or all if none is named, for the value of a global
+// identifier. Each node's result carries it as Text, which is JSON.
+func (c *Client) GetIDValue(ctx context.Context, identifier string, nodes ...NodeName) ([]Result, error) {
+	id := newReqID()
+	resp, err := transact[mgmt.GetIDValueResponse](ctx, c, id, mgmt.GetIDValueRequest{ReqID: id, ID: identifier, Nodes: nodes})
+	return resp.Results, err
+}
+
+// Restart restarts nodes, or all if none is named. There is a result for each.
+func (c *Client) Restart(ctx context.Context, nodes ...NodeName) ([]Result, error) {
+	id := newReqID()
+	resp, err := transact[mgmt.RestartResponse](ctx, c, id, mgmt.RestartRequest{ReqID: id, Nodes: nodes})
+	return resp.Results, err
+}
+
+// TestTimeout makes a request that the controller answers only by letting it
+// expire, after some 10 seconds, or, without state, not at all.
+func (c *Client) TestTimeout(ctx context.Context, withState bool) (Result, error) {
+	id := newReqID()
+	resp, err := transact[mgmt.TestTimeoutResponse](ctx, c, id, mgmt.TestTimeoutRequest{ReqID: id, WithState: withState})
+	return resp.Result, err
+}
+
+func newReqID() mgmt.ReqID { return mgmt.ReqID(uuid.NewString()) }
+
+// transact sends req, whose ID is id, and waits for the R that answers it. Other
+// messages are passed over, whatever they are: all clients share the topic.
+func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req mgmt.Message) (R, error) {
+	var none R
+	request, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
+	defer cancel()
+	if err := c.conn.Send(request, c.cfg.Topic, c.events.Encode(req)); err != nil {
+		return none, c.lost(ctx, err)
+	}
+	for {
+		_, v, err := c.conn.Receive(request)
+		if _, ok := errors.AsType[*wsjson.Error](err); ok {
+			c.cfg.OnSkip(err)
+			continue
+		}
+		if err != nil {
+			return none, c.lost(ctx, err)
+		}
+		if why := notAnswer(v, c.events.Name(none), id); why != nil {
+			c.cfg.OnSkip(why)
+			continue
+		}
+		msg, err := c.events.Decode(v)
+		if err != nil {
+			return none, fmt.Errorf("protocol data error with controller %s: %w", c.cfg.Address, err)
+		}
+		return msg.(R), nil
+	}
+}
+
+// notAnswer says why v is not the event called name that answers request id.
+func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
+	e, err := event.Parse(v)
+	if err != nil {
+		return err
+	}
+	if e.Name != name {
+		return fmt.Errorf("event %s is not the answer", e.Name)
+	}
+	if len(e.Args) == 0 || !zval.Equal(e.Args[0], zval.String(string(id))) {
+		return fmt.Errorf("event %s answers another request", e.Name)
+	}
+	return nil
+}
+
+// lost returns err, with the deadline of a request as *TimeoutError; what ended
+// the caller's ctx otherwise is returned as it is.
+func (c *Client) lost(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(ctx.Err(), context.Canceled) {
+		return &TimeoutError{Address: c.cfg.Address}
+	}
+	return err
+}

@@ -1,0 +1,164 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/event"
+)
+
+// DefaultAddress is where a controller listens for clients unless told
+// otherwise.
+const DefaultAddress = "127.0.0.1:2149"
+
+// DefaultTopic is the topic of the controller's API (spec management-api 1.3).
+const DefaultTopic = "zeek/management/controller"
+
+// Config says how to reach a controller. Its zero value works for one on this
+// host with default settings.
+type Config struct {
+	// Address is the host:port of the controller's WebSocket. Empty means
+	// DefaultAddress.
+	Address string
+	// TLS encrypts the connection, and says how. Nil means plain text.
+	TLS *tls.Config
+	// AppName is what the controller is told about who connects: letters,
+	// digits and -/_.=:*@. Empty means "zeekfleet-client".
+	AppName string
+	// Topic is that of the controller's API. Empty means DefaultTopic.
+	Topic string
+	// Attempts bounds the attempts to connect; connections that are refused,
+	// and attempts that take longer than RetryDelay, are followed by another.
+	// Zero means 10.
+	Attempts int
+	// RetryDelay is the pause between two attempts, and the limit of each. Zero
+	// means 1 second.
+	RetryDelay time.Duration
+	// RequestTimeout bounds each request, besides the request's own context.
+	// Zero means 20 seconds, twice the time that controllers give themselves.
+	RequestTimeout time.Duration
+	// OnRetry, if not nil, is told of each failed attempt that another will
+	// follow, counted from 1, before the pause.
+	OnRetry func(attempt int, err error)
+	// OnSkip, if not nil, is told of each message that was passed over while a
+	// request waited for its answer, and why.
+	OnSkip func(why error)
+}
+
+// withDefaults checks c and fills in what is zero.
+func (c Config) withDefaults() (Config, error) {
+	if c.Attempts < 0 || c.RetryDelay < 0 || c.RequestTimeout < 0 {
+		return c, errors.New("attempts, retry delay or request timeout is negative")
+	}
+	c.Address = cmp.Or(c.Address, DefaultAddress)
+	c.AppName = cmp.Or(c.AppName, "zeekfleet-client")
+	c.Topic = cmp.Or(c.Topic, DefaultTopic)
+	c.Attempts = cmp.Or(c.Attempts, 10)
+	c.RetryDelay = cmp.Or(c.RetryDelay, time.Second)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, 20*time.Second)
+	if c.OnRetry == nil {
+		c.OnRetry = func(int, error) {}
+	}
+	if c.OnSkip == nil {
+		c.OnSkip = func(error) {}
+	}
+	return c, nil
+}
+
+func (c Config) url() string {
+	u := url.URL{Scheme: "ws", Host: c.Address, Path: bus.WebSocketPath}
+	if c.TLS != nil {
+		u.Scheme = "wss"
+	}
+	return u.String()
+}
+
+// Dial connects to a controller's WebSocket and subscribes to the topic of its
+// API. It keeps trying while nobody listens there, as Config says; ctx bounds
+// all of it. Unless the config is wrong, an error is a *DialError, or a
+// *TimeoutError if all attempts were in vain or ctx's deadline came. The caller
+// closes the Client.
+func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("dial controller: %w", err)
+	}
+	for attempt := 1; ; attempt++ {
+		conn, err := dialOnce(ctx, cfg)
+		if err == nil {
+			return &Client{cfg: cfg, conn: conn, events: event.Management()}, nil
+		}
+		failed, ok := errors.AsType[*DialError](err)
+		retriable := ok && (failed.Failure == bus.DialRefused || failed.Failure == bus.DialTimeout)
+		if !retriable || ctx.Err() != nil {
+			return nil, deadline(ctx, cfg, failed, err)
+		}
+		if attempt == cfg.Attempts {
+			return nil, &TimeoutError{Address: cfg.Address, Stage: string(failed.Stage), Err: failed.Err}
+		}
+		cfg.OnRetry(attempt, err)
+		if err := pause(ctx, cfg.RetryDelay); err != nil {
+			return nil, deadline(ctx, cfg, failed, err)
+		}
+	}
+}
+
+func dialOnce(ctx context.Context, cfg Config) (*bus.WebSocketClient, error) {
+	ctx, cancel := context.WithTimeout(ctx, cfg.RetryDelay)
+	defer cancel()
+	return bus.DialWebSocket(ctx, cfg.url(), []string{cfg.Topic}, bus.WebSocketClientConfig{TLS: cfg.TLS, App: cfg.AppName})
+}
+
+// deadline returns err, or a *TimeoutError if ctx's deadline is what ended the
+// attempts. failed is the last attempt's, and may be nil.
+func deadline(ctx context.Context, cfg Config, failed *DialError, err error) error {
+	if failed == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	return &TimeoutError{Address: cfg.Address, Stage: string(failed.Stage), Err: failed.Err}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// TimeoutError means that the controller did not answer in time. It is a
+// context.DeadlineExceeded.
+type TimeoutError struct {
+	// Address is the controller's.
+	Address string
+	// Stage of connecting, "connect()" or "handshake"; empty for a request.
+	Stage string
+	// Err is why the last attempt to connect failed; nil for a request.
+	Err error
+}
+
+// Error says so in zeek-client's words.
+func (e *TimeoutError) Error() string {
+	var b strings.Builder
+	b.WriteString("websocket connection to " + e.Address + " timed out")
+	if e.Stage != "" {
+		b.WriteString(" in " + e.Stage)
+	}
+	return b.String()
+}
+
+// Is makes a TimeoutError a context.DeadlineExceeded.
+func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// Unwrap returns Err.
+func (e *TimeoutError) Unwrap() error { return e.Err }
