@@ -308,20 +308,22 @@ func TestResultDataFollowsTheMessage(t *testing.T) {
 	instances := vec(vec(str("i"), host))
 	outputs := vec(str("out"), str("err"))
 	statuses := vec(vec(str("n"), running))
+	wantInstances := mgmt.Instances{{Name: "i", Host: netip.MustParseAddr("10.0.0.1")}}
+	wantStatuses := mgmt.NodeStatuses{{Node: "n", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.ClusterNone}}
 	many := func(data zval.Value) zval.Value { return vec(vec(str("r"), zval.Bool(true), none, data)) }
 	one := func(data zval.Value) zval.Value { return vec(str("r"), zval.Bool(true), none, data) }
 	tests := map[string]struct {
 		v    zval.Value
 		want mgmt.Data
 	}{
-		"instances":                {send(controllerAPI+"get_instances_response", str("r"), one(instances)), mgmt.Instances{{Name: "i", Host: netip.MustParseAddr("10.0.0.1")}}},
+		"instances":                {send(controllerAPI+"get_instances_response", str("r"), one(instances)), wantInstances},
 		"no instances":             {send(controllerAPI+"get_instances_response", str("r"), one(vec())), mgmt.Instances(nil)},
 		"a staged ID":              {send(controllerAPI+"stage_configuration_response", str("r"), many(str("id"))), mgmt.Text("id")},
 		"a configuration":          {send(controllerAPI+"get_configuration_response", str("r"), one(vec(str("id")))), mgmt.Configuration{ID: "id"}},
 		"a deployed ID":            {send(controllerAPI+"deploy_response", str("r"), many(str("id"))), mgmt.Text("id")},
 		"a deployed node's output": {send(controllerAPI+"deploy_response", str("r"), many(outputs)), mgmt.NodeOutputs{Stdout: "out", Stderr: "err"}},
 		"an agent's node's output": {send(agentAPI+"deploy_response", str("r"), many(outputs)), mgmt.NodeOutputs{Stdout: "out", Stderr: "err"}},
-		"statuses":                 {send(controllerAPI+"get_nodes_response", str("r"), many(statuses)), mgmt.NodeStatuses{{Node: "n", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.ClusterNone}}},
+		"statuses":                 {send(controllerAPI+"get_nodes_response", str("r"), many(statuses)), wantStatuses},
 		"a value's JSON":           {send(controllerAPI+"get_id_value_response", str("r"), many(str("96"))), mgmt.Text("96")},
 		"a dispatch's JSON":        {send(agentAPI+"node_dispatch_response", str("r"), many(str("96"))), mgmt.Text("96")},
 		"what nobody reads":        {send(agentAPI+"restart_response", str("r"), many(zval.Count(1))), nil},
@@ -405,8 +407,11 @@ func TestEncodeFillsInDefaults(t *testing.T) {
 			[]zval.Value{str(""), vec(str(""), none, none, none, none, none, none, vec(), vec(), zval.Table(), none,
 				zval.Table(zval.Entry{Key: str("n"), Val: vec(unset, wildcard, zval.Port(0, zval.ProtoUnknown), none, none, none)}))},
 		},
-		"no arguments":             {mgmt.SupervisorStopRequest{}, nil},
-		"data that cannot be sent": {mgmt.NodeDispatchResponse{Result: mgmt.Result{Data: mgmt.BadData{}}}, []zval.Value{str(""), vec(str(""), zval.Bool(false), none, none, none, none)}},
+		"no arguments": {mgmt.SupervisorStopRequest{}, nil},
+		"data that cannot be sent": {
+			mgmt.NodeDispatchResponse{Result: mgmt.Result{Data: mgmt.BadData{}}},
+			[]zval.Value{str(""), vec(str(""), zval.Bool(false), none, none, none, none)},
+		},
 	}
 	r := event.Management()
 	for name, tt := range tests {

@@ -27,6 +27,7 @@ func (c Configuration) Check(rules Rules) (errs, warnings []string) {
 	k.properNames()
 	k.properRoles()
 	k.environment()
+	k.text()
 	k.ports()
 	k.doubts()
 	slices.Sort(k.errs)

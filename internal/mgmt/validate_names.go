@@ -83,3 +83,20 @@ func (k *checker) environment() {
 		}
 	}
 }
+
+// text refuses what no client can have meant, and what would not survive being
+// stored: Zeek's strings are bytes, our documents are UTF-8.
+func (k *checker) text() {
+	for _, n := range k.nodes {
+		all := slices.Concat(n.Scripts, slices.Collect(maps.Keys(n.Env)), slices.Collect(maps.Values(n.Env)))
+		for _, o := range n.Options {
+			all = append(all, o.Name, o.Value)
+		}
+		if n.Interface != nil {
+			all = append(all, *n.Interface)
+		}
+		if slices.ContainsFunc(all, func(s string) bool { return !utf8.ValidString(s) }) {
+			k.refuse("node '%s' has text that is not valid UTF-8", printable(string(n.Name)))
+		}
+	}
+}

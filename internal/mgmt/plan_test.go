@@ -1,0 +1,112 @@
+package mgmt_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"zeekfleet/internal/mgmt"
+)
+
+func TestPlanHoldsWhatALaunchDependsOn(t *testing.T) {
+	c := everything()
+	got, ok := mgmt.PlanFor(c, "m")
+	if !ok {
+		t.Fatal("no plan for m")
+	}
+	want := mgmt.Plan{
+		Node: mgmt.Node{Name: "m", Instance: "i", Role: mgmt.Manager},
+		Cluster: map[mgmt.NodeName]mgmt.ClusterEndpoint{
+			"w": {Role: mgmt.Worker, Host: addr("10.0.0.1"), Port: mgmt.TCPPort(5000), MetricsPort: tcp(9000)},
+			"m": {Role: mgmt.Manager, Host: addr("10.0.0.1"), Port: mgmt.NoPort},
+			"l": {Role: mgmt.Logger, Host: mgmt.UnknownHost, Port: mgmt.NoPort},
+		},
+	}
+	if diff := cmp.Diff(want, got, sameAddrs); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(got, mgmt.Plans(c, "i")["m"], sameAddrs); diff != "" {
+		t.Errorf("PlanFor and Plans differ:\n%s", diff)
+	}
+	if _, ok := mgmt.PlanFor(c, "x"); ok {
+		t.Error("a plan for a node that is not there")
+	}
+}
+
+func TestEqualPlansNeedNoRestart(t *testing.T) {
+	edits := map[string]struct {
+		edit func(*mgmt.Configuration)
+		same bool
+	}{
+		"another ID":                      {func(c *mgmt.Configuration) { c.ID = "other" }, true},
+		"another state":                   {func(c *mgmt.Configuration) { c.Nodes[0].State = mgmt.Failed }, true},
+		"options in another order":        {func(c *mgmt.Configuration) { o := c.Nodes[0].Options; o[0], o[1] = o[1], o[0] }, true},
+		"nodes in another order":          {func(c *mgmt.Configuration) { c.Nodes = append(c.Nodes[1:], c.Nodes[0]) }, true},
+		"the environment of another node": {func(c *mgmt.Configuration) { c.Nodes[1].Env = map[string]string{"B": "b"} }, true},
+		"another host for the instance":   {func(c *mgmt.Configuration) { c.Instances[0].Host = addr("10.0.0.2") }, false},
+		"the port of another node":        {func(c *mgmt.Configuration) { c.Nodes[1].Port = tcp(5001) }, false},
+		"another environment":             {func(c *mgmt.Configuration) { c.Nodes[0].Env["A"] = "b" }, false},
+		"another script":                  {func(c *mgmt.Configuration) { c.Nodes[0].Scripts[0] = "other" }, false},
+		"another CPU":                     {func(c *mgmt.Configuration) { c.Nodes[0].CPUAffinity = nil }, false},
+		"one node fewer":                  {func(c *mgmt.Configuration) { c.Nodes = c.Nodes[:2] }, false},
+	}
+	configuration := func() mgmt.Configuration {
+		c := everything()
+		c.Nodes[0].Options = append(c.Nodes[0].Options, mgmt.Option{Name: "p", Value: "v"})
+		return c
+	}
+	before, _ := mgmt.PlanFor(configuration(), "w")
+	for name, tt := range edits {
+		t.Run(name, func(t *testing.T) {
+			c := configuration()
+			tt.edit(&c)
+			after, ok := mgmt.PlanFor(c, "w")
+			if !ok || before.Equal(after) != tt.same {
+				t.Errorf("equal: got %v, want %v", before.Equal(after), tt.same)
+			}
+			if (before.Hash() == after.Hash()) != tt.same {
+				t.Errorf("hashes %s and %s, want same: %v", before.Hash(), after.Hash(), tt.same)
+			}
+		})
+	}
+}
+
+func TestUnsetAndEmptyLaunchTheSame(t *testing.T) {
+	unset := one(instance("i"), node("w", "i", mgmt.Worker))
+	empty := unset.Clone()
+	n := &empty.Nodes[0]
+	n.Scripts, n.Options, n.Env = []string{}, []mgmt.Option{}, map[string]string{}
+	a, _ := mgmt.PlanFor(unset, "w")
+	b, _ := mgmt.PlanFor(empty, "w")
+	if !a.Equal(b) || a.Hash() != b.Hash() {
+		t.Errorf("plans differ: %+v, %+v", a, b)
+	}
+}
+
+func TestDiffPlans(t *testing.T) {
+	configuration := func(nodes ...mgmt.Node) map[mgmt.NodeName]mgmt.Plan {
+		return mgmt.Plans(one(instance("i"), append(nodes, node("elsewhere", "j", mgmt.Proxy))...), "i")
+	}
+	m, w := node("m", "i", mgmt.Manager), node("w", "i", mgmt.Worker)
+	pinned := w
+	pinned.CPUAffinity = new(int64(1))
+	are := configuration(m, w)
+	tests := map[string]struct {
+		should map[mgmt.NodeName]mgmt.Plan
+		want   mgmt.Diff
+	}{
+		"the same":           {configuration(w, m), mgmt.Diff{Unchanged: []mgmt.NodeName{"m", "w"}}},
+		"nothing any more":   {nil, mgmt.Diff{Removed: []mgmt.NodeName{"m", "w"}}},
+		"one node's CPU":     {configuration(m, pinned), mgmt.Diff{Unchanged: []mgmt.NodeName{"m"}, Changed: []mgmt.NodeName{"w"}}},
+		"a node more":        {configuration(m, w, node("l", "i", mgmt.Logger)), mgmt.Diff{Changed: []mgmt.NodeName{"m", "w"}, Added: []mgmt.NodeName{"l"}}},
+		"another node alone": {configuration(node("l", "i", mgmt.Logger)), mgmt.Diff{Added: []mgmt.NodeName{"l"}, Removed: []mgmt.NodeName{"m", "w"}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, mgmt.DiffPlans(are, tt.should), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
