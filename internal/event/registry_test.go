@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"zeekfleet/internal/event"
 	"zeekfleet/internal/mgmt"
@@ -304,81 +303,6 @@ func inOrder(elems ...zval.Value) zval.Value {
 	return v
 }
 
-func TestResultDataFollowsTheMessage(t *testing.T) {
-	instances := vec(vec(str("i"), host))
-	outputs := vec(str("out"), str("err"))
-	statuses := vec(vec(str("n"), running))
-	wantInstances := mgmt.Instances{{Name: "i", Host: netip.MustParseAddr("10.0.0.1")}}
-	wantStatuses := mgmt.NodeStatuses{{Node: "n", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.ClusterNone}}
-	many := func(data zval.Value) zval.Value { return vec(vec(str("r"), zval.Bool(true), none, data)) }
-	one := func(data zval.Value) zval.Value { return vec(str("r"), zval.Bool(true), none, data) }
-	tests := map[string]struct {
-		v    zval.Value
-		want mgmt.Data
-	}{
-		"instances":                {send(controllerAPI+"get_instances_response", str("r"), one(instances)), wantInstances},
-		"no instances":             {send(controllerAPI+"get_instances_response", str("r"), one(vec())), mgmt.Instances(nil)},
-		"a staged ID":              {send(controllerAPI+"stage_configuration_response", str("r"), many(str("id"))), mgmt.Text("id")},
-		"a configuration":          {send(controllerAPI+"get_configuration_response", str("r"), one(vec(str("id")))), mgmt.Configuration{ID: "id"}},
-		"a deployed ID":            {send(controllerAPI+"deploy_response", str("r"), many(str("id"))), mgmt.Text("id")},
-		"a deployed node's output": {send(controllerAPI+"deploy_response", str("r"), many(outputs)), mgmt.NodeOutputs{Stdout: "out", Stderr: "err"}},
-		"an agent's node's output": {send(agentAPI+"deploy_response", str("r"), many(outputs)), mgmt.NodeOutputs{Stdout: "out", Stderr: "err"}},
-		"statuses":                 {send(controllerAPI+"get_nodes_response", str("r"), many(statuses)), wantStatuses},
-		"a value's JSON":           {send(controllerAPI+"get_id_value_response", str("r"), many(str("96"))), mgmt.Text("96")},
-		"a dispatch's JSON":        {send(agentAPI+"node_dispatch_response", str("r"), many(str("96"))), mgmt.Text("96")},
-		"what nobody reads":        {send(agentAPI+"restart_response", str("r"), many(zval.Count(1))), nil},
-		"unset":                    {send(agentAPI+"node_dispatch_response", str("r"), many(none)), nil},
-
-		"a number for JSON":      {send(agentAPI+"node_dispatch_response", str("r"), many(zval.Count(1))), mgmt.BadData{Reason: "data: got count, want string"}},
-		"a string for instances": {send(controllerAPI+"get_instances_response", str("r"), one(str("x"))), mgmt.BadData{Reason: "data: got string, want vector"}},
-		"an ID from an agent":    {send(agentAPI+"deploy_response", str("r"), many(str("x"))), mgmt.BadData{Reason: "data: got string, want vector"}},
-		"a status with a mistake": {
-			send(agentAPI+"get_nodes_response", str("r"), one(vec(vec(str("n"), running), vec(str("m"), worker)))),
-			mgmt.BadData{Reason: `data[1].state: unknown enumerator "Supervisor::WORKER"`},
-		},
-	}
-	r := event.Management()
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			m, err := r.Decode(tt.v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tt.want, dataOf(t, m), sameAddrs); diff != "" {
-				t.Errorf("data (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func dataOf(t *testing.T, m mgmt.Message) mgmt.Data {
-	t.Helper()
-	switch m := m.(type) {
-	case mgmt.GetInstancesResponse:
-		return m.Result.Data
-	case mgmt.GetConfigurationResponse:
-		return m.Result.Data
-	case mgmt.AgentGetNodesResponse:
-		return m.Result.Data
-	case mgmt.StageConfigurationResponse:
-		return m.Results[0].Data
-	case mgmt.DeployResponse:
-		return m.Results[0].Data
-	case mgmt.GetNodesResponse:
-		return m.Results[0].Data
-	case mgmt.GetIDValueResponse:
-		return m.Results[0].Data
-	case mgmt.AgentDeployResponse:
-		return m.Results[0].Data
-	case mgmt.AgentDispatchResponse:
-		return m.Results[0].Data
-	case mgmt.AgentRestartResponse:
-		return m.Results[0].Data
-	}
-	t.Fatalf("no result in %T", m)
-	return nil
-}
-
 func TestEncodeFillsInDefaults(t *testing.T) {
 	unknown := zval.Enum("Management::UNKNOWN")
 	unset := zval.Enum("Supervisor::NONE")
@@ -420,67 +344,6 @@ func TestEncodeFillsInDefaults(t *testing.T) {
 			want := event.Envelope{Name: r.Name(tt.m), Args: tt.want, Meta: new(vec())}.Value()
 			if !zval.Equal(got, want) {
 				t.Errorf("got  %x\nwant %x", native.Append(nil, got), native.Append(nil, want))
-			}
-		})
-	}
-}
-
-func TestParseTellsEventsFromOtherMessages(t *testing.T) {
-	one := zval.Count(1)
-	content := vec(str("e"), vec(str("a")))
-	stamp := vec(vec(one, zval.Time(5)))
-	tests := map[string]struct {
-		v       zval.Value
-		want    event.Envelope
-		wantErr string
-	}{
-		"without metadata": {
-			v: vec(one, one, content), want: event.Envelope{Name: "e", Args: []zval.Value{str("a")}},
-		},
-		"with empty metadata": {
-			v: vec(one, one, vec(str("e"), vec(), vec())), want: event.Envelope{Name: "e", Meta: new(vec())},
-		},
-		"with a timestamp": {
-			v: vec(one, one, vec(str("e"), vec(), stamp)), want: event.Envelope{Name: "e", Meta: &stamp},
-		},
-		"with more elements than we know": {
-			v: vec(one, one, content, str("more")), want: event.Envelope{Name: "e", Args: []zval.Value{str("a")}},
-		},
-		"a log record":         {v: vec(one, zval.Count(3), vec()), wantErr: "not an event"},
-		"a batch":              {v: vec(one, zval.Count(5), vec()), wantErr: "not an event"},
-		"a message of no kind": {v: vec(one, zval.Count(6), vec()), wantErr: "event: message type is not a count from 1 to 5"},
-		"not a vector":         {v: str("e"), wantErr: "event: message is not a vector of format, type and content"},
-		"a short vector":       {v: vec(one, one), wantErr: "event: message is not a vector of format, type and content"},
-		"another format":       {v: vec(zval.Count(2), one, content), wantErr: "event: message format is not count 1"},
-		"no content":           {v: vec(one, one, str("e")), wantErr: "event: content is not a vector of name and arguments"},
-		"a name only":          {v: vec(one, one, vec(str("e"))), wantErr: "event: content is not a vector of name and arguments"},
-		"an enum as name":      {v: vec(one, one, vec(zval.Enum("e"), vec())), wantErr: "event: name is not a string"},
-		"arguments in a set":   {v: vec(one, one, vec(str("e"), set())), wantErr: "event e: arguments are not a vector"},
-		"metadata in a set":    {v: vec(one, one, vec(str("e"), vec(), set())), wantErr: "event e: metadata is not a vector of pairs of count and value"},
-		"metadata of no pairs": {v: vec(one, one, vec(str("e"), vec(), vec(one))), wantErr: "event e: metadata is not a vector of pairs of count and value"},
-		"a timestamp that is none": {
-			v:       vec(one, one, vec(str("e"), vec(), vec(vec(one, one)))),
-			wantErr: "event e: metadata is not a vector of pairs of count and value",
-		},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			got, err := event.Parse(tt.v)
-			if tt.wantErr != "" {
-				if err == nil || err.Error() != tt.wantErr {
-					t.Fatalf("Parse: got error %v, want %q", err, tt.wantErr)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			same := cmp.Comparer(zval.Equal)
-			if diff := cmp.Diff(tt.want, got, same, cmpopts.EquateEmpty()); diff != "" {
-				t.Errorf("envelope (-want +got):\n%s", diff)
-			}
-			if back, err := event.Parse(got.Value()); err != nil || !cmp.Equal(back, got, same) {
-				t.Errorf("did not survive: %v, %v", back, err)
 			}
 		})
 	}
