@@ -334,3 +334,39 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// A shell answers Save before anything else; one that is late does no harm.
+func TestWhatHappensDuringASaveDoesNotDisturbIt(t *testing.T) {
+	m := agent.New(agent.Config{Name: "host"}, agent.State{}, nil)
+	now := time.Unix(0, 0)
+	step := func(ev agent.Event) (lines []string) {
+		w := &world{now: now, epoch: time.Unix(0, 0)}
+		for _, e := range m.Step(now, ev) {
+			w.note(e)
+		}
+		return w.trace
+	}
+	deploy := func(id mgmt.ReqID) agent.Event {
+		return agent.FromController{Peer: controller, Msg: mgmt.AgentDeployRequest{ReqID: id, Config: configuration(nodes("worker")...)}}
+	}
+	step(agent.Adopted{})
+	for i, tt := range []struct {
+		ev   agent.Event
+		want string
+	}{
+		{deploy("d1"), "[0s    save 1 nodes]"},
+		{deploy("d2"), "[0s    answer deploy d2: [failed (another configuration is being saved)]]"},
+		{agent.Tick{}, "[5s    answer deploy d1: [failed (request timed out)]]"},
+		{agent.Saved{}, "[5s    worker: STOPPED to PENDING 5s    start worker]"},
+		{deploy("d3"), "[5s    save 1 nodes]"},
+		{agent.Shutdown{}, "[5s    answer deploy d3: [failed (agent is shutting down)] 5s    worker: PENDING to STOPPED]"},
+		{agent.Saved{}, "[]"},
+	} {
+		if i == 2 {
+			now = now.Add(5 * time.Second)
+		}
+		if got := fmt.Sprint(step(tt.ev)); got != tt.want {
+			t.Errorf("step %d: got %s, want %s", i, got, tt.want)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,7 +29,7 @@ type fate struct {
 // world is a fake shell with its processes, in virtual time. What the machine
 // asks for becomes lines of a trace.
 type world struct {
-	t       *testing.T
+	t       failer
 	m       *agent.Machine
 	epoch   time.Time
 	now     time.Time
@@ -43,6 +42,13 @@ type world struct {
 	trace   []string
 	effects []agent.Effect
 	notes   bool // notes go into the trace
+}
+
+// failer is what a test and a property have in common.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
 }
 
 type timed struct {
@@ -60,7 +66,7 @@ type proc struct {
 
 const controller mgmt.PeerID = "controller"
 
-func newWorld(t *testing.T, cfg agent.Config) *world {
+func newWorld(t failer, cfg agent.Config) *world {
 	w := &world{
 		t:     t,
 		epoch: time.Unix(1_700_000_000, 0).UTC(),
@@ -126,7 +132,7 @@ func (w *world) run(d time.Duration) {
 			return
 		}
 	}
-	w.t.Fatal("the machine never sleeps")
+	w.t.Fatalf("the machine never sleeps")
 }
 
 func (w *world) step(ev agent.Event) {
@@ -388,7 +394,7 @@ func (w *world) expect(want string) {
 func (w *world) skip() { w.trace, w.effects = nil, nil }
 
 // running returns a world with these nodes deployed and up.
-func running(t *testing.T, cfg agent.Config, list ...mgmt.Node) *world {
+func running(t failer, cfg agent.Config, list ...mgmt.Node) *world {
 	t.Helper()
 	w := newWorld(t, cfg)
 	w.step(agent.PeerAdded{Peer: controller})
@@ -414,7 +420,7 @@ func (w *world) statuses() mgmt.NodeStatuses {
 			}
 		}
 	}
-	w.t.Fatal("no answer to get-nodes")
+	w.t.Fatalf("no answer to get-nodes")
 	return nil
 }
 

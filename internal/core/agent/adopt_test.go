@@ -1,0 +1,119 @@
+package agent_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+)
+
+func TestAgentThatComesBackAdoptsWhatRuns(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("logger", "worker-1", "worker-2")...)
+	before := w.pid("worker-1")
+	delete(w.procs, "worker-2") // ended while nobody watched
+	w.boot(agent.Config{})
+	if got := w.state("worker-1"); got != mgmt.Unknown {
+		t.Errorf("worker-1 is %s before its hello", got)
+	}
+	w.connect("logger", w.procs["logger"])
+	w.connect("worker-1", w.procs["worker-1"])
+	w.run(time.Minute)
+	w.expect(`
+		0s worker-2: STOPPED to PENDING
+		0s start worker-2
+		0s hello host to logger#1
+		0s logger: UNKNOWN to RUNNING
+		0s hello host to worker-1#2
+		0s worker-1: UNKNOWN to RUNNING
+		0s hello host to worker-2#3
+		0s worker-2: PENDING to RUNNING
+	`)
+	if w.pid("worker-1") != before {
+		t.Error("worker-1 lost its process")
+	}
+	w.deploy("d2", nodes("logger", "worker-1", "worker-2")...)
+	w.expect(`
+		1m0s save 3 nodes
+		1m0s answer deploy d2: [logger ok, worker-1 ok, worker-2 ok]
+	`)
+}
+
+func TestDeploymentWaitsForAdoptedNodesToConnect(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker-1", "worker-2")...)
+	w.boot(agent.Config{})
+	w.deploy("d2", nodes("worker-1", "worker-2")...)
+	w.connect("worker-1", w.procs["worker-1"])
+	w.run(time.Minute)
+	w.expect(`
+		0s save 2 nodes
+		0s hello host to worker-1#1
+		0s worker-1: UNKNOWN to RUNNING
+		5s answer deploy d2: [worker-1 ok, worker-2 failed (cluster node worker-2 is not connected)]
+	`)
+}
+
+func TestAdoptedProcessOfAnotherPlanIsReplaced(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.saved.Desired = configuration(changed(node("worker")))
+	w.boot(agent.Config{})
+	w.run(time.Minute)
+	w.expect(`
+		0s worker: UNKNOWN to PENDING
+		0s stop worker
+		0s start worker
+		0s hello host to worker#2
+		0s worker: PENDING to RUNNING
+	`)
+}
+
+func TestOrphansAreStopped(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker-1", "worker-2")...)
+	w.saved.Desired = mgmt.Configuration{}
+	w.boot(agent.Config{})
+	w.run(time.Minute)
+	w.expect(`
+		0s worker-1: UNKNOWN to STOPPED
+		0s worker-2: UNKNOWN to STOPPED
+		0s stop worker-1
+		0s stop worker-2
+	`)
+	if got := len(w.statuses()); got != 1 {
+		t.Errorf("%d processes are listed, want the agent alone", got)
+	}
+}
+
+func TestHelloThatCameBeforeTheAdoptionCounts(t *testing.T) {
+	desired := configuration(nodes("worker")...)
+	plan, _ := mgmt.PlanFor(desired, "worker")
+	m := agent.New(agent.Config{Name: "host"}, agent.State{Desired: desired}, nil)
+	w := &world{t: t, m: m}
+	w.step(agent.PeerAdded{Peer: "early"})
+	w.step(agent.FromNode{Peer: "early", Msg: mgmt.NotifyNodeHello{Node: "worker"}})
+	w.expect("")
+	w.step(agent.Adopted{Processes: []agent.Process{{Node: "worker", Launch: 12, PID: 4711, PlanHash: plan.Hash()}}})
+	w.expect(`
+		0s hello host to early
+		0s worker: UNKNOWN to RUNNING
+	`)
+}
+
+func TestFurtherProcessesOfOneNodeAreStopped(t *testing.T) {
+	desired := configuration(nodes("worker")...)
+	plan, _ := mgmt.PlanFor(desired, "worker")
+	m := agent.New(agent.Config{Name: "host", Backoff: agent.Backoff{Jitter: -1}}, agent.State{Desired: desired}, nil)
+	one := agent.Process{Node: "worker", Launch: 3, PID: 1, PlanHash: plan.Hash()}
+	two := agent.Process{Node: "worker", Launch: 9, PID: 2, PlanHash: plan.Hash()}
+	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{one, two}})
+	if diff := cmp.Diff([]agent.Effect{agent.Stop{Node: "worker", Launch: 9}}, effects); diff != "" {
+		t.Errorf("effects (-want +got):\n%s", diff)
+	}
+	m.Step(time.Unix(1, 0), agent.Exited{Node: "worker", Launch: 3})
+	effects = m.Step(time.Unix(10, 0), agent.Tick{})
+	start, ok := effects[len(effects)-1].(agent.Start)
+	if !ok || start.Launch != 10 {
+		t.Errorf("got %+v, want a start under a number not used before", effects)
+	}
+}

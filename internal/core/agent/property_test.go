@@ -1,0 +1,222 @@
+package agent_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+)
+
+// TestAnythingThatHappensEndsWell lets anything happen in any order. The world
+// itself checks that no node has two processes and that saving comes last; here
+// every request gets exactly one answer by its deadline, and once the trouble
+// ends, exactly what is desired runs, with its present plan.
+func TestAnythingThatHappensEndsWell(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := &chaos{world: newWorld(t, agent.Config{}), draw: t, asked: map[mgmt.ReqID]time.Time{}}
+		c.step(agent.PeerAdded{Peer: controller})
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			rapid.SampledFrom(c.moves()).Draw(t, "move")()
+			c.account()
+		}
+		c.heal()
+	})
+}
+
+type chaos struct {
+	*world
+	draw  *rapid.T
+	asked map[mgmt.ReqID]time.Time // and not answered
+	asks  int
+	seen  int // effects that were looked at
+}
+
+var cast = []mgmt.NodeName{"logger", "manager", "proxy", "worker-1", "worker-2"}
+
+func (c *chaos) moves() []func() {
+	return []func(){
+		c.wait, c.wait, c.wait,
+		func() {
+			c.request(func(id mgmt.ReqID) mgmt.Message {
+				return mgmt.AgentDeployRequest{ReqID: id, Config: configuration(c.someNodes()...), Force: c.chance("force")}
+			})
+		},
+		func() {
+			c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentRestartRequest{ReqID: id, Nodes: c.someNames()} })
+		},
+		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return dispatch(id, c.someNames()...) }) },
+		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentStandbyRequest{ReqID: id} }) },
+		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentGetNodesRequest{ReqID: id} }) },
+		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentWelcomeRequest{ReqID: id} }) },
+		c.newFate, c.newFate,
+		func() { c.someProcess(func(name mgmt.NodeName, p *proc) { c.kill(name) }) },
+		func() { c.someProcess(c.flap) },
+		c.stray,
+		func() { c.saveErr = rapid.SampledFrom([]string{"", "", "disk full"}).Draw(c.draw, "save") },
+		c.reboot,
+	}
+}
+
+func (c *chaos) chance(label string) bool { return rapid.IntRange(0, 3).Draw(c.draw, label) == 0 }
+
+func (c *chaos) someNames() []mgmt.NodeName {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(cast), 0, len(cast), rapid.ID).Draw(c.draw, "names")
+}
+
+func (c *chaos) someNodes() []mgmt.Node {
+	list := nodes(c.someNames()...)
+	for i := range list {
+		if c.chance("changed") {
+			list[i] = changed(list[i])
+		}
+	}
+	return list
+}
+
+func (c *chaos) someProcess(do func(mgmt.NodeName, *proc)) {
+	if len(c.procs) > 0 {
+		name := rapid.SampledFrom(sorted(c.procs)).Draw(c.draw, "process")
+		do(name, c.procs[name])
+	}
+}
+
+func (c *chaos) span(label string, most time.Duration) time.Duration {
+	return time.Duration(rapid.Int64Range(0, int64(most)).Draw(c.draw, label))
+}
+
+func (c *chaos) wait() { c.run(c.span("wait", 8*time.Second)) }
+
+func (c *chaos) request(make func(mgmt.ReqID) mgmt.Message) {
+	c.asks++
+	id := mgmt.ReqID(fmt.Sprint(c.asks))
+	c.asked[id] = c.now
+	c.ask(make(id))
+}
+
+func (c *chaos) newFate() {
+	f := fate{stop: c.span("stop", 10*time.Second), hello: c.span("hello", 10*time.Second), deaf: c.chance("deaf"), mute: c.chance("mute")}
+	if c.chance("exit") {
+		f.exit, f.reason = c.span("life", 40*time.Second), "exit status 1"
+	}
+	if c.chance("start") {
+		f.startErr = "no such file"
+	}
+	c.fates[rapid.SampledFrom(cast).Draw(c.draw, "node")] = f
+}
+
+func (c *chaos) flap(name mgmt.NodeName, p *proc) {
+	if p.peer != "" {
+		c.disconnect(name)
+	} else {
+		c.connect(name, p)
+	}
+}
+
+// stray is an event that no sane shell or peer would send.
+func (c *chaos) stray() {
+	name := rapid.SampledFrom(cast).Draw(c.draw, "node")
+	c.step(rapid.SampledFrom([]agent.Event{
+		agent.Adopted{},
+		agent.Saved{},
+		agent.Tick{},
+		agent.Started{Node: name, Launch: 1 << 40},
+		agent.StartFailed{Node: name, Launch: 1 << 40},
+		agent.Ready{Node: name, Launch: 1 << 40},
+		agent.Exited{Node: name, Launch: 1 << 40},
+		agent.PeerAdded{Peer: "stranger"},
+		agent.PeerLost{Peer: "stranger"},
+		agent.PeerAdded{Peer: controller},
+		agent.FromNode{Peer: "stranger", Msg: mgmt.NodeDispatchResponse{}},
+		agent.FromNode{Peer: controller, Msg: nil},
+		agent.FromController{Peer: controller, Msg: mgmt.NotifyLog{}},
+		agent.FromController{Peer: controller, Msg: nil},
+	}).Draw(c.draw, "stray"))
+}
+
+// reboot kills the agent, or has it stop its nodes first; who asked it
+// something goes empty away.
+func (c *chaos) reboot() {
+	if c.chance("shutdown") {
+		c.step(agent.Shutdown{})
+		c.run(time.Minute)
+		if len(c.procs) > 0 {
+			c.t.Errorf("%v outlived the shutdown", sorted(c.procs))
+		}
+		c.account()
+	}
+	clear(c.asked)
+	c.boot(agent.Config{})
+	c.step(agent.PeerAdded{Peer: controller})
+}
+
+// account strikes out what was answered.
+func (c *chaos) account() {
+	for ; c.seen < len(c.effects); c.seen++ {
+		to, ok := c.effects[c.seen].(agent.ToController)
+		if !ok {
+			continue
+		}
+		id, ok := answered(to.Msg)
+		if !ok {
+			continue
+		}
+		if _, open := c.asked[id]; !open {
+			c.t.Errorf("request %s was answered twice", id)
+		}
+		delete(c.asked, id)
+	}
+	for id, at := range c.asked {
+		if c.now.Sub(at) >= 5*time.Second {
+			c.t.Errorf("request %s, asked %v ago, is not answered", id, c.now.Sub(at))
+		}
+	}
+}
+
+func answered(msg mgmt.Message) (mgmt.ReqID, bool) {
+	switch msg := msg.(type) {
+	case mgmt.AgentDeployResponse:
+		return msg.ReqID, true
+	case mgmt.AgentRestartResponse:
+		return msg.ReqID, true
+	case mgmt.AgentDispatchResponse:
+		return msg.ReqID, true
+	case mgmt.AgentStandbyResponse:
+		return msg.ReqID, true
+	case mgmt.AgentGetNodesResponse:
+		return msg.ReqID, true
+	case mgmt.AgentWelcomeResponse:
+		return msg.ReqID, true
+	}
+	return "", false
+}
+
+func (c *chaos) heal() {
+	clear(c.fates)
+	c.saveErr = ""
+	for _, name := range sorted(c.procs) {
+		if p := c.procs[name]; p != nil {
+			c.connect(name, p)
+		}
+	}
+	c.run(10 * time.Minute)
+	c.account()
+	want := map[mgmt.NodeName]string{}
+	for name, plan := range mgmt.Plans(c.saved.Desired, "host") {
+		want[name] = plan.Hash() + " RUNNING"
+	}
+	got := map[mgmt.NodeName]string{}
+	for _, s := range c.statuses()[1:] {
+		got[s.Node] = " " + string(s.State)
+	}
+	for name, p := range c.procs {
+		got[name] = p.hash + got[name]
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		c.t.Errorf("what runs in the end (-want +got):\n%s", diff)
+	}
+}
