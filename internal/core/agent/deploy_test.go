@@ -61,7 +61,7 @@ func TestTierThatTakesTooLongHoldsUpTheNextOnlyForTheGate(t *testing.T) {
 
 func TestDeploymentKeepsUnchangedNodes(t *testing.T) {
 	w := running(t, agent.Config{}, four...)
-	manager, logger := w.pid("manager"), w.pid("logger")
+	manager := w.pid("manager")
 	w.deploy("d2", four[0], four[1], changed(four[2]))
 	w.run(time.Second)
 	// worker-2 leaves the layout, so everybody else's plan changes with it.
@@ -69,7 +69,7 @@ func TestDeploymentKeepsUnchangedNodes(t *testing.T) {
 		t.Error("manager kept its process though the layout changed")
 	}
 	w.skip()
-	manager, logger = w.pid("manager"), w.pid("logger")
+	manager, logger := w.pid("manager"), w.pid("logger")
 	w.epoch = w.now
 	w.deploy("d3", four[0], four[1], four[2])
 	w.run(time.Second)
