@@ -32,6 +32,7 @@ type agent struct {
 	peer     *peer
 	standing standing
 	greeting *call  // the welcome or standby in flight; nil if there is none
+	overdue  *call  // the greeting before, of the same kind, if it was not answered
 	refusal  string // what it answered to its welcome, if not yes
 	has      *target
 	// attempts counts what failed in a row; the next one waits for retryAt.

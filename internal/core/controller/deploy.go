@@ -285,7 +285,7 @@ func (m *Machine) noteOutcome(d *deployment) {
 		n.Rev = m.state.Deployed.Revision
 	}
 	if failures > 0 {
-		n.Level, n.Err = Warn, fmt.Sprintf("%d failures", failures)
+		n.Level, n.Err = Warn, fmt.Sprintf("%d of %d results are failures", failures, len(d.results))
 	}
 	m.note(n)
 }

@@ -59,19 +59,23 @@ func (m *Machine) settleAll() {
 }
 
 // settle keeps a's greeting in flight the one that it needs, one at a time
-// (spec management-api 7.3, G-C14).
+// (spec management-api 7.3, G-C14). One that is not answered in time is sent
+// again, and a late answer to the one before still counts.
 func (m *Machine) settle(a *agent) {
 	wanted := m.greetingFor(a)
-	if c := a.greeting; c != nil {
-		if c.kind == wanted {
-			m.note(Note{Level: Warn, Text: "agent did not answer " + c.kind.String(), Instance: a.name, ReqID: c.id})
-			m.failedAttempt(a)
-		}
-		delete(m.calls, c.id)
-		a.greeting = nil
+	if c := a.greeting; c != nil && c.kind == wanted {
+		m.note(Note{Level: Warn, Text: "agent did not answer " + c.kind.String(), Instance: a.name, ReqID: c.id})
+		m.forget(a.overdue)
+		a.greeting, a.overdue = nil, c
+		m.failedAttempt(a)
+	} else if c != nil {
+		m.forgetGreetings(a)
 	}
 	if wanted == callNone || m.now.Before(a.retryAt) {
 		return
+	}
+	if a.overdue != nil && a.overdue.kind != wanted {
+		m.forgetGreetings(a)
 	}
 	c := m.newCall(a, wanted)
 	c.deadline = m.now.Add(m.cfg.RequestTimeout)
@@ -83,11 +87,24 @@ func (m *Machine) settle(a *agent) {
 	}
 }
 
+func (m *Machine) forgetGreetings(a *agent) {
+	m.forget(a.greeting)
+	m.forget(a.overdue)
+	a.greeting, a.overdue = nil, nil
+}
+
+// forget ends a call, or nil, without a word.
+func (m *Machine) forget(c *call) {
+	if c != nil {
+		delete(m.calls, c.id)
+	}
+}
+
 func (m *Machine) welcomed(a *agent, msg mgmt.AgentWelcomeResponse) {
 	if c := m.answered(a, callWelcome, msg.ReqID); c == nil {
 		return
 	}
-	a.greeting = nil
+	m.forgetGreetings(a)
 	if !msg.Result.Success {
 		a.refusal = reason(msg.Result)
 		m.note(Note{Level: Warn, Text: "agent refused to join", Instance: a.name, Err: a.refusal})
@@ -102,7 +119,7 @@ func (m *Machine) stoodDown(a *agent, msg mgmt.AgentStandbyResponse) {
 	if c := m.answered(a, callStandby, msg.ReqID); c == nil {
 		return
 	}
-	a.greeting = nil
+	m.forgetGreetings(a)
 	if !msg.Result.Success {
 		m.note(Note{Level: Warn, Text: "agent refused to stand by", Instance: a.name, Err: reason(msg.Result)})
 		m.failedAttempt(a)

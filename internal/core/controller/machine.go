@@ -107,9 +107,10 @@ func (m *Machine) NextWake() (time.Time, bool) {
 		return time.Time{}, true
 	}
 	var next time.Time
+	found := false
 	offer := func(at time.Time) {
-		if next.IsZero() || at.Before(next) {
-			next = at
+		if !found || at.Before(next) {
+			next, found = at, true
 		}
 	}
 	for _, r := range m.requests {
@@ -128,7 +129,7 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	for _, l := range m.state.Leaving {
 		offer(l.Since.Add(m.cfg.LeaveTimeout))
 	}
-	return next, !next.IsZero()
+	return next, found
 }
 
 func (m *Machine) emit(e Effect) { m.out = append(m.out, e) }

@@ -122,7 +122,7 @@ func (m *Machine) admit(r *request) string {
 		return fmt.Sprintf("request ID is longer than %d bytes", maxReqID)
 	}
 	if m.requests[r.requestKey] != nil {
-		return fmt.Sprintf("earlier request %s still pending", r.id)
+		return fmt.Sprintf("earlier request '%s' still pending", r.id)
 	}
 	if len(m.requests) >= limits.Requests {
 		return fmt.Sprintf("more than %d requests pending", limits.Requests)

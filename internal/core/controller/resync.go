@@ -43,11 +43,29 @@ func (m *Machine) recommit(d *deployment) {
 		m.dispatch(d)
 		return
 	}
+	config = m.disentangled(config)
 	d.target, d.phase = newTarget(config), committing
 	next := m.state
 	next.Deployed = new(*next.Deployed)
 	next.Deployed.Config = config
 	m.save(&saving{next: next, deploy: d})
+}
+
+// disentangled returns config without the port collisions that became visible
+// with its hosts: ports are assigned anew, if it is still known which ones were
+// assigned.
+func (m *Machine) disentangled(config mgmt.Configuration) mgmt.Configuration {
+	errs, _ := config.Check(m.rules())
+	if s := m.state.Staged; len(errs) > 0 && s != nil && s.Config.ID == config.ID {
+		var again mgmt.Configuration
+		if again, errs = m.prepare(s.Config); len(errs) == 0 {
+			return again
+		}
+	}
+	for _, err := range errs {
+		m.note(Note{Level: Warn, Text: "deployed configuration is in conflict", Err: err})
+	}
+	return config
 }
 
 func sameHost(a, b mgmt.Instance) bool { return a.Host == b.Host }

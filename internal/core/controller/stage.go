@@ -34,8 +34,7 @@ func (m *Machine) staged(r *request, err string) {
 // agents and with ports, or what is wrong with it. Addresses are resolved at
 // staging and again at deployment (spec management-api 7.3, G-C17).
 func (m *Machine) prepare(config mgmt.Configuration) (mgmt.Configuration, []string) {
-	rules := m.cfg.Rules
-	rules.Agents = m.seen()
+	rules := m.rules()
 	errs, warnings := config.Check(rules)
 	for _, w := range warnings {
 		m.note(Note{Level: Warn, Text: "configuration is doubtful", Err: w})
@@ -44,6 +43,13 @@ func (m *Machine) prepare(config mgmt.Configuration) (mgmt.Configuration, []stri
 		return mgmt.Configuration{}, errs
 	}
 	return config.WithHosts(rules.Agents).AssignPorts(rules)
+}
+
+// rules returns what a configuration is judged by now.
+func (m *Machine) rules() mgmt.Rules {
+	rules := m.cfg.Rules
+	rules.Agents = m.seen()
+	return rules
 }
 
 // seen returns the agents with the addresses that others can use for them.
