@@ -75,14 +75,15 @@ func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 	abort := context.AfterFunc(ctx, func() { raw.Close() })
 	up, err := s.upgrade(raw)
 	<-s.upgrading
-	if err != nil {
-		abort()
-		s.logEnd("websocket upgrade refused", raw.RemoteAddr().String(), err)
-		return
+	if err == nil {
+		defer func() { <-s.clients }()
 	}
-	defer func() { <-s.clients }()
 	if !abort() {
 		return // stopping: the connection is closed already
+	}
+	if err != nil {
+		s.logEnd("websocket upgrade refused", raw.RemoteAddr().String(), err)
+		return
 	}
 	c, err := newWSConn(s, raw, up, id)
 	if err != nil {

@@ -15,17 +15,9 @@ import (
 // present a certificate that chains to one in that file; an empty clientCA asks
 // for none. An error names the file.
 func WebSocketTLS(certFile, keyFile, clientCA string) (*tls.Config, error) {
-	certPEM, err := os.ReadFile(certFile)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
-		return nil, fmt.Errorf("read certificate: %w", err)
-	}
-	keyPEM, err := os.ReadFile(keyFile)
-	if err != nil {
-		return nil, fmt.Errorf("read private key: %w", err)
-	}
-	cert, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		return nil, fmt.Errorf("certificate %s with private key %s: %v", certFile, keyFile, err)
+		return nil, fmt.Errorf("load certificate %s with key %s: %w", certFile, keyFile, err)
 	}
 	cfg := &tls.Config{Certificates: []tls.Certificate{cert}}
 	if clientCA == "" {
