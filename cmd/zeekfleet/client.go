@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"zeekfleet/internal/cli"
+	"zeekfleet/internal/settings"
+)
+
+// clientFlags are the flags that every client command has.
+type clientFlags struct {
+	configFile, controller string
+	set                    []string
+	quiet                  bool
+	verbose                int
+	timeout                time.Duration
+}
+
+func (f *clientFlags) add(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.configFile, "configfile", "c", "", "`FILE` with zeek-client's settings ("+cli.EnvConfigFile+")")
+	fs.StringVar(&f.controller, "controller", "", "`HOST:PORT` of the controller, either of which may be omitted")
+	fs.StringArrayVar(&f.set, "set", nil, "`SECTION.KEY=VAL` to change a setting; repeatable ("+cli.EnvConfigSettings+")")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but results")
+	fs.CountVarP(&f.verbose, "verbose", "v", "say more; repeatable")
+	fs.Func("timeout", "longest `TIME` for the whole command, such as 30s; a bare number counts seconds", f.setTimeout)
+}
+
+func (f *clientFlags) setTimeout(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "s")
+	}
+	if err != nil || d <= 0 {
+		return errors.New("not a time above zero, such as 30s")
+	}
+	f.timeout = d
+	return nil
+}
+
+// clientCommand makes cmd a client command: it adds the common flags, and runs
+// do with everything set up. What do returns is the exit status.
+func clientCommand(cmd *cobra.Command, do func(ctx context.Context, c *cli.Commands, args []string) int) *cobra.Command {
+	var flags clientFlags
+	flags.add(cmd.Flags())
+	cmd.MarkFlagsMutuallyExclusive("quiet", "verbose")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := flags.commands(cmd)
+		if err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		if flags.timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, flags.timeout)
+			defer cancel()
+		}
+		return ending(do(ctx, c, args))
+	}
+	return cmd
+}
+
+// commands sets up the client side from flags, environment and settings file.
+func (f *clientFlags) commands(cmd *cobra.Command) (*cli.Commands, error) {
+	resolved, warnings, err := cli.ResolveSettings(cli.SettingsSources{
+		ReadFile:     settings.ReadFile,
+		ConfigFile:   f.configFile,
+		DefaultFiles: clientConfigFiles(),
+		LookupEnv:    os.LookupEnv,
+		Set:          f.set,
+		Controller:   f.controller,
+		Verbosity:    f.verbose,
+	})
+	if _, misused := errors.AsType[*cli.UsageError](err); misused {
+		return nil, &misuse{err}
+	} else if err != nil {
+		return nil, err
+	}
+	log := &cli.Log{
+		Out: cmd.ErrOrStderr(), Program: "zeekfleet", Quiet: f.quiet, Verbosity: resolved.Verbosity, Rich: resolved.RichLogging,
+	}
+	for _, text := range warnings {
+		log.Warning("%s", text)
+	}
+	hostname, _ := os.Hostname() // cli knows what to do without one
+	return &cli.Commands{
+		Settings: resolved, Log: log, Stdin: cmd.InOrStdin(), Stdout: cmd.OutOrStdout(),
+		Hostname: hostname, AppName: appName(),
+	}, nil
+}
+
+// clientConfigFiles are where zeek-client's settings may be, the user's first.
+func clientConfigFiles() []string {
+	files := []string{"/etc/zeek-client.cfg"}
+	if dir, err := os.UserConfigDir(); err == nil {
+		files = append([]string{filepath.Join(dir, "zeek-client.cfg")}, files...)
+	}
+	return files
+}

@@ -1,0 +1,19 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/cli"
+)
+
+func newDeployCommand() *cobra.Command {
+	return clientCommand(&cobra.Command{
+		Use:   "deploy",
+		Short: "Deploy the staged cluster configuration",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
+		return c.Deploy(ctx)
+	})
+}

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/cli"
+)
+
+func newDeployConfigCommand() *cobra.Command {
+	return clientCommand(&cobra.Command{
+		Use:   "deploy-config FILE",
+		Short: "Upload a cluster configuration and deploy it",
+		Long:  "FILE has zeek-client's INI form; - reads standard input.",
+		Args:  cobra.ExactArgs(1),
+	}, func(ctx context.Context, c *cli.Commands, args []string) int {
+		return c.DeployConfig(ctx, args[0])
+	})
+}

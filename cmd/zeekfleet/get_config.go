@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/cli"
+)
+
+func newGetConfigCommand() *cobra.Command {
+	var req cli.ConfigRequest
+	cmd := clientCommand(&cobra.Command{
+		Use:   "get-config",
+		Short: "Show the staged or the deployed cluster configuration",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
+		return c.GetConfig(ctx, req)
+	})
+	fs := cmd.Flags()
+	fs.StringVarP(&req.Path, "filename", "f", "-", "`FILE` to write instead of standard output")
+	fs.BoolVar(&req.AsJSON, "as-json", false, "print JSON instead of INI")
+	fs.BoolVar(&req.Deployed, "deployed", false, "get the deployed configuration")
+	fs.Bool("staged", true, "get the staged configuration")
+	cmd.MarkFlagsMutuallyExclusive("deployed", "staged")
+	return cmd
+}

@@ -1,0 +1,19 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/cli"
+)
+
+func newGetIDValueCommand() *cobra.Command {
+	return clientCommand(&cobra.Command{
+		Use:   "get-id-value IDENTIFIER [NODE...]",
+		Short: "Show the value of an identifier in cluster nodes, or in all of them",
+		Args:  cobra.MinimumNArgs(1),
+	}, func(ctx context.Context, c *cli.Commands, args []string) int {
+		return c.GetIDValue(ctx, args[0], args[1:])
+	})
+}

@@ -1,0 +1,19 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/cli"
+)
+
+func newGetInstancesCommand() *cobra.Command {
+	return clientCommand(&cobra.Command{
+		Use:   "get-instances",
+		Short: "Show the instances whose agents are connected to the controller",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
+		return c.GetInstances(ctx)
+	})
+}

@@ -1,0 +1,19 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/cli"
+)
+
+func newGetNodesCommand() *cobra.Command {
+	return clientCommand(&cobra.Command{
+		Use:   "get-nodes",
+		Short: "Show the processes on each instance",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
+		return c.GetNodes(ctx)
+	})
+}

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/cli"
+)
+
+func newStageConfigCommand() *cobra.Command {
+	return clientCommand(&cobra.Command{
+		Use:   "stage-config FILE",
+		Short: "Upload a cluster configuration for later deployment",
+		Long:  "FILE has zeek-client's INI form; - reads standard input.",
+		Args:  cobra.ExactArgs(1),
+	}, func(ctx context.Context, c *cli.Commands, args []string) int {
+		return c.StageConfig(ctx, args[0])
+	})
+}

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/cli"
+)
+
+func newTestTimeoutCommand() *cobra.Command {
+	var withState bool
+	cmd := clientCommand(&cobra.Command{
+		Use:   "test-timeout",
+		Short: "Send a request that expires, as a test",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
+		return c.TestTimeout(ctx, withState)
+	})
+	cmd.Flags().BoolVar(&withState, "with-state", false, "make the controller keep state of the request")
+	return cmd
+}

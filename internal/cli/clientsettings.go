@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Settings are zeek-client's settings (spec zeek-client 3.2).
+type Settings struct {
+	// RequestTimeout bounds the wait for the answer to one request.
+	RequestTimeout time.Duration
+	// PeeringAttempts bounds the attempts to connect, and PeeringRetryDelay is
+	// both the pause between two of them and the limit of each.
+	PeeringAttempts   int
+	PeeringRetryDelay time.Duration
+	// RichLogging puts a time before each line on standard error.
+	RichLogging bool
+	// PrettyJSON indents documents.
+	PrettyJSON bool
+	// Verbosity is how much more than errors and warnings is said.
+	Verbosity int
+	// Host and Port are where the controller's WebSocket is; Host may stand in
+	// brackets.
+	Host string
+	Port int
+	TLS  TLSSettings
+}
+
+// TLSSettings are the settings of section ssl.
+type TLSSettings struct {
+	Enable bool
+	// Certificate and KeyFile, PEM files, are what the client shows.
+	Certificate, KeyFile string
+	// CAFile and CAPath name authorities to trust, in a PEM file and in a
+	// directory of them.
+	CAFile, CAPath string
+	// Passphrase is the key's.
+	Passphrase string
+}
+
+// clientSetting is one of zeek-client's settings.
+type clientSetting struct {
+	section, key string
+	initial      string
+	set          func(*Settings, string) error
+}
+
+// clientSettings lists all settings, in the order in which zeek-client shows
+// them.
+func clientSettings() []clientSetting {
+	return []clientSetting{
+		{"client", "request_timeout_secs", "20", seconds(func(s *Settings) *time.Duration { return &s.RequestTimeout })},
+		{"client", "peering_attempts", "10", integer(func(s *Settings) *int { return &s.PeeringAttempts })},
+		{"client", "peering_retry_delay_secs", "1.0", seconds(func(s *Settings) *time.Duration { return &s.PeeringRetryDelay })},
+		{"client", "rich_logging_format", "False", boolean(func(s *Settings) *bool { return &s.RichLogging })},
+		{"client", "pretty_json", "True", boolean(func(s *Settings) *bool { return &s.PrettyJSON })},
+		{"client", "verbosity", "0", integer(func(s *Settings) *int { return &s.Verbosity })},
+		{"controller", "host", "127.0.0.1", text(func(s *Settings) *string { return &s.Host })},
+		{"controller", "port", "2149", integer(func(s *Settings) *int { return &s.Port })},
+		{"ssl", "enable", "False", boolean(func(s *Settings) *bool { return &s.TLS.Enable })},
+		{"ssl", "certificate", "", text(func(s *Settings) *string { return &s.TLS.Certificate })},
+		{"ssl", "keyfile", "", text(func(s *Settings) *string { return &s.TLS.KeyFile })},
+		{"ssl", "cafile", "", text(func(s *Settings) *string { return &s.TLS.CAFile })},
+		{"ssl", "capath", "", text(func(s *Settings) *string { return &s.TLS.CAPath })},
+		{"ssl", "passphrase", "", text(func(s *Settings) *string { return &s.TLS.Passphrase })},
+	}
+}
+
+func text(field func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, value string) error {
+		*field(s) = value
+		return nil
+	}
+}
+
+func integer(field func(*Settings) *int) func(*Settings, string) error {
+	return func(s *Settings, value string) error {
+		n, err := parseInt(value)
+		if err != nil || n < 0 || n > math.MaxInt32 {
+			return errors.New("must be a number from 0 up")
+		}
+		*field(s) = int(n)
+		return nil
+	}
+}
+
+// maxSeconds bounds settings that are times: a year is as good as for ever.
+const maxSeconds = 365 * 24 * 3600
+
+func seconds(field func(*Settings) *time.Duration) func(*Settings, string) error {
+	return func(s *Settings, value string) error {
+		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if err != nil || !(n > 0 && n <= maxSeconds) {
+			return errors.New("must be a number of seconds above 0")
+		}
+		*field(s) = time.Duration(n * float64(time.Second))
+		return nil
+	}
+}
+
+func boolean(field func(*Settings) *bool) func(*Settings, string) error {
+	return func(s *Settings, value string) error {
+		switch strings.ToLower(value) {
+		case "1", "yes", "true", "on":
+			*field(s) = true
+		case "0", "no", "false", "off":
+			*field(s) = false
+		default:
+			return errors.New("must be yes or no")
+		}
+		return nil
+	}
+}
+
+// A UsageError is a mistake on the command line or in the environment that
+// belongs to it.
+type UsageError struct{ text string }
+
+func (e *UsageError) Error() string { return e.text }
+
+func usageError(format string, args ...any) error {
+	return &UsageError{fmt.Sprintf(format, args...)}
+}
+
+// parseController reads host:port, of which either part may be missing (spec
+// zeek-client section 2). An empty result stands for a missing part.
+func parseController(text string) (host, port string, err error) {
+	end := strings.LastIndexByte(text, ']')
+	if strings.HasPrefix(text, "[") && end > 0 {
+		host, port = text[:end+1], text[end+1:]
+		if port != "" && port[0] != ':' {
+			return "", "", usageError("--controller %s: a colon must follow the bracket", quote(text))
+		}
+		return host, strings.TrimPrefix(port, ":"), nil
+	}
+	host, port, _ = strings.Cut(text, ":")
+	if strings.Contains(port, ":") {
+		return "", "", usageError("--controller %s: IPv6 addresses must be surrounded by brackets: [<ipv6>]:<port>", quote(text))
+	}
+	return host, port, nil
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// MaxClusterFile bounds a cluster configuration file, in bytes; some forty
+// thousand nodes fit.
+const MaxClusterFile = 4 << 20
+
+// instancesSection is the section that lists the instances; all others are
+// nodes.
+const instancesSection = "instances"
+
+// A Cluster is what a cluster configuration file says.
+type Cluster struct {
+	// Config has a fresh ID. Its instances and nodes are in the file's order, or
+	// the instances sorted if the file does not list them.
+	Config mgmt.Configuration
+	// Warnings tell, with file and line, what in the file had no effect or may
+	// not mean what it says.
+	Warnings []string
+}
+
+// ParseCluster reads a cluster configuration in zeek-client's INI form (spec
+// zeek-client section 7). name stands for the file in messages; hostname is the
+// local host's, for nodes that name no instance, and empty if it is unknown.
+//
+// An error is one line with the file and, where there is one, the line. Whether
+// nodes and instances go together is for the controller to say.
+//
+// It differs from zeek-client thus: names of instances keep their case, keys of
+// nodes in [DEFAULT] are not instances, and a file without any section is an
+// error; one with nothing but an [instances] section says that nothing shall
+// run.
+func ParseCluster(name string, text []byte, hostname string) (*Cluster, error) {
+	if len(text) > MaxClusterFile {
+		return nil, &lineError{name, 0, fmt.Sprintf("more than %d bytes", MaxClusterFile)}
+	}
+	file, err := parseINI(name, text)
+	if err != nil {
+		return nil, err
+	}
+	if len(file.sections) == 0 {
+		return nil, file.errorAt(0, "no section in it: to run nothing, give a file with an empty [instances] section")
+	}
+	p := clusterParser{file: file, hostname: hostname}
+	if err := p.parse(); err != nil {
+		return nil, err
+	}
+	p.config.ID = uuid.NewString()
+	return &Cluster{p.config, p.warnings}, nil
+}
+
+type clusterParser struct {
+	file     *iniFile
+	hostname string
+	config   mgmt.Configuration
+	warnings []string
+	// homeless are the sections of nodes that name no instance.
+	homeless []*iniSection
+}
+
+func (p *clusterParser) warn(line int, format string, args ...any) {
+	p.warnings = append(p.warnings, p.file.errorAt(line, format, args...).Error())
+}
+
+func (p *clusterParser) parse() error {
+	for _, s := range p.file.sections {
+		if s.name == instancesSection {
+			if err := p.instances(s); err != nil {
+				return err
+			}
+			continue
+		}
+		n, err := p.node(s)
+		if err != nil {
+			return err
+		}
+		p.config.Nodes = append(p.config.Nodes, n)
+	}
+	listed := p.file.byName[instancesSection]
+	switch {
+	case len(p.homeless) > 0 && len(p.homeless) < len(p.config.Nodes):
+		return p.file.errorAt(p.homeless[0].line, "either all or no nodes must state instances")
+	case len(p.homeless) > 0 && listed != nil:
+		return p.file.errorAt(listed.line, "omit instances section when skipping instances in node definitions")
+	case listed == nil:
+		p.deriveInstances()
+	default:
+		p.foldInstances(listed)
+	}
+	return nil
+}
+
+func (p *clusterParser) instances(s *iniSection) error {
+	for _, e := range p.file.items(s) {
+		if s.byKey[e.key] == nil && slices.Contains(nodeKeys, e.key) {
+			continue // a default for nodes
+		}
+		value, err := p.file.value(s, e)
+		if err != nil {
+			return err
+		}
+		in := mgmt.Instance{Name: mgmt.InstanceName(e.key), Host: mgmt.UnknownHost}
+		if value != nil && *value != "" {
+			in.Host, in.ListenPort, err = parseEndpoint(*value)
+		}
+		if err != nil {
+			return p.file.errorAt(e.line, "invalid spec for instance %s: %s %v", quote(e.key), quote(*value), err)
+		}
+		p.config.Instances = append(p.config.Instances, in)
+	}
+	return nil
+}
+
+var errNoEndpoint = errors.New("should be <host>:<port>")
+
+// parseEndpoint reads host:port. Its errors continue a message that quotes the
+// text.
+func parseEndpoint(text string) (netip.Addr, *mgmt.Port, error) {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		return netip.Addr{}, nil, errNoEndpoint
+	}
+	host, port := strings.Trim(text[:i], "[] \t"), strings.TrimSpace(text[i+1:])
+	if host == "" || port == "" {
+		return netip.Addr{}, nil, errNoEndpoint
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}, nil, fmt.Errorf("%w: %s is not an IP address", errNoEndpoint, quote(host))
+	}
+	n, err := parseInt(port)
+	if err != nil {
+		return netip.Addr{}, nil, fmt.Errorf("%w: %s is not a port", errNoEndpoint, quote(port))
+	}
+	if n < 1 || n > 65535 {
+		return netip.Addr{}, nil, fmt.Errorf("%w: port %d outside valid range", errNoEndpoint, n)
+	}
+	return addr, new(mgmt.TCPPort(uint16(n))), nil
+}
+
+// deriveInstances lists the instances that nodes name.
+func (p *clusterParser) deriveInstances() {
+	var names []mgmt.InstanceName
+	for _, n := range p.config.Nodes {
+		names = append(names, n.Instance)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		p.config.Instances = append(p.config.Instances, mgmt.Instance{Name: name, Host: mgmt.UnknownHost})
+	}
+}
+
+// foldInstances keeps files alive that worked because zeek-client folds the
+// names in [instances], and not those in nodes, to lower case: an instance that
+// nodes name only so gets that name.
+func (p *clusterParser) foldInstances(listed *iniSection) {
+	named := make(map[mgmt.InstanceName]bool)
+	for _, n := range p.config.Nodes {
+		named[n.Instance] = true
+	}
+	declared := make(map[mgmt.InstanceName]bool)
+	for _, in := range p.config.Instances {
+		declared[in.Name] = true
+	}
+	for i, in := range p.config.Instances {
+		folded := mgmt.InstanceName(strings.ToLower(string(in.Name)))
+		if named[in.Name] || !named[folded] || declared[folded] {
+			continue
+		}
+		declared[folded] = true
+		p.config.Instances[i].Name = folded
+		p.warn(p.file.lookup(listed, string(in.Name)).line, "instance %s is taken as %s, as nodes name it: write both alike", quote(string(in.Name)), quote(string(folded)))
+	}
+}
+
+// quote puts text into plain double quotes, as zeek-client's messages do.
+func quote(text string) string { return `"` + strings.ReplaceAll(clip(text), "\n", " ") + `"` }

@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// nodeKeys are the keys of a node's section that have a meaning, sorted.
+var nodeKeys = []string{
+	"cpu_affinity", "env", "instance", "interface", "metrics_port", "port", "role", "scripts", "state", "type",
+}
+
+// node reads a node's section (spec zeek-client 7.3).
+func (p *clusterParser) node(s *iniSection) (mgmt.Node, error) {
+	r := nodeReader{clusterParser: p, section: s}
+	n := mgmt.Node{
+		Name:        mgmt.NodeName(s.name),
+		Instance:    r.instance(),
+		State:       mgmt.Running,
+		Port:        r.port("port", "port"),
+		CPUAffinity: r.integer("cpu_affinity"),
+		MetricsPort: r.port("metrics_port", "metrics port"),
+		Role:        r.role(),
+		Scripts:     r.scripts(),
+		Interface:   r.text("interface"),
+		Env:         r.env(),
+	}
+	if r.err == nil {
+		r.warnUnused()
+	}
+	return n, r.err
+}
+
+// nodeReader reads the keys of one section, and keeps the first error.
+type nodeReader struct {
+	*clusterParser
+	section *iniSection
+	err     error
+}
+
+// fail keeps a mistake in the entry of that key, or in the section as a whole.
+func (r *nodeReader) fail(key, format string, args ...any) {
+	if r.err != nil {
+		return
+	}
+	line := r.section.line
+	if e := r.file.lookup(r.section, key); e != nil {
+		line = e.line
+	}
+	r.err = r.file.errorAt(line, "invalid node %s configuration: %s", quote(r.section.name), fmt.Sprintf(format, args...))
+}
+
+// text returns the value of a key, nil if it is absent or stands alone.
+func (r *nodeReader) text(key string) *string {
+	e := r.file.lookup(r.section, key)
+	if e == nil {
+		return nil
+	}
+	value, err := r.file.value(r.section, e)
+	if err != nil {
+		r.err = cmp.Or(r.err, err)
+		return nil
+	}
+	return value
+}
+
+func (r *nodeReader) instance() mgmt.InstanceName {
+	if r.file.lookup(r.section, "instance") == nil {
+		r.homeless = append(r.homeless, r.section)
+	}
+	if name := r.text("instance"); name != nil && *name != "" {
+		return mgmt.InstanceName(*name)
+	}
+	return mgmt.InstanceName("agent-" + cmp.Or(r.hostname, "localhost"))
+}
+
+func (r *nodeReader) role() mgmt.ClusterRole {
+	key, text := "role", r.text("role")
+	if text == nil {
+		key, text = "type", r.text("type")
+	}
+	if text == nil || *text == "" {
+		r.fail(key, "node requires a role")
+		return ""
+	}
+	// Zeek's and Python's ways to qualify the name are both understood.
+	name := (*text)[strings.LastIndex(*text, "::")+1:]
+	name = strings.TrimPrefix(name, ":")
+	name = strings.ToUpper(name[strings.LastIndexByte(name, '.')+1:])
+	switch role := mgmt.ClusterRole(name); role {
+	case mgmt.ClusterNone, mgmt.Logger, mgmt.Manager, mgmt.Proxy, mgmt.Worker:
+		return role
+	}
+	r.fail(key, "role %s is invalid", quote(*text))
+	return ""
+}
+
+func (r *nodeReader) integer(key string) *int64 {
+	text := r.text(key)
+	if text == nil {
+		return nil
+	}
+	n, err := parseInt(*text)
+	if err != nil {
+		r.fail(key, "cannot convert %s value %s to int", quote(r.section.name+"."+key), quote(*text))
+		return nil
+	}
+	return &n
+}
+
+var errNotInteger = errors.New("not an integer")
+
+// parseInt reads an integer as Python's int does: blanks around it, one sign,
+// and single underscores between digits are fine.
+func parseInt(text string) (int64, error) {
+	text = strings.TrimSpace(text)
+	digits := strings.TrimPrefix(strings.TrimPrefix(text, "-"), "+")
+	if len(text)-len(digits) > 1 || strings.Contains("_"+digits+"_", "__") ||
+		strings.ContainsFunc(digits, func(r rune) bool { return r != '_' && (r < '0' || r > '9') }) {
+		return 0, errNotInteger
+	}
+	return strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64)
+}
+
+func (r *nodeReader) port(key, word string) *mgmt.Port {
+	n := r.integer(key)
+	if n == nil {
+		return nil
+	}
+	if *n < 1 || *n > 65535 {
+		r.fail(key, "%s %d outside valid range", word, *n)
+		return nil
+	}
+	return new(mgmt.TCPPort(uint16(*n)))
+}
+
+// scripts are sent sorted, as zeek-client does.
+func (r *nodeReader) scripts() []string {
+	text := r.text("scripts")
+	if text == nil || *text == "" {
+		return nil
+	}
+	scripts, err := splitWords(*text)
+	if err != nil {
+		r.fail("scripts", "%v", err)
+	}
+	slices.Sort(scripts)
+	return scripts
+}
+
+func (r *nodeReader) env() map[string]string {
+	text := r.text("env")
+	if text == nil || *text == "" {
+		return nil
+	}
+	items, err := splitWords(*text)
+	env := make(map[string]string, len(items))
+	for _, item := range items {
+		name, value, ok := strings.Cut(item, "=")
+		if !ok {
+			err = errors.New("no assignment")
+		}
+		env[name] = value
+	}
+	if err != nil {
+		r.fail("env", "env value %s is invalid", quote(*text))
+	}
+	return env
+}
+
+// warnUnused tells which keys of the section itself have no effect.
+func (r *nodeReader) warnUnused() {
+	if state := r.text("state"); state != nil && *state != "" {
+		r.warn(r.file.lookup(r.section, "state").line, "ignoring node %s state %s in configuration", quote(r.section.name), quote(*state))
+	}
+	var unused []string
+	line := 0
+	for _, e := range r.section.entries {
+		if !slices.Contains(nodeKeys, e.key) || e.key == "type" && r.text("role") != nil {
+			unused = append(unused, clip(e.key))
+			line = cmp.Or(line, e.line)
+		}
+	}
+	if len(unused) > 0 {
+		slices.Sort(unused)
+		r.warn(line, "ignoring unexpected keys: %s", strings.Join(unused, ", "))
+	}
+}

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// plainText is a document that is printed as it is.
+type plainText string
+
+// configINI renders c in zeek-client's INI form (spec zeek-client 9.8).
+// Percent signs, quotes and backslashes are written so that ParseCluster reads
+// them back; zeek-client does not manage that.
+func configINI(c mgmt.Configuration) plainText {
+	var b strings.Builder
+	if len(c.Instances) > 0 {
+		b.WriteString("[" + instancesSection + "]\n")
+		for _, in := range byName(c.Instances, func(in mgmt.Instance) mgmt.InstanceName { return in.Name }) {
+			if in.ListenPort == nil {
+				fmt.Fprintf(&b, "%s\n", in.Name)
+			} else {
+				fmt.Fprintf(&b, "%s = %v:%d\n", in.Name, in.Host, in.ListenPort.Number)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	for _, n := range byName(c.Nodes, func(n mgmt.Node) mgmt.NodeName { return n.Name }) {
+		fmt.Fprintf(&b, "[%s]\n", n.Name)
+		for _, kv := range nodeEntries(n) {
+			value := strings.NewReplacer("%", "%%", "\n", "\n\t").Replace(kv.value)
+			fmt.Fprintf(&b, "%s = %s\n", kv.key, value)
+		}
+		b.WriteByte('\n')
+	}
+	return plainText(b.String())
+}
+
+func byName[T any, N cmp.Ordered](list []T, name func(T) N) []T {
+	return slices.SortedStableFunc(slices.Values(list), func(a, b T) int { return cmp.Compare(name(a), name(b)) })
+}
+
+type nodeEntry struct{ key, value string }
+
+// nodeEntries returns the entries of a node's section, in their order.
+func nodeEntries(n mgmt.Node) []nodeEntry {
+	entries := []nodeEntry{{"instance", string(n.Instance)}, {"role", string(n.Role)}}
+	add := func(key, value string) { entries = append(entries, nodeEntry{key, value}) }
+	if n.Port != nil {
+		add("port", strconv.Itoa(int(n.Port.Number)))
+	}
+	if len(n.Scripts) > 0 {
+		var words []string
+		for _, script := range slices.Sorted(slices.Values(n.Scripts)) {
+			words = append(words, shellWord(script))
+		}
+		add("scripts", strings.Join(words, " "))
+	}
+	if n.Interface != nil {
+		add("interface", *n.Interface)
+	}
+	if n.CPUAffinity != nil {
+		add("cpu_affinity", strconv.FormatInt(*n.CPUAffinity, 10))
+	}
+	if len(n.Env) > 0 {
+		var words []string
+		for _, name := range slices.Sorted(maps.Keys(n.Env)) {
+			word := name + "="
+			if value := n.Env[name]; value != "" {
+				word += shellWord(value)
+			}
+			words = append(words, word)
+		}
+		add("env", strings.Join(words, " "))
+	}
+	if n.MetricsPort != nil {
+		add("metrics_port", strconv.Itoa(int(n.MetricsPort.Number)))
+	}
+	return entries
+}
+
+// shellWord returns text as splitWords reads it, in double quotes where needed.
+func shellWord(text string) string {
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"'\`, r) }) {
+		return text
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+}
+
+// configJSON renders c as get-config --as-json does. Options, which zeek-client
+// cannot show, are objects with name and value.
+func configJSON(c mgmt.Configuration) document {
+	instances, nodes := []any{}, []any{}
+	for _, in := range byName(c.Instances, func(in mgmt.Instance) mgmt.InstanceName { return in.Name }) {
+		d := address(in)
+		d["name"] = string(in.Name)
+		instances = append(instances, d)
+	}
+	for _, n := range byName(c.Nodes, func(n mgmt.Node) mgmt.NodeName { return n.Name }) {
+		nodes = append(nodes, nodeJSON(n))
+	}
+	return document{"id": c.ID, "instances": instances, "nodes": nodes}
+}
+
+func nodeJSON(n mgmt.Node) document {
+	env := document{}
+	for name, value := range n.Env {
+		env[name] = value
+	}
+	d := document{
+		"name": string(n.Name), "instance": string(n.Instance), "role": string(n.Role), "env": env,
+		"port": portJSON(n.Port), "metrics_port": portJSON(n.MetricsPort),
+		"scripts": nil, "options": nil, "interface": nil, "cpu_affinity": nil,
+	}
+	if n.Scripts != nil {
+		d["scripts"] = n.Scripts
+	}
+	if n.Options != nil {
+		options := []any{}
+		for _, o := range byName(n.Options, func(o mgmt.Option) string { return o.Name }) {
+			options = append(options, document{"name": o.Name, "value": o.Value})
+		}
+		d["options"] = options
+	}
+	if n.Interface != nil {
+		d["interface"] = *n.Interface
+	}
+	if n.CPUAffinity != nil {
+		d["cpu_affinity"] = *n.CPUAffinity
+	}
+	return d
+}
+
+func portJSON(p *mgmt.Port) any {
+	if p == nil {
+		return nil
+	}
+	return int(p.Number)
+}

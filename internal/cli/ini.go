@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// iniFile is a file in the language of Python's configparser with values
+// optional (spec zeek-client 7.1).
+type iniFile struct {
+	name string
+	// defaults are the entries of [DEFAULT], which every section has as well.
+	defaults *iniSection
+	sections []*iniSection // in order of appearance
+	byName   map[string]*iniSection
+}
+
+type iniSection struct {
+	name    string
+	line    int
+	entries []*iniEntry // in order of appearance
+	byKey   map[string]*iniEntry
+}
+
+// iniEntry is one key of a section.
+type iniEntry struct {
+	// key is in lower case, except in [instances]: zeek-client folds the names
+	// of instances too, which makes them differ from what nodes name.
+	key string
+	// value is nil for a key that stands alone; see iniFile.value for what it
+	// says once references are replaced.
+	value *string
+	line  int
+	// from says where the entry comes from if not from the file.
+	from string
+}
+
+// defaultSection is the name of the section whose entries all others have.
+const defaultSection = "DEFAULT"
+
+// A lineError is a mistake in a file, on one line of it.
+type lineError struct {
+	file string
+	line int // 0: the whole file
+	text string
+}
+
+func (e *lineError) Error() string {
+	if e.line == 0 {
+		return e.file + ": " + e.text
+	}
+	return fmt.Sprintf("%s:%d: %s", e.file, e.line, e.text)
+}
+
+func newINI(name string) *iniFile {
+	return &iniFile{name: name, defaults: newSection(defaultSection, 0), byName: make(map[string]*iniSection)}
+}
+
+func newSection(name string, line int) *iniSection {
+	return &iniSection{name: name, line: line, byKey: make(map[string]*iniEntry)}
+}
+
+func (f *iniFile) errorAt(line int, format string, args ...any) error {
+	return &lineError{f.name, line, fmt.Sprintf(format, args...)}
+}
+
+// entryError returns a mistake in e.
+func (f *iniFile) entryError(e *iniEntry, format string, args ...any) error {
+	if e.from != "" {
+		return &lineError{e.from, 0, fmt.Sprintf(format, args...)}
+	}
+	return f.errorAt(e.line, format, args...)
+}
+
+// parseINI reads text, which the file called name holds. Errors are of type
+// *lineError. Unlike configparser, it takes a byte order mark, and insists on
+// UTF-8.
+func parseINI(name string, text []byte) (*iniFile, error) {
+	p := iniParser{file: newINI(name)}
+	body := strings.TrimPrefix(string(text), "\ufeff")
+	for line := range strings.Lines(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(body)) {
+		p.line++
+		if i := strings.IndexFunc(line, notText); i >= 0 {
+			return nil, p.file.errorAt(p.line, "not a text file: it holds the byte 0x%02x", line[i])
+		}
+		if err := p.add(line); err != nil {
+			return nil, err
+		}
+	}
+	return p.file, nil
+}
+
+// notText reports what has no place in a text file, invalid UTF-8 included.
+func notText(r rune) bool {
+	return r == utf8.RuneError || r < ' ' && !strings.ContainsRune("\t\n\v\f", r) || r == 0x7f
+}
+
+// iniParser is configparser's reading of a file line by line: what a line means
+// depends on its indentation and on what came before it.
+type iniParser struct {
+	file    *iniFile
+	line    int
+	section *iniSection // nil before the first
+	entry   *iniEntry   // the one that an indented line would continue, or nil
+	indent  int         // of the last line that continued nothing
+	// blank counts the empty lines since the entry's last one; they are part of
+	// its value if it goes on.
+	blank int
+}
+
+func (p *iniParser) add(line string) error {
+	text := strings.TrimSpace(line)
+	switch {
+	case text == "":
+		p.blank++
+		return nil
+	case text[0] == '#' || text[0] == ';':
+		return nil
+	}
+	indent := utf8.RuneCountInString(line) - utf8.RuneCountInString(strings.TrimLeftFunc(line, isSpace))
+	if p.entry != nil && indent > p.indent {
+		return p.continueEntry(text)
+	}
+	p.indent, p.blank = indent, 0
+	if name, ok := header(text); ok {
+		return p.startSection(name)
+	}
+	return p.startEntry(text)
+}
+
+func isSpace(r rune) bool { return strings.TrimSpace(string(r)) == "" }
+
+// header returns the name in a section's header. What follows the last bracket
+// is ignored, as by configparser.
+func header(text string) (string, bool) {
+	end := strings.LastIndexByte(text, ']')
+	if text[0] != '[' || end < 2 {
+		return "", false
+	}
+	return text[1:end], true
+}
+
+func (p *iniParser) startSection(name string) error {
+	p.entry = nil
+	if name == defaultSection {
+		p.section = p.file.defaults
+		return nil
+	}
+	if first := p.file.byName[name]; first != nil {
+		return p.file.errorAt(p.line, "section [%s] is already defined on line %d", clip(name), first.line)
+	}
+	p.section = newSection(name, p.line)
+	p.file.sections = append(p.file.sections, p.section)
+	p.file.byName[name] = p.section
+	return nil
+}
+
+func (p *iniParser) startEntry(text string) error {
+	if p.section == nil {
+		return p.file.errorAt(p.line, "%q stands before the first section", clip(text))
+	}
+	e := &iniEntry{key: text, line: p.line}
+	if i := strings.IndexAny(text, "=:"); i >= 0 {
+		e.key = strings.TrimSpace(text[:i])
+		e.value = new(strings.TrimSpace(text[i+1:]))
+	}
+	if e.key == "" || e.key == "[]" {
+		return p.file.errorAt(p.line, "%q lacks a name", clip(text))
+	}
+	if p.section.name != instancesSection {
+		e.key = strings.ToLower(e.key)
+	}
+	if first := p.section.byKey[e.key]; first != nil {
+		return p.file.errorAt(p.line, "%q is already set in section [%s] on line %d", clip(e.key), clip(p.section.name), first.line)
+	}
+	p.section.entries = append(p.section.entries, e)
+	p.section.byKey[e.key] = e
+	p.entry = e
+	return nil
+}
+
+func (p *iniParser) continueEntry(text string) error {
+	if p.entry.value == nil {
+		return p.file.errorAt(p.line, "%q continues %q, which has no value: remove the blanks before it", clip(text), clip(p.entry.key))
+	}
+	*p.entry.value += strings.Repeat("\n", p.blank+1) + text
+	p.blank = 0
+	return nil
+}
+
+// clip shortens text for a message.
+func clip(text string) string {
+	const most = 60
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most]) + "…"
+}
+
+// lookup returns the entry of that key in s or in the defaults, or nil.
+func (f *iniFile) lookup(s *iniSection, key string) *iniEntry {
+	if e := s.byKey[key]; e != nil {
+		return e
+	}
+	return f.defaults.byKey[key]
+}
+
+// items returns the entries of s: first those that it has of the defaults, then
+// its own, as configparser orders them.
+func (f *iniFile) items(s *iniSection) []*iniEntry {
+	var items []*iniEntry
+	for _, e := range f.defaults.entries {
+		if s.byKey[e.key] == nil {
+			items = append(items, e)
+		}
+	}
+	return append(items, s.entries...)
+}

@@ -1,0 +1,70 @@
+package cli
+
+import "strings"
+
+// The bounds of what references in a value may grow to: configparser's own for
+// the depth, ours for the length.
+const (
+	maxReferenceDepth = 10
+	maxValue          = 64 << 10
+)
+
+// value returns what e says in section s, with %(key)s replaced by the value of
+// that key of the section and %% by a percent sign; nil for a key without
+// value. Errors name e's line.
+func (f *iniFile) value(s *iniSection, e *iniEntry) (*string, error) {
+	if e.value == nil {
+		return nil, nil
+	}
+	var b strings.Builder
+	if err := f.interpolate(&b, s, e, *e.value, 1); err != nil {
+		return nil, err
+	}
+	return new(b.String()), nil
+}
+
+func (f *iniFile) interpolate(b *strings.Builder, s *iniSection, e *iniEntry, rest string, depth int) error {
+	if depth > maxReferenceDepth {
+		return f.entryError(e, "%q refers to other keys more than %d deep", clip(e.key), maxReferenceDepth)
+	}
+	for {
+		plain, tail, found := strings.Cut(rest, "%")
+		b.WriteString(plain)
+		if b.Len() > maxValue {
+			return f.entryError(e, "%q is longer than %d bytes", clip(e.key), maxValue)
+		}
+		if !found {
+			return nil
+		}
+		if after, ok := strings.CutPrefix(tail, "%"); ok {
+			b.WriteByte('%')
+			rest = after
+			continue
+		}
+		key, after, ok := reference(tail)
+		if !ok {
+			return f.entryError(e, "%q has a lone %% in its value: write %%%%", clip(e.key))
+		}
+		target := f.lookup(s, strings.ToLower(key))
+		if target == nil || target.value == nil {
+			return f.entryError(e, "%q refers to %q, which has no value", clip(e.key), clip(key))
+		}
+		if err := f.interpolate(b, s, e, *target.value, depth+1); err != nil {
+			return err
+		}
+		rest = after
+	}
+}
+
+// reference returns the key in a reference whose percent sign is cut off.
+func reference(text string) (key, after string, ok bool) {
+	if !strings.HasPrefix(text, "(") {
+		return "", "", false
+	}
+	key, after, ok = strings.Cut(text[1:], ")")
+	if !ok || key == "" {
+		return "", "", false
+	}
+	after, ok = strings.CutPrefix(after, "s")
+	return key, after, ok
+}

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// Exit statuses.
+const (
+	StatusDone   = 0 // what was asked for is done
+	StatusFailed = 1 // it was refused, or failed, at least in part
+	StatusMisuse = 2 // the command line makes no sense
+)
+
+// An Outcome is what a command has to say once the controller has answered.
+type Outcome struct {
+	// Document goes to standard output; nil is nothing. See Render.
+	Document any
+	// Errors and Warnings go to standard error, a line each.
+	Errors, Warnings []string
+	// Status is the exit status.
+	Status int
+}
+
+// Render returns the document as it is printed: JSON on several lines if pretty,
+// else on one.
+func (o Outcome) Render(pretty bool) string {
+	switch d := o.Document.(type) {
+	case nil:
+		return ""
+	case plainText:
+		return string(d)
+	default:
+		return renderJSON(d, pretty)
+	}
+}
+
+// fail adds a message and makes the status a failure.
+func (o *Outcome) fail(format string, args ...any) {
+	o.Errors = append(o.Errors, fmt.Sprintf(format, args...))
+	o.Status = StatusFailed
+}
+
+// noReason stands for the error text of a result that has none.
+const noReason = "no reason given"
+
+// wrapped is the document of most commands.
+func wrapped(results document, errors []any) document {
+	return document{"results": results, "errors": errors}
+}
+
+// sourced is an entry in a document's errors; an empty source or text is null.
+func sourced(source, text string) document {
+	return document{"source": nullable(source), "error": nullable(text)}
+}
+
+func nullable(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// failedIf is the exit status of commands that report their errors in the
+// document.
+func failedIf(errors []any) int {
+	if len(errors) > 0 {
+		return StatusFailed
+	}
+	return StatusDone
+}
+
+// StageOutcome is the outcome of staging (spec zeek-client 9.2).
+func StageOutcome(results []mgmt.Result) Outcome {
+	var o Outcome
+	found, errors := document{}, []any{}
+	for _, r := range results {
+		if !r.Success {
+			errors = append(errors, cmp.Or(r.Error, noReason))
+			o.Status = StatusFailed
+		} else if id, ok := r.Data.(mgmt.Text); ok {
+			found["id"] = string(id)
+		}
+	}
+	o.Document = wrapped(found, errors)
+	return o
+}
+
+// DeployOutcome is the outcome of deploying (spec zeek-client 9.1).
+func DeployOutcome(results []mgmt.Result) Outcome {
+	var o Outcome
+	found, errors, nodes := document{}, []any{}, document{}
+	for _, r := range results {
+		if !r.Success {
+			o.Status = StatusFailed
+		}
+		id, isText := r.Data.(mgmt.Text)
+		switch {
+		case !r.Success && r.Node == "" && r.Error != "":
+			errors = append(errors, r.Error)
+		case r.Success && r.Node == "" && r.Instance == "" && isText:
+			found["id"] = string(id)
+		case r.Instance == "":
+			o.Warnings = append(o.Warnings, "skipping unexpected response "+describe(r))
+		case r.Node != "":
+			nodes[string(r.Node)] = o.deployed(r)
+		}
+	}
+	if len(nodes) > 0 {
+		found["nodes"] = nodes
+	}
+	o.Document = wrapped(found, errors)
+	return o
+}
+
+// deployed is a node's entry.
+func (o *Outcome) deployed(r mgmt.Result) document {
+	entry := document{"success": r.Success, "instance": string(r.Instance)}
+	switch data := r.Data.(type) {
+	case nil:
+	case mgmt.NodeOutputs:
+		entry["stdout"], entry["stderr"] = data.Stdout, data.Stderr
+	default:
+		o.fail("invalid result data for node %s: %s", r.Node, dataProblem(r.Data))
+	}
+	return entry
+}
+
+// describe returns r for a message.
+func describe(r mgmt.Result) string {
+	text := "error"
+	switch {
+	case r.Success:
+		text = "success"
+	case r.Error != "":
+		text = "error (" + r.Error + ")"
+	}
+	if r.Node != "" {
+		text += " of node " + string(r.Node)
+	}
+	return text
+}
+
+// dataProblem says what is wrong with data of the wrong type.
+func dataProblem(data mgmt.Data) string {
+	if bad, ok := data.(mgmt.BadData); ok {
+		return bad.Reason
+	}
+	return fmt.Sprintf("unexpected %T", data)
+}
+
+// GetIDValueOutcome is the outcome of asking for an identifier's value (spec
+// zeek-client 9.4).
+func GetIDValueOutcome(results []mgmt.Result) Outcome {
+	values, errors := document{}, []any{}
+	for _, r := range ordered(results) {
+		text, isText := r.Data.(mgmt.Text)
+		switch {
+		case !r.Success:
+			errors = append(errors, sourced(cmp.Or(string(r.Node), string(r.Instance)), r.Error))
+		case r.Node == "":
+			errors = append(errors, document{"error": "result lacking node: " + string(text)})
+		case r.Data == nil:
+			errors = append(errors, sourced(string(r.Node), "invalid result data type None"))
+		case !isText:
+			errors = append(errors, sourced(string(r.Node), "invalid result data type: "+dataProblem(r.Data)))
+		default:
+			v, err := parseJSON(string(text))
+			if err != nil {
+				errors = append(errors, sourced(string(r.Node), "JSON decode error: "+err.Error()))
+				continue
+			}
+			values[string(r.Node)] = v
+		}
+	}
+	return Outcome{Document: wrapped(values, errors), Status: failedIf(errors)}
+}
+
+// RestartOutcome is the outcome of restarting nodes (spec zeek-client 9.7).
+// Unlike zeek-client's it fails if a node did, and tells that node's reason on
+// standard error; the document is the same.
+func RestartOutcome(results []mgmt.Result) Outcome {
+	var o Outcome
+	restarted, errors := document{}, []any{}
+	for _, r := range ordered(results) {
+		switch {
+		case !r.Success && (r.Instance == "" || r.Node == ""):
+			errors = append(errors, sourced(cmp.Or(string(r.Node), string(r.Instance)), r.Error))
+		case r.Node == "":
+			errors = append(errors, document{"error": "result lacking node: " + describe(r)})
+		default:
+			restarted[string(r.Node)] = r.Success
+			if !r.Success {
+				o.fail("node %s on instance %s: %s", r.Node, r.Instance, cmp.Or(r.Error, noReason))
+			}
+		}
+	}
+	o.Status = max(o.Status, failedIf(errors))
+	o.Document = wrapped(restarted, errors)
+	return o
+}
+
+// TestTimeoutOutcome is the outcome of the timeout test (spec zeek-client 9.11):
+// that the request failed is what was asked for.
+func TestTimeoutOutcome(r mgmt.Result) Outcome {
+	return Outcome{Document: document{"success": r.Success, "error": nullable(r.Error)}}
+}
+
+// ordered returns results by instance, those without one last, and within one
+// by node; results that compare alike keep their order.
+func ordered(results []mgmt.Result) []mgmt.Result {
+	results = slices.Clone(results)
+	slices.SortStableFunc(results, func(a, b mgmt.Result) int {
+		switch {
+		case a.Instance != b.Instance && a.Instance == "":
+			return 1
+		case a.Instance != b.Instance && b.Instance == "":
+			return -1
+		}
+		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Node, b.Node))
+	})
+	return results
+}

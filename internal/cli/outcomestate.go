@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"cmp"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// GetInstancesOutcome is the outcome of asking for the connected agents (spec
+// zeek-client 9.5). Unlike zeek-client's it fails if the answer makes no sense.
+func GetInstancesOutcome(r mgmt.Result) Outcome {
+	var o Outcome
+	if !r.Success {
+		o.fail("%s", cmp.Or(r.Error, noReason))
+		return o
+	}
+	found := document{}
+	switch data := r.Data.(type) {
+	case mgmt.Instances:
+		for _, in := range data {
+			found[string(in.Name)] = address(in)
+		}
+	case nil:
+		o.fail("received result did not contain instance data")
+		return o
+	default:
+		o.fail("instance data invalid: %s", dataProblem(data))
+	}
+	o.Document = found
+	return o
+}
+
+// address is what is known of where an instance is.
+func address(in mgmt.Instance) document {
+	d := document{}
+	if in.ListenPort != nil {
+		d["port"] = int(in.ListenPort.Number)
+	}
+	if in.ListenPort != nil || in.Host != mgmt.UnknownHost {
+		d["host"] = in.Host.String()
+	}
+	return d
+}
+
+// GetNodesOutcome is the outcome of asking for the status of all processes (spec
+// zeek-client 9.6). Unlike zeek-client's it fails if the answer makes no sense.
+func GetNodesOutcome(results []mgmt.Result) Outcome {
+	var o Outcome
+	instances, errors := document{}, []any{}
+	for _, r := range ordered(results) {
+		source := string(r.Instance)
+		if !r.Success {
+			errors = append(errors, sourced(source, r.Error))
+			continue
+		}
+		switch data := r.Data.(type) {
+		case mgmt.NodeStatuses:
+			instances[source] = statuses(data)
+		case nil:
+			errors = append(errors, sourced(source, "result does not contain node status data"))
+		default:
+			instances[source] = document{}
+			o.fail("NodeStatus data invalid: %s", dataProblem(data))
+		}
+	}
+	o.Status = max(o.Status, failedIf(errors))
+	o.Document = wrapped(instances, errors)
+	return o
+}
+
+func statuses(list []mgmt.NodeStatus) document {
+	nodes := document{}
+	for _, s := range list {
+		d := document{"state": string(s.State), "mgmt_role": nil, "cluster_role": nil}
+		if s.MgmtRole != mgmt.RoleNone {
+			d["mgmt_role"] = string(s.MgmtRole)
+		}
+		if s.ClusterRole != mgmt.ClusterNone {
+			d["cluster_role"] = string(s.ClusterRole)
+		}
+		if s.PID != nil {
+			d["pid"] = *s.PID
+		}
+		if s.Port != nil {
+			d["port"] = int(s.Port.Number)
+		}
+		if s.MetricsPort != nil {
+			d["metrics_port"] = int(s.MetricsPort.Number)
+		}
+		nodes[string(s.Node)] = d
+	}
+	return nodes
+}
+
+// GetConfigOutcome is the outcome of asking for a configuration (spec
+// zeek-client 9.8): as JSON, or as text in the form that ParseCluster reads.
+func GetConfigOutcome(r mgmt.Result, asJSON bool) Outcome {
+	var o Outcome
+	if !r.Success {
+		o.fail("%s", cmp.Or(r.Error, noReason))
+		return o
+	}
+	switch data := r.Data.(type) {
+	case mgmt.Configuration:
+		if asJSON {
+			o.Document = configJSON(data)
+		} else {
+			o.Document = configINI(data)
+		}
+	case nil:
+		o.fail("received result did not contain configuration data")
+	default:
+		o.fail("configuration data invalid: %s", dataProblem(data))
+	}
+	return o
+}

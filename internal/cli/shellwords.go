@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+)
+
+// Errors of splitWords, in the words of Python's shlex, which zeek-client
+// prints.
+var (
+	//lint:ignore ST1005 not our words
+	errNoClosingQuote = errors.New("No closing quotation")
+	//lint:ignore ST1005 not our words
+	errNoEscapedChar = errors.New("No escaped character")
+)
+
+// splitWords splits text into words as a POSIX shell does, without expanding
+// anything: quotes group, a backslash takes the next character as it is, within
+// double quotes only a quote or a backslash.
+func splitWords(text string) ([]string, error) {
+	var (
+		words []string
+		word  strings.Builder
+		open  bool // a word has begun, maybe an empty one
+	)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case ' ', '\t', '\r', '\n':
+			if open {
+				words = append(words, word.String())
+				word.Reset()
+				open = false
+			}
+		case '\\':
+			i++
+			if i == len(text) {
+				return nil, errNoEscapedChar
+			}
+			word.WriteByte(text[i])
+			open = true
+		case '\'', '"':
+			n, err := quoted(&word, text[i+1:], c)
+			if err != nil {
+				return nil, err
+			}
+			i += n
+			open = true
+		default:
+			word.WriteByte(c)
+			open = true
+		}
+	}
+	if open {
+		words = append(words, word.String())
+	}
+	return words, nil
+}
+
+// quoted adds what text holds up to the closing quote, and returns how many
+// bytes that took, the quote included.
+func quoted(word *strings.Builder, text string, quote byte) (int, error) {
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c == quote {
+			return i + 1, nil
+		}
+		if c == '\\' && quote == '"' {
+			i++
+			if i == len(text) {
+				return 0, errNoEscapedChar
+			}
+			if c = text[i]; c != '"' && c != '\\' {
+				word.WriteByte('\\')
+			}
+		}
+		word.WriteByte(c)
+	}
+	return 0, errNoClosingQuote
+}
