@@ -46,12 +46,12 @@ func (f *clientFlags) setTimeout(text string) error {
 
 // clientCommand makes cmd a client command: it adds the common flags, and runs
 // do with everything set up. What do returns is the exit status.
-func clientCommand(cmd *cobra.Command, do func(ctx context.Context, c *cli.Commands, args []string) int) *cobra.Command {
+func clientCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, c *cli.Commands, args []string) int) *cobra.Command {
 	var flags clientFlags
 	flags.add(cmd.Flags())
 	cmd.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := flags.commands(cmd)
+		c, err := flags.commands(s)
 		if err != nil {
 			return err
 		}
@@ -61,13 +61,13 @@ func clientCommand(cmd *cobra.Command, do func(ctx context.Context, c *cli.Comma
 			ctx, cancel = context.WithTimeout(ctx, flags.timeout)
 			defer cancel()
 		}
-		return ending(do(ctx, c, args))
+		return finished(do(ctx, c, args))
 	}
 	return cmd
 }
 
 // commands sets up the client side from flags, environment and settings file.
-func (f *clientFlags) commands(cmd *cobra.Command) (*cli.Commands, error) {
+func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
 	resolved, warnings, err := cli.ResolveSettings(cli.SettingsSources{
 		ReadFile:     settings.ReadFile,
 		ConfigFile:   f.configFile,
@@ -77,20 +77,20 @@ func (f *clientFlags) commands(cmd *cobra.Command) (*cli.Commands, error) {
 		Controller:   f.controller,
 		Verbosity:    f.verbose,
 	})
-	if _, misused := errors.AsType[*cli.UsageError](err); misused {
-		return nil, &misuse{err}
-	} else if err != nil {
+	if _, misuse := errors.AsType[*cli.UsageError](err); misuse {
 		return nil, err
+	} else if err != nil {
+		return nil, failed(err)
 	}
 	log := &cli.Log{
-		Out: cmd.ErrOrStderr(), Program: "zeekfleet", Quiet: f.quiet, Verbosity: resolved.Verbosity, Rich: resolved.RichLogging,
+		Out: s.err, Program: "zeekfleet", Quiet: f.quiet, Verbosity: resolved.Verbosity, Rich: resolved.RichLogging,
 	}
 	for _, text := range warnings {
 		log.Warning("%s", text)
 	}
 	hostname, _ := os.Hostname() // cli knows what to do without one
 	return &cli.Commands{
-		Settings: resolved, Log: log, Stdin: cmd.InOrStdin(), Stdout: cmd.OutOrStdout(),
+		Settings: resolved, Log: log, Stdin: s.in, Stdout: s.out,
 		Hostname: hostname, AppName: appName(),
 	}, nil
 }

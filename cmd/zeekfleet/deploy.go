@@ -8,8 +8,8 @@ import (
 	"zeekfleet/internal/cli"
 )
 
-func newDeployCommand() *cobra.Command {
-	return clientCommand(&cobra.Command{
+func newDeployCommand(s streams) *cobra.Command {
+	return clientCommand(s, &cobra.Command{
 		Use:   "deploy",
 		Short: "Deploy the staged cluster configuration",
 		Args:  cobra.NoArgs,

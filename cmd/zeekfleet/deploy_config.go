@@ -8,8 +8,8 @@ import (
 	"zeekfleet/internal/cli"
 )
 
-func newDeployConfigCommand() *cobra.Command {
-	return clientCommand(&cobra.Command{
+func newDeployConfigCommand(s streams) *cobra.Command {
+	return clientCommand(s, &cobra.Command{
 		Use:   "deploy-config FILE",
 		Short: "Upload a cluster configuration and deploy it",
 		Long:  "FILE has zeek-client's INI form; - reads standard input.",

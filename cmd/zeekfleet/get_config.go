@@ -8,9 +8,9 @@ import (
 	"zeekfleet/internal/cli"
 )
 
-func newGetConfigCommand() *cobra.Command {
+func newGetConfigCommand(s streams) *cobra.Command {
 	var req cli.ConfigRequest
-	cmd := clientCommand(&cobra.Command{
+	cmd := clientCommand(s, &cobra.Command{
 		Use:   "get-config",
 		Short: "Show the staged or the deployed cluster configuration",
 		Args:  cobra.NoArgs,

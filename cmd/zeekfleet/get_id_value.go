@@ -8,8 +8,8 @@ import (
 	"zeekfleet/internal/cli"
 )
 
-func newGetIDValueCommand() *cobra.Command {
-	return clientCommand(&cobra.Command{
+func newGetIDValueCommand(s streams) *cobra.Command {
+	return clientCommand(s, &cobra.Command{
 		Use:   "get-id-value IDENTIFIER [NODE...]",
 		Short: "Show the value of an identifier in cluster nodes, or in all of them",
 		Args:  cobra.MinimumNArgs(1),

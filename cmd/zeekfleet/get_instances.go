@@ -8,8 +8,8 @@ import (
 	"zeekfleet/internal/cli"
 )
 
-func newGetInstancesCommand() *cobra.Command {
-	return clientCommand(&cobra.Command{
+func newGetInstancesCommand(s streams) *cobra.Command {
+	return clientCommand(s, &cobra.Command{
 		Use:   "get-instances",
 		Short: "Show the instances whose agents are connected to the controller",
 		Args:  cobra.NoArgs,

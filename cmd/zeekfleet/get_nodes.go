@@ -8,8 +8,8 @@ import (
 	"zeekfleet/internal/cli"
 )
 
-func newGetNodesCommand() *cobra.Command {
-	return clientCommand(&cobra.Command{
+func newGetNodesCommand(s streams) *cobra.Command {
+	return clientCommand(s, &cobra.Command{
 		Use:   "get-nodes",
 		Short: "Show the processes on each instance",
 		Args:  cobra.NoArgs,

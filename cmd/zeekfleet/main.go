@@ -22,11 +22,16 @@ const (
 	exitMisuse = 2
 )
 
+// streams are the standard streams. Results go to out, all else to err.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
 // subcommands returns the constructors of all subcommands, in the order in which
-// help lists them. An error of a command's RunE is a failure, unless it is a
-// misuse or a finished.
-func subcommands() []func() *cobra.Command {
-	return []func() *cobra.Command{
+// help lists them.
+func subcommands() []func(streams) *cobra.Command {
+	return []func(streams) *cobra.Command{
 		newDeployConfigCommand,
 		newStageConfigCommand,
 		newDeployCommand,
@@ -45,52 +50,51 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run executes the command line and returns the exit status. Results go to
-// stdout, all else to stderr.
+// run executes the command line and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	began := false // the command line was in order
-	root := newRootCommand()
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		err := cmd.ValidateFlagGroups() // cobra would do so later
-		began = err == nil
-		return err
-	}
+	root := newRootCommand(streams{stdin, stdout, stderr})
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
 	}
-	if end, ok := errors.AsType[*finished](err); ok {
-		return end.status
+	end, ok := errors.AsType[*exitError](err)
+	if !ok {
+		fmt.Fprintf(stderr, "zeekfleet: %v\nzeekfleet: see zeekfleet --help\n", err)
+		return exitMisuse
 	}
-	fmt.Fprintf(stderr, "zeekfleet: %v\n", err)
-	if _, misused := errors.AsType[*misuse](err); began && !misused {
-		return exitFailed
+	if end.err != nil {
+		fmt.Fprintf(stderr, "zeekfleet: %v\n", end.err)
 	}
-	fmt.Fprintln(stderr, "zeekfleet: see zeekfleet --help")
-	return exitMisuse
+	return end.status
 }
 
-// misuse is an error in the command line that only the command itself finds.
-type misuse struct{ error }
+// exitError ends a command whose arguments were in order. Any other error of a
+// command is a misuse of it.
+type exitError struct {
+	status int
+	err    error // nil if everything has been said
+}
+
+func (e *exitError) Error() string { return fmt.Sprint(e.err) }
+
+// failed makes err, if it is one, the failure of a command.
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{exitFailed, err}
+}
 
 // finished ends a command that has said everything.
-type finished struct{ status int }
-
-func (e *finished) Error() string { return fmt.Sprintf("exit status %d", e.status) }
-
-// ending returns the error that ends a command with status.
-func ending(status int) error {
+func finished(status int) error {
 	if status == exitDone {
 		return nil
 	}
-	return &finished{status}
+	return &exitError{status: status}
 }
 
-func newRootCommand() *cobra.Command {
+func newRootCommand(s streams) *cobra.Command {
 	cobra.EnableCommandSorting = false
 	root := &cobra.Command{
 		Use:           "zeekfleet",
@@ -99,16 +103,19 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(*cobra.Command, []string) error {
-			return &misuse{errors.New("please provide a command to execute")}
+			return errors.New("please provide a command to execute")
 		},
 	}
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
 	root.SetVersionTemplate("{{.Version}}\n")
 	// The flags of client commands may stand before the command; here they only
 	// tell cobra which of them take an argument.
 	new(clientFlags).add(root.Flags())
 	root.Flags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
 	for _, construct := range subcommands() {
-		root.AddCommand(construct())
+		root.AddCommand(construct(s))
 	}
 	return root
 }

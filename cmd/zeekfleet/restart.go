@@ -8,8 +8,8 @@ import (
 	"zeekfleet/internal/cli"
 )
 
-func newRestartCommand() *cobra.Command {
-	return clientCommand(&cobra.Command{
+func newRestartCommand(s streams) *cobra.Command {
+	return clientCommand(s, &cobra.Command{
 		Use:   "restart [NODE...]",
 		Short: "Restart cluster nodes, or all of them",
 		Long:  "Restarts cluster nodes, or all of them, and fails if one of them fails.",

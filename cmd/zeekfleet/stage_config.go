@@ -8,8 +8,8 @@ import (
 	"zeekfleet/internal/cli"
 )
 
-func newStageConfigCommand() *cobra.Command {
-	return clientCommand(&cobra.Command{
+func newStageConfigCommand(s streams) *cobra.Command {
+	return clientCommand(s, &cobra.Command{
 		Use:   "stage-config FILE",
 		Short: "Upload a cluster configuration for later deployment",
 		Long:  "FILE has zeek-client's INI form; - reads standard input.",

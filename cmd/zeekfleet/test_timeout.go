@@ -8,9 +8,9 @@ import (
 	"zeekfleet/internal/cli"
 )
 
-func newTestTimeoutCommand() *cobra.Command {
+func newTestTimeoutCommand(s streams) *cobra.Command {
 	var withState bool
-	cmd := clientCommand(&cobra.Command{
+	cmd := clientCommand(s, &cobra.Command{
 		Use:   "test-timeout",
 		Short: "Send a request that expires, as a test",
 		Args:  cobra.NoArgs,

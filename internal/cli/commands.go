@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/mgmt"
+)
+
+// Commands runs client commands. Each method is one of them: it connects, asks,
+// prints, and returns the exit status. Everything that it says beside its result
+// goes to Log.
+type Commands struct {
+	Settings Settings
+	Log      *Log
+	Stdin    io.Reader
+	Stdout   io.Writer
+	// Hostname is the local host's; empty if it is unknown.
+	Hostname string
+	// AppName is what the controller is told about who asks.
+	AppName string
+}
+
+// StageConfig uploads the cluster configuration in the file at path; "-" is
+// standard input.
+func (c *Commands) StageConfig(ctx context.Context, path string) int {
+	return c.withConfig(path, func(config mgmt.Configuration) int {
+		return c.connected(ctx, func(ctl *client.Client) int {
+			return c.finish(c.stage(ctx, ctl, config))
+		})
+	})
+}
+
+// DeployConfig uploads a cluster configuration like StageConfig and, if that
+// succeeds, deploys it.
+func (c *Commands) DeployConfig(ctx context.Context, path string) int {
+	return c.withConfig(path, func(config mgmt.Configuration) int {
+		return c.connected(ctx, func(ctl *client.Client) int {
+			if o := c.stage(ctx, ctl, config); o.Status != StatusDone {
+				return c.finish(o)
+			}
+			return c.deploy(ctx, ctl)
+		})
+	})
+}
+
+// Deploy deploys what is staged.
+func (c *Commands) Deploy(ctx context.Context) int {
+	return c.connected(ctx, func(ctl *client.Client) int { return c.deploy(ctx, ctl) })
+}
+
+func (c *Commands) stage(ctx context.Context, ctl *client.Client, config mgmt.Configuration) Outcome {
+	return answer(StageOutcome)(ctl.Stage(ctx, config))
+}
+
+func (c *Commands) deploy(ctx context.Context, ctl *client.Client) int {
+	return c.finish(answer(DeployOutcome)(ctl.Deploy(ctx)))
+}
+
+// ConfigRequest says which configuration GetConfig gets, and how it is printed.
+type ConfigRequest struct {
+	// Deployed asks for the deployed configuration, not the staged one.
+	Deployed bool
+	// AsJSON asks for JSON, not INI.
+	AsJSON bool
+	// Path is the file to write; empty and "-" are standard output.
+	Path string
+}
+
+// GetConfig prints a configuration, or writes it to a file.
+func (c *Commands) GetConfig(ctx context.Context, req ConfigRequest) int {
+	return c.connected(ctx, func(ctl *client.Client) int {
+		outcome := func(r mgmt.Result) Outcome { return GetConfigOutcome(r, req.AsJSON) }
+		o := answer(outcome)(ctl.GetConfiguration(ctx, req.Deployed))
+		if req.Path == "" || req.Path == "-" || o.Document == nil {
+			return c.finish(o)
+		}
+		if err := os.WriteFile(req.Path, []byte(o.Render(c.Settings.PrettyJSON)), 0o666); err != nil {
+			o.fail("write configuration: %v", err)
+		}
+		o.Document = nil
+		return c.finish(o)
+	})
+}
+
+// GetInstances prints the connected agents.
+func (c *Commands) GetInstances(ctx context.Context) int {
+	return c.connected(ctx, func(ctl *client.Client) int {
+		return c.finish(answer(GetInstancesOutcome)(ctl.GetInstances(ctx)))
+	})
+}
+
+// GetNodes prints the status of all processes.
+func (c *Commands) GetNodes(ctx context.Context) int {
+	return c.connected(ctx, func(ctl *client.Client) int {
+		return c.finish(answer(GetNodesOutcome)(ctl.GetNodes(ctx)))
+	})
+}
+
+// GetIDValue prints an identifier's value in the nodes, or in all.
+func (c *Commands) GetIDValue(ctx context.Context, id string, nodes []string) int {
+	return c.connected(ctx, func(ctl *client.Client) int {
+		return c.finish(answer(GetIDValueOutcome)(ctl.GetIDValue(ctx, id, nodeNames(nodes)...)))
+	})
+}
+
+// Restart restarts the nodes, or all.
+func (c *Commands) Restart(ctx context.Context, nodes []string) int {
+	return c.connected(ctx, func(ctl *client.Client) int {
+		return c.finish(answer(RestartOutcome)(ctl.Restart(ctx, nodeNames(nodes)...)))
+	})
+}
+
+// TestTimeout sends a request that expires.
+func (c *Commands) TestTimeout(ctx context.Context, withState bool) int {
+	return c.connected(ctx, func(ctl *client.Client) int {
+		return c.finish(answer(TestTimeoutOutcome)(ctl.TestTimeout(ctx, withState)))
+	})
+}
+
+func nodeNames(names []string) []mgmt.NodeName {
+	list := make([]mgmt.NodeName, len(names))
+	for i, name := range names {
+		list[i] = mgmt.NodeName(name)
+	}
+	return list
+}
+
+// answer turns what the client returns into an outcome: that of the answer, or
+// that of there being none.
+func answer[A any](outcome func(A) Outcome) func(A, error) Outcome {
+	return func(a A, err error) Outcome {
+		if err != nil {
+			var o Outcome
+			o.fail("no response received: %v", err)
+			return o
+		}
+		return outcome(a)
+	}
+}
+
+// finish says everything that o has to say.
+func (c *Commands) finish(o Outcome) int {
+	for _, text := range o.Warnings {
+		c.Log.Warning("%s", text)
+	}
+	for _, text := range o.Errors {
+		c.Log.Error("%s", text)
+	}
+	if _, err := io.WriteString(c.Stdout, o.Render(c.Settings.PrettyJSON)); err != nil {
+		c.Log.Error("write result: %v", err)
+		return StatusFailed
+	}
+	return o.Status
+}
+
+// withConfig reads and checks the cluster configuration before anything else
+// happens.
+func (c *Commands) withConfig(path string, then func(mgmt.Configuration) int) int {
+	text, err := ReadCluster(path, c.Stdin)
+	if err != nil {
+		c.Log.Error("please provide a cluster configuration file: %v", err)
+		return StatusFailed
+	}
+	name := path
+	if path == "-" {
+		name = "standard input"
+	}
+	cluster, err := ParseCluster(name, text, c.Hostname)
+	if err != nil {
+		c.Log.Error("%v", err)
+		return StatusFailed
+	}
+	for _, text := range cluster.Warnings {
+		c.Log.Warning("%s", text)
+	}
+	return then(cluster.Config)
+}
+
+// ReadCluster returns the text of the cluster configuration at path, which may
+// be anything that can be read; "-" is stdin. Of one that is too large it
+// returns as much as ParseCluster needs to refuse it.
+func ReadCluster(path string, stdin io.Reader) ([]byte, error) {
+	in := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, MaxClusterFile+1))
+	if err != nil && path == "-" {
+		err = fmt.Errorf("read standard input: %w", err)
+	}
+	return text, err
+}

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/bus"
+)
+
+// connected connects to the controller, lets then ask, and hangs up. Messages
+// are those of spec zeek-client section 5.
+func (c *Commands) connected(ctx context.Context, then func(*client.Client) int) int {
+	s := c.Settings
+	where := s.Host + ":" + strconv.Itoa(s.Port)
+	if s.Port < 1 || s.Port > 65535 {
+		c.Log.Error("cannot configure connection to %s: controller port number %d outside valid range", where, s.Port)
+		return StatusFailed
+	}
+	config, err := c.tlsConfig(where)
+	if err != nil {
+		c.Log.Error("cannot configure connection to %s: %v", where, err)
+		return StatusFailed
+	}
+	if s.PeeringAttempts == 0 {
+		c.Log.Error("websocket connection to %s timed out in connect()", where)
+		return StatusFailed
+	}
+	c.Log.Info("connecting to controller %s", where)
+	ctl, err := client.Dial(ctx, client.Config{
+		Address:        net.JoinHostPort(strings.Trim(s.Host, "[]"), strconv.Itoa(s.Port)),
+		TLS:            config,
+		AppName:        c.AppName,
+		Attempts:       s.PeeringAttempts,
+		RetryDelay:     s.PeeringRetryDelay,
+		RequestTimeout: s.RequestTimeout,
+		OnRetry:        func(attempt int, err error) { c.retrying(where, attempt, err) },
+		OnSkip:         func(why error) { c.Log.Debug("skipping a message: %v", why) },
+	})
+	if err != nil {
+		c.Log.Error("%s", dialMessage(where, err))
+		return StatusFailed
+	}
+	defer ctl.Close()
+	c.Log.Info("peered with controller %s, version %s, as %s", where, ctl.Version(), ctl.Endpoint())
+	return then(ctl)
+}
+
+// retrying explains the wait once, and then only to those who want to know.
+func (c *Commands) retrying(where string, attempt int, err error) {
+	reason := "connection timed out for"
+	if failed, ok := errors.AsType[*client.DialError](err); ok && failed.Failure == bus.DialRefused {
+		reason = "connection refused for"
+	}
+	if attempt == 1 {
+		left := time.Duration(c.Settings.PeeringAttempts-1) * c.Settings.PeeringRetryDelay
+		c.Log.Warning("%s controller %s, trying for another %v", reason, where, left)
+		return
+	}
+	c.Log.Debug("%s controller %s", reason, where)
+}
+
+// dialMessage says why there is no connection, in zeek-client's words.
+func dialMessage(where string, err error) string {
+	if late, ok := errors.AsType[*client.TimeoutError](err); ok {
+		return fmt.Sprintf("websocket connection to %s timed out in %s", where, late.Stage)
+	}
+	failed, ok := errors.AsType[*client.DialError](err)
+	if !ok {
+		return fmt.Sprintf("connecting to controller %s: %v", where, err)
+	}
+	kind := "unexpected error"
+	switch failed.Failure {
+	case bus.DialCanceled:
+		return fmt.Sprintf("connecting to controller %s: %v", where, failed.Err)
+	case bus.DialNoAck:
+		return fmt.Sprintf("protocol data error with controller %s: %v, raw data: %s", where, failed.Err, clip(failed.Raw))
+	case bus.DialTLS:
+		kind = "socket TLS error"
+	case bus.DialSocket:
+		kind = "socket error"
+	case bus.DialName, bus.DialRejected, bus.DialProtocol, bus.DialInvalid:
+		kind = "websocket error"
+	}
+	return fmt.Sprintf("%s in %s with controller %s: %v", kind, failed.Stage, where, failed.Err)
+}
+
+// tlsConfig turns the settings of section ssl into what TLS needs; nil is plain
+// text. Unlike zeek-client it verifies the controller whenever it knows whom to
+// trust: with authorities or a certificate of its own.
+func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
+	t := c.Settings.TLS
+	if !t.Enable {
+		return nil, nil
+	}
+	var config tls.Config
+	if err := t.addCertificate(&config); err != nil {
+		return nil, err
+	}
+	if err := t.addAuthorities(&config); err != nil {
+		return nil, err
+	}
+	if config.RootCAs == nil && config.Certificates == nil {
+		c.Log.Warning("nothing verifies that %s is the controller: set ssl.cafile", where)
+		config.InsecureSkipVerify = true
+	}
+	return &config, nil
+}
+
+func (t TLSSettings) addCertificate(config *tls.Config) error {
+	if t.Certificate == "" {
+		return nil
+	}
+	if t.Passphrase != "" {
+		return errors.New("ssl.passphrase is set, but private keys with a passphrase are not supported")
+	}
+	keyFile := cmp.Or(t.KeyFile, t.Certificate) // one file may hold both
+	for _, file := range []struct{ name, path string }{
+		{"SSL certificate file", t.Certificate}, {"SSL private key file", keyFile},
+	} {
+		if _, err := os.Stat(file.path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s %s not found", file.name, quote(file.path))
+		}
+	}
+	cert, err := tls.LoadX509KeyPair(t.Certificate, keyFile)
+	if err != nil {
+		return fmt.Errorf("SSL certificate file %s: %w", quote(t.Certificate), err)
+	}
+	config.Certificates = []tls.Certificate{cert}
+	return nil
+}
+
+// addAuthorities leaves the system's in charge if there are no others.
+func (t TLSSettings) addAuthorities(config *tls.Config) error {
+	var files []string
+	if t.CAFile != "" {
+		files = append(files, t.CAFile)
+		if _, err := os.Stat(t.CAFile); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("SSL trusted CAs file %s not found", quote(t.CAFile))
+		}
+	}
+	if t.CAPath != "" {
+		entries, err := os.ReadDir(t.CAPath)
+		if err != nil {
+			return fmt.Errorf("SSL trusted CAs path %s not found", quote(t.CAPath))
+		}
+		for _, e := range entries {
+			if !e.IsDir() {
+				files = append(files, filepath.Join(t.CAPath, e.Name()))
+			}
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	pool, found := x509.NewCertPool(), false
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("read SSL trusted CAs: %w", err)
+		}
+		found = pool.AppendCertsFromPEM(text) || found
+	}
+	if !found {
+		return errors.New("there is no certificate in ssl.cafile or ssl.capath")
+	}
+	config.RootCAs = pool
+	return nil
+}
