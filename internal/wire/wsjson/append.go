@@ -10,14 +10,14 @@ import (
 // AppendValue appends the JSON text of v to dst and returns the extended slice.
 // It allocates only where dst lacks room.
 func AppendValue(dst []byte, v zval.Value) []byte {
-	return appendMembers(append(dst, '{'), v)
+	return appendObject(dst, &v)
 }
 
 // AppendMessage appends the data message that carries v on topic.
 func AppendMessage(dst []byte, topic string, v zval.Value) []byte {
 	dst = append(dst, `{"type":"data-message","topic":`...)
 	dst = append(appendString(dst, topic), ',')
-	return appendMembers(dst, v)
+	return appendMembers(dst, &v)
 }
 
 // heads holds what comes before the data of each kind.
@@ -39,8 +39,13 @@ var heads = [...]string{
 	zval.KindVector: `"@data-type":"vector","data":`,
 }
 
-// appendMembers appends the two members of v and the brace that closes them.
-func appendMembers(dst []byte, v zval.Value) []byte {
+func appendObject(dst []byte, v *zval.Value) []byte {
+	return appendMembers(append(dst, '{'), v)
+}
+
+// appendMembers appends the two members of v and the brace that closes them. It
+// takes a pointer because a Value is 64 bytes.
+func appendMembers(dst []byte, v *zval.Value) []byte {
 	dst = append(dst, heads[v.Kind()]...)
 	switch v.Kind() {
 	case zval.KindNone:
@@ -69,7 +74,7 @@ func appendMembers(dst []byte, v zval.Value) []byte {
 
 // appendPlain appends the data of the kinds that are strings in JSON and never
 // hold a character that needs an escape.
-func appendPlain(dst []byte, v zval.Value) []byte {
+func appendPlain(dst []byte, v *zval.Value) []byte {
 	switch v.Kind() {
 	case zval.KindAddr:
 		addr, _ := v.Addr()
@@ -90,7 +95,7 @@ func appendPlain(dst []byte, v zval.Value) []byte {
 
 // appendReal appends a number with six decimals, as C's %f does: Zeek refuses a
 // real that looks like an integer.
-func appendReal(dst []byte, v zval.Value) []byte {
+func appendReal(dst []byte, v *zval.Value) []byte {
 	f, _ := v.Real()
 	switch {
 	case math.IsNaN(f):
@@ -109,7 +114,7 @@ func appendList(dst []byte, elems []zval.Value) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = AppendValue(dst, elems[i])
+		dst = appendObject(dst, &elems[i])
 	}
 	return append(dst, ']')
 }
@@ -120,8 +125,8 @@ func appendTable(dst []byte, pairs []zval.Value) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = AppendValue(append(dst, `{"key":`...), pairs[i])
-		dst = AppendValue(append(dst, `,"value":`...), pairs[i+1])
+		dst = appendObject(append(dst, `{"key":`...), &pairs[i])
+		dst = appendObject(append(dst, `,"value":`...), &pairs[i+1])
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')

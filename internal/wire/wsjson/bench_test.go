@@ -1,10 +1,14 @@
-package wsjson
+package wsjson_test
 
 import (
+	"strings"
 	"testing"
 
+	"zeekfleet/internal/wire/wsjson"
 	"zeekfleet/internal/zval"
 )
+
+const topic = "zeek/management/controller"
 
 // smallEvent is an event of the size that most of the Management API's have.
 func smallEvent() zval.Value {
@@ -14,23 +18,51 @@ func smallEvent() zval.Value {
 	))
 }
 
-func BenchmarkEncodeSmall(b *testing.B) {
-	v := smallEvent()
-	buf := AppendMessage(nil, "zeek/management/controller", v)
-	b.SetBytes(int64(len(buf)))
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = AppendMessage(buf[:0], "zeek/management/controller", v)
+// textEvent is about 1 kB in the native encoding, most of it one string;
+// recordEvent is about 1 kB there of small values.
+func textEvent() zval.Value {
+	return zval.Vector(zval.Count(1), zval.Count(1), zval.Vector(
+		zval.String("Bench::ping"),
+		zval.Vector(zval.String(strings.Repeat("x", 960)), zval.Count(42)),
+	))
+}
+
+func recordEvent() zval.Value {
+	var nodes []zval.Value
+	for range 14 {
+		nodes = append(nodes, zval.Vector(zval.String("worker-1"), zval.String("instance-1"),
+			zval.Enum("Supervisor::WORKER"), zval.None(), zval.Port(2200, zval.ProtoTCP), zval.Count(4711)))
+	}
+	return zval.Vector(zval.Count(1), zval.Count(1), zval.Vector(zval.String("Bench::nodes"), zval.Vector(nodes...)))
+}
+
+var events = map[string]func() zval.Value{"small": smallEvent, "text": textEvent, "records": recordEvent}
+
+func BenchmarkEncode(b *testing.B) {
+	for name, event := range events {
+		b.Run(name, func(b *testing.B) {
+			v := event()
+			buf := wsjson.AppendMessage(nil, topic, v)
+			b.SetBytes(int64(len(buf)))
+			b.ReportAllocs()
+			for b.Loop() {
+				buf = wsjson.AppendMessage(buf[:0], topic, v)
+			}
+		})
 	}
 }
 
-func BenchmarkDecodeSmall(b *testing.B) {
-	text := AppendMessage(nil, "zeek/management/controller", smallEvent())
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := ParseMessage(text, Limits{}); err != nil {
-			b.Fatal(err)
-		}
+func BenchmarkDecode(b *testing.B) {
+	for name, event := range events {
+		b.Run(name, func(b *testing.B) {
+			text := wsjson.AppendMessage(nil, topic, event())
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := wsjson.ParseMessage(text, wsjson.Limits{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

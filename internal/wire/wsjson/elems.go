@@ -23,19 +23,19 @@ const shortest = len(`{"@data-type":"none"}`)
 // room returns an elems with a place for each value of text but the outermost,
 // or for limit of them: each is an object, and none is shorter than shortest.
 func room(text string, limit int) elems {
-	n := max(0, min(limit, strings.Count(text, "{"), len(text)/shortest)-1)
+	n := max(0, min(limit-1, strings.Count(text, "{")-1, len(text)/shortest))
 	return elems{places: make([]zval.Value, n), back: n}
 }
 
-// push adds an element to the container that opened last. It reports whether
-// there was a place for it.
-func (e *elems) push(v zval.Value) bool {
+// push adds an element to the container that opened last and returns its place,
+// which may hold anything, or nil if there is none left. Where an object
+// follows, that means that the limit is reached.
+func (e *elems) push() *zval.Value {
 	if e.back == e.front {
-		return false
+		return nil
 	}
 	e.back--
-	e.places[e.back] = v
-	return true
+	return &e.places[e.back]
 }
 
 // pop closes that container and returns its n elements.

@@ -7,6 +7,7 @@ import "zeekfleet/internal/zval"
 type envelope struct {
 	typ, topic, endpoint, version, code, context member
 	body                                         body
+	value                                        zval.Value
 }
 
 // A member is one that should be a string.
@@ -16,19 +17,18 @@ type member struct {
 	text  string
 }
 
-// envelope reads a whole message.
-func (p *parser) envelope() (*envelope, *Error) {
-	m := new(envelope)
+// envelope reads a whole message into m.
+func (p *parser) envelope(m *envelope) *Error {
 	err := p.object(func(name string) *Error {
 		if f := m.named(name); f != nil {
 			return p.stringMember(f)
 		}
-		return p.member(&m.body, name)
+		return p.member(&m.body, &m.value, name)
 	})
 	if err == nil {
 		err = p.end()
 	}
-	return m, err
+	return err
 }
 
 func (m *envelope) named(name string) *member {
@@ -60,14 +60,14 @@ func (p *parser) stringMember(f *member) (err *Error) {
 	return err
 }
 
-// message returns topic and value of a data message. The value is judged first,
-// as by Zeek (spec websocket 7.3).
-func (p *parser) message(m *envelope) (topic string, v zval.Value, err *Error) {
-	if v, err = p.finish(&m.body); err != nil {
-		return "", v, err.in(ContextBody)
+// message completes a data message. The value is judged before the topic, as by
+// Zeek (spec websocket 7.3).
+func (p *parser) message(m *envelope) *Error {
+	if err := p.finish(&m.body, &m.value); err != nil {
+		return err.in(ContextBody)
 	}
 	if !m.topic.valid || m.topic.text == reservedTopic {
-		return "", v, p.fail("topic is missing, no string or reserved").in(ContextTopic)
+		return p.fail("topic missing, reserved or no string").in(ContextTopic)
 	}
-	return m.topic.text, v, nil
+	return nil
 }

@@ -112,32 +112,30 @@ func ParseTopics(text []byte, lim Limits) ([]string, error) {
 // value is sound, ContextTopic.
 func ParseMessage(text []byte, lim Limits) (topic string, v zval.Value, err error) {
 	p := newParser(text, lim)
-	m, e := p.envelope()
-	if e != nil {
+	var m envelope
+	if e := p.envelope(&m); e != nil {
 		return "", zval.None(), e.in(ContextBody)
 	}
-	topic, v, e = p.message(m)
-	if e != nil {
+	if e := p.message(&m); e != nil {
 		return "", zval.None(), e
 	}
-	return topic, v, nil
+	return m.topic.text, m.value, nil
 }
 
 // Parse returns a message that a server sent. The error is an *Error, as for
 // ParseMessage.
 func Parse(text []byte, lim Limits) (Message, error) {
 	p := newParser(text, lim)
-	m, e := p.envelope()
-	if e != nil {
+	var m envelope
+	if e := p.envelope(&m); e != nil {
 		return nil, e.in(ContextBody)
 	}
 	switch m.typ.text {
 	case "data-message":
-		topic, v, e := p.message(m)
-		if e != nil {
+		if e := p.message(&m); e != nil {
 			return nil, e
 		}
-		return Data{topic, v}, nil
+		return Data{m.topic.text, m.value}, nil
 	case "ack":
 		return Ack{m.endpoint.text, m.version.text}, nil
 	case "error":

@@ -9,20 +9,20 @@ import (
 // Limits bounds what is accepted. The zero value means the defaults.
 type Limits struct {
 	// Depth bounds how deep objects and arrays nest, the outermost one
-	// included; a vector within a vector takes two objects and two arrays. Zero
-	// means 128, as in Zeek.
+	// included; a vector within a vector takes two objects and two arrays. Zero or
+	// less means 128, as in Zeek.
 	Depth int
 	// Elements bounds the number of values in one text, containers and what
 	// they hold. A value takes 64 bytes and at least 21 bytes of text, so the
-	// length of a text bounds memory, too. Zero means 2^20.
+	// length of a text bounds memory, too. Zero or less means 2^20.
 	Elements int
 }
 
 func (l Limits) withDefaults() Limits {
-	if l.Depth == 0 {
+	if l.Depth <= 0 {
 		l.Depth = 128
 	}
-	if l.Elements == 0 {
+	if l.Elements <= 0 {
 		l.Elements = 1 << 20
 	}
 	return l
@@ -50,7 +50,8 @@ func (e *Error) in(context string) *Error {
 // strings share one copy of it. The error is an *Error.
 func ParseValue(text []byte, lim Limits) (zval.Value, error) {
 	p := newParser(text, lim)
-	v, err := p.value()
+	var v zval.Value
+	err := p.value(&v)
 	if err == nil {
 		err = p.end()
 	}
@@ -60,9 +61,9 @@ func ParseValue(text []byte, lim Limits) (zval.Value, error) {
 	return v, nil
 }
 
-func newParser(text []byte, lim Limits) *parser {
+func newParser(text []byte, lim Limits) parser {
 	lim = lim.withDefaults()
-	p := &parser{text: string(text), depth: lim.Depth}
+	p := parser{text: string(text), depth: lim.Depth}
 	p.elems = room(p.text, lim.Elements)
 	return p
 }

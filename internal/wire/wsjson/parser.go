@@ -104,11 +104,21 @@ func (p *parser) str() (string, *Error) {
 		return "", p.fail("not a string")
 	}
 	rest := p.text[p.off+1:]
-	end := strings.IndexByte(rest, '"')
-	if end < 0 {
-		return "", p.fail("string without an end")
+	const few = 32 // bytes, within which a loop is faster than two searches
+	for i := range min(few, len(rest)) {
+		switch rest[i] {
+		case '"':
+			p.off += 1 + i + 1
+			return rest[:i], nil
+		case '\\':
+			return p.escaped()
+		}
 	}
-	if strings.IndexByte(rest[:end], '\\') >= 0 {
+	end := strings.IndexByte(rest, '"')
+	switch {
+	case end < 0:
+		return "", p.fail("string without an end")
+	case strings.IndexByte(rest[:end], '\\') >= 0:
 		return p.escaped()
 	}
 	p.off += 1 + end + 1

@@ -14,22 +14,21 @@ import (
 type body struct {
 	kind   zval.Kind
 	typed  bool // kind is known
+	done   bool // the type came first, and the value is read
 	dataAt int  // where the data is, 0 if it has not come yet
-	known  bool // v is the value: the type came first
-	v      zval.Value
 }
 
-// value reads the object that a value is.
-func (p *parser) value() (zval.Value, *Error) {
+// value reads the object that a value is into v.
+func (p *parser) value(v *zval.Value) *Error {
 	var b body
-	if err := p.object(func(name string) *Error { return p.member(&b, name) }); err != nil {
-		return zval.None(), err
+	if err := p.object(func(name string) *Error { return p.member(&b, v, name) }); err != nil {
+		return err
 	}
-	return p.finish(&b)
+	return p.finish(&b, v)
 }
 
-// member reads what follows the name of a member, for b if it is for b.
-func (p *parser) member(b *body, name string) (err *Error) {
+// member reads what follows the name of a member, for b and v if it is theirs.
+func (p *parser) member(b *body, v *zval.Value, name string) *Error {
 	switch {
 	case name == "@data-type" && !b.typed:
 		name, err := p.str()
@@ -40,182 +39,191 @@ func (p *parser) member(b *body, name string) (err *Error) {
 			return p.fail("unknown data type")
 		}
 		return nil
-	case name == "data" && b.dataAt == 0 && b.typed:
-		b.dataAt, b.known = p.off, true
-		b.v, err = p.data(b.kind)
-		return err
 	case name == "data" && b.dataAt == 0:
 		b.dataAt = p.off
+		if b.typed {
+			b.done = true
+			return p.data(b.kind, v)
+		}
 	}
 	return p.skip()
 }
 
-// finish returns the value of an object that has ended.
-func (p *parser) finish(b *body) (v zval.Value, err *Error) {
+// finish completes a value whose object has ended.
+func (p *parser) finish(b *body, v *zval.Value) *Error {
 	switch {
-	case b.known:
-		return b.v, nil
+	case b.done:
+		return nil
 	case !b.typed:
-		return zval.None(), p.fail("no data type")
+		return p.fail("no data type")
 	case b.kind == zval.KindNone:
-		return zval.None(), nil
+		*v = zval.None()
+		return nil
 	case b.dataAt == 0:
-		return zval.None(), p.fail("no data")
+		return p.fail("no data")
 	}
 	end := p.off
 	p.off = b.dataAt
-	v, err = p.data(b.kind)
-	if err == nil {
-		p.off = end
+	if err := p.data(b.kind, v); err != nil {
+		return err
 	}
-	return v, err
+	p.off = end
+	return nil
 }
 
 // data reads the data of a value of this kind (spec websocket 8.1).
-func (p *parser) data(kind zval.Kind) (zval.Value, *Error) {
+func (p *parser) data(kind zval.Kind, v *zval.Value) *Error {
+	c := p.next()
 	switch kind {
 	case zval.KindNone:
-		return zval.None(), p.skip()
-	case zval.KindBool, zval.KindCount, zval.KindInt, zval.KindReal:
-		return p.literal(kind)
+		*v = zval.None()
+		return p.skip()
+	case zval.KindBool:
+		i := p.word("false", "true")
+		if i < 0 {
+			return p.fail("neither true nor false")
+		}
+		*v = zval.Bool(i == 1)
+		return nil
+	case zval.KindCount, zval.KindInt:
+		return p.integer(kind, v)
+	case zval.KindReal:
+		return p.real(v)
 	case zval.KindSet, zval.KindVector:
-		return p.list(kind)
+		return p.list(kind, v)
 	case zval.KindTable:
-		return p.table()
+		return p.table(v)
+	}
+	if c != '"' {
+		return p.fail("not a string")
 	}
 	start := p.off
 	text, err := p.str()
 	if err != nil {
-		return zval.None(), err
+		return err
 	}
-	v, ok := fromText(kind, text)
-	if !ok {
+	var ok bool
+	if *v, ok = fromText(kind, text); !ok {
 		p.off = start
-		return v, p.fail("malformed " + kind.String())
+		return p.fail("malformed " + kind.String())
 	}
-	return v, nil
+	return nil
 }
 
-// literal reads what is a word or a number in JSON.
-func (p *parser) literal(kind zval.Kind) (zval.Value, *Error) {
-	p.next()
-	switch kind {
-	case zval.KindBool:
-		if i := p.word("false", "true"); i >= 0 {
-			return zval.Bool(i == 1), nil
-		}
-		return zval.None(), p.fail("neither true nor false")
-	case zval.KindReal:
-		return p.real()
-	}
+// integer reads a count or an integer.
+func (p *parser) integer(kind zval.Kind, v *zval.Value) *Error {
 	start := p.off
 	text, integer, err := p.number()
 	if err != nil {
-		return zval.None(), err
+		return err
 	}
-	if kind == zval.KindCount {
-		if text == "-0" {
-			text = "0"
+	if integer && kind == zval.KindInt {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			*v = zval.Int(n)
+			return nil
 		}
-		if n, err := strconv.ParseUint(text, 10, 64); integer && err == nil {
-			return zval.Count(n), nil
+	} else if integer {
+		if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+			*v = zval.Count(n)
+			return nil
+		} else if text == "-0" {
+			*v = zval.Count(0)
+			return nil
 		}
-	} else if n, err := strconv.ParseInt(text, 10, 64); integer && err == nil {
-		return zval.Int(n), nil
 	}
 	p.off = start
-	return zval.None(), p.fail("not a number of this type")
+	return p.fail("malformed " + kind.String())
 }
 
 // real reads a number, with or without a decimal point; null, which is how NaN
 // is written here; and Zeek's words, which are no JSON.
-func (p *parser) real() (zval.Value, *Error) {
+func (p *parser) real(v *zval.Value) *Error {
+	var f float64
 	switch p.word("null", "nan", "-nan", "inf", "-inf") {
 	case 0, 1, 2:
-		return zval.Real(math.NaN()), nil
+		f = math.NaN()
 	case 3:
-		return zval.Real(math.Inf(1)), nil
+		f = math.Inf(1)
 	case 4:
-		return zval.Real(math.Inf(-1)), nil
+		f = math.Inf(-1)
+	default:
+		text, _, err := p.number()
+		if err != nil {
+			return err
+		}
+		f, _ = strconv.ParseFloat(text, 64) // out of range, it is an infinity
 	}
-	text, _, err := p.number()
-	if err != nil {
-		return zval.None(), err
-	}
-	f, _ := strconv.ParseFloat(text, 64) // out of range, it is an infinity
-	return zval.Real(f), nil
+	*v = zval.Real(f)
+	return nil
 }
 
 // list reads a vector, or a set, of which equal elements collapse.
-func (p *parser) list(kind zval.Kind) (zval.Value, *Error) {
+func (p *parser) list(kind zval.Kind, v *zval.Value) *Error {
 	n := 0
 	err := p.array(func() *Error {
 		n++
-		return p.elem()
+		return p.elem(p.elems.push())
 	})
 	if err != nil {
-		return zval.None(), err
+		return err
 	}
 	elems := p.elems.pop(n)
 	if kind == zval.KindSet {
-		return zval.Set(elems...), nil
+		*v = zval.Set(elems...)
+	} else {
+		*v = zval.Vector(elems...)
 	}
-	return zval.Vector(elems...), nil
+	return nil
 }
 
-// elem reads an element of the container that opened last.
-func (p *parser) elem() *Error {
-	v, err := p.value()
-	if err == nil && !p.elems.push(v) {
-		err = p.fail("more values than allowed")
+// elem reads a value into v, a place for an element.
+func (p *parser) elem(v *zval.Value) *Error {
+	switch {
+	case p.next() != '{':
+		return p.fail("not a value")
+	case v == nil:
+		return p.fail("more values than allowed")
 	}
-	return err
+	return p.value(v)
 }
 
 // table reads a table, which keeps its order.
-func (p *parser) table() (zval.Value, *Error) {
+func (p *parser) table(v *zval.Value) *Error {
 	start, n := p.off, 0
 	err := p.array(func() *Error {
 		n += 2
 		return p.entry()
 	})
 	if err != nil {
-		return zval.None(), err
+		return err
 	}
-	v, ok := zval.TableInOrder(p.elems.pop(n))
-	if !ok {
+	var ok bool
+	if *v, ok = zval.TableInOrder(p.elems.pop(n)); !ok {
 		p.off = start
-		return v, p.fail("table with a key twice")
+		return p.fail("table with a key twice")
 	}
-	return v, nil
+	return nil
 }
 
 // entry reads a table's entry: an object of a key and a value, in either order.
 func (p *parser) entry() *Error {
-	var key, val zval.Value
+	key, val := p.elems.push(), p.elems.push()
 	var hasKey, hasVal bool
-	err := p.object(func(name string) (err *Error) {
+	err := p.object(func(name string) *Error {
 		switch {
 		case name == "key" && !hasKey:
 			hasKey = true
-			key, err = p.value()
+			return p.elem(key)
 		case name == "value" && !hasVal:
 			hasVal = true
-			val, err = p.value()
-		default:
-			err = p.skip()
+			return p.elem(val)
 		}
-		return err
+		return p.skip()
 	})
-	switch {
-	case err != nil:
-		return err
-	case !hasKey || !hasVal:
-		return p.fail("table entry without key or value")
-	case !p.elems.push(key) || !p.elems.push(val):
-		return p.fail("more values than allowed")
+	if err == nil && !(hasKey && hasVal) {
+		err = p.fail("table entry without key or value")
 	}
-	return nil
+	return err
 }
 
 // fromText returns the value of a kind whose data is a string in JSON.
