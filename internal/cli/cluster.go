@@ -3,7 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 
@@ -28,6 +30,26 @@ type Cluster struct {
 	// Warnings tell, with file and line, what in the file had no effect or may
 	// not mean what it says.
 	Warnings []string
+}
+
+// ReadCluster reads the cluster configuration at path, which may be anything that
+// can be read; "-" is stdin. See ParseCluster for the rest.
+func ReadCluster(path string, stdin io.Reader, hostname string) (*Cluster, error) {
+	name, in := "standard input", stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("please provide a cluster configuration file: %w", err)
+		}
+		defer f.Close()
+		name, in = path, f
+	}
+	// One byte more than allowed, for ParseCluster to refuse.
+	text, err := io.ReadAll(io.LimitReader(in, MaxClusterFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("please provide a cluster configuration file: %w", err)
+	}
+	return ParseCluster(name, text, hostname)
 }
 
 // ParseCluster reads a cluster configuration in zeek-client's INI form (spec

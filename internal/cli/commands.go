@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 
@@ -160,16 +159,7 @@ func (c *Commands) finish(o Outcome) int {
 // withConfig reads and checks the cluster configuration before anything else
 // happens.
 func (c *Commands) withConfig(path string, then func(mgmt.Configuration) int) int {
-	text, err := ReadCluster(path, c.Stdin)
-	if err != nil {
-		c.Log.Error("please provide a cluster configuration file: %v", err)
-		return StatusFailed
-	}
-	name := path
-	if path == "-" {
-		name = "standard input"
-	}
-	cluster, err := ParseCluster(name, text, c.Hostname)
+	cluster, err := ReadCluster(path, c.Stdin, c.Hostname)
 	if err != nil {
 		c.Log.Error("%v", err)
 		return StatusFailed
@@ -178,24 +168,4 @@ func (c *Commands) withConfig(path string, then func(mgmt.Configuration) int) in
 		c.Log.Warning("%s", text)
 	}
 	return then(cluster.Config)
-}
-
-// ReadCluster returns the text of the cluster configuration at path, which may
-// be anything that can be read; "-" is stdin. Of one that is too large it
-// returns as much as ParseCluster needs to refuse it.
-func ReadCluster(path string, stdin io.Reader) ([]byte, error) {
-	in := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	text, err := io.ReadAll(io.LimitReader(in, MaxClusterFile+1))
-	if err != nil && path == "-" {
-		err = fmt.Errorf("read standard input: %w", err)
-	}
-	return text, err
 }
