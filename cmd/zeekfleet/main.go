@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"zeekfleet/internal/proc"
 )
 
 // Exit statuses.
@@ -32,6 +34,10 @@ type streams struct {
 // help lists them.
 func subcommands() []func(streams) *cobra.Command {
 	return []func(streams) *cobra.Command{
+		newUpCommand,
+		newControllerCommand,
+		newAgentCommand,
+		newConfigCommand,
 		newDeployConfigCommand,
 		newStageConfigCommand,
 		newDeployCommand,
@@ -45,6 +51,7 @@ func subcommands() []func(streams) *cobra.Command {
 }
 
 func main() {
+	proc.ChildMain() // does not return where this process is to become a node
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

@@ -46,7 +46,7 @@ var allowed = map[string][]string{
 	"internal/settings":        {"internal/mgmt"},
 	"internal/daemon": {
 		"internal/bus", "internal/core/...", "internal/event", "internal/mgmt", "internal/proc",
-		"internal/store/...", "internal/wire/...", "internal/zval",
+		"internal/settings", "internal/store/...", "internal/wire/...", "internal/zval",
 	},
 	"client": {"internal/bus", "internal/wire/...", "internal/event", "internal/mgmt", "internal/zval"},
 	"internal/cli": {

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/settings"
+)
+
+func newControllerCommand(streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "controller",
+		Short: "Run the controller of a cluster",
+		Long: "Run the controller of a cluster: it holds the configurations, tells each agent what to\n" +
+			"run, and serves clients. It ends on SIGINT or SIGTERM; agents and nodes go on without it.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			set, _, err := settings.ResolveController(sources(cmd.Flags()))
+			if err != nil {
+				return failed(err)
+			}
+			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
+			c, err := daemon.OpenController(cmd.Context(), set, log,
+				daemon.PortFlags{Broker: "--listen-port", WebSocket: "--websocket-port"})
+			if err != nil {
+				return failed(err)
+			}
+			return ended(cmd.Context(), c.Run(cmd.Context()))
+		},
+	}
+	settings.AddControllerFlags(cmd.Flags())
+	return cmd
+}
+
+func newAgentCommand(streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "agent",
+		Short: "Run this host's agent",
+		Long: "Run this host's agent: it starts, watches and stops the cluster nodes of this host. It\n" +
+			"ends on SIGINT or SIGTERM; its nodes go on, and the agent that starts next takes them over.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
+			if err != nil {
+				return failed(err)
+			}
+			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
+			a, err := daemon.OpenAgent(cmd.Context(), set, log, daemon.PortFlags{Broker: "--listen-port"})
+			if err != nil {
+				return failed(err)
+			}
+			return ended(cmd.Context(), a.Run(cmd.Context()))
+		},
+	}
+	settings.AddAgentFlags(cmd.Flags())
+	return cmd
+}
+
+// ended turns the end that the operator asked for into success.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return nil
+	}
+	return failed(err)
+}
+
+func sources(flags *pflag.FlagSet) settings.Sources {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "" // settings has a name for that
+	}
+	return settings.Sources{Flags: flags, LookupEnv: os.LookupEnv, Hostname: host}
+}
+
+func newLogger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}

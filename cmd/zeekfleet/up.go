@@ -1,0 +1,408 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/cli"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/settings"
+)
+
+// How long `up` gives its parts to end.
+const (
+	upStopGrace    = 5 * time.Second  // a node, before it is killed
+	upStopDeadline = 30 * time.Second // everything
+)
+
+func newUpCommand(streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "up [CLUSTER.INI]",
+		Short: "Run a whole cluster on this host",
+		Long: "Run a controller, an agent and a cluster of nodes on this host, and show that they run.\n" +
+			"Without a cluster file it runs what was deployed last, or else a manager, a logger and two\n" +
+			"workers. Ctrl-C stops everything.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return failed(runUp(cmd, args, time.Now()))
+		},
+	}
+	flags := cmd.Flags()
+	settings.AddCommonFlags(flags)
+	flags.String("name", "", "name of the instance (ZEEK_AGENT_NAME; default agent-<hostname>)")
+	flags.String("controller-port", "", "port of the controller for Broker peers (ZEEK_CONTROLLER_PORT; default 2150; 0 for any)")
+	flags.String("websocket-port", "", "port of the controller for clients (ZEEK_CONTROLLER_WEBSOCKET_PORT; default 2149; 0 for any)")
+	flags.String("agent-port", "", "port of the agent (ZEEK_AGENT_PORT; default 2151; 0 for any)")
+	return cmd
+}
+
+// upFlags maps those flags of `up` that are not common to both daemons to the
+// flags of the controller and of the agent.
+var upFlags = map[string]struct{ controller, agent string }{
+	"name":            {agent: "name"},
+	"controller-port": {controller: "listen-port"},
+	"websocket-port":  {controller: "websocket-port"},
+	"agent-port":      {agent: "listen-port"},
+}
+
+// upSettings resolves the settings of both daemons from the flags of `up`.
+func upSettings(given *pflag.FlagSet) (settings.Controller, settings.Agent, error) {
+	forController := pflag.NewFlagSet("controller", pflag.ContinueOnError)
+	settings.AddControllerFlags(forController)
+	forAgent := pflag.NewFlagSet("agent", pflag.ContinueOnError)
+	settings.AddAgentFlags(forAgent)
+
+	var problem error
+	set := func(to *pflag.FlagSet, name string, f *pflag.Flag) {
+		if to.Lookup(name) == nil {
+			return
+		}
+		if err := to.Set(name, f.Value.String()); err != nil {
+			problem = fmt.Errorf("--%s: %w", f.Name, errors.Unwrap(err))
+		}
+	}
+	given.Visit(func(f *pflag.Flag) {
+		names, own := upFlags[f.Name]
+		if !own {
+			names.controller, names.agent = f.Name, f.Name
+		}
+		set(forController, names.controller, f)
+		set(forAgent, names.agent, f)
+	})
+	if problem != nil {
+		return settings.Controller{}, settings.Agent{}, problem
+	}
+	c, _, err := settings.ResolveController(sources(forController))
+	if err != nil {
+		return c, settings.Agent{}, err
+	}
+	a, _, err := settings.ResolveAgent(sources(forAgent))
+	return c, a, err
+}
+
+func runUp(cmd *cobra.Command, args []string, began time.Time) error {
+	ctx := cmd.Context()
+	var wanted *mgmt.Configuration
+	if len(args) == 1 {
+		var err error
+		if wanted, err = readCluster(args[0], cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+	}
+	u, err := openUp(cmd)
+	if err != nil {
+		return err
+	}
+	defer u.log.Close()
+	u.began, u.wanted = began, wanted
+	return u.run(ctx)
+}
+
+func readCluster(path string, stdin io.Reader, warnings io.Writer) (*mgmt.Configuration, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "" // then nodes must name their instance
+	}
+	cluster, err := cli.ReadCluster(path, stdin, host)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range cluster.Warnings {
+		fmt.Fprintln(warnings, "zeekfleet: warning: "+w)
+	}
+	return &cluster.Config, nil
+}
+
+// up is a controller and an agent in this process.
+type up struct {
+	controller daemon.Controller
+	agent      daemon.Agent
+	stateDir   string
+	log        *os.File
+	out        io.Writer
+	errOut     io.Writer
+
+	began     time.Time
+	wanted    *mgmt.Configuration // nil: whatever is deployed, or the default
+	changed   chan struct{}       // holds a token when a node changed its state
+	stopNodes chan struct{}
+}
+
+func openUp(cmd *cobra.Command) (*up, error) {
+	forController, forAgent, err := upSettings(cmd.Flags())
+	if err != nil {
+		return nil, err
+	}
+	u := &up{
+		stateDir:  forAgent.StateDir,
+		out:       cmd.OutOrStdout(),
+		errOut:    cmd.ErrOrStderr(),
+		changed:   make(chan struct{}, 1),
+		stopNodes: make(chan struct{}),
+	}
+	if u.log, err = openLog(u.stateDir); err != nil {
+		return nil, err
+	}
+	ctx, log := cmd.Context(), newLogger(u.log, forAgent.LogLevel)
+	u.controller, err = daemon.OpenController(ctx, forController, log.With("part", "controller"),
+		daemon.PortFlags{Broker: "--controller-port", WebSocket: "--websocket-port"})
+	if err != nil {
+		u.log.Close()
+		return nil, err
+	}
+	forAgent.Controller = daemon.Reachable(u.controller.Broker.Addr().String())
+	u.agent, err = daemon.OpenAgent(ctx, forAgent, log.With("part", "agent"), daemon.PortFlags{Broker: "--agent-port"})
+	if err != nil {
+		u.controller.Close()
+		u.log.Close()
+		return nil, err
+	}
+	u.agent.Core.Colocated = []mgmt.NodeStatus{{
+		Node:        mgmt.NodeName(forController.Name),
+		State:       mgmt.Running,
+		MgmtRole:    mgmt.RoleController,
+		ClusterRole: mgmt.ClusterNone,
+		PID:         new(int64(os.Getpid())),
+		Port:        new(u.controller.Core.Rules.Controller.Broker),
+	}}
+	u.agent.StopNodes = u.stopNodes
+	u.agent.StopGrace = map[mgmt.ClusterRole]time.Duration{
+		mgmt.Logger: upStopGrace, mgmt.Manager: upStopGrace, mgmt.Proxy: upStopGrace, mgmt.Worker: upStopGrace,
+		mgmt.ClusterNone: upStopGrace,
+	}
+	u.agent.OnChange = func(mgmt.NotifyChange) { u.nudge() }
+	return u, nil
+}
+
+// maxLog is the size in bytes beyond which a log is put aside at the next start.
+const maxLog = 10 << 20
+
+// openLog opens the log of `up`, which has the terminal for its table.
+func openLog(stateDir string) (*os.File, error) {
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make state directory (--state-dir): %w", err)
+	}
+	path := filepath.Join(stateDir, "zeekfleet.log")
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("put aside old log: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, nil
+}
+
+// nudge makes the view look again.
+func (u *up) nudge() {
+	select {
+	case u.changed <- struct{}{}:
+	default: // it will anyway
+	}
+}
+
+// run has everything running until ctx is done or a part fails, and then stops
+// everything.
+func (u *up) run(ctx context.Context) error {
+	// The parts outlive ctx: after Ctrl-C the agent still has nodes to stop.
+	partsCtx, endParts := context.WithCancel(context.WithoutCancel(ctx))
+	defer endParts()
+	controllerDone := inBackground(func() error { return u.controller.Run(partsCtx) })
+	agentDone := inBackground(func() error { return u.agent.Run(partsCtx) })
+
+	viewCtx, endView := context.WithCancel(ctx)
+	viewDone := inBackground(func() error { return u.show(viewCtx) })
+
+	var failure error
+	ended := map[<-chan error]bool{}
+	select {
+	case <-ctx.Done():
+	case failure = <-controllerDone:
+		ended[controllerDone] = true
+	case failure = <-agentDone:
+		ended[agentDone] = true
+	case failure = <-viewDone:
+		ended[viewDone] = true
+	}
+	endView()
+	if !ended[viewDone] {
+		<-viewDone
+	}
+	fmt.Fprintln(u.out, "stopping")
+	close(u.stopNodes)
+	deadline := time.After(upStopDeadline)
+	if !ended[agentDone] {
+		select {
+		case err := <-agentDone:
+			failure = cmpErr(failure, err)
+		case <-deadline:
+			failure = cmpErr(failure, fmt.Errorf("nodes did not stop within %v; see %s", upStopDeadline, u.log.Name()))
+		}
+	}
+	endParts()
+	if !ended[controllerDone] {
+		<-controllerDone
+	}
+	if failure == nil {
+		fmt.Fprintln(u.out, "stopped")
+	}
+	return failure
+}
+
+func cmpErr(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
+
+// inBackground runs part and delivers how it ended.
+func inBackground(part func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- part() }()
+	return done
+}
+
+// show deploys what is wanted and shows what becomes of it, until ctx is done.
+func (u *up) show(ctx context.Context) error {
+	address := daemon.Reachable(u.controller.WebSocket.Addr().String())
+	watching, err := client.Dial(ctx, client.Config{Address: address, AppName: "zeekfleet-up"})
+	if err != nil {
+		return quietly(ctx, err)
+	}
+	defer watching.Close()
+
+	name := u.agent.Core.Name
+	fmt.Fprintf(u.out, "controller %s for peers, %s for clients; agent %s on %s\nstate and log in %s\n",
+		u.controller.Broker.Addr(), u.controller.WebSocket.Addr(), name, u.agent.Broker.Addr(), u.stateDir)
+
+	deployed := inBackground(func() error { return u.deploy(ctx, address) })
+	view := newUpView(u.out)
+	u.nudge()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-deployed:
+			if err != nil {
+				return quietly(ctx, err)
+			}
+			deployed = nil
+			view.complete = true
+			u.nudge()
+		case <-u.changed:
+			results, err := watching.GetNodes(ctx)
+			if err != nil {
+				return quietly(ctx, err)
+			}
+			if view.update(results) {
+				fmt.Fprintf(u.out, "%d nodes running after %.1f s. In another terminal, try:\n"+
+					"  zeekfleet %sget-nodes\n  zeekfleet %sget-id-value Cluster::node\nCtrl-C stops everything.\n",
+					view.running, time.Since(u.began).Seconds(), controllerArg(address), controllerArg(address))
+			}
+		}
+	}
+}
+
+// quietly drops the error of what ctx's end has interrupted.
+func quietly(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// controllerArg is the option by which clients find this controller, with a
+// blank, where they need one.
+func controllerArg(address string) string {
+	if address == client.DefaultAddress {
+		return ""
+	}
+	return "--controller " + address + " "
+}
+
+// deploy stages and deploys what is wanted. Failing nodes are shown, not
+// returned: the rest of the cluster runs.
+func (u *up) deploy(ctx context.Context, address string) error {
+	c, err := client.Dial(ctx, client.Config{Address: address, AppName: "zeekfleet-up"})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if u.wanted == nil {
+		r, err := c.GetConfiguration(ctx, true)
+		if err != nil || r.Success {
+			return err
+		}
+		u.wanted = defaultCluster(u.agent.Core.Name)
+	}
+	results, err := c.Stage(ctx, *u.wanted)
+	if err != nil {
+		return err
+	}
+	if mistakes := failures(results); len(mistakes) > 0 {
+		return errors.New("the cluster was refused: " + strings.Join(mistakes, "; "))
+	}
+	if results, err = c.Deploy(ctx); err != nil {
+		return err
+	}
+	for _, why := range failures(results) {
+		fmt.Fprintln(u.errOut, "zeekfleet: "+why)
+	}
+	return nil
+}
+
+// failures says of each failed result whose it is and why.
+func failures(results []mgmt.Result) []string {
+	var texts []string
+	for _, r := range results {
+		if r.Success {
+			continue
+		}
+		text := r.Error
+		if text == "" {
+			text = "no reason given"
+		}
+		switch {
+		case r.Node != "":
+			text = fmt.Sprintf("node %s: %s", r.Node, text)
+		case r.Instance != "":
+			text = fmt.Sprintf("instance %s: %s", r.Instance, text)
+		}
+		if out, ok := r.Data.(mgmt.NodeOutputs); ok && out.Stderr != "" {
+			text += "; it printed: " + out.Stderr
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// defaultCluster is what a newcomer gets: one instance with four nodes.
+func defaultCluster(instance mgmt.InstanceName) *mgmt.Configuration {
+	node := func(name mgmt.NodeName, role mgmt.ClusterRole) mgmt.Node {
+		return mgmt.Node{Name: name, Instance: instance, Role: role, State: mgmt.Running}
+	}
+	return &mgmt.Configuration{
+		ID:        "default-" + string(instance),
+		Instances: []mgmt.Instance{{Name: instance, Host: mgmt.UnknownHost}},
+		Nodes: []mgmt.Node{
+			node("manager", mgmt.Manager),
+			node("logger", mgmt.Logger),
+			node("worker-1", mgmt.Worker),
+			node("worker-2", mgmt.Worker),
+		},
+	}
+}

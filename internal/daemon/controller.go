@@ -1,0 +1,267 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/store"
+	"zeekfleet/internal/zval"
+)
+
+// ControllerConfig is what a controller runs with.
+type ControllerConfig struct {
+	Core controller.Config
+	// Store keeps the configurations. The caller closes it afterwards.
+	Store store.Store
+	// Bus configures the endpoint.
+	Bus bus.Config
+	// Broker and WebSocket are where peers and clients connect; nil means
+	// nowhere. They are closed at the end.
+	Broker, WebSocket net.Listener
+	// BrokerAccepts and WebSocketServer say how.
+	BrokerAccepts   bus.ListenConfig
+	WebSocketServer bus.WebSocketConfig
+	// AgentDial says how agents are dialed.
+	AgentDial bus.DialConfig
+	// Topic is where clients are served. Empty means DefaultControllerTopic.
+	Topic string
+	// AgentTopics is the prefix of the agents' topics. Empty means
+	// DefaultAgentTopics.
+	AgentTopics string
+	// SaveTimeout bounds a save. Zero means 5 s.
+	SaveTimeout time.Duration
+	// Logger receives what happens. Nil discards it.
+	Logger *slog.Logger
+}
+
+// The topics of the Management framework (spec management-api 1.3).
+const (
+	DefaultControllerTopic = "zeek/management/controller"
+	DefaultAgentTopics     = "zeek/management/agent"
+	DefaultNodeTopic       = "zeek/management/node"
+)
+
+func (c ControllerConfig) withDefaults() ControllerConfig {
+	if c.Topic == "" {
+		c.Topic = DefaultControllerTopic
+	}
+	if c.AgentTopics == "" {
+		c.AgentTopics = DefaultAgentTopics
+	}
+	if c.SaveTimeout == 0 {
+		c.SaveTimeout = 5 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Bus.Logger = c.Logger
+	return c
+}
+
+// subscriptionQueue bounds the bus events that wait for a core; while there are
+// more, the connections that have them are not read.
+const subscriptionQueue = 1024
+
+// RunController runs a controller until ctx is done, and returns ctx's cause
+// then, or the first error of one of its parts.
+func RunController(ctx context.Context, cfg ControllerConfig) error {
+	cfg = cfg.withDefaults()
+	var saved controller.State
+	doc, err := loadDocument(ctx, cfg.Store, cfg.SaveTimeout, &saved)
+	if err != nil {
+		return err
+	}
+	registry := event.Management()
+	cfg.WebSocketServer.Admit = clientsOnly(registry, cfg.Topic)
+	endpoint, err := bus.New(cfg.Bus)
+	if err != nil {
+		return err
+	}
+	parts, ctx := newGroup(ctx)
+	defer parts.stop()
+
+	c := &controllerShell{
+		cfg:      cfg,
+		doc:      doc,
+		endpoint: endpoint,
+		parts:    parts,
+		registry: registry,
+		dials:    map[mgmt.InstanceName]context.CancelFunc{},
+	}
+	// Subscribing precedes listening, so that the handshake with the first peer
+	// announces every topic.
+	sub := endpoint.Subscribe(subscriptionQueue, cfg.AgentTopics, cfg.Topic)
+	defer sub.Close()
+	if cfg.Broker != nil {
+		parts.run(ctx, "broker listener", func(ctx context.Context) error {
+			return endpoint.Serve(ctx, cfg.Broker, cfg.BrokerAccepts)
+		})
+	}
+	if cfg.WebSocket != nil {
+		parts.run(ctx, "websocket listener", func(ctx context.Context) error {
+			return endpoint.ServeWebSocket(ctx, cfg.WebSocket, cfg.WebSocketServer)
+		})
+	}
+	cfg.Logger.Info("controller is live", "peer", endpoint.ID().String(),
+		"broker", address(cfg.Broker), "websocket", address(cfg.WebSocket))
+	return c.loop(ctx, sub, controller.New(cfg.Core, saved, newRand()))
+}
+
+// newRand returns a source of chance for a core.
+func newRand() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) }
+
+// clientsOnly admits of what WebSocket clients publish only requests to the
+// controller. Anything else would reach agents and nodes as if the controller
+// had said it (spec management-api 7.1, G-P4).
+func clientsOnly(r *event.Registry, topic string) func(string, zval.Value) error {
+	return func(t string, v zval.Value) error {
+		e, err := event.Parse(v)
+		if err != nil {
+			return err
+		}
+		if t != topic || !strings.HasPrefix(e.Name, controllerAPI) {
+			return fmt.Errorf("event %s on topic %s is not for clients to publish", e.Name, t)
+		}
+		return r.Admit(t, v)
+	}
+}
+
+// controllerAPI is what the names of the events between clients and controller
+// begin with.
+const controllerAPI = "Management::Controller::API::"
+
+func address(ln net.Listener) string {
+	if ln == nil {
+		return "none"
+	}
+	return ln.Addr().String()
+}
+
+// controllerShell belongs to the goroutine of its loop.
+type controllerShell struct {
+	cfg      ControllerConfig
+	doc      *document
+	endpoint *bus.Endpoint
+	parts    *group
+	registry *event.Registry
+	dials    map[mgmt.InstanceName]context.CancelFunc
+}
+
+func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core *controller.Machine) error {
+	s := newStepper(core, c.perform)
+	for {
+		var ev controller.Event
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.wake.C:
+			ev = controller.Tick{}
+		case happened := <-sub.Events():
+			var ok bool
+			if ev, ok = c.translate(happened); !ok {
+				continue
+			}
+		}
+		if err := s.step(ctx, ev); err != nil {
+			return err
+		}
+	}
+}
+
+// translate turns what happened on the bus into the core's event, and reports
+// false for what does not concern it.
+func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool) {
+	switch ev := happened.(type) {
+	case bus.PeerAdded:
+		if ev.Peer.Kind == bus.Native {
+			return controller.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Addr: ev.Peer.Addr, Dialed: ev.Peer.Dialed}, true
+		}
+	case bus.PeerLost:
+		if ev.Peer.Kind == bus.Native {
+			return controller.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}, true
+		}
+		return controller.ClientGone{Client: mgmt.PeerID(ev.Peer.ID)}, true
+	case bus.Message:
+		return c.message(ev)
+	}
+	return nil, false
+}
+
+// message accepts each event only on its proper topic: subscriptions match by
+// prefix, so others arrive as well.
+func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
+	instance, fromAgent := strings.CutPrefix(m.Topic, c.cfg.AgentTopics+"/")
+	if !fromAgent && m.Topic != c.cfg.Topic || fromAgent && m.From.Kind != bus.Native {
+		c.cfg.Logger.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
+		return nil, false
+	}
+	msg, err := c.registry.Decode(m.Value)
+	if err != nil {
+		c.cfg.Logger.Warn("event not understood", "peer", m.From.ID, "topic", m.Topic, "err", err)
+		return nil, false
+	}
+	peer := mgmt.PeerID(m.From.ID)
+	if fromAgent {
+		return controller.FromAgent{Peer: peer, Instance: mgmt.InstanceName(instance), Msg: msg}, true
+	}
+	return controller.FromClient{Client: peer, Msg: msg}, true
+}
+
+func (c *controllerShell) perform(ctx context.Context, effect controller.Effect) (*controller.Event, error) {
+	switch e := effect.(type) {
+	case controller.Save:
+		saved := controller.Saved{}
+		if err := c.doc.save(ctx, e.State); err != nil {
+			c.cfg.Logger.Error("configuration not saved", "err", err)
+			saved.Err = err.Error()
+		}
+		return new(controller.Event(saved)), nil
+	case controller.ToAgent:
+		topic := c.cfg.AgentTopics + "/" + string(e.Instance)
+		c.endpoint.PublishTo(string(e.Peer), topic, c.registry.Encode(e.Msg))
+	case controller.Reply:
+		c.endpoint.Publish(c.cfg.Topic, c.registry.Encode(e.Msg))
+	case controller.Connect:
+		c.connect(ctx, e.Instance, e.Addr)
+	case controller.Disconnect:
+		c.disconnect(e.Instance)
+	case controller.Note:
+		rev := ""
+		if e.Rev != 0 {
+			rev = strconv.FormatUint(e.Rev, 10)
+		}
+		note(ctx, c.cfg.Logger, int(e.Level), e.Text, "instance", string(e.Instance), "node", string(e.Node),
+			"peer", string(e.Peer), "reqid", string(e.ReqID), "rev", rev, "err", e.Err)
+	default:
+		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
+	}
+	return nil, nil
+}
+
+// connect keeps a peering with an agent up until disconnect.
+func (c *controllerShell) connect(ctx context.Context, instance mgmt.InstanceName, addr netip.AddrPort) {
+	c.disconnect(instance)
+	dialCtx, cancel := context.WithCancel(ctx)
+	c.dials[instance] = cancel
+	c.parts.run(dialCtx, "dial agent "+string(instance), func(ctx context.Context) error {
+		return c.endpoint.Dial(ctx, addr.String(), c.cfg.AgentDial)
+	})
+}
+
+func (c *controllerShell) disconnect(instance mgmt.InstanceName) {
+	if cancel, ok := c.dials[instance]; ok {
+		cancel()
+		delete(c.dials, instance)
+	}
+}
