@@ -20,8 +20,9 @@ func TestAnythingThatHappensEndsWell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &chaos{world: newWorld(t, agent.Config{}), draw: t, asked: map[mgmt.ReqID]time.Time{}}
 		c.step(agent.PeerAdded{Peer: controller})
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			rapid.SampledFrom(c.moves()).Draw(t, "move")()
+		moves := c.moves()
+		for range c.dice("steps", 80) {
+			moves[c.dice("move", len(moves))]()
 			c.account()
 		}
 		c.heal()
@@ -39,33 +40,55 @@ type chaos struct {
 var cast = []mgmt.NodeName{"logger", "manager", "proxy", "worker-1", "worker-2"}
 
 func (c *chaos) moves() []func() {
+	wait := func() { c.run(c.span("wait")) }
 	return []func(){
-		c.wait, c.wait, c.wait,
-		func() {
-			c.request(func(id mgmt.ReqID) mgmt.Message {
-				return mgmt.AgentDeployRequest{ReqID: id, Config: configuration(c.someNodes()...), Force: c.chance("force")}
-			})
-		},
-		func() {
-			c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentRestartRequest{ReqID: id, Nodes: c.someNames()} })
-		},
+		wait, wait, wait,
+		func() { c.request(c.someDeployment) },
+		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return restart(id, c.someNames()...) }) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return dispatch(id, c.someNames()...) }) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentStandbyRequest{ReqID: id} }) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentGetNodesRequest{ReqID: id} }) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentWelcomeRequest{ReqID: id} }) },
 		c.newFate, c.newFate,
-		func() { c.someProcess(func(name mgmt.NodeName, p *proc) { c.kill(name) }) },
+		func() { c.someProcess(func(name mgmt.NodeName, _ *proc) { c.kill(name) }) },
 		func() { c.someProcess(c.flap) },
 		c.stray,
-		func() { c.saveErr = rapid.SampledFrom([]string{"", "", "disk full"}).Draw(c.draw, "save") },
+		func() { c.saveErr = pick(c, "save", "", "", "disk full") },
 		c.reboot,
 	}
 }
 
-func (c *chaos) chance(label string) bool { return rapid.IntRange(0, 3).Draw(c.draw, label) == 0 }
+// dice draws a number below n, each as likely as the others; rapid's own
+// ranges prefer small ones, with which not much happens.
+func (c *chaos) dice(label string, n int) (number int) {
+	for _, bit := range rapid.SliceOfN(rapid.Bool(), 16, 16).Draw(c.draw, label) {
+		number *= 2
+		if bit {
+			number++
+		}
+	}
+	return number % n
+}
 
-func (c *chaos) someNames() []mgmt.NodeName {
-	return rapid.SliceOfNDistinct(rapid.SampledFrom(cast), 0, len(cast), rapid.ID).Draw(c.draw, "names")
+func pick[T any](c *chaos, label string, from ...T) T { return from[c.dice(label, len(from))] }
+
+func (c *chaos) span(label string) time.Duration {
+	return pick(c, label, 0, time.Millisecond, 500*time.Millisecond, time.Second, 3*time.Second, 5*time.Second, 8*time.Second, 40*time.Second)
+}
+
+func (c *chaos) chance(label string) bool { return c.dice(label, 4) == 0 }
+
+func (c *chaos) someDeployment(id mgmt.ReqID) mgmt.Message {
+	return mgmt.AgentDeployRequest{ReqID: id, Config: configuration(c.someNodes()...), Force: c.chance("force")}
+}
+
+func (c *chaos) someNames() (names []mgmt.NodeName) {
+	for _, name := range cast {
+		if c.dice(string(name), 2) == 0 {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (c *chaos) someNodes() []mgmt.Node {
@@ -80,16 +103,10 @@ func (c *chaos) someNodes() []mgmt.Node {
 
 func (c *chaos) someProcess(do func(mgmt.NodeName, *proc)) {
 	if len(c.procs) > 0 {
-		name := rapid.SampledFrom(sorted(c.procs)).Draw(c.draw, "process")
+		name := pick(c, "process", sorted(c.procs)...)
 		do(name, c.procs[name])
 	}
 }
-
-func (c *chaos) span(label string, most time.Duration) time.Duration {
-	return time.Duration(rapid.Int64Range(0, int64(most)).Draw(c.draw, label))
-}
-
-func (c *chaos) wait() { c.run(c.span("wait", 8*time.Second)) }
 
 func (c *chaos) request(make func(mgmt.ReqID) mgmt.Message) {
 	c.asks++
@@ -99,14 +116,14 @@ func (c *chaos) request(make func(mgmt.ReqID) mgmt.Message) {
 }
 
 func (c *chaos) newFate() {
-	f := fate{stop: c.span("stop", 10*time.Second), hello: c.span("hello", 10*time.Second), deaf: c.chance("deaf"), mute: c.chance("mute")}
+	f := fate{stop: c.span("stop"), hello: c.span("hello"), deaf: c.chance("deaf"), mute: c.chance("mute")}
 	if c.chance("exit") {
-		f.exit, f.reason = c.span("life", 40*time.Second), "exit status 1"
+		f.exit, f.reason = c.span("life"), "exit status 1"
 	}
 	if c.chance("start") {
 		f.startErr = "no such file"
 	}
-	c.fates[rapid.SampledFrom(cast).Draw(c.draw, "node")] = f
+	c.fates[pick(c, "node", cast...)] = f
 }
 
 func (c *chaos) flap(name mgmt.NodeName, p *proc) {
@@ -119,8 +136,8 @@ func (c *chaos) flap(name mgmt.NodeName, p *proc) {
 
 // stray is an event that no sane shell or peer would send.
 func (c *chaos) stray() {
-	name := rapid.SampledFrom(cast).Draw(c.draw, "node")
-	c.step(rapid.SampledFrom([]agent.Event{
+	name := pick(c, "node", cast...)
+	c.step(pick(c, "stray", []agent.Event{
 		agent.Adopted{},
 		agent.Saved{},
 		agent.Tick{},
@@ -135,7 +152,7 @@ func (c *chaos) stray() {
 		agent.FromNode{Peer: controller, Msg: nil},
 		agent.FromController{Peer: controller, Msg: mgmt.NotifyLog{}},
 		agent.FromController{Peer: controller, Msg: nil},
-	}).Draw(c.draw, "stray"))
+	}...))
 }
 
 // reboot kills the agent, or has it stop its nodes first; who asked it
