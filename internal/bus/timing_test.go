@@ -1,0 +1,259 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/wire"
+)
+
+// after checks how much time has passed since start, to the nanosecond.
+func after(t testing.TB, start time.Time, want time.Duration, what string) {
+	t.Helper()
+	if got := time.Since(start); got != want {
+		t.Errorf("%s after %v, want exactly %v", what, got, want)
+	}
+}
+
+func TestUnfinishedHandshakeIsCutOffAfterTenSeconds(t *testing.T) {
+	for name, begin := range map[string]func(*rawPeer){
+		"silent from the start": func(*rawPeer) {},
+		"silent after hello": func(p *rawPeer) {
+			p.hello()
+			p.hears(wire.VersionSelect{ID: middleID, Version: 1})
+			p.hears(wire.OriginatorSyn{})
+		},
+		"half a frame": func(p *rawPeer) { p.send([]byte{0, 0}) },
+		"one byte each second": func(p *rawPeer) {
+			hello := wire.AppendHandshake(nil, wire.Hello{ID: p.id, MinVersion: 1, MaxVersion: 1})
+			for _, b := range hello[:9] {
+				time.Sleep(time.Second)
+				p.send([]byte{b})
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ln, _ := servePipe(t, newEndpoint(t, bus.Config{ID: middleID}))
+				start := time.Now()
+				p := connectRaw(t, ln, largeID)
+				p.hears(wire.Probe{})
+				begin(p)
+				p.gone()
+				after(t, start, 10*time.Second, "cut off")
+			})
+		})
+	}
+}
+
+func TestSilentPeerIsPingedAndThenLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{ID: middleID, MaxSilence: time.Minute})
+		events := subscribe(t, e)
+		ln, _ := servePipe(t, e)
+		p := connectPeer(t, ln, largeID)
+		next[bus.PeerAdded](t, events)
+		start := time.Now()
+		p.message(wire.TypePing)
+		after(t, start, 30*time.Second, "pinged")
+		p.gone()
+		after(t, start, time.Minute, "lost")
+		if lost := next[bus.PeerLost](t, events); !errors.Is(lost.Err, bus.ErrSilent) {
+			t.Errorf("lost because of %v", lost.Err)
+		}
+	})
+}
+
+func TestPeerThatAnswersPingsStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{ID: middleID, MaxSilence: time.Minute})
+		ln, _ := servePipe(t, e)
+		p := connectPeer(t, ln, largeID, "news")
+		start := time.Now()
+		for range 100 {
+			p.pong()
+		}
+		after(t, start, 100*30*time.Second, "still there")
+		e.Publish("news", text("good"))
+		p.message(wire.TypeData)
+	})
+}
+
+func TestPeerThatTakesNothingIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{ID: middleID, MaxSilence: time.Minute})
+		events := subscribe(t, e)
+		ln, _ := servePipe(t, e)
+		p := connectPeer(t, ln, largeID, "news")
+		next[bus.PeerAdded](t, events)
+		start := time.Now()
+		e.Publish("news", text("unread"))
+		for range 5 { // it has much to say itself
+			time.Sleep(10 * time.Second)
+			p.send(p.data("ignored", text("x")))
+		}
+		if lost := next[bus.PeerLost](t, events); !errors.Is(lost.Err, bus.ErrSilent) {
+			t.Errorf("lost because of %v", lost.Err)
+		}
+		after(t, start, time.Minute, "lost")
+	})
+}
+
+func TestGoodbye(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func(*rawPeer)
+		takes  time.Duration
+	}{
+		"ends with the pong": {answer: (*rawPeer).pong, takes: 0},
+		"ends when the peer closes": {answer: func(p *rawPeer) {
+			p.message(wire.TypePing)
+			p.conn.Close()
+		}},
+		"is not ended by another pong": {takes: 3 * time.Second, answer: func(p *rawPeer) {
+			ping := p.message(wire.TypePing)
+			ping.Payload = []byte("other")
+			p.send(wire.AppendPong(nil, p.id, ping))
+		}},
+		"ends without an answer after three seconds":  {answer: func(p *rawPeer) { p.message(wire.TypePing) }, takes: 3 * time.Second},
+		"ends without being read after three seconds": {answer: func(*rawPeer) {}, takes: 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint(t, bus.Config{ID: middleID})
+				events := subscribe(t, e)
+				ln, stop := servePipe(t, e)
+				p := connectPeer(t, ln, smallID)
+				next[bus.PeerAdded](t, events)
+				start := time.Now()
+				go c.answer(p)
+				if err := stop(); !errors.Is(err, context.Canceled) {
+					t.Errorf("Serve returned %v", err)
+				}
+				after(t, start, c.takes, "ended")
+				lost := next[bus.PeerLost](t, events)
+				if !errors.Is(lost.Err, bus.ErrClosed) && !errors.Is(lost.Err, bus.ErrPeerClosed) {
+					t.Errorf("lost because of %v", lost.Err)
+				}
+			})
+		})
+	}
+}
+
+func TestEndpointEndsWithinThreeSecondsThoughNobodyReadsItsEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{ID: middleID})
+		stuck := e.Subscribe(1, "news")
+		defer stuck.Close()
+		ln, stop := servePipe(t, e)
+		p := connectPeer(t, ln, largeID) // its PeerAdded fills the queue
+		go p.send(append(p.data("news", text("a")), p.data("news", text("b"))...))
+		synctest.Wait()
+		start := time.Now()
+		stop()
+		after(t, start, 3*time.Second, "ended")
+	})
+}
+
+// attempts dials with a connector that does what each says, a number of times,
+// and returns the times of the attempts.
+func attempts(t *testing.T, e *bus.Endpoint, number int, each func(n int, conn net.Conn) error) <-chan time.Duration {
+	start, times, n := time.Now(), make(chan time.Duration, 100), 0
+	dial(t, e, "scripted:1", bus.DialConfig{Connect: func(context.Context, string) (net.Conn, error) {
+		times <- time.Since(start)
+		ours, theirs := net.Pipe()
+		if n++; n > number {
+			return nil, errors.New("the script is at its end")
+		}
+		if err := each(n, theirs); err != nil {
+			return nil, err
+		}
+		return ours, nil
+	}})
+	return times
+}
+
+func TestDialRetries(t *testing.T) {
+	refused := errors.New("refused")
+	for name, c := range map[string]struct {
+		each func(t *testing.T) func(n int, conn net.Conn) error
+		want []time.Duration
+	}{
+		"every second while nobody answers": {
+			each: func(*testing.T) func(int, net.Conn) error { return func(int, net.Conn) error { return refused } },
+			want: []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second},
+		},
+		"at once after a peering has ended, then every second": {
+			each: func(t *testing.T) func(int, net.Conn) error {
+				return func(n int, conn net.Conn) error {
+					if n > 1 {
+						return refused
+					}
+					go func() {
+						newRawPeer(t, conn, largeID).shake(wire.Acceptor)
+						time.Sleep(5 * time.Second)
+						conn.Close()
+					}()
+					return nil
+				}
+			},
+			want: []time.Duration{0, 5 * time.Second, 6 * time.Second, 7 * time.Second},
+		},
+		"every second though each peering ends at once": {
+			each: func(t *testing.T) func(int, net.Conn) error {
+				return func(n int, conn net.Conn) error {
+					go func() {
+						newRawPeer(t, conn, largeID).shake(wire.Acceptor)
+						conn.Close()
+					}()
+					return nil
+				}
+			},
+			want: []time.Duration{0, time.Second, 2 * time.Second},
+		},
+		"every minute while the peer is incompatible": {
+			each: func(t *testing.T) func(int, net.Conn) error {
+				return func(n int, conn net.Conn) error {
+					go func() {
+						p := newRawPeer(t, conn, largeID)
+						p.read()
+						p.say(wire.DropConn{ID: largeID, Code: wire.DropPeerIncompatible, Text: "unsupported versions offered"})
+						conn.Close()
+					}()
+					return nil
+				}
+			},
+			want: []time.Duration{0, time.Minute, 2 * time.Minute},
+		},
+		"every second while it is dropped as redundant, without being so": {
+			each: func(t *testing.T) func(int, net.Conn) error {
+				return func(n int, conn net.Conn) error {
+					go func() {
+						p := newRawPeer(t, conn, largeID)
+						p.read()
+						p.say(wire.DropConn{ID: largeID, Code: wire.DropRedundant, Text: "redundant connection"})
+						conn.Close()
+					}()
+					return nil
+				}
+			},
+			want: []time.Duration{0, time.Second, 2 * time.Second},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				times := attempts(t, newEndpoint(t, bus.Config{ID: middleID}), len(c.want), c.each(t))
+				for i, want := range c.want {
+					if got := <-times; got != want {
+						t.Errorf("attempt %d after %v, want %v", i+1, got, want)
+					}
+				}
+				synctest.Wait()
+			})
+		})
+	}
+}
