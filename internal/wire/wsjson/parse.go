@@ -9,8 +9,8 @@ import (
 // Limits bounds what is accepted. The zero value means the defaults.
 type Limits struct {
 	// Depth bounds how deep objects and arrays nest, the outermost one
-	// included; a vector within a vector takes two objects and two arrays. Zero or
-	// less means 128, as in Zeek.
+	// included; a vector within a vector takes two objects and two arrays. Zero
+	// or less means 128, as in Zeek.
 	Depth int
 	// Elements bounds the number of values in one text, containers and what
 	// they hold. A value takes 64 bytes and at least 21 bytes of text, so the
