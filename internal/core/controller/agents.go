@@ -61,7 +61,9 @@ func (a *agent) instance() mgmt.Instance {
 }
 
 func (m *Machine) peerAdded(ev PeerAdded) {
-	m.peerLost(ev.Peer) // nothing of an earlier peering counts
+	if m.peers[ev.Peer] != nil {
+		m.peerLost(ev.Peer) // nothing of the earlier peering counts
+	}
 	if len(m.peers) >= m.cfg.Limits.Peers {
 		m.note(Note{Level: Warn, Text: "peer ignored", Peer: ev.Peer,
 			Err: fmt.Sprintf("there are %d already", len(m.peers))})
