@@ -32,12 +32,16 @@ type page struct {
 	size uint64 // bytes of the page, overflow pages included
 }
 
-// keyRange bounds the keys of a page: at least from, below to. A nil to has no
-// bound.
-type keyRange struct{ from, to []byte }
+// keyRange says which key may be the next one of a page: first itself, where
+// that is not nil; otherwise one above after and below to, where those are not
+// nil.
+type keyRange struct{ first, after, to []byte }
 
-func (r keyRange) contains(key []byte) bool {
-	return bytes.Compare(key, r.from) >= 0 && (r.to == nil || bytes.Compare(key, r.to) < 0)
+func (r keyRange) allows(key []byte) bool {
+	if r.first != nil {
+		return bytes.Equal(key, r.first)
+	}
+	return bytes.Compare(key, r.after) > 0 && (r.to == nil || bytes.Compare(key, r.to) < 0)
 }
 
 // A visitor sees each entry of a leaf page. value is nil unless the entry is a
@@ -63,7 +67,8 @@ func (p page) read(at, n uint64) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes at %d exceed the page", n, at)
 	}
 	b := make([]byte, n)
-	if _, err := p.r.ReadAt(b, int64(at)); err != nil {
+	// A reader may report its end together with the last bytes.
+	if got, err := p.r.ReadAt(b, int64(at)); got < len(b) {
 		return nil, fmt.Errorf("read %d bytes at %d: %w", n, at, err)
 	}
 	return b, nil
@@ -75,6 +80,9 @@ func (p page) elements() ([]byte, error) {
 }
 
 func (p page) leaf(keys keyRange, visit visitor) error {
+	if p.count == 0 && keys.first != nil {
+		return fmt.Errorf("leaf without entries below a branch")
+	}
 	table, err := p.elements()
 	if err != nil {
 		return err
@@ -89,7 +97,7 @@ func (p page) leaf(keys keyRange, visit visitor) error {
 		if err != nil {
 			return err
 		}
-		keys.from = append(bytes.Clone(key), 0) // the next possible key
+		keys.first, keys.after = nil, key
 		isBucket := flags&bucketFlag != 0
 		var value []byte
 		if isBucket {
@@ -108,8 +116,8 @@ func (p page) leaf(keys keyRange, visit visitor) error {
 }
 
 // branch calls child for each child page, with the keys that it may have: from
-// its own key, up to the next child's. bbolt keeps the first child's key in
-// step with the first key below it, so that bounds it as well.
+// the one the branch knows it by, to below the next child's. bbolt finds pages
+// by their first key when it merges them, so that one must match.
 func (p page) branch(keys keyRange, child func(id uint64, keys keyRange) error) error {
 	if p.count == 0 {
 		return fmt.Errorf("branch without children")
@@ -127,11 +135,11 @@ func (p page) branch(keys keyRange, child func(id uint64, keys keyRange) error) 
 		if bounds[i], err = p.key(pageHeaderSize+i*elementSize+pos, ksize, keys); err != nil {
 			return err
 		}
-		keys.from = append(bytes.Clone(bounds[i]), 0)
+		keys.first, keys.after = nil, bounds[i]
 	}
 	bounds = append(bounds, keys.to)
 	for i, id := range ids {
-		if err := child(id, keyRange{bounds[i], bounds[i+1]}); err != nil {
+		if err := child(id, keyRange{first: bounds[i], to: bounds[i+1]}); err != nil {
 			return err
 		}
 	}
@@ -147,7 +155,7 @@ func (p page) key(at, size uint64, keys keyRange) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !keys.contains(key) {
+	if !keys.allows(key) {
 		return nil, fmt.Errorf("key %.20x out of order", key)
 	}
 	return key, nil

@@ -1,0 +1,209 @@
+package boltstore_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"zeekfleet/internal/store"
+	"zeekfleet/internal/store/boltstore"
+)
+
+// crashRoundsEnv raises the number of kills in TestKilledProcessLosesNothing.
+const crashRoundsEnv = "BOLTSTORE_CRASH_ROUNDS"
+
+// TestKilledProcessLosesNothing kills a process that saves without pause, at
+// random moments, and finds the last acknowledged document each time, or the
+// one that was being saved.
+func TestKilledProcessLosesNothing(t *testing.T) {
+	rounds := 20
+	if text := os.Getenv(crashRoundsEnv); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s: %v", crashRoundsEnv, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "state", "state.db")
+	var before store.Revision
+	for round := range rounds {
+		acknowledged := max(before, killWhileSaving(t, path, round))
+		s := open(t, path, boltstore.Config{})
+		doc, rev, err := s.Load(t.Context())
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		if rev != acknowledged && rev != acknowledged+1 {
+			t.Fatalf("round %d: got revision %d, want %d, or the one in flight", round, rev, acknowledged)
+		}
+		if want := crashDocument(rev); rev > 0 && !bytes.Equal(doc, want) {
+			t.Fatalf("round %d: got %.40q at revision %d, want %.40q", round, doc, rev, want)
+		}
+		before = rev
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if before == 0 {
+		t.Error("nothing was ever saved")
+	}
+}
+
+// killWhileSaving returns the last revision that a saver acknowledged before it
+// was killed, or 0.
+func killWhileSaving(t *testing.T, path string, round int) store.Revision {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe", path)
+	cmd.Env = append(os.Environ(), roleEnv+"=saver")
+	cmd.Stderr = t.Output()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// Some rounds die during the creation or the opening of the file, others
+	// after a number of saves, all a random moment later.
+	moment := time.Duration(rand.IntN(3000)) * time.Microsecond
+	after := round % 4 * 5
+	lines := bufio.NewScanner(out)
+	var last store.Revision
+	for n := 0; n < after && lines.Scan(); n++ {
+		last = parseRevision(t, lines.Text())
+	}
+	timer := time.AfterFunc(moment, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	for lines.Scan() {
+		last = parseRevision(t, lines.Text())
+	}
+	if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Fatalf("round %d: the saver ended with %v, want it killed", round, err)
+	}
+	return last
+}
+
+func parseRevision(t *testing.T, line string) store.Revision {
+	t.Helper()
+	n, err := strconv.ParseUint(line, 10, 64)
+	if err != nil {
+		t.Fatalf("saver said %q", line)
+	}
+	return store.Revision(n)
+}
+
+// crashDocument is the document with a revision; its size crosses pages.
+func crashDocument(rev store.Revision) []byte {
+	return []byte(strings.Repeat(fmt.Sprintf("%d ", rev), 1+int(rev)%50*40))
+}
+
+// saverMain saves until it is killed, and acknowledges each revision with one
+// line, which is one write.
+func saverMain(path string) int {
+	ctx := context.Background()
+	s, err := boltstore.Open(ctx, path, boltstore.Config{History: 10})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	_, rev, err := s.Load(ctx)
+	for err == nil {
+		if rev, err = s.Save(ctx, crashDocument(rev+1), rev); err == nil {
+			_, err = fmt.Println(rev)
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+// TestFullDiskKeepsTheStoreUsable runs in a process of its own, whose files may
+// not grow beyond a limit: writes then fail as they do on a full disk, on every
+// machine and without privileges.
+func TestFullDiskKeepsTheStoreUsable(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe", filepath.Join(t.TempDir(), "state.db"))
+	cmd.Env = append(os.Environ(), roleEnv+"=full disk")
+	said, err := cmd.CombinedOutput()
+	if err != nil || string(said) != "ok\n" {
+		t.Errorf("got %v and:\n%s", err, said)
+	}
+}
+
+func fullDiskMain(path string) int {
+	if err := fillDisk(context.Background(), path); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("ok")
+	return 0
+}
+
+func fillDisk(ctx context.Context, path string) error {
+	signal.Ignore(syscall.SIGXFSZ) // so that writes fail instead
+	s, err := boltstore.Open(ctx, path, boltstore.Config{})
+	if err != nil {
+		return err
+	}
+	small := []byte("small")
+	rev, err := s.Save(ctx, small, 0)
+	if err != nil {
+		return err
+	}
+	restore, err := limitFiles(256 << 10)
+	if err != nil {
+		return err
+	}
+	large := bytes.Repeat([]byte("large"), 100<<10)
+	for range 3 {
+		if _, err := s.Save(ctx, large, rev); err == nil {
+			return fmt.Errorf("a save beyond the limit succeeded")
+		} else if !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "file too large") {
+			return fmt.Errorf("unclear error: %w", err)
+		}
+		if doc, now, err := s.Load(ctx); err != nil || now != rev || !bytes.Equal(doc, small) {
+			return fmt.Errorf("load on a full disk: %.20q at %d, %w", doc, now, err)
+		}
+		// What fits, fits.
+		if rev, err = s.Save(ctx, small, rev); err != nil {
+			return fmt.Errorf("small save on a full disk: %w", err)
+		}
+	}
+	if err := restore(); err != nil {
+		return err
+	}
+	if rev, err = s.Save(ctx, large, rev); err != nil {
+		return fmt.Errorf("save with room again: %w", err)
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	if s, err = boltstore.Open(ctx, path, boltstore.Config{}); err != nil {
+		return err
+	}
+	defer s.Close()
+	if doc, now, err := s.Load(ctx); err != nil || now != rev || !bytes.Equal(doc, large) {
+		return fmt.Errorf("load after reopening: %.20q at %d, want %d: %w", doc, now, rev, err)
+	}
+	return nil
+}
+
+// limitFiles bounds the size of files, until the returned function is called.
+func limitFiles(bytes uint64) (restore func() error, err error) {
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		return nil, err
+	}
+	limited := old
+	limited.Cur = bytes
+	restore = func() error { return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old) }
+	return restore, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limited)
+}
