@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"testing"
+	"testing/synctest"
 
 	"zeekfleet/internal/bus"
 	"zeekfleet/internal/wire"
@@ -24,7 +24,7 @@ var (
 // rawPeer is a peer that does what a test tells it, frame by frame.
 type rawPeer struct {
 	t    testing.TB
-	conn net.Conn
+	conn io.ReadWriteCloser
 	id   bus.ID
 }
 
@@ -33,16 +33,18 @@ func connectRaw(t testing.TB, ln *pipeListener, id bus.ID) *rawPeer {
 	return newRawPeer(t, ln.dial(), id)
 }
 
-func newRawPeer(t testing.TB, conn net.Conn, id bus.ID) *rawPeer {
+func newRawPeer(t testing.TB, conn io.ReadWriteCloser, id bus.ID) *rawPeer {
 	t.Cleanup(func() { conn.Close() })
 	return &rawPeer{t: t, conn: conn, id: id}
 }
 
-// connectPeer connects a raw peer and completes its handshake.
+// connectPeer connects a raw peer, completes its handshake, and waits until the
+// endpoint has taken note. It needs a synctest bubble.
 func connectPeer(t testing.TB, ln *pipeListener, id bus.ID, prefixes ...string) *rawPeer {
 	t.Helper()
 	p := connectRaw(t, ln, id)
 	p.shake(wire.Dialer, prefixes...)
+	synctest.Wait()
 	return p
 }
 
