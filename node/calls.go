@@ -1,0 +1,117 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	corenode "zeekfleet/internal/core/node"
+)
+
+// errTimeout is why a call was ended by Config.Timeout.
+var errTimeout = errors.New("timed out")
+
+// calls runs functions. Its methods belong to the goroutine of the loop.
+type calls struct {
+	cfg      Config
+	returned chan corenode.Returned // has room for every call in flight
+	slots    chan struct{}          // one for every function that has not returned
+	running  sync.WaitGroup
+}
+
+func newCalls(cfg Config) *calls {
+	return &calls{
+		cfg:      cfg,
+		returned: make(chan corenode.Returned, cfg.MaxCalls),
+		slots:    make(chan struct{}, cfg.MaxCalls),
+	}
+}
+
+// start begins a call. Its outcome comes to returned, at the latest when its
+// time is over.
+func (c *calls) start(ctx context.Context, call corenode.Call) {
+	if call.Action != corenode.GetIDValue {
+		dispatch := c.cfg.Dispatches[call.Action]
+		c.run(ctx, call, func(ctx context.Context) (any, error) { return dispatch(ctx, call.Args) })
+		return
+	}
+	val, err := c.identifier(call.Args[0])
+	if f, ok := asFunc(val); ok {
+		c.run(ctx, call, f)
+		return
+	}
+	c.report(call, val, err)
+}
+
+// run has f compute what call asks for.
+func (c *calls) run(ctx context.Context, call corenode.Call, f Func) {
+	select {
+	case c.slots <- struct{}{}:
+	default: // functions that have overrun their time still run
+		c.report(call, nil, errors.New("too many dispatches in flight"))
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout, errTimeout)
+	var once sync.Once
+	c.running.Go(func() {
+		val, err := f(ctx)
+		<-c.slots
+		once.Do(func() { c.report(call, val, err) })
+		cancel()
+	})
+	c.running.Go(func() {
+		<-ctx.Done()
+		if context.Cause(ctx) == errTimeout {
+			once.Do(func() { c.report(call, nil, fmt.Errorf("dispatch %s %v", call.Action, errTimeout)) })
+		}
+	})
+}
+
+// identifier returns the entry of an identifier.
+func (c *calls) identifier(id string) (any, error) {
+	if id == ClusterNode {
+		return c.cfg.Name, nil
+	}
+	val, ok := c.cfg.Identifiers[id]
+	if !ok {
+		return nil, ErrUnknownID
+	}
+	return val, nil
+}
+
+// asFunc returns the Func that an entry of Config.Identifiers is, if it is one.
+func asFunc(val any) (Func, bool) {
+	switch f := val.(type) {
+	case Func:
+		return f, f != nil
+	case func(context.Context) (any, error):
+		return f, f != nil
+	}
+	return nil, false
+}
+
+// report hands a call's outcome to the loop. It does not block.
+func (c *calls) report(call corenode.Call, val any, err error) {
+	r := corenode.Returned{Call: call.Call}
+	switch {
+	case err != nil:
+		r.Err = err.Error()
+	case val == nil && call.Action == corenode.GetIDValue:
+		r.Err = ErrNoValue.Error()
+	default:
+		text := appendJSON(nil, val)
+		if len(text) > c.cfg.MaxValue {
+			r.Err = fmt.Sprintf("value of %d bytes is longer than the limit of %d", len(text), c.cfg.MaxValue)
+			break
+		}
+		r.Data = string(text)
+	}
+	if r.Err == "" && r.Data == "" {
+		r.Err = "no reason given"
+	}
+	c.returned <- r
+}
+
+// wait returns when every function has returned.
+func (c *calls) wait() { c.running.Wait() }

@@ -1,0 +1,148 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"zeekfleet/internal/bus"
+	corenode "zeekfleet/internal/core/node"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+)
+
+// Node is a managed node of a cluster.
+type Node struct {
+	cfg      Config
+	endpoint *bus.Endpoint
+	registry *event.Registry
+}
+
+// New returns a node that does nothing before Run. Its error names the field of
+// cfg that is wrong, or the file that cannot be read.
+func New(cfg Config) (*Node, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	busConfig, err := cfg.bus()
+	if err != nil {
+		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
+	}
+	endpoint, err := bus.New(busConfig)
+	if err != nil {
+		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
+	}
+	return &Node{cfg: cfg, endpoint: endpoint, registry: event.Management()}, nil
+}
+
+// Run keeps the node connected with its agent, and answers it, until ctx is
+// done; it returns nil then, when every function that it called has returned.
+// It returns an error if it cannot listen. It may be called again, but
+// not while it runs.
+func (n *Node) Run(ctx context.Context) error {
+	var ln net.Listener
+	if n.cfg.Listen != "" {
+		var err error
+		if ln, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
+			return fmt.Errorf("node %s: %w", n.cfg.Name, err)
+		}
+	}
+	// Subscribing precedes listening and dialing, so that every handshake
+	// announces the topic.
+	sub := n.endpoint.Subscribe(0, n.cfg.Topic)
+	running, cancel := context.WithCancelCause(ctx)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer sub.Close()
+	defer cancel(nil)
+	parts.Go(func() {
+		cancel(n.endpoint.Dial(running, n.cfg.Agent, bus.DialConfig{Transport: n.cfg.transport(), Retry: n.cfg.Retry}))
+	})
+	if ln != nil {
+		parts.Go(func() {
+			cancel(n.endpoint.Serve(running, ln, bus.ListenConfig{Transport: n.cfg.transport()}))
+		})
+	}
+	n.loop(running, sub)
+	if ctx.Err() == nil {
+		return fmt.Errorf("node %s: %w", n.cfg.Name, context.Cause(running))
+	}
+	return nil
+}
+
+// loop is the only caller of the core, and of time.Now on its behalf. It ends
+// with ctx.
+func (n *Node) loop(ctx context.Context, sub *bus.Subscription) {
+	calls := newCalls(n.cfg)
+	defer calls.wait()
+	core := corenode.New(corenode.Config{
+		Name:     mgmt.NodeName(n.cfg.Name),
+		Actions:  slices.Collect(maps.Keys(n.cfg.Dispatches)),
+		MaxCalls: n.cfg.MaxCalls,
+	})
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	for {
+		var ev corenode.Event
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake.C:
+			ev = corenode.Tick{}
+		case returned := <-calls.returned:
+			ev = returned
+		case happened := <-sub.Events():
+			var ok bool
+			if ev, ok = n.translate(happened); !ok {
+				continue
+			}
+		}
+		for _, effect := range core.Step(time.Now(), ev) {
+			n.perform(ctx, calls, effect)
+		}
+		if at, ok := core.NextWake(); ok {
+			wake.Reset(time.Until(at))
+		}
+	}
+}
+
+// translate turns what happened on the bus into the core's event, and reports
+// false for what does not concern it. The agent is the peer that this side has
+// dialed.
+func (n *Node) translate(happened bus.Event) (corenode.Event, bool) {
+	switch ev := happened.(type) {
+	case bus.PeerAdded:
+		return corenode.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID)}, ev.Peer.Dialed
+	case bus.PeerLost:
+		return corenode.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}, ev.Peer.Dialed
+	case bus.Message:
+		if !ev.From.Dialed || ev.Topic != n.cfg.Topic {
+			return nil, false
+		}
+		msg, err := n.registry.Decode(ev.Value)
+		if err != nil {
+			n.cfg.Logger.Warn("event not understood", "peer", ev.From.ID, "topic", ev.Topic, "err", err)
+			return nil, false
+		}
+		request, ok := msg.(mgmt.NodeDispatchRequest)
+		return corenode.Received{Peer: mgmt.PeerID(ev.From.ID), Msg: request}, ok
+	}
+	return nil, false
+}
+
+func (n *Node) perform(ctx context.Context, calls *calls, effect corenode.Effect) {
+	switch e := effect.(type) {
+	case corenode.Publish:
+		n.endpoint.PublishTo(string(e.Peer), n.cfg.Topic, n.registry.Encode(e.Msg))
+	case corenode.Call:
+		calls.start(ctx, e)
+	case corenode.Note:
+		n.cfg.Logger.Log(ctx, slog.Level(e.Level), e.Text, "peer", string(e.Peer), "reqid", string(e.ReqID))
+	}
+}
