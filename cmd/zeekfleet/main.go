@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -37,6 +38,7 @@ func subcommands() []func(streams) *cobra.Command {
 		newUpCommand,
 		newControllerCommand,
 		newAgentCommand,
+		newNodeCommand,
 		newConfigCommand,
 		newDeployConfigCommand,
 		newStageConfigCommand,
@@ -53,7 +55,11 @@ func subcommands() []func(streams) *cobra.Command {
 func main() {
 	proc.ChildMain() // does not return where this process is to become a node
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, func() {
+		// From then on another signal ends the process at once. Not before: some
+		// programs send each signal to a process and to its group.
+		time.AfterFunc(time.Second, stop)
+	})
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/settings"
+	"zeekfleet/node"
+)
+
+// bitsPerUID is the default of Zeek's bits_per_uid.
+const bitsPerUID = uint64(96)
+
+// nodeOptions are the flags of `zeekfleet node`.
+type nodeOptions struct {
+	node.Config
+	iface     string
+	scripts   []string
+	transport string
+}
+
+func newNodeCommand(streams) *cobra.Command {
+	var o nodeOptions
+	cmd := &cobra.Command{
+		Use:   "node --name NAME",
+		Short: "Run one embedded cluster node",
+		Long: "Run one embedded cluster node: it checks in with its agent and answers its dispatches as a\n" +
+			"Zeek node does, and captures nothing. Agents start such nodes on hosts without Zeek.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return failed(o.run(cmd))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Name, "name", os.Getenv("CLUSTER_NODE"), "name of the node (CLUSTER_NODE)")
+	flags.StringVar(&o.Agent, "agent", "127.0.0.1:2151", "`host:port` of the agent")
+	flags.StringVar(&o.Listen, "listen", "", "`host:port` where cluster peers may connect")
+	flags.StringVar(&o.iface, "interface", "", "interface that a Zeek in its place would capture on")
+	flags.StringArrayVar(&o.scripts, "script", nil, "script that a Zeek in its place would load; it must exist")
+	flags.StringVar(&o.transport, "transport", string(settings.TransportAuto), "protection of the peering with the agent: auto, tls or plain")
+	flags.StringVar(&o.CertFile, "tls-cert", "", "PEM `file` with the node's certificate")
+	flags.StringVar(&o.KeyFile, "tls-key", "", "PEM `file` with its private key")
+	flags.StringVar(&o.CAFile, "tls-ca", "", "PEM `file` with the authorities that the agent's certificate must chain to")
+	flags.StringVar(&o.Topic, "topic", "", "topic of requests to nodes (default zeek/management/node)")
+	return cmd
+}
+
+func (o *nodeOptions) run(cmd *cobra.Command) error {
+	for _, script := range o.scripts {
+		if err := findScript(script); err != nil {
+			return err
+		}
+	}
+	switch settings.Transport(o.transport) {
+	case settings.TransportAuto:
+	case settings.TransportPlain:
+		o.DisableTLS = true
+	case settings.TransportTLS:
+		o.RequireTLS = true
+	default:
+		return fmt.Errorf("--transport %q is not auto, tls or plain", o.transport)
+	}
+	o.Identifiers = o.identifiers(time.Now())
+	o.Logger = newLogger(cmd.ErrOrStderr(), slog.LevelWarn)
+	n, err := node.New(o.Config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "embedded node %s: it captures nothing\n", o.Name)
+	return n.Run(cmd.Context())
+}
+
+// findScript tells whether Zeek would find the script: as a file, a directory
+// with a __load__.zeek, or either of them below a directory of ZEEKPATH. An
+// embedded node executes none, but one that is missing must not pass.
+func findScript(script string) error {
+	dirs := []string{"."}
+	if !filepath.IsAbs(script) {
+		dirs = append(dirs, filepath.SplitList(os.Getenv("ZEEKPATH"))...)
+	}
+	for _, dir := range dirs {
+		path := script
+		if !filepath.IsAbs(script) {
+			path = filepath.Join(dir, script)
+		}
+		for _, candidate := range []string{path, path + ".zeek", filepath.Join(path, "__load__.zeek")} {
+			if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("can't find %s", script)
+}
+
+// identifiers are what an embedded node can say of itself.
+func (o *nodeOptions) identifiers(began time.Time) map[string]any {
+	return map[string]any{
+		"bits_per_uid":      bitsPerUID,
+		"connection":        node.Func(noValue), // a type in every Zeek, and here
+		"interface":         o.iface,
+		"Fleet::embedded":   true,
+		"Fleet::version":    version(),
+		"Fleet::scripts":    o.scripts,
+		"Fleet::pid":        os.Getpid(),
+		"Fleet::goroutines": node.Func(func(context.Context) (any, error) { return runtime.NumGoroutine(), nil }),
+		"Fleet::uptime":     node.Func(func(context.Context) (any, error) { return time.Since(began), nil }),
+		"Fleet::memory":     node.Func(memory),
+	}
+}
+
+func noValue(context.Context) (any, error) { return nil, node.ErrNoValue }
+
+// memory returns the bytes that this process has from the system.
+func memory(context.Context) (any, error) {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.Sys - stats.HeapReleased, nil
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"zeekfleet/client"
+)
+
+// binary builds zeekfleet once.
+func binary(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "zeekfleet")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/zeekfleet")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	return path, cmd.Run()
+}
+
+// running is a zeekfleet process whose output is read line by line.
+type running struct {
+	cmd   *exec.Cmd
+	lines *bufio.Reader
+}
+
+func start(ctx context.Context, stderr bool, program string, args ...string) (*running, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 30 * time.Second
+	pipe := cmd.StdoutPipe
+	if stderr {
+		pipe = cmd.StderrPipe
+	}
+	out, err := pipe()
+	if err != nil {
+		return nil, err
+	}
+	return &running{cmd, bufio.NewReader(out)}, cmd.Start()
+}
+
+// await reads lines until pattern matches one, and returns its submatches.
+func (r *running) await(pattern string) ([]string, error) {
+	re := regexp.MustCompile(pattern)
+	var seen strings.Builder
+	for {
+		line, err := r.lines.ReadString('\n')
+		seen.WriteString(line)
+		if m := re.FindStringSubmatch(line); m != nil {
+			return m, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s did not say %q: %w; it said:\n%s", r.cmd.Path, pattern, err, seen.String())
+		}
+	}
+}
+
+// stop ends the process and waits until it has.
+func (r *running) stop() error {
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	io.Copy(io.Discard, r.lines) // until it ends
+	return r.cmd.Wait()
+}
+
+// resident returns the process's resident memory in MB.
+func (r *running) resident() (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(text)
+	if m == nil {
+		return 0, errors.New("no VmRSS in /proc")
+	}
+	kB, err := strconv.ParseFloat(string(m[1]), 64)
+	return kB / 1000, err
+}
+
+// cluster measures requests through a controller, an agent and four nodes, each
+// a process of its own, and the memory of the former two.
+func cluster(ctx context.Context, dir string) (figures []figure, err error) {
+	program, err := binary(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	state := filepath.Join(dir, "cluster")
+	controller, err := start(ctx, true, program, "controller", "--state-dir", state, "--name", "controller",
+		"--listen-port", "0", "--websocket-port", "0")
+	if err != nil {
+		return nil, err
+	}
+	defer controller.stop()
+	ports, err := controller.await(`msg="controller is live".* broker=127\.0\.0\.1:(\d+) websocket=(\S+)`)
+	if err != nil {
+		return nil, err
+	}
+	agent, err := start(ctx, true, program, "agent", "--state-dir", state, "--name", "agent", "--listen-port", "0",
+		"--controller-port", ports[1])
+	if err != nil {
+		return nil, err
+	}
+	defer agent.stop()
+	if _, err := agent.await(`msg="agent is live"`); err != nil {
+		return nil, err
+	}
+	go io.Copy(io.Discard, controller.lines)
+	go io.Copy(io.Discard, agent.lines)
+
+	c, err := client.Dial(ctx, client.Config{Address: ports[2]})
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	if err := deploy(ctx, c, fourNodes("agent")); err != nil {
+		return nil, err
+	}
+	defer func() { // the nodes would outlive their agent
+		err = errors.Join(err, deploy(ctx, c, client.Configuration{ID: "none"}))
+	}()
+	took := make([]time.Duration, 0, 5000)
+	for range cap(took) {
+		began := time.Now()
+		results, err := c.GetIDValue(ctx, "bits_per_uid")
+		if err != nil || len(results) != 4 {
+			return nil, fmt.Errorf("get_id_value: %d results, %w", len(results), err)
+		}
+		took = append(took, time.Since(began))
+	}
+	figures = append(figures,
+		atMost("get_id_value, one agent, four nodes, p50", ms(quantile(took, 0.5)), "ms", 0.5),
+		atMost("get_id_value, one agent, four nodes, p99", ms(quantile(took, 0.99)), "ms", 2))
+	ofController, err := controller.resident()
+	if err != nil {
+		return nil, err
+	}
+	ofAgent, err := agent.resident()
+	if err != nil {
+		return nil, err
+	}
+	command, err := commandTime(ctx, program, ports[2])
+	if err != nil {
+		return nil, err
+	}
+	return append(figures,
+		figure{what: "resident memory, controller", value: ofController, unit: "MB"},
+		figure{what: "resident memory, agent", value: ofAgent, unit: "MB"},
+		atMost("resident memory, controller and agent", ofController+ofAgent, "MB", 50),
+		atMost("one client command (get-nodes), wall, p50", command, "ms", 25)), nil
+}
+
+// commandTime returns the median wall time of a client command.
+func commandTime(ctx context.Context, program, address string) (float64, error) {
+	var took []time.Duration
+	for range 21 {
+		began := time.Now()
+		if err := exec.CommandContext(ctx, program, "--controller", address, "get-nodes").Run(); err != nil {
+			return 0, fmt.Errorf("get-nodes: %w", err)
+		}
+		took = append(took, time.Since(began))
+	}
+	return ms(quantile(took, 0.5)), nil
+}
+
+func deploy(ctx context.Context, c *client.Client, config client.Configuration) error {
+	results, err := c.Stage(ctx, config)
+	if err == nil {
+		var deployed []client.Result
+		deployed, err = c.Deploy(ctx)
+		results = append(results, deployed...)
+	}
+	for _, r := range results {
+		if !r.Success {
+			err = errors.Join(err, fmt.Errorf("deploy: %s %s %s", r.Instance, r.Node, r.Error))
+		}
+	}
+	return err
+}
+
+func fourNodes(instance client.InstanceName) client.Configuration {
+	c := client.Configuration{
+		ID:        "four",
+		Instances: []client.Instance{{Name: instance, Host: client.UnknownHost}},
+	}
+	for name, role := range map[client.NodeName]client.ClusterRole{
+		"manager": client.Manager, "logger": client.Logger, "worker-1": client.Worker, "worker-2": client.Worker,
+	} {
+		c.Nodes = append(c.Nodes, client.Node{Name: name, Instance: instance, Role: role, State: client.Running})
+	}
+	return c
+}
+
+// upTime measures how long a newcomer waits for four running nodes.
+func upTime(ctx context.Context, dir string) ([]figure, error) {
+	program, err := binary(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	var took []time.Duration
+	for i := range 5 {
+		began := time.Now()
+		up, err := start(ctx, false, program, "up", "--state-dir", filepath.Join(dir, fmt.Sprint("up", i)),
+			"--controller-port", "0", "--websocket-port", "0", "--agent-port", "0")
+		if err != nil {
+			return nil, err
+		}
+		_, err = up.await(`^4 nodes running`)
+		took = append(took, time.Since(began))
+		if err := errors.Join(err, up.stop()); err != nil {
+			return nil, err
+		}
+	}
+	return []figure{atMost("up to four RUNNING nodes, p50", quantile(took, 0.5).Seconds(), "s", 1)}, nil
+}

@@ -1,0 +1,107 @@
+// Command bench measures the figures of docs/architecture.md's budgets and
+// prints each beside its budget. It builds the binary, runs real processes on
+// loopback addresses, and leaves nothing behind. Times depend on the machine:
+// the first line is that machine's own loopback echo, to compare others with.
+//
+// A missed budget is printed as such and is no failure: figures are for people
+// to read, not for a test to enforce.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"text/tabwriter"
+	"time"
+)
+
+// figure is one measured value beside its budget.
+type figure struct {
+	what   string
+	value  float64
+	unit   string
+	budget float64 // 0: none
+	atMost bool    // the budget is an upper bound
+}
+
+func (f figure) verdict() string {
+	switch {
+	case f.budget == 0:
+		return ""
+	case f.atMost == (f.value <= f.budget):
+		return "ok"
+	}
+	return "MISSED"
+}
+
+func (f figure) limit() string {
+	if f.budget == 0 {
+		return "-"
+	}
+	sign := ">="
+	if f.atMost {
+		sign = "<="
+	}
+	return fmt.Sprintf("%s %s", sign, number(f.budget))
+}
+
+func number(v float64) string {
+	switch {
+	case v >= 1000:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
+func atMost(what string, value float64, unit string, budget float64) figure {
+	return figure{what, value, unit, budget, true}
+}
+
+func atLeast(what string, value float64, unit string, budget float64) figure {
+	return figure{what, value, unit, budget, false}
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == sinkCommand {
+		if err := sink(context.Background(), os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "zeekfleet-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "FIGURE\tVALUE\tUNIT\tBUDGET\t")
+	for _, measure := range []func(context.Context, string) ([]figure, error){
+		loopbackEcho, codecs, peering, cluster, upTime,
+	} {
+		figures, err := measure(ctx, dir)
+		if err != nil {
+			return err
+		}
+		for _, f := range figures {
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", f.what, number(f.value), f.unit, f.limit(), f.verdict())
+		}
+		out.Flush()
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/zval"
+)
+
+// sinkCommand is the argument that makes this program the receiving process.
+const sinkCommand = "-sink"
+
+const (
+	peeringTopic = "bench/events"
+	doneTopic    = "bench/done"
+	measureFor   = 3 * time.Second
+)
+
+// peering measures the events per second through one native peering between two
+// processes.
+func peering(ctx context.Context, _ string) ([]figure, error) {
+	var figures []figure
+	for _, size := range []int{100, 1000} {
+		rate, err := peeringRate(ctx, size)
+		if err != nil {
+			return nil, fmt.Errorf("peering, %d B: %w", size, err)
+		}
+		f := figure{what: fmt.Sprintf("one native peering, two processes, %d B events", size), value: rate, unit: "events/s"}
+		if size == 1000 {
+			f.budget = 300_000
+		}
+		figures = append(figures, f)
+	}
+	return figures, nil
+}
+
+// peeringRate publishes events of that size to a sink for a while, and returns
+// the rate at which the sink received them.
+func peeringRate(ctx context.Context, size int) (float64, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	endpoint, err := bus.New(bus.Config{})
+	if err != nil {
+		return 0, err
+	}
+	sub := endpoint.Subscribe(0)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	served := make(chan error, 1)
+	go func() { served <- endpoint.Serve(ctx, ln, bus.ListenConfig{}) }()
+
+	cmd := exec.CommandContext(ctx, os.Args[0], sinkCommand, ln.Addr().String())
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	for {
+		if _, ok := (<-sub.Events()).(bus.PeerAdded); ok {
+			break
+		}
+	}
+	sub.Close()
+	v := zval.Vector(zval.Count(1), zval.Count(1), zval.Vector(
+		zval.String("Bench::event"), zval.Vector(zval.String(strings.Repeat("x", size)))))
+	for began := time.Now(); time.Since(began) < measureFor; {
+		for range 1000 {
+			if err := endpoint.PublishWait(ctx, peeringTopic, v); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if err := endpoint.PublishWait(ctx, doneTopic, v); err != nil {
+		return 0, err
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return 0, fmt.Errorf("read the sink's figure: %w", err)
+	}
+	if err := cmd.Wait(); err != nil {
+		return 0, fmt.Errorf("sink: %w", err)
+	}
+	cancel()
+	<-served
+	return strconv.ParseFloat(strings.TrimSpace(line), 64)
+}
+
+// sink receives until it is told that all was sent, and prints the rate.
+func sink(ctx context.Context, addr string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	endpoint, err := bus.New(bus.Config{})
+	if err != nil {
+		cancel()
+		return err
+	}
+	sub := endpoint.Subscribe(4096, "bench/")
+	dialed := make(chan error, 1)
+	go func() { dialed <- endpoint.Dial(ctx, addr, bus.DialConfig{}) }()
+	defer func() {
+		cancel()
+		<-dialed
+	}()
+	var (
+		count int
+		began time.Time
+	)
+	for ev := range sub.Events() {
+		m, ok := ev.(bus.Message)
+		if !ok {
+			continue
+		}
+		if m.Topic == doneTopic {
+			fmt.Printf("%.0f\n", float64(count)/time.Since(began).Seconds())
+			break
+		}
+		if count++; count == 1 {
+			began = time.Now()
+		}
+	}
+	return nil
+}
