@@ -59,8 +59,8 @@ func ReadCluster(path string, stdin io.Reader, hostname string) (*Cluster, error
 // An error is one line with the file and, where there is one, the line. Whether
 // nodes and instances go together is for the controller to say.
 //
-// It differs from zeek-client thus: names of instances keep their case, keys of
-// nodes in [DEFAULT] are not instances, and a file without any section is an
+// It differs from zeek-client thus: names of instances keep their case, of what
+// is in [DEFAULT] only that is an instance which can be nothing else, and a file without any section is an
 // error; one with nothing but an [instances] section says that nothing shall
 // run.
 func ParseCluster(name string, text []byte, hostname string) (*Cluster, error) {
@@ -125,7 +125,8 @@ func (p *clusterParser) parse() error {
 
 func (p *clusterParser) instances(s *iniSection) error {
 	for _, e := range p.file.items(s) {
-		if s.byKey[e.key] == nil && slices.Contains(nodeKeys, e.key) {
+		inherited := s.byKey[e.key] == nil
+		if inherited && slices.Contains(nodeKeys, e.key) {
 			continue // a default for nodes
 		}
 		value, err := p.file.value(s, e)
@@ -135,6 +136,9 @@ func (p *clusterParser) instances(s *iniSection) error {
 		in := mgmt.Instance{Name: mgmt.InstanceName(e.key), Host: mgmt.UnknownHost}
 		if value != nil && *value != "" {
 			in.Host, in.ListenPort, err = parseEndpoint(*value)
+		}
+		if err != nil && inherited {
+			continue // something for nodes to refer to
 		}
 		if err != nil {
 			return p.file.errorAt(e.line, "invalid spec for instance %s: %s %v", quote(e.key), quote(*value), err)

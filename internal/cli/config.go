@@ -72,7 +72,10 @@ func nodeEntries(n mgmt.Node) []nodeEntry {
 		var words []string
 		for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 			word := name + "="
-			if value := n.Env[name]; value != "" {
+			switch value := n.Env[name]; {
+			case shellWord(name) != name:
+				word = shellWord(word + value)
+			case value != "":
 				word += shellWord(value)
 			}
 			words = append(words, word)

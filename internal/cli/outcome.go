@@ -153,14 +153,19 @@ func dataProblem(data mgmt.Data) string {
 }
 
 // GetIDValueOutcome is the outcome of asking for an identifier's value (spec
-// zeek-client 9.4).
+// zeek-client 9.4). Failures of whole instances, which the document leaves
+// without a source, are told on standard error as well.
 func GetIDValueOutcome(results []mgmt.Result) Outcome {
+	var o Outcome
 	values, errors := document{}, []any{}
 	for _, r := range ordered(results) {
 		text, isText := r.Data.(mgmt.Text)
 		switch {
 		case !r.Success:
-			errors = append(errors, sourced(cmp.Or(string(r.Node), string(r.Instance)), r.Error))
+			errors = append(errors, sourced(string(r.Node), r.Error))
+			if r.Node == "" && r.Instance != "" {
+				o.fail("instance %s: %s", r.Instance, cmp.Or(r.Error, noReason))
+			}
 		case r.Node == "":
 			errors = append(errors, document{"error": "result lacking node: " + string(text)})
 		case r.Data == nil:
@@ -176,7 +181,8 @@ func GetIDValueOutcome(results []mgmt.Result) Outcome {
 			values[string(r.Node)] = v
 		}
 	}
-	return Outcome{Document: wrapped(values, errors), Status: failedIf(errors)}
+	o.Document, o.Status = wrapped(values, errors), failedIf(errors)
+	return o
 }
 
 // RestartOutcome is the outcome of restarting nodes (spec zeek-client 9.7).

@@ -1,0 +1,315 @@
+package cli_test
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+
+	"zeekfleet/internal/cli"
+	"zeekfleet/internal/mgmt"
+)
+
+var clusterOptions = []cmp.Option{
+	cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreFields(mgmt.Configuration{}, "ID"),
+}
+
+func TestParseCluster(t *testing.T) {
+	agent := func(name mgmt.InstanceName) mgmt.Instance { return mgmt.Instance{Name: name, Host: mgmt.UnknownHost} }
+	dialed := func(name mgmt.InstanceName, host string, port uint16) mgmt.Instance {
+		return mgmt.Instance{Name: name, Host: netip.MustParseAddr(host), ListenPort: new(mgmt.TCPPort(port))}
+	}
+	node := func(name mgmt.NodeName, instance mgmt.InstanceName, role mgmt.ClusterRole) mgmt.Node {
+		return mgmt.Node{Name: name, Instance: instance, Role: role, State: mgmt.Running}
+	}
+	worker := node("w", "i", mgmt.Worker)
+	tests := map[string]struct {
+		text     string
+		want     mgmt.Configuration
+		warnings []string
+	}{
+		"every key of the specification's example": {
+			text: `[instances]
+agent-east = 192.0.2.10:2151
+agent-west
+
+[m]
+instance = agent-east
+role = manager
+port = 2200
+
+[sniff-a]
+instance = agent-west
+role = worker
+interface = af_packet::ens5
+cpu_affinity = 3
+env = REGION=west LABEL="rack 7"
+scripts = site/extra.zeek "site/with blank.zeek"
+metrics_port: 9_001
+`,
+			want: mgmt.Configuration{
+				Instances: []mgmt.Instance{dialed("agent-east", "192.0.2.10", 2151), agent("agent-west")},
+				Nodes: []mgmt.Node{
+					{Name: "m", Instance: "agent-east", Role: mgmt.Manager, State: mgmt.Running, Port: new(mgmt.TCPPort(2200))},
+					{
+						Name: "sniff-a", Instance: "agent-west", Role: mgmt.Worker, State: mgmt.Running,
+						Interface: new("af_packet::ens5"), CPUAffinity: new(int64(3)),
+						Env:     map[string]string{"REGION": "west", "LABEL": "rack 7"},
+						Scripts: []string{"site/extra.zeek", "site/with blank.zeek"}, MetricsPort: new(mgmt.TCPPort(9001)),
+					},
+				},
+			},
+		},
+		"an empty instances section says that nothing shall run": {text: "[instances]\n", want: mgmt.Configuration{}},
+		"IPv6 addresses need no brackets": {
+			text: "[instances]\na = [2001:db8::1]:2151\nb = 2001:db8::2:2151\nc =  192.0.2.1 : 1\n",
+			want: mgmt.Configuration{Instances: []mgmt.Instance{
+				dialed("a", "2001:db8::1", 2151), dialed("b", "2001:db8::2", 2151), dialed("c", "192.0.2.1", 1),
+			}},
+		},
+		"without an instances section nodes imply the instances, sorted": {
+			text: "[b]\nrole=logger\ninstance=y\n[a]\nrole=worker\ninstance=x\n[c]\nrole=proxy\ninstance=y\n",
+			want: mgmt.Configuration{
+				Instances: []mgmt.Instance{agent("x"), agent("y")},
+				Nodes:     []mgmt.Node{node("b", "y", mgmt.Logger), node("a", "x", mgmt.Worker), node("c", "y", mgmt.Proxy)},
+			},
+		},
+		"nodes without an instance are the local agent's": {
+			text: "[m]\nrole = manager\n",
+			want: mgmt.Configuration{
+				Instances: []mgmt.Instance{agent("agent-host-1")},
+				Nodes:     []mgmt.Node{node("m", "agent-host-1", mgmt.Manager)},
+			},
+		},
+		"roles in any case, qualified in Zeek's or Python's way": {
+			text: "[a]\nROLE = Supervisor::Worker\n[b]\nrole = ClusterRole.LOGGER\n[c]\nrole = None\n",
+			want: mgmt.Configuration{
+				Instances: []mgmt.Instance{agent("agent-host-1")},
+				Nodes: []mgmt.Node{
+					node("a", "agent-host-1", mgmt.Worker), node("b", "agent-host-1", mgmt.Logger), node("c", "agent-host-1", mgmt.ClusterNone),
+				},
+			},
+		},
+		"type stands in for role": {
+			text: "[instances]\ni\n[w]\ninstance=i\ntype=worker\n",
+			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+		},
+		"names of instances keep their case": {
+			text: "[instances]\nI-1\ni-1\n[w]\ninstance=I-1\nrole=worker\n",
+			want: mgmt.Configuration{
+				Instances: []mgmt.Instance{agent("I-1"), agent("i-1")}, Nodes: []mgmt.Node{node("w", "I-1", mgmt.Worker)},
+			},
+		},
+		"a file that worked because zeek-client folds names still works, and says so": {
+			text:     "[instances]\nI\n[w]\ninstance=i\nrole=worker\n",
+			want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+			warnings: []string{`c.ini:2: instance "I" is taken as "i", as nodes name it: write both alike`},
+		},
+		"keys without effect are named with their line": {
+			text: "[instances]\ni\n[w]\ninstance=i\nrole=worker\nlb_procs=4\ninterfcae=lo\nstate=stopped\ntype=logger\n",
+			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+			warnings: []string{
+				`c.ini:8: ignoring node "w" state "stopped" in configuration`,
+				"c.ini:6: ignoring unexpected keys: interfcae, lb_procs, type",
+			},
+		},
+		"defaults are the nodes', and instances only where they can be none of a node": {
+			text: "[DEFAULT]\ninstance = i\ninterface = lo\nbase = /opt\nspare =\n[instances]\ni\n[w]\nrole=worker\nscripts=%(base)s/x\n",
+			want: mgmt.Configuration{
+				Instances: []mgmt.Instance{agent("spare"), agent("i")},
+				Nodes: []mgmt.Node{{
+					Name: "w", Instance: "i", Role: mgmt.Worker, State: mgmt.Running, Interface: new("lo"), Scripts: []string{"/opt/x"},
+				}},
+			},
+		},
+		"comments are whole lines, and all else is value": {
+			text: "# x\n[instances]\n  ; y\ni\n[w]\ninstance=i\n#role=logger\nrole=worker\ninterface = lo ; not a comment\n",
+			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{{
+				Name: "w", Instance: "i", Role: mgmt.Worker, State: mgmt.Running, Interface: new("lo ; not a comment"),
+			}}},
+		},
+		"indented lines continue a value, comments and empty lines between them or not": {
+			text: "[w]\nrole = worker\nscripts = b\n  # first\n  a\n\n  \"c d\"\nenv =\n  A=1\n  A=2 B='x y' C=\\ z D=\n",
+			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Scripts: []string{"a", "b", "c d"},
+				Env: map[string]string{"A": "2", "B": "x y", "C": " z", "D": ""},
+			}}},
+		},
+		"references and percent signs": {
+			text: "[w]\nrole = worker\ninterface = %(x)s%%\nx = <%(role)s>\n",
+			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("<worker>%"),
+			}}},
+			warnings: []string{"c.ini:4: ignoring unexpected keys: x"},
+		},
+		"a byte order mark, line ends of other systems, and what follows a header": {
+			text: "\ufeff[instances] here\r\ni\r\n[w]\rinstance=i\rrole=worker",
+			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+		},
+		"a key that stands alone is as good as absent, and empty text is text": {
+			text: "[w]\nrole=worker\nport\ninterface=\nscripts=\nenv\n",
+			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new(""),
+			}}},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := cli.ParseCluster("c.ini", []byte(tt.text), "host-1")
+			if err != nil {
+				t.Fatalf("ParseCluster: %v", err)
+			}
+			if diff := cmp.Diff(tt.want, got.Config, clusterOptions...); diff != "" {
+				t.Errorf("configuration (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.warnings, got.Warnings); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+			if _, err := uuid.Parse(got.Config.ID); err != nil {
+				t.Errorf("ID %q: %v", got.Config.ID, err)
+			}
+		})
+	}
+}
+
+func TestParseClusterRefuses(t *testing.T) {
+	node := func(lines string) string { return "[instances]\ni\n[w]\ninstance = i\n" + lines }
+	tests := map[string]struct{ text, want string }{
+		"an empty file":             {"", "c.ini: no section in it: to run nothing, give a file with an empty [instances] section"},
+		"a file of comments":        {"# nothing\n", "c.ini: no section in it: to run nothing, give a file with an empty [instances] section"},
+		"text before any section":   {"\nrole = worker\n", `c.ini:2: "role = worker" stands before the first section`},
+		"a binary file":             {"\x7fELF\x02\x01", "c.ini:1: not a text file: it holds the byte 0x7f"},
+		"a NUL":                     {"[w]\nrole=\x00", "c.ini:2: not a text file: it holds the byte 0x00"},
+		"text that is not UTF-8":    {"[w]\nrole=\xff", "c.ini:2: not a text file: it holds the byte 0xff"},
+		"a duplicate node":          {node("role=worker\n[w]\n"), "c.ini:6: section [w] is already defined on line 3"},
+		"a duplicate instance":      {"[instances]\na\na=192.0.2.1:1\n", `c.ini:3: "a" is already set in section [instances] on line 2`},
+		"a duplicate key":           {node("role=worker\nRole=logger\n"), `c.ini:6: "role" is already set in section [w] on line 5`},
+		"a value without a key":     {node("= worker\n"), `c.ini:5: "= worker" lacks a name`},
+		"a header without a name":   {"[instances]\n[]\n", `c.ini:2: "[]" lacks a name`},
+		"an indented instance":      {"[instances]\na\n  b\n", `c.ini:3: "b" continues "a", which has no value: remove the blanks before it`},
+		"an instance without port":  {"[instances]\na = 192.0.2.1\n", `c.ini:2: invalid spec for instance "a": "192.0.2.1" should be <host>:<port>`},
+		"an instance without host":  {"[instances]\na = :1\n", `c.ini:2: invalid spec for instance "a": ":1" should be <host>:<port>`},
+		"an instance by host name":  {"[instances]\na = example:1\n", `c.ini:2: invalid spec for instance "a": "example:1" should be <host>:<port>: "example" is not an IP address`},
+		"an instance's bad port":    {"[instances]\na = ::1:x\n", `c.ini:2: invalid spec for instance "a": "::1:x" should be <host>:<port>: "x" is not a port`},
+		"an instance's large port":  {"[instances]\na = ::1:65536\n", `c.ini:2: invalid spec for instance "a": "::1:65536" should be <host>:<port>: port 65536 outside valid range`},
+		"an address with a zone":    {"[instances]\na = fe80::1%%e:1\n", `c.ini:2: invalid spec for instance "a": "fe80::1%e:1" should be <host>:<port>: "fe80::1%e" is not an IP address`},
+		"no role":                   {node(""), `c.ini:3: invalid node "w" configuration: node requires a role`},
+		"an empty role":             {node("role=\ntype=worker\n"), `c.ini:5: invalid node "w" configuration: node requires a role`},
+		"an unknown role":           {node("role = wroker\n"), `c.ini:5: invalid node "w" configuration: role "wroker" is invalid`},
+		"a port of zero":            {node("role=logger\nport=0\n"), `c.ini:6: invalid node "w" configuration: port 0 outside valid range`},
+		"a port too large":          {node("role=logger\nport=65536\n"), `c.ini:6: invalid node "w" configuration: port 65536 outside valid range`},
+		"a port that is no number":  {node("role=logger\nport=80/tcp\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.port" value "80/tcp" to int`},
+		"an empty port":             {node("role=logger\nport=\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.port" value "" to int`},
+		"two signs":                 {node("role=logger\ncpu_affinity=+-1\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.cpu_affinity" value "+-1" to int`},
+		"two underscores":           {node("role=logger\ncpu_affinity=1__0\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.cpu_affinity" value "1__0" to int`},
+		"a bad metrics port":        {node("role=logger\nmetrics_port=-1\n"), `c.ini:6: invalid node "w" configuration: metrics port -1 outside valid range`},
+		"an open quote in scripts":  {node("role=logger\nscripts='a\n"), `c.ini:6: invalid node "w" configuration: No closing quotation`},
+		"a trailing backslash":      {node("role=logger\nscripts=a\\\n"), `c.ini:6: invalid node "w" configuration: No escaped character`},
+		"an env without assignment": {node("role=logger\nenv=A=1 B\n"), `c.ini:6: invalid node "w" configuration: env value "A=1 B" is invalid`},
+		"a lone percent sign":       {node("role=logger\ninterface=50%\n"), `c.ini:6: "interface" has a lone % in its value: write %%`},
+		"a bad reference":           {node("role=logger\ninterface=%(a\n"), `c.ini:6: "interface" has a lone % in its value: write %%`},
+		"a reference to nothing":    {node("role=logger\ninterface=%(a)s\n"), `c.ini:6: "interface" refers to "a", which has no value`},
+		"a reference to itself":     {node("role=logger\ninterface=%(interface)s\n"), `c.ini:6: "interface" refers to other keys more than 10 deep`},
+		"some nodes on instances":   {"[a]\nrole=logger\ninstance=i\n[b]\nrole=worker\n", "c.ini:4: either all or no nodes must state instances"},
+		"instances, but not used":   {"[a]\nrole=logger\n[instances]\ni\n", "c.ini:3: omit instances section when skipping instances in node definitions"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := cli.ParseCluster("c.ini", []byte(tt.text), "host-1")
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("ParseCluster:\n got %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseClusterLimits(t *testing.T) {
+	if _, err := cli.ParseCluster("c.ini", []byte("[instances]\n"+strings.Repeat("#", cli.MaxClusterFile-12)), ""); err != nil {
+		t.Errorf("a file of the largest size: %v", err)
+	}
+	_, err := cli.ParseCluster("c.ini", make([]byte, cli.MaxClusterFile+1), "")
+	if want := "c.ini: more than 4194304 bytes"; err == nil || err.Error() != want {
+		t.Errorf("a larger file: got %v, want %s", err, want)
+	}
+	// Eight levels of ten references each would be a billion characters.
+	bomb := "[w]\nrole=worker\na0=xxxxxxxxxx\n"
+	for i := range 8 {
+		bomb += "a" + string(rune('1'+i)) + "=" + strings.Repeat("%(a"+string(rune('0'+i))+")s", 10) + "\n"
+	}
+	_, err = cli.ParseCluster("c.ini", []byte(bomb+"interface=%(a8)s\n"), "")
+	if want := `c.ini:12: "interface" is longer than 65536 bytes`; err == nil || err.Error() != want {
+		t.Errorf("references that grow: got %v, want %s", err, want)
+	}
+}
+
+func TestReadCluster(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.ini")
+	if err := os.WriteFile(path, []byte("[w]\nrole=x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failing := io.MultiReader(strings.NewReader("[w]"), errReader{})
+	tests := map[string]struct {
+		path  string
+		stdin io.Reader
+		want  string
+	}{
+		"a file":         {path, nil, path + `:2: invalid node "w" configuration: role "x" is invalid`},
+		"standard input": {"-", strings.NewReader("x\n"), `standard input:1: "x" stands before the first section`},
+		"a missing file": {path + "x", nil, "please provide a cluster configuration file: open " + path + "x: no such file or directory"},
+		"a directory":    {filepath.Dir(path), nil, "please provide a cluster configuration file: read " + filepath.Dir(path) + ": is a directory"},
+		"a broken pipe":  {"-", failing, "please provide a cluster configuration file: broken"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := cli.ReadCluster(tt.path, tt.stdin, "h")
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("ReadCluster:\n got %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+type errReader struct{}
+
+func (errReader) Read([]byte) (int, error) { return 0, errors.New("broken") }
+
+// FuzzParseCluster checks that whatever is read can be written and read again,
+// and that whatever is not says where.
+func FuzzParseCluster(f *testing.F) {
+	f.Add("[instances]\na = 192.0.2.1:1\n[w]\ninstance=a\nrole=worker\nenv=A=1 B='x y'\n")
+	f.Add("[DEFAULT]\nx=%(y)s\ny=%(x)s\n[w]\nrole=%(x)s\n")
+	f.Add("\ufeff[w]\n\trole:worker\n\t\tscripts = \"a b\" c\\ d\n")
+	f.Add("[w]\nrole=worker\nscripts=\"\" '\\' \\\"\ninterface=100%%\n  more\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		first, err := cli.ParseCluster("f", []byte(text), "h")
+		if err != nil {
+			if m := err.Error(); !strings.HasPrefix(m, "f:") || strings.ContainsAny(m, "\n\r") {
+				t.Fatalf("error without file, or of several lines: %q", m)
+			}
+			return
+		}
+		written := cli.GetConfigOutcome(mgmt.Result{Success: true, Data: first.Config}, false).Render(false)
+		if written == "" || strings.Contains(text, "%(") || strings.Contains(text, "\\\n") {
+			return // nothing to run, or values with blanks at the ends of lines, which the form does not know
+		}
+		again, err := cli.ParseCluster("g", []byte(written), "h")
+		if err != nil {
+			t.Fatalf("%v, in what was written:\n%s", err, written)
+		}
+		sorted := []cmp.Option{
+			cmpopts.SortSlices(func(a, b mgmt.Node) bool { return a.Name < b.Name }),
+			cmpopts.SortSlices(func(a, b mgmt.Instance) bool { return a.Name < b.Name }),
+			cmpopts.EquateEmpty(),
+		}
+		if diff := cmp.Diff(first.Config, again.Config, append(sorted, clusterOptions...)...); diff != "" {
+			t.Errorf("read again (-first +again):\n%s\nwritten:\n%s", diff, written)
+		}
+	})
+}
