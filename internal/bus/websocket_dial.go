@@ -125,9 +125,11 @@ func upgradeClient(ctx context.Context, u *url.URL, conn net.Conn, app string) (
 		return nil, failed
 	case errors.Is(err, errServerTLS):
 		return nil, dialError(StageConnect, DialTLS, errServerTLS)
+	case remoteAlert(err):
+		return nil, tlsError(fmt.Errorf("refused by the server: %w", rootCause(err))) // TLS 1.3 refuses certificates after its handshake
 	case resp == nil && connectionLost(err):
 		return nil, dialError(StageConnect, DialSocket,
-			fmt.Errorf("server closed the connection during the upgrade, perhaps because it expects wss: %v", rootCause(err)))
+			fmt.Errorf("server closed the connection during the upgrade: %v (does it expect wss?)", rootCause(err)))
 	}
 	return nil, dialError(StageConnect, DialProtocol, fmt.Errorf("not a WebSocket server: %v", rootCause(err)))
 }
@@ -184,6 +186,12 @@ func socketError(err error) *DialError {
 		return dialError(StageConnect, DialRefused, err)
 	}
 	return dialError(StageConnect, DialSocket, err)
+}
+
+// remoteAlert reports whether err is an alert that a TLS server has sent.
+func remoteAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
 }
 
 // tlsError is a failed TLS handshake.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/coder/websocket"
@@ -99,9 +98,13 @@ func endOfWriting(err error) *wsEnd {
 // connectionLost reports whether err means that the connection is gone rather
 // than that the client broke a rule.
 func connectionLost(err error) bool {
-	_, isNet := errors.AsType[net.Error](err)
-	return isNet || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET)
+	for _, lost := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	_, reported := errors.AsType[*net.OpError](err)
+	return reported
 }
 
 // rootCause returns the error at the end of err's chain, without what the

@@ -127,8 +127,11 @@ func (c *wsConn) ping(ctx context.Context) {
 func (c *wsConn) frame(ctx context.Context, kind websocket.MessageType, payload []byte) {
 	c.conn.SetWriteDeadline(time.Now().Add(c.s.cfg.PingInterval))
 	select {
-	case <-c.ended: // after end has set a deadline, perhaps, which is gone now
-		return
+	case <-c.ended: // and the deadline that end has set may be gone
+		if c.cause != endTerminating {
+			return
+		}
+		c.conn.SetWriteDeadline(time.Now().Add(wsFlushWait)) // it belongs to what is flushed
 	default:
 	}
 	if err := c.ws.Write(ctx, kind, payload); err != nil {

@@ -202,11 +202,12 @@ func TestStoppingServerFlushesAndSaysTerminating(t *testing.T) {
 		ln := newPipeListener()
 		reason := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		served := make(chan error)
+		served := make(chan error, 1)
 		go func() { served <- e.ServeWebSocket(ctx, ln, bus.WebSocketConfig{}) }()
 
 		reads, deaf, silent, begun := pipeClient(t, ln, `["a"]`), pipeClient(t, ln, `["a"]`), newRawWS(t, ln.dial()), newRawWS(t, ln.dial())
 		silent.upgrade("/v1/messages/json")
+		silent.expect(opPing, "ixwebsocket::heartbeat::5s::0")
 		begun.write("GET ")
 		for range 5 {
 			e.Publish("a", event("x"))
@@ -219,7 +220,6 @@ func TestStoppingServerFlushesAndSaysTerminating(t *testing.T) {
 			}
 		}
 		reads.expectClose(1001, "Terminating")
-		silent.expect(opPing, "ixwebsocket::heartbeat::5s::0")
 		silent.expectClose(1001, "Terminating")
 		begun.expectEnd()
 		if err := <-served; err != reason {

@@ -44,7 +44,8 @@ var (
 // tlsAlert is the first byte of the answer of a TLS server to plain text.
 const tlsAlert = 0x15
 
-// handshakeTLS makes raw a TLS connection. raw's deadline bounds it.
+// handshakeTLS makes raw a TLS connection. raw's deadline bounds it. With an
+// error it returns raw if that can still be used, or else nil.
 func handshakeTLS(raw net.Conn, cfg *tls.Config) (net.Conn, error) {
 	conn := tls.Server(raw, cfg)
 	err := conn.Handshake()
@@ -54,6 +55,7 @@ func handshakeTLS(raw net.Conn, cfg *tls.Config) (net.Conn, error) {
 	if header, ok := errors.AsType[tls.RecordHeaderError](err); ok && looksLikeHTTP(header.RecordHeader[:]) {
 		return raw, errWantsTLS
 	}
+	closeHeard(raw) // it ends with an alert
 	return nil, fmt.Errorf("TLS handshake: %w", err)
 }
 

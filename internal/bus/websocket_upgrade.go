@@ -145,14 +145,19 @@ func badUpgrade(reason, text string) error {
 	return &wsRefusal{http.StatusBadRequest, reason + printable}
 }
 
-// refuse answers a request with an error, and gives the client time to read it:
-// closing with unread input at once could take the answer back.
+// refuse answers a request with an error and closes conn.
 func refuse(conn net.Conn, r *wsRefusal) {
 	conn.SetDeadline(time.Now().Add(wsCloseWait))
-	_, err := fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nServer: zeekfleet\r\nContent-Type: text/plain\r\n"+
+	fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nServer: zeekfleet\r\nContent-Type: text/plain\r\n"+
 		"Content-Length: %d\r\nConnection: close\r\n\r\n%s\n", r.status, r.reason, len(r.reason)+1, r.reason)
-	if half, ok := conn.(interface{ CloseWrite() error }); ok && err == nil {
-		half.CloseWrite()
+	closeHeard(conn)
+}
+
+// closeHeard closes conn, but gives the other side a moment to read what it has
+// been sent last: closing with unread input at once could take it back.
+func closeHeard(conn net.Conn) {
+	conn.SetDeadline(time.Now().Add(wsCloseWait))
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		io.CopyN(io.Discard, conn, wsMaxUpgrade)
 	}
 	conn.Close()

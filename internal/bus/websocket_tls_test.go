@@ -1,0 +1,192 @@
+package bus_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"zeekfleet/internal/bus"
+)
+
+// certificate is a self-signed certificate for 127.0.0.1, which is its own
+// authority, in files and in memory.
+type certificate struct {
+	certFile, keyFile string
+	pair              tls.Certificate
+	pool              *x509.CertPool
+}
+
+func newCertificate(t *testing.T) certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "test"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	c := certificate{
+		certFile: writePEM(t, filepath.Join(dir, "cert.pem"), "CERTIFICATE", der),
+		keyFile:  writePEM(t, filepath.Join(dir, "key.pem"), "PRIVATE KEY", keyDER),
+		pair:     tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+		pool:     x509.NewCertPool(),
+	}
+	c.pool.AddCert(leaf)
+	return c
+}
+
+func writePEM(t *testing.T, path, kind string, der []byte) string {
+	t.Helper()
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// loadWebSocketTLS is bus.WebSocketTLS of files that are in order.
+func loadWebSocketTLS(t *testing.T, cert certificate, clientCA string) *tls.Config {
+	t.Helper()
+	cfg, err := bus.WebSocketTLS(cert.certFile, cert.keyFile, clientCA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestWebSocketOverTLS(t *testing.T) {
+	server, client, stranger := newCertificate(t), newCertificate(t), newCertificate(t)
+	with := func(certs ...certificate) *tls.Config {
+		cfg := &tls.Config{RootCAs: server.pool}
+		for _, c := range certs {
+			cfg.Certificates = append(cfg.Certificates, c.pair)
+		}
+		return cfg
+	}
+	tests := map[string]struct {
+		clientCA string
+		client   *tls.Config
+		refused  string // empty: connects
+	}{
+		"a client that verifies the server":             {"", with(), ""},
+		"a client that verifies nothing":                {"", &tls.Config{InsecureSkipVerify: true}, ""},
+		"a client that does not know the authority":     {"", nil, "certificate signed by unknown authority"},
+		"a client with the certificate asked for":       {client.certFile, with(client), ""},
+		"a client without the certificate asked for":    {client.certFile, with(), "refused by the server: tls: certificate required"},
+		"a client with a certificate that is not taken": {client.certFile, with(stranger), "refused by the server: tls: unknown certificate authority"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := newEndpoint(t, bus.Config{})
+			addr, _ := serveWebSocket(t, e, bus.WebSocketConfig{TLS: loadWebSocketTLS(t, server, tt.clientCA)})
+			c, err := bus.DialWebSocket(t.Context(), "wss://"+addr+bus.WebSocketPath, []string{"a"}, bus.WebSocketClientConfig{TLS: tt.client})
+			if tt.refused != "" {
+				got, ok := errors.AsType[*bus.DialError](err)
+				if !ok || got.Failure != bus.DialTLS || !strings.Contains(err.Error(), tt.refused) {
+					t.Fatalf("got %v, want %s", err, tt.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Publish("a", event("x"))
+			expectMessage(t, c, "a", plainEvent("x"))
+			c.Close()
+		})
+	}
+}
+
+func TestPlainClientOfATLSListenerIsToldSo(t *testing.T) {
+	addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{TLS: loadWebSocketTLS(t, newCertificate(t), "")})
+	_, err := bus.DialWebSocket(t.Context(), "ws://"+addr+bus.WebSocketPath, nil, bus.WebSocketClientConfig{})
+	got, ok := errors.AsType[*bus.DialError](err)
+	if !ok || got.Failure != bus.DialRejected || !strings.Contains(err.Error(), "This port speaks TLS: use wss instead of ws") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSilentTLSClientBlocksNobody(t *testing.T) {
+	cert := newCertificate(t)
+	synctest.Test(t, func(t *testing.T) {
+		ln := newPipeListener()
+		e := newEndpoint(t, bus.Config{})
+		background(t, func(ctx context.Context) error {
+			return e.ServeWebSocket(ctx, ln, bus.WebSocketConfig{TLS: loadWebSocketTLS(t, cert, "")})
+		})
+		start := time.Now()
+		silent := ln.dial()
+		defer silent.Close()
+		talking := tls.Client(ln.dial(), &tls.Config{InsecureSkipVerify: true})
+		if err := talking.HandshakeContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		newRawWS(t, talking).upgrade(bus.WebSocketPath)
+		if got := time.Since(start); got != 0 {
+			t.Errorf("the other client waited %v", got)
+		}
+		if _, err := io.ReadAll(silent); err != nil {
+			t.Errorf("got %v, want the end", err)
+		}
+		if got := time.Since(start); got != 3*time.Second {
+			t.Errorf("closed after %v, want exactly 3s", got)
+		}
+	})
+}
+
+func TestWebSocketTLSNamesTheFileThatIsWrong(t *testing.T) {
+	one, two := newCertificate(t), newCertificate(t)
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(t.TempDir(), "missing.pem")
+	tests := map[string]struct{ cert, key, ca, want string }{
+		"a certificate that is missing": {missing, one.keyFile, "", missing},
+		"a key that is missing":         {one.certFile, missing, "", missing},
+		"a certificate that is empty":   {empty, one.keyFile, "", empty},
+		"the key of another":            {one.certFile, two.keyFile, "", two.keyFile},
+		"an authority that is missing":  {one.certFile, one.keyFile, missing, missing},
+		"an authority that is empty":    {one.certFile, one.keyFile, empty, empty},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if _, err := bus.WebSocketTLS(tt.cert, tt.key, tt.ca); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %s", err, tt.want)
+			}
+		})
+	}
+}
