@@ -53,17 +53,21 @@ func (c *calls) run(ctx context.Context, call corenode.Call, f Func) {
 		return
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout, errTimeout)
+	overdue := fmt.Errorf("dispatch %s %v", call.Action, errTimeout)
 	var once sync.Once
 	c.running.Go(func() {
+		defer cancel()
 		val, err := f(ctx)
 		<-c.slots
+		if err != nil && context.Cause(ctx) == errTimeout {
+			err = overdue // rather than how the function puts it
+		}
 		once.Do(func() { c.report(call, val, err) })
-		cancel()
 	})
 	c.running.Go(func() {
 		<-ctx.Done()
 		if context.Cause(ctx) == errTimeout {
-			once.Do(func() { c.report(call, nil, fmt.Errorf("dispatch %s %v", call.Action, errTimeout)) })
+			once.Do(func() { c.report(call, nil, overdue) })
 		}
 	})
 }
