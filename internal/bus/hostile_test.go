@@ -25,7 +25,7 @@ func TestHostileFramesEndTheirConnectionAlone(t *testing.T) {
 		frames []byte
 		want   string // in the error
 	}{
-		"a frame beyond the limit":             {unhex(t, "00010001"), "65537 bytes announced, at most 65536"},
+		"a frame beyond the limit":             {unhex(t, "00200001"), "2097153 bytes announced, at most 2097152"},
 		"a frame of four gigabytes":            {unhex(t, "ffffffff"), "4294967295 bytes announced"},
 		"less than a header":                   {unhex(t, "00000003 010203"), "the header alone takes 37"},
 		"a handshake message":                  {wire.AppendHandshake(nil, wire.OriginatorAck{}), "the header alone takes 37"},
@@ -40,11 +40,12 @@ func TestHostileFramesEndTheirConnectionAlone(t *testing.T) {
 		"an empty routing update":              {node(wire.TypeRoutingUpdate, "<$>", ""), "routing update"},
 		"a routing update with too few":        {node(wire.TypeRoutingUpdate, "<$>", "\x02\x01a"), "prefix 2 of 2 is cut off"},
 		"a routing update with bytes after it": {node(wire.TypeRoutingUpdate, "<$>", "\x00\x00"), "left over"},
+		"a routing update of more than 1 MiB":  {node(wire.TypeRoutingUpdate, "<$>", strings.Repeat("x", 1<<20+1)), "1048577 bytes, at most 1048576"},
 		"a routing update of four billion":     {node(wire.TypeRoutingUpdate, "<$>", "\xff\xff\xff\xff\x0f"), "at most 65536"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e := newEndpoint(t, bus.Config{ID: middleID, MaxFrame: 1 << 16})
+				e := newEndpoint(t, bus.Config{ID: middleID, MaxFrame: 2 << 20})
 				events := subscribe(t, e, "news")
 				ln, _ := servePipe(t, e)
 				good := connectPeer(t, ln, smallID, "news")

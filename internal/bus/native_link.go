@@ -28,7 +28,7 @@ type nativeLink struct {
 	filter   atomic.Pointer[wire.Filter] // theirs
 	queue    *sendQueue
 	done     chan struct{} // closed by close
-	busy     atomic.Bool   // the reader is delivering, and so reads no pong
+	reading  atomic.Bool   // the reader waits for the peer; else subscriptions hold it up
 
 	mu     sync.Mutex
 	reason error         // why it was closed; nil while it is not
@@ -110,8 +110,8 @@ func (l *nativeLink) goodbye() {
 	l.push(wire.AppendPing(nil, l.endpoint.id, l.remote, bye))
 }
 
-// alive reports whether the peer answers a ping within probeTimeout, or keeps
-// this side too busy to notice.
+// alive reports whether the peer answers a ping within probeTimeout, or may have
+// done so while subscriptions kept this side from reading.
 func (l *nativeLink) alive(ctx context.Context) bool {
 	pong := l.nextPong()
 	l.push(wire.AppendPing(nil, l.endpoint.id, l.remote, []byte("alive?")))
@@ -123,7 +123,7 @@ func (l *nativeLink) alive(ctx context.Context) bool {
 	case <-l.done:
 		return false
 	case <-timer.C:
-		return l.busy.Load()
+		return !l.reading.Load()
 	case <-ctx.Done():
 		return true // nobody is left who wants to replace it
 	}

@@ -10,9 +10,12 @@ import (
 	"zeekfleet/internal/wire/native"
 )
 
-// maxTopics bounds the topics of one peer that are remembered, so that its
-// messages on them need no string of their own.
-const maxTopics = 256
+// Topics of a peer are remembered, so that its messages on them need no string
+// of their own: so many, and of at most that many bytes.
+const (
+	maxTopics     = 256
+	maxTopicBytes = 256
+)
 
 // reader receives the messages of one peering.
 type reader struct {
@@ -58,6 +61,8 @@ func (r *reader) fill() error {
 }
 
 func (r *reader) fillWithin(d time.Duration) error {
+	r.link.reading.Store(true)
+	defer r.link.reading.Store(false)
 	r.link.conn.SetReadDeadline(time.Now().Add(d))
 	return r.frames.fill()
 }
@@ -106,10 +111,8 @@ func (r *reader) data(life context.Context, m wire.Message) error {
 	}
 	v, err := native.Decode(m.Payload, native.Limits{})
 	if err != nil {
-		return fmt.Errorf("message on %q: %w", topic, err)
+		return fmt.Errorf("message on %.100q: %w", topic, err)
 	}
-	r.link.busy.Store(true)
-	defer r.link.busy.Store(false)
 	return e.receive(life, r.link, topic, v)
 }
 
@@ -119,7 +122,7 @@ func (r *reader) topic(raw []byte) string {
 		return topic
 	}
 	topic := string(raw)
-	if len(r.topics) < maxTopics {
+	if len(r.topics) < maxTopics && len(raw) <= maxTopicBytes {
 		r.topics[topic] = topic
 	}
 	return topic

@@ -9,6 +9,9 @@ import (
 // errQueueFull drops a peer that falls too far behind.
 var errQueueFull = errors.New("send queue is full")
 
+// maxIdleQueue is the length up to which an empty queue keeps its memory.
+const maxIdleQueue = 64
+
 // sendQueue holds the frames that wait for one peer's writer. It knows which
 // filter was announced last, so that announcements cannot overtake each other.
 // After stop it takes nothing and gives nothing.
@@ -111,9 +114,13 @@ func (q *sendQueue) take(batch [][]byte, size int) [][]byte {
 	}
 	batch = append(batch, q.frames[:n]...)
 	clear(q.frames[:n])
-	if q.frames = q.frames[n:]; len(q.frames) > 0 {
+	switch {
+	case n < len(q.frames):
+		q.frames = q.frames[n:]
 		q.signal()
-	} else {
+	case cap(q.frames) <= maxIdleQueue:
+		q.frames = q.frames[:0]
+	default:
 		q.frames = nil
 	}
 	if n > 0 {

@@ -11,6 +11,10 @@ const (
 	// topic; nothing is ever published below it (spec broker-wire 4.8, 8.5).
 	ReservedPrefix = "<$>"
 
+	// MaxFilterEntries bounds the prefixes that a peer may announce at once, and
+	// MaxHandshakeFrame bounds the bytes they take.
+	MaxFilterEntries = 1 << 16
+
 	// localPrefix begins the topics that are never announced to a peer.
 	localPrefix = "<$>/local/"
 )
@@ -50,9 +54,6 @@ func (f Filter) Prefixes() []string { return f.prefixes }
 
 // Equal reports whether both filters hold the same prefixes.
 func (f Filter) Equal(other Filter) bool { return slices.Equal(f.prefixes, other.prefixes) }
-
-// MaxFilterEntries bounds the prefixes that a peer may announce at once.
-const MaxFilterEntries = 1 << 16
 
 // appendPrefixes appends prefixes as handshake messages and routing updates
 // carry them.
@@ -97,6 +98,9 @@ func AppendRoutingUpdate(dst []byte, sender, receiver ID, f Filter) []byte {
 // They must fill it. The error is a *ProtocolError.
 func DecodeRoutingUpdate(payload []byte) ([]string, error) {
 	const part = "routing update"
+	if len(payload) > MaxHandshakeFrame {
+		return nil, malformed(part, "%d bytes, at most %d are allowed", len(payload), MaxHandshakeFrame)
+	}
 	prefixes, rest, err := cutPrefixes(part, payload)
 	if err != nil {
 		return nil, err
