@@ -1,0 +1,312 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zval"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// controller is a fake one: respond gets each request, in order, and publishes
+// what it likes.
+type controller struct {
+	address string
+	bus     *bus.Endpoint
+	events  *event.Registry
+
+	mu       sync.Mutex
+	requests []mgmt.Message
+}
+
+func (c *controller) publish(m mgmt.Message) { c.bus.Publish(client.DefaultTopic, c.events.Encode(m)) }
+
+func (c *controller) seen() []mgmt.Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.requests)
+}
+
+// start runs a controller until the test ends.
+func start(t *testing.T, respond func(*controller, mgmt.Message)) *controller {
+	t.Helper()
+	endpoint, err := bus.New(bus.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &controller{address: ln.Addr().String(), bus: endpoint, events: event.Management()}
+	sub := endpoint.Subscribe(16, client.DefaultTopic)
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		done.Wait()
+		sub.Close()
+	})
+	done.Go(func() {
+		if err := endpoint.ServeWebSocket(ctx, ln, bus.WebSocketConfig{Version: "8.2.2", Admit: c.events.Admit}); ctx.Err() == nil {
+			t.Errorf("ServeWebSocket: %v", err)
+		}
+	})
+	done.Go(func() { c.serve(ctx, t, sub, respond) })
+	return c
+}
+
+func (c *controller) serve(ctx context.Context, t *testing.T, sub *bus.Subscription, respond func(*controller, mgmt.Message)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case ev := <-sub.Events():
+			m, ok := ev.(bus.Message)
+			if !ok {
+				continue
+			}
+			req, err := c.events.Decode(m.Value)
+			if err != nil {
+				t.Errorf("request: %v", err)
+				continue
+			}
+			c.mu.Lock()
+			c.requests = append(c.requests, req)
+			c.mu.Unlock()
+			respond(c, req)
+		}
+	}
+}
+
+func dial(t *testing.T, cfg client.Config) *client.Client {
+	t.Helper()
+	c, err := client.Dial(t.Context(), cfg)
+	if err != nil {
+		t.Fatalf("Dial: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return c
+}
+
+// echo answers every request with its ID in the result.
+func echo(c *controller, req mgmt.Message) {
+	result := func(id mgmt.ReqID) mgmt.Result { return mgmt.Result{ReqID: "leg", Success: true, Data: mgmt.Text(id)} }
+	list := func(id mgmt.ReqID) []mgmt.Result { return []mgmt.Result{result(id)} }
+	switch r := req.(type) {
+	case mgmt.StageConfigurationRequest:
+		c.publish(mgmt.StageConfigurationResponse{ReqID: r.ReqID, Results: list(r.ReqID)})
+	case mgmt.DeployRequest:
+		c.publish(mgmt.DeployResponse{ReqID: r.ReqID, Results: list(r.ReqID)})
+	case mgmt.GetConfigurationRequest:
+		c.publish(mgmt.GetConfigurationResponse{ReqID: r.ReqID, Result: mgmt.Result{Success: true, Data: mgmt.Configuration{ID: string(r.ReqID)}}})
+	case mgmt.GetInstancesRequest:
+		c.publish(mgmt.GetInstancesResponse{ReqID: r.ReqID, Result: mgmt.Result{Success: true, Data: mgmt.Instances{{Name: "i", Host: mgmt.UnknownHost}}}})
+	case mgmt.GetNodesRequest:
+		c.publish(mgmt.GetNodesResponse{ReqID: r.ReqID, Results: []mgmt.Result{{Success: true, Instance: "i", Data: mgmt.NodeStatuses{}}}})
+	case mgmt.GetIDValueRequest:
+		c.publish(mgmt.GetIDValueResponse{ReqID: r.ReqID, Results: list(r.ReqID)})
+	case mgmt.RestartRequest:
+		c.publish(mgmt.RestartResponse{ReqID: r.ReqID, Results: list(r.ReqID)})
+	case mgmt.TestTimeoutRequest:
+		c.publish(mgmt.TestTimeoutResponse{ReqID: r.ReqID, Result: mgmt.Result{Error: "request timed out"}})
+	}
+}
+
+func TestEachMethodSendsItsRequestAndReturnsTheAnswer(t *testing.T) {
+	ctl := start(t, echo)
+	c := dial(t, client.Config{Address: ctl.address})
+	if c.Version() != "8.2.2" || c.Endpoint() == "" {
+		t.Errorf("version %q, endpoint %q", c.Version(), c.Endpoint())
+	}
+	ctx := t.Context()
+	config := client.Configuration{ID: "x", Instances: []client.Instance{{Name: "i", Host: client.UnknownHost}}}
+	many := func(r []client.Result, err error) (client.Result, error) {
+		if len(r) != 1 {
+			return client.Result{}, errors.Join(err, errors.New("not one result"))
+		}
+		return r[0], err
+	}
+	calls := []struct {
+		want mgmt.Message // without its ID
+		call func() (client.Result, error)
+	}{
+		{mgmt.StageConfigurationRequest{Config: config}, func() (client.Result, error) { return many(c.Stage(ctx, config)) }},
+		{mgmt.DeployRequest{}, func() (client.Result, error) { return many(c.Deploy(ctx)) }},
+		{mgmt.GetConfigurationRequest{Deployed: true}, func() (client.Result, error) { return c.GetConfiguration(ctx, true) }},
+		{mgmt.GetInstancesRequest{}, func() (client.Result, error) { return c.GetInstances(ctx) }},
+		{mgmt.GetNodesRequest{}, func() (client.Result, error) { return many(c.GetNodes(ctx)) }},
+		{mgmt.GetIDValueRequest{ID: "a", Nodes: []mgmt.NodeName{"n", "o"}}, func() (client.Result, error) { return many(c.GetIDValue(ctx, "a", "n", "o")) }},
+		{mgmt.RestartRequest{Nodes: []mgmt.NodeName{"n"}}, func() (client.Result, error) { return many(c.Restart(ctx, "n")) }},
+		{mgmt.TestTimeoutRequest{WithState: true}, func() (client.Result, error) { return c.TestTimeout(ctx, true) }},
+	}
+	ids := make(map[string]bool)
+	for i, tt := range calls {
+		result, err := tt.call()
+		if err != nil {
+			t.Fatalf("%T: %v", tt.want, err)
+		}
+		if !result.Success && result.Error == "" {
+			t.Errorf("%T: empty result", tt.want)
+		}
+		sent := ctl.seen()[i]
+		id := reflect.ValueOf(sent).FieldByName("ReqID").String()
+		if _, err := uuid.Parse(id); err != nil || ids[id] {
+			t.Errorf("%T: ID %q is no UUID, or not fresh", sent, id)
+		}
+		ids[id] = true
+		withoutID := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".ReqID" }, cmp.Ignore())
+		if diff := cmp.Diff(tt.want, sent, withoutID, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			t.Errorf("request %T (-want +got):\n%s", tt.want, diff)
+		}
+	}
+}
+
+func TestOtherMessagesArePassedOver(t *testing.T) {
+	ctl := start(t, func(c *controller, req mgmt.Message) {
+		r := req.(mgmt.GetNodesRequest)
+		c.publish(mgmt.NotifyAgentsReady{})
+		c.publish(mgmt.GetNodesRequest{ReqID: r.ReqID})
+		c.publish(mgmt.GetInstancesResponse{ReqID: r.ReqID})
+		c.publish(mgmt.GetNodesResponse{ReqID: "another"})
+		c.bus.Publish(client.DefaultTopic, event.Envelope{Name: "Management::Controller::API::get_nodes_response"}.Value())
+		c.bus.Publish(client.DefaultTopic, event.Envelope{
+			Name: "Management::Controller::API::get_nodes_response", Args: []zval.Value{zval.String("another"), zval.Count(1)},
+		}.Value())
+		c.bus.Publish(client.DefaultTopic, event.Envelope{Name: "Site::event"}.Value())
+		c.publish(mgmt.GetNodesResponse{ReqID: r.ReqID, Results: []mgmt.Result{{Error: "no instances connected"}}})
+	})
+	var skipped []string
+	c := dial(t, client.Config{Address: ctl.address, OnSkip: func(why error) { skipped = append(skipped, why.Error()) }})
+	got, err := c.GetNodes(t.Context())
+	want := []client.Result{{Error: "no instances connected"}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("GetNodes: %v, (-want +got):\n%s", err, diff)
+	}
+	wantSkipped := []string{
+		"event Management::Controller::API::notify_agents_ready is not the answer",
+		"event Management::Controller::API::get_nodes_request is not the answer",
+		"event Management::Controller::API::get_instances_response is not the answer",
+		"event Management::Controller::API::get_nodes_response answers another request",
+		"event Management::Controller::API::get_nodes_response answers another request",
+		"event Management::Controller::API::get_nodes_response answers another request",
+		"event Site::event is not the answer",
+	}
+	if diff := cmp.Diff(wantSkipped, skipped); diff != "" {
+		t.Errorf("skipped (-want +got):\n%s", diff)
+	}
+}
+
+func TestMalformedAnswer(t *testing.T) {
+	ctl := start(t, func(c *controller, req mgmt.Message) {
+		id := zval.String(string(req.(mgmt.DeployRequest).ReqID))
+		c.bus.Publish(client.DefaultTopic, event.Envelope{
+			Name: "Management::Controller::API::deploy_response", Args: []zval.Value{id, zval.Count(1)},
+		}.Value())
+	})
+	_, err := dial(t, client.Config{Address: ctl.address}).Deploy(t.Context())
+	want := "protocol data error with controller " + ctl.address + ": event Management::Controller::API::deploy_response: argument results: got count, want vector"
+	if err == nil || err.Error() != want {
+		t.Errorf("Deploy:\n got %v\nwant %s", err, want)
+	}
+}
+
+func TestSilentControllerTimesOut(t *testing.T) {
+	ctl := start(t, func(*controller, mgmt.Message) {})
+	c := dial(t, client.Config{Address: ctl.address, RequestTimeout: 20 * time.Millisecond})
+	_, err := c.Deploy(t.Context())
+	late, ok := errors.AsType[*client.TimeoutError](err)
+	if !ok || !errors.Is(err, context.DeadlineExceeded) || late.Error() != "websocket connection to "+ctl.address+" timed out" {
+		t.Errorf("Deploy: %v, want a *TimeoutError", err)
+	}
+}
+
+func TestCancelledRequest(t *testing.T) {
+	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ctl := start(t, func(*controller, mgmt.Message) { cancel(interrupted) })
+	_, err := dial(t, client.Config{Address: ctl.address}).Deploy(ctx)
+	if !errors.Is(err, interrupted) {
+		t.Errorf("Deploy: %v, want %v", err, interrupted)
+	}
+}
+
+func TestDialFailures(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	ln.Close()
+
+	t.Run("refused connections are tried again and told", func(t *testing.T) {
+		var told []int
+		_, err := client.Dial(t.Context(), client.Config{
+			Address: address, Attempts: 3, RetryDelay: 20 * time.Millisecond,
+			OnRetry: func(attempt int, err error) {
+				if _, ok := errors.AsType[*client.DialError](err); !ok {
+					t.Errorf("told of %v, want a *DialError", err)
+				}
+				told = append(told, attempt)
+			},
+		})
+		if want := "websocket connection to " + address + " timed out in connect()"; err == nil || err.Error() != want {
+			t.Errorf("Dial: %v, want %s", err, want)
+		}
+		if diff := cmp.Diff([]int{1, 2}, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a deadline ends the pause", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_, err := client.Dial(ctx, client.Config{Address: address, RetryDelay: time.Hour})
+		if _, ok := errors.AsType[*client.TimeoutError](err); !ok {
+			t.Errorf("Dial: %v, want a *TimeoutError", err)
+		}
+	})
+	t.Run("a cancellation ends the pause", func(t *testing.T) {
+		interrupted := errors.New("interrupted")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		_, err := client.Dial(ctx, client.Config{
+			Address: address, RetryDelay: time.Hour, OnRetry: func(int, error) { cancel(interrupted) },
+		})
+		if !errors.Is(err, interrupted) {
+			t.Errorf("Dial: %v, want %v", err, interrupted)
+		}
+	})
+	t.Run("other failures are final", func(t *testing.T) {
+		_, err := client.Dial(t.Context(), client.Config{Address: "bad address"})
+		if failed, ok := errors.AsType[*client.DialError](err); !ok || failed.Failure != bus.DialInvalid {
+			t.Errorf("Dial: %v, want a *DialError", err)
+		}
+	})
+	t.Run("a negative limit is refused", func(t *testing.T) {
+		_, err := client.Dial(t.Context(), client.Config{Attempts: -1})
+		if err == nil || !strings.Contains(err.Error(), "negative") {
+			t.Errorf("Dial: %v", err)
+		}
+	})
+}

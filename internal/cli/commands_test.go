@@ -1,0 +1,168 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"zeekfleet/internal/cli"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// nobody returns an address where nobody listens.
+func nobody(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestNoController(t *testing.T) {
+	address := nobody(t)
+	tests := map[string]struct {
+		change func(*cli.Settings)
+		want   string
+	}{
+		"nobody listens": {
+			func(s *cli.Settings) { s.PeeringAttempts, s.PeeringRetryDelay = 2, time.Second }, // each attempt has as long
+			"zeekfleet: warning: connection refused for controller " + address + ", trying for another 1s\n" +
+				"zeekfleet: websocket connection to " + address + " timed out in connect()\n",
+		},
+		"no attempts": {
+			func(s *cli.Settings) { s.PeeringAttempts = 0 },
+			"zeekfleet: websocket connection to " + address + " timed out in connect()\n",
+		},
+		"bad port": {
+			func(s *cli.Settings) { s.Port = 65536 },
+			"zeekfleet: cannot configure connection to 127.0.0.1:65536: controller port number 65536 outside valid range\n",
+		},
+		"no certificate": {
+			func(s *cli.Settings) { s.TLS = cli.TLSSettings{Enable: true, Certificate: "gone.pem", KeyFile: "k"} },
+			"zeekfleet: cannot configure connection to " + address + ": SSL certificate file \"gone.pem\" not found\n",
+		},
+		"no authorities": {
+			func(s *cli.Settings) { s.TLS = cli.TLSSettings{Enable: true, CAFile: "gone.pem"} },
+			"zeekfleet: cannot configure connection to " + address + ": SSL trusted CAs file \"gone.pem\" not found\n",
+		},
+		"no directory of authorities": {
+			func(s *cli.Settings) { s.TLS = cli.TLSSettings{Enable: true, CAPath: "gone"} },
+			"zeekfleet: cannot configure connection to " + address + ": SSL trusted CAs path \"gone\" not found\n",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			c := commands(t, address, &stdout, &stderr)
+			tt.change(&c.Settings)
+			status := c.GetNodes(t.Context())
+			if status != cli.StatusFailed || stdout.Len() > 0 || stderr.String() != tt.want {
+				t.Errorf("got status %d, stdout %q, stderr:\n%s\nwant:\n%s", status, &stdout, &stderr, tt.want)
+			}
+		})
+	}
+}
+
+func TestInterruptedWhileConnecting(t *testing.T) {
+	address := nobody(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupted"))
+	var stdout, stderr bytes.Buffer
+	status := commands(t, address, &stdout, &stderr).Deploy(ctx)
+	want := "zeekfleet: connecting to controller " + address + ": interrupted\n"
+	if status != cli.StatusFailed || stderr.String() != want {
+		t.Errorf("got status %d, stderr %q, want %q", status, &stderr, want)
+	}
+}
+
+func TestServerErrorFailsAtOnce(t *testing.T) {
+	const ack = `{"type":"ack","endpoint":"e","version":"v"}`
+	_, conversations := recorded(t, "zeek-client.json")
+	_, exchanges := conversations[2].parts()
+	exchanges[0].response = `{"type":"error","code":"deserialization_failed","context":"failed to create Zeek event"}`
+	controller := replay(t, ack, exchanges)
+	got := perform(t, controller.address, nil, "zeek-client get-nodes")
+	want := `$ zeek-client get-nodes
+-- stderr --
+zeekfleet: no response received: server error deserialization_failed: failed to create Zeek event
+-- status --
+1
+`
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestBadConfigurationIsNotSent(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	c := commands(t, nobody(t), &stdout, &stderr) // connecting would be another message
+	c.Stdin = strings.NewReader("[w]\nrole = wroker\n")
+	status := c.DeployConfig(t.Context(), "-")
+	want := "zeekfleet: standard input:2: invalid node \"w\" configuration: role \"wroker\" is invalid\n"
+	if status != cli.StatusFailed || stdout.Len() > 0 || stderr.String() != want {
+		t.Errorf("got status %d, stdout %q, stderr %q, want %q", status, &stdout, &stderr, want)
+	}
+}
+
+func TestGetConfigWritesAFile(t *testing.T) {
+	_, conversations := recorded(t, "zeek-client.json")
+	ack, exchanges := conversations[7].parts()
+	path := filepath.Join(t.TempDir(), "out.cfg")
+	for _, tt := range []struct {
+		path, stderr string
+		status       int
+	}{
+		{path, "", cli.StatusDone},
+		{filepath.Join(path, "x"), "zeekfleet: write configuration: open " + path + "/x: not a directory\n", cli.StatusFailed},
+	} {
+		var stdout, stderr bytes.Buffer
+		c := commands(t, replay(t, ack, exchanges).address, &stdout, &stderr)
+		status := c.GetConfig(t.Context(), cli.ConfigRequest{Path: tt.path})
+		if status != tt.status || stdout.Len() > 0 || stderr.String() != tt.stderr {
+			t.Errorf("%s: got status %d, stdout %q, stderr %q, want status %d, stderr %q",
+				tt.path, status, &stdout, &stderr, tt.status, tt.stderr)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || !strings.HasPrefix(string(text), "[instances]\ninstance-1\n\n[logger]\n") {
+		t.Errorf("wrote %q, %v", text, err)
+	}
+}
+
+// TestLog also has a control character, which must not reach a terminal.
+func TestLog(t *testing.T) {
+	tests := map[string]struct {
+		log  cli.Log
+		want string
+	}{
+		"as zeek-client": {cli.Log{}, "error: a b\nwarning: w\n"},
+		"as zeekfleet":   {cli.Log{Program: "zeekfleet"}, "zeekfleet: a b\nzeekfleet: warning: w\n"},
+		"with notes":     {cli.Log{Program: "p", Verbosity: 1}, "p: a b\np: warning: w\np: info: i\n"},
+		"with details":   {cli.Log{Verbosity: 2}, "error: a b\nwarning: w\ninfo: i\ndebug: d\n"},
+		"quiet":          {cli.Log{Quiet: true, Verbosity: 2}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			tt.log.Out = &out
+			tt.log.Error("a\x1bb")
+			tt.log.Warning("%s", "w")
+			tt.log.Info("i")
+			tt.log.Debug("d")
+			if out.String() != tt.want {
+				t.Errorf("got %q, want %q", out.String(), tt.want)
+			}
+		})
+	}
+}
