@@ -74,32 +74,16 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	var errs []error
-	count := func(name string, n *int, def int) {
-		if *n < 0 {
-			errs = append(errs, fmt.Errorf("%s is negative", name))
-		}
-		if *n == 0 {
-			*n = def
-		}
-	}
-	duration := func(name string, d *time.Duration, def time.Duration) {
-		if *d < 0 {
-			errs = append(errs, fmt.Errorf("%s is negative", name))
-		}
-		if *d == 0 {
-			*d = def
-		}
-	}
-	count("MaxPeers", &c.MaxPeers, 1024)
-	count("SendQueue", &c.SendQueue, 8192)
-	count("SendQueueBytes", &c.SendQueueBytes, 64<<20)
-	count("MaxFrame", &c.MaxFrame, 64<<20)
-	count("MaxHandshakes", &c.MaxHandshakes, 256)
-	duration("HandshakeTimeout", &c.HandshakeTimeout, 10*time.Second)
-	duration("GoodbyeTimeout", &c.GoodbyeTimeout, 3*time.Second)
-	duration("MaxSilence", &c.MaxSilence, time.Minute)
-	return c, errors.Join(errs...)
+	var l limits
+	l.count("MaxPeers", &c.MaxPeers, 1024)
+	l.count("SendQueue", &c.SendQueue, 8192)
+	l.count("SendQueueBytes", &c.SendQueueBytes, 64<<20)
+	l.count("MaxFrame", &c.MaxFrame, 64<<20)
+	l.count("MaxHandshakes", &c.MaxHandshakes, 256)
+	l.duration("HandshakeTimeout", &c.HandshakeTimeout, 10*time.Second)
+	l.duration("GoodbyeTimeout", &c.GoodbyeTimeout, 3*time.Second)
+	l.duration("MaxSilence", &c.MaxSilence, time.Minute)
+	return c, errors.Join(l.errs...)
 }
 
 // Endpoint is one participant of the bus: local subscriptions on one side, peers

@@ -30,15 +30,23 @@ func LoadTLS(certFile, keyFile, caFile string) (*TLS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load certificate %s with key %s: %w", certFile, keyFile, err)
 	}
-	pem, err := os.ReadFile(caFile)
+	roots, err := loadAuthorities(caFile)
+	if err != nil {
+		return nil, err
+	}
+	return &TLS{Certificate: cert, Roots: roots}, nil
+}
+
+func loadAuthorities(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("load authorities: %w", err)
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("load authorities: no certificate in %s", caFile)
+		return nil, fmt.Errorf("load authorities: no certificate in %s", file)
 	}
-	return &TLS{Certificate: cert, Roots: roots}, nil
+	return roots, nil
 }
 
 // serverTLS returns the settings for accepted connections. Without an identity

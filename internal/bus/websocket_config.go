@@ -3,7 +3,6 @@ package bus
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"time"
 
 	"zeekfleet/internal/zval"
@@ -39,8 +38,8 @@ type WebSocketConfig struct {
 	// MaxMessage bounds the length in bytes of a client's message; a longer
 	// one ends the connection with close code 1009. Zero means 8 MiB.
 	MaxMessage int
-	// MaxTopics bounds the topic prefixes of one client, duplicates apart;
-	// one that names more is refused with close code 1008. Zero means 1024.
+	// MaxTopics bounds the topic prefixes that one client names; one that
+	// names more is refused with close code 1008. Zero means 1024.
 	MaxTopics int
 	// SendQueue bounds the messages waiting for one client; one that falls
 	// further behind is dropped with close code 1013. Zero means 1024.
@@ -73,26 +72,4 @@ func (c WebSocketConfig) withDefaults() (WebSocketConfig, error) {
 		c.Admit = func(string, zval.Value) error { return nil }
 	}
 	return c, errors.Join(l.errs...)
-}
-
-// limits checks the bounds of a config: a negative one is an error, zero
-// becomes the default.
-type limits struct{ errs []error }
-
-func (l *limits) count(name string, n *int, def int) {
-	switch {
-	case *n < 0:
-		l.errs = append(l.errs, fmt.Errorf("%s is negative", name))
-	case *n == 0:
-		*n = def
-	}
-}
-
-func (l *limits) duration(name string, d *time.Duration, def time.Duration) {
-	switch {
-	case *d < 0:
-		l.errs = append(l.errs, fmt.Errorf("%s is negative", name))
-	case *d == 0:
-		*d = def
-	}
 }

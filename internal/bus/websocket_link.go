@@ -98,8 +98,7 @@ func (c *wsConn) pingUntilJoined(ctx context.Context, ticks <-chan time.Time) bo
 	}
 }
 
-// flush sends what is queued if the server is stopping. The deadline
-// bounds it all together.
+// flush sends what is queued if the server is stopping, all under one deadline.
 func (c *wsConn) flush(ctx context.Context) {
 	if c.cause != endTerminating {
 		return

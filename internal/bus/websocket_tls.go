@@ -3,11 +3,9 @@ package bus
 import (
 	"bufio"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 )
 
 // WebSocketTLS makes the TLS settings of a WebSocket listener from PEM files:
@@ -23,13 +21,8 @@ func WebSocketTLS(certFile, keyFile, clientCA string) (*tls.Config, error) {
 	if clientCA == "" {
 		return cfg, nil
 	}
-	caPEM, err := os.ReadFile(clientCA)
-	if err != nil {
-		return nil, fmt.Errorf("read client CA: %w", err)
-	}
-	cfg.ClientCAs = x509.NewCertPool()
-	if !cfg.ClientCAs.AppendCertsFromPEM(caPEM) {
-		return nil, fmt.Errorf("client CA %s: no PEM certificate in it", clientCA)
+	if cfg.ClientCAs, err = loadAuthorities(clientCA); err != nil {
+		return nil, err
 	}
 	cfg.ClientAuth = tls.RequireAndVerifyClientCert
 	return cfg, nil

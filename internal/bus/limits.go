@@ -1,0 +1,28 @@
+package bus
+
+import (
+	"fmt"
+	"time"
+)
+
+// limits checks the bounds of a config: a negative one is an error, zero
+// becomes the default.
+type limits struct{ errs []error }
+
+func (l *limits) count(name string, n *int, def int) {
+	switch {
+	case *n < 0:
+		l.errs = append(l.errs, fmt.Errorf("%s is negative", name))
+	case *n == 0:
+		*n = def
+	}
+}
+
+func (l *limits) duration(name string, d *time.Duration, def time.Duration) {
+	switch {
+	case *d < 0:
+		l.errs = append(l.errs, fmt.Errorf("%s is negative", name))
+	case *d == 0:
+		*d = def
+	}
+}
