@@ -151,19 +151,39 @@ func TestValueThatIsTooLongIsRefused(t *testing.T) {
 	}
 }
 
+// listen runs a node that listens at a free address, and returns that and the
+// node's peer.
+func (a *agent) listen(cfg node.Config) (addr, peer string) {
+	a.t.Helper()
+	cfg.Name, cfg.Agent, cfg.Logger = "worker-1", a.addr, logger(a.t)
+	for {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		cfg.Listen = ln.Addr().String()
+		ln.Close()
+		n, err := node.New(cfg)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		taken := make(chan error, 1)
+		background(a.t, func(ctx context.Context) { taken <- n.Run(ctx) })
+		select {
+		case ev := <-a.sub.Events(): // the node connects after it listens
+			return cfg.Listen, ev.(bus.PeerAdded).Peer.ID
+		case err := <-taken: // somebody else was given the port meanwhile
+			a.t.Log(err)
+		}
+	}
+}
+
 func TestOnlyTheAgentIsAnswered(t *testing.T) {
 	a := newAgent(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	ln.Close()
 	calls := 0
-	a.run(node.Config{Listen: addr, Dispatches: map[string]node.Dispatch{
+	addr, peer := a.listen(node.Config{Dispatches: map[string]node.Dispatch{
 		"count": func(context.Context, []string) (any, error) { calls++; return calls, nil },
 	}})
-	peer := a.hello()
 
 	other := newEndpoint(t)
 	sub := other.Subscribe(0, topic)
@@ -177,6 +197,22 @@ func TestOnlyTheAgentIsAnswered(t *testing.T) {
 
 	if got := a.ask(peer, "count"); got != "1" {
 		t.Errorf("the action was run %s times, want once", got)
+	}
+}
+
+func TestPeeringWithTheAgentMayBeTLS(t *testing.T) {
+	for name, cfg := range map[string]node.Config{
+		"by demand":  {RequireTLS: true},
+		"or plain":   {DisableTLS: true},
+		"or as fits": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAgent(t)
+			a.run(cfg)
+			if got, want := a.ask(a.hello(), "get_id_value", "Cluster::node"), `"worker-1"`; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
 	}
 }
 
@@ -211,6 +247,7 @@ func TestMistakesInConfig(t *testing.T) {
 		"get_id_value once more":              {node.Config{Name: "w", Dispatches: map[string]node.Dispatch{"get_id_value": nothing}}, `node: dispatch get_id_value exists already; its values are Identifiers`},
 		"a certificate without its key":       {node.Config{Name: "w", CertFile: missing}, `node w: CertFile, KeyFile and CAFile go together`},
 		"certificates without TLS":            {node.Config{Name: "w", CertFile: missing, KeyFile: missing, CAFile: missing, DisableTLS: true}, `node w: certificates contradict DisableTLS`},
+		"TLS that is demanded and forbidden":  {node.Config{Name: "w", DisableTLS: true, RequireTLS: true}, `node: DisableTLS contradicts RequireTLS`},
 		"certificates that do not exist": {
 			node.Config{Name: "w", CertFile: missing, KeyFile: missing, CAFile: missing},
 			`node w: load certificate ` + missing + ` with key ` + missing + `: open ` + missing + `: no such file or directory`,
