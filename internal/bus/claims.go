@@ -10,8 +10,9 @@ import (
 )
 
 // probeTimeout is how long an existing peering may take to answer before a
-// second connection of the same peer replaces it.
-const probeTimeout = time.Second
+// second connection of the same peer replaces it. It leaves time for the rest of
+// the handshake.
+const probeTimeout = 3 * time.Second
 
 var errReplaced = errors.New("replaced by a new connection of the same peer")
 

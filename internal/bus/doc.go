@@ -25,6 +25,14 @@
 // is full is dropped; it returns by itself, and never slows another. Every limit
 // is a field of Config, WebSocketConfig or WebSocketClientConfig.
 //
+// # Native peers
+//
+// Of all connections with one peer, dialed or accepted, one survives: a further
+// one is refused while the peer answers on the first, and replaces it otherwise.
+// A peer that neither sends nor answers pings is lost after Config.MaxSilence.
+// What breaks the protocol ends its connection; what merely is not for this
+// endpoint is dropped, and counted in Stats.
+//
 // # Goroutines
 //
 // Serve, Dial and ServeWebSocket start theirs and return only when all have

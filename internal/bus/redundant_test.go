@@ -86,7 +86,7 @@ func TestSecondConnectionReplacesADeadOne(t *testing.T) {
 		second := again(t, ln, peer)
 		first.message(wire.TypePing) // to which there is no answer
 		second.resume()
-		after(t, start, time.Second, "replaced")
+		after(t, start, 3*time.Second, "replaced")
 		first.gone()
 		next[bus.PeerAdded](t, events)
 		next[bus.PeerLost](t, events)
