@@ -47,7 +47,7 @@ type Machine struct {
 
 // call is a dispatch that runs.
 type call struct {
-	peer  mgmt.PeerID
+	peer  mgmt.PeerID // empty: it was lost, and nobody waits any more
 	reqID mgmt.ReqID
 }
 
@@ -67,7 +67,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 		}
 		return m.sayHello(now, ev.Peer)
 	case PeerLost:
-		m.agents = slices.DeleteFunc(m.agents, func(p mgmt.PeerID) bool { return p == ev.Peer })
+		m.lost(ev.Peer)
 		return nil
 	case Received:
 		return m.received(ev)
@@ -99,6 +99,17 @@ func (m *Machine) sayHello(now time.Time, peers ...mgmt.PeerID) []Effect {
 		effects = append(effects, Publish{Peer: p, Msg: mgmt.NotifyNodeHello{Node: m.cfg.Name}})
 	}
 	return effects
+}
+
+// lost drops an agent's peering, and whom the calls that it asked for would go
+// to: an agent that lost us has answered for us.
+func (m *Machine) lost(peer mgmt.PeerID) {
+	m.agents = slices.DeleteFunc(m.agents, func(p mgmt.PeerID) bool { return p == peer })
+	for n, c := range m.calls {
+		if c.peer == peer {
+			m.calls[n] = call{reqID: c.reqID}
+		}
+	}
 }
 
 // received answers or runs a dispatch. One that names other nodes is theirs to
@@ -140,8 +151,8 @@ func (m *Machine) returned(ev Returned) []Effect {
 		return nil
 	}
 	delete(m.calls, ev.Call)
-	if !slices.Contains(m.agents, c.peer) {
-		return nil // an agent that lost us has answered for us
+	if c.peer == "" {
+		return nil
 	}
 	if ev.Err != "" {
 		return []Effect{m.answer(c.peer, mgmt.Result{ReqID: c.reqID, Error: ev.Err})}
