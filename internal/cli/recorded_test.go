@@ -211,7 +211,14 @@ type replayed struct {
 func replay(t *testing.T, ack string, exchanges []exchange) *replayed {
 	t.Helper()
 	r := &replayed{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	server := httptest.NewServer(r.handler(t, ack, exchanges))
+	t.Cleanup(server.Close)
+	r.address = strings.TrimPrefix(server.URL, "http://")
+	return r
+}
+
+func (r *replayed) handler(t *testing.T, ack string, exchanges []exchange) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path != "/v1/messages/json" || req.Header.Get("X-Application-Name") != "test" {
 			t.Errorf("upgrade of %s by %q", req.URL, req.Header.Get("X-Application-Name"))
 		}
@@ -233,10 +240,7 @@ func replay(t *testing.T, ack string, exchanges []exchange) *replayed {
 		if _, _, err := ws.Read(ctx); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
 			t.Errorf("the client left with %v, want a proper close", err)
 		}
-	}))
-	t.Cleanup(server.Close)
-	r.address = strings.TrimPrefix(server.URL, "http://")
-	return r
+	}
 }
 
 func receive(ctx context.Context, t *testing.T, ws *websocket.Conn) string {
