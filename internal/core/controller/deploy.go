@@ -200,7 +200,6 @@ func (m *Machine) committed(d *deployment, err string) {
 // answers for the others.
 func (m *Machine) dispatch(d *deployment) {
 	d.phase = sending
-	m.redial() // which takes agents away from instances that are dialed elsewhere now
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		if why := m.missing(name); why != "" {
 			d.results = append(d.results, mgmt.Result{Instance: name, Error: why})

@@ -7,13 +7,13 @@ import (
 )
 
 // An Effect is something that must be done now, in the order given. The set is
-// closed.
+// closed. What an effect refers to belongs to the machine: nobody changes it.
 type Effect interface{ isEffect() }
 
 type (
 	// Save asks for State to be stored durably, replacing the one before. It is
 	// the last effect of its Step, and is answered by Saved as the very next
-	// event. Nobody changes what State refers to.
+	// event.
 	Save struct{ State State }
 
 	// ToAgent sends Msg on the instance's agent topic, to Peer alone. A message

@@ -8,8 +8,9 @@ import (
 
 // State is what the controller must not forget. It can be marshalled as JSON.
 type State struct {
-	// Staged is the configuration as the client sent it; Ready is the same with
-	// ports and known addresses filled in. Both are nil, or neither.
+	// Staged is the configuration as the client sent it. Ready is the same with
+	// the ports and addresses that it had, or would have had, when it was staged,
+	// or was deployed last. Both are nil, or neither.
 	Staged, Ready *Entry
 	// Deployed is what the agents are to run; nil before the first deployment.
 	Deployed *Entry

@@ -1,0 +1,142 @@
+package controller_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/mgmt"
+)
+
+func newMachine(saved controller.State) *controller.Machine {
+	return controller.New(controller.Config{}, saved, rand.New(rand.NewPCG(1, 2)))
+}
+
+func TestStateComesBackFromJSON(t *testing.T) {
+	entry := controller.Entry{
+		Config: mgmt.Configuration{
+			ID: "c",
+			Instances: []mgmt.Instance{
+				{Name: "a", Host: netip.MustParseAddr("10.0.0.1"), ListenPort: new(mgmt.TCPPort(2151))},
+				{Name: "b", Host: mgmt.UnknownHost},
+			},
+			Nodes: []mgmt.Node{{
+				Name: "w", Instance: "a", Role: mgmt.Worker, State: mgmt.Running, Port: new(mgmt.TCPPort(2200)),
+				Scripts: []string{"local"}, Options: []mgmt.Option{{Name: "x", Value: "1"}}, Interface: new("eth0"),
+				CPUAffinity: new(int64(3)), Env: map[string]string{"A": "B"}, MetricsPort: new(mgmt.TCPPort(9000)),
+			}},
+		},
+		Revision: 7, When: epoch, Who: "client",
+	}
+	want := controller.State{
+		Staged: &entry, Ready: &entry, Deployed: &entry, History: []controller.Entry{entry},
+		Leaving: []controller.Leaving{{Instance: entry.Config.Instances[0], Since: epoch}}, Revision: 7,
+	}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got controller.State
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		t.Errorf("state (-saved +loaded):\n%s", diff)
+	}
+}
+
+func TestFirstWakeIsAtOnce(t *testing.T) {
+	deployed := &controller.Entry{Config: mgmt.Configuration{
+		Instances: []mgmt.Instance{{Name: "a", Host: netip.MustParseAddr("10.0.0.1"), ListenPort: new(mgmt.TCPPort(2151))}},
+	}}
+	m := newMachine(controller.State{Deployed: deployed})
+	if at, ok := m.NextWake(); !ok || !at.IsZero() {
+		t.Errorf("NextWake before the first Step: got %v, %t, want the zero time", at, ok)
+	}
+	want := []controller.Effect{controller.Connect{Instance: "a", Addr: netip.MustParseAddrPort("10.0.0.1:2151")}}
+	got := m.Step(epoch, controller.Tick{})
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+		t.Errorf("first Step (-want +got):\n%s", diff)
+	}
+	if at, ok := m.NextWake(); ok {
+		t.Errorf("NextWake with nothing to do: got %v", at)
+	}
+}
+
+func TestOnlySavedFollowsASave(t *testing.T) {
+	for name, test := range map[string]struct {
+		before []controller.Event
+		ev     controller.Event
+	}{
+		"another event while a save is unanswered": {
+			[]controller.Event{controller.FromClient{Client: "c", Msg: mgmt.StageConfigurationRequest{ReqID: "r"}}},
+			controller.Tick{},
+		},
+		"Saved without a save": {nil, controller.Saved{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(controller.State{})
+			for _, ev := range test.before {
+				m.Step(epoch, ev)
+			}
+			defer func() {
+				if recover() == nil {
+					t.Error("Step did not panic")
+				}
+			}()
+			m.Step(epoch, test.ev)
+		})
+	}
+}
+
+// BenchmarkGetIDValue asks all of 1,000 nodes on 100 agents.
+func BenchmarkGetIDValue(b *testing.B) {
+	const agents, perAgent = 100, 10
+	config := mgmt.Configuration{ID: "c"}
+	answers := map[mgmt.InstanceName][]mgmt.Result{}
+	for i := range agents {
+		name := mgmt.InstanceName(fmt.Sprintf("agent-%d", i))
+		config.Instances = append(config.Instances, mgmt.Instance{Name: name, Host: netip.MustParseAddr("10.0.0.1")})
+		for j := range perAgent {
+			node := mgmt.NodeName(fmt.Sprintf("worker-%d-%d", i, j))
+			config.Nodes = append(config.Nodes, mgmt.Node{Name: node, Instance: name, Role: mgmt.Worker})
+			answers[name] = append(answers[name], mgmt.Result{Success: true, Node: node, Data: mgmt.Text("96")})
+		}
+	}
+	m := newMachine(controller.State{Deployed: &controller.Entry{Config: config}})
+	now := epoch
+	for name := range answers {
+		m.Step(now, controller.PeerAdded{Peer: mgmt.PeerID(name)})
+		m.Step(now, controller.FromAgent{Peer: mgmt.PeerID(name), Instance: name,
+			Msg: mgmt.NotifyAgentHello{Instance: name, ID: string(name), APIVersion: 1}})
+	}
+	for b.Loop() {
+		now = now.Add(time.Millisecond)
+		done := false
+		for _, e := range m.Step(now, controller.FromClient{Client: "c", Msg: mgmt.GetIDValueRequest{ReqID: "r", ID: "x"}}) {
+			ask, ok := e.(controller.ToAgent)
+			if !ok {
+				continue
+			}
+			request, ok := ask.Msg.(mgmt.AgentDispatchRequest)
+			if !ok {
+				continue
+			}
+			for _, e := range m.Step(now, controller.FromAgent{Peer: ask.Peer, Instance: ask.Instance,
+				Msg: mgmt.AgentDispatchResponse{ReqID: request.ReqID, Results: answers[ask.Instance]}}) {
+				_, replied := e.(controller.Reply)
+				done = done || replied
+			}
+			m.NextWake()
+		}
+		if !done {
+			b.Fatal("no reply")
+		}
+	}
+}
