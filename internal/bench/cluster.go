@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"zeekfleet/client"
+	"zeekfleet/internal/mgmt"
 )
 
 // binary builds zeekfleet once.
@@ -129,7 +130,7 @@ func cluster(ctx context.Context, dir string) (figures []figure, err error) {
 		return nil, err
 	}
 	defer func() { // the nodes would outlive their agent
-		err = errors.Join(err, deploy(ctx, c, client.Configuration{ID: "none"}))
+		err = errors.Join(err, stopNodes(ctx, c))
 	}()
 	took := make([]time.Duration, 0, 5000)
 	for range cap(took) {
@@ -188,6 +189,33 @@ func deploy(ctx context.Context, c *client.Client, config client.Configuration) 
 		}
 	}
 	return err
+}
+
+// stopNodes deploys nothing, and waits until nothing runs.
+func stopNodes(ctx context.Context, c *client.Client) error {
+	if err := deploy(ctx, c, client.Configuration{ID: "none"}); err != nil {
+		return err
+	}
+	for range 100 {
+		results, err := c.GetNodes(ctx)
+		if err != nil {
+			return err
+		}
+		left := 0
+		for _, r := range results {
+			nodes, _ := r.Data.(client.NodeStatuses)
+			for _, n := range nodes {
+				if n.ClusterRole != mgmt.ClusterNone {
+					left++
+				}
+			}
+		}
+		if left == 0 {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("nodes did not stop within 10 s")
 }
 
 func fourNodes(instance client.InstanceName) client.Configuration {

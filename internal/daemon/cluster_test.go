@@ -1,0 +1,160 @@
+package daemon_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
+	"zeekfleet/internal/store"
+	"zeekfleet/internal/store/boltstore"
+)
+
+// testCluster is a controller in this process, and agents that dial it. Nodes
+// are processes of the test binary. Everything ends with the test.
+type testCluster struct {
+	t       *testing.T
+	dir     string
+	peers   string // host:port for agents
+	clients string // host:port for clients
+}
+
+func startCluster(t *testing.T) *testCluster {
+	t.Helper()
+	broker, websocket := listen(t), listen(t)
+	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
+	c.inBackground("controller", nil, func(ctx context.Context) error {
+		return daemon.RunController(ctx, daemon.ControllerConfig{
+			Core:            controller.Config{Rules: mgmt.Rules{AssignBroker: true, AssignMetrics: true}},
+			Store:           c.open("controller"),
+			Broker:          broker,
+			WebSocket:       websocket,
+			WebSocketServer: bus.WebSocketConfig{Version: "test"},
+			Logger:          c.logger("controller"),
+		})
+	})
+	return c
+}
+
+// startAgent starts an agent and returns when the controller knows it.
+func (c *testCluster) startAgent(name mgmt.InstanceName, colocated ...mgmt.NodeStatus) {
+	c.t.Helper()
+	broker := listen(c.t)
+	host, err := proc.New(proc.Config{RecordDir: filepath.Join(c.dir, string(name), "processes")})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	c.inBackground(string(name), stop, func(ctx context.Context) error {
+		return daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core: agent.Config{
+				Name:       name,
+				Connecting: true,
+				PID:        int64(os.Getpid()),
+				Colocated:  colocated,
+			},
+			Store:      c.open(string(name)),
+			Broker:     broker,
+			Controller: c.peers,
+			Processes:  host,
+			Launch: daemon.Embedded{
+				Program:  os.Args[0],
+				Agent:    broker.Addr().String(),
+				StateDir: filepath.Join(c.dir, string(name)),
+				Stdout:   "stdout",
+				Stderr:   "stderr",
+				Environ:  os.Environ(),
+			},
+			StopNodes: stop,
+			Logger:    c.logger(string(name)),
+		})
+	})
+	c.awaitInstance(name)
+}
+
+// awaitInstance waits until get-instances lists the agent. The controller has no
+// other way to say so to clients.
+func (c *testCluster) awaitInstance(name mgmt.InstanceName) {
+	c.t.Helper()
+	conn := c.client()
+	defer conn.Close()
+	for c.t.Context().Err() == nil {
+		r, err := conn.GetInstances(c.t.Context())
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, in := range r.Data.(mgmt.Instances) {
+			if in.Name == name {
+				return
+			}
+		}
+	}
+}
+
+func (c *testCluster) client() *client.Client {
+	c.t.Helper()
+	conn, err := client.Dial(c.t.Context(), client.Config{Address: c.clients})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return conn
+}
+
+// inBackground runs a daemon until the end of the test. With a stop channel it
+// is asked by closing that, and must end without an error.
+func (c *testCluster) inBackground(name string, stop chan struct{}, run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(c.t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	c.t.Cleanup(func() {
+		defer cancel()
+		if stop == nil {
+			cancel()
+			<-done
+			return
+		}
+		close(stop)
+		select {
+		case err := <-done:
+			if err != nil {
+				c.t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(time.Minute):
+			c.t.Errorf("%s did not stop its nodes within a minute", name)
+			cancel()
+			<-done
+		}
+	})
+}
+
+func (c *testCluster) open(name string) store.Store {
+	s, err := boltstore.Open(c.t.Context(), filepath.Join(c.dir, name, "state.db"), boltstore.Config{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func (c *testCluster) logger(part string) *slog.Logger {
+	return slog.New(slog.NewTextHandler(c.t.Output(), nil)).With("part", part)
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}

@@ -1,0 +1,57 @@
+package daemon_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"zeekfleet/internal/proc"
+	"zeekfleet/node"
+)
+
+// TestMain lets the test binary be what the tests start: a launch helper, or an
+// embedded node.
+func TestMain(m *testing.M) {
+	proc.ChildMain()
+	if len(os.Args) > 1 && os.Args[1] == "node" {
+		os.Exit(nodeMain(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+// nodeMain is `zeekfleet node` as far as the shell can tell: it understands the
+// arguments that Embedded passes. It does not listen, because two tests may use
+// the same port.
+func nodeMain(args []string) int {
+	flags := flag.NewFlagSet("node", flag.ContinueOnError)
+	name := flags.String("name", "", "")
+	agent := flags.String("agent", "", "")
+	script := flags.String("script", "", "")
+	flags.String("listen", "", "")
+	flags.String("interface", "", "")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	if *script != "" {
+		fmt.Fprintf(os.Stderr, "fatal error: can't find %s\n", *script)
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	n, err := node.New(node.Config{Name: *name, Agent: *agent, Identifiers: map[string]any{
+		"bits_per_uid": uint64(96),
+		"connection":   node.Func(func(context.Context) (any, error) { return nil, node.ErrNoValue }),
+	}})
+	if err == nil {
+		err = n.Run(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
