@@ -34,7 +34,7 @@ type agent struct {
 	greeting *call  // the welcome or standby in flight; nil if there is none
 	overdue  *call  // the greeting before, of the same kind, if it was not answered
 	refusal  string // what it answered to its welcome, if not yes
-	has      *target
+	has      *target // what it last said, in this connection, that it runs
 	// attempts counts what failed in a row; the next one waits for retryAt.
 	attempts int
 	retryAt  time.Time
@@ -237,9 +237,11 @@ func (m *Machine) failedAttempt(a *agent) {
 	a.retryAt = m.now.Add(min(delay, m.cfg.MaxRetryDelay))
 }
 
-// forgive lets every agent be approached at once.
-func (m *Machine) forgive() {
+// forgive lets a be approached at once.
+func (a *agent) forgive() { a.attempts, a.retryAt, a.refusal = 0, time.Time{}, "" }
+
+func (m *Machine) forgiveAll() {
 	for _, a := range m.agents {
-		a.attempts, a.retryAt, a.refusal = 0, time.Time{}, ""
+		a.forgive()
 	}
 }

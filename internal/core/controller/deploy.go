@@ -64,7 +64,7 @@ func (m *Machine) deploy(r *request) {
 	d := &deployment{id: r.id, request: r, who: r.client, staged: m.state.Staged, target: newTarget(m.state.Staged.Config)}
 	r.deployment = d
 	m.requests[r.requestKey] = r
-	m.forgive()
+	m.forgiveAll()
 	m.begin(d)
 }
 
@@ -227,7 +227,8 @@ func (m *Machine) deployAnswered(a *agent, msg mgmt.AgentDeployResponse) {
 		m.failedAttempt(a)
 		return
 	}
-	a.has, a.attempts = d.target, 0
+	a.has = d.target
+	a.forgive()
 }
 
 func (m *Machine) deployFailed(c *call, why string) {

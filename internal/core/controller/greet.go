@@ -111,7 +111,8 @@ func (m *Machine) welcomed(a *agent, msg mgmt.AgentWelcomeResponse) {
 		m.failedAttempt(a)
 		return
 	}
-	a.standing, a.refusal, a.attempts = ready, "", 0
+	a.standing = ready
+	a.forgive()
 	m.note(Note{Level: Info, Text: "instance ready", Instance: a.name})
 }
 
@@ -125,6 +126,7 @@ func (m *Machine) stoodDown(a *agent, msg mgmt.AgentStandbyResponse) {
 		m.failedAttempt(a)
 		return
 	}
-	a.standing, a.has, a.attempts = dismissed, nil, 0
+	a.standing, a.has = dismissed, nil
+	a.forgive()
 	m.note(Note{Level: Info, Text: "instance stands by", Instance: a.name})
 }
