@@ -31,9 +31,9 @@ type agent struct {
 	name     mgmt.InstanceName
 	peer     *peer
 	standing standing
-	greeting *call  // the welcome or standby in flight; nil if there is none
-	overdue  *call  // the greeting before, of the same kind, if it was not answered
-	refusal  string // what it answered to its welcome, if not yes
+	greeting *call   // the welcome or standby in flight; nil if there is none
+	overdue  *call   // the greeting before, of the same kind, if it was not answered
+	refusal  string  // what it answered to its welcome, if not yes
 	has      *target // what it last said, in this connection, that it runs
 	// attempts counts what failed in a row; the next one waits for retryAt.
 	attempts int
