@@ -1,0 +1,26 @@
+package zeek
+
+// What exists in which version, beyond what backend.go and layout.go say.
+
+// hasManagement tells whether Zeek ships the Management framework's scripts.
+func hasManagement(v Version) bool { return !v.AtLeast(9, 1) }
+
+// hasBrokerStores tells whether Zeek has Broker's data stores.
+func hasBrokerStores(v Version) bool { return !v.AtLeast(9, 1) }
+
+// hasMetricsPorts tells whether every process serves its own metrics.
+func hasMetricsPorts(v Version) bool { return v.AtLeast(7, 0) }
+
+// opensMetricsUnasked tells whether the manager serves the cluster's metrics on
+// a port of its own choice unless it is told not to.
+func opensMetricsUnasked(v Version) bool { return v.AtLeast(5, 1) && !v.AtLeast(6, 0) }
+
+// retriesSlowly tells whether nodes wait 30 to 60 seconds between attempts to
+// reach each other unless they are told not to.
+func retriesSlowly(v Version) bool { return !v.AtLeast(7, 2) }
+
+// hasZeroMQIPv6 tells whether the ZeroMQ backend can use IPv6.
+func hasZeroMQIPv6(v Version) bool { return v.AtLeast(8, 0) }
+
+// hasCurve tells whether the ZeroMQ backend can encrypt.
+func hasCurve(v Version) bool { return v.AtLeast(8, 2) }

@@ -1,0 +1,106 @@
+package zeek
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+)
+
+// The generated files.
+const (
+	layoutFile   = "cluster-layout.zeek" // a name that Zeek asks for
+	optionsFile  = "zeekfleet-options.zeek"
+	nodeFile     = "zeekfleet-node.zeek"
+	dispatchFile = "zeekfleet-dispatch.zeek"
+)
+
+// File is a generated file.
+type File struct {
+	Name    string // without a directory
+	Mode    fs.FileMode
+	Content string
+}
+
+// Generated is what a node reads besides what Zeek ships. Equal deployments
+// have equal files.
+type Generated struct {
+	Files []File
+	// Hash is a fingerprint of Files, fit for the name of a directory.
+	Hash string
+	// Dirs are directories that must exist before the node is started.
+	Dirs []string
+	// Warnings are what a person should know who deploys this.
+	Warnings []string
+}
+
+// Dir returns the directory for the files, which is one of base's and belongs
+// to this content alone: what is in it never changes, and a running node keeps
+// what it was started with.
+func (g Generated) Dir(base string) string { return path.Join(base, g.Hash) }
+
+// Generate renders the files of a node.
+func (d Deployment) Generate() (Generated, error) {
+	c, err := d.cluster()
+	if err != nil {
+		return Generated{}, fmt.Errorf("generate the scripts of node %s: %w", d.Plan.Node.Name, err)
+	}
+	g := Generated{Dirs: []string{d.logQueue()}, Warnings: d.warnings(c)}
+	if dir := d.storeDir(); dir != "" {
+		g.Dirs = append(g.Dirs, dir)
+	}
+	g.Files = []File{
+		{layoutFile, 0o644, c.layout(d.version())},
+		{optionsFile, 0o600, d.options(c)}, // has the hash seed
+	}
+	if d.nodeScript() == OurNodeScript {
+		g.Files = append(g.Files, NodeScriptFiles(d.transport())...)
+	}
+	g.Hash = fingerprint(g.Files)
+	return g, nil
+}
+
+func fingerprint(files []File) string {
+	sum := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(sum, "%s %o %d\n%s", f.Name, f.Mode, len(f.Content), f.Content)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+func (d *Deployment) logQueue() string { return path.Join(d.Site.SpoolDir, LogQueue) }
+
+// storeDir is where data stores are kept, "" for a Zeek that has none.
+func (d *Deployment) storeDir() string {
+	if !hasBrokerStores(d.version()) {
+		return ""
+	}
+	return path.Join(d.Site.StateDir, "stores")
+}
+
+// warnings tells of what is asked for and will not be.
+func (d *Deployment) warnings(c *cluster) []string {
+	var w []string
+	if newer, _ := d.version().Check(); newer != "" {
+		w = append(w, newer)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Plan.Node.Env)) {
+		if Reserved(name) {
+			w = append(w, fmt.Sprintf("node %s cannot set the environment variable %s, which is left out", c.self, name))
+		}
+	}
+	if c.own().MetricsPort != nil && !hasMetricsPorts(d.version()) {
+		w = append(w, fmt.Sprintf("node %s serves no metrics: that takes Zeek 7.0 or later", c.self))
+	}
+	switch {
+	case d.backend() != ZeroMQ || c.oneAddress:
+	case !hasCurve(d.version()):
+		w = append(w, "the traffic between the hosts of this cluster is not encrypted: with ZeroMQ, that takes Zeek 8.2 or later")
+	case d.Site.ZeroMQ.Curve == nil:
+		w = append(w, "the traffic between the hosts of this cluster is not encrypted: it has no CURVE keys")
+	}
+	return w
+}

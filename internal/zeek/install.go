@@ -1,0 +1,144 @@
+package zeek
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// MaxHelp bounds, in bytes, the output of HelpArgv that ParseHelp looks at.
+const MaxHelp = 256 << 10
+
+// prefixes are where Zeek is installed commonly: upstream's packages, upstream's
+// default for builds, and distributions.
+var prefixes = []string{"/opt/zeek", "/usr/local/zeek", "/usr/local", "/usr", "/opt/local", "/opt/zeek-lts", "/opt/zeek-nightly"}
+
+// Install is an installation of Zeek.
+type Install struct {
+	// Path is the executable, absolute.
+	Path    string
+	Version Version
+	// Prefix is the directory it is installed below, such as "/opt/zeek".
+	Prefix string
+	// ScriptDir holds base and policy, such as "/opt/zeek/share/zeek".
+	ScriptDir string
+	// SearchPath is where Zeek looks for scripts without ZEEKPATH, in order,
+	// relative directories left out.
+	SearchPath []string
+	// PluginPath is where it looks for plugins; colon-separated, may be empty.
+	PluginPath string
+}
+
+// Candidates returns the files that may be Zeek's executable, best first.
+// Given is what the person asked for; where it is not empty, nothing else is
+// considered: a path as it is, a bare name wherever searchPath, which is a PATH,
+// has it. Otherwise they are "zeek" in searchPath, then below common prefixes.
+func Candidates(given, searchPath string) []string {
+	if strings.Contains(given, "/") {
+		return []string{given}
+	}
+	name := given
+	if name == "" {
+		name = "zeek"
+	}
+	var found []string
+	add := func(dir string) {
+		if file := path.Join(dir, name); path.IsAbs(file) && !slices.Contains(found, file) {
+			found = append(found, file)
+		}
+	}
+	for dir := range strings.SplitSeq(searchPath, ":") {
+		add(dir)
+	}
+	if given == "" {
+		for _, p := range prefixes {
+			add(path.Join(p, "bin"))
+		}
+	}
+	return found
+}
+
+// HelpArgv returns the argument vector with which an executable tells about its
+// installation (ParseHelp).
+func HelpArgv(executable string) []string { return []string{executable, "--help"} }
+
+// HelpEnv returns environ without what would make Zeek tell about something
+// other than its installation.
+func HelpEnv(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return strings.HasPrefix(name, "ZEEK") || name == "CLUSTER_NODE"
+	})
+}
+
+// ParseHelp reads what Zeek's executable printed on both streams when it was
+// run with HelpArgv and HelpEnv. Errors say what was not found in it.
+func ParseHelp(executable, output string) (Install, error) {
+	output = output[:min(len(output), MaxHelp)]
+	in := Install{Path: executable}
+	var search string
+	haveVersion, haveSearch := false, false
+	for line := range strings.Lines(output) {
+		line = strings.TrimSpace(line)
+		if v, err := ParseVersion(line); err == nil && !haveVersion && strings.HasPrefix(line, "zeek version ") {
+			in.Version, haveVersion = v, true
+		}
+		if text, ok := helpValue(line, "$ZEEKPATH", "file search path"); ok {
+			search, haveSearch = text, true
+		}
+		if text, ok := helpValue(line, "$ZEEK_PLUGIN_PATH", "plugin search path"); ok {
+			in.PluginPath = text
+		}
+	}
+	switch {
+	case !haveVersion:
+		return Install{}, fmt.Errorf("%s --help: found no line \"zeek version …\"; is it Zeek?", executable)
+	case !haveSearch:
+		return Install{}, fmt.Errorf("%s --help: found no line \"$ZEEKPATH … file search path (…)\"", executable)
+	}
+	if err := in.setSearchPath(search); err != nil {
+		return Install{}, fmt.Errorf("%s --help: file search path %.200q: %w", executable, search, err)
+	}
+	return in, nil
+}
+
+// helpValue returns what stands in parentheses on the line of a variable, whose
+// value may itself contain parentheses.
+func helpValue(line, variable, what string) (string, bool) {
+	rest, ok := strings.CutPrefix(line, variable)
+	if !ok {
+		return "", false
+	}
+	rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " \t|"), what+" (")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(rest, ")")
+}
+
+func (in *Install) setSearchPath(text string) error {
+	for dir := range strings.SplitSeq(text, ":") {
+		if path.IsAbs(dir) {
+			in.SearchPath = append(in.SearchPath, path.Clean(dir))
+		}
+	}
+	for _, dir := range in.SearchPath {
+		if slices.Contains(in.SearchPath, path.Join(dir, "policy")) {
+			in.ScriptDir = dir
+			break
+		}
+	}
+	if in.ScriptDir == "" {
+		return errors.New("no directory in it has its \"policy\" in it as well")
+	}
+	in.Prefix = strings.TrimSuffix(in.ScriptDir, "/share/zeek")
+	if in.Prefix == in.ScriptDir {
+		in.Prefix = path.Dir(path.Dir(in.Path))
+	}
+	if in.Prefix == "" {
+		in.Prefix = "/"
+	}
+	return nil
+}

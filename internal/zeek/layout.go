@@ -1,0 +1,136 @@
+package zeek
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// loopback is where nodes are of which nobody knows an address: all on one host.
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// cluster is a plan seen from one of its nodes.
+type cluster struct {
+	self    mgmt.NodeName
+	entries map[mgmt.NodeName]mgmt.ClusterEndpoint // with known hosts only
+	names   []mgmt.NodeName                        // of entries, sorted
+	manager mgmt.NodeName                          // "" is none
+	loggers int
+
+	// oneAddress says that all nodes have the same address, and so share a host.
+	oneAddress bool
+	// loopback says that all addresses are loopback addresses.
+	loopback bool
+}
+
+// newCluster reports what makes the plan's layout impossible for Zeek.
+func newCluster(p mgmt.Plan, v Version) (*cluster, error) {
+	c := &cluster{self: p.Node.Name, entries: maps.Clone(p.Cluster), names: slices.Sorted(maps.Keys(p.Cluster))}
+	if _, ok := c.entries[c.self]; !ok {
+		return nil, errors.New("the cluster's layout has no entry for it")
+	}
+	if err := c.setHosts(); err != nil {
+		return nil, err
+	}
+	for _, name := range c.names {
+		switch c.entries[name].Role {
+		case mgmt.Manager:
+			if c.manager != "" {
+				return nil, fmt.Errorf("the cluster has two managers, %s and %s", c.manager, name)
+			}
+			c.manager = name
+		case mgmt.Logger:
+			c.loggers++
+		case mgmt.Proxy, mgmt.Worker:
+		default:
+			return nil, fmt.Errorf("node %s has no role in the cluster", name)
+		}
+	}
+	if e := c.own(); !v.AtLeast(7, 1) && e.Interface == nil {
+		e.Interface = p.Node.Interface
+		c.entries[c.self] = e
+	}
+	return c, nil
+}
+
+// setHosts puts nodes without a known host on the loopback address, which is
+// right only if no node has one.
+func (c *cluster) setHosts() error {
+	first := c.entries[c.names[0]].Host.Unmap()
+	c.oneAddress, c.loopback = true, true
+	for _, name := range c.names {
+		e := c.entries[name]
+		e.Host = e.Host.Unmap()
+		if known(e.Host) != known(first) {
+			return errors.New("the addresses of some of its nodes' hosts are known, and of others are not")
+		}
+		if !known(e.Host) {
+			e.Host = loopback
+		}
+		c.entries[name] = e
+		c.oneAddress = c.oneAddress && e.Host == c.entries[c.names[0]].Host
+		c.loopback = c.loopback && e.Host.IsLoopback()
+	}
+	return nil
+}
+
+func known(a netip.Addr) bool { return a.IsValid() && !a.IsUnspecified() }
+
+func (c *cluster) own() mgmt.ClusterEndpoint { return c.entries[c.self] }
+
+// managerIsLogger says that the manager writes the logs, there being no logger.
+func (c *cluster) managerIsLogger() bool { return c.loggers == 0 }
+
+// writesLogs tells whether the node is one that writes the cluster's logs.
+func (c *cluster) writesLogs() bool {
+	return c.own().Role == mgmt.Logger || c.managerIsLogger() && c.self == c.manager
+}
+
+// hasIPv6 tells whether a node has an IPv6 address.
+func (c *cluster) hasIPv6() bool {
+	return slices.ContainsFunc(c.names, func(n mgmt.NodeName) bool { return c.entries[n].Host.Is6() })
+}
+
+// layout renders cluster-layout.zeek. Zeek loads it from the midst of its own
+// scripts, so it loads nothing and sets nothing of other frameworks (spec
+// zeek-launch 2.1).
+func (c *cluster) layout(v Version) string {
+	var b strings.Builder
+	b.WriteString("redef Cluster::nodes = {\n")
+	for _, name := range c.names {
+		fmt.Fprintf(&b, "\t[%s] = [%s],\n", quote(string(name)), strings.Join(c.fields(name, v), ", "))
+	}
+	b.WriteString("};\n\n")
+	fmt.Fprintf(&b, "redef Cluster::manager_is_logger = %s;\n", boolLiteral(c.managerIsLogger()))
+	return b.String()
+}
+
+// fields renders the fields of a node's entry. A worker has no port: nothing
+// connects to it.
+func (c *cluster) fields(name mgmt.NodeName, v Version) []string {
+	e := c.entries[name]
+	p := e.Port
+	if e.Role == mgmt.Worker {
+		p = mgmt.NoPort
+	}
+	fields := []string{"$node_type=Cluster::" + string(e.Role), "$ip=" + addrLiteral(e.Host)}
+	if zone := e.Host.Zone(); zone != "" {
+		fields = append(fields, "$zone_id="+quote(zone))
+	}
+	fields = append(fields, "$p="+portLiteral(p)) // mandatory up to Zeek 7.0
+	if c.manager != "" && name != c.manager {
+		fields = append(fields, "$manager="+quote(string(c.manager)))
+	}
+	if e.Interface != nil && !v.AtLeast(7, 1) {
+		fields = append(fields, "$interface="+quote(*e.Interface))
+	}
+	if e.MetricsPort != nil && v.AtLeast(7, 0) {
+		fields = append(fields, "$metrics_port="+portLiteral(*e.MetricsPort))
+	}
+	return fields
+}

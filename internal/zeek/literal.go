@@ -1,0 +1,56 @@
+package zeek
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// quote returns a string literal of which Zeek reads exactly the bytes of text.
+// Everything but printable ASCII is written as \xHH, which takes two digits and
+// no more; a quote or a backslash of the text cannot end the literal.
+func quote(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\x%02x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// addrLiteral returns an address as a Zeek constant: IPv6 in brackets, no zone.
+func addrLiteral(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
+}
+
+// portLiteral returns a port as a Zeek constant. Everything that is not TCP
+// means that nothing listens.
+func portLiteral(p mgmt.Port) string {
+	if p.Proto != mgmt.TCP || p.Number == 0 {
+		return mgmt.NoPort.String()
+	}
+	return p.String()
+}
+
+// boolLiteral returns T or F.
+func boolLiteral(b bool) string {
+	if b {
+		return "T"
+	}
+	return "F"
+}

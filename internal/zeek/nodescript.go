@@ -1,0 +1,48 @@
+package zeek
+
+import (
+	_ "embed" // the node scripts
+	"fmt"
+)
+
+// The node scripts. dispatch.zeek has what both transports share; it answers
+// requests and knows nothing of how they travel.
+var (
+	//go:embed scripts/dispatch.zeek
+	dispatchScript string
+	//go:embed scripts/broker.zeek
+	brokerScript string
+	//go:embed scripts/websocket.zeek
+	webSocketScript string
+)
+
+// NodeScriptFiles returns our node script for a transport: the file that a node
+// loads, and the one which that loads. They are the same in all versions of
+// Zeek that have the transport; Generate includes them.
+func NodeScriptFiles(t Transport) []File {
+	var node string
+	switch t {
+	case BrokerTransport:
+		node = brokerScript
+	case WebSocketTransport:
+		node = webSocketScript
+	default:
+		panic(fmt.Sprintf("zeek: no node script for transport %q", string(t)))
+	}
+	return []File{
+		{Name: nodeFile, Mode: 0o644, Content: node},
+		{Name: dispatchFile, Mode: 0o644, Content: dispatchScript},
+	}
+}
+
+// NodeTopic returns the topic on which a node and its agent speak with each
+// other. A WebSocket leads to the bus of the whole cluster, where every node
+// would answer what it is not named in; there the topic is the node's own, and
+// ends so that it is not the beginning of another's (spec zeek-launch).
+func NodeTopic(t Transport, node string) string {
+	const topic = "zeek/management/node"
+	if t == WebSocketTransport {
+		return topic + "/" + node + "/"
+	}
+	return topic
+}

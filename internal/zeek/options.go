@@ -1,0 +1,194 @@
+package zeek
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// script is Zeek script in the making.
+type script struct{ strings.Builder }
+
+// section begins a group of settings.
+func (s *script) section(comment string) { fmt.Fprintf(s, "\n# %s\n", comment) }
+
+// redef sets name, of which value is the literal.
+func (s *script) redef(name, value string) { fmt.Fprintf(s, "redef %s = %s;\n", name, value) }
+
+// options renders the options script, which is loaded after the site's scripts
+// and so has the last word.
+func (d *Deployment) options(c *cluster) string {
+	s := &script{}
+	fmt.Fprintf(s, "# Options of node %s, made by zeekfleet for Zeek %d.%d.\n",
+		quote(string(c.self)), d.version().Major, d.version().Minor)
+	s.logging(d.logQueue(), c.logSuffix(), cmp.Or(d.Site.RotationInterval, defaultRotation))
+	if dir := d.storeDir(); dir != "" {
+		s.section("Data stores.")
+		s.redef("Cluster::default_store_dir", quote(dir))
+	}
+	if d.Site.HashSeed != "" {
+		s.section("The same hashes on all nodes, and after restarts.")
+		s.redef("global_hash_seed", quote(d.Site.HashSeed))
+	}
+	s.metrics(d.version(), d.metricsAddr(c))
+	s.broker(d, c)
+	if d.backend() == ZeroMQ {
+		s.zeroMQ(d.zeroMQ(c), d.version())
+	}
+	s.talk(d)
+	return s.String()
+}
+
+// logging lets the logs be rotated into the queue, under the names that
+// zeek-archiver established: <path>__<open>__<close>__[log_suffix=<suffix>__].
+// Without it the cluster's own scripts would run commands that only ZeekControl
+// has (spec zeek-launch 2.1).
+func (s *script) logging(queue, suffix string, interval time.Duration) {
+	name := `%s__%s__%s__`
+	if suffix != "" {
+		name += "log_suffix=" + suffix + "__"
+	}
+	s.section("Rotated logs wait in the queue for the agent to archive them.")
+	s.redef("Log::default_rotation_postprocessor_cmd", `""`)
+	s.redef("Log::default_rotation_dir", quote(queue))
+	s.redef("Log::default_rotation_interval", fmt.Sprintf("%d secs", int64(interval/time.Second)))
+	s.redef("LogAscii::enable_leftover_log_rotation", "T")
+	fmt.Fprintf(s, `
+module Fleet;
+
+function rotation_path(ri: Log::RotationFmtInfo): Log::RotationPath
+	{
+	local opened = strftime("%%Y-%%m-%%d-%%H-%%M-%%S", ri$open);
+	local closed = strftime("%%Y-%%m-%%d-%%H-%%M-%%S", ri$close);
+	local path = subst_string(ri$path, "/", "-");
+	return Log::RotationPath($dir=%s, $file_basename=fmt(%s, path, opened, closed));
+	}
+
+module GLOBAL;
+
+`, quote(queue), quote(name))
+	s.redef("Log::rotation_format_func", "Fleet::rotation_path")
+}
+
+// logSuffix returns what sets the files of this node apart in the archive from
+// those of others: nothing for the one that writes the cluster's logs.
+func (c *cluster) logSuffix() string {
+	if c.writesLogs() && c.loggers <= 1 {
+		return ""
+	}
+	return suffixFor(string(c.self))
+}
+
+// suffixFor returns name, if it can stand in a file name of the queue without
+// being taken for something else; otherwise the like of it with a fingerprint.
+func suffixFor(name string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' || isAlnum(r) {
+			return r
+		}
+		return '-'
+	}, name)
+	if plain == strings.ReplaceAll(name, "_", "-") && !strings.Contains(name, "__") && !strings.HasSuffix(name, "_") {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return plain + "-" + hex.EncodeToString(sum[:4])
+}
+
+// metrics says where metrics are served; on which port is in the layout.
+func (s *script) metrics(v Version, address netip.Addr) {
+	switch {
+	case hasMetricsPorts(v):
+		s.section("Metrics; an empty address would mean all of them.")
+		s.redef("Telemetry::metrics_address", quote(address.String()))
+	case opensMetricsUnasked(v):
+		s.section("No metrics on port 9911 of all addresses.")
+		s.redef("Broker::metrics_port", "0/unknown")
+	}
+}
+
+func (d *Deployment) metricsAddr(c *cluster) netip.Addr {
+	if d.Site.MetricsAddr.IsValid() {
+		return d.Site.MetricsAddr.Unmap()
+	}
+	return c.own().Host
+}
+
+// listenAddr returns where the node listens for Broker peers; the zero Addr is
+// on all addresses.
+func (d *Deployment) listenAddr(c *cluster) netip.Addr {
+	switch {
+	case d.Site.ListenAddr.IsValid():
+		return d.Site.ListenAddr.Unmap()
+	case c.own().Host.IsLoopback():
+		return c.own().Host
+	}
+	return netip.Addr{}
+}
+
+// broker renders what concerns Broker connections: those between the nodes, and
+// those to the agent.
+func (s *script) broker(d *Deployment, c *cluster) {
+	peers, agent := d.backend() == Broker, d.transport() == BrokerTransport
+	if !peers && !agent {
+		return
+	}
+	s.section("Broker.")
+	tls := d.Site.BrokerTLS
+	switch {
+	case tls != BrokerTLS{}:
+		for _, f := range []struct{ option, path string }{
+			{"ssl_certificate", tls.CertFile}, {"ssl_keyfile", tls.KeyFile}, {"ssl_cafile", tls.CAFile},
+		} {
+			if f.path != "" {
+				s.redef("Broker::"+f.option, quote(f.path))
+			}
+		}
+	case (!peers || c.loopback) && (!agent || d.Site.AgentAddr.Addr().Unmap().IsLoopback()):
+		s.redef("Broker::disable_ssl", "T")
+	}
+	if a := d.listenAddr(c); peers && a.IsValid() && !a.IsUnspecified() {
+		s.redef("Broker::default_listen_address", quote(a.String()))
+	}
+	if retriesSlowly(d.version()) {
+		s.redef("Broker::default_listen_retry", "1 sec")
+		s.redef("Broker::default_connect_retry", "1 sec")
+		s.redef("Cluster::retry_interval", "1 sec")
+	}
+}
+
+// talk renders what our node script is told about the agent.
+func (s *script) talk(d *Deployment) {
+	if d.nodeScript() != OurNodeScript {
+		return
+	}
+	s.section("How node and agent find each other; for the node script.")
+	if hasManagement(d.version()) {
+		s.WriteString("@load policy/frameworks/management/node/api\n")
+	}
+	s.WriteString("\nmodule Fleet::Node;\n\nexport {\n")
+	if d.transport() == WebSocketTransport {
+		fmt.Fprintf(s, "\tconst websocket_port = %d/tcp;\n", d.WebSocketPort)
+	} else {
+		a := d.Site.AgentAddr
+		fmt.Fprintf(s, "\tconst agent_address = %s;\n", quote(dialable(a.Addr()).String()))
+		fmt.Fprintf(s, "\tconst agent_port = %d/tcp;\n", a.Port())
+	}
+	s.WriteString("}\n")
+}
+
+// dialable returns where to connect to what listens on a: an agent that listens
+// on all addresses is on this host.
+func dialable(a netip.Addr) netip.Addr {
+	switch a = a.Unmap(); {
+	case a.IsUnspecified() && a.Is6():
+		return netip.IPv6Loopback()
+	case a.IsUnspecified():
+		return loopback
+	}
+	return a
+}
