@@ -82,7 +82,7 @@ func (h *Host) adopt(rec Record) (bool, error) {
 		unix.Close(fd)
 		return false, err
 	}
-	p := &process{host: h, rec: rec, adopted: true, state: released, begun: rec.Started}
+	p := &process{host: h, rec: rec, adopted: true, state: running, begun: rec.Started}
 	p.pidfd = os.NewFile(uintptr(fd), "pidfd")
 	p.watch(p.pidfd)
 	if err := h.add(p); err != nil {

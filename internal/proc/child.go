@@ -109,10 +109,9 @@ func helperMain() (code int) {
 		return 1 // the agent has ended or thought better of it
 	}
 	status := os.NewFile(statusFD, "status")
-	if err := o.execute(status); err != nil {
-		// If nobody hears it, nobody is there to care.
-		_ = json.NewEncoder(status).Encode(failure{Reason: err.Error()})
-	}
+	err := o.execute(status)
+	// If nobody hears it, nobody is there to care.
+	_ = json.NewEncoder(status).Encode(failure{Reason: err.Error()})
 	return 1
 }
 

@@ -282,8 +282,12 @@ func (h *Host) follow(ctx context.Context, p *process) {
 			return
 		}
 	}
-	if exited, err := p.wait(); err == nil {
+	exited, err := p.wait()
+	switch {
+	case err == nil:
 		h.finish(ctx, p, exited)
+	case !errors.Is(err, errDetached):
+		h.log.Error("process no longer watched", "node", p.rec.Name, "err", err)
 	}
 }
 

@@ -166,7 +166,7 @@ func (p *process) release(g *gate, program string) error {
 	return nil
 }
 
-// letGo marks the point from which on p is stopped by signals.
+// letGo marks the point up to which Stop prevents the launch.
 func (p *process) letGo() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -218,7 +218,7 @@ func (p *process) awaitExec(g *gate) error {
 	p.begun = time.Now()
 	ready, failure := parseStatus(said.Bytes())
 	if err == nil && ready && failure == nil {
-		return nil
+		return p.executed()
 	}
 	if err := p.awaitExit(); err != nil {
 		return err

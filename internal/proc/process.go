@@ -33,14 +33,16 @@ type process struct {
 	blocking []*os.File // what the follower may be blocked in
 	deadline time.Time  // when SIGKILL is due; zero: never
 	asked    bool       // to end, by Stop or Kill
+	owed     bool       // a SIGTERM, once its program runs
 	killed   bool
 }
 
 type state int
 
 const (
-	preparing state = iota // its program is not yet executed
-	released               // its program runs, or is about to
+	preparing state = iota // no program is executed
+	released               // the helper has its orders, or is about to
+	running                // its program runs
 	detached               // nobody waits for it any more
 )
 
@@ -108,18 +110,39 @@ func (p *process) expire() error {
 	return nil
 }
 
-// stop implements Host.Stop.
+// stop implements Host.Stop. A SIGTERM that meets the helper between two
+// programs could be lost: its Go runtime catches it, and is gone before it can
+// act. Until the program runs, it is therefore owed.
 func (p *process) stop(grace time.Duration) error {
 	p.mu.Lock()
 	p.asked = true
-	running := p.state == released
+	now := p.state == running
+	p.owed = p.owed || !now && grace > 0
 	p.mu.Unlock()
-	if running && grace > 0 {
+	if now && grace > 0 {
 		if err := p.signal(unix.SIGTERM); err != nil {
 			return err
 		}
 	}
 	return p.endBy(time.Now().Add(max(grace, 0)))
+}
+
+// executed marks the point from which on p is stopped by signals.
+func (p *process) executed() error {
+	p.mu.Lock()
+	if p.state == detached {
+		p.mu.Unlock()
+		return errDetached
+	}
+	p.state = running
+	owed := p.owed
+	p.mu.Unlock()
+	if owed {
+		if err := p.signal(unix.SIGTERM); err != nil {
+			p.host.log.Warn("process not signalled", "node", p.rec.Name, "err", err) // SIGKILL follows
+		}
+	}
+	return nil
 }
 
 // endBy has the process killed at the given time, or at an earlier one that

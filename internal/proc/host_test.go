@@ -1,0 +1,550 @@
+package proc_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/proc"
+)
+
+func TestExitIsReportedWithStatusAndOutput(t *testing.T) {
+	tests := map[string]struct {
+		args           []string
+		status         proc.Status
+		stdout, stderr string
+	}{
+		"exit code 0": {
+			args:   []string{"exit", "0", "", ""},
+			status: proc.Status{Known: true},
+		},
+		"exit code and output": {
+			args:   []string{"exit", "7", "one\ntwo\n", "fatal error\n"},
+			status: proc.Status{Known: true, Code: 7},
+			stdout: "one\ntwo", stderr: "fatal error",
+		},
+		"signal, and a line without end": {
+			args:   []string{"signal", strconv.Itoa(int(unix.SIGKILL)), "half a li", ""},
+			status: proc.Status{Known: true, Signal: unix.SIGKILL},
+			stdout: "half a li",
+		},
+		"more lines than are reported": {
+			args:   []string{"exit", "1", "1\n2\n\n4\n5\n6\n", ""},
+			status: proc.Status{Known: true, Code: 1},
+			stdout: "\n4\n5\n6",
+		},
+		"more bytes than are reported": {
+			args:   []string{"exit", "1", strings.Repeat("x", 150) + "\nlast\n", strings.Repeat("y", 150)},
+			status: proc.Status{Known: true, Code: 1},
+			stdout: "last", stderr: strings.Repeat("y", 100),
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, t.TempDir(), proc.Config{TailLines: 4, TailBytes: 100})
+			spec := f.spec("worker-1", "crasher", tt.args...)
+			spec.PlanHash = "plan"
+			f.start(spec)
+			started := next[proc.Started](f)
+			got := next[proc.Exited](f)
+			if got.Ran <= 0 {
+				t.Errorf("ran for %v", got.Ran)
+			}
+			want := proc.Exited{
+				Name: "worker-1", Launch: 1, PID: started.PID, PlanHash: "plan",
+				Status: tt.status, Stdout: tt.stdout, Stderr: tt.stderr,
+			}
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(proc.Exited{}, "Ran"), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("Exited (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestProcessSeesWhatTheSpecSays(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	spec := f.spec("worker-1", "facts", "a b", "", "not UTF-8: \xff")
+	spec.CPUs = []int{lastCPU(t)}
+	f.start(spec)
+	next[proc.Started](f)
+	exited := next[proc.Exited](f)
+	var got fact
+	if err := json.Unmarshal([]byte(exited.Stdout), &got); err != nil {
+		t.Fatalf("%v: %+v", err, exited)
+	}
+	want := fact{
+		Args: []string{strconv.Quote(spec.Argv[0]), `"a b"`, `""`, `"not UTF-8: \xff"`},
+		Env:  spec.Env, Dir: spec.Dir,
+		Leader: true,
+		Descriptors: []string{
+			"0 /dev/null",
+			"1 " + filepath.Join(spec.Dir, "stdout"),
+			"2 " + filepath.Join(spec.Dir, "stderr"),
+		},
+		CPUs: spec.CPUs,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("facts (-want +got):\n%s", diff)
+	}
+}
+
+// lastCPU returns the highest CPU that this process may use.
+func lastCPU(t *testing.T) int {
+	t.Helper()
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := 1023; cpu >= 0; cpu-- {
+		if set.IsSet(cpu) {
+			return cpu
+		}
+	}
+	t.Fatal("no CPU")
+	return 0
+}
+
+func TestLimitsAreSet(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	spec := f.spec("worker-1", "")
+	spec.Argv = []string{"cat", "/proc/self/limits"} // found in PATH
+	spec.Limits = proc.Limits{CoreBytes: new(uint64(4096)), OpenFiles: 100, MemoryBytes: 1 << 30}
+	f.start(spec)
+	next[proc.Started](f)
+	got := next[proc.Exited](f).Stdout
+	for _, want := range []string{
+		"Max core file size 4096 4096 bytes",
+		"Max open files 100 100 files",
+		"Max data size 1073741824 1073741824 bytes",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
+			t.Errorf("got\n%s\nwant %q", got, want)
+		}
+	}
+}
+
+func TestCoreDumpsAreAsLargeAsCanBeGranted(t *testing.T) {
+	var most syscall.Rlimit
+	if err := syscall.Getrlimit(unix.RLIMIT_CORE, &most); err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	spec := f.spec("worker-1", "")
+	spec.Argv = []string{"sh", "-c", "ulimit -c"}
+	f.start(spec)
+	next[proc.Started](f)
+	got := next[proc.Exited](f).Stdout
+	if want := fmt.Sprint(most.Max / 512); got != "unlimited" && got != want {
+		t.Errorf("core limit: got %s, want unlimited, or %s blocks", got, want)
+	}
+}
+
+func TestLaunchThatCannotBeIsOneClearSentence(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	notExecutable := file("not-executable", "#!/bin/sh\n", 0o644)
+	noInterpreter := file("no-interpreter", "#!/does/not/exist\n", 0o755)
+	noFormat := file("no-format", "text\n", 0o755)
+
+	tests := map[string]struct {
+		change func(*proc.Spec)
+		want   string
+	}{
+		"no such program": {
+			func(s *proc.Spec) { s.Argv = []string{"/does/not/exist"} },
+			"start worker-1: program /does/not/exist does not exist",
+		},
+		"no such program in PATH": {
+			func(s *proc.Spec) { s.Argv = []string{"does-not-exist"} },
+			`start worker-1: program "does-not-exist" is not in PATH`,
+		},
+		"relative program": {
+			func(s *proc.Spec) { s.Argv = []string{"./zeek"} },
+			`start worker-1: program "./zeek" is neither an absolute path nor a bare name`,
+		},
+		"no program": {
+			func(s *proc.Spec) { s.Argv = nil },
+			"start worker-1: no program is named",
+		},
+		"not executable": {
+			func(s *proc.Spec) { s.Argv = []string{notExecutable} },
+			"start worker-1: program " + notExecutable + " is not executable",
+		},
+		"a directory": {
+			func(s *proc.Spec) { s.Argv = []string{dir} },
+			"start worker-1: program " + dir + " is not executable",
+		},
+		"no interpreter": {
+			func(s *proc.Spec) { s.Argv = []string{noInterpreter} },
+			"start worker-1: program " + noInterpreter + ": its interpreter does not exist",
+		},
+		"no format": {
+			func(s *proc.Spec) { s.Argv = []string{noFormat} },
+			"start worker-1: program " + noFormat + " has no format that can be executed here",
+		},
+		"too long an argument": {
+			func(s *proc.Spec) { s.Argv = append(s.Argv, strings.Repeat("x", 200<<10)) },
+			"argument list too long",
+		},
+		"a file in the way of the directory": {
+			func(s *proc.Spec) { s.Dir = filepath.Join(noFormat, "worker-1") },
+			"start worker-1: working directory: mkdir " + noFormat + ": not a directory",
+		},
+		"relative directory": {
+			func(s *proc.Spec) { s.Dir = "worker-1" },
+			`start worker-1: its working directory "worker-1" is not an absolute path`,
+		},
+		"output that cannot be opened": {
+			func(s *proc.Spec) { s.Stderr = "missing/stderr" },
+			"start worker-1: stderr file: open ",
+		},
+		"output to a pipe that nobody reads": {
+			func(s *proc.Spec) {
+				s.Stdout = filepath.Join(dir, "fifo")
+				if err := unix.Mkfifo(s.Stdout, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"start worker-1: stdout file: open ",
+		},
+		"no such CPU": {
+			func(s *proc.Spec) { s.CPUs = []int{lastCPU(t), 1023} },
+			"start worker-1: CPU affinity: this host has no CPU [1023] for it",
+		},
+		"no CPU at all": {
+			func(s *proc.Spec) { s.CPUs = []int{1022, 1023} },
+			"start worker-1: CPU affinity: this host has no CPU [1022 1023] for it",
+		},
+		"impossible CPU": {
+			func(s *proc.Spec) { s.CPUs = []int{-1} },
+			"start worker-1: CPU -1 is outside 0..1023",
+		},
+		"too little memory": {
+			func(s *proc.Spec) { s.Limits.MemoryBytes = 1 },
+			"start worker-1: its memory limit of 1 bytes is below 16777216",
+		},
+		"zero byte": {
+			func(s *proc.Spec) { s.Env = []string{"A=\x00"} },
+			`start worker-1: "A=\x00" contains a zero byte`,
+		},
+		"too much environment": {
+			func(s *proc.Spec) { s.Env = slices.Repeat([]string{strings.Repeat("x", 1<<10)}, 1<<10) },
+			"start worker-1: arguments and environment exceed 1048576 bytes",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, t.TempDir(), proc.Config{})
+			spec := f.spec("worker-1", "sleeper")
+			tt.change(&spec)
+			f.start(spec)
+			got := next[proc.StartFailed](f)
+			if got.Name != "worker-1" || got.Launch != 1 || !strings.Contains(got.Err.Error(), tt.want) {
+				t.Errorf("got %+v, want %q", got, tt.want)
+			}
+			if strings.Contains(got.Err.Error(), "\n") {
+				t.Errorf("got %q, want one line", got.Err)
+			}
+			if left := f.settle(); len(left) > 0 {
+				t.Errorf("records left: %v", left)
+			}
+		})
+	}
+}
+
+func TestStopSendsSIGTERM(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	f.start(f.spec("worker-1", "sleeper"))
+	next[proc.Started](f)
+	f.hear("ready")
+	if err := f.Stop("worker-1", 1, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	got := next[proc.Exited](f)
+	if want := (proc.Status{Known: true, Signal: unix.SIGTERM}); got.Status != want || got.Killed {
+		t.Errorf("got %v (killed: %t), want %v", got.Status, got.Killed, want)
+	}
+	if left := f.settle(); len(left) > 0 {
+		t.Errorf("records left: %v", left)
+	}
+}
+
+func TestStopKillsOnceTheGraceIsOver(t *testing.T) {
+	const grace = 300 * time.Millisecond
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	f.start(f.spec("worker-1", "deaf"))
+	next[proc.Started](f)
+	f.hear("ready")
+	start := time.Now()
+	if err := f.Stop("worker-1", 1, grace); err != nil {
+		t.Fatal(err)
+	}
+	f.hear("heard SIGTERM")
+	got := next[proc.Exited](f)
+	if want := (proc.Status{Known: true, Signal: unix.SIGKILL}); got.Status != want || !got.Killed {
+		t.Errorf("got %v (killed: %t), want %v", got.Status, got.Killed, want)
+	}
+	if took := time.Since(start); took < grace {
+		t.Errorf("killed after %v, want %v at least", took, grace)
+	}
+}
+
+func TestEarliestGraceCounts(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	f.start(f.spec("worker-1", "deaf"))
+	next[proc.Started](f)
+	f.hear("ready")
+	for _, grace := range []time.Duration{time.Hour, time.Millisecond, time.Hour} {
+		if err := f.Stop("worker-1", 1, grace); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := next[proc.Exited](f); !got.Killed {
+		t.Errorf("got %+v, want it killed", got)
+	}
+}
+
+func TestKillReachesTheWholeSession(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	f.start(f.spec("worker-1", "forker", "stay"))
+	next[proc.Started](f)
+	child, err := strconv.Atoi(f.hearAny())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Kill("worker-1", 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := next[proc.Exited](f); !got.Killed {
+		t.Errorf("got %+v, want it killed", got)
+	}
+	if !endsWithin(child, patience) {
+		t.Errorf("process %d of the session lives on", child)
+	}
+}
+
+func TestWhatOutlivesItsLeaderIsReportedAndLeftAlone(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	f.start(f.spec("worker-1", "forker", "exit"))
+	next[proc.Started](f)
+	child, err := strconv.Atoi(f.hearAny())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := next[proc.Exited](f)
+	if !slices.Equal(got.Left, []int{child}) {
+		t.Errorf("left: got %v, want %d", got.Left, child)
+	}
+	if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+		t.Errorf("it does not live on: %v", err)
+	}
+	endsWithin(child, patience)
+}
+
+func TestStopBeforeTheProgramIsExecuted(t *testing.T) {
+	f := openFleet(t, t.TempDir(), proc.Config{})
+	f.start(f.spec("worker-1", "sleeper"))
+	if err := f.Stop("worker-1", 1, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	f.run()
+	got := next[proc.StartFailed](f)
+	if want := "start worker-1: stopped before its program was executed"; got.Err.Error() != want {
+		t.Errorf("got %q, want %q", got.Err, want)
+	}
+	if left := f.settle(); len(left) > 0 {
+		t.Errorf("records left: %v", left)
+	}
+}
+
+func TestStopAtAnyMomentOfALaunch(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	for launch := range uint64(20) {
+		spec := f.spec("worker-1", "")
+		spec.Launch = launch
+		spec.Argv = []string{"sleep", "3600"}
+		f.start(spec)
+		timer := time.AfterFunc(time.Duration(launch)*200*time.Microsecond, func() {
+			if err := f.Stop("worker-1", launch, time.Hour); err != nil {
+				t.Error(err)
+			}
+		})
+		select {
+		case ev := <-f.Events():
+			if _, ok := ev.(proc.Started); ok {
+				next[proc.Exited](f)
+			}
+		case <-time.After(patience):
+			t.Fatal("no event came")
+		}
+		timer.Stop()
+	}
+	if left := f.settle(); len(left) > 0 {
+		t.Errorf("records left: %v", left)
+	}
+}
+
+func TestOnlyTheNamedLaunchIsStopped(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	f.start(f.spec("worker-1", "sleeper"))
+	next[proc.Started](f)
+	for name, err := range map[string]error{
+		"older launch": f.Stop("worker-1", 0, time.Second),
+		"other node":   f.Kill("worker-2", 1),
+	} {
+		if !errors.Is(err, proc.ErrNoSuchLaunch) {
+			t.Errorf("%s: got %v, want ErrNoSuchLaunch", name, err)
+		}
+	}
+	f.hear("ready")
+	f.kill("worker-1", 1)
+}
+
+// kill ends a launch and takes its Exited.
+func (f *fleet) kill(name string, launch uint64) {
+	f.t.Helper()
+	if err := f.Kill(name, launch); err != nil {
+		f.t.Fatal(err)
+	}
+	next[proc.Exited](f)
+}
+
+func TestStartIsRefusedAtItsLimits(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{MaxProcesses: 1})
+	f.start(f.spec("worker-1", "sleeper"))
+	next[proc.Started](f)
+	f.hear("ready")
+	again := f.spec("worker-1", "sleeper")
+	again.Launch = 2
+	for want, err := range map[string]error{
+		"start worker-2: 1 processes are the limit": f.Start(f.spec("worker-2", "sleeper")),
+		"start worker-1: 1 processes are the limit": f.Start(again),
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	f.kill("worker-1", 1)
+}
+
+func TestOneLaunchOfANodeAtATime(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	spec := f.spec("a/../b", "sleeper") // any name will do
+	spec.Dir = f.dir
+	for launch := range uint64(3) {
+		spec.Launch = launch
+		f.start(spec)
+		next[proc.Started](f)
+		f.hear("ready")
+		if got := f.records(); len(got) != 1 {
+			t.Errorf("records: got %v, want one", got)
+		}
+		spec.Launch++
+		if err := f.Start(spec); err == nil || !strings.Contains(err.Error(), "is under way") {
+			t.Errorf("second Start: got %v, want it refused", err)
+		}
+		f.kill(spec.Name, launch)
+	}
+}
+
+func TestOutputOfARunningProcess(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	spec := f.spec("worker-1", "")
+	spec.Argv = []string{"sh", "-c", `echo out; echo err >&2; echo ready >"$` + reportEnv + `"; exec sleep 3600`}
+	f.start(spec)
+	next[proc.Started](f)
+	f.hear("ready")
+	stdout, stderr, err := f.Output("worker-1", 1)
+	if err != nil || stdout != "out" || stderr != "err" {
+		t.Errorf("Output: got %q, %q, %v", stdout, stderr, err)
+	}
+	f.kill("worker-1", 1)
+}
+
+func TestOutputIsThatOfThisLaunch(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	for launch := range uint64(2) {
+		spec := f.spec("worker-1", "crasher", "exit", "0", fmt.Sprintf("launch %d\n", launch), "")
+		spec.Launch = launch
+		f.start(spec)
+		next[proc.Started](f)
+		if got, want := next[proc.Exited](f).Stdout, fmt.Sprintf("launch %d", launch); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	content, err := os.ReadFile(filepath.Join(f.dir, "worker-1", "stdout"))
+	if want := "launch 0\nlaunch 1\n"; err != nil || string(content) != want {
+		t.Errorf("file: got %q, %v, want %q", content, err, want)
+	}
+}
+
+func TestLargeOutputIsRotatedBeforeALaunch(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{OutputBytes: 10, OutputFiles: 2})
+	for launch := range uint64(5) {
+		spec := f.spec("worker-1", "crasher", "exit", "0", fmt.Sprintf("a launch %d\n", launch), "")
+		spec.Launch = launch
+		f.start(spec)
+		next[proc.Started](f)
+		next[proc.Exited](f)
+	}
+	got := map[string]string{}
+	for _, name := range must(filepath.Glob(filepath.Join(f.dir, "worker-1", "stdout*"))) {
+		got[filepath.Base(name)] = string(must(os.ReadFile(name)))
+	}
+	want := map[string]string{"stdout": "a launch 4\n", "stdout.1": "a launch 3\n", "stdout.2": "a launch 2\n"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestLargeOutputIsRotatedWhileTheProcessRuns(t *testing.T) {
+	const limit = 10_000
+	f := newFleet(t, t.TempDir(), proc.Config{OutputBytes: limit, Housekeeping: time.Millisecond})
+	f.start(f.spec("worker-1", "flood"))
+	next[proc.Started](f)
+	f.hear("truncated")
+	stdout, _, err := f.Output("worker-1", 1)
+	if err != nil {
+		t.Error(err)
+	}
+	if lines := strings.Split(stdout, "\n"); len(lines) > 100 {
+		t.Errorf("Output: got %d lines, want at most 100", len(lines))
+	}
+	f.kill("worker-1", 1)
+	info, err := os.Stat(filepath.Join(f.dir, "worker-1", "stdout.1"))
+	if err != nil || info.Size() < limit || info.Size() > 2*limit {
+		t.Errorf("rotated file: got %v, %v, want %d to %d bytes", info, err, limit, 2*limit)
+	}
+}
+
+func TestStatusText(t *testing.T) {
+	for want, status := range map[string]proc.Status{
+		"exit status unknown":          {},
+		"exit code 3":                  {Known: true, Code: 3},
+		"signal SIGTERM":               {Known: true, Signal: unix.SIGTERM},
+		"signal SIGSEGV (core dumped)": {Known: true, Signal: unix.SIGSEGV, CoreDumped: true},
+		"signal 63":                    {Known: true, Signal: 63},
+	} {
+		if got := status.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,377 @@
+package proc_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/proc"
+)
+
+// The test binary is also every process that the tests need: roleEnv says
+// which, reportEnv names a pipe on which it says what it has come to, and
+// markEnv marks all processes of one test run.
+const (
+	roleEnv   = "PROC_TEST_ROLE"
+	reportEnv = "PROC_TEST_REPORT"
+	markEnv   = "PROC_TEST_MARK"
+)
+
+// patience bounds what is waited for and should take milliseconds.
+const patience = time.Minute
+
+func TestMain(m *testing.M) {
+	proc.ChildMain()
+	if role := os.Getenv(roleEnv); role != "" {
+		roles := map[string]func(args []string){
+			"sleeper": sleeper, "deaf": deaf, "crasher": crasher, "forker": forker,
+			"heir": heir, "facts": facts, "flood": flood, "manager": manager,
+		}
+		roles[role](os.Args[1:])
+		return
+	}
+	os.Setenv(markEnv, strconv.Itoa(os.Getpid()))
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if left := marked(os.Getenv(markEnv), nil); len(left) > 0 {
+			fmt.Fprintln(os.Stderr, "processes left behind:", left)
+			for _, pid := range left {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+			code = 1
+		}
+		os.Exit(code)
+	}))
+}
+
+// marked lists the living processes with a mark but those that are known, and
+// gives those that are about to end the time to do so.
+func marked(mark string, known map[int]bool) []int {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	var found []int
+	for _, dir := range dirs {
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		env, err := os.ReadFile(dir + "/environ")
+		if err != nil || pid == os.Getpid() || known[pid] || !slices.Contains(strings.Split(string(env), "\x00"), markEnv+"="+mark) {
+			continue
+		}
+		if !endsWithin(pid, time.Second) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// endsWithin waits for the end of a process that need not be a child.
+func endsWithin(pid int, limit time.Duration) bool {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return errors.Is(err, unix.ESRCH)
+	}
+	defer unix.Close(fd)
+	for end := time.Now().Add(limit); ; {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(time.Until(end).Milliseconds()))
+		if !errors.Is(err, unix.EINTR) || time.Now().After(end) {
+			return n > 0
+		}
+	}
+}
+
+// report says something to the test, in one line.
+func report(text string) {
+	pipe, err := os.OpenFile(os.Getenv(reportEnv), os.O_WRONLY, 0)
+	if err != nil {
+		panic(err)
+	}
+	defer pipe.Close()
+	fmt.Fprintln(pipe, text)
+}
+
+func sleeper([]string) {
+	report("ready")
+	time.Sleep(24 * time.Hour)
+}
+
+// deaf says when it hears SIGTERM, and lives on.
+func deaf([]string) {
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGTERM)
+	report("ready")
+	for range heard {
+		report("heard SIGTERM")
+	}
+}
+
+// crasher writes its third argument to stdout and its fourth to stderr, and
+// ends by exit code or signal.
+func crasher(args []string) {
+	n, _ := strconv.Atoi(args[1])
+	fmt.Print(args[2])
+	fmt.Fprint(os.Stderr, args[3])
+	if args[0] == "exit" {
+		os.Exit(n)
+	}
+	syscall.Kill(os.Getpid(), syscall.Signal(n))
+	time.Sleep(24 * time.Hour)
+}
+
+// forker leaves an heir in its session, in a process group of its own. With
+// "exit" it ends itself.
+func forker(args []string) {
+	signal.Ignore(syscall.SIGTERM)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), roleEnv+"=heir")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		panic(err)
+	}
+	if args[0] != "exit" {
+		time.Sleep(24 * time.Hour)
+	}
+}
+
+// heir says its number.
+func heir([]string) {
+	signal.Ignore(syscall.SIGTERM)
+	report(strconv.Itoa(os.Getpid()))
+	time.Sleep(24 * time.Hour)
+}
+
+// fact is what a process sees of itself.
+type fact struct {
+	Args        []string
+	Env         []string
+	Dir         string
+	Leader      bool
+	Descriptors []string
+	CPUs        []int
+}
+
+func facts([]string) {
+	var f fact
+	for _, a := range os.Args {
+		f.Args = append(f.Args, strconv.QuoteToASCII(a))
+	}
+	f.Env = os.Environ()
+	f.Dir, _ = os.Getwd()
+	sid, _ := unix.Getsid(0)
+	f.Leader = sid == os.Getpid() && syscall.Getpgrp() == os.Getpid()
+	fds, _ := os.ReadDir("/proc/self/fd")
+	for _, fd := range fds {
+		target, err := os.Readlink("/proc/self/fd/" + fd.Name())
+		// What fails is the directory that was just read; others are the Go
+		// runtime's own.
+		if err == nil && !strings.HasPrefix(target, "anon_inode:") && !strings.HasPrefix(target, "/sys/fs/cgroup/") {
+			f.Descriptors = append(f.Descriptors, fd.Name()+" "+target)
+		}
+	}
+	var set unix.CPUSet
+	unix.SchedGetaffinity(0, &set)
+	for cpu := range 1024 {
+		if set.IsSet(cpu) {
+			f.CPUs = append(f.CPUs, cpu)
+		}
+	}
+	json.NewEncoder(os.Stdout).Encode(f)
+}
+
+// flood writes to stdout until it finds it truncated.
+func flood([]string) {
+	line := bytes.Repeat([]byte("x"), 99)
+	line = append(line, '\n')
+	var before int64
+	for {
+		os.Stdout.Write(line)
+		info, err := os.Stdout.Stat()
+		if err != nil {
+			panic(err)
+		}
+		if info.Size() < before {
+			break
+		}
+		before = info.Size()
+	}
+	report("truncated")
+	time.Sleep(24 * time.Hour)
+}
+
+// manager starts as many sleepers as it is told, says their numbers, and stays.
+func manager(args []string) {
+	h, err := proc.New(proc.Config{RecordDir: args[0]})
+	if err != nil {
+		panic(err)
+	}
+	n, _ := strconv.Atoi(args[1])
+	for i := range n {
+		if err := h.Start(childSpec(args[2], fmt.Sprintf("node-%d", i), os.Getenv(reportEnv), "sleeper")); err != nil {
+			panic(err)
+		}
+	}
+	go h.Run(context.Background())
+	for ev := range h.Events() {
+		switch ev := ev.(type) {
+		case proc.Started:
+			fmt.Println(ev.PID)
+		default:
+			panic(fmt.Sprintf("%T: %+v", ev, ev))
+		}
+	}
+}
+
+// childSpec is a launch of this binary in a role.
+func childSpec(dir, name, pipe, role string, args ...string) proc.Spec {
+	return proc.Spec{
+		Name:   name,
+		Launch: 1,
+		Argv:   append([]string{must(os.Executable())}, args...),
+		Env:    []string{roleEnv + "=" + role, reportEnv + "=" + pipe, markEnv + "=" + os.Getenv(markEnv)},
+		Dir:    filepath.Join(dir, name),
+		Stdout: "stdout",
+		Stderr: "stderr",
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// fleet is a Host that runs for one test.
+type fleet struct {
+	*proc.Host
+	t    *testing.T
+	dir  string
+	pipe string
+	said *bufio.Reader
+	stop func() // ends Run, leaving processes alone
+}
+
+// newFleet runs a Host whose records are in dir/records.
+func newFleet(t *testing.T, dir string, cfg proc.Config) *fleet {
+	t.Helper()
+	f := openFleet(t, dir, cfg)
+	f.run()
+	return f
+}
+
+// openFleet makes a Host that does not run yet.
+func openFleet(t *testing.T, dir string, cfg proc.Config) *fleet {
+	t.Helper()
+	cfg.RecordDir = filepath.Join(dir, "records")
+	h, err := proc.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Both ways, so that neither opening nor reading ends for want of writers.
+	said, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { said.Close() })
+	if err := said.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return &fleet{Host: h, t: t, dir: dir, pipe: pipe, said: bufio.NewReader(said), stop: func() {}}
+}
+
+func (f *fleet) run() {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := f.Run(ctx); !errors.Is(err, context.Canceled) {
+			f.t.Errorf("Run: got %v, want context.Canceled", err)
+		}
+	})
+	f.stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+	})
+	f.t.Cleanup(f.stop)
+}
+
+func (f *fleet) spec(name, role string, args ...string) proc.Spec {
+	return childSpec(f.dir, name, f.pipe, role, args...)
+}
+
+func (f *fleet) start(s proc.Spec) {
+	f.t.Helper()
+	if err := f.Start(s); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// hear waits for a report.
+func (f *fleet) hear(want string) {
+	f.t.Helper()
+	if got := f.hearAny(); got != want {
+		f.t.Fatalf("a process said %q, want %q", got, want)
+	}
+}
+
+func (f *fleet) hearAny() string {
+	f.t.Helper()
+	line, err := f.said.ReadString('\n')
+	if err != nil {
+		f.t.Fatalf("waiting for a process to say something: %v", err)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
+
+// next waits for an event of type T.
+func next[T proc.Event](f *fleet) T {
+	f.t.Helper()
+	select {
+	case ev := <-f.Events():
+		if ev, ok := ev.(T); ok {
+			return ev
+		}
+		f.t.Fatalf("got %T %+v, want %T", ev, ev, *new(T))
+	case <-time.After(patience):
+		f.t.Fatalf("no event came, want %T", *new(T))
+	}
+	panic("unreachable")
+}
+
+// records lists the files in the record directory.
+func (f *fleet) records() []string {
+	f.t.Helper()
+	entries, err := os.ReadDir(filepath.Join(f.dir, "records"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	names := []string{}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// settle ends Run, after which records no longer change.
+func (f *fleet) settle() []string {
+	f.t.Helper()
+	f.stop()
+	return f.records()
+}
