@@ -289,8 +289,9 @@ func (u *up) show(ctx context.Context) error {
 	fmt.Fprintf(u.out, "controller %s for peers, %s for clients; agent %s on %s\nstate and log in %s\n",
 		u.controller.Broker.Addr(), u.controller.WebSocket.Addr(), name, u.agent.Broker.Addr(), u.stateDir)
 
-	deployed := inBackground(func() error { return u.deploy(ctx, address) })
 	view := newUpView(u.out)
+	deployed := inBackground(func() error { return u.deploy(ctx, address) })
+	complete, announced := false, false
 	u.nudge()
 	for {
 		select {
@@ -300,18 +301,19 @@ func (u *up) show(ctx context.Context) error {
 			if err != nil {
 				return quietly(ctx, err)
 			}
-			deployed = nil
-			view.complete = true
+			deployed, complete = nil, true
 			u.nudge()
 		case <-u.changed:
 			results, err := watching.GetNodes(ctx)
 			if err != nil {
 				return quietly(ctx, err)
 			}
-			if view.update(results) {
-				fmt.Fprintf(u.out, "%d nodes running after %.1f s. In another terminal, try:\n"+
+			nodes, running := view.show(results)
+			if complete && !announced && running > 0 && running == nodes {
+				announced = true
+				view.say(fmt.Sprintf("%d nodes running after %.2f s. In another terminal, try:\n"+
 					"  zeekfleet %sget-nodes\n  zeekfleet %sget-id-value Cluster::node\nCtrl-C stops everything.\n",
-					view.running, time.Since(u.began).Seconds(), controllerArg(address), controllerArg(address))
+					running, time.Since(u.began).Seconds(), controllerArg(address), controllerArg(address)))
 			}
 		}
 	}

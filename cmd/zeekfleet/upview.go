@@ -9,59 +9,60 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"golang.org/x/sys/unix"
+
 	"zeekfleet/internal/mgmt"
 )
 
 // upView shows the cluster's nodes: on a terminal as a table that is drawn anew
 // in its place, elsewhere as a line for each change.
 type upView struct {
-	out      io.Writer
-	terminal bool
-	lines    int // of the table on the terminal
-	shown    map[mgmt.NodeName]mgmt.NodeStatus
-
-	// complete says that the nodes to come are all known.
-	complete  bool
-	running   int
-	announced bool
+	out io.Writer
+	// height is the terminal's, in lines; 0 if out is none.
+	height int
+	drawn  int // lines on the terminal that the next drawing replaces
+	footer string
+	shown  map[mgmt.NodeName]mgmt.NodeStatus
 }
 
 func newUpView(out io.Writer) *upView {
-	return &upView{out: out, terminal: isTerminal(out), shown: map[mgmt.NodeName]mgmt.NodeStatus{}}
+	return &upView{out: out, height: terminalHeight(out)}
 }
 
-func isTerminal(w io.Writer) bool {
+// terminalHeight returns the lines of the terminal that w is, or 0.
+func terminalHeight(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok {
-		return false
+		return 0
 	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Row)
 }
 
-// update shows the nodes in the results of get-nodes. It reports true once: when
-// all nodes run for the first time.
-func (v *upView) update(results []mgmt.Result) (allUp bool) {
-	nodes := clusterNodes(results)
-	if v.terminal {
-		v.redraw(nodes)
+// show brings what is on display up to date with the results of get-nodes, and
+// returns how many nodes there are and how many of them run.
+func (v *upView) show(results []mgmt.Result) (nodes, running int) {
+	list := clusterNodes(results)
+	if v.height > 0 {
+		v.draw(list)
 	} else {
-		v.printChanges(nodes)
+		v.printChanges(list)
 	}
-	v.shown = map[mgmt.NodeName]mgmt.NodeStatus{}
-	v.running = 0
-	for _, n := range nodes {
+	v.shown = make(map[mgmt.NodeName]mgmt.NodeStatus, len(list))
+	for _, n := range list {
 		v.shown[n.Node] = n
-		if n.State == mgmt.Running {
-			v.running++
-		}
 	}
-	if v.announced || !v.complete || v.running == 0 || v.running < len(nodes) {
-		return false
-	}
-	v.announced = true
-	v.lines = 0 // what follows the table stays below it
-	return true
+	return len(list), countRunning(list)
+}
+
+// say shows text for good: on a terminal below the table.
+func (v *upView) say(text string) {
+	v.footer += text
+	io.WriteString(v.out, text)
+	v.drawn += strings.Count(text, "\n")
 }
 
 // clusterNodes returns the cluster nodes among the processes, in the order of
@@ -82,19 +83,41 @@ func clusterNodes(results []mgmt.Result) []mgmt.NodeStatus {
 	return nodes
 }
 
-func (v *upView) redraw(nodes []mgmt.NodeStatus) {
-	var table strings.Builder
-	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NODE\tROLE\tSTATE\tPID\tPORT")
+func countRunning(nodes []mgmt.NodeStatus) int {
+	running := 0
 	for _, n := range nodes {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", n.Node, strings.ToLower(string(n.ClusterRole)), n.State, pidText(n), portText(n))
+		if n.State == mgmt.Running {
+			running++
+		}
 	}
-	t.Flush() // a strings.Builder takes everything
-	if v.lines > 0 {
-		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.lines) // up, and clear what is below
+	return running
+}
+
+// draw replaces the table, and what was said since, by a new one with the same
+// below it. Of a cluster that does not fit on the terminal it shows the nodes
+// that do not run, as far as they fit.
+func (v *upView) draw(nodes []mgmt.NodeStatus) {
+	room := max(v.height-strings.Count(v.footer, "\n")-3, 1)
+	rows, summary := nodes, ""
+	if len(rows) > room {
+		rows = slices.DeleteFunc(slices.Clone(nodes), func(n mgmt.NodeStatus) bool { return n.State == mgmt.Running })
+		rows = rows[:min(len(rows), room)]
+		summary = fmt.Sprintf("%d of %d nodes running\n", countRunning(nodes), len(nodes))
 	}
-	io.WriteString(v.out, table.String())
-	v.lines = strings.Count(table.String(), "\n")
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NODE\tROLE\tSTATE\tPID\tPORT")
+	for _, n := range rows {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", n.Node, strings.ToLower(string(n.ClusterRole)), n.State, pidText(n), portText(n))
+	}
+	table.Flush() // a strings.Builder takes everything
+	text.WriteString(summary)
+	text.WriteString(v.footer)
+	if v.drawn > 0 {
+		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.drawn) // up, and clear what is below
+	}
+	io.WriteString(v.out, text.String())
+	v.drawn = strings.Count(text.String(), "\n")
 }
 
 func (v *upView) printChanges(nodes []mgmt.NodeStatus) {
