@@ -2,7 +2,6 @@ package proc_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -270,163 +268,6 @@ func TestLaunchThatCannotBeIsOneClearSentence(t *testing.T) {
 	}
 }
 
-func TestStopSendsSIGTERM(t *testing.T) {
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	f.start(f.spec("worker-1", "sleeper"))
-	next[proc.Started](f)
-	f.hear("ready")
-	if err := f.Stop("worker-1", 1, time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	got := next[proc.Exited](f)
-	if want := (proc.Status{Known: true, Signal: unix.SIGTERM}); got.Status != want || got.Killed {
-		t.Errorf("got %v (killed: %t), want %v", got.Status, got.Killed, want)
-	}
-	if left := f.settle(); len(left) > 0 {
-		t.Errorf("records left: %v", left)
-	}
-}
-
-func TestStopKillsOnceTheGraceIsOver(t *testing.T) {
-	const grace = 300 * time.Millisecond
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	f.start(f.spec("worker-1", "deaf"))
-	next[proc.Started](f)
-	f.hear("ready")
-	start := time.Now()
-	if err := f.Stop("worker-1", 1, grace); err != nil {
-		t.Fatal(err)
-	}
-	f.hear("heard SIGTERM")
-	got := next[proc.Exited](f)
-	if want := (proc.Status{Known: true, Signal: unix.SIGKILL}); got.Status != want || !got.Killed {
-		t.Errorf("got %v (killed: %t), want %v", got.Status, got.Killed, want)
-	}
-	if took := time.Since(start); took < grace {
-		t.Errorf("killed after %v, want %v at least", took, grace)
-	}
-}
-
-func TestEarliestGraceCounts(t *testing.T) {
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	f.start(f.spec("worker-1", "deaf"))
-	next[proc.Started](f)
-	f.hear("ready")
-	for _, grace := range []time.Duration{time.Hour, time.Millisecond, time.Hour} {
-		if err := f.Stop("worker-1", 1, grace); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := next[proc.Exited](f); !got.Killed {
-		t.Errorf("got %+v, want it killed", got)
-	}
-}
-
-func TestKillReachesTheWholeSession(t *testing.T) {
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	f.start(f.spec("worker-1", "forker", "stay"))
-	next[proc.Started](f)
-	child, err := strconv.Atoi(f.hearAny())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Kill("worker-1", 1); err != nil {
-		t.Fatal(err)
-	}
-	if got := next[proc.Exited](f); !got.Killed {
-		t.Errorf("got %+v, want it killed", got)
-	}
-	if !endsWithin(child, patience) {
-		t.Errorf("process %d of the session lives on", child)
-	}
-}
-
-func TestWhatOutlivesItsLeaderIsReportedAndLeftAlone(t *testing.T) {
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	f.start(f.spec("worker-1", "forker", "exit"))
-	next[proc.Started](f)
-	child, err := strconv.Atoi(f.hearAny())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := next[proc.Exited](f)
-	if !slices.Equal(got.Left, []int{child}) {
-		t.Errorf("left: got %v, want %d", got.Left, child)
-	}
-	if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
-		t.Errorf("it does not live on: %v", err)
-	}
-	endsWithin(child, patience)
-}
-
-func TestStopBeforeTheProgramIsExecuted(t *testing.T) {
-	f := openFleet(t, t.TempDir(), proc.Config{})
-	f.start(f.spec("worker-1", "sleeper"))
-	if err := f.Stop("worker-1", 1, time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	f.run()
-	got := next[proc.StartFailed](f)
-	if want := "start worker-1: stopped before its program was executed"; got.Err.Error() != want {
-		t.Errorf("got %q, want %q", got.Err, want)
-	}
-	if left := f.settle(); len(left) > 0 {
-		t.Errorf("records left: %v", left)
-	}
-}
-
-func TestStopAtAnyMomentOfALaunch(t *testing.T) {
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	for launch := range uint64(20) {
-		spec := f.spec("worker-1", "")
-		spec.Launch = launch
-		spec.Argv = []string{"sleep", "3600"}
-		f.start(spec)
-		timer := time.AfterFunc(time.Duration(launch)*200*time.Microsecond, func() {
-			if err := f.Stop("worker-1", launch, time.Hour); err != nil {
-				t.Error(err)
-			}
-		})
-		select {
-		case ev := <-f.Events():
-			if _, ok := ev.(proc.Started); ok {
-				next[proc.Exited](f)
-			}
-		case <-time.After(patience):
-			t.Fatal("no event came")
-		}
-		timer.Stop()
-	}
-	if left := f.settle(); len(left) > 0 {
-		t.Errorf("records left: %v", left)
-	}
-}
-
-func TestOnlyTheNamedLaunchIsStopped(t *testing.T) {
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	f.start(f.spec("worker-1", "sleeper"))
-	next[proc.Started](f)
-	for name, err := range map[string]error{
-		"older launch": f.Stop("worker-1", 0, time.Second),
-		"other node":   f.Kill("worker-2", 1),
-	} {
-		if !errors.Is(err, proc.ErrNoSuchLaunch) {
-			t.Errorf("%s: got %v, want ErrNoSuchLaunch", name, err)
-		}
-	}
-	f.hear("ready")
-	f.kill("worker-1", 1)
-}
-
-// kill ends a launch and takes its Exited.
-func (f *fleet) kill(name string, launch uint64) {
-	f.t.Helper()
-	if err := f.Kill(name, launch); err != nil {
-		f.t.Fatal(err)
-	}
-	next[proc.Exited](f)
-}
-
 func TestStartIsRefusedAtItsLimits(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{MaxProcesses: 1})
 	f.start(f.spec("worker-1", "sleeper"))
@@ -462,76 +303,6 @@ func TestOneLaunchOfANodeAtATime(t *testing.T) {
 			t.Errorf("second Start: got %v, want it refused", err)
 		}
 		f.kill(spec.Name, launch)
-	}
-}
-
-func TestOutputOfARunningProcess(t *testing.T) {
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	spec := f.spec("worker-1", "")
-	spec.Argv = []string{"sh", "-c", `echo out; echo err >&2; echo ready >"$` + reportEnv + `"; exec sleep 3600`}
-	f.start(spec)
-	next[proc.Started](f)
-	f.hear("ready")
-	stdout, stderr, err := f.Output("worker-1", 1)
-	if err != nil || stdout != "out" || stderr != "err" {
-		t.Errorf("Output: got %q, %q, %v", stdout, stderr, err)
-	}
-	f.kill("worker-1", 1)
-}
-
-func TestOutputIsThatOfThisLaunch(t *testing.T) {
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	for launch := range uint64(2) {
-		spec := f.spec("worker-1", "crasher", "exit", "0", fmt.Sprintf("launch %d\n", launch), "")
-		spec.Launch = launch
-		f.start(spec)
-		next[proc.Started](f)
-		if got, want := next[proc.Exited](f).Stdout, fmt.Sprintf("launch %d", launch); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-	content, err := os.ReadFile(filepath.Join(f.dir, "worker-1", "stdout"))
-	if want := "launch 0\nlaunch 1\n"; err != nil || string(content) != want {
-		t.Errorf("file: got %q, %v, want %q", content, err, want)
-	}
-}
-
-func TestLargeOutputIsRotatedBeforeALaunch(t *testing.T) {
-	f := newFleet(t, t.TempDir(), proc.Config{OutputBytes: 10, OutputFiles: 2})
-	for launch := range uint64(5) {
-		spec := f.spec("worker-1", "crasher", "exit", "0", fmt.Sprintf("a launch %d\n", launch), "")
-		spec.Launch = launch
-		f.start(spec)
-		next[proc.Started](f)
-		next[proc.Exited](f)
-	}
-	got := map[string]string{}
-	for _, name := range must(filepath.Glob(filepath.Join(f.dir, "worker-1", "stdout*"))) {
-		got[filepath.Base(name)] = string(must(os.ReadFile(name)))
-	}
-	want := map[string]string{"stdout": "a launch 4\n", "stdout.1": "a launch 3\n", "stdout.2": "a launch 2\n"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
-	}
-}
-
-func TestLargeOutputIsRotatedWhileTheProcessRuns(t *testing.T) {
-	const limit = 10_000
-	f := newFleet(t, t.TempDir(), proc.Config{OutputBytes: limit, Housekeeping: time.Millisecond})
-	f.start(f.spec("worker-1", "flood"))
-	next[proc.Started](f)
-	f.hear("truncated")
-	stdout, _, err := f.Output("worker-1", 1)
-	if err != nil {
-		t.Error(err)
-	}
-	if lines := strings.Split(stdout, "\n"); len(lines) > 100 {
-		t.Errorf("Output: got %d lines, want at most 100", len(lines))
-	}
-	f.kill("worker-1", 1)
-	info, err := os.Stat(filepath.Join(f.dir, "worker-1", "stdout.1"))
-	if err != nil || info.Size() < limit || info.Size() > 2*limit {
-		t.Errorf("rotated file: got %v, %v, want %d to %d bytes", info, err, limit, 2*limit)
 	}
 }
 

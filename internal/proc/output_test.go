@@ -1,0 +1,84 @@
+package proc_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"zeekfleet/internal/proc"
+)
+
+func TestOutputOfARunningProcess(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	spec := f.spec("worker-1", "")
+	spec.Argv = []string{"sh", "-c", `echo out; echo err >&2; echo ready >"$` + reportEnv + `"; exec sleep 3600`}
+	f.start(spec)
+	next[proc.Started](f)
+	f.hear("ready")
+	stdout, stderr, err := f.Output("worker-1", 1)
+	if err != nil || stdout != "out" || stderr != "err" {
+		t.Errorf("Output: got %q, %q, %v", stdout, stderr, err)
+	}
+	f.kill("worker-1", 1)
+}
+
+func TestOutputIsThatOfThisLaunch(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	for launch := range uint64(2) {
+		spec := f.spec("worker-1", "crasher", "exit", "0", fmt.Sprintf("launch %d\n", launch), "")
+		spec.Launch = launch
+		f.start(spec)
+		next[proc.Started](f)
+		if got, want := next[proc.Exited](f).Stdout, fmt.Sprintf("launch %d", launch); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	content, err := os.ReadFile(filepath.Join(f.dir, "worker-1", "stdout"))
+	if want := "launch 0\nlaunch 1\n"; err != nil || string(content) != want {
+		t.Errorf("file: got %q, %v, want %q", content, err, want)
+	}
+}
+
+func TestLargeOutputIsRotatedBeforeALaunch(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{OutputBytes: 10, OutputFiles: 2})
+	for launch := range uint64(5) {
+		spec := f.spec("worker-1", "crasher", "exit", "0", fmt.Sprintf("a launch %d\n", launch), "")
+		spec.Launch = launch
+		f.start(spec)
+		next[proc.Started](f)
+		next[proc.Exited](f)
+	}
+	got := map[string]string{}
+	for _, name := range must(filepath.Glob(filepath.Join(f.dir, "worker-1", "stdout*"))) {
+		got[filepath.Base(name)] = string(must(os.ReadFile(name)))
+	}
+	want := map[string]string{"stdout": "a launch 4\n", "stdout.1": "a launch 3\n", "stdout.2": "a launch 2\n"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestLargeOutputIsRotatedWhileTheProcessRuns(t *testing.T) {
+	const limit = 10_000
+	f := newFleet(t, t.TempDir(), proc.Config{OutputBytes: limit, Housekeeping: time.Millisecond})
+	f.start(f.spec("worker-1", "flood"))
+	next[proc.Started](f)
+	f.hear("truncated")
+	stdout, _, err := f.Output("worker-1", 1)
+	if err != nil {
+		t.Error(err)
+	}
+	if lines := strings.Split(stdout, "\n"); len(lines) > 100 {
+		t.Errorf("Output: got %d lines, want at most 100", len(lines))
+	}
+	f.kill("worker-1", 1)
+	info, err := os.Stat(filepath.Join(f.dir, "worker-1", "stdout.1"))
+	if err != nil || info.Size() < limit || info.Size() > 2*limit {
+		t.Errorf("rotated file: got %v, %v, want %d to %d bytes", info, err, limit, 2*limit)
+	}
+}
