@@ -59,8 +59,8 @@ var allowed = map[string][]string{
 	},
 	"internal/deptest": {},
 	"internal/bench": {
-		"client", "node", "internal/bus", "internal/daemon", "internal/event", "internal/mgmt",
-		"internal/wire/...", "internal/zval",
+		"client", "node", "internal/bus", "internal/core/...", "internal/daemon", "internal/event", "internal/mgmt",
+		"internal/proc", "internal/store", "internal/wire/...", "internal/zval",
 	},
 	"cmd/zeekfleet": {
 		"client", "node", "internal/cli", "internal/daemon", "internal/mgmt", "internal/proc", "internal/settings",
