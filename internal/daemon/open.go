@@ -216,11 +216,13 @@ func openState(ctx context.Context, directory string) (*boltstore.Store, error) 
 }
 
 func busConfig(set settings.Common) (bus.Config, error) {
+	cfg := bus.Config{MaxSilence: set.PeerSilence}
 	if set.TLS.Cert == "" {
-		return bus.Config{}, nil
+		return cfg, nil
 	}
-	id, err := bus.LoadTLS(set.TLS.Cert, set.TLS.Key, set.TLS.CA)
-	return bus.Config{TLS: id}, err
+	var err error
+	cfg.TLS, err = bus.LoadTLS(set.TLS.Cert, set.TLS.Key, set.TLS.CA)
+	return cfg, err
 }
 
 // zeekVersion is what WebSocket clients are told: that of the Zeek whose

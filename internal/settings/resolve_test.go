@@ -85,6 +85,7 @@ func defaultCommon() settings.Common {
 	return settings.Common{
 		StateDir:     "/home/ann/.local/state/zeekfleet",
 		ConnectRetry: time.Second,
+		PeerSilence:  time.Minute,
 		Transport:    settings.TransportAuto,
 		Topics: settings.Topics{
 			Controller: "zeek/management/controller",

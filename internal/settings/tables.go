@@ -30,6 +30,7 @@ type setting[T any] struct {
 const (
 	minRetry, maxRetry     = 10 * time.Millisecond, time.Hour
 	minTimeout, maxTimeout = 100 * time.Millisecond, 10 * time.Minute
+	minSilence, maxSilence = time.Second, time.Hour
 )
 
 // maxOutputLines bounds what is kept of a node's output.
@@ -73,6 +74,9 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 		{key: "connect_retry", flag: "connect-retry", env: "ZEEK_DEFAULT_CONNECT_RETRY", initial: "1s",
 			doc:   "pause between attempts to connect to a peer",
 			field: on(func(c *Common) value { return durationAt(&c.ConnectRetry, minRetry, maxRetry) })},
+		{key: "peer_silence", flag: "peer-silence", env: "ZEEKFLEET_PEER_SILENCE", initial: "1m",
+			doc:   "how long a peer may say nothing, although it is asked to, before it counts as lost",
+			field: on(func(c *Common) value { return durationAt(&c.PeerSilence, minSilence, maxSilence) })},
 		{key: "log_level", flag: "log-level", env: "ZEEKFLEET_LOG_LEVEL", initial: "info",
 			doc:   "least level that is logged: debug, info, warn or error",
 			field: on(func(c *Common) value { return levelAt(&c.LogLevel) })},

@@ -56,6 +56,9 @@ type Common struct {
 	StateDir string
 	// ConnectRetry is the pause between attempts to connect to a peer.
 	ConnectRetry time.Duration
+	// PeerSilence is how long a native peer may say nothing, although it is
+	// asked to, before it counts as lost.
+	PeerSilence time.Duration
 	// Insecure allows listening beyond loopback addresses to whom it may
 	// concern.
 	Insecure bool
