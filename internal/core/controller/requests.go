@@ -63,12 +63,12 @@ func (m *Machine) fromClient(ev FromClient) {
 	case mgmt.RestartRequest:
 		m.restart(r, msg)
 	case mgmt.TestTimeoutRequest:
-		if msg.WithState {
-			m.requests[r.requestKey] = r // only its deadline ends it
-		}
+		m.requests[r.requestKey] = r // only its deadline ends it
 	}
 }
 
+// requestID returns the ID of a message that is to be answered, and false for
+// all others.
 func requestID(msg mgmt.Message) (mgmt.ReqID, bool) {
 	switch msg := msg.(type) {
 	case mgmt.StageConfigurationRequest:
@@ -86,7 +86,7 @@ func requestID(msg mgmt.Message) (mgmt.ReqID, bool) {
 	case mgmt.RestartRequest:
 		return msg.ReqID, true
 	case mgmt.TestTimeoutRequest:
-		return msg.ReqID, true
+		return msg.ReqID, msg.WithState // without, there is never an answer (spec management-api 6.16)
 	}
 	return "", false
 }
