@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -220,60 +220,61 @@ func (u *up) run(ctx context.Context) error {
 	// The parts outlive ctx: after Ctrl-C the agent still has nodes to stop.
 	partsCtx, endParts := context.WithCancel(context.WithoutCancel(ctx))
 	defer endParts()
-	controllerDone := inBackground(func() error { return u.controller.Run(partsCtx) })
-	agentDone := inBackground(func() error { return u.agent.Run(partsCtx) })
-
+	controller := inBackground(func() error { return u.controller.Run(partsCtx) })
+	agent := inBackground(func() error { return u.agent.Run(partsCtx) })
 	viewCtx, endView := context.WithCancel(ctx)
-	viewDone := inBackground(func() error { return u.show(viewCtx) })
+	defer endView()
+	view := inBackground(func() error { return u.show(viewCtx) })
 
-	var failure error
-	ended := map[<-chan error]bool{}
 	select {
 	case <-ctx.Done():
-	case failure = <-controllerDone:
-		ended[controllerDone] = true
-	case failure = <-agentDone:
-		ended[agentDone] = true
-	case failure = <-viewDone:
-		ended[viewDone] = true
+	case <-controller.ended:
+	case <-agent.ended:
+	case <-view.ended:
 	}
 	endView()
-	if !ended[viewDone] {
-		<-viewDone
-	}
+	<-view.ended
 	fmt.Fprintln(u.out, "stopping")
 	close(u.stopNodes)
-	deadline := time.After(upStopDeadline)
-	if !ended[agentDone] {
-		select {
-		case err := <-agentDone:
-			failure = cmpErr(failure, err)
-		case <-deadline:
-			failure = cmpErr(failure, fmt.Errorf("nodes did not stop within %v; see %s", upStopDeadline, u.log.Name()))
-		}
+	var late error
+	select {
+	case <-agent.ended:
+	case <-time.After(upStopDeadline):
+		late = fmt.Errorf("nodes did not stop within %v; see %s", upStopDeadline, u.log.Name())
 	}
+	failure := cmp.Or(view.failure(), agent.failure(), controller.failure(), late)
 	endParts()
-	if !ended[controllerDone] {
-		<-controllerDone
-	}
+	<-controller.ended
+	<-agent.ended
 	if failure == nil {
 		fmt.Fprintln(u.out, "stopped")
 	}
 	return failure
 }
 
-func cmpErr(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
+// background is something that runs beside what started it.
+type background struct {
+	ended chan struct{}
+	err   error // to be read once ended is closed
 }
 
-// inBackground runs part and delivers how it ended.
-func inBackground(part func() error) <-chan error {
-	done := make(chan error, 1)
-	go func() { done <- part() }()
-	return done
+func inBackground(run func() error) *background {
+	b := &background{ended: make(chan struct{})}
+	go func() {
+		defer close(b.ended)
+		b.err = run()
+	}()
+	return b
+}
+
+// failure returns why b has ended, and nil if it has not.
+func (b *background) failure() error {
+	select {
+	case <-b.ended:
+		return b.err
+	default:
+		return nil
+	}
 }
 
 // show deploys what is wanted and shows what becomes of it, until ctx is done.
@@ -290,18 +291,24 @@ func (u *up) show(ctx context.Context) error {
 		u.controller.Broker.Addr(), u.controller.WebSocket.Addr(), name, u.agent.Broker.Addr(), u.stateDir)
 
 	view := newUpView(u.out)
-	deployed := inBackground(func() error { return u.deploy(ctx, address) })
+	deployCtx, giveUp := context.WithCancel(ctx)
+	deployment := inBackground(func() error { return u.deploy(deployCtx, address) })
+	defer func() {
+		giveUp()
+		<-deployment.ended
+	}()
+	deploying := deployment.ended
 	complete, announced := false, false
 	u.nudge()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-deployed:
-			if err != nil {
-				return quietly(ctx, err)
+		case <-deploying:
+			if deployment.err != nil {
+				return quietly(ctx, deployment.err)
 			}
-			deployed, complete = nil, true
+			deploying, complete = nil, true
 			u.nudge()
 		case <-u.changed:
 			results, err := watching.GetNodes(ctx)
@@ -334,77 +341,4 @@ func controllerArg(address string) string {
 		return ""
 	}
 	return "--controller " + address + " "
-}
-
-// deploy stages and deploys what is wanted. Failing nodes are shown, not
-// returned: the rest of the cluster runs.
-func (u *up) deploy(ctx context.Context, address string) error {
-	c, err := client.Dial(ctx, client.Config{Address: address, AppName: "zeekfleet-up"})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if u.wanted == nil {
-		r, err := c.GetConfiguration(ctx, true)
-		if err != nil || r.Success {
-			return err
-		}
-		u.wanted = defaultCluster(u.agent.Core.Name)
-	}
-	results, err := c.Stage(ctx, *u.wanted)
-	if err != nil {
-		return err
-	}
-	if mistakes := failures(results); len(mistakes) > 0 {
-		return errors.New("the cluster was refused: " + strings.Join(mistakes, "; "))
-	}
-	if results, err = c.Deploy(ctx); err != nil {
-		return err
-	}
-	for _, why := range failures(results) {
-		fmt.Fprintln(u.errOut, "zeekfleet: "+why)
-	}
-	return nil
-}
-
-// failures says of each failed result whose it is and why.
-func failures(results []mgmt.Result) []string {
-	var texts []string
-	for _, r := range results {
-		if r.Success {
-			continue
-		}
-		text := r.Error
-		if text == "" {
-			text = "no reason given"
-		}
-		switch {
-		case r.Node != "":
-			text = fmt.Sprintf("node %s: %s", r.Node, text)
-		case r.Instance != "":
-			text = fmt.Sprintf("instance %s: %s", r.Instance, text)
-		}
-		if out, ok := r.Data.(mgmt.NodeOutputs); ok && out.Stderr != "" {
-			text += "; it printed: " + out.Stderr
-		}
-		texts = append(texts, text)
-	}
-	return texts
-}
-
-// defaultCluster is what a newcomer gets: one instance with four nodes.
-func defaultCluster(instance mgmt.InstanceName) *mgmt.Configuration {
-	node := func(name mgmt.NodeName, role mgmt.ClusterRole) mgmt.Node {
-		return mgmt.Node{Name: name, Instance: instance, Role: role, State: mgmt.Running}
-	}
-	return &mgmt.Configuration{
-		ID:        "default-" + string(instance),
-		Instances: []mgmt.Instance{{Name: instance, Host: mgmt.UnknownHost}},
-		Nodes: []mgmt.Node{
-			node("manager", mgmt.Manager),
-			node("logger", mgmt.Logger),
-			node("worker-1", mgmt.Worker),
-			node("worker-2", mgmt.Worker),
-		},
-	}
 }

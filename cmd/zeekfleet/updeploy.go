@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/mgmt"
+)
+
+// deploy stages and deploys what is wanted. Failing nodes are shown, not
+// returned: the rest of the cluster runs.
+func (u *up) deploy(ctx context.Context, address string) error {
+	c, err := client.Dial(ctx, client.Config{Address: address, AppName: "zeekfleet-up"})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if u.wanted == nil {
+		r, err := c.GetConfiguration(ctx, true)
+		if err != nil || r.Success {
+			return err
+		}
+		u.wanted = defaultCluster(u.agent.Core.Name)
+	}
+	results, err := c.Stage(ctx, *u.wanted)
+	if err != nil {
+		return err
+	}
+	if mistakes := failures(results); len(mistakes) > 0 {
+		return errors.New("the cluster was refused: " + strings.Join(mistakes, "; "))
+	}
+	if results, err = c.Deploy(ctx); err != nil {
+		return err
+	}
+	for _, why := range failures(results) {
+		fmt.Fprintln(u.errOut, "zeekfleet: "+why)
+	}
+	return nil
+}
+
+// failures says of each failed result whose it is and why.
+func failures(results []mgmt.Result) []string {
+	var texts []string
+	for _, r := range results {
+		if r.Success {
+			continue
+		}
+		text := r.Error
+		if text == "" {
+			text = "no reason given"
+		}
+		switch {
+		case r.Node != "":
+			text = fmt.Sprintf("node %s: %s", r.Node, text)
+		case r.Instance != "":
+			text = fmt.Sprintf("instance %s: %s", r.Instance, text)
+		}
+		if out, ok := r.Data.(mgmt.NodeOutputs); ok && out.Stderr != "" {
+			text += "; it printed: " + out.Stderr
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// defaultCluster is what a newcomer gets: one instance with four nodes.
+func defaultCluster(instance mgmt.InstanceName) *mgmt.Configuration {
+	node := func(name mgmt.NodeName, role mgmt.ClusterRole) mgmt.Node {
+		return mgmt.Node{Name: name, Instance: instance, Role: role, State: mgmt.Running}
+	}
+	return &mgmt.Configuration{
+		ID:        "default-" + string(instance),
+		Instances: []mgmt.Instance{{Name: instance, Host: mgmt.UnknownHost}},
+		Nodes: []mgmt.Node{
+			node("manager", mgmt.Manager),
+			node("logger", mgmt.Logger),
+			node("worker-1", mgmt.Worker),
+			node("worker-2", mgmt.Worker),
+		},
+	}
+}
