@@ -1,0 +1,125 @@
+package preflight
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// checkCapability finds out whether the programs that nodes will be may capture.
+func checkCapability(checks []Check) []Finding {
+	nodes := map[string][]mgmt.NodeName{} // by program
+	var programs []string
+	for _, c := range checks {
+		if c.Interface == "" || len(c.Argv) == 0 {
+			continue
+		}
+		if nodes[c.Argv[0]] == nil {
+			programs = append(programs, c.Argv[0])
+		}
+		nodes[c.Argv[0]] = append(nodes[c.Argv[0]], c.Node)
+	}
+	if len(programs) == 0 {
+		return nil
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return []Finding{{Problem: fmt.Sprintf("what this process may do cannot be read: %v", err)}}
+	}
+	own := parseCapabilities(string(status))
+	var found []Finding
+	for _, p := range programs {
+		if !own.grants(readFileCaps(p)) {
+			found = append(found, Finding{Problem: fmt.Sprintf(
+				"no permission to capture for %s: run the agent as root, or set its capability (setcap cap_net_raw=eip %s)",
+				nodeList(nodes[p]), p)})
+		}
+	}
+	return found
+}
+
+// netRaw is CAP_NET_RAW in a set of capabilities.
+const netRaw = 1 << unix.CAP_NET_RAW
+
+// capabilities is what /proc/self/status says of a process's permissions.
+type capabilities struct {
+	root                           bool
+	noNewPrivs                     bool
+	bounding, ambient, inheritable uint64
+}
+
+func parseCapabilities(status string) capabilities {
+	var c capabilities
+	for line := range strings.Lines(status) {
+		name, value, _ := strings.Cut(line, ":")
+		fields := strings.Fields(value)
+		if len(fields) == 0 {
+			continue
+		}
+		set, _ := strconv.ParseUint(fields[0], 16, 64) // not a set: an empty one
+		switch name {
+		case "Uid":
+			c.root = len(fields) > 1 && fields[1] == "0" // the effective one
+		case "NoNewPrivs":
+			c.noNewPrivs = fields[0] == "1"
+		case "CapBnd":
+			c.bounding = set
+		case "CapAmb":
+			c.ambient = set
+		case "CapInh":
+			c.inheritable = set
+		}
+	}
+	return c
+}
+
+// fileCaps are the capabilities in a program's extended attributes.
+type fileCaps struct {
+	permitted, inheritable uint64
+	effective              bool
+}
+
+// grants tells whether a program that this process executes may capture
+// (capabilities(7), "Transformation of capabilities during execve").
+func (c capabilities) grants(f fileCaps) bool {
+	switch {
+	case c.root:
+		return (c.bounding|c.inheritable)&netRaw != 0
+	case f == fileCaps{}:
+		return c.ambient&netRaw != 0
+	case c.noNewPrivs || !f.effective:
+		return false
+	}
+	return (f.permitted&c.bounding|f.inheritable&c.inheritable)&netRaw != 0
+}
+
+// readFileCaps returns the capabilities of a program; one that cannot be read
+// has none.
+func readFileCaps(program string) fileCaps {
+	buf := make([]byte, 64)
+	n, err := unix.Getxattr(program, "security.capability", buf)
+	if err != nil {
+		return fileCaps{}
+	}
+	return parseFileCaps(buf[:n])
+}
+
+// parseFileCaps reads the attribute (linux/capability.h, struct vfs_cap_data),
+// of which CAP_NET_RAW is in the first word of each set.
+func parseFileCaps(data []byte) fileCaps {
+	const effective = 1
+	if len(data) < 12 {
+		return fileCaps{}
+	}
+	return fileCaps{
+		effective:   binary.LittleEndian.Uint32(data)&effective != 0,
+		permitted:   uint64(binary.LittleEndian.Uint32(data[4:])),
+		inheritable: uint64(binary.LittleEndian.Uint32(data[8:])),
+	}
+}

@@ -1,0 +1,55 @@
+package preflight
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const onlineCPUs = "/sys/devices/system/cpu/online"
+
+// checkCPUs compares the processors to which nodes are bound with those there
+// are.
+func checkCPUs(checks []Check) []Finding {
+	if !slices.ContainsFunc(checks, func(c Check) bool { return len(c.CPUs) > 0 }) {
+		return nil
+	}
+	text, err := os.ReadFile(onlineCPUs)
+	if err != nil {
+		return nil // without sysfs, the launch will tell
+	}
+	var found []Finding
+	for _, c := range checks {
+		if problem := cpuProblem(c.CPUs, strings.TrimSpace(string(text))); problem != "" {
+			found = append(found, Finding{Node: c.Node, Problem: problem})
+		}
+	}
+	return found
+}
+
+// cpuProblem says which of the processors are not in online, a list such as
+// "0-3,8", or nothing.
+func cpuProblem(cpus []int, online string) string {
+	missing := slices.DeleteFunc(slices.Clone(cpus), func(cpu int) bool { return inCPUList(cpu, online) })
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("CPU affinity: this host has no CPU %s; it has %s", strings.Trim(fmt.Sprint(missing), "[]"), online)
+}
+
+func inCPUList(cpu int, list string) bool {
+	for part := range strings.SplitSeq(list, ",") {
+		from, to, isRange := strings.Cut(part, "-")
+		if !isRange {
+			to = from
+		}
+		first, err := strconv.Atoi(from)
+		last, lastErr := strconv.Atoi(to)
+		if err == nil && lastErr == nil && first <= cpu && cpu <= last {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,130 @@
+package preflight
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// Config says how checks are made. Its zero value works.
+type Config struct {
+	// Ours are the processes of nodes that run already, each the leader of its
+	// session. A port that one of them holds is as good as free: either its
+	// node is stopped first, or it is the one that is to have the port.
+	Ours []int
+	// ScratchDir is where script checks get their working directories. Empty
+	// means the system's directory for temporary files.
+	ScratchDir string
+	// Timeout bounds the check of one node's scripts. Zero means 30 s.
+	Timeout time.Duration
+	// Parallel bounds the script checks that run at a time. Zero means one for
+	// each processor.
+	Parallel int
+	// OutputBytes bounds what is kept of each output stream of a script check:
+	// its end. Zero means 16 KiB.
+	OutputBytes int
+	// MinFree is the room in bytes that each file system must have on which a
+	// node writes. Zero means 256 MiB, less than zero that it does not matter.
+	MinFree int64
+}
+
+func (c Config) withDefaults() Config {
+	c.Timeout = cmp.Or(max(c.Timeout, 0), 30*time.Second)
+	c.Parallel = cmp.Or(max(c.Parallel, 0), runtime.NumCPU())
+	c.OutputBytes = cmp.Or(max(c.OutputBytes, 0), 16<<10)
+	c.MinFree = cmp.Or(c.MinFree, 256<<20)
+	return c
+}
+
+// Check is what one node needs. Fields that are empty do not apply to it.
+type Check struct {
+	Node mgmt.NodeName
+	// Argv and Env are the command that checks the node's scripts, such as
+	// `zeek -a`: it exits with 0 if they load. Argv[0] is an absolute path, and
+	// the program that the node will be.
+	Argv, Env []string
+	// Scripts must be found as Zeek finds them, in ScriptPath or relative to
+	// WorkDir. With Argv this only words the finding: what Zeek loads is found,
+	// wherever it was.
+	Scripts    []string
+	ScriptPath []string
+	// WorkDir is the node's working directory.
+	WorkDir string
+	// Dirs are further directories in which the node writes; absolute. Those
+	// that do not exist must be possible to make.
+	Dirs []string
+	// Ports are the TCP ports on which the node listens.
+	Ports []Port
+	// Interface is what the node captures on, in Zeek's words: "eth0",
+	// "af_packet::eth0".
+	Interface string
+	// CPUs are the processors to which the node is bound.
+	CPUs []int
+}
+
+// Port is a TCP port on which a node listens.
+type Port struct {
+	// Addr is where; the zero Addr is on all addresses.
+	Addr   netip.Addr
+	Number uint16
+	// Use says what for, in a word: "metrics".
+	Use string
+}
+
+// Finding is one problem.
+type Finding struct {
+	// Node is the node that has it; empty if it is the host.
+	Node mgmt.NodeName
+	// Problem is one line, without the node's name.
+	Problem string
+	// Outputs is what the check of the node's scripts printed, if it is that
+	// which failed.
+	Outputs mgmt.NodeOutputs
+}
+
+// String returns the finding in one line.
+func (f Finding) String() string {
+	if f.Node == "" {
+		return f.Problem
+	}
+	return "node " + string(f.Node) + ": " + f.Problem
+}
+
+// Run makes all checks and returns every problem found, those of the host first
+// and then by node. A script check that was under way when ctx ended is such a
+// problem.
+func Run(ctx context.Context, cfg Config, checks []Check) []Finding {
+	cfg = cfg.withDefaults()
+	found := slices.Concat(
+		checkPorts(ctx, cfg, checks),
+		checkInterfaces(checks),
+		checkCapability(checks),
+		checkCPUs(checks),
+		checkDirs(cfg, checks),
+		checkScripts(ctx, cfg, checks),
+	)
+	slices.SortStableFunc(found, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Problem, b.Problem))
+	})
+	return slices.CompactFunc(found, func(a, b Finding) bool { return a == b })
+}
+
+// nodeList names nodes, the first few of them.
+func nodeList(nodes []mgmt.NodeName) string {
+	const most = 5
+	names := make([]string, 0, most+1)
+	for i, n := range nodes {
+		if i == most {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, string(n))
+	}
+	return strings.Join(names, ", ")
+}
