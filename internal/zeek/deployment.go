@@ -87,7 +87,8 @@ type Site struct {
 	Prefixes []string
 	// ScriptPath are directories of scripts beyond the installation's.
 	ScriptPath []string
-	// PluginPath replaces the installation's plugin path. Empty keeps it.
+	// PluginPath replaces the installation's (Install.PluginPath). Empty keeps
+	// that.
 	PluginPath string
 	// Environ is the environment that nodes inherit, as name=value. Variables
 	// that this package sets, and those of the program itself, are left out.

@@ -54,9 +54,6 @@ func (e environ) list() []string {
 // that ours.
 func (d *Deployment) env(c *cluster, scriptPath string) []string {
 	e := newEnviron(d.Site.Environ)
-	if d.Install.PluginPath != "" {
-		e.set("ZEEK_PLUGIN_PATH", d.Install.PluginPath)
-	}
 	if d.Site.PluginPath != "" {
 		e.set("ZEEK_PLUGIN_PATH", d.Site.PluginPath)
 	}

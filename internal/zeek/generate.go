@@ -16,6 +16,8 @@ const (
 	optionsFile  = "zeekfleet-options.zeek"
 	nodeFile     = "zeekfleet-node.zeek"
 	dispatchFile = "zeekfleet-dispatch.zeek"
+	optionFile   = "zeekfleet-option.zeek"
+	apiFile      = "zeekfleet-api.zeek"
 )
 
 // File is a generated file.

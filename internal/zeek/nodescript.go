@@ -5,9 +5,13 @@ import (
 	"fmt"
 )
 
-// The node scripts. dispatch.zeek has what both transports share; it answers
-// requests and knows nothing of how they travel.
+// The node scripts. The first three are what the transports share: they answer
+// requests and know nothing of how these travel.
 var (
+	//go:embed scripts/api.zeek
+	apiScript string
+	//go:embed scripts/option.zeek
+	optionScript string
 	//go:embed scripts/dispatch.zeek
 	dispatchScript string
 	//go:embed scripts/broker.zeek
@@ -16,8 +20,8 @@ var (
 	webSocketScript string
 )
 
-// NodeScriptFiles returns our node script for a transport: the file that a node
-// loads, and the one which that loads. They are the same in all versions of
+// NodeScriptFiles returns our node script for a transport: first the file that a
+// node loads, then those which that loads. They are the same in all versions of
 // Zeek that have the transport; Generate includes them.
 func NodeScriptFiles(t Transport) []File {
 	var node string
@@ -32,6 +36,8 @@ func NodeScriptFiles(t Transport) []File {
 	return []File{
 		{Name: nodeFile, Mode: 0o644, Content: node},
 		{Name: dispatchFile, Mode: 0o644, Content: dispatchScript},
+		{Name: optionFile, Mode: 0o644, Content: optionScript},
+		{Name: apiFile, Mode: 0o644, Content: apiScript},
 	}
 }
 

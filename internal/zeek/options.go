@@ -68,10 +68,10 @@ function rotation_path(ri: Log::RotationFmtInfo): Log::RotationPath
 	return Log::RotationPath($dir=%s, $file_basename=fmt(%s, path, opened, closed));
 	}
 
-module GLOBAL;
+redef Log::rotation_format_func = rotation_path;
 
+module GLOBAL;
 `, quote(queue), quote(name))
-	s.redef("Log::rotation_format_func", "Fleet::rotation_path")
 }
 
 // logSuffix returns what sets the files of this node apart in the archive from

@@ -1,0 +1,36 @@
+##! Node script for the Broker transport: the node peers with its agent. For
+##! Zeek 5.0 and later, where Broker is built in.
+##!
+##! The options script sets agent_address and agent_port.
+
+@load ./zeekfleet-dispatch
+
+module Fleet::Node;
+
+const topic = "zeek/management/node";
+
+event Management::Node::API::node_dispatch_request(reqid: string, action: vector of string, nodes: set[string])
+	{
+	if ( |nodes| > 0 && Cluster::node !in nodes )
+		return;
+
+	Broker::publish(topic, Management::Node::API::node_dispatch_response, reqid, run_dispatch(reqid, action));
+	}
+
+event Broker::peer_added(endpoint: Broker::EndpointInfo, msg: string)
+	{
+	# The address and port of a peering that this node began are those it asked
+	# for, so this is the agent, and no other peer is.
+	if ( ! endpoint?$network || endpoint$network$address != agent_address ||
+	     endpoint$network$bound_port != agent_port )
+		return;
+
+	Broker::publish(topic, Management::Node::API::notify_node_hello, Cluster::node);
+	Broker::publish(topic, Fleet::Node::API::notify_dispatches, Cluster::node, dispatch_names());
+	}
+
+event zeek_init()
+	{
+	Broker::subscribe(topic);
+	Broker::peer(agent_address, agent_port, 1 sec);
+	}

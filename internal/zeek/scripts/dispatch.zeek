@@ -1,48 +1,13 @@
-##! What a node of zeekfleet answers to its agent: get_id_value as Zeek's
-##! Management framework has it, and dispatches of our own. For Zeek 5.0 and
-##! later. How requests and answers travel is the matter of the script that
-##! loads this one.
+##! What a node answers to its agent: get_id_value as Zeek's Management
+##! framework has it, and dispatches of our own. For Zeek 5.0 and later. How
+##! requests and answers travel is up to the script that loads this one.
 
-# The framework's own declarations are in place wherever Zeek ships them.
-module Management;
-
-@ifndef ( Management::Result )
-export {
-	type Result: record {
-		reqid: string;
-		success: bool &default=T;
-		instance: string &optional;
-		data: any &optional;
-		error: string &optional;
-		node: string &optional;
-	};
-}
-@endif
-
-module Management::Node::API;
-
-@ifndef ( Management::Node::API::node_dispatch_request )
-export {
-	global node_dispatch_request: event(reqid: string, action: vector of string, nodes: set[string]);
-	global node_dispatch_response: event(reqid: string, result: Management::Result);
-	global notify_node_hello: event(node: string);
-}
-@endif
-
-module Fleet::Node::API;
-
-export {
-	## Tells the agent which dispatches the node has. Sent after the hello.
-	global notify_dispatches: event(node: string, dispatches: vector of string);
-}
+@load ./zeekfleet-api
+@load ./zeekfleet-option
 
 module Fleet::Node;
 
 export {
-	## A dispatch. It gets the arguments behind its name and completes the
-	## result: with data, which is JSON text, or with an error.
-	type Dispatch: function(args: vector of string, res: Management::Result);
-
 	## What get_stats tells. Times are in seconds, sizes in bytes.
 	type Stats: record {
 		packets_received: count;
@@ -53,18 +18,12 @@ export {
 		events_queued: count;
 		events_dispatched: count;
 		uptime: double;
-		## How far packets are behind the clock; only where there is traffic.
+		## How far packets are behind the clock; only where they are captured.
 		lag: double &optional;
 	};
 }
 
 global loaded_scripts: vector of string;
-
-function fail(res: Management::Result, error: string)
-	{
-	res$success = F;
-	res$error = error;
-	}
 
 function get_id_value(args: vector of string, res: Management::Result)
 	{
@@ -74,34 +33,26 @@ function get_id_value(args: vector of string, res: Management::Result)
 		return;
 		}
 
-	local val = lookup_ID(args[0]);
-
-	# The lookup reports what it does not find by these strings.
-	if ( type_name(val) == "string" )
-		{
-		local text: string = val;
-		if ( text == "<unknown id>" || text == "<no ID value>" )
-			{
-			fail(res, text[1:-1]);
-			return;
-			}
-		}
-
-	res$data = to_json(val);
+	local val = lookup_global(args[0], res);
+	if ( res$success )
+		res$data = to_json(val);
 	}
 
 function get_stats(args: vector of string, res: Management::Result)
 	{
-	local net = get_net_stats();
-	local proc = get_proc_stats();
-	local events = get_event_stats();
-	local stats = Stats($packets_received=net$pkts_recvd, $packets_dropped=net$pkts_dropped,
-	                    $packets_on_link=net$pkts_link, $bytes_received=net$bytes_recvd,
-	                    $memory=proc$mem, $events_queued=events$queued,
-	                    $events_dispatched=events$dispatched,
-	                    $uptime=interval_to_double(proc$real_time));
+	local packets = get_net_stats();
+	local process = get_proc_stats();
+	local queue = get_event_stats();
+	local stats = Stats($packets_received=packets$pkts_recvd,
+	                    $packets_dropped=packets$pkts_dropped,
+	                    $packets_on_link=packets$pkts_link,
+	                    $bytes_received=packets$bytes_recvd,
+	                    $memory=process$mem,
+	                    $events_queued=queue$queued,
+	                    $events_dispatched=queue$dispatched,
+	                    $uptime=interval_to_double(process$real_time));
 
-	if ( reading_live_traffic() && net$pkts_recvd > 0 )
+	if ( reading_live_traffic() )
 		stats$lag = interval_to_double(current_time() - network_time());
 
 	res$data = to_json(stats);
@@ -117,14 +68,12 @@ function get_loaded_scripts(args: vector of string, res: Management::Result)
 	res$data = to_json(loaded_scripts);
 	}
 
+# Logs are rotated by the timers of their writers, and when Zeek ends. What
+# scripts can rotate are the files that they have opened themselves.
 function rotate_logs(args: vector of string, res: Management::Result)
 	{
-	# Writers rotate by their own timers and when Zeek ends. There is a function
-	# for files that scripts have opened, and none for logs.
-	fail(res, fmt("rotate_logs is not possible: Zeek %s has no function that rotates logs", zeek_version()));
+	fail(res, fmt("rotate_logs is impossible: Zeek %s has no function that rotates logs", zeek_version()));
 	}
-
-@load ./zeekfleet-option
 
 ## All dispatches of this node. A site can add its own.
 global dispatches: table[string] of Dispatch = {

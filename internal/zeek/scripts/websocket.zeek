@@ -1,0 +1,43 @@
+##! Node script for the WebSocket transport: the agent is a client of the node.
+##! For Zeek 8.0 and later, with either cluster backend.
+##!
+##! The options script sets websocket_port.
+
+@load ./zeekfleet-dispatch
+
+module Fleet::Node;
+
+# A client is on the bus of the whole cluster. The node has a topic of its own
+# there, which is not the beginning of another node's.
+const topic = fmt("zeek/management/node/%s/", Cluster::node);
+
+event Management::Node::API::node_dispatch_request(reqid: string, action: vector of string, nodes: set[string])
+	{
+	if ( Cluster::node !in nodes )
+		return;
+
+	Cluster::publish(topic, Management::Node::API::node_dispatch_response, reqid, run_dispatch(reqid, action));
+	}
+
+event Cluster::websocket_client_added(endpoint: Cluster::EndpointInfo, subscriptions: string_vec)
+	{
+	local listens = F;
+	for ( i in subscriptions )
+		listens = listens || subscriptions[i] == topic;
+
+	if ( ! listens )
+		return;
+
+	Cluster::publish(topic, Management::Node::API::notify_node_hello, Cluster::node);
+	Cluster::publish(topic, Fleet::Node::API::notify_dispatches, Cluster::node, dispatch_names());
+	}
+
+# After the backend's own handlers, which connect the node.
+event zeek_init() &priority=-10
+	{
+	Cluster::subscribe(topic);
+
+	local options = Cluster::WebSocketServerOptions($listen_addr=127.0.0.1, $listen_port=websocket_port);
+	if ( ! Cluster::listen_websocket(options) )
+		Reporter::error(fmt("zeekfleet: cannot listen on 127.0.0.1:%s for the agent", websocket_port));
+	}

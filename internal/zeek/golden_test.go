@@ -1,0 +1,80 @@
+package zeek_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zeek"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestLaunchesByVersionBackendAndHosts(t *testing.T) {
+	for _, v := range []string{"5.0.0", "6.0.0", "7.0.0", "7.2.0", "8.0.0", "8.2.2", "9.0.0"} {
+		for _, backend := range []zeek.Backend{zeek.Broker, zeek.ZeroMQ} {
+			if backend == zeek.ZeroMQ && !version(t, v).AtLeast(7, 1) {
+				continue
+			}
+			for hosts, c := range map[string]mgmt.Configuration{"one-host": oneHost(), "two-hosts": twoHosts()} {
+				name := fmt.Sprintf("%s-%s-%s", v[:3], backend, hosts)
+				t.Run(name, func(t *testing.T) {
+					compare(t, filepath.Join("testdata", "golden", name+".txt"), launches(t, v, backend, c))
+				})
+			}
+		}
+	}
+}
+
+// launches renders the launch of a cluster's manager, logger and worker.
+func launches(t *testing.T, v string, backend zeek.Backend, c mgmt.Configuration) string {
+	var b strings.Builder
+	for _, node := range []mgmt.NodeName{"manager", "logger-1", "worker-1"} {
+		d := deployment(t, v, c, node)
+		d.Backend = backend
+		d.Site.ZeroMQ.Curve = &documentedKeys
+		g, cmd := generate(t, d), command(t, d)
+		fmt.Fprintf(&b, "==== %s ====\n", node)
+		for _, f := range g.Files[:2] { // what follows is the node script, the same for all
+			fmt.Fprintf(&b, "-- %s %o --\n%s", f.Name, f.Mode, f.Content)
+		}
+		for _, f := range g.Files[2:] {
+			fmt.Fprintf(&b, "-- %s %o --\n", f.Name, f.Mode)
+		}
+		for _, dir := range g.Dirs {
+			fmt.Fprintf(&b, "dir: %s\n", dir)
+		}
+		for _, w := range g.Warnings {
+			fmt.Fprintf(&b, "warning: %s\n", w)
+		}
+		fmt.Fprintf(&b, "argv: %s\n", strings.Join(cmd.Argv, "\n      "))
+		fmt.Fprintf(&b, "env: %s\n", strings.Join(cmd.Env, "\n     "))
+	}
+	return b.String()
+}
+
+func compare(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v; go test -update writes it", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}

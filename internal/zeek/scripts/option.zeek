@@ -1,0 +1,161 @@
+##! The dispatch set_option. For Zeek 5.0 and later.
+
+@load ./zeekfleet-api
+
+module Fleet::Node;
+
+## How values are written, by type.
+const value_forms: table[string] of pattern = {
+	["bool"] = /T|F/,
+	["count"] = /[0-9]{1,19}/,
+	["int"] = /-?[0-9]{1,18}/,
+	["double"] = /-?[0-9]{1,15}(\.[0-9]{1,15})?/,
+	["interval"] = /-?[0-9]{1,15}(\.[0-9]{1,15})?/,
+	["port"] = /[0-9]{1,5}\/(tcp|udp|icmp|unknown)/,
+	["subnet"] = /[0-9a-fA-F:.]+\/[0-9]{1,3}/,
+};
+
+function is_value(kind: string, text: string): bool
+	{
+	if ( kind in value_forms && value_forms[kind] != text )
+		return F;
+
+	if ( kind == "addr" )
+		return is_valid_ip(text);
+
+	if ( kind == "subnet" )
+		return is_valid_ip(split_string1(text, /\//)[0]);
+
+	return T;
+	}
+
+## Returns the elements of a list with commas; fails if one is not of the kind.
+function elements(kind: string, text: string, res: Management::Result): vector of string
+	{
+	local found: vector of string;
+	local parts = split_string(text, /,/);
+
+	for ( i in parts )
+		{
+		local part = strip(parts[i]);
+		if ( part == "" )
+			next;
+
+		found += part;
+		if ( ! is_value(kind, part) )
+			fail(res, fmt("%s is not of type %s", part, kind));
+		}
+
+	return found;
+	}
+
+## Returns the set that a list with commas stands for.
+function set_value(kind: string, text: string, res: Management::Result): any
+	{
+	local parts = elements(kind, text, res);
+	local strings: set[string];
+	local addrs: set[addr];
+	local subnets: set[subnet];
+	local ports: set[port];
+
+	if ( ! res$success )
+		return strings;
+
+	for ( i in parts )
+		{
+		if ( kind == "addr" )
+			add addrs[to_addr(parts[i])];
+		else if ( kind == "subnet" )
+			add subnets[to_subnet(parts[i])];
+		else if ( kind == "port" )
+			add ports[to_port(parts[i])];
+		else
+			add strings[parts[i]];
+		}
+
+	if ( kind == "addr" )
+		return addrs;
+	if ( kind == "subnet" )
+		return subnets;
+	if ( kind == "port" )
+		return ports;
+	return strings;
+	}
+
+## Returns the value of type kind that text stands for.
+function value_of(kind: string, text: string, res: Management::Result): any
+	{
+	if ( ! is_value(kind, text) )
+		{
+		fail(res, fmt("%s is not of type %s", text, kind));
+		return text;
+		}
+
+	switch ( kind )
+		{
+		case "string":
+			return text;
+		case "bool":
+			return text == "T";
+		case "count":
+			return to_count(text);
+		case "int":
+			return to_int(text);
+		case "double":
+			return to_double(text);
+		case "interval":
+			return double_to_interval(to_double(text));
+		case "port":
+			return to_port(text);
+		case "addr":
+			return to_addr(text);
+		case "subnet":
+			return to_subnet(text);
+		case "set[string]":
+			return set_value("string", text, res);
+		case "set[addr]":
+			return set_value("addr", text, res);
+		case "set[subnet]":
+			return set_value("subnet", text, res);
+		case "set[port]":
+			return set_value("port", text, res);
+		case "vector of string":
+			return elements("string", text, res);
+		}
+
+	# Of other types, which have no such form, what already has a name: an enum.
+	local named = lookup_ID(text);
+	if ( type_name(named) != kind )
+		fail(res, fmt("%s does not name a value of type %s", text, kind));
+	return named;
+	}
+
+## Sets an option of this node; with a third argument, "cluster", that of all
+## nodes, now and when they join.
+function set_option(args: vector of string, res: Management::Result)
+	{
+	if ( |args| < 2 || |args| > 3 || ( |args| == 3 && args[2] != "cluster" ) )
+		{
+		fail(res, "set_option expects name and value of an option, and cluster to set it on all nodes");
+		return;
+		}
+
+	local old = lookup_global(args[0], res);
+	if ( ! res$success )
+		return;
+
+	local value = value_of(type_name(old), args[1], res);
+	if ( ! res$success )
+		return;
+
+	local done = F;
+	if ( |args| == 3 )
+		done = Config::set_value(args[0], value, "zeekfleet");
+	else
+		done = Option::set(args[0], value, "zeekfleet");
+
+	if ( done )
+		res$data = to_json(lookup_ID(args[0]));
+	else
+		fail(res, fmt("%s was not set: it is not an option, or the value was refused", args[0]));
+	}
