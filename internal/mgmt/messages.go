@@ -194,6 +194,14 @@ type (
 	NotifyNodeHello struct{ Node NodeName }
 )
 
+// NotifyDispatches announces to its agent which dispatches a node can answer. It
+// follows NotifyNodeHello, is ours (module Fleet), and comes from our node script
+// alone; upstream's parts neither send it nor are sent it.
+type NotifyDispatches struct {
+	Node       NodeName
+	Dispatches []string
+}
+
 // NotifyNodeExit is the Supervisor API's only event (spec management-api 3.4):
 // what a process printed before it was replaced.
 type NotifyNodeExit struct {
@@ -289,6 +297,7 @@ func (NotifyLog) isMessage()                  {}
 func (NodeDispatchRequest) isMessage()        {}
 func (NodeDispatchResponse) isMessage()       {}
 func (NotifyNodeHello) isMessage()            {}
+func (NotifyDispatches) isMessage()           {}
 func (NotifyNodeExit) isMessage()             {}
 func (SupervisorStatusRequest) isMessage()    {}
 func (SupervisorStatusResponse) isMessage()   {}

@@ -51,7 +51,7 @@ func TestDeploymentWaitsForAdoptedNodesToConnect(t *testing.T) {
 		0s save 2 nodes
 		0s hello host to worker-1#1
 		0s worker-1: UNKNOWN to RUNNING
-		5s answer deploy d2: [worker-1 ok, worker-2 failed (cluster node worker-2 is not connected)]
+		8.5s answer deploy d2: [worker-1 ok, worker-2 failed (cluster node worker-2 is not connected)]
 	`)
 }
 

@@ -26,11 +26,25 @@ type Config struct {
 	// 7.2, G-A21).
 	Colocated []mgmt.NodeStatus
 
-	// RequestTimeout bounds every request but a deployment. Zero means 5 s.
+	// RequestTimeout bounds every request but deployments and restarts. Zero
+	// means 5 s.
 	RequestTimeout time.Duration
-	// DeployTimeout bounds a deployment's answer; the deployment itself goes
-	// on. Zero means 5 s.
+	// DeployTimeout bounds a deployment's answer, preflight included; the
+	// deployment itself goes on. Together with the time for which a controller
+	// gathers its agents it must stay below the controller's own bound. Zero
+	// means 14 s.
 	DeployTimeout time.Duration
+	// RestartTimeout bounds a restart's answer; the restart itself goes on. It
+	// must stay below the controller's bound. Zero means 16 s.
+	RestartTimeout time.Duration
+	// UpstreamTimeout bounds both answers where the request came from a
+	// controller that is not of this program (PeerAdded.Fleet), and so gives up
+	// after 10 s. Zero means 8.5 s.
+	UpstreamTimeout time.Duration
+
+	// Preflight has the nodes that a deployment is to start looked at before
+	// anything is stopped, started or saved. False starts them unseen.
+	Preflight bool
 
 	// StageGate is how long the nodes of one tier of the start order (logger,
 	// manager, proxy, worker) may hold up the next. Zero means 5 s.
@@ -78,7 +92,9 @@ type Backoff struct {
 
 func (c Config) withDefaults() Config {
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 5*time.Second)
-	c.DeployTimeout = cmp.Or(c.DeployTimeout, 5*time.Second)
+	c.DeployTimeout = cmp.Or(c.DeployTimeout, 14*time.Second)
+	c.RestartTimeout = cmp.Or(c.RestartTimeout, 16*time.Second)
+	c.UpstreamTimeout = cmp.Or(c.UpstreamTimeout, 8500*time.Millisecond)
 	c.StageGate = cmp.Or(c.StageGate, 5*time.Second)
 	c.StopGate = cmp.Or(c.StopGate, 3*time.Second)
 	c.MaxNodes = cmp.Or(c.MaxNodes, 500)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"zeekfleet/internal/mgmt"
 )
@@ -22,7 +23,22 @@ func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
 		m.refuse(r, why)
 		return
 	}
-	m.propose(r, change{request: r, config: msg.Config, force: msg.Force})
+	c := change{request: r, config: msg.Config, force: msg.Force}
+	if look, ok := m.preflight(c); ok {
+		m.open(r, m.patience(r, m.cfg.DeployTimeout))
+		m.look(c, look)
+		return
+	}
+	m.propose(c)
+}
+
+// patience returns how long the request's controller may be kept waiting by an
+// answer that is given at once only if all goes well.
+func (m *Machine) patience(r *request, ours time.Duration) time.Duration {
+	if p := m.peers[r.peer]; p != nil && p.fleet {
+		return ours
+	}
+	return min(ours, m.cfg.UpstreamTimeout)
 }
 
 // mistake returns why the configuration cannot be run here, or nothing. A
@@ -49,15 +65,16 @@ func (m *Machine) mistake(c mgmt.Configuration) string {
 	return ""
 }
 
-// propose has a change saved.
-func (m *Machine) propose(r *request, c change) {
+// propose has a change saved whose request is yet to be opened.
+func (m *Machine) propose(c change) {
+	r := c.request
 	if m.change != nil {
 		m.refuse(r, "another configuration is being saved")
 		return
 	}
 	timeout := m.cfg.RequestTimeout
 	if r.kind == deploying {
-		timeout = m.cfg.DeployTimeout
+		timeout = m.patience(r, m.cfg.DeployTimeout)
 	}
 	m.open(r, timeout)
 	m.change = &c
@@ -81,6 +98,7 @@ func (m *Machine) saved(ev Saved) {
 		return // the next life of the agent brings it about
 	}
 	m.supersede(c.request)
+	m.rest = nil
 	m.apply(c.config, c.force)
 	if c.request.kind == standingBy {
 		m.awaitGone(c.request)
@@ -91,15 +109,19 @@ func (m *Machine) saved(ev Saved) {
 
 // supersede fails what was under way and can no longer come about.
 func (m *Machine) supersede(by *request) {
-	why := "superseded by standby"
-	if by.kind == deploying {
-		why = "superseded by deployment " + string(by.id)
-	}
+	why := supersededBy(by)
 	for _, r := range slices.Clone(m.requests) {
 		if r != by && (r.kind == deploying || r.kind == standingBy && by.kind == deploying) {
 			m.fail(r, why)
 		}
 	}
+}
+
+func supersededBy(r *request) string {
+	if r.kind == deploying {
+		return "superseded by deployment " + string(r.id)
+	}
+	return "superseded by standby"
 }
 
 // apply makes c desired: what is not in it is stopped, and what is in it runs
@@ -127,9 +149,8 @@ func (m *Machine) want(n *node, plan mgmt.Plan, force bool) {
 		n.failures = 0
 	}
 	n.plan, n.hash, n.wanted = plan, hash, true
-	p := n.proc
-	if p != nil && p.hash == hash && !p.halt && !force {
-		return // it keeps its process
+	if n.keeps(hash) && !force {
+		return
 	}
 	m.halt(n)
 	n.fresh = true

@@ -55,7 +55,7 @@ func TestTierThatTakesTooLongHoldsUpTheNextOnlyForTheGate(t *testing.T) {
 		2s start worker
 		2s hello host to worker#2
 		2s worker: PENDING to RUNNING
-		5s answer deploy d1: [logger failed (cluster node logger still starting), worker ok]
+		8.5s answer deploy d1: [logger failed (cluster node logger still starting), worker ok]
 	`)
 }
 
@@ -160,10 +160,11 @@ func TestHungNodeBlocksOnlyItsOwnSuccessor(t *testing.T) {
 		2s start worker-2
 		2s hello host to worker-2#5
 		2s worker-2: PENDING to RUNNING
-		5s answer deploy d2: [logger ok, worker-1 failed (earlier process of cluster node worker-1 still stopping), worker-2 ok]
+		8.5s answer deploy d2: [logger ok, worker-1 failed (earlier process of cluster node worker-1 still stopping), worker-2 ok]
 		30s start worker-1
 		30s hello host to worker-1#6
 		30s worker-1: PENDING to RUNNING
+		30s log deployment d2 is complete
 	`)
 }
 
@@ -356,14 +357,14 @@ func TestWhatHappensDuringASaveDoesNotDisturbIt(t *testing.T) {
 	}{
 		{deploy("d1"), "[0s    save 1 nodes]"},
 		{deploy("d2"), "[0s    answer deploy d2: [failed (another configuration is being saved)]]"},
-		{agent.Tick{}, "[5s    answer deploy d1: [failed (request timed out)]]"},
-		{agent.Saved{}, "[5s    worker: STOPPED to PENDING 5s    start worker]"},
-		{deploy("d3"), "[5s    save 1 nodes]"},
-		{agent.Shutdown{}, "[5s    answer deploy d3: [failed (agent is shutting down)] 5s    worker: PENDING to STOPPED]"},
+		{agent.Tick{}, "[8.5s  answer deploy d1: [failed (request timed out)]]"},
+		{agent.Saved{}, "[8.5s  worker: STOPPED to PENDING 8.5s  start worker]"},
+		{deploy("d3"), "[8.5s  save 1 nodes]"},
+		{agent.Shutdown{}, "[8.5s  answer deploy d3: [failed (agent is shutting down)] 8.5s  worker: PENDING to STOPPED]"},
 		{agent.Saved{}, "[]"},
 	} {
 		if i == 2 {
-			now = now.Add(5 * time.Second)
+			now = now.Add(8500 * time.Millisecond)
 		}
 		if got := fmt.Sprint(step(tt.ev)); got != tt.want {
 			t.Errorf("step %d: got %s, want %s", i, got, tt.want)

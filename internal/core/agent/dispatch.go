@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"slices"
 
 	"zeekfleet/internal/mgmt"
@@ -28,6 +29,8 @@ func (m *Machine) dispatch(r *request, msg mgmt.AgentDispatchRequest) {
 			m.add(r, n.name(), mgmt.Result{Error: "cluster node " + string(n.name()) + " not in running state"})
 		case n.peer == "":
 			m.add(r, n.name(), mgmt.Result{Error: "cluster node " + string(n.name()) + " is not connected"})
+		case m.lacks(n, msg.Action):
+			m.add(r, n.name(), mgmt.Result{Error: fmt.Sprintf("dispatch %.100s unknown", msg.Action[0])})
 		default:
 			r.awaited[n.name()] = true
 			peers = append(peers, n.peer)

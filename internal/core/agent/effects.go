@@ -1,6 +1,10 @@
 package agent
 
-import "zeekfleet/internal/mgmt"
+import (
+	"time"
+
+	"zeekfleet/internal/mgmt"
+)
 
 // An Effect is something that must be done now, in the order given. The set is
 // closed.
@@ -11,6 +15,20 @@ type (
 	// the last effect of its Step, and is answered by Saved as the very next
 	// event.
 	Save struct{ State State }
+
+	// Preflight asks whether the nodes of a deployment could be started; it is
+	// answered by Preflighted. Nothing may be changed by looking. A later
+	// Preflight takes the place of this one.
+	Preflight struct {
+		ID uint64 // new for each
+		// Deadline is when nobody waits for the answer any more.
+		Deadline time.Time
+		// Start are the plans that the deployment would start, by name.
+		Start []mgmt.Plan
+		// Running are the PIDs of the nodes' present processes. What they
+		// occupy is no obstacle: the deployment ends those whose plan changes.
+		Running []int64
+	}
 
 	// Start asks for a process; it is answered by Started or StartFailed.
 	// Launch is new among all processes that live. There is no process of that
@@ -73,6 +91,7 @@ const (
 )
 
 func (Save) isEffect()         {}
+func (Preflight) isEffect()    {}
 func (Start) isEffect()        {}
 func (Stop) isEffect()         {}
 func (ToController) isEffect() {}

@@ -16,11 +16,18 @@ type (
 	Adopted struct{ Processes []Process }
 
 	// PeerAdded says that a peering was established; it precedes everything
-	// that comes from that peer.
-	PeerAdded struct{ Peer mgmt.PeerID }
+	// that comes from that peer. Fleet says that the peer is of this program,
+	// and so more patient than upstream's.
+	PeerAdded struct {
+		Peer  mgmt.PeerID
+		Fleet bool
+	}
 	// PeerUpdated says that the peer's subscriptions changed, so that it may
 	// hear now what it missed before.
-	PeerUpdated struct{ Peer mgmt.PeerID }
+	PeerUpdated struct {
+		Peer  mgmt.PeerID
+		Fleet bool // as in PeerAdded
+	}
 	// PeerLost says that a peering ended; it follows everything that came from
 	// that peer.
 	PeerLost struct{ Peer mgmt.PeerID }
@@ -34,6 +41,13 @@ type (
 	FromNode struct {
 		Peer mgmt.PeerID
 		Msg  mgmt.Message
+	}
+
+	// Preflighted answers a Preflight. Without findings the deployment goes
+	// on, with any it fails as a whole.
+	Preflighted struct {
+		ID       uint64 // as in the Preflight
+		Findings []Finding
 	}
 
 	// Started answers a Start: the process exists.
@@ -85,12 +99,24 @@ type Process struct {
 	Started  time.Time
 }
 
+// Finding is something that keeps a deployment from succeeding.
+type Finding struct {
+	// Node is the node that it concerns; empty: the host as such.
+	Node mgmt.NodeName
+	// Problem is what a person is told.
+	Problem string
+	// Outputs is what looking at the node printed, if anything: Zeek's own
+	// message.
+	Outputs mgmt.NodeOutputs
+}
+
 func (Adopted) isEvent()        {}
 func (PeerAdded) isEvent()      {}
 func (PeerUpdated) isEvent()    {}
 func (PeerLost) isEvent()       {}
 func (FromController) isEvent() {}
 func (FromNode) isEvent()       {}
+func (Preflighted) isEvent()    {}
 func (Started) isEvent()        {}
 func (StartFailed) isEvent()    {}
 func (Ready) isEvent()          {}

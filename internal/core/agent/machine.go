@@ -20,10 +20,13 @@ type Machine struct {
 	peers map[mgmt.PeerID]*peer
 
 	requests []*request // in flight, in the order of their arrival
+	check    *check     // awaits its Preflighted
 	change   *change    // awaits its Saved
+	rest     *rest      // of a deployment that was answered before its end
 
 	launches uint64 // the highest number of a launch so far
 	moments  uint64 // orders peerings and launches among each other
+	checks   uint64 // the number of preflights so far
 
 	now time.Time // of the latest Step
 	out []Effect  // of the current Step
@@ -79,6 +82,8 @@ func (m *Machine) handle(ev Event) {
 		m.fromController(ev)
 	case FromNode:
 		m.fromNode(ev)
+	case Preflighted:
+		m.preflighted(ev)
 	case Started:
 		m.started(ev)
 	case StartFailed:

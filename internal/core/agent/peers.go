@@ -13,19 +13,27 @@ type peer struct {
 	id     mgmt.PeerID
 	moment uint64        // of the peering, among the launches
 	node   mgmt.NodeName // which node it said to be; empty: none
+	fleet  bool          // it is of this program
+	// can lists the dispatches that the node announced; nil: it did not.
+	can []string
 }
 
 func (m *Machine) peerAdded(ev PeerAdded) {
-	m.peerLost(PeerLost(ev)) // in case nobody said so
+	m.peerLost(PeerLost{ev.Peer}) // in case nobody said so
 	m.moments++
-	m.peers[ev.Peer] = &peer{id: ev.Peer, moment: m.moments}
+	m.peers[ev.Peer] = &peer{id: ev.Peer, moment: m.moments, fleet: ev.Fleet}
 	m.sayHello(ev.Peer)
 }
 
 // peerUpdated repeats the hello, which a controller that had not subscribed
 // yet has missed.
 func (m *Machine) peerUpdated(ev PeerUpdated) {
-	if p, ok := m.peers[ev.Peer]; ok && p.node == "" {
+	p, ok := m.peers[ev.Peer]
+	if !ok {
+		return
+	}
+	p.fleet = ev.Fleet
+	if p.node == "" {
 		m.sayHello(ev.Peer)
 	}
 }
@@ -77,6 +85,8 @@ func (m *Machine) fromNode(ev FromNode) {
 		m.nodeHello(p, msg.Node)
 	case mgmt.NodeDispatchResponse:
 		m.nodeAnswered(p, msg)
+	case mgmt.NotifyDispatches:
+		m.nodeCan(p, msg)
 	default:
 		m.emit(Note{Level: Debug, Text: "message that an agent has no use for", Peer: ev.Peer})
 	}

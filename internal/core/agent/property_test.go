@@ -18,7 +18,7 @@ import (
 // ends, exactly what is desired runs, with its present plan.
 func TestAnythingThatHappensEndsWell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := &chaos{world: newWorld(t, agent.Config{}), draw: t, asked: map[mgmt.ReqID]time.Time{}}
+		c := &chaos{world: newWorld(t, looking), draw: t, asked: map[mgmt.ReqID]time.Time{}}
 		c.step(agent.PeerAdded{Peer: controller})
 		moves := c.moves()
 		for range c.dice("steps", 80) {
@@ -28,6 +28,12 @@ func TestAnythingThatHappensEndsWell(t *testing.T) {
 		c.heal()
 	})
 }
+
+// refusals is what a preflight finds if it finds something.
+var refusals = []agent.Finding{{Node: "worker-1", Problem: "interface nope0 does not exist"}, {Problem: "no room"}}
+
+// looking is an agent that looks before it deploys.
+var looking = agent.Config{Preflight: true}
 
 type chaos struct {
 	*world
@@ -54,6 +60,7 @@ func (c *chaos) moves() []func() {
 		func() { c.someProcess(c.flap) },
 		c.stray,
 		func() { c.saveErr = pick(c, "save", "", "", "disk full") },
+		func() { c.sight = sight{after: c.span("look"), findings: pick(c, "findings", nil, nil, refusals)} },
 		c.reboot,
 	}
 }
@@ -141,6 +148,7 @@ func (c *chaos) stray() {
 		agent.Adopted{},
 		agent.Saved{},
 		agent.Tick{},
+		agent.Preflighted{ID: 1 << 40, Findings: refusals},
 		agent.Started{Node: name, Launch: 1 << 40},
 		agent.StartFailed{Node: name, Launch: 1 << 40},
 		agent.Ready{Node: name, Launch: 1 << 40},
@@ -167,7 +175,7 @@ func (c *chaos) reboot() {
 		c.account()
 	}
 	clear(c.asked)
-	c.boot(agent.Config{})
+	c.boot(looking)
 	c.step(agent.PeerAdded{Peer: controller})
 }
 
@@ -188,7 +196,7 @@ func (c *chaos) account() {
 		delete(c.asked, id)
 	}
 	for id, at := range c.asked {
-		if c.now.Sub(at) >= 5*time.Second {
+		if c.now.Sub(at) >= 8500*time.Millisecond {
 			c.t.Errorf("request %s, asked %v ago, is not answered", id, c.now.Sub(at))
 		}
 	}
@@ -214,7 +222,7 @@ func answered(msg mgmt.Message) (mgmt.ReqID, bool) {
 
 func (c *chaos) heal() {
 	clear(c.fates)
-	c.saveErr = ""
+	c.saveErr, c.sight = "", sight{}
 	for _, name := range sorted(c.procs) {
 		if p := c.procs[name]; p != nil {
 			c.connect(name, p)

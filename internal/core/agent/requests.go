@@ -137,6 +137,9 @@ func (m *Machine) close(r *request) {
 		return // answered already
 	}
 	m.requests = slices.Delete(m.requests, i, i+1)
+	if m.check != nil && m.check.change.request == r {
+		m.check = nil
+	}
 	slices.SortStableFunc(r.results, func(a, b mgmt.Result) int {
 		return strings.Compare(string(a.Node), string(b.Node))
 	})
@@ -179,6 +182,9 @@ func (m *Machine) expire() {
 			continue
 		}
 		m.emit(Note{Level: Warn, Text: "request timed out", Peer: r.peer, ReqID: r.id})
+		if r.kind == deploying {
+			m.keepRest(r)
+		}
 		if len(r.awaited) == 0 || r.kind == standingBy {
 			m.fail(r, m.lateText(r))
 			continue
@@ -192,6 +198,9 @@ func (m *Machine) expire() {
 
 // lateText is the error of an expired request that fails as a whole.
 func (m *Machine) lateText(r *request) string {
+	if m.check != nil && m.check.change.request == r {
+		return "preflight took too long, nothing was changed"
+	}
 	if r.kind != standingBy || len(r.awaited) == 0 {
 		return "request timed out"
 	}
@@ -232,6 +241,7 @@ func (m *Machine) settleUp(n *node) {
 		m.add(r, n.name(), mgmt.Result{Success: true})
 		m.closeIfDone(r)
 	}
+	m.settleRest(n, "")
 }
 
 // settleFailed tells deployments and restarts that n did not come up.
@@ -244,6 +254,7 @@ func (m *Machine) settleFailed(n *node, why string, outputs mgmt.NodeOutputs) {
 		m.add(r, n.name(), mgmt.Result{Error: couldNotRestart(n.name(), why)})
 		m.closeIfDone(r)
 	}
+	m.settleRest(n, why)
 }
 
 // settleGone tells stand-bys that n has no process any more.

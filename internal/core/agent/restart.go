@@ -5,7 +5,7 @@ import "zeekfleet/internal/mgmt"
 // restart starts nodes afresh, whatever their state, and answers when each is
 // up again or has failed (spec management-api 7.2, G-A13).
 func (m *Machine) restart(r *request, msg mgmt.AgentRestartRequest) {
-	m.open(r, m.cfg.RequestTimeout)
+	m.open(r, m.patience(r, m.cfg.RestartTimeout))
 	for _, n := range m.targets(msg.Nodes) {
 		m.relaunch(n)
 		r.awaited[n.name()] = true

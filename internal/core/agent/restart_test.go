@@ -62,8 +62,8 @@ func TestRestartNamesTheNodesThatDidNotComeBack(t *testing.T) {
 	w.fates["w2"] = fate{startErr: "no such file"}
 	w.fates["w3"] = fate{mute: true, exit: time.Second, reason: "exit status 2", outputs: mgmt.NodeOutputs{Stderr: "oops"}}
 	w.ask(restart("r1"))
-	w.run(5 * time.Second)
-	want := "5s    answer restart r1: [" +
+	w.run(9 * time.Second)
+	want := "8.5s  answer restart r1: [" +
 		"w1 failed (could not restart node w1: cluster node w1 still starting), " +
 		"w2 failed (could not restart node w2: no such file), " +
 		"w3 failed (could not restart node w3: exit status 2), " +

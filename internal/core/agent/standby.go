@@ -5,7 +5,7 @@ import "zeekfleet/internal/mgmt"
 // standby makes nothing desired, and answers when no process is left (spec
 // management-api 7.2, G-A4).
 func (m *Machine) standby(r *request) {
-	m.propose(r, change{request: r})
+	m.propose(change{request: r})
 }
 
 func (m *Machine) awaitGone(r *request) {

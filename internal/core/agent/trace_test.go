@@ -16,6 +16,12 @@ func (w *world) note(e agent.Effect) {
 	switch e := e.(type) {
 	case agent.Save:
 		line = fmt.Sprintf("save %d nodes", len(e.State.Desired.Nodes))
+	case agent.Preflight:
+		var names []string
+		for _, p := range e.Start {
+			names = append(names, string(p.Node.Name))
+		}
+		line = fmt.Sprintf("look at %v", names)
 	case agent.Start:
 		line = fmt.Sprintf("start %s", e.Plan.Node.Name)
 	case agent.Stop:

@@ -24,6 +24,13 @@ type fate struct {
 	deaf     bool          // it does not answer dispatches
 }
 
+// sight is how preflights end. The zero sight finds nothing, at once.
+type sight struct {
+	after    time.Duration
+	findings []agent.Finding
+	blind    bool // it never ends
+}
+
 // world is a fake shell with its processes, in virtual time. What the machine
 // asks for becomes lines of a trace.
 type world struct {
@@ -37,6 +44,7 @@ type world struct {
 	pids    int64
 	saveErr string
 	saved   agent.State
+	sight   sight
 	trace   []string
 	effects []agent.Effect
 	notes   bool // notes go into the trace
@@ -148,6 +156,8 @@ func (w *world) step(ev agent.Event) {
 				w.saved = e.State
 			}
 			w.step(agent.Saved{Err: w.saveErr})
+		case agent.Preflight:
+			w.look(e)
 		case agent.Start:
 			w.start(e)
 		case agent.Stop:
@@ -155,6 +165,12 @@ func (w *world) step(ev agent.Event) {
 		case agent.ToNodes:
 			w.answer(e)
 		}
+	}
+}
+
+func (w *world) look(e agent.Preflight) {
+	if s := w.sight; !s.blind {
+		w.after(s.after, func() { w.step(agent.Preflighted{ID: e.ID, Findings: s.findings}) })
 	}
 }
 

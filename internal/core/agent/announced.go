@@ -1,0 +1,40 @@
+package agent
+
+import (
+	"slices"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// Bounds of what a node may announce to be able to do; the rest is not kept.
+const (
+	maxDispatches    = 100
+	maxDispatchBytes = 100 // of one name
+)
+
+// nodeCan keeps which dispatches a node announced, for as long as its peering
+// lasts. A node may announce its own alone.
+func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
+	n := m.nodes[p.node]
+	if n == nil || n.peer != p.id || msg.Node != p.node {
+		m.emit(Note{Level: Warn, Text: "dispatches ignored: they are not the peer's to announce", Node: msg.Node, Peer: p.id})
+		return
+	}
+	p.can = []string{}
+	for _, name := range msg.Dispatches {
+		if len(p.can) < maxDispatches && len(name) <= maxDispatchBytes {
+			p.can = append(p.can, name)
+		}
+	}
+	m.emit(Note{Level: Debug, Text: "node announced its dispatches", Node: p.node, Peer: p.id})
+}
+
+// lacks reports whether n announced its dispatches, and action is not among
+// them.
+func (m *Machine) lacks(n *node, action []string) bool {
+	p := m.peers[n.peer]
+	if p == nil || p.can == nil || len(action) == 0 {
+		return false
+	}
+	return !slices.Contains(p.can, action[0])
+}

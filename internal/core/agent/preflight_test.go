@@ -1,0 +1,202 @@
+package agent_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+)
+
+func TestDeploymentThatPassesPreflightGoesOnAfterIt(t *testing.T) {
+	w := newWorld(t, looking)
+	w.sight.after = time.Second
+	w.deploy("d1", nodes("logger", "worker")...)
+	w.run(10 * time.Second)
+	w.expect(`
+		0s look at [logger worker]
+		1s save 2 nodes
+		1s logger: STOPPED to PENDING
+		1s worker: STOPPED to PENDING
+		1s start logger
+		1s hello host to logger#1
+		1s logger: PENDING to RUNNING
+		1s start worker
+		1s hello host to worker#2
+		1s worker: PENDING to RUNNING
+		1s answer deploy d1: [logger ok, worker ok]
+	`)
+}
+
+func TestDeploymentThatFailsPreflightChangesNothing(t *testing.T) {
+	w := running(t, looking, nodes("worker-1", "worker-2")...)
+	saved := w.saved
+	w.sight.findings = []agent.Finding{
+		{Problem: "no capability to capture packets"},
+		{Node: "worker-1", Problem: "scripts do not load", Outputs: mgmt.NodeOutputs{Stderr: "error in ./bad.zeek, line 1: syntax error\n"}},
+		{Node: "worker-2", Problem: "port 9001 is taken"},
+		{Node: "worker-2", Problem: "interface nope0 does not exist", Outputs: mgmt.NodeOutputs{Stderr: "no such device"}},
+	}
+	w.deploy("d2", changed(node("worker-1")), changed(node("worker-2")))
+	w.run(time.Minute)
+	w.expect(`
+		0s look at [worker-1 worker-2]
+		0s answer deploy d2: [failed (preflight failed, nothing was changed` +
+		`; node worker-1: scripts do not load; node worker-2: port 9001 is taken; node worker-2: interface nope0 does not exist),` +
+		` failed (no capability to capture packets),` +
+		` worker-1 failed (scripts do not load) {"" "error in ./bad.zeek, line 1: syntax error"},` +
+		` worker-2 failed (port 9001 is taken; interface nope0 does not exist) {"" "no such device"}]
+	`)
+	if diff := cmp.Diff(saved, w.saved, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("what is saved has changed:\n%s", diff)
+	}
+}
+
+func TestPreflightKnowsWhatStartsAndWhatRuns(t *testing.T) {
+	w := running(t, looking, nodes("logger", "worker")...)
+	w.deploy("d2", node("logger"), changed(node("worker")))
+	for _, e := range w.effects {
+		look, ok := e.(agent.Preflight)
+		if !ok {
+			continue
+		}
+		if got := fmt.Sprintf("%s %d %v", look.Start[0].Node.Name, len(look.Start), look.Running); got != "worker 1 [101 102]" {
+			t.Errorf("looked at %s", got)
+		}
+		if want := w.now.Add(8500 * time.Millisecond); !look.Deadline.Equal(want) {
+			t.Errorf("deadline %v, want the request's, %v", look.Deadline, want)
+		}
+		return
+	}
+	t.Error("nothing was looked at")
+}
+
+func TestWhatIsNotPreflighted(t *testing.T) {
+	both := nodes("logger", "worker")
+	for name, ask := range map[string]func(*world){
+		"a deployment that changes nothing": func(w *world) { w.deploy("d2", both...) },
+		"a deployment by force": func(w *world) {
+			w.ask(mgmt.AgentDeployRequest{ReqID: "d2", Config: configuration(both...), Force: true})
+		},
+		"an empty deployment": func(w *world) { w.deploy("d2") },
+		"a restart":           func(w *world) { w.ask(restart("r1")) },
+		"a crash":             func(w *world) { w.kill("worker") },
+		"another life of the agent": func(w *world) {
+			w.kill("worker")
+			w.boot(looking)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := running(t, looking, both...)
+			w.sight.findings = refusals
+			ask(w)
+			w.run(time.Minute)
+			for _, e := range w.effects {
+				if look, ok := e.(agent.Preflight); ok {
+					t.Errorf("looked at %d nodes", len(look.Start))
+				}
+			}
+		})
+	}
+}
+
+func TestPreflightThatHangsIsAnsweredAtTheDeadline(t *testing.T) {
+	w := newWorld(t, looking)
+	w.sight.blind = true
+	w.deploy("d1", nodes("worker")...)
+	w.run(time.Minute)
+	w.step(agent.Preflighted{ID: 1})
+	w.expect(`
+		0s look at [worker]
+		8.5s answer deploy d1: [failed (preflight took too long, nothing was changed)]
+	`)
+}
+
+func TestDeploymentSupersedesOneThatIsBeingLookedAt(t *testing.T) {
+	w := newWorld(t, looking)
+	w.sight.after = time.Second
+	w.deploy("d1", nodes("worker-1")...)
+	w.deploy("d2", nodes("worker-2")...)
+	w.run(2 * time.Second)
+	w.expect(`
+		0s look at [worker-1]
+		0s answer deploy d1: [failed (superseded by deployment d2)]
+		0s look at [worker-2]
+		1s save 1 nodes
+		1s worker-2: STOPPED to PENDING
+		1s start worker-2
+		1s hello host to worker-2#1
+		1s worker-2: PENDING to RUNNING
+		1s answer deploy d2: [worker-2 ok]
+	`)
+}
+
+func TestWhateverEndsADeploymentEndsItsPreflight(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end  func(*world)
+		want string
+	}{
+		"standby": {
+			func(w *world) { w.ask(mgmt.AgentStandbyRequest{ReqID: "s1"}) },
+			`0s save 0 nodes
+			0s answer deploy d1: [failed (superseded by standby)]
+			0s answer standby s1: [ok]`,
+		},
+		"a deployment without preflight": {
+			func(w *world) { w.deploy("d2") },
+			`0s save 0 nodes
+			0s answer deploy d1: [failed (superseded by deployment d2)]
+			0s answer deploy d2: [ok]`,
+		},
+		"shutdown": {
+			func(w *world) { w.step(agent.Shutdown{}) },
+			`0s answer deploy d1: [failed (agent is shutting down)]
+			0s all stopped`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, looking)
+			w.sight.after = time.Second
+			w.deploy("d1", nodes("worker")...)
+			w.skip()
+			tt.end(w)
+			w.run(time.Minute)
+			w.expect(tt.want)
+		})
+	}
+}
+
+func TestPreflightThenASaveThatFailsChangesNothing(t *testing.T) {
+	w := newWorld(t, looking)
+	w.saveErr = "disk full"
+	w.deploy("d1", nodes("worker")...)
+	w.run(time.Minute)
+	w.expect(`
+		0s look at [worker]
+		0s save 1 nodes
+		0s answer deploy d1: [failed (save configuration: disk full)]
+	`)
+}
+
+func TestSummaryOfManyFindingsIsShort(t *testing.T) {
+	w := newWorld(t, looking)
+	for i := range 9 {
+		w.sight.findings = append(w.sight.findings, agent.Finding{Node: mgmt.NodeName(fmt.Sprint("w", i)), Problem: "bad"})
+	}
+	w.deploy("d1", nodes("w0")...)
+	w.run(time.Second)
+	for _, e := range w.effects {
+		if to, ok := e.(agent.ToController); ok {
+			got := to.Msg.(mgmt.AgentDeployResponse).Results
+			want := "preflight failed, nothing was changed; node w0: bad; node w1: bad; node w2: bad; node w3: bad; node w4: bad; and 4 more"
+			if got[0].Error != want || len(got) != 10 {
+				t.Errorf("%d results, the first of them %q", len(got), got[0].Error)
+			}
+		}
+	}
+}
