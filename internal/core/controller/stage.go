@@ -52,13 +52,18 @@ func (m *Machine) rules() mgmt.Rules {
 	return rules
 }
 
-// seen returns the agents with the addresses that others can use for them.
+// seen returns the agents with the addresses that others can use for them. For
+// one that is away it is that which was deployed: its coming and going must not
+// change what the nodes of others are told, which would restart them.
 func (m *Machine) seen() []mgmt.Instance {
 	var list []mgmt.Instance
 	for _, a := range m.sortedAgents() {
 		in := a.instance()
 		in.Host = local(in.Host)
 		list = append(list, in)
+	}
+	for _, name := range m.absentees() {
+		list = append(list, mgmt.Instance{Name: name, Host: m.deployed.instances[name].Host})
 	}
 	return list
 }
