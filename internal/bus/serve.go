@@ -26,9 +26,8 @@ const acceptPause = 100 * time.Millisecond
 // to the peers, and returns only when everything it started has ended: ctx's
 // cause, or why ln failed.
 func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig) error {
-	transport := e.listenTransport(cfg.Transport, ln.Addr())
 	var config *tls.Config
-	if transport != TransportPlain {
+	if cfg.Transport != TransportPlain {
 		var err error
 		if config, err = serverTLS(e.cfg.TLS); err != nil {
 			ln.Close()
@@ -43,7 +42,7 @@ func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig)
 		<-ctx.Done()
 		ln.Close() // unblocks Accept
 	})
-	open := acceptor(transport, config)
+	open := e.acceptor(cfg.Transport, config)
 	strangers := newStrangers(e.cfg.MaxHandshakes)
 	for {
 		conn, err := accept(ctx, ln)

@@ -162,24 +162,62 @@ func TestDialerRefusesToChooseATransport(t *testing.T) {
 	}
 }
 
-func TestListenersBeyondLoopbackTakeTLSOnly(t *testing.T) {
-	ln, err := net.Listen("tcp", ":0")
+// remotely is a listener whose connections seem to come in from outside.
+type remotely struct{ net.Listener }
+
+func (l remotely) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	log := newErrorLog()
-	server := newEndpoint(t, bus.Config{Logger: slog.New(log)})
-	background(t, func(ctx context.Context) error { return server.Serve(ctx, ln, bus.ListenConfig{}) })
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	client := newEndpoint(t, bus.Config{})
-	events := subscribe(t, client)
-	stop := dial(t, client, "127.0.0.1:"+port, bus.DialConfig{Transport: bus.TransportPlain})
-	if got := <-log.errs; !strings.Contains(got, "plain TCP, this listener takes TLS only") {
-		t.Errorf("the server says %q", got)
+	return toAddr{conn, net.IPv4(192, 0, 2, 1)}, nil
+}
+
+// toAddr is a connection that seems to have been made to an address.
+type toAddr struct {
+	net.Conn
+	ip net.IP
+}
+
+func (c toAddr) LocalAddr() net.Addr { return &net.TCPAddr{IP: c.ip, Port: 1} }
+
+func TestListenersTakeTLSOnlyFromOutside(t *testing.T) {
+	for name, tt := range map[string]struct {
+		outside bool
+		takes   []bus.Transport
+	}{
+		"from outside":  {true, []bus.Transport{bus.TransportTLS}},
+		"from loopback": {false, []bus.Transport{bus.TransportTLS, bus.TransportPlain}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", ":0") // everywhere
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, port, _ := net.SplitHostPort(ln.Addr().String())
+			if tt.outside {
+				ln = remotely{ln}
+			}
+			log := newErrorLog()
+			server := newEndpoint(t, bus.Config{Logger: slog.New(log)})
+			background(t, func(ctx context.Context) error { return server.Serve(ctx, ln, bus.ListenConfig{}) })
+			client := newEndpoint(t, bus.Config{})
+			events := subscribe(t, client)
+			if tt.outside {
+				stop := dial(t, client, "127.0.0.1:"+port, bus.DialConfig{Transport: bus.TransportPlain})
+				if got := <-log.errs; !strings.Contains(got, "plain TCP, this listener takes TLS only") {
+					t.Errorf("the server says %q", got)
+				}
+				stop()
+			}
+			for _, transport := range tt.takes {
+				stop := dial(t, client, "127.0.0.1:"+port, bus.DialConfig{Transport: transport})
+				next[bus.PeerAdded](t, events)
+				stop()
+				next[bus.PeerLost](t, events)
+			}
+		})
 	}
-	stop()
-	dial(t, client, "127.0.0.1:"+port, bus.DialConfig{Transport: bus.TransportTLS})
-	next[bus.PeerAdded](t, events)
 }
 
 // TestUnconfiguredZeekCanDial lets openssl dial as a Zeek without TLS

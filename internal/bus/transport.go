@@ -13,8 +13,9 @@ type Transport uint8
 
 const (
 	// TransportAuto is TLS where Config.TLS is set. Without it, a listener
-	// takes plain TCP and TLS on loopback addresses and TLS alone elsewhere; a
-	// dialer speaks plain TCP to loopback addresses and TLS elsewhere.
+	// takes plain TCP and TLS from peers that reach it at a loopback address
+	// and TLS alone from others; a dialer speaks plain TCP to loopback addresses
+	// and TLS elsewhere.
 	TransportAuto Transport = iota
 	// TransportPlain is TCP without TLS.
 	TransportPlain
@@ -35,7 +36,7 @@ var ErrTransport = errors.New("transport not allowed")
 // first byte is the highest of a message's length.
 const tlsRecord = 0x16
 
-// listenTransport decides what a listener takes.
+// listenTransport decides what a listener takes on connections to addr.
 func (e *Endpoint) listenTransport(t Transport, addr net.Addr) Transport {
 	switch {
 	case t != TransportAuto:
@@ -64,8 +65,9 @@ func local(addr net.Addr) bool {
 }
 
 // acceptor returns what puts TLS on accepted connections, where it is due.
-func acceptor(t Transport, config *tls.Config) func(context.Context, net.Conn) (net.Conn, error) {
+func (e *Endpoint) acceptor(t Transport, config *tls.Config) func(context.Context, net.Conn) (net.Conn, error) {
 	return func(ctx context.Context, conn net.Conn) (net.Conn, error) {
+		t := e.listenTransport(t, conn.LocalAddr())
 		if t == TransportPlain {
 			return conn, nil
 		}
