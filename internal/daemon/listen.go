@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"syscall"
 )
 
@@ -12,8 +13,12 @@ import (
 // error says by whom, where that can be seen, and names option, the setting
 // that chooses another.
 func Listen(ctx context.Context, addr, option string) (net.Listener, error) {
+	network := "tcp"
+	if ap, err := netip.ParseAddrPort(addr); err == nil && ap.Addr().Is4() {
+		network = "tcp4" // 0.0.0.0 does not mean every IPv6 address, too
+	}
 	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", addr)
+	ln, err := lc.Listen(ctx, network, addr)
 	switch {
 	case err == nil:
 		return ln, nil
