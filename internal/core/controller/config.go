@@ -16,11 +16,14 @@ type Config struct {
 	// nothing.
 	Rules mgmt.Rules
 
-	// RequestTimeout bounds every request but a deployment, and how long an
-	// agent's welcome or standby may take. Zero means 10 s.
+	// RequestTimeout bounds every request but deployments and restarts, and how
+	// long an agent's welcome or standby may take. Zero means 10 s.
 	RequestTimeout time.Duration
-	// DeployTimeout bounds a deployment. Zero means 10 s.
-	DeployTimeout time.Duration
+	// DeployTimeout bounds a deployment, RestartTimeout a restart: nodes take
+	// their time to come up. Clients must wait longer (zeek-client gives up
+	// after 20 s), agents less long: a deployment's agents by ReadyGrace. Zero
+	// means 18 s.
+	DeployTimeout, RestartTimeout time.Duration
 	// ReadyGrace is how long a deployment waits for instances that are not
 	// connected before it goes on without them. It is at most half of
 	// DeployTimeout. Zero means 3 s.
@@ -62,7 +65,8 @@ type Limits struct {
 
 func (c Config) withDefaults() Config {
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
-	c.DeployTimeout = cmp.Or(c.DeployTimeout, 10*time.Second)
+	c.DeployTimeout = cmp.Or(c.DeployTimeout, 18*time.Second)
+	c.RestartTimeout = cmp.Or(c.RestartTimeout, 18*time.Second)
 	c.ReadyGrace = min(cmp.Or(c.ReadyGrace, 3*time.Second), c.DeployTimeout/2)
 	c.RetryDelay = cmp.Or(c.RetryDelay, 2*time.Second)
 	c.MaxRetryDelay = max(cmp.Or(c.MaxRetryDelay, time.Minute), c.RetryDelay)
@@ -70,6 +74,14 @@ func (c Config) withDefaults() Config {
 	c.History = max(cmp.Or(c.History, 20), 0)
 	c.Limits = c.Limits.withDefaults()
 	return c
+}
+
+// timeout returns how long a client's request may take that is no deployment.
+func (c Config) timeout(request mgmt.Message) time.Duration {
+	if _, ok := request.(mgmt.RestartRequest); ok {
+		return c.RestartTimeout
+	}
+	return c.RequestTimeout
 }
 
 func (l Limits) withDefaults() Limits {

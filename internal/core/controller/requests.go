@@ -41,7 +41,7 @@ func (m *Machine) fromClient(ev FromClient) {
 	if !ok {
 		return
 	}
-	r := &request{requestKey: requestKey{ev.Client, id}, msg: ev.Msg, deadline: m.now.Add(m.cfg.RequestTimeout)}
+	r := &request{requestKey: requestKey{ev.Client, id}, msg: ev.Msg, deadline: m.now.Add(m.cfg.timeout(ev.Msg))}
 	if refusal := m.admit(r); refusal != "" {
 		m.note(Note{Level: Warn, Text: "request refused", Peer: r.client, Err: refusal})
 		m.refuse(r, refusal)

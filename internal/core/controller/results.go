@@ -10,18 +10,22 @@ import (
 // read returns what an agent's answer to a deployment says of its instance, and
 // whether the agent took the configuration over. An answer is one result per
 // node, or one for the whole instance, or a timeout followed by those of the
-// nodes (spec management-api 5.5); a node that it passes over is a failure.
+// nodes (spec management-api 5.5); a node that it passes over is a failure. Any
+// other failure of the whole says that the agent left everything as it was,
+// whatever follows of single nodes: that is how our agents refuse what fails
+// their preflight.
 func (d *deployment) read(name mgmt.InstanceName, answers []mgmt.Result) (results []mgmt.Result, accepted bool) {
 	open := map[mgmt.NodeName]bool{}
 	for _, n := range d.target.of[name] {
 		open[n.Name] = true
 	}
-	general := false
+	general, refused := false, false
 	for _, answer := range answers {
 		switch {
 		case answer.Node == "":
 			general = true
 			accepted = accepted || answer.Success
+			refused = refused || !answer.Success && answer.Error != errTimedOut
 			results = append(results, mgmt.Result{Success: answer.Success, Instance: name, Error: answer.Error})
 		case open[answer.Node]:
 			delete(open, answer.Node)
@@ -34,7 +38,7 @@ func (d *deployment) read(name mgmt.InstanceName, answers []mgmt.Result) (result
 			results = append(results, mgmt.Result{Instance: name, Node: n, Error: "no result from its instance"})
 		}
 	}
-	return results, accepted || len(results) == 0
+	return results, accepted && !refused || len(results) == 0
 }
 
 // launchResult returns an agent's result for one node as clients expect it: its
