@@ -132,6 +132,12 @@ func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
 	return ok && l.wants(topic) && l.send(e.newOutgoing(topic, v))
 }
 
+// Wants reports whether peerID is connected and has subscribed to topic.
+func (e *Endpoint) Wants(peerID, topic string) bool {
+	l, ok := e.table.Load().byID[peerID]
+	return ok && l.wants(topic)
+}
+
 // PublishWait is Publish, but waits for room in the queue of each matching peer
 // instead of dropping it. It returns ctx's cause if ctx ends first; some peers
 // may have v then. A peer that is lost meanwhile is passed over.

@@ -208,9 +208,9 @@ func (a *agentShell) loop(
 func (a *agentShell) translate(happened bus.Event) (agent.Event, bool) {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
-		return agent.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID)}, true
+		return agent.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}, true
 	case bus.PeerUpdated:
-		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID)}, true
+		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}, true
 	case bus.PeerLost:
 		return agent.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}, true
 	case bus.Message:

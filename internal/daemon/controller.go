@@ -101,7 +101,7 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 	}
 	// Subscribing precedes listening, so that the handshake with the first peer
 	// announces every topic.
-	sub := endpoint.Subscribe(subscriptionQueue, cfg.AgentTopics, cfg.Topic)
+	sub := endpoint.Subscribe(subscriptionQueue, cfg.AgentTopics, cfg.Topic, fleetController)
 	defer sub.Close()
 	if cfg.Broker != nil {
 		parts.run(ctx, "broker listener", func(ctx context.Context) error {
