@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"internal/proc/proctest":   {"internal/proc", "internal/mgmt"},
 	"internal/zeek":            {"internal/mgmt"},
 	"internal/preflight":       {"internal/mgmt"},
+	"internal/archive":         {},
 	"internal/store":           {"internal/mgmt"},
 	"internal/store/boltstore": {"internal/store", "internal/mgmt"},
 	"internal/store/storetest": {"internal/store", "internal/mgmt"},
@@ -58,13 +59,16 @@ var allowed = map[string][]string{
 		"internal/core/node", "internal/bus", "internal/wire/...", "internal/event", "internal/mgmt",
 		"internal/zval",
 	},
+	"internal/sim":     {"internal/core/...", "internal/mgmt"},
 	"internal/deptest": {},
+	"internal/hosts":   {},
 	"internal/bench": {
 		"client", "node", "internal/bus", "internal/core/...", "internal/daemon", "internal/event", "internal/mgmt",
 		"internal/proc", "internal/store", "internal/wire/...", "internal/zval",
 	},
 	"cmd/zeekfleet": {
 		"client", "node", "internal/cli", "internal/daemon", "internal/mgmt", "internal/proc", "internal/settings",
+		"internal/sim",
 	},
 }
 

@@ -1,0 +1,237 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrBusy says that another archiver, of this process or another, has the queue.
+var ErrBusy = errors.New("another archiver is at work on it")
+
+// An Archiver archives the logs of one queue. Its methods may be called
+// concurrently.
+type Archiver struct {
+	cfg   Config
+	mover mover
+	lock  *os.File
+	turn  chan struct{} // has room for the one that works
+
+	// Replaced by tests.
+	watch func(ctx context.Context, dir string, wake chan<- struct{}) error
+	usage func(dir string) (usage, error)
+}
+
+// New returns an Archiver that holds cfg.Queue until Close; ErrBusy if another
+// one does. The directories are created where missing.
+func New(cfg Config) (*Archiver, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := makeDirs(cfg.Queue, cfg.Logs); err != nil {
+		return nil, err
+	}
+	lock, err := lockQueue(cfg.Queue)
+	if err != nil {
+		return nil, fmt.Errorf("lock log queue %s: %w", cfg.Queue, err)
+	}
+	host, _ := os.Hostname() // without one, two hosts may not share an archive
+	return &Archiver{
+		cfg:   cfg,
+		mover: mover{level: *cfg.Level, origin: host},
+		lock:  lock,
+		turn:  make(chan struct{}, 1),
+		watch: watch,
+		usage: diskUsage,
+	}, nil
+}
+
+func makeDirs(paths ...string) error {
+	for _, path := range paths {
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return err
+		}
+		if err := (disk{}).syncDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockFile is hidden, as zeek-archiver leaves hidden files alone.
+const lockFile = ".zeekfleet.lock"
+
+func lockQueue(queue string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(queue, lockFile), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return f, nil
+	}
+	f.Close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrBusy
+	}
+	return nil, err
+}
+
+// Close gives the queue back. Run and Sweep must have returned.
+func (a *Archiver) Close() error { return a.lock.Close() }
+
+// A Report is what one sweep did.
+type Report struct {
+	Archived int   // logs that it stored in the archive
+	Bytes    int64 // that they had before compression
+	// Resumed counts the logs that an interrupted sweep had stored already, and
+	// that only had to leave the queue.
+	Resumed int
+	// Left are the files that stay in the queue.
+	Left []Left
+	// Expired counts the archived logs that retention removed, and Freed the bytes
+	// of the disk that this made free.
+	Expired int
+	Freed   int64
+}
+
+// Left is a file that stays in the queue.
+type Left struct {
+	Name string
+	// Err is ErrNotRotated, or why the log could not be archived. The next sweep
+	// tries again.
+	Err error
+}
+
+// Sweep applies retention and archives what is in the queue now. It waits for a
+// sweep that is going on. An error says what kept it from its work; that single
+// logs could not be archived is in the report.
+//
+// When ctx is done it ends within a fraction of a second, and leaves nothing
+// half done.
+func (a *Archiver) Sweep(ctx context.Context) (Report, error) {
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return Report{}, context.Cause(ctx)
+	}
+	var r Report
+	expired := a.expire(ctx, time.Now(), &r)
+	files, err := a.list()
+	if err != nil {
+		return r, errors.Join(expired, fmt.Errorf("read log queue: %w", err))
+	}
+	if len(a.cfg.Command) > 0 {
+		err = a.command(ctx, len(files))
+	} else {
+		a.archiveAll(ctx, files, &r)
+		err = context.Cause(ctx)
+	}
+	return r, errors.Join(expired, err)
+}
+
+// list returns the names in the queue, in order. Hidden files are nobody's
+// business.
+func (a *Archiver) list() ([]string, error) {
+	dir, err := os.Open(a.cfg.Queue)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(maxQueue)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
+	slices.Sort(names)
+	return names, nil
+}
+
+// queued is a log that waits, and what became of it.
+type queued struct {
+	file string
+	name Name
+	got  moved
+	err  error
+}
+
+// archiveAll archives the files, oldest first, until ctx is done.
+func (a *Archiver) archiveAll(ctx context.Context, files []string, r *Report) {
+	var logs []queued
+	for _, file := range files {
+		name, err := ParseName(file)
+		if err != nil {
+			r.Left = append(r.Left, Left{file, err})
+			continue
+		}
+		logs = append(logs, queued{file: file, name: name})
+	}
+	slices.SortStableFunc(logs, func(x, y queued) int {
+		return cmp.Or(x.name.Close.Compare(y.name.Close), cmp.Compare(x.file, y.file))
+	})
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(a.cfg.Parallel, len(logs)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(logs)); i = next.Add(1) - 1 {
+				logs[i].got, logs[i].err = a.archive(ctx, logs[i])
+			}
+		})
+	}
+	workers.Wait()
+	for _, l := range logs {
+		r.add(l)
+	}
+}
+
+func (r *Report) add(l queued) {
+	switch {
+	case l.err != nil:
+		r.Left = append(r.Left, Left{l.file, l.err})
+	case l.got.resumed:
+		r.Resumed++
+	default:
+		r.Archived++
+		r.Bytes += l.got.size
+	}
+}
+
+// archive moves one log into the archive.
+func (a *Archiver) archive(ctx context.Context, l queued) (moved, error) {
+	if err := context.Cause(ctx); err != nil {
+		return moved{}, err
+	}
+	day := filepath.Join(a.cfg.Logs, l.name.Day())
+	if err := a.mover.mkdir(day); err != nil {
+		return moved{}, err
+	}
+	// Also if the directory was there: who made it may have died before this.
+	if err := a.mover.syncDir(a.cfg.Logs); err != nil {
+		return moved{}, err
+	}
+	compress := *a.cfg.Level > 0 && !l.name.compressed()
+	return a.mover.move(ctx, filepath.Join(a.cfg.Queue, l.file), func(number int) []form {
+		plain := form{path: filepath.Join(day, l.name.Archived(number))}
+		zipped := form{path: plain.path + ".gz", gzip: true}
+		switch {
+		case compress:
+			return []form{zipped, plain} // plain, if the level was another before
+		case l.name.compressed():
+			return []form{plain}
+		}
+		return []form{plain, zipped}
+	})
+}

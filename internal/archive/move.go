@@ -1,0 +1,271 @@
+package archive
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// errGrowing says that a file changed while it was being copied.
+var errGrowing = errors.New("it is still being written")
+
+// mover moves logs without losing, doubling or overwriting one.
+type mover struct {
+	disk
+	level int // of gzip
+	// origin makes the names of temporary files differ from those of movers with
+	// other queues and on other hosts, which may share the archive.
+	origin string
+}
+
+// form is one way to store a log.
+type form struct {
+	path string
+	gzip bool
+}
+
+// names gives, for each number from 1, the forms in which a log may already be
+// stored under it. The first is the one to store it in.
+type names func(number int) []form
+
+// moved is what became of a log.
+type moved struct {
+	to      string
+	size    int64 // before compression
+	resumed bool  // it was there already
+}
+
+// move moves the file src to the first free name, and syncs its directory. It
+// recognises by its content what an earlier, interrupted move has stored.
+func (m mover) move(ctx context.Context, src string, name names) (moved, error) {
+	in, info, err := openRegular(src)
+	if err != nil {
+		return moved{}, err
+	}
+	defer in.Close()
+	for number := 1; number <= maxNumber; {
+		forms := name(number)
+		holder, same, err := m.find(ctx, in, forms)
+		switch {
+		case err != nil:
+			return moved{}, err
+		case same:
+			// That move may have died before it synced.
+			if err := m.syncDir(filepath.Dir(holder)); err != nil {
+				return moved{}, err
+			}
+			return moved{to: holder, size: info.Size(), resumed: true}, m.remove(src)
+		case holder != "":
+			number++
+			continue
+		}
+		err = m.store(ctx, src, in, forms[0])
+		if errors.Is(err, errTaken) {
+			continue // somebody was faster; it may be the same log
+		}
+		return moved{to: forms[0].path, size: info.Size()}, err
+	}
+	return moved{}, fmt.Errorf("%d logs have its name already", maxNumber)
+}
+
+// find returns which of the forms there is, and whether it is in.
+func (m mover) find(ctx context.Context, in *os.File, forms []form) (holder string, same bool, err error) {
+	for _, f := range forms {
+		if _, err := os.Lstat(f.path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return "", false, err
+		}
+		holder = f.path
+		if same, err = sameContent(ctx, in, f); same || err != nil {
+			return holder, same, err
+		}
+	}
+	return holder, false, nil
+}
+
+// sameContent reports whether f holds what in does.
+func sameContent(ctx context.Context, in *os.File, f form) (bool, error) {
+	stored, info, err := openRegular(f.path)
+	if err != nil {
+		return false, nil // whatever it is, it is another
+	}
+	defer stored.Close()
+	var there io.Reader = stored
+	if f.gzip {
+		if there, err = gzip.NewReader(stored); err != nil {
+			return false, nil
+		}
+	} else if mine, err := in.Stat(); err != nil || mine.Size() != info.Size() {
+		return false, err
+	}
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return false, err
+	}
+	return sameBytes(ctx, in, there)
+}
+
+// sameBytes reports whether both readers have the same to say, to the end. An
+// error of there only means that they have not.
+func sameBytes(ctx context.Context, here, there io.Reader) (bool, error) {
+	a, b := make([]byte, copyBuffer), make([]byte, copyBuffer)
+	for {
+		if err := context.Cause(ctx); err != nil {
+			return false, err
+		}
+		n, err := io.ReadFull(here, a)
+		ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !ended {
+			return false, err
+		}
+		if _, err := io.ReadFull(there, b[:n]); err != nil || !bytes.Equal(a[:n], b[:n]) {
+			return false, nil
+		}
+		if ended {
+			// Only io.EOF itself is the end, and not that of half a gzip file.
+			_, err := io.ReadFull(there, b[:1])
+			return err == io.EOF, nil
+		}
+	}
+}
+
+// store stores in, which is the file src, under a name that must be new, and
+// removes src.
+func (m mover) store(ctx context.Context, src string, in *os.File, as form) error {
+	dir := filepath.Dir(as.path)
+	if !as.gzip {
+		// On the same file system the file itself gets the name. Zeek has not
+		// synced it.
+		if err := m.sync(in); err != nil {
+			return err
+		}
+		err := m.place(src, as.path)
+		if err == nil {
+			return m.syncDir(dir)
+		}
+		if !errors.Is(err, unix.EXDEV) {
+			return err
+		}
+	}
+	temp := m.temp(dir, src)
+	if err := m.remove(temp); err != nil { // of an earlier, interrupted move
+		return err
+	}
+	err := m.write(ctx, temp, in, as.gzip)
+	if err == nil {
+		err = m.place(temp, as.path)
+	}
+	if err != nil {
+		return errors.Join(err, m.remove(temp))
+	}
+	if err := m.syncDir(dir); err != nil {
+		return err
+	}
+	return m.remove(src)
+}
+
+// temp returns the name of the temporary file for src in dir. It is always the
+// same, so that an interrupted move leaves nothing that the next does not find,
+// and fits where the longest name would not.
+func (m mover) temp(dir, src string) string {
+	sum := sha256.Sum256([]byte(m.origin + "\x00" + src))
+	return filepath.Join(dir, tempPrefix+hex.EncodeToString(sum[:12])+tempSuffix)
+}
+
+const (
+	tempPrefix = ".zeekfleet-"
+	tempSuffix = ".tmp"
+)
+
+func isTemp(name string) bool {
+	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
+}
+
+// write copies in to the new file temp, with its mode and its time, and syncs it.
+func (m mover) write(ctx context.Context, temp string, in *os.File, compress bool) error {
+	before, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	out, err := m.create(temp, before.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	err = m.copy(ctx, out, in, compress)
+	if err == nil {
+		err = m.change("chtimes", temp, func() error { return os.Chtimes(temp, before.ModTime(), before.ModTime()) })
+	}
+	if err == nil {
+		err = m.sync(out)
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	after, err := in.Stat()
+	if err == nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+		err = errGrowing
+	}
+	return err
+}
+
+func (m mover) copy(ctx context.Context, out *os.File, in io.Reader, compress bool) error {
+	in = until(ctx, in)
+	sink := &watched{m.disk, out}
+	buffer := make([]byte, copyBuffer)
+	if !compress {
+		_, err := io.CopyBuffer(sink, in, buffer)
+		return err
+	}
+	zip, err := gzip.NewWriterLevel(sink, m.level)
+	if err != nil {
+		return err
+	}
+	if _, err := io.CopyBuffer(zip, in, buffer); err != nil {
+		return err
+	}
+	return zip.Close()
+}
+
+const copyBuffer = 256 << 10 // bytes
+
+// until returns a reader of r that ends with ctx.
+func until(ctx context.Context, r io.Reader) io.Reader {
+	return readFunc(func(p []byte) (int, error) {
+		if err := context.Cause(ctx); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
+}
+
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// watched is a file each write to which is a change to the disk.
+type watched struct {
+	disk disk
+	f    *os.File
+}
+
+func (w *watched) Write(p []byte) (n int, err error) {
+	err = w.disk.change("write", w.f.Name(), func() error {
+		n, err = w.f.Write(p)
+		return err
+	})
+	return n, err
+}

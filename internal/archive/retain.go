@@ -1,0 +1,131 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// usage is how full a file system is, in bytes.
+type usage struct{ used, available uint64 }
+
+// diskUsage counts as df does: what only root may use is neither.
+func diskUsage(dir string) (usage, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return usage{}, &fs.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	block := uint64(s.Bsize)
+	return usage{used: (s.Blocks - s.Bfree) * block, available: s.Bavail * block}, nil
+}
+
+// beyond returns the bytes by which u exceeds a share of the disk.
+func (u usage) beyond(percent int) int64 {
+	allowed := float64(u.used+u.available) * float64(percent) / 100
+	return int64(math.Ceil(max(0, float64(u.used)-allowed)))
+}
+
+// expire removes archived logs as the configuration wants, oldest first, and
+// none of the day of now or later.
+func (a *Archiver) expire(ctx context.Context, now time.Time, r *Report) error {
+	if a.cfg.KeepDays == 0 && a.cfg.DiskPercent == 0 {
+		return nil
+	}
+	days, err := a.days(now.Format(dayLayout))
+	if err != nil {
+		return fmt.Errorf("read log archive: %w", err)
+	}
+	if a.cfg.KeepDays > 0 {
+		oldest := now.AddDate(0, 0, -a.cfg.KeepDays).Format(dayLayout)
+		for len(days) > 0 && days[0] < oldest && err == nil {
+			err = a.expireDay(ctx, days[0], math.MaxInt64, r)
+			days = days[1:]
+		}
+	}
+	if a.cfg.DiskPercent == 0 || err != nil {
+		return err
+	}
+	u, err := a.usage(a.cfg.Logs)
+	if err != nil {
+		return fmt.Errorf("measure log archive: %w", err)
+	}
+	// What was removed is counted, not measured again: a file system may take its
+	// time to free it, and all logs would go meanwhile.
+	target := r.Freed + u.beyond(a.cfg.DiskPercent)
+	for len(days) > 0 && r.Freed < target && err == nil {
+		err = a.expireDay(ctx, days[0], target, r)
+		days = days[1:]
+	}
+	return err
+}
+
+// days returns the directories of days before today, oldest first.
+func (a *Archiver) days(today string) ([]string, error) {
+	entries, err := os.ReadDir(a.cfg.Logs) // sorted
+	if err != nil {
+		return nil, err
+	}
+	var days []string
+	for _, e := range entries {
+		if e.IsDir() && isDay(e.Name()) && e.Name() < today {
+			days = append(days, e.Name())
+		}
+	}
+	return days, nil
+}
+
+// expireDay removes the archived logs of a day until r.Freed reaches target, and
+// the directory if it is empty then. Files that could not be archived logs stay,
+// and so does their directory.
+func (a *Archiver) expireDay(ctx context.Context, day string, target int64, r *Report) error {
+	dir := filepath.Join(a.cfg.Logs, day)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("remove archived logs: %w", err)
+	}
+	for _, e := range entries {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || !expendable(info) {
+			continue
+		}
+		if r.Freed >= target {
+			return nil
+		}
+		if err := a.mover.remove(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("remove archived logs: %w", err)
+		}
+		r.Expired++
+		r.Freed += occupied(info)
+	}
+	err = a.mover.remove(dir)
+	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return err
+}
+
+// expendable reports whether a file of the archive is an archived log, or what a
+// move of a former day has left that nobody has taken up since.
+func expendable(info fs.FileInfo) bool {
+	return isArchived(info.Name()) ||
+		isTemp(info.Name()) && time.Since(info.ModTime()) > 24*time.Hour
+}
+
+// occupied returns the bytes of the disk that a file takes.
+func occupied(info fs.FileInfo) int64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return s.Blocks * 512
+	}
+	return info.Size()
+}

@@ -1,0 +1,69 @@
+package archive
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Run archives what is in the queue, then whatever comes into it, until ctx is
+// done, and returns ctx's cause then. What is in the queue at the end waits for
+// the next run; a last Sweep with a context of its own does it at once.
+func (a *Archiver) Run(ctx context.Context) error {
+	var watcher sync.WaitGroup
+	defer watcher.Wait() // deferred first, so it runs after cancel
+	watched, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wake := make(chan struct{}, 1)
+	watcher.Go(func() {
+		if err := a.watch(watched, a.cfg.Queue, wake); err != nil {
+			a.cfg.Logger.Warn("log queue is not watched, only looked at from time to time", "err", err)
+		}
+	})
+	told := map[string]string{}
+	timer := time.NewTimer(a.cfg.Interval)
+	defer timer.Stop()
+	for {
+		report, err := a.Sweep(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		a.tell(report, err, told)
+		timer.Reset(a.cfg.Interval)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// tell logs what a sweep did. What is left is told once; told has, by its name,
+// what was told of each file that is still there.
+func (a *Archiver) tell(r Report, err error, told map[string]string) {
+	log := a.cfg.Logger
+	if r.Archived+r.Resumed > 0 {
+		log.Info("logs archived", "logs", r.Archived+r.Resumed, "bytes", r.Bytes)
+	}
+	if r.Expired > 0 {
+		log.Info("archived logs removed", "logs", r.Expired, "bytes", r.Freed)
+	}
+	before := map[string]string{}
+	for name, text := range told {
+		before[name] = text
+	}
+	clear(told)
+	for _, l := range r.Left {
+		told[l.Name] = l.Err.Error()
+		if before[l.Name] != told[l.Name] {
+			log.Warn("file left in the log queue", "file", l.Name, "err", l.Err)
+		}
+	}
+	if err != nil {
+		told[""] = err.Error() // no file has this name
+		if before[""] != told[""] {
+			log.Warn("log queue not archived", "err", err)
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package archive
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// errUnwatched says that the kernel has ended the watch on the directory.
+var errUnwatched = errors.New("the directory is gone")
+
+// watch puts a token into wake, if there is room, as soon as it watches and then
+// whenever a file has come into dir, until ctx is done; then it returns nil.
+func watch(ctx context.Context, dir string, wake chan<- struct{}) error {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", dir, err)
+	}
+	events := os.NewFile(uintptr(fd), "inotify")
+	defer events.Close()
+	// Zeek renames a file into its queue; others may write it there.
+	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE|unix.IN_ONLYDIR); err != nil {
+		return fmt.Errorf("watch %s: %w", dir, err)
+	}
+	defer context.AfterFunc(ctx, func() { events.Close() })() // ends a Read
+	buffer := make([]byte, 64<<10)
+	for {
+		select {
+		case wake <- struct{}{}:
+		default: // the sweep that is due comes after this event too
+		}
+		n, err := events.Read(buffer)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", dir, err)
+		}
+		if ended(buffer[:n]) {
+			return fmt.Errorf("watch %s: %w", dir, errUnwatched)
+		}
+	}
+}
+
+// ended reports whether one of the kernel's events is the end of the watch.
+func ended(events []byte) bool {
+	for len(events) >= unix.SizeofInotifyEvent { // wd, mask, cookie, len: four bytes each
+		if binary.NativeEndian.Uint32(events[4:])&unix.IN_IGNORED != 0 {
+			return true
+		}
+		size := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(events[12:]))
+		events = events[min(len(events), size):]
+	}
+	return false
+}
