@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,15 +169,20 @@ func (d *Deployment) checkTalk() error {
 }
 
 func (s *Site) check() error {
-	for _, dir := range []struct{ what, path string }{{"state", s.StateDir}, {"spool", s.SpoolDir}} {
-		if !path.IsAbs(dir.path) {
-			return fmt.Errorf("the %s directory %.200q is not an absolute path", dir.what, dir.path)
+	tls := s.BrokerTLS
+	for _, f := range []struct{ what, path string }{
+		{"state directory", s.StateDir}, {"spool directory", s.SpoolDir},
+		{"Broker certificate", cmp.Or(tls.CertFile, "/")}, {"Broker key", cmp.Or(tls.KeyFile, "/")},
+		{"Broker CA", cmp.Or(tls.CAFile, "/")},
+	} {
+		if !path.IsAbs(f.path) || strings.ContainsRune(f.path, 0) {
+			return fmt.Errorf("the path of the %s, %.200q, is not absolute", f.what, f.path)
 		}
 	}
-	if (s.BrokerTLS.CertFile == "") != (s.BrokerTLS.KeyFile == "") {
+	if (tls.CertFile == "") != (tls.KeyFile == "") {
 		return errors.New("the Broker certificate and its key need each other, and one of them is missing")
 	}
-	for _, arg := range s.Args {
+	for _, arg := range slices.Concat(s.Args, s.Prefixes) {
 		if arg == "" || strings.ContainsRune(arg, 0) {
 			return fmt.Errorf("%q cannot be an argument of Zeek", arg)
 		}

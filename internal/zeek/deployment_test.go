@@ -144,7 +144,7 @@ func TestDeploymentsThatCannotBeAreRefused(t *testing.T) {
 			d.NodeScript = zeek.UpstreamNodeScript
 		}, "does not ship upstream's node script"},
 		"an unknown node script": {"8.2.2", func(d *zeek.Deployment) { d.NodeScript = "x" }, "unknown node script"},
-		"a relative spool":       {"8.2.2", func(d *zeek.Deployment) { d.Site.SpoolDir = "spool" }, "not an absolute path"},
+		"a relative spool":       {"8.2.2", func(d *zeek.Deployment) { d.Site.SpoolDir = "spool" }, "is not absolute"},
 		"a certificate without its key": {"8.2.2", func(d *zeek.Deployment) {
 			d.Site.BrokerTLS.CertFile = "/c.pem"
 		}, "need each other"},

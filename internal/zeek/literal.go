@@ -41,7 +41,7 @@ func addrLiteral(a netip.Addr) string {
 // portLiteral returns a port as a Zeek constant. Everything that is not TCP
 // means that nothing listens.
 func portLiteral(p mgmt.Port) string {
-	if p.Proto != mgmt.TCP || p.Number == 0 {
+	if listeningPort(p) == 0 {
 		return mgmt.NoPort.String()
 	}
 	return p.String()

@@ -3,6 +3,8 @@ package zeek
 import (
 	_ "embed" // the node scripts
 	"fmt"
+
+	"zeekfleet/internal/mgmt"
 )
 
 // The node scripts. The first three are what the transports share: they answer
@@ -45,10 +47,10 @@ func NodeScriptFiles(t Transport) []File {
 // other. A WebSocket leads to the bus of the whole cluster, where every node
 // would answer what it is not named in; there the topic is the node's own, and
 // ends so that it is not the beginning of another's (spec zeek-launch).
-func NodeTopic(t Transport, node string) string {
+func NodeTopic(t Transport, node mgmt.NodeName) string {
 	const topic = "zeek/management/node"
 	if t == WebSocketTransport {
-		return topic + "/" + node + "/"
+		return topic + "/" + string(node) + "/"
 	}
 	return topic
 }

@@ -69,7 +69,7 @@ func (c *cluster) checkZeroMQ(v Version) error {
 	}
 	for _, name := range c.names {
 		e := c.entries[name]
-		if e.Role == mgmt.Logger && (e.Port.Proto != mgmt.TCP || e.Port.Number == 0) {
+		if e.Role == mgmt.Logger && listeningPort(e.Port) == 0 {
 			return fmt.Errorf("logger %s has no port, on which it would receive logs", name)
 		}
 	}

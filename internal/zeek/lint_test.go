@@ -1,0 +1,241 @@
+package zeek_test
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zeek"
+)
+
+// There is no Zeek where these tests run. What they can tell of a script without
+// one: that its parts are in balance, and that every name in it is one of its
+// own or one that Zeek has in the versions for which the script is meant.
+
+// keywords of Zeek's language, up to the newest version.
+var keywords = words(`add addr any bool break case const copy count default delete double else enum event export
+	fallthrough file for function global hook if in int interval is local module next of opaque option pattern port
+	print record redef return schedule set string subnet switch table time timeout type vector when while assert list
+	T F sec secs tcp udp icmp unknown optional priority`)
+
+// released maps what our scripts use of Zeek's names to the first version that
+// has it: 0 is 5.0 or earlier.
+var released = names{
+	0: words(`Broker::EndpointInfo Broker::default_connect_retry Broker::default_listen_address
+		Broker::default_listen_retry Broker::disable_ssl Broker::peer Broker::peer_added Broker::publish
+		Broker::ssl_cafile Broker::ssl_certificate Broker::ssl_keyfile Broker::subscribe
+		Cluster::LOGGER Cluster::MANAGER Cluster::PROXY Cluster::WORKER Cluster::default_store_dir
+		Cluster::manager_is_logger Cluster::node Cluster::nodes Cluster::retry_interval
+		Config::set_value Option::set
+		Log::RotationFmtInfo Log::RotationPath Log::default_rotation_dir Log::default_rotation_interval
+		Log::default_rotation_postprocessor_cmd Log::rotation_format_func LogAscii::enable_leftover_log_rotation
+		Reporter::error current_time double_to_interval fmt get_event_stats get_net_stats get_proc_stats
+		global_hash_seed interval_to_double is_valid_ip lookup_ID network_time reading_live_traffic sort
+		split_string split_string1 strcmp strftime string_vec strip subst_string to_addr to_count to_double to_int
+		to_json to_port to_subnet type_name zeek_init zeek_script_loaded zeek_version GLOBAL`),
+	51: words(`Broker::metrics_port`),
+	70: words(`Telemetry::metrics_address`),
+	71: words(`Cluster::publish Cluster::subscribe Cluster::Backend::ZeroMQ::listen_xpub_endpoint
+		Cluster::Backend::ZeroMQ::listen_xsub_endpoint Cluster::Backend::ZeroMQ::connect_xpub_endpoint
+		Cluster::Backend::ZeroMQ::connect_xsub_endpoint`),
+	72: words(`Cluster::listen_websocket Cluster::websocket_client_added Cluster::EndpointInfo
+		Cluster::WebSocketServerOptions`),
+	80: words(`Cluster::Backend::ZeroMQ::ipv6`),
+}
+
+// fields are those of Zeek's own records; that of $listen_addr is of 8.0.
+var fields = words(`network address bound_port pkts_recvd pkts_dropped pkts_link bytes_recvd mem real_time queued
+	dispatched open close path dir file_basename node_type ip zone_id p manager interface metrics_port
+	listen_addr listen_port`)
+
+type names map[int][]string
+
+func words(text string) []string { return strings.Fields(text) }
+
+// has tells whether Zeek has the name in a version, such as 72 for 7.2.
+func (n names) has(name string, version int) bool {
+	for since, list := range n {
+		if since <= version && slices.Contains(list, name) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	identifier  = regexp.MustCompile(`\$?[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*`)
+	declaration = regexp.MustCompile(`\b(?:function|global|const|local|type)\s+([A-Za-z_][A-Za-z0-9_:]*)\s*[:(=;]|` +
+		`([A-Za-z_][A-Za-z0-9_]*)\s*:\s|for \( ([a-z_]+) in`)
+	module    = regexp.MustCompile(`(?m)^module ([A-Za-z:]+);$`)
+	directive = regexp.MustCompile(`(?m)^@.*$`)
+)
+
+// code returns a script without comments, directives, and the content of its
+// literals.
+func code(t testing.TB, file, script string) string {
+	t.Helper()
+	var b strings.Builder
+	for i := 0; i < len(script); {
+		switch c := script[i]; {
+		case c == '#':
+			end := strings.IndexByte(script[i:], '\n')
+			if end < 0 {
+				return b.String()
+			}
+			i += end
+		case c == '"':
+			_, rest, err := unquote(script[i:])
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			b.WriteString(`""`)
+			i = len(script) - len(rest)
+		case c == '/' && strings.HasSuffix(strings.TrimRight(b.String(), " "), "="), c == '/' && strings.HasSuffix(b.String(), ", "),
+			c == '/' && strings.HasSuffix(b.String(), "( "):
+			end := i + 1
+			for script[end] != '/' || script[end-1] == '\\' {
+				end++
+			}
+			i = end + 1
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	return directive.ReplaceAllString(b.String(), "")
+}
+
+// lint checks what is true of every script of ours, and returns its code.
+func lint(t testing.TB, file, script string) string {
+	t.Helper()
+	text := code(t, file, script)
+	var open []rune
+	pairs := map[rune]rune{')': '(', ']': '[', '}': '{'}
+	for _, r := range text {
+		switch {
+		case strings.ContainsRune("([{", r):
+			open = append(open, r)
+		case pairs[r] != 0:
+			if len(open) == 0 || open[len(open)-1] != pairs[r] {
+				t.Fatalf("%s: a %c closes nothing:\n%s", file, r, text)
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		t.Errorf("%s: %q is left open", file, string(open))
+	}
+	for n, line := range strings.Split(script, "\n") {
+		if strings.Contains(line, " \t") || strings.HasPrefix(line, " ") || strings.TrimRight(line, " \t") != line {
+			t.Errorf("%s:%d: spaces where they should not be: %q", file, n+1, line)
+		}
+	}
+	if !strings.HasSuffix(script, "\n") || strings.HasSuffix(script, "\n\n") {
+		t.Errorf("%s: it does not end in one newline", file)
+	}
+	if n := strings.Count(script, "\n"); n >= 200 {
+		t.Errorf("%s: %d lines, want less than 200", file, n)
+	}
+	ifs, ends := strings.Count(script, "\n@if"), strings.Count(script, "\n@endif")
+	if ifs != ends {
+		t.Errorf("%s: %d conditions, %d ends", file, ifs, ends)
+	}
+	return text
+}
+
+// unknown returns the names in scripts that are neither declared in them nor
+// Zeek's in a version.
+func unknown(t testing.TB, scripts []zeek.File, version int) []string {
+	t.Helper()
+	declared, used := map[string]bool{}, map[string]bool{}
+	for _, f := range scripts {
+		text := lint(t, f.Name, f.Content)
+		for _, m := range module.FindAllStringSubmatch(text, -1) {
+			declared[m[1]] = true
+		}
+		for _, m := range declaration.FindAllStringSubmatch(text, -1) {
+			declared[m[1]+m[2]+m[3]] = true
+		}
+		for _, name := range identifier.FindAllString(text, -1) {
+			used[name] = true
+		}
+	}
+	var found []string
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		bare := strings.TrimPrefix(name, "$")
+		last := bare[strings.LastIndex(bare, ":")+1:]
+		own := declared[bare] || declared[last] && declared[strings.TrimSuffix(bare, "::"+last)]
+		if field := name != bare; field && slices.Contains(fields, bare) {
+			own = true
+		}
+		if !own && !slices.Contains(keywords, name) && !released.has(name, version) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+func TestScriptsUseOnlyWhatTheirVersionsHave(t *testing.T) {
+	hosts := map[string]mgmt.Configuration{"one host": oneHost(), "two hosts": twoHosts()}
+	for _, v := range []string{"5.0.0", "5.1.0", "6.0.0", "7.0.0", "7.1.0", "7.2.0", "8.0.0", "8.1.0", "8.2.0", "9.0.0", "9.1.0"} {
+		for _, backend := range []zeek.Backend{zeek.Broker, zeek.ZeroMQ} {
+			for _, transport := range []zeek.Transport{zeek.BrokerTransport, zeek.WebSocketTransport} {
+				for where, c := range hosts {
+					d := deployment(t, v, c, "worker-1")
+					d.Backend, d.Transport = backend, transport
+					has := d.Install.Version.AtLeast
+					if backend == zeek.ZeroMQ && !has(7, 1) || transport == zeek.WebSocketTransport && !has(8, 0) {
+						continue // does not exist
+					}
+					number := d.Install.Version.Major*10 + d.Install.Version.Minor
+					if names := unknown(t, generate(t, d).Files, number); len(names) > 0 {
+						t.Errorf("Zeek %s, %s, %s, %s: nobody declares %q", v, backend, transport, where, names)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestWhatIsGoneIsNotUsed(t *testing.T) {
+	for v, names := range map[string][]string{
+		"6.0.0": {"Broker::metrics_port"},
+		"7.1.0": {"$interface"},
+		"9.1.0": {"policy/frameworks/management", "default_store_dir"},
+	} {
+		g := generate(t, deployment(t, v, oneHost(), "worker-1"))
+		for _, f := range g.Files {
+			for _, name := range names {
+				if strings.Contains(f.Content, name) {
+					t.Errorf("Zeek %s: %s has %s", v, f.Name, name)
+				}
+			}
+		}
+	}
+}
+
+func TestNodeScriptsLoadOneAnother(t *testing.T) {
+	load := regexp.MustCompile(`(?m)^@load \./(.*)$`)
+	for _, transport := range []zeek.Transport{zeek.BrokerTransport, zeek.WebSocketTransport} {
+		files := zeek.NodeScriptFiles(transport)
+		loaded := []string{files[0].Name}
+		for _, f := range files {
+			if !slices.Contains(loaded, f.Name) {
+				t.Errorf("%s: nothing before it loads %s", transport, f.Name)
+			}
+			if !strings.HasPrefix(f.Content, "##! ") {
+				t.Errorf("%s does not say what it is", f.Name)
+			}
+			for _, m := range load.FindAllStringSubmatch(f.Content, -1) {
+				loaded = append(loaded, m[1]+".zeek")
+			}
+		}
+		if got := fmt.Sprint(len(slices.Compact(slices.Sorted(slices.Values(loaded))))); got != fmt.Sprint(len(files)) {
+			t.Errorf("%s: %s files are loaded, %d are there", transport, got, len(files))
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package zeek
+
+import (
+	"fmt"
+	"net/netip"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// Listen is where a node will listen.
+type Listen struct {
+	// What listens there: "broker", "zeromq proxy", "zeromq logger", "metrics"
+	// or "websocket".
+	What string
+	// Addr is all addresses where its address is unspecified.
+	Addr netip.AddrPort
+}
+
+// Listens returns where the node will listen for TCP connections. What cannot
+// be bound there ends the node at its start, or, with Broker, leaves it without
+// peers.
+func (d Deployment) Listens() ([]Listen, error) {
+	c, err := d.cluster()
+	if err != nil {
+		return nil, fmt.Errorf("tell where node %s listens: %w", d.Plan.Node.Name, err)
+	}
+	own := c.own()
+	var all []Listen
+	add := func(what string, a netip.Addr, port uint16) {
+		if !a.IsValid() {
+			a = netip.IPv4Unspecified()
+		}
+		if port != 0 {
+			all = append(all, Listen{what, netip.AddrPortFrom(a.WithZone(""), port)})
+		}
+	}
+	switch {
+	case d.backend() == Broker && own.Role != mgmt.Worker:
+		add("broker", d.listenAddr(c), listeningPort(own.Port))
+	case d.backend() == ZeroMQ && c.self == c.manager:
+		p := d.zeroMQ(c)
+		add("zeromq proxy", p.addr, p.xPub)
+		add("zeromq proxy", p.addr, p.xSub)
+	}
+	if d.backend() == ZeroMQ && c.writesLogs() {
+		add("zeromq logger", own.Host, listeningPort(own.Port))
+	}
+	if own.MetricsPort != nil && hasMetricsPorts(d.version()) {
+		add("metrics", d.metricsAddr(c), listeningPort(*own.MetricsPort))
+	}
+	if d.transport() == WebSocketTransport {
+		add("websocket", loopback, d.WebSocketPort)
+	}
+	return all, nil
+}
+
+// listeningPort returns the number of a port on which something listens, or 0.
+func listeningPort(p mgmt.Port) uint16 {
+	if p.Proto != mgmt.TCP {
+		return 0
+	}
+	return p.Number
+}
