@@ -43,6 +43,7 @@ bench:
 	@go run ./internal/bench
 
 # What the tests need and a bare machine may lack: a C compiler for the race
-# detector, openssl to stand in for an unconfigured Zeek.
+# detector, openssl to stand in for an unconfigured Zeek, ip for the hosts that
+# are network namespaces.
 tools:
-	@scripts/need gcc:gcc,libc6-dev openssl:openssl
+	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2

@@ -1,0 +1,49 @@
+package hosts
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// program is the path of the zeekfleet binary under test.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	if err := prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, "hosts:", err)
+		return 1
+	}
+	defer os.RemoveAll(filepath.Dir(program))
+	return m.Run()
+}
+
+// prepare checks that this machine can run the tests, removes what earlier ones
+// left behind, and builds the program.
+func prepare() error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("these tests make network namespaces, which takes root; run them as root")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		return fmt.Errorf("these tests need the ip command; install iproute2 (%v)", err)
+	}
+	if err := removeLeftovers(); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "zeekfleet-hosts-")
+	if err != nil {
+		return err
+	}
+	program = filepath.Join(dir, "zeekfleet")
+	build := exec.Command("go", "build", "-o", program, "zeekfleet/cmd/zeekfleet")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		os.RemoveAll(dir)
+		return fmt.Errorf("build the program: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package hosts
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Namespaces are called zeekfleet-test-<PID of the test>-<name>, so that tests
+// may run side by side, and the leftovers of killed ones can be told.
+const namespacePrefix = "zeekfleet-test-"
+
+// namespaceDir is where the ip command keeps the names of namespaces.
+const namespaceDir = "/run/netns"
+
+// namespace is a network namespace, which stands for a host.
+type namespace string
+
+// newNamespace makes a namespace with a working loopback interface. It is
+// removed at the end of the test, together with all processes in it.
+func newNamespace(t *testing.T, name string) namespace {
+	t.Helper()
+	ns := namespace(fmt.Sprintf("%s%d-%s", namespacePrefix, os.Getpid(), name))
+	ip(t, "netns", "add", string(ns))
+	t.Cleanup(func() {
+		if err := ns.remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	ip(t, "-n", string(ns), "link", "set", "lo", "up")
+	return ns
+}
+
+// remove kills what runs in the namespace, and removes it.
+func (ns namespace) remove() error {
+	pids, err := exec.Command("ip", "netns", "pids", string(ns)).Output()
+	if err != nil {
+		return fmt.Errorf("list the processes of namespace %s: %w", ns, err)
+	}
+	for pid := range strings.FieldsSeq(string(pids)) {
+		if n, err := strconv.Atoi(pid); err == nil && n != os.Getpid() {
+			unix.Kill(n, unix.SIGKILL)
+		}
+	}
+	if out, err := exec.Command("ip", "netns", "delete", string(ns)).CombinedOutput(); err != nil {
+		return fmt.Errorf("remove namespace %s: %w: %s", ns, err, out)
+	}
+	return nil
+}
+
+// removeLeftovers removes the namespaces of tests that do not live any more.
+func removeLeftovers() error {
+	paths, err := filepath.Glob(filepath.Join(namespaceDir, namespacePrefix+"*"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, path := range paths {
+		ns := filepath.Base(path)
+		pid, _, _ := strings.Cut(strings.TrimPrefix(ns, namespacePrefix), "-")
+		if _, err := os.Stat(filepath.Join("/proc", pid)); errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, namespace(ns).remove())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// in calls do in the namespace: sockets that it opens and processes that it
+// starts belong there. It must do so itself, not in another goroutine.
+func (ns namespace) in(do func() error) error {
+	failed := make(chan error)
+	go func() {
+		// The thread stays locked, so that it ends together with the goroutine:
+		// nothing else may run in the namespace.
+		runtime.LockOSThread()
+		f, err := os.Open(filepath.Join(namespaceDir, string(ns)))
+		if err == nil {
+			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
+			f.Close()
+		}
+		if err != nil {
+			failed <- fmt.Errorf("enter namespace %s: %w", ns, err)
+			return
+		}
+		failed <- do()
+	}()
+	return <-failed
+}
+
+// ip runs the ip command.
+func ip(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "ip", args...).CombinedOutput(); err != nil {
+		t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
