@@ -228,6 +228,7 @@ func TestPeopleAreWarnedOfWhatWillNotBe(t *testing.T) {
 		"a variable that is not theirs": {"8.2.2", func(*zeek.Deployment) {}, "cannot set the environment variable CLUSTER_NODE"},
 		"metrics before 7.0":            {"6.0.0", func(*zeek.Deployment) {}, "serves no metrics"},
 		"ZeroMQ in the clear":           {"8.2.2", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "no CURVE keys"},
+		"Broker beside ZeroMQ":          {"7.2.0", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "which upstream does not promise to work"},
 		"ZeroMQ that cannot encrypt": {"8.0.0", func(d *zeek.Deployment) {
 			d.Backend, d.Site.ZeroMQ.Curve = zeek.ZeroMQ, &documentedKeys
 		}, "takes Zeek 8.2 or later"},

@@ -97,6 +97,9 @@ func (d *Deployment) warnings(c *cluster) []string {
 	if c.own().MetricsPort != nil && !hasMetricsPorts(d.version()) {
 		w = append(w, fmt.Sprintf("node %s serves no metrics: that takes Zeek 7.0 or later", c.self))
 	}
+	if d.backend() == ZeroMQ && d.transport() == BrokerTransport {
+		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker beside ZeroMQ, which upstream does not promise to work; from Zeek 8.0 on, the WebSocket transport does", c.self))
+	}
 	switch {
 	case d.backend() != ZeroMQ || c.oneAddress:
 	case !hasCurve(d.version()):
