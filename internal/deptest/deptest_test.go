@@ -40,6 +40,9 @@ var allowed = map[string][]string{
 	"internal/core/controller": {"internal/mgmt"},
 	"internal/proc":            {"internal/mgmt"},
 	"internal/proc/proctest":   {"internal/proc", "internal/mgmt"},
+	"internal/proc/fakezeek": {
+		"internal/bus", "internal/event", "internal/mgmt", "internal/zval",
+	},
 	"internal/zeek":            {"internal/mgmt"},
 	"internal/preflight":       {"internal/mgmt"},
 	"internal/archive":         {},

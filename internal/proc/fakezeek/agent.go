@@ -1,0 +1,136 @@
+package fakezeek
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zval"
+)
+
+// nodeTopic is where nodes and agents meet.
+const nodeTopic = "zeek/management/node"
+
+// serveAgent does what the node script does that was loaded. A node without one
+// speaks with no agent.
+func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {
+	a := &agentTalk{node: n, registry: event.Management(), topic: nodeTopic}
+	text := n.scripts.text.String()
+	switch {
+	case strings.Contains(text, "Cluster::listen_websocket("):
+		a.serveWebSocket(ctx, parts)
+	case strings.Contains(text, "Broker::peer("):
+		a.announces = true
+		a.dial(ctx, parts, n.str("Fleet::Node::agent_address"), n.port("Fleet::Node::agent_port"))
+	case n.loadedShipped(n.scripts, "policy/frameworks/management/node"):
+		a.dial(ctx, parts, n.env("ZEEK_AGENT_ADDR"), portNumber(n.env("ZEEK_AGENT_PORT")))
+	}
+}
+
+// agentTalk is the conversation with the agent.
+type agentTalk struct {
+	*node
+	registry *event.Registry
+	topic    string
+	// announces says that the node tells which dispatches it has.
+	announces bool
+	// named says that only requests count that name the node: others on the
+	// topic are not for it alone.
+	named bool
+	// bare says that events are sent without metadata, as Cluster::publish does.
+	bare bool
+}
+
+// serveWebSocket is the node script for the WebSocket transport: the agent is a
+// client of this node.
+func (a *agentTalk) serveWebSocket(ctx context.Context, parts *sync.WaitGroup) {
+	a.topic, a.announces, a.named, a.bare = fmt.Sprintf("%s/%s/", nodeTopic, a.name), true, true, true
+	port := a.port("Fleet::Node::websocket_port")
+	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		fmt.Fprintf(a.err, "error: zeekfleet: cannot listen on 127.0.0.1:%d/tcp for the agent\n", port)
+		return
+	}
+	sub := a.endpoint.Subscribe(0, a.topic)
+	parts.Go(func() { a.loop(ctx, sub) })
+	parts.Go(func() { a.endpoint.ServeWebSocket(ctx, ln, bus.WebSocketConfig{Version: a.version.String()}) })
+}
+
+// dial is the node script for the Broker transport, ours or upstream's.
+func (a *agentTalk) dial(ctx context.Context, parts *sync.WaitGroup, addr string, port uint16) {
+	sub := a.endpoint.Subscribe(0, a.topic)
+	parts.Go(func() { a.loop(ctx, sub) })
+	parts.Go(func() {
+		a.endpoint.Dial(ctx, net.JoinHostPort(addr, fmt.Sprint(port)), bus.DialConfig{
+			Transport: a.brokerTransport(), Retry: time.Second,
+		})
+	})
+}
+
+func (a *agentTalk) loop(ctx context.Context, sub *bus.Subscription) {
+	defer sub.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case ev := <-sub.Events():
+			switch ev := ev.(type) {
+			case bus.PeerAdded:
+				if ev.Peer.Dialed || ev.Peer.Kind == bus.WebSocket {
+					a.hello()
+				}
+			case bus.Message:
+				a.answer(ev)
+			}
+		}
+	}
+}
+
+func (a *agentTalk) hello() {
+	a.publish(a.registry.Encode(mgmt.NotifyNodeHello{Node: mgmt.NodeName(a.name)}))
+	if !a.announces {
+		return
+	}
+	var names []zval.Value
+	for _, name := range dispatchNames() {
+		names = append(names, zval.String(name))
+	}
+	a.publish(event.Envelope{
+		Name: "Fleet::Node::API::notify_dispatches",
+		Args: []zval.Value{zval.String(a.name), zval.Vector(names...)},
+		Meta: new(zval.Vector()),
+	}.Value())
+}
+
+// answer answers a request that is for this node.
+func (a *agentTalk) answer(m bus.Message) {
+	if m.Topic != a.topic {
+		return
+	}
+	msg, err := a.registry.Decode(m.Value)
+	if err != nil {
+		return // an event of another script
+	}
+	r, ok := msg.(mgmt.NodeDispatchRequest)
+	if !ok || !slices.Contains(r.Nodes, mgmt.NodeName(a.name)) && (a.named || len(r.Nodes) > 0) {
+		return
+	}
+	res := a.dispatch(r.Action)
+	res.ReqID, res.Node = r.ReqID, mgmt.NodeName(a.name)
+	a.publish(a.registry.Encode(mgmt.NodeDispatchResponse{ReqID: r.ReqID, Result: res}))
+}
+
+func (a *agentTalk) publish(v zval.Value) {
+	if e, err := event.Parse(v); err == nil && a.bare {
+		e.Meta = nil
+		v = e.Value()
+	}
+	a.endpoint.Publish(a.topic, v)
+}

@@ -1,0 +1,172 @@
+package fakezeek_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zeek"
+)
+
+// launched is a fake zeek that was launched as the agent launches Zeek.
+type launched struct {
+	*process
+	webSocketPort uint16
+}
+
+// launch launches the manager of a cluster whose agent is at addr.
+func launch(t *testing.T, version string, backend zeek.Backend, agent netip.AddrPort) launched {
+	t.Helper()
+	v, err := zeek.ParseVersion(version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster := mgmt.Configuration{
+		Instances: []mgmt.Instance{{Name: "here", Host: netip.MustParseAddr("127.0.0.1")}},
+		Nodes: []mgmt.Node{
+			{Name: "manager", Instance: "here", Role: mgmt.Manager, Port: new(freePort(t)), MetricsPort: new(freePort(t))},
+			{Name: "logger", Instance: "here", Role: mgmt.Logger, Port: new(freePort(t))},
+		},
+	}
+	plan, _ := mgmt.PlanFor(cluster, "manager")
+	dir := t.TempDir()
+	const prefix = "/usr/local/zeek"
+	d := zeek.Deployment{
+		Install: zeek.Install{Path: "/zeek", Version: v, Prefix: prefix, ScriptDir: prefix + "/share/zeek"},
+		Plan:    plan, Backend: backend, WebSocketPort: freePort(t).Number,
+		Site: zeek.Site{StateDir: dir, SpoolDir: dir, AgentAddr: agent, Environ: []string{"FAKEZEEK_VERSION=" + version}},
+	}
+	d.Site.ZeroMQ = zeek.ZeroMQSite{XPubPort: freePort(t).Number, XSubPort: freePort(t).Number}
+	g, err := d.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range g.Files {
+		if err := os.MkdirAll(g.Dir(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, g.Dir(dir), f.Name, f.Content)
+	}
+	c, err := d.Command(g.Dir(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mkdir(t, dir, "node")
+	p := start(t, filepath.Join(dir, "node"), c.Env, c.Argv[1:]...)
+	return launched{p, d.WebSocketPort}
+}
+
+// freePort returns a port that is free now. Nobody else on this host is to take
+// it before it is used, which only a test could be so unlucky to see.
+func freePort(t *testing.T) mgmt.Port {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return mgmt.TCPPort(netip.MustParseAddrPort(ln.Addr().String()).Port())
+}
+
+func TestNodeChecksInOverBroker(t *testing.T) {
+	for _, version := range []string{"5.0.0", "7.2.0", "8.0.1"} {
+		t.Run(version, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			endpoint, err := bus.New(bus.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			topic := zeek.NodeTopic(zeek.BrokerTransport, "manager")
+			sub := endpoint.Subscribe(0, topic)
+			defer sub.Close()
+			ctx, cancel := context.WithCancel(t.Context())
+			served := make(chan error, 1)
+			go func() { served <- endpoint.Serve(ctx, ln, bus.ListenConfig{}) }()
+			defer func() { cancel(); <-served }()
+
+			launch(t, version, zeek.Broker, netip.MustParseAddrPort(ln.Addr().String()))
+			checkIn(t, func() (mgmt.Message, error) {
+				for {
+					if m, ok := (<-sub.Events()).(bus.Message); ok {
+						return event.Management().Decode(m.Value)
+					}
+				}
+			}, func(m mgmt.Message) error {
+				endpoint.Publish(topic, event.Management().Encode(m))
+				return nil
+			})
+		})
+	}
+}
+
+func TestNodeChecksInOverWebSocket(t *testing.T) {
+	for _, backend := range []zeek.Backend{zeek.Broker, zeek.ZeroMQ} {
+		for _, version := range []string{"8.1.0", "8.2.2", "9.0.0"} {
+			t.Run(fmt.Sprintf("%s %s", version, backend), func(t *testing.T) {
+				l := launch(t, version, backend, netip.AddrPort{})
+				topic := zeek.NodeTopic(zeek.WebSocketTransport, "manager")
+				c := l.dial(topic)
+				defer c.Close()
+				checkIn(t, func() (mgmt.Message, error) {
+					_, v, err := c.Receive(t.Context())
+					if err != nil {
+						return nil, err
+					}
+					return event.Management().Decode(v)
+				}, func(m mgmt.Message) error {
+					return c.Send(t.Context(), topic, event.Management().Encode(m))
+				})
+			})
+		}
+	}
+}
+
+// dial connects with the node as soon as it listens.
+func (l launched) dial(topic string) *bus.WebSocketClient {
+	l.t.Helper()
+	url := fmt.Sprintf("ws://127.0.0.1:%d%s", l.webSocketPort, bus.WebSocketPath)
+	for {
+		c, err := bus.DialWebSocket(l.t.Context(), url, []string{topic}, bus.WebSocketClientConfig{})
+		if err == nil {
+			return c
+		}
+		if l.t.Context().Err() != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+// checkIn has a node that was just connected say hello, and answer.
+func checkIn(t *testing.T, receive func() (mgmt.Message, error), send func(mgmt.Message) error) {
+	t.Helper()
+	m, err := receive()
+	if hello, ok := m.(mgmt.NotifyNodeHello); !ok || hello.Node != "manager" {
+		t.Fatalf("got %+v, %v, want a hello", m, err)
+	}
+	if err := send(mgmt.NodeDispatchRequest{ReqID: "r", Action: []string{"get_id_value", "Cluster::node"}, Nodes: []mgmt.NodeName{"manager"}}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, ok := m.(mgmt.NodeDispatchResponse); ok {
+			want := mgmt.Result{ReqID: "r", Success: true, Data: mgmt.Text(`"manager"`), Node: "manager"}
+			if r.ReqID != "r" || r.Result != want {
+				t.Errorf("got %+v, want %+v", r.Result, want)
+			}
+			return
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package fakezeek
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// behaviour is how this Zeek differs from the one that runs smoothly; see the
+// package's documentation.
+type behaviour struct {
+	versionText, prefix  string
+	parseTime, startTime time.Duration
+	fatal                string
+	neverReady           bool
+	crashes              bool
+	crashAfter           time.Duration
+	crashWith            string
+	ignoreTerm           bool
+	logPaths             []string
+	memory               int // MiB
+}
+
+func parseBehaviour(env func(string) string) (behaviour, error) {
+	b := behaviour{
+		versionText: cmp.Or(env("FAKEZEEK_VERSION"), "8.2.2"),
+		prefix:      cmp.Or(env("FAKEZEEK_PREFIX"), "/usr/local/zeek"),
+		fatal:       env("FAKEZEEK_FATAL"),
+		neverReady:  env("FAKEZEEK_NEVER_READY") != "",
+		crashes:     env("FAKEZEEK_CRASH_AFTER") != "",
+		crashWith:   cmp.Or(env("FAKEZEEK_CRASH_WITH"), "SIGSEGV"),
+		ignoreTerm:  env("FAKEZEEK_IGNORE_TERM") != "",
+		logPaths:    strings.Fields(env("FAKEZEEK_LOGS")),
+	}
+	for name, d := range map[string]*time.Duration{
+		"FAKEZEEK_PARSE": &b.parseTime, "FAKEZEEK_START": &b.startTime, "FAKEZEEK_CRASH_AFTER": &b.crashAfter,
+	} {
+		var err error
+		if *d, err = time.ParseDuration(cmp.Or(env(name), "0s")); err != nil {
+			return b, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	var err error
+	if b.memory, err = strconv.Atoi(cmp.Or(env("FAKEZEEK_MEMORY"), "0")); err != nil {
+		return b, fmt.Errorf("FAKEZEEK_MEMORY: %w", err)
+	}
+	if _, _, err := b.crashKind(); err != nil {
+		return b, err
+	}
+	if file := env("FAKEZEEK_CRASH_IF"); file != "" {
+		_, err := os.Stat(file)
+		b.crashes = b.crashes && err == nil
+	}
+	return b, nil
+}
+
+// crashKind returns the signal by which to crash, or else the exit code.
+func (b behaviour) crashKind() (unix.Signal, exitCode, error) {
+	if sig := unix.SignalNum(b.crashWith); sig != 0 {
+		return sig, 0, nil
+	}
+	code, isExit := strings.CutPrefix(b.crashWith, "exit ")
+	n, err := strconv.Atoi(code)
+	if !isExit || err != nil {
+		return 0, 0, fmt.Errorf("FAKEZEEK_CRASH_WITH %q is neither a signal nor an exit code", b.crashWith)
+	}
+	return 0, exitCode(n), nil
+}
+
+// exitCode is the end of a process that prints nothing more.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// crash ends the process as a bug would, without another word; it returns the
+// exit code if it is to end by one.
+func (b behaviour) crash() exitCode {
+	sig, code, _ := b.crashKind() // was checked
+	if sig == 0 {
+		return code
+	}
+	dieBy(sig)
+	panic("fakezeek: survived " + b.crashWith)
+}
+
+// dieBy ends the process by the signal. Go's runtime would catch it, so it is
+// first given back its default action.
+func dieBy(sig unix.Signal) {
+	var byDefault [4]uint64 // struct kernel_sigaction, of which all zero is SIG_DFL
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
+	if errno != 0 && sig != unix.SIGKILL {
+		panic(fmt.Sprintf("fakezeek: sigaction: %v", errno))
+	}
+	if err := syscall.Kill(os.Getpid(), sig); err != nil {
+		panic(fmt.Sprintf("fakezeek: kill: %v", err))
+	}
+	select {} // the signal may be delivered to another thread
+}
+
+// occupy takes the memory, and touches it so that it is there.
+func (b behaviour) occupy() []byte {
+	const page = 4096
+	taken := make([]byte, b.memory<<20)
+	for i := 0; i < len(taken); i += page {
+		taken[i] = 1
+	}
+	return taken
+}

@@ -1,0 +1,113 @@
+package fakezeek
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"zeekfleet/internal/bus"
+)
+
+// node is the process once its scripts are loaded.
+type node struct {
+	*zeek
+	*scripts
+	name  string
+	began time.Time
+	logs  []openLog
+	// member is the node's own entry in the layout; clustered says that there
+	// is one, and a backend to reach the others by.
+	member    member
+	clustered bool
+	endpoint  *bus.Endpoint // of a clustered node
+}
+
+// runNode comes up and runs until it is told to end. A nil error is an orderly
+// end.
+func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
+	n := &node{zeek: z, scripts: s, name: z.env("CLUSTER_NODE"), began: time.Now()}
+	n.member, n.clustered = s.layout[n.name]
+	n.clustered = n.clustered && n.hasBackend()
+	defer runtime.KeepAlive(z.occupy())
+	if z.fatal != "" {
+		return fatalf("%s", z.fatal)
+	}
+	time.Sleep(z.startTime)
+
+	// Parts are ended and awaited, so that ports are free when status says so.
+	ctx, cancel := context.WithCancel(context.Background())
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer cancel()
+	if err := n.checkInterface(); err != nil {
+		return err
+	}
+	if err := n.open(ctx, &parts); err != nil {
+		return err
+	}
+	if err := n.openLogs(); err != nil {
+		return err
+	}
+	if !n.neverReady {
+		n.status("RUNNING", "run_loop")
+		if n.clustered {
+			n.serveAgent(ctx, &parts)
+		}
+	}
+	return n.loop(signals)
+}
+
+// hasBackend tells whether there is a cluster backend: one by default up to 8.0,
+// one that was asked for since.
+func (n *node) hasBackend() bool {
+	const dir = "policy/frameworks/cluster/backend/"
+	return !n.version.atLeast(8, 1) || n.loadedShipped(n.scripts, dir+"broker", dir+"zeromq", dir+"zeromq/connect")
+}
+
+// zeroMQ tells whether the backend is ZeroMQ.
+func (n *node) zeroMQ() bool {
+	const dir = "policy/frameworks/cluster/backend/"
+	return n.loadedShipped(n.scripts, dir+"zeromq", dir+"zeromq/connect")
+}
+
+func (n *node) checkInterface() error {
+	name := n.iface
+	if _, device, ok := strings.Cut(name, "::"); ok {
+		name = device
+	}
+	if name == "" {
+		return nil
+	}
+	if _, err := net.InterfaceByName(name); err != nil {
+		return fatalf("problem with interface %s (pcap_error: No such device exists (pcap_activate))", n.iface)
+	}
+	fmt.Fprintf(n.err, "listening on %s\n\n", n.iface)
+	return nil
+}
+
+// loop is what Zeek does while it runs: nothing, until it is told to end.
+func (n *node) loop(signals <-chan os.Signal) error {
+	var crash <-chan time.Time
+	if n.crashes {
+		crash = time.After(n.crashAfter)
+	}
+	for {
+		select {
+		case <-crash:
+			return n.crash()
+		case sig := <-signals:
+			n.status("TERMINATING", "termination_signal")
+			if sig == syscall.SIGHUP || n.ignoreTerm {
+				continue
+			}
+			fmt.Fprintf(n.err, "received termination signal\n")
+			return n.rotateLogs()
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package fakezeek
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// scripts is what was loaded.
+type scripts struct {
+	loaded []string // paths, in order
+	// values are what was assigned last to each identifier, as it was written.
+	values map[string]string
+	// text is that of all scripts but those that Zeek ships.
+	text strings.Builder
+	// layout is that of the cluster, nil outside of one.
+	layout map[string]member
+}
+
+// load reads the scripts that a node would.
+func (z *zeek) load() (*scripts, error) {
+	l := loader{zeek: z, path: z.scriptPath(), scripts: scripts{values: map[string]string{}}}
+	if _, err := l.find("base/init-default", ""); err != nil {
+		return nil, fatalf("can't find base/init-bare.zeek")
+	}
+	if z.env("CLUSTER_NODE") != "" {
+		file, err := l.find("cluster-layout", "")
+		if err != nil {
+			return nil, fatal{fmt.Sprintf("fatal error in %s/base/frameworks/cluster/__load__.zeek, line 14: can't find cluster-layout", z.scriptDir())}
+		}
+		before := l.text.Len()
+		if err := l.read(file); err != nil {
+			return nil, err
+		}
+		l.layout = parseLayout(l.text.String()[before:])
+	}
+	for _, s := range z.files {
+		if err := l.load(s, ""); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range z.assignments {
+		name, value, _ := strings.Cut(a, "=")
+		l.values[name] = value
+	}
+	return &l.scripts, nil
+}
+
+type loader struct {
+	*zeek
+	path []string
+	scripts
+}
+
+// load loads a script once. From is the directory of the script that asks for
+// it, "" for the command line.
+func (l *loader) load(name, from string) error {
+	file, err := l.find(name, from)
+	if err != nil || slices.Contains(l.loaded, file) {
+		return err
+	}
+	return l.read(file)
+}
+
+// find returns the file of a script: as Zeek looks for it, or as one of those
+// that it ships.
+func (l *loader) find(name, from string) (string, error) {
+	dirs := l.path
+	switch {
+	case path.IsAbs(name):
+		dirs = []string{""}
+	case strings.HasPrefix(name, "."):
+		dirs = []string{from}
+	}
+	for _, dir := range dirs {
+		file := filepath.Join(dir, name)
+		if strings.HasPrefix(name, ".") && from == "" {
+			file = name // Zeek shows it so
+		}
+		for _, candidate := range []string{file, file + ".zeek", filepath.Join(file, "__load__.zeek")} {
+			if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() {
+				return candidate, nil
+			}
+		}
+		if l.ships(file) {
+			return file, nil
+		}
+	}
+	return "", fatalf("can't find %s", name)
+}
+
+// ships tells whether the version of Zeek comes with a script.
+func (l *loader) ships(file string) bool {
+	name, ok := strings.CutPrefix(file, l.scriptDir()+"/")
+	if !ok {
+		return false
+	}
+	v := l.version
+	switch strings.TrimSuffix(name, ".zeek") {
+	case "base/init-default", "site/local", "policy/misc/loaded-scripts", "policy/tuning/json-logs":
+		return true
+	case "policy/frameworks/cluster/backend/broker":
+		return v.atLeast(8, 1)
+	case "policy/frameworks/cluster/backend/zeromq":
+		return v.atLeast(7, 1)
+	case "policy/frameworks/cluster/backend/zeromq/connect":
+		return v.atLeast(7, 1) && !v.atLeast(9, 1)
+	case "policy/frameworks/management/node", "policy/frameworks/management/node/api":
+		return !v.atLeast(9, 1)
+	}
+	return false
+}
+
+var (
+	loadLine   = regexp.MustCompile(`^@load\s+(\S+)`)
+	moduleLine = regexp.MustCompile(`^module\s+([\w:]+);`)
+	assignLine = regexp.MustCompile(`^\s*(?:redef|const|global|option)\s+([\w:]+)(?::[^=]*)?\s*=\s*(.*);\s*$`)
+	errorLine  = regexp.MustCompile(`# fakezeek error: (.*)`)
+)
+
+// read reads a script, and what it loads. Of what it says it understands
+// assignments of one line.
+func (l *loader) read(file string) error {
+	l.loaded = append(l.loaded, file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return l.readShipped(file, err)
+	}
+	module := ""
+	for i, line := range strings.Split(string(text), "\n") {
+		if m := errorLine.FindStringSubmatch(line); m != nil {
+			return fatal{fmt.Sprintf("error in %s, line %d: %s", file, i+1, m[1])}
+		}
+		if m := loadLine.FindStringSubmatch(line); m != nil {
+			if err := l.load(m[1], filepath.Dir(file)); err != nil {
+				return fatal{strings.Replace(err.Error(), "fatal error:", fmt.Sprintf("fatal error in %s, line %d:", file, i+1), 1)}
+			}
+		}
+		if m := moduleLine.FindStringSubmatch(line); m != nil {
+			module = m[1]
+		}
+		if m := assignLine.FindStringSubmatch(line); m != nil {
+			l.values[qualified(module, m[1])] = m[2]
+		}
+	}
+	l.text.Write(text)
+	return nil
+}
+
+// readShipped reads a script that Zeek ships and that is not on this disk.
+func (l *loader) readShipped(file string, err error) error {
+	if !l.ships(file) {
+		return fatalf("can't open %s: %v", file, err)
+	}
+	return nil
+}
+
+func qualified(module, name string) string {
+	if module == "" || module == "GLOBAL" || strings.Contains(name, "::") {
+		return name
+	}
+	return module + "::" + name
+}
+
+// loadedShipped tells whether a script was loaded that Zeek ships, by its path
+// in the script directory.
+func (z *zeek) loadedShipped(s *scripts, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		return slices.ContainsFunc(s.loaded, func(file string) bool {
+			return strings.TrimSuffix(file, ".zeek") == path.Join(z.scriptDir(), name)
+		})
+	})
+}
+
+// text returns the value of an option that is a string or an address.
+func (s *scripts) str(name string) string {
+	v := s.values[name]
+	if text, err := strconv.Unquote(v); err == nil {
+		return text
+	}
+	return v
+}
+
+// port returns the value of an option that is a port, 0 if there is none.
+func (s *scripts) port(name string) uint16 { return portNumber(s.values[name]) }
+
+// portNumber reads "2200/tcp"; what does not listen is 0.
+func portNumber(text string) uint16 {
+	number, proto, _ := strings.Cut(text, "/")
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err != nil || proto != "tcp" {
+		return 0
+	}
+	return uint16(n)
+}
