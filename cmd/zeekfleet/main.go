@@ -49,6 +49,7 @@ func subcommands() []func(streams) *cobra.Command {
 		newGetIDValueCommand,
 		newRestartCommand,
 		newTestTimeoutCommand,
+		newSimCommand,
 	}
 }
 

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"zeekfleet/internal/sim"
+)
+
+func newSimCommand(streams) *cobra.Command {
+	var s simulation
+	cmd := &cobra.Command{
+		Use:   "sim",
+		Short: "Simulate clusters until one breaks a promise",
+		Long: "Simulate clusters, one per seed, in which everything goes wrong that can, and check what\n" +
+			"controller, agents and nodes promise. The first promise that is broken is printed with what\n" +
+			"led to it and the command that repeats it, and the exit status is 1. For developers.",
+		Args:   cobra.NoArgs,
+		Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("seed") {
+				s.first = rand.Uint64N(1 << 53) // short enough to be typed
+			}
+			failure := s.run(cmd.Context(), cmd.ErrOrStderr())
+			if failure == nil {
+				return nil
+			}
+			fmt.Fprint(cmd.OutOrStdout(), failure.Text())
+			return finished(exitFailed)
+		},
+	}
+	cmd.Flags().Uint64Var(&s.seeds, "seeds", 1000, "number of seeds to run")
+	cmd.Flags().Uint64Var(&s.first, "seed", 0, "first seed (default: a random one)")
+	cmd.Flags().IntVar(&s.cfg.Steps, "steps", 0, "steps of each seed at least (default 2000)")
+	cmd.Flags().IntVar(&s.parallel, "parallel", runtime.GOMAXPROCS(0), "simulations at a time")
+	return cmd
+}
+
+// simulation runs seeds side by side, each in one goroutine.
+type simulation struct {
+	seeds, first uint64
+	parallel     int
+	cfg          sim.Config
+
+	taken, done, steps atomic.Uint64
+	failure            atomic.Pointer[sim.Failure]
+}
+
+// run returns the first failure, or nil.
+func (s *simulation) run(ctx context.Context, progress io.Writer) *sim.Failure {
+	began := time.Now()
+	var workers sync.WaitGroup
+	for range max(1, s.parallel) {
+		workers.Go(func() { s.work(ctx) })
+	}
+	finished := make(chan struct{})
+	var reporter sync.WaitGroup
+	reporter.Go(func() {
+		tick := time.NewTicker(10 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-finished:
+				return
+			case <-tick.C:
+				s.report(progress, began)
+			}
+		}
+	})
+	workers.Wait()
+	close(finished)
+	reporter.Wait()
+	s.report(progress, began)
+	return s.failure.Load()
+}
+
+// work runs seeds until there are no more, one fails, or ctx is done.
+func (s *simulation) work(ctx context.Context) {
+	for ctx.Err() == nil && s.failure.Load() == nil {
+		i := s.taken.Add(1) - 1
+		if i >= s.seeds {
+			return
+		}
+		r := sim.Run(s.first+i, s.cfg)
+		s.done.Add(1)
+		s.steps.Add(uint64(r.Steps))
+		if r.Failure != nil {
+			s.failure.CompareAndSwap(nil, r.Failure)
+		}
+	}
+}
+
+func (s *simulation) report(w io.Writer, began time.Time) {
+	done, steps, took := s.done.Load(), s.steps.Load(), time.Since(began).Seconds()
+	fmt.Fprintf(w, "zeekfleet: %d of %d seeds from %d on, %d steps, %.0f seeds/s, %.0f steps/s\n",
+		done, s.seeds, s.first, steps, float64(done)/took, float64(steps)/took)
+}

@@ -1,0 +1,316 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+)
+
+// agentPart is an instance: its agent, as its shell has it, the agent's disk,
+// and the processes of its nodes.
+type agentPart struct {
+	w     *world
+	label string // how the dialogue calls it; its name, unless it is a double
+	name  mgmt.InstanceName
+	host  *host
+	// dials says that the agent dials the controller, and not the other way
+	// round.
+	dials bool
+	addr  netip.AddrPort
+
+	disk   agent.State
+	disks  diskState
+	hashes map[mgmt.NodeName]string   // of the plans of disk.Desired for this instance
+	procs  []*process                 // that are launched and not over, oldest first
+	latest map[mgmt.NodeName]*process // the last that was launched of each node
+
+	// The present life, or the last.
+	life  int
+	m     *agent.Machine // nil: none runs
+	ep    *endpoint
+	clock clock
+	alarm alarm
+	book  agentBook
+}
+
+// diskState is how a disk behaves by order, beside what the mood does.
+type diskState int
+
+const (
+	diskWorks diskState = iota
+	diskFull
+	crashBeforeSave
+	crashAfterSave
+)
+
+func (w *world) newAgent(label string, name mgmt.InstanceName, h *host, dials bool) *agentPart {
+	a := &agentPart{w: w, label: label, name: name, host: h, dials: dials, latest: map[mgmt.NodeName]*process{}}
+	a.addr = netip.AddrPortFrom(h.addr, uint16(2151+len(w.agents)))
+	w.agents = append(w.agents, a)
+	return a
+}
+
+// start begins a life of the agent, which adopts the processes of those before.
+func (a *agentPart) start() {
+	if a.m != nil {
+		return
+	}
+	a.life++
+	a.clock = a.w.newClock(a.clock)
+	a.alarm = alarm{}
+	a.book = agentBook{announced: map[mgmt.NodeName]mgmt.State{}, unheard: map[mgmt.NodeName]int{}, ran: map[mgmt.NodeName]string{}}
+	cfg := a.w.terms.agent
+	cfg.Name, cfg.Connecting = a.name, a.dials
+	a.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", a.label, a.life)), part: a, host: a.host}
+	cfg.EndpointID = string(a.ep.id)
+	a.m = agent.New(cfg, remember(a.w, a.disk), a.w.dice())
+	a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: "starts"})
+	adopted := agent.Adopted{}
+	for _, p := range slices.Clone(a.procs) {
+		if p.phase == launching {
+			a.bury(p)
+			continue
+		}
+		p.watcher = a.life
+		adopted.Processes = append(adopted.Processes, agent.Process{
+			Node: p.name, Launch: p.launch, PID: p.pid, PlanHash: p.hash, Started: p.started,
+		})
+	}
+	if a.dials {
+		d := &dialer{from: a.ep, to: func() *endpoint { return a.w.controller.ep }}
+		a.w.after(a.w.delay(), func() { a.w.dial(d) })
+	}
+	a.step(adopted)
+}
+
+// remember returns a state as a program reads it that starts again.
+func remember[State any](w *world, s State) (again State) {
+	text, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(text, &again)
+	}
+	if err != nil {
+		w.violated("a %T cannot be stored: %v", s, err)
+	}
+	return again
+}
+
+// end ends the agent's life; its processes go on.
+func (a *agentPart) end(how string, powerLost bool) {
+	if a.m == nil {
+		return
+	}
+	a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: how})
+	ep := a.ep
+	a.m, a.ep = nil, nil
+	a.w.vanish(ep, powerLost)
+}
+
+// powerOff ends the agent's life and its processes.
+func (a *agentPart) powerOff() {
+	a.end("loses power", true)
+	for _, p := range slices.Clone(a.procs) {
+		a.bury(p)
+	}
+}
+
+// bury forgets a process that is no more.
+func (a *agentPart) bury(p *process) {
+	p.phase = over
+	a.procs = slices.DeleteFunc(a.procs, func(o *process) bool { return o == p })
+	if p.ep != nil {
+		p.dialer.stopped = true
+		a.w.vanish(p.ep, false)
+	}
+}
+
+// process returns the process of a launch, or nil.
+func (a *agentPart) process(n mgmt.NodeName, launch uint64) *process {
+	i := slices.IndexFunc(a.procs, func(p *process) bool { return p.name == n && p.launch == launch })
+	if i < 0 {
+		return nil
+	}
+	return a.procs[i]
+}
+
+func (a *agentPart) wants(t topic) bool { return agentFilter(a.name, t) }
+
+func (a *agentPart) peerAdded(e *end) {
+	a.step(agent.PeerAdded{Peer: e.far.self.id, Fleet: a.fleet(e)})
+}
+
+// fleet reports whether the peer says to be a controller of ours.
+func (a *agentPart) fleet(e *end) bool {
+	return a.w.terms.fleet && e.far.self.part == part(a.w.controller)
+}
+
+func (a *agentPart) peerLost(e *end) { a.step(agent.PeerLost{Peer: e.far.self.id}) }
+
+// receive takes messages on exactly this agent's topic, and on the nodes'.
+func (a *agentPart) receive(e *end, got parcel) {
+	from := e.far.self.id
+	switch {
+	case got.topic.channel == toNodes:
+		a.step(agent.FromNode{Peer: from, Msg: got.msg})
+	case got.topic.instance == a.name:
+		a.expect(from, got.msg)
+		a.step(agent.FromController{Peer: from, Msg: got.msg})
+	}
+}
+
+func (a *agentPart) alive(life int) bool { return a.m != nil && a.life == life }
+
+// step hands an event to the core and performs what comes back. The outcome of
+// the last effect comes first.
+func (a *agentPart) step(ev agent.Event) {
+	life := a.life
+	for queue := []agent.Event{ev}; len(queue) > 0; {
+		a.w.steps++
+		effects := a.m.Step(a.clock.read(a.w), queue[0])
+		handled := queue[0]
+		queue = queue[1:]
+		for _, effect := range effects {
+			if a.w.chance(a.w.mood.stepCrash) {
+				a.end("crashes", false)
+				return
+			}
+			outcome := a.perform(effect)
+			if !a.alive(life) {
+				return
+			}
+			if outcome != nil {
+				queue = slices.Insert(queue, 0, outcome)
+			}
+		}
+		a.checkHandled(handled)
+	}
+	a.checkHeld()
+	a.w.arm(&a.alarm, a.clock, a.m, func() bool { return a.alive(life) }, func() { a.step(agent.Tick{}) })
+}
+
+func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
+	switch e := effect.(type) {
+	case agent.Save:
+		return a.save(e.State)
+	case agent.Preflight:
+		a.look(e)
+	case agent.Start:
+		a.checkStart(e)
+		a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: e})
+		if slices.ContainsFunc(a.procs, func(p *process) bool { return p.name == e.Plan.Node.Name }) {
+			return agent.StartFailed{Node: e.Plan.Node.Name, Launch: e.Launch, Err: "a launch is under way"}
+		}
+		a.launch(e, a.fateOf(e.Plan.Node.Name))
+	case agent.Stop:
+		a.checkStop(e)
+		a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: e})
+		if p := a.process(e.Node, e.Launch); p != nil {
+			p.terminate()
+		}
+	case agent.ToController:
+		a.said(e)
+		p := parcel{topic{toAgents, a.name}, e.Msg}
+		if e.Peer == "" {
+			a.w.publish(a.ep, p)
+		} else {
+			a.w.sendTo(a.ep, e.Peer, p)
+		}
+	case agent.ToNodes:
+		for _, peer := range e.Peers {
+			a.w.sendTo(a.ep, peer, parcel{topic{channel: toNodes}, e.Msg})
+		}
+	case agent.StoppedAll:
+		if len(a.procs) > 0 {
+			a.w.violated("%s says that all nodes have ended, and %s runs", a.label, a.procs[0])
+		}
+		a.end("has stopped", false)
+	case agent.Note:
+		a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: e})
+	}
+	return nil
+}
+
+// look examines the nodes that a deployment is to start.
+func (a *agentPart) look(e agent.Preflight) {
+	found := agent.Preflighted{ID: e.ID}
+	if a.w.chance(a.w.mood.unfit) {
+		found.Findings = []agent.Finding{{Node: pick(a.w, e.Start).Node.Name, Problem: "port is taken"}}
+	}
+	took := a.w.between(0, 200*time.Millisecond)
+	if a.w.chance(a.w.mood.slow) {
+		took = a.w.between(0, 20*time.Second)
+	}
+	life := a.life
+	a.w.after(took, func() {
+		if a.alive(life) {
+			a.step(found)
+		}
+	})
+}
+
+// fateOf returns what becomes of a node's next process.
+func (a *agentPart) fateOf(n mgmt.NodeName) fate {
+	if f, ok := a.w.fates[n]; ok {
+		return f
+	}
+	return a.w.newFate()
+}
+
+// save stores a state, or does not.
+func (a *agentPart) save(s agent.State) agent.Event {
+	stored, survived := a.w.saves(a.disks)
+	if stored {
+		a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: s})
+		a.disk = s
+		a.hashes = nil
+		a.condemn()
+	}
+	switch {
+	case !survived:
+		a.disks = diskWorks
+		a.end("crashes while saving", false)
+		return nil
+	case !stored:
+		return agent.Saved{Err: "disk full"}
+	}
+	return agent.Saved{}
+}
+
+// saves decides what becomes of a save.
+func (w *world) saves(d diskState) (stored, survived bool) {
+	switch {
+	case d == diskFull || w.chance(w.mood.saveFails):
+		return false, true
+	case d == crashBeforeSave || w.chance(w.mood.saveCrash):
+		return false, false
+	case d == crashAfterSave || w.chance(w.mood.saveCrash):
+		return true, false
+	}
+	return true, true
+}
+
+// planned returns the plan hash of a node in the saved configuration.
+func (a *agentPart) planned(n mgmt.NodeName) (hash string, ok bool) {
+	if a.hashes == nil {
+		a.hashes = map[mgmt.NodeName]string{}
+		for name, plan := range mgmt.Plans(a.disk.Desired, a.name) {
+			a.hashes[name] = plan.Hash()
+		}
+	}
+	hash, ok = a.hashes[n]
+	return hash, ok
+}
+
+// condemn marks the processes that are not as the saved configuration has them.
+func (a *agentPart) condemn() {
+	for _, p := range a.procs {
+		if hash, ok := a.planned(p.name); !ok || hash != p.hash {
+			p.condemned = true
+		}
+	}
+}

@@ -1,0 +1,285 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+)
+
+// lateness is how much later than its deadline an answer may come: timers are
+// late, and the messages that wait for them.
+const lateness = 200 * time.Millisecond
+
+// agentBook is what an agent owes in its present life.
+type agentBook struct {
+	asked     []asked                      // and not answered, in the order of arrival
+	announced map[mgmt.NodeName]mgmt.State // by notify_change
+	ran       map[mgmt.NodeName]string     // the plan with which each node was last RUNNING
+	shutdown  bool                         // it was asked for
+	unheard   map[mgmt.NodeName]int        // ends of processes that the agent has yet to hear of
+}
+
+// asked is a request to an agent.
+type asked struct {
+	peer  mgmt.PeerID
+	id    mgmt.ReqID
+	kind  string
+	since time.Duration
+	due   time.Duration
+	nodes []mgmt.NodeName // that the answer names, sorted; of a deployment and the like
+}
+
+// expect books a request. What is no request needs no answer.
+func (a *agentPart) expect(from mgmt.PeerID, msg mgmt.Message) {
+	r := asked{peer: from, since: a.w.now}
+	patience := orElse(a.w.terms.agent.RequestTimeout, 5*time.Second)
+	switch msg := msg.(type) {
+	case mgmt.AgentDeployRequest:
+		r.kind, r.id = "deploy", msg.ReqID
+		patience = a.patience(a.w.terms.agent.DeployTimeout, 14*time.Second)
+		for _, n := range msg.Config.NodesOf(a.name) {
+			r.nodes = append(r.nodes, n.Name)
+		}
+	case mgmt.AgentRestartRequest:
+		r.kind, r.id, r.nodes = "restart", msg.ReqID, a.targets(msg.Nodes)
+		a.condemnNamed(r.nodes)
+		patience = a.patience(a.w.terms.agent.RestartTimeout, 16*time.Second)
+	case mgmt.AgentDispatchRequest:
+		r.kind, r.id, r.nodes = "dispatch", msg.ReqID, a.targets(msg.Nodes)
+	case mgmt.AgentStandbyRequest:
+		r.kind, r.id = "standby", msg.ReqID
+	case mgmt.AgentGetNodesRequest:
+		r.kind, r.id, patience = "get_nodes", msg.ReqID, 0
+	case mgmt.AgentWelcomeRequest:
+		r.kind, r.id, patience = "welcome", msg.ReqID, 0
+	default:
+		return
+	}
+	r.due = a.w.now + patience
+	a.book.asked = append(a.book.asked, r)
+}
+
+// patience is how long the controller may wait for nodes to come up.
+func (a *agentPart) patience(configured, usual time.Duration) time.Duration {
+	d := orElse(configured, usual)
+	if !a.w.terms.fleet {
+		d = min(d, 8500*time.Millisecond)
+	}
+	return d
+}
+
+func orElse(d, other time.Duration) time.Duration {
+	if d == 0 {
+		return other
+	}
+	return d
+}
+
+// targets returns the desired nodes of this instance among names, or all.
+func (a *agentPart) targets(names []mgmt.NodeName) []mgmt.NodeName {
+	var list []mgmt.NodeName
+	for _, n := range a.disk.Desired.NodesOf(a.name) {
+		if len(names) == 0 || slices.Contains(names, n.Name) {
+			list = append(list, n.Name)
+		}
+	}
+	return list
+}
+
+func (a *agentPart) condemnNamed(names []mgmt.NodeName) {
+	for _, p := range a.procs {
+		p.condemned = p.condemned || slices.Contains(names, p.name)
+	}
+}
+
+// said checks what an agent sends to controllers.
+func (a *agentPart) said(e agent.ToController) {
+	switch msg := e.Msg.(type) {
+	case mgmt.NotifyChange:
+		a.book.announced[msg.Node.Name] = msg.New
+		if p := a.latest[msg.Node.Name]; msg.New == mgmt.Running && p != nil {
+			a.book.ran[p.name] = p.hash
+		}
+		if msg.New == mgmt.Running && a.running(msg.Node.Name) == nil && a.book.unheard[msg.Node.Name] == 0 {
+			a.w.violated("%s says that %s is RUNNING, and there is no process", a.label, msg.Node.Name)
+		}
+	case mgmt.AgentDeployResponse:
+		r := a.answered(e.Peer, "deploy", msg.ReqID)
+		a.checkResults(r, msg.Results)
+		a.checkDeployed(msg.Results)
+	case mgmt.AgentRestartResponse:
+		a.checkResults(a.answered(e.Peer, "restart", msg.ReqID), msg.Results)
+	case mgmt.AgentDispatchResponse:
+		a.checkResults(a.answered(e.Peer, "dispatch", msg.ReqID), msg.Results)
+	case mgmt.AgentStandbyResponse:
+		a.answered(e.Peer, "standby", msg.ReqID)
+		if msg.Result.Success && (len(a.disk.Desired.Nodes) > 0 || len(a.procs) > 0) {
+			a.w.violated("%s says that it stands by, and desires or runs nodes", a.label)
+		}
+	case mgmt.AgentWelcomeResponse:
+		a.answered(e.Peer, "welcome", msg.ReqID)
+	case mgmt.AgentGetNodesResponse:
+		a.answered(e.Peer, "get_nodes", msg.ReqID)
+		a.checkStatuses(msg.Result)
+	}
+}
+
+// answered takes a request off the book: of several with one ID the newest if
+// it just came, for it was refused, or else the oldest.
+func (a *agentPart) answered(peer mgmt.PeerID, kind string, id mgmt.ReqID) asked {
+	found := -1
+	for i, r := range a.book.asked {
+		if r.peer == peer && r.kind == kind && r.id == id && (found < 0 || r.since == a.w.now) {
+			found = i
+		}
+	}
+	if found < 0 {
+		a.w.violated("%s answers %s %s of %s, which nobody asked or which it has answered", a.label, kind, id, peer)
+		return asked{}
+	}
+	r := a.book.asked[found]
+	a.book.asked = slices.Delete(a.book.asked, found, found+1)
+	return r
+}
+
+// checkOverdue demands that nothing is on the book for too long.
+func (a *agentPart) checkOverdue() {
+	for _, r := range a.book.asked {
+		if a.m != nil && a.w.now > r.due+lateness {
+			a.w.violated("%s has not answered %s %s of %s, due at %s", a.label, r.kind, r.id, r.peer, r.due)
+		}
+	}
+}
+
+// checkResults demands one result for each node and no other, or one failure of
+// the whole.
+func (a *agentPart) checkResults(r asked, results []mgmt.Result) {
+	var nodes []mgmt.NodeName
+	for _, res := range results {
+		nodes = append(nodes, res.Node)
+		if res.Instance != a.name {
+			a.w.violated("%s answers %s %s for instance %q", a.label, r.kind, r.id, res.Instance)
+		}
+		if !res.Success && res.Error == "" {
+			a.w.violated("%s answers %s %s with a failure of %q without a reason", a.label, r.kind, r.id, res.Node)
+		}
+	}
+	if len(results) > 0 && nodes[0] == "" && a.general(r, results) {
+		return
+	}
+	if !slices.Equal(nodes, r.nodes) {
+		a.w.violated("%s answers %s %s for %v, asked were %v", a.label, r.kind, r.id, nodes, r.nodes)
+	}
+}
+
+// general reports whether an answer that begins with a result of the whole is
+// in order: one failure; a failure with its causes, which concern what was
+// asked for; or the success of a deployment that has nothing to start.
+func (a *agentPart) general(r asked, results []mgmt.Result) bool {
+	if results[0].Success {
+		return len(results) == 1 && r.kind == "deploy" && len(r.nodes) == 0
+	}
+	return len(results) == 1 || r.kind == "deploy" && !slices.ContainsFunc(results, func(res mgmt.Result) bool {
+		return res.Success || res.Node != "" && !slices.Contains(r.nodes, res.Node)
+	})
+}
+
+// checkDeployed demands of nodes that are said to have come up that they did so with
+// their present plan.
+func (a *agentPart) checkDeployed(results []mgmt.Result) {
+	for _, res := range results {
+		if !res.Success || res.Node == "" {
+			continue
+		}
+		if hash, ok := a.planned(res.Node); !ok || a.book.ran[res.Node] != hash {
+			a.w.violated("%s says that %s was deployed, and it never ran as deployed", a.label, res.Node)
+		}
+	}
+}
+
+// checkStatuses demands that every desired node is there once, and that what is
+// RUNNING runs.
+func (a *agentPart) checkStatuses(res mgmt.Result) {
+	statuses, ok := res.Data.(mgmt.NodeStatuses)
+	if !ok {
+		a.w.violated("%s answers get_nodes with %T", a.label, res.Data)
+		return
+	}
+	if !res.Success {
+		return
+	}
+	count := map[mgmt.NodeName]int{}
+	for _, s := range statuses {
+		count[s.Node]++
+		if s.MgmtRole == mgmt.RoleAgent {
+			continue
+		}
+		p := a.running(s.Node)
+		if s.State == mgmt.Running && (p == nil && a.book.unheard[s.Node] == 0 || p != nil && s.PID != nil && p.pid != *s.PID) {
+			a.w.violated("%s reports %s as RUNNING with a process that does not live", a.label, s.Node)
+		}
+		if count[s.Node] > 1 {
+			a.w.violated("%s reports %s twice", a.label, s.Node)
+		}
+	}
+	for _, n := range a.targets(nil) {
+		if count[n] == 0 {
+			a.w.violated("%s does not report %s", a.label, n)
+		}
+	}
+}
+
+// running returns the node's process if it lives.
+func (a *agentPart) running(n mgmt.NodeName) *process {
+	i := slices.IndexFunc(a.procs, func(p *process) bool { return p.name == n && p.phase == running })
+	if i < 0 {
+		return nil
+	}
+	return a.procs[i]
+}
+
+// checkStart demands that only what is saved is started, and nothing twice.
+func (a *agentPart) checkStart(e agent.Start) {
+	name := e.Plan.Node.Name
+	if hash, ok := a.planned(name); !ok || hash != e.Hash || e.Plan.Node.Instance != a.name {
+		a.w.violated("%s starts %s, which is not saved like that", a.label, name)
+	}
+	for _, p := range a.procs {
+		if p.name == name {
+			a.w.violated("%s starts %s while %s lives", a.label, name, p)
+		}
+	}
+}
+
+// checkStop demands a reason: an unchanged node keeps its process.
+func (a *agentPart) checkStop(e agent.Stop) {
+	if p := a.process(e.Node, e.Launch); p != nil && !p.condemned {
+		a.w.violated("%s stops %s without a reason", a.label, p)
+	}
+}
+
+// checkHandled demands that a node whose end the agent knows of is not RUNNING.
+func (a *agentPart) checkHandled(ev agent.Event) {
+	if ev, ok := ev.(agent.Exited); ok && a.book.announced[ev.Node] == mgmt.Running && a.running(ev.Node) == nil {
+		a.w.violated("%s leaves %s RUNNING, whose process has ended", a.label, ev.Node)
+	}
+}
+
+// maxNodes is how many names of nodes there are.
+var maxNodes = len(nodePool)
+
+// checkHeld demands that the core remembers no more than there is.
+func (a *agentPart) checkHeld() {
+	held := a.m.Held()
+	peers := 0
+	for _, e := range a.ep.ends {
+		if e.state == up {
+			peers++
+		}
+	}
+	if held.Peers != peers || held.Requests != len(a.book.asked) || held.Nodes > maxNodes {
+		a.w.violated("%s remembers %+v, has %d peers and owes %d answers", a.label, held, peers, len(a.book.asked))
+	}
+}

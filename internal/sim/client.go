@@ -1,0 +1,120 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// client is a program that talks to the controller over a WebSocket.
+type client struct {
+	w      *world
+	name   string
+	host   *host
+	ep     *endpoint // nil: it is not connected
+	dialer *dialer
+	life   int
+	awaits []awaited
+	last   mgmt.Configuration // that it staged last
+	// heard is the latest answer of each kind that it got.
+	heard map[string][]mgmt.Result
+}
+
+// awaited is a request of a client whose answer has not come.
+type awaited struct {
+	kind string
+	id   mgmt.ReqID
+}
+
+// patience is how long a client waits for an answer, network included.
+const patience = 30 * time.Second
+
+func (w *world) newClient(name string) *client {
+	c := &client{w: w, name: name, host: w.controller.host, heard: map[string][]mgmt.Result{}}
+	w.clients = append(w.clients, c)
+	return c
+}
+
+// connect begins a connection, which comes up when there is a controller.
+func (c *client) connect() {
+	c.leave()
+	c.life++
+	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", c.name, c.life)), part: c, host: c.host}
+	c.dialer = &dialer{from: c.ep, to: func() *endpoint { return c.w.controller.ep }}
+	c.w.dial(c.dialer)
+}
+
+// leave ends the connection without a word.
+func (c *client) leave() {
+	if c.ep == nil {
+		return
+	}
+	c.dialer.stopped = true
+	ep := c.ep
+	c.ep, c.awaits = nil, nil
+	c.w.vanish(ep, false)
+}
+
+func (c *client) connected() bool {
+	return c.ep != nil && len(c.ep.ends) > 0 && c.ep.ends[0].state == up
+}
+
+func (c *client) wants(t topic) bool { return t.channel == toController }
+
+func (c *client) peerAdded(*end) {}
+
+// peerLost forgets what is not answered any more; a WebSocket client has a new
+// identity when it comes back.
+func (c *client) peerLost(*end) { c.leave() }
+
+// receive takes the answers to its own requests among all.
+func (c *client) receive(_ *end, got parcel) {
+	kind, id, results := answer(got.msg)
+	mine := awaited{kind, id}
+	if i := slices.Index(c.awaits, mine); i >= 0 {
+		c.awaits = slices.Delete(c.awaits, i, i+1)
+		c.heard[kind] = results
+	}
+}
+
+// ask sends a request, and sees to it that it is answered if nobody else uses
+// its ID.
+func (c *client) ask(msg mgmt.Message, unique bool) {
+	c.w.publish(c.ep, parcel{topic{channel: toController}, msg})
+	kind, id, answered := requested(msg)
+	if !answered || !unique {
+		return
+	}
+	r, life := awaited{kind, id}, c.life
+	c.awaits = append(c.awaits, r)
+	c.w.after(patience+8*c.w.mood.delay, func() {
+		if c.life == life && c.ep != nil && slices.Contains(c.awaits, r) {
+			c.w.violated("client %s waits in vain for the answer to %s %s", c.name, kind, id)
+		}
+	})
+}
+
+// requested names a request, and reports whether it is one that is answered.
+func requested(msg mgmt.Message) (kind string, id mgmt.ReqID, answered bool) {
+	switch msg := msg.(type) {
+	case mgmt.StageConfigurationRequest:
+		return "stage", msg.ReqID, true
+	case mgmt.DeployRequest:
+		return "deploy", msg.ReqID, true
+	case mgmt.GetConfigurationRequest:
+		return "get_configuration", msg.ReqID, true
+	case mgmt.GetInstancesRequest:
+		return "get_instances", msg.ReqID, true
+	case mgmt.GetNodesRequest:
+		return "get_nodes", msg.ReqID, true
+	case mgmt.GetIDValueRequest:
+		return "get_id_value", msg.ReqID, true
+	case mgmt.RestartRequest:
+		return "restart", msg.ReqID, true
+	case mgmt.TestTimeoutRequest:
+		return "test_timeout", msg.ReqID, msg.WithState
+	}
+	return "", "", false
+}

@@ -1,0 +1,201 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/mgmt"
+)
+
+// controllerPart is the controller, as its shell has it, and its disk.
+type controllerPart struct {
+	w     *world
+	host  *host
+	disk  controller.State
+	disks diskState
+
+	// The present life, or the last.
+	life  int
+	m     *controller.Machine // nil: none runs
+	ep    *endpoint
+	clock clock
+	alarm alarm
+	dials []*instanceDial
+	book  controllerBook
+}
+
+// instanceDial is a Connect in force.
+type instanceDial struct {
+	instance mgmt.InstanceName
+	*dialer
+}
+
+// start begins a life of the controller.
+func (c *controllerPart) start() {
+	if c.m != nil {
+		return
+	}
+	c.life++
+	c.clock = c.w.newClock(c.clock)
+	c.alarm, c.dials, c.book.asked, c.book.met = alarm{}, nil, nil, nil
+	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
+	c.checkRemembered()
+	c.m = controller.New(c.w.terms.controller, remember(c.w, c.disk), c.w.dice())
+	c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: "starts"})
+	c.arm()
+}
+
+// end ends the controller's life.
+func (c *controllerPart) end(how string) {
+	if c.m == nil {
+		return
+	}
+	c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: how})
+	ep := c.ep
+	c.m, c.ep = nil, nil
+	for _, d := range c.dials {
+		d.stopped = true
+	}
+	c.w.vanish(ep, false)
+}
+
+// wants follows the subscriptions: all agents' topics and the clients'.
+func (c *controllerPart) wants(t topic) bool {
+	return t.channel == toAgents || t.channel == toController
+}
+
+func (c *controllerPart) peerAdded(e *end) {
+	if _, ok := e.far.self.part.(*client); ok {
+		return
+	}
+	if most := c.w.terms.controller.Limits.Peers; most == 0 || len(c.book.met) < most {
+		c.book.met = append(c.book.met, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed})
+	}
+	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed})
+}
+
+func (c *controllerPart) peerLost(e *end) {
+	id := e.far.self.id
+	if _, ok := e.far.self.part.(*client); ok {
+		c.book.asked = slices.DeleteFunc(c.book.asked, func(r request) bool { return r.client == id })
+		c.step(controller.ClientGone{Client: id})
+		return
+	}
+	c.book.met = slices.DeleteFunc(c.book.met, func(a *acquaintance) bool { return a.id == id })
+	c.step(controller.PeerLost{Peer: id})
+}
+
+// receive takes clients' messages on the controller's topic alone, and agents'
+// on theirs.
+func (c *controllerPart) receive(e *end, got parcel) {
+	from := e.far.self.id
+	_, fromClient := e.far.self.part.(*client)
+	switch {
+	case got.topic.channel == toController:
+		c.expect(from, got.msg)
+		c.step(controller.FromClient{Client: from, Msg: got.msg})
+	case !fromClient:
+		c.meet(from, got)
+		c.step(controller.FromAgent{Peer: from, Instance: got.topic.instance, Msg: got.msg})
+	}
+}
+
+func (c *controllerPart) alive(life int) bool { return c.m != nil && c.life == life }
+
+func (c *controllerPart) arm() {
+	life := c.life
+	c.w.arm(&c.alarm, c.clock, c.m, func() bool { return c.alive(life) }, func() { c.step(controller.Tick{}) })
+}
+
+// step hands an event to the core and performs what comes back.
+func (c *controllerPart) step(ev controller.Event) {
+	life := c.life
+	for queue := []controller.Event{ev}; len(queue) > 0; {
+		c.w.steps++
+		effects := c.m.Step(c.clock.read(c.w), queue[0])
+		queue = queue[1:]
+		for _, effect := range effects {
+			if c.w.chance(c.w.mood.stepCrash) {
+				c.end("crashes")
+				return
+			}
+			outcome := c.perform(effect)
+			if !c.alive(life) {
+				return
+			}
+			if outcome != nil {
+				queue = slices.Insert(queue, 0, outcome)
+			}
+		}
+	}
+	c.checkHeld()
+	c.arm()
+}
+
+func (c *controllerPart) perform(effect controller.Effect) (outcome controller.Event) {
+	switch e := effect.(type) {
+	case controller.Save:
+		return c.save(e.State)
+	case controller.ToAgent:
+		c.checkSent(e)
+		c.w.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, e.Msg})
+	case controller.Reply:
+		c.replied(e)
+		c.w.publish(c.ep, parcel{topic{channel: toController}, e.Msg})
+	case controller.Connect:
+		c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: e})
+		c.connect(e)
+	case controller.Disconnect:
+		c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: e})
+		c.retire(e)
+		c.disconnect(e.Instance)
+	case controller.Note:
+		c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: e})
+	}
+	return nil
+}
+
+func (c *controllerPart) save(s controller.State) controller.Event {
+	stored, survived := c.w.saves(c.disks)
+	if stored {
+		c.checkSave(s)
+		c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: s})
+		c.disk = s
+	}
+	switch {
+	case !survived:
+		c.disks = diskWorks
+		c.end("crashes while saving")
+		return nil
+	case !stored:
+		return controller.Saved{Err: "disk full"}
+	}
+	return controller.Saved{}
+}
+
+func (c *controllerPart) connect(e controller.Connect) {
+	c.disconnect(e.Instance)
+	d := &dialer{from: c.ep, addr: e.Addr, to: func() *endpoint { return c.w.listening(e.Addr) }}
+	c.dials = append(c.dials, &instanceDial{e.Instance, d})
+	c.w.after(c.w.delay(), func() { c.w.dial(d) })
+}
+
+func (c *controllerPart) disconnect(instance mgmt.InstanceName) {
+	i := slices.IndexFunc(c.dials, func(d *instanceDial) bool { return d.instance == instance })
+	if i >= 0 {
+		c.w.hangUp(c.dials[i].dialer)
+		c.dials = slices.Delete(c.dials, i, i+1)
+	}
+}
+
+// listening returns the agent at an address, or nil.
+func (w *world) listening(addr netip.AddrPort) *endpoint {
+	for _, a := range w.agents {
+		if a.addr == addr {
+			return a.ep
+		}
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/core/node"
+	"zeekfleet/internal/mgmt"
+)
+
+// process is one process of a node, with the node's core in it. It is started
+// and watched by an agent, as package proc does that, and outlives it.
+type process struct {
+	w       *world
+	home    *agentPart
+	name    mgmt.NodeName
+	launch  uint64
+	hash    string
+	fate    fate
+	phase   processPhase
+	pid     int64
+	started time.Time
+	watcher int           // the life of the agent that hears of its end
+	told    time.Duration // when the latest report about it arrives
+	// condemned says that the agent has a reason to stop it: it is not desired
+	// as it is, or a restart was asked for.
+	condemned bool
+
+	ep     *endpoint // from when it does its work
+	m      *node.Machine
+	dialer *dialer
+	clock  clock
+	alarm  alarm
+}
+
+type processPhase int
+
+const (
+	launching processPhase = iota
+	running
+	over
+)
+
+// fate is what becomes of a process.
+type fate struct {
+	launch time.Duration // until there is a process
+	work   time.Duration // from then until it looks for its agent
+	stop   time.Duration // from SIGTERM until it ends
+	life   time.Duration // until it ends by itself; zero: it does not
+	unfit  bool          // there will be no process
+	mute   bool          // it never looks for its agent
+	deaf   bool          // it does not answer dispatches
+	hangs  bool          // it ignores SIGTERM
+}
+
+// newFate draws a fate.
+func (w *world) newFate() fate {
+	m := w.mood
+	f := fate{launch: w.between(0, 20*time.Millisecond), work: w.between(0, 200*time.Millisecond), stop: w.between(0, time.Second)}
+	if w.chance(m.slow) {
+		f.work = w.between(time.Second, 90*time.Second)
+	}
+	if w.chance(m.instant) {
+		f.life = 1 + w.between(0, 50*time.Millisecond)
+	}
+	if w.chance(m.brief) {
+		f.life = 1 + w.between(0, 90*time.Second)
+	}
+	f.unfit, f.mute, f.deaf, f.hangs = w.chance(m.unfit), w.chance(m.mute), w.chance(m.deaf), w.chance(m.hang)
+	return f
+}
+
+func (a *agentPart) launch(e agent.Start, f fate) *process {
+	p := &process{
+		w: a.w, home: a, name: e.Plan.Node.Name, launch: e.Launch, hash: e.Hash, fate: f, watcher: a.life,
+	}
+	a.procs = append(a.procs, p)
+	a.latest[p.name] = p
+	a.w.launched[place{a.name, p.name}] = a.w.now
+	life := a.life
+	a.w.after(f.launch, func() {
+		switch {
+		case p.phase != launching: // undone
+		case a.life != life:
+			a.bury(p) // the helper reads the end of the pipe
+		case p.fate.unfit:
+			a.bury(p)
+			p.report(agent.StartFailed{Node: p.name, Launch: p.launch, Err: "exec: no such file", Outputs: mgmt.NodeOutputs{Stderr: "no such file"}})
+		default:
+			p.begin()
+		}
+	})
+	return p
+}
+
+// begin is the moment from which on the process exists and is on record.
+func (p *process) begin() {
+	p.phase, p.pid = running, p.w.newPID()
+	p.clock = p.home.clock
+	p.started = p.clock.read(p.w)
+	p.w.log.add(entry{at: p.w.now, step: p.w.steps, from: p.String(), what: "runs"})
+	p.report(agent.Started{Node: p.name, Launch: p.launch, PID: p.pid})
+	if !p.fate.mute {
+		p.w.after(p.fate.work, p.work)
+	}
+	if p.fate.life > 0 {
+		p.w.after(p.fate.life, func() { p.exit("exit status 1") })
+	}
+}
+
+// work has the process look for its agent.
+func (p *process) work() {
+	if p.phase != running || p.ep != nil {
+		return
+	}
+	p.ep = &endpoint{id: mgmt.PeerID(p.String()), part: p, host: p.home.host}
+	p.m = node.New(node.Config{Name: p.name})
+	p.dialer = &dialer{from: p.ep, to: func() *endpoint { return p.home.ep }}
+	p.w.dial(p.dialer)
+}
+
+// exit ends the process.
+func (p *process) exit(reason string) {
+	if p.phase != running {
+		return
+	}
+	p.home.bury(p)
+	p.w.log.add(entry{at: p.w.now, step: p.w.steps, from: p.String(), what: "ends, " + reason})
+	p.report(agent.Exited{Node: p.name, Launch: p.launch, Reason: reason, Outputs: mgmt.NodeOutputs{Stderr: "the end"}})
+}
+
+// terminate is SIGTERM, with SIGKILL after the grace unless the agent dies
+// before.
+func (p *process) terminate() {
+	if p.phase != running {
+		return
+	}
+	if !p.fate.hangs {
+		p.w.after(p.fate.stop, func() { p.exit("exit status 0") })
+	} else if p.w.chance(0.5) && p.dialer != nil {
+		p.w.hangUp(p.dialer)
+	}
+	life := p.home.life
+	p.w.after(p.w.terms.stopGrace, func() {
+		if p.home.life == life {
+			p.exit("killed by SIGKILL")
+		}
+	})
+}
+
+// report tells the agent's shell, if it is still the one that watches.
+func (p *process) report(ev agent.Event) {
+	p.told = max(p.told, p.w.now+p.w.between(0, 10*time.Millisecond))
+	watched := func() bool { return p.watcher == p.home.life && p.home.m != nil }
+	if p.phase == over && watched() {
+		p.home.book.unheard[p.name]++
+	}
+	p.w.at(p.told, func() {
+		if !watched() {
+			return
+		}
+		if p.phase == over {
+			p.home.book.unheard[p.name] = 0 // there is no other process before this one is heard of
+		}
+		p.home.step(ev)
+	})
+}
+
+func (p *process) String() string { return fmt.Sprintf("%s@%s.%d", p.name, p.home.label, p.launch) }
+
+func (p *process) wants(t topic) bool { return t.channel == toNodes }
+
+func (p *process) peerAdded(e *end) { p.step(node.PeerAdded{Peer: e.far.self.id}) }
+
+func (p *process) peerLost(e *end) { p.step(node.PeerLost{Peer: e.far.self.id}) }
+
+func (p *process) receive(e *end, got parcel) {
+	if msg, ok := got.msg.(mgmt.NodeDispatchRequest); ok && got.topic.channel == toNodes && !p.fate.deaf {
+		p.step(node.Received{Peer: e.far.self.id, Msg: msg})
+	}
+}
+
+func (p *process) step(ev node.Event) {
+	if p.phase != running {
+		return
+	}
+	p.w.steps++
+	for _, effect := range p.m.Step(p.clock.read(p.w), ev) {
+		switch e := effect.(type) {
+		case node.Publish:
+			p.w.sendTo(p.ep, e.Peer, parcel{topic{channel: toNodes}, e.Msg})
+		case node.Call:
+			p.call(e)
+		}
+	}
+	if held := p.m.Held(); held.Agents > len(p.ep.ends) || held.Calls > 100 {
+		p.w.violated("node %s remembers %+v with %d connections", p, held, len(p.ep.ends))
+	}
+	p.w.arm(&p.alarm, p.clock, p.m, func() bool { return p.phase == running }, func() { p.step(node.Tick{}) })
+}
+
+// call answers with which node the process is. It takes at most as long as package
+// node lets it.
+func (p *process) call(c node.Call) {
+	took := p.w.between(0, 20*time.Millisecond)
+	if p.w.chance(p.w.mood.slow) {
+		took = p.w.between(0, 4*time.Second)
+	}
+	p.w.after(took, func() {
+		returned := node.Returned{Call: c.Call, Data: fmt.Sprintf("%q", string(p.name)+"@"+string(p.home.name))}
+		if c.Args[0] == unknownID {
+			returned = node.Returned{Call: c.Call, Err: "unknown id"}
+		}
+		p.step(returned)
+	})
+}
+
+// unknownID is the identifier that no node knows.
+const unknownID = "No::such"

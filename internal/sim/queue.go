@@ -1,0 +1,63 @@
+package sim
+
+import "time"
+
+// event is something that happens at its time.
+type event struct {
+	at  time.Duration
+	seq uint64 // events of one time happen in the order in which they were planned
+	do  func()
+}
+
+func (e event) before(f event) bool { return e.at < f.at || e.at == f.at && e.seq < f.seq }
+
+// queue is a binary heap, the next event first.
+type queue []event
+
+func (q *queue) push(e event) {
+	h := append(*q, e)
+	i := len(h) - 1
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !e.before(h[parent]) {
+			break
+		}
+		h[i] = h[parent]
+		i = parent
+	}
+	h[i] = e
+	*q = h
+}
+
+// pop takes the next event; there must be one.
+func (q *queue) pop() event {
+	h := *q
+	next, last := h[0], h[len(h)-1]
+	h[len(h)-1] = event{}
+	h = h[:len(h)-1]
+	*q = h
+	if len(h) > 0 {
+		h.sink(last)
+	}
+	return next
+}
+
+// sink puts e, which belongs at the top, where it belongs.
+func (q queue) sink(e event) {
+	i := 0
+	for {
+		child := 2*i + 1
+		if child >= len(q) {
+			break
+		}
+		if child+1 < len(q) && q[child+1].before(q[child]) {
+			child++
+		}
+		if !q[child].before(e) {
+			break
+		}
+		q[i] = q[child]
+		i = child
+	}
+	q[i] = e
+}

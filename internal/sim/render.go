@@ -1,0 +1,210 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/mgmt"
+)
+
+// render returns what was said or done as text.
+func render(what any) string {
+	switch e := what.(type) {
+	case string:
+		return e
+	case lost:
+		return "connection lost"
+	case agent.State:
+		return "saves " + renderConfig(e.Desired)
+	case controller.State:
+		return fmt.Sprintf("saves staged %s, deployed %s%s", renderEntry(e.Staged), renderEntry(e.Deployed), renderLeaving(e.Leaving))
+	case agent.Start:
+		return fmt.Sprintf("starts %s, launch %d, plan %.4s", e.Plan.Node.Name, e.Launch, e.Hash)
+	case agent.Stop:
+		return fmt.Sprintf("stops %s, launch %d", e.Node, e.Launch)
+	case agent.Note:
+		return note(e.Text, "node", e.Node, "peer", e.Peer, "reqid", e.ReqID, "err", e.Err)
+	case controller.Connect:
+		return fmt.Sprintf("dials %s at %s", e.Instance, e.Addr)
+	case controller.Disconnect:
+		return fmt.Sprintf("dials %s no more", e.Instance)
+	case controller.Note:
+		return note(e.Text, "instance", e.Instance, "node", e.Node, "peer", e.Peer, "reqid", e.ReqID, "err", e.Err)
+	}
+	return renderMessage(what)
+}
+
+// note returns a note's text with its attributes, which alternate between name
+// and value; an empty value does not apply.
+func note(text string, attrs ...any) string {
+	var b strings.Builder
+	b.WriteString("notes " + text)
+	for i := 0; i < len(attrs); i += 2 {
+		if v := fmt.Sprint(attrs[i+1]); v != "" {
+			fmt.Fprintf(&b, ", %s %s", attrs[i], v)
+		}
+	}
+	return b.String()
+}
+
+func renderEntry(e *controller.Entry) string {
+	if e == nil {
+		return "nothing"
+	}
+	return fmt.Sprintf("%s (r%d)", e.Config.ID, e.Revision)
+}
+
+func renderLeaving(list []controller.Leaving) string {
+	var names []string
+	for _, l := range list {
+		names = append(names, string(l.Instance.Name))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", leaving " + strings.Join(names, " ")
+}
+
+// renderConfig returns a configuration as "x1: a1=10.0.0.1 b | w1@b w2@a1".
+func renderConfig(c mgmt.Configuration) string {
+	if c.ID == "" && len(c.Instances) == 0 && len(c.Nodes) == 0 {
+		return "nothing"
+	}
+	var b strings.Builder
+	b.WriteString(c.ID + ":")
+	for _, in := range c.Instances {
+		b.WriteString(" " + string(in.Name))
+		if mgmt.KnownHost(in.Host) {
+			b.WriteString("=" + in.Host.String())
+		}
+		if in.ListenPort != nil {
+			fmt.Fprintf(&b, ":%d", in.ListenPort.Number)
+		}
+	}
+	b.WriteString(" |")
+	for _, n := range c.Nodes {
+		fmt.Fprintf(&b, " %s@%s", n.Name, n.Instance)
+		if v := n.Env["VARIANT"]; v != "" {
+			b.WriteString("/" + v)
+		}
+	}
+	return b.String()
+}
+
+func renderMessage(what any) string {
+	if kind, id, results := answer(message(what)); kind != "" {
+		return fmt.Sprintf("%s %q answered: %s", kind, short(id), renderResults(results))
+	}
+	switch m := what.(type) {
+	case mgmt.StageConfigurationRequest:
+		return fmt.Sprintf("stage %q %s", short(m.ReqID), renderConfig(m.Config))
+	case mgmt.GetIDValueRequest:
+		return fmt.Sprintf("get_id_value %q %s of %v", short(m.ReqID), m.ID, m.Nodes)
+	case mgmt.RestartRequest:
+		return fmt.Sprintf("restart %q %v", short(m.ReqID), m.Nodes)
+	case mgmt.GetConfigurationRequest:
+		return fmt.Sprintf("get_configuration %q, deployed %t", short(m.ReqID), m.Deployed)
+	}
+	if kind, id, _ := requested(message(what)); kind != "" {
+		return fmt.Sprintf("%s %q", kind, short(id))
+	}
+	return renderAgentMessage(what)
+}
+
+func message(what any) mgmt.Message {
+	msg, _ := what.(mgmt.Message)
+	return msg
+}
+
+func renderAgentMessage(what any) string {
+	switch m := what.(type) {
+	case mgmt.AgentDeployRequest:
+		return fmt.Sprintf("deploy %s %s", short(m.ReqID), renderConfig(m.Config))
+	case mgmt.AgentDeployResponse:
+		return fmt.Sprintf("deploy %s answered: %s", short(m.ReqID), renderResults(m.Results))
+	case mgmt.AgentRestartRequest:
+		return fmt.Sprintf("restart %s %v", short(m.ReqID), m.Nodes)
+	case mgmt.AgentRestartResponse:
+		return fmt.Sprintf("restart %s answered: %s", short(m.ReqID), renderResults(m.Results))
+	case mgmt.AgentDispatchRequest:
+		return fmt.Sprintf("dispatch %s %v to %v", short(m.ReqID), m.Action, m.Nodes)
+	case mgmt.AgentDispatchResponse:
+		return fmt.Sprintf("dispatch %s answered: %s", short(m.ReqID), renderResults(m.Results))
+	case mgmt.AgentGetNodesRequest:
+		return "get_nodes " + short(m.ReqID)
+	case mgmt.AgentGetNodesResponse:
+		return fmt.Sprintf("get_nodes %s answered: %s", short(m.ReqID), renderResult(m.Result))
+	case mgmt.AgentWelcomeRequest:
+		return "welcome " + short(m.ReqID)
+	case mgmt.AgentWelcomeResponse:
+		return fmt.Sprintf("welcome %s answered: %s", short(m.ReqID), renderResult(m.Result))
+	case mgmt.AgentStandbyRequest:
+		return "standby " + short(m.ReqID)
+	case mgmt.AgentStandbyResponse:
+		return fmt.Sprintf("standby %s answered: %s", short(m.ReqID), renderResult(m.Result))
+	case mgmt.NotifyAgentHello:
+		return fmt.Sprintf("hello, I am %s", m.Instance)
+	case mgmt.NotifyNodeHello:
+		return fmt.Sprintf("hello, I am %s", m.Node)
+	case mgmt.NotifyChange:
+		return fmt.Sprintf("%s is %s, was %s", m.Node.Name, m.New, m.Old)
+	case mgmt.NotifyError:
+		return "error: " + m.Msg
+	case mgmt.NotifyLog:
+		return "log: " + m.Msg
+	case mgmt.NodeDispatchRequest:
+		return fmt.Sprintf("dispatch %s %v to %v", short(m.ReqID), m.Action, m.Nodes)
+	case mgmt.NodeDispatchResponse:
+		return fmt.Sprintf("dispatch %s answered: %s", short(m.ReqID), renderResult(m.Result))
+	}
+	return fmt.Sprintf("%T", what)
+}
+
+// short returns what is enough of a request ID to tell it from others.
+func short(id mgmt.ReqID) string { return string(id[:min(len(id), 6)]) }
+
+func renderResults(results []mgmt.Result) string {
+	var list []string
+	for _, r := range results {
+		list = append(list, renderResult(r))
+	}
+	return strings.Join(list, "; ")
+}
+
+// renderResult returns a result as "w1@a1 yes" or "a1 no: reason".
+func renderResult(r mgmt.Result) string {
+	who := string(r.Instance)
+	if r.Node != "" {
+		who = fmt.Sprintf("%s@%s", r.Node, r.Instance)
+	}
+	verdict := "yes"
+	if !r.Success {
+		verdict = "no: " + r.Error
+	}
+	return strings.Join(slices.DeleteFunc([]string{who, verdict, renderData(r.Data)}, func(s string) bool { return s == "" }), " ")
+}
+
+func renderData(data mgmt.Data) string {
+	switch d := data.(type) {
+	case mgmt.Text:
+		return string(d)
+	case mgmt.Configuration:
+		return renderConfig(d)
+	case mgmt.Instances:
+		var names []string
+		for _, in := range d {
+			names = append(names, string(in.Name))
+		}
+		return strings.Join(names, " ")
+	case mgmt.NodeStatuses:
+		var list []string
+		for _, s := range d {
+			list = append(list, fmt.Sprintf("%s=%s", s.Node, s.State))
+		}
+		return "[" + strings.Join(list, " ") + "]"
+	}
+	return ""
+}

@@ -1,0 +1,131 @@
+package sim
+
+import (
+	"time"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/mgmt"
+)
+
+// terms is what holds in a world all the time.
+type terms struct {
+	controller controller.Config
+	agent      agent.Config
+
+	delay     time.Duration // of a message at least
+	retry     time.Duration // between attempts to connect
+	silence   time.Duration // after which a peer counts as lost at the latest
+	ping      time.Duration // after which a dead connection is found out once the network is whole
+	stopGrace time.Duration // between SIGTERM and SIGKILL
+	fleet     bool          // agents know the controller as one of ours
+	agents    int
+	clients   int
+}
+
+// steadyTerms are those of the dialogues: nothing is left to chance.
+func steadyTerms() terms {
+	return terms{
+		controller: controller.Config{Rules: mgmt.Rules{AssignBroker: true, AssignMetrics: true}},
+		agent:      agent.Config{Backoff: agent.Backoff{Jitter: -1}},
+		delay:      time.Millisecond,
+		retry:      time.Second,
+		silence:    time.Minute,
+		ping:       15 * time.Second,
+		stopGrace:  10 * time.Second,
+		fleet:      true,
+	}
+}
+
+// newTerms draws the terms of one seed. Short patience and small limits are as
+// likely as the defaults: what goes wrong at a limit should be seen to.
+func (w *world) newTerms() terms {
+	t := steadyTerms()
+	t.agents, t.clients = 1+w.rng.IntN(4), 1+w.rng.IntN(3)
+	t.delay = w.between(50*time.Microsecond, 5*time.Millisecond)
+	t.controller.MaxRetryDelay = 8 * time.Second
+	t.controller.History = 3
+	t.agent.Backoff = agent.Backoff{GiveUp: 2 + w.rng.IntN(4), Retry: 40 * time.Second}
+	if w.chance(0.5) {
+		t.controller.RequestTimeout = pick(w, []time.Duration{3 * time.Second, 20 * time.Second})
+		t.controller.DeployTimeout = pick(w, []time.Duration{4 * time.Second, 15 * time.Second})
+		t.controller.RestartTimeout = pick(w, []time.Duration{4 * time.Second, 25 * time.Second})
+	}
+	if w.chance(0.3) {
+		t.controller.Limits = controller.Limits{Requests: 4, ClientRequests: 2, Leaving: 2}
+	}
+	if w.chance(0.3) {
+		t.agent.MaxRequests = 2
+	}
+	if w.chance(0.3) {
+		t.agent.RequestTimeout, t.agent.DeployTimeout, t.agent.RestartTimeout = 2*time.Second, 8*time.Second, 3*time.Second
+		t.agent.StageGate, t.agent.StopGate = time.Second, time.Second
+	}
+	t.agent.Preflight, t.fleet = w.chance(0.5), w.chance(0.8)
+	if w.chance(0.2) {
+		t.controller.Rules = mgmt.Rules{}
+	}
+	return t
+}
+
+// settling is how long after the last fault everything runs where it should,
+// and nothing else does; recovery how long until the nodes that were given up
+// run again, too.
+func (t terms) settling() time.Duration { return time.Minute + t.controller.MaxRetryDelay }
+
+func (t terms) recovery() time.Duration { return t.settling() + t.agent.Backoff.Retry }
+
+// mood is how much goes wrong for a time, as probabilities unless said
+// otherwise. Its zero value is peace.
+type mood struct {
+	pace     time.Duration // mean time between two mischiefs; zero: there are none
+	mischief []mischief    // what can happen, each as likely as its share
+
+	delay       time.Duration // of a message at most, beyond the least
+	lateTicks   time.Duration // by which timers are late at most
+	lossAtCrash float64       // what a dying program has sent does not all arrive
+	clockJumps  float64       // the wall clock is set between two lives
+
+	saveFails, saveCrash float64 // per save; a crash may come before it or after
+	stepCrash            float64 // per step: its effects are performed in part
+
+	slow, mute, deaf, instant, unfit, hang, brief float64 // fates of a process; see newFate
+}
+
+// newMood draws a time of mischief. Most kinds of trouble are absent from most
+// of them, so that each is seen alone as well as with others.
+func (w *world) newMood() mood {
+	some := func(p, value float64) float64 {
+		if w.chance(p) {
+			return value
+		}
+		return 0
+	}
+	m := mood{
+		pace:        w.between(200*time.Millisecond, 20*time.Second),
+		lossAtCrash: 0.5,
+		clockJumps:  some(0.5, 0.3),
+		saveFails:   some(0.3, 0.2),
+		saveCrash:   some(0.2, 0.1),
+		stepCrash:   some(0.2, 0.002),
+		slow:        some(0.4, 0.3),
+		mute:        some(0.2, 0.1),
+		deaf:        some(0.2, 0.1),
+		instant:     some(0.3, 0.2),
+		unfit:       some(0.2, 0.2),
+		hang:        some(0.3, 0.3),
+		brief:       some(0.3, 0.2),
+	}
+	if w.chance(0.5) {
+		m.delay = pick(w, []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Second})
+	}
+	if w.chance(0.5) {
+		m.lateTicks = pick(w, []time.Duration{time.Millisecond, 100 * time.Millisecond})
+	}
+	for _, kind := range everyMischief() {
+		if w.chance(0.4) {
+			m.mischief = append(m.mischief, kind)
+		}
+	}
+	return m
+}
