@@ -1,7 +1,9 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 )
@@ -33,6 +35,18 @@ func (s Sources) hostname() string {
 		return "<unknown>"
 	}
 	return s.Hostname
+}
+
+// testing says that Zeek's own tests want all files where they run (spec
+// management-api 1.7).
+func (s Sources) testing() bool { return s.env("ZEEK_MANAGEMENT_TESTING") != "" }
+
+// spoolDir returns the default spool directory.
+func (s Sources) spoolDir(stateDir string) string {
+	if s.testing() {
+		return "."
+	}
+	return filepath.Join(stateDir, "spool")
 }
 
 // env returns a variable's value, and nothing if it is unset.
@@ -112,6 +126,8 @@ func ResolveAgent(src Sources) (Agent, []Entry, error) {
 		return Agent{}, nil, err
 	}
 	a.Directory = a.directory(a.Directory, a.Name)
+	a.SpoolDir = cmp.Or(a.SpoolDir, src.spoolDir(a.StateDir))
+	a.Archive.Dir = cmp.Or(a.Archive.Dir, filepath.Join(a.StateDir, "logs"))
 	a.Controller = p.controller()
 	if err := a.check(r); err != nil {
 		return Agent{}, nil, err

@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -8,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/spf13/pflag"
 
@@ -78,6 +79,10 @@ func defaultAgent() settings.Agent {
 		StdoutFile:     "stdout",
 		StderrFile:     "stderr",
 		OutputLines:    100,
+		Preflight:      true,
+		Lifecycle:      defaultLifecycle(),
+		Archive:        settings.Archive{Interval: time.Minute, Level: 6},
+		Zeek:           defaultZeek(),
 	}
 }
 
@@ -191,7 +196,7 @@ controller:
 			if err != nil {
 				t.Fatalf("ResolveController: %v", err)
 			}
-			if diff := cmp.Diff(want, got, compareAddr); diff != "" {
+			if diff := gocmp.Diff(want, got, compareAddr); diff != "" {
 				t.Errorf("settings (-want +got):\n%s", diff)
 			}
 		})
@@ -245,11 +250,13 @@ func TestResolveAgent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := defaultAgent()
 			tt.want(&want)
+			want.SpoolDir = cmp.Or(want.SpoolDir, want.StateDir+"/spool")
+			want.Archive.Dir = cmp.Or(want.Archive.Dir, want.StateDir+"/logs")
 			got, _, err := settings.ResolveAgent(sources(t, tt.given, settings.AddAgentFlags))
 			if err != nil {
 				t.Fatalf("ResolveAgent: %v", err)
 			}
-			if diff := cmp.Diff(want, got, compareAddr); diff != "" {
+			if diff := gocmp.Diff(want, got, compareAddr, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("settings (-want +got):\n%s", diff)
 			}
 		})
@@ -400,7 +407,7 @@ state_dir        /s         file fleet.yaml:3
 default_address  127.0.0.9  environment ZEEKFLEET_DEFAULT_ADDRESS
 insecure         false      default
 `
-	if diff := cmp.Diff(want, text.String()); diff != "" {
+	if diff := gocmp.Diff(want, text.String()); diff != "" {
 		t.Errorf("Print (-want +got):\n%s", diff)
 	}
 }

@@ -3,6 +3,7 @@ package settings
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -60,8 +61,10 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 			doc:   "allow listening beyond loopback addresses without mutual TLS: whoever reaches these ports controls the cluster",
 			field: on(func(c *Common) value { return boolAt(&c.Insecure) })},
 		{key: "transport", flag: "transport", env: "ZEEKFLEET_TRANSPORT", initial: string(TransportAuto),
-			doc:   "protection of Broker peerings: auto (TLS with certificates; without any, both TLS and plain, but only TLS beyond loopback addresses), tls, or plain",
-			field: on(func(c *Common) value { return transportAt(&c.Transport) })},
+			doc: "protection of Broker peerings: auto (TLS with certificates; without any, both TLS and plain, but only TLS beyond loopback addresses), tls, or plain",
+			field: on(func(c *Common) value {
+				return choiceAt(&c.Transport, "mode", TransportAuto, TransportTLS, TransportPlain)
+			})},
 		{key: "tls.cert", flag: "tls-cert", env: "ZEEKFLEET_TLS_CERT",
 			doc:   "PEM file with the certificate for Broker peerings",
 			field: on(func(c *Common) value { return pathAt(&c.TLS.Cert, "file") })},
@@ -146,7 +149,7 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 }
 
 func agentTable(src Sources, p *parts) []setting[Agent] {
-	return append(commonTable(src, p, func(a *Agent) *Common { return &a.Common }), []setting[Agent]{
+	table := append(commonTable(src, p, func(a *Agent) *Common { return &a.Common }), []setting[Agent]{
 		{key: "agent.name", hostly: true, flag: "name", env: "ZEEK_AGENT_NAME", initial: "agent-" + src.hostname(),
 			doc:   "name of the agent, which is the instance's",
 			field: func(a *Agent) value { return nameAt(&a.Name) }},
@@ -178,11 +181,15 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 			doc:   "last lines of a node's output that are kept for reports, of each stream",
 			field: func(a *Agent) value { return countAt(&a.OutputLines, 0, maxOutputLines) }},
 	}...)
+	return slices.Concat(table, nodesTable(), archiveTable(), zeekTable())
 }
 
 // stateDir returns the default state directory: the user's own, and the
 // system's for one without a home.
 func stateDir(src Sources) string {
+	if src.testing() {
+		return "."
+	}
 	if dir := src.env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "zeekfleet")
 	}

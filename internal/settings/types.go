@@ -48,6 +48,13 @@ type Agent struct {
 	// OutputLines bounds the last lines of each stream that are kept for
 	// reports.
 	OutputLines int
+	// Preflight has deployments looked at before they change anything.
+	Preflight bool
+	Lifecycle Lifecycle
+	// SpoolDir holds the queue of rotated logs.
+	SpoolDir string
+	Archive  Archive
+	Zeek     Zeek
 }
 
 // Common is what both daemons are told.

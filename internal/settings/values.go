@@ -201,14 +201,18 @@ func boolAt(p *bool) value {
 // boolKind marks flags that need no argument.
 const boolKind = "bool"
 
-func transportAt(p *Transport) value {
-	choices := []Transport{TransportAuto, TransportTLS, TransportPlain}
-	return at(p, "mode", func(text string) (Transport, error) {
-		if !slices.Contains(choices, Transport(text)) {
-			return "", errors.New("not one of auto, tls, plain")
+// choiceAt reads one of a few words.
+func choiceAt[T ~string](p *T, kind string, choices ...T) value {
+	return at(p, kind, func(text string) (T, error) {
+		if !slices.Contains(choices, T(text)) {
+			var words []string
+			for _, c := range choices {
+				words = append(words, string(c))
+			}
+			return "", fmt.Errorf("not one of %s", strings.Join(words, ", "))
 		}
-		return Transport(text), nil
-	}, func(t Transport) string { return string(t) })
+		return T(text), nil
+	}, func(t T) string { return string(t) })
 }
 
 func levelAt(p *slog.Level) value {

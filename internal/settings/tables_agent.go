@@ -1,0 +1,73 @@
+package settings
+
+import "time"
+
+// Bounds of settings about nodes and logs.
+const (
+	minPatience, maxPatience = time.Second, 24 * time.Hour
+	maxKeepDays              = 100_000
+	maxGiveUp                = 1000
+	minMemoryLimit           = 16 << 20 // bytes; no program starts below
+)
+
+// nodesTable lists the settings about the life of an agent's nodes.
+func nodesTable() []setting[Agent] {
+	table := []setting[Agent]{
+		{key: "agent.preflight", flag: "preflight", env: "ZEEKFLEET_PREFLIGHT", initial: "true",
+			doc:   "look for what would keep nodes from running before a deployment changes anything",
+			field: func(a *Agent) value { return boolAt(&a.Preflight) }},
+	}
+	table = append(table, perRole("start_deadline", "start-deadline", "ZEEKFLEET_START_DEADLINE",
+		"how long a %s may take to come up before it is reported", roleDefaults{"1m", "1m", "1m", "1m"},
+		func(a *Agent) *PerRole { return &a.Lifecycle.StartDeadline })...)
+	table = append(table, perRole("stop_grace", "stop-grace", "ZEEKFLEET_STOP_GRACE",
+		"how long a %s may take to end before it is killed", roleDefaults{"1m", "30s", "30s", "30s"},
+		func(a *Agent) *PerRole { return &a.Lifecycle.StopGrace })...)
+	return append(table, []setting[Agent]{
+		{key: "agent.backoff.first", flag: "backoff-first", env: "ZEEKFLEET_BACKOFF_FIRST", initial: "1s",
+			doc:   "pause before a node that ended by itself is started again; it doubles with every third failure",
+			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffFirst, minTimeout, maxPatience) }},
+		{key: "agent.backoff.max", flag: "backoff-max", env: "ZEEKFLEET_BACKOFF_MAX", initial: "1m",
+			doc:   "longest of these pauses",
+			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffMax, minTimeout, maxPatience) }},
+		{key: "agent.backoff.reset", flag: "backoff-reset", env: "ZEEKFLEET_BACKOFF_RESET", initial: "30s",
+			doc:   "time that a node must have been up for its failures to be forgotten",
+			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffReset, minTimeout, maxPatience) }},
+		{key: "agent.backoff.give_up", flag: "backoff-give-up", env: "ZEEKFLEET_BACKOFF_GIVE_UP", initial: "10",
+			doc:   "failures in a row after which a node is FAILED",
+			field: func(a *Agent) value { return countAt(&a.Lifecycle.GiveUp, 1, maxGiveUp) }},
+		{key: "agent.backoff.retry", flag: "backoff-retry", env: "ZEEKFLEET_BACKOFF_RETRY", initial: "5m",
+			doc:   "pause between further attempts to start a FAILED node",
+			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffRetry, minPatience, maxPatience) }},
+	}...)
+}
+
+// archiveTable lists the settings about rotated logs.
+func archiveTable() []setting[Agent] {
+	return []setting[Agent]{
+		{key: "agent.spool_dir", flag: "spool-dir", env: "ZEEK_MANAGEMENT_SPOOL_DIR",
+			doc:   "directory in whose log-queue nodes put rotated logs (default: spool in the state directory)",
+			field: func(a *Agent) value { return pathAt(&a.SpoolDir, "dir") }},
+		{key: "agent.archive_logs", flag: "archive-logs", env: "ZEEKFLEET_ARCHIVE_LOGS", initial: "true",
+			doc:   "archive rotated logs",
+			field: func(a *Agent) value { return notAt(&a.Archive.Off) }},
+		{key: "agent.archive_dir", flag: "archive-dir", env: "ZEEKFLEET_ARCHIVE_DIR",
+			doc:   "directory of the archive (default: logs in the state directory)",
+			field: func(a *Agent) value { return pathAt(&a.Archive.Dir, "dir") }},
+		{key: "agent.archive_interval", flag: "archive-interval", env: "ZEEKFLEET_ARCHIVE_INTERVAL", initial: "1m",
+			doc:   "pause between looks at the queue, beyond those when something comes into it",
+			field: func(a *Agent) value { return durationAt(&a.Archive.Interval, minPatience, maxPatience) }},
+		{key: "agent.archive_cmd", flag: "archive-cmd", env: "ZEEKFLEET_ARCHIVE_CMD",
+			doc:   "program, with arguments, that archives instead of the agent, such as /opt/zeek/bin/zeek-archiver",
+			field: func(a *Agent) value { return wordsAt(&a.Archive.Command, "command") }},
+		{key: "agent.archive_level", flag: "archive-level", env: "ZEEKFLEET_ARCHIVE_LEVEL", initial: "6",
+			doc:   "how hard to compress, as with gzip; 0 for not at all",
+			field: func(a *Agent) value { return countAt(&a.Archive.Level, 0, 9) }},
+		{key: "agent.archive_keep_days", flag: "archive-keep-days", env: "ZEEKFLEET_ARCHIVE_KEEP_DAYS", initial: "0",
+			doc:   "days for which archived logs are kept; 0 for ever",
+			field: func(a *Agent) value { return countAt(&a.Archive.KeepDays, 0, maxKeepDays) }},
+		{key: "agent.archive_disk_percent", flag: "archive-disk-percent", env: "ZEEKFLEET_ARCHIVE_DISK_PERCENT", initial: "0",
+			doc:   "share of its file system beyond which the oldest archived logs are removed; 0 for never",
+			field: func(a *Agent) value { return countAt(&a.Archive.DiskPercent, 0, 99) }},
+	}
+}

@@ -1,0 +1,106 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// notAt reads a setting that is true where the field is false.
+func notAt(p *bool) value {
+	var said bool
+	v := boolAt(&said)
+	return value{
+		kind: boolKind,
+		parse: func(text string) error {
+			err := v.parse(text)
+			if err == nil {
+				*p = !said
+			}
+			return err
+		},
+		text: func() string { return strconv.FormatBool(!*p) },
+	}
+}
+
+// wordsAt reads words that are separated by blanks; a word cannot hold one.
+func wordsAt(p *[]string, kind string) value {
+	return at(p, kind, func(text string) ([]string, error) {
+		if strings.ContainsRune(text, 0) {
+			return nil, errors.New("not words: they must not hold a NUL character")
+		}
+		return strings.Fields(text), nil
+	}, func(words []string) string { return strings.Join(words, " ") })
+}
+
+// dirsAt reads absolute directories that are separated by colons.
+func dirsAt(p *[]string) value {
+	return at(p, "dirs", func(text string) ([]string, error) {
+		if text == "" {
+			return nil, nil
+		}
+		dirs := strings.Split(text, ":")
+		for _, dir := range dirs {
+			if !filepath.IsAbs(dir) || strings.ContainsRune(dir, 0) {
+				return nil, errors.New("not absolute directories, separated by colons")
+			}
+		}
+		return dirs, nil
+	}, func(dirs []string) string { return strings.Join(dirs, ":") })
+}
+
+// secondsAt is durationAt for what is counted in whole seconds.
+func secondsAt(p *time.Duration, lowest, highest time.Duration) value {
+	v := durationAt(p, lowest, highest)
+	parse := v.parse
+	v.parse = func(text string) error {
+		before := *p
+		if err := parse(text); err != nil {
+			return err
+		}
+		if *p%time.Second != 0 {
+			*p = before
+			return errors.New("not a whole number of seconds")
+		}
+		return nil
+	}
+	return v
+}
+
+// byteUnits are the units of amounts of memory, largest first.
+var byteUnits = []struct {
+	name  string
+	bytes uint64
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
+// bytesAt reads an amount of memory of at least lowest, or 0 for none.
+func bytesAt(p *uint64, lowest uint64) value {
+	return at(p, "size", func(text string) (uint64, error) {
+		number, unit := strings.TrimSpace(text), uint64(1)
+		for _, u := range byteUnits {
+			if rest, ok := strings.CutSuffix(number, u.name); ok {
+				number, unit = strings.TrimSpace(rest), u.bytes
+				break
+			}
+		}
+		n, err := strconv.ParseUint(number, 10, 64)
+		if err != nil || n > math.MaxInt64/unit || n != 0 && n*unit < lowest {
+			return 0, fmt.Errorf("neither 0 nor at least %s, such as 512MiB or 8GiB", formatBytes(lowest))
+		}
+		return n * unit, nil
+	}, formatBytes)
+}
+
+// formatBytes writes an amount in the largest unit that divides it.
+func formatBytes(n uint64) string {
+	for _, u := range byteUnits {
+		if n >= u.bytes && n%u.bytes == 0 && u.bytes > 1 {
+			return strconv.FormatUint(n/u.bytes, 10) + u.name
+		}
+	}
+	return strconv.FormatUint(n, 10)
+}
