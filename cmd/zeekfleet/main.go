@@ -46,6 +46,7 @@ func subcommands() []func(streams) *cobra.Command {
 		newGetConfigCommand,
 		newGetInstancesCommand,
 		newGetNodesCommand,
+		newCrashesCommand,
 		newGetIDValueCommand,
 		newRestartCommand,
 		newTestTimeoutCommand,

@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"internal/zeek":            {"internal/mgmt"},
 	"internal/preflight":       {"internal/mgmt"},
 	"internal/archive":         {},
+	"internal/crash":           {"internal/mgmt"},
 	"internal/store":           {"internal/mgmt"},
 	"internal/store/boltstore": {"internal/store", "internal/mgmt"},
 	"internal/store/storetest": {"internal/store", "internal/mgmt"},
@@ -70,7 +71,7 @@ var allowed = map[string][]string{
 		"internal/proc", "internal/store", "internal/wire/...", "internal/zval",
 	},
 	"cmd/zeekfleet": {
-		"client", "node", "internal/cli", "internal/daemon", "internal/mgmt", "internal/proc", "internal/settings",
+		"client", "node", "internal/cli", "internal/crash", "internal/daemon", "internal/mgmt", "internal/proc", "internal/settings",
 		"internal/sim",
 	},
 }

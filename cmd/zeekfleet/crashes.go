@@ -1,0 +1,194 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"zeekfleet/internal/crash"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/settings"
+)
+
+func newCrashesCommand(s streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "crashes [NODE]",
+		Short: "Show the crashes of this host's nodes",
+		Long: "Show the crashes of this host's nodes, newest first; those of one node in full, with what it\n" +
+			"printed last, its plan, and the backtrace of its core file. The records are read from the\n" +
+			"directory of this host's agent, which need not run.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
+			if err != nil {
+				return failed(err)
+			}
+			store, err := crash.New(crash.Config{Dir: crash.Dir(set.Directory)})
+			if err != nil {
+				return failed(err)
+			}
+			view := crashView{out: s.out, err: s.err, asJSON: asJSON, dir: crash.Dir(set.Directory)}
+			if len(args) == 0 {
+				records, err := store.All()
+				return failed(view.table(records, err))
+			}
+			node := mgmt.NodeName(args[0])
+			records, err := store.List(node)
+			return failed(view.inFull(node, records, err))
+		},
+	}
+	settings.AddAgentFlags(cmd.Flags())
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		switch f.Name {
+		case settings.ConfigFlag, "name", "state-dir", "directory":
+		default:
+			f.Hidden = true // it is taken, as the agent's own are, but does not matter here
+		}
+	})
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the records as JSON")
+	return cmd
+}
+
+// crashView shows crash records. What could not be read goes to err, and fails
+// the command after the others have been shown.
+type crashView struct {
+	out, err io.Writer
+	asJSON   bool
+	dir      string
+}
+
+func (v crashView) table(records []crash.Record, unread error) error {
+	switch {
+	case v.asJSON:
+		return errors.Join(v.json(records), unread)
+	case len(records) == 0:
+		v.none("no crashes", unread)
+		return unread
+	}
+	w := tabwriter.NewWriter(v.out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "NODE\tWHEN\tUPTIME\tEND\tOUTPUT")
+	for _, r := range records {
+		fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\n", printable(string(r.Node)), when(r), uptime(r),
+			printable(r.Exit.Text), printable(firstLine(r)))
+	}
+	return errors.Join(w.Flush(), unread)
+}
+
+func (v crashView) inFull(node mgmt.NodeName, records []crash.Record, unread error) error {
+	switch {
+	case v.asJSON:
+		return errors.Join(v.json(records), unread)
+	case len(records) == 0:
+		v.none(fmt.Sprintf("no crash of node %q", node), unread)
+		return unread
+	}
+	var text strings.Builder
+	for i, r := range records {
+		if i > 0 {
+			text.WriteString("\n")
+		}
+		writeCrash(&text, r)
+	}
+	_, err := io.WriteString(v.out, text.String())
+	return errors.Join(err, unread)
+}
+
+// none says that there is nothing to show, unless that may not be so.
+func (v crashView) none(what string, unread error) {
+	if unread == nil {
+		fmt.Fprintf(v.err, "zeekfleet: %s recorded in %s\n", what, v.dir)
+	}
+}
+
+func (v crashView) json(records []crash.Record) error {
+	if records == nil {
+		records = []crash.Record{}
+	}
+	enc := json.NewEncoder(v.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(records)
+}
+
+// writeCrash writes all there is to know of r.
+func writeCrash(w *strings.Builder, r crash.Record) {
+	fmt.Fprintf(w, "%s  %s\n", when(r), printable(string(r.Node)))
+	line := func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(w, "  %-12s%s\n", label, printable(text))
+		}
+	}
+	line("end", r.Exit.Text)
+	line("uptime", uptime(r).String())
+	line("process", fmt.Sprintf("PID %d, launch %d", r.PID, r.Launch))
+	line("program", strings.TrimSpace(r.Program+" "+r.Version))
+	line("directory", r.Dir)
+	line("plan hash", r.PlanHash)
+	line("core", r.Core)
+	line("note", r.Note)
+	if r.Pending {
+		line("note", "the core file has not been looked at yet")
+	}
+	block := func(label, text string) {
+		if text == "" {
+			return
+		}
+		fmt.Fprintf(w, "  %s:\n", label)
+		for l := range strings.Lines(text) {
+			fmt.Fprintf(w, "    %s\n", printable(strings.TrimRight(l, "\r\n")))
+		}
+	}
+	block("stderr", r.Stderr)
+	block("stdout", r.Stdout)
+	block("backtrace", r.Backtrace)
+	if r.Plan != nil {
+		plan, err := json.MarshalIndent(r.Plan, "", "  ")
+		if err == nil {
+			block("plan", string(plan))
+		}
+	}
+}
+
+func when(r crash.Record) string { return r.When.Local().Format("2006-01-02 15:04:05") }
+
+// uptime returns how long the process ran, to the second where it was seconds.
+func uptime(r crash.Record) time.Duration {
+	if r.Uptime < 10*time.Second {
+		return r.Uptime.Round(time.Millisecond)
+	}
+	return r.Uptime.Round(time.Second)
+}
+
+// firstLine returns the first line that the process printed, as far as its output
+// was kept: errors rather than results.
+func firstLine(r crash.Record) string {
+	for _, text := range []string{r.Stderr, r.Stdout} {
+		line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+		if line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// printable keeps what a process printed from controlling the terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}

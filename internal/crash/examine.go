@@ -1,0 +1,153 @@
+package crash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Run looks for the core file of each crash, has the debugger say what it shows,
+// and adds that to the record, one at a time, until ctx is done; it returns ctx's
+// cause then. The debugger has the lowest priority and a deadline. What it was at
+// in the end is begun again by the next Run.
+func (s *Store) Run(ctx context.Context) error {
+	for {
+		if err := s.examineAll(ctx); err != nil && ctx.Err() == nil {
+			s.cfg.Logger.Warn("crash not examined", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.kick:
+		}
+	}
+}
+
+func (s *Store) examineAll(ctx context.Context) error {
+	records, err := s.All()
+	errs := []error{err}
+	for _, r := range slices.Backward(records) { // oldest first
+		if !r.Pending {
+			continue
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		s.examine(ctx, &r)
+		if ctx.Err() != nil {
+			break // the debugger was interrupted
+		}
+		r.Pending = false
+		if err := s.update(ctx, r); err != nil {
+			errs = append(errs, fmt.Errorf("update crash record of node %s: %w", r.Node, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// examine fills in what r's core file has to tell.
+func (s *Store) examine(ctx context.Context, r *Record) {
+	pattern, err := s.corePattern()
+	if err != nil {
+		r.Note = fmt.Sprintf("no core file: %v", err)
+		return
+	}
+	if program, ok := pattern.handler(); ok {
+		if r.Exit.Known {
+			r.Note = handled(program, *r)
+		}
+		return
+	}
+	path, ok := pattern.find(*r)
+	switch {
+	case ok:
+		r.Core = path
+		r.Backtrace, err = s.backtrace(ctx, r.Program, path)
+		if err != nil {
+			r.Note = fmt.Sprintf("no backtrace: %v", err)
+		}
+	case r.Exit.Known:
+		r.Note = fmt.Sprintf("the core file is not where core_pattern %q says", pattern.text)
+	}
+}
+
+// backtrace returns the beginning of what the debugger says of a core file.
+func (s *Store) backtrace(ctx context.Context, program, core string) (string, error) {
+	debugger, err := exec.LookPath(s.cfg.Debugger)
+	if err != nil {
+		return "", fmt.Errorf("%s is not installed", s.cfg.Debugger)
+	}
+	if !filepath.IsAbs(program) {
+		return "", errors.New("the program is not known")
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.BacktraceTimeout,
+		fmt.Errorf("%s took more than %v", s.cfg.Debugger, s.cfg.BacktraceTimeout))
+	defer cancel()
+	cmd := exec.CommandContext(ctx, debugger, "-batch", "-nx",
+		"-iex", "set auto-load no", // nothing that lies about is to be executed
+		"-ex", "bt 100", "-ex", "thread apply all bt 100",
+		program, core)
+	cmd.Dir = "/"
+	cmd.Env = append(cmd.Environ(), "LC_ALL=C", "DEBUGINFOD_URLS=") // no downloads
+	output := &firstBytes{limit: maxText}
+	cmd.Stdout, cmd.Stderr = output, output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	// It may have ended already; it had the wrong priority for a moment at most.
+	_ = unix.Setpriority(unix.PRIO_PGRP, cmd.Process.Pid, lowestPriority)
+	err = cmd.Wait()
+	text := strings.TrimSpace(strings.ToValidUTF8(string(output.kept), "?"))
+	switch cause := context.Cause(ctx); {
+	case cause != nil:
+		return "", cause
+	case err != nil:
+		_, line, _ := cutLast(text)
+		return "", fmt.Errorf("%s: %v: %s", s.cfg.Debugger, err, line)
+	case text == "":
+		return "", fmt.Errorf("%s says nothing", s.cfg.Debugger)
+	}
+	return text, nil
+}
+
+const lowestPriority = 19
+
+func killGroup(pid int) error {
+	err := unix.Kill(-pid, unix.SIGKILL)
+	if errors.Is(err, unix.ESRCH) {
+		return os.ErrProcessDone
+	}
+	return err
+}
+
+// cutLast splits off the last line.
+func cutLast(text string) (before, line string, found bool) {
+	i := strings.LastIndexByte(text, '\n')
+	if i < 0 {
+		return "", text, false
+	}
+	return text[:i], text[i+1:], true
+}
+
+// firstBytes keeps the first bytes of what is written to it.
+type firstBytes struct {
+	limit int
+	kept  []byte
+}
+
+func (f *firstBytes) Write(p []byte) (int, error) {
+	f.kept = append(f.kept, p[:min(len(p), f.limit-len(f.kept))]...)
+	return len(p), nil
+}

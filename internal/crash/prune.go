@@ -1,0 +1,121 @@
+package crash
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// prune removes what exceeds the bounds, and what writers that died have left.
+// The record that was just added stays.
+func (s *Store) prune(added Record) error {
+	entries, err := os.ReadDir(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	var nodes [][]file // the files of each node, oldest first
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		if err := s.removeFresh(e.Name()); err != nil {
+			return err
+		}
+		files, err := s.files(e.Name())
+		if err != nil {
+			return err
+		}
+		if len(files) > 0 {
+			nodes = append(nodes, files)
+		}
+	}
+	for _, f := range s.excess(nodes, directory(added.Node), added.file()) {
+		if err := s.remove(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// excess returns the files that must go, keeping the one that is named.
+func (s *Store) excess(nodes [][]file, keepDir, keepName string) []file {
+	var gone, last, older []file // last: the newest of each node; older: the others that stay
+	var bytes int64
+	slices.SortStableFunc(nodes, func(a, b []file) int {
+		if kept := cmp.Compare(rank(a, keepDir), rank(b, keepDir)); kept != 0 {
+			return kept
+		}
+		return cmp.Compare(b[len(b)-1].name, a[len(a)-1].name)
+	})
+	for i, files := range nodes {
+		if i >= s.cfg.Nodes {
+			gone = append(gone, files...)
+			continue
+		}
+		surplus := max(0, len(files)-s.cfg.PerNode)
+		gone = append(gone, files[:surplus]...)
+		files = files[surplus:]
+		last = append(last, files[len(files)-1])
+		older = append(older, files[:len(files)-1]...)
+		for _, f := range files {
+			bytes += f.size
+		}
+	}
+	byAge := func(a, b file) int { return cmp.Compare(a.name, b.name) }
+	slices.SortStableFunc(older, byAge)
+	slices.SortStableFunc(last, byAge)
+	for _, f := range append(older, last...) {
+		if bytes <= s.cfg.Bytes {
+			break
+		}
+		if f.dir != keepDir || f.name != keepName {
+			gone = append(gone, f)
+			bytes -= f.size
+		}
+	}
+	return slices.DeleteFunc(gone, func(f file) bool { return f.dir == keepDir && f.name == keepName })
+}
+
+// rank puts the node of the record that was just added first.
+func rank(files []file, keepDir string) int {
+	if files[0].dir == keepDir {
+		return 0
+	}
+	return 1
+}
+
+// remove removes a file, and its node's directory if that is empty then.
+func (s *Store) remove(f file) error {
+	path := f.path(s.cfg.Dir)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := os.Remove(filepath.Dir(path))
+	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) removeFresh(dir string) error {
+	entries, err := os.ReadDir(filepath.Join(s.cfg.Dir, dir))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), freshSuffix) {
+			continue
+		}
+		err := os.Remove(filepath.Join(s.cfg.Dir, dir, e.Name()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,287 @@
+package crash
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// Dir returns the directory of the crash records of the agent whose own
+// directory is given.
+func Dir(agent string) string { return filepath.Join(agent, "crashes") }
+
+// Config is what a Store works with.
+type Config struct {
+	// Dir is the directory of the records; see Dir. It is made by the first Add.
+	Dir string
+	// PerNode bounds the records of one node. Zero means 10.
+	PerNode int
+	// Nodes bounds the nodes with records. Beyond it those go whose last crash is
+	// the longest ago. Zero means 256.
+	Nodes int
+	// Bytes bounds the files together; the newest record stays even if it is
+	// larger. Zero means 64 MiB.
+	Bytes int64
+	// Debugger is gdb, or the like of it, as a name to be found in PATH or an
+	// absolute path. Empty means gdb.
+	Debugger string
+	// BacktraceTimeout bounds the debugger's work on one core file. Zero means 30 s.
+	BacktraceTimeout time.Duration
+	// Logger receives what Run has to say. Nil discards it.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Dir == "" {
+		return c, errors.New("no directory for crash records")
+	}
+	if c.PerNode < 0 || c.Nodes < 0 || c.Bytes < 0 || c.BacktraceTimeout < 0 {
+		return c, errors.New("a bound of crash records is negative")
+	}
+	c.PerNode = cmp.Or(c.PerNode, 10)
+	c.Nodes = cmp.Or(c.Nodes, 256)
+	c.Bytes = cmp.Or(c.Bytes, 64<<20)
+	c.Debugger = cmp.Or(c.Debugger, "gdb")
+	c.BacktraceTimeout = cmp.Or(c.BacktraceTimeout, 30*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+// A Store keeps crash records. Its methods may be called concurrently, Run once
+// at a time.
+type Store struct {
+	cfg  Config
+	turn chan struct{} // has room for the one that changes files
+	kick chan struct{} // tells Run of a record that it is to examine
+
+	corePattern func() (corePattern, error) // replaced by tests
+}
+
+// New returns the store of the records in cfg.Dir. It touches no file.
+func New(cfg Config) (*Store, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Store{
+		cfg:         cfg,
+		turn:        make(chan struct{}, 1),
+		kick:        make(chan struct{}, 1),
+		corePattern: readCorePattern,
+	}, nil
+}
+
+// Add keeps r, durably once it has returned nil, and makes room for it by
+// removing the oldest records where there are too many. It takes milliseconds;
+// the backtrace follows by itself where Run is running, or when it next is.
+func (s *Store) Add(ctx context.Context, r Record) error {
+	if r.Node == "" {
+		return errors.New("add crash record: it names no node")
+	}
+	if r.When.IsZero() {
+		r.When = time.Now()
+	}
+	r.bound()
+	r.Core, r.Backtrace = "", ""
+	r.Pending, r.Note = needsExamination(r.Exit)
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.done()
+	if err := s.write(r); err != nil {
+		return fmt.Errorf("add crash record of node %s: %w", r.Node, err)
+	}
+	if err := s.prune(r); err != nil {
+		return fmt.Errorf("remove old crash records: %w", err)
+	}
+	if r.Pending {
+		select {
+		case s.kick <- struct{}{}:
+		default: // Run has yet to look, and will see this record too
+		}
+	}
+	return nil
+}
+
+// begin waits for the turn to change files.
+func (s *Store) begin(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *Store) done() { <-s.turn }
+
+// write writes r's file: the old one stays, or it is the new one as a whole.
+func (s *Store) write(r Record) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(s.cfg.Dir, directory(r.Node))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, r.file())
+	fresh := strings.TrimSuffix(path, suffix) + freshSuffix
+	err = writeSynced(fresh, append(text, '\n'))
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		os.Remove(fresh) // what is left of it takes room; the next Add removes it too
+		return err
+	}
+	return errors.Join(syncDir(dir), syncDir(s.cfg.Dir))
+}
+
+func writeSynced(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+// update replaces the record of which r is a newer form, unless it has been
+// removed meanwhile.
+func (s *Store) update(ctx context.Context, r Record) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.done()
+	_, err := os.Stat(filepath.Join(s.cfg.Dir, directory(r.Node), r.file()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.write(r)
+}
+
+// List returns the records of a node, newest first. The error tells of those that
+// could not be read; the others are returned nevertheless.
+func (s *Store) List(node mgmt.NodeName) ([]Record, error) {
+	return s.list(directory(node))
+}
+
+// Latest returns the newest readable record of a node, and false if it has none.
+func (s *Store) Latest(node mgmt.NodeName) (Record, bool) {
+	dir := directory(node)
+	files, _ := s.files(dir) // a directory that cannot be read has no record to show
+	for _, f := range slices.Backward(files) {
+		if r, err := f.read(s.cfg.Dir); err == nil {
+			return r, true
+		}
+	}
+	return Record{}, false
+}
+
+// All returns the records of all nodes, newest first; the error is as List's.
+func (s *Store) All() ([]Record, error) {
+	entries, err := os.ReadDir(s.cfg.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read crash records: %w", err)
+	}
+	var all []Record
+	var errs []error
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		records, err := s.list(e.Name())
+		all, errs = append(all, records...), append(errs, err)
+	}
+	slices.SortStableFunc(all, newestFirst)
+	return all, errors.Join(errs...)
+}
+
+func (s *Store) list(dir string) ([]Record, error) {
+	files, err := s.files(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read crash records: %w", err)
+	}
+	var records []Record
+	var errs []error
+	for _, f := range files {
+		r, err := f.read(s.cfg.Dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("crash record %s: %w", f.path(s.cfg.Dir), err))
+			continue
+		}
+		records = append(records, r)
+	}
+	slices.SortStableFunc(records, newestFirst)
+	return records, errors.Join(errs...)
+}
+
+func newestFirst(a, b Record) int {
+	return cmp.Or(b.When.Compare(a.When), cmp.Compare(a.Node, b.Node), cmp.Compare(b.Launch, a.Launch))
+}
+
+// file is the file of a record, readable or not.
+type file struct {
+	dir, name string
+	size      int64
+}
+
+func (f file) path(root string) string { return filepath.Join(root, f.dir, f.name) }
+
+// files lists the files of records in one node's directory, oldest first.
+func (s *Store) files(dir string) ([]file, error) {
+	entries, err := os.ReadDir(filepath.Join(s.cfg.Dir, dir)) // sorted
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var files []file
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), suffix) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue // removed meanwhile
+		}
+		files = append(files, file{dir, e.Name(), info.Size()})
+	}
+	return files, nil
+}
