@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"zeekfleet/internal/preflight"
 )
 
 // Listen binds a TCP listener to addr ("host:port"). If the port is taken, the
@@ -33,12 +35,12 @@ func Listen(ctx context.Context, addr, option string) (net.Listener, error) {
 }
 
 func ownerClause(addr string) string {
-	_, port, err := net.SplitHostPort(addr)
+	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return ""
 	}
-	if owner := portOwner(port); owner != "" {
-		return " by " + owner
+	if held := preflight.Listeners(at.Addr(), at.Port()); len(held) > 0 {
+		return " by " + held[0].String()
 	}
 	return ""
 }

@@ -71,7 +71,7 @@ type room struct {
 func lookAt(dir string) place {
 	p := place{dir: dir, nearest: filepath.Clean(dir)}
 	info, err := os.Stat(p.nearest)
-	for errors.Is(err, fs.ErrNotExist) && p.nearest != "/" && p.nearest != "." {
+	for (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && p.nearest != "/" && p.nearest != "." {
 		p.nearest = filepath.Dir(p.nearest)
 		info, err = os.Stat(p.nearest)
 	}

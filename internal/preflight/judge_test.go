@@ -1,0 +1,217 @@
+package preflight
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"zeekfleet/internal/mgmt"
+)
+
+func TestPortProblem(t *testing.T) {
+	p := Port{Addr: netip.MustParseAddr("::1"), Number: 9000, Use: "metrics"}
+	other, ours := Listener{PID: 7, Session: 3, Name: "sshd"}, Listener{PID: 8, Session: 5, Name: "zeek"}
+	tests := map[string]struct {
+		err  error
+		held []Listener
+		want string
+	}{
+		"one that another process holds names it":    {syscall.EADDRINUSE, []Listener{ours, other}, "metrics port [::1]:9000 is in use by sshd (pid 7)"},
+		"one that only ours hold is as good as free": {syscall.EADDRINUSE, []Listener{ours}, ""},
+		"one whose holder is not seen is taken":      {syscall.EADDRINUSE, nil, "metrics port [::1]:9000 is in use"},
+		"an address of another host is named":        {syscall.EADDRNOTAVAIL, nil, "metrics port [::1]:9000 cannot be bound: this host has no such address"},
+		"a privileged one says so":                   {syscall.EACCES, nil, "metrics port [::1]:9000 cannot be bound: ports below 1024 take permission"},
+		"anything else is passed on":                 {errors.New("out of luck"), nil, "metrics port [::1]:9000 cannot be bound: out of luck"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := portProblem(p, tt.err, tt.held, []int{5}); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestListeningSocketsAreRead(t *testing.T) {
+	v4, v6 := "0100007F", "00000000000000000000000001000000" // as a little-endian host has it
+	if parsed, ok := parseSocketAddr(v4 + ":0866"); !ok || parsed.Addr() != netip.MustParseAddr("127.0.0.1") {
+		v4, v6 = "7F000001", "00000000000000000000000000000001"
+	}
+	table := "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
+		"   0: " + v4 + ":0866 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 100 1\n" +
+		"   1: " + v4 + ":0867 00000000:0000 01 00000000:00000000 00:00000000 00000000     0        0 101 1\n" +
+		"   2: " + v6 + ":0868 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 102 1\n" +
+		"   3: nonsense 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 103 1\n" +
+		"   4: short\n"
+	got := listeningSockets(strings.NewReader(table))
+	want := []socket{{netip.MustParseAddrPort("127.0.0.1:2150"), "100"}, {netip.MustParseAddrPort("[::1]:2152"), "102"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestProcessesAreDescribed(t *testing.T) {
+	tests := []struct {
+		stat    string
+		name    string
+		session int
+	}{
+		{"42 (zeek) S 1 42 40 0 -1", "zeek", 40},
+		{"42 (a) (b) S 1 42 40 0 -1", "a) (b", 40},
+		{"nonsense", "", 0},
+		{")(", "", 0},
+	}
+	for _, tt := range tests {
+		if name, session := parseStat(tt.stat); name != tt.name || session != tt.session {
+			t.Errorf("%q: got %q, %d", tt.stat, name, session)
+		}
+	}
+}
+
+func TestAddressesOverlap(t *testing.T) {
+	a, b, all := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::")
+	for _, tt := range []struct {
+		a, b netip.Addr
+		want bool
+	}{{a, a, true}, {a, b, false}, {a, all, true}, {netip.Addr{}, b, true}, {netip.AddrFrom16(a.As16()), a, true}} {
+		if got := overlap(tt.a, tt.b); got != tt.want || got != overlap(tt.b, tt.a) {
+			t.Errorf("%v and %v: %v", tt.a, tt.b, got)
+		}
+	}
+}
+
+func TestInterfaceProblem(t *testing.T) {
+	has := []net.Interface{{Name: "lo", Flags: net.FlagUp}, {Name: "eth0", Flags: net.FlagUp}, {Name: "eth1"}}
+	for spec, want := range map[string]string{
+		"":                    "",
+		"lo":                  "",
+		"af_packet::eth0":     "",
+		"pcap::eth1":          "interface eth1 is down",
+		"eth9":                "interface eth9 does not exist; there are eth0, eth1, lo",
+		"af_packet::eth9":     "interface eth9 does not exist; there are eth0, eth1, lo",
+		"netmap::eth9-0/R":    "",
+		"nflog:5":             "",
+		"any":                 "",
+		"dag0":                "",
+		"af_packet::":         "",
+		"pf_ring::zc:eth9@01": "",
+	} {
+		if got := interfaceProblem(spec, has); got != want {
+			t.Errorf("%q: got %q, want %q", spec, got, want)
+		}
+	}
+}
+
+func TestPermissionToCapture(t *testing.T) {
+	status := func(uid string, set string, value string) string {
+		return "Name:\tzeekfleet\nUid:\t1000\t" + uid + "\t1000\t1000\n" + set + ":\t" + value + "\n"
+	}
+	raw := "0000000000002000"
+	attr := func(flags, permitted, inheritable byte) []byte {
+		return []byte{flags, 0, 0, 2, 0, permitted, 0, 0, 0, inheritable, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	}
+	tests := map[string]struct {
+		status string
+		attr   []byte
+		want   bool
+	}{
+		"root may":                                 {status("0", "CapBnd", raw), nil, true},
+		"root in a container without it may not":   {status("0", "CapBnd", "0"), nil, false},
+		"a user may not":                           {status("1000", "CapBnd", raw), nil, false},
+		"a user's own capability ends at the exec": {status("1000", "CapEff", raw), nil, false},
+		"an ambient capability survives it":        {status("1000", "CapAmb", raw), nil, true},
+		"the program's own counts":                 {status("1000", "CapBnd", raw), attr(1, 0x20, 0), true},
+		"but not if it is not effective":           {status("1000", "CapBnd", raw), attr(0, 0x20, 0), false},
+		"nor outside of the bounding set":          {status("1000", "CapBnd", "0"), attr(1, 0x20, 0), false},
+		"nor where it is another":                  {status("1000", "CapBnd", raw), attr(1, 0x10, 0), false},
+		"nor where privileges cannot grow": {
+			status("1000", "CapBnd", raw) + "NoNewPrivs:\t1\n", attr(1, 0x20, 0), false,
+		},
+		"what both can inherit counts":      {status("1000", "CapInh", raw), attr(1, 0, 0x20), true},
+		"an attribute of another kind none": {status("1000", "CapBnd", raw), []byte{1, 0}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := parseCapabilities(tt.status).grants(parseFileCaps(tt.attr)); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestCPUProblem(t *testing.T) {
+	tests := []struct {
+		cpus         []int
+		online, want string
+	}{
+		{nil, "0", ""},
+		{[]int{0, 3, 8}, "0-3,8", ""},
+		{[]int{4, 7}, "0-3,8", "CPU affinity: this host has no CPU 4 7; it has 0-3,8"},
+		{[]int{0}, "nonsense", "CPU affinity: this host has no CPU 0; it has nonsense"},
+	}
+	for _, tt := range tests {
+		if got := cpuProblem(tt.cpus, tt.online); got != tt.want {
+			t.Errorf("%v of %s: got %q, want %q", tt.cpus, tt.online, got, tt.want)
+		}
+	}
+}
+
+func TestPlaceProblems(t *testing.T) {
+	tests := map[string]struct {
+		place place
+		want  string
+		room  string
+	}{
+		"a writable directory":     {place{dir: "/a/", nearest: "/a", isDir: true}, "", ""},
+		"one that can be made":     {place{dir: "/a/b", nearest: "/a", isDir: true}, "", ""},
+		"one that is a file":       {place{dir: "/a", nearest: "/a"}, "/a is not a directory", ""},
+		"one below a file":         {place{dir: "/a/b", nearest: "/a"}, "directory /a/b cannot be made: /a is not a directory", ""},
+		"one that is read only":    {place{dir: "/a", nearest: "/a", isDir: true, notWritable: syscall.EROFS}, "directory /a is not writable: read-only file system", ""},
+		"one that cannot be made":  {place{dir: "/a/b", nearest: "/a", isDir: true, notWritable: syscall.EACCES}, "directory /a/b cannot be made in /a: permission denied", ""},
+		"just enough room":         {place{dir: "/a", nearest: "/a", isDir: true, room: &room{bytes: 3 << 20}}, "", ""},
+		"a byte short of the room": {place{dir: "/a", nearest: "/a", isDir: true, room: &room{bytes: 3<<20 - 1}}, "", "the disk with /a has 2 MiB left, and nodes need 3"},
+		"room, but not for a file": {place{dir: "/a", nearest: "/a", isDir: true, room: &room{bytes: 9 << 20, noFiles: true}}, "", "the disk with /a has no room for another file"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := tt.place.problem(); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if got := tt.place.roomProblem(3 << 20); got != tt.room {
+				t.Errorf("room: got %q, want %q", got, tt.room)
+			}
+			if got := tt.place.roomProblem(-1); got != "" {
+				t.Errorf("room that does not matter: got %q", got)
+			}
+		})
+	}
+}
+
+func TestComplaints(t *testing.T) {
+	for _, tt := range []struct {
+		out  mgmt.NodeOutputs
+		want string
+	}{
+		{mgmt.NodeOutputs{Stderr: "warning: w\nerror in x, line 1: e\nfatal error: f"}, "error in x, line 1: e"},
+		{mgmt.NodeOutputs{Stdout: "one", Stderr: "two\nthree\n"}, "three"},
+		{mgmt.NodeOutputs{Stderr: "error " + strings.Repeat("ä", 200)}, "error " + strings.Repeat("ä", 147) + "…"},
+		{mgmt.NodeOutputs{}, ""},
+	} {
+		if got := complaint(tt.out); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestFewOfManyNodesAreNamed(t *testing.T) {
+	if got := nodeList([]mgmt.NodeName{"a", "b", "c", "d", "e"}); got != "a, b, c, d, e" {
+		t.Errorf("got %q", got)
+	}
+	if got := nodeList([]mgmt.NodeName{"a", "b", "c", "d", "e", "f"}); got != "a, b, c, d, e, …" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,166 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc/fakezeek"
+)
+
+var loopback = netip.MustParseAddr("127.0.0.1")
+
+// held returns a port that this process listens on, until the test ends.
+func held(t *testing.T) uint16 {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return netip.MustParseAddrPort(ln.Addr().String()).Port()
+}
+
+// checked returns a check of scripts by a fake zeek.
+func checked(t *testing.T, node mgmt.NodeName, env []string, scripts ...string) Check {
+	t.Helper()
+	program, err := fakezeek.Install(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Check{
+		Node: node, Argv: append([]string{program, "-a", "-U", ".status"}, scripts...), Env: env,
+		Scripts: scripts, ScriptPath: []string{t.TempDir()},
+	}
+}
+
+func TestNothingIsFoundWhereAllIsWell(t *testing.T) {
+	c := checked(t, "worker", nil)
+	c.WorkDir = filepath.Join(t.TempDir(), "nodes", "worker")
+	c.CPUs = []int{0}
+	c.Ports = []Port{{Addr: loopback, Number: 0, Use: "metrics"}}
+	scratch := t.TempDir()
+	if found := Run(t.Context(), Config{ScratchDir: scratch, MinFree: 1}, []Check{c, {Node: "capturing", Interface: "af_packet::lo"}}); len(found) > 0 {
+		t.Errorf("found %v", found)
+	}
+	if _, err := os.Stat(filepath.Dir(c.WorkDir)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the node's directory was made: %v", err)
+	}
+	if left, err := os.ReadDir(scratch); err != nil || len(left) > 0 {
+		t.Errorf("left in the scratch directory: %v, %v", left, err)
+	}
+}
+
+func TestEveryProblemIsFound(t *testing.T) {
+	port := held(t)
+	bad := checked(t, "b", nil, "does/not/exist")
+	bad.CPUs = []int{0, 4711}
+	bad.Ports = []Port{{Addr: loopback, Number: port, Use: "metrics"}}
+	also := Check{Node: "a", Scripts: []string{"./x"}, WorkDir: "/dev/null/x", Interface: "nope0"}
+	found := Run(t.Context(), Config{}, []Check{bad, also})
+	var got []string
+	for _, f := range found {
+		got = append(got, f.String())
+	}
+	want := []string{
+		"node a: can't find ./x",
+		"node a: directory /dev/null/x cannot be made: /dev/null is not a directory",
+		"node a: interface nope0 does not exist; there are ",
+		"node b: CPU affinity: this host has no CPU 4711; it has ",
+		"node b: can't find does/not/exist",
+		fmt.Sprintf("node b: metrics port 127.0.0.1:%d is in use by ", port),
+	}
+	if len(got) != len(want) {
+		t.Fatalf("got %s", strings.Join(got, "\n    "))
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], want[i]) {
+			t.Errorf("got %q, want %q …", got[i], want[i])
+		}
+	}
+	if said := found[4].Outputs.Stderr; said != "fatal error: can't find does/not/exist" {
+		t.Errorf("Zeek's message is %q", said)
+	}
+}
+
+func TestPortsOfOurOwnNodesAreFree(t *testing.T) {
+	c := Check{Node: "n", Ports: []Port{{Addr: loopback, Number: held(t), Use: "metrics"}}}
+	if found := Run(t.Context(), Config{Ours: []int{os.Getpid()}}, []Check{c}); len(found) > 0 {
+		t.Errorf("found %v", found)
+	}
+}
+
+func TestZeekHasTheLastWordOnScripts(t *testing.T) {
+	c := checked(t, "n", nil, "local")
+	if found := Run(t.Context(), Config{}, []Check{c}); len(found) > 0 {
+		t.Errorf("a script that Zeek finds is not found: %v", found)
+	}
+}
+
+func TestMistakeInScriptIsQuoted(t *testing.T) {
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad.zeek")
+	if err := os.WriteFile(bad, []byte("foo; # fakezeek error: unknown identifier foo, at or near \"foo\""), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	said := "error in " + bad + `, line 1: unknown identifier foo, at or near "foo"`
+	want := []Finding{{
+		Node: "n", Problem: "its scripts do not load: " + said, Outputs: mgmt.NodeOutputs{Stderr: said},
+	}}
+	if diff := cmp.Diff(want, Run(t.Context(), Config{}, []Check{checked(t, "n", nil, bad)})); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestScriptCheckThatHangsIsEnded(t *testing.T) {
+	c := checked(t, "n", []string{"FAKEZEEK_PARSE=1h"})
+	found := Run(t.Context(), Config{Timeout: 10 * time.Millisecond}, []Check{c})
+	if len(found) != 1 || found[0].Problem != "its scripts do not load: no end after 10ms" {
+		t.Errorf("found %v", found)
+	}
+}
+
+func TestScriptCheckEndsWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("the agent stops"))
+	found := Run(ctx, Config{}, []Check{checked(t, "n", nil)})
+	if len(found) != 1 || found[0].Problem != "its scripts do not load: the agent stops" {
+		t.Errorf("found %v", found)
+	}
+}
+
+func TestOutputIsBounded(t *testing.T) {
+	for _, limit := range []int{27, 28} {
+		found := Run(t.Context(), Config{OutputBytes: limit}, []Check{checked(t, "n", nil, "x/y")})
+		want := "fatal error: can't find x/y"[max(0, 28-limit):] // what was printed ends in a newline
+		if len(found) != 1 || found[0].Outputs.Stderr != want {
+			t.Errorf("at %d bytes: found %q, want %q", limit, found, want)
+		}
+	}
+}
+
+func TestProgramThatCannotBeRunIsAFinding(t *testing.T) {
+	found := Run(t.Context(), Config{}, []Check{{Node: "n", Argv: []string{"/does/not/exist"}}})
+	if len(found) != 1 || !strings.Contains(found[0].Problem, "/does/not/exist: no such file or directory") {
+		t.Errorf("found %v", found)
+	}
+}
+
+func TestPortsThatTwoNodesWant(t *testing.T) {
+	port := func(use string) []Port { return []Port{{Addr: loopback, Number: 1, Use: use}} }
+	found := portClashes([]Check{{Node: "a", Ports: port("metrics")}, {Node: "b", Ports: port("Broker")}})
+	want := []Finding{{Node: "b", Problem: "Broker port 127.0.0.1:1 is also the metrics port of node a"}}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
