@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -23,8 +22,7 @@ type agentPart struct {
 	dials bool
 	addr  netip.AddrPort
 
-	disk   agent.State
-	disks  diskState
+	disk   disk[agent.State]
 	hashes map[mgmt.NodeName]string   // of the plans of disk.Desired for this instance
 	procs  []*process                 // that are launched and not over, oldest first
 	latest map[mgmt.NodeName]*process // the last that was launched of each node
@@ -37,16 +35,6 @@ type agentPart struct {
 	alarm alarm
 	book  agentBook
 }
-
-// diskState is how a disk behaves by order, beside what the mood does.
-type diskState int
-
-const (
-	diskWorks diskState = iota
-	diskFull
-	crashBeforeSave
-	crashAfterSave
-)
 
 func (w *world) newAgent(label string, name mgmt.InstanceName, h *host, dials bool) *agentPart {
 	a := &agentPart{w: w, label: label, name: name, host: h, dials: dials, latest: map[mgmt.NodeName]*process{}}
@@ -68,7 +56,7 @@ func (a *agentPart) start() {
 	cfg.Name, cfg.Connecting = a.name, a.dials
 	a.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", a.label, a.life)), part: a, host: a.host}
 	cfg.EndpointID = string(a.ep.id)
-	a.m = agent.New(cfg, remember(a.w, a.disk), a.w.dice())
+	a.m = agent.New(cfg, a.disk.load(a.w), a.w.dice())
 	a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: "starts"})
 	adopted := agent.Adopted{}
 	for _, p := range slices.Clone(a.procs) {
@@ -86,18 +74,6 @@ func (a *agentPart) start() {
 		a.w.after(a.w.delay(), func() { a.w.dial(d) })
 	}
 	a.step(adopted)
-}
-
-// remember returns a state as a program reads it that starts again.
-func remember[State any](w *world, s State) (again State) {
-	text, err := json.Marshal(s)
-	if err == nil {
-		err = json.Unmarshal(text, &again)
-	}
-	if err != nil {
-		w.violated("a %T cannot be stored: %v", s, err)
-	}
-	return again
 }
 
 // end ends the agent's life; its processes go on.
@@ -263,16 +239,16 @@ func (a *agentPart) fateOf(n mgmt.NodeName) fate {
 
 // save stores a state, or does not.
 func (a *agentPart) save(s agent.State) agent.Event {
-	stored, survived := a.w.saves(a.disks)
+	stored, survived := a.w.saves(a.disk.state)
 	if stored {
 		a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: s})
-		a.disk = s
+		a.disk.store(s)
 		a.hashes = nil
 		a.condemn()
 	}
 	switch {
 	case !survived:
-		a.disks = diskWorks
+		a.disk.state = diskWorks
 		a.end("crashes while saving", false)
 		return nil
 	case !stored:
@@ -281,24 +257,11 @@ func (a *agentPart) save(s agent.State) agent.Event {
 	return agent.Saved{}
 }
 
-// saves decides what becomes of a save.
-func (w *world) saves(d diskState) (stored, survived bool) {
-	switch {
-	case d == diskFull || w.chance(w.mood.saveFails):
-		return false, true
-	case d == crashBeforeSave || w.chance(w.mood.saveCrash):
-		return false, false
-	case d == crashAfterSave || w.chance(w.mood.saveCrash):
-		return true, false
-	}
-	return true, true
-}
-
 // planned returns the plan hash of a node in the saved configuration.
 func (a *agentPart) planned(n mgmt.NodeName) (hash string, ok bool) {
 	if a.hashes == nil {
 		a.hashes = map[mgmt.NodeName]string{}
-		for name, plan := range mgmt.Plans(a.disk.Desired, a.name) {
+		for name, plan := range mgmt.Plans(a.disk.saved.Desired, a.name) {
 			a.hashes[name] = plan.Hash()
 		}
 	}
@@ -307,10 +270,11 @@ func (a *agentPart) planned(n mgmt.NodeName) (hash string, ok bool) {
 }
 
 // condemn marks the processes that are not as the saved configuration has them.
+// Those that have ended need no more patience.
 func (a *agentPart) condemn() {
-	for _, p := range a.procs {
-		if hash, ok := a.planned(p.name); !ok || hash != p.hash {
-			p.condemned = true
-		}
+	for _, p := range a.latest {
+		hash, ok := a.planned(p.name)
+		p.condemned = p.condemned || !ok || hash != p.hash || p.phase == over
+		p.ended = 0
 	}
 }

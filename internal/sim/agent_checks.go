@@ -80,7 +80,7 @@ func orElse(d, other time.Duration) time.Duration {
 // targets returns the desired nodes of this instance among names, or all.
 func (a *agentPart) targets(names []mgmt.NodeName) []mgmt.NodeName {
 	var list []mgmt.NodeName
-	for _, n := range a.disk.Desired.NodesOf(a.name) {
+	for _, n := range a.disk.saved.Desired.NodesOf(a.name) {
 		if len(names) == 0 || slices.Contains(names, n.Name) {
 			list = append(list, n.Name)
 		}
@@ -91,6 +91,11 @@ func (a *agentPart) targets(names []mgmt.NodeName) []mgmt.NodeName {
 func (a *agentPart) condemnNamed(names []mgmt.NodeName) {
 	for _, p := range a.procs {
 		p.condemned = p.condemned || slices.Contains(names, p.name)
+	}
+	for _, name := range names {
+		if p := a.latest[name]; p != nil {
+			p.condemned, p.ended = true, 0 // a restart does not wait
+		}
 	}
 }
 
@@ -115,7 +120,7 @@ func (a *agentPart) said(e agent.ToController) {
 		a.checkResults(a.answered(e.Peer, "dispatch", msg.ReqID), msg.Results)
 	case mgmt.AgentStandbyResponse:
 		a.answered(e.Peer, "standby", msg.ReqID)
-		if msg.Result.Success && (len(a.disk.Desired.Nodes) > 0 || len(a.procs) > 0) {
+		if msg.Result.Success && (len(a.disk.saved.Desired.Nodes) > 0 || len(a.procs) > 0) {
 			a.w.violated("%s says that it stands by, and desires or runs nodes", a.label)
 		}
 	case mgmt.AgentWelcomeResponse:
@@ -251,7 +256,14 @@ func (a *agentPart) checkStart(e agent.Start) {
 			a.w.violated("%s starts %s while %s lives", a.label, name, p)
 		}
 	}
+	if p := a.latest[name]; p != nil && p.watcher == a.life && p.ended > 0 && a.w.now < p.ended+firstDelay {
+		a.w.violated("%s starts %s again %v after its end", a.label, name, a.w.now-p.ended)
+	}
 }
+
+// firstDelay is the least time before a node that ended by itself is started
+// again.
+const firstDelay = 900 * time.Millisecond
 
 // checkStop demands a reason: an unchanged node keeps its process.
 func (a *agentPart) checkStop(e agent.Stop) {
@@ -279,7 +291,20 @@ func (a *agentPart) checkHeld() {
 			peers++
 		}
 	}
+	for _, r := range a.book.asked {
+		if r.kind == "dispatch" && !slices.ContainsFunc(r.nodes, a.attached) {
+			a.w.violated("%s waits for the answers of %v to %s, and none of them is there", a.label, r.nodes, r.id)
+		}
+	}
 	if held.Peers != peers || held.Requests != len(a.book.asked) || held.Nodes > maxNodes {
 		a.w.violated("%s remembers %+v, has %d peers and owes %d answers", a.label, held, peers, len(a.book.asked))
 	}
+}
+
+// attached reports whether a process of the node is connected.
+func (a *agentPart) attached(n mgmt.NodeName) bool {
+	return slices.ContainsFunc(a.ep.ends, func(e *end) bool {
+		p, ok := e.far.self.part.(*process)
+		return ok && p.name == n && e.state == up
+	})
 }

@@ -25,6 +25,8 @@ func everyMischief() []mischief {
 		(*world).fillDisk,
 		(*world).double,
 		(*world).forge,
+		(*world).answerForAnother,
+		(*world).impersonate,
 		(*world).updatePeer,
 	}
 }
@@ -148,12 +150,12 @@ func (w *world) loseProcess() {
 
 // fillDisk makes a disk misbehave for a while.
 func (w *world) fillDisk() {
-	disk := &w.controller.disks
+	state := &w.controller.disk.state
 	if w.chance(0.5) {
-		disk = &pick(w, w.agents).disks
+		state = &pick(w, w.agents).disk.state
 	}
-	*disk = pick(w, []diskState{diskFull, crashBeforeSave, crashAfterSave})
-	w.after(w.between(0, 30*time.Second), func() { *disk = diskWorks })
+	*state = pick(w, []diskState{diskFull, crashBeforeSave, crashAfterSave})
+	w.after(w.between(0, 30*time.Second), func() { *state = diskWorks })
 }
 
 // double has a second agent with the name of another come, or go.
@@ -161,7 +163,10 @@ func (w *world) double() {
 	d := w.agents[len(w.agents)-1]
 	if d.label == string(d.name) {
 		h := &host{addr: netip.AddrFrom4([4]byte{10, 0, 0, 66})}
-		d = w.newAgent("double", pick(w, w.agents).name, h, true)
+		if w.doubled == "" {
+			w.doubled = pick(w, w.agents).name
+		}
+		d = w.newAgent("double", w.doubled, h, true)
 	}
 	if d.m != nil {
 		d.powerOff()
@@ -189,6 +194,45 @@ func (w *world) forge() {
 		if w.chance(0.5) && c.m != nil {
 			c.step(controller.FromAgent{Peer: stranger, Instance: name, Msg: msg})
 		}
+	}
+}
+
+// answerForAnother has an agent answer what another was asked, on its own topic
+// or the other's.
+func (w *world) answerForAnother() {
+	a, b := pick(w, w.agents), pick(w, w.agents)
+	if a == b || a.m == nil || b.m == nil || len(b.book.asked) == 0 {
+		return
+	}
+	r := pick(w, b.book.asked)
+	results := []mgmt.Result{{ReqID: r.id, Success: true, Instance: b.name}}
+	for _, n := range r.nodes {
+		results = append(results, mgmt.Result{ReqID: r.id, Success: true, Instance: b.name, Node: n, Data: mgmt.Text("forged")})
+	}
+	msg := map[string]mgmt.Message{
+		"deploy":   mgmt.AgentDeployResponse{ReqID: r.id, Results: results},
+		"restart":  mgmt.AgentRestartResponse{ReqID: r.id, Results: results},
+		"dispatch": mgmt.AgentDispatchResponse{ReqID: r.id, Results: results},
+		"standby":  mgmt.AgentStandbyResponse{ReqID: r.id, Result: results[0]},
+	}[r.kind]
+	if msg != nil {
+		w.publish(a.ep, parcel{topic{toAgents, pick(w, []mgmt.InstanceName{a.name, b.name})}, msg})
+	}
+}
+
+// impersonate has a node say that it is another, and answer in its name.
+func (w *world) impersonate() {
+	p := w.someProcess()
+	if p == nil || p.ep == nil {
+		return
+	}
+	other := pick(w, nodePool).Name
+	for _, msg := range []mgmt.Message{
+		mgmt.NotifyNodeHello{Node: p.name},
+		mgmt.NotifyNodeHello{Node: other},
+		mgmt.NodeDispatchResponse{ReqID: p.latest, Result: mgmt.Result{Success: true, Node: other, Data: mgmt.Text("forged")}},
+	} {
+		w.publish(p.ep, parcel{topic{channel: toNodes}, msg})
 	}
 }
 

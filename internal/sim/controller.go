@@ -11,10 +11,9 @@ import (
 
 // controllerPart is the controller, as its shell has it, and its disk.
 type controllerPart struct {
-	w     *world
-	host  *host
-	disk  controller.State
-	disks diskState
+	w    *world
+	host *host
+	disk disk[controller.State]
 
 	// The present life, or the last.
 	life  int
@@ -42,7 +41,7 @@ func (c *controllerPart) start() {
 	c.alarm, c.dials, c.book.asked, c.book.met = alarm{}, nil, nil, nil
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
 	c.checkRemembered()
-	c.m = controller.New(c.w.terms.controller, remember(c.w, c.disk), c.w.dice())
+	c.m = controller.New(c.w.terms.controller, c.disk.load(c.w), c.w.dice())
 	c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: "starts"})
 	c.arm()
 }
@@ -158,15 +157,16 @@ func (c *controllerPart) perform(effect controller.Effect) (outcome controller.E
 }
 
 func (c *controllerPart) save(s controller.State) controller.Event {
-	stored, survived := c.w.saves(c.disks)
+	stored, survived := c.w.saves(c.disk.state)
 	if stored {
 		c.checkSave(s)
 		c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: s})
-		c.disk = s
+		c.disk.store(s)
+		c.noteAddresses(s.Deployed)
 	}
 	switch {
 	case !survived:
-		c.disks = diskWorks
+		c.disk.state = diskWorks
 		c.end("crashes while saving")
 		return nil
 	case !stored:

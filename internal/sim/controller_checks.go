@@ -96,17 +96,17 @@ func (c *controllerPart) connected() []mgmt.InstanceName {
 func (c *controllerPart) expect(client mgmt.PeerID, msg mgmt.Message) {
 	r := request{client: client, since: c.w.now}
 	patience := orElse(c.w.terms.controller.RequestTimeout, 10*time.Second)
-	deployed := c.disk.Deployed
+	deployed := c.disk.saved.Deployed
 	switch msg := msg.(type) {
 	case mgmt.StageConfigurationRequest:
 		r.kind, r.id, r.config, patience = "stage", msg.ReqID, msg.Config, 0
 	case mgmt.DeployRequest:
 		r.kind, r.id = "deploy", msg.ReqID
-		r.setConfig(c.disk.Staged)
+		r.setConfig(c.disk.saved.Staged)
 		patience = orElse(c.w.terms.controller.DeployTimeout, 18*time.Second)
 	case mgmt.GetConfigurationRequest:
 		r.kind, r.id, patience = "get_configuration", msg.ReqID, 0
-		if r.setConfig(c.disk.Staged); msg.Deployed {
+		if r.setConfig(c.disk.saved.Staged); msg.Deployed {
 			r.setConfig(deployed)
 		}
 	case mgmt.GetInstancesRequest:
@@ -310,7 +310,7 @@ func (c *controllerPart) checkStaged(r request, results []mgmt.Result) {
 	if !results[0].Success {
 		return // the mistakes
 	}
-	s := c.disk.Staged
+	s := c.disk.saved.Staged
 	if s == nil || results[0].Data != mgmt.Text(r.config.ID) || !reflect.DeepEqual(s.Config, r.config) {
 		c.w.violated("controller says that %s is staged, and has saved something else", r.config.ID)
 		return
@@ -327,7 +327,7 @@ func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
 		c.checkUndeployed(r, results)
 		return
 	}
-	d := c.disk.Deployed
+	d := c.disk.saved.Deployed
 	if d == nil || string(id) != d.Config.ID || d.Config.ID != r.config.ID {
 		c.w.violated("controller says that %s is deployed, asked was for %s", id, r.config.ID)
 		return
@@ -439,7 +439,7 @@ func (c *controllerPart) checkSent(e controller.ToAgent) {
 		c.w.violated("controller sends to %s, which does not answer for %s", e.Peer, e.Instance)
 	}
 	msg, ok := e.Msg.(mgmt.AgentDeployRequest)
-	if ok && (c.disk.Deployed == nil || !reflect.DeepEqual(msg.Config, c.disk.Deployed.Config)) {
+	if ok && (c.disk.saved.Deployed == nil || !reflect.DeepEqual(msg.Config, c.disk.saved.Deployed.Config)) {
 		c.w.violated("controller deploys %s before it has saved it", msg.Config.ID)
 	}
 }
@@ -448,11 +448,25 @@ func (c *controllerPart) checkSent(e controller.ToAgent) {
 // bounded.
 func (c *controllerPart) checkSave(s controller.State) {
 	limits := c.w.terms.controller
-	if s.Revision < c.disk.Revision || revision(s.Staged) < revision(c.disk.Staged) || revision(s.Deployed) < revision(c.disk.Deployed) {
+	if s.Revision < c.disk.saved.Revision || revision(s.Staged) < revision(c.disk.saved.Staged) || revision(s.Deployed) < revision(c.disk.saved.Deployed) {
 		c.w.violated("controller saves an earlier revision")
 	}
 	if limits.History > 0 && len(s.History) > limits.History || limits.Limits.Leaving > 0 && len(s.Leaving) > limits.Limits.Leaving {
 		c.w.violated("controller saves %d predecessors and %d leaving", len(s.History), len(s.Leaving))
+	}
+}
+
+// noteAddresses keeps where the instances of what is deployed are dialed: those
+// that are dropped later must be told so there.
+func (c *controllerPart) noteAddresses(e *controller.Entry) {
+	if e == nil {
+		return
+	}
+	for _, in := range e.Config.Instances {
+		delete(c.w.dialable, in.Name)
+		if in.ListenPort != nil {
+			c.w.dialable[in.Name] = netip.AddrPortFrom(in.Host, in.ListenPort.Number)
+		}
 	}
 }
 
@@ -465,33 +479,40 @@ func revision(e *controller.Entry) uint64 {
 
 // checkRemembered demands that a life begins with all that was acknowledged.
 func (c *controllerPart) checkRemembered() {
-	if revision(c.disk.Staged) < c.book.staged || revision(c.disk.Deployed) < c.book.deployed {
+	if revision(c.disk.saved.Staged) < c.book.staged || revision(c.disk.saved.Deployed) < c.book.deployed {
 		c.w.violated("controller starts with revisions %d and %d, acknowledged were %d and %d",
-			revision(c.disk.Staged), revision(c.disk.Deployed), c.book.staged, c.book.deployed)
+			revision(c.disk.saved.Staged), revision(c.disk.saved.Deployed), c.book.staged, c.book.deployed)
 	}
-	if again := remember(c.w, c.disk); !reflect.DeepEqual(normal(again), normal(c.disk)) {
-		c.w.violated("controller reads another state than it saved")
-	}
-}
-
-// normal returns s with what its text does not tell apart made equal.
-func normal(s controller.State) controller.State {
-	if len(s.History) == 0 {
-		s.History = nil
-	}
-	if len(s.Leaving) == 0 {
-		s.Leaving = nil
-	}
-	return s
 }
 
 // checkHeld demands that the core remembers no more than there is.
 func (c *controllerPart) checkHeld() {
 	held := c.m.Held()
-	agents := len(c.connected())
+	connected := c.connected()
+	agents := len(connected)
+	for _, r := range c.book.asked {
+		if r.awaitsNobody(connected) {
+			c.w.violated("controller waits for answers to %s %q, and nobody is there to give them", r.kind, r.id)
+		}
+	}
 	if held.Peers > len(c.book.met) || held.Requests > len(c.book.asked) || held.Agents > agents ||
 		held.Calls > (len(c.book.asked)+3)*agents {
 		c.w.violated("controller remembers %+v, has %d peers, %d agents and owes %d answers",
 			held, len(c.book.met), agents, len(c.book.asked))
 	}
+}
+
+// awaitsNobody reports whether a question to agents can be answered by none of
+// those that are connected.
+func (r request) awaitsNobody(connected []mgmt.InstanceName) bool {
+	switch r.kind {
+	case "get_nodes":
+		return !slices.ContainsFunc(connected, func(name mgmt.InstanceName) bool { return slices.Contains(r.instances, name) })
+	case "get_id_value", "restart":
+		return !slices.ContainsFunc(r.nodes, func(name mgmt.NodeName) bool {
+			n, ok := r.config.Node(name)
+			return ok && slices.Contains(connected, n.Instance)
+		})
+	}
+	return false
 }

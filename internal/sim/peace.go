@@ -53,10 +53,10 @@ func (w *world) episode() {
 func (w *world) heal() {
 	w.mood = mood{}
 	w.log.add(entry{at: w.now, step: w.steps, from: "world", what: "is at peace"})
-	w.controller.disks = diskWorks
+	w.controller.disk.state = diskWorks
 	w.controller.start()
 	for _, a := range slices.Clone(w.agents) {
-		a.disks = diskWorks
+		a.disk.state = diskWorks
 		if a.host.cut {
 			w.mend(a.host)
 		}
@@ -96,15 +96,18 @@ func (p *process) sound() bool {
 	return !p.fate.mute && !p.fate.deaf && !p.fate.hangs && p.fate.work < time.Second && p.fate.life == 0
 }
 
-// reachable reports whether controller and agent can find each other.
+// reachable reports whether controller and agent can find each other, or could
+// when the controller last deployed anything there. An instance that is dialed
+// may have been hung up on because its double agreed to stand by.
 func (w *world) reachable(a *agentPart) bool {
-	return a.dials || slices.ContainsFunc(w.controller.dials, func(d *instanceDial) bool { return d.addr == a.addr })
+	dialed := slices.ContainsFunc(w.controller.dials, func(d *instanceDial) bool { return d.addr == a.addr })
+	return a.dials || dialed || w.dialable[a.name] == a.addr && w.doubled != a.name
 }
 
 // checkPlacement demands that nothing runs but what is deployed, where it is
 // deployed, once.
 func (w *world) checkPlacement() {
-	d := w.controller.disk.Deployed
+	d := w.controller.disk.saved.Deployed
 	if d == nil {
 		return
 	}
@@ -127,7 +130,7 @@ func (w *world) checkPlacement() {
 // so.
 func (w *world) checkRecovery() {
 	w.checkPlacement()
-	d := w.controller.disk.Deployed
+	d := w.controller.disk.saved.Deployed
 	if d == nil || w.broken != nil {
 		return
 	}

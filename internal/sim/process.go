@@ -26,8 +26,10 @@ type process struct {
 	// condemned says that the agent has a reason to stop it: it is not desired
 	// as it is, or a restart was asked for.
 	condemned bool
+	ended     time.Duration // when the agent heard that it ended by itself; zero: it has not
 
-	ep     *endpoint // from when it does its work
+	latest mgmt.ReqID // the last dispatch that it was asked for
+	ep     *endpoint  // from when it does its work
 	m      *node.Machine
 	dialer *dialer
 	clock  clock
@@ -125,6 +127,9 @@ func (p *process) exit(reason string) {
 	if p.phase != running {
 		return
 	}
+	if p.ep != nil && p.w.chance(p.w.mood.lastWords) {
+		p.w.publish(p.ep, parcel{topic{channel: toNodes}, mgmt.NotifyNodeHello{Node: p.name}})
+	}
 	p.home.bury(p)
 	p.w.log.add(entry{at: p.w.now, step: p.w.steps, from: p.String(), what: "ends, " + reason})
 	p.report(agent.Exited{Node: p.name, Launch: p.launch, Reason: reason, Outputs: mgmt.NodeOutputs{Stderr: "the end"}})
@@ -163,6 +168,9 @@ func (p *process) report(ev agent.Event) {
 		if p.phase == over {
 			p.home.book.unheard[p.name] = 0 // there is no other process before this one is heard of
 		}
+		if p.phase == over && !p.condemned {
+			p.ended = p.w.now
+		}
 		p.home.step(ev)
 	})
 }
@@ -177,6 +185,7 @@ func (p *process) peerLost(e *end) { p.step(node.PeerLost{Peer: e.far.self.id}) 
 
 func (p *process) receive(e *end, got parcel) {
 	if msg, ok := got.msg.(mgmt.NodeDispatchRequest); ok && got.topic.channel == toNodes && !p.fate.deaf {
+		p.latest = msg.ReqID
 		p.step(node.Received{Peer: e.far.self.id, Msg: msg})
 	}
 }

@@ -52,7 +52,7 @@ func (w *world) newTerms() terms {
 		t.controller.RestartTimeout = pick(w, []time.Duration{4 * time.Second, 25 * time.Second})
 	}
 	if w.chance(0.3) {
-		t.controller.Limits = controller.Limits{Requests: 4, ClientRequests: 2, Leaving: 2}
+		t.controller.Limits = controller.Limits{Requests: 4, ClientRequests: 2, Leaving: len(instancePool) + 1}
 	}
 	if w.chance(0.3) {
 		t.agent.MaxRequests = 2
@@ -84,6 +84,7 @@ type mood struct {
 	delay       time.Duration // of a message at most, beyond the least
 	lateTicks   time.Duration // by which timers are late at most
 	lossAtCrash float64       // what a dying program has sent does not all arrive
+	lastWords   float64       // a process says hello as it ends
 	clockJumps  float64       // the wall clock is set between two lives
 
 	saveFails, saveCrash float64 // per save; a crash may come before it or after
@@ -104,6 +105,7 @@ func (w *world) newMood() mood {
 	m := mood{
 		pace:        w.between(200*time.Millisecond, 20*time.Second),
 		lossAtCrash: 0.5,
+		lastWords:   some(0.5, 0.3),
 		clockJumps:  some(0.5, 0.3),
 		saveFails:   some(0.3, 0.2),
 		saveCrash:   some(0.2, 0.1),

@@ -18,10 +18,11 @@ type world struct {
 	terms terms
 	mood  mood
 
-	now   time.Duration // since epoch
-	seq   uint64
-	queue queue
-	steps int // of all cores
+	now    time.Duration // since epoch
+	seq    uint64
+	queue  queue
+	steps  int // of all cores
+	before int // steps before now
 
 	controller *controllerPart
 	agents     []*agentPart
@@ -30,8 +31,11 @@ type world struct {
 	log    dialogue
 	broken *Failure // the first promise that was broken; nil as long as none was
 	pids   int64
+	// dialable is where the controller was last told to dial each instance.
+	dialable map[mgmt.InstanceName]netip.AddrPort
 	// launched is when a process was last started for each node.
 	launched map[place]time.Duration
+	doubled  mgmt.InstanceName      // whose name a second agent has used; empty: none
 	fates    map[mgmt.NodeName]fate // by order; other nodes' are drawn
 	configs  int
 	reqs     int
@@ -51,7 +55,7 @@ type host struct {
 
 // newWorld returns a world in which nothing runs yet.
 func newWorld(rng *rand.Rand, t terms) *world {
-	w := &world{rng: rng, terms: t, launched: map[place]time.Duration{}}
+	w := &world{rng: rng, terms: t, launched: map[place]time.Duration{}, dialable: map[mgmt.InstanceName]netip.AddrPort{}}
 	w.controller = &controllerPart{w: w, host: &host{addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
 	return w
 }
@@ -69,8 +73,13 @@ func (w *world) after(d time.Duration, do func()) { w.at(w.now+d, do) }
 func (w *world) run(until time.Duration) {
 	for w.broken == nil && len(w.queue) > 0 && w.queue[0].at <= until {
 		e := w.queue.pop()
-		w.now = e.at
+		if e.at > w.now {
+			w.now, w.before = e.at, w.steps
+		}
 		e.do()
+		if w.steps-w.before > maxStepsAtOnce {
+			w.violated("time stands still: %d steps at once", w.steps-w.before)
+		}
 		w.controller.checkOverdue()
 		for _, a := range w.agents {
 			a.checkOverdue()
@@ -78,6 +87,9 @@ func (w *world) run(until time.Duration) {
 	}
 	w.now = max(w.now, until)
 }
+
+// maxStepsAtOnce is more than the cores can need at one moment.
+const maxStepsAtOnce = 5000
 
 // violated records that a promise was broken; only the first counts.
 func (w *world) violated(format string, args ...any) {
