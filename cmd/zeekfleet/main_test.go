@@ -4,13 +4,43 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"zeekfleet/internal/proc"
+	"zeekfleet/internal/proc/fakezeek"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"zeekfleet": main})
+	proc.ChildMain()
+	testscript.Main(m, map[string]func(){"zeekfleet": main, "zeek": fakezeek.Main})
 }
 
-// TestScripts runs the whole binary, as testdata/*.txtar tell.
+// TestScripts runs the whole binary, as testdata/*.txtar tell. Beside the
+// commands of testscript they have these; each that waits does so for at most
+// patience:
+//
+//	isolate               gives the script's daemons ports and a state directory of their own
+//	start NAME PROGRAM …  starts a process in the background
+//	await NAME REGEXP     waits until the process prints a line like that, after the last one awaited
+//	signal NAME SIGNAL    sends a signal to a process that was started, or by its PID to one of its nodes
+//	ended NAME [STATUS]   waits for the process to end, with exit status 0 unless STATUS says otherwise
+//	nodes NODE=STATE …    waits until get-nodes says so; NODE=absent that it does not list the node
+//	pid NODE VAR          puts the PID that get-nodes shows into a variable
+//	alive PID             checks that a process of this script lives; ! alive waits for its end
+//
+// A script that succeeds must have stopped all of its nodes.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata"})
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata",
+		Setup: setUpScript,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"isolate": cmdIsolate,
+			"start":   cmdStart,
+			"await":   cmdAwait,
+			"signal":  cmdSignal,
+			"ended":   cmdEnded,
+			"nodes":   cmdNodes,
+			"pid":     cmdPID,
+			"alive":   cmdAlive,
+		},
+	})
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// glance is the pause between two looks at what cannot announce itself.
+const glance = 50 * time.Millisecond
+
+// shownNode is what get-nodes shows of a node.
+type shownNode struct {
+	State string
+	PID   int
+}
+
+// getNodes returns the nodes of all instances that get-nodes shows, and false if
+// it does not work.
+func getNodes(ts *testscript.TestScript) (map[string]shownNode, bool) {
+	if ts.Exec("zeekfleet", "get-nodes") != nil {
+		return nil, false
+	}
+	var shown struct {
+		Results map[string]map[string]shownNode
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &shown))
+	nodes := map[string]shownNode{}
+	for _, instance := range shown.Results {
+		for name, n := range instance {
+			nodes[name] = n
+		}
+	}
+	return nodes, true
+}
+
+func cmdNodes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: nodes NODE=STATE…")
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(glance) {
+		nodes, ok := getNodes(ts)
+		if ok && allAre(nodes, args) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("nodes did not become %s within %v; they are %v", strings.Join(args, " "), patience, nodes)
+		}
+	}
+}
+
+// allAre tells whether the nodes are what is wanted, as NODE=STATE.
+func allAre(nodes map[string]shownNode, wanted []string) bool {
+	for _, w := range wanted {
+		name, state, _ := strings.Cut(w, "=")
+		n, listed := nodes[name]
+		if state == "absent" && !listed {
+			continue
+		}
+		if !listed || n.State != state {
+			return false
+		}
+	}
+	return true
+}
+
+func cmdPID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: pid NODE VAR")
+	}
+	nodes, _ := getNodes(ts)
+	if nodes[args[0]].PID == 0 {
+		ts.Fatalf("get-nodes shows no PID of %s", args[0])
+	}
+	ts.Setenv(args[1], strconv.Itoa(nodes[args[0]].PID))
+}
+
+func cmdAlive(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: [!] alive PID")
+	}
+	pid, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	s := scriptOf(ts)
+	for deadline := time.Now().Add(patience); neg && s.owns(pid); time.Sleep(glance) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("process %d still lives", pid)
+		}
+	}
+	if !neg && !s.owns(pid) {
+		ts.Fatalf("process %d does not live", pid)
+	}
+}

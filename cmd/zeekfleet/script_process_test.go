@@ -1,0 +1,171 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+// scriptProcess is a process that a script has started.
+type scriptProcess struct {
+	cmd  *exec.Cmd
+	out  *output
+	done chan struct{} // closed when it has ended
+}
+
+// output is what a process has printed, on both of its streams.
+type output struct {
+	grown chan struct{} // holds a token when there is more
+
+	mu   sync.Mutex
+	text []byte
+	seen int // bytes up to the line that was awaited last
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	o.text = append(o.text, p...)
+	o.mu.Unlock()
+	select {
+	case o.grown <- struct{}{}:
+	default: // nobody has looked since the last one
+	}
+	return len(p), nil
+}
+
+// find looks for a complete line that was not awaited yet and matches.
+func (o *output) find(want *regexp.Regexp) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at := o.seen
+	for line := range strings.Lines(string(o.text[o.seen:])) {
+		if at += len(line); strings.HasSuffix(line, "\n") && want.MatchString(strings.TrimSuffix(line, "\n")) {
+			o.seen = at
+			return true
+		}
+	}
+	return false
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.text)
+}
+
+func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: start NAME PROGRAM [ARG…]")
+	}
+	s, name := scriptOf(ts), args[0]
+	if s.started[name] != nil {
+		ts.Fatalf("%s was started and has not ended", name)
+	}
+	b := &scriptProcess{
+		cmd:  exec.Command(findProgram(ts, args[1]), args[2:]...),
+		out:  &output{grown: make(chan struct{}, 1)},
+		done: make(chan struct{}),
+	}
+	b.cmd.Dir, b.cmd.Env = ts.MkAbs("."), scriptEnv(ts)
+	b.cmd.Stdout, b.cmd.Stderr = b.out, b.out
+	b.cmd.WaitDelay = time.Second // for a descendant that has taken the output over
+	ts.Check(b.cmd.Start())
+	s.started[name] = b
+	go func() {
+		defer close(b.done)
+		b.cmd.Wait() // how it ended is in the ProcessState
+	}()
+}
+
+// findProgram finds a program in the script's PATH.
+func findProgram(ts *testscript.TestScript, name string) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path
+		}
+	}
+	ts.Fatalf("%s is not in PATH", name)
+	return ""
+}
+
+// scriptEnv returns the environment that the script's commands have.
+func scriptEnv(ts *testscript.TestScript) []string {
+	ts.Check(ts.Exec("env", "-0"))
+	return strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00")
+}
+
+// running returns a process that was started under the name.
+func running(ts *testscript.TestScript, name string) *scriptProcess {
+	b := scriptOf(ts).started[name]
+	if b == nil {
+		ts.Fatalf("nothing was started as %s", name)
+	}
+	return b
+}
+
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await NAME REGEXP")
+	}
+	b := running(ts, args[0])
+	want, err := regexp.Compile(args[1])
+	ts.Check(err)
+	deadline := time.After(patience)
+	for ended := false; !b.out.find(want); {
+		if ended {
+			ts.Fatalf("%s ended (%v) before it printed %q; it printed:\n%v", args[0], b.cmd.ProcessState, args[1], b.out)
+		}
+		select {
+		case <-b.out.grown:
+		case <-b.done:
+			ended = true
+		case <-deadline:
+			ts.Fatalf("%s did not print %q within %v; it printed:\n%v", args[0], args[1], patience, b.out)
+		}
+	}
+}
+
+func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 || unix.SignalNum(args[1]) == 0 {
+		ts.Fatalf("usage: signal NAME|PID SIGNAL")
+	}
+	s, sig := scriptOf(ts), unix.SignalNum(args[1])
+	pid, err := strconv.Atoi(args[0])
+	switch {
+	case err != nil:
+		ts.Check(running(ts, args[0]).cmd.Process.Signal(sig))
+	case !s.owns(pid):
+		ts.Fatalf("process %d is not the script's", pid)
+	default:
+		ts.Check(syscall.Kill(pid, sig))
+	}
+}
+
+func cmdEnded(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: ended NAME [STATUS]")
+	}
+	b, want := running(ts, args[0]), "exit status 0"
+	if len(args) > 1 {
+		want = args[1]
+	}
+	select {
+	case <-b.done:
+	case <-time.After(patience):
+		ts.Fatalf("%s did not end within %v; it printed:\n%v", args[0], patience, b.out)
+	}
+	delete(scriptOf(ts).started, args[0])
+	if got := b.cmd.ProcessState.String(); got != want {
+		ts.Fatalf("%s ended with %s, not %s; it printed:\n%v", args[0], got, want, b.out)
+	}
+	ts.Logf("%s printed:\n%v", args[0], b.out)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience is how long a script waits for what must come, on a machine that has
+// much else to do.
+const patience = 90 * time.Second
+
+// script is what belongs to one script. It is used by its goroutine alone.
+type script struct {
+	dir     string // the script's working directory, by which its processes are known
+	started map[string]*scriptProcess
+	ports   net.Listener // holds the script's range of ports
+}
+
+type scriptKey struct{}
+
+func setUpScript(env *testscript.Env) error {
+	s := &script{dir: env.WorkDir, started: map[string]*scriptProcess{}}
+	env.Values[scriptKey{}] = s
+	t := env.T()
+	env.Defer(func() {
+		left := s.end()
+		if len(left) > 0 {
+			t.Log("processes were left behind: ", left)
+			t.FailNow()
+		}
+	})
+	return nil
+}
+
+func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
+
+// end ends what the script has started, and returns the processes that were
+// left nevertheless.
+func (s *script) end() []int {
+	for _, b := range s.started {
+		b.cmd.Process.Signal(os.Interrupt)
+	}
+	for _, b := range s.started {
+		select {
+		case <-b.done:
+		case <-time.After(patience):
+			b.cmd.Process.Kill()
+			<-b.done
+		}
+	}
+	left := s.processes()
+	for _, pid := range left {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if s.ports != nil {
+		s.ports.Close()
+	}
+	return left
+}
+
+// processes lists the processes of this script that live.
+func (s *script) processes() []int {
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	var found []int
+	for _, f := range files {
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil && s.owns(pid) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// owns tells whether a living process belongs to this script. Those that have
+// ended, reaped or not, have no environment any more.
+func (s *script) owns(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && bytes.Contains(append([]byte{0}, text...), []byte("\x00WORK="+s.dir+"\x00"))
+}
+
+// What a script's daemons listen on: portRange ports of their own, below those
+// that the kernel gives away.
+const (
+	firstPort, lastPort = 10_000, 30_000
+	portRange           = 40
+)
+
+// reservePorts finds a range of ports that nobody uses, and returns its first
+// one. Whoever listens on that has the range.
+func reservePorts() (net.Listener, int, error) {
+	const ranges = (lastPort - firstPort) / portRange
+	begin := rand.IntN(ranges)
+	for i := range ranges {
+		first := firstPort + (begin+i)%ranges*portRange
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first))
+		if err != nil {
+			continue
+		}
+		if allFree(first+1, first+portRange) {
+			return ln, first, nil
+		}
+		ln.Close()
+	}
+	return nil, 0, fmt.Errorf("all ports from %d to %d are in use", firstPort, lastPort)
+}
+
+func allFree(from, to int) bool {
+	for port := from; port < to; port++ {
+		ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return false
+		}
+		ln.Close()
+	}
+	return true
+}
+
+func cmdIsolate(ts *testscript.TestScript, neg bool, args []string) {
+	s := scriptOf(ts)
+	if neg || len(args) > 0 || s.ports != nil {
+		ts.Fatalf("usage: isolate, once")
+	}
+	ln, first, err := reservePorts()
+	ts.Check(err)
+	s.ports = ln
+	for name, offset := range map[string]int{
+		"ZEEK_CONTROLLER_PORT":                     1,
+		"ZEEK_CONTROLLER_WEBSOCKET_PORT":           2,
+		"ZEEK_AGENT_PORT":                          3,
+		"ZEEKFLEET_ZEEK_ZEROMQ_XPUB_PORT":          4,
+		"ZEEKFLEET_ZEEK_ZEROMQ_XSUB_PORT":          5,
+		"FREE_PORT":                                6,
+		"ZEEKFLEET_AUTO_ASSIGN_BROKER_START_PORT":  10,
+		"ZEEKFLEET_AUTO_ASSIGN_METRICS_START_PORT": 20,
+	} {
+		ts.Setenv(name, strconv.Itoa(first+offset))
+	}
+	ts.Setenv("ZEEK_CLIENT_CONFIG_SETTINGS", fmt.Sprintf("controller.port=%d", first+2))
+	ts.Setenv("ZEEK_MANAGEMENT_STATE_DIR", filepath.Join(s.dir, "state"))
+	ts.Setenv("ZEEK_CONTROLLER_NAME", "controller")
+	ts.Setenv("ZEEK_AGENT_NAME", "host")
+	ts.Setenv("ZEEKFLEET_NODE_KIND", "embedded")
+}
