@@ -8,8 +8,10 @@ import (
 	"net"
 	"time"
 
+	"zeekfleet/internal/archive"
 	"zeekfleet/internal/bus"
 	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/crash"
 	"zeekfleet/internal/event"
 	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/proc"
@@ -42,6 +44,14 @@ type AgentConfig struct {
 	// StopNodes, when it is closed, ends the agent together with its nodes.
 	// Without it they outlive the agent.
 	StopNodes <-chan struct{}
+	// Crashes, if not nil, gets a record of each process that ended by itself.
+	Crashes *crash.Store
+	// Archive, if not nil, archives the logs that nodes rotate, and those that
+	// they leave behind. The caller closes it afterwards.
+	Archive *archive.Archiver
+	// ScratchDir is where preflights write what they need, and remove it. It
+	// exists. Empty means the system's directory for temporary files.
+	ScratchDir string
 	// OnChange, if not nil, is told of each change of a node's state. It must
 	// return at once.
 	OnChange func(mgmt.NotifyChange)
@@ -66,11 +76,6 @@ type Processes interface {
 	Events() <-chan proc.Event
 	// Run does the work until ctx is done.
 	Run(ctx context.Context) error
-}
-
-// Launcher turns a plan into the process that carries it out.
-type Launcher interface {
-	Spec(plan mgmt.Plan) (proc.Spec, error)
 }
 
 func (c AgentConfig) withDefaults() AgentConfig {
@@ -132,11 +137,13 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		doc:      doc,
 		endpoint: endpoint,
 		registry: event.Management(),
-		roles:    map[mgmt.NodeName]mgmt.ClusterRole{},
+		parts:    parts,
+		nodes:    map[launchID]*launched{},
+		sessions: map[mgmt.PeerID]*socketSession{},
+		happened: make(chan agent.Event),
+		sockets:  make(chan socketEvent),
 	}
-	for _, n := range saved.Desired.Nodes {
-		a.roles[n.Name] = n.Role
-	}
+	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake
 	// announces every topic.
 	sub := endpoint.Subscribe(subscriptionQueue, a.topic, cfg.NodeTopic)
@@ -153,154 +160,31 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	cfg.Logger.Info("agent is live", "instance", string(cfg.Core.Name), "peer", cfg.Core.EndpointID,
 		"broker", address(cfg.Broker), "controller", cfg.Controller)
 	logAdoption(cfg.Logger, adopted)
-	err = a.loop(ctx, sub, agent.New(cfg.Core, saved, newRand()), adopted.Running)
+	a.runHelpers(ctx)
+	err = a.loop(ctx, sub, agent.New(cfg.Core, saved, newRand()), a.adopt(ctx, adopted.Running, saved.Desired))
 	if errors.Is(err, errStopped) {
 		return nil
 	}
 	return err
 }
 
-// agentShell belongs to the goroutine of its loop.
-type agentShell struct {
-	cfg      AgentConfig
-	topic    string
-	doc      *document
-	endpoint *bus.Endpoint
-	registry *event.Registry
-	// roles remembers what each node was launched as, for its stop grace.
-	roles map[mgmt.NodeName]mgmt.ClusterRole
-}
-
-func (a *agentShell) loop(
-	ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted []proc.Record,
-) error {
-	s := newStepper(core, a.perform)
-	if err := s.step(ctx, adoptedEvent(adopted)); err != nil {
-		return err
+// runHelpers starts what works beside the loop.
+func (a *agentShell) runHelpers(ctx context.Context) {
+	if a.cfg.Crashes != nil {
+		a.parts.run(ctx, "crash records", a.cfg.Crashes.Run)
 	}
-	stopNodes := a.cfg.StopNodes
-	for {
-		var ev agent.Event
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-stopNodes:
-			stopNodes = nil // once is enough
-			ev = agent.Shutdown{}
-		case <-s.wake.C:
-			ev = agent.Tick{}
-		case happened := <-a.cfg.Processes.Events():
-			ev = processEvent(happened)
-		case happened := <-sub.Events():
-			var ok bool
-			if ev, ok = a.translate(happened); !ok {
-				continue
-			}
-		}
-		if err := s.step(ctx, ev); err != nil {
-			return err
-		}
+	if a.cfg.Archive != nil {
+		a.parts.run(ctx, "log archive", a.cfg.Archive.Run)
 	}
-}
-
-// translate turns what happened on the bus into the core's event, and reports
-// false for what does not concern it.
-func (a *agentShell) translate(happened bus.Event) (agent.Event, bool) {
-	switch ev := happened.(type) {
-	case bus.PeerAdded:
-		return agent.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}, true
-	case bus.PeerUpdated:
-		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}, true
-	case bus.PeerLost:
-		return agent.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}, true
-	case bus.Message:
-		return a.message(ev)
-	}
-	return nil, false
-}
-
-// message accepts each event only on its proper topic: subscriptions match by
-// prefix, so what is meant for an agent with a longer name arrives as well.
-func (a *agentShell) message(m bus.Message) (agent.Event, bool) {
-	if m.Topic != a.topic && m.Topic != a.cfg.NodeTopic {
-		a.cfg.Logger.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
-		return nil, false
-	}
-	msg, err := a.registry.Decode(m.Value)
+	watch, err := newStatusWatch()
 	if err != nil {
-		a.cfg.Logger.Warn("event not understood", "peer", m.From.ID, "topic", m.Topic, "err", err)
-		return nil, false
-	}
-	peer := mgmt.PeerID(m.From.ID)
-	if m.Topic == a.topic {
-		return agent.FromController{Peer: peer, Msg: msg}, true
-	}
-	return agent.FromNode{Peer: peer, Msg: msg}, true
-}
-
-func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.Event, error) {
-	switch e := effect.(type) {
-	case agent.Save:
-		saved := agent.Saved{}
-		if err := a.doc.save(ctx, e.State); err != nil {
-			a.cfg.Logger.Error("configuration not saved", "err", err)
-			saved.Err = err.Error()
-		}
-		return new(agent.Event(saved)), nil
-	case agent.Start:
-		return a.start(e), nil
-	case agent.Stop:
-		a.stop(e)
-	case agent.ToController:
-		a.toController(e)
-	case agent.ToNodes:
-		v := a.registry.Encode(e.Msg)
-		for _, peer := range e.Peers {
-			a.endpoint.PublishTo(string(peer), a.cfg.NodeTopic, v)
-		}
-	case agent.StoppedAll:
-		return nil, errStopped
-	case agent.Note:
-		note(ctx, a.cfg.Logger, int(e.Level), e.Text, "node", string(e.Node), "peer", string(e.Peer),
-			"reqid", string(e.ReqID), "err", e.Err)
-	default:
-		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
-	}
-	return nil, nil
-}
-
-// start launches a node. What goes wrong before there is a process is the
-// core's next event.
-func (a *agentShell) start(e agent.Start) *agent.Event {
-	n := e.Plan.Node
-	a.roles[n.Name] = n.Role
-	spec, err := a.cfg.Launch.Spec(e.Plan)
-	if err == nil {
-		spec.Name, spec.Launch, spec.PlanHash = string(n.Name), e.Launch, e.Hash
-		err = a.cfg.Processes.Start(spec)
-	}
-	if err != nil {
-		return new(agent.Event(agent.StartFailed{Node: n.Name, Launch: e.Launch, Err: err.Error()}))
-	}
-	return nil
-}
-
-// stop asks for a node's end. An error means that it has ended already, and
-// that the event which says so is on its way.
-func (a *agentShell) stop(e agent.Stop) {
-	if err := a.cfg.Processes.Stop(string(e.Node), e.Launch, a.cfg.stopGrace(a.roles[e.Node])); err != nil {
-		a.cfg.Logger.Debug("stop is late", "node", string(e.Node), "err", err)
-	}
-}
-
-func (a *agentShell) toController(e agent.ToController) {
-	if change, ok := e.Msg.(mgmt.NotifyChange); ok && a.cfg.OnChange != nil {
-		a.cfg.OnChange(change)
-	}
-	v := a.registry.Encode(e.Msg)
-	if e.Peer == "" {
-		a.endpoint.Publish(a.topic, v)
+		a.cfg.Logger.Warn("nodes are up only when they say hello", "err", err)
 		return
 	}
-	a.endpoint.PublishTo(string(e.Peer), a.topic, v)
+	a.watch = watch
+	a.parts.run(ctx, "status files", func(ctx context.Context) error {
+		return watch.run(ctx, func(node mgmt.NodeName, launch uint64) {
+			a.post(ctx, agent.Ready{Node: node, Launch: launch})
+		})
+	})
 }

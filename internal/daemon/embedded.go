@@ -5,13 +5,14 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/preflight"
 	"zeekfleet/internal/proc"
+	"zeekfleet/internal/zeek"
 )
 
 // Embedded launches nodes as `zeekfleet node`: cluster nodes with Zeek's Node
@@ -33,8 +34,52 @@ type Embedded struct {
 	Environ []string
 }
 
-// Spec implements Launcher.
-func (l Embedded) Spec(plan mgmt.Plan) (proc.Spec, error) {
+// Launch implements Launcher.
+func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Launch, error) {
+	n := plan.Node
+	cpus, err := nodeCPUs(n)
+	if err != nil {
+		return Launch{}, err
+	}
+	dir := NodeDir(l.StateDir, n.Name)
+	return Launch{
+		Spec: proc.Spec{
+			Argv:   l.argv(plan),
+			Env:    environment(l.Environ, n),
+			Dir:    dir,
+			Stdout: l.Stdout,
+			Stderr: l.Stderr,
+			CPUs:   cpus,
+		},
+		Facts:    Facts{Program: l.Program, Dir: dir},
+		Warnings: reservedVariables(n),
+	}, nil
+}
+
+// Recall implements Launcher.
+func (l Embedded) Recall(node mgmt.NodeName, _ uint64) Facts {
+	return Facts{Program: l.Program, Dir: NodeDir(l.StateDir, node)}
+}
+
+// Forget implements Launcher.
+func (Embedded) Forget(mgmt.NodeName, uint64) {}
+
+// Check implements Launcher. What the node is told about interfaces and scripts
+// it only repeats, so that these need not exist.
+func (l Embedded) Check(plan mgmt.Plan, _ string) (preflight.Check, error) {
+	cpus, err := nodeCPUs(plan.Node)
+	if err != nil {
+		return preflight.Check{}, err
+	}
+	check := preflight.Check{Node: plan.Node.Name, WorkDir: NodeDir(l.StateDir, plan.Node.Name), CPUs: cpus}
+	if plan.Node.Port != nil {
+		at := netip.MustParseAddrPort(listenAddress(plan))
+		check.Ports = []preflight.Port{{Addr: at.Addr(), Number: at.Port(), Use: "cluster"}}
+	}
+	return check, nil
+}
+
+func (l Embedded) argv(plan mgmt.Plan) []string {
 	n := plan.Node
 	argv := []string{l.Program, "node", "--name", string(n.Name), "--agent", l.Agent}
 	if n.Port != nil {
@@ -46,25 +91,7 @@ func (l Embedded) Spec(plan mgmt.Plan) (proc.Spec, error) {
 	for _, script := range n.Scripts {
 		argv = append(argv, "--script", script)
 	}
-	spec := proc.Spec{
-		Argv:   append(argv, l.Args...),
-		Env:    environment(l.Environ, n),
-		Dir:    NodeDir(l.StateDir, n.Name),
-		Stdout: l.Stdout,
-		Stderr: l.Stderr,
-	}
-	if n.CPUAffinity != nil {
-		if *n.CPUAffinity < 0 {
-			return proc.Spec{}, fmt.Errorf("node %s: cpu_affinity %d is no processor", n.Name, *n.CPUAffinity)
-		}
-		spec.CPUs = []int{int(*n.CPUAffinity)}
-	}
-	return spec, nil
-}
-
-// NodeDir returns a node's working directory (spec management-api 1.9).
-func NodeDir(stateDir string, node mgmt.NodeName) string {
-	return filepath.Join(stateDir, "nodes", string(node))
+	return append(argv, l.Args...)
 }
 
 // listenAddress is where the node listens for its cluster peers: at its host's
@@ -77,9 +104,9 @@ func listenAddress(plan mgmt.Plan) string {
 	return net.JoinHostPort(host.String(), strconv.Itoa(int(plan.Node.Port.Number)))
 }
 
-// environment is base with the node's own variables on top, and CLUSTER_NODE,
-// which nothing overrides. Each variable is there once, because a program that
-// finds two may take either.
+// environment is base with the node's own variables on top, except those that
+// are not its to set, and CLUSTER_NODE. Each variable is there once, because a
+// program that finds two may take either.
 func environment(base []string, n mgmt.Node) []string {
 	vars := map[string]string{}
 	for _, entry := range base {
@@ -87,11 +114,27 @@ func environment(base []string, n mgmt.Node) []string {
 			vars[name] = value
 		}
 	}
-	maps.Copy(vars, n.Env)
+	for name, value := range n.Env {
+		if !zeek.Reserved(name) {
+			vars[name] = value
+		}
+	}
 	vars["CLUSTER_NODE"] = string(n.Name)
 	env := make([]string, 0, len(vars))
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		env = append(env, name+"="+vars[name])
 	}
 	return env
+}
+
+// reservedVariables tells of the variables that a node cannot set (spec
+// management-api 7.2, G-A20).
+func reservedVariables(n mgmt.Node) []string {
+	var warnings []string
+	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
+		if zeek.Reserved(name) {
+			warnings = append(warnings, fmt.Sprintf("node %s cannot set the environment variable %s, which is left out", n.Name, name))
+		}
+	}
+	return warnings
 }

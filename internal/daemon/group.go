@@ -37,6 +37,10 @@ func (g *group) run(ctx context.Context, name string, part func(context.Context)
 	})
 }
 
+// task runs something that may end at any time, and leaves by itself when ctx is
+// done.
+func (g *group) task(task func()) { g.parts.Go(task) }
+
 // stop ends all parts and waits for them.
 func (g *group) stop() {
 	g.cancel(nil)

@@ -2,19 +2,15 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 
 	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/agent"
 	"zeekfleet/internal/core/controller"
 	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
 	"zeekfleet/internal/settings"
 	"zeekfleet/internal/store/boltstore"
 )
@@ -113,88 +109,6 @@ func hostAddrs() []netip.Addr {
 		}
 	}
 	return addrs
-}
-
-// Agent is an agent that has its file, its port and the records of its
-// processes, and can run.
-type Agent struct {
-	AgentConfig
-	store *boltstore.Store
-}
-
-// Run is RunAgent; it closes the agent's file.
-func (a Agent) Run(ctx context.Context) error {
-	defer a.store.Close()
-	return RunAgent(ctx, a.AgentConfig)
-}
-
-// OpenAgent opens what an agent needs: its file, its port, and the records of
-// its processes. After an error nothing is open.
-func OpenAgent(
-	ctx context.Context, set settings.Agent, log *slog.Logger, flags PortFlags,
-) (a Agent, err error) {
-	var opened closers
-	defer opened.closeOn(&err)
-
-	if a.Bus, err = busConfig(set.Common); err != nil {
-		return a, err
-	}
-	if a.store, err = openState(ctx, set.Directory); err != nil {
-		return a, err
-	}
-	opened.add(a.store)
-	a.Store = a.store
-	if a.Broker, err = Listen(ctx, set.Broker.AddrPort().String(), flags.Broker+" (ZEEK_AGENT_PORT)"); err != nil {
-		return a, err
-	}
-	opened.add(a.Broker)
-	host, err := proc.New(proc.Config{
-		RecordDir: filepath.Join(set.Directory, "processes"),
-		Logger:    log,
-		TailLines: set.OutputLines,
-	})
-	if err != nil {
-		return a, err
-	}
-	program, err := os.Executable()
-	if err != nil {
-		return a, fmt.Errorf("find this program's own path: %w", err)
-	}
-	a.Core = agent.Config{
-		Name:           mgmt.InstanceName(set.Name),
-		Connecting:     set.Controller != "",
-		ListenPort:     tcpPort(a.Broker),
-		PID:            int64(os.Getpid()),
-		RequestTimeout: set.RequestTimeout,
-		OutputLines:    set.OutputLines,
-	}
-	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
-	a.Controller = set.Controller
-	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
-	a.Processes = host
-	a.Launch = Embedded{
-		Program:  program,
-		Agent:    Reachable(a.Broker.Addr().String()),
-		StateDir: set.StateDir,
-		Stdout:   set.StdoutFile,
-		Stderr:   set.StderrFile,
-		Args:     nodeTLSArgs(set.Common),
-		Environ:  os.Environ(),
-	}
-	a.AgentTopics, a.NodeTopic = set.Topics.Agent, set.Topics.Node
-	a.Logger = log
-	warnExposed(log, set.Common, set.Broker, "agent.listen_address")
-	return a, nil
-}
-
-// nodeTLSArgs are the arguments that make an embedded node speak to its agent
-// as the agent expects.
-func nodeTLSArgs(set settings.Common) []string {
-	args := []string{"--topic", set.Topics.Node, "--transport", string(set.Transport)}
-	if set.TLS.Cert != "" {
-		args = append(args, "--tls-cert", set.TLS.Cert, "--tls-key", set.TLS.Key, "--tls-ca", set.TLS.CA)
-	}
-	return args
 }
 
 // Reachable returns where a process of this host reaches a listener: a wildcard

@@ -52,8 +52,9 @@ var allowed = map[string][]string{
 	"internal/store/storetest": {"internal/store", "internal/mgmt"},
 	"internal/settings":        {"internal/mgmt"},
 	"internal/daemon": {
-		"internal/bus", "internal/core/...", "internal/event", "internal/mgmt", "internal/preflight", "internal/proc",
-		"internal/settings", "internal/store/...", "internal/wire/...", "internal/zval",
+		"internal/archive", "internal/bus", "internal/core/...", "internal/crash", "internal/event", "internal/mgmt",
+		"internal/preflight", "internal/proc", "internal/settings", "internal/store/...", "internal/wire/...",
+		"internal/zeek", "internal/zval",
 	},
 	"client": {"internal/bus", "internal/wire/...", "internal/event", "internal/mgmt", "internal/zval"},
 	"internal/cli": {

@@ -1,0 +1,178 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+)
+
+// agentShell belongs to the goroutine of its loop.
+type agentShell struct {
+	cfg      AgentConfig
+	topic    string
+	doc      *document
+	endpoint *bus.Endpoint
+	registry *event.Registry
+	parts    *group
+
+	nodes    map[launchID]*launched // whose processes live or are about to
+	sessions map[mgmt.PeerID]*socketSession
+	watch    *statusWatch // nil: status files are not watched
+	looking  *looking     // the latest preflight; nil: there was none
+
+	happened chan agent.Event // what tasks have to report
+	sockets  chan socketEvent
+}
+
+func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted agent.Adopted) error {
+	s := newStepper(core, a.perform)
+	if err := s.step(ctx, adopted); err != nil {
+		return err
+	}
+	for _, ready := range a.alreadyReady() {
+		if err := s.step(ctx, ready); err != nil {
+			return err
+		}
+	}
+	stopNodes := a.cfg.StopNodes
+	for {
+		var ev agent.Event
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-stopNodes:
+			stopNodes = nil // once is enough
+			ev = agent.Shutdown{}
+		case <-s.wake.C:
+			ev = agent.Tick{}
+		case ev = <-a.happened:
+		case happened := <-a.sockets:
+			ev = a.socketEvent(happened)
+		case happened := <-a.cfg.Processes.Events():
+			ev = a.processEvent(ctx, happened)
+		case happened := <-sub.Events():
+			ev = a.translate(happened)
+		}
+		if ev == nil {
+			continue
+		}
+		if err := s.step(ctx, ev); err != nil {
+			return err
+		}
+	}
+}
+
+// translate turns what happened on the bus into the core's event, and returns
+// nil for what does not concern it.
+func (a *agentShell) translate(happened bus.Event) agent.Event {
+	switch ev := happened.(type) {
+	case bus.PeerAdded:
+		return agent.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}
+	case bus.PeerUpdated:
+		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}
+	case bus.PeerLost:
+		return agent.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}
+	case bus.Message:
+		return a.message(ev)
+	}
+	return nil
+}
+
+// message accepts each event only on its proper topic: subscriptions match by
+// prefix, so what is meant for an agent with a longer name arrives as well.
+func (a *agentShell) message(m bus.Message) agent.Event {
+	if m.Topic != a.topic && m.Topic != a.cfg.NodeTopic {
+		a.cfg.Logger.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
+		return nil
+	}
+	msg, err := a.registry.Decode(m.Value)
+	if err != nil {
+		a.cfg.Logger.Warn("event not understood", "peer", m.From.ID, "topic", m.Topic, "err", err)
+		return nil
+	}
+	peer := mgmt.PeerID(m.From.ID)
+	if m.Topic == a.topic {
+		return agent.FromController{Peer: peer, Msg: msg}
+	}
+	return agent.FromNode{Peer: peer, Msg: msg}
+}
+
+// socketEvent keeps account of the connections with nodes that serve the agent.
+func (a *agentShell) socketEvent(happened socketEvent) agent.Event {
+	switch happened.event.(type) {
+	case agent.PeerAdded:
+		a.sessions[happened.session.peer] = happened.session
+	case agent.PeerLost:
+		delete(a.sessions, happened.session.peer)
+	}
+	return happened.event
+}
+
+func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.Event, error) {
+	switch e := effect.(type) {
+	case agent.Save:
+		saved := agent.Saved{}
+		if err := a.doc.save(ctx, e.State); err != nil {
+			a.cfg.Logger.Error("configuration not saved", "err", err)
+			saved.Err = err.Error()
+		}
+		return new(agent.Event(saved)), nil
+	case agent.Preflight:
+		a.preflight(ctx, e)
+	case agent.Start:
+		return a.start(e), nil
+	case agent.Stop:
+		a.stop(e)
+	case agent.ToController:
+		a.toController(e)
+	case agent.ToNodes:
+		a.toNodes(e)
+	case agent.StoppedAll:
+		return nil, errStopped
+	case agent.Note:
+		note(ctx, a.cfg.Logger, int(e.Level), e.Text, "node", string(e.Node), "peer", string(e.Peer),
+			"reqid", string(e.ReqID), "err", e.Err)
+	default:
+		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
+	}
+	return nil, nil
+}
+
+func (a *agentShell) toController(e agent.ToController) {
+	if change, ok := e.Msg.(mgmt.NotifyChange); ok && a.cfg.OnChange != nil {
+		a.cfg.OnChange(change)
+	}
+	v := a.registry.Encode(e.Msg)
+	if e.Peer == "" {
+		a.endpoint.Publish(a.topic, v)
+		return
+	}
+	a.endpoint.PublishTo(string(e.Peer), a.topic, v)
+}
+
+// toNodes sends a request to nodes. On a connection that leads to a node's whole
+// cluster it names the node that it is for, whatever else it names.
+func (a *agentShell) toNodes(e agent.ToNodes) {
+	common := a.registry.Encode(e.Msg)
+	for _, peer := range e.Peers {
+		if s, ok := a.sessions[peer]; ok {
+			own := e.Msg
+			own.Nodes = []mgmt.NodeName{s.node}
+			s.send(a.registry.Encode(own))
+			continue
+		}
+		a.endpoint.PublishTo(string(peer), a.cfg.NodeTopic, common)
+	}
+}
+
+// post hands over what a task has to report, unless nobody listens any more.
+func (a *agentShell) post(ctx context.Context, ev agent.Event) {
+	select {
+	case a.happened <- ev:
+	case <-ctx.Done():
+	}
+}

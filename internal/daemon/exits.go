@@ -1,0 +1,111 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/crash"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
+)
+
+// exitTimeout bounds what is done about one process that has ended before the
+// core learns of it.
+const exitTimeout = 10 * time.Second
+
+// exited lets go of a process that has ended. If something is to be kept of it,
+// the core learns of its end only when that is done: until then the node is not
+// started again in the same directory.
+func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
+	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
+	told := agent.Exited{
+		Node:    id.node,
+		Launch:  id.number,
+		Reason:  exitReason(ev),
+		Outputs: mgmt.NodeOutputs{Stdout: ev.Stdout, Stderr: ev.Stderr},
+	}
+	p := a.nodes[id]
+	if p == nil {
+		return told
+	}
+	a.release(p)
+	if a.cfg.Crashes == nil && a.cfg.Archive == nil {
+		return told
+	}
+	a.parts.task(func() {
+		a.cfg.bury(ctx, p, ev)
+		a.post(ctx, told)
+	})
+	return nil
+}
+
+func exitReason(ev proc.Exited) string {
+	if ev.Killed {
+		return ev.Status.String() + ", as it did not end when asked to"
+	}
+	return ev.Status.String()
+}
+
+// bury keeps what is to be kept of a process that has ended: the logs that it
+// had open, and, if nobody asked it to end, how that was. It goes on when ctx is
+// done, for nobody else will do it.
+func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitTimeout)
+	defer cancel()
+	if c.Archive != nil && p.facts.KeepsLogs {
+		n, err := c.Archive.Rescue(ctx, p.facts.Dir, p.facts.LogSuffix)
+		if n > 0 {
+			c.Logger.Info("left-over logs put into the queue", "node", string(p.node), "logs", n)
+		}
+		if err != nil {
+			c.Logger.Warn("left-over logs stay where they are", "node", string(p.node), "err", err)
+		}
+	}
+	if c.Crashes == nil || p.asked {
+		return
+	}
+	if err := c.Crashes.Add(ctx, crashRecord(p, ev)); err != nil {
+		c.Logger.Warn("crash not recorded", "node", string(p.node), "err", err)
+	}
+}
+
+func crashRecord(p *launched, ev proc.Exited) crash.Record {
+	r := crash.Record{
+		Node:   p.node,
+		Launch: p.number,
+		PID:    ev.PID,
+		Uptime: ev.Ran,
+		Exit: crash.Exit{
+			Text:       ev.Status.String(),
+			Known:      ev.Status.Known,
+			Code:       ev.Status.Code,
+			Signal:     int(ev.Status.Signal),
+			CoreDumped: ev.Status.CoreDumped,
+		},
+		Stdout:   ev.Stdout,
+		Stderr:   ev.Stderr,
+		PlanHash: ev.PlanHash,
+		Program:  p.facts.Program,
+		Version:  p.facts.Version,
+		Dir:      p.facts.Dir,
+	}
+	if p.plan.Hash() == ev.PlanHash {
+		r.Plan = &p.plan
+	}
+	return r
+}
+
+// buryEnded does the same for the processes that ended while no agent ran. It
+// precedes every launch.
+func (a *agentShell) buryEnded(ctx context.Context, ended []proc.Exited, desired mgmt.Configuration) {
+	for _, ev := range ended {
+		id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
+		a.cfg.bury(ctx, &launched{
+			launchID: id,
+			plan:     planOf(desired, id.node, ev.PlanHash),
+			facts:    a.cfg.Launch.Recall(id.node, id.number),
+		}, ev)
+		a.cfg.Launch.Forget(id.node, id.number)
+	}
+}

@@ -1,0 +1,41 @@
+package daemon
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+)
+
+// loopback is where nodes serve their agent.
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// portAttempts bounds how often the system is asked for another port.
+const portAttempts = 100
+
+// freePort returns a TCP port of the loopback address on which nothing listens
+// and that is none of taken. Somebody may take it before it is used: the process
+// then fails to listen, and the next launch asks again.
+func freePort(taken map[uint16]bool) (uint16, error) {
+	for range portAttempts {
+		ln, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+		if err != nil {
+			return 0, err
+		}
+		port := netip.MustParseAddrPort(ln.Addr().String()).Port()
+		ln.Close()
+		if !taken[port] {
+			return port, nil
+		}
+	}
+	return 0, errors.New("every port that the system offers is meant for something else")
+}
+
+// isFree reports whether nothing listens on a port of the loopback address.
+func isFree(port uint16) bool {
+	ln, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback, port)))
+	if err != nil {
+		return false
+	}
+	ln.Close()
+	return true
+}

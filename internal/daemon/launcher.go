@@ -1,0 +1,73 @@
+package daemon
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/preflight"
+	"zeekfleet/internal/proc"
+)
+
+// Launcher turns plans into the processes that carry them out. Its methods are
+// called by one goroutine at a time, except Check, which any may call.
+type Launcher interface {
+	// Launch prepares a launch of the plan's node, of which no process lives.
+	// The number is as in proc.Spec.
+	Launch(plan mgmt.Plan, number uint64) (Launch, error)
+	// Recall returns the facts of a launch that an earlier life of the agent
+	// made. Those calls precede the first Launch.
+	Recall(node mgmt.NodeName, number uint64) Facts
+	// Forget says that the process of a launch is gone, and its facts are
+	// needed no more.
+	Forget(node mgmt.NodeName, number uint64)
+	// Check returns what has to hold for a launch of the plan to succeed. It
+	// writes what the check needs below scratch.
+	Check(plan mgmt.Plan, scratch string) (preflight.Check, error)
+}
+
+// Launch is a process to be started.
+type Launch struct {
+	// Spec lacks the node's name, the launch's number and the plan's hash.
+	Spec  proc.Spec
+	Facts Facts
+	// Warnings is what a person should know.
+	Warnings []string
+}
+
+// Facts are what must be known of a launch for as long as its process lives.
+// What does not apply is zero.
+type Facts struct {
+	// Program is the executable, Version what it calls its version, Dir the
+	// working directory.
+	Program string `json:"program"`
+	Version string `json:"version,omitempty"`
+	Dir     string `json:"dir"`
+	// StatusFile is the file in Dir in which the process says how it is.
+	StatusFile string `json:"status_file,omitempty"`
+	// WebSocketPort is where the process serves its agent; 0: it dials the agent.
+	WebSocketPort uint16 `json:"websocket_port,omitempty"`
+	// Generated names the directory of its generated files.
+	Generated string `json:"generated,omitempty"`
+	// KeepsLogs says that logs which it leaves in Dir are to be archived, with
+	// LogSuffix in their names.
+	KeepsLogs bool   `json:"keeps_logs,omitempty"`
+	LogSuffix string `json:"log_suffix,omitempty"`
+}
+
+// NodeDir returns a node's working directory (spec management-api 1.9).
+func NodeDir(stateDir string, node mgmt.NodeName) string {
+	return filepath.Join(stateDir, "nodes", string(node))
+}
+
+// nodeCPUs returns the processors for a node's process; nil is any.
+func nodeCPUs(n mgmt.Node) ([]int, error) {
+	if n.CPUAffinity == nil {
+		return nil, nil
+	}
+	if *n.CPUAffinity < 0 || *n.CPUAffinity > math.MaxInt32 {
+		return nil, fmt.Errorf("node %s: cpu_affinity %d is no processor", n.Name, *n.CPUAffinity)
+	}
+	return []int{int(*n.CPUAffinity)}, nil
+}

@@ -1,0 +1,69 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/preflight"
+)
+
+// lookMargin is how long before nobody waits any more a preflight ends, so that
+// what it was at can still be told.
+const lookMargin = 500 * time.Millisecond
+
+// looking is a preflight.
+type looking struct {
+	cancel context.CancelFunc
+	done   chan struct{} // closed when it has ended
+}
+
+// preflight looks at the nodes of a deployment. Of several preflights the latest
+// counts; the others end first, so that they do not find each other.
+func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
+	before := a.looking
+	if before != nil {
+		before.cancel()
+	}
+	look, cancel := context.WithDeadline(ctx, e.Deadline.Add(-lookMargin))
+	now := &looking{cancel: cancel, done: make(chan struct{})}
+	a.looking = now
+	a.parts.task(func() {
+		defer close(now.done)
+		defer cancel()
+		if before != nil {
+			<-before.done
+		}
+		a.post(ctx, agent.Preflighted{ID: e.ID, Findings: a.cfg.look(look, e)})
+	})
+}
+
+// look returns what would keep the deployment from succeeding.
+func (c AgentConfig) look(ctx context.Context, e agent.Preflight) []agent.Finding {
+	scratch, err := os.MkdirTemp(c.ScratchDir, "preflight-")
+	if err != nil {
+		return []agent.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}
+	}
+	defer os.RemoveAll(scratch)
+	cfg := preflight.Config{ScratchDir: scratch, OutputBytes: c.Core.OutputBytes}
+	for _, pid := range e.Running {
+		cfg.Ours = append(cfg.Ours, int(pid))
+	}
+	var findings []agent.Finding
+	var checks []preflight.Check
+	for _, plan := range e.Start {
+		check, err := c.Launch.Check(plan, filepath.Join(scratch, "generated"))
+		if err != nil {
+			findings = append(findings, agent.Finding{Node: plan.Node.Name, Problem: err.Error()})
+			continue
+		}
+		checks = append(checks, check)
+	}
+	for _, f := range preflight.Run(ctx, cfg, checks) {
+		findings = append(findings, agent.Finding{Node: f.Node, Problem: f.Problem, Outputs: f.Outputs})
+	}
+	return findings
+}

@@ -1,0 +1,195 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
+)
+
+// launchID names a launch among all.
+type launchID struct {
+	node   mgmt.NodeName
+	number uint64
+}
+
+// launched is a node's process as the shell knows it.
+type launched struct {
+	launchID
+	plan  mgmt.Plan // for the name alone if it is not known any more
+	facts Facts
+
+	asked  bool               // to end
+	status *statusFile        // nil: none is watched
+	hangUp context.CancelFunc // ends the connection with it; nil: there is none
+}
+
+// start launches a node. What goes wrong before there is a process is the
+// core's next event.
+func (a *agentShell) start(e agent.Start) *agent.Event {
+	name := e.Plan.Node.Name
+	failed := func(err error) *agent.Event {
+		return new(agent.Event(agent.StartFailed{Node: name, Launch: e.Launch, Err: err.Error()}))
+	}
+	launch, err := a.cfg.Launch.Launch(e.Plan, e.Launch)
+	if err != nil {
+		return failed(err)
+	}
+	for _, w := range launch.Warnings {
+		a.cfg.Logger.Warn("node is launched with reservations", "node", string(name), "err", w)
+	}
+	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, facts: launch.Facts}
+	a.nodes[p.launchID] = p
+	a.watchStatus(p)
+	spec := launch.Spec
+	spec.Name, spec.Launch, spec.PlanHash = string(name), e.Launch, e.Hash
+	if err := a.cfg.Processes.Start(spec); err != nil {
+		a.release(p)
+		return failed(err)
+	}
+	return nil
+}
+
+// stop asks for a node's end. An error means that it has ended already, and
+// that the event which says so is on its way.
+func (a *agentShell) stop(e agent.Stop) {
+	role := mgmt.ClusterNone
+	if p := a.nodes[launchID{e.Node, e.Launch}]; p != nil {
+		p.asked, role = true, p.plan.Node.Role
+	}
+	if err := a.cfg.Processes.Stop(string(e.Node), e.Launch, a.cfg.stopGrace(role)); err != nil {
+		a.cfg.Logger.Debug("stop is late", "node", string(e.Node), "err", err)
+	}
+}
+
+// processEvent turns an outcome of proc into the core's event, and returns nil
+// if that is yet to follow.
+func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agent.Event {
+	switch ev := happened.(type) {
+	case proc.Started:
+		id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
+		if p := a.nodes[id]; p != nil {
+			a.connect(ctx, p)
+		}
+		return agent.Started{Node: id.node, Launch: id.number, PID: int64(ev.PID)}
+	case proc.StartFailed:
+		id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
+		if p := a.nodes[id]; p != nil {
+			a.release(p)
+		}
+		return agent.StartFailed{
+			Node:    id.node,
+			Launch:  id.number,
+			Err:     ev.Err.Error(),
+			Outputs: mgmt.NodeOutputs{Stdout: ev.Stdout, Stderr: ev.Stderr},
+		}
+	case proc.Exited:
+		return a.exited(ctx, ev)
+	}
+	panic(fmt.Sprintf("daemon: unhandled process event %T", happened))
+}
+
+// release lets go of a process that is gone, or never was.
+func (a *agentShell) release(p *launched) {
+	delete(a.nodes, p.launchID)
+	if p.status != nil {
+		a.watch.remove(p.status)
+	}
+	if p.hangUp != nil {
+		p.hangUp()
+	}
+	a.cfg.Launch.Forget(p.node, p.number)
+}
+
+// watchStatus has the core told when the process says that it runs.
+func (a *agentShell) watchStatus(p *launched) {
+	if a.watch == nil || p.facts.StatusFile == "" {
+		return
+	}
+	var err error
+	p.status, err = a.watch.add(statusFile{
+		path:   filepath.Join(p.facts.Dir, p.facts.StatusFile),
+		node:   p.node,
+		launch: p.number,
+	})
+	if err != nil {
+		a.cfg.Logger.Warn("node is up only when it says hello", "node", string(p.node), "err", err)
+	}
+}
+
+// connect keeps a connection with a process that serves its agent, until it is
+// released.
+func (a *agentShell) connect(ctx context.Context, p *launched) {
+	if p.facts.WebSocketPort == 0 || p.hangUp != nil {
+		return
+	}
+	s := &nodeSocket{
+		node:     p.node,
+		launch:   p.number,
+		port:     p.facts.WebSocketPort,
+		topic:    socketTopic(p.node),
+		registry: a.registry,
+		log:      a.cfg.Logger,
+		report: func(happened socketEvent) bool {
+			select {
+			case a.sockets <- happened:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		},
+	}
+	connected, hangUp := context.WithCancel(ctx)
+	p.hangUp = hangUp
+	a.parts.task(func() { s.run(connected) })
+}
+
+// adopt takes over the processes of an earlier life of the agent.
+func (a *agentShell) adopt(ctx context.Context, found []proc.Record, desired mgmt.Configuration) agent.Adopted {
+	ev := agent.Adopted{}
+	for _, rec := range found {
+		id := launchID{mgmt.NodeName(rec.Name), rec.Launch}
+		p := &launched{launchID: id, plan: planOf(desired, id.node, rec.PlanHash), facts: a.cfg.Launch.Recall(id.node, id.number)}
+		if p.facts.Program == "" {
+			p.facts.Program = rec.Executable
+		}
+		a.nodes[id] = p
+		a.watchStatus(p)
+		a.connect(ctx, p)
+		ev.Processes = append(ev.Processes, agent.Process{
+			Node:     id.node,
+			Launch:   rec.Launch,
+			PID:      int64(rec.PID),
+			PlanHash: rec.PlanHash,
+			Started:  rec.Started,
+		})
+	}
+	return ev
+}
+
+// planOf returns a node's plan if that is still the one of this hash, and
+// otherwise one that says no more than who and what the node is.
+func planOf(c mgmt.Configuration, node mgmt.NodeName, hash string) mgmt.Plan {
+	plan, ok := mgmt.PlanFor(c, node)
+	switch {
+	case !ok:
+		return mgmt.Plan{Node: mgmt.Node{Name: node, Role: mgmt.ClusterNone}}
+	case plan.Hash() != hash:
+		return mgmt.Plan{Node: mgmt.Node{Name: node, Role: plan.Node.Role}}
+	}
+	return plan
+}
+
+// alreadyReady tells of the adopted processes that said long ago that they run.
+func (a *agentShell) alreadyReady() []agent.Event {
+	var ready []agent.Event
+	for id, p := range a.nodes {
+		if p.status != nil && saysRunning(p.status.path) {
+			ready = append(ready, agent.Ready{Node: id.node, Launch: id.number})
+		}
+	}
+	return ready
+}

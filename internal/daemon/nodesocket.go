@@ -1,0 +1,192 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/wire/wsjson"
+	"zeekfleet/internal/zeek"
+	"zeekfleet/internal/zval"
+)
+
+// Limits of the connections with nodes that serve their agent.
+const (
+	socketQueue    = 64                     // messages that wait for one node
+	socketTimeout  = 5 * time.Second        // for a connection, and for the sending of one message
+	socketRetry    = 100 * time.Millisecond // before the second attempt; then twice as long each time,
+	socketMaxRetry = time.Second            // up to this
+)
+
+// nodeSocket is the agent's end of the WebSocket transport with one process: the
+// process serves, the agent is its client (spec zeek-launch).
+//
+// The bus behind the socket is that of the whole cluster. What comes counts only
+// if it comes on the node's own topic and concerns that node alone.
+type nodeSocket struct {
+	node     mgmt.NodeName
+	launch   uint64
+	port     uint16
+	topic    string
+	registry *event.Registry
+	log      *slog.Logger
+	// report hands over what happened, in order; it blocks, and reports false
+	// when nobody listens any more.
+	report func(socketEvent) bool
+}
+
+// socketEvent is something that happened on a connection.
+type socketEvent struct {
+	session *socketSession
+	event   agent.Event // PeerAdded, FromNode, PeerLost
+}
+
+// socketSession is one connection. It is what the core knows as a peer.
+type socketSession struct {
+	peer  mgmt.PeerID
+	node  mgmt.NodeName
+	topic string
+	out   chan zval.Value
+	drop  context.CancelCauseFunc
+}
+
+// errSocketQueue ends a connection over which more is to be sent than it takes.
+var errSocketQueue = fmt.Errorf("more than %d messages wait for the node", socketQueue)
+
+// send queues v, or drops the connection if too much is queued.
+func (s *socketSession) send(v zval.Value) {
+	select {
+	case s.out <- v:
+	default:
+		s.drop(errSocketQueue)
+	}
+}
+
+// run keeps a connection up until ctx is done. Every PeerAdded is followed by
+// its PeerLost, also at the end.
+func (s *nodeSocket) run(ctx context.Context) {
+	retry := socketRetry
+	for n := 1; ctx.Err() == nil; n++ {
+		connected, err := s.connect(ctx, n)
+		if ctx.Err() != nil {
+			return
+		}
+		if connected {
+			retry = socketRetry
+			s.log.Warn("connection to node lost", "node", string(s.node), "err", err)
+		} else {
+			s.log.Debug("node is not reached yet", "node", string(s.node), "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retry):
+		}
+		retry = min(2*retry, socketMaxRetry)
+	}
+}
+
+// connect makes the n-th attempt at a connection, and serves it to its end.
+func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err error) {
+	url := "ws://" + netip.AddrPortFrom(loopback, s.port).String() + bus.WebSocketPath
+	dialCtx, cancelDial := context.WithTimeout(ctx, socketTimeout)
+	conn, err := bus.DialWebSocket(dialCtx, url, []string{s.topic}, bus.WebSocketClientConfig{App: "zeekfleet-agent"})
+	cancelDial()
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	ctx, drop := context.WithCancelCause(ctx)
+	defer drop(nil)
+	session := &socketSession{
+		peer:  mgmt.PeerID(fmt.Sprintf("%s/%d/%d", s.node, s.launch, n)),
+		node:  s.node,
+		topic: s.topic,
+		out:   make(chan zval.Value, socketQueue),
+		drop:  drop,
+	}
+	if !s.report(socketEvent{session, agent.PeerAdded{Peer: session.peer}}) {
+		return true, nil
+	}
+	defer s.report(socketEvent{session, agent.PeerLost{Peer: session.peer}})
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	writer.Go(func() { session.write(ctx, conn) })
+	err = s.read(ctx, conn, session)
+	drop(err) // the writer's end
+	return true, context.Cause(ctx)
+}
+
+func (s *socketSession) write(ctx context.Context, conn *bus.WebSocketClient) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case v := <-s.out:
+			sendCtx, cancel := context.WithTimeout(ctx, socketTimeout)
+			err := conn.Send(sendCtx, s.topic, v)
+			cancel()
+			if err != nil {
+				s.drop(err)
+				return
+			}
+		}
+	}
+}
+
+// read reports what the node says until the connection ends.
+func (s *nodeSocket) read(ctx context.Context, conn *bus.WebSocketClient, session *socketSession) error {
+	for {
+		topic, v, err := conn.Receive(ctx)
+		if err != nil {
+			if isAboutMessage(err) {
+				s.log.Warn("message from node not understood", "node", string(s.node), "err", err)
+				continue
+			}
+			return err
+		}
+		msg, err := s.registry.Decode(v)
+		switch {
+		case err != nil:
+			s.log.Warn("event not understood", "node", string(s.node), "topic", topic, "err", err)
+		case topic != s.topic || !s.isOwn(msg):
+			s.log.Debug("message ignored: it is not the node's", "node", string(s.node), "topic", topic)
+		case !s.report(socketEvent{session, agent.FromNode{Peer: session.peer, Msg: msg}}):
+			return nil
+		}
+	}
+}
+
+// isAboutMessage reports whether an error concerns one message, and the connection
+// goes on.
+func isAboutMessage(err error) bool {
+	if _, ok := errors.AsType[*bus.ServerError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*wsjson.Error](err)
+	return ok
+}
+
+// isOwn reports whether msg is one that this node may send, about itself.
+func (s *nodeSocket) isOwn(msg mgmt.Message) bool {
+	switch msg := msg.(type) {
+	case mgmt.NotifyNodeHello:
+		return msg.Node == s.node
+	case mgmt.NotifyDispatches:
+		return msg.Node == s.node
+	case mgmt.NodeDispatchResponse:
+		return msg.Result.Node == s.node
+	}
+	return false
+}
+
+// socketTopic is the topic of a node that serves its agent.
+func socketTopic(node mgmt.NodeName) string { return zeek.NodeTopic(zeek.WebSocketTransport, node) }

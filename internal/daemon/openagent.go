@@ -1,0 +1,230 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"zeekfleet/internal/archive"
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/crash"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
+	"zeekfleet/internal/settings"
+	"zeekfleet/internal/store/boltstore"
+	"zeekfleet/internal/zeek"
+)
+
+// Agent is an agent that has its file, its port and the records of its
+// processes, and can run.
+type Agent struct {
+	AgentConfig
+	store *boltstore.Store
+}
+
+// Run is RunAgent; it closes the agent's files.
+func (a Agent) Run(ctx context.Context) error {
+	defer a.store.Close()
+	if a.Archive != nil {
+		defer a.Archive.Close()
+	}
+	return RunAgent(ctx, a.AgentConfig)
+}
+
+// OpenAgent opens what an agent needs: its file, its port, the records of its
+// processes, and Zeek. After an error nothing is open.
+func OpenAgent(
+	ctx context.Context, set settings.Agent, log *slog.Logger, flags PortFlags,
+) (a Agent, err error) {
+	var opened closers
+	defer opened.closeOn(&err)
+
+	if set, err = absolute(set); err != nil {
+		return a, err
+	}
+	if a.Bus, err = busConfig(set.Common); err != nil {
+		return a, err
+	}
+	if a.store, err = openState(ctx, set.Directory); err != nil {
+		return a, err
+	}
+	opened.add(a.store)
+	a.Store = a.store
+	if a.Broker, err = Listen(ctx, set.Broker.AddrPort().String(), flags.Broker+" (ZEEK_AGENT_PORT)"); err != nil {
+		return a, err
+	}
+	opened.add(a.Broker)
+	if a.Processes, err = openProcesses(set, log); err != nil {
+		return a, err
+	}
+	install, err := findZeek(ctx, set.Zeek, log)
+	if err != nil {
+		return a, err
+	}
+	listening := Reachable(a.Broker.Addr().String())
+	if install == nil {
+		a.Launch, err = openEmbedded(set, listening)
+	} else {
+		a.Launch, err = openZeek(set, *install, listening)
+	}
+	if err != nil {
+		return a, err
+	}
+	if a.Crashes, err = crash.New(crash.Config{Dir: crash.Dir(set.Directory), Logger: log}); err != nil {
+		return a, err
+	}
+	if install != nil && !set.Archive.Off {
+		if a.Archive, err = openArchive(set, log); err != nil {
+			return a, err
+		}
+	}
+	a.Core = coreConfig(set)
+	a.Core.ListenPort = tcpPort(a.Broker)
+	a.StopGrace = perRole(set.Lifecycle.StopGrace)
+	a.ScratchDir = set.Directory
+	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
+	a.Controller = set.Controller
+	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
+	a.AgentTopics, a.NodeTopic = set.Topics.Agent, set.Topics.Node
+	a.Logger = log
+	warnExposed(log, set.Common, set.Broker, "agent.listen_address")
+	return a, nil
+}
+
+// absolute makes every path absolute that is to mean the same to the agent and
+// to its nodes, which have working directories of their own (spec
+// management-api 7.2, G-A25).
+func absolute(set settings.Agent) (settings.Agent, error) {
+	var errs []error
+	for _, path := range []*string{
+		&set.StateDir, &set.Directory, &set.SpoolDir, &set.Archive.Dir, &set.TLS.Cert, &set.TLS.Key, &set.TLS.CA,
+	} {
+		if *path == "" {
+			continue
+		}
+		var err error
+		*path, err = filepath.Abs(*path)
+		errs = append(errs, err)
+	}
+	return set, errors.Join(errs...)
+}
+
+func coreConfig(set settings.Agent) agent.Config {
+	l := set.Lifecycle
+	return agent.Config{
+		Name:           mgmt.InstanceName(set.Name),
+		Connecting:     set.Controller != "",
+		PID:            int64(os.Getpid()),
+		RequestTimeout: set.RequestTimeout,
+		OutputLines:    set.OutputLines,
+		Preflight:      set.Preflight,
+		StartDeadline:  perRole(l.StartDeadline),
+		Backoff: agent.Backoff{
+			First:  l.BackoffFirst,
+			Max:    l.BackoffMax,
+			Reset:  l.BackoffReset,
+			GiveUp: l.GiveUp,
+			Retry:  l.BackoffRetry,
+		},
+	}
+}
+
+func perRole(p settings.PerRole) map[mgmt.ClusterRole]time.Duration {
+	return map[mgmt.ClusterRole]time.Duration{
+		mgmt.Logger: p.Logger, mgmt.Manager: p.Manager, mgmt.Proxy: p.Proxy, mgmt.Worker: p.Worker,
+	}
+}
+
+func openProcesses(set settings.Agent, log *slog.Logger) (*proc.Host, error) {
+	return proc.New(proc.Config{
+		RecordDir: filepath.Join(set.Directory, "processes"),
+		Logger:    log,
+		TailLines: set.OutputLines,
+		Foreign:   []string{"zeek"},
+	})
+}
+
+// findZeek returns the Zeek that is to be launched; nil for embedded nodes.
+func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.Install, error) {
+	if set.Kind == settings.NodeEmbedded {
+		return nil, nil
+	}
+	install, err := FindZeek(ctx, set.Path, os.Environ())
+	switch {
+	case errors.Is(err, ErrNoZeek) && set.Kind == settings.NodeAuto && set.Path == "":
+		log.Info("no Zeek was found: nodes are embedded ones, which capture nothing")
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w; for nodes without Zeek set --node-kind embedded", err)
+	}
+	if warning, _ := install.Version.Check(); warning != "" {
+		log.Warn("unknown version of Zeek", "err", warning)
+	}
+	log.Info("nodes are Zeek processes", "program", install.Path, "version", install.Version.String())
+	return &install, nil
+}
+
+func openEmbedded(set settings.Agent, listening string) (Launcher, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program's own path: %w", err)
+	}
+	return Embedded{
+		Program:  program,
+		Agent:    listening,
+		StateDir: set.StateDir,
+		Stdout:   set.StdoutFile,
+		Stderr:   set.StderrFile,
+		Args:     nodeTLSArgs(set.Common),
+		Environ:  os.Environ(),
+	}, nil
+}
+
+// nodeTLSArgs are the arguments that make an embedded node speak to its agent
+// as the agent expects.
+func nodeTLSArgs(set settings.Common) []string {
+	args := []string{"--topic", set.Topics.Node, "--transport", string(set.Transport)}
+	if set.TLS.Cert != "" {
+		args = append(args, "--tls-cert", set.TLS.Cert, "--tls-key", set.TLS.Key, "--tls-ca", set.TLS.CA)
+	}
+	return args
+}
+
+func openArchive(set settings.Agent, log *slog.Logger) (*archive.Archiver, error) {
+	archiver, err := archive.New(archive.Config{
+		Queue:       filepath.Join(set.SpoolDir, zeek.LogQueue),
+		Logs:        set.Archive.Dir,
+		Level:       new(set.Archive.Level),
+		Interval:    set.Archive.Interval,
+		Command:     set.Archive.Command,
+		KeepDays:    set.Archive.KeepDays,
+		DiskPercent: set.Archive.DiskPercent,
+		Logger:      log,
+	})
+	if errors.Is(err, archive.ErrBusy) {
+		log.Warn("another agent archives the logs of this spool directory", "dir", set.SpoolDir)
+		return nil, nil
+	}
+	return archiver, err
+}
+
+// scriptChoice turns the setting into what package zeek calls it.
+func scriptChoice(set string) zeek.NodeScript {
+	if set == "upstream" {
+		return zeek.UpstreamNodeScript
+	}
+	return zeek.OurNodeScript
+}
+
+// unlessAuto returns a choice, or nothing where the version of Zeek decides.
+func unlessAuto(choice string) string {
+	if choice == settings.Auto {
+		return ""
+	}
+	return choice
+}

@@ -1,0 +1,112 @@
+package daemon
+
+import (
+	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"zeekfleet/internal/proc"
+	"zeekfleet/internal/settings"
+	"zeekfleet/internal/zeek"
+)
+
+func openZeek(set settings.Agent, install zeek.Install, listening string) (Launcher, error) {
+	agentAddr, err := netip.ParseAddrPort(listening)
+	if err != nil {
+		return nil, fmt.Errorf("tell nodes where the agent listens: %w", err)
+	}
+	secret, err := readSecret(set.Zeek.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	return NewZeek(ZeekConfig{
+		Install:    install,
+		Backend:    zeek.Backend(unlessAuto(set.Zeek.Backend)),
+		NodeScript: scriptChoice(set.Zeek.NodeScript),
+		Transport:  zeek.Transport(unlessAuto(set.Zeek.Transport)),
+		Site: zeek.Site{
+			StateDir:         set.StateDir,
+			SpoolDir:         set.SpoolDir,
+			AgentAddr:        agentAddr,
+			BrokerTLS:        zeek.BrokerTLS{CertFile: set.TLS.Cert, KeyFile: set.TLS.Key, CAFile: set.TLS.CA},
+			ListenAddr:       set.Zeek.ListenAddr,
+			MetricsAddr:      set.Zeek.MetricsAddr,
+			ZeroMQ:           zeek.ZeroMQSite{XPubPort: set.Zeek.XPubPort, XSubPort: set.Zeek.XSubPort, Curve: secret.curve},
+			HashSeed:         secret.hashSeed,
+			RotationInterval: set.Zeek.Rotation,
+			Args:             set.Zeek.Args,
+			Prefixes:         set.Zeek.Prefixes,
+			ScriptPath:       set.Zeek.ScriptPath,
+			PluginPath:       set.Zeek.PluginPath,
+			Environ:          os.Environ(),
+		},
+		RecordDir:    filepath.Join(set.Directory, "launches"),
+		GeneratedDir: filepath.Join(set.Directory, "generated"),
+		Stdout:       set.StdoutFile,
+		Stderr:       set.StderrFile,
+		Limits:       proc.Limits{MemoryBytes: set.Zeek.MemoryLimit},
+	}), nil
+}
+
+// clusterSecret is what follows from the secret that the hosts of a cluster
+// share. It is zero without one.
+type clusterSecret struct {
+	hashSeed string
+	curve    *zeek.CurveKeys
+}
+
+// Bounds of a secret file, in bytes.
+const (
+	minSecret = 16
+	maxSecret = 4 << 10
+)
+
+// readSecret reads the file with the cluster's secret. Blanks around it do not
+// count, so that an editor's newline makes no difference between hosts.
+func readSecret(path string) (clusterSecret, error) {
+	if path == "" {
+		return clusterSecret{}, nil
+	}
+	text, err := readPrivate(path)
+	if err != nil {
+		return clusterSecret{}, fmt.Errorf("read the cluster's secret (--zeek-secret-file): %w", err)
+	}
+	key := bytes.TrimSpace(text)
+	if len(key) < minSecret {
+		return clusterSecret{}, fmt.Errorf("read the cluster's secret (--zeek-secret-file): %s has less than %d bytes", path, minSecret)
+	}
+	seed := derive(key, "zeek hash seed", 16)
+	curve, err := zeek.NewCurveKeys(bytes.NewReader(derive(key, "zeromq curve keys", 64)))
+	return clusterSecret{hex.EncodeToString(seed), &curve}, err
+}
+
+// readPrivate reads a file that its owner, and perhaps a group, can read alone.
+func readPrivate(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		return nil, fmt.Errorf("%s can be used by everyone; take that away with chmod o-rwx", path)
+	}
+	return io.ReadAll(io.LimitReader(f, maxSecret))
+}
+
+func derive(key []byte, purpose string, size int) []byte {
+	out, err := hkdf.Key(sha256.New, key, nil, purpose, size)
+	if err != nil {
+		panic(fmt.Sprintf("daemon: derive %s: %v", purpose, err)) // the size is a small constant
+	}
+	return out
+}

@@ -1,0 +1,233 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/preflight"
+	"zeekfleet/internal/proc"
+	"zeekfleet/internal/zeek"
+)
+
+// ZeekConfig is how nodes are launched that are Zeek processes.
+type ZeekConfig struct {
+	Install zeek.Install
+	// Backend, NodeScript and Transport are as in zeek.Deployment.
+	Backend    zeek.Backend
+	NodeScript zeek.NodeScript
+	Transport  zeek.Transport
+	Site       zeek.Site
+	// RecordDir is where the facts of launches are kept, and GeneratedDir what
+	// is generated for them. Nobody else uses them.
+	RecordDir, GeneratedDir string
+	// Stdout and Stderr name the files in a node's directory that take what it
+	// prints; empty means none.
+	Stdout, Stderr string
+	Limits         proc.Limits
+}
+
+// Zeek launches nodes as Zeek processes.
+type Zeek struct {
+	cfg   ZeekConfig
+	files *launchFiles
+	ports map[mgmt.NodeName]uint16 // on which nodes served the agent last
+}
+
+// NewZeek returns the launcher. It touches no file.
+func NewZeek(cfg ZeekConfig) *Zeek {
+	return &Zeek{
+		cfg:   cfg,
+		files: newLaunchFiles(cfg.RecordDir, cfg.GeneratedDir),
+		ports: map[mgmt.NodeName]uint16{},
+	}
+}
+
+// transport is what nodes and agent speak with each other.
+func (z *Zeek) transport() zeek.Transport {
+	switch {
+	case z.cfg.Transport != "":
+		return z.cfg.Transport
+	case z.cfg.NodeScript == zeek.UpstreamNodeScript:
+		return zeek.BrokerTransport
+	}
+	return zeek.DefaultTransport(z.cfg.Install.Version)
+}
+
+func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16) zeek.Deployment {
+	return zeek.Deployment{
+		Install:       z.cfg.Install,
+		Plan:          plan,
+		Backend:       z.cfg.Backend,
+		NodeScript:    z.cfg.NodeScript,
+		Transport:     z.transport(),
+		WebSocketPort: webSocketPort,
+		Site:          z.cfg.Site,
+	}
+}
+
+// Launch implements Launcher.
+func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Launch, error) {
+	cpus, err := nodeCPUs(plan.Node)
+	if err != nil {
+		return Launch{}, err
+	}
+	port, err := z.webSocketPort(plan)
+	if err != nil {
+		return Launch{}, err
+	}
+	d := z.deployment(plan, port)
+	generated, command, err := generate(d, z.cfg.GeneratedDir)
+	if err != nil {
+		return Launch{}, err
+	}
+	suffix, err := d.LogSuffix()
+	if err != nil {
+		return Launch{}, err
+	}
+	facts := Facts{
+		Program:       z.cfg.Install.Path,
+		Version:       z.cfg.Install.Version.String(),
+		Dir:           NodeDir(z.cfg.Site.StateDir, plan.Node.Name),
+		StatusFile:    zeek.StatusFile,
+		WebSocketPort: port,
+		Generated:     generated.Hash,
+		KeepsLogs:     true,
+		LogSuffix:     suffix,
+	}
+	if err := prepareDirs(facts, generated.Dirs); err != nil {
+		return Launch{}, err
+	}
+	if err := z.files.keep(plan.Node.Name, number, facts); err != nil {
+		return Launch{}, err
+	}
+	return Launch{
+		Spec: proc.Spec{
+			Argv:   command.Argv,
+			Env:    command.Env,
+			Dir:    facts.Dir,
+			Stdout: z.cfg.Stdout,
+			Stderr: z.cfg.Stderr,
+			CPUs:   cpus,
+			Limits: z.cfg.Limits,
+		},
+		Facts:    facts,
+		Warnings: generated.Warnings,
+	}, nil
+}
+
+// prepareDirs makes the directories of a launch, and removes what its
+// predecessor said of itself.
+func prepareDirs(f Facts, more []string) error {
+	for _, dir := range append([]string{f.Dir}, more...) {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make directory of a node: %w", err)
+		}
+	}
+	err := os.Remove(filepath.Join(f.Dir, f.StatusFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove status file: %w", err)
+	}
+	return nil
+}
+
+// webSocketPort returns where the node is to serve the agent: where it did last,
+// unless that port was taken meanwhile, so that what is generated for it stays
+// the same. It is 0 where the node dials the agent.
+func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
+	if z.transport() != zeek.WebSocketTransport {
+		return 0, nil
+	}
+	taken := map[uint16]bool{}
+	for node, port := range z.ports {
+		taken[port] = node != plan.Node.Name
+	}
+	for _, e := range plan.Cluster {
+		taken[e.Port.Number] = true
+		if e.MetricsPort != nil {
+			taken[e.MetricsPort.Number] = true
+		}
+	}
+	port := z.ports[plan.Node.Name]
+	if port == 0 || taken[port] || !isFree(port) {
+		var err error
+		if port, err = freePort(taken); err != nil {
+			return 0, fmt.Errorf("choose a port for node %s to serve its agent: %w", plan.Node.Name, err)
+		}
+	}
+	z.ports[plan.Node.Name] = port
+	return port, nil
+}
+
+// Recall implements Launcher.
+func (z *Zeek) Recall(node mgmt.NodeName, number uint64) Facts {
+	facts, ok := z.files.recall(node, number)
+	if !ok {
+		return Facts{Dir: NodeDir(z.cfg.Site.StateDir, node)} // it was no Zeek
+	}
+	if facts.WebSocketPort != 0 {
+		z.ports[node] = facts.WebSocketPort
+	}
+	return facts
+}
+
+// Forget implements Launcher.
+func (z *Zeek) Forget(node mgmt.NodeName, number uint64) { z.files.forget(node, number) }
+
+// Check implements Launcher. The port on which a node serves its agent is chosen
+// at its launch, and so needs no check.
+func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
+	var port uint16
+	if z.transport() == zeek.WebSocketTransport {
+		port = 1 // nothing listens during a check
+	}
+	d := z.deployment(plan, port)
+	generated, command, err := generate(d, scratch)
+	if err != nil {
+		return preflight.Check{}, err
+	}
+	cpus, err := nodeCPUs(plan.Node)
+	if err != nil {
+		return preflight.Check{}, err
+	}
+	listens, err := d.Listens()
+	if err != nil {
+		return preflight.Check{}, err
+	}
+	command = command.Check()
+	check := preflight.Check{
+		Node:    plan.Node.Name,
+		Argv:    command.Argv,
+		Env:     command.Env,
+		Scripts: plan.Node.Scripts,
+		WorkDir: NodeDir(z.cfg.Site.StateDir, plan.Node.Name),
+		Dirs:    generated.Dirs,
+		CPUs:    cpus,
+	}
+	if plan.Node.Interface != nil {
+		check.Interface = *plan.Node.Interface
+	}
+	for _, l := range listens {
+		if l.Addr != netip.AddrPortFrom(l.Addr.Addr(), port) || l.What != "websocket" {
+			check.Ports = append(check.Ports, preflight.Port{Addr: l.Addr.Addr(), Number: l.Addr.Port(), Use: l.What})
+		}
+	}
+	return check, nil
+}
+
+// generate renders what the node reads and writes it below base.
+func generate(d zeek.Deployment, base string) (zeek.Generated, zeek.Command, error) {
+	g, err := d.Generate()
+	if err != nil {
+		return g, zeek.Command{}, err
+	}
+	command, err := d.Command(g.Dir(base))
+	if err != nil {
+		return g, command, err
+	}
+	return g, command, writeGenerated(g, base)
+}

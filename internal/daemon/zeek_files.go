@@ -1,0 +1,189 @@
+package daemon
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zeek"
+)
+
+// launchFiles keeps the facts of launches in one directory, one file per node,
+// and knows which generated directories they need.
+//
+// Neither is synced: after a power cut no process lives that would need them, and
+// what is generated is compared with what it should be before it is used.
+type launchFiles struct {
+	records, generated string
+	live               map[mgmt.NodeName]factsRecord // of processes that live
+}
+
+// factsRecord is the content of a file of launchFiles.
+type factsRecord struct {
+	Launch uint64 `json:"launch"`
+	Facts  Facts  `json:"facts"`
+}
+
+const (
+	factsSuffix    = ".json"
+	maxFactsRecord = 64 << 10 // bytes; a longer file is none of ours
+)
+
+func newLaunchFiles(records, generated string) *launchFiles {
+	return &launchFiles{records: records, generated: generated, live: map[mgmt.NodeName]factsRecord{}}
+}
+
+// path is that of a node's file. A name that could not be a file's own was
+// refused with its configuration.
+func (l *launchFiles) path(node mgmt.NodeName) string {
+	return filepath.Join(l.records, string(node)+factsSuffix)
+}
+
+// keep remembers a launch, and removes what no living process needs any more.
+func (l *launchFiles) keep(node mgmt.NodeName, number uint64, facts Facts) error {
+	rec := factsRecord{number, facts}
+	text, err := json.Marshal(rec)
+	if err != nil {
+		panic(fmt.Sprintf("daemon: marshal facts of a launch: %v", err)) // plain data
+	}
+	if err := os.MkdirAll(l.records, 0o700); err != nil {
+		return fmt.Errorf("record launch of node %s: %w", node, err)
+	}
+	if err := replaceFile(l.path(node), text, 0o600); err != nil {
+		return fmt.Errorf("record launch of node %s: %w", node, err)
+	}
+	l.live[node] = rec
+	l.sweep()
+	return nil
+}
+
+// recall returns what was kept of a launch, if it was that node's last.
+func (l *launchFiles) recall(node mgmt.NodeName, number uint64) (Facts, bool) {
+	info, err := os.Stat(l.path(node))
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFactsRecord {
+		return Facts{}, false
+	}
+	text, err := os.ReadFile(l.path(node))
+	if err != nil {
+		return Facts{}, false
+	}
+	var rec factsRecord
+	if err := json.Unmarshal(text, &rec); err != nil || rec.Launch != number {
+		return Facts{}, false
+	}
+	l.live[node] = rec
+	return rec.Facts, true
+}
+
+// forget lets the launch's files go with the next sweep.
+func (l *launchFiles) forget(node mgmt.NodeName, number uint64) {
+	if rec, ok := l.live[node]; ok && rec.Launch == number {
+		delete(l.live, node)
+	}
+}
+
+// sweep removes the files of launches whose processes are gone. What cannot be
+// removed is tried again by the next.
+func (l *launchFiles) sweep() {
+	used := map[string]bool{}
+	for _, rec := range l.live {
+		used[rec.Facts.Generated] = true
+	}
+	removeExcept(l.generated, func(name string) bool { return used[name] })
+	removeExcept(l.records, func(name string) bool {
+		node, ok := strings.CutSuffix(name, factsSuffix)
+		_, live := l.live[mgmt.NodeName(node)]
+		return ok && live
+	})
+}
+
+func removeExcept(dir string, keep func(name string) bool) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !keep(e.Name()) {
+			os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+// writeGenerated makes g's directory below base hold exactly g's files. One that
+// does so already is not touched: a process may be reading it.
+func writeGenerated(g zeek.Generated, base string) error {
+	dir := g.Dir(base)
+	if isWritten(g, dir) {
+		return nil
+	}
+	if err := os.MkdirAll(base, 0o700); err != nil {
+		return fmt.Errorf("generate scripts: %w", err)
+	}
+	fresh, err := os.MkdirTemp(base, ".new-")
+	if err != nil {
+		return fmt.Errorf("generate scripts: %w", err)
+	}
+	defer os.RemoveAll(fresh)
+	for _, f := range g.Files {
+		if err := writeFile(filepath.Join(fresh, f.Name), []byte(f.Content), f.Mode); err != nil {
+			return fmt.Errorf("generate scripts: %w", err)
+		}
+	}
+	// A directory that is there nevertheless is what a power cut has left.
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("generate scripts: %w", err)
+	}
+	if err := os.Rename(fresh, dir); err != nil {
+		return fmt.Errorf("generate scripts: %w", err)
+	}
+	return nil
+}
+
+// isWritten reports whether dir has g's files, and no others.
+func isWritten(g zeek.Generated, dir string) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	have := map[string]bool{}
+	for _, e := range entries {
+		have[e.Name()] = true
+	}
+	for _, f := range g.Files {
+		text, err := os.ReadFile(filepath.Join(dir, f.Name))
+		if err != nil || !bytes.Equal(text, []byte(f.Content)) {
+			return false
+		}
+		delete(have, f.Name)
+	}
+	return len(have) == 0
+}
+
+// writeFile writes a file that does not exist, with exactly this mode.
+func writeFile(path string, text []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Chmod(mode), f.Close())
+}
+
+// replaceFile puts a file in the place of another, which stays as it is until
+// the new one is complete.
+func replaceFile(path string, text []byte, mode fs.FileMode) error {
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writeFile(fresh, text, mode); err != nil {
+		return err
+	}
+	return os.Rename(fresh, path)
+}
