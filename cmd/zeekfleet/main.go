@@ -39,6 +39,7 @@ func subcommands() []func(streams) *cobra.Command {
 		newControllerCommand,
 		newAgentCommand,
 		newNodeCommand,
+		newCheckCommand,
 		newConfigCommand,
 		newDeployConfigCommand,
 		newStageConfigCommand,

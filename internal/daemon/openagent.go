@@ -62,17 +62,8 @@ func OpenAgent(
 	if a.Processes, err = openProcesses(set, log); err != nil {
 		return a, err
 	}
-	install, err := findZeek(ctx, set.Zeek, log)
-	if err != nil {
-		return a, err
-	}
-	listening := Reachable(a.Broker.Addr().String())
-	if install == nil {
-		a.Launch, err = openEmbedded(set, listening)
-	} else {
-		a.Launch, err = openZeek(set, *install, listening)
-	}
-	if err != nil {
+	var install *zeek.Install
+	if a.Launch, install, err = openLauncher(ctx, set, log, Reachable(a.Broker.Addr().String())); err != nil {
 		return a, err
 	}
 	if a.Crashes, err = crash.New(crash.Config{Dir: crash.Dir(set.Directory), Logger: log}); err != nil {
@@ -140,9 +131,12 @@ func perRole(p settings.PerRole) map[mgmt.ClusterRole]time.Duration {
 	}
 }
 
+// recordDir is where the records of an agent's processes are.
+func recordDir(set settings.Agent) string { return filepath.Join(set.Directory, "processes") }
+
 func openProcesses(set settings.Agent, log *slog.Logger) (*proc.Host, error) {
 	return proc.New(proc.Config{
-		RecordDir: filepath.Join(set.Directory, "processes"),
+		RecordDir: recordDir(set),
 		Logger:    log,
 		TailLines: set.OutputLines,
 		Foreign:   []string{"zeek"},
@@ -167,6 +161,21 @@ func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.I
 	}
 	log.Info("nodes are Zeek processes", "program", install.Path, "version", install.Version.String())
 	return &install, nil
+}
+
+// openLauncher returns what launches the nodes of an agent that they find at
+// listening, a host:port; and the Zeek that they are, nil for embedded ones.
+func openLauncher(ctx context.Context, set settings.Agent, log *slog.Logger, listening string) (Launcher, *zeek.Install, error) {
+	install, err := findZeek(ctx, set.Zeek, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	if install == nil {
+		l, err := openEmbedded(set, listening)
+		return l, nil, err
+	}
+	l, err := openZeek(set, *install, listening)
+	return l, install, err
 }
 
 func openEmbedded(set settings.Agent, listening string) (Launcher, error) {

@@ -49,11 +49,10 @@ type Check struct {
 	// `zeek -a`: it exits with 0 if they load. Argv[0] is an absolute path, and
 	// the program that the node will be.
 	Argv, Env []string
-	// Scripts must be found as Zeek finds them, in ScriptPath or relative to
-	// WorkDir. With Argv this only words the finding: what Zeek loads is found,
-	// wherever it was.
-	Scripts    []string
-	ScriptPath []string
+	// Scripts must be found as Zeek finds them: below a directory of ZEEKPATH in
+	// Env, or relative to WorkDir. With Argv this only words the finding: what
+	// Zeek loads is found, wherever it was.
+	Scripts []string
 	// WorkDir is the node's working directory.
 	WorkDir string
 	// Dirs are further directories in which the node writes; absolute. Those

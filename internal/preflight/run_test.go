@@ -40,7 +40,7 @@ func checked(t *testing.T, node mgmt.NodeName, env []string, scripts ...string) 
 	}
 	return Check{
 		Node: node, Argv: append([]string{program, "-a", "-U", ".status"}, scripts...), Env: env,
-		Scripts: scripts, ScriptPath: []string{t.TempDir()},
+		Scripts: scripts,
 	}
 }
 
@@ -161,6 +161,27 @@ func TestPortsThatTwoNodesWant(t *testing.T) {
 	found := portClashes([]Check{{Node: "a", Ports: port("metrics")}, {Node: "b", Ports: port("Broker")}})
 	want := []Finding{{Node: "b", Problem: "Broker port 127.0.0.1:1 is also the metrics port of node a"}}
 	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestScriptsAreFoundAsZeekFindsThem(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{"a.zeek", "b/__load__.zeek", "c"} {
+		path := filepath.Join(dir, file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := Check{
+		Node: "n", Env: []string{"ZEEKPATH=/nowhere:" + dir}, WorkDir: filepath.Join(dir, "b"),
+		Scripts: []string{"a", "a.zeek", "b", "c", dir + "/a", "./__load__", "d", "./a", dir + "/d", "../a"},
+	}
+	want := []Finding{{Node: "n", Problem: "can't find d, ./a, " + dir + "/d"}}
+	if diff := cmp.Diff(want, Run(t.Context(), Config{}, []Check{c})); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }

@@ -54,9 +54,14 @@ func checkByProgram(ctx context.Context, cfg Config, c Check) Finding {
 
 // missingScripts says which of the node's scripts do not exist, or nothing.
 func missingScripts(c Check) string {
-	var missing []string
+	var missing, dirs []string
+	for _, kv := range c.Env {
+		if list, ok := strings.CutPrefix(kv, "ZEEKPATH="); ok {
+			dirs = filepath.SplitList(list)
+		}
+	}
 	for _, s := range c.Scripts {
-		if !findScript(s, c.ScriptPath, c.WorkDir) {
+		if !findScript(s, dirs, c.WorkDir) {
 			missing = append(missing, s)
 		}
 	}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/settings"
+)
+
+func newCheckCommand(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check CLUSTER.INI",
+		Short: "Look for what would keep this host's nodes from running",
+		Long: "Look for what would keep the nodes that a cluster has on this host from running, as its agent\n" +
+			"does before a deployment: ports, interfaces, scripts, processors, permissions, room on disk.\n" +
+			"Nothing is changed, and nothing has to run. It prints one line for each problem, or \"ok\".",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			status, err := runCheck(cmd, s, args[0])
+			if err != nil {
+				return failed(err)
+			}
+			return finished(status)
+		},
+	}
+	settings.AddAgentFlags(cmd.Flags())
+	return cmd
+}
+
+func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error) {
+	set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
+	if err != nil {
+		return exitFailed, err
+	}
+	by, err := controllerBeside(cmd.Flags())
+	if err != nil {
+		return exitFailed, err
+	}
+	cluster, err := readCluster(path, s.in, s.err)
+	if err != nil {
+		return exitFailed, err
+	}
+	findings, err := daemon.Preflight(cmd.Context(), set, by, *cluster, newLogger(s.err, set.LogLevel))
+	if err != nil {
+		return exitFailed, err
+	}
+	for _, f := range findings {
+		if f.Node != "" {
+			fmt.Fprintf(s.out, "node %s: ", f.Node)
+		}
+		fmt.Fprintln(s.out, f.Problem)
+	}
+	if len(findings) > 0 {
+		return exitFailed, nil
+	}
+	fmt.Fprintln(s.out, "ok")
+	return exitDone, nil
+}
+
+// controllerBeside resolves the settings of the controller that has the same
+// environment and file as an agent with these flags.
+func controllerBeside(agentFlags *pflag.FlagSet) (settings.Controller, error) {
+	own := pflag.NewFlagSet("controller", pflag.ContinueOnError)
+	settings.AddCommonFlags(own)
+	var errs []error
+	agentFlags.Visit(func(f *pflag.Flag) {
+		if own.Lookup(f.Name) != nil {
+			errs = append(errs, own.Set(f.Name, f.Value.String()))
+		}
+	})
+	if err := errors.Join(errs...); err != nil {
+		return settings.Controller{}, err
+	}
+	c, _, err := settings.ResolveController(sources(own))
+	return c, err
+}

@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
+	"zeekfleet/internal/settings"
+)
+
+// Preflight looks at what c asks of this host's instance as its agent does
+// before a deployment, with the settings of that agent and of the controller,
+// and without either. An agent that runs is not disturbed, and what its nodes
+// occupy counts as free. Ports that c leaves open are those that the controller
+// would assign if it knew no more than c.
+//
+// The findings are what would keep the nodes from running, first of all whatever
+// makes c one that a controller refuses. The error says why nobody could look.
+func Preflight(
+	ctx context.Context, set settings.Agent, by settings.Controller, c mgmt.Configuration, log *slog.Logger,
+) ([]agent.Finding, error) {
+	rules := portRules(by)
+	mistakes, warnings := c.Check(rules)
+	for _, w := range warnings {
+		log.Warn("doubtful configuration", "err", w)
+	}
+	if len(mistakes) == 0 {
+		c, mistakes = c.AssignPorts(rules)
+	}
+	if len(mistakes) > 0 {
+		return refusals(mistakes), nil
+	}
+	instance := mgmt.InstanceName(set.Name)
+	if len(c.NodesOf(instance)) == 0 {
+		return nil, fmt.Errorf("no node is on this host's instance, %s (--name)", instance)
+	}
+	set, err := absolute(set)
+	if err != nil {
+		return nil, err
+	}
+	launcher, _, err := openLauncher(ctx, set, log, wouldListen(set))
+	if err != nil {
+		return nil, err
+	}
+	running, err := proc.Recorded(recordDir(set))
+	if err != nil {
+		return nil, err
+	}
+	look := agent.Preflight{}
+	for _, rec := range running {
+		look.Running = append(look.Running, int64(rec.PID))
+	}
+	plans := mgmt.Plans(c, instance)
+	for _, name := range slices.Sorted(maps.Keys(plans)) {
+		look.Start = append(look.Start, plans[name])
+	}
+	return AgentConfig{Launch: launcher, Core: coreConfig(set)}.look(ctx, look), nil
+}
+
+func refusals(mistakes []string) []agent.Finding {
+	var findings []agent.Finding
+	for _, m := range mistakes {
+		findings = append(findings, agent.Finding{Problem: m})
+	}
+	return findings
+}
+
+// portRules are the rules of a controller that does not run, as far as they
+// concern ports.
+func portRules(by settings.Controller) mgmt.Rules {
+	return mgmt.Rules{
+		AssignBroker:  by.BrokerPorts.Enabled,
+		BrokerStart:   by.BrokerPorts.Start,
+		AssignMetrics: by.MetricsPorts.Enabled,
+		MetricsStart:  by.MetricsPorts.Start,
+	}
+}
+
+// wouldListen is where nodes would find the agent. One that takes any port is
+// given a number; nobody connects during a check.
+func wouldListen(set settings.Agent) string {
+	at := netip.AddrPortFrom(set.Broker.Addr, cmp.Or(set.Broker.Port, 1))
+	return Reachable(at.String())
+}

@@ -1,0 +1,38 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Recorded returns the living processes that the records in a directory name.
+// It changes nothing, and so may look at a directory that a Host uses. What is
+// no record is passed over; a directory that does not exist has none.
+func Recorded(dir string) ([]Record, error) {
+	boot, err := readBootID()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("process records: %w", err)
+	}
+	var living []Record
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), recordSuffix) {
+			continue
+		}
+		rec, err := records{dir}.read(filepath.Join(dir, e.Name()))
+		if err != nil || rec.BootID != boot {
+			continue
+		}
+		if s, err := readStat(rec.PID); err == nil && s.ticks == rec.StartTicks && !s.dead() {
+			living = append(living, rec)
+		}
+	}
+	return living, nil
+}
