@@ -14,7 +14,8 @@
 //	a WebSocket client       local subscriptions, other WebSocket clients, native peers
 //
 // Nothing goes back to where it came from, and nothing goes from one native
-// peer to another. Topics that begin with "<$>" go nowhere.
+// peer to another. What comes in on Config.LocalTopics goes to local
+// subscriptions alone. Topics that begin with "<$>" go nowhere.
 //
 // # Order and limits
 //

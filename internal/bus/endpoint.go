@@ -33,6 +33,10 @@ type Config struct {
 	ID ID
 	// Logger receives what happens to connections. Nil discards it.
 	Logger *slog.Logger
+	// LocalTopics are prefixes of topics on which whatever peers send is for
+	// local subscriptions alone: no other peer receives it. Empty means that
+	// there are none.
+	LocalTopics []string
 	// MaxPeers bounds the peers of all kinds; a further one is refused. Zero
 	// means 1024.
 	MaxPeers int
@@ -46,6 +50,10 @@ type Config struct {
 	// MaxFrame bounds the length in bytes of a native peer's message; a
 	// longer one ends the connection. Zero means 64 MiB.
 	MaxFrame int
+	// LargeBytes bounds the bytes of messages that are being received, as far as
+	// they are long, of all peers together. Beyond it the peer that has sent most
+	// is dropped, but a message alone is always taken. Zero means 64 MiB.
+	LargeBytes int
 	// MaxHandshakes bounds the accepted native connections that have not
 	// finished their handshake. One more replaces the oldest of the source
 	// address that has the most. Zero means 256.
@@ -79,6 +87,7 @@ func (c Config) withDefaults() (Config, error) {
 	l.count("SendQueue", &c.SendQueue, 8192)
 	l.count("SendQueueBytes", &c.SendQueueBytes, 64<<20)
 	l.count("MaxFrame", &c.MaxFrame, 64<<20)
+	l.count("LargeBytes", &c.LargeBytes, 64<<20)
 	l.count("MaxHandshakes", &c.MaxHandshakes, 256)
 	l.duration("HandshakeTimeout", &c.HandshakeTimeout, 10*time.Second)
 	l.duration("GoodbyeTimeout", &c.GoodbyeTimeout, 3*time.Second)
@@ -94,6 +103,8 @@ type Endpoint struct {
 	log    *slog.Logger
 	stats  counters
 	claims claims
+	large  *largeMessages
+	local  wire.Filter           // of Config.LocalTopics
 	table  atomic.Pointer[table] // stored under mu
 
 	websockets atomic.Uint64 // connections that WebSocket listeners have accepted
@@ -108,7 +119,14 @@ func New(cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus config: %w", err)
 	}
-	e := &Endpoint{id: cfg.ID, cfg: cfg, log: cfg.Logger, present: map[string]bool{}}
+	e := &Endpoint{
+		id:      cfg.ID,
+		cfg:     cfg,
+		log:     cfg.Logger,
+		local:   wire.NewFilter(cfg.LocalTopics...),
+		large:   newLargeMessages(cfg.LargeBytes),
+		present: map[string]bool{},
+	}
 	e.claims.byID = map[ID]*claim{}
 	e.table.Store(&table{byID: map[string]link{}})
 	return e, nil

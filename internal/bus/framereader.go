@@ -56,6 +56,10 @@ func (r *frameReader) fill() error {
 	return readError(err)
 }
 
+// large returns the bytes that a large frame takes in memory, as far as it is
+// there, beyond what any busy peer may take.
+func (r *frameReader) large() int { return max(0, len(r.buf)-maxReadBuffer) }
+
 // makeRoom moves what is left to the front of a buffer that has room after it.
 func (r *frameReader) makeRoom() {
 	left := r.end - r.start

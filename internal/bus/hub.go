@@ -148,19 +148,21 @@ func (e *Endpoint) leave(ctx context.Context, l link, err error) {
 
 // receive delivers what from has sent: to local subscriptions, blocking while
 // one of them has no room; to WebSocket clients; and to native peers if it came
-// from a WebSocket client. It never goes back to from. Reserved topics go
-// nowhere. It returns ctx's cause if ctx ends first.
+// from a WebSocket client. It never goes back to from; on local topics it goes to
+// no peer at all. Reserved topics go nowhere. It returns ctx's cause if ctx ends first.
 func (e *Endpoint) receive(ctx context.Context, from link, topic string, v zval.Value) error {
 	if strings.HasPrefix(topic, wire.ReservedPrefix) {
 		e.stats.reserved.Add(1)
 		return nil
 	}
 	t, peer := e.table.Load(), from.peer()
-	others := t.links
-	if peer.Kind == Native {
-		others = t.clients
+	switch {
+	case e.local.Match(topic):
+	case peer.Kind == Native:
+		e.publish(t.clients, from, topic, v)
+	default:
+		e.publish(t.links, from, topic, v)
 	}
-	e.publish(others, from, topic, v)
 	for _, s := range t.subs {
 		if !s.filter.Match(topic) {
 			continue

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"zeekfleet/internal/wire"
@@ -21,6 +22,7 @@ const (
 type reader struct {
 	link   *nativeLink
 	frames *frameReader
+	large  *holding
 	topics map[string]string
 }
 
@@ -31,6 +33,7 @@ func (r *reader) read(life context.Context) error {
 		message, err := r.frames.cut(r.link.endpoint.cfg.MaxFrame)
 		switch {
 		case err == wire.ErrShort:
+			runtime.Gosched() // a peer with much to say waits its turn
 			if err := r.fill(); err != nil {
 				return err
 			}
@@ -64,7 +67,9 @@ func (r *reader) fillWithin(d time.Duration) error {
 	r.link.reading.Store(true)
 	defer r.link.reading.Store(false)
 	r.link.conn.SetReadDeadline(time.Now().Add(d))
-	return r.frames.fill()
+	err := r.frames.fill()
+	r.large.set(r.frames.large())
+	return err
 }
 
 func (r *reader) handle(life context.Context, buf []byte) error {
@@ -109,6 +114,11 @@ func (r *reader) data(life context.Context, m wire.Message) error {
 		e.stats.unwanted.Add(1)
 		return nil
 	}
+	done, err := e.large.take(life, len(m.Payload))
+	if err != nil {
+		return err
+	}
+	defer done()
 	v, err := native.Decode(m.Payload, native.Limits{})
 	if err != nil {
 		return fmt.Errorf("message on %.100q: %w", topic, err)

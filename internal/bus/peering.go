@@ -167,7 +167,8 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, dialed bool, addr
 	if t := e.table.Load(); t.version > p.announced {
 		l.announce(t.version, t.filter)
 	}
-	r := &reader{link: l, frames: p.frames, topics: map[string]string{}}
+	r := &reader{link: l, frames: p.frames, large: e.large.newHolding(l.close), topics: map[string]string{}}
+	defer r.large.end()
 	l.close(r.read(life))
 	e.leave(life, l, l.err())
 	return l.err()

@@ -47,12 +47,13 @@ func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, id string) (*wsConn, er
 		self:   Peer{ID: id, Kind: WebSocket, Addr: addrPort(raw.RemoteAddr()), App: up.app},
 		raw:    raw,
 		conn:   up.conn,
-		inbox:  newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage),
 		queue:  make(chan wsOutgoing, s.cfg.SendQueue),
 		pings:  wsPings{interval: s.cfg.PingInterval},
 		joined: make(chan struct{}),
 		ended:  make(chan struct{}),
 	}
+	large := s.e.large.newHolding(func(err error) { c.end(endCrowdedOut(err)) })
+	c.inbox = newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage, large)
 	ws, err := up.frames(c.pings.heard)
 	if err != nil {
 		return nil, err
@@ -75,6 +76,7 @@ func (c *wsConn) run(ctx context.Context, up wsUpgraded) *wsEnd {
 	stop := context.AfterFunc(ctx, func() { c.end(endTerminating) })
 	defer stop()
 
+	defer c.inbox.large.end()
 	var parts sync.WaitGroup
 	parts.Go(func() {
 		defer c.inbox.close()
@@ -164,6 +166,12 @@ func (c *wsConn) handle(ctx context.Context) {
 
 // admit makes the client a peer with the topics in msg, or ends the connection.
 func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
+	done, err := c.s.e.large.take(ctx, len(msg))
+	if err != nil {
+		c.end(endTerminating)
+		return false
+	}
+	defer done()
 	topics, err := wsjson.ParseTopics(msg, wsjson.Limits{})
 	switch {
 	case err != nil:
@@ -184,11 +192,22 @@ func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
 }
 
 func (c *wsConn) handleEvent(ctx context.Context, msg []byte) {
-	topic, v, problem := parseEvent(msg, c.s.cfg.Admit)
-	if problem != "" {
+	if problem := c.deliver(ctx, msg); problem != "" {
 		c.reply(problem)
-		return
 	}
-	// An error means that the server is stopping, as take will find.
-	_ = c.s.e.receive(ctx, c, topic, v)
+}
+
+// deliver delivers the event in msg, or returns the context of the error
+// message that answers it. It gives up when ctx ends, as take will find.
+func (c *wsConn) deliver(ctx context.Context, msg []byte) (problem string) {
+	done, err := c.s.e.large.take(ctx, len(msg))
+	if err != nil {
+		return ""
+	}
+	defer done()
+	topic, v, problem := parseEvent(msg, c.s.cfg.Admit)
+	if problem == "" {
+		_ = c.s.e.receive(ctx, c, topic, v)
+	}
+	return problem
 }

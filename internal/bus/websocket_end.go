@@ -62,6 +62,11 @@ func endDropped(reason error) *wsEnd {
 	return &wsEnd{code: websocket.StatusPolicyViolation, reason: closeReason(reason.Error()), err: reason}
 }
 
+// endCrowdedOut is the end of a client whose message there is no room for.
+func endCrowdedOut(reason error) *wsEnd {
+	return &wsEnd{code: websocket.StatusTryAgainLater, reason: closeReason(reason.Error()), err: reason}
+}
+
 // endJoin is the end of a client that the endpoint does not take as a peer.
 func endJoin(err error) *wsEnd {
 	return &wsEnd{

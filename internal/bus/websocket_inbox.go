@@ -15,6 +15,7 @@ type wsInbox struct {
 	freed    chan struct{} // tells the reader that messages have gone
 	bytes    atomic.Int64  // in msgs
 	maxBytes int64
+	large    *holding
 
 	waiting atomic.Bool // the reader waits for room
 	waited  atomic.Bool // it has done so since stalled was last asked
@@ -27,8 +28,9 @@ const (
 	wsSpareSize = 64 << 10 // bytes at most
 )
 
-func newWSInbox(messages, maxBytes int) *wsInbox {
+func newWSInbox(messages, maxBytes int, large *holding) *wsInbox {
 	return &wsInbox{
+		large:    large,
 		msgs:     make(chan []byte, messages),
 		spare:    make(chan []byte, wsSpares),
 		freed:    make(chan struct{}, 1),
@@ -44,7 +46,23 @@ func (b *wsInbox) fill(r io.Reader) ([]byte, error) {
 	default:
 		buf = make([]byte, 0, 512)
 	}
-	return readMessage(r, buf)
+	return readMessage(&weighed{r: r, inbox: b}, buf)
+}
+
+// weighed counts what it reads among the large messages that are coming in.
+type weighed struct {
+	r     io.Reader
+	inbox *wsInbox
+	read  int
+}
+
+func (w *weighed) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.read += n
+	if w.read >= largeMessage {
+		w.inbox.large.set(w.read + int(w.inbox.bytes.Load()))
+	}
+	return n, err
 }
 
 // push adds msg, waiting until there is room for it; a message alone always has
@@ -94,7 +112,9 @@ func (b *wsInbox) take(ctx context.Context, handle func(msg []byte)) bool {
 
 // release makes room for more.
 func (b *wsInbox) release(msg []byte) {
-	b.bytes.Add(-int64(len(msg)))
+	if left := b.bytes.Add(-int64(len(msg))); left == 0 && len(msg) >= largeMessage {
+		b.large.set(0)
+	}
 	select {
 	case b.freed <- struct{}{}:
 	default:
