@@ -50,7 +50,9 @@ type Limits struct {
 	// reports. Zero means 20,000.
 	Nodes int
 	// Requests bounds the requests in flight, ClientRequests those of one client.
-	// Zero means 1,000 and 100.
+	// A client that has less than its share of Requests, or none in flight, may
+	// make one all the same, so that no others can keep it out. Zero means 1,000
+	// and 100.
 	Requests, ClientRequests int
 	// Peers bounds the native peers that are listened to; an agent beyond it
 	// stays unknown. Zero means 4,000.

@@ -23,8 +23,9 @@ type (
 		Instance mgmt.InstanceName
 		Msg      mgmt.Message
 	}
-	// Reply publishes Msg, the response to a request of Client, on the
-	// controller topic, where all clients see it.
+	// Reply sends Msg, the response to a request of Client, on the controller
+	// topic, to Client alone: a client that asks much must not be able to keep
+	// others busy with its answers.
 	Reply struct {
 		Client mgmt.PeerID
 		Msg    mgmt.Message

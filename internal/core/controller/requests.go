@@ -124,19 +124,24 @@ func (m *Machine) admit(r *request) string {
 	if m.requests[r.requestKey] != nil {
 		return fmt.Sprintf("earlier request '%s' still pending", r.id)
 	}
-	if len(m.requests) >= limits.Requests {
-		return fmt.Sprintf("more than %d requests pending", limits.Requests)
-	}
-	own := 0
-	for key := range m.requests {
-		if key.client == r.client {
-			own++
-		}
-	}
+	own, clients := m.pending(r.client)
 	if own >= limits.ClientRequests {
 		return fmt.Sprintf("more than %d requests of this client pending", limits.ClientRequests)
 	}
+	if len(m.requests) >= limits.Requests && own >= max(1, limits.Requests/clients) {
+		return fmt.Sprintf("more than %d requests pending", limits.Requests)
+	}
 	return ""
+}
+
+// pending counts the requests in flight of one client, and the clients that have
+// any.
+func (m *Machine) pending(client mgmt.PeerID) (own, clients int) {
+	of := map[mgmt.PeerID]int{}
+	for key := range m.requests {
+		of[key.client]++
+	}
+	return of[client], len(of)
 }
 
 // reply answers r with its results and forgets it.
