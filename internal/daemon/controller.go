@@ -65,13 +65,16 @@ func (c ControllerConfig) withDefaults() ControllerConfig {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Logger = limitedLog(c.Logger)
 	c.Bus.Logger = c.Logger
 	return c
 }
 
 // subscriptionQueue bounds the bus events that wait for a core; while there are
-// more, the connections that have them are not read.
-const subscriptionQueue = 1024
+// more, the connections that have them are not read. They take turns then, one
+// event each, so that the less waits in the queue, the less a busy peer can
+// delay a quiet one.
+const subscriptionQueue = 1
 
 // RunController runs a controller until ctx is done, and returns ctx's cause
 // then, or the first error of one of its parts.
@@ -84,6 +87,9 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 	}
 	registry := event.Management()
 	cfg.WebSocketServer.Admit = clientsOnly(registry, cfg.Topic)
+	// Requests are for the controller; others, to whom a peer could send any
+	// number of them, need not see them.
+	cfg.Bus.LocalTopics = append(cfg.Bus.LocalTopics, cfg.Topic)
 	endpoint, err := bus.New(cfg.Bus)
 	if err != nil {
 		return err
@@ -231,7 +237,7 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		topic := c.cfg.AgentTopics + "/" + string(e.Instance)
 		c.endpoint.PublishTo(string(e.Peer), topic, c.registry.Encode(e.Msg))
 	case controller.Reply:
-		c.endpoint.Publish(c.cfg.Topic, c.registry.Encode(e.Msg))
+		c.endpoint.PublishTo(string(e.Client), c.cfg.Topic, c.registry.Encode(e.Msg))
 	case controller.Connect:
 		c.connect(ctx, e.Instance, e.Addr)
 	case controller.Disconnect:

@@ -10,15 +10,20 @@ import (
 	"testing"
 
 	"zeekfleet/internal/proc"
+	"zeekfleet/internal/proc/fakezeek"
 	"zeekfleet/node"
 )
 
-// TestMain lets the test binary be what the tests start: a launch helper, or an
-// embedded node.
+// TestMain lets the test binary be what the tests start: a launch helper, an
+// embedded node, or a crowd of attackers.
 func TestMain(m *testing.M) {
 	proc.ChildMain()
+	fakezeek.MainIfCalled()
 	if len(os.Args) > 1 && os.Args[1] == "node" {
 		os.Exit(nodeMain(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "crowd" {
+		os.Exit(crowdMain(os.Args[2:]))
 	}
 	os.Exit(m.Run())
 }

@@ -1,0 +1,305 @@
+package daemon_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/wire"
+	"zeekfleet/internal/wire/native"
+	"zeekfleet/internal/wire/wsjson"
+	"zeekfleet/internal/zval"
+)
+
+// crowd is a thousand connections to a controller, none of which means well.
+type crowd struct {
+	peers, clients string // the controller's addresses
+	victim         mgmt.InstanceName
+}
+
+// crowdMain attacks until its standard input ends. It has a process of its own,
+// of the lowest priority: what attackers on other machines would do must not
+// cost those that they attack more than it would cost them there.
+func crowdMain(args []string) int {
+	if err := syscall.Setpriority(syscall.PRIO_PGRP, 0, 19); err != nil || len(args) != 3 {
+		fmt.Fprintln(os.Stderr, "crowd:", args, err)
+		return 1
+	}
+	crowd{args[0], args[1], mgmt.InstanceName(args[2])}.attack()
+	fmt.Println("attacking")
+	io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+// attack starts them all. They end with the process.
+func (c crowd) attack() {
+	for _, a := range []struct {
+		connections int
+		behave      func()
+	}{
+		{300, c.native(stall)},
+		{200, c.native(trickle)},
+		{100, c.native(announce4GB)},
+		{100, c.peer("", nothing, swell)},
+		{50, c.peer("", nothing, idle)}, // subscribes to everything, reads nothing
+		{50, c.peer("", io.Discard.Write, c.forge)},
+		{50, c.peer("", io.Discard.Write, c.impersonate)},
+		{25, c.peer("", io.Discard.Write, c.flood)},
+		{25, c.peer("", io.Discard.Write, c.bloat)},
+		{30, c.client(readNothing)},
+		{20, c.client(babble)},
+		{20, c.client(send100MB)},
+		{20, c.client(c.ask)},
+		{10, c.rawWebSocket},
+	} {
+		for range a.connections {
+			go func() {
+				for {
+					a.behave()
+					time.Sleep(pauseBetween)
+				}
+			}()
+		}
+	}
+}
+
+const (
+	// pauseBetween is how long an attacker that was thrown out takes to come
+	// back.
+	pauseBetween = 20 * time.Millisecond
+	// forever is longer than any siege.
+	forever = time.Hour
+)
+
+// native connects to the Broker port.
+func (c crowd) native(behave func(net.Conn)) func() {
+	return func() {
+		conn, err := net.Dial("tcp", c.peers)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		behave(conn)
+	}
+}
+
+// stall says and reads nothing.
+func stall(net.Conn) { time.Sleep(forever) }
+
+// trickle begins a handshake, a byte per second.
+func trickle(conn net.Conn) {
+	for _, b := range wire.NewHandshake(wire.Dialer, bus.NewID()).Open() {
+		if _, err := conn.Write([]byte{b}); err != nil {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// announce4GB begins with the longest frame there is.
+func announce4GB(conn net.Conn) {
+	conn.Write([]byte{0xff, 0xff, 0xff, 0xff, 1})
+	io.Copy(io.Discard, conn)
+}
+
+// enemy is a peer that has completed its handshake.
+type enemy struct {
+	net.Conn
+	id bus.ID
+}
+
+// nothing takes what is received by not reading it.
+var nothing func([]byte) (int, error)
+
+// peer connects to the Broker port, subscribes to prefix and hands what comes
+// in to read, unless that is nil.
+func (c crowd) peer(prefix string, read func([]byte) (int, error), behave func(enemy)) func() {
+	return c.native(func(conn net.Conn) {
+		e := enemy{conn, bus.NewID()}
+		if !e.shakeHands(prefix) {
+			return
+		}
+		if read != nil {
+			var reader sync.WaitGroup
+			defer reader.Wait()
+			defer conn.Close()
+			reader.Go(func() { io.Copy(writerFunc(read), conn) })
+		}
+		behave(e)
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (w writerFunc) Write(b []byte) (int, error) { return w(b) }
+
+func (e enemy) shakeHands(prefix string) bool {
+	h := wire.NewHandshake(wire.Dialer, e.id)
+	if _, err := e.Write(h.Open()); err != nil {
+		return false
+	}
+	for {
+		head := make([]byte, 4)
+		if _, err := io.ReadFull(e, head); err != nil {
+			return false
+		}
+		body := make([]byte, int(head[2])<<8|int(head[3]))
+		if _, err := io.ReadFull(e, body); err != nil {
+			return false
+		}
+		step, err := h.Feed(body)
+		if err != nil {
+			return false
+		}
+		e.Write(step.Send)
+		if step.Claim {
+			e.Write(h.Accept(wire.NewFilter(prefix)))
+		}
+		if step.Established {
+			return true
+		}
+	}
+}
+
+// data is the frame of an event that claims to be from sender.
+func data(sender bus.ID, topic string, v zval.Value) []byte {
+	frame := wire.AppendDataHeader(nil, sender, topic, native.Size(v))
+	return native.Append(frame, v)
+}
+
+// repeat sends frames, one after the other, until the connection ends.
+func repeat(conn net.Conn, frames ...[]byte) {
+	for {
+		for _, f := range frames {
+			if _, err := conn.Write(f); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func idle(enemy) { time.Sleep(forever) }
+
+// swell begins a message that is just not too long, and never ends it.
+func swell(e enemy) {
+	e.Write([]byte{0x00, 0xff, 0xff, 0xff})
+	chunk := make([]byte, 256<<10)
+	for range 60 {
+		if _, err := e.Write(chunk); err != nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	time.Sleep(time.Minute)
+}
+
+// forge sends requests in the name of others.
+func (c crowd) forge(e enemy) {
+	repeat(e, data(bus.NewID(), daemon.DefaultControllerTopic, event.Management().Encode(mgmt.DeployRequest{ReqID: "forged"})))
+}
+
+// impersonate claims to be the victim, in every way.
+func (c crowd) impersonate(e enemy) {
+	topic, r := daemon.DefaultAgentTopics+"/"+string(c.victim), event.Management()
+	hello := func(id string) zval.Value {
+		return r.Encode(mgmt.NotifyAgentHello{Instance: c.victim, ID: id, APIVersion: mgmt.APIVersion})
+	}
+	repeat(e,
+		data(e.id, topic, hello(e.id.String())),
+		data(e.id, topic, hello(bus.NewID().String())),
+		data(e.id, topic, r.Encode(mgmt.AgentGetNodesResponse{ReqID: "x", Result: mgmt.Result{Success: true, Data: mgmt.NodeStatuses{}}})),
+		data(e.id, topic, r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: "lies", Node: "worker"})),
+		data(e.id, topic, event.Envelope{Name: "Management::Agent::API::notify_agent_hello"}.Value()),
+		data(e.id, daemon.DefaultNodeTopic, r.Encode(mgmt.NotifyNodeHello{Node: "worker"})),
+	)
+}
+
+// flood makes requests as fast as they are taken.
+func (c crowd) flood(e enemy) {
+	r := event.Management()
+	repeat(e,
+		data(e.id, daemon.DefaultControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: "a"})),
+		data(e.id, daemon.DefaultControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: mgmt.ReqID(bus.NewID().String())})),
+		data(e.id, daemon.DefaultControllerTopic, r.Encode(mgmt.DeployRequest{})),
+		data(e.id, daemon.DefaultControllerTopic, zval.String("not an event")),
+	)
+}
+
+// bloat sends messages that are short and take much room: a value is a byte on
+// the wire and 64 in memory.
+func (c crowd) bloat(e enemy) {
+	bulk := zval.Vector(make([]zval.Value, 1<<20-8)...)
+	repeat(e, data(e.id, daemon.DefaultControllerTopic, bulk))
+}
+
+// client connects to the WebSocket port and subscribes to the API's topic.
+func (c crowd) client(behave func(*websocket.Conn)) func() {
+	return func() {
+		conn, _, err := websocket.Dial(context.Background(), "ws://"+c.clients+bus.WebSocketPath, nil)
+		if err != nil {
+			return
+		}
+		defer conn.CloseNow()
+		conn.SetReadLimit(-1)
+		if conn.Write(context.Background(), websocket.MessageText, []byte(`["zeek/management"]`)) != nil {
+			return
+		}
+		behave(conn)
+	}
+}
+
+func readNothing(*websocket.Conn) { time.Sleep(forever) }
+
+// babble sends what is no message.
+func babble(conn *websocket.Conn) {
+	for _, text := range []string{"", "{", `{"type":"data-message"}`, "\xff", `["x"]`} {
+		for range 1000 {
+			if conn.Write(context.Background(), websocket.MessageText, []byte(text)) != nil {
+				return
+			}
+		}
+	}
+}
+
+// send100MB sends a message that is too long.
+func send100MB(conn *websocket.Conn) {
+	w, err := conn.Writer(context.Background(), websocket.MessageText)
+	if err != nil {
+		return
+	}
+	chunk := make([]byte, 1<<20)
+	for range 100 {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+}
+
+// ask makes requests and reads no answers.
+func (c crowd) ask(conn *websocket.Conn) {
+	text := wsjson.AppendMessage(nil, daemon.DefaultControllerTopic, event.Management().Encode(mgmt.GetNodesRequest{ReqID: "a"}))
+	for conn.Write(context.Background(), websocket.MessageText, text) == nil {
+	}
+}
+
+// rawWebSocket stalls in the upgrade.
+func (c crowd) rawWebSocket() {
+	conn, err := net.Dial("tcp", c.clients)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET /v1/messages/json HTTP/1.1\r\n")
+	time.Sleep(time.Minute)
+}

@@ -1,0 +1,214 @@
+package daemon_test
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/mgmt"
+)
+
+// How long a controller is under attack, and what it must stay within while a
+// thousand connections do their worst.
+const (
+	siege       = 5 * time.Second
+	medianLimit = 100 * time.Millisecond
+	// slowestLimit leaves room for the race detector, and for two cores that
+	// other tests are using.
+	slowestLimit = 5 * time.Second
+	heapLimit    = 512 << 20
+	// askPause is between a client's requests.
+	askPause = 20 * time.Millisecond
+	// linesLimit is a full burst of each kind of line that strangers can cause.
+	linesLimit = 15_000
+)
+
+func TestHostilePeersHurtNobodyElse(t *testing.T) {
+	log := &logCounter{lines: map[string]int{}}
+	cluster := startController(t, slog.New(log))
+	cluster.startAgent("good")
+	cluster.deployTwo("good")
+	conn := cluster.client()
+	defer conn.Close()
+
+	var watcher sync.WaitGroup
+	ctx, endOfSiege := context.WithCancel(t.Context())
+	cluster.besiege("good")
+	heap := watchHeap(ctx, &watcher)
+	latencies := askDuring(t, conn, siege)
+	if got, err := conn.GetInstances(t.Context()); err != nil || !onlyOneAgent(got, "good") {
+		t.Errorf("instances are %+v, %v, want the good agent alone", got, err)
+	}
+	endOfSiege()
+	watcher.Wait()
+
+	median, tail, slowest := latencies[len(latencies)/2], latencies[len(latencies)*99/100], latencies[len(latencies)-1]
+	t.Logf("%d get-nodes, median %v, 99 %% within %v, slowest %v; heap at most %d MiB; %d lines logged",
+		len(latencies), median, tail, slowest, *heap>>20, log.total())
+	if median > medianLimit || slowest > slowestLimit {
+		t.Errorf("get-nodes took %v, at most %v; want %v and %v", median, slowest, medianLimit, slowestLimit)
+	}
+	if *heap > heapLimit {
+		t.Errorf("the heap grew to %d MiB, want at most %d", *heap>>20, heapLimit>>20)
+	}
+	if log.total() > linesLimit {
+		t.Errorf("%d lines were logged: %v", log.total(), log.lines)
+	}
+}
+
+// startController is startCluster with another logger.
+func startController(t *testing.T, log *slog.Logger) *testCluster {
+	t.Helper()
+	broker, websocket := listen(t), listen(t)
+	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
+	c.inBackground("controller", nil, func(ctx context.Context) error {
+		return daemon.RunController(ctx, daemon.ControllerConfig{
+			Core:            controller.Config{Rules: mgmt.Rules{AssignBroker: true, AssignMetrics: true}},
+			Store:           c.open("controller"),
+			Broker:          broker,
+			WebSocket:       websocket,
+			WebSocketServer: bus.WebSocketConfig{Version: "test"},
+			Logger:          log,
+		})
+	})
+	return c
+}
+
+// besiege sets a crowd upon the controller until the end of the test, and
+// returns when the attack has begun.
+func (c *testCluster) besiege(victim mgmt.InstanceName) {
+	c.t.Helper()
+	cmd := exec.Command(os.Args[0], "crowd", c.peers, c.clients, string(victim))
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// The crowd ends with its standard input, so it does not outlive a test that
+	// is killed.
+	if _, err := cmd.StdinPipe(); err != nil {
+		c.t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	if _, err := stdout.Read(make([]byte, 1)); err != nil {
+		c.t.Fatalf("crowd does not attack: %v", err)
+	}
+}
+
+// deployTwo deploys two nodes on an instance.
+func (c *testCluster) deployTwo(name mgmt.InstanceName) {
+	c.t.Helper()
+	conn := c.client()
+	defer conn.Close()
+	config := client.Configuration{
+		ID:        "two",
+		Instances: []client.Instance{{Name: name, Host: client.UnknownHost}},
+		Nodes: []client.Node{
+			{Name: "manager", Instance: name, Role: client.Manager, State: client.Running},
+			{Name: "worker", Instance: name, Role: client.Worker, State: client.Running},
+		},
+	}
+	staged, err := conn.Stage(c.t.Context(), config)
+	if err != nil || !staged[0].Success {
+		c.t.Fatalf("stage: %+v, %v", staged, err)
+	}
+	deployed, err := conn.Deploy(c.t.Context())
+	if err != nil || slices.ContainsFunc(deployed, func(r client.Result) bool { return !r.Success }) {
+		c.t.Fatalf("deploy: %+v, %v", deployed, err)
+	}
+}
+
+// askDuring asks for the nodes every now and then, and returns how long that
+// took, sorted. Each answer must be right. The pauses are the attackers'.
+func askDuring(t *testing.T, conn *client.Client, d time.Duration) []time.Duration {
+	t.Helper()
+	var took []time.Duration
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		began := time.Now()
+		results, err := conn.GetNodes(t.Context())
+		if err != nil {
+			t.Fatalf("get-nodes under attack: %v", err)
+		}
+		took = append(took, time.Since(began))
+		time.Sleep(askPause)
+		if len(results) != 1 || !results[0].Success || results[0].Instance != "good" || len(results[0].Data.(client.NodeStatuses)) != 3 {
+			t.Fatalf("get-nodes under attack answers %+v", results)
+		}
+	}
+	slices.Sort(took)
+	return took
+}
+
+func onlyOneAgent(r client.Result, name mgmt.InstanceName) bool {
+	list, ok := r.Data.(client.Instances)
+	return ok && len(list) == 1 && list[0].Name == name
+}
+
+// watchHeap keeps the highest HeapInuse until ctx is done.
+func watchHeap(ctx context.Context, done *sync.WaitGroup) *uint64 {
+	most := new(uint64)
+	done.Go(func() {
+		ticks := time.NewTicker(20 * time.Millisecond)
+		defer ticks.Stop()
+		for {
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			*most = max(*most, stats.HeapInuse)
+			select {
+			case <-ticks.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return most
+}
+
+// logCounter counts what is logged at Info or above, by message.
+type logCounter struct {
+	mu    sync.Mutex
+	lines map[string]int
+}
+
+func (l *logCounter) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelInfo
+}
+
+func (l *logCounter) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines[r.Message]++
+	return nil
+}
+
+func (l *logCounter) WithAttrs([]slog.Attr) slog.Handler { return l }
+func (l *logCounter) WithGroup(string) slog.Handler      { return l }
+
+func (l *logCounter) total() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sum := 0
+	for n := range maps.Values(l.lines) {
+		sum += n
+	}
+	return sum
+}
