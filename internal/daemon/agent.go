@@ -91,6 +91,7 @@ func (c AgentConfig) withDefaults() AgentConfig {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Logger = limitedLog(c.Logger)
 	c.Bus.Logger = c.Logger
 	return c
 }
