@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -17,17 +18,21 @@ import (
 // Client is a connection to a controller. It serves one request at a time and
 // is not safe for concurrent use.
 //
-// A method's error is a *ServerError if the server refused the request, after
-// which other requests may succeed, a *TimeoutError if the answer did not come
-// in time, a *ServerClosed if the connection is lost, or the cause of ctx's
-// cancellation. After a timeout or a cancellation the connection is lost, too.
+// A method's error is a *ServerError if the server refused the request, a
+// *TimeoutError if the answer did not come in time, a *ServerClosed if the
+// connection is lost, or the cause of ctx's cancellation. After a timeout or a
+// cancellation the connection is lost, too. The request after that connects
+// anew, as does one that comes after a pause (see Config.MaxIdle); its error may
+// also be one of Dial's. No request is sent twice.
 type Client struct {
 	cfg    Config
 	conn   *bus.WebSocketClient
 	events *event.Registry
+	heard  time.Time // when conn was last read; zero if it is lost
 }
 
-// Endpoint returns the ID under which the controller knows this client.
+// Endpoint returns the ID under which the controller knows this client, which
+// is another one for each connection.
 func (c *Client) Endpoint() string { return c.conn.Endpoint() }
 
 // Version returns what the controller calls its version.
@@ -108,11 +113,15 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 	var none R
 	request, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
+	if err := c.renew(request); err != nil {
+		return none, err
+	}
 	if err := c.conn.Send(request, c.cfg.Topic, c.events.Encode(req)); err != nil {
 		return none, c.lost(ctx, err)
 	}
 	for {
 		_, v, err := c.conn.Receive(request)
+		c.heard = time.Now()
 		if _, ok := errors.AsType[*wsjson.Error](err); ok {
 			c.cfg.OnSkip(err)
 			continue
@@ -132,6 +141,21 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 	}
 }
 
+// renew connects anew where the connection is lost, or may be by now.
+func (c *Client) renew(ctx context.Context) error {
+	if !c.heard.IsZero() && time.Since(c.heard) < c.cfg.MaxIdle {
+		return nil
+	}
+	c.conn.Close()
+	c.heard = time.Time{}
+	conn, err := connect(ctx, c.cfg)
+	if err != nil {
+		return err
+	}
+	c.conn, c.heard = conn, time.Now()
+	return nil
+}
+
 // notAnswer says why v is not the event called name that answers request id.
 func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
 	e, err := event.Parse(v)
@@ -147,9 +171,12 @@ func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
 	return nil
 }
 
-// lost returns err, with the deadline of a request as *TimeoutError; what ended
+// lost notes what err says about the connection. It returns err, with the deadline of a request as *TimeoutError; what ended
 // the caller's ctx otherwise is returned as it is.
 func (c *Client) lost(ctx context.Context, err error) error {
+	if _, ok := errors.AsType[*ServerError](err); !ok {
+		c.heard = time.Time{}
+	}
 	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(ctx.Err(), context.Canceled) {
 		return &TimeoutError{Address: c.cfg.Address}
 	}

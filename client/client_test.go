@@ -253,6 +253,38 @@ func TestCancelledRequest(t *testing.T) {
 	}
 }
 
+func TestAnIdleClientConnectsAnew(t *testing.T) {
+	ctl := start(t, echo)
+	c := dial(t, client.Config{Address: ctl.address, MaxIdle: time.Nanosecond})
+	first := c.Endpoint()
+	if _, err := c.GetNodes(t.Context()); err != nil {
+		t.Fatalf("GetNodes: %v", err)
+	}
+	if c.Endpoint() == first {
+		t.Errorf("GetNodes after a pause used the connection from before it")
+	}
+}
+
+func TestALostConnectionCostsOneRequest(t *testing.T) {
+	ctl := start(t, echo)
+	c := dial(t, client.Config{Address: ctl.address})
+	peers := ctl.bus.Subscribe(1, "zeek/no/topic")
+	defer peers.Close()
+	ctl.bus.Drop(c.Endpoint(), "test")
+	for lost := false; !lost; {
+		_, lost = (<-peers.Events()).(bus.PeerLost)
+	}
+	if _, err := c.GetNodes(t.Context()); err == nil {
+		t.Errorf("GetNodes on a lost connection: got an answer")
+	}
+	if _, err := c.GetNodes(t.Context()); err != nil {
+		t.Errorf("GetNodes after that: %v", err)
+	}
+	if got := len(ctl.seen()); got != 1 {
+		t.Errorf("the controller saw %d requests, want only the second", got)
+	}
+}
+
 func TestDialFailures(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -44,6 +44,11 @@ type Config struct {
 	// RequestTimeout bounds each request, besides the request's own context.
 	// Zero means 20 seconds, twice the time that controllers give themselves.
 	RequestTimeout time.Duration
+	// MaxIdle is how long the connection is trusted between two requests. Pings
+	// are answered only while a request waits, and a controller parts with a
+	// client that has not answered one when the next is due, after 5 seconds; so
+	// a request after a longer pause connects anew. Zero means 4 seconds.
+	MaxIdle time.Duration
 	// OnRetry, if not nil, is told of each failed attempt that another will
 	// follow, counted from 1, before the pause.
 	OnRetry func(attempt int, err error)
@@ -54,8 +59,8 @@ type Config struct {
 
 // withDefaults checks c and fills in what is zero.
 func (c Config) withDefaults() (Config, error) {
-	if c.Attempts < 0 || c.RetryDelay < 0 || c.RequestTimeout < 0 {
-		return c, errors.New("attempts, retry delay or request timeout is negative")
+	if c.Attempts < 0 || c.RetryDelay < 0 || c.RequestTimeout < 0 || c.MaxIdle < 0 {
+		return c, errors.New("attempts, retry delay, request timeout or idle limit is negative")
 	}
 	c.Address = cmp.Or(c.Address, DefaultAddress)
 	c.AppName = cmp.Or(c.AppName, "zeekfleet-client")
@@ -63,6 +68,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Attempts = cmp.Or(c.Attempts, 10)
 	c.RetryDelay = cmp.Or(c.RetryDelay, time.Second)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 20*time.Second)
+	c.MaxIdle = cmp.Or(c.MaxIdle, 4*time.Second)
 	if c.OnRetry == nil {
 		c.OnRetry = func(int, error) {}
 	}
@@ -90,10 +96,19 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial controller: %w", err)
 	}
+	conn, err := connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{cfg: cfg, conn: conn, events: event.Management(), heard: time.Now()}, nil
+}
+
+// connect tries until it has a connection, as cfg says.
+func connect(ctx context.Context, cfg Config) (*bus.WebSocketClient, error) {
 	for attempt := 1; ; attempt++ {
 		conn, err := dialOnce(ctx, cfg)
 		if err == nil {
-			return &Client{cfg: cfg, conn: conn, events: event.Management()}, nil
+			return conn, nil
 		}
 		failed, ok := errors.AsType[*DialError](err)
 		retriable := ok && (failed.Failure == bus.DialRefused || failed.Failure == bus.DialTimeout)
