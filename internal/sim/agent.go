@@ -64,7 +64,7 @@ func (a *agentPart) start() {
 			a.bury(p)
 			continue
 		}
-		p.watcher = a.life
+		p.watcher, p.known = a.life, a.life
 		adopted.Processes = append(adopted.Processes, agent.Process{
 			Node: p.name, Launch: p.launch, PID: p.pid, PlanHash: p.hash, Started: p.started,
 		})

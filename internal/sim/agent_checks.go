@@ -265,10 +265,18 @@ func (a *agentPart) checkStart(e agent.Start) {
 // again.
 const firstDelay = 900 * time.Millisecond
 
-// checkStop demands a reason: an unchanged node keeps its process.
+// checkStop demands a reason: an unchanged node keeps its process. A process is
+// stopped once.
 func (a *agentPart) checkStop(e agent.Stop) {
-	if p := a.process(e.Node, e.Launch); p != nil && !p.condemned {
+	p := a.process(e.Node, e.Launch)
+	switch {
+	case p == nil: // it has ended, and the agent has yet to hear
+	case !p.condemned:
 		a.w.violated("%s stops %s without a reason", a.label, p)
+	case p.known != a.life || p.stopped == a.life:
+		a.w.violated("%s stops %s before it has begun, or again", a.label, p)
+	default:
+		p.stopped = a.life
 	}
 }
 

@@ -96,12 +96,17 @@ func (w *world) stopNodes() {
 	if a.m == nil {
 		return
 	}
+	a.shutdown()
+	w.after(w.between(0, time.Minute), func() { w.replace(a) })
+}
+
+// shutdown asks an agent to end together with its nodes.
+func (a *agentPart) shutdown() {
 	for _, p := range a.procs {
 		p.condemned = true
 	}
 	a.book.shutdown = true
 	a.step(agent.Shutdown{})
-	w.after(w.between(0, time.Minute), func() { w.replace(a) })
 }
 
 // replace ends what is left of an agent's life, and begins another.

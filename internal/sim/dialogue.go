@@ -45,14 +45,19 @@ func (d *dialogue) lines() []string {
 	return list
 }
 
+// String returns the entry as a line with its step and its time.
 func (e entry) String() string {
-	head := fmt.Sprintf("%8d %12s  %s", e.step, e.at.Round(time.Microsecond), e.from)
+	return fmt.Sprintf("%8d %12s  %s", e.step, e.at.Round(time.Microsecond), e.line(renderer{short}))
+}
+
+// line returns who says or does what.
+func (e entry) line(r renderer) string {
 	switch {
 	case e.to == "":
-		return head + ": " + render(e.what)
+		return e.from + ": " + r.text(e.what)
 	case e.heard:
-		return fmt.Sprintf("%8d %12s  %s <- %s  %s", e.step, e.at.Round(time.Microsecond), e.to, e.from, render(e.what))
+		return e.to + " <- " + e.from + "  " + r.text(e.what)
 	default:
-		return head + " -> " + e.to + "  " + render(e.what)
+		return e.from + " -> " + e.to + "  " + r.text(e.what)
 	}
 }

@@ -26,6 +26,8 @@ type process struct {
 	// condemned says that the agent has a reason to stop it: it is not desired
 	// as it is, or a restart was asked for.
 	condemned bool
+	known     int           // the life of the agent that has heard of its beginning
+	stopped   int           // the life of the agent that has stopped it
 	ended     time.Duration // when the agent heard that it ended by itself; zero: it has not
 
 	latest mgmt.ReqID // the last dispatch that it was asked for
@@ -167,6 +169,9 @@ func (p *process) report(ev agent.Event) {
 		}
 		if p.phase == over {
 			p.home.book.unheard[p.name] = 0 // there is no other process before this one is heard of
+		}
+		if _, ok := ev.(agent.Started); ok {
+			p.known = p.home.life
 		}
 		if p.phase == over && !p.condemned {
 			p.ended = p.w.now

@@ -10,8 +10,13 @@ import (
 	"zeekfleet/internal/mgmt"
 )
 
-// render returns what was said or done as text.
-func render(what any) string {
+// renderer turns what was said or done into text.
+type renderer struct {
+	// id returns what a request ID is called.
+	id func(mgmt.ReqID) string
+}
+
+func (r renderer) text(what any) string {
 	switch e := what.(type) {
 	case string:
 		return e
@@ -22,28 +27,32 @@ func render(what any) string {
 	case controller.State:
 		return fmt.Sprintf("saves staged %s, deployed %s%s", renderEntry(e.Staged), renderEntry(e.Deployed), renderLeaving(e.Leaving))
 	case agent.Start:
-		return fmt.Sprintf("starts %s, launch %d, plan %.4s", e.Plan.Node.Name, e.Launch, e.Hash)
+		return fmt.Sprintf("starts %s, launch %d", e.Plan.Node.Name, e.Launch)
 	case agent.Stop:
 		return fmt.Sprintf("stops %s, launch %d", e.Node, e.Launch)
 	case agent.Note:
-		return note(e.Text, "node", e.Node, "peer", e.Peer, "reqid", e.ReqID, "err", e.Err)
+		return r.note(e.Text, "node", e.Node, "peer", e.Peer, "reqid", e.ReqID, "err", e.Err)
 	case controller.Connect:
 		return fmt.Sprintf("dials %s at %s", e.Instance, e.Addr)
 	case controller.Disconnect:
 		return fmt.Sprintf("dials %s no more", e.Instance)
 	case controller.Note:
-		return note(e.Text, "instance", e.Instance, "node", e.Node, "peer", e.Peer, "reqid", e.ReqID, "err", e.Err)
+		return r.note(e.Text, "instance", e.Instance, "node", e.Node, "peer", e.Peer, "reqid", e.ReqID, "err", e.Err)
 	}
-	return renderMessage(what)
+	return r.message(what)
 }
 
 // note returns a note's text with its attributes, which alternate between name
 // and value; an empty value does not apply.
-func note(text string, attrs ...any) string {
+func (r renderer) note(text string, attrs ...any) string {
 	var b strings.Builder
 	b.WriteString("notes " + text)
 	for i := 0; i < len(attrs); i += 2 {
-		if v := fmt.Sprint(attrs[i+1]); v != "" {
+		v := fmt.Sprint(attrs[i+1])
+		if id, ok := attrs[i+1].(mgmt.ReqID); ok && id != "" {
+			v = r.id(id)
+		}
+		if v != "" {
 			fmt.Fprintf(&b, ", %s %s", attrs[i], v)
 		}
 	}
@@ -94,57 +103,57 @@ func renderConfig(c mgmt.Configuration) string {
 	return b.String()
 }
 
-func renderMessage(what any) string {
-	if kind, id, results := answer(message(what)); kind != "" {
-		return fmt.Sprintf("%s %q answered: %s", kind, short(id), renderResults(results))
+func (r renderer) message(what any) string {
+	if kind, id, results := answer(asMessage(what)); kind != "" {
+		return fmt.Sprintf("%s %q answered: %s", kind, r.id(id), renderResults(results))
 	}
 	switch m := what.(type) {
 	case mgmt.StageConfigurationRequest:
-		return fmt.Sprintf("stage %q %s", short(m.ReqID), renderConfig(m.Config))
+		return fmt.Sprintf("stage %q %s", r.id(m.ReqID), renderConfig(m.Config))
 	case mgmt.GetIDValueRequest:
-		return fmt.Sprintf("get_id_value %q %s of %v", short(m.ReqID), m.ID, m.Nodes)
+		return fmt.Sprintf("get_id_value %q %s of %v", r.id(m.ReqID), m.ID, m.Nodes)
 	case mgmt.RestartRequest:
-		return fmt.Sprintf("restart %q %v", short(m.ReqID), m.Nodes)
+		return fmt.Sprintf("restart %q %v", r.id(m.ReqID), m.Nodes)
 	case mgmt.GetConfigurationRequest:
-		return fmt.Sprintf("get_configuration %q, deployed %t", short(m.ReqID), m.Deployed)
+		return fmt.Sprintf("get_configuration %q, deployed %t", r.id(m.ReqID), m.Deployed)
 	}
-	if kind, id, _ := requested(message(what)); kind != "" {
-		return fmt.Sprintf("%s %q", kind, short(id))
+	if kind, id, _ := requested(asMessage(what)); kind != "" {
+		return fmt.Sprintf("%s %q", kind, r.id(id))
 	}
-	return renderAgentMessage(what)
+	return r.agentMessage(what)
 }
 
-func message(what any) mgmt.Message {
+func asMessage(what any) mgmt.Message {
 	msg, _ := what.(mgmt.Message)
 	return msg
 }
 
-func renderAgentMessage(what any) string {
+func (r renderer) agentMessage(what any) string {
 	switch m := what.(type) {
 	case mgmt.AgentDeployRequest:
-		return fmt.Sprintf("deploy %s %s", short(m.ReqID), renderConfig(m.Config))
+		return fmt.Sprintf("deploy %s %s", r.id(m.ReqID), renderConfig(m.Config))
 	case mgmt.AgentDeployResponse:
-		return fmt.Sprintf("deploy %s answered: %s", short(m.ReqID), renderResults(m.Results))
+		return fmt.Sprintf("deploy %s answered: %s", r.id(m.ReqID), renderResults(m.Results))
 	case mgmt.AgentRestartRequest:
-		return fmt.Sprintf("restart %s %v", short(m.ReqID), m.Nodes)
+		return fmt.Sprintf("restart %s %v", r.id(m.ReqID), m.Nodes)
 	case mgmt.AgentRestartResponse:
-		return fmt.Sprintf("restart %s answered: %s", short(m.ReqID), renderResults(m.Results))
+		return fmt.Sprintf("restart %s answered: %s", r.id(m.ReqID), renderResults(m.Results))
 	case mgmt.AgentDispatchRequest:
-		return fmt.Sprintf("dispatch %s %v to %v", short(m.ReqID), m.Action, m.Nodes)
+		return fmt.Sprintf("dispatch %s %v to %v", r.id(m.ReqID), m.Action, m.Nodes)
 	case mgmt.AgentDispatchResponse:
-		return fmt.Sprintf("dispatch %s answered: %s", short(m.ReqID), renderResults(m.Results))
+		return fmt.Sprintf("dispatch %s answered: %s", r.id(m.ReqID), renderResults(m.Results))
 	case mgmt.AgentGetNodesRequest:
-		return "get_nodes " + short(m.ReqID)
+		return "get_nodes " + r.id(m.ReqID)
 	case mgmt.AgentGetNodesResponse:
-		return fmt.Sprintf("get_nodes %s answered: %s", short(m.ReqID), renderResult(m.Result))
+		return fmt.Sprintf("get_nodes %s answered: %s", r.id(m.ReqID), renderResult(m.Result))
 	case mgmt.AgentWelcomeRequest:
-		return "welcome " + short(m.ReqID)
+		return "welcome " + r.id(m.ReqID)
 	case mgmt.AgentWelcomeResponse:
-		return fmt.Sprintf("welcome %s answered: %s", short(m.ReqID), renderResult(m.Result))
+		return fmt.Sprintf("welcome %s answered: %s", r.id(m.ReqID), renderResult(m.Result))
 	case mgmt.AgentStandbyRequest:
-		return "standby " + short(m.ReqID)
+		return "standby " + r.id(m.ReqID)
 	case mgmt.AgentStandbyResponse:
-		return fmt.Sprintf("standby %s answered: %s", short(m.ReqID), renderResult(m.Result))
+		return fmt.Sprintf("standby %s answered: %s", r.id(m.ReqID), renderResult(m.Result))
 	case mgmt.NotifyAgentHello:
 		return fmt.Sprintf("hello, I am %s", m.Instance)
 	case mgmt.NotifyNodeHello:
@@ -156,9 +165,9 @@ func renderAgentMessage(what any) string {
 	case mgmt.NotifyLog:
 		return "log: " + m.Msg
 	case mgmt.NodeDispatchRequest:
-		return fmt.Sprintf("dispatch %s %v to %v", short(m.ReqID), m.Action, m.Nodes)
+		return fmt.Sprintf("dispatch %s %v to %v", r.id(m.ReqID), m.Action, m.Nodes)
 	case mgmt.NodeDispatchResponse:
-		return fmt.Sprintf("dispatch %s answered: %s", short(m.ReqID), renderResult(m.Result))
+		return fmt.Sprintf("dispatch %s answered: %s", r.id(m.ReqID), renderResult(m.Result))
 	}
 	return fmt.Sprintf("%T", what)
 }

@@ -10,6 +10,7 @@ import (
 
 // terms is what holds in a world all the time.
 type terms struct {
+	steady     bool // nothing is left to chance
 	controller controller.Config
 	agent      agent.Config
 
@@ -26,6 +27,7 @@ type terms struct {
 // steadyTerms are those of the dialogues: nothing is left to chance.
 func steadyTerms() terms {
 	return terms{
+		steady:     true,
 		controller: controller.Config{Rules: mgmt.Rules{AssignBroker: true, AssignMetrics: true}},
 		agent:      agent.Config{Backoff: agent.Backoff{Jitter: -1}},
 		delay:      time.Millisecond,
@@ -41,6 +43,7 @@ func steadyTerms() terms {
 // likely as the defaults: what goes wrong at a limit should be seen to.
 func (w *world) newTerms() terms {
 	t := steadyTerms()
+	t.steady = false
 	t.agents, t.clients = 1+w.rng.IntN(4), 1+w.rng.IntN(3)
 	t.delay = w.between(50*time.Microsecond, 5*time.Millisecond)
 	t.controller.MaxRetryDelay = 8 * time.Second

@@ -1,0 +1,247 @@
+package sim
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/mgmt"
+)
+
+// answer takes a response apart.
+func answer(msg mgmt.Message) (kind string, id mgmt.ReqID, results []mgmt.Result) {
+	switch msg := msg.(type) {
+	case mgmt.StageConfigurationResponse:
+		return "stage", msg.ReqID, msg.Results
+	case mgmt.DeployResponse:
+		return "deploy", msg.ReqID, msg.Results
+	case mgmt.GetConfigurationResponse:
+		return "get_configuration", msg.ReqID, []mgmt.Result{msg.Result}
+	case mgmt.GetInstancesResponse:
+		return "get_instances", msg.ReqID, []mgmt.Result{msg.Result}
+	case mgmt.GetNodesResponse:
+		return "get_nodes", msg.ReqID, msg.Results
+	case mgmt.GetIDValueResponse:
+		return "get_id_value", msg.ReqID, msg.Results
+	case mgmt.RestartResponse:
+		return "restart", msg.ReqID, msg.Results
+	case mgmt.TestTimeoutResponse:
+		return "test_timeout", msg.ReqID, []mgmt.Result{msg.Result}
+	}
+	return "", "", nil
+}
+
+// replied checks an answer against its request.
+func (c *controllerPart) replied(e controller.Reply) {
+	kind, id, results := answer(e.Msg)
+	r, ok := c.answered(e.Client, kind, id)
+	if !ok {
+		c.w.violated("controller answers %s %q of %s, which it was not asked or has answered", kind, id, e.Client)
+		return
+	}
+	for _, res := range results {
+		if res.ReqID != id {
+			c.w.violated("controller answers %s %q with a result of %q", kind, id, res.ReqID)
+		}
+		if !res.Success && res.Error == "" {
+			c.w.violated("controller answers %s %q with a failure without a reason", kind, id)
+		}
+	}
+	if why, refused := refusal(results); refused && c.mayRefuse(r, why) {
+		return
+	}
+	c.checkAnswer(r, results)
+}
+
+// refusal returns the reason of an answer that is one failure of the whole.
+func refusal(results []mgmt.Result) (why string, ok bool) {
+	if len(results) != 1 || results[0].Success || results[0].Node != "" || results[0].Instance != "" {
+		return "", false
+	}
+	return results[0].Error, true
+}
+
+// mayRefuse reports whether a request may be refused for this reason.
+func (c *controllerPart) mayRefuse(r request, why string) bool {
+	limits := c.w.terms.controller.Limits
+	switch why {
+	case "no instances connected":
+		return len(r.instances) == 0
+	case "no active cluster deployment":
+		return !r.configured && len(r.instances) > 0
+	case "no cluster deployed":
+		return len(r.config.Instances) == 0
+	case "no configuration available to deploy", "no staged configuration available", "no deployed configuration available":
+		return !r.configured
+	case "request timed out":
+		return r.kind == "test_timeout" && c.w.now >= r.due
+	}
+	return strings.HasPrefix(why, "request ID is longer") && len(r.id) > 1024 ||
+		strings.HasPrefix(why, "earlier request ") && c.pending(r) ||
+		strings.HasPrefix(why, "earlier deployment ") && r.kind == "deploy" ||
+		strings.HasPrefix(why, "more than ") && limits.Requests > 0 && len(c.book.asked) >= min(limits.Requests, limits.ClientRequests) ||
+		strings.HasPrefix(why, "save configuration: disk full") && (r.kind == "stage" || r.kind == "deploy")
+}
+
+func (c *controllerPart) checkAnswer(r request, results []mgmt.Result) {
+	switch r.kind {
+	case "stage":
+		c.checkStaged(r, results)
+	case "deploy":
+		c.checkDeployed(r, results)
+	case "get_configuration":
+		if config, ok := results[0].Data.(mgmt.Configuration); !ok || !reflect.DeepEqual(config, r.config) {
+			c.w.violated("controller answers %s %q with another configuration than it has saved", r.kind, r.id)
+		}
+	case "get_instances":
+		list, _ := results[0].Data.(mgmt.Instances)
+		var names []mgmt.InstanceName
+		for _, in := range list {
+			names = append(names, in.Name)
+		}
+		c.checkNames(r, names)
+	case "get_nodes":
+		c.checkNodes(r, results)
+	case "get_id_value", "restart":
+		c.checkPerNode(r, results)
+	default:
+		c.w.violated("controller answers %s %q with %+v", r.kind, r.id, results)
+	}
+}
+
+func (c *controllerPart) checkNames(r request, names []mgmt.InstanceName) {
+	slices.Sort(names)
+	if !slices.Equal(names, r.instances) {
+		c.w.violated("controller answers %s %q for %v, there are %v", r.kind, r.id, names, r.instances)
+	}
+}
+
+// checkStaged demands that what is acknowledged is what is on disk, and that
+// mistakes change nothing.
+func (c *controllerPart) checkStaged(r request, results []mgmt.Result) {
+	if !results[0].Success {
+		return // the mistakes
+	}
+	s := c.disk.saved.Staged
+	if s == nil || results[0].Data != mgmt.Text(r.config.ID) || !reflect.DeepEqual(s.Config, r.config) {
+		c.w.violated("controller says that %s is staged, and has saved something else", r.config.ID)
+		return
+	}
+	c.book.staged = s.Revision
+}
+
+// checkDeployed demands results for each instance and each node, and behind
+// them the configuration's ID if anything was sent.
+func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
+	last := results[len(results)-1]
+	id, sent := last.Data.(mgmt.Text)
+	if sent = sent && last.Success && last.Instance == "" && last.Node == ""; !sent {
+		c.checkUndeployed(r, results)
+		return
+	}
+	d := c.disk.saved.Deployed
+	if d == nil || string(id) != d.Config.ID || d.Config.ID != r.config.ID {
+		c.w.violated("controller says that %s is deployed, asked was for %s", id, r.config.ID)
+		return
+	}
+	c.book.deployed = d.Revision
+	general := map[mgmt.InstanceName]bool{}
+	var nodes, want []mgmt.NodeName
+	for _, res := range results[:len(results)-1] {
+		if res.Node == "" {
+			general[res.Instance] = true
+			continue
+		}
+		nodes = append(nodes, res.Node)
+		if n, ok := d.Config.Node(res.Node); !ok || n.Instance != res.Instance {
+			c.w.violated("controller answers deploy %q for %s on %s", r.id, res.Node, res.Instance)
+		}
+	}
+	for _, in := range d.Config.Instances {
+		local := d.Config.NodesOf(in.Name)
+		if len(local) == 0 && !general[in.Name] {
+			c.w.violated("controller answers deploy %q without instance %s", r.id, in.Name)
+		}
+		for _, n := range local {
+			if !general[in.Name] || slices.Contains(nodes, n.Name) {
+				want = append(want, n.Name)
+			}
+		}
+		delete(general, in.Name)
+	}
+	slices.Sort(nodes)
+	slices.Sort(want)
+	if !slices.Equal(nodes, want) || len(general) > 0 {
+		c.w.violated("controller answers deploy %q for %v, wanted are %v", r.id, nodes, want)
+	}
+}
+
+// checkUndeployed demands the mistakes in the configuration, or a reason for
+// each instance.
+func (c *controllerPart) checkUndeployed(r request, results []mgmt.Result) {
+	var names []mgmt.InstanceName
+	for _, res := range results {
+		if res.Success || res.Node != "" {
+			c.w.violated("controller answers deploy %q of nothing with %+v", r.id, res)
+		}
+		if res.Instance != "" {
+			names = append(names, res.Instance)
+		}
+	}
+	if len(names) > 0 {
+		r.instances = nil
+		r.addInstances()
+		c.checkNames(r, names)
+	}
+}
+
+// checkNodes demands one result per instance, and nodes that are RUNNING only
+// from instances that answered.
+func (c *controllerPart) checkNodes(r request, results []mgmt.Result) {
+	var names []mgmt.InstanceName
+	for _, res := range results {
+		names = append(names, res.Instance)
+		statuses, _ := res.Data.(mgmt.NodeStatuses)
+		for _, s := range statuses {
+			if !res.Success && s.State != mgmt.Unknown {
+				c.w.violated("controller reports %s as %s although its instance is silent", s.Node, s.State)
+			}
+		}
+	}
+	c.checkNames(r, names)
+}
+
+// checkPerNode demands one result per node, from where the node is.
+func (c *controllerPart) checkPerNode(r request, results []mgmt.Result) {
+	var nodes []mgmt.NodeName
+	for _, res := range results {
+		nodes = append(nodes, res.Node)
+		n, known := r.config.Node(res.Node)
+		if known && res.Instance != n.Instance || !known && (res.Success || res.Error != "unknown cluster node") {
+			c.w.violated("controller answers %s %q with %+v", r.kind, r.id, res)
+		}
+		if res.Success {
+			c.checkSuccess(r, res)
+		}
+	}
+	slices.Sort(nodes)
+	if !slices.Equal(nodes, r.nodes) {
+		c.w.violated("controller answers %s %q for %v, asked were %v", r.kind, r.id, nodes, r.nodes)
+	}
+}
+
+// checkSuccess demands that the node itself answered, or was started again.
+func (c *controllerPart) checkSuccess(r request, res mgmt.Result) {
+	switch r.kind {
+	case "get_id_value":
+		if res.Data != mgmt.Text(fmt.Sprintf("%q", string(res.Node)+"@"+string(res.Instance))) {
+			c.w.violated("controller has the answer %v for %s on %s", res.Data, res.Node, res.Instance)
+		}
+	case "restart":
+		if since, ok := c.w.launched[place{res.Instance, res.Node}]; !ok || since < r.since {
+			c.w.violated("controller says that %s was restarted, and it was not", res.Node)
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package sim
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/mgmt"
+)
+
+// controllerBook is what the controller owes, and what it knows of others.
+type controllerBook struct {
+	asked []request       // and not answered, in the order of arrival
+	met   []*acquaintance // the native peers
+
+	// The revisions that were acknowledged; a later life must have them, or
+	// later ones.
+	staged, deployed uint64
+}
+
+// acquaintance is a native peer of the controller.
+type acquaintance struct {
+	id      mgmt.PeerID
+	addr    netip.AddrPort
+	dialed  bool
+	name    mgmt.InstanceName // as it said hello; empty before
+	since   time.Duration     // when it said so first
+	retired bool              // hung up on
+}
+
+// request is one of a client's.
+type request struct {
+	client mgmt.PeerID
+	id     mgmt.ReqID
+	kind   string
+	since  time.Duration
+	due    time.Duration
+
+	config     mgmt.Configuration  // that is to be staged, or was deployed or asked for
+	configured bool                // there is one
+	nodes      []mgmt.NodeName     // that the answer names, sorted
+	named      bool                // the client named them
+	instances  []mgmt.InstanceName // that the answer names, sorted
+}
+
+// meet notes who says hello.
+func (c *controllerPart) meet(from mgmt.PeerID, got parcel) {
+	hello, ok := got.msg.(mgmt.NotifyAgentHello)
+	if !ok || hello.ID != string(from) || hello.Instance != got.topic.instance {
+		return
+	}
+	for _, a := range c.book.met {
+		if a.id == from && a.name == "" && !a.retired {
+			a.name, a.since = hello.Instance, c.w.now
+		}
+	}
+}
+
+// holder returns the peer that answers for an instance, or nil: of those that
+// said to be it, the one that did so first.
+func (c *controllerPart) holder(name mgmt.InstanceName) *acquaintance {
+	var first *acquaintance
+	for _, a := range c.book.met {
+		if a.name == name && !a.retired && (first == nil || cmp.Or(cmp.Compare(a.since, first.since), cmp.Compare(a.id, first.id)) < 0) {
+			first = a
+		}
+	}
+	return first
+}
+
+// retire notes that a Disconnect makes the agent behind it one that is gone.
+func (c *controllerPart) retire(e controller.Disconnect) {
+	if a := c.holder(e.Instance); a != nil && a.dialed && a.addr == e.Addr {
+		a.retired = true
+	}
+}
+
+// connected returns the instances with an agent, sorted.
+func (c *controllerPart) connected() []mgmt.InstanceName {
+	var names []mgmt.InstanceName
+	for _, a := range c.book.met {
+		if a.name != "" && !a.retired {
+			names = append(names, a.name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// expect books a request. What is no request needs no answer.
+func (c *controllerPart) expect(client mgmt.PeerID, msg mgmt.Message) {
+	r := request{client: client, since: c.w.now}
+	patience := orElse(c.w.terms.controller.RequestTimeout, 10*time.Second)
+	deployed := c.disk.saved.Deployed
+	switch msg := msg.(type) {
+	case mgmt.StageConfigurationRequest:
+		r.kind, r.id, r.config, patience = "stage", msg.ReqID, msg.Config, 0
+	case mgmt.DeployRequest:
+		r.kind, r.id = "deploy", msg.ReqID
+		r.setConfig(c.disk.saved.Staged)
+		patience = orElse(c.w.terms.controller.DeployTimeout, 18*time.Second)
+	case mgmt.GetConfigurationRequest:
+		r.kind, r.id, patience = "get_configuration", msg.ReqID, 0
+		if r.setConfig(c.disk.saved.Staged); msg.Deployed {
+			r.setConfig(deployed)
+		}
+	case mgmt.GetInstancesRequest:
+		r.kind, r.id, r.instances, patience = "get_instances", msg.ReqID, c.connected(), 0
+	case mgmt.GetNodesRequest:
+		r.kind, r.id, r.instances = "get_nodes", msg.ReqID, c.connected()
+		r.setConfig(deployed)
+		if len(r.instances) > 0 {
+			r.addInstances()
+		}
+	case mgmt.GetIDValueRequest:
+		r.kind, r.id = "get_id_value", msg.ReqID
+		r.setConfig(deployed)
+		r.name(msg.Nodes)
+	case mgmt.RestartRequest:
+		r.kind, r.id, r.instances = "restart", msg.ReqID, c.connected()
+		patience = orElse(c.w.terms.controller.RestartTimeout, 18*time.Second)
+		r.setConfig(deployed)
+		r.name(msg.Nodes)
+	case mgmt.TestTimeoutRequest:
+		if r.kind, r.id = "test_timeout", msg.ReqID; !msg.WithState {
+			return
+		}
+	default:
+		return
+	}
+	r.due = c.w.now + patience
+	c.book.asked = append(c.book.asked, r)
+}
+
+func (r *request) setConfig(e *controller.Entry) {
+	if r.config, r.configured = (mgmt.Configuration{}), e != nil; r.configured {
+		r.config = e.Config
+	}
+}
+
+// addInstances adds those of the configuration.
+func (r *request) addInstances() {
+	for _, in := range r.config.Instances {
+		r.instances = append(r.instances, in.Name)
+	}
+	slices.Sort(r.instances)
+	r.instances = slices.Compact(r.instances)
+}
+
+// name sets the nodes that are to be answered for: those named, or all.
+func (r *request) name(names []mgmt.NodeName) {
+	r.named = len(names) > 0
+	r.nodes = slices.Clone(names)
+	if !r.named {
+		for _, n := range r.config.Nodes {
+			r.nodes = append(r.nodes, n.Name)
+		}
+	}
+	slices.Sort(r.nodes)
+	r.nodes = slices.Compact(r.nodes)
+}
+
+// answered takes a request off the book: of several with one ID the newest if
+// it just came, for it was refused, or else the oldest.
+func (c *controllerPart) answered(client mgmt.PeerID, kind string, id mgmt.ReqID) (request, bool) {
+	found := -1
+	for i, r := range c.book.asked {
+		if r.client == client && r.kind == kind && r.id == id && (found < 0 || r.since == c.w.now) {
+			found = i
+		}
+	}
+	if found < 0 {
+		return request{}, false
+	}
+	r := c.book.asked[found]
+	c.book.asked = slices.Delete(c.book.asked, found, found+1)
+	return r, true
+}
+
+// checkOverdue demands that nothing is on the book for too long.
+func (c *controllerPart) checkOverdue() {
+	for _, r := range c.book.asked {
+		if c.m != nil && c.w.now > r.due+lateness {
+			c.w.violated("controller has not answered %s %q of %s, due at %s", r.kind, r.id, r.client, r.due)
+		}
+	}
+}
+
+// pending reports whether a request with r's client and ID is on the book.
+func (c *controllerPart) pending(r request) bool {
+	return slices.ContainsFunc(c.book.asked, func(o request) bool { return o.client == r.client && o.id == r.id })
+}
+
+// awaitsNobody reports whether a question to agents can be answered by none of
+// those that are connected.
+func (r request) awaitsNobody(connected []mgmt.InstanceName) bool {
+	switch r.kind {
+	case "get_nodes":
+		return !slices.ContainsFunc(connected, func(name mgmt.InstanceName) bool { return slices.Contains(r.instances, name) })
+	case "get_id_value", "restart":
+		return !slices.ContainsFunc(r.nodes, func(name mgmt.NodeName) bool {
+			n, ok := r.config.Node(name)
+			return ok && slices.Contains(connected, n.Instance)
+		})
+	}
+	return false
+}
