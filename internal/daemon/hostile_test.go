@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"zeekfleet/client"
 	"zeekfleet/internal/bus"
 	"zeekfleet/internal/core/controller"
@@ -36,7 +38,7 @@ const (
 )
 
 func TestHostilePeersHurtNobodyElse(t *testing.T) {
-	log := &logCounter{lines: map[string]int{}}
+	log := newLogCounter("")
 	cluster := startController(t, slog.New(log))
 	cluster.startAgent("good")
 	cluster.deployTwo("good")
@@ -183,10 +185,41 @@ func watchHeap(ctx context.Context, done *sync.WaitGroup) *uint64 {
 	return most
 }
 
+func TestSecondAgentOfANameIsRefusedAndDisplacesNobody(t *testing.T) {
+	log := newLogCounter("second agent of that name refused")
+	cluster := startController(t, slog.New(log))
+	cluster.startAgent("good")
+	cluster.deployTwo("good")
+	conn := cluster.client()
+	defer conn.Close()
+	before, err := conn.GetNodes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := *cluster
+	second.dir = t.TempDir()
+	second.startAgent("good")
+	<-log.awaited
+	after, err := conn.GetNodes(t.Context())
+	if diff := gocmp.Diff(before, after, comparable); diff != "" || err != nil {
+		t.Errorf("%v, nodes before and after (-before +after):\n%s", err, diff)
+	}
+	if got, err := conn.GetInstances(t.Context()); err != nil || !onlyOneAgent(got, "good") {
+		t.Errorf("instances are %+v, %v, want the first agent alone", got, err)
+	}
+}
+
 // logCounter counts what is logged at Info or above, by message.
 type logCounter struct {
+	awaits  string
+	awaited chan struct{} // closed when that message was logged
+
 	mu    sync.Mutex
 	lines map[string]int
+}
+
+func newLogCounter(awaits string) *logCounter {
+	return &logCounter{awaits: awaits, awaited: make(chan struct{}), lines: map[string]int{}}
 }
 
 func (l *logCounter) Enabled(_ context.Context, level slog.Level) bool {
@@ -197,6 +230,9 @@ func (l *logCounter) Handle(_ context.Context, r slog.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines[r.Message]++
+	if r.Message == l.awaits && l.lines[r.Message] == 1 {
+		close(l.awaited)
+	}
 	return nil
 }
 
