@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -130,6 +131,7 @@ type up struct {
 	agent      daemon.Agent
 	stateDir   string
 	log        *os.File
+	logger     *slog.Logger // of what log holds
 	out        io.Writer
 	errOut     io.Writer
 
@@ -154,15 +156,16 @@ func openUp(cmd *cobra.Command) (*up, error) {
 	if u.log, err = openLog(u.stateDir); err != nil {
 		return nil, err
 	}
-	ctx, log := cmd.Context(), newLogger(u.log, forAgent.LogLevel)
-	u.controller, err = daemon.OpenController(ctx, forController, log.With("part", "controller"),
+	u.logger = newLogger(u.log, forAgent.LogLevel)
+	ctx := cmd.Context()
+	u.controller, err = daemon.OpenController(ctx, forController, u.logger.With("part", "controller"),
 		daemon.PortFlags{Broker: "--controller-port", WebSocket: "--websocket-port"})
 	if err != nil {
 		u.log.Close()
 		return nil, err
 	}
 	forAgent.Controller = daemon.Reachable(u.controller.Broker.Addr().String())
-	u.agent, err = daemon.OpenAgent(ctx, forAgent, log.With("part", "agent"), daemon.PortFlags{Broker: "--agent-port"})
+	u.agent, err = daemon.OpenAgent(ctx, forAgent, u.logger.With("part", "agent"), daemon.PortFlags{Broker: "--agent-port"})
 	if err != nil {
 		u.controller.Close()
 		u.log.Close()
@@ -297,8 +300,19 @@ func (u *up) show(ctx context.Context) error {
 		giveUp()
 		<-deployment.ended
 	}()
+	return u.watch(ctx, watching.GetNodes, view, deployment, controllerArg(address))
+}
+
+// upLookAgain is the pause after nodes could not be looked at.
+const upLookAgain = time.Second
+
+// watch shows in view what nodes says, whenever something has changed, until ctx
+// is done or the deployment fails. A look that fails is repeated: the cluster
+// runs, whether it is seen or not.
+func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Result, error), view *upView, deployment *background, arg string) error {
 	deploying := deployment.ended
 	complete, announced := false, false
+	var again <-chan time.Time
 	u.nudge()
 	for {
 		select {
@@ -310,17 +324,21 @@ func (u *up) show(ctx context.Context) error {
 			}
 			deploying, complete = nil, true
 			u.nudge()
+		case <-again:
+			u.nudge()
 		case <-u.changed:
-			results, err := watching.GetNodes(ctx)
+			results, err := nodes(ctx)
 			if err != nil {
-				return quietly(ctx, err)
+				u.logger.Warn("nodes not shown", "err", err)
+				again = time.After(upLookAgain)
+				continue
 			}
-			nodes, running := view.show(results)
-			if complete && !announced && running > 0 && running == nodes {
+			count, running := view.show(results)
+			if complete && !announced && running > 0 && running == count {
 				announced = true
 				view.say(fmt.Sprintf("%d nodes running after %.2f s. In another terminal, try:\n"+
 					"  zeekfleet %sget-nodes\n  zeekfleet %sget-id-value Cluster::node\nCtrl-C stops everything.\n",
-					running, time.Since(u.began).Seconds(), controllerArg(address), controllerArg(address)))
+					running, time.Since(u.began).Seconds(), arg, arg))
 			}
 		}
 	}
