@@ -171,14 +171,6 @@ func openUp(cmd *cobra.Command) (*up, error) {
 		u.log.Close()
 		return nil, err
 	}
-	u.agent.Core.Colocated = []mgmt.NodeStatus{{
-		Node:        mgmt.NodeName(forController.Name),
-		State:       mgmt.Running,
-		MgmtRole:    mgmt.RoleController,
-		ClusterRole: mgmt.ClusterNone,
-		PID:         new(int64(os.Getpid())),
-		Port:        new(u.controller.Core.Rules.Controller.Broker),
-	}}
 	u.agent.StopNodes = u.stopNodes
 	u.agent.StopGrace = map[mgmt.ClusterRole]time.Duration{
 		mgmt.Logger: upStopGrace, mgmt.Manager: upStopGrace, mgmt.Proxy: upStopGrace, mgmt.Worker: upStopGrace,

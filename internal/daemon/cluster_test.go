@@ -35,7 +35,13 @@ func startCluster(t *testing.T) *testCluster {
 	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
 	c.inBackground("controller", nil, func(ctx context.Context) error {
 		return daemon.RunController(ctx, daemon.ControllerConfig{
-			Core:            controller.Config{Rules: mgmt.Rules{AssignBroker: true, AssignMetrics: true}},
+			Core: controller.Config{
+				Rules: mgmt.Rules{
+					AssignBroker: true, AssignMetrics: true, Controller: mgmt.ControllerSite{Name: "controller"},
+				},
+				PID:       int64(os.Getpid()),
+				ShownPort: mgmt.TCPPort(2151), // as Zeek shows it
+			},
 			Store:           c.open("controller"),
 			Broker:          broker,
 			WebSocket:       websocket,
@@ -47,7 +53,7 @@ func startCluster(t *testing.T) *testCluster {
 }
 
 // startAgent starts an agent and returns when the controller knows it.
-func (c *testCluster) startAgent(name mgmt.InstanceName, colocated ...mgmt.NodeStatus) {
+func (c *testCluster) startAgent(name mgmt.InstanceName) {
 	c.t.Helper()
 	broker := listen(c.t)
 	host, err := proc.New(proc.Config{RecordDir: filepath.Join(c.dir, string(name), "processes")})
@@ -61,7 +67,6 @@ func (c *testCluster) startAgent(name mgmt.InstanceName, colocated ...mgmt.NodeS
 				Name:       name,
 				Connecting: true,
 				PID:        int64(os.Getpid()),
-				Colocated:  colocated,
 			},
 			Store:      c.open(string(name)),
 			Broker:     broker,

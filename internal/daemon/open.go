@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 
 	"zeekfleet/internal/bus"
@@ -85,7 +86,11 @@ func OpenController(
 				WebSocket: tcpPort(c.WebSocket),
 			},
 		},
+		PID:            int64(os.Getpid()),
 		RequestTimeout: set.RequestTimeout,
+	}
+	if set.ShownPort != 0 {
+		c.Core.ShownPort = mgmt.TCPPort(set.ShownPort)
 	}
 	c.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
 	c.AgentDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}

@@ -48,7 +48,8 @@ type ControllerSite struct {
 	Broker, WebSocket Port
 }
 
-func (s ControllerSite) on(host netip.Addr) bool {
+// On tells whether an address that the controller sees is one of its machine.
+func (s ControllerSite) On(host netip.Addr) bool {
 	host = host.Unmap()
 	return host.IsLoopback() || slices.ContainsFunc(s.Hosts, func(h netip.Addr) bool {
 		return h.Unmap() == host && KnownHost(h)
@@ -90,7 +91,7 @@ func (p places) machine(host netip.Addr) netip.Addr {
 	switch {
 	case !KnownHost(host):
 		return netip.Addr{}
-	case p.controller.on(host):
+	case p.controller.On(host):
 		return controllerMachine
 	default:
 		return host.Unmap()

@@ -23,6 +23,9 @@ type Controller struct {
 	WebSocketVerify bool
 	// BrokerPorts and MetricsPorts give ports to nodes that have none.
 	BrokerPorts, MetricsPorts PortAssignment
+	// ShownPort is the port that get-nodes shows for the controller; 0 is the one
+	// where agents connect.
+	ShownPort uint16
 	// RequestTimeout bounds the wait for agents' answers to one request.
 	RequestTimeout time.Duration
 }

@@ -21,10 +21,6 @@ type Config struct {
 	ListenPort mgmt.Port
 	// PID is the agent's own. Zero is not reported.
 	PID int64
-	// Colocated lists further processes of this host for get-nodes, such as a
-	// controller, which is to be given with its own port (spec management-api
-	// 7.2, G-A21).
-	Colocated []mgmt.NodeStatus
 
 	// RequestTimeout bounds every request but deployments and restarts. Zero
 	// means 5 s.

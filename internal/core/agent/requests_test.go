@@ -166,8 +166,7 @@ func TestHelloGoesToEveryPeerButNotBeforeTheAgentKnowsWhatItRuns(t *testing.T) {
 	}
 }
 
-func TestGetNodesListsAgentCompanionsAndNodes(t *testing.T) {
-	beside := mgmt.NodeStatus{Node: "controller", State: mgmt.Running, MgmtRole: mgmt.RoleController, ClusterRole: mgmt.ClusterNone, PID: new(int64(7)), Port: new(mgmt.TCPPort(2150))}
+func TestGetNodesListsAgentAndNodes(t *testing.T) {
 	list := nodes("logger", "worker-1", "worker-2")
 	list[0].Port, list[0].MetricsPort = new(mgmt.TCPPort(2200)), new(mgmt.TCPPort(9000))
 	list[1].Port = new(mgmt.NoPort)
@@ -179,12 +178,11 @@ func TestGetNodesListsAgentCompanionsAndNodes(t *testing.T) {
 		"an agent that dials does not show a port": {agent.Config{PID: 8, Connecting: true}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tt.cfg.ListenPort, tt.cfg.Colocated = mgmt.TCPPort(2151), []mgmt.NodeStatus{beside}
+			tt.cfg.ListenPort = mgmt.TCPPort(2151)
 			w := running(t, tt.cfg, list...)
 			w.kill("worker-2")
 			want := mgmt.NodeStatuses{
 				{Node: "host", State: mgmt.Running, MgmtRole: mgmt.RoleAgent, ClusterRole: mgmt.ClusterNone, PID: new(int64(8)), Port: tt.port},
-				beside,
 				{Node: "logger", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.Logger, PID: new(int64(101)), Port: new(mgmt.TCPPort(2200)), MetricsPort: new(mgmt.TCPPort(9000))},
 				{Node: "worker-1", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.Worker, PID: new(int64(102))},
 				{Node: "worker-2", State: mgmt.Crashed, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.Worker},

@@ -2,10 +2,10 @@ package agent
 
 import "zeekfleet/internal/mgmt"
 
-// statuses lists the agent itself, what runs beside it, and its nodes (spec
-// management-api 5.7).
+// statuses lists the agent itself and its nodes (spec management-api 5.7). A
+// controller on this host adds itself.
 func (m *Machine) statuses() mgmt.NodeStatuses {
-	list := append(mgmt.NodeStatuses{m.ownStatus()}, m.cfg.Colocated...)
+	list := mgmt.NodeStatuses{m.ownStatus()}
 	for _, n := range m.sortedNodes(func(*node) bool { return true }) {
 		list = append(list, n.status())
 	}

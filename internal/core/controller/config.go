@@ -15,6 +15,13 @@ type Config struct {
 	// Agents are ignored; the machine knows its own. The zero value assigns
 	// nothing.
 	Rules mgmt.Rules
+	// PID is the controller's own. With zero get-nodes does not list the
+	// controller.
+	PID int64
+	// ShownPort is the controller's port in get-nodes. Zeek shows that of the
+	// agent there (spec management-api 7.2, G-A21). Zero means that of
+	// Rules.Controller.
+	ShownPort mgmt.Port
 
 	// RequestTimeout bounds every request but deployments and restarts, and how
 	// long an agent's welcome or standby may take. Zero means 10 s.
@@ -66,6 +73,7 @@ type Limits struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.ShownPort = cmp.Or(c.ShownPort, c.Rules.Controller.Broker)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
 	c.DeployTimeout = cmp.Or(c.DeployTimeout, 18*time.Second)
 	c.RestartTimeout = cmp.Or(c.RestartTimeout, 18*time.Second)

@@ -83,7 +83,7 @@ func (m *Machine) getNodesAnswered(a *agent, msg mgmt.AgentGetNodesResponse) {
 	case len(statuses) > m.cfg.Limits.Nodes:
 		result = m.nodesUnknown(a.name, fmt.Sprintf("more than %d nodes", m.cfg.Limits.Nodes))
 	default:
-		result = mgmt.Result{Success: true, Instance: a.name, Data: statuses}
+		result = mgmt.Result{Success: true, Instance: a.name, Data: m.withSelf(a, statuses)}
 	}
 	m.concluded(c, result)
 }
