@@ -81,7 +81,7 @@ var errTaken = errors.New("the name is taken")
 // place gives the file from the name to, or returns errTaken. If the process
 // dies in it, the file may have both names.
 func (d disk) place(from, to string) error {
-	err := d.change("place", to, func() error {
+	err := d.change("place", from, func() error {
 		return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	})
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
@@ -97,7 +97,7 @@ func (d disk) place(from, to string) error {
 }
 
 func (d disk) link(from, to string) error {
-	if err := d.change("link", to, func() error { return unix.Link(from, to) }); err != nil {
+	if err := d.change("link", from, func() error { return unix.Link(from, to) }); err != nil {
 		return err
 	}
 	return d.remove(from)

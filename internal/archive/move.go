@@ -61,11 +61,7 @@ func (m mover) move(ctx context.Context, src string, name names) (moved, error) 
 		case err != nil:
 			return moved{}, err
 		case same:
-			// That move may have died before it synced.
-			if err := m.syncDir(filepath.Dir(holder)); err != nil {
-				return moved{}, err
-			}
-			return moved{to: holder, size: info.Size(), resumed: true}, m.remove(src)
+			return moved{to: holder, size: info.Size(), resumed: true}, m.finish(src, holder)
 		case holder != "":
 			number++
 			continue
@@ -77,6 +73,18 @@ func (m mover) move(ctx context.Context, src string, name names) (moved, error) 
 		return moved{to: forms[0].path, size: info.Size()}, err
 	}
 	return moved{}, fmt.Errorf("%d logs have its name already", maxNumber)
+}
+
+// finish does what a move that stored src as holder did not come to.
+func (m mover) finish(src, holder string) error {
+	dir := filepath.Dir(holder)
+	if err := m.remove(m.temp(dir, src)); err != nil { // another name of holder
+		return err
+	}
+	if err := m.syncDir(dir); err != nil {
+		return err
+	}
+	return m.remove(src)
 }
 
 // find returns which of the forms there is, and whether it is in.

@@ -2,16 +2,11 @@ package archive
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
-
-// errUnwatched says that the kernel has ended the watch on the directory.
-var errUnwatched = errors.New("the directory is gone")
 
 // watch puts a token into wake, if there is room, as soon as it watches and then
 // whenever a file has come into dir, until ctx is done; then it returns nil.
@@ -33,27 +28,13 @@ func watch(ctx context.Context, dir string, wake chan<- struct{}) error {
 		case wake <- struct{}{}:
 		default: // the sweep that is due comes after this event too
 		}
-		n, err := events.Read(buffer)
+		// What has happened does not matter, only that it has.
+		_, err := events.Read(buffer)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("watch %s: %w", dir, err)
 		}
-		if ended(buffer[:n]) {
-			return fmt.Errorf("watch %s: %w", dir, errUnwatched)
-		}
 	}
-}
-
-// ended reports whether one of the kernel's events is the end of the watch.
-func ended(events []byte) bool {
-	for len(events) >= unix.SizeofInotifyEvent { // wd, mask, cookie, len: four bytes each
-		if binary.NativeEndian.Uint32(events[4:])&unix.IN_IGNORED != 0 {
-			return true
-		}
-		size := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(events[12:]))
-		events = events[min(len(events), size):]
-	}
-	return false
 }

@@ -1,0 +1,104 @@
+package archive_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"zeekfleet/internal/archive"
+)
+
+// noContext is for roles, which are processes of their own.
+func noContext() context.Context { return context.Background() }
+
+// command is an external archiver that writes down its arguments and empties the
+// queue.
+func command(args []string) error {
+	queue := args[len(args)-2]
+	note := strings.Join(args, "|")
+	found, err := filepath.Glob(filepath.Join(queue, "*.log"))
+	if err != nil {
+		return err
+	}
+	for _, path := range found {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(args[len(args)-1], "arguments"), []byte(note), 0o644)
+}
+
+// failing is one that fails at length.
+func failing([]string) error {
+	for n := range 100 {
+		fmt.Println("line", n)
+	}
+	return fmt.Errorf("no license")
+}
+
+// endless is one that does not come to an end.
+func endless([]string) error {
+	time.Sleep(time.Hour)
+	return nil
+}
+
+func external(t *testing.T, role string, args ...string) []string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(roleEnv, role)
+	return append([]string{self}, args...)
+}
+
+func TestExternalCommand(t *testing.T) {
+	p := newPlace(t)
+	a := p.open(t, archive.Config{Command: external(t, "command", "$HOME; exit 1", "--fast")})
+	sweep(t, a)
+	wantFiles(t, p.logs, none) // there was nothing to do
+	write(t, p.queue, map[string]string{connLog: "c"})
+	sweep(t, a)
+	wantFiles(t, p.queue, none)
+	wantFiles(t, p.logs, map[string]string{
+		"arguments": strings.Join([]string{"$HOME; exit 1", "--fast", "-1", p.queue, p.logs}, "|"),
+	})
+}
+
+func TestExternalCommandThatFails(t *testing.T) {
+	p := newPlace(t)
+	write(t, p.queue, map[string]string{connLog: "c"})
+	a := p.open(t, archive.Config{Command: external(t, "failing")})
+	_, err := a.Sweep(t.Context())
+	if err == nil {
+		t.Fatal("Sweep: no error")
+	}
+	got := err.Error()
+	if !strings.Contains(got, "exit status 1") || !strings.HasSuffix(got, "line 98\nline 99\nno license") ||
+		strings.Contains(got, "line 90\n") {
+		t.Errorf("Sweep: %s", got)
+	}
+	wantFiles(t, p.queue, map[string]string{connLog: "c"})
+}
+
+func TestExternalCommandThatIsNotThere(t *testing.T) {
+	p := newPlace(t)
+	write(t, p.queue, map[string]string{connLog: "c"})
+	a := p.open(t, archive.Config{Command: []string{"/nonexistent/zeek-archiver"}})
+	if _, err := a.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "/nonexistent/zeek-archiver") {
+		t.Errorf("Sweep: %v", err)
+	}
+}
+
+func TestExternalCommandThatTakesTooLong(t *testing.T) {
+	p := newPlace(t)
+	write(t, p.queue, map[string]string{connLog: "c"})
+	a := p.open(t, archive.Config{Command: external(t, "endless"), CommandTimeout: 20 * time.Millisecond})
+	if _, err := a.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "it took more than 20ms") {
+		t.Errorf("Sweep: %v", err)
+	}
+}

@@ -1,0 +1,229 @@
+package archive_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"zeekfleet/internal/archive"
+)
+
+var errEnough = errors.New("enough")
+
+// running runs a until stop is called, which returns what Run returned.
+func running(t *testing.T, a *archive.Archiver) (stop func() error) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	return func() error {
+		cancel(errEnough)
+		return <-done
+	}
+}
+
+// told is a log of messages.
+type told chan string
+
+func (l told) Enabled(context.Context, slog.Level) bool { return true }
+func (l told) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l told) WithGroup(string) slog.Handler            { return l }
+func (l told) Handle(_ context.Context, r slog.Record) error {
+	l <- r.Message
+	return nil
+}
+
+// all returns what has been told so far.
+func (l told) all() []string {
+	var messages []string
+	for {
+		select {
+		case m := <-l:
+			messages = append(messages, m)
+		default:
+			return messages
+		}
+	}
+}
+
+func TestRunArchivesAsSoonAsALogComes(t *testing.T) {
+	p := newPlace(t)
+	log := make(told, 100)
+	a := p.open(t, archive.Config{Interval: time.Hour, Logger: slog.New(log)})
+	write(t, p.queue, map[string]string{connLog: "c"})
+	stop := running(t, a)
+	<-log // what was there
+	rotated := filepath.Join(filepath.Dir(p.queue), "dns.log")
+	write(t, filepath.Dir(rotated), map[string]string{"dns.log": "d"})
+	if err := os.Rename(rotated, filepath.Join(p.queue, dnsLog)); err != nil {
+		t.Fatal(err)
+	}
+	<-log // what Zeek renamed into it
+	wantFiles(t, p.logs, map[string]string{
+		"2026-11-23/conn.10:00:00-11:00:00.log.gz":         "c",
+		"2026-11-22/dns.23:30:00-00:30:00-logger-1.log.gz": "d",
+	})
+	if err := stop(); !errors.Is(err, errEnough) {
+		t.Errorf("Run: %v, want the context's cause", err)
+	}
+}
+
+func TestRunGoesOnWhenItsQueueIsGone(t *testing.T) {
+	p := newPlace(t)
+	log := make(told, 100)
+	a := p.open(t, archive.Config{Logger: slog.New(log)})
+	synctest.Test(t, func(t *testing.T) {
+		stop := running(t, a.InBubble())
+		synctest.Wait()
+		if err := os.RemoveAll(p.queue); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"log queue not archived"}, log.all()); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		write(t, p.queue, map[string]string{connLog: "c"}) // Zeek makes it anew
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		wantFiles(t, p.queue, none)
+		stop()
+	})
+}
+
+func TestRunLooksFromTimeToTime(t *testing.T) {
+	p := newPlace(t)
+	a := p.open(t, archive.Config{})
+	synctest.Test(t, func(t *testing.T) {
+		a := a.InBubble()
+		stop := running(t, a)
+		synctest.Wait()
+		write(t, p.queue, map[string]string{connLog: "c"})
+		time.Sleep(time.Minute - time.Nanosecond)
+		synctest.Wait()
+		wantFiles(t, p.logs, none)
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		wantFiles(t, p.queue, none)
+		if err := stop(); !errors.Is(err, errEnough) {
+			t.Errorf("Run: %v, want the context's cause", err)
+		}
+	})
+}
+
+func TestRunTellsOnceOfWhatStays(t *testing.T) {
+	p := newPlace(t)
+	log := make(told, 100)
+	a := p.open(t, archive.Config{Logger: slog.New(log)})
+	write(t, p.queue, map[string]string{"README": "", connLog: "c"})
+	synctest.Test(t, func(t *testing.T) {
+		a := a.InBubble()
+		broken := true
+		a.Before(func(string, string) error {
+			if broken {
+				return errors.New("the disk is ill")
+			}
+			return nil
+		})
+		stop := running(t, a)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		left := "file left in the log queue"
+		if diff := cmp.Diff([]string{left, left}, log.all()); diff != "" {
+			t.Errorf("told while the disk was ill (-want +got):\n%s", diff)
+		}
+		broken = false
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"logs archived"}, log.all()); diff != "" {
+			t.Errorf("told when it was well (-want +got):\n%s", diff)
+		}
+		stop()
+	})
+}
+
+// onDay sweeps at a time of the year 2000 and returns the archived logs that are
+// still there.
+func onDay(t *testing.T, p place, a *archive.Archiver, day time.Duration) []string {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		a := a.InBubble()
+		time.Sleep(day - time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.Local)))
+		if _, err := a.Sweep(t.Context()); err != nil {
+			t.Errorf("Sweep: %v", err)
+		}
+	})
+	return slices.Sorted(maps.Keys(contentsButTemporary(t, p.logs)))
+}
+
+func TestRetention(t *testing.T) {
+	const (
+		first  = "2000-01-08/conn.10:00:00-11:00:00.log.gz"
+		note   = "2000-01-08/notes.txt"
+		second = "2000-01-09/conn.10:00:00-11:00:00-logger-1.2.log"
+		third  = "2000-01-10/conn.10:00:00-11:00:00.log"
+		fourth = "2000-01-10/dns.10:00:00-11:00:00.log"
+		today  = "2000-01-11/conn.00:00:00-01:00:00.log"
+		future = "2000-01-12/conn.00:00:00-01:00:00.log"
+		other  = "stats/conn.10:00:00-11:00:00.log"
+		loose  = "conn.10:00:00-11:00:00.log"
+	)
+	all := []string{first, note, second, third, fourth, today, future, loose, other}
+	without := func(gone ...string) []string {
+		return slices.DeleteFunc(slices.Clone(all), func(f string) bool { return slices.Contains(gone, f) })
+	}
+	// Each file takes one block of 4096 bytes.
+	for name, tt := range map[string]struct {
+		days, percent   int
+		used, available uint64
+		want            []string
+	}{
+		"nothing is removed unless asked for":              {used: 100, available: 0, want: all},
+		"by age, days before":                              {days: 2, want: without(first)},
+		"by age, all but today":                            {days: 1, want: without(first, second)},
+		"by age, long":                                     {days: 30, want: all},
+		"by disk, below the share":                         {percent: 80, used: 80, available: 20, want: all},
+		"by disk, a little beyond":                         {percent: 80, used: 80 << 10, available: 19 << 10, want: without(first)},
+		"by disk, as much as it takes":                     {percent: 50, used: 56 << 10, available: 40 << 10, want: without(first, second)},
+		"by disk, part of a day":                           {percent: 50, used: 60 << 10, available: 36 << 10, want: without(first, second, third)},
+		"by disk, never today's":                           {percent: 1, used: 1 << 30, available: 0, want: without(first, second, third, fourth)},
+		"by age and disk, what age frees counts only once": {days: 1, percent: 50, used: 52 << 10, available: 44 << 10, want: without(first, second, third)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			for _, f := range all {
+				text := "c"
+				if filepath.Ext(f) == ".gz" {
+					text = gzipped(text)
+				}
+				write(t, p.logs, map[string]string{f: text})
+			}
+			a := p.open(t, archive.Config{KeepDays: tt.days, DiskPercent: tt.percent})
+			a.Disk(tt.used, tt.available)
+			got := onDay(t, p, a, 10*24*time.Hour+12*time.Hour)
+			if diff := cmp.Diff(slices.Sorted(slices.Values(tt.want)), got); diff != "" {
+				t.Errorf("archive (-want +got):\n%s", diff)
+			}
+			_, err := os.Stat(filepath.Join(p.logs, "2000-01-09"))
+			if kept := slices.Contains(tt.want, second); kept != (err == nil) {
+				t.Errorf("directory of a day: kept %v, %v", kept, err)
+			}
+		})
+	}
+}
+
+func TestTheRealDiskIsMeasured(t *testing.T) {
+	p := newPlace(t)
+	write(t, p.logs, map[string]string{"2000-01-01/conn.10:00:00-11:00:00.log": "c"})
+	if r := sweep(t, p.open(t, archive.Config{DiskPercent: 99})); r.Expired > 1 {
+		t.Errorf("report %+v", r)
+	}
+}
