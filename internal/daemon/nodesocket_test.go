@@ -1,0 +1,282 @@
+package daemon_test
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/preflight"
+	"zeekfleet/internal/proc"
+	"zeekfleet/internal/proc/proctest"
+	"zeekfleet/internal/zval"
+)
+
+// servingNodes launches nodes that serve their agent on one port.
+type servingNodes struct{ port uint16 }
+
+func (s servingNodes) Launch(plan mgmt.Plan, _ uint64) (daemon.Launch, error) {
+	facts := daemon.Facts{Program: "/bin/true", Dir: os.TempDir(), WebSocketPort: s.port}
+	return daemon.Launch{Spec: proc.Spec{Argv: []string{facts.Program}, Dir: facts.Dir}, Facts: facts}, nil
+}
+
+func (s servingNodes) Recall(mgmt.NodeName, uint64) daemon.Facts {
+	return daemon.Facts{WebSocketPort: s.port}
+}
+
+func (servingNodes) Forget(mgmt.NodeName, uint64) {}
+
+func (servingNodes) Check(plan mgmt.Plan, _ string) (preflight.Check, error) {
+	return preflight.Check{Node: plan.Node.Name}, nil
+}
+
+// servingNode is the WebSocket server of the node worker-1, with the bus of a
+// whole cluster behind it.
+type servingNode struct {
+	t        *testing.T
+	endpoint *bus.Endpoint
+	sub      *bus.Subscription
+	registry *event.Registry
+	peer     string          // the agent
+	changes  chan mgmt.State // of the node, as the agent sees it
+}
+
+// fakeProcesses are processes that nobody has to work for.
+type fakeProcesses struct{ *proctest.Host }
+
+func (fakeProcesses) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+const ownTopic = "zeek/management/node/worker-1/"
+
+// serveNode returns the node, and an agent and its controller that are about to
+// have deployed it.
+func serveNode(t *testing.T) (*servingNode, *testCluster) {
+	t.Helper()
+	endpoint, err := bus.New(bus.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln := listen(t)
+	n := &servingNode{t: t, endpoint: endpoint, registry: event.Management(), sub: endpoint.Subscribe(64, "zeek/"),
+		changes: make(chan mgmt.State, 100)}
+	cluster := startCluster(t)
+	cluster.inBackground("node", nil, func(ctx context.Context) error {
+		return endpoint.ServeWebSocket(ctx, ln, bus.WebSocketConfig{})
+	})
+	t.Cleanup(n.sub.Close)
+	broker := listen(t)
+	stop := make(chan struct{})
+	cluster.inBackground("agent", stop, func(ctx context.Context) error {
+		return daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core:       agent.Config{Name: "sensor", Connecting: true},
+			Store:      cluster.open("agent"),
+			Broker:     broker,
+			Controller: cluster.peers,
+			Processes:  fakeProcesses{proctest.New(proctest.Config{})},
+			Launch:     servingNodes{portOf(ln)},
+			StopNodes:  stop,
+			OnChange:   func(c mgmt.NotifyChange) { n.changes <- c.New },
+			Logger:     cluster.logger("agent"),
+		})
+	})
+	cluster.awaitInstance("sensor")
+	return n, cluster
+}
+
+// next returns the next event on the node's bus.
+func (n *servingNode) next() bus.Event {
+	n.t.Helper()
+	select {
+	case ev := <-n.sub.Events():
+		return ev
+	case <-n.t.Context().Done():
+		n.t.Fatal("nothing happened")
+		return nil
+	}
+}
+
+// greet waits for the agent to connect, and says hello.
+func (n *servingNode) greet() {
+	n.t.Helper()
+	for {
+		added, ok := n.next().(bus.PeerAdded)
+		if !ok {
+			continue
+		}
+		n.peer = added.Peer.ID
+		n.say(ownTopic, mgmt.NotifyNodeHello{Node: "worker-1"})
+		return
+	}
+}
+
+// say publishes as Cluster::publish does: without metadata.
+func (n *servingNode) say(topic string, msg mgmt.Message) {
+	n.t.Helper()
+	e, err := event.Parse(n.registry.Encode(msg))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	e.Meta = nil
+	n.endpoint.Publish(topic, e.Value())
+}
+
+// awaitRunning returns when the node has become RUNNING once more.
+func (n *servingNode) awaitRunning() {
+	n.t.Helper()
+	for state := mgmt.Unknown; ; state = <-n.changes {
+		if state == mgmt.Running {
+			return
+		}
+	}
+}
+
+// request returns the next request of the agent.
+func (n *servingNode) request() (topic string, req mgmt.NodeDispatchRequest) {
+	n.t.Helper()
+	for {
+		m, ok := n.next().(bus.Message)
+		if !ok {
+			continue
+		}
+		msg, err := n.registry.Decode(m.Value)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		return m.Topic, msg.(mgmt.NodeDispatchRequest)
+	}
+}
+
+func (n *servingNode) answer(topic string, id mgmt.ReqID, node mgmt.NodeName, text string) {
+	n.t.Helper()
+	n.say(topic, mgmt.NodeDispatchResponse{ReqID: id, Result: mgmt.Result{
+		ReqID: id, Success: true, Node: node, Data: mgmt.Text(text),
+	}})
+}
+
+// deployOne deploys worker-1, while serve does the node's part.
+func (c *testCluster) deployOne(serve func()) {
+	c.t.Helper()
+	results := c.meanwhile(serve, func(conn *client.Client) ([]client.Result, error) {
+		staged, err := conn.Stage(c.t.Context(), client.Configuration{
+			ID:        "test",
+			Instances: []mgmt.Instance{{Name: "sensor", Host: netip.MustParseAddr("127.0.0.1")}},
+			Nodes:     []mgmt.Node{{Name: "worker-1", Instance: "sensor", Role: mgmt.Worker, State: mgmt.Running}},
+		})
+		if err != nil || !staged[0].Success {
+			return staged, err
+		}
+		return conn.Deploy(c.t.Context())
+	})
+	for _, r := range results {
+		if !r.Success {
+			c.t.Fatalf("deploy: %+v", results)
+		}
+	}
+}
+
+// meanwhile makes a request and does something else until it is answered.
+func (c *testCluster) meanwhile(
+	serve func(), ask func(*client.Client) ([]client.Result, error),
+) []client.Result {
+	c.t.Helper()
+	conn := c.client()
+	defer conn.Close()
+	type outcome struct {
+		results []client.Result
+		err     error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		results, err := ask(conn)
+		done <- outcome{results, err}
+	}()
+	serve()
+	got := <-done
+	if got.err != nil {
+		c.t.Fatal(got.err)
+	}
+	return got.results
+}
+
+func (c *testCluster) askBits(serve func()) []client.Result {
+	c.t.Helper()
+	return c.meanwhile(serve, func(conn *client.Client) ([]client.Result, error) {
+		return conn.GetIDValue(c.t.Context(), "bits_per_uid")
+	})
+}
+
+func TestNodeThatServesItsAgentIsAskedByName(t *testing.T) {
+	node, cluster := serveNode(t)
+	cluster.deployOne(node.greet)
+	results := cluster.askBits(func() {
+		topic, req := node.request()
+		if topic != ownTopic {
+			t.Errorf("asked on topic %s", topic)
+		}
+		if diff := gocmp.Diff([]mgmt.NodeName{"worker-1"}, req.Nodes); diff != "" {
+			t.Errorf("nodes asked (-want +got):\n%s", diff)
+		}
+		node.answer(ownTopic, req.ReqID, "worker-1", "96")
+	})
+	if len(results) != 1 || results[0].Data != mgmt.Text("96") {
+		t.Errorf("answer: %+v", results)
+	}
+}
+
+func TestWhatOthersSayOnTheClustersBusIsIgnored(t *testing.T) {
+	node, cluster := serveNode(t)
+	cluster.deployOne(func() {
+		for added := false; !added; {
+			_, added = node.next().(bus.PeerAdded)
+		}
+		node.say(ownTopic, mgmt.NotifyNodeHello{Node: "worker-10"})
+		node.say("zeek/management/node/worker-1/more/", mgmt.NotifyNodeHello{Node: "worker-1"})
+		node.say(ownTopic, mgmt.NotifyAgentHello{Instance: "sensor"})
+		node.endpoint.Publish(ownTopic, zval.String("no event"))
+		node.say(ownTopic, mgmt.NotifyNodeHello{Node: "worker-1"})
+	})
+	results := cluster.askBits(func() {
+		_, req := node.request()
+		node.say(ownTopic, mgmt.NotifyDispatches{Node: "worker-2"})
+		node.answer(ownTopic, req.ReqID, "worker-2", "2")
+		node.answer(ownTopic, req.ReqID, "", "3")
+		node.answer("zeek/management/node/worker-1/more/", req.ReqID, "worker-1", "4")
+		node.answer(ownTopic, req.ReqID, "worker-1", "96")
+	})
+	if len(results) != 1 || results[0].Data != mgmt.Text("96") {
+		t.Errorf("answer: %+v", results)
+	}
+}
+
+func TestLostConnectionWithAServingNodeComesBack(t *testing.T) {
+	node, cluster := serveNode(t)
+	cluster.deployOne(node.greet)
+	node.awaitRunning()
+	results := cluster.askBits(func() {
+		node.request()
+		node.endpoint.Drop(node.peer, "test")
+		node.greet()
+	})
+	if len(results) != 1 || results[0].Error != "connection to cluster node worker-1 lost" {
+		t.Errorf("answer: %+v", results)
+	}
+	node.awaitRunning()
+	results = cluster.askBits(func() {
+		_, req := node.request()
+		node.answer(ownTopic, req.ReqID, "worker-1", "96")
+	})
+	if len(results) != 1 || !results[0].Success {
+		t.Errorf("answer: %+v", results)
+	}
+}

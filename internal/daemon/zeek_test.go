@@ -1,0 +1,232 @@
+package daemon_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zeek"
+)
+
+func TestZeekNodesAnswerAndOutliveTheirAgent(t *testing.T) {
+	for name, tt := range map[string]struct {
+		version string
+		change  func(*daemon.ZeekConfig)
+	}{
+		"Zeek 5.0, Broker":                       {"5.0.0", nil},
+		"Zeek 8.0, Broker, over WebSocket":       {"8.0.0", func(c *daemon.ZeekConfig) { c.Transport = zeek.WebSocketTransport }},
+		"Zeek 8.2, Broker, over WebSocket":       {"8.2.2", nil},
+		"Zeek 8.2, Broker, upstream's script":    {"8.2.2", func(c *daemon.ZeekConfig) { c.NodeScript = zeek.UpstreamNodeScript }},
+		"Zeek 8.2, ZeroMQ, over WebSocket":       {"8.2.2", zeroMQ(t)},
+		"Zeek 7.2, ZeroMQ, peering for dispatch": {"7.2.0", zeroMQ(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			z := newZeekAgent(t, tt.version, tt.change)
+			z.start()
+			z.deployAll(z.nodes()...)
+			before := z.pids()
+			if len(before) != 4 {
+				t.Fatalf("running: %v", z.statuses())
+			}
+			z.expectAnswers(4)
+			z.stop()
+			for len(z.changes) > 0 {
+				<-z.changes
+			}
+			z.start()
+			for range before {
+				z.await("", mgmt.Running)
+			}
+			if diff := cmp.Diff(before, z.pids()); diff != "" {
+				t.Errorf("PIDs changed with the agent's restart (-before +after):\n%s", diff)
+			}
+			z.expectAnswers(4)
+		})
+	}
+}
+
+func zeroMQ(t *testing.T) func(*daemon.ZeekConfig) {
+	xpub, xsub := listen(t), listen(t)
+	defer xpub.Close()
+	defer xsub.Close()
+	return func(c *daemon.ZeekConfig) {
+		c.Backend = zeek.ZeroMQ
+		c.Site.ZeroMQ.XPubPort, c.Site.ZeroMQ.XSubPort = portOf(xpub), portOf(xsub)
+	}
+}
+
+// expectAnswers asks all nodes for something, until that many are connected and
+// answer: the status file may say that a node runs before it says hello.
+func (z *zeekAgent) expectAnswers(want int) {
+	z.t.Helper()
+	conn := z.client()
+	defer conn.Close()
+	var got []mgmt.Result
+	for z.t.Context().Err() == nil {
+		var err error
+		if got, err = conn.GetIDValue(z.t.Context(), "Cluster::node"); err != nil {
+			z.t.Fatal(err)
+		}
+		answers := map[mgmt.NodeName]bool{}
+		for _, r := range got {
+			if r.Success && r.Data == mgmt.Text(`"`+string(r.Node)+`"`) {
+				answers[r.Node] = true
+			}
+		}
+		if len(answers) == want && len(got) == want {
+			return
+		}
+		for _, r := range got {
+			if !r.Success && !strings.HasSuffix(r.Error, "is not connected") && !strings.HasSuffix(r.Error, "not in running state") {
+				z.t.Fatalf("answers: %v", got)
+			}
+		}
+	}
+	z.t.Fatalf("answers: %v", got)
+}
+
+func TestChangeOfOneWorkerChangesItsProcessAlone(t *testing.T) {
+	z := newZeekAgent(t, "8.2.2", nil)
+	z.start()
+	nodes := z.nodes()
+	z.deployAll(nodes...)
+	before, generated := z.pids(), entries(t, filepath.Join(z.dir, "generated"))
+	nodes[2].Options = []mgmt.Option{{Name: "ignore_checksums", Value: "T"}}
+	z.deployAll(nodes...)
+	after := z.pids()
+	if before["worker-1"] == after["worker-1"] || after["worker-1"] == 0 {
+		t.Errorf("worker-1 had PID %d and has %d", before["worker-1"], after["worker-1"])
+	}
+	delete(before, "worker-1")
+	delete(after, "worker-1")
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("PIDs of the others (-before +after):\n%s", diff)
+	}
+	if got := entries(t, filepath.Join(z.dir, "generated")); len(got) != len(generated) {
+		t.Errorf("generated directories: %v, then %v", generated, got)
+	}
+}
+
+func entries(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range list {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestPreflightOfZeekNodesStopsADeployment(t *testing.T) {
+	z := newZeekAgent(t, "8.2.2", nil)
+	z.start()
+	nodes := z.nodes()
+	z.deployAll(nodes...)
+	before := z.pids()
+
+	script := filepath.Join(t.TempDir(), "bad.zeek")
+	if err := os.WriteFile(script, []byte("# fakezeek error: unknown identifier foo, at or near \"foo\"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	nodes[2].Scripts = []string{script}
+	nodes[3].Interface = new("nope0")
+	results := z.deploy(nodes...)
+	out, ok := results["worker-1"].Data.(mgmt.NodeOutputs)
+	if !ok || !strings.Contains(out.Stderr, "unknown identifier foo") {
+		t.Errorf("worker-1: %+v", results["worker-1"])
+	}
+	if got := results["worker-2"].Error; !strings.Contains(got, "nope0") {
+		t.Errorf("worker-2: %q", got)
+	}
+	if got := results[""].Error; !strings.HasPrefix(got, "preflight failed, nothing was changed") {
+		t.Errorf("the whole: %q", got)
+	}
+	if diff := cmp.Diff(before, z.pids()); diff != "" {
+		t.Errorf("PIDs (-before +after):\n%s", diff)
+	}
+}
+
+func TestNodeThatCannotSayHelloIsUpByItsStatusFile(t *testing.T) {
+	unreachable := listen(t)
+	unreachable.Close()
+	z := newZeekAgent(t, "7.0.0", func(c *daemon.ZeekConfig) {
+		c.Site.AgentAddr = addrPort(unreachable)
+	})
+	z.start()
+	z.deployAll(z.nodes()...)
+	if got := z.pids(); len(got) != 4 {
+		t.Errorf("running: %v", z.statuses())
+	}
+	z.stop()
+	z.start()
+	z.await("", mgmt.Running)
+}
+
+func TestCrashOfAZeekNodeIsRecordedAndItsLogsAreArchived(t *testing.T) {
+	z := newZeekAgent(t, "8.2.2", nil)
+	z.start()
+	nodes := z.nodes()
+	marker := filepath.Join(t.TempDir(), "crash")
+	if err := os.WriteFile(marker, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nodes[2].Env = map[string]string{
+		"FAKEZEEK_CRASH_AFTER": "100ms", "FAKEZEEK_CRASH_WITH": "exit 3", "FAKEZEEK_CRASH_IF": marker, "FAKEZEEK_LOGS": "conn",
+	}
+	z.deploy(nodes...)
+	z.await("worker-1", mgmt.Crashed)
+	if err := os.Remove(marker); err != nil {
+		t.Fatal(err)
+	}
+	records, err := z.crashes.List("worker-1")
+	if err != nil || len(records) == 0 {
+		t.Fatalf("crash records: %v, %v", records, err)
+	}
+	r := records[len(records)-1]
+	if r.Exit.Text != "exit code 3" || r.Version != "8.2.2" || r.Program != z.install.Path || r.Plan == nil || r.Plan.Node.Name != "worker-1" {
+		t.Errorf("crash record: %+v", r)
+	}
+	z.await("worker-1", mgmt.Running)
+	var archived []string
+	for _, dir := range []string{filepath.Join(z.dir, "logs", "*"), filepath.Join(z.dir, "spool", zeek.LogQueue)} {
+		found, err := filepath.Glob(filepath.Join(dir, "conn*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		archived = append(archived, found...)
+	}
+	if len(archived) == 0 || !strings.Contains(archived[0], "worker-1") {
+		t.Errorf("logs in queue and archive: %v", archived)
+	}
+}
+
+func TestGeneratedFilesKeepTheirSecrets(t *testing.T) {
+	z := newZeekAgent(t, "8.2.2", func(c *daemon.ZeekConfig) { c.Site.HashSeed = "not for everyone" })
+	z.start()
+	z.deployAll(z.nodes()...)
+	files, err := filepath.Glob(filepath.Join(z.dir, "generated", "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("generated files: %v, %v", files, err)
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "not for everyone") && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+	}
+}

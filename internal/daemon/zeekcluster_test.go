@@ -1,0 +1,255 @@
+package daemon_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/archive"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/crash"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
+	"zeekfleet/internal/proc/fakezeek"
+	"zeekfleet/internal/zeek"
+)
+
+// zeekAgent is an agent that launches fake Zeek processes, and can be stopped
+// and started again.
+type zeekAgent struct {
+	*testCluster
+	name     mgmt.InstanceName
+	address  string // of the agent, in all its lives
+	install  zeek.Install
+	change   func(*daemon.ZeekConfig) // what differs from the usual
+	crashes  *crash.Store
+	changes  chan mgmt.NotifyChange
+	ended    chan error
+	end      context.CancelFunc
+	endNodes chan struct{}
+}
+
+// newZeekAgent installs a fake Zeek of a version. A test ends with a running
+// agent, which is then stopped together with its nodes.
+func newZeekAgent(t *testing.T, version string, change func(*daemon.ZeekConfig)) *zeekAgent {
+	t.Helper()
+	z := &zeekAgent{testCluster: startCluster(t), name: "sensor", change: change, changes: make(chan mgmt.NotifyChange, 1000)}
+	path, err := fakezeek.Install(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.install, err = daemon.FindZeek(t.Context(), path, append(os.Environ(), "FAKEZEEK_VERSION="+version))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if z.crashes, err = crash.New(crash.Config{Dir: filepath.Join(z.dir, "crashes")}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if z.end != nil {
+			z.stopWithNodes()
+		}
+	})
+	return z
+}
+
+// start begins a life of the agent and returns when the controller knows it.
+func (z *zeekAgent) start() {
+	z.t.Helper()
+	if z.address == "" {
+		ln := listen(z.t)
+		ln.Close()
+		z.address = ln.Addr().String()
+	}
+	broker, err := daemon.Listen(z.t.Context(), z.address, "none") // where nodes look for it
+	if err != nil {
+		z.t.Fatal(err)
+	}
+	host, err := proc.New(proc.Config{RecordDir: filepath.Join(z.dir, "processes")})
+	if err != nil {
+		z.t.Fatal(err)
+	}
+	archiver, err := archive.New(archive.Config{Queue: filepath.Join(z.dir, "spool", zeek.LogQueue), Logs: filepath.Join(z.dir, "logs")})
+	if err != nil {
+		z.t.Fatal(err)
+	}
+	launch := daemon.ZeekConfig{
+		Install:      z.install,
+		RecordDir:    filepath.Join(z.dir, "launches"),
+		GeneratedDir: filepath.Join(z.dir, "generated"),
+		Stdout:       "stdout",
+		Stderr:       "stderr",
+		Site: zeek.Site{
+			StateDir:  z.dir,
+			SpoolDir:  filepath.Join(z.dir, "spool"),
+			AgentAddr: netip.MustParseAddrPort(broker.Addr().String()),
+			Environ:   append(os.Environ(), "FAKEZEEK_VERSION="+z.install.Version.String()),
+		},
+	}
+	if z.change != nil {
+		z.change(&launch)
+	}
+	cfg := daemon.AgentConfig{
+		Core:       agent.Config{Name: z.name, Connecting: true, Preflight: true},
+		Store:      z.open("agent"),
+		Broker:     broker,
+		Controller: z.peers,
+		Processes:  host,
+		Launch:     daemon.NewZeek(launch),
+		Crashes:    z.crashes,
+		Archive:    archiver,
+		ScratchDir: z.t.TempDir(),
+		Logger:     z.logger("agent"),
+	}
+	z.endNodes = make(chan struct{})
+	cfg.StopNodes = z.endNodes
+	cfg.OnChange = func(c mgmt.NotifyChange) { z.changes <- c }
+	ctx, cancel := context.WithCancel(context.WithoutCancel(z.t.Context()))
+	z.end, z.ended = cancel, make(chan error, 1)
+	go func() {
+		defer archiver.Close()
+		defer cfg.Store.(interface{ Close() error }).Close()
+		z.ended <- daemon.RunAgent(ctx, cfg)
+	}()
+	z.awaitInstance(z.name)
+}
+
+// stop ends the agent, and leaves its nodes.
+func (z *zeekAgent) stop() {
+	z.t.Helper()
+	z.end()
+	z.end = nil
+	if err := <-z.ended; !errors.Is(err, context.Canceled) {
+		z.t.Errorf("agent: %v", err)
+	}
+}
+
+// stopWithNodes ends the agent together with its nodes.
+func (z *zeekAgent) stopWithNodes() {
+	defer z.end()
+	close(z.endNodes)
+	select {
+	case err := <-z.ended:
+		if err != nil {
+			z.t.Errorf("agent: %v", err)
+		}
+	case <-time.After(time.Minute):
+		z.t.Error("the nodes did not stop within a minute")
+		z.end()
+		<-z.ended
+	}
+}
+
+// await returns when the node, or any if that is empty, has come into the state.
+func (z *zeekAgent) await(node mgmt.NodeName, state mgmt.State) {
+	z.t.Helper()
+	for {
+		select {
+		case c := <-z.changes:
+			if (node == "" || c.Node.Name == node) && c.New == state {
+				return
+			}
+		case <-z.t.Context().Done():
+			z.t.Fatalf("%s never was %s", node, state)
+		}
+	}
+}
+
+// deploy stages and deploys a cluster of these nodes and returns the results by
+// node; those that belong to none are under "".
+func (z *zeekAgent) deploy(nodes ...mgmt.Node) map[mgmt.NodeName]mgmt.Result {
+	z.t.Helper()
+	conn := z.client()
+	defer conn.Close()
+	staged, err := conn.Stage(z.t.Context(), client.Configuration{
+		ID:        "test",
+		Instances: []mgmt.Instance{{Name: z.name, Host: netip.MustParseAddr("127.0.0.1")}},
+		Nodes:     nodes,
+	})
+	if err != nil || !staged[0].Success {
+		z.t.Fatalf("stage: %v, %v", staged, err)
+	}
+	results, err := conn.Deploy(z.t.Context())
+	if err != nil {
+		z.t.Fatal(err)
+	}
+	byNode := map[mgmt.NodeName]mgmt.Result{}
+	for _, r := range results {
+		if _, dup := byNode[r.Node]; !dup {
+			byNode[r.Node] = r
+		}
+	}
+	return byNode
+}
+
+// deployAll is deploy where all must succeed.
+func (z *zeekAgent) deployAll(nodes ...mgmt.Node) {
+	z.t.Helper()
+	for name, r := range z.deploy(nodes...) {
+		if !r.Success {
+			z.t.Fatalf("deploy %s: %s %v", name, r.Error, r.Data)
+		}
+	}
+}
+
+func (z *zeekAgent) statuses() map[mgmt.NodeName]mgmt.NodeStatus {
+	z.t.Helper()
+	conn := z.client()
+	defer conn.Close()
+	results, err := conn.GetNodes(z.t.Context())
+	if err != nil {
+		z.t.Fatal(err)
+	}
+	byNode := map[mgmt.NodeName]mgmt.NodeStatus{}
+	for _, r := range results {
+		for _, s := range r.Data.(mgmt.NodeStatuses) {
+			byNode[s.Node] = s
+		}
+	}
+	return byNode
+}
+
+// pids returns the PIDs of all nodes that are RUNNING.
+func (z *zeekAgent) pids() map[mgmt.NodeName]int64 {
+	z.t.Helper()
+	pids := map[mgmt.NodeName]int64{}
+	for name, s := range z.statuses() {
+		if s.State == mgmt.Running && s.PID != nil && s.MgmtRole == mgmt.RoleNone {
+			pids[name] = *s.PID
+		}
+	}
+	return pids
+}
+
+// nodes returns a manager, a logger and two workers, with ports that are free.
+func (z *zeekAgent) nodes() []mgmt.Node {
+	z.t.Helper()
+	var taken []net.Listener // until all ports are chosen, so that they differ
+	defer func() {
+		for _, ln := range taken {
+			ln.Close()
+		}
+	}()
+	port := func() *mgmt.Port {
+		ln := listen(z.t)
+		taken = append(taken, ln)
+		return new(mgmt.TCPPort(netip.MustParseAddrPort(ln.Addr().String()).Port()))
+	}
+	return []mgmt.Node{
+		{Name: "manager", Instance: z.name, Role: mgmt.Manager, State: mgmt.Running, Port: port(), MetricsPort: port()},
+		{Name: "logger", Instance: z.name, Role: mgmt.Logger, State: mgmt.Running, Port: port(), MetricsPort: port()},
+		{Name: "worker-1", Instance: z.name, Role: mgmt.Worker, State: mgmt.Running, MetricsPort: port()},
+		{Name: "worker-2", Instance: z.name, Role: mgmt.Worker, State: mgmt.Running, MetricsPort: port()},
+	}
+}
+
+func addrPort(ln net.Listener) netip.AddrPort { return netip.MustParseAddrPort(ln.Addr().String()) }
+
+func portOf(ln net.Listener) uint16 { return addrPort(ln).Port() }
