@@ -39,7 +39,7 @@ const (
 
 func TestHostilePeersHurtNobodyElse(t *testing.T) {
 	log := newLogCounter("")
-	cluster := startController(t, slog.New(log))
+	cluster := startController(t, t.TempDir(), slog.New(log))
 	cluster.startAgent("good")
 	cluster.deployTwo("good")
 	conn := cluster.client()
@@ -70,11 +70,11 @@ func TestHostilePeersHurtNobodyElse(t *testing.T) {
 	}
 }
 
-// startController is startCluster with another logger.
-func startController(t *testing.T, log *slog.Logger) *testCluster {
+// startController is startCluster with another directory and logger.
+func startController(t *testing.T, dir string, log *slog.Logger) *testCluster {
 	t.Helper()
 	broker, websocket := listen(t), listen(t)
-	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
+	c := &testCluster{t: t, dir: dir, peers: broker.Addr().String(), clients: websocket.Addr().String()}
 	c.inBackground("controller", nil, func(ctx context.Context) error {
 		return daemon.RunController(ctx, daemon.ControllerConfig{
 			Core:            controller.Config{Rules: mgmt.Rules{AssignBroker: true, AssignMetrics: true}},
@@ -86,6 +86,18 @@ func startController(t *testing.T, log *slog.Logger) *testCluster {
 		})
 	})
 	return c
+}
+
+// twoNodes is a configuration with two nodes on an instance.
+func twoNodes(id string, name mgmt.InstanceName) client.Configuration {
+	return client.Configuration{
+		ID:        id,
+		Instances: []client.Instance{{Name: name, Host: client.UnknownHost}},
+		Nodes: []client.Node{
+			{Name: "manager", Instance: name, Role: client.Manager, State: client.Running},
+			{Name: "worker", Instance: name, Role: client.Worker, State: client.Running},
+		},
+	}
 }
 
 // besiege sets a crowd upon the controller until the end of the test, and
@@ -121,15 +133,7 @@ func (c *testCluster) deployTwo(name mgmt.InstanceName) {
 	c.t.Helper()
 	conn := c.client()
 	defer conn.Close()
-	config := client.Configuration{
-		ID:        "two",
-		Instances: []client.Instance{{Name: name, Host: client.UnknownHost}},
-		Nodes: []client.Node{
-			{Name: "manager", Instance: name, Role: client.Manager, State: client.Running},
-			{Name: "worker", Instance: name, Role: client.Worker, State: client.Running},
-		},
-	}
-	staged, err := conn.Stage(c.t.Context(), config)
+	staged, err := conn.Stage(c.t.Context(), twoNodes("two", name))
 	if err != nil || !staged[0].Success {
 		c.t.Fatalf("stage: %+v, %v", staged, err)
 	}
@@ -187,7 +191,7 @@ func watchHeap(ctx context.Context, done *sync.WaitGroup) *uint64 {
 
 func TestSecondAgentOfANameIsRefusedAndDisplacesNobody(t *testing.T) {
 	log := newLogCounter("second agent of that name refused")
-	cluster := startController(t, slog.New(log))
+	cluster := startController(t, t.TempDir(), slog.New(log))
 	cluster.startAgent("good")
 	cluster.deployTwo("good")
 	conn := cluster.client()

@@ -20,23 +20,16 @@ import (
 	"zeekfleet/internal/store/boltstore"
 )
 
-// crashRoundsEnv raises the number of kills in TestKilledProcessLosesNothing.
-const crashRoundsEnv = "BOLTSTORE_CRASH_ROUNDS"
+// crashRounds is the number of kills in TestKilledProcessLosesNothing.
+const crashRounds = 200
 
 // TestKilledProcessLosesNothing kills a process that saves without pause, at
 // random moments, and finds the last acknowledged document each time, or the
 // one that was being saved.
 func TestKilledProcessLosesNothing(t *testing.T) {
-	rounds := 20
-	if text := os.Getenv(crashRoundsEnv); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("%s: %v", crashRoundsEnv, err)
-		}
-	}
 	path := filepath.Join(t.TempDir(), "state", "state.db")
 	var before store.Revision
-	for round := range rounds {
+	for round := range crashRounds {
 		acknowledged := max(before, killWhileSaving(t, path, round))
 		s := open(t, path, boltstore.Config{})
 		doc, rev, err := s.Load(t.Context())
