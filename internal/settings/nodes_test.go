@@ -65,6 +65,12 @@ func TestSettingsAboutNodes(t *testing.T) {
 			given: given{env: map[string]string{"ZEEK_MANAGEMENT_SPOOL_DIR": "/spool"}},
 			want:  func(a *settings.Agent) { a.SpoolDir = "/spool" },
 		},
+		"Zeek's variable for where nodes listen": {
+			given: given{env: map[string]string{"ZEEK_DEFAULT_LISTEN_ADDRESS": "0.0.0.0"}},
+			want: func(a *settings.Agent) {
+				a.Zeek.ListenAddr, a.Zeek.MetricsAddr = netip.IPv4Unspecified(), netip.IPv4Unspecified()
+			},
+		},
 		"upstream's variable for tests": {
 			given: given{env: map[string]string{"ZEEK_MANAGEMENT_TESTING": "1"}},
 			want: func(a *settings.Agent) {
