@@ -269,7 +269,7 @@ func TestNodeThatEndsDuringItsDeploymentFailsItWithItsOutput(t *testing.T) {
 		0s hello host to worker-3#3
 		0s worker-3: PENDING to RUNNING
 		1s worker-1: PENDING to CRASHED
-		1s error node worker-1 crashed: exit status 1
+		1s error node worker-1 crashed: exit status 1; it printed: three
 		1s answer deploy d1: [worker-1 failed (exit status 1) {"" "two\nthree"}, worker-2 failed (exec zeek: no such file), worker-3 ok]
 		1s worker-2: FAILED to PENDING
 		1s start worker-2

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"zeekfleet/internal/mgmt"
@@ -97,10 +98,31 @@ func (m *Machine) crashed(n *node, p *process, ev Exited) {
 	} else {
 		m.setState(n, mgmt.Crashed)
 	}
+	if words := lastWords(ev.Outputs); words != "" {
+		msg += "; it printed: " + words
+	}
 	m.emit(Note{Level: Error, Text: "node ended by itself", Node: ev.Node, Err: msg})
 	m.tell(mgmt.NotifyError{Instance: m.cfg.Name, Msg: msg, Node: ev.Node})
 	m.failDispatches(n, fmt.Sprintf("cluster node %s exited: %s", ev.Node, ev.Reason))
 	m.settleFailed(n, ev.Reason, ev.Outputs)
+}
+
+// maxWords bounds what a message repeats of a node's output, in bytes.
+const maxWords = 300
+
+// lastWords returns the last line that a process printed, of its errors if there
+// are any.
+func lastWords(o mgmt.NodeOutputs) string {
+	for _, stream := range []string{o.Stderr, o.Stdout} {
+		stream = strings.TrimSpace(stream)
+		if i := strings.LastIndexByte(stream, '\n'); i >= 0 {
+			stream = stream[i+1:]
+		}
+		if stream != "" {
+			return strings.ToValidUTF8(stream[:min(len(stream), maxWords)], "")
+		}
+	}
+	return ""
 }
 
 // reportLate names the nodes that take longer to come up than their role may.

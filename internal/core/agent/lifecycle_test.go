@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -254,5 +255,30 @@ func TestReportsAboutOtherLaunchesMeanNothing(t *testing.T) {
 	w.expect("")
 	if got := w.statuses()[1]; got.State != mgmt.Running || *got.PID != w.pid("worker") {
 		t.Errorf("worker is %+v", got)
+	}
+}
+
+func TestCrashIsReportedWithTheLastWords(t *testing.T) {
+	for name, tt := range map[string]struct {
+		outputs mgmt.NodeOutputs
+		want    string
+	}{
+		"none":                   {mgmt.NodeOutputs{}, "node worker crashed: signal SIGSEGV"},
+		"errors before the rest": {mgmt.NodeOutputs{Stdout: "hello\n", Stderr: "one\nfatal error: two\n\n"}, "node worker crashed: signal SIGSEGV; it printed: fatal error: two"},
+		"else what there is":     {mgmt.NodeOutputs{Stdout: "hello\nbye", Stderr: " \n"}, "node worker crashed: signal SIGSEGV; it printed: bye"},
+		"not too many": {
+			mgmt.NodeOutputs{Stderr: strings.Repeat("x", 1000)},
+			"node worker crashed: signal SIGSEGV; it printed: " + strings.Repeat("x", 300),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, agent.Config{})
+			w.fates["worker"] = fate{exit: time.Second, reason: "signal SIGSEGV", outputs: tt.outputs}
+			w.deploy("d1", nodes("worker")...)
+			w.run(time.Second)
+			if want := "1s    error " + tt.want; !contains(w.trace, want) {
+				t.Errorf("got %q, want %q among it", w.trace, want)
+			}
+		})
 	}
 }
