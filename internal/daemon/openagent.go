@@ -27,12 +27,22 @@ type Agent struct {
 	store *boltstore.Store
 }
 
+// Close gives up an agent that is not run.
+func (a Agent) Close() {
+	a.Broker.Close()
+	a.closeFiles()
+}
+
+func (a Agent) closeFiles() {
+	if a.Archive != nil {
+		a.Archive.Close()
+	}
+	a.store.Close()
+}
+
 // Run is RunAgent; it closes the agent's files.
 func (a Agent) Run(ctx context.Context) error {
-	defer a.store.Close()
-	if a.Archive != nil {
-		defer a.Archive.Close()
-	}
+	defer a.closeFiles()
 	return RunAgent(ctx, a.AgentConfig)
 }
 

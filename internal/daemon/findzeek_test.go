@@ -1,0 +1,89 @@
+package daemon_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/proc/fakezeek"
+)
+
+// script writes a program of a few lines of shell.
+func script(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFindZeek(t *testing.T) {
+	dir := t.TempDir()
+	path, err := fakezeek.Install(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		given   string
+		environ []string
+		want    string
+	}{
+		"the one that is named":     {path, nil, "8.2.2"},
+		"a bare name in PATH":       {"zeek", []string{"PATH=/nonexistent:" + dir}, "8.2.2"},
+		"the first one in PATH":     {"", []string{"PATH=/nonexistent:" + dir}, "8.2.2"},
+		"of the version it says":    {path, []string{"FAKEZEEK_VERSION=7.0.1"}, "7.0.1"},
+		"not as a node of an agent": {path, []string{"ZEEKPATH=/elsewhere", "CLUSTER_NODE=x"}, "8.2.2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in, err := daemon.FindZeek(t.Context(), tt.given, tt.environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if in.Path != path || in.Version.String() != tt.want || in.ScriptDir != "/usr/local/zeek/share/zeek" {
+				t.Errorf("found %+v", in)
+			}
+		})
+	}
+}
+
+func TestFindZeekSaysWhyNot(t *testing.T) {
+	dir := t.TempDir()
+	mute := script(t, dir, "mute", "exit 0\n")
+	old := script(t, dir, "old", fmt.Sprintf("FAKEZEEK_VERSION=4.2.0 exec %s --help\n", installed(t)))
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		given, want string
+		none        bool
+	}{
+		"no such file":           {"/nonexistent/zeek", "no Zeek was found: /nonexistent/zeek (--zeek) is no executable file", true},
+		"a file that is no code": {plain, "no Zeek was found: " + plain + " (--zeek) is no executable file", true},
+		"a directory":            {dir, "no Zeek was found: " + dir + " (--zeek) is no executable file", true},
+		"no name in PATH":        {"zeek-9", "no Zeek was found: zeek-9 (--zeek) is no executable file", true},
+		"another program":        {mute, mute + ` --help: found no line "zeek version …"; is it Zeek?`, false},
+		"too old a Zeek":         {old, "zeek 4.2.0 is too old", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := daemon.FindZeek(t.Context(), tt.given, []string{"PATH=" + dir})
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) || errors.Is(err, daemon.ErrNoZeek) != tt.none {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func installed(t *testing.T) string {
+	t.Helper()
+	path, err := fakezeek.Install(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

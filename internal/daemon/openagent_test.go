@@ -1,0 +1,185 @@
+package daemon_test
+
+import (
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/settings"
+)
+
+// agentSettings are the defaults in a directory of the test, with changes.
+func agentSettings(t *testing.T, change func(*settings.Agent)) settings.Agent {
+	t.Helper()
+	set, _, err := settings.ResolveAgent(settings.Sources{
+		Hostname: "sensor",
+		LookupEnv: func(name string) (string, bool) {
+			return map[string]string{"ZEEK_MANAGEMENT_STATE_DIR": t.TempDir(), "ZEEK_AGENT_PORT": "0"}[name], true
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&set)
+	}
+	return set
+}
+
+func openAgent(t *testing.T, change func(*settings.Agent)) (daemon.Agent, error) {
+	t.Helper()
+	a, err := daemon.OpenAgent(t.Context(), agentSettings(t, change), slog.New(slog.DiscardHandler), daemon.PortFlags{})
+	if err == nil {
+		t.Cleanup(func() { a.Close() })
+	}
+	return a, err
+}
+
+func workerPlan(n mgmt.Node) mgmt.Plan {
+	n.Name, n.Instance, n.Role = "worker", "agent-sensor", mgmt.Worker
+	plan, _ := mgmt.PlanFor(mgmt.Configuration{
+		Instances: []mgmt.Instance{{Name: "agent-sensor", Host: netip.MustParseAddr("127.0.0.1")}},
+		Nodes: []mgmt.Node{n, {
+			Name: "manager", Instance: "agent-sensor", Role: mgmt.Manager, Port: new(mgmt.TCPPort(2200)),
+		}},
+	}, "worker")
+	return plan
+}
+
+func TestNodesAreWhatTheSettingsSay(t *testing.T) {
+	zeek := installed(t)
+	t.Setenv("PATH", "/nonexistent")
+	for name, tt := range map[string]struct {
+		set  func(*settings.Agent)
+		want string // of the program's last part
+	}{
+		"embedded": {func(a *settings.Agent) { a.Zeek.Kind, a.Zeek.Path = settings.NodeEmbedded, zeek }, filepath.Base(os.Args[0])},
+		"zeek":     {func(a *settings.Agent) { a.Zeek.Kind, a.Zeek.Path = settings.NodeZeek, zeek }, "zeek"},
+		"auto":     {func(a *settings.Agent) { a.Zeek.Path = zeek }, "zeek"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, err := openAgent(t, tt.set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			launch, err := a.Launch.Launch(workerPlan(mgmt.Node{}), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := filepath.Base(launch.Spec.Argv[0]); got != tt.want {
+				t.Errorf("nodes are %s, want %s", got, tt.want)
+			}
+			if (a.Archive != nil) != (tt.want == "zeek") {
+				t.Errorf("archive: %v", a.Archive)
+			}
+		})
+	}
+}
+
+func TestAgentDoesNotOpenWithoutTheZeekItIsToLaunch(t *testing.T) {
+	t.Setenv("PATH", "/nonexistent")
+	broken := script(t, t.TempDir(), "zeek", "exit 1\n")
+	loose := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(loose, []byte("a secret that everyone can read"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	short := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(short, []byte("short\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	zeek := installed(t)
+	for name, tt := range map[string]struct {
+		set  settings.Zeek
+		want string
+	}{
+		"named and not there": {settings.Zeek{Kind: settings.NodeAuto, Path: "/nonexistent/zeek"}, "no Zeek was found: /nonexistent/zeek (--zeek)"},
+		"there and broken":    {settings.Zeek{Kind: settings.NodeAuto, Path: broken}, "; for nodes without Zeek set --node-kind embedded"},
+		"a secret in public":  {settings.Zeek{Kind: settings.NodeZeek, Path: zeek, SecretFile: loose}, "can be used by everyone"},
+		"a secret too short":  {settings.Zeek{Kind: settings.NodeZeek, Path: zeek, SecretFile: short}, "has less than 16 bytes"},
+		"a secret not there":  {settings.Zeek{Kind: settings.NodeZeek, Path: zeek, SecretFile: "/nonexistent/s"}, "read the cluster's secret (--zeek-secret-file): open /nonexistent/s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := openAgent(t, func(a *settings.Agent) { a.Zeek = tt.set })
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestSecretOfTheClusterMakesTheSameKeysOnAllHosts(t *testing.T) {
+	zeek := installed(t)
+	env := func(secret string) []string {
+		path := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(path, []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a, err := openAgent(t, func(a *settings.Agent) {
+			a.Zeek.Path, a.Zeek.Backend, a.Zeek.SecretFile = zeek, "zeromq", path
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := workerPlan(mgmt.Node{})
+		manager := plan.Cluster["manager"]
+		manager.Host = netip.MustParseAddr("192.0.2.1")
+		plan.Cluster["manager"] = manager
+		launch, err := a.Launch.Launch(plan, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, kv := range launch.Spec.Env {
+			if strings.HasPrefix(kv, "ZEEK_CLUSTER_BACKEND_ZEROMQ_CURVE_") {
+				keys = append(keys, kv)
+			}
+		}
+		return keys
+	}
+	one, same, other := env("correct horse battery staple"), env("correct horse battery staple\n"), env("another secret of a cluster")
+	if len(one) == 0 || strings.Join(one, " ") != strings.Join(same, " ") || strings.Join(one, " ") == strings.Join(other, " ") {
+		t.Errorf("keys %v, %v, %v", one, same, other)
+	}
+}
+
+func TestVariablesThatAreNotANodesToSetAreLeftOut(t *testing.T) {
+	zeek := installed(t)
+	for name, set := range map[string]func(*settings.Agent){
+		"embedded": func(a *settings.Agent) { a.Zeek.Kind = settings.NodeEmbedded },
+		"zeek":     func(a *settings.Agent) { a.Zeek.Path = zeek },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, err := openAgent(t, set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			launch, err := a.Launch.Launch(workerPlan(mgmt.Node{Env: map[string]string{
+				"ZEEK_MANAGEMENT_NODE": "AGENT", "CLUSTER_NODE": "manager", "MINE": "yes",
+			}}), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			env := strings.Join(launch.Spec.Env, "\n") + "\n"
+			if strings.Contains(env, "ZEEK_MANAGEMENT_NODE=AGENT\n") || !strings.Contains(env, "\nCLUSTER_NODE=worker\n") ||
+				!strings.Contains(env, "\nMINE=yes\n") || len(launch.Warnings) != 2 {
+				t.Errorf("environment %s, warnings %q", env, launch.Warnings)
+			}
+		})
+	}
+}
+
+func TestNodeWithAProcessorThatCannotBeIsNotLaunched(t *testing.T) {
+	a, err := openAgent(t, func(a *settings.Agent) { a.Zeek.Kind = settings.NodeEmbedded })
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := workerPlan(mgmt.Node{CPUAffinity: new(int64(-1))})
+	if _, err := a.Launch.Launch(plan, 1); err == nil || err.Error() != "node worker: cpu_affinity -1 is no processor" {
+		t.Errorf("got %v", err)
+	}
+}
