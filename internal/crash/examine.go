@@ -49,7 +49,9 @@ func (s *Store) examineAll(ctx context.Context) error {
 		r.Pending = false
 		if err := s.update(ctx, r); err != nil {
 			errs = append(errs, fmt.Errorf("update crash record of node %s: %w", r.Node, err))
+			continue
 		}
+		s.cfg.Logger.Info("crash examined", "node", r.Node, "core", r.Core)
 	}
 	return errors.Join(errs...)
 }

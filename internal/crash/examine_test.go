@@ -1,0 +1,320 @@
+package crash_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"zeekfleet/internal/crash"
+)
+
+// roleEnv makes the test binary the debugger.
+const roleEnv = "CRASH_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleEnv) {
+	case "debugger":
+		fmt.Println("#0  0xdeadbeef in crash ()")
+		fmt.Println("arguments:", strings.Join(os.Args[1:], "|"))
+		os.Exit(0)
+	case "talker":
+		for range 100_000 {
+			fmt.Println("#0  recursion ()")
+		}
+		os.Exit(0)
+	case "failure":
+		fmt.Println("GNU something")
+		fmt.Println("not in executable format")
+		os.Exit(1)
+	case "mute":
+		os.Exit(0)
+	case "thinker":
+		time.Sleep(time.Hour)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestWhereCoreFilesAreLookedFor(t *testing.T) {
+	r := crash.Record{
+		PID: 4711, Dir: "/state/nodes/worker-1", Program: "/opt/zeek/bin/zeek",
+		Exit: crash.Exit{Known: true, Signal: 11, CoreDumped: true},
+	}
+	for name, tt := range map[string]struct {
+		pattern string
+		usesPID bool
+		want    string
+	}{
+		"in the working directory":      {"core", false, "/state/nodes/worker-1/core"},
+		"with the PID appended":         {"core", true, "/state/nodes/worker-1/core.4711"},
+		"with the PID in the name":      {"core.%p", true, "/state/nodes/worker-1/core.4711"},
+		"in a fixed directory":          {"/cores/core.%e.%p", false, "/cores/core.*.4711"},
+		"by signal, time and host":      {"core-%s-%t-%h", false, "/state/nodes/worker-1/core-11-*-*"},
+		"by the path of the program":    {"core%E", false, "/state/nodes/worker-1/core!opt!zeek!bin!zeek*"},
+		"by the PID of another's view":  {"core.%P.%i.%I", false, "/state/nodes/worker-1/core.*.*.*"},
+		"a percent sign":                {"100%%", false, "/state/nodes/worker-1/100%"},
+		"what nobody knows is dropped":  {"core%z%", false, "/state/nodes/worker-1/core"},
+		"names are not patterns":        {"co[r]e*?", false, `/state/nodes/worker-1/co\[r]e\*\?`},
+		"with a directory for each PID": {"/cores/%p/core", true, "/cores/4711/core"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := crash.Glob(tt.pattern, tt.usesPID, r); got != tt.want {
+				t.Errorf("looked for by %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// examined adds r, whose working directory has the files, and returns it as Run
+// has left it. The debugger is this binary in a role.
+func examined(t *testing.T, cfg crash.Config, pattern, role string, r crash.Record, files ...string) crash.Record {
+	t.Helper()
+	if r.Dir == "" {
+		r.Dir = t.TempDir()
+	}
+	for _, name := range files {
+		if err := os.WriteFile(filepath.Join(r.Dir, name), []byte("core"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Debugger == "" {
+		cfg.Debugger = self
+	}
+	t.Setenv(roleEnv, role)
+	cfg.Dir = crash.Dir(t.TempDir())
+	s := open(t, cfg)
+	r.When = time.Now()
+	add(t, s, r)
+	if got, _ := s.Latest(r.Node); !got.Pending {
+		t.Fatalf("not to be examined: %+v", got)
+	}
+	runUntilExamined(t, cfg, pattern, 1)
+	got, _ := s.Latest(r.Node)
+	return got
+}
+
+// runUntilExamined runs s until it has examined n crashes.
+func runUntilExamined(t *testing.T, cfg crash.Config, pattern string, n int) {
+	t.Helper()
+	log := make(told, 100)
+	cfg.Logger = slog.New(log)
+	s := open(t, cfg)
+	s.Cores(pattern, false)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	for range n {
+		if got := <-log; got != "crash examined" {
+			t.Errorf("log: %s", got)
+		}
+	}
+	enough := errors.New("enough")
+	cancel(enough)
+	if err := <-done; !errors.Is(err, enough) {
+		t.Errorf("Run: %v, want the context's cause", err)
+	}
+}
+
+// told is a log of messages.
+type told chan string
+
+func (l told) Enabled(context.Context, slog.Level) bool { return true }
+func (l told) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l told) WithGroup(string) slog.Handler            { return l }
+func (l told) Handle(_ context.Context, r slog.Record) error {
+	l <- r.Message
+	return nil
+}
+
+func TestBacktrace(t *testing.T) {
+	unknown := segv()
+	unknown.Exit = crash.Exit{Text: "exit status unknown"}
+	nameless := segv()
+	nameless.Program = ""
+	gone := crash.Config{Debugger: "no-such-debugger"}
+	quick := crash.Config{BacktraceTimeout: 20 * time.Millisecond}
+	for name, tt := range map[string]struct {
+		cfg       crash.Config
+		record    crash.Record
+		pattern   string
+		role      string
+		files     []string
+		core      string
+		backtrace string // its beginning
+		note      string
+	}{
+		"a core file": {record: segv(), files: []string{"core"},
+			core: "core", backtrace: "#0  0xdeadbeef in crash ()\narguments: -batch|-nx|"},
+		"one with the PID in its name": {record: segv(), pattern: "core.%p", files: []string{"core.1000", "core.1001", "core.1002"},
+			core: "core.1001", backtrace: "#0"},
+		"no core file": {record: segv(),
+			note: `the core file is not where core_pattern "core" says`},
+		"a program takes it": {record: segv(), pattern: "|/usr/lib/systemd/systemd-coredump %P %u", files: []string{"core"},
+			note: "core file handled by /usr/lib/systemd/systemd-coredump; see coredumpctl info 1001"},
+		"another program takes it": {record: segv(), pattern: "| /usr/share/apport/apport -p%p",
+			note: "core file handled by /usr/share/apport/apport"},
+		"no debugger": {cfg: gone, record: segv(), files: []string{"core"},
+			core: "core", note: "no backtrace: no-such-debugger is not installed"},
+		"no program": {record: nameless, files: []string{"core"},
+			core: "core", note: "no backtrace: the program is not known"},
+		"a debugger that fails": {record: segv(), role: "failure", files: []string{"core"},
+			core: "core", note: "no backtrace: DEBUGGER: exit status 1: not in executable format"},
+		"a debugger that says nothing": {record: segv(), role: "mute", files: []string{"core"},
+			core: "core", note: "no backtrace: DEBUGGER says nothing"},
+		"a debugger that takes too long": {cfg: quick, record: segv(), role: "thinker", files: []string{"core"},
+			core: "core", note: "no backtrace: DEBUGGER took more than 20ms"},
+		"an end that nobody saw, with a core file": {record: unknown, files: []string{"core"},
+			core: "core", backtrace: "#0"},
+		"an end that nobody saw, without":                     {record: unknown},
+		"an end that nobody saw, where a program takes cores": {record: unknown, pattern: "|/usr/share/apport/apport"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := examined(t, tt.cfg, cmp.Or(tt.pattern, "core"), cmp.Or(tt.role, "debugger"), tt.record, tt.files...)
+			if got.Pending {
+				t.Error("still to be examined")
+			}
+			if core := strings.TrimPrefix(got.Core, got.Dir+"/"); core != tt.core {
+				t.Errorf("core %q, want %q", core, tt.core)
+			}
+			if !strings.HasPrefix(got.Backtrace, tt.backtrace) || tt.backtrace == "" && got.Backtrace != "" {
+				t.Errorf("backtrace %q, want %q", got.Backtrace, tt.backtrace)
+			}
+			self, _ := os.Executable()
+			if note := strings.ReplaceAll(got.Note, self, "DEBUGGER"); note != tt.note {
+				t.Errorf("note %q, want %q", note, tt.note)
+			}
+		})
+	}
+}
+
+func TestABacktraceIsCut(t *testing.T) {
+	got := examined(t, crash.Config{}, "core", "talker", segv(), "core")
+	if len(got.Backtrace) > 64<<10 || len(got.Backtrace) < 63<<10 {
+		t.Errorf("%d bytes of backtrace, %s", len(got.Backtrace), got.Note)
+	}
+}
+
+func TestACoreFileOfAnotherTimeIsAnothers(t *testing.T) {
+	for name, age := range map[string]time.Duration{"older than the process": time.Hour, "of its successor": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			r := segv()
+			r.Dir = t.TempDir()
+			path := filepath.Join(r.Dir, "core")
+			at := time.Now().Add(-age)
+			if err := errors.Join(os.WriteFile(path, []byte("core"), 0o600), os.Chtimes(path, at, at)); err != nil {
+				t.Fatal(err)
+			}
+			if got := examined(t, crash.Config{}, "core", "debugger", r); got.Core != "" {
+				t.Errorf("core %s", got.Core)
+			}
+		})
+	}
+}
+
+func TestNotEveryCrashIsExamined(t *testing.T) {
+	s := open(t, crash.Config{})
+	undumped := segv()
+	undumped.Exit = crash.Exit{Text: "signal SIGSEGV", Known: true, Signal: 11}
+	killed := nth("worker-2", 1)
+	killed.Exit = crash.Exit{Text: "signal SIGKILL", Known: true, Signal: 9}
+	add(t, s, undumped, killed, nth("worker-3", 1))
+	all, err := s.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if r.Pending || (r.Note != "") != (r.Node == "worker-1") {
+			t.Errorf("%s: pending %v, note %q", r.Node, r.Pending, r.Note)
+		}
+	}
+}
+
+func TestWhatIsPendingSurvives(t *testing.T) {
+	t.Setenv(roleEnv, "debugger")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := crash.Config{Dir: crash.Dir(t.TempDir()), Debugger: self}
+	for n := range 3 {
+		r := segv()
+		r.Launch, r.Dir, r.When = uint64(n), t.TempDir(), time.Now()
+		if err := os.WriteFile(filepath.Join(r.Dir, "core"), []byte("core"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		add(t, open(t, cfg), r) // an agent that dies at once
+	}
+	runUntilExamined(t, cfg, "core", 3)
+	for _, r := range list(t, open(t, cfg)) {
+		if r.Pending || r.Backtrace == "" {
+			t.Errorf("launch %d: %+v", r.Launch, r)
+		}
+	}
+}
+
+func list(t *testing.T, s *crash.Store) []crash.Record {
+	t.Helper()
+	all, err := s.All()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("All: %d records, %v", len(all), err)
+	}
+	return all
+}
+
+// TestRealCore lets a real program crash under the real kernel and examines what
+// is left, whatever that is on this machine.
+func TestRealCore(t *testing.T) {
+	r := nth("worker-1", 1)
+	r.Dir = t.TempDir()
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Program = sh
+	cmd := exec.CommandContext(t.Context(), sh, "-c", "ulimit -c unlimited 2>/dev/null; kill -SEGV $$")
+	cmd.Dir = r.Dir
+	if err := cmd.Run(); err == nil {
+		t.Fatal("it did not crash")
+	}
+	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	r.PID, r.When = cmd.Process.Pid, time.Now()
+	r.Exit = crash.Exit{Text: "signal SIGSEGV", Known: true, Signal: int(status.Signal()), CoreDumped: status.CoreDump()}
+	log := make(told, 10)
+	s := open(t, crash.Config{Logger: slog.New(log)})
+	add(t, s, r)
+	if got, _ := s.Latest("worker-1"); got.Pending {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		<-log
+		cancel()
+		<-done
+	}
+	got, ok := s.Latest("worker-1")
+	if !ok || got.Pending || got.Backtrace == "" && got.Note == "" {
+		t.Errorf("nothing found out: %+v", got)
+	}
+	t.Logf("core %s, note %s, backtrace %.200s", got.Core, got.Note, got.Backtrace)
+}
+
+// segv is a crash that left a core file.
+func segv() crash.Record {
+	r := nth("worker-1", 1)
+	r.Program = "/opt/zeek/bin/zeek"
+	r.Exit = crash.Exit{Text: "signal SIGSEGV (core dumped)", Known: true, Signal: 11, CoreDumped: true}
+	return r
+}
