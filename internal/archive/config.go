@@ -27,6 +27,11 @@ type Config struct {
 	// often, and retention is applied. Zero means a minute.
 	Interval time.Duration
 
+	// Periodic lets a log wait in the queue for the next of these looks, as
+	// Zeek's agent does (spec management-api 5.12), for what wants to see it
+	// there.
+	Periodic bool
+
 	// Command, if not empty, archives instead of this package: it is executed as
 	// Command... -1 <queue> <logs>, without a shell, whenever there is something
 	// in the queue. Retention remains with this package.

@@ -6,20 +6,23 @@ import (
 	"time"
 )
 
-// Run archives what is in the queue, then whatever comes into it, until ctx is
-// done, and returns ctx's cause then. What is in the queue at the end waits for
-// the next run; a last Sweep with a context of its own does it at once.
+// Run archives what is in the queue, then whatever comes into it, at once unless
+// Config.Periodic, until ctx is done, and returns ctx's cause then. What is in
+// the queue at the end waits for the next run; a last Sweep with a context of
+// its own does it at once.
 func (a *Archiver) Run(ctx context.Context) error {
 	var watcher sync.WaitGroup
 	defer watcher.Wait() // deferred first, so it runs after cancel
 	watched, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wake := make(chan struct{}, 1)
-	watcher.Go(func() {
-		if err := a.watch(watched, a.cfg.Queue, wake); err != nil {
-			a.cfg.Logger.Warn("log queue is not watched, only looked at from time to time", "err", err)
-		}
-	})
+	if !a.cfg.Periodic {
+		watcher.Go(func() {
+			if err := a.watch(watched, a.cfg.Queue, wake); err != nil {
+				a.cfg.Logger.Warn("log queue is not watched, only looked at from time to time", "err", err)
+			}
+		})
+	}
 	told := map[string]string{}
 	timer := time.NewTimer(a.cfg.Interval)
 	defer timer.Stop()

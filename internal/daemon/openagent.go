@@ -220,6 +220,7 @@ func openArchive(set settings.Agent, log *slog.Logger) (*archive.Archiver, error
 		Logs:        set.Archive.Dir,
 		Level:       new(set.Archive.Level),
 		Interval:    set.Archive.Interval,
+		Periodic:    set.Archive.Periodic,
 		Command:     set.Archive.Command,
 		KeepDays:    set.Archive.KeepDays,
 		DiskPercent: set.Archive.DiskPercent,

@@ -79,10 +79,10 @@ func TestSettingsAboutNodes(t *testing.T) {
 		},
 		"the archive": {
 			given: given{file: "agent:\n  archive_logs: false\n  archive_dir: /logs\n  archive_cmd: /bin/zeek-archiver -v\n" +
-				"  archive_interval: 5m\n  archive_level: 0\n  archive_keep_days: 30\n  archive_disk_percent: 80\n"},
+				"  archive_interval: 5m\n  archive_at_once: false\n  archive_level: 0\n  archive_keep_days: 30\n  archive_disk_percent: 80\n"},
 			want: func(a *settings.Agent) {
 				a.Archive = settings.Archive{Off: true, Dir: "/logs", Command: []string{"/bin/zeek-archiver", "-v"},
-					Interval: 5 * time.Minute, KeepDays: 30, DiskPercent: 80}
+					Interval: 5 * time.Minute, Periodic: true, KeepDays: 30, DiskPercent: 80}
 			},
 		},
 		"zeek": {

@@ -32,6 +32,8 @@ type Archive struct {
 	Dir string
 	// Interval is the pause between looks at the queue.
 	Interval time.Duration
+	// Periodic leaves logs in the queue until the next of these looks.
+	Periodic bool
 	// Command, unless empty, archives instead of the agent.
 	Command []string
 	// Level is how hard to compress, 0 to 9.
