@@ -130,6 +130,20 @@ func TestHalfAGzipFileIsAnotherLog(t *testing.T) {
 	}
 }
 
+func TestATakenNameThatIsNoFile(t *testing.T) {
+	p := newPlace(t)
+	write(t, p.queue, map[string]string{connLog: "c"})
+	write(t, p.logs, map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz/x": "x"})
+	if err := os.Symlink("nowhere", filepath.Join(p.logs, "2026-11-23/conn.10:00:00-11:00:00.2.log.gz")); err != nil {
+		t.Fatal(err)
+	}
+	sweep(t, p.open(t, archive.Config{}))
+	got, err := os.ReadFile(filepath.Join(p.logs, "2026-11-23/conn.10:00:00-11:00:00.3.log.gz"))
+	if err != nil || string(gunzip(t, got)) != "c" {
+		t.Errorf("third name: %q, %v", got, err)
+	}
+}
+
 func TestManyLogsAtATime(t *testing.T) {
 	p := newPlace(t)
 	big := strings.Repeat("a line of a log that is a little longer than a buffer\n", 10_000)

@@ -103,6 +103,8 @@ func (d disk) link(from, to string) error {
 	return d.remove(from)
 }
 
+var errNotRegular = errors.New("not a regular file")
+
 // openRegular opens a regular file for reading; anything else is refused, and
 // not waited for.
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
@@ -112,7 +114,7 @@ func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+		err = &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
 	}
 	if err != nil {
 		f.Close()

@@ -103,29 +103,35 @@ func (m mover) find(ctx context.Context, in *os.File, forms []form) (holder stri
 	return holder, false, nil
 }
 
-// sameContent reports whether f holds what in does.
+// sameContent reports whether f holds what in does. Not being able to tell is an
+// error, not a difference: the log would be stored twice.
 func sameContent(ctx context.Context, in *os.File, f form) (bool, error) {
 	stored, info, err := openRegular(f.path)
-	if err != nil {
-		return false, nil // whatever it is, it is another
+	if errors.Is(err, errNotRegular) || errors.Is(err, unix.ELOOP) { // a directory, a link
+		return false, nil
 	}
-	defer stored.Close()
-	var there io.Reader = stored
-	if f.gzip {
-		if there, err = gzip.NewReader(stored); err != nil {
-			return false, nil
-		}
-	} else if mine, err := in.Stat(); err != nil || mine.Size() != info.Size() {
+	if err != nil {
 		return false, err
 	}
+	defer stored.Close()
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return false, err
 	}
-	return sameBytes(ctx, in, there)
+	if f.gzip {
+		zip, err := gzip.NewReader(stored)
+		if err != nil {
+			return false, readError(err)
+		}
+		return sameBytes(ctx, in, zip)
+	}
+	mine, err := in.Stat()
+	if err != nil || mine.Size() != info.Size() {
+		return false, err
+	}
+	return sameBytes(ctx, in, stored)
 }
 
-// sameBytes reports whether both readers have the same to say, to the end. An
-// error of there only means that they have not.
+// sameBytes reports whether both readers have the same to say, to the end.
 func sameBytes(ctx context.Context, here, there io.Reader) (bool, error) {
 	a, b := make([]byte, copyBuffer), make([]byte, copyBuffer)
 	for {
@@ -138,14 +144,23 @@ func sameBytes(ctx context.Context, here, there io.Reader) (bool, error) {
 			return false, err
 		}
 		if _, err := io.ReadFull(there, b[:n]); err != nil || !bytes.Equal(a[:n], b[:n]) {
-			return false, nil
+			return false, readError(err)
 		}
 		if ended {
 			// Only io.EOF itself is the end, and not that of half a gzip file.
 			_, err := io.ReadFull(there, b[:1])
-			return err == io.EOF, nil
+			return err == io.EOF, readError(err)
 		}
 	}
+}
+
+// readError returns err if it is one of reading a file. Others are those of a
+// content that is too short, or no gzip.
+func readError(err error) error {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return err
+	}
+	return nil
 }
 
 // store stores in, which is the file src, under a name that must be new, and

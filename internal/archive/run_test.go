@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,12 +127,12 @@ func TestRunTellsOnceOfWhatStays(t *testing.T) {
 	write(t, p.queue, map[string]string{"README": "", connLog: "c"})
 	synctest.Test(t, func(t *testing.T) {
 		a := a.InBubble()
-		broken := true
+		var well atomic.Bool
 		a.Before(func(string, string) error {
-			if broken {
-				return errors.New("the disk is ill")
+			if well.Load() {
+				return nil
 			}
-			return nil
+			return errors.New("the disk is ill")
 		})
 		stop := running(t, a)
 		time.Sleep(10 * time.Minute)
@@ -140,7 +141,7 @@ func TestRunTellsOnceOfWhatStays(t *testing.T) {
 		if diff := cmp.Diff([]string{left, left}, log.all()); diff != "" {
 			t.Errorf("told while the disk was ill (-want +got):\n%s", diff)
 		}
-		broken = false
+		well.Store(true)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		if diff := cmp.Diff([]string{"logs archived"}, log.all()); diff != "" {

@@ -104,14 +104,14 @@ func (s *Store) Add(ctx context.Context, r Record) error {
 	if err := s.write(r); err != nil {
 		return fmt.Errorf("add crash record of node %s: %w", r.Node, err)
 	}
-	if err := s.prune(r); err != nil {
-		return fmt.Errorf("remove old crash records: %w", err)
-	}
 	if r.Pending {
 		select {
 		case s.kick <- struct{}{}:
 		default: // Run has yet to look, and will see this record too
 		}
+	}
+	if err := s.prune(r); err != nil {
+		return fmt.Errorf("remove old crash records: %w", err)
 	}
 	return nil
 }
