@@ -5,11 +5,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"zeekfleet/internal/core/agent"
 	"zeekfleet/internal/preflight"
 )
+
+// scratchPrefix begins the names of the directories in which preflights work.
+const scratchPrefix = "preflight-"
+
+// removeScratch removes what the preflights of an agent that was killed have
+// left in dir, as far as it can be removed.
+func removeScratch(dir string) {
+	removeExcept(dir, func(name string) bool { return !strings.HasPrefix(name, scratchPrefix) })
+}
 
 // lookMargin is how long before nobody waits any more a preflight ends, so that
 // what it was at can still be told.
@@ -43,7 +53,7 @@ func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
 
 // look returns what would keep the deployment from succeeding.
 func (c AgentConfig) look(ctx context.Context, e agent.Preflight) []agent.Finding {
-	scratch, err := os.MkdirTemp(c.ScratchDir, "preflight-")
+	scratch, err := os.MkdirTemp(c.ScratchDir, scratchPrefix)
 	if err != nil {
 		return []agent.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}
 	}

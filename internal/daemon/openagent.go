@@ -69,6 +69,7 @@ func OpenAgent(
 		return a, err
 	}
 	opened.add(a.Broker)
+	removeScratch(set.Directory)
 	if a.Processes, err = openProcesses(set, log); err != nil {
 		return a, err
 	}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -142,6 +142,10 @@ func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
 	if z.transport() != zeek.WebSocketTransport {
 		return 0, nil
 	}
+	maps.DeleteFunc(z.ports, func(node mgmt.NodeName, _ uint16) bool {
+		_, ok := plan.Cluster[node]
+		return !ok
+	})
 	taken := map[uint16]bool{}
 	for node, port := range z.ports {
 		taken[port] = node != plan.Node.Name
@@ -212,7 +216,7 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		check.Interface = *plan.Node.Interface
 	}
 	for _, l := range listens {
-		if l.Addr != netip.AddrPortFrom(l.Addr.Addr(), port) || l.What != "websocket" {
+		if l.What != "websocket" {
 			check.Ports = append(check.Ports, preflight.Port{Addr: l.Addr.Addr(), Number: l.Addr.Port(), Use: l.What})
 		}
 	}

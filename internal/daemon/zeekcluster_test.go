@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -168,14 +169,7 @@ func (z *zeekAgent) deploy(nodes ...mgmt.Node) map[mgmt.NodeName]mgmt.Result {
 	z.t.Helper()
 	conn := z.client()
 	defer conn.Close()
-	staged, err := conn.Stage(z.t.Context(), client.Configuration{
-		ID:        "test",
-		Instances: []mgmt.Instance{{Name: z.name, Host: netip.MustParseAddr("127.0.0.1")}},
-		Nodes:     nodes,
-	})
-	if err != nil || !staged[0].Success {
-		z.t.Fatalf("stage: %v, %v", staged, err)
-	}
+	z.stage(conn, nodes)
 	results, err := conn.Deploy(z.t.Context())
 	if err != nil {
 		z.t.Fatal(err)
@@ -187,6 +181,18 @@ func (z *zeekAgent) deploy(nodes ...mgmt.Node) map[mgmt.NodeName]mgmt.Result {
 		}
 	}
 	return byNode
+}
+
+func (z *zeekAgent) stage(conn *client.Client, nodes []mgmt.Node) {
+	z.t.Helper()
+	staged, err := conn.Stage(z.t.Context(), client.Configuration{
+		ID:        "test",
+		Instances: []mgmt.Instance{{Name: z.name, Host: netip.MustParseAddr("127.0.0.1")}},
+		Nodes:     nodes,
+	})
+	if err != nil || !staged[0].Success {
+		z.t.Fatalf("stage: %v, %v", staged, err)
+	}
 }
 
 // deployAll is deploy where all must succeed.
@@ -253,3 +259,5 @@ func (z *zeekAgent) nodes() []mgmt.Node {
 func addrPort(ln net.Listener) netip.AddrPort { return netip.MustParseAddrPort(ln.Addr().String()) }
 
 func portOf(ln net.Listener) uint16 { return addrPort(ln).Port() }
+
+func portText(port uint16) string { return strconv.Itoa(int(port)) }

@@ -23,7 +23,7 @@ type (
 		ID uint64 // new for each
 		// Deadline is when nobody waits for the answer any more.
 		Deadline time.Time
-		// Start are the plans that the deployment would start, by name.
+		// Start are the plans that the deployment would bring, by name.
 		Start []mgmt.Plan
 		// Running are the PIDs of the nodes' present processes. What they
 		// occupy is no obstacle: the deployment ends those whose plan changes.

@@ -17,7 +17,9 @@ type check struct {
 }
 
 // preflight returns what has to be looked at before c, and false if there is
-// nothing: c starts no node, or is to come about whatever it takes.
+// nothing: c has no node with a new plan, or is to come about whatever it takes.
+// A node that is down although its plan is the same was looked at when that came,
+// and must not keep others from being changed.
 func (m *Machine) preflight(c change) (Preflight, bool) {
 	if !m.cfg.Preflight || c.force {
 		return Preflight{}, false
@@ -25,7 +27,7 @@ func (m *Machine) preflight(c change) (Preflight, bool) {
 	var p Preflight
 	plans := mgmt.Plans(c.config, m.cfg.Name)
 	for _, name := range slices.Sorted(maps.Keys(plans)) {
-		if n := m.nodes[name]; n == nil || !n.keeps(plans[name].Hash()) {
+		if n := m.nodes[name]; n == nil || !n.wanted || n.hash != plans[name].Hash() {
 			p.Start = append(p.Start, plans[name])
 		}
 	}

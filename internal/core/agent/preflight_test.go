@@ -80,6 +80,10 @@ func TestWhatIsNotPreflighted(t *testing.T) {
 	both := nodes("logger", "worker")
 	for name, ask := range map[string]func(*world){
 		"a deployment that changes nothing": func(w *world) { w.deploy("d2", both...) },
+		"a deployment that changes nothing while a node is down": func(w *world) {
+			w.kill("worker")
+			w.deploy("d2", both...)
+		},
 		"a deployment by force": func(w *world) {
 			w.ask(mgmt.AgentDeployRequest{ReqID: "d2", Config: configuration(both...), Force: true})
 		},

@@ -1,0 +1,131 @@
+package daemon_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/settings"
+)
+
+// launches is an agent's launcher of Zeek processes, and its directory.
+type launches struct {
+	daemon.Launcher
+	t   *testing.T
+	dir string
+}
+
+func newLaunches(t *testing.T) *launches {
+	t.Helper()
+	l := &launches{t: t}
+	zeek := installed(t)
+	a, err := openAgent(t, func(a *settings.Agent) { a.Zeek.Path, l.dir = zeek, a.Directory })
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Launcher = a.Launch
+	return l
+}
+
+// launch returns the facts of a launch of the worker with one more option.
+func (l *launches) launch(number uint64, option string) daemon.Facts {
+	l.t.Helper()
+	plan := workerPlan(mgmt.Node{})
+	e := plan.Cluster["worker"]
+	e.MetricsPort = new(mgmt.TCPPort(uint16(number))) // it is part of what is generated
+	plan.Cluster["worker"] = e
+	plan.Node.Options = []mgmt.Option{{Name: option, Value: "T"}}
+	launch, err := l.Launch(plan, number)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return launch.Facts
+}
+
+func (l *launches) generated() []string { return entries(l.t, filepath.Join(l.dir, "generated")) }
+
+func TestFactsOfALaunchSurviveTheAgent(t *testing.T) {
+	l := newLaunches(t)
+	want := l.launch(7, "a")
+	if want.WebSocketPort == 0 || want.Version != "8.2.2" {
+		t.Errorf("facts %+v", want)
+	}
+	if diff := gocmp.Diff(want, l.Recall("worker", 7)); diff != "" {
+		t.Errorf("recalled (-want +got):\n%s", diff)
+	}
+	other := l.Recall("worker", 6)
+	if other.WebSocketPort != 0 || other.Dir != want.Dir {
+		t.Errorf("facts of a launch that was not the last: %+v", other)
+	}
+}
+
+func TestWhatIsGeneratedLivesAsLongAsTheProcess(t *testing.T) {
+	l := newLaunches(t)
+	first := l.launch(1, "a")
+	if diff := gocmp.Diff([]string{first.Generated}, l.generated()); diff != "" {
+		t.Fatalf("generated (-want +got):\n%s", diff)
+	}
+	// An agent that is restarted keeps what its node reads.
+	if l.Recall("worker", 1) != first {
+		t.Fatal("the launch was forgotten")
+	}
+	l.Forget("worker", 1)
+	second := l.launch(2, "b")
+	if second.Generated == first.Generated {
+		t.Fatal("the plans differ, what is generated does not")
+	}
+	if diff := gocmp.Diff([]string{second.Generated}, l.generated()); diff != "" {
+		t.Errorf("generated after the next launch (-want +got):\n%s", diff)
+	}
+	if second.WebSocketPort != first.WebSocketPort {
+		t.Errorf("the node served on port %d, and now on %d", first.WebSocketPort, second.WebSocketPort)
+	}
+}
+
+func TestGeneratedFilesThatWereTamperedWithAreMadeAnew(t *testing.T) {
+	l := newLaunches(t)
+	first := l.launch(1, "a")
+	layout := filepath.Join(l.dir, "generated", first.Generated, "cluster-layout.zeek")
+	want, err := os.ReadFile(layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, damage := range map[string]func() error{
+		"cut":         func() error { return os.WriteFile(layout, want[:10], 0o644) },
+		"gone":        func() error { return os.Remove(layout) },
+		"one to many": func() error { return os.WriteFile(layout+".zeek", nil, 0o644) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := damage(); err != nil {
+				t.Fatal(err)
+			}
+			l.Forget("worker", 1)
+			l.launch(1, "a")
+			got, err := os.ReadFile(layout)
+			if err != nil || string(got) != string(want) {
+				t.Errorf("layout: %v\n%s", err, got)
+			}
+			if _, err := os.Stat(layout + ".zeek"); err == nil {
+				t.Error("the file that is one too many is still there")
+			}
+		})
+	}
+}
+
+func TestPortOnWhichANodeServesIsChosenAnewWhenItIsTaken(t *testing.T) {
+	l := newLaunches(t)
+	first := l.launch(1, "a")
+	l.Forget("worker", 1)
+	ln, err := daemon.Listen(t.Context(), "127.0.0.1:"+portText(first.WebSocketPort), "none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if second := l.launch(2, "a"); second.WebSocketPort == first.WebSocketPort || second.WebSocketPort == 0 {
+		t.Errorf("the node serves on port %d, which is taken", second.WebSocketPort)
+	}
+}
