@@ -25,7 +25,10 @@ func TestMain(m *testing.M) {
 //	ended NAME [STATUS]   waits for the process to end, with exit status 0 unless STATUS says otherwise
 //	nodes NODE=STATE …    waits until get-nodes says so; NODE=absent that it does not list the node
 //	pid NODE VAR          puts the PID that get-nodes shows into a variable
+//	answers NODE …        waits until get-id-value has an answer of each node
 //	alive PID             checks that a process of this script lives; ! alive waits for its end
+//	appears PATTERN       waits for a file of a name like that
+//	vanishes PATTERN      waits until there is none
 //
 // A script that succeeds must have stopped all of its nodes.
 func TestScripts(t *testing.T) {
@@ -33,14 +36,17 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata",
 		Setup: setUpScript,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"isolate": cmdIsolate,
-			"start":   cmdStart,
-			"await":   cmdAwait,
-			"signal":  cmdSignal,
-			"ended":   cmdEnded,
-			"nodes":   cmdNodes,
-			"pid":     cmdPID,
-			"alive":   cmdAlive,
+			"isolate":  cmdIsolate,
+			"start":    cmdStart,
+			"await":    cmdAwait,
+			"signal":   cmdSignal,
+			"ended":    cmdEnded,
+			"nodes":    cmdNodes,
+			"pid":      cmdPID,
+			"answers":  cmdAnswers,
+			"alive":    cmdAlive,
+			"appears":  cmdAppears,
+			"vanishes": cmdVanishes,
 		},
 	})
 }

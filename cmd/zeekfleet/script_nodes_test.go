@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +68,19 @@ func allAre(nodes map[string]shownNode, wanted []string) bool {
 	return true
 }
 
+// cmdAnswers exists because a node runs before its agent is connected with it.
+func cmdAnswers(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: answers NODE…")
+	}
+	command := append([]string{"get-id-value", "Cluster::node"}, args...)
+	for deadline := time.Now().Add(patience); ts.Exec("zeekfleet", command...) != nil; time.Sleep(glance) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("nodes %s did not answer within %v: %s", strings.Join(args, " "), patience, ts.ReadFile("stdout"))
+		}
+	}
+}
+
 func cmdPID(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: pid NODE VAR")
@@ -92,5 +106,31 @@ func cmdAlive(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if !neg && !s.owns(pid) {
 		ts.Fatalf("process %d does not live", pid)
+	}
+}
+
+// matches tells whether a file of the script has a name like the pattern.
+func matches(ts *testscript.TestScript, pattern string) bool {
+	found, err := filepath.Glob(ts.MkAbs(pattern))
+	ts.Check(err)
+	return len(found) > 0
+}
+
+func cmdAppears(ts *testscript.TestScript, neg bool, args []string) {
+	awaitFiles(ts, neg, args, true)
+}
+
+func cmdVanishes(ts *testscript.TestScript, neg bool, args []string) {
+	awaitFiles(ts, neg, args, false)
+}
+
+func awaitFiles(ts *testscript.TestScript, neg bool, args []string, want bool) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: appears PATTERN, vanishes PATTERN")
+	}
+	for deadline := time.Now().Add(patience); matches(ts, args[0]) != want; time.Sleep(glance) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("files like %s: still %v after %v", args[0], !want, patience)
+		}
 	}
 }

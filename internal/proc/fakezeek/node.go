@@ -55,10 +55,10 @@ func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
 		return err
 	}
 	if !n.neverReady {
-		n.status("RUNNING", "run_loop")
 		if n.clustered {
-			n.serveAgent(ctx, &parts)
+			n.serveAgent(ctx, &parts) // in zeek_init, which precedes the loop
 		}
+		n.status("RUNNING", "run_loop")
 	}
 	return n.loop(signals)
 }
