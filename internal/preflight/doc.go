@@ -8,6 +8,7 @@
 // removed again. Facts are gathered in one place and judged in another, so that
 // the judging is tested without the host that it is about.
 //
-// Run blocks until all is known, and leaves nothing running: neither a goroutine
-// nor a process. A check that could not be made is a finding as well.
+// Run blocks until all is known. It starts one goroutine for each script check,
+// as many at a time as Config.Parallel allows, and leaves nothing running: neither
+// a goroutine nor a process. A check that could not be made is a finding as well.
 package preflight
