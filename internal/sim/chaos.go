@@ -227,11 +227,10 @@ func (w *world) answerForAnother() {
 
 // impersonate has a node say that it is another, and answer in its name.
 func (w *world) impersonate() {
-	p := w.someProcess()
-	if p == nil || p.ep == nil {
+	p, other := w.someProcess(), pick(w, nodePool).Name
+	if p == nil || p.ep == nil || p.name == other {
 		return
 	}
-	other := pick(w, nodePool).Name
 	for _, msg := range []mgmt.Message{
 		mgmt.NotifyNodeHello{Node: p.name},
 		mgmt.NotifyNodeHello{Node: other},

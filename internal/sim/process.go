@@ -167,17 +167,21 @@ func (p *process) report(ev agent.Event) {
 		if !watched() {
 			return
 		}
-		if p.phase == over {
-			p.home.book.unheard[p.name] = 0 // there is no other process before this one is heard of
-		}
-		if _, ok := ev.(agent.Started); ok {
-			p.known = p.home.life
-		}
-		if p.phase == over && !p.condemned {
-			p.ended = p.w.now
-		}
+		p.heard(ev)
 		p.home.step(ev)
 	})
+}
+
+// heard notes that the agent hears of the process's beginning or its end.
+func (p *process) heard(ev agent.Event) {
+	if _, begins := ev.(agent.Started); begins {
+		p.known = p.home.life
+		return
+	}
+	p.home.book.unheard[p.name] = 0 // there is no other process before this one is heard of
+	if !p.condemned {
+		p.ended = p.w.now
+	}
 }
 
 func (p *process) String() string { return fmt.Sprintf("%s@%s.%d", p.name, p.home.label, p.launch) }
