@@ -46,9 +46,11 @@ func (w *world) newTerms() terms {
 	t.steady = false
 	t.agents, t.clients = 1+w.rng.IntN(4), 1+w.rng.IntN(3)
 	t.delay = w.between(50*time.Microsecond, 5*time.Millisecond)
-	t.controller.MaxRetryDelay = 8 * time.Second
-	t.controller.History = 3
-	t.agent.Backoff = agent.Backoff{GiveUp: 2 + w.rng.IntN(4), Retry: 40 * time.Second}
+	t.controller.History, t.agent.Backoff = 3, agent.Backoff{}
+	if w.chance(0.8) {
+		t.controller.MaxRetryDelay = 8 * time.Second
+		t.agent.Backoff = agent.Backoff{GiveUp: 2 + w.rng.IntN(4), Retry: 40 * time.Second}
+	}
 	if w.chance(0.5) {
 		t.controller.RequestTimeout = pick(w, []time.Duration{3 * time.Second, 20 * time.Second})
 		t.controller.DeployTimeout = pick(w, []time.Duration{4 * time.Second, 15 * time.Second})
@@ -74,9 +76,13 @@ func (w *world) newTerms() terms {
 // settling is how long after the last fault everything runs where it should,
 // and nothing else does; recovery how long until the nodes that were given up
 // run again, too.
-func (t terms) settling() time.Duration { return time.Minute + t.controller.MaxRetryDelay }
+func (t terms) settling() time.Duration {
+	return time.Minute + orElse(t.controller.MaxRetryDelay, time.Minute)
+}
 
-func (t terms) recovery() time.Duration { return t.settling() + t.agent.Backoff.Retry }
+func (t terms) recovery() time.Duration {
+	return t.settling() + orElse(t.agent.Backoff.Retry, 5*time.Minute)
+}
 
 // mood is how much goes wrong for a time, as probabilities unless said
 // otherwise. Its zero value is peace.
