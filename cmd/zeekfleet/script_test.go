@@ -30,6 +30,7 @@ type scriptKey struct{}
 func setUpScript(env *testscript.Env) error {
 	s := &script{dir: env.WorkDir, started: map[string]*scriptProcess{}}
 	env.Values[scriptKey{}] = s
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // with the race detector every process lasts a second longer
 	t := env.T()
 	env.Defer(func() {
 		left := s.end()
