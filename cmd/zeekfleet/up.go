@@ -33,7 +33,7 @@ func newUpCommand(streams) *cobra.Command {
 		Short: "Run a whole cluster on this host",
 		Long: "Run a controller, an agent and a cluster of nodes on this host, and show that they run.\n" +
 			"Without a cluster file it runs what was deployed last, or else a manager, a logger and two\n" +
-			"workers. Ctrl-C stops everything.",
+			"workers. Ctrl-C, or the end of the terminal, stops everything.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return failed(runUp(cmd, args, time.Now()))
@@ -93,7 +93,8 @@ func upSettings(given *pflag.FlagSet) (settings.Controller, settings.Agent, erro
 }
 
 func runUp(cmd *cobra.Command, args []string, began time.Time) error {
-	ctx := cmd.Context()
+	ctx, stop := untilHangup(cmd.Context())
+	defer stop()
 	var wanted *mgmt.Configuration
 	if len(args) == 1 {
 		var err error
