@@ -65,6 +65,9 @@ func (m *Machine) fromController(ev FromController) {
 		m.refuse(r, why)
 		return
 	}
+	if p := m.peers[r.peer]; p != nil && r.kind.leads() {
+		p.leads = true
+	}
 	switch msg := ev.Msg.(type) {
 	case mgmt.AgentDeployRequest:
 		m.deploy(r, msg)
@@ -91,12 +94,32 @@ func (m *Machine) refusal(r *request) string {
 		return "agent is shutting down"
 	case p != nil && p.node != "":
 		return "cluster nodes may not make requests of agents"
+	case p != nil && r.kind.changes() && m.outlived(p):
+		return "the controller has connected anew since"
 	case slices.ContainsFunc(m.requests, func(o *request) bool { return o.id == r.id && o.peer == r.peer }):
 		return "request ID is in use by a request in flight"
 	case len(m.requests) >= m.cfg.MaxRequests:
 		return "too many requests in flight"
 	}
 	return ""
+}
+
+// changes reports whether a request changes what runs.
+func (k kind) changes() bool { return k == deploying || k == restarting || k == standingBy }
+
+// leads reports whether a request is one that makes its peer the controller.
+func (k kind) leads() bool { return k == welcoming || k.changes() }
+
+// outlived reports whether a controller leads over a younger peering than p.
+// What arrives over the older one then was sent by an earlier life of the
+// controller, and held up: it may be undone by what has been done since.
+func (m *Machine) outlived(p *peer) bool {
+	for _, other := range m.peers {
+		if other.leads && other.moment > p.moment {
+			return true
+		}
+	}
+	return false
 }
 
 // refuse answers a request that was not opened.

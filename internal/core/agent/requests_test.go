@@ -97,6 +97,35 @@ func TestRefusedGetNodesCarriesAnEmptyList(t *testing.T) {
 	}
 }
 
+func TestWhatAnEarlierLifeOfTheControllerSentChangesNothing(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.step(agent.PeerAdded{Peer: "younger"})
+	w.step(agent.FromController{Peer: "younger", Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
+	w.skip()
+	w.epoch = w.now
+	w.deploy("late")
+	w.ask(restart("late"))
+	w.ask(mgmt.AgentStandbyRequest{ReqID: "late"})
+	w.expect(`
+		0s answer deploy late: [failed (the controller has connected anew since)]
+		0s answer restart late: [failed (the controller has connected anew since)]
+		0s answer standby late: [failed (the controller has connected anew since)]
+	`)
+
+	w.step(agent.PeerLost{Peer: "younger"})
+	w.skip()
+	w.ask(restart("again"))
+	w.run(time.Minute)
+	w.expect(`
+		0s worker: RUNNING to PENDING
+		0s stop worker
+		0s start worker
+		0s hello host to worker#2
+		0s worker: PENDING to RUNNING
+		0s answer restart again: [worker ok]
+	`)
+}
+
 func TestRequestsOfDifferentPeersMayShareAnID(t *testing.T) {
 	w := busy(t, agent.Config{MaxRequests: 2})
 	w.step(agent.FromController{Peer: "second", Msg: dispatch("busy")})
