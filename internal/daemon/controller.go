@@ -128,15 +128,15 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) }
 
 // clientsOnly admits of what WebSocket clients publish only requests to the
-// controller. Anything else would reach agents and nodes as if the controller
-// had said it (spec management-api 7.1, G-P4).
+// controller. Anything else would reach agents, nodes and other clients as if
+// the controller had said it (spec management-api 7.1, G-P4).
 func clientsOnly(r *event.Registry, topic string) func(string, zval.Value) error {
 	return func(t string, v zval.Value) error {
 		e, err := event.Parse(v)
 		if err != nil {
 			return err
 		}
-		if t != topic || !strings.HasPrefix(e.Name, controllerAPI) {
+		if t != topic || !strings.HasPrefix(e.Name, controllerAPI) || !strings.HasSuffix(e.Name, "_request") {
 			return fmt.Errorf("event %s on topic %s is not for clients to publish", e.Name, t)
 		}
 		return r.Admit(t, v)

@@ -1,0 +1,44 @@
+package daemon_test
+
+import (
+	"errors"
+	"testing"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+)
+
+// TestClientsCannotAnswerEachOther has one client say what only a controller
+// says. All clients hear each other's request IDs, and would believe it.
+func TestClientsCannotAnswerEachOther(t *testing.T) {
+	cluster := startCluster(t)
+	conn, err := bus.DialWebSocket(t.Context(), "ws://"+cluster.clients+bus.WebSocketPath,
+		[]string{daemon.DefaultControllerTopic}, bus.WebSocketClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	registry := event.Management()
+	say := func(msg mgmt.Message) {
+		if err := conn.Send(t.Context(), daemon.DefaultControllerTopic, registry.Encode(msg)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, forged := range []mgmt.Message{mgmt.GetNodesResponse{ReqID: "q"}, mgmt.NotifyAgentsReady{}} {
+		say(forged)
+		say(mgmt.GetInstancesRequest{ReqID: "after it"})
+		if _, v, err := conn.Receive(t.Context()); !refused(err) {
+			t.Fatalf("%T: got %v, %v; want a refusal", forged, v, err)
+		}
+		if _, v, err := conn.Receive(t.Context()); err != nil {
+			t.Fatalf("a request after %T: got %v, %v; want the answer", forged, v, err)
+		}
+	}
+}
+
+func refused(err error) bool {
+	_, ok := errors.AsType[*bus.ServerError](err)
+	return ok
+}
