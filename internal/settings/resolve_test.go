@@ -96,7 +96,6 @@ func defaultCommon() settings.Common {
 			Controller: "zeek/management/controller",
 			Agent:      "zeek/management/agent",
 			Node:       "zeek/management/node",
-			Supervisor: "zeek/management/supervisor",
 		},
 		LogLevel: slog.LevelInfo,
 	}

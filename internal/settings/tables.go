@@ -92,9 +92,6 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 		{key: "topics.node", flag: "topic-node", env: "ZEEKFLEET_TOPIC_NODE", initial: "zeek/management/node",
 			doc:   "topic of requests to nodes and their responses",
 			field: on(func(c *Common) value { return topicAt(&c.Topics.Node) })},
-		{key: "topics.supervisor", flag: "topic-supervisor", env: "ZEEKFLEET_TOPIC_SUPERVISOR", initial: "zeek/management/supervisor",
-			doc:   "topic of notices about processes that ended",
-			field: on(func(c *Common) value { return topicAt(&c.Topics.Supervisor) })},
 	}
 }
 

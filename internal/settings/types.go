@@ -115,9 +115,8 @@ const (
 type Topics struct {
 	Controller string
 	// Agent is a prefix; an agent's topic is this, a slash and its name.
-	Agent      string
-	Node       string
-	Supervisor string
+	Agent string
+	Node  string
 }
 
 // PortAssignment gives out ports, counting up from Start.
