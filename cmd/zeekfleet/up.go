@@ -130,6 +130,7 @@ func readCluster(path string, stdin io.Reader, warnings io.Writer) (*mgmt.Config
 type up struct {
 	controller daemon.Controller
 	agent      daemon.Agent
+	client     client.Config // by which this process is a client of its controller
 	stateDir   string
 	log        *os.File
 	logger     *slog.Logger // of what log holds
@@ -147,6 +148,9 @@ func openUp(cmd *cobra.Command) (*up, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := mustListen(forController); err != nil {
+		return nil, err
+	}
 	u := &up{
 		stateDir:  forAgent.StateDir,
 		out:       cmd.OutOrStdout(),
@@ -162,6 +166,11 @@ func openUp(cmd *cobra.Command) (*up, error) {
 	u.controller, err = daemon.OpenController(ctx, forController, u.logger.With("part", "controller"),
 		daemon.PortFlags{Broker: "--controller-port", WebSocket: "--websocket-port"})
 	if err != nil {
+		u.log.Close()
+		return nil, err
+	}
+	if u.client, err = upClient(forController, u.controller.WebSocket.Addr().String()); err != nil {
+		u.controller.Close()
 		u.log.Close()
 		return nil, err
 	}
@@ -275,8 +284,7 @@ func (b *background) failure() error {
 
 // show deploys what is wanted and shows what becomes of it, until ctx is done.
 func (u *up) show(ctx context.Context) error {
-	address := daemon.Reachable(u.controller.WebSocket.Addr().String())
-	watching, err := client.Dial(ctx, client.Config{Address: address, AppName: "zeekfleet-up"})
+	watching, err := client.Dial(ctx, u.client)
 	if err != nil {
 		return quietly(ctx, err)
 	}
@@ -288,12 +296,12 @@ func (u *up) show(ctx context.Context) error {
 
 	view := newUpView(u.out)
 	deployCtx, giveUp := context.WithCancel(ctx)
-	deployment := inBackground(func() error { return u.deploy(deployCtx, address) })
+	deployment := inBackground(func() error { return u.deploy(deployCtx) })
 	defer func() {
 		giveUp()
 		<-deployment.ended
 	}()
-	return u.watch(ctx, watching.GetNodes, view, deployment, controllerArg(address))
+	return u.watch(ctx, watching.GetNodes, view, deployment, controllerArg(u.client.Address))
 }
 
 // upLookAgain is the pause after nodes could not be looked at.
@@ -325,6 +333,9 @@ func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Resu
 				u.logger.Warn("nodes not shown", "err", err)
 				again = time.After(upLookAgain)
 				continue
+			}
+			if len(failures(results)) > 0 {
+				again = time.After(upLookAgain) // that an agent joins is no change of a node
 			}
 			count, running := view.show(results)
 			if complete && !announced && running > 0 && running == count {

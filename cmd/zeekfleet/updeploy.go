@@ -12,8 +12,8 @@ import (
 
 // deploy stages and deploys what is wanted. Failing nodes are shown, not
 // returned: the rest of the cluster runs.
-func (u *up) deploy(ctx context.Context, address string) error {
-	c, err := client.Dial(ctx, client.Config{Address: address, AppName: "zeekfleet-up"})
+func (u *up) deploy(ctx context.Context) error {
+	c, err := client.Dial(ctx, u.client)
 	if err != nil {
 		return err
 	}

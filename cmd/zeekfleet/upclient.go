@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/settings"
+)
+
+// mustListen refuses settings with which `up` could not reach its controller.
+func mustListen(set settings.Controller) error {
+	switch {
+	case set.Broker.Off:
+		return errors.New("controller.listen_port is off, and up needs it: choose a port with --controller-port")
+	case set.WebSocket.Off:
+		return errors.New("controller.websocket_port is off, and up needs it: choose a port with --websocket-port")
+	}
+	return nil
+}
+
+// upClient is how `up` connects to its own controller, which listens at address.
+func upClient(set settings.Controller, address string) (client.Config, error) {
+	cfg := client.Config{Address: daemon.Reachable(address), AppName: "zeekfleet-up", Topic: set.Topics.Controller}
+	if set.WebSocketTLS.Cert == "" {
+		return cfg, nil
+	}
+	pair, err := tls.LoadX509KeyPair(set.WebSocketTLS.Cert, set.WebSocketTLS.Key)
+	if err != nil {
+		return cfg, fmt.Errorf("load the controller's certificate for up's own connection: %w", err)
+	}
+	cfg.TLS = &tls.Config{
+		Certificates: []tls.Certificate{pair}, // for a controller that demands one
+		// The certificate is known, so neither its issuer nor its names matter.
+		InsecureSkipVerify: true,
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if !bytes.Equal(s.PeerCertificates[0].Raw, pair.Leaf.Raw) {
+				return errors.New("this is not our controller's certificate")
+			}
+			return nil
+		},
+	}
+	return cfg, nil
+}
