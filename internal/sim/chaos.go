@@ -16,6 +16,7 @@ func everyMischief() []mischief {
 	return []mischief{
 		(*world).breakConnection,
 		(*world).partition,
+		(*world).crashBehindCut,
 		(*world).crashController,
 		(*world).crashAgent,
 		(*world).stopNodes,
@@ -61,6 +62,26 @@ func (w *world) partition() {
 	}
 	w.cutOff(h)
 	w.after(w.between(10*time.Millisecond, 90*time.Second), func() {
+		if h.cut {
+			w.mend(h)
+		}
+	})
+}
+
+// crashBehindCut has the controller begin another life while an agent is cut
+// off, which learns of that only afterwards.
+func (w *world) crashBehindCut() {
+	h := pick(w, w.agents).host
+	if h == w.controller.host || h.cut {
+		return
+	}
+	w.cutOff(h)
+	w.after(w.between(0, 10*time.Second), func() {
+		if w.mood.pace > 0 {
+			w.crashController()
+		}
+	})
+	w.after(w.between(5*time.Second, 40*time.Second), func() {
 		if h.cut {
 			w.mend(h)
 		}

@@ -240,19 +240,28 @@ func (w *world) cutOff(h *host) {
 	}
 }
 
-// mend ends a cut. Connections that both ends still believe in go on; what an
-// end has given up the other hears of when it next sends something.
+// mend ends a cut. Connections that both ends still believe in go on. Of one
+// that an end has given up the other gets what was sent before, and its end,
+// when it is sent again.
 func (w *world) mend(h *host) {
 	h.cut = false
 	w.log.add(entry{at: w.now, step: w.steps, from: h.addr.String(), what: "is connected again"})
 	for _, e := range w.across(h) {
 		if e.far.state == down {
-			w.after(w.between(0, w.terms.ping), func() { w.reset(e) })
+			w.resend(e)
 			continue
 		}
 		e.arrives = max(e.arrives, w.now+w.delay())
 		w.at(e.arrives, func() { w.release(e) })
 	}
+}
+
+// resend has an end whose other is down hear of that before long.
+func (w *world) resend(e *end) {
+	w.after(w.between(0, w.terms.ping), func() {
+		w.release(e)
+		w.reset(e)
+	})
 }
 
 // across returns the ends of all connections between h and other hosts, as far

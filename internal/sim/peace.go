@@ -85,7 +85,7 @@ func (w *world) findOut() {
 	for _, ep := range w.endpoints() {
 		for _, e := range ep.ends {
 			if e.far.state == down {
-				w.after(w.between(0, w.terms.ping), func() { w.reset(e) })
+				w.resend(e)
 			}
 		}
 	}
