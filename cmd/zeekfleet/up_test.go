@@ -21,8 +21,11 @@ func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		nodes := func(context.Context) ([]mgmt.Result, error) {
 			looks = append(looks, time.Since(began))
-			if len(looks) == 1 {
+			switch len(looks) {
+			case 1:
 				return nil, errors.New("connection lost")
+			case 2:
+				return []mgmt.Result{{Error: "no instances connected"}}, nil
 			}
 			cancel()
 			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Running, ClusterRole: mgmt.Worker}}}}, nil
@@ -31,7 +34,7 @@ func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
 		if err := u.watch(ctx, nodes, newUpView(&out), deployment, ""); err != nil {
 			t.Errorf("watch: %v", err)
 		}
-		if len(looks) != 2 || looks[1] != upLookAgain || out.String() != "w worker RUNNING\n" {
+		if len(looks) != 3 || looks[1] != upLookAgain || looks[2] != 2*upLookAgain || out.String() != "w worker RUNNING\n" {
 			t.Errorf("looked after %v and showed %q", looks, out.String())
 		}
 	})
