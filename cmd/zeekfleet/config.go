@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"zeekfleet/internal/settings"
@@ -11,6 +13,8 @@ func newConfigCommand(streams) *cobra.Command {
 		Use:   "config",
 		Short: "Show the effective settings of a daemon",
 		Long:  "Show the settings that a daemon started with the same flags, environment and file would have,\nand where each value comes from.",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return errors.New("please say of which: controller or agent") },
 	}
 	forController := &cobra.Command{
 		Use:   "controller",
