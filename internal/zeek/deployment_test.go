@@ -262,7 +262,7 @@ func TestIPv6AddressesAreConstantsInZeeksNotation(t *testing.T) {
 		}
 	}
 	options := content(t, g, "zeekfleet-options.zeek")
-	for _, want := range []string{`"tcp://[2001:db8::1]:5555"`, "ZeroMQ::ipv6 = T;"} {
+	for _, want := range []string{`"tcp://[2001:db8::1]:5555"`, "ZeroMQ::ipv6 = T;", `Telemetry::metrics_address = "[fe80::2]";`} {
 		if !strings.Contains(options, want) {
 			t.Errorf("the options lack %s:\n%s", want, options)
 		}

@@ -239,3 +239,18 @@ func TestNodeScriptsLoadOneAnother(t *testing.T) {
 		}
 	}
 }
+
+// A name that is not exported is an error in a script of another module.
+func TestSitesCanReachWhatTheyMayUse(t *testing.T) {
+	exported := ""
+	for _, f := range zeek.NodeScriptFiles(zeek.BrokerTransport) {
+		for _, m := range regexp.MustCompile(`(?ms)^export \{$(.*?)^\}$`).FindAllString(f.Content, -1) {
+			exported += m
+		}
+	}
+	for _, name := range []string{"type Dispatch:", "global dispatches:"} {
+		if !strings.Contains(exported, name) {
+			t.Errorf("the node script does not export %q", name)
+		}
+	}
+}

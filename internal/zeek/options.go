@@ -104,7 +104,8 @@ func (s *script) metrics(v Version, address netip.Addr) {
 	switch {
 	case hasMetricsPorts(v):
 		s.section("Metrics; an empty address would mean all of them.")
-		s.redef("Telemetry::metrics_address", quote(address.String()))
+		// Zeek appends a colon and the port, so IPv6 takes brackets.
+		s.redef("Telemetry::metrics_address", quote(addrLiteral(address)))
 	case opensMetricsUnasked(v):
 		s.section("No metrics on port 9911 of all addresses.")
 		s.redef("Broker::metrics_port", "0/unknown")

@@ -75,15 +75,17 @@ function rotate_logs(args: vector of string, res: Management::Result)
 	fail(res, fmt("rotate_logs is impossible: Zeek %s has no function that rotates logs", zeek_version()));
 	}
 
-## All dispatches of this node. A site can add its own.
-global dispatches: table[string] of Dispatch = {
-	["get_id_value"] = get_id_value,
-	["get_stats"] = get_stats,
-	["get_version"] = get_version,
-	["get_loaded_scripts"] = get_loaded_scripts,
-	["set_option"] = set_option,
-	["rotate_logs"] = rotate_logs,
-} &redef;
+export {
+	## All dispatches of this node. A site can add its own.
+	global dispatches: table[string] of Dispatch = {
+		["get_id_value"] = get_id_value,
+		["get_stats"] = get_stats,
+		["get_version"] = get_version,
+		["get_loaded_scripts"] = get_loaded_scripts,
+		["set_option"] = set_option,
+		["rotate_logs"] = rotate_logs,
+	} &redef;
+}
 
 ## The names of the dispatches, sorted.
 function dispatch_names(): vector of string
@@ -91,7 +93,9 @@ function dispatch_names(): vector of string
 	local names: vector of string;
 	for ( name in dispatches )
 		names += name;
-	return sort(names, strcmp);
+
+	sort(names, strcmp);
+	return names;
 	}
 
 ## Runs a dispatch and returns its result.

@@ -23,10 +23,15 @@ function is_value(kind: string, text: string): bool
 	if ( kind == "addr" )
 		return is_valid_ip(text);
 
-	if ( kind == "subnet" )
-		return is_valid_ip(split_string1(text, /\//)[0]);
+	if ( kind != "subnet" && kind != "port" )
+		return T;
 
-	return T;
+	# Zeek takes what is out of range for zero.
+	local halves = split_string1(text, /\//);
+	if ( kind == "port" )
+		return to_count(halves[0]) <= 65535;
+
+	return is_valid_ip(halves[0]) && to_count(halves[1]) <= ( /:/ in halves[0] ? 128 : 32 );
 	}
 
 ## Returns the elements of a list with commas; fails if one is not of the kind.
