@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 //
 // A script that succeeds must have stopped all of its nodes.
 func TestScripts(t *testing.T) {
+	// Otherwise the directory of the scripts' directories stays behind where
+	// -run has left some of them out.
+	t.Setenv("GOTMPDIR", t.TempDir())
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
 		Setup: setUpScript,
