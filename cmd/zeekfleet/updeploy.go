@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"zeekfleet/client"
@@ -20,8 +21,12 @@ func (u *up) deploy(ctx context.Context) error {
 	defer c.Close()
 	if u.wanted == nil {
 		r, err := c.GetConfiguration(ctx, true)
-		if err != nil || r.Success {
+		if err != nil {
 			return err
+		}
+		if r.Success {
+			u.warnWithoutPart(r.Data)
+			return nil
 		}
 		u.wanted = defaultCluster(u.agent.Core.Name)
 	}
@@ -39,6 +44,17 @@ func (u *up) deploy(ctx context.Context) error {
 		fmt.Fprintln(u.errOut, "zeekfleet: "+why)
 	}
 	return nil
+}
+
+// warnWithoutPart says so if nothing of the deployed configuration is this
+// instance's: the host may have got another name.
+func (u *up) warnWithoutPart(deployed mgmt.Data) {
+	name := u.agent.Core.Name
+	config, ok := deployed.(mgmt.Configuration)
+	here := func(i mgmt.Instance) bool { return i.Name == name }
+	if ok && !slices.ContainsFunc(config.Instances, here) {
+		fmt.Fprintf(u.errOut, "zeekfleet: warning: what was deployed last has no instance %s: give a cluster file, or the instance's --name\n", name)
+	}
 }
 
 // failures says of each failed result whose it is and why.
