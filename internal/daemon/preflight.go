@@ -57,11 +57,37 @@ func Preflight(
 	for _, rec := range running {
 		look.Running = append(look.Running, int64(rec.PID))
 	}
-	plans := mgmt.Plans(c, instance)
+	plans := mgmt.Plans(placed(c, set), instance)
 	for _, name := range slices.Sorted(maps.Keys(plans)) {
 		look.Start = append(look.Start, plans[name])
 	}
 	return AgentConfig{Launch: launcher, Core: coreConfig(set)}.look(ctx, look), nil
+}
+
+// elsewhere stands for the address of another host that nobody knows yet: one of
+// those for documentation.
+var elsewhere = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+
+// placed gives an address to each instance that has none, if others have one: a
+// controller would take it from the agent's connection. Where nobody has one,
+// all are on one host.
+func placed(c mgmt.Configuration, set settings.Agent) mgmt.Configuration {
+	if !slices.ContainsFunc(c.Instances, func(in mgmt.Instance) bool { return mgmt.KnownHost(in.Host) }) {
+		return c
+	}
+	here := loopback
+	if mgmt.KnownHost(set.Broker.Addr) {
+		here = set.Broker.Addr
+	}
+	var agents []mgmt.Instance
+	for _, in := range c.Instances {
+		in.Host = elsewhere
+		if in.Name == mgmt.InstanceName(set.Name) {
+			in.Host = here
+		}
+		agents = append(agents, in)
+	}
+	return c.WithHosts(agents)
 }
 
 func refusals(mistakes []string) []agent.Finding {
