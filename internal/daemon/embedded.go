@@ -132,7 +132,7 @@ func environment(base []string, n mgmt.Node) []string {
 func reservedVariables(n mgmt.Node) []string {
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
-		if zeek.Reserved(name) {
+		if zeek.Reserved(name) && name != mgmt.CPUsEnv {
 			warnings = append(warnings, fmt.Sprintf("node %s cannot set the environment variable %s, which is left out", n.Name, name))
 		}
 	}

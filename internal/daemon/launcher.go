@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"math"
 	"path/filepath"
 
 	"zeekfleet/internal/mgmt"
@@ -63,11 +62,9 @@ func NodeDir(stateDir string, node mgmt.NodeName) string {
 
 // nodeCPUs returns the processors for a node's process; nil is any.
 func nodeCPUs(n mgmt.Node) ([]int, error) {
-	if n.CPUAffinity == nil {
-		return nil, nil
+	cpus, err := n.CPUs()
+	if err != nil {
+		return nil, fmt.Errorf("node %s: %w", n.Name, err)
 	}
-	if *n.CPUAffinity < 0 || *n.CPUAffinity > math.MaxInt32 {
-		return nil, fmt.Errorf("node %s: cpu_affinity %d is no processor", n.Name, *n.CPUAffinity)
-	}
-	return []int{int(*n.CPUAffinity)}, nil
+	return cpus, nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -181,5 +182,23 @@ func TestNodeWithAProcessorThatCannotBeIsNotLaunched(t *testing.T) {
 	plan := workerPlan(mgmt.Node{CPUAffinity: new(int64(-1))})
 	if _, err := a.Launch.Launch(plan, 1); err == nil || err.Error() != "node worker: cpu_affinity -1 is no processor" {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestNodeIsBoundToAListOfProcessors(t *testing.T) {
+	a, err := openAgent(t, func(a *settings.Agent) { a.Zeek.Kind = settings.NodeEmbedded })
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := workerPlan(mgmt.Node{Env: map[string]string{mgmt.CPUsEnv: "0,2-3"}})
+	launch, err := a.Launch.Launch(plan, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(launch.Spec.CPUs, []int{0, 2, 3}) || len(launch.Warnings) > 0 {
+		t.Errorf("processors %v, warnings %q", launch.Spec.CPUs, launch.Warnings)
+	}
+	if slices.ContainsFunc(launch.Spec.Env, func(kv string) bool { return strings.HasPrefix(kv, mgmt.CPUsEnv) }) {
+		t.Errorf("the process gets %q", launch.Spec.Env)
 	}
 }

@@ -66,7 +66,7 @@ func ReservedEnv(name string) bool {
 	case "CLUSTER_NODE", "ZEEK_MANAGEMENT_NODE", "ZEEKPATH":
 		return true
 	}
-	return strings.HasPrefix(name, "ZEEKFLEET_")
+	return strings.HasPrefix(name, "ZEEKFLEET_") && name != CPUsEnv
 }
 
 func (k *checker) environment() {
@@ -79,6 +79,10 @@ func (k *checker) environment() {
 				k.refuse("node '%s' sets impossible environment variable '%s'", n.Name, printable(name))
 			case strings.Contains(n.Env[name], "\x00"):
 				k.refuse("node '%s' sets environment variable '%s' to a value with a NUL byte", n.Name, printable(name))
+			case name == CPUsEnv:
+				if _, err := n.CPUs(); err != nil {
+					k.refuse("node '%s': %v", n.Name, err)
+				}
 			}
 		}
 	}

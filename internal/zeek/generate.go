@@ -8,6 +8,8 @@ import (
 	"maps"
 	"path"
 	"slices"
+
+	"zeekfleet/internal/mgmt"
 )
 
 // The generated files.
@@ -90,7 +92,7 @@ func (d *Deployment) warnings(c *cluster) []string {
 		w = append(w, newer)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Plan.Node.Env)) {
-		if Reserved(name) {
+		if Reserved(name) && name != mgmt.CPUsEnv {
 			w = append(w, fmt.Sprintf("node %s cannot set the environment variable %s, which is left out", c.self, name))
 		}
 	}
