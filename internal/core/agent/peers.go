@@ -14,7 +14,6 @@ type peer struct {
 	moment uint64        // of the peering, among the launches
 	node   mgmt.NodeName // which node it said to be; empty: none
 	fleet  bool          // it is of this program
-	leads  bool          // it made the requests of a controller
 	// can lists the dispatches that the node announced; nil: it did not.
 	can []string
 }

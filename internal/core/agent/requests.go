@@ -66,7 +66,7 @@ func (m *Machine) fromController(ev FromController) {
 		return
 	}
 	if p := m.peers[r.peer]; p != nil && r.kind.leads() {
-		p.leads = true
+		m.led = max(m.led, p.moment)
 	}
 	switch msg := ev.Msg.(type) {
 	case mgmt.AgentDeployRequest:
@@ -94,7 +94,9 @@ func (m *Machine) refusal(r *request) string {
 		return "agent is shutting down"
 	case p != nil && p.node != "":
 		return "cluster nodes may not make requests of agents"
-	case p != nil && r.kind.changes() && m.outlived(p):
+	case p != nil && r.kind.changes() && p.moment < m.led:
+		// An earlier life of the controller sent it, and it was held up. What has
+		// been done since must not be undone.
 		return "the controller has connected anew since"
 	case slices.ContainsFunc(m.requests, func(o *request) bool { return o.id == r.id && o.peer == r.peer }):
 		return "request ID is in use by a request in flight"
@@ -109,18 +111,6 @@ func (k kind) changes() bool { return k == deploying || k == restarting || k == 
 
 // leads reports whether a request is one that makes its peer the controller.
 func (k kind) leads() bool { return k == welcoming || k.changes() }
-
-// outlived reports whether a controller leads over a younger peering than p.
-// What arrives over the older one then was sent by an earlier life of the
-// controller, and held up: it may be undone by what has been done since.
-func (m *Machine) outlived(p *peer) bool {
-	for _, other := range m.peers {
-		if other.leads && other.moment > p.moment {
-			return true
-		}
-	}
-	return false
-}
 
 // refuse answers a request that was not opened.
 func (m *Machine) refuse(r *request, why string) {

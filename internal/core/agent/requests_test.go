@@ -114,6 +114,11 @@ func TestWhatAnEarlierLifeOfTheControllerSentChangesNothing(t *testing.T) {
 
 	w.step(agent.PeerLost{Peer: "younger"})
 	w.skip()
+	w.ask(restart("later"))
+	w.expect(`0s answer restart later: [failed (the controller has connected anew since)]`)
+
+	w.step(agent.PeerAdded{Peer: controller})
+	w.skip()
 	w.ask(restart("again"))
 	w.run(time.Minute)
 	w.expect(`
