@@ -51,6 +51,37 @@ func TestStateComesBackFromJSON(t *testing.T) {
 	}
 }
 
+func TestStateOfAnotherVersionOfTheProgramIsRead(t *testing.T) {
+	for name, text := range map[string]string{
+		"with fields missing": `{"Deployed": {"Config": {"ID": "c", "Instances": [{"Name": "a"}], "Nodes": [{"Name": "w", "Instance": "a"}]}}}`,
+		"with fields that are unknown": `{"Deployed": {"Config": {"ID": "c", "Colour": 7, "Instances": [{"Name": "a", "Rack": "b"}],
+			"Nodes": [{"Name": "w", "Instance": "a", "Mood": []}]}, "Reviewers": ["x"]}, "Epoch": {}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var saved controller.State
+			if err := json.Unmarshal([]byte(text), &saved); err != nil {
+				t.Fatal(err)
+			}
+			want := mgmt.Configuration{
+				ID:        "c",
+				Instances: []mgmt.Instance{{Name: "a"}},
+				Nodes:     []mgmt.Node{{Name: "w", Instance: "a"}},
+			}
+			effects := newMachine(saved).Step(epoch, controller.FromClient{
+				Client: "c1", Msg: mgmt.GetConfigurationRequest{ReqID: "q", Deployed: true},
+			})
+			reply, ok := effects[len(effects)-1].(controller.Reply)
+			if !ok {
+				t.Fatalf("effects are %+v", effects)
+			}
+			got := reply.Msg.(mgmt.GetConfigurationResponse).Result.Data
+			if diff := cmp.Diff(mgmt.Data(want), got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+				t.Errorf("configuration (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestFirstWakeIsAtOnce(t *testing.T) {
 	deployed := &controller.Entry{Config: mgmt.Configuration{
 		Instances: []mgmt.Instance{{Name: "a", Host: netip.MustParseAddr("10.0.0.1"), ListenPort: new(mgmt.TCPPort(2151))}},

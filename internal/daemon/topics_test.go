@@ -1,0 +1,148 @@
+package daemon_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc/proctest"
+)
+
+// TestAgentActsOnItsOwnTopicAlone asks agent a1 what is meant for a10. Topics
+// match by prefix, so it hears that.
+func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
+	cluster := &testCluster{t: t, dir: t.TempDir()}
+	ours, err := bus.New(bus.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := ours.Subscribe(16, daemon.DefaultAgentTopics)
+	defer sub.Close()
+	ln := listen(t)
+	cluster.inBackground("controller", nil, func(ctx context.Context) error {
+		return ours.Serve(ctx, ln, bus.ListenConfig{})
+	})
+	cluster.inBackground("a1", nil, func(ctx context.Context) error {
+		return daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core:       agent.Config{Name: "a1", Connecting: true},
+			Store:      cluster.open("a1"),
+			Broker:     listen(t),
+			Controller: ln.Addr().String(),
+			Processes:  fakeProcesses{proctest.New(proctest.Config{})},
+			Launch:     daemon.Embedded{Program: os.Args[0], StateDir: cluster.dir},
+			Logger:     cluster.logger("a1"),
+		})
+	})
+	registry := event.Management()
+	hear := func() mgmt.Message {
+		for {
+			m, ok := (<-sub.Events()).(bus.Message)
+			if !ok {
+				continue
+			}
+			msg, err := registry.Decode(m.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return msg
+		}
+	}
+	for hello := hear(); ; hello = hear() {
+		if _, ok := hello.(mgmt.NotifyAgentHello); ok {
+			break
+		}
+	}
+	say := func(name string, msg mgmt.Message) {
+		ours.Publish(daemon.DefaultAgentTopics+"/"+name, registry.Encode(msg))
+	}
+	say("a10", mgmt.AgentStandbyRequest{ReqID: "for a10"})
+	say("a10", mgmt.AgentDeployRequest{ReqID: "for a10"})
+	say("a10", mgmt.AgentGetNodesRequest{ReqID: "for a10"})
+	say("a1", mgmt.AgentGetNodesRequest{ReqID: "for a1"})
+	for {
+		switch msg := hear().(type) {
+		case mgmt.NotifyAgentHello:
+		case mgmt.AgentGetNodesResponse:
+			if msg.ReqID != "for a1" {
+				t.Errorf("got %+v", msg)
+			}
+			return
+		default:
+			t.Fatalf("got %T %+v", msg, msg)
+		}
+	}
+}
+
+func TestClientsMayOnlyMakeRequestsOfTheController(t *testing.T) {
+	cluster := startCluster(t)
+	conn, err := bus.DialWebSocket(t.Context(), "ws://"+cluster.clients+bus.WebSocketPath,
+		[]string{daemon.DefaultControllerTopic}, bus.WebSocketClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	registry := event.Management()
+	request := registry.Encode(mgmt.GetInstancesRequest{ReqID: "q"})
+	for name, tt := range map[string]struct {
+		topic string
+		msg   mgmt.Message
+	}{
+		"a request to an agent":                        {daemon.DefaultAgentTopics + "/a", mgmt.AgentStandbyRequest{ReqID: "q"}},
+		"a request to an agent, on the API's topic":    {daemon.DefaultControllerTopic, mgmt.AgentStandbyRequest{ReqID: "q"}},
+		"a hello of an agent":                          {daemon.DefaultAgentTopics + "/a", mgmt.NotifyAgentHello{Instance: "a", APIVersion: 1}},
+		"a dispatch to nodes":                          {daemon.DefaultNodeTopic, mgmt.NodeDispatchRequest{ReqID: "q"}},
+		"a request to the controller, somewhere else":  {daemon.DefaultNodeTopic, mgmt.GetNodesRequest{ReqID: "q"}},
+		"a request to the controller, on a sub-topic":  {daemon.DefaultControllerTopic + "/x", mgmt.GetNodesRequest{ReqID: "q"}},
+		"an order to a Supervisor, on the API's topic": {daemon.DefaultControllerTopic, mgmt.NotifyNodeExit{Node: "x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := conn.Send(t.Context(), tt.topic, registry.Encode(tt.msg)); err != nil {
+				t.Fatal(err)
+			}
+			if topic, v, err := conn.Receive(t.Context()); !isServerError(err) {
+				t.Fatalf("got %v on %q, %v; want a refusal", v, topic, err)
+			}
+		})
+	}
+	if err := conn.Send(t.Context(), daemon.DefaultControllerTopic, request); err != nil {
+		t.Fatal(err)
+	}
+	if _, v, err := conn.Receive(t.Context()); err != nil {
+		t.Errorf("a request is answered with %v, %v", v, err)
+	}
+}
+
+func isServerError(err error) bool {
+	_, ok := errors.AsType[*bus.ServerError](err)
+	return ok
+}
+
+func TestClientsHearTheirOwnAnswersAlone(t *testing.T) {
+	cluster := startCluster(t)
+	var heard []error
+	quiet, err := client.Dial(t.Context(), client.Config{
+		Address: cluster.clients,
+		OnSkip:  func(why error) { heard = append(heard, why) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer quiet.Close()
+	busy := cluster.client()
+	defer busy.Close()
+	for range 10 {
+		if _, err := busy.GetInstances(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := quiet.GetInstances(t.Context()); err != nil || len(heard) > 0 {
+		t.Errorf("%v, and heard of others: %v", err, heard)
+	}
+}

@@ -1,0 +1,83 @@
+package deptest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// gapCounts are the groups of gaps and the number in each (spec management-api
+// 7).
+var gapCounts = map[string]int{"P": 8, "A": 27, "C": 24, "N": 4, "S": 6}
+
+var (
+	gapRow   = regexp.MustCompile(`(?m)^\| ([PACNS][0-9]+) \| (.+) \| (.+) \|$`)
+	evidence = regexp.MustCompile("`([a-z/]+) (?:([a-zA-Z0-9_]+\\.txt(?:ar)?)|((?:Test|Fuzz)[A-Za-z0-9]+)(?:/([^`]+))?)`")
+)
+
+func TestEveryGapIsClosedByATestThatExists(t *testing.T) {
+	const root = "../.."
+	text, err := os.ReadFile(filepath.Join(root, "docs/upstream-gaps.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := map[string]bool{}
+	for group, n := range gapCounts {
+		for i := range n {
+			missing[fmt.Sprintf("%s%d", group, i+1)] = true
+		}
+	}
+	for _, row := range gapRow.FindAllStringSubmatch(string(text), -1) {
+		gap, ours, shown := row[1], row[2], row[3]
+		if !missing[gap] {
+			t.Errorf("gap %s has a row too many", gap)
+		}
+		delete(missing, gap)
+		found := evidence.FindAllStringSubmatch(shown, -1)
+		switch {
+		case shown == "–" && strings.HasPrefix(ours, "Does not apply: "):
+		case len(found) == 0 || len(found) != strings.Count(shown, "`")/2:
+			t.Errorf("gap %s: %s is no list of tests", gap, shown)
+		}
+		for _, e := range found {
+			if err := exists(filepath.Join(root, e[1]), e[2], e[3], e[4]); err != nil {
+				t.Errorf("gap %s: %v", gap, err)
+			}
+		}
+	}
+	for gap := range missing {
+		t.Errorf("gap %s has no row", gap)
+	}
+}
+
+// exists checks that a package has that file in its testdata, or that test with
+// a case of that name.
+func exists(dir, file, test, name string) error {
+	if file != "" {
+		_, err := os.Stat(filepath.Join(dir, "testdata", file))
+		return err
+	}
+	sources, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		return err
+	}
+	for _, path := range sources {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		_, body, ok := strings.Cut(string(text), "\nfunc "+test+"(")
+		if !ok {
+			continue
+		}
+		body, _, _ = strings.Cut(body, "\n}\n")
+		if name != "" && !strings.Contains(body, `"`+name+`"`) {
+			return fmt.Errorf("%s in %s has no case %q", test, path, name)
+		}
+		return nil
+	}
+	return fmt.Errorf("%s has no %s", dir, test)
+}
