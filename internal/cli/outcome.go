@@ -107,6 +107,9 @@ func DeployOutcome(results []mgmt.Result) Outcome {
 			o.Warnings = append(o.Warnings, "skipping unexpected response "+describe(r))
 		case r.Node != "":
 			nodes[string(r.Node)] = o.deployed(r)
+			if !r.Success && r.Error != "" { // for which the document has no place
+				o.fail("node %s on instance %s: %s", r.Node, r.Instance, r.Error)
+			}
 		}
 	}
 	if len(nodes) > 0 {

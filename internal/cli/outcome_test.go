@@ -44,6 +44,13 @@ func TestDeployOutcome(t *testing.T) {
 			said{document: `{"errors": [], "results": {"id": "3c1e0d52", "nodes": {"log1": {"instance": "agent-east", "success": true}, ` +
 				`"sniff-a": {"instance": "agent-west", "stderr": "fatal error: no such device", "stdout": "", "success": false}}}}`, status: 1},
 		},
+		"why a node failed is said, as the document has no place for it": {
+			[]mgmt.Result{{Instance: "i", Node: "n", Error: "still starting"}},
+			said{
+				document: `{"errors": [], "results": {"nodes": {"n": {"instance": "i", "success": false}}}}`,
+				errors:   []string{"node n on instance i: still starting"}, status: 1,
+			},
+		},
 		"agents without nodes are passed over": {
 			[]mgmt.Result{{Success: true, Instance: "i"}, {Success: true, Data: mgmt.Text("x")}},
 			said{document: `{"errors": [], "results": {"id": "x"}}`},

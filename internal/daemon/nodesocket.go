@@ -23,7 +23,7 @@ const (
 	socketQueue    = 64                     // messages that wait for one node
 	socketTimeout  = 5 * time.Second        // for a connection, and for the sending of one message
 	socketRetry    = 100 * time.Millisecond // before the second attempt; then twice as long each time,
-	socketMaxRetry = time.Second            // up to this
+	socketMaxRetry = 400 * time.Millisecond // up to this
 )
 
 // nodeSocket is the agent's end of the WebSocket transport with one process: the
@@ -81,7 +81,7 @@ func (s *nodeSocket) run(ctx context.Context) {
 		}
 		if connected {
 			retry = socketRetry
-			s.log.Warn("connection to node lost", "node", string(s.node), "err", err)
+			s.log.Info("connection to node lost", "node", string(s.node), "err", err)
 		} else {
 			s.log.Debug("node is not reached yet", "node", string(s.node), "err", err)
 		}

@@ -123,6 +123,8 @@ func coreConfig(set settings.Agent) agent.Config {
 		Connecting:     set.Controller != "",
 		PID:            int64(os.Getpid()),
 		RequestTimeout: set.RequestTimeout,
+		DeployTimeout:  set.DeployTimeout,
+		RestartTimeout: set.DeployTimeout,
 		OutputLines:    set.OutputLines,
 		Preflight:      set.Preflight,
 		StartDeadline:  perRole(l.StartDeadline),

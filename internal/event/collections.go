@@ -61,6 +61,12 @@ func setOr[T any](f *fields, name string, read reader[T], write func(T) zval.Val
 	return setOf(f.d, v, at, read, write)
 }
 
+// requiredSet is setOr for a set that must be there.
+func requiredSet[T any](f *fields, name string, read reader[T], write func(T) zval.Value) []T {
+	v, at := f.required(name)
+	return setOf(f.d, v, at, read, write)
+}
+
 // optSet is setOr for an optional set; nil is unset.
 func optSet[T any](f *fields, name string, read reader[T], write func(T) zval.Value) []T {
 	v, at := f.optional(name)

@@ -78,9 +78,11 @@ func readConfiguration(d *decoder, v zval.Value, at step) mgmt.Configuration {
 	f := d.enter(v, at)
 	defer d.pop()
 	return mgmt.Configuration{
-		ID:        f.strOr("id", ""),
-		Instances: setOr(&f, "instances", readInstance, instanceValue),
-		Nodes:     setOr(&f, "nodes", readNode, nodeValue),
+		ID: f.strOr("id", ""),
+		// Both have a default, but are required all the same: a truncated
+		// configuration must not pass for one that stops every node.
+		Instances: requiredSet(&f, "instances", readInstance, instanceValue),
+		Nodes:     requiredSet(&f, "nodes", readNode, nodeValue),
 	}
 }
 

@@ -102,6 +102,10 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 				Event: controllerAPI + "restart_request", Argument: "nodes", Index: 1, Reason: "got vector, want set",
 			},
 		},
+		"a configuration cut short, which must not stop every node": {
+			send(agentAPI+"deploy_request", str("r"), vec(str("id"), set())),
+			event.Error{Event: agentAPI + "deploy_request", Argument: "config.nodes", Index: 1, Reason: "missing"},
+		},
 		"an unset element of a vector": {
 			send(nodeAPI+"node_dispatch_request", str("r"), vec(str("get_id_value"), none)),
 			event.Error{
@@ -249,7 +253,7 @@ func TestDecodeIsTolerant(t *testing.T) {
 			conf(plain),
 		},
 		"a configuration of nothing": {
-			stage(vec()), mgmt.StageConfigurationRequest{ReqID: "r"},
+			stage(vec(str(""), zval.Set(), zval.Set())), mgmt.StageConfigurationRequest{ReqID: "r"},
 		},
 		"a status of two elements": {
 			status(str("n"), running),
@@ -274,7 +278,7 @@ func TestDecodeIsTolerant(t *testing.T) {
 			mgmt.NodeDispatchRequest{ReqID: "r", Action: []string{"a"}},
 		},
 		"a deployment without force": {
-			send(agentAPI+"deploy_request", str("r"), vec()), mgmt.AgentDeployRequest{ReqID: "r"},
+			send(agentAPI+"deploy_request", str("r"), vec(str(""), zval.Set(), zval.Set())), mgmt.AgentDeployRequest{ReqID: "r"},
 		},
 		"an error notice without a node": {
 			send(agentAPI+"notify_error", str("i"), str("m")), mgmt.NotifyError{Instance: "i", Msg: "m"},

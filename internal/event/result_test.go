@@ -26,7 +26,7 @@ func TestResultDataFollowsTheMessage(t *testing.T) {
 		"instances":                {send(controllerAPI+"get_instances_response", str("r"), one(instances)), wantInstances},
 		"no instances":             {send(controllerAPI+"get_instances_response", str("r"), one(vec())), mgmt.Instances(nil)},
 		"a staged ID":              {send(controllerAPI+"stage_configuration_response", str("r"), many(str("id"))), mgmt.Text("id")},
-		"a configuration":          {send(controllerAPI+"get_configuration_response", str("r"), one(vec(str("id")))), mgmt.Configuration{ID: "id"}},
+		"a configuration":          {send(controllerAPI+"get_configuration_response", str("r"), one(vec(str("id"), zval.Set(), zval.Set()))), mgmt.Configuration{ID: "id"}},
 		"a deployed ID":            {send(controllerAPI+"deploy_response", str("r"), many(str("id"))), mgmt.Text("id")},
 		"a deployed node's output": {send(controllerAPI+"deploy_response", str("r"), many(outputs)), mgmt.NodeOutputs{Stdout: "out", Stderr: "err"}},
 		"an agent's node's output": {send(agentAPI+"deploy_response", str("r"), many(outputs)), mgmt.NodeOutputs{Stdout: "out", Stderr: "err"}},

@@ -65,6 +65,7 @@ func defaultController() settings.Controller {
 		BrokerPorts:    settings.PortAssignment{Enabled: true, Start: 2200},
 		MetricsPorts:   settings.PortAssignment{Enabled: true, Start: 9000},
 		RequestTimeout: 10 * time.Second,
+		DeployTimeout:  18 * time.Second,
 	}
 }
 
@@ -76,6 +77,7 @@ func defaultAgent() settings.Agent {
 		Broker:         settings.Listen{Addr: netip.MustParseAddr("127.0.0.1"), Port: 2151},
 		Controller:     "127.0.0.1:2150",
 		RequestTimeout: 5 * time.Second,
+		DeployTimeout:  14 * time.Second,
 		StdoutFile:     "stdout",
 		StderrFile:     "stderr",
 		OutputLines:    100,

@@ -145,6 +145,9 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 		{key: "controller.request_timeout", flag: "request-timeout", env: "ZEEKFLEET_CONTROLLER_REQUEST_TIMEOUT", initial: "10s",
 			doc:   "longest wait for agents' answers to a request",
 			field: func(c *Controller) value { return durationAt(&c.RequestTimeout, minTimeout, maxTimeout) }},
+		{key: "controller.deploy_timeout", flag: "deploy-timeout", env: "ZEEKFLEET_CONTROLLER_DEPLOY_TIMEOUT", initial: "18s",
+			doc:   "longest wait for agents' answers to a deployment or a restart; zeek-client gives up after 20 s",
+			field: func(c *Controller) value { return durationAt(&c.DeployTimeout, minTimeout, maxTimeout) }},
 	}...)
 }
 
@@ -171,6 +174,9 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 		{key: "agent.request_timeout", flag: "request-timeout", env: "ZEEKFLEET_AGENT_REQUEST_TIMEOUT", initial: "5s",
 			doc:   "longest wait for nodes' answers to a request",
 			field: func(a *Agent) value { return durationAt(&a.RequestTimeout, minTimeout, maxTimeout) }},
+		{key: "agent.deploy_timeout", flag: "deploy-timeout", env: "ZEEKFLEET_AGENT_DEPLOY_TIMEOUT", initial: "14s",
+			doc:   "longest wait before a deployment or a restart is answered; it goes on. Stay 4 s below the controller's",
+			field: func(a *Agent) value { return durationAt(&a.DeployTimeout, minTimeout, maxTimeout) }},
 		{key: "agent.stdout_file", flag: "stdout-file", env: "ZEEKFLEET_STDOUT_FILE", initial: "stdout",
 			doc:   "file in a node's directory for its standard output; empty for none",
 			field: func(a *Agent) value { return fileNameAt(&a.StdoutFile) }},

@@ -26,8 +26,9 @@ type Controller struct {
 	// ShownPort is the port that get-nodes shows for the controller; 0 is the one
 	// where agents connect.
 	ShownPort uint16
-	// RequestTimeout bounds the wait for agents' answers to one request.
-	RequestTimeout time.Duration
+	// RequestTimeout bounds the wait for agents' answers to one request;
+	// DeployTimeout bounds it for deployments and restarts.
+	RequestTimeout, DeployTimeout time.Duration
 }
 
 // Agent is what an agent is told.
@@ -43,8 +44,9 @@ type Agent struct {
 	// Controller is the host:port that the agent dials; empty if it waits to be
 	// dialed.
 	Controller string
-	// RequestTimeout bounds the wait for nodes' answers to one request.
-	RequestTimeout time.Duration
+	// RequestTimeout bounds the wait for nodes' answers to one request;
+	// DeployTimeout bounds the answer to a deployment or a restart.
+	RequestTimeout, DeployTimeout time.Duration
 	// StdoutFile and StderrFile are the names of the files in a node's directory
 	// that hold what it prints; empty: no file.
 	StdoutFile, StderrFile string
