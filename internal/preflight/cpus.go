@@ -36,7 +36,25 @@ func cpuProblem(cpus []int, online string) string {
 	if len(missing) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("CPU affinity: this host has no CPU %s; it has %s", strings.Trim(fmt.Sprint(missing), "[]"), online)
+	return fmt.Sprintf("CPU affinity: this host has no CPU %s; it has %s", cpuList(missing), online)
+}
+
+// cpuList renders sorted processors as the kernel does: "0-3,8".
+func cpuList(cpus []int) string {
+	var parts []string
+	for i := 0; i < len(cpus); {
+		end := i + 1
+		for end < len(cpus) && cpus[end] == cpus[end-1]+1 {
+			end++
+		}
+		part := strconv.Itoa(cpus[i])
+		if end > i+1 {
+			part += "-" + strconv.Itoa(cpus[end-1])
+		}
+		parts = append(parts, part)
+		i = end
+	}
+	return strings.Join(parts, ",")
 }
 
 func inCPUList(cpu int, list string) bool {

@@ -150,7 +150,8 @@ func TestCPUProblem(t *testing.T) {
 	}{
 		{nil, "0", ""},
 		{[]int{0, 3, 8}, "0-3,8", ""},
-		{[]int{4, 7}, "0-3,8", "CPU affinity: this host has no CPU 4 7; it has 0-3,8"},
+		{[]int{4, 7}, "0-3,8", "CPU affinity: this host has no CPU 4,7; it has 0-3,8"},
+		{[]int{0, 4, 5, 6, 9}, "0-3", "CPU affinity: this host has no CPU 4-6,9; it has 0-3"},
 		{[]int{0}, "nonsense", "CPU affinity: this host has no CPU 0; it has nonsense"},
 	}
 	for _, tt := range tests {
