@@ -1,5 +1,3 @@
-// Command zeekfleet runs Zeek clusters across hosts: controller, agents and
-// nodes, and the client that tells them what to do.
 package main
 
 import (

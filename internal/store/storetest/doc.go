@@ -1,0 +1,2 @@
+// Package storetest is the suite that every store.Historian passes.
+package storetest
