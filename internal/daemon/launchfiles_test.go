@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -127,5 +128,19 @@ func TestPortOnWhichANodeServesIsChosenAnewWhenItIsTaken(t *testing.T) {
 	defer ln.Close()
 	if second := l.launch(2, "a"); second.WebSocketPort == first.WebSocketPort || second.WebSocketPort == 0 {
 		t.Errorf("the node serves on port %d, which is taken", second.WebSocketPort)
+	}
+}
+
+// A check runs elsewhere, so that the node's status file stays as it is.
+func TestCheckFindsScriptsRelativeToTheNodesDirectory(t *testing.T) {
+	l := newLaunches(t)
+	plan := workerPlan(mgmt.Node{Scripts: []string{"./mine", "policy/tuning/json-logs"}})
+	check, err := l.Check(plan, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{filepath.Join(check.WorkDir, "mine"), "policy/tuning/json-logs"}
+	if got := check.Argv[max(0, len(check.Argv)-2):]; !slices.Equal(got, want) {
+		t.Errorf("the check loads %q, want %q", got, want)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/preflight"
@@ -203,12 +205,13 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		return preflight.Check{}, err
 	}
 	command = command.Check()
+	workDir := NodeDir(z.cfg.Site.StateDir, plan.Node.Name)
 	check := preflight.Check{
 		Node:    plan.Node.Name,
-		Argv:    command.Argv,
+		Argv:    absoluteIn(workDir, command.Argv),
 		Env:     command.Env,
 		Scripts: plan.Node.Scripts,
-		WorkDir: NodeDir(z.cfg.Site.StateDir, plan.Node.Name),
+		WorkDir: workDir,
 		Dirs:    generated.Dirs,
 		CPUs:    cpus,
 	}
@@ -221,6 +224,18 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		}
 	}
 	return check, nil
+}
+
+// absoluteIn returns argv for a process that does not run in dir: what is
+// relative to that directory, as scripts can be, is made absolute.
+func absoluteIn(dir string, argv []string) []string {
+	argv = slices.Clone(argv)
+	for i, arg := range argv {
+		if strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "../") {
+			argv[i] = filepath.Join(dir, arg)
+		}
+	}
+	return argv
 }
 
 // generate renders what the node reads and writes it below base.
