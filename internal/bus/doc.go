@@ -23,8 +23,11 @@
 // PeerAdded and before its PeerLost; between peers there is no order. A
 // subscription whose queue is full holds up the connections that have something
 // for it, each of which has its own reader, and loses nothing. A peer whose queue
-// is full is dropped; it returns by itself, and never slows another. Every limit
-// is a field of Config, WebSocketConfig or WebSocketClientConfig.
+// is full is dropped; it returns by itself, and never slows another. Large
+// messages are decoded and delivered one at a time, and what peers have sent of
+// them is bounded for all together: beyond that, the peer that has sent most is
+// dropped. Every limit is a field of Config, WebSocketConfig or
+// WebSocketClientConfig.
 //
 // # Native peers
 //
