@@ -27,8 +27,10 @@ check:
 	@echo "== static build"; CGO_ENABLED=0 go build -o /dev/null ./cmd/zeekfleet
 	@echo "== generators"; go generate ./...
 
+# The race detector has every process wait a second before it ends; the tests
+# start hundreds.
 unit:
-	@echo "== tests"; go test -race ./...
+	@echo "== tests"; GORACE=atexit_sleep_ms=0 go test -race ./...
 
 ## fuzz-smoke: every fuzzer for a few seconds
 fuzz-smoke:
