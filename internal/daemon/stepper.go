@@ -70,7 +70,10 @@ func (s *stepper[Event, Effect]) rearm() {
 type document struct {
 	store    store.Store
 	revision store.Revision
-	timeout  time.Duration
+	// unsure says that nobody could tell whether the latest save took place, and
+	// so what revision is stored.
+	unsure  bool
+	timeout time.Duration
 }
 
 // loadDocument reads the state that was saved last into state, and leaves it
@@ -96,6 +99,11 @@ func (d *document) save(ctx context.Context, state any) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
 	defer cancel()
+	if d.unsure {
+		if _, err := d.reload(ctx); err != nil {
+			return fmt.Errorf("save state: %w", err)
+		}
+	}
 	rev, err := d.store.Save(ctx, text, d.revision)
 	if err == nil {
 		d.revision = rev
@@ -103,10 +111,20 @@ func (d *document) save(ctx context.Context, state any) error {
 	}
 	// Save leaves open whether it took place. If it did, it counts: what is
 	// stored must be what the core goes on with.
-	stored, rev, loadErr := d.store.Load(ctx)
-	if loadErr == nil && rev > d.revision && bytes.Equal(stored, text) {
-		d.revision = rev
+	before := d.revision
+	stored, loadErr := d.reload(ctx)
+	if loadErr == nil && d.revision > before && bytes.Equal(stored, text) {
 		return nil
 	}
 	return fmt.Errorf("save state: %w", err)
+}
+
+// reload reads what is stored, in order to learn its revision.
+func (d *document) reload(ctx context.Context) ([]byte, error) {
+	stored, rev, err := d.store.Load(ctx)
+	d.unsure = err != nil
+	if err == nil {
+		d.revision = rev
+	}
+	return stored, err
 }
