@@ -87,7 +87,7 @@ func run(ctx context.Context) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "FIGURE\tVALUE\tUNIT\tBUDGET\t")
 	for _, measure := range []func(context.Context, string) ([]figure, error){
-		loopbackEcho, codecs, peering, cluster, fleet, upTime,
+		loopbackEcho, codecs, peering, cluster, fleet, upTime, simulation,
 	} {
 		figures, err := measure(ctx, dir)
 		if err != nil {

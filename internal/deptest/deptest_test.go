@@ -69,7 +69,7 @@ var allowed = map[string][]string{
 	"internal/hosts":   {},
 	"internal/bench": {
 		"client", "node", "internal/bus", "internal/core/...", "internal/daemon", "internal/event", "internal/mgmt",
-		"internal/proc", "internal/store", "internal/wire/...", "internal/zval",
+		"internal/proc", "internal/sim", "internal/store", "internal/wire/...", "internal/zval",
 	},
 	"cmd/zeekfleet": {
 		"client", "node", "internal/cli", "internal/crash", "internal/daemon", "internal/mgmt", "internal/proc", "internal/settings",
