@@ -15,7 +15,7 @@
 //
 // Nothing goes back to where it came from, and nothing goes from one native
 // peer to another. What comes in on Config.LocalTopics goes to local
-// subscriptions alone. Topics that begin with "<$>" go nowhere.
+// subscriptions, and WebSocket clients that keep up overhear it. Topics that begin with "<$>" go nowhere.
 //
 // # Order and limits
 //

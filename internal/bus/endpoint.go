@@ -34,8 +34,8 @@ type Config struct {
 	// Logger receives what happens to connections. Nil discards it.
 	Logger *slog.Logger
 	// LocalTopics are prefixes of topics on which whatever peers send is for
-	// local subscriptions alone: no other peer receives it. Empty means that
-	// there are none.
+	// local subscriptions: native peers do not receive it, and WebSocket clients
+	// only overhear it; see Reply. Empty means that there are none.
 	LocalTopics []string
 	// MaxPeers bounds the peers of all kinds; a further one is refused. Zero
 	// means 1024.
@@ -154,6 +154,16 @@ func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
 func (e *Endpoint) Wants(peerID, topic string) bool {
 	l, ok := e.table.Load().byID[peerID]
 	return ok && l.wants(topic)
+}
+
+// Reply is PublishTo, and lets the WebSocket clients that have subscribed to
+// topic overhear v: one that has fallen behind with what it receives misses v,
+// and is not dropped because of what others do.
+func (e *Endpoint) Reply(peerID string, topic string, v zval.Value) bool {
+	t := e.table.Load()
+	l, m := t.byID[peerID], e.newOutgoing(topic, v)
+	t.overhear(l, m)
+	return l != nil && l.wants(topic) && l.send(m)
 }
 
 // PublishWait is Publish, but waits for room in the queue of each matching peer

@@ -40,6 +40,12 @@ type announcer interface {
 	announce(version uint64, f wire.Filter)
 }
 
+// overhearer is a link whose other side may have what is none of its business.
+type overhearer interface {
+	// overhear is send, but lets m go unless there is plenty of room for it.
+	overhear(m *outgoing)
+}
+
 // table is who is there at one moment. It never changes: whoever changes
 // something stores another one, so that readers need no lock.
 type table struct {
@@ -148,8 +154,8 @@ func (e *Endpoint) leave(ctx context.Context, l link, err error) {
 
 // receive delivers what from has sent: to local subscriptions, blocking while
 // one of them has no room; to WebSocket clients; and to native peers if it came
-// from a WebSocket client. It never goes back to from; on local topics it goes to
-// no peer at all. Reserved topics go nowhere. It returns ctx's cause if ctx ends first.
+// from a WebSocket client. It never goes back to from; on local topics,
+// WebSocket clients may overhear it and native peers do not get it. Reserved topics go nowhere. It returns ctx's cause if ctx ends first.
 func (e *Endpoint) receive(ctx context.Context, from link, topic string, v zval.Value) error {
 	if strings.HasPrefix(topic, wire.ReservedPrefix) {
 		e.stats.reserved.Add(1)
@@ -158,6 +164,7 @@ func (e *Endpoint) receive(ctx context.Context, from link, topic string, v zval.
 	t, peer := e.table.Load(), from.peer()
 	switch {
 	case e.local.Match(topic):
+		t.overhear(from, e.newOutgoing(topic, v))
 	case peer.Kind == Native:
 		e.publish(t.clients, from, topic, v)
 	default:
@@ -185,6 +192,16 @@ func (e *Endpoint) publish(links []link, except link, topic string, v zval.Value
 			m = e.newOutgoing(topic, v)
 		}
 		l.send(m)
+	}
+}
+
+// overhear lets the WebSocket clients that want m's topic have m, except one, as
+// far as they keep up.
+func (t *table) overhear(except link, m *outgoing) {
+	for _, l := range t.clients {
+		if o, ok := l.(overhearer); ok && l != except && l.wants(m.topic) {
+			o.overhear(m)
+		}
 	}
 }
 

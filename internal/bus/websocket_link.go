@@ -34,6 +34,18 @@ func (c *wsConn) send(m *outgoing) bool {
 	}
 }
 
+// overhear takes m only while most of the queue is free for what concerns the
+// client.
+func (c *wsConn) overhear(m *outgoing) {
+	if _, ok := eventContent(m.value); !ok || len(c.queue) >= cap(c.queue)/8 {
+		return
+	}
+	select {
+	case c.queue <- wsOutgoing{m: m}:
+	default:
+	}
+}
+
 func (c *wsConn) sendWait(ctx context.Context, m *outgoing) error {
 	if _, ok := eventContent(m.value); !ok {
 		return nil

@@ -87,8 +87,8 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 	}
 	registry := event.Management()
 	cfg.WebSocketServer.Admit = clientsOnly(registry, cfg.Topic)
-	// Requests are for the controller; others, to whom a peer could send any
-	// number of them, need not see them.
+	// Requests are for the controller. Other clients overhear them, as with Zeek,
+	// but however many there are, nobody is dropped because of them.
 	cfg.Bus.LocalTopics = append(cfg.Bus.LocalTopics, cfg.Topic)
 	endpoint, err := bus.New(cfg.Bus)
 	if err != nil {
@@ -237,7 +237,7 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		topic := c.cfg.AgentTopics + "/" + string(e.Instance)
 		c.endpoint.PublishTo(string(e.Peer), topic, c.registry.Encode(e.Msg))
 	case controller.Reply:
-		c.endpoint.PublishTo(string(e.Client), c.cfg.Topic, c.registry.Encode(e.Msg))
+		c.endpoint.Reply(string(e.Client), c.cfg.Topic, c.registry.Encode(e.Msg))
 	case controller.Connect:
 		c.connect(ctx, e.Instance, e.Addr)
 	case controller.Disconnect:

@@ -124,12 +124,12 @@ func isServerError(err error) bool {
 	return ok
 }
 
-func TestClientsHearTheirOwnAnswersAlone(t *testing.T) {
+func TestClientsOverhearOthersAndLoseNothingByIt(t *testing.T) {
 	cluster := startCluster(t)
-	var heard []error
+	overheard := 0
 	quiet, err := client.Dial(t.Context(), client.Config{
 		Address: cluster.clients,
-		OnSkip:  func(why error) { heard = append(heard, why) },
+		OnSkip:  func(error) { overheard++ },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -137,12 +137,16 @@ func TestClientsHearTheirOwnAnswersAlone(t *testing.T) {
 	defer quiet.Close()
 	busy := cluster.client()
 	defer busy.Close()
-	for range 10 {
+	const requests = 3000 // far more than wait for a client that does not read
+	for range requests {
 		if _, err := busy.GetInstances(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := quiet.GetInstances(t.Context()); err != nil || len(heard) > 0 {
-		t.Errorf("%v, and heard of others: %v", err, heard)
+	if _, err := quiet.GetInstances(t.Context()); err != nil {
+		t.Errorf("after %d requests of another client: %v", requests, err)
+	}
+	if overheard == 0 {
+		t.Error("nothing was heard of another client's requests and answers")
 	}
 }
