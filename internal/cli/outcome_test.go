@@ -207,6 +207,13 @@ func TestGetNodesOutcome(t *testing.T) {
 				`{"error": "result does not contain node status data", "source": "c"}], "results": {"a": {}, "d": {}}}`,
 				errors: []string{"NodeStatus data invalid: x"}, status: 1},
 		},
+		"how nodes ended last is said, as the document has no place for it": {
+			[]mgmt.Result{{Success: true, Instance: "i", Data: mgmt.NodeStatuses{}, Error: "node a crashed: x (3s ago)\nnode b crashed: y (9s ago)"}},
+			said{
+				document: `{"errors": [], "results": {"i": {}}}`,
+				warnings: []string{"instance i: node a crashed: x (3s ago)", "instance i: node b crashed: y (9s ago)"},
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, cli.GetNodesOutcome(tt.results), tt.want) })
 	}

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
+	"strings"
 
 	"zeekfleet/internal/mgmt"
 )
@@ -56,6 +58,7 @@ func GetNodesOutcome(results []mgmt.Result) Outcome {
 		switch data := r.Data.(type) {
 		case mgmt.NodeStatuses:
 			instances[source] = statuses(data)
+			o.noteCrashes(r)
 		case nil:
 			errors = append(errors, sourced(source, "result does not contain node status data"))
 		default:
@@ -66,6 +69,15 @@ func GetNodesOutcome(results []mgmt.Result) Outcome {
 	o.Status = max(o.Status, failedIf(errors))
 	o.Document = wrapped(instances, errors)
 	return o
+}
+
+// noteCrashes says how nodes of an instance ended by themselves last, for which
+// the document has no place: our agents put it, a line each, into the error text
+// of a success.
+func (o *Outcome) noteCrashes(r mgmt.Result) {
+	for line := range strings.Lines(r.Error) {
+		o.Warnings = append(o.Warnings, fmt.Sprintf("instance %s: %s", r.Instance, strings.TrimSpace(line)))
+	}
 }
 
 func statuses(list []mgmt.NodeStatus) document {

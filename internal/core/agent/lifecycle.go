@@ -101,6 +101,7 @@ func (m *Machine) crashed(n *node, p *process, ev Exited) {
 	if words := lastWords(ev.Outputs); words != "" {
 		msg += "; it printed: " + words
 	}
+	n.last = lastCrash{m.now, msg}
 	m.emit(Note{Level: Error, Text: "node ended by itself", Node: ev.Node, Err: msg})
 	m.tell(mgmt.NotifyError{Instance: m.cfg.Name, Msg: msg, Node: ev.Node})
 	m.failDispatches(n, fmt.Sprintf("cluster node %s exited: %s", ev.Node, ev.Reason))

@@ -282,3 +282,16 @@ func TestCrashIsReportedWithTheLastWords(t *testing.T) {
 		})
 	}
 }
+
+func TestGetNodesTellsHowNodesEndedLast(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	if got := w.getNodes().Error; got != "" {
+		t.Errorf("before any crash: got %q", got)
+	}
+	w.kill("worker")
+	w.run(3 * time.Second)
+	want := "node worker crashed: killed by SIGKILL (3s ago)"
+	if got := w.getNodes().Error; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

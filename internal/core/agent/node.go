@@ -25,6 +25,17 @@ type node struct {
 	fresh    bool      // it belongs to a rollout, which has an order; else:
 	due      time.Time // when a node that ended by itself is started again
 	failures int       // in a row
+
+	// last is how the node ended by itself last, under its present plan or an
+	// earlier one.
+	last lastCrash
+}
+
+// lastCrash is when a node ended by itself, and how; its zero value says that it
+// did not.
+type lastCrash struct {
+	at  time.Time
+	how string
 }
 
 // process is a process from its Start, or its adoption, to its end.

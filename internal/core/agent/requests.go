@@ -78,7 +78,7 @@ func (m *Machine) fromController(ev FromController) {
 	case mgmt.AgentStandbyRequest:
 		m.standby(r)
 	case mgmt.AgentGetNodesRequest:
-		m.respond(r, m.result(r, "", mgmt.Result{Success: true, Data: m.statuses()}))
+		m.respond(r, m.result(r, "", mgmt.Result{Success: true, Data: m.statuses(), Error: m.crashes()}))
 	case mgmt.AgentWelcomeRequest:
 		m.respond(r, m.result(r, "", mgmt.Result{Success: true}))
 	}

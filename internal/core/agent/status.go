@@ -1,6 +1,29 @@
 package agent
 
-import "zeekfleet/internal/mgmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// maxCrashes bounds the crashes that get-nodes tells of; the newest count.
+const maxCrashes = 20
+
+// crashes summarises how nodes ended by themselves last, newest first. A
+// NodeStatus has no place for it, and the error text of a result that is a
+// success is read by nobody else (spec management-api, appendix B).
+func (m *Machine) crashes() string {
+	crashed := m.sortedNodes(func(n *node) bool { return n.last != lastCrash{} })
+	slices.SortStableFunc(crashed, func(a, b *node) int { return b.last.at.Compare(a.last.at) })
+	var texts []string
+	for _, n := range crashed[:min(len(crashed), maxCrashes)] {
+		texts = append(texts, fmt.Sprintf("%s (%s ago)", n.last.how, m.now.Sub(n.last.at).Round(time.Second)))
+	}
+	return strings.Join(texts, "\n")
+}
 
 // statuses lists the agent itself and its nodes (spec management-api 5.7). A
 // controller on this host adds itself.

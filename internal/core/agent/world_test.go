@@ -323,18 +323,23 @@ func running(t failer, cfg agent.Config, list ...mgmt.Node) *world {
 	return w
 }
 
-// statuses asks the agent, as a controller would.
 func (w *world) statuses() mgmt.NodeStatuses {
+	w.t.Helper()
+	return w.getNodes().Data.(mgmt.NodeStatuses)
+}
+
+// getNodes asks the agent, as a controller would.
+func (w *world) getNodes() mgmt.Result {
 	w.t.Helper()
 	for _, e := range w.m.Step(w.now, agent.FromController{Peer: controller, Msg: mgmt.AgentGetNodesRequest{ReqID: "state"}}) {
 		if to, ok := e.(agent.ToController); ok {
 			if msg, ok := to.Msg.(mgmt.AgentGetNodesResponse); ok {
-				return msg.Result.Data.(mgmt.NodeStatuses)
+				return msg.Result
 			}
 		}
 	}
 	w.t.Fatalf("no answer to get-nodes")
-	return nil
+	return mgmt.Result{}
 }
 
 func (w *world) state(name mgmt.NodeName) mgmt.State {

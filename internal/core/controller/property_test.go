@@ -250,8 +250,16 @@ func (w *world) expect(client mgmt.PeerID, id mgmt.ReqID, msg mgmt.Message, kind
 		}
 		return
 	}
-	w.pending[k] = waiting{kind, w.now.Add(10 * time.Second), asked}
+	w.pending[k] = waiting{kind, w.now.Add(bound(kind)), asked}
 	w.step(controller.FromClient{Client: client, Msg: msg})
+}
+
+// bound is how long a request of this kind may take by default.
+func bound(kind string) time.Duration {
+	if kind == "deploy" || kind == "restart" {
+		return 18 * time.Second
+	}
+	return 10 * time.Second
 }
 
 func (w *world) request(t *rapid.T) {

@@ -83,7 +83,8 @@ func (m *Machine) getNodesAnswered(a *agent, msg mgmt.AgentGetNodesResponse) {
 	case len(statuses) > m.cfg.Limits.Nodes:
 		result = m.nodesUnknown(a.name, fmt.Sprintf("more than %d nodes", m.cfg.Limits.Nodes))
 	default:
-		result = mgmt.Result{Success: true, Instance: a.name, Data: m.withSelf(a, statuses)}
+		// The text of a success is what the agent has to say of crashes.
+		result = mgmt.Result{Success: true, Instance: a.name, Data: m.withSelf(a, statuses), Error: msg.Result.Error}
 	}
 	m.concluded(c, result)
 }
