@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,19 +80,10 @@ type Processes interface {
 }
 
 func (c AgentConfig) withDefaults() AgentConfig {
-	if c.AgentTopics == "" {
-		c.AgentTopics = DefaultAgentTopics
-	}
-	if c.NodeTopic == "" {
-		c.NodeTopic = DefaultNodeTopic
-	}
-	if c.SaveTimeout == 0 {
-		c.SaveTimeout = 5 * time.Second
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	c.Logger = limitedLog(c.Logger)
+	c.AgentTopics = cmp.Or(c.AgentTopics, DefaultAgentTopics)
+	c.NodeTopic = cmp.Or(c.NodeTopic, DefaultNodeTopic)
+	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
+	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger
 	return c
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -52,20 +53,14 @@ const (
 	DefaultNodeTopic       = "zeek/management/node"
 )
 
+// defaultSaveTimeout bounds a save of either daemon.
+const defaultSaveTimeout = 5 * time.Second
+
 func (c ControllerConfig) withDefaults() ControllerConfig {
-	if c.Topic == "" {
-		c.Topic = DefaultControllerTopic
-	}
-	if c.AgentTopics == "" {
-		c.AgentTopics = DefaultAgentTopics
-	}
-	if c.SaveTimeout == 0 {
-		c.SaveTimeout = 5 * time.Second
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	c.Logger = limitedLog(c.Logger)
+	c.Topic = cmp.Or(c.Topic, DefaultControllerTopic)
+	c.AgentTopics = cmp.Or(c.AgentTopics, DefaultAgentTopics)
+	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
+	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger
 	return c
 }
