@@ -16,32 +16,32 @@ func newConfigCommand(streams) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return errors.New("please say of which: controller or agent") },
 	}
-	forController := &cobra.Command{
-		Use:   "controller",
-		Short: "Show the controller's settings",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, entries, err := settings.ResolveController(sources(cmd.Flags()))
-			if err != nil {
-				return failed(err)
-			}
-			return failed(settings.Print(cmd.OutOrStdout(), entries))
-		},
-	}
+	forController := showSettings("controller", func(src settings.Sources) ([]settings.Entry, error) {
+		_, entries, err := settings.ResolveController(src)
+		return entries, err
+	})
 	settings.AddControllerFlags(forController.Flags())
-	forAgent := &cobra.Command{
-		Use:   "agent",
-		Short: "Show the agent's settings",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, entries, err := settings.ResolveAgent(sources(cmd.Flags()))
-			if err != nil {
-				return failed(err)
-			}
-			return failed(settings.Print(cmd.OutOrStdout(), entries))
-		},
-	}
+	forAgent := showSettings("agent", func(src settings.Sources) ([]settings.Entry, error) {
+		_, entries, err := settings.ResolveAgent(src)
+		return entries, err
+	})
 	settings.AddAgentFlags(forAgent.Flags())
 	cmd.AddCommand(forController, forAgent)
 	return cmd
+}
+
+// showSettings returns the command that shows one daemon's settings.
+func showSettings(daemon string, resolve func(settings.Sources) ([]settings.Entry, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   daemon,
+		Short: "Show the " + daemon + "'s settings",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			entries, err := resolve(sources(cmd.Flags()))
+			if err != nil {
+				return failed(err)
+			}
+			return failed(settings.Print(cmd.OutOrStdout(), entries))
+		},
+	}
 }
