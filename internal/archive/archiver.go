@@ -34,7 +34,7 @@ type Archiver struct {
 }
 
 // New returns an Archiver that holds cfg.Queue until Close; ErrBusy if another
-// one does. The directories are created where missing.
+// one goes on holding it for a second. The directories are created where missing.
 func New(cfg Config) (*Archiver, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -73,7 +73,23 @@ func makeDirs(paths ...string) error {
 // lockFile is hidden, as zeek-archiver leaves hidden files alone.
 const lockFile = ".zeekfleet.lock"
 
+// An agent that was killed may still have a child that is about to become
+// another program, and holds the lock until then.
+const (
+	lockTimeout = time.Second
+	lockRetry   = 20 * time.Millisecond
+)
+
 func lockQueue(queue string) (*os.File, error) {
+	for until := time.Now().Add(lockTimeout); ; time.Sleep(lockRetry) {
+		f, err := tryLock(queue)
+		if !errors.Is(err, ErrBusy) || time.Now().After(until) {
+			return f, err
+		}
+	}
+}
+
+func tryLock(queue string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(queue, lockFile), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
@@ -90,7 +106,11 @@ func lockQueue(queue string) (*os.File, error) {
 }
 
 // Close gives the queue back. Run and Sweep must have returned.
-func (a *Archiver) Close() error { return a.lock.Close() }
+func (a *Archiver) Close() error {
+	// Children that are about to become other programs have copies of the file,
+	// so that closing it is not enough.
+	return errors.Join(unix.Flock(int(a.lock.Fd()), unix.LOCK_UN), a.lock.Close())
+}
 
 // A Report is what one sweep did.
 type Report struct {

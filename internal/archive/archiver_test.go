@@ -5,12 +5,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
 
 	"zeekfleet/internal/archive"
 )
@@ -263,10 +265,38 @@ func TestTwoArchiversDoNotShareAQueue(t *testing.T) {
 	if _, err := archive.New(archive.Config{Queue: p.queue, Logs: p.logs}); !errors.Is(err, archive.ErrBusy) {
 		t.Errorf("a second archiver: %v, want ErrBusy", err)
 	}
+	copied := copyOf(t, filepath.Join(p.queue, ".zeekfleet.lock")) // as a child has it that is being started
+	defer copied.Close()
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
 	p.open(t, archive.Config{})
+}
+
+// copyOf duplicates the descriptor that this process has of a file.
+func copyOf(t *testing.T, path string) *os.File {
+	t.Helper()
+	const dir = "/proc/self/fd"
+	open, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range open {
+		if name, _ := os.Readlink(filepath.Join(dir, entry.Name())); name != path {
+			continue
+		}
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		twin, err := unix.Dup(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return os.NewFile(uintptr(twin), path)
+	}
+	t.Fatalf("%s is not open", path)
+	return nil
 }
 
 func TestConfigIsChecked(t *testing.T) {
