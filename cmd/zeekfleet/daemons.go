@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -26,6 +27,7 @@ func newControllerCommand(streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
+			saveMemory()
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
 			c, err := daemon.OpenController(cmd.Context(), set, log,
 				daemon.PortFlags{Broker: "--listen-port", WebSocket: "--websocket-port"})
@@ -51,6 +53,7 @@ func newAgentCommand(streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
+			saveMemory()
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
 			a, err := daemon.OpenAgent(cmd.Context(), set, log, daemon.PortFlags{Broker: "--listen-port"})
 			if err != nil {
@@ -61,6 +64,17 @@ func newAgentCommand(streams) *cobra.Command {
 	}
 	settings.AddAgentFlags(cmd.Flags())
 	return cmd
+}
+
+// memoryTarget is what a daemon does with, in bytes, as far as it can: beyond it
+// garbage is collected more eagerly.
+const memoryTarget = 256 << 20
+
+// saveMemory sets memoryTarget, unless GOMEMLIMIT says something else.
+func saveMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryTarget)
+	}
 }
 
 // ended turns the end that the operator asked for into success.

@@ -151,6 +151,7 @@ func openUp(cmd *cobra.Command) (*up, error) {
 	if err := mustListen(forController); err != nil {
 		return nil, err
 	}
+	saveMemory()
 	u := &up{
 		stateDir:  forAgent.StateDir,
 		out:       cmd.OutOrStdout(),

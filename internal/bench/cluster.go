@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,51 +92,84 @@ func (r *running) resident() (float64, error) {
 	return kB / 1000, err
 }
 
-// cluster measures requests through a controller, an agent and four nodes, each
-// a process of its own, and the memory of the former two.
-func cluster(ctx context.Context, dir string) (figures []figure, err error) {
-	program, err := binary(ctx, dir)
-	if err != nil {
-		return nil, err
+// processes are a controller and an agent with four nodes, each a process of its
+// own, and a client.
+type processes struct {
+	program           string
+	controller, agent *running
+	peers, clients    string // the controller's addresses
+	client            *client.Client
+}
+
+// startProcesses starts them, with their state in a directory of that name.
+func startProcesses(ctx context.Context, dir, name string) (p *processes, err error) {
+	p = new(processes)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.stop(ctx))
+		}
+	}()
+	if p.program, err = binary(ctx, dir); err != nil {
+		return p, err
 	}
-	state := filepath.Join(dir, "cluster")
-	controller, err := start(ctx, true, program, "controller", "--state-dir", state, "--name", "controller",
+	state := filepath.Join(dir, name)
+	p.controller, err = start(ctx, true, p.program, "controller", "--state-dir", state, "--name", "controller",
 		"--listen-port", "0", "--websocket-port", "0")
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	defer controller.stop()
-	ports, err := controller.await(`msg="controller is live".* broker=127\.0\.0\.1:(\d+) websocket=(\S+)`)
+	addresses, err := p.controller.await(`msg="controller is live".* broker=(\S+) websocket=(\S+)`)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	agent, err := start(ctx, true, program, "agent", "--state-dir", state, "--name", "agent", "--listen-port", "0",
-		"--controller-port", ports[1])
+	p.peers, p.clients = addresses[1], addresses[2]
+	_, port, err := net.SplitHostPort(p.peers)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	defer agent.stop()
-	if _, err := agent.await(`msg="agent is live"`); err != nil {
-		return nil, err
+	p.agent, err = start(ctx, true, p.program, "agent", "--state-dir", state, "--name", "agent", "--listen-port", "0",
+		"--controller-port", port)
+	if err != nil {
+		return p, err
 	}
-	go io.Copy(io.Discard, controller.lines)
-	go io.Copy(io.Discard, agent.lines)
+	if _, err := p.agent.await(`msg="agent is live"`); err != nil {
+		return p, err
+	}
+	go io.Copy(io.Discard, p.controller.lines)
+	go io.Copy(io.Discard, p.agent.lines)
+	if p.client, err = client.Dial(ctx, client.Config{Address: p.clients}); err != nil {
+		return p, err
+	}
+	return p, deploy(ctx, p.client, fourNodes("agent"))
+}
 
-	c, err := client.Dial(ctx, client.Config{Address: ports[2]})
+// stop ends what has been started of them.
+func (p *processes) stop(ctx context.Context) error {
+	var errs []error
+	if p.client != nil {
+		errs = append(errs, stopNodes(ctx, p.client)) // they would outlive their agent
+		p.client.Close()
+	}
+	for _, r := range []*running{p.agent, p.controller} {
+		if r != nil {
+			errs = append(errs, r.stop())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// cluster measures requests through a controller, an agent and four nodes, and
+// the memory of the former two.
+func cluster(ctx context.Context, dir string) (figures []figure, err error) {
+	p, err := startProcesses(ctx, dir, "cluster")
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	if err := deploy(ctx, c, fourNodes("agent")); err != nil {
-		return nil, err
-	}
-	defer func() { // the nodes would outlive their agent
-		err = errors.Join(err, stopNodes(ctx, c))
-	}()
+	defer func() { err = errors.Join(err, p.stop(ctx)) }()
 	took := make([]time.Duration, 0, 5000)
 	for range cap(took) {
 		began := time.Now()
-		results, err := c.GetIDValue(ctx, "bits_per_uid")
+		results, err := p.client.GetIDValue(ctx, "bits_per_uid")
 		if err != nil || len(results) != 4 {
 			return nil, fmt.Errorf("get_id_value: %d results, %w", len(results), err)
 		}
@@ -144,15 +178,15 @@ func cluster(ctx context.Context, dir string) (figures []figure, err error) {
 	figures = append(figures,
 		atMost("get_id_value, one agent, four nodes, p50", ms(quantile(took, 0.5)), "ms", 0.5),
 		atMost("get_id_value, one agent, four nodes, p99", ms(quantile(took, 0.99)), "ms", 2))
-	ofController, err := controller.resident()
+	ofController, err := p.controller.resident()
 	if err != nil {
 		return nil, err
 	}
-	ofAgent, err := agent.resident()
+	ofAgent, err := p.agent.resident()
 	if err != nil {
 		return nil, err
 	}
-	command, err := commandTime(ctx, program, ports[2])
+	command, err := commandTime(ctx, p.program, p.clients)
 	if err != nil {
 		return nil, err
 	}
@@ -191,9 +225,19 @@ func deploy(ctx context.Context, c *client.Client, config client.Configuration) 
 	return err
 }
 
-// stopNodes deploys nothing, and waits until nothing runs.
+// stopNodes deploys nothing, and waits until nothing runs. Where attackers have
+// deployed something as well it tries again.
 func stopNodes(ctx context.Context, c *client.Client) error {
-	if err := deploy(ctx, c, client.Configuration{ID: "none"}); err != nil {
+	none := client.Configuration{ID: "none"}
+	err := deploy(ctx, c, none)
+	for range 100 {
+		if err == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		err = deploy(ctx, c, none)
+	}
+	if err != nil {
 		return err
 	}
 	for range 100 {

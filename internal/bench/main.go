@@ -7,6 +7,8 @@ import (
 	"os/signal"
 	"text/tabwriter"
 	"time"
+
+	"zeekfleet/internal/crowd"
 )
 
 // figure is one measured value beside its budget.
@@ -60,6 +62,7 @@ func atLeast(what string, value float64, unit string, budget float64) figure {
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func main() {
+	crowd.MainIfCalled()
 	if len(os.Args) == 3 && os.Args[1] == sinkCommand {
 		if err := sink(context.Background(), os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
@@ -87,7 +90,7 @@ func run(ctx context.Context) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "FIGURE\tVALUE\tUNIT\tBUDGET\t")
 	for _, measure := range []func(context.Context, string) ([]figure, error){
-		loopbackEcho, codecs, peering, cluster, fleet, upTime, simulation,
+		loopbackEcho, codecs, peering, cluster, fleet, siege, upTime, simulation,
 	} {
 		figures, err := measure(ctx, dir)
 		if err != nil {

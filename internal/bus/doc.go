@@ -29,6 +29,10 @@
 // dropped. Every limit is a field of Config, WebSocketConfig or
 // WebSocketClientConfig.
 //
+// Newcomers, which this side has neither dialed nor addressed, are read at the
+// pace that Config.Pace allows them, one by one and all together, so that no
+// number of them takes up all of the process's time.
+//
 // # Native peers
 //
 // Of all connections with one peer, dialed or accepted, one survives: a further

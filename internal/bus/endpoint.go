@@ -37,6 +37,8 @@ type Config struct {
 	// local subscriptions: native peers do not receive it, and WebSocket clients
 	// only overhear it; see Reply. Empty means that there are none.
 	LocalTopics []string
+	// Pace bounds the work that newcomers make. Zero means no bounds.
+	Pace Pace
 	// MaxPeers bounds the peers of all kinds; a further one is refused. Zero
 	// means 1024.
 	MaxPeers int
@@ -92,7 +94,7 @@ func (c Config) withDefaults() (Config, error) {
 	l.duration("HandshakeTimeout", &c.HandshakeTimeout, 10*time.Second)
 	l.duration("GoodbyeTimeout", &c.GoodbyeTimeout, 3*time.Second)
 	l.duration("MaxSilence", &c.MaxSilence, time.Minute)
-	return c, errors.Join(l.errs...)
+	return c, errors.Join(append(l.errs, c.Pace.check())...)
 }
 
 // Endpoint is one participant of the bus: local subscriptions on one side, peers
@@ -104,6 +106,7 @@ type Endpoint struct {
 	stats  counters
 	claims claims
 	large  *largeMessages
+	pacer  pacer
 	local  wire.Filter           // of Config.LocalTopics
 	table  atomic.Pointer[table] // stored under mu
 
@@ -125,6 +128,7 @@ func New(cfg Config) (*Endpoint, error) {
 		log:     cfg.Logger,
 		local:   wire.NewFilter(cfg.LocalTopics...),
 		large:   newLargeMessages(cfg.LargeBytes),
+		pacer:   pacer{Pace: cfg.Pace},
 		present: map[string]bool{},
 	}
 	e.claims.byID = map[ID]*claim{}
@@ -142,12 +146,16 @@ func (e *Endpoint) Publish(topic string, v zval.Value) {
 	e.publish(e.table.Load().links, nil, topic, v)
 }
 
-// PublishTo is Publish to one peer alone. It reports whether v was queued:
-// false if there is no such peer, if its filter does not match topic, or if it
-// was dropped.
+// PublishTo is Publish to one peer alone, which is no newcomer from then on; see
+// Pace. It reports whether v was queued: false if there is no such peer, if its
+// filter does not match topic, or if it was dropped.
 func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
 	l, ok := e.table.Load().byID[peerID]
-	return ok && l.wants(topic) && l.send(e.newOutgoing(topic, v))
+	if !ok {
+		return false
+	}
+	l.meet()
+	return l.wants(topic) && l.send(e.newOutgoing(topic, v))
 }
 
 // Wants reports whether peerID is connected and has subscribed to topic.

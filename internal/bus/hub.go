@@ -23,6 +23,8 @@ type link interface {
 	peer() Peer
 	// wants reports whether the other side has subscribed to topic.
 	wants(topic string) bool
+	// meet says that the other side is no newcomer.
+	meet()
 	// send queues m and never blocks. If the queue is full the link drops
 	// itself; it reports false then, and after its end.
 	send(m *outgoing) bool

@@ -25,6 +25,7 @@ type nativeLink struct {
 	raw      net.Conn // conn, or what is below its TLS
 	info     Peer
 	remote   ID
+	allows   allowance
 	filter   atomic.Pointer[wire.Filter] // theirs
 	queue    *sendQueue
 	done     chan struct{} // closed by close
@@ -60,6 +61,8 @@ func (l *nativeLink) sendWait(ctx context.Context, m *outgoing) error {
 	}
 	return l.queue.pushWait(ctx, frame)
 }
+
+func (l *nativeLink) meet() { l.allows.known.Store(true) }
 
 // announce tells the peer what this side subscribes to.
 func (l *nativeLink) announce(version uint64, f wire.Filter) {

@@ -41,6 +41,9 @@ func (r *reader) read(life context.Context) error {
 			return err
 		case len(message) == 0: // ignored, as by Broker
 		default:
+			if err := r.link.allows.take(life, len(message)); err != nil {
+				return err
+			}
 			if err := r.handle(life, message); err != nil {
 				return err
 			}

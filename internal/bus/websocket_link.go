@@ -60,6 +60,8 @@ func (c *wsConn) sendWait(ctx context.Context, m *outgoing) error {
 	}
 }
 
+func (c *wsConn) meet() { c.allows.known.Store(true) }
+
 func (c *wsConn) close(reason error) { c.end(endDropped(reason)) }
 
 // reply queues an answer to something that the client has sent, waiting for

@@ -85,6 +85,7 @@ func (c AgentConfig) withDefaults() AgentConfig {
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger
+	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
 	return c
 }
 

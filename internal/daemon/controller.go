@@ -56,12 +56,18 @@ const (
 // defaultSaveTimeout bounds a save of either daemon.
 const defaultSaveTimeout = 5 * time.Second
 
+// defaultPace is of both daemons. What is known of them, their agents, nodes and
+// controllers, is not bound by it, and a person's requests are far below it; what
+// a thousand attackers can do within it is a figure of make bench.
+var defaultPace = bus.Pace{Burst: 100, PerSecond: 25, Shared: 2000}
+
 func (c ControllerConfig) withDefaults() ControllerConfig {
 	c.Topic = cmp.Or(c.Topic, DefaultControllerTopic)
 	c.AgentTopics = cmp.Or(c.AgentTopics, DefaultAgentTopics)
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger
+	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"zeekfleet/internal/crowd"
 	"zeekfleet/internal/proc"
 	"zeekfleet/internal/proc/fakezeek"
 	"zeekfleet/node"
@@ -19,11 +20,9 @@ import (
 func TestMain(m *testing.M) {
 	proc.ChildMain()
 	fakezeek.MainIfCalled()
+	crowd.MainIfCalled()
 	if len(os.Args) > 1 && os.Args[1] == "node" {
 		os.Exit(nodeMain(os.Args[2:]))
-	}
-	if len(os.Args) > 1 && os.Args[1] == "crowd" {
-		os.Exit(crowdMain(os.Args[2:]))
 	}
 	os.Exit(m.Run())
 }

@@ -65,11 +65,12 @@ var allowed = map[string][]string{
 		"internal/zval",
 	},
 	"internal/sim":     {"internal/core/...", "internal/mgmt"},
+	"internal/crowd":   {"internal/bus", "internal/event", "internal/mgmt", "internal/wire/...", "internal/zval"},
 	"internal/deptest": {},
 	"internal/hosts":   {},
 	"internal/bench": {
-		"client", "node", "internal/bus", "internal/core/...", "internal/daemon", "internal/event", "internal/mgmt",
-		"internal/proc", "internal/sim", "internal/store", "internal/wire/...", "internal/zval",
+		"client", "node", "internal/bus", "internal/core/...", "internal/crowd", "internal/daemon", "internal/event",
+		"internal/mgmt", "internal/proc", "internal/sim", "internal/store", "internal/wire/...", "internal/zval",
 	},
 	"cmd/zeekfleet": {
 		"client", "node", "internal/cli", "internal/crash", "internal/daemon", "internal/mgmt", "internal/proc", "internal/settings",

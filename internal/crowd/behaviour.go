@@ -1,19 +1,15 @@
-package daemon_test
+package crowd
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"zeekfleet/internal/bus"
-	"zeekfleet/internal/daemon"
 	"zeekfleet/internal/event"
 	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/wire"
@@ -22,24 +18,17 @@ import (
 	"zeekfleet/internal/zval"
 )
 
+// The topics of the Management framework (spec management-api 1.3).
+const (
+	controllerTopic = "zeek/management/controller"
+	agentTopics     = "zeek/management/agent"
+	nodeTopic       = "zeek/management/node"
+)
+
 // crowd is a thousand connections to a controller, none of which means well.
 type crowd struct {
 	peers, clients string // the controller's addresses
 	victim         mgmt.InstanceName
-}
-
-// crowdMain attacks until its standard input ends. It has a process of its own,
-// of the lowest priority: what attackers on other machines would do must not
-// cost those that they attack more than it would cost them there.
-func crowdMain(args []string) int {
-	if err := syscall.Setpriority(syscall.PRIO_PGRP, 0, 19); err != nil || len(args) != 3 {
-		fmt.Fprintln(os.Stderr, "crowd:", args, err)
-		return 1
-	}
-	crowd{args[0], args[1], mgmt.InstanceName(args[2])}.attack()
-	fmt.Println("attacking")
-	io.Copy(io.Discard, os.Stdin)
-	return 0
 }
 
 // attack starts them all. They end with the process.
@@ -206,12 +195,12 @@ func swell(e enemy) {
 
 // forge sends requests in the name of others.
 func (c crowd) forge(e enemy) {
-	repeat(e, data(bus.NewID(), daemon.DefaultControllerTopic, event.Management().Encode(mgmt.DeployRequest{ReqID: "forged"})))
+	repeat(e, data(bus.NewID(), controllerTopic, event.Management().Encode(mgmt.DeployRequest{ReqID: "forged"})))
 }
 
 // impersonate claims to be the victim, in every way.
 func (c crowd) impersonate(e enemy) {
-	topic, r := daemon.DefaultAgentTopics+"/"+string(c.victim), event.Management()
+	topic, r := agentTopics+"/"+string(c.victim), event.Management()
 	hello := func(id string) zval.Value {
 		return r.Encode(mgmt.NotifyAgentHello{Instance: c.victim, ID: id, APIVersion: mgmt.APIVersion})
 	}
@@ -221,7 +210,7 @@ func (c crowd) impersonate(e enemy) {
 		data(e.id, topic, r.Encode(mgmt.AgentGetNodesResponse{ReqID: "x", Result: mgmt.Result{Success: true, Data: mgmt.NodeStatuses{}}})),
 		data(e.id, topic, r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: "lies", Node: "worker"})),
 		data(e.id, topic, event.Envelope{Name: "Management::Agent::API::notify_agent_hello"}.Value()),
-		data(e.id, daemon.DefaultNodeTopic, r.Encode(mgmt.NotifyNodeHello{Node: "worker"})),
+		data(e.id, nodeTopic, r.Encode(mgmt.NotifyNodeHello{Node: "worker"})),
 	)
 }
 
@@ -229,10 +218,10 @@ func (c crowd) impersonate(e enemy) {
 func (c crowd) flood(e enemy) {
 	r := event.Management()
 	repeat(e,
-		data(e.id, daemon.DefaultControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: "a"})),
-		data(e.id, daemon.DefaultControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: mgmt.ReqID(bus.NewID().String())})),
-		data(e.id, daemon.DefaultControllerTopic, r.Encode(mgmt.DeployRequest{})),
-		data(e.id, daemon.DefaultControllerTopic, zval.String("not an event")),
+		data(e.id, controllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: "a"})),
+		data(e.id, controllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: mgmt.ReqID(bus.NewID().String())})),
+		data(e.id, controllerTopic, r.Encode(mgmt.DeployRequest{})),
+		data(e.id, controllerTopic, zval.String("not an event")),
 	)
 }
 
@@ -240,7 +229,7 @@ func (c crowd) flood(e enemy) {
 // the wire and 64 in memory.
 func (c crowd) bloat(e enemy) {
 	bulk := zval.Vector(make([]zval.Value, 1<<20-8)...)
-	repeat(e, data(e.id, daemon.DefaultControllerTopic, bulk))
+	repeat(e, data(e.id, controllerTopic, bulk))
 }
 
 // client connects to the WebSocket port and subscribes to the API's topic.
@@ -288,7 +277,7 @@ func send100MB(conn *websocket.Conn) {
 
 // ask makes requests and reads no answers.
 func (c crowd) ask(conn *websocket.Conn) {
-	text := wsjson.AppendMessage(nil, daemon.DefaultControllerTopic, event.Management().Encode(mgmt.GetNodesRequest{ReqID: "a"}))
+	text := wsjson.AppendMessage(nil, controllerTopic, event.Management().Encode(mgmt.GetNodesRequest{ReqID: "a"}))
 	for conn.Write(context.Background(), websocket.MessageText, text) == nil {
 	}
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"zeekfleet/internal/crowd"
+)
+
+// How long the attack lasts, and how long the client pauses between requests.
+const (
+	siegeTime  = 10 * time.Second
+	siegePause = 20 * time.Millisecond
+)
+
+// siege measures how a controller goes on answering a client while a thousand
+// connections attack it.
+func siege(ctx context.Context, dir string) (figures []figure, err error) {
+	p, err := startProcesses(ctx, dir, "siege")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.stop(ctx)) }()
+	attack, err := crowd.Start(ctx, p.peers, p.clients, "agent")
+	if err != nil {
+		return nil, err
+	}
+	defer attack.Stop()
+	var took []time.Duration
+	for end := time.Now().Add(siegeTime); time.Now().Before(end); time.Sleep(siegePause) {
+		began := time.Now()
+		results, err := p.client.GetNodes(ctx)
+		if err != nil || len(results) != 1 || !results[0].Success {
+			return nil, fmt.Errorf("get_nodes under attack: %+v, %w", results, err)
+		}
+		took = append(took, time.Since(began))
+	}
+	resident, err := p.controller.resident()
+	if err != nil {
+		return nil, err
+	}
+	return []figure{
+		atMost("1,000 hostile connections: get_nodes, p50", ms(quantile(took, 0.5)), "ms", 100),
+		{what: "1,000 hostile connections: get_nodes, p99", value: ms(quantile(took, 0.99)), unit: "ms"},
+		{what: "1,000 hostile connections: resident memory, controller", value: resident, unit: "MB"},
+	}, nil
+}

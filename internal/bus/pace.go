@@ -1,0 +1,100 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Pace bounds the work that newcomers make: peers that this side has neither
+// dialed nor addressed with PublishTo. It is counted in messages; a long one
+// counts once more for each further KiB, up to what all newcomers share in a
+// second. The messages of a newcomer that has used up its own allowance are
+// taken as those of all such newcomers fit in, one peer after the other, and it
+// is not read meanwhile. So however many there are and whatever they send, there
+// is time left for peers that are known and for newcomers with little to say.
+type Pace struct {
+	// Burst is how many messages a newcomer may send at once, PerSecond how many
+	// it may send all the time.
+	Burst, PerSecond int
+	// Shared is how many more all newcomers together may send in a second. Zero
+	// means that there are no bounds at all.
+	Shared int
+}
+
+// sharedBurst is the part of a second of which newcomers may use what they share
+// at once.
+const sharedBurst = time.Second / 20
+
+func (p Pace) check() error {
+	if p.Shared != 0 && (p.Burst <= 0 || p.PerSecond <= 0 || p.Shared < 0) {
+		return errors.New("Pace has a bound that is not positive")
+	}
+	return nil
+}
+
+// pacer is what newcomers share.
+type pacer struct {
+	Pace
+
+	mu     sync.Mutex
+	shared bucket
+}
+
+// allowance is one peer's own. It belongs to the goroutine that takes the peer's
+// messages, but for known.
+type allowance struct {
+	of    *pacer
+	known atomic.Bool // not a newcomer
+	own   bucket
+}
+
+// take waits until a message of that many bytes may be handled. It returns an
+// error only if ctx ends first: ctx's cause.
+func (a *allowance) take(ctx context.Context, bytes int) error {
+	if a.of.Shared == 0 || a.known.Load() {
+		return nil
+	}
+	wait := a.of.reserve(&a.own, min(1+bytes>>10, a.of.Shared))
+	if wait == 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// reserve takes n out of a newcomer's own bucket, or out of the shared one if
+// that is empty, and returns how long the newcomer has to wait for it.
+func (p *pacer) reserve(own *bucket, n int) time.Duration {
+	now := time.Now()
+	if own.ready.Before(now) {
+		own.take(now, n, p.PerSecond, time.Duration(p.Burst)*time.Second/time.Duration(p.PerSecond))
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wait := max(0, p.shared.ready.Sub(now))
+	p.shared.take(now, n, p.Shared, sharedBurst)
+	return wait
+}
+
+// bucket has something in it after ready. More may be taken than is there: those
+// that come later wait for it.
+type bucket struct{ ready time.Time }
+
+// take takes n out of a bucket that fills at that rate per second, and holds
+// what comes in within burst.
+func (b *bucket) take(now time.Time, n, rate int, burst time.Duration) {
+	if full := now.Add(-burst); b.ready.Before(full) {
+		b.ready = full
+	}
+	b.ready = b.ready.Add(time.Duration(n) * time.Second / time.Duration(rate))
+}
