@@ -21,12 +21,13 @@ import (
 )
 
 // How long a controller is under attack, and what it must stay within while a
-// thousand connections do their worst. How fast it goes on answering is measured
-// elsewhere (internal/bench); here a slow answer is one that comes too late for
-// its client.
+// thousand connections do their worst. How fast exactly it goes on answering is
+// measured elsewhere (internal/bench): a median of one or two milliseconds, so
+// that a machine that is busy with other tests stays far below the limit here.
 const (
-	siege     = 5 * time.Second
-	heapLimit = 512 << 20
+	siege       = 5 * time.Second
+	medianLimit = 100 * time.Millisecond
+	heapLimit   = 512 << 20
 	// askPause is between a client's requests.
 	askPause = 20 * time.Millisecond
 	// linesLimit is a full burst of each kind of line that strangers can cause.
@@ -55,6 +56,9 @@ func TestHostilePeersHurtNobodyElse(t *testing.T) {
 	median, tail, slowest := latencies[len(latencies)/2], latencies[len(latencies)*99/100], latencies[len(latencies)-1]
 	t.Logf("%d get-nodes, median %v, 99 %% within %v, slowest %v; heap at most %d MiB; %d lines logged",
 		len(latencies), median, tail, slowest, *heap>>20, log.total())
+	if median > medianLimit {
+		t.Errorf("get-nodes took %v in the median, want less than %v", median, medianLimit)
+	}
 	if *heap > heapLimit {
 		t.Errorf("the heap grew to %d MiB, want at most %d", *heap>>20, heapLimit>>20)
 	}
