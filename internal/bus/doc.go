@@ -29,7 +29,7 @@
 // dropped. Every limit is a field of Config, WebSocketConfig or
 // WebSocketClientConfig.
 //
-// Newcomers, which this side has neither dialed nor addressed, are read at the
+// Newcomers, which this side has not dialed and nobody has introduced, are read at the
 // pace that Config.Pace allows them, one by one and all together, so that no
 // number of them takes up all of the process's time.
 //

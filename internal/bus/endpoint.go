@@ -146,16 +146,19 @@ func (e *Endpoint) Publish(topic string, v zval.Value) {
 	e.publish(e.table.Load().links, nil, topic, v)
 }
 
-// PublishTo is Publish to one peer alone, which is no newcomer from then on; see
-// Pace. It reports whether v was queued: false if there is no such peer, if its
-// filter does not match topic, or if it was dropped.
+// PublishTo is Publish to one peer alone. It reports whether v was queued: false
+// if there is no such peer, if its filter does not match topic, or if it was
+// dropped.
 func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
 	l, ok := e.table.Load().byID[peerID]
-	if !ok {
-		return false
+	return ok && l.wants(topic) && l.send(e.newOutgoing(topic, v))
+}
+
+// Meet says that a peer is no newcomer; see Pace.
+func (e *Endpoint) Meet(peerID string) {
+	if l, ok := e.table.Load().byID[peerID]; ok {
+		l.meet()
 	}
-	l.meet()
-	return l.wants(topic) && l.send(e.newOutgoing(topic, v))
 }
 
 // Wants reports whether peerID is connected and has subscribed to topic.

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Pace bounds the work that newcomers make: peers that this side has neither
-// dialed nor addressed with PublishTo. It is counted in messages; a long one
+// Pace bounds the work that newcomers make: peers that this side has not dialed,
+// and that nobody has introduced with Meet. It is counted in messages; a long one
 // counts once more for each further KiB, up to what all newcomers share in a
 // second. The messages of a newcomer that has used up its own allowance are
 // taken as those of all such newcomers fit in, one peer after the other, and it

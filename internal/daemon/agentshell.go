@@ -151,6 +151,7 @@ func (a *agentShell) toController(e agent.ToController) {
 		a.endpoint.Publish(a.topic, v)
 		return
 	}
+	a.endpoint.Meet(string(e.Peer))
 	a.endpoint.PublishTo(string(e.Peer), a.topic, v)
 }
 
@@ -165,6 +166,7 @@ func (a *agentShell) toNodes(e agent.ToNodes) {
 			s.send(a.registry.Encode(own))
 			continue
 		}
+		a.endpoint.Meet(string(peer))
 		a.endpoint.PublishTo(string(peer), a.cfg.NodeTopic, common)
 	}
 }

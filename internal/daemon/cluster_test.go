@@ -25,8 +25,9 @@ import (
 type testCluster struct {
 	t       *testing.T
 	dir     string
-	peers   string // host:port for agents
-	clients string // host:port for clients
+	peers   string       // host:port for agents
+	clients string       // host:port for clients
+	agents  slog.Handler // what agents log to; nil: the test's output
 }
 
 func startCluster(t *testing.T) *testCluster {
@@ -81,7 +82,7 @@ func (c *testCluster) startAgent(name mgmt.InstanceName) {
 				Environ:  os.Environ(),
 			},
 			StopNodes: stop,
-			Logger:    c.logger(string(name)),
+			Logger:    c.agentLog(name),
 		})
 	})
 	c.awaitInstance(name)
@@ -149,6 +150,13 @@ func (c *testCluster) open(name string) store.Store {
 	}
 	c.t.Cleanup(func() { s.Close() })
 	return s
+}
+
+func (c *testCluster) agentLog(name mgmt.InstanceName) *slog.Logger {
+	if c.agents != nil {
+		return slog.New(c.agents)
+	}
+	return c.logger(string(name))
 }
 
 func (c *testCluster) logger(part string) *slog.Logger {

@@ -235,8 +235,10 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		}
 		return new(controller.Event(saved)), nil
 	case controller.ToAgent:
-		topic := c.cfg.AgentTopics + "/" + string(e.Instance)
-		c.endpoint.PublishTo(string(e.Peer), topic, c.registry.Encode(e.Msg))
+		c.endpoint.Meet(string(e.Peer))
+		c.toAgent(e.Peer, e.Instance, e.Msg)
+	case controller.Refuse:
+		c.toAgent(e.Peer, e.Instance, mgmt.NotifyError{Instance: e.Instance, Msg: e.Reason})
 	case controller.Reply:
 		c.endpoint.Reply(string(e.Client), c.cfg.Topic, c.registry.Encode(e.Msg))
 	case controller.Connect:
@@ -254,6 +256,10 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
 	}
 	return nil, nil
+}
+
+func (c *controllerShell) toAgent(peer mgmt.PeerID, instance mgmt.InstanceName, msg mgmt.Message) {
+	c.endpoint.PublishTo(string(peer), c.cfg.AgentTopics+"/"+string(instance), c.registry.Encode(msg))
 }
 
 // connect keeps a peering with an agent up until disconnect.

@@ -170,7 +170,7 @@ func watchHeap(ctx context.Context, done *sync.WaitGroup) *uint64 {
 }
 
 func TestSecondAgentOfANameIsRefusedAndDisplacesNobody(t *testing.T) {
-	log := newLogCounter("second agent of that name refused")
+	log, refused := newLogCounter("second agent of that name refused"), newLogCounter("a controller refuses this agent")
 	cluster := startController(t, t.TempDir(), slog.New(log))
 	cluster.startAgent("good")
 	cluster.deployTwo("good")
@@ -181,9 +181,10 @@ func TestSecondAgentOfANameIsRefusedAndDisplacesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := *cluster
-	second.dir = t.TempDir()
+	second.dir, second.agents = t.TempDir(), refused
 	second.startAgent("good")
 	<-log.awaited
+	<-refused.awaited
 	after, err := conn.GetNodes(t.Context())
 	if diff := gocmp.Diff(before, after, comparable); diff != "" || err != nil {
 		t.Errorf("%v, nodes before and after (-before +after):\n%s", err, diff)

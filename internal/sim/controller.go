@@ -140,6 +140,8 @@ func (c *controllerPart) perform(effect controller.Effect) (outcome controller.E
 	case controller.ToAgent:
 		c.checkSent(e)
 		c.w.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, e.Msg})
+	case controller.Refuse:
+		c.w.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, mgmt.NotifyError{Instance: e.Instance, Msg: e.Reason}})
 	case controller.Reply:
 		c.replied(e)
 		c.w.publish(c.ep, parcel{topic{channel: toController}, e.Msg})

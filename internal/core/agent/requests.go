@@ -55,6 +55,10 @@ func kindOf(msg mgmt.Message) (kind, mgmt.ReqID, bool) {
 }
 
 func (m *Machine) fromController(ev FromController) {
+	if e, ok := ev.Msg.(mgmt.NotifyError); ok && e.Instance == m.cfg.Name {
+		m.emit(Note{Level: Error, Text: "a controller refuses this agent", Peer: ev.Peer, Err: e.Msg})
+		return
+	}
 	kind, id, ok := kindOf(ev.Msg)
 	if !ok {
 		m.emit(Note{Level: Debug, Text: "message that an agent has no use for", Peer: ev.Peer})

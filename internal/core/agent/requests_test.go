@@ -238,3 +238,29 @@ func TestNotifyChangeDescribesTheNode(t *testing.T) {
 		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 }
+
+func TestRefusalByAControllerIsNoted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		msg  mgmt.NotifyError
+		want []agent.Effect
+	}{
+		"of this agent": {
+			mgmt.NotifyError{Instance: "host", Msg: "an agent named 'host' is connected already, from 10.0.0.9:4711"},
+			[]agent.Effect{agent.Note{
+				Level: agent.Error, Text: "a controller refuses this agent", Peer: controller,
+				Err: "an agent named 'host' is connected already, from 10.0.0.9:4711",
+			}},
+		},
+		"of another": {
+			mgmt.NotifyError{Instance: "other", Msg: "no"},
+			[]agent.Effect{agent.Note{Level: agent.Debug, Text: "message that an agent has no use for", Peer: controller}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := running(t, agent.Config{})
+			if diff := cmp.Diff(tt.want, w.m.Step(w.now, agent.FromController{Peer: controller, Msg: tt.msg})); diff != "" {
+				t.Errorf("effects (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

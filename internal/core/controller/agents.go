@@ -153,6 +153,7 @@ func (m *Machine) hello(ev FromAgent, hello mgmt.NotifyAgentHello) {
 	} else if a.peer != p && first {
 		m.note(Note{Level: Warn, Text: "second agent of that name refused", Instance: p.name, Peer: p.id,
 			Err: fmt.Sprintf("%s at %s has the name", a.peer.id, a.peer.addr)})
+		m.emit(Refuse{p.id, p.name, fmt.Sprintf("an agent named '%s' is connected already, from %s", p.name, a.peer.addr)})
 	}
 }
 

@@ -23,6 +23,14 @@ type (
 		Instance mgmt.InstanceName
 		Msg      mgmt.Message
 	}
+	// Refuse tells Peer on the instance's agent topic why it is not that
+	// instance's agent: as a notify_error, of which upstream's agents take no
+	// notice.
+	Refuse struct {
+		Peer     mgmt.PeerID
+		Instance mgmt.InstanceName
+		Reason   string
+	}
 	// Reply sends Msg, the response to a request of Client, on the controller
 	// topic, to Client alone: a client that asks much must not be able to keep
 	// others busy with its answers.
@@ -69,6 +77,7 @@ const (
 
 func (Save) isEffect()       {}
 func (ToAgent) isEffect()    {}
+func (Refuse) isEffect()     {}
 func (Reply) isEffect()      {}
 func (Connect) isEffect()    {}
 func (Disconnect) isEffect() {}

@@ -34,6 +34,8 @@ func (r renderer) effect(e controller.Effect) []string {
 		return []string{"save " + renderState(e.State)}
 	case controller.ToAgent:
 		return []string{fmt.Sprintf("%s to %s: %s", e.Instance, e.Peer, r.request(e.Msg))}
+	case controller.Refuse:
+		return []string{fmt.Sprintf("refuse %s %s: %s", e.Instance, e.Peer, e.Reason)}
 	case controller.Reply:
 		return r.reply(e)
 	case controller.Connect:
