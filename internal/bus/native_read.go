@@ -41,9 +41,6 @@ func (r *reader) read(life context.Context) error {
 			return err
 		case len(message) == 0: // ignored, as by Broker
 		default:
-			if err := r.link.allows.take(life, len(message)); err != nil {
-				return err
-			}
 			if err := r.handle(life, message); err != nil {
 				return err
 			}
@@ -81,6 +78,12 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 		return err
 	}
 	e := r.link.endpoint
+	if m.Type == wire.TypeData && r.passes(m.Topic) {
+		return r.link.allows.pass(life)
+	}
+	if err := r.link.allows.take(life, len(buf)); err != nil {
+		return err
+	}
 	if m.Sender != r.link.remote || !m.Receiver.IsNil() && m.Receiver != e.id {
 		e.stats.misaddressed.Add(1)
 		return nil
@@ -104,19 +107,23 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 	return nil
 }
 
-// data delivers a message. What nobody wants is not decoded: Zeek sends its log
-// writes whether or not they were asked for.
-func (r *reader) data(life context.Context, m wire.Message) error {
+// passes reports whether nobody wants messages on topic, and counts one. They
+// are not decoded: Zeek sends its log writes whether or not they were asked for.
+func (r *reader) passes(topic []byte) bool {
 	e := r.link.endpoint
-	if bytes.HasPrefix(m.Topic, []byte(wire.ReservedPrefix)) {
+	if bytes.HasPrefix(topic, []byte(wire.ReservedPrefix)) {
 		e.stats.reserved.Add(1)
-		return nil
+		return true
 	}
-	topic := r.topic(m.Topic)
-	if !e.table.Load().wantsNative(topic) {
+	if !e.table.Load().wantsNative(r.topic(topic)) {
 		e.stats.unwanted.Add(1)
-		return nil
+		return true
 	}
+	return false
+}
+
+func (r *reader) data(life context.Context, m wire.Message) error {
+	e, topic := r.link.endpoint, r.topic(m.Topic)
 	done, err := e.large.take(life, len(m.Payload))
 	if err != nil {
 		return err

@@ -11,7 +11,8 @@ import (
 // Pace bounds the work that newcomers make: peers that this side has not dialed,
 // and that nobody has introduced with Meet. It is counted in messages; a long one
 // counts once more for each further KiB, up to what all newcomers share in a
-// second. The messages of a newcomer that has used up its own allowance are
+// second; of those that nobody wants and that are not even decoded 64 count as
+// one. The messages of a newcomer that has used up its own allowance are
 // taken as those of all such newcomers fit in, one peer after the other, and it
 // is not read meanwhile. So however many there are and whatever they send, there
 // is time left for peers that are known and for newcomers with little to say.
@@ -49,7 +50,11 @@ type allowance struct {
 	of    *pacer
 	known atomic.Bool // not a newcomer
 	own   bucket
+	cheap int // messages that passed, modulo passesPerMessage
 }
+
+// passesPerMessage is how many messages that nobody wants count as one.
+const passesPerMessage = 64
 
 // take waits until a message of that many bytes may be handled. It returns an
 // error only if ctx ends first: ctx's cause.
@@ -69,6 +74,15 @@ func (a *allowance) take(ctx context.Context, bytes int) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// pass is take for a message that nobody wants.
+func (a *allowance) pass(ctx context.Context) error {
+	if a.cheap++; a.cheap < passesPerMessage {
+		return nil
+	}
+	a.cheap = 0
+	return a.take(ctx, 0)
 }
 
 // reserve takes n out of a newcomer's own bucket, or out of the shared one if

@@ -59,6 +59,27 @@ func TestNewcomersArePaced(t *testing.T) {
 	}
 }
 
+// A Zeek sends what it logs to whoever peers with it (spec broker-wire 7.7).
+func TestWhatNobodyWantsHardlyCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{ID: middleID, Pace: pace})
+		events := subscribe(t, e, "news")
+		ln, _ := servePipe(t, e)
+		p := connectPeer(t, ln, largeID)
+		next[bus.PeerAdded](t, events)
+		unwanted, wanted := p.data("logs", text("x")), p.data("news", text("x"))
+		start := time.Now()
+		for _, tt := range []struct {
+			messages int
+			last     time.Duration
+		}{{640, 0}, {6400, 950 * time.Millisecond}} {
+			go p.conn.Write(append(bytes.Repeat(unwanted, tt.messages), wanted...))
+			next[bus.Message](t, events)
+			after(t, start, tt.last, "the message after them")
+		}
+	})
+}
+
 func TestDialedPeerIsNoNewcomer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dialer, listener := newEndpoint(t, bus.Config{Pace: pace}), newEndpoint(t, bus.Config{})

@@ -151,7 +151,6 @@ func (a *agentShell) toController(e agent.ToController) {
 		a.endpoint.Publish(a.topic, v)
 		return
 	}
-	a.endpoint.Meet(string(e.Peer))
 	a.endpoint.PublishTo(string(e.Peer), a.topic, v)
 }
 
