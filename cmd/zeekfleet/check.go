@@ -15,10 +15,11 @@ func newCheckCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check CLUSTER.INI",
 		Short: "Look for what would keep this host's nodes from running",
-		Long: "Look for what would keep the nodes that a cluster has on this host from running, as its agent\n" +
-			"does before a deployment: ports, interfaces, scripts, processors, permissions, room on disk.\n" +
-			"Nothing is changed, and nothing has to run. It prints one line for each problem, or \"ok\".",
-		Args: cobra.ExactArgs(1),
+		Long: "Look for what would keep the nodes that a cluster has on this host from running,\n" +
+			"as its agent does before a deployment: ports, interfaces, scripts, processors,\n" +
+			"permissions, room on disk. Nothing is changed, and nothing has to run. It prints\n" +
+			"one line for each problem, or \"ok\".",
+		Args: wantArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			status, err := runCheck(cmd, s, args[0])
 			if err != nil {

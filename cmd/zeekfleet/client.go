@@ -25,7 +25,7 @@ type clientFlags struct {
 
 func (f *clientFlags) add(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.configFile, "configfile", "c", "", "`FILE` with zeek-client's settings ("+cli.EnvConfigFile+")")
-	fs.StringVar(&f.controller, "controller", "", "`HOST:PORT` of the controller, either of which may be omitted")
+	fs.StringVar(&f.controller, "controller", "", "`HOST:PORT` of the controller, either of which may be omitted (default 127.0.0.1:2149)")
 	fs.StringArrayVar(&f.set, "set", nil, "`SECTION.KEY=VAL` to change a setting; repeatable ("+cli.EnvConfigSettings+")")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but results")
 	fs.CountVarP(&f.verbose, "verbose", "v", "say more; repeatable")
@@ -49,8 +49,10 @@ func (f *clientFlags) setTimeout(text string) error {
 func clientCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, c *cli.Commands, args []string) int) *cobra.Command {
 	var flags clientFlags
 	flags.add(cmd.Flags())
-	cmd.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := exclusive(cmd, "quiet", "verbose"); err != nil {
+			return err
+		}
 		c, err := flags.commands(s)
 		if err != nil {
 			return err

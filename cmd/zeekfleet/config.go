@@ -12,9 +12,10 @@ func newConfigCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show the effective settings of a daemon",
-		Long:  "Show the settings that a daemon started with the same flags, environment and file would have,\nand where each value comes from.",
-		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return errors.New("please say of which: controller or agent") },
+		Long: "Show the settings that a daemon started with the same flags, environment and\n" +
+			"file would have, and where each value comes from.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return errors.New("please say of which: controller or agent") },
 	}
 	forController := showSettings("controller", func(src settings.Sources) ([]settings.Entry, error) {
 		_, entries, err := settings.ResolveController(src)
@@ -35,7 +36,7 @@ func showSettings(daemon string, resolve func(settings.Sources) ([]settings.Entr
 	return &cobra.Command{
 		Use:   daemon,
 		Short: "Show the " + daemon + "'s settings",
-		Args:  cobra.NoArgs,
+		Args:  wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			entries, err := resolve(sources(cmd.Flags()))
 			if err != nil {

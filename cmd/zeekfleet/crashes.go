@@ -23,10 +23,10 @@ func newCrashesCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "crashes [NODE]",
 		Short: "Show the crashes of this host's nodes",
-		Long: "Show the crashes of this host's nodes, newest first; those of one node in full, with what it\n" +
-			"printed last, its plan, and the backtrace of its core file. The records are read from the\n" +
-			"directory of this host's agent, which need not run.",
-		Args: cobra.MaximumNArgs(1),
+		Long: "Show the crashes of this host's nodes, newest first; those of one node in full,\n" +
+			"with what it printed last, its plan, and the backtrace of its core file. The\n" +
+			"records are read from the directory of this host's agent, which need not run.",
+		Args: wantArgs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
 			if err != nil {

@@ -19,9 +19,10 @@ func newControllerCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "controller",
 		Short: "Run the controller of a cluster",
-		Long: "Run the controller of a cluster: it holds the configurations, tells each agent what to\n" +
-			"run, and serves clients. It ends on SIGINT or SIGTERM; agents and nodes go on without it.",
-		Args: cobra.NoArgs,
+		Long: "Run the controller of a cluster: it holds the configurations, tells each agent\n" +
+			"what to run, and serves clients. It ends on SIGINT or SIGTERM; agents and nodes\n" +
+			"go on without it.",
+		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			set, _, err := settings.ResolveController(sources(cmd.Flags()))
 			if err != nil {
@@ -45,9 +46,10 @@ func newAgentCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run this host's agent",
-		Long: "Run this host's agent: it starts, watches and stops the cluster nodes of this host. It\n" +
-			"ends on SIGINT or SIGTERM; its nodes go on, and the agent that starts next takes them over.",
-		Args: cobra.NoArgs,
+		Long: "Run this host's agent: it starts, watches and stops the cluster nodes of this\n" +
+			"host. It ends on SIGINT or SIGTERM; its nodes go on, and the agent that starts\n" +
+			"next takes them over.",
+		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
 			if err != nil {

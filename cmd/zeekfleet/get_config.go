@@ -13,7 +13,7 @@ func newGetConfigCommand(s streams) *cobra.Command {
 	cmd := clientCommand(s, &cobra.Command{
 		Use:   "get-config",
 		Short: "Show the staged or the deployed cluster configuration",
-		Args:  cobra.NoArgs,
+		Args:  wantArgs(0, 0),
 	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
 		return c.GetConfig(ctx, req)
 	})
@@ -22,6 +22,6 @@ func newGetConfigCommand(s streams) *cobra.Command {
 	fs.BoolVar(&req.AsJSON, "as-json", false, "print JSON instead of INI")
 	fs.BoolVar(&req.Deployed, "deployed", false, "get the deployed configuration")
 	fs.Bool("staged", true, "get the staged configuration")
-	cmd.MarkFlagsMutuallyExclusive("deployed", "staged")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return exclusive(cmd, "deployed", "staged") }
 	return cmd
 }

@@ -68,13 +68,13 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand(streams{stdin, stdout, stderr})
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
 	end, ok := errors.AsType[*exitError](err)
 	if !ok {
-		fmt.Fprintf(stderr, "zeekfleet: %v\nzeekfleet: see zeekfleet --help\n", err)
+		fmt.Fprintf(stderr, "zeekfleet: %s\nzeekfleet: see %s --help\n", misuseText(err), cmd.CommandPath())
 		return exitMisuse
 	}
 	if end.err != nil {
@@ -124,6 +124,9 @@ func newRootCommand(s streams) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetUsageFunc(usage)
+	root.SetFlagErrorFunc(flagProblem)
+	root.SetHelpCommand(newHelpCommand())
 	// The flags of client commands may stand before the command; here they only
 	// tell cobra which of them take an argument.
 	new(clientFlags).add(root.Flags())

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -31,10 +33,14 @@ func newNodeCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "node --name NAME",
 		Short: "Run one embedded cluster node",
-		Long: "Run one embedded cluster node: it checks in with its agent and answers its dispatches as a\n" +
-			"Zeek node does, and captures nothing. Agents start such nodes on hosts without Zeek.",
-		Args: cobra.NoArgs,
+		Long: "Run one embedded cluster node: it checks in with its agent and answers its\n" +
+			"dispatches as a Zeek node does, and captures nothing. Agents start such nodes on\n" +
+			"hosts without Zeek.",
+		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
 			return failed(o.run(cmd))
 		},
 	}
@@ -52,6 +58,29 @@ func newNodeCommand(streams) *cobra.Command {
 	return cmd
 }
 
+// check tells whether the flags make sense.
+func (o *nodeOptions) check() error {
+	if o.Name == "" {
+		return errors.New("the node has no name: set --name (CLUSTER_NODE)")
+	}
+	if host, port, err := net.SplitHostPort(o.Agent); err != nil || host == "" || port == "" {
+		return fmt.Errorf("--agent %q should be <host>:<port>", o.Agent)
+	}
+	if (o.CertFile == "") != (o.KeyFile == "") || (o.CertFile == "") != (o.CAFile == "") {
+		return errors.New("--tls-cert, --tls-key and --tls-ca go together")
+	}
+	switch settings.Transport(o.transport) {
+	case settings.TransportAuto:
+	case settings.TransportPlain:
+		o.DisableTLS = true
+	case settings.TransportTLS:
+		o.RequireTLS = true
+	default:
+		return fmt.Errorf("--transport %q is not auto, tls or plain", o.transport)
+	}
+	return nil
+}
+
 func (o *nodeOptions) run(cmd *cobra.Command) error {
 	// A node has one thing to do at a time, and waking a second thread for it
 	// costs its host more than the thing itself.
@@ -62,15 +91,6 @@ func (o *nodeOptions) run(cmd *cobra.Command) error {
 		if err := findScript(script); err != nil {
 			return err
 		}
-	}
-	switch settings.Transport(o.transport) {
-	case settings.TransportAuto:
-	case settings.TransportPlain:
-		o.DisableTLS = true
-	case settings.TransportTLS:
-		o.RequireTLS = true
-	default:
-		return fmt.Errorf("--transport %q is not auto, tls or plain", o.transport)
 	}
 	o.Identifiers = o.identifiers(time.Now())
 	o.Logger = newLogger(cmd.ErrOrStderr(), slog.LevelWarn)

@@ -20,10 +20,11 @@ func newSimCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sim",
 		Short: "Simulate clusters until one breaks a promise",
-		Long: "Simulate clusters, one per seed, in which everything goes wrong that can, and check what\n" +
-			"controller, agents and nodes promise. The first promise that is broken is printed with what\n" +
-			"led to it and the command that repeats it, and the exit status is 1. For developers.",
-		Args:   cobra.NoArgs,
+		Long: "Simulate clusters, one per seed, in which everything goes wrong that can, and\n" +
+			"check what controller, agents and nodes promise. The first promise that is\n" +
+			"broken is printed with what led to it and the command that repeats it, and the\n" +
+			"exit status is 1. For developers.",
+		Args:   wantArgs(0, 0),
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("seed") {

@@ -12,8 +12,9 @@ func newStageConfigCommand(s streams) *cobra.Command {
 	return clientCommand(s, &cobra.Command{
 		Use:   "stage-config FILE",
 		Short: "Upload a cluster configuration for later deployment",
-		Long:  "FILE has zeek-client's INI form; - reads standard input.",
-		Args:  cobra.ExactArgs(1),
+		Long: "Upload a cluster configuration for later deployment. FILE has zeek-client's INI\n" +
+			"form; - reads standard input.",
+		Args: wantArgs(1, 1),
 	}, func(ctx context.Context, c *cli.Commands, args []string) int {
 		return c.StageConfig(ctx, args[0])
 	})

@@ -13,7 +13,7 @@ func newTestTimeoutCommand(s streams) *cobra.Command {
 	cmd := clientCommand(s, &cobra.Command{
 		Use:   "test-timeout",
 		Short: "Send a request that expires, as a test",
-		Args:  cobra.NoArgs,
+		Args:  wantArgs(0, 0),
 	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
 		return c.TestTimeout(ctx, withState)
 	})

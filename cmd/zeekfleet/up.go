@@ -31,12 +31,18 @@ func newUpCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up [CLUSTER.INI]",
 		Short: "Run a whole cluster on this host",
-		Long: "Run a controller, an agent and a cluster of nodes on this host, and show that they run.\n" +
-			"Without a cluster file it runs what was deployed last, or else a manager, a logger and two\n" +
-			"workers. Ctrl-C, or the end of the terminal, stops everything.",
-		Args: cobra.MaximumNArgs(1),
+		Long: "Run a controller, an agent and a cluster of nodes on this host, and show that\n" +
+			"they run. Without a cluster file it runs what was deployed last, or else a\n" +
+			"manager, a logger and two workers. Ctrl-C, or the end of the terminal, stops\n" +
+			"everything.",
+		Args: wantArgs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return failed(runUp(cmd, args, time.Now()))
+			began := time.Now()
+			set, err := upSettings(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			return failed(runUp(cmd, args, set, began))
 		},
 	}
 	flags := cmd.Flags()
@@ -57,20 +63,27 @@ var upFlags = map[string]struct{ controller, agent string }{
 	"agent-port":      {agent: "listen-port"},
 }
 
-// upSettings resolves the settings of both daemons from the flags of `up`.
-func upSettings(given *pflag.FlagSet) (settings.Controller, settings.Agent, error) {
+// upSet are the settings of both daemons.
+type upSet struct {
+	controller settings.Controller
+	agent      settings.Agent
+}
+
+// upSettings resolves the settings of both daemons from the flags of `up`. A
+// flag that makes no sense is misuse.
+func upSettings(given *pflag.FlagSet) (set upSet, err error) {
 	forController := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	settings.AddControllerFlags(forController)
 	forAgent := pflag.NewFlagSet("agent", pflag.ContinueOnError)
 	settings.AddAgentFlags(forAgent)
 
 	var problem error
-	set := func(to *pflag.FlagSet, name string, f *pflag.Flag) {
+	pass := func(to *pflag.FlagSet, name string, f *pflag.Flag) {
 		if to.Lookup(name) == nil {
 			return
 		}
 		if err := to.Set(name, f.Value.String()); err != nil {
-			problem = fmt.Errorf("--%s: %w", f.Name, errors.Unwrap(err))
+			problem = badFlag(f.Name, f.Value.String(), errors.Unwrap(err).Error())
 		}
 	}
 	given.Visit(func(f *pflag.Flag) {
@@ -78,21 +91,20 @@ func upSettings(given *pflag.FlagSet) (settings.Controller, settings.Agent, erro
 		if !own {
 			names.controller, names.agent = f.Name, f.Name
 		}
-		set(forController, names.controller, f)
-		set(forAgent, names.agent, f)
+		pass(forController, names.controller, f)
+		pass(forAgent, names.agent, f)
 	})
 	if problem != nil {
-		return settings.Controller{}, settings.Agent{}, problem
+		return upSet{}, problem
 	}
-	c, _, err := settings.ResolveController(sources(forController))
-	if err != nil {
-		return c, settings.Agent{}, err
+	if set.controller, _, err = settings.ResolveController(sources(forController)); err != nil {
+		return upSet{}, failed(err)
 	}
-	a, _, err := settings.ResolveAgent(sources(forAgent))
-	return c, a, err
+	set.agent, _, err = settings.ResolveAgent(sources(forAgent))
+	return set, failed(err)
 }
 
-func runUp(cmd *cobra.Command, args []string, began time.Time) error {
+func runUp(cmd *cobra.Command, args []string, set upSet, began time.Time) error {
 	ctx, stop := untilHangup(cmd.Context())
 	defer stop()
 	var wanted *mgmt.Configuration
@@ -102,7 +114,7 @@ func runUp(cmd *cobra.Command, args []string, began time.Time) error {
 			return err
 		}
 	}
-	u, err := openUp(cmd)
+	u, err := openUp(cmd, set)
 	if err != nil {
 		return err
 	}
@@ -143,17 +155,13 @@ type up struct {
 	stopNodes chan struct{}
 }
 
-func openUp(cmd *cobra.Command) (*up, error) {
-	forController, forAgent, err := upSettings(cmd.Flags())
-	if err != nil {
-		return nil, err
-	}
-	if err := mustListen(forController); err != nil {
+func openUp(cmd *cobra.Command, set upSet) (u *up, err error) {
+	if err := mustListen(set.controller); err != nil {
 		return nil, err
 	}
 	saveMemory()
-	u := &up{
-		stateDir:  forAgent.StateDir,
+	u = &up{
+		stateDir:  set.agent.StateDir,
 		out:       cmd.OutOrStdout(),
 		errOut:    cmd.ErrOrStderr(),
 		changed:   make(chan struct{}, 1),
@@ -162,21 +170,21 @@ func openUp(cmd *cobra.Command) (*up, error) {
 	if u.log, err = openLog(u.stateDir); err != nil {
 		return nil, err
 	}
-	u.logger = newLogger(u.log, forAgent.LogLevel)
+	u.logger = newLogger(u.log, set.agent.LogLevel)
 	ctx := cmd.Context()
-	u.controller, err = daemon.OpenController(ctx, forController, u.logger.With("part", "controller"),
+	u.controller, err = daemon.OpenController(ctx, set.controller, u.logger.With("part", "controller"),
 		daemon.PortFlags{Broker: "--controller-port", WebSocket: "--websocket-port"})
 	if err != nil {
 		u.log.Close()
 		return nil, err
 	}
-	if u.client, err = upClient(forController, u.controller.WebSocket.Addr().String()); err != nil {
+	if u.client, err = upClient(set.controller, u.controller.WebSocket.Addr().String()); err != nil {
 		u.controller.Close()
 		u.log.Close()
 		return nil, err
 	}
-	forAgent.Controller = daemon.Reachable(u.controller.Broker.Addr().String())
-	u.agent, err = daemon.OpenAgent(ctx, forAgent, u.logger.With("part", "agent"), daemon.PortFlags{Broker: "--agent-port"})
+	set.agent.Controller = daemon.Reachable(u.controller.Broker.Addr().String())
+	u.agent, err = daemon.OpenAgent(ctx, set.agent, u.logger.With("part", "agent"), daemon.PortFlags{Broker: "--agent-port"})
 	if err != nil {
 		u.controller.Close()
 		u.log.Close()

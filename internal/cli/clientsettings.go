@@ -129,6 +129,9 @@ func usageError(format string, args ...any) error {
 // parseController reads host:port, of which either part may be missing (spec
 // zeek-client section 2). An empty result stands for a missing part.
 func parseController(text string) (host, port string, err error) {
+	if strings.Contains(text, "/") {
+		return "", "", usageError("--controller %s should be <host>:<port>", quote(text))
+	}
 	end := strings.LastIndexByte(text, ']')
 	if strings.HasPrefix(text, "[") && end > 0 {
 		host, port = text[:end+1], text[end+1:]

@@ -52,7 +52,7 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 	}
 	return []setting[T]{
 		{key: "state_dir", hostly: true, flag: "state-dir", env: "ZEEK_MANAGEMENT_STATE_DIR", initial: stateDir(src),
-			doc:   "directory below which daemons and nodes keep their files",
+			doc:   "directory below which daemons and nodes keep their files (default: zeekfleet in the user's state directory, or /var/lib/zeekfleet)",
 			field: on(func(c *Common) value { return pathAt(&c.StateDir, "dir") })},
 		{key: "default_address", flag: "default-address", env: "ZEEKFLEET_DEFAULT_ADDRESS", initial: "127.0.0.1",
 			doc:   "IP address to listen on where no other is set",
@@ -98,7 +98,7 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 func controllerTable(src Sources, p *parts) []setting[Controller] {
 	return append(commonTable(src, p, func(c *Controller) *Common { return &c.Common }), []setting[Controller]{
 		{key: "controller.name", hostly: true, flag: "name", env: "ZEEK_CONTROLLER_NAME", initial: "controller-" + src.hostname(),
-			doc:   "name of the controller",
+			doc:   "name of the controller (default: controller-<hostname>)",
 			field: func(c *Controller) value { return nameAt(&c.Name) }},
 		{key: "controller.directory", flag: "directory", env: "ZEEKFLEET_CONTROLLER_DIRECTORY",
 			doc:   "directory of the controller's files, below nodes in the state directory unless absolute (default: its name)",
@@ -154,7 +154,7 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 func agentTable(src Sources, p *parts) []setting[Agent] {
 	table := append(commonTable(src, p, func(a *Agent) *Common { return &a.Common }), []setting[Agent]{
 		{key: "agent.name", hostly: true, flag: "name", env: "ZEEK_AGENT_NAME", initial: "agent-" + src.hostname(),
-			doc:   "name of the agent, which is the instance's",
+			doc:   "name of the agent, which is the instance's (default: agent-<hostname>)",
 			field: func(a *Agent) value { return nameAt(&a.Name) }},
 		{key: "agent.directory", flag: "directory", env: "ZEEKFLEET_AGENT_DIRECTORY",
 			doc:   "directory of the agent's files, below nodes in the state directory unless absolute (default: its name)",

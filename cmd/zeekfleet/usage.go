@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Help keeps to this many columns. What an entry says begins at most at
+// helpIndent, below a name that reaches beyond it.
+const (
+	helpColumns = 80
+	helpIndent  = 32
+)
+
+// usage writes how cmd is used, for its help.
+func usage(cmd *cobra.Command) error {
+	var b strings.Builder
+	if commands := availableCommands(cmd); len(commands) > 0 {
+		fmt.Fprintf(&b, "Usage:\n  %s COMMAND\n\nCommands:\n", cmd.CommandPath())
+		writeEntries(&b, commands)
+	} else {
+		fmt.Fprintf(&b, "Usage:\n  %s\n", cmd.UseLine())
+	}
+	if flags := availableFlags(cmd.LocalFlags()); len(flags) > 0 {
+		b.WriteString("\nFlags:\n")
+		writeEntries(&b, flags)
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\n%s COMMAND --help says more about a command.\n", cmd.CommandPath())
+	}
+	_, err := io.WriteString(cmd.OutOrStderr(), b.String())
+	return err
+}
+
+// helpEntry is a command or a flag, and what there is to say of it.
+type helpEntry struct{ name, text string }
+
+func availableCommands(cmd *cobra.Command) []helpEntry {
+	var list []helpEntry
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() || c.Name() == "help" {
+			list = append(list, helpEntry{c.Name(), c.Short})
+		}
+	}
+	return list
+}
+
+func availableFlags(fs *pflag.FlagSet) []helpEntry {
+	var list []helpEntry
+	fs.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		name := "    --" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", --" + f.Name
+		}
+		argument, text := pflag.UnquoteUsage(f)
+		if f.NoOptDefVal == "" {
+			name += " " + argument
+		}
+		switch f.DefValue {
+		case "", "0", "false", "[]":
+		default:
+			text += " (default " + f.DefValue + ")"
+		}
+		list = append(list, helpEntry{name, text})
+	})
+	return list
+}
+
+// writeEntries writes names and what there is to say of them, in two columns.
+func writeEntries(b *strings.Builder, entries []helpEntry) {
+	indent := 0
+	for _, e := range entries {
+		indent = min(max(indent, len("  "+e.name+"  ")), helpIndent)
+	}
+	for _, e := range entries {
+		line := "  " + e.name
+		if len(line)+2 > indent {
+			b.WriteString(line + "\n")
+			line = ""
+		}
+		line += strings.Repeat(" ", indent-len(line)-1)
+		for word := range strings.FieldsSeq(e.text) {
+			if len(line)+1+len(word) > helpColumns {
+				b.WriteString(line + "\n")
+				line = strings.Repeat(" ", indent-1)
+			}
+			line += " " + word
+		}
+		b.WriteString(line + "\n")
+	}
+}
