@@ -215,7 +215,7 @@ func openLog(stateDir string) (*os.File, error) {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
+		return nil, fmt.Errorf("log in the state directory (--state-dir): %w", err)
 	}
 	return f, nil
 }

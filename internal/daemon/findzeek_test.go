@@ -67,7 +67,7 @@ func TestFindZeekSaysWhyNot(t *testing.T) {
 		"a file that is no code": {plain, "no Zeek was found: " + plain + " (--zeek) is no executable file", true},
 		"a directory":            {dir, "no Zeek was found: " + dir + " (--zeek) is no executable file", true},
 		"no name in PATH":        {"zeek-9", "no Zeek was found: zeek-9 (--zeek) is no executable file", true},
-		"another program":        {mute, mute + ` --help: found no line "zeek version …"; is it Zeek?`, false},
+		"another program":        {mute, mute + ` --help: found no line "zeek version …" (is it Zeek?)`, false},
 		"too old a Zeek":         {old, "zeek 4.2.0 is too old", false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,8 @@ func Listen(ctx context.Context, addr, option string) (net.Listener, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is in use%s; choose another with %s", addr, ownerClause(addr), option)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("%s is not an address of this host; change %s", addr, option)
+		host, _, _ := net.SplitHostPort(addr) // it has been understood above
+		return nil, fmt.Errorf("%s is not an address of this host; choose another to listen on", host)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("no permission to listen on %s; choose a port above 1023 with %s", addr, option)
 	}

@@ -72,9 +72,10 @@ func (s Sources) flag(name string) (string, bool) {
 
 // file reads the configuration file that flags or environment name, if any.
 func (s Sources) file() (file, error) {
+	from := "--" + ConfigFlag
 	path, given := s.flag(ConfigFlag)
 	if !given {
-		path = s.env(ConfigEnv)
+		from, path = ConfigEnv, s.env(ConfigEnv)
 	}
 	if path == "" {
 		return file{}, nil
@@ -85,7 +86,7 @@ func (s Sources) file() (file, error) {
 	}
 	text, err := read(path)
 	if err != nil {
-		return file{}, fmt.Errorf("read configuration: %w", err)
+		return file{}, fmt.Errorf("read configuration (%s): %w", from, err)
 	}
 	return parseFile(path, text, knownKeys())
 }

@@ -307,7 +307,15 @@ func TestResolveNamesWhatIsWrong(t *testing.T) {
 		},
 		"missing file": {
 			given: given{flags: []string{"--config=gone.yaml"}},
-			want:  "read configuration: open gone.yaml: no such file",
+			want:  "read configuration (--config): open gone.yaml: no such file",
+		},
+		"missing file of the environment": {
+			given: given{env: map[string]string{"ZEEKFLEET_CONFIG": "gone.yaml"}},
+			want:  "read configuration (ZEEKFLEET_CONFIG): open gone.yaml: no such file",
+		},
+		"a home directory that no shell has put in": {
+			given: given{env: map[string]string{"ZEEK_MANAGEMENT_STATE_DIR": "~/fleet"}},
+			want:  `state_dir: "~/fleet" from environment ZEEK_MANAGEMENT_STATE_DIR is not a path: only a shell replaces the ~, so write the directory out`,
 		},
 		"open to the world": {
 			given: given{env: map[string]string{"ZEEK_CONTROLLER_ADDR": "0.0.0.0"}},

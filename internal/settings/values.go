@@ -64,6 +64,9 @@ func pathAt(p *string, kind string) value {
 		if strings.ContainsRune(text, 0) {
 			return "", errors.New("a path must not hold a NUL character")
 		}
+		if text == "~" || strings.HasPrefix(text, "~/") {
+			return "", errors.New("not a path: only a shell replaces the ~, so write the directory out")
+		}
 		return text, nil
 	}, same)
 }

@@ -94,7 +94,7 @@ func ParseHelp(executable, output string) (Install, error) {
 	}
 	switch {
 	case !haveVersion:
-		return Install{}, fmt.Errorf("%s --help: found no line \"zeek version …\"; is it Zeek?", executable)
+		return Install{}, fmt.Errorf("%s --help: found no line \"zeek version …\" (is it Zeek?)", executable)
 	case !haveSearch:
 		return Install{}, fmt.Errorf("%s --help: found no line \"$ZEEKPATH … file search path (…)\"", executable)
 	}

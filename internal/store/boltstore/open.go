@@ -37,9 +37,9 @@ func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
 func explain(path string, err error) error {
 	switch {
 	case errors.Is(err, ErrInUse):
-		return fmt.Errorf("state file %s is %w; stop that one, or give this one a state directory of its own", path, err)
+		return fmt.Errorf("state file %s is %w; stop that one, or give this one a state directory of its own (--state-dir)", path, err)
 	case errors.Is(err, ErrForeign):
-		return fmt.Errorf("state file %s is %w; move it away, or name another state directory", path, err)
+		return fmt.Errorf("state file %s is %w; move it away, or name another state directory (--state-dir)", path, err)
 	case errors.Is(err, ErrDamaged):
 		return fmt.Errorf("state file %s is %w; restore a copy of it, or move it away to start empty", path, err)
 	}
