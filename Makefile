@@ -31,6 +31,7 @@ check:
 # start hundreds.
 unit:
 	@echo "== tests"; GORACE=atexit_sleep_ms=0 go test -race ./...
+	@echo "== under attack, without the race detector"; go test -count=1 -run '^TestHostilePeersHurtNobodyElse$$' ./internal/daemon
 
 ## fuzz-smoke: every fuzzer for a few seconds
 fuzz-smoke:

@@ -68,14 +68,10 @@ func newAgentCommand(streams) *cobra.Command {
 	return cmd
 }
 
-// memoryTarget is what a daemon does with, in bytes, as far as it can: beyond it
-// garbage is collected more eagerly.
-const memoryTarget = 256 << 20
-
-// saveMemory sets memoryTarget, unless GOMEMLIMIT says something else.
+// saveMemory sets the target of the daemons, unless GOMEMLIMIT says something else.
 func saveMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryTarget)
+		debug.SetMemoryLimit(daemon.MemoryTarget)
 	}
 }
 

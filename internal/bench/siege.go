@@ -12,7 +12,7 @@ import (
 // How long the attack lasts, and how long the client pauses between requests.
 const (
 	siegeTime  = 10 * time.Second
-	siegePause = 20 * time.Millisecond
+	siegePause = 50 * time.Millisecond
 )
 
 // siege measures how a controller goes on answering a client while a thousand

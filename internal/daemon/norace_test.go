@@ -1,0 +1,6 @@
+//go:build !race
+
+package daemon_test
+
+// raceDetector reports whether the tests are slowed down by it.
+const raceDetector = false
