@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,6 +152,7 @@ type up struct {
 
 	began     time.Time
 	wanted    *mgmt.Configuration // nil: whatever is deployed, or the default
+	notes     []string            // what the deployment has to say, once it has ended
 	changed   chan struct{}       // holds a token when a node changed its state
 	stopNodes chan struct{}
 }
@@ -300,7 +302,7 @@ func (u *up) show(ctx context.Context) error {
 	defer watching.Close()
 
 	name := u.agent.Core.Name
-	fmt.Fprintf(u.out, "controller %s for peers, %s for clients; agent %s on %s\nstate and log in %s\n",
+	fmt.Fprintf(u.out, "controller %s for peers, %s for clients\nagent %s on %s\nstate and log in %s\n",
 		u.controller.Broker.Addr(), u.controller.WebSocket.Addr(), name, u.agent.Broker.Addr(), u.stateDir)
 
 	view := newUpView(u.out)
@@ -310,16 +312,18 @@ func (u *up) show(ctx context.Context) error {
 		giveUp()
 		<-deployment.ended
 	}()
-	return u.watch(ctx, watching.GetNodes, view, deployment, controllerArg(u.client.Address))
+	return u.watch(ctx, watching.GetNodes, view, deployment)
 }
 
-// upLookAgain is the pause after nodes could not be looked at.
+// upLookAgain is the pause after a look that failed, or that did not show every
+// node running.
 const upLookAgain = time.Second
 
 // watch shows in view what nodes says, whenever something has changed, until ctx
 // is done or the deployment fails. A look that fails is repeated: the cluster
-// runs, whether it is seen or not.
-func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Result, error), view *upView, deployment *background, arg string) error {
+// runs, whether it is seen or not. So is one that shows a node which does not
+// run: not everything that becomes of it is a change of its state.
+func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Result, error), view *upView, deployment *background) error {
 	deploying := deployment.ended
 	complete, announced := false, false
 	var again <-chan time.Time
@@ -333,6 +337,10 @@ func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Resu
 				return quietly(ctx, deployment.err)
 			}
 			deploying, complete = nil, true
+			view.clear()
+			for _, text := range u.notes {
+				fmt.Fprintln(u.errOut, "zeekfleet: "+text)
+			}
 			u.nudge()
 		case <-again:
 			u.nudge()
@@ -343,15 +351,16 @@ func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Resu
 				again = time.After(upLookAgain)
 				continue
 			}
-			if len(failures(results)) > 0 {
-				again = time.After(upLookAgain) // that an agent joins is no change of a node
-			}
 			count, running := view.show(results)
+			if running < count || len(failures(results)) > 0 { // that an agent joins is no change of a node
+				again = time.After(upLookAgain)
+			}
 			if complete && !announced && running > 0 && running == count {
 				announced = true
+				try := programName(os.Args[0]) + " " + controllerArg(u.client.Address)
 				view.say(fmt.Sprintf("%d nodes running after %.2f s. In another terminal, try:\n"+
-					"  zeekfleet %sget-nodes\n  zeekfleet %sget-id-value Cluster::node\nCtrl-C stops everything.\n",
-					running, time.Since(u.began).Seconds(), arg, arg))
+					"  %sget-nodes\n  %sget-id-value Cluster::node\nCtrl-C stops everything.\n",
+					running, time.Since(u.began).Seconds(), try, try))
 			}
 		}
 	}
@@ -363,6 +372,15 @@ func quietly(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
+}
+
+// programName is how to run this program again that was called so: by the command
+// that the README begins with, where that has built it for this run alone.
+func programName(called string) string {
+	if strings.Contains(called, "/go-build") {
+		return "go run ./cmd/zeekfleet"
+	}
+	return called
 }
 
 // controllerArg is the option by which clients find this controller, with a

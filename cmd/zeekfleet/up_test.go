@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,11 +32,147 @@ func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
 			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Running, ClusterRole: mgmt.Worker}}}}, nil
 		}
 		deployment := &background{ended: make(chan struct{})}
-		if err := u.watch(ctx, nodes, newUpView(&out), deployment, ""); err != nil {
+		if err := u.watch(ctx, nodes, newUpView(&out), deployment); err != nil {
 			t.Errorf("watch: %v", err)
 		}
 		if len(looks) != 3 || looks[1] != upLookAgain || looks[2] != 2*upLookAgain || out.String() != "w worker RUNNING\n" {
 			t.Errorf("looked after %v and showed %q", looks, out.String())
 		}
 	})
+}
+
+func TestUpLooksAgainUntilEveryNodeRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		var looks []time.Duration
+		began := time.Now()
+		u := &up{began: began, changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler)}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		// The end of a node that is stopping and then gone is no change of its state.
+		nodes := func(context.Context) ([]mgmt.Result, error) {
+			looks = append(looks, time.Since(began))
+			if len(looks) > 2 {
+				return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{}}}, nil
+			}
+			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Stopped, ClusterRole: mgmt.Worker}}}}, nil
+		}
+		deployment := &background{ended: make(chan struct{})}
+		if err := u.watch(ctx, nodes, newUpView(&out), deployment); err != nil {
+			t.Errorf("watch: %v", err)
+		}
+		if want := []time.Duration{0, upLookAgain, 2 * upLookAgain}; !slices.Equal(looks, want) {
+			t.Errorf("looked after %v, want %v", looks, want)
+		}
+	})
+}
+
+func TestUpSaysWhatFailedBetweenTheDrawings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var terminal bytes.Buffer // both streams lead to it
+		u := &up{
+			began: time.Now(), changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler), errOut: &terminal,
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		deployment := &background{ended: make(chan struct{})}
+		looks := 0
+		nodes := func(context.Context) ([]mgmt.Result, error) {
+			switch looks++; looks {
+			case 1:
+				u.notes = []string{"node w: exit code 1"}
+				close(deployment.ended)
+			case 2:
+				cancel()
+			}
+			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Crashed, ClusterRole: mgmt.Worker}}}}, nil
+		}
+		view := &upView{out: &terminal, size: func() (int, int) { return 80, 24 }}
+		if err := u.watch(ctx, nodes, view, deployment); err != nil {
+			t.Errorf("watch: %v", err)
+		}
+		const table = "NODE  ROLE    STATE    PID  PORT\nw     worker  CRASHED  -    -\n"
+		if want := table + "\x1b[2A\x1b[J" + "zeekfleet: node w: exit code 1\n" + table; terminal.String() != want {
+			t.Errorf("on the terminal:\n got %q\nwant %q", terminal.String(), want)
+		}
+	})
+}
+
+func TestUpDrawsWithinTheTerminal(t *testing.T) {
+	running := func(name mgmt.NodeName, role mgmt.ClusterRole) mgmt.NodeStatus {
+		return mgmt.NodeStatus{Node: name, State: mgmt.Running, ClusterRole: role}
+	}
+	small := mgmt.NodeStatuses{running("manager", mgmt.Manager), running("w", mgmt.Worker)}
+	for name, tt := range map[string]struct {
+		columns, lines int
+		nodes          mgmt.NodeStatuses
+		say            string
+		want           string // the second drawing
+	}{
+		"a line is drawn anew for each that there is": {
+			columns: 80, lines: 24, nodes: small, say: "2 nodes running\n",
+			want: "\x1b[4A\x1b[J" +
+				"NODE     ROLE     STATE    PID  PORT\nmanager  manager  RUNNING  -    -\nw        worker   RUNNING  -    -\n2 nodes running\n",
+		},
+		"rows are cut where they would wrap": {
+			columns: 20, lines: 24, nodes: small,
+			want: "\x1b[3A\x1b[J" +
+				"NODE     ROLE     ST\nmanager  manager  RU\nw        worker   RU\n",
+		},
+		"what was said wraps": {
+			columns: 34, lines: 24, nodes: small, say: "2 nodes running after 0.10 s. In another\n",
+			want: "\x1b[5A\x1b[J" +
+				"NODE     ROLE     STATE    PID  PO\nmanager  manager  RUNNING  -    -\nw        worker   RUNNING  -    -\n" +
+				"2 nodes running after 0.10 s. In another\n",
+		},
+		"of more nodes than fit those are shown that do not run": {
+			columns: 80, lines: 4, nodes: append(small[:2:2], mgmt.NodeStatus{Node: "x", State: mgmt.Failed, ClusterRole: mgmt.Worker}),
+			want: "\x1b[3A\x1b[J" +
+				"NODE  ROLE    STATE   PID  PORT\nx     worker  FAILED  -    -\n2 of 3 nodes running\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			view := &upView{out: &out, size: func() (int, int) { return tt.columns, tt.lines }}
+			results := []mgmt.Result{{Success: true, Data: tt.nodes}}
+			view.show(results)
+			if tt.say != "" {
+				view.say(tt.say)
+			}
+			out.Reset()
+			view.show(results)
+			if out.String() != tt.want {
+				t.Errorf("drew\n%q\nwant\n%q", out.String(), tt.want)
+			}
+		})
+	}
+}
+
+func TestUpNamesItselfAsItWasCalled(t *testing.T) {
+	for called, want := range map[string]string{
+		"zeekfleet":                            "zeekfleet",
+		"./zeekfleet":                          "./zeekfleet",
+		"/opt/zeekfleet":                       "/opt/zeekfleet",
+		"/tmp/go-build3817/b001/exe/zeekfleet": "go run ./cmd/zeekfleet",
+	} {
+		if got := programName(called); got != want {
+			t.Errorf("called as %s it is %q, want %q", called, got, want)
+		}
+	}
+}
+
+func TestFailuresOfADeployment(t *testing.T) {
+	got := failures([]mgmt.Result{
+		{Success: true, Node: "a"},
+		{Node: "w", Instance: "i", Error: "exit code 1", Data: mgmt.NodeOutputs{Stderr: "fatal error in x.zeek, line 1:\r\n\x1b[31msyntax error\n"}},
+		{Instance: "i", Error: "instance 'i' is not connected"},
+		{},
+	})
+	want := []string{
+		"node w: exit code 1; it printed:\n  fatal error in x.zeek, line 1:\n  ?[31msyntax error",
+		"instance i: instance 'i' is not connected",
+		"no reason given",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
 }

@@ -11,7 +11,7 @@ import (
 	"zeekfleet/internal/mgmt"
 )
 
-// deploy stages and deploys what is wanted. Failing nodes are shown, not
+// deploy stages and deploys what is wanted. Failing nodes are noted, not
 // returned: the rest of the cluster runs.
 func (u *up) deploy(ctx context.Context) error {
 	c, err := client.Dial(ctx, u.client)
@@ -40,9 +40,7 @@ func (u *up) deploy(ctx context.Context) error {
 	if results, err = c.Deploy(ctx); err != nil {
 		return err
 	}
-	for _, why := range failures(results) {
-		fmt.Fprintln(u.errOut, "zeekfleet: "+why)
-	}
+	u.notes = append(u.notes, failures(results)...)
 	return nil
 }
 
@@ -53,7 +51,7 @@ func (u *up) warnWithoutPart(deployed mgmt.Data) {
 	config, ok := deployed.(mgmt.Configuration)
 	here := func(i mgmt.Instance) bool { return i.Name == name }
 	if ok && !slices.ContainsFunc(config.Instances, here) {
-		fmt.Fprintf(u.errOut, "zeekfleet: warning: what was deployed last has no instance %s: give a cluster file, or the instance's --name\n", name)
+		u.notes = append(u.notes, fmt.Sprintf("warning: what was deployed last has no instance %s: give a cluster file, or the instance's --name", name))
 	}
 }
 
@@ -75,7 +73,10 @@ func failures(results []mgmt.Result) []string {
 			text = fmt.Sprintf("instance %s: %s", r.Instance, text)
 		}
 		if out, ok := r.Data.(mgmt.NodeOutputs); ok && out.Stderr != "" {
-			text += "; it printed: " + out.Stderr
+			text += "; it printed:"
+			for line := range strings.Lines(strings.TrimSpace(out.Stderr)) {
+				text += "\n  " + printable(strings.TrimRight(line, "\r\n"))
+			}
 		}
 		texts = append(texts, text)
 	}

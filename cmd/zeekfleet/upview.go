@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -18,36 +19,36 @@ import (
 // in its place, elsewhere as a line for each change.
 type upView struct {
 	out io.Writer
-	// height is the terminal's, in lines; 0 if out is none.
-	height int
-	drawn  int // lines on the terminal that the next drawing replaces
+	// size is the terminal's at that moment; nothing if out is none.
+	size   func() (columns, lines int)
+	drawn  string // what is on the terminal that the next drawing replaces
 	footer string
 	shown  map[mgmt.NodeName]mgmt.NodeStatus
 }
 
 func newUpView(out io.Writer) *upView {
-	return &upView{out: out, height: terminalHeight(out)}
+	return &upView{out: out, size: func() (columns, lines int) { return terminalSize(out) }}
 }
 
-// terminalHeight returns the lines of the terminal that w is, or 0.
-func terminalHeight(w io.Writer) int {
+// terminalSize returns the size of the terminal that w is, or nothing.
+func terminalSize(w io.Writer) (columns, lines int) {
 	f, ok := w.(*os.File)
 	if !ok {
-		return 0
+		return 0, 0
 	}
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return int(size.Row)
+	return int(size.Col), int(size.Row)
 }
 
 // show brings what is on display up to date with the results of get-nodes, and
 // returns how many nodes there are and how many of them run.
 func (v *upView) show(results []mgmt.Result) (nodes, running int) {
 	list := clusterNodes(results)
-	if v.height > 0 {
-		v.draw(list)
+	if columns, lines := v.size(); columns > 0 && lines > 0 {
+		v.draw(list, columns, lines)
 	} else {
 		v.printChanges(list)
 	}
@@ -62,7 +63,26 @@ func (v *upView) show(results []mgmt.Result) (nodes, running int) {
 func (v *upView) say(text string) {
 	v.footer += text
 	io.WriteString(v.out, text)
-	v.drawn += strings.Count(text, "\n")
+	v.drawn += text
+}
+
+// clear makes room on a terminal for what others have to say; the next drawing
+// follows that.
+func (v *upView) clear() {
+	if columns, _ := v.size(); columns > 0 && v.drawn != "" {
+		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", height(v.drawn, columns)) // up, and clear what is below
+	}
+	v.drawn = ""
+}
+
+// height returns how many lines of a terminal the text takes. None of its
+// characters is wider than a column.
+func height(text string, columns int) int {
+	n := 0
+	for line := range strings.Lines(text) {
+		n += 1 + max(0, utf8.RuneCountInString(strings.TrimSuffix(line, "\n"))-1)/columns
+	}
+	return n
 }
 
 // clusterNodes returns the cluster nodes among the processes, in the order of
@@ -96,28 +116,30 @@ func countRunning(nodes []mgmt.NodeStatus) int {
 // draw replaces the table, and what was said since, by a new one with the same
 // below it. Of a cluster that does not fit on the terminal it shows the nodes
 // that do not run, as far as they fit.
-func (v *upView) draw(nodes []mgmt.NodeStatus) {
-	room := max(v.height-strings.Count(v.footer, "\n")-3, 1)
+func (v *upView) draw(nodes []mgmt.NodeStatus, columns, lines int) {
+	room := max(lines-height(v.footer, columns)-3, 1)
 	rows, summary := nodes, ""
 	if len(rows) > room {
 		rows = slices.DeleteFunc(slices.Clone(nodes), func(n mgmt.NodeStatus) bool { return n.State == mgmt.Running })
 		rows = rows[:min(len(rows), room)]
 		summary = fmt.Sprintf("%d of %d nodes running\n", countRunning(nodes), len(nodes))
 	}
-	var text strings.Builder
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	var whole, text strings.Builder
+	table := tabwriter.NewWriter(&whole, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NODE\tROLE\tSTATE\tPID\tPORT")
 	for _, n := range rows {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", n.Node, strings.ToLower(string(n.ClusterRole)), n.State, pidText(n), portText(n))
 	}
 	table.Flush() // a strings.Builder takes everything
+	for line := range strings.Lines(whole.String()) {
+		row := []rune(strings.TrimSuffix(line, "\n"))
+		text.WriteString(string(row[:min(len(row), columns)]) + "\n")
+	}
 	text.WriteString(summary)
 	text.WriteString(v.footer)
-	if v.drawn > 0 {
-		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.drawn) // up, and clear what is below
-	}
+	v.clear()
 	io.WriteString(v.out, text.String())
-	v.drawn = strings.Count(text.String(), "\n")
+	v.drawn = text.String()
 }
 
 func (v *upView) printChanges(nodes []mgmt.NodeStatus) {
