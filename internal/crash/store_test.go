@@ -22,6 +22,10 @@ func open(t *testing.T, cfg crash.Config) *crash.Store {
 	if cfg.Dir == "" {
 		cfg.Dir = crash.Dir(t.TempDir())
 	}
+	// The debugger has the lowest priority, and other tests do not.
+	if cfg.BacktraceTimeout == 0 {
+		cfg.BacktraceTimeout = 10 * time.Minute
+	}
 	s, err := crash.New(cfg)
 	if err != nil {
 		t.Fatalf("New: %v", err)
