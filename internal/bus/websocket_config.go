@@ -29,8 +29,12 @@ type WebSocketConfig struct {
 	// it does not know, and the event goes nowhere. Nil admits everything.
 	Admit func(topic string, v zval.Value) error
 	// TLS makes the listener speak TLS, and TLS alone; WebSocketTLS makes one
-	// from files. Nil means plain text.
+	// from files. Nil means plain text, and TLS where OptionalTLS allows it.
 	TLS *tls.Config
+	// OptionalTLS is for the clients of a listener without TLS that speak TLS
+	// all the same, as zeek-client did by default up to 1.4.0 (spec zeek-client
+	// section 10). Their first byte tells them. Nil refuses them.
+	OptionalTLS *tls.Config
 	// MaxClients bounds the clients of this listener; a further one is
 	// answered with HTTP status 503. As many connections again may be
 	// upgrading at a time; more are closed at once. Zero means 100, as Zeek.

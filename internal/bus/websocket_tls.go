@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"bufio"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -27,6 +26,10 @@ func WebSocketTLS(certFile, keyFile, clientCA string) (*tls.Config, error) {
 	cfg.ClientAuth = tls.RequireAndVerifyClientCert
 	return cfg, nil
 }
+
+// AnonymousTLS returns the TLS settings of a listener that has no certificate:
+// it shows one that it makes for itself, which clients can but ignore.
+func AnonymousTLS() (*tls.Config, error) { return serverTLS(nil) }
 
 // Each side of a connection that speaks TLS alone is told what to change.
 var (
@@ -63,10 +66,4 @@ func looksLikeHTTP(start []byte) bool {
 		}
 	}
 	return true
-}
-
-// speaksTLS reports whether the client behind br has opened a TLS connection.
-func speaksTLS(br *bufio.Reader) bool {
-	first, err := br.Peek(1)
-	return err == nil && first[0] == tlsRecord
 }

@@ -139,6 +139,59 @@ func TestPlainClientOfATLSListenerIsToldSo(t *testing.T) {
 	}
 }
 
+func TestListenerWithOptionalTLSTakesBoth(t *testing.T) {
+	anonymous, err := bus.AnonymousTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEndpoint(t, bus.Config{})
+	addr, _ := serveWebSocket(t, e, bus.WebSocketConfig{OptionalTLS: anonymous})
+	tests := map[string]struct {
+		scheme  string
+		client  *tls.Config
+		refused string // empty: connects
+	}{
+		"plain":                       {"ws", nil, ""},
+		"TLS that verifies nothing":   {"wss", &tls.Config{InsecureSkipVerify: true}, ""},
+		"TLS that verifies":           {"wss", nil, "failed to verify certificate"},
+		"TLS before 1.3":              {"wss", &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}, "protocol version not supported"},
+		"TLS with P-384 and no other": {"wss", &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.CurveP384}}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c, err := bus.DialWebSocket(t.Context(), tt.scheme+"://"+addr+bus.WebSocketPath, []string{"a"}, bus.WebSocketClientConfig{TLS: tt.client})
+			if tt.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.refused) {
+					t.Fatalf("got %v, want %s", err, tt.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Publish("a", event("x"))
+			expectMessage(t, c, "a", plainEvent("x"))
+			c.Close()
+		})
+	}
+}
+
+func TestTLSInsideOfTLSIsNoRequest(t *testing.T) {
+	anonymous, err := bus.AnonymousTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{OptionalTLS: anonymous})
+	outer, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer outer.Close()
+	if err := tls.Client(outer, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(t.Context()); err == nil {
+		t.Error("the inner handshake succeeded")
+	}
+}
+
 func TestSilentTLSClientBlocksNobody(t *testing.T) {
 	cert := newCertificate(t)
 	synctest.Test(t, func(t *testing.T) {

@@ -38,11 +38,9 @@ func (r *wsRefusal) Error() string { return fmt.Sprintf("HTTP status %d: %s", r.
 // error it has taken a token of s.clients. A refused client has been told why.
 func (s *wsServer) upgrade(raw net.Conn) (up wsUpgraded, err error) {
 	raw.SetDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
-	conn := raw
-	if s.cfg.TLS != nil {
-		if conn, err = handshakeTLS(raw, s.cfg.TLS); conn == nil {
-			return up, err
-		}
+	conn, err := s.secure(raw)
+	if conn == nil {
+		return up, err
 	}
 	if err == nil {
 		up, err = s.upgradeHTTP(conn)
@@ -57,11 +55,26 @@ func (s *wsServer) upgrade(raw net.Conn) (up wsUpgraded, err error) {
 	return up, nil
 }
 
+// secure puts TLS on raw where it is due. With an error it returns what the
+// client can still be told on, or else nil.
+func (s *wsServer) secure(raw net.Conn) (net.Conn, error) {
+	if s.cfg.TLS != nil {
+		return handshakeTLS(raw, s.cfg.TLS)
+	}
+	var first [1]byte
+	n, _ := raw.Read(first[:]) // whoever reads next finds out why there is none
+	conn := &peeked{Conn: raw, first: first[:n]}
+	switch {
+	case first[0] != tlsRecord:
+		return conn, nil
+	case s.cfg.OptionalTLS == nil:
+		return conn, errWantsPlain
+	}
+	return handshakeTLS(conn, s.cfg.OptionalTLS)
+}
+
 func (s *wsServer) upgradeHTTP(conn net.Conn) (up wsUpgraded, err error) {
 	br := bufio.NewReader(io.LimitReader(conn, wsMaxUpgrade))
-	if s.cfg.TLS == nil && speaksTLS(br) {
-		return up, errWantsPlain
-	}
 	req, err := readUpgrade(br)
 	if err != nil {
 		return up, err
