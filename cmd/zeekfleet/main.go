@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -54,7 +55,8 @@ func subcommands() []func(streams) *cobra.Command {
 }
 
 func main() {
-	proc.ChildMain() // does not return where this process is to become a node
+	proc.ChildMain()          // does not return where this process is to become a node
+	log.SetOutput(io.Discard) // net/http's own; what it has to say, its errors say too
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
 		// From then on another signal ends the process at once. Not before: some

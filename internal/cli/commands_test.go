@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +71,82 @@ func TestNoController(t *testing.T) {
 			status := c.GetNodes(t.Context())
 			if status != cli.StatusFailed || stdout.Len() > 0 || stderr.String() != tt.want {
 				t.Errorf("got status %d, stdout %q, stderr:\n%s\nwant:\n%s", status, &stdout, &stderr, tt.want)
+			}
+		})
+	}
+}
+
+// stub returns the address of a server that answers everyone with text, whatever
+// they say, and with nothing more until they hang up.
+func stub(t *testing.T, text string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var clients sync.WaitGroup
+	clients.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			clients.Go(func() {
+				defer conn.Close()
+				conn.Read(make([]byte, 1)) // the beginning of the request, at least
+				io.WriteString(conn, text)
+				io.Copy(io.Discard, conn)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		clients.Wait()
+	})
+	return l.Addr().String()
+}
+
+func TestSomethingElseThanTheController(t *testing.T) {
+	withTLS := func(s *cli.Settings) { s.TLS = cli.TLSSettings{Enable: true} }
+	for name, tt := range map[string]struct {
+		says   string
+		change func(*cli.Settings)
+		want   string // with ADDRESS for its address
+	}{
+		"a server that wants TLS": {
+			says: "\x15\x03\x03\x00\x02\x02\x46",
+			want: "zeekfleet: socket TLS error in connect() with controller ADDRESS: server speaks TLS: set ssl.enable=true\n",
+		},
+		"a server without TLS": {
+			says: "HTTP/1.1 400 Bad Request\r\n\r\n", change: withTLS,
+			want: "zeekfleet: warning: nothing verifies that ADDRESS is the controller: set ssl.cafile\n" +
+				"zeekfleet: socket TLS error in connect() with controller ADDRESS: server does not speak TLS: set ssl.enable=false\n",
+		},
+		"the port for Broker peers": {
+			says: "\x00\x00\x00\x05\aZEEK\x01\n",
+			want: "zeekfleet: websocket error in connect() with controller ADDRESS: Broker peers connect there, not clients: name the controller's WebSocket port, by default 2149\n",
+		},
+		"a server that keeps silent": {
+			change: func(s *cli.Settings) { s.PeeringAttempts, s.PeeringRetryDelay = 2, 10*time.Millisecond },
+			want: "zeekfleet: warning: connection timed out for controller ADDRESS, trying for another 20ms\n" +
+				"zeekfleet: websocket connection to ADDRESS timed out in connect()\n",
+		},
+		"a host that does not exist": {
+			change: func(s *cli.Settings) { s.Host, s.Port = "a..b", 2149 },
+			want:   "zeekfleet: websocket error in connect() with controller a..b:2149: look up a..b: no such host\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := stub(t, tt.says)
+			var stdout, stderr bytes.Buffer
+			c := commands(t, address, &stdout, &stderr)
+			if tt.change != nil {
+				tt.change(&c.Settings)
+			}
+			status := c.GetNodes(t.Context())
+			want := strings.ReplaceAll(tt.want, "ADDRESS", address)
+			if status != cli.StatusFailed || stdout.Len() > 0 || stderr.String() != want {
+				t.Errorf("got status %d, stdout %q, stderr:\n%s\nwant:\n%s", status, &stdout, &stderr, want)
 			}
 		})
 	}

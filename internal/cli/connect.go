@@ -59,12 +59,13 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 
 // retrying explains the wait once, and then only to those who want to know.
 func (c *Commands) retrying(where string, attempt int, err error) {
-	reason := "connection timed out for"
+	// Each attempt that nobody answers lasts as long as the pause before it.
+	reason, each := "connection timed out for", 2*c.Settings.PeeringRetryDelay
 	if failed, ok := errors.AsType[*client.DialError](err); ok && failed.Failure == bus.DialRefused {
-		reason = "connection refused for"
+		reason, each = "connection refused for", c.Settings.PeeringRetryDelay
 	}
 	if attempt == 1 {
-		left := time.Duration(c.Settings.PeeringAttempts-1) * c.Settings.PeeringRetryDelay
+		left := time.Duration(c.Settings.PeeringAttempts-1) * each
 		c.Log.Warning("%s controller %s, trying for another %v", reason, where, left)
 		return
 	}
@@ -93,7 +94,35 @@ func dialMessage(where string, err error) string {
 	case bus.DialName, bus.DialRejected, bus.DialProtocol, bus.DialInvalid:
 		kind = "websocket error"
 	}
-	return fmt.Sprintf("%s in %s with controller %s: %v", kind, failed.Stage, where, failed.Err)
+	return fmt.Sprintf("%s in %s with controller %s: %s", kind, failed.Stage, where, dialReason(failed.Err))
+}
+
+// dialReason says what is wrong, without what the message has said before, and
+// which setting mends it.
+func dialReason(err error) string {
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Sprintf("look up %s: %s", lookup.Name, lookup.Err)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		if call, ok := errors.AsType[*os.SyscallError](op.Err); ok {
+			return call.Err.Error()
+		}
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "the certificate is signed by an authority that is not trusted: set ssl.cafile to that authority's"
+	}
+	text := err.Error()
+	if strings.Contains(text, `\aZEEK`) { // how a Broker peer says hello
+		return "Broker peers connect there, not clients: name the controller's WebSocket port, by default 2149"
+	}
+	if strings.Contains(text, "readLoopPeekFailLocked") { // net/http's word for a server that speaks first
+		return "not a WebSocket server: it speaks before it is asked"
+	}
+	return strings.NewReplacer(
+		"use wss instead of ws", "set ssl.enable=true",
+		"does it expect wss?", "does it expect ssl.enable=true?",
+		"use ws instead of wss", "set ssl.enable=false",
+	).Replace(text)
 }
 
 // tlsConfig turns the settings of section ssl into what TLS needs; nil is plain

@@ -69,7 +69,8 @@ func TestTLSVerifiesTheControllerWheneverItKnowsWhomToTrust(t *testing.T) {
 		"its authority in a file":      {cli.TLSSettings{Enable: true, CAFile: right}, cli.StatusDone, ""},
 		"its authority in a directory": {cli.TLSSettings{Enable: true, CAPath: filepath.Dir(right)}, cli.StatusDone, ""},
 		"another authority": {cli.TLSSettings{Enable: true, CAFile: wrong}, cli.StatusFailed,
-			"zeekfleet: socket TLS error in connect() with controller " + address + ": "},
+			"zeekfleet: socket TLS error in connect() with controller " + address +
+				": the certificate is signed by an authority that is not trusted: set ssl.cafile to that authority's\n"},
 		"no authority": {cli.TLSSettings{Enable: true}, cli.StatusDone,
 			"zeekfleet: warning: nothing verifies that " + address + " is the controller: set ssl.cafile\n"},
 		"a file without certificates": {cli.TLSSettings{Enable: true, CAFile: empty}, cli.StatusFailed,
