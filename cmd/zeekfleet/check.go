@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -45,7 +46,7 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 	if err != nil {
 		return exitFailed, err
 	}
-	findings, err := daemon.Preflight(cmd.Context(), set, by, *cluster, newLogger(s.err, set.LogLevel))
+	findings, err := daemon.Preflight(cmd.Context(), set, by, *cluster, slog.New(messages{out: s.err, level: set.LogLevel}))
 	if err != nil {
 		return exitFailed, err
 	}

@@ -119,7 +119,7 @@ func (v crashView) json(records []crash.Record) error {
 	return enc.Encode(records)
 }
 
-// writeCrash writes all there is to know of r.
+// writeCrash writes what a person wants to know of r.
 func writeCrash(w *strings.Builder, r crash.Record) {
 	fmt.Fprintf(w, "%s  %s\n", when(r), printable(string(r.Node)))
 	line := func(label, text string) {
@@ -151,7 +151,8 @@ func writeCrash(w *strings.Builder, r crash.Record) {
 	block("stdout", r.Stdout)
 	block("backtrace", r.Backtrace)
 	if r.Plan != nil {
-		plan, err := json.MarshalIndent(r.Plan, "", "  ")
+		// The rest of it is the cluster, which may be large; it is in the JSON.
+		plan, err := json.MarshalIndent(r.Plan.Node, "", "  ")
 		if err == nil {
 			block("plan", string(plan))
 		}

@@ -134,6 +134,7 @@ metrics_port: 9_001
 			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{{
 				Name: "w", Instance: "i", Role: mgmt.Worker, State: mgmt.Running, Interface: new("lo ; not a comment"),
 			}}},
+			warnings: []string{`c.ini:9: "; not a comment" is taken as part of the value: a comment needs a line of its own`},
 		},
 		"indented lines continue a value, comments and empty lines between them or not": {
 			text: "[w]\nrole = worker\nscripts = b\n  # first\n  a\n\n  \"c d\"\nenv =\n  A=1\n  A=2 B='x y' C=\\ z D=\n",
@@ -152,6 +153,17 @@ metrics_port: 9_001
 		"a byte order mark, line ends of other systems, and what follows a header": {
 			text: "\ufeff[instances] here\r\ni\r\n[w]\rinstance=i\rrole=worker",
 			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+		},
+		"what looks like a comment behind a value is part of it": {
+			text: "[w]\nrole = worker\ninterface = eth0 # mirror\nscripts = a;b c ; d\n",
+			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("eth0 # mirror"),
+				Scripts: []string{";", "a;b", "c", "d"},
+			}}},
+			warnings: []string{
+				`c.ini:3: "# mirror" is taken as part of the value: a comment needs a line of its own`,
+				`c.ini:4: "; d" is taken as part of the value: a comment needs a line of its own`,
+			},
 		},
 		"a key that stands alone is as good as absent, and empty text is text": {
 			text: "[w]\nrole=worker\nport\ninterface=\nscripts=\nenv\n",

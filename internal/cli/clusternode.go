@@ -174,8 +174,14 @@ func (r *nodeReader) env() map[string]string {
 	return env
 }
 
-// warnUnused tells which keys of the section itself have no effect.
+// warnUnused tells which keys of the section itself have no effect, and what in
+// their values was meant to have none.
 func (r *nodeReader) warnUnused() {
+	for _, e := range r.section.entries {
+		if comment := trailingComment(e); comment != "" {
+			r.warn(e.line, "%s is taken as part of the value: a comment needs a line of its own", quote(comment))
+		}
+	}
 	if state := r.text("state"); state != nil && *state != "" {
 		r.warn(r.file.lookup(r.section, "state").line, "ignoring node %s state %s in configuration", quote(r.section.name), quote(*state))
 	}
@@ -191,4 +197,17 @@ func (r *nodeReader) warnUnused() {
 		slices.Sort(unused)
 		r.warn(line, "ignoring unexpected keys: %s", strings.Join(unused, ", "))
 	}
+}
+
+// trailingComment returns the end of e's value that looks like a comment.
+func trailingComment(e *iniEntry) string {
+	if e.value == nil {
+		return ""
+	}
+	for i, c := range *e.value {
+		if (c == '#' || c == ';') && i > 0 && strings.ContainsRune(" \t", rune((*e.value)[i-1])) {
+			return (*e.value)[i:]
+		}
+	}
+	return ""
 }
