@@ -150,17 +150,23 @@ func busConfig(set settings.Common) (bus.Config, error) {
 // protocols this program speaks, with a mark that it is not that Zeek.
 const zeekVersion = "8.2.2-zeekfleet"
 
+// websocketConfig protects clients with the certificate that is meant for them.
+// Without one they may speak plain text, and TLS where they are set up for it.
 func websocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
 	cfg := bus.WebSocketConfig{Version: zeekVersion}
-	if set.WebSocketTLS.Cert == "" {
-		return cfg, nil
-	}
 	authorities := ""
 	if set.WebSocketVerify {
 		authorities = set.WebSocketTLS.CA
 	}
 	var err error
-	cfg.TLS, err = bus.WebSocketTLS(set.WebSocketTLS.Cert, set.WebSocketTLS.Key, authorities)
+	switch {
+	case set.WebSocketTLS.Cert != "":
+		cfg.TLS, err = bus.WebSocketTLS(set.WebSocketTLS.Cert, set.WebSocketTLS.Key, authorities)
+	case set.TLS.Cert != "":
+		cfg.OptionalTLS, err = bus.WebSocketTLS(set.TLS.Cert, set.TLS.Key, "")
+	default:
+		cfg.OptionalTLS, err = bus.AnonymousTLS()
+	}
 	return cfg, err
 }
 

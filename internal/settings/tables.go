@@ -116,7 +116,7 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 			doc:   "port where clients connect; 0 for any, off for none",
 			field: func(c *Controller) value { return listenPortAt(&c.WebSocket) }},
 		{key: "controller.websocket_tls.cert", flag: "websocket-tls-cert", env: "ZEEKFLEET_WEBSOCKET_TLS_CERT",
-			doc:   "PEM file with the certificate shown to clients; without one they connect in plain",
+			doc:   "PEM file with the certificate shown to clients, who must speak TLS then; without one plain is taken, too",
 			field: func(c *Controller) value { return pathAt(&c.WebSocketTLS.Cert, "file") }},
 		{key: "controller.websocket_tls.key", flag: "websocket-tls-key", env: "ZEEKFLEET_WEBSOCKET_TLS_KEY",
 			doc:   "PEM file with that certificate's private key",
