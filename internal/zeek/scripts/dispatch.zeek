@@ -52,7 +52,8 @@ function get_stats(args: vector of string, res: Management::Result)
 	                    $events_dispatched=queue$dispatched,
 	                    $uptime=interval_to_double(process$real_time));
 
-	if ( reading_live_traffic() )
+	# Before the first packet, network time may not have begun.
+	if ( reading_live_traffic() && time_to_double(network_time()) > 0.0 )
 		stats$lag = interval_to_double(current_time() - network_time());
 
 	res$data = to_json(stats);
