@@ -162,3 +162,25 @@ func TestInterfacesAreInLayoutsUpTo70(t *testing.T) {
 		}
 	}
 }
+
+func TestZeekDoesNotWarnOfInterfacesInLayouts(t *testing.T) {
+	for _, tc := range []struct {
+		version string
+		node    mgmt.NodeName
+		want    bool
+	}{
+		{"5.0.0", "worker-1", false}, // does not know the directive
+		{"6.1.1", "worker-1", false},
+		{"6.2.0", "worker-1", true},
+		{"7.0.11", "worker-1", true},
+		{"7.0.11", "manager", false}, // knows no other node's interface
+		{"7.1.0", "worker-1", false},
+	} {
+		layout := content(t, generate(t, deployment(t, tc.version, oneHost(), tc.node)), "cluster-layout.zeek")
+		before, rest, quiet := strings.Cut(layout, "@pragma push ignore-deprecations\n")
+		nodes, _, ended := strings.Cut(rest, "\n@pragma pop ignore-deprecations\n")
+		if quiet != tc.want || quiet && (before != "" || !ended || !strings.Contains(nodes, "$interface=")) {
+			t.Errorf("Zeek %s, %s: warnings of deprecation are off: %v, want %v:\n%s", tc.version, tc.node, quiet, tc.want, layout)
+		}
+	}
+}

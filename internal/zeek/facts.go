@@ -8,6 +8,13 @@ func hasManagement(v Version) bool { return !v.AtLeast(9, 1) }
 // hasBrokerStores tells whether Zeek has Broker's data stores.
 func hasBrokerStores(v Version) bool { return !v.AtLeast(9, 1) }
 
+// hasInterfaces tells whether a node's entry in the layout has its interface.
+func hasInterfaces(v Version) bool { return !v.AtLeast(7, 1) }
+
+// deprecatesInterfaces tells whether Zeek warns of that unless it is told that
+// this is known.
+func deprecatesInterfaces(v Version) bool { return v.AtLeast(6, 2) && hasInterfaces(v) }
+
 // hasMetricsPorts tells whether every process serves its own metrics.
 func hasMetricsPorts(v Version) bool { return v.AtLeast(7, 0) }
 

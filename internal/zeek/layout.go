@@ -51,7 +51,7 @@ func newCluster(p mgmt.Plan, v Version) (*cluster, error) {
 			return nil, fmt.Errorf("node %s has no role in the cluster", name)
 		}
 	}
-	if e := c.own(); !v.AtLeast(7, 1) && e.Interface == nil {
+	if e := c.own(); hasInterfaces(v) && e.Interface == nil {
 		e.Interface = p.Node.Interface
 		c.entries[c.self] = e
 	}
@@ -96,16 +96,29 @@ func (c *cluster) hasIPv6() bool {
 	return slices.ContainsFunc(c.names, func(n mgmt.NodeName) bool { return c.entries[n].Host.Is6() })
 }
 
+// hasInterface tells whether a node has a known interface.
+func (c *cluster) hasInterface() bool {
+	return slices.ContainsFunc(c.names, func(n mgmt.NodeName) bool { return c.entries[n].Interface != nil })
+}
+
 // layout renders cluster-layout.zeek. Zeek loads it from the midst of its own
 // scripts, so it loads nothing and sets nothing of other frameworks (spec
 // zeek-launch 2.1).
 func (c *cluster) layout(v Version) string {
 	var b strings.Builder
+	quiet := c.hasInterface() && deprecatesInterfaces(v)
+	if quiet {
+		b.WriteString("@pragma push ignore-deprecations\n")
+	}
 	b.WriteString("redef Cluster::nodes = {\n")
 	for _, name := range c.names {
 		fmt.Fprintf(&b, "\t[%s] = [%s],\n", quote(string(name)), strings.Join(c.fields(name, v), ", "))
 	}
-	b.WriteString("};\n\n")
+	b.WriteString("};\n")
+	if quiet {
+		b.WriteString("@pragma pop ignore-deprecations\n")
+	}
+	b.WriteString("\n")
 	fmt.Fprintf(&b, "redef Cluster::manager_is_logger = %s;\n", boolLiteral(c.managerIsLogger()))
 	return b.String()
 }
@@ -126,7 +139,7 @@ func (c *cluster) fields(name mgmt.NodeName, v Version) []string {
 	if c.manager != "" && name != c.manager {
 		fields = append(fields, "$manager="+quote(string(c.manager)))
 	}
-	if e.Interface != nil && !v.AtLeast(7, 1) {
+	if e.Interface != nil && hasInterfaces(v) {
 		fields = append(fields, "$interface="+quote(*e.Interface))
 	}
 	if e.MetricsPort != nil && v.AtLeast(7, 0) {
