@@ -49,15 +49,10 @@ func NewZeek(cfg ZeekConfig) *Zeek {
 	}
 }
 
-// transport is what nodes and agent speak with each other.
-func (z *Zeek) transport() zeek.Transport {
-	switch {
-	case z.cfg.Transport != "":
-		return z.cfg.Transport
-	case z.cfg.NodeScript == zeek.UpstreamNodeScript:
-		return zeek.BrokerTransport
-	}
-	return zeek.DefaultTransport(z.cfg.Install.Version)
+// servesAgent tells whether the agent is a client of the plan's node. Otherwise
+// the node dials the agent.
+func (z *Zeek) servesAgent(plan mgmt.Plan) bool {
+	return z.deployment(plan, 0).ChosenTransport() == zeek.WebSocketTransport
 }
 
 func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16) zeek.Deployment {
@@ -66,7 +61,7 @@ func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16) zeek.Deployment 
 		Plan:          plan,
 		Backend:       z.cfg.Backend,
 		NodeScript:    z.cfg.NodeScript,
-		Transport:     z.transport(),
+		Transport:     z.cfg.Transport,
 		WebSocketPort: webSocketPort,
 		Site:          z.cfg.Site,
 	}
@@ -141,7 +136,7 @@ func prepareDirs(f Facts, more []string) error {
 // unless that port was taken meanwhile, so that what is generated for it stays
 // the same. It is 0 where the node dials the agent.
 func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
-	if z.transport() != zeek.WebSocketTransport {
+	if !z.servesAgent(plan) {
 		return 0, nil
 	}
 	maps.DeleteFunc(z.ports, func(node mgmt.NodeName, _ uint16) bool {
@@ -188,7 +183,7 @@ func (z *Zeek) Forget(node mgmt.NodeName, number uint64) { z.files.forget(node, 
 // at its launch, and so needs no check.
 func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	var port uint16
-	if z.transport() == zeek.WebSocketTransport {
+	if z.servesAgent(plan) {
 		port = 1 // nothing listens during a check
 	}
 	d := z.deployment(plan, port)

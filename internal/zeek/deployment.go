@@ -36,8 +36,7 @@ type Deployment struct {
 	Backend Backend
 	// NodeScript empty means OurNodeScript.
 	NodeScript NodeScript
-	// Transport empty means DefaultTransport, or BrokerTransport where the node
-	// script is upstream's.
+	// Transport empty means what ChosenTransport says.
 	Transport Transport
 	// WebSocketPort is the port on 127.0.0.1 where the node serves its agent,
 	// chosen by the agent. WebSocketTransport needs it, nothing else uses it.
@@ -113,11 +112,34 @@ func (d *Deployment) backend() Backend { return cmp.Or(d.Backend, DefaultBackend
 
 func (d *Deployment) nodeScript() NodeScript { return cmp.Or(d.NodeScript, OurNodeScript) }
 
-func (d *Deployment) transport() Transport {
-	if d.Transport == "" && d.nodeScript() == UpstreamNodeScript {
+func (d *Deployment) transport() Transport { return d.ChosenTransport() }
+
+// ChosenTransport returns what the node and its agent speak with each other:
+// Transport, if there is one, else that of the version; but BrokerTransport
+// where the node script is upstream's, or the node cannot have WebSocket
+// clients.
+func (d Deployment) ChosenTransport() Transport {
+	if d.Transport == "" && (d.nodeScript() == UpstreamNodeScript || d.takesZeroMQLogs()) {
 		return BrokerTransport
 	}
 	return cmp.Or(d.Transport, DefaultTransport(d.version()))
+}
+
+// takesZeroMQLogs tells whether the node listens for the cluster's logs with the
+// ZeroMQ backend. Zeek makes a backend of its own for each client of a WebSocket
+// server. In such a node that one, too, wants to listen for logs, on the same
+// port; it cannot, and the client never gets an answer.
+func (d *Deployment) takesZeroMQLogs() bool {
+	own := d.Plan.Cluster[d.Plan.Node.Name]
+	if d.backend() != ZeroMQ || listeningPort(own.Port) == 0 {
+		return false
+	}
+	for _, e := range d.Plan.Cluster {
+		if e.Role == mgmt.Logger {
+			return own.Role == mgmt.Logger
+		}
+	}
+	return own.Role == mgmt.Manager
 }
 
 // cluster returns the plan as its node sees it, and reports what makes d

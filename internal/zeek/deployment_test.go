@@ -2,6 +2,7 @@ package zeek_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -229,6 +230,10 @@ func TestPeopleAreWarnedOfWhatWillNotBe(t *testing.T) {
 		"metrics before 7.0":            {"6.0.0", func(*zeek.Deployment) {}, "serves no metrics"},
 		"ZeroMQ in the clear":           {"8.2.2", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "no CURVE keys"},
 		"Broker beside ZeroMQ":          {"7.2.0", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "which upstream does not promise to work"},
+		"WebSocket where logs arrive": {"8.2.2", func(d *zeek.Deployment) {
+			d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
+			d.Plan, _ = mgmt.PlanFor(twoHosts(), "logger-1")
+		}, "node logger-1 will not answer its agent"},
 		"ZeroMQ that cannot encrypt": {"8.0.0", func(d *zeek.Deployment) {
 			d.Backend, d.Site.ZeroMQ.Curve = zeek.ZeroMQ, &documentedKeys
 		}, "takes Zeek 8.2 or later"},
@@ -242,6 +247,53 @@ func TestPeopleAreWarnedOfWhatWillNotBe(t *testing.T) {
 		})
 	}
 }
+
+// A node that receives logs with ZeroMQ cannot serve WebSocket clients.
+func TestTransportIsOneThatTheNodeCanServe(t *testing.T) {
+	withoutLogger := oneHost()
+	withoutLogger.Nodes = slices.DeleteFunc(withoutLogger.Nodes, func(n mgmt.Node) bool { return n.Role == mgmt.Logger })
+	quiet := oneHost()
+	quiet.Nodes = slices.Clone(withoutLogger.Nodes)
+	quiet.Nodes[0].Port = nil
+	for name, tc := range map[string]struct {
+		version string
+		cluster mgmt.Configuration
+		node    mgmt.NodeName
+		change  func(*zeek.Deployment)
+		want    zeek.Transport
+	}{
+		"before 8.1":       {"8.0.0", oneHost(), "worker-1", nil, zeek.BrokerTransport},
+		"from 8.1 on":      {"8.1.0", oneHost(), "worker-1", nil, zeek.WebSocketTransport},
+		"Broker's loggers": {"8.2.2", oneHost(), "logger-1", nil, zeek.WebSocketTransport},
+		"upstream's script": {"8.2.2", oneHost(), "worker-1", func(d *zeek.Deployment) {
+			d.NodeScript = zeek.UpstreamNodeScript
+		}, zeek.BrokerTransport},
+		"ZeroMQ's loggers":         {"8.2.2", oneHost(), "logger-1", useZeroMQ, zeek.BrokerTransport},
+		"ZeroMQ's managers":        {"8.2.2", oneHost(), "manager", useZeroMQ, zeek.WebSocketTransport},
+		"ZeroMQ's workers":         {"9.0.0", oneHost(), "worker-1", useZeroMQ, zeek.WebSocketTransport},
+		"managers that are logger": {"9.0.0", withoutLogger, "manager", useZeroMQ, zeek.BrokerTransport},
+		"managers that would be":   {"9.0.0", quiet, "manager", useZeroMQ, zeek.WebSocketTransport},
+		"what was asked for": {"8.2.2", oneHost(), "logger-1", func(d *zeek.Deployment) {
+			d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
+		}, zeek.WebSocketTransport},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := deployment(t, tc.version, tc.cluster, tc.node)
+			if tc.change != nil {
+				tc.change(&d)
+			}
+			if got := d.ChosenTransport(); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+			served := strings.Contains(content(t, generate(t, d), "zeekfleet-options.zeek"), "websocket_port")
+			if want := tc.want == zeek.WebSocketTransport; served != want {
+				t.Errorf("the node serves WebSocket: %v, want %v", served, want)
+			}
+		})
+	}
+}
+
+func useZeroMQ(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }
 
 func TestNodesWithoutKnownHostsShareOne(t *testing.T) {
 	d := deployment(t, "8.2.2", clusterOf([2]string{"0.0.0.0", "0.0.0.0"}), "worker-1")

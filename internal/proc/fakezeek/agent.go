@@ -58,9 +58,28 @@ func (a *agentTalk) serveWebSocket(ctx context.Context, parts *sync.WaitGroup) {
 		fmt.Fprintf(a.err, "error: zeekfleet: cannot listen on 127.0.0.1:%d/tcp for the agent\n", port)
 		return
 	}
+	if a.takesZeroMQLogs() {
+		parts.Go(func() { a.leaveUnanswered(ctx, ln) })
+		return
+	}
 	sub := a.endpoint.Subscribe(0, a.topic)
 	parts.Go(func() { a.loop(ctx, sub) })
 	parts.Go(func() { a.endpoint.ServeWebSocket(ctx, ln, bus.WebSocketConfig{Version: a.version.String()}) })
+}
+
+// leaveUnanswered is a WebSocket server in a node that receives logs with
+// ZeroMQ: for each client Zeek makes another backend, which binds the port of the
+// logs again, and fails. The client hears nothing.
+func (a *agentTalk) leaveUnanswered(ctx context.Context, ln net.Listener) {
+	context.AfterFunc(ctx, func() { ln.Close() })
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		context.AfterFunc(ctx, func() { conn.Close() })
+		fmt.Fprintf(a.err, "error: ZeroMQ: Failed to bind pull socket tcp://%s: Address already in use\n", a.logAddr())
+	}
 }
 
 // dial is the node script for the Broker transport, ours or upstream's.

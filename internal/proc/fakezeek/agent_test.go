@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"zeekfleet/internal/bus"
@@ -21,8 +22,9 @@ type launched struct {
 	webSocketPort uint16
 }
 
-// launch launches the manager of a cluster whose agent is at addr.
-func launch(t *testing.T, version string, backend zeek.Backend, agent netip.AddrPort) launched {
+// launch launches a node of a cluster of a manager and a logger, as change has
+// it.
+func launch(t *testing.T, version string, node mgmt.NodeName, change func(*zeek.Deployment)) launched {
 	t.Helper()
 	v, err := zeek.ParseVersion(version)
 	if err != nil {
@@ -35,15 +37,16 @@ func launch(t *testing.T, version string, backend zeek.Backend, agent netip.Addr
 			{Name: "logger", Instance: "here", Role: mgmt.Logger, Port: new(freePort(t))},
 		},
 	}
-	plan, _ := mgmt.PlanFor(cluster, "manager")
+	plan, _ := mgmt.PlanFor(cluster, node)
 	dir := t.TempDir()
 	const prefix = "/usr/local/zeek"
 	d := zeek.Deployment{
 		Install: zeek.Install{Path: "/zeek", Version: v, Prefix: prefix, ScriptDir: prefix + "/share/zeek"},
-		Plan:    plan, Backend: backend, WebSocketPort: freePort(t).Number,
-		Site: zeek.Site{StateDir: dir, SpoolDir: dir, AgentAddr: agent, Environ: []string{"FAKEZEEK_VERSION=" + version}},
+		Plan:    plan, WebSocketPort: freePort(t).Number,
+		Site: zeek.Site{StateDir: dir, SpoolDir: dir, Environ: []string{"FAKEZEEK_VERSION=" + version}},
 	}
 	d.Site.ZeroMQ = zeek.ZeroMQSite{XPubPort: freePort(t).Number, XSubPort: freePort(t).Number}
+	change(&d)
 	g, err := d.Generate()
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +97,9 @@ func TestNodeChecksInOverBroker(t *testing.T) {
 			go func() { served <- endpoint.Serve(ctx, ln, bus.ListenConfig{}) }()
 			defer func() { cancel(); <-served }()
 
-			launch(t, version, zeek.Broker, netip.MustParseAddrPort(ln.Addr().String()))
+			launch(t, version, "manager", func(d *zeek.Deployment) {
+				d.Site.AgentAddr = netip.MustParseAddrPort(ln.Addr().String())
+			})
 			checkIn(t, func() (mgmt.Message, error) {
 				for {
 					if m, ok := (<-sub.Events()).(bus.Message); ok {
@@ -113,7 +118,7 @@ func TestNodeChecksInOverWebSocket(t *testing.T) {
 	for _, backend := range []zeek.Backend{zeek.Broker, zeek.ZeroMQ} {
 		for _, version := range []string{"8.1.0", "8.2.2", "9.0.0"} {
 			t.Run(fmt.Sprintf("%s %s", version, backend), func(t *testing.T) {
-				l := launch(t, version, backend, netip.AddrPort{})
+				l := launch(t, version, "manager", func(d *zeek.Deployment) { d.Backend = backend })
 				topic := zeek.NodeTopic(zeek.WebSocketTransport, "manager")
 				c := l.dial(topic)
 				defer c.Close()
@@ -128,6 +133,40 @@ func TestNodeChecksInOverWebSocket(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+func TestNodeThatReceivesLogsWithZeroMQHasNoWebSocketClients(t *testing.T) {
+	for name, node := range map[string]mgmt.NodeName{"logger": "logger", "manager without logger": "manager"} {
+		t.Run(name, func(t *testing.T) {
+			l := launch(t, "8.2.2", node, func(d *zeek.Deployment) {
+				d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
+				if node == "manager" {
+					delete(d.Plan.Cluster, "logger")
+				}
+			})
+			dialed := make(chan error, 1)
+			go func() {
+				for {
+					conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.webSocketPort))
+					if err == nil {
+						defer conn.Close()
+						_, err = conn.Read(make([]byte, 1))
+						dialed <- err
+						return
+					}
+					if t.Context().Err() != nil {
+						dialed <- err
+						return
+					}
+				}
+			}()
+			l.await("error: ZeroMQ: Failed to bind pull socket")
+			l.signal(syscall.SIGTERM)
+			if err := <-dialed; err == nil {
+				t.Error("the client was answered")
+			}
+		})
 	}
 }
 

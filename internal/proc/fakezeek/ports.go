@@ -108,17 +108,17 @@ func (n *node) serveBroker(ctx context.Context) {
 }
 
 // serveZeroMQ opens the ports of the ZeroMQ backend: those of the proxy in the
-// manager, and the one on which a logger receives logs.
+// manager, and the one where logs are received.
 func (n *node) serveZeroMQ(ctx context.Context, parts *sync.WaitGroup) error {
 	var addrs []string
-	switch n.member.nodeType {
-	case "Cluster::MANAGER":
+	if n.member.nodeType == "Cluster::MANAGER" {
 		const module = "Cluster::Backend::ZeroMQ::"
 		for _, option := range []string{"listen_xpub_endpoint", "listen_xsub_endpoint"} {
 			addrs = append(addrs, strings.TrimPrefix(n.str(module+option), "tcp://"))
 		}
-	case "Cluster::LOGGER":
-		addrs = append(addrs, netip.AddrPortFrom(n.member.ip, n.member.port).String())
+	}
+	if n.takesZeroMQLogs() {
+		addrs = append(addrs, n.logAddr())
 	}
 	for _, addr := range addrs {
 		ln, err := net.Listen("tcp", addr)
@@ -132,3 +132,12 @@ func (n *node) serveZeroMQ(ctx context.Context, parts *sync.WaitGroup) error {
 	}
 	return nil
 }
+
+// takesZeroMQLogs tells whether the node listens for others' logs with ZeroMQ.
+func (n *node) takesZeroMQLogs() bool {
+	logger := n.member.nodeType == "Cluster::LOGGER" ||
+		n.member.nodeType == "Cluster::MANAGER" && n.values["Cluster::manager_is_logger"] == "T"
+	return n.zeroMQ() && logger && n.member.port != 0
+}
+
+func (n *node) logAddr() string { return netip.AddrPortFrom(n.member.ip, n.member.port).String() }
