@@ -1,3 +1,7 @@
 package daemon
 
-var LimitedLog = limitedLog
+var (
+	LimitedLog    = limitedLog
+	ServiceOf     = serviceOf
+	WarnIfItKills = warnIfItKills
+)

@@ -95,6 +95,7 @@ func OpenAgent(
 	a.AgentTopics, a.NodeTopic = set.Topics.Agent, set.Topics.Node
 	a.Logger = log
 	warnExposed(log, set.Common, set.Broker, "agent.listen_address")
+	warnOfUnit(ctx, log)
 	return a, nil
 }
 

@@ -1,0 +1,67 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// systemctlTimeout bounds the question about our own unit.
+const systemctlTimeout = 2 * time.Second
+
+// warnOfUnit warns if this process is the main one of a systemd service that
+// kills all its processes when it stops: nodes would end with their agent, and
+// captures with them. Systemd does so unless told otherwise.
+func warnOfUnit(ctx context.Context, log *slog.Logger) {
+	if os.Getenv("INVOCATION_ID") == "" { // set by systemd
+		return
+	}
+	cgroup, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		log.Debug("find systemd unit", "err", err)
+		return
+	}
+	if unit := serviceOf(string(cgroup)); unit != "" {
+		warnIfItKills(ctx, log, unit, os.Getpid())
+	}
+}
+
+// serviceOf returns the system service that the text of a process's cgroup file
+// names, or nothing.
+func serviceOf(cgroups string) string {
+	for line := range strings.Lines(cgroups) {
+		_, rest, _ := strings.Cut(line, ":")
+		controllers, dir, _ := strings.Cut(strings.TrimSpace(rest), ":")
+		systemd := controllers == "" || controllers == "name=systemd" // the unified hierarchy, or that of systemd's own
+		if unit := path.Base(dir); systemd && strings.HasSuffix(unit, ".service") && !strings.HasPrefix(dir, "/user.slice/") {
+			return unit
+		}
+	}
+	return ""
+}
+
+func warnIfItKills(ctx context.Context, log *slog.Logger, unit string, pid int) {
+	ctx, cancel := context.WithTimeout(ctx, systemctlTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "systemctl", "show", "--property=KillMode,MainPID", unit).Output()
+	if err != nil {
+		log.Debug("ask systemd for the unit's KillMode", "unit", unit, "err", err)
+		return
+	}
+	lines := strings.Fields(string(out))
+	if !slices.Contains(lines, "MainPID="+strconv.Itoa(pid)) {
+		return // somebody else's unit
+	}
+	for _, line := range lines {
+		if mode, ok := strings.CutPrefix(line, "KillMode="); ok && mode != "process" && mode != "none" {
+			log.Warn("stopping or restarting this systemd unit kills its nodes as well: set KillMode=process in it",
+				"unit", unit, "KillMode", mode)
+		}
+	}
+}
