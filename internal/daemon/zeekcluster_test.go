@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,12 +54,29 @@ func newZeekAgent(t *testing.T, version string, change func(*daemon.ZeekConfig))
 	if z.crashes, err = crash.New(crash.Config{Dir: filepath.Join(z.dir, "crashes")}); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { killAll(t, path) }) // what a test that fails leaves behind
 	t.Cleanup(func() {
 		if z.end != nil {
 			z.stopWithNodes()
 		}
 	})
 	return z
+}
+
+// killAll kills every process that executes a program of this test's own.
+func killAll(t *testing.T, program string) {
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range processes {
+		if exe, _ := os.Readlink(filepath.Join(dir, "exe")); exe != program {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil {
+			t.Logf("kill left-over process %d: %v", pid, syscall.Kill(pid, syscall.SIGKILL))
+		}
+	}
 }
 
 // start begins a life of the agent and returns when the controller knows it.
@@ -115,9 +133,10 @@ func (z *zeekAgent) start() {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(z.t.Context()))
 	z.end, z.ended = cancel, make(chan error, 1)
 	go func() {
-		defer archiver.Close()
-		defer cfg.Store.(interface{ Close() error }).Close()
-		z.ended <- daemon.RunAgent(ctx, cfg)
+		err := daemon.RunAgent(ctx, cfg)
+		cfg.Store.(interface{ Close() error }).Close()
+		archiver.Close()
+		z.ended <- err
 	}()
 	z.awaitInstance(z.name)
 }
