@@ -115,7 +115,7 @@ func newRootCommand(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "zeekfleet",
 		Short:         "Runs Zeek clusters across hosts",
-		Version:       version(),
+		Version:       programVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(*cobra.Command, []string) error {

@@ -9,6 +9,9 @@ import (
 	"zeekfleet/internal/proc/fakezeek"
 )
 
+// The Makefile has the linker set it by this name.
+var _ *string = &version
+
 func TestMain(m *testing.M) {
 	proc.ChildMain()
 	testscript.Main(m, map[string]func(){"zeekfleet": main, "zeek": fakezeek.Main})

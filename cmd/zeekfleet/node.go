@@ -131,7 +131,7 @@ func (o *nodeOptions) identifiers(began time.Time) map[string]any {
 		"connection":        node.Func(noValue), // a type in every Zeek, and here
 		"interface":         o.iface,
 		"Fleet::embedded":   true,
-		"Fleet::version":    version(),
+		"Fleet::version":    programVersion(),
 		"Fleet::scripts":    o.scripts,
 		"Fleet::pid":        os.Getpid(),
 		"Fleet::goroutines": node.Func(func(context.Context) (any, error) { return runtime.NumGoroutine(), nil }),

@@ -5,8 +5,16 @@ import (
 	"strings"
 )
 
-// version returns what this program was built from, as far as its build says.
-func version() string {
+// version is what this program was built from. The linker sets it (see the
+// Makefile); otherwise it is empty.
+var version string
+
+// programVersion returns what this program was built from, as far as its build
+// says.
+func programVersion() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "devel"
@@ -22,5 +30,5 @@ func appName() string {
 			return r
 		}
 		return '-'
-	}, version())
+	}, programVersion())
 }
