@@ -20,16 +20,16 @@ var ErrSilent = errors.New("peer is silent")
 // nativeLink is one established peering. Its reader is read, its writer write;
 // anyone may close it.
 type nativeLink struct {
-	endpoint *Endpoint
-	conn     net.Conn
-	raw      net.Conn // conn, or what is below its TLS
-	info     Peer
-	remote   ID
-	allows   allowance
-	filter   atomic.Pointer[wire.Filter] // theirs
-	queue    *sendQueue
-	done     chan struct{} // closed by close
-	reading  atomic.Bool   // the reader waits for the peer; else subscriptions hold it up
+	endpoint  *Endpoint
+	conn      net.Conn
+	raw       net.Conn // conn, or what is below its TLS
+	info      Peer
+	remote    ID
+	allowance allowance
+	filter    atomic.Pointer[wire.Filter] // theirs
+	queue     *sendQueue
+	done      chan struct{} // closed by close
+	reading   atomic.Bool   // the reader waits for the peer; else subscriptions hold it up
 
 	mu     sync.Mutex
 	reason error         // why it was closed; nil while it is not
@@ -62,7 +62,7 @@ func (l *nativeLink) sendWait(ctx context.Context, m *outgoing) error {
 	return l.queue.pushWait(ctx, frame)
 }
 
-func (l *nativeLink) meet() { l.allows.known.Store(true) }
+func (l *nativeLink) meet() { l.allowance.known.Store(true) }
 
 // announce tells the peer what this side subscribes to.
 func (l *nativeLink) announce(version uint64, f wire.Filter) {

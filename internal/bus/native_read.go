@@ -79,9 +79,9 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 	}
 	e := r.link.endpoint
 	if m.Type == wire.TypeData && r.passes(m.Topic) {
-		return r.link.allows.pass(life)
+		return r.link.allowance.pass(life)
 	}
-	if err := r.link.allows.take(life, len(buf)); err != nil {
+	if err := r.link.allowance.take(life, len(buf)); err != nil {
 		return err
 	}
 	if m.Sender != r.link.remote || !m.Receiver.IsNil() && m.Receiver != e.id {

@@ -149,8 +149,8 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, dialed bool, addr
 		done:     make(chan struct{}),
 	}
 	l.filter.Store(&p.filter)
-	l.allows.of = &e.pacer
-	l.allows.known.Store(dialed)
+	l.allowance.of = &e.pacer
+	l.allowance.known.Store(dialed)
 	l.queue.announce = p.announced
 	p.claim.established(l)
 

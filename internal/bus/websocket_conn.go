@@ -33,7 +33,7 @@ type wsConn struct {
 	queue chan wsOutgoing
 	pings wsPings
 
-	allows allowance
+	allowance allowance
 
 	topics wire.Filter   // set before joined is closed, and before the hub asks
 	joined chan struct{} // closed when the client has become a peer
@@ -54,7 +54,7 @@ func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, id string) (*wsConn, er
 		joined: make(chan struct{}),
 		ended:  make(chan struct{}),
 	}
-	c.allows.of = &s.e.pacer
+	c.allowance.of = &s.e.pacer
 	large := s.e.large.newHolding(func(err error) { c.end(endCrowdedOut(err)) })
 	c.inbox = newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage, large)
 	ws, err := up.frames(c.pings.heard)
@@ -203,7 +203,7 @@ func (c *wsConn) handleEvent(ctx context.Context, msg []byte) {
 // deliver delivers the event in msg, or returns the context of the error
 // message that answers it. It gives up when ctx ends, as take will find.
 func (c *wsConn) deliver(ctx context.Context, msg []byte) (problem string) {
-	if err := c.allows.take(ctx, len(msg)); err != nil {
+	if err := c.allowance.take(ctx, len(msg)); err != nil {
 		return ""
 	}
 	done, err := c.s.e.large.take(ctx, len(msg))

@@ -60,7 +60,7 @@ func (c *wsConn) sendWait(ctx context.Context, m *outgoing) error {
 	}
 }
 
-func (c *wsConn) meet() { c.allows.known.Store(true) }
+func (c *wsConn) meet() { c.allowance.known.Store(true) }
 
 func (c *wsConn) close(reason error) { c.end(endDropped(reason)) }
 
