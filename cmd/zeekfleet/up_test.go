@@ -164,12 +164,13 @@ func TestFailuresOfADeployment(t *testing.T) {
 	got := failures([]mgmt.Result{
 		{Success: true, Node: "a"},
 		{Node: "w", Instance: "i", Error: "exit code 1", Data: mgmt.NodeOutputs{Stderr: "fatal error in x.zeek, line 1:\r\n\x1b[31msyntax error\n"}},
-		{Instance: "i", Error: "instance 'i' is not connected"},
+		{Instance: "i", Error: "preflight failed, nothing was changed; node v: no room"},
+		{Node: "v", Instance: "i", Error: "no room"}, // which has been said
 		{},
 	})
 	want := []string{
 		"node w: exit code 1; it printed:\n  fatal error in x.zeek, line 1:\n  ?[31msyntax error",
-		"instance i: instance 'i' is not connected",
+		"instance i: preflight failed, nothing was changed; node v: no room",
 		"no reason given",
 	}
 	if !slices.Equal(got, want) {

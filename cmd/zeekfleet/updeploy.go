@@ -40,7 +40,9 @@ func (u *up) deploy(ctx context.Context) error {
 	if results, err = c.Deploy(ctx); err != nil {
 		return err
 	}
-	u.notes = append(u.notes, failures(results)...)
+	if why := failures(results); len(why) > 0 {
+		u.notes = append(append(u.notes, why...), "what failed is tried again; Ctrl-C stops everything")
+	}
 	return nil
 }
 
@@ -55,7 +57,8 @@ func (u *up) warnWithoutPart(deployed mgmt.Data) {
 	}
 }
 
-// failures says of each failed result whose it is and why.
+// failures says of each failed result whose it is and why, unless another has
+// said so before.
 func failures(results []mgmt.Result) []string {
 	var texts []string
 	for _, r := range results {
@@ -77,6 +80,9 @@ func failures(results []mgmt.Result) []string {
 			for line := range strings.Lines(strings.TrimSpace(out.Stderr)) {
 				text += "\n  " + printable(strings.TrimRight(line, "\r\n"))
 			}
+		}
+		if slices.ContainsFunc(texts, func(said string) bool { return strings.Contains(said, text) }) {
+			continue // an instance's reason quotes those of its nodes
 		}
 		texts = append(texts, text)
 	}
