@@ -57,7 +57,7 @@ func (a *agentPart) start() {
 	a.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", a.label, a.life)), part: a, host: a.host}
 	cfg.EndpointID = string(a.ep.id)
 	a.m = agent.New(cfg, a.disk.load(a.w), a.w.dice())
-	a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: "starts"})
+	a.w.did(string(a.ep.id), "starts")
 	adopted := agent.Adopted{}
 	for _, p := range slices.Clone(a.procs) {
 		if p.phase == launching {
@@ -81,7 +81,7 @@ func (a *agentPart) end(how string, powerLost bool) {
 	if a.m == nil {
 		return
 	}
-	a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: how})
+	a.w.did(string(a.ep.id), how)
 	ep := a.ep
 	a.m, a.ep = nil, nil
 	a.w.vanish(ep, powerLost)
@@ -177,14 +177,14 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 		a.look(e)
 	case agent.Start:
 		a.checkStart(e)
-		a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: e})
+		a.w.did(string(a.ep.id), e)
 		if slices.ContainsFunc(a.procs, func(p *process) bool { return p.name == e.Plan.Node.Name }) {
 			return agent.StartFailed{Node: e.Plan.Node.Name, Launch: e.Launch, Err: "a launch is under way"}
 		}
 		a.launch(e, a.fateOf(e.Plan.Node.Name))
 	case agent.Stop:
 		a.checkStop(e)
-		a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: e})
+		a.w.did(string(a.ep.id), e)
 		if p := a.process(e.Node, e.Launch); p != nil {
 			p.terminate()
 		}
@@ -206,7 +206,7 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 		}
 		a.end("has stopped", false)
 	case agent.Note:
-		a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: e})
+		a.w.did(string(a.ep.id), e)
 	}
 	return nil
 }
@@ -241,7 +241,7 @@ func (a *agentPart) fateOf(n mgmt.NodeName) fate {
 func (a *agentPart) save(s agent.State) agent.Event {
 	stored, survived := a.w.saves(a.disk.state)
 	if stored {
-		a.w.log.add(entry{at: a.w.now, step: a.w.steps, from: string(a.ep.id), what: s})
+		a.w.did(string(a.ep.id), s)
 		a.disk.store(s)
 		a.hashes = nil
 		a.condemn()

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -34,7 +35,7 @@ type asked struct {
 // expect books a request. What is no request needs no answer.
 func (a *agentPart) expect(from mgmt.PeerID, msg mgmt.Message) {
 	r := asked{peer: from, since: a.w.now}
-	patience := orElse(a.w.terms.agent.RequestTimeout, 5*time.Second)
+	patience := cmp.Or(a.w.terms.agent.RequestTimeout, 5*time.Second)
 	switch msg := msg.(type) {
 	case mgmt.AgentDeployRequest:
 		r.kind, r.id = "deploy", msg.ReqID
@@ -63,16 +64,9 @@ func (a *agentPart) expect(from mgmt.PeerID, msg mgmt.Message) {
 
 // patience is how long the controller may wait for nodes to come up.
 func (a *agentPart) patience(configured, usual time.Duration) time.Duration {
-	d := orElse(configured, usual)
+	d := cmp.Or(configured, usual)
 	if !a.w.terms.fleet {
 		d = min(d, 8500*time.Millisecond)
-	}
-	return d
-}
-
-func orElse(d, other time.Duration) time.Duration {
-	if d == 0 {
-		return other
 	}
 	return d
 }
@@ -287,9 +281,6 @@ func (a *agentPart) checkHandled(ev agent.Event) {
 	}
 }
 
-// maxNodes is how many names of nodes there are.
-var maxNodes = len(nodePool)
-
 // checkHeld demands that the core remembers no more than there is.
 func (a *agentPart) checkHeld() {
 	held := a.m.Held()
@@ -304,7 +295,7 @@ func (a *agentPart) checkHeld() {
 			a.w.violated("%s waits for the answers of %v to %s, and none of them is there", a.label, r.nodes, r.id)
 		}
 	}
-	if held.Peers != peers || held.Requests != len(a.book.asked) || held.Nodes > maxNodes {
+	if held.Peers != peers || held.Requests != len(a.book.asked) || held.Nodes > len(nodePool) {
 		a.w.violated("%s remembers %+v, has %d peers and owes %d answers", a.label, held, peers, len(a.book.asked))
 	}
 }

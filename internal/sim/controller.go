@@ -42,7 +42,7 @@ func (c *controllerPart) start() {
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
 	c.checkRemembered()
 	c.m = controller.New(c.w.terms.controller, c.disk.load(c.w), c.w.dice())
-	c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: "starts"})
+	c.w.did(string(c.ep.id), "starts")
 	c.arm()
 }
 
@@ -51,7 +51,7 @@ func (c *controllerPart) end(how string) {
 	if c.m == nil {
 		return
 	}
-	c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: how})
+	c.w.did(string(c.ep.id), how)
 	ep := c.ep
 	c.m, c.ep = nil, nil
 	for _, d := range c.dials {
@@ -146,14 +146,14 @@ func (c *controllerPart) perform(effect controller.Effect) (outcome controller.E
 		c.replied(e)
 		c.w.publish(c.ep, parcel{topic{channel: toController}, e.Msg})
 	case controller.Connect:
-		c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: e})
+		c.w.did(string(c.ep.id), e)
 		c.connect(e)
 	case controller.Disconnect:
-		c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: e})
+		c.w.did(string(c.ep.id), e)
 		c.retire(e)
 		c.disconnect(e.Instance)
 	case controller.Note:
-		c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: e})
+		c.w.did(string(c.ep.id), e)
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func (c *controllerPart) save(s controller.State) controller.Event {
 	stored, survived := c.w.saves(c.disk.state)
 	if stored {
 		c.checkSave(s)
-		c.w.log.add(entry{at: c.w.now, step: c.w.steps, from: string(c.ep.id), what: s})
+		c.w.did(string(c.ep.id), s)
 		c.disk.store(s)
 		c.noteAddresses(s.Deployed)
 	}

@@ -92,7 +92,7 @@ func (c *controllerPart) connected() []mgmt.InstanceName {
 // expect books a request. What is no request needs no answer.
 func (c *controllerPart) expect(client mgmt.PeerID, msg mgmt.Message) {
 	r := request{client: client, since: c.w.now}
-	patience := orElse(c.w.terms.controller.RequestTimeout, 10*time.Second)
+	patience := cmp.Or(c.w.terms.controller.RequestTimeout, 10*time.Second)
 	deployed := c.disk.saved.Deployed
 	switch msg := msg.(type) {
 	case mgmt.StageConfigurationRequest:
@@ -100,7 +100,7 @@ func (c *controllerPart) expect(client mgmt.PeerID, msg mgmt.Message) {
 	case mgmt.DeployRequest:
 		r.kind, r.id = "deploy", msg.ReqID
 		r.setConfig(c.disk.saved.Staged)
-		patience = orElse(c.w.terms.controller.DeployTimeout, 18*time.Second)
+		patience = cmp.Or(c.w.terms.controller.DeployTimeout, 18*time.Second)
 	case mgmt.GetConfigurationRequest:
 		r.kind, r.id, patience = "get_configuration", msg.ReqID, 0
 		if r.setConfig(c.disk.saved.Staged); msg.Deployed {
@@ -120,7 +120,7 @@ func (c *controllerPart) expect(client mgmt.PeerID, msg mgmt.Message) {
 		r.name(msg.Nodes)
 	case mgmt.RestartRequest:
 		r.kind, r.id, r.instances = "restart", msg.ReqID, c.connected()
-		patience = orElse(c.w.terms.controller.RestartTimeout, 18*time.Second)
+		patience = cmp.Or(c.w.terms.controller.RestartTimeout, 18*time.Second)
 		r.setConfig(deployed)
 		r.name(msg.Nodes)
 	case mgmt.TestTimeoutRequest:

@@ -104,16 +104,14 @@ func (w *world) comeUp(e *end) {
 	e.self.part.peerAdded(e)
 }
 
-// sendTo sends to one peer, and reports false if that cannot be: there is no
-// such peer, or it did not subscribe.
-func (w *world) sendTo(from *endpoint, to mgmt.PeerID, p parcel) bool {
+// sendTo sends to one peer, if there is such a peer and it subscribed.
+func (w *world) sendTo(from *endpoint, to mgmt.PeerID, p parcel) {
 	for _, e := range from.ends {
-		if e.self == from && e.far.self.id == to && e.state == up && e.far.self.part.wants(p.topic) {
+		if e.far.self.id == to && e.state == up && e.far.self.part.wants(p.topic) {
 			w.send(e, p)
-			return true
+			return
 		}
 	}
-	return false
 }
 
 // publish sends to every peer that subscribed.
@@ -127,7 +125,7 @@ func (w *world) publish(from *endpoint, p parcel) {
 
 func (w *world) send(e *end, p parcel) {
 	to := e.far
-	w.log.add(entry{at: w.now, step: w.steps, from: string(e.self.id), to: string(to.self.id), what: p.msg})
+	w.record(entry{from: string(e.self.id), to: string(to.self.id), what: p.msg})
 	to.arrives = max(to.arrives, w.now+w.delay())
 	w.at(to.arrives, func() { w.arrive(to, p) })
 }
@@ -145,7 +143,7 @@ func (w *world) arrive(e *end, p parcel) {
 }
 
 func (w *world) deliver(e *end, p parcel) {
-	w.log.add(entry{at: w.now, step: w.steps, from: string(e.far.self.id), to: string(e.self.id), what: p.msg, heard: true})
+	w.record(entry{from: string(e.far.self.id), to: string(e.self.id), what: p.msg, heard: true})
 	e.self.part.receive(e, p)
 }
 
@@ -175,7 +173,7 @@ func (w *world) lose(e *end) {
 		w.reset(e.far)
 	}
 	if was == up && !e.self.gone {
-		w.log.add(entry{at: w.now, step: w.steps, from: string(e.self.id), to: string(e.far.self.id), what: lost{}})
+		w.record(entry{from: string(e.self.id), to: string(e.far.self.id), what: lost{}})
 		e.self.part.peerLost(e)
 	}
 }
@@ -230,7 +228,7 @@ func (w *world) vanish(ep *endpoint, powerLost bool) {
 // in its own time, or not at all if the cut is over before.
 func (w *world) cutOff(h *host) {
 	h.cut = true
-	w.log.add(entry{at: w.now, step: w.steps, from: h.addr.String(), what: "is cut off"})
+	w.did(h.addr.String(), "is cut off")
 	for _, e := range w.across(h) {
 		w.after(w.between(time.Millisecond, w.terms.silence), func() {
 			if apart(e.self, e.far.self) {
@@ -245,7 +243,7 @@ func (w *world) cutOff(h *host) {
 // when it is sent again.
 func (w *world) mend(h *host) {
 	h.cut = false
-	w.log.add(entry{at: w.now, step: w.steps, from: h.addr.String(), what: "is connected again"})
+	w.did(h.addr.String(), "is connected again")
 	for _, e := range w.across(h) {
 		if e.far.state == down {
 			w.resend(e)

@@ -52,7 +52,7 @@ func (w *world) episode() {
 // heal ends all mischief. What is broken beyond repair ends.
 func (w *world) heal() {
 	w.mood = mood{}
-	w.log.add(entry{at: w.now, step: w.steps, from: "world", what: "is at peace"})
+	w.did("world", "is at peace")
 	w.controller.disk.state = diskWorks
 	w.controller.start()
 	for _, a := range slices.Clone(w.agents) {

@@ -75,7 +75,7 @@ func (w *world) newFate() fate {
 	return f
 }
 
-func (a *agentPart) launch(e agent.Start, f fate) *process {
+func (a *agentPart) launch(e agent.Start, f fate) {
 	p := &process{
 		w: a.w, home: a, name: e.Plan.Node.Name, launch: e.Launch, hash: e.Hash, fate: f, watcher: a.life,
 	}
@@ -95,7 +95,6 @@ func (a *agentPart) launch(e agent.Start, f fate) *process {
 			p.begin()
 		}
 	})
-	return p
 }
 
 // begin is the moment from which on the process exists and is on record.
@@ -103,7 +102,7 @@ func (p *process) begin() {
 	p.phase, p.pid = running, p.w.newPID()
 	p.clock = p.home.clock
 	p.started = p.clock.read(p.w)
-	p.w.log.add(entry{at: p.w.now, step: p.w.steps, from: p.String(), what: "runs"})
+	p.w.did(p.String(), "runs")
 	p.report(agent.Started{Node: p.name, Launch: p.launch, PID: p.pid})
 	if !p.fate.mute {
 		p.w.after(p.fate.work, p.work)
@@ -133,7 +132,7 @@ func (p *process) exit(reason string) {
 		p.w.publish(p.ep, parcel{topic{channel: toNodes}, mgmt.NotifyNodeHello{Node: p.name}})
 	}
 	p.home.bury(p)
-	p.w.log.add(entry{at: p.w.now, step: p.w.steps, from: p.String(), what: "ends, " + reason})
+	p.w.did(p.String(), "ends, "+reason)
 	p.report(agent.Exited{Node: p.name, Launch: p.launch, Reason: reason, Outputs: mgmt.NodeOutputs{Stderr: "the end"}})
 }
 
@@ -218,8 +217,8 @@ func (p *process) step(ev node.Event) {
 	p.w.arm(&p.alarm, p.clock, p.m, func() bool { return p.phase == running }, func() { p.step(node.Tick{}) })
 }
 
-// call answers with which node the process is. It takes at most as long as package
-// node lets it.
+// call answers with which node the process is. It takes at most as long as
+// package node lets it.
 func (p *process) call(c node.Call) {
 	took := p.w.between(0, 20*time.Millisecond)
 	if p.w.chance(p.w.mood.slow) {

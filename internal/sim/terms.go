@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"time"
 
 	"zeekfleet/internal/core/agent"
@@ -77,11 +78,11 @@ func (w *world) newTerms() terms {
 // and nothing else does; recovery how long until the nodes that were given up
 // run again, too.
 func (t terms) settling() time.Duration {
-	return time.Minute + orElse(t.controller.MaxRetryDelay, time.Minute)
+	return time.Minute + cmp.Or(t.controller.MaxRetryDelay, time.Minute)
 }
 
 func (t terms) recovery() time.Duration {
-	return t.settling() + orElse(t.agent.Backoff.Retry, 5*time.Minute)
+	return t.settling() + cmp.Or(t.agent.Backoff.Retry, 5*time.Minute)
 }
 
 // mood is how much goes wrong for a time, as probabilities unless said

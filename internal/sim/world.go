@@ -91,6 +91,15 @@ func (w *world) run(until time.Duration) {
 // maxStepsAtOnce is more than the cores can need at one moment.
 const maxStepsAtOnce = 5000
 
+// record puts e, which happens now, into the dialogue.
+func (w *world) record(e entry) {
+	e.at, e.step = w.now, w.steps
+	w.log.add(e)
+}
+
+// did records that somebody does something.
+func (w *world) did(who string, what any) { w.record(entry{from: who, what: what}) }
+
 // violated records that a promise was broken; only the first counts.
 func (w *world) violated(format string, args ...any) {
 	if w.broken == nil {
@@ -111,7 +120,7 @@ func (w *world) between(lo, hi time.Duration) time.Duration {
 	return lo + time.Duration(f*f*float64(hi-lo))
 }
 
-// any returns one of several.
+// pick returns one of several.
 func pick[T any](w *world, from []T) T { return from[w.rng.IntN(len(from))] }
 
 // dice returns a source of chance for a core.
