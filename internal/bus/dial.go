@@ -29,25 +29,20 @@ type DialConfig struct {
 // the protocol that we do: until someone has replaced it.
 const incompatibleRetry = time.Minute
 
+// withDefaults checks the config and fills in what is zero.
 func (c DialConfig) withDefaults() (DialConfig, error) {
 	if c.Transport > TransportTLS {
 		return c, errors.New("a dialer needs one transport")
 	}
-	if c.Retry < 0 || c.ConnectTimeout < 0 {
-		return c, errors.New("negative duration")
-	}
-	if c.Retry == 0 {
-		c.Retry = time.Second
-	}
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = 5 * time.Second
-	}
+	var l limits
+	l.duration("Retry", &c.Retry, time.Second)
+	l.duration("ConnectTimeout", &c.ConnectTimeout, 5*time.Second)
 	if c.Connect == nil {
 		c.Connect = func(ctx context.Context, addr string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr)
 		}
 	}
-	return c, nil
+	return c, errors.Join(l.errs...)
 }
 
 // Dial keeps one peering with the native endpoint at addr, a host:port, until

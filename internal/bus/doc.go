@@ -15,7 +15,8 @@
 //
 // Nothing goes back to where it came from, and nothing goes from one native
 // peer to another. What comes in on Config.LocalTopics goes to local
-// subscriptions, and WebSocket clients that keep up overhear it. Topics that begin with "<$>" go nowhere.
+// subscriptions, and WebSocket clients that keep up overhear it. Topics that
+// begin with "<$>" go nowhere.
 //
 // # Order and limits
 //
@@ -26,12 +27,13 @@
 // is full is dropped; it returns by itself, and never slows another. Large
 // messages are decoded and delivered one at a time, and what peers have sent of
 // them is bounded for all together: beyond that, the peer that has sent most is
-// dropped. Every limit is a field of Config, WebSocketConfig or
-// WebSocketClientConfig.
+// dropped. The limits are fields of Config, DialConfig, WebSocketConfig and
+// WebSocketClientConfig; what nobody has a reason to change is a constant beside
+// what it bounds.
 //
-// Newcomers, which this side has not dialed and nobody has introduced, are read at the
-// pace that Config.Pace allows them, one by one and all together, so that no
-// number of them takes up all of the process's time.
+// Newcomers, which this side has not dialed and nobody has introduced, are read
+// at the pace that Config.Pace allows them, one by one and all together, so that
+// no number of them takes up all of the process's time.
 //
 // # Native peers
 //

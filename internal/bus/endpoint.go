@@ -88,7 +88,7 @@ func (c Config) withDefaults() (Config, error) {
 	l.count("MaxPeers", &c.MaxPeers, 1024)
 	l.count("SendQueue", &c.SendQueue, 8192)
 	l.count("SendQueueBytes", &c.SendQueueBytes, 64<<20)
-	l.count("MaxFrame", &c.MaxFrame, 64<<20)
+	l.count("MaxFrame", &c.MaxFrame, wire.DefaultMaxFrame)
 	l.count("LargeBytes", &c.LargeBytes, 64<<20)
 	l.count("MaxHandshakes", &c.MaxHandshakes, 256)
 	l.duration("HandshakeTimeout", &c.HandshakeTimeout, 10*time.Second)

@@ -157,7 +157,8 @@ func (e *Endpoint) leave(ctx context.Context, l link, err error) {
 // receive delivers what from has sent: to local subscriptions, blocking while
 // one of them has no room; to WebSocket clients; and to native peers if it came
 // from a WebSocket client. It never goes back to from; on local topics,
-// WebSocket clients may overhear it and native peers do not get it. Reserved topics go nowhere. It returns ctx's cause if ctx ends first.
+// WebSocket clients may overhear it and native peers do not get it. Reserved
+// topics go nowhere. It returns ctx's cause if ctx ends first.
 func (e *Endpoint) receive(ctx context.Context, from link, topic string, v zval.Value) error {
 	if strings.HasPrefix(topic, wire.ReservedPrefix) {
 		e.stats.reserved.Add(1)
@@ -212,15 +213,16 @@ func (t *table) wantsNative(topic string) bool {
 	return t.filter.Match(topic) || slices.ContainsFunc(t.clients, func(l link) bool { return l.wants(topic) })
 }
 
-// tell delivers ev to every subscription.
+// tell delivers ev to every subscription. The error is ctx's cause, if one of
+// them had no room until ctx ended.
 func (t *table) tell(ctx context.Context, ev Event) error {
-	var errs error
+	var undelivered error
 	for _, s := range t.subs {
 		if err := s.deliver(ctx, ev); err != nil {
-			errs = err
+			undelivered = err
 		}
 	}
-	return errs
+	return undelivered
 }
 
 func without[T comparable](list []T, gone T) []T {

@@ -237,7 +237,16 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if a, b := newEndpoint(t, bus.Config{}).ID(), bus.NewID(); a == b || a[6]>>4 != 4 || b[8]>>6 != 2 {
+	e := newEndpoint(t, bus.Config{})
+	for name, cfg := range map[string]bus.DialConfig{
+		"Retry":          {Retry: -1},
+		"ConnectTimeout": {ConnectTimeout: -1},
+	} {
+		if err := e.Dial(t.Context(), "agent:2151", cfg); err == nil || err.Error() != "dial agent:2151: "+name+" is negative" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if a, b := e.ID(), bus.NewID(); a == b || a[6]>>4 != 4 || b[8]>>6 != 2 {
 		t.Errorf("ids %v and %v are not two random UUIDv4", a, b)
 	}
 }

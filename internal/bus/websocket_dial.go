@@ -125,8 +125,8 @@ func upgradeClient(ctx context.Context, u *url.URL, conn net.Conn, app string) (
 		return nil, failed
 	case errors.Is(err, errServerTLS):
 		return nil, dialError(StageConnect, DialTLS, errServerTLS)
-	case remoteAlert(err):
-		return nil, tlsError(fmt.Errorf("refused by the server: %w", rootCause(err))) // TLS 1.3 refuses certificates after its handshake
+	case remoteAlert(err): // TLS 1.3 refuses certificates after its handshake
+		return nil, tlsError(fmt.Errorf("refused by the server: %w", rootCause(err)))
 	case resp == nil && connectionLost(err):
 		return nil, dialError(StageConnect, DialSocket,
 			fmt.Errorf("server closed the connection during the upgrade: %v (does it expect wss?)", rootCause(err)))

@@ -57,7 +57,7 @@ func clientEvent(v zval.Value) (zval.Value, bool) {
 	return v, true
 }
 
-// appendClientEvent encodes v for WebSocket clients; see outgoing.json. It
+// encodeClientEvent encodes v for WebSocket clients; see outgoing.json. It
 // returns nil for what they do not see.
 func encodeClientEvent(topic string, v zval.Value) []byte {
 	ev, ok := clientEvent(v)

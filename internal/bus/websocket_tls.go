@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 )
 
 // WebSocketTLS makes the TLS settings of a WebSocket listener from PEM files:
@@ -33,8 +34,8 @@ func AnonymousTLS() (*tls.Config, error) { return serverTLS(nil) }
 
 // Each side of a connection that speaks TLS alone is told what to change.
 var (
-	errWantsTLS   = &wsRefusal{400, "This port speaks TLS: use wss instead of ws"}
-	errWantsPlain = &wsRefusal{400, "This port does not speak TLS: use ws instead of wss, or give the listener a certificate"}
+	errWantsTLS   = &wsRefusal{http.StatusBadRequest, "This port speaks TLS: use wss instead of ws"}
+	errWantsPlain = &wsRefusal{http.StatusBadRequest, "This port does not speak TLS: use ws instead of wss, or give the listener a certificate"}
 )
 
 // tlsAlert is the first byte of the answer of a TLS server to plain text.
