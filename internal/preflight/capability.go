@@ -17,7 +17,7 @@ func checkCapability(checks []Check) []Finding {
 	nodes := map[string][]mgmt.NodeName{} // by program
 	var programs []string
 	for _, c := range checks {
-		if c.Interface == "" || len(c.Argv) == 0 {
+		if !takesPermission(c.Interface) || len(c.Argv) == 0 {
 			continue
 		}
 		if nodes[c.Argv[0]] == nil {
@@ -49,9 +49,9 @@ const netRaw = 1 << unix.CAP_NET_RAW
 
 // capabilities is what /proc/self/status says of a process's permissions.
 type capabilities struct {
-	root                           bool
-	noNewPrivs                     bool
-	bounding, ambient, inheritable uint64
+	root                                      bool
+	noNewPrivs                                bool
+	bounding, permitted, ambient, inheritable uint64
 }
 
 func parseCapabilities(status string) capabilities {
@@ -70,6 +70,8 @@ func parseCapabilities(status string) capabilities {
 			c.noNewPrivs = fields[0] == "1"
 		case "CapBnd":
 			c.bounding = set
+		case "CapPrm":
+			c.permitted = set
 		case "CapAmb":
 			c.ambient = set
 		case "CapInh":
@@ -93,10 +95,14 @@ func (c capabilities) grants(f fileCaps) bool {
 		return (c.bounding|c.inheritable)&netRaw != 0
 	case f == fileCaps{}:
 		return c.ambient&netRaw != 0
-	case c.noNewPrivs || !f.effective:
+	case !f.effective:
 		return false
 	}
-	return (f.permitted&c.bounding|f.inheritable&c.inheritable)&netRaw != 0
+	granted := f.permitted&c.bounding | f.inheritable&c.inheritable
+	if c.noNewPrivs {
+		granted &= c.permitted
+	}
+	return granted&netRaw != 0
 }
 
 // readFileCaps returns the capabilities of a program; one that cannot be read

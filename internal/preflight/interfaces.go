@@ -5,6 +5,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // checkInterfaces compares what nodes capture on with what the host has.
@@ -18,28 +20,52 @@ func checkInterfaces(checks []Check) []Finding {
 	}
 	var found []Finding
 	for _, c := range checks {
-		if problem := interfaceProblem(c.Interface, has); problem != "" {
+		if problem := interfaceProblem(c.Interface, has, byAnyName); problem != "" {
 			found = append(found, Finding{Node: c.Node, Problem: problem})
 		}
 	}
 	return found
 }
 
+// byAnyName asks the kernel for an interface, which may have further names that
+// no list of interfaces shows ("altname"), and tells whether it is up.
+func byAnyName(name string) (up, ok bool) {
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return false, false // too long: programs that capture could not name it either
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false, false
+	}
+	defer unix.Close(fd)
+	if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, request); err != nil {
+		return false, false
+	}
+	return request.Uint16()&unix.IFF_UP != 0, true
+}
+
 // interfaceProblem says what is wrong with what a node captures on, or nothing.
-func interfaceProblem(spec string, has []net.Interface) string {
+// The other names of interfaces are asked for.
+func interfaceProblem(spec string, has []net.Interface, other func(name string) (up, ok bool)) string {
 	name, known := device(spec)
 	if !known {
 		return ""
 	}
-	i := slices.IndexFunc(has, func(h net.Interface) bool { return h.Name == name })
+	var up, ok bool
+	if i := slices.IndexFunc(has, func(h net.Interface) bool { return h.Name == name }); i >= 0 {
+		up, ok = has[i].Flags&net.FlagUp != 0, true
+	} else {
+		up, ok = other(name)
+	}
 	switch {
-	case i < 0:
+	case !ok:
 		names := make([]string, len(has))
 		for i, h := range has {
 			names[i] = h.Name
 		}
 		return fmt.Sprintf("interface %s does not exist; there are %s", name, strings.Join(slices.Sorted(slices.Values(names)), ", "))
-	case has[i].Flags&net.FlagUp == 0:
+	case !up:
 		return fmt.Sprintf("interface %s is down", name)
 	}
 	return ""
@@ -66,4 +92,11 @@ func device(spec string) (name string, known bool) {
 		return name == s || isPrefix && strings.HasPrefix(name, prefix)
 	})
 	return name, !special
+}
+
+// takesPermission reports whether capturing on spec is capturing by a raw socket,
+// which takes permission. Other sources have devices and rules of their own.
+func takesPermission(spec string) bool {
+	_, known := device(spec)
+	return known || strings.TrimPrefix(spec, "pcap::") == "any"
 }

@@ -42,13 +42,13 @@ func TestListeningSocketsAreRead(t *testing.T) {
 		v4, v6 = "7F000001", "00000000000000000000000000000001"
 	}
 	table := "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
-		"   0: " + v4 + ":0866 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 100 1\n" +
+		"   0: " + v4 + ":0866 00000000:0000 0A 00000000:00000000 00:00000000 00000000     7        0 100 1\n" +
 		"   1: " + v4 + ":0867 00000000:0000 01 00000000:00000000 00:00000000 00000000     0        0 101 1\n" +
 		"   2: " + v6 + ":0868 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 102 1\n" +
 		"   3: nonsense 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 103 1\n" +
 		"   4: short\n"
 	got := listeningSockets(strings.NewReader(table))
-	want := []socket{{netip.MustParseAddrPort("127.0.0.1:2150"), "100"}, {netip.MustParseAddrPort("[::1]:2152"), "102"}}
+	want := []socket{{netip.MustParseAddrPort("127.0.0.1:2150"), 7, "100"}, {netip.MustParseAddrPort("[::1]:2152"), 0, "102"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -86,8 +86,11 @@ func TestAddressesOverlap(t *testing.T) {
 
 func TestInterfaceProblem(t *testing.T) {
 	has := []net.Interface{{Name: "lo", Flags: net.FlagUp}, {Name: "eth0", Flags: net.FlagUp}, {Name: "eth1"}}
+	alias := func(name string) (up, ok bool) { return name == "enp9s0", name == "enp9s0" || name == "enp9s1" }
 	for spec, want := range map[string]string{
 		"":                    "",
+		"enp9s0":              "",
+		"enp9s1":              "interface enp9s1 is down",
 		"lo":                  "",
 		"af_packet::eth0":     "",
 		"pcap::eth1":          "interface eth1 is down",
@@ -100,9 +103,64 @@ func TestInterfaceProblem(t *testing.T) {
 		"af_packet::":         "",
 		"pf_ring::zc:eth9@01": "",
 	} {
-		if got := interfaceProblem(spec, has); got != want {
+		if got := interfaceProblem(spec, has, alias); got != want {
 			t.Errorf("%q: got %q, want %q", spec, got, want)
 		}
+	}
+}
+
+func TestKernelKnowsInterfacesByAnyName(t *testing.T) {
+	if up, ok := byAnyName("lo"); !ok {
+		t.Errorf("lo: up %v, there %v", up, ok)
+	}
+	for _, name := range []string{"nope0", "a-name-that-no-interface-can-have", ""} {
+		if _, ok := byAnyName(name); ok {
+			t.Errorf("%q is there", name)
+		}
+	}
+}
+
+func TestWhatTakesPermissionToCapture(t *testing.T) {
+	for spec, want := range map[string]bool{
+		"":                    false,
+		"eth0":                true,
+		"pcap::eth0":          true,
+		"af_packet::eth0":     true,
+		"any":                 true,
+		"napatech::0":         false,
+		"netmap::eth9-0/R":    false,
+		"dag0":                false,
+		"pf_ring::zc:eth9@01": false,
+	} {
+		if got := takesPermission(spec); got != want {
+			t.Errorf("%q: got %v", spec, got)
+		}
+	}
+}
+
+func TestPortsWhoseHolderIsHiddenMayBeOurs(t *testing.T) {
+	at := func(addr string, uid int) socket {
+		return socket{at: netip.MustParseAddrPort(addr), uid: uid, inode: "1"}
+	}
+	tests := map[string]struct {
+		sockets []socket
+		hidden  bool
+		want    bool
+	}{
+		"of our user, and a node of ours hides what it has open": {[]socket{at("[::1]:9000", 1000)}, true, true},
+		"but not if they hide nothing":                           {[]socket{at("[::1]:9000", 1000)}, false, false},
+		"nor of another user":                                    {[]socket{at("[::1]:9000", 0)}, true, false},
+		"nor if there is one of another user too":                {[]socket{at("[::1]:9000", 1000), at("[::]:9000", 0)}, true, false},
+		"nor at another port":                                    {[]socket{at("[::1]:9001", 1000)}, true, false},
+		"nor at another address":                                 {[]socket{at("10.0.0.1:9000", 1000)}, true, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := Port{Addr: netip.MustParseAddr("::1"), Number: 9000}
+			if got := couldBeOurs(p, tt.sockets, 1000, tt.hidden); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
 	}
 }
 
@@ -130,6 +188,9 @@ func TestPermissionToCapture(t *testing.T) {
 		"nor where it is another":                  {status("1000", "CapBnd", raw), attr(1, 0x10, 0), false},
 		"nor where privileges cannot grow": {
 			status("1000", "CapBnd", raw) + "NoNewPrivs:\t1\n", attr(1, 0x20, 0), false,
+		},
+		"but what there is already stays": {
+			status("1000", "CapBnd", raw) + "CapPrm:\t" + raw + "\nNoNewPrivs:\t1\n", attr(1, 0x20, 0), true,
 		},
 		"what both can inherit counts":      {status("1000", "CapInh", raw), attr(1, 0, 0x20), true},
 		"an attribute of another kind none": {status("1000", "CapBnd", raw), []byte{1, 0}, false},

@@ -4,13 +4,17 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Listener is a process that listens on a port.
@@ -33,17 +37,9 @@ func (l Listener) String() string {
 // are seen by root alone.
 func Listeners(addr netip.Addr, port uint16) []Listener {
 	var found []Listener
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		f, err := os.Open(table)
-		if err != nil {
-			continue // without IPv6 there is no such table
-		}
-		sockets := listeningSockets(f)
-		f.Close()
-		for _, s := range sockets {
-			if s.at.Port() == port && overlap(s.at.Addr(), addr) {
-				found = append(found, holders(s.inode)...)
-			}
+	for _, s := range allListening() {
+		if s.excludes(addr, port) {
+			found = append(found, holders(s.inode)...)
 		}
 	}
 	return found
@@ -51,7 +47,27 @@ func Listeners(addr netip.Addr, port uint16) []Listener {
 
 type socket struct {
 	at    netip.AddrPort
+	uid   int // of the user who made it
 	inode string
+}
+
+// excludes tells whether the socket keeps others from listening on the port at
+// addr.
+func (s socket) excludes(addr netip.Addr, port uint16) bool {
+	return s.at.Port() == port && overlap(s.at.Addr(), addr)
+}
+
+func allListening() []socket {
+	var found []socket
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		f, err := os.Open(table)
+		if err != nil {
+			continue // without IPv6 there is no such table
+		}
+		found = append(found, listeningSockets(f)...)
+		f.Close()
+	}
+	return found
 }
 
 // listeningSockets reads a table of /proc/net.
@@ -64,8 +80,10 @@ func listeningSockets(table io.Reader) []socket {
 		if len(fields) < 10 || fields[3] != listening {
 			continue
 		}
-		if at, ok := parseSocketAddr(fields[1]); ok {
-			found = append(found, socket{at, fields[9]})
+		at, ok := parseSocketAddr(fields[1])
+		uid, err := strconv.Atoi(fields[7])
+		if ok && err == nil {
+			found = append(found, socket{at, uid, fields[9]})
 		}
 	}
 	return found
@@ -104,6 +122,24 @@ func holders(inode string) []Listener {
 		}
 	}
 	return found
+}
+
+// hides reports whether one of the living processes does not show what it has
+// open. To all users but root that is so with a program that has capabilities of
+// its own, although it is the user's.
+func hides(pids []int) bool {
+	return slices.ContainsFunc(pids, func(pid int) bool {
+		_, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		return err != nil && !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+	})
+}
+
+// couldBeOurs reports whether a port that is in use by nobody who is seen may be
+// in use by a process of this user's that hides what it has open.
+func couldBeOurs(p Port, listening []socket, uid int, hidden bool) bool {
+	held := slices.DeleteFunc(slices.Clone(listening), func(s socket) bool { return !s.excludes(p.Addr, p.Number) })
+	others := slices.ContainsFunc(held, func(s socket) bool { return s.uid != uid })
+	return hidden && len(held) > 0 && !others
 }
 
 func describe(pid int) Listener {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"syscall"
@@ -21,7 +22,12 @@ func checkPorts(ctx context.Context, cfg Config, checks []Check) []Finding {
 			if err == nil {
 				continue
 			}
-			if problem := portProblem(p, err, Listeners(p.Addr, p.Number), cfg.Ours); problem != "" {
+			held := Listeners(p.Addr, p.Number)
+			inUse := errors.Is(err, syscall.EADDRINUSE)
+			if inUse && len(held) == 0 && couldBeOurs(p, allListening(), os.Geteuid(), hides(cfg.Ours)) {
+				continue
+			}
+			if problem := portProblem(p, err, held, cfg.Ours); problem != "" {
 				found = append(found, Finding{Node: c.Node, Problem: problem})
 			}
 		}
