@@ -1,7 +1,7 @@
 // Package mgmt holds the words of the Management framework: instances, nodes,
 // configurations, results, and one Go type for every event of its APIs (spec
 // management-api sections 2 and 3), together with what can be decided about
-// them alone: validation, port assignment, comparison.
+// them alone: validation, port assignment, launch plans.
 //
 // The package does no I/O, starts no goroutines and knows no encoding; package
 // event maps these types to what travels.

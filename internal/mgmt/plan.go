@@ -21,11 +21,11 @@ type Plan struct {
 // configuration has no such node. What a launch does not depend on (the node's
 // State) is cleared, and sets are sorted.
 func PlanFor(c Configuration, name NodeName) (Plan, bool) {
-	i := slices.IndexFunc(c.Nodes, func(n Node) bool { return n.Name == name })
-	if i < 0 {
+	n, ok := c.Node(name)
+	if !ok {
 		return Plan{}, false
 	}
-	return planFor(c.Nodes[i], Layout(c)), true
+	return planFor(n, Layout(c)), true
 }
 
 // Plans returns the plans of all nodes of one instance. They share the layout

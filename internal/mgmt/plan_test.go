@@ -1,10 +1,10 @@
 package mgmt_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"zeekfleet/internal/mgmt"
 )
@@ -62,8 +62,8 @@ func TestEqualPlansNeedNoRestart(t *testing.T) {
 			c := configuration()
 			tt.edit(&c)
 			after, ok := mgmt.PlanFor(c, "w")
-			if !ok || before.Equal(after) != tt.same {
-				t.Errorf("equal: got %v, want %v", before.Equal(after), tt.same)
+			if equal := reflect.DeepEqual(before, after); !ok || equal != tt.same {
+				t.Errorf("equal: got %v, want %v", equal, tt.same)
 			}
 			if (before.Hash() == after.Hash()) != tt.same {
 				t.Errorf("hashes %s and %s, want same: %v", before.Hash(), after.Hash(), tt.same)
@@ -79,34 +79,7 @@ func TestUnsetAndEmptyLaunchTheSame(t *testing.T) {
 	n.Scripts, n.Options, n.Env = []string{}, []mgmt.Option{}, map[string]string{}
 	a, _ := mgmt.PlanFor(unset, "w")
 	b, _ := mgmt.PlanFor(empty, "w")
-	if !a.Equal(b) || a.Hash() != b.Hash() {
+	if !reflect.DeepEqual(a, b) || a.Hash() != b.Hash() {
 		t.Errorf("plans differ: %+v, %+v", a, b)
-	}
-}
-
-func TestDiffPlans(t *testing.T) {
-	configuration := func(nodes ...mgmt.Node) map[mgmt.NodeName]mgmt.Plan {
-		return mgmt.Plans(one(instance("i"), append(nodes, node("elsewhere", "j", mgmt.Proxy))...), "i")
-	}
-	m, w := node("m", "i", mgmt.Manager), node("w", "i", mgmt.Worker)
-	pinned := w
-	pinned.CPUAffinity = new(int64(1))
-	are := configuration(m, w)
-	tests := map[string]struct {
-		should map[mgmt.NodeName]mgmt.Plan
-		want   mgmt.Diff
-	}{
-		"the same":           {configuration(w, m), mgmt.Diff{Unchanged: []mgmt.NodeName{"m", "w"}}},
-		"nothing any more":   {nil, mgmt.Diff{Removed: []mgmt.NodeName{"m", "w"}}},
-		"one node's CPU":     {configuration(m, pinned), mgmt.Diff{Unchanged: []mgmt.NodeName{"m"}, Changed: []mgmt.NodeName{"w"}}},
-		"a node more":        {configuration(m, w, node("l", "i", mgmt.Logger)), mgmt.Diff{Changed: []mgmt.NodeName{"m", "w"}, Added: []mgmt.NodeName{"l"}}},
-		"another node alone": {configuration(node("l", "i", mgmt.Logger)), mgmt.Diff{Added: []mgmt.NodeName{"l"}, Removed: []mgmt.NodeName{"m", "w"}}},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, mgmt.DiffPlans(are, tt.should), cmpopts.EquateEmpty()); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
 	}
 }

@@ -103,7 +103,7 @@ func (a *assigner) broker(start int) {
 		}
 		here := a.at(n.Instance)
 		next = nextFree(next, a.everywhere, here)
-		if n.Port = a.take(next); n.Port == nil {
+		if n.Port = portNumber(next); n.Port == nil {
 			a.exhausted(n.Name, "Broker", start)
 			continue
 		}
@@ -122,7 +122,7 @@ func (a *assigner) metrics(start int) {
 		m := a.places.of(n.Instance).machine
 		here := a.machine(m)
 		next[m] = nextFree(max(start, next[m]), here, nil)
-		if n.MetricsPort = a.take(next[m]); n.MetricsPort == nil {
+		if n.MetricsPort = portNumber(next[m]); n.MetricsPort == nil {
 			a.exhausted(n.Name, "metrics", start)
 			continue
 		}
@@ -139,8 +139,8 @@ func nextFree(n int, used, alsoUsed portSet) int {
 	return n
 }
 
-// take returns the TCP port n, and nil past the last one.
-func (a *assigner) take(n int) *Port {
+// portNumber returns the TCP port n, and nil past the last one.
+func portNumber(n int) *Port {
 	if n > math.MaxUint16 {
 		return nil
 	}

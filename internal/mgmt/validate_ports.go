@@ -1,8 +1,6 @@
 package mgmt
 
-import (
-	"slices"
-)
+import "slices"
 
 // portAt is a port at a place.
 type portAt struct {
