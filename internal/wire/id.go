@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"encoding/hex"
-	"fmt"
 )
 
 // ID identifies an endpoint. The zero ID is nil: in a node message it stands
@@ -12,19 +11,6 @@ import (
 // Broker reports a peer only if the version digit of its ID is 1 to 5; a random
 // UUIDv4 is right.
 type ID [16]byte
-
-// ParseID reads the 8-4-4-4-12 text form of an ID.
-func ParseID(text string) (ID, error) {
-	var id ID
-	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
-		return id, fmt.Errorf("endpoint id %q: not of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", text)
-	}
-	digits := text[:8] + text[9:13] + text[14:18] + text[19:23] + text[24:]
-	if _, err := hex.Decode(id[:], []byte(digits)); err != nil {
-		return ID{}, fmt.Errorf("endpoint id %q: %v", text, err)
-	}
-	return id, nil
-}
 
 // String returns the 8-4-4-4-12 text form in lower case.
 func (id ID) String() string {
