@@ -171,8 +171,9 @@ func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
 	return nil
 }
 
-// lost notes what err says about the connection. It returns err, with the deadline of a request as *TimeoutError; what ended
-// the caller's ctx otherwise is returned as it is.
+// lost notes what err says about the connection. It returns err, with the
+// deadline of a request as *TimeoutError; what ended the caller's ctx otherwise
+// is returned as it is.
 func (c *Client) lost(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*ServerError](err); !ok {
 		c.heard = time.Time{}

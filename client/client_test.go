@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -336,9 +335,16 @@ func TestDialFailures(t *testing.T) {
 		}
 	})
 	t.Run("a negative limit is refused", func(t *testing.T) {
-		_, err := client.Dial(t.Context(), client.Config{Attempts: -1})
-		if err == nil || !strings.Contains(err.Error(), "negative") {
-			t.Errorf("Dial: %v", err)
+		for name, cfg := range map[string]client.Config{
+			"Attempts":       {Attempts: -1},
+			"RetryDelay":     {RetryDelay: -1},
+			"RequestTimeout": {RequestTimeout: -1},
+			"MaxIdle":        {MaxIdle: -1},
+		} {
+			_, err := client.Dial(t.Context(), cfg)
+			if want := "dial controller: " + name + " is negative"; err == nil || err.Error() != want {
+				t.Errorf("Dial: %v, want %s", err, want)
+			}
 		}
 	})
 }

@@ -42,7 +42,8 @@ type Config struct {
 	// means 1 second.
 	RetryDelay time.Duration
 	// RequestTimeout bounds each request, besides the request's own context.
-	// Zero means 20 seconds, twice the time that controllers give themselves.
+	// Zero means 20 seconds, more than controllers give themselves by default:
+	// Zeek's 10 seconds, ours up to 18.
 	RequestTimeout time.Duration
 	// MaxIdle is how long the connection is trusted between two requests. Pings
 	// are answered only while a request waits, and a controller parts with a
@@ -59,8 +60,15 @@ type Config struct {
 
 // withDefaults checks c and fills in what is zero.
 func (c Config) withDefaults() (Config, error) {
-	if c.Attempts < 0 || c.RetryDelay < 0 || c.RequestTimeout < 0 || c.MaxIdle < 0 {
-		return c, errors.New("attempts, retry delay, request timeout or idle limit is negative")
+	switch {
+	case c.Attempts < 0:
+		return c, negative("Attempts")
+	case c.RetryDelay < 0:
+		return c, negative("RetryDelay")
+	case c.RequestTimeout < 0:
+		return c, negative("RequestTimeout")
+	case c.MaxIdle < 0:
+		return c, negative("MaxIdle")
 	}
 	c.Address = cmp.Or(c.Address, DefaultAddress)
 	c.AppName = cmp.Or(c.AppName, "zeekfleet-client")
@@ -77,6 +85,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	return c, nil
 }
+
+func negative(field string) error { return fmt.Errorf("%s is negative", field) }
 
 func (c Config) url() string {
 	u := url.URL{Scheme: "ws", Host: c.Address, Path: bus.WebSocketPath}

@@ -77,6 +77,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// withDefaults checks the config and fills in what is zero.
 func (c Config) withDefaults() (Config, error) {
 	if err := c.check(); err != nil {
 		return c, err
@@ -99,8 +100,15 @@ func (c Config) check() error {
 	if c.DisableTLS && c.RequireTLS {
 		return errors.New("DisableTLS contradicts RequireTLS")
 	}
-	if c.Timeout < 0 || c.MaxCalls < 0 || c.MaxValue < 0 || c.Retry < 0 {
-		return errors.New("a limit is negative")
+	switch {
+	case c.Timeout < 0:
+		return negative("Timeout")
+	case c.MaxCalls < 0:
+		return negative("MaxCalls")
+	case c.MaxValue < 0:
+		return negative("MaxValue")
+	case c.Retry < 0:
+		return negative("Retry")
 	}
 	if _, ok := c.Identifiers[ClusterNode]; ok {
 		return fmt.Errorf("identifier %s is the node's name already", ClusterNode)
@@ -121,6 +129,8 @@ func (c Config) check() error {
 	}
 	return nil
 }
+
+func negative(field string) error { return fmt.Errorf("%s is negative", field) }
 
 // bus returns the settings of the node's endpoint.
 func (c Config) bus() (bus.Config, error) {

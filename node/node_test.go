@@ -239,7 +239,10 @@ func TestMistakesInConfig(t *testing.T) {
 		want string
 	}{
 		"no name":                             {node.Config{}, `node: name "": names must not be empty`},
-		"a negative limit":                    {node.Config{Name: "w", Timeout: -1}, `node: a limit is negative`},
+		"a negative time":                     {node.Config{Name: "w", Timeout: -1}, `node: Timeout is negative`},
+		"a negative number":                   {node.Config{Name: "w", MaxCalls: -1}, `node: MaxCalls is negative`},
+		"a negative size":                     {node.Config{Name: "w", MaxValue: -1}, `node: MaxValue is negative`},
+		"a negative pause":                    {node.Config{Name: "w", Retry: -1}, `node: Retry is negative`},
 		"the name as an identifier":           {node.Config{Name: "w", Identifiers: map[string]any{"Cluster::node": "x"}}, `node: identifier Cluster::node is the node's name already`},
 		"an identifier of a strange function": {node.Config{Name: "w", Identifiers: map[string]any{"X::y": func() int { return 1 }}}, `node: identifier X::y is nil or a function that is no Func`},
 		"an identifier's function missing":    {node.Config{Name: "w", Identifiers: map[string]any{"X::y": node.Func(nil)}}, `node: identifier X::y is nil or a function that is no Func`},
