@@ -34,8 +34,6 @@ type origins interface {
 	from(key string) string
 }
 
-func (r resolved[T]) from(key string) string { return r.origin[key] }
-
 func (c Controller) check(o origins) error {
 	if err := c.Common.check(o); err != nil {
 		return err

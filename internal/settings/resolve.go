@@ -11,8 +11,9 @@ import (
 // Sources are what settings are resolved from. Its zero value has nothing but
 // the defaults to offer.
 type Sources struct {
-	// Flags is a set to which AddFlags added, after parsing; flags that are
-	// missing from it count as not given. Nil means that there are none.
+	// Flags is a set to which AddControllerFlags, AddAgentFlags or AddCommonFlags
+	// added, after parsing; flags that are missing from it count as not given. Nil
+	// means that there are none.
 	Flags *pflag.FlagSet
 	// LookupEnv is os.LookupEnv. Nil means that the environment is empty.
 	LookupEnv func(name string) (string, bool)
@@ -189,6 +190,9 @@ func (r resolved[T]) setBy(key string) string {
 	}
 	panic("settings: no setting " + key)
 }
+
+// from returns where the value of the setting called key came from.
+func (r resolved[T]) from(key string) string { return r.origin[key] }
 
 func (r resolved[T]) entries(from *T) []Entry {
 	entries := make([]Entry, len(r.table))

@@ -71,8 +71,8 @@ type Common struct {
 	// PeerSilence is how long a native peer may say nothing, although it is
 	// asked to, before it counts as lost.
 	PeerSilence time.Duration
-	// Insecure allows listening beyond loopback addresses to whom it may
-	// concern.
+	// Insecure allows listeners beyond loopback addresses that let in whoever
+	// connects.
 	Insecure bool
 	// TLS protects native Broker peerings, in both directions.
 	TLS TLS

@@ -120,23 +120,18 @@ const off = "off"
 
 // listenPortAt reads a port to listen on, 0 being any, or none.
 func listenPortAt(p *Listen) value {
-	type port struct {
-		number uint16
-		off    bool
-	}
 	return value{
 		kind: "port",
 		parse: func(text string) error {
-			var parsed port
 			if text == off || text == "0/unknown" {
-				parsed.off = true
-			} else if number, err := parsePort(text, 0); err != nil {
-				return err
-			} else {
-				parsed.number = number
+				p.Port, p.Off = 0, true
+				return nil
 			}
-			p.Port, p.Off = parsed.number, parsed.off
-			return nil
+			number, err := parsePort(text, 0)
+			if err == nil {
+				p.Port, p.Off = number, false
+			}
+			return err
 		},
 		text: func() string {
 			if p.Off {
@@ -166,16 +161,20 @@ func parsePort(text string, lowest uint16) (uint16, error) {
 // durationAt reads a time between lowest and highest; a number without a unit
 // counts seconds.
 func durationAt(p *time.Duration, lowest, highest time.Duration) value {
-	return at(p, "time", func(text string) (time.Duration, error) {
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			d, err = time.ParseDuration(text + "s")
-		}
-		if err != nil || d < lowest || d > highest {
-			return 0, fmt.Errorf("not a time between %v and %v, such as 1.5s or 500ms", lowest, highest)
-		}
-		return d, nil
-	}, time.Duration.String)
+	return at(p, "time",
+		func(text string) (time.Duration, error) { return parseDuration(text, lowest, highest) },
+		time.Duration.String)
+}
+
+func parseDuration(text string, lowest, highest time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "s")
+	}
+	if err != nil || d < lowest || d > highest {
+		return 0, fmt.Errorf("not a time between %v and %v, such as 1.5s or 500ms", lowest, highest)
+	}
+	return d, nil
 }
 
 // countAt reads a number between lowest and highest.

@@ -55,20 +55,13 @@ func dirsAt(p *[]string) value {
 
 // secondsAt is durationAt for what is counted in whole seconds.
 func secondsAt(p *time.Duration, lowest, highest time.Duration) value {
-	v := durationAt(p, lowest, highest)
-	parse := v.parse
-	v.parse = func(text string) error {
-		before := *p
-		if err := parse(text); err != nil {
-			return err
+	return at(p, "time", func(text string) (time.Duration, error) {
+		d, err := parseDuration(text, lowest, highest)
+		if err == nil && d%time.Second != 0 {
+			err = errors.New("not a whole number of seconds")
 		}
-		if *p%time.Second != 0 {
-			*p = before
-			return errors.New("not a whole number of seconds")
-		}
-		return nil
-	}
-	return v
+		return d, err
+	}, time.Duration.String)
 }
 
 // byteUnits are the units of amounts of memory, largest first.
