@@ -22,15 +22,16 @@ type Adoption struct {
 	// Foreign are processes of Config.Foreign that are none of ours.
 	Foreign []Foreign
 
-	// Problems are records that cannot be read and processes that cannot be
-	// watched. They are left as they are.
+	// Problems are files that are no records. They are left as they are.
 	Problems []error
 }
 
 // Adopt finds the processes that earlier Hosts with the same records have left
 // behind. A process is ours if its PID, its kernel start time and the boot are
 // the recorded ones; all others are never touched. Call it once, before the
-// first Start. Its error says that the records or /proc cannot be read at all.
+// first Start. Its error says that the records or /proc cannot be read, or that
+// a process may be ours and cannot be watched: whoever went on regardless would
+// start its node twice.
 func (h *Host) Adopt(ctx context.Context) (Adoption, error) {
 	records, problems, err := h.records.load()
 	if err != nil {
@@ -45,7 +46,7 @@ func (h *Host) Adopt(ctx context.Context) (Adoption, error) {
 		alive, err := h.adopt(rec)
 		switch {
 		case err != nil:
-			a.Problems = append(a.Problems, fmt.Errorf("adopt %s: %w", rec.Name, err))
+			return Adoption{}, fmt.Errorf("adopt %s: %w", rec.Name, err)
 		case alive:
 			a.Running = append(a.Running, rec)
 			ours[rec.PID] = true
@@ -71,12 +72,10 @@ func (h *Host) adopt(rec Record) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("watch process %d: %w", rec.PID, err)
 	}
-	// The pidfd holds on to one process; the start time tells whether it is
-	// the right one.
-	s, err := readStat(rec.PID)
-	if err != nil || s.ticks != rec.StartTicks || pidfdReadable(fd) {
+	alive, err := rec.livesAs(fd)
+	if err != nil || !alive {
 		unix.Close(fd)
-		return false, nil
+		return false, err
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
@@ -90,6 +89,24 @@ func (h *Host) adopt(rec Record) (bool, error) {
 		return false, err
 	}
 	return true, nil
+}
+
+// livesAs reports whether the process of the pidfd, which has the PID of r, is
+// that of r and lives. The pidfd holds on to one process; the start time tells
+// whether it is the right one.
+func (r Record) livesAs(pidfd int) (bool, error) {
+	s, err := readStat(r.PID)
+	switch {
+	case pidfdReadable(pidfd):
+		return false, nil
+	case err == nil:
+		return s.ticks == r.StartTicks, nil
+	case errors.Is(unix.PidfdSendSignal(pidfd, 0, nil, 0), unix.EPERM):
+		return false, nil // another user's
+	}
+	// A /proc with hidepid hides processes even of our own user, those of
+	// programs with capabilities.
+	return false, fmt.Errorf("process %d lives, but not to be seen: %w", r.PID, err)
 }
 
 // ended describes a launch that ended unseen, and removes its record.

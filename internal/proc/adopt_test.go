@@ -242,6 +242,68 @@ func TestRunLeavesProcessesToTheNextHost(t *testing.T) {
 	}
 }
 
+// Taking a process that lives for one that has ended would start its node twice.
+func TestProcessThatCannotBeLookedAtHasNotEnded(t *testing.T) {
+	first := newFleet(t, t.TempDir(), proc.Config{})
+	first.start(first.spec("worker-1", "sleeper"))
+	pid := next[proc.Started](first).PID
+	first.hear("ready")
+	first.stop()
+
+	cmd := exec.Command("/proc/self/exe", filepath.Join(first.dir, "records"))
+	cmd.Env = append(os.Environ(), roleEnv+"=cramped")
+	cmd.Stderr = t.Output()
+	said, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(said); !strings.HasPrefix(got, "running 0, ended 0, error: adopt worker-1: ") || !strings.Contains(got, "too many open files") {
+		t.Errorf("got %q, want an error that says why", got)
+	}
+
+	second := newFleet(t, first.dir, proc.Config{})
+	if a := second.adopt(); len(a.Running) != 1 || a.Running[0].PID != pid {
+		t.Fatalf("Adopt: got %+v, want PID %d", a, pid)
+	}
+	second.kill("worker-1", 1)
+}
+
+func TestRecordOfANewerVersionIsUnderstood(t *testing.T) {
+	first := newFleet(t, t.TempDir(), proc.Config{})
+	first.start(first.spec("worker-1", "sleeper"))
+	pid := next[proc.Started](first).PID
+	first.hear("ready")
+	path := filepath.Join(first.dir, "records", first.settle()[0])
+	text := strings.Replace(string(must(os.ReadFile(path))), "{", `{"colour":"blue",`, 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second := newFleet(t, first.dir, proc.Config{})
+	if a := second.adopt(); len(a.Running) != 1 || a.Running[0].PID != pid {
+		t.Fatalf("Adopt: got %+v, want PID %d", a, pid)
+	}
+	second.kill("worker-1", 1)
+}
+
+func TestEveryProcessIsAdoptedWhateverTheLimit(t *testing.T) {
+	first := newFleet(t, t.TempDir(), proc.Config{})
+	for _, name := range []string{"worker-1", "worker-2"} {
+		first.start(first.spec(name, "sleeper"))
+		next[proc.Started](first)
+		first.hear("ready")
+	}
+	first.stop()
+	second := newFleet(t, first.dir, proc.Config{MaxProcesses: 1})
+	if a := second.adopt(); len(a.Running) != 2 {
+		t.Fatalf("Adopt: got %+v, want both", a)
+	}
+	if err := second.Start(second.spec("worker-3", "sleeper")); err == nil {
+		t.Error("Start beyond the limit: got no error")
+	}
+	second.kill("worker-1", 1)
+	second.kill("worker-2", 1)
+}
+
 func TestUnreadableRecordIsReportedAndKept(t *testing.T) {
 	for name, content := range map[string]string{
 		"not JSON":          "{",

@@ -208,7 +208,7 @@ func (h *Host) add(p *process) error {
 	switch {
 	case h.detached:
 		return errors.New("no more processes are started")
-	case len(h.procs) >= h.cfg.MaxProcesses:
+	case !p.adopted && len(h.procs) >= h.cfg.MaxProcesses:
 		return fmt.Errorf("%d processes are the limit", h.cfg.MaxProcesses)
 	}
 	for key, other := range h.procs {

@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 		roles := map[string]func(args []string){
 			"sleeper": sleeper, "deaf": deaf, "crasher": crasher, "forker": forker,
 			"heir": heir, "facts": facts, "flood": flood, "manager": manager,
+			"cramped": cramped,
 		}
 		roles[role](os.Args[1:])
 		return
@@ -232,6 +233,23 @@ func manager(args []string) {
 			panic(fmt.Sprintf("%T: %+v", ev, ev))
 		}
 	}
+}
+
+// cramped adopts with so few descriptors left that it can watch a process, but
+// not look at it as well, and says what it found.
+func cramped(args []string) {
+	h, err := proc.New(proc.Config{RecordDir: args[0]})
+	if err != nil {
+		panic(err)
+	}
+	next := must(os.Open(os.DevNull))
+	limit := uint64(next.Fd()) + 1
+	next.Close()
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+		panic(err)
+	}
+	a, err := h.Adopt(context.Background())
+	fmt.Printf("running %d, ended %d, error: %v\n", len(a.Running), len(a.Ended), err)
 }
 
 // childSpec is a launch of this binary in a role.

@@ -1,7 +1,6 @@
 package proc
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -106,8 +105,9 @@ func (d records) remove(r Record) error {
 	return nil
 }
 
-// load reads all records, and reports the files that are none. What a death in
-// the middle of save has left is removed.
+// load reads all records, and reports the files that are none. Its error says
+// that a file could not be read. What a death in the middle of save has left is
+// removed.
 func (d records) load() ([]Record, []error, error) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
@@ -120,6 +120,9 @@ func (d records) load() ([]Record, []error, error) {
 		switch {
 		case strings.HasSuffix(path, recordSuffix):
 			r, err := d.read(path)
+			if unread, ok := errors.AsType[*fs.PathError](err); ok {
+				return nil, nil, unread
+			}
 			if err != nil {
 				problems = append(problems, fmt.Errorf("process record %s: %w", path, err))
 				continue
@@ -149,12 +152,11 @@ func (d records) read(path string) (Record, error) {
 	return parseRecord(text, filepath.Base(path), d)
 }
 
-// parseRecord accepts only what save could have written to a file called base.
+// parseRecord accepts only what save could have written to a file called base,
+// be it that of a newer version: what this one does not know, it does not need.
 func parseRecord(text []byte, base string, d records) (Record, error) {
 	var r Record
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&r); err != nil {
+	if err := json.Unmarshal(text, &r); err != nil {
 		return Record{}, err
 	}
 	if r.PID <= 1 || r.Name == "" || r.BootID == "" || r.StartTicks == 0 {
