@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	corenode "zeekfleet/internal/core/node"
+	"zeekfleet/internal/mgmt"
 )
 
 // errTimeout is why a call was ended by Config.Timeout.
@@ -31,7 +32,7 @@ func newCalls(cfg Config) *calls {
 // start begins a call. Its outcome comes to returned, at the latest when its
 // time is over.
 func (c *calls) start(ctx context.Context, call corenode.Call) {
-	if call.Action != corenode.GetIDValue {
+	if call.Action != mgmt.GetIDValue {
 		dispatch := c.cfg.Dispatches[call.Action]
 		c.run(ctx, call, func(ctx context.Context) (any, error) { return dispatch(ctx, call.Args) })
 		return
@@ -101,7 +102,7 @@ func (c *calls) report(call corenode.Call, val any, err error) {
 	switch {
 	case err != nil:
 		r.Err = err.Error()
-	case val == nil && call.Action == corenode.GetIDValue:
+	case val == nil && call.Action == mgmt.GetIDValue:
 		r.Err = ErrNoValue.Error()
 	default:
 		text := appendJSON(nil, val)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"zeekfleet/internal/bus"
-	corenode "zeekfleet/internal/core/node"
 	"zeekfleet/internal/mgmt"
 )
 
@@ -120,7 +119,7 @@ func (c Config) check() error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Dispatches)) {
-		if name == corenode.GetIDValue {
+		if name == mgmt.GetIDValue {
 			return fmt.Errorf("dispatch %s exists already; its values are Identifiers", name)
 		}
 		if c.Dispatches[name] == nil {

@@ -176,6 +176,10 @@ type (
 	}
 )
 
+// GetIDValue is the action that every node knows: to tell the value of a global
+// identifier (spec management-api 4.4).
+const GetIDValue = "get_id_value"
+
 // Node API, between an agent and its nodes (spec management-api 3.3).
 type (
 	// NodeDispatchRequest asks for an action of the named nodes, or of all if

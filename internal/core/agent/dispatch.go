@@ -70,7 +70,7 @@ func checkAnswer(action string, res mgmt.Result) mgmt.Result {
 	case mgmt.BadData:
 		return mgmt.Result{Error: data.Reason}
 	case nil:
-		if action != "get_id_value" {
+		if action != mgmt.GetIDValue {
 			return mgmt.Result{Success: true}
 		}
 	}

@@ -16,7 +16,7 @@ func (m *Machine) getIDValue(r *request, msg mgmt.GetIDValueRequest) {
 		return
 	}
 	m.askNodes(r, callDispatch, msg.Nodes, func(id mgmt.ReqID, nodes []mgmt.NodeName) mgmt.Message {
-		return mgmt.AgentDispatchRequest{ReqID: id, Action: []string{"get_id_value", msg.ID}, Nodes: nodes}
+		return mgmt.AgentDispatchRequest{ReqID: id, Action: []string{mgmt.GetIDValue, msg.ID}, Nodes: nodes}
 	})
 }
 

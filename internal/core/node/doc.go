@@ -7,4 +7,9 @@
 // concurrent use. It knows only peers that are the node's agent: telling them
 // from others, by the connection rather than by its address (7.4, G-N3), is the
 // shell's part.
+//
+// What it promises: each dispatch that is for this node is answered once, to the
+// peer that asked, for as long as that is connected; the hello is said to every
+// agent's peering, again and again; and what the machine remembers is bounded by
+// its Config, and by the peers that the shell lets in.
 package node

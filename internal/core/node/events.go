@@ -42,8 +42,8 @@ type (
 		Peer mgmt.PeerID
 		Msg  mgmt.Message
 	}
-	// Call asks for a dispatch, GetIDValue among them, to be run; it is answered
-	// by one Returned.
+	// Call asks for a dispatch, mgmt.GetIDValue among them, to be run; it is
+	// answered by one Returned.
 	Call struct {
 		Call   uint64
 		Action string

@@ -9,11 +9,8 @@ import (
 	"zeekfleet/internal/mgmt"
 )
 
-// GetIDValue is the dispatch that every node has: the value of a global
-// identifier (spec management-api 4.4).
-const GetIDValue = "get_id_value"
-
-// The errors that a node answers with, as upstream words them.
+// The errors that a node answers with. All but the last are in upstream's words
+// (spec management-api 4.3 and 4.4).
 const (
 	errNoAction = "no dispatch arguments provided"
 	errUnknown  = "dispatch %s unknown"
@@ -25,7 +22,7 @@ const (
 // of every field works.
 type Config struct {
 	Name mgmt.NodeName
-	// Actions names the node's dispatches beside GetIDValue.
+	// Actions names the node's dispatches beside mgmt.GetIDValue.
 	Actions []string
 	// MaxCalls bounds the dispatches in flight; further ones are answered with
 	// an error. Zero means 100.
@@ -101,8 +98,8 @@ func (m *Machine) sayHello(now time.Time, peers ...mgmt.PeerID) []Effect {
 	return effects
 }
 
-// lost drops an agent's peering, and whom the calls that it asked for would go
-// to: an agent that lost us has answered for us.
+// lost drops an agent's peering, and forgets where the answers to its calls
+// would go: an agent that lost us has answered for us.
 func (m *Machine) lost(peer mgmt.PeerID) {
 	m.agents = slices.DeleteFunc(m.agents, func(p mgmt.PeerID) bool { return p == peer })
 	for n, c := range m.calls {
@@ -135,9 +132,9 @@ func (m *Machine) check(action []string) string {
 	switch {
 	case len(action) == 0:
 		return errNoAction
-	case action[0] != GetIDValue && !slices.Contains(m.cfg.Actions, action[0]):
+	case action[0] != mgmt.GetIDValue && !slices.Contains(m.cfg.Actions, action[0]):
 		return fmt.Sprintf(errUnknown, action[0])
-	case action[0] == GetIDValue && len(action) == 1:
+	case action[0] == mgmt.GetIDValue && len(action) == 1:
 		return errNoID
 	case len(m.calls) >= m.cfg.MaxCalls:
 		return errTooMany
