@@ -6,12 +6,6 @@ import (
 	"zeekfleet/internal/mgmt"
 )
 
-// Bounds of what a node may announce to be able to do; the rest is not kept.
-const (
-	maxDispatches    = 100
-	maxDispatchBytes = 100 // of one name
-)
-
 // nodeCan keeps which dispatches a node announced, for as long as its peering
 // lasts. A node may announce its own alone.
 func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
@@ -22,7 +16,7 @@ func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
 	}
 	p.can = []string{}
 	for _, name := range msg.Dispatches {
-		if len(p.can) < maxDispatches && len(name) <= maxDispatchBytes {
+		if len(p.can) < m.cfg.MaxDispatches && len(name) <= m.cfg.MaxDispatchBytes {
 			p.can = append(p.can, name)
 		}
 	}

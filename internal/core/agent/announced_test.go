@@ -63,6 +63,29 @@ func TestAnnouncementIsForgottenWithItsPeering(t *testing.T) {
 	}
 }
 
+func TestAnnouncementsAreKeptUpToTheLimits(t *testing.T) {
+	cfg := agent.Config{MaxDispatches: 2, MaxDispatchBytes: 3}
+	for name, tt := range map[string]struct {
+		announced []string
+		kept      bool // the last of them
+	}{
+		"as many as there may be":  {[]string{"a", "b"}, true},
+		"one more":                 {[]string{"a", "b", "c"}, false},
+		"as long a name as may be": {[]string{"abc"}, true},
+		"one byte more":            {[]string{"abcd"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := running(t, cfg, nodes("worker")...)
+			w.step(announce("worker#1", "worker", tt.announced...))
+			w.ask(mgmt.AgentDispatchRequest{ReqID: "q1", Action: tt.announced[len(tt.announced)-1:]})
+			asked := slices.ContainsFunc(w.trace, func(line string) bool { return strings.Contains(line, "ask [worker#1]") })
+			if asked != tt.kept {
+				t.Errorf("node asked: %t, want %t; got %q", asked, tt.kept, w.trace)
+			}
+		})
+	}
+}
+
 func TestAnnouncementsAreBounded(t *testing.T) {
 	long := strings.Repeat("x", 101)
 	many := append(slices.Repeat([]string{"get_id_value"}, 100), "get_stats")

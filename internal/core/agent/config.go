@@ -60,6 +60,11 @@ type Config struct {
 	// MaxRequests bounds the requests in flight; further ones are refused. Zero
 	// means 1000.
 	MaxRequests int
+	// MaxDispatches bounds the dispatches that a node may announce, and
+	// MaxDispatchBytes the name of each; what is beyond is not kept, and so
+	// counts as unknown to the node. Zero means 100 each.
+	MaxDispatches    int
+	MaxDispatchBytes int
 	// OutputLines and OutputBytes bound what is reported of each stream of a
 	// failed node: its last lines. Zero means 100 lines and 16 KiB.
 	OutputLines int
@@ -95,6 +100,8 @@ func (c Config) withDefaults() Config {
 	c.StopGate = cmp.Or(c.StopGate, 3*time.Second)
 	c.MaxNodes = cmp.Or(c.MaxNodes, 500)
 	c.MaxRequests = cmp.Or(c.MaxRequests, 1000)
+	c.MaxDispatches = cmp.Or(c.MaxDispatches, 100)
+	c.MaxDispatchBytes = cmp.Or(c.MaxDispatchBytes, 100)
 	c.OutputLines = cmp.Or(c.OutputLines, 100)
 	c.OutputBytes = cmp.Or(c.OutputBytes, 16<<10)
 	c.Backoff = c.Backoff.withDefaults()
