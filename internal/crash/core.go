@@ -95,6 +95,12 @@ var globEscaper = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`
 // clockSlack is by how much the time of a file and that of a record may be apart.
 const clockSlack = time.Second
 
+// lived reports whether the process of r wrote a file of that time, or could
+// have.
+func (r *Record) lived(at time.Time) bool {
+	return !at.Before(r.When.Add(-r.Uptime-clockSlack)) && !at.After(r.When.Add(clockSlack))
+}
+
 // find returns the core file of r: the newest of those that could be it and were
 // written in its lifetime.
 func (p corePattern) find(r Record) (string, bool) {
@@ -116,11 +122,9 @@ func (p corePattern) find(r Record) (string, bool) {
 		if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
 			continue
 		}
-		at := info.ModTime()
-		if at.Before(r.When.Add(-r.Uptime-clockSlack)) || at.After(r.When.Add(clockSlack)) {
-			continue
+		if at := info.ModTime(); r.lived(at) {
+			found = append(found, candidate{path, at})
 		}
-		found = append(found, candidate{path, at})
 	}
 	if len(found) == 0 {
 		return "", false

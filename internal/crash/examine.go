@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/mgmt"
 )
 
 // Run looks for the core file of each crash, has the debugger say what it shows,
@@ -51,7 +53,37 @@ func (s *Store) examineAll(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("update crash record of node %s: %w", r.Node, err))
 			continue
 		}
+		errs = append(errs, s.thinCores(ctx, r.Node))
 		s.cfg.Logger.Info("crash examined", "node", r.Node, "core", r.Core)
+	}
+	return errors.Join(errs...)
+}
+
+// thinCores removes the core files of a node that exceed Config.Cores: a crash
+// loop would fill the disk with them. The records stay.
+func (s *Store) thinCores(ctx context.Context, node mgmt.NodeName) error {
+	records, _ := s.List(node) // what cannot be read has been told
+	kept := map[string]bool{}
+	var errs []error
+	for _, r := range records { // newest first
+		if r.Core == "" || kept[r.Core] || filepath.Dir(r.Core) != filepath.Clean(r.Dir) {
+			continue
+		}
+		if len(kept) < s.cfg.Cores {
+			kept[r.Core] = true
+			continue
+		}
+		info, err := os.Lstat(r.Core)
+		if err != nil || !info.Mode().IsRegular() || !r.lived(info.ModTime()) {
+			continue // somebody has seen to it
+		}
+		if err := os.Remove(r.Core); err != nil {
+			errs = append(errs, fmt.Errorf("remove an old core file: %w", err))
+			continue
+		}
+		r.Core = ""
+		r.Note = strings.TrimPrefix(r.Note+"; the core file was removed to make room for newer ones", "; ")
+		errs = append(errs, s.update(ctx, r))
 	}
 	return errors.Join(errs...)
 }

@@ -318,3 +318,79 @@ func segv() crash.Record {
 	r.Exit = crash.Exit{Text: "signal SIGSEGV (core dumped)", Known: true, Signal: 11, CoreDumped: true}
 	return r
 }
+
+func TestOldCoreFilesOfANodeGo(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(roleEnv, "debugger")
+	cfg := crash.Config{Dir: crash.Dir(t.TempDir()), Debugger: self, Cores: 2}
+	s := open(t, cfg)
+	now := time.Now()
+	for pid := 1; pid <= 4; pid++ {
+		for _, in := range []string{dir, elsewhere} {
+			if err := os.WriteFile(fmt.Sprintf("%s/core.%d", in, pid), []byte("core"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		add(t, s, crash.Record{
+			Node: "worker-1", Launch: uint64(pid), PID: pid, Uptime: time.Hour, When: now.Add(time.Duration(pid) * time.Second),
+			Dir: dir, Program: "/opt/zeek/bin/zeek", Exit: crash.Exit{Known: true, Signal: 11, CoreDumped: true},
+		})
+	}
+	runUntilExamined(t, cfg, "core.%p", 4)
+	for pid, want := range map[int]bool{1: false, 2: false, 3: true, 4: true} {
+		if _, err := os.Stat(fmt.Sprintf("%s/core.%d", dir, pid)); (err == nil) != want {
+			t.Errorf("core file of process %d: %v", pid, err)
+		}
+	}
+	records, err := s.List("worker-1")
+	if err != nil || len(records) != 4 {
+		t.Fatalf("List: %v, %v", records, err)
+	}
+	for _, r := range records {
+		if r.PID <= 2 && (r.Core != "" || !strings.Contains(r.Note, "removed")) || r.PID > 2 && r.Core == "" {
+			t.Errorf("record of process %d: core %q, note %q", r.PID, r.Core, r.Note)
+		}
+		if r.Backtrace == "" {
+			t.Errorf("record of process %d: its backtrace is gone", r.PID)
+		}
+	}
+}
+
+func TestCoreFilesThatAreNotOursStay(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(roleEnv, "debugger")
+	for name, pattern := range map[string]string{
+		"in a directory of the operator's": elsewhere + "/core.%p",
+		"one name for all":                 "core",
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := crash.Config{Dir: crash.Dir(t.TempDir()), Debugger: self, Cores: 1}
+			s := open(t, cfg)
+			for pid := 1; pid <= 3; pid++ {
+				for _, path := range []string{fmt.Sprintf("%s/core.%d", elsewhere, pid), dir + "/core"} {
+					if err := os.WriteFile(path, []byte("core"), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				add(t, s, crash.Record{
+					Node: "worker-1", Launch: uint64(pid), PID: pid, Uptime: time.Hour, When: time.Now(),
+					Dir: dir, Program: "/opt/zeek/bin/zeek", Exit: crash.Exit{Known: true, Signal: 11, CoreDumped: true},
+				})
+			}
+			runUntilExamined(t, cfg, pattern, 3)
+			for _, path := range []string{elsewhere + "/core.1", elsewhere + "/core.2", elsewhere + "/core.3", dir + "/core"} {
+				if _, err := os.Stat(path); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}

@@ -33,6 +33,10 @@ type Config struct {
 	// Bytes bounds the files together; the newest record stays even if it is
 	// larger. Zero means 64 MiB.
 	Bytes int64
+	// Cores bounds the core files in the working directory of one node; older ones
+	// are removed, once it is known what they show. Zero means 3. Where the kernel
+	// puts them elsewhere, they are the operator's business.
+	Cores int
 	// Debugger is gdb, or the like of it, as a name to be found in PATH or an
 	// absolute path. Empty means gdb.
 	Debugger string
@@ -46,12 +50,13 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Dir == "" {
 		return c, errors.New("no directory for crash records")
 	}
-	if c.PerNode < 0 || c.Nodes < 0 || c.Bytes < 0 || c.BacktraceTimeout < 0 {
+	if c.PerNode < 0 || c.Nodes < 0 || c.Bytes < 0 || c.Cores < 0 || c.BacktraceTimeout < 0 {
 		return c, errors.New("a bound of crash records is negative")
 	}
 	c.PerNode = cmp.Or(c.PerNode, 10)
 	c.Nodes = cmp.Or(c.Nodes, 256)
 	c.Bytes = cmp.Or(c.Bytes, 64<<20)
+	c.Cores = cmp.Or(c.Cores, 3)
 	c.Debugger = cmp.Or(c.Debugger, "gdb")
 	c.BacktraceTimeout = cmp.Or(c.BacktraceTimeout, 30*time.Second)
 	if c.Logger == nil {
