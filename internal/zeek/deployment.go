@@ -115,11 +115,11 @@ func (d *Deployment) nodeScript() NodeScript { return cmp.Or(d.NodeScript, OurNo
 func (d *Deployment) transport() Transport { return d.ChosenTransport() }
 
 // ChosenTransport returns what the node and its agent speak with each other:
-// Transport, if there is one, else that of the version; but BrokerTransport
-// where the node script is upstream's, or the node cannot have WebSocket
-// clients.
+// BrokerTransport where the node cannot have WebSocket clients, else Transport,
+// else BrokerTransport where the node script is upstream's, else that of the
+// version.
 func (d Deployment) ChosenTransport() Transport {
-	if d.Transport == "" && (d.nodeScript() == UpstreamNodeScript || d.takesZeroMQLogs()) {
+	if d.Transport == "" && d.nodeScript() == UpstreamNodeScript || d.takesZeroMQLogs() {
 		return BrokerTransport
 	}
 	return cmp.Or(d.Transport, DefaultTransport(d.version()))

@@ -233,7 +233,7 @@ func TestPeopleAreWarnedOfWhatWillNotBe(t *testing.T) {
 		"WebSocket where logs arrive": {"8.2.2", func(d *zeek.Deployment) {
 			d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
 			d.Plan, _ = mgmt.PlanFor(twoHosts(), "logger-1")
-		}, "node logger-1 will not answer its agent"},
+		}, "node logger-1 speaks with its agent over Broker"},
 		"ZeroMQ that cannot encrypt": {"8.0.0", func(d *zeek.Deployment) {
 			d.Backend, d.Site.ZeroMQ.Curve = zeek.ZeroMQ, &documentedKeys
 		}, "takes Zeek 8.2 or later"},
@@ -273,9 +273,12 @@ func TestTransportIsOneThatTheNodeCanServe(t *testing.T) {
 		"ZeroMQ's workers":         {"9.0.0", oneHost(), "worker-1", useZeroMQ, zeek.WebSocketTransport},
 		"managers that are logger": {"9.0.0", withoutLogger, "manager", useZeroMQ, zeek.BrokerTransport},
 		"managers that would be":   {"9.0.0", quiet, "manager", useZeroMQ, zeek.WebSocketTransport},
-		"what was asked for": {"8.2.2", oneHost(), "logger-1", func(d *zeek.Deployment) {
+		"what was asked for": {"8.0.0", oneHost(), "worker-1", func(d *zeek.Deployment) {
 			d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
 		}, zeek.WebSocketTransport},
+		"what was asked for, but cannot be": {"8.2.2", oneHost(), "logger-1", func(d *zeek.Deployment) {
+			d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
+		}, zeek.BrokerTransport},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := deployment(t, tc.version, tc.cluster, tc.node)

@@ -99,10 +99,10 @@ func (d *Deployment) warnings(c *cluster) []string {
 	if c.own().MetricsPort != nil && !hasMetricsPorts(d.version()) {
 		w = append(w, fmt.Sprintf("node %s serves no metrics: that takes Zeek 7.0 or later", c.self))
 	}
-	switch talks := d.transport(); {
-	case d.takesZeroMQLogs() && talks == WebSocketTransport:
-		w = append(w, fmt.Sprintf("node %s will not answer its agent: with ZeroMQ, a node that receives logs cannot serve WebSocket clients; let the transport be chosen", c.self))
-	case d.backend() == ZeroMQ && talks == BrokerTransport && !d.takesZeroMQLogs():
+	switch {
+	case d.takesZeroMQLogs() && d.Transport == WebSocketTransport:
+		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker: with ZeroMQ, a node that receives logs cannot serve WebSocket clients", c.self))
+	case d.backend() == ZeroMQ && d.transport() == BrokerTransport && !d.takesZeroMQLogs():
 		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker beside ZeroMQ, which upstream does not promise to work; from Zeek 8.0 on, the WebSocket transport does", c.self))
 	}
 	switch {
