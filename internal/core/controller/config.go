@@ -61,6 +61,8 @@ type Limits struct {
 	// make one all the same, so that no others can keep it out. Zero means 1,000
 	// and 100.
 	Requests, ClientRequests int
+	// ReqIDBytes bounds a client's request ID. Zero means 1,024.
+	ReqIDBytes int
 	// Peers bounds the native peers that are listened to; an agent beyond it
 	// stays unknown. Zero means 4,000.
 	Peers int
@@ -98,6 +100,7 @@ func (l Limits) withDefaults() Limits {
 	l.Nodes = cmp.Or(l.Nodes, 20_000)
 	l.Requests = cmp.Or(l.Requests, 1000)
 	l.ClientRequests = cmp.Or(l.ClientRequests, 100)
+	l.ReqIDBytes = cmp.Or(l.ReqIDBytes, 1024)
 	l.Peers = cmp.Or(l.Peers, 4000)
 	l.Leaving = cmp.Or(l.Leaving, 1000)
 	l.Results = cmp.Or(l.Results, 25_000)

@@ -287,6 +287,8 @@ func (s *stage) set(words []string) error {
 			s.cfg.Limits.Results = n
 		case "Nodes":
 			s.cfg.Limits.Nodes = n
+		case "ReqIDBytes":
+			s.cfg.Limits.ReqIDBytes = n
 		case "MaxNodes":
 			s.cfg.Rules.MaxNodes = n
 		case "AutoPorts":

@@ -12,9 +12,6 @@ import (
 
 const errTimedOut = "request timed out"
 
-// maxReqID bounds the bytes of a client's request ID.
-const maxReqID = 1024
-
 // requestKey tells requests in flight apart: two clients may use one ID (spec
 // management-api 7.1, G-P2), and an empty one is like any other (G-P3).
 type requestKey struct {
@@ -118,8 +115,8 @@ func response(req mgmt.Message, id mgmt.ReqID, results []mgmt.Result) mgmt.Messa
 // admit returns why r cannot be served now, and the empty string if it can.
 func (m *Machine) admit(r *request) string {
 	limits := m.cfg.Limits
-	if len(r.id) > maxReqID {
-		return fmt.Sprintf("request ID is longer than %d bytes", maxReqID)
+	if len(r.id) > limits.ReqIDBytes {
+		return fmt.Sprintf("request ID is longer than %d bytes", limits.ReqIDBytes)
 	}
 	if m.requests[r.requestKey] != nil {
 		return fmt.Sprintf("earlier request '%s' still pending", r.id)
