@@ -76,7 +76,17 @@ type dialing struct {
 	cfg      DialConfig
 	log      *slog.Logger
 	said     string // the last error that was logged
+
+	missed  time.Time // since when the peer is not reached; zero while it is
+	warning time.Time // when someone should look, next
 }
+
+// A peer that is not reached for so long is warned of, and again whenever so much
+// more time has passed.
+const (
+	longMissed  = 30 * time.Second
+	warnAgainIn = 10 * time.Minute
+)
 
 // errLost is why a dialed peering is over, as opposed to one that did not come
 // about.
@@ -100,7 +110,7 @@ func (d *dialing) once(ctx context.Context) error {
 		return err
 	}
 	d.log.Info("peer connected", "id", p.remote.String())
-	d.said = ""
+	d.said, d.missed = "", time.Time{}
 	return errLost{d.endpoint.runPeering(ctx, p, true, addr)}
 }
 
@@ -136,11 +146,23 @@ func (d *dialing) pause(took time.Duration, err error) time.Duration {
 		d.log.Error("peer is incompatible", "err", err)
 		return max(d.cfg.Retry, incompatibleRetry)
 	}
-	if err.Error() != d.said {
-		d.said = err.Error()
+	d.miss(time.Now(), err)
+	return d.cfg.Retry
+}
+
+// miss logs that the peer was not reached.
+func (d *dialing) miss(now time.Time, err error) {
+	if d.missed.IsZero() {
+		d.missed, d.warning = now, now.Add(longMissed)
+	}
+	switch {
+	case !now.Before(d.warning):
+		d.warning = now.Add(warnAgainIn)
+		d.log.Warn("peer not reached", "for", now.Sub(d.missed).Round(time.Second), "err", err)
+	case err.Error() != d.said:
 		d.log.Info("peer not reached yet", "err", err)
 	}
-	return d.cfg.Retry
+	d.said = err.Error()
 }
 
 // sleep waits for a while. The error is ctx's cause.
