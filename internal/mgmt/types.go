@@ -1,6 +1,7 @@
 package mgmt
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"strconv"
 )
@@ -18,6 +19,16 @@ type PeerID string
 
 // ReqID identifies a request at its receiver; any string.
 type ReqID string
+
+// NewReqID returns a request ID of 18 letters and digits, drawn from rng.
+func NewReqID(rng *rand.Rand) ReqID {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	var id [18]byte
+	for i := range id {
+		id[i] = digits[rng.IntN(len(digits))]
+	}
+	return ReqID(id[:])
+}
 
 // Proto is the transport protocol of a Port.
 type Proto string

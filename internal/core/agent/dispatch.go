@@ -87,15 +87,10 @@ func (m *Machine) failDispatches(n *node, why string) {
 
 // newID returns an ID that no dispatch in flight has.
 func (m *Machine) newID() mgmt.ReqID {
-	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	for {
-		var id [18]byte // 107 bits
-		for i := range id {
-			id[i] = digits[m.rng.IntN(len(digits))]
-		}
-		leg := mgmt.ReqID(id[:])
-		if !slices.ContainsFunc(m.requests, func(r *request) bool { return r.leg == leg }) {
-			return leg
+		id := mgmt.NewReqID(m.rng)
+		if !slices.ContainsFunc(m.requests, func(r *request) bool { return r.leg == id }) {
+			return id
 		}
 	}
 }

@@ -80,17 +80,11 @@ func (m *Machine) callsOf(a *agent) []*call {
 	return calls
 }
 
-const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
 // newID returns a request ID that is not in flight.
 func (m *Machine) newID() mgmt.ReqID {
-	var id [17]byte
 	for {
-		for i := range id {
-			id[i] = base62[m.rng.IntN(len(base62))]
-		}
-		if m.calls[mgmt.ReqID(id[:])] == nil {
-			return mgmt.ReqID(id[:])
+		if id := mgmt.NewReqID(m.rng); m.calls[id] == nil {
+			return id
 		}
 	}
 }

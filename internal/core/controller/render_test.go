@@ -15,7 +15,7 @@ import (
 type renderer struct{ names map[mgmt.ReqID]string }
 
 func (r renderer) id(id mgmt.ReqID) string {
-	if len(id) != 17 {
+	if len(id) != 18 {
 		return string(id)
 	}
 	if r.names[id] == "" {
