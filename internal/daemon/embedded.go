@@ -64,14 +64,20 @@ func (l Embedded) Recall(node mgmt.NodeName, _ uint64) Facts {
 // Forget implements Launcher.
 func (Embedded) Forget(mgmt.NodeName, uint64) {}
 
-// Check implements Launcher. What the node is told about interfaces and scripts
-// it only repeats, so that these need not exist.
+// Check implements Launcher. The node captures nothing, so that its interface
+// need not exist; but it insists on its scripts, as Zeek does.
 func (l Embedded) Check(plan mgmt.Plan, _ string) (preflight.Check, error) {
 	cpus, err := nodeCPUs(plan.Node)
 	if err != nil {
 		return preflight.Check{}, err
 	}
-	check := preflight.Check{Node: plan.Node.Name, WorkDir: NodeDir(l.StateDir, plan.Node.Name), CPUs: cpus}
+	check := preflight.Check{
+		Node:    plan.Node.Name,
+		Env:     environment(l.Environ, plan.Node),
+		Scripts: plan.Node.Scripts,
+		WorkDir: NodeDir(l.StateDir, plan.Node.Name),
+		CPUs:    cpus,
+	}
 	if plan.Node.Port != nil {
 		at := netip.MustParseAddrPort(listenAddress(plan))
 		check.Ports = []preflight.Port{{Addr: at.Addr(), Number: at.Port(), Use: "cluster"}}
