@@ -24,6 +24,7 @@ import (
 
 	"zeekfleet/internal/cli"
 	"zeekfleet/internal/event"
+	"zeekfleet/internal/golden"
 	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/wire/wsjson"
 )
@@ -90,7 +91,7 @@ func TestRecordedConversations(t *testing.T) {
 				for _, id := range controller.configIDs {
 					got = strings.ReplaceAll(got, id, "CONFIGURATION-ID")
 				}
-				golden(t, title, got)
+				golden.Check(t, filepath.Join("testdata", "recorded", title+".txt"), got, *update)
 			})
 		}
 	}
@@ -180,24 +181,6 @@ func commands(t *testing.T, controller string, stdout, stderr *bytes.Buffer) *cl
 	return &cli.Commands{
 		Settings: s, Log: &cli.Log{Out: stderr, Program: "zeekfleet"}, Stdin: strings.NewReader(""), Stdout: stdout,
 		Hostname: "host-1", AppName: "test",
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", "recorded", name+".txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := gocmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }
 

@@ -67,6 +67,7 @@ var allowed = map[string][]string{
 	"internal/sim":     {"internal/core/...", "internal/mgmt"},
 	"internal/crowd":   {"internal/bus", "internal/event", "internal/mgmt", "internal/wire/...", "internal/zval"},
 	"internal/deptest": {},
+	"internal/golden":  {},
 	"internal/hosts":   {},
 	"internal/bench": {
 		"client", "node", "internal/bus", "internal/core/...", "internal/crowd", "internal/daemon", "internal/event",

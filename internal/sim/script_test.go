@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,10 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"zeekfleet/internal/core/agent"
 	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/golden"
 	"zeekfleet/internal/mgmt"
 )
 
@@ -44,30 +41,7 @@ var update = flag.Bool("update", false, "rewrite the dialogue files in testdata"
 //	at TIME end                     nothing happens up to then
 //
 // Notes appear from Warn on, notifications of nodes' states not at all.
-func TestDialogues(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("dialogue files: got %d, %v", len(files), err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(want))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-				t.Errorf("%s (-want +got), -update rewrites it:\n%s", file, diff)
-			}
-		})
-	}
-}
+func TestDialogues(t *testing.T) { golden.Dialogues(t, *update, play) }
 
 // stage is where a dialogue plays.
 type stage struct {
@@ -77,7 +51,7 @@ type stage struct {
 }
 
 // play returns the dialogue as it is.
-func play(t *testing.T, text string) string {
+func play(t testing.TB, text string) string {
 	t.Helper()
 	s := &stage{world: newWorld(rand.New(rand.NewPCG(0, 0)), steadyTerms()), ids: map[mgmt.ReqID]string{}}
 	s.log.listen = s.write

@@ -3,13 +3,11 @@ package zeek_test
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"zeekfleet/internal/golden"
 	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/zeek"
 )
@@ -25,7 +23,7 @@ func TestLaunchesByVersionBackendAndHosts(t *testing.T) {
 			for hosts, c := range map[string]mgmt.Configuration{"one-host": oneHost(), "two-hosts": twoHosts()} {
 				name := fmt.Sprintf("%s-%s-%s", v[:3], backend, hosts)
 				t.Run(name, func(t *testing.T) {
-					compare(t, filepath.Join("testdata", "golden", name+".txt"), launches(t, v, backend, c))
+					golden.Check(t, filepath.Join("testdata", "golden", name+".txt"), launches(t, v, backend, c), *update)
 				})
 			}
 		}
@@ -57,24 +55,4 @@ func launches(t *testing.T, v string, backend zeek.Backend, c mgmt.Configuration
 		fmt.Fprintf(&b, "env: %s\n", strings.Join(cmd.Env, "\n     "))
 	}
 	return b.String()
-}
-
-func compare(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v; go test -update writes it", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
 }

@@ -6,16 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/golden"
 	"zeekfleet/internal/mgmt"
 )
 
@@ -40,30 +37,7 @@ var update = flag.Bool("update", false, "rewrite the dialogue files in testdata"
 //
 // Between two lines the machine gets its ticks; what it does then follows "--
 // TIME". Saves are answered at once.
-func TestDialogues(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("dialogue files: got %d, %v", len(files), err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(want))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-				t.Errorf("%s (-want +got), -update rewrites it:\n%s", file, diff)
-			}
-		})
-	}
-}
+func TestDialogues(t *testing.T) { golden.Dialogues(t, *update, play) }
 
 // stage is where a dialogue plays.
 type stage struct {
