@@ -185,6 +185,8 @@ func (g *goroutines) Start(spec proc.Spec) error {
 
 func (g *goroutines) Stop(string, uint64, time.Duration) error { return proc.ErrNoSuchLaunch }
 
+func (g *goroutines) Forget(string, uint64) {}
+
 func (g *goroutines) Events() <-chan proc.Event { return g.events }
 
 func (g *goroutines) Run(ctx context.Context) error {

@@ -75,6 +75,9 @@ type Processes interface {
 	Start(spec proc.Spec) error
 	Stop(name string, launch uint64, grace time.Duration) error
 	Events() <-chan proc.Event
+	// Forget says that what the end of a launch asked for has been done. Until
+	// then, Adopt finds that end in the next life of the agent.
+	Forget(name string, launch uint64)
 	// Run does the work until ctx is done.
 	Run(ctx context.Context) error
 }

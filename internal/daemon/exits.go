@@ -25,16 +25,20 @@ func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
 		Reason:  exitReason(ev),
 		Outputs: mgmt.NodeOutputs{Stdout: ev.Stdout, Stderr: ev.Stderr},
 	}
-	p := a.nodes[id]
-	if p == nil {
-		return told
+	if len(ev.Left) > 0 {
+		a.cfg.Logger.Warn("processes that the node started outlive it and are left alone", "node", ev.Name, "pids", ev.Left)
 	}
-	a.release(p)
-	if a.cfg.Crashes == nil && a.cfg.Archive == nil {
+	p := a.nodes[id]
+	if p != nil {
+		a.release(p)
+	}
+	if p == nil || a.cfg.Crashes == nil && a.cfg.Archive == nil {
+		a.cfg.Processes.Forget(ev.Name, ev.Launch)
 		return told
 	}
 	a.parts.task(func() {
 		a.cfg.bury(ctx, p, ev)
+		a.cfg.Processes.Forget(ev.Name, ev.Launch)
 		a.post(ctx, told)
 	})
 	return nil
@@ -107,5 +111,6 @@ func (a *agentShell) buryEnded(ctx context.Context, ended []proc.Exited, desired
 			facts:    a.cfg.Launch.Recall(id.node, id.number),
 		}, ev)
 		a.cfg.Launch.Forget(id.node, id.number)
+		a.cfg.Processes.Forget(ev.Name, ev.Launch)
 	}
 }

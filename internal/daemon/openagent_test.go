@@ -42,14 +42,18 @@ func openAgent(t *testing.T, change func(*settings.Agent)) (daemon.Agent, error)
 }
 
 func workerPlan(n mgmt.Node) mgmt.Plan {
+	plan, _ := mgmt.PlanFor(workerConfiguration(n), "worker")
+	return plan
+}
+
+func workerConfiguration(n mgmt.Node) mgmt.Configuration {
 	n.Name, n.Instance, n.Role = "worker", "agent-sensor", mgmt.Worker
-	plan, _ := mgmt.PlanFor(mgmt.Configuration{
+	return mgmt.Configuration{
 		Instances: []mgmt.Instance{{Name: "agent-sensor", Host: netip.MustParseAddr("127.0.0.1")}},
 		Nodes: []mgmt.Node{n, {
 			Name: "manager", Instance: "agent-sensor", Role: mgmt.Manager, Port: new(mgmt.TCPPort(2200)),
 		}},
-	}, "worker")
-	return plan
+	}
 }
 
 func TestNodesAreWhatTheSettingsSay(t *testing.T) {

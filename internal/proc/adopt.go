@@ -16,7 +16,7 @@ type Adoption struct {
 	Running []Record
 
 	// Ended are launches that were recorded and have ended since, of unknown
-	// status and unknown duration. Their records are removed.
+	// status and unknown duration. They are to be forgotten.
 	Ended []Exited
 
 	// Foreign are processes of Config.Foreign that are none of ours.
@@ -109,11 +109,8 @@ func (r Record) livesAs(pidfd int) (bool, error) {
 	return false, fmt.Errorf("process %d lives, but not to be seen: %w", r.PID, err)
 }
 
-// ended describes a launch that ended unseen, and removes its record.
+// ended describes a launch that ended unseen.
 func (h *Host) ended(rec Record) Exited {
-	if err := h.records.remove(rec); err != nil {
-		h.log.Warn("process record not removed", "node", rec.Name, "err", err)
-	}
 	return Exited{
 		Name: rec.Name, Launch: rec.Launch, PID: rec.PID,
 		Stdout: h.outputs.tail(rec.Stdout), Stderr: h.outputs.tail(rec.Stderr),

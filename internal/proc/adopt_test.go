@@ -74,6 +74,7 @@ func TestProcessSurvivesItsManagerAndIsAdopted(t *testing.T) {
 	if got.PID != pid || got.Status != (proc.Status{}) || got.Ran <= 0 {
 		t.Errorf("got %+v, want PID %d with unknown status", got, pid)
 	}
+	f.forget("node-0", 1)
 	if left := f.settle(); len(left) > 0 {
 		t.Errorf("records left: %v", left)
 	}
@@ -110,6 +111,7 @@ func TestProcessThatEndedUnseenIsReported(t *testing.T) {
 	if got := a.Ended[0]; got.PID != pid || got.Status.Known || got.Stdout != "last words" {
 		t.Errorf("got %+v, want PID %d, its last words, and unknown status", got, pid)
 	}
+	f.forget("node-0", 1)
 	if left := f.records(); len(left) > 0 {
 		t.Errorf("records left: %v", left)
 	}
@@ -192,6 +194,7 @@ func TestProcessWithAnotherIdentityIsNotTouched(t *testing.T) {
 			if len(a.Running) > 0 || len(a.Ended) != 1 {
 				t.Errorf("Adopt: got %+v, want the launch among those that ended", a)
 			}
+			second.forget("worker-1", 1)
 			if left := second.records(); len(left) > 0 {
 				t.Errorf("records left: %v", left)
 			}

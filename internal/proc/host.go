@@ -181,6 +181,15 @@ func (h *Host) Kill(name string, launch uint64) error {
 	return nil
 }
 
+// Forget removes the record of a launch whose Exited was taken, or that Adopt
+// found to have ended. It says that what the end asks for has been done: until
+// then, the next Host finds the launch among those that ended.
+func (h *Host) Forget(name string, launch uint64) {
+	if err := h.records.remove(Record{Name: name, Launch: launch}); err != nil {
+		h.log.Warn("process record not removed", "node", name, "err", err)
+	}
+}
+
 // Output returns the last lines that a launch has written so far, as Exited
 // has them.
 func (h *Host) Output(name string, launch uint64) (stdout, stderr string, err error) {
@@ -233,9 +242,9 @@ func (h *Host) take() []*process {
 	return queue
 }
 
-// forget lets another launch of the node begin. It precedes the last event of
+// drop lets another launch of the node begin. It precedes the last event of
 // p, whose receiver may start the node again at once.
-func (h *Host) forget(p *process) {
+func (h *Host) drop(p *process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.procs, launchKey{p.rec.Name, p.rec.Launch})
@@ -271,11 +280,14 @@ func (h *Host) follow(ctx context.Context, p *process) {
 		}
 		if err != nil {
 			stdout, stderr := p.output()
-			h.finish(ctx, p, StartFailed{
+			h.drop(p)
+			if h.emit(ctx, StartFailed{
 				Name: p.rec.Name, Launch: p.rec.Launch,
 				Err:    fmt.Errorf("start %s: %w", p.rec.Name, err),
 				Stdout: stdout, Stderr: stderr,
-			})
+			}) {
+				h.Forget(p.rec.Name, p.rec.Launch)
+			}
 			return
 		}
 		if !h.emit(ctx, Started{Name: p.rec.Name, Launch: p.rec.Launch, PID: p.rec.PID}) {
@@ -285,21 +297,10 @@ func (h *Host) follow(ctx context.Context, p *process) {
 	exited, err := p.wait()
 	switch {
 	case err == nil:
-		h.finish(ctx, p, exited)
+		h.drop(p)
+		h.emit(ctx, exited) // if nobody takes it, the next Host finds its record
 	case !errors.Is(err, errDetached):
 		h.log.Error("process no longer watched", "node", p.rec.Name, "err", err)
-	}
-}
-
-// finish reports the end of p. The record goes last: should this process die
-// before the event is taken, the next one finds it.
-func (h *Host) finish(ctx context.Context, p *process, last Event) {
-	h.forget(p)
-	if !h.emit(ctx, last) {
-		return
-	}
-	if err := h.records.remove(p.record()); err != nil {
-		h.log.Warn("process record not removed", "node", p.rec.Name, "err", err)
 	}
 }
 

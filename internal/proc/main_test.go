@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -385,6 +386,16 @@ func (f *fleet) records() []string {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// forget removes the record of a launch that has ended, which must be there.
+func (f *fleet) forget(name string, launch uint64) {
+	f.t.Helper()
+	file := fmt.Sprintf("%s.%d.json", url.PathEscape(name), launch)
+	if got := f.records(); !slices.Contains(got, file) {
+		f.t.Errorf("records: got %v, want %s among them until it is forgotten", got, file)
+	}
+	f.Forget(name, launch)
 }
 
 // settle ends Run, after which records no longer change.

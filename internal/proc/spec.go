@@ -114,7 +114,8 @@ type StartFailed struct {
 	Stdout, Stderr string
 }
 
-// Exited says that a started or adopted process has ended.
+// Exited says that a started or adopted process has ended. It is to be forgotten
+// (Host.Forget).
 type Exited struct {
 	Name   string
 	Launch uint64

@@ -25,6 +25,7 @@ func TestStopSendsSIGTERM(t *testing.T) {
 	if want := (proc.Status{Known: true, Signal: unix.SIGTERM}); got.Status != want || got.Killed {
 		t.Errorf("got %v (killed: %t), want %v", got.Status, got.Killed, want)
 	}
+	f.forget("worker-1", 1)
 	if left := f.settle(); len(left) > 0 {
 		t.Errorf("records left: %v", left)
 	}
@@ -134,6 +135,7 @@ func TestStopAtAnyMomentOfALaunch(t *testing.T) {
 		case ev := <-f.Events():
 			if _, ok := ev.(proc.Started); ok {
 				next[proc.Exited](f)
+				f.forget("worker-1", launch)
 			}
 		case <-time.After(patience):
 			t.Fatal("no event came")
@@ -168,4 +170,5 @@ func (f *fleet) kill(name string, launch uint64) {
 		f.t.Fatal(err)
 	}
 	next[proc.Exited](f)
+	f.forget(name, launch)
 }

@@ -48,6 +48,7 @@ type node struct {
 	spec           proc.Spec
 	adopted        bool
 	stdout, stderr string
+	left           []int
 	grace          *time.Timer // nil until Stop
 }
 
@@ -144,6 +145,9 @@ func (h *Host) Kill(name string, launch uint64) error {
 
 var killed = proc.Status{Known: true, Signal: unix.SIGKILL}
 
+// Forget does nothing, for there are no records.
+func (h *Host) Forget(name string, launch uint64) {}
+
 // Output returns what Write was given.
 func (h *Host) Output(name string, launch uint64) (stdout, stderr string, err error) {
 	h.mu.Lock()
@@ -155,11 +159,14 @@ func (h *Host) Output(name string, launch uint64) (stdout, stderr string, err er
 	return n.stdout, n.stderr, nil
 }
 
-// Exit lets the node called name end by itself. It panics if there is none.
-func (h *Host) Exit(name string, status proc.Status) {
+// Exit lets the node called name end by itself, survived by processes of its
+// session. It panics if there is none.
+func (h *Host) Exit(name string, status proc.Status, left ...int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.end(h.running(name), status, false)
+	n := h.running(name)
+	n.left = left
+	h.end(n, status, false)
 }
 
 // Write sets what the node called name has written so far. It panics if there
@@ -218,6 +225,7 @@ func (h *Host) end(n *node, status proc.Status, wasKilled bool) {
 	h.emit(proc.Exited{
 		Name: n.rec.Name, Launch: n.rec.Launch, PID: n.rec.PID,
 		Status: status, Ran: max(0, time.Since(n.rec.Started)), Killed: wasKilled,
+		Left:   n.left,
 		Stdout: n.stdout, Stderr: n.stderr,
 		PlanHash: n.rec.PlanHash,
 	})

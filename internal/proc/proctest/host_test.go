@@ -20,6 +20,7 @@ type processes interface {
 	Start(proc.Spec) error
 	Stop(name string, launch uint64, grace time.Duration) error
 	Kill(name string, launch uint64) error
+	Forget(name string, launch uint64)
 	Output(name string, launch uint64) (stdout, stderr string, err error)
 	Events() <-chan proc.Event
 }

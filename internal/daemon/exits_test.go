@@ -1,0 +1,100 @@
+package daemon_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/crash"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
+	"zeekfleet/internal/proc/proctest"
+)
+
+// forgetful tells which launches were forgotten.
+type forgetful struct {
+	fakeProcesses
+	forgotten chan proc.Record
+}
+
+func (f forgetful) Forget(name string, launch uint64) {
+	f.forgotten <- proc.Record{Name: name, Launch: launch}
+}
+
+// An agent that is killed before it has recorded a crash leaves that to the next
+// one, which finds the launch until it is forgotten.
+func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
+	plan := workerPlan(mgmt.Node{})
+	rec := proc.Record{Name: "worker", Launch: 8, PID: 1001, PlanHash: plan.Hash(), Started: time.Now()}
+	host := proctest.New(proctest.Config{
+		Survivors: []proc.Record{rec},
+		Found:     proc.Adoption{Ended: []proc.Exited{{Name: "worker", Launch: 7, PID: 1000}}},
+	})
+	crashes, err := crash.New(crash.Config{Dir: crash.Dir(t.TempDir())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster := &testCluster{t: t, dir: t.TempDir()}
+	saved := cluster.open("agent-sensor")
+	state, err := json.Marshal(agent.State{Desired: workerConfiguration(mgmt.Node{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := saved.Save(t.Context(), state, 0); err != nil {
+		t.Fatal(err)
+	}
+	processes := forgetful{fakeProcesses{host}, make(chan proc.Record)}
+	var log safeBuffer
+	cluster.inBackground("agent-sensor", nil, func(ctx context.Context) error {
+		return daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core:      agent.Config{Name: "agent-sensor"},
+			Store:     saved,
+			Broker:    listen(t),
+			Processes: processes,
+			Launch:    daemon.Embedded{Program: os.Args[0], StateDir: cluster.dir},
+			Crashes:   crashes,
+			Logger:    slog.New(slog.NewTextHandler(&log, nil)),
+		})
+	})
+	forgotten := func(launch uint64) {
+		t.Helper()
+		if got := <-processes.forgotten; got.Name != "worker" || got.Launch != launch {
+			t.Fatalf("forgot %+v, want launch %d", got, launch)
+		}
+		if r, ok := crashes.Latest("worker"); !ok || r.Launch != launch {
+			t.Errorf("launch %d is forgotten, and the latest crash record is %+v", launch, r)
+		}
+	}
+	forgotten(7)
+	host.Exit("worker", proc.Status{}, 4711, 4712)
+	forgotten(8)
+	if !strings.Contains(log.String(), `node=worker pids="[4711 4712]"`) {
+		t.Errorf("nobody was told of the processes that are left:\n%s", log.String())
+	}
+}
+
+// safeBuffer is a buffer for a log that is read while it is written.
+type safeBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
