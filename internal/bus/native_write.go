@@ -52,7 +52,7 @@ func (l *nativeLink) writeAll(buf []byte) bool {
 		n := min(len(buf), maxWrite)
 		l.conn.SetWriteDeadline(time.Now().Add(l.endpoint.cfg.MaxSilence))
 		if _, err := l.conn.Write(buf[:n]); err != nil {
-			l.close(l.writeError(err))
+			l.close(writeError(err))
 			return false
 		}
 		buf = buf[n:]
@@ -60,7 +60,8 @@ func (l *nativeLink) writeAll(buf []byte) bool {
 	return true
 }
 
-func (l *nativeLink) writeError(err error) error {
+// writeError returns why a link has ended that cannot be written to.
+func writeError(err error) error {
 	if timedOut(err) {
 		return fmt.Errorf("%w: it takes nothing", ErrSilent)
 	}
