@@ -207,7 +207,7 @@ func (m *Machine) expire() {
 			continue
 		}
 		for _, n := range m.sortedNodes(func(n *node) bool { return r.awaited[n.name()] }) {
-			m.add(r, n.name(), m.lateResult(r, n))
+			m.add(r, n.name(), r.lateResult(n))
 		}
 		m.close(r)
 	}
@@ -230,7 +230,7 @@ func (m *Machine) lateText(r *request) string {
 }
 
 // lateResult is what an expired request says about a node it still awaits.
-func (m *Machine) lateResult(r *request, n *node) mgmt.Result {
+func (r *request) lateResult(n *node) mgmt.Result {
 	switch r.kind {
 	case deploying:
 		return mgmt.Result{Error: n.whyNotUp()}
