@@ -165,7 +165,7 @@ func (a *agentPart) checkResults(r asked, results []mgmt.Result) {
 			a.w.violated("%s answers %s %s with a failure of %q without a reason", a.label, r.kind, r.id, res.Node)
 		}
 	}
-	if len(results) > 0 && nodes[0] == "" && a.general(r, results) {
+	if len(results) > 0 && nodes[0] == "" && r.general(results) {
 		return
 	}
 	if !slices.Equal(nodes, r.nodes) {
@@ -176,7 +176,7 @@ func (a *agentPart) checkResults(r asked, results []mgmt.Result) {
 // general reports whether an answer that begins with a result of the whole is
 // in order: one failure; a failure with its causes, which concern what was
 // asked for; or the success of a deployment that has nothing to start.
-func (a *agentPart) general(r asked, results []mgmt.Result) bool {
+func (r asked) general(results []mgmt.Result) bool {
 	if results[0].Success {
 		return len(results) == 1 && r.kind == "deploy" && len(r.nodes) == 0
 	}

@@ -92,11 +92,11 @@ func (w *world) connect(d *dialer, to *endpoint) {
 	d.end = near
 	from.ends, to.ends = append(from.ends, near), append(to.ends, far)
 	near.arrives = w.now + w.delay() // before anything that the other sends
-	w.at(near.arrives, func() { w.comeUp(near) })
-	w.comeUp(far)
+	w.at(near.arrives, func() { near.comeUp() })
+	far.comeUp()
 }
 
-func (w *world) comeUp(e *end) {
+func (e *end) comeUp() {
 	if e.state != coming || e.self.gone {
 		return
 	}
