@@ -32,12 +32,17 @@ func eventContent(v zval.Value) ([]zval.Value, bool) {
 	return content, named && listed && (len(content) == 2 || isMetadata(content[2]))
 }
 
-// isMetadata reports whether v is a vector of pairs that begin with a count.
+// isMetadata reports whether v is a vector of pairs that begin with a count. The
+// second of a pair that begins with 1 is a timestamp.
 func isMetadata(v zval.Value) bool {
 	pairs, ok := v.Vector()
 	for _, p := range pairs {
-		pair, isVector := p.Vector()
-		if !isVector || len(pair) != 2 || pair[0].Kind() != zval.KindCount {
+		pair, _ := p.Vector()
+		if len(pair) != 2 {
+			return false
+		}
+		id, isCount := pair[0].Count()
+		if !isCount || id == 1 && pair[1].Kind() != zval.KindTime {
 			return false
 		}
 	}

@@ -175,9 +175,12 @@ func TestWhatClientsSee(t *testing.T) {
 		"an event with empty metadata": {event("x", seven...), head + `]}]}`},
 		"an event with metadata": {eventWith("x", seven, stamp),
 			head + `,{"@data-type":"vector","data":[{"@data-type":"vector","data":[{"@data-type":"count","data":1},{"@data-type":"timestamp","data":"1970-01-01T00:00:01.000"}]}]}]}]}`},
-		"a log record": {zval.Vector(zval.Count(1), zval.Count(3), zval.Vector(zval.Enum("HTTP::LOG"))), ""},
-		"a batch":      {zval.Vector(zval.Count(1), zval.Count(5), zval.Vector(event("x"))), ""},
-		"no message":   {zval.String("x"), ""},
+		"an event with metadata of its own": {eventWith("x", seven, zval.Vector(zval.Vector(zval.Count(200), zval.Bool(true)))),
+			head + `,{"@data-type":"vector","data":[{"@data-type":"vector","data":[{"@data-type":"count","data":200},{"@data-type":"boolean","data":true}]}]}]}]}`},
+		"an event whose timestamp is none": {eventWith("x", seven, zval.Vector(zval.Vector(zval.Count(1), zval.String("now")))), ""},
+		"a log record":                     {zval.Vector(zval.Count(1), zval.Count(3), zval.Vector(zval.Enum("HTTP::LOG"))), ""},
+		"a batch":                          {zval.Vector(zval.Count(1), zval.Count(5), zval.Vector(event("x"))), ""},
+		"no message":                       {zval.String("x"), ""},
 	}
 	e := newEndpoint(t, bus.Config{})
 	addr, _ := serveWebSocket(t, e, bus.WebSocketConfig{})
