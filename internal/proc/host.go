@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -313,10 +314,12 @@ func (h *Host) emit(ctx context.Context, ev Event) bool {
 	}
 }
 
-// housekeep keeps the output files within their limit.
+// housekeep keeps the output files within their limit, and reaps orphans where
+// they come to this process: in a container of which it is the first.
 func (h *Host) housekeep(ctx context.Context) {
 	tick := time.NewTicker(h.cfg.Housekeeping)
 	defer tick.Stop()
+	var dead orphans
 	for {
 		select {
 		case <-ctx.Done():
@@ -326,6 +329,11 @@ func (h *Host) housekeep(ctx context.Context) {
 		for _, p := range h.all() {
 			if err := p.trimOutput(); err != nil {
 				h.log.Warn("output not rotated", "node", p.rec.Name, "err", err)
+			}
+		}
+		if os.Getpid() == 1 {
+			if err := dead.reap(); err != nil {
+				h.log.Warn("orphans not reaped", "err", err)
 			}
 		}
 	}

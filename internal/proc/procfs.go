@@ -16,6 +16,7 @@ import (
 // stat is what /proc/<pid>/stat says of a process.
 type stat struct {
 	state   byte
+	parent  int
 	session int
 	ticks   uint64 // kernel start time, in clock ticks since boot
 }
@@ -31,6 +32,10 @@ func readStat(pid int) (stat, error) {
 	if len(fields) < 20 {
 		return stat{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}
+	parent, err := strconv.Atoi(string(fields[4-3]))
+	if err != nil {
+		return stat{}, fmt.Errorf("parent in /proc/%d/stat: %w", pid, err)
+	}
 	session, err := strconv.Atoi(string(fields[6-3]))
 	if err != nil {
 		return stat{}, fmt.Errorf("session in /proc/%d/stat: %w", pid, err)
@@ -39,7 +44,7 @@ func readStat(pid int) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("start time in /proc/%d/stat: %w", pid, err)
 	}
-	return stat{state: fields[0][0], session: session, ticks: ticks}, nil
+	return stat{state: fields[0][0], parent: parent, session: session, ticks: ticks}, nil
 }
 
 func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
