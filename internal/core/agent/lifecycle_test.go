@@ -295,3 +295,25 @@ func TestGetNodesTellsHowNodesEndedLast(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestGetNodesTellsOfTheTwentyNewestCrashes(t *testing.T) {
+	var names []mgmt.NodeName
+	for i := range 21 {
+		names = append(names, mgmt.NodeName(fmt.Sprintf("worker-%02d", i)))
+	}
+	w := running(t, agent.Config{}, nodes(names...)...)
+	for _, name := range names[:20] {
+		w.kill(name)
+		w.run(time.Second)
+	}
+	lines := strings.Split(w.getNodes().Error, "\n")
+	if oldest := "node worker-00 crashed: killed by SIGKILL (20s ago)"; len(lines) != 20 || lines[19] != oldest {
+		t.Errorf("after 20 crashes: got %q, want 20 lines, the last %q", lines, oldest)
+	}
+	w.kill(names[20])
+	lines = strings.Split(w.getNodes().Error, "\n")
+	newest, oldest := "node worker-20 crashed: killed by SIGKILL (0s ago)", "node worker-01 crashed: killed by SIGKILL (19s ago)"
+	if len(lines) != 20 || lines[0] != newest || lines[19] != oldest {
+		t.Errorf("after 21 crashes: got %q, want 20 lines from %q to %q", lines, newest, oldest)
+	}
+}
