@@ -16,15 +16,6 @@ func (c Configuration) Node(name NodeName) (Node, bool) {
 	return c.Nodes[i], true
 }
 
-// Instance returns the instance called name, and whether there is one.
-func (c Configuration) Instance(name InstanceName) (Instance, bool) {
-	i := slices.IndexFunc(c.Instances, func(in Instance) bool { return in.Name == name })
-	if i < 0 {
-		return Instance{}, false
-	}
-	return c.Instances[i], true
-}
-
 // NodesOf returns the nodes of one instance, sorted by name.
 func (c Configuration) NodesOf(instance InstanceName) []Node {
 	var nodes []Node

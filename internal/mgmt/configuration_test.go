@@ -53,12 +53,6 @@ func TestLookups(t *testing.T) {
 	if _, ok := c.Node("x"); ok {
 		t.Error("found a node that is not there")
 	}
-	if in, ok := c.Instance("j"); !ok || in.Name != "j" {
-		t.Errorf("instance j: got %v, %v", in, ok)
-	}
-	if _, ok := c.Instance("x"); ok {
-		t.Error("found an instance that is not there")
-	}
 	var names []mgmt.NodeName
 	for _, n := range c.NodesOf("i") {
 		names = append(names, n.Name)

@@ -478,7 +478,7 @@ func (w *world) converge() {
 			continue
 		}
 		want := "standby"
-		if _, member := d.Config.Instance(name); member {
+		if slices.ContainsFunc(d.Config.Instances, func(in mgmt.Instance) bool { return in.Name == name }) {
 			want = renderCluster(d.Config)
 		}
 		if w.told[peer] != want {
