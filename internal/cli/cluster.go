@@ -60,9 +60,9 @@ func ReadCluster(path string, stdin io.Reader, hostname string) (*Cluster, error
 // nodes and instances go together is for the controller to say.
 //
 // It differs from zeek-client thus: names of instances keep their case, of what
-// is in [DEFAULT] only that is an instance which can be nothing else, and a file without any section is an
-// error; one with nothing but an [instances] section says that nothing shall
-// run.
+// is in [DEFAULT] only that is an instance which can be nothing else, and a file
+// without any section is an error; one with nothing but an [instances] section
+// says that nothing shall run.
 func ParseCluster(name string, text []byte, hostname string) (*Cluster, error) {
 	if len(text) > MaxClusterFile {
 		return nil, &lineError{name, 0, fmt.Sprintf("more than %d bytes", MaxClusterFile)}

@@ -1,6 +1,6 @@
 // Package proc starts, watches, signals and adopts the processes of an agent's
-// nodes. It is the only package that touches processes, and works on Linux 5.4
-// or newer.
+// nodes. It is the only package that touches these, and works on Linux 5.4 or
+// newer.
 //
 // Owned by it: one record per process in a directory (record.go), the output
 // files of the processes, and their exit status. A Host is the face; Run owns
