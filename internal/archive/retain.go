@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,28 +44,35 @@ func (a *Archiver) expire(ctx context.Context, now time.Time, r *Report) error {
 	if err != nil {
 		return fmt.Errorf("read log archive: %w", err)
 	}
+	// What cannot be removed must not keep what is younger from going.
+	var first error
+	expireDay := func(day string, target int64) {
+		if err := a.expireDay(ctx, day, target, r); first == nil {
+			first = err
+		}
+	}
 	if a.cfg.KeepDays > 0 {
 		oldest := now.AddDate(0, 0, -a.cfg.KeepDays).Format(dayLayout)
-		for len(days) > 0 && days[0] < oldest && err == nil {
-			err = a.expireDay(ctx, days[0], math.MaxInt64, r)
+		for len(days) > 0 && days[0] < oldest && ctx.Err() == nil {
+			expireDay(days[0], math.MaxInt64)
 			days = days[1:]
 		}
 	}
-	if a.cfg.DiskPercent == 0 || err != nil {
-		return err
+	if a.cfg.DiskPercent == 0 || ctx.Err() != nil {
+		return first
 	}
 	u, err := a.usage(a.cfg.Logs)
 	if err != nil {
-		return fmt.Errorf("measure log archive: %w", err)
+		return errors.Join(first, fmt.Errorf("measure log archive: %w", err))
 	}
 	// What was removed is counted, not measured again: a file system may take its
 	// time to free it, and all logs would go meanwhile.
 	target := r.Freed + u.beyond(a.cfg.DiskPercent)
-	for len(days) > 0 && r.Freed < target && err == nil {
-		err = a.expireDay(ctx, days[0], target, r)
+	for len(days) > 0 && r.Freed < target && ctx.Err() == nil {
+		expireDay(days[0], target)
 		days = days[1:]
 	}
-	return err
+	return first
 }
 
 // days returns the directories of days before today, oldest first.
@@ -84,13 +92,14 @@ func (a *Archiver) days(today string) ([]string, error) {
 
 // expireDay removes the archived logs of a day until r.Freed reaches target, and
 // the directory if it is empty then. Files that could not be archived logs stay,
-// and so does their directory.
+// and so does their directory. The error is the first of several.
 func (a *Archiver) expireDay(ctx context.Context, day string, target int64, r *Report) error {
 	dir := filepath.Join(a.cfg.Logs, day)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("remove archived logs: %w", err)
 	}
+	var first error
 	for _, e := range entries {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -100,13 +109,17 @@ func (a *Archiver) expireDay(ctx context.Context, day string, target int64, r *R
 			continue
 		}
 		if r.Freed >= target {
-			return nil
+			return first
 		}
 		if err := a.mover.remove(filepath.Join(dir, e.Name())); err != nil {
-			return fmt.Errorf("remove archived logs: %w", err)
+			first = cmp.Or(first, fmt.Errorf("remove archived logs: %w", err))
+			continue
 		}
 		r.Expired++
 		r.Freed += occupied(info)
+	}
+	if first != nil {
+		return first
 	}
 	err = a.mover.remove(dir)
 	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"zeekfleet/internal/archive"
 )
@@ -217,6 +218,36 @@ func TestRetention(t *testing.T) {
 			if kept := slices.Contains(tt.want, second); kept != (err == nil) {
 				t.Errorf("directory of a day: kept %v, %v", kept, err)
 			}
+		})
+	}
+}
+
+func TestWhatCannotBeRemovedKeepsNothingElse(t *testing.T) {
+	stuck := "2020-01-01/conn.10:00:00-11:00:00.log.gz"
+	for name, cfg := range map[string]archive.Config{
+		"by age":               {KeepDays: 7},
+		"by share of the disk": {DiskPercent: 50},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			write(t, p.logs, map[string]string{
+				stuck: gzipped("stuck"),
+				"2020-01-01/dns.10:00:00-11:00:00.log.gz":  gzipped("old"),
+				"2020-01-02/conn.10:00:00-11:00:00.log.gz": gzipped("old"),
+			})
+			a := p.open(t, cfg)
+			a.Disk(99<<20, 1<<20)
+			a.Before(func(change, path string) error {
+				if change == "remove" && path == filepath.Join(p.logs, stuck) {
+					return unix.EPERM
+				}
+				return nil
+			})
+			r, err := a.Sweep(t.Context())
+			if r.Expired != 2 || !errors.Is(err, unix.EPERM) {
+				t.Errorf("Sweep: %+v, %v, want two removed and an error", r, err)
+			}
+			wantFiles(t, p.logs, map[string]string{stuck: "stuck"})
 		})
 	}
 }
