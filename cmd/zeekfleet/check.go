@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"zeekfleet/internal/cli"
 	"zeekfleet/internal/daemon"
 	"zeekfleet/internal/settings"
 )
@@ -36,19 +37,19 @@ func newCheckCommand(s streams) *cobra.Command {
 func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error) {
 	set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
 	if err != nil {
-		return exitFailed, err
+		return cli.StatusFailed, err
 	}
 	by, err := controllerBeside(cmd.Flags())
 	if err != nil {
-		return exitFailed, err
+		return cli.StatusFailed, err
 	}
 	cluster, err := readCluster(path, s.in, s.err)
 	if err != nil {
-		return exitFailed, err
+		return cli.StatusFailed, err
 	}
 	findings, err := daemon.Preflight(cmd.Context(), set, by, *cluster, slog.New(messages{out: s.err, level: set.LogLevel}))
 	if err != nil {
-		return exitFailed, err
+		return cli.StatusFailed, err
 	}
 	for _, f := range findings {
 		if f.Node != "" {
@@ -57,10 +58,10 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 		fmt.Fprintln(s.out, f.Problem)
 	}
 	if len(findings) > 0 {
-		return exitFailed, nil
+		return cli.StatusFailed, nil
 	}
 	fmt.Fprintln(s.out, "ok")
-	return exitDone, nil
+	return cli.StatusDone, nil
 }
 
 // controllerBeside resolves the settings of the controller that has the same

@@ -14,14 +14,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"zeekfleet/internal/cli"
 	"zeekfleet/internal/proc"
-)
-
-// Exit statuses.
-const (
-	exitDone   = 0
-	exitFailed = 1
-	exitMisuse = 2
 )
 
 // streams are the standard streams. Results go to out, all else to err.
@@ -72,12 +66,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return exitDone
+		return cli.StatusDone
 	}
 	end, ok := errors.AsType[*exitError](err)
 	if !ok {
 		fmt.Fprintf(stderr, "zeekfleet: %s\nzeekfleet: see %s --help\n", misuseText(err), cmd.CommandPath())
-		return exitMisuse
+		return cli.StatusMisuse
 	}
 	if end.err != nil {
 		fmt.Fprintf(stderr, "zeekfleet: %v\n", end.err)
@@ -99,12 +93,12 @@ func failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &exitError{exitFailed, err}
+	return &exitError{cli.StatusFailed, err}
 }
 
 // finished ends a command that has said everything.
 func finished(status int) error {
-	if status == exitDone {
+	if status == cli.StatusDone {
 		return nil
 	}
 	return &exitError{status: status}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"zeekfleet/internal/cli"
 	"zeekfleet/internal/sim"
 )
 
@@ -35,7 +36,7 @@ func newSimCommand(streams) *cobra.Command {
 				return nil
 			}
 			fmt.Fprint(cmd.OutOrStdout(), failure.Text())
-			return finished(exitFailed)
+			return finished(cli.StatusFailed)
 		},
 	}
 	cmd.Flags().Uint64Var(&s.seeds, "seeds", 1000, "number of seeds to run")

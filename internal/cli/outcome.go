@@ -8,7 +8,7 @@ import (
 	"zeekfleet/internal/mgmt"
 )
 
-// Exit statuses.
+// The exit statuses of all commands.
 const (
 	StatusDone   = 0 // what was asked for is done
 	StatusFailed = 1 // it was refused, or failed, at least in part
