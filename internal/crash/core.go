@@ -139,7 +139,8 @@ func needsExamination(e Exit) (pending bool, note string) {
 	case !e.Known || e.CoreDumped:
 		return true, ""
 	case slices.Contains(dumping, unix.Signal(e.Signal)):
-		return false, "the kernel wrote no core file: too large for its limit, or its directory is not writable"
+		return false, "the kernel wrote no core file: too large for its limit, its directory is not writable, " +
+			"or its program has capabilities (setcap) and fs.suid_dumpable is 0"
 	}
 	return false, ""
 }
