@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,6 +150,12 @@ func (a *Archiver) Sweep(ctx context.Context) (Report, error) {
 		return Report{}, context.Cause(ctx)
 	}
 	var r Report
+	// Somebody may have removed the archive. The queue is made anew by Zeek.
+	if _, err := os.Stat(a.cfg.Logs); errors.Is(err, fs.ErrNotExist) {
+		if err := makeDirs(a.cfg.Logs); err != nil {
+			return r, fmt.Errorf("make log archive: %w", err)
+		}
+	}
 	expired := a.expire(ctx, time.Now(), &r)
 	files, err := a.list()
 	if err != nil {

@@ -320,3 +320,15 @@ func TestConfigIsChecked(t *testing.T) {
 		})
 	}
 }
+
+func TestAnArchiveThatWasRemovedIsMadeAgain(t *testing.T) {
+	p := newPlace(t)
+	a := p.open(t, archive.Config{KeepDays: 7})
+	if err := os.RemoveAll(p.logs); err != nil {
+		t.Fatal(err)
+	}
+	write(t, p.queue, map[string]string{connLog: "c"})
+	if r := sweep(t, a); r.Archived != 1 {
+		t.Errorf("Sweep: %+v, want one archived", r)
+	}
+}
