@@ -268,6 +268,23 @@ func TestLaunchThatCannotBeIsOneClearSentence(t *testing.T) {
 	}
 }
 
+func TestRecordThatCannotBeSavedLeavesNothing(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	inTheWay := "worker-1.1.json"
+	if err := os.Mkdir(filepath.Join(f.dir, "records", inTheWay), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f.start(f.spec("worker-1", "sleeper"))
+	if got := next[proc.StartFailed](f).Err.Error(); !strings.HasPrefix(got, "start worker-1: record its process: ") {
+		t.Errorf("got %q, want that it could not be recorded", got)
+	}
+	for _, name := range f.settle() {
+		if name != inTheWay {
+			t.Errorf("left: %s", name)
+		}
+	}
+}
+
 func TestStartIsRefusedAtItsLimits(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{MaxProcesses: 1})
 	f.start(f.spec("worker-1", "sleeper"))

@@ -66,10 +66,12 @@ func (d records) save(r Record) error {
 	}
 	path := d.path(r)
 	fresh := path + ".new"
-	if err := writeSynced(fresh, append(text, '\n')); err != nil {
-		return err
+	err = writeSynced(fresh, append(text, '\n'))
+	if err == nil {
+		err = os.Rename(fresh, path)
 	}
-	if err := os.Rename(fresh, path); err != nil {
+	if err != nil {
+		os.Remove(fresh) // every launch would leave another one on a full disk
 		return err
 	}
 	return d.sync()

@@ -15,13 +15,10 @@ import (
 	"zeekfleet/internal/zval"
 )
 
-// nodeTopic is where nodes and agents meet.
-const nodeTopic = "zeek/management/node"
-
 // serveAgent does what the node script does that was loaded. A node without one
 // speaks with no agent.
 func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {
-	a := &agentTalk{node: n, registry: event.Management(), topic: nodeTopic}
+	a := &agentTalk{node: n, registry: event.Management(), topic: mgmt.NodeTopic}
 	text := n.scripts.text.String()
 	switch {
 	case strings.Contains(text, "Cluster::listen_websocket("):
@@ -51,7 +48,7 @@ type agentTalk struct {
 // serveWebSocket is the node script for the WebSocket transport: the agent is a
 // client of this node.
 func (a *agentTalk) serveWebSocket(ctx context.Context, parts *sync.WaitGroup) {
-	a.topic, a.announces, a.named, a.bare = fmt.Sprintf("%s/%s/", nodeTopic, a.name), true, true, true
+	a.topic, a.announces, a.named, a.bare = fmt.Sprintf("%s/%s/", mgmt.NodeTopic, a.name), true, true, true
 	port := a.port("Fleet::Node::websocket_port")
 	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
