@@ -12,6 +12,7 @@ import (
 
 	"zeekfleet/internal/bus"
 	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
 )
 
 // DefaultAddress is where a controller listens for clients unless told
@@ -19,7 +20,7 @@ import (
 const DefaultAddress = "127.0.0.1:2149"
 
 // DefaultTopic is the topic of the controller's API (spec management-api 1.3).
-const DefaultTopic = "zeek/management/controller"
+const DefaultTopic = mgmt.ControllerTopic
 
 // Config says how to reach a controller. Its zero value works for one on this
 // host with default settings.

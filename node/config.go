@@ -85,7 +85,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Timeout = cmp.Or(c.Timeout, 4*time.Second)
 	c.MaxCalls = cmp.Or(c.MaxCalls, 100)
 	c.MaxValue = cmp.Or(c.MaxValue, 16<<20)
-	c.Topic = cmp.Or(c.Topic, "zeek/management/node")
+	c.Topic = cmp.Or(c.Topic, mgmt.NodeTopic)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

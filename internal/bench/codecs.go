@@ -23,7 +23,7 @@ func codecs(context.Context, string) ([]figure, error) {
 	})
 	large := zval.Vector(zval.Count(1), zval.Count(1), zval.Vector(
 		zval.String("Bench::payload"), zval.Vector(zval.String(strings.Repeat("x", 1000)))))
-	const topic = "zeek/management/node"
+	const topic = mgmt.NodeTopic
 
 	smallNative, largeNative := native.Append(nil, small), native.Append(nil, large)
 	smallNativeText, largeNativeText := string(smallNative), string(largeNative)

@@ -18,13 +18,6 @@ import (
 	"zeekfleet/internal/zval"
 )
 
-// The topics of the Management framework (spec management-api 1.3).
-const (
-	controllerTopic = "zeek/management/controller"
-	agentTopics     = "zeek/management/agent"
-	nodeTopic       = "zeek/management/node"
-)
-
 // crowd is a thousand connections to a controller, none of which means well.
 type crowd struct {
 	peers, clients string // the controller's addresses
@@ -195,12 +188,12 @@ func swell(e enemy) {
 
 // forge sends requests in the name of others.
 func (c crowd) forge(e enemy) {
-	repeat(e, data(bus.NewID(), controllerTopic, event.Management().Encode(mgmt.DeployRequest{ReqID: "forged"})))
+	repeat(e, data(bus.NewID(), mgmt.ControllerTopic, event.Management().Encode(mgmt.DeployRequest{ReqID: "forged"})))
 }
 
 // impersonate claims to be the victim, in every way.
 func (c crowd) impersonate(e enemy) {
-	topic, r := agentTopics+"/"+string(c.victim), event.Management()
+	topic, r := mgmt.AgentTopics+"/"+string(c.victim), event.Management()
 	hello := func(id string) zval.Value {
 		return r.Encode(mgmt.NotifyAgentHello{Instance: c.victim, ID: id, APIVersion: mgmt.APIVersion})
 	}
@@ -210,7 +203,7 @@ func (c crowd) impersonate(e enemy) {
 		data(e.id, topic, r.Encode(mgmt.AgentGetNodesResponse{ReqID: "x", Result: mgmt.Result{Success: true, Data: mgmt.NodeStatuses{}}})),
 		data(e.id, topic, r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: "lies", Node: "worker"})),
 		data(e.id, topic, event.Envelope{Name: "Management::Agent::API::notify_agent_hello"}.Value()),
-		data(e.id, nodeTopic, r.Encode(mgmt.NotifyNodeHello{Node: "worker"})),
+		data(e.id, mgmt.NodeTopic, r.Encode(mgmt.NotifyNodeHello{Node: "worker"})),
 	)
 }
 
@@ -218,10 +211,10 @@ func (c crowd) impersonate(e enemy) {
 func (c crowd) flood(e enemy) {
 	r := event.Management()
 	repeat(e,
-		data(e.id, controllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: "a"})),
-		data(e.id, controllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: mgmt.ReqID(bus.NewID().String())})),
-		data(e.id, controllerTopic, r.Encode(mgmt.DeployRequest{})),
-		data(e.id, controllerTopic, zval.String("not an event")),
+		data(e.id, mgmt.ControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: "a"})),
+		data(e.id, mgmt.ControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: mgmt.ReqID(bus.NewID().String())})),
+		data(e.id, mgmt.ControllerTopic, r.Encode(mgmt.DeployRequest{})),
+		data(e.id, mgmt.ControllerTopic, zval.String("not an event")),
 	)
 }
 
@@ -229,7 +222,7 @@ func (c crowd) flood(e enemy) {
 // the wire and 64 in memory.
 func (c crowd) bloat(e enemy) {
 	bulk := zval.Vector(make([]zval.Value, 1<<20-8)...)
-	repeat(e, data(e.id, controllerTopic, bulk))
+	repeat(e, data(e.id, mgmt.ControllerTopic, bulk))
 }
 
 // client connects to the WebSocket port and subscribes to the API's topic.
@@ -277,7 +270,7 @@ func send100MB(conn *websocket.Conn) {
 
 // ask makes requests and reads no answers.
 func (c crowd) ask(conn *websocket.Conn) {
-	text := wsjson.AppendMessage(nil, controllerTopic, event.Management().Encode(mgmt.GetNodesRequest{ReqID: "a"}))
+	text := wsjson.AppendMessage(nil, mgmt.ControllerTopic, event.Management().Encode(mgmt.GetNodesRequest{ReqID: "a"}))
 	for conn.Write(context.Background(), websocket.MessageText, text) == nil {
 	}
 }

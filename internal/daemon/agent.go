@@ -57,7 +57,7 @@ type AgentConfig struct {
 	// return at once.
 	OnChange func(mgmt.NotifyChange)
 	// AgentTopics is the prefix of the agents' topics, NodeTopic that of the
-	// nodes'. Empty means DefaultAgentTopics and DefaultNodeTopic.
+	// nodes'. Empty means mgmt.AgentTopics and mgmt.NodeTopic.
 	AgentTopics, NodeTopic string
 	// SaveTimeout bounds a save. Zero means 5 s.
 	SaveTimeout time.Duration
@@ -83,8 +83,8 @@ type Processes interface {
 }
 
 func (c AgentConfig) withDefaults() AgentConfig {
-	c.AgentTopics = cmp.Or(c.AgentTopics, DefaultAgentTopics)
-	c.NodeTopic = cmp.Or(c.NodeTopic, DefaultNodeTopic)
+	c.AgentTopics = cmp.Or(c.AgentTopics, mgmt.AgentTopics)
+	c.NodeTopic = cmp.Or(c.NodeTopic, mgmt.NodeTopic)
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger

@@ -35,23 +35,16 @@ type ControllerConfig struct {
 	WebSocketServer bus.WebSocketConfig
 	// AgentDial says how agents are dialed.
 	AgentDial bus.DialConfig
-	// Topic is where clients are served. Empty means DefaultControllerTopic.
+	// Topic is where clients are served. Empty means mgmt.ControllerTopic.
 	Topic string
 	// AgentTopics is the prefix of the agents' topics. Empty means
-	// DefaultAgentTopics.
+	// mgmt.AgentTopics.
 	AgentTopics string
 	// SaveTimeout bounds a save. Zero means 5 s.
 	SaveTimeout time.Duration
 	// Logger receives what happens. Nil discards it.
 	Logger *slog.Logger
 }
-
-// The topics of the Management framework (spec management-api 1.3).
-const (
-	DefaultControllerTopic = "zeek/management/controller"
-	DefaultAgentTopics     = "zeek/management/agent"
-	DefaultNodeTopic       = "zeek/management/node"
-)
 
 // defaultSaveTimeout bounds a save of either daemon.
 const defaultSaveTimeout = 5 * time.Second
@@ -66,8 +59,8 @@ const MemoryTarget = 256 << 20
 var defaultPace = bus.Pace{Burst: 100, PerSecond: 25, Shared: 2000}
 
 func (c ControllerConfig) withDefaults() ControllerConfig {
-	c.Topic = cmp.Or(c.Topic, DefaultControllerTopic)
-	c.AgentTopics = cmp.Or(c.AgentTopics, DefaultAgentTopics)
+	c.Topic = cmp.Or(c.Topic, mgmt.ControllerTopic)
+	c.AgentTopics = cmp.Or(c.AgentTopics, mgmt.AgentTopics)
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger

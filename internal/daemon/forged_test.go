@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"zeekfleet/internal/bus"
-	"zeekfleet/internal/daemon"
 	"zeekfleet/internal/event"
 	"zeekfleet/internal/mgmt"
 )
@@ -15,14 +14,14 @@ import (
 func TestClientsCannotAnswerEachOther(t *testing.T) {
 	cluster := startCluster(t)
 	conn, err := bus.DialWebSocket(t.Context(), "ws://"+cluster.clients+bus.WebSocketPath,
-		[]string{daemon.DefaultControllerTopic}, bus.WebSocketClientConfig{})
+		[]string{mgmt.ControllerTopic}, bus.WebSocketClientConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	registry := event.Management()
 	say := func(msg mgmt.Message) {
-		if err := conn.Send(t.Context(), daemon.DefaultControllerTopic, registry.Encode(msg)); err != nil {
+		if err := conn.Send(t.Context(), mgmt.ControllerTopic, registry.Encode(msg)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -23,7 +23,7 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sub := ours.Subscribe(16, daemon.DefaultAgentTopics)
+	sub := ours.Subscribe(16, mgmt.AgentTopics)
 	defer sub.Close()
 	ln := listen(t)
 	cluster.inBackground("controller", nil, func(ctx context.Context) error {
@@ -60,7 +60,7 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 		}
 	}
 	say := func(name string, msg mgmt.Message) {
-		ours.Publish(daemon.DefaultAgentTopics+"/"+name, registry.Encode(msg))
+		ours.Publish(mgmt.AgentTopics+"/"+name, registry.Encode(msg))
 	}
 	say("a10", mgmt.AgentStandbyRequest{ReqID: "for a10"})
 	say("a10", mgmt.AgentDeployRequest{ReqID: "for a10"})
@@ -83,7 +83,7 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 func TestClientsMayOnlyMakeRequestsOfTheController(t *testing.T) {
 	cluster := startCluster(t)
 	conn, err := bus.DialWebSocket(t.Context(), "ws://"+cluster.clients+bus.WebSocketPath,
-		[]string{daemon.DefaultControllerTopic}, bus.WebSocketClientConfig{})
+		[]string{mgmt.ControllerTopic}, bus.WebSocketClientConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,13 +94,13 @@ func TestClientsMayOnlyMakeRequestsOfTheController(t *testing.T) {
 		topic string
 		msg   mgmt.Message
 	}{
-		"a request to an agent":                        {daemon.DefaultAgentTopics + "/a", mgmt.AgentStandbyRequest{ReqID: "q"}},
-		"a request to an agent, on the API's topic":    {daemon.DefaultControllerTopic, mgmt.AgentStandbyRequest{ReqID: "q"}},
-		"a hello of an agent":                          {daemon.DefaultAgentTopics + "/a", mgmt.NotifyAgentHello{Instance: "a", APIVersion: 1}},
-		"a dispatch to nodes":                          {daemon.DefaultNodeTopic, mgmt.NodeDispatchRequest{ReqID: "q"}},
-		"a request to the controller, somewhere else":  {daemon.DefaultNodeTopic, mgmt.GetNodesRequest{ReqID: "q"}},
-		"a request to the controller, on a sub-topic":  {daemon.DefaultControllerTopic + "/x", mgmt.GetNodesRequest{ReqID: "q"}},
-		"an order to a Supervisor, on the API's topic": {daemon.DefaultControllerTopic, mgmt.NotifyNodeExit{Node: "x"}},
+		"a request to an agent":                        {mgmt.AgentTopics + "/a", mgmt.AgentStandbyRequest{ReqID: "q"}},
+		"a request to an agent, on the API's topic":    {mgmt.ControllerTopic, mgmt.AgentStandbyRequest{ReqID: "q"}},
+		"a hello of an agent":                          {mgmt.AgentTopics + "/a", mgmt.NotifyAgentHello{Instance: "a", APIVersion: 1}},
+		"a dispatch to nodes":                          {mgmt.NodeTopic, mgmt.NodeDispatchRequest{ReqID: "q"}},
+		"a request to the controller, somewhere else":  {mgmt.NodeTopic, mgmt.GetNodesRequest{ReqID: "q"}},
+		"a request to the controller, on a sub-topic":  {mgmt.ControllerTopic + "/x", mgmt.GetNodesRequest{ReqID: "q"}},
+		"an order to a Supervisor, on the API's topic": {mgmt.ControllerTopic, mgmt.NotifyNodeExit{Node: "x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := conn.Send(t.Context(), tt.topic, registry.Encode(tt.msg)); err != nil {
@@ -111,7 +111,7 @@ func TestClientsMayOnlyMakeRequestsOfTheController(t *testing.T) {
 			}
 		})
 	}
-	if err := conn.Send(t.Context(), daemon.DefaultControllerTopic, request); err != nil {
+	if err := conn.Send(t.Context(), mgmt.ControllerTopic, request); err != nil {
 		t.Fatal(err)
 	}
 	if _, v, err := conn.Receive(t.Context()); err != nil {

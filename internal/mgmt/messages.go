@@ -9,6 +9,14 @@ type Message interface{ isMessage() }
 // speaks.
 const APIVersion = 1
 
+// The topics of the APIs, where no others are configured (spec management-api
+// 1.3). AgentTopics is a prefix: a slash and the agent's name follow.
+const (
+	ControllerTopic = "zeek/management/controller"
+	AgentTopics     = "zeek/management/agent"
+	NodeTopic       = "zeek/management/node"
+)
+
 // Controller API, between clients and the controller (spec management-api 3.1).
 type (
 	// GetInstancesRequest asks which agents are connected.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"zeekfleet/internal/mgmt"
 )
 
 // A setting is one thing that an operator can set in a T.
@@ -83,13 +85,13 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 		{key: "log_level", flag: "log-level", env: "ZEEKFLEET_LOG_LEVEL", initial: "info",
 			doc:   "least level that is logged: debug, info, warn or error",
 			field: on(func(c *Common) value { return levelAt(&c.LogLevel) })},
-		{key: "topics.controller", flag: "topic-controller", env: "ZEEKFLEET_TOPIC_CONTROLLER", initial: "zeek/management/controller",
+		{key: "topics.controller", flag: "topic-controller", env: "ZEEKFLEET_TOPIC_CONTROLLER", initial: mgmt.ControllerTopic,
 			doc:   "topic of requests to the controller and its responses",
 			field: on(func(c *Common) value { return topicAt(&c.Topics.Controller) })},
-		{key: "topics.agent", flag: "topic-agent", env: "ZEEKFLEET_TOPIC_AGENT", initial: "zeek/management/agent",
+		{key: "topics.agent", flag: "topic-agent", env: "ZEEKFLEET_TOPIC_AGENT", initial: mgmt.AgentTopics,
 			doc:   "prefix of agents' topics; a slash and the agent's name follow",
 			field: on(func(c *Common) value { return topicAt(&c.Topics.Agent) })},
-		{key: "topics.node", flag: "topic-node", env: "ZEEKFLEET_TOPIC_NODE", initial: "zeek/management/node",
+		{key: "topics.node", flag: "topic-node", env: "ZEEKFLEET_TOPIC_NODE", initial: mgmt.NodeTopic,
 			doc:   "topic of requests to nodes and their responses",
 			field: on(func(c *Common) value { return topicAt(&c.Topics.Node) })},
 	}

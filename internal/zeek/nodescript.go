@@ -48,9 +48,8 @@ func NodeScriptFiles(t Transport) []File {
 // would answer what it is not named in; there the topic is the node's own, and
 // ends so that it is not the beginning of another's (spec zeek-launch).
 func NodeTopic(t Transport, node mgmt.NodeName) string {
-	const topic = "zeek/management/node"
 	if t == WebSocketTransport {
-		return topic + "/" + string(node) + "/"
+		return mgmt.NodeTopic + "/" + string(node) + "/"
 	}
-	return topic
+	return mgmt.NodeTopic
 }
