@@ -16,6 +16,8 @@ type call struct {
 	agent    *agent
 	deadline time.Time // of a greeting; the others end with what they are part of
 
+	force bool // of a deploy
+
 	request *request        // what getNodes, dispatch and restart are part of
 	nodes   []mgmt.NodeName // those that dispatch and restart ask
 }

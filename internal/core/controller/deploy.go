@@ -3,6 +3,7 @@ package controller
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -21,7 +22,9 @@ type deployment struct {
 	staged   *Entry // what the client wants deployed; nil if it is internal
 	// target is, while gathering, the configuration as it was staged; then as it
 	// is sent. It is m.deployed if it is internal.
-	target   *target
+	target *target
+	// amends says that target differs from what was deployed before, and has its ID.
+	amends   bool
 	phase    phase
 	grace    time.Time // ends gathering
 	deadline time.Time // ends all of it
@@ -166,8 +169,14 @@ func (m *Machine) commit(d *deployment) {
 		m.end(d)
 		return
 	}
-	d.target, d.phase = newTarget(config), committing
+	m.retarget(d, config)
 	m.save(&saving{next: m.withDeployed(d), deploy: d})
+}
+
+// retarget makes config what d is about to save and send.
+func (m *Machine) retarget(d *deployment, config mgmt.Configuration) {
+	d.target, d.phase = newTarget(config), committing
+	d.amends = m.deployed != nil && m.deployed.config.ID == config.ID && !reflect.DeepEqual(m.deployed.config, config)
 }
 
 func (m *Machine) reachesAnybody(d *deployment) bool {
@@ -209,10 +218,15 @@ func (m *Machine) dispatch(d *deployment) {
 		if d.internal && a.has == d.target {
 			continue
 		}
-		c := m.newCall(a, callDeploy)
-		d.open = append(d.open, c)
-		m.send(c, mgmt.AgentDeployRequest{ReqID: c.id, Config: d.target.config})
+		m.sendDeploy(d, a, false)
 	}
+}
+
+func (m *Machine) sendDeploy(d *deployment, a *agent, force bool) {
+	c := m.newCall(a, callDeploy)
+	c.force = force
+	d.open = append(d.open, c)
+	m.send(c, mgmt.AgentDeployRequest{ReqID: c.id, Config: d.target.config, Force: force})
 }
 
 func (m *Machine) deployAnswered(a *agent, msg mgmt.AgentDeployResponse) {
@@ -221,6 +235,11 @@ func (m *Machine) deployAnswered(a *agent, msg mgmt.AgentDeployResponse) {
 		return
 	}
 	d := m.closed(c)
+	if d.amends && !c.force && d.passedOver(a.name, msg.Results) {
+		m.note(Note{Level: Info, Text: "agent runs an earlier form of the configuration, which is forced upon it", Instance: a.name, ReqID: c.id})
+		m.sendDeploy(d, a, true)
+		return
+	}
 	results, accepted := d.read(a.name, msg.Results)
 	d.results = append(d.results, results...)
 	if !accepted {

@@ -105,6 +105,9 @@ func (r renderer) request(msg mgmt.Message) string {
 	text := kind + " " + r.id(id)
 	switch msg := msg.(type) {
 	case mgmt.AgentDeployRequest:
+		if msg.Force {
+			text += " forced"
+		}
 		return text + " " + renderCluster(msg.Config)
 	case mgmt.AgentDispatchRequest:
 		return text + " " + strings.Join(msg.Action, " ") + renderNames(msg.Nodes)

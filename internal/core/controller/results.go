@@ -41,6 +41,13 @@ func (d *deployment) read(name mgmt.InstanceName, answers []mgmt.Result) (result
 	return results, accepted && !refused || len(results) == 0
 }
 
+// passedOver reports whether an agent has nodes to run, and answers as
+// upstream's do to a configuration whose ID is that of the one they run: nothing
+// else of it is looked at (spec management-api 5.5; 7.2, G-A6).
+func (d *deployment) passedOver(name mgmt.InstanceName, answers []mgmt.Result) bool {
+	return len(d.target.of[name]) > 0 && len(answers) == 1 && answers[0].Success && answers[0].Node == ""
+}
+
 // launchResult returns an agent's result for one node as clients expect it: its
 // data is the node's output, or none (spec management-api 2.5; 7.1, G-P7).
 func launchResult(name mgmt.InstanceName, answer mgmt.Result) mgmt.Result {

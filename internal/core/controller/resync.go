@@ -44,7 +44,7 @@ func (m *Machine) recommit(d *deployment) {
 		return
 	}
 	config = m.disentangled(config)
-	d.target, d.phase = newTarget(config), committing
+	m.retarget(d, config)
 	next := m.state
 	next.Deployed = new(*next.Deployed)
 	next.Deployed.Config = config
