@@ -136,37 +136,32 @@ func TestNodeChecksInOverWebSocket(t *testing.T) {
 	}
 }
 
+// No launch asks for it; but a manager can be told to receive logs by a script.
 func TestNodeThatReceivesLogsWithZeroMQHasNoWebSocketClients(t *testing.T) {
-	for name, node := range map[string]mgmt.NodeName{"logger": "logger", "manager without logger": "manager"} {
-		t.Run(name, func(t *testing.T) {
-			l := launch(t, "8.2.2", node, func(d *zeek.Deployment) {
-				d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
-				if node == "manager" {
-					delete(d.Plan.Cluster, "logger")
-				}
-			})
-			dialed := make(chan error, 1)
-			go func() {
-				for {
-					conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.webSocketPort))
-					if err == nil {
-						defer conn.Close()
-						_, err = conn.Read(make([]byte, 1))
-						dialed <- err
-						return
-					}
-					if t.Context().Err() != nil {
-						dialed <- err
-						return
-					}
-				}
-			}()
-			l.await("error: ZeroMQ: Failed to bind pull socket")
-			l.signal(syscall.SIGTERM)
-			if err := <-dialed; err == nil {
-				t.Error("the client was answered")
+	l := launch(t, "8.2.2", "manager", func(d *zeek.Deployment) {
+		d.Backend = zeek.ZeroMQ
+		d.Plan.Node.Options = []mgmt.Option{{Name: "Cluster::manager_is_logger", Value: "T"}}
+	})
+	dialed := make(chan error, 1)
+	go func() {
+		for {
+			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.webSocketPort))
+			if err == nil {
+				defer conn.Close()
+				_, err = conn.Read(make([]byte, 1))
+				dialed <- err
+				return
 			}
-		})
+			if t.Context().Err() != nil {
+				dialed <- err
+				return
+			}
+		}
+	}()
+	l.await("error: ZeroMQ: Failed to bind pull socket")
+	l.signal(syscall.SIGTERM)
+	if err := <-dialed; err == nil {
+		t.Error("the client was answered")
 	}
 }
 
