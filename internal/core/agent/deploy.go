@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,16 @@ type change struct {
 	request *request
 	config  mgmt.Configuration
 	force   bool
+	// twins asked for the same just before, and are answered alike.
+	twins []*request
+}
+
+// requests are all that the change is to answer, oldest first.
+func (c change) requests() []*request { return append(slices.Clone(c.twins), c.request) }
+
+// repeats reports whether c asks for nothing but config.
+func (c change) repeats(config mgmt.Configuration) bool {
+	return c.request.kind == deploying && !c.force && reflect.DeepEqual(c.config, config)
 }
 
 func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
@@ -90,28 +101,34 @@ func (m *Machine) saved(ev Saved) {
 		return
 	case ev.Err != "":
 		m.emit(Note{Level: Error, Text: "configuration could not be saved", ReqID: c.request.id, Err: ev.Err})
-		m.fail(c.request, "save configuration: "+ev.Err)
+		m.failAll(*c, "save configuration: "+ev.Err)
 		return
 	}
+	again := c.repeats(m.desired)
 	m.desired = c.config
 	if m.mode != serving {
 		return // the next life of the agent brings it about
 	}
-	m.supersede(c.request)
+	m.supersede(c, again)
 	m.rest = nil
 	m.apply(c.config, c.force)
 	if c.request.kind == standingBy {
 		m.awaitGone(c.request)
-	} else {
-		m.awaitUp(c.request)
+		return
+	}
+	for _, r := range c.requests() {
+		m.awaitUp(r)
 	}
 }
 
-// supersede fails what was under way and can no longer come about.
-func (m *Machine) supersede(by *request) {
+// supersede fails what was under way and can no longer come about. A deployment
+// comes about even so if c is the same again: upstream's controller sends it to
+// all whenever an agent joins meanwhile (spec management-api 7.3, G-C14).
+func (m *Machine) supersede(c *change, again bool) {
+	by := c.request
 	why := supersededBy(by)
 	for _, r := range slices.Clone(m.requests) {
-		if r != by && (r.kind == deploying || r.kind == standingBy && by.kind == deploying) {
+		if !slices.Contains(c.requests(), r) && (r.kind == deploying && !again || r.kind == standingBy && by.kind == deploying) {
 			m.fail(r, why)
 		}
 	}

@@ -229,6 +229,27 @@ func TestDeploymentThatConcernsNoNodeHereSucceedsAtOnce(t *testing.T) {
 	}
 }
 
+// Upstream's controller asks again whenever an agent joins meanwhile.
+func TestDeploymentIsNotSupersededByTheSameAgain(t *testing.T) {
+	w := newWorld(t, agent.Config{})
+	w.fates["worker-1"] = fate{mute: true}
+	w.deploy("d1", nodes("worker-1", "worker-2")...)
+	w.deploy("d2", nodes("worker-1", "worker-2")...)
+	w.run(10 * time.Second)
+	w.expect(`
+		0s save 2 nodes
+		0s worker-1: STOPPED to PENDING
+		0s worker-2: STOPPED to PENDING
+		0s start worker-1
+		0s start worker-2
+		0s save 2 nodes
+		0s hello host to worker-2#2
+		0s worker-2: PENDING to RUNNING
+		8.5s answer deploy d1: [worker-1 failed (cluster node worker-1 still starting), worker-2 ok]
+		8.5s answer deploy d2: [worker-1 failed (cluster node worker-1 still starting), worker-2 ok]
+	`)
+}
+
 func TestSecondDeploymentSupersedesTheFirst(t *testing.T) {
 	w := newWorld(t, agent.Config{})
 	w.fates["worker-1"] = fate{mute: true}

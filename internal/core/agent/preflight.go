@@ -43,15 +43,26 @@ func (n *node) keeps(hash string) bool {
 }
 
 // look has the nodes of c looked at. A deployment that was being looked at is
-// superseded: the later one is what the controller wants.
+// superseded, unless it is the same: the later one is what the controller wants.
 func (m *Machine) look(c change, p Preflight) {
 	if m.check != nil {
-		m.fail(m.check.change.request, supersededBy(c.request))
+		earlier := m.check.change
+		if c.repeats(earlier.config) {
+			c.twins = earlier.requests()
+		} else {
+			m.failAll(earlier, supersededBy(c.request))
+		}
 	}
 	m.checks++
 	p.ID, p.Deadline = m.checks, c.request.deadline
 	m.check = &check{id: p.ID, change: c}
 	m.emit(p)
+}
+
+func (m *Machine) failAll(c change, why string) {
+	for _, r := range c.requests() {
+		m.fail(r, why)
+	}
 }
 
 // preflighted goes on with the deployment that was looked at, or fails it as a
@@ -66,9 +77,11 @@ func (m *Machine) preflighted(ev Preflighted) {
 	switch {
 	case len(ev.Findings) > 0:
 		m.emit(Note{Level: Warn, Text: "deployment failed its preflight", ReqID: c.request.id, Err: summary(ev.Findings)})
-		m.reject(c.request, ev.Findings)
+		for _, r := range c.requests() {
+			m.reject(r, ev.Findings)
+		}
 	case m.change != nil:
-		m.fail(c.request, "another configuration is being saved")
+		m.failAll(c, "another configuration is being saved")
 	default:
 		m.change = &c
 	}

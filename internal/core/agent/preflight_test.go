@@ -121,6 +121,43 @@ func TestPreflightThatHangsIsAnsweredAtTheDeadline(t *testing.T) {
 	`)
 }
 
+func TestSameDeploymentAgainWhileItIsBeingLookedAt(t *testing.T) {
+	again := func(t *testing.T, findings ...agent.Finding) *world {
+		w := newWorld(t, looking)
+		w.sight.after, w.sight.findings = time.Second, findings
+		for _, id := range []mgmt.ReqID{"d1", "d2", "d3"} {
+			w.deploy(id, nodes("worker")...)
+		}
+		w.run(2 * time.Second)
+		return w
+	}
+	t.Run("nothing is in the way", func(t *testing.T) {
+		again(t).expect(`
+			0s look at [worker]
+			0s look at [worker]
+			0s look at [worker]
+			1s save 1 nodes
+			1s worker: STOPPED to PENDING
+			1s start worker
+			1s hello host to worker#1
+			1s worker: PENDING to RUNNING
+			1s answer deploy d1: [worker ok]
+			1s answer deploy d2: [worker ok]
+			1s answer deploy d3: [worker ok]
+		`)
+	})
+	t.Run("it cannot succeed", func(t *testing.T) {
+		again(t, agent.Finding{Node: "worker", Problem: "port 9001 is taken"}).expect(fmt.Sprintf(`
+			0s look at [worker]
+			0s look at [worker]
+			0s look at [worker]
+			1s answer deploy d1: [%[1]s]
+			1s answer deploy d2: [%[1]s]
+			1s answer deploy d3: [%[1]s]
+		`, "failed (preflight failed, nothing was changed; node worker: port 9001 is taken), worker failed (port 9001 is taken)"))
+	})
+}
+
 func TestDeploymentSupersedesOneThatIsBeingLookedAt(t *testing.T) {
 	w := newWorld(t, looking)
 	w.sight.after = time.Second

@@ -215,7 +215,7 @@ func (m *Machine) expire() {
 
 // lateText is the error of an expired request that fails as a whole.
 func (m *Machine) lateText(r *request) string {
-	if m.check != nil && m.check.change.request == r {
+	if m.check != nil && slices.Contains(m.check.change.requests(), r) {
 		return "preflight took too long, nothing was changed"
 	}
 	if r.kind != standingBy || len(r.awaited) == 0 {
