@@ -137,8 +137,10 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		parts:    parts,
 		nodes:    map[launchID]*launched{},
 		sessions: map[mgmt.PeerID]*socketSession{},
+		burials:  burials{},
 		happened: make(chan agent.Event),
 		sockets:  make(chan socketEvent),
+		buried:   make(chan mgmt.NodeName),
 	}
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake

@@ -23,9 +23,11 @@ type agentShell struct {
 	sessions map[mgmt.PeerID]*socketSession
 	watch    *statusWatch // nil: status files are not watched
 	looking  *looking     // the latest preflight; nil: there was none
+	burials  burials
 
 	happened chan agent.Event // what tasks have to report
 	sockets  chan socketEvent
+	buried   chan mgmt.NodeName // whose last process was put away
 }
 
 func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted agent.Adopted) error {
@@ -50,6 +52,12 @@ func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agen
 		case <-s.wake.C:
 			ev = agent.Tick{}
 		case ev = <-a.happened:
+		case node := <-a.buried:
+			for _, outcome := range a.afterBurial(node) {
+				if err := s.step(ctx, outcome); err != nil {
+					return err
+				}
+			}
 		case happened := <-a.sockets:
 			ev = a.socketEvent(happened)
 		case happened := <-a.cfg.Processes.Events():
@@ -124,9 +132,12 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	case agent.Preflight:
 		a.preflight(ctx, e)
 	case agent.Start:
-		return a.start(e), nil
+		return a.burials.whenBuried(e.Plan.Node.Name, func() *agent.Event { return a.start(e) }), nil
 	case agent.Stop:
-		a.stop(e)
+		return a.burials.whenBuried(e.Node, func() *agent.Event {
+			a.stop(e)
+			return nil
+		}), nil
 	case agent.ToController:
 		a.toController(e)
 	case agent.ToNodes:

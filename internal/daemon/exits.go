@@ -10,13 +10,32 @@ import (
 	"zeekfleet/internal/proc"
 )
 
-// exitTimeout bounds what is done about one process that has ended before the
-// core learns of it.
+// exitTimeout bounds what is done about one process that has ended.
 const exitTimeout = 10 * time.Second
 
-// exited lets go of a process that has ended. If something is to be kept of it,
-// the core learns of its end only when that is done: until then the node is not
-// started again in the same directory.
+// burials are the nodes whose last process is being put away, each with what is
+// to be done about the node after that: until then it is not started again in
+// the same directory.
+type burials map[mgmt.NodeName][]func() *agent.Event
+
+func (b burials) begin(node mgmt.NodeName) {
+	if _, begun := b[node]; !begun {
+		b[node] = nil
+	}
+}
+
+// whenBuried does now what is to be done about a node, or when its last process
+// has been put away. The outcome, if there is one now, is the core's next event.
+func (b burials) whenBuried(node mgmt.NodeName, do func() *agent.Event) *agent.Event {
+	if waiting, ok := b[node]; ok {
+		b[node] = append(waiting, do)
+		return nil
+	}
+	return do()
+}
+
+// exited lets go of a process that has ended, tells the core, and has kept of it
+// what is to be kept.
 func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
 	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
 	told := agent.Exited{
@@ -36,12 +55,29 @@ func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
 		a.cfg.Processes.Forget(ev.Name, ev.Launch)
 		return told
 	}
+	a.burials.begin(id.node)
 	a.parts.task(func() {
 		a.cfg.bury(ctx, p, ev)
 		a.cfg.Processes.Forget(ev.Name, ev.Launch)
-		a.post(ctx, told)
+		select {
+		case a.buried <- id.node:
+		case <-ctx.Done():
+		}
 	})
-	return nil
+	return told
+}
+
+// afterBurial does what had to wait, and returns the outcomes.
+func (a *agentShell) afterBurial(node mgmt.NodeName) []agent.Event {
+	waiting := a.burials[node]
+	delete(a.burials, node)
+	var outcomes []agent.Event
+	for _, do := range waiting {
+		if outcome := do(); outcome != nil {
+			outcomes = append(outcomes, *outcome)
+		}
+	}
+	return outcomes
 }
 
 func exitReason(ev proc.Exited) string {

@@ -1,6 +1,8 @@
 package daemon_test
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -186,6 +188,7 @@ func TestCrashOfAZeekNodeIsRecordedAndItsLogsAreArchived(t *testing.T) {
 	if err := os.Remove(marker); err != nil {
 		t.Fatal(err)
 	}
+	z.await("worker-1", mgmt.Running) // what is kept of its predecessor comes first
 	records, err := z.crashes.List("worker-1")
 	if err != nil || len(records) == 0 {
 		t.Fatalf("crash records: %v, %v", records, err)
@@ -194,7 +197,6 @@ func TestCrashOfAZeekNodeIsRecordedAndItsLogsAreArchived(t *testing.T) {
 	if r.Exit.Text != "exit code 3" || r.Version != "8.2.2" || r.Program != z.install.Path || r.Plan == nil || r.Plan.Node.Name != "worker-1" {
 		t.Errorf("crash record: %+v", r)
 	}
-	z.await("worker-1", mgmt.Running)
 	var archived []string
 	for _, dir := range []string{filepath.Join(z.dir, "logs", "*"), filepath.Join(z.dir, "spool", zeek.LogQueue)} {
 		found, err := filepath.Glob(filepath.Join(dir, "conn*"))
@@ -206,6 +208,56 @@ func TestCrashOfAZeekNodeIsRecordedAndItsLogsAreArchived(t *testing.T) {
 	if len(archived) == 0 || !strings.Contains(archived[0], "worker-1") {
 		t.Errorf("logs in queue and archive: %v", archived)
 	}
+}
+
+// A node that ended is CRASHED at once, and started again only when its logs and
+// its crash record are safe.
+func TestCrashIsKnownBeforeItIsRecorded(t *testing.T) {
+	z := newZeekAgent(t, "8.2.2", nil)
+	rescued := &gate{Handler: slog.DiscardHandler, message: "left-over logs put into the queue", open: make(chan struct{})}
+	z.agents = rescued
+	z.start()
+	nodes := z.nodes()
+	marker := filepath.Join(t.TempDir(), "crash")
+	if err := os.WriteFile(marker, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nodes[2].Env = map[string]string{"FAKEZEEK_CRASH_AFTER": "100ms", "FAKEZEEK_CRASH_IF": marker, "FAKEZEEK_LOGS": "conn"}
+	z.deploy(nodes...)
+	z.await("worker-1", mgmt.Crashed)
+	if err := os.Remove(marker); err != nil {
+		t.Fatal(err)
+	}
+	z.await("worker-1", mgmt.Pending) // its next start is due
+	if pid := z.pids()["worker-1"]; pid != 0 {
+		t.Errorf("worker-1 runs as %d before the logs of its predecessor are safe", pid)
+	}
+	if records, err := z.crashes.List("worker-1"); len(records) != 0 || err != nil {
+		t.Errorf("crash records: %v, %v", records, err)
+	}
+	close(rescued.open)
+	z.await("worker-1", mgmt.Running)
+	if records, err := z.crashes.List("worker-1"); len(records) != 1 || err != nil {
+		t.Errorf("crash records: %v, %v", records, err)
+	}
+}
+
+// gate holds up whoever logs a message, until it is open.
+type gate struct {
+	slog.Handler
+	message string
+	open    chan struct{}
+}
+
+func (g *gate) Enabled(context.Context, slog.Level) bool { return true }
+func (g *gate) WithAttrs([]slog.Attr) slog.Handler       { return g }
+func (g *gate) WithGroup(string) slog.Handler            { return g }
+
+func (g *gate) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == g.message {
+		<-g.open
+	}
+	return nil
 }
 
 func TestGeneratedFilesKeepTheirSecrets(t *testing.T) {

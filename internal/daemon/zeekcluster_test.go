@@ -125,7 +125,7 @@ func (z *zeekAgent) start() {
 		Crashes:    z.crashes,
 		Archive:    archiver,
 		ScratchDir: z.t.TempDir(),
-		Logger:     z.logger("agent"),
+		Logger:     z.agentLog("agent"),
 	}
 	z.endNodes = make(chan struct{})
 	cfg.StopNodes = z.endNodes
