@@ -123,11 +123,17 @@ func TestWebSocketOverTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.Publish("a", event("x"))
-			expectMessage(t, c, "a", plainEvent("x"))
-			c.Close()
+			expectConnected(t, e, c)
 		})
 	}
+}
+
+// expectConnected has c, which has subscribed to "a", receive from e.
+func expectConnected(t *testing.T, e *bus.Endpoint, c *bus.WebSocketClient) {
+	t.Helper()
+	defer c.Close()
+	e.Publish("a", event("x"))
+	expectMessage(t, c, "a", plainEvent("x"))
 }
 
 func TestPlainClientOfATLSListenerIsToldSo(t *testing.T) {
@@ -169,9 +175,7 @@ func TestListenerWithOptionalTLSTakesBoth(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.Publish("a", event("x"))
-			expectMessage(t, c, "a", plainEvent("x"))
-			c.Close()
+			expectConnected(t, e, c)
 		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"zeekfleet/internal/durable"
 	"zeekfleet/internal/mgmt"
 )
 
@@ -145,36 +146,10 @@ func (s *Store) write(r Record) error {
 	}
 	path := filepath.Join(dir, r.file())
 	fresh := strings.TrimSuffix(path, suffix) + freshSuffix
-	err = writeSynced(fresh, append(text, '\n'))
-	if err == nil {
-		err = os.Rename(fresh, path)
-	}
-	if err != nil {
-		os.Remove(fresh) // what is left of it takes room; the next Add removes it too
+	if err := durable.Replace(path, fresh, append(text, '\n')); err != nil {
 		return err
 	}
-	return errors.Join(syncDir(dir), syncDir(s.cfg.Dir))
-}
-
-func writeSynced(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-func syncDir(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
+	return durable.SyncDir(s.cfg.Dir)
 }
 
 // update replaces the record of which r is a newer form, unless it has been

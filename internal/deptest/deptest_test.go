@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"internal/core/node":       {"internal/mgmt"},
 	"internal/core/agent":      {"internal/mgmt"},
 	"internal/core/controller": {"internal/mgmt"},
-	"internal/proc":            {"internal/mgmt"},
+	"internal/proc":            {"internal/durable", "internal/mgmt"},
 	"internal/proc/proctest":   {"internal/proc", "internal/mgmt"},
 	"internal/proc/fakezeek": {
 		"internal/bus", "internal/event", "internal/mgmt", "internal/zval",
@@ -46,9 +46,10 @@ var allowed = map[string][]string{
 	"internal/zeek":            {"internal/mgmt"},
 	"internal/preflight":       {"internal/mgmt"},
 	"internal/archive":         {},
-	"internal/crash":           {"internal/mgmt"},
+	"internal/crash":           {"internal/durable", "internal/mgmt"},
+	"internal/durable":         {},
 	"internal/store":           {"internal/mgmt"},
-	"internal/store/boltstore": {"internal/store", "internal/mgmt"},
+	"internal/store/boltstore": {"internal/durable", "internal/store", "internal/mgmt"},
 	"internal/store/storetest": {"internal/store", "internal/mgmt"},
 	"internal/settings":        {"internal/mgmt"},
 	"internal/daemon": {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"zeekfleet/internal/durable"
 )
 
 // Record is what is known on disk of one process. PID, StartTicks and BootID
@@ -65,37 +67,7 @@ func (d records) save(r Record) error {
 		panic(fmt.Sprintf("proc: marshal record: %v", err)) // every field can be marshalled
 	}
 	path := d.path(r)
-	fresh := path + ".new"
-	err = writeSynced(fresh, append(text, '\n'))
-	if err == nil {
-		err = os.Rename(fresh, path)
-	}
-	if err != nil {
-		os.Remove(fresh) // every launch would leave another one on a full disk
-		return err
-	}
-	return d.sync()
-}
-
-func writeSynced(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-func (d records) sync() error {
-	f, err := os.Open(d.dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
+	return durable.Replace(path, path+".new", append(text, '\n'))
 }
 
 // remove deletes the file of r. It is not synced: a record that comes back
