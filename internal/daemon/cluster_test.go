@@ -152,6 +152,17 @@ func (c *testCluster) open(name string) store.Store {
 	return s
 }
 
+// stranger is a WebSocket client that may send anything.
+func (c *testCluster) stranger() *bus.WebSocketClient {
+	c.t.Helper()
+	conn, err := bus.DialWebSocket(c.t.Context(), "ws://"+c.clients+bus.WebSocketPath,
+		[]string{mgmt.ControllerTopic}, bus.WebSocketClientConfig{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return conn
+}
+
 func (c *testCluster) agentLog(name mgmt.InstanceName) *slog.Logger {
 	if c.agents != nil {
 		return slog.New(c.agents)

@@ -13,11 +13,7 @@ import (
 // says. All clients hear each other's request IDs, and would believe it.
 func TestClientsCannotAnswerEachOther(t *testing.T) {
 	cluster := startCluster(t)
-	conn, err := bus.DialWebSocket(t.Context(), "ws://"+cluster.clients+bus.WebSocketPath,
-		[]string{mgmt.ControllerTopic}, bus.WebSocketClientConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := cluster.stranger()
 	defer conn.Close()
 	registry := event.Management()
 	say := func(msg mgmt.Message) {

@@ -82,11 +82,7 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 
 func TestClientsMayOnlyMakeRequestsOfTheController(t *testing.T) {
 	cluster := startCluster(t)
-	conn, err := bus.DialWebSocket(t.Context(), "ws://"+cluster.clients+bus.WebSocketPath,
-		[]string{mgmt.ControllerTopic}, bus.WebSocketClientConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := cluster.stranger()
 	defer conn.Close()
 	registry := event.Management()
 	request := registry.Encode(mgmt.GetInstancesRequest{ReqID: "q"})
