@@ -142,6 +142,8 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 		a.toController(e)
 	case agent.ToNodes:
 		a.toNodes(e)
+	case agent.Drop:
+		a.endpoint.Drop(string(e.Peer), e.Reason)
 	case agent.StoppedAll:
 		return nil, errStopped
 	case agent.Note:

@@ -200,6 +200,8 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 		for _, peer := range e.Peers {
 			a.w.sendTo(a.ep, peer, parcel{topic{channel: toNodes}, e.Msg})
 		}
+	case agent.Drop:
+		a.drop(e)
 	case agent.StoppedAll:
 		if len(a.procs) > 0 {
 			a.w.violated("%s says that all nodes have ended, and %s runs", a.label, a.procs[0])
@@ -209,6 +211,15 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 		a.w.did(string(a.ep.id), e)
 	}
 	return nil
+}
+
+// drop ends a connection, as soon as the core has had its say.
+func (a *agentPart) drop(e agent.Drop) {
+	for _, end := range a.ep.ends {
+		if end.far.self.id == e.Peer {
+			a.w.after(0, func() { a.w.lose(end) })
+		}
+	}
 }
 
 // look examines the nodes that a deployment is to start.

@@ -29,6 +29,7 @@ func everyMischief() []mischief {
 		(*world).answerForAnother,
 		(*world).impersonate,
 		(*world).updatePeer,
+		(*world).usurp,
 	}
 }
 

@@ -34,6 +34,7 @@ var update = flag.Bool("update", false, "rewrite the dialogue files in testdata"
 //	at TIME PART crashes|starts     PART is controller or an agent
 //	at TIME PART disk full|works|crash-before|crash-after
 //	at TIME AGENT cut|mended|loses-power|stops-nodes|breaks
+//	at TIME AGENT usurped FOR       a stranger welcomes it as its controller would, and goes
 //	at TIME AGENT double            a second agent of that name appears, or disappears
 //	at TIME NODE@AGENT dies|breaks  its process ends, or its connection
 //	at TIME node NODE FATE          of its next processes: sound, mute, deaf, hangs, unfit,
@@ -209,6 +210,8 @@ func (s *stage) agentDoes(a *agentPart, verb string, rest []string) {
 	case "breaks":
 		i := slices.IndexFunc(a.ep.ends, func(e *end) bool { return e.far.self.part == part(s.controller) })
 		s.lose(a.ep.ends[i])
+	case "usurped":
+		s.usurpAgent(a, must(time.ParseDuration(rest[0])))
 	case "double":
 		s.doubled = a.name
 		s.double()

@@ -38,7 +38,9 @@ type world struct {
 	doubled  mgmt.InstanceName      // whose name a second agent has used; empty: none
 	fates    map[mgmt.NodeName]fate // by order; other nodes' are drawn
 	configs  int
-	reqs     int
+	// strangers counts those that there were.
+	strangers int
+	reqs      int
 }
 
 // place is a node on an instance, whichever agents say to be that.

@@ -58,6 +58,12 @@ type (
 		Msg   mgmt.NodeDispatchRequest
 	}
 
+	// Drop ends the connection with Peer, which may connect anew.
+	Drop struct {
+		Peer   mgmt.PeerID
+		Reason string
+	}
+
 	// StoppedAll says once, after Shutdown, that no process is left.
 	StoppedAll struct{}
 
@@ -96,5 +102,6 @@ func (Start) isEffect()        {}
 func (Stop) isEffect()         {}
 func (ToController) isEffect() {}
 func (ToNodes) isEffect()      {}
+func (Drop) isEffect()         {}
 func (StoppedAll) isEffect()   {}
 func (Note) isEffect()         {}

@@ -27,7 +27,6 @@ type Machine struct {
 	launches uint64 // the highest number of a launch so far
 	moments  uint64 // orders peerings and launches among each other
 	checks   uint64 // the number of preflights so far
-	led      uint64 // the moment of the youngest peering over which a controller led
 
 	now time.Time // of the latest Step
 	out []Effect  // of the current Step

@@ -14,6 +14,8 @@ type peer struct {
 	moment uint64        // of the peering, among the launches
 	node   mgmt.NodeName // which node it said to be; empty: none
 	fleet  bool          // it is of this program
+	led    bool          // it made requests that only a controller makes
+	past   bool          // one that connected later has led, and is gone
 	// can lists the dispatches that the node announced; nil: it did not.
 	can []string
 }
@@ -60,6 +62,7 @@ func (m *Machine) peerLost(ev PeerLost) {
 		return
 	}
 	delete(m.peers, ev.Peer)
+	m.leadLost(p)
 	n, ok := m.nodes[p.node]
 	if !ok || n.peer != p.id {
 		return

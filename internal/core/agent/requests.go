@@ -67,10 +67,11 @@ func (m *Machine) fromController(ev FromController) {
 	r := &request{peer: ev.Peer, id: id, kind: kind, awaited: make(map[mgmt.NodeName]bool)}
 	if why := m.refusal(r); why != "" {
 		m.refuse(r, why)
+		m.partWithPast(r)
 		return
 	}
 	if p := m.peers[r.peer]; p != nil && r.kind.leads() {
-		m.led = max(m.led, p.moment)
+		p.led = true
 	}
 	switch msg := ev.Msg.(type) {
 	case mgmt.AgentDeployRequest:
@@ -98,7 +99,7 @@ func (m *Machine) refusal(r *request) string {
 		return "agent is shutting down"
 	case p != nil && p.node != "":
 		return "cluster nodes may not make requests of agents"
-	case p != nil && r.kind.changes() && p.moment < m.led:
+	case p != nil && (p.past && r.kind.leads() || r.kind.changes() && m.ledSince(p)):
 		// An earlier life of the controller sent it, and it was held up. What has
 		// been done since must not be undone.
 		return "the controller has connected anew since"

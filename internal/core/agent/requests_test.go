@@ -112,11 +112,16 @@ func TestWhatAnEarlierLifeOfTheControllerSentChangesNothing(t *testing.T) {
 		0s answer standby late: [failed (the controller has connected anew since)]
 	`)
 
+	// The one that led is gone: the earlier one has to connect anew, by which it
+	// shows that it lives.
 	w.step(agent.PeerLost{Peer: "younger"})
-	w.skip()
+	w.expect("0s drop controller")
 	w.ask(restart("later"))
-	w.expect(`0s answer restart later: [failed (the controller has connected anew since)]`)
-
+	w.expect(`
+		0s answer restart later: [failed (the controller has connected anew since)]
+		0s drop controller
+	`)
+	w.step(agent.PeerLost{Peer: controller})
 	w.step(agent.PeerAdded{Peer: controller})
 	w.skip()
 	w.ask(restart("again"))
@@ -129,6 +134,48 @@ func TestWhatAnEarlierLifeOfTheControllerSentChangesNothing(t *testing.T) {
 		0s worker: PENDING to RUNNING
 		0s answer restart again: [worker ok]
 	`)
+}
+
+func TestWelcomeByAStrangerThatHangsUpLeavesTheControllerInCharge(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	for _, stranger := range []mgmt.PeerID{"stranger", "another"} {
+		w.step(agent.PeerAdded{Peer: stranger})
+		w.step(agent.FromController{Peer: stranger, Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
+		w.skip()
+		w.step(agent.PeerLost{Peer: stranger})
+		w.expect("0s drop controller")
+		w.step(agent.PeerLost{Peer: controller})
+		w.step(agent.PeerAdded{Peer: controller})
+		w.skip()
+		w.deploy("d", nodes("worker")...)
+		w.expect(`
+			0s save 1 nodes
+			0s answer deploy d: [worker ok]
+		`)
+	}
+}
+
+func TestPeersThatLeadNobodyNeedNotConnectAnew(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.step(agent.PeerAdded{Peer: "viewer"})
+	w.step(agent.PeerAdded{Peer: "stranger"})
+	w.step(agent.FromController{Peer: "stranger", Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
+	w.step(agent.PeerAdded{Peer: "later"})
+	w.skip()
+	w.step(agent.PeerLost{Peer: "stranger"})
+	w.expect("0s drop controller")
+	w.step(agent.FromController{Peer: "later", Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
+	w.expect("0s answer welcome w: [ok] to later")
+	w.step(agent.FromController{Peer: "viewer", Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
+	w.expect(`
+		0s answer welcome w: [failed (the controller has connected anew since)] to viewer
+		0s drop viewer
+	`)
+	w.step(agent.PeerLost{Peer: controller})
+	w.skip()
+	if got := w.state("worker"); got != mgmt.Running {
+		t.Errorf("worker is %s", got)
+	}
 }
 
 func TestRequestsOfDifferentPeersMayShareAnID(t *testing.T) {

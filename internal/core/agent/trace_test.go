@@ -30,6 +30,8 @@ func (w *world) note(e agent.Effect) {
 		line = message(e)
 	case agent.ToNodes:
 		line = fmt.Sprintf("ask %v %v of %v", e.Peers, e.Msg.Action, e.Msg.Nodes)
+	case agent.Drop:
+		line = fmt.Sprintf("drop %s", e.Peer)
 	case agent.StoppedAll:
 		line = "all stopped"
 	case agent.Note:
