@@ -171,7 +171,8 @@ func (a *agentShell) toController(e agent.ToController) {
 // cluster it names the node that it is for, whatever else it names.
 func (a *agentShell) toNodes(e agent.ToNodes) {
 	common := a.registry.Encode(e.Msg)
-	for _, peer := range e.Peers {
+	for _, to := range e.To {
+		peer := to.Peer
 		if s, ok := a.sessions[peer]; ok {
 			own := e.Msg
 			own.Nodes = []mgmt.NodeName{s.node}

@@ -197,8 +197,8 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 			a.w.sendTo(a.ep, e.Peer, p)
 		}
 	case agent.ToNodes:
-		for _, peer := range e.Peers {
-			a.w.sendTo(a.ep, peer, parcel{topic{channel: toNodes}, e.Msg})
+		for _, to := range e.To {
+			a.w.sendTo(a.ep, to.Peer, parcel{topic{channel: toNodes}, e.Msg})
 		}
 	case agent.Drop:
 		a.drop(e)

@@ -291,7 +291,7 @@ func (a *agentPart) checkHeld() {
 		}
 	}
 	for _, r := range a.book.asked {
-		if r.kind == "dispatch" && !slices.ContainsFunc(r.nodes, a.attached) {
+		if r.kind == "dispatch" && !slices.ContainsFunc(r.nodes, a.mayAnswer) {
 			a.w.violated("%s waits for the answers of %v to %s, and none of them is there", a.label, r.nodes, r.id)
 		}
 	}
@@ -300,9 +300,10 @@ func (a *agentPart) checkHeld() {
 	}
 }
 
-// attached reports whether a process of the node is connected.
-func (a *agentPart) attached(n mgmt.NodeName) bool {
-	return slices.ContainsFunc(a.ep.ends, func(e *end) bool {
+// mayAnswer reports whether a process of the node is connected, or may yet be: it
+// lives as far as the agent knows.
+func (a *agentPart) mayAnswer(n mgmt.NodeName) bool {
+	return a.book.unheard[n] > 0 || a.running(n) != nil || slices.ContainsFunc(a.ep.ends, func(e *end) bool {
 		p, ok := e.far.self.part.(*process)
 		return ok && p.name == n && e.state == up
 	})

@@ -15,31 +15,51 @@ func (m *Machine) targets(names []mgmt.NodeName) []*node {
 }
 
 // dispatch asks the nodes that can answer, each over its own peering, and fails
-// the others at once.
+// the others at once. A node that lives and is not connected is asked when it is:
+// it is up when its status file says so, which can be a moment before it reaches
+// the agent or is reached, and every node is launched with a script that does
+// (spec zeek-launch).
 func (m *Machine) dispatch(r *request, msg mgmt.AgentDispatchRequest) {
 	m.open(r, m.cfg.RequestTimeout)
-	r.leg = m.newID()
-	if len(msg.Action) > 0 {
-		r.action = msg.Action[0]
-	}
-	var peers []mgmt.PeerID
+	r.leg, r.action, r.named, r.unasked = m.newID(), msg.Action, msg.Nodes, make(map[mgmt.NodeName]bool)
+	var ready []*node
 	for _, n := range m.targets(msg.Nodes) {
 		switch {
-		case !n.up():
+		case !n.lives():
 			m.add(r, n.name(), mgmt.Result{Error: "cluster node " + string(n.name()) + " not in running state"})
 		case n.peer == "":
-			m.add(r, n.name(), mgmt.Result{Error: "cluster node " + string(n.name()) + " is not connected"})
+			r.awaited[n.name()], r.unasked[n.name()] = true, true
 		case m.lacks(n, msg.Action):
 			m.add(r, n.name(), mgmt.Result{Error: fmt.Sprintf("dispatch %.100s unknown", msg.Action[0])})
 		default:
 			r.awaited[n.name()] = true
-			peers = append(peers, n.peer)
+			ready = append(ready, n)
 		}
 	}
-	if len(peers) > 0 {
-		m.emit(ToNodes{Peers: peers, Msg: mgmt.NodeDispatchRequest{ReqID: r.leg, Action: msg.Action, Nodes: msg.Nodes}})
-	}
+	m.askNodes(r, ready...)
 	m.closeIfDone(r)
+}
+
+// askNodes sends a dispatch to nodes that are connected.
+func (m *Machine) askNodes(r *request, nodes ...*node) {
+	if len(nodes) == 0 {
+		return
+	}
+	ask := ToNodes{Msg: mgmt.NodeDispatchRequest{ReqID: r.leg, Action: r.action, Nodes: r.named}}
+	for _, n := range nodes {
+		delete(r.unasked, n.name())
+		ask.To = append(ask.To, NodePeer{Peer: n.peer, Node: n.name(), Launch: n.proc.launch})
+	}
+	m.emit(ask)
+}
+
+// askLate sends a node that has just been connected what has waited for that.
+func (m *Machine) askLate(n *node) {
+	for _, r := range m.await(n, dispatching) {
+		if r.unasked[n.name()] {
+			m.askNodes(r, n)
+		}
+	}
 }
 
 // nodeAnswered takes a node's answer from that node's own peering only, and
@@ -60,7 +80,7 @@ func (m *Machine) nodeAnswered(p *peer, msg mgmt.NodeDispatchResponse) {
 
 // checkAnswer returns what may be passed on of a node's result: its verdict,
 // and text if it is a success.
-func checkAnswer(action string, res mgmt.Result) mgmt.Result {
+func checkAnswer(action []string, res mgmt.Result) mgmt.Result {
 	if !res.Success {
 		return mgmt.Result{Error: res.Error}
 	}
@@ -70,7 +90,7 @@ func checkAnswer(action string, res mgmt.Result) mgmt.Result {
 	case mgmt.BadData:
 		return mgmt.Result{Error: data.Reason}
 	case nil:
-		if action != mgmt.GetIDValue {
+		if len(action) == 0 || action[0] != mgmt.GetIDValue {
 			return mgmt.Result{Success: true}
 		}
 	}

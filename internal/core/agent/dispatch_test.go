@@ -55,21 +55,104 @@ func TestDispatchWithoutTargetsIsAnsweredEmptyAtOnce(t *testing.T) {
 func TestDispatchToNodesThatAreNotUpFailsAtOnce(t *testing.T) {
 	w := running(t, agent.Config{}, nodes("worker-1", "worker-2")...)
 	w.kill("worker-1")
-	w.disconnect("worker-2")
+	w.fates["worker-2"] = fate{hello: time.Minute}
+	w.ask(mgmt.AgentRestartRequest{ReqID: "r1", Nodes: []mgmt.NodeName{"worker-2"}})
+	w.run(0)
 	w.skip()
 	w.ask(dispatch("q1"))
 	w.expect(`0s answer dispatch q1: [worker-1 failed (cluster node worker-1 not in running state), worker-2 failed (cluster node worker-2 not in running state)]`)
 }
 
-func TestDispatchToNodeThatIsUpWithoutHavingSaidHelloFailsAtOnce(t *testing.T) {
+func TestDispatchWaitsForTheConnectionOfANodeThatIsUp(t *testing.T) {
 	w := newWorld(t, agent.Config{})
+	w.fates["worker-2"] = fate{hello: 2 * time.Second}
+	w.deploy("d1", nodes("worker-1", "worker-2")...)
+	w.run(0)
+	w.step(agent.Ready{Node: "worker-2", Launch: 2})
+	w.skip()
+	w.ask(dispatch("q1", "worker-1", "worker-2"))
+	w.run(time.Minute)
+	w.expect(`
+		0s ask [worker-1#1] [get_id_value Cluster::node] of [worker-1 worker-2]
+		2s hello host to worker-2#2
+		2s ask [worker-2#2] [get_id_value Cluster::node] of [worker-1 worker-2]
+		2s answer dispatch q1: [worker-1 ok "worker-1", worker-2 ok "worker-2"]
+	`)
+}
+
+func TestDispatchRightAfterARestartWaitsForTheConnection(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.fates["worker"] = fate{hello: time.Second}
+	w.ask(mgmt.AgentRestartRequest{ReqID: "r1"})
+	w.run(0)
+	w.step(agent.Ready{Node: "worker", Launch: 2})
+	w.skip()
+	w.ask(dispatch("q1"))
+	w.ask(dispatch("q2"))
+	w.run(time.Minute)
+	w.expect(`
+		1s hello host to worker#2
+		1s ask [worker#2] [get_id_value Cluster::node] of []
+		1s ask [worker#2] [get_id_value Cluster::node] of []
+		1s answer dispatch q1: [worker ok "worker"]
+		1s answer dispatch q2: [worker ok "worker"]
+	`)
+}
+
+func TestDispatchWaitsForAdoptedNodesToConnectAgain(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.boot(agent.Config{})
+	w.skip()
+	w.ask(dispatch("q1"))
+	w.after(time.Second, func() { w.connect("worker", w.procs["worker"]) })
+	w.run(time.Minute)
+	w.expect(`
+		1s hello host to worker#1
+		1s worker: UNKNOWN to RUNNING
+		1s ask [worker#1] [get_id_value Cluster::node] of []
+		1s answer dispatch q1: [worker ok "worker"]
+	`)
+}
+
+func TestDispatchWaitsForAConnectionThatWasLostToComeBack(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.disconnect("worker")
+	w.skip()
+	w.ask(dispatch("q1"))
+	w.after(time.Second, func() { w.connect("worker", w.procs["worker"]) })
+	w.run(time.Minute)
+	w.expect(`
+		1s hello host to worker#1
+		1s worker: UNKNOWN to RUNNING
+		1s ask [worker#1] [get_id_value Cluster::node] of []
+		1s answer dispatch q1: [worker ok "worker"]
+	`)
+}
+
+func TestDispatchToANodeThatDoesNotConnectFailsAtItsDeadline(t *testing.T) {
+	w := newWorld(t, agent.Config{RequestTimeout: 3 * time.Second})
 	w.fates["worker"] = fate{mute: true}
 	w.deploy("d1", nodes("worker")...)
 	w.run(0)
 	w.step(agent.Ready{Node: "worker", Launch: 1})
 	w.skip()
 	w.ask(dispatch("q1"))
-	w.expect(`0s answer dispatch q1: [worker failed (cluster node worker is not connected)]`)
+	w.run(time.Minute)
+	w.expect(`3s answer dispatch q1: [worker failed (cluster node worker is not connected)]`)
+}
+
+func TestDispatchThatWaitsForAConnectionFailsWhenTheNodeEnds(t *testing.T) {
+	w := newWorld(t, agent.Config{})
+	w.fates["worker"] = fate{mute: true}
+	w.deploy("d1", nodes("worker")...)
+	w.run(0)
+	w.step(agent.Ready{Node: "worker", Launch: 1})
+	w.ask(dispatch("q1"))
+	w.kill("worker")
+	want := "0s    answer dispatch q1: [worker failed (cluster node worker exited: killed by SIGKILL)]"
+	if !contains(w.trace, want) {
+		t.Errorf("got %q, want %q among it", w.trace, want)
+	}
 }
 
 func TestSilentNodeIsNamedAtTheDeadlineAndTheOthersAnswersAreKept(t *testing.T) {

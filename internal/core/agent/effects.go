@@ -52,10 +52,10 @@ type (
 		Peer mgmt.PeerID
 		Msg  mgmt.Message
 	}
-	// ToNodes sends Msg on the node topic to each of Peers.
+	// ToNodes sends Msg on the node topic to each of To.
 	ToNodes struct {
-		Peers []mgmt.PeerID
-		Msg   mgmt.NodeDispatchRequest
+		To  []NodePeer
+		Msg mgmt.NodeDispatchRequest
 	}
 
 	// Drop ends the connection with Peer, which may connect anew.
@@ -77,6 +77,13 @@ type (
 		Err   string
 	}
 )
+
+// NodePeer is a node's process and the peering with it.
+type NodePeer struct {
+	Peer   mgmt.PeerID
+	Node   mgmt.NodeName
+	Launch uint64 // as in the Start that made the process
+}
 
 // State is what the agent must not forget.
 type State struct {

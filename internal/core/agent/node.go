@@ -68,6 +68,12 @@ const (
 // up reports whether the node does its work.
 func (n *node) up() bool { return n.proc != nil && !n.proc.halt && n.proc.state == mgmt.Running }
 
+// lives reports whether the node is up, or was before its peering or its agent
+// ended: nobody has said of its process that it does not do its work.
+func (n *node) lives() bool {
+	return n.up() || n.proc != nil && !n.proc.halt && n.proc.state == mgmt.Unknown
+}
+
 // name is the node's.
 func (n *node) name() mgmt.NodeName { return n.plan.Node.Name }
 

@@ -130,6 +130,7 @@ func (m *Machine) claim(p *peer) {
 	}
 	n.peer = p.id
 	m.cameUp(n)
+	m.askLate(n)
 }
 
 // adopted takes over the processes that an earlier life of the agent left, and

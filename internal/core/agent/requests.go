@@ -29,8 +29,12 @@ type request struct {
 	awaited  map[mgmt.NodeName]bool
 	results  []mgmt.Result
 
-	action string     // of a dispatch
-	leg    mgmt.ReqID // a dispatch's ID among the nodes
+	action []string        // of a dispatch
+	named  []mgmt.NodeName // by a dispatch; none: it is for all
+	leg    mgmt.ReqID      // a dispatch's ID among the nodes
+	// unasked are the nodes among the awaited of a dispatch that are asked as
+	// soon as they are connected.
+	unasked map[mgmt.NodeName]bool
 }
 
 // kindOf returns what msg asks of an agent and its request ID, and false if it
@@ -138,6 +142,7 @@ func (m *Machine) result(r *request, n mgmt.NodeName, res mgmt.Result) mgmt.Resu
 // add records what became of a node and that it is awaited no more.
 func (m *Machine) add(r *request, n mgmt.NodeName, res mgmt.Result) {
 	delete(r.awaited, n)
+	delete(r.unasked, n)
 	r.results = append(r.results, m.result(r, n, res))
 }
 
@@ -238,6 +243,9 @@ func (r *request) lateResult(n *node) mgmt.Result {
 	case restarting:
 		return mgmt.Result{Error: couldNotRestart(n.name(), n.whyNotUp())}
 	default:
+		if r.unasked[n.name()] {
+			return mgmt.Result{Error: "cluster node " + string(n.name()) + " is not connected"}
+		}
 		return mgmt.Result{Error: "request timed out"}
 	}
 }

@@ -29,7 +29,11 @@ func (w *world) note(e agent.Effect) {
 	case agent.ToController:
 		line = message(e)
 	case agent.ToNodes:
-		line = fmt.Sprintf("ask %v %v of %v", e.Peers, e.Msg.Action, e.Msg.Nodes)
+		var peers []mgmt.PeerID
+		for _, to := range e.To {
+			peers = append(peers, to.Peer)
+		}
+		line = fmt.Sprintf("ask %v %v of %v", peers, e.Msg.Action, e.Msg.Nodes)
 	case agent.Drop:
 		line = fmt.Sprintf("drop %s", e.Peer)
 	case agent.StoppedAll:

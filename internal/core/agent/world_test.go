@@ -247,7 +247,7 @@ func (w *world) kill(name mgmt.NodeName) {
 func (w *world) answer(e agent.ToNodes) {
 	for _, name := range sorted(w.procs) {
 		p := w.procs[name]
-		if !slices.Contains(e.Peers, p.peer) || w.fates[name].deaf {
+		if !slices.Contains(e.To, agent.NodePeer{Peer: p.peer, Node: name, Launch: p.launch}) || w.fates[name].deaf {
 			continue
 		}
 		w.after(0, func() {

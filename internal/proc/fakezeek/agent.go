@@ -15,6 +15,22 @@ import (
 	"zeekfleet/internal/zval"
 )
 
+// meetAgent begins to speak with the agent: at once, or when the node is not shy
+// any more.
+func (n *node) meetAgent(ctx context.Context, parts *sync.WaitGroup) {
+	if n.shyTime == 0 {
+		n.serveAgent(ctx, parts)
+		return
+	}
+	parts.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(n.shyTime):
+			n.serveAgent(ctx, parts)
+		}
+	})
+}
+
 // serveAgent does what the node script does that was loaded. A node without one
 // speaks with no agent.
 func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {

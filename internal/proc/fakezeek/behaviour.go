@@ -18,6 +18,7 @@ import (
 type behaviour struct {
 	versionText, prefix  string
 	parseTime, startTime time.Duration
+	shyTime              time.Duration
 	fatal                string
 	neverReady           bool
 	crashes              bool
@@ -40,7 +41,8 @@ func parseBehaviour(env func(string) string) (behaviour, error) {
 		logPaths:    strings.Fields(env("FAKEZEEK_LOGS")),
 	}
 	for name, d := range map[string]*time.Duration{
-		"FAKEZEEK_PARSE": &b.parseTime, "FAKEZEEK_START": &b.startTime, "FAKEZEEK_CRASH_AFTER": &b.crashAfter,
+		"FAKEZEEK_PARSE": &b.parseTime, "FAKEZEEK_START": &b.startTime, "FAKEZEEK_SHY": &b.shyTime,
+		"FAKEZEEK_CRASH_AFTER": &b.crashAfter,
 	} {
 		var err error
 		if *d, err = time.ParseDuration(cmp.Or(env(name), "0s")); err != nil {

@@ -16,6 +16,7 @@
 //
 //	FAKEZEEK_PARSE=3s            takes so long to read its scripts, with -a as well
 //	FAKEZEEK_START=3s            takes so long to come up; until then it cannot be ended
+//	FAKEZEEK_SHY=3s              is RUNNING so long before it speaks with its agent
 //	FAKEZEEK_FATAL=TEXT          prints "fatal error: TEXT" and ends while it starts
 //	FAKEZEEK_NEVER_READY=1       runs, but never says so to anyone
 //	FAKEZEEK_CRASH_AFTER=200ms   crashes so long after it came up,

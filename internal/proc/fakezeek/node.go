@@ -56,7 +56,7 @@ func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
 	}
 	if !n.neverReady {
 		if n.clustered {
-			n.serveAgent(ctx, &parts) // in zeek_init, which precedes the loop
+			n.meetAgent(ctx, &parts) // in zeek_init, which precedes the loop
 		}
 		n.status("RUNNING", "run_loop")
 	}
