@@ -30,6 +30,17 @@ func TestLaunchesByVersionBackendAndHosts(t *testing.T) {
 	}
 }
 
+func TestLaunchesWithUpstreamsNodeScript(t *testing.T) {
+	for _, v := range []string{"5.0.0", "5.1.0", "6.0.0", "7.0.0", "7.1.0", "7.2.0", "8.0.0", "8.1.0", "8.2.2", "9.0.0"} {
+		t.Run(v, func(t *testing.T) {
+			d := deployment(t, v, oneHost(), "worker-1")
+			d.NodeScript = zeek.UpstreamNodeScript
+			options := generate(t, d).Files[1]
+			golden.Check(t, filepath.Join("testdata", "golden", v[:3]+"-upstream.txt"), options.Content, *update)
+		})
+	}
+}
+
 // launches renders the launch of a cluster's manager, logger and worker.
 func launches(t *testing.T, v string, backend zeek.Backend, c mgmt.Configuration) string {
 	var b strings.Builder

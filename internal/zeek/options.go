@@ -39,8 +39,30 @@ func (d *Deployment) options(c *cluster) string {
 	if d.backend() == ZeroMQ {
 		s.zeroMQ(d.zeroMQ(c), d.version())
 	}
+	s.output()
+	s.upstream(d)
 	s.talk(d)
 	return s.String()
+}
+
+// output has what scripts print written line by line. Zeek leaves it to the C
+// library, which gathers blocks of some kilobytes where the output is a file, and
+// loses what it has when the process is killed.
+func (s *script) output() {
+	s.section("What is printed is written line by line.")
+	s.WriteString("event zeek_init() &priority=1000000\n\t{\n\tset_buf(open(\"-\"), F);\n\t}\n")
+}
+
+// upstream renders what upstream's node script needs that was written for nodes
+// of Zeek's Supervisor: what it logs below errors asks for that process, and there
+// is none (management/log.zeek, the same from 5.0 to 9.0).
+func (s *script) upstream(d *Deployment) {
+	if d.nodeScript() != UpstreamNodeScript {
+		return
+	}
+	s.section("Nothing is logged that only nodes of a Supervisor can log.")
+	s.WriteString("@load policy/frameworks/management/log\n")
+	s.redef("Management::Log::level", "Management::Log::ERROR")
 }
 
 // logging lets the logs be rotated into the queue, under the names that

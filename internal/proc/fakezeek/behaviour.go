@@ -26,6 +26,7 @@ type behaviour struct {
 	crashWith            string
 	ignoreTerm           bool
 	logPaths             []string
+	printed              string
 	memory               int // MiB
 }
 
@@ -39,6 +40,7 @@ func parseBehaviour(env func(string) string) (behaviour, error) {
 		crashWith:   cmp.Or(env("FAKEZEEK_CRASH_WITH"), "SIGSEGV"),
 		ignoreTerm:  env("FAKEZEEK_IGNORE_TERM") != "",
 		logPaths:    strings.Fields(env("FAKEZEEK_LOGS")),
+		printed:     env("FAKEZEEK_PRINT"),
 	}
 	for name, d := range map[string]*time.Duration{
 		"FAKEZEEK_PARSE": &b.parseTime, "FAKEZEEK_START": &b.startTime, "FAKEZEEK_SHY": &b.shyTime,

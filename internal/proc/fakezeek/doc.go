@@ -24,6 +24,7 @@
 //	FAKEZEEK_CRASH_IF=FILE       but only if the file exists when it starts
 //	FAKEZEEK_IGNORE_TERM=1       is not ended by SIGTERM or SIGINT
 //	FAKEZEEK_LOGS="conn dns"     writes these logs, and rotates them when it ends
+//	FAKEZEEK_PRINT=TEXT          prints TEXT as a script does, when it comes up
 //	FAKEZEEK_MEMORY=100          occupies so many MiB
 //
 // Run starts a goroutine for each port and one for the agent; Main is the whole

@@ -54,6 +54,7 @@ type zeek struct {
 	commandLine
 	behaviour
 	version version
+	flush   func() error // writes what was printed and is not written yet; nil: there is none
 }
 
 // fatal is an error that ends Zeek.
@@ -109,6 +110,9 @@ func (z *zeek) node(signals <-chan os.Signal) int {
 	}
 	if err == nil {
 		err = z.runNode(s, signals)
+		if z.flush != nil {
+			err = errors.Join(err, z.flush())
+		}
 	}
 	if err == nil {
 		z.status("TERMINATED", "atexit")

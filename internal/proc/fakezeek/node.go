@@ -1,10 +1,12 @@
 package fakezeek
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"os"
+	"path"
 	"runtime"
 	"strings"
 	"sync"
@@ -54,6 +56,9 @@ func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
 	if err := n.openLogs(); err != nil {
 		return err
 	}
+	if err := n.initScripts(); err != nil {
+		return err
+	}
 	if !n.neverReady {
 		if n.clustered {
 			n.meetAgent(ctx, &parts) // in zeek_init, which precedes the loop
@@ -61,6 +66,25 @@ func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
 		n.status("RUNNING", "run_loop")
 	}
 	return n.loop(signals)
+}
+
+// initScripts does what scripts do in zeek_init.
+func (n *node) initScripts() error {
+	if n.loadedShipped(n.scripts, "policy/frameworks/management/node") && n.values["Management::Log::level"] != "Management::Log::ERROR" {
+		log := path.Join(n.scriptDir(), "policy/frameworks/management/log.zeek")
+		return fatal{fmt.Sprintf("error in %s, line 100: not a supervised process (Supervisor::node())\n"+
+			"fatal error: errors occurred while initializing", log)}
+	}
+	if n.printed == "" {
+		return nil
+	}
+	stdout := bufio.NewWriterSize(n.out, 4096) // the C library's
+	fmt.Fprintln(stdout, n.printed)
+	if strings.Contains(n.scripts.text.String(), `set_buf(open("-"), F);`) {
+		return stdout.Flush()
+	}
+	n.flush = stdout.Flush
+	return nil
 }
 
 // hasBackend tells whether there is a cluster backend: one by default up to 8.0,

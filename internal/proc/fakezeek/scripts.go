@@ -110,7 +110,7 @@ func (l *loader) ships(file string) bool {
 		return v.atLeast(7, 1)
 	case "policy/frameworks/cluster/backend/zeromq/connect":
 		return v.atLeast(7, 1) && !v.atLeast(9, 1)
-	case "policy/frameworks/management/node", "policy/frameworks/management/node/api":
+	case "policy/frameworks/management/log", "policy/frameworks/management/node", "policy/frameworks/management/node/api":
 		return !v.atLeast(9, 1)
 	}
 	return false
