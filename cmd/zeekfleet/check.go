@@ -47,7 +47,7 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 	if err != nil {
 		return cli.StatusFailed, err
 	}
-	findings, err := daemon.Preflight(cmd.Context(), set, by, *cluster, slog.New(messages{out: s.err, level: set.LogLevel}))
+	findings, err := daemon.Preflight(cmd.Context(), set, by, cluster.Config, slog.New(messages{out: s.err, level: set.LogLevel}))
 	if err != nil {
 		return cli.StatusFailed, err
 	}

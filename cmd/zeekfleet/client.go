@@ -87,15 +87,22 @@ func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
 	log := &cli.Log{
 		Out: s.err, Program: "zeekfleet", Quiet: f.quiet, Verbosity: resolved.Verbosity, Rich: resolved.RichLogging,
 	}
+	if asZeekClient() {
+		log.Program = ""
+	}
 	for _, text := range warnings {
 		log.Warning("%s", text)
 	}
 	hostname, _ := os.Hostname() // cli knows what to do without one
 	return &cli.Commands{
 		Settings: resolved, Log: log, Stdin: s.in, Stdout: s.out,
-		Hostname: hostname, AppName: appName(),
+		Hostname: hostname, AppName: appName(), AsZeekClient: asZeekClient(),
 	}, nil
 }
+
+// asZeekClient tells whether the program was started as zeek-client, and so has
+// that program's words for what is doubtful.
+func asZeekClient() bool { return filepath.Base(os.Args[0]) == "zeek-client" }
 
 // clientConfigFiles are where zeek-client's settings may be, the user's first.
 func clientConfigFiles() []string {

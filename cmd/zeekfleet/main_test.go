@@ -14,7 +14,7 @@ var _ *string = &version
 
 func TestMain(m *testing.M) {
 	proc.ChildMain()
-	testscript.Main(m, map[string]func(){"zeekfleet": main, "zeek": fakezeek.Main})
+	testscript.Main(m, map[string]func(){"zeekfleet": main, "zeek-client": main, "zeek": fakezeek.Main})
 }
 
 // TestScripts runs the whole binary, as testdata/*.txtar tell. Beside the

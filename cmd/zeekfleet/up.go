@@ -110,10 +110,14 @@ func runUp(cmd *cobra.Command, args []string, set upSet, began time.Time) error 
 	defer stop()
 	var wanted *mgmt.Configuration
 	if len(args) == 1 {
-		var err error
-		if wanted, err = readCluster(args[0], cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
+		cluster, err := readCluster(args[0], cmd.InOrStdin(), cmd.ErrOrStderr())
+		if err != nil {
 			return err
 		}
+		for _, text := range cluster.Doubts {
+			fmt.Fprintln(cmd.ErrOrStderr(), "zeekfleet: warning: "+text)
+		}
+		wanted = &cluster.Config
 	}
 	u, err := openUp(cmd, set)
 	if err != nil {
@@ -124,19 +128,20 @@ func runUp(cmd *cobra.Command, args []string, set upSet, began time.Time) error 
 	return u.run(ctx)
 }
 
-func readCluster(path string, stdin io.Reader, warnings io.Writer) (*mgmt.Configuration, error) {
+// readCluster reads a cluster file, and writes its warnings, but not its doubts.
+func readCluster(path string, stdin io.Reader, warnings io.Writer) (*cli.Cluster, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "" // then nodes must name their instance
 	}
-	cluster, err := cli.ReadCluster(path, stdin, host)
+	cluster, err := cli.ReadCluster(path, stdin, cli.ClusterOptions{Hostname: host})
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range cluster.Warnings {
 		fmt.Fprintln(warnings, "zeekfleet: warning: "+w)
 	}
-	return &cluster.Config, nil
+	return cluster, nil
 }
 
 // up is a controller and an agent in this process.

@@ -30,11 +30,25 @@ type Cluster struct {
 	// Warnings tell, with file and line, what in the file had no effect or may
 	// not mean what it says.
 	Warnings []string
+	// Doubts tell what of the configuration itself may not be meant: what
+	// Configuration.Check doubts without knowing the controller, and
+	// Configuration.CaptureDoubts. There are none AsZeekClient.
+	Doubts []string
+}
+
+// ClusterOptions say how a cluster configuration is read.
+type ClusterOptions struct {
+	// Hostname is the local host's, for nodes that name no instance; empty if it
+	// is unknown.
+	Hostname string
+	// AsZeekClient takes what zeek-client takes: of a key without meaning it
+	// warns, where otherwise that is an error.
+	AsZeekClient bool
 }
 
 // ReadCluster reads the cluster configuration at path, which may be anything that
 // can be read; "-" is stdin. See ParseCluster for the rest.
-func ReadCluster(path string, stdin io.Reader, hostname string) (*Cluster, error) {
+func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, error) {
 	name, in := "standard input", stdin
 	if path != "-" {
 		f, err := os.Open(path)
@@ -49,21 +63,21 @@ func ReadCluster(path string, stdin io.Reader, hostname string) (*Cluster, error
 	if err != nil {
 		return nil, fmt.Errorf("please provide a cluster configuration file: %w", err)
 	}
-	return ParseCluster(name, text, hostname)
+	return ParseCluster(name, text, o)
 }
 
 // ParseCluster reads a cluster configuration in zeek-client's INI form (spec
-// zeek-client section 7). name stands for the file in messages; hostname is the
-// local host's, for nodes that name no instance, and empty if it is unknown.
+// zeek-client section 7). name stands for the file in messages.
 //
 // An error is one line with the file and, where there is one, the line. Whether
 // nodes and instances go together is for the controller to say.
 //
-// It differs from zeek-client thus: names of instances keep their case, of what
-// is in [DEFAULT] only that is an instance which can be nothing else, and a file
-// without any section is an error; one with nothing but an [instances] section
+// It differs from zeek-client thus, even AsZeekClient: names of instances keep
+// their case, of what is in [DEFAULT] only that is an instance which can be
+// nothing else, a header that lacks a bracket or follows blanks is an error, and
+// so is a file without any section; one with nothing but an [instances] section
 // says that nothing shall run.
-func ParseCluster(name string, text []byte, hostname string) (*Cluster, error) {
+func ParseCluster(name string, text []byte, o ClusterOptions) (*Cluster, error) {
 	if len(text) > MaxClusterFile {
 		return nil, &lineError{name, 0, fmt.Sprintf("more than %d bytes", MaxClusterFile)}
 	}
@@ -74,17 +88,24 @@ func ParseCluster(name string, text []byte, hostname string) (*Cluster, error) {
 	if len(file.sections) == 0 {
 		return nil, file.errorAt(0, "no section in it: to run nothing, give a file with an empty [instances] section")
 	}
-	p := clusterParser{file: file, hostname: hostname}
+	p := clusterParser{ClusterOptions: o, file: file}
 	if err := p.parse(); err != nil {
 		return nil, err
 	}
 	p.config.ID = uuid.NewString()
-	return &Cluster{p.config, p.warnings}, nil
+	c := &Cluster{Config: p.config, Warnings: p.warnings}
+	if !o.AsZeekClient {
+		_, doubts := p.config.Check(mgmt.Rules{})
+		for _, text := range append(doubts, p.config.CaptureDoubts()...) {
+			c.Doubts = append(c.Doubts, file.errorAt(0, "%s", text).Error())
+		}
+	}
+	return c, nil
 }
 
 type clusterParser struct {
+	ClusterOptions
 	file     *iniFile
-	hostname string
 	config   mgmt.Configuration
 	warnings []string
 	// homeless are the sections of nodes that name no instance.
@@ -97,6 +118,9 @@ func (p *clusterParser) warn(line int, format string, args ...any) {
 
 func (p *clusterParser) parse() error {
 	for _, s := range p.file.sections {
+		if s.after != "" && !p.AsZeekClient {
+			return p.file.errorAt(s.line, "%s stands behind the header [%s]: put it on a line of its own", quote(s.after), clip(s.name))
+		}
 		if s.name == instancesSection {
 			if err := p.instances(s); err != nil {
 				return err
@@ -119,14 +143,15 @@ func (p *clusterParser) parse() error {
 		p.deriveInstances()
 	default:
 		p.foldInstances(listed)
+		p.warnUnlisted()
 	}
-	return nil
+	return p.unusedDefaults()
 }
 
 func (p *clusterParser) instances(s *iniSection) error {
 	for _, e := range p.file.items(s) {
 		inherited := s.byKey[e.key] == nil
-		if inherited && slices.Contains(nodeKeys, e.key) {
+		if inherited && (!p.AsZeekClient || slices.Contains(nodeKeys, e.key)) {
 			continue // a default for nodes
 		}
 		value, err := p.file.value(s, e)
@@ -208,6 +233,37 @@ func (p *clusterParser) foldInstances(listed *iniSection) {
 		p.config.Instances[i].Name = folded
 		p.warn(p.file.lookup(listed, string(in.Name)).line, "instance %s is taken as %s, as nodes name it: write both alike", quote(string(in.Name)), quote(string(folded)))
 	}
+}
+
+// warnUnlisted says where a node names an instance that is not listed, which a
+// controller refuses without knowing the line.
+func (p *clusterParser) warnUnlisted() {
+	if p.AsZeekClient {
+		return
+	}
+	var listed []mgmt.InstanceName
+	for _, in := range p.config.Instances {
+		listed = append(listed, in.Name)
+	}
+	for _, n := range p.config.Nodes {
+		if slices.Contains(listed, n.Instance) {
+			continue
+		}
+		line := p.file.byName[string(n.Name)].line
+		if e := p.file.byName[string(n.Name)].byKey["instance"]; e != nil {
+			line = e.line
+		}
+		p.warn(line, "instance %s is not listed in [%s]%s", quote(string(n.Instance)), instancesSection, didYouMean(mgmt.Nearest(n.Instance, listed)))
+	}
+}
+
+// didYouMean ends a message with the name that was probably meant, if there is
+// one.
+func didYouMean[S ~string](nearest S) string {
+	if nearest == "" {
+		return ""
+	}
+	return "; did you mean " + quote(string(nearest)) + "?"
 }
 
 // quote puts text into plain double quotes, as zeek-client's messages do.

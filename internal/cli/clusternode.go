@@ -31,6 +31,9 @@ func (p *clusterParser) node(s *iniSection) (mgmt.Node, error) {
 		Interface:   r.text("interface"),
 		Env:         r.env(),
 	}
+	if !p.AsZeekClient {
+		r.refuseUnused()
+	}
 	if r.err == nil {
 		r.warnUnused()
 	}
@@ -77,7 +80,7 @@ func (r *nodeReader) instance() mgmt.InstanceName {
 	if name := r.text("instance"); name != nil && *name != "" {
 		return mgmt.InstanceName(*name)
 	}
-	return mgmt.InstanceName("agent-" + cmp.Or(r.hostname, "localhost"))
+	return mgmt.InstanceName("agent-" + cmp.Or(r.Hostname, "localhost"))
 }
 
 func (r *nodeReader) role() mgmt.ClusterRole {
@@ -86,7 +89,7 @@ func (r *nodeReader) role() mgmt.ClusterRole {
 		key, text = "type", r.text("type")
 	}
 	if text == nil || *text == "" {
-		r.fail(key, "node requires a role")
+		r.fail(key, "node requires a role%s", r.instancesMeant())
 		return ""
 	}
 	// Zeek's and Python's ways to qualify the name are both understood.
@@ -97,8 +100,26 @@ func (r *nodeReader) role() mgmt.ClusterRole {
 	case mgmt.ClusterNone, mgmt.Logger, mgmt.Manager, mgmt.Proxy, mgmt.Worker:
 		return role
 	}
-	r.fail(key, "role %s is invalid", quote(*text))
+	r.fail(key, "role %s is invalid%s", quote(*text), r.roleMeant(name))
 	return ""
+}
+
+// instancesMeant asks whether a section without a role is the misspelt one that
+// lists the instances.
+func (r *nodeReader) instancesMeant() string {
+	if r.AsZeekClient || mgmt.Nearest(r.section.name, []string{instancesSection}) == "" {
+		return ""
+	}
+	return "; did you mean [" + instancesSection + "]?"
+}
+
+// roleMeant says which role a misspelt one may be, or which there are.
+func (r *nodeReader) roleMeant(name string) string {
+	roles := []string{"manager", "logger", "proxy", "worker"}
+	if r.AsZeekClient {
+		return ""
+	}
+	return cmp.Or(didYouMean(mgmt.Nearest(name, roles)), ": it can be "+strings.Join(roles, ", "))
 }
 
 func (r *nodeReader) integer(key string) *int64 {
@@ -174,6 +195,75 @@ func (r *nodeReader) env() map[string]string {
 	return env
 }
 
+// refuseUnused keeps, as the mistake that counts, the first of the section's own
+// entries that cannot mean what it says.
+func (r *nodeReader) refuseUnused() {
+	role := r.text("role")
+	if role == nil && r.instancesMeant() != "" {
+		return
+	}
+	refuse := func(e *iniEntry, format string, args ...any) {
+		r.err = nil
+		r.fail(e.key, format, args...)
+	}
+	for _, e := range r.section.entries {
+		switch comment := trailingComment(e); {
+		case !slices.Contains(nodeKeys, e.key) && !e.referred:
+			refuse(e, "%s", unknownKey(e.key))
+			return
+		case e.key == "type" && role != nil && *role != "":
+			refuse(e, "\"type\" and \"role\" say the same: keep \"role\"")
+			return
+		case comment != "" && (e.key == "interface" || e.key == "scripts"):
+			refuse(e, "%s would be part of the value: a comment needs a line of its own", quote(comment))
+			return
+		}
+	}
+}
+
+// unknownKey says what is wrong with a key that nodes do not have, and what to
+// use instead.
+func unknownKey(key string) string {
+	text := "unknown key " + quote(key)
+	if advice := zeekctlKeys[key]; advice != "" {
+		return text + ", which is zeekctl's: " + advice
+	}
+	return text + cmp.Or(didYouMean(mgmt.Nearest(key, nodeKeys)), "; there are "+strings.Join(nodeKeys, ", "))
+}
+
+// zeekctlKeys are the keys of zeekctl's node.cfg, and what has their place here.
+var zeekctlKeys = map[string]string{
+	"host":          "set \"instance\" to the name of that host's agent",
+	"lb_procs":      "write a section for each worker, all with one \"interface\" that shares its packets, such as af_packet::eth0",
+	"lb_method":     "name the method in each worker's \"interface\", such as af_packet::eth0",
+	"lb_interfaces": "write a section for each worker, with its \"interface\"",
+	"pin_cpus":      "set \"cpu_affinity\" in each worker's section",
+	"env_vars":      "set \"env\" to NAME=VALUE pairs, separated by blanks",
+	"aux_scripts":   "set \"scripts\", separated by blanks",
+	"zone_id":       "give the instance in [instances] an address without a zone",
+	"ether":         "remove it, nothing here needs it",
+	"brobase":       "give the agent of that host its Zeek with --zeek",
+	"zeekbase":      "give the agent of that host its Zeek with --zeek",
+}
+
+// unusedDefaults tells of what stands in [DEFAULT] and has no effect. One that is
+// nearly a node's key is an error.
+func (p *clusterParser) unusedDefaults() error {
+	if p.AsZeekClient {
+		return nil
+	}
+	for _, e := range p.file.defaults.entries {
+		switch {
+		case slices.Contains(nodeKeys, e.key) || e.referred:
+		case zeekctlKeys[e.key] != "" || mgmt.Nearest(e.key, nodeKeys) != "":
+			return p.file.errorAt(e.line, "[%s]: %s", defaultSection, unknownKey(e.key))
+		default:
+			p.warn(e.line, "[%s]: %s is no key of nodes, and no value refers to it", defaultSection, quote(e.key))
+		}
+	}
+	return nil
+}
+
 // warnUnused tells which keys of the section itself have no effect, and what in
 // their values was meant to have none.
 func (r *nodeReader) warnUnused() {
@@ -181,10 +271,20 @@ func (r *nodeReader) warnUnused() {
 		if comment := trailingComment(e); comment != "" {
 			r.warn(e.line, "%s is taken as part of the value: a comment needs a line of its own", quote(comment))
 		}
+		if e.value == nil && !r.AsZeekClient {
+			r.warn(e.line, "%s has no value, and no effect", quote(e.key))
+		}
 	}
 	if state := r.text("state"); state != nil && *state != "" {
 		r.warn(r.file.lookup(r.section, "state").line, "ignoring node %s state %s in configuration", quote(r.section.name), quote(*state))
 	}
+	if r.AsZeekClient {
+		r.warnUnexpected()
+	}
+}
+
+// warnUnexpected warns of unknown keys as zeek-client does.
+func (r *nodeReader) warnUnexpected() {
 	var unused []string
 	line := 0
 	for _, e := range r.section.entries {

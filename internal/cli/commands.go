@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 
 	"zeekfleet/client"
 	"zeekfleet/internal/mgmt"
@@ -21,6 +22,8 @@ type Commands struct {
 	Hostname string
 	// AppName is what the controller is told about who asks.
 	AppName string
+	// AsZeekClient has cluster files read as zeek-client reads them.
+	AsZeekClient bool
 }
 
 // StageConfig uploads the cluster configuration in the file at path; "-" is
@@ -159,12 +162,12 @@ func (c *Commands) finish(o Outcome) int {
 // withConfig reads and checks the cluster configuration before anything else
 // happens.
 func (c *Commands) withConfig(path string, then func(mgmt.Configuration) int) int {
-	cluster, err := ReadCluster(path, c.Stdin, c.Hostname)
+	cluster, err := ReadCluster(path, c.Stdin, ClusterOptions{Hostname: c.Hostname, AsZeekClient: c.AsZeekClient})
 	if err != nil {
 		c.Log.Error("%v", err)
 		return StatusFailed
 	}
-	for _, text := range cluster.Warnings {
+	for _, text := range slices.Concat(cluster.Warnings, cluster.Doubts) {
 		c.Log.Warning("%s", text)
 	}
 	return then(cluster.Config)

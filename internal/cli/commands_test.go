@@ -187,7 +187,7 @@ func TestBadConfigurationIsNotSent(t *testing.T) {
 	c := commands(t, nobody(t), &stdout, &stderr) // connecting would be another message
 	c.Stdin = strings.NewReader("[w]\nrole = wroker\n")
 	status := c.DeployConfig(t.Context(), "-")
-	want := "zeekfleet: standard input:2: invalid node \"w\" configuration: role \"wroker\" is invalid\n"
+	want := "zeekfleet: standard input:2: invalid node \"w\" configuration: role \"wroker\" is invalid; did you mean \"worker\"?\n"
 	if status != cli.StatusFailed || stdout.Len() > 0 || stderr.String() != want {
 		t.Errorf("got status %d, stdout %q, stderr %q, want %q", status, &stdout, &stderr, want)
 	}
@@ -224,11 +224,12 @@ func TestLog(t *testing.T) {
 		log  cli.Log
 		want string
 	}{
-		"as zeek-client": {cli.Log{}, "error: a b\nwarning: w\n"},
-		"as zeekfleet":   {cli.Log{Program: "zeekfleet"}, "zeekfleet: a b\nzeekfleet: warning: w\n"},
-		"with notes":     {cli.Log{Program: "p", Verbosity: 1}, "p: a b\np: warning: w\np: info: i\n"},
-		"with details":   {cli.Log{Verbosity: 2}, "error: a b\nwarning: w\ninfo: i\ndebug: d\n"},
-		"quiet":          {cli.Log{Quiet: true, Verbosity: 2}, ""},
+		"as zeek-client":               {cli.Log{}, "error: a b\n"},
+		"as zeek-client with warnings": {cli.Log{Verbosity: 1}, "error: a b\nwarning: w\n"},
+		"as zeekfleet":                 {cli.Log{Program: "zeekfleet"}, "zeekfleet: a b\nzeekfleet: warning: w\n"},
+		"with notes":                   {cli.Log{Program: "p", Verbosity: 1}, "p: a b\np: warning: w\np: info: i\n"},
+		"with details":                 {cli.Log{Verbosity: 3}, "error: a b\nwarning: w\ninfo: i\ndebug: d\n"},
+		"quiet":                        {cli.Log{Quiet: true, Verbosity: 2}, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"zeekfleet/internal/mgmt"
 )
 
 // iniFile is a file in the language of Python's configparser with values
@@ -17,8 +19,10 @@ type iniFile struct {
 }
 
 type iniSection struct {
-	name    string
-	line    int
+	name string
+	line int
+	// after is what follows the header's last bracket, comments aside.
+	after   string
 	entries []*iniEntry // in order of appearance
 	byKey   map[string]*iniEntry
 }
@@ -34,6 +38,8 @@ type iniEntry struct {
 	line  int
 	// from says where the entry comes from if not from the file.
 	from string
+	// referred is set once another value has been replaced by this one.
+	referred bool
 }
 
 // defaultSection is the name of the section whose entries all others have.
@@ -123,25 +129,43 @@ func (p *iniParser) add(line string) error {
 		return p.continueEntry(text)
 	}
 	p.indent, p.blank = indent, 0
-	if name, ok := header(text); ok {
-		return p.startSection(name)
+	if name, after, ok := header(text); ok {
+		return p.startSection(name, after)
 	}
 	return p.startEntry(text)
 }
 
 func isSpace(r rune) bool { return strings.TrimSpace(string(r)) == "" }
 
-// header returns the name in a section's header. What follows the last bracket
-// is ignored, as by configparser.
-func header(text string) (string, bool) {
+// header returns the name in a section's header, and what follows the last
+// bracket, which configparser ignores.
+func header(text string) (name, after string, ok bool) {
 	end := strings.LastIndexByte(text, ']')
 	if text[0] != '[' || end < 2 {
-		return "", false
+		return "", "", false
 	}
-	return text[1:end], true
+	after = strings.TrimSpace(text[end+1:])
+	if strings.HasPrefix(after, "#") || strings.HasPrefix(after, ";") {
+		after = ""
+	}
+	return text[1:end], after, true
 }
 
-func (p *iniParser) startSection(name string) error {
+// brokenHeader says what is missing in a line that can only be meant as a
+// section's header, and nothing of any other line. For configparser such a line
+// is a key; what follows it would go to the section before, and the error would
+// be another line's.
+func brokenHeader(text string) string {
+	switch {
+	case text[0] == '[' && !strings.Contains(text, "]"):
+		return "the closing bracket"
+	case strings.HasSuffix(text, "]") && !strings.ContainsAny(text, "[=:"):
+		return "the opening bracket"
+	}
+	return ""
+}
+
+func (p *iniParser) startSection(name, after string) error {
 	p.entry = nil
 	if name == defaultSection {
 		p.section = p.file.defaults
@@ -151,12 +175,16 @@ func (p *iniParser) startSection(name string) error {
 		return p.file.errorAt(p.line, "section [%s] is already defined on line %d", clip(name), first.line)
 	}
 	p.section = newSection(name, p.line)
+	p.section.after = after
 	p.file.sections = append(p.file.sections, p.section)
 	p.file.byName[name] = p.section
 	return nil
 }
 
 func (p *iniParser) startEntry(text string) error {
+	if lacks := brokenHeader(text); lacks != "" {
+		return p.file.errorAt(p.line, "%q lacks %s of a section's header", clip(text), lacks)
+	}
 	if p.section == nil {
 		return p.file.errorAt(p.line, "%q stands before the first section", clip(text))
 	}
@@ -181,6 +209,9 @@ func (p *iniParser) startEntry(text string) error {
 }
 
 func (p *iniParser) continueEntry(text string) error {
+	if name, after, ok := header(text); ok && after == "" && mgmt.CheckName(name) == nil {
+		return p.file.errorAt(p.line, "%q would continue %q: remove the blanks before a section's header", clip(text), clip(p.entry.key))
+	}
 	if p.entry.value == nil {
 		return p.file.errorAt(p.line, "%q continues %q, which has no value: remove the blanks before it", clip(text), clip(p.entry.key))
 	}

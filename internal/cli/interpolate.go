@@ -49,6 +49,7 @@ func (f *iniFile) interpolate(b *strings.Builder, s *iniSection, e *iniEntry, re
 		if target == nil || target.value == nil {
 			return f.entryError(e, "%q refers to %q, which has no value", clip(e.key), clip(key))
 		}
+		target.referred = true
 		if err := f.interpolate(b, s, e, *target.value, depth+1); err != nil {
 			return err
 		}

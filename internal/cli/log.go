@@ -11,11 +11,14 @@ import (
 // Log writes what is not a result, a line each, to standard error.
 type Log struct {
 	Out io.Writer
-	// Program begins each line; empty makes lines as zeek-client's.
+	// Program begins each line; empty makes lines as zeek-client's, which is
+	// silent about warnings, too, unless Verbosity is above 0 (spec zeek-client
+	// section 4).
 	Program string
 	// Quiet suppresses everything.
 	Quiet bool
-	// Verbosity above 0 adds notes on what is being done, above 1 details.
+	// Verbosity above 0 adds notes on what is being done, above 1 details; as
+	// zeek-client it takes one more.
 	Verbosity int
 	// Rich adds the time and a level.
 	Rich bool
@@ -34,6 +37,9 @@ func (l *Log) Info(format string, args ...any) { l.write(1, "info", format, args
 func (l *Log) Debug(format string, args ...any) { l.write(2, "debug", format, args) }
 
 func (l *Log) write(verbosity int, level, format string, args []any) {
+	if l.Program == "" && level != "error" {
+		verbosity++
+	}
 	if l.Quiet || l.Verbosity < verbosity {
 		return
 	}

@@ -129,6 +129,7 @@ func perform(t *testing.T, address string, files map[string]string, command stri
 		t.Fatal(err)
 	}
 	c := commands(t, "--controller="+address, &stdout, &stderr)
+	c.AsZeekClient = true
 	if c.Settings.Host != host || strconv.Itoa(c.Settings.Port) != port {
 		t.Fatalf("settings name %s:%d, want %s", c.Settings.Host, c.Settings.Port, address)
 	}

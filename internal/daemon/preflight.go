@@ -28,7 +28,7 @@ func Preflight(
 ) ([]agent.Finding, error) {
 	rules := portRules(by)
 	mistakes, warnings := c.Check(rules)
-	for _, w := range warnings {
+	for _, w := range append(warnings, c.CaptureDoubts()...) {
 		log.Warn("doubtful configuration", "err", w)
 	}
 	if len(mistakes) == 0 {
