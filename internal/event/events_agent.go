@@ -70,19 +70,6 @@ func registerNode(r *Registry) {
 	registerNotifyNodeHello(r)
 }
 
-// registerFleetNode adds what nodes of ours say beyond upstream's Node API.
-func registerFleetNode(r *Registry) {
-	register(r, fleetNodeAPI+"notify_dispatches",
-		func(f *fields) mgmt.NotifyDispatches {
-			return mgmt.NotifyDispatches{
-				Node: mgmt.NodeName(f.str("node")), Dispatches: vector(f, "dispatches", stringElem[string]),
-			}
-		},
-		func(m mgmt.NotifyDispatches) []zval.Value {
-			return []zval.Value{stringValue(m.Node), vectorValue(m.Dispatches, zval.String)}
-		})
-}
-
 func registerNotifyNodeHello(r *Registry) {
 	register(r, nodeAPI+"notify_node_hello",
 		func(f *fields) mgmt.NotifyNodeHello {

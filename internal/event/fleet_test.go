@@ -1,12 +1,17 @@
 package event_test
 
 import (
+	"net/netip"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"zeekfleet/internal/event"
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zval"
 )
 
 func TestAnnouncedDispatchesAreAVectorOfNames(t *testing.T) {
@@ -26,5 +31,56 @@ func TestAnnouncedDispatchesAreAVectorOfNames(t *testing.T) {
 	}
 	if _, err := r.Decode(send(name, str("worker"), set(str("get_stats")))); err == nil {
 		t.Error("a set was taken for a vector")
+	}
+}
+
+func TestMessagesOfFleetAreScalarsAndWhatUpstreamHas(t *testing.T) {
+	r := event.Management()
+	span := zval.Span(5 * time.Second)
+	config := mgmt.Configuration{
+		ID:        "id",
+		Instances: []mgmt.Instance{{Name: "i", Host: netip.MustParseAddr("10.0.0.1")}},
+		Nodes:     []mgmt.Node{{Name: "w", Instance: "i", Role: mgmt.Worker, State: mgmt.Running}},
+	}
+	wire := vec(str("id"), set(vec(str("i"), host, none)), set(node("w")))
+	failure := vec(str("r"), zval.Bool(false), str("i"), none, str("no"), str("w"))
+	for name, tt := range map[string]struct {
+		sent zval.Value
+		want mgmt.Message
+	}{
+		"a deployment with conditions": {
+			send("Fleet::Controller::API::deploy_request", str("r"), str("id"), zval.Bool(true), span),
+			mgmt.StagedDeployRequest{ReqID: "r", ID: "id", Partial: true, Patience: 5 * time.Second},
+		},
+		"what a deployment waits for": {
+			send("Fleet::Controller::API::deploy_progress", str("r"), str("waiting")),
+			mgmt.DeployProgress{ReqID: "r", Text: "waiting"},
+		},
+		"whether a configuration could be deployed": {
+			send("Fleet::Agent::API::prepare_request", str("r"), wire, span, zval.Span(9*time.Second)),
+			mgmt.AgentPrepareRequest{ReqID: "r", Config: config, Look: 5 * time.Second, Whole: 9 * time.Second},
+		},
+		"what keeps it from being deployed": {
+			send("Fleet::Agent::API::prepare_response", str("r"), vec(failure)),
+			mgmt.AgentPrepareResponse{ReqID: "r", Results: []mgmt.Result{{ReqID: "r", Instance: "i", Node: "w", Error: "no"}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			same := cmp.Options{sameAddrs, cmpopts.EquateEmpty()}
+			got, err := r.Decode(tt.sent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got, same); diff != "" {
+				t.Errorf("decoded (-want +got):\n%s", diff)
+			}
+			if again, err := r.Decode(r.Encode(tt.want)); err != nil || cmp.Diff(tt.want, again, same) != "" {
+				t.Errorf("encoded and decoded: %v, %v", again, err)
+			}
+		})
+	}
+	_, err := r.Decode(send("Fleet::Controller::API::deploy_request", str("r"), str("id"), zval.Bool(true), zval.Count(5)))
+	if err == nil || !strings.Contains(err.Error(), "patience") {
+		t.Errorf("a count was taken for an interval: %v", err)
 	}
 }

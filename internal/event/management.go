@@ -15,9 +15,6 @@ const (
 	supervisorControl = "SupervisorControl::"
 )
 
-// fleetNodeAPI is the module of the events that are ours.
-const fleetNodeAPI = "Fleet::Node::API::"
-
 // Management returns the registry of all messages of package mgmt.
 func Management() *Registry {
 	r := &Registry{
@@ -28,6 +25,6 @@ func Management() *Registry {
 	registerAgent(r)
 	registerNode(r)
 	registerSupervisor(r)
-	registerFleetNode(r)
+	registerFleet(r)
 	return r
 }

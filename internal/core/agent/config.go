@@ -38,6 +38,13 @@ type Config struct {
 	// after 10 s. Zero means 8.5 s.
 	UpstreamTimeout time.Duration
 
+	// MaxPatience bounds how long a controller can say that it waits for a
+	// deployment. Zero means 10 min.
+	MaxPatience time.Duration
+	// PreparedFor is how long a deployment that the controller has asked about,
+	// and that could be, is not looked at again. Zero means 30 s.
+	PreparedFor time.Duration
+
 	// Preflight has the nodes that a deployment is to start looked at before
 	// anything is stopped, started or saved. False starts them unseen.
 	Preflight bool
@@ -98,6 +105,8 @@ func (c Config) withDefaults() Config {
 	c.UpstreamTimeout = cmp.Or(c.UpstreamTimeout, 8500*time.Millisecond)
 	c.StageGate = cmp.Or(c.StageGate, 5*time.Second)
 	c.StopGate = cmp.Or(c.StopGate, 3*time.Second)
+	c.MaxPatience = cmp.Or(c.MaxPatience, 10*time.Minute)
+	c.PreparedFor = cmp.Or(c.PreparedFor, 30*time.Second)
 	c.MaxNodes = cmp.Or(c.MaxNodes, 500)
 	c.MaxRequests = cmp.Or(c.MaxRequests, 1000)
 	c.MaxDispatches = cmp.Or(c.MaxDispatches, 100)

@@ -35,6 +35,11 @@ func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
 		return
 	}
 	c := change{request: r, config: msg.Config, force: msg.Force}
+	if patience, ok := m.wasPrepared(r, msg.Config); ok {
+		r.patience = patience
+		m.propose(c)
+		return
+	}
 	if look, ok := m.preflight(c); ok {
 		m.open(r, m.patience(r, m.cfg.DeployTimeout))
 		m.look(c, look)
@@ -46,6 +51,9 @@ func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
 // patience returns how long the request's controller may be kept waiting by an
 // answer that is given at once only if all goes well.
 func (m *Machine) patience(r *request, ours time.Duration) time.Duration {
+	if r.patience > 0 {
+		return r.patience
+	}
 	if p := m.peers[r.peer]; p != nil && p.fleet {
 		return ours
 	}
@@ -135,10 +143,10 @@ func (m *Machine) supersede(c *change, again bool) {
 }
 
 func supersededBy(r *request) string {
-	if r.kind == deploying {
-		return "superseded by deployment " + string(r.id)
+	if r.kind == standingBy {
+		return "superseded by standby"
 	}
-	return "superseded by standby"
+	return "superseded by deployment " + string(r.id)
 }
 
 // apply makes c desired: what is not in it is stopped, and what is in it runs

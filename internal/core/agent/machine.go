@@ -23,6 +23,7 @@ type Machine struct {
 	check    *check     // awaits its Preflighted
 	change   *change    // awaits its Saved
 	rest     *rest      // of a deployment that was answered before its end
+	prepared *prepared  // what may be deployed without being looked at again
 
 	launches uint64 // the highest number of a launch so far
 	moments  uint64 // orders peerings and launches among each other

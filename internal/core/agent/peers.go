@@ -62,6 +62,9 @@ func (m *Machine) peerLost(ev PeerLost) {
 		return
 	}
 	delete(m.peers, ev.Peer)
+	if m.prepared != nil && m.prepared.peer == p.id {
+		m.prepared = nil
+	}
 	m.leadLost(p)
 	n, ok := m.nodes[p.node]
 	if !ok || n.peer != p.id {

@@ -47,7 +47,7 @@ func (n *node) keeps(hash string) bool {
 func (m *Machine) look(c change, p Preflight) {
 	if m.check != nil {
 		earlier := m.check.change
-		if c.repeats(earlier.config) {
+		if c.repeats(earlier.config) && earlier.request.kind == deploying {
 			c.twins = earlier.requests()
 		} else {
 			m.failAll(earlier, supersededBy(c.request))
@@ -80,6 +80,17 @@ func (m *Machine) preflighted(ev Preflighted) {
 		for _, r := range c.requests() {
 			m.reject(r, ev.Findings)
 		}
+	default:
+		m.goOn(c)
+	}
+}
+
+// goOn brings about a deployment in which nothing wrong was found, or says of
+// one that was only asked about that it could be.
+func (m *Machine) goOn(c change) {
+	switch {
+	case c.request.kind == preparing:
+		m.passed(c)
 	case m.change != nil:
 		m.failAll(c, "another configuration is being saved")
 	default:
@@ -130,7 +141,7 @@ const maxSummary = 5
 // zeek-client shows no texts of results that belong to one (spec management-api
 // appendix B).
 func summary(findings []Finding) string {
-	text := "preflight failed, nothing was changed"
+	text := mgmt.PreflightFailed
 	told := 0
 	for _, f := range findings {
 		if f.Node == "" {

@@ -50,6 +50,7 @@ func (c *chaos) moves() []func() {
 	return []func(){
 		wait, wait, wait,
 		func() { c.request(c.someDeployment) },
+		c.prepareAndDeploy,
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return restart(id, c.someNames()...) }) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return dispatch(id, c.someNames()...) }) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentStandbyRequest{ReqID: id} }) },
@@ -87,6 +88,21 @@ func (c *chaos) chance(label string) bool { return c.dice(label, 4) == 0 }
 
 func (c *chaos) someDeployment(id mgmt.ReqID) mgmt.Message {
 	return mgmt.AgentDeployRequest{ReqID: id, Config: configuration(c.someNodes()...), Force: c.chance("force")}
+}
+
+// prepareAndDeploy asks whether something could be deployed, and mostly deploys it.
+func (c *chaos) prepareAndDeploy() {
+	config := configuration(c.someNodes()...)
+	c.request(func(id mgmt.ReqID) mgmt.Message {
+		return mgmt.AgentPrepareRequest{ReqID: id, Config: config, Look: 8 * time.Second, Whole: 8 * time.Second}
+	})
+	if c.chance("wait") {
+		c.run(c.span("between"))
+		c.account()
+	}
+	if !c.chance("leave it") {
+		c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentDeployRequest{ReqID: id, Config: config} })
+	}
 }
 
 func (c *chaos) someNames() (names []mgmt.NodeName) {
@@ -215,6 +231,8 @@ func answered(msg mgmt.Message) (mgmt.ReqID, bool) {
 	case mgmt.AgentGetNodesResponse:
 		return msg.ReqID, true
 	case mgmt.AgentWelcomeResponse:
+		return msg.ReqID, true
+	case mgmt.AgentPrepareResponse:
 		return msg.ReqID, true
 	}
 	return "", false

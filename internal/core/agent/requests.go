@@ -16,6 +16,7 @@ const (
 	restarting
 	dispatching
 	standingBy
+	preparing
 	listing   // get-nodes; answered at once
 	welcoming // answered at once
 )
@@ -35,6 +36,11 @@ type request struct {
 	// unasked are the nodes among the awaited of a dispatch that are asked as
 	// soon as they are connected.
 	unasked map[mgmt.NodeName]bool
+
+	// answer is, of a preparation, when the deployment that follows is to be
+	// answered; patience is, of a deployment that was prepared, how long that is.
+	answer   time.Time
+	patience time.Duration
 }
 
 // kindOf returns what msg asks of an agent and its request ID, and false if it
@@ -49,6 +55,8 @@ func kindOf(msg mgmt.Message) (kind, mgmt.ReqID, bool) {
 		return dispatching, msg.ReqID, true
 	case mgmt.AgentStandbyRequest:
 		return standingBy, msg.ReqID, true
+	case mgmt.AgentPrepareRequest:
+		return preparing, msg.ReqID, true
 	case mgmt.AgentGetNodesRequest:
 		return listing, msg.ReqID, true
 	case mgmt.AgentWelcomeRequest:
@@ -86,6 +94,8 @@ func (m *Machine) fromController(ev FromController) {
 		m.dispatch(r, msg)
 	case mgmt.AgentStandbyRequest:
 		m.standby(r)
+	case mgmt.AgentPrepareRequest:
+		m.prepare(r, msg)
 	case mgmt.AgentGetNodesRequest:
 		m.respond(r, m.result(r, "", mgmt.Result{Success: true, Data: m.statuses(), Error: m.crashes()}))
 	case mgmt.AgentWelcomeRequest:
@@ -115,8 +125,11 @@ func (m *Machine) refusal(r *request) string {
 	return ""
 }
 
-// changes reports whether a request changes what runs.
-func (k kind) changes() bool { return k == deploying || k == restarting || k == standingBy }
+// changes reports whether a request changes what runs, or announces one that
+// does.
+func (k kind) changes() bool {
+	return k == deploying || k == restarting || k == standingBy || k == preparing
+}
 
 // leads reports whether a request is one that makes its peer the controller.
 func (k kind) leads() bool { return k == welcoming || k.changes() }
@@ -181,6 +194,8 @@ func (m *Machine) respond(r *request, results ...mgmt.Result) {
 	switch r.kind {
 	case deploying:
 		msg = mgmt.AgentDeployResponse{ReqID: r.id, Results: results}
+	case preparing:
+		msg = mgmt.AgentPrepareResponse{ReqID: r.id, Results: results}
 	case restarting:
 		msg = mgmt.AgentRestartResponse{ReqID: r.id, Results: results}
 	case dispatching:

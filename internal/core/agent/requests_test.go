@@ -20,6 +20,7 @@ func everyRequest(id mgmt.ReqID) []mgmt.Message {
 		mgmt.AgentStandbyRequest{ReqID: id},
 		mgmt.AgentGetNodesRequest{ReqID: id},
 		mgmt.AgentWelcomeRequest{ReqID: id},
+		mgmt.AgentPrepareRequest{ReqID: id},
 	}
 }
 
@@ -73,7 +74,7 @@ func TestRequestsThatAreRefusedAreAnsweredSo(t *testing.T) {
 			for i, msg := range everyRequest(tt.id) {
 				w.skip()
 				w.step(agent.FromController{Peer: tt.from, Msg: msg})
-				kind := []string{"deploy", "restart", "dispatch", "standby", "nodes", "welcome"}[i]
+				kind := []string{"deploy", "restart", "dispatch", "standby", "nodes", "welcome", "prepare"}[i]
 				want := fmt.Sprintf("0s    answer %s %s: [failed (%s)]", kind, tt.id, tt.want)
 				if tt.from != controller {
 					want += " to " + string(tt.from)

@@ -60,6 +60,8 @@ func message(e agent.ToController) string {
 		return fmt.Sprintf("hello %s to %s", msg.Instance, e.Peer)
 	case mgmt.AgentDeployResponse:
 		line = answer("deploy", msg.ReqID, msg.Results...)
+	case mgmt.AgentPrepareResponse:
+		line = answer("prepare", msg.ReqID, msg.Results...)
 	case mgmt.AgentRestartResponse:
 		line = answer("restart", msg.ReqID, msg.Results...)
 	case mgmt.AgentDispatchResponse:
