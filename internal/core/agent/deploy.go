@@ -113,7 +113,7 @@ func (m *Machine) saved(ev Saved) {
 		return
 	}
 	again := c.repeats(m.desired)
-	m.desired = c.config
+	m.desired, m.told = c.config, true
 	if m.mode != serving {
 		return // the next life of the agent brings it about
 	}
@@ -173,13 +173,23 @@ func (m *Machine) want(n *node, plan mgmt.Plan, force bool) {
 	if hash != n.hash || force {
 		n.failures = 0
 	}
-	n.plan, n.hash, n.wanted = plan, hash, true
+	n.plan, n.hash, n.wanted, n.kept = plan, hash, true, false
+	if n.proc != nil && n.proc.stuck != "" && n.proc.hash == hash && !force {
+		m.reprieve(n)
+	}
 	if n.keeps(hash) && !force {
 		return
 	}
+	m.relaunchAs(n)
+}
+
+// relaunchAs has n started afresh, after its present process was stopped.
+func (m *Machine) relaunchAs(n *node) {
 	m.halt(n)
 	n.fresh = true
-	m.setState(n, mgmt.Pending)
+	if n.unseen == "" {
+		m.setState(n, mgmt.Pending)
+	}
 }
 
 func has(plans map[mgmt.NodeName]mgmt.Plan, name mgmt.NodeName) bool {
@@ -189,11 +199,13 @@ func has(plans map[mgmt.NodeName]mgmt.Plan, name mgmt.NodeName) bool {
 
 // retire makes n one that is not desired.
 func (m *Machine) retire(n *node) {
-	n.wanted, n.fresh = false, false
+	n.wanted, n.fresh, n.kept = false, false, false
 	m.halt(n)
-	m.setState(n, mgmt.Stopped)
+	if n.unseen == "" {
+		m.setState(n, mgmt.Stopped)
+	}
 	m.settleFailed(n, "the node was removed", mgmt.NodeOutputs{})
-	if n.proc == nil {
+	if n.proc == nil && n.unseen == "" {
 		delete(m.nodes, n.name())
 	}
 }
@@ -207,9 +219,12 @@ func (m *Machine) awaitUp(r *request) {
 		m.add(r, "", mgmt.Result{Success: true})
 	}
 	for _, n := range wanted {
-		if n.up() {
+		switch {
+		case n.up():
 			m.add(r, n.name(), mgmt.Result{Success: true})
-		} else {
+		case n.unseen != "":
+			m.add(r, n.name(), mgmt.Result{Error: n.unseen})
+		default:
 			r.awaited[n.name()] = true
 		}
 	}

@@ -8,9 +8,10 @@ import (
 )
 
 // targets returns the desired nodes among names, or all if there are no names.
+// Nodes that are kept count: nobody has said that they are not desired.
 func (m *Machine) targets(names []mgmt.NodeName) []*node {
 	return m.sortedNodes(func(n *node) bool {
-		return n.wanted && (len(names) == 0 || slices.Contains(names, n.name()))
+		return (n.wanted || n.kept) && (len(names) == 0 || slices.Contains(names, n.name()))
 	})
 }
 

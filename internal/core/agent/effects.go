@@ -39,8 +39,8 @@ type (
 		Hash   string // of Plan; it comes back in Process
 	}
 	// Stop asks for the end of a process: SIGTERM, a period of grace, SIGKILL.
-	// It comes once per launch, only after Started or Adopted, and is answered
-	// by Exited.
+	// It comes only after Started or Adopted, and is answered by Exited, or by
+	// StopFailed, after which it may come again.
 	Stop struct {
 		Node   mgmt.NodeName
 		Launch uint64
@@ -90,6 +90,9 @@ type State struct {
 	// Desired is the configuration adopted last, of the whole cluster. Its zero
 	// value is an agent that runs nothing.
 	Desired mgmt.Configuration
+	// Told says that a controller has said so. Without it an empty Desired is no
+	// wish: the agent has never been told anything, or has lost what it was told.
+	Told bool
 }
 
 // Level is a Note's severity, numbered as in log/slog.

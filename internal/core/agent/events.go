@@ -13,7 +13,13 @@ type (
 	// Adopted tells which processes of an earlier life of the agent still run.
 	// It is the first event and comes once; until then the machine sends
 	// nothing.
-	Adopted struct{ Processes []Process }
+	Adopted struct {
+		Processes []Process
+		// Unseen are nodes that may have processes which nobody can look at.
+		Unseen []Unseen
+	}
+	// Freed says that an Unseen node has no such process any more.
+	Freed struct{ Node mgmt.NodeName }
 
 	// PeerAdded says that a peering was established; it precedes everything
 	// that comes from that peer. Fleet says that the peer is of this program,
@@ -79,6 +85,13 @@ type (
 		Outputs mgmt.NodeOutputs
 	}
 
+	// StopFailed answers a Stop: the process could not be signalled, and runs on.
+	StopFailed struct {
+		Node   mgmt.NodeName
+		Launch uint64
+		Err    string
+	}
+
 	// Saved answers a Save, as the very next event; an empty Err is success.
 	Saved struct{ Err string }
 
@@ -99,6 +112,15 @@ type Process struct {
 	Started  time.Time
 }
 
+// Unseen is a node that may have a process which can be neither watched nor
+// ended. Nothing is started in its place until Freed.
+type Unseen struct {
+	Node   mgmt.NodeName
+	Launch uint64 // as in the Start that made it; 0 if nobody knows
+	// Why is what a person is told: which process or file it is, and what to do.
+	Why string
+}
+
 // Finding is something that keeps a deployment from succeeding.
 type Finding struct {
 	// Node is the node that it concerns; empty: the host as such.
@@ -111,6 +133,8 @@ type Finding struct {
 }
 
 func (Adopted) isEvent()        {}
+func (Freed) isEvent()          {}
+func (StopFailed) isEvent()     {}
 func (PeerAdded) isEvent()      {}
 func (PeerUpdated) isEvent()    {}
 func (PeerLost) isEvent()       {}

@@ -69,7 +69,10 @@ func (m *Machine) exited(ev Exited) {
 	}
 	p := n.proc
 	m.vanished(n)
-	if n.wanted && !p.halt {
+	switch {
+	case n.kept && !p.halt:
+		m.keptEnded(n, ev)
+	case n.wanted && !p.halt:
 		m.crashed(n, p, ev)
 	}
 }
@@ -78,7 +81,7 @@ func (m *Machine) exited(ev Exited) {
 func (m *Machine) vanished(n *node) {
 	n.proc, n.peer = nil, ""
 	m.settleGone(n)
-	if !n.wanted {
+	if !n.wanted && n.unseen == "" {
 		m.forget(n)
 	}
 }

@@ -14,6 +14,7 @@ type Machine struct {
 	rng     *rand.Rand
 	mode    mode
 	desired mgmt.Configuration
+	told    bool // what is desired; see State.Told
 
 	nodes map[mgmt.NodeName]*node
 	tiers [tierCount][]*node // the same nodes, each tier sorted by name
@@ -50,6 +51,7 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 		cfg:     cfg.withDefaults(),
 		rng:     rng,
 		desired: saved.Desired,
+		told:    saved.Told || len(saved.Desired.Instances)+len(saved.Desired.Nodes) > 0,
 		nodes:   make(map[mgmt.NodeName]*node),
 		peers:   make(map[mgmt.PeerID]*peer),
 	}
@@ -64,7 +66,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	m.reportLate()
 	m.advance()
 	if m.change != nil && m.change != saving {
-		m.emit(Save{State{Desired: m.change.config}})
+		m.emit(Save{State{Desired: m.change.config, Told: true}})
 	}
 	return m.out
 }
@@ -73,6 +75,8 @@ func (m *Machine) handle(ev Event) {
 	switch ev := ev.(type) {
 	case Adopted:
 		m.adopted(ev)
+	case Freed:
+		m.freed(ev)
 	case PeerAdded:
 		m.peerAdded(ev)
 	case PeerUpdated:
@@ -93,6 +97,8 @@ func (m *Machine) handle(ev Event) {
 		m.ready(ev)
 	case Exited:
 		m.exited(ev)
+	case StopFailed:
+		m.stopFailed(ev)
 	case Saved:
 		m.saved(ev)
 	case Shutdown:

@@ -15,11 +15,15 @@ type node struct {
 	plan   mgmt.Plan
 	hash   string // of plan
 	wanted bool   // false: the node is forgotten when its process is gone
+	kept   bool   // nobody has said whether it is wanted; see Machine.told
 
 	// What is observed.
-	state mgmt.State  // as last announced
-	proc  *process    // nil: there is none
-	peer  mgmt.PeerID // the process's peering; empty: none
+	state mgmt.State // as last announced
+	proc  *process   // nil: there is none
+	// unseen says why a process of it may live that is not proc; empty: none
+	// does. Until then no other is started.
+	unseen string
+	peer   mgmt.PeerID // the process's peering; empty: none
 
 	// The next start.
 	fresh    bool      // it belongs to a rollout, which has an order; else:
@@ -54,6 +58,7 @@ type process struct {
 	halt    bool      // it is to be stopped, or being stopped
 	haltAt  time.Time // since when
 	stopped time.Time // when its Stop went out
+	stuck   string    // why it could not be stopped; empty: it could, or has yet to be
 }
 
 // phase is how far the shell has come with a process.
@@ -81,8 +86,12 @@ func (n *node) name() mgmt.NodeName { return n.plan.Node.Name }
 func (n *node) whyNotUp() string {
 	name := string(n.name())
 	switch {
+	case n.unseen != "":
+		return n.unseen
 	case n.proc == nil:
 		return "cluster node " + name + " still waiting to be started"
+	case n.proc.stuck != "":
+		return n.proc.stuck
 	case n.proc.halt:
 		return "earlier process of cluster node " + name + " still stopping"
 	case n.proc.state == mgmt.Unknown:
@@ -99,6 +108,7 @@ func (m *Machine) setState(n *node, s mgmt.State) {
 	}
 	described := n.plan.Node
 	described.State = s
+	described.Env = nil // it may hold secrets, and everyone can subscribe
 	m.tell(mgmt.NotifyChange{Instance: m.cfg.Name, Node: described, Old: n.state, New: s})
 	n.state = s
 }

@@ -151,12 +151,17 @@ func (m *Machine) adopted(ev Adopted) {
 			continue
 		}
 		m.nodes[p.Node] = &node{
-			plan:  mgmt.Plan{Node: mgmt.Node{Name: p.Node, Instance: m.cfg.Name, Role: mgmt.ClusterNone}},
+			plan:  m.planless(p.Node),
 			state: mgmt.Unknown,
 			proc:  &process{launch: p.Launch, hash: p.PlanHash, pid: p.PID, since: p.Started, phase: alive, state: mgmt.Unknown},
 		}
 	}
-	m.apply(m.desired, false)
+	m.cannotSee(ev.Unseen)
+	if m.told {
+		m.apply(m.desired, false)
+	} else {
+		m.keepAll()
+	}
 	for _, p := range slices.SortedFunc(maps.Values(m.peers), byMoment) {
 		m.sayHello(p.id)
 		if p.node != "" {

@@ -27,7 +27,7 @@ func (m *Machine) preflight(c change) (Preflight, bool) {
 	var p Preflight
 	plans := mgmt.Plans(c.config, m.cfg.Name)
 	for _, name := range slices.Sorted(maps.Keys(plans)) {
-		if n := m.nodes[name]; n == nil || !n.wanted || n.hash != plans[name].Hash() {
+		if n := m.nodes[name]; n == nil || !n.has(plans[name].Hash()) {
 			p.Start = append(p.Start, plans[name])
 		}
 	}
@@ -41,6 +41,10 @@ func (m *Machine) preflight(c change) (Preflight, bool) {
 func (n *node) keeps(hash string) bool {
 	return n.proc != nil && n.proc.hash == hash && !n.proc.halt
 }
+
+// has reports whether a plan of this hash is what n has to run already, or runs
+// without anybody having said whether it should.
+func (n *node) has(hash string) bool { return n.wanted && n.hash == hash || n.kept && n.keeps(hash) }
 
 // look has the nodes of c looked at. A deployment that was being looked at is
 // superseded, unless it is the same: the later one is what the controller wants.

@@ -63,6 +63,7 @@ func (c *chaos) moves() []func() {
 		func() { c.saveErr = pick(c, "save", "", "", "disk full") },
 		func() { c.sight = sight{after: c.span("look"), findings: pick(c, "findings", nil, nil, refusals)} },
 		c.reboot,
+		c.lose,
 	}
 }
 
@@ -169,6 +170,7 @@ func (c *chaos) stray() {
 		agent.StartFailed{Node: name, Launch: 1 << 40},
 		agent.Ready{Node: name, Launch: 1 << 40},
 		agent.Exited{Node: name, Launch: 1 << 40},
+		agent.StopFailed{Node: name, Launch: 1 << 40},
 		agent.PeerAdded{Peer: "stranger"},
 		agent.PeerLost{Peer: "stranger"},
 		agent.PeerAdded{Peer: controller},
@@ -185,10 +187,36 @@ func (c *chaos) reboot() {
 	if c.chance("shutdown") {
 		c.step(agent.Shutdown{})
 		c.run(time.Minute)
-		if len(c.procs) > 0 {
+		if seen(c.procs) > 0 {
 			c.t.Errorf("%v outlived the shutdown", sorted(c.procs))
 		}
 		c.account()
+	}
+	clear(c.asked)
+	for _, p := range c.procs {
+		p.unseen = false
+	}
+	c.boot(looking)
+	c.step(agent.PeerAdded{Peer: controller})
+}
+
+func seen(procs map[mgmt.NodeName]*proc) (n int) {
+	for _, p := range procs {
+		if !p.unseen {
+			n++
+		}
+	}
+	return n
+}
+
+// lose kills the agent, which finds some of its nodes' processes not to be seen,
+// or its own state missing.
+func (c *chaos) lose() {
+	for _, name := range sorted(c.procs) {
+		c.procs[name].unseen = c.chance("unseen")
+	}
+	if c.chance("state") {
+		c.saved = agent.State{}
 	}
 	clear(c.asked)
 	c.boot(looking)
@@ -242,9 +270,14 @@ func (c *chaos) heal() {
 	clear(c.fates)
 	c.saveErr, c.sight = "", sight{}
 	for _, name := range sorted(c.procs) {
-		if p := c.procs[name]; p != nil {
+		if p := c.procs[name]; p != nil && p.unseen {
+			c.exit(name, p, "exit status 0", mgmt.NodeOutputs{})
+		} else if p != nil {
 			c.connect(name, p)
 		}
+	}
+	if !c.saved.Told {
+		c.request(c.someDeployment)
 	}
 	c.run(10 * time.Minute)
 	c.account()

@@ -97,9 +97,12 @@ func (m *Machine) fromController(ev FromController) {
 	case mgmt.AgentPrepareRequest:
 		m.prepare(r, msg)
 	case mgmt.AgentGetNodesRequest:
-		m.respond(r, m.result(r, "", mgmt.Result{Success: true, Data: m.statuses(), Error: m.crashes()}))
+		m.respond(r, m.result(r, "", mgmt.Result{Success: true, Data: m.statuses(), Error: m.remarks()}))
 	case mgmt.AgentWelcomeRequest:
 		m.respond(r, m.result(r, "", mgmt.Result{Success: true}))
+		if why := m.unaware(); why != "" {
+			m.emit(ToController{Peer: r.peer, Msg: mgmt.NotifyLog{Instance: m.cfg.Name, Msg: why}})
+		}
 	}
 }
 

@@ -276,11 +276,12 @@ func TestGetNodesListsAgentAndNodes(t *testing.T) {
 	}
 }
 
-func TestNotifyChangeDescribesTheNode(t *testing.T) {
+func TestNotifyChangeDescribesTheNodeWithoutItsEnvironment(t *testing.T) {
 	w := running(t, agent.Config{}, changed(node("worker")))
 	w.disconnect("worker")
 	described := changed(node("worker"))
 	described.State = mgmt.Unknown
+	described.Env = nil // everyone can subscribe
 	want := []agent.Effect{agent.ToController{Msg: mgmt.NotifyChange{Instance: "host", Node: described, Old: mgmt.Running, New: mgmt.Unknown}}}
 	if diff := cmp.Diff(want, w.effects); diff != "" {
 		t.Errorf("effects (-want +got):\n%s", diff)

@@ -35,7 +35,7 @@ func (m *Machine) advanceStops() (held bool) {
 				p.phase, p.stopped = ending, m.now
 				m.emit(Stop{Node: n.name(), Launch: p.launch})
 			}
-			blocked = blocked || p.phase == alive || m.now.Before(m.stopGate(p))
+			blocked = blocked || p.phase == alive || p.stuck == "" && m.now.Before(m.stopGate(p))
 		}
 		held = held || blocked
 	}
@@ -64,6 +64,9 @@ func (m *Machine) advanceStarts(held bool) {
 }
 
 func (m *Machine) mayStart(n *node, held bool) bool {
+	if n.unseen != "" {
+		return false
+	}
 	if n.fresh {
 		return !held
 	}
@@ -96,17 +99,22 @@ func (m *Machine) launch(n *node) {
 // halt has n's process stopped when its turn comes. Whoever waits for its
 // answer need not wait longer.
 func (m *Machine) halt(n *node) {
-	if p := n.proc; p != nil && !p.halt {
-		p.halt, p.haltAt = true, m.now
-		m.failDispatches(n, "cluster node "+string(n.name())+" was stopped")
+	p := n.proc
+	if p == nil {
+		return
 	}
+	if p.halt {
+		m.tryAgain(p)
+		return
+	}
+	p.halt, p.haltAt = true, m.now
+	m.failDispatches(n, "cluster node "+string(n.name())+" was stopped")
 }
 
 // relaunch has n started afresh, after its present process was stopped.
 func (m *Machine) relaunch(n *node) {
-	m.halt(n)
-	n.fresh, n.failures = true, 0
-	m.setState(n, mgmt.Pending)
+	n.failures = 0
+	m.relaunchAs(n)
 }
 
 // wakeFor adds the times at which something about n must be decided. Gates
@@ -114,13 +122,15 @@ func (m *Machine) relaunch(n *node) {
 func (m *Machine) wakeFor(n *node, w *wake) {
 	p := n.proc
 	if p == nil {
-		if m.mode == serving && n.wanted && !n.fresh {
+		if m.mode == serving && n.wanted && !n.fresh && n.unseen == "" {
 			w.at(n.due)
 		}
 		return
 	}
 	if p.halt {
-		m.wakeAfterNow(m.stopGate(p), w)
+		if p.stuck == "" {
+			m.wakeAfterNow(m.stopGate(p), w)
+		}
 		return
 	}
 	if p.state == mgmt.Pending {

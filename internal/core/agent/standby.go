@@ -1,6 +1,10 @@
 package agent
 
-import "zeekfleet/internal/mgmt"
+import (
+	"strings"
+
+	"zeekfleet/internal/mgmt"
+)
 
 // standby makes nothing desired, and answers when no process is left (spec
 // management-api 7.2, G-A4).
@@ -10,14 +14,17 @@ func (m *Machine) standby(r *request) {
 
 func (m *Machine) awaitGone(r *request) {
 	for _, n := range m.nodes {
-		r.awaited[n.name()] = true
+		if n.obstacle() == "" {
+			r.awaited[n.name()] = true
+		}
 	}
 	m.standbyIfDone(r)
 }
 
 func (m *Machine) standbyIfDone(r *request) {
 	if len(r.awaited) == 0 {
-		r.results = []mgmt.Result{m.result(r, "", mgmt.Result{Success: true})}
+		why := strings.Join(m.obstacles(), "; ")
+		r.results = []mgmt.Result{m.result(r, "", mgmt.Result{Success: why == "", Error: why})}
 		m.close(r)
 	}
 }
@@ -40,7 +47,7 @@ func (m *Machine) shutdown() {
 
 func (m *Machine) finishShutdown() {
 	for _, n := range m.nodes {
-		if n.proc != nil {
+		if n.proc != nil && n.proc.stuck == "" {
 			return
 		}
 	}

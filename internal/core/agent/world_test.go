@@ -21,6 +21,7 @@ type fate struct {
 	reason   string        // of that end
 	outputs  mgmt.NodeOutputs
 	stop     time.Duration // from a Stop to its end
+	stuck    string        // it cannot be stopped, for this reason
 	deaf     bool          // it does not answer dispatches
 }
 
@@ -48,6 +49,7 @@ type world struct {
 	trace   []string
 	effects []agent.Effect
 	notes   bool // notes go into the trace
+	shut    bool // Shutdown came
 }
 
 // failer is what a test and a property have in common.
@@ -68,6 +70,7 @@ type proc struct {
 	hash   string
 	peer   mgmt.PeerID // empty: not connected
 	since  time.Time
+	unseen bool // the agent cannot look at it
 }
 
 const controller mgmt.PeerID = "controller"
@@ -98,11 +101,17 @@ func (w *world) boot(cfg agent.Config) {
 	for _, name := range sorted(w.procs) {
 		p := w.procs[name]
 		p.peer = ""
+		if p.unseen {
+			left.Unseen = append(left.Unseen, agent.Unseen{Node: name, Launch: p.launch, Why: unseenText(name)})
+			continue
+		}
 		left.Processes = append(left.Processes, agent.Process{Node: name, Launch: p.launch, PID: p.pid, PlanHash: p.hash, Started: p.since})
 	}
-	w.queue = nil
+	w.queue, w.shut = nil, false
 	w.step(left)
 }
+
+func unseenText(name mgmt.NodeName) string { return "process of " + string(name) + " cannot be seen" }
 
 func sorted[V any](m map[mgmt.NodeName]V) []mgmt.NodeName {
 	var names []mgmt.NodeName
@@ -143,6 +152,9 @@ func (w *world) run(d time.Duration) {
 
 func (w *world) step(ev agent.Event) {
 	w.t.Helper()
+	if _, ok := ev.(agent.Shutdown); ok {
+		w.shut = true
+	}
 	effects := w.m.Step(w.now, ev)
 	w.effects = append(w.effects, effects...)
 	for i, e := range effects {
@@ -200,7 +212,7 @@ func (w *world) start(e agent.Start) {
 
 // connect has the node's process say hello, if it still lives.
 func (w *world) connect(name mgmt.NodeName, p *proc) {
-	if w.procs[name] != p || p.peer != "" {
+	if w.procs[name] != p || p.peer != "" || p.unseen {
 		return
 	}
 	p.peer = mgmt.PeerID(fmt.Sprintf("%s#%d", name, p.launch))
@@ -221,6 +233,13 @@ func (w *world) stop(e agent.Stop) {
 		w.t.Errorf("stop of %s launch %d, which does not live", e.Node, e.Launch)
 		return
 	}
+	if !w.saved.Told && !w.shut {
+		w.t.Errorf("%s is stopped, and nobody has said what should run", e.Node)
+	}
+	if why := w.fates[e.Node].stuck; why != "" {
+		w.after(0, func() { w.step(agent.StopFailed{Node: e.Node, Launch: e.Launch, Err: why}) })
+		return
+	}
 	w.after(w.fates[e.Node].stop, func() { w.exit(e.Node, p, "killed by SIGTERM", mgmt.NodeOutputs{}) })
 }
 
@@ -229,6 +248,10 @@ func (w *world) exit(name mgmt.NodeName, p *proc, reason string, out mgmt.NodeOu
 		return
 	}
 	delete(w.procs, name)
+	if p.unseen {
+		w.step(agent.Freed{Node: name})
+		return
+	}
 	w.step(agent.Exited{Node: name, Launch: p.launch, Reason: reason, Outputs: out})
 	if p.peer != "" {
 		w.step(agent.PeerLost{Peer: p.peer})
