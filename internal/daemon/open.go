@@ -56,7 +56,7 @@ func OpenController(
 	if c.WebSocketServer, err = websocketConfig(set); err != nil {
 		return c, err
 	}
-	if c.store, err = openState(ctx, set.Directory); err != nil {
+	if c.store, err = openState(ctx, set.Directory, withoutControllerState, log); err != nil {
 		return c, err
 	}
 	opened.add(c.store)
@@ -132,8 +132,26 @@ func Reachable(listening string) string {
 	return netip.AddrPortFrom(loopback, ap.Port()).String()
 }
 
-func openState(ctx context.Context, directory string) (*boltstore.Store, error) {
-	return boltstore.Open(ctx, filepath.Join(directory, "state.db"), boltstore.Config{})
+// stateFile is the name of the file with a daemon's state.
+const stateFile = "state.db"
+
+// What it means to go on without that file.
+const (
+	withoutAgentState = "without it the agent keeps its nodes running, and waits until a controller tells it what should run"
+	// Agents stop what a controller tells them to; one that has deployed nothing
+	// tells them nothing.
+	withoutControllerState = "without it the controller has no configuration, and agents keep their nodes running until the whole cluster file is staged and deployed again"
+)
+
+// openState opens a daemon's file. It says if that was expected and is missing.
+func openState(ctx context.Context, directory, withoutIt string, log *slog.Logger) (*boltstore.Store, error) {
+	path := filepath.Join(directory, stateFile)
+	s, err := boltstore.Open(ctx, path, boltstore.Config{WithoutIt: withoutIt})
+	if err == nil && s.Missing() {
+		log.Warn("state file is missing from a directory that was there already, and is made anew: if there was one, stop this daemon and restore it; "+withoutIt,
+			"file", path)
+	}
+	return s, err
 }
 
 func busConfig(set settings.Common) (bus.Config, error) {

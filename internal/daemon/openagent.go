@@ -60,7 +60,7 @@ func OpenAgent(
 	if a.Bus, err = busConfig(set.Common); err != nil {
 		return a, err
 	}
-	if a.store, err = openState(ctx, set.Directory); err != nil {
+	if a.store, err = openState(ctx, set.Directory, withoutAgentState, log); err != nil {
 		return a, err
 	}
 	opened.add(a.store)

@@ -39,6 +39,10 @@ type Config struct {
 	// LockTimeout is how long Open waits for another process to let go of the
 	// file, such as a predecessor that is still shutting down. Zero means 1 s.
 	LockTimeout time.Duration
+
+	// WithoutIt tells a person what happens if a damaged file is moved away, as
+	// the end of a sentence: "without it the agent …". Empty says nothing.
+	WithoutIt string
 }
 
 func (c Config) withDefaults() Config {
@@ -62,9 +66,15 @@ type Store struct {
 	path string
 	cfg  Config
 	db   *bbolt.DB
+
+	missing bool
 }
 
 var _ store.Historian = (*Store)(nil)
+
+// Missing reports that Open found the directory, and no file in it: either this
+// is the first start there, or the file was lost. Open has made a new one.
+func (s *Store) Missing() bool { return s.missing }
 
 // Close lets go of the file. Calls that are under way end first; later ones
 // return an error.

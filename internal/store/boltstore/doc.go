@@ -10,7 +10,9 @@
 //     asserts its own format, so a damaged page would end the process; Open
 //     therefore checks the structure itself first (verify.go) and answers
 //     ErrDamaged or ErrForeign. Each document carries a checksum, which Load
-//     checks.
+//     checks. Damage never makes Open go back to an older document: every page
+//     is accounted for, and both of bbolt's meta pages must be whole.
+//   - A file appears complete, so that an empty or a short one is damage.
 //   - A write that fails (a full disk) leaves the previous document current,
 //     the store usable, and a later Save free to succeed.
 //

@@ -29,50 +29,61 @@ const maxRevision = store.Revision(1) << 62
 func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
 	s := &Store{path: path, cfg: cfg.withDefaults()}
 	if err := s.open(ctx); err != nil {
-		return nil, explain(path, err)
+		return nil, explain(path, s.cfg.WithoutIt, err)
 	}
 	return s, nil
 }
 
 // explain adds what a person can do about err.
-func explain(path string, err error) error {
+func explain(path, withoutIt string, err error) error {
 	switch {
 	case errors.Is(err, ErrInUse):
 		return fmt.Errorf("state file %s is %w; stop that one, or give this one a state directory of its own (--state-dir)", path, err)
 	case errors.Is(err, ErrForeign):
-		return fmt.Errorf("state file %s is %w; move it away, or name another state directory (--state-dir)", path, err)
+		return fmt.Errorf("state file %s is %w; name another state directory (--state-dir), or move it away%s", path, err, then(withoutIt))
 	case errors.Is(err, ErrDamaged):
-		return fmt.Errorf("state file %s is %w; restore a copy of it, or move it away to start empty", path, err)
+		return fmt.Errorf("state file %s is %w; restore a copy of it, or move it away%s", path, err, then(withoutIt))
 	}
 	return fmt.Errorf("open state file %s: %w", path, err)
 }
 
+func then(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
 func (s *Store) open(ctx context.Context) error {
-	if err := makeDirs(filepath.Dir(s.path)); err != nil {
+	dir := filepath.Dir(s.path)
+	_, err := os.Stat(dir)
+	known := err == nil
+	if err := makeDirs(dir); err != nil {
 		return err
 	}
-	for {
-		f, err := s.lock(ctx)
-		if err != nil {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.LockTimeout, ErrInUse)
+	defer cancel()
+	f, err := s.lock(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.missing = known
+		if err := s.createOnce(ctx); err != nil {
 			return err
 		}
-		info, err := f.Stat()
-		if err != nil {
-			f.Close()
-			return err
-		}
-		if info.Size() > 0 {
-			return s.openLocked(f, info.Size())
-		}
-		// A new file replaces the empty one only when it is complete, so that
-		// a death in between leaves nothing half made. The replaced file is
-		// locked until then, and waiters for its lock find it gone.
-		err = create(s.path)
-		f.Close()
-		if err != nil {
-			return err
-		}
+		f, err = s.lock(ctx)
 	}
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() == 0 {
+		// No zeekfleet leaves such a file: a new one appears complete.
+		err = fmt.Errorf("%w: it is empty (0 bytes)", ErrDamaged)
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	return s.openLocked(f, info.Size())
 }
 
 // makeDirs creates dir and its missing parents, durably.
@@ -92,15 +103,19 @@ func makeDirs(dir string) error {
 
 // lock returns the file at the store's path, exclusively locked.
 func (s *Store) lock(ctx context.Context) (*os.File, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.LockTimeout, ErrInUse)
-	defer cancel()
+	return flock(ctx, func() (*os.File, error) { return openRegular(s.path) }, s.path)
+}
+
+// flock opens and exclusively locks the file at path. It waits for whoever holds
+// it until ctx is done.
+func flock(ctx context.Context, open func() (*os.File, error), path string) (*os.File, error) {
 	for {
-		f, err := openRegular(s.path)
+		f, err := open()
 		if err != nil {
 			return nil, err
 		}
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil && isCurrent(f, s.path) {
+		if err == nil && isCurrent(f, path) {
 			return f, nil
 		}
 		f.Close()
@@ -117,7 +132,7 @@ func (s *Store) lock(ctx context.Context) (*os.File, error) {
 
 // openRegular opens path without waiting for the other end of a pipe.
 func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -143,8 +158,23 @@ func isCurrent(f *os.File, path string) bool {
 	return err == nil && os.SameFile(ours, named)
 }
 
-// create puts an empty store at path, atomically and durably. The caller holds
-// the lock of the file that it replaces.
+// createOnce makes the file, unless another process does so just now. Whoever
+// makes it holds the lock of the directory: a file that is locked before it is
+// complete could be left empty by a death in between, and would look like damage.
+func (s *Store) createOnce(ctx context.Context) error {
+	dir := filepath.Dir(s.path)
+	held, err := flock(ctx, func() (*os.File, error) { return os.Open(dir) }, dir)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	if _, err := os.Lstat(s.path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return create(s.path)
+}
+
+// create puts an empty store at path, atomically and durably.
 func create(path string) error {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -87,12 +87,19 @@ func (p page) leaf(keys keyRange, visit visitor) error {
 	if err != nil {
 		return err
 	}
+	// bbolt writes the entries without gaps. A page whose count was damaged, and
+	// so hides its last entries, is told by that.
+	end := pageHeaderSize + uint64(p.count)*elementSize
 	for i := range uint64(p.count) {
 		e := table[i*elementSize:]
 		flags, pos := order.Uint32(e), uint64(order.Uint32(e[4:]))
 		ksize, vsize := uint64(order.Uint32(e[8:])), uint64(order.Uint32(e[12:]))
 
 		at := pageHeaderSize + i*elementSize + pos // positions count from their element
+		if at != end {
+			return fmt.Errorf("entry %d begins at %d, not at %d", i, at, end)
+		}
+		end += ksize + vsize
 		key, err := p.key(at, ksize, keys)
 		if err != nil {
 			return err
@@ -128,11 +135,17 @@ func (p page) branch(keys keyRange, child func(id uint64, keys keyRange) error) 
 	}
 	ids := make([]uint64, p.count)
 	bounds := make([][]byte, p.count, p.count+1)
+	end := pageHeaderSize + uint64(p.count)*elementSize // without gaps, as in a leaf
 	for i := range uint64(p.count) {
 		e := table[i*elementSize:]
 		pos, ksize := uint64(order.Uint32(e)), uint64(order.Uint32(e[4:]))
 		ids[i] = order.Uint64(e[8:])
-		if bounds[i], err = p.key(pageHeaderSize+i*elementSize+pos, ksize, keys); err != nil {
+		at := pageHeaderSize + i*elementSize + pos
+		if at != end {
+			return fmt.Errorf("child %d begins at %d, not at %d", i, at, end)
+		}
+		end += ksize
+		if bounds[i], err = p.key(at, ksize, keys); err != nil {
 			return err
 		}
 		keys.first, keys.after = nil, bounds[i]

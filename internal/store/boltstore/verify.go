@@ -11,8 +11,9 @@ import (
 // verify reports whether bbolt can use the file without meeting anything that
 // it would assert against or that lies outside its memory map: every page that
 // can be reached lies in the file, is what its parent says, is used once, and
-// is not also listed as free; keys are in order and in bounds. It reads the
-// structure, not the values, and follows no more pages than the file has.
+// is not also listed as free; every other page is free; keys are in order and in
+// bounds. It reads the structure, not the values, and follows no more pages than
+// the file has.
 //
 // The format is bbolt's version 2, as in its package internal/common. Integers
 // have the byte order of the machine.
@@ -27,6 +28,12 @@ func verify(r io.ReaderAt, size int64) error {
 	}
 	if err := v.freelist(); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	// A page that is in no tree and not free was part of one that lost it.
+	for id := uint64(2); id < m.pages; id++ {
+		if !v.used[id] {
+			return fmt.Errorf("%w: page %d is neither used nor free", ErrDamaged, id)
+		}
 	}
 	return nil
 }
@@ -50,26 +57,33 @@ type meta struct {
 	tx       uint64
 }
 
-// readMeta returns the newest valid one of the two meta pages: the one that
-// bbolt uses. A save that was interrupted leaves the other one.
+// readMeta returns what the newer of the two meta pages says: the one that bbolt
+// uses. Both must be whole. bbolt would take the older one in the place of one
+// that is damaged, and with it the document before the current one; a save that
+// was interrupted leaves both as they were, for a meta page is written at once.
 func readMeta(r io.ReaderAt, size int64) (meta, error) {
 	first, err := parseMeta(r, 0)
-	found := err == nil
-	if found {
-		second, err := parseMeta(r, int64(first.pageSize))
-		if err == nil && second.pageSize == first.pageSize && second.tx > first.tx {
-			first = second
+	if err != nil {
+		for at := int64(minPageSize); at <= maxPageSize && at < size; at *= 2 {
+			if m, err := parseMeta(r, at); err == nil && int64(m.pageSize) == at {
+				return meta{}, fmt.Errorf("%w: the first of its two meta pages is not whole, and nobody knows whether the other is the newer one", ErrDamaged)
+			}
 		}
-	}
-	for at := int64(minPageSize); !found && at <= maxPageSize && at < size; at *= 2 {
-		if first, err = parseMeta(r, at); err == nil && int64(first.pageSize) == at {
-			found = true
-		}
-	}
-	if !found {
 		return meta{}, fmt.Errorf("%w: it does not begin like one", ErrForeign)
 	}
 	if have := uint64(size) / first.pageSize; have < first.pages || have < 4 {
+		return meta{}, fmt.Errorf("%w: cut short, %d of %d pages are there", ErrDamaged, have, first.pages)
+	}
+	second, err := parseMeta(r, int64(first.pageSize))
+	switch {
+	case err != nil || second.pageSize != first.pageSize:
+		return meta{}, fmt.Errorf("%w: the second of its two meta pages is not whole, and nobody knows whether the other is the newer one", ErrDamaged)
+	case second.tx+1 != first.tx && first.tx+1 != second.tx:
+		return meta{}, fmt.Errorf("%w: its two meta pages are of saves %d and %d, which do not follow each other", ErrDamaged, first.tx, second.tx)
+	case second.tx > first.tx:
+		first = second
+	}
+	if have := uint64(size) / first.pageSize; have < first.pages {
 		return meta{}, fmt.Errorf("%w: cut short, %d of %d pages are there", ErrDamaged, have, first.pages)
 	}
 	return first, nil

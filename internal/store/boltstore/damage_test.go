@@ -1,0 +1,112 @@
+package boltstore_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"zeekfleet/internal/store/boltstore"
+)
+
+func TestEmptyFileIsDamageAndNotANewStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	write(t, path, nil)
+	_, err := boltstore.Open(t.Context(), path, boltstore.Config{WithoutIt: "without it nothing is stopped"})
+	want := "state file " + path + " is damaged: it is empty (0 bytes); restore a copy of it, or move it away: without it nothing is stopped"
+	if !errors.Is(err, boltstore.ErrDamaged) || err.Error() != want {
+		t.Errorf("Open: got %v, want %s", err, want)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		t.Errorf("the file was touched: %v, %v", info, err)
+	}
+}
+
+func TestFileThatIsMissingIsToldFromAFirstStart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "made", "state.db")
+	first := open(t, path, boltstore.Config{})
+	if first.Missing() {
+		t.Error("the first start misses a file")
+	}
+	if err := errors.Join(first.Close(), os.Remove(path)); err != nil {
+		t.Fatal(err)
+	}
+	second := open(t, path, boltstore.Config{})
+	if !second.Missing() {
+		t.Error("nobody misses the file")
+	}
+	second.Close()
+	if open(t, path, boltstore.Config{}).Missing() {
+		t.Error("a file that is there is missed")
+	}
+}
+
+// bbolt itself would go on with the other meta page, and so with the document
+// before the current one.
+func TestFlippedByteInAMetaPageIsNamed(t *testing.T) {
+	file, _ := populated(t)
+	path := filepath.Join(t.TempDir(), "state.db")
+	for number, name := range []string{"first", "second"} {
+		for at := 16; at < 16+64; at++ {
+			damaged := bytes.Clone(file)
+			damaged[number*os.Getpagesize()+at] ^= 0x10
+			write(t, path, damaged)
+			_, err := boltstore.Open(t.Context(), path, boltstore.Config{})
+			if !errors.Is(err, boltstore.ErrDamaged) || !strings.Contains(err.Error(), name+" of its two meta pages") {
+				t.Fatalf("byte %d of meta page %d: got %v, want it named", at, number, err)
+			}
+		}
+	}
+}
+
+// damage does one random thing to a file.
+func damage(rng *rand.Rand, file []byte) ([]byte, string) {
+	switch rng.IntN(4) {
+	case 0:
+		n := rng.IntN(len(file))
+		return file[:n], fmt.Sprintf("cut to %d bytes", n)
+	case 1:
+		at, n := rng.IntN(len(file)), 1+rng.IntN(600)
+		file = bytes.Clone(file)
+		clear(file[at:min(at+n, len(file))])
+		return file, fmt.Sprintf("%d bytes cleared at %d", n, at)
+	}
+	at, bit := rng.IntN(len(file)), rng.IntN(8)
+	file = bytes.Clone(file)
+	file[at] ^= 1 << bit
+	return file, fmt.Sprintf("bit %d of byte %d flipped", bit, at)
+}
+
+func TestNoDamageBringsBackAnOlderDocument(t *testing.T) {
+	file, want := populated(t)
+	doc := bytes.Repeat([]byte{29}, 100+29*300)
+	path := filepath.Join(t.TempDir(), "state.db")
+	rng := rand.New(rand.NewPCG(7, 13))
+	const damages = 1000
+	refused := 0
+	for range damages {
+		damaged, how := damage(rng, file)
+		write(t, path, damaged)
+		s, err := boltstore.Open(t.Context(), path, boltstore.Config{})
+		if err != nil {
+			refused++
+			if !strings.Contains(err.Error(), path) {
+				t.Fatalf("%s: %v names no file", how, err)
+			}
+			continue
+		}
+		got, rev, err := s.Load(t.Context())
+		if err != nil || rev != want || !bytes.Equal(got, doc) {
+			t.Fatalf("%s: loaded revision %d, %v, want %d or an error", how, rev, err, want)
+		}
+		s.Close()
+	}
+	t.Logf("%d of %d damages were refused, the others hit nothing that counts", refused, damages)
+	if refused < damages/8 {
+		t.Errorf("only %d damages were noticed", refused)
+	}
+}
