@@ -78,7 +78,7 @@ func (v crashView) table(records []crash.Record, unread error) error {
 	fmt.Fprintln(w, "NODE\tWHEN\tUPTIME\tEND\tOUTPUT")
 	for _, r := range records {
 		fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\n", printable(string(r.Node)), when(r), uptime(r),
-			printable(r.Exit.Text), printable(firstLine(r)))
+			printable(r.Exit.Text), printable(tellingLine(r)))
 	}
 	return errors.Join(w.Flush(), unread)
 }
@@ -169,16 +169,10 @@ func uptime(r crash.Record) time.Duration {
 	return r.Uptime.Round(time.Second)
 }
 
-// firstLine returns the first line that the process printed, as far as its output
-// was kept: errors rather than results.
-func firstLine(r crash.Record) string {
-	for _, text := range []string{r.Stderr, r.Stdout} {
-		line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-		if line != "" {
-			return line
-		}
-	}
-	return ""
+// tellingLine returns the line that says best why the process ended, as far as
+// its output was kept.
+func tellingLine(r crash.Record) string {
+	return mgmt.NodeOutputs{Stdout: r.Stdout, Stderr: r.Stderr}.TellingLine()
 }
 
 // printable keeps what a process printed from controlling the terminal.

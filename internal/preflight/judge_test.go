@@ -253,22 +253,6 @@ func TestPlaceProblems(t *testing.T) {
 	}
 }
 
-func TestComplaints(t *testing.T) {
-	for _, tt := range []struct {
-		out  mgmt.NodeOutputs
-		want string
-	}{
-		{mgmt.NodeOutputs{Stderr: "warning: w\nerror in x, line 1: e\nfatal error: f"}, "error in x, line 1: e"},
-		{mgmt.NodeOutputs{Stdout: "one", Stderr: "two\nthree\n"}, "three"},
-		{mgmt.NodeOutputs{Stderr: "error " + strings.Repeat("ä", 200)}, "error " + strings.Repeat("ä", 147) + "…"},
-		{mgmt.NodeOutputs{}, ""},
-	} {
-		if got := complaint(tt.out); got != tt.want {
-			t.Errorf("got %q, want %q", got, tt.want)
-		}
-	}
-}
-
 func TestFewOfManyNodesAreNamed(t *testing.T) {
 	if got := nodeList([]mgmt.NodeName{"a", "b", "c", "d", "e"}); got != "a, b, c, d, e" {
 		t.Errorf("got %q", got)

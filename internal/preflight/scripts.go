@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-
-	"zeekfleet/internal/mgmt"
 )
 
 // checkScripts has each node's program check the node's scripts. For nodes
@@ -46,7 +44,7 @@ func checkByProgram(ctx context.Context, cfg Config, c Check) Finding {
 	problem := fmt.Sprintf("its scripts do not load: %v", err)
 	if missing := missingScripts(c); missing != "" {
 		problem = missing
-	} else if said := complaint(out); said != "" {
+	} else if said := out.TellingLine(); said != "" {
 		problem = "its scripts do not load: " + said
 	}
 	return Finding{Node: c.Node, Problem: problem, Outputs: out}
@@ -91,32 +89,4 @@ func findScript(script string, dirs []string, workDir string) bool {
 		}
 	}
 	return false
-}
-
-// maxComplaint bounds, in bytes, what a finding quotes.
-const maxComplaint = 300
-
-// complaint returns the line of what was printed that says what is wrong: the
-// first one with an error, or the last one there is.
-func complaint(out mgmt.NodeOutputs) string {
-	last := ""
-	for _, text := range []string{out.Stdout, out.Stderr} {
-		for line := range strings.Lines(text) {
-			line = strings.TrimSpace(line)
-			if strings.HasPrefix(strings.TrimPrefix(line, "fatal "), "error") {
-				return clip(line)
-			}
-			if line != "" {
-				last = line
-			}
-		}
-	}
-	return clip(last)
-}
-
-func clip(line string) string {
-	if len(line) <= maxComplaint {
-		return line
-	}
-	return strings.ToValidUTF8(line[:maxComplaint], "") + "…"
 }

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"zeekfleet/internal/mgmt"
@@ -94,15 +93,13 @@ func (m *Machine) crashed(n *node, p *process, ev Exited) {
 	n.failures++
 	delay := m.delay(n.failures)
 	n.due = m.now.Add(delay)
-	msg := fmt.Sprintf("node %s crashed: %s", ev.Node, ev.Reason)
+	why := withWords(ev.Reason, ev.Outputs)
+	msg := fmt.Sprintf("node %s crashed: %s", ev.Node, why)
 	if n.failures >= m.cfg.Backoff.GiveUp {
 		m.setState(n, mgmt.Failed)
-		msg = fmt.Sprintf("node %s failed %d times in a row, next try in %s: %s", ev.Node, n.failures, delay, ev.Reason)
+		msg = fmt.Sprintf("node %s failed %d times in a row, next try in %s: %s", ev.Node, n.failures, delay, why)
 	} else {
 		m.setState(n, mgmt.Crashed)
-	}
-	if words := lastWords(ev.Outputs); words != "" {
-		msg += "; it printed: " + words
 	}
 	n.last = lastCrash{m.now, msg}
 	m.emit(Note{Level: Error, Text: "node ended by itself", Node: ev.Node, Err: msg})
@@ -111,22 +108,12 @@ func (m *Machine) crashed(n *node, p *process, ev Exited) {
 	m.settleFailed(n, ev.Reason, ev.Outputs)
 }
 
-// maxWords bounds what a message repeats of a node's output, in bytes.
-const maxWords = 300
-
-// lastWords returns the last line that a process printed, of its errors if there
-// are any.
-func lastWords(o mgmt.NodeOutputs) string {
-	for _, stream := range []string{o.Stderr, o.Stdout} {
-		stream = strings.TrimSpace(stream)
-		if i := strings.LastIndexByte(stream, '\n'); i >= 0 {
-			stream = stream[i+1:]
-		}
-		if stream != "" {
-			return strings.ToValidUTF8(stream[:min(len(stream), maxWords)], "")
-		}
+// withWords adds to why a process failed the line that it printed of it.
+func withWords(why string, outputs mgmt.NodeOutputs) string {
+	if said := outputs.TellingLine(); said != "" {
+		return why + "; it printed: " + said
 	}
-	return ""
+	return why
 }
 
 // reportLate names the nodes that take longer to come up than their role may.

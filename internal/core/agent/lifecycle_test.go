@@ -265,10 +265,14 @@ func TestCrashIsReportedWithTheLastWords(t *testing.T) {
 	}{
 		"none":                   {mgmt.NodeOutputs{}, "node worker crashed: signal SIGSEGV"},
 		"errors before the rest": {mgmt.NodeOutputs{Stdout: "hello\n", Stderr: "one\nfatal error: two\n\n"}, "node worker crashed: signal SIGSEGV; it printed: fatal error: two"},
-		"else what there is":     {mgmt.NodeOutputs{Stdout: "hello\nbye", Stderr: " \n"}, "node worker crashed: signal SIGSEGV; it printed: bye"},
+		"not the general error": {
+			mgmt.NodeOutputs{Stderr: "warning: w\nerror in m.zeek, line 9: e\nfatal error: errors occurred while initializing\n"},
+			"node worker crashed: signal SIGSEGV; it printed: error in m.zeek, line 9: e",
+		},
+		"else what there is": {mgmt.NodeOutputs{Stdout: "hello\nbye", Stderr: " \n"}, "node worker crashed: signal SIGSEGV; it printed: bye"},
 		"not too many": {
 			mgmt.NodeOutputs{Stderr: strings.Repeat("x", 1000)},
-			"node worker crashed: signal SIGSEGV; it printed: " + strings.Repeat("x", 300),
+			"node worker crashed: signal SIGSEGV; it printed: " + strings.Repeat("x", 300) + "…",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

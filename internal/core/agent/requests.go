@@ -288,14 +288,15 @@ func (m *Machine) settleUp(n *node) {
 	m.settleRest(n, "")
 }
 
-// settleFailed tells deployments and restarts that n did not come up.
+// settleFailed tells deployments and restarts that n did not come up. The answer
+// to a restart has no place for what it printed but the error.
 func (m *Machine) settleFailed(n *node, why string, outputs mgmt.NodeOutputs) {
 	for _, r := range m.await(n, deploying) {
 		m.add(r, n.name(), mgmt.Result{Error: why, Data: m.outputData(outputs)})
 		m.closeIfDone(r)
 	}
 	for _, r := range m.await(n, restarting) {
-		m.add(r, n.name(), mgmt.Result{Error: couldNotRestart(n.name(), why)})
+		m.add(r, n.name(), mgmt.Result{Error: couldNotRestart(n.name(), withWords(why, outputs))})
 		m.closeIfDone(r)
 	}
 	m.settleRest(n, why)

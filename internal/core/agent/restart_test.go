@@ -66,7 +66,7 @@ func TestRestartNamesTheNodesThatDidNotComeBack(t *testing.T) {
 	want := "8.5s  answer restart r1: [" +
 		"w1 failed (could not restart node w1: cluster node w1 still starting), " +
 		"w2 failed (could not restart node w2: no such file), " +
-		"w3 failed (could not restart node w3: exit status 2), " +
+		"w3 failed (could not restart node w3: exit status 2; it printed: oops), " +
 		"w4 ok]"
 	if !contains(w.trace, want) {
 		t.Errorf("got %q, want %q among it", w.trace, want)

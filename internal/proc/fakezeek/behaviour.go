@@ -19,7 +19,7 @@ type behaviour struct {
 	versionText, prefix  string
 	parseTime, startTime time.Duration
 	shyTime              time.Duration
-	fatal                string
+	fatal, initError     string
 	neverReady           bool
 	crashes              bool
 	crashAfter           time.Duration
@@ -35,6 +35,7 @@ func parseBehaviour(env func(string) string) (behaviour, error) {
 		versionText: cmp.Or(env("FAKEZEEK_VERSION"), "8.2.2"),
 		prefix:      cmp.Or(env("FAKEZEEK_PREFIX"), "/usr/local/zeek"),
 		fatal:       env("FAKEZEEK_FATAL"),
+		initError:   env("FAKEZEEK_INIT_ERROR"),
 		neverReady:  env("FAKEZEEK_NEVER_READY") != "",
 		crashes:     env("FAKEZEEK_CRASH_AFTER") != "",
 		crashWith:   cmp.Or(env("FAKEZEEK_CRASH_WITH"), "SIGSEGV"),

@@ -18,6 +18,7 @@
 //	FAKEZEEK_START=3s            takes so long to come up; until then it cannot be ended
 //	FAKEZEEK_SHY=3s              is RUNNING so long before it speaks with its agent
 //	FAKEZEEK_FATAL=TEXT          prints "fatal error: TEXT" and ends while it starts
+//	FAKEZEEK_INIT_ERROR=TEXT     warns, prints "error in FILE, line 9: TEXT", and ends while it initializes
 //	FAKEZEEK_NEVER_READY=1       runs, but never says so to anyone
 //	FAKEZEEK_CRASH_AFTER=200ms   crashes so long after it came up,
 //	FAKEZEEK_CRASH_WITH=SIGABRT  by this signal, or by "exit 3"; by default SIGSEGV,

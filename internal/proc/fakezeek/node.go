@@ -71,9 +71,10 @@ func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
 // initScripts does what scripts do in zeek_init.
 func (n *node) initScripts() error {
 	if n.loadedShipped(n.scripts, "policy/frameworks/management/node") && n.values["Management::Log::level"] != "Management::Log::ERROR" {
-		log := path.Join(n.scriptDir(), "policy/frameworks/management/log.zeek")
-		return fatal{fmt.Sprintf("error in %s, line 100: not a supervised process (Supervisor::node())\n"+
-			"fatal error: errors occurred while initializing", log)}
+		return n.failInit("policy/frameworks/management/log.zeek", 100, "not a supervised process (Supervisor::node())")
+	}
+	if n.initError != "" {
+		return n.failInit("base/frameworks/main.zeek", 9, n.initError)
 	}
 	if n.printed == "" {
 		return nil
@@ -85,6 +86,14 @@ func (n *node) initScripts() error {
 	}
 	n.flush = stdout.Flush
 	return nil
+}
+
+// failInit is the end after an error of a script in zeek_init, with a warning
+// before and the error that there was one.
+func (n *node) failInit(script string, line int, text string) error {
+	fmt.Fprintf(n.err, "warning in %s, line %d: deprecated (old)\n", path.Join(n.scriptDir(), script), line-1)
+	fmt.Fprintf(n.err, "error in %s, line %d: %s\n", path.Join(n.scriptDir(), script), line, text)
+	return fatalf("errors occurred while initializing")
 }
 
 // hasBackend tells whether there is a cluster backend: one by default up to 8.0,
