@@ -66,6 +66,9 @@ func askZeek(ctx context.Context, path string, environ []string) (zeek.Install, 
 		if _, ended := errors.AsType[*exec.ExitError](runErr); runErr != nil && !ended {
 			return install, fmt.Errorf("run %s --help: %w", path, runErr)
 		}
+		if runErr != nil {
+			return install, fmt.Errorf("%w (%v)", err, runErr)
+		}
 		return install, err
 	}
 	_, err = install.Version.Check()

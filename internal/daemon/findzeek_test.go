@@ -54,6 +54,9 @@ func TestFindZeek(t *testing.T) {
 func TestFindZeekSaysWhyNot(t *testing.T) {
 	dir := t.TempDir()
 	mute := script(t, dir, "mute", "exit 0\n")
+	const missing = "error while loading shared libraries: libpcap.so.1: cannot open shared object file: No such file or directory"
+	unloadable := script(t, dir, "unloadable", "echo '"+dir+"/unloadable: "+missing+"' >&2\nexit 127\n")
+	illegal := script(t, dir, "illegal", "kill -ILL $$\n")
 	old := script(t, dir, "old", fmt.Sprintf("FAKEZEEK_VERSION=4.2.0 exec %s --help\n", installed(t)))
 	plain := filepath.Join(dir, "plain")
 	if err := os.WriteFile(plain, nil, 0o644); err != nil {
@@ -67,8 +70,14 @@ func TestFindZeekSaysWhyNot(t *testing.T) {
 		"a file that is no code": {plain, "no Zeek was found: " + plain + " (--zeek) is no executable file", true},
 		"a directory":            {dir, "no Zeek was found: " + dir + " (--zeek) is no executable file", true},
 		"no name in PATH":        {"zeek-9", "no Zeek was found: zeek-9 (--zeek) is no executable file", true},
-		"another program":        {mute, mute + ` --help: found no line "zeek version …" (is it Zeek?)`, false},
-		"too old a Zeek":         {old, "zeek 4.2.0 is too old", false},
+		"another program":        {mute, mute + ` --help: found no line "zeek version …" (is it Zeek?); it printed nothing`, false},
+		"one that cannot load": {
+			unloadable,
+			unloadable + ` --help: found no line "zeek version …" (is it Zeek?); it printed: ` + unloadable + ": " + missing + " (exit status 127)",
+			false,
+		},
+		"one for other processors": {illegal, illegal + ` --help: found no line "zeek version …" (is it Zeek?); it printed nothing (signal: illegal instruction`, false},
+		"too old a Zeek":           {old, "zeek 4.2.0 is too old", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := daemon.FindZeek(t.Context(), tt.given, []string{"PATH=" + dir})

@@ -6,6 +6,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+
+	"zeekfleet/internal/mgmt"
 )
 
 // MaxHelp bounds, in bytes, the output of HelpArgv that ParseHelp looks at.
@@ -94,14 +97,29 @@ func ParseHelp(executable, output string) (Install, error) {
 	}
 	switch {
 	case !haveVersion:
-		return Install{}, fmt.Errorf("%s --help: found no line \"zeek version …\" (is it Zeek?)", executable)
+		return Install{}, fmt.Errorf("%s --help: found no line \"zeek version …\" (is it Zeek?)%s", executable, printed(output))
 	case !haveSearch:
-		return Install{}, fmt.Errorf("%s --help: found no line \"$ZEEKPATH … file search path (…)\"", executable)
+		return Install{}, fmt.Errorf("%s --help: found no line \"$ZEEKPATH … file search path (…)\"%s", executable, printed(output))
 	}
 	if err := in.setSearchPath(search); err != nil {
 		return Install{}, fmt.Errorf("%s --help: file search path %.200q: %w", executable, search, err)
 	}
 	return in, nil
+}
+
+// printed passes on the line of an output that says best what is wrong: a Zeek
+// that cannot be loaded prints why.
+func printed(output string) string {
+	line := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, mgmt.NodeOutputs{Stderr: output}.TellingLine())
+	if line == "" {
+		return "; it printed nothing"
+	}
+	return "; it printed: " + line
 }
 
 // helpValue returns what stands in parentheses on the line of a variable, whose

@@ -63,7 +63,8 @@ func TestHelpOfUncommonInstallations(t *testing.T) {
 func TestHelpThatLacksSomethingSaysWhat(t *testing.T) {
 	for name, tc := range map[string]struct{ output, want string }{
 		"nothing at all":        {"", `no line "zeek version`},
-		"another program's":     {"zebra version 8.2.2\n", "is it Zeek?"},
+		"another program's":     {"zebra version 8.2.2\n", "is it Zeek?); it printed: zebra version 8.2.2"},
+		"control characters":    {"\x1b[2Jno\n", "it printed: ?[2Jno"},
 		"no search path":        {"zeek version 8.2.2\n", `no line "$ZEEKPATH`},
 		"a search path of dots": {"zeek version 8.2.2\n$ZEEKPATH | file search path (.:..)\n", `has its "policy" in it`},
 		"a line that is cut":    {"zeek version 8.2.2\n$ZEEKPATH | file search path (/a:/a/policy", `no line "$ZEEKPATH`},
