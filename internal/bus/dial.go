@@ -109,9 +109,17 @@ func (d *dialing) once(ctx context.Context) error {
 		}
 		return err
 	}
+	// Before the handshake, the other end might not have been accepted yet, and
+	// be nobody's.
+	caller, denied := d.endpoint.screen(conn)
+	if denied != nil && d.endpoint.certificate(p.conn) == nil {
+		p.claim.release()
+		conn.Close()
+		return fmt.Errorf("who listens there: %w", denied)
+	}
 	d.log.Info("peer connected", "id", p.remote.String())
 	d.said, d.missed = "", time.Time{}
-	return errLost{d.endpoint.runPeering(ctx, p, true, addr)}
+	return errLost{d.endpoint.runPeering(ctx, p, Peer{Addr: addr, Dialed: true, Caller: caller})}
 }
 
 func (d *dialing) connect(ctx context.Context) (net.Conn, error) {

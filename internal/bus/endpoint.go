@@ -72,8 +72,12 @@ type Config struct {
 	// time it is sent a ping, which every Broker answers. Zero means one minute.
 	MaxSilence time.Duration
 	// TLS authenticates this endpoint and its native peers to each other. Nil
-	// means no authentication.
+	// means no authentication. Callers whom Screen trusts need no certificate.
 	TLS *TLS
+	// Screen is asked about each connection, whichever side opened it; it
+	// returns at once. A peer that it refuses is let in all the same if the
+	// connection is one on which it must show a certificate. Nil refuses nobody.
+	Screen Screen
 }
 
 // withDefaults checks the config and fills in what is zero.

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"crypto/x509"
 	"net/netip"
 
 	"zeekfleet/internal/zval"
@@ -40,6 +41,13 @@ type Peer struct {
 	Dialed bool
 	// App is the X-Application-Name of a WebSocket client.
 	App string
+	// Origin is the Origin header of a WebSocket client.
+	Origin string
+	// Caller is what this host itself knows of the other side.
+	Caller Caller
+	// Certificate is what the other side has shown and this side has verified;
+	// nil if it has shown none.
+	Certificate *x509.Certificate
 }
 
 // An Event is something that a subscription reports. The set is closed.

@@ -136,21 +136,23 @@ func closeWith(ctx context.Context, conn net.Conn) (stop func() bool) {
 }
 
 // runPeering exchanges messages until the connection ends, and returns why. When
-// ctx ends it says goodbye to the peer.
-func (e *Endpoint) runPeering(ctx context.Context, p *peering, dialed bool, addr netip.AddrPort) error {
+// ctx ends it says goodbye to the peer. Of info it fills in what the handshake
+// has told.
+func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error {
 	defer p.claim.release()
+	info.ID, info.Kind, info.Certificate = p.remote.String(), Native, e.certificate(p.conn)
 	l := &nativeLink{
 		endpoint: e,
 		conn:     p.conn,
 		raw:      p.raw,
-		info:     Peer{ID: p.remote.String(), Kind: Native, Addr: addr, Dialed: dialed},
+		info:     info,
 		remote:   p.remote,
 		queue:    newSendQueue(e.cfg.SendQueue, e.cfg.SendQueueBytes),
 		done:     make(chan struct{}),
 	}
 	l.filter.Store(&p.filter)
 	l.allowance.of = &e.pacer
-	l.allowance.known.Store(dialed)
+	l.allowance.known.Store(info.Dialed)
 	l.queue.announce = p.announced
 	p.claim.established(l)
 

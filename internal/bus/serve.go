@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -26,10 +25,10 @@ const acceptPause = 100 * time.Millisecond
 // to the peers, and returns only when everything it started has ended: ctx's
 // cause, or why ln failed.
 func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig) error {
-	var config *tls.Config
+	a := acceptor{endpoint: e, transport: cfg.Transport}
 	if cfg.Transport != TransportPlain {
 		var err error
-		if config, err = serverTLS(e.cfg.TLS); err != nil {
+		if a.config, err = serverTLS(e.cfg.TLS); err != nil {
 			ln.Close()
 			return err
 		}
@@ -42,14 +41,13 @@ func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig)
 		<-ctx.Done()
 		ln.Close() // unblocks Accept
 	})
-	open := e.acceptor(cfg.Transport, config)
 	strangers := newStrangers(e.cfg.MaxHandshakes)
 	for {
 		conn, err := accept(ctx, ln)
 		if err != nil {
 			return err
 		}
-		peers.Go(func() { e.serveConn(ctx, conn, open, strangers) })
+		peers.Go(func() { e.serveConn(ctx, conn, a, strangers) })
 	}
 }
 
@@ -86,17 +84,23 @@ func passing(err error) bool {
 }
 
 // serveConn has one accepted connection from its handshake to its end.
-func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, open func(context.Context, net.Conn) (net.Conn, error), s *strangers) {
+func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *strangers) {
 	addr := addrPort(conn.RemoteAddr())
 	log := e.log.With("peer", conn.RemoteAddr().String())
+	caller, denied := e.screen(conn)
+	if denied != nil && !a.mutual(conn) {
+		conn.Close()
+		log.Warn("connection refused", "err", denied)
+		return
+	}
 	shaking, known := s.enter(ctx, addr.Addr())
-	p, err := e.establish(shaking, conn, wire.Acceptor, open)
+	p, err := e.establish(shaking, conn, wire.Acceptor, a.opener(caller))
 	known()
 	if err != nil {
 		log.Info("connection refused", "err", err)
 		return
 	}
 	log.Info("peer connected", "id", p.remote.String())
-	err = e.runPeering(ctx, p, false, addr)
+	err = e.runPeering(ctx, p, Peer{Addr: addr, Caller: caller})
 	log.Info("peer disconnected", "id", p.remote.String(), "err", err)
 }

@@ -15,7 +15,8 @@ const (
 	// TransportAuto is TLS where Config.TLS is set. Without it, a listener
 	// takes plain TCP and TLS from peers that reach it at a loopback address
 	// and TLS alone from others; a dialer speaks plain TCP to loopback addresses
-	// and TLS elsewhere.
+	// and TLS elsewhere. Either way, a listener takes both from callers whom
+	// Config.Screen trusts.
 	TransportAuto Transport = iota
 	// TransportPlain is TCP without TLS.
 	TransportPlain
@@ -36,15 +37,28 @@ var ErrTransport = errors.New("transport not allowed")
 // first byte is the highest of a message's length.
 const tlsRecord = 0x16
 
-// listenTransport decides what a listener takes on connections to addr.
-func (e *Endpoint) listenTransport(t Transport, addr net.Addr) Transport {
+// acceptor puts TLS on accepted connections, where it is due.
+type acceptor struct {
+	endpoint  *Endpoint
+	transport Transport
+	config    *tls.Config
+}
+
+// takes decides what is taken on a connection to addr.
+func (a acceptor) takes(addr net.Addr, trusted bool) Transport {
 	switch {
-	case t != TransportAuto:
-		return t
-	case e.cfg.TLS == nil && local(addr):
+	case a.transport != TransportAuto:
+		return a.transport
+	case trusted, a.endpoint.cfg.TLS == nil && local(addr):
 		return TransportBoth
 	}
 	return TransportTLS
+}
+
+// mutual reports whether a caller who is not trusted must show a certificate on
+// conn.
+func (a acceptor) mutual(conn net.Conn) bool {
+	return a.endpoint.cfg.TLS != nil && a.takes(conn.LocalAddr(), false) == TransportTLS
 }
 
 // dialTransport decides what is spoken to the address that was dialed.
@@ -64,10 +78,15 @@ func local(addr net.Addr) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// acceptor returns what puts TLS on accepted connections, where it is due.
-func (e *Endpoint) acceptor(t Transport, config *tls.Config) func(context.Context, net.Conn) (net.Conn, error) {
+// opener returns what puts TLS on the connection of a caller, where it is due.
+func (a acceptor) opener(caller Caller) func(context.Context, net.Conn) (net.Conn, error) {
+	config := a.config
+	if caller.Trusted && config != nil && config.ClientAuth != tls.NoClientCert {
+		config = config.Clone()
+		config.ClientAuth = tls.VerifyClientCertIfGiven
+	}
 	return func(ctx context.Context, conn net.Conn) (net.Conn, error) {
-		t := e.listenTransport(t, conn.LocalAddr())
+		t := a.takes(conn.LocalAddr(), caller.Trusted)
 		if t == TransportPlain {
 			return conn, nil
 		}

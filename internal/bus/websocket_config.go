@@ -35,6 +35,11 @@ type WebSocketConfig struct {
 	// all the same, as zeek-client did by default up to 1.4.0 (spec zeek-client
 	// section 10). Their first byte tells them. Nil refuses them.
 	OptionalTLS *tls.Config
+	// HostNames are what clients may call this host in the Host of their
+	// request, besides an IP address, localhost, and nothing. A request that
+	// names another is answered with HTTP status 403, and so is one whose Origin
+	// is there and is not its Host.
+	HostNames []string
 	// MaxClients bounds the clients of this listener; a further one is
 	// answered with HTTP status 503. As many connections again may be
 	// upgrading at a time; more are closed at once. Zero means 100, as Zeek.

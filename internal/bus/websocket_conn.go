@@ -43,10 +43,10 @@ type wsConn struct {
 	cause   *wsEnd        // set before ended is closed
 }
 
-func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, id string) (*wsConn, error) {
+func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsConn, error) {
 	c := &wsConn{
 		s:      s,
-		self:   Peer{ID: id, Kind: WebSocket, Addr: addrPort(raw.RemoteAddr()), App: up.app},
+		self:   self,
 		raw:    raw,
 		conn:   up.conn,
 		queue:  make(chan wsOutgoing, s.cfg.SendQueue),

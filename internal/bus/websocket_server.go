@@ -73,7 +73,8 @@ func (s *wsServer) start(ctx context.Context, conns *sync.WaitGroup, conn net.Co
 func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 	defer raw.Close()
 	abort := context.AfterFunc(ctx, func() { raw.Close() })
-	up, err := s.upgrade(raw)
+	caller, denied := s.e.screen(raw)
+	up, err := s.upgrade(raw, denied)
 	<-s.upgrading
 	if err == nil {
 		defer func() { <-s.clients }()
@@ -85,7 +86,10 @@ func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 		s.logEnd("websocket upgrade refused", raw.RemoteAddr().String(), err)
 		return
 	}
-	c, err := newWSConn(s, raw, up, id)
+	c, err := newWSConn(s, raw, up, Peer{
+		ID: id, Kind: WebSocket, Addr: addrPort(raw.RemoteAddr()), App: up.app, Origin: up.origin,
+		Caller: caller, Certificate: clientCertificate(up.conn),
+	})
 	if err != nil {
 		s.log.Error("websocket upgrade not completed", "peer", id, "err", err)
 		return

@@ -23,6 +23,7 @@ type wsUpgraded struct {
 	br     *bufio.Reader // what has been read of conn beyond the request
 	target string        // the request target, byte for byte
 	app    string        // X-Application-Name
+	origin string
 }
 
 // wsRefusal is an upgrade that is answered with an HTTP error.
@@ -36,14 +37,15 @@ func (r *wsRefusal) Error() string { return fmt.Sprintf("HTTP status %d: %s", r.
 // upgrade takes raw through the TLS handshake, if the listener speaks TLS, and
 // through the HTTP upgrade, all within the upgrade timeout. If it returns no
 // error it has taken a token of s.clients. A refused client has been told why.
-func (s *wsServer) upgrade(raw net.Conn) (up wsUpgraded, err error) {
+// denied says why the caller is let in only with a certificate.
+func (s *wsServer) upgrade(raw net.Conn, denied error) (up wsUpgraded, err error) {
 	raw.SetDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
 	conn, err := s.secure(raw)
 	if conn == nil {
 		return up, err
 	}
 	if err == nil {
-		up, err = s.upgradeHTTP(conn)
+		up, err = s.upgradeHTTP(conn, denied)
 	}
 	if refusal, ok := errors.AsType[*wsRefusal](err); ok {
 		refuse(conn, refusal)
@@ -73,11 +75,17 @@ func (s *wsServer) secure(raw net.Conn) (net.Conn, error) {
 	return handshakeTLS(conn, s.cfg.OptionalTLS)
 }
 
-func (s *wsServer) upgradeHTTP(conn net.Conn) (up wsUpgraded, err error) {
+func (s *wsServer) upgradeHTTP(conn net.Conn, denied error) (up wsUpgraded, err error) {
 	br := bufio.NewReader(io.LimitReader(conn, wsMaxUpgrade))
 	req, err := readUpgrade(br)
 	if err != nil {
 		return up, err
+	}
+	if denied != nil && clientCertificate(conn) == nil {
+		return up, forbidden(denied)
+	}
+	if err := s.checkSite(req); err != nil {
+		return up, forbidden(err)
 	}
 	select {
 	case s.clients <- struct{}{}:
@@ -90,15 +98,14 @@ func (s *wsServer) upgradeHTTP(conn net.Conn) (up wsUpgraded, err error) {
 		<-s.clients
 		return up, fmt.Errorf("answer upgrade request: %w", err)
 	}
-	return wsUpgraded{conn, br, req.target, req.app}, nil
+	return wsUpgraded{conn, br, req.target, req.app, req.origin}, nil
 }
 
-type upgradeRequest struct{ target, key, app string }
+type upgradeRequest struct{ target, key, app, host, origin string }
 
 // readUpgrade reads an upgrade request and checks of it what Zeek checks, in
 // Zeek's order and with Zeek's words (spec websocket 3.1): of a repeated header
-// the last counts; the key is not decoded; Connection, Host and Origin are not
-// looked at.
+// the last counts; the key is not decoded; Connection is not looked at.
 func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
 	if _, err := br.Peek(1); err == io.EOF {
 		return upgradeRequest{}, err // a probe of the port
@@ -131,6 +138,7 @@ func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
 	upgrade, hasUpgrade := last("Upgrade")
 	wsVersion, hasVersion := last("Sec-WebSocket-Version")
 	app, _ := last("X-Application-Name")
+	host, origin := header.Values("Host"), header.Values("Origin")
 	switch {
 	case !hasKey:
 		err = badUpgrade("Missing Sec-WebSocket-Key value", "")
@@ -142,20 +150,33 @@ func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
 		err = badUpgrade("Missing Sec-WebSocket-Version value", "")
 	case wsVersion != "13":
 		err = badUpgrade("Invalid Sec-WebSocket-Version, need 13, got ", wsVersion)
+	case len(host) > 1:
+		err = badUpgrade("More than one Host", "")
+	case len(origin) > 1:
+		err = badUpgrade("More than one Origin", "")
 	}
-	return upgradeRequest{target, key, app}, err
+	return upgradeRequest{target, key, app, strings.Join(host, ""), strings.Join(origin, "")}, err
 }
 
 // badUpgrade refuses a request because of text that the client has sent.
 func badUpgrade(reason, text string) error {
-	const most = 64 // bytes of text that are worth repeating
-	printable := strings.Map(func(r rune) rune {
+	return &wsRefusal{http.StatusBadRequest, reason + printable(text)}
+}
+
+// forbidden refuses a request that is well formed.
+func forbidden(why error) error {
+	return &wsRefusal{http.StatusForbidden, "Forbidden: " + why.Error()}
+}
+
+// printable returns what is worth repeating of a client's text, in ASCII.
+func printable(text string) string {
+	const most = 64 // bytes
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
 		}
 		return r
 	}, text[:min(len(text), most)])
-	return &wsRefusal{http.StatusBadRequest, reason + printable}
 }
 
 // refuse answers a request with an error and closes conn.

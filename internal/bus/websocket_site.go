@@ -1,0 +1,64 @@
+package bus
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// checkSite refuses what a web page of another site makes a browser send: such a
+// request names that site as its Origin; and if that site's name leads to this
+// host, as its Host.
+func (s *wsServer) checkSite(req upgradeRequest) error {
+	name, _ := splitHost(req.host)
+	if req.host != "" && !s.isOwnName(name) {
+		return fmt.Errorf("the request is for a host named %q; allow that name with controller.host_names", printable(name))
+	}
+	if req.origin != "" && !sameSite(req.origin, req.host) {
+		return fmt.Errorf("the request comes from a page of another site, %q; its Origin must be its Host, or absent", printable(req.origin))
+	}
+	return nil
+}
+
+// isOwnName reports whether name is what this host may be called.
+func (s *wsServer) isOwnName(name string) bool {
+	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
+		return true
+	}
+	return slices.ContainsFunc(s.cfg.HostNames, func(own string) bool { return strings.EqualFold(own, name) })
+}
+
+// splitHost splits a Host into its name, in lower case, without brackets and
+// without a dot at the end, and its port; empty if there is none.
+func splitHost(host string) (name, port string) {
+	name = host
+	if h, p, err := net.SplitHostPort(host); err == nil {
+		name, port = h, p
+	} else {
+		name = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	return strings.ToLower(strings.TrimSuffix(name, ".")), port
+}
+
+// sameSite reports whether an Origin is that of pages which host serves itself.
+func sameSite(origin, host string) bool {
+	for scheme, standard := range map[string]string{"http://": "80", "https://": "443"} {
+		rest, ok := strings.CutPrefix(strings.ToLower(origin), scheme)
+		if !ok {
+			continue
+		}
+		fromName, fromPort := splitHost(rest)
+		name, port := splitHost(host)
+		return fromName != "" && fromName == name && orStandard(fromPort, standard) == orStandard(port, standard)
+	}
+	return false
+}
+
+func orStandard(port, standard string) string {
+	if port == "" {
+		return standard
+	}
+	return port
+}
