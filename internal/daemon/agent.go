@@ -25,8 +25,10 @@ type AgentConfig struct {
 	// Store keeps what the agent was told to run. The caller closes it
 	// afterwards.
 	Store store.Store
-	// Bus configures the endpoint.
+	// Bus configures the endpoint. Callers is its Screen.
 	Bus bus.Config
+	// Callers are the users of this host who may be controllers and nodes.
+	Callers Callers
 	// Broker is where nodes connect, and the controller, if it dials. It is
 	// closed at the end.
 	Broker        net.Listener
@@ -88,6 +90,7 @@ func (c AgentConfig) withDefaults() AgentConfig {
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger
+	c.Bus.Screen = c.Callers.screen
 	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
 	return c
 }

@@ -25,8 +25,11 @@ type ControllerConfig struct {
 	Core controller.Config
 	// Store keeps the configurations. The caller closes it afterwards.
 	Store store.Store
-	// Bus configures the endpoint.
+	// Bus configures the endpoint. Callers is its Screen.
 	Bus bus.Config
+	// Callers are the users of this host who may connect, and who may be agents
+	// that the controller dials.
+	Callers Callers
 	// Broker and WebSocket are where peers and clients connect; nil means
 	// nowhere. They are closed at the end.
 	Broker, WebSocket net.Listener
@@ -64,6 +67,7 @@ func (c ControllerConfig) withDefaults() ControllerConfig {
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger
+	c.Bus.Screen = c.Callers.screen
 	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
 	return c
 }

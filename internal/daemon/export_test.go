@@ -4,4 +4,5 @@ var (
 	LimitedLog    = limitedLog
 	ServiceOf     = serviceOf
 	WarnIfItKills = warnIfItKills
+	Screen        = Callers.screen
 )

@@ -53,6 +53,9 @@ func OpenController(
 	if c.Bus, err = busConfig(set.Common); err != nil {
 		return c, err
 	}
+	if c.Callers.Users, err = localUsers(set.LocalUsers); err != nil {
+		return c, err
+	}
 	if c.WebSocketServer, err = websocketConfig(set); err != nil {
 		return c, err
 	}
@@ -171,7 +174,7 @@ const zeekVersion = "8.2.2-zeekfleet"
 // websocketConfig protects clients with the certificate that is meant for them.
 // Without one they may speak plain text, and TLS where they are set up for it.
 func websocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
-	cfg := bus.WebSocketConfig{Version: zeekVersion}
+	cfg := bus.WebSocketConfig{Version: zeekVersion, HostNames: hostNames(set.HostNames)}
 	authorities := ""
 	if set.WebSocketVerify {
 		authorities = set.WebSocketTLS.CA

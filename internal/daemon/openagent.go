@@ -60,6 +60,9 @@ func OpenAgent(
 	if a.Bus, err = busConfig(set.Common); err != nil {
 		return a, err
 	}
+	if a.Callers.Users, err = localUsers(set.LocalUsers); err != nil {
+		return a, err
+	}
 	if a.store, err = openState(ctx, set.Directory, withoutAgentState, log); err != nil {
 		return a, err
 	}

@@ -64,6 +64,7 @@ func defaultController() settings.Controller {
 		WebSocket:      settings.Listen{Addr: local, Port: 2149},
 		BrokerPorts:    settings.PortAssignment{Enabled: true, Start: 2200},
 		MetricsPorts:   settings.PortAssignment{Enabled: true, Start: 9000},
+		HostNames:      []string{},
 		RequestTimeout: 10 * time.Second,
 		DeployTimeout:  18 * time.Second,
 	}
@@ -93,6 +94,7 @@ func defaultCommon() settings.Common {
 		StateDir:     "/home/ann/.local/state/zeekfleet",
 		ConnectRetry: time.Second,
 		PeerSilence:  time.Minute,
+		LocalUsers:   []string{},
 		Transport:    settings.TransportAuto,
 		Topics: settings.Topics{
 			Controller: "zeek/management/controller",

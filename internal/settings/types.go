@@ -16,6 +16,9 @@ type Controller struct {
 	Directory string
 	// Broker is where agents connect; WebSocket is where clients do.
 	Broker, WebSocket Listen
+	// HostNames are what clients may call the controller's host, besides its
+	// addresses, its own name and localhost.
+	HostNames []string
 	// WebSocketTLS protects WebSocket; plain without a certificate.
 	WebSocketTLS TLS
 	// WebSocketVerify demands a certificate signed by WebSocketTLS.CA of each
@@ -74,6 +77,9 @@ type Common struct {
 	// Insecure allows listeners beyond loopback addresses that let in whoever
 	// connects.
 	Insecure bool
+	// LocalUsers are the users of this host, by name or number, who may do
+	// everything, besides root and the daemon's own.
+	LocalUsers []string
 	// TLS protects native Broker peerings, in both directions.
 	TLS TLS
 	// Transport says whether peerings are encrypted.

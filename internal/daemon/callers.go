@@ -1,0 +1,80 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/sockowner"
+)
+
+// Callers says which users of this host a daemon has to do with, whoever dials.
+// Its zero value trusts root and the daemon's own user alone.
+type Callers struct {
+	// Users are trusted as well.
+	Users []uint32
+	// Owner says who has the socket at an address that is connected with
+	// another. Nil asks the kernel.
+	Owner func(at, peer netip.AddrPort) (sockowner.Owner, error)
+}
+
+// screen is the bus.Screen of these callers. Those of other hosts are not its to
+// judge.
+func (c Callers) screen(remote, local netip.AddrPort) (bus.Caller, error) {
+	of := c.Owner
+	if of == nil {
+		of = sockowner.Of
+	}
+	here := remote.Addr().IsLoopback() || remote.Addr() == local.Addr()
+	owner, err := of(remote, local)
+	switch {
+	case errors.Is(err, sockowner.ErrElsewhere) && !here && local.Addr().IsLoopback():
+		return bus.Caller{}, errors.New("it is on another host, and has come to an address that is for this host alone")
+	case errors.Is(err, sockowner.ErrElsewhere) && !here:
+		return bus.Caller{}, nil
+	case err != nil:
+		return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is: %w", err)
+	}
+	caller := bus.Caller{Local: true, Known: true, UID: owner.UID, Inode: owner.Inode, Trusted: c.trusts(owner.UID)}
+	if !caller.Trusted {
+		return caller, fmt.Errorf("user %d of this host may not connect; allow it with local_users (--local-users %[1]d)", owner.UID)
+	}
+	return caller, nil
+}
+
+func (c Callers) trusts(uid uint32) bool {
+	return uid == 0 || int64(uid) == int64(os.Geteuid()) || slices.Contains(c.Users, uid)
+}
+
+// localUsers turns names and numbers of users into numbers.
+func localUsers(words []string) ([]uint32, error) {
+	var uids []uint32
+	for _, word := range words {
+		uid, err := strconv.ParseUint(word, 10, 32)
+		if err != nil {
+			found, lookupErr := user.Lookup(word)
+			if lookupErr != nil {
+				return nil, fmt.Errorf("local_users: %s: %w; a user who is not in /etc/passwd is named by number", word, lookupErr)
+			}
+			if uid, err = strconv.ParseUint(found.Uid, 10, 32); err != nil {
+				return nil, fmt.Errorf("local_users: %s: %w", word, err)
+			}
+		}
+		uids = append(uids, uint32(uid))
+	}
+	return uids, nil
+}
+
+// hostNames are what clients may call this host.
+func hostNames(more []string) []string {
+	names := slices.Clone(more)
+	if own, err := os.Hostname(); err == nil && own != "" {
+		names = append(names, own)
+	}
+	return names
+}

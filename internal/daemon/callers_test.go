@@ -1,0 +1,182 @@
+package daemon_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/proc/proctest"
+	"zeekfleet/internal/sockowner"
+	"zeekfleet/internal/sockowner/sockownertest"
+)
+
+func TestOnlyKnownUsersOfThisHostAreTrusted(t *testing.T) {
+	const (
+		loopback, here  = "127.0.0.1:40000", "127.0.0.1:2149"
+		outside, inside = "192.0.2.9:40000", "192.0.2.1:2149"
+		itself          = "192.0.2.1:40000"
+	)
+	own := uint32(os.Geteuid())
+	owned := func(uid uint32) func(at, peer netip.AddrPort) (sockowner.Owner, error) {
+		return func(netip.AddrPort, netip.AddrPort) (sockowner.Owner, error) {
+			return sockowner.Owner{UID: uid, Inode: 7}, nil
+		}
+	}
+	unknown := func(err error) func(at, peer netip.AddrPort) (sockowner.Owner, error) {
+		return func(netip.AddrPort, netip.AddrPort) (sockowner.Owner, error) { return sockowner.Owner{}, err }
+	}
+	for name, tt := range map[string]struct {
+		remote, local string
+		callers       daemon.Callers
+		trusted       bool
+		why           string
+	}{
+		"root":                                  {loopback, here, daemon.Callers{Owner: owned(0)}, true, ""},
+		"the daemon's own user":                 {loopback, here, daemon.Callers{Owner: owned(own)}, true, ""},
+		"a user who is allowed":                 {loopback, here, daemon.Callers{Owner: owned(1001), Users: []uint32{1001}}, true, ""},
+		"another user":                          {loopback, here, daemon.Callers{Owner: owned(1002), Users: []uint32{1001}}, false, "user 1002 of this host may not connect; allow it with local_users"},
+		"another user, at an address of here":   {itself, inside, daemon.Callers{Owner: owned(1002)}, false, "user 1002"},
+		"another user, at another address":      {"192.0.2.2:40000", inside, daemon.Callers{Owner: owned(1002)}, false, "user 1002"},
+		"another host":                          {outside, inside, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, ""},
+		"another host, at a loopback address":   {outside, here, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, "to an address that is for this host alone"},
+		"a loopback address that is nobody's":   {loopback, here, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, "does not say which user"},
+		"a socket that is closed already":       {loopback, here, daemon.Callers{Owner: unknown(sockowner.ErrOrphan)}, false, "does not say which user"},
+		"a closed socket at another address":    {itself, inside, daemon.Callers{Owner: unknown(sockowner.ErrOrphan)}, false, "does not say which user"},
+		"a kernel that does not say":            {loopback, here, daemon.Callers{Owner: unknown(errors.New("no netlink"))}, false, "does not say which user"},
+		"a kernel that does not say, from afar": {outside, inside, daemon.Callers{Owner: unknown(errors.New("no netlink"))}, false, "does not say which user"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			caller, err := daemon.Screen(tt.callers, netip.MustParseAddrPort(tt.remote), netip.MustParseAddrPort(tt.local))
+			if caller.Trusted != tt.trusted {
+				t.Errorf("trusted is %t, want %t", caller.Trusted, tt.trusted)
+			}
+			if (err == nil) != (tt.why == "") || err != nil && !strings.Contains(err.Error(), tt.why) {
+				t.Errorf("got %v, want %q", err, tt.why)
+			}
+		})
+	}
+}
+
+// anotherUser returns how to connect as a user who is neither root nor the one
+// who runs this test, and what a daemon is to be told for that. Who is not root
+// cannot be another user: the daemon is lied to about one then.
+func anotherUser(t *testing.T, addr string) (dial func(context.Context) (net.Conn, error), callers daemon.Callers) {
+	t.Helper()
+	conn, err := sockownertest.DialAs(t.Context(), sockownertest.Nobody, addr)
+	if err == nil {
+		conn.Close()
+		return func(ctx context.Context) (net.Conn, error) {
+			return sockownertest.DialAs(ctx, sockownertest.Nobody, addr)
+		}, daemon.Callers{}
+	}
+	if !errors.Is(err, unix.EPERM) {
+		t.Fatal(err)
+	}
+	t.Log("only root can be another user: the daemon is told that everybody is")
+	return func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", addr) },
+		daemon.Callers{Owner: func(netip.AddrPort, netip.AddrPort) (sockowner.Owner, error) {
+			return sockowner.Owner{UID: sockownertest.Nobody, Inode: 7}, nil
+		}}
+}
+
+// TestStrangersOfThisHostAreRefused connects as another user to the controller's
+// two ports and to the agent's.
+func TestStrangersOfThisHostAreRefused(t *testing.T) {
+	broker, clients, nodes := listen(t), listen(t), listen(t)
+	for name, tt := range map[string]struct {
+		ln  net.Listener
+		run func(*testCluster, daemon.Callers)
+	}{
+		"clients": {clients, func(c *testCluster, who daemon.Callers) { c.controllerFor(who, nil, clients) }},
+		"agents":  {broker, func(c *testCluster, who daemon.Callers) { c.controllerFor(who, broker, nil) }},
+		"nodes":   {nodes, func(c *testCluster, who daemon.Callers) { c.agentFor(who, nodes) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := &testCluster{t: t, dir: t.TempDir()}
+			dial, callers := anotherUser(t, tt.ln.Addr().String())
+			tt.run(cluster, callers)
+			conn, err := dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if name != "clients" {
+				if b, err := io.ReadAll(conn); len(b) > 0 {
+					t.Errorf("got %q, %v; want nothing but the end", b, err)
+				}
+				return
+			}
+			resp := upgrade(t, conn)
+			body, err := io.ReadAll(resp.Body)
+			if resp.StatusCode != http.StatusForbidden || !strings.Contains(string(body), "user 65534 of this host may not connect; allow it with local_users") {
+				t.Errorf("got %s, %q, %v", resp.Status, body, err)
+			}
+		})
+	}
+}
+
+// TestUsersWhoAreAllowedAreLetIn is the other side of it.
+func TestUsersWhoAreAllowedAreLetIn(t *testing.T) {
+	cluster := &testCluster{t: t, dir: t.TempDir()}
+	ln := listen(t)
+	dial, callers := anotherUser(t, ln.Addr().String())
+	callers.Users = []uint32{sockownertest.Nobody}
+	cluster.controllerFor(callers, nil, ln)
+	conn, err := dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if resp := upgrade(t, conn); resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Errorf("got %s", resp.Status)
+	}
+}
+
+// upgrade asks for a WebSocket.
+func upgrade(t *testing.T, conn net.Conn) *http.Response {
+	t.Helper()
+	_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n", bus.WebSocketPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+// controllerFor runs a controller.
+func (c *testCluster) controllerFor(who daemon.Callers, broker, websocket net.Listener) {
+	c.inBackground("controller", nil, func(ctx context.Context) error {
+		return daemon.RunController(ctx, daemon.ControllerConfig{
+			Store: c.open("controller"), Broker: broker, WebSocket: websocket, Callers: who, Logger: c.logger("controller"),
+		})
+	})
+}
+
+// agentFor runs an agent without nodes and without a controller.
+func (c *testCluster) agentFor(who daemon.Callers, broker net.Listener) {
+	c.inBackground("agent", nil, func(ctx context.Context) error {
+		return daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core: agent.Config{Name: "agent"}, Store: c.open("agent"), Broker: broker, Callers: who,
+			Processes: fakeProcesses{proctest.New(proctest.Config{})},
+			Launch:    daemon.Embedded{Program: os.Args[0], StateDir: c.dir},
+			Logger:    c.logger("agent"),
+		})
+	})
+}
