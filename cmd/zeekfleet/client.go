@@ -78,6 +78,7 @@ func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
 		Set:          f.set,
 		Controller:   f.controller,
 		Verbosity:    f.verbose,
+		AsZeekClient: asZeekClient(),
 	})
 	if _, misuse := errors.AsType[*cli.UsageError](err); misuse {
 		return nil, err

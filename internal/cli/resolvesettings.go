@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"zeekfleet/internal/mgmt"
 )
 
 // The environment variables of zeek-client.
@@ -32,14 +34,18 @@ type SettingsSources struct {
 	Controller string
 	// Verbosity, if above zero, counts.
 	Verbosity int
+	// AsZeekClient warns of settings that there are not, and of a settings file
+	// that does not exist, where otherwise both are errors.
+	AsZeekClient bool
 }
 
 // MaxSettingsFile bounds a settings file, in bytes.
 const MaxSettingsFile = 1 << 20
 
 // ResolveSettings returns the settings, and warnings about what has no effect.
-// Mistakes on the command line, and in the environment variable that extends
-// it, are of type *UsageError.
+// What is an error and what a warning does not depend on the source. Mistakes on
+// the command line, and in the environment variable that extends it, are of type
+// *UsageError.
 func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err error) {
 	r := settingsResolver{src: src}
 	for _, step := range []func() error{r.readFile, r.addEnvironment, r.addCommandLine} {
@@ -47,9 +53,13 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 			return Settings{}, nil, err
 		}
 	}
-	r.warnUnknown()
 	for _, known := range clientSettings() {
 		if err := r.apply(known, &s); err != nil {
+			return Settings{}, nil, err
+		}
+	}
+	for _, g := range r.given {
+		if err := r.checkUse(g); err != nil {
 			return Settings{}, nil, err
 		}
 	}
@@ -57,28 +67,39 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 }
 
 type settingsResolver struct {
-	src      SettingsSources
-	file     *iniFile
+	src  SettingsSources
+	file *iniFile
+	// given are the entries of all sources, in their order.
+	given    []givenSetting
 	warnings []string
 }
 
-// readFile reads the settings file; one that is missing is none, as for
-// zeek-client, but said if it was asked for.
+// givenSetting is an entry of a source. Its item is how messages quote it, and
+// empty for a line of the file.
+type givenSetting struct {
+	section, item string
+	entry         *iniEntry
+}
+
+// readFile reads the settings file. One that is missing is none, unless it was
+// asked for.
 func (r *settingsResolver) readFile() error {
 	r.file = newINI("")
-	paths, asked := r.src.DefaultFiles, false
+	paths, asked := r.src.DefaultFiles, ""
 	if env, _ := r.src.LookupEnv(EnvConfigFile); env != "" {
-		paths, asked = []string{env}, true
+		paths, asked = []string{env}, EnvConfigFile
 	}
 	if r.src.ConfigFile != "" {
-		paths, asked = []string{r.src.ConfigFile}, true
+		paths, asked = []string{r.src.ConfigFile}, "--configfile"
 	}
 	for _, path := range paths {
 		text, err := r.src.ReadFile(path)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && asked:
+		case errors.Is(err, fs.ErrNotExist) && asked != "" && r.src.AsZeekClient:
 			r.warnings = append(r.warnings, fmt.Sprintf("settings file %s does not exist", path))
 			continue
+		case errors.Is(err, fs.ErrNotExist) && asked != "":
+			return fmt.Errorf("settings file %s (%s) does not exist", path, asked)
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
@@ -86,10 +107,36 @@ func (r *settingsResolver) readFile() error {
 		case len(text) > MaxSettingsFile:
 			return fmt.Errorf("read settings: %s: more than %d bytes", path, MaxSettingsFile)
 		}
-		r.file, err = parseINI(path, text)
-		return err
+		if r.file, err = parseINI(path, text); err != nil {
+			return err
+		}
+		return r.checkFile()
 	}
 	return nil
+}
+
+// checkFile takes the entries of the file, and tells what in its form has no
+// effect.
+func (r *settingsResolver) checkFile() error {
+	for _, s := range append([]*iniSection{r.file.defaults}, r.file.sections...) {
+		if s.after != "" && !r.src.AsZeekClient {
+			return r.file.errorAt(s.line, "%s stands behind the header [%s]: put it on a line of its own", quote(s.after), clip(s.name))
+		}
+		for _, e := range s.entries {
+			r.given = append(r.given, givenSetting{section: s.name, entry: e})
+			if comment := trailingComment(e); comment != "" {
+				r.warn(e, "%s is taken as part of the value: a comment needs a line of its own", quote(comment))
+			}
+			if e.value == nil {
+				r.warn(e, "%s has no value, and no effect", quote(e.key))
+			}
+		}
+	}
+	return nil
+}
+
+func (r *settingsResolver) warn(e *iniEntry, format string, args ...any) {
+	r.warnings = append(r.warnings, r.file.entryError(e, format, args...).Error())
 }
 
 func (r *settingsResolver) addEnvironment() error {
@@ -137,36 +184,41 @@ func (r *settingsResolver) assign(item, from, where string) error {
 	if !ok || !dotted || section == "" || key == "" {
 		return usageError("config item %s%s invalid. Please use <section.key>=<val>.", quote(item), where)
 	}
-	key = strings.ToLower(key)
-	if !knownSetting(section, key) {
-		return usageError("config item %s%s: no such setting; there are %s", quote(item), where, settingNames(section))
-	}
-	r.set(section, key, value, from)
+	e := r.set(section, strings.ToLower(key), value, from)
+	r.given = append(r.given, givenSetting{section, fmt.Sprintf("config item %s%s", quote(item), where), e})
 	return nil
 }
 
-// set puts an entry over what is there.
-func (r *settingsResolver) set(section, key, value, from string) {
+// set puts an entry over what is there, and returns it.
+func (r *settingsResolver) set(section, key, value, from string) *iniEntry {
 	s := r.file.byName[section]
 	if s == nil {
 		s = newSection(section, 0)
 		r.file.byName[section] = s
 	}
-	s.byKey[key] = &iniEntry{key: key, value: &value, from: from}
+	e := &iniEntry{key: key, value: &value, from: from}
+	s.byKey[key] = e
+	return e
 }
 
-func (r *settingsResolver) warnUnknown() {
-	for _, s := range r.file.sections {
-		for _, e := range s.entries {
-			switch {
-			case knownSetting(s.name, e.key):
-			case s.name == "ssl" && e.key == "disable":
-				r.warnings = append(r.warnings, r.file.errorAt(e.line, "ssl.disable is deprecated and has no effect: use ssl.enable").Error())
-			default:
-				r.warnings = append(r.warnings, r.file.errorAt(e.line, "ignoring unknown setting %s", quote(s.name+"."+e.key)).Error())
-			}
-		}
+// checkUse tells of an entry that is no setting, once it is known which entries
+// the values of others refer to.
+func (r *settingsResolver) checkUse(g givenSetting) error {
+	inAll := g.section == defaultSection
+	isKnown := func(c clientSetting) bool { return c.key == g.entry.key && (inAll || c.section == g.section) }
+	switch {
+	case g.entry.referred || slices.ContainsFunc(clientSettings(), isKnown):
+		return nil
+	case g.section == "ssl" && g.entry.key == "disable":
+		r.warn(g.entry, "ssl.disable is deprecated and has no effect: use ssl.enable")
+		return nil
+	case r.src.AsZeekClient:
+		r.warn(g.entry, "ignoring unknown setting %s", quote(g.section+"."+g.entry.key))
+		return nil
+	case g.item != "":
+		return usageError("%s: no such setting%s", g.item, meantSetting(g.section, g.entry.key))
 	}
+	return r.file.entryError(g.entry, "no such setting: %s%s", quote(g.section+"."+g.entry.key), meantSetting(g.section, g.entry.key))
 }
 
 // apply gives s the value of one setting.
@@ -191,22 +243,31 @@ func (r *settingsResolver) apply(known clientSetting, s *Settings) error {
 	return err
 }
 
-func knownSetting(section, key string) bool {
-	return slices.ContainsFunc(clientSettings(), func(c clientSetting) bool { return c.section == section && c.key == key })
-}
-
-// settingNames lists the settings of section, or all if there is no such
+// meantSetting ends a message with the setting that was probably meant: that of
+// the section whose key is nearest, or of the nearest section that has the key.
+// Without one it lists the section's settings, or all if there is no such
 // section.
-func settingNames(section string) string {
-	var all, some []string
+func meantSetting(section, key string) string {
+	var all, some, sections, keys []string
 	for _, c := range clientSettings() {
-		all = append(all, c.section+"."+c.key)
+		name := c.section + "." + c.key
+		all = append(all, name)
 		if c.section == section {
-			some = append(some, c.section+"."+c.key)
+			some, keys = append(some, name), append(keys, c.key)
+		}
+		if c.key == key {
+			sections = append(sections, c.section)
 		}
 	}
-	if len(some) > 0 {
-		all = some
+	switch near, home := mgmt.Nearest(key, keys), mgmt.Nearest(section, sections); {
+	case near != "":
+		return didYouMean(section + "." + near)
+	case home != "":
+		return didYouMean(home + "." + key)
+	case len(sections) == 1:
+		return didYouMean(sections[0] + "." + key)
+	case len(some) > 0:
+		return "; there are " + strings.Join(some, ", ")
 	}
-	return strings.Join(all, ", ")
+	return "; there are " + strings.Join(all, ", ")
 }

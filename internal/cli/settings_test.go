@@ -20,6 +20,8 @@ type configured struct {
 	set        []string
 	controller string
 	verbosity  int
+	// asZeekClient takes what zeek-client takes.
+	asZeekClient bool
 }
 
 func (g configured) sources() cli.SettingsSources {
@@ -37,6 +39,7 @@ func (g configured) sources() cli.SettingsSources {
 		Set:          g.set,
 		Controller:   g.controller,
 		Verbosity:    g.verbosity,
+		AsZeekClient: g.asZeekClient,
 	}
 }
 
@@ -70,17 +73,41 @@ func TestResolveSettings(t *testing.T) {
 			given: configured{files: map[string]string{"etc.cfg": "[controller]\nhost=h\n"}},
 			want:  func(s *cli.Settings) { s.Host = "h" },
 		},
-		"a missing file is none, but said": {
-			given: configured{configFile: "gone.cfg"}, want: func(*cli.Settings) {},
+		"as zeek-client a missing file is none, but said": {
+			given: configured{configFile: "gone.cfg", asZeekClient: true}, want: func(*cli.Settings) {},
 			warnings: []string{"settings file gone.cfg does not exist"},
 		},
-		"unknown settings in a file are said": {
-			given: configured{files: map[string]string{"home.cfg": "[client]\npretty = no\n[ssl]\ndisable = yes\n[mine]\nx=1\n"}},
-			want:  func(*cli.Settings) {},
-			warnings: []string{
-				`home.cfg:2: ignoring unknown setting "client.pretty"`, "home.cfg:4: ssl.disable is deprecated and has no effect: use ssl.enable",
-				`home.cfg:6: ignoring unknown setting "mine.x"`,
+		"as zeek-client unknown settings are said, whatever their source": {
+			given: configured{
+				files: map[string]string{"home.cfg": "[client]\npretty = no\n[mine]\nx=1\n"},
+				env:   map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "mine.y=1"}, set: []string{"mine.z=1"}, asZeekClient: true,
 			},
+			want: func(*cli.Settings) {},
+			warnings: []string{
+				`home.cfg:2: ignoring unknown setting "client.pretty"`, `home.cfg:4: ignoring unknown setting "mine.x"`,
+				`ZEEK_CLIENT_CONFIG_SETTINGS: ignoring unknown setting "mine.y"`, `--set: ignoring unknown setting "mine.z"`,
+			},
+		},
+		"what zeek-client once knew is said, whatever its source": {
+			given: configured{
+				files: map[string]string{"home.cfg": "[ssl]\ndisable = yes\n"},
+				env:   map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "ssl.disable=true"}, set: []string{"ssl.disable=true"},
+			},
+			want: func(*cli.Settings) {},
+			warnings: []string{
+				"home.cfg:2: ssl.disable is deprecated and has no effect: use ssl.enable",
+				"ZEEK_CLIENT_CONFIG_SETTINGS: ssl.disable is deprecated and has no effect: use ssl.enable",
+				"--set: ssl.disable is deprecated and has no effect: use ssl.enable",
+			},
+		},
+		"what a file says without effect, or with another than meant": {
+			given:    configured{files: map[string]string{"home.cfg": "[ssl]\nenable\ncafile = ca.pem # ours\n"}},
+			want:     func(s *cli.Settings) { s.TLS.CAFile = "ca.pem # ours" },
+			warnings: []string{`home.cfg:2: "enable" has no value, and no effect`, `home.cfg:3: "# ours" is taken as part of the value: a comment needs a line of its own`},
+		},
+		"an entry that others refer to needs no other use": {
+			given: configured{files: map[string]string{"home.cfg": "[DEFAULT]\ndir = /x\n[ssl]\nname = ca\ncafile = %(dir)s/%(name)s.pem\n"}},
+			want:  func(s *cli.Settings) { s.TLS.CAFile = "/x/ca.pem" },
 		},
 		"percent signs and references": {
 			given: configured{set: []string{"ssl.passphrase=50%%", "ssl.cafile=/x/%(keyfile)s", "ssl.keyfile=k"}},
@@ -135,7 +162,24 @@ func TestResolveSettingsRefuses(t *testing.T) {
 		"an open quote in the environment": {configured{env: map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "a.b='"}},
 			"ZEEK_CLIENT_CONFIG_SETTINGS: No closing quotation", true},
 		"an unknown setting": {configured{set: []string{"controller.prot=1"}},
-			`config item "controller.prot=1": no such setting; there are controller.host, controller.port`, true},
+			`config item "controller.prot=1": no such setting; did you mean "controller.port"?`, true},
+		"an unknown setting in the environment": {configured{env: map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "controller.prot=1"}},
+			`config item "controller.prot=1" in ZEEK_CLIENT_CONFIG_SETTINGS: no such setting; did you mean "controller.port"?`, true},
+		"an unknown setting in the file": {configured{files: map[string]string{"home.cfg": "[controller]\nprot = 1\n"}},
+			`home.cfg:2: no such setting: "controller.prot"; did you mean "controller.port"?`, false},
+		"a setting near to nothing": {configured{set: []string{"controller.address=1"}},
+			`config item "controller.address=1": no such setting; there are controller.host, controller.port`, true},
+		"a setting of another section": {configured{set: []string{"client.host=x"}},
+			`config item "client.host=x": no such setting; did you mean "controller.host"?`, true},
+		"an unknown section": {configured{files: map[string]string{"home.cfg": "[controler]\nhost = x\n"}},
+			`home.cfg:2: no such setting: "controler.host"; did you mean "controller.host"?`, false},
+		"a default that is none": {configured{files: map[string]string{"home.cfg": "[DEFAULT]\nx = 1\nport = 1\n"}},
+			`home.cfg:2: no such setting: "DEFAULT.x"; there are ` + allSettings, false},
+		"text behind a header": {configured{files: map[string]string{"home.cfg": "[controller] host = x\n"}},
+			`home.cfg:1: "host = x" stands behind the header [controller]: put it on a line of its own`, false},
+		"a missing file": {configured{configFile: "gone.cfg"}, "settings file gone.cfg (--configfile) does not exist", false},
+		"a missing file that the environment names": {configured{env: map[string]string{"ZEEK_CLIENT_CONFIG_FILE": "gone.cfg"}},
+			"settings file gone.cfg (ZEEK_CLIENT_CONFIG_FILE) does not exist", false},
 		"a bad value on the command line": {configured{set: []string{"client.pretty_json=maybe"}},
 			`--set: client.pretty_json is "maybe": it must be yes or no`, true},
 		"a lone percent sign": {configured{set: []string{"ssl.passphrase=50%"}}, `--set: "passphrase" has a lone % in its value: write %%`, true},
@@ -161,6 +205,10 @@ func TestResolveSettingsRefuses(t *testing.T) {
 		})
 	}
 }
+
+const allSettings = "client.request_timeout_secs, client.peering_attempts, client.peering_retry_delay_secs, " +
+	"client.rich_logging_format, client.pretty_json, client.verbosity, controller.host, controller.port, " +
+	"ssl.enable, ssl.certificate, ssl.keyfile, ssl.cafile, ssl.capath, ssl.passphrase"
 
 // FuzzSettings feeds the settings file and the environment.
 func FuzzSettings(f *testing.F) {
