@@ -3,7 +3,7 @@
 SHELL      := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-FUZZTIME   ?= 3s
+FUZZ       ?= 2000x
 GOFLAGS_STATIC := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .PHONY: all build test check unit fuzz fuzz-smoke bench tools
@@ -33,9 +33,9 @@ unit:
 	@echo "== tests"; GORACE=atexit_sleep_ms=0 go test -race ./...
 	@echo "== under attack, without the race detector"; go test -count=1 -run '^TestHostilePeersHurtNobodyElse$$' ./internal/daemon
 
-## fuzz-smoke: every fuzzer for a few seconds
+## fuzz-smoke: every fuzzer for a few thousand inputs
 fuzz-smoke:
-	@echo "== fuzzers, $(FUZZTIME) each"; scripts/fuzz $(FUZZTIME)
+	@echo "== fuzzers, $(FUZZ) each"; scripts/fuzz $(FUZZ)
 
 ## fuzz: every fuzzer for a minute
 fuzz:
