@@ -140,6 +140,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		parts:    parts,
 		nodes:    map[launchID]*launched{},
 		sessions: map[mgmt.PeerID]*socketSession{},
+		provers:  map[mgmt.PeerID]launchID{},
 		burials:  burials{},
 		happened: make(chan agent.Event),
 		sockets:  make(chan socketEvent),

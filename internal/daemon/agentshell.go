@@ -21,8 +21,9 @@ type agentShell struct {
 
 	nodes    map[launchID]*launched // whose processes live or are about to
 	sessions map[mgmt.PeerID]*socketSession
-	watch    *statusWatch // nil: status files are not watched
-	looking  *looking     // the latest preflight; nil: there was none
+	provers  map[mgmt.PeerID]launchID // who is to prove what comes from a peer, if its launch has a secret
+	watch    *statusWatch             // nil: status files are not watched
+	looking  *looking                 // the latest preflight; nil: there was none
 	burials  burials
 
 	happened chan agent.Event // what tasks have to report
@@ -83,6 +84,7 @@ func (a *agentShell) translate(happened bus.Event) agent.Event {
 	case bus.PeerUpdated:
 		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}
 	case bus.PeerLost:
+		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
 		return agent.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}
 	case bus.Message:
 		return a.message(ev)
@@ -106,16 +108,20 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 	if m.Topic == a.topic {
 		return agent.FromController{Peer: peer, Msg: msg}
 	}
-	return agent.FromNode{Peer: peer, Msg: msg}
+	return a.fromNode(agent.FromNode{Peer: peer, Msg: msg})
 }
 
 // socketEvent keeps account of the connections with nodes that serve the agent.
 func (a *agentShell) socketEvent(happened socketEvent) agent.Event {
-	switch happened.event.(type) {
+	switch ev := happened.event.(type) {
 	case agent.PeerAdded:
 		a.sessions[happened.session.peer] = happened.session
+		a.provers[happened.session.peer] = happened.session.with
 	case agent.PeerLost:
 		delete(a.sessions, happened.session.peer)
+		delete(a.provers, happened.session.peer)
+	case agent.FromNode:
+		return a.fromNode(ev)
 	}
 	return happened.event
 }
@@ -172,15 +178,21 @@ func (a *agentShell) toController(e agent.ToController) {
 func (a *agentShell) toNodes(e agent.ToNodes) {
 	common := a.registry.Encode(e.Msg)
 	for _, to := range e.To {
-		peer := to.Peer
-		if s, ok := a.sessions[peer]; ok {
+		s, onSocket := a.sessions[to.Peer]
+		v := common
+		if proven, ok := a.prove(to, e.Msg); ok {
+			v = a.registry.Encode(proven)
+		} else if onSocket {
 			own := e.Msg
-			own.Nodes = []mgmt.NodeName{s.node}
-			s.send(a.registry.Encode(own))
+			own.Nodes = []mgmt.NodeName{to.Node}
+			v = a.registry.Encode(own)
+		}
+		if onSocket {
+			s.send(v)
 			continue
 		}
-		a.endpoint.Meet(string(peer))
-		a.endpoint.PublishTo(string(peer), a.cfg.NodeTopic, common)
+		a.endpoint.Meet(string(to.Peer))
+		a.endpoint.PublishTo(string(to.Peer), a.cfg.NodeTopic, v)
 	}
 }
 

@@ -47,6 +47,9 @@ type Facts struct {
 	StatusFile string `json:"status_file,omitempty"`
 	// WebSocketPort is where the process serves its agent; 0: it dials the agent.
 	WebSocketPort uint16 `json:"websocket_port,omitempty"`
+	// Secret is what the process and its agent prove their messages with; empty:
+	// the process takes plain ones.
+	Secret mgmt.Secret `json:"secret,omitempty"`
 	// Generated names the directory of its generated files.
 	Generated string `json:"generated,omitempty"`
 	// KeepsLogs says that logs which it leaves in Dir are to be archived, with

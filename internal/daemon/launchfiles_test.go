@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -20,11 +21,16 @@ type launches struct {
 	dir string
 }
 
-func newLaunches(t *testing.T) *launches {
+func newLaunches(t *testing.T, more ...func(*settings.Agent)) *launches {
 	t.Helper()
 	l := &launches{t: t}
 	zeek := installed(t)
-	a, err := openAgent(t, func(a *settings.Agent) { a.Zeek.Path, l.dir = zeek, a.Directory })
+	a, err := openAgent(t, func(a *settings.Agent) {
+		a.Zeek.Path, l.dir = zeek, a.Directory
+		for _, change := range more {
+			change(a)
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +70,29 @@ func TestFactsOfALaunchSurviveTheAgent(t *testing.T) {
 	}
 }
 
+func TestSecretIsOfOneLaunchAndForTheNodeAndItsAgentAlone(t *testing.T) {
+	l := newLaunches(t)
+	first := l.launch(1, "a")
+	if !first.Secret.Usable() {
+		t.Fatalf("secret %q", first.Secret)
+	}
+	options := filepath.Join(l.dir, "generated", first.Generated, "zeekfleet-options.zeek")
+	record := filepath.Join(l.dir, "launches", "worker.json")
+	for _, path := range []string{options, record} {
+		text, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(text), string(first.Secret)) {
+			t.Errorf("%s lacks the secret: %v", path, err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+	l.Forget("worker", 1)
+	if second := l.launch(2, "a"); second.Secret == first.Secret {
+		t.Error("two launches have one secret")
+	}
+}
+
 func TestWhatIsGeneratedLivesAsLongAsTheProcess(t *testing.T) {
 	l := newLaunches(t)
 	first := l.launch(1, "a")
@@ -88,7 +117,8 @@ func TestWhatIsGeneratedLivesAsLongAsTheProcess(t *testing.T) {
 }
 
 func TestGeneratedFilesThatWereTamperedWithAreMadeAnew(t *testing.T) {
-	l := newLaunches(t)
+	// With upstream's node script there is no secret, and equal plans share files.
+	l := newLaunches(t, func(a *settings.Agent) { a.Zeek.NodeScript = "upstream" })
 	first := l.launch(1, "a")
 	layout := filepath.Join(l.dir, "generated", first.Generated, "cluster-layout.zeek")
 	want, err := os.ReadFile(layout)

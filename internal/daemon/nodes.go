@@ -25,6 +25,7 @@ type launched struct {
 	asked  bool               // to end
 	status *statusFile        // nil: none is watched
 	hangUp context.CancelFunc // ends the connection with it; nil: there is none
+	number uint64             // of the last request that was proven to it
 }
 
 // start launches a node. What goes wrong before there is a process is the

@@ -52,7 +52,7 @@ type socketEvent struct {
 // socketSession is one connection. It is what the core knows as a peer.
 type socketSession struct {
 	peer  mgmt.PeerID
-	node  mgmt.NodeName
+	with  launchID
 	topic string
 	out   chan zval.Value
 	drop  context.CancelCauseFunc
@@ -108,7 +108,7 @@ func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err er
 	defer drop(nil)
 	session := &socketSession{
 		peer:  mgmt.PeerID(fmt.Sprintf("%s/%d/%d", s.node, s.launch, n)),
-		node:  s.node,
+		with:  launchID{s.node, s.launch},
 		topic: s.topic,
 		out:   make(chan zval.Value, socketQueue),
 		drop:  drop,
@@ -184,6 +184,10 @@ func (s *nodeSocket) isOwn(msg mgmt.Message) bool {
 		return msg.Node == s.node
 	case mgmt.NodeDispatchResponse:
 		return msg.Result.Node == s.node
+	case mgmt.ProvenResponse:
+		return msg.Node == s.node
+	case mgmt.NotifyNumber:
+		return msg.Node == s.node
 	}
 	return false
 }

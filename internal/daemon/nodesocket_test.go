@@ -21,15 +21,18 @@ import (
 )
 
 // servingNodes launches nodes that serve their agent on one port.
-type servingNodes struct{ port uint16 }
+type servingNodes struct {
+	port   uint16
+	secret mgmt.Secret
+}
 
 func (s servingNodes) Launch(plan mgmt.Plan, _ uint64) (daemon.Launch, error) {
-	facts := daemon.Facts{Program: "/bin/true", Dir: os.TempDir(), WebSocketPort: s.port}
+	facts := daemon.Facts{Program: "/bin/true", Dir: os.TempDir(), WebSocketPort: s.port, Secret: s.secret}
 	return daemon.Launch{Spec: proc.Spec{Argv: []string{facts.Program}, Dir: facts.Dir}, Facts: facts}, nil
 }
 
 func (s servingNodes) Recall(mgmt.NodeName, uint64) daemon.Facts {
-	return daemon.Facts{WebSocketPort: s.port}
+	return daemon.Facts{WebSocketPort: s.port, Secret: s.secret}
 }
 
 func (servingNodes) Forget(mgmt.NodeName, uint64) {}
@@ -60,8 +63,8 @@ func (fakeProcesses) Run(ctx context.Context) error {
 const ownTopic = "zeek/management/node/worker-1/"
 
 // serveNode returns the node, and an agent and its controller that are about to
-// have deployed it.
-func serveNode(t *testing.T) (*servingNode, *testCluster) {
+// have deployed it. An empty secret is none.
+func serveNode(t *testing.T, secret mgmt.Secret) (*servingNode, *testCluster) {
 	t.Helper()
 	endpoint, err := bus.New(bus.Config{})
 	if err != nil {
@@ -84,7 +87,7 @@ func serveNode(t *testing.T) (*servingNode, *testCluster) {
 			Broker:     broker,
 			Controller: cluster.peers,
 			Processes:  fakeProcesses{proctest.New(proctest.Config{})},
-			Launch:     servingNodes{portOf(ln)},
+			Launch:     servingNodes{portOf(ln), secret},
 			StopNodes:  stop,
 			OnChange:   func(c mgmt.NotifyChange) { n.changes <- c.New },
 			Logger:     cluster.logger("agent"),
@@ -217,7 +220,7 @@ func (c *testCluster) askBits(serve func()) []client.Result {
 }
 
 func TestNodeThatServesItsAgentIsAskedByName(t *testing.T) {
-	node, cluster := serveNode(t)
+	node, cluster := serveNode(t, "")
 	cluster.deployOne(node.greet)
 	results := cluster.askBits(func() {
 		topic, req := node.request()
@@ -235,7 +238,7 @@ func TestNodeThatServesItsAgentIsAskedByName(t *testing.T) {
 }
 
 func TestWhatOthersSayOnTheClustersBusIsIgnored(t *testing.T) {
-	node, cluster := serveNode(t)
+	node, cluster := serveNode(t, "")
 	cluster.deployOne(func() {
 		for added := false; !added; {
 			_, added = node.next().(bus.PeerAdded)
@@ -260,7 +263,7 @@ func TestWhatOthersSayOnTheClustersBusIsIgnored(t *testing.T) {
 }
 
 func TestLostConnectionWithAServingNodeComesBack(t *testing.T) {
-	node, cluster := serveNode(t)
+	node, cluster := serveNode(t, "")
 	cluster.deployOne(node.greet)
 	node.awaitRunning()
 	results := cluster.askBits(func() {

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,10 +54,10 @@ func NewZeek(cfg ZeekConfig) *Zeek {
 // servesAgent tells whether the agent is a client of the plan's node. Otherwise
 // the node dials the agent.
 func (z *Zeek) servesAgent(plan mgmt.Plan) bool {
-	return z.deployment(plan, 0).ChosenTransport() == zeek.WebSocketTransport
+	return z.deployment(plan, 0, "").ChosenTransport() == zeek.WebSocketTransport
 }
 
-func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16) zeek.Deployment {
+func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16, secret mgmt.Secret) zeek.Deployment {
 	return zeek.Deployment{
 		Install:       z.cfg.Install,
 		Plan:          plan,
@@ -63,6 +65,7 @@ func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16) zeek.Deployment 
 		NodeScript:    z.cfg.NodeScript,
 		Transport:     z.cfg.Transport,
 		WebSocketPort: webSocketPort,
+		Secret:        secret,
 		Site:          z.cfg.Site,
 	}
 }
@@ -77,7 +80,11 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Launch, error) {
 	if err != nil {
 		return Launch{}, err
 	}
-	d := z.deployment(plan, port)
+	var secret mgmt.Secret
+	if z.cfg.NodeScript != zeek.UpstreamNodeScript {
+		secret = newSecret()
+	}
+	d := z.deployment(plan, port, secret)
 	generated, command, err := generate(d, z.cfg.GeneratedDir)
 	if err != nil {
 		return Launch{}, err
@@ -92,6 +99,7 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Launch, error) {
 		Dir:           NodeDir(z.cfg.Site.StateDir, plan.Node.Name),
 		StatusFile:    zeek.StatusFile,
 		WebSocketPort: port,
+		Secret:        secret,
 		Generated:     generated.Hash,
 		KeepsLogs:     true,
 		LogSuffix:     suffix,
@@ -116,6 +124,17 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Launch, error) {
 		Warnings: generated.Warnings,
 	}, nil
 }
+
+// newSecret returns a secret for one launch.
+func newSecret() mgmt.Secret {
+	var random [32]byte
+	rand.Read(random[:])
+	return mgmt.Secret(hex.EncodeToString(random[:]))
+}
+
+// checkSecret stands for a secret in a check, during which nobody can ask. It is
+// always the same, so that equal checks have equal files.
+const checkSecret = mgmt.Secret("0000000000000000000000000000000000000000000000000000000000000000")
 
 // prepareDirs makes the directories of a launch, and removes what its
 // predecessor said of itself.
@@ -186,7 +205,7 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	if z.servesAgent(plan) {
 		port = 1 // nothing listens during a check
 	}
-	d := z.deployment(plan, port)
+	d := z.deployment(plan, port, checkSecret)
 	generated, command, err := generate(d, scratch)
 	if err != nil {
 		return preflight.Check{}, err

@@ -20,6 +20,7 @@ func registerFleet(r *Registry) {
 	registerAgentPrepareRequest(r)
 	withResults[mgmt.AgentPrepareResponse](r, fleetAgentAPI+"prepare_response", outputsData)
 	registerNotifyDispatches(r)
+	registerFleetProofs(r)
 }
 
 func registerStagedDeployRequest(r *Registry) {

@@ -214,6 +214,36 @@ type NotifyDispatches struct {
 	Dispatches []string
 }
 
+// What an agent and a node say to each other that share a Secret. It is ours
+// (module Fleet): between our agent and our node script alone.
+type (
+	// ProvenRequest takes the place of NodeDispatchRequest, for one node. Number
+	// is greater than that of any request before.
+	ProvenRequest struct {
+		Node   NodeName
+		Number uint64
+		ReqID  ReqID
+		Action []string
+		Proof  string
+	}
+	// ProvenResponse takes the place of NodeDispatchResponse. Text is the data of
+	// a success, or the error; empty is none.
+	ProvenResponse struct {
+		Node    NodeName
+		ReqID   ReqID
+		Success bool
+		Text    string
+		Proof   string
+	}
+	// NotifyNumber tells the agent the number of the node's last request. It
+	// precedes NotifyNodeHello.
+	NotifyNumber struct {
+		Node   NodeName
+		Number uint64
+		Proof  string
+	}
+)
+
 // NotifyNodeExit is the Supervisor API's only event (spec management-api 3.4):
 // what a process printed before it was replaced.
 type NotifyNodeExit struct {
@@ -307,6 +337,9 @@ func (NotifyChange) isMessage()               {}
 func (NotifyError) isMessage()                {}
 func (NotifyLog) isMessage()                  {}
 func (NodeDispatchRequest) isMessage()        {}
+func (ProvenRequest) isMessage()              {}
+func (ProvenResponse) isMessage()             {}
+func (NotifyNumber) isMessage()               {}
 func (NodeDispatchResponse) isMessage()       {}
 func (NotifyNodeHello) isMessage()            {}
 func (NotifyDispatches) isMessage()           {}

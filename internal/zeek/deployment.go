@@ -41,6 +41,10 @@ type Deployment struct {
 	// WebSocketPort is the port on 127.0.0.1 where the node serves its agent,
 	// chosen by the agent. WebSocketTransport needs it, nothing else uses it.
 	WebSocketPort uint16
+	// Secret proves to the node that a request is its agent's, and to the agent
+	// that an answer is the node's: at least 32 letters and digits, chosen anew
+	// for each launch. OurNodeScript needs it, nothing else uses it.
+	Secret mgmt.Secret
 
 	Site Site
 }
@@ -186,6 +190,8 @@ func (d *Deployment) checkTalk() error {
 		return errors.New("the agent's address and port are not known, to which nodes connect")
 	case transport == WebSocketTransport && d.WebSocketPort == 0:
 		return errors.New("no port was chosen for the node's WebSocket server")
+	case script == OurNodeScript && !d.Secret.Usable():
+		return errors.New("no secret was chosen for the node and its agent")
 	}
 	return nil
 }

@@ -78,6 +78,7 @@ func deployment(t testing.TB, v string, c mgmt.Configuration, node mgmt.NodeName
 		},
 		Plan:          plan,
 		WebSocketPort: 41001,
+		Secret:        "abcdefghijklmnopqrstuvwxyz0123456789",
 		Site: zeek.Site{
 			StateDir:  "/var/lib/zeekfleet",
 			SpoolDir:  "/var/spool/zeekfleet",
@@ -131,6 +132,9 @@ func TestDeploymentsThatCannotBeAreRefused(t *testing.T) {
 		"an unknown backend":       {"8.2.2", func(d *zeek.Deployment) { d.Backend = "nats" }, `unknown cluster backend "nats"`},
 		"WebSocket before 8.0":     {"7.2.0", func(d *zeek.Deployment) { d.Transport = zeek.WebSocketTransport }, "takes Zeek 8.0 or later"},
 		"an unknown transport":     {"8.2.2", func(d *zeek.Deployment) { d.Transport = "smoke" }, `unknown node transport "smoke"`},
+		"no secret":                {"8.2.2", func(d *zeek.Deployment) { d.Secret = "" }, "no secret was chosen"},
+		"a short secret":           {"8.2.2", func(d *zeek.Deployment) { d.Secret = "abcdefghijklmnopqrstuvwxyz01234" }, "no secret was chosen"},
+		"a secret that is no word": {"8.2.2", func(d *zeek.Deployment) { d.Secret += "\";" }, "no secret was chosen"},
 		"WebSocket without a port": {"8.2.2", func(d *zeek.Deployment) { d.WebSocketPort = 0 }, "no port was chosen"},
 		"Broker without the agent's address": {"8.0.0", func(d *zeek.Deployment) {
 			d.Site.AgentAddr = netip.AddrPort{}

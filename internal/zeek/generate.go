@@ -17,6 +17,7 @@ const (
 	layoutFile   = "cluster-layout.zeek" // a name that Zeek asks for
 	optionsFile  = "zeekfleet-options.zeek"
 	nodeFile     = "zeekfleet-node.zeek"
+	proofFile    = "zeekfleet-proof.zeek"
 	dispatchFile = "zeekfleet-dispatch.zeek"
 	optionFile   = "zeekfleet-option.zeek"
 	apiFile      = "zeekfleet-api.zeek"
@@ -58,7 +59,7 @@ func (d Deployment) Generate() (Generated, error) {
 	}
 	g.Files = []File{
 		{layoutFile, 0o644, c.layout(d.version())},
-		{optionsFile, 0o600, d.options(c)}, // has the hash seed
+		{optionsFile, 0o600, d.options(c)}, // has the hash seed and the node's secret
 	}
 	if d.nodeScript() == OurNodeScript {
 		g.Files = append(g.Files, NodeScriptFiles(d.transport())...)

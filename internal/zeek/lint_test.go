@@ -34,8 +34,8 @@ var released = names{
 		Log::RotationFmtInfo Log::RotationPath Log::default_rotation_dir Log::default_rotation_interval
 		Log::default_rotation_postprocessor_cmd Log::rotation_format_func LogAscii::enable_leftover_log_rotation
 		Management::Log::ERROR Management::Log::level
-		Reporter::error current_time double_to_interval fmt get_event_stats get_net_stats get_proc_stats
-		global_hash_seed interval_to_double is_valid_ip lookup_ID network_time reading_live_traffic
+		Reporter::error Reporter::warning cat current_time double_to_interval double_to_time fmt get_event_stats get_net_stats get_proc_stats
+		global_hash_seed interval_to_double is_valid_ip lookup_ID network_time reading_live_traffic sha256_hash
 		open set_buf sort split_string split_string1 strcmp strftime string_vec strip subst_string time_to_double to_addr to_count
 		to_double to_int to_json to_port to_subnet type_name zeek_init zeek_script_loaded zeek_version GLOBAL`),
 	51: words(`Broker::metrics_port`),

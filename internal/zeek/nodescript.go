@@ -7,7 +7,7 @@ import (
 	"zeekfleet/internal/mgmt"
 )
 
-// The node scripts. The first three are what the transports share: they answer
+// The node scripts. The first four are what the transports share: they answer
 // requests and know nothing of how these travel.
 var (
 	//go:embed scripts/api.zeek
@@ -16,6 +16,8 @@ var (
 	optionScript string
 	//go:embed scripts/dispatch.zeek
 	dispatchScript string
+	//go:embed scripts/proof.zeek
+	proofScript string
 	//go:embed scripts/broker.zeek
 	brokerScript string
 	//go:embed scripts/websocket.zeek
@@ -37,6 +39,7 @@ func NodeScriptFiles(t Transport) []File {
 	}
 	return []File{
 		{Name: nodeFile, Mode: 0o644, Content: node},
+		{Name: proofFile, Mode: 0o644, Content: proofScript},
 		{Name: dispatchFile, Mode: 0o644, Content: dispatchScript},
 		{Name: optionFile, Mode: 0o644, Content: optionScript},
 		{Name: apiFile, Mode: 0o644, Content: apiScript},

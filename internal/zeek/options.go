@@ -194,6 +194,7 @@ func (s *script) talk(d *Deployment) {
 		s.WriteString("@load policy/frameworks/management/node/api\n")
 	}
 	s.WriteString("\nmodule Fleet::Node;\n\nexport {\n")
+	fmt.Fprintf(s, "\tconst secret = %s;\n", quote(string(d.Secret)))
 	if d.transport() == WebSocketTransport {
 		fmt.Fprintf(s, "\tconst websocket_port = %d/tcp;\n", d.WebSocketPort)
 	} else {

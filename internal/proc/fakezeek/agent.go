@@ -36,6 +36,9 @@ func (n *node) meetAgent(ctx context.Context, parts *sync.WaitGroup) {
 func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {
 	a := &agentTalk{node: n, registry: event.Management(), topic: mgmt.NodeTopic}
 	text := n.scripts.text.String()
+	if strings.Contains(text, "event Fleet::Node::API::dispatch_request(") {
+		a.secret = mgmt.Secret(n.str("Fleet::Node::secret"))
+	}
 	switch {
 	case strings.Contains(text, "Cluster::listen_websocket("):
 		a.serveWebSocket(ctx, parts)
@@ -57,6 +60,9 @@ type agentTalk struct {
 	// named says that only requests count that name the node: others on the
 	// topic are not for it alone.
 	named bool
+	// secret is what requests have to be proven with; empty: plain ones count.
+	secret mgmt.Secret
+	number uint64 // of the last request
 	// bare says that events are sent without metadata, as Cluster::publish does.
 	bare bool
 }
@@ -126,6 +132,9 @@ func (a *agentTalk) loop(ctx context.Context, sub *bus.Subscription) {
 }
 
 func (a *agentTalk) hello() {
+	if a.secret != "" {
+		a.publish(a.registry.Encode(mgmt.NotifyNumber{Node: mgmt.NodeName(a.name), Number: a.number}.Prove(a.secret)))
+	}
 	a.publish(a.registry.Encode(mgmt.NotifyNodeHello{Node: mgmt.NodeName(a.name)}))
 	if !a.announces {
 		return
@@ -150,6 +159,10 @@ func (a *agentTalk) answer(m bus.Message) {
 	if err != nil {
 		return // an event of another script
 	}
+	if a.secret != "" {
+		a.answerProven(msg)
+		return
+	}
 	r, ok := msg.(mgmt.NodeDispatchRequest)
 	if !ok || !slices.Contains(r.Nodes, mgmt.NodeName(a.name)) && (a.named || len(r.Nodes) > 0) {
 		return
@@ -157,6 +170,24 @@ func (a *agentTalk) answer(m bus.Message) {
 	res := a.dispatch(r.Action)
 	res.ReqID, res.Node = r.ReqID, mgmt.NodeName(a.name)
 	a.publish(a.registry.Encode(mgmt.NodeDispatchResponse{ReqID: r.ReqID, Result: res}))
+}
+
+// answerProven answers one who knows the secret.
+func (a *agentTalk) answerProven(msg mgmt.Message) {
+	r, ok := msg.(mgmt.ProvenRequest)
+	if !ok || r.Node != mgmt.NodeName(a.name) || !r.IsProven(a.secret) {
+		return
+	}
+	answer := mgmt.ProvenResponse{Node: r.Node, ReqID: r.ReqID, Text: "the request was made before"}
+	if r.Number > a.number {
+		a.number = r.Number
+		res := a.dispatch(r.Action)
+		answer.Success, answer.Text = res.Success, res.Error
+		if text, ok := res.Data.(mgmt.Text); ok {
+			answer.Text = string(text)
+		}
+	}
+	a.publish(a.registry.Encode(answer.Prove(a.secret)))
 }
 
 func (a *agentTalk) publish(v zval.Value) {

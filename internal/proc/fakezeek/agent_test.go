@@ -42,7 +42,7 @@ func launch(t *testing.T, version string, node mgmt.NodeName, change func(*zeek.
 	const prefix = "/usr/local/zeek"
 	d := zeek.Deployment{
 		Install: zeek.Install{Path: "/zeek", Version: v, Prefix: prefix, ScriptDir: prefix + "/share/zeek"},
-		Plan:    plan, WebSocketPort: freePort(t).Number,
+		Plan:    plan, WebSocketPort: freePort(t).Number, Secret: secret,
 		Site: zeek.Site{StateDir: dir, SpoolDir: dir, Environ: []string{"FAKEZEEK_VERSION=" + version}},
 	}
 	d.Site.ZeroMQ = zeek.ZeroMQSite{XPubPort: freePort(t).Number, XSubPort: freePort(t).Number}
@@ -180,27 +180,47 @@ func (l launched) dial(topic string) *bus.WebSocketClient {
 	}
 }
 
-// checkIn has a node that was just connected say hello, and answer.
+const secret mgmt.Secret = "0123456789abcdef0123456789abcdef"
+
+// checkIn has a node that was just connected say hello, and answer who knows its
+// secret.
 func checkIn(t *testing.T, receive func() (mgmt.Message, error), send func(mgmt.Message) error) {
 	t.Helper()
 	m, err := receive()
+	if number, ok := m.(mgmt.NotifyNumber); !ok || number.Node != "manager" || number.Number != 0 || !number.IsProven(secret) {
+		t.Fatalf("got %+v, %v, want a number", m, err)
+	}
+	m, err = receive()
 	if hello, ok := m.(mgmt.NotifyNodeHello); !ok || hello.Node != "manager" {
 		t.Fatalf("got %+v, %v, want a hello", m, err)
 	}
-	if err := send(mgmt.NodeDispatchRequest{ReqID: "r", Action: []string{"get_id_value", "Cluster::node"}, Nodes: []mgmt.NodeName{"manager"}}); err != nil {
-		t.Fatal(err)
+	action := []string{"get_id_value", "Cluster::node"}
+	request := mgmt.ProvenRequest{Node: "manager", Number: 3, ReqID: "r", Action: action}.Prove(secret)
+	again := mgmt.ProvenRequest{Node: "manager", Number: 3, ReqID: "r2", Action: action}.Prove(secret)
+	for _, msg := range []mgmt.Message{
+		mgmt.NodeDispatchRequest{ReqID: "plain", Action: action, Nodes: []mgmt.NodeName{"manager"}},
+		mgmt.ProvenRequest{Node: "manager", Number: 1, ReqID: "unproven", Action: action},
+		request, again,
+	} {
+		if err := send(msg); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for {
+	want := []mgmt.ProvenResponse{
+		mgmt.ProvenResponse{Node: "manager", ReqID: "r", Success: true, Text: `"manager"`}.Prove(secret),
+		mgmt.ProvenResponse{Node: "manager", ReqID: "r2", Text: "the request was made before"}.Prove(secret),
+	}
+	for len(want) > 0 {
 		m, err := receive()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r, ok := m.(mgmt.NodeDispatchResponse); ok {
-			want := mgmt.Result{ReqID: "r", Success: true, Data: mgmt.Text(`"manager"`), Node: "manager"}
-			if r.ReqID != "r" || r.Result != want {
-				t.Errorf("got %+v, want %+v", r.Result, want)
-			}
-			return
+		if _, greeting := m.(mgmt.NotifyDispatches); greeting {
+			continue
 		}
+		if m != want[0] {
+			t.Fatalf("got %+v, want %+v", m, want[0])
+		}
+		want = want[1:]
 	}
 }

@@ -33,6 +33,17 @@ module Fleet::Node::API;
 export {
 	## Tells the agent which dispatches the node has; sent after the hello.
 	global notify_dispatches: event(node: string, dispatches: vector of string);
+
+	## Asks for a dispatch. The number is greater than that of any request before.
+	## The proof is of node, number, reqid, and each element of action.
+	global dispatch_request: event(node: string, number: count, reqid: string, action: vector of string, proof: string);
+
+	## Answers it. The proof is of node, reqid, success as T or F, and text.
+	global dispatch_response: event(node: string, reqid: string, success: bool, text: string, proof: string);
+
+	## Tells the agent the number of the last request; sent before the hello, for
+	## the agent can be one that has forgotten it.
+	global notify_number: event(node: string, number: count, proof: string);
 }
 
 module Fleet::Node;
@@ -50,9 +61,16 @@ function fail(res: Management::Result, error: string)
 	res$error = error;
 	}
 
-## Returns the value of a global identifier; fails if there is none.
+## Returns the value of a global identifier; fails if there is none. That of the
+## secret is nobody's to know.
 function lookup_global(name: string, res: Management::Result): any
 	{
+	if ( /Fleet::Node::secret/ in name )
+		{
+		fail(res, "unknown id");
+		return "";
+		}
+
 	local val = lookup_ID(name);
 
 	# This is how the function reports what it does not find.

@@ -3,18 +3,20 @@
 ##!
 ##! The options script sets agent_address and agent_port.
 
-@load ./zeekfleet-dispatch
+@load ./zeekfleet-proof
 
 module Fleet::Node;
 
 const topic = "zeek/management/node";
 
-event Management::Node::API::node_dispatch_request(reqid: string, action: vector of string, nodes: set[string])
+event Fleet::Node::API::dispatch_request(node: string, number: count, reqid: string, action: vector of string, proof: string)
 	{
-	if ( |nodes| > 0 && Cluster::node !in nodes )
+	if ( node != Cluster::node )
 		return;
 
-	Broker::publish(topic, Management::Node::API::node_dispatch_response, reqid, run_dispatch(reqid, action));
+	local a = answer(number, reqid, action, proof);
+	if ( a$proof != "" )
+		Broker::publish(topic, Fleet::Node::API::dispatch_response, Cluster::node, reqid, a$success, a$text, a$proof);
 	}
 
 event Broker::peer_added(endpoint: Broker::EndpointInfo, msg: string)
@@ -25,6 +27,7 @@ event Broker::peer_added(endpoint: Broker::EndpointInfo, msg: string)
 	     endpoint$network$bound_port != agent_port )
 		return;
 
+	Broker::publish(topic, Fleet::Node::API::notify_number, Cluster::node, last_number, number_proof());
 	Broker::publish(topic, Management::Node::API::notify_node_hello, Cluster::node);
 	Broker::publish(topic, Fleet::Node::API::notify_dispatches, Cluster::node, dispatch_names());
 	}

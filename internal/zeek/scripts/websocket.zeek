@@ -3,7 +3,7 @@
 ##!
 ##! The options script sets websocket_port.
 
-@load ./zeekfleet-dispatch
+@load ./zeekfleet-proof
 
 module Fleet::Node;
 
@@ -11,12 +11,14 @@ module Fleet::Node;
 # there, which is not the beginning of another node's.
 const topic = fmt("zeek/management/node/%s/", Cluster::node);
 
-event Management::Node::API::node_dispatch_request(reqid: string, action: vector of string, nodes: set[string])
+event Fleet::Node::API::dispatch_request(node: string, number: count, reqid: string, action: vector of string, proof: string)
 	{
-	if ( Cluster::node !in nodes )
+	if ( node != Cluster::node )
 		return;
 
-	Cluster::publish(topic, Management::Node::API::node_dispatch_response, reqid, run_dispatch(reqid, action));
+	local a = answer(number, reqid, action, proof);
+	if ( a$proof != "" )
+		Cluster::publish(topic, Fleet::Node::API::dispatch_response, Cluster::node, reqid, a$success, a$text, a$proof);
 	}
 
 event Cluster::websocket_client_added(endpoint: Cluster::EndpointInfo, subscriptions: string_vec)
@@ -28,6 +30,7 @@ event Cluster::websocket_client_added(endpoint: Cluster::EndpointInfo, subscript
 	if ( ! listens )
 		return;
 
+	Cluster::publish(topic, Fleet::Node::API::notify_number, Cluster::node, last_number, number_proof());
 	Cluster::publish(topic, Management::Node::API::notify_node_hello, Cluster::node);
 	Cluster::publish(topic, Fleet::Node::API::notify_dispatches, Cluster::node, dispatch_names());
 	}

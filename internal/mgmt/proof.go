@@ -1,0 +1,97 @@
+package mgmt
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"strconv"
+	"strings"
+)
+
+// Secret is what a node and its agent share for one launch of the node: letters
+// and digits, at least minSecret. Whoever knows it can prove messages; a proof
+// fits one message, and tells nothing of the secret.
+type Secret string
+
+const minSecret = 32
+
+// Usable reports whether s is long enough, and can stand in a script as it is.
+func (s Secret) Usable() bool {
+	return len(s) >= minSecret && !strings.ContainsFunc(string(s), func(r rune) bool {
+		return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
+	})
+}
+
+// Proof returns the proof of a message of a kind with these parts, as proof_of of
+// our node script does.
+func (s Secret) Proof(kind string, parts ...string) string {
+	digests := digest(kind)
+	for _, p := range parts {
+		digests += digest(p)
+	}
+	return digest(string(s) + digest(string(s)+digests))
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func (s Secret) proves(proof, kind string, parts ...string) bool {
+	return s != "" && subtle.ConstantTimeCompare([]byte(proof), []byte(s.Proof(kind, parts...))) == 1
+}
+
+// Prove completes r with its proof.
+func (r ProvenRequest) Prove(s Secret) ProvenRequest {
+	r.Proof = s.Proof("request", r.parts()...)
+	return r
+}
+
+// IsProven reports whether one who knows s has made r.
+func (r ProvenRequest) IsProven(s Secret) bool { return s.proves(r.Proof, "request", r.parts()...) }
+
+func (r ProvenRequest) parts() []string {
+	return append([]string{string(r.Node), strconv.FormatUint(r.Number, 10), string(r.ReqID)}, r.Action...)
+}
+
+// Prove completes r with its proof.
+func (r ProvenResponse) Prove(s Secret) ProvenResponse {
+	r.Proof = s.Proof("response", r.parts()...)
+	return r
+}
+
+// IsProven reports whether one who knows s has made r.
+func (r ProvenResponse) IsProven(s Secret) bool { return s.proves(r.Proof, "response", r.parts()...) }
+
+func (r ProvenResponse) parts() []string {
+	success := "F"
+	if r.Success {
+		success = "T"
+	}
+	return []string{string(r.Node), string(r.ReqID), success, r.Text}
+}
+
+// Plain returns the answer without its proof.
+func (r ProvenResponse) Plain() NodeDispatchResponse {
+	res := Result{ReqID: r.ReqID, Success: r.Success, Node: r.Node}
+	switch {
+	case !r.Success:
+		res.Error = r.Text
+	case r.Text != "":
+		res.Data = Text(r.Text)
+	}
+	return NodeDispatchResponse{ReqID: r.ReqID, Result: res}
+}
+
+// Prove completes n with its proof.
+func (n NotifyNumber) Prove(s Secret) NotifyNumber {
+	n.Proof = s.Proof("number", n.parts()...)
+	return n
+}
+
+// IsProven reports whether one who knows s has made n.
+func (n NotifyNumber) IsProven(s Secret) bool { return s.proves(n.Proof, "number", n.parts()...) }
+
+func (n NotifyNumber) parts() []string {
+	return []string{string(n.Node), strconv.FormatUint(n.Number, 10)}
+}
