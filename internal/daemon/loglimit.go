@@ -2,83 +2,193 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
-// Strangers can have much logged, and must not fill a disk with it. So each kind
-// of line, which its constant message names, is logged so many times, and once
-// per interval from then on. The next line that passes says how many did not.
+// Strangers can have much logged, and must not fill a disk with it. Each kind of
+// line, which its constant message names, has a budget of lines and one of bytes,
+// and all kinds together have one of bytes. A budget is full at first, and earns
+// something in each interval. The next line that passes says how many did not.
 const (
-	logBurst    = 1000
-	logInterval = time.Second
+	logInterval   = time.Second
+	logLines      = 1000      // of a kind at once; one more is earned per interval
+	logBytes      = 512 << 10 // of a kind at once
+	logBytesEarn  = 1 << 10   // of a kind, per interval
+	logTotal      = 4 << 20   // of all kinds at once
+	logTotalEarn  = 4 << 10   // of all kinds, per interval
+	logOwn        = 16 << 10  // of a kind, whatever the others have logged
+	logMaxKinds   = 1000      // beyond, all others count as one
+	logAttribute  = 1 << 10   // bytes of one attribute; the rest is cut off
+	logLineBytes  = 64        // what time and level add to a line
+	logMaxMembers = 64        // attributes of one line, and of one group
 )
 
 // limitedLog returns a logger that obeys these limits. Lines of level Debug have
-// none.
+// no budget; attributes are cut at every level.
 func limitedLog(log *slog.Logger) *slog.Logger {
-	return slog.New(logLimiter{log.Handler(), &logBudgets{kinds: map[string]*logBudget{}}})
+	budgets := &logBudgets{kinds: map[string]*logBudget{}}
+	budgets.total.fill(logTotal)
+	return slog.New(logLimiter{log.Handler(), budgets, 0})
 }
 
 // logLimiter is a slog.Handler.
 type logLimiter struct {
 	slog.Handler
 	budgets *logBudgets
+	given   int // bytes of the attributes that all its lines have
 }
 
 type logBudgets struct {
 	mu    sync.Mutex
 	kinds map[string]*logBudget // by message
+	total amount                // bytes
 }
 
 type logBudget struct {
-	left       int
-	since      time.Time // when left was right
-	suppressed int64
+	lines, bytes amount
+	suppressed   int64
+}
+
+// amount is what is left of something that is earned per interval.
+type amount struct {
+	left  int
+	since time.Time // when left was right; zero before the first earn
+}
+
+func (a *amount) fill(n int) { a.left = n }
+
+// earn adds what was earned since it was last asked, up to full.
+func (a *amount) earn(now time.Time, each, full int) {
+	if a.since.IsZero() {
+		a.since = now
+	}
+	if n := int(now.Sub(a.since) / logInterval); n > 0 {
+		a.left = min(a.left+min(n, full)*each, full)
+		a.since = a.since.Add(time.Duration(n) * logInterval)
+	}
 }
 
 func (l logLimiter) Handle(ctx context.Context, r slog.Record) error {
+	r, size := cutRecord(r)
 	if r.Level > slog.LevelDebug {
-		ok, suppressed := l.budgets.spend(r.Message, r.Time)
+		ok, suppressed := l.budgets.spend(r.Message, size+l.given, r.Time)
 		if !ok {
 			return nil
 		}
 		if suppressed > 0 {
-			r = r.Clone()
 			r.AddAttrs(slog.Int64("suppressed", suppressed))
 		}
 	}
 	return l.Handler.Handle(ctx, r)
 }
 
-// spend reports whether a line may be logged, and how many like it were not
-// since the last one.
-func (b *logBudgets) spend(kind string, now time.Time) (ok bool, suppressed int64) {
+// spend reports whether a line of that many bytes may be logged, and how many
+// like it were not since the last one.
+func (b *logBudgets) spend(kind string, size int, now time.Time) (ok bool, suppressed int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	k := b.kinds[kind]
-	if k == nil {
-		k = &logBudget{left: logBurst, since: now}
-		b.kinds[kind] = k
-	}
-	if earned := int(now.Sub(k.since) / logInterval); earned > 0 {
-		k.left = min(k.left+earned, logBurst)
-		k.since = k.since.Add(time.Duration(earned) * logInterval)
-	}
-	if k.left <= 0 {
+	k := b.kind(kind)
+	k.lines.earn(now, 1, logLines)
+	k.bytes.earn(now, logBytesEarn, logBytes)
+	b.total.earn(now, logTotalEarn, logTotal)
+	// What is logged seldom is not lost because of what is logged often.
+	own := k.bytes.left > logBytes-logOwn
+	if k.lines.left <= 0 || k.bytes.left <= 0 || b.total.left <= 0 && !own {
 		k.suppressed++
 		return false, 0
 	}
-	k.left--
+	k.lines.left--
+	k.bytes.left -= size
+	b.total.left = max(b.total.left-size, -logTotal)
 	suppressed, k.suppressed = k.suppressed, 0
 	return true, suppressed
 }
 
+func (b *logBudgets) kind(name string) *logBudget {
+	k := b.kinds[name]
+	if k == nil && len(b.kinds) >= logMaxKinds {
+		name = ""
+		k = b.kinds[name]
+	}
+	if k == nil {
+		k = new(logBudget)
+		k.lines.fill(logLines)
+		k.bytes.fill(logBytes)
+		b.kinds[name] = k
+	}
+	return k
+}
+
 func (l logLimiter) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return logLimiter{l.Handler.WithAttrs(attrs), l.budgets}
+	cut, size := cutAttrs(attrs)
+	return logLimiter{l.Handler.WithAttrs(cut), l.budgets, l.given + size}
 }
 
 func (l logLimiter) WithGroup(name string) slog.Handler {
-	return logLimiter{l.Handler.WithGroup(name), l.budgets}
+	return logLimiter{l.Handler.WithGroup(name), l.budgets, l.given}
+}
+
+// cutRecord returns r with attributes of limited length, and about how many bytes
+// its line takes.
+func cutRecord(r slog.Record) (slog.Record, int) {
+	all := make([]slog.Attr, 0, r.NumAttrs())
+	r.Attrs(func(a slog.Attr) bool {
+		all = append(all, a)
+		return true
+	})
+	all, size := cutAttrs(all)
+	short := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	short.AddAttrs(all...)
+	return short, logLineBytes + len(r.Message) + size
+}
+
+func cutAttrs(attrs []slog.Attr) (cut []slog.Attr, size int) {
+	if len(attrs) > logMaxMembers {
+		left := len(attrs) - logMaxMembers
+		attrs = append(attrs[:logMaxMembers:logMaxMembers], slog.Int("omitted", left))
+	}
+	cut = make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		var n int
+		cut[i].Key = a.Key
+		cut[i].Value, n = cutValue(a.Value.Resolve())
+		size += len(a.Key) + n
+	}
+	return cut, size
+}
+
+func cutValue(v slog.Value) (slog.Value, int) {
+	switch v.Kind() {
+	case slog.KindString:
+		text := cutText(v.String())
+		return slog.StringValue(text), len(text)
+	case slog.KindGroup:
+		members, size := cutAttrs(v.Group())
+		return slog.GroupValue(members...), size
+	case slog.KindAny:
+		// Whatever it is, it is written as text; short ones stay what they are.
+		text := fmt.Sprint(v.Any())
+		if len(text) <= logAttribute {
+			return v, len(text)
+		}
+		text = cutText(text)
+		return slog.StringValue(text), len(text)
+	}
+	return v, len(v.String())
+}
+
+// cutText says of a text that is too long how much of it is missing.
+func cutText(s string) string {
+	if len(s) <= logAttribute {
+		return s
+	}
+	n := logAttribute
+	for n > logAttribute-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return fmt.Sprintf("%s… (%d bytes cut)", s[:n], len(s)-n)
 }
