@@ -39,7 +39,10 @@ func (r *reader) read(life context.Context) error {
 			}
 		case err != nil:
 			return err
-		case len(message) == 0: // ignored, as by Broker
+		case len(message) == 0: // ignored, as by Broker, which sends none
+			if err := r.link.allowance.take(life, 0); err != nil {
+				return err
+			}
 		default:
 			if err := r.handle(life, message); err != nil {
 				return err

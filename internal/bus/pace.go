@@ -44,11 +44,12 @@ type pacer struct {
 	shared bucket
 }
 
-// allowance is one peer's own. It belongs to the goroutine that takes the peer's
-// messages, but for known.
+// allowance is one peer's own. It is safe for concurrent use.
 type allowance struct {
 	of    *pacer
 	known atomic.Bool // not a newcomer
+
+	mu    sync.Mutex
 	own   bucket
 	cheap int // messages that passed, modulo passesPerMessage
 }
@@ -59,22 +60,33 @@ const passesPerMessage = 64
 // take waits until a message of that many bytes may be handled. It returns an
 // error only if ctx ends first: ctx's cause.
 func (a *allowance) take(ctx context.Context, bytes int) error {
-	if a.of.Shared == 0 || a.known.Load() {
-		return nil
-	}
-	wait := a.of.reserve(&a.own, min(1+bytes>>10, a.of.Shared))
+	wait := a.spend(1 + bytes>>10)
 	if wait == 0 {
 		return nil
 	}
 	return sleep(ctx, wait)
 }
 
+// spend takes n out of the allowance and returns how long the peer has to wait
+// for it.
+func (a *allowance) spend(n int) time.Duration {
+	if a.of.Shared == 0 || a.known.Load() {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.of.reserve(&a.own, min(n, a.of.Shared))
+}
+
 // pass is take for a message that nobody wants.
 func (a *allowance) pass(ctx context.Context) error {
-	if a.cheap++; a.cheap < passesPerMessage {
+	a.mu.Lock()
+	a.cheap = (a.cheap + 1) % passesPerMessage
+	free := a.cheap > 0
+	a.mu.Unlock()
+	if free {
 		return nil
 	}
-	a.cheap = 0
 	return a.take(ctx, 0)
 }
 

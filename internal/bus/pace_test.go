@@ -129,3 +129,68 @@ func TestBusyNewcomersDoNotDelayQuietOnes(t *testing.T) {
 		}
 	})
 }
+
+// A frame that means nothing is handled as well, and there is room for hundreds
+// of thousands of them in a second.
+func TestFramesThatAreNoMessagesArePaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{ID: middleID, Pace: pace})
+		events := subscribe(t, e, "news")
+		peers, _ := servePipe(t, e)
+		p := connectPeer(t, peers, largeID)
+		next[bus.PeerAdded](t, events)
+		start := time.Now()
+		go p.conn.Write(append(make([]byte, 4*109), p.data("news", text("x"))...))
+		next[bus.Message](t, events)
+		after(t, start, 930*time.Millisecond, "a message after 109 empty frames")
+	})
+	for name, tt := range map[string]struct {
+		frames string // of 109
+		answer int    // how many frames the server sends for them
+	}{
+		"pings":           {strings.Repeat(maskedFrame(opPing, "x"), 109), 109},
+		"pongs":           {strings.Repeat(maskedFrame(opPong, "x"), 109), 0},
+		"empty fragments": {maskedFrame(0x01, "") + strings.Repeat(maskedFrame(0x00, ""), 108) + maskedFrame(0x80, "{}"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint(t, bus.Config{ID: middleID, Pace: pace})
+				events := subscribe(t, e, "news")
+				w := pipeClient(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), "[]")
+				next[bus.PeerAdded](t, events)
+				time.Sleep(2 * time.Second) // what the topics cost is earned again
+				start := time.Now()
+				go io.WriteString(w.c, tt.frames+maskedFrame(opText, eventText("news", "x")))
+				go func() {
+					for range tt.answer {
+						w.next()
+					}
+				}()
+				next[bus.Message](t, events)
+				if took := time.Since(start); took < 900*time.Millisecond || took > time.Second {
+					t.Errorf("a message after 109 of them took %v, want about a second", took)
+				}
+			})
+		})
+	}
+}
+
+func TestLongFragmentsArePaidForByTheirMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{ID: middleID, Pace: pace})
+		events := subscribe(t, e, "news")
+		w := pipeClient(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), "[]")
+		next[bus.PeerAdded](t, events)
+		start := time.Now()
+		message := eventText("news", strings.Repeat("x", 8<<10))
+		frames := maskedFrame(0x01, message[:10])
+		message = message[10:]
+		for len(message) > 1024 {
+			frames += maskedFrame(0x00, message[:1024])
+			message = message[1024:]
+		}
+		go io.WriteString(w.c, frames+maskedFrame(0x80, message))
+		next[bus.Message](t, events)
+		after(t, start, 0, "a message in fragments")
+	})
+}

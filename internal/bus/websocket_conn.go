@@ -57,11 +57,11 @@ func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsConn, er
 	c.allowance.of = &s.e.pacer
 	large := s.e.large.newHolding(func(err error) { c.end(endCrowdedOut(err)) })
 	c.inbox = newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage, large)
-	ws, err := up.frames(c.pings.heard)
+	ws, err := up.frames(c.pings.heard, c.charge)
 	if err != nil {
 		return nil, err
 	}
-	ws.SetReadLimit(int64(s.cfg.MaxMessage))
+	ws.SetReadLimit(-1) // the inbox has it
 	c.ws = ws
 	return c, nil
 }
@@ -132,16 +132,35 @@ func (c *wsConn) end(cause *wsEnd) {
 	})
 }
 
+// charge makes the client wait for frames that are no messages, unless it has
+// ended. The reader calls it.
+func (c *wsConn) charge(frames int) {
+	var wait time.Duration
+	for range frames { // each from what is left of the client's own, if there is something
+		wait = c.allowance.spend(1)
+	}
+	if wait == 0 {
+		return
+	}
+	defer c.inbox.stall()()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.ended:
+	}
+}
+
 // read fills the inbox until the connection ends, and returns why it did.
 func (c *wsConn) read(ctx, uncut context.Context) *wsEnd {
 	for {
 		kind, r, err := c.ws.Reader(uncut)
 		if err != nil {
-			return endOfReading(err)
+			return c.endOfReading(err)
 		}
 		msg, err := c.inbox.fill(r)
 		if err != nil {
-			return endOfReading(err)
+			return c.endOfReading(err)
 		}
 		// Binary messages are taken as text, and not checked, as in Zeek.
 		if kind == websocket.MessageText && !utf8.Valid(msg) {
@@ -169,6 +188,10 @@ func (c *wsConn) handle(ctx context.Context) {
 
 // admit makes the client a peer with the topics in msg, or ends the connection.
 func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
+	if c.allowance.take(ctx, len(msg)) != nil {
+		c.end(endTerminating)
+		return false
+	}
 	done, err := c.s.e.large.take(ctx, len(msg))
 	if err != nil {
 		c.end(endTerminating)

@@ -67,6 +67,15 @@ func endCrowdedOut(reason error) *wsEnd {
 	return &wsEnd{code: websocket.StatusTryAgainLater, reason: closeReason(reason.Error()), err: reason}
 }
 
+// endTooLong is the end of a client that sends more than that many bytes at once.
+func endTooLong(most int) *wsEnd {
+	limit := fmt.Sprintf("%d bytes", most)
+	if most%(1<<20) == 0 {
+		limit = fmt.Sprintf("%d MiB", most>>20)
+	}
+	return &wsEnd{code: websocket.StatusMessageTooBig, reason: "Message too big: more than " + limit}
+}
+
 // endJoin is the end of a client that the endpoint does not take as a peer.
 func endJoin(err error) *wsEnd {
 	return &wsEnd{
@@ -79,13 +88,15 @@ func endJoin(err error) *wsEnd {
 // endOfReading is the end that an error of the framing library means. For a
 // broken rule of the protocol the library has mostly sent a close frame by now,
 // in its own words; then ours is not sent.
-func endOfReading(err error) *wsEnd {
+func (c *wsConn) endOfReading(err error) *wsEnd {
 	closed, isClose := errors.AsType[websocket.CloseError](err)
 	switch {
 	case isClose:
 		return &wsEnd{usual: true, err: fmt.Errorf("%w: code %d %q", ErrPeerClosed, closed.Code, closed.Reason)}
-	case errors.Is(err, websocket.ErrMessageTooBig):
-		return &wsEnd{code: websocket.StatusMessageTooBig, reason: "Message too big", err: rootCause(err)}
+	case errors.Is(err, errCloseReason):
+		return endNotUTF8
+	case errors.Is(err, errTooLong):
+		return endTooLong(c.s.cfg.MaxMessage)
 	case connectionLost(err):
 		return &wsEnd{usual: true, err: fmt.Errorf("connection lost: %v", rootCause(err))}
 	}

@@ -33,7 +33,7 @@ func TestFrames(t *testing.T) {
 		},
 		"a longer message ends the connection": {
 			maskedFrame(opText, full+" "),
-			func(w *rawWS) { w.expectClosed(1009) },
+			func(w *rawWS) { w.expectClose(1009, "Message too big: more than 2000 bytes") },
 		},
 		"fragments that are longer together end the connection": {
 			maskedFrame(0x01, full[:1000]) + maskedFrame(0x80, full[1000:]+" "),
@@ -77,6 +77,14 @@ func TestFrames(t *testing.T) {
 		"a close code that must not be sent ends the connection": {
 			maskedFrame(opClose, closePayload(1005, "")),
 			func(w *rawWS) { w.expectClosed(1002) },
+		},
+		"a close whose reason is not UTF-8 is answered so": {
+			maskedFrame(opClose, closePayload(1000, "bye \xff")),
+			func(w *rawWS) { w.expectClose(1007, "Invalid frame payload data") },
+		},
+		"a close whose reason is other text than ASCII is echoed": {
+			maskedFrame(opClose, closePayload(1000, "é")),
+			func(w *rawWS) { w.expect(opClose, closePayload(1000, "é")); w.expectEnd() },
 		},
 		"half a close code ends the connection": {
 			maskedFrame(opClose, "\x03"),

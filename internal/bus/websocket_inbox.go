@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
 )
@@ -17,7 +18,7 @@ type wsInbox struct {
 	maxBytes int64
 	large    *holding
 
-	waiting atomic.Bool // the reader waits for room
+	waiting atomic.Bool // the reader waits, for room or for its pace
 	waited  atomic.Bool // it has done so since stalled was last asked
 }
 
@@ -49,6 +50,9 @@ func (b *wsInbox) fill(r io.Reader) ([]byte, error) {
 	return readMessage(&weighed{r: r, inbox: b}, buf)
 }
 
+// errTooLong ends a connection whose client sends a message that is too long.
+var errTooLong = errors.New("message is too long")
+
 // weighed counts what it reads among the large messages that are coming in.
 type weighed struct {
 	r     io.Reader
@@ -59,6 +63,9 @@ type weighed struct {
 func (w *weighed) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	w.read += n
+	if int64(w.read) > w.inbox.maxBytes {
+		return n, errTooLong
+	}
 	if w.read >= largeMessage {
 		w.inbox.large.set(w.read + int(w.inbox.bytes.Load()))
 	}
@@ -80,14 +87,21 @@ func (b *wsInbox) push(ctx context.Context, msg []byte) error {
 }
 
 func (b *wsInbox) wait(ctx context.Context) error {
-	b.waiting.Store(true)
-	defer b.waiting.Store(false)
-	defer b.waited.Store(true)
+	defer b.stall()()
 	select {
 	case <-b.freed:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// stall says that the reader waits, until the function that it returns is called.
+func (b *wsInbox) stall() (end func()) {
+	b.waiting.Store(true)
+	return func() {
+		b.waited.Store(true)
+		b.waiting.Store(false)
 	}
 }
 

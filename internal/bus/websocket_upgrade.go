@@ -2,6 +2,7 @@ package bus
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
@@ -206,7 +207,7 @@ func acceptKey(key string) string {
 
 // frames returns the framed connection. Its upgrade being done, the library,
 // which would refuse requests that Zeek takes, is shown one that passes.
-func (up wsUpgraded) frames(onPong func()) (*websocket.Conn, error) {
+func (up wsUpgraded) frames(onPong func(), charge func(frames int)) (*websocket.Conn, error) {
 	req := &http.Request{
 		Method:     http.MethodGet,
 		ProtoMajor: 1,
@@ -218,7 +219,9 @@ func (up wsUpgraded) frames(onPong func()) (*websocket.Conn, error) {
 			"Sec-Websocket-Key":     {"AAAAAAAAAAAAAAAAAAAAAA=="},
 		},
 	}
-	return websocket.Accept(hijacked{up, http.Header{}}, req, &websocket.AcceptOptions{
+	read, _ := up.br.Peek(up.br.Buffered())
+	metered := &wsMeter{Conn: up.conn, src: io.MultiReader(bytes.NewReader(read), up.conn), charge: charge}
+	return websocket.Accept(hijacked{metered, http.Header{}}, req, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the request has no Origin
 		CompressionMode:    websocket.CompressionDisabled,
 		OnPongReceived:     func(context.Context, []byte) { onPong() },
@@ -227,7 +230,7 @@ func (up wsUpgraded) frames(onPong func()) (*websocket.Conn, error) {
 
 // hijacked is the response writer of a request that has been answered.
 type hijacked struct {
-	up     wsUpgraded
+	conn   net.Conn
 	header http.Header
 }
 
@@ -236,5 +239,5 @@ func (h hijacked) Write(p []byte) (int, error) { return len(p), nil }
 func (h hijacked) WriteHeader(int)             {}
 
 func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return h.up.conn, bufio.NewReadWriter(h.up.br, bufio.NewWriter(h.up.conn)), nil
+	return h.conn, bufio.NewReadWriter(bufio.NewReader(h.conn), bufio.NewWriter(h.conn)), nil
 }
