@@ -25,23 +25,25 @@ func TestHostileFramesEndTheirConnectionAlone(t *testing.T) {
 		frames []byte
 		want   string // in the error
 	}{
-		"a frame beyond the limit":             {unhex(t, "00200001"), "2097153 bytes announced, at most 2097152"},
-		"a frame of four gigabytes":            {unhex(t, "ffffffff"), "4294967295 bytes announced"},
-		"less than a header":                   {unhex(t, "00000003 010203"), "the header alone takes 37"},
-		"a handshake message":                  {wire.AppendHandshake(nil, wire.OriginatorAck{}), "the header alone takes 37"},
-		"a topic that ends after the frame":    {hackTopic(node(wire.TypeData, "news", "\x00")), "topic of 65535 bytes"},
-		"data without a value":                 {node(wire.TypeData, "news", ""), `"news"`},
-		"data with two values":                 {node(wire.TypeData, "news", "\x00\x00"), "left over"},
-		"an unknown tag":                       {node(wire.TypeData, "news", "\x0f"), "unknown tag"},
-		"a string that ends after the frame":   {node(wire.TypeData, "news", "\x05\xff\xff\xff\xff\x0f"), "decode value"},
-		"a vector of four billion":             {node(wire.TypeData, "news", "\x0e\xff\xff\xff\xff\x0f"), "decode value"},
-		"a value nested too deeply":            {node(wire.TypeData, "news", deep), "decode value"},
-		"a set with a duplicate":               {node(wire.TypeData, "news", "\x0c\x02\x00\x00"), "decode value"},
-		"an empty routing update":              {node(wire.TypeRoutingUpdate, "<$>", ""), "routing update"},
-		"a routing update with too few":        {node(wire.TypeRoutingUpdate, "<$>", "\x02\x01a"), "prefix 2 of 2 is cut off"},
-		"a routing update with bytes after it": {node(wire.TypeRoutingUpdate, "<$>", "\x00\x00"), "left over"},
-		"a routing update of more than 1 MiB":  {node(wire.TypeRoutingUpdate, "<$>", strings.Repeat("x", 1<<20+1)), "1048577 bytes, at most 1048576"},
-		"a routing update of four billion":     {node(wire.TypeRoutingUpdate, "<$>", "\xff\xff\xff\xff\x0f"), "at most 65536"},
+		"a frame beyond the limit":              {unhex(t, "00200001"), "2097153 bytes announced, at most 2097152"},
+		"a frame of four gigabytes":             {unhex(t, "ffffffff"), "4294967295 bytes announced"},
+		"less than a header":                    {unhex(t, "00000003 010203"), "the header alone takes 37"},
+		"a handshake message":                   {wire.AppendHandshake(nil, wire.OriginatorAck{}), "the header alone takes 37"},
+		"a topic that ends after the frame":     {hackTopic(node(wire.TypeData, "news", "\x00")), "topic of 65535 bytes"},
+		"data without a value":                  {node(wire.TypeData, "news", ""), `"news"`},
+		"data with two values":                  {node(wire.TypeData, "news", "\x00\x00"), "left over"},
+		"an unknown tag":                        {node(wire.TypeData, "news", "\x0f"), "unknown tag"},
+		"a string that ends after the frame":    {node(wire.TypeData, "news", "\x05\xff\xff\xff\xff\x0f"), "decode value"},
+		"a vector of four billion":              {node(wire.TypeData, "news", "\x0e\xff\xff\xff\xff\x0f"), "decode value"},
+		"a value nested too deeply":             {node(wire.TypeData, "news", deep), "decode value"},
+		"a set with a duplicate":                {node(wire.TypeData, "news", "\x0c\x02\x00\x00"), "decode value"},
+		"an empty routing update":               {node(wire.TypeRoutingUpdate, "<$>", ""), "routing update"},
+		"a routing update with too few":         {node(wire.TypeRoutingUpdate, "<$>", "\x02\x01a"), "prefix 2 of 2 is cut off"},
+		"a routing update with bytes after it":  {node(wire.TypeRoutingUpdate, "<$>", "\x00\x00"), "left over"},
+		"a routing update of more than 128 KiB": {node(wire.TypeRoutingUpdate, "<$>", strings.Repeat("x", 128<<10+1)), "131073 bytes, at most 131072"},
+		"a routing update of four billion":      {node(wire.TypeRoutingUpdate, "<$>", "\xff\xff\xff\xff\x0f"), "at most 1024"},
+		"a routing update of 1025":              {node(wire.TypeRoutingUpdate, "<$>", "\x81\x08"), "1025 prefixes announced, at most 1024 are allowed"},
+		"a routing update of 65 KiB":            {node(wire.TypeRoutingUpdate, "<$>", "\x41"+strings.Repeat("\x80\x08"+strings.Repeat("x", 1024), 65)), "prefixes of more than 65536 bytes together"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -137,16 +139,16 @@ func TestHostileHandshakesEndAlone(t *testing.T) {
 		says []byte
 		told wire.HandshakeMessage // what the endpoint answers, if anything
 	}{
-		"an empty frame":        {unhex(t, "00000000"), nil},
-		"a frame beyond 1 MiB":  {unhex(t, "00100001"), nil},
-		"a TLS hello":           {unhex(t, "16030100f8"), nil},
-		"HTTP":                  {[]byte("GET / HTTP/1.1\r\n\r\n"), nil},
-		"a node message":        {node(wire.TypeData, "news", "\x00"), wire.DropConn{ID: middleID, Code: wire.DropInvalidMessage, Text: "unknown message type 51"}},
-		"the end first":         {wire.AppendHandshake(nil, wire.OriginatorAck{}), nil},
-		"our own id":            {wire.AppendHandshake(nil, wire.Hello{ID: middleID, MinVersion: 1, MaxVersion: 1}), nil},
-		"a wrong magic number":  {unhex(t, "00000005 0700000000"), wire.DropConn{ID: middleID, Code: wire.DropWrongMagic, Text: "wrong magic number 0x00000000"}},
-		"another version":       {wire.AppendHandshake(nil, wire.Hello{ID: largeID, MinVersion: 2, MaxVersion: 9}), wire.DropConn{ID: middleID, Code: wire.DropPeerIncompatible, Text: "unsupported versions offered"}},
-		"a hello that is empty": {unhex(t, "00000001 06"), wire.DropConn{ID: middleID, Code: wire.DropInvalidMessage, Text: "1 bytes"}},
+		"an empty frame":         {unhex(t, "00000000"), nil},
+		"a frame beyond 128 KiB": {unhex(t, "00020001"), nil},
+		"a TLS hello":            {unhex(t, "16030100f8"), nil},
+		"HTTP":                   {[]byte("GET / HTTP/1.1\r\n\r\n"), nil},
+		"a node message":         {node(wire.TypeData, "news", "\x00"), wire.DropConn{ID: middleID, Code: wire.DropInvalidMessage, Text: "unknown message type 51"}},
+		"the end first":          {wire.AppendHandshake(nil, wire.OriginatorAck{}), nil},
+		"our own id":             {wire.AppendHandshake(nil, wire.Hello{ID: middleID, MinVersion: 1, MaxVersion: 1}), nil},
+		"a wrong magic number":   {unhex(t, "00000005 0700000000"), wire.DropConn{ID: middleID, Code: wire.DropWrongMagic, Text: "wrong magic number 0x00000000"}},
+		"another version":        {wire.AppendHandshake(nil, wire.Hello{ID: largeID, MinVersion: 2, MaxVersion: 9}), wire.DropConn{ID: middleID, Code: wire.DropPeerIncompatible, Text: "unsupported versions offered"}},
+		"a hello that is empty":  {unhex(t, "00000001 06"), wire.DropConn{ID: middleID, Code: wire.DropInvalidMessage, Text: "1 bytes"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

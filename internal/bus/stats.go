@@ -19,10 +19,13 @@ type Stats struct {
 	// Unsendable messages were published here, but have no place in the native
 	// protocol: a reserved or too long topic, or more than Config.MaxFrame.
 	Unsendable uint64
+	// Refused events of WebSocket clients could not be read, were not admitted,
+	// or had a topic that is not theirs to use. Their senders were told.
+	Refused uint64
 }
 
 type counters struct {
-	unwanted, misaddressed, commands, unknown, reserved, unsendable atomic.Uint64
+	unwanted, misaddressed, commands, unknown, reserved, unsendable, refused atomic.Uint64
 }
 
 // Stats returns the counts so far.
@@ -34,5 +37,6 @@ func (e *Endpoint) Stats() Stats {
 		Unknown:      e.stats.unknown.Load(),
 		Reserved:     e.stats.reserved.Load(),
 		Unsendable:   e.stats.unsendable.Load(),
+		Refused:      e.stats.refused.Load(),
 	}
 }

@@ -50,6 +50,9 @@ type WebSocketConfig struct {
 	// MaxTopics bounds the topic prefixes that one client names; one that
 	// names more is refused with close code 1008. Zero means 1024.
 	MaxTopics int
+	// MaxTopicBytes bounds their bytes together likewise: they are kept as long
+	// as the client stays. Zero means 64 KiB.
+	MaxTopicBytes int
 	// SendQueue bounds the messages waiting for one client; one that falls
 	// further behind is dropped with close code 1013. Zero means 1024.
 	SendQueue int
@@ -67,12 +70,20 @@ type WebSocketConfig struct {
 	UpgradeTimeout time.Duration
 }
 
+// maxTopicText is more bytes than topics within their bounds take, however they
+// are escaped.
+func (c WebSocketConfig) maxTopicText() int {
+	const escape, around = 6, 64
+	return escape*c.MaxTopicBytes + around*(c.MaxTopics+1)
+}
+
 // withDefaults checks the config and fills in what is zero.
 func (c WebSocketConfig) withDefaults() (WebSocketConfig, error) {
 	var l limits
 	l.count("MaxClients", &c.MaxClients, 100)
 	l.count("MaxMessage", &c.MaxMessage, 8<<20)
 	l.count("MaxTopics", &c.MaxTopics, 1024)
+	l.count("MaxTopicBytes", &c.MaxTopicBytes, 64<<10)
 	l.count("SendQueue", &c.SendQueue, 1024)
 	l.count("ReceiveQueue", &c.ReceiveQueue, 32)
 	l.duration("PingInterval", &c.PingInterval, 5*time.Second)

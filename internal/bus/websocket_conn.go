@@ -34,6 +34,7 @@ type wsConn struct {
 	pings wsPings
 
 	allowance allowance
+	refusals  Throttle // of log lines; belongs to handle
 
 	topics wire.Filter   // set before joined is closed, and before the hub asks
 	joined chan struct{} // closed when the client has become a peer
@@ -55,6 +56,7 @@ func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsConn, er
 		ended:  make(chan struct{}),
 	}
 	c.allowance.of = &s.e.pacer
+	c.refusals = Throttle{Burst: refusalsLogged, Interval: refusalInterval}
 	large := s.e.large.newHolding(func(err error) { c.end(endCrowdedOut(err)) })
 	c.inbox = newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage, large)
 	ws, err := up.frames(c.pings.heard, c.charge)
@@ -198,6 +200,10 @@ func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
 		return false
 	}
 	defer done()
+	if len(msg) > c.s.cfg.maxTopicText() {
+		c.end(endLongTopics)
+		return false
+	}
 	topics, err := wsjson.ParseTopics(msg, wsjson.Limits{})
 	switch {
 	case err != nil:
@@ -206,6 +212,14 @@ func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
 	case len(topics) > c.s.cfg.MaxTopics:
 		c.end(endManyTopics)
 		return false
+	}
+	room := c.s.cfg.MaxTopicBytes
+	for i, topic := range topics {
+		if room -= len(topic); room < 0 {
+			c.end(endLongTopics)
+			return false
+		}
+		topics[i] = strings.Clone(topic) // they share one copy of the whole message
 	}
 	c.topics = wire.NewFilter(topics...)
 	if err := c.s.e.join(ctx, c); err != nil {
@@ -218,25 +232,48 @@ func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
 }
 
 func (c *wsConn) handleEvent(ctx context.Context, msg []byte) {
-	if problem := c.deliver(ctx, msg); problem != "" {
-		c.reply(problem)
+	if refused := c.deliver(ctx, msg); refused != nil {
+		c.s.e.stats.refused.Add(1)
+		c.logRefused(refused)
+		c.reply(refused.context)
 	}
 }
 
-// deliver delivers the event in msg, or returns the context of the error
-// message that answers it. It gives up when ctx ends, as take will find.
-func (c *wsConn) deliver(ctx context.Context, msg []byte) (problem string) {
+// refusalsLogged is how many refused events of one client are logged at once,
+// and refusalInterval how long another one takes to be earned.
+const (
+	refusalsLogged  = 5
+	refusalInterval = 10 * time.Second
+)
+
+// logRefused logs that an event was refused, unless there were many of this
+// client. The next line says how many were not logged.
+func (c *wsConn) logRefused(r *refusedEvent) {
+	ok, unlogged := c.refusals.Next(time.Now())
+	if !ok {
+		return
+	}
+	attrs := []any{"peer", c.self.ID, "addr", c.self.Addr.String(), "topic", r.topic, "event", r.name, "err", r.err}
+	if unlogged > 0 {
+		attrs = append(attrs, "unlogged", unlogged)
+	}
+	c.s.log.Warn("event of a client refused", attrs...)
+}
+
+// deliver delivers the event in msg, or returns why it is refused. It gives up
+// when ctx ends, as take will find.
+func (c *wsConn) deliver(ctx context.Context, msg []byte) *refusedEvent {
 	if err := c.allowance.take(ctx, len(msg)); err != nil {
-		return ""
+		return nil
 	}
 	done, err := c.s.e.large.take(ctx, len(msg))
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer done()
-	topic, v, problem := parseEvent(msg, c.s.cfg.Admit)
-	if problem == "" {
+	topic, v, refused := parseEvent(msg, c.s.cfg.Admit)
+	if refused == nil {
 		_ = c.s.e.receive(ctx, c, topic, v)
 	}
-	return problem
+	return refused
 }

@@ -38,6 +38,7 @@ var (
 	endBadURI      = refuseClient("invalid_uri", "Invalid URI - use "+WebSocketPath)
 	endBadApp      = refuseClient("invalid_application_name", "Invalid X-Application-Name")
 	endManyTopics  = refuseClient("too_many_subscriptions", "Too many subscriptions")
+	endLongTopics  = refuseClient("too_many_subscriptions", "Subscriptions too long")
 	endTerminating = &wsEnd{code: websocket.StatusGoingAway, reason: "Terminating", usual: true}
 	endPingTimeout = &wsEnd{code: websocket.StatusInternalError, reason: "Ping timeout"}
 	endNotUTF8     = &wsEnd{code: websocket.StatusInvalidFramePayloadData, reason: "Invalid frame payload data"}

@@ -1,6 +1,8 @@
 package bus
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"zeekfleet/internal/wire"
@@ -72,18 +74,35 @@ func encodeClientEvent(topic string, v zval.Value) []byte {
 	return wsjson.AppendMessage(nil, topic, ev)
 }
 
-// parseEvent returns the event that a client sent, or else the context of the
-// error message that answers it (spec websocket 7.3).
-func parseEvent(text []byte, admit func(string, zval.Value) error) (topic string, v zval.Value, problem string) {
+// refusedEvent is why a client's event goes nowhere. What the client is told is
+// Zeek's words; what is wrong with it is for the log.
+type refusedEvent struct {
+	context     string // of the error message that answers it
+	topic, name string // as far as they could be read
+	err         error
+}
+
+var (
+	errReserved = errors.New("topic is reserved")
+	errNoEvent  = errors.New("value is not an event")
+)
+
+// parseEvent returns the event that a client sent, or else why it is refused
+// (spec websocket 7.3).
+func parseEvent(text []byte, admit func(string, zval.Value) error) (topic string, v zval.Value, refused *refusedEvent) {
 	topic, v, err := wsjson.ParseMessage(text, wsjson.Limits{})
 	if err != nil {
-		return "", v, errorContext(err)
+		return "", v, &refusedEvent{context: errorContext(err), err: err}
 	}
 	if strings.HasPrefix(topic, wire.ReservedPrefix) {
-		return "", v, wsjson.ContextTopic
+		return "", v, &refusedEvent{wsjson.ContextTopic, topic, "", errReserved}
 	}
-	if _, ok := eventContent(v); !ok || admit(topic, v) != nil {
-		return "", v, wsjson.ContextEvent
+	content, ok := eventContent(v)
+	if !ok {
+		return "", v, &refusedEvent{wsjson.ContextEvent, topic, "", fmt.Errorf("%w but a %s", errNoEvent, v.Kind())}
 	}
-	return topic, v, ""
+	if err := admit(topic, v); err != nil {
+		return "", v, &refusedEvent{wsjson.ContextEvent, topic, content[0].Text(), err}
+	}
+	return topic, v, nil
 }

@@ -26,8 +26,10 @@ func TestTopicArrays(t *testing.T) {
 		"a number in the array":       {`["a",1]`, "deserialization_failed", "individual subscription not a string"},
 		"an array in the array":       {`[["a"]]`, "deserialization_failed", "individual subscription not a string"},
 		"one more than the limit has": {`["a","b","c","d"]`, "too_many_subscriptions", "Too many subscriptions"},
+		"an array without an end":     {`["` + strings.Repeat("x", 1000), "too_many_subscriptions", "Subscriptions too long"},
+		"longer ones than the limit":  {`["0123","456789"]`, "too_many_subscriptions", "Subscriptions too long"},
 	}
-	addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{MaxTopics: 3})
+	addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{MaxTopics: 3, MaxTopicBytes: 9})
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := rawUpgrade(t, addr, "/v1/messages/json")

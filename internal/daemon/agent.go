@@ -142,6 +142,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		sessions: map[mgmt.PeerID]*socketSession{},
 		provers:  map[mgmt.PeerID]launchID{},
 		burials:  burials{},
+		puzzled:  puzzles{},
 		happened: make(chan agent.Event),
 		sockets:  make(chan socketEvent),
 		buried:   make(chan mgmt.NodeName),

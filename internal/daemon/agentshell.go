@@ -25,6 +25,7 @@ type agentShell struct {
 	watch    *statusWatch             // nil: status files are not watched
 	looking  *looking                 // the latest preflight; nil: there was none
 	burials  burials
+	puzzled  puzzles
 
 	happened chan agent.Event // what tasks have to report
 	sockets  chan socketEvent
@@ -85,6 +86,7 @@ func (a *agentShell) translate(happened bus.Event) agent.Event {
 		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}
 	case bus.PeerLost:
 		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
+		delete(a.puzzled, ev.Peer.ID)
 		return agent.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}
 	case bus.Message:
 		return a.message(ev)
@@ -101,7 +103,7 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 	}
 	msg, err := a.registry.Decode(m.Value)
 	if err != nil {
-		a.cfg.Logger.Warn("event not understood", "peer", m.From.ID, "topic", m.Topic, "err", err)
+		a.puzzled.log(a.cfg.Logger, m, err)
 		return nil
 	}
 	peer := mgmt.PeerID(m.From.ID)

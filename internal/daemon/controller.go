@@ -106,6 +106,7 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 		parts:    parts,
 		registry: registry,
 		dials:    map[mgmt.InstanceName]context.CancelFunc{},
+		puzzled:  puzzles{},
 	}
 	// Subscribing precedes listening, so that the handshake with the first peer
 	// announces every topic.
@@ -164,6 +165,7 @@ type controllerShell struct {
 	parts    *group
 	registry *event.Registry
 	dials    map[mgmt.InstanceName]context.CancelFunc
+	puzzled  puzzles
 }
 
 func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core *controller.Machine) error {
@@ -196,6 +198,7 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 			return controller.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Addr: ev.Peer.Addr, Dialed: ev.Peer.Dialed}, true
 		}
 	case bus.PeerLost:
+		delete(c.puzzled, ev.Peer.ID)
 		if ev.Peer.Kind == bus.Native {
 			return controller.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}, true
 		}
@@ -216,7 +219,7 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 	}
 	msg, err := c.registry.Decode(m.Value)
 	if err != nil {
-		c.cfg.Logger.Warn("event not understood", "peer", m.From.ID, "topic", m.Topic, "err", err)
+		c.puzzled.log(c.cfg.Logger, m, err)
 		return nil, false
 	}
 	peer := mgmt.PeerID(m.From.ID)

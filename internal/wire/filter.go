@@ -12,8 +12,10 @@ const (
 	ReservedPrefix = "<$>"
 
 	// MaxFilterEntries bounds the prefixes that a peer may announce at once, and
-	// MaxHandshakeFrame bounds the bytes they take.
-	MaxFilterEntries = 1 << 16
+	// MaxFilterBytes their bytes together: they are kept as long as the peer
+	// stays. A Zeek announces a few dozen.
+	MaxFilterEntries = 1024
+	MaxFilterBytes   = 64 << 10
 
 	// localPrefix begins the topics that are never announced to a peer.
 	localPrefix = "<$>/local/"
@@ -75,10 +77,14 @@ func cutPrefixes(part string, buf []byte) (prefixes []string, rest []byte, err e
 	if count > MaxFilterEntries {
 		return nil, buf, malformed(part, "%d prefixes announced, at most %d are allowed", count, MaxFilterEntries)
 	}
+	room := MaxFilterBytes
 	for i := range count {
 		var prefix string
 		if prefix, rest, ok = cutString(rest); !ok {
 			return nil, buf, malformed(part, "prefix %d of %d is cut off", i+1, count)
+		}
+		if room -= len(prefix); room < 0 {
+			return nil, buf, malformed(part, "prefixes of more than %d bytes together", MaxFilterBytes)
 		}
 		prefixes = append(prefixes, prefix)
 	}

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// MaxHandshakeFrame bounds a message of the handshake. Only an
-	// extraordinary filter comes near it.
-	MaxHandshakeFrame = 1 << 20
+	// MaxHandshakeFrame bounds a message of the handshake. It has room for the
+	// largest filter.
+	MaxHandshakeFrame = 128 << 10
 
 	// DefaultMaxFrame bounds a node message where nothing else is configured.
 	DefaultMaxFrame = 64 << 20

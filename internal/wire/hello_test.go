@@ -68,7 +68,7 @@ func TestMalformedHandshakeMessages(t *testing.T) {
 		"a drop text cut off":      {"09 5a45454b 11111111222243338444555555555555 27 05 61", wire.DropInvalidMessage, "cut off"},
 		"a filter cut off":         {"0a 02 0161", wire.DropInvalidMessage, "prefix 2 of 2"},
 		"a filter without number":  {"0b", wire.DropInvalidMessage, "number of prefixes"},
-		"a filter too large":       {"0b ffffff7f", wire.DropInvalidMessage, "at most 65536"},
+		"a filter too large":       {"0b ffffff7f", wire.DropInvalidMessage, "at most 1024"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := wire.DecodeHandshake(unhex(t, c.hex))

@@ -249,8 +249,8 @@ func fromText(kind zval.Kind, text string) (v zval.Value, ok bool) {
 	}
 }
 
-// parseSubnet reads an address, a slash and a length. Host bits are cleared,
-// and a length that is too large makes it "::/0", as it does for Zeek.
+// parseSubnet reads an address, a slash and a length. Host bits are cleared. A
+// length that is too large is refused: Zeek makes it "::/0", which is everything.
 func parseSubnet(text string) (zval.Value, bool) {
 	base, length, _ := strings.Cut(text, "/")
 	addr, err := netip.ParseAddr(base)
@@ -260,17 +260,17 @@ func parseSubnet(text string) (zval.Value, bool) {
 	addr = addr.Unmap()
 	bits, err := strconv.Atoi(length)
 	if err != nil || bits > addr.BitLen() {
-		return zval.Subnet(netip.Prefix{}), true
+		return zval.None(), false
 	}
 	return zval.Subnet(netip.PrefixFrom(addr, bits)), true
 }
 
 // parsePort reads a number, and a slash and a protocol, which is TCP if there
-// is none. Of a number beyond 16 bits the lowest 16 count, and a protocol of
-// another name is the unknown one, as for Zeek.
+// is none. A protocol of another name is the unknown one, as for Zeek. A number
+// beyond 16 bits is refused: Zeek takes the lowest 16, which is another port.
 func parsePort(text string) (zval.Value, bool) {
 	digits, name, given := strings.Cut(text, "/")
-	number, err := strconv.ParseUint(digits, 10, 64)
+	number, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil || !isNumber(digits) {
 		return zval.None(), false
 	}
