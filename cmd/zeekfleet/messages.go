@@ -33,7 +33,7 @@ func (m messages) Handle(_ context.Context, r slog.Record) error {
 	var facts []string
 	add := func(a slog.Attr) bool {
 		fact := a.Value.String()
-		if a.Key != "err" { // what that says needs no name
+		if a.Key != "err" && a.Key != "why" { // what that says needs no name
 			fact = a.Key + "=" + fact
 		}
 		facts = append(facts, fact)

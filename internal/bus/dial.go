@@ -146,7 +146,7 @@ func (d *dialing) existing(err error) *claim {
 func (d *dialing) pause(took time.Duration, err error) time.Duration {
 	if lost, ok := errors.AsType[errLost](err); ok {
 		if lost.cause != nil {
-			d.log.Info("peer disconnected", "err", lost.cause)
+			d.log.Info("peer disconnected", endKey(lost.cause), lost.cause)
 		}
 		return max(0, d.cfg.Retry-took)
 	}

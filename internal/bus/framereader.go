@@ -12,6 +12,9 @@ import (
 // ErrPeerClosed means that the peer has closed the connection.
 var ErrPeerClosed = errors.New("peer closed the connection")
 
+// errProbe is an ErrPeerClosed of a peer that has not said anything.
+var errProbe = fmt.Errorf("%w without a word", ErrPeerClosed)
+
 const (
 	// minReadBuffer is what a quiet peer costs; maxReadBuffer is what the
 	// buffer of a busy one grows to. Only a larger frame makes it larger.
@@ -23,7 +26,8 @@ const (
 type frameReader struct {
 	src        io.Reader
 	buf        []byte
-	start, end int // of what has been read and not been cut
+	start, end int  // of what has been read and not been cut
+	begun      bool // something has been read
 }
 
 func newFrameReader(src io.Reader) *frameReader {
@@ -48,7 +52,11 @@ func (r *frameReader) fill() error {
 	n, err := r.src.Read(r.buf[r.end:])
 	r.end += n
 	if n > 0 {
+		r.begun = true
 		return nil // a lasting error comes again
+	}
+	if !r.begun && closedByPeer(err) {
+		return errProbe
 	}
 	if r.end > r.start && closedByPeer(err) {
 		return fmt.Errorf("%w in the middle of a frame", ErrPeerClosed)

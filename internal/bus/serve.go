@@ -96,11 +96,25 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *
 	shaking, known := s.enter(ctx, addr.Addr())
 	p, err := e.establish(shaking, conn, wire.Acceptor, a.opener(caller))
 	known()
-	if err != nil {
+	switch {
+	case errors.Is(err, errProbe): // of a load balancer, or a scan
+		log.Debug("connection opened and closed")
+		return
+	case err != nil:
 		log.Info("connection refused", "err", err)
 		return
 	}
 	log.Info("peer connected", "id", p.remote.String())
 	err = e.runPeering(ctx, p, Peer{Addr: addr, Caller: caller})
-	log.Info("peer disconnected", "id", p.remote.String(), "err", err)
+	log.Info("peer disconnected", "id", p.remote.String(), endKey(err), err)
+}
+
+// endKey returns what the end of a peering is called in the log: an error, unless
+// one of the two sides has gone in peace.
+func endKey(err error) string {
+	switch err {
+	case ErrPeerClosed, ErrClosed, context.Canceled:
+		return "why"
+	}
+	return "err"
 }

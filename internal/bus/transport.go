@@ -92,6 +92,9 @@ func (a acceptor) opener(caller Caller) func(context.Context, net.Conn) (net.Con
 		}
 		var first [1]byte
 		if _, err := conn.Read(first[:]); err != nil {
+			if closedByPeer(err) {
+				return nil, errProbe
+			}
 			return nil, readError(err)
 		}
 		conn = &peeked{Conn: conn, first: first[:]}

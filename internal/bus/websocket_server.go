@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -101,8 +100,8 @@ func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 // matter.
 func (s *wsServer) logEnd(msg, peer string, err error) {
 	end, ok := errors.AsType[*wsEnd](err)
-	if errors.Is(err, io.EOF) || ok && end.usual {
-		s.log.Debug(msg, "peer", peer, "err", err)
+	if errors.Is(err, errProbe) || ok && end.usual {
+		s.log.Debug(msg, "peer", peer, "why", err)
 		return
 	}
 	s.log.Warn(msg, "peer", peer, "err", err)

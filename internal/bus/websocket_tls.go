@@ -4,8 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"syscall"
 )
 
 // WebSocketTLS makes the TLS settings of a WebSocket listener from PEM files:
@@ -51,6 +53,10 @@ func handshakeTLS(raw net.Conn, cfg *tls.Config) (net.Conn, error) {
 	}
 	if header, ok := errors.AsType[tls.RecordHeaderError](err); ok && looksLikeHTTP(header.RecordHeader[:]) {
 		return raw, errWantsTLS
+	}
+	if err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
+		raw.Close()
+		return nil, errProbe
 	}
 	closeHeard(raw) // it ends with an alert
 	return nil, fmt.Errorf("TLS handshake: %w", err)

@@ -108,8 +108,8 @@ type upgradeRequest struct{ target, key, app, host, origin string }
 // Zeek's order and with Zeek's words (spec websocket 3.1): of a repeated header
 // the last counts; the key is not decoded; Connection is not looked at.
 func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
-	if _, err := br.Peek(1); err == io.EOF {
-		return upgradeRequest{}, err // a probe of the port
+	if _, err := br.Peek(1); closedByPeer(err) {
+		return upgradeRequest{}, errProbe
 	}
 	r := textproto.NewReader(br)
 	line, err := r.ReadLine()

@@ -8,6 +8,7 @@ import (
 
 var (
 	LimitedLog    = limitedLog
+	WriteNote     = note
 	ServiceOf     = serviceOf
 	WarnIfItKills = warnIfItKills
 	Screen        = Callers.screen

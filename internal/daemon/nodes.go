@@ -40,7 +40,7 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 		return failed(err)
 	}
 	for _, w := range launch.Warnings {
-		a.cfg.Logger.Warn("node is launched with reservations", "node", string(name), "err", w)
+		a.cfg.Logger.Warn("node is launched with reservations", "node", string(name), "why", w)
 	}
 	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, facts: launch.Facts}
 	a.nodes[p.launchID] = p

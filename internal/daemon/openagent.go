@@ -174,7 +174,7 @@ func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.I
 		return nil, fmt.Errorf("%w; for nodes without Zeek set --node-kind embedded", err)
 	}
 	if warning, _ := install.Version.Check(); warning != "" {
-		log.Warn("unknown version of Zeek", "err", warning)
+		log.Warn("unknown version of Zeek", "why", warning)
 	}
 	log.Info("nodes are Zeek processes", "program", install.Path, "version", install.Version.String())
 	return &install, nil

@@ -29,7 +29,7 @@ func Preflight(
 	rules := portRules(by)
 	mistakes, warnings := c.Check(rules)
 	for _, w := range append(warnings, c.CaptureDoubts()...) {
-		log.Warn("doubtful configuration", "err", w)
+		log.Warn("doubtful configuration", "why", w)
 	}
 	if len(mistakes) == 0 {
 		c, mistakes = c.AssignPorts(rules)
