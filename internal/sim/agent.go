@@ -172,6 +172,7 @@ func (a *agentPart) step(ev agent.Event) {
 func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 	switch e := effect.(type) {
 	case agent.Save:
+		a.checkSave(e.State)
 		return a.save(e.State)
 	case agent.Preflight:
 		a.look(e)
@@ -227,6 +228,11 @@ func (a *agentPart) look(e agent.Preflight) {
 	found := agent.Preflighted{ID: e.ID}
 	if a.w.chance(a.w.mood.unfit) {
 		found.Findings = []agent.Finding{{Node: pick(a.w, e.Start).Node.Name, Problem: "port is taken"}}
+	}
+	for _, plan := range e.Start {
+		if a.w.fates[plan.Node.Name].unfit {
+			found.Findings = append(found.Findings, agent.Finding{Node: plan.Node.Name, Problem: "port is taken"})
+		}
 	}
 	took := a.w.between(0, 200*time.Millisecond)
 	if a.w.chance(a.w.mood.slow) {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"time"
 
@@ -19,6 +20,7 @@ type agentBook struct {
 	announced map[mgmt.NodeName]mgmt.State // by notify_change
 	ran       map[mgmt.NodeName]string     // the plan with which each node was last RUNNING
 	shutdown  bool                         // it was asked for
+	prepared  asked                        // the last preparation with nothing against it
 	unheard   map[mgmt.NodeName]int        // ends of processes that the agent has yet to hear of
 }
 
@@ -30,6 +32,9 @@ type asked struct {
 	since time.Duration
 	due   time.Duration
 	nodes []mgmt.NodeName // that the answer names, sorted; of a deployment and the like
+
+	config mgmt.Configuration // of a deployment
+	whole  time.Duration      // of a preparation: when the deployment is to be answered
 }
 
 // expect books a request. What is no request needs no answer.
@@ -39,10 +44,16 @@ func (a *agentPart) expect(from mgmt.PeerID, msg mgmt.Message) {
 	switch msg := msg.(type) {
 	case mgmt.AgentDeployRequest:
 		r.kind, r.id = "deploy", msg.ReqID
+		r.config = msg.Config
 		patience = a.patience(a.w.terms.agent.DeployTimeout, 14*time.Second)
-		for _, n := range msg.Config.NodesOf(a.name) {
-			r.nodes = append(r.nodes, n.Name)
+		if p := a.book.prepared; p.peer == from && reflect.DeepEqual(p.config, msg.Config) {
+			patience = max(patience, p.whole-a.w.now)
 		}
+		r.addNodes(msg.Config, a.name)
+	case mgmt.AgentPrepareRequest:
+		r.kind, r.id, patience = "prepare", msg.ReqID, msg.Look
+		r.config, r.whole = msg.Config, a.w.now+msg.Whole
+		r.addNodes(msg.Config, a.name)
 	case mgmt.AgentRestartRequest:
 		r.kind, r.id, r.nodes = "restart", msg.ReqID, a.targets(msg.Nodes)
 		a.condemnNamed(r.nodes)
@@ -60,6 +71,12 @@ func (a *agentPart) expect(from mgmt.PeerID, msg mgmt.Message) {
 	}
 	r.due = a.w.now + patience
 	a.book.asked = append(a.book.asked, r)
+}
+
+func (r *asked) addNodes(c mgmt.Configuration, instance mgmt.InstanceName) {
+	for _, n := range c.NodesOf(instance) {
+		r.nodes = append(r.nodes, n.Name)
+	}
 }
 
 // patience is how long the controller may wait for nodes to come up.
@@ -108,6 +125,12 @@ func (a *agentPart) said(e agent.ToController) {
 		r := a.answered(e.Peer, "deploy", msg.ReqID)
 		a.checkResults(r, msg.Results)
 		a.checkDeployed(msg.Results)
+	case mgmt.AgentPrepareResponse:
+		r := a.answered(e.Peer, "prepare", msg.ReqID)
+		a.checkResults(r, msg.Results)
+		if len(msg.Results) > 0 && msg.Results[0].Success {
+			a.book.prepared = r
+		}
 	case mgmt.AgentRestartResponse:
 		a.checkResults(a.answered(e.Peer, "restart", msg.ReqID), msg.Results)
 	case mgmt.AgentDispatchResponse:
@@ -178,9 +201,9 @@ func (a *agentPart) checkResults(r asked, results []mgmt.Result) {
 // asked for; or the success of a deployment that has nothing to start.
 func (r asked) general(results []mgmt.Result) bool {
 	if results[0].Success {
-		return len(results) == 1 && r.kind == "deploy" && len(r.nodes) == 0
+		return len(results) == 1 && (r.kind == "prepare" || r.kind == "deploy" && len(r.nodes) == 0)
 	}
-	return len(results) == 1 || r.kind == "deploy" && !slices.ContainsFunc(results, func(res mgmt.Result) bool {
+	return len(results) == 1 || (r.kind == "deploy" || r.kind == "prepare") && !slices.ContainsFunc(results, func(res mgmt.Result) bool {
 		return res.Success || res.Node != "" && !slices.Contains(r.nodes, res.Node)
 	})
 }
@@ -237,6 +260,15 @@ func (a *agentPart) running(n mgmt.NodeName) *process {
 		return nil
 	}
 	return a.procs[i]
+}
+
+// checkSave demands that only what somebody deploys is saved, and nothing that
+// somebody only asks about.
+func (a *agentPart) checkSave(s agent.State) {
+	deploys := func(r asked) bool { return r.kind == "deploy" && reflect.DeepEqual(r.config, s.Desired) }
+	if s.Desired.ID != "" && !slices.ContainsFunc(a.book.asked, deploys) {
+		a.w.violated("%s saves %s, which nobody deploys", a.label, s.Desired.ID)
+	}
 }
 
 // checkStart demands that only what is saved is started, and nothing twice.

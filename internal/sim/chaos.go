@@ -215,6 +215,7 @@ func (w *world) forge() {
 		mgmt.NotifyAgentHello{Instance: name, ID: "another", APIVersion: mgmt.APIVersion},
 		mgmt.AgentWelcomeResponse{ReqID: id, Result: mgmt.Result{Success: true}},
 		mgmt.AgentDeployResponse{ReqID: id},
+		mgmt.AgentPrepareResponse{ReqID: id},
 		mgmt.AgentGetNodesResponse{ReqID: id},
 		mgmt.NotifyChange{Instance: name},
 	} {
@@ -238,6 +239,7 @@ func (w *world) answerForAnother() {
 	}
 	msg := map[string]mgmt.Message{
 		"deploy":   mgmt.AgentDeployResponse{ReqID: r.id, Results: results},
+		"prepare":  mgmt.AgentPrepareResponse{ReqID: r.id, Results: results[:1]},
 		"restart":  mgmt.AgentRestartResponse{ReqID: r.id, Results: results},
 		"dispatch": mgmt.AgentDispatchResponse{ReqID: r.id, Results: results},
 		"standby":  mgmt.AgentStandbyResponse{ReqID: r.id, Result: results[0]},

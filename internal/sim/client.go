@@ -103,6 +103,8 @@ func requested(msg mgmt.Message) (kind string, id mgmt.ReqID, answered bool) {
 		return "stage", msg.ReqID, true
 	case mgmt.DeployRequest:
 		return "deploy", msg.ReqID, true
+	case mgmt.StagedDeployRequest:
+		return "deploy", msg.ReqID, true
 	case mgmt.GetConfigurationRequest:
 		return "get_configuration", msg.ReqID, true
 	case mgmt.GetInstancesRequest:

@@ -39,6 +39,7 @@ func (c *controllerPart) start() {
 	c.life++
 	c.clock = c.w.newClock(c.clock)
 	c.alarm, c.dials, c.book.asked, c.book.met = alarm{}, nil, nil, nil
+	c.book.stagedBy = map[mgmt.PeerID]uint64{}
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
 	c.checkRemembered()
 	c.m = controller.New(c.w.terms.controller, c.disk.load(c.w), c.w.dice())
@@ -72,13 +73,15 @@ func (c *controllerPart) peerAdded(e *end) {
 	if most := c.w.terms.controller.Limits.Peers; most == 0 || len(c.book.met) < most {
 		c.book.met = append(c.book.met, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed})
 	}
-	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed})
+	_, isAgent := e.far.self.part.(*agentPart)
+	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Prepares: isAgent && c.w.terms.prepares})
 }
 
 func (c *controllerPart) peerLost(e *end) {
 	id := e.far.self.id
 	if _, ok := e.far.self.part.(*client); ok {
 		c.book.asked = slices.DeleteFunc(c.book.asked, func(r request) bool { return r.client == id })
+		delete(c.book.stagedBy, id)
 		c.step(controller.ClientGone{Client: id})
 		return
 	}

@@ -35,6 +35,10 @@ func answer(msg mgmt.Message) (kind string, id mgmt.ReqID, results []mgmt.Result
 
 // replied checks an answer against its request.
 func (c *controllerPart) replied(e controller.Reply) {
+	if tell, ok := e.Msg.(mgmt.DeployProgress); ok {
+		c.checkTold(e.Client, tell)
+		return
+	}
 	kind, id, results := answer(e.Msg)
 	r, ok := c.answered(e.Client, kind, id)
 	if !ok {
@@ -49,10 +53,38 @@ func (c *controllerPart) replied(e controller.Reply) {
 			c.w.violated("controller answers %s %q with a failure without a reason", kind, id)
 		}
 	}
+	if kind == "deploy" && !deployed(results) {
+		c.checkUntouched(r)
+	}
 	if why, refused := refusal(results); refused && c.mayRefuse(r, why) {
 		return
 	}
 	c.checkAnswer(r, results)
+}
+
+// deployed reports whether the answer to a deployment is that of one which was
+// not refused: its last result is the controller's own.
+func deployed(results []mgmt.Result) bool {
+	last := results[len(results)-1]
+	_, ok := last.Data.(mgmt.Text)
+	return ok && last.Success && last.Instance == "" && last.Node == ""
+}
+
+// checkTold demands that only those are told what they wait for who do, and who
+// understand it.
+func (c *controllerPart) checkTold(client mgmt.PeerID, tell mgmt.DeployProgress) {
+	waits := func(r request) bool { return r.client == client && r.kind == "deploy" && r.id == tell.ReqID && r.tells }
+	if !slices.ContainsFunc(c.book.asked, waits) {
+		c.w.violated("controller tells %s of deploy %q, which it does not wait for: %s", client, tell.ReqID, tell.Text)
+	}
+}
+
+// checkUntouched demands that a deployment which was refused has left what is
+// deployed as it was. Nothing else is ever sent to an agent; see checkSent.
+func (c *controllerPart) checkUntouched(r request) {
+	if now := revision(c.disk.saved.Deployed); now != r.deployed {
+		c.w.violated("controller refuses deploy %q, and has deployed r%d in place of r%d", r.id, now, r.deployed)
+	}
 }
 
 // refusal returns the reason of an answer that is one failure of the whole.
@@ -80,6 +112,7 @@ func (c *controllerPart) mayRefuse(r request, why string) bool {
 	}
 	return strings.HasPrefix(why, "request ID is longer") && len(r.id) > 1024 ||
 		strings.HasPrefix(why, "earlier request ") && c.pending(r) ||
+		strings.HasPrefix(why, "another configuration was staged since, by ") && r.anothers ||
 		strings.HasPrefix(why, "earlier deployment ") && r.kind == "deploy" ||
 		strings.HasPrefix(why, "more than ") && limits.Requests > 0 && len(c.book.asked) >= min(limits.Requests, limits.ClientRequests) ||
 		strings.HasPrefix(why, "save configuration: disk full") && (r.kind == "stage" || r.kind == "deploy")
@@ -130,17 +163,20 @@ func (c *controllerPart) checkStaged(r request, results []mgmt.Result) {
 		return
 	}
 	c.book.staged = s.Revision
+	c.book.stagedBy[r.client] = s.Revision
 }
 
 // checkDeployed demands results for each instance and each node, and behind
 // them the configuration's ID if anything was sent.
 func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
-	last := results[len(results)-1]
-	id, sent := last.Data.(mgmt.Text)
-	if sent = sent && last.Success && last.Instance == "" && last.Node == ""; !sent {
+	if r.anothers {
+		c.w.violated("controller answers deploy %q of what %s has not staged with %+v", r.id, r.client, results)
+	}
+	if !deployed(results) {
 		c.checkUndeployed(r, results)
 		return
 	}
+	id := results[len(results)-1].Data.(mgmt.Text)
 	d := c.disk.saved.Deployed
 	if d == nil || string(id) != d.Config.ID || d.Config.ID != r.config.ID {
 		c.w.violated("controller says that %s is deployed, asked was for %s", id, r.config.ID)
@@ -178,22 +214,15 @@ func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
 	}
 }
 
-// checkUndeployed demands the mistakes in the configuration, or a reason for
-// each instance.
+// checkUndeployed demands the mistakes in the configuration, or what keeps which
+// of its instances and nodes from running it.
 func (c *controllerPart) checkUndeployed(r request, results []mgmt.Result) {
-	var names []mgmt.InstanceName
 	for _, res := range results {
-		if res.Success || res.Node != "" {
+		n, _ := r.config.Node(res.Node)
+		known := slices.ContainsFunc(r.config.Instances, func(in mgmt.Instance) bool { return in.Name == res.Instance })
+		if res.Success || res.Instance != "" && !known || res.Node != "" && n.Instance != res.Instance {
 			c.w.violated("controller answers deploy %q of nothing with %+v", r.id, res)
 		}
-		if res.Instance != "" {
-			names = append(names, res.Instance)
-		}
-	}
-	if len(names) > 0 {
-		r.instances = nil
-		r.addInstances()
-		c.checkNames(r, names)
 	}
 }
 

@@ -15,6 +15,9 @@ type controllerBook struct {
 	asked []request       // and not answered, in the order of arrival
 	met   []*acquaintance // the native peers
 
+	// stagedBy is the revision that each connected client staged last.
+	stagedBy map[mgmt.PeerID]uint64
+
 	// The revisions that were acknowledged; a later life must have them, or
 	// later ones.
 	staged, deployed uint64
@@ -40,6 +43,9 @@ type request struct {
 
 	config     mgmt.Configuration  // that is to be staged, or was deployed or asked for
 	configured bool                // there is one
+	tells      bool                // the client understands what it is told meanwhile
+	anothers   bool                // it is not the one that the client means
+	deployed   uint64              // the revision of what was deployed before
 	nodes      []mgmt.NodeName     // that the answer names, sorted
 	named      bool                // the client named them
 	instances  []mgmt.InstanceName // that the answer names, sorted
@@ -98,9 +104,12 @@ func (c *controllerPart) expect(client mgmt.PeerID, msg mgmt.Message) {
 	case mgmt.StageConfigurationRequest:
 		r.kind, r.id, r.config, patience = "stage", msg.ReqID, msg.Config, 0
 	case mgmt.DeployRequest:
-		r.kind, r.id = "deploy", msg.ReqID
-		r.setConfig(c.disk.saved.Staged)
+		c.bookDeploy(&r, mgmt.StagedDeployRequest{ReqID: msg.ReqID})
 		patience = cmp.Or(c.w.terms.controller.DeployTimeout, 18*time.Second)
+	case mgmt.StagedDeployRequest:
+		c.bookDeploy(&r, msg)
+		r.tells = true
+		patience = cmp.Or(msg.Patience, c.w.terms.controller.DeployTimeout, 18*time.Second)
 	case mgmt.GetConfigurationRequest:
 		r.kind, r.id, patience = "get_configuration", msg.ReqID, 0
 		if r.setConfig(c.disk.saved.Staged); msg.Deployed {
@@ -132,6 +141,14 @@ func (c *controllerPart) expect(client mgmt.PeerID, msg mgmt.Message) {
 	}
 	r.due = c.w.now + patience
 	c.book.asked = append(c.book.asked, r)
+}
+
+func (c *controllerPart) bookDeploy(r *request, msg mgmt.StagedDeployRequest) {
+	staged := c.disk.saved.Staged
+	r.kind, r.id, r.deployed = "deploy", msg.ReqID, revision(c.disk.saved.Deployed)
+	r.setConfig(staged)
+	own, ok := c.book.stagedBy[r.client]
+	r.anothers = staged != nil && (msg.ID != "" && msg.ID != staged.Config.ID || ok && own != staged.Revision)
 }
 
 func (r *request) setConfig(e *controller.Entry) {

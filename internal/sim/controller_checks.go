@@ -3,6 +3,7 @@ package sim
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 
 	"zeekfleet/internal/core/controller"
 	"zeekfleet/internal/mgmt"
@@ -17,6 +18,9 @@ func (c *controllerPart) checkSent(e controller.ToAgent) {
 	msg, ok := e.Msg.(mgmt.AgentDeployRequest)
 	if ok && (c.disk.saved.Deployed == nil || !reflect.DeepEqual(msg.Config, c.disk.saved.Deployed.Config)) {
 		c.w.violated("controller deploys %s before it has saved it", msg.Config.ID)
+	}
+	if ok && slices.Contains(c.disk.saved.Refused, e.Instance) {
+		c.w.violated("controller deploys %s on %s again, which has refused it", msg.Config.ID, e.Instance)
 	}
 }
 

@@ -115,7 +115,7 @@ func (w *world) checkPlacement() {
 		seen := map[mgmt.NodeName]bool{}
 		for _, p := range a.procs {
 			n, ok := d.Config.Node(p.name)
-			if w.reachable(a) && (!ok || n.Instance != a.name) {
+			if w.reachable(a) && !w.refused(a.name) && (!ok || n.Instance != a.name) {
 				w.violated("%s runs although it is not deployed there, %v after the last fault", p, w.terms.settling())
 			}
 			if seen[p.name] {
@@ -158,10 +158,16 @@ func (w *world) checkRecovery() {
 	c.leave()
 }
 
+// refused reports whether the instance keeps what it ran until somebody deploys
+// again, because its agent refused what is deployed.
+func (w *world) refused(name mgmt.InstanceName) bool {
+	return slices.Contains(w.controller.disk.saved.Refused, name)
+}
+
 // checkNode demands that a node runs with its present plan.
 func (w *world) checkNode(config mgmt.Configuration, n mgmt.Node) {
 	a := w.agent(n.Instance)
-	if a == nil || !w.reachable(a) {
+	if a == nil || !w.reachable(a) || w.refused(n.Instance) {
 		return
 	}
 	plan, _ := mgmt.PlanFor(config, n.Name)
@@ -200,7 +206,7 @@ func (w *world) checkHeard(c *client, config mgmt.Configuration) {
 	reached := 0
 	for _, n := range config.Nodes {
 		a := w.agent(n.Instance)
-		here := a != nil && w.reachable(a)
+		here := a != nil && w.reachable(a) && !w.refused(a.name)
 		if here && (states[n.Name] != mgmt.Running || !answered[n.Name]) {
 			w.violated("in peace %s is reported %q, and answers a client: %t", n.Name, states[n.Name], answered[n.Name])
 		}
@@ -218,5 +224,5 @@ func (w *world) checkHeard(c *client, config mgmt.Configuration) {
 }
 
 func (w *world) everybodyReachable() bool {
-	return !slices.ContainsFunc(w.agents, func(a *agentPart) bool { return !w.reachable(a) })
+	return !slices.ContainsFunc(w.agents, func(a *agentPart) bool { return !w.reachable(a) || w.refused(a.name) })
 }

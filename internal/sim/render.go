@@ -25,7 +25,7 @@ func (r renderer) text(what any) string {
 	case agent.State:
 		return "saves " + renderConfig(e.Desired)
 	case controller.State:
-		return fmt.Sprintf("saves staged %s, deployed %s%s", renderEntry(e.Staged), renderEntry(e.Deployed), renderLeaving(e.Leaving))
+		return fmt.Sprintf("saves staged %s, deployed %s%s", renderEntry(e.Staged), renderEntry(e.Deployed), renderLeaving(e.Leaving)+renderRefused(e.Refused))
 	case agent.Start:
 		return fmt.Sprintf("starts %s, launch %d", e.Plan.Node.Name, e.Launch)
 	case agent.Stop:
@@ -75,6 +75,14 @@ func renderLeaving(list []controller.Leaving) string {
 		return ""
 	}
 	return ", leaving " + strings.Join(names, " ")
+}
+
+func renderRefused(names []mgmt.InstanceName) string {
+	text := ""
+	for _, name := range names {
+		text += ", refused by " + string(name)
+	}
+	return text
 }
 
 // renderConfig returns a configuration as "x1: a1=10.0.0.1 b | w1@b w2@a1".
@@ -130,6 +138,12 @@ func asMessage(what any) mgmt.Message {
 
 func (r renderer) agentMessage(what any) string {
 	switch m := what.(type) {
+	case mgmt.AgentPrepareRequest:
+		return fmt.Sprintf("prepare %s %s", r.id(m.ReqID), renderConfig(m.Config))
+	case mgmt.AgentPrepareResponse:
+		return fmt.Sprintf("prepare %s answered: %s", r.id(m.ReqID), renderResults(m.Results))
+	case mgmt.DeployProgress:
+		return fmt.Sprintf("deploy %q is told: %s", r.id(m.ReqID), m.Text)
 	case mgmt.AgentDeployRequest:
 		return fmt.Sprintf("deploy %s %s", r.id(m.ReqID), renderConfig(m.Config))
 	case mgmt.AgentDeployResponse:

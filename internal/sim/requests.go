@@ -68,8 +68,10 @@ func (w *world) someRequest(c *client, id mgmt.ReqID) mgmt.Message {
 			w.spoil(&config)
 		}
 		return mgmt.StageConfigurationRequest{ReqID: id, Config: config}
-	case 4, 5, 6, 7:
+	case 4, 5:
 		return mgmt.DeployRequest{ReqID: id}
+	case 6, 7:
+		return w.someDeployment(c, id)
 	case 8, 9, 10:
 		return mgmt.GetNodesRequest{ReqID: id}
 	case 11, 12, 13:
@@ -89,6 +91,18 @@ func (w *world) someRequest(c *client, id mgmt.ReqID) mgmt.Message {
 		mgmt.AgentStandbyRequest{ReqID: id},
 		mgmt.GetNodesResponse{ReqID: id},
 	})
+}
+
+// someDeployment is one as only our own client asks for it.
+func (w *world) someDeployment(c *client, id mgmt.ReqID) mgmt.Message {
+	msg := mgmt.StagedDeployRequest{ReqID: id, Partial: w.chance(0.5)}
+	if w.chance(0.3) {
+		msg.ID = c.last.ID
+	}
+	if w.chance(0.3) {
+		msg.Patience = pick(w, []time.Duration{3 * time.Second, 20 * time.Second, 28 * time.Second})
+	}
+	return msg
 }
 
 // someNames returns names for a request: none, some, or wrong ones.

@@ -149,6 +149,10 @@ func (s *stage) setTerm(name, value string) {
 	switch name {
 	case "give-up": // after so many failures
 		t.agent.Backoff.GiveUp = must(strconv.Atoi(value))
+	case "preflight":
+		t.agent.Preflight = value == "on"
+	case "prepares":
+		t.prepares = value == "on"
 	case "grace":
 		t.stopGrace = must(time.ParseDuration(value))
 	default:
@@ -283,6 +287,9 @@ func (s *stage) request(verb string, rest []string) mgmt.Message {
 	case "stage":
 		return mgmt.StageConfigurationRequest{ReqID: id, Config: s.cluster(rest)}
 	case "deploy":
+		if len(rest) > 0 {
+			return mgmt.StagedDeployRequest{ReqID: id, Partial: slices.Contains(rest, "partial")}
+		}
 		return mgmt.DeployRequest{ReqID: id}
 	case "get_nodes":
 		return mgmt.GetNodesRequest{ReqID: id}

@@ -21,6 +21,7 @@ type terms struct {
 	ping      time.Duration // after which a dead connection is found out once the network is whole
 	stopGrace time.Duration // between SIGTERM and SIGKILL
 	fleet     bool          // agents know the controller as one of ours
+	prepares  bool          // the controller knows that agents can be asked before they are deployed to
 	agents    int
 	clients   int
 }
@@ -68,6 +69,7 @@ func (w *world) newTerms() terms {
 		t.agent.StageGate, t.agent.StopGate = time.Second, time.Second
 	}
 	t.agent.Preflight, t.fleet = w.chance(0.5), w.chance(0.8)
+	t.prepares = w.chance(0.7)
 	if w.chance(0.2) {
 		t.controller.Rules = mgmt.Rules{}
 	}

@@ -16,6 +16,8 @@ type peer struct {
 	id     mgmt.PeerID
 	addr   netip.AddrPort
 	dialed bool
+	// prepares is as in PeerAdded.
+	prepares bool
 	// retired says that a Disconnect ended the peering, although its loss has
 	// not been reported yet.
 	retired bool
@@ -70,7 +72,7 @@ func (m *Machine) peerAdded(ev PeerAdded) {
 		return
 	}
 	addr := netip.AddrPortFrom(ev.Addr.Addr().Unmap(), ev.Addr.Port())
-	m.peers[ev.Peer] = &peer{id: ev.Peer, addr: addr, dialed: ev.Dialed}
+	m.peers[ev.Peer] = &peer{id: ev.Peer, addr: addr, dialed: ev.Dialed, prepares: ev.Prepares}
 }
 
 func (m *Machine) peerLost(id mgmt.PeerID) {
@@ -103,6 +105,8 @@ func (m *Machine) fromAgent(ev FromAgent) {
 		m.welcomed(a, msg)
 	case mgmt.AgentStandbyResponse:
 		m.stoodDown(a, msg)
+	case mgmt.AgentPrepareResponse:
+		m.prepareAnswered(a, msg)
 	case mgmt.AgentDeployResponse:
 		m.deployAnswered(a, msg)
 	case mgmt.AgentGetNodesResponse:
@@ -177,6 +181,7 @@ func refuseHello(p *peer, ev FromAgent, hello mgmt.NotifyAgentHello) string {
 func (m *Machine) join(p *peer) {
 	a := &agent{name: p.name, peer: p}
 	m.agents[a.name] = a
+	m.roster++
 	m.note(Note{Level: Info, Text: "agent joined", Instance: a.name, Peer: p.id})
 	m.noteVersion(a)
 }
@@ -191,6 +196,7 @@ func (m *Machine) noteVersion(a *agent) {
 // waiting longest for the name have it.
 func (m *Machine) drop(a *agent) {
 	delete(m.agents, a.name)
+	m.roster++
 	for _, c := range m.callsOf(a) {
 		m.failed(c, fmt.Sprintf("connection to instance '%s' lost", a.name))
 	}

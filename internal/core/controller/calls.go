@@ -28,6 +28,7 @@ const (
 	callNone callKind = iota
 	callWelcome
 	callStandby
+	callPrepare
 	callDeploy
 	callGetNodes
 	callDispatch
@@ -35,7 +36,7 @@ const (
 )
 
 func (k callKind) String() string {
-	return [...]string{"nothing", "welcome", "standby", "deploy", "get_nodes", "dispatch", "restart"}[k]
+	return [...]string{"nothing", "welcome", "standby", "prepare", "deploy", "get_nodes", "dispatch", "restart"}[k]
 }
 
 func (m *Machine) newCall(a *agent, kind callKind) *call {
@@ -64,6 +65,8 @@ func (m *Machine) answered(a *agent, kind callKind, id mgmt.ReqID) *call {
 func (m *Machine) failed(c *call, why string) {
 	delete(m.calls, c.id)
 	switch c.kind {
+	case callPrepare:
+		m.prepareFailed(c, why)
 	case callDeploy:
 		m.deployFailed(c, why)
 	case callGetNodes, callDispatch, callRestart:

@@ -28,12 +28,18 @@ type Config struct {
 	RequestTimeout time.Duration
 	// DeployTimeout bounds a deployment, RestartTimeout a restart: nodes take
 	// their time to come up. Clients must wait longer (zeek-client gives up
-	// after 20 s), agents less long: a deployment's agents by ReadyGrace. Zero
-	// means 18 s.
+	// after 20 s), agents less long. Zero means 18 s.
 	DeployTimeout, RestartTimeout time.Duration
-	// ReadyGrace is how long a deployment waits for instances that are not
-	// connected before it goes on without them. It is at most half of
-	// DeployTimeout. Zero means 3 s.
+	// MaxDeployTimeout bounds the deployment of a client that says how long it
+	// waits, in place of DeployTimeout. Zero means 10 min.
+	MaxDeployTimeout time.Duration
+	// DeployReserve is what remains of a deployment's time when it has waited in
+	// vain for instances that are not connected. It is at most half of that time.
+	// Zero means 8 s.
+	DeployReserve time.Duration
+	// ReadyGrace is how long a deployment that goes on without them waits for
+	// instances that are not connected: one of the controller's own, and a partial
+	// one. It is at most half of DeployTimeout. Zero means 3 s.
 	ReadyGrace time.Duration
 	// RetryDelay is how long an agent that did not accept a deployment, a welcome
 	// or a standby is left alone before the next attempt; it doubles with every
@@ -79,6 +85,8 @@ func (c Config) withDefaults() Config {
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
 	c.DeployTimeout = cmp.Or(c.DeployTimeout, 18*time.Second)
 	c.RestartTimeout = cmp.Or(c.RestartTimeout, 18*time.Second)
+	c.MaxDeployTimeout = cmp.Or(c.MaxDeployTimeout, 10*time.Minute)
+	c.DeployReserve = cmp.Or(c.DeployReserve, 8*time.Second)
 	c.ReadyGrace = min(cmp.Or(c.ReadyGrace, 3*time.Second), c.DeployTimeout/2)
 	c.RetryDelay = cmp.Or(c.RetryDelay, 2*time.Second)
 	c.MaxRetryDelay = max(cmp.Or(c.MaxRetryDelay, time.Minute), c.RetryDelay)

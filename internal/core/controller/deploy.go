@@ -5,19 +5,24 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"zeekfleet/internal/mgmt"
 )
 
-// deployment brings a configuration to its agents. At most one runs. It gathers
-// the agents, saves what they are to run, sends it, and ends with their answers.
-// A client asked for it, or it is internal: agents came back that may not run
-// what is deployed.
+// deployment brings a configuration to its agents. At most one runs. A client
+// asked for it, or it is internal: agents came back that may not run what is
+// deployed. A client's gathers the agents, asks them whether they could run the
+// configuration, saves it, sends it, and ends with their answers. Up to the save
+// it can be refused as a whole, and nothing has been touched then. An internal
+// one asks nobody: what it brings was accepted before.
 type deployment struct {
 	id       mgmt.ReqID
 	internal bool
+	partial  bool     // instances that are not there are left out
 	request  *request // to be answered; nil if it is internal, or its client gone
+	tells    bool     // the client understands DeployProgress
 	who      mgmt.PeerID
 	staged   *Entry // what the client wants deployed; nil if it is internal
 	// target is, while gathering, the configuration as it was staged; then as it
@@ -26,10 +31,15 @@ type deployment struct {
 	// amends says that target differs from what was deployed before, and has its ID.
 	amends   bool
 	phase    phase
+	telling  time.Time // when it is told whom gathering waits for; zero: it was
 	grace    time.Time // ends gathering
+	looking  time.Time // ends preparing
 	deadline time.Time // ends all of it
+	idle     idleness
 	open     []*call
 	results  []mgmt.Result
+	// refusers are the instances whose agents refused what was sent.
+	refusers []mgmt.InstanceName
 	// complaints are the newest errors that agents reported of nodes meanwhile.
 	complaints map[mgmt.NodeName]string
 }
@@ -38,25 +48,34 @@ type phase int
 
 const (
 	gathering phase = iota
+	preparing
 	committing
 	sending
 )
 
 // due returns when the deployment goes on unless something happens before.
 func (d *deployment) due() time.Time {
-	if d.phase == gathering {
+	switch {
+	case d.phase == gathering && !d.telling.IsZero() && d.telling.Before(d.grace):
+		return d.telling
+	case d.phase == gathering:
 		return d.grace
+	case d.phase == preparing:
+		return d.looking
 	}
 	return d.deadline
 }
 
 // deploy starts a client's deployment. It supersedes an internal one, but not
 // another client's (spec management-api 6.10; 7.3, G-C18).
-func (m *Machine) deploy(r *request) {
+func (m *Machine) deploy(r *request, on mgmt.StagedDeployRequest) {
 	earlier := m.deploying
 	switch {
 	case m.state.Staged == nil:
 		m.refuse(r, "no configuration available to deploy")
+		return
+	case m.anothers(r.client, on.ID):
+		m.refuse(r, fmt.Sprintf("another configuration was staged since, by %s: stage yours again", m.state.Staged.Who))
 		return
 	case earlier != nil && !earlier.internal:
 		m.refuse(r, fmt.Sprintf("earlier deployment %s still pending", earlier.id))
@@ -65,14 +84,43 @@ func (m *Machine) deploy(r *request) {
 		m.abandon(earlier)
 	}
 	d := &deployment{id: r.id, request: r, who: r.client, staged: m.state.Staged, target: newTarget(m.state.Staged.Config)}
+	d.partial = on.Partial
+	_, d.tells = r.msg.(mgmt.StagedDeployRequest)
 	r.deployment = d
 	m.requests[r.requestKey] = r
 	m.forgiveAll()
-	m.begin(d)
+	m.begin(d, m.timeFor(on))
 }
 
-func (m *Machine) begin(d *deployment) {
-	d.grace, d.deadline = m.now.Add(m.cfg.ReadyGrace), m.now.Add(m.cfg.DeployTimeout)
+// anothers reports whether what is staged is not what the client means: the
+// configuration with this ID, if it names one, and that which it staged last, if
+// it staged any.
+func (m *Machine) anothers(client mgmt.PeerID, id string) bool {
+	own, ok := m.stagedBy[client]
+	return id != "" && id != m.state.Staged.Config.ID || ok && own != m.state.Staged.Revision
+}
+
+// answerMargin is how long before its asker gives up an answer is given.
+const answerMargin = 2 * time.Second
+
+// timeFor returns how long a client's deployment may take.
+func (m *Machine) timeFor(on mgmt.StagedDeployRequest) time.Duration {
+	if on.Patience <= 0 {
+		return m.cfg.DeployTimeout
+	}
+	return min(max(on.Patience-answerMargin, on.Patience/2), m.cfg.MaxDeployTimeout)
+}
+
+// tellAfter is how long a deployment waits for instances before it says so: most
+// are there, or come at once.
+const tellAfter = time.Second
+
+func (m *Machine) begin(d *deployment, timeout time.Duration) {
+	wait := timeout - min(m.cfg.DeployReserve, timeout/2)
+	if d.internal || d.partial {
+		wait = min(m.cfg.ReadyGrace, wait)
+	}
+	d.telling, d.grace, d.deadline = m.now.Add(tellAfter), m.now.Add(wait), m.now.Add(timeout)
 	d.complaints = map[mgmt.NodeName]string{}
 	m.deploying = d
 	m.note(Note{Level: Info, Text: d.title("deployment begins"), ReqID: d.id})
@@ -102,8 +150,20 @@ func (m *Machine) proceed() bool {
 	case d == nil:
 		return m.resync()
 	case d.phase == gathering && m.gathered(d):
-		m.commit(d)
+		m.weigh(d)
 		return true
+	case d.phase == gathering:
+		m.tellWaiting(d)
+	case d.phase == preparing:
+		if !m.now.Before(d.looking) {
+			for _, c := range slices.Clone(d.open) {
+				m.failed(c, fmt.Sprintf("instance '%s' did not say in time whether it could run it", c.agent.name))
+			}
+		}
+		if len(d.open) == 0 {
+			m.judge(d)
+			return true
+		}
 	case d.phase == sending:
 		if !m.now.Before(d.deadline) {
 			for _, c := range slices.Clone(d.open) {
@@ -116,21 +176,6 @@ func (m *Machine) proceed() bool {
 		}
 	}
 	return false
-}
-
-// gathered reports whether there is nobody left to wait for.
-func (m *Machine) gathered(d *deployment) bool {
-	if !m.now.Before(d.grace) {
-		return true
-	}
-	for name := range d.target.instances {
-		a := m.agents[name]
-		hopeless := a != nil && (!a.compatible() || a.refusal != "")
-		if m.missing(name) != "" && !hopeless {
-			return false
-		}
-	}
-	return true
 }
 
 // missing returns why nothing can be deployed on the instance, and the empty
@@ -149,46 +194,10 @@ func (m *Machine) missing(name mgmt.InstanceName) string {
 	}
 }
 
-// commit saves what is deployed before anybody is told (spec management-api
-// 7.3, G-C2). A deployment that reaches nobody changes nothing.
-func (m *Machine) commit(d *deployment) {
-	if !m.reachesAnybody(d) {
-		for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
-			d.results = append(d.results, mgmt.Result{Instance: name, Error: m.missing(name)})
-		}
-		m.end(d)
-		return
-	}
-	if d.internal {
-		m.recommit(d)
-		return
-	}
-	config, errs := m.prepare(d.staged.Config)
-	if len(errs) > 0 {
-		d.results = mistakes(errs)
-		m.end(d)
-		return
-	}
-	m.retarget(d, config)
-	m.save(&saving{next: m.withDeployed(d), deploy: d})
-}
-
 // retarget makes config what d is about to save and send.
 func (m *Machine) retarget(d *deployment, config mgmt.Configuration) {
-	d.target, d.phase = newTarget(config), committing
+	d.target = newTarget(config)
 	d.amends = m.deployed != nil && m.deployed.config.ID == config.ID && !reflect.DeepEqual(m.deployed.config, config)
-}
-
-func (m *Machine) reachesAnybody(d *deployment) bool {
-	if len(d.target.instances) == 0 {
-		return true // there is nobody to reach
-	}
-	for name := range d.target.instances {
-		if m.missing(name) == "" {
-			return true
-		}
-	}
-	return false
 }
 
 // committed sends what was saved, or refuses the deployment.
@@ -211,11 +220,11 @@ func (m *Machine) dispatch(d *deployment) {
 	d.phase = sending
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		if why := m.missing(name); why != "" {
-			d.results = append(d.results, mgmt.Result{Instance: name, Error: why})
+			d.results = append(d.results, m.absent(d, name, why))
 			continue
 		}
 		a := m.agents[name]
-		if d.internal && a.has == d.target {
+		if d.internal && (a.has == d.target || m.refused(name)) {
 			continue
 		}
 		m.sendDeploy(d, a, false)
@@ -244,6 +253,9 @@ func (m *Machine) deployAnswered(a *agent, msg mgmt.AgentDeployResponse) {
 	d.results = append(d.results, results...)
 	if !accepted {
 		m.failedAttempt(a)
+		if !d.internal && failedPreflight(msg.Results) {
+			d.refusers = append(d.refusers, a.name)
+		}
 		return
 	}
 	a.has = d.target
@@ -273,7 +285,25 @@ func (m *Machine) finish(d *deployment) {
 		}
 	}
 	d.results = append(m.capped(d.results), mgmt.Result{Success: true, Data: mgmt.Text(d.target.config.ID)})
-	m.end(d)
+	if len(d.refusers) == 0 {
+		m.end(d)
+		return
+	}
+	for _, name := range d.refusers {
+		m.note(Note{Level: Warn, Text: "instance keeps what it ran until somebody deploys again", Instance: name, ReqID: d.id})
+	}
+	next := m.state
+	next.Refused = slices.Sorted(slices.Values(d.refusers))
+	m.save(&saving{next: next, ends: d})
+}
+
+// failedPreflight reports whether an agent has refused a deployment because of
+// what it found. One that was asked before does so only if it was asked too long
+// ago, and one of upstream's never.
+func failedPreflight(answers []mgmt.Result) bool {
+	return slices.ContainsFunc(answers, func(r mgmt.Result) bool {
+		return !r.Success && r.Node == "" && strings.HasPrefix(r.Error, mgmt.PreflightFailed)
+	})
 }
 
 // end answers a deployment with its results.

@@ -24,12 +24,12 @@ var update = flag.Bool("update", false, "rewrite the dialogue files in testdata"
 //	set FIELD=VALUE ...                      settings, before anything else
 //	cluster NAME INSTANCE... | NODE...       a configuration; INSTANCE is name[@host:port] or
 //	                                         name[@host], NODE is name:role@instance[:port]
-//	at TIME peer P ADDR                      a peer connects; "dialed P ADDR" if we dialed it
+//	at TIME peer P ADDR [prepares]           a peer connects; "dialed P ADDR" if we dialed it
 //	at TIME hello P INSTANCE [K=V]           K is version, id or topic
 //	at TIME lost P
 //	at TIME agent P KIND ANSWER... [for Q] [as INSTANCE]
 //	                                         P answers its last request of that kind, or Q's
-//	at TIME client C REQUEST ID ARGS...
+//	at TIME client C REQUEST ID ARGS...      of deploy: [partial] [of=ID] [patience=TIME]
 //	at TIME gone C
 //	at TIME disk full|works
 //	at TIME restart                          the controller starts again from its last save
@@ -192,7 +192,8 @@ func (s *stage) happen(what string, args []string) error {
 		s.diskFull = args[0] == "full"
 	case "peer", "dialed":
 		addr, err := netip.ParseAddrPort(args[1])
-		s.step(controller.PeerAdded{Peer: mgmt.PeerID(args[0]), Addr: addr, Dialed: what == "dialed"})
+		s.step(controller.PeerAdded{Peer: mgmt.PeerID(args[0]), Addr: addr, Dialed: what == "dialed",
+			Prepares: len(args) > 2})
 		return err
 	case "lost":
 		s.step(controller.PeerLost{Peer: mgmt.PeerID(args[0])})
@@ -245,6 +246,8 @@ func (s *stage) set(words []string) error {
 		switch key {
 		case "ReadyGrace":
 			s.cfg.ReadyGrace = d
+		case "DeployReserve":
+			s.cfg.DeployReserve = d
 		case "DeployTimeout":
 			s.cfg.DeployTimeout = d
 		case "LeaveTimeout":

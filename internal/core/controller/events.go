@@ -17,6 +17,9 @@ type (
 		// Addr is the peer's address; for a dialed one that which was dialed.
 		Addr   netip.AddrPort
 		Dialed bool
+		// Prepares says that it can be asked whether it could deploy something
+		// (mgmt.AgentPrepareRequest).
+		Prepares bool
 	}
 	// PeerLost says that a native peering ended; it follows everything that came
 	// from that peer.

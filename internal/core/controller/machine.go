@@ -22,12 +22,15 @@ type Machine struct {
 
 	peers  map[mgmt.PeerID]*peer
 	agents map[mgmt.InstanceName]*agent         // those that introduced themselves
+	roster uint64                               // counts the changes of agents
 	dials  map[mgmt.InstanceName]netip.AddrPort // the Connects in force
 
 	deployed  *target     // state.Deployed, indexed; nil if there is none
 	deploying *deployment // nil if none runs
 	requests  map[requestKey]*request
 	calls     map[mgmt.ReqID]*call
+	// stagedBy is the revision that each client staged last.
+	stagedBy map[mgmt.PeerID]uint64
 }
 
 // New returns the machine of a controller that saved this state when it last
@@ -42,6 +45,7 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 		dials:    map[mgmt.InstanceName]netip.AddrPort{},
 		requests: map[requestKey]*request{},
 		calls:    map[mgmt.ReqID]*call{},
+		stagedBy: map[mgmt.PeerID]uint64{},
 	}
 	if saved.Deployed != nil {
 		m.deployed = newTarget(saved.Deployed.Config)

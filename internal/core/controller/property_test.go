@@ -39,16 +39,18 @@ func TestAnythingInAnyOrder(t *testing.T) {
 
 // world is everything around one machine.
 type world struct {
-	t       *rapid.T
-	cfg     controller.Config
-	core    *controller.Machine
-	now     time.Time
-	seed    uint64
-	saved   controller.State
-	peers   map[mgmt.PeerID]bool
-	asked   []controller.ToAgent
-	pending map[key]waiting
-	dials   map[mgmt.InstanceName]netip.AddrPort
+	t     *rapid.T
+	cfg   controller.Config
+	core  *controller.Machine
+	now   time.Time
+	seed  uint64
+	saved controller.State
+	peers map[mgmt.PeerID]bool
+	// prepares holds the peers that can be asked before they are deployed to.
+	prepares map[mgmt.PeerID]bool
+	asked    []controller.ToAgent
+	pending  map[key]waiting
+	dials    map[mgmt.InstanceName]netip.AddrPort
 	// told is the last thing that changes what it runs, for each peer: a
 	// configuration or a standby.
 	told map[mgmt.PeerID]string
@@ -78,7 +80,7 @@ var (
 )
 
 func newWorld(t *rapid.T) *world {
-	w := &world{t: t, now: epoch, peers: map[mgmt.PeerID]bool{}, pending: map[key]waiting{}, told: map[mgmt.PeerID]string{}}
+	w := &world{t: t, now: epoch, peers: map[mgmt.PeerID]bool{}, prepares: map[mgmt.PeerID]bool{}, pending: map[key]waiting{}, told: map[mgmt.PeerID]string{}}
 	w.cfg = controller.Config{
 		Rules:  mgmt.Rules{AssignBroker: true, AssignMetrics: true},
 		Limits: controller.Limits{Requests: 6, ClientRequests: 4, Peers: 4, Leaving: 2}, History: 2,
@@ -139,6 +141,9 @@ func (w *world) toAgent(e controller.ToAgent) {
 	if !w.peers[e.Peer] {
 		w.t.Fatalf("%T to lost peer %s", e.Msg, e.Peer)
 	}
+	if prepare, ok := e.Msg.(mgmt.AgentPrepareRequest); ok && (!w.prepares[e.Peer] || prepare.Look <= 0 || prepare.Whole < prepare.Look) {
+		w.t.Fatalf("%s is asked within %v of %v", e.Peer, prepare.Look, prepare.Whole)
+	}
 	if deploy, ok := e.Msg.(mgmt.AgentDeployRequest); ok {
 		if d := w.saved.Deployed; d == nil || renderCluster(d.Config) != renderCluster(deploy.Config) {
 			w.t.Fatalf("deployed before it was saved: %s", renderCluster(deploy.Config))
@@ -164,6 +169,12 @@ func (w *world) toAgent(e controller.ToAgent) {
 }
 
 func (w *world) reply(e controller.Reply) {
+	if tell, ok := e.Msg.(mgmt.DeployProgress); ok {
+		if p := w.pending[key{e.Client, tell.ReqID}]; p.kind != "deploy" || tell.Text == "" {
+			w.t.Fatalf("%s is told %q of %q, pending is %q", e.Client, tell.Text, tell.ReqID, p.kind)
+		}
+		return
+	}
 	kind, id, results := clientResponse(e.Msg)
 	k := key{e.Client, id}
 	p, ok := w.pending[k]
@@ -204,7 +215,15 @@ func (w *world) checkAcknowledged(kind string, results []mgmt.Result) {
 // checkDeployment demands that a deployment which reached somebody speaks of
 // every node, by its own name or its instance's.
 func (w *world) checkDeployment(kind string, results []mgmt.Result) {
-	if kind != "deploy" || !results[len(results)-1].Success {
+	if kind != "deploy" {
+		return
+	}
+	if last := results[len(results)-1]; !last.Success || last.Data == nil {
+		for _, r := range results {
+			if r.Success {
+				w.t.Fatalf("a deployment that is refused has a success: %v", results)
+			}
+		}
 		return
 	}
 	named := map[string]bool{}
@@ -275,6 +294,10 @@ func (w *world) request(t *rapid.T) {
 		msg = mgmt.StageConfigurationRequest{ReqID: id, Config: w.config(t)}
 	case "deploy":
 		msg = mgmt.DeployRequest{ReqID: id}
+		if rapid.Bool().Draw(t, "conditions") {
+			msg = mgmt.StagedDeployRequest{ReqID: id, Partial: rapid.Bool().Draw(t, "partial"),
+				ID: rapid.SampledFrom([]string{"", "", "config-7"}).Draw(t, "of")}
+		}
 	case "get_configuration":
 		msg = mgmt.GetConfigurationRequest{ReqID: id, Deployed: rapid.Bool().Draw(t, "deployed")}
 	case "get_instances":
@@ -328,10 +351,11 @@ func (w *world) peer(t *rapid.T) {
 		t.Skip("is there")
 	}
 	w.peers[id] = true
-	ev := controller.PeerAdded{Peer: id, Addr: netip.MustParseAddrPort("10.0.0.1:40000")}
+	ev := controller.PeerAdded{Peer: id, Addr: netip.MustParseAddrPort("10.0.0.1:40000"), Prepares: rapid.Bool().Draw(t, "prepares")}
 	if len(w.dials) > 0 && rapid.Bool().Draw(t, "dialed") {
 		ev.Dialed, ev.Addr = true, w.dials[slices.Sorted(maps.Keys(w.dials))[0]]
 	}
+	w.prepares[id] = ev.Prepares
 	w.step(ev)
 }
 
@@ -387,7 +411,7 @@ func randomAnswer(t *rapid.T, request mgmt.Message) mgmt.Message {
 			Node: rapid.SampledFrom([]mgmt.NodeName{"", "m", "w1", "w2", "w9"}).Draw(t, "node"),
 			Data: rapid.SampledFrom([]mgmt.Data{nil, mgmt.Text("1"), mgmt.NodeStatuses{}, mgmt.NodeOutputs{},
 				mgmt.BadData{Reason: "bad"}}).Draw(t, "data"),
-			Error: "theirs",
+			Error: rapid.SampledFrom([]string{"theirs", mgmt.PreflightFailed}).Draw(t, "error"),
 		})
 	}
 	one := mgmt.Result{Success: rapid.IntRange(0, 3).Draw(t, "accepted") > 0, Error: "theirs"}
@@ -396,6 +420,8 @@ func randomAnswer(t *rapid.T, request mgmt.Message) mgmt.Message {
 		return mgmt.AgentWelcomeResponse{ReqID: id, Result: one}
 	case "standby":
 		return mgmt.AgentStandbyResponse{ReqID: id, Result: one}
+	case "prepare":
+		return mgmt.AgentPrepareResponse{ReqID: id, Results: results}
 	case "deploy":
 		return mgmt.AgentDeployResponse{ReqID: id, Results: results}
 	case "nodes":
@@ -452,6 +478,8 @@ func yes(e controller.ToAgent) mgmt.Message {
 		return mgmt.AgentWelcomeResponse{ReqID: id, Result: ok}
 	case "standby":
 		return mgmt.AgentStandbyResponse{ReqID: id, Result: ok}
+	case "prepare":
+		return mgmt.AgentPrepareResponse{ReqID: id, Results: []mgmt.Result{ok}}
 	case "deploy":
 		return mgmt.AgentDeployResponse{ReqID: id, Results: allOf(e.Instance, e.Msg)}
 	}
@@ -474,7 +502,7 @@ func (w *world) converge() {
 	w.deliver()
 	d := w.saved.Deployed
 	for peer, name := range w.heard {
-		if d == nil {
+		if d == nil || slices.Contains(w.saved.Refused, name) {
 			continue
 		}
 		want := "standby"

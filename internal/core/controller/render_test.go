@@ -75,6 +75,9 @@ func renderState(s controller.State) string {
 	for _, e := range s.History {
 		text += fmt.Sprintf(" before %s", name(&e))
 	}
+	for _, name := range s.Refused {
+		text += fmt.Sprintf(" refused by %s", name)
+	}
 	for _, l := range s.Leaving {
 		text += fmt.Sprintf(" leaving %s", l.Instance.Name)
 	}
@@ -88,6 +91,8 @@ func agentRequest(msg mgmt.Message) (kind string, id mgmt.ReqID) {
 		return "welcome", msg.ReqID
 	case mgmt.AgentStandbyRequest:
 		return "standby", msg.ReqID
+	case mgmt.AgentPrepareRequest:
+		return "prepare", msg.ReqID
 	case mgmt.AgentDeployRequest:
 		return "deploy", msg.ReqID
 	case mgmt.AgentGetNodesRequest:
@@ -104,6 +109,8 @@ func (r renderer) request(msg mgmt.Message) string {
 	kind, id := agentRequest(msg)
 	text := kind + " " + r.id(id)
 	switch msg := msg.(type) {
+	case mgmt.AgentPrepareRequest:
+		return fmt.Sprintf("%s within %v of %v: %s", text, msg.Look, msg.Whole, renderCluster(msg.Config))
 	case mgmt.AgentDeployRequest:
 		if msg.Force {
 			text += " forced"
@@ -172,6 +179,9 @@ func clientResponse(msg mgmt.Message) (kind string, id mgmt.ReqID, results []mgm
 }
 
 func (r renderer) reply(e controller.Reply) []string {
+	if tell, ok := e.Msg.(mgmt.DeployProgress); ok {
+		return []string{fmt.Sprintf("tell %s of %s: %s", e.Client, tell.ReqID, tell.Text)}
+	}
 	kind, id, results := clientResponse(e.Msg)
 	lines := []string{fmt.Sprintf("answer %s %s %s", e.Client, kind, id)}
 	for _, result := range results {

@@ -48,7 +48,9 @@ func (m *Machine) fromClient(ev FromClient) {
 	case mgmt.StageConfigurationRequest:
 		m.stage(r, msg.Config)
 	case mgmt.DeployRequest:
-		m.deploy(r)
+		m.deploy(r, mgmt.StagedDeployRequest{})
+	case mgmt.StagedDeployRequest:
+		m.deploy(r, msg)
 	case mgmt.GetConfigurationRequest:
 		m.getConfiguration(r, msg.Deployed)
 	case mgmt.GetInstancesRequest:
@@ -72,6 +74,8 @@ func requestID(msg mgmt.Message) (mgmt.ReqID, bool) {
 		return msg.ReqID, true
 	case mgmt.DeployRequest:
 		return msg.ReqID, true
+	case mgmt.StagedDeployRequest:
+		return msg.ReqID, true
 	case mgmt.GetConfigurationRequest:
 		return msg.ReqID, true
 	case mgmt.GetInstancesRequest:
@@ -94,7 +98,7 @@ func response(req mgmt.Message, id mgmt.ReqID, results []mgmt.Result) mgmt.Messa
 	switch req.(type) {
 	case mgmt.StageConfigurationRequest:
 		return mgmt.StageConfigurationResponse{ReqID: id, Results: results}
-	case mgmt.DeployRequest:
+	case mgmt.DeployRequest, mgmt.StagedDeployRequest:
 		return mgmt.DeployResponse{ReqID: id, Results: results}
 	case mgmt.GetConfigurationRequest:
 		return mgmt.GetConfigurationResponse{ReqID: id, Result: results[0]}
@@ -191,6 +195,7 @@ func (m *Machine) expireRequests() {
 // clientGone forgets what the client wanted to know; what it wanted done goes
 // on.
 func (m *Machine) clientGone(client mgmt.PeerID) {
+	delete(m.stagedBy, client)
 	for key, r := range m.requests {
 		if key.client != client {
 			continue

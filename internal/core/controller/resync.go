@@ -10,14 +10,20 @@ import (
 // stale reports whether a is ready to run what is deployed, and has not said in
 // this connection that it does.
 func (m *Machine) stale(a *agent) bool {
-	return a.standing == ready && a.compatible() && m.deployed.has(a.name) && a.has != m.deployed
+	return a.standing == ready && a.compatible() && m.deployed.has(a.name) && a.has != m.deployed && !m.refused(a.name)
+}
+
+// refused reports whether the instance's agent refused what is deployed, so that
+// it is for a client to deploy it again, and not for the controller.
+func (m *Machine) refused(name mgmt.InstanceName) bool {
+	return slices.Contains(m.state.Refused, name)
 }
 
 // resync starts an internal deployment if an agent needs one.
 func (m *Machine) resync() bool {
 	for _, a := range m.agents {
 		if m.stale(a) && !m.now.Before(a.retryAt) {
-			m.begin(&deployment{id: m.newID(), internal: true, target: m.deployed})
+			m.begin(&deployment{id: m.newID(), internal: true, target: m.deployed}, m.cfg.DeployTimeout)
 			return true
 		}
 	}
@@ -58,7 +64,7 @@ func (m *Machine) disentangled(config mgmt.Configuration) mgmt.Configuration {
 	errs, _ := config.Check(m.rules())
 	if s := m.state.Staged; len(errs) > 0 && s != nil && s.Config.ID == config.ID {
 		var again mgmt.Configuration
-		if again, errs = m.prepare(s.Config); len(errs) == 0 {
+		if again, errs = m.fill(s.Config); len(errs) == 0 {
 			return again
 		}
 	}
@@ -78,7 +84,7 @@ func (m *Machine) withDeployed(d *deployment) State {
 	entry := &Entry{Config: d.target.config, Revision: next.Revision, When: m.now, Who: string(d.who)}
 	next.History = m.history(next, d)
 	next.Leaving = m.leaving(d.target)
-	next.Deployed = entry
+	next.Deployed, next.Refused = entry, nil
 	if next.Staged == d.staged {
 		next.Ready = entry
 	}

@@ -7,7 +7,8 @@ type saving struct {
 
 	staged  *request    // is answered
 	deploy  *deployment // goes on
-	tidying bool        // nothing; next holds whether or not it could be saved
+	ends    *deployment // is answered; next holds whether or not it could be saved
+	tidying bool        // nothing; likewise
 }
 
 // save asks for s.next to be stored. It must be the last thing a Step does.
@@ -19,7 +20,7 @@ func (m *Machine) save(s *saving) {
 func (m *Machine) saved(err string) {
 	s := m.saving
 	m.saving = nil
-	if err == "" || s.tidying {
+	if err == "" || s.tidying || s.ends != nil {
 		m.state = s.next
 	}
 	if err != "" {
@@ -30,6 +31,8 @@ func (m *Machine) saved(err string) {
 		m.staged(s.staged, err)
 	case s.deploy != nil:
 		m.committed(s.deploy, err)
+	case s.ends != nil:
+		m.end(s.ends)
 	case s.tidying:
 		m.redial()
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"zeekfleet/internal/core/controller"
 	"zeekfleet/internal/mgmt"
@@ -66,7 +67,10 @@ func (s *stage) client(args []string) error {
 		}
 		msg = mgmt.StageConfigurationRequest{ReqID: id, Config: c}
 	case "deploy":
-		msg = mgmt.DeployRequest{ReqID: id}
+		var err error
+		if msg, err = deployRequest(id, rest); err != nil {
+			return err
+		}
 	case "get_configuration":
 		msg = mgmt.GetConfigurationRequest{ReqID: id, Deployed: rest[0] == "deployed"}
 	case "get_instances":
@@ -88,6 +92,32 @@ func (s *stage) client(args []string) error {
 	}
 	s.step(controller.FromClient{Client: client, Msg: msg})
 	return nil
+}
+
+// deployRequest reads what a deployment is to respect.
+func deployRequest(id mgmt.ReqID, words []string) (mgmt.Message, error) {
+	if len(words) == 0 {
+		return mgmt.DeployRequest{ReqID: id}, nil
+	}
+	msg := mgmt.StagedDeployRequest{ReqID: id}
+	for _, word := range words {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "partial":
+			msg.Partial = true
+		case "of":
+			msg.ID = value
+		case "patience":
+			d, err := time.ParseDuration(value)
+			if err != nil {
+				return nil, err
+			}
+			msg.Patience = d
+		default:
+			return nil, fmt.Errorf("unknown condition %s", word)
+		}
+	}
+	return msg, nil
 }
 
 func nodeNames(words []string) []mgmt.NodeName {
@@ -159,6 +189,8 @@ func answerTo(instance mgmt.InstanceName, kind string, request asked, answers []
 		return mgmt.AgentWelcomeResponse{ReqID: request.id, Result: first}, nil
 	case "standby":
 		return mgmt.AgentStandbyResponse{ReqID: request.id, Result: first}, nil
+	case "prepare":
+		return mgmt.AgentPrepareResponse{ReqID: request.id, Results: results}, nil
 	case "deploy":
 		return mgmt.AgentDeployResponse{ReqID: request.id, Results: results}, nil
 	case "nodes":

@@ -5,7 +5,7 @@ import "zeekfleet/internal/mgmt"
 // stage keeps a configuration for a later deployment, or answers with what is
 // wrong with it (spec management-api 6.5).
 func (m *Machine) stage(r *request, config mgmt.Configuration) {
-	filled, errs := m.prepare(config)
+	filled, errs := m.fill(config)
 	if len(errs) > 0 {
 		m.reply(r, m.capped(mistakes(errs))...)
 		return
@@ -26,23 +26,30 @@ func (m *Machine) staged(r *request, err string) {
 		return
 	}
 	staged := m.state.Staged
+	m.stagedBy[r.client] = staged.Revision
 	m.note(Note{Level: Info, Text: "configuration staged", Peer: r.client, ReqID: r.id, Rev: staged.Revision})
 	m.reply(r, mgmt.Result{Success: true, Data: mgmt.Text(staged.Config.ID)})
 }
 
-// prepare returns config as it would be deployed now, with the addresses of its
+// fill returns config as it would be deployed now, with the addresses of its
 // agents and with ports, or what is wrong with it. Addresses are resolved at
 // staging and again at deployment (spec management-api 7.3, G-C17).
-func (m *Machine) prepare(config mgmt.Configuration) (mgmt.Configuration, []string) {
-	rules := m.rules()
-	errs, warnings := config.Check(rules)
-	for _, w := range warnings {
+func (m *Machine) fill(config mgmt.Configuration) (mgmt.Configuration, []string) {
+	filled, errs, doubts := m.filled(config)
+	for _, w := range doubts {
 		m.note(Note{Level: Warn, Text: "configuration is doubtful", Err: w})
 	}
-	if len(errs) > 0 {
-		return mgmt.Configuration{}, errs
+	return filled, errs
+}
+
+// filled is fill without a word of what is doubtful.
+func (m *Machine) filled(config mgmt.Configuration) (filled mgmt.Configuration, errs, doubts []string) {
+	rules := m.rules()
+	if errs, doubts = config.Check(rules); len(errs) > 0 {
+		return mgmt.Configuration{}, errs, doubts
 	}
-	return config.WithHosts(rules.Agents).AssignPorts(rules)
+	filled, errs = config.WithHosts(rules.Agents).AssignPorts(rules)
+	return filled, errs, doubts
 }
 
 // rules returns what a configuration is judged by now.

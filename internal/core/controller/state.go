@@ -14,6 +14,9 @@ type State struct {
 	Staged, Ready *Entry
 	// Deployed is what the agents are to run; nil before the first deployment.
 	Deployed *Entry
+	// Refused holds the instances whose agents refused Deployed when a client
+	// deployed it, sorted. They keep what they ran until a client deploys again.
+	Refused []mgmt.InstanceName `json:",omitempty"`
 	// History holds the predecessors of Deployed, oldest first.
 	History []Entry
 	// Leaving holds the instances that the controller dialed, that are no longer

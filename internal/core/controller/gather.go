@@ -1,0 +1,151 @@
+package controller
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// gathered reports whether there is nobody left to wait for.
+func (m *Machine) gathered(d *deployment) bool {
+	return !m.now.Before(d.grace) || len(m.awaited(d)) == 0
+}
+
+// awaited returns the instances that d waits for, sorted: those that may yet
+// come, unless all of them are deployed already and nothing would change for any.
+func (m *Machine) awaited(d *deployment) []mgmt.InstanceName {
+	var names []mgmt.InstanceName
+	for name := range d.target.instances {
+		a := m.agents[name]
+		hopeless := a != nil && (!a.compatible() || a.refusal != "")
+		if m.missing(name) != "" && !hopeless {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 || !d.internal && m.reachesAnybody(d) && m.idleAll(d, names) {
+		return nil
+	}
+	slices.Sort(names)
+	return names
+}
+
+// idleness is what is known of the instances for which nothing would change, as
+// long as the same agents are there.
+type idleness struct {
+	roster  uint64
+	config  mgmt.Configuration
+	known   bool // config is what would be deployed
+	nothing map[mgmt.InstanceName]bool
+}
+
+// idleAll reports whether these instances are deployed, and d would change
+// nothing for any of them.
+func (m *Machine) idleAll(d *deployment, names []mgmt.InstanceName) bool {
+	return !slices.ContainsFunc(names, func(name mgmt.InstanceName) bool {
+		return !m.deployed.has(name) || !m.idleAt(d, name)
+	})
+}
+
+// idleAt reports whether d would change nothing for the instance: all of its
+// nodes are launched as they are now.
+func (m *Machine) idleAt(d *deployment, name mgmt.InstanceName) bool {
+	in := &d.idle
+	if in.nothing == nil || in.roster != m.roster {
+		config, errs, _ := m.filled(d.staged.Config)
+		*in = idleness{roster: m.roster, config: config, known: len(errs) == 0, nothing: map[mgmt.InstanceName]bool{}}
+	}
+	if !in.known {
+		return false
+	}
+	same, ok := in.nothing[name]
+	if !ok {
+		same = maps.Equal(planHashes(in.config, name), m.deployedPlans(name))
+		in.nothing[name] = same
+	}
+	return same
+}
+
+func (m *Machine) deployedPlans(name mgmt.InstanceName) map[mgmt.NodeName]string {
+	if m.deployed == nil {
+		return nil
+	}
+	return planHashes(m.deployed.config, name)
+}
+
+func planHashes(c mgmt.Configuration, name mgmt.InstanceName) map[mgmt.NodeName]string {
+	hashes := map[mgmt.NodeName]string{}
+	for node, plan := range mgmt.Plans(c, name) {
+		hashes[node] = plan.Hash()
+	}
+	return hashes
+}
+
+// tellWaiting says once whom d waits for, when it has waited for a while.
+func (m *Machine) tellWaiting(d *deployment) {
+	if d.telling.IsZero() || m.now.Before(d.telling) {
+		return
+	}
+	d.telling = time.Time{}
+	left := d.grace.Sub(m.now).Round(time.Second)
+	var texts []string
+	for _, name := range m.awaited(d) {
+		m.note(Note{Level: Info, Text: d.title("deployment waits for an instance"), Instance: name, ReqID: d.id})
+		texts = append(texts, m.lackOf(d, name))
+	}
+	if d.tells && d.request != nil {
+		text := fmt.Sprintf("waiting for up to %s: %s; %s", left, strings.Join(firstOf(texts), "; "), m.whoIsThere())
+		m.emit(Reply{d.request.client, mgmt.DeployProgress{ReqID: d.id, Text: text}})
+	}
+}
+
+// maxNamed bounds the instances that a text names.
+const maxNamed = 10
+
+// firstOf returns the first few of texts, and how many more there are.
+func firstOf(texts []string) []string {
+	if more := len(texts) - maxNamed; more > 0 {
+		return append(slices.Clip(texts[:maxNamed]), fmt.Sprintf("and %d more", more))
+	}
+	return texts
+}
+
+// whoIsThere names the instances that are connected.
+func (m *Machine) whoIsThere() string {
+	var names []string
+	for _, a := range m.sortedAgents() {
+		names = append(names, string(a.name))
+	}
+	if len(names) == 0 {
+		return "no instance is connected"
+	}
+	return "connected: " + strings.Join(firstOf(names), ", ")
+}
+
+// lackOf says why nothing can be deployed on the instance, and whether another
+// was meant.
+func (m *Machine) lackOf(d *deployment, name mgmt.InstanceName) string {
+	why := m.missing(name)
+	if m.agents[name] == nil {
+		why += m.meant(d, name)
+	}
+	return why
+}
+
+// meant asks whether an absent instance is another one mistyped: one that is
+// connected, and that d has no part for.
+func (m *Machine) meant(d *deployment, name mgmt.InstanceName) string {
+	var others []mgmt.InstanceName
+	for _, a := range m.sortedAgents() {
+		if !d.target.has(a.name) {
+			others = append(others, a.name)
+		}
+	}
+	if nearest := mgmt.Nearest(name, others); nearest != "" {
+		return fmt.Sprintf(" (did you mean '%s'?)", nearest)
+	}
+	return ""
+}
