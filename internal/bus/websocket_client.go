@@ -37,7 +37,9 @@ type WebSocketClient struct {
 	ws  *websocket.Conn
 	raw net.Conn // below TLS
 	ack wsjson.Ack
-	buf []byte // of Receive
+	// announced is what the server says of itself.
+	announced string
+	buf       []byte // of Receive
 }
 
 // ServerError is an error message from the server. The connection goes on,
@@ -74,6 +76,10 @@ func (c *WebSocketClient) Endpoint() string { return c.ack.Endpoint }
 
 // Version returns what the server calls its version.
 func (c *WebSocketClient) Version() string { return c.ack.Version }
+
+// Announced returns what the server has said of itself (WebSocketConfig.Announce),
+// and nothing for one of Zeek's.
+func (c *WebSocketClient) Announced() string { return c.announced }
 
 // Send publishes v on topic. An empty metadata element of an event is left out,
 // as Zeek's clients do. If ctx ends before v has been written, the connection is

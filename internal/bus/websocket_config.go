@@ -12,6 +12,10 @@ import (
 // byte for byte (spec websocket 4.1).
 const WebSocketPath = "/v1/messages/json"
 
+// wsAnnounce is the header by which a server says what WebSocketConfig.Announce
+// has. Zeek's sends no such header, and its clients take no notice.
+const wsAnnounce = "Zeekfleet-Server"
+
 // Bounds of the WebSocket server that no configuration changes.
 const (
 	wsMaxUpgrade = 16 << 10               // bytes of an upgrade request
@@ -24,6 +28,10 @@ type WebSocketConfig struct {
 	// Version is what the ack calls the version of Zeek. Clients require the
 	// member and do not look at it.
 	Version string
+	// Announce is what the server says of itself with each upgrade, in the header
+	// Zeekfleet-Server: letters, digits and blanks that clients of ours know.
+	// Empty says nothing.
+	Announce string
 	// Admit is asked about every well-formed event of a client, by several
 	// goroutines at once. An error is answered as Zeek answers an event that
 	// it does not know, and the event goes nowhere. Nil admits everything.

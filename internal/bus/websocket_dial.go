@@ -68,13 +68,13 @@ func connect(ctx context.Context, rawURL string, cfg WebSocketClientConfig) (*We
 	} else {
 		conn = &alertConn{Conn: raw}
 	}
-	ws, failed := upgradeClient(ctx, u, conn, cfg.App)
+	ws, announced, failed := upgradeClient(ctx, u, conn, cfg.App)
 	if failed != nil {
 		raw.Close()
 		return nil, failed
 	}
 	ws.SetReadLimit(int64(cfg.MaxMessage))
-	return &WebSocketClient{ws: ws, raw: raw}, nil
+	return &WebSocketClient{ws: ws, raw: raw, announced: announced}, nil
 }
 
 func wsClientTLS(cfg *tls.Config, host string) *tls.Config {
@@ -88,8 +88,9 @@ func wsClientTLS(cfg *tls.Config, host string) *tls.Config {
 	return cfg
 }
 
-// upgradeClient does the HTTP upgrade on conn.
-func upgradeClient(ctx context.Context, u *url.URL, conn net.Conn, app string) (*websocket.Conn, *DialError) {
+// upgradeClient does the HTTP upgrade on conn, and returns what the server says of
+// itself.
+func upgradeClient(ctx context.Context, u *url.URL, conn net.Conn, app string) (_ *websocket.Conn, announced string, _ *DialError) {
 	header := http.Header{}
 	if app != "" {
 		header.Set("X-Application-Name", app)
@@ -118,20 +119,20 @@ func upgradeClient(ctx context.Context, u *url.URL, conn net.Conn, app string) (
 	})
 	switch {
 	case err == nil:
-		return ws, nil
+		return ws, resp.Header.Get(wsAnnounce), nil
 	case resp != nil && resp.StatusCode != http.StatusSwitchingProtocols:
 		failed := dialError(StageConnect, DialRejected, fmt.Errorf("server answered with HTTP status %s", resp.Status))
 		failed.Status = resp.StatusCode
-		return nil, failed
+		return nil, "", failed
 	case errors.Is(err, errServerTLS):
-		return nil, dialError(StageConnect, DialTLS, errServerTLS)
+		return nil, "", dialError(StageConnect, DialTLS, errServerTLS)
 	case remoteAlert(err): // TLS 1.3 refuses certificates after its handshake
-		return nil, tlsError(fmt.Errorf("refused by the server: %w", rootCause(err)))
+		return nil, "", tlsError(fmt.Errorf("refused by the server: %w", rootCause(err)))
 	case resp == nil && connectionLost(err):
-		return nil, dialError(StageConnect, DialSocket,
+		return nil, "", dialError(StageConnect, DialSocket,
 			fmt.Errorf("server closed the connection during the upgrade: %v (does it expect wss?)", rootCause(err)))
 	}
-	return nil, dialError(StageConnect, DialProtocol, fmt.Errorf("not a WebSocket server: %v", rootCause(err)))
+	return nil, "", dialError(StageConnect, DialProtocol, fmt.Errorf("not a WebSocket server: %v", rootCause(err)))
 }
 
 // subscribe sends the topics and waits for the ack.

@@ -94,7 +94,7 @@ func (s *wsServer) upgradeHTTP(conn net.Conn, denied error) (up wsUpgraded, err 
 		return up, &wsRefusal{http.StatusServiceUnavailable, "Too many clients"}
 	}
 	_, err = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: %s\r\n"+
-		"Upgrade: websocket\r\nConnection: Upgrade\r\nServer: zeekfleet\r\n\r\n", acceptKey(req.key))
+		"Upgrade: websocket\r\nConnection: Upgrade\r\nServer: zeekfleet\r\n%s\r\n", acceptKey(req.key), s.announcement())
 	if err != nil {
 		<-s.clients
 		return up, fmt.Errorf("answer upgrade request: %w", err)
@@ -196,6 +196,15 @@ func closeHeard(conn net.Conn) {
 		io.CopyN(io.Discard, conn, wsMaxUpgrade)
 	}
 	conn.Close()
+}
+
+// announcement is the header line with what the server says of itself, if it says
+// anything.
+func (s *wsServer) announcement() string {
+	if s.cfg.Announce == "" {
+		return ""
+	}
+	return wsAnnounce + ": " + s.cfg.Announce + "\r\n"
 }
 
 // acceptKey returns the Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455

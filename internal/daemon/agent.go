@@ -150,7 +150,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake
 	// announces every topic.
-	sub := endpoint.Subscribe(subscriptionQueue, a.topic, cfg.NodeTopic)
+	sub := endpoint.Subscribe(subscriptionQueue, a.topic, cfg.NodeTopic, fleetPrepares)
 	defer sub.Close()
 	parts.run(ctx, "processes", cfg.Processes.Run)
 	parts.run(ctx, "broker listener", func(ctx context.Context) error {

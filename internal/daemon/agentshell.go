@@ -81,9 +81,9 @@ func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agen
 func (a *agentShell) translate(happened bus.Event) agent.Event {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
-		return agent.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}
+		return agent.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announces(a.endpoint, ev.Peer, fleetController)}
 	case bus.PeerUpdated:
-		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: isFleetController(a.endpoint, ev.Peer)}
+		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announces(a.endpoint, ev.Peer, fleetController)}
 	case bus.PeerLost:
 		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
 		delete(a.puzzled, ev.Peer.ID)

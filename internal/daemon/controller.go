@@ -89,6 +89,7 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 	}
 	registry := event.Management()
 	cfg.WebSocketServer.Admit = clientsOnly(registry, cfg.Topic)
+	cfg.WebSocketServer.Announce = mgmt.StagedDeploy
 	// Requests are for the controller. Other clients overhear them, as with Zeek,
 	// but however many there are, nobody is dropped because of them.
 	cfg.Bus.LocalTopics = append(cfg.Bus.LocalTopics, cfg.Topic)
@@ -139,16 +140,19 @@ func clientsOnly(r *event.Registry, topic string) func(string, zval.Value) error
 		if err != nil {
 			return err
 		}
-		if t != topic || !strings.HasPrefix(e.Name, controllerAPI) || !strings.HasSuffix(e.Name, "_request") {
+		ours := strings.HasPrefix(e.Name, controllerAPI) || strings.HasPrefix(e.Name, fleetControllerAPI)
+		if t != topic || !ours || !strings.HasSuffix(e.Name, "_request") {
 			return fmt.Errorf("event %s on topic %s is not for clients to publish", e.Name, t)
 		}
 		return r.Admit(t, v)
 	}
 }
 
-// controllerAPI is what the names of the events between clients and controller
-// begin with.
-const controllerAPI = "Management::Controller::API::"
+// What the names of the events between clients and controller begin with.
+const (
+	controllerAPI      = "Management::Controller::API::"
+	fleetControllerAPI = "Fleet::Controller::API::"
+)
 
 func address(ln net.Listener) string {
 	if ln == nil {
@@ -195,7 +199,10 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
 		if ev.Peer.Kind == bus.Native {
-			return controller.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Addr: ev.Peer.Addr, Dialed: ev.Peer.Dialed}, true
+			return controller.PeerAdded{
+				Peer: mgmt.PeerID(ev.Peer.ID), Addr: ev.Peer.Addr, Dialed: ev.Peer.Dialed,
+				Prepares: announces(c.endpoint, ev.Peer, fleetPrepares),
+			}, true
 		}
 	case bus.PeerLost:
 		delete(c.puzzled, ev.Peer.ID)

@@ -1,14 +1,24 @@
 package daemon
 
-import "zeekfleet/internal/bus"
+import (
+	"zeekfleet/internal/bus"
+)
 
-// fleetController is a topic on which nothing is ever sent. That a controller
-// subscribes to it tells our agents that it is one of ours; upstream's parts
-// take no notice (docs/decisions/0005).
-const fleetController = "zeek/fleet/controller/"
+// What our parts can do beyond upstream's they say by subscribing to topics on
+// which nothing is ever sent; upstream's parts take no notice
+// (docs/decisions/0005).
+const (
+	// fleetTopics is what the topics begin with.
+	fleetTopics = "zeek/fleet"
+	// fleetController says that a controller is one of ours.
+	fleetController = fleetTopics + "/controller/"
+	// fleetPrepares says that an agent can be asked whether it could deploy
+	// something (mgmt.AgentPrepareRequest).
+	fleetPrepares = fleetTopics + "/agent/prepare/"
+)
 
-// isFleetController reports whether the peer is a controller of ours. One that
+// announces reports whether the peer subscribes to this topic of ours. One that
 // subscribes to everything below a shorter prefix says nothing about itself.
-func isFleetController(e *bus.Endpoint, peer bus.Peer) bool {
-	return peer.Kind == bus.Native && e.Wants(peer.ID, fleetController) && !e.Wants(peer.ID, "zeek/fleet")
+func announces(e *bus.Endpoint, peer bus.Peer, topic string) bool {
+	return peer.Kind == bus.Native && e.Wants(peer.ID, topic) && !e.Wants(peer.ID, fleetTopics)
 }

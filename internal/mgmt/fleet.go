@@ -44,6 +44,10 @@ type (
 	}
 )
 
+// StagedDeploy is what a controller says of itself to clients if it understands
+// StagedDeployRequest (bus.WebSocketConfig.Announce).
+const StagedDeploy = "staged-deploy"
+
 // PreflightFailed is what an agent's failure of the whole begins with if it left
 // everything as it was because of what its preflight has found.
 const PreflightFailed = "preflight failed, nothing was changed"
