@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -22,13 +21,14 @@ import (
 // *TimeoutError if the answer did not come in time, a *ServerClosed if the
 // connection is lost, or the cause of ctx's cancellation. After a timeout or a
 // cancellation the connection is lost, too. The request after that connects
-// anew, as does one that comes after a pause (see Config.MaxIdle); its error may
-// also be one of Dial's. No request is sent twice.
+// anew, as does one that finds the connection lost meanwhile; its error may also
+// be one of Dial's. No request is sent twice. The controller's pings are answered
+// until Close, whether a request waits or not.
 type Client struct {
 	cfg    Config
 	conn   *bus.WebSocketClient
 	events *event.Registry
-	heard  time.Time // when conn was last read; zero if it is lost
+	lost   bool // conn is not to be used again
 }
 
 // Endpoint returns the ID under which the controller knows this client, which
@@ -117,17 +117,17 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 		return none, err
 	}
 	if err := c.conn.Send(request, c.cfg.Topic, c.events.Encode(req)); err != nil {
-		return none, c.lost(ctx, err)
+		return none, c.fail(ctx, err)
 	}
+	defer c.conn.Skip()
 	for {
 		_, v, err := c.conn.Receive(request)
-		c.heard = time.Now()
 		if _, ok := errors.AsType[*wsjson.Error](err); ok {
 			c.cfg.OnSkip(err)
 			continue
 		}
 		if err != nil {
-			return none, c.lost(ctx, err)
+			return none, c.fail(ctx, err)
 		}
 		if why := notAnswer(v, c.events.Name(none), id); why != nil {
 			c.cfg.OnSkip(why)
@@ -141,18 +141,18 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 	}
 }
 
-// renew connects anew where the connection is lost, or may be by now.
+// renew connects anew where the connection is lost.
 func (c *Client) renew(ctx context.Context) error {
-	if !c.heard.IsZero() && time.Since(c.heard) < c.cfg.MaxIdle {
+	if !c.lost && !c.conn.Lost() {
 		return nil
 	}
 	c.conn.Close()
-	c.heard = time.Time{}
+	c.lost = true
 	conn, err := connect(ctx, c.cfg)
 	if err != nil {
 		return err
 	}
-	c.conn, c.heard = conn, time.Now()
+	c.conn, c.lost = conn, false
 	return nil
 }
 
@@ -171,15 +171,22 @@ func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
 	return nil
 }
 
-// lost notes what err says about the connection. It returns err, with the
+// fail notes what err says about the connection. It returns err, with the
 // deadline of a request as *TimeoutError; what ended the caller's ctx otherwise
 // is returned as it is.
-func (c *Client) lost(ctx context.Context, err error) error {
+func (c *Client) fail(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*ServerError](err); !ok {
-		c.heard = time.Time{}
+		c.lost = true
 	}
 	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(ctx.Err(), context.Canceled) {
 		return &TimeoutError{Address: c.cfg.Address}
 	}
+	if closed, ok := errors.AsType[*ServerClosed](err); ok && closed.Code == messageTooBig {
+		return fmt.Errorf("the controller takes no request of this length: %w", err)
+	}
 	return err
 }
+
+// messageTooBig is the close code for a message that is too long (RFC 6455
+// section 7.4.1).
+const messageTooBig = 1009

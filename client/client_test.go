@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -252,19 +253,7 @@ func TestCancelledRequest(t *testing.T) {
 	}
 }
 
-func TestAnIdleClientConnectsAnew(t *testing.T) {
-	ctl := start(t, echo)
-	c := dial(t, client.Config{Address: ctl.address, MaxIdle: time.Nanosecond})
-	first := c.Endpoint()
-	if _, err := c.GetNodes(t.Context()); err != nil {
-		t.Fatalf("GetNodes: %v", err)
-	}
-	if c.Endpoint() == first {
-		t.Errorf("GetNodes after a pause used the connection from before it")
-	}
-}
-
-func TestALostConnectionCostsOneRequest(t *testing.T) {
+func TestALostConnectionCostsAtMostOneRequest(t *testing.T) {
 	ctl := start(t, echo)
 	c := dial(t, client.Config{Address: ctl.address})
 	peers := ctl.bus.Subscribe(1, "zeek/no/topic")
@@ -273,14 +262,14 @@ func TestALostConnectionCostsOneRequest(t *testing.T) {
 	for lost := false; !lost; {
 		_, lost = (<-peers.Events()).(bus.PeerLost)
 	}
-	if _, err := c.GetNodes(t.Context()); err == nil {
-		t.Errorf("GetNodes on a lost connection: got an answer")
-	}
+	// The client may have noticed by now, or not.
 	if _, err := c.GetNodes(t.Context()); err != nil {
-		t.Errorf("GetNodes after that: %v", err)
+		if _, err := c.GetNodes(t.Context()); err != nil {
+			t.Errorf("GetNodes after that: %v", err)
+		}
 	}
 	if got := len(ctl.seen()); got != 1 {
-		t.Errorf("the controller saw %d requests, want only the second", got)
+		t.Errorf("the controller saw %d requests, want one", got)
 	}
 }
 
@@ -328,6 +317,26 @@ func TestDialFailures(t *testing.T) {
 			t.Errorf("Dial: %v, want %v", err, interrupted)
 		}
 	})
+	t.Run("a controller with too many clients is tried again", func(t *testing.T) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		full := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			http.Error(w, "Too many clients", http.StatusServiceUnavailable)
+		})}
+		var serving sync.WaitGroup
+		serving.Go(func() { full.Serve(ln) })
+		_, err = client.Dial(t.Context(), client.Config{Address: ln.Addr().String(), Attempts: 3, RetryDelay: 200 * time.Millisecond})
+		full.Close()
+		serving.Wait()
+		failed, ok := errors.AsType[*client.DialError](err)
+		if !ok || failed.Status != http.StatusServiceUnavailable || asked != 3 {
+			t.Errorf("Dial: %v after %d attempts, want the status after 3", err, asked)
+		}
+	})
 	t.Run("other failures are final", func(t *testing.T) {
 		_, err := client.Dial(t.Context(), client.Config{Address: "bad address"})
 		if failed, ok := errors.AsType[*client.DialError](err); !ok || failed.Failure != bus.DialInvalid {
@@ -339,7 +348,6 @@ func TestDialFailures(t *testing.T) {
 			"Attempts":       {Attempts: -1},
 			"RetryDelay":     {RetryDelay: -1},
 			"RequestTimeout": {RequestTimeout: -1},
-			"MaxIdle":        {MaxIdle: -1},
 		} {
 			_, err := client.Dial(t.Context(), cfg)
 			if want := "dial controller: " + name + " is negative"; err == nil || err.Error() != want {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -36,8 +37,8 @@ type Config struct {
 	// Topic is that of the controller's API. Empty means DefaultTopic.
 	Topic string
 	// Attempts bounds the attempts to connect; connections that are refused,
-	// and attempts that take longer than RetryDelay, are followed by another.
-	// Zero means 10.
+	// attempts that take longer than RetryDelay, and those that a controller
+	// with too many clients turns away are followed by another. Zero means 10.
 	Attempts int
 	// RetryDelay is the pause between two attempts, and the limit of each. Zero
 	// means 1 second.
@@ -46,11 +47,6 @@ type Config struct {
 	// Zero means 20 seconds, more than controllers give themselves by default:
 	// Zeek's 10 seconds, ours up to 18.
 	RequestTimeout time.Duration
-	// MaxIdle is how long the connection is trusted between two requests. Pings
-	// are answered only while a request waits, and a controller parts with a
-	// client that has not answered one when the next is due, after 5 seconds; so
-	// a request after a longer pause connects anew. Zero means 4 seconds.
-	MaxIdle time.Duration
 	// OnRetry, if not nil, is told of each failed attempt that another will
 	// follow, counted from 1, before the pause.
 	OnRetry func(attempt int, err error)
@@ -68,8 +64,6 @@ func (c Config) withDefaults() (Config, error) {
 		return c, negative("RetryDelay")
 	case c.RequestTimeout < 0:
 		return c, negative("RequestTimeout")
-	case c.MaxIdle < 0:
-		return c, negative("MaxIdle")
 	}
 	c.Address = cmp.Or(c.Address, DefaultAddress)
 	c.AppName = cmp.Or(c.AppName, "zeekfleet-client")
@@ -77,7 +71,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.Attempts = cmp.Or(c.Attempts, 10)
 	c.RetryDelay = cmp.Or(c.RetryDelay, time.Second)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 20*time.Second)
-	c.MaxIdle = cmp.Or(c.MaxIdle, 4*time.Second)
 	if c.OnRetry == nil {
 		c.OnRetry = func(int, error) {}
 	}
@@ -111,7 +104,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, conn: conn, events: event.Management(), heard: time.Now()}, nil
+	return &Client{cfg: cfg, conn: conn, events: event.Management()}, nil
 }
 
 // connect tries until it has a connection, as cfg says.
@@ -119,14 +112,19 @@ func connect(ctx context.Context, cfg Config) (*bus.WebSocketClient, error) {
 	for attempt := 1; ; attempt++ {
 		conn, err := dialOnce(ctx, cfg)
 		if err == nil {
+			conn.Skip() // nothing that comes before a request answers it
 			return conn, nil
 		}
 		failed, ok := errors.AsType[*DialError](err)
-		retriable := ok && (failed.Failure == bus.DialRefused || failed.Failure == bus.DialTimeout)
+		crowded := ok && failed.Status == http.StatusServiceUnavailable
+		retriable := ok && (failed.Failure == bus.DialRefused || failed.Failure == bus.DialTimeout) || crowded
 		if !retriable || ctx.Err() != nil {
 			return nil, deadline(ctx, cfg, failed, err)
 		}
 		if attempt == cfg.Attempts {
+			if crowded {
+				return nil, err
+			}
 			return nil, &TimeoutError{Address: cfg.Address, Stage: string(failed.Stage), Err: failed.Err}
 		}
 		cfg.OnRetry(attempt, err)

@@ -20,6 +20,9 @@ type Caller struct {
 	Inode uint64
 	// Trusted says that this user may do what the endpoint is there for.
 	Trusted bool
+	// Own says that this is the endpoint's own user, or root: seats are reserved
+	// for those.
+	Own bool
 }
 
 // Screen says who has the socket at remote that is connected with local, of this

@@ -83,12 +83,12 @@ func (r *refusal) Error() string { return r.text }
 
 // claim obtains the peering with the peer of handshake h. While another
 // handshake with it is running it waits; an existing peering it puts to the
-// test, and ends it if it is dead. The error is a *refusal, or ctx's cause.
-func (e *Endpoint) claim(ctx context.Context, h *wire.Handshake) (*claim, error) {
+// test, and ends it if it is dead. own says that reserved seats count. The error is a *refusal, or ctx's cause.
+func (e *Endpoint) claim(ctx context.Context, h *wire.Handshake, own bool) (*claim, error) {
 	for {
 		mine, other := e.claims.take(h.Remote())
 		if mine != nil {
-			if e.crowded() {
+			if !e.seats.room(own) {
 				mine.release()
 				return nil, &refusal{code: wire.DropPeerUnavailable, text: ErrTooManyPeers.Error()}
 			}
@@ -114,13 +114,6 @@ func redundant(originator bool, existing *claim) *refusal {
 		return &refusal{wire.DropRedundant, "redundant connection", existing}
 	}
 	return &refusal{wire.DropLogicError, "detected redundant connection at the responder", existing}
-}
-
-// crowded reports whether there is no room for another peer.
-func (e *Endpoint) crowded() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.present) >= e.cfg.MaxPeers
 }
 
 // wait waits for done to be closed. The error is ctx's cause.

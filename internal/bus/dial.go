@@ -101,7 +101,7 @@ func (d *dialing) once(ctx context.Context) error {
 		return err
 	}
 	addr := addrPort(conn.RemoteAddr())
-	p, err := d.endpoint.establish(ctx, conn, wire.Dialer, d.endpoint.dialer(d.cfg.Transport))
+	p, err := d.endpoint.establish(ctx, conn, wire.Dialer, true, d.endpoint.dialer(d.cfg.Transport))
 	if err != nil {
 		if existing := d.existing(err); existing != nil {
 			d.log.Debug("peer is connected already")

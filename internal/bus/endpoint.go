@@ -39,9 +39,17 @@ type Config struct {
 	LocalTopics []string
 	// Pace bounds the work that newcomers make. Zero means no bounds.
 	Pace Pace
-	// MaxPeers bounds the peers of all kinds; a further one is refused. Zero
-	// means 1024.
+	// MaxPeers bounds the peers of all kinds. A further one takes the place of
+	// the newcomer that is idle longest, and is refused if none is. Zero means
+	// 1024.
 	MaxPeers int
+	// ReservedPeers is how many of MaxPeers are kept for peers that this side
+	// dials and for callers of this endpoint's own user or root. Zero means none.
+	ReservedPeers int
+	// IdleAfter is when a newcomer counts as idle that has said nothing: a native
+	// peer that has not been introduced, a WebSocket client without a request.
+	// Zero means 5 seconds.
+	IdleAfter time.Duration
 	// SendQueue bounds the messages waiting for one native peer; one that
 	// falls further behind is dropped. Zero means 8192, as Zeek's
 	// Broker::peer_buffer_size.
@@ -90,6 +98,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	var l limits
 	l.count("MaxPeers", &c.MaxPeers, 1024)
+	l.count("ReservedPeers", &c.ReservedPeers, 0)
+	l.below("ReservedPeers", c.ReservedPeers, "MaxPeers", c.MaxPeers)
+	l.duration("IdleAfter", &c.IdleAfter, 5*time.Second)
 	l.count("SendQueue", &c.SendQueue, 8192)
 	l.count("SendQueueBytes", &c.SendQueueBytes, 64<<20)
 	l.count("MaxFrame", &c.MaxFrame, wire.DefaultMaxFrame)
@@ -111,6 +122,7 @@ type Endpoint struct {
 	claims claims
 	large  *largeMessages
 	pacer  pacer
+	seats  seats
 	local  wire.Filter           // of Config.LocalTopics
 	table  atomic.Pointer[table] // stored under mu
 
@@ -134,6 +146,7 @@ func New(cfg Config) (*Endpoint, error) {
 		large:   newLargeMessages(cfg.LargeBytes),
 		pacer:   pacer{Pace: cfg.Pace},
 		present: map[string]bool{},
+		seats:   seats{limit: cfg.MaxPeers, reserved: cfg.ReservedPeers, idleAfter: cfg.IdleAfter},
 	}
 	e.claims.byID = map[ID]*claim{}
 	e.table.Store(&table{byID: map[string]link{}})

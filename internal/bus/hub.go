@@ -25,6 +25,8 @@ type link interface {
 	wants(topic string) bool
 	// meet says that the other side is no newcomer.
 	meet()
+	// place is the other side's seat; always the same.
+	place() *seat
 	// send queues m and never blocks. If the queue is full the link drops
 	// itself; it reports false then, and after its end.
 	send(m *outgoing) bool
@@ -104,6 +106,9 @@ func (e *Endpoint) swap(edit func(*table)) (t *table, changed bool) {
 // subscriptions have no room. After an error l is not known.
 func (e *Endpoint) join(ctx context.Context, l link) error {
 	id := l.peer().ID
+	if !e.seats.take(l.place()) {
+		return ErrTooManyPeers
+	}
 	var refused error
 	t := e.change(func(t *table) {
 		if refused = e.admit(id); refused == nil {
@@ -115,6 +120,7 @@ func (e *Endpoint) join(ctx context.Context, l link) error {
 		}
 	})
 	if refused != nil {
+		e.seats.leave(l.place())
 		return refused
 	}
 	if err := t.tell(ctx, PeerAdded{l.peer()}); err != nil {
@@ -128,9 +134,6 @@ func (e *Endpoint) join(ctx context.Context, l link) error {
 func (e *Endpoint) admit(id string) error {
 	if e.present[id] {
 		return fmt.Errorf("peer %s is already connected", id)
-	}
-	if len(e.present) >= e.cfg.MaxPeers {
-		return ErrTooManyPeers
 	}
 	e.present[id] = true
 	return nil
@@ -149,6 +152,7 @@ func (e *Endpoint) leave(ctx context.Context, l link, err error) {
 	if undelivered := t.tell(ctx, PeerLost{l.peer(), err}); undelivered != nil {
 		e.log.Warn("subscription does not read its events", "peer", id, "err", undelivered)
 	}
+	e.seats.leave(l.place())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.present, id)

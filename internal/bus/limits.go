@@ -18,6 +18,13 @@ func (l *limits) count(name string, n *int, def int) {
 	}
 }
 
+// below demands that a part of something leaves some of it.
+func (l *limits) below(part string, n int, whole string, of int) {
+	if n > 0 && n >= of {
+		l.errs = append(l.errs, fmt.Errorf("%s is not less than %s", part, whole))
+	}
+}
+
 func (l *limits) duration(name string, d *time.Duration, def time.Duration) {
 	switch {
 	case *d < 0:

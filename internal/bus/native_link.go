@@ -26,6 +26,7 @@ type nativeLink struct {
 	info      Peer
 	remote    ID
 	allowance allowance
+	seat      seat
 	filter    atomic.Pointer[wire.Filter] // theirs
 	queue     *sendQueue
 	done      chan struct{} // closed by close
@@ -61,6 +62,8 @@ func (l *nativeLink) sendWait(ctx context.Context, m *outgoing) error {
 	}
 	return l.queue.pushWait(ctx, frame)
 }
+
+func (l *nativeLink) place() *seat { return &l.seat }
 
 func (l *nativeLink) meet() { l.allowance.known.Store(true) }
 

@@ -26,12 +26,13 @@ type peering struct {
 	filter    wire.Filter // theirs
 	announced uint64      // version of ours that they know
 	claim     *claim      // to be released by the owner
+	own       bool        // reserved seats are for it
 }
 
 // handshake makes a peering of a connection. It ends with ctx only if that
 // closes the connection.
-func (e *Endpoint) handshake(ctx context.Context, conn net.Conn, role wire.Role) (*peering, error) {
-	p := &peering{conn: conn, frames: newFrameReader(conn)}
+func (e *Endpoint) handshake(ctx context.Context, conn net.Conn, role wire.Role, own bool) (*peering, error) {
+	p := &peering{conn: conn, frames: newFrameReader(conn), own: own}
 	// Both sides begin by sending, so reading must not wait for writing.
 	out := make(chan []byte, maxHandshakeWrites)
 	var writer sync.WaitGroup
@@ -75,7 +76,7 @@ func (e *Endpoint) shakeHands(ctx context.Context, p *peering, h *wire.Handshake
 		case err != nil:
 			return err
 		case step.Claim:
-			if p.claim, err = e.claim(ctx, h); err != nil {
+			if p.claim, err = e.claim(ctx, h, p.own); err != nil {
 				if r, ok := errors.AsType[*refusal](err); ok {
 					out <- h.Refuse(r.code, r.text)
 				}
@@ -92,16 +93,16 @@ func (e *Endpoint) shakeHands(ctx context.Context, p *peering, h *wire.Handshake
 }
 
 // establish turns a fresh connection into a peering within HandshakeTimeout.
-// open puts TLS on it where that is due. If it returns an error the connection
+// open puts TLS on it where that is due; own says that reserved seats are for it. If it returns an error the connection
 // is closed.
-func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, open func(context.Context, net.Conn) (net.Conn, error)) (*peering, error) {
+func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, own bool, open func(context.Context, net.Conn) (net.Conn, error)) (*peering, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, e.cfg.HandshakeTimeout, errHandshakeTimeout)
 	defer cancel()
 	stop := closeWith(ctx, raw)
 	conn, err := open(ctx, raw)
 	var p *peering
 	if err == nil {
-		p, err = e.handshake(ctx, conn, role)
+		p, err = e.handshake(ctx, conn, role, own)
 	}
 	if !stop() && err == nil {
 		p.claim.release()
@@ -153,6 +154,7 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 	l.filter.Store(&p.filter)
 	l.allowance.of = &e.pacer
 	l.allowance.known.Store(info.Dialed)
+	l.seat = seat{own: p.own, known: &l.allowance.known, give: l.close, since: time.Now()}
 	l.queue.announce = p.announced
 	p.claim.established(l)
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -27,19 +28,27 @@ type WebSocketClientConfig struct {
 	// MaxMessage bounds the length in bytes of a message from the server; a
 	// longer one ends the connection. Zero means 64 MiB.
 	MaxMessage int
+	// ReceiveQueue bounds the messages that have come and not been received;
+	// MaxMessage bounds their bytes together. Beyond either the server is not
+	// read, and its pings are not answered. Zero means 256.
+	ReceiveQueue int
+	// Connect opens the connection, below TLS. Nil means TCP.
+	Connect func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // WebSocketClient is a connection to a WebSocket server of Zeek's API, version
-// 1: ours or Zeek's. Send and Close may be called at any time, Receive by one
-// goroutine at a time. It starts no goroutines: the server's pings are answered
-// while a Receive is waiting, and a server expects that every few seconds.
+// 1: ours or Zeek's. Send, Skip and Close may be called at any time, Receive by
+// one goroutine at a time. A goroutine reads what comes, and so answers the
+// server's pings, until the connection ends; Close waits for it.
 type WebSocketClient struct {
-	ws  *websocket.Conn
-	raw net.Conn // below TLS
-	ack wsjson.Ack
+	ws      *websocket.Conn
+	raw     net.Conn // below TLS
+	ack     wsjson.Ack
+	in      *received
+	reading sync.WaitGroup
+	closing sync.Once
 	// announced is what the server says of itself.
 	announced string
-	buf       []byte // of Receive
 }
 
 // ServerError is an error message from the server. The connection goes on,
@@ -88,19 +97,26 @@ func (c *WebSocketClient) Send(ctx context.Context, topic string, v zval.Value) 
 	if ev, ok := clientEvent(v); ok {
 		v = ev
 	}
+	c.in.setSkip(false)
 	if err := c.ws.Write(ctx, websocket.MessageText, wsjson.AppendMessage(nil, topic, v)); err != nil {
 		return fmt.Errorf("send to server: %w", clientError(ctx, err))
 	}
 	return nil
 }
 
+// Skip drops what has come, and what comes before the next Send.
+func (c *WebSocketClient) Skip() { c.in.setSkip(true) }
+
+// Lost reports whether the connection has ended.
+func (c *WebSocketClient) Lost() bool { return c.in.lost() }
+
 // Receive returns the next event, and passes over messages of unknown types. A
 // *ServerError and a *wsjson.Error are about one message, and Receive can be
-// called again; after any other error, among them *ServerClosed and the end of
-// ctx, the connection is lost.
+// called again, as it can be after the end of ctx; after any other error, among
+// them *ServerClosed, the connection is lost.
 func (c *WebSocketClient) Receive(ctx context.Context) (topic string, v zval.Value, err error) {
 	for {
-		text, err := c.read(ctx)
+		text, err := c.in.take(ctx)
 		if err != nil {
 			return "", zval.None(), fmt.Errorf("receive from server: %w", err)
 		}
@@ -117,24 +133,44 @@ func (c *WebSocketClient) Receive(ctx context.Context) (topic string, v zval.Val
 	}
 }
 
-// read returns the next message, which is valid until the next read.
+// read returns the next message.
 func (c *WebSocketClient) read(ctx context.Context) ([]byte, error) {
 	_, r, err := c.ws.Reader(ctx)
+	var text []byte
 	if err == nil {
-		c.buf, err = readMessage(r, c.buf[:0])
+		text, err = readMessage(r, nil)
 	}
 	if err != nil {
 		return nil, clientError(ctx, err)
 	}
-	return c.buf, nil
+	return text, nil
+}
+
+// readAll reads until the connection ends.
+func (c *WebSocketClient) readAll(ctx context.Context) {
+	for {
+		text, err := c.read(ctx)
+		if err != nil {
+			c.in.finish(err)
+			return
+		}
+		if !c.in.add(text) {
+			return
+		}
+	}
 }
 
 // Close says goodbye, waits shortly for the server's answer, and closes the
 // connection. What has been sent before reaches the server.
 func (c *WebSocketClient) Close() error {
-	cut := time.AfterFunc(wsCloseWait, func() { c.raw.Close() })
-	defer cut.Stop()
-	c.ws.Close(websocket.StatusNormalClosure, "")
+	c.closing.Do(func() {
+		close(c.in.closed)
+		cut := time.AfterFunc(wsCloseWait, func() { c.raw.Close() })
+		defer cut.Stop()
+		c.ws.Close(websocket.StatusNormalClosure, "")
+		c.ws.CloseNow()
+	})
+	c.reading.Wait()
 	return nil
 }
 

@@ -48,10 +48,15 @@ type WebSocketConfig struct {
 	// names another is answered with HTTP status 403, and so is one whose Origin
 	// is there and is not its Host.
 	HostNames []string
-	// MaxClients bounds the clients of this listener; a further one is
-	// answered with HTTP status 503. As many connections again may be
-	// upgrading at a time; more are closed at once. Zero means 100, as Zeek.
+	// MaxClients bounds the clients of this listener. A further one takes the
+	// place of the client that is idle longest, which is closed with code 1013,
+	// and is answered with HTTP status 503 if none is; see Config.IdleAfter. As
+	// many connections again may be upgrading at a time; of more, the oldest of
+	// the source address with the most is closed. Zero means 100, as Zeek.
 	MaxClients int
+	// ReservedClients is how many of MaxClients are kept for callers of the
+	// endpoint's own user or root, who can always upgrade. Zero means none.
+	ReservedClients int
 	// MaxMessage bounds the length in bytes of a client's message; a longer
 	// one ends the connection with close code 1009. Zero means 8 MiB.
 	MaxMessage int
@@ -89,6 +94,8 @@ func (c WebSocketConfig) maxTopicText() int {
 func (c WebSocketConfig) withDefaults() (WebSocketConfig, error) {
 	var l limits
 	l.count("MaxClients", &c.MaxClients, 100)
+	l.count("ReservedClients", &c.ReservedClients, 0)
+	l.below("ReservedClients", c.ReservedClients, "MaxClients", c.MaxClients)
 	l.count("MaxMessage", &c.MaxMessage, 8<<20)
 	l.count("MaxTopics", &c.MaxTopics, 1024)
 	l.count("MaxTopicBytes", &c.MaxTopicBytes, 64<<10)

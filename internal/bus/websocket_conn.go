@@ -34,6 +34,7 @@ type wsConn struct {
 	pings wsPings
 
 	allowance allowance
+	seat      *wsSeat
 	refusals  Throttle // of log lines; belongs to handle
 
 	topics wire.Filter   // set before joined is closed, and before the hub asks
@@ -57,6 +58,7 @@ func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsConn, er
 	}
 	c.allowance.of = &s.e.pacer
 	c.refusals = Throttle{Burst: refusalsLogged, Interval: refusalInterval}
+	c.seat = up.seat
 	large := s.e.large.newHolding(func(err error) { c.end(endCrowdedOut(err)) })
 	c.inbox = newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage, large)
 	ws, err := up.frames(c.pings.heard, c.charge)
@@ -65,6 +67,7 @@ func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsConn, er
 	}
 	ws.SetReadLimit(-1) // the inbox has it
 	c.ws = ws
+	c.seat.bind(func(err error) { c.end(endCrowdedOut(err)) })
 	return c, nil
 }
 
@@ -273,6 +276,7 @@ func (c *wsConn) deliver(ctx context.Context, msg []byte) *refusedEvent {
 	defer done()
 	topic, v, refused := parseEvent(msg, c.s.cfg.Admit)
 	if refused == nil {
+		c.seat.heard()
 		_ = c.s.e.receive(ctx, c, topic, v)
 	}
 	return refused

@@ -25,6 +25,12 @@ const wsMaxHTTPHeader = 16 << 10
 func DialWebSocket(ctx context.Context, url string, topics []string, cfg WebSocketClientConfig) (*WebSocketClient, error) {
 	var l limits
 	l.count("MaxMessage", &cfg.MaxMessage, 64<<20)
+	l.count("ReceiveQueue", &cfg.ReceiveQueue, 256)
+	if cfg.Connect == nil {
+		cfg.Connect = func(ctx context.Context, addr string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", addr)
+		}
+	}
 	if err := errors.Join(l.errs...); err != nil {
 		return nil, dialError(StageConnect, DialInvalid, err).at(ctx, url)
 	}
@@ -36,6 +42,8 @@ func DialWebSocket(ctx context.Context, url string, topics []string, cfg WebSock
 		c.ws.CloseNow()
 		return nil, failed.at(ctx, url)
 	}
+	uncut := context.WithoutCancel(ctx)
+	c.reading.Go(func() { c.readAll(uncut) })
 	return c, nil
 }
 
@@ -52,7 +60,7 @@ func connect(ctx context.Context, rawURL string, cfg WebSocketClientConfig) (*We
 	if u.Port() != "" {
 		port = u.Port()
 	}
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	raw, err := cfg.Connect(ctx, net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
 		return nil, socketError(err)
 	}
@@ -74,7 +82,7 @@ func connect(ctx context.Context, rawURL string, cfg WebSocketClientConfig) (*We
 		return nil, failed
 	}
 	ws.SetReadLimit(int64(cfg.MaxMessage))
-	return &WebSocketClient{ws: ws, raw: raw, announced: announced}, nil
+	return &WebSocketClient{ws: ws, raw: raw, announced: announced, in: newReceived(cfg.ReceiveQueue, cfg.MaxMessage)}, nil
 }
 
 func wsClientTLS(cfg *tls.Config, host string) *tls.Config {

@@ -60,7 +60,12 @@ func (c *wsConn) sendWait(ctx context.Context, m *outgoing) error {
 	}
 }
 
-func (c *wsConn) meet() { c.allowance.known.Store(true) }
+func (c *wsConn) meet() {
+	c.allowance.known.Store(true)
+	c.seat.met.Store(true)
+}
+
+func (c *wsConn) place() *seat { return &c.seat.seat }
 
 func (c *wsConn) close(reason error) { c.end(endDropped(reason)) }
 

@@ -14,8 +14,8 @@ type wsServer struct {
 	e         *Endpoint
 	cfg       WebSocketConfig
 	log       *slog.Logger
-	upgrading chan struct{} // holds a token for each connection that is not upgraded yet
-	clients   chan struct{} // holds a token for each that is
+	upgrading [2]*strangers // connections that are not upgraded yet: of others, and of the endpoint's own user
+	clients   seats         // of those that are
 }
 
 // ServeWebSocket serves Zeek's WebSocket API, version 1, on ln until ctx is
@@ -36,8 +36,8 @@ func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebS
 		e:         e,
 		cfg:       cfg,
 		log:       e.log,
-		upgrading: make(chan struct{}, cfg.MaxClients),
-		clients:   make(chan struct{}, cfg.MaxClients),
+		upgrading: [2]*strangers{newStrangers(cfg.MaxClients), newStrangers(cfg.MaxClients)},
+		clients:   seats{limit: cfg.MaxClients, reserved: cfg.ReservedClients, idleAfter: e.cfg.IdleAfter},
 	}
 	var conns sync.WaitGroup
 	defer conns.Wait() // deferred before cancel, so it runs after it
@@ -51,32 +51,19 @@ func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebS
 		if err != nil {
 			return err
 		}
-		s.start(ctx, &conns, conn)
-	}
-}
-
-// start serves conn in a goroutine of conns, unless too many are upgrading.
-func (s *wsServer) start(ctx context.Context, conns *sync.WaitGroup, conn net.Conn) {
-	n := s.e.websockets.Add(1) - 1
-	select {
-	case s.upgrading <- struct{}{}:
+		n := s.e.websockets.Add(1) - 1
 		conns.Go(func() { s.serve(ctx, conn, fmt.Sprintf("%s-websocket-%d", s.e.id, n)) })
-	default:
-		conn.Close()
-		s.log.Warn("websocket connection closed: too many are upgrading", "peer", conn.RemoteAddr())
 	}
 }
 
-// serve takes one connection from its first byte to its end. It releases the
-// token in s.upgrading.
+// serve takes one connection from its first byte to its end.
 func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 	defer raw.Close()
 	abort := context.AfterFunc(ctx, func() { raw.Close() })
 	caller, denied := s.e.screen(raw)
-	up, err := s.upgrade(raw, denied)
-	<-s.upgrading
-	if err == nil {
-		defer func() { <-s.clients }()
+	up, err := s.upgradeInTurn(ctx, raw, caller, denied)
+	if up.seat != nil {
+		defer s.clients.leave(&up.seat.seat)
 	}
 	if !abort() {
 		return // stopping: the connection is closed already
@@ -94,6 +81,23 @@ func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 		return
 	}
 	s.logEnd("websocket client gone", id, c.run(ctx, up))
+}
+
+// upgradeInTurn is upgrade, unless too many connections of others are upgrading,
+// and this is the oldest of those with the most.
+func (s *wsServer) upgradeInTurn(ctx context.Context, raw net.Conn, caller Caller, denied error) (wsUpgraded, error) {
+	waiting := s.upgrading[0]
+	if caller.Own {
+		waiting = s.upgrading[1]
+	}
+	turn, leave := waiting.enter(ctx, addrPort(raw.RemoteAddr()).Addr())
+	defer leave()
+	stop := closeWith(turn, raw)
+	up, err := s.upgrade(raw, caller, denied)
+	if !stop() && ctx.Err() == nil {
+		err = errCrowdedOut
+	}
+	return up, err
 }
 
 // logEnd logs why a connection has ended: aloud only if that is not an everyday

@@ -25,6 +25,7 @@ type wsUpgraded struct {
 	target string        // the request target, byte for byte
 	app    string        // X-Application-Name
 	origin string
+	seat   *wsSeat
 }
 
 // wsRefusal is an upgrade that is answered with an HTTP error.
@@ -37,16 +38,16 @@ func (r *wsRefusal) Error() string { return fmt.Sprintf("HTTP status %d: %s", r.
 
 // upgrade takes raw through the TLS handshake, if the listener speaks TLS, and
 // through the HTTP upgrade, all within the upgrade timeout. If it returns no
-// error it has taken a token of s.clients. A refused client has been told why.
+// error it has taken a seat of s.clients. A refused client has been told why.
 // denied says why the caller is let in only with a certificate.
-func (s *wsServer) upgrade(raw net.Conn, denied error) (up wsUpgraded, err error) {
+func (s *wsServer) upgrade(raw net.Conn, caller Caller, denied error) (up wsUpgraded, err error) {
 	raw.SetDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
 	conn, err := s.secure(raw)
 	if conn == nil {
 		return up, err
 	}
 	if err == nil {
-		up, err = s.upgradeHTTP(conn, denied)
+		up, err = s.upgradeHTTP(conn, caller, denied)
 	}
 	if refusal, ok := errors.AsType[*wsRefusal](err); ok {
 		refuse(conn, refusal)
@@ -76,7 +77,7 @@ func (s *wsServer) secure(raw net.Conn) (net.Conn, error) {
 	return handshakeTLS(conn, s.cfg.OptionalTLS)
 }
 
-func (s *wsServer) upgradeHTTP(conn net.Conn, denied error) (up wsUpgraded, err error) {
+func (s *wsServer) upgradeHTTP(conn net.Conn, caller Caller, denied error) (up wsUpgraded, err error) {
 	br := bufio.NewReader(io.LimitReader(conn, wsMaxUpgrade))
 	req, err := readUpgrade(br)
 	if err != nil {
@@ -88,18 +89,17 @@ func (s *wsServer) upgradeHTTP(conn net.Conn, denied error) (up wsUpgraded, err 
 	if err := s.checkSite(req); err != nil {
 		return up, forbidden(err)
 	}
-	select {
-	case s.clients <- struct{}{}:
-	default:
+	seat := newWSSeat(caller)
+	if !s.clients.take(&seat.seat) {
 		return up, &wsRefusal{http.StatusServiceUnavailable, "Too many clients"}
 	}
 	_, err = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: %s\r\n"+
 		"Upgrade: websocket\r\nConnection: Upgrade\r\nServer: zeekfleet\r\n%s\r\n", acceptKey(req.key), s.announcement())
 	if err != nil {
-		<-s.clients
+		s.clients.leave(&seat.seat)
 		return up, fmt.Errorf("answer upgrade request: %w", err)
 	}
-	return wsUpgraded{conn, br, req.target, req.app, req.origin}, nil
+	return wsUpgraded{conn, br, req.target, req.app, req.origin, seat}, nil
 }
 
 type upgradeRequest struct{ target, key, app, host, origin string }

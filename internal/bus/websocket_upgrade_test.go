@@ -259,13 +259,17 @@ func TestClientBeyondTheLimitGets503(t *testing.T) {
 	})
 }
 
-func TestConnectionsBeyondTheLimitOfUpgradesAreClosed(t *testing.T) {
+func TestOldestConnectionBeyondTheLimitOfUpgradesIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ln := pipeWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{MaxClients: 2})
-		newRawWS(t, ln.dial())
+		oldest := newRawWS(t, ln.dial())
+		synctest.Wait()
 		waiting := newRawWS(t, ln.dial())
-		newRawWS(t, ln.dial()).expectEnd()
+		synctest.Wait()
+		newest := newRawWS(t, ln.dial())
+		oldest.expectEnd()
 		waiting.upgrade("/v1/messages/json")
+		newest.upgrade("/v1/messages/json")
 	})
 }
 

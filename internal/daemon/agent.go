@@ -92,6 +92,7 @@ func (c AgentConfig) withDefaults() AgentConfig {
 	c.Bus.Logger = c.Logger
 	c.Bus.Screen = c.Callers.screen
 	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
+	c.Bus.ReservedPeers = cmp.Or(c.Bus.ReservedPeers, reservedPeers)
 	return c
 }
 

@@ -40,7 +40,10 @@ func (c Callers) screen(remote, local netip.AddrPort) (bus.Caller, error) {
 	case err != nil:
 		return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is: %w", err)
 	}
-	caller := bus.Caller{Local: true, Known: true, UID: owner.UID, Inode: owner.Inode, Trusted: c.trusts(owner.UID)}
+	caller := bus.Caller{
+		Local: true, Known: true, UID: owner.UID, Inode: owner.Inode,
+		Trusted: c.trusts(owner.UID), Own: own(owner.UID),
+	}
 	if !caller.Trusted {
 		return caller, fmt.Errorf("user %d of this host may not connect; allow it with local_users (--local-users %[1]d)", owner.UID)
 	}
@@ -48,8 +51,11 @@ func (c Callers) screen(remote, local netip.AddrPort) (bus.Caller, error) {
 }
 
 func (c Callers) trusts(uid uint32) bool {
-	return uid == 0 || int64(uid) == int64(os.Geteuid()) || slices.Contains(c.Users, uid)
+	return own(uid) || slices.Contains(c.Users, uid)
 }
+
+// own reports whether uid is root's or the daemon's.
+func own(uid uint32) bool { return uid == 0 || int64(uid) == int64(os.Geteuid()) }
 
 // localUsers turns names and numbers of users into numbers.
 func localUsers(words []string) ([]uint32, error) {

@@ -61,6 +61,13 @@ const MemoryTarget = 256 << 20
 // a thousand attackers can do within it is a figure of make bench.
 var defaultPace = bus.Pace{Burst: 100, PerSecond: 25, Shared: 2000}
 
+// Places that either daemon keeps for root, for its own user, and for what it dials
+// itself: of 1024 peers, and of a controller's 100 clients.
+const (
+	reservedPeers   = 64
+	reservedClients = 10
+)
+
 func (c ControllerConfig) withDefaults() ControllerConfig {
 	c.Topic = cmp.Or(c.Topic, mgmt.ControllerTopic)
 	c.AgentTopics = cmp.Or(c.AgentTopics, mgmt.AgentTopics)
@@ -69,6 +76,8 @@ func (c ControllerConfig) withDefaults() ControllerConfig {
 	c.Bus.Logger = c.Logger
 	c.Bus.Screen = c.Callers.screen
 	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
+	c.Bus.ReservedPeers = cmp.Or(c.Bus.ReservedPeers, reservedPeers)
+	c.WebSocketServer.ReservedClients = cmp.Or(c.WebSocketServer.ReservedClients, reservedClients)
 	return c
 }
 

@@ -1,0 +1,94 @@
+package bus_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"zeekfleet/internal/bus"
+)
+
+// pipeDial connects a client of ours to ln.
+func pipeDial(t *testing.T, ln *pipeListener, cfg bus.WebSocketClientConfig, topics ...string) *bus.WebSocketClient {
+	t.Helper()
+	cfg.Connect = func(context.Context, string) (net.Conn, error) { return ln.dial(), nil }
+	c, err := bus.DialWebSocket(t.Context(), "ws://127.0.0.1"+bus.WebSocketPath, topics, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestOurClientAnswersPingsWhileNobodyReceives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logText
+		e := newEndpoint(t, bus.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), bus.WebSocketClientConfig{}, "a")
+		time.Sleep(time.Hour)
+		e.Publish("a", event("x"))
+		expectMessage(t, c, "a", plainEvent("x"))
+		if got := log.take(); got != "" {
+			t.Errorf("logged: %s", got)
+		}
+	})
+}
+
+func TestClientSkipsWhatComesBeforeItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{})
+		events := subscribe(t, e, "ask")
+		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), bus.WebSocketClientConfig{ReceiveQueue: 2}, "a")
+		next[bus.PeerAdded](t, events)
+		c.Skip()
+		for range 100 {
+			e.Publish("a", event("overheard"))
+			time.Sleep(time.Second)
+		}
+		if err := c.Send(t.Context(), "ask", event("request")); err != nil {
+			t.Fatal(err)
+		}
+		next[bus.Message](t, events)
+		e.Publish("a", event("answer"))
+		expectMessage(t, c, "a", plainEvent("answer"))
+	})
+}
+
+func TestWhatIsNotReceivedIsBoundedAndNotLost(t *testing.T) {
+	for name, cfg := range map[string]bus.WebSocketClientConfig{
+		"in messages": {ReceiveQueue: 2},
+		"in bytes":    {MaxMessage: 600},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint(t, bus.Config{})
+				c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{PingInterval: time.Hour}), cfg, "a")
+				synctest.Wait()
+				for _, name := range []string{"1", "2", "3", "4", "5", "6"} {
+					e.Publish("a", event(name))
+				}
+				time.Sleep(time.Minute)
+				for _, name := range []string{"1", "2", "3", "4", "5", "6"} {
+					expectMessage(t, c, "a", plainEvent(name))
+				}
+			})
+		})
+	}
+}
+
+func TestReceiveEndsWithItsContextAndCanGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{})
+		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), bus.WebSocketClientConfig{}, "a")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := c.Receive(ctx); err == nil {
+			t.Error("received something")
+		}
+		e.Publish("a", event("x"))
+		expectMessage(t, c, "a", plainEvent("x"))
+	})
+}
