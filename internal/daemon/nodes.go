@@ -25,7 +25,7 @@ type launched struct {
 	asked  bool               // to end
 	status *statusFile        // nil: none is watched
 	hangUp context.CancelFunc // ends the connection with it; nil: there is none
-	number uint64             // of the last request that was proven to it
+	proven uint64             // the number of the last request that was proven to it
 }
 
 // start launches a node. What goes wrong before there is a process is the
@@ -60,6 +60,9 @@ func (a *agentShell) stop(e agent.Stop) {
 	role := mgmt.ClusterNone
 	if p := a.nodes[launchID{e.Node, e.Launch}]; p != nil {
 		p.asked, role = true, p.plan.Node.Role
+		if p.hangUp != nil {
+			p.hangUp() // before it does, and is missed
+		}
 	}
 	if err := a.cfg.Processes.Stop(string(e.Node), e.Launch, a.cfg.stopGrace(role)); err != nil {
 		a.cfg.Logger.Debug("stop is late", "node", string(e.Node), "err", err)

@@ -18,8 +18,8 @@ func (a *agentShell) prove(to agent.NodePeer, msg mgmt.NodeDispatchRequest) (mgm
 		return mgmt.ProvenRequest{}, false
 	}
 	a.provers[to.Peer] = id
-	p.number++
-	r := mgmt.ProvenRequest{Node: to.Node, Number: p.number, ReqID: msg.ReqID, Action: msg.Action}
+	p.proven++
+	r := mgmt.ProvenRequest{Node: to.Node, Number: p.proven, ReqID: msg.ReqID, Action: msg.Action}
 	return r.Prove(p.facts.Secret), true
 }
 
@@ -30,7 +30,7 @@ func (a *agentShell) fromNode(ev agent.FromNode) agent.Event {
 	case mgmt.NotifyNumber:
 		for id, p := range a.nodes {
 			if id.node == msg.Node && msg.IsProven(p.facts.Secret) {
-				p.number = max(p.number, msg.Number)
+				p.proven = max(p.proven, msg.Number)
 			}
 		}
 		return nil
