@@ -2,10 +2,12 @@ package bus
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"zeekfleet/internal/wire"
@@ -56,7 +58,8 @@ func (e *Endpoint) Dial(ctx context.Context, addr string, cfg DialConfig) error 
 	if err != nil {
 		return fmt.Errorf("dial %s: %w", addr, err)
 	}
-	d := dialing{endpoint: e, addr: addr, cfg: cfg, log: e.log.With("peer", addr)}
+	log := e.log.With("peer", addr)
+	d := dialing{endpoint: e, addr: addr, cfg: cfg, log: log, contact: Contact{Log: log, With: "peer"}}
 	for {
 		began := time.Now()
 		err := d.once(ctx)
@@ -75,18 +78,8 @@ type dialing struct {
 	addr     string
 	cfg      DialConfig
 	log      *slog.Logger
-	said     string // the last error that was logged
-
-	missed  time.Time // since when the peer is not reached; zero while it is
-	warning time.Time // when someone should look, next
+	contact  Contact
 }
-
-// A peer that is not reached for so long is warned of, and again whenever so much
-// more time has passed.
-const (
-	longMissed  = 30 * time.Second
-	warnAgainIn = 10 * time.Minute
-)
 
 // errLost is why a dialed peering is over, as opposed to one that did not come
 // about.
@@ -105,6 +98,7 @@ func (d *dialing) once(ctx context.Context) error {
 	if err != nil {
 		if existing := d.existing(err); existing != nil {
 			d.log.Debug("peer is connected already")
+			d.contact.Moot()
 			return errLost{wait(ctx, existing.ended)}
 		}
 		return err
@@ -117,9 +111,10 @@ func (d *dialing) once(ctx context.Context) error {
 		conn.Close()
 		return fmt.Errorf("who listens there: %w", denied)
 	}
-	d.log.Info("peer connected", "id", p.remote.String())
-	d.said, d.missed = "", time.Time{}
-	return errLost{d.endpoint.runPeering(ctx, p, Peer{Addr: addr, Dialed: true, Caller: caller})}
+	ended := d.contact.Made("id", p.remote.String())
+	err = d.endpoint.runPeering(ctx, p, Peer{Addr: addr, Dialed: true, Caller: caller})
+	ended(err, ctx.Err() != nil)
+	return errLost{err}
 }
 
 func (d *dialing) connect(ctx context.Context) (net.Conn, error) {
@@ -144,33 +139,42 @@ func (d *dialing) existing(err error) *claim {
 // peering that has lasted is dialed again at once, so that a peer which hangs up
 // on everybody is not hammered.
 func (d *dialing) pause(took time.Duration, err error) time.Duration {
-	if lost, ok := errors.AsType[errLost](err); ok {
-		if lost.cause != nil {
-			d.log.Info("peer disconnected", endKey(lost.cause), lost.cause)
-		}
+	if _, lost := errors.AsType[errLost](err); lost {
 		return max(0, d.cfg.Retry-took)
 	}
 	if de, ok := errors.AsType[*wire.DropError](err); ok && de.Code == wire.DropPeerIncompatible {
-		d.log.Error("peer is incompatible", "err", err)
+		d.contact.Missed(explain(err))
 		return max(d.cfg.Retry, incompatibleRetry)
 	}
-	d.miss(time.Now(), err)
+	d.contact.Missed(explain(err))
 	return d.cfg.Retry
 }
 
-// miss logs that the peer was not reached.
-func (d *dialing) miss(now time.Time, err error) {
-	if d.missed.IsZero() {
-		d.missed, d.warning = now, now.Add(longMissed)
-	}
+// explain adds to why a peer was not reached what a person can do about it, where
+// that is known.
+func explain(err error) error {
+	hint := ""
+	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
+	de, dropped := errors.AsType[*wire.DropError](err)
 	switch {
-	case !now.Before(d.warning):
-		d.warning = now.Add(warnAgainIn)
-		d.log.Warn("peer not reached", "for", now.Sub(d.missed).Round(time.Second), "err", err)
-	case err.Error() != d.said:
-		d.log.Info("peer not reached yet", "err", err)
+	case dropped && de.Code == wire.DropPeerIncompatible:
+		hint = "the peer is of a version with which no peering is possible; it is tried once a minute"
+	case notTLS:
+		hint = "the peer speaks plain TCP: set the transport to plain here, or give the peer a certificate"
+	case strings.HasSuffix(err.Error(), "tls: handshake failure"), strings.HasSuffix(err.Error(), "tls: protocol version not supported"):
+		hint = "a Zeek without certificates speaks anonymous TLS, which cannot be dialed from here: " +
+			"give both sides certificates, or set Broker::disable_ssl=T there and the transport to plain here"
+	case remoteAlert(err):
+		hint = "the peer does not take our certificate, or the lack of one"
+	case errors.Is(err, errPeerTLS):
+		hint = "set the transport to tls here, or, if it is a Zeek without certificates, Broker::disable_ssl=T there"
+	case errors.Is(err, errProbe):
+		hint = "it may be no Broker, or expect TLS: a Zeek does unless it has Broker::disable_ssl=T"
 	}
-	d.said = err.Error()
+	if hint == "" {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, hint)
 }
 
 // sleep waits for a while. The error is ctx's cause.

@@ -15,6 +15,9 @@ var ErrPeerClosed = errors.New("peer closed the connection")
 // errProbe is an ErrPeerClosed of a peer that has not said anything.
 var errProbe = fmt.Errorf("%w without a word", ErrPeerClosed)
 
+// errPeerTLS means that a peer answers plain text with a TLS alert.
+var errPeerTLS = errors.New("the peer speaks TLS, and was spoken to without")
+
 const (
 	// minReadBuffer is what a quiet peer costs; maxReadBuffer is what the
 	// buffer of a busy one grows to. Only a larger frame makes it larger.
@@ -92,6 +95,9 @@ func (r *frameReader) makeRoom() {
 func (r *frameReader) next(limit int) ([]byte, error) {
 	for {
 		message, err := r.cut(limit)
+		if err != nil && r.start == 0 && r.end >= 2 && r.buf[0] == tlsAlert && r.buf[1] == 3 {
+			return nil, errPeerTLS // as a length, it exceeds every limit
+		}
 		if err != wire.ErrShort {
 			return message, err
 		}

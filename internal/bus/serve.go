@@ -42,12 +42,13 @@ func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig)
 		ln.Close() // unblocks Accept
 	})
 	strangers := newStrangers(e.cfg.MaxHandshakes)
+	refusals := refusals{limit: e.cfg.MaxHandshakes}
 	for {
 		conn, err := accept(ctx, ln)
 		if err != nil {
 			return err
 		}
-		peers.Go(func() { e.serveConn(ctx, conn, a, strangers) })
+		peers.Go(func() { e.serveConn(ctx, conn, a, strangers, &refusals) })
 	}
 }
 
@@ -84,13 +85,13 @@ func passing(err error) bool {
 }
 
 // serveConn has one accepted connection from its handshake to its end.
-func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *strangers) {
+func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *strangers, r *refusals) {
 	addr := addrPort(conn.RemoteAddr())
 	log := e.log.With("peer", conn.RemoteAddr().String())
 	caller, denied := e.screen(conn)
 	if denied != nil && !a.mutual(conn) {
 		conn.Close()
-		log.Warn("connection refused", "err", denied)
+		r.refused(log, addr.Addr(), denied)
 		return
 	}
 	shaking, known := s.enter(ctx, addr.Addr())
@@ -101,9 +102,12 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *
 		log.Debug("connection opened and closed")
 		return
 	case err != nil:
-		log.Info("connection refused", "err", err)
+		if ctx.Err() == nil {
+			r.refused(log, addr.Addr(), err)
+		}
 		return
 	}
+	r.accepted(addr.Addr())
 	log.Info("peer connected", "id", p.remote.String())
 	err = e.runPeering(ctx, p, Peer{Addr: addr, Caller: caller})
 	log.Info("peer disconnected", "id", p.remote.String(), endKey(err), err)

@@ -1,10 +1,8 @@
 package bus_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -258,30 +256,4 @@ func TestDialRetries(t *testing.T) {
 			})
 		})
 	}
-}
-
-// At first an unreached peer is nothing to worry about.
-func TestPeerThatIsNotReachedForLongIsWarnedOf(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		plain := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey || a.Key == "peer" {
-				return slog.Attr{}
-			}
-			return a
-		}}
-		e := newEndpoint(t, bus.Config{Logger: slog.New(slog.NewTextHandler(&log, plain))})
-		stop := dial(t, e, "nobody:1", bus.DialConfig{Connect: func(context.Context, string) (net.Conn, error) {
-			return nil, errors.New("connection refused")
-		}})
-		time.Sleep(11 * time.Minute)
-		stop()
-		const want = `level=INFO msg="peer not reached yet" err="connection refused"
-level=WARN msg="peer not reached" for=30s err="connection refused"
-level=WARN msg="peer not reached" for=10m30s err="connection refused"
-`
-		if got := log.String(); got != want {
-			t.Errorf("logged\n%swant\n%s", got, want)
-		}
-	})
 }

@@ -24,6 +24,8 @@ const (
 	socketTimeout  = 5 * time.Second        // for a connection, and for the sending of one message
 	socketRetry    = 100 * time.Millisecond // before the second attempt; then twice as long each time,
 	socketMaxRetry = 400 * time.Millisecond // up to this
+	socketGrace    = 30 * time.Second       // for which a node that starts need not listen,
+	socketEnd      = 2 * time.Second        // and one that has hung up, whose end may be about to be noticed
 )
 
 // nodeSocket is the agent's end of the WebSocket transport with one process: the
@@ -40,7 +42,8 @@ type nodeSocket struct {
 	log      *slog.Logger
 	// report hands over what happened, in order; it blocks, and reports false
 	// when nobody listens any more.
-	report func(socketEvent) bool
+	report  func(socketEvent) bool
+	contact bus.Contact
 }
 
 // socketEvent is something that happened on a connection.
@@ -73,6 +76,8 @@ func (s *socketSession) send(v zval.Value) {
 // run keeps a connection up until ctx is done. Every PeerAdded is followed by
 // its PeerLost, also at the end.
 func (s *nodeSocket) run(ctx context.Context) {
+	s.contact = bus.Contact{Log: s.log.With("node", string(s.node)), With: "node"}
+	quiet := time.Now().Add(socketGrace) // until when nobody need listen
 	retry := socketRetry
 	for n := 1; ctx.Err() == nil; n++ {
 		connected, err := s.connect(ctx, n)
@@ -80,10 +85,11 @@ func (s *nodeSocket) run(ctx context.Context) {
 			return
 		}
 		if connected {
-			retry = socketRetry
-			s.log.Info("connection to node lost", "node", string(s.node), "err", err)
+			retry, quiet = socketRetry, time.Now().Add(socketEnd)
+		} else if isRefused(err) && time.Now().Before(quiet) {
+			s.log.Debug("node does not listen", "node", string(s.node), "err", err)
 		} else {
-			s.log.Debug("node is not reached yet", "node", string(s.node), "err", err)
+			s.contact.Missed(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -92,6 +98,11 @@ func (s *nodeSocket) run(ctx context.Context) {
 		}
 		retry = min(2*retry, socketMaxRetry)
 	}
+}
+
+func isRefused(err error) bool {
+	failed, ok := errors.AsType[*bus.DialError](err)
+	return ok && failed.Failure == bus.DialRefused
 }
 
 // connect makes the n-th attempt at a connection, and serves it to its end.
@@ -104,7 +115,8 @@ func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err er
 		return false, err
 	}
 	defer conn.Close()
-	ctx, drop := context.WithCancelCause(ctx)
+	whole := ctx
+	ctx, drop := context.WithCancelCause(whole)
 	defer drop(nil)
 	session := &socketSession{
 		peer:  mgmt.PeerID(fmt.Sprintf("%s/%d/%d", s.node, s.launch, n)),
@@ -117,11 +129,13 @@ func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err er
 		return true, nil
 	}
 	defer s.report(socketEvent{session, agent.PeerLost{Peer: session.peer}})
+	ended := s.contact.Made()
 	var writer sync.WaitGroup
 	defer writer.Wait()
 	writer.Go(func() { session.write(ctx, conn) })
 	err = s.read(ctx, conn, session)
 	drop(err) // the writer's end
+	ended(context.Cause(ctx), whole.Err() != nil)
 	return true, context.Cause(ctx)
 }
 
