@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -29,6 +32,8 @@ type Client struct {
 	conn   *bus.WebSocketClient
 	events *event.Registry
 	lost   bool // conn is not to be used again
+	// progress is told what the deployment under way waits for; nil: nobody is.
+	progress func(text string)
 }
 
 // Endpoint returns the ID under which the controller knows this client, which
@@ -58,6 +63,71 @@ func (c *Client) Deploy(ctx context.Context) ([]Result, error) {
 	id := newReqID()
 	resp, err := transact[mgmt.DeployResponse](ctx, c, id, mgmt.DeployRequest{ReqID: id})
 	return resp.Results, err
+}
+
+// Deployment is what DeployStaged is to respect. Its zero value makes it Deploy.
+type Deployment struct {
+	// ID is that of the staged configuration that is meant. If another client has
+	// staged another one since, nothing is deployed. Empty means whichever is
+	// staged.
+	ID string
+	// Partial deploys to the instances that are connected. The others get their
+	// share when they come.
+	Partial bool
+	// OnProgress, if not nil, is told what the deployment waits for.
+	OnProgress func(text string)
+}
+
+// ErrNotPartial means that the controller is Zeek's, or one of ours from before
+// there were partial deployments.
+var ErrNotPartial = errors.New("this controller knows no partial deployments")
+
+// DeployStaged is Deploy with conditions. A controller of Zeek's knows none: it
+// deploys what is staged, and a failure is added to its results if that was not
+// what was meant. With Partial the error is ErrNotPartial then, and nothing was
+// deployed.
+func (c *Client) DeployStaged(ctx context.Context, d Deployment) ([]Result, error) {
+	if err := c.renewWithin(ctx); err != nil {
+		return nil, err
+	}
+	if slices.Contains(strings.Fields(c.conn.Announced()), mgmt.StagedDeploy) {
+		return c.deployOn(ctx, d)
+	}
+	if d.Partial {
+		return nil, ErrNotPartial
+	}
+	results, err := c.Deploy(ctx)
+	if id, ok := ConfigurationID(results); ok && d.ID != "" && id != d.ID {
+		results = append(results, Result{Error: fmt.Sprintf(
+			"another configuration was deployed, which somebody has staged since: %s, not %s", id, d.ID)})
+	}
+	return results, err
+}
+
+func (c *Client) deployOn(ctx context.Context, d Deployment) ([]Result, error) {
+	c.progress = d.OnProgress
+	defer func() { c.progress = nil }()
+	patience := c.cfg.RequestTimeout
+	if end, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(end))
+	}
+	id := newReqID()
+	resp, err := transact[mgmt.DeployResponse](ctx, c, id, mgmt.StagedDeployRequest{
+		ReqID: id, ID: d.ID, Partial: d.Partial, Patience: max(patience, 0),
+	})
+	return resp.Results, err
+}
+
+// ConfigurationID returns the ID of the configuration that these results of Stage,
+// Deploy or DeployStaged say is staged or deployed now, and false if they say that
+// nothing was.
+func ConfigurationID(results []Result) (id string, ok bool) {
+	for _, r := range results {
+		if text, isText := r.Data.(Text); isText && r.Success && r.Instance == "" && r.Node == "" {
+			return string(text), true
+		}
+	}
+	return "", false
 }
 
 // GetConfiguration returns a result with the deployed or the staged
@@ -130,6 +200,9 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 			return none, c.fail(ctx, err)
 		}
 		if why := notAnswer(v, c.events.Name(none), id); why != nil {
+			if c.tell(v, id) {
+				continue
+			}
 			c.cfg.OnSkip(why)
 			continue
 		}
@@ -139,6 +212,27 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 		}
 		return msg.(R), nil
 	}
+}
+
+// tell reports whether v says what request id waits for, and passes it on.
+func (c *Client) tell(v zval.Value, id mgmt.ReqID) bool {
+	if c.progress == nil || notAnswer(v, c.events.Name(mgmt.DeployProgress{}), id) != nil {
+		return false
+	}
+	msg, err := c.events.Decode(v)
+	said, ok := msg.(mgmt.DeployProgress)
+	if err != nil || !ok {
+		return false
+	}
+	c.progress(said.Text)
+	return true
+}
+
+// renewWithin is renew, within the time of a request.
+func (c *Client) renewWithin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
+	defer cancel()
+	return c.renew(ctx)
 }
 
 // renew connects anew where the connection is lost.

@@ -48,6 +48,12 @@ func (c *controller) seen() []mgmt.Message {
 // start runs a controller until the test ends.
 func start(t *testing.T, respond func(*controller, mgmt.Message)) *controller {
 	t.Helper()
+	return startAs(t, "", respond)
+}
+
+// startAs is start of a controller that says this of itself.
+func startAs(t *testing.T, announce string, respond func(*controller, mgmt.Message)) *controller {
+	t.Helper()
 	endpoint, err := bus.New(bus.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +72,8 @@ func start(t *testing.T, respond func(*controller, mgmt.Message)) *controller {
 		sub.Close()
 	})
 	done.Go(func() {
-		if err := endpoint.ServeWebSocket(ctx, ln, bus.WebSocketConfig{Version: "8.2.2", Admit: c.events.Admit}); ctx.Err() == nil {
+		cfg := bus.WebSocketConfig{Version: "8.2.2", Admit: c.events.Admit, Announce: announce}
+		if err := endpoint.ServeWebSocket(ctx, ln, cfg); ctx.Err() == nil {
 			t.Errorf("ServeWebSocket: %v", err)
 		}
 	})
@@ -250,6 +257,47 @@ func TestCancelledRequest(t *testing.T) {
 	_, err := dial(t, client.Config{Address: ctl.address}).Deploy(ctx)
 	if !errors.Is(err, interrupted) {
 		t.Errorf("Deploy: %v, want %v", err, interrupted)
+	}
+}
+
+func TestDeploymentWithConditionsTellsWhatItWaitsFor(t *testing.T) {
+	ctl := startAs(t, mgmt.StagedDeploy, func(c *controller, req mgmt.Message) {
+		r := req.(mgmt.StagedDeployRequest)
+		c.publish(mgmt.DeployProgress{ReqID: "another's", Text: "for another"})
+		c.publish(mgmt.DeployProgress{ReqID: r.ReqID, Text: "for b"})
+		c.publish(mgmt.DeployResponse{ReqID: r.ReqID, Results: []mgmt.Result{{Success: true, Data: mgmt.Text("x")}}})
+	})
+	var told []string
+	c := dial(t, client.Config{Address: ctl.address, RequestTimeout: 30 * time.Second})
+	results, err := c.DeployStaged(t.Context(), client.Deployment{
+		ID: "x", Partial: true, OnProgress: func(text string) { told = append(told, text) },
+	})
+	if id, ok := client.ConfigurationID(results); err != nil || !ok || id != "x" || !slices.Equal(told, []string{"for b"}) {
+		t.Errorf("results %v, error %v, told %q", results, err, told)
+	}
+	want := mgmt.StagedDeployRequest{ID: "x", Partial: true, Patience: 30 * time.Second}
+	if diff := cmp.Diff([]mgmt.Message{want}, ctl.seen(), cmpopts.IgnoreFields(want, "ReqID")); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestZeeksControllerIsAskedToDeployAsZeekClientAsks(t *testing.T) {
+	staged := "mine"
+	ctl := start(t, func(c *controller, req mgmt.Message) {
+		r := req.(mgmt.DeployRequest) // and nothing that Zeek does not know
+		c.publish(mgmt.DeployResponse{ReqID: r.ReqID, Results: []mgmt.Result{{Success: true, Data: mgmt.Text(staged)}}})
+	})
+	c := dial(t, client.Config{Address: ctl.address})
+	if _, err := c.DeployStaged(t.Context(), client.Deployment{Partial: true}); !errors.Is(err, client.ErrNotPartial) || len(ctl.seen()) > 0 {
+		t.Errorf("a partial deployment: %v after %d requests", err, len(ctl.seen()))
+	}
+	results, err := c.DeployStaged(t.Context(), client.Deployment{ID: "mine"})
+	if err != nil || len(results) != 1 || !results[0].Success {
+		t.Errorf("what is staged: %v, %v", results, err)
+	}
+	results, err = c.DeployStaged(t.Context(), client.Deployment{ID: "another"})
+	if err != nil || len(results) != 2 || results[1].Success || results[1].Error == "" {
+		t.Errorf("what somebody else has staged since: %v, %v", results, err)
 	}
 }
 

@@ -8,12 +8,20 @@ import (
 	"zeekfleet/internal/cli"
 )
 
+// addPartial adds the flag of commands that deploy.
+func addPartial(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("partial", false, "deploy to the instances that are connected; the others get their share when they come")
+}
+
 func newDeployCommand(s streams) *cobra.Command {
-	return clientCommand(s, &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "deploy",
 		Short: "Deploy the staged cluster configuration",
 		Args:  wantArgs(0, 0),
-	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
+	}
+	partial := addPartial(cmd)
+	return clientCommand(s, cmd, func(ctx context.Context, c *cli.Commands, _ []string) int {
+		c.Partial = *partial
 		return c.Deploy(ctx)
 	})
 }

@@ -9,13 +9,16 @@ import (
 )
 
 func newDeployConfigCommand(s streams) *cobra.Command {
-	return clientCommand(s, &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "deploy-config FILE",
 		Short: "Upload a cluster configuration and deploy it",
 		Long: "Upload a cluster configuration and deploy it. FILE has zeek-client's INI form; -\n" +
 			"reads standard input.",
 		Args: wantArgs(1, 1),
-	}, func(ctx context.Context, c *cli.Commands, args []string) int {
+	}
+	partial := addPartial(cmd)
+	return clientCommand(s, cmd, func(ctx context.Context, c *cli.Commands, args []string) int {
+		c.Partial = *partial
 		return c.DeployConfig(ctx, args[0])
 	})
 }

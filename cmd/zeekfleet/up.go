@@ -124,7 +124,10 @@ func runUp(cmd *cobra.Command, args []string, set upSet, began time.Time) error 
 		return err
 	}
 	defer u.log.Close()
-	u.began, u.wanted = began, wanted
+	u.began, u.wanted, u.source = began, wanted, "the default cluster"
+	if len(args) == 1 {
+		u.source = args[0]
+	}
 	return u.run(ctx)
 }
 
@@ -157,6 +160,8 @@ type up struct {
 
 	began     time.Time
 	wanted    *mgmt.Configuration // nil: whatever is deployed, or the default
+	source    string              // what wanted comes from
+	told      chan string         // what the deployment waits for
 	notes     []string            // what the deployment has to say, once it has ended
 	changed   chan struct{}       // holds a token when a node changed its state
 	stopNodes chan struct{}
@@ -172,6 +177,7 @@ func openUp(cmd *cobra.Command, set upSet) (u *up, err error) {
 		out:       cmd.OutOrStdout(),
 		errOut:    cmd.ErrOrStderr(),
 		changed:   make(chan struct{}, 1),
+		told:      make(chan string),
 		stopNodes: make(chan struct{}),
 	}
 	if u.log, err = openLog(u.stateDir); err != nil {
@@ -346,6 +352,10 @@ func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Resu
 			for _, text := range u.notes {
 				fmt.Fprintln(u.errOut, "zeekfleet: "+text)
 			}
+			u.nudge()
+		case text := <-u.told:
+			view.clear()
+			fmt.Fprintln(u.errOut, "zeekfleet: "+printable(text))
 			u.nudge()
 		case <-again:
 			u.nudge()

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"time"
 
 	"zeekfleet/client"
 	"zeekfleet/internal/daemon"
@@ -24,7 +25,10 @@ func mustListen(set settings.Controller) error {
 
 // upClient is how `up` connects to its own controller, which listens at address.
 func upClient(set settings.Controller, address string) (client.Config, error) {
-	cfg := client.Config{Address: daemon.Reachable(address), AppName: "zeekfleet-up", Topic: set.Topics.Controller}
+	cfg := client.Config{
+		Address: daemon.Reachable(address), AppName: "zeekfleet-up", Topic: set.Topics.Controller,
+		RequestTimeout: max(set.DeployTimeout, set.RequestTimeout) + 2*time.Second,
+	}
 	if set.WebSocketTLS.Cert == "" {
 		return cfg, nil
 	}

@@ -37,13 +37,26 @@ func (u *up) deploy(ctx context.Context) error {
 	if mistakes := failures(results); len(mistakes) > 0 {
 		return errors.New("the cluster was refused: " + strings.Join(mistakes, "; "))
 	}
-	if results, err = c.Deploy(ctx); err != nil {
+	staged, _ := client.ConfigurationID(results)
+	results, err = c.DeployStaged(ctx, client.Deployment{ID: staged, OnProgress: func(text string) { u.tell(ctx, text) }})
+	if err != nil {
 		return err
+	}
+	if _, applied := client.ConfigurationID(results); !applied {
+		return fmt.Errorf("%s was not applied: %s", u.source, strings.Join(failures(results), "; "))
 	}
 	if why := failures(results); len(why) > 0 {
 		u.notes = append(append(u.notes, why...), "what failed is tried again; Ctrl-C stops everything")
 	}
 	return nil
+}
+
+// tell has text shown, unless nobody looks any more.
+func (u *up) tell(ctx context.Context, text string) {
+	select {
+	case u.told <- text:
+	case <-ctx.Done():
+	}
 }
 
 // warnWithoutPart says so if nothing of the deployed configuration is this
@@ -72,7 +85,7 @@ func failures(results []mgmt.Result) []string {
 		switch {
 		case r.Node != "":
 			text = fmt.Sprintf("node %s: %s", r.Node, text)
-		case r.Instance != "":
+		case r.Instance != "" && !strings.HasPrefix(text, fmt.Sprintf("instance '%s' ", r.Instance)):
 			text = fmt.Sprintf("instance %s: %s", r.Instance, text)
 		}
 		if out, ok := r.Data.(mgmt.NodeOutputs); ok && out.Stderr != "" {

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"zeekfleet/client"
 	"zeekfleet/internal/mgmt"
@@ -24,6 +26,8 @@ type Commands struct {
 	AppName string
 	// AsZeekClient has cluster files read as zeek-client reads them.
 	AsZeekClient bool
+	// Partial has deployments go on without the instances that are not connected.
+	Partial bool
 }
 
 // StageConfig uploads the cluster configuration in the file at path; "-" is
@@ -31,7 +35,8 @@ type Commands struct {
 func (c *Commands) StageConfig(ctx context.Context, path string) int {
 	return c.withConfig(path, func(config mgmt.Configuration) int {
 		return c.connected(ctx, func(ctl *client.Client) int {
-			return c.finish(c.stage(ctx, ctl, config))
+			o, _ := c.stage(ctx, ctl, config)
+			return c.finish(o)
 		})
 	})
 }
@@ -41,25 +46,62 @@ func (c *Commands) StageConfig(ctx context.Context, path string) int {
 func (c *Commands) DeployConfig(ctx context.Context, path string) int {
 	return c.withConfig(path, func(config mgmt.Configuration) int {
 		return c.connected(ctx, func(ctl *client.Client) int {
-			if o := c.stage(ctx, ctl, config); o.Status != StatusDone {
+			o, id := c.stage(ctx, ctl, config)
+			if o.Status != StatusDone {
 				return c.finish(o)
 			}
-			return c.deploy(ctx, ctl)
+			return c.deploy(ctx, ctl, id)
 		})
 	})
 }
 
 // Deploy deploys what is staged.
 func (c *Commands) Deploy(ctx context.Context) int {
-	return c.connected(ctx, func(ctl *client.Client) int { return c.deploy(ctx, ctl) })
+	return c.connected(ctx, func(ctl *client.Client) int { return c.deploy(ctx, ctl, "") })
 }
 
-func (c *Commands) stage(ctx context.Context, ctl *client.Client, config mgmt.Configuration) Outcome {
-	return answer(StageOutcome)(ctl.Stage(ctx, config))
+// stage stages config, and returns under which ID it is staged.
+func (c *Commands) stage(ctx context.Context, ctl *client.Client, config mgmt.Configuration) (o Outcome, id string) {
+	results, err := ctl.Stage(ctx, config)
+	id, _ = client.ConfigurationID(results)
+	return answer(StageOutcome)(results, err), id
 }
 
-func (c *Commands) deploy(ctx context.Context, ctl *client.Client) int {
-	return c.finish(answer(DeployOutcome)(ctl.Deploy(ctx)))
+// deploy deploys the staged configuration with this ID, or whichever is staged if
+// it is empty.
+func (c *Commands) deploy(ctx context.Context, ctl *client.Client, id string) int {
+	results, err := ctl.DeployStaged(ctx, client.Deployment{
+		ID: id, Partial: c.Partial,
+		OnProgress: func(text string) { c.Log.Warning("%s", text) },
+	})
+	o := answer(DeployOutcome)(results, err)
+	if err == nil && !c.Partial && lacksInstances(results) {
+		o.Warnings = append(o.Warnings, "--partial deploys to the instances that are connected; the others get their share when they come")
+	}
+	if goesOn(ctx, err) {
+		o.fail("the deployment goes on all the same; get-nodes shows what becomes of it")
+	}
+	return c.finish(o)
+}
+
+// lacksInstances reports whether a deployment was refused because instances are
+// not connected.
+func lacksInstances(results []mgmt.Result) bool {
+	_, deployed := client.ConfigurationID(results)
+	absent := func(r mgmt.Result) bool {
+		return !r.Success && strings.HasPrefix(r.Error, "instance '"+string(r.Instance)+"' is not connected")
+	}
+	return !deployed && slices.ContainsFunc(results, absent)
+}
+
+// goesOn reports whether what was asked for goes on although nobody waits for the
+// answer any more: the user did not want to, or it took too long.
+func goesOn(ctx context.Context, err error) bool {
+	if late, ok := errors.AsType[*client.TimeoutError](err); ok {
+		return late.Stage == ""
+	}
+	_, unreached := errors.AsType[*client.DialError](err)
+	return err != nil && !unreached && ctx.Err() != nil
 }
 
 // ConfigRequest says which configuration GetConfig gets, and how it is printed.
@@ -112,7 +154,12 @@ func (c *Commands) GetIDValue(ctx context.Context, id string, nodes []string) in
 // Restart restarts the nodes, or all.
 func (c *Commands) Restart(ctx context.Context, nodes []string) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
-		return c.finish(answer(RestartOutcome)(ctl.Restart(ctx, nodeNames(nodes)...)))
+		results, err := ctl.Restart(ctx, nodeNames(nodes)...)
+		o := answer(RestartOutcome)(results, err)
+		if goesOn(ctx, err) {
+			o.fail("the restart goes on all the same; get-nodes shows what becomes of it")
+		}
+		return c.finish(o)
 	})
 }
 

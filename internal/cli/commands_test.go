@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/coder/websocket"
 
 	"zeekfleet/internal/cli"
 )
@@ -40,7 +44,7 @@ func TestNoController(t *testing.T) {
 		"nobody listens": {
 			func(s *cli.Settings) { s.PeeringAttempts, s.PeeringRetryDelay = 2, time.Second }, // each attempt has as long
 			"zeekfleet: warning: connection refused for controller " + address + ", trying for another 1s\n" +
-				"zeekfleet: websocket connection to " + address + " timed out in connect()\n",
+				"zeekfleet: websocket connection to " + address + " timed out in connect(): connection refused\n",
 		},
 		"no attempts": {
 			func(s *cli.Settings) { s.PeeringAttempts = 0 },
@@ -161,6 +165,71 @@ func TestInterruptedWhileConnecting(t *testing.T) {
 	want := "zeekfleet: connecting to controller " + address + ": interrupted\n"
 	if status != cli.StatusFailed || stderr.String() != want {
 		t.Errorf("got status %d, stderr %q, want %q", status, &stderr, want)
+	}
+}
+
+// hook is a writer that does something once it is written to.
+type hook struct {
+	bytes.Buffer
+	do func()
+}
+
+func (h *hook) Write(p []byte) (int, error) {
+	defer h.do()
+	return h.Buffer.Write(p)
+}
+
+func TestWaitForAControllerIsNoLongerThanTheCommand(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	var stdout, unused bytes.Buffer
+	stderr := &hook{do: cancel} // once the first attempt has failed
+	c := commands(t, nobody(t), &stdout, &unused)
+	c.Log.Out, c.Settings.PeeringAttempts = stderr, 1000
+	c.GetNodes(ctx)
+	_, text, found := strings.Cut(stderr.String(), "trying for another ")
+	text, _, _ = strings.Cut(text, "\n")
+	if left, err := time.ParseDuration(text); !found || err != nil || left > 10*time.Minute || left < 9*time.Minute {
+		t.Errorf("of ten minutes, said: %s", stderr)
+	}
+}
+
+// TestWhatNobodyWaitsForAnyMoreGoesOn has a controller that takes a request, and
+// a user who does not want to wait for the answer.
+func TestWhatNobodyWaitsForAnyMoreGoesOn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		run  func(*cli.Commands, context.Context) int
+		want string
+	}{
+		"a deployment": {(*cli.Commands).Deploy,
+			"zeekfleet: the deployment goes on all the same; get-nodes shows what becomes of it\n"},
+		"a restart": {func(c *cli.Commands, ctx context.Context) int { return c.Restart(ctx, nil) },
+			"zeekfleet: the restart goes on all the same; get-nodes shows what becomes of it\n"},
+		"a question": {(*cli.Commands).GetNodes, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				ws, err := websocket.Accept(w, req, nil)
+				if err != nil {
+					t.Errorf("accept: %v", err)
+					return
+				}
+				defer ws.CloseNow()
+				receive(t.Context(), t, ws)
+				send(t.Context(), t, ws, `{"type":"ack","endpoint":"e","version":"v"}`)
+				receive(t.Context(), t, ws)
+				cancel(errors.New("interrupted"))
+				ws.Read(t.Context()) // until it hangs up
+			}))
+			defer server.Close()
+			var stdout, stderr bytes.Buffer
+			status := tt.run(commands(t, strings.TrimPrefix(server.URL, "http://"), &stdout, &stderr), ctx)
+			want := "zeekfleet: no response received: receive from server: interrupted\n" + tt.want
+			if status != cli.StatusFailed || stdout.Len() > 0 || stderr.String() != want {
+				t.Errorf("got status %d, stdout %q, stderr:\n%s\nwant:\n%s", status, &stdout, &stderr, want)
+			}
+		})
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"zeekfleet/client"
@@ -45,11 +46,11 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		Attempts:       s.PeeringAttempts,
 		RetryDelay:     s.PeeringRetryDelay,
 		RequestTimeout: s.RequestTimeout,
-		OnRetry:        func(attempt int, err error) { c.retrying(where, attempt, err) },
+		OnRetry:        func(attempt int, err error) { c.retrying(ctx, where, attempt, err) },
 		OnSkip:         func(why error) { c.Log.Debug("skipping a message: %v", why) },
 	})
 	if err != nil {
-		c.Log.Error("%s", dialMessage(where, err))
+		c.Log.Error("%s", c.dialMessage(where, err))
 		return StatusFailed
 	}
 	defer ctl.Close()
@@ -58,7 +59,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 }
 
 // retrying explains the wait once, and then only to those who want to know.
-func (c *Commands) retrying(where string, attempt int, err error) {
+func (c *Commands) retrying(ctx context.Context, where string, attempt int, err error) {
 	// Each attempt that nobody answers lasts as long as the pause before it.
 	reason, each := "connection timed out for", 2*c.Settings.PeeringRetryDelay
 	if failed, ok := errors.AsType[*client.DialError](err); ok && failed.Failure == bus.DialRefused {
@@ -66,16 +67,24 @@ func (c *Commands) retrying(where string, attempt int, err error) {
 	}
 	if attempt == 1 {
 		left := time.Duration(c.Settings.PeeringAttempts-1) * each
+		if end, ok := ctx.Deadline(); ok {
+			left = min(left, time.Until(end).Round(100*time.Millisecond))
+		}
 		c.Log.Warning("%s controller %s, trying for another %v", reason, where, left)
 		return
 	}
 	c.Log.Debug("%s controller %s", reason, where)
 }
 
-// dialMessage says why there is no connection, in zeek-client's words.
-func dialMessage(where string, err error) string {
+// dialMessage says why there is no connection, in zeek-client's words, and what
+// the last attempt met, which zeek-client does not say.
+func (c *Commands) dialMessage(where string, err error) string {
 	if late, ok := errors.AsType[*client.TimeoutError](err); ok {
-		return fmt.Sprintf("websocket connection to %s timed out in %s", where, late.Stage)
+		text := fmt.Sprintf("websocket connection to %s timed out in %s", where, late.Stage)
+		if errors.Is(late.Err, syscall.ECONNREFUSED) && !c.AsZeekClient {
+			text += ": connection refused"
+		}
+		return text
 	}
 	failed, ok := errors.AsType[*client.DialError](err)
 	if !ok {

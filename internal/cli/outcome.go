@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"zeekfleet/internal/mgmt"
 )
@@ -57,6 +58,12 @@ func sourced(source, text string) document {
 	return document{"source": nullable(source), "error": nullable(text)}
 }
 
+// failed is the entry of a failed result: of its node, or else its instance, or
+// else of the controller.
+func failed(r mgmt.Result) document {
+	return sourced(cmp.Or(string(r.Node), string(r.Instance)), cmp.Or(r.Error, noReason))
+}
+
 func nullable(text string) any {
 	if text == "" {
 		return nil
@@ -89,47 +96,66 @@ func StageOutcome(results []mgmt.Result) Outcome {
 	return o
 }
 
-// DeployOutcome is the outcome of deploying (spec zeek-client 9.1).
+// DeployOutcome is the outcome of deploying (spec zeek-client 9.1). Unlike
+// zeek-client's, the document's errors have those of nodes, too.
 func DeployOutcome(results []mgmt.Result) Outcome {
 	var o Outcome
 	found, errors, nodes := document{}, []any{}, document{}
 	for _, r := range results {
-		if !r.Success {
-			o.Status = StatusFailed
-		}
 		id, isText := r.Data.(mgmt.Text)
 		switch {
-		case !r.Success && r.Node == "" && r.Error != "":
-			errors = append(errors, r.Error)
-		case r.Success && r.Node == "" && r.Instance == "" && isText:
+		case !r.Success:
+			errors = append(errors, failure(r))
+		case r.Node == "" && r.Instance == "" && isText:
 			found["id"] = string(id)
 		case r.Instance == "":
 			o.Warnings = append(o.Warnings, "skipping unexpected response "+describe(r))
-		case r.Node != "":
-			nodes[string(r.Node)] = o.deployed(r)
-			if !r.Success && r.Error != "" { // for which the document has no place
-				o.fail("node %s on instance %s: %s", r.Node, r.Instance, r.Error)
-			}
+		case r.Node == "" && r.Error != "": // what there is to say of an instance that was left out
+			o.Warnings = append(o.Warnings, r.Error)
 		}
+		if r.Node == "" || r.Instance == "" {
+			continue
+		}
+		entry := document{"success": r.Success, "instance": string(r.Instance)}
+		switch data := r.Data.(type) {
+		case nil:
+		case mgmt.NodeOutputs:
+			entry["stdout"], entry["stderr"] = data.Stdout, data.Stderr
+		default:
+			errors = append(errors, fmt.Sprintf("invalid result data for node %s: %s", r.Node, dataProblem(data)))
+		}
+		nodes[string(r.Node)] = entry
 	}
 	if len(nodes) > 0 {
 		found["nodes"] = nodes
 	}
-	o.Document = wrapped(found, errors)
+	o.Document, o.Status = wrapped(found, errors), failedIf(errors)
 	return o
 }
 
-// deployed is a node's entry.
-func (o *Outcome) deployed(r mgmt.Result) document {
-	entry := document{"success": r.Success, "instance": string(r.Instance)}
-	switch data := r.Data.(type) {
-	case nil:
-	case mgmt.NodeOutputs:
-		entry["stdout"], entry["stderr"] = data.Stdout, data.Stderr
-	default:
-		o.fail("invalid result data for node %s: %s", r.Node, dataProblem(r.Data))
+// failure says of a failed result whose it is, unless it says so itself, and why.
+// A controller of Zeek's gives no reason for a node, but what it printed last.
+func failure(r mgmt.Result) string {
+	why := cmp.Or(r.Error, noReason)
+	if out, ok := r.Data.(mgmt.NodeOutputs); ok && r.Error == "" {
+		if last := lastLine(out.Stderr); last != "" {
+			why += "; it printed: " + last
+		}
 	}
-	return entry
+	switch {
+	case r.Node != "" && r.Instance != "":
+		return fmt.Sprintf("node %s on instance %s: %s", r.Node, r.Instance, why)
+	case r.Node != "":
+		return fmt.Sprintf("node %s: %s", r.Node, why)
+	case r.Instance != "" && r.Error == "":
+		return fmt.Sprintf("instance %s: %s", r.Instance, why)
+	}
+	return why
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
 // describe returns r for a message.
@@ -156,8 +182,8 @@ func dataProblem(data mgmt.Data) string {
 }
 
 // GetIDValueOutcome is the outcome of asking for an identifier's value (spec
-// zeek-client 9.4). Failures of whole instances, which the document leaves
-// without a source, are told on standard error as well.
+// zeek-client 9.4). Unlike zeek-client's, the document names the instance that
+// failed as a whole.
 func GetIDValueOutcome(results []mgmt.Result) Outcome {
 	var o Outcome
 	values, errors := document{}, []any{}
@@ -165,10 +191,7 @@ func GetIDValueOutcome(results []mgmt.Result) Outcome {
 		text, isText := r.Data.(mgmt.Text)
 		switch {
 		case !r.Success:
-			errors = append(errors, sourced(string(r.Node), r.Error))
-			if r.Node == "" && r.Instance != "" {
-				o.fail("instance %s: %s", r.Instance, cmp.Or(r.Error, noReason))
-			}
+			errors = append(errors, failed(r))
 		case r.Node == "":
 			errors = append(errors, document{"error": "result lacking node: " + string(text)})
 		case r.Data == nil:
@@ -189,26 +212,25 @@ func GetIDValueOutcome(results []mgmt.Result) Outcome {
 }
 
 // RestartOutcome is the outcome of restarting nodes (spec zeek-client 9.7).
-// Unlike zeek-client's it fails if a node did, and tells that node's reason on
-// standard error; the document is the same.
+// Unlike zeek-client's it fails if a node did, and its document's errors have that
+// node's.
 func RestartOutcome(results []mgmt.Result) Outcome {
 	var o Outcome
 	restarted, errors := document{}, []any{}
 	for _, r := range ordered(results) {
 		switch {
 		case !r.Success && (r.Instance == "" || r.Node == ""):
-			errors = append(errors, sourced(cmp.Or(string(r.Node), string(r.Instance)), r.Error))
+			errors = append(errors, failed(r))
 		case r.Node == "":
 			errors = append(errors, document{"error": "result lacking node: " + describe(r)})
 		default:
 			restarted[string(r.Node)] = r.Success
 			if !r.Success {
-				o.fail("node %s on instance %s: %s", r.Node, r.Instance, cmp.Or(r.Error, noReason))
+				errors = append(errors, failed(r))
 			}
 		}
 	}
-	o.Status = max(o.Status, failedIf(errors))
-	o.Document = wrapped(restarted, errors)
+	o.Document, o.Status = wrapped(restarted, errors), failedIf(errors)
 	return o
 }
 

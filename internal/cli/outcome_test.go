@@ -41,14 +41,15 @@ func TestDeployOutcome(t *testing.T) {
 				{Instance: "agent-west", Node: "sniff-a", Data: mgmt.NodeOutputs{Stderr: "fatal error: no such device"}},
 				{Success: true, Data: mgmt.Text("3c1e0d52")},
 			},
-			said{document: `{"errors": [], "results": {"id": "3c1e0d52", "nodes": {"log1": {"instance": "agent-east", "success": true}, ` +
+			said{document: `{"errors": ["node sniff-a on instance agent-west: no reason given; it printed: fatal error: no such device"], ` +
+				`"results": {"id": "3c1e0d52", "nodes": {"log1": {"instance": "agent-east", "success": true}, ` +
 				`"sniff-a": {"instance": "agent-west", "stderr": "fatal error: no such device", "stdout": "", "success": false}}}}`, status: 1},
 		},
-		"why a node failed is said, as the document has no place for it": {
+		"why a node failed is among the errors": {
 			[]mgmt.Result{{Instance: "i", Node: "n", Error: "still starting"}},
 			said{
-				document: `{"errors": [], "results": {"nodes": {"n": {"instance": "i", "success": false}}}}`,
-				errors:   []string{"node n on instance i: still starting"}, status: 1,
+				document: `{"errors": ["node n on instance i: still starting"], "results": {"nodes": {"n": {"instance": "i", "success": false}}}}`,
+				status:   1,
 			},
 		},
 		"agents without nodes are passed over": {
@@ -57,7 +58,15 @@ func TestDeployOutcome(t *testing.T) {
 		},
 		"an agent's failure without text fails the command": {
 			[]mgmt.Result{{Instance: "i"}},
-			said{document: `{"errors": [], "results": {}}`, status: 1},
+			said{document: `{"errors": ["instance i: no reason given"], "results": {}}`, status: 1},
+		},
+		"an instance that was left out is said to be": {
+			[]mgmt.Result{{Success: true, Instance: "i", Error: "instance 'i' is not connected"}, {Success: true, Data: mgmt.Text("x")}},
+			said{document: `{"errors": [], "results": {"id": "x"}}`, warnings: []string{"instance 'i' is not connected"}},
+		},
+		"a node of which the controller knows no instance": {
+			[]mgmt.Result{{Node: "n", Error: "no"}},
+			said{document: `{"errors": ["node n: no"], "results": {}}`, status: 1},
 		},
 		"errors keep the controller's order": {
 			[]mgmt.Result{{Error: "z"}, {Error: "a", Instance: "i"}},
@@ -70,8 +79,8 @@ func TestDeployOutcome(t *testing.T) {
 		"outputs of the wrong type fail the command": {
 			[]mgmt.Result{{Success: true, Instance: "i", Node: "n", Data: mgmt.BadData{Reason: "got a count"}}},
 			said{
-				document: `{"errors": [], "results": {"nodes": {"n": {"instance": "i", "success": true}}}}`,
-				errors:   []string{"invalid result data for node n: got a count"}, status: 1,
+				document: `{"errors": ["invalid result data for node n: got a count"], "results": {"nodes": {"n": {"instance": "i", "success": true}}}}`,
+				status:   1,
 			},
 		},
 	} {
@@ -109,13 +118,12 @@ func TestGetIDValueOutcome(t *testing.T) {
 		},
 		"failures come by instance and node, those of the controller last": {
 			[]mgmt.Result{{Node: "n-0", Error: "unknown cluster node"}, {Instance: "b", Node: "n-1", Error: "unknown id"}, {Instance: "a", Node: "n-2"}},
-			said{document: `{"errors": [{"error": null, "source": "n-2"}, {"error": "unknown id", "source": "n-1"}, ` +
+			said{document: `{"errors": [{"error": "no reason given", "source": "n-2"}, {"error": "unknown id", "source": "n-1"}, ` +
 				`{"error": "unknown cluster node", "source": "n-0"}], "results": {}}`, status: 1},
 		},
 		"an instance that failed is named": {
 			[]mgmt.Result{{Instance: "a", Error: "request timed out"}},
-			said{document: `{"errors": [{"error": "request timed out", "source": null}], "results": {}}`,
-				errors: []string{"instance a: request timed out"}, status: 1},
+			said{document: `{"errors": [{"error": "request timed out", "source": "a"}], "results": {}}`, status: 1},
 		},
 		"text that is not JSON": {
 			[]mgmt.Result{value("a", ""), value("b", "1 2"), value("c", strings.Repeat("[", 600)+strings.Repeat("]", 600))},
@@ -141,8 +149,7 @@ func TestRestartOutcome(t *testing.T) {
 	}{
 		"a node that failed fails the command and says why": {
 			[]mgmt.Result{{Success: true, Instance: "i", Node: "m"}, {Instance: "i", Node: "w", Error: "could not restart node w"}},
-			said{document: `{"errors": [], "results": {"m": true, "w": false}}`,
-				errors: []string{"node w on instance i: could not restart node w"}, status: 1},
+			said{document: `{"errors": [{"error": "could not restart node w", "source": "w"}], "results": {"m": true, "w": false}}`, status: 1},
 		},
 		"the controller's failures": {
 			[]mgmt.Result{{Node: "x", Error: "unknown cluster node"}, {Error: "no instances connected"}},
@@ -204,8 +211,8 @@ func TestGetNodesOutcome(t *testing.T) {
 				{Instance: "b", Error: "request timed out"}, {Instance: "a", Success: true, Data: mgmt.NodeStatuses{}},
 			},
 			said{document: `{"errors": [{"error": "request timed out", "source": "b"}, ` +
-				`{"error": "result does not contain node status data", "source": "c"}], "results": {"a": {}, "d": {}}}`,
-				errors: []string{"NodeStatus data invalid: x"}, status: 1},
+				`{"error": "result does not contain node status data", "source": "c"}, ` +
+				`{"error": "NodeStatus data invalid: x", "source": "d"}], "results": {"a": {}, "d": {}}}`, status: 1},
 		},
 		"how nodes ended last is said, as the document has no place for it": {
 			[]mgmt.Result{{Success: true, Instance: "i", Data: mgmt.NodeStatuses{}, Error: "node a crashed: x (3s ago)\nnode b crashed: y (9s ago)"}},

@@ -52,7 +52,7 @@ func GetNodesOutcome(results []mgmt.Result) Outcome {
 	for _, r := range ordered(results) {
 		source := string(r.Instance)
 		if !r.Success {
-			errors = append(errors, sourced(source, r.Error))
+			errors = append(errors, failed(r))
 			continue
 		}
 		switch data := r.Data.(type) {
@@ -63,11 +63,10 @@ func GetNodesOutcome(results []mgmt.Result) Outcome {
 			errors = append(errors, sourced(source, "result does not contain node status data"))
 		default:
 			instances[source] = document{}
-			o.fail("NodeStatus data invalid: %s", dataProblem(data))
+			errors = append(errors, sourced(source, "NodeStatus data invalid: "+dataProblem(data)))
 		}
 	}
-	o.Status = max(o.Status, failedIf(errors))
-	o.Document = wrapped(instances, errors)
+	o.Document, o.Status = wrapped(instances, errors), failedIf(errors)
 	return o
 }
 

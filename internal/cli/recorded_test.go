@@ -190,6 +190,7 @@ func commands(t *testing.T, controller string, stdout, stderr *bytes.Buffer) *cl
 type replayed struct {
 	address   string
 	configIDs []string // that clients chose
+	recorded  []string // those that zeek-client chose in their place
 }
 
 func replay(t *testing.T, ack string, exchanges []exchange) *replayed {
@@ -259,9 +260,12 @@ func (r *replayed) answer(t *testing.T, x exchange, request string) string {
 		t.Errorf("request differs from zeek-client's (-want +got):\n%s", diff)
 	}
 	if len(gotIDs) > 1 {
-		r.configIDs = append(r.configIDs, gotIDs[1])
+		r.configIDs, r.recorded = append(r.configIDs, gotIDs[1]), append(r.recorded, wantIDs[1])
 	}
 	response := x.response
+	for i, id := range r.recorded {
+		response = strings.ReplaceAll(response, id, r.configIDs[i])
+	}
 	for i := range min(len(wantIDs), len(gotIDs)) {
 		response = strings.ReplaceAll(response, wantIDs[i], gotIDs[i])
 	}
