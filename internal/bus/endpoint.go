@@ -64,6 +64,10 @@ type Config struct {
 	// they are long, of all peers together. Beyond it the peer that has sent most
 	// is dropped, but a message alone is always taken. Zero means 64 MiB.
 	LargeBytes int
+	// UnsentBytes bounds what waits for newcomers and WebSocket clients, of all
+	// together; of each of them what is more than 32 KiB counts. Beyond it the one
+	// that has most waiting is dropped, but never one alone. Zero means 128 MiB.
+	UnsentBytes int
 	// MaxHandshakes bounds the accepted native connections that have not
 	// finished their handshake. One more replaces the oldest of the source
 	// address that has the most. Zero means 256.
@@ -105,6 +109,7 @@ func (c Config) withDefaults() (Config, error) {
 	l.count("SendQueueBytes", &c.SendQueueBytes, 64<<20)
 	l.count("MaxFrame", &c.MaxFrame, wire.DefaultMaxFrame)
 	l.count("LargeBytes", &c.LargeBytes, 64<<20)
+	l.count("UnsentBytes", &c.UnsentBytes, 128<<20)
 	l.count("MaxHandshakes", &c.MaxHandshakes, 256)
 	l.duration("HandshakeTimeout", &c.HandshakeTimeout, 10*time.Second)
 	l.duration("GoodbyeTimeout", &c.GoodbyeTimeout, 3*time.Second)
@@ -123,6 +128,8 @@ type Endpoint struct {
 	large  *largeMessages
 	pacer  pacer
 	seats  seats
+	shared sharedLists
+	unsent *largeMessages        // what waits for newcomers and clients
 	local  wire.Filter           // of Config.LocalTopics
 	table  atomic.Pointer[table] // stored under mu
 
@@ -143,7 +150,8 @@ func New(cfg Config) (*Endpoint, error) {
 		cfg:     cfg,
 		log:     cfg.Logger,
 		local:   wire.NewFilter(cfg.LocalTopics...),
-		large:   newLargeMessages(cfg.LargeBytes),
+		large:   newLargeMessages(cfg.LargeBytes, errTooMuch),
+		unsent:  newLargeMessages(cfg.UnsentBytes, errUnsent),
 		pacer:   pacer{Pace: cfg.Pace},
 		present: map[string]bool{},
 		seats:   seats{limit: cfg.MaxPeers, reserved: cfg.ReservedPeers, idleAfter: cfg.IdleAfter},
@@ -168,7 +176,7 @@ func (e *Endpoint) Publish(topic string, v zval.Value) {
 // dropped.
 func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
 	l, ok := e.table.Load().byID[peerID]
-	return ok && l.wants(topic) && l.send(e.newOutgoing(topic, v))
+	return ok && l.wants(topic) && l.answer(e.newOutgoing(topic, v))
 }
 
 // Meet says that a peer is no newcomer; see Pace.
@@ -191,7 +199,7 @@ func (e *Endpoint) Reply(peerID string, topic string, v zval.Value) bool {
 	t := e.table.Load()
 	l, m := t.byID[peerID], e.newOutgoing(topic, v)
 	t.overhear(l, m)
-	return l != nil && l.wants(topic) && l.send(m)
+	return l != nil && l.wants(topic) && l.answer(m)
 }
 
 // PublishWait is Publish, but waits for room in the queue of each matching peer

@@ -30,6 +30,8 @@ type link interface {
 	// send queues m and never blocks. If the queue is full the link drops
 	// itself; it reports false then, and after its end.
 	send(m *outgoing) bool
+	// answer is send for what the other side has asked for, which it pays for.
+	answer(m *outgoing) bool
 	// sendWait is send, but waits for room. It returns an error only if ctx
 	// ended first; a link that ends while it waits counts as sent.
 	sendWait(ctx context.Context, m *outgoing) error

@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // largeMessage is the length in bytes from which on a message counts as large.
 const largeMessage = 32 << 10
 
-// errTooMuch drops a peer whose large message there is no room for.
-var errTooMuch = errors.New("too many large messages at a time, and this is the largest")
+// errTooMuch drops a peer whose large message there is no room for, and errUnsent
+// one that does not take what is sent to it.
+var (
+	errTooMuch = errors.New("too many large messages at a time, and this is the largest")
+	errUnsent  = errors.New("too much waits to be sent, and most of it to this peer")
+)
 
 // largeMessages bounds what large messages cost an endpoint, however many peers
 // send them: in memory while they come in, and in time and memory while they
@@ -18,6 +23,7 @@ var errTooMuch = errors.New("too many large messages at a time, and this is the 
 type largeMessages struct {
 	turn  chan struct{} // holds a token while one is decoded and delivered
 	limit int
+	over  error // what those are told that are given up
 
 	mu    sync.Mutex
 	held  int                   // in all shares
@@ -28,14 +34,15 @@ type largeMessages struct {
 type holding struct {
 	of     *largeMessages
 	giveUp func(error) // drops the peer; does not block
+	some   atomic.Bool // bytes may not be zero
 
 	// Guarded by of.mu.
 	bytes int
 	over  bool // it was given up, or has ended; it counts no more
 }
 
-func newLargeMessages(limit int) *largeMessages {
-	return &largeMessages{turn: make(chan struct{}, 1), limit: limit, parts: map[*holding]struct{}{}}
+func newLargeMessages(limit int, over error) *largeMessages {
+	return &largeMessages{turn: make(chan struct{}, 1), limit: limit, over: over, parts: map[*holding]struct{}{}}
 }
 
 func (l *largeMessages) newHolding(giveUp func(error)) *holding {
@@ -60,11 +67,14 @@ func (l *largeMessages) take(ctx context.Context, bytes int) (done func(), err e
 // set says how many bytes h holds now. Where all peers together hold more than
 // the limit, those that hold most are given up; one alone never is.
 func (h *holding) set(bytes int) {
+	if bytes == 0 && !h.some.Load() {
+		return
+	}
 	h.of.mu.Lock()
 	victims := h.of.change(h, bytes)
 	h.of.mu.Unlock()
 	for _, v := range victims {
-		v.giveUp(errTooMuch)
+		v.giveUp(h.of.over)
 	}
 }
 
@@ -83,6 +93,7 @@ func (l *largeMessages) change(h *holding, bytes int) (victims []*holding) {
 	}
 	l.held += bytes - h.bytes
 	h.bytes = bytes
+	h.some.Store(bytes > 0)
 	if bytes > 0 {
 		l.parts[h] = struct{}{}
 	} else {

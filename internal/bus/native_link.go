@@ -29,6 +29,7 @@ type nativeLink struct {
 	seat      seat
 	filter    atomic.Pointer[wire.Filter] // theirs
 	queue     *sendQueue
+	unsent    *holding      // of queue, while the peer is a newcomer
 	done      chan struct{} // closed by close
 	reading   atomic.Bool   // the reader waits for the peer; else subscriptions hold it up
 
@@ -52,6 +53,15 @@ func (l *nativeLink) send(m *outgoing) bool {
 	if frame == nil {
 		return false
 	}
+	return l.push(frame)
+}
+
+func (l *nativeLink) answer(m *outgoing) bool {
+	frame := m.native()
+	if frame == nil {
+		return false
+	}
+	l.allowance.answered(len(frame))
 	return l.push(frame)
 }
 
@@ -81,7 +91,17 @@ func (l *nativeLink) push(frame []byte) bool {
 	if !ok {
 		l.close(errQueueFull)
 	}
+	l.weigh()
 	return ok
+}
+
+// weigh counts what waits for a newcomer.
+func (l *nativeLink) weigh() {
+	waiting := 0
+	if !l.allowance.known.Load() {
+		waiting = l.queue.waiting()
+	}
+	l.unsent.set(max(0, waiting-largeMessage))
 }
 
 // close ends the connection at once; the first reason counts.

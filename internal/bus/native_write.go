@@ -23,6 +23,7 @@ func (l *nativeLink) write() {
 			return
 		}
 		batch = l.queue.take(batch[:0], maxWrite)
+		l.weigh()
 		buf = buf[:0]
 		for i, frame := range batch {
 			batch[i] = nil

@@ -21,7 +21,7 @@ type outgoing struct {
 	nativeFrame []byte
 
 	jsonOnce sync.Once
-	jsonText []byte
+	jsonText wsText
 }
 
 func (e *Endpoint) newOutgoing(topic string, v zval.Value) *outgoing {
@@ -48,9 +48,18 @@ func (m *outgoing) encodeNative() []byte {
 	return native.Append(frame, m.value)
 }
 
-// json returns the message as encode makes it of topic and value; every caller
-// must pass the same encode. Nobody may change the result.
-func (m *outgoing) json(encode func(topic string, v zval.Value) []byte) []byte {
-	m.jsonOnce.Do(func() { m.jsonText = encode(m.topic, m.value) })
+// json returns the message for WebSocket clients, the same for all of them; one
+// without pieces is none that they see. Nobody may change the result.
+func (m *outgoing) json() wsText {
+	m.jsonOnce.Do(func() { m.jsonText.parts, m.jsonText.own = m.endpoint.shared.text(m.topic, m.value) })
 	return m.jsonText
 }
+
+// wsText is the text of a message, in pieces. own is how many bytes of it no
+// other message has.
+type wsText struct {
+	parts [][]byte
+	own   int
+}
+
+func newWSText(text []byte) wsText { return wsText{[][]byte{text}, len(text)} }

@@ -11,7 +11,7 @@ import (
 // Pace bounds the work that newcomers make: peers that this side has not dialed,
 // and that nobody has introduced with Meet. It is counted in messages; a long one
 // counts once more for each further KiB, up to what all newcomers share in a
-// second; of those that nobody wants and that are not even decoded 64 count as
+// second, and an answer one for each 16 KiB; of those that nobody wants and that are not even decoded 64 count as
 // one. The messages of a newcomer that has used up its own allowance are
 // taken as those of all such newcomers fit in, one peer after the other, and it
 // is not read meanwhile. So however many there are and whatever they send, there
@@ -54,6 +54,9 @@ type allowance struct {
 	cheap int // messages that passed, modulo passesPerMessage
 }
 
+// answerBytes is how many bytes of an answer cost as much as a message.
+const answerBytes = 16 << 10
+
 // passesPerMessage is how many messages that nobody wants count as one.
 const passesPerMessage = 64
 
@@ -76,6 +79,14 @@ func (a *allowance) spend(n int) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.of.reserve(&a.own, min(n, a.of.Shared))
+}
+
+// answered takes out of the allowance what an answer of that many bytes costs. It
+// does not wait: the peer's next message does.
+func (a *allowance) answered(bytes int) {
+	if n := bytes / answerBytes; n > 0 {
+		a.spend(n)
+	}
 }
 
 // pass is take for a message that nobody wants.

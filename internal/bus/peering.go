@@ -156,6 +156,8 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 	l.allowance.known.Store(info.Dialed)
 	l.seat = seat{own: p.own, known: &l.allowance.known, give: l.close, since: time.Now()}
 	l.queue.announce = p.announced
+	l.unsent = e.unsent.newHolding(l.close)
+	defer l.unsent.end()
 	p.claim.established(l)
 
 	// life is how long subscriptions are waited for.

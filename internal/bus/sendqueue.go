@@ -81,6 +81,13 @@ func (q *sendQueue) pushWait(ctx context.Context, frame []byte) error {
 	}
 }
 
+// waiting returns the bytes that are queued.
+func (q *sendQueue) waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes
+}
+
 // full reports whether size more bytes are too many. The caller holds mu.
 func (q *sendQueue) full(size int) bool {
 	return len(q.frames) >= q.maxFrames || q.bytes > 0 && q.bytes+size > q.maxBytes

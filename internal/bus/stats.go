@@ -22,10 +22,12 @@ type Stats struct {
 	// Refused events of WebSocket clients could not be read, were not admitted,
 	// or had a topic that is not theirs to use. Their senders were told.
 	Refused uint64
+	// Abandoned events of WebSocket clients had to wait, and their senders left.
+	Abandoned uint64
 }
 
 type counters struct {
-	unwanted, misaddressed, commands, unknown, reserved, unsendable, refused atomic.Uint64
+	unwanted, misaddressed, commands, unknown, reserved, unsendable, refused, abandoned atomic.Uint64
 }
 
 // Stats returns the counts so far.
@@ -38,5 +40,6 @@ func (e *Endpoint) Stats() Stats {
 		Reserved:     e.stats.reserved.Load(),
 		Unsendable:   e.stats.unsendable.Load(),
 		Refused:      e.stats.refused.Load(),
+		Abandoned:    e.stats.abandoned.Load(),
 	}
 }

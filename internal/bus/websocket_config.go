@@ -58,7 +58,7 @@ type WebSocketConfig struct {
 	// endpoint's own user or root, who can always upgrade. Zero means none.
 	ReservedClients int
 	// MaxMessage bounds the length in bytes of a client's message; a longer
-	// one ends the connection with close code 1009. Zero means 8 MiB.
+	// one ends the connection with close code 1009. Zero means 32 MiB.
 	MaxMessage int
 	// MaxTopics bounds the topic prefixes that one client names; one that
 	// names more is refused with close code 1008. Zero means 1024.
@@ -69,6 +69,10 @@ type WebSocketConfig struct {
 	// SendQueue bounds the messages waiting for one client; one that falls
 	// further behind is dropped with close code 1013. Zero means 1024.
 	SendQueue int
+	// SendQueueBytes bounds their bytes likewise; a single message is always
+	// taken, and what many messages have in common does not count. Others
+	// overhear no answer that is longer than an eighth of it. Zero means 32 MiB.
+	SendQueueBytes int
 	// ReceiveQueue bounds the messages of one client that have been read but
 	// not delivered; MaxMessage bounds their bytes together. At either bound
 	// the client is not read. Zero means 32.
@@ -96,10 +100,11 @@ func (c WebSocketConfig) withDefaults() (WebSocketConfig, error) {
 	l.count("MaxClients", &c.MaxClients, 100)
 	l.count("ReservedClients", &c.ReservedClients, 0)
 	l.below("ReservedClients", c.ReservedClients, "MaxClients", c.MaxClients)
-	l.count("MaxMessage", &c.MaxMessage, 8<<20)
+	l.count("MaxMessage", &c.MaxMessage, 32<<20)
 	l.count("MaxTopics", &c.MaxTopics, 1024)
 	l.count("MaxTopicBytes", &c.MaxTopicBytes, 64<<10)
 	l.count("SendQueue", &c.SendQueue, 1024)
+	l.count("SendQueueBytes", &c.SendQueueBytes, 32<<20)
 	l.count("ReceiveQueue", &c.ReceiveQueue, 32)
 	l.duration("PingInterval", &c.PingInterval, 5*time.Second)
 	l.duration("UpgradeTimeout", &c.UpgradeTimeout, 3*time.Second)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -30,9 +31,12 @@ type wsConn struct {
 	conn  net.Conn        // raw, or TLS on top of it
 	ws    *websocket.Conn // frames on top of conn
 	inbox *wsInbox
-	queue chan wsOutgoing
+	queue chan wsText
 	pings wsPings
 
+	queued    atomic.Int64 // bytes in queue, and of what is being sent
+	unsent    *holding     // the same
+	broken    bool         // a message ends in the middle; for write and farewell
 	allowance allowance
 	seat      *wsSeat
 	refusals  Throttle // of log lines; belongs to handle
@@ -51,7 +55,7 @@ func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsConn, er
 		self:   self,
 		raw:    raw,
 		conn:   up.conn,
-		queue:  make(chan wsOutgoing, s.cfg.SendQueue),
+		queue:  make(chan wsText, s.cfg.SendQueue),
 		pings:  wsPings{interval: s.cfg.PingInterval},
 		joined: make(chan struct{}),
 		ended:  make(chan struct{}),
@@ -59,6 +63,7 @@ func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsConn, er
 	c.allowance.of = &s.e.pacer
 	c.refusals = Throttle{Burst: refusalsLogged, Interval: refusalInterval}
 	c.seat = up.seat
+	c.unsent = s.e.unsent.newHolding(func(err error) { c.end(endCrowdedOut(err)) })
 	large := s.e.large.newHolding(func(err error) { c.end(endCrowdedOut(err)) })
 	c.inbox = newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage, large)
 	ws, err := up.frames(c.pings.heard, c.charge)
@@ -85,6 +90,7 @@ func (c *wsConn) run(ctx context.Context, up wsUpgraded) *wsEnd {
 	defer stop()
 
 	defer c.inbox.large.end()
+	defer c.unsent.end()
 	var parts sync.WaitGroup
 	parts.Go(func() {
 		defer c.inbox.close()
@@ -263,10 +269,29 @@ func (c *wsConn) logRefused(r *refusedEvent) {
 	c.s.log.Warn("event of a client refused", attrs...)
 }
 
+// await waits as long as the client has to for what it has sent. It reports false
+// when ctx ends, and when the client has gone: a client that sends and leaves is
+// heard as far as its allowance goes, and what would have to wait is dropped.
+func (c *wsConn) await(ctx context.Context, wait time.Duration) bool {
+	if wait == 0 {
+		return true
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.ended:
+		c.s.e.stats.abandoned.Add(1)
+	case <-ctx.Done():
+	}
+	return false
+}
+
 // deliver delivers the event in msg, or returns why it is refused. It gives up
 // when ctx ends, as take will find.
 func (c *wsConn) deliver(ctx context.Context, msg []byte) *refusedEvent {
-	if err := c.allowance.take(ctx, len(msg)); err != nil {
+	if !c.await(ctx, c.allowance.spend(1+len(msg)>>10)) {
 		return nil
 	}
 	done, err := c.s.e.large.take(ctx, len(msg))

@@ -64,16 +64,6 @@ func clientEvent(v zval.Value) (zval.Value, bool) {
 	return v, true
 }
 
-// encodeClientEvent encodes v for WebSocket clients; see outgoing.json. It
-// returns nil for what they do not see.
-func encodeClientEvent(topic string, v zval.Value) []byte {
-	ev, ok := clientEvent(v)
-	if !ok {
-		return nil
-	}
-	return wsjson.AppendMessage(nil, topic, ev)
-}
-
 // refusedEvent is why a client's event goes nowhere. What the client is told is
 // Zeek's words; what is wrong with it is for the log.
 type refusedEvent struct {

@@ -1,7 +1,9 @@
 package bus
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"time"
 
 	"github.com/coder/websocket"
@@ -17,7 +19,8 @@ func (c *wsConn) wants(topic string) bool { return c.topics.Match(topic) }
 // send queues m, unless it is something that clients do not see. A client whose
 // queue is full is dropped.
 func (c *wsConn) send(m *outgoing) bool {
-	if _, ok := eventContent(m.value); !ok {
+	text := m.json()
+	if text.parts == nil {
 		return true
 	}
 	select {
@@ -25,37 +28,63 @@ func (c *wsConn) send(m *outgoing) bool {
 		return false
 	default:
 	}
+	if waiting := c.queued.Load(); waiting == 0 || waiting+int64(text.own) <= int64(c.s.cfg.SendQueueBytes) {
+		if c.enqueue(text) {
+			return true
+		}
+	}
+	c.end(endTooSlow)
+	return false
+}
+
+// enqueue queues text if there is room for another message.
+func (c *wsConn) enqueue(text wsText) bool {
+	c.weigh(text.own)
 	select {
-	case c.queue <- wsOutgoing{m: m}:
+	case c.queue <- text:
 		return true
 	default:
-		c.end(endTooSlow)
+		c.weigh(-text.own)
 		return false
 	}
+}
+
+// weigh counts what waits for the client.
+func (c *wsConn) weigh(bytes int) {
+	c.unsent.set(max(0, int(c.queued.Add(int64(bytes)))-largeMessage))
+}
+
+func (c *wsConn) answer(m *outgoing) bool {
+	c.allowance.answered(totalLen(m.json().parts))
+	return c.send(m)
 }
 
 // overhear takes m only while most of the queue is free for what concerns the
 // client.
 func (c *wsConn) overhear(m *outgoing) {
-	if _, ok := eventContent(m.value); !ok || len(c.queue) >= cap(c.queue)/8 {
+	if len(c.queue) >= cap(c.queue)/8 || c.queued.Load() >= int64(c.s.cfg.SendQueueBytes/8) {
 		return
 	}
-	select {
-	case c.queue <- wsOutgoing{m: m}:
-	default:
+	text := m.json()
+	if text.parts == nil || totalLen(text.parts) > c.s.cfg.SendQueueBytes/8 {
+		return
 	}
+	c.enqueue(text)
 }
 
 func (c *wsConn) sendWait(ctx context.Context, m *outgoing) error {
-	if _, ok := eventContent(m.value); !ok {
+	text := m.json()
+	if text.parts == nil {
 		return nil
 	}
+	c.weigh(text.own)
 	select {
-	case c.queue <- wsOutgoing{m: m}:
+	case c.queue <- text:
 		return nil
 	case <-c.ended:
 		return nil
 	case <-ctx.Done():
+		c.weigh(-text.own)
 		return context.Cause(ctx)
 	}
 }
@@ -73,8 +102,9 @@ func (c *wsConn) close(reason error) { c.end(endDropped(reason)) }
 // room: a client that does not read its answers delays itself alone.
 func (c *wsConn) reply(context string) {
 	text := wsjson.AppendFailure(nil, wsjson.Failure{Code: wsjson.CodeDeserialization, Context: context})
+	c.weigh(len(text))
 	select {
-	case c.queue <- wsOutgoing{text: text}:
+	case c.queue <- newWSText(text):
 	case <-c.ended:
 	}
 }
@@ -97,7 +127,8 @@ func (c *wsConn) write(ctx context.Context) {
 		case <-ticks.C:
 			c.ping(ctx)
 		case out := <-c.queue:
-			c.frame(ctx, websocket.MessageText, out.bytes())
+			c.message(ctx, out)
+			c.weigh(-out.own)
 		}
 	}
 }
@@ -119,12 +150,12 @@ func (c *wsConn) pingUntilJoined(ctx context.Context, ticks <-chan time.Time) bo
 
 // flush sends what is queued if the server is stopping, all under one deadline.
 func (c *wsConn) flush(ctx context.Context) {
-	if c.cause != endTerminating {
+	if c.cause != endTerminating || c.broken {
 		return
 	}
 	c.conn.SetWriteDeadline(time.Now().Add(wsFlushWait))
 	for range len(c.queue) {
-		if c.ws.Write(ctx, websocket.MessageText, (<-c.queue).bytes()) != nil {
+		if c.ws.Write(ctx, websocket.MessageText, bytes.Join((<-c.queue).parts, nil)) != nil {
 			return
 		}
 	}
@@ -141,8 +172,67 @@ func (c *wsConn) ping(ctx context.Context) {
 	c.frame(ctx, opPing, payload)
 }
 
+// wsFragment is the length in bytes beyond which a message goes out in fragments
+// of that length. Each has its own time to be taken, and none is copied.
+const wsFragment = 1 << 20
+
+// message sends one text message and ends the connection if that does not work.
+func (c *wsConn) message(ctx context.Context, text wsText) {
+	if totalLen(text.parts) <= wsFragment {
+		whole := text.parts[0]
+		if len(text.parts) > 1 {
+			whole = bytes.Join(text.parts, nil)
+		}
+		c.frame(ctx, websocket.MessageText, whole)
+		return
+	}
+	if c.broken || c.overAndOut() {
+		return
+	}
+	w, err := c.ws.Writer(ctx, websocket.MessageText)
+	if err == nil {
+		err = c.fragments(w, text)
+	}
+	if err != nil {
+		c.broken = true
+		c.end(endOfWriting(err))
+	}
+	c.conn.SetWriteDeadline(time.Time{})
+}
+
+// overAndOut reports whether the connection has ended for another reason than that
+// the server is stopping.
+func (c *wsConn) overAndOut() bool {
+	select {
+	case <-c.ended:
+		return c.cause != endTerminating
+	default:
+		return false
+	}
+}
+
+func (c *wsConn) fragments(w io.WriteCloser, text wsText) error {
+	for _, part := range text.parts {
+		for len(part) > 0 {
+			if c.overAndOut() {
+				return c.cause // the rest would be in the way of the goodbye
+			}
+			n := min(len(part), wsFragment)
+			c.conn.SetWriteDeadline(time.Now().Add(c.s.cfg.PingInterval))
+			if _, err := w.Write(part[:n]); err != nil {
+				return err
+			}
+			part = part[n:]
+		}
+	}
+	return w.Close()
+}
+
 // frame sends one message and ends the connection if that does not work.
 func (c *wsConn) frame(ctx context.Context, kind websocket.MessageType, payload []byte) {
+	if c.broken {
+		return
+	}
 	c.conn.SetWriteDeadline(time.Now().Add(c.s.cfg.PingInterval))
 	select {
 	case <-c.ended: // and the deadline that end has set may be gone
@@ -161,7 +251,7 @@ func (c *wsConn) frame(ctx context.Context, kind websocket.MessageType, payload 
 // farewell tells the client why its connection ends, waits shortly for its
 // reply, and closes the connection.
 func (c *wsConn) farewell(ctx context.Context) {
-	if c.cause.message.Code != "" {
+	if c.cause.message.Code != "" && !c.broken {
 		c.conn.SetWriteDeadline(time.Now().Add(wsFlushWait))
 		c.ws.Write(ctx, websocket.MessageText, wsjson.AppendFailure(nil, c.cause.message))
 	}
@@ -175,17 +265,4 @@ func (c *wsConn) farewell(ctx context.Context) {
 		return
 	}
 	c.ws.Close(c.cause.code, c.cause.reason)
-}
-
-// wsOutgoing is one text message for the client: m, or text as it is.
-type wsOutgoing struct {
-	m    *outgoing
-	text []byte
-}
-
-func (o wsOutgoing) bytes() []byte {
-	if o.m == nil {
-		return o.text
-	}
-	return o.m.json(encodeClientEvent)
 }

@@ -179,6 +179,7 @@ type controllerShell struct {
 	registry *event.Registry
 	dials    map[mgmt.InstanceName]context.CancelFunc
 	puzzled  puzzles
+	answers  sharedAnswers
 }
 
 func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core *controller.Machine) error {
@@ -260,7 +261,7 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	case controller.Refuse:
 		c.toAgent(e.Peer, e.Instance, mgmt.NotifyError{Instance: e.Instance, Msg: e.Reason})
 	case controller.Reply:
-		c.endpoint.Reply(string(e.Client), c.cfg.Topic, c.registry.Encode(e.Msg))
+		c.endpoint.Reply(string(e.Client), c.cfg.Topic, c.answers.encode(c.registry, e.Msg, c.endpoint.Share))
 	case controller.Connect:
 		c.connect(ctx, e.Instance, e.Addr)
 	case controller.Disconnect:

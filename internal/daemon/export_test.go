@@ -4,6 +4,9 @@ import (
 	"log/slog"
 
 	"zeekfleet/internal/bus"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zval"
 )
 
 var (
@@ -20,4 +23,12 @@ func LogPuzzles(log *slog.Logger, messages []bus.Message, err error) {
 	for _, m := range messages {
 		p.log(log, m, err)
 	}
+}
+
+// NewSharedAnswers returns an empty sharedAnswers.
+func NewSharedAnswers() *sharedAnswers { return new(sharedAnswers) }
+
+// Encode is encode.
+func (s *sharedAnswers) Encode(r *event.Registry, msg mgmt.Message, share func(zval.Value)) zval.Value {
+	return s.encode(r, msg, share)
 }

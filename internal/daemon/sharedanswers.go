@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/zval"
+)
+
+// sharedAnswers are the latest configurations that clients were told, as they were
+// told them. A large one is asked for again and again, and made only once.
+type sharedAnswers struct {
+	made [2]sharedAnswer // the staged and the deployed one
+	next int
+}
+
+type sharedAnswer struct {
+	config mgmt.Configuration
+	event  zval.Value
+}
+
+// sharedNodes is the number of nodes from which on a configuration is kept.
+const sharedNodes = 256
+
+// encode returns msg as an event. share is told of each that is made anew.
+func (s *sharedAnswers) encode(r *event.Registry, msg mgmt.Message, share func(zval.Value)) zval.Value {
+	answer, ok := msg.(mgmt.GetConfigurationResponse)
+	if !ok {
+		return r.Encode(msg)
+	}
+	config, ok := answer.Result.Data.(mgmt.Configuration)
+	if !ok || len(config.Nodes) < sharedNodes {
+		return r.Encode(msg)
+	}
+	for _, made := range s.made {
+		if made.is(config) {
+			return answerAnew(r, made.event, answer)
+		}
+	}
+	v := r.Encode(msg)
+	share(v)
+	s.made[s.next] = sharedAnswer{config, v}
+	s.next = (s.next + 1) % len(s.made)
+	return v
+}
+
+// is reports whether config is the same, which is never changed: not whether it
+// is equal.
+func (s sharedAnswer) is(config mgmt.Configuration) bool {
+	return s.config.ID == config.ID && len(s.config.Nodes) == len(config.Nodes) && &s.config.Nodes[0] == &config.Nodes[0] &&
+		len(s.config.Instances) == len(config.Instances)
+}
+
+// answerAnew returns an answer to another request, with the data of one that was
+// made before.
+func answerAnew(r *event.Registry, made zval.Value, answer mgmt.GetConfigurationResponse) zval.Value {
+	answer.Result.Data = nil
+	fresh := mustParse(r.Encode(answer))
+	old := mustParse(made)
+	result := append([]zval.Value(nil), fresh.Args[resultArg].Elems()...)
+	result[dataField] = old.Args[resultArg].Elems()[dataField]
+	fresh.Args[resultArg] = zval.Vector(result...)
+	return fresh.Value()
+}
+
+// Where an answer with one result has its data (spec management-api 3.2).
+const (
+	resultArg = 1
+	dataField = 3
+)
+
+func mustParse(v zval.Value) event.Envelope {
+	e, err := event.Parse(v)
+	if err != nil {
+		panic("daemon: own event is malformed: " + err.Error())
+	}
+	return e
+}
