@@ -8,8 +8,7 @@ import (
 
 // Run archives what is in the queue, then whatever comes into it, at once unless
 // Config.Periodic, until ctx is done, and returns ctx's cause then. What is in
-// the queue at the end waits for the next run; a last Sweep with a context of
-// its own does it at once.
+// the queue at the end waits for the next run, or for Drain.
 func (a *Archiver) Run(ctx context.Context) error {
 	var watcher sync.WaitGroup
 	defer watcher.Wait() // deferred first, so it runs after cancel
@@ -40,6 +39,14 @@ func (a *Archiver) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
+}
+
+// Drain archives what is in the queue now, and logs what it did and what is left.
+// It is for the end, when Run has returned and nobody comes back soon; ctx is to
+// have a deadline.
+func (a *Archiver) Drain(ctx context.Context) {
+	report, err := a.Sweep(ctx)
+	a.tell(report, err, map[string]string{})
 }
 
 // tell logs what a sweep did. What is left is told once; told has, by its name,

@@ -259,3 +259,44 @@ func TestTheRealDiskIsMeasured(t *testing.T) {
 		t.Errorf("report %+v", r)
 	}
 }
+
+func TestDrainArchivesTheQueueAndSaysWhatIsLeft(t *testing.T) {
+	p := newPlace(t)
+	log := make(told, 100)
+	a := p.open(t, archive.Config{Periodic: true, Logger: slog.New(log)})
+	write(t, p.queue, map[string]string{"conn__2026-11-20-10-00-00__2026-11-20-11-00-00__.log": "data\n", "strange": "x"})
+	a.Drain(t.Context())
+	entries, err := os.ReadDir(p.queue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		if e.Name()[0] != '.' {
+			left = append(left, e.Name())
+		}
+	}
+	if diff := cmp.Diff([]string{"strange"}, left); diff != "" {
+		t.Errorf("queue (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"logs archived", "file left in the log queue"}, log.all()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+func TestDrainEndsAtItsDeadlineAndSaysSo(t *testing.T) {
+	p := newPlace(t)
+	log := make(told, 100)
+	a := p.open(t, archive.Config{Periodic: true, Logger: slog.New(log)})
+	const file = "conn__2026-11-20-10-00-00__2026-11-20-11-00-00__.log"
+	write(t, p.queue, map[string]string{file: "data\n"})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errEnough)
+	a.Drain(ctx)
+	if _, err := os.Stat(filepath.Join(p.queue, file)); err != nil {
+		t.Error(err)
+	}
+	if got := log.all(); !slices.Contains(got, "log queue not archived") {
+		t.Errorf("log: %q", got)
+	}
+}

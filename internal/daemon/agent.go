@@ -47,6 +47,10 @@ type AgentConfig struct {
 	// StopNodes, when it is closed, ends the agent together with its nodes.
 	// Without it they outlive the agent.
 	StopNodes <-chan struct{}
+	// DrainTimeout bounds the archiving, at the end, of the logs that nodes have
+	// rotated when they were stopped because of StopNodes. What is left waits for
+	// the next run. Zero means 5 s.
+	DrainTimeout time.Duration
 	// Crashes, if not nil, gets a record of each process that ended by itself.
 	Crashes *crash.Store
 	// Archive, if not nil, archives the logs that nodes rotate, and those that
@@ -87,6 +91,7 @@ type Processes interface {
 func (c AgentConfig) withDefaults() AgentConfig {
 	c.AgentTopics = cmp.Or(c.AgentTopics, mgmt.AgentTopics)
 	c.NodeTopic = cmp.Or(c.NodeTopic, mgmt.NodeTopic)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, 5*time.Second)
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger
@@ -168,9 +173,23 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	a.runHelpers(ctx)
 	err = a.loop(ctx, sub, agent.New(cfg.Core, saved, newRand()), a.adopt(ctx, adopted.Running, saved.Desired))
 	if errors.Is(err, errStopped) {
+		parts.stop() // the archiver among them, and who puts left-over logs into the queue
+		cfg.drain(ctx)
 		return nil
 	}
 	return err
+}
+
+// drain archives what the last nodes have left in the queue. Nobody may come back
+// to it soon.
+func (c AgentConfig) drain(ctx context.Context) {
+	if c.Archive == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.DrainTimeout,
+		fmt.Errorf("it took longer than %v; the next run archives the rest", c.DrainTimeout))
+	defer cancel()
+	c.Archive.Drain(ctx)
 }
 
 // runHelpers starts what works beside the loop.
