@@ -3,11 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/settings"
 )
 
 // wantArgs takes from least to most arguments; most below zero is any number.
@@ -31,8 +35,16 @@ func exclusive(cmd *cobra.Command, one, other string) error {
 	return nil
 }
 
-// flagProblem has no words of strconv's in what pflag says of a bad value.
-func flagProblem(_ *cobra.Command, err error) error {
+// flagProblem has no words of strconv's in what pflag says of a bad value, and
+// adds the nearest flag to what it says of an unknown one.
+func flagProblem(cmd *cobra.Command, err error) error {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := mgmt.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+			return fmt.Errorf("%w; did you mean --%s?", err, near)
+		}
+	}
 	bad, ok := errors.AsType[*pflag.InvalidValueError](err)
 	if !ok {
 		return err
@@ -45,6 +57,17 @@ func flagProblem(_ *cobra.Command, err error) error {
 		want = "true or false"
 	}
 	return badFlag(bad.GetFlag().Name, bad.GetValue(), "not "+want)
+}
+
+// warnOfVariables says which variables of the environment were probably meant
+// for this program and are not read. Under the name zeek-client there are none.
+func warnOfVariables(cmd *cobra.Command, _ []string) {
+	if quiet, err := cmd.Flags().GetBool("quiet"); err == nil && quiet || asZeekClient() || cmd.Name() == "__complete" {
+		return
+	}
+	for _, text := range settings.UnknownVariables(os.Environ()) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "zeekfleet: warning: "+printable(text))
+	}
 }
 
 // badFlag says it as pflag does.

@@ -43,6 +43,9 @@ func newCrashesCommand(s streams) *cobra.Command {
 			}
 			node := mgmt.NodeName(args[0])
 			records, err := store.List(node)
+			if len(records) == 0 && err == nil {
+				view.others, err = store.All()
+			}
 			return failed(view.inFull(node, records, err))
 		},
 	}
@@ -64,6 +67,8 @@ type crashView struct {
 	out, err io.Writer
 	asJSON   bool
 	dir      string
+	// others are the records of all nodes, where the one asked for has none.
+	others []crash.Record
 }
 
 func (v crashView) table(records []crash.Record, unread error) error {
@@ -89,6 +94,7 @@ func (v crashView) inFull(node mgmt.NodeName, records []crash.Record, unread err
 		return errors.Join(v.json(records), unread)
 	case len(records) == 0:
 		v.none(fmt.Sprintf("no crash of node %q", node), unread)
+		v.nearest(node)
 		return unread
 	}
 	var text strings.Builder
@@ -106,6 +112,17 @@ func (v crashView) inFull(node mgmt.NodeName, records []crash.Record, unread err
 func (v crashView) none(what string, unread error) {
 	if unread == nil {
 		fmt.Fprintf(v.err, "zeekfleet: %s recorded in %s\n", what, v.dir)
+	}
+}
+
+// nearest says which node with crashes was probably meant.
+func (v crashView) nearest(node mgmt.NodeName) {
+	var names []mgmt.NodeName
+	for _, r := range v.others {
+		names = append(names, r.Node)
+	}
+	if near := mgmt.Nearest(node, names); near != "" {
+		fmt.Fprintf(v.err, "zeekfleet: did you mean %q?\n", near)
 	}
 }
 
@@ -159,7 +176,9 @@ func writeCrash(w *strings.Builder, r crash.Record) {
 	}
 }
 
-func when(r crash.Record) string { return r.When.Local().Format("2006-01-02 15:04:05") }
+// when returns the time with its zone: who compares it with logs, or with what
+// another host shows, need not guess.
+func when(r crash.Record) string { return r.When.Local().Format("2006-01-02 15:04:05 -0700") }
 
 // uptime returns how long the process ran, to the second where it was seconds.
 func uptime(r crash.Record) time.Duration {

@@ -45,6 +45,7 @@ func subcommands() []func(streams) *cobra.Command {
 		newRestartCommand,
 		newTestTimeoutCommand,
 		newSimCommand,
+		newVersionCommand,
 	}
 }
 
@@ -112,9 +113,14 @@ func newRootCommand(s streams) *cobra.Command {
 		Version:       programVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("verbose") && cmd.Flags().NFlag() == 1 { // -v alone can mean but one thing
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), programVersion())
+				return failed(err)
+			}
 			return errors.New("please provide a command to execute")
 		},
+		PersistentPreRun: warnOfVariables,
 	}
 	root.SetIn(s.in)
 	root.SetOut(s.out)

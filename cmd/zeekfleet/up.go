@@ -373,9 +373,9 @@ func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Resu
 			if complete && !announced && running > 0 && running == count {
 				announced = true
 				try := programName(os.Args[0]) + " " + controllerArg(u.client.Address)
-				view.say(fmt.Sprintf("%d nodes running after %.2f s. In another terminal, try:\n"+
-					"  %sget-nodes\n  %sget-id-value Cluster::node\nCtrl-C stops everything.\n",
-					running, time.Since(u.began).Seconds(), try, try))
+				view.announce(running, time.Since(u.began))
+				view.say(fmt.Sprintf("In another terminal, try:\n"+
+					"  %sget-nodes\n  %sget-id-value Cluster::node\nCtrl-C stops everything.\n", try, try))
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +143,52 @@ func TestUpDrawsWithinTheTerminal(t *testing.T) {
 			view.show(results)
 			if out.String() != tt.want {
 				t.Errorf("drew\n%q\nwant\n%q", out.String(), tt.want)
+			}
+		})
+	}
+}
+
+func TestUpCountsNodesThatComeLater(t *testing.T) {
+	status := func(name mgmt.NodeName, state mgmt.State) mgmt.NodeStatus {
+		return mgmt.NodeStatus{Node: name, State: state, ClusterRole: mgmt.Worker}
+	}
+	const table = "NODE  ROLE    STATE    PID  PORT\na     worker  RUNNING  -    -\n"
+	for name, tt := range map[string]struct {
+		columns int // 0: no terminal
+		want    []string
+	}{
+		"on a terminal the line is drawn anew": {80, []string{
+			table + "1 node running after 0.10 s.\nTry:\n",
+			table + "b     worker  PENDING  -    -\n1 of 2 nodes running.\nTry:\n",
+			table + "b     worker  RUNNING  -    -\n2 nodes running.\nTry:\n",
+			table + "b     worker  RUNNING  -    -\n2 nodes running.\nTry:\n",
+		}},
+		"elsewhere another follows": {0, []string{
+			"a worker RUNNING\n1 node running after 0.10 s.\nTry:\n", "b worker PENDING\n1 of 2 nodes running.\n", "b worker RUNNING\n2 nodes running.\n", "",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			view := &upView{out: &out, size: func() (int, int) { return tt.columns, 24 }}
+			for i, nodes := range []mgmt.NodeStatuses{
+				{status("a", mgmt.Running)},
+				{status("a", mgmt.Running), status("b", mgmt.Pending)},
+				{status("a", mgmt.Running), status("b", mgmt.Running)},
+				{status("a", mgmt.Running), status("b", mgmt.Running)},
+			} {
+				out.Reset()
+				view.show([]mgmt.Result{{Success: true, Data: nodes}})
+				if i == 0 {
+					view.announce(1, 100*time.Millisecond)
+					view.say("Try:\n")
+				}
+				_, drawn, cleared := strings.Cut(out.String(), "\x1b[J")
+				if !cleared {
+					drawn = out.String()
+				}
+				if drawn != tt.want[i] {
+					t.Errorf("look %d shows\n%q\nwant\n%q", i, drawn, tt.want[i])
+				}
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,24 @@ type upView struct {
 	size   func() (columns, lines int)
 	drawn  string // what is on the terminal that the next drawing replaces
 	footer string
-	shown  map[mgmt.NodeName]mgmt.NodeStatus
+	// summary says how many of the nodes that summed counts run, from the
+	// announcement on that all of them do.
+	summary string
+	summed  nodeCount
+	shown   map[mgmt.NodeName]mgmt.NodeStatus
+}
+
+// nodeCount is how many nodes there are and how many of them run.
+type nodeCount struct{ nodes, running int }
+
+func (c nodeCount) String() string {
+	switch {
+	case c.running < c.nodes:
+		return fmt.Sprintf("%d of %d nodes running", c.running, c.nodes)
+	case c.nodes == 1:
+		return "1 node running"
+	}
+	return fmt.Sprintf("%d nodes running", c.nodes)
 }
 
 func newUpView(out io.Writer) *upView {
@@ -47,16 +65,33 @@ func terminalSize(w io.Writer) (columns, lines int) {
 // returns how many nodes there are and how many of them run.
 func (v *upView) show(results []mgmt.Result) (nodes, running int) {
 	list := clusterNodes(results)
+	count := nodeCount{len(list), countRunning(list)}
+	recounted := v.summary != "" && v.summed != count
+	if recounted {
+		v.summed, v.summary = count, count.String()+".\n"
+	}
 	if columns, lines := v.size(); columns > 0 && lines > 0 {
 		v.draw(list, columns, lines)
 	} else {
 		v.printChanges(list)
+		if recounted {
+			io.WriteString(v.out, v.summary)
+		}
 	}
 	v.shown = make(map[mgmt.NodeName]mgmt.NodeStatus, len(list))
 	for _, n := range list {
 		v.shown[n.Node] = n
 	}
-	return len(list), countRunning(list)
+	return count.nodes, count.running
+}
+
+// announce shows that all nodes run, and how soon they did, until either changes;
+// then what the count is.
+func (v *upView) announce(nodes int, took time.Duration) {
+	v.summed = nodeCount{nodes, nodes}
+	v.summary = fmt.Sprintf("%v after %.2f s.\n", v.summed, took.Seconds())
+	io.WriteString(v.out, v.summary)
+	v.drawn += v.summary
 }
 
 // say shows text for good: on a terminal below the table.
@@ -117,12 +152,15 @@ func countRunning(nodes []mgmt.NodeStatus) int {
 // below it. Of a cluster that does not fit on the terminal it shows the nodes
 // that do not run, as far as they fit.
 func (v *upView) draw(nodes []mgmt.NodeStatus, columns, lines int) {
-	room := max(lines-height(v.footer, columns)-3, 1)
+	below := v.summary + v.footer
+	room := max(lines-height(below, columns)-3, 1)
 	rows, summary := nodes, ""
 	if len(rows) > room {
 		rows = slices.DeleteFunc(slices.Clone(nodes), func(n mgmt.NodeStatus) bool { return n.State == mgmt.Running })
 		rows = rows[:min(len(rows), room)]
-		summary = fmt.Sprintf("%d of %d nodes running\n", countRunning(nodes), len(nodes))
+		if v.summary == "" {
+			summary = nodeCount{len(nodes), countRunning(nodes)}.String() + "\n"
+		}
 	}
 	var whole, text strings.Builder
 	table := tabwriter.NewWriter(&whole, 0, 0, 2, ' ', 0)
@@ -136,7 +174,7 @@ func (v *upView) draw(nodes []mgmt.NodeStatus, columns, lines int) {
 		text.WriteString(string(row[:min(len(row), columns)]) + "\n")
 	}
 	text.WriteString(summary)
-	text.WriteString(v.footer)
+	text.WriteString(below)
 	v.clear()
 	io.WriteString(v.out, text.String())
 	v.drawn = text.String()

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"zeekfleet/internal/core/agent"
 	"zeekfleet/internal/mgmt"
@@ -39,7 +40,11 @@ func Preflight(
 	}
 	instance := mgmt.InstanceName(set.Name)
 	if len(c.NodesOf(instance)) == 0 {
-		return nil, fmt.Errorf("no node is on this host's instance, %s (--name)", instance)
+		var there []string
+		for _, in := range c.Instances {
+			there = append(there, string(in.Name))
+		}
+		return nil, fmt.Errorf("no node is on this host's instance, %s (--name); there are the instances %s", instance, strings.Join(there, ", "))
 	}
 	set, err := absolute(set)
 	if err != nil {

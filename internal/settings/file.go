@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"zeekfleet/internal/mgmt"
 )
 
 // MaxFile bounds a configuration file, in bytes.
@@ -113,7 +117,9 @@ func (f file) add(prefix string, m *yaml.Node, known map[string]bool) error {
 		section := isSection(key, known)
 		switch {
 		case !known[key] && !section:
-			return f.errorAt(name.Line, "unknown setting %q", key)
+			return f.errorAt(name.Line, "unknown setting %q%s", key, meantKey(prefix, name.Value, known))
+		case section && v.Kind == yaml.ScalarNode && v.Tag == "!!null":
+			continue // nothing of it is set, as where all of it is a comment
 		case section && v.Kind != yaml.MappingNode:
 			return f.errorAt(v.Line, "%s must be a section with settings", key)
 		case section:
@@ -130,6 +136,29 @@ func (f file) add(prefix string, m *yaml.Node, known map[string]bool) error {
 		f.values[key] = fileValue{v.Value, v.Line}
 	}
 	return nil
+}
+
+// meantKey ends a message with what a name may have meant that is no setting
+// below prefix: the nearest one there, or else the settings of that name
+// elsewhere.
+func meantKey(prefix, name string, known map[string]bool) string {
+	var here, elsewhere []string
+	for _, key := range slices.Sorted(maps.Keys(known)) {
+		if rest, ok := strings.CutPrefix(key, prefix); ok {
+			part, _, _ := strings.Cut(rest, ".")
+			here = append(here, part)
+		}
+		if strings.HasSuffix(key, "."+name) {
+			elsewhere = append(elsewhere, fmt.Sprintf("%q", key))
+		}
+	}
+	if near := mgmt.Nearest(name, here); near != "" {
+		return fmt.Sprintf("; did you mean %q?", prefix+near)
+	}
+	if len(elsewhere) > 0 {
+		return "; did you mean " + strings.Join(elsewhere, " or ") + "?"
+	}
+	return ""
 }
 
 func isSection(key string, known map[string]bool) bool {

@@ -281,7 +281,7 @@ func TestResolveNamesWhatIsWrong(t *testing.T) {
 		},
 		"unknown setting": {
 			given: given{file: "controller:\n  listen_prot: 1\n"},
-			want:  `fleet.yaml:2: unknown setting "controller.listen_prot"`,
+			want:  `fleet.yaml:2: unknown setting "controller.listen_prot"; did you mean "controller.listen_port"?`,
 		},
 		"unknown section": {
 			given: given{file: "\nctl:\n  listen_port: 1\n"},
@@ -439,4 +439,62 @@ func FuzzFile(f *testing.F) {
 			t.Errorf("error of more than one line: %q", err)
 		}
 	})
+}
+
+func TestASectionWithoutContentIsAllowed(t *testing.T) {
+	for name, text := range map[string]string{
+		"at the top":             "controller:\nlog_level: debug\n",
+		"within another":         "agent:\n  backoff:\nlog_level: debug\n",
+		"with nothing but notes": "controller:\n  # listen_port: 1\nlog_level: debug\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _, err := settings.ResolveController(sources(t, given{file: text}, settings.AddControllerFlags))
+			if err != nil || c.LogLevel != slog.LevelDebug || c.Broker.Port != 2150 {
+				t.Errorf("got level %v, port %d, %v", c.LogLevel, c.Broker.Port, err)
+			}
+		})
+	}
+}
+
+func TestAnUnknownSettingIsAnsweredWithTheNearest(t *testing.T) {
+	for text, want := range map[string]string{
+		"agnet:\n  name: x\n":                 `fleet.yaml:1: unknown setting "agnet"; did you mean "agent"?`,
+		"agent:\n  backof:\n    first: 1s\n":  `fleet.yaml:2: unknown setting "agent.backof"; did you mean "agent.backoff"?`,
+		"agent:\n  backoff:\n    frist: 1s\n": `fleet.yaml:3: unknown setting "agent.backoff.frist"; did you mean "agent.backoff.first"?`,
+		"websocket_port: 1\n":                 `fleet.yaml:1: unknown setting "websocket_port"; did you mean "controller.websocket_port"?`,
+		"controller:\n  stdout_file: x\n":     `fleet.yaml:2: unknown setting "controller.stdout_file"; did you mean "agent.stdout_file"?`,
+		"carrier_pigeon: true\n":              `fleet.yaml:1: unknown setting "carrier_pigeon"`,
+		"agent:\n  name:\n":                   "fleet.yaml:2: agent.name must have one value",
+	} {
+		_, _, err := settings.ResolveAgent(sources(t, given{file: text}, settings.AddAgentFlags))
+		if err == nil || err.Error() != want {
+			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+func TestAMistypedVariableIsWarnedOfWithTheNearestName(t *testing.T) {
+	for assignment, want := range map[string]string{
+		"ZEEKFLEET_INSCURE=1":              "nothing reads the environment variable ZEEKFLEET_INSCURE; did you mean ZEEKFLEET_INSECURE?",
+		"ZEEKFLEET_CARRIER_PIGEON=1":       "nothing reads the environment variable ZEEKFLEET_CARRIER_PIGEON",
+		"ZEEK_CONTROLER_PORT=1":            "",
+		"ZEEK_CONTROLLER_PROT=1":           "nothing reads the environment variable ZEEK_CONTROLLER_PROT; did you mean ZEEK_CONTROLLER_PORT?",
+		"ZEEK_CLIENT_CONFIG_SETINGS=a.b=c": "nothing reads the environment variable ZEEK_CLIENT_CONFIG_SETINGS; did you mean ZEEK_CLIENT_CONFIG_SETTINGS?",
+		"ZEEKFLEET_INSCURE=":               "",
+		"ZEEKFLEET_INSECURE=1":             "",
+		"ZEEKFLEET_CONFIG=f":               "",
+		"ZEEKFLEET_CPUS=0-3":               "",
+		"ZEEK_MANAGEMENT_NODE=x":           "",
+		"ZEEK_AGENT_COLOUR=x":              "",
+		"ZEEK_DEFAULT_LISTEN_RETRY=1":      "",
+		"PATH=/bin":                        "",
+	} {
+		var list []string
+		if want != "" {
+			list = []string{want}
+		}
+		if got := settings.UnknownVariables([]string{assignment}); !gocmp.Equal(got, list) {
+			t.Errorf("%s: got %q, want %q", assignment, got, list)
+		}
+	}
 }

@@ -1,0 +1,73 @@
+package settings
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// Variables with ownPrefix are all ours. Of those with one of frameworkPrefixes
+// some are read by Zeek and by zeek-client alone.
+const ownPrefix = "ZEEKFLEET_"
+
+var frameworkPrefixes = []string{"ZEEK_AGENT_", "ZEEK_CONTROLLER_", "ZEEK_MANAGEMENT_", "ZEEK_CLIENT_"}
+
+// notOurs are variables of the framework's that no daemon of ours reads.
+var notOurs = []string{"ZEEK_MANAGEMENT_NODE", "ZEEK_MANAGEMENT_TESTING", "ZEEK_CLIENT_CONFIG_FILE", "ZEEK_CLIENT_CONFIG_SETTINGS"}
+
+// UnknownVariables says of each variable in environ, which is os.Environ's, that
+// has a name like ours and that nothing reads so, with the name that was probably
+// meant. Of names that begin like the framework's only those count which are
+// nearly one.
+func UnknownVariables(environ []string) []string {
+	known := map[string]bool{ConfigEnv: true, mgmt.CPUsEnv: true}
+	for _, name := range notOurs {
+		known[name] = true
+	}
+	for _, s := range controllerTable(Sources{}, new(parts)) {
+		known[s.env] = true
+	}
+	for _, s := range agentTable(Sources{}, new(parts)) {
+		known[s.env] = true
+	}
+	names := slices.Sorted(maps.Keys(known))
+	var unknown []string
+	for _, assignment := range environ {
+		name, value, _ := strings.Cut(assignment, "=")
+		if known[name] || value == "" { // set to nothing is unset
+			continue
+		}
+		switch meant, own := meantVariable(name, names), strings.HasPrefix(name, ownPrefix); {
+		case meant != "":
+			unknown = append(unknown, fmt.Sprintf("nothing reads the environment variable %s; did you mean %s?", name, meant))
+		case own:
+			unknown = append(unknown, fmt.Sprintf("nothing reads the environment variable %s", name))
+		}
+	}
+	slices.Sort(unknown)
+	return unknown
+}
+
+// meantVariable returns the one of names that begins as name does and goes on
+// nearly as it does.
+func meantVariable(name string, names []string) string {
+	for _, prefix := range append([]string{ownPrefix}, frameworkPrefixes...) {
+		rest, ok := strings.CutPrefix(name, prefix)
+		if !ok {
+			continue
+		}
+		var alike []string
+		for _, n := range names {
+			if r, ok := strings.CutPrefix(n, prefix); ok {
+				alike = append(alike, r)
+			}
+		}
+		if near := mgmt.Nearest(rest, alike); near != "" {
+			return prefix + near
+		}
+	}
+	return ""
+}
