@@ -49,15 +49,24 @@ func (c *Contact) Made(attrs ...any) (ended func(err error, wanted bool)) {
 			c.Log.Info(c.With+" connected", attrs...)
 		}
 	}
-	unsay := func() bool { return false }
+	settle := func() {}
 	if c.fleeting {
-		unsay = time.AfterFunc(lasting, say).Stop
+		said := make(chan struct{})
+		timer := time.AfterFunc(lasting, func() {
+			defer close(said)
+			say()
+		})
+		settle = func() {
+			if !timer.Stop() {
+				<-said
+			}
+		}
 	} else {
 		c.outage = outage{}
 		say()
 	}
 	return func(err error, wanted bool) {
-		unsay()
+		settle()
 		switch lasted := time.Since(began) >= lasting; {
 		case wanted:
 		case lasted || !c.fleeting:
