@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"zeekfleet/internal/durable"
 	"zeekfleet/internal/proc"
 )
 
@@ -260,7 +261,7 @@ func TestProcessThatCannotBeLookedAtHasNotEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(said); !strings.HasPrefix(got, "running 0, ended 0, error: adopt worker-1: ") || !strings.Contains(got, "too many open files") {
+	if got := string(said); !strings.HasPrefix(got, "running 0, ended 0, error: adopt worker-1: look at process ") || !strings.Contains(got, "too many open files") {
 		t.Errorf("got %q, want an error that says why", got)
 	}
 
@@ -277,8 +278,9 @@ func TestRecordOfANewerVersionIsUnderstood(t *testing.T) {
 	pid := next[proc.Started](first).PID
 	first.hear("ready")
 	path := filepath.Join(first.dir, "records", first.settle()[0])
-	text := strings.Replace(string(must(os.ReadFile(path))), "{", `{"colour":"blue",`, 1)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	object := unsealed(string(must(os.ReadFile(path))))
+	text := durable.Seal([]byte(strings.Replace(object, "{", `{"colour":"blue",`, 1)))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	second := newFleet(t, first.dir, proc.Config{})
@@ -307,6 +309,28 @@ func TestEveryProcessIsAdoptedWhateverTheLimit(t *testing.T) {
 	second.kill("worker-2", 1)
 }
 
+// unsealed is a record without its checksum, as earlier versions wrote it.
+func unsealed(record string) string {
+	object, _, _ := strings.Cut(record, `,"sum":`)
+	return object + "}"
+}
+
+func TestRecordOfAnEarlierVersionIsUnderstood(t *testing.T) {
+	first := newFleet(t, t.TempDir(), proc.Config{})
+	first.start(first.spec("worker-1", "sleeper"))
+	pid := next[proc.Started](first).PID
+	first.hear("ready")
+	path := filepath.Join(first.dir, "records", first.settle()[0])
+	if err := os.WriteFile(path, []byte(unsealed(string(must(os.ReadFile(path))))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second := newFleet(t, first.dir, proc.Config{})
+	if a := second.adopt(); len(a.Running) != 1 || a.Running[0].PID != pid {
+		t.Fatalf("Adopt: got %+v, want PID %d", a, pid)
+	}
+	second.kill("worker-1", 1)
+}
+
 func TestUnreadableRecordIsReportedAndKept(t *testing.T) {
 	for name, content := range map[string]string{
 		"not JSON":          "{",
@@ -316,7 +340,8 @@ func TestUnreadableRecordIsReportedAndKept(t *testing.T) {
 		"too large":         strings.Repeat(" ", 100<<10),
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFleet(t, t.TempDir(), proc.Config{})
+			base := t.TempDir()
+			f := newFleet(t, base, proc.Config{NodesDir: base})
 			dir := filepath.Join(f.dir, "records")
 			for file, text := range map[string]string{"worker-1.1.json": content, "worker-2.1.json.new": "half"} {
 				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
@@ -324,8 +349,12 @@ func TestUnreadableRecordIsReportedAndKept(t *testing.T) {
 				}
 			}
 			a, err := f.Adopt(t.Context())
-			if err != nil || len(a.Problems) != 1 || len(a.Running)+len(a.Ended) > 0 {
+			if err != nil || len(a.Problems) != 1 || len(a.Running)+len(a.Unseen) > 0 {
 				t.Fatalf("Adopt: got %+v, %v, want one problem", a, err)
+			}
+			// Nothing runs in the node's directory, so that the launch has ended.
+			if len(a.Ended) != 1 || a.Ended[0].Name != "worker-1" || a.Ended[0].Launch != 1 {
+				t.Errorf("ended: got %+v, want that launch", a.Ended)
 			}
 			if got := a.Problems[0].Error(); !strings.Contains(got, filepath.Join(dir, "worker-1.1.json")) {
 				t.Errorf("got %q, want the file named", got)

@@ -49,6 +49,14 @@ type Config struct {
 	// Foreign are names of programs (the last part of the path) whose
 	// processes Adopt reports when no record names them.
 	Foreign []string
+
+	// NodesDir is the directory in which each node has its working directory,
+	// under its own name. Adopt looks there for processes that no readable record
+	// names; without it, every record that cannot be read is Unseen.
+	NodesDir string
+
+	// ProcDir is where the kernel shows processes to Adopt. Empty means /proc.
+	ProcDir string
 }
 
 func (c Config) withDefaults() Config {
@@ -58,6 +66,7 @@ func (c Config) withDefaults() Config {
 	c.TailBytes = cmp.Or(max(c.TailBytes, 0), 64<<10)
 	c.OutputBytes = cmp.Or(max(c.OutputBytes, 0), 10<<20)
 	c.OutputFiles = cmp.Or(max(c.OutputFiles, 0), 2)
+	c.ProcDir = cmp.Or(c.ProcDir, procDir)
 	c.Housekeeping = cmp.Or(max(c.Housekeeping, 0), 10*time.Second)
 	return c
 }
@@ -76,8 +85,10 @@ type Host struct {
 	records records
 	outputs outputs
 	bootID  string
+	unseen  unseenSet
 	events  chan Event
 	wake    chan struct{} // tells Run of a queue that is no longer empty
+	gone    chan struct{} // closed when Run lets go of the processes
 
 	mu       sync.Mutex
 	procs    map[launchKey]*process
@@ -110,6 +121,7 @@ func New(cfg Config) (*Host, error) {
 		bootID:  boot,
 		events:  make(chan Event),
 		wake:    make(chan struct{}, 1),
+		gone:    make(chan struct{}),
 		procs:   make(map[launchKey]*process),
 	}, nil
 }
@@ -155,10 +167,21 @@ func (h *Host) Start(spec Spec) error {
 	return nil
 }
 
+// stopFailed reports a process that could not be signalled. Nobody is told once
+// Run has ended.
+func (h *Host) stopFailed(rec Record, err error) {
+	select {
+	case h.events <- StopFailed{Name: rec.Name, Launch: rec.Launch, Err: err}:
+	case <-h.gone:
+	}
+}
+
 // Stop ends a launch: SIGTERM now, and SIGKILL to the whole session once grace
 // is over, or at once if it is not positive. It returns immediately; Exited
 // follows, or StartFailed if the program was not yet executed. Of several Stops
-// the earliest end of a grace counts.
+// the earliest end of a grace counts. Its error is fs.ErrPermission where the
+// process may not be signalled; if only SIGKILL may not be sent, StopFailed says
+// so.
 func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
 	p, err := h.find(name, launch)
 	if err == nil {
@@ -218,6 +241,8 @@ func (h *Host) add(p *process) error {
 	switch {
 	case h.detached:
 		return errors.New("no more processes are started")
+	case !p.adopted && h.unseen.of(p.rec.Name) != "":
+		return errors.New(h.unseen.of(p.rec.Name))
 	case !p.adopted && len(h.procs) >= h.cfg.MaxProcesses:
 		return fmt.Errorf("%d processes are the limit", h.cfg.MaxProcesses)
 	}
@@ -266,6 +291,8 @@ func (h *Host) detach() {
 	h.mu.Lock()
 	h.detached = true
 	h.mu.Unlock()
+	close(h.gone)
+	h.unseen.closeAll()
 	for _, p := range h.all() {
 		p.detach()
 	}
@@ -331,6 +358,7 @@ func (h *Host) housekeep(ctx context.Context) {
 				h.log.Warn("output not rotated", "node", p.rec.Name, "err", err)
 			}
 		}
+		h.freeUnseen(ctx)
 		if os.Getpid() == 1 {
 			if err := dead.reap(); err != nil {
 				h.log.Warn("orphans not reaped", "err", err)

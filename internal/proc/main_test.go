@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 		roles := map[string]func(args []string){
 			"sleeper": sleeper, "deaf": deaf, "crasher": crasher, "forker": forker,
 			"heir": heir, "facts": facts, "flood": flood, "manager": manager,
-			"cramped": cramped,
+			"cramped": cramped, "seeker": seeker,
 		}
 		roles[role](os.Args[1:])
 		return

@@ -104,8 +104,12 @@ func (p *process) expire() error {
 	p.killed = true
 	p.mu.Unlock()
 	rec := p.record()
-	if err := errors.Join(p.killGroup(), killMembers(rec.PID, rec.StartTicks)); err != nil {
+	leaderErr := p.killGroup()
+	if err := errors.Join(leaderErr, killMembers(rec.PID, rec.StartTicks)); err != nil {
 		p.host.log.Warn("session not killed", "node", rec.Name, "err", err)
+	}
+	if leaderErr != nil {
+		p.host.stopFailed(rec, leaderErr)
 	}
 	return nil
 }

@@ -15,19 +15,26 @@ import (
 
 // stat is what /proc/<pid>/stat says of a process.
 type stat struct {
+	name    string // of the program, at most 15 bytes
 	state   byte
 	parent  int
 	session int
 	ticks   uint64 // kernel start time, in clock ticks since boot
 }
 
-func readStat(pid int) (stat, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+func readStat(pid int) (stat, error) { return readStatIn(procDir, pid) }
+
+// procDir is where the kernel shows processes.
+const procDir = "/proc"
+
+func readStatIn(dir string, pid int) (stat, error) {
+	text, err := os.ReadFile(fmt.Sprintf("%s/%d/stat", dir, pid))
 	if err != nil {
 		return stat{}, err
 	}
 	// The second field is the program's name in parentheses, which may itself
 	// contain anything. Behind it come field 3, the state, and so on.
+	_, name, _ := bytes.Cut(text[:max(bytes.LastIndexByte(text, ')'), 0)], []byte("("))
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < 20 {
 		return stat{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
@@ -44,7 +51,7 @@ func readStat(pid int) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("start time in /proc/%d/stat: %w", pid, err)
 	}
-	return stat{state: fields[0][0], parent: parent, session: session, ticks: ticks}, nil
+	return stat{name: string(name), state: fields[0][0], parent: parent, session: session, ticks: ticks}, nil
 }
 
 func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
@@ -59,8 +66,10 @@ func readBootID() (string, error) {
 }
 
 // allPIDs lists the processes there are.
-func allPIDs() ([]int, error) {
-	dir, err := os.Open("/proc")
+func allPIDs() ([]int, error) { return allPIDsIn(procDir) }
+
+func allPIDsIn(path string) ([]int, error) {
+	dir, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}

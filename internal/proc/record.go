@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,7 +69,7 @@ func (d records) save(r Record) error {
 		panic(fmt.Sprintf("proc: marshal record: %v", err)) // every field can be marshalled
 	}
 	path := d.path(r)
-	return durable.Replace(path, path+".new", append(text, '\n'))
+	return durable.Replace(path, path+".new", durable.Seal(text))
 }
 
 // remove deletes the file of r. It is not synced: a record that comes back
@@ -79,49 +81,78 @@ func (d records) remove(r Record) error {
 	return nil
 }
 
-// load reads all records, and reports the files that are none. Its error says
-// that a file could not be read. What a death in the middle of save has left is
-// removed.
-func (d records) load() ([]Record, []error, error) {
+// A lostRecord is the file of a launch that cannot be read.
+type lostRecord struct {
+	path   string
+	name   string // of the node, and the launch: the file's name says both
+	launch uint64
+	err    error
+}
+
+func (l lostRecord) Error() string { return fmt.Sprintf("process record %s: %v", l.path, l.err) }
+
+// load reads all records, and reports those that cannot be read and the files
+// that are none. What a death in the middle of save has left is removed.
+func (d records) load() (found []Record, lost []lostRecord, problems []error, err error) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	var found []Record
-	var problems []error
 	for _, e := range entries {
 		path := filepath.Join(d.dir, e.Name())
 		switch {
 		case strings.HasSuffix(path, recordSuffix):
 			r, err := d.read(path)
-			if unread, ok := errors.AsType[*fs.PathError](err); ok {
-				return nil, nil, unread
-			}
-			if err != nil {
-				problems = append(problems, fmt.Errorf("process record %s: %w", path, err))
+			if err == nil {
+				found = append(found, r)
 				continue
 			}
-			found = append(found, r)
+			if isShortage(err) {
+				return nil, nil, nil, err
+			}
+			l := lostRecord{path: path, err: err}
+			var ok bool
+			if l.name, l.launch, ok = parseRecordName(e.Name()); ok {
+				lost = append(lost, l)
+			} else {
+				problems = append(problems, l)
+			}
 		case strings.HasSuffix(path, recordSuffix+".new"):
 			if err := os.Remove(path); err != nil {
 				problems = append(problems, err)
 			}
 		}
 	}
-	return found, problems, nil
+	return found, lost, problems, nil
+}
+
+// parseRecordName returns whose record a file of that name is.
+func parseRecordName(base string) (name string, launch uint64, ok bool) {
+	rest := strings.TrimSuffix(base, recordSuffix)
+	i := strings.LastIndexByte(rest, '.')
+	if i <= 0 {
+		return "", 0, false
+	}
+	launch, err := strconv.ParseUint(rest[i+1:], 10, 64)
+	if err != nil {
+		return "", 0, false
+	}
+	name, err = url.PathUnescape(rest[:i])
+	return name, launch, err == nil
 }
 
 func (d records) read(path string) (Record, error) {
-	info, err := os.Stat(path)
+	f, err := durable.OpenRegular(path)
 	if err != nil {
 		return Record{}, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxRecord {
-		return Record{}, errors.New("not a record")
-	}
-	text, err := os.ReadFile(path)
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxRecord+1))
 	if err != nil {
 		return Record{}, err
+	}
+	if len(text) > maxRecord {
+		return Record{}, errors.New("it is too long")
 	}
 	return parseRecord(text, filepath.Base(path), d)
 }
@@ -129,9 +160,15 @@ func (d records) read(path string) (Record, error) {
 // parseRecord accepts only what save could have written to a file called base,
 // be it that of a newer version: what this one does not know, it does not need.
 func parseRecord(text []byte, base string, d records) (Record, error) {
+	if len(text) == 0 {
+		return Record{}, errors.New("it is empty")
+	}
 	var r Record
-	if err := json.Unmarshal(text, &r); err != nil {
+	if err := durable.CheckSeal(text); err != nil {
 		return Record{}, err
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Record{}, fmt.Errorf("it is damaged: %w", err)
 	}
 	if r.PID <= 1 || r.Name == "" || r.BootID == "" || r.StartTicks == 0 {
 		return Record{}, errors.New("it names no process")

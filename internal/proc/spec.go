@@ -140,6 +140,25 @@ type Exited struct {
 func (Started) isEvent()     {}
 func (StartFailed) isEvent() {}
 func (Exited) isEvent()      {}
+func (StopFailed) isEvent()  {}
+func (Freed) isEvent()       {}
+
+// StopFailed says that a process which Stop or Kill was to end could not be
+// signalled, and runs on. It can be tried again.
+type StopFailed struct {
+	Name   string
+	Launch uint64
+	Err    error
+}
+
+// Freed says that an Unseen process is gone.
+type Freed struct {
+	Name   string
+	Launch uint64 // as in Unseen
+	PID    int
+	// Last says that no other of that node is left.
+	Last bool
+}
 
 // Status is how a process ended. Its zero value says that this is unknown:
 // only the parent of a process learns it, and an adopted process has another.

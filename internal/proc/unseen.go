@@ -1,0 +1,237 @@
+package proc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Unseen is a node that may have a process which can be neither watched as ours
+// nor taken for gone.
+type Unseen struct {
+	Name   string
+	Launch uint64 // 0: no record says
+	PID    int    // 0: nobody knows which it is
+	// Why is what a person is told: which process, which file, what to do.
+	Why string
+}
+
+// unseen is one until it is gone: its process has ended or, where it is a file
+// that stands for a process, somebody has removed that.
+type unseen struct {
+	Unseen
+	pidfd *os.File // nil: no process is known
+	file  string   // empty: there is none
+}
+
+func (u *unseen) gone() bool {
+	if u.pidfd != nil && hasEnded(u.pidfd) {
+		return true
+	}
+	if u.file == "" {
+		return false
+	}
+	_, err := os.Lstat(u.file)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// unseenSet may be used from any goroutine.
+type unseenSet struct {
+	mu  sync.Mutex
+	all []*unseen
+}
+
+func (s *unseenSet) add(u *unseen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, u)
+}
+
+func (s *unseenSet) list() []Unseen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Unseen
+	for _, u := range s.all {
+		list = append(list, u.Unseen)
+	}
+	return list
+}
+
+// of returns why a process of the node may live, or nothing.
+func (s *unseenSet) of(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.all {
+		if u.Name == name {
+			return u.Why
+		}
+	}
+	return ""
+}
+
+// takeGone removes those that are gone.
+func (s *unseenSet) takeGone() []Freed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var freed []Freed
+	s.all = slices.DeleteFunc(s.all, func(u *unseen) bool {
+		if !u.gone() {
+			return false
+		}
+		u.close()
+		freed = append(freed, Freed{Name: u.Name, Launch: u.Launch, PID: u.PID})
+		return true
+	})
+	for i, f := range freed {
+		same := func(g Freed) bool { return g.Name == f.Name }
+		freed[i].Last = !slices.ContainsFunc(freed[i+1:], same) &&
+			!slices.ContainsFunc(s.all, func(u *unseen) bool { return u.Name == f.Name })
+	}
+	return freed
+}
+
+func (s *unseenSet) closeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.all {
+		u.close()
+	}
+	s.all = nil
+}
+
+func (u *unseen) close() {
+	if u.pidfd != nil {
+		u.pidfd.Close()
+	}
+}
+
+// freeUnseen reports the unseen processes that are gone.
+func (h *Host) freeUnseen(ctx context.Context) {
+	for _, freed := range h.unseen.takeGone() {
+		if !h.emit(ctx, freed) {
+			return
+		}
+	}
+}
+
+// lookAround finds the processes of nodes that no readable record names: a
+// record that was lost or damaged must not make its node run twice.
+func (h *Host) lookAround(a *Adoption, lost []lostRecord, ours map[int]bool) error {
+	if h.cfg.NodesDir == "" && len(lost) == 0 {
+		return nil
+	}
+	around, err := h.unrecorded(ours)
+	if err != nil {
+		return err
+	}
+	found := map[string]bool{}
+	for _, p := range around.processes {
+		found[p.node] = true
+		pidfd, err := openPidfd(p.pid)
+		if err != nil {
+			return err
+		}
+		if pidfd == nil {
+			continue // it has ended just now
+		}
+		u := Unseen{Name: p.node, PID: p.pid, Why: fmt.Sprintf(
+			"process %d runs as node %s, and its process record is missing: nothing is started in its place. End that process (kill %d), and the node is started",
+			p.pid, p.node, p.pid)}
+		for _, l := range lost {
+			if l.name == p.node {
+				u.Launch = l.launch
+				u.Why = fmt.Sprintf("process %d runs as node %s, and its process record %s cannot be read (%v): nothing is started in its place. "+
+					"Restore that file and restart the agent, or end that process (kill %d), and the node is started",
+					p.pid, p.node, l.path, l.err, p.pid)
+			}
+		}
+		h.unseen.add(&unseen{Unseen: u, pidfd: pidfd})
+	}
+	for _, l := range lost {
+		switch {
+		case found[l.name]:
+		case around.blind != "":
+			h.unseen.add(&unseen{file: l.path, Unseen: Unseen{Name: l.name, Launch: l.launch, Why: fmt.Sprintf(
+				"process record %s of node %s cannot be read (%v), and its process may live where nobody can look (%s): nothing is started in its place. "+
+					"When you know that the node does not run, remove that file", l.path, l.name, l.err, around.blind)}})
+		default:
+			// Everything that runs was looked at, and the node is not among it.
+			a.Problems = append(a.Problems, fmt.Errorf("%w; node %s has no process", l, l.name))
+			a.Ended = append(a.Ended, Exited{Name: l.name, Launch: l.launch})
+		}
+	}
+	return nil
+}
+
+// surroundings are the processes of nodes that no record names.
+type surroundings struct {
+	processes []nodeProcess
+	// blind says why there may be more; empty: there are none.
+	blind string
+}
+
+type nodeProcess struct {
+	node string
+	pid  int
+}
+
+// unrecorded looks at every process that leads a session, as all nodes do: it is
+// a node's if its working directory is that node's and its environment says so.
+func (h *Host) unrecorded(ours map[int]bool) (surroundings, error) {
+	var s surroundings
+	if h.cfg.NodesDir == "" {
+		return surroundings{blind: "nobody says where the nodes' directories are"}, nil
+	}
+	base, err := filepath.EvalSymlinks(h.cfg.NodesDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		base, err = h.cfg.NodesDir, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	pids, err := allPIDsIn(h.cfg.ProcDir)
+	if err != nil {
+		return s, err
+	}
+	if _, err := readStatIn(h.cfg.ProcDir, 1); err != nil {
+		s.blind = "/proc hides processes"
+	}
+	for _, pid := range pids {
+		st, err := readStatIn(h.cfg.ProcDir, pid)
+		if err != nil || st.dead() || st.session != pid || ours[pid] {
+			continue
+		}
+		dir, err := os.Readlink(filepath.Join(h.cfg.ProcDir, fmt.Sprint(pid), "cwd"))
+		if errors.Is(err, fs.ErrPermission) {
+			if slices.Contains(h.cfg.Foreign, st.name) {
+				s.blind = fmt.Sprintf("process %d (%s) cannot be looked at", pid, st.name)
+			}
+			continue
+		}
+		if err != nil {
+			continue // gone
+		}
+		node, below := strings.CutPrefix(strings.TrimSuffix(dir, " (deleted)"), base+"/")
+		if below && !strings.Contains(node, "/") && h.runsAs(pid, node) {
+			s.processes = append(s.processes, nodeProcess{node, pid})
+		}
+	}
+	return s, nil
+}
+
+// nodeEnv is the variable by which a process knows which node it is.
+const nodeEnv = "CLUSTER_NODE"
+
+func (h *Host) runsAs(pid int, node string) bool {
+	env, err := os.ReadFile(filepath.Join(h.cfg.ProcDir, fmt.Sprint(pid), "environ"))
+	return err == nil && slices.ContainsFunc(bytes.Split(env, []byte{0}), func(kv []byte) bool {
+		return string(kv) == nodeEnv+"="+node
+	})
+}

@@ -1,0 +1,192 @@
+package proc_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/proc"
+)
+
+// quick is a Host that looks often, and knows where the nodes' directories are.
+func quick(base string) proc.Config {
+	return proc.Config{NodesDir: base, Housekeeping: 5 * time.Millisecond}
+}
+
+// left is what a Host left running: a node that says who it is.
+func left(t *testing.T) (base string, record string, pid int) {
+	t.Helper()
+	base = t.TempDir()
+	first := newFleet(t, base, proc.Config{})
+	spec := first.spec("worker-1", "sleeper")
+	spec.Env = append(spec.Env, "CLUSTER_NODE=worker-1")
+	first.start(spec)
+	pid = next[proc.Started](first).PID
+	first.hear("ready")
+	return base, filepath.Join(base, "records", first.settle()[0]), pid
+}
+
+// wantUnseen has one unseen process adopted, which is named with these words, and
+// nothing started in its place; and once it has ended, it is free.
+func wantUnseen(t *testing.T, f *fleet, pid int, words ...string) {
+	t.Helper()
+	a, err := f.Adopt(t.Context())
+	if err != nil || len(a.Running)+len(a.Ended) > 0 || len(a.Unseen) != 1 || a.Unseen[0].Name != "worker-1" || a.Unseen[0].PID != pid {
+		t.Fatalf("Adopt: got %+v, %v, want process %d unseen", a, err, pid)
+	}
+	for _, want := range append(words, "nothing is started in its place") {
+		if !strings.Contains(a.Unseen[0].Why, want) {
+			t.Errorf("got %q, want %q in it", a.Unseen[0].Why, want)
+		}
+	}
+	again := f.spec("worker-1", "sleeper")
+	again.Launch = 7
+	if err := f.Start(again); err == nil || !strings.Contains(err.Error(), a.Unseen[0].Why) {
+		t.Errorf("Start in its place: got %v, want it refused", err)
+	}
+}
+
+func wantFreed(t *testing.T, f *fleet, pid int) {
+	t.Helper()
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatalf("it was to live: %v", err)
+	}
+	if got := next[proc.Freed](f); got.Name != "worker-1" || got.PID != pid || !got.Last {
+		t.Errorf("got %+v, want process %d freed", got, pid)
+	}
+	f.start(f.spec("worker-1", "crasher", "exit", "0", "", ""))
+	next[proc.Started](f)
+	next[proc.Exited](f)
+	_ = endsWithin(pid, patience)
+}
+
+func TestProcessHiddenFromTheAgentIsNeitherEndedNorReplaced(t *testing.T) {
+	base, record, pid := left(t)
+	cfg := quick(base)
+	cfg.ProcDir = t.TempDir() // as if /proc hid everything
+	f := newFleet(t, base, cfg)
+	wantUnseen(t, f, pid, fmt.Sprintf("process %d may be that of node worker-1 and cannot be looked at", pid), "remove "+record)
+	wantFreed(t, f, pid)
+}
+
+func TestRecordThatIsRemovedFreesTheNodeOfAnotherProgramsProcess(t *testing.T) {
+	base, record, pid := left(t)
+	cfg := quick(base)
+	cfg.ProcDir = t.TempDir()
+	f := newFleet(t, base, cfg)
+	wantUnseen(t, f, pid, "remove "+record)
+	if err := os.Remove(record); err != nil {
+		t.Fatal(err)
+	}
+	if got := next[proc.Freed](f); got.Name != "worker-1" || !got.Last {
+		t.Errorf("got %+v", got)
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatalf("it was to live: %v", err)
+	}
+	_ = endsWithin(pid, patience)
+}
+
+func TestDamagedRecordDoesNotMakeItsNodeRunTwice(t *testing.T) {
+	for name, damage := range map[string]func(path string, text []byte) error{
+		"a digit of the PID": func(path string, text []byte) error {
+			at := bytes.Index(text, []byte(`"pid":`)) + len(`"pid":`)
+			text[at] ^= 1
+			return os.WriteFile(path, text, 0o600)
+		},
+		"the boot": func(path string, text []byte) error {
+			text[bytes.Index(text, []byte(`"boot_id":"`))+len(`"boot_id":"`)] ^= 1
+			return os.WriteFile(path, text, 0o600)
+		},
+		"the plan": func(path string, text []byte) error {
+			text[bytes.Index(text, []byte(`"plan_hash":"`))+len(`"plan_hash":"`)] ^= 1
+			return os.WriteFile(path, text, 0o600)
+		},
+		"cut":   func(path string, text []byte) error { return os.WriteFile(path, text[:len(text)/2], 0o600) },
+		"empty": func(path string, _ []byte) error { return os.WriteFile(path, nil, 0o600) },
+		"a pipe": func(path string, _ []byte) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return unix.Mkfifo(path, 0o600)
+		},
+		"a link": func(path string, text []byte) error {
+			if err := os.Rename(path, path+".elsewhere"); err != nil {
+				return err
+			}
+			return os.Symlink(path+".elsewhere", path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, record, pid := left(t)
+			text, err := os.ReadFile(record)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = bytes.Replace(text, []byte(`"plan_hash":""`), []byte(`"plan_hash":"a"`), 1)
+			if err := damage(record, text); err != nil {
+				t.Fatal(err)
+			}
+			f := newFleet(t, base, quick(base))
+			wantUnseen(t, f, pid, fmt.Sprintf("process %d runs as node worker-1", pid), record, "cannot be read")
+			wantFreed(t, f, pid)
+		})
+	}
+}
+
+func TestRecordThatIsMissingDoesNotMakeItsNodeRunTwice(t *testing.T) {
+	base, record, pid := left(t)
+	if err := os.Remove(record); err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t, base, quick(base))
+	wantUnseen(t, f, pid, fmt.Sprintf("process %d runs as node worker-1, and its process record is missing", pid))
+	wantFreed(t, f, pid)
+}
+
+func TestDamagedRecordWhereNobodyCanLookIsNamedWithItsFile(t *testing.T) {
+	base, record, pid := left(t)
+	if err := os.WriteFile(record, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := quick(base)
+	cfg.ProcDir = t.TempDir()
+	f := newFleet(t, base, cfg)
+	wantUnseen(t, f, 0, record, "it is empty", "/proc hides processes", "remove that file")
+	if err := os.Remove(record); err != nil {
+		t.Fatal(err)
+	}
+	if got := next[proc.Freed](f); got.Name != "worker-1" || !got.Last {
+		t.Errorf("got %+v", got)
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatalf("it was to live: %v", err)
+	}
+	_ = endsWithin(pid, patience)
+}
+
+// A person who looks around in a node's directory runs no node.
+func TestShellInANodesDirectoryIsNoNode(t *testing.T) {
+	base := t.TempDir()
+	first := newFleet(t, base, proc.Config{})
+	first.start(first.spec("worker-1", "sleeper")) // does not say which node it is
+	pid := next[proc.Started](first).PID
+	first.hear("ready")
+	if err := os.Remove(filepath.Join(base, "records", first.settle()[0])); err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t, base, quick(base))
+	if a := f.adopt(); len(a.Unseen) > 0 {
+		t.Errorf("got %+v", a.Unseen)
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = endsWithin(pid, patience)
+}
