@@ -171,7 +171,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		"broker", address(cfg.Broker), "controller", cfg.Controller)
 	logAdoption(cfg.Logger, adopted)
 	a.runHelpers(ctx)
-	err = a.loop(ctx, sub, agent.New(cfg.Core, saved, newRand()), a.adopt(ctx, adopted.Running, saved.Desired))
+	err = a.loop(ctx, sub, agent.New(cfg.Core, saved, newRand()), a.adopt(ctx, adopted, saved.Desired))
 	if errors.Is(err, errStopped) {
 		parts.stop() // the archiver among them, and who puts left-over logs into the queue
 		cfg.drain(ctx)

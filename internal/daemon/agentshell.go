@@ -142,10 +142,7 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	case agent.Start:
 		return a.burials.whenBuried(e.Plan.Node.Name, func() *agent.Event { return a.start(e) }), nil
 	case agent.Stop:
-		return a.burials.whenBuried(e.Node, func() *agent.Event {
-			a.stop(e)
-			return nil
-		}), nil
+		return a.burials.whenBuried(e.Node, func() *agent.Event { return a.stop(e) }), nil
 	case agent.ToController:
 		a.toController(e)
 	case agent.ToNodes:

@@ -57,8 +57,8 @@ func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Launch, error) {
 }
 
 // Recall implements Launcher.
-func (l Embedded) Recall(node mgmt.NodeName, _ uint64) Facts {
-	return Facts{Program: l.Program, Dir: NodeDir(l.StateDir, node)}
+func (l Embedded) Recall(node mgmt.NodeName, _ uint64) (Facts, error) {
+	return Facts{Program: l.Program, Dir: NodeDir(l.StateDir, node)}, nil
 }
 
 // Forget implements Launcher.

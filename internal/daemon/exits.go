@@ -55,16 +55,39 @@ func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
 		a.cfg.Processes.Forget(ev.Name, ev.Launch)
 		return told
 	}
-	a.burials.begin(id.node)
+	a.beginBurial(ctx, p, ev)
+	return told
+}
+
+// beginBurial has kept what is to be kept of a process, and then lets go of it.
+func (a *agentShell) beginBurial(ctx context.Context, p *launched, ev proc.Exited) {
+	a.burials.begin(p.node)
 	a.parts.task(func() {
 		a.cfg.bury(ctx, p, ev)
 		a.cfg.Processes.Forget(ev.Name, ev.Launch)
 		select {
-		case a.buried <- id.node:
+		case a.buried <- p.node:
 		case <-ctx.Done():
 		}
 	})
-	return told
+}
+
+// freed lets go of a process that could not be seen, and tells the core once
+// there is no other of that node.
+func (a *agentShell) freed(ctx context.Context, ev proc.Freed) agent.Event {
+	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
+	if p := a.nodes[id]; p != nil {
+		a.release(p)
+		if a.cfg.Crashes != nil || a.cfg.Archive != nil {
+			a.beginBurial(ctx, p, proc.Exited{Name: ev.Name, Launch: ev.Launch, PID: ev.PID})
+		} else {
+			a.cfg.Processes.Forget(ev.Name, ev.Launch)
+		}
+	}
+	if !ev.Last {
+		return nil
+	}
+	return agent.Freed{Node: id.node}
 }
 
 // afterBurial does what had to wait, and returns the outcomes.
@@ -144,7 +167,7 @@ func (a *agentShell) buryEnded(ctx context.Context, ended []proc.Exited, desired
 		a.cfg.bury(ctx, &launched{
 			launchID: id,
 			plan:     planOf(desired, id.node, ev.PlanHash),
-			facts:    a.cfg.Launch.Recall(id.node, id.number),
+			facts:    a.cfg.recall(id, ""),
 		}, ev)
 		a.cfg.Launch.Forget(id.node, id.number)
 		a.cfg.Processes.Forget(ev.Name, ev.Launch)

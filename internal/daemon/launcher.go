@@ -16,8 +16,9 @@ type Launcher interface {
 	// The number is as in proc.Spec.
 	Launch(plan mgmt.Plan, number uint64) (Launch, error)
 	// Recall returns the facts of a launch that an earlier life of the agent
-	// made. Those calls precede the first Launch.
-	Recall(node mgmt.NodeName, number uint64) Facts
+	// made. Those calls precede the first Launch. The error says that they are
+	// lost; the Facts are then what is known nevertheless.
+	Recall(node mgmt.NodeName, number uint64) (Facts, error)
 	// Forget says that the process of a launch is gone, and its facts are
 	// needed no more.
 	Forget(node mgmt.NodeName, number uint64)

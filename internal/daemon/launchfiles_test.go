@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"zeekfleet/internal/daemon"
 	"zeekfleet/internal/mgmt"
@@ -61,12 +63,55 @@ func TestFactsOfALaunchSurviveTheAgent(t *testing.T) {
 	if want.WebSocketPort == 0 || want.Version != "8.2.2" {
 		t.Errorf("facts %+v", want)
 	}
-	if diff := gocmp.Diff(want, l.Recall("worker", 7)); diff != "" {
-		t.Errorf("recalled (-want +got):\n%s", diff)
+	got, err := l.Recall("worker", 7)
+	if diff := gocmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("recalled %v (-want +got):\n%s", err, diff)
 	}
-	other := l.Recall("worker", 6)
-	if other.WebSocketPort != 0 || other.Dir != want.Dir {
-		t.Errorf("facts of a launch that was not the last: %+v", other)
+	other, err := l.Recall("worker", 6)
+	if other.WebSocketPort != 0 || other.Dir != want.Dir || err == nil {
+		t.Errorf("facts of a launch that was not the last: %+v, %v", other, err)
+	}
+}
+
+func TestDamagedLaunchRecordIsNamedAndItsProcessKeepsWhatItReads(t *testing.T) {
+	for name, damage := range map[string]func(path string, text []byte) error{
+		"flipped": func(path string, text []byte) error {
+			text[len(text)/2] ^= 1
+			return os.WriteFile(path, text, 0o600)
+		},
+		"cut":     func(path string, text []byte) error { return os.WriteFile(path, text[:len(text)/2], 0o600) },
+		"empty":   func(path string, _ []byte) error { return os.WriteFile(path, nil, 0o600) },
+		"removed": func(path string, _ []byte) error { return os.Remove(path) },
+		"a pipe": func(path string, _ []byte) error {
+			return errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLaunches(t)
+			first := l.launch(1, "a")
+			path := filepath.Join(l.dir, "launches", "worker.json")
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := damage(path, text); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.Recall("worker", 1); err == nil || !strings.Contains(err.Error(), path) {
+				t.Fatalf("Recall: got %v, want %s named", err, path)
+			}
+			second := l.launch(2, "b")
+			want := []string{first.Generated, second.Generated}
+			slices.Sort(want)
+			if diff := gocmp.Diff(want, l.generated()); diff != "" {
+				t.Errorf("generated while the process may live (-want +got):\n%s", diff)
+			}
+			l.Forget("worker", 1)
+			third := l.launch(3, "c")
+			if diff := gocmp.Diff([]string{third.Generated}, l.generated()); diff != "" {
+				t.Errorf("generated after its end (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -100,7 +145,7 @@ func TestWhatIsGeneratedLivesAsLongAsTheProcess(t *testing.T) {
 		t.Fatalf("generated (-want +got):\n%s", diff)
 	}
 	// An agent that is restarted keeps what its node reads.
-	if l.Recall("worker", 1) != first {
+	if got, err := l.Recall("worker", 1); got != first || err != nil {
 		t.Fatal("the launch was forgotten")
 	}
 	l.Forget("worker", 1)

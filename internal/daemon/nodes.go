@@ -2,7 +2,10 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"zeekfleet/internal/core/agent"
@@ -55,8 +58,9 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 }
 
 // stop asks for a node's end. An error means that it has ended already, and
-// that the event which says so is on its way.
-func (a *agentShell) stop(e agent.Stop) {
+// that the event which says so is on its way; or that the process may not be
+// signalled, which is the core's next event.
+func (a *agentShell) stop(e agent.Stop) *agent.Event {
 	role := mgmt.ClusterNone
 	if p := a.nodes[launchID{e.Node, e.Launch}]; p != nil {
 		p.asked, role = true, p.plan.Node.Role
@@ -64,9 +68,24 @@ func (a *agentShell) stop(e agent.Stop) {
 			p.hangUp() // before it does, and is missed
 		}
 	}
-	if err := a.cfg.Processes.Stop(string(e.Node), e.Launch, a.cfg.stopGrace(role)); err != nil {
+	err := a.cfg.Processes.Stop(string(e.Node), e.Launch, a.cfg.stopGrace(role))
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return new(a.stopFailed(proc.StopFailed{Name: string(e.Node), Launch: e.Launch, Err: err}))
+	case err != nil:
 		a.cfg.Logger.Debug("stop is late", "node", string(e.Node), "err", err)
 	}
+	return nil
+}
+
+// stopFailed says that a process could not be signalled. If it ends later, nobody
+// has asked it to.
+func (a *agentShell) stopFailed(ev proc.StopFailed) agent.Event {
+	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
+	if p := a.nodes[id]; p != nil {
+		p.asked = false
+	}
+	return agent.StopFailed{Node: id.node, Launch: id.number, Err: ev.Err.Error()}
 }
 
 // processEvent turns an outcome of proc into the core's event, and returns nil
@@ -92,6 +111,10 @@ func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agen
 		}
 	case proc.Exited:
 		return a.exited(ctx, ev)
+	case proc.StopFailed:
+		return a.stopFailed(ev)
+	case proc.Freed:
+		return a.freed(ctx, ev)
 	}
 	panic(fmt.Sprintf("daemon: unhandled process event %T", happened))
 }
@@ -151,12 +174,20 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 	a.parts.task(func() { s.run(connected) })
 }
 
-// adopt takes over the processes of an earlier life of the agent.
-func (a *agentShell) adopt(ctx context.Context, found []proc.Record, desired mgmt.Configuration) agent.Adopted {
+// adopt takes over the processes of an earlier life of the agent. Those that
+// cannot be seen are kept in mind: they leave what others leave when they end.
+func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgmt.Configuration) agent.Adopted {
 	ev := agent.Adopted{}
-	for _, rec := range found {
+	for _, u := range found.Unseen {
+		id := launchID{mgmt.NodeName(u.Name), u.Launch}
+		ev.Unseen = append(ev.Unseen, agent.Unseen{Node: id.node, Launch: u.Launch, Why: u.Why})
+		if u.Launch != 0 {
+			a.nodes[id] = &launched{launchID: id, plan: planOf(desired, id.node, ""), facts: a.cfg.recall(id, "")}
+		}
+	}
+	for _, rec := range found.Running {
 		id := launchID{mgmt.NodeName(rec.Name), rec.Launch}
-		p := &launched{launchID: id, plan: planOf(desired, id.node, rec.PlanHash), facts: a.cfg.Launch.Recall(id.node, id.number)}
+		p := &launched{launchID: id, plan: planOf(desired, id.node, rec.PlanHash), facts: a.cfg.recall(id, rec.Executable)}
 		if p.facts.Program == "" {
 			p.facts.Program = rec.Executable
 		}
@@ -172,6 +203,17 @@ func (a *agentShell) adopt(ctx context.Context, found []proc.Record, desired mgm
 		})
 	}
 	return ev
+}
+
+// recall returns the facts of a launch, and says so if they are lost. Embedded
+// nodes have none.
+func (c AgentConfig) recall(id launchID, program string) Facts {
+	facts, err := c.Launch.Recall(id.node, id.number)
+	if own, _ := os.Executable(); err != nil && (program == "" || program != own) {
+		c.Logger.Warn("what is known of a launch is lost: the logs that it leaves behind stay where they are, and the node is known to be up only by its hello or its status file",
+			"node", string(id.node), "err", err)
+	}
+	return facts
 }
 
 // planOf returns a node's plan if that is still the one of this hash, and

@@ -31,8 +31,8 @@ func (s servingNodes) Launch(plan mgmt.Plan, _ uint64) (daemon.Launch, error) {
 	return daemon.Launch{Spec: proc.Spec{Argv: []string{facts.Program}, Dir: facts.Dir}, Facts: facts}, nil
 }
 
-func (s servingNodes) Recall(mgmt.NodeName, uint64) daemon.Facts {
-	return daemon.Facts{WebSocketPort: s.port, Secret: s.secret}
+func (s servingNodes) Recall(mgmt.NodeName, uint64) (daemon.Facts, error) {
+	return daemon.Facts{WebSocketPort: s.port, Secret: s.secret}, nil
 }
 
 func (servingNodes) Forget(mgmt.NodeName, uint64) {}

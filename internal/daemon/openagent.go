@@ -157,6 +157,7 @@ func openProcesses(set settings.Agent, log *slog.Logger) (*proc.Host, error) {
 		Logger:    log,
 		TailLines: set.OutputLines,
 		Foreign:   []string{"zeek"},
+		NodesDir:  NodeDir(set.StateDir, ""),
 	})
 }
 

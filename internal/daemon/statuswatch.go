@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"zeekfleet/internal/durable"
 	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/zeek"
 )
@@ -146,7 +147,7 @@ const maxStatus = 4 << 10
 
 // saysRunning reports whether a status file says that its process runs.
 func saysRunning(path string) bool {
-	f, err := os.Open(path)
+	f, err := durable.OpenRegular(path) // a node's user can put anything there
 	if err != nil {
 		return false
 	}

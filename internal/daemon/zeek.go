@@ -184,15 +184,16 @@ func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
 }
 
 // Recall implements Launcher.
-func (z *Zeek) Recall(node mgmt.NodeName, number uint64) Facts {
-	facts, ok := z.files.recall(node, number)
-	if !ok {
-		return Facts{Dir: NodeDir(z.cfg.Site.StateDir, node)} // it was no Zeek
+func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
+	facts, err := z.files.recall(node, number)
+	if err != nil {
+		// It may have been no Zeek, which writes no such file.
+		return Facts{Dir: NodeDir(z.cfg.Site.StateDir, node), StatusFile: zeek.StatusFile}, err
 	}
 	if facts.WebSocketPort != 0 {
 		z.ports[node] = facts.WebSocketPort
 	}
-	return facts
+	return facts, nil
 }
 
 // Forget implements Launcher.

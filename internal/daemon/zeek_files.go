@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"zeekfleet/internal/durable"
 	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/zeek"
 )
@@ -22,6 +24,9 @@ import (
 type launchFiles struct {
 	records, generated string
 	live               map[mgmt.NodeName]factsRecord // of processes that live
+	// lost are launches of processes that may live, and of which it is not known
+	// which generated files they need.
+	lost map[mgmt.NodeName]uint64
 }
 
 // factsRecord is the content of a file of launchFiles.
@@ -36,7 +41,7 @@ const (
 )
 
 func newLaunchFiles(records, generated string) *launchFiles {
-	return &launchFiles{records: records, generated: generated, live: map[mgmt.NodeName]factsRecord{}}
+	return &launchFiles{records: records, generated: generated, live: map[mgmt.NodeName]factsRecord{}, lost: map[mgmt.NodeName]uint64{}}
 }
 
 // path is that of a node's file. A name that could not be a file's own was
@@ -55,7 +60,7 @@ func (l *launchFiles) keep(node mgmt.NodeName, number uint64, facts Facts) error
 	if err := os.MkdirAll(l.records, 0o700); err != nil {
 		return fmt.Errorf("record launch of node %s: %w", node, err)
 	}
-	if err := replaceFile(l.path(node), text, 0o600); err != nil {
+	if err := replaceFile(l.path(node), durable.Seal(text), 0o600); err != nil {
 		return fmt.Errorf("record launch of node %s: %w", node, err)
 	}
 	l.live[node] = rec
@@ -63,22 +68,42 @@ func (l *launchFiles) keep(node mgmt.NodeName, number uint64, facts Facts) error
 	return nil
 }
 
-// recall returns what was kept of a launch, if it was that node's last.
-func (l *launchFiles) recall(node mgmt.NodeName, number uint64) (Facts, bool) {
-	info, err := os.Stat(l.path(node))
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFactsRecord {
-		return Facts{}, false
+// recall returns what was kept of a launch. The error says why nothing was.
+func (l *launchFiles) recall(node mgmt.NodeName, number uint64) (Facts, error) {
+	rec, err := readFacts(l.path(node))
+	if err == nil && rec.Launch != number {
+		err = fmt.Errorf("launch record %s is that of launch %d, not %d", l.path(node), rec.Launch, number)
 	}
-	text, err := os.ReadFile(l.path(node))
 	if err != nil {
-		return Facts{}, false
-	}
-	var rec factsRecord
-	if err := json.Unmarshal(text, &rec); err != nil || rec.Launch != number {
-		return Facts{}, false
+		l.lost[node] = number
+		return Facts{}, err
 	}
 	l.live[node] = rec
-	return rec.Facts, true
+	return rec.Facts, nil
+}
+
+func readFacts(path string) (rec factsRecord, err error) {
+	f, err := durable.OpenRegular(path)
+	if err != nil {
+		return rec, fmt.Errorf("launch record: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFactsRecord+1))
+	switch {
+	case err != nil:
+	case len(text) == 0:
+		err = errors.New("it is empty")
+	case len(text) > maxFactsRecord:
+		err = errors.New("it is too long")
+	default:
+		if err = durable.CheckSeal(text); err == nil {
+			err = json.Unmarshal(text, &rec)
+		}
+	}
+	if err != nil {
+		return factsRecord{}, fmt.Errorf("launch record %s: %w", path, err)
+	}
+	return rec, nil
 }
 
 // forget lets the launch's files go with the next sweep.
@@ -86,11 +111,18 @@ func (l *launchFiles) forget(node mgmt.NodeName, number uint64) {
 	if rec, ok := l.live[node]; ok && rec.Launch == number {
 		delete(l.live, node)
 	}
+	if l.lost[node] == number {
+		delete(l.lost, node)
+	}
 }
 
 // sweep removes the files of launches whose processes are gone. What cannot be
-// removed is tried again by the next.
+// removed is tried again by the next. Nothing is removed while it is not known
+// what a process needs.
 func (l *launchFiles) sweep() {
+	if len(l.lost) > 0 {
+		return
+	}
 	used := map[string]bool{}
 	for _, rec := range l.live {
 		used[rec.Facts.Generated] = true

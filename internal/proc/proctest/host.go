@@ -29,6 +29,9 @@ type Config struct {
 	// Nil lets all of them start.
 	OnStart func(proc.Spec) error
 
+	// Untouchable nodes belong to another user: they cannot be signalled.
+	Untouchable map[string]bool
+
 	// Deaf nodes ignore SIGTERM.
 	Deaf map[string]bool
 }
@@ -115,6 +118,8 @@ func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
 		return fmt.Errorf("stop %s: %w", name, err)
 	}
 	switch {
+	case h.cfg.Untouchable[name]:
+		return fmt.Errorf("stop %s: send SIGTERM: %w", name, unix.EPERM)
 	case grace <= 0:
 		h.end(n, killed, true)
 	case !h.cfg.Deaf[name]:

@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/core/controller"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
+)
+
+var SaysRunning = saysRunning
+
+// Woken is what an agent that starts finds, and does for some time.
+type Woken struct {
+	Desired mgmt.Configuration
+	Adopted agent.Adopted
+	Facts   map[mgmt.NodeName]Facts
+	Effects []agent.Effect
+}
+
+// WakeAgent starts an agent as OpenAgent and RunAgent do, without ports, and lets
+// its core live on for an hour in which nothing happens. /proc is in procDir.
+func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launch Launcher, log *slog.Logger) (w Woken, err error) {
+	st, err := openState(ctx, directory, withoutAgentState, log)
+	if err != nil {
+		return w, err
+	}
+	defer st.Close()
+	var saved agent.State
+	if _, err := loadDocument(ctx, st, time.Minute, &saved); err != nil {
+		return w, err
+	}
+	host, err := proc.New(proc.Config{
+		RecordDir: filepath.Join(directory, "processes"), NodesDir: NodeDir(stateDir, ""), ProcDir: procDir, Logger: log,
+	})
+	if err != nil {
+		return w, err
+	}
+	defer func() {
+		ended, end := context.WithCancel(ctx)
+		end()
+		_ = host.Run(ended) // lets go of the processes
+	}()
+	found, err := host.Adopt(ctx)
+	if err != nil {
+		return w, err
+	}
+	logAdoption(log, found)
+	a := &agentShell{cfg: AgentConfig{Launch: launch, Processes: host, Logger: log}, nodes: map[launchID]*launched{}}
+	a.buryEnded(ctx, found.Ended, saved.Desired)
+	w.Desired, w.Facts = saved.Desired, map[mgmt.NodeName]Facts{}
+	w.Adopted = a.adopt(ctx, found, saved.Desired)
+	for id, p := range a.nodes {
+		w.Facts[id.node] = p.facts
+	}
+	core := agent.New(agent.Config{Name: "agent-sensor"}, saved, newRand())
+	now := time.Now()
+	w.Effects = core.Step(now, w.Adopted)
+	for end := now.Add(time.Hour); ; {
+		at, ok := core.NextWake()
+		if !ok || at.After(end) {
+			return w, nil
+		}
+		w.Effects = append(w.Effects, core.Step(at, agent.Tick{})...)
+	}
+}
+
+// WakeController starts a controller as OpenController and RunController do,
+// without ports, and has an agent say hello to it.
+func WakeController(ctx context.Context, directory string, log *slog.Logger) (controller.State, []controller.Effect, error) {
+	var saved controller.State
+	st, err := openState(ctx, directory, withoutControllerState, log)
+	if err != nil {
+		return saved, nil, err
+	}
+	defer st.Close()
+	if _, err := loadDocument(ctx, st, time.Minute, &saved); err != nil {
+		return saved, nil, err
+	}
+	core := controller.New(controller.Config{}, saved, newRand())
+	now := time.Now()
+	core.Step(now, controller.PeerAdded{Peer: "sensor"})
+	effects := core.Step(now, controller.FromAgent{Peer: "sensor", Instance: "agent-sensor", Msg: mgmt.NotifyAgentHello{
+		Instance: "agent-sensor", ID: "sensor", APIVersion: mgmt.APIVersion,
+	}})
+	return saved, effects, nil
+}
