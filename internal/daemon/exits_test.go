@@ -98,3 +98,48 @@ func (b *safeBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.text.String()
 }
+
+// A signal that is refused is no end: the node's process runs on, and nothing is
+// started beside it.
+func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
+	host := proctest.New(proctest.Config{
+		Survivors:   []proc.Record{{Name: "worker", Launch: 8, PID: 1001, PlanHash: "of another plan", Started: time.Now()}},
+		Untouchable: map[string]bool{"worker": true},
+		OnStart: func(spec proc.Spec) error {
+			if spec.Name == "worker" {
+				t.Error("the node is started a second time")
+			}
+			return nil
+		},
+	})
+	cluster := &testCluster{t: t, dir: t.TempDir()}
+	saved := cluster.open("agent-sensor")
+	state, err := json.Marshal(agent.State{Desired: workerConfiguration(mgmt.Node{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := saved.Save(t.Context(), state, 0); err != nil {
+		t.Fatal(err)
+	}
+	stuck := make(chan struct{})
+	var log safeBuffer
+	cluster.inBackground("agent-sensor", nil, func(ctx context.Context) error {
+		return daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core:      agent.Config{Name: "agent-sensor"},
+			Store:     saved,
+			Broker:    listen(t),
+			Processes: fakeProcesses{host},
+			Launch:    daemon.Embedded{Program: os.Args[0], StateDir: cluster.dir},
+			OnChange: func(c mgmt.NotifyChange) {
+				if c.Node.Name == "worker" && c.Old == mgmt.Pending && c.New == mgmt.Unknown {
+					close(stuck)
+				}
+			},
+			Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+	})
+	<-stuck
+	if want := "process 1001 of cluster node worker cannot be stopped and runs on: stop worker: send SIGTERM: operation not permitted"; !strings.Contains(log.String(), want) {
+		t.Errorf("the log lacks %q:\n%s", want, log.String())
+	}
+}

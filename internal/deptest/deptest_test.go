@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 	"internal/store/storetest":         {"internal/store", "internal/mgmt"},
 	"internal/settings":                {"internal/mgmt"},
 	"internal/daemon": {
-		"internal/archive", "internal/bus", "internal/core/...", "internal/crash", "internal/event", "internal/mgmt",
+		"internal/archive", "internal/bus", "internal/core/...", "internal/crash", "internal/durable", "internal/event", "internal/mgmt",
 		"internal/preflight", "internal/proc", "internal/settings", "internal/sockowner", "internal/store/...", "internal/wire/...",
 		"internal/zeek", "internal/zval",
 	},
