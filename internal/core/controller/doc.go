@@ -12,7 +12,8 @@
 // for everything that is not; nothing is acknowledged, and no configuration
 // sent to an agent, before it was saved; an agent is answered for by the one
 // peer that introduced itself with its name, until that peer is lost; what is
-// deployed reaches every instance of it sooner or later, and instances that are
-// no longer part of it are told to stop; and what the machine remembers is
-// bounded by its Config, not by what it has been asked.
+// deployed reaches every instance of it sooner or later, but for those that
+// refused it; what one instance refuses before it is sent reaches none;
+// instances that are no longer part of it are told to stop; and what the machine
+// remembers is bounded by its Config, not by what it has been asked.
 package controller
