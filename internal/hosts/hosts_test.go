@@ -111,26 +111,25 @@ func (c *cluster) cables() map[client.InstanceName]*cable {
 	return map[client.InstanceName]*cable{"west": c.toWest, "east": c.toEast}
 }
 
-// deployWithout deploys while one instance is out of reach. The nodes of the
-// other must come up, and the failures name the one that is missing.
+// deployWithout deploys what is deployed while one instance is out of reach. The
+// nodes of the other must be up, and the one that is missing is named; since
+// nothing changes for it, that is no failure.
 func (c *cluster) deployWithout(t *testing.T, lost client.InstanceName) {
 	t.Helper()
 	began := time.Now()
-	var failed []string
-	up := 0
+	up, named := 0, false
 	for _, r := range c.deploy(eight()) {
 		switch {
 		case !r.Success:
-			failed = append(failed, string(r.Instance))
-			if !strings.Contains(r.Error, string(lost)) {
-				t.Errorf("deployment without %s: the error %q does not name it", lost, r.Error)
-			}
+			t.Errorf("deployment without %s fails: %q, %s, %s", lost, r.Instance, r.Node, r.Error)
 		case r.Node != "":
 			up++
+		case r.Instance == lost:
+			named = strings.Contains(r.Error, string(lost))
 		}
 	}
-	if !slices.Equal(slices.Compact(failed), []string{string(lost)}) || up != 4 {
-		t.Errorf("deployment without %s: %d nodes up and failures of %v, want 4 and those of %s", lost, up, failed, lost)
+	if up != 4 || !named {
+		t.Errorf("deployment without %s: %d nodes up, want 4; it is named: %t", lost, up, named)
 	}
 	t.Logf("deployment without %s answered after %v", lost, time.Since(began).Round(time.Millisecond))
 }
@@ -148,7 +147,7 @@ func (c *cluster) deployInBadWeather(t *testing.T) {
 			return
 		}
 		for _, r := range results {
-			if !r.Success && r.Instance == "" {
+			if !r.Success && r.Instance == "" && !strings.HasPrefix(r.Error, "nothing was deployed") {
 				t.Errorf("a failure names no instance: %+v", r)
 			}
 		}

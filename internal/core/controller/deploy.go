@@ -34,6 +34,7 @@ type deployment struct {
 	telling  time.Time // when it is told whom gathering waits for; zero: it was
 	grace    time.Time // ends gathering
 	looking  time.Time // ends preparing
+	asked    map[*agent]bool
 	deadline time.Time // ends all of it
 	idle     idleness
 	open     []*call

@@ -69,18 +69,21 @@ func (m *Machine) refuseAbsent(d *deployment, names []mgmt.InstanceName) {
 	m.end(d)
 }
 
-// askAll asks the agents whether they could run the configuration. Those that
-// cannot be asked are taken to be able to.
+// askAll asks the agents whether they could run the configuration: once each, and
+// anew where one has connected anew. Those that cannot be asked are taken to be
+// able to.
 func (m *Machine) askAll(d *deployment) {
-	d.phase = preparing
 	left := d.deadline.Sub(m.now)
 	margin := min(askMargin, left/8)
-	d.looking = m.now.Add(left * 2 / 3)
+	if d.phase != preparing {
+		d.phase, d.looking, d.asked = preparing, m.now.Add(left*2/3), map[*agent]bool{}
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		a := m.agents[name]
-		if m.missing(name) != "" || !a.peer.prepares || len(d.target.of[name]) == 0 {
+		if m.missing(name) != "" || !a.peer.prepares || d.asked[a] || len(d.target.of[name]) == 0 {
 			continue
 		}
+		d.asked[a] = true
 		c := m.newCall(a, callPrepare)
 		d.open = append(d.open, c)
 		m.send(c, mgmt.AgentPrepareRequest{
@@ -111,9 +114,11 @@ func (m *Machine) prepareAnswered(a *agent, msg mgmt.AgentPrepareResponse) {
 	}
 }
 
+// prepareFailed keeps that an agent did not say what keeps the configuration from
+// running. One that is lost is judged as those that were never there.
 func (m *Machine) prepareFailed(c *call, why string) {
 	d := m.closed(c)
-	if !d.partial || m.missing(c.agent.name) == "" {
+	if m.agents[c.agent.name] == c.agent {
 		d.results = append(d.results, mgmt.Result{Instance: c.agent.name, Error: why})
 	}
 }
@@ -131,6 +136,11 @@ func (m *Machine) judge(d *deployment) {
 	if lacking := m.lacking(d); len(lacking) > 0 {
 		m.refuseAbsent(d, lacking) // lost while others were looking
 		return
+	}
+	if d.looking.Sub(m.now) > 2*askMargin {
+		if m.askAll(d); len(d.open) > 0 {
+			return
+		}
 	}
 	d.phase = committing
 	m.save(&saving{next: m.withDeployed(d), deploy: d})
