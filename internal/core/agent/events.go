@@ -27,6 +27,9 @@ type (
 	PeerAdded struct {
 		Peer  mgmt.PeerID
 		Fleet bool
+		// Barred says why the peer may not make requests of the agent; empty: it
+		// may.
+		Barred string
 	}
 	// PeerUpdated says that the peer's subscriptions changed, so that it may
 	// hear now what it missed before.
@@ -43,10 +46,12 @@ type (
 		Peer mgmt.PeerID
 		Msg  mgmt.Message
 	}
-	// FromNode is a message that came on the node topic.
+	// FromNode is a message that came on the node topic. Of a hello, Proof says
+	// whether the peer is the process that was launched as that node.
 	FromNode struct {
-		Peer mgmt.PeerID
-		Msg  mgmt.Message
+		Peer  mgmt.PeerID
+		Msg   mgmt.Message
+		Proof Proof
 	}
 
 	// Preflighted answers a Preflight. Without findings the deployment goes
@@ -102,6 +107,15 @@ type (
 	// Tick says that the time offered by NextWake has come.
 	Tick struct{}
 )
+
+// Proof is what the shell knows of a peer that says to be a node. Its zero value
+// says that nobody can tell whether it is.
+type Proof struct {
+	// Is says that it is the process that was launched as that node.
+	Is bool
+	// Other says who it is instead, for a person; empty: it may be that process.
+	Other string
+}
 
 // Process is a node's process that an earlier life of the agent started.
 type Process struct {

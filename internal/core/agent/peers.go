@@ -14,6 +14,8 @@ type peer struct {
 	moment uint64        // of the peering, among the launches
 	node   mgmt.NodeName // which node it said to be; empty: none
 	fleet  bool          // it is of this program
+	barred string        // why it may not make requests; empty: it may
+	proven bool          // it is the process that was launched as that node
 	led    bool          // it made requests that only a controller makes
 	past   bool          // one that connected later has led, and is gone
 	// can lists the dispatches that the node announced; nil: it did not.
@@ -23,7 +25,7 @@ type peer struct {
 func (m *Machine) peerAdded(ev PeerAdded) {
 	m.peerLost(PeerLost{ev.Peer}) // in case nobody said so
 	m.moments++
-	m.peers[ev.Peer] = &peer{id: ev.Peer, moment: m.moments, fleet: ev.Fleet}
+	m.peers[ev.Peer] = &peer{id: ev.Peer, moment: m.moments, fleet: ev.Fleet, barred: ev.Barred}
 	m.sayHello(ev.Peer)
 }
 
@@ -55,7 +57,8 @@ func (m *Machine) sayHello(id mgmt.PeerID) {
 }
 
 // peerLost turns the node behind the peering Unknown: its process may live, but
-// nobody can tell what it does.
+// nobody can tell what it does. Another peering that may be the node's takes its
+// place.
 func (m *Machine) peerLost(ev PeerLost) {
 	p, ok := m.peers[ev.Peer]
 	if !ok {
@@ -78,6 +81,20 @@ func (m *Machine) peerLost(ev PeerLost) {
 			m.setState(n, mgmt.Unknown)
 		}
 	}
+	m.claimAgain(n)
+}
+
+// claimAgain lets the latest peering that said to be n, if any, be n's.
+func (m *Machine) claimAgain(n *node) {
+	var latest *peer
+	for _, p := range m.peers {
+		if p.node == n.name() && m.whyNot(p) == "" && (latest == nil || byMoment(latest, p) < 0) {
+			latest = p
+		}
+	}
+	if latest != nil {
+		m.claim(latest)
+	}
 }
 
 func (m *Machine) fromNode(ev FromNode) {
@@ -88,7 +105,7 @@ func (m *Machine) fromNode(ev FromNode) {
 	}
 	switch msg := ev.Msg.(type) {
 	case mgmt.NotifyNodeHello:
-		m.nodeHello(p, msg.Node)
+		m.nodeHello(p, msg.Node, ev.Proof)
 	case mgmt.NodeDispatchResponse:
 		m.nodeAnswered(p, msg)
 	case mgmt.NotifyDispatches:
@@ -98,12 +115,16 @@ func (m *Machine) fromNode(ev FromNode) {
 	}
 }
 
-func (m *Machine) nodeHello(p *peer, name mgmt.NodeName) {
+func (m *Machine) nodeHello(p *peer, name mgmt.NodeName, proof Proof) {
+	if proof.Other != "" {
+		m.emit(Note{Level: Warn, Text: "hello refused: it is not from the process that was launched as the node", Node: name, Peer: p.id, Err: proof.Other})
+		return
+	}
 	if p.node != "" && p.node != name {
 		m.emit(Note{Level: Warn, Text: "hello ignored: the peer is another node already", Node: name, Peer: p.id})
 		return
 	}
-	p.node = name
+	p.node, p.proven = name, proof.Is
 	if m.mode != waiting { // else Adopted comes back to it
 		m.claim(p)
 	}
@@ -113,24 +134,11 @@ func (m *Machine) nodeHello(p *peer, name mgmt.NodeName) {
 // Only a peering younger than the launch can be that process's; an adopted
 // process may have any.
 func (m *Machine) claim(p *peer) {
-	n, ok := m.nodes[p.node]
-	var why string
-	switch {
-	case !ok:
-		why = "hello ignored: no such node here"
-	case n.proc == nil:
-		why = "hello ignored: the node does not run"
-	case n.proc.halt:
-		why = "hello ignored: the node is being stopped"
-	case p.moment < n.proc.moment:
-		why = "hello ignored: the peering is older than the process"
-	case n.peer != "" && p.moment < m.peers[n.peer].moment:
-		why = "hello ignored: the node has a younger peering"
-	}
-	if why != "" {
+	if why := m.whyNot(p); why != "" {
 		m.emit(Note{Level: Warn, Text: why, Node: p.node, Peer: p.id})
 		return
 	}
+	n := m.nodes[p.node]
 	n.peer = p.id
 	m.cameUp(n)
 	m.askLate(n)
@@ -168,6 +176,33 @@ func (m *Machine) adopted(ev Adopted) {
 			m.claim(p)
 		}
 	}
+}
+
+// whyNot returns why a peer that said hello does not count as the node, and
+// nothing if it may. Who is known to be the node's process takes the place of who
+// may be it, and of an earlier peering of that process.
+func (m *Machine) whyNot(p *peer) string {
+	n, ok := m.nodes[p.node]
+	switch {
+	case !ok:
+		return "hello ignored: no such node here"
+	case n.proc == nil:
+		return "hello ignored: the node does not run"
+	case n.proc.halt:
+		return "hello ignored: the node is being stopped"
+	case p.moment < n.proc.moment:
+		return "hello ignored: the peering is older than the process"
+	}
+	present := m.peers[n.peer]
+	switch {
+	case present == nil || present == p:
+		return ""
+	case !p.proven:
+		return "hello ignored: the node is connected already"
+	case present.proven && p.moment < present.moment:
+		return "hello ignored: the node has a younger peering"
+	}
+	return ""
 }
 
 func byMoment(a, b *peer) int { return cmp.Compare(a.moment, b.moment) }

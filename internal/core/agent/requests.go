@@ -116,6 +116,8 @@ func (m *Machine) refusal(r *request) string {
 		return "agent is shutting down"
 	case p != nil && p.node != "":
 		return "cluster nodes may not make requests of agents"
+	case p != nil && p.barred != "":
+		return p.barred
 	case p != nil && (p.past && r.kind.leads() || r.kind.changes() && m.ledSince(p)):
 		// An earlier life of the controller sent it, and it was held up. What has
 		// been done since must not be undone.
