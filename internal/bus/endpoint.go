@@ -84,7 +84,8 @@ type Config struct {
 	// time it is sent a ping, which every Broker answers. Zero means one minute.
 	MaxSilence time.Duration
 	// TLS authenticates this endpoint and its native peers to each other. Nil
-	// means no authentication. Callers whom Screen trusts need no certificate.
+	// means no authentication. Callers of this host whom Screen lets in
+	// need no certificate.
 	TLS *TLS
 	// Screen is asked about each connection, whichever side opened it; it
 	// returns at once. A peer that it refuses is let in all the same if the

@@ -95,7 +95,7 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *
 		return
 	}
 	shaking, known := s.enter(ctx, addr.Addr())
-	p, err := e.establish(shaking, conn, wire.Acceptor, caller.Own, a.opener(caller))
+	p, err := e.establish(shaking, conn, wire.Acceptor, caller.Own, a.opener(caller.Local && denied == nil))
 	known()
 	switch {
 	case errors.Is(err, errProbe): // of a load balancer, or a scan

@@ -15,8 +15,8 @@ const (
 	// TransportAuto is TLS where Config.TLS is set. Without it, a listener
 	// takes plain TCP and TLS from peers that reach it at a loopback address
 	// and TLS alone from others; a dialer speaks plain TCP to loopback addresses
-	// and TLS elsewhere. Either way, a listener takes both from callers whom
-	// Config.Screen trusts.
+	// and TLS elsewhere. Either way, a listener takes both from callers of this
+	// host whom Config.Screen lets in.
 	TransportAuto Transport = iota
 	// TransportPlain is TCP without TLS.
 	TransportPlain
@@ -44,18 +44,19 @@ type acceptor struct {
 	config    *tls.Config
 }
 
-// takes decides what is taken on a connection to addr.
-func (a acceptor) takes(addr net.Addr, trusted bool) Transport {
+// takes decides what is taken on a connection to addr; known says that it comes
+// from a caller of this host who is let in.
+func (a acceptor) takes(addr net.Addr, known bool) Transport {
 	switch {
 	case a.transport != TransportAuto:
 		return a.transport
-	case trusted, a.endpoint.cfg.TLS == nil && local(addr):
+	case known, a.endpoint.cfg.TLS == nil && local(addr):
 		return TransportBoth
 	}
 	return TransportTLS
 }
 
-// mutual reports whether a caller who is not trusted must show a certificate on
+// mutual reports whether a caller who is not known must show a certificate on
 // conn.
 func (a acceptor) mutual(conn net.Conn) bool {
 	return a.endpoint.cfg.TLS != nil && a.takes(conn.LocalAddr(), false) == TransportTLS
@@ -78,15 +79,15 @@ func local(addr net.Addr) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// opener returns what puts TLS on the connection of a caller, where it is due.
-func (a acceptor) opener(caller Caller) func(context.Context, net.Conn) (net.Conn, error) {
+// opener returns what puts TLS on a connection, where it is due.
+func (a acceptor) opener(known bool) func(context.Context, net.Conn) (net.Conn, error) {
 	config := a.config
-	if caller.Trusted && config != nil && config.ClientAuth != tls.NoClientCert {
+	if known && config != nil && config.ClientAuth != tls.NoClientCert {
 		config = config.Clone()
 		config.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	return func(ctx context.Context, conn net.Conn) (net.Conn, error) {
-		t := a.takes(conn.LocalAddr(), caller.Trusted)
+		t := a.takes(conn.LocalAddr(), known)
 		if t == TransportPlain {
 			return conn, nil
 		}

@@ -29,6 +29,13 @@ type AgentConfig struct {
 	Bus bus.Config
 	// Callers are the users of this host who may be controllers and nodes.
 	Callers Callers
+	// ForeignNodes are those as which programs may say hello that the agent has
+	// not launched. Such a program takes the place of the process that it has.
+	ForeignNodes []mgmt.NodeName
+	// ControllerNames are the names of which the certificate of a controller must
+	// have one. Empty means any, but only of the controller that the agent dials,
+	// if it dials one.
+	ControllerNames []string
 	// Broker is where nodes connect, and the controller, if it dials. It is
 	// closed at the end.
 	Broker        net.Listener
@@ -129,6 +136,8 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	if err != nil {
 		return fmt.Errorf("look for nodes of an earlier run: %w", err)
 	}
+	live := &livePIDs{}
+	cfg.Bus.Screen = screenNodes(cfg.Bus.Screen, live)
 	endpoint, err := bus.New(cfg.Bus)
 	if err != nil {
 		return err
@@ -145,6 +154,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		registry: event.Management(),
 		parts:    parts,
 		nodes:    map[launchID]*launched{},
+		live:     live,
 		sessions: map[mgmt.PeerID]*socketSession{},
 		provers:  map[mgmt.PeerID]launchID{},
 		burials:  burials{},

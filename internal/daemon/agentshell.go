@@ -20,6 +20,7 @@ type agentShell struct {
 	parts    *group
 
 	nodes    map[launchID]*launched // whose processes live or are about to
+	live     *livePIDs              // of those that live
 	sessions map[mgmt.PeerID]*socketSession
 	provers  map[mgmt.PeerID]launchID // who is to prove what comes from a peer, if its launch has a secret
 	watch    *statusWatch             // nil: status files are not watched
@@ -81,7 +82,9 @@ func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agen
 func (a *agentShell) translate(happened bus.Event) agent.Event {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
-		return agent.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announces(a.endpoint, ev.Peer, fleetController)}
+		return agent.PeerAdded{
+			Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announces(a.endpoint, ev.Peer, fleetController), Barred: a.cfg.barred(ev.Peer),
+		}
 	case bus.PeerUpdated:
 		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announces(a.endpoint, ev.Peer, fleetController)}
 	case bus.PeerLost:
@@ -109,6 +112,9 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 	peer := mgmt.PeerID(m.From.ID)
 	if m.Topic == a.topic {
 		return agent.FromController{Peer: peer, Msg: msg}
+	}
+	if hello, ok := msg.(mgmt.NotifyNodeHello); ok {
+		return a.nodeHello(m.From, hello)
 	}
 	return a.fromNode(agent.FromNode{Peer: peer, Msg: msg})
 }

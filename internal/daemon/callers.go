@@ -21,6 +21,23 @@ type Callers struct {
 	// Owner says who has the socket at an address that is connected with
 	// another. Nil asks the kernel.
 	Owner func(at, peer netip.AddrPort) (sockowner.Owner, error)
+	// Holders returns the processes that have a socket open. Nil asks the kernel.
+	Holders func(inode uint64) []sockowner.Process
+}
+
+// holds reports whether a process has a socket open.
+func (c Callers) holds(pid int, inode uint64) (bool, error) {
+	if c.Holders == nil {
+		return sockowner.Holds(pid, inode)
+	}
+	return slices.ContainsFunc(c.Holders(inode), func(p sockowner.Process) bool { return p.PID == pid }), nil
+}
+
+func (c Callers) holders(inode uint64) []sockowner.Process {
+	if c.Holders == nil {
+		return sockowner.Holders(inode)
+	}
+	return c.Holders(inode)
 }
 
 // screen is the bus.Screen of these callers. Those of other hosts are not its to

@@ -53,8 +53,9 @@ func startCluster(t *testing.T) *testCluster {
 	return c
 }
 
-// startAgent starts an agent and returns when the controller knows it.
-func (c *testCluster) startAgent(name mgmt.InstanceName) {
+// startAgent starts an agent and returns, when the controller knows it, where it
+// listens.
+func (c *testCluster) startAgent(name mgmt.InstanceName) (at string) {
 	c.t.Helper()
 	broker := listen(c.t)
 	host, err := proc.New(proc.Config{RecordDir: filepath.Join(c.dir, string(name), "processes")})
@@ -86,6 +87,7 @@ func (c *testCluster) startAgent(name mgmt.InstanceName) {
 		})
 	})
 	c.awaitInstance(name)
+	return broker.Addr().String()
 }
 
 // awaitInstance waits until get-instances lists the agent. The controller has no

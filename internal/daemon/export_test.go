@@ -15,6 +15,8 @@ var (
 	ServiceOf     = serviceOf
 	WarnIfItKills = warnIfItKills
 	Screen        = Callers.screen
+	Barred        = AgentConfig.barred
+	Holder        = AgentConfig.holder
 )
 
 // LogPuzzles logs each of the messages as one that was not understood.

@@ -25,6 +25,9 @@ type launched struct {
 	plan  mgmt.Plan // for the name alone if it is not known any more
 	facts Facts
 
+	pid   int     // 0: there is no process yet
+	early []hello // said before
+
 	asked  bool               // to end
 	status *statusFile        // nil: none is watched
 	hangUp context.CancelFunc // ends the connection with it; nil: there is none
@@ -95,7 +98,7 @@ func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agen
 	case proc.Started:
 		id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
 		if p := a.nodes[id]; p != nil {
-			a.connect(ctx, p)
+			a.born(ctx, p, ev.PID)
 		}
 		return agent.Started{Node: id.node, Launch: id.number, PID: int64(ev.PID)}
 	case proc.StartFailed:
@@ -119,9 +122,18 @@ func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agen
 	panic(fmt.Sprintf("daemon: unhandled process event %T", happened))
 }
 
+// born takes note of the number of a process.
+func (a *agentShell) born(ctx context.Context, p *launched, pid int) {
+	p.pid = pid
+	a.live.add(pid)
+	a.identified(ctx, p)
+	a.connect(ctx, p)
+}
+
 // release lets go of a process that is gone, or never was.
 func (a *agentShell) release(p *launched) {
 	delete(a.nodes, p.launchID)
+	a.live.remove(p.pid)
 	if p.status != nil {
 		a.watch.remove(p.status)
 	}
@@ -193,7 +205,7 @@ func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgm
 		}
 		a.nodes[id] = p
 		a.watchStatus(p)
-		a.connect(ctx, p)
+		a.born(ctx, p, rec.PID)
 		ev.Processes = append(ev.Processes, agent.Process{
 			Node:     id.node,
 			Launch:   rec.Launch,

@@ -1,0 +1,176 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/sockowner"
+)
+
+// livePIDs are the processes of nodes. The bus asks for them from goroutines of
+// its own.
+type livePIDs struct {
+	mu  sync.Mutex
+	set map[int]bool
+}
+
+func (l *livePIDs) add(pid int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.set == nil {
+		l.set = map[int]bool{}
+	}
+	l.set[pid] = true
+}
+
+func (l *livePIDs) remove(pid int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.set, pid)
+}
+
+func (l *livePIDs) list() []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	pids := make([]int, 0, len(l.set))
+	for pid := range l.set {
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+// hold reports whether one of the processes has the socket open. Only those that
+// run as its user are looked at, so that strangers are cheap.
+func (l *livePIDs) hold(uid uint32, inode uint64) bool {
+	return slices.ContainsFunc(l.list(), func(pid int) bool {
+		var st unix.Stat_t
+		if unix.Stat(fmt.Sprintf("/proc/%d", pid), &st) != nil || st.Uid != uid {
+			return false
+		}
+		held, err := sockowner.Holds(pid, inode)
+		return err == nil && held
+	})
+}
+
+// screenNodes is a screen that also lets in the processes that the agent has
+// started as other users. They are not trusted: they are nodes, and nothing else.
+func screenNodes(screen bus.Screen, live *livePIDs) bus.Screen {
+	return func(remote, local netip.AddrPort) (bus.Caller, error) {
+		caller, err := screen(remote, local)
+		if err != nil && caller.Known && live.hold(caller.UID, caller.Inode) {
+			return caller, nil
+		}
+		return caller, err
+	}
+}
+
+// barred returns why a peer may not make requests of the agent; empty if it may.
+// A peer of which nothing is known, and that has come so far, is let in because
+// the settings let everybody in.
+func (c AgentConfig) barred(p bus.Peer) string {
+	switch {
+	case p.Caller.Local && p.Caller.Trusted:
+		return ""
+	case p.Certificate != nil && len(c.ControllerNames) > 0:
+		if !named(p.Certificate, c.ControllerNames) {
+			return fmt.Sprintf("the certificate of %s is not one of the controller's; its name would have to be among agent.controller_names",
+				certificateName(p.Certificate))
+		}
+		return ""
+	case p.Certificate != nil && c.Controller != "" && !p.Dialed:
+		return "the agent takes orders from the controller that it connects to; for others set agent.controller_names"
+	case p.Caller.Local:
+		return fmt.Sprintf("user %d of this host may be a node, and nothing else", p.Caller.UID)
+	}
+	return ""
+}
+
+// hello is a node's hello whose process is not known yet.
+type hello struct {
+	peer bus.Peer
+	msg  mgmt.NotifyNodeHello
+}
+
+// nodeHello finds out who says hello as a node. It returns nil if that has to
+// wait until the node's process has a number.
+func (a *agentShell) nodeHello(from bus.Peer, msg mgmt.NotifyNodeHello) agent.Event {
+	if p := a.launchedAs(msg.Node); p != nil && p.pid == 0 && from.Caller.Known {
+		p.early = append(p.early, hello{from, msg})
+		return nil
+	}
+	return agent.FromNode{Peer: mgmt.PeerID(from.ID), Msg: msg, Proof: a.identify(from, msg.Node)}
+}
+
+// launchedAs returns the latest launch of a node that has not been released; nil
+// if there is none.
+func (a *agentShell) launchedAs(name mgmt.NodeName) *launched {
+	var latest *launched
+	for id, p := range a.nodes {
+		if id.node == name && (latest == nil || id.number > latest.number) {
+			latest = p
+		}
+	}
+	return latest
+}
+
+// identify says whether a peer is the process that was launched as a node.
+func (a *agentShell) identify(from bus.Peer, name mgmt.NodeName) agent.Proof {
+	p := a.launchedAs(name)
+	switch {
+	case slices.Contains(a.cfg.ForeignNodes, name):
+		return agent.Proof{Is: true}
+	case p != nil && p.facts.WebSocketPort != 0:
+		return agent.Proof{Other: "the agent connects to this node, which does not connect to the agent; it is " + describe(from)}
+	case !from.Addr.IsValid():
+		return agent.Proof{} // no connection that the kernel knows of
+	case !from.Caller.Local:
+		return agent.Proof{Other: "nodes run on the agent's host; it is " + describe(from)}
+	case p == nil || !from.Caller.Known:
+		return agent.Proof{}
+	}
+	return a.cfg.holder(p.pid, from)
+}
+
+// holder finds out whether a process, or one that descends from it, has a peer's
+// socket. Processes may hide what they have open from all but root.
+func (c AgentConfig) holder(pid int, from bus.Peer) agent.Proof {
+	if held, err := c.Callers.holds(pid, from.Caller.Inode); held || err != nil {
+		return agent.Proof{Is: held}
+	}
+	holders := c.Callers.holders(from.Caller.Inode)
+	if len(holders) == 0 {
+		return agent.Proof{}
+	}
+	if slices.ContainsFunc(holders, func(h sockowner.Process) bool { return sockowner.Descends(h.PID, pid) }) {
+		return agent.Proof{Is: true}
+	}
+	return agent.Proof{Other: fmt.Sprintf("it is %s of user %d, and the node is pid %d", holders[0], from.Caller.UID, pid)}
+}
+
+// describe says for a person who a peer is.
+func describe(p bus.Peer) string {
+	switch {
+	case p.Caller.Known:
+		return fmt.Sprintf("user %d at %s", p.Caller.UID, p.Addr)
+	case p.Certificate != nil:
+		return fmt.Sprintf("%s at %s", certificateName(p.Certificate), p.Addr)
+	}
+	return p.Addr.String()
+}
+
+// identified takes the hellos of a process that had no number.
+func (a *agentShell) identified(ctx context.Context, p *launched) {
+	for _, h := range p.early {
+		ev := a.nodeHello(h.peer, h.msg)
+		a.parts.task(func() { a.post(ctx, ev) })
+	}
+	p.early = nil
+}

@@ -1,0 +1,147 @@
+package daemon_test
+
+import (
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/bus"
+	"zeekfleet/internal/core/agent"
+	"zeekfleet/internal/daemon"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/sockowner"
+)
+
+// heard passes on what is logged under one message.
+type heard struct {
+	message string
+	lines   chan string
+}
+
+func (h heard) Enabled(context.Context, slog.Level) bool { return true }
+func (h heard) WithAttrs([]slog.Attr) slog.Handler       { return h }
+func (h heard) WithGroup(string) slog.Handler            { return h }
+
+func (h heard) Handle(_ context.Context, r slog.Record) error {
+	if r.Message != h.message {
+		return nil
+	}
+	var line strings.Builder
+	r.Attrs(func(a slog.Attr) bool {
+		line.WriteString(a.String() + " ")
+		return true
+	})
+	h.lines <- line.String()
+	return nil
+}
+
+// TestAProgramThatSaysHelloAsARunningNodeIsRefused has the test itself, whose user
+// may do everything, say that it is a node of the agent's.
+func TestAProgramThatSaysHelloAsARunningNodeIsRefused(t *testing.T) {
+	cluster := startCluster(t)
+	refusals := heard{"hello refused: it is not from the process that was launched as the node", make(chan string, 10)}
+	cluster.agents = refusals
+	at := cluster.startAgent("a")
+	cluster.deployTwo("a")
+	conn := cluster.client()
+	defer conn.Close()
+
+	stranger, err := bus.New(bus.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := stranger.Subscribe(64, mgmt.NodeTopic)
+	defer sub.Close()
+	ctx, hangUp := context.WithCancel(t.Context())
+	gone := make(chan error, 1)
+	go func() { gone <- stranger.Dial(ctx, at, bus.DialConfig{}) }()
+	if _, ok := (<-sub.Events()).(bus.PeerAdded); !ok {
+		t.Fatal("not connected")
+	}
+	stranger.Publish(mgmt.NodeTopic, event.Management().Encode(mgmt.NotifyNodeHello{Node: "worker"}))
+	if line := <-refusals.lines; !strings.Contains(line, "node=worker") || !strings.Contains(line, "daemon.test (pid ") {
+		t.Errorf("the log says %s", line)
+	}
+	ask := func(when string) {
+		t.Helper()
+		results, err := conn.GetIDValue(t.Context(), "bits_per_uid", "worker")
+		if err != nil || len(results) != 1 || results[0].Data != client.Text("96") {
+			t.Errorf("%s: got %+v, %v", when, results, err)
+		}
+	}
+	ask("with a stranger beside it")
+	hangUp()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	ask("after the stranger left")
+}
+
+func TestTheProcessBehindAHelloIsLookedFor(t *testing.T) {
+	const inode = 7
+	own, parent := os.Getpid(), os.Getppid()
+	for name, tt := range map[string]struct {
+		launched int
+		holders  []sockowner.Process
+		want     agent.Proof
+	}{
+		"the launched process":           {own, []sockowner.Process{{PID: own}}, agent.Proof{Is: true}},
+		"one that descends from it":      {parent, []sockowner.Process{{PID: own}}, agent.Proof{Is: true}},
+		"another one":                    {own, []sockowner.Process{{PID: 1, Name: "init"}}, agent.Proof{Other: "it is init (pid 1) of user 5, and the node is pid 4711"}},
+		"nobody who shows what it holds": {own, nil, agent.Proof{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.want.Other != "" {
+				tt.launched = 4711
+			}
+			cfg := daemon.AgentConfig{Callers: daemon.Callers{Holders: func(uint64) []sockowner.Process { return tt.holders }}}
+			got := daemon.Holder(cfg, tt.launched, bus.Peer{Caller: bus.Caller{Local: true, Known: true, UID: 5, Inode: inode}})
+			if got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestWhoMayGiveOrdersToAnAgent(t *testing.T) {
+	addr := netip.MustParseAddrPort("192.0.2.9:40000")
+	sensor := &x509.Certificate{Subject: pkix.Name{CommonName: "sensor-1"}}
+	uri := &x509.Certificate{URIs: []*url.URL{{Scheme: "zeekfleet", Host: "c", Path: "/controller/main"}}}
+	dialing := daemon.AgentConfig{Controller: "192.0.2.1:2150"}
+	waiting := daemon.AgentConfig{}
+	naming := daemon.AgentConfig{ControllerNames: []string{"ctl", "zeekfleet://c/controller/main"}}
+	for name, tt := range map[string]struct {
+		cfg  daemon.AgentConfig
+		peer bus.Peer
+		want string // empty: it may
+	}{
+		"a user who is trusted": {
+			dialing, bus.Peer{Addr: addr, Caller: bus.Caller{Local: true, Known: true, Trusted: true}}, "",
+		},
+		"the process of another user that was started as a node": {
+			dialing, bus.Peer{Addr: addr, Caller: bus.Caller{Local: true, Known: true, UID: 7}}, "user 7 of this host may be a node, and nothing else",
+		},
+		"the controller that it dials":                      {dialing, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor}, ""},
+		"a certificate, where it dials":                     {dialing, bus.Peer{Addr: addr, Certificate: sensor}, "the agent takes orders from the controller that it connects to"},
+		"a certificate, where it waits":                     {waiting, bus.Peer{Addr: addr, Certificate: sensor}, ""},
+		"a certificate that is named":                       {naming, bus.Peer{Addr: addr, Certificate: uri}, ""},
+		"a certificate that is not":                         {naming, bus.Peer{Addr: addr, Certificate: sensor}, "the certificate of sensor-1 is not one of the controller's"},
+		"a certificate that is not, of whom it dials":       {naming, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor}, "the certificate of sensor-1 is not one of the controller's"},
+		"whoever comes, where the settings let everyone in": {dialing, bus.Peer{Addr: addr}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := daemon.Barred(tt.cfg, tt.peer); (got == "") != (tt.want == "") || !strings.HasPrefix(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
