@@ -35,7 +35,7 @@ type Config struct {
 	Logger *slog.Logger
 	// LocalTopics are prefixes of topics on which whatever peers send is for
 	// local subscriptions: native peers do not receive it, and WebSocket clients
-	// only overhear it; see Reply. Empty means that there are none.
+	// only overhear each other; see Reply. Empty means that there are none.
 	LocalTopics []string
 	// Pace bounds the work that newcomers make. Zero means no bounds.
 	Pace Pace

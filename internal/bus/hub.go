@@ -163,8 +163,8 @@ func (e *Endpoint) leave(ctx context.Context, l link, err error) {
 // receive delivers what from has sent: to local subscriptions, blocking while
 // one of them has no room; to WebSocket clients; and to native peers if it came
 // from a WebSocket client. It never goes back to from; on local topics,
-// WebSocket clients may overhear it and native peers do not get it. Reserved
-// topics go nowhere. It returns ctx's cause if ctx ends first.
+// WebSocket clients may overhear each other, and nobody hears native peers.
+// Reserved topics go nowhere. It returns ctx's cause if ctx ends first.
 func (e *Endpoint) receive(ctx context.Context, from link, topic string, v zval.Value) error {
 	if strings.HasPrefix(topic, wire.ReservedPrefix) {
 		e.stats.reserved.Add(1)
@@ -172,6 +172,8 @@ func (e *Endpoint) receive(ctx context.Context, from link, topic string, v zval.
 	}
 	t, peer := e.table.Load(), from.peer()
 	switch {
+	case e.local.Match(topic) && peer.Kind == Native:
+		// What is said there to clients is not for peers to say.
 	case e.local.Match(topic):
 		t.overhear(from, e.newOutgoing(topic, v))
 	case peer.Kind == Native:

@@ -3,7 +3,25 @@ package daemon
 import (
 	"crypto/x509"
 	"slices"
+
+	"zeekfleet/internal/mgmt"
 )
+
+// AnyInstance stands in ControllerConfig.AgentNames for all instances.
+const AnyInstance = "*"
+
+// instances returns as which instances an agent with this certificate may
+// introduce itself, or that it may as any.
+func (c ControllerConfig) instances(cert *x509.Certificate) (may []mgmt.InstanceName, any bool) {
+	for _, name := range certificateNames(cert) {
+		may = append(may, mgmt.InstanceName(name))
+		for _, instance := range c.AgentNames[name] {
+			any = any || instance == AnyInstance
+			may = append(may, mgmt.InstanceName(instance))
+		}
+	}
+	return may, any
+}
 
 // certificateNames returns the names that a certificate gives to its owner: the
 // common name, DNS names, and URIs.

@@ -30,6 +30,10 @@ type ControllerConfig struct {
 	// Callers are the users of this host who may connect, and who may be agents
 	// that the controller dials.
 	Callers Callers
+	// AgentNames are the instances as which agents may introduce themselves whose
+	// certificate has a name, besides that name itself; AnyInstance stands for
+	// all.
+	AgentNames map[string][]string
 	// Broker and WebSocket are where peers and clients connect; nil means
 	// nowhere. They are closed at the end.
 	Broker, WebSocket net.Listener
@@ -117,6 +121,7 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 		registry: registry,
 		dials:    map[mgmt.InstanceName]context.CancelFunc{},
 		puzzled:  puzzles{},
+		clients:  map[mgmt.PeerID]bus.Peer{},
 	}
 	// Subscribing precedes listening, so that the handshake with the first peer
 	// announces every topic.
@@ -180,6 +185,7 @@ type controllerShell struct {
 	dials    map[mgmt.InstanceName]context.CancelFunc
 	puzzled  puzzles
 	answers  sharedAnswers
+	clients  map[mgmt.PeerID]bus.Peer
 }
 
 func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core *controller.Machine) error {
@@ -209,16 +215,15 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
 		if ev.Peer.Kind == bus.Native {
-			return controller.PeerAdded{
-				Peer: mgmt.PeerID(ev.Peer.ID), Addr: ev.Peer.Addr, Dialed: ev.Peer.Dialed,
-				Prepares: announces(c.endpoint, ev.Peer, fleetPrepares),
-			}, true
+			return c.peerAdded(ev.Peer), true
 		}
+		c.clients[mgmt.PeerID(ev.Peer.ID)] = ev.Peer
 	case bus.PeerLost:
 		delete(c.puzzled, ev.Peer.ID)
 		if ev.Peer.Kind == bus.Native {
 			return controller.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}, true
 		}
+		delete(c.clients, mgmt.PeerID(ev.Peer.ID))
 		return controller.ClientGone{Client: mgmt.PeerID(ev.Peer.ID)}, true
 	case bus.Message:
 		return c.message(ev)
@@ -226,12 +231,33 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 	return nil, false
 }
 
-// message accepts each event only on its proper topic: subscriptions match by
-// prefix, so others arrive as well.
+// peerAdded says of a peer whom it is let be. Who is trusted as a user of this
+// host needs no certificate.
+func (c *controllerShell) peerAdded(p bus.Peer) controller.PeerAdded {
+	ev := controller.PeerAdded{
+		Peer: mgmt.PeerID(p.ID), Addr: p.Addr, Dialed: p.Dialed, Prepares: announces(c.endpoint, p, fleetPrepares),
+	}
+	if p.Certificate == nil || p.Caller.Trusted {
+		return ev
+	}
+	instances, any := c.cfg.instances(p.Certificate)
+	if !any {
+		ev.Certificate, ev.Instances = certificateName(p.Certificate), instances
+	}
+	return ev
+}
+
+// message accepts each event only on its proper topic, subscriptions matching by
+// prefix; what agents say only from native peers, and what clients say only from
+// clients: an agent is no client of its controller's.
 func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 	instance, fromAgent := strings.CutPrefix(m.Topic, c.cfg.AgentTopics+"/")
 	if !fromAgent && m.Topic != c.cfg.Topic || fromAgent && m.From.Kind != bus.Native {
 		c.cfg.Logger.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
+		return nil, false
+	}
+	if !fromAgent && m.From.Kind != bus.WebSocket {
+		c.cfg.Logger.Warn("request refused: peers of the Broker port are no clients", "peer", m.From.ID, "addr", m.From.Addr.String())
 		return nil, false
 	}
 	msg, err := c.registry.Decode(m.Value)
@@ -272,11 +298,32 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 			rev = strconv.FormatUint(e.Rev, 10)
 		}
 		note(ctx, c.cfg.Logger, int(e.Level), e.Text, "instance", string(e.Instance), "node", string(e.Node),
-			"peer", string(e.Peer), "reqid", string(e.ReqID), "rev", rev, "err", e.Err)
+			"peer", string(e.Peer), "addr", c.clientAddr(e.Peer), "who", c.clientUser(e.Peer), "origin", c.clients[e.Peer].Origin,
+			"reqid", string(e.ReqID), "rev", rev, "err", e.Err)
 	default:
 		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
 	}
 	return nil, nil
+}
+
+// clientAddr and clientUser say of a client, for the log, where it is and who;
+// nothing of another peer.
+func (c *controllerShell) clientAddr(id mgmt.PeerID) string {
+	if p, ok := c.clients[id]; ok && p.Addr.IsValid() {
+		return p.Addr.String()
+	}
+	return ""
+}
+
+func (c *controllerShell) clientUser(id mgmt.PeerID) string {
+	p := c.clients[id]
+	switch {
+	case p.Certificate != nil:
+		return certificateName(p.Certificate)
+	case p.Caller.Known:
+		return "uid " + strconv.FormatUint(uint64(p.Caller.UID), 10)
+	}
+	return ""
 }
 
 func (c *controllerShell) toAgent(peer mgmt.PeerID, instance mgmt.InstanceName, msg mgmt.Message) {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"zeekfleet/internal/bus"
 	"zeekfleet/internal/core/controller"
@@ -99,6 +100,7 @@ func OpenController(
 	}
 	c.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
 	c.AgentDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
+	c.AgentNames = pairs(set.AgentNames)
 	c.Topic, c.AgentTopics = set.Topics.Controller, set.Topics.Agent
 	c.Logger = log
 	warnExposed(log, set.Common, set.Broker, "controller.listen_address")
@@ -189,6 +191,18 @@ func websocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
 		cfg.OptionalTLS, err = bus.AnonymousTLS()
 	}
 	return cfg, err
+}
+
+// pairs turns words of the form NAME=VALUE into what each name has. A name may
+// itself hold an equals sign, a value does not.
+func pairs(words []string) map[string][]string {
+	m := map[string][]string{}
+	for _, word := range words {
+		if i := strings.LastIndexByte(word, '='); i >= 0 {
+			m[word[:i]] = append(m[word[:i]], word[i+1:])
+		}
+	}
+	return m
 }
 
 func transport(t settings.Transport) bus.Transport {

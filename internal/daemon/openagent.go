@@ -95,6 +95,10 @@ func OpenAgent(
 	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
 	a.Controller = set.Controller
 	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
+	a.ControllerNames = set.ControllerNames
+	for _, name := range set.ForeignNodes {
+		a.ForeignNodes = append(a.ForeignNodes, mgmt.NodeName(name))
+	}
 	a.AgentTopics, a.NodeTopic = set.Topics.Agent, set.Topics.Node
 	a.Logger = log
 	warnExposed(log, set.Common, set.Broker, "agent.listen_address")

@@ -65,6 +65,7 @@ func defaultController() settings.Controller {
 		BrokerPorts:    settings.PortAssignment{Enabled: true, Start: 2200},
 		MetricsPorts:   settings.PortAssignment{Enabled: true, Start: 9000},
 		HostNames:      []string{},
+		AgentNames:     []string{},
 		RequestTimeout: 10 * time.Second,
 		DeployTimeout:  18 * time.Second,
 	}
@@ -72,20 +73,22 @@ func defaultController() settings.Controller {
 
 func defaultAgent() settings.Agent {
 	return settings.Agent{
-		Common:         defaultCommon(),
-		Name:           "agent-sensor-1",
-		Directory:      "/home/ann/.local/state/zeekfleet/nodes/agent-sensor-1",
-		Broker:         settings.Listen{Addr: netip.MustParseAddr("127.0.0.1"), Port: 2151},
-		Controller:     "127.0.0.1:2150",
-		RequestTimeout: 5 * time.Second,
-		DeployTimeout:  14 * time.Second,
-		StdoutFile:     "stdout",
-		StderrFile:     "stderr",
-		OutputLines:    100,
-		Preflight:      true,
-		Lifecycle:      defaultLifecycle(),
-		Archive:        settings.Archive{Interval: time.Minute, Level: 6},
-		Zeek:           defaultZeek(),
+		Common:          defaultCommon(),
+		Name:            "agent-sensor-1",
+		Directory:       "/home/ann/.local/state/zeekfleet/nodes/agent-sensor-1",
+		Broker:          settings.Listen{Addr: netip.MustParseAddr("127.0.0.1"), Port: 2151},
+		Controller:      "127.0.0.1:2150",
+		ControllerNames: []string{},
+		ForeignNodes:    []string{},
+		RequestTimeout:  5 * time.Second,
+		DeployTimeout:   14 * time.Second,
+		StdoutFile:      "stdout",
+		StderrFile:      "stderr",
+		OutputLines:     100,
+		Preflight:       true,
+		Lifecycle:       defaultLifecycle(),
+		Archive:         settings.Archive{Interval: time.Minute, Level: 6},
+		Zeek:            defaultZeek(),
 	}
 }
 

@@ -19,6 +19,10 @@ type Controller struct {
 	// HostNames are what clients may call the controller's host, besides its
 	// addresses, its own name and localhost.
 	HostNames []string
+	// AgentNames say of a certificate's names as which instances, besides these
+	// names themselves, its agent may introduce itself: NAME=INSTANCE, where *
+	// stands for all.
+	AgentNames []string
 	// WebSocketTLS protects WebSocket; plain without a certificate.
 	WebSocketTLS TLS
 	// WebSocketVerify demands a certificate signed by WebSocketTLS.CA of each
@@ -47,6 +51,12 @@ type Agent struct {
 	// Controller is the host:port that the agent dials; empty if it waits to be
 	// dialed.
 	Controller string
+	// ControllerNames are the names of which a controller's certificate must have
+	// one. Empty means any, but only of the controller that the agent dials.
+	ControllerNames []string
+	// ForeignNodes are those as which programs may say hello that the agent has
+	// not launched.
+	ForeignNodes []string
 	// RequestTimeout bounds the wait for nodes' answers to one request;
 	// DeployTimeout bounds the answer to a deployment or a restart.
 	RequestTimeout, DeployTimeout time.Duration

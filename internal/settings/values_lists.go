@@ -37,6 +37,23 @@ func wordsAt(p *[]string, kind string) value {
 	}, func(words []string) string { return strings.Join(words, " ") })
 }
 
+// pairsAt reads words of the form NAME=VALUE.
+func pairsAt(p *[]string) value {
+	v := wordsAt(p, "pairs")
+	return value{
+		kind: v.kind,
+		parse: func(text string) error {
+			for _, word := range strings.Fields(text) {
+				if name, value, ok := strings.Cut(word, "="); !ok || name == "" || value == "" {
+					return fmt.Errorf("%q is not of the form NAME=VALUE", word)
+				}
+			}
+			return v.parse(text)
+		},
+		text: v.text,
+	}
+}
+
 // dirsAt reads absolute directories that are separated by colons.
 func dirsAt(p *[]string) value {
 	return at(p, "dirs", func(text string) ([]string, error) {

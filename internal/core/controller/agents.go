@@ -22,6 +22,10 @@ type peer struct {
 	// not been reported yet.
 	retired bool
 
+	// certificate and instances are as in PeerAdded.
+	certificate string
+	instances   []mgmt.InstanceName
+
 	// What the peer introduced itself as, and when first; empty before.
 	name    mgmt.InstanceName
 	since   time.Time
@@ -72,7 +76,10 @@ func (m *Machine) peerAdded(ev PeerAdded) {
 		return
 	}
 	addr := netip.AddrPortFrom(ev.Addr.Addr().Unmap(), ev.Addr.Port())
-	m.peers[ev.Peer] = &peer{id: ev.Peer, addr: addr, dialed: ev.Dialed, prepares: ev.Prepares}
+	m.peers[ev.Peer] = &peer{
+		id: ev.Peer, addr: addr, dialed: ev.Dialed, prepares: ev.Prepares,
+		certificate: ev.Certificate, instances: ev.Instances,
+	}
 }
 
 func (m *Machine) peerLost(id mgmt.PeerID) {
@@ -144,6 +151,11 @@ func (m *Machine) hello(ev FromAgent, hello mgmt.NotifyAgentHello) {
 	if p.retired {
 		return
 	}
+	if reason := p.notTheirs(hello.Instance); reason != "" {
+		m.note(Note{Level: Warn, Text: "hello refused", Instance: ev.Instance, Peer: ev.Peer, Err: reason})
+		m.emit(Refuse{p.id, hello.Instance, reason})
+		return
+	}
 	first := p.name == ""
 	if first {
 		p.name, p.since = hello.Instance, m.now
@@ -176,6 +188,15 @@ func refuseHello(p *peer, ev FromAgent, hello mgmt.NotifyAgentHello) string {
 		return err.Error()
 	}
 	return ""
+}
+
+// notTheirs returns why a peer may not introduce itself as an instance, and
+// nothing if it may.
+func (p *peer) notTheirs(name mgmt.InstanceName) string {
+	if p.certificate == "" || slices.Contains(p.instances, name) {
+		return ""
+	}
+	return fmt.Sprintf("the certificate of %s is not that of instance '%s'; controller.agent_names can say that it is", p.certificate, name)
 }
 
 func (m *Machine) join(p *peer) {

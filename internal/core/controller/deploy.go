@@ -124,7 +124,11 @@ func (m *Machine) begin(d *deployment, timeout time.Duration) {
 	d.telling, d.grace, d.deadline = m.now.Add(tellAfter), m.now.Add(wait), m.now.Add(timeout)
 	d.complaints = map[mgmt.NodeName]string{}
 	m.deploying = d
-	m.note(Note{Level: Info, Text: d.title("deployment begins"), ReqID: d.id})
+	begins := Note{Level: Info, Text: d.title("deployment begins"), ReqID: d.id}
+	if d.request != nil {
+		begins.Peer = d.request.client
+	}
+	m.note(begins)
 	m.redial()
 }
 

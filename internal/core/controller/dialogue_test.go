@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "rewrite the dialogue files in testdata"
 //	set FIELD=VALUE ...                      settings, before anything else
 //	cluster NAME INSTANCE... | NODE...       a configuration; INSTANCE is name[@host:port] or
 //	                                         name[@host], NODE is name:role@instance[:port]
-//	at TIME peer P ADDR [prepares]           a peer connects; "dialed P ADDR" if we dialed it
+//	at TIME peer P ADDR [prepares | certificate NAME INSTANCE...]
+//	                                         a peer connects; "dialed P ADDR" if we dialed it
 //	at TIME hello P INSTANCE [K=V]           K is version, id or topic
 //	at TIME lost P
 //	at TIME agent P KIND ANSWER... [for Q] [as INSTANCE]
@@ -192,8 +193,15 @@ func (s *stage) happen(what string, args []string) error {
 		s.diskFull = args[0] == "full"
 	case "peer", "dialed":
 		addr, err := netip.ParseAddrPort(args[1])
-		s.step(controller.PeerAdded{Peer: mgmt.PeerID(args[0]), Addr: addr, Dialed: what == "dialed",
-			Prepares: len(args) > 2})
+		ev := controller.PeerAdded{Peer: mgmt.PeerID(args[0]), Addr: addr, Dialed: what == "dialed",
+			Prepares: len(args) == 3}
+		if len(args) > 3 && args[2] == "certificate" {
+			ev.Certificate = args[3]
+			for _, name := range args[4:] {
+				ev.Instances = append(ev.Instances, mgmt.InstanceName(name))
+			}
+		}
+		s.step(ev)
 		return err
 	case "lost":
 		s.step(controller.PeerLost{Peer: mgmt.PeerID(args[0])})

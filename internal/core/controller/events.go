@@ -20,6 +20,11 @@ type (
 		// Prepares says that it can be asked whether it could deploy something
 		// (mgmt.AgentPrepareRequest).
 		Prepares bool
+		// Certificate is the name of the certificate that the peer has shown, and
+		// Instances are those as which that lets it introduce itself; without a
+		// certificate, it may introduce itself as any.
+		Certificate string
+		Instances   []mgmt.InstanceName
 	}
 	// PeerLost says that a native peering ended; it follows everything that came
 	// from that peer.
@@ -33,7 +38,7 @@ type (
 		Msg      mgmt.Message
 	}
 	// FromClient is a message that came on the controller topic, from a
-	// WebSocket client or a native peer.
+	// WebSocket client.
 	FromClient struct {
 		Client mgmt.PeerID
 		Msg    mgmt.Message
