@@ -16,6 +16,7 @@ var (
 	WarnIfItKills = warnIfItKills
 	Screen        = Callers.screen
 	Barred        = AgentConfig.barred
+	Instances     = ControllerConfig.instances
 	Holder        = AgentConfig.holder
 )
 
