@@ -90,7 +90,7 @@ func run(ctx context.Context) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "FIGURE\tVALUE\tUNIT\tBUDGET\t")
 	for _, measure := range []func(context.Context, string) ([]figure, error){
-		loopbackEcho, codecs, peering, cluster, fleet, siege, upTime, simulation,
+		loopbackEcho, codecs, peering, cluster, fleet, siege, greed, upTime, simulation,
 	} {
 		figures, err := measure(ctx, dir)
 		if err != nil {

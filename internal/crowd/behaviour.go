@@ -2,8 +2,11 @@ package crowd
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,10 +21,11 @@ import (
 	"zeekfleet/internal/zval"
 )
 
-// crowd is a thousand connections to a controller, none of which means well.
+// crowd is two thousand connections to a controller, none of which means well.
 type crowd struct {
 	peers, clients string // the controller's addresses
 	victim         mgmt.InstanceName
+	dialer         net.Dialer
 }
 
 // attack starts them all. They end with the process.
@@ -44,6 +48,19 @@ func (c crowd) attack() {
 		{20, c.client(send100MB)},
 		{20, c.client(c.ask)},
 		{10, c.rawWebSocket},
+		// Those that take up places, and say nothing that counts.
+		{700, c.peer("", io.Discard.Write, idle)},
+		{100, c.client(pongs)},
+		{100, c.rawWebSocket},
+		// Those whose frames are no messages.
+		{25, c.peer("", io.Discard.Write, emptyFrames)},
+		{20, c.client(c.pings)},
+		{20, c.fragments},
+		// Those that have much kept, logged or answered.
+		{30, c.hoardTopics},
+		{30, c.hoardPrefixes},
+		{20, c.peer("", io.Discard.Write, c.complain)},
+		{20, c.askAndLeave},
 	} {
 		for range a.connections {
 			go func() {
@@ -67,7 +84,7 @@ const (
 // native connects to the Broker port.
 func (c crowd) native(behave func(net.Conn)) func() {
 	return func() {
-		conn, err := net.Dial("tcp", c.peers)
+		conn, err := c.dialer.Dial("tcp", c.peers)
 		if err != nil {
 			return
 		}
@@ -228,7 +245,7 @@ func (c crowd) bloat(e enemy) {
 // client connects to the WebSocket port and subscribes to the API's topic.
 func (c crowd) client(behave func(*websocket.Conn)) func() {
 	return func() {
-		conn, _, err := websocket.Dial(context.Background(), "ws://"+c.clients+bus.WebSocketPath, nil)
+		conn, err := c.upgrade()
 		if err != nil {
 			return
 		}
@@ -240,6 +257,99 @@ func (c crowd) client(behave func(*websocket.Conn)) func() {
 		behave(conn)
 	}
 }
+
+// upgrade connects to the WebSocket port.
+func (c crowd) upgrade() (*websocket.Conn, error) {
+	transport := &http.Transport{DialContext: c.dialer.DialContext}
+	defer transport.CloseIdleConnections()
+	conn, _, err := websocket.Dial(context.Background(), "ws://"+c.clients+bus.WebSocketPath,
+		&websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	return conn, err
+}
+
+// pongs answers pings, and does nothing else.
+func pongs(conn *websocket.Conn) {
+	for {
+		if _, _, err := conn.Reader(context.Background()); err != nil {
+			return
+		}
+	}
+}
+
+// pings pings as fast as it goes.
+func (c crowd) pings(conn *websocket.Conn) {
+	go pongs(conn)
+	for conn.Write(context.Background(), opPing, []byte("x")) == nil {
+	}
+}
+
+// opPing goes into the frame as it is.
+const opPing websocket.MessageType = 9
+
+// fragments sends a message in fragments without anything in them.
+func (c crowd) fragments() {
+	conn, err := c.dialer.Dial("tcp", c.clients)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nUpgrade: websocket\r\nHost: %s\r\nSec-WebSocket-Key: x\r\n"+
+		"Sec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n\r\n", bus.WebSocketPath, c.clients)
+	go io.Copy(io.Discard, conn)
+	io.WriteString(conn, "\x01\x80\x00\x00\x00\x00")
+	repeat(conn, []byte(strings.Repeat("\x00\x80\x00\x00\x00\x00", 1000)))
+}
+
+// hoardTopics subscribes to as much as one message holds.
+func (c crowd) hoardTopics() {
+	conn, err := c.upgrade()
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	topics := make([]string, 1024)
+	for i := range topics {
+		topics[i] = strings.Repeat("x", 8<<10)
+	}
+	conn.Write(context.Background(), websocket.MessageText, wsjson.AppendTopics(nil, topics))
+	pongs(conn)
+}
+
+// hoardPrefixes announces a filter of 65,536 prefixes.
+func (c crowd) hoardPrefixes() {
+	c.peer("x", io.Discard.Write, func(e enemy) {
+		prefixes := make([]string, 1<<16)
+		for i := range prefixes {
+			prefixes[i] = fmt.Sprintf("topic/%010d", i)
+		}
+		repeat(e, wire.AppendRoutingUpdate(nil, e.id, bus.ID{}, wire.NewFilter(prefixes...)))
+	})()
+}
+
+// complain has long texts logged.
+func (c crowd) complain(e enemy) {
+	long, r := strings.Repeat("x", 1<<20), event.Management()
+	repeat(e,
+		data(e.id, mgmt.AgentTopics+"/"+string(c.victim), r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: long})),
+		data(e.id, mgmt.ControllerTopic, event.Envelope{Name: long, Args: []zval.Value{}}.Value()),
+	)
+}
+
+// askAndLeave asks for the configuration a hundred times, and does not wait.
+func (c crowd) askAndLeave() {
+	c.client(func(conn *websocket.Conn) {
+		for range 100 {
+			text := wsjson.AppendMessage(nil, mgmt.ControllerTopic,
+				event.Management().Encode(mgmt.GetConfigurationRequest{ReqID: mgmt.ReqID(bus.NewID().String())}))
+			if conn.Write(context.Background(), websocket.MessageText, text) != nil {
+				return
+			}
+		}
+	})()
+}
+
+// emptyFrames sends frames without anything in them.
+func emptyFrames(e enemy) { repeat(e, make([]byte, 64<<10)) }
 
 func readNothing(*websocket.Conn) { time.Sleep(forever) }
 
@@ -277,7 +387,7 @@ func (c crowd) ask(conn *websocket.Conn) {
 
 // rawWebSocket stalls in the upgrade.
 func (c crowd) rawWebSocket() {
-	conn, err := net.Dial("tcp", c.clients)
+	conn, err := c.dialer.Dial("tcp", c.clients)
 	if err != nil {
 		return
 	}

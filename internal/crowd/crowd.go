@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -18,14 +19,16 @@ const command = "crowd-of-attackers"
 // MainIfCalled is the crowd's process, and does not return, if this program was
 // started by Start. Otherwise it does nothing.
 func MainIfCalled() {
-	if len(os.Args) != 5 || os.Args[1] != command {
+	if len(os.Args) != 6 || os.Args[1] != command {
 		return
 	}
 	if err := syscall.Setpriority(syscall.PRIO_PGRP, 0, 19); err != nil {
 		fmt.Fprintln(os.Stderr, "crowd: lower the priority:", err)
 		os.Exit(1)
 	}
-	crowd{os.Args[2], os.Args[3], mgmt.InstanceName(os.Args[4])}.attack()
+	c := crowd{peers: os.Args[2], clients: os.Args[3], victim: mgmt.InstanceName(os.Args[4])}
+	c.dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(os.Args[5])}
+	c.attack()
 	fmt.Println("attacking")
 	io.Copy(io.Discard, os.Stdin) // it ends with whoever holds the other end
 	os.Exit(0)
@@ -37,6 +40,9 @@ type Crowd struct {
 	stdin io.Closer
 }
 
+// Source is the address that the attackers have: tests tell them by it.
+const Source = "127.0.0.66"
+
 // Start attacks the controller whose Broker and WebSocket listeners have the
 // addresses peers and clients, in the name of the agent victim among others, and
 // returns when the attack has begun. It lasts until Stop, or until ctx is done.
@@ -45,7 +51,7 @@ func Start(ctx context.Context, peers, clients string, victim mgmt.InstanceName)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, command, peers, clients, string(victim))
+	cmd := exec.CommandContext(ctx, self, command, peers, clients, string(victim), Source)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a priority of its own
 	stdin, err := cmd.StdinPipe()

@@ -1,5 +1,5 @@
-// Package crowd attacks a controller with a thousand connections that stall,
-// trickle, flood, forge and lie. It is for tests and measurements alone.
+// Package crowd attacks a controller with two thousand connections that
+// stall, trickle, flood, forge, hoard and lie. It is for tests and measurements alone.
 //
 // The attackers are one process of the lowest priority: what they would do on
 // machines of their own must not cost those that they attack more than it would

@@ -2,12 +2,16 @@ package daemon_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math"
+	"net/netip"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +24,8 @@ import (
 	"zeekfleet/internal/crowd"
 	"zeekfleet/internal/daemon"
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/sockowner"
+	"zeekfleet/internal/sockowner/sockownertest"
 )
 
 // How long a controller is under attack, and what it must stay within while a
@@ -38,6 +44,8 @@ const (
 	askPause = 50 * time.Millisecond
 	// linesLimit is a full burst of each kind of line that strangers can cause.
 	linesLimit = 15_000
+	// bytesLimit is what all kinds together may take, and something for each.
+	bytesLimit = 6 << 20
 )
 
 func TestHostilePeersHurtNobodyElse(t *testing.T) {
@@ -48,6 +56,7 @@ func TestHostilePeersHurtNobodyElse(t *testing.T) {
 	cluster.deployTwo("good")
 	conn := cluster.client()
 	defer conn.Close()
+	cluster.stageMany(9000) // for those who ask for it
 
 	var watcher sync.WaitGroup
 	ctx, endOfSiege := context.WithCancel(t.Context())
@@ -59,6 +68,11 @@ func TestHostilePeersHurtNobodyElse(t *testing.T) {
 		median := latencies[len(latencies)/2]
 		t.Logf("%d get-nodes, median %v, slowest %v", len(latencies), median, latencies[len(latencies)-1])
 		best = min(best, median)
+		newcomer := cluster.client() // there is a place for the own user
+		if _, err := newcomer.GetInstances(t.Context()); err != nil {
+			t.Errorf("get-instances of a new client: %v", err)
+		}
+		newcomer.Close()
 	}
 	if best > medianLimit && !raceDetector {
 		t.Errorf("get-nodes took %v in the median, want less than %v", best, medianLimit)
@@ -69,12 +83,15 @@ func TestHostilePeersHurtNobodyElse(t *testing.T) {
 	endOfSiege()
 	watcher.Wait()
 
-	t.Logf("heap at most %d MiB; %d lines logged", *heap>>20, log.total())
+	t.Logf("heap at most %d MiB; %d lines logged: %v", *heap>>20, log.total(), log.lines)
 	if *heap > heapLimit {
 		t.Errorf("the heap grew to %d MiB, want at most %d", *heap>>20, heapLimit>>20)
 	}
 	if log.total() > linesLimit {
 		t.Errorf("%d lines were logged: %v", log.total(), log.lines)
+	}
+	if n := log.size(); n > bytesLimit {
+		t.Errorf("%d bytes were logged", n)
 	}
 }
 
@@ -90,10 +107,25 @@ func startController(t *testing.T, dir string, log *slog.Logger) *testCluster {
 			Broker:          broker,
 			WebSocket:       websocket,
 			WebSocketServer: bus.WebSocketConfig{Version: "test"},
+			Callers:         attackersAreNobody(),
 			Logger:          log,
 		})
 	})
 	return c
+}
+
+// attackersAreNobody makes a crowd's connections those of another user, who is
+// allowed to connect.
+func attackersAreNobody() daemon.Callers {
+	return daemon.Callers{
+		Users: []uint32{sockownertest.Nobody},
+		Owner: func(at, peer netip.AddrPort) (sockowner.Owner, error) {
+			if at.Addr() == netip.MustParseAddr(crowd.Source) {
+				return sockowner.Owner{UID: sockownertest.Nobody}, nil
+			}
+			return sockowner.Owner{UID: uint32(os.Geteuid())}, nil
+		},
+	}
 }
 
 // twoNodes is a configuration with two nodes on an instance.
@@ -131,6 +163,52 @@ func (c *testCluster) deployTwo(name mgmt.InstanceName) {
 	deployed, err := conn.Deploy(c.t.Context())
 	if err != nil || slices.ContainsFunc(deployed, func(r client.Result) bool { return !r.Success }) {
 		c.t.Fatalf("deploy: %+v, %v", deployed, err)
+	}
+}
+
+// stageMany stages a configuration with many nodes.
+func (c *testCluster) stageMany(nodes int) {
+	c.t.Helper()
+	config := client.Configuration{ID: "many"}
+	for i := range nodes {
+		host := client.InstanceName(fmt.Sprintf("sensor-%d", i/10))
+		if i%10 == 0 {
+			config.Instances = append(config.Instances, client.Instance{Name: host, Host: client.UnknownHost})
+		}
+		config.Nodes = append(config.Nodes, client.Node{
+			Name: client.NodeName(fmt.Sprintf("worker-%d", i)), Instance: host, Role: client.Worker, State: client.Running,
+			Interface: new(fmt.Sprintf("af_packet::eth%d", i%10)), CPUAffinity: new(int64(i % 64)),
+			Scripts: []string{"policy/misc/weird-stats", "site/local-worker"}, Env: map[string]string{"MALLOC_ARENA_MAX": "2"},
+		})
+	}
+	conn := c.client()
+	defer conn.Close()
+	if staged, err := conn.Stage(c.t.Context(), config); err != nil || !staged[0].Success {
+		c.t.Fatalf("stage %d nodes: %v, %v", nodes, staged[:min(len(staged), 1)], err)
+	}
+}
+
+// TestAConfigurationOfTheGreatestSizeCanBeStagedAndRead: what a client may send in
+// a message has room for as many nodes as a configuration may have.
+func TestAConfigurationOfTheGreatestSizeCanBeStagedAndRead(t *testing.T) {
+	cluster := startController(t, t.TempDir(), slog.New(slog.DiscardHandler))
+	cluster.stageMany(mgmt.DefaultMaxNodes)
+	conn := cluster.client()
+	defer conn.Close()
+	got, err := conn.GetConfiguration(t.Context(), false)
+	if config, ok := got.Data.(client.Configuration); !ok || err != nil || len(config.Nodes) != mgmt.DefaultMaxNodes {
+		t.Errorf("got %d nodes, %v, %v", len(config.Nodes), got.Error, err)
+	}
+}
+
+// TestARequestThatIsTooLongSaysSo names the limit.
+func TestARequestThatIsTooLongSaysSo(t *testing.T) {
+	cluster := startController(t, t.TempDir(), slog.New(slog.DiscardHandler))
+	conn := cluster.client()
+	defer conn.Close()
+	_, err := conn.Stage(t.Context(), client.Configuration{ID: strings.Repeat("x", 33<<20)})
+	if err == nil || !strings.Contains(err.Error(), "the controller takes no request of this length") || !strings.Contains(err.Error(), "more than 32 MiB") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -212,6 +290,7 @@ type logCounter struct {
 
 	mu    sync.Mutex
 	lines map[string]int
+	bytes int // of attributes
 }
 
 func newLogCounter(awaits string) *logCounter {
@@ -226,6 +305,10 @@ func (l *logCounter) Handle(_ context.Context, r slog.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines[r.Message]++
+	r.Attrs(func(a slog.Attr) bool {
+		l.bytes += len(a.Key) + len(a.Value.String())
+		return true
+	})
 	if r.Message == l.awaits && l.lines[r.Message] == 1 {
 		close(l.awaited)
 	}
@@ -234,6 +317,12 @@ func (l *logCounter) Handle(_ context.Context, r slog.Record) error {
 
 func (l *logCounter) WithAttrs([]slog.Attr) slog.Handler { return l }
 func (l *logCounter) WithGroup(string) slog.Handler      { return l }
+
+func (l *logCounter) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bytes
+}
 
 func (l *logCounter) total() int {
 	l.mu.Lock()
