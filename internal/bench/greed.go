@@ -4,21 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"zeekfleet/client"
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/crowd"
 )
 
-// What is staged, and how many clients ask for it how often, without waiting.
+// How many nodes are staged, and for how long others ask for them.
 const (
-	greedNodes    = 9000
-	greedClients  = 20
-	greedRequests = 100
-	greedTime     = 10 * time.Second
+	greedNodes = 9000
+	greedTime  = 10 * time.Second
 )
 
 // greed measures how a controller goes on answering a client while others ask for
@@ -42,14 +37,11 @@ func greed(ctx context.Context, dir string) (figures []figure, err error) {
 	if staged, err := p.client.Stage(ctx, config); err != nil || !staged[0].Success {
 		return nil, fmt.Errorf("stage %d nodes: %v, %w", greedNodes, staged, err)
 	}
-	attack, end := context.WithCancel(ctx)
-	defer end()
-	var asking sync.WaitGroup
-	defer asking.Wait()
-	defer end()
-	for range greedClients {
-		asking.Go(func() { p.askAndLeave(attack) })
+	attack, err := crowd.StartGreedy(ctx, p.clients)
+	if err != nil {
+		return nil, err
 	}
+	defer attack.Stop()
 	var took []time.Duration
 	most := 0.0
 	for until := time.Now().Add(greedTime); time.Now().Before(until); time.Sleep(siegePause) {
@@ -64,28 +56,10 @@ func greed(ctx context.Context, dir string) (figures []figure, err error) {
 		}
 		most = max(most, resident)
 	}
-	what := fmt.Sprintf("%d clients ask for %d nodes %d times and leave: ", greedClients, greedNodes, greedRequests)
+	what := fmt.Sprintf("20 clients ask for %d nodes 100 times each, and leave: ", greedNodes)
 	return []figure{
 		atMost(what+"get_instances, p50", ms(quantile(took, 0.5)), "ms", 100),
 		{what: what + "get_instances, p99", value: ms(quantile(took, 0.99)), unit: "ms"},
 		atMost(what+"resident memory, controller", most, "MB", 400),
 	}, nil
-}
-
-// askAndLeave asks many times without waiting for an answer, until ctx ends.
-func (p *processes) askAndLeave(ctx context.Context) {
-	r := event.Management()
-	for ctx.Err() == nil {
-		conn, err := bus.DialWebSocket(ctx, "ws://"+p.clients+bus.WebSocketPath, []string{mgmt.ControllerTopic}, bus.WebSocketClientConfig{})
-		if err != nil {
-			continue
-		}
-		for n := range greedRequests {
-			request := mgmt.GetConfigurationRequest{ReqID: mgmt.ReqID(fmt.Sprint(conn.Endpoint(), n))}
-			if conn.Send(ctx, mgmt.ControllerTopic, r.Encode(request)) != nil {
-				break
-			}
-		}
-		conn.Close()
-	}
 }

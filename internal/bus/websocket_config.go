@@ -71,7 +71,8 @@ type WebSocketConfig struct {
 	SendQueue int
 	// SendQueueBytes bounds their bytes likewise; a single message is always
 	// taken, and what many messages have in common does not count. Others
-	// overhear no answer that is longer than an eighth of it. Zero means 32 MiB.
+	// overhear answers while no more than an eighth of it waits for them, and none
+	// of more than 64 KiB. Zero means 32 MiB.
 	SendQueueBytes int
 	// ReceiveQueue bounds the messages of one client that have been read but
 	// not delivered; MaxMessage bounds their bytes together. At either bound

@@ -59,6 +59,9 @@ func (c *wsConn) answer(m *outgoing) bool {
 	return c.send(m)
 }
 
+// maxOverheard is the greatest length in bytes of an answer that others overhear.
+const maxOverheard = 64 << 10
+
 // overhear takes m only while most of the queue is free for what concerns the
 // client.
 func (c *wsConn) overhear(m *outgoing) {
@@ -66,7 +69,7 @@ func (c *wsConn) overhear(m *outgoing) {
 		return
 	}
 	text := m.json()
-	if text.parts == nil || totalLen(text.parts) > c.s.cfg.SendQueueBytes/8 {
+	if text.parts == nil || totalLen(text.parts) > maxOverheard {
 		return
 	}
 	c.enqueue(text)

@@ -28,12 +28,18 @@ type crowd struct {
 	dialer         net.Dialer
 }
 
-// attack starts them all. They end with the process.
-func (c crowd) attack() {
-	for _, a := range []struct {
-		connections int
-		behave      func()
-	}{
+// behaviour is what so many connections do.
+type behaviour struct {
+	connections int
+	behave      func()
+}
+
+// greed is that of twenty clients who ask for much, do not wait, and come again.
+func (c crowd) greed() []behaviour { return []behaviour{{20, c.askAndLeave}} }
+
+// siege is all that there is.
+func (c crowd) siege() []behaviour {
+	return []behaviour{
 		{300, c.native(stall)},
 		{200, c.native(trickle)},
 		{100, c.native(announce4GB)},
@@ -61,7 +67,12 @@ func (c crowd) attack() {
 		{30, c.hoardPrefixes},
 		{20, c.peer("", io.Discard.Write, c.complain)},
 		{20, c.askAndLeave},
-	} {
+	}
+}
+
+// attack starts them. They end with the process.
+func (c crowd) attack(all []behaviour) {
+	for _, a := range all {
 		for range a.connections {
 			go func() {
 				for {

@@ -19,7 +19,7 @@ const command = "crowd-of-attackers"
 // MainIfCalled is the crowd's process, and does not return, if this program was
 // started by Start. Otherwise it does nothing.
 func MainIfCalled() {
-	if len(os.Args) != 6 || os.Args[1] != command {
+	if len(os.Args) != 7 || os.Args[1] != command {
 		return
 	}
 	if err := syscall.Setpriority(syscall.PRIO_PGRP, 0, 19); err != nil {
@@ -28,7 +28,11 @@ func MainIfCalled() {
 	}
 	c := crowd{peers: os.Args[2], clients: os.Args[3], victim: mgmt.InstanceName(os.Args[4])}
 	c.dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(os.Args[5])}
-	c.attack()
+	behave := c.siege
+	if os.Args[6] == greedy {
+		behave = c.greed
+	}
+	c.attack(behave())
 	fmt.Println("attacking")
 	io.Copy(io.Discard, os.Stdin) // it ends with whoever holds the other end
 	os.Exit(0)
@@ -47,11 +51,24 @@ const Source = "127.0.0.66"
 // addresses peers and clients, in the name of the agent victim among others, and
 // returns when the attack has begun. It lasts until Stop, or until ctx is done.
 func Start(ctx context.Context, peers, clients string, victim mgmt.InstanceName) (*Crowd, error) {
+	return start(ctx, peers, clients, string(victim), "siege")
+}
+
+// greedy is the last argument of a crowd that StartGreedy has started.
+const greedy = "greedy"
+
+// StartGreedy is Start for twenty clients alone, who ask for the staged
+// configuration a hundred times, do not wait for answers, and come again.
+func StartGreedy(ctx context.Context, clients string) (*Crowd, error) {
+	return start(ctx, "", clients, "", greedy)
+}
+
+func start(ctx context.Context, peers, clients, victim, how string) (*Crowd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, command, peers, clients, string(victim), Source)
+	cmd := exec.CommandContext(ctx, self, command, peers, clients, victim, Source, how)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a priority of its own
 	stdin, err := cmd.StdinPipe()
