@@ -37,6 +37,13 @@ func greed(ctx context.Context, dir string) (figures []figure, err error) {
 	if staged, err := p.client.Stage(ctx, config); err != nil || !staged[0].Success {
 		return nil, fmt.Errorf("stage %d nodes: %v, %w", greedNodes, staged, err)
 	}
+	// Another command, another connection: the one that has staged so much has used
+	// up what it may send at once.
+	viewer, err := client.Dial(ctx, client.Config{Address: p.clients})
+	if err != nil {
+		return nil, err
+	}
+	defer viewer.Close()
 	attack, err := crowd.StartGreedy(ctx, p.clients)
 	if err != nil {
 		return nil, err
@@ -46,7 +53,7 @@ func greed(ctx context.Context, dir string) (figures []figure, err error) {
 	most := 0.0
 	for until := time.Now().Add(greedTime); time.Now().Before(until); time.Sleep(siegePause) {
 		began := time.Now()
-		if _, err := p.client.GetInstances(ctx); err != nil {
+		if _, err := viewer.GetInstances(ctx); err != nil {
 			return nil, fmt.Errorf("get_instances while others are greedy: %w", err)
 		}
 		took = append(took, time.Since(began))

@@ -84,18 +84,9 @@ func (a *allowance) spend(n int) time.Duration {
 // answered takes out of the allowance what an answer of that many bytes costs. It
 // does not wait: the peer's next message does.
 func (a *allowance) answered(bytes int) {
-	n := min(bytes/answerBytes, a.of.Shared)
-	if n == 0 || a.known.Load() {
-		return
+	if n := bytes / answerBytes; n > 0 {
+		a.spend(n)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	// What is beyond a newcomer's own burst, a new connection has not earned.
-	if beyond := n - a.of.Burst; beyond > 0 {
-		a.of.reserveShared(time.Now(), beyond)
-		n -= beyond
-	}
-	a.of.reserve(&a.own, n)
 }
 
 // pass is take for a message that nobody wants.
@@ -118,10 +109,6 @@ func (p *pacer) reserve(own *bucket, n int) time.Duration {
 		own.take(now, n, p.PerSecond, time.Duration(p.Burst)*time.Second/time.Duration(p.PerSecond))
 		return 0
 	}
-	return p.reserveShared(now, n)
-}
-
-func (p *pacer) reserveShared(now time.Time, n int) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wait := max(0, p.shared.ready.Sub(now))
