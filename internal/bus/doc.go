@@ -31,9 +31,16 @@
 // WebSocketClientConfig; what nobody has a reason to change is a constant beside
 // what it bounds.
 //
+// What waits for newcomers and for WebSocket clients is bounded for all together as
+// well: beyond that, the one for which most waits is dropped. A list that Share has
+// been told of is encoded once for all messages that have it, and counts for none
+// of them. Seats are limited: when all are taken, the newcomer that is idle longest
+// makes room, and some seats are kept for root and the endpoint's own user.
+//
 // Newcomers, which this side has not dialed and nobody has introduced, are read
 // at the pace that Config.Pace allows them, one by one and all together, so that
-// no number of them takes up all of the process's time.
+// no number of them takes up all of the process's time. Every frame counts, also
+// those that are no messages, and so does what they are answered.
 //
 // # Native peers
 //

@@ -2,6 +2,8 @@ package bus_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"testing"
@@ -90,5 +92,37 @@ func TestReceiveEndsWithItsContextAndCanGoOn(t *testing.T) {
 		}
 		e.Publish("a", event("x"))
 		expectMessage(t, c, "a", plainEvent("x"))
+	})
+}
+
+// A Zeek goes on pinging a client whose request is not answered, too, which keeps
+// zeek-client waiting with either (docs/decisions/0019).
+func TestAClientThatWaitsIsPingedAsByZeek(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := pipeClient(t, pipeWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{}), `["a"]`)
+		w.frame(opPong, "")
+		start := time.Now()
+		w.frame(opText, eventText("a", "request"))
+		for n := 1; n <= 120; n++ {
+			w.expect(opPing, fmt.Sprintf("ixwebsocket::heartbeat::5s::%d", n))
+			after(t, start, time.Duration(n)*5*time.Second, "ping")
+			w.frame(opPong, "")
+		}
+	})
+}
+
+func TestPingsDoNotProlongTheWaitOfOurClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := pipeDial(t, pipeWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{}), bus.WebSocketClientConfig{}, "a")
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		start := time.Now()
+		if err := c.Send(ctx, "a", event("request")); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c.Receive(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Receive: %v", err)
+		}
+		after(t, start, 20*time.Second, "the end of the wait")
 	})
 }

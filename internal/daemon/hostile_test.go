@@ -29,7 +29,7 @@ import (
 )
 
 // How long a controller is under attack, and what it must stay within while a
-// thousand connections do their worst. How fast exactly it goes on answering is
+// crowd of connections do their worst. How fast exactly it goes on answering is
 // measured elsewhere (internal/bench): a few milliseconds in the median. With the
 // race detector everything takes ten times as long, and nothing can be said of
 // that; make test therefore runs this test without it as well. What else the
