@@ -15,6 +15,7 @@ import (
 	"zeekfleet/internal/crash"
 	"zeekfleet/internal/event"
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/preflight"
 	"zeekfleet/internal/proc"
 	"zeekfleet/internal/store"
 )
@@ -66,6 +67,8 @@ type AgentConfig struct {
 	// ScratchDir is where preflights write what they need, and remove it. It
 	// exists. Empty means the system's directory for temporary files.
 	ScratchDir string
+	// Checked, if not nil, knows which checks of scripts have passed.
+	Checked *preflight.Memory
 	// OnChange, if not nil, is told of each change of a node's state. It must
 	// return at once.
 	OnChange func(mgmt.NotifyChange)

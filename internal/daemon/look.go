@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"zeekfleet/internal/core/agent"
 	"zeekfleet/internal/preflight"
@@ -21,10 +20,6 @@ func removeScratch(dir string) {
 	removeExcept(dir, func(name string) bool { return !strings.HasPrefix(name, scratchPrefix) })
 }
 
-// lookMargin is how long before nobody waits any more a preflight ends, so that
-// what it was at can still be told.
-const lookMargin = 500 * time.Millisecond
-
 // looking is a preflight.
 type looking struct {
 	cancel context.CancelFunc
@@ -38,7 +33,7 @@ func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
 	if before != nil {
 		before.cancel()
 	}
-	look, cancel := context.WithDeadline(ctx, e.Deadline.Add(-lookMargin))
+	look, cancel := context.WithDeadline(ctx, e.Deadline)
 	now := &looking{cancel: cancel, done: make(chan struct{})}
 	a.looking = now
 	a.parts.task(func() {
@@ -47,33 +42,37 @@ func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
 		if before != nil {
 			<-before.done
 		}
-		a.post(ctx, agent.Preflighted{ID: e.ID, Findings: a.cfg.look(look, e)})
+		a.post(ctx, a.cfg.look(look, e))
 	})
 }
 
-// look returns what would keep the deployment from succeeding.
-func (c AgentConfig) look(ctx context.Context, e agent.Preflight) []agent.Finding {
+// look finds what would keep the deployment from succeeding. Only checks of
+// scripts take so long that ctx can end them.
+func (c AgentConfig) look(ctx context.Context, e agent.Preflight) agent.Preflighted {
+	seen := agent.Preflighted{ID: e.ID}
 	scratch, err := os.MkdirTemp(c.ScratchDir, scratchPrefix)
 	if err != nil {
-		return []agent.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}
+		seen.Findings = []agent.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}
+		return seen
 	}
 	defer os.RemoveAll(scratch)
-	cfg := preflight.Config{ScratchDir: scratch, OutputBytes: c.Core.OutputBytes}
+	cfg := preflight.Config{ScratchDir: scratch, OutputBytes: c.Core.OutputBytes, Memory: c.Checked}
 	for _, pid := range e.Running {
 		cfg.Ours = append(cfg.Ours, int(pid))
 	}
-	var findings []agent.Finding
 	var checks []preflight.Check
 	for _, plan := range e.Start {
 		check, err := c.Launch.Check(plan, filepath.Join(scratch, "generated"))
 		if err != nil {
-			findings = append(findings, agent.Finding{Node: plan.Node.Name, Problem: err.Error()})
+			seen.Findings = append(seen.Findings, agent.Finding{Node: plan.Node.Name, Problem: err.Error()})
 			continue
 		}
 		checks = append(checks, check)
 	}
-	for _, f := range preflight.Run(ctx, cfg, checks) {
-		findings = append(findings, agent.Finding{Node: f.Node, Problem: f.Problem, Outputs: f.Outputs})
+	report := preflight.Run(ctx, cfg, checks)
+	for _, f := range report.Findings {
+		seen.Findings = append(seen.Findings, agent.Finding{Node: f.Node, Problem: f.Problem, Outputs: f.Outputs})
 	}
-	return findings
+	seen.Unfinished = report.Unfinished
+	return seen
 }

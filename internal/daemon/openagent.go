@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"zeekfleet/internal/archive"
@@ -14,6 +15,7 @@ import (
 	"zeekfleet/internal/core/agent"
 	"zeekfleet/internal/crash"
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/preflight"
 	"zeekfleet/internal/proc"
 	"zeekfleet/internal/settings"
 	"zeekfleet/internal/store/boltstore"
@@ -92,6 +94,7 @@ func OpenAgent(
 	a.Core.ListenPort = tcpPort(a.Broker)
 	a.StopGrace = perRole(set.Lifecycle.StopGrace)
 	a.ScratchDir = set.Directory
+	a.Checked = preflight.OpenMemory(filepath.Join(set.Directory, "checked"), log)
 	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
 	a.Controller = set.Controller
 	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
@@ -134,7 +137,8 @@ func coreConfig(set settings.Agent) agent.Config {
 		DeployTimeout:  set.DeployTimeout,
 		RestartTimeout: set.DeployTimeout,
 		OutputLines:    set.OutputLines,
-		Preflight:      set.Preflight,
+		Preflight:      preflightMode(set.Preflight),
+		MaxStarting:    max(minStarting, startingPerCPU*runtime.NumCPU()),
 		StartDeadline:  perRole(l.StartDeadline),
 		Backoff: agent.Backoff{
 			First:  l.BackoffFirst,
@@ -143,6 +147,22 @@ func coreConfig(set settings.Agent) agent.Config {
 			GiveUp: l.GiveUp,
 			Retry:  l.BackoffRetry,
 		},
+	}
+}
+
+// How many nodes start at the same time: enough to keep every processor busy,
+// and few enough that the first of many, to which the others connect, come up
+// soon.
+const minStarting, startingPerCPU = 8, 4
+
+func preflightMode(set settings.Preflight) agent.PreflightMode {
+	switch set {
+	case settings.PreflightStrict:
+		return agent.PreflightStrict
+	case settings.PreflightOff:
+		return agent.PreflightOff
+	default:
+		return agent.PreflightOn
 	}
 }
 

@@ -66,7 +66,11 @@ func Preflight(
 	for _, name := range slices.Sorted(maps.Keys(plans)) {
 		look.Start = append(look.Start, plans[name])
 	}
-	return AgentConfig{Launch: launcher, Core: coreConfig(set)}.look(ctx, look), nil
+	seen := AgentConfig{Launch: launcher, Core: coreConfig(set)}.look(ctx, look)
+	for _, n := range seen.Unfinished {
+		seen.Findings = append(seen.Findings, agent.Finding{Node: n, Problem: "the check of its scripts did not end"})
+	}
+	return seen.Findings, nil
 }
 
 // elsewhere stands for the address of another host that nobody knows yet: one of

@@ -207,7 +207,19 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		port = 1 // nothing listens during a check
 	}
 	d := z.deployment(plan, port, checkSecret)
-	generated, command, err := generate(d, scratch)
+	generated, err := d.Generate()
+	if err != nil {
+		return preflight.Check{}, err
+	}
+	command, err := d.Command(generated.Dir(scratch))
+	if err != nil {
+		return preflight.Check{}, err
+	}
+	group, err := d.CheckGroup()
+	if err != nil {
+		return preflight.Check{}, err
+	}
+	reads, err := d.CheckReads()
 	if err != nil {
 		return preflight.Check{}, err
 	}
@@ -225,6 +237,9 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		Node:    plan.Node.Name,
 		Argv:    absoluteIn(workDir, command.Argv),
 		Env:     command.Env,
+		Prepare: func() error { return writeGenerated(generated, scratch) },
+		Group:   group,
+		Reads:   reads,
 		Scripts: plan.Node.Scripts,
 		WorkDir: workDir,
 		Dirs:    generated.Dirs,

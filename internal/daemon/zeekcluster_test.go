@@ -116,7 +116,7 @@ func (z *zeekAgent) start() {
 		z.change(&launch)
 	}
 	cfg := daemon.AgentConfig{
-		Core:       agent.Config{Name: z.name, Connecting: true, Preflight: true},
+		Core:       agent.Config{Name: z.name, Connecting: true, Preflight: agent.PreflightStrict},
 		Store:      z.open("agent"),
 		Broker:     broker,
 		Controller: z.peers,

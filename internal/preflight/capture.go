@@ -3,7 +3,6 @@ package preflight
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,14 +15,14 @@ import (
 // capture runs the program that checks a node's scripts, in a directory of its
 // own: Zeek writes its status file there, which in the node's directory would
 // be that of the node. It returns what the program printed, and an error unless
-// that exited with 0.
+// that exited with 0: errUnfinished if it did not exit in time.
 func capture(ctx context.Context, cfg Config, c Check) (mgmt.NodeOutputs, error) {
 	dir, err := os.MkdirTemp(cfg.ScratchDir, "preflight-")
 	if err != nil {
 		return mgmt.NodeOutputs{}, err
 	}
 	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Timeout, fmt.Errorf("no end after %v", cfg.Timeout))
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 
 	stdout, stderr := tail{limit: cfg.OutputBytes}, tail{limit: cfg.OutputBytes}
@@ -34,15 +33,22 @@ func capture(ctx context.Context, cfg Config, c Check) (mgmt.NodeOutputs, error)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // for a descendant in yet another group that holds the pipes
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		// Nodes that capture come first. Whether that can be said is no matter.
+		_ = syscall.Setpriority(syscall.PRIO_PGRP, cmd.Process.Pid, niceness)
+		err = cmd.Wait()
+	}
 	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+		err = errUnfinished
 	}
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
 		err = errors.New(ended.String())
 	}
 	return mgmt.NodeOutputs{Stdout: stdout.String(), Stderr: stderr.String()}, err
 }
+
+// niceness is that of the programs that check scripts.
+const niceness = 10
 
 // tail keeps the end of what is written to it.
 type tail struct {

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"context"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,4 +12,9 @@ import (
 func TestMain(m *testing.M) {
 	fakezeek.MainIfCalled()
 	goleak.VerifyTestMain(m)
+}
+
+// run returns what is found.
+func run(ctx context.Context, cfg Config, checks []Check) []Finding {
+	return Run(ctx, cfg, checks).Findings
 }

@@ -21,8 +21,11 @@ type Config struct {
 	// ScratchDir is where script checks get their working directories. Empty
 	// means the system's directory for temporary files.
 	ScratchDir string
-	// Timeout bounds the check of one node's scripts. Zero means 30 s.
+	// Timeout bounds one check of scripts. Zero means 5 min.
 	Timeout time.Duration
+	// Memory, if not nil, knows which checks of scripts have passed already.
+	// Those are not made again while nothing that they read has changed.
+	Memory *Memory
 	// Parallel bounds the script checks that run at a time. Zero means one for
 	// each processor.
 	Parallel int
@@ -35,7 +38,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Timeout = cmp.Or(max(c.Timeout, 0), 30*time.Second)
+	c.Timeout = cmp.Or(max(c.Timeout, 0), 5*time.Minute)
 	c.Parallel = cmp.Or(max(c.Parallel, 0), runtime.NumCPU())
 	c.OutputBytes = cmp.Or(max(c.OutputBytes, 0), 16<<10)
 	c.MinFree = cmp.Or(c.MinFree, 256<<20)
@@ -49,6 +52,15 @@ type Check struct {
 	// `zeek -a`: it exits with 0 if they load. Argv[0] is an absolute path, and
 	// the program that the node will be.
 	Argv, Env []string
+	// Prepare, if not nil, writes what that command reads. It is called before,
+	// by one goroutine at a time.
+	Prepare func() error
+	// Group is the same for nodes of which one check of scripts tells about all.
+	// Empty: it tells about this node alone, and is not remembered.
+	Group string
+	// Reads are the files and directories that the command reads, whether they
+	// exist or not, beyond what Group stands for.
+	Reads []string
 	// Scripts must be found as Zeek finds them: below a directory of ZEEKPATH in
 	// Env, or relative to WorkDir. With Argv this only words the finding: what
 	// Zeek loads is found, wherever it was.
@@ -95,23 +107,32 @@ func (f Finding) String() string {
 	return "node " + string(f.Node) + ": " + f.Problem
 }
 
-// Run makes all checks and returns every problem found, those of the host first
-// and then by node. A script check that was under way when ctx ended is such a
-// problem.
-func Run(ctx context.Context, cfg Config, checks []Check) []Finding {
+// Report is what is known when a preflight ends.
+type Report struct {
+	// Findings are the problems, those of the host first and then by node.
+	Findings []Finding
+	// Unfinished names the nodes whose scripts were not checked to the end,
+	// sorted.
+	Unfinished []mgmt.NodeName
+}
+
+// Run makes all checks. It ends with ctx, or as soon as all is known.
+func Run(ctx context.Context, cfg Config, checks []Check) Report {
 	cfg = cfg.withDefaults()
+	scripts, unfinished := checkScripts(ctx, cfg, checks)
 	found := slices.Concat(
 		checkPorts(ctx, cfg, checks),
 		checkInterfaces(checks),
 		checkCapability(checks),
 		checkCPUs(checks),
 		checkDirs(cfg, checks),
-		checkScripts(ctx, cfg, checks),
+		scripts,
 	)
 	slices.SortStableFunc(found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Problem, b.Problem))
 	})
-	return slices.CompactFunc(found, func(a, b Finding) bool { return a == b })
+	slices.Sort(unfinished)
+	return Report{slices.CompactFunc(found, func(a, b Finding) bool { return a == b }), unfinished}
 }
 
 // nodeList names nodes, the first few of them.

@@ -2,44 +2,118 @@ package preflight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"zeekfleet/internal/mgmt"
 )
 
-// checkScripts has each node's program check the node's scripts. For nodes
-// without such a program it looks whether their scripts exist.
-func checkScripts(ctx context.Context, cfg Config, checks []Check) []Finding {
-	problems := make([]Finding, len(checks))
+// group is nodes that one check of scripts tells about.
+type group struct {
+	check Check // the first node's
+	nodes []mgmt.NodeName
+}
+
+// groups returns what has to be checked, in the order of the checks.
+func groups(checks []Check) []*group {
+	var list []*group
+	by := map[string]*group{}
+	for _, c := range checks {
+		g := by[c.Group]
+		if g == nil || c.Group == "" {
+			g = &group{check: c}
+			by[c.Group] = g
+			list = append(list, g)
+		}
+		g.nodes = append(g.nodes, c.Node)
+	}
+	return list
+}
+
+// findings are what a problem of the first node means for all. What was printed
+// is with the first.
+func (g *group) findings(problem string, out mgmt.NodeOutputs) []Finding {
+	if len(g.nodes) > 1 {
+		problem += fmt.Sprintf(" (checked once for %d nodes: %s)", len(g.nodes), nodeList(g.nodes))
+	}
+	var list []Finding
+	for _, n := range g.nodes {
+		list = append(list, Finding{Node: n, Problem: problem, Outputs: out})
+		out = mgmt.NodeOutputs{}
+	}
+	return list
+}
+
+// errUnfinished says that a check did not come to its end.
+var errUnfinished = errors.New("not finished in time")
+
+// checkScripts has a node's program check the node's scripts, once for each
+// group of nodes. For nodes without such a program it looks whether their scripts
+// exist. It returns the nodes whose check did not come to its end.
+func checkScripts(ctx context.Context, cfg Config, checks []Check) (found []Finding, unfinished []mgmt.NodeName) {
+	type outcome struct {
+		findings []Finding
+		err      error
+	}
+	list := groups(checks)
+	outcomes := make([]outcome, len(list))
 	slots := make(chan struct{}, cfg.Parallel)
+	seen := newStats()
 	var running sync.WaitGroup
-	for i, c := range checks {
-		if len(c.Argv) == 0 {
-			problems[i] = Finding{Node: c.Node, Problem: missingScripts(c)}
+	for i, g := range list {
+		if len(g.check.Argv) == 0 {
+			if problem := missingScripts(g.check); problem != "" {
+				outcomes[i].findings = g.findings(problem, mgmt.NodeOutputs{})
+			}
 			continue
+		}
+		key := cfg.Memory.key(g.check, seen)
+		if cfg.Memory.passed(key) {
+			continue
+		}
+		if prepare := g.check.Prepare; prepare != nil {
+			if err := prepare(); err != nil {
+				outcomes[i].findings = g.findings(err.Error(), mgmt.NodeOutputs{})
+				continue
+			}
 		}
 		slots <- struct{}{}
 		running.Go(func() {
 			defer func() { <-slots }()
-			problems[i] = checkByProgram(ctx, cfg, c)
+			findings, err := g.run(ctx, cfg)
+			outcomes[i] = outcome{findings, err}
+			if len(findings) == 0 && err == nil {
+				cfg.Memory.pass(key)
+			}
 		})
 	}
 	running.Wait()
-	var found []Finding
-	for _, f := range problems {
-		if f.Problem != "" {
-			found = append(found, f)
+	cfg.Memory.Save()
+	for i, o := range outcomes {
+		found = append(found, o.findings...)
+		if o.err != nil {
+			unfinished = append(unfinished, list[i].nodes...)
 		}
 	}
-	return found
+	return found, unfinished
 }
 
-func checkByProgram(ctx context.Context, cfg Config, c Check) Finding {
+// run checks the scripts of a group. The error is errUnfinished.
+func (g *group) run(ctx context.Context, cfg Config) ([]Finding, error) {
+	c := g.check
+	if ctx.Err() != nil {
+		return nil, errUnfinished
+	}
 	out, err := capture(ctx, cfg, c)
-	if err == nil {
-		return Finding{}
+	switch {
+	case errors.Is(err, errUnfinished):
+		return nil, err
+	case err == nil:
+		return nil, nil
 	}
 	problem := fmt.Sprintf("its scripts do not load: %v", err)
 	if missing := missingScripts(c); missing != "" {
@@ -47,7 +121,7 @@ func checkByProgram(ctx context.Context, cfg Config, c Check) Finding {
 	} else if said := out.TellingLine(); said != "" {
 		problem = "its scripts do not load: " + said
 	}
-	return Finding{Node: c.Node, Problem: problem, Outputs: out}
+	return g.findings(problem, out), nil
 }
 
 // missingScripts says which of the node's scripts do not exist, or nothing.

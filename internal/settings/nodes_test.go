@@ -94,7 +94,7 @@ func TestSettingsAboutNodes(t *testing.T) {
 					"  rotation_interval: 10m\n",
 			},
 			want: func(a *settings.Agent) {
-				a.Preflight = false
+				a.Preflight = settings.PreflightOff
 				a.Zeek = settings.Zeek{
 					Kind: settings.NodeZeek, Path: "/opt/zeek/bin/zeek", Backend: "zeromq", Transport: "broker", NodeScript: "upstream",
 					Args: []string{"-C", "local", "mine"}, Prefixes: []string{"a", "b"}, ScriptPath: []string{"/a", "/b"},

@@ -85,7 +85,7 @@ func defaultAgent() settings.Agent {
 		StdoutFile:      "stdout",
 		StderrFile:      "stderr",
 		OutputLines:     100,
-		Preflight:       true,
+		Preflight:       settings.PreflightOn,
 		Lifecycle:       defaultLifecycle(),
 		Archive:         settings.Archive{Interval: time.Minute, Level: 6},
 		Zeek:            defaultZeek(),

@@ -13,9 +13,9 @@ const (
 // nodesTable lists the settings about the life of an agent's nodes.
 func nodesTable() []setting[Agent] {
 	table := []setting[Agent]{
-		{key: "agent.preflight", flag: "preflight", env: "ZEEKFLEET_PREFLIGHT", initial: "true",
-			doc:   "look for what would keep nodes from running before a deployment changes anything",
-			field: func(a *Agent) value { return boolAt(&a.Preflight) }},
+		{key: "agent.preflight", flag: "preflight", env: "ZEEKFLEET_PREFLIGHT", initial: "on",
+			doc:   "look for what would keep nodes from running before a deployment changes anything: on, off, or strict, which also refuses what is not known in time",
+			field: func(a *Agent) value { return preflightAt(&a.Preflight) }},
 	}
 	table = append(table, perRole("start_deadline", "start-deadline", "ZEEKFLEET_START_DEADLINE",
 		"how long a %s may take to come up before it is reported", roleDefaults{"1m", "1m", "1m", "1m"},

@@ -66,14 +66,26 @@ type Agent struct {
 	// OutputLines bounds the last lines of each stream that are kept for
 	// reports.
 	OutputLines int
-	// Preflight has deployments looked at before they change anything.
-	Preflight bool
+	// Preflight says what a deployment owes to the look at it before it changes
+	// anything.
+	Preflight Preflight
 	Lifecycle Lifecycle
 	// SpoolDir holds the queue of rotated logs.
 	SpoolDir string
 	Archive  Archive
 	Zeek     Zeek
 }
+
+// Preflight is a mode of looking at deployments.
+type Preflight string
+
+// The modes. Both that look refuse a deployment for what they find;
+// PreflightStrict also for what is not known in time.
+const (
+	PreflightStrict Preflight = "strict"
+	PreflightOn     Preflight = "on"
+	PreflightOff    Preflight = "off"
+)
 
 // Common is what both daemons are told.
 type Common struct {

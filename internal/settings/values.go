@@ -203,6 +203,28 @@ func boolAt(p *bool) value {
 // boolKind marks flags that need no argument.
 const boolKind = "bool"
 
+// preflightAt reads a preflight's mode; true and false are on and off.
+func preflightAt(p *Preflight) value {
+	v := choiceAt(p, preflightKind, PreflightStrict, PreflightOn, PreflightOff)
+	parse := v.parse
+	v.parse = func(text string) error {
+		var on bool
+		switch {
+		case boolAt(&on).parse(text) != nil:
+		case on:
+			text = string(PreflightOn)
+		default:
+			text = string(PreflightOff)
+		}
+		return parse(text)
+	}
+	return v
+}
+
+// preflightKind marks a flag that needs no argument, but can have other ones
+// than a bool.
+const preflightKind = "mode"
+
 // choiceAt reads one of a few words.
 func choiceAt[T ~string](p *T, kind string, choices ...T) value {
 	return at(p, kind, func(text string) (T, error) {

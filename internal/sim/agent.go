@@ -238,6 +238,18 @@ func (a *agentPart) look(e agent.Preflight) {
 	if a.w.chance(a.w.mood.slow) {
 		took = a.w.between(0, 20*time.Second)
 	}
+	if slices.ContainsFunc(e.Start, func(p mgmt.Plan) bool { return a.w.fates[p.Node.Name].opaque }) {
+		took = time.Hour
+	}
+	if left := max(0, e.Deadline.Sub(a.clock.read(a.w))); took > left {
+		took, found.Findings = left, nil
+		for _, plan := range e.Start {
+			found.Unfinished = append(found.Unfinished, plan.Node.Name)
+		}
+	}
+	if a.w.chance(a.w.mood.late) {
+		took += a.w.between(0, time.Minute)
+	}
 	life := a.life
 	a.w.after(took, func() {
 		if a.alive(life) {

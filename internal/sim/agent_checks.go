@@ -125,6 +125,7 @@ func (a *agentPart) said(e agent.ToController) {
 		r := a.answered(e.Peer, "deploy", msg.ReqID)
 		a.checkResults(r, msg.Results)
 		a.checkDeployed(msg.Results)
+		a.checkEnded(r, msg.Results)
 	case mgmt.AgentPrepareResponse:
 		r := a.answered(e.Peer, "prepare", msg.ReqID)
 		a.checkResults(r, msg.Results)
@@ -176,7 +177,7 @@ func (a *agentPart) checkOverdue() {
 }
 
 // checkResults demands one result for each node and no other, or one failure of
-// the whole.
+// the whole. A deployment also names nodes that it removes and that do not end.
 func (a *agentPart) checkResults(r asked, results []mgmt.Result) {
 	var nodes []mgmt.NodeName
 	for _, res := range results {
@@ -190,6 +191,11 @@ func (a *agentPart) checkResults(r asked, results []mgmt.Result) {
 	}
 	if len(results) > 0 && nodes[0] == "" && r.general(results) {
 		return
+	}
+	if r.kind == "deploy" {
+		nodes = slices.DeleteFunc(nodes, func(n mgmt.NodeName) bool {
+			return a.latest[n] != nil && !slices.Contains(r.nodes, n)
+		})
 	}
 	if !slices.Equal(nodes, r.nodes) {
 		a.w.violated("%s answers %s %s for %v, asked were %v", a.label, r.kind, r.id, nodes, r.nodes)
@@ -206,6 +212,21 @@ func (r asked) general(results []mgmt.Result) bool {
 	return len(results) == 1 || (r.kind == "deploy" || r.kind == "prepare") && !slices.ContainsFunc(results, func(res mgmt.Result) bool {
 		return res.Success || res.Node != "" && !slices.Contains(r.nodes, res.Node)
 	})
+}
+
+// checkEnded demands of a deployment that came about that it names each node
+// that it removed and that has not ended.
+func (a *agentPart) checkEnded(r asked, results []mgmt.Result) {
+	if len(results) > 0 && results[0].Node == "" && !results[0].Success {
+		return
+	}
+	for _, p := range a.procs {
+		_, wanted := a.planned(p.name)
+		named := slices.ContainsFunc(results, func(res mgmt.Result) bool { return res.Node == p.name && !res.Success })
+		if !wanted && !named {
+			a.w.violated("%s answers deploy %s, and %s has not ended", a.label, r.id, p)
+		}
+	}
 }
 
 // checkDeployed demands of nodes that are said to have come up that they did so with

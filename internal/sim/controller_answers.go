@@ -190,8 +190,14 @@ func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
 			general[res.Instance] = true
 			continue
 		}
+		n, ok := d.Config.Node(res.Node)
+		here := ok && n.Instance == res.Instance
+		if _, ran := c.w.launched[place{res.Instance, res.Node}]; ran && !here && !res.Success {
+			general[res.Instance] = true // it is removed, and has not ended
+			continue
+		}
 		nodes = append(nodes, res.Node)
-		if n, ok := d.Config.Node(res.Node); !ok || n.Instance != res.Instance {
+		if !here {
 			c.w.violated("controller answers deploy %q for %s on %s", r.id, res.Node, res.Instance)
 		}
 	}

@@ -53,6 +53,7 @@ type fate struct {
 	stop   time.Duration // from SIGTERM until it ends
 	life   time.Duration // until it ends by itself; zero: it does not
 	unfit  bool          // there will be no process
+	opaque bool          // looking at it before takes too long
 	mute   bool          // it never looks for its agent
 	deaf   bool          // it does not answer dispatches
 	hangs  bool          // it ignores SIGTERM

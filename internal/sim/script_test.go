@@ -38,7 +38,7 @@ var update = flag.Bool("update", false, "rewrite the dialogue files in testdata"
 //	at TIME AGENT double            a second agent of that name appears, or disappears
 //	at TIME NODE@AGENT dies|breaks  its process ends, or its connection
 //	at TIME node NODE FATE          of its next processes: sound, mute, deaf, hangs, unfit,
-//	                                instant, or slow TIME
+//	                                opaque, instant, or slow TIME
 //	at TIME end                     nothing happens up to then
 //
 // Notes appear from Warn on, notifications of nodes' states not at all.
@@ -150,7 +150,7 @@ func (s *stage) setTerm(name, value string) {
 	case "give-up": // after so many failures
 		t.agent.Backoff.GiveUp = must(strconv.Atoi(value))
 	case "preflight":
-		t.agent.Preflight = value == "on"
+		t.agent.Preflight = map[string]agent.PreflightMode{"on": agent.PreflightOn, "strict": agent.PreflightStrict}[value]
 	case "prepares":
 		t.prepares = value == "on"
 	case "grace":
@@ -253,6 +253,8 @@ func (s *stage) fate(words []string) fate {
 		f.hangs = true
 	case "unfit":
 		f.unfit = true
+	case "opaque":
+		f.opaque = true
 	case "instant":
 		f.life = 10 * time.Millisecond
 	case "slow":

@@ -66,9 +66,10 @@ func (w *world) newTerms() terms {
 	}
 	if w.chance(0.3) {
 		t.agent.RequestTimeout, t.agent.DeployTimeout, t.agent.RestartTimeout = 2*time.Second, 8*time.Second, 3*time.Second
-		t.agent.StageGate, t.agent.StopGate = time.Second, time.Second
+		t.agent.StartGate, t.agent.StopGate = 2*time.Second, time.Second
 	}
-	t.agent.Preflight, t.fleet = w.chance(0.5), w.chance(0.8)
+	t.agent.Preflight = pick(w, []agent.PreflightMode{agent.PreflightOff, agent.PreflightOn, agent.PreflightStrict})
+	t.agent.MaxStarting, t.fleet = pick(w, []int{0, 1, 2}), w.chance(0.8)
 	t.prepares = w.chance(0.7)
 	if w.chance(0.2) {
 		t.controller.Rules = mgmt.Rules{}
@@ -102,6 +103,7 @@ type mood struct {
 	saveFails, saveCrash float64 // per save; a crash may come before it or after
 	stepCrash            float64 // per step: its effects are performed in part
 
+	late                                          float64 // a preflight ends after its deadline
 	slow, mute, deaf, instant, unfit, hang, brief float64 // fates of a process; see newFate
 }
 
@@ -122,6 +124,7 @@ func (w *world) newMood() mood {
 		saveFails:   some(0.3, 0.2),
 		saveCrash:   some(0.2, 0.1),
 		stepCrash:   some(0.2, 0.002),
+		late:        some(0.3, 0.3),
 		slow:        some(0.4, 0.3),
 		mute:        some(0.2, 0.1),
 		deaf:        some(0.2, 0.1),

@@ -50,10 +50,18 @@ func (e environ) list() []string {
 	return list
 }
 
+// agentsOwn are variables that are not inherited, and that a node can be given.
+// Those of the agent say how often it tries to reach its controller; a node would
+// try as seldom to reach the others, which all start at once.
+var agentsOwn = []string{"ZEEK_DEFAULT_CONNECT_RETRY", "ZEEK_DEFAULT_LISTEN_RETRY"}
+
 // env renders the environment: what is inherited, over it the node's own, over
 // that ours.
 func (d *Deployment) env(c *cluster, scriptPath string) []string {
 	e := newEnviron(d.Site.Environ)
+	for _, name := range agentsOwn {
+		delete(e, name)
+	}
 	if d.Site.PluginPath != "" {
 		e.set("ZEEK_PLUGIN_PATH", d.Site.PluginPath)
 	}

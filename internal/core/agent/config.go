@@ -46,14 +46,24 @@ type Config struct {
 	PreparedFor time.Duration
 
 	// Preflight has the nodes that a deployment is to start looked at before
-	// anything is stopped, started or saved. False starts them unseen.
-	Preflight bool
+	// anything is stopped, started or saved. Zero means PreflightOff.
+	Preflight PreflightMode
+	// PreflightTimeout is how long a preflight may take with PreflightOn, which
+	// goes on without it. It never takes more than half of the time until the
+	// answer is due, and with PreflightStrict all of it. Zero means that half.
+	PreflightTimeout time.Duration
 
-	// StageGate is how long the nodes of one tier of the start order (logger,
-	// manager, proxy, worker) may hold up the next. Zero means 5 s.
-	StageGate time.Duration
-	// StopGate is how long the nodes of one tier of the stop order (the reverse)
-	// may hold up the next, and the starts after the stops. Zero means 3 s.
+	// MaxStarting is how many nodes of a rollout start at the same time: those
+	// that are not up yet, and were started no longer ago than StartGate. Zero
+	// means 8.
+	MaxStarting int
+	// StartGate is how long a node that is not up counts as starting, and so
+	// how often MaxStarting more are started of nodes that take their time. Zero
+	// means 1 s.
+	StartGate time.Duration
+	// StopGate is how long the nodes of one tier of the stop order (worker,
+	// proxy, manager, logger) may hold up the next, and the starts that need
+	// what they hold. Zero means 3 s.
 	StopGate time.Duration
 	// StartDeadline is how long after its start a node is reported as still
 	// starting, by role; it is left running. A role without one has 60 s.
@@ -77,6 +87,20 @@ type Config struct {
 	OutputLines int
 	OutputBytes int
 }
+
+// PreflightMode says what a deployment owes to its preflight.
+type PreflightMode int
+
+// The modes.
+const (
+	// PreflightOff starts nodes unseen.
+	PreflightOff PreflightMode = iota
+	// PreflightOn refuses a deployment for what was found. What was not known
+	// in time is nothing found: the deployment goes on, and says so.
+	PreflightOn
+	// PreflightStrict refuses a deployment also for what was not known in time.
+	PreflightStrict
+)
 
 // Backoff is the policy for starting nodes again that ended by themselves.
 type Backoff struct {
@@ -103,7 +127,8 @@ func (c Config) withDefaults() Config {
 	c.DeployTimeout = cmp.Or(c.DeployTimeout, 14*time.Second)
 	c.RestartTimeout = cmp.Or(c.RestartTimeout, 16*time.Second)
 	c.UpstreamTimeout = cmp.Or(c.UpstreamTimeout, 8500*time.Millisecond)
-	c.StageGate = cmp.Or(c.StageGate, 5*time.Second)
+	c.MaxStarting = cmp.Or(c.MaxStarting, 8)
+	c.StartGate = cmp.Or(c.StartGate, time.Second)
 	c.StopGate = cmp.Or(c.StopGate, 3*time.Second)
 	c.MaxPatience = cmp.Or(c.MaxPatience, 10*time.Minute)
 	c.PreparedFor = cmp.Or(c.PreparedFor, 30*time.Second)

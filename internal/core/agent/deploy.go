@@ -178,6 +178,7 @@ func (m *Machine) want(n *node, plan mgmt.Plan, force bool) {
 		m.reprieve(n)
 	}
 	if n.keeps(hash) && !force {
+		n.proc.spec = &plan.Node
 		return
 	}
 	m.relaunchAs(n)
@@ -199,26 +200,25 @@ func has(plans map[mgmt.NodeName]mgmt.Plan, name mgmt.NodeName) bool {
 
 // retire makes n one that is not desired.
 func (m *Machine) retire(n *node) {
+	wasWanted := n.wanted
 	n.wanted, n.fresh, n.kept = false, false, false
 	m.halt(n)
 	if n.unseen == "" {
 		m.setState(n, mgmt.Stopped)
 	}
-	m.settleFailed(n, "the node was removed", mgmt.NodeOutputs{})
+	if wasWanted { // else a deployment may await its end already
+		m.settleFailed(n, "the node was removed", mgmt.NodeOutputs{})
+	}
 	if n.proc == nil && n.unseen == "" {
 		delete(m.nodes, n.name())
 	}
 }
 
 // awaitUp has a deployment answered when every desired node is up or has
-// failed. Without any there is a success that names none (spec management-api
-// 7.2, G-A2).
+// failed, and no process of any other is left. Those others are named only if
+// they outlast the deadline.
 func (m *Machine) awaitUp(r *request) {
-	wanted := m.sortedNodes(isWanted)
-	if len(wanted) == 0 {
-		m.add(r, "", mgmt.Result{Success: true})
-	}
-	for _, n := range wanted {
+	for _, n := range m.sortedNodes(func(*node) bool { return true }) {
 		switch {
 		case n.up():
 			m.add(r, n.name(), mgmt.Result{Success: true})

@@ -10,7 +10,7 @@ import (
 	"zeekfleet/internal/mgmt"
 )
 
-func TestDeploymentStartsTierByTierAndIsAnsweredWhenAllAreUp(t *testing.T) {
+func TestDeploymentStartsAllTiersAtOnceAndIsAnsweredWhenAllAreUp(t *testing.T) {
 	w := newWorld(t, agent.Config{})
 	w.fates["logger"] = fate{hello: time.Second}
 	w.fates["worker-2"] = fate{hello: 2 * time.Second}
@@ -24,39 +24,104 @@ func TestDeploymentStartsTierByTierAndIsAnsweredWhenAllAreUp(t *testing.T) {
 		0s worker-1: STOPPED to PENDING
 		0s worker-2: STOPPED to PENDING
 		0s start logger
+		0s start manager
+		0s start proxy
+		0s start worker-1
+		0s start worker-2
+		0s hello host to manager#2
+		0s manager: PENDING to RUNNING
+		0s hello host to proxy#3
+		0s proxy: PENDING to RUNNING
+		0s hello host to worker-1#4
+		0s worker-1: PENDING to RUNNING
 		1s hello host to logger#1
 		1s logger: PENDING to RUNNING
-		1s start manager
-		1s hello host to manager#2
-		1s manager: PENDING to RUNNING
-		1s start proxy
-		1s hello host to proxy#3
-		1s proxy: PENDING to RUNNING
-		1s start worker-1
-		1s start worker-2
-		1s hello host to worker-1#4
-		1s worker-1: PENDING to RUNNING
-		3s hello host to worker-2#5
-		3s worker-2: PENDING to RUNNING
-		3s answer deploy d1: [logger ok, manager ok, proxy ok, worker-1 ok, worker-2 ok]
+		2s hello host to worker-2#5
+		2s worker-2: PENDING to RUNNING
+		2s answer deploy d1: [logger ok, manager ok, proxy ok, worker-1 ok, worker-2 ok]
 	`)
 }
 
-func TestTierThatTakesTooLongHoldsUpTheNextOnlyForTheGate(t *testing.T) {
-	w := newWorld(t, agent.Config{StageGate: 2 * time.Second})
-	w.fates["logger"] = fate{mute: true}
-	w.deploy("d1", nodes("logger", "worker")...)
+func TestNodesThatTakeTheirTimeAreStartedAFewAtATime(t *testing.T) {
+	w := newWorld(t, agent.Config{MaxStarting: 2, StartGate: time.Second})
+	w.fates["logger"] = fate{hello: 500 * time.Millisecond}
+	for _, n := range []mgmt.NodeName{"manager", "worker-1", "worker-2"} {
+		w.fates[n] = fate{hello: 3 * time.Second}
+	}
+	w.deploy("d1", nodes("worker-1", "worker-2", "logger", "manager")...)
+	w.skip()
 	w.run(10 * time.Second)
 	w.expect(`
-		0s save 2 nodes
-		0s logger: STOPPED to PENDING
-		0s worker: STOPPED to PENDING
-		0s start logger
-		2s start worker
-		2s hello host to worker#2
-		2s worker: PENDING to RUNNING
-		8.5s answer deploy d1: [logger failed (cluster node logger still starting), worker ok]
+		500ms hello host to logger#1
+		500ms logger: PENDING to RUNNING
+		500ms start worker-1
+		1s start worker-2
+		3s hello host to manager#2
+		3s manager: PENDING to RUNNING
+		3.5s hello host to worker-1#3
+		3.5s worker-1: PENDING to RUNNING
+		4s hello host to worker-2#4
+		4s worker-2: PENDING to RUNNING
+		4s answer deploy d1: [logger ok, manager ok, worker-1 ok, worker-2 ok]
 	`)
+}
+
+// withPort returns the node with a port of its own.
+func withPort(n mgmt.Node, port uint16) mgmt.Node {
+	n.Port = new(mgmt.TCPPort(port))
+	return n
+}
+
+func withMetrics(n mgmt.Node, port uint16) mgmt.Node {
+	n.MetricsPort = new(mgmt.TCPPort(port))
+	return n
+}
+
+func on(n mgmt.Node, iface string) mgmt.Node {
+	n.Interface = new(iface)
+	return n
+}
+
+func TestWhatANodeThatGoesAwayHolds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		old, fresh mgmt.Node
+		waits      bool
+	}{
+		"nothing that others need": {on(withPort(node("worker-1"), 5001), "eth0"), on(withPort(node("worker-2"), 5002), "eth1"), false},
+		"a port":                   {withPort(node("worker-1"), 5001), withPort(node("worker-2"), 5001), true},
+		"a metrics port":           {withMetrics(node("worker-1"), 9001), withPort(node("worker-2"), 9001), true},
+		"an interface":             {on(node("worker-1"), "eth0"), on(node("worker-2"), "af_packet::eth0"), true},
+		"the ports of a manager":   {node("manager"), node("manager-2"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := running(t, agent.Config{StopGate: 5 * time.Second}, tt.old)
+			w.fates[tt.old.Name] = fate{stop: 2 * time.Second}
+			w.deploy("d2", tt.fresh)
+			w.run(time.Second)
+			if started := w.pid(tt.fresh.Name) != 0; started == tt.waits {
+				t.Errorf("started while the other ends: %v", started)
+			}
+			w.run(2 * time.Second)
+			if got := w.state(tt.fresh.Name); got != mgmt.Running {
+				t.Errorf("%s after the end of the other", got)
+			}
+		})
+	}
+}
+
+func TestProcessOfWhichNothingIsKnownMayHoldAnything(t *testing.T) {
+	w := running(t, agent.Config{}, node("worker-1"))
+	w.fates["worker-1"] = fate{stop: 2 * time.Second}
+	w.saved = agent.State{Desired: configuration(node("worker-2")), Told: true}
+	w.boot(agent.Config{})
+	w.run(time.Second)
+	if w.pid("worker-2") != 0 {
+		t.Error("started beside it")
+	}
+	w.run(2 * time.Second)
+	if got := w.state("worker-2"); got != mgmt.Running {
+		t.Errorf("%s after its end", got)
+	}
 }
 
 func TestDeploymentKeepsUnchangedNodes(t *testing.T) {
@@ -129,12 +194,12 @@ func TestForceRestartsEverything(t *testing.T) {
 		0s stop manager
 		0s stop logger
 		0s start logger
+		0s start manager
+		0s start worker
 		0s hello host to logger#4
 		0s logger: PENDING to RUNNING
-		0s start manager
 		0s hello host to manager#5
 		0s manager: PENDING to RUNNING
-		0s start worker
 		0s hello host to worker#6
 		0s worker: PENDING to RUNNING
 		0s answer deploy d2: [logger ok, manager ok, worker ok]
@@ -155,9 +220,9 @@ func TestHungNodeBlocksOnlyItsOwnSuccessor(t *testing.T) {
 		0s stop worker-2
 		2s stop logger
 		2s start logger
+		2s start worker-2
 		2s hello host to logger#4
 		2s logger: PENDING to RUNNING
-		2s start worker-2
 		2s hello host to worker-2#5
 		2s worker-2: PENDING to RUNNING
 		8.5s answer deploy d2: [logger ok, worker-1 failed (earlier process of cluster node worker-1 still stopping), worker-2 ok]
@@ -181,13 +246,54 @@ func TestRemovedNodesAreStoppedAndForgotten(t *testing.T) {
 		0s save 0 nodes
 		0s logger: RUNNING to STOPPED
 		0s worker: RUNNING to STOPPED
-		0s answer deploy d2: [ok]
 		0s stop worker
 		1s stop logger
+		1s answer deploy d2: [ok]
 	`)
 	if got := w.state("worker"); got != "" {
 		t.Errorf("worker is still listed as %s", got)
 	}
+}
+
+func TestDeploymentNamesWhatHasNotEndedAtItsDeadline(t *testing.T) {
+	for name, tt := range map[string]struct {
+		nodes  []mgmt.Node
+		answer string
+	}{
+		"an empty one":       {nil, "[worker-1 failed (cluster node worker-1 still stopping)]"},
+		"one with something": {nodes("worker-3"), "[worker-1 failed (cluster node worker-1 still stopping), worker-3 ok]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := running(t, agent.Config{}, nodes("worker-1", "worker-2")...)
+			w.fates["worker-1"] = fate{stop: 20 * time.Second}
+			w.deploy("d2", tt.nodes...)
+			w.run(5 * time.Second)
+			w.skip()
+			w.run(time.Minute)
+			w.expect(`
+				8.5s answer deploy d2: ` + tt.answer + `
+				20s log deployment d2 is complete
+			`)
+		})
+	}
+}
+
+func TestSameDeploymentAgainWaitsForWhatTheFirstRemoves(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker-1", "worker-2")...)
+	w.fates["worker-1"], w.fates["worker-2"] = fate{stop: 2 * time.Second}, fate{stop: time.Second}
+	w.deploy("d2")
+	w.deploy("d3")
+	w.run(time.Minute)
+	w.expect(`
+		0s save 0 nodes
+		0s worker-1: RUNNING to STOPPED
+		0s worker-2: RUNNING to STOPPED
+		0s stop worker-1
+		0s stop worker-2
+		0s save 0 nodes
+		2s answer deploy d2: [ok]
+		2s answer deploy d3: [ok]
+	`)
 }
 
 func TestNodeThatComesBackWhileItIsStoppedIsStartedAfterIt(t *testing.T) {
@@ -199,9 +305,9 @@ func TestNodeThatComesBackWhileItIsStoppedIsStartedAfterIt(t *testing.T) {
 	w.expect(`
 		0s save 0 nodes
 		0s worker: RUNNING to STOPPED
-		0s answer deploy d2: [ok]
 		0s stop worker
 		0s save 1 nodes
+		0s answer deploy d2: [failed (superseded by deployment d3)]
 		0s worker: STOPPED to PENDING
 		1s start worker
 		1s hello host to worker#2

@@ -21,7 +21,7 @@ type (
 	// Preflight takes the place of this one.
 	Preflight struct {
 		ID uint64 // new for each
-		// Deadline is when nobody waits for the answer any more.
+		// Deadline is when the answer is wanted, with what is known then.
 		Deadline time.Time
 		// Start are the plans that the deployment would bring, by name.
 		Start []mgmt.Plan

@@ -54,11 +54,15 @@ type (
 		Proof Proof
 	}
 
-	// Preflighted answers a Preflight. Without findings the deployment goes
-	// on, with any it fails as a whole.
+	// Preflighted answers a Preflight. With findings the deployment fails as a
+	// whole.
 	Preflighted struct {
 		ID       uint64 // as in the Preflight
 		Findings []Finding
+		// Unfinished names the nodes of which not all was known at the
+		// Preflight's Deadline, sorted. The mode of the preflight decides what
+		// that means.
+		Unfinished []mgmt.NodeName
 	}
 
 	// Started answers a Start: the process exists.

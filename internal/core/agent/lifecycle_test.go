@@ -228,15 +228,15 @@ func TestNodeThatTakesLongIsReportedOnceAsStillStarting(t *testing.T) {
 		0s logger: STOPPED to PENDING
 		0s worker: STOPPED to PENDING
 		0s start logger
-		5s start worker
+		0s start worker
 		8.5s answer deploy d1: [logger failed (cluster node logger still starting), worker failed (cluster node worker still starting)]
 		10s log node logger still starting after 10s
-		1m5s log node worker still starting after 1m0s
+		1m0s log node worker still starting after 1m0s
 		1m30s hello host to logger#1
 		1m30s logger: PENDING to RUNNING
-		1m35s hello host to worker#2
-		1m35s worker: PENDING to RUNNING
-		1m35s log deployment d1 is complete
+		1m30s hello host to worker#2
+		1m30s worker: PENDING to RUNNING
+		1m30s log deployment d1 is complete
 	`)
 }
 

@@ -62,6 +62,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	m.now, m.out = now, nil
 	saving := m.change
 	m.handle(ev)
+	m.lookNoMore()
 	m.expire()
 	m.reportLate()
 	m.advance()
@@ -115,6 +116,9 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	var w wake
 	for _, r := range m.requests {
 		w.at(r.deadline)
+	}
+	if m.check != nil && !m.check.until.IsZero() {
+		w.at(m.check.until)
 	}
 	for _, n := range m.nodes {
 		m.wakeFor(n, &w)

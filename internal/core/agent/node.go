@@ -50,9 +50,12 @@ type process struct {
 	moment uint64 // of its Start, among the peerings; zero if it was adopted
 	since  time.Time
 	phase  phase
+	// spec is the node as it was started; nil: an earlier life of the agent
+	// knew it.
+	spec *mgmt.Node
 	// state is what is known of it: Pending, Running, or Unknown.
 	state mgmt.State
-	gate  time.Time // until when it holds up later tiers while it is Pending; zero: it does not
+	gate  time.Time // until when it counts as starting while it is Pending; zero: it does not
 	late  time.Time // when it is reported as still starting; zero: no more
 
 	halt    bool      // it is to be stopped, or being stopped
@@ -82,12 +85,15 @@ func (n *node) lives() bool {
 // name is the node's.
 func (n *node) name() mgmt.NodeName { return n.plan.Node.Name }
 
-// whyNotUp says what an unfinished start waits for.
+// whyNotUp says what an unfinished start waits for, or that an end is
+// unfinished.
 func (n *node) whyNotUp() string {
 	name := string(n.name())
 	switch {
 	case n.unseen != "":
 		return n.unseen
+	case !n.wanted && n.proc.stuck == "":
+		return "cluster node " + name + " still stopping"
 	case n.proc == nil:
 		return "cluster node " + name + " still waiting to be started"
 	case n.proc.stuck != "":
@@ -160,8 +166,6 @@ func (m *Machine) sortedNodes(keep func(*node) bool) []*node {
 	slices.SortFunc(list, byName)
 	return list
 }
-
-func isWanted(n *node) bool { return n.wanted }
 
 // forget drops a node that is not desired and has no process.
 func (m *Machine) forget(n *node) {

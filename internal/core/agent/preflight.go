@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"zeekfleet/internal/mgmt"
 )
@@ -14,14 +16,27 @@ import (
 type check struct {
 	id     uint64
 	change change
+	nodes  []mgmt.NodeName // that are looked at
+	// until is when the deployment goes on, even if nobody has said anything;
+	// zero: it does not.
+	until time.Time
 }
+
+const (
+	// lookMargin is how long before its request's deadline a preflight ends, so
+	// that the answer can say which nodes it had not finished with.
+	lookMargin = 500 * time.Millisecond
+	// lookGrace is how long a preflight that does not decide may be late with
+	// what it knows.
+	lookGrace = time.Second
+)
 
 // preflight returns what has to be looked at before c, and false if there is
 // nothing: c has no node with a new plan, or is to come about whatever it takes.
 // A node that is down although its plan is the same was looked at when that came,
 // and must not keep others from being changed.
 func (m *Machine) preflight(c change) (Preflight, bool) {
-	if !m.cfg.Preflight || c.force {
+	if m.cfg.Preflight == PreflightOff || c.force {
 		return Preflight{}, false
 	}
 	var p Preflight
@@ -50,17 +65,54 @@ func (n *node) has(hash string) bool { return n.wanted && n.hash == hash || n.ke
 // superseded, unless it is the same: the later one is what the controller wants.
 func (m *Machine) look(c change, p Preflight) {
 	if m.check != nil {
-		earlier := m.check.change
-		if c.repeats(earlier.config) && earlier.request.kind == deploying {
-			c.twins = earlier.requests()
+		before := m.check.change
+		if c.repeats(before.config) && before.request.kind == deploying {
+			c.twins = before.requests()
 		} else {
-			m.failAll(earlier, supersededBy(c.request))
+			m.failAll(before, supersededBy(c.request))
 		}
 	}
 	m.checks++
-	p.ID, p.Deadline = m.checks, c.request.deadline
+	p.ID, p.Deadline = m.checks, m.lookUntil(c.request)
 	m.check = &check{id: p.ID, change: c}
+	for _, plan := range p.Start {
+		m.check.nodes = append(m.check.nodes, plan.Node.Name)
+	}
+	if m.cfg.Preflight == PreflightOn {
+		m.check.until = earlier(p.Deadline.Add(lookGrace), c.request.deadline.Add(-lookMargin/2))
+	}
 	m.emit(p)
+}
+
+// lookUntil returns when a preflight is to tell what it knows. One that does not
+// decide leaves the deployment time to be carried out.
+func (m *Machine) lookUntil(r *request) time.Time {
+	until := r.deadline.Add(-lookMargin)
+	if m.cfg.Preflight == PreflightStrict {
+		return until
+	}
+	left := r.deadline.Sub(m.now)
+	if r.kind != preparing {
+		until = m.now.Add(left / 2)
+	}
+	return earlier(until, m.now.Add(cmp.Or(m.cfg.PreflightTimeout, left)))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// lookNoMore goes on with a deployment whose preflight does not end.
+func (m *Machine) lookNoMore() {
+	c := m.check
+	if c == nil || c.until.IsZero() || m.now.Before(c.until) {
+		return
+	}
+	m.check = nil
+	m.goOn(c.change, c.nodes)
 }
 
 func (m *Machine) failAll(c change, why string) {
@@ -78,20 +130,32 @@ func (m *Machine) preflighted(ev Preflighted) {
 	}
 	c := m.check.change
 	m.check = nil
-	switch {
-	case len(ev.Findings) > 0:
-		m.emit(Note{Level: Warn, Text: "deployment failed its preflight", ReqID: c.request.id, Err: summary(ev.Findings)})
-		for _, r := range c.requests() {
-			m.reject(r, ev.Findings)
+	if m.cfg.Preflight == PreflightStrict {
+		for _, n := range ev.Unfinished {
+			ev.Findings = append(ev.Findings, Finding{Node: n, Problem: "it could not be looked at in time"})
 		}
-	default:
-		m.goOn(c)
+		ev.Unfinished = nil
+	}
+	if len(ev.Findings) == 0 {
+		m.goOn(c, ev.Unfinished)
+		return
+	}
+	m.emit(Note{Level: Warn, Text: "deployment failed its preflight", ReqID: c.request.id, Err: summary(ev.Findings)})
+	for _, r := range c.requests() {
+		m.reject(r, ev.Findings)
 	}
 }
 
 // goOn brings about a deployment in which nothing wrong was found, or says of
-// one that was only asked about that it could be.
-func (m *Machine) goOn(c change) {
+// one that was only asked about that it could be; and of which nodes not all is
+// known.
+func (m *Machine) goOn(c change, unseen []mgmt.NodeName) {
+	if len(unseen) > 0 {
+		text := fmt.Sprintf("deployment %s goes on without a complete preflight of %s, which was not finished in time",
+			c.request.id, nodeList(unseen))
+		m.emit(Note{Level: Warn, Text: "deployment goes on before its preflight has ended", ReqID: c.request.id, Err: text})
+		m.tell(mgmt.NotifyLog{Instance: m.cfg.Name, Msg: text})
+	}
 	switch {
 	case c.request.kind == preparing:
 		m.passed(c)
@@ -136,6 +200,24 @@ func joined(a, b Finding) Finding {
 			Stderr: lines(a.Outputs.Stderr, b.Outputs.Stderr),
 		},
 	}
+}
+
+// nodeList names nodes, the first few of them.
+func nodeList(nodes []mgmt.NodeName) string {
+	text := "node"
+	if len(nodes) > 1 {
+		text = "nodes"
+	}
+	for i, n := range nodes[:min(len(nodes), maxSummary)] {
+		if i > 0 {
+			text += ","
+		}
+		text += " " + string(n)
+	}
+	if more := len(nodes) - maxSummary; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // maxSummary bounds the nodes that a summary tells of.

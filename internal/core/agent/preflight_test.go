@@ -24,9 +24,9 @@ func TestDeploymentThatPassesPreflightGoesOnAfterIt(t *testing.T) {
 		1s logger: STOPPED to PENDING
 		1s worker: STOPPED to PENDING
 		1s start logger
+		1s start worker
 		1s hello host to logger#1
 		1s logger: PENDING to RUNNING
-		1s start worker
 		1s hello host to worker#2
 		1s worker: PENDING to RUNNING
 		1s answer deploy d1: [logger ok, worker ok]
@@ -68,8 +68,8 @@ func TestPreflightKnowsWhatStartsAndWhatRuns(t *testing.T) {
 		if got := fmt.Sprintf("%s %d %v", look.Start[0].Node.Name, len(look.Start), look.Running); got != "worker 1 [101 102]" {
 			t.Errorf("looked at %s", got)
 		}
-		if want := w.now.Add(8500 * time.Millisecond); !look.Deadline.Equal(want) {
-			t.Errorf("deadline %v, want the request's, %v", look.Deadline, want)
+		if want := w.now.Add(4250 * time.Millisecond); !look.Deadline.Equal(want) {
+			t.Errorf("deadline %v, want half of the request's, %v", look.Deadline, want)
 		}
 		return
 	}
@@ -109,8 +109,69 @@ func TestWhatIsNotPreflighted(t *testing.T) {
 	}
 }
 
-func TestPreflightThatHangsIsAnsweredAtTheDeadline(t *testing.T) {
+func TestWhatAPreflightDoesNotKnowInTimeIsNoFinding(t *testing.T) {
 	w := newWorld(t, looking)
+	w.sight = sight{after: 4 * time.Second, unfinished: []mgmt.NodeName{"w1", "w2", "w3", "w4", "w5", "w6"}}
+	w.deploy("d1", nodes("worker")...)
+	w.run(time.Minute)
+	w.expect(`
+		0s look at [worker]
+		4s log deployment d1 goes on without a complete preflight of nodes w1, w2, w3, w4, w5 and 1 more, which was not finished in time
+		4s save 1 nodes
+		4s worker: STOPPED to PENDING
+		4s start worker
+		4s hello host to worker#1
+		4s worker: PENDING to RUNNING
+		4s answer deploy d1: [worker ok]
+	`)
+}
+
+func TestPreflightThatHangsHoldsUpADeploymentForHalfOfItsTime(t *testing.T) {
+	w := newWorld(t, looking)
+	w.sight.blind = true
+	w.deploy("d1", nodes("worker")...)
+	w.run(time.Minute)
+	w.step(agent.Preflighted{ID: 1, Findings: refusals})
+	w.expect(`
+		0s look at [worker]
+		5.25s log deployment d1 goes on without a complete preflight of node worker, which was not finished in time
+		5.25s save 1 nodes
+		5.25s worker: STOPPED to PENDING
+		5.25s start worker
+		5.25s hello host to worker#1
+		5.25s worker: PENDING to RUNNING
+		5.25s answer deploy d1: [worker ok]
+	`)
+}
+
+func TestWhatIsFoundInTimeRefusesThoughTheRestIsNotKnown(t *testing.T) {
+	w := newWorld(t, looking)
+	w.sight = sight{
+		after:      time.Second,
+		findings:   []agent.Finding{{Node: "w1", Problem: "bad"}},
+		unfinished: []mgmt.NodeName{"w2"},
+	}
+	w.deploy("d1", nodes("w1", "w2")...)
+	w.run(time.Minute)
+	w.expect(`
+		0s look at [w1 w2]
+		1s answer deploy d1: [failed (preflight failed, nothing was changed; node w1: bad), w1 failed (bad)]
+	`)
+}
+
+func TestStrictPreflightRefusesWhatIsNotKnownInTime(t *testing.T) {
+	w := newWorld(t, strict)
+	w.sight = sight{after: 8 * time.Second, unfinished: []mgmt.NodeName{"worker"}}
+	w.deploy("d1", nodes("worker")...)
+	w.run(time.Minute)
+	w.expect(`
+		0s look at [worker]
+		8s answer deploy d1: [failed (preflight failed, nothing was changed; node worker: it could not be looked at in time), worker failed (it could not be looked at in time)]
+	`)
+}
+
+func TestStrictPreflightThatHangsIsAnsweredAtTheDeadline(t *testing.T) {
+	w := newWorld(t, strict)
 	w.sight.blind = true
 	w.deploy("d1", nodes("worker")...)
 	w.run(time.Minute)

@@ -32,8 +32,11 @@ func TestAnythingThatHappensEndsWell(t *testing.T) {
 // refusals is what a preflight finds if it finds something.
 var refusals = []agent.Finding{{Node: "worker-1", Problem: "interface nope0 does not exist"}, {Problem: "no room"}}
 
+// strict is an agent that deploys nothing that it could not look at.
+var strict = agent.Config{Preflight: agent.PreflightStrict}
+
 // looking is an agent that looks before it deploys.
-var looking = agent.Config{Preflight: true}
+var looking = agent.Config{Preflight: agent.PreflightOn}
 
 type chaos struct {
 	*world

@@ -181,6 +181,9 @@ func (m *Machine) close(r *request) {
 	if m.check != nil && m.check.change.request == r {
 		m.check = nil
 	}
+	if len(r.results) == 0 && r.kind == deploying {
+		r.results = []mgmt.Result{m.result(r, "", mgmt.Result{Success: true})} // (spec management-api 7.2, G-A2)
+	}
 	slices.SortStableFunc(r.results, func(a, b mgmt.Result) int {
 		return strings.Compare(string(a.Node), string(b.Node))
 	})
@@ -304,10 +307,19 @@ func (m *Machine) settleFailed(n *node, why string, outputs mgmt.NodeOutputs) {
 	m.settleRest(n, why)
 }
 
-// settleGone tells stand-bys that n has no process any more.
+// settleGone tells stand-bys that n has no process any more, and deployments
+// that do not want one.
 func (m *Machine) settleGone(n *node) {
 	for _, r := range m.await(n, standingBy) {
 		delete(r.awaited, n.name())
 		m.standbyIfDone(r)
 	}
+	if n.wanted {
+		return
+	}
+	for _, r := range m.await(n, deploying) {
+		delete(r.awaited, n.name())
+		m.closeIfDone(r)
+	}
+	m.settleRest(n, "")
 }

@@ -37,9 +37,9 @@ func TestRestartOfAllKeepsTheOrder(t *testing.T) {
 		0s stop worker
 		0s stop logger
 		0s start logger
+		0s start worker
 		0s hello host to logger#3
 		0s logger: PENDING to RUNNING
-		0s start worker
 		0s hello host to worker#4
 		0s worker: PENDING to RUNNING
 		0s answer restart r1: [logger ok, worker ok]
@@ -120,7 +120,7 @@ func TestRestartOfANodeThatIsRemovedFails(t *testing.T) {
 		0s save 0 nodes
 		0s worker: PENDING to STOPPED
 		0s answer restart r1: [worker failed (could not restart node worker: the node was removed)]
-		0s answer deploy d2: [ok]
+		1s answer deploy d2: [ok]
 	`)
 }
 
@@ -173,7 +173,7 @@ func TestStandbyAndDeploymentSupersedeEachOther(t *testing.T) {
 		0s stop worker
 		0s save 0 nodes
 		0s answer standby s1: [failed (superseded by deployment d2)]
-		0s answer deploy d2: [ok]
+		1s answer deploy d2: [ok]
 	`)
 }
 

@@ -29,7 +29,9 @@ type fate struct {
 type sight struct {
 	after    time.Duration
 	findings []agent.Finding
-	blind    bool // it never ends
+	// unfinished are the nodes of which not all was known.
+	unfinished []mgmt.NodeName
+	blind      bool // it never ends
 }
 
 // world is a fake shell with its processes, in virtual time. What the machine
@@ -182,7 +184,7 @@ func (w *world) step(ev agent.Event) {
 
 func (w *world) look(e agent.Preflight) {
 	if s := w.sight; !s.blind {
-		w.after(s.after, func() { w.step(agent.Preflighted{ID: e.ID, Findings: s.findings}) })
+		w.after(s.after, func() { w.step(agent.Preflighted{ID: e.ID, Findings: s.findings, Unfinished: s.unfinished}) })
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 // read returns what an agent's answer to a deployment says of its instance, and
 // whether the agent took the configuration over. An answer is one result per
 // node, or one for the whole instance, or a timeout followed by those of the
-// nodes (spec management-api 5.5); a node that it passes over is a failure. Any
+// nodes (spec management-api 5.5); a node that it passes over is a failure. Our
+// agents also name nodes that the deployment removes and that do not end. Any
 // other failure of the whole says that the agent left everything as it was,
 // whatever follows of single nodes: that is how our agents refuse what fails
 // their preflight.
@@ -19,7 +20,7 @@ func (d *deployment) read(name mgmt.InstanceName, answers []mgmt.Result) (result
 	for _, n := range d.target.of[name] {
 		open[n.Name] = true
 	}
-	general, refused := false, false
+	general, refused, leaving := false, false, 0
 	for _, answer := range answers {
 		switch {
 		case answer.Node == "":
@@ -31,6 +32,10 @@ func (d *deployment) read(name mgmt.InstanceName, answers []mgmt.Result) (result
 			delete(open, answer.Node)
 			accepted = true
 			results = append(results, launchResult(name, answer))
+		case d.leaves(name, answer) && leaving < maxLeaving:
+			leaving++
+			accepted = true
+			results = append(results, mgmt.Result{Instance: name, Node: answer.Node, Error: answer.Error})
 		}
 	}
 	if !general {
@@ -39,6 +44,16 @@ func (d *deployment) read(name mgmt.InstanceName, answers []mgmt.Result) (result
 		}
 	}
 	return results, accepted && !refused || len(results) == 0
+}
+
+// maxLeaving bounds the removed nodes that an instance may name.
+const maxLeaving = 500
+
+// leaves reports whether an answer is about a node that the deployment removes
+// from the instance, and that has not ended.
+func (d *deployment) leaves(name mgmt.InstanceName, answer mgmt.Result) bool {
+	n, ok := d.target.config.Node(answer.Node)
+	return !answer.Success && !(ok && n.Instance == name) && mgmt.CheckName(string(answer.Node)) == nil
 }
 
 // passedOver reports whether an agent has nodes to run, and answers as

@@ -2,6 +2,7 @@ package fakezeek
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -20,6 +21,8 @@ type behaviour struct {
 	parseTime, startTime time.Duration
 	shyTime              time.Duration
 	fatal, initError     string
+	busy                 bool
+	checks               string
 	neverReady           bool
 	crashes              bool
 	crashAfter           time.Duration
@@ -36,6 +39,8 @@ func parseBehaviour(env func(string) string) (behaviour, error) {
 		prefix:      cmp.Or(env("FAKEZEEK_PREFIX"), "/usr/local/zeek"),
 		fatal:       env("FAKEZEEK_FATAL"),
 		initError:   env("FAKEZEEK_INIT_ERROR"),
+		busy:        env("FAKEZEEK_BUSY") != "",
+		checks:      env("FAKEZEEK_CHECKS"),
 		neverReady:  env("FAKEZEEK_NEVER_READY") != "",
 		crashes:     env("FAKEZEEK_CRASH_AFTER") != "",
 		crashWith:   cmp.Or(env("FAKEZEEK_CRASH_WITH"), "SIGSEGV"),
@@ -64,6 +69,42 @@ func parseBehaviour(env func(string) string) (behaviour, error) {
 		b.crashes = b.crashes && err == nil
 	}
 	return b, nil
+}
+
+// take lets so much time pass: on the clock, or of a processor.
+func (b behaviour) take(d time.Duration) {
+	if !b.busy {
+		time.Sleep(d)
+		return
+	}
+	for used := processorTime(); processorTime()-used < d; {
+		// Each round is some work.
+		for i := range 1 << 16 {
+			_ = i * i
+		}
+	}
+}
+
+// processorTime is how much this process has used.
+func processorTime() time.Duration {
+	var used unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &used); err != nil {
+		panic(fmt.Sprintf("fakezeek: clock_gettime: %v", err))
+	}
+	return time.Duration(used.Nano())
+}
+
+// noteCheck notes a run with -a.
+func (b behaviour) noteCheck(node string) error {
+	if b.checks == "" {
+		return nil
+	}
+	f, err := os.OpenFile(b.checks, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, node)
+	return errors.Join(err, f.Close())
 }
 
 // crashKind returns the signal by which to crash, or else the exit code.

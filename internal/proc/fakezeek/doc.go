@@ -15,6 +15,8 @@
 // to exist. These variables, set for a node, make it misbehave:
 //
 //	FAKEZEEK_PARSE=3s            takes so long to read its scripts, with -a as well
+//	FAKEZEEK_CHECKS=FILE         notes each run with -a in the file, by a line with its node
+//	FAKEZEEK_BUSY=1              keeps a processor busy for these times, instead of sleeping
 //	FAKEZEEK_START=3s            takes so long to come up; until then it cannot be ended
 //	FAKEZEEK_SHY=3s              is RUNNING so long before it speaks with its agent
 //	FAKEZEEK_FATAL=TEXT          prints "fatal error: TEXT" and ends while it starts

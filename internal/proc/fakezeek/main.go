@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // Main is the process. It does not return.
@@ -102,7 +101,13 @@ func (z *zeek) main() int {
 // code.
 func (z *zeek) node(signals <-chan os.Signal) int {
 	z.status("INITIALIZING", "main")
-	time.Sleep(z.parseTime)
+	if z.parseOnly {
+		if err := z.noteCheck(z.env("CLUSTER_NODE")); err != nil {
+			fmt.Fprintln(z.err, err)
+			return 2
+		}
+	}
+	z.take(z.parseTime)
 	s, err := z.load()
 	if err == nil && z.parseOnly {
 		z.status("TERMINATED", "atexit")

@@ -40,7 +40,7 @@ func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
 	if z.fatal != "" {
 		return fatalf("%s", z.fatal)
 	}
-	time.Sleep(z.startTime)
+	z.take(z.startTime)
 
 	// Parts are ended and awaited, so that ports are free when status says so.
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,0 +1,202 @@
+package preflight
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"zeekfleet/internal/durable"
+)
+
+// Memory knows which checks of scripts have passed, in this life of the program
+// and in earlier ones. It knows them by fingerprints of all that the check reads:
+// of a file that is its size, its inode, and when it was changed. What has failed
+// is not remembered. A nil Memory knows nothing.
+type Memory struct {
+	path string
+	log  *slog.Logger
+
+	mu   sync.Mutex
+	keys []string // fingerprints, the one that was needed last at the end
+}
+
+const (
+	memoryVersion = 1
+	// maxRemembered bounds the checks that are remembered; the one that was not
+	// needed for longest goes first.
+	maxRemembered = 256
+	// maxMemoryFile bounds the file, in bytes; a longer one is none of ours.
+	maxMemoryFile = 64 << 10
+)
+
+// memoryFile is the content of a Memory's file.
+type memoryFile struct {
+	Version int      `json:"version"`
+	Passed  []string `json:"passed"`
+}
+
+// OpenMemory returns what the file at path remembers. One that is damaged, or of
+// another version, remembers nothing.
+func OpenMemory(path string, log *slog.Logger) *Memory {
+	m := &Memory{path: path, log: log}
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m
+	}
+	var file memoryFile
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxMemoryFile) {
+		err = errors.New("not a file of this program")
+	}
+	if err == nil {
+		var text []byte
+		if text, err = os.ReadFile(path); err == nil {
+			err = json.Unmarshal(text, &file)
+		}
+	}
+	if err == nil && file.Version != memoryVersion {
+		err = fmt.Errorf("its version is %d, not %d", file.Version, memoryVersion)
+	}
+	if err != nil {
+		log.Warn("checks of scripts are not remembered and will be made again", "err", fmt.Errorf("read %s: %w", path, err))
+		return m
+	}
+	m.keys = file.Passed[max(0, len(file.Passed)-maxRemembered):]
+	return m
+}
+
+// key returns the fingerprint of a check, or nothing if it cannot be remembered.
+func (m *Memory) key(c Check, seen *stats) string {
+	if m == nil || c.Group == "" {
+		return ""
+	}
+	sum, ok := seen.of(c.Reads)
+	if !ok {
+		return ""
+	}
+	both := sha256.Sum256([]byte(c.Group + " " + sum))
+	return hex.EncodeToString(both[:16])
+}
+
+// passed tells whether the check of this fingerprint has passed.
+func (m *Memory) passed(key string) bool {
+	if m == nil || key == "" {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.Index(m.keys, key)
+	if i >= 0 {
+		m.keys = append(slices.Delete(m.keys, i, i+1), key)
+	}
+	return i >= 0
+}
+
+// pass remembers that the check has passed.
+func (m *Memory) pass(key string) {
+	if m == nil || key == "" {
+		return
+	}
+	m.mu.Lock()
+	m.keys = append(slices.DeleteFunc(m.keys, func(k string) bool { return k == key }), key)
+	m.keys = m.keys[max(0, len(m.keys)-maxRemembered):]
+	m.mu.Unlock()
+}
+
+// Save writes what is remembered to the file. It is not called twice at a time.
+func (m *Memory) Save() {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	text, err := json.Marshal(memoryFile{memoryVersion, m.keys})
+	m.mu.Unlock()
+	if err == nil {
+		err = durable.Replace(m.path, m.path+".new", text)
+	}
+	if err != nil {
+		m.log.Warn("checks of scripts are not remembered beyond this run", "err", err)
+	}
+}
+
+// maxStats bounds the files that are looked at for one fingerprint; a check that
+// may read more is not remembered.
+const maxStats = 50_000
+
+// stats are fingerprints of files, for one preflight.
+type stats struct {
+	sums map[string]string // by what was looked at; empty: it was too much
+}
+
+func newStats() *stats { return &stats{map[string]string{}} }
+
+// of returns the fingerprint of what is at these paths and below, and false if
+// that is too much.
+func (s *stats) of(paths []string) (sum string, ok bool) {
+	all := strings.Join(paths, "\x00")
+	if sum, ok := s.sums[all]; ok {
+		return sum, sum != ""
+	}
+	w := walk{hash: sha256.New(), dirs: map[inode]bool{}}
+	for _, p := range paths {
+		w.visit(p)
+	}
+	if w.count <= maxStats {
+		sum = hex.EncodeToString(w.hash.Sum(nil))
+	}
+	s.sums[all] = sum
+	return sum, sum != ""
+}
+
+type inode struct{ dev, ino uint64 }
+
+// walk goes through directories, following links as Zeek does.
+type walk struct {
+	hash  hash.Hash
+	dirs  map[inode]bool // that were seen
+	count int
+}
+
+func (w *walk) visit(path string) {
+	w.count++
+	if w.count > maxStats {
+		return
+	}
+	w.hash.Write([]byte(path + "\x00"))
+	info, err := os.Stat(path)
+	if err != nil {
+		return // what does not exist is that
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() {
+		for _, v := range []int64{
+			int64(st.Dev), int64(st.Ino), st.Size, int64(st.Mode), st.Mtim.Sec, st.Mtim.Nsec, st.Ctim.Sec, st.Ctim.Nsec,
+		} {
+			w.hash.Write(binary.LittleEndian.AppendUint64(nil, uint64(v)))
+		}
+		return
+	}
+	id := inode{st.Dev, st.Ino}
+	if w.dirs[id] {
+		return
+	}
+	w.dirs[id] = true
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		w.hash.Write([]byte(err.Error()))
+	}
+	for _, e := range entries {
+		w.visit(filepath.Join(path, e.Name()))
+	}
+}

@@ -1,0 +1,134 @@
+package zeek
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// CheckGroup returns a fingerprint of all that decides whether the node's scripts
+// load: the like of the node that all have that differ from it in name, interface,
+// processors, ports, addresses, or by who else is in the cluster. One check tells
+// about all of them. It is empty for a node that loads scripts from its own
+// directory, which no other has.
+//
+// A script of the site that asks for the node's name, or counts nodes, while it
+// is loaded is beyond this.
+func (d Deployment) CheckGroup() (string, error) {
+	if slices.ContainsFunc(slices.Concat(d.Site.Args, d.Plan.Node.Scripts), isRelative) {
+		return "", nil
+	}
+	d = d.usual()
+	g, err := d.Generate()
+	if err != nil {
+		return "", err
+	}
+	command, err := d.Command("/generated")
+	if err != nil {
+		return "", err
+	}
+	command = command.Check()
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\x00%s\x00%q\x00", d.version(), g.Hash, command.Argv)
+	for _, kv := range command.Env {
+		if name, _, _ := strings.Cut(kv, "="); !fleeting(name) {
+			fmt.Fprintf(sum, "%q\x00", kv)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16]), nil
+}
+
+// isRelative tells whether a script is looked for in the node's own directory.
+func isRelative(script string) bool {
+	return strings.HasPrefix(script, "./") || strings.HasPrefix(script, "../") || script == "." || script == ".."
+}
+
+// fleetingVariables are set anew for each run of an agent, or of the shell that
+// it was started from. No script's loading depends on them. A name that ends in
+// "*" is a prefix.
+var fleetingVariables = []string{
+	"INVOCATION_ID", "JOURNAL_STREAM", "LISTEN_*", "MAINPID", "MANAGERPID", "NOTIFY_SOCKET", "OLDPWD", "PWD", "SHLVL",
+	"SSH_*", "SYSTEMD_EXEC_PID", "WATCHDOG_*", "XDG_SESSION_*", "_",
+}
+
+func fleeting(name string) bool {
+	return slices.ContainsFunc(fleetingVariables, func(f string) bool {
+		prefix, isPrefix := strings.CutSuffix(f, "*")
+		return name == f || isPrefix && strings.HasPrefix(name, prefix)
+	})
+}
+
+// usual returns d with everything that CheckGroup does not distinguish as it is
+// in no deployment.
+func (d Deployment) usual() Deployment {
+	const self = "node"
+	own := d.Plan.Cluster[d.Plan.Node.Name]
+	node := d.Plan.Node
+	node.Name, node.Port, node.MetricsPort = self, usualPort(node.Port, 1), usualPort(node.MetricsPort, 2)
+	if node.Interface != nil && *node.Interface != "" {
+		node.Interface = new("eth0")
+	}
+	cluster := map[mgmt.NodeName]mgmt.ClusterEndpoint{}
+	for _, e := range d.Plan.Cluster {
+		if e.Role != own.Role && (e.Role == mgmt.Manager || e.Role == mgmt.Logger) {
+			cluster[mgmt.NodeName("the "+string(e.Role))] = mgmt.ClusterEndpoint{Role: e.Role, Host: loopback, Port: mgmt.TCPPort(3)}
+		}
+	}
+	own.Host, own.MetricsPort, own.Interface = loopback, usualPort(own.MetricsPort, 2), nil
+	if listeningPort(own.Port) != 0 {
+		own.Port = mgmt.TCPPort(1)
+	}
+	cluster[self] = own
+	d.Plan = mgmt.Plan{Node: node, Cluster: cluster}
+	if d.WebSocketPort != 0 {
+		d.WebSocketPort = 1
+	}
+	if d.Site.AgentAddr.IsValid() {
+		d.Site.AgentAddr = netip.AddrPortFrom(loopback, 1)
+	}
+	d.Site.ZeroMQ.Curve = nil
+	return d
+}
+
+// usualPort returns a port in the place of one.
+func usualPort(p *mgmt.Port, number uint16) *mgmt.Port {
+	if p == nil || p.Number == 0 {
+		return p
+	}
+	return new(mgmt.TCPPort(number))
+}
+
+// CheckReads returns the files and directories that a check of the node's scripts
+// reads, whether they exist or not, beyond the generated ones: Zeek itself, where
+// it looks for scripts and plugins, and the directories of scripts that are named
+// by their path. A script that loads others by their path is beyond this.
+func (d Deployment) CheckReads() ([]string, error) {
+	const generated = "/generated"
+	command, err := d.Command(generated)
+	if err != nil {
+		return nil, err
+	}
+	env := newEnviron(command.Env)
+	plugins, ok := env["ZEEK_PLUGIN_PATH"]
+	if !ok {
+		plugins = d.Install.PluginPath
+	}
+	reads := []string{d.Install.Path}
+	for dir := range strings.SplitSeq(env["ZEEKPATH"]+":"+plugins, ":") {
+		if path.IsAbs(dir) && dir != generated {
+			reads = append(reads, dir)
+		}
+	}
+	for _, s := range slices.Concat(d.Site.Args, d.Plan.Node.Scripts) {
+		if path.IsAbs(s) {
+			reads = append(reads, s, path.Dir(s))
+		}
+	}
+	return reads, nil
+}
