@@ -78,11 +78,11 @@ func renderLeaving(list []controller.Leaving) string {
 }
 
 func renderRefused(names []mgmt.InstanceName) string {
-	text := ""
+	var b strings.Builder
 	for _, name := range names {
-		text += ", refused by " + string(name)
+		b.WriteString(", refused by " + string(name))
 	}
-	return text
+	return b.String()
 }
 
 // renderConfig returns a configuration as "x1: a1=10.0.0.1 b | w1@b w2@a1".

@@ -26,9 +26,9 @@ type Config struct {
 	// means 5 s.
 	RequestTimeout time.Duration
 	// DeployTimeout bounds a deployment's answer, preflight included; the
-	// deployment itself goes on. Together with the time for which a controller
-	// gathers its agents it must stay below the controller's own bound. Zero
-	// means 14 s.
+	// deployment itself goes on. A controller that has asked before says itself how
+	// long it waits; for others this, together with the time for which they gather
+	// their agents, must stay below their own bound. Zero means 14 s.
 	DeployTimeout time.Duration
 	// RestartTimeout bounds a restart's answer; the restart itself goes on. It
 	// must stay below the controller's bound. Zero means 16 s.
