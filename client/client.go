@@ -271,6 +271,11 @@ func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
 func (c *Client) fail(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*ServerError](err); !ok {
 		c.lost = true
+		if _, ok := errors.AsType[*ServerClosed](err); ok && ctx.Err() != nil {
+			// A request that is cut off as it is sent ends the connection, of which
+			// the reader may hear first.
+			err = fmt.Errorf("receive from server: %w", context.Cause(ctx))
+		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(ctx.Err(), context.Canceled) {
 		return &TimeoutError{Address: c.cfg.Address}
