@@ -24,6 +24,7 @@ func newControllerCommand(streams) *cobra.Command {
 			"go on without it.",
 		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			surviveClosedPipes()
 			set, _, err := settings.ResolveController(sources(cmd.Flags()))
 			if err != nil {
 				return failed(err)
@@ -48,9 +49,11 @@ func newAgentCommand(streams) *cobra.Command {
 		Short: "Run this host's agent",
 		Long: "Run this host's agent: it starts, watches and stops the cluster nodes of this\n" +
 			"host. It ends on SIGINT or SIGTERM; its nodes go on, and the agent that starts\n" +
-			"next takes them over.",
+			"next takes them over. With --stop-nodes, and as the first process of a\n" +
+			"container, it stops them first.",
 		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			surviveClosedPipes()
 			set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
 			if err != nil {
 				return failed(err)
@@ -61,11 +64,27 @@ func newAgentCommand(streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
+			if set.Lifecycle.StopNodes.Applies(os.Getpid()) {
+				return failed(runStopping(cmd.Context(), a, log))
+			}
 			return ended(cmd.Context(), a.Run(cmd.Context()))
 		},
 	}
 	settings.AddAgentFlags(cmd.Flags())
 	return cmd
+}
+
+// runStopping runs an agent that stops its nodes, in order, when ctx is done, and
+// ends once they have.
+func runStopping(ctx context.Context, a daemon.Agent, log *slog.Logger) error {
+	stopNodes := make(chan struct{})
+	a.StopNodes = stopNodes
+	stop := context.AfterFunc(ctx, func() {
+		log.Info("agent stops its nodes and ends (--stop-nodes)")
+		close(stopNodes)
+	})
+	defer stop()
+	return a.Run(context.WithoutCancel(ctx))
 }
 
 // saveMemory sets the target of the daemons, unless GOMEMLIMIT says something else.

@@ -41,6 +41,7 @@ func newNodeCommand(streams) *cobra.Command {
 			if err := o.check(); err != nil {
 				return err
 			}
+			surviveClosedPipes()
 			return failed(o.run(cmd))
 		},
 	}

@@ -8,8 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +22,7 @@ import (
 	"zeekfleet/internal/cli"
 	"zeekfleet/internal/daemon"
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
 	"zeekfleet/internal/settings"
 )
 
@@ -26,6 +30,9 @@ import (
 const (
 	upStopGrace    = 5 * time.Second  // a node, before it is killed
 	upStopDeadline = 30 * time.Second // everything
+	// upSayAfter is when it says whom it waits for. Until then another Ctrl-C does
+	// not count: some programs send each signal to a process and to its group.
+	upSayAfter = time.Second
 )
 
 func newUpCommand(streams) *cobra.Command {
@@ -165,6 +172,7 @@ type up struct {
 	notes     []string            // what the deployment has to say, once it has ended
 	changed   chan struct{}       // holds a token when a node changed its state
 	stopNodes chan struct{}
+	living    func() ([]proc.Record, error) // the nodes' processes
 }
 
 func openUp(cmd *cobra.Command, set upSet) (u *up, err error) {
@@ -204,6 +212,7 @@ func openUp(cmd *cobra.Command, set upSet) (u *up, err error) {
 		return nil, err
 	}
 	u.agent.StopNodes = u.stopNodes
+	u.living = func() ([]proc.Record, error) { return daemon.LivingNodes(set.agent) }
 	u.agent.StopGrace = map[mgmt.ClusterRole]time.Duration{
 		mgmt.Logger: upStopGrace, mgmt.Manager: upStopGrace, mgmt.Proxy: upStopGrace, mgmt.Worker: upStopGrace,
 		mgmt.ClusterNone: upStopGrace,
@@ -262,13 +271,11 @@ func (u *up) run(ctx context.Context) error {
 	endView()
 	<-view.ended
 	fmt.Fprintln(u.out, "stopping")
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // main's own no longer count
+	defer signal.Stop(signals)
 	close(u.stopNodes)
-	var late error
-	select {
-	case <-agent.ended:
-	case <-time.After(upStopDeadline):
-		late = fmt.Errorf("nodes did not stop within %v; see %s", upStopDeadline, u.log.Name())
-	}
+	late := u.awaitEnd(agent.ended, signals)
 	failure := cmp.Or(view.failure(), agent.failure(), controller.failure(), late)
 	endParts()
 	<-controller.ended
@@ -277,6 +284,47 @@ func (u *up) run(ctx context.Context) error {
 		fmt.Fprintln(u.out, "stopped")
 	}
 	return failure
+}
+
+// awaitEnd waits until the nodes have ended, and says for whom it waits. If it
+// gives up, because of another signal or because it has taken too long, its error
+// says what was left.
+func (u *up) awaitEnd(ended <-chan struct{}, signals <-chan os.Signal) error {
+	say, deadline := time.After(upSayAfter), time.After(upStopDeadline)
+	said := false
+	for {
+		select {
+		case <-ended:
+			return nil
+		case <-say:
+			said = true
+			fmt.Fprintf(u.errOut, "zeekfleet: waiting for %s; what has not ended %v after it was asked to is killed, and after %v in all this gives up. Ctrl-C again leaves them\n",
+				u.leftText(), upStopGrace, upStopDeadline)
+		case <-signals:
+			if said {
+				return fmt.Errorf("interrupted: left running are %s; kill them, or take them over with another %s up", u.leftText(), programName(os.Args[0]))
+			}
+		case <-deadline:
+			return fmt.Errorf("after %v left running are %s; see %s", upStopDeadline, u.leftText(), u.log.Name())
+		}
+	}
+}
+
+// leftText names the nodes that have yet to end, with their PIDs.
+func (u *up) leftText() string {
+	living, err := u.living()
+	if err != nil {
+		return fmt.Sprintf("nodes that cannot be listed (%v)", err)
+	}
+	if len(living) == 0 {
+		return "no nodes"
+	}
+	slices.SortFunc(living, func(a, b proc.Record) int { return strings.Compare(a.Name, b.Name) })
+	var list []string
+	for _, rec := range living {
+		list = append(list, fmt.Sprintf("%s (PID %d)", rec.Name, rec.PID))
+	}
+	return strings.Join(list, ", ")
 }
 
 // background is something that runs beside what started it.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/proc"
 )
 
 func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
@@ -223,4 +225,42 @@ func TestFailuresOfADeployment(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
+}
+
+// ending is an `up` that has been interrupted, with two nodes that do not end.
+func ending(out *bytes.Buffer) *up {
+	return &up{errOut: out, living: func() ([]proc.Record, error) {
+		return []proc.Record{{Name: "worker-2", PID: 4712}, {Name: "worker-1", PID: 4711}}, nil
+	}}
+}
+
+func TestUpSaysWhomItWaitsForAndAfterASecondInterruptWhatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		signals := make(chan os.Signal, 1)
+		began := time.Now()
+		signals <- os.Interrupt // the first, once more to the process group
+		time.AfterFunc(3*time.Second, func() { signals <- os.Interrupt })
+		err := ending(&out).awaitEnd(make(chan struct{}), signals)
+		if err == nil || !strings.Contains(err.Error(), "left running are worker-1 (PID 4711), worker-2 (PID 4712); kill them") {
+			t.Errorf("got %v", err)
+		}
+		if got := time.Since(began); got != 3*time.Second {
+			t.Errorf("gave up after %v, want 3s", got)
+		}
+		if want := "zeekfleet: waiting for worker-1 (PID 4711), worker-2 (PID 4712); what has not ended 5s after it was asked to is killed"; !strings.HasPrefix(out.String(), want) {
+			t.Errorf("said %q, want %q", out.String(), want)
+		}
+	})
+}
+
+func TestUpThatEndsAtOnceSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		ended := make(chan struct{})
+		time.AfterFunc(upSayAfter/2, func() { close(ended) })
+		if err := ending(&out).awaitEnd(ended, nil); err != nil || out.Len() > 0 {
+			t.Errorf("got %v, said %q", err, out.String())
+		}
+	})
 }

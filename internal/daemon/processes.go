@@ -4,7 +4,12 @@ import (
 	"log/slog"
 
 	"zeekfleet/internal/proc"
+	"zeekfleet/internal/settings"
 )
+
+// LivingNodes returns the processes of an agent's nodes that live, by its records.
+// It may be called while the agent runs.
+func LivingNodes(set settings.Agent) ([]proc.Record, error) { return proc.Recorded(recordDir(set)) }
 
 // logAdoption says what was found and is not the core's to know.
 func logAdoption(log *slog.Logger, found proc.Adoption) {

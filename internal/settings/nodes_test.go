@@ -13,6 +13,7 @@ import (
 func defaultLifecycle() settings.Lifecycle {
 	return settings.Lifecycle{
 		StartDeadline: settings.PerRole{Logger: time.Minute, Manager: time.Minute, Proxy: time.Minute, Worker: time.Minute},
+		StopNodes:     settings.StopNodesAuto,
 		StopGrace: settings.PerRole{
 			Logger: time.Minute, Manager: 30 * time.Second, Proxy: 30 * time.Second, Worker: 30 * time.Second,
 		},
@@ -160,5 +161,17 @@ func TestBadSettingsAboutNodes(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestNodesAreStoppedWithTheAgentThatTakesThemWithIt(t *testing.T) {
+	for set, want := range map[settings.StopNodes][2]bool{ // as the first process, as another
+		settings.StopNodesAuto:   {true, false},
+		settings.StopNodesAlways: {true, true},
+		settings.StopNodesNever:  {false, false},
+	} {
+		if got := [2]bool{set.Applies(1), set.Applies(2)}; got != want {
+			t.Errorf("%s: %v, want %v", set, got, want)
+		}
 	}
 }

@@ -24,6 +24,11 @@ func nodesTable() []setting[Agent] {
 		"how long a %s may take to end before it is killed", roleDefaults{"1m", "30s", "30s", "30s"},
 		func(a *Agent) *PerRole { return &a.Lifecycle.StopGrace })...)
 	return append(table, []setting[Agent]{
+		{key: "agent.stop_nodes", flag: "stop-nodes", env: "ZEEKFLEET_STOP_NODES", initial: string(StopNodesAuto),
+			doc: "stop the nodes when the agent is asked to end: always, never, or auto: where it is the first process of a container",
+			field: func(a *Agent) value {
+				return choiceAt(&a.Lifecycle.StopNodes, "stop_nodes", StopNodesAuto, StopNodesAlways, StopNodesNever)
+			}},
 		{key: "agent.backoff.first", flag: "backoff-first", env: "ZEEKFLEET_BACKOFF_FIRST", initial: "1s",
 			doc:   "pause before a node that ended by itself is started again; it doubles with every third failure",
 			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffFirst, minTimeout, maxPatience) }},

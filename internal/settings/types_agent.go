@@ -13,6 +13,8 @@ type Lifecycle struct {
 	StartDeadline PerRole
 	// StopGrace is how long a node may take to end before it is killed.
 	StopGrace PerRole
+	// StopNodes says whether the agent ends its nodes when it is asked to end.
+	StopNodes StopNodes
 	// BackoffFirst is the pause before a node that ended by itself is started
 	// again; it grows up to BackoffMax, and is forgotten once the node was up for
 	// BackoffReset. After GiveUp failures in a row the node counts as failed, and
@@ -40,6 +42,22 @@ type Archive struct {
 	Level int
 	// KeepDays and DiskPercent bound the archive; 0 does not.
 	KeepDays, DiskPercent int
+}
+
+// StopNodes says what becomes of the nodes when their agent is asked to end.
+type StopNodes string
+
+// What becomes of the nodes: they are stopped, in order, or live on.
+const (
+	StopNodesAuto   StopNodes = "auto" // they are stopped where they cannot outlive the agent
+	StopNodesAlways StopNodes = "always"
+	StopNodesNever  StopNodes = "never"
+)
+
+// Applies reports whether an agent of this PID stops its nodes. The first process
+// of a container takes all others with it.
+func (s StopNodes) Applies(pid int) bool {
+	return s == StopNodesAlways || s == StopNodesAuto && pid == 1
 }
 
 // NodeKind is what an agent starts as nodes.
