@@ -139,6 +139,7 @@ func coreConfig(set settings.Agent) agent.Config {
 		OutputLines:    set.OutputLines,
 		Preflight:      preflightMode(set.Preflight),
 		MaxStarting:    max(minStarting, startingPerCPU*runtime.NumCPU()),
+		Permits:        mgmt.Permits{Options: set.AllowOptions, Env: set.AllowEnv},
 		StartDeadline:  perRole(l.StartDeadline),
 		Backoff: agent.Backoff{
 			First:  l.BackoffFirst,

@@ -28,6 +28,7 @@ func (c Configuration) Check(rules Rules) (errs, warnings []string) {
 	k.properRoles()
 	k.environment()
 	k.text()
+	k.permits()
 	k.ports()
 	k.doubts()
 	slices.Sort(k.errs)

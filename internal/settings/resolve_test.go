@@ -80,6 +80,8 @@ func defaultAgent() settings.Agent {
 		Controller:      "127.0.0.1:2150",
 		ControllerNames: []string{},
 		ForeignNodes:    []string{},
+		AllowOptions:    []string{},
+		AllowEnv:        []string{},
 		RequestTimeout:  5 * time.Second,
 		DeployTimeout:   14 * time.Second,
 		StdoutFile:      "stdout",

@@ -57,6 +57,9 @@ type Agent struct {
 	// ForeignNodes are those as which programs may say hello that the agent has
 	// not launched.
 	ForeignNodes []string
+	// AllowOptions and AllowEnv are what nodes may set although it could run
+	// anything; see mgmt.Permits.
+	AllowOptions, AllowEnv []string
 	// RequestTimeout bounds the wait for nodes' answers to one request;
 	// DeployTimeout bounds the answer to a deployment or a restart.
 	RequestTimeout, DeployTimeout time.Duration

@@ -7,9 +7,6 @@ import (
 	"zeekfleet/internal/mgmt"
 )
 
-// MaxOption bounds the value of a script option, in bytes.
-const MaxOption = 4 << 10
-
 // checkNode reports what of a node's description Zeek would take for something
 // other than it is meant to be.
 func checkNode(n mgmt.Node) error {
@@ -22,7 +19,7 @@ func checkNode(n mgmt.Node) error {
 		}
 	}
 	for _, o := range n.Options {
-		if err := checkOption(o); err != nil {
+		if err := mgmt.CheckOption(o); err != nil {
 			return err
 		}
 	}
@@ -45,30 +42,4 @@ func checkScript(s string) error {
 		return fmt.Errorf("%.200q cannot be the name of a script", s)
 	}
 	return nil
-}
-
-// checkOption refuses what Zeek would not set as an option. It builds a script
-// of name and value, quoting the value of a string but not escaping it, so a
-// value is refused that could be more than a value.
-func checkOption(o mgmt.Option) error {
-	if !isIdentifier(o.Name) {
-		return fmt.Errorf("%.80q cannot be the name of a script option", o.Name)
-	}
-	bad := func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune("();\\#$@`", r) }
-	if len(o.Value) > MaxOption || strings.ContainsFunc(o.Value, bad) || strings.HasSuffix(o.Value, "--") {
-		return fmt.Errorf(`the value of the script option %s cannot be an argument: at most %d bytes, no control characters, and none of ( ) ; \ # $ @ and backquote; set it in a script`, o.Name, MaxOption)
-	}
-	return nil
-}
-
-// isIdentifier tells whether name can be that of a global identifier, such as
-// "Telemetry::metrics_port".
-func isIdentifier(name string) bool {
-	for part := range strings.SplitSeq(name, "::") {
-		if part == "" || '0' <= part[0] && part[0] <= '9' ||
-			strings.ContainsFunc(part, func(r rune) bool { return r != '_' && !isAlnum(r) }) {
-			return false
-		}
-	}
-	return len(name) <= 200
 }

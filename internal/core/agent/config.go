@@ -71,6 +71,9 @@ type Config struct {
 	// Backoff says when a node that ended by itself is started again.
 	Backoff Backoff
 
+	// Permits is what configurations may do on this host that could run anything
+	// there.
+	Permits mgmt.Permits
 	// MaxNodes bounds the nodes of this instance; a configuration with more is
 	// refused. Zero means 500.
 	MaxNodes int

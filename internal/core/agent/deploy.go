@@ -77,6 +77,9 @@ func (m *Machine) mistake(c mgmt.Configuration) string {
 		if err := mgmt.CheckName(string(n.Name)); err != nil {
 			return fmt.Sprintf("node %q is badly named: %v", string(n.Name), err)
 		}
+		if why := m.cfg.Permits.Check(n); why != "" {
+			return why
+		}
 	}
 	if local > m.cfg.MaxNodes {
 		return fmt.Sprintf("%d nodes on one instance, at most %d are allowed", local, m.cfg.MaxNodes)

@@ -440,10 +440,22 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		nodes []mgmt.Node
 		want  string
 	}{
-		"a name twice":            {nodes("w", "w"), `multiple nodes named 'w'`},
-		"a name with a slash":     {nodes("a/../../w"), `node "a/../../w" is badly named: names must not contain '/'`},
-		"the parent directory":    {nodes(".."), `node ".." is badly named: names must not start with '.'`},
-		"no name":                 {nodes(""), `node "" is badly named: names must not be empty`},
+		"a name twice":         {nodes("w", "w"), `multiple nodes named 'w'`},
+		"a name with a slash":  {nodes("a/../../w"), `node "a/../../w" is badly named: names must not contain '/'`},
+		"the parent directory": {nodes(".."), `node ".." is badly named: names must not start with '.'`},
+		"no name":              {nodes(""), `node "" is badly named: names must not be empty`},
+		"an option that runs commands": {
+			[]mgmt.Node{{Name: "w", Instance: "host", Role: mgmt.Worker, Options: []mgmt.Option{{Name: "Notice::sendmail", Value: "/sbin/reboot"}}}},
+			`node 'w' sets option 'Notice::sendmail', which can run commands on this host; its operator can allow that with agent.allow_options`,
+		},
+		"a value that is a command": {
+			[]mgmt.Node{{Name: "w", Instance: "host", Role: mgmt.Worker, Options: []mgmt.Option{{Name: "Log::default_rotation_postprocessor_cmd", Value: "id >FILE ||"}}}},
+			`node 'w': the value of the script option Log::default_rotation_postprocessor_cmd has ">", and may have letters, digits, blanks and _-+.,:/[]{}"%=; set it in a script`,
+		},
+		"a variable that loads code": {
+			[]mgmt.Node{{Name: "w", Instance: "host", Role: mgmt.Worker, Env: map[string]string{"LD_PRELOAD": "/tmp/x.so"}}},
+			`node 'w' sets environment variable 'LD_PRELOAD', which can make it run anything on this host; its operator can allow that with agent.allow_env`,
+		},
 		"more nodes than allowed": {nodes("a", "b", "c", "d"), `4 nodes on one instance, at most 3 are allowed`},
 	} {
 		t.Run(name, func(t *testing.T) {
