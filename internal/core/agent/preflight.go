@@ -227,18 +227,18 @@ const maxSummary = 5
 // zeek-client shows no texts of results that belong to one (spec management-api
 // appendix B).
 func summary(findings []Finding) string {
-	text := mgmt.PreflightFailed
+	texts := []string{mgmt.PreflightFailed}
 	told := 0
 	for _, f := range findings {
 		if f.Node == "" {
 			continue
 		}
 		if told++; told <= maxSummary {
-			text += fmt.Sprintf("; node %s: %s", f.Node, f.Problem)
+			texts = append(texts, fmt.Sprintf("node %s: %s", f.Node, f.Problem))
 		}
 	}
 	if told > maxSummary {
-		text += fmt.Sprintf("; and %d more", told-maxSummary)
+		texts = append(texts, fmt.Sprintf("and %d more", told-maxSummary))
 	}
-	return text
+	return strings.Join(texts, "; ")
 }
