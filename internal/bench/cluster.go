@@ -38,8 +38,16 @@ type running struct {
 	lines *bufio.Reader
 }
 
+// start starts the program. Its nodes are embedded ones, whatever Zeek is
+// installed: what is measured is this program.
 func start(ctx context.Context, stderr bool, program string, args ...string) (*running, error) {
+	return startWith(ctx, []string{"ZEEKFLEET_NODE_KIND=embedded"}, stderr, program, args...)
+}
+
+// startWith is start with more in the environment, and nodes of any kind.
+func startWith(ctx context.Context, env []string, stderr bool, program string, args ...string) (*running, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 30 * time.Second
 	pipe := cmd.StdoutPipe
@@ -102,7 +110,20 @@ type processes struct {
 }
 
 // startProcesses starts them, with their state in a directory of that name.
-func startProcesses(ctx context.Context, dir, name string) (p *processes, err error) {
+func startProcesses(ctx context.Context, dir, name string) (*processes, error) {
+	p, err := startDaemons(ctx, dir, name, "ZEEKFLEET_NODE_KIND=embedded")
+	if err != nil {
+		return p, err
+	}
+	if err := deploy(ctx, p.client, fourNodes("agent")); err != nil {
+		return p, errors.Join(err, p.stop(ctx))
+	}
+	return p, nil
+}
+
+// startDaemons starts a controller, an agent and a client, with this in their
+// environment.
+func startDaemons(ctx context.Context, dir, name string, env ...string) (p *processes, err error) {
 	p = new(processes)
 	defer func() {
 		if err != nil {
@@ -113,7 +134,7 @@ func startProcesses(ctx context.Context, dir, name string) (p *processes, err er
 		return p, err
 	}
 	state := filepath.Join(dir, name)
-	p.controller, err = start(ctx, true, p.program, "controller", "--state-dir", state, "--name", "controller",
+	p.controller, err = startWith(ctx, env, true, p.program, "controller", "--state-dir", state, "--name", "controller",
 		"--listen-port", "0", "--websocket-port", "0")
 	if err != nil {
 		return p, err
@@ -127,7 +148,7 @@ func startProcesses(ctx context.Context, dir, name string) (p *processes, err er
 	if err != nil {
 		return p, err
 	}
-	p.agent, err = start(ctx, true, p.program, "agent", "--state-dir", state, "--name", "agent", "--listen-port", "0",
+	p.agent, err = startWith(ctx, env, true, p.program, "agent", "--state-dir", state, "--name", "agent", "--listen-port", "0",
 		"--controller-port", port)
 	if err != nil {
 		return p, err
@@ -137,10 +158,8 @@ func startProcesses(ctx context.Context, dir, name string) (p *processes, err er
 	}
 	go io.Copy(io.Discard, p.controller.lines)
 	go io.Copy(io.Discard, p.agent.lines)
-	if p.client, err = client.Dial(ctx, client.Config{Address: p.clients}); err != nil {
-		return p, err
-	}
-	return p, deploy(ctx, p.client, fourNodes("agent"))
+	p.client, err = client.Dial(ctx, client.Config{Address: p.clients})
+	return p, err
 }
 
 // stop ends what has been started of them.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"zeekfleet/internal/crowd"
+	"zeekfleet/internal/proc/fakezeek"
 )
 
 // figure is one measured value beside its budget.
@@ -63,6 +65,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 
 func main() {
 	crowd.MainIfCalled()
+	fakezeek.MainIfCalled()
 	if len(os.Args) == 3 && os.Args[1] == sinkCommand {
 		if err := sink(context.Background(), os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
@@ -74,13 +77,14 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // far more than it takes
 	defer cancel()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+// run measures all, or only what is named so.
+func run(ctx context.Context, only []string) error {
 	dir, err := os.MkdirTemp("", "zeekfleet-bench-")
 	if err != nil {
 		return err
@@ -89,10 +93,17 @@ func run(ctx context.Context) error {
 
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "FIGURE\tVALUE\tUNIT\tBUDGET\t")
-	for _, measure := range []func(context.Context, string) ([]figure, error){
-		loopbackEcho, codecs, peering, cluster, fleet, siege, greed, upTime, simulation,
+	for _, m := range []struct {
+		name    string
+		measure func(context.Context, string) ([]figure, error)
+	}{
+		{"echo", loopbackEcho}, {"codecs", codecs}, {"peering", peering}, {"cluster", cluster}, {"fleet", fleet}, {"siege", siege},
+		{"greed", greed}, {"up", upTime}, {"deployments", deployments}, {"simulation", simulation},
 	} {
-		figures, err := measure(ctx, dir)
+		if len(only) > 0 && !slices.Contains(only, m.name) {
+			continue
+		}
+		figures, err := m.measure(ctx, dir)
 		if err != nil {
 			return err
 		}

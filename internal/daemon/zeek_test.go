@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -139,6 +140,34 @@ func TestPreflightOfZeekNodesStopsADeployment(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, z.pids()); diff != "" {
 		t.Errorf("PIDs (-before +after):\n%s", diff)
+	}
+}
+
+func TestFortyWorkersTakeOneCheckOfTheirScripts(t *testing.T) {
+	counts := filepath.Join(t.TempDir(), "checks")
+	z := newZeekAgent(t, "8.2.2", func(c *daemon.ZeekConfig) { c.Site.Environ = append(c.Site.Environ, "FAKEZEEK_CHECKS="+counts) })
+	z.start()
+	nodes := z.nodes()[:1]
+	for i := range 40 {
+		nodes = append(nodes, mgmt.Node{Name: mgmt.NodeName(fmt.Sprint("worker-", i)), Instance: z.name, Role: mgmt.Worker, State: mgmt.Running})
+	}
+	checks := func() int {
+		text, _ := os.ReadFile(counts) // none: there was no check yet
+		return strings.Count(string(text), "\n")
+	}
+	z.deployAll(nodes...)
+	if got := checks(); got != 2 {
+		t.Errorf("%d checks for 40 workers and a manager, want 2", got)
+	}
+	if got := len(z.pids()); got != 41 {
+		t.Errorf("%d nodes run", got)
+	}
+	z.deployAll(nodes[:2]...)
+	z.stop()
+	z.start()
+	z.deployAll(nodes[:4]...)
+	if got := checks(); got != 2 {
+		t.Errorf("%d checks after another life of the agent, in which nothing has changed that they read", got)
 	}
 }
 

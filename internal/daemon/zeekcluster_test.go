@@ -18,6 +18,7 @@ import (
 	"zeekfleet/internal/crash"
 	"zeekfleet/internal/daemon"
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/preflight"
 	"zeekfleet/internal/proc"
 	"zeekfleet/internal/proc/fakezeek"
 	"zeekfleet/internal/zeek"
@@ -125,6 +126,7 @@ func (z *zeekAgent) start() {
 		Crashes:    z.crashes,
 		Archive:    archiver,
 		ScratchDir: z.t.TempDir(),
+		Checked:    preflight.OpenMemory(filepath.Join(z.dir, "checked"), z.agentLog("agent")),
 		Logger:     z.agentLog("agent"),
 	}
 	z.endNodes = make(chan struct{})

@@ -74,7 +74,7 @@ var allowed = map[string][]string{
 	"internal/hosts":   {},
 	"internal/bench": {
 		"client", "node", "internal/bus", "internal/core/...", "internal/crowd", "internal/daemon", "internal/event",
-		"internal/mgmt", "internal/proc", "internal/sim", "internal/store", "internal/wire/...", "internal/zval",
+		"internal/mgmt", "internal/proc", "internal/proc/fakezeek", "internal/sim", "internal/store", "internal/wire/...", "internal/zval",
 	},
 	"cmd/zeekfleet": {
 		"client", "node", "internal/cli", "internal/crash", "internal/daemon", "internal/mgmt", "internal/proc", "internal/settings",

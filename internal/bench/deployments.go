@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"zeekfleet/client"
+	"zeekfleet/internal/proc/fakezeek"
+)
+
+// deployments measures how long deployments take of a Zeek that costs what a
+// real one costs: a second of a processor to read its scripts, with -a as well,
+// and a second to come up; and of one that takes five seconds to read its
+// scripts.
+func deployments(ctx context.Context, dir string) ([]figure, error) {
+	five, err := fiveNodes(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	forty, err := fortyWorkers(ctx, dir)
+	return append(five, forty...), err
+}
+
+// zeekCluster is a controller and an agent whose nodes are fake Zeek processes.
+type zeekCluster struct {
+	*processes
+	counts string // the file with the checks that were made
+}
+
+func startZeekCluster(ctx context.Context, dir, name string, env ...string) (*zeekCluster, error) {
+	bin := filepath.Join(dir, name+"-bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		return nil, err
+	}
+	zeek, err := fakezeek.Install(bin)
+	if err != nil {
+		return nil, err
+	}
+	counts := filepath.Join(bin, "checks")
+	env = append([]string{
+		"ZEEKFLEET_NODE_KIND=zeek", "ZEEKFLEET_ZEEK=" + zeek, "ZEEK_MANAGEMENT_SPOOL_DIR=" + bin, "ZEEKFLEET_ARCHIVE_LOGS=false",
+		"ZEEKFLEET_CONTROLLER_DEPLOY_TIMEOUT=60s", "ZEEKFLEET_AGENT_DEPLOY_TIMEOUT=50s", "FAKEZEEK_CHECKS=" + counts,
+	}, env...)
+	p, err := startDaemons(ctx, dir, name, env...)
+	return &zeekCluster{p, counts}, err
+}
+
+// deployed returns how long the deployment took, and how many checks were made.
+func (z *zeekCluster) deployed(ctx context.Context, c client.Configuration) (time.Duration, int, error) {
+	before := z.checks()
+	began := time.Now()
+	err := deploy(ctx, z.client, c)
+	return time.Since(began), z.checks() - before, err
+}
+
+func (z *zeekCluster) checks() int {
+	text, _ := os.ReadFile(z.counts) // none: there was no check yet
+	return strings.Count(string(text), "\n")
+}
+
+// zeekNodes returns nodes on ports that are free now.
+func zeekNodes(id string, roles map[client.NodeName]client.ClusterRole) (client.Configuration, error) {
+	c := client.Configuration{ID: id, Instances: []client.Instance{{Name: "agent", Host: client.UnknownHost}}}
+	for name, role := range roles {
+		n := client.Node{Name: name, Instance: "agent", Role: role, State: client.Running}
+		for _, p := range []**client.Port{&n.Port, &n.MetricsPort} {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return c, err
+			}
+			defer ln.Close() // when all are chosen, so that they differ
+			*p = new(client.TCPPort(netip.MustParseAddrPort(ln.Addr().String()).Port()))
+		}
+		c.Nodes = append(c.Nodes, n)
+	}
+	return c, nil
+}
+
+func fiveNodes(ctx context.Context, dir string) (figures []figure, err error) {
+	z, err := startZeekCluster(ctx, dir, "five", "FAKEZEEK_BUSY=1", "FAKEZEEK_PARSE=1s", "FAKEZEEK_START=1s")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, z.stop(ctx)) }()
+	roles := map[client.NodeName]client.ClusterRole{
+		"manager": client.Manager, "logger": client.Logger, "proxy": client.Proxy, "worker-1": client.Worker, "worker-2": client.Worker,
+	}
+	for _, which := range []string{"first deployment", "all nodes changed"} {
+		c, err := zeekNodes(which, roles)
+		if err != nil {
+			return nil, err
+		}
+		took, checks, err := z.deployed(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		// What it costs, on as many processors as can share it.
+		sum := float64(checks+2*len(c.Nodes)) / float64(min(runtime.NumCPU(), len(c.Nodes)))
+		figures = append(figures,
+			atMost(fmt.Sprintf("five nodes, %d checks, %s", checks, which), took.Seconds(), "s", 1.5*sum),
+			figure{what: "… what checks and starts take of the processors there are", value: sum, unit: "s"})
+	}
+	return figures, nil
+}
+
+func fortyWorkers(ctx context.Context, dir string) (figures []figure, err error) {
+	z, err := startZeekCluster(ctx, dir, "forty", "FAKEZEEK_PARSE=5s")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, z.stop(ctx)) }()
+	roles := map[client.NodeName]client.ClusterRole{"manager": client.Manager}
+	for i := range 40 {
+		roles[client.NodeName(fmt.Sprint("worker-", i+1))] = client.Worker
+	}
+	c, err := zeekNodes("forty", roles)
+	if err != nil {
+		return nil, err
+	}
+	took, checks, err := z.deployed(ctx, c)
+	return []figure{
+		atMost("40 workers, 5 s to read scripts, first deployment", took.Seconds(), "s", 20),
+		atMost("… checks made for them and their manager", float64(checks), "", 2),
+	}, err
+}
