@@ -45,6 +45,11 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 	if err != nil {
 		return failed(err)
 	}
+	// An agent does not know the name of a controller on its host.
+	if _, err := os.Lstat(filepath.Join(launch.Facts.Dir, stateFile)); err == nil {
+		a.cfg.Launch.Forget(name, e.Launch)
+		return failed(fmt.Errorf("%s is the directory of a controller or an agent; name the node otherwise", launch.Facts.Dir))
+	}
 	for _, w := range launch.Warnings {
 		a.cfg.Logger.Warn("node is launched with reservations", "node", string(name), "why", w)
 	}

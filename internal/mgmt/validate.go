@@ -25,6 +25,7 @@ func (c Configuration) Check(rules Rules) (errs, warnings []string) {
 	k.declaredInstances()
 	k.presentPorts()
 	k.properNames()
+	k.daemonsNames()
 	k.properRoles()
 	k.environment()
 	k.text()

@@ -51,7 +51,4 @@ func (k *checker) controllerName() {
 	if k.declared[InstanceName(name)] > 0 {
 		k.doubt("instance '%s' has the controller's name", name)
 	}
-	if k.named[NodeName(name)] > 0 {
-		k.doubt("node '%s' has the controller's name", name)
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,11 @@ import (
 // MaxNameLen is the length, in bytes, of the longest name of a node or an
 // instance. Names of nodes are names of directories.
 const MaxNameLen = 128
+
+// maxFileName is what a name may need, in bytes, where it becomes part of a file's
+// name. There it is escaped, and a launch's number and endings follow; a file's
+// name can have 255.
+const maxFileName = 200
 
 // CheckName returns an error unless name can be that of a node or an instance:
 // valid UTF-8 without white space, control characters and slashes, that does
@@ -36,7 +42,26 @@ func CheckName(name string) error {
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return errors.New("names must not contain control characters")
 	}
+	if n := len(url.PathEscape(name)); n > maxFileName {
+		return fmt.Errorf("names must not need more than %d bytes as names of files, where letters beyond ASCII take six and more: this one needs %d", maxFileName, n)
+	}
 	return nil
+}
+
+// daemonsNames refuses nodes that are called as the controller or an agent, whose
+// directories would be theirs. Some file systems know no case of letters.
+func (k *checker) daemonsNames() {
+	for _, name := range slices.Sorted(maps.Keys(k.named)) {
+		if c := k.rules.Controller.Name; c != "" && strings.EqualFold(string(name), c) {
+			k.refuse("node '%s' has the name of the controller, whose directory it would run in; name it otherwise", printable(string(name)))
+			continue
+		}
+		for _, in := range slices.Sorted(maps.Keys(k.declared)) {
+			if string(name) != string(in) && strings.EqualFold(string(name), string(in)) { // the same is said elsewhere
+				k.refuse("node '%s' has the name of the agent '%s', whose directory it would run in; name it otherwise", printable(string(name)), printable(string(in)))
+			}
+		}
+	}
 }
 
 func (k *checker) properNames() {

@@ -186,6 +186,18 @@ func TestCheckRefusesWhatCannotRun(t *testing.T) {
 			one(instance("i"), manager, node("n", "i", mgmt.ClusterNone)), usual(),
 			[]string{"node 'n' has role 'NONE', not manager, logger, proxy or worker"},
 		},
+		"a node named as the controller, whatever the case": {
+			one(instance("i"), node("Controller", "i", mgmt.Manager)), usual(),
+			[]string{"node 'Controller' has the name of the controller, whose directory it would run in; name it otherwise"},
+		},
+		"a node named as an agent but for the case": {
+			one(instance("Sensor"), node("sENSOR", "Sensor", mgmt.Manager)), usual(),
+			[]string{"node 'sENSOR' has the name of the agent 'Sensor', whose directory it would run in; name it otherwise"},
+		},
+		"a name that no file can have": {
+			one(instance("i"), node(mgmt.NodeName(strings.Repeat("ä", 64)), "i", mgmt.Manager)), usual(),
+			[]string{"node '" + strings.Repeat("ä", 64) + "' is badly named: names must not need more than 200 bytes as names of files, where letters beyond ASCII take six and more: this one needs 384"},
+		},
 		"two managers": {
 			one(instance("i"), manager, node("a", "i", mgmt.Manager)), usual(),
 			[]string{"multiple nodes with role manager: a, m"},
@@ -343,7 +355,7 @@ func TestCheckWarnsWithoutRefusing(t *testing.T) {
 			one(instance("i", listening(2151))), []string{"instance 'i' has a port to connect to but no host"},
 		},
 		"the controller's name": {
-			one(instance("i"), node("controller", "i", mgmt.Manager)), []string{"node 'controller' has the controller's name"},
+			one(instance("controller")), []string{"instance 'controller' has the controller's name"},
 		},
 		"several instances on loopback alone": {
 			mgmt.Configuration{Instances: []mgmt.Instance{instance("i", at("127.0.0.1")), instance("j", at("127.0.0.1"))}}, nil,

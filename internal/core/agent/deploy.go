@@ -80,6 +80,9 @@ func (m *Machine) mistake(c mgmt.Configuration) string {
 		if why := m.cfg.Permits.Check(n); why != "" {
 			return why
 		}
+		if strings.EqualFold(string(n.Name), string(m.cfg.Name)) {
+			return fmt.Sprintf("node %q has the name of the agent, whose directory it would run in", string(n.Name))
+		}
 	}
 	if local > m.cfg.MaxNodes {
 		return fmt.Sprintf("%d nodes on one instance, at most %d are allowed", local, m.cfg.MaxNodes)

@@ -247,3 +247,13 @@ func TestStandbyAndShutdownDoNotWaitForWhatCannotBeStopped(t *testing.T) {
 		}
 	}
 }
+
+func TestNodeNamedAsItsAgentIsRefused(t *testing.T) {
+	w := newWorld(t, agent.Config{Name: "Host"})
+	n := node("hOST")
+	n.Instance = "Host"
+	w.deploy("d", n)
+	w.expect(`
+		0s answer deploy d: [failed (node "hOST" has the name of the agent, whose directory it would run in)]
+	`)
+}
