@@ -125,7 +125,7 @@ func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
 			c.Logger.Warn("left-over logs stay where they are", "node", string(p.node), "err", err)
 		}
 	}
-	if c.Crashes == nil || p.asked {
+	if c.Crashes == nil || p.asked.Load() {
 		return
 	}
 	if err := c.Crashes.Add(ctx, crashRecord(p, ev)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"zeekfleet/internal/core/agent"
 	"zeekfleet/internal/mgmt"
@@ -28,7 +29,7 @@ type launched struct {
 	pid   int     // 0: there is no process yet
 	early []hello // said before
 
-	asked  bool               // to end
+	asked  atomic.Bool        // to end
 	status *statusFile        // nil: none is watched
 	hangUp context.CancelFunc // ends the connection with it; nil: there is none
 	proven uint64             // the number of the last request that was proven to it
@@ -71,10 +72,8 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 func (a *agentShell) stop(e agent.Stop) *agent.Event {
 	role := mgmt.ClusterNone
 	if p := a.nodes[launchID{e.Node, e.Launch}]; p != nil {
-		p.asked, role = true, p.plan.Node.Role
-		if p.hangUp != nil {
-			p.hangUp() // before it does, and is missed
-		}
+		p.asked.Store(true)
+		role = p.plan.Node.Role
 	}
 	err := a.cfg.Processes.Stop(string(e.Node), e.Launch, a.cfg.stopGrace(role))
 	switch {
@@ -91,7 +90,7 @@ func (a *agentShell) stop(e agent.Stop) *agent.Event {
 func (a *agentShell) stopFailed(ev proc.StopFailed) agent.Event {
 	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
 	if p := a.nodes[id]; p != nil {
-		p.asked = false
+		p.asked.Store(false)
 	}
 	return agent.StopFailed{Node: id.node, Launch: id.number, Err: ev.Err.Error()}
 }
@@ -177,6 +176,7 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 		topic:    socketTopic(p.node),
 		registry: a.registry,
 		log:      a.cfg.Logger,
+		ending:   &p.asked,
 		report: func(happened socketEvent) bool {
 			select {
 			case a.sockets <- happened:

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"zeekfleet/internal/bus"
@@ -44,6 +45,7 @@ type nodeSocket struct {
 	// when nobody listens any more.
 	report  func(socketEvent) bool
 	contact bus.Contact
+	ending  *atomic.Bool // the process was asked to end
 }
 
 // socketEvent is something that happened on a connection.
@@ -86,7 +88,7 @@ func (s *nodeSocket) run(ctx context.Context) {
 		}
 		if connected {
 			retry, quiet = socketRetry, time.Now().Add(socketEnd)
-		} else if isRefused(err) && time.Now().Before(quiet) {
+		} else if isRefused(err) && (s.ending.Load() || time.Now().Before(quiet)) {
 			s.log.Debug("node does not listen", "node", string(s.node), "err", err)
 		} else {
 			s.contact.Missed(err)

@@ -2,6 +2,8 @@ package daemon_test
 
 import (
 	"context"
+	"encoding/json"
+	"log/slog"
 	"net/netip"
 	"os"
 	"testing"
@@ -281,5 +283,66 @@ func TestLostConnectionWithAServingNodeComesBack(t *testing.T) {
 	})
 	if len(results) != 1 || !results[0].Success {
 		t.Errorf("answer: %+v", results)
+	}
+}
+
+// warnings is a log whose lines of level Warn a test receives.
+type warnings chan string
+
+func (w warnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+func (w warnings) WithAttrs([]slog.Attr) slog.Handler           { return w }
+func (w warnings) WithGroup(string) slog.Handler                { return w }
+func (w warnings) Handle(_ context.Context, r slog.Record) error {
+	w <- r.Message
+	return nil
+}
+
+func TestNodeThatIsNotReachedIsWarnedOfOnce(t *testing.T) {
+	ln := listen(t)
+	cluster := &testCluster{t: t, dir: t.TempDir()}
+	saved := cluster.open("agent")
+	state, err := json.Marshal(agent.State{Desired: workerConfiguration(mgmt.Node{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := saved.Save(t.Context(), state, 0); err != nil {
+		t.Fatal(err)
+	}
+	attempts := make(chan bool, 1000)
+	cluster.inBackground("node", nil, func(ctx context.Context) error {
+		context.AfterFunc(ctx, func() { ln.Close() })
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return context.Cause(ctx)
+			}
+			conn.Read(make([]byte, 4096)) // so that it is not reset
+			conn.Close()                  // it is no WebSocket server
+			attempts <- true
+		}
+	})
+	log, stop := make(warnings, 1000), make(chan struct{})
+	cluster.inBackground("agent", stop, func(ctx context.Context) error {
+		return daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core:      agent.Config{Name: "agent-sensor"},
+			Store:     saved,
+			Broker:    listen(t),
+			Processes: fakeProcesses{proctest.New(proctest.Config{})},
+			Launch:    servingNodes{port: portOf(ln)},
+			StopNodes: stop,
+			Logger:    slog.New(log),
+		})
+	})
+	for range 5 {
+		<-attempts
+	}
+	told := 0
+	for len(log) > 0 {
+		if <-log == "node not reached" {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times, want once", told)
 	}
 }
