@@ -301,7 +301,9 @@ func TestNodeThatIsNotReachedIsWarnedOfOnce(t *testing.T) {
 	ln := listen(t)
 	cluster := &testCluster{t: t, dir: t.TempDir()}
 	saved := cluster.open("agent")
-	state, err := json.Marshal(agent.State{Desired: workerConfiguration(mgmt.Node{})})
+	desired := workerConfiguration(mgmt.Node{})
+	desired.Nodes = desired.Nodes[:1]
+	state, err := json.Marshal(agent.State{Desired: desired})
 	if err != nil {
 		t.Fatal(err)
 	}
