@@ -41,7 +41,10 @@ var ErrInUse = errors.New("a living process writes it")
 //
 // A log was opened when its own #open line says; without one, when its shadow
 // file or else the log itself was made. It was closed when it was last written.
-func (a *Archiver) Rescue(ctx context.Context, dir, suffix string) (int, error) {
+//
+// Names have the digits of the node's own clock, as those that it gives: in is its
+// time zone.
+func (a *Archiver) Rescue(ctx context.Context, dir, suffix string, in *time.Location) (int, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -60,7 +63,7 @@ func (a *Archiver) Rescue(ctx context.Context, dir, suffix string) (int, error) 
 			return rescued, errors.Join(append(errs, err)...)
 		}
 		name := Name{Path: path, Suffix: suffix, Ext: ext}
-		if err := a.rescue(ctx, filepath.Join(dir, e.Name()), name); err != nil {
+		if err := a.rescue(ctx, filepath.Join(dir, e.Name()), name, in); err != nil {
 			errs = append(errs, fmt.Errorf("left-over log %s: %w", filepath.Join(dir, e.Name()), err))
 			continue
 		}
@@ -80,9 +83,9 @@ func cutLog(file string) (path, ext string, ok bool) {
 	return "", "", false
 }
 
-func (a *Archiver) rescue(ctx context.Context, src string, name Name) error {
+func (a *Archiver) rescue(ctx context.Context, src string, name Name, in *time.Location) error {
 	shadow := filepath.Join(filepath.Dir(src), shadowPrefix+filepath.Base(src))
-	if err := name.date(src, shadow); err != nil {
+	if err := name.date(src, shadow, in); err != nil {
 		return err
 	}
 	if read, err := ParseName(name.String()); err != nil || read != name {
@@ -102,7 +105,7 @@ func (a *Archiver) rescue(ctx context.Context, src string, name Name) error {
 }
 
 // date finds out when the log src was opened and closed.
-func (n *Name) date(src, shadow string) error {
+func (n *Name) date(src, shadow string, in *time.Location) error {
 	f, info, err := openRegular(src)
 	if err != nil {
 		return err
@@ -111,17 +114,17 @@ func (n *Name) date(src, shadow string) error {
 	if isWritten(f) {
 		return ErrInUse
 	}
-	n.Close = local(info.ModTime())
+	n.Close = digits(info.ModTime(), in)
 	if opened, ok := openLine(f); ok {
 		n.Open = opened
 		return nil
 	}
 	n.Open = n.Close
 	if made, ok := birth(src); ok {
-		n.Open = local(made)
+		n.Open = digits(made, in)
 	}
 	if s, err := os.Lstat(shadow); err == nil {
-		n.Open = local(s.ModTime())
+		n.Open = digits(s.ModTime(), in)
 	}
 	if n.Open.After(n.Close) {
 		n.Open = n.Close
@@ -149,9 +152,10 @@ func isWritten(f *os.File) bool {
 	return written && err == nil
 }
 
-// local returns t with the digits of the local time, as a Name has it.
-func local(t time.Time) time.Time {
-	t = t.Local()
+// digits returns t with the digits that a clock in that zone shows, as a Name has
+// it.
+func digits(t time.Time, in *time.Location) time.Time {
+	t = t.In(in)
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 }
 

@@ -66,7 +66,7 @@ func TestLeftOverLogs(t *testing.T) {
 			p := newPlace(t)
 			a := p.open(t, archive.Config{})
 			dir := deadNode(t, closed, tt.files)
-			n, err := a.Rescue(t.Context(), dir, tt.suffix)
+			n, err := a.Rescue(t.Context(), dir, tt.suffix, time.Local)
 			if err != nil || n != len(tt.queue) {
 				t.Errorf("Rescue: %d, %v, want %d", n, err, len(tt.queue))
 			}
@@ -88,7 +88,7 @@ func TestLeftOverLogsWithoutAHeaderWereOpenedWhenTheyWereMade(t *testing.T) {
 	a := p.open(t, archive.Config{})
 	made := time.Now()
 	dir := deadNode(t, time.Now().Add(48*time.Hour), map[string]string{"conn.log": "no header"})
-	if _, err := a.Rescue(t.Context(), dir, ""); err != nil {
+	if _, err := a.Rescue(t.Context(), dir, "", time.Local); err != nil {
 		t.Fatal(err)
 	}
 	for file := range contents(t, p.queue) {
@@ -113,13 +113,13 @@ func TestALogThatIsWrittenIsNoLeftOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	n, err := a.Rescue(t.Context(), dir, "")
+	n, err := a.Rescue(t.Context(), dir, "", time.Local)
 	if n != 1 || !errors.Is(err, archive.ErrInUse) {
 		t.Errorf("Rescue: %d, %v, want 1, ErrInUse", n, err)
 	}
 	wantFiles(t, dir, map[string]string{"conn.log": header})
 	f.Close()
-	if n, err := a.Rescue(t.Context(), dir, ""); n != 1 || err != nil {
+	if n, err := a.Rescue(t.Context(), dir, "", time.Local); n != 1 || err != nil {
 		t.Errorf("Rescue once it is closed: %d, %v", n, err)
 	}
 }
@@ -130,7 +130,7 @@ func TestLeftOverLogsOfOneSecond(t *testing.T) {
 	closed := time.Date(2020, 11, 23, 10, 30, 0, 0, time.Local)
 	for _, text := range []string{"1", "2", "3"} {
 		dir := deadNode(t, closed, map[string]string{"conn.log": header + text})
-		if n, err := a.Rescue(t.Context(), dir, ""); n != 1 || err != nil {
+		if n, err := a.Rescue(t.Context(), dir, "", time.Local); n != 1 || err != nil {
 			t.Errorf("Rescue: %d, %v", n, err)
 		}
 	}
@@ -143,7 +143,7 @@ func TestLeftOverLogsOfOneSecond(t *testing.T) {
 
 func TestNoLeftOverLogs(t *testing.T) {
 	a := newPlace(t).open(t, archive.Config{})
-	if n, err := a.Rescue(t.Context(), filepath.Join(t.TempDir(), "never-started"), ""); n != 0 || err != nil {
+	if n, err := a.Rescue(t.Context(), filepath.Join(t.TempDir(), "never-started"), "", time.Local); n != 0 || err != nil {
 		t.Errorf("Rescue: %d, %v", n, err)
 	}
 }
@@ -152,7 +152,7 @@ func TestASuffixThatCannotBePartOfAName(t *testing.T) {
 	p := newPlace(t)
 	a := p.open(t, archive.Config{})
 	dir := deadNode(t, time.Now(), map[string]string{"conn.log": header})
-	if n, err := a.Rescue(t.Context(), dir, "a=b"); n != 0 || err == nil {
+	if n, err := a.Rescue(t.Context(), dir, "a=b", time.Local); n != 0 || err == nil {
 		t.Errorf("Rescue: %d, %v, want an error", n, err)
 	}
 	wantFiles(t, dir, map[string]string{"conn.log": header})
@@ -176,13 +176,13 @@ func TestARescueThatDiesBeforeEachChangeToTheDisk(t *testing.T) {
 					}
 					return refuse(change, path)
 				})
-				_, err := a.Rescue(t.Context(), dir, "")
+				_, err := a.Rescue(t.Context(), dir, "", time.Local)
 				died := changes >= n
 				a.Before(refuse)
 				if n%2 == 0 {
 					sweep(t, a) // the archiver may come first
 				}
-				if _, err := a.Rescue(t.Context(), dir, ""); err != nil {
+				if _, err := a.Rescue(t.Context(), dir, "", time.Local); err != nil {
 					t.Errorf("second rescue: %v", err)
 				}
 				sweep(t, a)
@@ -195,5 +195,22 @@ func TestARescueThatDiesBeforeEachChangeToTheDisk(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLeftOverLogsAreNamedByTheNodesClock(t *testing.T) {
+	zone, err := archive.Zone("XXX-5:30") // no host of these tests has it
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlace(t)
+	a := p.open(t, archive.Config{})
+	dir := deadNode(t, time.Date(2020, 11, 23, 20, 30, 0, 0, time.UTC), map[string]string{"conn.log": "#open\t2020-11-24-01-00-00\n"})
+	if n, err := a.Rescue(t.Context(), dir, "", zone); n != 1 || err != nil {
+		t.Fatalf("got %d, %v", n, err)
+	}
+	want := []string{"conn__2020-11-24-01-00-00__2020-11-24-02-00-00__.log"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(contents(t, p.queue)))); diff != "" {
+		t.Errorf("queue (-want +got):\n%s", diff)
 	}
 }

@@ -117,7 +117,11 @@ func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitTimeout)
 	defer cancel()
 	if c.Archive != nil && p.facts.KeepsLogs {
-		n, err := c.Archive.Rescue(ctx, p.facts.Dir, p.facts.LogSuffix)
+		clock, zoneErr := p.facts.clock()
+		if zoneErr != nil {
+			c.Logger.Warn("left-over logs are named in UTC", "node", string(p.node), "err", zoneErr)
+		}
+		n, err := c.Archive.Rescue(ctx, p.facts.Dir, p.facts.LogSuffix, clock)
 		if n > 0 {
 			c.Logger.Info("left-over logs put into the queue", "node", string(p.node), "logs", n)
 		}

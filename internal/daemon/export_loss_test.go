@@ -50,7 +50,10 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launch 
 		return w, err
 	}
 	logAdoption(log, found)
-	a := &agentShell{cfg: AgentConfig{Launch: launch, Processes: host, Logger: log}, nodes: map[launchID]*launched{}}
+	a := &agentShell{
+		cfg:  AgentConfig{Launch: launch, Processes: host, Logger: log},
+		live: &livePIDs{}, nodes: map[launchID]*launched{},
+	}
 	a.buryEnded(ctx, found.Ended, saved.Desired)
 	w.Desired, w.Facts = saved.Desired, map[mgmt.NodeName]Facts{}
 	w.Adopted = a.adopt(ctx, found, saved.Desired)

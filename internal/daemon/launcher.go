@@ -3,7 +3,10 @@ package daemon
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
+	"time"
 
+	"zeekfleet/internal/archive"
 	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/preflight"
 	"zeekfleet/internal/proc"
@@ -57,6 +60,26 @@ type Facts struct {
 	// LogSuffix in their names.
 	KeepsLogs bool   `json:"keeps_logs,omitempty"`
 	LogSuffix string `json:"log_suffix,omitempty"`
+	// Zone is the entry TZ=… of its environment; empty: it has none.
+	Zone string `json:"zone,omitempty"`
+}
+
+// clock returns the time zone of the process.
+func (f Facts) clock() (*time.Location, error) {
+	if tz, ok := strings.CutPrefix(f.Zone, "TZ="); ok {
+		return archive.Zone(tz)
+	}
+	return time.Local, nil
+}
+
+// zoneOf returns the entry of an environment that says the time zone.
+func zoneOf(env []string) (zone string) {
+	for _, kv := range env {
+		if strings.HasPrefix(kv, "TZ=") {
+			zone = kv // the last one counts
+		}
+	}
+	return zone
 }
 
 // NodeDir returns a node's working directory (spec management-api 1.9).

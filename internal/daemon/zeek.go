@@ -103,6 +103,7 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Launch, error) {
 		Generated:     generated.Hash,
 		KeepsLogs:     true,
 		LogSuffix:     suffix,
+		Zone:          zoneOf(command.Env),
 	}
 	if err := prepareDirs(facts, generated.Dirs); err != nil {
 		return Launch{}, err

@@ -1,0 +1,42 @@
+package archive_test
+
+import (
+	"testing"
+	"time"
+
+	"zeekfleet/internal/archive"
+)
+
+func TestZoneIsWhatTheCLibraryMakesOfTZ(t *testing.T) {
+	winter := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
+	summer := time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC)
+	for tz, want := range map[string][2]string{
+		"":                            {"12:00", "12:00"},
+		"UTC":                         {"12:00", "12:00"},
+		"UTC0":                        {"12:00", "12:00"},
+		"CET-1CEST,M3.5.0,M10.5.0/3":  {"13:00", "14:00"},
+		":CET-1CEST,M3.5.0,M10.5.0/3": {"13:00", "14:00"},
+		"EST5EDT,M3.2.0,M11.1.0":      {"07:00", "08:00"},
+		"<+0330>-3:30":                {"15:30", "15:30"},
+		"JST-9":                       {"21:00", "21:00"},
+	} {
+		loc, err := archive.Zone(tz)
+		if err != nil {
+			t.Errorf("%q: %v", tz, err)
+			continue
+		}
+		got := [2]string{winter.In(loc).Format("15:04"), summer.In(loc).Format("15:04")}
+		if got != want {
+			t.Errorf("%q: noon is %v, want %v", tz, got, want)
+		}
+	}
+}
+
+func TestZoneThatIsNoneIsSaidToCountAsUTC(t *testing.T) {
+	for _, tz := range []string{"Nowhere/Never", "/no/such/file", "x", "CET-1CEST,nonsense", "A\nB"} {
+		loc, err := archive.Zone(tz)
+		if err == nil || loc != time.UTC {
+			t.Errorf("%q: got %v, %v, want UTC and an error", tz, loc, err)
+		}
+	}
+}
