@@ -56,6 +56,11 @@ func (a *agentPart) start() {
 	cfg.Name, cfg.Connecting = a.name, a.dials
 	a.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", a.label, a.life)), part: a, host: a.host}
 	cfg.EndpointID = string(a.ep.id)
+	if a.life > 1 && a.w.chance(a.w.mood.lost) {
+		a.w.did(string(a.ep.id), "finds its state missing")
+		a.disk.store(agent.State{})
+		a.hashes = nil
+	}
 	a.m = agent.New(cfg, a.disk.load(a.w), a.w.dice())
 	a.w.did(string(a.ep.id), "starts")
 	adopted := agent.Adopted{}
@@ -64,7 +69,14 @@ func (a *agentPart) start() {
 			a.bury(p)
 			continue
 		}
-		p.watcher, p.known = a.life, a.life
+		p.watcher = a.life
+		if a.w.chance(a.w.mood.unseen) {
+			p.unseen = a.life
+			a.w.did(string(a.ep.id), "cannot see "+p.String())
+			adopted.Unseen = append(adopted.Unseen, agent.Unseen{Node: p.name, Launch: p.launch, Why: "it cannot be seen"})
+			continue
+		}
+		p.known = a.life
 		adopted.Processes = append(adopted.Processes, agent.Process{
 			Node: p.name, Launch: p.launch, PID: p.pid, PlanHash: p.hash, Started: p.started,
 		})
@@ -204,8 +216,10 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 	case agent.Drop:
 		a.drop(e)
 	case agent.StoppedAll:
-		if len(a.procs) > 0 {
-			a.w.violated("%s says that all nodes have ended, and %s runs", a.label, a.procs[0])
+		for _, p := range a.procs {
+			if p.unseen != a.life {
+				a.w.violated("%s says that all nodes have ended, and %s runs", a.label, p)
+			}
 		}
 		a.end("has stopped", false)
 	case agent.Note:

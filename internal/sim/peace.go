@@ -72,7 +72,7 @@ func (w *world) heal() {
 		for _, p := range slices.Clone(a.procs) {
 			if p.phase == launching {
 				p.fate = w.newFate()
-			} else if !p.sound() {
+			} else if !p.sound() || p.unseen == a.life {
 				p.exit("killed by SIGKILL")
 			}
 		}

@@ -21,6 +21,7 @@ type process struct {
 	phase   processPhase
 	pid     int64
 	started time.Time
+	unseen  int           // the life of the agent that cannot look at it
 	watcher int           // the life of the agent that hears of its end
 	told    time.Duration // when the latest report about it arrives
 	// condemned says that the agent has a reason to stop it: it is not desired
@@ -134,6 +135,10 @@ func (p *process) exit(reason string) {
 	}
 	p.home.bury(p)
 	p.w.did(p.String(), "ends, "+reason)
+	if p.unseen == p.home.life {
+		p.report(agent.Freed{Node: p.name})
+		return
+	}
 	p.report(agent.Exited{Node: p.name, Launch: p.launch, Reason: reason, Outputs: mgmt.NodeOutputs{Stderr: "the end"}})
 }
 
@@ -179,7 +184,7 @@ func (p *process) heard(ev agent.Event) {
 		return
 	}
 	p.home.book.unheard[p.name] = 0 // there is no other process before this one is heard of
-	if !p.condemned {
+	if _, freed := ev.(agent.Freed); !p.condemned && !freed { // a node that had to wait has waited
 		p.ended = p.w.now
 	}
 }

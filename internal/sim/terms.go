@@ -103,6 +103,9 @@ type mood struct {
 	saveFails, saveCrash float64 // per save; a crash may come before it or after
 	stepCrash            float64 // per step: its effects are performed in part
 
+	lost   float64 // an agent that starts finds its state missing
+	unseen float64 // or a process that it cannot look at
+
 	late                                          float64 // a preflight ends after its deadline
 	slow, mute, deaf, instant, unfit, hang, brief float64 // fates of a process; see newFate
 }
@@ -132,6 +135,8 @@ func (w *world) newMood() mood {
 		unfit:       some(0.2, 0.2),
 		hang:        some(0.3, 0.3),
 		brief:       some(0.3, 0.2),
+		lost:        some(0.3, 0.3),
+		unseen:      some(0.3, 0.3),
 	}
 	if w.chance(0.5) {
 		m.delay = pick(w, []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Second})
