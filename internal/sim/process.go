@@ -183,7 +183,7 @@ func (p *process) heard(ev agent.Event) {
 		p.known = p.home.life
 		return
 	}
-	p.home.book.unheard[p.name] = 0 // there is no other process before this one is heard of
+	p.home.book.unheard[p.name] = 0                           // there is no other process before this one is heard of
 	if _, freed := ev.(agent.Freed); !p.condemned && !freed { // a node that had to wait has waited
 		p.ended = p.w.now
 	}
