@@ -147,7 +147,10 @@ func (c *Commands) GetNodes(ctx context.Context) int {
 // GetIDValue prints an identifier's value in the nodes, or in all.
 func (c *Commands) GetIDValue(ctx context.Context, id string, nodes []string) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
-		return c.finish(answer(GetIDValueOutcome)(ctl.GetIDValue(ctx, id, nodeNames(nodes)...)))
+		results, err := ctl.GetIDValue(ctx, id, nodeNames(nodes)...)
+		o := answer(GetIDValueOutcome)(results, err)
+		c.nearestNodes(ctx, ctl, results, &o)
+		return c.finish(o)
 	})
 }
 
@@ -159,9 +162,40 @@ func (c *Commands) Restart(ctx context.Context, nodes []string) int {
 		if goesOn(ctx, err) {
 			o.fail("the restart goes on all the same; get-nodes shows what becomes of it")
 		}
+		c.nearestNodes(ctx, ctl, results, &o)
 		return c.finish(o)
 	})
 }
+
+// nearestNodes says of each node that there is not which one was probably meant.
+func (c *Commands) nearestNodes(ctx context.Context, ctl *client.Client, results []mgmt.Result, o *Outcome) {
+	var unknown, known []mgmt.NodeName
+	for _, r := range results {
+		if !r.Success && r.Node != "" && r.Error == unknownNode {
+			unknown = append(unknown, r.Node)
+		}
+	}
+	if len(unknown) == 0 || c.AsZeekClient {
+		return
+	}
+	deployed, err := ctl.GetConfiguration(ctx, true)
+	config, ok := deployed.Data.(mgmt.Configuration)
+	if err != nil || !ok {
+		return // what was asked for has its answer
+	}
+	for _, n := range config.Nodes {
+		known = append(known, n.Name)
+	}
+	for _, name := range unknown {
+		if near := mgmt.Nearest(name, known); near != "" {
+			o.Warnings = append(o.Warnings, "there is no node "+quote(string(name))+didYouMean(near))
+		}
+	}
+}
+
+// unknownNode is a controller's word for a node that is not deployed (spec
+// management-api 6.14).
+const unknownNode = "unknown cluster node"
 
 // TestTimeout sends a request that expires.
 func (c *Commands) TestTimeout(ctx context.Context, withState bool) int {

@@ -102,6 +102,9 @@ func (r *settingsResolver) readFile() error {
 			return fmt.Errorf("settings file %s (%s) does not exist", path, asked)
 		case errors.Is(err, fs.ErrNotExist):
 			continue
+		case errors.Is(err, fs.ErrPermission) && asked == "": // another user's, and not asked for
+			r.warnings = append(r.warnings, fmt.Sprintf("settings file %s is not read: permission denied", path))
+			continue
 		case err != nil:
 			return fmt.Errorf("read settings: %w", err)
 		case len(text) > MaxSettingsFile:

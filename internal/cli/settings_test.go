@@ -28,6 +28,9 @@ func (g configured) sources() cli.SettingsSources {
 	return cli.SettingsSources{
 		ReadFile: func(path string) ([]byte, error) {
 			text, ok := g.files[path]
+			if path == "etc.cfg" && text == "forbidden" {
+				return nil, fmt.Errorf("open %s: %w", path, fs.ErrPermission)
+			}
 			if !ok {
 				return nil, fmt.Errorf("open %s: %w", path, fs.ErrNotExist)
 			}
@@ -72,6 +75,10 @@ func TestResolveSettings(t *testing.T) {
 		"the first of the usual files is read": {
 			given: configured{files: map[string]string{"etc.cfg": "[controller]\nhost=h\n"}},
 			want:  func(s *cli.Settings) { s.Host = "h" },
+		},
+		"another user's file that nobody asked for is said, and passed over": {
+			given: configured{files: map[string]string{"etc.cfg": "forbidden"}}, want: func(*cli.Settings) {},
+			warnings: []string{"settings file etc.cfg is not read: permission denied"},
 		},
 		"as zeek-client a missing file is none, but said": {
 			given: configured{configFile: "gone.cfg", asZeekClient: true}, want: func(*cli.Settings) {},
