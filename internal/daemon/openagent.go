@@ -116,6 +116,7 @@ func absolute(set settings.Agent) (settings.Agent, error) {
 	var errs []error
 	for _, path := range []*string{
 		&set.StateDir, &set.Directory, &set.SpoolDir, &set.Archive.Dir, &set.TLS.Cert, &set.TLS.Key, &set.TLS.CA,
+		&set.Zeek.TLS.Cert, &set.Zeek.TLS.Key, &set.Zeek.TLS.CA,
 	} {
 		if *path == "" {
 			continue
@@ -232,19 +233,15 @@ func openEmbedded(set settings.Agent, listening string) (Launcher, error) {
 		StateDir: set.StateDir,
 		Stdout:   set.StdoutFile,
 		Stderr:   set.StderrFile,
-		Args:     nodeTLSArgs(set.Common),
+		Args:     nodeArgs(set.Common),
 		Environ:  os.Environ(),
 	}, nil
 }
 
-// nodeTLSArgs are the arguments that make an embedded node speak to its agent
-// as the agent expects.
-func nodeTLSArgs(set settings.Common) []string {
-	args := []string{"--topic", set.Topics.Node, "--transport", string(set.Transport)}
-	if set.TLS.Cert != "" {
-		args = append(args, "--tls-cert", set.TLS.Cert, "--tls-key", set.TLS.Key, "--tls-ca", set.TLS.CA)
-	}
-	return args
+// nodeArgs are the arguments that make an embedded node speak to its agent as the
+// agent expects. It needs no certificate: the agent knows its process.
+func nodeArgs(set settings.Common) []string {
+	return []string{"--topic", set.Topics.Node, "--transport", string(set.Transport)}
 }
 
 func openArchive(set settings.Agent, log *slog.Logger) (*archive.Archiver, error) {

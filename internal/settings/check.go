@@ -38,7 +38,7 @@ func (c Controller) check(o origins) error {
 	if err := c.Common.check(o); err != nil {
 		return err
 	}
-	if err := c.WebSocketTLS.check("controller.websocket_tls", o); err != nil {
+	if err := c.WebSocketTLS.check("controller.websocket_tls.cert", "controller.websocket_tls.key", o); err != nil {
 		return err
 	}
 	if c.WebSocketVerify && (c.WebSocketTLS.Cert == "" || c.WebSocketTLS.CA == "") {
@@ -55,6 +55,15 @@ func (a Agent) check(o origins) error {
 	if err := a.Common.check(o); err != nil {
 		return err
 	}
+	if err := a.Zeek.TLS.check(nodeCert, nodeKey, o); err != nil {
+		return err
+	}
+	if a.Zeek.TLS.Cert != "" && a.Zeek.TLS.CA == "" {
+		return fmt.Errorf("zeek.tls_cert from %s needs the authorities: set %s", o.from("zeek.tls_cert"), o.setBy("zeek.tls_ca"))
+	}
+	if a.Zeek.TLS.Key != "" && a.Zeek.TLS.Key == a.TLS.Key {
+		return fmt.Errorf("zeek.tls_key from %s is the agent's own key, with which a node could be the agent: make one for nodes", o.from("zeek.tls_key"))
+	}
 	return a.exposed(a.Broker, "agent.listen_address", a.mutual(), mutualBroker, o)
 }
 
@@ -62,7 +71,7 @@ func (c Common) check(o origins) error {
 	if c.StateDir == "" {
 		return fmt.Errorf("state_dir from %s is empty", o.from("state_dir"))
 	}
-	if err := c.TLS.check("tls", o); err != nil {
+	if err := c.TLS.check("tls.cert", "tls.key", o); err != nil {
 		return err
 	}
 	if c.TLS.Cert == "" && c.TLS.CA != "" {
@@ -74,10 +83,11 @@ func (c Common) check(o origins) error {
 	return nil
 }
 
-// check tells whether certificate and key go together; prefix is that of their
-// settings.
-func (t TLS) check(prefix string, o origins) error {
-	cert, key := prefix+".cert", prefix+".key"
+// The settings of nodes' certificate and key.
+const nodeCert, nodeKey = "zeek.tls_cert", "zeek.tls_key"
+
+// check tells whether certificate and key go together, which two settings name.
+func (t TLS) check(cert, key string, o origins) error {
 	switch {
 	case t.Cert != "" && t.Key == "":
 		return fmt.Errorf("%s from %s needs a key: set %s", cert, o.from(cert), o.setBy(key))

@@ -90,6 +90,9 @@ type Zeek struct {
 	MetricsAddr, ListenAddr netip.Addr
 	// XPubPort and XSubPort are the ports of the ZeroMQ proxy.
 	XPubPort, XSubPort uint16
+	// TLS is what nodes show each other, and the agent where they use Broker:
+	// certificates of their own, which the operator shares out.
+	TLS TLS
 	// SecretFile holds the secret that the hosts of a cluster share.
 	SecretFile string
 	// Rotation is the time after which logs are rotated.

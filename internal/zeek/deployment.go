@@ -67,6 +67,8 @@ type Site struct {
 	// authentication, except where every address involved is a loopback
 	// address: there nothing is encrypted.
 	BrokerTLS BrokerTLS
+	// AgentTLS says that the agent takes no plain connections.
+	AgentTLS bool
 	// ListenAddr is where nodes listen for their cluster peers with the Broker
 	// backend. Zero means all addresses, or the node's own where that is a
 	// loopback address.

@@ -171,7 +171,7 @@ func (s *script) broker(d *Deployment, c *cluster) {
 				s.redef("Broker::"+f.option, quote(f.path))
 			}
 		}
-	case (!peers || c.loopback) && (!agent || d.Site.AgentAddr.Addr().Unmap().IsLoopback()):
+	case (!peers || c.loopback) && (!agent || d.Site.AgentAddr.Addr().Unmap().IsLoopback() && !d.Site.AgentTLS):
 		s.redef("Broker::disable_ssl", "T")
 	}
 	if a := d.listenAddr(c); peers && a.IsValid() && !a.IsUnspecified() {
