@@ -4,7 +4,8 @@
 // the program does beside that is its own affair.
 //
 // The agent may be zeekfleet's or Zeek's. A node needs a name that the agent's
-// configuration knows; everything else has a default:
+// configuration knows, and zeekfleet's agent has to be told of a program that it
+// has not started itself (agent.foreign_nodes); everything else has a default:
 //
 //	n, err := node.New(node.Config{
 //		Name:        "worker-1",
