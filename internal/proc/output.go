@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/durable"
 )
 
 // outputs bounds the output files.
@@ -27,8 +29,10 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 		f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 		return f, Output{}, err
 	}
+	follow := 0
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
+		// In the node's directory, where a link is none of ours.
+		path, follow = filepath.Join(dir, path), unix.O_NOFOLLOW
 	}
 	if size, ok := regularSize(path); ok && size > o.limit {
 		if err := o.shift(path); err != nil {
@@ -39,7 +43,7 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 		}
 	}
 	// Without O_NONBLOCK, a pipe that nobody reads would block here for ever.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o640)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK|follow, 0o640)
 	if err != nil {
 		return nil, Output{}, err
 	}
@@ -97,7 +101,7 @@ func (o outputs) trim(path string) (bool, error) {
 
 // copyEnd copies the last limit bytes of src, which has size bytes, to dst.
 func (o outputs) copyEnd(dst, src string, size int64) error {
-	in, err := os.Open(src)
+	in, err := durable.OpenRegular(src)
 	if err != nil {
 		return err
 	}
@@ -119,7 +123,7 @@ func (o outputs) tail(out Output) string {
 	if !ok {
 		return ""
 	}
-	f, err := os.Open(out.Path)
+	f, err := durable.OpenRegular(out.Path) // whoever runs as the node can put anything there
 	if err != nil {
 		return ""
 	}

@@ -190,3 +190,22 @@ func TestShellInANodesDirectoryIsNoNode(t *testing.T) {
 	}
 	_ = endsWithin(pid, patience)
 }
+
+func TestLinkCalledLikeAnOutputFileIsNotFollowed(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	spec := f.spec("worker-1", "crasher", "exit", "0", "said", "")
+	target := filepath.Join(t.TempDir(), "target")
+	if err := os.MkdirAll(spec.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, filepath.Join(spec.Dir, "stdout")); err != nil {
+		t.Fatal(err)
+	}
+	f.start(spec)
+	if got := next[proc.StartFailed](f); !strings.Contains(got.Err.Error(), "stdout file") {
+		t.Errorf("got %v", got.Err)
+	}
+	if _, err := os.Lstat(target); err == nil {
+		t.Error("the link was followed")
+	}
+}
