@@ -93,6 +93,8 @@ func (r *received) take(ctx context.Context) (text []byte, err error) {
 				r.size -= len(text)
 			})
 			return text, nil
+		case end != nil && ctx.Err() != nil: // which may have ended the connection
+			return nil, context.Cause(ctx)
 		case end != nil:
 			return nil, end
 		}
