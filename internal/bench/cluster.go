@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,10 +39,13 @@ type running struct {
 	lines *bufio.Reader
 }
 
+// embeddedNodes is in the environment of agents that launch no Zeek.
+const embeddedNodes = "ZEEKFLEET_NODE_KIND=embedded"
+
 // start starts the program. Its nodes are embedded ones, whatever Zeek is
 // installed: what is measured is this program.
 func start(ctx context.Context, stderr bool, program string, args ...string) (*running, error) {
-	return startWith(ctx, []string{"ZEEKFLEET_NODE_KIND=embedded"}, stderr, program, args...)
+	return startWith(ctx, []string{embeddedNodes}, stderr, program, args...)
 }
 
 // startWith is start with more in the environment, and nodes of any kind.
@@ -111,7 +115,7 @@ type processes struct {
 
 // startProcesses starts them, with their state in a directory of that name.
 func startProcesses(ctx context.Context, dir, name string) (*processes, error) {
-	p, err := startDaemons(ctx, dir, name, "ZEEKFLEET_NODE_KIND=embedded")
+	p, err := startDaemons(ctx, dir, name, embeddedNodes)
 	if err != nil {
 		return p, err
 	}
@@ -155,6 +159,11 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 	}
 	if _, err := p.agent.await(`msg="agent is live"`); err != nil {
 		return p, err
+	}
+	if !slices.Contains(env, embeddedNodes) {
+		if _, err := p.agent.await(`msg="the scripts that all nodes have load"`); err != nil {
+			return p, err
+		}
 	}
 	go io.Copy(io.Discard, p.controller.lines)
 	go io.Copy(io.Discard, p.agent.lines)

@@ -93,10 +93,18 @@ func fiveNodes(ctx context.Context, dir string) (figures []figure, err error) {
 	roles := map[client.NodeName]client.ClusterRole{
 		"manager": client.Manager, "logger": client.Logger, "proxy": client.Proxy, "worker-1": client.Worker, "worker-2": client.Worker,
 	}
-	for _, which := range []string{"first deployment", "all nodes changed"} {
+	for _, which := range []string{"checked as the agent started", "with a variable of their own", "with other ports"} {
 		c, err := zeekNodes(which, roles)
 		if err != nil {
 			return nil, err
+		}
+		for i := range c.Nodes {
+			if c.Nodes[i].Role == client.Worker {
+				c.Nodes[i].Interface = new("lo")
+			}
+			if len(figures) > 0 {
+				c.Nodes[i].Env = map[string]string{"OWN": "1"}
+			}
 		}
 		took, checks, err := z.deployed(ctx, c)
 		if err != nil {

@@ -69,6 +69,9 @@ type AgentConfig struct {
 	ScratchDir string
 	// Checked, if not nil, knows which checks of scripts have passed.
 	Checked *preflight.Memory
+	// LookAhead has the scripts of nodes checked when the agent starts, as nodes
+	// usually are, so that the first deployment finds them Checked.
+	LookAhead bool
 	// OnChange, if not nil, is told of each change of a node's state. It must
 	// return at once.
 	OnChange func(mgmt.NotifyChange)
@@ -207,6 +210,7 @@ func (c AgentConfig) drain(ctx context.Context) {
 
 // runHelpers starts what works beside the loop.
 func (a *agentShell) runHelpers(ctx context.Context) {
+	a.lookAhead(ctx)
 	if a.cfg.Crashes != nil {
 		a.parts.run(ctx, "crash records", a.cfg.Crashes.Run)
 	}

@@ -46,6 +46,39 @@ func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
 	})
 }
 
+// lookAhead checks the scripts of nodes as they usually are, at a low priority,
+// so that the first deployment need not wait for that. A preflight ends it. What
+// it finds may not matter to any deployment, and so is only said.
+func (a *agentShell) lookAhead(ctx context.Context) {
+	launcher, ok := a.cfg.Launch.(interface {
+		Usual(scratch string) []preflight.Check
+	})
+	if !ok || !a.cfg.LookAhead || a.cfg.Checked == nil {
+		return
+	}
+	look, cancel := context.WithCancel(ctx)
+	now := &looking{cancel: cancel, done: make(chan struct{})}
+	a.looking = now
+	a.parts.task(func() {
+		defer close(now.done)
+		defer cancel()
+		scratch, err := os.MkdirTemp(a.cfg.ScratchDir, scratchPrefix)
+		if err != nil {
+			a.cfg.Logger.Warn("scripts are not checked ahead of deployments", "err", err)
+			return
+		}
+		defer os.RemoveAll(scratch)
+		cfg := preflight.Config{ScratchDir: scratch, OutputBytes: a.cfg.Core.OutputBytes, Memory: a.cfg.Checked}
+		report := preflight.Run(look, cfg, launcher.Usual(filepath.Join(scratch, "generated")))
+		for _, f := range report.Findings {
+			a.cfg.Logger.Warn("nodes without scripts of their own could not be started now", "node", string(f.Node), "err", f.Problem)
+		}
+		if len(report.Findings) == 0 && len(report.Unfinished) == 0 {
+			a.cfg.Logger.Info("the scripts that all nodes have load")
+		}
+	})
+}
+
 // look finds what would keep the deployment from succeeding. Only checks of
 // scripts take so long that ctx can end them.
 func (c AgentConfig) look(ctx context.Context, e agent.Preflight) agent.Preflighted {

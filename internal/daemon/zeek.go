@@ -257,6 +257,32 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	return check, nil
 }
 
+// Usual returns checks of scripts that tell about nodes which have none of their
+// own, one for each role, in a cluster of all roles that has ports for everything.
+func (z *Zeek) Usual(scratch string) []preflight.Check {
+	cluster := map[mgmt.NodeName]mgmt.ClusterEndpoint{}
+	for i, role := range []mgmt.ClusterRole{mgmt.Manager, mgmt.Logger, mgmt.Proxy, mgmt.Worker} {
+		cluster[mgmt.NodeName(role)] = mgmt.ClusterEndpoint{
+			Role: role, Host: loopback, Port: mgmt.TCPPort(uint16(1 + 2*i)), MetricsPort: new(mgmt.TCPPort(uint16(2 + 2*i))),
+		}
+	}
+	var checks []preflight.Check
+	for _, name := range slices.Sorted(maps.Keys(cluster)) {
+		e := cluster[name]
+		node := mgmt.Node{Name: name, Role: e.Role, Port: &e.Port, MetricsPort: e.MetricsPort}
+		if e.Role == mgmt.Worker {
+			node.Interface = new("lo")
+		}
+		c, err := z.Check(mgmt.Plan{Node: node, Cluster: cluster}, scratch)
+		if err == nil && c.Group != "" { // what cannot be checked so is for a deployment to tell
+			checks = append(checks, preflight.Check{
+				Node: name, Argv: c.Argv, Env: c.Env, Prepare: c.Prepare, Group: c.Group, Reads: c.Reads,
+			})
+		}
+	}
+	return checks
+}
+
 // absoluteIn returns argv for a process that does not run in dir: what is
 // relative to that directory, as scripts can be, is made absolute.
 func absoluteIn(dir string, argv []string) []string {

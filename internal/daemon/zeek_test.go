@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -168,6 +169,23 @@ func TestFortyWorkersTakeOneCheckOfTheirScripts(t *testing.T) {
 	z.deployAll(nodes[:4]...)
 	if got := checks(); got != 2 {
 		t.Errorf("%d checks after another life of the agent, in which nothing has changed that they read", got)
+	}
+}
+
+func TestFirstDeploymentFindsScriptsCheckedThatTheAgentLookedAtAhead(t *testing.T) {
+	counts := filepath.Join(t.TempDir(), "checks")
+	z := newZeekAgent(t, "8.2.2", func(c *daemon.ZeekConfig) { c.Site.Environ = append(c.Site.Environ, "FAKEZEEK_CHECKS="+counts) })
+	z.ahead = make(chan struct{})
+	z.start()
+	<-z.ahead
+	nodes := z.nodes()
+	nodes[2].Interface, nodes[3].Interface = new("lo"), new("lo")
+	z.deployAll(nodes...)
+	text, err := os.ReadFile(counts)
+	got := strings.Fields(string(text))
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"LOGGER", "MANAGER", "PROXY", "WORKER"}, got); diff != "" || err != nil {
+		t.Errorf("checks (-want +got), %v:\n%s", err, diff)
 	}
 }
 

@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -37,7 +38,25 @@ type zeekAgent struct {
 	ended    chan error
 	end      context.CancelFunc
 	endNodes chan struct{}
+	// ahead, if not nil, has the agent look ahead, and is closed when it has.
+	ahead chan struct{}
 }
+
+// listener is a log that tells of one message.
+type listener struct {
+	slog.Handler
+	message string
+	heard   chan struct{}
+}
+
+func (l listener) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == l.message {
+		close(l.heard)
+	}
+	return l.Handler.Handle(ctx, r)
+}
+
+func (l listener) WithAttrs([]slog.Attr) slog.Handler { return l }
 
 // newZeekAgent installs a fake Zeek of a version. A test ends with a running
 // agent, which is then stopped together with its nodes.
@@ -127,7 +146,11 @@ func (z *zeekAgent) start() {
 		Archive:    archiver,
 		ScratchDir: z.t.TempDir(),
 		Checked:    preflight.OpenMemory(filepath.Join(z.dir, "checked"), z.agentLog("agent")),
+		LookAhead:  z.ahead != nil,
 		Logger:     z.agentLog("agent"),
+	}
+	if z.ahead != nil {
+		cfg.Logger = slog.New(listener{cfg.Logger.Handler(), "the scripts that all nodes have load", z.ahead})
 	}
 	z.endNodes = make(chan struct{})
 	cfg.StopNodes = z.endNodes

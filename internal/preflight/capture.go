@@ -30,7 +30,8 @@ func capture(ctx context.Context, cfg Config, c Check) (mgmt.NodeOutputs, error)
 	cmd.Args, cmd.Env, cmd.Dir = c.Argv, c.Env, dir
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A group of its own, so that nothing that the program starts stays behind.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// The program itself does not outlive this one either.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // for a descendant in yet another group that holds the pipes
 	if err = cmd.Start(); err == nil {
@@ -48,7 +49,7 @@ func capture(ctx context.Context, cfg Config, c Check) (mgmt.NodeOutputs, error)
 }
 
 // niceness is that of the programs that check scripts.
-const niceness = 10
+const niceness = 5
 
 // tail keeps the end of what is written to it.
 type tail struct {

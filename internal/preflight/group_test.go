@@ -144,7 +144,7 @@ func TestMemoryIsBounded(t *testing.T) {
 }
 
 func TestChecksOfScriptsHaveLowPriority(t *testing.T) {
-	c := Check{Node: "n", Env: os.Environ(), Argv: []string{"/bin/sh", "-c", "until [ $(nice) -ge 10 ]; do :; done"}}
+	c := Check{Node: "n", Env: os.Environ(), Argv: []string{"/bin/sh", "-c", "until [ $(nice) -ge 5 ]; do :; done"}}
 	if found := run(t.Context(), Config{}, []Check{c}); len(found) > 0 {
 		t.Errorf("found %v", found)
 	}
