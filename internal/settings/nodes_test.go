@@ -175,3 +175,18 @@ func TestNodesAreStoppedWithTheAgentThatTakesThemWithIt(t *testing.T) {
 		}
 	}
 }
+
+func TestPreflightHasThreeModesAndIsABoolAsWell(t *testing.T) {
+	for text, want := range map[string]settings.Preflight{
+		"strict": settings.PreflightStrict, "on": settings.PreflightOn, "off": settings.PreflightOff,
+		"true": settings.PreflightOn, "false": settings.PreflightOff, "1": settings.PreflightOn, "no": settings.PreflightOff,
+	} {
+		a, _, err := settings.ResolveAgent(sources(t, given{env: map[string]string{"ZEEKFLEET_PREFLIGHT": text}}, settings.AddAgentFlags))
+		if err != nil || a.Preflight != want {
+			t.Errorf("%s is %q, %v, want %q", text, a.Preflight, err, want)
+		}
+	}
+	if _, _, err := settings.ResolveAgent(sources(t, given{env: map[string]string{"ZEEKFLEET_PREFLIGHT": "maybe"}}, settings.AddAgentFlags)); err == nil {
+		t.Error("maybe is a mode")
+	}
+}
