@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -127,7 +128,12 @@ func (h *Host) lookAround(a *Adoption, lost []lostRecord, ours map[int]bool) err
 	if h.cfg.NodesDir == "" && len(lost) == 0 {
 		return nil
 	}
-	around, err := h.unrecorded(ours)
+	recorded, err := h.recordedByOthers()
+	if err != nil {
+		return err
+	}
+	maps.Copy(recorded, ours)
+	around, err := h.unrecorded(recorded)
 	if err != nil {
 		return err
 	}
@@ -182,9 +188,38 @@ type nodeProcess struct {
 	pid  int
 }
 
+// recordedByOthers returns the living processes that other agents of this host
+// have records of: several can share one directory of nodes.
+func (h *Host) recordedByOthers() (map[int]bool, error) {
+	pids := map[int]bool{}
+	if h.cfg.NodesDir == "" {
+		return pids, nil
+	}
+	own := filepath.Clean(h.records.dir)
+	entries, err := os.ReadDir(h.cfg.NodesDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("process records of other agents: %w", err)
+	}
+	for _, e := range entries {
+		dir := filepath.Join(h.cfg.NodesDir, e.Name(), filepath.Base(own))
+		if dir == own {
+			continue
+		}
+		records, err := Recorded(dir)
+		if err != nil {
+			continue // what cannot be read vouches for nothing
+		}
+		for _, rec := range records {
+			pids[rec.PID] = true
+		}
+	}
+	return pids, nil
+}
+
 // unrecorded looks at every process that leads a session, as all nodes do: it is
 // a node's if its working directory is that node's and its environment says so.
-func (h *Host) unrecorded(ours map[int]bool) (surroundings, error) {
+// Processes with a record are passed over.
+func (h *Host) unrecorded(recorded map[int]bool) (surroundings, error) {
 	var s surroundings
 	if h.cfg.NodesDir == "" {
 		return surroundings{blind: "nobody says where the nodes' directories are"}, nil
@@ -205,7 +240,7 @@ func (h *Host) unrecorded(ours map[int]bool) (surroundings, error) {
 	}
 	for _, pid := range pids {
 		st, err := readStatIn(h.cfg.ProcDir, pid)
-		if err != nil || st.dead() || st.session != pid || ours[pid] {
+		if err != nil || st.dead() || st.session != pid || recorded[pid] {
 			continue
 		}
 		dir, err := os.Readlink(filepath.Join(h.cfg.ProcDir, fmt.Sprint(pid), "cwd"))

@@ -171,6 +171,42 @@ func TestDamagedRecordWhereNobodyCanLookIsNamedWithItsFile(t *testing.T) {
 	_ = endsWithin(pid, patience)
 }
 
+// Agents of one host can share a directory of nodes.
+func TestNodesOfAnotherAgentAreNotUnseen(t *testing.T) {
+	nodes := t.TempDir()
+	start := func(agent, node string) (pid int) {
+		f := newFleet(t, filepath.Join(nodes, agent), proc.Config{})
+		spec := f.spec(node, "sleeper")
+		spec.Dir = filepath.Join(nodes, node)
+		spec.Env = append(spec.Env, "CLUSTER_NODE="+node)
+		f.start(spec)
+		pid = next[proc.Started](f).PID
+		f.hear("ready")
+		f.settle()
+		return pid
+	}
+	pids := []int{start("agent-1", "worker-1"), start("agent-2", "worker-2")}
+	f := newFleet(t, filepath.Join(nodes, "agent-1"), quick(nodes))
+	if a := f.adopt(); len(a.Unseen) > 0 || len(a.Running) != 1 || a.Running[0].PID != pids[0] {
+		t.Errorf("got %+v, want process %d adopted and nothing unseen", a, pids[0])
+	}
+	if err := os.RemoveAll(filepath.Join(nodes, "agent-2", "records")); err != nil {
+		t.Fatal(err)
+	}
+	f.settle()
+	f = newFleet(t, filepath.Join(nodes, "agent-1"), quick(nodes))
+	if a := f.adopt(); len(a.Unseen) != 1 || a.Unseen[0].PID != pids[1] {
+		t.Errorf("got %+v, want process %d unseen, which no record names any more", a, pids[1])
+	}
+	f.settle()
+	for _, pid := range pids {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+			t.Error(err)
+		}
+		_ = endsWithin(pid, patience)
+	}
+}
+
 // A person who looks around in a node's directory runs no node.
 func TestShellInANodesDirectoryIsNoNode(t *testing.T) {
 	base := t.TempDir()
