@@ -255,14 +255,8 @@ func (m *Machine) sortedAgents() []*agent {
 
 // failedAttempt makes a wait before it is approached again.
 func (m *Machine) failedAttempt(a *agent) {
-	delay := m.cfg.RetryDelay
-	for range a.attempts {
-		if delay = 2 * delay; delay >= m.cfg.MaxRetryDelay {
-			break
-		}
-	}
+	a.retryAt = m.now.Add(m.cfg.retryDelay(a.attempts))
 	a.attempts++
-	a.retryAt = m.now.Add(min(delay, m.cfg.MaxRetryDelay))
 }
 
 // forgive lets a be approached at once.

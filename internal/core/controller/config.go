@@ -43,7 +43,8 @@ type Config struct {
 	ReadyGrace time.Duration
 	// RetryDelay is how long an agent that did not accept a deployment, a welcome
 	// or a standby is left alone before the next attempt; it doubles with every
-	// attempt up to MaxRetryDelay. Zero means 2 s and 1 min.
+	// attempt up to MaxRetryDelay. So it is with a state that could not be saved.
+	// Zero means 2 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
 	// LeaveTimeout is how long the controller goes on dialing an instance that is
 	// no longer part of the cluster, in order to tell it so. Zero means 24 h.
@@ -102,6 +103,17 @@ func (c Config) timeout(request mgmt.Message) time.Duration {
 		return c.RestartTimeout
 	}
 	return c.RequestTimeout
+}
+
+// retryDelay returns how long to wait after so many attempts, and one more.
+func (c Config) retryDelay(attempts int) time.Duration {
+	delay := c.RetryDelay
+	for range attempts {
+		if delay = 2 * delay; delay >= c.MaxRetryDelay {
+			break
+		}
+	}
+	return min(delay, c.MaxRetryDelay)
 }
 
 func (l Limits) withDefaults() Limits {

@@ -17,8 +17,9 @@ type Machine struct {
 	now time.Time // of the Step that runs, or the last; zero before the first
 	out []Effect  // of the Step that runs
 
-	state  State
-	saving *saving // what waits for its Saved; nil if nothing does
+	state   State
+	saving  *saving // what waits for its Saved; nil if nothing does
+	unsaved unsaved
 
 	peers  map[mgmt.PeerID]*peer
 	agents map[mgmt.InstanceName]*agent         // those that introduced themselves
@@ -82,6 +83,9 @@ func (m *Machine) advance() {
 	if m.saving == nil {
 		m.forgetLeavers()
 	}
+	if m.saving == nil {
+		m.resave()
+	}
 }
 
 func (m *Machine) apply(ev Event) {
@@ -129,6 +133,9 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	}
 	if d := m.deploying; d != nil {
 		offer(d.due())
+	}
+	if at := m.unsaved.retryAt; !at.IsZero() {
+		offer(at)
 	}
 	for _, l := range m.state.Leaving {
 		offer(l.Since.Add(m.cfg.LeaveTimeout))
