@@ -199,7 +199,7 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 		a.checkStop(e)
 		a.w.did(string(a.ep.id), e)
 		if p := a.process(e.Node, e.Launch); p != nil {
-			p.terminate()
+			return p.terminate()
 		}
 	case agent.ToController:
 		a.said(e)
@@ -217,7 +217,7 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 		a.drop(e)
 	case agent.StoppedAll:
 		for _, p := range a.procs {
-			if p.unseen != a.life {
+			if p.unseen != a.life && p.stuck != a.life {
 				a.w.violated("%s says that all nodes have ended, and %s runs", a.label, p)
 			}
 		}

@@ -4,9 +4,10 @@
 // The network delays messages, overtakes between connections but never within
 // one, and breaks; a partition is noticed by its two ends at different times.
 // Processes start slowly, never say hello, hang when asked to end, end at once
-// or later. Disks lose what was not saved, and fail. Every part crashes at any
-// step and starts again from what it saved, with a wall clock that may have
-// jumped meanwhile. Clients ask for everything, much of it nonsense.
+// or later, cannot be looked at, may not be signalled. Disks lose what was not
+// saved, and fail. Every part crashes at any step and starts again from what it
+// saved, or an agent without that, with a wall clock that may have jumped
+// meanwhile. Clients ask for everything, much of it nonsense.
 //
 // A run is a series of episodes: a time of mischief, then a time of peace in
 // which everything must come right. What the cores promise is checked after

@@ -93,7 +93,7 @@ func (w *world) findOut() {
 
 // sound reports whether a process is as it should be.
 func (p *process) sound() bool {
-	return !p.fate.mute && !p.fate.deaf && !p.fate.hangs && p.fate.work < time.Second && p.fate.life == 0
+	return !p.fate.mute && !p.fate.deaf && !p.fate.hangs && p.fate.guard == guardNone && p.fate.work < time.Second && p.fate.life == 0
 }
 
 // reachable reports whether controller and agent can find each other, or could

@@ -29,6 +29,7 @@ type process struct {
 	condemned bool
 	known     int           // the life of the agent that has heard of its beginning
 	stopped   int           // the life of the agent that has stopped it
+	stuck     int           // the life of the agent that has heard that it cannot be stopped
 	ended     time.Duration // when the agent heard that it ended by itself; zero: it has not
 
 	latest mgmt.ReqID // the last dispatch that it was asked for
@@ -58,7 +59,18 @@ type fate struct {
 	mute   bool          // it never looks for its agent
 	deaf   bool          // it does not answer dispatches
 	hangs  bool          // it ignores SIGTERM
+	guard  guard         // whether it may be signalled
 }
+
+// guard says which signals a process may not be sent, because it is another
+// user's by then.
+type guard int
+
+const (
+	guardNone guard = iota
+	guardAll
+	guardKill // it was not another's yet when it got SIGTERM, which it ignored
+)
 
 // newFate draws a fate.
 func (w *world) newFate() fate {
@@ -74,6 +86,9 @@ func (w *world) newFate() fate {
 		f.life = 1 + w.between(0, 90*time.Second)
 	}
 	f.unfit, f.mute, f.deaf, f.hangs = w.chance(m.unfit), w.chance(m.mute), w.chance(m.deaf), w.chance(m.hang)
+	if w.chance(m.guard) {
+		f.guard = pick(w, []guard{guardAll, guardKill})
+	}
 	return f
 }
 
@@ -143,22 +158,36 @@ func (p *process) exit(reason string) {
 }
 
 // terminate is SIGTERM, with SIGKILL after the grace unless the agent dies
-// before.
-func (p *process) terminate() {
+// before. It returns the outcome, if there is one at once.
+func (p *process) terminate() agent.Event {
 	if p.phase != running {
-		return
+		return nil
 	}
-	if !p.fate.hangs {
+	if p.fate.guard == guardAll {
+		p.stopped, p.stuck = 0, p.home.life
+		return p.refusal()
+	}
+	if p.fate.guard == guardNone && !p.fate.hangs {
 		p.w.after(p.fate.stop, func() { p.exit("exit status 0") })
 	} else if p.w.chance(0.5) && p.dialer != nil {
 		p.w.hangUp(p.dialer)
 	}
 	life := p.home.life
 	p.w.after(p.w.terms.stopGrace, func() {
-		if p.home.life == life {
+		switch {
+		case p.home.life != life || p.phase != running:
+		case p.fate.guard == guardNone:
 			p.exit("killed by SIGKILL")
+		default:
+			p.report(p.refusal())
 		}
 	})
+	return nil
+}
+
+// refusal is what comes of a signal that it may not be sent.
+func (p *process) refusal() agent.Event {
+	return agent.StopFailed{Node: p.name, Launch: p.launch, Err: "it is another user's"}
 }
 
 // report tells the agent's shell, if it is still the one that watches.
@@ -181,6 +210,10 @@ func (p *process) report(ev agent.Event) {
 func (p *process) heard(ev agent.Event) {
 	if _, begins := ev.(agent.Started); begins {
 		p.known = p.home.life
+		return
+	}
+	if _, fails := ev.(agent.StopFailed); fails {
+		p.stopped, p.stuck = 0, p.home.life
 		return
 	}
 	p.home.book.unheard[p.name] = 0                           // there is no other process before this one is heard of

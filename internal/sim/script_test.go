@@ -32,13 +32,15 @@ var update = flag.Bool("update", false, "rewrite the dialogue files in testdata"
 //	at TIME CLIENT REQUEST ARGS...  a request; stage has "ID INSTANCE... | NODE@INSTANCE[/VARIANT]..."
 //	at TIME CLIENT leaves
 //	at TIME PART crashes|starts     PART is controller or an agent
+//	at TIME AGENT starts [without-state] [unseeing]
+//	                                it finds its state missing, cannot look at processes
 //	at TIME PART disk full|works|crash-before|crash-after
 //	at TIME AGENT cut|mended|loses-power|stops-nodes|breaks
 //	at TIME AGENT usurped FOR       a stranger welcomes it as its controller would, and goes
 //	at TIME AGENT double            a second agent of that name appears, or disappears
 //	at TIME NODE@AGENT dies|breaks  its process ends, or its connection
 //	at TIME node NODE FATE          of its next processes: sound, mute, deaf, hangs, unfit,
-//	                                opaque, instant, or slow TIME
+//	                                guarded, opaque, instant, or slow TIME
 //	at TIME end                     nothing happens up to then
 //
 // Notes appear from Warn on, notifications of nodes' states not at all.
@@ -200,7 +202,9 @@ func (s *stage) agentDoes(a *agentPart, verb string, rest []string) {
 	case "crashes":
 		a.end("crashes", false)
 	case "starts":
+		s.mood.lost, s.mood.unseen = oneIf(rest, "without-state"), oneIf(rest, "unseeing")
 		a.start()
+		s.mood.lost, s.mood.unseen = 0, 0
 	case "disk":
 		a.disk.state = diskWord(rest[0])
 	case "cut":
@@ -222,6 +226,14 @@ func (s *stage) agentDoes(a *agentPart, verb string, rest []string) {
 	default:
 		panic("unknown verb " + verb)
 	}
+}
+
+// oneIf is the probability of something that is certain if word is among words.
+func oneIf(words []string, word string) float64 {
+	if slices.Contains(words, word) {
+		return 1
+	}
+	return 0
 }
 
 func diskWord(word string) diskState {
@@ -251,6 +263,8 @@ func (s *stage) fate(words []string) fate {
 		f.deaf = true
 	case "hangs":
 		f.hangs = true
+	case "guarded":
+		f.guard = guardAll
 	case "unfit":
 		f.unfit = true
 	case "opaque":

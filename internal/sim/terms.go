@@ -105,6 +105,7 @@ type mood struct {
 
 	lost   float64 // an agent that starts finds its state missing
 	unseen float64 // or a process that it cannot look at
+	guard  float64 // a process may not be signalled
 
 	late                                          float64 // a preflight ends after its deadline
 	slow, mute, deaf, instant, unfit, hang, brief float64 // fates of a process; see newFate
@@ -137,6 +138,7 @@ func (w *world) newMood() mood {
 		brief:       some(0.3, 0.2),
 		lost:        some(0.3, 0.3),
 		unseen:      some(0.3, 0.3),
+		guard:       some(0.2, 0.2),
 	}
 	if w.chance(0.5) {
 		m.delay = pick(w, []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Second})
