@@ -108,7 +108,12 @@ var errNotRegular = errors.New("not a regular file")
 // openRegular opens a regular file for reading; anything else is refused, and
 // not waited for.
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	return openFile(path, unix.O_NOFOLLOW)
+}
+
+// openFile does that with more flags.
+func openFile(path string, flags int) (*os.File, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|flags, 0)
 	if err != nil {
 		return nil, nil, err
 	}

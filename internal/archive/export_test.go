@@ -26,3 +26,6 @@ func (a *Archiver) InBubble() *Archiver {
 	fresh.Unwatched()
 	return &fresh
 }
+
+// ZoneFile is a file of the zone database.
+var ZoneFile = zoneFile

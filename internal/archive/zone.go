@@ -3,7 +3,7 @@ package archive
 import (
 	"encoding/binary"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -20,7 +20,7 @@ func Zone(tz string) (*time.Location, error) {
 		return time.UTC, nil
 	}
 	if filepath.IsAbs(name) {
-		if text, err := os.ReadFile(name); err == nil {
+		if text, err := readZone(name); err == nil {
 			if loc, err := time.LoadLocationFromTZData(name, text); err == nil {
 				return loc, nil
 			}
@@ -32,6 +32,21 @@ func Zone(tz string) (*time.Location, error) {
 		return loc, nil
 	}
 	return time.UTC, fmt.Errorf("time zone %q is not known and counts as UTC", tz)
+}
+
+// maxZone bounds a file of the zone database, in bytes; the largest have some
+// thousands.
+const maxZone = 1 << 20
+
+// readZone reads such a file. Clients name it, and so it may be anything; a link,
+// as /etc/localtime is, leads to one. Only its first bytes matter.
+func readZone(path string) ([]byte, error) {
+	f, _, err := openFile(path, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxZone))
 }
 
 // zoneOfRule has the standard library read a rule where it stands in a file of the

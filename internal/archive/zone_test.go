@@ -1,8 +1,13 @@
 package archive_test
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"zeekfleet/internal/archive"
 )
@@ -29,6 +34,25 @@ func TestZoneIsWhatTheCLibraryMakesOfTZ(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: noon is %v, want %v", tz, got, want)
 		}
+	}
+}
+
+// TestZoneFileIsNotWaitedFor has a TZ that a client has given to its node.
+func TestZoneFileIsNotWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	zone := filepath.Join(dir, "zone")
+	if err := errors.Join(unix.Mkfifo(pipe, 0o600), os.Symlink(zone, link),
+		os.WriteFile(zone, archive.ZoneFile("X", 3600), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, tz := range []string{pipe, "/dev/zero", dir} {
+		if loc, err := archive.Zone(tz); err == nil || loc != time.UTC {
+			t.Errorf("%s: got %v, %v, want UTC and an error", tz, loc, err)
+		}
+	}
+	if loc, err := archive.Zone(link); err != nil {
+		t.Errorf("a link to a file of the database: %v, %v", loc, err)
 	}
 }
 

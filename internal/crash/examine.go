@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"zeekfleet/internal/durable"
 	"zeekfleet/internal/mgmt"
 )
 
@@ -123,13 +124,21 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 	if !filepath.IsAbs(program) {
 		return "", errors.New("the program is not known")
 	}
+	// The core file lies where the node's user can replace it: the debugger gets
+	// the file that was looked at here, and nothing by name.
+	opened, err := durable.OpenRegular(core)
+	if err != nil {
+		return "", err
+	}
+	defer opened.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.BacktraceTimeout,
 		fmt.Errorf("%s took more than %v", s.cfg.Debugger, s.cfg.BacktraceTimeout))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, debugger, "-batch", "-nx",
 		"-iex", "set auto-load no", // nothing that lies about is to be executed
 		"-ex", "bt 100", "-ex", "thread apply all bt 100",
-		program, core)
+		program, "/proc/self/fd/3")
+	cmd.ExtraFiles = []*os.File{opened} // 3
 	cmd.Dir = "/"
 	cmd.Env = append(cmd.Environ(), "LC_ALL=C", "DEBUGINFOD_URLS=") // no downloads
 	output := &firstBytes{limit: maxText}

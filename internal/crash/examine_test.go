@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"zeekfleet/internal/crash"
 )
@@ -27,6 +28,10 @@ func TestMain(m *testing.M) {
 	case "debugger":
 		fmt.Println("#0  0xdeadbeef in crash ()")
 		fmt.Println("arguments:", strings.Join(os.Args[1:], "|"))
+		os.Exit(0)
+	case "reader":
+		text, err := os.ReadFile(os.Args[len(os.Args)-1])
+		fmt.Printf("%s, %v", text, err)
 		os.Exit(0)
 	case "talker":
 		for range 100_000 {
@@ -196,6 +201,37 @@ func TestBacktrace(t *testing.T) {
 			self, _ := os.Executable()
 			if note := strings.ReplaceAll(got.Note, self, "DEBUGGER"); note != tt.note {
 				t.Errorf("note %q, want %q", note, tt.note)
+			}
+		})
+	}
+}
+
+// TestTheDebuggerGetsTheFileThatWasLookedAt shows that it gets no name, behind
+// which a node's user could put something else meanwhile.
+func TestTheDebuggerGetsTheFileThatWasLookedAt(t *testing.T) {
+	got := examined(t, crash.Config{}, "core", "reader", segv(), "core")
+	if got.Backtrace != "core, <nil>" {
+		t.Errorf("it read %q", got.Backtrace)
+	}
+	if got := examined(t, crash.Config{}, "core", "debugger", segv(), "core"); strings.Contains(got.Backtrace, got.Core) {
+		t.Errorf("it was told %q", got.Backtrace)
+	}
+}
+
+func TestACoreFileIsARegularFile(t *testing.T) {
+	for name, plant := range map[string]func(path string) error{
+		"a pipe":      func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"a link":      func(path string) error { return os.Symlink("/etc/passwd", path) },
+		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := segv()
+			r.Dir = t.TempDir()
+			if err := plant(filepath.Join(r.Dir, "core")); err != nil {
+				t.Fatal(err)
+			}
+			if got := examined(t, crash.Config{}, "core", "reader", r); got.Core != "" || got.Backtrace != "" {
+				t.Errorf("%s is taken for a core file: %q", got.Core, got.Backtrace)
 			}
 		})
 	}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"zeekfleet/internal/durable"
 	"zeekfleet/internal/mgmt"
 )
 
@@ -117,14 +117,14 @@ func directory(node mgmt.NodeName) string {
 
 // read reads the record in f.
 func (f file) read(root string) (Record, error) {
-	in, err := os.Open(f.path(root))
+	in, err := durable.OpenRegular(f.path(root))
 	if err != nil {
 		return Record{}, err
 	}
 	defer in.Close()
 	info, err := in.Stat()
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxRecord) {
-		err = errors.New("not a crash record")
+	if err == nil && info.Size() > maxRecord {
+		err = errors.New("not a crash record: it is too large")
 	}
 	if err != nil {
 		return Record{}, err

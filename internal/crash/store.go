@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"zeekfleet/internal/durable"
 	"zeekfleet/internal/mgmt"
 )
@@ -144,6 +146,9 @@ func (s *Store) write(r Record) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+		return cmp.Or[error](err, &os.PathError{Op: "write", Path: dir, Err: unix.ENOTDIR})
+	}
 	path := filepath.Join(dir, r.file())
 	fresh := strings.TrimSuffix(path, suffix) + freshSuffix
 	if err := durable.Replace(path, fresh, append(text, '\n')); err != nil {
@@ -159,7 +164,7 @@ func (s *Store) update(ctx context.Context, r Record) error {
 		return err
 	}
 	defer s.done()
-	_, err := os.Stat(filepath.Join(s.cfg.Dir, directory(r.Node), r.file()))
+	_, err := os.Lstat(filepath.Join(s.cfg.Dir, directory(r.Node), r.file()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -245,10 +250,18 @@ func (f file) path(root string) string { return filepath.Join(root, f.dir, f.nam
 
 // files lists the files of records in one node's directory, oldest first.
 func (s *Store) files(dir string) ([]file, error) {
-	entries, err := os.ReadDir(filepath.Join(s.cfg.Dir, dir)) // sorted
+	path := filepath.Join(s.cfg.Dir, dir)
+	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err == nil && !info.IsDir() {
+		err = &os.PathError{Op: "read", Path: path, Err: unix.ENOTDIR} // nor is a link to one
+	}
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(path) // sorted
 	if err != nil {
 		return nil, err
 	}

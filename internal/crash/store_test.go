@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
 
 	"zeekfleet/internal/crash"
 	"zeekfleet/internal/mgmt"
@@ -328,4 +330,51 @@ func FuzzRecords(f *testing.F) {
 			t.Errorf("List: %d records, %v", len(records), err)
 		}
 	})
+}
+
+// TestNothingIsFollowedOrWaitedForWhereRecordsAre puts links and pipes where a
+// node's user could if its directory were less private than it is.
+func TestNothingIsFollowedOrWaitedForWhereRecordsAre(t *testing.T) {
+	dir, elsewhere := crash.Dir(t.TempDir()), t.TempDir()
+	victim := filepath.Join(elsewhere, "victim")
+	s := open(t, crash.Config{Dir: dir})
+	add(t, s, nth("worker-1", 1))
+	second := nth("worker-1", 2)
+	fresh := filepath.Join(dir, "worker-1", second.When.UTC().Format("20060102T150405.000000000Z")+"-2.json.new")
+	const later = "20990101T000000.000000000Z"
+	if err := errors.Join(
+		os.WriteFile(victim, []byte(`{"node":"worker-1","launch":8,"when":"2099-01-01T00:00:00Z"}`), 0o600),
+		unix.Mkfifo(filepath.Join(dir, "worker-1", later+"-7.json"), 0o600),
+		os.Symlink(victim, filepath.Join(dir, "worker-1", later+"-8.json")),
+		os.Symlink(victim, fresh),
+		os.Symlink(filepath.Join(dir, "worker-1"), filepath.Join(dir, "worker-2")),
+		unix.Mkfifo(filepath.Join(dir, "worker-3"), 0o600),
+	); err != nil {
+		t.Fatal(err)
+	}
+	add(t, s, second)
+	if text, err := os.ReadFile(victim); err != nil || !strings.HasPrefix(string(text), `{"node":"worker-1","launch":8`) {
+		t.Errorf("the file of another has %q, %v", text, err)
+	}
+	records, err := s.List("worker-1")
+	if len(records) != 2 || err == nil || strings.Count(err.Error(), "not a regular file") != 2 {
+		t.Errorf("List: %d records, %v; want 2, and what is no regular file", len(records), err)
+	}
+	if r, ok := s.Latest("worker-1"); !ok || r.Launch != 2 {
+		t.Errorf("Latest: launch %d, %t", r.Launch, ok)
+	}
+	if all, err := s.All(); len(all) != 2 || err == nil {
+		t.Errorf("All: %d records, %v", len(all), err)
+	}
+	for _, node := range []mgmt.NodeName{"worker-2", "worker-3"} {
+		if records, err := s.List(node); len(records) > 0 || err == nil {
+			t.Errorf("List of %s: %d records, %v; it is no directory", node, len(records), err)
+		}
+		if _, ok := s.Latest(node); ok {
+			t.Errorf("Latest of %s", node)
+		}
+		if err := s.Add(t.Context(), nth(node, 1)); err == nil {
+			t.Errorf("a record of %s was written where no directory is", node)
+		}
+	}
 }

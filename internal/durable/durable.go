@@ -2,14 +2,18 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // Replace makes text the content of the file at path, readable for its owner
 // alone. It is written to the path fresh first, in the same directory, of which
 // nothing is left after an error: on a full disk every attempt would leave
-// another one. When Replace returns nil, the file outlives a power cut.
+// another one. What else stands at fresh is removed: others may have put a link or
+// a pipe there. When Replace returns nil, the file outlives a power cut.
 func Replace(path, fresh string, text []byte) error {
 	err := writeSynced(fresh, text)
 	if err == nil {
@@ -23,7 +27,7 @@ func Replace(path, fresh string, text []byte) error {
 }
 
 func writeSynced(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := Create(path, 0o600)
 	if err != nil {
 		return err
 	}
@@ -34,10 +38,19 @@ func writeSynced(path string, text []byte) error {
 	return errors.Join(err, f.Close())
 }
 
+// Create makes a file of its own at path, and opens it for writing. What stood
+// there, be it a link or a pipe, is removed, and neither followed nor waited for.
+func Create(path string, mode fs.FileMode) (*os.File, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+}
+
 // SyncDir makes what was created, renamed and removed in a directory outlive a
 // power cut.
 func SyncDir(path string) error {
-	d, err := os.Open(path)
+	d, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}

@@ -5,3 +5,9 @@ type Orphans struct{ orphans }
 
 // Look is what housekeeping does from time to time.
 func (o *Orphans) Look() error { return o.reap() }
+
+// Trim is what housekeeping does with an output file that may have become too
+// large.
+func Trim(path string, limit int64, keep int) (bool, error) {
+	return outputs{limit: limit, keep: keep}.trim(path)
+}

@@ -30,7 +30,11 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 		return f, Output{}, err
 	}
 	follow := 0
-	if !filepath.IsAbs(path) {
+	if filepath.IsAbs(path) {
+		// Who configures such a path may well mean what a link leads to. It is found
+		// out once: nothing looks there through a link later.
+		path = realPath(path)
+	} else {
 		// In the node's directory, where a link is none of ours.
 		path, follow = filepath.Join(dir, path), unix.O_NOFOLLOW
 	}
@@ -50,15 +54,26 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 	if err := unix.SetNonblock(int(f.Fd()), false); err != nil {
 		return nil, Output{}, errors.Join(err, f.Close())
 	}
+	if follow == 0 {
+		path = realPath(path) // a link whose target was not there before
+	}
 	size, _ := regularSize(path)
 	return f, Output{Path: path, Offset: size}, nil
+}
+
+// realPath returns path without links, if there is such a file.
+func realPath(path string) string {
+	if p, err := filepath.EvalSymlinks(path); err == nil {
+		return p
+	}
+	return path
 }
 
 func numbered(path string, n int) string { return fmt.Sprintf("%s.%d", path, n) }
 
 // regularSize returns the size of path, and false if it is no regular file.
 func regularSize(path string) (int64, bool) {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return 0, false
 	}
@@ -88,7 +103,7 @@ func (o outputs) trim(path string) (bool, error) {
 	if err := o.copyEnd(fresh, path, size); err != nil {
 		os.Remove(fresh)
 		// The disk must not fill up because a copy could not be made.
-		return true, errors.Join(err, os.Truncate(path, 0))
+		return true, errors.Join(err, durable.Truncate(path))
 	}
 	if err := o.shift(path); err != nil {
 		return false, err
@@ -96,7 +111,7 @@ func (o outputs) trim(path string) (bool, error) {
 	if err := os.Rename(fresh, numbered(path, 1)); err != nil {
 		return false, err
 	}
-	return true, os.Truncate(path, 0)
+	return true, durable.Truncate(path)
 }
 
 // copyEnd copies the last limit bytes of src, which has size bytes, to dst.
@@ -106,7 +121,7 @@ func (o outputs) copyEnd(dst, src string, size int64) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	out, err := durable.Create(dst, 0o640) // the directory is the node's as well
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package proc_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"zeekfleet/internal/proc"
 )
@@ -80,5 +82,70 @@ func TestLargeOutputIsRotatedWhileTheProcessRuns(t *testing.T) {
 	info, err := os.Stat(filepath.Join(f.dir, "worker-1", "stdout.1"))
 	if err != nil || info.Size() < limit || info.Size() > 2*limit {
 		t.Errorf("rotated file: got %v, %v, want %d to %d bytes", info, err, limit, 2*limit)
+	}
+}
+
+// TestNothingIsCutOrWrittenThroughLinksOfANode plants links where housekeeping
+// empties and writes files, as whoever runs as the node can.
+func TestNothingIsCutOrWrittenThroughLinksOfANode(t *testing.T) {
+	const secret, flood = "another user's file", "0123456789abcdef"
+	for name, plant := range map[string]func(dir, victim string) error{
+		"the output itself": func(dir, victim string) error {
+			return errors.Join(os.Truncate(victim, 1<<10), os.Symlink(victim, filepath.Join(dir, "stdout")))
+		},
+		"the copy": func(dir, victim string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, "stdout"), []byte(flood), 0o600),
+				os.Symlink(victim, filepath.Join(dir, "stdout.new")))
+		},
+		"the copy, which is a pipe": func(dir, _ string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, "stdout"), []byte(flood), 0o600),
+				unix.Mkfifo(filepath.Join(dir, "stdout.new"), 0o600))
+		},
+		"the rotated file": func(dir, victim string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, "stdout"), []byte(flood), 0o600),
+				os.Symlink(victim, filepath.Join(dir, "stdout.1")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "victim")
+			if err := errors.Join(os.WriteFile(victim, []byte(secret), 0o600), plant(dir, victim)); err != nil {
+				t.Fatal(err)
+			}
+			before := must(os.Stat(victim)).Size()
+			if _, err := proc.Trim(filepath.Join(dir, "stdout"), 10, 2); err != nil {
+				t.Error(err)
+			}
+			text := must(os.ReadFile(victim))
+			if int64(len(text)) != before || !strings.HasPrefix(string(text), secret) {
+				t.Errorf("the file of another is %d bytes, not %d", len(text), before)
+			}
+		})
+	}
+}
+
+// TestOutputPathThatIsALinkIsFoundOutOnce has an absolute path, which is the
+// operator's: what it leads to takes the output, and is read.
+func TestOutputPathThatIsALinkIsFoundOutOnce(t *testing.T) {
+	for _, there := range []bool{true, false} {
+		t.Run(fmt.Sprintf("target there: %t", there), func(t *testing.T) {
+			dir := t.TempDir()
+			target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+			if err := os.Symlink(target, link); err != nil {
+				t.Fatal(err)
+			}
+			if there {
+				if err := os.WriteFile(target, []byte("of before\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f := newFleet(t, dir, proc.Config{})
+			spec := f.spec("worker-1", "crasher", "exit", "1", "last words\n", "")
+			spec.Stdout = link
+			f.start(spec)
+			next[proc.Started](f)
+			if got := next[proc.Exited](f).Stdout; got != "last words" {
+				t.Errorf("got %q", got)
+			}
+		})
 	}
 }
