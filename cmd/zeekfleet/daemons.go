@@ -65,7 +65,11 @@ func newAgentCommand(streams) *cobra.Command {
 				return failed(err)
 			}
 			if set.Lifecycle.StopNodes.Applies(os.Getpid()) {
-				return failed(runStopping(cmd.Context(), a, log))
+				why := "agent.stop_nodes is always"
+				if set.Lifecycle.StopNodes != settings.StopNodesAlways {
+					why = "it is the first process here, which takes all others with it"
+				}
+				return failed(runStopping(cmd.Context(), a, log, why))
 			}
 			return ended(cmd.Context(), a.Run(cmd.Context()))
 		},
@@ -75,12 +79,12 @@ func newAgentCommand(streams) *cobra.Command {
 }
 
 // runStopping runs an agent that stops its nodes, in order, when ctx is done, and
-// ends once they have.
-func runStopping(ctx context.Context, a daemon.Agent, log *slog.Logger) error {
+// ends once they have; why says so in the log.
+func runStopping(ctx context.Context, a daemon.Agent, log *slog.Logger, why string) error {
 	stopNodes := make(chan struct{})
 	a.StopNodes = stopNodes
 	stop := context.AfterFunc(ctx, func() {
-		log.Info("agent stops its nodes and ends (--stop-nodes)")
+		log.Info("agent stops its nodes and ends: " + why)
 		close(stopNodes)
 	})
 	defer stop()

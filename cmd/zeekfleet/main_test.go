@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 //	await NAME REGEXP     waits until the process prints a line like that, after the last one awaited
 //	signal NAME SIGNAL    sends a signal to a process that was started, or by its PID to one of its nodes
 //	ended NAME [STATUS]   waits for the process to end, with exit status 0 unless STATUS says otherwise
+//	child NAME VAR        puts the PID of the one child of such a process into a variable
 //	nodes NODE=STATE …    waits until get-nodes says so; NODE=absent that it does not list the node
 //	pid NODE VAR          puts the PID that get-nodes shows into a variable
 //	answers NODE …        waits until get-id-value has an answer of each node
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"await":    cmdAwait,
 			"signal":   cmdSignal,
 			"ended":    cmdEnded,
+			"child":    cmdChild,
 			"nodes":    cmdNodes,
 			"pid":      cmdPID,
 			"answers":  cmdAnswers,

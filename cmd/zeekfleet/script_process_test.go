@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -168,4 +170,23 @@ func cmdEnded(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s ended with %s, not %s; it printed:\n%v", args[0], got, want, b.out)
 	}
 	ts.Logf("%s printed:\n%v", args[0], b.out)
+}
+
+func cmdChild(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: child NAME VAR")
+	}
+	b := running(ts, args[0])
+	pid := b.cmd.Process.Pid
+	for deadline := time.Now().Add(patience); ; time.Sleep(glance) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+		ts.Check(err)
+		if children := strings.Fields(string(text)); len(children) == 1 {
+			ts.Setenv(args[1], children[0])
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not have one child, but %q; it printed:\n%v", args[0], text, b.out)
+		}
+	}
 }
