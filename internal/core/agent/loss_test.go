@@ -178,6 +178,30 @@ func stuck(t *testing.T) *world {
 
 const stuckText = "process 101 of cluster node worker-1 cannot be stopped and runs on: operation not permitted"
 
+func TestStandbyAwaitsAProcessThatIsAskedToEndOnceMore(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker-1", "worker-2")...)
+	w.fates["worker-1"] = fate{stuck: "operation not permitted"}
+	w.fates["worker-2"] = fate{stop: 2 * time.Second}
+	w.ask(mgmt.AgentStandbyRequest{ReqID: "s"})
+	w.run(time.Second)
+	w.fates["worker-1"] = fate{stop: 3 * time.Second}
+	w.ask(mgmt.AgentStandbyRequest{ReqID: "s2"})
+	w.run(time.Minute)
+	w.expect(`
+		0s save 0 nodes
+		0s worker-1: RUNNING to STOPPED
+		0s worker-2: RUNNING to STOPPED
+		0s stop worker-1
+		0s stop worker-2
+		0s worker-1: STOPPED to UNKNOWN
+		1s save 0 nodes
+		1s worker-1: UNKNOWN to STOPPED
+		1s stop worker-1
+		4s answer standby s: [ok]
+		4s answer standby s2: [ok]
+	`)
+}
+
 func TestRestartOfANodeThatCannotBeSignalledFailsAtOnceAndSaysWhy(t *testing.T) {
 	w := stuck(t)
 	w.ask(restart("r", "worker-1"))

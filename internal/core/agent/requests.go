@@ -312,7 +312,7 @@ func (m *Machine) settleFailed(n *node, why string, outputs mgmt.NodeOutputs) {
 func (m *Machine) settleGone(n *node) {
 	for _, r := range m.await(n, standingBy) {
 		delete(r.awaited, n.name())
-		m.standbyIfDone(r)
+		m.awaitGone(r)
 	}
 	if n.wanted {
 		return

@@ -12,16 +12,15 @@ func (m *Machine) standby(r *request) {
 	m.propose(change{request: r})
 }
 
+// awaitGone answers a stand-by when no process is left but those about which
+// nothing can be done. One that could not be stopped is among the awaited as soon
+// as another request has it asked to end once more.
 func (m *Machine) awaitGone(r *request) {
 	for _, n := range m.nodes {
-		if n.obstacle() == "" {
+		if n.proc != nil && n.obstacle() == "" {
 			r.awaited[n.name()] = true
 		}
 	}
-	m.standbyIfDone(r)
-}
-
-func (m *Machine) standbyIfDone(r *request) {
 	if len(r.awaited) == 0 {
 		why := strings.Join(m.obstacles(), "; ")
 		r.results = []mgmt.Result{m.result(r, "", mgmt.Result{Success: why == "", Error: why})}
