@@ -326,7 +326,7 @@ func (w *world) accept(d *dialer, to *endpoint) {
 		w.redial(d)
 		return
 	}
-	if !d.from.gone { // or else it was one of its own that ended it
+	if !d.from.gone && !d.stopped { // or else it was the loss of the earlier one that ended it
 		w.connect(d, to)
 	}
 }

@@ -29,7 +29,8 @@ var update = flag.Bool("update", false, "rewrite the dialogue files in testdata"
 //	agents NAME...                  the instances; NAME@dialed waits to be dialed by the
 //	                                controller, at 10.0.0.1:2151, 10.0.0.2:2152 and so on
 //	set NAME=VALUE...               terms, before the agents; see setTerm
-//	at TIME CLIENT REQUEST ARGS...  a request; stage has "ID INSTANCE... | NODE@INSTANCE[/VARIANT]..."
+//	at TIME CLIENT REQUEST ARGS...  a request; stage has "ID INSTANCE... | NODE@INSTANCE[/VARIANT]...",
+//	                                with INSTANCE@dialed for one that is to be dialed as well
 //	at TIME CLIENT leaves
 //	at TIME PART crashes|starts     PART is controller or an agent
 //	at TIME AGENT starts [without-state] [unseeing]
@@ -334,9 +335,10 @@ func nodeNames(words []string) (names []mgmt.NodeName) {
 func (s *stage) cluster(words []string) mgmt.Configuration {
 	c := mgmt.Configuration{ID: words[0]}
 	bar := slices.Index(words, "|")
-	for _, name := range words[1:bar] {
+	for _, word := range words[1:bar] {
+		name, mode, _ := strings.Cut(word, "@")
 		in := mgmt.Instance{Name: mgmt.InstanceName(name), Host: mgmt.UnknownHost}
-		if a := s.agent(in.Name); a != nil && !a.dials {
+		if a := s.agent(in.Name); a != nil && (!a.dials || mode == "dialed") {
 			in.Host, in.ListenPort = a.host.addr, new(mgmt.TCPPort(a.addr.Port()))
 		}
 		c.Instances = append(c.Instances, in)
