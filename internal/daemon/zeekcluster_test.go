@@ -244,8 +244,11 @@ func (z *zeekAgent) deployAll(nodes ...mgmt.Node) {
 	z.t.Helper()
 	for name, r := range z.deploy(nodes...) {
 		if !r.Success {
-			z.t.Fatalf("deploy %s: %s %v", name, r.Error, r.Data)
+			z.t.Errorf("deploy %s: %s %v", name, r.Error, r.Data)
 		}
+	}
+	if z.t.Failed() {
+		z.t.FailNow()
 	}
 }
 

@@ -140,7 +140,7 @@ func (m *Machine) preflighted(ev Preflighted) {
 		m.goOn(c, ev.Unfinished)
 		return
 	}
-	m.emit(Note{Level: Warn, Text: "deployment failed its preflight", ReqID: c.request.id, Err: summary(ev.Findings)})
+	m.emit(Note{Level: Warn, Text: "deployment failed its preflight", ReqID: c.request.id, Err: inFull(ev.Findings)})
 	for _, r := range c.requests() {
 		m.reject(r, ev.Findings)
 	}
@@ -218,6 +218,18 @@ func nodeList(nodes []mgmt.NodeName) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
+}
+
+// inFull is the summary with the problems of the host, which a log tells nowhere
+// else.
+func inFull(findings []Finding) string {
+	texts := []string{summary(findings)}
+	for _, f := range findings {
+		if f.Node == "" {
+			texts = append(texts, f.Problem)
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // maxSummary bounds the nodes that a summary tells of.
