@@ -27,6 +27,7 @@ type agentShell struct {
 	looking  *looking                 // the latest preflight; nil: there was none
 	burials  burials
 	puzzled  puzzles
+	warnedOf map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the latest warnings about one
 
 	happened chan agent.Event // what tasks have to report
 	sockets  chan socketEvent

@@ -1,11 +1,57 @@
 package daemon
 
 import (
+	"bytes"
 	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
 	"slices"
 
 	"zeekfleet/internal/mgmt"
 )
+
+// refuseSharedKey says that nodes would get the agent's own key, under whatever
+// name: with it a node could be the agent. A file that is not there is for others
+// to miss.
+func refuseSharedKey(nodes, agent string) error {
+	if nodes == "" || agent == "" {
+		return nil
+	}
+	theirs, err := os.Stat(nodes)
+	if err != nil {
+		return nil
+	}
+	own, err := os.Stat(agent)
+	if err != nil {
+		return nil
+	}
+	if os.SameFile(theirs, own) || sameText(nodes, agent) {
+		return fmt.Errorf("zeek.tls_key %s is the agent's own key, with which a node could be the agent: make one for nodes", nodes)
+	}
+	return nil
+}
+
+// maxKey bounds a file with a key, in bytes.
+const maxKey = 64 << 10
+
+// sameText reports whether two files hold the same but for blanks around it.
+func sameText(a, b string) bool {
+	read := func(path string) []byte {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil
+		}
+		defer f.Close()
+		text, err := io.ReadAll(io.LimitReader(f, maxKey))
+		if err != nil {
+			return nil
+		}
+		return bytes.TrimSpace(text)
+	}
+	text := read(a)
+	return len(text) > 0 && bytes.Equal(text, read(b))
+}
 
 // AnyInstance stands in ControllerConfig.AgentNames for all instances.
 const AnyInstance = "*"

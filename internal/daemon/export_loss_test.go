@@ -92,3 +92,9 @@ func WakeController(ctx context.Context, directory string, log *slog.Logger) (co
 	}})
 	return saved, effects, nil
 }
+
+// ClusterWarnings is how an agent logs the warnings of the launches of its life.
+func ClusterWarnings(log *slog.Logger) func(map[mgmt.NodeName]mgmt.ClusterEndpoint, []string) {
+	a := &agentShell{cfg: AgentConfig{Logger: log}}
+	return a.warnOfCluster
+}

@@ -35,8 +35,9 @@ type Launch struct {
 	// Spec lacks the node's name, the launch's number and the plan's hash.
 	Spec  proc.Spec
 	Facts Facts
-	// Warnings is what a person should know.
-	Warnings []string
+	// Warnings is what a person should know; ClusterWarnings concern the cluster as
+	// a whole, and are the same for all of its nodes.
+	Warnings, ClusterWarnings []string
 }
 
 // Facts are what must be known of a launch for as long as its process lives.

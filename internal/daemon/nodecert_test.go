@@ -1,7 +1,11 @@
 package daemon_test
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
+	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +43,92 @@ func TestNodesNeverGetTheAgentsCertificate(t *testing.T) {
 				t.Errorf("the node is not told of its own key")
 			}
 		})
+	}
+}
+
+// TestAgentsOwnKeyIsRefusedForNodes gives it under other names: a relative path, a
+// link, a copy.
+func TestAgentsOwnKeyIsRefusedForNodes(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	key := filepath.Join(dir, "agent.key")
+	other := filepath.Join(dir, "node.key")
+	if err := errors.Join(
+		os.WriteFile(key, []byte("-----BEGIN PRIVATE KEY-----\nx\n"), 0o600),
+		os.WriteFile(filepath.Join(dir, "copy.key"), []byte("-----BEGIN PRIVATE KEY-----\nx\n\n"), 0o600),
+		os.WriteFile(other, []byte("-----BEGIN PRIVATE KEY-----\ny\n"), 0o600),
+		os.Symlink("agent.key", filepath.Join(dir, "link.key")),
+		os.Link(key, filepath.Join(dir, "hard.key")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for name, refused := range map[string]bool{
+		key: true, "agent.key": true, "./agent.key": true, "link.key": true, "hard.key": true, "copy.key": true, other: false, "none.key": false,
+	} {
+		_, err := openAgent(t, func(a *settings.Agent) {
+			a.TLS = settings.TLS{Cert: filepath.Join(dir, "agent.pem"), Key: key, CA: filepath.Join(dir, "ca.pem")}
+			a.Zeek.TLS = settings.TLS{Cert: "/n/node.pem", Key: name, CA: "/n/ca.pem"}
+		})
+		if err == nil || strings.Contains(err.Error(), "is the agent's own key") != refused {
+			t.Errorf("%s: got %v", name, err) // there is no agent.pem, which is an error as well
+		}
+	}
+}
+
+// TestNodesThatProveNothingAreWarnedOfOnceForEachDeployment deploys three nodes
+// with addresses of two hosts, restarts one, and deploys another cluster.
+func TestNodesThatProveNothingAreWarnedOfOnceForEachDeployment(t *testing.T) {
+	var log strings.Builder
+	warn := daemon.ClusterWarnings(slog.New(slog.NewTextHandler(&log, nil)))
+	cluster := func(hosts ...string) map[mgmt.NodeName]mgmt.ClusterEndpoint {
+		c := map[mgmt.NodeName]mgmt.ClusterEndpoint{}
+		for i, host := range hosts {
+			c[mgmt.NodeName(fmt.Sprint("n", i))] = mgmt.ClusterEndpoint{Role: mgmt.Worker, Host: netip.MustParseAddr(host), MetricsPort: new(mgmt.TCPPort(9000))}
+		}
+		return c
+	}
+	const first, second = "192.0.2.1", "192.0.2.2"
+	for i, tt := range []struct {
+		hosts    []string
+		warnings []string
+		lines    int // so far
+	}{
+		{[]string{first, second}, []string{"unproven"}, 1},
+		{[]string{first, second}, []string{"unproven"}, 1}, // the second node, or a restart
+		{[]string{first}, nil, 1},
+		{[]string{first, second, second}, []string{"unproven"}, 2}, // another deployment
+		{[]string{first, second, second}, []string{"unproven"}, 2},
+	} {
+		warn(cluster(tt.hosts...), tt.warnings)
+		if got := strings.Count(log.String(), "cluster is deployed with reservations"); got != tt.lines {
+			t.Errorf("launch %d: %d lines, want %d", i, got, tt.lines)
+		}
+	}
+}
+
+// TestLauncherWarnsOfAClusterThatProvesNothing is where these warnings come from.
+func TestLauncherWarnsOfAClusterThatProvesNothing(t *testing.T) {
+	zeek := installed(t)
+	for _, tls := range []settings.TLS{{}, {Cert: "/n/node.pem", Key: "/n/node.key", CA: "/n/ca.pem"}} {
+		launcher, err := daemon.OpenLauncher(t, agentSettings(t, func(a *settings.Agent) {
+			a.Zeek.Kind, a.Zeek.Path, a.Zeek.TLS = settings.NodeZeek, zeek, tls
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := workerPlan(mgmt.Node{})
+		for name, e := range plan.Cluster {
+			e.Host = netip.MustParseAddr(map[mgmt.NodeName]string{"worker": "192.0.2.1", "manager": "192.0.2.2"}[name])
+			plan.Cluster[name] = e
+		}
+		launch, err := launcher.Launch(plan, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		warned := strings.Contains(strings.Join(launch.ClusterWarnings, "\n"), "set zeek.tls_cert, zeek.tls_key and zeek.tls_ca")
+		if warned != (tls == settings.TLS{}) {
+			t.Errorf("with %+v: %q", tls, launch.ClusterWarnings)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync/atomic"
 
 	"zeekfleet/internal/core/agent"
@@ -54,6 +55,7 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 	for _, w := range launch.Warnings {
 		a.cfg.Logger.Warn("node is launched with reservations", "node", string(name), "why", w)
 	}
+	a.warnOfCluster(e.Plan.Cluster, launch.ClusterWarnings)
 	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, facts: launch.Facts}
 	a.nodes[p.launchID] = p
 	a.watchStatus(p)
@@ -64,6 +66,18 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 		return failed(err)
 	}
 	return nil
+}
+
+// warnOfCluster logs warnings once for each cluster that is deployed, and not for
+// each of its nodes and their restarts.
+func (a *agentShell) warnOfCluster(cluster map[mgmt.NodeName]mgmt.ClusterEndpoint, warnings []string) {
+	if len(warnings) == 0 || reflect.DeepEqual(a.warnedOf, cluster) {
+		return
+	}
+	a.warnedOf = cluster
+	for _, w := range warnings {
+		a.cfg.Logger.Warn("cluster is deployed with reservations", "why", w)
+	}
 }
 
 // stop asks for a node's end. An error means that it has ended already, and

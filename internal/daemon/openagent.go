@@ -59,6 +59,9 @@ func OpenAgent(
 	if set, err = absolute(set); err != nil {
 		return a, err
 	}
+	if err = refuseSharedKey(set.Zeek.TLS.Key, set.TLS.Key); err != nil {
+		return a, err
+	}
 	if a.Bus, err = busConfig(set.Common); err != nil {
 		return a, err
 	}

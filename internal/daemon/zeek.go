@@ -122,7 +122,7 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Launch, error) {
 			Limits: z.cfg.Limits,
 		},
 		Facts:    facts,
-		Warnings: generated.Warnings,
+		Warnings: generated.Warnings, ClusterWarnings: generated.ClusterWarnings,
 	}, nil
 }
 

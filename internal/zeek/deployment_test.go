@@ -245,8 +245,39 @@ func TestPeopleAreWarnedOfWhatWillNotBe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := deployment(t, tc.version, twoHosts(), "worker-1")
 			tc.change(&d)
-			if got := strings.Join(generate(t, d).Warnings, "\n"); !strings.Contains(got, tc.want) {
+			g := generate(t, d)
+			if got := strings.Join(slices.Concat(g.Warnings, g.ClusterWarnings), "\n"); !strings.Contains(got, tc.want) {
 				t.Errorf("warnings %q lack %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestNodesOfDifferentHostsThatProveNothingAreWarnedOf also has what needs no
+// warning.
+func TestNodesOfDifferentHostsThatProveNothingAreWarnedOf(t *testing.T) {
+	const unproven = "do not prove to each other who they are"
+	for name, tc := range map[string]struct {
+		config mgmt.Configuration
+		change func(*zeek.Deployment)
+		warned bool
+	}{
+		"two hosts": {twoHosts(), func(*zeek.Deployment) {}, true},
+		"two hosts with certificates": {twoHosts(), func(d *zeek.Deployment) {
+			d.Site.BrokerTLS = zeek.BrokerTLS{CertFile: "/c", KeyFile: "/k", CAFile: "/a"}
+		}, false},
+		"two hosts with encrypted ZMQ": {twoHosts(), func(d *zeek.Deployment) { d.Backend, d.Site.ZeroMQ.Curve = zeek.ZeroMQ, &documentedKeys }, false},
+		"one host":                     {oneHost(), func(*zeek.Deployment) {}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := deployment(t, "8.2.2", tc.config, "worker-1")
+			tc.change(&d)
+			g := generate(t, d)
+			if got := strings.Contains(strings.Join(g.ClusterWarnings, "\n"), unproven); got != tc.warned {
+				t.Errorf("warnings %q", g.ClusterWarnings)
+			}
+			if strings.Contains(strings.Join(g.Warnings, "\n"), unproven) {
+				t.Error("it is told of the node alone")
 			}
 		})
 	}

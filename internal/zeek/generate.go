@@ -38,8 +38,9 @@ type Generated struct {
 	Hash string
 	// Dirs are directories that must exist before the node is started.
 	Dirs []string
-	// Warnings are what a person should know who deploys this.
-	Warnings []string
+	// Warnings are what a person should know who deploys this; ClusterWarnings
+	// concern the cluster as a whole, and are the same for all of its nodes.
+	Warnings, ClusterWarnings []string
 }
 
 // Dir returns the directory for the files, which is one of base's and belongs
@@ -53,7 +54,7 @@ func (d Deployment) Generate() (Generated, error) {
 	if err != nil {
 		return Generated{}, fmt.Errorf("generate the scripts of node %s: %w", d.Plan.Node.Name, err)
 	}
-	g := Generated{Dirs: []string{d.logQueue()}, Warnings: d.warnings(c)}
+	g := Generated{Dirs: []string{d.logQueue()}, Warnings: d.warnings(c), ClusterWarnings: d.clusterWarnings(c)}
 	if dir := d.storeDir(); dir != "" {
 		g.Dirs = append(g.Dirs, dir)
 	}
@@ -106,12 +107,20 @@ func (d *Deployment) warnings(c *cluster) []string {
 	case d.backend() == ZeroMQ && d.transport() == BrokerTransport && !d.takesZeroMQLogs():
 		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker beside ZeroMQ, which upstream does not promise to work; from Zeek 8.0 on, the WebSocket transport does", c.self))
 	}
-	switch {
-	case d.backend() != ZeroMQ || c.oneAddress:
-	case !hasCurve(d.version()):
-		w = append(w, "the traffic between the hosts of this cluster is not encrypted: with ZeroMQ, that takes Zeek 8.2 or later")
-	case d.Site.ZeroMQ.Curve == nil:
-		w = append(w, "the traffic between the hosts of this cluster is not encrypted: it has no CURVE keys")
-	}
 	return w
+}
+
+// clusterWarnings tells of what nodes of several hosts should have and do not.
+func (d *Deployment) clusterWarnings(c *cluster) []string {
+	switch {
+	case c.oneAddress:
+	case d.backend() == Broker && d.Site.BrokerTLS == BrokerTLS{}:
+		return []string{"nodes of different hosts do not prove to each other who they are, so that whoever reaches their ports can be one: " +
+			"set zeek.tls_cert, zeek.tls_key and zeek.tls_ca"}
+	case d.backend() == ZeroMQ && !hasCurve(d.version()):
+		return []string{"the traffic between the hosts of this cluster is not encrypted: with ZeroMQ, that takes Zeek 8.2 or later"}
+	case d.backend() == ZeroMQ && d.Site.ZeroMQ.Curve == nil:
+		return []string{"the traffic between the hosts of this cluster is not encrypted: it has no CURVE keys; set zeek.secret_file"}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,7 +60,7 @@ func launches(t *testing.T, v string, backend zeek.Backend, c mgmt.Configuration
 		for _, dir := range g.Dirs {
 			fmt.Fprintf(&b, "dir: %s\n", dir)
 		}
-		for _, w := range g.Warnings {
+		for _, w := range slices.Concat(g.Warnings, g.ClusterWarnings) {
 			fmt.Fprintf(&b, "warning: %s\n", w)
 		}
 		fmt.Fprintf(&b, "argv: %s\n", strings.Join(cmd.Argv, "\n      "))

@@ -24,7 +24,7 @@ type ZeroMQSite struct {
 	XPubPort, XSubPort uint16
 	// Curve encrypts the traffic of a cluster with more than one address, from
 	// Zeek 8.2 on. Nil means that such traffic is not encrypted, of which
-	// Generated.Warnings tells.
+	// Generated.ClusterWarnings tells.
 	Curve *CurveKeys
 }
 
