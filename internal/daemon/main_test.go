@@ -2,14 +2,19 @@ package daemon_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"testing"
 
+	"zeekfleet/internal/bus"
 	"zeekfleet/internal/crowd"
+	"zeekfleet/internal/event"
+	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/proc"
 	"zeekfleet/internal/proc/fakezeek"
 	"zeekfleet/node"
@@ -25,6 +30,34 @@ func TestMain(m *testing.M) {
 		os.Exit(nodeMain(os.Args[2:]))
 	}
 	os.Exit(m.Run())
+}
+
+// Variables of nodes: a node can become another user, and give its agent, on that
+// topic, the orders of a controller.
+const (
+	nodeUserEnv   = "DAEMON_TEST_USER"
+	nodeOrdersEnv = "DAEMON_TEST_ORDERS"
+)
+
+// giveOrders tells an agent to run nothing.
+func giveOrders(ctx context.Context, agent, topic string) {
+	endpoint, err := bus.New(bus.Config{})
+	if err != nil {
+		panic(err)
+	}
+	sub := endpoint.Subscribe(16, topic)
+	defer sub.Close()
+	go endpoint.Dial(ctx, agent, bus.DialConfig{})
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case ev := <-sub.Events():
+			if _, ok := ev.(bus.PeerAdded); ok {
+				endpoint.Publish(topic, event.Management().Encode(mgmt.AgentDeployRequest{ReqID: "mine"}))
+			}
+		}
+	}
 }
 
 // nodeMain is `zeekfleet node` as far as the shell can tell: it understands the
@@ -46,6 +79,15 @@ func nodeMain(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if user, err := strconv.Atoi(os.Getenv(nodeUserEnv)); err == nil {
+		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(user), syscall.Setuid(user)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	if topic := os.Getenv(nodeOrdersEnv); topic != "" {
+		go giveOrders(ctx, *agent, topic)
+	}
 	n, err := node.New(node.Config{Name: *name, Agent: *agent, Identifiers: map[string]any{
 		"bits_per_uid": uint64(96),
 		"connection":   node.Func(func(context.Context) (any, error) { return nil, node.ErrNoValue }),

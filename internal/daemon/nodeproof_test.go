@@ -5,10 +5,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"io"
 	"log/slog"
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,6 +22,7 @@ import (
 	"zeekfleet/internal/event"
 	"zeekfleet/internal/mgmt"
 	"zeekfleet/internal/sockowner"
+	"zeekfleet/internal/sockowner/sockownertest"
 )
 
 // heard passes on what is logged under one message.
@@ -84,6 +88,52 @@ func TestAProgramThatSaysHelloAsARunningNodeIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask("after the stranger left")
+}
+
+// TestProcessOfAnotherUserThatTheAgentStartedIsANodeAndNothingElse has a node that
+// becomes another user: it is one like any other, and gives no orders. Who is that
+// user, and was not started by the agent, does not even get in.
+func TestProcessOfAnotherUserThatTheAgentStartedIsANodeAndNothingElse(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Fatal("this test needs processes of several users, which takes root; run it as root")
+	}
+	cluster := startCluster(t)
+	refusals := heard{"request refused", make(chan string, 10)}
+	cluster.agents = refusals
+	at := cluster.startAgent("a")
+	conn := cluster.client()
+	defer conn.Close()
+	config := client.Configuration{
+		ID:        "c",
+		Instances: []client.Instance{{Name: "a", Host: client.UnknownHost}},
+		Nodes: []client.Node{{
+			Name: "worker", Instance: "a", Role: client.Worker, State: client.Running,
+			Env: map[string]string{nodeUserEnv: strconv.Itoa(sockownertest.Nobody), nodeOrdersEnv: mgmt.AgentTopics + "/a"},
+		}},
+	}
+	if staged, err := conn.Stage(t.Context(), config); err != nil || !staged[0].Success {
+		t.Fatalf("stage: %+v, %v", staged, err)
+	}
+	deployed, err := conn.Deploy(t.Context())
+	if err != nil || slices.ContainsFunc(deployed, func(r client.Result) bool { return !r.Success }) {
+		t.Fatalf("deploy: %+v, %v", deployed, err)
+	}
+	if line, want := <-refusals.lines, "user 65534 of this host may be a node, and nothing else"; !strings.Contains(line, want) {
+		t.Errorf("the log says %s, not %q", line, want)
+	}
+	results, err := conn.GetIDValue(t.Context(), "bits_per_uid", "worker")
+	if err != nil || len(results) != 1 || results[0].Data != client.Text("96") {
+		t.Errorf("the node answers %+v, %v", results, err)
+	}
+
+	stranger, err := sockownertest.DialAs(t.Context(), sockownertest.Nobody, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	if b, err := io.ReadAll(stranger); len(b) > 0 {
+		t.Errorf("a stranger got %q, %v; want nothing but the end", b, err)
+	}
 }
 
 func TestTheProcessBehindAHelloIsLookedFor(t *testing.T) {
