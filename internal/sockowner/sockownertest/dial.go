@@ -21,17 +21,32 @@ func DialAs(ctx context.Context, uid int, addr string) (net.Conn, error) {
 		err  error
 	}
 	done := make(chan dialed)
-	go func() {
-		// Users are a matter of threads in Linux. The thread ends with this
-		// goroutine, because nothing unlocks it.
-		runtime.LockOSThread()
+	go onAnotherThread(func() {
 		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
 			done <- dialed{nil, fmt.Errorf("become user %d: %w", uid, errno)}
 			return
 		}
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 		done <- dialed{conn, err}
-	}()
+	})
 	d := <-done
 	return d.conn, d.err
+}
+
+// onAnotherThread calls do on a thread that ends afterwards: users are a matter of
+// threads in Linux. It is never the process's first one, which would not end, and
+// by which the process as a whole is judged.
+func onAnotherThread(do func()) {
+	runtime.LockOSThread() // nothing unlocks it, and so the thread ends with this goroutine
+	if unix.Gettid() != unix.Getpid() {
+		do()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		onAnotherThread(do)
+	}()
+	<-done
+	runtime.UnlockOSThread()
 }
