@@ -117,7 +117,13 @@ type ConfigRequest struct {
 // GetConfig prints a configuration, or writes it to a file.
 func (c *Commands) GetConfig(ctx context.Context, req ConfigRequest) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
-		outcome := func(r mgmt.Result) Outcome { return GetConfigOutcome(r, req.AsJSON) }
+		outcome := func(r mgmt.Result) Outcome {
+			o := GetConfigOutcome(r, req.AsJSON)
+			if config, ok := r.Data.(mgmt.Configuration); ok && !req.AsJSON && !c.AsZeekClient {
+				o.Warnings = append(o.Warnings, iniLacks(config)...)
+			}
+			return o
+		}
 		o := answer(outcome)(ctl.GetConfiguration(ctx, req.Deployed))
 		if req.Path == "" || req.Path == "-" || o.Document == nil {
 			return c.finish(o)

@@ -314,3 +314,39 @@ func TestLog(t *testing.T) {
 		})
 	}
 }
+
+// TestGetConfigSaysWhatTheINIFormHasNoPlaceFor has a recorded answer with an option
+// and an address in it, which no cluster file can have brought about.
+func TestGetConfigSaysWhatTheINIFormHasNoPlaceFor(t *testing.T) {
+	const none = `{"@data-type":"none","data":{}}`
+	_, conversations := recorded(t, "zeek-client.json")
+	ack, exchanges := conversations[7].parts()
+	const running = `"Management::RUNNING"},` + none + `,` + none + `,`
+	const option = `{"@data-type":"set","data":[{"@data-type":"vector","data":[{"@data-type":"string","data":"Notice::x"},{"@data-type":"string","data":"y"}]}]}`
+	changed := strings.Replace(exchanges[0].response, running+none, running+option, 1)
+	changed = strings.Replace(changed, `"0.0.0.0"`, `"192.0.2.1"`, 1)
+	const lacks = "zeekfleet: warning: the INI form has no place for options, which are left out here: those of logger; --as-json shows them\n" +
+		"zeekfleet: warning: the INI form has no place for an address without a port, which is left out here: that of instance-1; --as-json shows it\n"
+	for name, tt := range map[string]struct {
+		asJSON, asZeekClient bool
+		stderr               string
+	}{
+		"INI":                {false, false, lacks},
+		"JSON":               {true, false, ""},
+		"INI of zeek-client": {false, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			exchanges[0].response = changed
+			var stdout, stderr bytes.Buffer
+			c := commands(t, replay(t, ack, exchanges).address, &stdout, &stderr)
+			c.AsZeekClient = tt.asZeekClient
+			status := c.GetConfig(t.Context(), cli.ConfigRequest{AsJSON: tt.asJSON})
+			if status != cli.StatusDone || stderr.String() != tt.stderr {
+				t.Errorf("status %d, stderr %q, want %q", status, &stderr, tt.stderr)
+			}
+			if strings.Contains(stdout.String(), "Notice::x") != tt.asJSON || !strings.Contains(stdout.String(), "instance-1") {
+				t.Errorf("stdout %s", &stdout)
+			}
+		})
+	}
+}

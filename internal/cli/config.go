@@ -42,6 +42,38 @@ func configINI(c mgmt.Configuration) plainText {
 	return plainText(b.String())
 }
 
+// iniLacks tells what configINI leaves out, because the form has no place for it.
+func iniLacks(c mgmt.Configuration) []string {
+	var nodes, instances []string
+	for _, n := range byName(c.Nodes, func(n mgmt.Node) mgmt.NodeName { return n.Name }) {
+		if len(n.Options) > 0 {
+			nodes = append(nodes, string(n.Name))
+		}
+	}
+	for _, in := range byName(c.Instances, func(in mgmt.Instance) mgmt.InstanceName { return in.Name }) {
+		if in.ListenPort == nil && in.Host.IsValid() && in.Host != mgmt.UnknownHost {
+			instances = append(instances, string(in.Name))
+		}
+	}
+	var lacks []string
+	if len(nodes) > 0 {
+		lacks = append(lacks, "the INI form has no place for options, which are left out here: those of "+few(nodes)+"; --as-json shows them")
+	}
+	if len(instances) > 0 {
+		lacks = append(lacks, "the INI form has no place for an address without a port, which is left out here: that of "+few(instances)+"; --as-json shows it")
+	}
+	return lacks
+}
+
+// few lists names, the first of them where there are many.
+func few(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
 func byName[T any, N cmp.Ordered](list []T, name func(T) N) []T {
 	return slices.SortedStableFunc(slices.Values(list), func(a, b T) int { return cmp.Compare(name(a), name(b)) })
 }

@@ -85,14 +85,14 @@ func parseFile(path string, text []byte, known map[string]bool) (file, error) {
 func (f file) document(text []byte) (*yaml.Node, error) {
 	loader, err := yaml.NewLoader(bytes.NewReader(text))
 	if err != nil {
-		return nil, f.syntaxError(err)
+		return nil, f.syntaxError(text, err)
 	}
 	var doc, more yaml.Node
 	switch err := loader.Load(&doc); {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		return nil, f.syntaxError(err)
+		return nil, f.syntaxError(text, err)
 	case doc.Kind != yaml.DocumentNode || len(doc.Content) != 1:
 		return nil, f.errorAt(doc.Line, "not a YAML document")
 	}
@@ -100,7 +100,7 @@ func (f file) document(text []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return doc.Content[0], nil
 	case err != nil:
-		return nil, f.syntaxError(err)
+		return nil, f.syntaxError(text, err)
 	}
 	return nil, f.errorAt(more.Line, "more than one YAML document")
 }
@@ -175,10 +175,26 @@ func (f file) errorAt(line int, format string, args ...any) error {
 }
 
 // syntaxError turns what the YAML parser says into one line in our form.
-func (f file) syntaxError(err error) error {
+func (f file) syntaxError(text []byte, err error) error {
+	if line, ok := tabIndented(text); ok {
+		return f.errorAt(line, "indented with a tab, and in YAML only blanks indent")
+	}
 	line, reason := 1, strings.ReplaceAll(err.Error(), "\n", " ")
 	if le, ok := errors.AsType[*yaml.LoadError](err); ok {
 		line, reason = le.Mark.Line, le.Message
 	}
 	return f.errorAt(line, "not YAML: %s", reason)
+}
+
+// tabIndented returns the first line that is indented with a tab. The parser says
+// of one that it cannot start a token, or complains of the line before.
+func tabIndented(text []byte) (line int, found bool) {
+	for l := range bytes.Lines(text) {
+		line++
+		rest := bytes.TrimLeft(l, " \t")
+		if bytes.ContainsRune(l[:len(l)-len(rest)], '\t') && len(bytes.TrimSpace(rest)) > 0 && rest[0] != '#' {
+			return line, true
+		}
+	}
+	return 0, false
 }

@@ -3,6 +3,7 @@ package settings_test
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -376,6 +377,28 @@ func TestNotYAMLNamesTheLine(t *testing.T) {
 				t.Errorf("ResolveController: got %v, want one line that names file and line", err)
 			}
 		})
+	}
+}
+
+func TestATabThatIndentsIsNamedWithItsLine(t *testing.T) {
+	for text, line := range map[string]int{
+		"agent:\n\tname: x\n": 2,
+		"# a comment\n\t# another\n\nagent:\n  name: x\n\tport: 1\n": 6,
+		"agent:\n  \tname: x\n":               2,
+		"agent:\n  backoff:\n\t\tfirst: 1s\n": 3,
+		"tls: {\n\tcert: c\n":                 2, // not what is wrong, but it may be all that is
+		"agent:\r\n\tname: x\r\n":             2,
+	} {
+		_, _, err := settings.ResolveAgent(sources(t, given{file: text}, settings.AddAgentFlags))
+		if want := fmt.Sprintf("fleet.yaml:%d: indented with a tab, and in YAML only blanks indent", line); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+	// Tabs between words, and before comments, are none of its business.
+	for _, text := range []string{"agent:\n  name:\tx\n", "\t# a comment\nagent:\n  name: x\n", "controller:\n  name: x\t\n"} {
+		if _, _, err := settings.ResolveAgent(sources(t, given{file: text}, settings.AddAgentFlags)); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 
