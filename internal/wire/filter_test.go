@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -89,4 +90,40 @@ func FuzzRoutingUpdate(f *testing.F) {
 // message does after its tag.
 func prefixesAsSent(prefixes []string) []byte {
 	return wire.AppendHandshake(nil, wire.OriginatorSyn{Prefixes: prefixes})[5:]
+}
+
+// TestAnnouncedPrefixesAreBounded has filters of both bounds, and one beyond each.
+func TestAnnouncedPrefixesAreBounded(t *testing.T) {
+	many := func(n, bytes int) []string {
+		prefixes := make([]string, n)
+		for i := range prefixes {
+			prefixes[i] = fmt.Sprintf("%06d", i)
+		}
+		prefixes[0] += strings.Repeat("x", bytes-6*n)
+		return prefixes
+	}
+	for name, tt := range map[string]struct {
+		prefixes []string
+		want     string
+	}{
+		"as many as may be":      {many(wire.MaxFilterEntries, 6*wire.MaxFilterEntries), ""},
+		"one more":               {many(wire.MaxFilterEntries+1, 6*wire.MaxFilterEntries+6), "1025 prefixes announced, at most 1024 are allowed"},
+		"sixty thousand":         {many(65_536, 6*65_536), "at most"},
+		"as long as they may be": {many(2, wire.MaxFilterBytes), ""},
+		"one byte more":          {many(2, wire.MaxFilterBytes+1), "prefixes of more than 65536 bytes together"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			update, err := wire.DecodeMessage(wire.AppendRoutingUpdate(nil, wire.ID{1}, wire.ID{2}, wire.NewFilter(tt.prefixes...))[4:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := wire.DecodeRoutingUpdate(update.Payload)
+			if tt.want == "" && (err != nil || len(got) != len(tt.prefixes)) {
+				t.Errorf("got %d prefixes, %v", len(got), err)
+			}
+			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
 }
