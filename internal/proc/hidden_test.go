@@ -136,3 +136,41 @@ func TestStopOfAProcessOfAnotherUserSaysThatItIsRefused(t *testing.T) {
 		t.Errorf("Stop: got %q, refused: %t", saw.Stop, saw.Refused)
 	}
 }
+
+// TestStrangersProcessInANodesDirectoryIsNoNode has another user go where a node
+// runs, and say to be that node: it must not keep the node from being started.
+func TestStrangersProcessInANodesDirectoryIsNoNode(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Fatal("this test needs processes of several users, which takes root; run it as root")
+	}
+	base := t.TempDir()
+	home := filepath.Join(base, "worker-1")
+	if err := errors.Join(os.Chmod(filepath.Dir(base), 0o711), os.Chmod(base, 0o755), os.Mkdir(home, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		owner int // of the directory
+		want  int // processes that may be the node
+	}{
+		"in a directory of the agent's": {0, 0},
+		"in a directory of its own":     {nodeUser, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.Chown(home, tt.owner, tt.owner); err != nil {
+				t.Fatal(err)
+			}
+			stranger := exec.Command("sleep", "86400")
+			stranger.Dir, stranger.Env = home, []string{"CLUSTER_NODE=worker-1"}
+			stranger.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: nodeUser, Gid: nodeUser}}
+			if err := stranger.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer stranger.Wait()
+			defer stranger.Process.Kill()
+			a, err := newFleet(t, base, quick(base)).Adopt(t.Context())
+			if err != nil || len(a.Running)+len(a.Ended) > 0 || len(a.Unseen) != tt.want {
+				t.Errorf("got %+v, %v, want %d unseen", a, err, tt.want)
+			}
+		})
+	}
+}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Unseen is a node that may have a process which can be neither watched as ours
@@ -254,7 +256,7 @@ func (h *Host) unrecorded(recorded map[int]bool) (surroundings, error) {
 			continue // gone
 		}
 		node, below := strings.CutPrefix(strings.TrimSuffix(dir, " (deleted)"), base+"/")
-		if below && !strings.Contains(node, "/") && h.runsAs(pid, node) {
+		if below && !strings.Contains(node, "/") && h.runsAs(pid, node) && h.couldHaveStarted(pid, dir) {
 			s.processes = append(s.processes, nodeProcess{node, pid})
 		}
 	}
@@ -263,6 +265,18 @@ func (h *Host) unrecorded(recorded map[int]bool) (surroundings, error) {
 
 // nodeEnv is the variable by which a process knows which node it is.
 const nodeEnv = "CLUSTER_NODE"
+
+// couldHaveStarted reports whether a process in a node's directory is of a user who
+// starts nodes: root, this process's own, or the one whose directory it is. Anybody
+// can go into a directory that others may enter, and call a process a node.
+func (h *Host) couldHaveStarted(pid int, dir string) bool {
+	var process, home unix.Stat_t
+	if unix.Stat(filepath.Join(h.cfg.ProcDir, fmt.Sprint(pid)), &process) != nil {
+		return false // gone
+	}
+	owner := unix.Stat(strings.TrimSuffix(dir, " (deleted)"), &home) == nil && home.Uid == process.Uid
+	return owner || process.Uid == 0 || int64(process.Uid) == int64(os.Geteuid())
+}
 
 func (h *Host) runsAs(pid int, node string) bool {
 	env, err := os.ReadFile(filepath.Join(h.cfg.ProcDir, fmt.Sprint(pid), "environ"))
