@@ -21,6 +21,8 @@ type Callers struct {
 	// Owner says who has the socket at an address that is connected with
 	// another. Nil asks the kernel.
 	Owner func(at, peer netip.AddrPort) (sockowner.Owner, error)
+	// Here says whether an address is this host's. Nil asks the kernel.
+	Here func(netip.Addr) bool
 	// Holders returns the processes that have a socket open. Nil asks the kernel.
 	Holders func(inode uint64) []sockowner.Process
 }
@@ -47,12 +49,12 @@ func (c Callers) screen(remote, local netip.AddrPort) (bus.Caller, error) {
 	if of == nil {
 		of = sockowner.Of
 	}
-	here := remote.Addr().IsLoopback() || remote.Addr() == local.Addr()
 	owner, err := of(remote, local)
+	elsewhere := errors.Is(err, sockowner.ErrElsewhere) && !c.here(remote.Addr())
 	switch {
-	case errors.Is(err, sockowner.ErrElsewhere) && !here && local.Addr().IsLoopback():
+	case elsewhere && local.Addr().IsLoopback():
 		return bus.Caller{}, errors.New("it is on another host, and has come to an address that is for this host alone")
-	case errors.Is(err, sockowner.ErrElsewhere) && !here:
+	case elsewhere:
 		return bus.Caller{}, nil
 	case err != nil:
 		return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is: %w", err)
@@ -65,6 +67,13 @@ func (c Callers) screen(remote, local netip.AddrPort) (bus.Caller, error) {
 		return caller, fmt.Errorf("user %d of this host may not connect; allow it with local_users (--local-users %[1]d)", owner.UID)
 	}
 	return caller, nil
+}
+
+func (c Callers) here(addr netip.Addr) bool {
+	if c.Here == nil {
+		return sockowner.Here(addr)
+	}
+	return c.Here(addr)
 }
 
 func (c Callers) trusts(uid uint32) bool {

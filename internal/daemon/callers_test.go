@@ -50,6 +50,7 @@ func TestOnlyKnownUsersOfThisHostAreTrusted(t *testing.T) {
 		"another user":                          {loopback, here, daemon.Callers{Owner: owned(1002), Users: []uint32{1001}}, false, "user 1002 of this host may not connect; allow it with local_users"},
 		"another user, at an address of here":   {itself, inside, daemon.Callers{Owner: owned(1002)}, false, "user 1002"},
 		"another user, at another address":      {"192.0.2.2:40000", inside, daemon.Callers{Owner: owned(1002)}, false, "user 1002"},
+		"a socket of here that is not found":    {"192.0.2.2:40000", inside, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, "does not say which user"},
 		"another host":                          {outside, inside, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, ""},
 		"another host, at a loopback address":   {outside, here, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, "to an address that is for this host alone"},
 		"a loopback address that is nobody's":   {loopback, here, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, "does not say which user"},
@@ -59,6 +60,9 @@ func TestOnlyKnownUsersOfThisHostAreTrusted(t *testing.T) {
 		"a kernel that does not say, from afar": {outside, inside, daemon.Callers{Owner: unknown(errors.New("no netlink"))}, false, "does not say which user"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			tt.callers.Here = func(a netip.Addr) bool {
+				return a.IsLoopback() || a == netip.MustParseAddr("192.0.2.1") || a == netip.MustParseAddr("192.0.2.2")
+			}
 			caller, err := daemon.Screen(tt.callers, netip.MustParseAddrPort(tt.remote), netip.MustParseAddrPort(tt.local))
 			if caller.Trusted != tt.trusted {
 				t.Errorf("trusted is %t, want %t", caller.Trusted, tt.trusted)

@@ -85,8 +85,11 @@ func (c AgentConfig) barred(p bus.Peer) string {
 				certificateName(p.Certificate))
 		}
 		return ""
-	case p.Certificate != nil && c.Controller != "" && !p.Dialed:
+	case p.Certificate != nil && !p.Dialed && c.Controller != "":
 		return "the agent takes orders from the controller that it connects to; for others set agent.controller_names"
+	case p.Certificate != nil && !p.Dialed:
+		return fmt.Sprintf("every agent has a certificate of the same authority, and %s is not known to be the controller's; "+
+			"say what the controller's is called with agent.controller_names", certificateName(p.Certificate))
 	case p.Caller.Local:
 		return fmt.Sprintf("user %d of this host may be a node, and nothing else", p.Caller.UID)
 	}

@@ -182,7 +182,7 @@ func TestWhoMayGiveOrdersToAnAgent(t *testing.T) {
 		},
 		"the controller that it dials":                      {dialing, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor}, ""},
 		"a certificate, where it dials":                     {dialing, bus.Peer{Addr: addr, Certificate: sensor}, "the agent takes orders from the controller that it connects to"},
-		"a certificate, where it waits":                     {waiting, bus.Peer{Addr: addr, Certificate: sensor}, ""},
+		"a certificate, where it waits":                     {waiting, bus.Peer{Addr: addr, Certificate: sensor}, "every agent has a certificate of the same authority, and sensor-1 is not known to be the controller's"},
 		"a certificate that is named":                       {naming, bus.Peer{Addr: addr, Certificate: uri}, ""},
 		"a certificate that is not":                         {naming, bus.Peer{Addr: addr, Certificate: sensor}, "the certificate of sensor-1 is not one of the controller's"},
 		"a certificate that is not, of whom it dials":       {naming, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor}, "the certificate of sensor-1 is not one of the controller's"},

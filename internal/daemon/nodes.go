@@ -191,6 +191,7 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 		registry: a.registry,
 		log:      a.cfg.Logger,
 		ending:   &p.asked,
+		screen:   screenNodes(a.cfg.Callers.screen, a.live),
 		report: func(happened socketEvent) bool {
 			select {
 			case a.sockets <- happened:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -43,7 +44,9 @@ type nodeSocket struct {
 	log      *slog.Logger
 	// report hands over what happened, in order; it blocks, and reports false
 	// when nobody listens any more.
-	report  func(socketEvent) bool
+	report func(socketEvent) bool
+	// screen says who listens there; the node's port can be somebody else's by now.
+	screen  bus.Screen
 	contact bus.Contact
 	ending  *atomic.Bool // the process was asked to end
 }
@@ -111,12 +114,23 @@ func isRefused(err error) bool {
 func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err error) {
 	url := "ws://" + netip.AddrPortFrom(loopback, s.port).String() + bus.WebSocketPath
 	dialCtx, cancelDial := context.WithTimeout(ctx, socketTimeout)
-	conn, err := bus.DialWebSocket(dialCtx, url, []string{s.topic}, bus.WebSocketClientConfig{App: "zeekfleet-agent"})
+	var below net.Conn
+	conn, err := bus.DialWebSocket(dialCtx, url, []string{s.topic}, bus.WebSocketClientConfig{
+		App: "zeekfleet-agent",
+		Connect: func(ctx context.Context, addr string) (net.Conn, error) {
+			var err error
+			below, err = new(net.Dialer).DialContext(ctx, "tcp", addr)
+			return below, err
+		},
+	})
 	cancelDial()
 	if err != nil {
 		return false, err
 	}
 	defer conn.Close()
+	if _, err := s.screen(addrPortOf(below.RemoteAddr()), addrPortOf(below.LocalAddr())); err != nil {
+		return false, fmt.Errorf("who listens on %s is not the node: %w", below.RemoteAddr(), err)
+	}
 	whole := ctx
 	ctx, drop := context.WithCancelCause(whole)
 	defer drop(nil)
@@ -206,6 +220,14 @@ func (s *nodeSocket) isOwn(msg mgmt.Message) bool {
 		return msg.Node == s.node
 	}
 	return false
+}
+
+func addrPortOf(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	return tcp.AddrPort()
 }
 
 // socketTopic is the topic of a node that serves its agent.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"sync"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -19,6 +20,8 @@ import (
 	"zeekfleet/internal/preflight"
 	"zeekfleet/internal/proc"
 	"zeekfleet/internal/proc/proctest"
+	"zeekfleet/internal/sockowner"
+	"zeekfleet/internal/sockowner/sockownertest"
 	"zeekfleet/internal/zval"
 )
 
@@ -68,6 +71,13 @@ const ownTopic = "zeek/management/node/worker-1/"
 // have deployed it. An empty secret is none.
 func serveNode(t *testing.T, secret mgmt.Secret) (*servingNode, *testCluster) {
 	t.Helper()
+	return serveNodeFor(t, secret, nil)
+}
+
+// serveNodeFor is serveNode, and has the agent told who has the node's socket.
+func serveNodeFor(t *testing.T, secret mgmt.Secret, who func(port uint16) daemon.Callers) (*servingNode, *testCluster) {
+	t.Helper()
+	callers := daemon.Callers{}
 	endpoint, err := bus.New(bus.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +90,9 @@ func serveNode(t *testing.T, secret mgmt.Secret) (*servingNode, *testCluster) {
 		return endpoint.ServeWebSocket(ctx, ln, bus.WebSocketConfig{})
 	})
 	t.Cleanup(n.sub.Close)
+	if who != nil {
+		callers = who(portOf(ln))
+	}
 	broker := listen(t)
 	stop := make(chan struct{})
 	cluster.inBackground("agent", stop, func(ctx context.Context) error {
@@ -92,6 +105,7 @@ func serveNode(t *testing.T, secret mgmt.Secret) (*servingNode, *testCluster) {
 			Launch:     servingNodes{portOf(ln), secret},
 			StopNodes:  stop,
 			OnChange:   func(c mgmt.NotifyChange) { n.changes <- c.New },
+			Callers:    callers,
 			Logger:     cluster.logger("agent"),
 		})
 	})
@@ -169,15 +183,20 @@ func (n *servingNode) answer(topic string, id mgmt.ReqID, node mgmt.NodeName, te
 	}})
 }
 
+// oneNode is a cluster of worker-1.
+func oneNode() client.Configuration {
+	return client.Configuration{
+		ID:        "test",
+		Instances: []mgmt.Instance{{Name: "sensor", Host: netip.MustParseAddr("127.0.0.1")}},
+		Nodes:     []mgmt.Node{{Name: "worker-1", Instance: "sensor", Role: mgmt.Worker, State: mgmt.Running}},
+	}
+}
+
 // deployOne deploys worker-1, while serve does the node's part.
 func (c *testCluster) deployOne(serve func()) {
 	c.t.Helper()
 	results := c.meanwhile(serve, func(conn *client.Client) ([]client.Result, error) {
-		staged, err := conn.Stage(c.t.Context(), client.Configuration{
-			ID:        "test",
-			Instances: []mgmt.Instance{{Name: "sensor", Host: netip.MustParseAddr("127.0.0.1")}},
-			Nodes:     []mgmt.Node{{Name: "worker-1", Instance: "sensor", Role: mgmt.Worker, State: mgmt.Running}},
-		})
+		staged, err := conn.Stage(c.t.Context(), oneNode())
 		if err != nil || !staged[0].Success {
 			return staged, err
 		}
@@ -346,5 +365,41 @@ func TestNodeThatIsNotReachedIsWarnedOfOnce(t *testing.T) {
 	}
 	if told != 1 {
 		t.Errorf("told %d times, want once", told)
+	}
+}
+
+// TestWhoListensOnANodesPortAndIsAnotherUserIsNotAsked has another user's program
+// listen where the node should: whoever is faster has the port.
+func TestWhoListensOnANodesPortAndIsAnotherUserIsNotAsked(t *testing.T) {
+	node, cluster := serveNodeFor(t, "", func(port uint16) daemon.Callers {
+		return daemon.Callers{Owner: func(at, peer netip.AddrPort) (sockowner.Owner, error) {
+			if at.Port() == port {
+				return sockowner.Owner{UID: sockownertest.Nobody, Inode: 7}, nil
+			}
+			return sockowner.Of(at, peer)
+		}}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var deploying sync.WaitGroup
+	defer deploying.Wait()
+	defer cancel()
+	deploying.Go(func() {
+		conn := cluster.client()
+		defer conn.Close()
+		conn.Stage(ctx, oneNode())
+		conn.Deploy(ctx) // waits for a hello that does not count
+	})
+	node.greet()
+	for {
+		select {
+		case ev := <-node.sub.Events():
+			if _, gone := ev.(bus.PeerLost); gone {
+				return
+			}
+		case state := <-node.changes:
+			if state == mgmt.Running {
+				t.Fatal("the node is RUNNING because another user's program said so")
+			}
+		}
 	}
 }

@@ -50,6 +50,14 @@ func appendAddr(b []byte, a netip.Addr) []byte {
 	return append(b, sixteen[:]...)
 }
 
+// connected reports whether a socket in this state (net/tcp_states.h) is the other
+// end of a connection that has been accepted. One that is still connecting can
+// have the addresses of a connection that its peer has reset.
+func connected(state byte) bool {
+	const established, finWait1, finWait2, closeWait = 1, 4, 5, 8
+	return state == established || state == finWait1 || state == finWait2 || state == closeWait
+}
+
 // answer reads what the kernel answers to a question.
 func answer(b []byte) (Owner, error) {
 	if len(b) < headerSize {
@@ -64,6 +72,9 @@ func answer(b []byte) (Owner, error) {
 		}
 		return Owner{}, fmt.Errorf("sock_diag answers: %w", errno)
 	case kind == unix.SOCK_DIAG_BY_FAMILY && len(body) >= answerSize:
+		if !connected(body[1]) {
+			return Owner{}, ErrOrphan
+		}
 		rest := body[4+sockIDSize+3*4:]
 		return Owner{
 			UID:   binary.NativeEndian.Uint32(rest),

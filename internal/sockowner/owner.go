@@ -3,7 +3,9 @@ package sockowner
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,7 +22,7 @@ type Owner struct {
 var ErrElsewhere = errors.New("no such socket on this host")
 
 // ErrOrphan says that the socket is one of this host, but that no process has it
-// any more.
+// any more, or not yet a connection.
 var ErrOrphan = errors.New("the socket is closed already")
 
 // Of returns who has the TCP socket at one address that is connected with
@@ -61,6 +63,20 @@ func known(o Owner, err error) (Owner, error) {
 		return Owner{}, err
 	}
 	return o, nil
+}
+
+// Here reports whether an address is one of this host's, or whether that cannot be
+// found out. A socket that was bound to a device is not found by its addresses.
+func Here(addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
+	if addr.IsLoopback() {
+		return true
+	}
+	own, err := net.InterfaceAddrs()
+	return err != nil || slices.ContainsFunc(own, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && prefix.Addr().Unmap().WithZone("") == addr
+	})
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {

@@ -130,6 +130,76 @@ func TestAClosedSocketIsNobodys(t *testing.T) {
 	accepted.Close()
 }
 
+// TestASocketThatStillConnectsIsNobodys has a queue of connections overflow, so
+// that the last socket is known to the kernel with its owner and is no connection:
+// it could have the addresses of an earlier one that was reset.
+func TestASocketThatStillConnectsIsNobodys(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*unix.SockaddrInet4).Port))
+	for range 16 {
+		c, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(c)
+		if err := unix.Connect(c, name); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+			t.Fatal(err)
+		}
+		info, err := unix.GetsockoptTCPInfo(c, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.State != unix.BPF_TCP_SYN_SENT {
+			continue
+		}
+		mine, err := unix.Getsockname(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(mine.(*unix.SockaddrInet4).Port))
+		if owner, err := Of(at, peer); !errors.Is(err, ErrOrphan) {
+			t.Errorf("got %v, %v; want that it is no connection", owner, err)
+		}
+		if owner, err := fromTables(at, peer); !errors.Is(err, ErrOrphan) {
+			t.Errorf("the tables: got %v, %v; want that it is no connection", owner, err)
+		}
+		return
+	}
+	t.Fatal("the queue takes every connection")
+}
+
+func TestHereAreTheAddressesOfThisHost(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"} {
+		if !Here(netip.MustParseAddr(addr)) {
+			t.Errorf("%s is not here", addr)
+		}
+	}
+	if other := netip.MustParseAddr("192.0.2.7"); Here(other) {
+		t.Errorf("%s is here", other)
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range own {
+		addr := netip.MustParsePrefix(a.String()).Addr()
+		if !Here(addr) || addr.Is4() && !Here(netip.AddrFrom16(addr.As16())) {
+			t.Errorf("%s is not here", addr)
+		}
+	}
+}
+
 func TestASocketOfAnotherHostIsElsewhere(t *testing.T) {
 	ln := listen(t, "tcp4", "127.0.0.1:0")
 	conn, err := net.Dial("tcp4", ln.Addr().String())

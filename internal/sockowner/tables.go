@@ -51,6 +51,13 @@ func find(table io.Reader, at, peer netip.AddrPort) (Owner, bool, error) {
 		if !hereOK || !thereOK || here != at || there != peer {
 			continue
 		}
+		state, err := strconv.ParseUint(fields[3], 16, 8)
+		if err != nil {
+			return Owner{}, false, fmt.Errorf("state %q is no number", fields[3])
+		}
+		if !connected(byte(state)) {
+			return Owner{}, true, nil // nobody's
+		}
 		uid, err := strconv.ParseUint(fields[7], 10, 32)
 		if err != nil {
 			return Owner{}, false, fmt.Errorf("user %q is no number", fields[7])
