@@ -188,6 +188,10 @@ type (
 // identifier (spec management-api 4.4).
 const GetIDValue = "get_id_value"
 
+// SetOption is the action of our node script that sets an option while the node
+// runs: its arguments are the option's name and its value.
+const SetOption = "set_option"
+
 // Node API, between an agent and its nodes (spec management-api 3.3).
 type (
 	// NodeDispatchRequest asks for an action of the named nodes, or of all if

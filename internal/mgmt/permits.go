@@ -67,6 +67,8 @@ func notInIdentifier(r rune) bool {
 var (
 	commandWords   = []string{"cmd*", "command*", "sendmail", "exec*", "postprocess*", "program*", "shell*", "script", "scripts", "scp", "sftp"}
 	commandModules = []string{"exec", "activehttp", "supervisor", "management"}
+	// What these files say is set at run time, commands included.
+	commandOptions = []string{"config::config_files"}
 )
 
 // RunsCommands reports whether the value of an option may be run, as far as its
@@ -74,7 +76,7 @@ var (
 func RunsCommands(option string) bool {
 	parts := strings.Split(strings.ToLower(option), "::")
 	name := parts[len(parts)-1]
-	return slices.Contains(commandModules, parts[0]) && len(parts) > 1 ||
+	return slices.Contains(commandModules, parts[0]) && len(parts) > 1 || slices.Contains(commandOptions, strings.ToLower(option)) ||
 		slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool { return matchesAny(commandWords, word) })
 }
 
@@ -85,7 +87,7 @@ var loaders = []string{
 	"LD_*", "DYLD_*", "GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH", "HOSTALIASES",
 	"PATH", "IFS", "SHELL", "ENV", "BASH*", "SHELLOPTS", "PS4", "CDPATH", "PROMPT_COMMAND",
 	"PYTHON*", "PERL*", "RUBY*", "NODE_*", "JAVA_*", "_JAVA_OPTIONS", "CURL_HOME",
-	"OPENSSL_*", "ASAN_*", "LSAN_*", "MSAN_*", "TSAN_*", "UBSAN_*",
+	"OPENSSL_*", "KRB5_*", "IBV_*", "RDMAV_*", "LUA_*", "ASAN_*", "LSAN_*", "MSAN_*", "TSAN_*", "UBSAN_*",
 	"ZEEK_PLUGIN_*", "ZEEK_PROFILER_FILE", "ZEEK_PREFIXES", "BROPATH", "BRO_*", "SPICY_*", "HILTI_*",
 }
 
@@ -119,14 +121,26 @@ func (p Permits) Check(n Node) string {
 		if o.fleets() {
 			return fmt.Sprintf("node '%s' sets option '%s', which is zeekfleet's own", n.Name, o.Name)
 		}
-		if RunsCommands(o.Name) && !matchesAny(p.Options, o.Name) {
-			return fmt.Sprintf("node '%s' sets option '%s', which can run commands on this host; its operator can allow that with agent.allow_options", n.Name, o.Name)
+		if why := p.CheckName(o.Name); why != "" {
+			return fmt.Sprintf("node '%s' sets %s", n.Name, why)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
+		if why := impossibleEnv(name, n.Env[name]); why != "" {
+			return fmt.Sprintf("node '%s' %s", n.Name, why)
+		}
 		if LoadsCode(name) && !matchesAny(p.Env, name) {
 			return fmt.Sprintf("node '%s' sets environment variable '%s', which can make it run anything on this host; its operator can allow that with agent.allow_env", n.Name, printable(name))
 		}
+	}
+	return ""
+}
+
+// CheckName returns why an option of this name may not be set on the host, to
+// whatever value, and nothing if it may.
+func (p Permits) CheckName(option string) string {
+	if RunsCommands(option) && !matchesAny(p.Options, option) {
+		return fmt.Sprintf("option '%s', which can run commands on this host; its operator can allow that with agent.allow_options", printable(option))
 	}
 	return ""
 }

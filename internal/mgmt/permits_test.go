@@ -38,7 +38,7 @@ func TestOptionsThatRunCommandsNeedPermission(t *testing.T) {
 	for _, name := range []string{
 		"Log::default_rotation_postprocessor_cmd", "Log::default_rotation_postprocessors", "Notice::sendmail",
 		"Exec::tmp_dir", "ActiveHTTP::default_method", "Management::Agent::archive_cmd", "Log::scp_rotation_date_format",
-		"Site::my_command", "Foo::EXEC_PATH",
+		"Site::my_command", "Foo::EXEC_PATH", "Config::config_files",
 	} {
 		n := mgmt.Node{Name: "w", Options: []mgmt.Option{{name, "/bin/true"}}}
 		if why := (mgmt.Permits{}).Check(n); !strings.Contains(why, "agent.allow_options") {
@@ -74,10 +74,21 @@ func TestValuesThatAreNoLiteralsAreRefusedByEveryHost(t *testing.T) {
 	}
 }
 
+// TestNamesOfVariablesThatSetOthersAreRefusedByEveryHost: "PATH=/x" is no
+// variable, and its name would set PATH.
+func TestNamesOfVariablesThatSetOthersAreRefusedByEveryHost(t *testing.T) {
+	everything := mgmt.Permits{Options: []string{"*"}, Env: []string{"*"}}
+	for _, env := range []map[string]string{{"PATH=/x:": ""}, {"=": "x"}, {"": "x"}, {"A\x00B": "x"}, {"A": "x\x00PATH=/x"}} {
+		if why := everything.Check(mgmt.Node{Name: "w", Env: env}); !strings.Contains(why, "environment variable") {
+			t.Errorf("%q: got %q", env, why)
+		}
+	}
+}
+
 func TestVariablesThatLoadCodeNeedPermission(t *testing.T) {
 	for _, name := range []string{
 		"LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "GCONV_PATH", "GLIBC_TUNABLES", "LOCPATH", "PATH", "BASH_ENV", "ENV", "IFS",
-		"PYTHONPATH", "PERL5OPT", "OPENSSL_CONF", "ZEEK_PLUGIN_PATH", "ZEEK_PLUGIN_ACTIVATE", "BROPATH", "ZEEK_PROFILER_FILE",
+		"PYTHONPATH", "PERL5OPT", "OPENSSL_CONF", "KRB5_CONFIG", "ZEEK_PLUGIN_PATH", "ZEEK_PLUGIN_ACTIVATE", "BROPATH", "ZEEK_PROFILER_FILE",
 	} {
 		n := mgmt.Node{Name: "w", Env: map[string]string{name: "/tmp/x"}}
 		if why := (mgmt.Permits{}).Check(n); !strings.Contains(why, "agent.allow_env") {

@@ -94,16 +94,26 @@ func ReservedEnv(name string) bool {
 	return strings.HasPrefix(name, "ZEEKFLEET_") && name != CPUsEnv
 }
 
+// impossibleEnv returns why a variable cannot be set, and nothing if it can. What
+// is called "A=B" would set another one, A.
+func impossibleEnv(name, value string) string {
+	switch {
+	case name == "" || strings.ContainsAny(name, "=\x00"):
+		return fmt.Sprintf("sets impossible environment variable '%s'", printable(name))
+	case strings.Contains(value, "\x00"):
+		return fmt.Sprintf("sets environment variable '%s' to a value with a NUL byte", printable(name))
+	}
+	return ""
+}
+
 func (k *checker) environment() {
 	for _, n := range k.nodes {
 		for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 			switch {
 			case ReservedEnv(name):
 				k.refuse("node '%s' sets reserved environment variable '%s'", n.Name, name)
-			case name == "" || strings.ContainsAny(name, "=\x00"):
-				k.refuse("node '%s' sets impossible environment variable '%s'", n.Name, printable(name))
-			case strings.Contains(n.Env[name], "\x00"):
-				k.refuse("node '%s' sets environment variable '%s' to a value with a NUL byte", n.Name, printable(name))
+			case impossibleEnv(name, n.Env[name]) != "":
+				k.refuse("node '%s' %s", n.Name, impossibleEnv(name, n.Env[name]))
 			case name == CPUsEnv:
 				if _, err := n.CPUs(); err != nil {
 					k.refuse("node '%s': %v", n.Name, err)

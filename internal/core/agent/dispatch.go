@@ -20,7 +20,16 @@ func (m *Machine) targets(names []mgmt.NodeName) []*node {
 // it is up when its status file says so, which can be a moment before it reaches
 // the agent or is reached, and every node is launched with a script that does
 // (spec zeek-launch).
+//
+// An option that can run commands is not set at run time either unless the host
+// permits it, whoever asks.
 func (m *Machine) dispatch(r *request, msg mgmt.AgentDispatchRequest) {
+	if len(msg.Action) > 1 && msg.Action[0] == mgmt.SetOption {
+		if why := m.cfg.Permits.CheckName(msg.Action[1]); why != "" {
+			m.refuse(r, mgmt.SetOption+" would set "+why)
+			return
+		}
+	}
 	m.open(r, m.cfg.RequestTimeout)
 	r.leg, r.action, r.named, r.unasked = m.newID(), msg.Action, msg.Nodes, make(map[mgmt.NodeName]bool)
 	var ready []*node

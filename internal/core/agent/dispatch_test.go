@@ -284,3 +284,20 @@ func TestAnswersThatCannotBePassedOnBecomeFailures(t *testing.T) {
 		})
 	}
 }
+
+// TestSetOptionOfACommandNeedsThePermissionOfTheHost: what a node's description
+// may not set is not set at run time either.
+func TestSetOptionOfACommandNeedsThePermissionOfTheHost(t *testing.T) {
+	set := mgmt.AgentDispatchRequest{ReqID: "q1", Action: []string{"set_option", "Notice::sendmail", "/tmp/x"}}
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.ask(set)
+	w.run(0)
+	w.expect(`
+		0s answer dispatch q1: [failed (set_option would set option 'Notice::sendmail', which can run commands on this host; its operator can allow that with agent.allow_options)]
+	`)
+	w = running(t, agent.Config{Permits: mgmt.Permits{Options: []string{"Notice::sendmail"}}}, nodes("worker")...)
+	w.ask(set)
+	w.expect(`0s ask [worker#1] [set_option Notice::sendmail /tmp/x] of []`)
+	w.ask(mgmt.AgentDispatchRequest{ReqID: "q2", Action: []string{"set_option", "SMTP::mail_path", "x"}})
+	w.expect(`0s ask [worker#1] [set_option SMTP::mail_path x] of []`)
+}
