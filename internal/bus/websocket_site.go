@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,12 +35,18 @@ func (s *wsServer) isOwnName(name string) bool {
 // without a dot at the end, and its port; empty if there is none.
 func splitHost(host string) (name, port string) {
 	name = host
-	if h, p, err := net.SplitHostPort(host); err == nil {
+	if h, p, err := net.SplitHostPort(host); err == nil && isPort(p) {
 		name, port = h, p
 	} else {
 		name = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	}
 	return strings.ToLower(strings.TrimSuffix(name, ".")), port
+}
+
+// isPort reports whether text is what can follow the colon behind a host's name.
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil || text == ""
 }
 
 // sameSite reports whether an Origin is that of pages which host serves itself.

@@ -48,6 +48,8 @@ func TestPagesOfOtherSitesAreForbidden(t *testing.T) {
 		"an origin and no host":                {"", "http://127.0.0.1:2149", elsewhere},
 		"a name that begins like localhost":    {"localhost.evil.example", "", foreign},
 		"an address with a user before it":     {"evil@127.0.0.1:2149", "", foreign},
+		"an address before a user":             {"127.0.0.1:2149@evil.example", "", foreign},
+		"a port with another host behind it":   {"127.0.0.1:2149 evil.example", "http://127.0.0.1:2149 evil.example", foreign},
 		"a host that is none":                  {"evil.example:2149:1", "", foreign},
 		"two hosts":                            {"127.0.0.1\r\nHost: evil.example", "", "More than one Host"},
 		"two origins":                          {"127.0.0.1", "http://127.0.0.1\r\nOrigin: http://evil.example", "More than one Origin"},
