@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,9 +32,7 @@ func getNodes(ts *testscript.TestScript) (map[string]shownNode, bool) {
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &shown))
 	nodes := map[string]shownNode{}
 	for _, instance := range shown.Results {
-		for name, n := range instance {
-			nodes[name] = n
-		}
+		maps.Copy(nodes, instance)
 	}
 	return nodes, true
 }

@@ -150,7 +150,7 @@ func TestManyLogsAtATime(t *testing.T) {
 	p := newPlace(t)
 	big := strings.Repeat("a line of a log that is a little longer than a buffer\n", 10_000)
 	queue, logs := map[string]string{}, map[string]string{}
-	for _, path := range strings.Fields("conn dns http ssl x509 files weird notice dhcp ntp") {
+	for path := range strings.FieldsSeq("conn dns http ssl x509 files weird notice dhcp ntp") {
 		queue[path+"__2026-11-23-10-00-00__2026-11-23-11-00-00__.log"] = path + big
 		logs["2026-11-23/"+path+".10:00:00-11:00:00.log.gz"] = path + big
 	}

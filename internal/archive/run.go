@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 )
@@ -60,9 +61,7 @@ func (a *Archiver) tell(r Report, err error, told map[string]string) {
 		log.Info("archived logs removed", "logs", r.Expired, "bytes", r.Freed)
 	}
 	before := map[string]string{}
-	for name, text := range told {
-		before[name] = text
-	}
+	maps.Copy(before, told)
 	clear(told)
 	for _, l := range r.Left {
 		told[l.Name] = l.Err.Error()

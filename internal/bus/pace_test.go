@@ -183,13 +183,14 @@ func TestLongFragmentsArePaidForByTheirMessage(t *testing.T) {
 		next[bus.PeerAdded](t, events)
 		start := time.Now()
 		message := eventText("news", strings.Repeat("x", 8<<10))
-		frames := maskedFrame(0x01, message[:10])
+		var frames strings.Builder
+		frames.WriteString(maskedFrame(0x01, message[:10]))
 		message = message[10:]
 		for len(message) > 1024 {
-			frames += maskedFrame(0x00, message[:1024])
+			frames.WriteString(maskedFrame(0x00, message[:1024]))
 			message = message[1024:]
 		}
-		go io.WriteString(w.c, frames+maskedFrame(0x80, message))
+		go io.WriteString(w.c, frames.String()+maskedFrame(0x80, message))
 		next[bus.Message](t, events)
 		after(t, start, 0, "a message in fragments")
 	})

@@ -133,12 +133,13 @@ func TestFramesThatComeWithTheUpgradeRequest(t *testing.T) {
 	addr, _ := serveWebSocket(t, e, bus.WebSocketConfig{})
 	w := rawDial(t, addr)
 	// Everything at once, and gone: nothing of it may be lost.
-	sent := upgradeText("/v1/messages/json") + maskedFrame(opText, `["a"]`)
+	var sent strings.Builder
+	sent.WriteString(upgradeText("/v1/messages/json") + maskedFrame(opText, `["a"]`))
 	names := []string{"one", "two", "three"}
 	for _, name := range names {
-		sent += maskedFrame(opText, eventText("b", name))
+		sent.WriteString(maskedFrame(opText, eventText("b", name)))
 	}
-	w.write(sent + maskedFrame(opClose, closePayload(1000, "")))
+	w.write(sent.String() + maskedFrame(opClose, closePayload(1000, "")))
 	next[bus.PeerAdded](t, sub)
 	for _, name := range names {
 		if got := next[bus.Message](t, sub); !zval.Equal(got.Value, plainEvent(name)) {

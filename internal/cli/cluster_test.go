@@ -299,11 +299,12 @@ func TestParseClusterLimits(t *testing.T) {
 		t.Errorf("a larger file: got %v, want %s", err, want)
 	}
 	// Eight levels of ten references each would be a billion characters.
-	bomb := "[w]\nrole=worker\na0=xxxxxxxxxx\n"
+	var bomb strings.Builder
+	bomb.WriteString("[w]\nrole=worker\na0=xxxxxxxxxx\n")
 	for i := range 8 {
-		bomb += "a" + string(rune('1'+i)) + "=" + strings.Repeat("%(a"+string(rune('0'+i))+")s", 10) + "\n"
+		bomb.WriteString("a" + string(rune('1'+i)) + "=" + strings.Repeat("%(a"+string(rune('0'+i))+")s", 10) + "\n")
 	}
-	_, err = cli.ParseCluster("c.ini", []byte(bomb+"interface=%(a8)s\n"), cli.ClusterOptions{})
+	_, err = cli.ParseCluster("c.ini", []byte(bomb.String()+"interface=%(a8)s\n"), cli.ClusterOptions{})
 	if want := `c.ini:12: "interface" is longer than 65536 bytes`; err == nil || err.Error() != want {
 		t.Errorf("references that grow: got %v, want %s", err, want)
 	}

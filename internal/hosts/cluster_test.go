@@ -181,11 +181,12 @@ type view struct {
 }
 
 func (v view) String() string {
-	text := fmt.Sprintf("instances %v", v.connected)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("instances %v", v.connected))
 	for _, n := range slices.Sorted(maps.Keys(v.states)) {
-		text += fmt.Sprintf(", %s %s (%d)", n, v.states[n], v.pids[n])
+		text.WriteString(fmt.Sprintf(", %s %s (%d)", n, v.states[n], v.pids[n]))
 	}
-	return text
+	return text.String()
 }
 
 // noClusterRole is that of agents and controllers.

@@ -25,11 +25,12 @@ func (s Secret) Usable() bool {
 // Proof returns the proof of a message of a kind with these parts, as proof_of of
 // our node script does.
 func (s Secret) Proof(kind string, parts ...string) string {
-	digests := digest(kind)
+	var digests strings.Builder
+	digests.WriteString(digest(kind))
 	for _, p := range parts {
-		digests += digest(p)
+		digests.WriteString(digest(p))
 	}
-	return digest(string(s) + digest(string(s)+digests))
+	return digest(string(s) + digest(string(s)+digests.String()))
 }
 
 func digest(text string) string {

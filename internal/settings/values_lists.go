@@ -43,7 +43,7 @@ func pairsAt(p *[]string) value {
 	return value{
 		kind: v.kind,
 		parse: func(text string) error {
-			for _, word := range strings.Fields(text) {
+			for word := range strings.FieldsSeq(text) {
 				if name, value, ok := strings.Cut(word, "="); !ok || name == "" || value == "" {
 					return fmt.Errorf("%q is not of the form NAME=VALUE", word)
 				}

@@ -1,6 +1,7 @@
 package zeek_test
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -47,9 +48,7 @@ func TestNodesThatDifferWhereNoScriptCaresAreCheckedOnce(t *testing.T) {
 
 func withEnv(env map[string]string, name, value string) map[string]string {
 	more := map[string]string{name: value}
-	for n, v := range env {
-		more[n] = v
-	}
+	maps.Copy(more, env)
 	return more
 }
 

@@ -391,11 +391,11 @@ func TestUpstreamsNodeScriptFindsItsAgentByItsEnvironment(t *testing.T) {
 	d.Site.AgentAddr = netip.MustParseAddrPort("0.0.0.0:2151")
 	cmd := command(t, d)
 	for _, want := range []string{"ZEEK_AGENT_ADDR=127.0.0.1", "ZEEK_AGENT_PORT=2151/tcp", "ZEEK_MANAGEMENT_SPOOL_DIR=/var/spool/zeekfleet"} {
-		if !has(cmd.Env, want) {
+		if !slices.Contains(cmd.Env, want) {
 			t.Errorf("the environment %q lacks %s", cmd.Env, want)
 		}
 	}
-	if !has(cmd.Argv, "policy/frameworks/management/node") || has(cmd.Argv, "zeekfleet-node") {
+	if !slices.Contains(cmd.Argv, "policy/frameworks/management/node") || slices.Contains(cmd.Argv, "zeekfleet-node") {
 		t.Errorf("argv is %q", cmd.Argv)
 	}
 	if g := generate(t, d); len(g.Files) != 2 {
@@ -426,13 +426,4 @@ func TestBrokerIsEncryptedUnlessEverythingIsOnLoopback(t *testing.T) {
 			}
 		})
 	}
-}
-
-func has(list []string, want string) bool {
-	for _, s := range list {
-		if s == want {
-			return true
-		}
-	}
-	return false
 }

@@ -243,14 +243,14 @@ func TestNodeScriptsLoadOneAnother(t *testing.T) {
 
 // A name that is not exported is an error in a script of another module.
 func TestSitesCanReachWhatTheyMayUse(t *testing.T) {
-	exported := ""
+	var exported strings.Builder
 	for _, f := range zeek.NodeScriptFiles(zeek.BrokerTransport) {
 		for _, m := range regexp.MustCompile(`(?ms)^export \{$(.*?)^\}$`).FindAllString(f.Content, -1) {
-			exported += m
+			exported.WriteString(m)
 		}
 	}
 	for _, name := range []string{"type Dispatch:", "global dispatches:"} {
-		if !strings.Contains(exported, name) {
+		if !strings.Contains(exported.String(), name) {
 			t.Errorf("the node script does not export %q", name)
 		}
 	}

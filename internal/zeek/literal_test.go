@@ -2,6 +2,7 @@ package zeek_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,7 +119,7 @@ func FuzzNamesEnterLayoutsAsOneLiteral(f *testing.F) {
 				names = append(names, got)
 			}
 		}
-		if len(names) != 4 || !has(names, name) {
+		if len(names) != 4 || !slices.Contains(names, name) {
 			t.Errorf("the layout has the nodes %q, want four with %q", names, name)
 		}
 		lint(t, "layout", layout)

@@ -96,7 +96,7 @@ func TestAnnouncementsAreBounded(t *testing.T) {
 			last := dispatches[len(dispatches)-1]
 			w.ask(mgmt.AgentDispatchRequest{ReqID: "q1", Action: []string{last}})
 			want := "0s    answer dispatch q1: [worker failed (dispatch " + last[:min(len(last), 100)] + " unknown)]"
-			if !contains(w.trace, want) {
+			if !slices.Contains(w.trace, want) {
 				t.Errorf("got %q, want %q among it", w.trace, want)
 			}
 		})

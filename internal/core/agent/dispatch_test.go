@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -150,7 +151,7 @@ func TestDispatchThatWaitsForAConnectionFailsWhenTheNodeEnds(t *testing.T) {
 	w.ask(dispatch("q1"))
 	w.kill("worker")
 	want := "0s    answer dispatch q1: [worker failed (cluster node worker exited: killed by SIGKILL)]"
-	if !contains(w.trace, want) {
+	if !slices.Contains(w.trace, want) {
 		t.Errorf("got %q, want %q among it", w.trace, want)
 	}
 }
@@ -194,21 +195,12 @@ func TestNodeThatIsLostFailsItsDispatchesAtOnce(t *testing.T) {
 			w.ask(dispatch("q1"))
 			tt.lose(w)
 			want := "0s    answer dispatch q1: [worker failed (" + tt.want + ")]"
-			if !contains(w.trace, want) {
+			if !slices.Contains(w.trace, want) {
 				t.Errorf("got %q, want %q among it", w.trace, want)
 			}
 			w.run(time.Minute)
 		})
 	}
-}
-
-func contains(lines []string, line string) bool {
-	for _, l := range lines {
-		if l == line {
-			return true
-		}
-	}
-	return false
 }
 
 func TestOnlyTheFirstAnswerOfTheNodeItselfCounts(t *testing.T) {

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -280,7 +281,7 @@ func TestCrashIsReportedWithTheLastWords(t *testing.T) {
 			w.fates["worker"] = fate{exit: time.Second, reason: "signal SIGSEGV", outputs: tt.outputs}
 			w.deploy("d1", nodes("worker")...)
 			w.run(time.Second)
-			if want := "1s    error " + tt.want; !contains(w.trace, want) {
+			if want := "1s    error " + tt.want; !slices.Contains(w.trace, want) {
 				t.Errorf("got %q, want %q among it", w.trace, want)
 			}
 		})

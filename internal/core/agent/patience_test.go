@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func TestOurControllersWaitLongerThanUpstreams(t *testing.T) {
 			w.fates["worker"] = fate{mute: true}
 			w.ask(tt.ask)
 			w.run(time.Minute)
-			if !contains(w.trace, tt.want) {
+			if !slices.Contains(w.trace, tt.want) {
 				t.Errorf("got %q, want %q among it", w.trace, tt.want)
 			}
 		})
@@ -39,7 +40,7 @@ func TestControllerIsKnownAsOursFromItsPeeringOn(t *testing.T) {
 	w.fates["worker"] = fate{hello: 10 * time.Second}
 	w.deploy("d1", nodes("worker")...)
 	w.run(time.Minute)
-	if want := "10s   answer deploy d1: [worker ok]"; !contains(w.trace, want) {
+	if want := "10s   answer deploy d1: [worker ok]"; !slices.Contains(w.trace, want) {
 		t.Errorf("got %q, want %q among it", w.trace, want)
 	}
 }
@@ -61,7 +62,7 @@ func TestOutcomeOfADeploymentIsPublishedWhenItWasAnsweredBefore(t *testing.T) {
 			w.fates["worker-2"] = tt.slow
 			w.deploy("d1", nodes("worker-1", "worker-2", "worker-3")...)
 			w.run(20 * time.Second)
-			if !contains(w.trace, tt.want) {
+			if !slices.Contains(w.trace, tt.want) {
 				t.Errorf("got %q, want %q among it", w.trace, tt.want)
 			}
 		})

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -68,7 +69,7 @@ func TestRestartNamesTheNodesThatDidNotComeBack(t *testing.T) {
 		"w2 failed (could not restart node w2: no such file), " +
 		"w3 failed (could not restart node w3: exit status 2; it printed: oops), " +
 		"w4 ok]"
-	if !contains(w.trace, want) {
+	if !slices.Contains(w.trace, want) {
 		t.Errorf("got %q, want %q among it", w.trace, want)
 	}
 }

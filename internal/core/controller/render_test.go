@@ -43,16 +43,17 @@ func (r renderer) effect(e controller.Effect) []string {
 	case controller.Disconnect:
 		return []string{fmt.Sprintf("disconnect %s %s", e.Instance, e.Addr)}
 	case controller.Note:
-		line := levels[e.Level] + ": " + e.Text
+		var line strings.Builder
+		line.WriteString(levels[e.Level] + ": " + e.Text)
 		for _, field := range [][2]string{
 			{"instance", string(e.Instance)}, {"node", string(e.Node)}, {"peer", string(e.Peer)},
 			{"reqid", r.id(e.ReqID)}, {"err", e.Err},
 		} {
 			if field[1] != "" {
-				line += fmt.Sprintf(" %s=%s", field[0], quoted(field[1]))
+				line.WriteString(fmt.Sprintf(" %s=%s", field[0], quoted(field[1])))
 			}
 		}
-		return []string{line}
+		return []string{line.String()}
 	}
 	return []string{fmt.Sprintf("unknown effect %T", e)}
 }
@@ -71,17 +72,18 @@ func renderState(s controller.State) string {
 		}
 		return fmt.Sprintf("%s(r%d)", e.Config.ID, e.Revision)
 	}
-	text := fmt.Sprintf("staged %s ready %s deployed %s", name(s.Staged), name(s.Ready), name(s.Deployed))
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("staged %s ready %s deployed %s", name(s.Staged), name(s.Ready), name(s.Deployed)))
 	for _, e := range s.History {
-		text += fmt.Sprintf(" before %s", name(&e))
+		text.WriteString(fmt.Sprintf(" before %s", name(&e)))
 	}
 	for _, name := range s.Refused {
-		text += fmt.Sprintf(" refused by %s", name)
+		text.WriteString(fmt.Sprintf(" refused by %s", name))
 	}
 	for _, l := range s.Leaving {
-		text += fmt.Sprintf(" leaving %s", l.Instance.Name)
+		text.WriteString(fmt.Sprintf(" leaving %s", l.Instance.Name))
 	}
-	return text
+	return text.String()
 }
 
 // agentRequest returns what kind of request msg is, and its ID.
@@ -125,11 +127,11 @@ func (r renderer) request(msg mgmt.Message) string {
 }
 
 func renderNames(names []mgmt.NodeName) string {
-	text := ""
+	var text strings.Builder
 	for _, n := range names {
-		text += " " + string(n)
+		text.WriteString(" " + string(n))
 	}
-	return text
+	return text.String()
 }
 
 func renderCluster(c mgmt.Configuration) string {

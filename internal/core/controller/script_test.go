@@ -234,7 +234,7 @@ func parseResult(word string) (mgmt.Result, error) {
 		r.Error = data
 	case strings.Contains(data, "/"):
 		statuses := mgmt.NodeStatuses{}
-		for _, status := range strings.Split(data, ",") {
+		for status := range strings.SplitSeq(data, ",") {
 			name, state, _ := strings.Cut(status, "/")
 			if name != "" {
 				statuses = append(statuses, mgmt.NodeStatus{Node: mgmt.NodeName(name), State: mgmt.State(state)})
