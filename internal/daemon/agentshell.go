@@ -91,6 +91,9 @@ func (a *agentShell) translate(happened bus.Event) agent.Event {
 	case bus.PeerLost:
 		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
 		delete(a.puzzled, ev.Peer.ID)
+		for _, p := range a.nodes {
+			delete(p.early, ev.Peer.ID)
+		}
 		return agent.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}
 	case bus.Message:
 		return a.message(ev)

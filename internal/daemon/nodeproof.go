@@ -103,10 +103,14 @@ type hello struct {
 }
 
 // nodeHello finds out who says hello as a node. It returns nil if that has to
-// wait until the node's process has a number.
+// wait until the node's process has a number. What waits is bounded by the peers
+// that there are.
 func (a *agentShell) nodeHello(from bus.Peer, msg mgmt.NotifyNodeHello) agent.Event {
-	if p := a.launchedAs(msg.Node); p != nil && p.pid == 0 && from.Caller.Known {
-		p.early = append(p.early, hello{from, msg})
+	if p := a.launchedAs(msg.Node); p != nil && p.awaited && from.Caller.Known {
+		if p.early == nil {
+			p.early = map[string]hello{}
+		}
+		p.early[from.ID] = hello{from, msg}
 		return nil
 	}
 	return agent.FromNode{Peer: mgmt.PeerID(from.ID), Msg: msg, Proof: a.identify(from, msg.Node)}
@@ -136,7 +140,7 @@ func (a *agentShell) identify(from bus.Peer, name mgmt.NodeName) agent.Proof {
 		return agent.Proof{} // no connection that the kernel knows of
 	case !from.Caller.Local:
 		return agent.Proof{Other: "nodes run on the agent's host; it is " + describe(from)}
-	case p == nil || !from.Caller.Known:
+	case p == nil || p.pid == 0 || !from.Caller.Known:
 		return agent.Proof{}
 	}
 	return a.cfg.holder(p.pid, from)
@@ -172,8 +176,9 @@ func describe(p bus.Peer) string {
 // identified takes the hellos of a process that had no number.
 func (a *agentShell) identified(ctx context.Context, p *launched) {
 	for _, h := range p.early {
-		ev := a.nodeHello(h.peer, h.msg)
-		a.parts.task(func() { a.post(ctx, ev) })
+		if ev := a.nodeHello(h.peer, h.msg); ev != nil {
+			a.parts.task(func() { a.post(ctx, ev) })
+		}
 	}
 	p.early = nil
 }

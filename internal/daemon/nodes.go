@@ -27,8 +27,9 @@ type launched struct {
 	plan  mgmt.Plan // for the name alone if it is not known any more
 	facts Facts
 
-	pid   int     // 0: there is no process yet
-	early []hello // said before
+	pid     int              // 0: there is no process yet, or nobody knows its number
+	awaited bool             // there is no process yet
+	early   map[string]hello // what peers said before there was, the last of each that is there
 
 	asked  atomic.Bool        // to end
 	status *statusFile        // nil: none is watched
@@ -56,7 +57,7 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 		a.cfg.Logger.Warn("node is launched with reservations", "node", string(name), "why", w)
 	}
 	a.warnOfCluster(e.Plan.Cluster, launch.ClusterWarnings)
-	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, facts: launch.Facts}
+	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, facts: launch.Facts, awaited: true}
 	a.nodes[p.launchID] = p
 	a.watchStatus(p)
 	spec := launch.Spec
@@ -142,7 +143,7 @@ func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agen
 
 // born takes note of the number of a process.
 func (a *agentShell) born(ctx context.Context, p *launched, pid int) {
-	p.pid = pid
+	p.pid, p.awaited = pid, false
 	a.live.add(pid)
 	a.identified(ctx, p)
 	a.connect(ctx, p)
@@ -214,7 +215,7 @@ func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgm
 		id := launchID{mgmt.NodeName(u.Name), u.Launch}
 		ev.Unseen = append(ev.Unseen, agent.Unseen{Node: id.node, Launch: u.Launch, Why: u.Why})
 		if u.Launch != 0 {
-			a.nodes[id] = &launched{launchID: id, plan: planOf(desired, id.node, ""), facts: a.cfg.recall(id, "")}
+			a.nodes[id] = &launched{launchID: id, plan: planOf(desired, id.node, ""), facts: a.cfg.recall(id, ""), pid: u.PID}
 		}
 	}
 	for _, rec := range found.Running {
