@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"zeekfleet/internal/porttest"
 )
 
 // patience is how long a script waits for what must come, on a machine that has
@@ -22,7 +22,7 @@ const patience = 90 * time.Second
 type script struct {
 	dir     string // the script's working directory, by which its processes are known
 	started map[string]*scriptProcess
-	ports   net.Listener // holds the script's range of ports
+	ports   *porttest.Ports // what the script's daemons listen on
 }
 
 type scriptKey struct{}
@@ -90,51 +90,14 @@ func (s *script) owns(pid int) bool {
 	return err == nil && bytes.Contains(append([]byte{0}, text...), []byte("\x00WORK="+s.dir+"\x00"))
 }
 
-// What a script's daemons listen on: portRange ports of their own, below those
-// that the kernel gives away.
-const (
-	firstPort, lastPort = 10_000, 30_000
-	portRange           = 40
-)
-
-// reservePorts finds a range of ports that nobody uses, and returns its first
-// one. Whoever listens on that has the range.
-func reservePorts() (net.Listener, int, error) {
-	const ranges = (lastPort - firstPort) / portRange
-	begin := rand.IntN(ranges)
-	for i := range ranges {
-		first := firstPort + (begin+i)%ranges*portRange
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first))
-		if err != nil {
-			continue
-		}
-		if allFree(first+1, first+portRange) {
-			return ln, first, nil
-		}
-		ln.Close()
-	}
-	return nil, 0, fmt.Errorf("all ports from %d to %d are in use", firstPort, lastPort)
-}
-
-func allFree(from, to int) bool {
-	for port := from; port < to; port++ {
-		ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-		if err != nil {
-			return false
-		}
-		ln.Close()
-	}
-	return true
-}
-
 func cmdIsolate(ts *testscript.TestScript, neg bool, args []string) {
 	s := scriptOf(ts)
 	if neg || len(args) > 0 || s.ports != nil {
 		ts.Fatalf("usage: isolate, once")
 	}
-	ln, first, err := reservePorts()
+	ports, err := porttest.Reserve()
 	ts.Check(err)
-	s.ports = ln
+	s.ports = ports
 	for name, offset := range map[string]int{
 		"ZEEK_CONTROLLER_PORT":                     1,
 		"ZEEK_CONTROLLER_WEBSOCKET_PORT":           2,
@@ -145,9 +108,9 @@ func cmdIsolate(ts *testscript.TestScript, neg bool, args []string) {
 		"ZEEKFLEET_AUTO_ASSIGN_BROKER_START_PORT":  10,
 		"ZEEKFLEET_AUTO_ASSIGN_METRICS_START_PORT": 20,
 	} {
-		ts.Setenv(name, strconv.Itoa(first+offset))
+		ts.Setenv(name, strconv.Itoa(int(ports.At(offset))))
 	}
-	ts.Setenv("ZEEK_CLIENT_CONFIG_SETTINGS", fmt.Sprintf("controller.port=%d", first+2))
+	ts.Setenv("ZEEK_CLIENT_CONFIG_SETTINGS", fmt.Sprintf("controller.port=%d", ports.At(2)))
 	ts.Setenv("ZEEK_MANAGEMENT_STATE_DIR", filepath.Join(s.dir, "state"))
 	ts.Setenv("ZEEK_CONTROLLER_NAME", "controller")
 	ts.Setenv("ZEEK_AGENT_NAME", "host")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,12 +56,10 @@ func TestZeekNodesAnswerAndOutliveTheirAgent(t *testing.T) {
 }
 
 func zeroMQ(t *testing.T) func(*daemon.ZeekConfig) {
-	xpub, xsub := listen(t), listen(t)
-	defer xpub.Close()
-	defer xsub.Close()
+	ports := reservePorts(t)
 	return func(c *daemon.ZeekConfig) {
 		c.Backend = zeek.ZeroMQ
-		c.Site.ZeroMQ.XPubPort, c.Site.ZeroMQ.XSubPort = portOf(xpub), portOf(xsub)
+		c.Site.ZeroMQ.XPubPort, c.Site.ZeroMQ.XSubPort = ports.At(1), ports.At(2)
 	}
 }
 
@@ -190,10 +189,9 @@ func TestFirstDeploymentFindsScriptsCheckedThatTheAgentLookedAtAhead(t *testing.
 }
 
 func TestNodeThatCannotSayHelloIsUpByItsStatusFile(t *testing.T) {
-	unreachable := listen(t)
-	unreachable.Close()
+	unreachable := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), reservePorts(t).Next())
 	z := newZeekAgent(t, "7.0.0", func(c *daemon.ZeekConfig) {
-		c.Site.AgentAddr = addrPort(unreachable)
+		c.Site.AgentAddr = unreachable
 	})
 	z.start()
 	z.deployAll(z.nodes()...)

@@ -19,6 +19,7 @@ import (
 	"zeekfleet/internal/crash"
 	"zeekfleet/internal/daemon"
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/porttest"
 	"zeekfleet/internal/preflight"
 	"zeekfleet/internal/proc"
 	"zeekfleet/internal/proc/fakezeek"
@@ -30,6 +31,7 @@ import (
 type zeekAgent struct {
 	*testCluster
 	name     mgmt.InstanceName
+	ports    *porttest.Ports
 	address  string // of the agent, in all its lives
 	install  zeek.Install
 	change   func(*daemon.ZeekConfig) // what differs from the usual
@@ -62,7 +64,10 @@ func (l listener) WithAttrs([]slog.Attr) slog.Handler { return l }
 // agent, which is then stopped together with its nodes.
 func newZeekAgent(t *testing.T, version string, change func(*daemon.ZeekConfig)) *zeekAgent {
 	t.Helper()
-	z := &zeekAgent{testCluster: startCluster(t), name: "sensor", change: change, changes: make(chan mgmt.NotifyChange, 1000)}
+	z := &zeekAgent{
+		testCluster: startCluster(t), name: "sensor", ports: reservePorts(t), change: change, changes: make(chan mgmt.NotifyChange, 1000),
+	}
+	z.address = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), z.ports.Next()).String()
 	path, err := fakezeek.Install(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -102,11 +107,6 @@ func killAll(t *testing.T, program string) {
 // start begins a life of the agent and returns when the controller knows it.
 func (z *zeekAgent) start() {
 	z.t.Helper()
-	if z.address == "" {
-		ln := listen(z.t)
-		ln.Close()
-		z.address = ln.Addr().String()
-	}
 	broker, err := daemon.Listen(z.t.Context(), z.address, "none") // where nodes look for it
 	if err != nil {
 		z.t.Fatal(err)
@@ -281,20 +281,21 @@ func (z *zeekAgent) pids() map[mgmt.NodeName]int64 {
 	return pids
 }
 
+// reservePorts reserves ports for a test.
+func reservePorts(t *testing.T) *porttest.Ports {
+	t.Helper()
+	ports, err := porttest.Reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ports.Close() })
+	return ports
+}
+
 // nodes returns a manager, a logger and two workers, with ports that are free.
 func (z *zeekAgent) nodes() []mgmt.Node {
 	z.t.Helper()
-	var taken []net.Listener // until all ports are chosen, so that they differ
-	defer func() {
-		for _, ln := range taken {
-			ln.Close()
-		}
-	}()
-	port := func() *mgmt.Port {
-		ln := listen(z.t)
-		taken = append(taken, ln)
-		return new(mgmt.TCPPort(netip.MustParseAddrPort(ln.Addr().String()).Port()))
-	}
+	port := func() *mgmt.Port { return new(mgmt.TCPPort(z.ports.Next())) }
 	return []mgmt.Node{
 		{Name: "manager", Instance: z.name, Role: mgmt.Manager, State: mgmt.Running, Port: port(), MetricsPort: port()},
 		{Name: "logger", Instance: z.name, Role: mgmt.Logger, State: mgmt.Running, Port: port(), MetricsPort: port()},

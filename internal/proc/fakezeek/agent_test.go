@@ -13,6 +13,7 @@ import (
 	"zeekfleet/internal/bus"
 	"zeekfleet/internal/event"
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/porttest"
 	"zeekfleet/internal/zeek"
 )
 
@@ -30,11 +31,17 @@ func launch(t *testing.T, version string, node mgmt.NodeName, change func(*zeek.
 	if err != nil {
 		t.Fatal(err)
 	}
+	ports, err := porttest.Reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ports.Close() })
+	port := func() *mgmt.Port { return new(mgmt.TCPPort(ports.Next())) }
 	cluster := mgmt.Configuration{
 		Instances: []mgmt.Instance{{Name: "here", Host: netip.MustParseAddr("127.0.0.1")}},
 		Nodes: []mgmt.Node{
-			{Name: "manager", Instance: "here", Role: mgmt.Manager, Port: new(freePort(t)), MetricsPort: new(freePort(t))},
-			{Name: "logger", Instance: "here", Role: mgmt.Logger, Port: new(freePort(t))},
+			{Name: "manager", Instance: "here", Role: mgmt.Manager, Port: port(), MetricsPort: port()},
+			{Name: "logger", Instance: "here", Role: mgmt.Logger, Port: port()},
 		},
 	}
 	plan, _ := mgmt.PlanFor(cluster, node)
@@ -42,10 +49,10 @@ func launch(t *testing.T, version string, node mgmt.NodeName, change func(*zeek.
 	const prefix = "/usr/local/zeek"
 	d := zeek.Deployment{
 		Install: zeek.Install{Path: "/zeek", Version: v, Prefix: prefix, ScriptDir: prefix + "/share/zeek"},
-		Plan:    plan, WebSocketPort: freePort(t).Number, Secret: secret,
+		Plan:    plan, WebSocketPort: ports.Next(), Secret: secret,
 		Site: zeek.Site{StateDir: dir, SpoolDir: dir, Environ: []string{"FAKEZEEK_VERSION=" + version}},
 	}
-	d.Site.ZeroMQ = zeek.ZeroMQSite{XPubPort: freePort(t).Number, XSubPort: freePort(t).Number}
+	d.Site.ZeroMQ = zeek.ZeroMQSite{XPubPort: ports.Next(), XSubPort: ports.Next()}
 	change(&d)
 	g, err := d.Generate()
 	if err != nil {
@@ -64,18 +71,6 @@ func launch(t *testing.T, version string, node mgmt.NodeName, change func(*zeek.
 	mkdir(t, dir, "node")
 	p := start(t, filepath.Join(dir, "node"), c.Env, c.Argv[1:]...)
 	return launched{p, d.WebSocketPort}
-}
-
-// freePort returns a port that is free now. Nobody else on this host is to take
-// it before it is used, which only a test could be so unlucky to see.
-func freePort(t *testing.T) mgmt.Port {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return mgmt.TCPPort(netip.MustParseAddrPort(ln.Addr().String()).Port())
 }
 
 func TestNodeChecksInOverBroker(t *testing.T) {

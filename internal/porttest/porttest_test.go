@@ -1,0 +1,32 @@
+package porttest_test
+
+import (
+	"fmt"
+	"net"
+	"testing"
+
+	"zeekfleet/internal/porttest"
+)
+
+func TestReservedPortsAreFreeAndNobodyElses(t *testing.T) {
+	taken := map[uint16]bool{}
+	for range 3 {
+		p, err := porttest.Reserve()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		for i := 1; i < porttest.Size; i++ {
+			port := p.Next()
+			if port != p.At(i) || taken[port] {
+				t.Fatalf("port %d is number %d, is not %d, or somebody else's", port, i, p.At(i))
+			}
+			taken[port] = true
+		}
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p.At(1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln.Close()
+	}
+}
