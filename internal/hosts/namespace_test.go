@@ -6,12 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/sockowner/sockownertest"
 )
 
 // Namespaces are called zeekfleet-test-<PID of the test>-<name>, so that tests
@@ -75,24 +76,23 @@ func removeLeftovers() error {
 
 // in calls do in the namespace: sockets that it opens and processes that it
 // starts belong there. It must do so itself, not in another goroutine.
-func (ns namespace) in(do func() error) error {
-	failed := make(chan error)
-	go func() {
-		// The thread stays locked, so that it ends together with the goroutine:
-		// nothing else may run in the namespace.
-		runtime.LockOSThread()
-		f, err := os.Open(filepath.Join(namespaceDir, string(ns)))
-		if err == nil {
+func (ns namespace) in(do func() error) (err error) {
+	done := make(chan struct{})
+	go sockownertest.OnAnotherThread(func() { // nothing else may run in the namespace
+		defer close(done)
+		var f *os.File
+		if f, err = os.Open(filepath.Join(namespaceDir, string(ns))); err == nil {
 			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
 			f.Close()
 		}
 		if err != nil {
-			failed <- fmt.Errorf("enter namespace %s: %w", ns, err)
+			err = fmt.Errorf("enter namespace %s: %w", ns, err)
 			return
 		}
-		failed <- do()
-	}()
-	return <-failed
+		err = do()
+	})
+	<-done
+	return err
 }
 
 // ip runs the ip command.

@@ -19,11 +19,11 @@ func TestMain(m *testing.M) {
 	// The first thread has this goroutine; by itself it gets another, and
 	// when called on the first one it moves.
 	first := make(chan int)
-	go onAnotherThread(func() { first <- unix.Gettid() })
+	go OnAnotherThread(func() { first <- unix.Gettid() })
 	if unix.Gettid() != unix.Getpid() || <-first == unix.Getpid() {
 		os.Exit(1)
 	}
-	onAnotherThread(func() {
+	OnAnotherThread(func() {
 		if unix.Gettid() == unix.Getpid() {
 			os.Exit(2)
 		}

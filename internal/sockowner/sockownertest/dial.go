@@ -1,4 +1,5 @@
-// Package sockownertest lets tests be other users of this host.
+// Package sockownertest lets tests be other users of this host, which like network
+// namespaces are a matter of threads.
 package sockownertest
 
 import (
@@ -21,7 +22,7 @@ func DialAs(ctx context.Context, uid int, addr string) (net.Conn, error) {
 		err  error
 	}
 	done := make(chan dialed)
-	go onAnotherThread(func() {
+	go OnAnotherThread(func() {
 		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
 			done <- dialed{nil, fmt.Errorf("become user %d: %w", uid, errno)}
 			return
@@ -33,10 +34,10 @@ func DialAs(ctx context.Context, uid int, addr string) (net.Conn, error) {
 	return d.conn, d.err
 }
 
-// onAnotherThread calls do on a thread that ends afterwards: users are a matter of
-// threads in Linux. It is never the process's first one, which would not end, and
+// OnAnotherThread, which is to be called in a goroutine of its own, calls do on a
+// thread that ends afterwards. It is never the process's first one, which would not end, and
 // by which the process as a whole is judged.
-func onAnotherThread(do func()) {
+func OnAnotherThread(do func()) {
 	runtime.LockOSThread() // nothing unlocks it, and so the thread ends with this goroutine
 	if unix.Gettid() != unix.Getpid() {
 		do()
@@ -45,7 +46,7 @@ func onAnotherThread(do func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		onAnotherThread(do)
+		OnAnotherThread(do)
 	}()
 	<-done
 	runtime.UnlockOSThread()
