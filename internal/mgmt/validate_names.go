@@ -51,17 +51,32 @@ func CheckName(name string) error {
 // daemonsNames refuses nodes that are called as the controller or an agent, whose
 // directories would be theirs. Some file systems know no case of letters.
 func (k *checker) daemonsNames() {
+	agents := map[string][]InstanceName{} // by what they have in common with names that differ in case alone
+	for _, in := range slices.Sorted(maps.Keys(k.declared)) {
+		agents[folded(string(in))] = append(agents[folded(string(in))], in)
+	}
 	for _, name := range slices.Sorted(maps.Keys(k.named)) {
 		if c := k.rules.Controller.Name; c != "" && strings.EqualFold(string(name), c) {
 			k.refuse("node '%s' has the name of the controller, whose directory it would run in; name it otherwise", printable(string(name)))
 			continue
 		}
-		for _, in := range slices.Sorted(maps.Keys(k.declared)) {
-			if string(name) != string(in) && strings.EqualFold(string(name), string(in)) { // the same is said elsewhere
+		for _, in := range agents[folded(string(name))] {
+			if string(name) != string(in) { // the same is said elsewhere
 				k.refuse("node '%s' has the name of the agent '%s', whose directory it would run in; name it otherwise", printable(string(name)), printable(string(in)))
 			}
 		}
 	}
+}
+
+// folded returns what all names have in common that are strings.EqualFold.
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+			least = min(least, other)
+		}
+		return least
+	}, name)
 }
 
 func (k *checker) properNames() {

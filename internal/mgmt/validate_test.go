@@ -194,6 +194,15 @@ func TestCheckRefusesWhatCannotRun(t *testing.T) {
 			one(instance("Sensor"), node("sENSOR", "Sensor", mgmt.Manager)), usual(),
 			[]string{"node 'sENSOR' has the name of the agent 'Sensor', whose directory it would run in; name it otherwise"},
 		},
+		"a node named as two agents but for the case, in letters with more than two": {
+			mgmt.Configuration{
+				Instances: []mgmt.Instance{instance("Kind"), instance("kind")}, Nodes: []mgmt.Node{node("\u212aind", "Kind", mgmt.Manager)},
+			}, usual(),
+			[]string{
+				"node '\u212aind' has the name of the agent 'Kind', whose directory it would run in; name it otherwise",
+				"node '\u212aind' has the name of the agent 'kind', whose directory it would run in; name it otherwise",
+			},
+		},
 		"a name that no file can have": {
 			one(instance("i"), node(mgmt.NodeName(strings.Repeat("ä", 64)), "i", mgmt.Manager)), usual(),
 			[]string{"node '" + strings.Repeat("ä", 64) + "' is badly named: names must not need more than 200 bytes as names of files, where letters beyond ASCII take six and more: this one needs 384"},
