@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -81,6 +82,46 @@ func (p Plan) Hash() string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
+}
+
+// PlanComparison tells for which instances two configurations have the same
+// plans. It was made in a time that grows as they do, although each plan has the
+// layout of the whole cluster.
+type PlanComparison struct {
+	before, after map[InstanceName][]Node
+	sameLayout    bool
+}
+
+// ComparePlans compares two configurations.
+func ComparePlans(before, after Configuration) PlanComparison {
+	layout := func(c Configuration) string { return Plan{Cluster: Layout(c)}.Hash() }
+	return PlanComparison{byInstance(before), byInstance(after), layout(before) == layout(after)}
+}
+
+func byInstance(c Configuration) map[InstanceName][]Node {
+	of := make(map[InstanceName][]Node, len(c.Instances))
+	for _, n := range c.Nodes {
+		of[n.Instance] = append(of[n.Instance], n)
+	}
+	return of
+}
+
+// Same reports whether the instance has the same plans in both, as their hashes
+// tell.
+func (c PlanComparison) Same(instance InstanceName) bool {
+	before, after := c.before[instance], c.after[instance]
+	if len(before) == 0 && len(after) == 0 {
+		return true
+	}
+	return c.sameLayout && maps.Equal(withoutLayout(before), withoutLayout(after))
+}
+
+func withoutLayout(nodes []Node) map[NodeName]string {
+	hashes := make(map[NodeName]string, len(nodes))
+	for _, n := range nodes {
+		hashes[n.Name] = planFor(n, nil).Hash()
+	}
+	return hashes
 }
 
 func compareOptions(a, b Option) int {

@@ -1,6 +1,7 @@
 package mgmt_test
 
 import (
+	"maps"
 	"reflect"
 	"testing"
 
@@ -68,8 +69,26 @@ func TestEqualPlansNeedNoRestart(t *testing.T) {
 			if (before.Hash() == after.Hash()) != tt.same {
 				t.Errorf("hashes %s and %s, want same: %v", before.Hash(), after.Hash(), tt.same)
 			}
+			change := mgmt.ComparePlans(configuration(), c)
+			for _, instance := range []mgmt.InstanceName{"i", "j", "k", "no nodes"} {
+				if got, want := change.Same(instance), sameHashes(configuration(), c, instance); got != want {
+					t.Errorf("plans of instance %s are the same: %v, want %v", instance, got, want)
+				}
+			}
 		})
 	}
+}
+
+// sameHashes is PlanComparison, one plan after the other.
+func sameHashes(a, b mgmt.Configuration, instance mgmt.InstanceName) bool {
+	hashes := func(c mgmt.Configuration) map[mgmt.NodeName]string {
+		of := map[mgmt.NodeName]string{}
+		for name, p := range mgmt.Plans(c, instance) {
+			of[name] = p.Hash()
+		}
+		return of
+	}
+	return maps.Equal(hashes(a), hashes(b))
 }
 
 func TestUnsetAndEmptyLaunchTheSame(t *testing.T) {

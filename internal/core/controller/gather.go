@@ -2,7 +2,6 @@ package controller
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,10 +35,10 @@ func (m *Machine) awaited(d *deployment) []mgmt.InstanceName {
 // idleness is what is known of the instances for which nothing would change, as
 // long as the same agents are there.
 type idleness struct {
-	roster  uint64
-	config  mgmt.Configuration
-	known   bool // config is what would be deployed
-	nothing map[mgmt.InstanceName]bool
+	made   bool
+	roster uint64
+	known  bool                // what would be deployed is known
+	change mgmt.PlanComparison // from what is deployed to that
 }
 
 // idleAll reports whether these instances are deployed, and d would change
@@ -54,34 +53,21 @@ func (m *Machine) idleAll(d *deployment, names []mgmt.InstanceName) bool {
 // nodes are launched as they are now.
 func (m *Machine) idleAt(d *deployment, name mgmt.InstanceName) bool {
 	in := &d.idle
-	if in.nothing == nil || in.roster != m.roster {
+	if !in.made || in.roster != m.roster {
 		config, errs, _ := m.filled(d.staged.Config)
-		*in = idleness{roster: m.roster, config: config, known: len(errs) == 0, nothing: map[mgmt.InstanceName]bool{}}
+		*in = idleness{made: true, roster: m.roster, known: len(errs) == 0}
+		if in.known {
+			in.change = mgmt.ComparePlans(m.deployedConfig(), config)
+		}
 	}
-	if !in.known {
-		return false
-	}
-	same, ok := in.nothing[name]
-	if !ok {
-		same = maps.Equal(planHashes(in.config, name), m.deployedPlans(name))
-		in.nothing[name] = same
-	}
-	return same
+	return in.known && in.change.Same(name)
 }
 
-func (m *Machine) deployedPlans(name mgmt.InstanceName) map[mgmt.NodeName]string {
+func (m *Machine) deployedConfig() mgmt.Configuration {
 	if m.deployed == nil {
-		return nil
+		return mgmt.Configuration{}
 	}
-	return planHashes(m.deployed.config, name)
-}
-
-func planHashes(c mgmt.Configuration, name mgmt.InstanceName) map[mgmt.NodeName]string {
-	hashes := map[mgmt.NodeName]string{}
-	for node, plan := range mgmt.Plans(c, name) {
-		hashes[node] = plan.Hash()
-	}
-	return hashes
+	return m.deployed.config
 }
 
 // tellWaiting says once whom d waits for, when it has waited for a while.

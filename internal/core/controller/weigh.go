@@ -166,7 +166,7 @@ func (m *Machine) absent(d *deployment, name mgmt.InstanceName, why string) mgmt
 	switch {
 	case d.internal:
 		return mgmt.Result{Instance: name, Error: why}
-	case d.idle.nothing[name]:
+	case d.idle.known && d.idle.change.Same(name):
 		return mgmt.Result{Success: true, Instance: name, Error: why + "; nothing changes for it"}
 	case d.partial && m.agents[name] == nil:
 		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its share when it comes"}
