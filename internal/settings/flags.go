@@ -35,7 +35,7 @@ func addFlags[T any](fs *pflag.FlagSet, table []setting[T]) {
 	for _, s := range table {
 		v := s.field(new(T))
 		f := fs.VarPF(&flagText{value: v}, s.flag, "", s.usage())
-		if v.kind == boolKind || v.kind == preflightKind {
+		if v.kind == boolKind {
 			f.NoOptDefVal = "true"
 		}
 	}

@@ -205,7 +205,7 @@ const boolKind = "bool"
 
 // preflightAt reads a preflight's mode; true and false are on and off.
 func preflightAt(p *Preflight) value {
-	v := choiceAt(p, preflightKind, PreflightStrict, PreflightOn, PreflightOff)
+	v := choiceAt(p, "mode", PreflightStrict, PreflightOn, PreflightOff)
 	parse := v.parse
 	v.parse = func(text string) error {
 		var on bool
@@ -220,10 +220,6 @@ func preflightAt(p *Preflight) value {
 	}
 	return v
 }
-
-// preflightKind marks a flag that needs no argument, but can have other ones
-// than a bool.
-const preflightKind = "mode"
 
 // choiceAt reads one of a few words.
 func choiceAt[T ~string](p *T, kind string, choices ...T) value {

@@ -1,0 +1,34 @@
+package settings_test
+
+import (
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"zeekfleet/internal/settings"
+)
+
+// Only a flag that is true or false can do without its argument; of all others
+// that may be a word of its own: "--transport plain", "--preflight strict".
+func TestFlagsTakeTheirArgumentAsTheNextWord(t *testing.T) {
+	for name, add := range map[string]func(*pflag.FlagSet){
+		"agent": settings.AddAgentFlags, "controller": settings.AddControllerFlags, "common": settings.AddCommonFlags,
+	} {
+		fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+		add(fs)
+		fs.VisitAll(func(f *pflag.Flag) {
+			if f.NoOptDefVal != "" && f.Value.Type() != "bool" {
+				t.Errorf("%s: --%s of kind %s does not take the next word", name, f.Name, f.Value.Type())
+			}
+		})
+	}
+
+	fs := pflag.NewFlagSet("agent", pflag.ContinueOnError)
+	settings.AddAgentFlags(fs)
+	if err := fs.Parse([]string{"--transport", "plain", "--preflight", "strict"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := fs.Lookup("transport").Value.String() + " " + fs.Lookup("preflight").Value.String(); got != "plain strict" {
+		t.Errorf("got %q", got)
+	}
+}
