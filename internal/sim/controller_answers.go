@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -187,7 +188,8 @@ func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
 	var nodes, want []mgmt.NodeName
 	for _, res := range results[:len(results)-1] {
 		if res.Node == "" {
-			general[res.Instance] = true
+			// Of an instance that is left out, nodes may not have ended.
+			general[res.Instance] = res.Success || !c.leftOut(res.Instance)
 			continue
 		}
 		n, ok := d.Config.Node(res.Node)
@@ -201,6 +203,7 @@ func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
 			c.w.violated("controller answers deploy %q for %s on %s", r.id, res.Node, res.Instance)
 		}
 	}
+	maps.DeleteFunc(general, func(_ mgmt.InstanceName, counts bool) bool { return !counts })
 	for _, in := range d.Config.Instances {
 		local := d.Config.NodesOf(in.Name)
 		if len(local) == 0 && !general[in.Name] {
@@ -218,6 +221,15 @@ func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
 	if !slices.Equal(nodes, want) || len(general) > 0 {
 		c.w.violated("controller answers deploy %q for %v, wanted are %v", r.id, nodes, want)
 	}
+}
+
+// leftOut reports whether the instance was part of what was deployed before, and
+// is not any more.
+func (c *controllerPart) leftOut(name mgmt.InstanceName) bool {
+	has := func(e controller.Entry) bool {
+		return slices.ContainsFunc(e.Config.Instances, func(in mgmt.Instance) bool { return in.Name == name })
+	}
+	return !has(*c.disk.saved.Deployed) && slices.ContainsFunc(c.disk.saved.History, has)
 }
 
 // checkUndeployed demands the mistakes in the configuration, or what keeps which

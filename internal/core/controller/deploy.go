@@ -38,7 +38,10 @@ type deployment struct {
 	deadline time.Time // ends all of it
 	idle     idleness
 	open     []*call
-	results  []mgmt.Result
+	// leaving are the agents of instances that the deployment takes out of the
+	// cluster. It is answered when their nodes have ended.
+	leaving []*agent
+	results []mgmt.Result
 	// refusers are the instances whose agents refused what was sent.
 	refusers []mgmt.InstanceName
 	// complaints are the newest errors that agents reported of nodes meanwhile.
@@ -174,8 +177,12 @@ func (m *Machine) proceed() bool {
 			for _, c := range slices.Clone(d.open) {
 				m.failed(c, fmt.Sprintf("%s waiting for instance '%s'", errTimedOut, c.agent.name))
 			}
+			for _, a := range d.leaving {
+				d.left(a, fmt.Sprintf("%s waiting for the nodes of instance '%s' to end", errTimedOut, a.name))
+			}
 		}
-		if len(d.open) == 0 {
+		m.seeOff(d)
+		if len(d.open) == 0 && len(d.leaving) == 0 {
 			m.finish(d)
 			return true
 		}
@@ -208,6 +215,7 @@ func (m *Machine) retarget(d *deployment, config mgmt.Configuration) {
 // committed sends what was saved, or refuses the deployment.
 func (m *Machine) committed(d *deployment, err string) {
 	if err == "" {
+		d.leaving = m.dismissing(m.deployed, d.target)
 		m.deployed = d.target
 		m.dispatch(d)
 		return
@@ -217,6 +225,31 @@ func (m *Machine) committed(d *deployment, err string) {
 		m.postpone()
 	}
 	m.end(d)
+}
+
+// dismissing returns the agents that are there, by name, of instances in before and
+// not in next, which are about to be sent a standby.
+func (m *Machine) dismissing(before, next *target) []*agent {
+	var list []*agent
+	for _, name := range slices.Sorted(maps.Keys(m.agents)) {
+		if a := m.agents[name]; before.has(name) && !next.has(name) && a.compatible() {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// seeOff waits no longer for agents that stand by, or are gone.
+func (m *Machine) seeOff(d *deployment) {
+	d.leaving = slices.DeleteFunc(d.leaving, func(a *agent) bool {
+		return a.standing == dismissed || m.agents[a.name] != a
+	})
+}
+
+// left ends the wait for a, whose nodes may run on.
+func (d *deployment) left(a *agent, why string) {
+	d.results = append(d.results, mgmt.Result{Instance: a.name, Error: why})
+	d.leaving = slices.DeleteFunc(slices.Clone(d.leaving), func(l *agent) bool { return l == a })
 }
 
 // dispatch sends the configuration to every agent that is ready, once, and

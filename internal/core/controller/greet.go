@@ -122,8 +122,12 @@ func (m *Machine) stoodDown(a *agent, msg mgmt.AgentStandbyResponse) {
 	}
 	m.forgetGreetings(a)
 	if !msg.Result.Success {
-		m.note(Note{Level: Warn, Text: "agent refused to stand by", Instance: a.name, Err: reason(msg.Result)})
+		why := reason(msg.Result)
+		m.note(Note{Level: Warn, Text: "agent refused to stand by", Instance: a.name, Err: why})
 		m.failedAttempt(a)
+		if d := m.deploying; d != nil && slices.Contains(d.leaving, a) {
+			d.left(a, why)
+		}
 		return
 	}
 	a.standing, a.has = dismissed, nil
