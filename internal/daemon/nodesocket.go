@@ -91,7 +91,7 @@ func (s *nodeSocket) run(ctx context.Context) {
 		}
 		if connected {
 			retry, quiet = socketRetry, time.Now().Add(socketEnd)
-		} else if isRefused(err) && (s.ending.Load() || time.Now().Before(quiet)) {
+		} else if s.ending.Load() || isRefused(err) && time.Now().Before(quiet) {
 			s.log.Debug("node does not listen", "node", string(s.node), "err", err)
 		} else {
 			s.contact.Missed(err)

@@ -11,7 +11,11 @@ import (
 func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
 	n := m.nodes[p.node]
 	if n == nil || n.peer != p.id || msg.Node != p.node {
-		m.emit(Note{Level: Warn, Text: "dispatches ignored: they are not the peer's to announce", Node: msg.Node, Peer: p.id})
+		level := Warn
+		if n.stopping() && msg.Node == p.node {
+			level = Debug // its hello was ignored
+		}
+		m.emit(Note{Level: level, Text: "dispatches ignored: they are not the peer's to announce", Node: msg.Node, Peer: p.id})
 		return
 	}
 	p.can = []string{}

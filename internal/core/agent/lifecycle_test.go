@@ -189,6 +189,30 @@ func TestHellosThatBelongToNoProcessAreIgnored(t *testing.T) {
 	`)
 }
 
+func TestNodeThatConnectsOnceMoreAsItStopsIsNoWarning(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.fates["worker"] = fate{stop: time.Second}
+	w.ask(mgmt.AgentRestartRequest{ReqID: "r", Nodes: []mgmt.NodeName{"worker"}})
+	w.skip()
+	warned := func(ev agent.Event) (texts []string) {
+		for _, e := range w.m.Step(w.now, ev) {
+			if n, ok := e.(agent.Note); ok && n.Level == agent.Warn {
+				texts = append(texts, n.Text)
+			}
+		}
+		return texts
+	}
+	w.step(agent.PeerAdded{Peer: "once-more"})
+	hello := warned(agent.FromNode{Peer: "once-more", Msg: mgmt.NotifyNodeHello{Node: "worker"}})
+	dispatches := warned(agent.FromNode{Peer: "once-more", Msg: mgmt.NotifyDispatches{Node: "worker"}})
+	if len(hello)+len(dispatches) > 0 {
+		t.Errorf("warned: %q, %q", hello, dispatches)
+	}
+	if got := warned(agent.FromNode{Peer: "once-more", Msg: mgmt.NotifyDispatches{Node: "other"}}); len(got) != 1 {
+		t.Errorf("warned of another node's dispatches: %q", got)
+	}
+}
+
 func TestLossOfAnOldPeeringLeavesTheNewOneAlone(t *testing.T) {
 	w := running(t, agent.Config{}, nodes("worker")...)
 	w.step(agent.PeerAdded{Peer: "again"})

@@ -134,11 +134,15 @@ func (m *Machine) nodeHello(p *peer, name mgmt.NodeName, proof Proof) {
 // Only a peering younger than the launch can be that process's; an adopted
 // process may have any.
 func (m *Machine) claim(p *peer) {
+	n := m.nodes[p.node]
 	if why := m.whyNot(p); why != "" {
-		m.emit(Note{Level: Warn, Text: why, Node: p.node, Peer: p.id})
+		level := Warn
+		if n.stopping() {
+			level = Debug // it may connect once more before it has understood
+		}
+		m.emit(Note{Level: level, Text: why, Node: p.node, Peer: p.id})
 		return
 	}
-	n := m.nodes[p.node]
 	n.peer = p.id
 	m.cameUp(n)
 	m.askLate(n)
@@ -188,7 +192,7 @@ func (m *Machine) whyNot(p *peer) string {
 		return "hello ignored: no such node here"
 	case n.proc == nil:
 		return "hello ignored: the node does not run"
-	case n.proc.halt:
+	case n.stopping():
 		return "hello ignored: the node is being stopped"
 	case p.moment < n.proc.moment:
 		return "hello ignored: the peering is older than the process"
@@ -204,5 +208,9 @@ func (m *Machine) whyNot(p *peer) string {
 	}
 	return ""
 }
+
+// stopping reports whether the process of n, which may be nil, has been asked to
+// end.
+func (n *node) stopping() bool { return n != nil && n.proc != nil && n.proc.halt }
 
 func byMoment(a, b *peer) int { return cmp.Compare(a.moment, b.moment) }

@@ -1,0 +1,45 @@
+package daemon
+
+import (
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"context"
+)
+
+// A Zeek that is ending goes on accepting connections for a moment, and resets
+// them.
+func TestNodeThatHangsUpAsItEndsIsNotMissed(t *testing.T) {
+	for _, ending := range []bool{true, false} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		s := &nodeSocket{
+			node: "worker-1", topic: "t", port: uint16(ln.Addr().(*net.TCPAddr).Port),
+			log:    slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			ending: new(atomic.Bool),
+		}
+		s.ending.Store(ending)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); s.run(ctx) }()
+		for range 3 { // with the third attempt, the first two have been told of
+			conn, err := ln.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+		}
+		cancel()
+		<-done
+		ln.Close()
+		if told := strings.Contains(log.String(), "not reached"); told == ending {
+			t.Errorf("ending %v: told %v: %s", ending, told, log.String())
+		}
+	}
+}
