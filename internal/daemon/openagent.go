@@ -208,6 +208,9 @@ func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.I
 		log.Warn("unknown version of Zeek", "why", warning)
 	}
 	log.Info("nodes are Zeek processes", "program", install.Path, "version", install.Version.String())
+	if dirs := os.Getenv("ZEEKPATH"); dirs != "" {
+		log.Warn("ZEEKPATH in the agent's environment is not for its nodes: name directories of scripts with zeek.script_path", "zeekpath", dirs)
+	}
 	return &install, nil
 }
 
