@@ -177,16 +177,41 @@ func cmdChild(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: child NAME VAR")
 	}
 	b := running(ts, args[0])
-	pid := b.cmd.Process.Pid
 	for deadline := time.Now().Add(patience); ; time.Sleep(glance) {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
-		ts.Check(err)
-		if children := strings.Fields(string(text)); len(children) == 1 {
-			ts.Setenv(args[1], children[0])
+		children := b.children()
+		if len(children) == 1 {
+			ts.Setenv(args[1], strconv.Itoa(children[0]))
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("%s does not have one child, but %q; it printed:\n%v", args[0], text, b.out)
+			ts.Fatalf("%s does not have one child, but %v; it printed:\n%v", args[0], children, b.out)
 		}
 	}
+}
+
+// children returns the PIDs of a process's children.
+func (b *scriptProcess) children() []int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", b.cmd.Process.Pid))
+	if err != nil {
+		return nil // it has ended
+	}
+	var pids []int
+	for _, field := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// interrupt asks a process to end. A wrapper is deaf itself: who runs in it is
+// asked.
+func (b *scriptProcess) interrupt() {
+	if filepath.Base(b.cmd.Path) == "unshare" {
+		for _, pid := range b.children() {
+			syscall.Kill(pid, syscall.SIGINT)
+		}
+		return
+	}
+	b.cmd.Process.Signal(os.Interrupt)
 }

@@ -48,7 +48,7 @@ func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).
 // left nevertheless.
 func (s *script) end() []int {
 	for _, b := range s.started {
-		b.cmd.Process.Signal(os.Interrupt)
+		b.interrupt()
 	}
 	for _, b := range s.started {
 		select {

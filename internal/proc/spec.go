@@ -21,7 +21,10 @@ type Spec struct {
 
 	// Stdout and Stderr are the files that the process appends to, relative to
 	// Dir or absolute, created with mode 0640. Empty means /dev/null. They are
-	// rotated (Config.OutputBytes), and may be the same file.
+	// rotated (Config.OutputBytes), and may be the same file. Relative ones are in
+	// the reach of whoever runs as the process: they are refused if they are links.
+	// What an absolute one leads to when the process starts is what is written,
+	// rotated and read.
 	Stdout, Stderr string
 
 	// CPUs are the processors that the process may run on. Nil means those of

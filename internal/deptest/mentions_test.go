@@ -1,0 +1,61 @@
+package deptest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	mentionedTest = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9_]*`)
+	mentionedData = regexp.MustCompile(`\b[A-Za-z0-9_]+\.txtar\b`)
+	testFunction  = regexp.MustCompile(`(?m)^func (?:\([^)]*\) )?([A-Z][A-Za-z0-9_]*)\(`)
+)
+
+// TestDocumentsMentionOnlyTestsThatExist reads every document. A test that is
+// renamed or removed takes the words about it along.
+func TestDocumentsMentionOnlyTestsThatExist(t *testing.T) {
+	const root = "../.."
+	there := map[string]bool{}
+	documents := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && strings.HasPrefix(e.Name(), ".") && path != root:
+			return fs.SkipDir
+		case strings.HasSuffix(path, ".txtar"):
+			there[e.Name()] = true
+		case strings.HasSuffix(path, "_test.go"):
+			text, err := os.ReadFile(path)
+			for _, m := range testFunction.FindAllSubmatch(text, -1) {
+				there[string(m[1])] = true
+			}
+			return err
+		case strings.HasSuffix(path, ".md"):
+			text, err := os.ReadFile(path)
+			documents[path] = string(text)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for path, text := range documents {
+		for _, re := range []*regexp.Regexp{mentionedTest, mentionedData} {
+			for _, name := range re.FindAllString(text, -1) {
+				if found++; !there[name] {
+					t.Errorf("%s mentions %s, which there is not", path, name)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no document mentions a test")
+	}
+}
