@@ -21,8 +21,9 @@ import (
 func newCrashesCommand(s streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "crashes [NODE]",
-		Short: "Show the crashes of this host's nodes",
+		Use:        "crashes [NODE]",
+		SuggestFor: []string{"diag"},
+		Short:      "Show the crashes of this host's nodes",
 		Long: "Show the crashes of this host's nodes, newest first; those of one node in full,\n" +
 			"with what it printed last, its plan, and the backtrace of its core file. The\n" +
 			"records are read from the directory of this host's agent, which need not run.",

@@ -10,8 +10,9 @@ import (
 
 func newDeployConfigCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "deploy-config FILE",
-		Short: "Upload a cluster configuration and deploy it",
+		Use:        "deploy-config FILE",
+		SuggestFor: []string{"install", "start"},
+		Short:      "Upload a cluster configuration and deploy it",
 		Long: "Upload a cluster configuration and deploy it. FILE has zeek-client's INI form; -\n" +
 			"reads standard input.",
 		Args: wantArgs(1, 1),

@@ -12,7 +12,9 @@ func newGetNodesCommand(s streams) *cobra.Command {
 	return clientCommand(s, &cobra.Command{
 		Use:   "get-nodes",
 		Short: "Show the processes on each instance",
-		Args:  wantArgs(0, 0),
+		// zeekctl's commands, here and elsewhere.
+		SuggestFor: []string{"status", "top", "nodes"},
+		Args:       wantArgs(0, 0),
 	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
 		return c.GetNodes(ctx)
 	})

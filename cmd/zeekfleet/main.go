@@ -136,5 +136,12 @@ func newRootCommand(s streams) *cobra.Command {
 	for _, construct := range subcommands() {
 		root.AddCommand(construct(s))
 	}
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Args = cobra.NoArgs
+		completion.RunE = func(*cobra.Command, []string) error {
+			return errors.New("please say for which shell: bash, zsh, fish or powershell")
+		}
+	}
 	return root
 }

@@ -170,6 +170,8 @@ type up struct {
 	source    string              // what wanted comes from
 	told      chan string         // what the deployment waits for
 	notes     []string            // what the deployment has to say, once it has ended
+	noted     []mgmt.NodeName     // of which nodes notes says why they failed
+	crashes   string              // the command that says more of a crash
 	changed   chan struct{}       // holds a token when a node changed its state
 	stopNodes chan struct{}
 	living    func() ([]proc.Record, error) // the nodes' processes
@@ -212,6 +214,7 @@ func openUp(cmd *cobra.Command, set upSet) (u *up, err error) {
 		return nil, err
 	}
 	u.agent.StopNodes = u.stopNodes
+	u.crashes = programName(os.Args[0]) + " crashes" + whereArgs(cmd.Flags())
 	u.living = func() ([]proc.Record, error) { return daemon.LivingNodes(set.agent) }
 	u.agent.StopGrace = map[mgmt.ClusterRole]time.Duration{
 		mgmt.Logger: upStopGrace, mgmt.Manager: upStopGrace, mgmt.Proxy: upStopGrace, mgmt.Worker: upStopGrace,
@@ -361,8 +364,8 @@ func (u *up) show(ctx context.Context) error {
 	defer watching.Close()
 
 	name := u.agent.Core.Name
-	fmt.Fprintf(u.out, "controller %s for peers, %s for clients\nagent %s on %s\nstate and log in %s\n",
-		u.controller.Broker.Addr(), u.controller.WebSocket.Addr(), name, u.agent.Broker.Addr(), u.stateDir)
+	fmt.Fprintf(u.out, "controller %s for peers, %s for clients\nagent %s on %s\nnodes are %s\nstate and log in %s\n",
+		u.controller.Broker.Addr(), u.controller.WebSocket.Addr(), name, u.agent.Broker.Addr(), u.agent.Nodes, u.stateDir)
 
 	view := newUpView(u.out)
 	deployCtx, giveUp := context.WithCancel(ctx)
@@ -385,6 +388,7 @@ const upLookAgain = time.Second
 func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Result, error), view *upView, deployment *background) error {
 	deploying := deployment.ended
 	complete, announced := false, false
+	ends := endings{}
 	var again <-chan time.Time
 	u.nudge()
 	for {
@@ -396,14 +400,11 @@ func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Resu
 				return quietly(ctx, deployment.err)
 			}
 			deploying, complete = nil, true
-			view.clear()
-			for _, text := range u.notes {
-				fmt.Fprintln(u.errOut, "zeekfleet: "+text)
-			}
+			u.say(view, u.notes)
+			ends.told(u.noted)
 			u.nudge()
 		case text := <-u.told:
-			view.clear()
-			fmt.Fprintln(u.errOut, "zeekfleet: "+printable(text))
+			u.say(view, []string{printable(text)})
 			u.nudge()
 		case <-again:
 			u.nudge()
@@ -413,6 +414,11 @@ func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Resu
 				u.logger.Warn("nodes not shown", "err", err)
 				again = time.After(upLookAgain)
 				continue
+			}
+			if complete { // until then the deployment's answer will say it
+				if texts := ends.news(results); len(texts) > 0 {
+					u.say(view, append(texts, "see "+u.crashes))
+				}
 			}
 			count, running := view.show(results)
 			if running < count || len(failures(results)) > 0 { // that an agent joins is no change of a node
@@ -426,6 +432,14 @@ func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Resu
 					"  %sget-nodes\n  %sget-id-value Cluster::node\nCtrl-C stops everything.\n", try, try))
 			}
 		}
+	}
+}
+
+// say has texts, a line or more each, stand above what view draws next.
+func (u *up) say(view *upView, texts []string) {
+	view.clear()
+	for _, text := range texts {
+		fmt.Fprintln(u.errOut, "zeekfleet: "+text)
 	}
 }
 
@@ -453,4 +467,16 @@ func controllerArg(address string) string {
 		return ""
 	}
 	return "--controller " + address + " "
+}
+
+// whereArgs are the options of `crashes`, each after a blank, by which it finds the
+// records of an `up` with these flags.
+func whereArgs(given *pflag.FlagSet) string {
+	var args string
+	for _, name := range []string{"config", "name", "state-dir"} {
+		if f := given.Lookup(name); f != nil && f.Changed {
+			args += " --" + name + " " + f.Value.String()
+		}
+	}
+	return args
 }

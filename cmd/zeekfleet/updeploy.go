@@ -46,6 +46,11 @@ func (u *up) deploy(ctx context.Context) error {
 		return fmt.Errorf("%s was not applied: %s", u.source, strings.Join(failures(results), "; "))
 	}
 	if why := failures(results); len(why) > 0 {
+		for _, r := range results {
+			if !r.Success {
+				u.noted = append(u.noted, r.Node)
+			}
+		}
 		u.notes = append(append(u.notes, why...), "what failed is tried again; Ctrl-C stops everything")
 	}
 	return nil

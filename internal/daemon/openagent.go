@@ -26,6 +26,8 @@ import (
 // processes, and can run.
 type Agent struct {
 	AgentConfig
+	// Nodes says in a few words what the nodes are, for a person.
+	Nodes string
 	store *boltstore.Store
 }
 
@@ -93,6 +95,7 @@ func OpenAgent(
 			return a, err
 		}
 	}
+	a.Nodes = nodesText(install)
 	a.Core = coreConfig(set)
 	a.Core.ListenPort = tcpPort(a.Broker)
 	a.StopGrace = perRole(set.Lifecycle.StopGrace)
@@ -189,6 +192,14 @@ func openProcesses(set settings.Agent, log *slog.Logger) (*proc.Host, error) {
 		Foreign:   []string{"zeek"},
 		NodesDir:  NodeDir(set.StateDir, ""),
 	})
+}
+
+// nodesText says what the nodes of a launcher are that has this Zeek, or none.
+func nodesText(install *zeek.Install) string {
+	if install == nil {
+		return "embedded ones, which capture nothing"
+	}
+	return fmt.Sprintf("Zeek %v, %s", install.Version, install.Path)
 }
 
 // findZeek returns the Zeek that is to be launched; nil for embedded nodes.

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"strings"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// endings are the nodes whose end by themselves has been said, with the state that
+// they had then. A node that runs again is forgotten.
+type endings map[mgmt.NodeName]mgmt.State
+
+// news returns what is to be said after a look at the nodes: how those ended that
+// have ended since the look before, or for which the agent has given up since.
+// Agents say it in the error text of a success, a line for each node.
+func (e endings) news(results []mgmt.Result) []string {
+	lines := map[mgmt.NodeName]string{}
+	for _, r := range results {
+		list, _ := r.Data.(mgmt.NodeStatuses)
+		for line := range strings.Lines(r.Error) {
+			for _, n := range list {
+				if line, ok := endOf(n.Node, line); ok {
+					lines[n.Node] = line
+				}
+			}
+		}
+	}
+	var texts []string
+	for _, n := range clusterNodes(results) {
+		if n.State == mgmt.Running {
+			delete(e, n.Node)
+		}
+		if n.State != mgmt.Crashed && n.State != mgmt.Failed {
+			continue
+		}
+		text := lines[n.Node]
+		if text == "" || e[n.Node] == n.State {
+			continue
+		}
+		e[n.Node] = n.State
+		texts = append(texts, printable(text))
+	}
+	return texts
+}
+
+// told says that the end of these nodes has been said by others.
+func (e endings) told(nodes []mgmt.NodeName) {
+	for _, name := range nodes {
+		if e[name] == "" {
+			e[name] = mgmt.Crashed
+		}
+	}
+}
+
+// endOf returns what a line says of the node, without how long ago that was.
+func endOf(node mgmt.NodeName, line string) (string, bool) {
+	line = strings.TrimSpace(line)
+	if !strings.HasPrefix(line, "node "+string(node)+" ") {
+		return "", false
+	}
+	if i := strings.LastIndex(line, " ("); i >= 0 && strings.HasSuffix(line, " ago)") {
+		line = line[:i]
+	}
+	return line, true
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"zeekfleet/internal/mgmt"
+)
+
+// looked is the answer to get-nodes of an instance with the one worker w.
+func looked(state mgmt.State, said string) []mgmt.Result {
+	return []mgmt.Result{{
+		Success: true, Instance: "i", Error: said,
+		Data: mgmt.NodeStatuses{{Node: "w", State: state, ClusterRole: mgmt.Worker}},
+	}}
+}
+
+func TestUpSaysHowANodeEndedOnceUntilItRunsAgainOrIsGivenUp(t *testing.T) {
+	const other = "node w2 crashed: signal SIGKILL (9s ago)\n"
+	ends := endings{}
+	for i, step := range []struct {
+		state mgmt.State
+		said  string
+		want  []string
+	}{
+		{mgmt.Running, "", nil},
+		{mgmt.Crashed, "", nil}, // the answer is older than the record
+		{mgmt.Crashed, other + "node w crashed: exit code 1; it printed: no (such) device (0s ago)\n", []string{"node w crashed: exit code 1; it printed: no (such) device"}},
+		{mgmt.Pending, "node w crashed: exit code 1; it printed: no (such) device (1s ago)", nil},
+		{mgmt.Crashed, "node w crashed: exit code 1; it printed: no (such) device (0s ago)", nil},
+		{mgmt.Failed, "node w failed 10 times in a row: \x1b[1m (0s ago)", []string{"node w failed 10 times in a row: ?[1m"}},
+		{mgmt.Failed, "node w failed 10 times in a row: \x1b[1m (1s ago)", nil},
+		{mgmt.Running, "node w failed 10 times in a row: \x1b[1m (2s ago)", nil},
+		{mgmt.Crashed, "node w crashed: signal SIGKILL (0s ago)", []string{"node w crashed: signal SIGKILL"}},
+	} {
+		if got := ends.news(looked(step.state, step.said)); !slices.Equal(got, step.want) {
+			t.Errorf("look %d: said %q, want %q", i, got, step.want)
+		}
+	}
+}
+
+func TestUpDoesNotRepeatWhatTheDeploymentHasSaid(t *testing.T) {
+	ends := endings{}
+	ends.told([]mgmt.NodeName{"w", ""})
+	if got := ends.news(looked(mgmt.Crashed, "node w crashed: exit code 1 (0s ago)")); len(got) > 0 {
+		t.Errorf("said %q", got)
+	}
+	if got := ends.news(looked(mgmt.Failed, "node w failed 10 times in a row (0s ago)")); len(got) != 1 {
+		t.Errorf("said %q of a node that has been given up", got)
+	}
+}
+
+func TestUpSaysHowANodeEndedAboveTheTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var terminal bytes.Buffer // both streams lead to it
+		u := &up{
+			began: time.Now(), changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler), errOut: &terminal,
+			crashes: "zeekfleet crashes",
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		deployment := &background{ended: make(chan struct{})}
+		looks := 0
+		nodes := func(context.Context) ([]mgmt.Result, error) {
+			switch looks++; looks {
+			case 1:
+				close(deployment.ended)
+			case 2:
+				cancel()
+			}
+			return looked(mgmt.Crashed, "node w crashed: exit code 1 (0s ago)"), nil
+		}
+		view := &upView{out: &terminal, size: func() (int, int) { return 80, 24 }}
+		if err := u.watch(ctx, nodes, view, deployment); err != nil {
+			t.Errorf("watch: %v", err)
+		}
+		const table = "NODE  ROLE    STATE    PID  PORT\nw     worker  CRASHED  -    -\n"
+		want := table + "\x1b[2A\x1b[J" + "zeekfleet: node w crashed: exit code 1\nzeekfleet: see zeekfleet crashes\n" + table
+		if terminal.String() != want {
+			t.Errorf("on the terminal:\n got %q\nwant %q", terminal.String(), want)
+		}
+	})
+}
+
+func TestUpNamesTheCrashesOfItsOwnDirectory(t *testing.T) {
+	flags := pflag.NewFlagSet("up", pflag.ContinueOnError)
+	for _, name := range []string{"state-dir", "name", "config"} {
+		flags.String(name, "", "")
+	}
+	if got := whereArgs(flags); got != "" {
+		t.Errorf("without flags: %q", got)
+	}
+	if err := flags.Parse([]string{"--state-dir=/s", "--name=n"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := whereArgs(flags); got != " --name n --state-dir /s" {
+		t.Errorf("got %q", got)
+	}
+}
