@@ -22,12 +22,13 @@ const helpTimeout = 10 * time.Second
 
 // FindZeek returns the installation that belongs to given, or the one that is
 // found where there is nothing given: in PATH, then below common prefixes. It
-// executes Zeek once. The error is ErrNoZeek if there is no such file; one that
+// executes Zeek once. Where the search cannot look, there is none. The error is ErrNoZeek if there is no such file; one that
 // is there and is no usable Zeek is another error, for nothing else is tried.
 func FindZeek(ctx context.Context, given string, environ []string) (zeek.Install, error) {
 	for _, path := range zeek.Candidates(given, variable(environ, "PATH")) {
 		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && (info.IsDir() || info.Mode()&0o111 == 0) {
+		unseen := errors.Is(err, fs.ErrNotExist) || err != nil && !strings.Contains(given, "/")
+		if unseen || err == nil && (info.IsDir() || info.Mode()&0o111 == 0) {
 			continue
 		}
 		return askZeek(ctx, path, environ)

@@ -36,6 +36,7 @@ func TestFindZeek(t *testing.T) {
 		"the one that is named":     {path, nil, "8.2.2"},
 		"a bare name in PATH":       {"zeek", []string{"PATH=/nonexistent:" + dir}, "8.2.2"},
 		"the first one in PATH":     {"", []string{"PATH=/nonexistent:" + dir}, "8.2.2"},
+		"past what is no directory": {"", []string{"PATH=" + path + ":" + dir}, "8.2.2"},
 		"of the version it says":    {path, []string{"FAKEZEEK_VERSION=7.0.1"}, "7.0.1"},
 		"not as a node of an agent": {path, []string{"ZEEKPATH=/elsewhere", "CLUSTER_NODE=x"}, "8.2.2"},
 	} {

@@ -80,6 +80,9 @@ func (c Common) check(o origins) error {
 	if c.Transport == TransportPlain && c.TLS.Cert != "" {
 		return fmt.Errorf("transport plain from %s leaves tls.cert from %s without use", o.from("transport"), o.from("tls.cert"))
 	}
+	if c.TLS.Cert != "" && c.TLS.CA == "" {
+		return fmt.Errorf("tls.cert from %s needs the authorities whose certificates count: set %s", o.from("tls.cert"), o.setBy("tls.ca"))
+	}
 	return nil
 }
 

@@ -349,6 +349,10 @@ func TestResolveNamesWhatIsWrong(t *testing.T) {
 			given: given{flags: []string{"--websocket-tls-verify"}},
 			want:  "controller.websocket_tls.verify from flag --websocket-tls-verify needs controller.websocket_tls.cert, .key and .ca",
 		},
+		"certificate without authorities": {
+			given: given{flags: []string{"--tls-cert=c.pem", "--tls-key=k.pem"}},
+			want:  "tls.cert from flag --tls-cert needs the authorities whose certificates count: set --tls-ca (ZEEKFLEET_TLS_CA, or tls.ca in the file)",
+		},
 		"plain with a certificate": {
 			given: given{flags: []string{"--transport=plain", "--tls-cert=c", "--tls-key=k"}},
 			want:  "transport plain from flag --transport leaves tls.cert from flag --tls-cert without use",
@@ -508,14 +512,18 @@ func TestAMistypedVariableIsWarnedOfWithTheNearestName(t *testing.T) {
 		"ZEEK_CONTROLER_PORT=1":            "",
 		"ZEEK_CONTROLLER_PROT=1":           "nothing reads the environment variable ZEEK_CONTROLLER_PROT; did you mean ZEEK_CONTROLLER_PORT?",
 		"ZEEK_CLIENT_CONFIG_SETINGS=a.b=c": "nothing reads the environment variable ZEEK_CLIENT_CONFIG_SETINGS; did you mean ZEEK_CLIENT_CONFIG_SETTINGS?",
-		"ZEEKFLEET_INSCURE=":               "",
-		"ZEEKFLEET_INSECURE=1":             "",
-		"ZEEKFLEET_CONFIG=f":               "",
-		"ZEEKFLEET_CPUS=0-3":               "",
-		"ZEEK_MANAGEMENT_NODE=x":           "",
-		"ZEEK_AGENT_COLOUR=x":              "",
-		"ZEEK_DEFAULT_LISTEN_RETRY=1":      "",
-		"PATH=/bin":                        "",
+		// The name may be made of a setting's, or of Zeek's variable.
+		"ZEEKFLEET_AGENT_PREFLIGHT=off": "nothing reads the environment variable ZEEKFLEET_AGENT_PREFLIGHT; did you mean ZEEKFLEET_PREFLIGHT?",
+		"ZEEKFLEET_AGENT_NAM=x":         "nothing reads the environment variable ZEEKFLEET_AGENT_NAM; did you mean ZEEK_AGENT_NAME?",
+		"ZEEKFLEET_CONTROLLER_PORT=1":   "nothing reads the environment variable ZEEKFLEET_CONTROLLER_PORT; did you mean ZEEK_CONTROLLER_PORT?",
+		"ZEEKFLEET_INSCURE=":            "",
+		"ZEEKFLEET_INSECURE=1":          "",
+		"ZEEKFLEET_CONFIG=f":            "",
+		"ZEEKFLEET_CPUS=0-3":            "",
+		"ZEEK_MANAGEMENT_NODE=x":        "",
+		"ZEEK_AGENT_COLOUR=x":           "",
+		"ZEEK_DEFAULT_LISTEN_RETRY=1":   "",
+		"PATH=/bin":                     "",
 	} {
 		var list []string
 		if want != "" {

@@ -23,26 +23,34 @@ var notOurs = []string{"ZEEK_MANAGEMENT_NODE", "ZEEK_MANAGEMENT_TESTING", "ZEEK_
 // meant. Of names that begin like the framework's only those count which are
 // nearly one.
 func UnknownVariables(environ []string) []string {
-	known := map[string]bool{ConfigEnv: true, mgmt.CPUsEnv: true}
+	known := map[string]string{ConfigEnv: ConfigEnv, mgmt.CPUsEnv: mgmt.CPUsEnv}
 	for _, name := range notOurs {
-		known[name] = true
+		known[name] = name
+	}
+	meant := map[string]string{} // by what a variable might be called
+	add := func(key, env string) {
+		known[env] = env
+		meant[ownPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = env
+		if rest, ok := strings.CutPrefix(env, "ZEEK_"); ok {
+			meant[ownPrefix+rest] = env
+		}
 	}
 	for _, s := range controllerTable(Sources{}, new(parts)) {
-		known[s.env] = true
+		add(s.key, s.env)
 	}
 	for _, s := range agentTable(Sources{}, new(parts)) {
-		known[s.env] = true
+		add(s.key, s.env)
 	}
-	names := slices.Sorted(maps.Keys(known))
+	maps.Copy(meant, known)
 	var unknown []string
 	for _, assignment := range environ {
 		name, value, _ := strings.Cut(assignment, "=")
-		if known[name] || value == "" { // set to nothing is unset
+		if known[name] != "" || value == "" { // set to nothing is unset
 			continue
 		}
-		switch meant, own := meantVariable(name, names), strings.HasPrefix(name, ownPrefix); {
-		case meant != "":
-			unknown = append(unknown, fmt.Sprintf("nothing reads the environment variable %s; did you mean %s?", name, meant))
+		switch near, own := meantVariable(name, meant), strings.HasPrefix(name, ownPrefix); {
+		case near != "":
+			unknown = append(unknown, fmt.Sprintf("nothing reads the environment variable %s; did you mean %s?", name, near))
 		case own:
 			unknown = append(unknown, fmt.Sprintf("nothing reads the environment variable %s", name))
 		}
@@ -51,22 +59,25 @@ func UnknownVariables(environ []string) []string {
 	return unknown
 }
 
-// meantVariable returns the one of names that begins as name does and goes on
-// nearly as it does.
-func meantVariable(name string, names []string) string {
+// meantVariable returns the variable that name stands for in meant, or else the
+// one of a name that begins as name does and goes on nearly as it does.
+func meantVariable(name string, meant map[string]string) string {
+	if env := meant[name]; env != "" {
+		return env
+	}
 	for _, prefix := range append([]string{ownPrefix}, frameworkPrefixes...) {
 		rest, ok := strings.CutPrefix(name, prefix)
 		if !ok {
 			continue
 		}
 		var alike []string
-		for _, n := range names {
+		for _, n := range slices.Sorted(maps.Keys(meant)) {
 			if r, ok := strings.CutPrefix(n, prefix); ok {
 				alike = append(alike, r)
 			}
 		}
 		if near := mgmt.Nearest(rest, alike); near != "" {
-			return prefix + near
+			return meant[prefix+near]
 		}
 	}
 	return ""
