@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,6 +31,9 @@ type scriptKey struct{}
 func setUpScript(env *testscript.Env) error {
 	s := &script{dir: env.WorkDir, started: map[string]*scriptProcess{}}
 	env.Values[scriptKey{}] = s
+	if err := writeCertificatesScript(filepath.Join(env.WorkDir, "certificates.sh")); err != nil {
+		return err
+	}
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // with the race detector every process lasts a second longer
 	t := env.T()
 	env.Defer(func() {
@@ -40,6 +44,24 @@ func setUpScript(env *testscript.Env) error {
 		}
 	})
 	return nil
+}
+
+// writeCertificatesScript writes the commands by which docs/operations.md makes
+// certificates.
+func writeCertificatesScript(path string) error {
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		return err
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Certificates\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var commands strings.Builder
+	for i, part := range strings.Split(section, "```") {
+		if block, ok := strings.CutPrefix(part, "sh\n"); ok && i%2 == 1 && strings.Contains(block, "openssl") {
+			commands.WriteString(block)
+		}
+	}
+	return os.WriteFile(path, []byte(commands.String()), 0o600)
 }
 
 func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }

@@ -105,6 +105,10 @@ func OpenController(
 	c.Logger = log
 	warnExposed(log, set.Common, set.Broker, "controller.listen_address")
 	warnExposed(log, set.Common, set.WebSocket, "controller.websocket_address")
+	if set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA) {
+		log.Warn("an authority of clients is one of agents as well: with the certificate of any agent one may do everything; make another for clients",
+			"agents", set.TLS.CA, "clients", set.WebSocketTLS.CA)
+	}
 	return c, nil
 }
 
