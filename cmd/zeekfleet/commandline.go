@@ -27,6 +27,20 @@ func wantArgs(least, most int) cobra.PositionalArgs {
 	}
 }
 
+// completeArguments has a shell offer cluster files where a command takes one,
+// and elsewhere no files.
+func completeArguments(cmd *cobra.Command) {
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	if strings.Contains(cmd.Use, " FILE") || strings.Contains(cmd.Use, "CLUSTER.INI") {
+		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return []cobra.Completion{"ini", "cfg"}, cobra.ShellCompDirectiveFilterFileExt
+		}
+	}
+}
+
 // exclusive refuses to have both flags given.
 func exclusive(cmd *cobra.Command, one, other string) error {
 	if cmd.Flags().Changed(one) && cmd.Flags().Changed(other) {

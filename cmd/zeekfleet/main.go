@@ -134,7 +134,9 @@ func newRootCommand(s streams) *cobra.Command {
 	new(clientFlags).add(root.Flags())
 	root.Flags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
 	for _, construct := range subcommands() {
-		root.AddCommand(construct(s))
+		cmd := construct(s)
+		completeArguments(cmd)
+		root.AddCommand(cmd)
 	}
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {

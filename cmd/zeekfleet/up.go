@@ -417,7 +417,7 @@ func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Resu
 			}
 			if complete { // until then the deployment's answer will say it
 				if texts := ends.news(results); len(texts) > 0 {
-					u.say(view, append(texts, "see "+u.crashes))
+					u.say(view, append(texts, "what ended is started again; see "+u.crashes))
 				}
 			}
 			count, running := view.show(results)

@@ -82,7 +82,7 @@ func TestUpSaysHowANodeEndedAboveTheTable(t *testing.T) {
 			t.Errorf("watch: %v", err)
 		}
 		const table = "NODE  ROLE    STATE    PID  PORT\nw     worker  CRASHED  -    -\n"
-		want := table + "\x1b[2A\x1b[J" + "zeekfleet: node w crashed: exit code 1\nzeekfleet: see zeekfleet crashes\n" + table
+		want := table + "\x1b[2A\x1b[J" + "zeekfleet: node w crashed: exit code 1\nzeekfleet: what ended is started again; see zeekfleet crashes\n" + table
 		if terminal.String() != want {
 			t.Errorf("on the terminal:\n got %q\nwant %q", terminal.String(), want)
 		}
