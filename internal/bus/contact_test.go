@@ -191,6 +191,18 @@ func TestWhyAPeerIsNotReachedSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestAPeerOfAnotherAuthoritySaysWhatToDo(t *testing.T) {
+	lines := make(chan string, 100)
+	e := newEndpoint(t, bus.Config{Logger: slog.New(slog.NewTextHandler(lineWriter(lines), nil)), TLS: newAuthority(t).identity()})
+	addr, stop := serve(t, newEndpoint(t, bus.Config{}), bus.ListenConfig{Transport: bus.TransportTLS})
+	defer stop()
+	defer dial(t, e, addr, bus.DialConfig{Transport: bus.TransportTLS})()
+	want := "unknown authority (none of our authorities has signed the peer's certificate, or the peer was given none)"
+	if got := <-lines; !strings.Contains(got, want) {
+		t.Errorf("logged %s, want %s", got, want)
+	}
+}
+
 type lineWriter chan<- string
 
 func (w lineWriter) Write(p []byte) (int, error) {

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -156,6 +157,7 @@ func explain(err error) error {
 	hint := ""
 	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
 	de, dropped := errors.AsType[*wire.DropError](err)
+	_, stranger := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case dropped && de.Code == wire.DropPeerIncompatible:
 		hint = "the peer is of a version with which no peering is possible; it is tried once a minute"
@@ -164,6 +166,8 @@ func explain(err error) error {
 	case strings.HasSuffix(err.Error(), "tls: handshake failure"), strings.HasSuffix(err.Error(), "tls: protocol version not supported"):
 		hint = "a Zeek without certificates speaks anonymous TLS, which cannot be dialed from here: " +
 			"give both sides certificates, or set Broker::disable_ssl=T there and the transport to plain here"
+	case stranger:
+		hint = "none of our authorities has signed the peer's certificate, or the peer was given none"
 	case remoteAlert(err):
 		hint = "the peer does not take our certificate, or the lack of one"
 	case errors.Is(err, errPeerTLS):
