@@ -60,7 +60,8 @@ func dialError(stage DialStage, failure DialFailure, err error) *DialError {
 func (e *DialError) at(ctx context.Context, url string) *DialError {
 	e.URL = url
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(e.Err, os.ErrDeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded),
+		errors.Is(e.Err, os.ErrDeadlineExceeded), errors.Is(e.Err, context.DeadlineExceeded): // a dial may notice first
 		e.Failure, e.Err = DialTimeout, context.DeadlineExceeded
 	case ctx.Err() != nil:
 		e.Failure, e.Err = DialCanceled, context.Cause(ctx)
