@@ -46,7 +46,7 @@ var allowed = map[string][]string{
 	"internal/sockowner":               {},
 	"internal/sockowner/sockownertest": {},
 	"internal/zeek":                    {"internal/mgmt"},
-	"internal/preflight":               {"internal/durable", "internal/mgmt"},
+	"internal/preflight":               {"internal/durable", "internal/mgmt", "internal/sockowner"},
 	"internal/archive":                 {},
 	"internal/crash":                   {"internal/durable", "internal/mgmt"},
 	"internal/durable":                 {},

@@ -4,24 +4,23 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"slices"
-	"strings"
 	"syscall"
 	"testing"
 
 	"zeekfleet/internal/mgmt"
+	"zeekfleet/internal/sockowner"
 )
 
 func TestPortProblem(t *testing.T) {
 	p := Port{Addr: netip.MustParseAddr("::1"), Number: 9000, Use: "metrics"}
-	other, ours := Listener{PID: 7, Session: 3, Name: "sshd"}, Listener{PID: 8, Session: 5, Name: "zeek"}
+	other, ours := sockowner.Process{PID: 7, Session: 3, Name: "sshd"}, sockowner.Process{PID: 8, Session: 5, Name: "zeek"}
 	tests := map[string]struct {
 		err  error
-		held []Listener
+		held []sockowner.Process
 		want string
 	}{
-		"one that another process holds names it":    {syscall.EADDRINUSE, []Listener{ours, other}, "metrics port [::1]:9000 is in use by sshd (pid 7)"},
-		"one that only ours hold is as good as free": {syscall.EADDRINUSE, []Listener{ours}, ""},
+		"one that another process holds names it":    {syscall.EADDRINUSE, []sockowner.Process{ours, other}, "metrics port [::1]:9000 is in use by sshd (pid 7)"},
+		"one that only ours hold is as good as free": {syscall.EADDRINUSE, []sockowner.Process{ours}, ""},
 		"one whose holder is not seen is taken":      {syscall.EADDRINUSE, nil, "metrics port [::1]:9000 is in use"},
 		"an address of another host is named":        {syscall.EADDRNOTAVAIL, nil, "metrics port [::1]:9000 cannot be bound: this host has no such address"},
 		"a privileged one says so":                   {syscall.EACCES, nil, "metrics port [::1]:9000 cannot be bound: ports below 1024 take permission"},
@@ -33,42 +32,6 @@ func TestPortProblem(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
-	}
-}
-
-func TestListeningSocketsAreRead(t *testing.T) {
-	v4, v6 := "0100007F", "00000000000000000000000001000000" // as a little-endian host has it
-	if parsed, ok := parseSocketAddr(v4 + ":0866"); !ok || parsed.Addr() != netip.MustParseAddr("127.0.0.1") {
-		v4, v6 = "7F000001", "00000000000000000000000000000001"
-	}
-	table := "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
-		"   0: " + v4 + ":0866 00000000:0000 0A 00000000:00000000 00:00000000 00000000     7        0 100 1\n" +
-		"   1: " + v4 + ":0867 00000000:0000 01 00000000:00000000 00:00000000 00000000     0        0 101 1\n" +
-		"   2: " + v6 + ":0868 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 102 1\n" +
-		"   3: nonsense 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 103 1\n" +
-		"   4: short\n"
-	got := listeningSockets(strings.NewReader(table))
-	want := []socket{{netip.MustParseAddrPort("127.0.0.1:2150"), 7, "100"}, {netip.MustParseAddrPort("[::1]:2152"), 0, "102"}}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-func TestProcessesAreDescribed(t *testing.T) {
-	tests := []struct {
-		stat    string
-		name    string
-		session int
-	}{
-		{"42 (zeek) S 1 42 40 0 -1", "zeek", 40},
-		{"42 (a) (b) S 1 42 40 0 -1", "a) (b", 40},
-		{"nonsense", "", 0},
-		{")(", "", 0},
-	}
-	for _, tt := range tests {
-		if name, session := parseStat(tt.stat); name != tt.name || session != tt.session {
-			t.Errorf("%q: got %q, %d", tt.stat, name, session)
-		}
 	}
 }
 
@@ -139,20 +102,20 @@ func TestWhatTakesPermissionToCapture(t *testing.T) {
 }
 
 func TestPortsWhoseHolderIsHiddenMayBeOurs(t *testing.T) {
-	at := func(addr string, uid int) socket {
-		return socket{at: netip.MustParseAddrPort(addr), uid: uid, inode: "1"}
+	at := func(addr string, uid uint32) sockowner.Socket {
+		return sockowner.Socket{At: netip.MustParseAddrPort(addr), Owner: sockowner.Owner{UID: uid, Inode: 1}}
 	}
 	tests := map[string]struct {
-		sockets []socket
+		sockets []sockowner.Socket
 		hidden  bool
 		want    bool
 	}{
-		"of our user, and a node of ours hides what it has open": {[]socket{at("[::1]:9000", 1000)}, true, true},
-		"but not if they hide nothing":                           {[]socket{at("[::1]:9000", 1000)}, false, false},
-		"nor of another user":                                    {[]socket{at("[::1]:9000", 0)}, true, false},
-		"nor if there is one of another user too":                {[]socket{at("[::1]:9000", 1000), at("[::]:9000", 0)}, true, false},
-		"nor at another port":                                    {[]socket{at("[::1]:9001", 1000)}, true, false},
-		"nor at another address":                                 {[]socket{at("10.0.0.1:9000", 1000)}, true, false},
+		"of our user, and a node of ours hides what it has open": {[]sockowner.Socket{at("[::1]:9000", 1000)}, true, true},
+		"but not if they hide nothing":                           {[]sockowner.Socket{at("[::1]:9000", 1000)}, false, false},
+		"nor of another user":                                    {[]sockowner.Socket{at("[::1]:9000", 0)}, true, false},
+		"nor if there is one of another user too":                {[]sockowner.Socket{at("[::1]:9000", 1000), at("[::]:9000", 0)}, true, false},
+		"nor at another port":                                    {[]sockowner.Socket{at("[::1]:9001", 1000)}, true, false},
+		"nor at another address":                                 {[]sockowner.Socket{at("10.0.0.1:9000", 1000)}, true, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

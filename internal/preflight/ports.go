@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+
+	"zeekfleet/internal/sockowner"
 )
 
 // checkPorts tries to bind every port. Ports that two nodes want are found as
@@ -24,7 +26,7 @@ func checkPorts(ctx context.Context, cfg Config, checks []Check) []Finding {
 			}
 			held := Listeners(p.Addr, p.Number)
 			inUse := errors.Is(err, syscall.EADDRINUSE)
-			if inUse && len(held) == 0 && couldBeOurs(p, allListening(), os.Geteuid(), hides(cfg.Ours)) {
+			if inUse && len(held) == 0 && couldBeOurs(p, sockowner.Listening(), os.Geteuid(), hides(cfg.Ours)) {
 				continue
 			}
 			if problem := portProblem(p, err, held, cfg.Ours); problem != "" {
@@ -49,11 +51,13 @@ func tryBind(ctx context.Context, p Port) error {
 
 // portProblem says what is wrong with a port that could not be bound, or
 // nothing.
-func portProblem(p Port, err error, held []Listener, ours []int) string {
-	isOurs := func(l Listener) bool { return slices.Contains(ours, l.Session) || slices.Contains(ours, l.PID) }
+func portProblem(p Port, err error, held []sockowner.Process, ours []int) string {
+	isOurs := func(l sockowner.Process) bool {
+		return slices.Contains(ours, l.Session) || slices.Contains(ours, l.PID)
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		i := slices.IndexFunc(held, func(l Listener) bool { return !isOurs(l) })
+		i := slices.IndexFunc(held, func(l sockowner.Process) bool { return !isOurs(l) })
 		switch {
 		case i >= 0:
 			return fmt.Sprintf("%v is in use by %v", p, held[i])

@@ -1,5 +1,5 @@
 // Package sockowner says who on this host has a socket: the user who made it,
-// and the processes that have it open. It asks the kernel (sock_diag, or the
+// and the processes that have it open; and which sockets listen. It asks the kernel (sock_diag, or the
 // tables of /proc/net where that is missing) about the network namespace of this
 // process. It starts nothing.
 //

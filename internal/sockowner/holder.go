@@ -40,8 +40,9 @@ func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(e
 
 // Process is a process that has a socket open.
 type Process struct {
-	PID  int
-	Name string // of its program, "" where that cannot be seen
+	PID     int
+	Session int    // the process that leads its session
+	Name    string // of its program, "" where that cannot be seen
 }
 
 // String returns "zeek (pid 4711)".
@@ -62,7 +63,8 @@ func Holders(inode uint64) []Process {
 	var found []Process
 	for _, pid := range pids {
 		if has, err := Holds(pid, inode); err == nil && has {
-			found = append(found, Process{pid, readStat(pid).name})
+			st := readStat(pid)
+			found = append(found, Process{PID: pid, Session: st.session, Name: st.name})
 		}
 	}
 	return found
@@ -107,23 +109,26 @@ type stat struct {
 	parent, session int
 }
 
-// readStat reads /proc/<pid>/stat; it is zero where that cannot be read. The
-// program's name is in parentheses and may itself contain anything.
+// readStat reads /proc/<pid>/stat; it is zero where that cannot be read.
 func readStat(pid int) stat {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return stat{}
 	}
-	text := string(raw)
+	return parseStat(string(text))
+}
+
+// parseStat reads what is in /proc/<pid>/stat. The program's name is in
+// parentheses and may itself contain anything.
+func parseStat(text string) stat {
 	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
 	if open < 0 || end < open {
 		return stat{}
 	}
-	fields := strings.Fields(text[end+1:])
-	if len(fields) < 4 {
-		return stat{}
+	st := stat{name: text[open+1 : end]}
+	if fields := strings.Fields(text[end+1:]); len(fields) > 3 {
+		st.parent, _ = strconv.Atoi(fields[1])  // not a number: none
+		st.session, _ = strconv.Atoi(fields[3]) // likewise
 	}
-	parent, _ := strconv.Atoi(fields[1])  // not a number: none
-	session, _ := strconv.Atoi(fields[3]) // likewise
-	return stat{text[open+1 : end], parent, session}
+	return st
 }

@@ -6,21 +6,27 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"iter"
 	"net/netip"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
+
+// The tables of TCP sockets. Without IPv6 there is no second one.
+var tables = []string{"/proc/net/tcp", "/proc/net/tcp6"}
 
 // fromTables looks for a TCP socket in the tables of /proc/net, which takes a
 // time that grows with the number of sockets.
 func fromTables(at, peer netip.AddrPort) (Owner, error) {
 	var missing error
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+	for _, table := range tables {
 		f, err := os.Open(table)
 		if err != nil {
 			missing = err
-			continue // without IPv6 there is no such table
+			continue
 		}
 		owner, ok, err := find(f, at, peer)
 		f.Close()
@@ -39,36 +45,103 @@ func fromTables(at, peer netip.AddrPort) (Owner, error) {
 
 // find looks for a socket in a table.
 func find(table io.Reader, at, peer netip.AddrPort) (Owner, bool, error) {
-	lines := bufio.NewScanner(table)
-	for lines.Scan() {
-		// sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 10 {
+	for s, err := range rows(table) {
+		if err != nil && s == (Socket{}) {
+			return Owner{}, false, err // of the reader
+		}
+		if s.At != at || s.peer != peer {
 			continue
 		}
-		here, hereOK := parseAddrPort(fields[1])
-		there, thereOK := parseAddrPort(fields[2])
-		if !hereOK || !thereOK || here != at || there != peer {
-			continue
-		}
-		state, err := strconv.ParseUint(fields[3], 16, 8)
-		if err != nil {
-			return Owner{}, false, fmt.Errorf("state %q is no number", fields[3])
-		}
-		if !connected(byte(state)) {
+		if err == nil && !connected(s.state) {
 			return Owner{}, true, nil // nobody's
 		}
-		uid, err := strconv.ParseUint(fields[7], 10, 32)
-		if err != nil {
-			return Owner{}, false, fmt.Errorf("user %q is no number", fields[7])
-		}
-		inode, err := strconv.ParseUint(fields[9], 10, 64)
-		if err != nil {
-			return Owner{}, false, fmt.Errorf("inode %q is no number", fields[9])
-		}
-		return Owner{uint32(uid), inode}, true, nil
+		return s.Owner, err == nil, err
 	}
-	return Owner{}, false, lines.Err()
+	return Owner{}, false, nil
+}
+
+// Socket is a TCP socket.
+type Socket struct {
+	At netip.AddrPort
+	Owner
+
+	peer  netip.AddrPort
+	state byte
+}
+
+// Listening returns the TCP sockets of this host that listen, as far as the
+// kernel shows them.
+func Listening() []Socket {
+	var found []Socket
+	for _, table := range tables {
+		f, err := os.Open(table)
+		if err != nil {
+			continue
+		}
+		found = append(found, listening(f)...)
+		f.Close()
+	}
+	return found
+}
+
+// listens is the state of a socket that listens (BPF_TCP_LISTEN).
+const listens = unix.BPF_TCP_LISTEN
+
+func listening(table io.Reader) []Socket {
+	var found []Socket
+	for s, err := range rows(table) {
+		if err == nil && s.state == listens {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// rows reads a table of /proc/net. An error is that of one row, which has no
+// owner then, or of the reader; then there is no socket.
+func rows(table io.Reader) iter.Seq2[Socket, error] {
+	return func(yield func(Socket, error) bool) {
+		lines := bufio.NewScanner(table)
+		for lines.Scan() {
+			s, ok, err := parseRow(lines.Text())
+			if ok && !yield(s, err) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(Socket{}, err)
+		}
+	}
+}
+
+// parseRow reads a row, and reports false of one that is no socket's.
+func parseRow(text string) (s Socket, ok bool, err error) {
+	// sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
+	fields := strings.Fields(text)
+	if len(fields) < 10 {
+		return s, false, nil
+	}
+	at, atOK := parseAddrPort(fields[1])
+	peer, peerOK := parseAddrPort(fields[2])
+	if !atOK || !peerOK {
+		return s, false, nil
+	}
+	s = Socket{At: at, peer: peer}
+	state, err := strconv.ParseUint(fields[3], 16, 8)
+	if err != nil {
+		return s, true, fmt.Errorf("state %q is no number", fields[3])
+	}
+	s.state = byte(state)
+	uid, err := strconv.ParseUint(fields[7], 10, 32)
+	if err != nil {
+		return s, true, fmt.Errorf("user %q is no number", fields[7])
+	}
+	inode, err := strconv.ParseUint(fields[9], 10, 64)
+	if err != nil {
+		return s, true, fmt.Errorf("inode %q is no number", fields[9])
+	}
+	s.Owner = Owner{uint32(uid), inode}
+	return s, true, nil
 }
 
 // parseAddrPort reads "0100007F:0866": the address as 32-bit words in this host's
