@@ -155,6 +155,7 @@ func (c *WebSocketClient) readAll(ctx context.Context) {
 			return
 		}
 		if !c.in.add(text) {
+			c.in.finish(net.ErrClosed)
 			return
 		}
 	}

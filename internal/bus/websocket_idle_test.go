@@ -126,3 +126,19 @@ func TestPingsDoNotProlongTheWaitOfOurClient(t *testing.T) {
 		after(t, start, 20*time.Second, "the end of the wait")
 	})
 }
+
+func TestReceiveEndsWithTheConnectionWhoeverEndsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(t, bus.Config{})
+		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{PingInterval: time.Hour}), bus.WebSocketClientConfig{ReceiveQueue: 1}, "a")
+		synctest.Wait()
+		e.Publish("a", event("taken"))
+		e.Publish("a", event("without room"))
+		synctest.Wait()
+		c.Close()
+		expectMessage(t, c, "a", plainEvent("taken"))
+		if _, _, err := c.Receive(t.Context()); !errors.Is(err, net.ErrClosed) || !c.Lost() {
+			t.Errorf("Receive after Close: %v, lost: %v", err, c.Lost())
+		}
+	})
+}
