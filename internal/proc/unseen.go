@@ -82,10 +82,17 @@ func (s *unseenSet) of(name string) string {
 // takeGone removes those that are gone.
 func (s *unseenSet) takeGone() []Freed {
 	s.mu.Lock()
+	all := slices.Clone(s.all)
+	s.mu.Unlock()
+	gone := map[*unseen]bool{}
+	for _, u := range all {
+		gone[u] = u.gone()
+	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	var freed []Freed
 	s.all = slices.DeleteFunc(s.all, func(u *unseen) bool {
-		if !u.gone() {
+		if !gone[u] {
 			return false
 		}
 		u.close()
