@@ -427,3 +427,25 @@ func TestBrokerIsEncryptedUnlessEverythingIsOnLoopback(t *testing.T) {
 		})
 	}
 }
+
+// TestNodesKeepTheCommandThatTheyRunWhateverOtherNodesSay: what the guard does was
+// tried with Zeek 8.2.2; here it must be there, before any other handler, and let
+// set_option pass.
+func TestNodesKeepTheCommandThatTheyRunWhateverOtherNodesSay(t *testing.T) {
+	for _, transport := range []zeek.Transport{zeek.BrokerTransport, zeek.WebSocketTransport} {
+		var scripts strings.Builder
+		for _, f := range zeek.NodeScriptFiles(transport) {
+			scripts.WriteString(f.Content)
+		}
+		for _, want := range []string{
+			`Option::set_change_handler("Notice::sendmail", keep_command, 1000000);`,
+			"if ( id == being_set || ! is_remote_event() )\n\t\treturn val;",
+			"being_set = args[0];",
+			`being_set = "";`,
+		} {
+			if !strings.Contains(scripts.String(), want) {
+				t.Errorf("%s: the node script lacks %q", transport, want)
+			}
+		}
+	}
+}

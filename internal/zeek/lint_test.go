@@ -30,7 +30,7 @@ var released = names{
 		Broker::ssl_cafile Broker::ssl_certificate Broker::ssl_keyfile Broker::subscribe
 		Cluster::LOGGER Cluster::MANAGER Cluster::PROXY Cluster::WORKER Cluster::default_store_dir
 		Cluster::manager_is_logger Cluster::node Cluster::nodes Cluster::retry_interval
-		Config::set_value Option::set
+		Config::set_value Notice::sendmail Option::set Option::set_change_handler is_remote_event
 		Log::RotationFmtInfo Log::RotationPath Log::default_rotation_dir Log::default_rotation_interval
 		Log::default_rotation_postprocessor_cmd Log::rotation_format_func LogAscii::enable_leftover_log_rotation
 		Management::Log::ERROR Management::Log::level

@@ -135,6 +135,9 @@ function value_of(kind: string, text: string, res: Management::Result): any
 	return named;
 	}
 
+# The option that set_option sets just now; empty: none.
+global being_set = "";
+
 ## Sets an option of this node; with a third argument, "cluster", that of all
 ## nodes, now and when they join.
 function set_option(args: vector of string, res: Management::Result)
@@ -153,11 +156,20 @@ function set_option(args: vector of string, res: Management::Result)
 	if ( ! res$success )
 		return;
 
+	# Other nodes take the change of this one from nobody but their agent.
+	if ( |args| == 3 && args[0] == "Notice::sendmail" )
+		{
+		fail(res, "Notice::sendmail is not set on all nodes at once; set it on each");
+		return;
+		}
+
 	local done = F;
+	being_set = args[0];
 	if ( |args| == 3 )
 		done = Config::set_value(args[0], value, "zeekfleet");
 	else
 		done = Option::set(args[0], value, "zeekfleet");
+	being_set = "";
 
 	if ( done )
 		res$data = to_json(lookup_ID(args[0]));

@@ -84,3 +84,32 @@ function answer(number: count, reqid: string, action: vector of string, proof: s
 	a$proof = proof_of("response", vector(Cluster::node, reqid, fmt("%s", a$success), a$text));
 	return a;
 	}
+
+# When a change was last complained of.
+global kept: time = double_to_time(0.0);
+
+## Keeps an option whose value is run as it is, unless a local script or set_option
+## changes it. Whoever is on the bus of the cluster can send the events by which
+## Zeek's nodes tell each other of changed options; set_option takes a proof.
+function keep_command(id: string, val: string, location: string): string
+	{
+	if ( id == being_set || ! is_remote_event() )
+		return val;
+
+	# At most once a minute: anybody can send events.
+	if ( current_time() - kept >= 60 secs )
+		{
+		kept = current_time();
+		Reporter::warning(fmt("zeekfleet: %s is not changed by an event of another node; set_option can set it", id));
+		}
+
+	local now: string = lookup_ID(id);
+	return now;
+	}
+
+@ifdef ( Notice::sendmail )
+event zeek_init()
+	{
+	Option::set_change_handler("Notice::sendmail", keep_command, 1000000);
+	}
+@endif
