@@ -112,6 +112,9 @@ func OpenAgent(
 	a.AgentTopics, a.NodeTopic = set.Topics.Agent, set.Topics.Node
 	a.Logger = log
 	warnExposed(log, set.Common, set.Broker, "agent.listen_address")
+	if set.TLS.Cert != "" && set.Controller == "" && len(set.ControllerNames) == 0 {
+		log.Warn("no controller can give orders: the agent waits for one and knows no name of its certificate", "setting", "agent.controller_names")
+	}
 	warnOfUnit(ctx, log)
 	return a, nil
 }
