@@ -83,7 +83,8 @@ func (r *refusal) Error() string { return r.text }
 
 // claim obtains the peering with the peer of handshake h. While another
 // handshake with it is running it waits; an existing peering it puts to the
-// test, and ends it if it is dead. own says that reserved seats count. The error is a *refusal, or ctx's cause.
+// test, and ends it if it is dead. own says that reserved seats are for it. The
+// error is a *refusal, or ctx's cause.
 func (e *Endpoint) claim(ctx context.Context, h *wire.Handshake, own bool) (*claim, error) {
 	for {
 		mine, other := e.claims.take(h.Remote())

@@ -11,8 +11,8 @@ import (
 // Pace bounds the work that newcomers make: peers that this side has not dialed,
 // and that nobody has introduced with Meet. It is counted in messages; a long one
 // counts once more for each further KiB, up to what all newcomers share in a
-// second, and an answer one for each 16 KiB; of those that nobody wants and that are not even decoded 64 count as
-// one. The messages of a newcomer that has used up its own allowance are
+// second, and an answer one for each 16 KiB; of those that nobody wants and that
+// are not even decoded 64 count as one. The messages of a newcomer that has used up its own allowance are
 // taken as those of all such newcomers fit in, one peer after the other, and it
 // is not read meanwhile. So however many there are and whatever they send, there
 // is time left for peers that are known and for newcomers with little to say.

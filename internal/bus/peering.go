@@ -93,8 +93,8 @@ func (e *Endpoint) shakeHands(ctx context.Context, p *peering, h *wire.Handshake
 }
 
 // establish turns a fresh connection into a peering within HandshakeTimeout.
-// open puts TLS on it where that is due; own says that reserved seats are for it. If it returns an error the connection
-// is closed.
+// open puts TLS on it where that is due; own says that reserved seats are for it.
+// If it returns an error the connection is closed.
 func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, own bool, open func(context.Context, net.Conn) (net.Conn, error)) (*peering, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, e.cfg.HandshakeTimeout, errHandshakeTimeout)
 	defer cancel()

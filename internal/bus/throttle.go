@@ -1,6 +1,9 @@
 package bus
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // Throttle bounds how often something is said: Burst times at once, and once more
 // for each Interval that passes. It is not safe for concurrent use.
@@ -25,4 +28,17 @@ func (t *Throttle) Next(now time.Time) (ok bool, held int) {
 	t.spent = t.spent.Add(t.Interval)
 	held, t.held = t.held, 0
 	return true, held
+}
+
+// Warn logs a warning, unless it was logged too often. The next one that is logged
+// says in "unlogged" how many were not.
+func (t *Throttle) Warn(log *slog.Logger, msg string, attrs ...any) {
+	ok, unlogged := t.Next(time.Now())
+	if !ok {
+		return
+	}
+	if unlogged > 0 {
+		attrs = append(attrs, "unlogged", unlogged)
+	}
+	log.Warn(msg, attrs...)
 }

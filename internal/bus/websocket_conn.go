@@ -258,15 +258,8 @@ const (
 // logRefused logs that an event was refused, unless there were many of this
 // client. The next line says how many were not logged.
 func (c *wsConn) logRefused(r *refusedEvent) {
-	ok, unlogged := c.refusals.Next(time.Now())
-	if !ok {
-		return
-	}
-	attrs := []any{"peer", c.self.ID, "addr", c.self.Addr.String(), "topic", r.topic, "event", r.name, "err", r.err}
-	if unlogged > 0 {
-		attrs = append(attrs, "unlogged", unlogged)
-	}
-	c.s.log.Warn("event of a client refused", attrs...)
+	c.refusals.Warn(c.s.log, "event of a client refused",
+		"peer", c.self.ID, "addr", c.self.Addr.String(), "topic", r.topic, "event", r.name, "err", r.err)
 }
 
 // await waits as long as the client has to for what it has sent. It reports false

@@ -26,13 +26,5 @@ func (p puzzles) log(log *slog.Logger, m bus.Message, err error) {
 		t = &bus.Throttle{Burst: puzzlesLogged, Interval: puzzleInterval}
 		p[m.From.ID] = t
 	}
-	ok, unlogged := t.Next(time.Now())
-	if !ok {
-		return
-	}
-	attrs := []any{"peer", m.From.ID, "addr", m.From.Addr.String(), "topic", m.Topic, "err", err}
-	if unlogged > 0 {
-		attrs = append(attrs, "unlogged", unlogged)
-	}
-	log.Warn("event not understood", attrs...)
+	t.Warn(log, "event not understood", "peer", m.From.ID, "addr", m.From.Addr.String(), "topic", m.Topic, "err", err)
 }
