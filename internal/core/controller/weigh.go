@@ -71,12 +71,13 @@ func (m *Machine) refuseAbsent(d *deployment, names []mgmt.InstanceName) {
 
 // askAll asks the agents whether they could run the configuration: once each, and
 // anew where one has connected anew. Those that cannot be asked are taken to be
-// able to.
+// able to. The look takes half of the time at most: on a busy host, starts take
+// as long as it does.
 func (m *Machine) askAll(d *deployment) {
 	left := d.deadline.Sub(m.now)
 	margin := min(askMargin, left/8)
 	if d.phase != preparing {
-		d.phase, d.looking, d.asked = preparing, m.now.Add(left*2/3), map[*agent]bool{}
+		d.phase, d.looking, d.asked = preparing, m.now.Add(left/2), map[*agent]bool{}
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		a := m.agents[name]
