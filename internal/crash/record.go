@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -117,19 +116,10 @@ func directory(node mgmt.NodeName) string {
 
 // read reads the record in f.
 func (f file) read(root string) (Record, error) {
-	in, err := durable.OpenRegular(f.path(root))
-	if err != nil {
-		return Record{}, err
-	}
-	defer in.Close()
-	info, err := in.Stat()
-	if err == nil && info.Size() > maxRecord {
+	text, err := durable.ReadRegular(f.path(root), maxRecord)
+	if errors.Is(err, durable.ErrTooLong) {
 		err = errors.New("not a crash record: it is too large")
 	}
-	if err != nil {
-		return Record{}, err
-	}
-	text, err := io.ReadAll(io.LimitReader(in, maxRecord))
 	if err != nil {
 		return Record{}, err
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -83,22 +82,14 @@ func (l *launchFiles) recall(node mgmt.NodeName, number uint64) (Facts, error) {
 }
 
 func readFacts(path string) (rec factsRecord, err error) {
-	f, err := durable.OpenRegular(path)
+	text, err := durable.ReadRegular(path, maxFactsRecord)
 	if err != nil {
 		return rec, fmt.Errorf("launch record: %w", err)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFactsRecord+1))
-	switch {
-	case err != nil:
-	case len(text) == 0:
+	if len(text) == 0 {
 		err = errors.New("it is empty")
-	case len(text) > maxFactsRecord:
-		err = errors.New("it is too long")
-	default:
-		if err = durable.CheckSeal(text); err == nil {
-			err = json.Unmarshal(text, &rec)
-		}
+	} else if err = durable.CheckSeal(text); err == nil {
+		err = json.Unmarshal(text, &rec)
 	}
 	if err != nil {
 		return factsRecord{}, fmt.Errorf("launch record %s: %w", path, err)

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,27 @@ var ErrNotRegular = errors.New("not a regular file")
 // opening of a pipe would, and follows no link: others can put those where a file
 // is expected.
 func OpenRegular(path string) (*os.File, error) { return openRegular(path, os.O_RDONLY) }
+
+// ErrTooLong says that a file is longer than it can be.
+var ErrTooLong = errors.New("it is too long")
+
+// ReadRegular returns the content of a regular file, which is at most so many
+// bytes; see OpenRegular.
+func ReadRegular(path string, most int) ([]byte, error) {
+	f, err := OpenRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
+	if err == nil && len(text) > most {
+		err = &os.PathError{Op: "read", Path: path, Err: ErrTooLong}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return text, nil
+}
 
 // Truncate makes a regular file empty, and is as careful.
 func Truncate(path string) error {

@@ -51,19 +51,13 @@ type memoryFile struct {
 // another version, remembers nothing.
 func OpenMemory(path string, log *slog.Logger) *Memory {
 	m := &Memory{path: path, log: log}
-	info, err := os.Lstat(path)
+	text, err := durable.ReadRegular(path, maxMemoryFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m
 	}
 	var file memoryFile
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxMemoryFile) {
-		err = errors.New("not a file of this program")
-	}
 	if err == nil {
-		var text []byte
-		if text, err = os.ReadFile(path); err == nil {
-			err = json.Unmarshal(text, &file)
-		}
+		err = json.Unmarshal(text, &file)
 	}
 	if err == nil && file.Version != memoryVersion {
 		err = fmt.Errorf("its version is %d, not %d", file.Version, memoryVersion)

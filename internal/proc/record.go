@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -142,17 +141,9 @@ func parseRecordName(base string) (name string, launch uint64, ok bool) {
 }
 
 func (d records) read(path string) (Record, error) {
-	f, err := durable.OpenRegular(path)
+	text, err := durable.ReadRegular(path, maxRecord)
 	if err != nil {
 		return Record{}, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxRecord+1))
-	if err != nil {
-		return Record{}, err
-	}
-	if len(text) > maxRecord {
-		return Record{}, errors.New("it is too long")
 	}
 	return parseRecord(text, filepath.Base(path), d)
 }
