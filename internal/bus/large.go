@@ -78,6 +78,19 @@ func (h *holding) set(bytes int) {
 	}
 }
 
+// follow is set for what several goroutines change: each calls it after a change,
+// and whoever is last sets what the last change has left.
+func (h *holding) follow(bytes func() int) {
+	for n := bytes(); ; {
+		h.set(n)
+		now := bytes()
+		if now == n {
+			return
+		}
+		n = now
+	}
+}
+
 // end says that h holds nothing, and will not.
 func (h *holding) end() {
 	h.of.mu.Lock()

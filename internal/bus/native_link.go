@@ -97,11 +97,12 @@ func (l *nativeLink) push(frame []byte) bool {
 
 // weigh counts what waits for a newcomer.
 func (l *nativeLink) weigh() {
-	waiting := 0
-	if !l.allowance.known.Load() {
-		waiting = l.queue.waiting()
-	}
-	l.unsent.set(max(0, waiting-largeMessage))
+	l.unsent.follow(func() int {
+		if l.allowance.known.Load() {
+			return 0
+		}
+		return max(0, l.queue.waiting()-largeMessage)
+	})
 }
 
 // close ends the connection at once; the first reason counts.

@@ -51,7 +51,8 @@ func (c *wsConn) enqueue(text wsText) bool {
 
 // weigh counts what waits for the client.
 func (c *wsConn) weigh(bytes int) {
-	c.unsent.set(max(0, int(c.queued.Add(int64(bytes)))-largeMessage))
+	c.queued.Add(int64(bytes))
+	c.unsent.follow(func() int { return max(0, int(c.queued.Load())-largeMessage) })
 }
 
 func (c *wsConn) answer(m *outgoing) bool {
