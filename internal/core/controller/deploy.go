@@ -31,7 +31,7 @@ type deployment struct {
 	// amends says that target differs from what was deployed before, and has its ID.
 	amends   bool
 	phase    phase
-	telling  time.Time // when it is told whom gathering waits for; zero: it was
+	telling  time.Time // when it is told whom this phase waits for; zero: it was
 	grace    time.Time // ends gathering
 	looking  time.Time // ends preparing
 	asked    map[*agent]bool
@@ -59,15 +59,22 @@ const (
 
 // due returns when the deployment goes on unless something happens before.
 func (d *deployment) due() time.Time {
-	switch {
-	case d.phase == gathering && !d.telling.IsZero() && d.telling.Before(d.grace):
-		return d.telling
-	case d.phase == gathering:
-		return d.grace
-	case d.phase == preparing:
-		return d.looking
+	end := d.deadline
+	switch d.phase {
+	case gathering:
+		end = d.grace
+	case preparing:
+		end = d.looking
 	}
-	return d.deadline
+	if !d.telling.IsZero() && d.telling.Before(end) {
+		return d.telling
+	}
+	return end
+}
+
+// enter begins a phase in which others are waited for.
+func (m *Machine) enter(d *deployment, p phase) {
+	d.phase, d.telling = p, m.now.Add(tellAfter)
 }
 
 // deploy starts a client's deployment. It supersedes an internal one, but not
@@ -115,8 +122,8 @@ func (m *Machine) timeFor(on mgmt.StagedDeployRequest) time.Duration {
 	return min(max(on.Patience-answerMargin, on.Patience/2), m.cfg.MaxDeployTimeout)
 }
 
-// tellAfter is how long a deployment waits for instances before it says so: most
-// are there, or come at once.
+// tellAfter is how long a deployment waits in a phase before it says for whom:
+// most are there, and answer, at once.
 const tellAfter = time.Second
 
 func (m *Machine) begin(d *deployment, timeout time.Duration) {
@@ -124,7 +131,8 @@ func (m *Machine) begin(d *deployment, timeout time.Duration) {
 	if d.internal || d.partial {
 		wait = min(m.cfg.ReadyGrace, wait)
 	}
-	d.telling, d.grace, d.deadline = m.now.Add(tellAfter), m.now.Add(wait), m.now.Add(timeout)
+	m.enter(d, gathering)
+	d.grace, d.deadline = m.now.Add(wait), m.now.Add(timeout)
 	d.complaints = map[mgmt.NodeName]string{}
 	m.deploying = d
 	begins := Note{Level: Info, Text: d.title("deployment begins"), ReqID: d.id}
@@ -154,14 +162,16 @@ func (m *Machine) abandon(d *deployment) {
 // reports whether there was anything to do.
 func (m *Machine) proceed() bool {
 	d := m.deploying
+	if d != nil && d.phase != committing && !d.telling.IsZero() && !m.now.Before(d.telling) {
+		d.telling = time.Time{}
+		m.tellWaiting(d)
+	}
 	switch {
 	case d == nil:
 		return m.resync()
 	case d.phase == gathering && m.gathered(d):
 		m.weigh(d)
 		return true
-	case d.phase == gathering:
-		m.tellWaiting(d)
 	case d.phase == preparing:
 		if !m.now.Before(d.looking) {
 			for _, c := range slices.Clone(d.open) {
@@ -255,7 +265,7 @@ func (d *deployment) left(a *agent, why string) {
 // dispatch sends the configuration to every agent that is ready, once, and
 // answers for the others.
 func (m *Machine) dispatch(d *deployment) {
-	d.phase = sending
+	m.enter(d, sending)
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		if why := m.missing(name); why != "" {
 			d.results = append(d.results, m.absent(d, name, why))

@@ -70,22 +70,48 @@ func (m *Machine) deployedConfig() mgmt.Configuration {
 	return m.deployed.config
 }
 
-// tellWaiting says once whom d waits for, when it has waited for a while.
+// tellWaiting says what d waits for, to its client where that understands it.
 func (m *Machine) tellWaiting(d *deployment) {
-	if d.telling.IsZero() || m.now.Before(d.telling) {
-		return
+	var text string
+	switch whom := d.whomItAwaits(); {
+	case d.phase == gathering:
+		text = m.tellAwaited(d)
+	case whom == "": // the last answer has come just now
+	case d.phase == preparing:
+		text = "the configuration is checked on " + whom
+	case d.phase == sending:
+		text = "waiting for the nodes of " + whom
 	}
-	d.telling = time.Time{}
-	left := d.grace.Sub(m.now).Round(time.Second)
+	if text != "" && d.tells && d.request != nil {
+		m.emit(Reply{d.request.client, mgmt.DeployProgress{ReqID: d.id, Text: text}})
+	}
+}
+
+// tellAwaited notes each instance that gathering waits for, and returns a text
+// about all of them.
+func (m *Machine) tellAwaited(d *deployment) string {
 	var texts []string
 	for _, name := range m.awaited(d) {
 		m.note(Note{Level: Info, Text: d.title("deployment waits for an instance"), Instance: name, ReqID: d.id})
 		texts = append(texts, m.lackOf(d, name))
 	}
-	if d.tells && d.request != nil {
-		text := fmt.Sprintf("waiting for up to %s: %s; %s", left, strings.Join(firstOf(texts), "; "), m.whoIsThere())
-		m.emit(Reply{d.request.client, mgmt.DeployProgress{ReqID: d.id, Text: text}})
+	if len(texts) == 0 {
+		return ""
 	}
+	left := d.grace.Sub(m.now).Round(time.Second)
+	return fmt.Sprintf("waiting for up to %s: %s; %s", left, strings.Join(firstOf(texts), "; "), m.whoIsThere())
+}
+
+// whomItAwaits names the instances whose answers d waits for.
+func (d *deployment) whomItAwaits() string {
+	var names []string
+	for _, c := range d.open {
+		names = append(names, string(c.agent.name))
+	}
+	for _, a := range d.leaving {
+		names = append(names, string(a.name))
+	}
+	return strings.Join(firstOf(names), ", ")
 }
 
 // maxNamed bounds the instances that a text names.

@@ -77,7 +77,8 @@ func (m *Machine) askAll(d *deployment) {
 	left := d.deadline.Sub(m.now)
 	margin := min(askMargin, left/8)
 	if d.phase != preparing {
-		d.phase, d.looking, d.asked = preparing, m.now.Add(left/2), map[*agent]bool{}
+		m.enter(d, preparing)
+		d.looking, d.asked = m.now.Add(left/2), map[*agent]bool{}
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		a := m.agents[name]
