@@ -196,7 +196,7 @@ func (b *scriptProcess) children() []int {
 		return nil // it has ended
 	}
 	var pids []int
-	for _, field := range strings.Fields(string(text)) {
+	for field := range strings.FieldsSeq(string(text)) {
 		if pid, err := strconv.Atoi(field); err == nil {
 			pids = append(pids, pid)
 		}

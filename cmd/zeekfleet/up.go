@@ -472,11 +472,11 @@ func controllerArg(address string) string {
 // whereArgs are the options of `crashes`, each after a blank, by which it finds the
 // records of an `up` with these flags.
 func whereArgs(given *pflag.FlagSet) string {
-	var args string
+	var args strings.Builder
 	for _, name := range []string{"config", "name", "state-dir"} {
 		if f := given.Lookup(name); f != nil && f.Changed {
-			args += " --" + name + " " + f.Value.String()
+			args.WriteString(" --" + name + " " + f.Value.String())
 		}
 	}
-	return args
+	return args.String()
 }
