@@ -46,12 +46,10 @@ type Config struct {
 	PreparedFor time.Duration
 
 	// Preflight has the nodes that a deployment is to start looked at before
-	// anything is stopped, started or saved. Zero means PreflightOff.
+	// anything is stopped, started or saved. With PreflightOn that takes at most
+	// half of the time until the answer is due, with PreflightStrict all of it.
+	// Zero means PreflightOff.
 	Preflight PreflightMode
-	// PreflightTimeout is how long a preflight may take with PreflightOn, which
-	// goes on without it. It never takes more than half of the time until the
-	// answer is due, and with PreflightStrict all of it. Zero means that half.
-	PreflightTimeout time.Duration
 
 	// MaxStarting is how many nodes of a rollout start at the same time: those
 	// that are not up yet, and were started no longer ago than StartGate. Zero

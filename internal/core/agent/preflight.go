@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,15 +86,10 @@ func (m *Machine) look(c change, p Preflight) {
 // lookUntil returns when a preflight is to tell what it knows. One that does not
 // decide leaves the deployment time to be carried out.
 func (m *Machine) lookUntil(r *request) time.Time {
-	until := r.deadline.Add(-lookMargin)
-	if m.cfg.Preflight == PreflightStrict {
-		return until
+	if m.cfg.Preflight == PreflightStrict || r.kind == preparing {
+		return r.deadline.Add(-lookMargin)
 	}
-	left := r.deadline.Sub(m.now)
-	if r.kind != preparing {
-		until = m.now.Add(left / 2)
-	}
-	return earlier(until, m.now.Add(cmp.Or(m.cfg.PreflightTimeout, left)))
+	return m.now.Add(r.deadline.Sub(m.now) / 2)
 }
 
 func earlier(a, b time.Time) time.Time {
