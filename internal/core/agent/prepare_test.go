@@ -178,3 +178,15 @@ func TestDeploymentSupersedesAPreparation(t *testing.T) {
 		1s answer deploy d: [worker ok]
 	`)
 }
+
+func TestPreparationCountsForHalfAMinute(t *testing.T) {
+	worker := changed(node("worker"))
+	w := running(t, looking, nodes("worker")...)
+	w.prepare("p", worker)
+	w.run(30 * time.Second)
+	w.skip()
+	w.deploy("d", worker)
+	if len(w.trace) == 0 || w.trace[0] != "30s   save 1 nodes" {
+		t.Errorf("not deployed without another look: %q", w.trace)
+	}
+}
