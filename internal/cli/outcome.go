@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"zeekfleet/internal/mgmt"
 )
@@ -134,12 +133,12 @@ func DeployOutcome(results []mgmt.Result) Outcome {
 }
 
 // failure says of a failed result whose it is, unless it says so itself, and why.
-// A controller of Zeek's gives no reason for a node, but what it printed last.
+// A controller of Zeek's gives no reason for a node, but what it printed.
 func failure(r mgmt.Result) string {
 	why := cmp.Or(r.Error, noReason)
 	if out, ok := r.Data.(mgmt.NodeOutputs); ok && r.Error == "" {
-		if last := lastLine(out.Stderr); last != "" {
-			why += "; it printed: " + last
+		if said := out.TellingLine(); said != "" {
+			why += "; it printed: " + said
 		}
 	}
 	switch {
@@ -151,11 +150,6 @@ func failure(r mgmt.Result) string {
 		return fmt.Sprintf("instance %s: %s", r.Instance, why)
 	}
 	return why
-}
-
-func lastLine(text string) string {
-	text = strings.TrimSpace(text)
-	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
 // describe returns r for a message.

@@ -45,6 +45,17 @@ func TestDeployOutcome(t *testing.T) {
 				`"results": {"id": "3c1e0d52", "nodes": {"log1": {"instance": "agent-east", "success": true}, ` +
 				`"sniff-a": {"instance": "agent-west", "stderr": "fatal error: no such device", "stdout": "", "success": false}}}}`, status: 1},
 		},
+		"of what a node printed, the line that tells is among the errors": {
+			[]mgmt.Result{{Instance: "i", Node: "n", Data: mgmt.NodeOutputs{
+				Stderr: "error in a.zeek, line 9: no such table\nfatal error: errors occurred while initializing\n",
+			}}},
+			said{
+				document: `{"errors": ["node n on instance i: no reason given; it printed: error in a.zeek, line 9: no such table"], ` +
+					`"results": {"nodes": {"n": {"instance": "i", "stderr": ` +
+					`"error in a.zeek, line 9: no such table\nfatal error: errors occurred while initializing\n", "stdout": "", "success": false}}}}`,
+				status: 1,
+			},
+		},
 		"why a node failed is among the errors": {
 			[]mgmt.Result{{Instance: "i", Node: "n", Error: "still starting"}},
 			said{
