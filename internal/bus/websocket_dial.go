@@ -138,7 +138,7 @@ func upgradeClient(ctx context.Context, u *url.URL, conn net.Conn, app string) (
 		return nil, "", tlsError(fmt.Errorf("refused by the server: %w", rootCause(err)))
 	case resp == nil && connectionLost(err):
 		return nil, "", dialError(StageConnect, DialSocket,
-			fmt.Errorf("server closed the connection during the upgrade: %v (does it expect wss?)", rootCause(err)))
+			fmt.Errorf("server closed the connection during the upgrade: %w (does it expect wss?)", rootCause(err)))
 	}
 	return nil, "", dialError(StageConnect, DialProtocol, fmt.Errorf("not a WebSocket server: %v", rootCause(err)))
 }

@@ -72,7 +72,7 @@ func (c *Commands) stage(ctx context.Context, ctl *client.Client, config mgmt.Co
 func (c *Commands) deploy(ctx context.Context, ctl *client.Client, id string) int {
 	results, err := ctl.DeployStaged(ctx, client.Deployment{
 		ID: id, Partial: c.Partial,
-		OnProgress: func(text string) { c.Log.Warning("%s", text) },
+		OnProgress: func(text string) { c.Log.Notice("%s", text) },
 	})
 	o := answer(DeployOutcome)(results, err)
 	if err == nil && !c.Partial && lacksInstances(results) {

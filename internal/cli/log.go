@@ -30,6 +30,9 @@ func (l *Log) Error(format string, args ...any) { l.write(0, "error", format, ar
 // Warning says what the user may have meant otherwise.
 func (l *Log) Warning(format string, args ...any) { l.write(0, "warning", format, args) }
 
+// Notice says what the command waits for.
+func (l *Log) Notice(format string, args ...any) { l.write(0, "notice", format, args) }
+
 // Info says what is being done.
 func (l *Log) Info(format string, args ...any) { l.write(1, "info", format, args) }
 
@@ -49,7 +52,7 @@ func (l *Log) write(verbosity int, level, format string, args []any) {
 		fmt.Fprintf(l.Out, "%s %-8s %s\n", time.Now().Format(time.DateTime), level, message)
 	case l.Program == "":
 		fmt.Fprintf(l.Out, "%s: %s\n", level, message)
-	case level == "error":
+	case level == "error" || level == "notice":
 		fmt.Fprintf(l.Out, "%s: %s\n", l.Program, message)
 	default:
 		fmt.Fprintf(l.Out, "%s: %s: %s\n", l.Program, level, message)

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"zeekfleet/internal/bus"
 	"zeekfleet/internal/core/agent"
 	"zeekfleet/internal/event"
@@ -91,7 +93,7 @@ func (s *nodeSocket) run(ctx context.Context) {
 		}
 		if connected {
 			retry, quiet = socketRetry, time.Now().Add(socketEnd)
-		} else if s.ending.Load() || isRefused(err) && time.Now().Before(quiet) {
+		} else if s.ending.Load() || doesNotListen(err) && time.Now().Before(quiet) {
 			s.log.Debug("node does not listen", "node", string(s.node), "err", err)
 		} else {
 			s.contact.Missed(err)
@@ -105,9 +107,11 @@ func (s *nodeSocket) run(ctx context.Context) {
 	}
 }
 
-func isRefused(err error) bool {
+// doesNotListen reports whether err may be all that there is to see of a node that
+// starts or ends: it refuses connections, or resets them.
+func doesNotListen(err error) bool {
 	failed, ok := errors.AsType[*bus.DialError](err)
-	return ok && failed.Failure == bus.DialRefused
+	return ok && failed.Failure == bus.DialRefused || errors.Is(err, unix.ECONNRESET)
 }
 
 // connect makes the n-th attempt at a connection, and serves it to its end.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -317,6 +318,29 @@ func (w warnings) Handle(_ context.Context, r slog.Record) error {
 }
 
 func TestNodeThatIsNotReachedIsWarnedOfOnce(t *testing.T) {
+	told := warningsOfANodeThat(t, func(conn net.Conn) {
+		conn.Read(make([]byte, 4096)) // so that it is not reset
+		conn.Close()                  // it is no WebSocket server
+	})
+	if told != 1 {
+		t.Errorf("told %d times, want once", told)
+	}
+}
+
+func TestNodeThatResetsConnectionsAsItStartsIsNotWarnedOf(t *testing.T) {
+	told := warningsOfANodeThat(t, func(conn net.Conn) {
+		conn.(*net.TCPConn).SetLinger(0)
+		conn.Close()
+	})
+	if told != 0 {
+		t.Errorf("told %d times, want never", told)
+	}
+}
+
+// warningsOfANodeThat counts the warnings that an agent logs of a node which it
+// does not reach, in five attempts, because the node answers each so.
+func warningsOfANodeThat(t *testing.T, answers func(net.Conn)) (told int) {
+	t.Helper()
 	ln := listen(t)
 	cluster := &testCluster{t: t, dir: t.TempDir()}
 	saved := cluster.open("agent")
@@ -337,8 +361,7 @@ func TestNodeThatIsNotReachedIsWarnedOfOnce(t *testing.T) {
 			if err != nil {
 				return context.Cause(ctx)
 			}
-			conn.Read(make([]byte, 4096)) // so that it is not reset
-			conn.Close()                  // it is no WebSocket server
+			answers(conn)
 			attempts <- true
 		}
 	})
@@ -357,15 +380,12 @@ func TestNodeThatIsNotReachedIsWarnedOfOnce(t *testing.T) {
 	for range 5 {
 		<-attempts
 	}
-	told := 0
 	for len(log) > 0 {
 		if <-log == "node not reached" {
 			told++
 		}
 	}
-	if told != 1 {
-		t.Errorf("told %d times, want once", told)
-	}
+	return told
 }
 
 // TestWhoListensOnANodesPortAndIsAnotherUserIsNotAsked has another user's program
