@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"zeekfleet/client"
-	"zeekfleet/internal/bus"
 	"zeekfleet/internal/core/agent"
 	"zeekfleet/internal/core/controller"
 	"zeekfleet/internal/daemon"
@@ -49,18 +48,19 @@ func fleet(ctx context.Context, _ string) ([]figure, error) {
 	config := client.Configuration{ID: "fleet"}
 	for i := range fleetAgents {
 		name := client.InstanceName(fmt.Sprintf("agent-%03d", i))
+		var nodes []mgmt.NodeName
 		config.Instances = append(config.Instances, client.Instance{Name: name, Host: client.UnknownHost})
 		for n := range fleetNodes {
+			nodes = append(nodes, mgmt.NodeName(fmt.Sprintf("worker-%03d-%d", i, n)))
 			config.Nodes = append(config.Nodes, client.Node{
-				Name: client.NodeName(fmt.Sprintf("worker-%03d-%d", i, n)), Instance: name,
-				Role: client.Worker, State: client.Running,
+				Name: nodes[n], Instance: name, Role: client.Worker, State: client.Running,
 			})
 		}
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
-		parts.Go(func() { runFleetAgent(ctx, mgmt.InstanceName(name), ln, peers.Addr().String()) })
+		parts.Go(func() { runFleetAgent(ctx, mgmt.InstanceName(name), nodes, ln, peers.Addr().String()) })
 	}
 	c, err := client.Dial(ctx, client.Config{Address: clients.Addr().String(), RequestTimeout: time.Minute})
 	if err != nil {
@@ -120,7 +120,9 @@ func awaitInstances(ctx context.Context, c *client.Client, want int) error {
 	}
 }
 
-func runFleetAgent(ctx context.Context, name mgmt.InstanceName, ln net.Listener, controller string) {
+// runFleetAgent runs an agent whose nodes are goroutines of this process, and so
+// no processes that it has started.
+func runFleetAgent(ctx context.Context, name mgmt.InstanceName, nodes []mgmt.NodeName, ln net.Listener, controller string) {
 	daemon.RunAgent(ctx, daemon.AgentConfig{
 		Core:       agent.Config{Name: name, Connecting: true},
 		Store:      new(memoryStore),
@@ -128,7 +130,8 @@ func runFleetAgent(ctx context.Context, name mgmt.InstanceName, ln net.Listener,
 		Controller: controller,
 		Processes:  &goroutines{events: make(chan proc.Event, 10*fleetNodes), agent: ln.Addr().String()},
 		Launch:     daemon.Embedded{Program: "none", StateDir: "/nonexistent"},
-		Bus:        bus.Config{},
+
+		ForeignNodes: nodes,
 	})
 }
 
