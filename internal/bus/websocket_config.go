@@ -46,7 +46,7 @@ type WebSocketConfig struct {
 	// HostNames are what clients may call this host in the Host of their
 	// request, besides an IP address, localhost, and nothing. A request that
 	// names another is answered with HTTP status 403, and so is one whose Origin
-	// is there and is not its Host.
+	// is there and is not its Host. "*." at the beginning stands for one label.
 	HostNames []string
 	// MaxClients bounds the clients of this listener. A further one takes the
 	// place of the client that is idle longest, which is closed with code 1013,

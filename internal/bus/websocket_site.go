@@ -28,7 +28,17 @@ func (s *wsServer) isOwnName(name string) bool {
 	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
 		return true
 	}
-	return slices.ContainsFunc(s.cfg.HostNames, func(own string) bool { return strings.EqualFold(own, name) })
+	return slices.ContainsFunc(s.cfg.HostNames, func(own string) bool { return hasName(own, name) })
+}
+
+// hasName reports whether own is name, or has a star where name has its first
+// label, as names in certificates may.
+func hasName(own, name string) bool {
+	if domain, ok := strings.CutPrefix(own, "*."); ok {
+		label, rest, _ := strings.Cut(name, ".")
+		return label != "" && domain != "" && strings.EqualFold(domain, rest)
+	}
+	return strings.EqualFold(own, name)
 }
 
 // splitHost splits a Host into its name, in lower case, without brackets and

@@ -36,6 +36,9 @@ func TestPagesOfOtherSitesAreForbidden(t *testing.T) {
 		"an IPv6 address without a port":       {"[2001:db8::1]", "http://[2001:DB8::1]", ""},
 		"the host's own name, capitalized":     {"Sensor.example:2149", "http://sensor.EXAMPLE:2149", ""},
 		"the host's own name, with a dot":      {"sensor.example.:2149", "", ""},
+		"a name that a star stands for":        {"a.fleet.example:2149", "https://a.fleet.example:2149", ""},
+		"more labels than a star stands for":   {"a.b.fleet.example", "", foreign},
+		"no label where a star stands":         {"fleet.example", "", foreign},
 		"a page of another site":               {"127.0.0.1:2149", "https://evil.example", elsewhere},
 		"a name that leads here":               {"evil.example:2149", "http://evil.example:2149", foreign},
 		"a name that leads here, no origin":    {"evil.example", "", foreign},
@@ -56,7 +59,7 @@ func TestPagesOfOtherSitesAreForbidden(t *testing.T) {
 		"what does not print in the name":      {"evil\xff.example", "", foreign + ` "evil?.example"`},
 		"an own name with another's beside it": {"sensor.example.evil.example", "", foreign},
 	}
-	addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{HostNames: []string{"sensor.example"}})
+	addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{HostNames: []string{"sensor.example", "*.fleet.example"}})
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := rawDial(t, addr)

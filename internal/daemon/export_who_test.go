@@ -59,3 +59,6 @@ func (g Greeted) Born(ctx context.Context, pid int) []agent.Event {
 	}
 	return told
 }
+
+// WebSocketConfig is how a controller with these settings serves its clients.
+var WebSocketConfig = websocketConfig

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -189,12 +190,27 @@ func websocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
 	switch {
 	case set.WebSocketTLS.Cert != "":
 		cfg.TLS, err = bus.WebSocketTLS(set.WebSocketTLS.Cert, set.WebSocketTLS.Key, authorities)
+		cfg.HostNames = append(cfg.HostNames, shownNames(cfg.TLS)...)
 	case set.TLS.Cert != "":
 		cfg.OptionalTLS, err = bus.WebSocketTLS(set.TLS.Cert, set.TLS.Key, "")
+		cfg.HostNames = append(cfg.HostNames, shownNames(cfg.OptionalTLS)...)
 	default:
 		cfg.OptionalTLS, err = bus.AnonymousTLS()
 	}
 	return cfg, err
+}
+
+// shownNames returns the names in the certificate that a listener shows: clients
+// that verify it call the host by one of them. A nil config has none.
+func shownNames(cfg *tls.Config) []string {
+	if cfg == nil {
+		return nil
+	}
+	var names []string
+	for _, cert := range cfg.Certificates {
+		names = append(names, certificateNames(cert.Leaf)...)
+	}
+	return names
 }
 
 // pairs turns words of the form NAME=VALUE into what each name has. A name may

@@ -121,7 +121,7 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 			doc:   "port where clients connect; 0 for any, off for none",
 			field: func(c *Controller) value { return listenPortAt(&c.WebSocket) }},
 		{key: "controller.host_names", flag: "host-names", env: "ZEEKFLEET_CONTROLLER_HOST_NAMES",
-			doc:   "names by which clients may call the controller's host, besides IP addresses, localhost and the host's own name",
+			doc:   "names by which clients may call the controller's host, besides IP addresses, localhost, the host's own name and the names in its certificate",
 			field: func(c *Controller) value { return wordsAt(&c.HostNames, "names") }},
 		{key: "controller.agent_names", flag: "agent-names", env: "ZEEKFLEET_CONTROLLER_AGENT_NAMES",
 			doc:   "CERTIFICATE=INSTANCE, for each instance that is not one of the names in its agent's certificate; CERTIFICATE=* for all instances",
