@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/durable"
 )
 
 // disk makes the changes to the file system. Tests end the process, or let the
@@ -103,24 +105,14 @@ func (d disk) link(from, to string) error {
 	return d.remove(from)
 }
 
-var errNotRegular = errors.New("not a regular file")
-
 // openRegular opens a regular file for reading; anything else is refused, and
 // not waited for.
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
-	return openFile(path, unix.O_NOFOLLOW)
-}
-
-// openFile does that with more flags.
-func openFile(path string, flags int) (*os.File, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|flags, 0)
+	f, err := durable.OpenRegular(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
-	}
 	if err != nil {
 		f.Close()
 		return nil, nil, err

@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"zeekfleet/internal/durable"
 )
 
 // errGrowing says that a file changed while it was being copied.
@@ -107,7 +109,7 @@ func (m mover) find(ctx context.Context, in *os.File, forms []form) (holder stri
 // error, not a difference: the log would be stored twice.
 func sameContent(ctx context.Context, in *os.File, f form) (bool, error) {
 	stored, info, err := openRegular(f.path)
-	if errors.Is(err, errNotRegular) || errors.Is(err, unix.ELOOP) { // a directory, a link
+	if errors.Is(err, durable.ErrNotRegular) { // a directory, a link
 		return false, nil
 	}
 	if err != nil {

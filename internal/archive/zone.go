@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"zeekfleet/internal/durable"
 )
 
 // Zone returns the time zone that the C library makes of the variable TZ, which
@@ -41,7 +43,7 @@ const maxZone = 1 << 20
 // readZone reads such a file. Clients name it, and so it may be anything; a link,
 // as /etc/localtime is, leads to one. Only its first bytes matter.
 func readZone(path string) ([]byte, error) {
-	f, _, err := openFile(path, 0)
+	f, err := durable.OpenLinked(path)
 	if err != nil {
 		return nil, err
 	}

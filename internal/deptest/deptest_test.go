@@ -47,7 +47,7 @@ var allowed = map[string][]string{
 	"internal/sockowner/sockownertest": {},
 	"internal/zeek":                    {"internal/mgmt"},
 	"internal/preflight":               {"internal/durable", "internal/mgmt", "internal/sockowner"},
-	"internal/archive":                 {},
+	"internal/archive":                 {"internal/durable"},
 	"internal/crash":                   {"internal/durable", "internal/mgmt"},
 	"internal/durable":                 {},
 	"internal/store":                   {"internal/mgmt"},

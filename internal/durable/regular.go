@@ -14,7 +14,13 @@ var ErrNotRegular = errors.New("not a regular file")
 // OpenRegular opens a regular file for reading. It waits for nobody, as the
 // opening of a pipe would, and follows no link: others can put those where a file
 // is expected.
-func OpenRegular(path string) (*os.File, error) { return openRegular(path, os.O_RDONLY) }
+func OpenRegular(path string) (*os.File, error) {
+	return openRegular(path, os.O_RDONLY|unix.O_NOFOLLOW)
+}
+
+// OpenLinked opens a regular file that links may lead to, for reading. It waits
+// for nobody.
+func OpenLinked(path string) (*os.File, error) { return openRegular(path, os.O_RDONLY) }
 
 // ErrTooLong says that a file is longer than it can be.
 var ErrTooLong = errors.New("it is too long")
@@ -39,7 +45,7 @@ func ReadRegular(path string, most int) ([]byte, error) {
 
 // Truncate makes a regular file empty, and is as careful.
 func Truncate(path string) error {
-	f, err := openRegular(path, os.O_WRONLY)
+	f, err := openRegular(path, os.O_WRONLY|unix.O_NOFOLLOW)
 	if err != nil {
 		return err
 	}
@@ -47,7 +53,7 @@ func Truncate(path string) error {
 }
 
 func openRegular(path string, mode int) (*os.File, error) {
-	f, err := os.OpenFile(path, mode|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, mode|unix.O_NONBLOCK, 0)
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) { // a link; a socket
 		err = &os.PathError{Op: "open", Path: path, Err: ErrNotRegular}
 	}

@@ -77,7 +77,7 @@ func RunsCommands(option string) bool {
 	parts := strings.Split(strings.ToLower(option), "::")
 	name := parts[len(parts)-1]
 	return slices.Contains(commandModules, parts[0]) && len(parts) > 1 || slices.Contains(commandOptions, strings.ToLower(option)) ||
-		slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool { return matchesAny(commandWords, word) })
+		slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool { return MatchesAny(commandWords, word) })
 }
 
 // loaders are the environment variables that make a program load or run something
@@ -93,9 +93,11 @@ var loaders = []string{
 
 // LoadsCode reports whether an environment variable makes a program load or run
 // something else than itself.
-func LoadsCode(variable string) bool { return matchesAny(loaders, variable) }
+func LoadsCode(variable string) bool { return MatchesAny(loaders, variable) }
 
-func matchesAny(patterns []string, name string) bool {
+// MatchesAny reports whether a name is one of the patterns. One that ends in "*" is
+// a prefix.
+func MatchesAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		prefix, isPrefix := strings.CutSuffix(p, "*")
 		return name == p || isPrefix && strings.HasPrefix(name, prefix)
@@ -129,7 +131,7 @@ func (p Permits) Check(n Node) string {
 		if why := impossibleEnv(name, n.Env[name]); why != "" {
 			return fmt.Sprintf("node '%s' %s", n.Name, why)
 		}
-		if LoadsCode(name) && !matchesAny(p.Env, name) {
+		if LoadsCode(name) && !MatchesAny(p.Env, name) {
 			return fmt.Sprintf("node '%s' sets environment variable '%s', which can make it run anything on this host; its operator can allow that with agent.allow_env", n.Name, printable(name))
 		}
 	}
@@ -139,7 +141,7 @@ func (p Permits) Check(n Node) string {
 // CheckName returns why an option of this name may not be set on the host, to
 // whatever value, and nothing if it may.
 func (p Permits) CheckName(option string) string {
-	if RunsCommands(option) && !matchesAny(p.Options, option) {
+	if RunsCommands(option) && !MatchesAny(p.Options, option) {
 		return fmt.Sprintf("option '%s', which can run commands on this host; its operator can allow that with agent.allow_options", printable(option))
 	}
 	return ""

@@ -37,7 +37,7 @@ func (d Deployment) CheckGroup() (string, error) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\x00%s\x00%q\x00", d.version(), g.Hash, command.Argv)
 	for _, kv := range command.Env {
-		if name, _, _ := strings.Cut(kv, "="); !fleeting(name) {
+		if name, _, _ := strings.Cut(kv, "="); !mgmt.MatchesAny(fleetingVariables, name) {
 			fmt.Fprintf(sum, "%q\x00", kv)
 		}
 	}
@@ -55,13 +55,6 @@ func isRelative(script string) bool {
 var fleetingVariables = []string{
 	"INVOCATION_ID", "JOURNAL_STREAM", "LISTEN_*", "MAINPID", "MANAGERPID", "NOTIFY_SOCKET", "OLDPWD", "PWD", "SHLVL",
 	"SSH_*", "SYSTEMD_EXEC_PID", "WATCHDOG_*", "XDG_SESSION_*", "_",
-}
-
-func fleeting(name string) bool {
-	return slices.ContainsFunc(fleetingVariables, func(f string) bool {
-		prefix, isPrefix := strings.CutSuffix(f, "*")
-		return name == f || isPrefix && strings.HasPrefix(name, prefix)
-	})
 }
 
 // usual returns d with everything that CheckGroup does not distinguish as it is
