@@ -1,4 +1,4 @@
-module zeekfleet
+module github.com/zeekfleet/zeekfleet
 
 go 1.26.0
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/client"
 )
 
 // Show which nodes run where.

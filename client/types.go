@@ -1,8 +1,8 @@
 package client
 
 import (
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // The words of the Management framework. Fields that are pointers are optional;

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/node"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/node"
 )
 
 const topic = "zeek/management/node"

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"sync"
 
-	corenode "zeekfleet/internal/core/node"
-	"zeekfleet/internal/mgmt"
+	corenode "github.com/zeekfleet/zeekfleet/internal/core/node"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // errTimeout is why a call was ended by Config.Timeout.

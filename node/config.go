@@ -11,8 +11,8 @@ import (
 	"slices"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // ClusterNode is the identifier that every node has: its own name.

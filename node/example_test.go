@@ -7,7 +7,7 @@ import (
 	"os/signal"
 	"runtime"
 
-	"zeekfleet/node"
+	"github.com/zeekfleet/zeekfleet/node"
 )
 
 // A sensor that is no Zeek joins a cluster as worker-1.

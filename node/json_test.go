@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/node"
+	"github.com/zeekfleet/zeekfleet/node"
 )
 
 type endpoint struct {

@@ -10,10 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"zeekfleet/internal/bus"
-	corenode "zeekfleet/internal/core/node"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	corenode "github.com/zeekfleet/zeekfleet/internal/core/node"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Node is a managed node of a cluster.

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/node"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/node"
 )
 
 func TestNodeSaysHelloUponEveryPeering(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"zeekfleet/internal/cli"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 func newCheckCommand(s streams) *cobra.Command {

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"zeekfleet/internal/cli"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // clientFlags are the flags that every client command has.

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // wantArgs takes from least to most arguments; most below zero is any number.

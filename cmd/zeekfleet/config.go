@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 func newConfigCommand(streams) *cobra.Command {

@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"zeekfleet/internal/crash"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 func newCrashesCommand(s streams) *cobra.Command {

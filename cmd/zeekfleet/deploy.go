@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
 // addPartial adds the flag of commands that deploy.

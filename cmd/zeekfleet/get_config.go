@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
 func newGetConfigCommand(s streams) *cobra.Command {

@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"zeekfleet/internal/cli"
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // streams are the standard streams. Results go to out, all else to err.

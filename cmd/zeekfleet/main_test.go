@@ -5,8 +5,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/proc/fakezeek"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
 // The Makefile has the linker set it by this name.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"zeekfleet/internal/settings"
-	"zeekfleet/node"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/node"
 )
 
 // bitsPerUID is the default of Zeek's bits_per_uid.

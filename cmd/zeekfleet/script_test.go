@@ -12,7 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"zeekfleet/internal/porttest"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 )
 
 // patience is how long a script waits for what must come, on a machine that has

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"zeekfleet/internal/cli"
-	"zeekfleet/internal/sim"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/sim"
 )
 
 func newSimCommand(streams) *cobra.Command {

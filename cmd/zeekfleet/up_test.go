@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // mustListen refuses settings with which `up` could not reach its controller.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // deploy stages and deploys what is wanted. Failing nodes are noted, not

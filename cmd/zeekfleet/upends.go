@@ -3,7 +3,7 @@ package main
 import (
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // endings are the nodes whose end by themselves has been said, with the state that

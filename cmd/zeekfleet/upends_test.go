@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // looked is the answer to get-nodes of an instance with the one worker w.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
 // noContext is for roles, which are processes of their own.

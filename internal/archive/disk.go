@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
 // disk makes the changes to the file system. Tests end the process, or let the

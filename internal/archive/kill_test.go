@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
 // sweepToStdout sweeps once and prints the report, of which errors are texts.

@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
 // roleEnv makes the test binary something else that a test needs.

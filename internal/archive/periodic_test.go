@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
 func TestPeriodicRunLeavesLogsInTheQueueMeanwhile(t *testing.T) {

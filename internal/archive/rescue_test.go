@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
 const header = "#separator \\x09\n#set_separator\t,\n#path\tconn\n#open\t2020-11-23-10-00-00\n#fields\tts\n1.0\n"

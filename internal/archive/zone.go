@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
 // Zone returns the time zone that the C library makes of the variable TZ, which

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
 func TestZoneIsWhatTheCLibraryMakesOfTZ(t *testing.T) {

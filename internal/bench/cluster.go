@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"time"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // binary builds zeekfleet once.

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/proc/fakezeek"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
 // deployments measures how long deployments take of a Zeek that costs what a

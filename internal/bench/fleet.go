@@ -7,14 +7,14 @@ import (
 	"sync"
 	"time"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/store"
-	"zeekfleet/node"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/node"
 )
 
 const (

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/crowd"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/crowd"
 )
 
 // How many nodes are staged, and for how long others ask for them.

@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"zeekfleet/internal/crowd"
-	"zeekfleet/internal/proc/fakezeek"
+	"github.com/zeekfleet/zeekfleet/internal/crowd"
+	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
 // figure is one measured value beside its budget.

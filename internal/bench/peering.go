@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // sinkCommand is the argument that makes this program the receiving process.

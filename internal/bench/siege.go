@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"zeekfleet/internal/crowd"
+	"github.com/zeekfleet/zeekfleet/internal/crowd"
 )
 
 // How long the attack lasts, and how long the client pauses between requests.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"zeekfleet/internal/sim"
+	"github.com/zeekfleet/zeekfleet/internal/sim"
 )
 
 // simulateFor is how long the simulator is measured, on one core.

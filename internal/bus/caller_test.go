@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // screened is a Screen that says the same of everybody.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // probeTimeout is how long an existing peering may take to answer before a

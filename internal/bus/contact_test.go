@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // logged is an endpoint whose log lacks what differs from run to run.

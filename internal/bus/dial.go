@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // DialConfig says how a native peer is dialed. Its zero value works.

@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // ID identifies an endpoint; see wire.ID.

@@ -4,7 +4,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // Kind says which protocol a peer speaks.

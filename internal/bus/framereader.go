@@ -6,7 +6,7 @@ import (
 	"io"
 	"syscall"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // ErrPeerClosed means that the peer has closed the connection.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // readFrame reads one frame, with its length.

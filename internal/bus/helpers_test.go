@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // newEndpoint returns an endpoint that logs to the test.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // node returns the frame of a node message from largeID to middleID.

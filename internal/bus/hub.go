@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // ErrTooManyPeers refuses a peer beyond Config.MaxPeers.

@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 func TestFullQueueDropsTheSlowPeerAndNoOther(t *testing.T) {

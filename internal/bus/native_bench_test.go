@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // BenchmarkPeering sends events through one loopback peering; both sides are in

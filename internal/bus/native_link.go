@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // ErrClosed means that this side has closed the connection in peace.

@@ -7,8 +7,8 @@ import (
 	"runtime"
 	"time"
 
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 )
 
 // Topics of a peer are remembered, so that its messages on them need no string

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 func TestTwoEndpointsExchangeMessages(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"sync"
 
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // outgoing is one message on its way to any number of peers. It is encoded at

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // pace lets a newcomer send 10 messages at once and one each second, and all of

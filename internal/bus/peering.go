@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // maxHandshakeWrites is more than a handshake ever sends.

@@ -6,7 +6,7 @@ import (
 	"net"
 	"testing"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // A load balancer opens and closes a connection every few seconds, to see whether

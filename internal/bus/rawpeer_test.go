@@ -8,9 +8,9 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // Endpoint IDs in the order in which they originate. Tests give the middle one

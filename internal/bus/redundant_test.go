@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // again begins a second handshake of a peer, up to the point where the endpoint

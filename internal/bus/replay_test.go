@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // recording is one peering in testdata/vectors, message by message.

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // ListenConfig says what a native listener takes.

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // sharedLists are long lists that are sent again and again, in one answer after

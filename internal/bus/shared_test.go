@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // longList is a vector of so many strings of 100 bytes.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // defaultQueue is the queue length of a subscription that names none.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // withPeer runs f with an endpoint and one raw peer that wants "news".

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // after checks how much time has passed since start, to the nanosecond.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // greedy is how many clients or peers name all the topics that they may.

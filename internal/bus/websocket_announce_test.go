@@ -5,7 +5,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 func TestClientsKnowWhatTheServerSaysOfItself(t *testing.T) {

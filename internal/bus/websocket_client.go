@@ -12,8 +12,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // WebSocketClientConfig is what DialWebSocket needs to know. Its zero value

@@ -13,9 +13,9 @@ import (
 
 	"github.com/coder/websocket"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // fakeServer answers each connection as serve does, after the bytes that come

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // WebSocketPath is the one request target that the WebSocket server serves,

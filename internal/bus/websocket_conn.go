@@ -11,8 +11,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
 // wsConn is one client of the WebSocket server, from its upgrade to its end.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
 // wsMaxHTTPHeader bounds the server's answer to the upgrade, in bytes.

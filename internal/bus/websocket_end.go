@@ -11,7 +11,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
 // wsEnd is why a client's connection ends, and what the client is told.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // What Zeek puts around an event (spec broker-wire 7.1).

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // FuzzWebSocketConnection sends arbitrary bytes to the server and hangs up. The

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // serveWebSocket runs e's WebSocket listener on a loopback port and returns its

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // pipeDial connects a client of ours to ln.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
 func (c *wsConn) peer() Peer { return c.self }

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func TestTopicArrays(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // siteRequest is an upgrade that names a host and an origin; an empty one is

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // pipeClient is rawClient in a bubble. It reads its own pings.

@@ -20,7 +20,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // certificate is a self-signed certificate for 127.0.0.1, which is its own

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 func TestUpgradeRefusals(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // MaxClusterFile bounds a cluster configuration file, in bytes; some forty

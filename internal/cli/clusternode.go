@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // nodeKeys are the keys of a node's section that have a meaning, sorted.

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Commands runs client commands. Each method is one of them: it connects, asks,

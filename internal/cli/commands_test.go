@@ -19,7 +19,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // plainText is a document that is printed as it is.

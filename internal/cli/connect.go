@@ -16,8 +16,8 @@ import (
 	"syscall"
 	"time"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // connected connects to the controller, lets then ask, and hangs up. Messages

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // iniFile is a file in the language of Python's configparser with values

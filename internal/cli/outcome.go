@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // The exit statuses of all commands.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // GetInstancesOutcome is the outcome of asking for the connected agents (spec

@@ -22,11 +22,11 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"zeekfleet/internal/cli"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/golden"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/golden"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")

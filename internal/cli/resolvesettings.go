@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // The environment variables of zeek-client.

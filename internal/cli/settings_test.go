@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
 // configured is what one test of settings gives.

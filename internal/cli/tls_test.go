@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
 // stranger returns a certificate that nobody has signed but itself.

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/crash"
 )
 
 // roleEnv makes the test binary the debugger.

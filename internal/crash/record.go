@@ -9,8 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"zeekfleet/internal/durable"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // A Record is one crash.

@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/durable"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Dir returns the directory of the crash records of the agent whose own

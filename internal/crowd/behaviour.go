@@ -12,13 +12,13 @@ import (
 
 	"github.com/coder/websocket"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/wire"
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // crowd is two thousand connections to a controller, none of which means well.

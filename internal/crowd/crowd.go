@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"syscall"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // command is the first argument of a program that is to be a crowd.

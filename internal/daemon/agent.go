@@ -9,15 +9,15 @@ import (
 	"net"
 	"time"
 
-	"zeekfleet/internal/archive"
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/crash"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/preflight"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // AgentConfig is what an agent runs with.

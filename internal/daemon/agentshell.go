@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // agentShell belongs to the goroutine of its loop.

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strconv"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
 // Callers says which users of this host a daemon has to do with, whoever dials.

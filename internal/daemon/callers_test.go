@@ -15,12 +15,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/proc/proctest"
-	"zeekfleet/internal/sockowner"
-	"zeekfleet/internal/sockowner/sockownertest"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
 
 func TestOnlyKnownUsersOfThisHostAreTrusted(t *testing.T) {

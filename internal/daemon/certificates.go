@@ -8,7 +8,7 @@ import (
 	"os"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // refuseSharedKey says that nodes would get the agent's own key, under whatever

@@ -12,12 +12,12 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/store"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // ControllerConfig is what a controller runs with.

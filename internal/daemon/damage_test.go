@@ -18,14 +18,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/settings"
-	"zeekfleet/internal/store/boltstore"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // damages is how many random damages the nodes of this test live through. The

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/client"
 )
 
 // TestControllerOnAFullDiskRefusesWhatItCannotSaveAndServesTheRest fills a disk

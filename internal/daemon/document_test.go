@@ -6,10 +6,10 @@ import (
 	"sync"
 	"testing"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // moodyStore keeps a document in memory. While it is down, what it is told to

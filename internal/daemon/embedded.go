@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/preflight"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // Embedded launches nodes as `zeekfleet node`: cluster nodes with Zeek's Node

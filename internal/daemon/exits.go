@@ -4,10 +4,10 @@ import (
 	"context"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/crash"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // exitTimeout bounds what is done about one process that has ended.

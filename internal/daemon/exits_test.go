@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/crash"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/proc/proctest"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 )
 
 // forgetful tells which launches were forgotten.

@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 var SaysRunning = saysRunning

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // ErrNoZeek says that no executable of Zeek was found.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/proc/fakezeek"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
 // script writes a program of a few lines of shell.

@@ -1,7 +1,7 @@
 package daemon
 
 import (
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // What our parts can do beyond upstream's they say by subscribing to topics on

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // TestClientsCannotAnswerEachOther has one client say what only a controller

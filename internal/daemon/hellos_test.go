@@ -5,11 +5,11 @@ import (
 	"net/netip"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
 // greeter is a peer of this host whose socket a process has.

@@ -18,14 +18,14 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/crowd"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/sockowner"
-	"zeekfleet/internal/sockowner/sockownertest"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/crowd"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
 
 // How long a controller is under attack, and what it must stay within while a

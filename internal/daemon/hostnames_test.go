@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // selfSigned writes a certificate with these names, and its key.

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/archive"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/preflight"
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // Launcher turns plans into the processes that carry them out. Its methods are

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"syscall"
 
-	"zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
 )
 
 // Listen binds a TCP listener to addr ("host:port"). If the port is taken, the

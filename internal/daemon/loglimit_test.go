@@ -11,7 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
 )
 
 func TestLogOfWhatPeersCauseIsLimitedByKind(t *testing.T) {

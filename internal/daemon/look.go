@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
 )
 
 // scratchPrefix begins the names of the directories in which preflights work.

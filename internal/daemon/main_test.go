@@ -11,13 +11,13 @@ import (
 	"syscall"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/crowd"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/proc/fakezeek"
-	"zeekfleet/node"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/crowd"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
+	"github.com/zeekfleet/zeekfleet/node"
 )
 
 // TestMain lets the test binary be what the tests start: a launch helper, an

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // TestNodesNeverGetTheAgentsCertificate looks at what nodes are started with.

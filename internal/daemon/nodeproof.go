@@ -9,10 +9,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
 // livePIDs are the processes of nodes. The bus asks for them from goroutines of

@@ -10,9 +10,9 @@ import (
 	"reflect"
 	"sync/atomic"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // launchID names a launch among all.

@@ -13,13 +13,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zeek"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // Limits of the connections with nodes that serve their agent.

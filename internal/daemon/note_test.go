@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
 )
 
 func TestErrInTheLogIsForErrorsAlone(t *testing.T) {

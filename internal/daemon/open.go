@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/settings"
-	"zeekfleet/internal/store/boltstore"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
 // PortFlags names the flags that choose ports, for messages about ports that

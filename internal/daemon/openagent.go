@@ -10,16 +10,16 @@ import (
 	"runtime"
 	"time"
 
-	"zeekfleet/internal/archive"
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/crash"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/preflight"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/settings"
-	"zeekfleet/internal/store/boltstore"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // Agent is an agent that has its file, its port and the records of its

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // agentSettings are the defaults in a directory of the test, with changes.

@@ -11,9 +11,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/settings"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 func openZeek(set settings.Agent, install zeek.Install, listening string) (Launcher, error) {

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // Preflight looks at what c asks of this host's instance as its agent does

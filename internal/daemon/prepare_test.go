@@ -6,10 +6,10 @@ import (
 	"sync"
 	"testing"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // TestOnlyAgentsThatSayThatTheyCanAreAskedBefore deploys to two agents, of which

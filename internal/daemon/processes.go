@@ -3,8 +3,8 @@ package daemon
 import (
 	"log/slog"
 
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // LivingNodes returns the processes of an agent's nodes that live, by its records.

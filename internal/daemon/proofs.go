@@ -1,8 +1,8 @@
 package daemon
 
 import (
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Nodes that were launched with a secret take proven requests alone, and prove

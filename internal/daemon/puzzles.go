@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"time"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // How many events of one peer that are not understood are logged at once, and how

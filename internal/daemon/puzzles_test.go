@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
 )
 
 func TestWhatIsNotUnderstoodIsLoggedForEachPeer(t *testing.T) {

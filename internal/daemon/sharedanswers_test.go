@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func manyNodes(n int) mgmt.Configuration {

@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/durable"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // statusWatch tells when nodes' status files say that they run. The kernel

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // A node that said RUNNING in its last life must not count as running in the

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // machine is the shape of a core: it decides, and does nothing.

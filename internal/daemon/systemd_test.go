@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
 )
 
 func TestServiceOf(t *testing.T) {

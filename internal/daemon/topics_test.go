@@ -6,12 +6,12 @@ import (
 	"os"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/proc/proctest"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 )
 
 // TestAgentActsOnItsOwnTopicAlone asks agent a1 what is meant for a10. Topics

@@ -11,11 +11,11 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // listenedController runs a controller that logs to a handler.

@@ -12,10 +12,10 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/preflight"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // ZeekConfig is how nodes are launched that are Zeek processes.

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"zeekfleet/internal/durable"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // launchFiles keeps the facts of launches in one directory, one file per node,

@@ -13,17 +13,17 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/client"
-	"zeekfleet/internal/archive"
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/crash"
-	"zeekfleet/internal/daemon"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/porttest"
-	"zeekfleet/internal/preflight"
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/proc/fakezeek"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // zeekAgent is an agent that launches fake Zeek processes, and can be stopped

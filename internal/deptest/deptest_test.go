@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-const module = "zeekfleet"
+const module = "github.com/zeekfleet/zeekfleet"
 
 // pkg is what this test reads of `go list -json`.
 type pkg struct {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
 func TestReplace(t *testing.T) {

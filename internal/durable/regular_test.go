@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
 func TestReadRegularTakesWhatIsNotTooLong(t *testing.T) {

@@ -3,8 +3,8 @@ package event_test
 import (
 	"testing"
 
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 var dispatches = map[string]mgmt.Message{

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // maxQuoted bounds what an error repeats of a peer's text, in bytes.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // decoder keeps the first error of a decoding and where it is at. Once it has

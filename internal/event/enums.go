@@ -3,8 +3,8 @@ package event
 import (
 	"slices"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // The enumerations on the wire (spec management-api 2.2).

@@ -3,7 +3,7 @@ package event
 import (
 	"errors"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // ErrNotEvent is the error of a well-formed Zeek message that is no event: a

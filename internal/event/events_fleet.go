@@ -3,8 +3,8 @@ package event
 import (
 	"time"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // The modules of the events that are ours.

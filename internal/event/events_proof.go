@@ -1,8 +1,8 @@
 package event
 
 import (
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // registerFleetProofs adds what an agent and a node say that share a secret.

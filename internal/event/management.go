@@ -3,7 +3,7 @@ package event
 import (
 	"reflect"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // The modules of the events (spec management-api 3).

@@ -3,8 +3,8 @@ package event
 import (
 	"net/netip"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // The records of module Management (spec management-api 2.3), each read and

@@ -1,8 +1,8 @@
 package event
 
 import (
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // The records of module Supervisor (spec management-api 2.4), each read and

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"reflect"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // Registry knows which event carries which message. It does not change once it

@@ -1,8 +1,8 @@
 package event
 
 import (
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // A dataReader reads what a result carries; which type that is depends on the

@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func TestResultDataFollowsTheMessage(t *testing.T) {

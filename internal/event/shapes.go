@@ -1,8 +1,8 @@
 package event
 
 import (
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // Most events have one of a few shapes, which the functions here register. A

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/client"
 )
 
 // The addresses of the hosts, which are those of documentation (RFC 5737), and

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/client"
 )
 
 // How soon a whole cluster is whole again: redialing, with a connection attempt

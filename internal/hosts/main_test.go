@@ -39,7 +39,7 @@ func prepare() error {
 		return err
 	}
 	program = filepath.Join(dir, "zeekfleet")
-	build := exec.Command("go", "build", "-o", program, "zeekfleet/cmd/zeekfleet")
+	build := exec.Command("go", "build", "-o", program, "github.com/zeekfleet/zeekfleet/cmd/zeekfleet")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		os.RemoveAll(dir)

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/sockowner/sockownertest"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
 
 // Namespaces are called zeekfleet-test-<PID of the test>-<name>, so that tests

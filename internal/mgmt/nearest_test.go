@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 func TestNearest(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // TestOptionsThatOperatorsSet must pass, without anybody's permission.

@@ -3,7 +3,7 @@ package mgmt_test
 import (
 	"testing"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 const secret mgmt.Secret = "0123456789abcdef0123456789abcdef"

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // The texts are Zeek's, as its Reporter puts them together, and those of what

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 func TestRequestIDsAreDrawnFromTheGivenSource(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"net"
 	"testing"
 
-	"zeekfleet/internal/porttest"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 )
 
 func TestReservedPortsAreFreeAndNobodyElses(t *testing.T) {

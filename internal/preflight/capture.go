@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // capture runs the program that checks a node's scripts, in a directory of its

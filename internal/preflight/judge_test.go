@@ -7,8 +7,8 @@ import (
 	"syscall"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
 func TestPortProblem(t *testing.T) {

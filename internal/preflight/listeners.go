@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
 // Listeners returns the processes that keep others from listening on the TCP

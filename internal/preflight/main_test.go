@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"zeekfleet/internal/proc/fakezeek"
+	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
 func TestMain(m *testing.M) {

@@ -17,7 +17,7 @@ import (
 	"sync"
 	"syscall"
 
-	"zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
 // Memory knows which checks of scripts have passed, in this life of the program

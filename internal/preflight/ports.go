@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
 // checkPorts tries to bind every port. Ports that two nodes want are found as

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // group is nodes that one check of scripts tells about.

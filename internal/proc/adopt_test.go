@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/durable"
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // startManager starts a process whose Host starts n sleepers, and returns what

@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/durable"
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // The users of the tests in this file: neither is the other, nor root.

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 func TestExitIsReportedWithStatusAndOutput(t *testing.T) {

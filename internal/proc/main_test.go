@@ -23,7 +23,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // The test binary is also every process that the tests need: roleEnv says

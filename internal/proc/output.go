@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
 // outputs bounds the output files.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
 // Record is what is known on disk of one process. PID, StartTicks and BootID

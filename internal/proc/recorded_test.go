@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 func TestRecordedShowsWhatLivesAndChangesNothing(t *testing.T) {

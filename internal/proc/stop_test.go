@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 func TestStopSendsSIGTERM(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // quick is a Host that looks often, and knows where the nodes' directories are.

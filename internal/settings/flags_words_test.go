@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // Only a flag that is true or false can do without its argument; of all others

@@ -7,7 +7,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 func defaultLifecycle() settings.Lifecycle {

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/spf13/pflag"
 
-	"zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 var compareAddr = cmpopts.EquateComparable(netip.Addr{})

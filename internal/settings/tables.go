@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // A setting is one thing that an operator can set in a T.

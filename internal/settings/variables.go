@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Variables with ownPrefix are all ours. Of those with one of frameworkPrefixes

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // agentPart is an instance: its agent, as its shell has it, the agent's disk,

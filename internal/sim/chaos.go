@@ -4,9 +4,9 @@ import (
 	"net/netip"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // mischief is one kind of trouble. It sees to its own end.

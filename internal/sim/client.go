@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // client is a program that talks to the controller over a WebSocket.

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // controllerPart is the controller, as its shell has it, and its disk.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // answer takes a response apart.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // controllerBook is what the controller owes, and what it knows of others.

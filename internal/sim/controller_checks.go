@@ -5,8 +5,8 @@ import (
 	"reflect"
 	"slices"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // checkSent demands that nothing is deployed before it is saved, and that

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/core/node"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/node"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // process is one process of a node, with the node's core in it. It is started

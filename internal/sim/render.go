@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // renderer turns what was said or done into text.

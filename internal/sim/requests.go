@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // nodePool is the nodes that configurations are made of. Some names begin with

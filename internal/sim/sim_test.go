@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/sim"
+	"github.com/zeekfleet/zeekfleet/internal/sim"
 )
 
 // TestPromisesHoldWhateverHappens runs the same seeds every time, and one that

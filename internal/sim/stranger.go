@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // stranger is a program that says to be a controller, of one agent, and hangs up.

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // epoch is when every world begins.

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/sockowner/sockownertest"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
 
 func addrOf(a net.Addr) netip.AddrPort { return a.(*net.TCPAddr).AddrPort() }

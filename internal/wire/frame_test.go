@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 // unhex reads hex digits, ignoring white space.

@@ -3,7 +3,7 @@ package wire_test
 import (
 	"testing"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 func TestIDText(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
 var (

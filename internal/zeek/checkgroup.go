@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // CheckGroup returns a fingerprint of all that decides whether the node's scripts

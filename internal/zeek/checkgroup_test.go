@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 func checkGroup(t *testing.T, d zeek.Deployment) string {

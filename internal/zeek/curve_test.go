@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // encrypted returns a deployment that uses keys.

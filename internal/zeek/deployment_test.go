@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // Keys of libzmq's documentation, which belong together.

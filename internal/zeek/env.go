@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // reserved are the variables that a node's environment cannot set, and that are

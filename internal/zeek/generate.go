@@ -9,7 +9,7 @@ import (
 	"path"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // The generated files.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/golden"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/golden"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // MaxHelp bounds, in bytes, the output of HelpArgv that ParseHelp looks at.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 const help = `zeek version 8.2.2

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // loopback is where nodes are of which nobody knows an address: all on one host.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // There is no Zeek where these tests run. What they can tell of a script without

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Listen is where a node will listen.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 func TestNodesListenWhereTheirRoleAndVersionSay(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // quote returns a string literal of which Zeek reads exactly the bytes of text.

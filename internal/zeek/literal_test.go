@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // unquote reads a string literal as Zeek does and returns the rest of text. It

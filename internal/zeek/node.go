@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // checkNode reports what of a node's description Zeek would take for something

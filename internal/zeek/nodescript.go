@@ -4,7 +4,7 @@ import (
 	_ "embed" // the node scripts
 	"fmt"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // The node scripts. The first four are what the transports share: they answer

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 func TestVersionsAreReadAsZeekPrintsThem(t *testing.T) {

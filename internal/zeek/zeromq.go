@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // The ports of the ZeroMQ proxy where the site does not say; they are Zeek's.

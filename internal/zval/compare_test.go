@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func TestValuesAreInBrokersOrder(t *testing.T) {

@@ -3,7 +3,7 @@ package agent
 import (
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // nodeCan keeps which dispatches a node announced, for as long as its peering

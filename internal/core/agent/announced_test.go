@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 func stats(id mgmt.ReqID) mgmt.AgentDispatchRequest {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Config is what an agent is told about itself. Apart from Name and EndpointID

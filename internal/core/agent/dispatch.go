@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // targets returns the desired nodes among names, or all if there are no names.

@@ -3,7 +3,7 @@ package agent
 import (
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // An Effect is something that must be done now, in the order given. The set is

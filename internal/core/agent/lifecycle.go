@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // find returns the node whose present process is this launch; reports about

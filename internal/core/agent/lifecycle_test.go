@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 func TestNodeThatEndsByItselfIsStartedAgain(t *testing.T) {

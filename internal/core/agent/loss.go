@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // This file is what the agent does when it knows less than it should: what was

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 const ignorance = "the agent does not know what it should run: its state is missing. It keeps worker-1, worker-2" +

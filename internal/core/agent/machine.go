@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Machine is one agent's decisions.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // node is a cluster node of this instance: one that is desired, or one whose

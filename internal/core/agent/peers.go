@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // peer is the other end of a peering. There are as many as the shell lets in.

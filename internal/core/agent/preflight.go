@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // check is a deployment whose nodes are being looked at; nothing of it has

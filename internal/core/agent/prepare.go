@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // prepared is a configuration that could be deployed when peer asked whether it

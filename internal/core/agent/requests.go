@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // kind is what a request asks for.

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // rest is what is left of a deployment that was answered, at its deadline,

@@ -1,6 +1,6 @@
 package agent
 
-import "zeekfleet/internal/mgmt"
+import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
 // restart starts nodes afresh, whatever their state, and answers when each is
 // up again or has failed (spec management-api 7.2, G-A13).

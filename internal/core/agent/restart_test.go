@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 func restart(id mgmt.ReqID, nodes ...mgmt.NodeName) mgmt.AgentRestartRequest {

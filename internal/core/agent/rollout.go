@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // A rollout has no state of its own. Whatever is to be stopped is stopped tier

@@ -3,7 +3,7 @@ package agent
 import (
 	"strings"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // standby makes nothing desired, and answers when no process is left (spec

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // maxCrashes bounds the crashes that get-nodes tells of; the newest count.

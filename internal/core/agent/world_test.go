@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/core/agent"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // fate is how a node's next processes behave. The zero fate starts, says hello

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // peer is one native peering.

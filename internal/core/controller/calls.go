@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // call is one request to one agent that is not answered yet.

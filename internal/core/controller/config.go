@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Config is what a controller is told about itself. The zero value of every

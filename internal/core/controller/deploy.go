@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // deployment brings a configuration to its agents. At most one runs. A client

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // redial makes the Connects in force those that are wanted: to the instances of

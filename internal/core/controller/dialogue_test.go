@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/golden"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/golden"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 var update = flag.Bool("update", false, "rewrite the dialogue files in testdata")

@@ -3,7 +3,7 @@ package controller
 import (
 	"net/netip"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // An Event is something that happened. The set is closed.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // greetingFor returns what a is yet to agree to: a welcome if its instance is

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Machine is the controller's decisions.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Every plan has the layout of the whole cluster. Whoever looked at each plan of

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // getIDValue asks nodes for an identifier's value (spec management-api 6.14;

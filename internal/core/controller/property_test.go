@@ -11,8 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // TestAnythingInAnyOrder lets everything happen that can, and checks after every

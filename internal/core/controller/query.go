@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 func (m *Machine) getConfiguration(r *request, deployed bool) {

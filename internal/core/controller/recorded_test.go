@@ -16,11 +16,11 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
 const vectors = "../../../testdata/vectors/"

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // renderer prints effects. It calls the request IDs that the machine makes #1,

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // read returns what an agent's answer to a deployment says of its instance, and

@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // stale reports whether a is ready to run what is deployed, and has not said in

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/core/controller"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 var roles = map[string]mgmt.ClusterRole{

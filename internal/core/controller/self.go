@@ -3,7 +3,7 @@ package controller
 import (
 	"slices"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // withSelf adds the controller itself to what the agent of its own machine

@@ -1,6 +1,6 @@
 package controller
 
-import "zeekfleet/internal/mgmt"
+import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
 // stage keeps a configuration for a later deployment, or answers with what is
 // wrong with it (spec management-api 6.5).

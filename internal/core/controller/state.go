@@ -3,7 +3,7 @@ package controller
 import (
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // State is what the controller must not forget. It can be marshalled as JSON.

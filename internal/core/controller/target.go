@@ -3,7 +3,7 @@ package controller
 import (
 	"net/netip"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // target is a configuration with what is looked up in it. It does not change;

@@ -1,6 +1,6 @@
 package node
 
-import "zeekfleet/internal/mgmt"
+import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
 // An Event is something that happened. The set is closed.
 type Event interface{ isEvent() }

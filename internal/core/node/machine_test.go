@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"zeekfleet/internal/core/node"
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/core/node"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 const (

@@ -9,10 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // meetAgent begins to speak with the agent: at once, or when the node is not shy

@@ -10,11 +10,11 @@ import (
 	"syscall"
 	"testing"
 
-	"zeekfleet/internal/bus"
-	"zeekfleet/internal/event"
-	"zeekfleet/internal/mgmt"
-	"zeekfleet/internal/porttest"
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // launched is a fake zeek that was launched as the agent launches Zeek.

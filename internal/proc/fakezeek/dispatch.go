@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // dispatches are those of the node script.

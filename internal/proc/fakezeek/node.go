@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // node is the process once its scripts are loaded.

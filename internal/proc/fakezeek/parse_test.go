@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/zeek"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 func TestHelpTellsOfTheInstallation(t *testing.T) {

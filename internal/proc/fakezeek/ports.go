@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
 // open opens the node's ports, and starts what is behind them, as parts that

@@ -4,7 +4,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"zeekfleet/internal/proc/fakezeek"
+	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
 // As the C library has it: what is printed stays in the process, unless that was

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // maxEvents bounds the events that nobody has taken; a test that lets more pile

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/proc"
-	"zeekfleet/internal/proc/proctest"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 )
 
 // processes is what package daemon needs of either Host.

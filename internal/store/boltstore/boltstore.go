@@ -8,7 +8,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // Conditions that Open reports. Its errors wrap them, name the file, and say

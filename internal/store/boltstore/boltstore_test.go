@@ -14,9 +14,9 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"zeekfleet/internal/store"
-	"zeekfleet/internal/store/boltstore"
-	"zeekfleet/internal/store/storetest"
+	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
+	"github.com/zeekfleet/zeekfleet/internal/store/storetest"
 )
 
 // roleEnv makes the test binary a process of the crash and full-disk tests.

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/store"
-	"zeekfleet/internal/store/boltstore"
+	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
 // crashRounds is the number of kills in TestKilledProcessLosesNothing.

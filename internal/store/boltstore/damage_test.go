@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/store/boltstore"
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
 func TestEmptyFileIsDamageAndNotANewStore(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"hash/crc32"
 	"time"
 
-	"zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // The file has two buckets. The first says what the file is:

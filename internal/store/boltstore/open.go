@@ -13,8 +13,8 @@ import (
 	"go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 
-	"zeekfleet/internal/durable"
-	"zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // lockRetry is the time between two attempts to lock a file that is in use.

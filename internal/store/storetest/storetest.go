@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // Store is what the suite tests.

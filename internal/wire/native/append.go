@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/bits"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // Append appends the encoding of v to dst and returns the extended slice. It

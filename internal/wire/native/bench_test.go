@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // smallEvent is an event of the size that most of the Management API's have.

@@ -3,7 +3,7 @@ package native
 import (
 	"fmt"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // Limits bounds what Decode accepts. The zero value means the defaults.

@@ -3,7 +3,7 @@ package native
 import (
 	"time"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // A decoder turns what scan has checked into values.

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // unhex decodes hexadecimal digits, between which there may be spaces.

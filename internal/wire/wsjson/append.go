@@ -4,7 +4,7 @@ import (
 	"math"
 	"strconv"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // AppendValue appends the JSON text of v to dst and returns the extended slice.

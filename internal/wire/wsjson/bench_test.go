@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 const topic = "zeek/management/controller"

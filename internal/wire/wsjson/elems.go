@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // elems holds the elements of all containers of one text in one allocation. The

@@ -1,6 +1,6 @@
 package wsjson
 
-import "zeekfleet/internal/zval"
+import "github.com/zeekfleet/zeekfleet/internal/zval"
 
 // An envelope holds the members of a message's outermost object that mean
 // something.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // deep allows any nesting that the other encoding does: a level of vectors is

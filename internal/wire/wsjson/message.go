@@ -1,6 +1,6 @@
 package wsjson
 
-import "zeekfleet/internal/zval"
+import "github.com/zeekfleet/zeekfleet/internal/zval"
 
 // What a server says is wrong, word for word as Zeek's does (spec websocket
 // 10): one code, and contexts.

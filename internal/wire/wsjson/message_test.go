@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func TestMessagesAreWrittenAsZeekDoes(t *testing.T) {

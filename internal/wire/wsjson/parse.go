@@ -3,7 +3,7 @@ package wsjson
 import (
 	"fmt"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // Limits bounds what is accepted. The zero value means the defaults.

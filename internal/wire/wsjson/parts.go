@@ -1,6 +1,6 @@
 package wsjson
 
-import "zeekfleet/internal/zval"
+import "github.com/zeekfleet/zeekfleet/internal/zval"
 
 // AppendMessageParts appends to parts the text of a data message, as AppendMessage
 // makes it, in pieces. shared is asked about the elements of each vector and set

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"zeekfleet/internal/wire/native"
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire/native"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func readVectors(t testing.TB, name string, into any) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 // A body gathers the two members of a value, which may come in either order.

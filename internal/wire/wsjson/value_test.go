@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"zeekfleet/internal/wire/wsjson"
-	"zeekfleet/internal/zval"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func subnet(s string) zval.Value { return zval.Subnet(netip.MustParsePrefix(s)) }
