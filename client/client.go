@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -30,7 +30,7 @@ import (
 type Client struct {
 	cfg    Config
 	conn   *bus.WebSocketClient
-	events *event.Registry
+	events *codec.Registry
 	lost   bool // conn is not to be used again
 	// progress is told what the deployment under way waits for; nil: nobody is.
 	progress func(text string)
@@ -252,7 +252,7 @@ func (c *Client) renew(ctx context.Context) error {
 
 // notAnswer says why v is not the event called name that answers request id.
 func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
-	e, err := event.Parse(v)
+	e, err := codec.Parse(v)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type controller struct {
 	address string
 	bus     *bus.Endpoint
-	events  *event.Registry
+	events  *codec.Registry
 
 	mu       sync.Mutex
 	requests []mgmt.Message
@@ -62,7 +62,7 @@ func startAs(t *testing.T, announce string, respond func(*controller, mgmt.Messa
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &controller{address: ln.Addr().String(), bus: endpoint, events: event.Management()}
+	c := &controller{address: ln.Addr().String(), bus: endpoint, events: codec.Management()}
 	sub := endpoint.Subscribe(16, client.DefaultTopic)
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
@@ -198,11 +198,11 @@ func TestOtherMessagesArePassedOver(t *testing.T) {
 		c.publish(mgmt.GetNodesRequest{ReqID: r.ReqID})
 		c.publish(mgmt.GetInstancesResponse{ReqID: r.ReqID})
 		c.publish(mgmt.GetNodesResponse{ReqID: "another"})
-		c.bus.Publish(client.DefaultTopic, event.Envelope{Name: "Management::Controller::API::get_nodes_response"}.Value())
-		c.bus.Publish(client.DefaultTopic, event.Envelope{
+		c.bus.Publish(client.DefaultTopic, codec.Envelope{Name: "Management::Controller::API::get_nodes_response"}.Value())
+		c.bus.Publish(client.DefaultTopic, codec.Envelope{
 			Name: "Management::Controller::API::get_nodes_response", Args: []zval.Value{zval.String("another"), zval.Count(1)},
 		}.Value())
-		c.bus.Publish(client.DefaultTopic, event.Envelope{Name: "Site::event"}.Value())
+		c.bus.Publish(client.DefaultTopic, codec.Envelope{Name: "Site::event"}.Value())
 		c.publish(mgmt.GetNodesResponse{ReqID: r.ReqID, Results: []mgmt.Result{{Error: "no instances connected"}}})
 	})
 	var skipped []string
@@ -229,7 +229,7 @@ func TestOtherMessagesArePassedOver(t *testing.T) {
 func TestMalformedAnswer(t *testing.T) {
 	ctl := start(t, func(c *controller, req mgmt.Message) {
 		id := zval.String(string(req.(mgmt.DeployRequest).ReqID))
-		c.bus.Publish(client.DefaultTopic, event.Envelope{
+		c.bus.Publish(client.DefaultTopic, codec.Envelope{
 			Name: "Management::Controller::API::deploy_response", Args: []zval.Value{id, zval.Count(1)},
 		}.Value())
 	})

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -104,7 +104,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, conn: conn, events: event.Management()}, nil
+	return &Client{cfg: cfg, conn: conn, events: codec.Management()}, nil
 }
 
 // connect tries until it has a connection, as cfg says.

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/node"
 )
@@ -22,7 +22,7 @@ type agent struct {
 	addr     string
 	endpoint *bus.Endpoint
 	sub      *bus.Subscription
-	registry *event.Registry
+	registry *codec.Registry
 	asked    int
 }
 
@@ -32,7 +32,7 @@ func newAgent(t *testing.T) *agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &agent{t: t, addr: ln.Addr().String(), endpoint: newEndpoint(t), registry: event.Management()}
+	a := &agent{t: t, addr: ln.Addr().String(), endpoint: newEndpoint(t), registry: codec.Management()}
 	a.sub = a.endpoint.Subscribe(0, topic)
 	t.Cleanup(a.sub.Close)
 	background(t, func(ctx context.Context) { a.endpoint.Serve(ctx, ln, bus.ListenConfig{}) })

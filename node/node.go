@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	corenode "github.com/zeekfleet/zeekfleet/internal/core/node"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -20,7 +20,7 @@ import (
 type Node struct {
 	cfg      Config
 	endpoint *bus.Endpoint
-	registry *event.Registry
+	registry *codec.Registry
 }
 
 // New returns a node that does nothing before Run. Its error names the field of
@@ -38,7 +38,7 @@ func New(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
 	}
-	return &Node{cfg: cfg, endpoint: endpoint, registry: event.Management()}, nil
+	return &Node{cfg: cfg, endpoint: endpoint, registry: codec.Management()}, nil
 }
 
 // Run keeps the node connected with its agent, and answers it, until ctx is

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
@@ -16,7 +16,7 @@ import (
 // codecs measures both encodings of a small event (a dispatch request) and the
 // native one of a 1 kB payload.
 func codecs(context.Context, string) ([]figure, error) {
-	small := event.Management().Encode(mgmt.NodeDispatchRequest{
+	small := codec.Management().Encode(mgmt.NodeDispatchRequest{
 		ReqID:  "78Lfp1prdMZ6rots5",
 		Action: []string{"get_id_value", "bits_per_uid"},
 		Nodes:  []mgmt.NodeName{"worker-01"},

@@ -23,7 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/zeekfleet/zeekfleet/internal/cli"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/golden"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
@@ -280,7 +280,7 @@ func withoutIDs(t *testing.T, text string) (mgmt.Message, []string) {
 		t.Errorf("request %s: %v", text, err)
 		return nil, nil
 	}
-	msg, err := event.Management().Decode(parsed.(wsjson.Data).Value)
+	msg, err := codec.Management().Decode(parsed.(wsjson.Data).Value)
 	if err != nil {
 		t.Errorf("request %s: %v", text, err)
 		return nil, nil

@@ -13,7 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
@@ -216,12 +216,12 @@ func swell(e enemy) {
 
 // forge sends requests in the name of others.
 func (c crowd) forge(e enemy) {
-	repeat(e, data(bus.NewID(), mgmt.ControllerTopic, event.Management().Encode(mgmt.DeployRequest{ReqID: "forged"})))
+	repeat(e, data(bus.NewID(), mgmt.ControllerTopic, codec.Management().Encode(mgmt.DeployRequest{ReqID: "forged"})))
 }
 
 // impersonate claims to be the victim, in every way.
 func (c crowd) impersonate(e enemy) {
-	topic, r := mgmt.AgentTopics+"/"+string(c.victim), event.Management()
+	topic, r := mgmt.AgentTopics+"/"+string(c.victim), codec.Management()
 	hello := func(id string) zval.Value {
 		return r.Encode(mgmt.NotifyAgentHello{Instance: c.victim, ID: id, APIVersion: mgmt.APIVersion})
 	}
@@ -230,14 +230,14 @@ func (c crowd) impersonate(e enemy) {
 		data(e.id, topic, hello(bus.NewID().String())),
 		data(e.id, topic, r.Encode(mgmt.AgentGetNodesResponse{ReqID: "x", Result: mgmt.Result{Success: true, Data: mgmt.NodeStatuses{}}})),
 		data(e.id, topic, r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: "lies", Node: "worker"})),
-		data(e.id, topic, event.Envelope{Name: "Management::Agent::API::notify_agent_hello"}.Value()),
+		data(e.id, topic, codec.Envelope{Name: "Management::Agent::API::notify_agent_hello"}.Value()),
 		data(e.id, mgmt.NodeTopic, r.Encode(mgmt.NotifyNodeHello{Node: "worker"})),
 	)
 }
 
 // flood makes requests as fast as they are taken.
 func (c crowd) flood(e enemy) {
-	r := event.Management()
+	r := codec.Management()
 	repeat(e,
 		data(e.id, mgmt.ControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: "a"})),
 		data(e.id, mgmt.ControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: mgmt.ReqID(bus.NewID().String())})),
@@ -339,10 +339,10 @@ func (c crowd) hoardPrefixes() {
 
 // complain has long texts logged.
 func (c crowd) complain(e enemy) {
-	long, r := strings.Repeat("x", 1<<20), event.Management()
+	long, r := strings.Repeat("x", 1<<20), codec.Management()
 	repeat(e,
 		data(e.id, mgmt.AgentTopics+"/"+string(c.victim), r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: long})),
-		data(e.id, mgmt.ControllerTopic, event.Envelope{Name: long, Args: []zval.Value{}}.Value()),
+		data(e.id, mgmt.ControllerTopic, codec.Envelope{Name: long, Args: []zval.Value{}}.Value()),
 	)
 }
 
@@ -351,7 +351,7 @@ func (c crowd) askAndLeave() {
 	c.client(func(conn *websocket.Conn) {
 		for range 100 {
 			text := wsjson.AppendMessage(nil, mgmt.ControllerTopic,
-				event.Management().Encode(mgmt.GetConfigurationRequest{ReqID: mgmt.ReqID(bus.NewID().String())}))
+				codec.Management().Encode(mgmt.GetConfigurationRequest{ReqID: mgmt.ReqID(bus.NewID().String())}))
 			if conn.Write(context.Background(), websocket.MessageText, text) != nil {
 				return
 			}
@@ -391,7 +391,7 @@ func send100MB(conn *websocket.Conn) {
 
 // ask makes requests and reads no answers.
 func (c crowd) ask(conn *websocket.Conn) {
-	text := wsjson.AppendMessage(nil, mgmt.ControllerTopic, event.Management().Encode(mgmt.GetNodesRequest{ReqID: "a"}))
+	text := wsjson.AppendMessage(nil, mgmt.ControllerTopic, codec.Management().Encode(mgmt.GetNodesRequest{ReqID: "a"}))
 	for conn.Write(context.Background(), websocket.MessageText, text) == nil {
 	}
 }

@@ -11,9 +11,9 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/archive"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -157,7 +157,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		topic:    cfg.AgentTopics + "/" + string(cfg.Core.Name),
 		doc:      doc,
 		endpoint: endpoint,
-		registry: event.Management(),
+		registry: codec.Management(),
 		parts:    parts,
 		nodes:    map[launchID]*launched{},
 		live:     live,

@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -16,7 +16,7 @@ type agentShell struct {
 	topic    string
 	doc      *document
 	endpoint *bus.Endpoint
-	registry *event.Registry
+	registry *codec.Registry
 	parts    *group
 
 	nodes    map[launchID]*launched // whose processes live or are about to

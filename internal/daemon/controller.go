@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -100,7 +100,7 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 	if err != nil {
 		return err
 	}
-	registry := event.Management()
+	registry := codec.Management()
 	cfg.WebSocketServer.Admit = clientsOnly(registry, cfg.Topic)
 	cfg.WebSocketServer.Announce = mgmt.StagedDeploy
 	// Requests are for the controller. Other clients overhear them, as with Zeek,
@@ -148,9 +148,9 @@ func newRand() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint
 // clientsOnly admits of what WebSocket clients publish only requests to the
 // controller. Anything else would reach agents, nodes and other clients as if
 // the controller had said it (spec management-api 7.1, G-P4).
-func clientsOnly(r *event.Registry, topic string) func(string, zval.Value) error {
+func clientsOnly(r *codec.Registry, topic string) func(string, zval.Value) error {
 	return func(t string, v zval.Value) error {
-		e, err := event.Parse(v)
+		e, err := codec.Parse(v)
 		if err != nil {
 			return err
 		}
@@ -181,7 +181,7 @@ type controllerShell struct {
 	doc      *document
 	endpoint *bus.Endpoint
 	parts    *group
-	registry *event.Registry
+	registry *codec.Registry
 	dials    map[mgmt.InstanceName]context.CancelFunc
 	puzzled  puzzles
 	answers  sharedAnswers

@@ -4,7 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -32,6 +32,6 @@ func LogPuzzles(log *slog.Logger, messages []bus.Message, err error) {
 func NewSharedAnswers() *sharedAnswers { return new(sharedAnswers) }
 
 // Encode is encode.
-func (s *sharedAnswers) Encode(r *event.Registry, msg mgmt.Message, share func(zval.Value)) zval.Value {
+func (s *sharedAnswers) Encode(r *codec.Registry, msg mgmt.Message, share func(zval.Value)) zval.Value {
 	return s.encode(r, msg, share)
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -15,7 +15,7 @@ func TestClientsCannotAnswerEachOther(t *testing.T) {
 	cluster := startCluster(t)
 	conn := cluster.stranger()
 	defer conn.Close()
-	registry := event.Management()
+	registry := codec.Management()
 	say := func(msg mgmt.Message) {
 		if err := conn.Send(t.Context(), mgmt.ControllerTopic, registry.Encode(msg)); err != nil {
 			t.Fatal(err)

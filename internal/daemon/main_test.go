@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/crowd"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
@@ -54,7 +54,7 @@ func giveOrders(ctx context.Context, agent, topic string) {
 			return
 		case ev := <-sub.Events():
 			if _, ok := ev.(bus.PeerAdded); ok {
-				endpoint.Publish(topic, event.Management().Encode(mgmt.AgentDeployRequest{ReqID: "mine"}))
+				endpoint.Publish(topic, codec.Management().Encode(mgmt.AgentDeployRequest{ReqID: "mine"}))
 			}
 		}
 	}

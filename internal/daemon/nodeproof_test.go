@@ -17,9 +17,9 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
@@ -71,7 +71,7 @@ func TestAProgramThatSaysHelloAsARunningNodeIsRefused(t *testing.T) {
 	if _, ok := (<-sub.Events()).(bus.PeerAdded); !ok {
 		t.Fatal("not connected")
 	}
-	stranger.Publish(mgmt.NodeTopic, event.Management().Encode(mgmt.NotifyNodeHello{Node: "worker"}))
+	stranger.Publish(mgmt.NodeTopic, codec.Management().Encode(mgmt.NotifyNodeHello{Node: "worker"}))
 	if line := <-refusals.lines; !strings.Contains(line, "node=worker") || !strings.Contains(line, "daemon.test (pid ") {
 		t.Errorf("the log says %s", line)
 	}

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
@@ -42,7 +42,7 @@ type nodeSocket struct {
 	launch   uint64
 	port     uint16
 	topic    string
-	registry *event.Registry
+	registry *codec.Registry
 	log      *slog.Logger
 	// report hands over what happened, in order; it blocks, and reports false
 	// when nobody listens any more.

@@ -14,9 +14,9 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -53,7 +53,7 @@ type servingNode struct {
 	t        *testing.T
 	endpoint *bus.Endpoint
 	sub      *bus.Subscription
-	registry *event.Registry
+	registry *codec.Registry
 	peer     string          // the agent
 	changes  chan mgmt.State // of the node, as the agent sees it
 }
@@ -84,7 +84,7 @@ func serveNodeFor(t *testing.T, secret mgmt.Secret, who func(port uint16) daemon
 		t.Fatal(err)
 	}
 	ln := listen(t)
-	n := &servingNode{t: t, endpoint: endpoint, registry: event.Management(), sub: endpoint.Subscribe(64, "zeek/"),
+	n := &servingNode{t: t, endpoint: endpoint, registry: codec.Management(), sub: endpoint.Subscribe(64, "zeek/"),
 		changes: make(chan mgmt.State, 100)}
 	cluster := startCluster(t)
 	cluster.inBackground("node", nil, func(ctx context.Context) error {
@@ -143,7 +143,7 @@ func (n *servingNode) greet() {
 // say publishes as Cluster::publish does: without metadata.
 func (n *servingNode) say(topic string, msg mgmt.Message) {
 	n.t.Helper()
-	e, err := event.Parse(n.registry.Encode(msg))
+	e, err := codec.Parse(n.registry.Encode(msg))
 	if err != nil {
 		n.t.Fatal(err)
 	}

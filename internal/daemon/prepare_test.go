@@ -8,7 +8,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -77,7 +77,7 @@ func (c *testCluster) obedientAgent(name mgmt.InstanceName, topics ...string) *o
 	c.inBackground(string(name), nil, func(ctx context.Context) error {
 		return endpoint.Dial(ctx, c.peers, bus.DialConfig{})
 	})
-	registry := event.Management()
+	registry := codec.Management()
 	say := func(msg mgmt.Message) { endpoint.Publish(own, registry.Encode(msg)) }
 	c.inBackground(string(name)+"'s answers", nil, func(ctx context.Context) error {
 		for {

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
@@ -110,7 +110,7 @@ func TestStrangerAtANodesWebSocketIsNotObeyed(t *testing.T) {
 	z.start()
 	z.deployAll(z.nodes()...)
 	const node = "worker-1"
-	c, topic, registry := z.stranger(node), zeek.NodeTopic(zeek.WebSocketTransport, node), event.Management()
+	c, topic, registry := z.stranger(node), zeek.NodeTopic(zeek.WebSocketTransport, node), codec.Management()
 	say := func(msg mgmt.Message) {
 		t.Helper()
 		if err := c.Send(t.Context(), topic, registry.Encode(msg)); err != nil {

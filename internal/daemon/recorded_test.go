@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
@@ -74,7 +74,7 @@ func parse(t *testing.T, text string) mgmt.Message {
 	if err != nil {
 		t.Fatalf("parse %s: %v", text, err)
 	}
-	msg, err := event.Management().Decode(v)
+	msg, err := codec.Management().Decode(v)
 	if err != nil {
 		t.Fatalf("decode %s: %v", text, err)
 	}

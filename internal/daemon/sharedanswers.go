@@ -1,7 +1,7 @@
 package daemon
 
 import (
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -22,7 +22,7 @@ type sharedAnswer struct {
 const sharedNodes = 256
 
 // encode returns msg as an event. share is told of each that is made anew.
-func (s *sharedAnswers) encode(r *event.Registry, msg mgmt.Message, share func(zval.Value)) zval.Value {
+func (s *sharedAnswers) encode(r *codec.Registry, msg mgmt.Message, share func(zval.Value)) zval.Value {
 	answer, ok := msg.(mgmt.GetConfigurationResponse)
 	if !ok {
 		return r.Encode(msg)
@@ -52,7 +52,7 @@ func (s sharedAnswer) is(config mgmt.Configuration) bool {
 
 // answerAnew returns an answer to another request, with the data of one that was
 // made before.
-func answerAnew(r *event.Registry, made zval.Value, answer mgmt.GetConfigurationResponse) zval.Value {
+func answerAnew(r *codec.Registry, made zval.Value, answer mgmt.GetConfigurationResponse) zval.Value {
 	answer.Result.Data = nil
 	fresh := mustParse(r.Encode(answer))
 	old := mustParse(made)
@@ -68,8 +68,8 @@ const (
 	dataField = 3
 )
 
-func mustParse(v zval.Value) event.Envelope {
-	e, err := event.Parse(v)
+func mustParse(v zval.Value) codec.Envelope {
+	e, err := codec.Parse(v)
 	if err != nil {
 		panic("daemon: own event is malformed: " + err.Error())
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -24,7 +24,7 @@ func manyNodes(n int) mgmt.Configuration {
 }
 
 func TestAConfigurationIsEncodedOnceForAllWhoAsk(t *testing.T) {
-	r := event.Management()
+	r := codec.Management()
 	answers := daemon.NewSharedAnswers()
 	shared := 0
 	ask := func(config mgmt.Configuration, id mgmt.ReqID) {

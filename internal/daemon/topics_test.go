@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 )
@@ -39,7 +39,7 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 			Logger:     cluster.logger("a1"),
 		})
 	})
-	registry := event.Management()
+	registry := codec.Management()
 	hear := func() mgmt.Message {
 		for {
 			m, ok := (<-sub.Events()).(bus.Message)
@@ -83,7 +83,7 @@ func TestClientsMayOnlyMakeRequestsOfTheController(t *testing.T) {
 	cluster := startCluster(t)
 	conn := cluster.stranger()
 	defer conn.Close()
-	registry := event.Management()
+	registry := codec.Management()
 	request := registry.Encode(mgmt.GetInstancesRequest{ReqID: "q"})
 	for name, tt := range map[string]struct {
 		topic string
@@ -131,7 +131,7 @@ func TestClientsOverhearOthersAndLoseNothingByIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	registry := event.Management()
+	registry := codec.Management()
 	const own = "of the quiet client"
 	if err := quiet.Send(t.Context(), mgmt.ControllerTopic, registry.Encode(mgmt.GetInstancesRequest{ReqID: own})); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
-	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -22,65 +21,6 @@ type pkg struct {
 	Dir, ImportPath, Name string
 	Imports               []string
 	GoFiles               []string
-}
-
-// allowed names, for each package of ours, the packages of ours that it may
-// import. A name ending in "/..." stands for a whole subtree. A package without
-// a row fails the test: add one, and a line in docs/architecture.md.
-var allowed = map[string][]string{
-	"internal/zval":            {},
-	"internal/mgmt":            {},
-	"internal/wire":            {"internal/zval"},
-	"internal/wire/native":     {"internal/zval"},
-	"internal/wire/wsjson":     {"internal/zval"},
-	"internal/bus":             {"internal/wire/...", "internal/zval"},
-	"internal/event":           {"internal/zval", "internal/mgmt"},
-	"internal/core/node":       {"internal/mgmt"},
-	"internal/core/agent":      {"internal/mgmt"},
-	"internal/core/controller": {"internal/mgmt"},
-	"internal/proc":            {"internal/durable", "internal/mgmt"},
-	"internal/proc/proctest":   {"internal/proc", "internal/mgmt"},
-	"internal/proc/fakezeek": {
-		"internal/bus", "internal/event", "internal/mgmt", "internal/zval",
-	},
-	"internal/sockowner":               {},
-	"internal/sockowner/sockownertest": {},
-	"internal/zeek":                    {"internal/mgmt"},
-	"internal/preflight":               {"internal/durable", "internal/mgmt", "internal/sockowner"},
-	"internal/archive":                 {"internal/durable"},
-	"internal/crash":                   {"internal/durable", "internal/mgmt"},
-	"internal/durable":                 {},
-	"internal/store":                   {"internal/mgmt"},
-	"internal/store/boltstore":         {"internal/durable", "internal/store", "internal/mgmt"},
-	"internal/store/storetest":         {"internal/store", "internal/mgmt"},
-	"internal/settings":                {"internal/mgmt"},
-	"internal/daemon": {
-		"internal/archive", "internal/bus", "internal/core/...", "internal/crash", "internal/durable", "internal/event", "internal/mgmt",
-		"internal/preflight", "internal/proc", "internal/settings", "internal/sockowner", "internal/store/...", "internal/wire/...",
-		"internal/zeek", "internal/zval",
-	},
-	"client": {"internal/bus", "internal/wire/...", "internal/event", "internal/mgmt", "internal/zval"},
-	"internal/cli": {
-		"client", "internal/bus", "internal/wire/...", "internal/event", "internal/mgmt", "internal/zval",
-	},
-	"node": {
-		"internal/core/node", "internal/bus", "internal/wire/...", "internal/event", "internal/mgmt",
-		"internal/zval",
-	},
-	"internal/sim":      {"internal/core/...", "internal/mgmt"},
-	"internal/crowd":    {"internal/bus", "internal/event", "internal/mgmt", "internal/wire/...", "internal/zval"},
-	"internal/deptest":  {},
-	"internal/golden":   {},
-	"internal/porttest": {},
-	"internal/hosts":    {},
-	"internal/bench": {
-		"client", "node", "internal/bus", "internal/core/...", "internal/crowd", "internal/daemon", "internal/event",
-		"internal/mgmt", "internal/proc", "internal/proc/fakezeek", "internal/sim", "internal/store", "internal/wire/...", "internal/zval",
-	},
-	"cmd/zeekfleet": {
-		"client", "node", "internal/cli", "internal/crash", "internal/daemon", "internal/mgmt", "internal/proc", "internal/settings",
-		"internal/sim",
-	},
 }
 
 // forbidden names what the packages below a prefix must not import, and why.
@@ -122,35 +62,6 @@ func list(t *testing.T) map[string]pkg {
 		}
 		if len(p.GoFiles) > 0 {
 			pkgs[strings.TrimPrefix(p.ImportPath, module+"/")] = p
-		}
-	}
-}
-
-func permitted(rows []string, imported string) bool {
-	return slices.ContainsFunc(rows, func(row string) bool {
-		tree, isTree := strings.CutSuffix(row, "/...")
-		return row == imported || isTree && (imported == tree || strings.HasPrefix(imported, tree+"/"))
-	})
-}
-
-func TestPackagesImportOnlyWhatTheArrowsAllow(t *testing.T) {
-	pkgs := list(t)
-	for _, name := range slices.Sorted(maps.Keys(pkgs)) {
-		rows, ok := allowed[name]
-		if !ok {
-			t.Errorf("package %s has no row in the table of allowed imports", name)
-			continue
-		}
-		for _, imp := range pkgs[name].Imports {
-			ours, isOurs := strings.CutPrefix(imp, module+"/")
-			if isOurs && !permitted(rows, ours) {
-				t.Errorf("package %s imports %s, which docs/architecture.md does not allow", name, ours)
-			}
-		}
-	}
-	for name := range allowed {
-		if _, ok := pkgs[name]; !ok {
-			t.Errorf("the table has a row for %s, which does not exist", name)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
@@ -19,7 +19,7 @@ import (
 // first between clients and controller, then between controller and agents.
 func recordedMessages(t *testing.T) []mgmt.Message {
 	t.Helper()
-	r := event.Management()
+	r := codec.Management()
 	var messages []mgmt.Message
 	add := func(v zval.Value, err error) {
 		t.Helper()

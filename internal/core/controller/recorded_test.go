@@ -16,8 +16,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
-	"github.com/zeekfleet/zeekfleet/internal/event"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
@@ -117,7 +117,7 @@ func clientMessage(t *testing.T, opcode, text string) (mgmt.Message, bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	msg, err := event.Management().Decode(v)
+	msg, err := codec.Management().Decode(v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func (s *replay) record(frame string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	msg, err := event.Management().Decode(v)
+	msg, err := codec.Management().Decode(v)
 	if err != nil {
 		s.t.Fatal(err)
 	}

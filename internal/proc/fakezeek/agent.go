@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -34,7 +34,7 @@ func (n *node) meetAgent(ctx context.Context, parts *sync.WaitGroup) {
 // serveAgent does what the node script does that was loaded. A node without one
 // speaks with no agent.
 func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {
-	a := &agentTalk{node: n, registry: event.Management(), topic: mgmt.NodeTopic}
+	a := &agentTalk{node: n, registry: codec.Management(), topic: mgmt.NodeTopic}
 	text := n.scripts.text.String()
 	if strings.Contains(text, "event Fleet::Node::API::dispatch_request(") {
 		a.secret = mgmt.Secret(n.str("Fleet::Node::secret"))
@@ -53,7 +53,7 @@ func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {
 // agentTalk is the conversation with the agent.
 type agentTalk struct {
 	*node
-	registry *event.Registry
+	registry *codec.Registry
 	topic    string
 	// announces says that the node tells which dispatches it has.
 	announces bool
@@ -143,7 +143,7 @@ func (a *agentTalk) hello() {
 	for _, name := range dispatchNames() {
 		names = append(names, zval.String(name))
 	}
-	a.publish(event.Envelope{
+	a.publish(codec.Envelope{
 		Name: "Fleet::Node::API::notify_dispatches",
 		Args: []zval.Value{zval.String(a.name), zval.Vector(names...)},
 		Meta: new(zval.Vector()),
@@ -191,7 +191,7 @@ func (a *agentTalk) answerProven(msg mgmt.Message) {
 }
 
 func (a *agentTalk) publish(v zval.Value) {
-	if e, err := event.Parse(v); err == nil && a.bare {
+	if e, err := codec.Parse(v); err == nil && a.bare {
 		e.Meta = nil
 		v = e.Value()
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
@@ -98,11 +98,11 @@ func TestNodeChecksInOverBroker(t *testing.T) {
 			checkIn(t, func() (mgmt.Message, error) {
 				for {
 					if m, ok := (<-sub.Events()).(bus.Message); ok {
-						return event.Management().Decode(m.Value)
+						return codec.Management().Decode(m.Value)
 					}
 				}
 			}, func(m mgmt.Message) error {
-				endpoint.Publish(topic, event.Management().Encode(m))
+				endpoint.Publish(topic, codec.Management().Encode(m))
 				return nil
 			})
 		})
@@ -122,9 +122,9 @@ func TestNodeChecksInOverWebSocket(t *testing.T) {
 					if err != nil {
 						return nil, err
 					}
-					return event.Management().Decode(v)
+					return codec.Management().Decode(v)
 				}, func(m mgmt.Message) error {
-					return c.Send(t.Context(), topic, event.Management().Encode(m))
+					return c.Send(t.Context(), topic, codec.Management().Encode(m))
 				})
 			})
 		}

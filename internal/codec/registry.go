@@ -1,4 +1,4 @@
-package event
+package codec
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ type encoder struct {
 func register[M mgmt.Message](r *Registry, name string, decode func(*fields) M, encode func(M) []zval.Value) {
 	typ := reflect.TypeFor[M]()
 	if r.decoders[name] != nil || r.encoders[typ].args != nil {
-		panic("event: " + name + " registered twice")
+		panic("codec: " + name + " registered twice")
 	}
 	r.decoders[name] = func(f *fields) mgmt.Message { return decode(f) }
 	r.encoders[typ] = encoder{name, func(m mgmt.Message) []zval.Value { return encode(m.(M)) }}
@@ -50,7 +50,7 @@ func (r *Registry) Encode(m mgmt.Message) zval.Value {
 func (r *Registry) encoder(m mgmt.Message) encoder {
 	enc, ok := r.encoders[reflect.TypeOf(m)]
 	if !ok {
-		panic(fmt.Sprintf("event: no event carries %T", m))
+		panic(fmt.Sprintf("codec: no event carries %T", m))
 	}
 	return enc
 }

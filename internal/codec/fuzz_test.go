@@ -1,11 +1,11 @@
-package event_test
+package codec_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -34,7 +34,7 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add(native.Append(nil, v))
 	}
-	r := event.Management()
+	r := codec.Management()
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		v, err := native.Decode(payload, native.Limits{})
 		if err != nil {

@@ -1,4 +1,4 @@
-package event_test
+package codec_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
@@ -66,7 +66,7 @@ var recordings = map[string]int{ // and how many management events each holds
 }
 
 func TestRecordedPeeringsComeBackAsTheSameBytes(t *testing.T) {
-	r := event.Management()
+	r := codec.Management()
 	for name, want := range recordings {
 		t.Run(name, func(t *testing.T) {
 			seen := 0
@@ -75,8 +75,8 @@ func TestRecordedPeeringsComeBackAsTheSameBytes(t *testing.T) {
 				if err != nil {
 					t.Fatalf("decode %x: %v", payload, err)
 				}
-				e, err := event.Parse(v)
-				if errors.Is(err, event.ErrNotEvent) || err == nil && !isManagement(e.Name) {
+				e, err := codec.Parse(v)
+				if errors.Is(err, codec.ErrNotEvent) || err == nil && !isManagement(e.Name) {
 					continue
 				}
 				seen++
@@ -97,9 +97,9 @@ func isManagement(name string) bool {
 
 // reencode turns an event into a message and that into an event with the same
 // metadata.
-func reencode(t *testing.T, r *event.Registry, v zval.Value) zval.Value {
+func reencode(t *testing.T, r *codec.Registry, v zval.Value) zval.Value {
 	t.Helper()
-	before, err := event.Parse(v)
+	before, err := codec.Parse(v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func reencode(t *testing.T, r *event.Registry, v zval.Value) zval.Value {
 	if got := r.Name(m); got != before.Name {
 		t.Errorf("%T is called %s, want %s", m, got, before.Name)
 	}
-	after, err := event.Parse(r.Encode(m))
+	after, err := codec.Parse(r.Encode(m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func reencode(t *testing.T, r *event.Registry, v zval.Value) zval.Value {
 }
 
 func TestRecordedConversationsDecode(t *testing.T) {
-	r := event.Management()
+	r := codec.Management()
 	for name, want := range map[string]int{"zeek-client.json": 24, "zeek-client-two-instances.json": 44} {
 		t.Run(name, func(t *testing.T) {
 			var file struct {
@@ -156,7 +156,7 @@ func TestRecordedConversationsDecode(t *testing.T) {
 }
 
 func TestRecordedDeployRequestMeansItsConfiguration(t *testing.T) {
-	r := event.Management()
+	r := codec.Management()
 	for _, payload := range recordedPayloads(t, "agent-controller-two-instances.json") {
 		v, err := native.Decode(payload, native.Limits{})
 		if err != nil {

@@ -1,4 +1,4 @@
-package event
+package codec
 
 import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"

@@ -1,4 +1,4 @@
-package event_test
+package codec_test
 
 import (
 	"net/netip"
@@ -9,14 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func TestAnnouncedDispatchesAreAVectorOfNames(t *testing.T) {
 	const name = "Fleet::Node::API::notify_dispatches"
-	r := event.Management()
+	r := codec.Management()
 	want := mgmt.NotifyDispatches{Node: "worker", Dispatches: []string{"get_id_value", "get_stats"}}
 	sent := send(name, str("worker"), vec(str("get_id_value"), str("get_stats")))
 	got, err := r.Decode(sent)
@@ -35,7 +35,7 @@ func TestAnnouncedDispatchesAreAVectorOfNames(t *testing.T) {
 }
 
 func TestMessagesOfFleetAreScalarsAndWhatUpstreamHas(t *testing.T) {
-	r := event.Management()
+	r := codec.Management()
 	span := zval.Span(5 * time.Second)
 	config := mgmt.Configuration{
 		ID:        "id",

@@ -1,4 +1,4 @@
-package event_test
+package codec_test
 
 import (
 	"net/netip"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -44,7 +44,7 @@ func TestResultDataFollowsTheMessage(t *testing.T) {
 			mgmt.BadData{Reason: `data[1].state: unknown enumerator "Supervisor::WORKER"`},
 		},
 	}
-	r := event.Management()
+	r := codec.Management()
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			m, err := r.Decode(tt.v)

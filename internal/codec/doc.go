@@ -1,4 +1,4 @@
-// Package event maps what travels to what it means: an event's name and
+// Package codec maps what travels to what it means: an event's name and
 // arguments to a message of package mgmt, and back (spec management-api
 // sections 2 and 3).
 //
@@ -12,4 +12,4 @@
 // Elements of sets are sorted in Broker's order, whatever order their sender
 // chose, and equal ones collapse. The package does no I/O, starts no
 // goroutines, and a Registry is safe for concurrent use.
-package event
+package codec

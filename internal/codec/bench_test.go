@@ -1,9 +1,9 @@
-package event_test
+package codec_test
 
 import (
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -13,7 +13,7 @@ var dispatches = map[string]mgmt.Message{
 }
 
 func BenchmarkDecode(b *testing.B) {
-	r := event.Management()
+	r := codec.Management()
 	for name, m := range dispatches {
 		v := r.Encode(m)
 		b.Run(name, func(b *testing.B) {
@@ -28,7 +28,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	r := event.Management()
+	r := codec.Management()
 	for name, m := range dispatches {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -1,4 +1,4 @@
-package event_test
+package codec_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zeekfleet/zeekfleet/internal/event"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -23,7 +23,7 @@ const (
 var sameAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
 func send(name string, args ...zval.Value) zval.Value {
-	return event.Envelope{Name: name, Args: args}.Value()
+	return codec.Envelope{Name: name, Args: args}.Value()
 }
 
 func str(s string) zval.Value { return zval.String(s) }
@@ -49,66 +49,66 @@ func config(nodes ...zval.Value) zval.Value {
 func TestDecodeNamesWhatIsWrong(t *testing.T) {
 	tests := map[string]struct {
 		v    zval.Value
-		want event.Error
+		want codec.Error
 	}{
 		"an unknown event": {
 			send("Management::Controller::API::test_noop_request", str("r")),
-			event.Error{Event: controllerAPI + "test_noop_request", Index: -1, Reason: "unknown event"},
+			codec.Error{Event: controllerAPI + "test_noop_request", Index: -1, Reason: "unknown event"},
 		},
 		"an event without its first argument": {
 			send(controllerAPI + "deploy_request"),
-			event.Error{Event: controllerAPI + "deploy_request", Argument: "reqid", Reason: "missing"},
+			codec.Error{Event: controllerAPI + "deploy_request", Argument: "reqid", Reason: "missing"},
 		},
 		"an event without its last argument": {
 			send(controllerAPI+"stage_configuration_request", str("r")),
-			event.Error{Event: controllerAPI + "stage_configuration_request", Argument: "config", Index: 1, Reason: "missing"},
+			codec.Error{Event: controllerAPI + "stage_configuration_request", Argument: "config", Index: 1, Reason: "missing"},
 		},
 		"an event with an argument too many": {
 			send(controllerAPI+"deploy_request", str("r"), zval.Bool(true)),
-			event.Error{Event: controllerAPI + "deploy_request", Index: -1, Reason: "got 2 arguments, want 1"},
+			codec.Error{Event: controllerAPI + "deploy_request", Index: -1, Reason: "got 2 arguments, want 1"},
 		},
 		"an event with an argument too many after a default": {
 			send(controllerAPI+"restart_request", str("r"), set(), none),
-			event.Error{Event: controllerAPI + "restart_request", Index: -1, Reason: "got 3 arguments, want 2"},
+			codec.Error{Event: controllerAPI + "restart_request", Index: -1, Reason: "got 3 arguments, want 2"},
 		},
 		"an argument of another type": {
 			send(controllerAPI+"get_configuration_request", str("r"), zval.Count(1)),
-			event.Error{
+			codec.Error{
 				Event: controllerAPI + "get_configuration_request", Argument: "deployed", Index: 1,
 				Reason: "got count, want boolean",
 			},
 		},
 		"an argument that is unset": {
 			send(controllerAPI+"deploy_request", none),
-			event.Error{Event: controllerAPI + "deploy_request", Argument: "reqid", Reason: "not set"},
+			codec.Error{Event: controllerAPI + "deploy_request", Argument: "reqid", Reason: "not set"},
 		},
 		"an integer for a count": {
 			send(agentAPI+"notify_agent_hello", str("i"), str("id"), zval.Bool(true), zval.Int(1)),
-			event.Error{
+			codec.Error{
 				Event: agentAPI + "notify_agent_hello", Argument: "api_version", Index: 3,
 				Reason: "got integer, want count",
 			},
 		},
 		"a set of something else than strings": {
 			send(controllerAPI+"restart_request", str("r"), set(str("a"), zval.Enum("b"))),
-			event.Error{
+			codec.Error{
 				Event: controllerAPI + "restart_request", Argument: "nodes[1]", Index: 1,
 				Reason: "got enum-value, want string",
 			},
 		},
 		"a vector for a set": {
 			send(controllerAPI+"restart_request", str("r"), vec(str("a"))),
-			event.Error{
+			codec.Error{
 				Event: controllerAPI + "restart_request", Argument: "nodes", Index: 1, Reason: "got vector, want set",
 			},
 		},
 		"a configuration cut short, which must not stop every node": {
 			send(agentAPI+"deploy_request", str("r"), vec(str("id"), set())),
-			event.Error{Event: agentAPI + "deploy_request", Argument: "config.nodes", Index: 1, Reason: "missing"},
+			codec.Error{Event: agentAPI + "deploy_request", Argument: "config.nodes", Index: 1, Reason: "missing"},
 		},
 		"an unset element of a vector": {
 			send(nodeAPI+"node_dispatch_request", str("r"), vec(str("get_id_value"), none)),
-			event.Error{
+			codec.Error{
 				Event: nodeAPI + "node_dispatch_request", Argument: "action[1]", Index: 1,
 				Reason: "got none, want string",
 			},
@@ -116,41 +116,41 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 		"a nested enumerator that does not exist": {
 			send(agentAPI+"deploy_request", str("r"), config(
 				node("a"), node("b"), vec(str("c"), str("i"), zval.Enum("Supervisor::KING"), running))),
-			event.Error{
+			codec.Error{
 				Event: agentAPI + "deploy_request", Argument: "config.nodes[2].role", Index: 1,
 				Reason: `unknown enumerator "Supervisor::KING"`,
 			},
 		},
 		"an enumerator of another enumeration": {
 			send(agentAPI+"deploy_request", str("r"), config(vec(str("a"), str("i"), running, running))),
-			event.Error{
+			codec.Error{
 				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].role", Index: 1,
 				Reason: `unknown enumerator "Management::RUNNING"`,
 			},
 		},
 		"a string for an enumerator": {
 			send(agentAPI+"deploy_request", str("r"), config(vec(str("a"), str("i"), str("WORKER"), running))),
-			event.Error{
+			codec.Error{
 				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].role", Index: 1,
 				Reason: "got string, want enum-value",
 			},
 		},
 		"a record that lacks a mandatory element": {
 			send(agentAPI+"deploy_request", str("r"), config(vec(str("a"), str("i")))),
-			event.Error{
+			codec.Error{
 				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].role", Index: 1, Reason: "missing",
 			},
 		},
 		"a port that is a number": {
 			send(agentAPI+"deploy_request", str("r"), config(node("a", zval.Count(80)))),
-			event.Error{
+			codec.Error{
 				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].p", Index: 1,
 				Reason: "got count, want port",
 			},
 		},
 		"a subnet for a port": {
 			send(agentAPI+"deploy_request", str("r"), config(node("a", zval.Subnet(netip.MustParsePrefix("10.0.0.0/8"))))),
-			event.Error{
+			codec.Error{
 				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].p", Index: 1,
 				Reason: "got subnet, want port",
 			},
@@ -158,30 +158,30 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 		"an environment value that is not a string": {
 			send(agentAPI+"deploy_request", str("r"), config(node("a", none, none, none, none, none,
 				zval.Table(zval.Entry{Key: str("A"), Val: str("a")}, zval.Entry{Key: str("B"), Val: zval.Int(1)})))),
-			event.Error{
+			codec.Error{
 				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].env[1]", Index: 1,
 				Reason: "got integer, want string",
 			},
 		},
 		"a long enumerator, cut short": {
 			send(agentAPI+"deploy_request", str("r"), config(vec(str("a"), str("i"), zval.Enum(strings.Repeat("x", 1000)), running))),
-			event.Error{
+			codec.Error{
 				Event: agentAPI + "deploy_request", Argument: "config.nodes[0].role", Index: 1,
 				Reason: `unknown enumerator "` + strings.Repeat("x", 64) + `"…`,
 			},
 		},
 		"only the first of several mistakes": {
 			send(nodeAPI+"node_dispatch_request", zval.Count(1), zval.Count(2), zval.Count(3), zval.Count(4)),
-			event.Error{Event: nodeAPI + "node_dispatch_request", Argument: "reqid", Reason: "got count, want string"},
+			codec.Error{Event: nodeAPI + "node_dispatch_request", Argument: "reqid", Reason: "got count, want string"},
 		},
 	}
-	r := event.Management()
+	r := codec.Management()
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			m, err := r.Decode(tt.v)
-			got, ok := errors.AsType[*event.Error](err)
+			got, ok := errors.AsType[*codec.Error](err)
 			if !ok {
-				t.Fatalf("Decode: got %v, %v, want an *event.Error", m, err)
+				t.Fatalf("Decode: got %v, %v, want an *codec.Error", m, err)
 			}
 			if diff := cmp.Diff(&tt.want, got); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
@@ -194,7 +194,7 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestErrorReadsAsALine(t *testing.T) {
-	for want, err := range map[string]event.Error{
+	for want, err := range map[string]codec.Error{
 		"event X: argument config.nodes[2].role: missing": {Event: "X", Argument: "config.nodes[2].role", Index: 1, Reason: "missing"},
 		"event X: unknown event":                          {Event: "X", Index: -1, Reason: "unknown event"},
 		"event: name is not a string":                     {Index: -1, Reason: "name is not a string"},
@@ -288,7 +288,7 @@ func TestDecodeIsTolerant(t *testing.T) {
 			mgmt.RestartRequest{ReqID: "r", Nodes: []mgmt.NodeName{"a", "b", "c"}},
 		},
 	}
-	r := event.Management()
+	r := codec.Management()
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got, err := r.Decode(tt.v)
@@ -341,11 +341,11 @@ func TestEncodeFillsInDefaults(t *testing.T) {
 			[]zval.Value{str(""), vec(str(""), zval.Bool(false), none, none, none, none)},
 		},
 	}
-	r := event.Management()
+	r := codec.Management()
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := r.Encode(tt.m)
-			want := event.Envelope{Name: r.Name(tt.m), Args: tt.want, Meta: new(vec())}.Value()
+			want := codec.Envelope{Name: r.Name(tt.m), Args: tt.want, Meta: new(vec())}.Value()
 			if !zval.Equal(got, want) {
 				t.Errorf("got  %x\nwant %x", native.Append(nil, got), native.Append(nil, want))
 			}
@@ -354,7 +354,7 @@ func TestEncodeFillsInDefaults(t *testing.T) {
 }
 
 func TestKnown(t *testing.T) {
-	r := event.Management()
+	r := codec.Management()
 	for name, want := range map[string]bool{
 		"Management::Controller::API::deploy_request":      true,
 		"Management::Supervisor::API::notify_node_exit":    true,
