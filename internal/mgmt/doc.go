@@ -4,7 +4,7 @@
 // them alone: validation, port assignment, launch plans.
 //
 // The package does no I/O, starts no goroutines and knows no encoding; package
-// event maps these types to what travels.
+// codec maps these types to what travels.
 //
 // A field that may be unset on the wire is a pointer, or a slice or map whose
 // nil means unset, or, where an empty string has no meaning of its own, a

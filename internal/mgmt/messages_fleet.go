@@ -1,0 +1,119 @@
+package mgmt
+
+import "time"
+
+// The events of module Fleet are ours. Upstream's programs neither send nor
+// receive them: we send one only to a peer that announced that it understands it
+// (docs/decisions/0005, 0012).
+
+// StagedDeployRequest is a DeployRequest with conditions. A DeployResponse answers
+// it.
+type StagedDeployRequest struct {
+	ReqID ReqID
+	// ID is the ID of the configuration that the client means. If another
+	// configuration is staged, nothing is deployed. Empty means any configuration.
+	ID string
+	// Partial deploys to the instances that are connected. The controller deploys
+	// to the others when they connect.
+	Partial bool
+	// Patience is how long the client waits for the answer. Zero means that the
+	// client waits as long as zeek-client does.
+	Patience time.Duration
+}
+
+func (StagedDeployRequest) isMessage()         {}
+func (r StagedDeployRequest) RequestID() ReqID { return r.ReqID }
+func (StagedDeployRequest) Answer(id ReqID, results ...Result) Response {
+	return DeployResponse{ReqID: id, Results: results}
+}
+
+// StagedDeploy is the word by which a controller tells clients that it understands
+// StagedDeployRequest (bus.WebSocketConfig.Announce).
+const StagedDeploy = "staged-deploy"
+
+// DeployProgress tells the client of a StagedDeployRequest what the deployment
+// waits for.
+type DeployProgress struct {
+	ReqID ReqID
+	Text  string
+}
+
+func (DeployProgress) isMessage() {}
+
+// AgentPrepareRequest asks an agent whether it could deploy a configuration,
+// without saving, starting or stopping anything.
+type AgentPrepareRequest struct {
+	ReqID  ReqID
+	Config Configuration
+	// Look is how long the agent may take to answer this request. Whole is how
+	// long it may take from now until it answers the deployment that follows.
+	Look, Whole time.Duration
+}
+
+// AgentPrepareResponse carries one success without a node if the configuration can
+// be deployed. Otherwise it carries one failure without a node, and one failure
+// with NodeOutputs for each node that cannot run.
+type AgentPrepareResponse struct {
+	ReqID   ReqID
+	Results []Result
+}
+
+func (AgentPrepareRequest) isMessage()         {}
+func (r AgentPrepareRequest) RequestID() ReqID { return r.ReqID }
+func (AgentPrepareRequest) Answer(id ReqID, results ...Result) Response {
+	return AgentPrepareResponse{ReqID: id, Results: results}
+}
+
+func (AgentPrepareResponse) isMessage()           {}
+func (r AgentPrepareResponse) RequestID() ReqID   { return r.ReqID }
+func (r AgentPrepareResponse) Outcomes() []Result { return r.Results }
+
+// PreflightFailed is how an agent's failure without a node begins if the agent's
+// preflight failed and the agent changed nothing.
+const PreflightFailed = "preflight failed, nothing was changed"
+
+// NotifyDispatches tells a node's agent which dispatches the node can answer. Our
+// node script sends it after NotifyNodeHello.
+type NotifyDispatches struct {
+	Node       NodeName
+	Dispatches []string
+}
+
+func (NotifyDispatches) isMessage() {}
+
+// ProvenRequest takes the place of NodeDispatchRequest between our agent and our
+// node script, which share a Secret. It goes to one node. Each request to a node has
+// a greater Number than the request before.
+//
+// It is no Request: the agent's shell makes it from a NodeDispatchRequest.
+type ProvenRequest struct {
+	Node   NodeName
+	Number uint64
+	ReqID  ReqID
+	Action []string
+	Proof  string
+}
+
+func (ProvenRequest) isMessage() {}
+
+// ProvenResponse takes the place of NodeDispatchResponse. Text is the data of a
+// success, or the error of a failure. Empty means that there is no data.
+type ProvenResponse struct {
+	Node    NodeName
+	ReqID   ReqID
+	Success bool
+	Text    string
+	Proof   string
+}
+
+func (ProvenResponse) isMessage() {}
+
+// NotifyNumber tells the agent the Number of the last ProvenRequest that the node
+// took. The node sends it before NotifyNodeHello.
+type NotifyNumber struct {
+	Node   NodeName
+	Number uint64
+	Proof  string
+}
+
+func (NotifyNumber) isMessage() {}

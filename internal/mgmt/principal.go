@@ -1,0 +1,24 @@
+package mgmt
+
+// Principal is a user on whose behalf a request is made.
+type Principal struct {
+	// Name identifies the user for people: "root (uid 0)", the name in a
+	// certificate, or "unknown at 192.0.2.7".
+	Name string
+	Role UserRole
+}
+
+// UserRole is what a user may do. Each role may do all that a lower role may do.
+type UserRole int
+
+const (
+	// NoUser may do nothing. A request that only NoUser may make is made by
+	// programs of the cluster, not by users.
+	NoUser UserRole = iota
+	// Viewer may see everything.
+	Viewer
+	// Operator may also change what runs.
+	Operator
+	// Admin may also say who may do what.
+	Admin
+)

@@ -1,0 +1,171 @@
+package mgmt
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Request is a message to which its receiver answers with a Response.
+type Request interface {
+	Message
+	// RequestID returns the ID that the response repeats.
+	RequestID() ReqID
+	// Answer returns the response to this request that carries id and results. A
+	// response with one result takes the first.
+	Answer(id ReqID, results ...Result) Response
+}
+
+// Response is the answer to a Request.
+type Response interface {
+	Message
+	// RequestID returns the ID of the request that this response answers.
+	RequestID() ReqID
+	// Outcomes returns the results that this response carries.
+	Outcomes() []Result
+}
+
+// AsRequest returns msg as a request that must be answered. It returns false for
+// any other message, and for a TestTimeoutRequest without state: Zeek's controller
+// never answers that one (spec management-api 6.16).
+func AsRequest(msg Message) (Request, bool) {
+	if test, ok := msg.(TestTimeoutRequest); ok && !test.WithState {
+		return nil, false
+	}
+	req, ok := msg.(Request)
+	return req, ok
+}
+
+// RequestKind is what all requests of one type have in common.
+type RequestKind struct {
+	// Event is the name of the event that carries the request.
+	Event string
+	// May is the lowest role of a user who may make the request.
+	May UserRole
+	// Deadline says which of the receiver's timeouts bounds the request.
+	Deadline DeadlineClass
+	// FanOut says whom the receiver asks before it answers.
+	FanOut FanOut
+}
+
+// requestKinds is the table of all requests: one row for each type.
+var requestKinds = []struct {
+	Request
+	RequestKind
+}{
+	// Clients ask the controller.
+	{GetInstancesRequest{}, RequestKind{ControllerAPI + "get_instances_request", Viewer, DeadlineRequest, FanOutNone}},
+	{StageConfigurationRequest{}, RequestKind{ControllerAPI + "stage_configuration_request", Operator, DeadlineRequest, FanOutNone}},
+	{GetConfigurationRequest{}, RequestKind{ControllerAPI + "get_configuration_request", Viewer, DeadlineRequest, FanOutNone}},
+	{DeployRequest{}, RequestKind{ControllerAPI + "deploy_request", Operator, DeadlineDeploy, FanOutInstances}},
+	{StagedDeployRequest{}, RequestKind{FleetControllerAPI + "deploy_request", Operator, DeadlineDeploy, FanOutInstances}},
+	{GetNodesRequest{}, RequestKind{ControllerAPI + "get_nodes_request", Viewer, DeadlineRequest, FanOutInstances}},
+	{GetIDValueRequest{}, RequestKind{ControllerAPI + "get_id_value_request", Viewer, DeadlineRequest, FanOutNodes}},
+	{RestartRequest{}, RequestKind{ControllerAPI + "restart_request", Operator, DeadlineRestart, FanOutNodes}},
+	{TestTimeoutRequest{}, RequestKind{ControllerAPI + "test_timeout_request", Viewer, DeadlineRequest, FanOutNone}},
+
+	// The controller asks an agent.
+	{AgentDeployRequest{}, RequestKind{AgentAPI + "deploy_request", NoUser, DeadlineDeploy, FanOutNone}},
+	{AgentPrepareRequest{}, RequestKind{FleetAgentAPI + "prepare_request", NoUser, DeadlineStated, FanOutNone}},
+	{AgentGetNodesRequest{}, RequestKind{AgentAPI + "get_nodes_request", NoUser, DeadlineRequest, FanOutNone}},
+	{AgentDispatchRequest{}, RequestKind{AgentAPI + "node_dispatch_request", NoUser, DeadlineRequest, FanOutNodes}},
+	{AgentWelcomeRequest{}, RequestKind{AgentAPI + "agent_welcome_request", NoUser, DeadlineRequest, FanOutNone}},
+	{AgentStandbyRequest{}, RequestKind{AgentAPI + "agent_standby_request", NoUser, DeadlineRequest, FanOutNone}},
+	{AgentRestartRequest{}, RequestKind{AgentAPI + "restart_request", NoUser, DeadlineRestart, FanOutNone}},
+
+	// An agent asks its nodes.
+	{NodeDispatchRequest{}, RequestKind{NodeAPI + "node_dispatch_request", NoUser, DeadlineNone, FanOutNone}},
+}
+
+// Requests returns an empty request of each type, in the order of the table.
+func Requests() []Request {
+	var all []Request
+	for _, row := range requestKinds {
+		all = append(all, row.Request)
+	}
+	return all
+}
+
+// KindOf returns the table's row of a request.
+func KindOf(req Request) RequestKind {
+	kind, ok := kindsByType[reflect.TypeOf(req)]
+	if !ok {
+		panic(fmt.Sprintf("mgmt: the table of requests has no row for %T", req))
+	}
+	return kind
+}
+
+// KindAnswered returns the kind of the request that a response answers. Where one
+// type of response answers two types of requests, it is the first in the table.
+func KindAnswered(resp Response) RequestKind {
+	kind, ok := kindsByType[reflect.TypeOf(resp)]
+	if !ok {
+		panic(fmt.Sprintf("mgmt: the table of requests has no row that %T answers", resp))
+	}
+	return kind
+}
+
+// KindOfEvent returns the kind of the requests that travel as this event. It
+// returns false if the event is no request.
+func KindOfEvent(event string) (RequestKind, bool) {
+	kind, ok := kindsByEvent[event]
+	return kind, ok
+}
+
+var kindsByType, kindsByEvent = indexKinds()
+
+func indexKinds() (map[reflect.Type]RequestKind, map[string]RequestKind) {
+	byType, byEvent := map[reflect.Type]RequestKind{}, map[string]RequestKind{}
+	for _, row := range requestKinds {
+		byType[reflect.TypeOf(row.Request)] = row.RequestKind
+		byEvent[row.Event] = row.RequestKind
+		response := reflect.TypeOf(row.Answer("", Result{}))
+		if _, known := byType[response]; !known {
+			byType[response] = row.RequestKind
+		}
+	}
+	return byType, byEvent
+}
+
+// ResponseEvent returns the name of the event that carries the response to a
+// request of this kind.
+func (k RequestKind) ResponseEvent() string {
+	return strings.TrimSuffix(k.Event, "_request") + "_response"
+}
+
+// Name returns what people call a request of this kind, for example "get_nodes".
+func (k RequestKind) Name() string {
+	name := k.Event[strings.LastIndex(k.Event, ":")+1:]
+	name = strings.TrimSuffix(name, "_request")
+	return strings.TrimPrefix(strings.TrimPrefix(name, "agent_"), "node_")
+}
+
+// DeadlineClass says which timeout bounds a request at its receiver.
+type DeadlineClass int
+
+const (
+	// DeadlineNone: the receiver sets no deadline. The asker does.
+	DeadlineNone DeadlineClass = iota
+	// DeadlineRequest: the receiver's RequestTimeout.
+	DeadlineRequest
+	// DeadlineRestart: the receiver's RestartTimeout.
+	DeadlineRestart
+	// DeadlineDeploy: the receiver's DeployTimeout, unless the request states
+	// another time.
+	DeadlineDeploy
+	// DeadlineStated: the request states the time.
+	DeadlineStated
+)
+
+// FanOut says whom the receiver of a request asks before it answers.
+type FanOut int
+
+const (
+	// FanOutNone: nobody.
+	FanOutNone FanOut = iota
+	// FanOutInstances: the agents of the instances that the request concerns.
+	FanOutInstances
+	// FanOutNodes: the nodes that the request names, or all nodes. The controller
+	// asks them through their agents.
+	FanOutNodes
+)
