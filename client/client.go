@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -29,7 +29,7 @@ import (
 // until Close, whether a request waits or not.
 type Client struct {
 	cfg    Config
-	conn   *bus.WebSocketClient
+	conn   *websocket.Client
 	events *codec.Registry
 	lost   bool // conn is not to be used again
 	// progress is told what the deployment under way waits for; nil: nobody is.

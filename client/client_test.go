@@ -21,6 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -387,7 +388,7 @@ func TestDialFailures(t *testing.T) {
 	})
 	t.Run("other failures are final", func(t *testing.T) {
 		_, err := client.Dial(t.Context(), client.Config{Address: "bad address"})
-		if failed, ok := errors.AsType[*client.DialError](err); !ok || failed.Failure != bus.DialInvalid {
+		if failed, ok := errors.AsType[*client.DialError](err); !ok || failed.Failure != websocket.DialInvalid {
 			t.Errorf("Dial: %v, want a *DialError", err)
 		}
 	})

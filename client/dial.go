@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // DefaultAddress is where a controller listens for clients unless told
@@ -83,7 +83,7 @@ func (c Config) withDefaults() (Config, error) {
 func negative(field string) error { return fmt.Errorf("%s is negative", field) }
 
 func (c Config) url() string {
-	u := url.URL{Scheme: "ws", Host: c.Address, Path: bus.WebSocketPath}
+	u := url.URL{Scheme: "ws", Host: c.Address, Path: websocket.Path}
 	if c.TLS != nil {
 		u.Scheme = "wss"
 	}
@@ -108,7 +108,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 }
 
 // connect tries until it has a connection, as cfg says.
-func connect(ctx context.Context, cfg Config) (*bus.WebSocketClient, error) {
+func connect(ctx context.Context, cfg Config) (*websocket.Client, error) {
 	for attempt := 1; ; attempt++ {
 		conn, err := dialOnce(ctx, cfg)
 		if err == nil {
@@ -117,7 +117,7 @@ func connect(ctx context.Context, cfg Config) (*bus.WebSocketClient, error) {
 		}
 		failed, ok := errors.AsType[*DialError](err)
 		crowded := ok && failed.Status == http.StatusServiceUnavailable
-		retriable := ok && (failed.Failure == bus.DialRefused || failed.Failure == bus.DialTimeout) || crowded
+		retriable := ok && (failed.Failure == websocket.DialRefused || failed.Failure == websocket.DialTimeout) || crowded
 		if !retriable || ctx.Err() != nil {
 			return nil, deadline(ctx, cfg, failed, err)
 		}
@@ -134,10 +134,10 @@ func connect(ctx context.Context, cfg Config) (*bus.WebSocketClient, error) {
 	}
 }
 
-func dialOnce(ctx context.Context, cfg Config) (*bus.WebSocketClient, error) {
+func dialOnce(ctx context.Context, cfg Config) (*websocket.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.RetryDelay)
 	defer cancel()
-	return bus.DialWebSocket(ctx, cfg.url(), []string{cfg.Topic}, bus.WebSocketClientConfig{TLS: cfg.TLS, App: cfg.AppName})
+	return websocket.Dial(ctx, cfg.url(), []string{cfg.Topic}, websocket.Config{TLS: cfg.TLS, App: cfg.AppName})
 }
 
 // deadline returns err, or a *TimeoutError if ctx's deadline is what ended the

@@ -1,8 +1,8 @@
 package client
 
 import (
-	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // The words of the Management framework. Fields that are pointers are optional;
@@ -80,9 +80,9 @@ func TCPPort(number uint16) Port { return mgmt.TCPPort(number) }
 type (
 	// DialError says at which stage a connection failed, and what kind of
 	// failure it was.
-	DialError = bus.DialError
+	DialError = websocket.DialError
 	// ServerError is the server's refusal of what was sent to it.
-	ServerError = bus.ServerError
+	ServerError = websocket.ServerError
 	// ServerClosed means that the server has closed the connection.
-	ServerClosed = bus.ServerClosed
+	ServerClosed = websocket.ServerClosed
 )

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // screened is a Screen that says the same of everybody.
@@ -27,7 +28,7 @@ func TestRefusedCallersDoNotBecomePeers(t *testing.T) {
 	t.Run("a WebSocket client is told why", func(t *testing.T) {
 		addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{Screen: stranger}), bus.WebSocketConfig{})
 		w := rawDial(t, addr)
-		w.write(upgradeText(bus.WebSocketPath))
+		w.write(upgradeText(websocket.Path))
 		resp := w.response()
 		body, err := io.ReadAll(resp.Body)
 		if resp.StatusCode != http.StatusForbidden || err != nil || !strings.Contains(string(body), "user 1001 may not connect; see local_users") {
@@ -78,7 +79,7 @@ func TestPeersSayWhoTheirCallersAre(t *testing.T) {
 	}
 	clients, _ := serveWebSocket(t, e, bus.WebSocketConfig{})
 	w := rawDial(t, clients)
-	w.write(upgradeText(bus.WebSocketPath))
+	w.write(upgradeText(websocket.Path))
 	w.response()
 	w.frame(opText, "[]")
 	got := next[bus.PeerAdded](t, events).Peer

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
@@ -168,7 +169,7 @@ func explain(err error) error {
 			"give both sides certificates, or set Broker::disable_ssl=T there and the transport to plain here"
 	case stranger:
 		hint = "none of our authorities has signed the peer's certificate, or the peer was given none"
-	case remoteAlert(err):
+	case websocket.RemoteAlert(err):
 		hint = "the peer does not take our certificate, or the lack of one"
 	case errors.Is(err, errPeerTLS):
 		hint = "set the transport to tls here, or, if it is a Zeek without certificates, Broker::disable_ssl=T there"

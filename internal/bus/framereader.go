@@ -6,6 +6,7 @@ import (
 	"io"
 	"syscall"
 
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
@@ -95,7 +96,7 @@ func (r *frameReader) makeRoom() {
 func (r *frameReader) next(limit int) ([]byte, error) {
 	for {
 		message, err := r.cut(limit)
-		if err != nil && r.start == 0 && r.end >= 2 && r.buf[0] == tlsAlert && r.buf[1] == 3 {
+		if err != nil && r.start == 0 && r.end >= 2 && r.buf[0] == websocket.TLSAlert && r.buf[1] == 3 {
 			return nil, errPeerTLS // as a length, it exceeds every limit
 		}
 		if err != wire.ErrShort {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -77,7 +78,7 @@ func (l *sharedList) is(elems []zval.Value) bool {
 // text returns a message for WebSocket clients in pieces; nil if they do not see
 // it. own is how many bytes of it are in no other message.
 func (s *sharedLists) text(topic string, v zval.Value) (parts [][]byte, own int) {
-	ev, ok := clientEvent(v)
+	ev, ok := websocket.Event(v)
 	if !ok {
 		return nil, 0
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -24,7 +25,7 @@ func TestSharedListsAreSentAsAnyOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint(t, bus.Config{})
 		ln := pipeWebSocket(t, e, bus.WebSocketConfig{PingInterval: time.Hour})
-		c := pipeDial(t, ln, bus.WebSocketClientConfig{}, "a")
+		c := pipeDial(t, ln, websocket.Config{}, "a")
 		short, long := longList(256), longList(20_000) // of 2.6 MB, in fragments
 		for range 2 {
 			for _, list := range []zval.Value{short, long, longList(300)} {
@@ -166,7 +167,7 @@ func TestOthersOverhearNoLongAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint(t, bus.Config{})
 		ln := pipeWebSocket(t, e, bus.WebSocketConfig{SendQueueBytes: 1 << 20})
-		c := pipeDial(t, ln, bus.WebSocketClientConfig{}, "a")
+		c := pipeDial(t, ln, websocket.Config{}, "a")
 		e.Reply("another", "a", event("long", longList(1000)))
 		e.Reply("another", "a", event("short"))
 		expectMessage(t, c, "a", plainEvent("short"))

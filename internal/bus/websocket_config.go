@@ -8,19 +8,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// WebSocketPath is the one request target that the WebSocket server serves,
-// byte for byte (spec websocket 4.1).
-const WebSocketPath = "/v1/messages/json"
-
-// wsAnnounce is the header by which a server says what WebSocketConfig.Announce
-// has. Zeek's sends no such header, and its clients take no notice.
-const wsAnnounce = "Zeekfleet-Server"
-
 // Bounds of the WebSocket server that no configuration changes.
 const (
-	wsMaxUpgrade = 16 << 10               // bytes of an upgrade request
-	wsCloseWait  = 300 * time.Millisecond // for a close frame and its reply (spec websocket 11)
-	wsFlushWait  = time.Second            // for what is still to be said before the close frame
+	wsMaxUpgrade = 16 << 10    // bytes of an upgrade request
+	wsFlushWait  = time.Second // for what is still to be said before the close frame
 )
 
 // WebSocketConfig is what ServeWebSocket needs to know. Its zero value works.

@@ -9,8 +9,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/coder/websocket"
+	framing "github.com/coder/websocket"
 
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
@@ -27,9 +28,9 @@ import (
 type wsConn struct {
 	s     *wsServer
 	self  Peer
-	raw   net.Conn        // what was accepted; closing it unblocks everything at once
-	conn  net.Conn        // raw, or TLS on top of it
-	ws    *websocket.Conn // frames on top of conn
+	raw   net.Conn      // what was accepted; closing it unblocks everything at once
+	conn  net.Conn      // raw, or TLS on top of it
+	ws    *framing.Conn // frames on top of conn
 	inbox *wsInbox
 	queue chan wsText
 	pings wsPings
@@ -115,7 +116,7 @@ func (c *wsConn) run(ctx context.Context, up wsUpgraded) *wsEnd {
 // websocket 4).
 func checkUpgrade(up wsUpgraded) *wsEnd {
 	switch {
-	case up.target != WebSocketPath:
+	case up.target != websocket.Path:
 		return endBadURI
 	case !validApp(up.app):
 		return endBadApp
@@ -174,7 +175,7 @@ func (c *wsConn) read(ctx, uncut context.Context) *wsEnd {
 			return c.endOfReading(err)
 		}
 		// Binary messages are taken as text, and not checked, as in Zeek.
-		if kind == websocket.MessageText && !utf8.Valid(msg) {
+		if kind == framing.MessageText && !utf8.Valid(msg) {
 			return endNotUTF8
 		}
 		if c.inbox.push(ctx, msg) != nil {

@@ -3,24 +3,23 @@ package bus
 import (
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/coder/websocket"
+	framing "github.com/coder/websocket"
 
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
 // wsEnd is why a client's connection ends, and what the client is told.
 type wsEnd struct {
-	code    websocket.StatusCode // of the close frame; zero sends none
-	reason  string               // of the close frame
-	message wsjson.Failure       // sent before the close frame, unless it is empty
-	usual   bool                 // nothing that an operator should look at
-	err     error                // nil if reason says it all
+	code    framing.StatusCode // of the close frame; zero sends none
+	reason  string             // of the close frame
+	message wsjson.Failure     // sent before the close frame, unless it is empty
+	usual   bool               // nothing that an operator should look at
+	err     error              // nil if reason says it all
 }
 
 func (e *wsEnd) Error() string {
@@ -35,15 +34,15 @@ func (e *wsEnd) Unwrap() error { return e.err }
 // The ends that are always the same (spec websocket 4, 5, 11 and 17). The last
 // two are ours.
 var (
-	endBadURI      = refuseClient("invalid_uri", "Invalid URI - use "+WebSocketPath)
+	endBadURI      = refuseClient("invalid_uri", "Invalid URI - use "+websocket.Path)
 	endBadApp      = refuseClient("invalid_application_name", "Invalid X-Application-Name")
 	endManyTopics  = refuseClient("too_many_subscriptions", "Too many subscriptions")
 	endLongTopics  = refuseClient("too_many_subscriptions", "Subscriptions too long")
-	endTerminating = &wsEnd{code: websocket.StatusGoingAway, reason: "Terminating", usual: true}
-	endPingTimeout = &wsEnd{code: websocket.StatusInternalError, reason: "Ping timeout"}
-	endNotUTF8     = &wsEnd{code: websocket.StatusInvalidFramePayloadData, reason: "Invalid frame payload data"}
+	endTerminating = &wsEnd{code: framing.StatusGoingAway, reason: "Terminating", usual: true}
+	endPingTimeout = &wsEnd{code: framing.StatusInternalError, reason: "Ping timeout"}
+	endNotUTF8     = &wsEnd{code: framing.StatusInvalidFramePayloadData, reason: "Invalid frame payload data"}
 	endTooSlow     = &wsEnd{
-		code:    websocket.StatusTryAgainLater,
+		code:    framing.StatusTryAgainLater,
 		reason:  "Send queue full",
 		message: wsjson.Failure{Code: "send_queue_full", Context: "Send queue full - the client reads too slowly"},
 	}
@@ -52,7 +51,7 @@ var (
 // refuseClient is the end of a client that is not admitted.
 func refuseClient(code, context string) *wsEnd {
 	return &wsEnd{
-		code:    websocket.StatusPolicyViolation,
+		code:    framing.StatusPolicyViolation,
 		reason:  context,
 		message: wsjson.Failure{Code: code, Context: context},
 	}
@@ -60,12 +59,12 @@ func refuseClient(code, context string) *wsEnd {
 
 // endDropped is the end of a client that this side does not want any longer.
 func endDropped(reason error) *wsEnd {
-	return &wsEnd{code: websocket.StatusPolicyViolation, reason: closeReason(reason.Error()), err: reason}
+	return &wsEnd{code: framing.StatusPolicyViolation, reason: closeReason(reason.Error()), err: reason}
 }
 
 // endCrowdedOut is the end of a client whose message there is no room for.
 func endCrowdedOut(reason error) *wsEnd {
-	return &wsEnd{code: websocket.StatusTryAgainLater, reason: closeReason(reason.Error()), err: reason}
+	return &wsEnd{code: framing.StatusTryAgainLater, reason: closeReason(reason.Error()), err: reason}
 }
 
 // endTooLong is the end of a client that sends more than that many bytes at once.
@@ -74,13 +73,13 @@ func endTooLong(most int) *wsEnd {
 	if most%(1<<20) == 0 {
 		limit = fmt.Sprintf("%d MiB", most>>20)
 	}
-	return &wsEnd{code: websocket.StatusMessageTooBig, reason: "Message too big: more than " + limit}
+	return &wsEnd{code: framing.StatusMessageTooBig, reason: "Message too big: more than " + limit}
 }
 
 // endJoin is the end of a client that the endpoint does not take as a peer.
 func endJoin(err error) *wsEnd {
 	return &wsEnd{
-		code:   websocket.StatusInternalError,
+		code:   framing.StatusInternalError,
 		reason: "Could not subscribe. Something bad happened!",
 		err:    err,
 	}
@@ -90,7 +89,7 @@ func endJoin(err error) *wsEnd {
 // broken rule of the protocol the library has mostly sent a close frame by now,
 // in its own words; then ours is not sent.
 func (c *wsConn) endOfReading(err error) *wsEnd {
-	closed, isClose := errors.AsType[websocket.CloseError](err)
+	closed, isClose := errors.AsType[framing.CloseError](err)
 	switch {
 	case isClose:
 		return &wsEnd{usual: true, err: fmt.Errorf("%w: code %d %q", ErrPeerClosed, closed.Code, closed.Reason)}
@@ -98,10 +97,10 @@ func (c *wsConn) endOfReading(err error) *wsEnd {
 		return endNotUTF8
 	case errors.Is(err, errTooLong):
 		return endTooLong(c.s.cfg.MaxMessage)
-	case connectionLost(err):
-		return &wsEnd{usual: true, err: fmt.Errorf("connection lost: %v", rootCause(err))}
+	case websocket.ConnectionLost(err):
+		return &wsEnd{usual: true, err: fmt.Errorf("connection lost: %v", websocket.RootCause(err))}
 	}
-	return &wsEnd{code: websocket.StatusProtocolError, reason: "Protocol error", err: rootCause(err)}
+	return &wsEnd{code: framing.StatusProtocolError, reason: "Protocol error", err: websocket.RootCause(err)}
 }
 
 // endOfWriting is the end that a failed write means.
@@ -109,31 +108,7 @@ func endOfWriting(err error) *wsEnd {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &wsEnd{reason: "Send timeout"}
 	}
-	return &wsEnd{usual: true, err: fmt.Errorf("connection lost: %v", rootCause(err))}
-}
-
-// connectionLost reports whether err means that the connection is gone rather
-// than that the client broke a rule.
-func connectionLost(err error) bool {
-	for _, lost := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded} {
-		if errors.Is(err, lost) {
-			return true
-		}
-	}
-	_, reported := errors.AsType[*net.OpError](err)
-	return reported
-}
-
-// rootCause returns the error at the end of err's chain, without what the
-// framing library puts around it.
-func rootCause(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
+	return &wsEnd{usual: true, err: fmt.Errorf("connection lost: %v", websocket.RootCause(err))}
 }
 
 // closeReason makes text fit for a close frame.

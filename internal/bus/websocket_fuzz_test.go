@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // FuzzWebSocketConnection sends arbitrary bytes to the server and hangs up. The
@@ -30,7 +31,7 @@ func FuzzWebSocketConnection(f *testing.F) {
 			c.SetWriteDeadline(time.Now().Add(time.Minute)) // the server may have stopped reading
 			c.Write(sent)
 			c.Close()
-			newRawWS(t, ln.dial()).upgrade(bus.WebSocketPath)
+			newRawWS(t, ln.dial()).upgrade(websocket.Path)
 		})
 	})
 }
@@ -54,7 +55,7 @@ func FuzzWebSocketMessage(f *testing.F) {
 	})
 	conn := ln.dial()
 	w := newRawWS(f, conn)
-	w.upgrade(bus.WebSocketPath)
+	w.upgrade(websocket.Path)
 	w.expect(opPing, "ixwebsocket::heartbeat::3600s::0")
 	w.frame(opText, "[]")
 	w.text()

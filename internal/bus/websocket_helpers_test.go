@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -27,9 +28,9 @@ func pipeWebSocket(t testing.TB, e *bus.Endpoint, cfg bus.WebSocketConfig) *pipe
 }
 
 // dialWebSocket connects a client to addr until the end of the test.
-func dialWebSocket(t testing.TB, addr string, topics ...string) *bus.WebSocketClient {
+func dialWebSocket(t testing.TB, addr string, topics ...string) *websocket.Client {
 	t.Helper()
-	c, err := bus.DialWebSocket(t.Context(), "ws://"+addr+bus.WebSocketPath, topics, bus.WebSocketClientConfig{})
+	c, err := websocket.Dial(t.Context(), "ws://"+addr+websocket.Path, topics, websocket.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func eventWith(name string, args []zval.Value, more ...zval.Value) zval.Value {
 }
 
 // expectMessage reads c's next event, which must be this one.
-func expectMessage(t testing.TB, c *bus.WebSocketClient, topic string, v zval.Value) {
+func expectMessage(t testing.TB, c *websocket.Client, topic string, v zval.Value) {
 	t.Helper()
 	gotTopic, got, err := c.Receive(t.Context())
 	if err != nil || gotTopic != topic || !zval.Equal(got, v) {

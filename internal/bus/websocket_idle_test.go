@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // pipeDial connects a client of ours to ln.
-func pipeDial(t *testing.T, ln *pipeListener, cfg bus.WebSocketClientConfig, topics ...string) *bus.WebSocketClient {
+func pipeDial(t *testing.T, ln *pipeListener, cfg websocket.Config, topics ...string) *websocket.Client {
 	t.Helper()
 	cfg.Connect = func(context.Context, string) (net.Conn, error) { return ln.dial(), nil }
-	c, err := bus.DialWebSocket(t.Context(), "ws://127.0.0.1"+bus.WebSocketPath, topics, cfg)
+	c, err := websocket.Dial(t.Context(), "ws://127.0.0.1"+websocket.Path, topics, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,7 @@ func TestOurClientAnswersPingsWhileNobodyReceives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logText
 		e := newEndpoint(t, bus.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), bus.WebSocketClientConfig{}, "a")
+		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), websocket.Config{}, "a")
 		time.Sleep(time.Hour)
 		e.Publish("a", event("x"))
 		expectMessage(t, c, "a", plainEvent("x"))
@@ -43,7 +44,7 @@ func TestClientSkipsWhatComesBeforeItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint(t, bus.Config{})
 		events := subscribe(t, e, "ask")
-		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), bus.WebSocketClientConfig{ReceiveQueue: 2}, "a")
+		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), websocket.Config{ReceiveQueue: 2}, "a")
 		next[bus.PeerAdded](t, events)
 		c.Skip()
 		for range 100 {
@@ -60,7 +61,7 @@ func TestClientSkipsWhatComesBeforeItsRequest(t *testing.T) {
 }
 
 func TestWhatIsNotReceivedIsBoundedAndNotLost(t *testing.T) {
-	for name, cfg := range map[string]bus.WebSocketClientConfig{
+	for name, cfg := range map[string]websocket.Config{
 		"in messages": {ReceiveQueue: 2},
 		"in bytes":    {MaxMessage: 600},
 	} {
@@ -84,7 +85,7 @@ func TestWhatIsNotReceivedIsBoundedAndNotLost(t *testing.T) {
 func TestReceiveEndsWithItsContextAndCanGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint(t, bus.Config{})
-		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), bus.WebSocketClientConfig{}, "a")
+		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), websocket.Config{}, "a")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, _, err := c.Receive(ctx); err == nil {
@@ -113,7 +114,7 @@ func TestAClientThatWaitsIsPingedAsByZeek(t *testing.T) {
 
 func TestPingsDoNotProlongTheWaitOfOurClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := pipeDial(t, pipeWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{}), bus.WebSocketClientConfig{}, "a")
+		c := pipeDial(t, pipeWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{}), websocket.Config{}, "a")
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		start := time.Now()
@@ -130,7 +131,7 @@ func TestPingsDoNotProlongTheWaitOfOurClient(t *testing.T) {
 func TestReceiveEndsWithTheConnectionWhoeverEndsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint(t, bus.Config{})
-		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{PingInterval: time.Hour}), bus.WebSocketClientConfig{ReceiveQueue: 1}, "a")
+		c := pipeDial(t, pipeWebSocket(t, e, bus.WebSocketConfig{PingInterval: time.Hour}), websocket.Config{ReceiveQueue: 1}, "a")
 		synctest.Wait()
 		e.Publish("a", event("taken"))
 		e.Publish("a", event("without room"))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // wsInbox holds the messages of one client between the goroutine that reads
@@ -47,7 +49,7 @@ func (b *wsInbox) fill(r io.Reader) ([]byte, error) {
 	default:
 		buf = make([]byte, 0, 512)
 	}
-	return readMessage(&weighed{r: r, inbox: b}, buf)
+	return websocket.ReadMessage(&weighed{r: r, inbox: b}, buf)
 }
 
 // errTooLong ends a connection whose client sends a message that is too long.

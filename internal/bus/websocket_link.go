@@ -6,8 +6,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/coder/websocket"
+	framing "github.com/coder/websocket"
 
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
@@ -121,7 +122,7 @@ func (c *wsConn) write(ctx context.Context) {
 	if !c.pingUntilJoined(ctx, ticks.C) {
 		return
 	}
-	c.frame(ctx, websocket.MessageText,
+	c.frame(ctx, framing.MessageText,
 		wsjson.AppendAck(nil, wsjson.Ack{Endpoint: c.self.ID, Version: c.s.cfg.Version}))
 	for {
 		select {
@@ -159,7 +160,7 @@ func (c *wsConn) flush(ctx context.Context) {
 	}
 	c.conn.SetWriteDeadline(time.Now().Add(wsFlushWait))
 	for range len(c.queue) {
-		if c.ws.Write(ctx, websocket.MessageText, bytes.Join((<-c.queue).parts, nil)) != nil {
+		if c.ws.Write(ctx, framing.MessageText, bytes.Join((<-c.queue).parts, nil)) != nil {
 			return
 		}
 	}
@@ -187,13 +188,13 @@ func (c *wsConn) message(ctx context.Context, text wsText) {
 		if len(text.parts) > 1 {
 			whole = bytes.Join(text.parts, nil)
 		}
-		c.frame(ctx, websocket.MessageText, whole)
+		c.frame(ctx, framing.MessageText, whole)
 		return
 	}
 	if c.broken || c.overAndOut() {
 		return
 	}
-	w, err := c.ws.Writer(ctx, websocket.MessageText)
+	w, err := c.ws.Writer(ctx, framing.MessageText)
 	if err == nil {
 		err = c.fragments(w, text)
 	}
@@ -233,7 +234,7 @@ func (c *wsConn) fragments(w io.WriteCloser, text wsText) error {
 }
 
 // frame sends one message and ends the connection if that does not work.
-func (c *wsConn) frame(ctx context.Context, kind websocket.MessageType, payload []byte) {
+func (c *wsConn) frame(ctx context.Context, kind framing.MessageType, payload []byte) {
 	if c.broken {
 		return
 	}
@@ -257,11 +258,11 @@ func (c *wsConn) frame(ctx context.Context, kind websocket.MessageType, payload 
 func (c *wsConn) farewell(ctx context.Context) {
 	if c.cause.message.Code != "" && !c.broken {
 		c.conn.SetWriteDeadline(time.Now().Add(wsFlushWait))
-		c.ws.Write(ctx, websocket.MessageText, wsjson.AppendFailure(nil, c.cause.message))
+		c.ws.Write(ctx, framing.MessageText, wsjson.AppendFailure(nil, c.cause.message))
 	}
 	// The library waits longer for the reply than Zeek does, and TLS for its
 	// own goodbye; closing what is below them ends both.
-	cut := time.AfterFunc(wsCloseWait, func() { c.raw.Close() })
+	cut := time.AfterFunc(websocket.CloseWait, func() { c.raw.Close() })
 	defer cut.Stop()
 	c.conn.SetWriteDeadline(time.Time{})
 	if c.cause.code == 0 {

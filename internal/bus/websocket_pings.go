@@ -5,13 +5,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
+	framing "github.com/coder/websocket"
 )
 
 // opPing is the ping's opcode as a type of message. The library's own Ping
 // chooses the payload itself and waits for the pong; its Write puts the type
 // into the frame as it is.
-const opPing websocket.MessageType = 9
+const opPing framing.MessageType = 9
 
 // wsPings is the keepalive of one client (spec websocket 12).
 type wsPings struct {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -63,8 +64,8 @@ func TestClientIsAPeer(t *testing.T) {
 	e := newEndpoint(t, bus.Config{})
 	sub := subscribe(t, e)
 	addr, _ := serveWebSocket(t, e, bus.WebSocketConfig{})
-	c, err := bus.DialWebSocket(t.Context(), "ws://"+addr+bus.WebSocketPath, []string{"a"},
-		bus.WebSocketClientConfig{App: "test/1"})
+	c, err := websocket.Dial(t.Context(), "ws://"+addr+websocket.Path, []string{"a"},
+		websocket.Config{App: "test/1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,9 +40,6 @@ var (
 	errWantsPlain = &wsRefusal{http.StatusBadRequest, "This port does not speak TLS: use ws instead of wss, or give the listener a certificate"}
 )
 
-// tlsAlert is the first byte of the answer of a TLS server to plain text.
-const tlsAlert = 0x15
-
 // handshakeTLS makes raw a TLS connection. raw's deadline bounds it. With an
 // error it returns raw if that can still be used, or else nil.
 func handshakeTLS(raw net.Conn, cfg *tls.Config) (net.Conn, error) {

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // certificate is a self-signed certificate for 127.0.0.1, which is its own
@@ -112,10 +113,10 @@ func TestWebSocketOverTLS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := newEndpoint(t, bus.Config{})
 			addr, _ := serveWebSocket(t, e, bus.WebSocketConfig{TLS: loadWebSocketTLS(t, server, tt.clientCA)})
-			c, err := bus.DialWebSocket(t.Context(), "wss://"+addr+bus.WebSocketPath, []string{"a"}, bus.WebSocketClientConfig{TLS: tt.client})
+			c, err := websocket.Dial(t.Context(), "wss://"+addr+websocket.Path, []string{"a"}, websocket.Config{TLS: tt.client})
 			if tt.refused != "" {
-				got, ok := errors.AsType[*bus.DialError](err)
-				if !ok || got.Failure != bus.DialTLS || !strings.Contains(err.Error(), tt.refused) {
+				got, ok := errors.AsType[*websocket.DialError](err)
+				if !ok || got.Failure != websocket.DialTLS || !strings.Contains(err.Error(), tt.refused) {
 					t.Fatalf("got %v, want %s", err, tt.refused)
 				}
 				return
@@ -129,7 +130,7 @@ func TestWebSocketOverTLS(t *testing.T) {
 }
 
 // expectConnected has c, which has subscribed to "a", receive from e.
-func expectConnected(t *testing.T, e *bus.Endpoint, c *bus.WebSocketClient) {
+func expectConnected(t *testing.T, e *bus.Endpoint, c *websocket.Client) {
 	t.Helper()
 	defer c.Close()
 	e.Publish("a", event("x"))
@@ -138,9 +139,9 @@ func expectConnected(t *testing.T, e *bus.Endpoint, c *bus.WebSocketClient) {
 
 func TestPlainClientOfATLSListenerIsToldSo(t *testing.T) {
 	addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{TLS: loadWebSocketTLS(t, newCertificate(t), "")})
-	_, err := bus.DialWebSocket(t.Context(), "ws://"+addr+bus.WebSocketPath, nil, bus.WebSocketClientConfig{})
-	got, ok := errors.AsType[*bus.DialError](err)
-	if !ok || got.Failure != bus.DialRejected || !strings.Contains(err.Error(), "This port speaks TLS: use wss instead of ws") {
+	_, err := websocket.Dial(t.Context(), "ws://"+addr+websocket.Path, nil, websocket.Config{})
+	got, ok := errors.AsType[*websocket.DialError](err)
+	if !ok || got.Failure != websocket.DialRejected || !strings.Contains(err.Error(), "This port speaks TLS: use wss instead of ws") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -165,7 +166,7 @@ func TestListenerWithOptionalTLSTakesBoth(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			c, err := bus.DialWebSocket(t.Context(), tt.scheme+"://"+addr+bus.WebSocketPath, []string{"a"}, bus.WebSocketClientConfig{TLS: tt.client})
+			c, err := websocket.Dial(t.Context(), tt.scheme+"://"+addr+websocket.Path, []string{"a"}, websocket.Config{TLS: tt.client})
 			if tt.refused != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.refused) {
 					t.Fatalf("got %v, want %s", err, tt.refused)
@@ -211,7 +212,7 @@ func TestSilentTLSClientBlocksNobody(t *testing.T) {
 		if err := talking.HandshakeContext(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		newRawWS(t, talking).upgrade(bus.WebSocketPath)
+		newRawWS(t, talking).upgrade(websocket.Path)
 		if got := time.Since(start); got != 0 {
 			t.Errorf("the other client waited %v", got)
 		}

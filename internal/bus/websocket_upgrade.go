@@ -15,7 +15,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coder/websocket"
+	framing "github.com/coder/websocket"
+
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // wsUpgraded is a connection whose HTTP upgrade is done.
@@ -182,7 +184,7 @@ func printable(text string) string {
 
 // refuse answers a request with an error and closes conn.
 func refuse(conn net.Conn, r *wsRefusal) {
-	conn.SetDeadline(time.Now().Add(wsCloseWait))
+	conn.SetDeadline(time.Now().Add(websocket.CloseWait))
 	fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nServer: zeekfleet\r\nContent-Type: text/plain\r\n"+
 		"Content-Length: %d\r\nConnection: close\r\n\r\n%s\n", r.status, r.reason, len(r.reason)+1, r.reason)
 	closeHeard(conn)
@@ -191,7 +193,7 @@ func refuse(conn net.Conn, r *wsRefusal) {
 // closeHeard closes conn, but gives the other side a moment to read what it has
 // been sent last: closing with unread input at once could take it back.
 func closeHeard(conn net.Conn) {
-	conn.SetDeadline(time.Now().Add(wsCloseWait))
+	conn.SetDeadline(time.Now().Add(websocket.CloseWait))
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		io.CopyN(io.Discard, conn, wsMaxUpgrade)
 	}
@@ -204,7 +206,7 @@ func (s *wsServer) announcement() string {
 	if s.cfg.Announce == "" {
 		return ""
 	}
-	return wsAnnounce + ": " + s.cfg.Announce + "\r\n"
+	return websocket.ServerHeader + ": " + s.cfg.Announce + "\r\n"
 }
 
 // acceptKey returns the Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455
@@ -216,7 +218,7 @@ func acceptKey(key string) string {
 
 // frames returns the framed connection. Its upgrade being done, the library,
 // which would refuse requests that Zeek takes, is shown one that passes.
-func (up wsUpgraded) frames(onPong func(), charge func(frames int)) (*websocket.Conn, error) {
+func (up wsUpgraded) frames(onPong func(), charge func(frames int)) (*framing.Conn, error) {
 	req := &http.Request{
 		Method:     http.MethodGet,
 		ProtoMajor: 1,
@@ -230,9 +232,9 @@ func (up wsUpgraded) frames(onPong func(), charge func(frames int)) (*websocket.
 	}
 	read, _ := up.br.Peek(up.br.Buffered())
 	metered := &wsMeter{Conn: up.conn, src: io.MultiReader(bytes.NewReader(read), up.conn), charge: charge}
-	return websocket.Accept(hijacked{metered, http.Header{}}, req, &websocket.AcceptOptions{
+	return framing.Accept(hijacked{metered, http.Header{}}, req, &framing.AcceptOptions{
 		InsecureSkipVerify: true, // the request has no Origin
-		CompressionMode:    websocket.CompressionDisabled,
+		CompressionMode:    framing.CompressionDisabled,
 		OnPongReceived:     func(context.Context, []byte) { onPong() },
 	})
 }

@@ -10,11 +10,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
+	framing "github.com/coder/websocket"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
@@ -254,7 +255,7 @@ func (c crowd) bloat(e enemy) {
 }
 
 // client connects to the WebSocket port and subscribes to the API's topic.
-func (c crowd) client(behave func(*websocket.Conn)) func() {
+func (c crowd) client(behave func(*framing.Conn)) func() {
 	return func() {
 		conn, err := c.upgrade()
 		if err != nil {
@@ -262,7 +263,7 @@ func (c crowd) client(behave func(*websocket.Conn)) func() {
 		}
 		defer conn.CloseNow()
 		conn.SetReadLimit(-1)
-		if conn.Write(context.Background(), websocket.MessageText, []byte(`["zeek/management"]`)) != nil {
+		if conn.Write(context.Background(), framing.MessageText, []byte(`["zeek/management"]`)) != nil {
 			return
 		}
 		behave(conn)
@@ -270,16 +271,16 @@ func (c crowd) client(behave func(*websocket.Conn)) func() {
 }
 
 // upgrade connects to the WebSocket port.
-func (c crowd) upgrade() (*websocket.Conn, error) {
+func (c crowd) upgrade() (*framing.Conn, error) {
 	transport := &http.Transport{DialContext: c.dialer.DialContext}
 	defer transport.CloseIdleConnections()
-	conn, _, err := websocket.Dial(context.Background(), "ws://"+c.clients+bus.WebSocketPath,
-		&websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	conn, _, err := framing.Dial(context.Background(), "ws://"+c.clients+websocket.Path,
+		&framing.DialOptions{HTTPClient: &http.Client{Transport: transport}})
 	return conn, err
 }
 
 // pongs answers pings, and does nothing else.
-func pongs(conn *websocket.Conn) {
+func pongs(conn *framing.Conn) {
 	for {
 		if _, _, err := conn.Reader(context.Background()); err != nil {
 			return
@@ -288,14 +289,14 @@ func pongs(conn *websocket.Conn) {
 }
 
 // pings pings as fast as it goes.
-func (c crowd) pings(conn *websocket.Conn) {
+func (c crowd) pings(conn *framing.Conn) {
 	go pongs(conn)
 	for conn.Write(context.Background(), opPing, []byte("x")) == nil {
 	}
 }
 
 // opPing goes into the frame as it is.
-const opPing websocket.MessageType = 9
+const opPing framing.MessageType = 9
 
 // fragments sends a message in fragments without anything in them.
 func (c crowd) fragments() {
@@ -305,7 +306,7 @@ func (c crowd) fragments() {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nUpgrade: websocket\r\nHost: %s\r\nSec-WebSocket-Key: x\r\n"+
-		"Sec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n\r\n", bus.WebSocketPath, c.clients)
+		"Sec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n\r\n", websocket.Path, c.clients)
 	go io.Copy(io.Discard, conn)
 	io.WriteString(conn, "\x01\x80\x00\x00\x00\x00")
 	repeat(conn, []byte(strings.Repeat("\x00\x80\x00\x00\x00\x00", 1000)))
@@ -322,7 +323,7 @@ func (c crowd) hoardTopics() {
 	for i := range topics {
 		topics[i] = strings.Repeat("x", 8<<10)
 	}
-	conn.Write(context.Background(), websocket.MessageText, wsjson.AppendTopics(nil, topics))
+	conn.Write(context.Background(), framing.MessageText, wsjson.AppendTopics(nil, topics))
 	pongs(conn)
 }
 
@@ -348,11 +349,11 @@ func (c crowd) complain(e enemy) {
 
 // askAndLeave asks for the configuration a hundred times, and does not wait.
 func (c crowd) askAndLeave() {
-	c.client(func(conn *websocket.Conn) {
+	c.client(func(conn *framing.Conn) {
 		for range 100 {
 			text := wsjson.AppendMessage(nil, mgmt.ControllerTopic,
 				codec.Management().Encode(mgmt.GetConfigurationRequest{ReqID: mgmt.ReqID(bus.NewID().String())}))
-			if conn.Write(context.Background(), websocket.MessageText, text) != nil {
+			if conn.Write(context.Background(), framing.MessageText, text) != nil {
 				return
 			}
 		}
@@ -362,13 +363,13 @@ func (c crowd) askAndLeave() {
 // emptyFrames sends frames without anything in them.
 func emptyFrames(e enemy) { repeat(e, make([]byte, 64<<10)) }
 
-func readNothing(*websocket.Conn) { time.Sleep(forever) }
+func readNothing(*framing.Conn) { time.Sleep(forever) }
 
 // babble sends what is no message.
-func babble(conn *websocket.Conn) {
+func babble(conn *framing.Conn) {
 	for _, text := range []string{"", "{", `{"type":"data-message"}`, "\xff", `["x"]`} {
 		for range 1000 {
-			if conn.Write(context.Background(), websocket.MessageText, []byte(text)) != nil {
+			if conn.Write(context.Background(), framing.MessageText, []byte(text)) != nil {
 				return
 			}
 		}
@@ -376,8 +377,8 @@ func babble(conn *websocket.Conn) {
 }
 
 // send100MB sends a message that is too long.
-func send100MB(conn *websocket.Conn) {
-	w, err := conn.Writer(context.Background(), websocket.MessageText)
+func send100MB(conn *framing.Conn) {
+	w, err := conn.Writer(context.Background(), framing.MessageText)
 	if err != nil {
 		return
 	}
@@ -390,9 +391,9 @@ func send100MB(conn *websocket.Conn) {
 }
 
 // ask makes requests and reads no answers.
-func (c crowd) ask(conn *websocket.Conn) {
+func (c crowd) ask(conn *framing.Conn) {
 	text := wsjson.AppendMessage(nil, mgmt.ControllerTopic, codec.Management().Encode(mgmt.GetNodesRequest{ReqID: "a"}))
-	for conn.Write(context.Background(), websocket.MessageText, text) == nil {
+	for conn.Write(context.Background(), framing.MessageText, text) == nil {
 	}
 }
 

@@ -15,12 +15,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 func TestOnlyKnownUsersOfThisHostAreTrusted(t *testing.T) {
@@ -152,7 +152,7 @@ func TestUsersWhoAreAllowedAreLetIn(t *testing.T) {
 // upgrade asks for a WebSocket.
 func upgrade(t *testing.T, conn net.Conn) *http.Response {
 	t.Helper()
-	_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n", bus.WebSocketPath)
+	_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n", websocket.Path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // testCluster is a controller in this process, and agents that dial it. Nodes
@@ -155,10 +156,10 @@ func (c *testCluster) open(name string) store.Store {
 }
 
 // stranger is a WebSocket client that may send anything.
-func (c *testCluster) stranger() *bus.WebSocketClient {
+func (c *testCluster) stranger() *websocket.Client {
 	c.t.Helper()
-	conn, err := bus.DialWebSocket(c.t.Context(), "ws://"+c.clients+bus.WebSocketPath,
-		[]string{mgmt.ControllerTopic}, bus.WebSocketClientConfig{})
+	conn, err := websocket.Dial(c.t.Context(), "ws://"+c.clients+websocket.Path,
+		[]string{mgmt.ControllerTopic}, websocket.Config{})
 	if err != nil {
 		c.t.Fatal(err)
 	}

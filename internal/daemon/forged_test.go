@@ -4,9 +4,9 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // TestClientsCannotAnswerEachOther has one client say what only a controller
@@ -34,6 +34,6 @@ func TestClientsCannotAnswerEachOther(t *testing.T) {
 }
 
 func refused(err error) bool {
-	_, ok := errors.AsType[*bus.ServerError](err)
+	_, ok := errors.AsType[*websocket.ServerError](err)
 	return ok
 }

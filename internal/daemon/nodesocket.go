@@ -17,6 +17,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -110,16 +111,16 @@ func (s *nodeSocket) run(ctx context.Context) {
 // doesNotListen reports whether err may be all that there is to see of a node that
 // starts or ends: it refuses connections, or resets them.
 func doesNotListen(err error) bool {
-	failed, ok := errors.AsType[*bus.DialError](err)
-	return ok && failed.Failure == bus.DialRefused || errors.Is(err, unix.ECONNRESET)
+	failed, ok := errors.AsType[*websocket.DialError](err)
+	return ok && failed.Failure == websocket.DialRefused || errors.Is(err, unix.ECONNRESET)
 }
 
 // connect makes the n-th attempt at a connection, and serves it to its end.
 func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err error) {
-	url := "ws://" + netip.AddrPortFrom(loopback, s.port).String() + bus.WebSocketPath
+	url := "ws://" + netip.AddrPortFrom(loopback, s.port).String() + websocket.Path
 	dialCtx, cancelDial := context.WithTimeout(ctx, socketTimeout)
 	var below net.Conn
-	conn, err := bus.DialWebSocket(dialCtx, url, []string{s.topic}, bus.WebSocketClientConfig{
+	conn, err := websocket.Dial(dialCtx, url, []string{s.topic}, websocket.Config{
 		App: "zeekfleet-agent",
 		Connect: func(ctx context.Context, addr string) (net.Conn, error) {
 			var err error
@@ -159,7 +160,7 @@ func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err er
 	return true, context.Cause(ctx)
 }
 
-func (s *socketSession) write(ctx context.Context, conn *bus.WebSocketClient) {
+func (s *socketSession) write(ctx context.Context, conn *websocket.Client) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -177,7 +178,7 @@ func (s *socketSession) write(ctx context.Context, conn *bus.WebSocketClient) {
 }
 
 // read reports what the node says until the connection ends.
-func (s *nodeSocket) read(ctx context.Context, conn *bus.WebSocketClient, session *socketSession) error {
+func (s *nodeSocket) read(ctx context.Context, conn *websocket.Client, session *socketSession) error {
 	for {
 		topic, v, err := conn.Receive(ctx)
 		if err != nil {
@@ -202,7 +203,7 @@ func (s *nodeSocket) read(ctx context.Context, conn *bus.WebSocketClient, sessio
 // isAboutMessage reports whether an error concerns one message, and the connection
 // goes on.
 func isAboutMessage(err error) bool {
-	if _, ok := errors.AsType[*bus.ServerError](err); ok {
+	if _, ok := errors.AsType[*websocket.ServerError](err); ok {
 		return true
 	}
 	_, ok := errors.AsType[*wsjson.Error](err)

@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -86,7 +87,7 @@ func TestAgentCountsOnWhereANodeSaysThatItIs(t *testing.T) {
 }
 
 // stranger is any local user at a node's own WebSocket, on its topic.
-func (z *zeekAgent) stranger(node mgmt.NodeName) *bus.WebSocketClient {
+func (z *zeekAgent) stranger(node mgmt.NodeName) *websocket.Client {
 	z.t.Helper()
 	text, err := os.ReadFile(filepath.Join(z.dir, "launches", string(node)+".json"))
 	if err != nil {
@@ -96,8 +97,8 @@ func (z *zeekAgent) stranger(node mgmt.NodeName) *bus.WebSocketClient {
 	if err := json.Unmarshal(text, &rec); err != nil {
 		z.t.Fatal(err)
 	}
-	c, err := bus.DialWebSocket(z.t.Context(), fmt.Sprintf("ws://127.0.0.1:%d%s", rec.Facts.WebSocketPort, bus.WebSocketPath),
-		[]string{zeek.NodeTopic(zeek.WebSocketTransport, node)}, bus.WebSocketClientConfig{})
+	c, err := websocket.Dial(z.t.Context(), fmt.Sprintf("ws://127.0.0.1:%d%s", rec.Facts.WebSocketPort, websocket.Path),
+		[]string{zeek.NodeTopic(zeek.WebSocketTransport, node)}, websocket.Config{})
 	if err != nil {
 		z.t.Fatal(err)
 	}

@@ -10,13 +10,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/coder/websocket"
+	framing "github.com/coder/websocket"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
@@ -108,7 +108,7 @@ type better map[string]func(mgmt.Message) mgmt.Message
 // back with the recording.
 func replay(t *testing.T, address string, c conversation, differences better) {
 	t.Helper()
-	conn, _, err := websocket.Dial(t.Context(), "ws://"+address+bus.WebSocketPath, nil)
+	conn, _, err := framing.Dial(t.Context(), "ws://"+address+websocket.Path, nil)
 	if err != nil {
 		t.Fatalf("%s: dial: %v", c.Command, err)
 	}
@@ -116,7 +116,7 @@ func replay(t *testing.T, address string, c conversation, differences better) {
 	conn.SetReadLimit(1 << 20)
 	send := func(text string) {
 		t.Helper()
-		if err := conn.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
+		if err := conn.Write(t.Context(), framing.MessageText, []byte(text)); err != nil {
 			t.Fatalf("%s: send: %v", c.Command, err)
 		}
 	}

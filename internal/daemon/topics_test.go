@@ -12,6 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // TestAgentActsOnItsOwnTopicAlone asks agent a1 what is meant for a10. Topics
@@ -115,7 +116,7 @@ func TestClientsMayOnlyMakeRequestsOfTheController(t *testing.T) {
 }
 
 func isServerError(err error) bool {
-	_, ok := errors.AsType[*bus.ServerError](err)
+	_, ok := errors.AsType[*websocket.ServerError](err)
 	return ok
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -161,11 +162,11 @@ func TestNodeThatReceivesLogsWithZeroMQHasNoWebSocketClients(t *testing.T) {
 }
 
 // dial connects with the node as soon as it listens.
-func (l launched) dial(topic string) *bus.WebSocketClient {
+func (l launched) dial(topic string) *websocket.Client {
 	l.t.Helper()
-	url := fmt.Sprintf("ws://127.0.0.1:%d%s", l.webSocketPort, bus.WebSocketPath)
+	url := fmt.Sprintf("ws://127.0.0.1:%d%s", l.webSocketPort, websocket.Path)
 	for {
-		c, err := bus.DialWebSocket(l.t.Context(), url, []string{topic}, bus.WebSocketClientConfig{})
+		c, err := websocket.Dial(l.t.Context(), url, []string{topic}, websocket.Config{})
 		if err == nil {
 			return c
 		}

@@ -1,4 +1,4 @@
-package bus
+package websocket
 
 import (
 	"context"
@@ -7,8 +7,7 @@ import (
 	"os"
 )
 
-// DialFailure is the kind of thing that went wrong in DialWebSocket. Its text is
-// for people.
+// DialFailure is the kind of failure of a Dial. Its text is for people.
 type DialFailure string
 
 // The kinds of failure. Spec zeek-client 5 says what a client does about each.
@@ -25,16 +24,16 @@ const (
 	DialCanceled DialFailure = "canceled"           // ctx ended otherwise
 )
 
-// DialStage is how far DialWebSocket came, in zeek-client's words.
+// DialStage is the step in which Dial failed, in zeek-client's words.
 type DialStage string
 
 // The stages.
 const (
-	StageConnect   DialStage = "connect()" // up to the end of the upgrade
-	StageHandshake DialStage = "handshake" // topics and ack
+	StageConnect   DialStage = "connect()" // everything up to the end of the upgrade
+	StageHandshake DialStage = "handshake" // sending the topics and waiting for the ack
 )
 
-// DialError is a failed DialWebSocket.
+// DialError is the error of Dial.
 type DialError struct {
 	URL     string
 	Stage   DialStage
@@ -44,8 +43,8 @@ type DialError struct {
 	Err     error  // a *ServerError or *ServerClosed where the server has said why
 }
 
-// Error says what could not be reached, why, and what to change where that is
-// known.
+// Error names the URL and the cause. Where it is known what to change, Error says
+// so.
 func (e *DialError) Error() string { return fmt.Sprintf("connect to %s: %v", e.URL, e.Err) }
 
 // Unwrap returns Err.
@@ -55,13 +54,13 @@ func dialError(stage DialStage, failure DialFailure, err error) *DialError {
 	return &DialError{Stage: stage, Failure: failure, Err: err}
 }
 
-// at completes e with what only DialWebSocket knows. If ctx has ended, that is
-// what went wrong, whatever it looked like further down.
+// at fills in the URL. If ctx has ended, then the end of ctx is the failure,
+// whatever error it has caused below.
 func (e *DialError) at(ctx context.Context, url string) *DialError {
 	e.URL = url
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded),
-		errors.Is(e.Err, os.ErrDeadlineExceeded), errors.Is(e.Err, context.DeadlineExceeded): // a dial may notice first
+		errors.Is(e.Err, os.ErrDeadlineExceeded), errors.Is(e.Err, context.DeadlineExceeded): // net.Dialer may notice the deadline before ctx does
 		e.Failure, e.Err = DialTimeout, context.DeadlineExceeded
 	case ctx.Err() != nil:
 		e.Failure, e.Err = DialCanceled, context.Cause(ctx)

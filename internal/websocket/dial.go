@@ -1,4 +1,4 @@
-package bus
+package websocket
 
 import (
 	"context"
@@ -11,27 +11,20 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/coder/websocket"
+	framing "github.com/coder/websocket"
 
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
-// wsMaxHTTPHeader bounds the server's answer to the upgrade, in bytes.
-const wsMaxHTTPHeader = 16 << 10
+// maxHTTPHeader bounds the server's answer to the upgrade, in bytes.
+const maxHTTPHeader = 16 << 10
 
-// DialWebSocket connects to a ws or wss URL, subscribes to the events whose
-// topics begin with one of topics, and waits for the ack. ctx bounds all that,
-// and nothing later. The error is a *DialError.
-func DialWebSocket(ctx context.Context, url string, topics []string, cfg WebSocketClientConfig) (*WebSocketClient, error) {
-	var l limits
-	l.count("MaxMessage", &cfg.MaxMessage, 64<<20)
-	l.count("ReceiveQueue", &cfg.ReceiveQueue, 256)
-	if cfg.Connect == nil {
-		cfg.Connect = func(ctx context.Context, addr string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", addr)
-		}
-	}
-	if err := errors.Join(l.errs...); err != nil {
+// Dial connects to a ws or wss URL, subscribes to the events whose topics begin
+// with one of topics, and waits for the ack. ctx bounds Dial alone: the connection
+// outlives it. The error is a *DialError.
+func Dial(ctx context.Context, url string, topics []string, cfg Config) (*Client, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
 		return nil, dialError(StageConnect, DialInvalid, err).at(ctx, url)
 	}
 	c, failed := connect(ctx, url, cfg)
@@ -47,11 +40,11 @@ func DialWebSocket(ctx context.Context, url string, topics []string, cfg WebSock
 	return c, nil
 }
 
-// connect does everything up to the end of the upgrade.
-func connect(ctx context.Context, rawURL string, cfg WebSocketClientConfig) (*WebSocketClient, *DialError) {
+// connect opens the connection, and does the TLS handshake and the HTTP upgrade.
+func connect(ctx context.Context, rawURL string, cfg Config) (*Client, *DialError) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, dialError(StageConnect, DialInvalid, rootCause(err))
+		return nil, dialError(StageConnect, DialInvalid, RootCause(err))
 	}
 	port, known := map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
 	if !known {
@@ -66,39 +59,28 @@ func connect(ctx context.Context, rawURL string, cfg WebSocketClientConfig) (*We
 	}
 	conn := raw
 	if u.Scheme == "wss" {
-		tlsConn := tls.Client(raw, wsClientTLS(cfg.TLS, u.Hostname()))
+		tlsConn := tls.Client(raw, clientTLS(cfg.TLS, u.Hostname()))
 		if err := tlsConn.HandshakeContext(ctx); err != nil {
 			raw.Close()
 			return nil, tlsError(err)
 		}
 		conn = tlsConn
-		u.Scheme = "ws" // for all above TLS
+		u.Scheme = "ws" // the HTTP client must not do TLS a second time
 	} else {
 		conn = &alertConn{Conn: raw}
 	}
-	ws, announced, failed := upgradeClient(ctx, u, conn, cfg.App)
+	ws, announced, failed := upgrade(ctx, u, conn, cfg.App)
 	if failed != nil {
 		raw.Close()
 		return nil, failed
 	}
 	ws.SetReadLimit(int64(cfg.MaxMessage))
-	return &WebSocketClient{ws: ws, raw: raw, announced: announced, in: newReceived(cfg.ReceiveQueue, cfg.MaxMessage)}, nil
+	return &Client{ws: ws, raw: raw, announced: announced, in: newReceived(cfg.ReceiveQueue, cfg.MaxMessage)}, nil
 }
 
-func wsClientTLS(cfg *tls.Config, host string) *tls.Config {
-	if cfg == nil {
-		cfg = new(tls.Config)
-	}
-	cfg = cfg.Clone()
-	if cfg.ServerName == "" {
-		cfg.ServerName = host
-	}
-	return cfg
-}
-
-// upgradeClient does the HTTP upgrade on conn, and returns what the server says of
-// itself.
-func upgradeClient(ctx context.Context, u *url.URL, conn net.Conn, app string) (_ *websocket.Conn, announced string, _ *DialError) {
+// upgrade does the HTTP upgrade on conn. It also returns the value of the
+// ServerHeader.
+func upgrade(ctx context.Context, u *url.URL, conn net.Conn, app string) (_ *framing.Conn, announced string, _ *DialError) {
 	header := http.Header{}
 	if app != "" {
 		header.Set("X-Application-Name", app)
@@ -114,38 +96,38 @@ func upgradeClient(ctx context.Context, u *url.URL, conn net.Conn, app string) (
 				return nil, errors.New("server closed the connection before the upgrade")
 			}
 		},
-		MaxResponseHeaderBytes: wsMaxHTTPHeader,
+		MaxResponseHeaderBytes: maxHTTPHeader,
 	}
 	defer transport.CloseIdleConnections()
-	ws, resp, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
+	ws, resp, err := framing.Dial(ctx, u.String(), &framing.DialOptions{
 		HTTPClient: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		HTTPHeader:      header,
-		CompressionMode: websocket.CompressionDisabled,
+		CompressionMode: framing.CompressionDisabled,
 	})
 	switch {
 	case err == nil:
-		return ws, resp.Header.Get(wsAnnounce), nil
+		return ws, resp.Header.Get(ServerHeader), nil
 	case resp != nil && resp.StatusCode != http.StatusSwitchingProtocols:
 		failed := dialError(StageConnect, DialRejected, fmt.Errorf("server answered with HTTP status %s", resp.Status))
 		failed.Status = resp.StatusCode
 		return nil, "", failed
 	case errors.Is(err, errServerTLS):
 		return nil, "", dialError(StageConnect, DialTLS, errServerTLS)
-	case remoteAlert(err): // TLS 1.3 refuses certificates after its handshake
-		return nil, "", tlsError(fmt.Errorf("refused by the server: %w", rootCause(err)))
-	case resp == nil && connectionLost(err):
+	case RemoteAlert(err): // TLS 1.3 refuses certificates after its handshake
+		return nil, "", tlsError(fmt.Errorf("refused by the server: %w", RootCause(err)))
+	case resp == nil && ConnectionLost(err):
 		return nil, "", dialError(StageConnect, DialSocket,
-			fmt.Errorf("server closed the connection during the upgrade: %w (does it expect wss?)", rootCause(err)))
+			fmt.Errorf("server closed the connection during the upgrade: %w (does it expect wss?)", RootCause(err)))
 	}
-	return nil, "", dialError(StageConnect, DialProtocol, fmt.Errorf("not a WebSocket server: %v", rootCause(err)))
+	return nil, "", dialError(StageConnect, DialProtocol, fmt.Errorf("not a WebSocket server: %v", RootCause(err)))
 }
 
 // subscribe sends the topics and waits for the ack.
-func (c *WebSocketClient) subscribe(ctx context.Context, topics []string) *DialError {
-	if err := c.ws.Write(ctx, websocket.MessageText, wsjson.AppendTopics(nil, topics)); err != nil {
+func (c *Client) subscribe(ctx context.Context, topics []string) *DialError {
+	if err := c.ws.Write(ctx, framing.MessageText, wsjson.AppendTopics(nil, topics)); err != nil {
 		return dialError(StageHandshake, DialSocket, clientError(ctx, err))
 	}
 	text, err := c.read(ctx)
@@ -167,26 +149,7 @@ func (c *WebSocketClient) subscribe(ctx context.Context, topics []string) *DialE
 	return failed
 }
 
-// alertConn notices a server that answers plain text with a TLS alert.
-type alertConn struct {
-	net.Conn
-	begun bool
-}
-
-var errServerTLS = errors.New("server speaks TLS: use wss instead of ws")
-
-func (c *alertConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 && !c.begun {
-		c.begun = true
-		if p[0] == tlsAlert {
-			return 0, errServerTLS
-		}
-	}
-	return n, err
-}
-
-// socketError is a failed TCP dial.
+// socketError returns the error of a TCP dial that failed.
 func socketError(err error) *DialError {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return dialError(StageConnect, DialName, err)
@@ -197,13 +160,7 @@ func socketError(err error) *DialError {
 	return dialError(StageConnect, DialSocket, err)
 }
 
-// remoteAlert reports whether err is an alert that a TLS server has sent.
-func remoteAlert(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "remote error"
-}
-
-// tlsError is a failed TLS handshake.
+// tlsError returns the error of a TLS handshake that failed.
 func tlsError(err error) *DialError {
 	if header, ok := errors.AsType[tls.RecordHeaderError](err); ok && strings.HasPrefix(string(header.RecordHeader[:]), "HTTP") {
 		err = errors.New("server does not speak TLS: use ws instead of wss")

@@ -1,20 +1,20 @@
-package bus
+package websocket
 
 import (
 	"context"
 	"sync"
 )
 
-// received holds what the reader of a WebSocketClient has read and nobody has
-// received yet.
+// received is the receive queue of a Client: messages that the reading goroutine
+// has read and that Receive has not returned yet.
 type received struct {
-	messages, bytes int // the bounds; a message alone always has room
+	messages, bytes int // the bounds; a single message is always taken
 
 	mu      sync.Mutex
 	queue   [][]byte
 	size    int
-	skip    bool  // what comes is dropped
-	end     error // why nothing more comes
+	skip    bool  // drop every message
+	end     error // why no further message comes; nil before that
 	closed  chan struct{}
 	changed chan struct{} // closed at the next change
 }
@@ -23,7 +23,7 @@ func newReceived(messages, bytes int) *received {
 	return &received{messages: messages, bytes: bytes, closed: make(chan struct{}), changed: make(chan struct{})}
 }
 
-// change runs f and wakes who waits.
+// change runs f and wakes every goroutine that waits for a change.
 func (r *received) change(f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,8 +32,8 @@ func (r *received) change(f func()) {
 	r.changed = make(chan struct{})
 }
 
-// add takes a message, waiting for room. It reports false if nobody will receive
-// it. The reader calls it.
+// add appends a message, and waits for room. It reports false if the Client is
+// closed. Only the reading goroutine calls it.
 func (r *received) add(text []byte) bool {
 	for {
 		r.mu.Lock()
@@ -58,17 +58,19 @@ func (r *received) add(text []byte) bool {
 	return true
 }
 
-// finish says why nothing more comes. The reader calls it last.
+// finish records why no further message comes. Only the reading goroutine calls
+// it, and it calls it last.
 func (r *received) finish(why error) { r.change(func() { r.end = why }) }
 
-// lost reports whether nothing more comes.
+// lost reports whether finish was called.
 func (r *received) lost() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.end != nil
 }
 
-// setSkip drops what is there and what comes, or stops dropping.
+// setSkip begins or ends the dropping of messages. Beginning also empties the
+// queue.
 func (r *received) setSkip(on bool) {
 	r.change(func() {
 		if r.skip = on; on {
@@ -77,8 +79,8 @@ func (r *received) setSkip(on bool) {
 	})
 }
 
-// take returns the next message, waiting for it. The error is why nothing more
-// comes, or ctx's cause.
+// take waits for the next message and returns it. The error is why no further
+// message comes, or ctx's cause.
 func (r *received) take(ctx context.Context) (text []byte, err error) {
 	for {
 		r.mu.Lock()
@@ -93,7 +95,7 @@ func (r *received) take(ctx context.Context) (text []byte, err error) {
 				r.size -= len(text)
 			})
 			return text, nil
-		case end != nil && ctx.Err() != nil: // which may have ended the connection
+		case end != nil && ctx.Err() != nil: // the end of ctx may have ended the connection
 			return nil, context.Cause(ctx)
 		case end != nil:
 			return nil, end
