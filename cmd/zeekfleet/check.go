@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -47,7 +47,7 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 	if err != nil {
 		return cli.StatusFailed, err
 	}
-	findings, err := daemon.Preflight(cmd.Context(), set, by, cluster.Config, slog.New(messages{out: s.err, level: set.LogLevel}))
+	findings, err := app.Preflight(cmd.Context(), set, by, cluster.Config, slog.New(messages{out: s.err, level: set.LogLevel}))
 	if err != nil {
 		return cli.StatusFailed, err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -31,8 +31,8 @@ func newControllerCommand(streams) *cobra.Command {
 			}
 			saveMemory()
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
-			c, err := daemon.OpenController(cmd.Context(), set, log,
-				daemon.PortFlags{Broker: "--listen-port", WebSocket: "--websocket-port"})
+			c, err := app.OpenController(cmd.Context(), set, log,
+				app.PortFlags{Broker: "--listen-port", WebSocket: "--websocket-port"})
 			if err != nil {
 				return failed(err)
 			}
@@ -60,7 +60,7 @@ func newAgentCommand(streams) *cobra.Command {
 			}
 			saveMemory()
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
-			a, err := daemon.OpenAgent(cmd.Context(), set, log, daemon.PortFlags{Broker: "--listen-port"})
+			a, err := app.OpenAgent(cmd.Context(), set, log, app.PortFlags{Broker: "--listen-port"})
 			if err != nil {
 				return failed(err)
 			}
@@ -80,7 +80,7 @@ func newAgentCommand(streams) *cobra.Command {
 
 // runStopping runs an agent that stops its nodes, in order, when ctx is done, and
 // ends once they have; why says so in the log.
-func runStopping(ctx context.Context, a daemon.Agent, log *slog.Logger, why string) error {
+func runStopping(ctx context.Context, a app.Agent, log *slog.Logger, why string) error {
 	stopNodes := make(chan struct{})
 	a.StopNodes = stopNodes
 	stop := context.AfterFunc(ctx, func() {
@@ -94,7 +94,7 @@ func runStopping(ctx context.Context, a daemon.Agent, log *slog.Logger, why stri
 // saveMemory sets the target of the daemons, unless GOMEMLIMIT says something else.
 func saveMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(daemon.MemoryTarget)
+		debug.SetMemoryLimit(app.MemoryTarget)
 	}
 }
 

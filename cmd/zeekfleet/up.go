@@ -19,8 +19,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -156,8 +156,8 @@ func readCluster(path string, stdin io.Reader, warnings io.Writer) (*cli.Cluster
 
 // up is a controller and an agent in this process.
 type up struct {
-	controller daemon.Controller
-	agent      daemon.Agent
+	controller app.Controller
+	agent      app.Agent
 	client     client.Config // by which this process is a client of its controller
 	stateDir   string
 	log        *os.File
@@ -195,8 +195,8 @@ func openUp(cmd *cobra.Command, set upSet) (u *up, err error) {
 	}
 	u.logger = newLogger(u.log, set.agent.LogLevel)
 	ctx := cmd.Context()
-	u.controller, err = daemon.OpenController(ctx, set.controller, u.logger.With("part", "controller"),
-		daemon.PortFlags{Broker: "--controller-port", WebSocket: "--websocket-port"})
+	u.controller, err = app.OpenController(ctx, set.controller, u.logger.With("part", "controller"),
+		app.PortFlags{Broker: "--controller-port", WebSocket: "--websocket-port"})
 	if err != nil {
 		u.log.Close()
 		return nil, err
@@ -206,8 +206,8 @@ func openUp(cmd *cobra.Command, set upSet) (u *up, err error) {
 		u.log.Close()
 		return nil, err
 	}
-	set.agent.Controller = daemon.Reachable(u.controller.Broker.Addr().String())
-	u.agent, err = daemon.OpenAgent(ctx, set.agent, u.logger.With("part", "agent"), daemon.PortFlags{Broker: "--agent-port"})
+	set.agent.Controller = app.Reachable(u.controller.Broker.Addr().String())
+	u.agent, err = app.OpenAgent(ctx, set.agent, u.logger.With("part", "agent"), app.PortFlags{Broker: "--agent-port"})
 	if err != nil {
 		u.controller.Close()
 		u.log.Close()
@@ -215,7 +215,7 @@ func openUp(cmd *cobra.Command, set upSet) (u *up, err error) {
 	}
 	u.agent.StopNodes = u.stopNodes
 	u.crashes = programName(os.Args[0]) + " crashes" + whereArgs(cmd.Flags())
-	u.living = func() ([]proc.Record, error) { return daemon.LivingNodes(set.agent) }
+	u.living = func() ([]proc.Record, error) { return app.LivingNodes(set.agent) }
 	u.agent.StopGrace = map[mgmt.ClusterRole]time.Duration{
 		mgmt.Logger: upStopGrace, mgmt.Manager: upStopGrace, mgmt.Proxy: upStopGrace, mgmt.Worker: upStopGrace,
 		mgmt.ClusterNone: upStopGrace,

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -26,7 +26,7 @@ func mustListen(set settings.Controller) error {
 // upClient is how `up` connects to its own controller, which listens at address.
 func upClient(set settings.Controller, address string) (client.Config, error) {
 	cfg := client.Config{
-		Address: daemon.Reachable(address), AppName: "zeekfleet-up", Topic: set.Topics.Controller,
+		Address: app.Reachable(address), AppName: "zeekfleet-up", Topic: set.Topics.Controller,
 		RequestTimeout: max(set.DeployTimeout, set.RequestTimeout) + 2*time.Second,
 	}
 	if set.WebSocketTLS.Cert == "" {

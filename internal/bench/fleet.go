@@ -11,6 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/store"
@@ -129,7 +130,7 @@ func runFleetAgent(ctx context.Context, name mgmt.InstanceName, nodes []mgmt.Nod
 		Broker:     ln,
 		Controller: controller,
 		Processes:  &goroutines{events: make(chan proc.Event, 10*fleetNodes), agent: ln.Addr().String()},
-		Launch:     daemon.Embedded{Program: "none", StateDir: "/nonexistent"},
+		Launch:     launch.Embedded{Program: "none", StateDir: "/nonexistent"},
 
 		ForeignNodes: nodes,
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -48,7 +49,7 @@ type AgentConfig struct {
 	// Processes runs the nodes.
 	Processes Processes
 	// Launch says how a node is launched.
-	Launch Launcher
+	Launch launch.Launcher
 	// StopGrace is how long a node may take to end before it is killed, by
 	// role. A role without one has 60 s as a logger and 30 s otherwise.
 	StopGrace map[mgmt.ClusterRole]time.Duration

@@ -17,6 +17,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
@@ -179,7 +180,7 @@ func (c *testCluster) agentFor(who daemon.Callers, broker net.Listener) {
 		return daemon.RunAgent(ctx, daemon.AgentConfig{
 			Core: agent.Config{Name: "agent"}, Store: c.open("agent"), Broker: broker, Callers: who,
 			Processes: fakeProcesses{proctest.New(proctest.Config{})},
-			Launch:    daemon.Embedded{Program: os.Args[0], StateDir: c.dir},
+			Launch:    launch.Embedded{Program: os.Args[0], StateDir: c.dir},
 			Logger:    c.logger("agent"),
 		})
 	})

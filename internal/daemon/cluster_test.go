@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/store"
@@ -75,7 +76,7 @@ func (c *testCluster) startAgent(name mgmt.InstanceName) (at string) {
 			Broker:     broker,
 			Controller: c.peers,
 			Processes:  host,
-			Launch: daemon.Embedded{
+			Launch: launch.Embedded{
 				Program:  os.Args[0],
 				Agent:    broker.Addr().String(),
 				StateDir: filepath.Join(c.dir, string(name)),

@@ -56,10 +56,6 @@ type ControllerConfig struct {
 // defaultSaveTimeout bounds a save of either daemon.
 const defaultSaveTimeout = 5 * time.Second
 
-// MemoryTarget is what either daemon does with, in bytes, as far as it can: for
-// debug.SetMemoryLimit, which collects garbage more eagerly beyond it.
-const MemoryTarget = 256 << 20
-
 // defaultPace is of both daemons. What is known of them, their agents, nodes and
 // controllers, is not bound by it, and a person's requests are far below it; what
 // a thousand attackers can do within it is a figure of make bench.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -21,9 +22,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
-	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
@@ -46,7 +48,7 @@ type site struct {
 	procDir    string // shows the nodes alone
 	nodes      map[mgmt.NodeName]int
 	files      map[string][]byte // those with state, undamaged
-	zeek       daemon.ZeekConfig
+	zeek       launch.ZeekConfig
 	log        bytes.Buffer
 	logger     *slog.Logger
 }
@@ -72,25 +74,17 @@ func newSite(t *testing.T) *site {
 		procDir: filepath.Join(base, "proc"), nodes: map[mgmt.NodeName]int{}, files: map[string][]byte{},
 	}
 	s.logger = slog.New(slog.NewTextHandler(&s.log, nil))
-	install := installed(t)
-	a, err := openAgent(t, func(set *settings.Agent) {
-		set.StateDir, set.Directory = s.stateDir, s.agent
-		set.Zeek.Path, set.Zeek.Transport = install, "broker"
-	})
+	install := launchtest.InstallZeek(t)
+	found, err := launch.FindZeek(t.Context(), install, os.Environ())
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := daemon.FindZeek(t.Context(), install, os.Environ())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.zeek = daemon.ZeekConfig{
-		Install: found, Transport: zeek.BrokerTransport, Site: zeek.Site{StateDir: s.stateDir},
+	s.zeek = launch.ZeekConfig{
+		Install: found, Transport: zeek.BrokerTransport, Site: zeek.Site{StateDir: s.stateDir, SpoolDir: filepath.Join(s.stateDir, "spool"), AgentAddr: netip.AddrPortFrom(launch.Loopback, 2151)},
 		RecordDir: filepath.Join(s.agent, "launches"), GeneratedDir: filepath.Join(s.agent, "generated"),
 	}
 	desired := siteConfiguration(3)
-	s.startNodes(a, desired)
-	a.Close()
+	s.startNodes(desired)
 	for rev := range 3 {
 		state := agent.State{Desired: siteConfiguration(rev + 1), Told: true}
 		s.save(s.agent, rev, state)
@@ -145,13 +139,18 @@ func (s *site) save(dir string, rev int, state any) {
 }
 
 // startNodes starts a process for each node, as the agent does, which sleeps.
-func (s *site) startNodes(a daemon.Agent, desired mgmt.Configuration) {
+func (s *site) startNodes(desired mgmt.Configuration) {
 	s.t.Helper()
+	host, err := proc.New(proc.Config{RecordDir: filepath.Join(s.agent, "processes"), NodesDir: launch.NodeDir(s.stateDir, "")})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	launcher := launch.NewZeek(s.zeek)
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = a.Processes.Run(ctx)
+		_ = host.Run(ctx)
 	}()
 	if err := os.Mkdir(s.procDir, 0o755); err != nil {
 		s.t.Fatal(err)
@@ -159,17 +158,17 @@ func (s *site) startNodes(a daemon.Agent, desired mgmt.Configuration) {
 	shown := []string{"1"}
 	for i, n := range desired.Nodes {
 		plan, _ := mgmt.PlanFor(desired, n.Name)
-		launch, err := a.Launch.Launch(plan, uint64(i+1))
+		process, err := launcher.Launch(plan, uint64(i+1))
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		spec := launch.Spec
+		spec := process.Spec
 		spec.Name, spec.Launch, spec.PlanHash = string(n.Name), uint64(i+1), plan.Hash()
 		spec.Argv, spec.Env = []string{"sleep", "86400"}, []string{"CLUSTER_NODE=" + string(n.Name)}
-		if err := a.Processes.Start(spec); err != nil {
+		if err := host.Start(spec); err != nil {
 			s.t.Fatal(err)
 		}
-		started, ok := (<-a.Processes.Events()).(proc.Started)
+		started, ok := (<-host.Events()).(proc.Started)
 		if !ok {
 			s.t.Fatalf("%s was not started", n.Name)
 		}
@@ -238,7 +237,7 @@ func (s *site) damage(rng *rand.Rand) (path, how string) {
 func (s *site) wake() (woken daemon.Woken, deployed controller.State, said string) {
 	s.t.Helper()
 	s.log.Reset()
-	woken, agentErr := daemon.WakeAgent(s.t.Context(), s.agent, s.stateDir, s.procDir, daemon.NewZeek(s.zeek), s.logger)
+	woken, agentErr := daemon.WakeAgent(s.t.Context(), s.agent, s.stateDir, s.procDir, launch.NewZeek(s.zeek), s.logger)
 	deployed, effects, controllerErr := daemon.WakeController(s.t.Context(), s.controller, s.logger)
 	said = fmt.Sprintln(s.log.String(), agentErr, controllerErr)
 	for _, e := range woken.Effects {

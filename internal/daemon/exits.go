@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/archive"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
@@ -117,7 +120,7 @@ func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitTimeout)
 	defer cancel()
 	if c.Archive != nil && p.facts.KeepsLogs {
-		clock, zoneErr := p.facts.clock()
+		clock, zoneErr := clockOf(p.facts)
 		if zoneErr != nil {
 			c.Logger.Warn("left-over logs are named in UTC", "node", string(p.node), "err", zoneErr)
 		}
@@ -135,6 +138,14 @@ func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
 	if err := c.Crashes.Add(ctx, crashRecord(p, ev)); err != nil {
 		c.Logger.Warn("crash not recorded", "node", string(p.node), "err", err)
 	}
+}
+
+// clockOf returns the time zone of a process.
+func clockOf(f launch.Facts) (*time.Location, error) {
+	if tz, ok := strings.CutPrefix(f.Zone, "TZ="); ok {
+		return archive.Zone(tz)
+	}
+	return time.Local, nil
 }
 
 func crashRecord(p *launched, ev proc.Exited) crash.Record {

@@ -14,6 +14,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
@@ -32,7 +34,7 @@ func (f forgetful) Forget(name string, launch uint64) {
 // An agent that is killed before it has recorded a crash leaves that to the next
 // one, which finds the launch until it is forgotten.
 func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
-	plan := workerPlan(mgmt.Node{})
+	plan := launchtest.WorkerPlan(mgmt.Node{})
 	rec := proc.Record{Name: "worker", Launch: 8, PID: 1001, PlanHash: plan.Hash(), Started: time.Now()}
 	host := proctest.New(proctest.Config{
 		Survivors: []proc.Record{rec},
@@ -44,7 +46,7 @@ func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
 	}
 	cluster := &testCluster{t: t, dir: t.TempDir()}
 	saved := cluster.open("agent-sensor")
-	state, err := json.Marshal(agent.State{Desired: workerConfiguration(mgmt.Node{})})
+	state, err := json.Marshal(agent.State{Desired: launchtest.WorkerConfiguration(mgmt.Node{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
 			Store:     saved,
 			Broker:    listen(t),
 			Processes: processes,
-			Launch:    daemon.Embedded{Program: os.Args[0], StateDir: cluster.dir},
+			Launch:    launch.Embedded{Program: os.Args[0], StateDir: cluster.dir},
 			Crashes:   crashes,
 			Logger:    slog.New(slog.NewTextHandler(&log, nil)),
 		})
@@ -114,7 +116,7 @@ func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
 	})
 	cluster := &testCluster{t: t, dir: t.TempDir()}
 	saved := cluster.open("agent-sensor")
-	state, err := json.Marshal(agent.State{Desired: workerConfiguration(mgmt.Node{})})
+	state, err := json.Marshal(agent.State{Desired: launchtest.WorkerConfiguration(mgmt.Node{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +131,7 @@ func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
 			Store:     saved,
 			Broker:    listen(t),
 			Processes: fakeProcesses{host},
-			Launch:    daemon.Embedded{Program: os.Args[0], StateDir: cluster.dir},
+			Launch:    launch.Embedded{Program: os.Args[0], StateDir: cluster.dir},
 			OnChange: func(c mgmt.NotifyChange) {
 				if c.Node.Name == "worker" && c.Old == mgmt.Pending && c.New == mgmt.Unknown {
 					close(stuck)

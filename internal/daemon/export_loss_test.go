@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
@@ -18,14 +19,14 @@ var SaysRunning = saysRunning
 type Woken struct {
 	Desired mgmt.Configuration
 	Adopted agent.Adopted
-	Facts   map[mgmt.NodeName]Facts
+	Facts   map[mgmt.NodeName]launch.Facts
 	Effects []agent.Effect
 }
 
 // WakeAgent starts an agent as OpenAgent and RunAgent do, without ports, and lets
 // its core live on for an hour in which nothing happens. /proc is in procDir.
-func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launch Launcher, log *slog.Logger) (w Woken, err error) {
-	st, err := openState(ctx, directory, withoutAgentState, log)
+func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launcher launch.Launcher, log *slog.Logger) (w Woken, err error) {
+	st, err := OpenAgentState(ctx, directory, log)
 	if err != nil {
 		return w, err
 	}
@@ -35,7 +36,7 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launch 
 		return w, err
 	}
 	host, err := proc.New(proc.Config{
-		RecordDir: filepath.Join(directory, "processes"), NodesDir: NodeDir(stateDir, ""), ProcDir: procDir, Logger: log,
+		RecordDir: filepath.Join(directory, "processes"), NodesDir: launch.NodeDir(stateDir, ""), ProcDir: procDir, Logger: log,
 	})
 	if err != nil {
 		return w, err
@@ -51,11 +52,11 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launch 
 	}
 	logAdoption(log, found)
 	a := &agentShell{
-		cfg:  AgentConfig{Launch: launch, Processes: host, Logger: log},
+		cfg:  AgentConfig{Launch: launcher, Processes: host, Logger: log},
 		live: &livePIDs{}, nodes: map[launchID]*launched{},
 	}
 	a.buryEnded(ctx, found.Ended, saved.Desired)
-	w.Desired, w.Facts = saved.Desired, map[mgmt.NodeName]Facts{}
+	w.Desired, w.Facts = saved.Desired, map[mgmt.NodeName]launch.Facts{}
 	w.Adopted = a.adopt(ctx, found, saved.Desired)
 	for id, p := range a.nodes {
 		w.Facts[id.node] = p.facts
@@ -76,7 +77,7 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launch 
 // without ports, and has an agent say hello to it.
 func WakeController(ctx context.Context, directory string, log *slog.Logger) (controller.State, []controller.Effect, error) {
 	var saved controller.State
-	st, err := openState(ctx, directory, withoutControllerState, log)
+	st, err := OpenControllerState(ctx, directory, log)
 	if err != nil {
 		return saved, nil, err
 	}

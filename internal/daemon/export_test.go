@@ -10,14 +10,12 @@ import (
 )
 
 var (
-	LimitedLog    = limitedLog
-	WriteNote     = note
-	ServiceOf     = serviceOf
-	WarnIfItKills = warnIfItKills
-	Screen        = Callers.screen
-	Barred        = AgentConfig.barred
-	Instances     = ControllerConfig.instances
-	Holder        = AgentConfig.holder
+	LimitedLog = limitedLog
+	WriteNote  = note
+	Screen     = Callers.screen
+	Barred     = AgentConfig.barred
+	Instances  = ControllerConfig.instances
+	Holder     = AgentConfig.holder
 )
 
 // LogPuzzles logs each of the messages as one that was not understood.

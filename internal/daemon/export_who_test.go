@@ -3,30 +3,23 @@ package daemon
 import (
 	"context"
 	"log/slog"
-	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
-	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
-
-// OpenLauncher is openLauncher for an agent that listens at 127.0.0.1:2151.
-func OpenLauncher(t *testing.T, set settings.Agent) (Launcher, error) {
-	l, _, err := openLauncher(t.Context(), set, slog.New(slog.DiscardHandler), "127.0.0.1:2151")
-	return l, err
-}
 
 // Greeted is the part of an agent to which nodes say hello. It has launched
 // "starting", of which there is no process yet, and found that "unseen" may run.
 type Greeted struct{ shell *agentShell }
 
 // NewGreeted returns an agent with these callers.
-func NewGreeted(ctx context.Context, callers Callers, launch Launcher) Greeted {
+func NewGreeted(ctx context.Context, callers Callers, launcher launch.Launcher) Greeted {
 	parts, _ := newGroup(ctx)
 	a := &agentShell{
-		cfg:      AgentConfig{Callers: callers, Launch: launch, Logger: slog.New(slog.DiscardHandler)},
+		cfg:      AgentConfig{Callers: callers, Launch: launcher, Logger: slog.New(slog.DiscardHandler)},
 		live:     &livePIDs{},
 		nodes:    map[launchID]*launched{},
 		parts:    parts,
@@ -59,6 +52,3 @@ func (g Greeted) Born(ctx context.Context, pid int) []agent.Event {
 	}
 	return told
 }
-
-// WebSocketConfig is how a controller with these settings serves its clients.
-var WebSocketConfig = websocketConfig

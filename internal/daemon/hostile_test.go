@@ -19,6 +19,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/crowd"
@@ -49,7 +50,7 @@ const (
 )
 
 func TestHostilePeersHurtNobodyElse(t *testing.T) {
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(daemon.MemoryTarget)) // as the daemons do
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(app.MemoryTarget)) // as the daemons do
 	log := newLogCounter("")
 	cluster := startController(t, t.TempDir(), slog.New(log))
 	cluster.startAgent("good")

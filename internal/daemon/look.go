@@ -2,23 +2,10 @@ package daemon
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
-	"github.com/zeekfleet/zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 )
-
-// scratchPrefix begins the names of the directories in which preflights work.
-const scratchPrefix = "preflight-"
-
-// removeScratch removes what the preflights of an agent that was killed have
-// left in dir, as far as it can be removed.
-func removeScratch(dir string) {
-	removeExcept(dir, func(name string) bool { return !strings.HasPrefix(name, scratchPrefix) })
-}
 
 // looking is a preflight.
 type looking struct {
@@ -50,10 +37,8 @@ func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
 // so that the first deployment need not wait for that. A preflight ends it. What
 // it finds may not matter to any deployment, and so is only said.
 func (a *agentShell) lookAhead(ctx context.Context) {
-	launcher, ok := a.cfg.Launch.(interface {
-		Usual(scratch string) []preflight.Check
-	})
-	if !ok || !a.cfg.LookAhead || a.cfg.Checked == nil {
+	nodes := a.cfg.preflight()
+	if !a.cfg.LookAhead || !nodes.CanLookAhead() {
 		return
 	}
 	look, cancel := context.WithCancel(ctx)
@@ -62,14 +47,11 @@ func (a *agentShell) lookAhead(ctx context.Context) {
 	a.parts.task(func() {
 		defer close(now.done)
 		defer cancel()
-		scratch, err := os.MkdirTemp(a.cfg.ScratchDir, scratchPrefix)
+		report, err := nodes.LookAhead(look)
 		if err != nil {
 			a.cfg.Logger.Warn("scripts are not checked ahead of deployments", "err", err)
 			return
 		}
-		defer os.RemoveAll(scratch)
-		cfg := preflight.Config{ScratchDir: scratch, OutputBytes: a.cfg.Core.OutputBytes, Memory: a.cfg.Checked}
-		report := preflight.Run(look, cfg, launcher.Usual(filepath.Join(scratch, "generated")))
 		for _, f := range report.Findings {
 			a.cfg.Logger.Warn("nodes without scripts of their own could not be started now", "node", string(f.Node), "err", f.Problem)
 		}
@@ -79,33 +61,21 @@ func (a *agentShell) lookAhead(ctx context.Context) {
 	})
 }
 
-// look finds what would keep the deployment from succeeding. Only checks of
-// scripts take so long that ctx can end them.
+// preflight is how this agent looks at nodes.
+func (c AgentConfig) preflight() launch.Preflight {
+	return launch.Preflight{Launcher: c.Launch, ScratchDir: c.ScratchDir, OutputBytes: c.Core.OutputBytes, Checked: c.Checked}
+}
+
+// look finds what would keep the deployment from succeeding, until ctx ends it.
 func (c AgentConfig) look(ctx context.Context, e agent.Preflight) agent.Preflighted {
-	seen := agent.Preflighted{ID: e.ID}
-	scratch, err := os.MkdirTemp(c.ScratchDir, scratchPrefix)
-	if err != nil {
-		seen.Findings = []agent.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}
-		return seen
-	}
-	defer os.RemoveAll(scratch)
-	cfg := preflight.Config{ScratchDir: scratch, OutputBytes: c.Core.OutputBytes, Memory: c.Checked}
+	var running []int
 	for _, pid := range e.Running {
-		cfg.Ours = append(cfg.Ours, int(pid))
+		running = append(running, int(pid))
 	}
-	var checks []preflight.Check
-	for _, plan := range e.Start {
-		check, err := c.Launch.Check(plan, filepath.Join(scratch, "generated"))
-		if err != nil {
-			seen.Findings = append(seen.Findings, agent.Finding{Node: plan.Node.Name, Problem: err.Error()})
-			continue
-		}
-		checks = append(checks, check)
-	}
-	report := preflight.Run(ctx, cfg, checks)
+	report := c.preflight().Look(ctx, e.Start, running)
+	seen := agent.Preflighted{ID: e.ID, Unfinished: report.Unfinished}
 	for _, f := range report.Findings {
 		seen.Findings = append(seen.Findings, agent.Finding{Node: f.Node, Problem: f.Problem, Outputs: f.Outputs})
 	}
-	seen.Unfinished = report.Unfinished
 	return seen
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
@@ -25,7 +26,7 @@ type launchID struct {
 type launched struct {
 	launchID
 	plan  mgmt.Plan // for the name alone if it is not known any more
-	facts Facts
+	facts launch.Facts
 
 	pid     int              // 0: there is no process yet, or nobody knows its number
 	awaited bool             // there is no process yet
@@ -44,23 +45,23 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 	failed := func(err error) *agent.Event {
 		return new(agent.Event(agent.StartFailed{Node: name, Launch: e.Launch, Err: err.Error()}))
 	}
-	launch, err := a.cfg.Launch.Launch(e.Plan, e.Launch)
+	process, err := a.cfg.Launch.Launch(e.Plan, e.Launch)
 	if err != nil {
 		return failed(err)
 	}
 	// An agent does not know the name of a controller on its host.
-	if _, err := os.Lstat(filepath.Join(launch.Facts.Dir, stateFile)); err == nil {
+	if _, err := os.Lstat(filepath.Join(process.Facts.Dir, stateFile)); err == nil {
 		a.cfg.Launch.Forget(name, e.Launch)
-		return failed(fmt.Errorf("%s is the directory of a controller or an agent; name the node otherwise", launch.Facts.Dir))
+		return failed(fmt.Errorf("%s is the directory of a controller or an agent; name the node otherwise", process.Facts.Dir))
 	}
-	for _, w := range launch.Warnings {
+	for _, w := range process.Warnings {
 		a.cfg.Logger.Warn("node is launched with reservations", "node", string(name), "why", w)
 	}
-	a.warnOfCluster(e.Plan.Cluster, launch.ClusterWarnings)
-	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, facts: launch.Facts, awaited: true}
+	a.warnOfCluster(e.Plan.Cluster, process.ClusterWarnings)
+	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, facts: process.Facts, awaited: true}
 	a.nodes[p.launchID] = p
 	a.watchStatus(p)
-	spec := launch.Spec
+	spec := process.Spec
 	spec.Name, spec.Launch, spec.PlanHash = string(name), e.Launch, e.Hash
 	if err := a.cfg.Processes.Start(spec); err != nil {
 		a.release(p)
@@ -240,7 +241,7 @@ func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgm
 
 // recall returns the facts of a launch, and says so if they are lost. Embedded
 // nodes have none.
-func (c AgentConfig) recall(id launchID, program string) Facts {
+func (c AgentConfig) recall(id launchID, program string) launch.Facts {
 	facts, err := c.Launch.Recall(id.node, id.number)
 	if own, _ := os.Executable(); err != nil && (program == "" || program != own) {
 		c.Logger.Warn("what is known of a launch is lost: the logs that it leaves behind stay where they are, and the node is known to be up only by its hello or its status file",

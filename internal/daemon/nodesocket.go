@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
@@ -117,7 +118,7 @@ func doesNotListen(err error) bool {
 
 // connect makes the n-th attempt at a connection, and serves it to its end.
 func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err error) {
-	url := "ws://" + netip.AddrPortFrom(loopback, s.port).String() + websocket.Path
+	url := "ws://" + netip.AddrPortFrom(launch.Loopback, s.port).String() + websocket.Path
 	dialCtx, cancelDial := context.WithTimeout(ctx, socketTimeout)
 	var below net.Conn
 	conn, err := websocket.Dial(dialCtx, url, []string{s.topic}, websocket.Config{

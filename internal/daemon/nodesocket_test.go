@@ -17,6 +17,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -32,13 +34,13 @@ type servingNodes struct {
 	secret mgmt.Secret
 }
 
-func (s servingNodes) Launch(plan mgmt.Plan, _ uint64) (daemon.Launch, error) {
-	facts := daemon.Facts{Program: "/bin/true", Dir: os.TempDir(), WebSocketPort: s.port, Secret: s.secret}
-	return daemon.Launch{Spec: proc.Spec{Argv: []string{facts.Program}, Dir: facts.Dir}, Facts: facts}, nil
+func (s servingNodes) Launch(plan mgmt.Plan, _ uint64) (launch.Process, error) {
+	facts := launch.Facts{Program: "/bin/true", Dir: os.TempDir(), WebSocketPort: s.port, Secret: s.secret}
+	return launch.Process{Spec: proc.Spec{Argv: []string{facts.Program}, Dir: facts.Dir}, Facts: facts}, nil
 }
 
-func (s servingNodes) Recall(mgmt.NodeName, uint64) (daemon.Facts, error) {
-	return daemon.Facts{WebSocketPort: s.port, Secret: s.secret}, nil
+func (s servingNodes) Recall(mgmt.NodeName, uint64) (launch.Facts, error) {
+	return launch.Facts{WebSocketPort: s.port, Secret: s.secret}, nil
 }
 
 func (servingNodes) Forget(mgmt.NodeName, uint64) {}
@@ -344,7 +346,7 @@ func warningsOfANodeThat(t *testing.T, answers func(net.Conn)) (told int) {
 	ln := listen(t)
 	cluster := &testCluster{t: t, dir: t.TempDir()}
 	saved := cluster.open("agent")
-	desired := workerConfiguration(mgmt.Node{})
+	desired := launchtest.WorkerConfiguration(mgmt.Node{})
 	desired.Nodes = desired.Nodes[:1]
 	state, err := json.Marshal(agent.State{Desired: desired})
 	if err != nil {

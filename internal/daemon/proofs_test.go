@@ -12,7 +12,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
@@ -93,7 +93,7 @@ func (z *zeekAgent) stranger(node mgmt.NodeName) *websocket.Client {
 	if err != nil {
 		z.t.Fatal(err)
 	}
-	var rec struct{ Facts daemon.Facts }
+	var rec struct{ Facts launch.Facts }
 	if err := json.Unmarshal(text, &rec); err != nil {
 		z.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
@@ -36,7 +37,7 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 			Broker:     listen(t),
 			Controller: ln.Addr().String(),
 			Processes:  fakeProcesses{proctest.New(proctest.Config{})},
-			Launch:     daemon.Embedded{Program: os.Args[0], StateDir: cluster.dir},
+			Launch:     launch.Embedded{Program: os.Args[0], StateDir: cluster.dir},
 			Logger:     cluster.logger("a1"),
 		})
 	})

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
@@ -21,12 +21,12 @@ import (
 func TestZeekNodesAnswerAndOutliveTheirAgent(t *testing.T) {
 	for name, tt := range map[string]struct {
 		version string
-		change  func(*daemon.ZeekConfig)
+		change  func(*launch.ZeekConfig)
 	}{
 		"Zeek 5.0, Broker":                       {"5.0.0", nil},
-		"Zeek 8.0, Broker, over WebSocket":       {"8.0.0", func(c *daemon.ZeekConfig) { c.Transport = zeek.WebSocketTransport }},
+		"Zeek 8.0, Broker, over WebSocket":       {"8.0.0", func(c *launch.ZeekConfig) { c.Transport = zeek.WebSocketTransport }},
 		"Zeek 8.2, Broker, over WebSocket":       {"8.2.2", nil},
-		"Zeek 8.2, Broker, upstream's script":    {"8.2.2", func(c *daemon.ZeekConfig) { c.NodeScript = zeek.UpstreamNodeScript }},
+		"Zeek 8.2, Broker, upstream's script":    {"8.2.2", func(c *launch.ZeekConfig) { c.NodeScript = zeek.UpstreamNodeScript }},
 		"Zeek 8.2, ZeroMQ, all but the logger":   {"8.2.2", zeroMQ(t)}, // it peers, others serve WebSocket
 		"Zeek 7.2, ZeroMQ, peering for dispatch": {"7.2.0", zeroMQ(t)},
 	} {
@@ -55,9 +55,9 @@ func TestZeekNodesAnswerAndOutliveTheirAgent(t *testing.T) {
 	}
 }
 
-func zeroMQ(t *testing.T) func(*daemon.ZeekConfig) {
+func zeroMQ(t *testing.T) func(*launch.ZeekConfig) {
 	ports := reservePorts(t)
-	return func(c *daemon.ZeekConfig) {
+	return func(c *launch.ZeekConfig) {
 		c.Backend = zeek.ZeroMQ
 		c.Site.ZeroMQ.XPubPort, c.Site.ZeroMQ.XSubPort = ports.At(1), ports.At(2)
 	}
@@ -145,7 +145,7 @@ func TestPreflightOfZeekNodesStopsADeployment(t *testing.T) {
 
 func TestFortyWorkersTakeOneCheckOfTheirScripts(t *testing.T) {
 	counts := filepath.Join(t.TempDir(), "checks")
-	z := newZeekAgent(t, "8.2.2", func(c *daemon.ZeekConfig) { c.Site.Environ = append(c.Site.Environ, "FAKEZEEK_CHECKS="+counts) })
+	z := newZeekAgent(t, "8.2.2", func(c *launch.ZeekConfig) { c.Site.Environ = append(c.Site.Environ, "FAKEZEEK_CHECKS="+counts) })
 	z.start()
 	nodes := z.nodes()[:1]
 	for i := range 40 {
@@ -173,7 +173,7 @@ func TestFortyWorkersTakeOneCheckOfTheirScripts(t *testing.T) {
 
 func TestFirstDeploymentFindsScriptsCheckedThatTheAgentLookedAtAhead(t *testing.T) {
 	counts := filepath.Join(t.TempDir(), "checks")
-	z := newZeekAgent(t, "8.2.2", func(c *daemon.ZeekConfig) { c.Site.Environ = append(c.Site.Environ, "FAKEZEEK_CHECKS="+counts) })
+	z := newZeekAgent(t, "8.2.2", func(c *launch.ZeekConfig) { c.Site.Environ = append(c.Site.Environ, "FAKEZEEK_CHECKS="+counts) })
 	z.ahead = make(chan struct{})
 	z.start()
 	<-z.ahead
@@ -190,7 +190,7 @@ func TestFirstDeploymentFindsScriptsCheckedThatTheAgentLookedAtAhead(t *testing.
 
 func TestNodeThatCannotSayHelloIsUpByItsStatusFile(t *testing.T) {
 	unreachable := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), reservePorts(t).Next())
-	z := newZeekAgent(t, "7.0.0", func(c *daemon.ZeekConfig) {
+	z := newZeekAgent(t, "7.0.0", func(c *launch.ZeekConfig) {
 		c.Site.AgentAddr = unreachable
 	})
 	z.start()
@@ -292,7 +292,7 @@ func (g *gate) Handle(_ context.Context, r slog.Record) error {
 }
 
 func TestGeneratedFilesKeepTheirSecrets(t *testing.T) {
-	z := newZeekAgent(t, "8.2.2", func(c *daemon.ZeekConfig) { c.Site.HashSeed = "not for everyone" })
+	z := newZeekAgent(t, "8.2.2", func(c *launch.ZeekConfig) { c.Site.HashSeed = "not for everyone" })
 	z.start()
 	z.deployAll(z.nodes()...)
 	files, err := filepath.Glob(filepath.Join(z.dir, "generated", "*", "*"))

@@ -18,6 +18,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
@@ -34,7 +35,7 @@ type zeekAgent struct {
 	ports    *porttest.Ports
 	address  string // of the agent, in all its lives
 	install  zeek.Install
-	change   func(*daemon.ZeekConfig) // what differs from the usual
+	change   func(*launch.ZeekConfig) // what differs from the usual
 	crashes  *crash.Store
 	changes  chan mgmt.NotifyChange
 	ended    chan error
@@ -62,7 +63,7 @@ func (l listener) WithAttrs([]slog.Attr) slog.Handler { return l }
 
 // newZeekAgent installs a fake Zeek of a version. A test ends with a running
 // agent, which is then stopped together with its nodes.
-func newZeekAgent(t *testing.T, version string, change func(*daemon.ZeekConfig)) *zeekAgent {
+func newZeekAgent(t *testing.T, version string, change func(*launch.ZeekConfig)) *zeekAgent {
 	t.Helper()
 	z := &zeekAgent{
 		testCluster: startCluster(t), name: "sensor", ports: reservePorts(t), change: change, changes: make(chan mgmt.NotifyChange, 1000),
@@ -72,7 +73,7 @@ func newZeekAgent(t *testing.T, version string, change func(*daemon.ZeekConfig))
 	if err != nil {
 		t.Fatal(err)
 	}
-	z.install, err = daemon.FindZeek(t.Context(), path, append(os.Environ(), "FAKEZEEK_VERSION="+version))
+	z.install, err = launch.FindZeek(t.Context(), path, append(os.Environ(), "FAKEZEEK_VERSION="+version))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func killAll(t *testing.T, program string) {
 // start begins a life of the agent and returns when the controller knows it.
 func (z *zeekAgent) start() {
 	z.t.Helper()
-	broker, err := daemon.Listen(z.t.Context(), z.address, "none") // where nodes look for it
+	broker, err := net.Listen("tcp4", z.address) // where nodes look for it
 	if err != nil {
 		z.t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func (z *zeekAgent) start() {
 	if err != nil {
 		z.t.Fatal(err)
 	}
-	launch := daemon.ZeekConfig{
+	zeekConfig := launch.ZeekConfig{
 		Install:      z.install,
 		RecordDir:    filepath.Join(z.dir, "launches"),
 		GeneratedDir: filepath.Join(z.dir, "generated"),
@@ -133,7 +134,7 @@ func (z *zeekAgent) start() {
 		},
 	}
 	if z.change != nil {
-		z.change(&launch)
+		z.change(&zeekConfig)
 	}
 	cfg := daemon.AgentConfig{
 		Core:       agent.Config{Name: z.name, Connecting: true, Preflight: agent.PreflightStrict},
@@ -141,7 +142,7 @@ func (z *zeekAgent) start() {
 		Broker:     broker,
 		Controller: z.peers,
 		Processes:  host,
-		Launch:     daemon.NewZeek(launch),
+		Launch:     launch.NewZeek(zeekConfig),
 		Crashes:    z.crashes,
 		Archive:    archiver,
 		ScratchDir: z.t.TempDir(),

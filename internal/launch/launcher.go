@@ -1,12 +1,10 @@
-package daemon
+package launch
 
 import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/archive"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -17,7 +15,7 @@ import (
 type Launcher interface {
 	// Launch prepares a launch of the plan's node, of which no process lives.
 	// The number is as in proc.Spec.
-	Launch(plan mgmt.Plan, number uint64) (Launch, error)
+	Launch(plan mgmt.Plan, number uint64) (Process, error)
 	// Recall returns the facts of a launch that an earlier life of the agent
 	// made. Those calls precede the first Launch. The error says that they are
 	// lost; the Facts are then what is known nevertheless.
@@ -30,8 +28,8 @@ type Launcher interface {
 	Check(plan mgmt.Plan, scratch string) (preflight.Check, error)
 }
 
-// Launch is a process to be started.
-type Launch struct {
+// Process is a process to be started.
+type Process struct {
 	// Spec lacks the node's name, the launch's number and the plan's hash.
 	Spec  proc.Spec
 	Facts Facts
@@ -63,14 +61,6 @@ type Facts struct {
 	LogSuffix string `json:"log_suffix,omitempty"`
 	// Zone is the entry TZ=… of its environment; empty: it has none.
 	Zone string `json:"zone,omitempty"`
-}
-
-// clock returns the time zone of the process.
-func (f Facts) clock() (*time.Location, error) {
-	if tz, ok := strings.CutPrefix(f.Zone, "TZ="); ok {
-		return archive.Zone(tz)
-	}
-	return time.Local, nil
 }
 
 // zoneOf returns the entry of an environment that says the time zone.

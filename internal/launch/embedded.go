@@ -1,4 +1,4 @@
-package daemon
+package launch
 
 import (
 	"fmt"
@@ -35,14 +35,14 @@ type Embedded struct {
 }
 
 // Launch implements Launcher.
-func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Launch, error) {
+func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Process, error) {
 	n := plan.Node
 	cpus, err := nodeCPUs(n)
 	if err != nil {
-		return Launch{}, err
+		return Process{}, err
 	}
 	dir := NodeDir(l.StateDir, n.Name)
-	return Launch{
+	return Process{
 		Spec: proc.Spec{
 			Argv:   l.argv(plan),
 			Env:    environment(l.Environ, n),

@@ -1,24 +1,23 @@
-package daemon_test
+package app_test
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // TestNodesNeverGetTheAgentsCertificate looks at what nodes are started with.
 func TestNodesNeverGetTheAgentsCertificate(t *testing.T) {
-	zeek := installed(t)
+	zeek := launchtest.InstallZeek(t)
 	for _, kind := range []settings.NodeKind{settings.NodeEmbedded, settings.NodeZeek} {
 		t.Run(string(kind), func(t *testing.T) {
 			dir := t.TempDir()
@@ -27,15 +26,15 @@ func TestNodesNeverGetTheAgentsCertificate(t *testing.T) {
 				a.TLS = settings.TLS{Cert: filepath.Join(dir, "agent.pem"), Key: filepath.Join(dir, "agent.key"), CA: filepath.Join(dir, "ca.pem")}
 				a.Zeek.TLS = settings.TLS{Cert: "/n/node.pem", Key: "/n/node.key", CA: "/n/ca.pem"}
 			})
-			launcher, err := daemon.OpenLauncher(t, set)
+			launcher, err := app.OpenLauncher(t, set)
 			if err != nil {
 				t.Fatal(err)
 			}
-			launch, err := launcher.Launch(workerPlan(mgmt.Node{}), 1)
+			process, err := launcher.Launch(launchtest.WorkerPlan(mgmt.Node{}), 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			said := strings.Join(launch.Spec.Argv, " ") + strings.Join(launch.Spec.Env, " ") + generatedText(t, set.Directory)
+			said := strings.Join(process.Spec.Argv, " ") + strings.Join(process.Spec.Env, " ") + generatedText(t, set.Directory)
 			if strings.Contains(said, "agent.key") || strings.Contains(said, "agent.pem") {
 				t.Errorf("the node is told of the agent's certificate: %s", said)
 			}
@@ -75,59 +74,28 @@ func TestAgentsOwnKeyIsRefusedForNodes(t *testing.T) {
 	}
 }
 
-// TestNodesThatProveNothingAreWarnedOfOnceForEachDeployment deploys three nodes
-// with addresses of two hosts, restarts one, and deploys another cluster.
-func TestNodesThatProveNothingAreWarnedOfOnceForEachDeployment(t *testing.T) {
-	var log strings.Builder
-	warn := daemon.ClusterWarnings(slog.New(slog.NewTextHandler(&log, nil)))
-	cluster := func(hosts ...string) map[mgmt.NodeName]mgmt.ClusterEndpoint {
-		c := map[mgmt.NodeName]mgmt.ClusterEndpoint{}
-		for i, host := range hosts {
-			c[mgmt.NodeName(fmt.Sprint("n", i))] = mgmt.ClusterEndpoint{Role: mgmt.Worker, Host: netip.MustParseAddr(host), MetricsPort: new(mgmt.TCPPort(9000))}
-		}
-		return c
-	}
-	const first, second = "192.0.2.1", "192.0.2.2"
-	for i, tt := range []struct {
-		hosts    []string
-		warnings []string
-		lines    int // so far
-	}{
-		{[]string{first, second}, []string{"unproven"}, 1},
-		{[]string{first, second}, []string{"unproven"}, 1}, // the second node, or a restart
-		{[]string{first}, nil, 1},
-		{[]string{first, second, second}, []string{"unproven"}, 2}, // another deployment
-		{[]string{first, second, second}, []string{"unproven"}, 2},
-	} {
-		warn(cluster(tt.hosts...), tt.warnings)
-		if got := strings.Count(log.String(), "cluster is deployed with reservations"); got != tt.lines {
-			t.Errorf("launch %d: %d lines, want %d", i, got, tt.lines)
-		}
-	}
-}
-
 // TestLauncherWarnsOfAClusterThatProvesNothing is where these warnings come from.
 func TestLauncherWarnsOfAClusterThatProvesNothing(t *testing.T) {
-	zeek := installed(t)
+	zeek := launchtest.InstallZeek(t)
 	for _, tls := range []settings.TLS{{}, {Cert: "/n/node.pem", Key: "/n/node.key", CA: "/n/ca.pem"}} {
-		launcher, err := daemon.OpenLauncher(t, agentSettings(t, func(a *settings.Agent) {
+		launcher, err := app.OpenLauncher(t, agentSettings(t, func(a *settings.Agent) {
 			a.Zeek.Kind, a.Zeek.Path, a.Zeek.TLS = settings.NodeZeek, zeek, tls
 		}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan := workerPlan(mgmt.Node{})
+		plan := launchtest.WorkerPlan(mgmt.Node{})
 		for name, e := range plan.Cluster {
 			e.Host = netip.MustParseAddr(map[mgmt.NodeName]string{"worker": "192.0.2.1", "manager": "192.0.2.2"}[name])
 			plan.Cluster[name] = e
 		}
-		launch, err := launcher.Launch(plan, 1)
+		process, err := launcher.Launch(plan, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		warned := strings.Contains(strings.Join(launch.ClusterWarnings, "\n"), "set zeek.tls_cert, zeek.tls_key and zeek.tls_ca")
+		warned := strings.Contains(strings.Join(process.ClusterWarnings, "\n"), "set zeek.tls_cert, zeek.tls_key and zeek.tls_ca")
 		if warned != (tls == settings.TLS{}) {
-			t.Errorf("with %+v: %q", tls, launch.ClusterWarnings)
+			t.Errorf("with %+v: %q", tls, process.ClusterWarnings)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package daemon
+package app
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -25,7 +27,7 @@ import (
 // Agent is an agent that has its file, its port and the records of its
 // processes, and can run.
 type Agent struct {
-	AgentConfig
+	daemon.AgentConfig
 	// Nodes says in a few words what the nodes are, for a person.
 	Nodes string
 	store *boltstore.Store
@@ -44,10 +46,10 @@ func (a Agent) closeFiles() {
 	a.store.Close()
 }
 
-// Run is RunAgent; it closes the agent's files.
+// Run is daemon.RunAgent; it closes the agent's files.
 func (a Agent) Run(ctx context.Context) error {
 	defer a.closeFiles()
-	return RunAgent(ctx, a.AgentConfig)
+	return daemon.RunAgent(ctx, a.AgentConfig)
 }
 
 // OpenAgent opens what an agent needs: its file, its port, the records of its
@@ -70,7 +72,7 @@ func OpenAgent(
 	if a.Callers.Users, err = localUsers(set.LocalUsers); err != nil {
 		return a, err
 	}
-	if a.store, err = openState(ctx, set.Directory, withoutAgentState, log); err != nil {
+	if a.store, err = daemon.OpenAgentState(ctx, set.Directory, log); err != nil {
 		return a, err
 	}
 	opened.add(a.store)
@@ -79,7 +81,7 @@ func OpenAgent(
 		return a, err
 	}
 	opened.add(a.Broker)
-	removeScratch(set.Directory)
+	launch.RemoveScratch(set.Directory)
 	if a.Processes, err = openProcesses(set, log); err != nil {
 		return a, err
 	}
@@ -187,13 +189,17 @@ func perRole(p settings.PerRole) map[mgmt.ClusterRole]time.Duration {
 // recordDir is where the records of an agent's processes are.
 func recordDir(set settings.Agent) string { return filepath.Join(set.Directory, "processes") }
 
+// LivingNodes returns the processes of an agent's nodes that live, by its records.
+// It may be called while the agent runs.
+func LivingNodes(set settings.Agent) ([]proc.Record, error) { return proc.Recorded(recordDir(set)) }
+
 func openProcesses(set settings.Agent, log *slog.Logger) (*proc.Host, error) {
 	return proc.New(proc.Config{
 		RecordDir: recordDir(set),
 		Logger:    log,
 		TailLines: set.OutputLines,
 		Foreign:   []string{"zeek"},
-		NodesDir:  NodeDir(set.StateDir, ""),
+		NodesDir:  launch.NodeDir(set.StateDir, ""),
 	})
 }
 
@@ -210,9 +216,9 @@ func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.I
 	if set.Kind == settings.NodeEmbedded {
 		return nil, nil
 	}
-	install, err := FindZeek(ctx, set.Path, os.Environ())
+	install, err := launch.FindZeek(ctx, set.Path, os.Environ())
 	switch {
-	case errors.Is(err, ErrNoZeek) && set.Kind == settings.NodeAuto && set.Path == "":
+	case errors.Is(err, launch.ErrNoZeek) && set.Kind == settings.NodeAuto && set.Path == "":
 		log.Info("no Zeek was found: nodes are embedded ones, which capture nothing")
 		return nil, nil
 	case err != nil:
@@ -230,7 +236,7 @@ func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.I
 
 // openLauncher returns what launches the nodes of an agent that they find at
 // listening, a host:port; and the Zeek that they are, nil for embedded ones.
-func openLauncher(ctx context.Context, set settings.Agent, log *slog.Logger, listening string) (Launcher, *zeek.Install, error) {
+func openLauncher(ctx context.Context, set settings.Agent, log *slog.Logger, listening string) (launch.Launcher, *zeek.Install, error) {
 	install, err := findZeek(ctx, set.Zeek, log)
 	if err != nil {
 		return nil, nil, err
@@ -243,12 +249,12 @@ func openLauncher(ctx context.Context, set settings.Agent, log *slog.Logger, lis
 	return l, install, err
 }
 
-func openEmbedded(set settings.Agent, listening string) (Launcher, error) {
+func openEmbedded(set settings.Agent, listening string) (launch.Launcher, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program's own path: %w", err)
 	}
-	return Embedded{
+	return launch.Embedded{
 		Program:  program,
 		Agent:    listening,
 		StateDir: set.StateDir,

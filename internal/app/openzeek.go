@@ -1,4 +1,4 @@
-package daemon
+package app
 
 import (
 	"bytes"
@@ -11,12 +11,13 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-func openZeek(set settings.Agent, install zeek.Install, listening string) (Launcher, error) {
+func openZeek(set settings.Agent, install zeek.Install, listening string) (launch.Launcher, error) {
 	agentAddr, err := netip.ParseAddrPort(listening)
 	if err != nil {
 		return nil, fmt.Errorf("tell nodes where the agent listens: %w", err)
@@ -25,7 +26,7 @@ func openZeek(set settings.Agent, install zeek.Install, listening string) (Launc
 	if err != nil {
 		return nil, err
 	}
-	return NewZeek(ZeekConfig{
+	return launch.NewZeek(launch.ZeekConfig{
 		Install:    install,
 		Backend:    zeek.Backend(unlessAuto(set.Zeek.Backend)),
 		NodeScript: scriptChoice(set.Zeek.NodeScript),
@@ -107,7 +108,7 @@ func readPrivate(path string) ([]byte, error) {
 func derive(key []byte, purpose string, size int) []byte {
 	out, err := hkdf.Key(sha256.New, key, nil, purpose, size)
 	if err != nil {
-		panic(fmt.Sprintf("daemon: derive %s: %v", purpose, err)) // the size is a small constant
+		panic(fmt.Sprintf("app: derive %s: %v", purpose, err)) // the size is a small constant
 	}
 	return out
 }

@@ -4,12 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/zeekfleet/zeekfleet/internal/proc"
-	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
-
-// LivingNodes returns the processes of an agent's nodes that live, by its records.
-// It may be called while the agent runs.
-func LivingNodes(set settings.Agent) ([]proc.Record, error) { return proc.Recorded(recordDir(set)) }
 
 // logAdoption says what was found and is not the core's to know.
 func logAdoption(log *slog.Logger, found proc.Adoption) {

@@ -1,4 +1,4 @@
-package daemon_test
+package app_test
 
 import (
 	"log/slog"
@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
@@ -32,32 +33,17 @@ func agentSettings(t *testing.T, change func(*settings.Agent)) settings.Agent {
 	return set
 }
 
-func openAgent(t *testing.T, change func(*settings.Agent)) (daemon.Agent, error) {
+func openAgent(t *testing.T, change func(*settings.Agent)) (app.Agent, error) {
 	t.Helper()
-	a, err := daemon.OpenAgent(t.Context(), agentSettings(t, change), slog.New(slog.DiscardHandler), daemon.PortFlags{})
+	a, err := app.OpenAgent(t.Context(), agentSettings(t, change), slog.New(slog.DiscardHandler), app.PortFlags{})
 	if err == nil {
 		t.Cleanup(func() { a.Close() })
 	}
 	return a, err
 }
 
-func workerPlan(n mgmt.Node) mgmt.Plan {
-	plan, _ := mgmt.PlanFor(workerConfiguration(n), "worker")
-	return plan
-}
-
-func workerConfiguration(n mgmt.Node) mgmt.Configuration {
-	n.Name, n.Instance, n.Role = "worker", "agent-sensor", mgmt.Worker
-	return mgmt.Configuration{
-		Instances: []mgmt.Instance{{Name: "agent-sensor", Host: netip.MustParseAddr("127.0.0.1")}},
-		Nodes: []mgmt.Node{n, {
-			Name: "manager", Instance: "agent-sensor", Role: mgmt.Manager, Port: new(mgmt.TCPPort(2200)),
-		}},
-	}
-}
-
 func TestNodesAreWhatTheSettingsSay(t *testing.T) {
-	zeek := installed(t)
+	zeek := launchtest.InstallZeek(t)
 	t.Setenv("PATH", "/nonexistent")
 	for name, tt := range map[string]struct {
 		set  func(*settings.Agent)
@@ -72,11 +58,11 @@ func TestNodesAreWhatTheSettingsSay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			launch, err := a.Launch.Launch(workerPlan(mgmt.Node{}), 1)
+			process, err := a.Launch.Launch(launchtest.WorkerPlan(mgmt.Node{}), 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := filepath.Base(launch.Spec.Argv[0]); got != tt.want {
+			if got := filepath.Base(process.Spec.Argv[0]); got != tt.want {
 				t.Errorf("nodes are %s, want %s", got, tt.want)
 			}
 			if (a.Archive != nil) != (tt.want == "zeek") {
@@ -88,7 +74,10 @@ func TestNodesAreWhatTheSettingsSay(t *testing.T) {
 
 func TestAgentDoesNotOpenWithoutTheZeekItIsToLaunch(t *testing.T) {
 	t.Setenv("PATH", "/nonexistent")
-	broken := script(t, t.TempDir(), "zeek", "exit 1\n")
+	broken := filepath.Join(t.TempDir(), "zeek")
+	if err := os.WriteFile(broken, []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	loose := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(loose, []byte("a secret that everyone can read"), 0o644); err != nil {
 		t.Fatal(err)
@@ -97,7 +86,7 @@ func TestAgentDoesNotOpenWithoutTheZeekItIsToLaunch(t *testing.T) {
 	if err := os.WriteFile(short, []byte("short\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	zeek := installed(t)
+	zeek := launchtest.InstallZeek(t)
 	for name, tt := range map[string]struct {
 		set  settings.Zeek
 		want string
@@ -118,7 +107,7 @@ func TestAgentDoesNotOpenWithoutTheZeekItIsToLaunch(t *testing.T) {
 }
 
 func TestSecretOfTheClusterMakesTheSameKeysOnAllHosts(t *testing.T) {
-	zeek := installed(t)
+	zeek := launchtest.InstallZeek(t)
 	env := func(secret string) []string {
 		path := filepath.Join(t.TempDir(), "secret")
 		if err := os.WriteFile(path, []byte(secret), 0o600); err != nil {
@@ -130,16 +119,16 @@ func TestSecretOfTheClusterMakesTheSameKeysOnAllHosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan := workerPlan(mgmt.Node{})
+		plan := launchtest.WorkerPlan(mgmt.Node{})
 		manager := plan.Cluster["manager"]
 		manager.Host = netip.MustParseAddr("192.0.2.1")
 		plan.Cluster["manager"] = manager
-		launch, err := a.Launch.Launch(plan, 1)
+		process, err := a.Launch.Launch(plan, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var keys []string
-		for _, kv := range launch.Spec.Env {
+		for _, kv := range process.Spec.Env {
 			if strings.HasPrefix(kv, "ZEEK_CLUSTER_BACKEND_ZEROMQ_CURVE_") {
 				keys = append(keys, kv)
 			}
@@ -153,7 +142,7 @@ func TestSecretOfTheClusterMakesTheSameKeysOnAllHosts(t *testing.T) {
 }
 
 func TestVariablesThatAreNotANodesToSetAreLeftOut(t *testing.T) {
-	zeek := installed(t)
+	zeek := launchtest.InstallZeek(t)
 	for name, set := range map[string]func(*settings.Agent){
 		"embedded": func(a *settings.Agent) { a.Zeek.Kind = settings.NodeEmbedded },
 		"zeek":     func(a *settings.Agent) { a.Zeek.Path = zeek },
@@ -163,16 +152,16 @@ func TestVariablesThatAreNotANodesToSetAreLeftOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			launch, err := a.Launch.Launch(workerPlan(mgmt.Node{Env: map[string]string{
+			process, err := a.Launch.Launch(launchtest.WorkerPlan(mgmt.Node{Env: map[string]string{
 				"ZEEK_MANAGEMENT_NODE": "AGENT", "CLUSTER_NODE": "manager", "MINE": "yes",
 			}}), 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			env := strings.Join(launch.Spec.Env, "\n") + "\n"
+			env := strings.Join(process.Spec.Env, "\n") + "\n"
 			if strings.Contains(env, "ZEEK_MANAGEMENT_NODE=AGENT\n") || !strings.Contains(env, "\nCLUSTER_NODE=worker\n") ||
-				!strings.Contains(env, "\nMINE=yes\n") || len(launch.Warnings) != 2 {
-				t.Errorf("environment %s, warnings %q", env, launch.Warnings)
+				!strings.Contains(env, "\nMINE=yes\n") || len(process.Warnings) != 2 {
+				t.Errorf("environment %s, warnings %q", env, process.Warnings)
 			}
 		})
 	}
@@ -183,7 +172,7 @@ func TestNodeWithAProcessorThatCannotBeIsNotLaunched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := workerPlan(mgmt.Node{CPUAffinity: new(int64(-1))})
+	plan := launchtest.WorkerPlan(mgmt.Node{CPUAffinity: new(int64(-1))})
 	if _, err := a.Launch.Launch(plan, 1); err == nil || err.Error() != "node worker: cpu_affinity -1 is no processor" {
 		t.Errorf("got %v", err)
 	}
@@ -194,15 +183,15 @@ func TestNodeIsBoundToAListOfProcessors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := workerPlan(mgmt.Node{Env: map[string]string{mgmt.CPUsEnv: "0,2-3"}})
-	launch, err := a.Launch.Launch(plan, 1)
+	plan := launchtest.WorkerPlan(mgmt.Node{Env: map[string]string{mgmt.CPUsEnv: "0,2-3"}})
+	process, err := a.Launch.Launch(plan, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(launch.Spec.CPUs, []int{0, 2, 3}) || len(launch.Warnings) > 0 {
-		t.Errorf("processors %v, warnings %q", launch.Spec.CPUs, launch.Warnings)
+	if !slices.Equal(process.Spec.CPUs, []int{0, 2, 3}) || len(process.Warnings) > 0 {
+		t.Errorf("processors %v, warnings %q", process.Spec.CPUs, process.Warnings)
 	}
-	if slices.ContainsFunc(launch.Spec.Env, func(kv string) bool { return strings.HasPrefix(kv, mgmt.CPUsEnv) }) {
-		t.Errorf("the process gets %q", launch.Spec.Env)
+	if slices.ContainsFunc(process.Spec.Env, func(kv string) bool { return strings.HasPrefix(kv, mgmt.CPUsEnv) }) {
+		t.Errorf("the process gets %q", process.Spec.Env)
 	}
 }

@@ -1,7 +1,10 @@
-package daemon_test
+package launch_test
 
 import (
 	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,49 +14,51 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// launches is an agent's launcher of Zeek processes, and its directory.
+// launches is a launcher of Zeek processes, and its directory.
 type launches struct {
-	daemon.Launcher
+	launch.Launcher
 	t   *testing.T
 	dir string
 }
 
-func newLaunches(t *testing.T, more ...func(*settings.Agent)) *launches {
+func newLaunches(t *testing.T, more ...func(*launch.ZeekConfig)) *launches {
 	t.Helper()
-	l := &launches{t: t}
-	zeek := installed(t)
-	a, err := openAgent(t, func(a *settings.Agent) {
-		a.Zeek.Path, l.dir = zeek, a.Directory
-		for _, change := range more {
-			change(a)
-		}
-	})
+	dir := t.TempDir()
+	install, err := launch.FindZeek(t.Context(), launchtest.InstallZeek(t), os.Environ())
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Launcher = a.Launch
-	return l
+	cfg := launch.ZeekConfig{
+		Install:      install,
+		Site:         zeek.Site{StateDir: dir, SpoolDir: filepath.Join(dir, "spool"), AgentAddr: netip.AddrPortFrom(launch.Loopback, 2151)},
+		RecordDir:    filepath.Join(dir, "launches"),
+		GeneratedDir: filepath.Join(dir, "generated"),
+	}
+	for _, change := range more {
+		change(&cfg)
+	}
+	return &launches{Launcher: launch.NewZeek(cfg), t: t, dir: dir}
 }
 
 // launch returns the facts of a launch of the worker with one more option.
-func (l *launches) launch(number uint64, option string) daemon.Facts {
+func (l *launches) launch(number uint64, option string) launch.Facts {
 	l.t.Helper()
-	plan := workerPlan(mgmt.Node{})
+	plan := launchtest.WorkerPlan(mgmt.Node{})
 	e := plan.Cluster["worker"]
 	e.MetricsPort = new(mgmt.TCPPort(uint16(number))) // it is part of what is generated
 	plan.Cluster["worker"] = e
 	plan.Node.Options = []mgmt.Option{{Name: option, Value: "T"}}
-	launch, err := l.Launch(plan, number)
+	process, err := l.Launch(plan, number)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return launch.Facts
+	return process.Facts
 }
 
 func (l *launches) generated() []string { return entries(l.t, filepath.Join(l.dir, "generated")) }
@@ -164,7 +169,7 @@ func TestWhatIsGeneratedLivesAsLongAsTheProcess(t *testing.T) {
 
 func TestGeneratedFilesThatWereTamperedWithAreMadeAnew(t *testing.T) {
 	// With upstream's node script there is no secret, and equal plans share files.
-	l := newLaunches(t, func(a *settings.Agent) { a.Zeek.NodeScript = "upstream" })
+	l := newLaunches(t, func(c *launch.ZeekConfig) { c.NodeScript = zeek.UpstreamNodeScript })
 	first := l.launch(1, "a")
 	layout := filepath.Join(l.dir, "generated", first.Generated, "cluster-layout.zeek")
 	want, err := os.ReadFile(layout)
@@ -197,7 +202,7 @@ func TestPortOnWhichANodeServesIsChosenAnewWhenItIsTaken(t *testing.T) {
 	l := newLaunches(t)
 	first := l.launch(1, "a")
 	l.Forget("worker", 1)
-	ln, err := daemon.Listen(t.Context(), "127.0.0.1:"+portText(first.WebSocketPort), "none")
+	ln, err := net.Listen("tcp4", netip.AddrPortFrom(launch.Loopback, first.WebSocketPort).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +215,7 @@ func TestPortOnWhichANodeServesIsChosenAnewWhenItIsTaken(t *testing.T) {
 // A check runs elsewhere, so that the node's status file stays as it is.
 func TestCheckFindsScriptsRelativeToTheNodesDirectory(t *testing.T) {
 	l := newLaunches(t)
-	plan := workerPlan(mgmt.Node{Scripts: []string{"./mine", "policy/tuning/json-logs"}})
+	plan := launchtest.WorkerPlan(mgmt.Node{Scripts: []string{"./mine", "policy/tuning/json-logs"}})
 	check, err := l.Check(plan, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -221,39 +226,38 @@ func TestCheckFindsScriptsRelativeToTheNodesDirectory(t *testing.T) {
 	}
 }
 
-// TestNoNodeRunsInADirectoryThatHoldsAState has a node named as a controller of its
-// host, of which neither its own controller nor its agent know.
-func TestNoNodeRunsInADirectoryThatHoldsAState(t *testing.T) {
-	cluster := startCluster(t)
-	cluster.startAgent("a")
-	dir := filepath.Join(cluster.dir, "a", "nodes", "worker")
-	state := filepath.Join(dir, "state.db")
-	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(state, []byte("what it was told"), 0o600)); err != nil {
+// A node that said RUNNING in its last life must not count as running in the
+// next before it says so again.
+func TestStatusFileOfAnEarlierProcessIsGoneBeforeTheNext(t *testing.T) {
+	l := newLaunches(t)
+	status := filepath.Join(launch.NodeDir(l.dir, "worker"), ".status")
+	if err := os.MkdirAll(filepath.Dir(status), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	conn := cluster.client()
-	defer conn.Close()
-	if staged, err := conn.Stage(t.Context(), twoNodes("two", "a")); err != nil || !staged[0].Success {
-		t.Fatalf("stage: %+v, %v", staged, err)
+	if err := os.WriteFile(status, []byte("RUNNING [run_loop]\n"), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	deployed, err := conn.Deploy(t.Context())
+	process, err := l.Launch(launchtest.WorkerPlan(mgmt.Node{}), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	why := map[client.NodeName]string{}
-	for _, r := range deployed {
-		if !r.Success {
-			why[r.Node] += r.Error
-		}
+	if got := filepath.Join(process.Facts.Dir, process.Facts.StatusFile); got != status {
+		t.Errorf("status file %s, want %s", got, status)
 	}
-	if !strings.Contains(why["worker"], dir+" is the directory of a controller or an agent; name the node otherwise") || len(why) != 1 {
-		t.Errorf("failures %q", why)
+	if _, err := os.Stat(status); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("status file before the launch: %v", err)
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
-		t.Errorf("the directory has %v, %v; want what it had", entries, err)
+}
+
+func entries(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if text, err := os.ReadFile(state); string(text) != "what it was told" {
-		t.Errorf("the state is %q, %v", text, err)
+	var names []string
+	for _, e := range list {
+		names = append(names, e.Name())
 	}
+	return names
 }

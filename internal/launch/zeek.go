@@ -1,4 +1,4 @@
-package daemon
+package launch
 
 import (
 	"crypto/rand"
@@ -71,14 +71,14 @@ func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16, secret mgmt.Secr
 }
 
 // Launch implements Launcher.
-func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Launch, error) {
+func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 	cpus, err := nodeCPUs(plan.Node)
 	if err != nil {
-		return Launch{}, err
+		return Process{}, err
 	}
 	port, err := z.webSocketPort(plan)
 	if err != nil {
-		return Launch{}, err
+		return Process{}, err
 	}
 	var secret mgmt.Secret
 	if z.cfg.NodeScript != zeek.UpstreamNodeScript {
@@ -87,11 +87,11 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Launch, error) {
 	d := z.deployment(plan, port, secret)
 	generated, command, err := generate(d, z.cfg.GeneratedDir)
 	if err != nil {
-		return Launch{}, err
+		return Process{}, err
 	}
 	suffix, err := d.LogSuffix()
 	if err != nil {
-		return Launch{}, err
+		return Process{}, err
 	}
 	facts := Facts{
 		Program:       z.cfg.Install.Path,
@@ -106,12 +106,12 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Launch, error) {
 		Zone:          zoneOf(command.Env),
 	}
 	if err := prepareDirs(facts, generated.Dirs); err != nil {
-		return Launch{}, err
+		return Process{}, err
 	}
 	if err := z.files.keep(plan.Node.Name, number, facts); err != nil {
-		return Launch{}, err
+		return Process{}, err
 	}
-	return Launch{
+	return Process{
 		Spec: proc.Spec{
 			Argv:   command.Argv,
 			Env:    command.Env,
@@ -257,13 +257,13 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	return check, nil
 }
 
-// Usual returns checks of scripts that tell about nodes which have none of their
+// usual returns checks of scripts that tell about nodes which have none of their
 // own, one for each role, in a cluster of all roles that has ports for everything.
-func (z *Zeek) Usual(scratch string) []preflight.Check {
+func (z *Zeek) usual(scratch string) []preflight.Check {
 	cluster := map[mgmt.NodeName]mgmt.ClusterEndpoint{}
 	for i, role := range []mgmt.ClusterRole{mgmt.Manager, mgmt.Logger, mgmt.Proxy, mgmt.Worker} {
 		cluster[mgmt.NodeName(role)] = mgmt.ClusterEndpoint{
-			Role: role, Host: loopback, Port: mgmt.TCPPort(uint16(1 + 2*i)), MetricsPort: new(mgmt.TCPPort(uint16(2 + 2*i))),
+			Role: role, Host: Loopback, Port: mgmt.TCPPort(uint16(1 + 2*i)), MetricsPort: new(mgmt.TCPPort(uint16(2 + 2*i))),
 		}
 	}
 	var checks []preflight.Check

@@ -1,4 +1,4 @@
-package daemon
+package app
 
 import (
 	"cmp"
@@ -10,8 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
@@ -26,7 +27,7 @@ import (
 // makes c one that a controller refuses. The error says why nobody could look.
 func Preflight(
 	ctx context.Context, set settings.Agent, by settings.Controller, c mgmt.Configuration, log *slog.Logger,
-) ([]agent.Finding, error) {
+) ([]preflight.Finding, error) {
 	rules := portRules(by)
 	mistakes, warnings := c.Check(rules)
 	for _, w := range append(warnings, c.CaptureDoubts()...) {
@@ -58,17 +59,18 @@ func Preflight(
 	if err != nil {
 		return nil, err
 	}
-	look := agent.Preflight{}
+	var pids []int
 	for _, rec := range running {
-		look.Running = append(look.Running, int64(rec.PID))
+		pids = append(pids, rec.PID)
 	}
-	plans := mgmt.Plans(placed(c, set), instance)
-	for _, name := range slices.Sorted(maps.Keys(plans)) {
-		look.Start = append(look.Start, plans[name])
+	planned := mgmt.Plans(placed(c, set), instance)
+	var plans []mgmt.Plan
+	for _, name := range slices.Sorted(maps.Keys(planned)) {
+		plans = append(plans, planned[name])
 	}
-	seen := AgentConfig{Launch: launcher, Core: coreConfig(set)}.look(ctx, look)
+	seen := launch.Preflight{Launcher: launcher}.Look(ctx, plans, pids)
 	for _, n := range seen.Unfinished {
-		seen.Findings = append(seen.Findings, agent.Finding{Node: n, Problem: "the check of its scripts did not end"})
+		seen.Findings = append(seen.Findings, preflight.Finding{Node: n, Problem: "the check of its scripts did not end"})
 	}
 	return seen.Findings, nil
 }
@@ -84,7 +86,7 @@ func placed(c mgmt.Configuration, set settings.Agent) mgmt.Configuration {
 	if !slices.ContainsFunc(c.Instances, func(in mgmt.Instance) bool { return mgmt.KnownHost(in.Host) }) {
 		return c
 	}
-	here := loopback
+	here := launch.Loopback
 	if mgmt.KnownHost(set.Broker.Addr) {
 		here = set.Broker.Addr
 	}
@@ -99,10 +101,10 @@ func placed(c mgmt.Configuration, set settings.Agent) mgmt.Configuration {
 	return c.WithHosts(agents)
 }
 
-func refusals(mistakes []string) []agent.Finding {
-	var findings []agent.Finding
+func refusals(mistakes []string) []preflight.Finding {
+	var findings []preflight.Finding
 	for _, m := range mistakes {
-		findings = append(findings, agent.Finding{Problem: m})
+		findings = append(findings, preflight.Finding{Problem: m})
 	}
 	return findings
 }

@@ -1,4 +1,4 @@
-package daemon_test
+package app_test
 
 import (
 	"crypto/ecdsa"
@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -58,7 +58,7 @@ func TestClientsMayCallTheControllerAsItsCertificateDoes(t *testing.T) {
 		"of the controller": {HostNames: []string{"given.example"}, Common: settings.Common{TLS: settings.TLS{Cert: cert, Key: key}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg, err := daemon.WebSocketConfig(set)
+			cfg, err := app.WebSocketConfig(set)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestClientsMayCallTheControllerAsItsCertificateDoes(t *testing.T) {
 			}
 		})
 	}
-	if cfg, err := daemon.WebSocketConfig(settings.Controller{}); err != nil || slices.Contains(cfg.HostNames, "zeekfleet") {
+	if cfg, err := app.WebSocketConfig(settings.Controller{}); err != nil || slices.Contains(cfg.HostNames, "zeekfleet") {
 		t.Errorf("got %q, %v, want no name of a certificate that nobody gave", cfg.HostNames, err)
 	}
 }

@@ -1,4 +1,4 @@
-package daemon
+package launch
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"net/netip"
 )
 
-// loopback is where nodes serve their agent.
-var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+// Loopback is where nodes serve their agent.
+var Loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 // portAttempts bounds how often the system is asked for another port.
 const portAttempts = 100
@@ -17,7 +17,7 @@ const portAttempts = 100
 // then fails to listen, and the next launch asks again.
 func freePort(taken map[uint16]bool) (uint16, error) {
 	for range portAttempts {
-		ln, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+		ln, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(Loopback, 0)))
 		if err != nil {
 			return 0, err
 		}
@@ -32,7 +32,7 @@ func freePort(taken map[uint16]bool) (uint16, error) {
 
 // isFree reports whether nothing listens on a port of the loopback address.
 func isFree(port uint16) bool {
-	ln, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback, port)))
+	ln, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(Loopback, port)))
 	if err != nil {
 		return false
 	}

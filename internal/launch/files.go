@@ -1,4 +1,4 @@
-package daemon
+package launch
 
 import (
 	"bytes"
@@ -54,7 +54,7 @@ func (l *launchFiles) keep(node mgmt.NodeName, number uint64, facts Facts) error
 	rec := factsRecord{number, facts}
 	text, err := json.Marshal(rec)
 	if err != nil {
-		panic(fmt.Sprintf("daemon: marshal facts of a launch: %v", err)) // plain data
+		panic(fmt.Sprintf("launch: marshal facts of a launch: %v", err)) // plain data
 	}
 	if err := os.MkdirAll(l.records, 0o700); err != nil {
 		return fmt.Errorf("record launch of node %s: %w", node, err)

@@ -1,4 +1,4 @@
-package daemon
+package app
 
 import (
 	"context"
@@ -8,11 +8,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
@@ -24,7 +24,7 @@ type PortFlags struct{ Broker, WebSocket string }
 
 // Controller is a controller that has its file and its ports, and can run.
 type Controller struct {
-	ControllerConfig
+	daemon.ControllerConfig
 	store *boltstore.Store
 }
 
@@ -38,10 +38,10 @@ func (c Controller) Close() {
 	c.store.Close()
 }
 
-// Run is RunController; it closes the controller's file.
+// Run is daemon.RunController; it closes the controller's file.
 func (c Controller) Run(ctx context.Context) error {
 	defer c.store.Close()
-	return RunController(ctx, c.ControllerConfig)
+	return daemon.RunController(ctx, c.ControllerConfig)
 }
 
 // OpenController opens what a controller needs: its file and its ports. After
@@ -61,7 +61,7 @@ func OpenController(
 	if c.WebSocketServer, err = websocketConfig(set); err != nil {
 		return c, err
 	}
-	if c.store, err = openState(ctx, set.Directory, withoutControllerState, log); err != nil {
+	if c.store, err = daemon.OpenControllerState(ctx, set.Directory, log); err != nil {
 		return c, err
 	}
 	opened.add(c.store)
@@ -142,27 +142,9 @@ func Reachable(listening string) string {
 	return netip.AddrPortFrom(loopback, ap.Port()).String()
 }
 
-// stateFile is the name of the file with a daemon's state.
-const stateFile = "state.db"
-
-// What it means to go on without that file.
-const (
-	withoutAgentState = "without it the agent keeps its nodes running, and waits until a controller tells it what should run"
-	// Agents stop what a controller tells them to; one that has deployed nothing
-	// tells them nothing.
-	withoutControllerState = "without it the controller has no configuration, and agents keep their nodes running until the whole cluster file is staged and deployed again"
-)
-
-// openState opens a daemon's file. It says if that was expected and is missing.
-func openState(ctx context.Context, directory, withoutIt string, log *slog.Logger) (*boltstore.Store, error) {
-	path := filepath.Join(directory, stateFile)
-	s, err := boltstore.Open(ctx, path, boltstore.Config{WithoutIt: withoutIt})
-	if err == nil && s.Missing() {
-		log.Warn("state file is missing from a directory that was there already, and is made anew: if there was one, stop this daemon and restore it; "+withoutIt,
-			"file", path)
-	}
-	return s, err
-}
+// MemoryTarget is what either daemon does with, in bytes, as far as it can: for
+// debug.SetMemoryLimit, which collects garbage more eagerly beyond it.
+const MemoryTarget = 256 << 20
 
 func busConfig(set settings.Common) (bus.Config, error) {
 	cfg := bus.Config{MaxSilence: set.PeerSilence}
@@ -208,7 +190,7 @@ func shownNames(cfg *tls.Config) []string {
 	}
 	var names []string
 	for _, cert := range cfg.Certificates {
-		names = append(names, certificateNames(cert.Leaf)...)
+		names = append(names, daemon.CertificateNames(cert.Leaf)...)
 	}
 	return names
 }

@@ -1,4 +1,4 @@
-package daemon_test
+package app_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/app"
 )
 
 func TestServiceOf(t *testing.T) {
@@ -21,7 +21,7 @@ func TestServiceOf(t *testing.T) {
 		"0::/\n": "",
 		"":       "",
 	} {
-		if got := daemon.ServiceOf(cgroup); got != want {
+		if got := app.ServiceOf(cgroup); got != want {
 			t.Errorf("%q: %q, want %q", cgroup, got, want)
 		}
 	}
@@ -49,7 +49,7 @@ func TestUnitThatWouldKillTheNodesIsWarnedOf(t *testing.T) {
 			}
 			t.Setenv("PATH", bin)
 			var log bytes.Buffer
-			daemon.WarnIfItKills(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), "agent.service", 4711)
+			app.WarnIfItKills(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), "agent.service", 4711)
 			if got := log.String(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
 				t.Errorf("logged %q, want %q", got, tt.want)
 			}

@@ -1,4 +1,4 @@
-package daemon_test
+package launch_test
 
 import (
 	"errors"
@@ -8,7 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
@@ -41,7 +42,7 @@ func TestFindZeek(t *testing.T) {
 		"not as a node of an agent": {path, []string{"ZEEKPATH=/elsewhere", "CLUSTER_NODE=x"}, "8.2.2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in, err := daemon.FindZeek(t.Context(), tt.given, tt.environ)
+			in, err := launch.FindZeek(t.Context(), tt.given, tt.environ)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +59,7 @@ func TestFindZeekSaysWhyNot(t *testing.T) {
 	const missing = "error while loading shared libraries: libpcap.so.1: cannot open shared object file: No such file or directory"
 	unloadable := script(t, dir, "unloadable", "echo '"+dir+"/unloadable: "+missing+"' >&2\nexit 127\n")
 	illegal := script(t, dir, "illegal", "kill -ILL $$\n")
-	old := script(t, dir, "old", fmt.Sprintf("FAKEZEEK_VERSION=4.2.0 exec %s --help\n", installed(t)))
+	old := script(t, dir, "old", fmt.Sprintf("FAKEZEEK_VERSION=4.2.0 exec %s --help\n", launchtest.InstallZeek(t)))
 	plain := filepath.Join(dir, "plain")
 	if err := os.WriteFile(plain, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -81,19 +82,10 @@ func TestFindZeekSaysWhyNot(t *testing.T) {
 		"too old a Zeek":           {old, "zeek 4.2.0 is too old", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := daemon.FindZeek(t.Context(), tt.given, []string{"PATH=" + dir})
-			if err == nil || !strings.HasPrefix(err.Error(), tt.want) || errors.Is(err, daemon.ErrNoZeek) != tt.none {
+			_, err := launch.FindZeek(t.Context(), tt.given, []string{"PATH=" + dir})
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) || errors.Is(err, launch.ErrNoZeek) != tt.none {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
 	}
-}
-
-func installed(t *testing.T) string {
-	t.Helper()
-	path, err := fakezeek.Install(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -1,0 +1,23 @@
+package app
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+)
+
+var (
+	ServiceOf     = serviceOf
+	WarnIfItKills = warnIfItKills
+)
+
+// OpenLauncher is openLauncher for an agent that listens at 127.0.0.1:2151.
+func OpenLauncher(t *testing.T, set settings.Agent) (launch.Launcher, error) {
+	l, _, err := openLauncher(t.Context(), set, slog.New(slog.DiscardHandler), "127.0.0.1:2151")
+	return l, err
+}
+
+// WebSocketConfig is how a controller with these settings serves its clients.
+var WebSocketConfig = websocketConfig

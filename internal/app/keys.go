@@ -1,0 +1,79 @@
+package app
+
+import (
+	"bytes"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+)
+
+// sharedAuthority tells whether two PEM files have a certificate in common. Files
+// that cannot be read have none; whoever loads them says so.
+func sharedAuthority(one, other string) bool {
+	mine := certificates(one)
+	for der := range certificates(other) {
+		if mine[der] {
+			return true
+		}
+	}
+	return false
+}
+
+// certificates returns the certificates of a PEM file, in DER.
+func certificates(file string) map[string]bool {
+	found := map[string]bool{}
+	rest, err := os.ReadFile(file)
+	for err == nil {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type == "CERTIFICATE" {
+			found[string(block.Bytes)] = true
+		}
+	}
+	return found
+}
+
+// refuseSharedKey says that nodes would get the agent's own key, under whatever
+// name: with it a node could be the agent. A file that is not there is for others
+// to miss.
+func refuseSharedKey(nodes, agent string) error {
+	if nodes == "" || agent == "" {
+		return nil
+	}
+	theirs, err := os.Stat(nodes)
+	if err != nil {
+		return nil
+	}
+	own, err := os.Stat(agent)
+	if err != nil {
+		return nil
+	}
+	if os.SameFile(theirs, own) || sameText(nodes, agent) {
+		return fmt.Errorf("zeek.tls_key %s is the agent's own key, with which a node could be the agent: make one for nodes", nodes)
+	}
+	return nil
+}
+
+// maxKey bounds a file with a key, in bytes.
+const maxKey = 64 << 10
+
+// sameText reports whether two files hold the same but for blanks around it.
+func sameText(a, b string) bool {
+	read := func(path string) []byte {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil
+		}
+		defer f.Close()
+		text, err := io.ReadAll(io.LimitReader(f, maxKey))
+		if err != nil {
+			return nil
+		}
+		return bytes.TrimSpace(text)
+	}
+	text := read(a)
+	return len(text) > 0 && bytes.Equal(text, read(b))
+}

@@ -1,0 +1,41 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
+)
+
+// stateFile is the name of the file with a daemon's state, in its directory.
+const stateFile = "state.db"
+
+// What it means to go on without that file.
+const (
+	withoutAgentState = "without it the agent keeps its nodes running, and waits until a controller tells it what should run"
+	// Agents stop what a controller tells them to; one that has deployed nothing
+	// tells them nothing.
+	withoutControllerState = "without it the controller has no configuration, and agents keep their nodes running until the whole cluster file is staged and deployed again"
+)
+
+// OpenAgentState opens the file with an agent's state. It warns if the file was
+// expected and is missing.
+func OpenAgentState(ctx context.Context, directory string, log *slog.Logger) (*boltstore.Store, error) {
+	return openState(ctx, directory, withoutAgentState, log)
+}
+
+// OpenControllerState does the same for a controller.
+func OpenControllerState(ctx context.Context, directory string, log *slog.Logger) (*boltstore.Store, error) {
+	return openState(ctx, directory, withoutControllerState, log)
+}
+
+func openState(ctx context.Context, directory, withoutIt string, log *slog.Logger) (*boltstore.Store, error) {
+	path := filepath.Join(directory, stateFile)
+	s, err := boltstore.Open(ctx, path, boltstore.Config{WithoutIt: withoutIt})
+	if err == nil && s.Missing() {
+		log.Warn("state file is missing from a directory that was there already, and is made anew: if there was one, stop this daemon and restore it; "+withoutIt,
+			"file", path)
+	}
+	return s, err
+}

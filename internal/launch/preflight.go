@@ -1,0 +1,83 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/preflight"
+)
+
+// Preflight looks at nodes before they are started.
+type Preflight struct {
+	Launcher Launcher
+	// ScratchDir is the directory below which a preflight writes what it needs.
+	// It exists. Empty means the system's directory for temporary files.
+	ScratchDir string
+	// OutputBytes is as in preflight.Config.
+	OutputBytes int
+	// Checked, if not nil, knows which checks of scripts have passed.
+	Checked *preflight.Memory
+}
+
+// scratchPrefix begins the names of the directories in which preflights work.
+const scratchPrefix = "preflight-"
+
+// RemoveScratch removes from dir the directories of the preflights of an agent
+// that was killed. A directory that cannot be removed stays.
+func RemoveScratch(dir string) {
+	removeExcept(dir, func(name string) bool { return !strings.HasPrefix(name, scratchPrefix) })
+}
+
+// Look finds what would keep the plans from succeeding. The processes in running
+// are those of nodes that run already. Only checks of scripts take so long that
+// ctx can end them.
+func (p Preflight) Look(ctx context.Context, plans []mgmt.Plan, running []int) preflight.Report {
+	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
+	if err != nil {
+		return preflight.Report{Findings: []preflight.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}}
+	}
+	defer os.RemoveAll(scratch)
+	var checks []preflight.Check
+	var findings []preflight.Finding
+	for _, plan := range plans {
+		check, err := p.Launcher.Check(plan, generatedIn(scratch))
+		if err != nil {
+			findings = append(findings, preflight.Finding{Node: plan.Node.Name, Problem: err.Error()})
+			continue
+		}
+		checks = append(checks, check)
+	}
+	cfg := p.config(scratch)
+	cfg.Ours = running
+	report := preflight.Run(ctx, cfg, checks)
+	report.Findings = append(findings, report.Findings...)
+	return report
+}
+
+// CanLookAhead reports whether LookAhead finds anything that Look profits from.
+func (p Preflight) CanLookAhead() bool {
+	_, ok := p.Launcher.(*Zeek)
+	return ok && p.Checked != nil
+}
+
+// LookAhead checks the scripts of nodes as they usually are, so that Look finds
+// them checked.
+func (p Preflight) LookAhead(ctx context.Context) (preflight.Report, error) {
+	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
+	if err != nil {
+		return preflight.Report{}, err
+	}
+	defer os.RemoveAll(scratch)
+	return preflight.Run(ctx, p.config(scratch), p.Launcher.(*Zeek).usual(generatedIn(scratch))), nil
+}
+
+func (p Preflight) config(scratch string) preflight.Config {
+	return preflight.Config{ScratchDir: scratch, OutputBytes: p.OutputBytes, Memory: p.Checked}
+}
+
+// generatedIn is where a preflight writes what the launcher generates.
+func generatedIn(scratch string) string { return filepath.Join(scratch, "generated") }
