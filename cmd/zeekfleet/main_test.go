@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 //	alive PID             checks that a process of this script lives; ! alive waits for its end
 //	appears PATTERN       waits for a file of a name like that
 //	vanishes PATTERN      waits until there is none
+//	state VERSION/NAME    makes the state directory a copy of testdata/state-VERSION/NAME
+//	standin NODE VAR      makes the process that was started as NODE the one that the node's
+//	                      record names, and puts its PID into a variable
 //
 // A script that succeeds must have stopped all of its nodes.
 func TestScripts(t *testing.T) {
@@ -55,6 +58,8 @@ func TestScripts(t *testing.T) {
 			"alive":    cmdAlive,
 			"appears":  cmdAppears,
 			"vanishes": cmdVanishes,
+			"state":    cmdState,
+			"standin":  cmdStandIn,
 		},
 	})
 }
