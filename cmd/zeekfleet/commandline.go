@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
@@ -80,7 +81,7 @@ func warnOfVariables(cmd *cobra.Command, _ []string) {
 		return
 	}
 	for _, text := range settings.UnknownVariables(os.Environ()) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "zeekfleet: warning: "+printable(text))
+		fmt.Fprintln(cmd.ErrOrStderr(), "zeekfleet: warning: "+cli.Printable(text))
 	}
 }
 

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -83,8 +83,8 @@ func (v crashView) table(records []crash.Record, unread error) error {
 	w := tabwriter.NewWriter(v.out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "NODE\tWHEN\tUPTIME\tEND\tOUTPUT")
 	for _, r := range records {
-		fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\n", printable(string(r.Node)), when(r), uptime(r),
-			printable(r.Exit.Text), printable(tellingLine(r)))
+		fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\n", cli.Printable(string(r.Node)), when(r), uptime(r),
+			cli.Printable(r.Exit.Text), cli.Printable(tellingLine(r)))
 	}
 	return errors.Join(w.Flush(), unread)
 }
@@ -139,10 +139,10 @@ func (v crashView) json(records []crash.Record) error {
 
 // writeCrash writes what a person wants to know of r.
 func writeCrash(w *strings.Builder, r crash.Record) {
-	fmt.Fprintf(w, "%s  %s\n", when(r), printable(string(r.Node)))
+	fmt.Fprintf(w, "%s  %s\n", when(r), cli.Printable(string(r.Node)))
 	line := func(label, text string) {
 		if text != "" {
-			fmt.Fprintf(w, "  %-12s%s\n", label, printable(text))
+			fmt.Fprintf(w, "  %-12s%s\n", label, cli.Printable(text))
 		}
 	}
 	line("end", r.Exit.Text)
@@ -162,7 +162,7 @@ func writeCrash(w *strings.Builder, r crash.Record) {
 		}
 		fmt.Fprintf(w, "  %s:\n", label)
 		for l := range strings.Lines(text) {
-			fmt.Fprintf(w, "    %s\n", printable(strings.TrimRight(l, "\r\n")))
+			fmt.Fprintf(w, "    %s\n", cli.Printable(strings.TrimRight(l, "\r\n")))
 		}
 	}
 	block("stderr", r.Stderr)
@@ -193,17 +193,4 @@ func uptime(r crash.Record) time.Duration {
 // its output was kept.
 func tellingLine(r crash.Record) string {
 	return mgmt.NodeOutputs{Stdout: r.Stdout, Stderr: r.Stderr}.TellingLine()
-}
-
-// printable keeps what a process printed from controlling the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
 // messages is the log of a command that a person waits for: each record is a
@@ -50,6 +52,6 @@ func (m messages) Handle(_ context.Context, r slog.Record) error {
 	if len(facts) > 0 {
 		text += ": " + strings.Join(facts, " ")
 	}
-	_, err := fmt.Fprintln(m.out, "zeekfleet: "+printable(text))
+	_, err := fmt.Fprintln(m.out, "zeekfleet: "+cli.Printable(text))
 	return err
 }

@@ -1,38 +1,19 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"os/signal"
-	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
-)
-
-// How long `up` gives its parts to end.
-const (
-	upStopGrace    = 5 * time.Second  // a node, before it is killed
-	upStopDeadline = 30 * time.Second // everything
-	// upSayAfter is when it says whom it waits for. Until then another Ctrl-C does
-	// not count: some programs send each signal to a process and to its group.
-	upSayAfter = time.Second
+	"github.com/zeekfleet/zeekfleet/internal/up"
 )
 
 func newUpCommand(streams) *cobra.Command {
@@ -46,11 +27,12 @@ func newUpCommand(streams) *cobra.Command {
 		Args: wantArgs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			began := time.Now()
-			set, err := upSettings(cmd.Flags())
+			cfg, err := upSettings(cmd.Flags())
 			if err != nil {
 				return err
 			}
-			return failed(runUp(cmd, args, set, began))
+			cfg.Began = began
+			return failed(runUp(cmd, args, cfg))
 		},
 	}
 	flags := cmd.Flags()
@@ -71,15 +53,9 @@ var upFlags = map[string]struct{ controller, agent string }{
 	"agent-port":      {agent: "listen-port"},
 }
 
-// upSet are the settings of both daemons.
-type upSet struct {
-	controller settings.Controller
-	agent      settings.Agent
-}
-
 // upSettings resolves the settings of both daemons from the flags of `up`. A
 // flag that makes no sense is misuse.
-func upSettings(given *pflag.FlagSet) (set upSet, err error) {
+func upSettings(given *pflag.FlagSet) (cfg up.Config, err error) {
 	forController := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	settings.AddControllerFlags(forController)
 	forAgent := pflag.NewFlagSet("agent", pflag.ContinueOnError)
@@ -103,19 +79,19 @@ func upSettings(given *pflag.FlagSet) (set upSet, err error) {
 		pass(forAgent, names.agent, f)
 	})
 	if problem != nil {
-		return upSet{}, problem
+		return up.Config{}, problem
 	}
-	if set.controller, _, err = settings.ResolveController(sources(forController)); err != nil {
-		return upSet{}, failed(err)
+	if cfg.Controller, _, err = settings.ResolveController(sources(forController)); err != nil {
+		return up.Config{}, failed(err)
 	}
-	set.agent, _, err = settings.ResolveAgent(sources(forAgent))
-	return set, failed(err)
+	cfg.Agent, _, err = settings.ResolveAgent(sources(forAgent))
+	return cfg, failed(err)
 }
 
-func runUp(cmd *cobra.Command, args []string, set upSet, began time.Time) error {
+func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 	ctx, stop := untilHangup(cmd.Context())
 	defer stop()
-	var wanted *mgmt.Configuration
+	cfg.Source = "the default cluster"
 	if len(args) == 1 {
 		cluster, err := readCluster(args[0], cmd.InOrStdin(), cmd.ErrOrStderr())
 		if err != nil {
@@ -124,18 +100,13 @@ func runUp(cmd *cobra.Command, args []string, set upSet, began time.Time) error 
 		for _, text := range cluster.Doubts {
 			fmt.Fprintln(cmd.ErrOrStderr(), "zeekfleet: warning: "+text)
 		}
-		wanted = &cluster.Config
+		cfg.Cluster, cfg.Source = &cluster.Config, args[0]
 	}
-	u, err := openUp(cmd, set)
-	if err != nil {
-		return err
-	}
-	defer u.log.Close()
-	u.began, u.wanted, u.source = began, wanted, "the default cluster"
-	if len(args) == 1 {
-		u.source = args[0]
-	}
-	return u.run(ctx)
+	saveMemory()
+	cfg.Program = programName(os.Args[0])
+	cfg.Crashes = cfg.Program + " crashes" + whereArgs(cmd.Flags())
+	cfg.Out, cfg.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+	return up.Run(ctx, cfg)
 }
 
 // readCluster reads a cluster file, and writes its warnings, but not its doubts.
@@ -154,303 +125,6 @@ func readCluster(path string, stdin io.Reader, warnings io.Writer) (*cli.Cluster
 	return cluster, nil
 }
 
-// up is a controller and an agent in this process.
-type up struct {
-	controller app.Controller
-	agent      app.Agent
-	client     client.Config // by which this process is a client of its controller
-	stateDir   string
-	log        *os.File
-	logger     *slog.Logger // of what log holds
-	out        io.Writer
-	errOut     io.Writer
-
-	began     time.Time
-	wanted    *mgmt.Configuration // nil: whatever is deployed, or the default
-	source    string              // what wanted comes from
-	told      chan string         // what the deployment waits for
-	notes     []string            // what the deployment has to say, once it has ended
-	noted     []mgmt.NodeName     // of which nodes notes says why they failed
-	crashes   string              // the command that says more of a crash
-	changed   chan struct{}       // holds a token when a node changed its state
-	stopNodes chan struct{}
-	living    func() ([]proc.Record, error) // the nodes' processes
-}
-
-func openUp(cmd *cobra.Command, set upSet) (u *up, err error) {
-	if err := mustListen(set.controller); err != nil {
-		return nil, err
-	}
-	saveMemory()
-	u = &up{
-		stateDir:  set.agent.StateDir,
-		out:       cmd.OutOrStdout(),
-		errOut:    cmd.ErrOrStderr(),
-		changed:   make(chan struct{}, 1),
-		told:      make(chan string),
-		stopNodes: make(chan struct{}),
-	}
-	if u.log, err = openLog(u.stateDir); err != nil {
-		return nil, err
-	}
-	u.logger = newLogger(u.log, set.agent.LogLevel)
-	ctx := cmd.Context()
-	u.controller, err = app.OpenController(ctx, set.controller, u.logger.With("part", "controller"),
-		app.PortFlags{Broker: "--controller-port", WebSocket: "--websocket-port"})
-	if err != nil {
-		u.log.Close()
-		return nil, err
-	}
-	if u.client, err = upClient(set.controller, u.controller.WebSocket.Addr().String()); err != nil {
-		u.controller.Close()
-		u.log.Close()
-		return nil, err
-	}
-	set.agent.Controller = app.Reachable(u.controller.Broker.Addr().String())
-	u.agent, err = app.OpenAgent(ctx, set.agent, u.logger.With("part", "agent"), app.PortFlags{Broker: "--agent-port"})
-	if err != nil {
-		u.controller.Close()
-		u.log.Close()
-		return nil, err
-	}
-	u.agent.StopNodes = u.stopNodes
-	u.crashes = programName(os.Args[0]) + " crashes" + whereArgs(cmd.Flags())
-	u.living = func() ([]proc.Record, error) { return app.LivingNodes(set.agent) }
-	u.agent.StopGrace = map[mgmt.ClusterRole]time.Duration{
-		mgmt.Logger: upStopGrace, mgmt.Manager: upStopGrace, mgmt.Proxy: upStopGrace, mgmt.Worker: upStopGrace,
-		mgmt.ClusterNone: upStopGrace,
-	}
-	u.agent.OnChange = func(mgmt.NotifyChange) { u.nudge() }
-	return u, nil
-}
-
-// maxLog is the size in bytes beyond which a log is put aside at the next start.
-const maxLog = 10 << 20
-
-// openLog opens the log of `up`, which has the terminal for its table.
-func openLog(stateDir string) (*os.File, error) {
-	if err := os.MkdirAll(stateDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make state directory (--state-dir): %w", err)
-	}
-	path := filepath.Join(stateDir, "zeekfleet.log")
-	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
-		if err := os.Rename(path, path+".1"); err != nil {
-			return nil, fmt.Errorf("put aside old log: %w", err)
-		}
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("log in the state directory (--state-dir): %w", err)
-	}
-	return f, nil
-}
-
-// nudge makes the view look again.
-func (u *up) nudge() {
-	select {
-	case u.changed <- struct{}{}:
-	default: // it will anyway
-	}
-}
-
-// run has everything running until ctx is done or a part fails, and then stops
-// everything.
-func (u *up) run(ctx context.Context) error {
-	// The parts outlive ctx: after Ctrl-C the agent still has nodes to stop.
-	partsCtx, endParts := context.WithCancel(context.WithoutCancel(ctx))
-	defer endParts()
-	controller := inBackground(func() error { return u.controller.Run(partsCtx) })
-	agent := inBackground(func() error { return u.agent.Run(partsCtx) })
-	viewCtx, endView := context.WithCancel(ctx)
-	defer endView()
-	view := inBackground(func() error { return u.show(viewCtx) })
-
-	select {
-	case <-ctx.Done():
-	case <-controller.ended:
-	case <-agent.ended:
-	case <-view.ended:
-	}
-	endView()
-	<-view.ended
-	fmt.Fprintln(u.out, "stopping")
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // main's own no longer count
-	defer signal.Stop(signals)
-	close(u.stopNodes)
-	late := u.awaitEnd(agent.ended, signals)
-	failure := cmp.Or(view.failure(), agent.failure(), controller.failure(), late)
-	endParts()
-	<-controller.ended
-	<-agent.ended
-	if failure == nil {
-		fmt.Fprintln(u.out, "stopped")
-	}
-	return failure
-}
-
-// awaitEnd waits until the nodes have ended, and says for whom it waits. If it
-// gives up, because of another signal or because it has taken too long, its error
-// says what was left.
-func (u *up) awaitEnd(ended <-chan struct{}, signals <-chan os.Signal) error {
-	say, deadline := time.After(upSayAfter), time.After(upStopDeadline)
-	said := false
-	for {
-		select {
-		case <-ended:
-			return nil
-		case <-say:
-			said = true
-			fmt.Fprintf(u.errOut, "zeekfleet: waiting for %s; what has not ended %v after it was asked to is killed, and after %v in all this gives up. Ctrl-C again leaves them\n",
-				u.leftText(), upStopGrace, upStopDeadline)
-		case <-signals:
-			if said {
-				return fmt.Errorf("interrupted: left running are %s; kill them, or take them over with another %s up", u.leftText(), programName(os.Args[0]))
-			}
-		case <-deadline:
-			return fmt.Errorf("after %v left running are %s; see %s", upStopDeadline, u.leftText(), u.log.Name())
-		}
-	}
-}
-
-// leftText names the nodes that have yet to end, with their PIDs.
-func (u *up) leftText() string {
-	living, err := u.living()
-	if err != nil {
-		return fmt.Sprintf("nodes that cannot be listed (%v)", err)
-	}
-	if len(living) == 0 {
-		return "no nodes"
-	}
-	slices.SortFunc(living, func(a, b proc.Record) int { return strings.Compare(a.Name, b.Name) })
-	var list []string
-	for _, rec := range living {
-		list = append(list, fmt.Sprintf("%s (PID %d)", rec.Name, rec.PID))
-	}
-	return strings.Join(list, ", ")
-}
-
-// background is something that runs beside what started it.
-type background struct {
-	ended chan struct{}
-	err   error // to be read once ended is closed
-}
-
-func inBackground(run func() error) *background {
-	b := &background{ended: make(chan struct{})}
-	go func() {
-		defer close(b.ended)
-		b.err = run()
-	}()
-	return b
-}
-
-// failure returns why b has ended, and nil if it has not.
-func (b *background) failure() error {
-	select {
-	case <-b.ended:
-		return b.err
-	default:
-		return nil
-	}
-}
-
-// show deploys what is wanted and shows what becomes of it, until ctx is done.
-func (u *up) show(ctx context.Context) error {
-	watching, err := client.Dial(ctx, u.client)
-	if err != nil {
-		return quietly(ctx, err)
-	}
-	defer watching.Close()
-
-	name := u.agent.Core.Name
-	fmt.Fprintf(u.out, "controller %s for peers, %s for clients\nagent %s on %s\nnodes are %s\nstate and log in %s\n",
-		u.controller.Broker.Addr(), u.controller.WebSocket.Addr(), name, u.agent.Broker.Addr(), u.agent.Nodes, u.stateDir)
-
-	view := newUpView(u.out)
-	deployCtx, giveUp := context.WithCancel(ctx)
-	deployment := inBackground(func() error { return u.deploy(deployCtx) })
-	defer func() {
-		giveUp()
-		<-deployment.ended
-	}()
-	return u.watch(ctx, watching.GetNodes, view, deployment)
-}
-
-// upLookAgain is the pause after a look that failed, or that did not show every
-// node running.
-const upLookAgain = time.Second
-
-// watch shows in view what nodes says, whenever something has changed, until ctx
-// is done or the deployment fails. A look that fails is repeated: the cluster
-// runs, whether it is seen or not. So is one that shows a node which does not
-// run: not everything that becomes of it is a change of its state.
-func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Result, error), view *upView, deployment *background) error {
-	deploying := deployment.ended
-	complete, announced := false, false
-	ends := endings{}
-	var again <-chan time.Time
-	u.nudge()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-deploying:
-			if deployment.err != nil {
-				return quietly(ctx, deployment.err)
-			}
-			deploying, complete = nil, true
-			u.say(view, u.notes)
-			ends.told(u.noted)
-			u.nudge()
-		case text := <-u.told:
-			u.say(view, []string{printable(text)})
-			u.nudge()
-		case <-again:
-			u.nudge()
-		case <-u.changed:
-			results, err := nodes(ctx)
-			if err != nil {
-				u.logger.Warn("nodes not shown", "err", err)
-				again = time.After(upLookAgain)
-				continue
-			}
-			if complete { // until then the deployment's answer will say it
-				if texts := ends.news(results); len(texts) > 0 {
-					u.say(view, append(texts, "what ended is started again; see "+u.crashes))
-				}
-			}
-			count, running := view.show(results)
-			if running < count || len(failures(results)) > 0 { // that an agent joins is no change of a node
-				again = time.After(upLookAgain)
-			}
-			if complete && !announced && running > 0 && running == count {
-				announced = true
-				try := programName(os.Args[0]) + " " + controllerArg(u.client.Address)
-				view.announce(running, time.Since(u.began))
-				view.say(fmt.Sprintf("In another terminal, try:\n"+
-					"  %sget-nodes\n  %sget-id-value Cluster::node\nCtrl-C stops everything.\n", try, try))
-			}
-		}
-	}
-}
-
-// say has texts, a line or more each, stand above what view draws next.
-func (u *up) say(view *upView, texts []string) {
-	view.clear()
-	for _, text := range texts {
-		fmt.Fprintln(u.errOut, "zeekfleet: "+text)
-	}
-}
-
-// quietly drops the error of what ctx's end has interrupted.
-func quietly(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
 // programName is how to run this program again that was called so: by the command
 // that the README begins with, where that has built it for this run alone.
 func programName(called string) string {
@@ -458,15 +132,6 @@ func programName(called string) string {
 		return "go run ./cmd/zeekfleet"
 	}
 	return called
-}
-
-// controllerArg is the option by which clients find this controller, with a
-// blank, where they need one.
-func controllerArg(address string) string {
-	if address == client.DefaultAddress {
-		return ""
-	}
-	return "--controller " + address + " "
 }
 
 // whereArgs are the options of `crashes`, each after a blank, by which it finds the

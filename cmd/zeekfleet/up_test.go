@@ -1,200 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"log/slog"
-	"os"
-	"slices"
-	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/spf13/pflag"
 )
-
-func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		var looks []time.Duration
-		began := time.Now()
-		u := &up{began: began, changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler)}
-		ctx, cancel := context.WithCancel(t.Context())
-		nodes := func(context.Context) ([]mgmt.Result, error) {
-			looks = append(looks, time.Since(began))
-			switch len(looks) {
-			case 1:
-				return nil, errors.New("connection lost")
-			case 2:
-				return []mgmt.Result{{Error: "no instances connected"}}, nil
-			}
-			cancel()
-			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Running, ClusterRole: mgmt.Worker}}}}, nil
-		}
-		deployment := &background{ended: make(chan struct{})}
-		if err := u.watch(ctx, nodes, newUpView(&out), deployment); err != nil {
-			t.Errorf("watch: %v", err)
-		}
-		if len(looks) != 3 || looks[1] != upLookAgain || looks[2] != 2*upLookAgain || out.String() != "w worker RUNNING\n" {
-			t.Errorf("looked after %v and showed %q", looks, out.String())
-		}
-	})
-}
-
-func TestUpLooksAgainUntilEveryNodeRuns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		var looks []time.Duration
-		began := time.Now()
-		u := &up{began: began, changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler)}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		// The end of a node that is stopping and then gone is no change of its state.
-		nodes := func(context.Context) ([]mgmt.Result, error) {
-			looks = append(looks, time.Since(began))
-			if len(looks) > 2 {
-				return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{}}}, nil
-			}
-			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Stopped, ClusterRole: mgmt.Worker}}}}, nil
-		}
-		deployment := &background{ended: make(chan struct{})}
-		if err := u.watch(ctx, nodes, newUpView(&out), deployment); err != nil {
-			t.Errorf("watch: %v", err)
-		}
-		if want := []time.Duration{0, upLookAgain, 2 * upLookAgain}; !slices.Equal(looks, want) {
-			t.Errorf("looked after %v, want %v", looks, want)
-		}
-	})
-}
-
-func TestUpSaysWhatFailedBetweenTheDrawings(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var terminal bytes.Buffer // both streams lead to it
-		u := &up{
-			began: time.Now(), changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler), errOut: &terminal,
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		deployment := &background{ended: make(chan struct{})}
-		looks := 0
-		nodes := func(context.Context) ([]mgmt.Result, error) {
-			switch looks++; looks {
-			case 1:
-				u.notes = []string{"node w: exit code 1"}
-				close(deployment.ended)
-			case 2:
-				cancel()
-			}
-			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Crashed, ClusterRole: mgmt.Worker}}}}, nil
-		}
-		view := &upView{out: &terminal, size: func() (int, int) { return 80, 24 }}
-		if err := u.watch(ctx, nodes, view, deployment); err != nil {
-			t.Errorf("watch: %v", err)
-		}
-		const table = "NODE  ROLE    STATE    PID  PORT\nw     worker  CRASHED  -    -\n"
-		if want := table + "\x1b[2A\x1b[J" + "zeekfleet: node w: exit code 1\n" + table; terminal.String() != want {
-			t.Errorf("on the terminal:\n got %q\nwant %q", terminal.String(), want)
-		}
-	})
-}
-
-func TestUpDrawsWithinTheTerminal(t *testing.T) {
-	running := func(name mgmt.NodeName, role mgmt.ClusterRole) mgmt.NodeStatus {
-		return mgmt.NodeStatus{Node: name, State: mgmt.Running, ClusterRole: role}
-	}
-	small := mgmt.NodeStatuses{running("manager", mgmt.Manager), running("w", mgmt.Worker)}
-	for name, tt := range map[string]struct {
-		columns, lines int
-		nodes          mgmt.NodeStatuses
-		say            string
-		want           string // the second drawing
-	}{
-		"a line is drawn anew for each that there is": {
-			columns: 80, lines: 24, nodes: small, say: "2 nodes running\n",
-			want: "\x1b[4A\x1b[J" +
-				"NODE     ROLE     STATE    PID  PORT\nmanager  manager  RUNNING  -    -\nw        worker   RUNNING  -    -\n2 nodes running\n",
-		},
-		"rows are cut where they would wrap": {
-			columns: 20, lines: 24, nodes: small,
-			want: "\x1b[3A\x1b[J" +
-				"NODE     ROLE     ST\nmanager  manager  RU\nw        worker   RU\n",
-		},
-		"what was said wraps": {
-			columns: 34, lines: 24, nodes: small, say: "2 nodes running after 0.10 s. In another\n",
-			want: "\x1b[5A\x1b[J" +
-				"NODE     ROLE     STATE    PID  PO\nmanager  manager  RUNNING  -    -\nw        worker   RUNNING  -    -\n" +
-				"2 nodes running after 0.10 s. In another\n",
-		},
-		"of more nodes than fit those are shown that do not run": {
-			columns: 80, lines: 4, nodes: append(small[:2:2], mgmt.NodeStatus{Node: "x", State: mgmt.Failed, ClusterRole: mgmt.Worker}),
-			want: "\x1b[3A\x1b[J" +
-				"NODE  ROLE    STATE   PID  PORT\nx     worker  FAILED  -    -\n2 of 3 nodes running\n",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			view := &upView{out: &out, size: func() (int, int) { return tt.columns, tt.lines }}
-			results := []mgmt.Result{{Success: true, Data: tt.nodes}}
-			view.show(results)
-			if tt.say != "" {
-				view.say(tt.say)
-			}
-			out.Reset()
-			view.show(results)
-			if out.String() != tt.want {
-				t.Errorf("drew\n%q\nwant\n%q", out.String(), tt.want)
-			}
-		})
-	}
-}
-
-func TestUpCountsNodesThatComeLater(t *testing.T) {
-	status := func(name mgmt.NodeName, state mgmt.State) mgmt.NodeStatus {
-		return mgmt.NodeStatus{Node: name, State: state, ClusterRole: mgmt.Worker}
-	}
-	const table = "NODE  ROLE    STATE    PID  PORT\na     worker  RUNNING  -    -\n"
-	for name, tt := range map[string]struct {
-		columns int // 0: no terminal
-		want    []string
-	}{
-		"on a terminal the line is drawn anew": {80, []string{
-			table + "1 node running after 0.10 s.\nTry:\n",
-			table + "b     worker  PENDING  -    -\n1 of 2 nodes running.\nTry:\n",
-			table + "b     worker  RUNNING  -    -\n2 nodes running.\nTry:\n",
-			table + "b     worker  RUNNING  -    -\n2 nodes running.\nTry:\n",
-		}},
-		"elsewhere another follows": {0, []string{
-			"a worker RUNNING\n1 node running after 0.10 s.\nTry:\n", "b worker PENDING\n1 of 2 nodes running.\n", "b worker RUNNING\n2 nodes running.\n", "",
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			view := &upView{out: &out, size: func() (int, int) { return tt.columns, 24 }}
-			for i, nodes := range []mgmt.NodeStatuses{
-				{status("a", mgmt.Running)},
-				{status("a", mgmt.Running), status("b", mgmt.Pending)},
-				{status("a", mgmt.Running), status("b", mgmt.Running)},
-				{status("a", mgmt.Running), status("b", mgmt.Running)},
-			} {
-				out.Reset()
-				view.show([]mgmt.Result{{Success: true, Data: nodes}})
-				if i == 0 {
-					view.announce(1, 100*time.Millisecond)
-					view.say("Try:\n")
-				}
-				_, drawn, cleared := strings.Cut(out.String(), "\x1b[J")
-				if !cleared {
-					drawn = out.String()
-				}
-				if drawn != tt.want[i] {
-					t.Errorf("look %d shows\n%q\nwant\n%q", i, drawn, tt.want[i])
-				}
-			}
-		})
-	}
-}
 
 func TestUpNamesItselfAsItWasCalled(t *testing.T) {
 	for called, want := range map[string]string{
@@ -209,58 +19,18 @@ func TestUpNamesItselfAsItWasCalled(t *testing.T) {
 	}
 }
 
-func TestFailuresOfADeployment(t *testing.T) {
-	got := failures([]mgmt.Result{
-		{Success: true, Node: "a"},
-		{Node: "w", Instance: "i", Error: "exit code 1", Data: mgmt.NodeOutputs{Stderr: "fatal error in x.zeek, line 1:\r\n\x1b[31msyntax error\n"}},
-		{Instance: "i", Error: "preflight failed, nothing was changed; node v: no room"},
-		{Node: "v", Instance: "i", Error: "no room"}, // which has been said
-		{},
-	})
-	want := []string{
-		"node w: exit code 1; it printed:\n  fatal error in x.zeek, line 1:\n  ?[31msyntax error",
-		"instance i: preflight failed, nothing was changed; node v: no room",
-		"no reason given",
+func TestUpNamesTheCrashesOfItsOwnDirectory(t *testing.T) {
+	flags := pflag.NewFlagSet("up", pflag.ContinueOnError)
+	for _, name := range []string{"state-dir", "name", "config"} {
+		flags.String(name, "", "")
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %q\nwant %q", got, want)
+	if got := whereArgs(flags); got != "" {
+		t.Errorf("without flags: %q", got)
 	}
-}
-
-// ending is an `up` that has been interrupted, with two nodes that do not end.
-func ending(out *bytes.Buffer) *up {
-	return &up{errOut: out, living: func() ([]proc.Record, error) {
-		return []proc.Record{{Name: "worker-2", PID: 4712}, {Name: "worker-1", PID: 4711}}, nil
-	}}
-}
-
-func TestUpSaysWhomItWaitsForAndAfterASecondInterruptWhatIsLeft(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		signals := make(chan os.Signal, 1)
-		began := time.Now()
-		signals <- os.Interrupt // the first, once more to the process group
-		time.AfterFunc(3*time.Second, func() { signals <- os.Interrupt })
-		err := ending(&out).awaitEnd(make(chan struct{}), signals)
-		if err == nil || !strings.Contains(err.Error(), "left running are worker-1 (PID 4711), worker-2 (PID 4712); kill them") {
-			t.Errorf("got %v", err)
-		}
-		if got := time.Since(began); got != 3*time.Second {
-			t.Errorf("gave up after %v, want 3s", got)
-		}
-		if want := "zeekfleet: waiting for worker-1 (PID 4711), worker-2 (PID 4712); what has not ended 5s after it was asked to is killed"; !strings.HasPrefix(out.String(), want) {
-			t.Errorf("said %q, want %q", out.String(), want)
-		}
-	})
-}
-
-func TestUpThatEndsAtOnceSaysNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		ended := make(chan struct{})
-		time.AfterFunc(upSayAfter/2, func() { close(ended) })
-		if err := ending(&out).awaitEnd(ended, nil); err != nil || out.Len() > 0 {
-			t.Errorf("got %v, said %q", err, out.String())
-		}
-	})
+	if err := flags.Parse([]string{"--state-dir=/s", "--name=n"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := whereArgs(flags); got != " --name n --state-dir /s" {
+		t.Errorf("got %q", got)
+	}
 }

@@ -1,4 +1,4 @@
-package main
+package up
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -96,7 +97,7 @@ func failures(results []mgmt.Result) []string {
 		if out, ok := r.Data.(mgmt.NodeOutputs); ok && out.Stderr != "" {
 			text += "; it printed:"
 			for line := range strings.Lines(strings.TrimSpace(out.Stderr)) {
-				text += "\n  " + printable(strings.TrimRight(line, "\r\n"))
+				text += "\n  " + cli.Printable(strings.TrimRight(line, "\r\n"))
 			}
 		}
 		if slices.ContainsFunc(texts, func(said string) bool { return strings.Contains(said, text) }) {

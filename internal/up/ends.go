@@ -1,8 +1,9 @@
-package main
+package up
 
 import (
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -38,7 +39,7 @@ func (e endings) news(results []mgmt.Result) []string {
 			continue
 		}
 		e[n.Node] = n.State
-		texts = append(texts, printable(text))
+		texts = append(texts, cli.Printable(text))
 	}
 	return texts
 }

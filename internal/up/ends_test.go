@@ -1,4 +1,4 @@
-package main
+package up
 
 import (
 	"bytes"
@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/spf13/pflag"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -87,20 +85,4 @@ func TestUpSaysHowANodeEndedAboveTheTable(t *testing.T) {
 			t.Errorf("on the terminal:\n got %q\nwant %q", terminal.String(), want)
 		}
 	})
-}
-
-func TestUpNamesTheCrashesOfItsOwnDirectory(t *testing.T) {
-	flags := pflag.NewFlagSet("up", pflag.ContinueOnError)
-	for _, name := range []string{"state-dir", "name", "config"} {
-		flags.String(name, "", "")
-	}
-	if got := whereArgs(flags); got != "" {
-		t.Errorf("without flags: %q", got)
-	}
-	if err := flags.Parse([]string{"--state-dir=/s", "--name=n"}); err != nil {
-		t.Fatal(err)
-	}
-	if got := whereArgs(flags); got != " --name n --state-dir /s" {
-		t.Errorf("got %q", got)
-	}
 }
