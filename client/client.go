@@ -13,6 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -252,7 +253,7 @@ func (c *Client) renew(ctx context.Context) error {
 
 // notAnswer says why v is not the event called name that answers request id.
 func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
-	e, err := codec.Parse(v)
+	e, err := wire.ParseEvent(v)
 	if err != nil {
 		return err
 	}

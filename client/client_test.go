@@ -22,6 +22,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -199,11 +200,11 @@ func TestOtherMessagesArePassedOver(t *testing.T) {
 		c.publish(mgmt.GetNodesRequest{ReqID: r.ReqID})
 		c.publish(mgmt.GetInstancesResponse{ReqID: r.ReqID})
 		c.publish(mgmt.GetNodesResponse{ReqID: "another"})
-		c.bus.Publish(client.DefaultTopic, codec.Envelope{Name: "Management::Controller::API::get_nodes_response"}.Value())
-		c.bus.Publish(client.DefaultTopic, codec.Envelope{
+		c.bus.Publish(client.DefaultTopic, wire.Event{Name: "Management::Controller::API::get_nodes_response"}.Value())
+		c.bus.Publish(client.DefaultTopic, wire.Event{
 			Name: "Management::Controller::API::get_nodes_response", Args: []zval.Value{zval.String("another"), zval.Count(1)},
 		}.Value())
-		c.bus.Publish(client.DefaultTopic, codec.Envelope{Name: "Site::event"}.Value())
+		c.bus.Publish(client.DefaultTopic, wire.Event{Name: "Site::event"}.Value())
 		c.publish(mgmt.GetNodesResponse{ReqID: r.ReqID, Results: []mgmt.Result{{Error: "no instances connected"}}})
 	})
 	var skipped []string
@@ -230,7 +231,7 @@ func TestOtherMessagesArePassedOver(t *testing.T) {
 func TestMalformedAnswer(t *testing.T) {
 	ctl := start(t, func(c *controller, req mgmt.Message) {
 		id := zval.String(string(req.(mgmt.DeployRequest).ReqID))
-		c.bus.Publish(client.DefaultTopic, codec.Envelope{
+		c.bus.Publish(client.DefaultTopic, wire.Event{
 			Name: "Management::Controller::API::deploy_response", Args: []zval.Value{id, zval.Count(1)},
 		}.Value())
 	})

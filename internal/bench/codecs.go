@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -21,8 +22,7 @@ func codecs(context.Context, string) ([]figure, error) {
 		Action: []string{"get_id_value", "bits_per_uid"},
 		Nodes:  []mgmt.NodeName{"worker-01"},
 	})
-	large := zval.Vector(zval.Count(1), zval.Count(1), zval.Vector(
-		zval.String("Bench::payload"), zval.Vector(zval.String(strings.Repeat("x", 1000)))))
+	large := wire.Event{Name: "Bench::payload", Args: []zval.Value{zval.String(strings.Repeat("x", 1000))}}.Value()
 	const topic = mgmt.NodeTopic
 
 	smallNative, largeNative := native.Append(nil, small), native.Append(nil, large)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -74,8 +75,7 @@ func peeringRate(ctx context.Context, size int) (float64, error) {
 		}
 	}
 	sub.Close()
-	v := zval.Vector(zval.Count(1), zval.Count(1), zval.Vector(
-		zval.String("Bench::event"), zval.Vector(zval.String(strings.Repeat("x", size)))))
+	v := wire.Event{Name: "Bench::event", Args: []zval.Value{zval.String(strings.Repeat("x", size))}}.Value()
 	for began := time.Now(); time.Since(began) < measureFor; {
 		for range 1000 {
 			if err := endpoint.PublishWait(ctx, peeringTopic, v); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -34,12 +33,12 @@ func parseEvent(text []byte, admit func(string, zval.Value) error) (topic string
 	if strings.HasPrefix(topic, wire.ReservedPrefix) {
 		return "", v, &refusedEvent{wsjson.ContextTopic, topic, "", errReserved}
 	}
-	content, ok := websocket.EventContent(v)
-	if !ok {
+	e, err := wire.ParseEvent(v)
+	if err != nil {
 		return "", v, &refusedEvent{wsjson.ContextEvent, topic, "", fmt.Errorf("%w but a %s", errNoEvent, v.Kind())}
 	}
 	if err := admit(topic, v); err != nil {
-		return "", v, &refusedEvent{wsjson.ContextEvent, topic, content[0].Text(), err}
+		return "", v, &refusedEvent{wsjson.ContextEvent, topic, e.Name, err}
 	}
 	return topic, v, nil
 }

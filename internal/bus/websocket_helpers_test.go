@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -44,11 +45,12 @@ func event(name string, args ...zval.Value) zval.Value {
 }
 
 // plainEvent is an event as WebSocket clients see it.
-func plainEvent(name string, args ...zval.Value) zval.Value { return eventWith(name, args) }
+func plainEvent(name string, args ...zval.Value) zval.Value {
+	return wire.Event{Name: name, Args: args}.Value()
+}
 
-func eventWith(name string, args []zval.Value, more ...zval.Value) zval.Value {
-	content := append([]zval.Value{zval.String(name), zval.Vector(args...)}, more...)
-	return zval.Vector(zval.Count(1), zval.Count(1), zval.Vector(content...))
+func eventWith(name string, args []zval.Value, meta zval.Value) zval.Value {
+	return wire.Event{Name: name, Args: args, Meta: &meta}.Value()
 }
 
 // expectMessage reads c's next event, which must be this one.

@@ -173,7 +173,7 @@ func TestWhatClientsSee(t *testing.T) {
 		value zval.Value
 		want  string // empty: nothing
 	}{
-		"an event without metadata":    {eventWith("x", seven), head + `]}]}`},
+		"an event without metadata":    {plainEvent("x", seven...), head + `]}]}`},
 		"an event with empty metadata": {event("x", seven...), head + `]}]}`},
 		"an event with metadata": {eventWith("x", seven, stamp),
 			head + `,{"@data-type":"vector","data":[{"@data-type":"vector","data":[{"@data-type":"count","data":1},{"@data-type":"timestamp","data":"1970-01-01T00:00:01.000"}]}]}]}]}`},

@@ -75,8 +75,8 @@ func TestRecordedPeeringsComeBackAsTheSameBytes(t *testing.T) {
 				if err != nil {
 					t.Fatalf("decode %x: %v", payload, err)
 				}
-				e, err := codec.Parse(v)
-				if errors.Is(err, codec.ErrNotEvent) || err == nil && !isManagement(e.Name) {
+				e, err := wire.ParseEvent(v)
+				if errors.Is(err, wire.ErrNotEvent) || err == nil && !isManagement(e.Name) {
 					continue
 				}
 				seen++
@@ -99,7 +99,7 @@ func isManagement(name string) bool {
 // metadata.
 func reencode(t *testing.T, r *codec.Registry, v zval.Value) zval.Value {
 	t.Helper()
-	before, err := codec.Parse(v)
+	before, err := wire.ParseEvent(v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func reencode(t *testing.T, r *codec.Registry, v zval.Value) zval.Value {
 	if got := r.Name(m); got != before.Name {
 		t.Errorf("%T is called %s, want %s", m, got, before.Name)
 	}
-	after, err := codec.Parse(r.Encode(m))
+	after, err := wire.ParseEvent(r.Encode(m))
 	if err != nil {
 		t.Fatal(err)
 	}

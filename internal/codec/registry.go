@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -44,7 +45,7 @@ func (r *Registry) Name(m mgmt.Message) string { return r.encoder(m).name }
 // if no event carries m.
 func (r *Registry) Encode(m mgmt.Message) zval.Value {
 	enc := r.encoder(m)
-	return Envelope{Name: enc.name, Args: enc.args(m), Meta: new(zval.Vector())}.Value()
+	return wire.Event{Name: enc.name, Args: enc.args(m), Meta: new(zval.Vector())}.Value()
 }
 
 func (r *Registry) encoder(m mgmt.Message) encoder {
@@ -55,13 +56,13 @@ func (r *Registry) encoder(m mgmt.Message) encoder {
 	return enc
 }
 
-// Decode returns the message that v carries. It returns ErrNotEvent if v is
-// another kind of Zeek message, and an *Error if the event is malformed or
-// unknown or its arguments are not the message's. Data of the wrong type in a
+// Decode returns the message that v carries. It returns an
+// error of wire.ParseEvent if v is no event, and an *Error if the event is unknown
+// or its arguments are not the message's. Data of the wrong type in a
 // mgmt.Result is no error: it becomes mgmt.BadData, so that the answer is not
 // lost.
 func (r *Registry) Decode(v zval.Value) (mgmt.Message, error) {
-	e, err := Parse(v)
+	e, err := wire.ParseEvent(v)
 	if err != nil {
 		return nil, err
 	}

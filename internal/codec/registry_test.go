@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -23,7 +24,7 @@ const (
 var sameAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
 func send(name string, args ...zval.Value) zval.Value {
-	return codec.Envelope{Name: name, Args: args}.Value()
+	return wire.Event{Name: name, Args: args}.Value()
 }
 
 func str(s string) zval.Value { return zval.String(s) }
@@ -345,7 +346,7 @@ func TestEncodeFillsInDefaults(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := r.Encode(tt.m)
-			want := codec.Envelope{Name: r.Name(tt.m), Args: tt.want, Meta: new(vec())}.Value()
+			want := wire.Event{Name: r.Name(tt.m), Args: tt.want, Meta: new(vec())}.Value()
 			if !zval.Equal(got, want) {
 				t.Errorf("got  %x\nwant %x", native.Append(nil, got), native.Append(nil, want))
 			}

@@ -231,7 +231,7 @@ func (c crowd) impersonate(e enemy) {
 		data(e.id, topic, hello(bus.NewID().String())),
 		data(e.id, topic, r.Encode(mgmt.AgentGetNodesResponse{ReqID: "x", Result: mgmt.Result{Success: true, Data: mgmt.NodeStatuses{}}})),
 		data(e.id, topic, r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: "lies", Node: "worker"})),
-		data(e.id, topic, codec.Envelope{Name: "Management::Agent::API::notify_agent_hello"}.Value()),
+		data(e.id, topic, wire.Event{Name: "Management::Agent::API::notify_agent_hello"}.Value()),
 		data(e.id, mgmt.NodeTopic, r.Encode(mgmt.NotifyNodeHello{Node: "worker"})),
 	)
 }
@@ -343,7 +343,7 @@ func (c crowd) complain(e enemy) {
 	long, r := strings.Repeat("x", 1<<20), codec.Management()
 	repeat(e,
 		data(e.id, mgmt.AgentTopics+"/"+string(c.victim), r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: long})),
-		data(e.id, mgmt.ControllerTopic, codec.Envelope{Name: long, Args: []zval.Value{}}.Value()),
+		data(e.id, mgmt.ControllerTopic, wire.Event{Name: long, Args: []zval.Value{}}.Value()),
 	)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -146,7 +147,7 @@ func newRand() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint
 // the controller had said it (spec management-api 7.1, G-P4).
 func clientsOnly(r *codec.Registry, topic string) func(string, zval.Value) error {
 	return func(t string, v zval.Value) error {
-		e, err := codec.Parse(v)
+		e, err := wire.ParseEvent(v)
 		if err != nil {
 			return err
 		}

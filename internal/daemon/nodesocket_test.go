@@ -25,6 +25,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -145,7 +146,7 @@ func (n *servingNode) greet() {
 // say publishes as Cluster::publish does: without metadata.
 func (n *servingNode) say(topic string, msg mgmt.Message) {
 	n.t.Helper()
-	e, err := codec.Parse(n.registry.Encode(msg))
+	e, err := wire.ParseEvent(n.registry.Encode(msg))
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -68,8 +69,8 @@ const (
 	dataField = 3
 )
 
-func mustParse(v zval.Value) codec.Envelope {
-	e, err := codec.Parse(v)
+func mustParse(v zval.Value) wire.Event {
+	e, err := wire.ParseEvent(v)
 	if err != nil {
 		panic("daemon: own event is malformed: " + err.Error())
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
@@ -143,7 +144,7 @@ func (a *agentTalk) hello() {
 	for _, name := range dispatchNames() {
 		names = append(names, zval.String(name))
 	}
-	a.publish(codec.Envelope{
+	a.publish(wire.Event{
 		Name: "Fleet::Node::API::notify_dispatches",
 		Args: []zval.Value{zval.String(a.name), zval.Vector(names...)},
 		Meta: new(zval.Vector()),
@@ -191,7 +192,7 @@ func (a *agentTalk) answerProven(msg mgmt.Message) {
 }
 
 func (a *agentTalk) publish(v zval.Value) {
-	if e, err := codec.Parse(v); err == nil && a.bare {
+	if e, err := wire.ParseEvent(v); err == nil && a.bare {
 		e.Meta = nil
 		v = e.Value()
 	}

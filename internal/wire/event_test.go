@@ -1,4 +1,4 @@
-package codec_test
+package wire_test
 
 import (
 	"testing"
@@ -6,30 +6,31 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/zeekfleet/zeekfleet/internal/codec"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-func TestParseTellsEventsFromOtherMessages(t *testing.T) {
+func TestParseEventTellsEventsFromOtherMessages(t *testing.T) {
+	str, vec, set := zval.String, zval.Vector, zval.Set
 	one := zval.Count(1)
 	content := vec(str("e"), vec(str("a")))
 	stamp := vec(vec(one, zval.Time(5)))
 	tests := map[string]struct {
 		v       zval.Value
-		want    codec.Envelope
+		want    wire.Event
 		wantErr string
 	}{
 		"without metadata": {
-			v: vec(one, one, content), want: codec.Envelope{Name: "e", Args: []zval.Value{str("a")}},
+			v: vec(one, one, content), want: wire.Event{Name: "e", Args: []zval.Value{str("a")}},
 		},
 		"with empty metadata": {
-			v: vec(one, one, vec(str("e"), vec(), vec())), want: codec.Envelope{Name: "e", Meta: new(vec())},
+			v: vec(one, one, vec(str("e"), vec(), vec())), want: wire.Event{Name: "e", Meta: new(vec())},
 		},
 		"with a timestamp": {
-			v: vec(one, one, vec(str("e"), vec(), stamp)), want: codec.Envelope{Name: "e", Meta: &stamp},
+			v: vec(one, one, vec(str("e"), vec(), stamp)), want: wire.Event{Name: "e", Meta: &stamp},
 		},
 		"with more elements than we know": {
-			v: vec(one, one, content, str("more")), want: codec.Envelope{Name: "e", Args: []zval.Value{str("a")}},
+			v: vec(one, one, content, str("more")), want: wire.Event{Name: "e", Args: []zval.Value{str("a")}},
 		},
 		"a log record":         {v: vec(one, zval.Count(3), vec()), wantErr: "not an event"},
 		"a batch":              {v: vec(one, zval.Count(5), vec()), wantErr: "not an event"},
@@ -50,7 +51,7 @@ func TestParseTellsEventsFromOtherMessages(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := codec.Parse(tt.v)
+			got, err := wire.ParseEvent(tt.v)
 			if tt.wantErr != "" {
 				if err == nil || err.Error() != tt.wantErr {
 					t.Fatalf("Parse: got error %v, want %q", err, tt.wantErr)
@@ -64,7 +65,7 @@ func TestParseTellsEventsFromOtherMessages(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got, same, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("envelope (-want +got):\n%s", diff)
 			}
-			if back, err := codec.Parse(got.Value()); err != nil || !cmp.Equal(back, got, same) {
+			if back, err := wire.ParseEvent(got.Value()); err != nil || !cmp.Equal(back, got, same) {
 				t.Errorf("did not survive: %v, %v", back, err)
 			}
 		})
