@@ -150,7 +150,7 @@ func writeCrash(w *strings.Builder, r crash.Record) {
 	line("process", fmt.Sprintf("PID %d, launch %d", r.PID, r.Launch))
 	line("program", strings.TrimSpace(r.Program+" "+r.Version))
 	line("directory", r.Dir)
-	line("plan hash", r.PlanHash)
+	line("plan hash", string(r.Fingerprint))
 	line("core", r.Core)
 	line("note", r.Note)
 	if r.Pending {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -63,10 +62,9 @@ func Preflight(
 	for _, rec := range running {
 		pids = append(pids, rec.PID)
 	}
-	planned := mgmt.Plans(placed(c, set), instance)
 	var plans []mgmt.Plan
-	for _, name := range slices.Sorted(maps.Keys(planned)) {
-		plans = append(plans, planned[name])
+	for _, plan := range mgmt.PlansOf(placed(c, set), instance).All() {
+		plans = append(plans, plan)
 	}
 	seen := launch.Preflight{Launcher: launcher}.Look(ctx, plans, pids)
 	for _, n := range seen.Unfinished {

@@ -26,10 +26,10 @@ type Record struct {
 	// 64 KiB of each.
 	Stdout string `json:"stdout"`
 	Stderr string `json:"stderr"`
-	// PlanHash and Plan are what it was launched by. A plan beyond 256 KiB of
+	// Fingerprint and Plan are what it was launched by. A plan beyond 256 KiB of
 	// JSON is not kept.
-	PlanHash string     `json:"plan_hash"`
-	Plan     *mgmt.Plan `json:"plan,omitempty"`
+	Fingerprint mgmt.Fingerprint `json:"plan_hash"`
+	Plan        *mgmt.Plan       `json:"plan,omitempty"`
 	// Program is the absolute path of the executable, Version what it calls its
 	// version, Dir its working directory. Without Program there is no backtrace,
 	// without Dir a core file is found only where the kernel puts it into a fixed

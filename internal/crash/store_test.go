@@ -83,7 +83,7 @@ func TestARecordSurvives(t *testing.T) {
 	dir := crash.Dir(t.TempDir())
 	want := nth("worker-1", 7)
 	want.Stdout, want.Stderr = "listening on eth0\n", "fatal error: it is over\n<&>\x00"
-	want.Plan, want.PlanHash = worker(), worker().Hash()
+	want.Plan, want.Fingerprint = worker(), worker().Fingerprint()
 	want.Program, want.Version, want.Dir = "/opt/zeek/bin/zeek", "8.2.2", "/state/nodes/worker-1"
 	add(t, open(t, crash.Config{Dir: dir}), want)
 
@@ -92,8 +92,8 @@ func TestARecordSurvives(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); !ok || diff != "" {
 		t.Errorf("Latest (-want +got), %v:\n%s", ok, diff)
 	}
-	if got.Plan.Hash() != want.PlanHash {
-		t.Error("the plan that was read has another hash")
+	if !got.Plan.Is(want.Fingerprint) {
+		t.Error("the plan that was read is another")
 	}
 	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 		if err != nil {
@@ -137,10 +137,10 @@ func TestAHugePlanIsNotKept(t *testing.T) {
 	r := nth("worker-1", 1)
 	r.Plan = worker()
 	r.Plan.Node.Env = map[string]string{"HUGE": strings.Repeat("x", 256<<10)}
-	r.PlanHash = "hash"
+	r.Fingerprint = "fingerprint"
 	add(t, s, r)
-	if got, ok := s.Latest("worker-1"); !ok || got.Plan != nil || got.PlanHash != "hash" {
-		t.Errorf("Latest: %v, plan %v, hash %q", ok, got.Plan, got.PlanHash)
+	if got, ok := s.Latest("worker-1"); !ok || got.Plan != nil || got.Fingerprint != "fingerprint" {
+		t.Errorf("Latest: %v, plan %v, fingerprint %q", ok, got.Plan, got.Fingerprint)
 	}
 }
 

@@ -163,7 +163,7 @@ func (s *site) startNodes(desired mgmt.Configuration) {
 			s.t.Fatal(err)
 		}
 		spec := process.Spec
-		spec.Name, spec.Launch, spec.PlanHash = string(n.Name), uint64(i+1), plan.Hash()
+		spec.Name, spec.Launch, spec.Fingerprint = string(n.Name), uint64(i+1), string(plan.Fingerprint())
 		spec.Argv, spec.Env = []string{"sleep", "86400"}, []string{"CLUSTER_NODE=" + string(n.Name)}
 		if err := host.Start(spec); err != nil {
 			s.t.Fatal(err)

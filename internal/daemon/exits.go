@@ -161,14 +161,14 @@ func crashRecord(p *launched, ev proc.Exited) crash.Record {
 			Signal:     int(ev.Status.Signal),
 			CoreDumped: ev.Status.CoreDumped,
 		},
-		Stdout:   ev.Stdout,
-		Stderr:   ev.Stderr,
-		PlanHash: ev.PlanHash,
-		Program:  p.facts.Program,
-		Version:  p.facts.Version,
-		Dir:      p.facts.Dir,
+		Stdout:      ev.Stdout,
+		Stderr:      ev.Stderr,
+		Fingerprint: mgmt.Fingerprint(ev.Fingerprint),
+		Program:     p.facts.Program,
+		Version:     p.facts.Version,
+		Dir:         p.facts.Dir,
 	}
-	if p.plan.Hash() == ev.PlanHash {
+	if p.plan.Is(mgmt.Fingerprint(ev.Fingerprint)) {
 		r.Plan = &p.plan
 	}
 	return r
@@ -181,7 +181,7 @@ func (a *agentShell) buryEnded(ctx context.Context, ended []proc.Exited, desired
 		id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
 		a.cfg.bury(ctx, &launched{
 			launchID: id,
-			plan:     planOf(desired, id.node, ev.PlanHash),
+			plan:     planOf(desired, id.node, ev.Fingerprint),
 			facts:    a.cfg.recall(id, ""),
 		}, ev)
 		a.cfg.Launch.Forget(id.node, id.number)

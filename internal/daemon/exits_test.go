@@ -35,7 +35,7 @@ func (f forgetful) Forget(name string, launch uint64) {
 // one, which finds the launch until it is forgotten.
 func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
 	plan := launchtest.WorkerPlan(mgmt.Node{})
-	rec := proc.Record{Name: "worker", Launch: 8, PID: 1001, PlanHash: plan.Hash(), Started: time.Now()}
+	rec := proc.Record{Name: "worker", Launch: 8, PID: 1001, Fingerprint: string(plan.Fingerprint()), Started: time.Now()}
 	host := proctest.New(proctest.Config{
 		Survivors: []proc.Record{rec},
 		Found:     proc.Adoption{Ended: []proc.Exited{{Name: "worker", Launch: 7, PID: 1000}}},
@@ -105,7 +105,7 @@ func (b *safeBuffer) String() string {
 // started beside it.
 func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
 	host := proctest.New(proctest.Config{
-		Survivors:   []proc.Record{{Name: "worker", Launch: 8, PID: 1001, PlanHash: "of another plan", Started: time.Now()}},
+		Survivors:   []proc.Record{{Name: "worker", Launch: 8, PID: 1001, Fingerprint: "of another plan", Started: time.Now()}},
 		Untouchable: map[string]bool{"worker": true},
 		OnStart: func(spec proc.Spec) error {
 			if spec.Name == "worker" {

@@ -62,7 +62,7 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 	a.nodes[p.launchID] = p
 	a.watchStatus(p)
 	spec := process.Spec
-	spec.Name, spec.Launch, spec.PlanHash = string(name), e.Launch, e.Hash
+	spec.Name, spec.Launch, spec.Fingerprint = string(name), e.Launch, string(e.Fingerprint)
 	if err := a.cfg.Processes.Start(spec); err != nil {
 		a.release(p)
 		return failed(err)
@@ -221,7 +221,7 @@ func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgm
 	}
 	for _, rec := range found.Running {
 		id := launchID{mgmt.NodeName(rec.Name), rec.Launch}
-		p := &launched{launchID: id, plan: planOf(desired, id.node, rec.PlanHash), facts: a.cfg.recall(id, rec.Executable)}
+		p := &launched{launchID: id, plan: planOf(desired, id.node, rec.Fingerprint), facts: a.cfg.recall(id, rec.Executable)}
 		if p.facts.Program == "" {
 			p.facts.Program = rec.Executable
 		}
@@ -229,11 +229,11 @@ func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgm
 		a.watchStatus(p)
 		a.born(ctx, p, rec.PID)
 		ev.Processes = append(ev.Processes, agent.Process{
-			Node:     id.node,
-			Launch:   rec.Launch,
-			PID:      int64(rec.PID),
-			PlanHash: rec.PlanHash,
-			Started:  rec.Started,
+			Node:        id.node,
+			Launch:      rec.Launch,
+			PID:         int64(rec.PID),
+			Fingerprint: mgmt.Fingerprint(rec.Fingerprint),
+			Started:     rec.Started,
 		})
 	}
 	return ev
@@ -250,14 +250,14 @@ func (c AgentConfig) recall(id launchID, program string) launch.Facts {
 	return facts
 }
 
-// planOf returns a node's plan if that is still the one of this hash, and
+// planOf returns a node's plan if that is still the one of this fingerprint, and
 // otherwise one that says no more than who and what the node is.
-func planOf(c mgmt.Configuration, node mgmt.NodeName, hash string) mgmt.Plan {
+func planOf(c mgmt.Configuration, node mgmt.NodeName, fingerprint string) mgmt.Plan {
 	plan, ok := mgmt.PlanFor(c, node)
 	switch {
 	case !ok:
 		return mgmt.Plan{Node: mgmt.Node{Name: node, Role: mgmt.ClusterNone}}
-	case plan.Hash() != hash:
+	case !plan.Is(mgmt.Fingerprint(fingerprint)):
 		return mgmt.Plan{Node: mgmt.Node{Name: node, Role: plan.Node.Role}}
 	}
 	return plan

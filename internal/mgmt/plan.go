@@ -2,10 +2,7 @@ package mgmt
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -26,21 +23,70 @@ func PlanFor(c Configuration, name NodeName) (Plan, bool) {
 	if !ok {
 		return Plan{}, false
 	}
-	return planFor(n, Layout(c)), true
+	return Plan{launchedAs(n), layoutOf(c)}, true
 }
 
-// Plans returns the plans of all nodes of one instance. They share the layout
-// of the cluster.
-func Plans(c Configuration, instance InstanceName) map[NodeName]Plan {
-	layout := Layout(c)
-	plans := make(map[NodeName]Plan)
+// Plans are the plans of all nodes of one instance. They share the layout of the
+// cluster, which their fingerprints render once. A Plans is for one goroutine.
+type Plans struct {
+	nodes  map[NodeName]Node
+	layout layout
+}
+
+// PlansOf returns the plans of the nodes that c has on the instance.
+func PlansOf(c Configuration, instance InstanceName) *Plans {
+	p := &Plans{nodes: make(map[NodeName]Node), layout: layout{entries: layoutOf(c)}}
 	for _, n := range c.NodesOf(instance) {
-		plans[n.Name] = planFor(n, layout)
+		p.nodes[n.Name] = launchedAs(n)
 	}
-	return plans
+	return p
 }
 
-func planFor(n Node, layout map[NodeName]ClusterEndpoint) Plan {
+// All returns every plan, sorted by the name of its node.
+func (p *Plans) All() iter.Seq2[NodeName, Plan] {
+	return func(yield func(NodeName, Plan) bool) {
+		for _, name := range slices.Sorted(maps.Keys(p.nodes)) {
+			if !yield(name, Plan{p.nodes[name], p.layout.entries}) {
+				return
+			}
+		}
+	}
+}
+
+// Of returns the plan of the node called name, and false if there is none.
+func (p *Plans) Of(name NodeName) (Plan, bool) {
+	n, ok := p.nodes[name]
+	if !ok {
+		return Plan{}, false
+	}
+	return Plan{n, p.layout.entries}, true
+}
+
+// Has reports whether there is a plan of the node called name.
+func (p *Plans) Has(name NodeName) bool {
+	_, ok := p.nodes[name]
+	return ok
+}
+
+// Fingerprint returns the fingerprint of a node's plan, or nothing if the node
+// has no plan.
+func (p *Plans) Fingerprint(name NodeName) Fingerprint {
+	n, ok := p.nodes[name]
+	if !ok {
+		return ""
+	}
+	return p.layout.fingerprint(n)
+}
+
+// Is reports whether f is a fingerprint of the node's plan, in any version that
+// this program can compare.
+func (p *Plans) Is(name NodeName, f Fingerprint) bool {
+	n, ok := p.nodes[name]
+	return ok && p.layout.is(n, f)
+}
+
+// launchedAs returns n as a plan has it.
+func launchedAs(n Node) Node {
 	n.State = ""
 	if len(n.Scripts) == 0 {
 		n.Scripts = nil
@@ -49,12 +95,12 @@ func planFor(n Node, layout map[NodeName]ClusterEndpoint) Plan {
 		n.Env = nil
 	}
 	n.Options = slices.SortedFunc(slices.Values(n.Options), compareOptions)
-	return Plan{Node: n, Cluster: layout}
+	return n
 }
 
-// Layout returns the entry of every node of c in the cluster's layout. A node
+// layoutOf returns the entry of every node of c in the cluster's layout. A node
 // whose instance is not declared gets UnknownHost.
-func Layout(c Configuration) map[NodeName]ClusterEndpoint {
+func layoutOf(c Configuration) map[NodeName]ClusterEndpoint {
 	hosts := make(map[InstanceName]Instance, len(c.Instances))
 	for _, in := range c.Instances {
 		hosts[in.Name] = in
@@ -73,16 +119,13 @@ func Layout(c Configuration) map[NodeName]ClusterEndpoint {
 	return layout
 }
 
-// Hash returns a fingerprint of p: equal plans have equal ones, and they are
-// stable over restarts of the program.
-func (p Plan) Hash() string {
-	text, err := json.Marshal(p) // sorts maps
-	if err != nil {
-		panic(fmt.Sprintf("mgmt: marshal plan: %v", err)) // every field can be marshalled
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16])
-}
+// Fingerprint returns the fingerprint of p. Plans makes those of many nodes
+// faster.
+func (p Plan) Fingerprint() Fingerprint { return (&layout{entries: p.Cluster}).fingerprint(p.Node) }
+
+// Is reports whether f is a fingerprint of p, in any version that this program
+// can compare.
+func (p Plan) Is(f Fingerprint) bool { return (&layout{entries: p.Cluster}).is(p.Node, f) }
 
 // PlanComparison tells for which instances two configurations have the same
 // plans. It was made in a time that grows as they do, although each plan has the
@@ -94,8 +137,8 @@ type PlanComparison struct {
 
 // ComparePlans compares two configurations.
 func ComparePlans(before, after Configuration) PlanComparison {
-	layout := func(c Configuration) string { return Plan{Cluster: Layout(c)}.Hash() }
-	return PlanComparison{byInstance(before), byInstance(after), layout(before) == layout(after)}
+	digest := func(c Configuration) string { return (&layout{entries: layoutOf(c)}).digest() }
+	return PlanComparison{byInstance(before), byInstance(after), digest(before) == digest(after)}
 }
 
 func byInstance(c Configuration) map[InstanceName][]Node {
@@ -106,8 +149,8 @@ func byInstance(c Configuration) map[InstanceName][]Node {
 	return of
 }
 
-// Same reports whether the instance has the same plans in both, as their hashes
-// tell.
+// Same reports whether the instance has the same plans in both, as their
+// fingerprints tell.
 func (c PlanComparison) Same(instance InstanceName) bool {
 	before, after := c.before[instance], c.after[instance]
 	if len(before) == 0 && len(after) == 0 {
@@ -116,12 +159,12 @@ func (c PlanComparison) Same(instance InstanceName) bool {
 	return c.sameLayout && maps.Equal(withoutLayout(before), withoutLayout(after))
 }
 
-func withoutLayout(nodes []Node) map[NodeName]string {
-	hashes := make(map[NodeName]string, len(nodes))
+func withoutLayout(nodes []Node) map[NodeName]Fingerprint {
+	fingerprints := make(map[NodeName]Fingerprint, len(nodes))
 	for _, n := range nodes {
-		hashes[n.Name] = planFor(n, nil).Hash()
+		fingerprints[n.Name] = Plan{Node: launchedAs(n)}.Fingerprint()
 	}
-	return hashes
+	return fingerprints
 }
 
 func compareOptions(a, b Option) int {

@@ -27,11 +27,15 @@ func TestPlanHoldsWhatALaunchDependsOn(t *testing.T) {
 	if diff := cmp.Diff(want, got, sameAddrs); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(got, mgmt.Plans(c, "i")["m"], sameAddrs); diff != "" {
-		t.Errorf("PlanFor and Plans differ:\n%s", diff)
+	ofPlans, ok := mgmt.PlansOf(c, "i").Of("m")
+	if diff := cmp.Diff(got, ofPlans, sameAddrs); !ok || diff != "" {
+		t.Errorf("PlanFor and PlansOf differ:\n%s", diff)
 	}
 	if _, ok := mgmt.PlanFor(c, "x"); ok {
 		t.Error("a plan for a node that is not there")
+	}
+	if _, ok := mgmt.PlansOf(c, "i").Of("l"); ok {
+		t.Error("a plan for a node of another instance")
 	}
 }
 
@@ -66,12 +70,12 @@ func TestEqualPlansNeedNoRestart(t *testing.T) {
 			if equal := reflect.DeepEqual(before, after); !ok || equal != tt.same {
 				t.Errorf("equal: got %v, want %v", equal, tt.same)
 			}
-			if (before.Hash() == after.Hash()) != tt.same {
-				t.Errorf("hashes %s and %s, want same: %v", before.Hash(), after.Hash(), tt.same)
+			if f := before.Fingerprint(); (f == after.Fingerprint()) != tt.same || after.Is(f) != tt.same {
+				t.Errorf("fingerprints %s and %s, want same: %v", f, after.Fingerprint(), tt.same)
 			}
 			change := mgmt.ComparePlans(configuration(), c)
 			for _, instance := range []mgmt.InstanceName{"i", "j", "k", "no nodes"} {
-				if got, want := change.Same(instance), sameHashes(configuration(), c, instance); got != want {
+				if got, want := change.Same(instance), sameFingerprints(configuration(), c, instance); got != want {
 					t.Errorf("plans of instance %s are the same: %v, want %v", instance, got, want)
 				}
 			}
@@ -79,16 +83,16 @@ func TestEqualPlansNeedNoRestart(t *testing.T) {
 	}
 }
 
-// sameHashes is PlanComparison, one plan after the other.
-func sameHashes(a, b mgmt.Configuration, instance mgmt.InstanceName) bool {
-	hashes := func(c mgmt.Configuration) map[mgmt.NodeName]string {
-		of := map[mgmt.NodeName]string{}
-		for name, p := range mgmt.Plans(c, instance) {
-			of[name] = p.Hash()
+// sameFingerprints is PlanComparison, one plan after the other.
+func sameFingerprints(a, b mgmt.Configuration, instance mgmt.InstanceName) bool {
+	fingerprints := func(c mgmt.Configuration) map[mgmt.NodeName]mgmt.Fingerprint {
+		of := map[mgmt.NodeName]mgmt.Fingerprint{}
+		for name, p := range mgmt.PlansOf(c, instance).All() {
+			of[name] = p.Fingerprint()
 		}
 		return of
 	}
-	return maps.Equal(hashes(a), hashes(b))
+	return maps.Equal(fingerprints(a), fingerprints(b))
 }
 
 func TestUnsetAndEmptyLaunchTheSame(t *testing.T) {
@@ -98,7 +102,7 @@ func TestUnsetAndEmptyLaunchTheSame(t *testing.T) {
 	n.Scripts, n.Options, n.Env = []string{}, []mgmt.Option{}, map[string]string{}
 	a, _ := mgmt.PlanFor(unset, "w")
 	b, _ := mgmt.PlanFor(empty, "w")
-	if !reflect.DeepEqual(a, b) || a.Hash() != b.Hash() {
+	if !reflect.DeepEqual(a, b) || a.Fingerprint() != b.Fingerprint() {
 		t.Errorf("plans differ: %+v, %+v", a, b)
 	}
 }

@@ -165,6 +165,6 @@ func (h *Host) ended(rec Record) Exited {
 	return Exited{
 		Name: rec.Name, Launch: rec.Launch, PID: rec.PID,
 		Stdout: h.outputs.tail(rec.Stdout), Stderr: h.outputs.tail(rec.Stderr),
-		PlanHash: rec.PlanHash,
+		Fingerprint: rec.Fingerprint,
 	}
 }

@@ -157,9 +157,9 @@ func (h *Host) Run(ctx context.Context) error {
 // more, or a launch of that node is under way.
 func (h *Host) Start(spec Spec) error {
 	p := &process{host: h, spec: spec, rec: Record{
-		Name:     spec.Name,
-		Launch:   spec.Launch,
-		PlanHash: spec.PlanHash,
+		Name:        spec.Name,
+		Launch:      spec.Launch,
+		Fingerprint: spec.Fingerprint,
 	}}
 	if err := h.add(p); err != nil {
 		return fmt.Errorf("start %s: %w", spec.Name, err)

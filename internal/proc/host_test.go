@@ -53,7 +53,7 @@ func TestExitIsReportedWithStatusAndOutput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFleet(t, t.TempDir(), proc.Config{TailLines: 4, TailBytes: 100})
 			spec := f.spec("worker-1", "crasher", tt.args...)
-			spec.PlanHash = "plan"
+			spec.Fingerprint = "plan"
 			f.start(spec)
 			started := next[proc.Started](f)
 			got := next[proc.Exited](f)
@@ -61,7 +61,7 @@ func TestExitIsReportedWithStatusAndOutput(t *testing.T) {
 				t.Errorf("ran for %v", got.Ran)
 			}
 			want := proc.Exited{
-				Name: "worker-1", Launch: 1, PID: started.PID, PlanHash: "plan",
+				Name: "worker-1", Launch: 1, PID: started.PID, Fingerprint: "plan",
 				Status: tt.status, Stdout: tt.stdout, Stderr: tt.stderr,
 			}
 			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(proc.Exited{}, "Ran"), cmpopts.EquateEmpty()); diff != "" {

@@ -266,7 +266,7 @@ func (p *process) wait() (Exited, error) {
 		Status: status, Ran: max(ran, 0), Killed: killed,
 		Left:   left[:min(len(left), maxLeft)],
 		Stdout: stdout, Stderr: stderr,
-		PlanHash: rec.PlanHash,
+		Fingerprint: rec.Fingerprint,
 	}, nil
 }
 

@@ -18,16 +18,16 @@ import (
 // Record is what is known on disk of one process. PID, StartTicks and BootID
 // together name a process for ever; each alone can come again.
 type Record struct {
-	Name       string    `json:"name"`
-	Launch     uint64    `json:"launch"`
-	PID        int       `json:"pid"`
-	StartTicks uint64    `json:"start_ticks"` // kernel start time, /proc/<pid>/stat field 22
-	BootID     string    `json:"boot_id"`
-	Executable string    `json:"executable"`
-	PlanHash   string    `json:"plan_hash"`
-	Started    time.Time `json:"started"`
-	Stdout     Output    `json:"stdout"`
-	Stderr     Output    `json:"stderr"`
+	Name        string    `json:"name"`
+	Launch      uint64    `json:"launch"`
+	PID         int       `json:"pid"`
+	StartTicks  uint64    `json:"start_ticks"` // kernel start time, /proc/<pid>/stat field 22
+	BootID      string    `json:"boot_id"`
+	Executable  string    `json:"executable"`
+	Fingerprint string    `json:"plan_hash"`
+	Started     time.Time `json:"started"`
+	Stdout      Output    `json:"stdout"`
+	Stderr      Output    `json:"stderr"`
 }
 
 // Output is where the output of one launch begins.

@@ -12,12 +12,12 @@ import (
 
 // Spec says how one launch of a node is to be done.
 type Spec struct {
-	Name     string   // of the node; at most 200 bytes
-	Launch   uint64   // tells this launch of the node from all others
-	Argv     []string // Argv[0] is an absolute path, or a bare name to be found in this process's PATH
-	Env      []string // the complete environment, as name=value
-	Dir      string   // absolute working directory, created (0755) where missing
-	PlanHash string   // kept in the record, for whoever adopts the process
+	Name        string   // of the node; at most 200 bytes
+	Launch      uint64   // tells this launch of the node from all others
+	Argv        []string // Argv[0] is an absolute path, or a bare name to be found in this process's PATH
+	Env         []string // the complete environment, as name=value
+	Dir         string   // absolute working directory, created (0755) where missing
+	Fingerprint string   // of the plan; kept in the record, for the program that adopts the process
 
 	// Stdout and Stderr are the files that the process appends to, relative to
 	// Dir or absolute, created with mode 0640. Empty means /dev/null. They are
@@ -137,7 +137,7 @@ type Exited struct {
 	// (Config.TailLines), joined by newlines, without one at the end.
 	Stdout, Stderr string
 
-	PlanHash string
+	Fingerprint string // as in its Spec
 }
 
 func (Started) isEvent()     {}

@@ -23,9 +23,9 @@ type agentPart struct {
 	addr  netip.AddrPort
 
 	disk   disk[agent.State]
-	hashes map[mgmt.NodeName]string   // of the plans of disk.Desired for this instance
-	procs  []*process                 // that are launched and not over, oldest first
-	latest map[mgmt.NodeName]*process // the last that was launched of each node
+	plans  map[mgmt.NodeName]mgmt.Fingerprint // of disk.Desired for this instance; nil: not made yet
+	procs  []*process                         // that are launched and not over, oldest first
+	latest map[mgmt.NodeName]*process         // the last that was launched of each node
 
 	// The present life, or the last.
 	life  int
@@ -51,7 +51,7 @@ func (a *agentPart) start() {
 	a.life++
 	a.clock = a.w.newClock(a.clock)
 	a.alarm = alarm{}
-	a.book = agentBook{announced: map[mgmt.NodeName]mgmt.State{}, unheard: map[mgmt.NodeName]int{}, ran: map[mgmt.NodeName]string{}}
+	a.book = agentBook{announced: map[mgmt.NodeName]mgmt.State{}, unheard: map[mgmt.NodeName]int{}, ran: map[mgmt.NodeName]mgmt.Fingerprint{}}
 	cfg := a.w.terms.agent
 	cfg.Name, cfg.Connecting = a.name, a.dials
 	a.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", a.label, a.life)), part: a, host: a.host}
@@ -59,7 +59,7 @@ func (a *agentPart) start() {
 	if a.life > 1 && a.w.chance(a.w.mood.lost) {
 		a.w.did(string(a.ep.id), "finds its state missing")
 		a.disk.store(agent.State{})
-		a.hashes = nil
+		a.plans = nil
 	}
 	a.m = agent.New(cfg, a.disk.load(a.w), a.w.dice())
 	a.w.did(string(a.ep.id), "starts")
@@ -78,7 +78,7 @@ func (a *agentPart) start() {
 		}
 		p.known = a.life
 		adopted.Processes = append(adopted.Processes, agent.Process{
-			Node: p.name, Launch: p.launch, PID: p.pid, PlanHash: p.hash, Started: p.started,
+			Node: p.name, Launch: p.launch, PID: p.pid, Fingerprint: p.plan, Started: p.started,
 		})
 	}
 	if a.dials {
@@ -286,7 +286,7 @@ func (a *agentPart) save(s agent.State) agent.Event {
 	if stored {
 		a.w.did(string(a.ep.id), s)
 		a.disk.store(s)
-		a.hashes = nil
+		a.plans = nil
 		a.condemn()
 	}
 	switch {
@@ -300,24 +300,25 @@ func (a *agentPart) save(s agent.State) agent.Event {
 	return agent.Saved{}
 }
 
-// planned returns the plan hash of a node in the saved configuration.
-func (a *agentPart) planned(n mgmt.NodeName) (hash string, ok bool) {
-	if a.hashes == nil {
-		a.hashes = map[mgmt.NodeName]string{}
-		for name, plan := range mgmt.Plans(a.disk.saved.Desired, a.name) {
-			a.hashes[name] = plan.Hash()
+// planned returns the plan of a node in the saved configuration.
+func (a *agentPart) planned(n mgmt.NodeName) (plan mgmt.Fingerprint, ok bool) {
+	if a.plans == nil {
+		a.plans = map[mgmt.NodeName]mgmt.Fingerprint{}
+		plans := mgmt.PlansOf(a.disk.saved.Desired, a.name)
+		for name := range plans.All() {
+			a.plans[name] = plans.Fingerprint(name)
 		}
 	}
-	hash, ok = a.hashes[n]
-	return hash, ok
+	plan, ok = a.plans[n]
+	return plan, ok
 }
 
 // condemn marks the processes that are not as the saved configuration has them.
 // Those that have ended need no more patience.
 func (a *agentPart) condemn() {
 	for _, p := range a.latest {
-		hash, ok := a.planned(p.name)
-		p.condemned = p.condemned || !ok || hash != p.hash || p.phase == over
+		plan, ok := a.planned(p.name)
+		p.condemned = p.condemned || !ok || plan != p.plan || p.phase == over
 		p.ended = 0
 	}
 }

@@ -16,12 +16,12 @@ const lateness = 200 * time.Millisecond
 
 // agentBook is what an agent owes in its present life.
 type agentBook struct {
-	asked     []asked                      // and not answered, in the order of arrival
-	announced map[mgmt.NodeName]mgmt.State // by notify_change
-	ran       map[mgmt.NodeName]string     // the plan with which each node was last RUNNING
-	shutdown  bool                         // it was asked for
-	prepared  asked                        // the last preparation with nothing against it
-	unheard   map[mgmt.NodeName]int        // ends of processes that the agent has yet to hear of
+	asked     []asked                            // and not answered, in the order of arrival
+	announced map[mgmt.NodeName]mgmt.State       // by notify_change
+	ran       map[mgmt.NodeName]mgmt.Fingerprint // the plan with which each node was last RUNNING
+	shutdown  bool                               // it was asked for
+	prepared  asked                              // the last preparation with nothing against it
+	unheard   map[mgmt.NodeName]int              // ends of processes that the agent has yet to hear of
 }
 
 // asked is a request to an agent.
@@ -120,7 +120,7 @@ func (a *agentPart) said(e agent.ToController) {
 	case mgmt.NotifyChange:
 		a.book.announced[msg.Node.Name] = msg.New
 		if p := a.latest[msg.Node.Name]; msg.New == mgmt.Running && p != nil {
-			a.book.ran[p.name] = p.hash
+			a.book.ran[p.name] = p.plan
 		}
 		if msg.New == mgmt.Running && a.running(msg.Node.Name) == nil && a.book.unheard[msg.Node.Name] == 0 {
 			a.w.violated("%s says that %s is RUNNING, and there is no process", a.label, msg.Node.Name)
@@ -240,7 +240,7 @@ func (a *agentPart) checkDeployed(results []mgmt.Result) {
 		if !res.Success || res.Node == "" {
 			continue
 		}
-		if hash, ok := a.planned(res.Node); !ok || a.book.ran[res.Node] != hash {
+		if plan, ok := a.planned(res.Node); !ok || a.book.ran[res.Node] != plan {
 			a.w.violated("%s says that %s was deployed, and it never ran as deployed", a.label, res.Node)
 		}
 	}
@@ -299,7 +299,7 @@ func (a *agentPart) checkSave(s agent.State) {
 // checkStart demands that only what is saved is started, and nothing twice.
 func (a *agentPart) checkStart(e agent.Start) {
 	name := e.Plan.Node.Name
-	if hash, ok := a.planned(name); !ok || hash != e.Hash || e.Plan.Node.Instance != a.name {
+	if plan, ok := a.planned(name); !ok || plan != e.Fingerprint || e.Plan.Node.Instance != a.name {
 		a.w.violated("%s starts %s, which is not saved like that", a.label, name)
 	}
 	for _, p := range a.procs {

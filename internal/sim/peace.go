@@ -171,7 +171,7 @@ func (w *world) checkNode(config mgmt.Configuration, n mgmt.Node) {
 		return
 	}
 	plan, _ := mgmt.PlanFor(config, n.Name)
-	if p := a.running(n.Name); p == nil || p.hash != plan.Hash() {
+	if p := a.running(n.Name); p == nil || p.plan != plan.Fingerprint() {
 		w.violated("%s does not run on %s as deployed, %v after the last fault", n.Name, n.Instance, w.terms.settling()+w.terms.recovery())
 	}
 }

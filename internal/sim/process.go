@@ -16,7 +16,7 @@ type process struct {
 	home    *agentPart
 	name    mgmt.NodeName
 	launch  uint64
-	hash    string
+	plan    mgmt.Fingerprint
 	fate    fate
 	phase   processPhase
 	pid     int64
@@ -94,7 +94,7 @@ func (w *world) newFate() fate {
 
 func (a *agentPart) launch(e agent.Start, f fate) {
 	p := &process{
-		w: a.w, home: a, name: e.Plan.Node.Name, launch: e.Launch, hash: e.Hash, fate: f, watcher: a.life,
+		w: a.w, home: a, name: e.Plan.Node.Name, launch: e.Launch, plan: e.Fingerprint, fate: f, watcher: a.life,
 	}
 	a.procs = append(a.procs, p)
 	a.latest[p.name] = p

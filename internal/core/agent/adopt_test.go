@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -69,6 +70,65 @@ func TestAdoptedProcessOfAnotherPlanIsReplaced(t *testing.T) {
 	`)
 }
 
+func TestProcessThatAnOlderProgramStartedRunsOn(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	before := w.pid("worker")
+	w.procs["worker"].fingerprint = "e2441bee6ee5e958c8dd7bd5426f62cd" // version 0 of its plan
+	w.boot(agent.Config{})
+	w.connect("worker", w.procs["worker"])
+	w.run(time.Minute)
+	w.deploy("d2", nodes("worker")...)
+	w.expect(`
+		0s hello host to worker#1
+		0s worker: UNKNOWN to RUNNING
+		1m0s save 1 nodes
+		1m0s answer deploy d2: [worker ok]
+	`)
+	if w.pid("worker") != before {
+		t.Error("worker lost its process")
+	}
+	w.deploy("d3", changed(node("worker")))
+	w.expect(`
+		1m0s save 1 nodes
+		1m0s worker: RUNNING to PENDING
+		1m0s stop worker
+	`)
+}
+
+func TestProcessThatAnOlderProgramStartedIsKeptByAnAgentWithoutState(t *testing.T) {
+	w := running(t, agent.Config{}, nodes("worker")...)
+	w.procs["worker"].fingerprint = "e2441bee6ee5e958c8dd7bd5426f62cd" // version 0 of its plan
+	w.saved = agent.State{}
+	w.boot(agent.Config{Preflight: agent.PreflightStrict})
+	w.skip()
+	w.deploy("d2", nodes("worker")...)
+	w.connect("worker", w.procs["worker"])
+	w.expect(`
+		0s save 1 nodes
+		0s hello host to worker#1
+		0s worker: UNKNOWN to RUNNING
+		0s answer deploy d2: [worker ok]
+	`)
+}
+
+func TestProcessThatANewerProgramStartedIsReplaced(t *testing.T) {
+	m := agent.New(agent.Config{Name: "host"}, agent.State{Desired: configuration(nodes("worker")...)}, nil)
+	process := agent.Process{Node: "worker", Launch: 3, PID: 1, Fingerprint: "2:0123"}
+	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{process}})
+	effects = slices.DeleteFunc(effects, func(e agent.Effect) bool { _, tells := e.(agent.ToController); return tells })
+	want := []agent.Effect{
+		agent.Note{
+			Level: agent.Warn, Node: "worker",
+			Text: "process is replaced: a newer version of the program started it, and its plan cannot be compared",
+			Err:  `fingerprint "2:0123" has version "2", this program knows versions 0 to 1`,
+		},
+		agent.Stop{Node: "worker", Launch: 3},
+	}
+	if diff := cmp.Diff(want, effects); diff != "" {
+		t.Errorf("effects (-want +got):\n%s", diff)
+	}
+}
+
 func TestOrphansAreStopped(t *testing.T) {
 	w := running(t, agent.Config{}, nodes("worker-1", "worker-2")...)
 	w.saved.Desired = mgmt.Configuration{}
@@ -93,7 +153,7 @@ func TestHelloThatCameBeforeTheAdoptionCounts(t *testing.T) {
 	w.step(agent.PeerAdded{Peer: "early"})
 	w.step(agent.FromNode{Peer: "early", Msg: mgmt.NotifyNodeHello{Node: "worker"}})
 	w.expect("")
-	w.step(agent.Adopted{Processes: []agent.Process{{Node: "worker", Launch: 12, PID: 4711, PlanHash: plan.Hash()}}})
+	w.step(agent.Adopted{Processes: []agent.Process{{Node: "worker", Launch: 12, PID: 4711, Fingerprint: plan.Fingerprint()}}})
 	w.expect(`
 		0s hello host to early
 		0s worker: UNKNOWN to RUNNING
@@ -104,8 +164,8 @@ func TestFurtherProcessesOfOneNodeAreStopped(t *testing.T) {
 	desired := configuration(nodes("worker")...)
 	plan, _ := mgmt.PlanFor(desired, "worker")
 	m := agent.New(agent.Config{Name: "host", Backoff: agent.Backoff{Jitter: -1}}, agent.State{Desired: desired}, nil)
-	one := agent.Process{Node: "worker", Launch: 3, PID: 1, PlanHash: plan.Hash()}
-	two := agent.Process{Node: "worker", Launch: 9, PID: 2, PlanHash: plan.Hash()}
+	one := agent.Process{Node: "worker", Launch: 3, PID: 1, Fingerprint: plan.Fingerprint()}
+	two := agent.Process{Node: "worker", Launch: 9, PID: 2, Fingerprint: plan.Fingerprint()}
 	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{one, two}})
 	if diff := cmp.Diff([]agent.Effect{agent.Stop{Node: "worker", Launch: 9}}, effects); diff != "" {
 		t.Errorf("effects (-want +got):\n%s", diff)

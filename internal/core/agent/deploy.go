@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -158,36 +157,50 @@ func supersededBy(r *request) string {
 // apply makes c desired: what is not in it is stopped, and what is in it runs
 // with its present plan, started afresh where it does not, or by force.
 func (m *Machine) apply(c mgmt.Configuration, force bool) {
-	plans := mgmt.Plans(c, m.cfg.Name)
-	for _, name := range slices.Sorted(maps.Keys(plans)) {
+	plans := mgmt.PlansOf(c, m.cfg.Name)
+	for name := range plans.All() {
 		n, ok := m.nodes[name]
 		if !ok {
 			n = &node{state: mgmt.Stopped}
 			m.nodes[name] = n
 		}
-		m.want(n, plans[name], force)
+		m.want(n, name, plans, force)
 	}
-	for _, n := range m.sortedNodes(func(n *node) bool { return !has(plans, n.name()) }) {
+	for _, n := range m.sortedNodes(func(n *node) bool { return !plans.Has(n.name()) }) {
 		m.retire(n)
 	}
 	m.sortTiers()
 }
 
-// want makes plan what n is to run.
-func (m *Machine) want(n *node, plan mgmt.Plan, force bool) {
-	hash := plan.Hash()
-	if hash != n.hash || force {
+// want makes the plan of that name what n is to run.
+func (m *Machine) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force bool) {
+	fingerprint := plans.Fingerprint(name)
+	if fingerprint != n.fingerprint || force {
 		n.failures = 0
 	}
-	n.plan, n.hash, n.wanted, n.kept = plan, hash, true, false
-	if n.proc != nil && n.proc.stuck != "" && n.proc.hash == hash && !force {
+	n.plan, _ = plans.Of(name)
+	n.fingerprint, n.wanted, n.kept = fingerprint, true, false
+	same := n.proc != nil && m.runs(n.proc, name, plans)
+	if same {
+		n.proc.fingerprint = fingerprint // an older version takes longer to compare
+	}
+	if same && n.proc.stuck != "" && !force {
 		m.reprieve(n)
 	}
-	if n.keeps(hash) && !force {
-		n.proc.spec = &plan.Node
+	if same && !n.proc.halt && !force {
+		n.proc.spec = new(n.plan.Node)
 		return
 	}
 	m.relaunchAs(n)
+}
+
+// runs reports whether p was started with the node's plan. If nobody can tell, it
+// says so, and p was not.
+func (m *Machine) runs(p *process, name mgmt.NodeName, plans *mgmt.Plans) bool {
+	if err := p.fingerprint.Check(); err != nil {
+		m.emit(Note{Level: Warn, Text: "process is replaced: a newer version of the program started it, and its plan cannot be compared", Node: name, Err: err.Error()})
+	}
+	return plans.Is(name, p.fingerprint)
 }
 
 // relaunchAs has n started afresh, after its present process was stopped.
@@ -197,11 +210,6 @@ func (m *Machine) relaunchAs(n *node) {
 	if n.unseen == "" {
 		m.setState(n, mgmt.Pending)
 	}
-}
-
-func has(plans map[mgmt.NodeName]mgmt.Plan, name mgmt.NodeName) bool {
-	_, ok := plans[name]
-	return ok
 }
 
 // retire makes n one that is not desired.

@@ -34,9 +34,9 @@ type (
 	// Launch is new among all processes that live. There is no process of that
 	// node when it is asked for.
 	Start struct {
-		Launch uint64
-		Plan   mgmt.Plan
-		Hash   string // of Plan; it comes back in Process
+		Launch      uint64
+		Plan        mgmt.Plan
+		Fingerprint mgmt.Fingerprint // of Plan; it comes back in Process
 	}
 	// Stop asks for the end of a process: SIGTERM, a period of grace, SIGKILL.
 	// It comes only after Started or Adopted, and is answered by Exited, or by

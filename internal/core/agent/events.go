@@ -123,11 +123,11 @@ type Proof struct {
 
 // Process is a node's process that an earlier life of the agent started.
 type Process struct {
-	Node     mgmt.NodeName
-	Launch   uint64 // as in the Start that made it
-	PID      int64
-	PlanHash string // as in the Start that made it
-	Started  time.Time
+	Node        mgmt.NodeName
+	Launch      uint64 // as in the Start that made it
+	PID         int64
+	Fingerprint mgmt.Fingerprint // as in the Start that made it
+	Started     time.Time
 }
 
 // Unseen is a node that may have a process which can be neither watched nor

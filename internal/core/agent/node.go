@@ -12,10 +12,10 @@ import (
 // process has yet to end.
 type node struct {
 	// What is desired; only apply writes it.
-	plan   mgmt.Plan
-	hash   string // of plan
-	wanted bool   // false: the node is forgotten when its process is gone
-	kept   bool   // nobody has said whether it is wanted; see Machine.told
+	plan        mgmt.Plan
+	fingerprint mgmt.Fingerprint // of plan
+	wanted      bool             // false: the node is forgotten when its process is gone
+	kept        bool             // nobody has said whether it is wanted; see Machine.told
 
 	// What is observed.
 	state mgmt.State // as last announced
@@ -45,11 +45,13 @@ type lastCrash struct {
 // process is a process from its Start, or its adoption, to its end.
 type process struct {
 	launch uint64
-	hash   string // of the plan that it was started with
-	pid    int64  // zero until Started
-	moment uint64 // of its Start, among the peerings; zero if it was adopted
-	since  time.Time
-	phase  phase
+	// fingerprint is that of the plan that it was started with. An older program
+	// may have started it, whose fingerprints have an older version.
+	fingerprint mgmt.Fingerprint
+	pid         int64  // zero until Started
+	moment      uint64 // of its Start, among the peerings; zero if it was adopted
+	since       time.Time
+	phase       phase
 	// spec is the node as it was started; nil: an earlier life of the agent
 	// knew it.
 	spec *mgmt.Node

@@ -165,7 +165,7 @@ func (m *Machine) adopted(ev Adopted) {
 		m.nodes[p.Node] = &node{
 			plan:  m.planless(p.Node),
 			state: mgmt.Unknown,
-			proc:  &process{launch: p.Launch, hash: p.PlanHash, pid: p.PID, since: p.Started, phase: alive, state: mgmt.Unknown},
+			proc:  &process{launch: p.Launch, fingerprint: p.Fingerprint, pid: p.PID, since: p.Started, phase: alive, state: mgmt.Unknown},
 		}
 	}
 	m.cannotSee(ev.Unseen)

@@ -39,10 +39,10 @@ func (m *Machine) preflight(c change) (Preflight, bool) {
 		return Preflight{}, false
 	}
 	var p Preflight
-	plans := mgmt.Plans(c.config, m.cfg.Name)
-	for _, name := range slices.Sorted(maps.Keys(plans)) {
-		if n := m.nodes[name]; n == nil || !n.has(plans[name].Hash()) {
-			p.Start = append(p.Start, plans[name])
+	plans := mgmt.PlansOf(c.config, m.cfg.Name)
+	for name, plan := range plans.All() {
+		if n := m.nodes[name]; n == nil || !n.has(name, plans) {
+			p.Start = append(p.Start, plan)
 		}
 	}
 	for _, n := range m.sortedNodes(func(n *node) bool { return n.proc != nil && n.proc.pid != 0 }) {
@@ -51,14 +51,12 @@ func (m *Machine) preflight(c change) (Preflight, bool) {
 	return p, len(p.Start) > 0
 }
 
-// keeps reports whether n keeps its process if a plan of this hash is wanted.
-func (n *node) keeps(hash string) bool {
-	return n.proc != nil && n.proc.hash == hash && !n.proc.halt
+// has reports whether n has to run its plan already, or runs it without anybody
+// having said whether it should.
+func (n *node) has(name mgmt.NodeName, plans *mgmt.Plans) bool {
+	return n.wanted && n.fingerprint == plans.Fingerprint(name) ||
+		n.kept && n.proc != nil && !n.proc.halt && plans.Is(name, n.proc.fingerprint)
 }
-
-// has reports whether a plan of this hash is what n has to run already, or runs
-// without anybody having said whether it should.
-func (n *node) has(hash string) bool { return n.wanted && n.hash == hash || n.kept && n.keeps(hash) }
 
 // look has the nodes of c looked at. A deployment that was being looked at is
 // superseded, unless it is the same: the later one is what the controller wants.

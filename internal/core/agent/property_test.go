@@ -285,15 +285,15 @@ func (c *chaos) heal() {
 	c.run(10 * time.Minute)
 	c.account()
 	want := map[mgmt.NodeName]string{}
-	for name, plan := range mgmt.Plans(c.saved.Desired, "host") {
-		want[name] = plan.Hash() + " RUNNING"
+	for name, plan := range mgmt.PlansOf(c.saved.Desired, "host").All() {
+		want[name] = string(plan.Fingerprint()) + " RUNNING"
 	}
 	got := map[mgmt.NodeName]string{}
 	for _, s := range c.statuses()[1:] {
 		got[s.Node] = " " + string(s.State)
 	}
 	for name, p := range c.procs {
-		got[name] = p.hash + got[name]
+		got[name] = string(p.fingerprint) + got[name]
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		c.t.Errorf("what runs in the end (-want +got):\n%s", diff)

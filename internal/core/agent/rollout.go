@@ -149,20 +149,20 @@ func (m *Machine) launch(n *node) {
 	m.launches++
 	m.moments++
 	n.proc = &process{
-		launch: m.launches,
-		hash:   n.hash,
-		spec:   new(n.plan.Node),
-		moment: m.moments,
-		since:  m.now,
-		state:  mgmt.Pending,
-		late:   m.now.Add(m.cfg.startDeadline(n.plan.Node.Role)),
+		launch:      m.launches,
+		fingerprint: n.fingerprint,
+		spec:        new(n.plan.Node),
+		moment:      m.moments,
+		since:       m.now,
+		state:       mgmt.Pending,
+		late:        m.now.Add(m.cfg.startDeadline(n.plan.Node.Role)),
 	}
 	if n.fresh {
 		n.proc.gate = m.now.Add(m.cfg.StartGate)
 	}
 	n.fresh = false
 	m.setState(n, mgmt.Pending)
-	m.emit(Start{Launch: n.proc.launch, Plan: n.plan, Hash: n.hash})
+	m.emit(Start{Launch: n.proc.launch, Plan: n.plan, Fingerprint: n.fingerprint})
 }
 
 // halt has n's process stopped when its turn comes. Whoever waits for its

@@ -67,12 +67,12 @@ type timed struct {
 }
 
 type proc struct {
-	launch uint64
-	pid    int64
-	hash   string
-	peer   mgmt.PeerID // empty: not connected
-	since  time.Time
-	unseen bool // the agent cannot look at it
+	launch      uint64
+	pid         int64
+	fingerprint mgmt.Fingerprint
+	peer        mgmt.PeerID // empty: not connected
+	since       time.Time
+	unseen      bool // the agent cannot look at it
 }
 
 const controller mgmt.PeerID = "controller"
@@ -107,7 +107,7 @@ func (w *world) boot(cfg agent.Config) {
 			left.Unseen = append(left.Unseen, agent.Unseen{Node: name, Launch: p.launch, Why: unseenText(name)})
 			continue
 		}
-		left.Processes = append(left.Processes, agent.Process{Node: name, Launch: p.launch, PID: p.pid, PlanHash: p.hash, Started: p.since})
+		left.Processes = append(left.Processes, agent.Process{Node: name, Launch: p.launch, PID: p.pid, Fingerprint: p.fingerprint, Started: p.since})
 	}
 	w.queue, w.shut = nil, false
 	w.step(left)
@@ -201,7 +201,7 @@ func (w *world) start(e agent.Start) {
 		return
 	}
 	w.pids++
-	p := &proc{launch: e.Launch, pid: w.pids, hash: e.Hash, since: w.now}
+	p := &proc{launch: e.Launch, pid: w.pids, fingerprint: e.Fingerprint, since: w.now}
 	w.procs[name] = p
 	w.after(0, func() { w.step(agent.Started{Node: name, Launch: p.launch, PID: p.pid}) })
 	if !f.mute {

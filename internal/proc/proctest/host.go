@@ -100,7 +100,7 @@ func (h *Host) Start(spec proc.Spec) error {
 	}
 	n := &node{spec: spec, rec: proc.Record{
 		Name: spec.Name, Launch: spec.Launch, PID: h.nextPID,
-		PlanHash: spec.PlanHash, Started: time.Now().UTC(),
+		Fingerprint: spec.Fingerprint, Started: time.Now().UTC(),
 	}}
 	h.nextPID++
 	h.nodes[spec.Name] = n
@@ -232,7 +232,7 @@ func (h *Host) end(n *node, status proc.Status, wasKilled bool) {
 		Status: status, Ran: max(0, time.Since(n.rec.Started)), Killed: wasKilled,
 		Left:   n.left,
 		Stdout: n.stdout, Stderr: n.stderr,
-		PlanHash: n.rec.PlanHash,
+		Fingerprint: n.rec.Fingerprint,
 	})
 }
 

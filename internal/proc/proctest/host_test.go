@@ -31,11 +31,11 @@ var (
 )
 
 func TestHost(t *testing.T) {
-	worker := proc.Spec{Name: "worker-1", Launch: 1, PlanHash: "plan"}
+	worker := proc.Spec{Name: "worker-1", Launch: 1, Fingerprint: "plan"}
 	started := proc.Started{Name: "worker-1", Launch: 1, PID: 1001}
 	exited := func(status proc.Status, ran time.Duration, killed bool) proc.Exited {
 		return proc.Exited{
-			Name: "worker-1", Launch: 1, PID: 1001, PlanHash: "plan",
+			Name: "worker-1", Launch: 1, PID: 1001, Fingerprint: "plan",
 			Status: status, Ran: ran, Killed: killed,
 		}
 	}
@@ -75,7 +75,7 @@ func TestHost(t *testing.T) {
 			want: []proc.Event{started, exited(killed, 0, true)},
 		},
 		"the status of a survivor is unknown": {
-			cfg: proctest.Config{Survivors: []proc.Record{{Name: "worker-1", Launch: 1, PID: 1001, PlanHash: "plan", Started: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)}}},
+			cfg: proctest.Config{Survivors: []proc.Record{{Name: "worker-1", Launch: 1, PID: 1001, Fingerprint: "plan", Started: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)}}},
 			when: func(h *proctest.Host) error {
 				_, err := h.Adopt(context.Background())
 				return errors.Join(err, h.Stop("worker-1", 1, time.Minute))

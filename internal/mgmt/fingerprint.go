@@ -1,0 +1,153 @@
+package mgmt
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Fingerprint stands for a plan: two plans with the same fingerprint need no
+// restart between them. It is the version of its rendering and 32 hex digits,
+// such as "1:2f60…". Version 0 is the digits alone.
+//
+// A process outlives the program that started it, and has the fingerprint that
+// this program gave it. So each version is compared by its own rendering, and no
+// rendering ever changes.
+type Fingerprint string
+
+const fingerprintVersion = "1"
+
+// Check returns an error if this program cannot compare f with a plan, because a
+// newer program made it.
+func (f Fingerprint) Check() error {
+	switch v := f.version(); v {
+	case "0", fingerprintVersion:
+		return nil
+	default:
+		return fmt.Errorf("fingerprint %q has version %q, this program knows versions 0 to %s", string(f), v, fingerprintVersion)
+	}
+}
+
+func (f Fingerprint) version() string {
+	if version, _, ok := strings.Cut(string(f), ":"); ok {
+		return version
+	}
+	return "0"
+}
+
+// layout is the layout of a cluster. Each version of fingerprints renders it
+// once, for the plans of all nodes.
+type layout struct {
+	entries map[NodeName]ClusterEndpoint
+
+	digested string // for version 1; empty: not made yet
+	json     []byte // for version 0; nil: not made yet
+}
+
+// is reports whether f is a fingerprint of the plan of n.
+func (l *layout) is(n Node, f Fingerprint) bool {
+	switch f.version() {
+	case "0":
+		return f.isVersion0() && f == l.fingerprint0(n)
+	case fingerprintVersion:
+		return f == l.fingerprint(n)
+	}
+	return false
+}
+
+// fingerprint returns the fingerprint of the plan of n. It is made of lines, one
+// for each field that has not its default value: a new field changes no
+// fingerprint of plans that leave it at its default. State is no part of a plan.
+func (l *layout) fingerprint(n Node) Fingerprint {
+	var t lines
+	t.add("node")
+	t.addText("name", string(n.Name))
+	t.addText("instance", string(n.Instance))
+	t.addText("role", string(n.Role))
+	t.addPort("port", n.Port)
+	for _, script := range n.Scripts {
+		t.add("script", script)
+	}
+	for _, o := range n.Options {
+		t.add("option", o.Name, o.Value)
+	}
+	t.addSet("interface", n.Interface)
+	if n.CPUAffinity != nil {
+		t.add("cpu", strconv.FormatInt(*n.CPUAffinity, 10))
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
+		t.add("env", name, n.Env[name])
+	}
+	t.addPort("metrics-port", n.MetricsPort)
+	t.addText("cluster", l.digest())
+	return Fingerprint(fingerprintVersion + ":" + t.digest()[:32])
+}
+
+// digest returns what stands for the layout in fingerprints, and nothing for an
+// empty layout.
+func (l *layout) digest() string {
+	if l.digested != "" || len(l.entries) == 0 {
+		return l.digested
+	}
+	var t lines
+	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
+		e := l.entries[name]
+		t.add("node", string(name))
+		t.addText("role", string(e.Role))
+		if e.Host.IsValid() {
+			t.add("host", e.Host.String())
+		}
+		if e.Port != NoPort {
+			t.addPort("port", &e.Port)
+		}
+		t.addSet("interface", e.Interface)
+		t.addSet("pcap-file", e.PcapFile)
+		t.addPort("metrics-port", e.MetricsPort)
+	}
+	l.digested = t.digest()
+	return l.digested
+}
+
+// lines are what a fingerprint is made of. A line is a word and its values; each
+// value has its length before it, so that no two lists of values look the same.
+type lines []byte
+
+func (t *lines) add(word string, values ...string) {
+	*t = append(*t, word...)
+	for _, v := range values {
+		*t = append(*t, ' ')
+		*t = strconv.AppendInt(*t, int64(len(v)), 10)
+		*t = append(*t, ':')
+		*t = append(*t, v...)
+	}
+	*t = append(*t, '\n')
+}
+
+// addText adds a value whose default is empty.
+func (t *lines) addText(word, value string) {
+	if value != "" {
+		t.add(word, value)
+	}
+}
+
+// addSet adds a value whose default is unset.
+func (t *lines) addSet(word string, value *string) {
+	if value != nil {
+		t.add(word, *value)
+	}
+}
+
+func (t *lines) addPort(word string, p *Port) {
+	if p != nil {
+		t.add(word, p.String())
+	}
+}
+
+func (t *lines) digest() string {
+	sum := sha256.Sum256(*t)
+	return hex.EncodeToString(sum[:])
+}
