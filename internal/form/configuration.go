@@ -1,0 +1,137 @@
+package form
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// Configuration is form 1 of a mgmt.Configuration. Empty and unset lists are
+// different, as they are in mgmt.
+type Configuration struct {
+	ID        string     `json:"id"`
+	Instances []Instance `json:"instances,omitzero"`
+	Nodes     []Node     `json:"nodes,omitzero"`
+}
+
+// Instance is form 1 of a mgmt.Instance.
+type Instance struct {
+	Name       mgmt.InstanceName `json:"name"`
+	Host       netip.Addr        `json:"host,omitzero"`
+	ListenPort *Port             `json:"listen_port,omitempty"`
+}
+
+// Node is form 1 of a mgmt.Node.
+type Node struct {
+	Name        mgmt.NodeName     `json:"name"`
+	Instance    mgmt.InstanceName `json:"instance,omitempty"`
+	Role        mgmt.ClusterRole  `json:"role,omitempty"`
+	State       mgmt.State        `json:"state,omitempty"`
+	Port        *Port             `json:"port,omitempty"`
+	Scripts     []string          `json:"scripts,omitzero"`
+	Options     []Option          `json:"options,omitzero"`
+	Interface   *string           `json:"interface,omitempty"`
+	CPUAffinity *int64            `json:"cpu_affinity,omitempty"`
+	Env         map[string]string `json:"env,omitzero"`
+	MetricsPort *Port             `json:"metrics_port,omitempty"`
+}
+
+// Option is form 1 of a mgmt.Option.
+type Option struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Port is form 1 of a mgmt.Port: a text such as "2150/tcp".
+type Port mgmt.Port
+
+// MarshalText implements encoding.TextMarshaler.
+func (p Port) MarshalText() ([]byte, error) { return []byte(mgmt.Port(p).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *Port) UnmarshalText(text []byte) error {
+	number, proto, ok := strings.Cut(string(text), "/")
+	n, err := strconv.ParseUint(number, 10, 16)
+	if !ok || err != nil {
+		return fmt.Errorf("%q is not a port", text)
+	}
+	*p = Port{Number: uint16(n), Proto: mgmt.Proto(proto)}
+	return nil
+}
+
+// NewConfiguration returns the form of c. It shares c's lists.
+func NewConfiguration(c mgmt.Configuration) Configuration {
+	return Configuration{
+		ID:        c.ID,
+		Instances: each(c.Instances, NewInstance),
+		Nodes:     each(c.Nodes, NewNode),
+	}
+}
+
+// Configuration returns what f is the form of.
+func (f Configuration) Configuration() mgmt.Configuration {
+	return mgmt.Configuration{
+		ID:        f.ID,
+		Instances: each(f.Instances, Instance.Instance),
+		Nodes:     each(f.Nodes, Node.Node),
+	}
+}
+
+// NewInstance returns the form of an instance.
+func NewInstance(in mgmt.Instance) Instance {
+	return Instance{Name: in.Name, Host: in.Host, ListenPort: (*Port)(in.ListenPort)}
+}
+
+// Instance returns what f is the form of.
+func (f Instance) Instance() mgmt.Instance {
+	return mgmt.Instance{Name: f.Name, Host: f.Host, ListenPort: (*mgmt.Port)(f.ListenPort)}
+}
+
+// NewNode returns the form of a node.
+func NewNode(n mgmt.Node) Node {
+	return Node{
+		Name:        n.Name,
+		Instance:    n.Instance,
+		Role:        n.Role,
+		State:       n.State,
+		Port:        (*Port)(n.Port),
+		Scripts:     n.Scripts,
+		Options:     each(n.Options, func(o mgmt.Option) Option { return Option(o) }),
+		Interface:   n.Interface,
+		CPUAffinity: n.CPUAffinity,
+		Env:         n.Env,
+		MetricsPort: (*Port)(n.MetricsPort),
+	}
+}
+
+// Node returns what f is the form of.
+func (f Node) Node() mgmt.Node {
+	return mgmt.Node{
+		Name:        f.Name,
+		Instance:    f.Instance,
+		Role:        f.Role,
+		State:       f.State,
+		Port:        (*mgmt.Port)(f.Port),
+		Scripts:     f.Scripts,
+		Options:     each(f.Options, func(o Option) mgmt.Option { return mgmt.Option(o) }),
+		Interface:   f.Interface,
+		CPUAffinity: f.CPUAffinity,
+		Env:         f.Env,
+		MetricsPort: (*mgmt.Port)(f.MetricsPort),
+	}
+}
+
+// each converts a list. An unset one stays unset.
+func each[From, To any](list []From, convert func(From) To) []To {
+	if list == nil {
+		return nil
+	}
+	converted := make([]To, len(list))
+	for i, x := range list {
+		converted[i] = convert(x)
+	}
+	return converted
+}
