@@ -168,7 +168,7 @@ func crashRecord(p *launched, ev proc.Exited) crash.Record {
 		Version:     p.facts.Version,
 		Dir:         p.facts.Dir,
 	}
-	if p.plan.Is(mgmt.Fingerprint(ev.Fingerprint)) {
+	if p.known {
 		r.Plan = &p.plan
 	}
 	return r
@@ -177,13 +177,12 @@ func crashRecord(p *launched, ev proc.Exited) crash.Record {
 // buryEnded does the same for the processes that ended while no agent ran. It
 // precedes every launch.
 func (a *agentShell) buryEnded(ctx context.Context, ended []proc.Exited, desired mgmt.Configuration) {
+	plans := mgmt.PlansOf(desired, a.cfg.Core.Name)
 	for _, ev := range ended {
 		id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
-		a.cfg.bury(ctx, &launched{
-			launchID: id,
-			plan:     planOf(desired, id.node, ev.Fingerprint),
-			facts:    a.cfg.recall(id, ""),
-		}, ev)
+		p := &launched{launchID: id, facts: a.cfg.recall(id, "")}
+		p.plan, p.known = planOf(desired, plans, id.node, ev.Fingerprint)
+		a.cfg.bury(ctx, p, ev)
 		a.cfg.Launch.Forget(id.node, id.number)
 		a.cfg.Processes.Forget(ev.Name, ev.Launch)
 	}

@@ -78,6 +78,9 @@ func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
 	forgotten(7)
 	host.Exit("worker", proc.Status{}, 4711, 4712)
 	forgotten(8)
+	if r, _ := crashes.Latest("worker"); r.Plan == nil || !r.Plan.Is(plan.Fingerprint()) {
+		t.Errorf("the crash record has plan %+v, want the one by which the process was launched", r.Plan)
+	}
 	if !strings.Contains(log.String(), `node=worker pids="[4711 4712]"`) {
 		t.Errorf("nobody was told of the processes that are left:\n%s", log.String())
 	}

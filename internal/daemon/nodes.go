@@ -25,7 +25,8 @@ type launchID struct {
 // launched is a node's process as the shell knows it.
 type launched struct {
 	launchID
-	plan  mgmt.Plan // for the name alone if it is not known any more
+	plan  mgmt.Plan
+	known bool // false: plan is not what it was launched by, and has its name and its role alone
 	facts launch.Facts
 
 	pid     int              // 0: there is no process yet, or nobody knows its number
@@ -58,7 +59,7 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 		a.cfg.Logger.Warn("node is launched with reservations", "node", string(name), "why", w)
 	}
 	a.warnOfCluster(e.Plan.Cluster, process.ClusterWarnings)
-	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, facts: process.Facts, awaited: true}
+	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, known: true, facts: process.Facts, awaited: true}
 	a.nodes[p.launchID] = p
 	a.watchStatus(p)
 	spec := process.Spec
@@ -212,16 +213,20 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 // cannot be seen are kept in mind: they leave what others leave when they end.
 func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgmt.Configuration) agent.Adopted {
 	ev := agent.Adopted{}
+	plans := mgmt.PlansOf(desired, a.cfg.Core.Name)
 	for _, u := range found.Unseen {
 		id := launchID{mgmt.NodeName(u.Name), u.Launch}
 		ev.Unseen = append(ev.Unseen, agent.Unseen{Node: id.node, Launch: u.Launch, Why: u.Why})
 		if u.Launch != 0 {
-			a.nodes[id] = &launched{launchID: id, plan: planOf(desired, id.node, ""), facts: a.cfg.recall(id, ""), pid: u.PID}
+			p := &launched{launchID: id, facts: a.cfg.recall(id, ""), pid: u.PID}
+			p.plan, p.known = planOf(desired, plans, id.node, "")
+			a.nodes[id] = p
 		}
 	}
 	for _, rec := range found.Running {
 		id := launchID{mgmt.NodeName(rec.Name), rec.Launch}
-		p := &launched{launchID: id, plan: planOf(desired, id.node, rec.Fingerprint), facts: a.cfg.recall(id, rec.Executable)}
+		p := &launched{launchID: id, facts: a.cfg.recall(id, rec.Executable)}
+		p.plan, p.known = planOf(desired, plans, id.node, rec.Fingerprint)
 		if p.facts.Program == "" {
 			p.facts.Program = rec.Executable
 		}
@@ -252,15 +257,15 @@ func (c AgentConfig) recall(id launchID, program string) launch.Facts {
 
 // planOf returns a node's plan if that is still the one of this fingerprint, and
 // otherwise one that says no more than who and what the node is.
-func planOf(c mgmt.Configuration, node mgmt.NodeName, fingerprint string) mgmt.Plan {
-	plan, ok := mgmt.PlanFor(c, node)
-	switch {
-	case !ok:
-		return mgmt.Plan{Node: mgmt.Node{Name: node, Role: mgmt.ClusterNone}}
-	case !plan.Is(mgmt.Fingerprint(fingerprint)):
-		return mgmt.Plan{Node: mgmt.Node{Name: node, Role: plan.Node.Role}}
+func planOf(c mgmt.Configuration, plans *mgmt.Plans, node mgmt.NodeName, fingerprint string) (plan mgmt.Plan, known bool) {
+	if plans.Is(node, mgmt.Fingerprint(fingerprint)) {
+		return plans.Of(node)
 	}
-	return plan
+	role := mgmt.ClusterNone
+	if n, ok := c.Node(node); ok {
+		role = n.Role
+	}
+	return mgmt.Plan{Node: mgmt.Node{Name: node, Role: role}}, false
 }
 
 // alreadyReady tells of the adopted processes that said long ago that they run.
