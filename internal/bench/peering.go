@@ -22,7 +22,16 @@ const sinkCommand = "-sink"
 const (
 	peeringTopic = "bench/events"
 	doneTopic    = "bench/done"
+	chunkTopic   = "chunk/received"
 	measureFor   = 3 * time.Second
+)
+
+// The sink confirms each chunk of events. The sender is never more than
+// maxUnconfirmed chunks ahead, so its send queue of 8192 messages does not
+// overflow.
+const (
+	chunk          = 1000
+	maxUnconfirmed = 5
 )
 
 // peering measures the events per second through one native peering between two
@@ -52,7 +61,7 @@ func peeringRate(ctx context.Context, size int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	sub := endpoint.Subscribe(0)
+	sub := endpoint.Subscribe(0, chunkTopic)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
@@ -69,23 +78,24 @@ func peeringRate(ctx context.Context, size int) (float64, error) {
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	for {
-		if _, ok := (<-sub.Events()).(bus.PeerAdded); ok {
-			break
-		}
-	}
-	sub.Close()
-	v := wire.Event{Name: "Bench::event", Args: []zval.Value{zval.String(strings.Repeat("x", size))}}.Value()
-	for began := time.Now(); time.Since(began) < measureFor; {
-		for range 1000 {
-			if err := endpoint.PublishWait(ctx, peeringTopic, v); err != nil {
-				return 0, err
-			}
-		}
-	}
-	if err := endpoint.PublishWait(ctx, doneTopic, v); err != nil {
+	defer sub.Close()
+	if err := await[bus.PeerAdded](ctx, sub); err != nil {
 		return 0, err
 	}
+	v := wire.Event{Name: "Bench::event", Args: []zval.Value{zval.String(strings.Repeat("x", size))}}.Value()
+	unconfirmed := 0
+	for began := time.Now(); time.Since(began) < measureFor; unconfirmed++ {
+		if unconfirmed == maxUnconfirmed {
+			if err := await[bus.Message](ctx, sub); err != nil {
+				return 0, err
+			}
+			unconfirmed--
+		}
+		for range chunk {
+			endpoint.Publish(peeringTopic, v)
+		}
+	}
+	endpoint.Publish(doneTopic, v)
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		return 0, fmt.Errorf("read the sink's figure: %w", err)
@@ -96,6 +106,24 @@ func peeringRate(ctx context.Context, size int) (float64, error) {
 	cancel()
 	<-served
 	return strconv.ParseFloat(strings.TrimSpace(line), 64)
+}
+
+// await passes over events until the first E. It returns an error if ctx ends
+// first, or if the peer is lost.
+func await[E bus.Event](ctx context.Context, sub *bus.Subscription) error {
+	for {
+		select {
+		case ev := <-sub.Events():
+			if _, ok := ev.(E); ok {
+				return nil
+			}
+			if lost, ok := ev.(bus.PeerLost); ok {
+				return fmt.Errorf("sink lost: %w", lost.Err)
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // sink receives until it is told that all was sent, and prints the rate.
@@ -128,6 +156,9 @@ func sink(ctx context.Context, addr string) error {
 		}
 		if count++; count == 1 {
 			began = time.Now()
+		}
+		if count%chunk == 0 {
+			endpoint.Publish(chunkTopic, m.Value)
 		}
 	}
 	return nil

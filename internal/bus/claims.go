@@ -89,7 +89,7 @@ func (e *Endpoint) claim(ctx context.Context, h *wire.Handshake, own bool) (*cla
 	for {
 		mine, other := e.claims.take(h.Remote())
 		if mine != nil {
-			if !e.seats.room(own) {
+			if !e.hub.seats.room(own) {
 				mine.release()
 				return nil, &refusal{code: wire.DropPeerUnavailable, text: ErrTooManyPeers.Error()}
 			}

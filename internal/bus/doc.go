@@ -47,8 +47,8 @@
 // Of all connections with one peer, dialed or accepted, one survives: a further
 // one is refused while the peer answers on the first, and replaces it otherwise.
 // A peer that neither sends nor answers pings is lost after Config.MaxSilence.
-// What breaks the protocol ends its connection; what merely is not for this
-// endpoint is dropped, and counted in Stats.
+// A message that breaks the protocol ends its connection. A message that is not for
+// this endpoint is ignored; the log says how many there were.
 //
 // # Goroutines
 //

@@ -1,12 +1,10 @@
 package bus
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -118,114 +116,95 @@ func (c Config) withDefaults() (Config, error) {
 	return c, errors.Join(append(l.errs, c.Pace.check())...)
 }
 
-// Endpoint is one participant of the bus: local subscriptions on one side, peers
-// on the other. All methods are safe for concurrent use.
+// Endpoint is one participant of the bus. It connects local subscriptions with
+// peers. All methods are safe for concurrent use.
 type Endpoint struct {
 	id     ID
 	cfg    Config
 	log    *slog.Logger
-	stats  counters
+	hub    hub
 	claims claims
-	large  *largeMessages
 	pacer  pacer
-	seats  seats
-	shared sharedLists
-	unsent *largeMessages        // what waits for newcomers and clients
-	local  wire.Filter           // of Config.LocalTopics
-	table  atomic.Pointer[table] // stored under mu
+	large  *largeMessages // what is received
+	unsent *largeMessages // what waits for newcomers and WebSocket clients
 
 	websockets atomic.Uint64 // connections that WebSocket listeners have accepted
-
-	mu      sync.Mutex
-	present map[string]bool // peer IDs, from join to the end of leave
 }
 
-// New returns an endpoint without peers. It starts nothing.
+// New returns an endpoint without peers. It starts no goroutine.
 func New(cfg Config) (*Endpoint, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("bus config: %w", err)
 	}
 	e := &Endpoint{
-		id:      cfg.ID,
-		cfg:     cfg,
-		log:     cfg.Logger,
-		local:   wire.NewFilter(cfg.LocalTopics...),
-		large:   newLargeMessages(cfg.LargeBytes, errTooMuch),
-		unsent:  newLargeMessages(cfg.UnsentBytes, errUnsent),
-		pacer:   pacer{Pace: cfg.Pace},
-		present: map[string]bool{},
-		seats:   seats{limit: cfg.MaxPeers, reserved: cfg.ReservedPeers, idleAfter: cfg.IdleAfter},
+		id:     cfg.ID,
+		cfg:    cfg,
+		log:    cfg.Logger,
+		large:  newLargeMessages(cfg.LargeBytes, errTooMuch),
+		unsent: newLargeMessages(cfg.UnsentBytes, errUnsent),
+		pacer:  pacer{Pace: cfg.Pace},
+		claims: claims{byID: map[ID]*claim{}},
+		hub: hub{
+			log:   cfg.Logger,
+			local: wire.NewFilter(cfg.LocalTopics...),
+			encoder: encoder{
+				id: cfg.ID, maxFrame: cfg.MaxFrame,
+				log: cfg.Logger, unsendable: Throttle{Burst: unsendableLogged, Interval: unsendableInterval},
+			},
+			seats:   seats{limit: cfg.MaxPeers, reserved: cfg.ReservedPeers, idleAfter: cfg.IdleAfter},
+			present: map[string]bool{},
+		},
 	}
-	e.claims.byID = map[ID]*claim{}
-	e.table.Store(&table{byID: map[string]link{}})
+	e.hub.table.Store(&table{byID: map[string]link{}})
 	return e, nil
 }
 
 // ID returns the endpoint's identity.
 func (e *Endpoint) ID() ID { return e.id }
 
-// Publish sends v to every native peer whose filter matches topic and to every
-// WebSocket client that has subscribed to it; not to local subscriptions. It
-// never blocks: a peer whose queue is full is dropped.
+// Publish sends v to every native peer whose filter matches topic, and to every
+// WebSocket client that has subscribed to topic. Local subscriptions do not get
+// v. Publish never blocks: a peer whose queue is full is dropped.
 func (e *Endpoint) Publish(topic string, v zval.Value) {
-	e.publish(e.table.Load().links, nil, topic, v)
+	publish(&e.hub, e.hub.table.Load().links, nil, topic, v)
 }
 
-// PublishTo is Publish to one peer alone. It reports whether v was queued: false
-// if there is no such peer, if its filter does not match topic, or if it was
-// dropped.
+// PublishTo is Publish to one peer alone. It reports whether v was queued. It
+// reports false if there is no such peer, if the peer's filter does not match
+// topic, if v cannot be sent to the peer, or if the peer was dropped.
 func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
-	l, ok := e.table.Load().byID[peerID]
-	return ok && l.wants(topic) && l.answer(e.newOutgoing(topic, v))
+	l, ok := e.hub.table.Load().byID[peerID]
+	return ok && l.wants(topic) && l.answer(e.hub.encoder.message(topic, v))
 }
 
-// Meet says that a peer is no newcomer; see Pace.
-func (e *Endpoint) Meet(peerID string) {
-	if l, ok := e.table.Load().byID[peerID]; ok {
-		l.meet()
-	}
-}
-
-// Wants reports whether peerID is connected and has subscribed to topic.
-func (e *Endpoint) Wants(peerID, topic string) bool {
-	l, ok := e.table.Load().byID[peerID]
-	return ok && l.wants(topic)
-}
-
-// Reply is PublishTo, and lets the WebSocket clients that have subscribed to
-// topic overhear v: one that has fallen behind with what it receives misses v,
-// and is not dropped because of what others do.
+// Reply is PublishTo. Besides, the other WebSocket clients that have subscribed to
+// topic get v, unless they have fallen behind. So no client is dropped because of
+// answers to others.
 func (e *Endpoint) Reply(peerID string, topic string, v zval.Value) bool {
-	t := e.table.Load()
-	l, m := t.byID[peerID], e.newOutgoing(topic, v)
+	t := e.hub.table.Load()
+	l, m := t.byID[peerID], e.hub.encoder.message(topic, v)
 	t.overhear(l, m)
 	return l != nil && l.wants(topic) && l.answer(m)
 }
 
-// PublishWait is Publish, but waits for room in the queue of each matching peer
-// instead of dropping it. It returns ctx's cause if ctx ends first; some peers
-// may have v then. A peer that is lost meanwhile is passed over.
-func (e *Endpoint) PublishWait(ctx context.Context, topic string, v zval.Value) error {
-	var m *outgoing
-	for _, l := range e.table.Load().links {
-		if !l.wants(topic) {
-			continue
-		}
-		if m == nil {
-			m = e.newOutgoing(topic, v)
-		}
-		if err := l.sendWait(ctx, m); err != nil {
-			return err
-		}
+// Meet says that a peer is no newcomer; see Pace.
+func (e *Endpoint) Meet(peerID string) {
+	if l, ok := e.hub.table.Load().byID[peerID]; ok {
+		l.meet()
 	}
-	return nil
 }
 
-// Drop ends the connection of a peer, if there is such a peer. What is still
-// queued for it is lost; a native peer that this side dials is dialed again.
+// Wants reports whether the peer is connected and has subscribed to topic.
+func (e *Endpoint) Wants(peerID, topic string) bool {
+	l, ok := e.hub.table.Load().byID[peerID]
+	return ok && l.wants(topic)
+}
+
+// Drop ends the connection of a peer, if there is such a peer. Messages that are
+// queued for it are lost. A native peer that this side dials is dialed again.
 func (e *Endpoint) Drop(peerID string, reason string) {
-	if l, ok := e.table.Load().byID[peerID]; ok {
+	if l, ok := e.hub.table.Load().byID[peerID]; ok {
 		l.close(errors.New(reason))
 	}
 }

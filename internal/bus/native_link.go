@@ -39,11 +39,6 @@ type nativeLink struct {
 	bye    []byte        // payload of our BYE; nil before it
 }
 
-var (
-	_ link      = (*nativeLink)(nil)
-	_ announcer = (*nativeLink)(nil)
-)
-
 func (l *nativeLink) peer() Peer { return l.info }
 
 func (l *nativeLink) wants(topic string) bool { return l.filter.Load().Match(topic) }
@@ -65,14 +60,6 @@ func (l *nativeLink) answer(m *outgoing) bool {
 	return l.push(frame)
 }
 
-func (l *nativeLink) sendWait(ctx context.Context, m *outgoing) error {
-	frame := m.native()
-	if frame == nil {
-		return nil
-	}
-	return l.queue.pushWait(ctx, frame)
-}
-
 func (l *nativeLink) place() *seat { return &l.seat }
 
 func (l *nativeLink) meet() { l.allowance.known.Store(true) }
@@ -87,7 +74,7 @@ func (l *nativeLink) announce(version uint64, f wire.Filter) {
 
 // push queues frame, or drops the link if there is no room.
 func (l *nativeLink) push(frame []byte) bool {
-	ok, _ := l.queue.push(frame, false)
+	ok := l.queue.push(frame)
 	if !ok {
 		l.close(errQueueFull)
 	}

@@ -20,10 +20,11 @@ const (
 
 // reader receives the messages of one peering.
 type reader struct {
-	link   *nativeLink
-	frames *frameReader
-	large  *holding
-	topics map[string]string
+	link    *nativeLink
+	frames  *frameReader
+	large   *holding
+	topics  map[string]string
+	ignored ignored
 }
 
 // read handles the peer's messages until the connection ends, and returns why.
@@ -88,14 +89,14 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 		return err
 	}
 	if m.Sender != r.link.remote || !m.Receiver.IsNil() && m.Receiver != e.id {
-		e.stats.misaddressed.Add(1)
+		r.ignored.misaddressed++
 		return nil
 	}
 	switch m.Type {
 	case wire.TypeData:
 		return r.data(life, m)
 	case wire.TypeCommand:
-		e.stats.commands.Add(1)
+		r.ignored.commands++
 	case wire.TypeRoutingUpdate:
 		return r.routingUpdate(life, m)
 	case wire.TypePing:
@@ -105,7 +106,7 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 			return ErrClosed
 		}
 	default:
-		e.stats.unknown.Add(1)
+		r.ignored.unknown++
 	}
 	return nil
 }
@@ -115,11 +116,11 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 func (r *reader) passes(topic []byte) bool {
 	e := r.link.endpoint
 	if bytes.HasPrefix(topic, []byte(wire.ReservedPrefix)) {
-		e.stats.reserved.Add(1)
+		r.ignored.reserved++
 		return true
 	}
-	if !e.table.Load().wantsNative(r.topic(topic)) {
-		e.stats.unwanted.Add(1)
+	if !e.hub.table.Load().wantsNative(r.topic(topic)) {
+		r.ignored.unwanted++
 		return true
 	}
 	return false
@@ -136,7 +137,7 @@ func (r *reader) data(life context.Context, m wire.Message) error {
 	if err != nil {
 		return fmt.Errorf("message on %.100q: %w", topic, err)
 	}
-	return e.receive(life, r.link, topic, v)
+	return e.hub.receive(life, r.link, topic, v)
 }
 
 // topic returns the string of a topic.
@@ -157,5 +158,5 @@ func (r *reader) routingUpdate(life context.Context, m wire.Message) error {
 		return err
 	}
 	r.link.filter.Store(new(wire.NewFilter(prefixes...)))
-	return r.link.endpoint.table.Load().tell(life, PeerUpdated{r.link.info})
+	return r.link.endpoint.hub.table.Load().tell(life, PeerUpdated{r.link.info})
 }

@@ -82,7 +82,7 @@ func (e *Endpoint) shakeHands(ctx context.Context, p *peering, h *wire.Handshake
 				}
 				return err
 			}
-			t := e.table.Load()
+			t := e.hub.table.Load()
 			p.announced = t.version
 			out <- h.Accept(t.filter)
 		case step.Established:
@@ -168,17 +168,18 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 	helpers.Go(l.write)
 	helpers.Go(func() { l.sayGoodbye(ctx, life, end) })
 
-	if err := e.join(life, l); err != nil {
+	if err := e.hub.join(life, l); err != nil {
 		l.close(err)
 		return l.err()
 	}
-	if t := e.table.Load(); t.version > p.announced {
+	if t := e.hub.table.Load(); t.version > p.announced {
 		l.announce(t.version, t.filter)
 	}
 	r := &reader{link: l, frames: p.frames, large: e.large.newHolding(l.close), topics: map[string]string{}}
 	defer r.large.end()
 	l.close(r.read(life))
-	e.leave(life, l, l.err())
+	r.ignored.log(e.log, info.ID)
+	e.hub.leave(life, l, l.err())
 	return l.err()
 }
 

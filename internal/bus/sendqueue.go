@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"context"
 	"errors"
 	"sync"
 )
@@ -22,7 +21,6 @@ type sendQueue struct {
 	mu       sync.Mutex
 	frames   [][]byte
 	bytes    int
-	room     chan struct{} // closed when frames are taken; nil if nobody waits
 	stopped  bool
 	announce uint64 // version of the last filter queued
 }
@@ -31,23 +29,19 @@ func newSendQueue(maxFrames, maxBytes int) *sendQueue {
 	return &sendQueue{maxFrames: maxFrames, maxBytes: maxBytes, wake: make(chan struct{}, 1)}
 }
 
-// push appends frame. If there is no room it reports false and, if wait is set,
-// returns a channel that is closed when to try again. Pushing to a stopped queue
-// does nothing.
-func (q *sendQueue) push(frame []byte, wait bool) (ok bool, room <-chan struct{}) {
+// push appends frame. It reports false if there is no room. Pushing to a stopped
+// queue does nothing.
+func (q *sendQueue) push(frame []byte) (ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
-		return true, nil
+		return true
 	}
 	if q.full(len(frame)) {
-		if wait && q.room == nil {
-			q.room = make(chan struct{})
-		}
-		return false, q.room
+		return false
 	}
 	q.append(frame)
-	return true, nil
+	return true
 }
 
 // pushFilter is push for a routing update; it passes over one that is older than
@@ -64,21 +58,6 @@ func (q *sendQueue) pushFilter(version uint64, frame []byte) (ok bool) {
 	q.announce = version
 	q.append(frame)
 	return true
-}
-
-// pushWait is push, but waits for room. The error is ctx's cause.
-func (q *sendQueue) pushWait(ctx context.Context, frame []byte) error {
-	for {
-		ok, room := q.push(frame, true)
-		if ok {
-			return nil
-		}
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // waiting returns the bytes that are queued.
@@ -130,25 +109,13 @@ func (q *sendQueue) take(batch [][]byte, size int) [][]byte {
 	default:
 		q.frames = nil
 	}
-	if n > 0 {
-		q.makeRoom()
-	}
 	return batch
 }
 
-// stop empties the queue and lets go of everybody who waits.
+// stop empties the queue, and wakes the writer.
 func (q *sendQueue) stop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.stopped, q.frames, q.bytes = true, nil, 0
-	q.makeRoom()
 	q.signal()
-}
-
-// makeRoom wakes who waits for room. The caller holds mu.
-func (q *sendQueue) makeRoom() {
-	if q.room != nil {
-		close(q.room)
-		q.room = nil
-	}
 }

@@ -36,15 +36,17 @@ const (
 
 // Share says that the long lists within v will be in many messages: the same
 // lists, not equal ones. The latest few are encoded once for all of them.
-func (e *Endpoint) Share(v zval.Value) {
+func (e *Endpoint) Share(v zval.Value) { e.hub.encoder.shared.add(v) }
+
+func (s *sharedLists) add(v zval.Value) {
 	found := longLists(nil, v, sharedDepth)
 	if len(found) == 0 {
 		return
 	}
-	e.shared.mu.Lock()
-	defer e.shared.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var all []*sharedList
-	if old := e.shared.lists.Load(); old != nil {
+	if old := s.lists.Load(); old != nil {
 		all = slices.Clone(*old)
 	}
 	for _, elems := range found {
@@ -53,7 +55,7 @@ func (e *Endpoint) Share(v zval.Value) {
 		}
 	}
 	all = slices.Clone(all[max(0, len(all)-maxShared):])
-	e.shared.lists.Store(&all)
+	s.lists.Store(&all)
 }
 
 func longLists(found [][]zval.Value, v zval.Value, depth int) [][]zval.Value {

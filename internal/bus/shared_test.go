@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -138,7 +139,8 @@ func TestAnswersArePaidFor(t *testing.T) {
 
 func TestRequestsThatHaveToWaitAreDroppedWithTheirClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEndpoint(t, bus.Config{Pace: pace})
+		var log logText
+		e := newEndpoint(t, bus.Config{Pace: pace, Logger: log.logger()})
 		events := subscribe(t, e, "ask")
 		w := pipeClient(t, pipeWebSocket(t, e, bus.WebSocketConfig{ReceiveQueue: 1000}), `[]`)
 		next[bus.PeerAdded](t, events)
@@ -157,8 +159,8 @@ func TestRequestsThatHaveToWaitAreDroppedWithTheirClient(t *testing.T) {
 		if taken < 10 || taken > 30 {
 			t.Errorf("%d of 200 requests were taken, want little more than the 10 that are allowed at once", taken)
 		}
-		if got := e.Stats().Abandoned; got != uint64(200-taken) {
-			t.Errorf("%d were counted, want %d", got, 200-taken)
+		if got, want := log.take(), fmt.Sprintf("events=%d\n", 200-taken); !strings.Contains(got, want) {
+			t.Errorf("logged %s, want %s in it", got, want)
 		}
 	})
 }

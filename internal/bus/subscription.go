@@ -18,7 +18,7 @@ const defaultQueue = 256
 // Its owner must keep reading until Close: while the queue is full, the
 // connections that have something for it are not read.
 type Subscription struct {
-	endpoint *Endpoint
+	hub      *hub
 	prefixes []string
 	filter   wire.Filter
 	events   chan Event
@@ -35,12 +35,12 @@ func (e *Endpoint) Subscribe(queue int, prefixes ...string) *Subscription {
 		queue = defaultQueue
 	}
 	s := &Subscription{
-		endpoint: e,
+		hub:      &e.hub,
 		prefixes: prefixes,
 		filter:   wire.NewFilter(prefixes...),
 		closed:   make(chan struct{}),
 	}
-	e.change(func(t *table) {
+	e.hub.change(func(t *table) {
 		s.events = make(chan Event, queue+len(t.links))
 		for _, l := range t.links {
 			s.events <- PeerAdded{l.peer()} // has room, and nobody else knows the channel yet
@@ -59,7 +59,7 @@ func (s *Subscription) Events() <-chan Event { return s.events }
 func (s *Subscription) Close() {
 	s.close.Do(func() {
 		close(s.closed)
-		s.endpoint.change(func(t *table) { t.subs = without(t.subs, s) })
+		s.hub.change(func(t *table) { t.subs = without(t.subs, s) })
 	})
 }
 

@@ -2,22 +2,27 @@ package bus
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 )
 
-// Throttle bounds how often something is said: Burst times at once, and once more
-// for each Interval that passes. It is not safe for concurrent use.
+// Throttle bounds how often a message is logged. It allows Burst messages at
+// once, and one more for each Interval that passes. It is safe for concurrent use
+// and must not be copied.
 type Throttle struct {
 	Burst    int
 	Interval time.Duration
 
-	spent time.Time // when everything that was said will have been earned
-	held  int       // back since something was said last
+	mu    sync.Mutex
+	spent time.Time // the time at which all messages so far will be paid for
+	held  int       // messages that were not logged since the last that was
 }
 
-// Next reports whether to say it now, and how often it was not said since the
-// last time.
+// Next reports whether the next message is to be logged. If so, held is the
+// number of messages that were not logged since the last one that was.
 func (t *Throttle) Next(now time.Time) (ok bool, held int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.spent.Before(now) {
 		t.spent = now
 	}
@@ -30,8 +35,8 @@ func (t *Throttle) Next(now time.Time) (ok bool, held int) {
 	return true, held
 }
 
-// Warn logs a warning, unless it was logged too often. The next one that is logged
-// says in "unlogged" how many were not.
+// Warn logs a warning, if Next allows it. The attribute "unlogged" says how many
+// warnings Next has not allowed since the last one that was logged.
 func (t *Throttle) Warn(log *slog.Logger, msg string, attrs ...any) {
 	ok, unlogged := t.Next(time.Now())
 	if !ok {

@@ -16,7 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
-// wsConn is one client of the WebSocket server, from its upgrade to its end.
+// wsClient is one client of the WebSocket server, from its upgrade to its end.
 // Three goroutines serve it, and run starts and awaits them:
 //
 //	read     takes frames off the connection and fills the inbox;
@@ -25,7 +25,7 @@ import (
 //
 // The inbox is emptied even if the client has gone meanwhile, so that nothing is
 // lost of a client that sends and leaves.
-type wsConn struct {
+type wsClient struct {
 	s     *wsServer
 	self  Peer
 	raw   net.Conn      // what was accepted; closing it unblocks everything at once
@@ -42,6 +42,8 @@ type wsConn struct {
 	seat      *wsSeat
 	refusals  Throttle // of log lines; belongs to handle
 
+	abandoned int // events that had to wait when the client went; belongs to handle
+
 	topics wire.Filter   // set before joined is closed, and before the hub asks
 	joined chan struct{} // closed when the client has become a peer
 
@@ -50,8 +52,8 @@ type wsConn struct {
 	cause   *wsEnd        // set before ended is closed
 }
 
-func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsConn, error) {
-	c := &wsConn{
+func newWSClient(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsClient, error) {
+	c := &wsClient{
 		s:      s,
 		self:   self,
 		raw:    raw,
@@ -79,7 +81,7 @@ func newWSConn(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsConn, er
 
 // run serves the client until it goes, breaks a rule, or ctx is done, and
 // returns why it ended.
-func (c *wsConn) run(ctx context.Context, up wsUpgraded) *wsEnd {
+func (c *wsClient) run(ctx context.Context, up wsUpgraded) *wsEnd {
 	// The library cuts a connection when a context ends, without a close frame.
 	uncut := context.WithoutCancel(ctx)
 	if refused := checkUpgrade(up); refused != nil {
@@ -101,12 +103,15 @@ func (c *wsConn) run(ctx context.Context, up wsUpgraded) *wsEnd {
 	c.write(uncut)
 	c.farewell(uncut)
 	parts.Wait()
+	if c.abandoned > 0 {
+		c.s.log.Debug("events of a client that has gone were not handled", "peer", c.self.ID, "events", c.abandoned)
+	}
 
 	select {
 	case <-c.joined:
 		bounded, cancel := context.WithTimeout(uncut, c.s.e.cfg.GoodbyeTimeout)
 		defer cancel()
-		c.s.e.leave(bounded, c, c.cause)
+		c.s.e.hub.leave(bounded, c, c.cause)
 	default:
 	}
 	return c.cause
@@ -136,7 +141,7 @@ func validApp(name string) bool {
 }
 
 // end ends the connection. The first cause counts.
-func (c *wsConn) end(cause *wsEnd) {
+func (c *wsClient) end(cause *wsEnd) {
 	c.endOnce.Do(func() {
 		c.cause = cause
 		close(c.ended)
@@ -146,7 +151,7 @@ func (c *wsConn) end(cause *wsEnd) {
 
 // charge makes the client wait for frames that are no messages, unless it has
 // ended. The reader calls it.
-func (c *wsConn) charge(frames int) {
+func (c *wsClient) charge(frames int) {
 	var wait time.Duration
 	for range frames { // each from what is left of the client's own, if there is something
 		wait = c.allowance.spend(1)
@@ -164,7 +169,7 @@ func (c *wsConn) charge(frames int) {
 }
 
 // read fills the inbox until the connection ends, and returns why it did.
-func (c *wsConn) read(ctx, uncut context.Context) *wsEnd {
+func (c *wsClient) read(ctx, uncut context.Context) *wsEnd {
 	for {
 		kind, r, err := c.ws.Reader(uncut)
 		if err != nil {
@@ -187,7 +192,7 @@ func (c *wsConn) read(ctx, uncut context.Context) *wsEnd {
 // handle makes the client a peer by its first message and takes each further
 // one as an event (spec websocket 5 and 7.3). What follows a refused first
 // message is dropped.
-func (c *wsConn) handle(ctx context.Context) {
+func (c *wsClient) handle(ctx context.Context) {
 	admitted := false
 	c.inbox.take(ctx, func(msg []byte) { admitted = c.admit(ctx, msg) })
 	for c.inbox.take(ctx, func(msg []byte) {
@@ -199,7 +204,7 @@ func (c *wsConn) handle(ctx context.Context) {
 }
 
 // admit makes the client a peer with the topics in msg, or ends the connection.
-func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
+func (c *wsClient) admit(ctx context.Context, msg []byte) bool {
 	if c.allowance.take(ctx, len(msg)) != nil {
 		c.end(endTerminating)
 		return false
@@ -232,7 +237,7 @@ func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
 		topics[i] = strings.Clone(topic) // they share one copy of the whole message
 	}
 	c.topics = wire.NewFilter(topics...)
-	if err := c.s.e.join(ctx, c); err != nil {
+	if err := c.s.e.hub.join(ctx, c); err != nil {
 		c.end(endJoin(err))
 		return false
 	}
@@ -241,9 +246,8 @@ func (c *wsConn) admit(ctx context.Context, msg []byte) bool {
 	return true
 }
 
-func (c *wsConn) handleEvent(ctx context.Context, msg []byte) {
+func (c *wsClient) handleEvent(ctx context.Context, msg []byte) {
 	if refused := c.deliver(ctx, msg); refused != nil {
-		c.s.e.stats.refused.Add(1)
 		c.logRefused(refused)
 		c.reply(refused.context)
 	}
@@ -258,7 +262,7 @@ const (
 
 // logRefused logs that an event was refused, unless there were many of this
 // client. The next line says how many were not logged.
-func (c *wsConn) logRefused(r *refusedEvent) {
+func (c *wsClient) logRefused(r *refusedEvent) {
 	c.refusals.Warn(c.s.log, "event of a client refused",
 		"peer", c.self.ID, "addr", c.self.Addr.String(), "topic", r.topic, "event", r.name, "err", r.err)
 }
@@ -266,7 +270,7 @@ func (c *wsConn) logRefused(r *refusedEvent) {
 // await waits as long as the client has to for what it has sent. It reports false
 // when ctx ends, and when the client has gone: a client that sends and leaves is
 // heard as far as its allowance goes, and what would have to wait is dropped.
-func (c *wsConn) await(ctx context.Context, wait time.Duration) bool {
+func (c *wsClient) await(ctx context.Context, wait time.Duration) bool {
 	if wait == 0 {
 		return true
 	}
@@ -276,7 +280,7 @@ func (c *wsConn) await(ctx context.Context, wait time.Duration) bool {
 	case <-timer.C:
 		return true
 	case <-c.ended:
-		c.s.e.stats.abandoned.Add(1)
+		c.abandoned++
 	case <-ctx.Done():
 	}
 	return false
@@ -284,7 +288,7 @@ func (c *wsConn) await(ctx context.Context, wait time.Duration) bool {
 
 // deliver delivers the event in msg, or returns why it is refused. It gives up
 // when ctx ends, as take will find.
-func (c *wsConn) deliver(ctx context.Context, msg []byte) *refusedEvent {
+func (c *wsClient) deliver(ctx context.Context, msg []byte) *refusedEvent {
 	if !c.await(ctx, c.allowance.spend(1+len(msg)>>10)) {
 		return nil
 	}
@@ -296,7 +300,7 @@ func (c *wsConn) deliver(ctx context.Context, msg []byte) *refusedEvent {
 	topic, v, refused := parseEvent(msg, c.s.cfg.Admit)
 	if refused == nil {
 		c.seat.heard()
-		_ = c.s.e.receive(ctx, c, topic, v)
+		_ = c.s.e.hub.receive(ctx, c, topic, v)
 	}
 	return refused
 }

@@ -88,7 +88,7 @@ func endJoin(err error) *wsEnd {
 // endOfReading is the end that an error of the framing library means. For a
 // broken rule of the protocol the library has mostly sent a close frame by now,
 // in its own words; then ours is not sent.
-func (c *wsConn) endOfReading(err error) *wsEnd {
+func (c *wsClient) endOfReading(err error) *wsEnd {
 	closed, isClose := errors.AsType[framing.CloseError](err)
 	switch {
 	case isClose:

@@ -12,14 +12,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
-func (c *wsConn) peer() Peer { return c.self }
+func (c *wsClient) peer() Peer { return c.self }
 
 // wants reports whether one of the client's prefixes begins topic.
-func (c *wsConn) wants(topic string) bool { return c.topics.Match(topic) }
+func (c *wsClient) wants(topic string) bool { return c.topics.Match(topic) }
 
 // send queues m, unless it is something that clients do not see. A client whose
 // queue is full is dropped.
-func (c *wsConn) send(m *outgoing) bool {
+func (c *wsClient) send(m *outgoing) bool {
 	text := m.json()
 	if text.parts == nil {
 		return true
@@ -39,7 +39,7 @@ func (c *wsConn) send(m *outgoing) bool {
 }
 
 // enqueue queues text if there is room for another message.
-func (c *wsConn) enqueue(text wsText) bool {
+func (c *wsClient) enqueue(text wsText) bool {
 	c.weigh(text.own)
 	select {
 	case c.queue <- text:
@@ -51,12 +51,12 @@ func (c *wsConn) enqueue(text wsText) bool {
 }
 
 // weigh counts what waits for the client.
-func (c *wsConn) weigh(bytes int) {
+func (c *wsClient) weigh(bytes int) {
 	c.queued.Add(int64(bytes))
 	c.unsent.follow(func() int { return max(0, int(c.queued.Load())-largeMessage) })
 }
 
-func (c *wsConn) answer(m *outgoing) bool {
+func (c *wsClient) answer(m *outgoing) bool {
 	c.allowance.answered(totalLen(m.json().parts))
 	return c.send(m)
 }
@@ -66,7 +66,7 @@ const maxOverheard = 64 << 10
 
 // overhear takes m only while most of the queue is free for what concerns the
 // client.
-func (c *wsConn) overhear(m *outgoing) {
+func (c *wsClient) overhear(m *outgoing) {
 	if len(c.queue) >= cap(c.queue)/8 || c.queued.Load() >= int64(c.s.cfg.SendQueueBytes/8) {
 		return
 	}
@@ -77,35 +77,18 @@ func (c *wsConn) overhear(m *outgoing) {
 	c.enqueue(text)
 }
 
-func (c *wsConn) sendWait(ctx context.Context, m *outgoing) error {
-	text := m.json()
-	if text.parts == nil {
-		return nil
-	}
-	c.weigh(text.own)
-	select {
-	case c.queue <- text:
-		return nil
-	case <-c.ended:
-		return nil
-	case <-ctx.Done():
-		c.weigh(-text.own)
-		return context.Cause(ctx)
-	}
-}
-
-func (c *wsConn) meet() {
+func (c *wsClient) meet() {
 	c.allowance.known.Store(true)
 	c.seat.met.Store(true)
 }
 
-func (c *wsConn) place() *seat { return &c.seat.seat }
+func (c *wsClient) place() *seat { return &c.seat.seat }
 
-func (c *wsConn) close(reason error) { c.end(endDropped(reason)) }
+func (c *wsClient) close(reason error) { c.end(endDropped(reason)) }
 
 // reply queues an answer to something that the client has sent, waiting for
 // room: a client that does not read its answers delays itself alone.
-func (c *wsConn) reply(context string) {
+func (c *wsClient) reply(context string) {
 	text := wsjson.AppendFailure(nil, wsjson.Failure{Code: wsjson.CodeDeserialization, Context: context})
 	c.weigh(len(text))
 	select {
@@ -115,7 +98,7 @@ func (c *wsConn) reply(context string) {
 }
 
 // write sends pings, the ack, and what is queued, until the connection ends.
-func (c *wsConn) write(ctx context.Context) {
+func (c *wsClient) write(ctx context.Context) {
 	ticks := time.NewTicker(c.s.cfg.PingInterval)
 	defer ticks.Stop()
 	c.ping(ctx)
@@ -140,7 +123,7 @@ func (c *wsConn) write(ctx context.Context) {
 
 // pingUntilJoined reports whether the client has joined before its end. Until
 // then what is queued has to wait: the ack comes first.
-func (c *wsConn) pingUntilJoined(ctx context.Context, ticks <-chan time.Time) bool {
+func (c *wsClient) pingUntilJoined(ctx context.Context, ticks <-chan time.Time) bool {
 	for {
 		select {
 		case <-c.ended:
@@ -154,7 +137,7 @@ func (c *wsConn) pingUntilJoined(ctx context.Context, ticks <-chan time.Time) bo
 }
 
 // flush sends what is queued if the server is stopping, all under one deadline.
-func (c *wsConn) flush(ctx context.Context) {
+func (c *wsClient) flush(ctx context.Context) {
 	if c.cause != endTerminating || c.broken {
 		return
 	}
@@ -168,7 +151,7 @@ func (c *wsConn) flush(ctx context.Context) {
 
 // ping sends the next ping, or ends the connection if the last one was not
 // answered.
-func (c *wsConn) ping(ctx context.Context) {
+func (c *wsClient) ping(ctx context.Context) {
 	payload, ok := c.pings.next(c.inbox.stalled())
 	if !ok {
 		c.end(endPingTimeout)
@@ -182,7 +165,7 @@ func (c *wsConn) ping(ctx context.Context) {
 const wsFragment = 1 << 20
 
 // message sends one text message and ends the connection if that does not work.
-func (c *wsConn) message(ctx context.Context, text wsText) {
+func (c *wsClient) message(ctx context.Context, text wsText) {
 	if totalLen(text.parts) <= wsFragment {
 		whole := text.parts[0]
 		if len(text.parts) > 1 {
@@ -207,7 +190,7 @@ func (c *wsConn) message(ctx context.Context, text wsText) {
 
 // overAndOut reports whether the connection has ended for another reason than that
 // the server is stopping.
-func (c *wsConn) overAndOut() bool {
+func (c *wsClient) overAndOut() bool {
 	select {
 	case <-c.ended:
 		return c.cause != endTerminating
@@ -216,7 +199,7 @@ func (c *wsConn) overAndOut() bool {
 	}
 }
 
-func (c *wsConn) fragments(w io.WriteCloser, text wsText) error {
+func (c *wsClient) fragments(w io.WriteCloser, text wsText) error {
 	for _, part := range text.parts {
 		for len(part) > 0 {
 			if c.overAndOut() {
@@ -234,7 +217,7 @@ func (c *wsConn) fragments(w io.WriteCloser, text wsText) error {
 }
 
 // frame sends one message and ends the connection if that does not work.
-func (c *wsConn) frame(ctx context.Context, kind framing.MessageType, payload []byte) {
+func (c *wsClient) frame(ctx context.Context, kind framing.MessageType, payload []byte) {
 	if c.broken {
 		return
 	}
@@ -255,7 +238,7 @@ func (c *wsConn) frame(ctx context.Context, kind framing.MessageType, payload []
 
 // farewell tells the client why its connection ends, waits shortly for its
 // reply, and closes the connection.
-func (c *wsConn) farewell(ctx context.Context) {
+func (c *wsClient) farewell(ctx context.Context) {
 	if c.cause.message.Code != "" && !c.broken {
 		c.conn.SetWriteDeadline(time.Now().Add(wsFlushWait))
 		c.ws.Write(ctx, framing.MessageText, wsjson.AppendFailure(nil, c.cause.message))

@@ -190,9 +190,7 @@ func TestWhatClientsSee(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			e.Publish("a", tt.value)
-			if err := e.PublishWait(t.Context(), "a", tt.value); err != nil {
-				t.Fatal(err)
-			}
+			e.Publish("a", tt.value)
 			if tt.want != "" {
 				for range 2 {
 					if got := w.text(); got != tt.want {

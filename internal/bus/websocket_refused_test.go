@@ -26,7 +26,12 @@ func (l *logText) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
-// take returns what was logged since it was last called.
+// logger returns a logger that writes to l, down to debug messages.
+func (l *logText) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// take returns the text that was logged since take was last called.
 func (l *logText) take() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -35,7 +40,7 @@ func (l *logText) take() string {
 	return text
 }
 
-func TestRefusedEventsOfClientsAreLoggedAndCounted(t *testing.T) {
+func TestRefusedEventsOfClientsAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logText
 		e := newEndpoint(t, bus.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
@@ -76,9 +81,6 @@ func TestRefusedEventsOfClientsAreLoggedAndCounted(t *testing.T) {
 		another.text()
 		if log.take() == "" {
 			t.Error("nothing of another client was logged")
-		}
-		if got := e.Stats().Refused; got != 106 {
-			t.Errorf("%d events counted, want 106", got)
 		}
 		w.frame(opPong, "")
 		another.frame(opPong, "")

@@ -72,7 +72,7 @@ func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 		s.logEnd("websocket upgrade refused", raw.RemoteAddr().String(), err)
 		return
 	}
-	c, err := newWSConn(s, raw, up, Peer{
+	c, err := newWSClient(s, raw, up, Peer{
 		ID: id, Kind: WebSocket, Addr: addrPort(raw.RemoteAddr()), App: up.app, Origin: up.origin,
 		Caller: caller, Certificate: clientCertificate(up.conn),
 	})

@@ -1,0 +1,96 @@
+package bus
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+)
+
+// table lists the peers and the subscriptions of an endpoint at one moment. A
+// table that the hub has stored never changes; for each change the hub stores a
+// new table. So readers need no lock.
+type table struct {
+	links   []link // natives and clients, in the order in which they joined
+	natives []*nativeLink
+	clients []*wsClient
+	byID    map[string]link
+	subs    []*Subscription
+	filter  wire.Filter // of all subs together
+	version uint64      // how often filter has changed
+}
+
+func (t *table) clone() *table {
+	return &table{
+		links:   slices.Clone(t.links),
+		natives: slices.Clone(t.natives),
+		clients: slices.Clone(t.clients),
+		byID:    maps.Clone(t.byID),
+		subs:    slices.Clone(t.subs),
+		version: t.version,
+	}
+}
+
+func (t *table) add(l link) {
+	t.links = append(t.links, l)
+	t.byID[l.peer().ID] = l
+	switch l := l.(type) {
+	case *nativeLink:
+		t.natives = append(t.natives, l)
+	case *wsClient:
+		t.clients = append(t.clients, l)
+	}
+}
+
+func (t *table) remove(l link) {
+	t.links = without(t.links, l)
+	delete(t.byID, l.peer().ID)
+	switch l := l.(type) {
+	case *nativeLink:
+		t.natives = without(t.natives, l)
+	case *wsClient:
+		t.clients = without(t.clients, l)
+	}
+}
+
+// subscribed returns the filter of all subscriptions together.
+func (t *table) subscribed() wire.Filter {
+	var prefixes []string
+	for _, s := range t.subs {
+		prefixes = append(prefixes, s.prefixes...)
+	}
+	return wire.NewFilter(prefixes...)
+}
+
+// overhear offers m to the WebSocket clients that want its topic, except to one.
+// A client that has fallen behind does not get m.
+func (t *table) overhear(except link, m *outgoing) {
+	for _, c := range t.clients {
+		if link(c) != except && c.wants(m.topic) {
+			c.overhear(m)
+		}
+	}
+}
+
+// wantsNative reports whether a subscription or a WebSocket client wants the
+// messages of native peers on topic.
+func (t *table) wantsNative(topic string) bool {
+	return t.filter.Match(topic) || slices.ContainsFunc(t.clients, func(c *wsClient) bool { return c.wants(topic) })
+}
+
+// tell delivers ev to every subscription. If a subscription has no room until ctx
+// ends, tell returns ctx's cause.
+func (t *table) tell(ctx context.Context, ev Event) error {
+	var undelivered error
+	for _, s := range t.subs {
+		if err := s.deliver(ctx, ev); err != nil {
+			undelivered = err
+		}
+	}
+	return undelivered
+}
+
+func without[T comparable](list []T, gone T) []T {
+	return slices.DeleteFunc(list, func(x T) bool { return x == gone })
+}
