@@ -162,8 +162,7 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	case agent.StoppedAll:
 		return nil, errStopped
 	case agent.Note:
-		note(ctx, a.cfg.Logger, int(e.Level), e.Text, "node", string(e.Node), "peer", string(e.Peer),
-			"reqid", string(e.ReqID), "err", e.Err)
+		logNote(ctx, a.cfg.Logger, e)
 	default:
 		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
 	}

@@ -290,13 +290,7 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	case controller.Disconnect:
 		c.disconnect(e.Instance)
 	case controller.Note:
-		rev := ""
-		if e.Rev != 0 {
-			rev = strconv.FormatUint(e.Rev, 10)
-		}
-		note(ctx, c.cfg.Logger, int(e.Level), e.Text, "instance", string(e.Instance), "node", string(e.Node),
-			"peer", string(e.Peer), "addr", c.clientAddr(e.Peer), "who", c.clientUser(e.Peer), "origin", c.clients[e.Peer].Origin,
-			"reqid", string(e.ReqID), "rev", rev, "err", e.Err)
+		logNote(ctx, c.cfg.Logger, e, "addr", c.clientAddr(e.Peer), "who", c.clientUser(e.Peer), "origin", c.clients[e.Peer].Origin)
 	default:
 		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
 	}

@@ -11,7 +11,7 @@ import (
 
 var (
 	LimitedLog = limitedLog
-	WriteNote  = note
+	WriteNote  = logNote
 	Screen     = Callers.screen
 	Barred     = AgentConfig.barred
 	Instances  = ControllerConfig.instances

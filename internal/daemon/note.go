@@ -3,6 +3,10 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strconv"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/note"
 )
 
 // noErrors are the texts of notes of any level whose explanation is no error.
@@ -11,23 +15,31 @@ var noErrors = map[string]bool{
 	"node changed":              true,
 }
 
-// note writes a core's note to the log, leaving out what does not apply. The
-// attributes alternate between key and value; an empty value does not apply. An
-// "err" that is no error is called "why".
-func note(ctx context.Context, log *slog.Logger, level int, text string, attrs ...string) {
-	lvl := slog.Level(level)
-	if !log.Enabled(ctx, lvl) {
+// logNote writes a core's note to the log, and leaves out what does not apply.
+// Behind the peer it writes what else is known of the peer: aboutPeer alternates
+// between key and value.
+func logNote(ctx context.Context, log *slog.Logger, n note.Note, aboutPeer ...string) {
+	level := slog.Level(n.Level)
+	if !log.Enabled(ctx, level) {
 		return
 	}
+	rev := ""
+	if n.Rev != 0 {
+		rev = strconv.FormatUint(n.Rev, 10)
+	}
+	why := "err"
+	if level < slog.LevelWarn || noErrors[n.Text] {
+		why = "why"
+	}
 	var given []slog.Attr
-	for i := 0; i+1 < len(attrs); i += 2 {
-		if attrs[i+1] != "" {
-			key := attrs[i]
-			if key == "err" && (lvl < slog.LevelWarn || noErrors[text]) {
-				key = "why"
-			}
-			given = append(given, slog.String(key, attrs[i+1]))
+	for pair := range slices.Chunk(slices.Concat(
+		[]string{"instance", string(n.Instance), "node", string(n.Node), "peer", string(n.Peer)},
+		aboutPeer,
+		[]string{"reqid", string(n.ReqID), "rev", rev, why, n.Err},
+	), 2) {
+		if key, value := pair[0], pair[1]; value != "" {
+			given = append(given, slog.String(key, value))
 		}
 	}
-	log.LogAttrs(ctx, lvl, text, given...)
+	log.LogAttrs(ctx, level, n.Text, given...)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zeekfleet/zeekfleet/internal/core/note"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 )
 
@@ -22,7 +23,7 @@ func TestErrInTheLogIsForErrorsAlone(t *testing.T) {
 		{slog.LevelError, "state not saved", "err=x"},
 	} {
 		var log bytes.Buffer
-		daemon.WriteNote(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), int(tt.level), tt.text, "node", "", "err", "x")
+		daemon.WriteNote(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), note.Note{Level: note.Level(tt.level), Text: tt.text, Err: "x"})
 		if got := log.String(); !strings.Contains(got, " "+tt.want) || strings.Contains(got, "node=") {
 			t.Errorf("%s: got %s, want %s", tt.text, got, tt.want)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/core/note"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -30,13 +31,11 @@ func (r renderer) text(what any) string {
 		return fmt.Sprintf("starts %s, launch %d", e.Plan.Node.Name, e.Launch)
 	case agent.Stop:
 		return fmt.Sprintf("stops %s, launch %d", e.Node, e.Launch)
-	case agent.Note:
-		return r.note(e.Text, "node", e.Node, "peer", e.Peer, "reqid", e.ReqID, "err", e.Err)
 	case controller.Connect:
 		return fmt.Sprintf("dials %s at %s", e.Instance, e.Addr)
 	case controller.Disconnect:
 		return fmt.Sprintf("dials %s no more", e.Instance)
-	case controller.Note:
+	case note.Note:
 		return r.note(e.Text, "instance", e.Instance, "node", e.Node, "peer", e.Peer, "reqid", e.ReqID, "err", e.Err)
 	}
 	return r.message(what)

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
-	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/core/note"
 	"github.com/zeekfleet/zeekfleet/internal/golden"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -108,12 +108,8 @@ var coreID = regexp.MustCompile(`^[0-9A-Za-z]{17,18}$`)
 // write adds what is worth reading of an entry.
 func (s *stage) write(e entry) {
 	switch what := e.what.(type) {
-	case agent.Note:
-		if what.Level < agent.Warn {
-			return
-		}
-	case controller.Note:
-		if what.Level < controller.Warn {
+	case note.Note:
+		if what.Level < note.Warn {
 			return
 		}
 	case mgmt.NotifyChange:

@@ -3,12 +3,13 @@ package agent
 import (
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/core/note"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// An Effect is something that must be done now, in the order given. The set is
-// closed.
-type Effect interface{ isEffect() }
+// An Effect is something that must be done now, in the order given. The effects
+// are those below.
+type Effect interface{ IsEffect() }
 
 type (
 	// Save asks for State to be stored durably, replacing the one before. It is
@@ -67,15 +68,8 @@ type (
 	// StoppedAll says once, after Shutdown, that no process is left.
 	StoppedAll struct{}
 
-	// Note is for the log. Text is constant; empty fields do not apply.
-	Note struct {
-		Level Level
-		Text  string
-		Node  mgmt.NodeName
-		Peer  mgmt.PeerID
-		ReqID mgmt.ReqID
-		Err   string
-	}
+	// Note is for the log.
+	Note = note.Note
 )
 
 // NodePeer is a node's process and the peering with it.
@@ -95,23 +89,19 @@ type State struct {
 	Told bool
 }
 
-// Level is a Note's severity, numbered as in log/slog.
-type Level int
-
-// The levels. Warn means that someone should look, Error that someone must.
+// The levels of a Note.
 const (
-	Debug Level = -4
-	Info  Level = 0
-	Warn  Level = 4
-	Error Level = 8
+	Debug = note.Debug
+	Info  = note.Info
+	Warn  = note.Warn
+	Error = note.Error
 )
 
-func (Save) isEffect()         {}
-func (Preflight) isEffect()    {}
-func (Start) isEffect()        {}
-func (Stop) isEffect()         {}
-func (ToController) isEffect() {}
-func (ToNodes) isEffect()      {}
-func (Drop) isEffect()         {}
-func (StoppedAll) isEffect()   {}
-func (Note) isEffect()         {}
+func (Save) IsEffect()         {}
+func (Preflight) IsEffect()    {}
+func (Start) IsEffect()        {}
+func (Stop) IsEffect()         {}
+func (ToController) IsEffect() {}
+func (ToNodes) IsEffect()      {}
+func (Drop) IsEffect()         {}
+func (StoppedAll) IsEffect()   {}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/core/note"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -132,7 +133,7 @@ func (m *Machine) fromAgent(ev FromAgent) {
 	}
 }
 
-func changeLevel(to mgmt.State) Level {
+func changeLevel(to mgmt.State) note.Level {
 	if to == mgmt.Crashed || to == mgmt.Failed {
 		return Warn
 	}

@@ -3,12 +3,14 @@ package controller
 import (
 	"net/netip"
 
+	"github.com/zeekfleet/zeekfleet/internal/core/note"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// An Effect is something that must be done now, in the order given. The set is
-// closed. What an effect refers to belongs to the machine: nobody changes it.
-type Effect interface{ isEffect() }
+// An Effect is something that must be done now, in the order given. The effects
+// are those below. What an effect refers to belongs to the machine: nobody changes
+// it.
+type Effect interface{ IsEffect() }
 
 type (
 	// Save asks for State to be stored durably, replacing the one before. It is
@@ -51,34 +53,21 @@ type (
 		Addr     netip.AddrPort
 	}
 
-	// Note is for the log. Text is constant; empty fields do not apply.
-	Note struct {
-		Level    Level
-		Text     string
-		Instance mgmt.InstanceName
-		Node     mgmt.NodeName
-		Peer     mgmt.PeerID
-		ReqID    mgmt.ReqID
-		Rev      uint64 // an Entry's Revision
-		Err      string
-	}
+	// Note is for the log.
+	Note = note.Note
 )
 
-// Level is a Note's severity, numbered as in log/slog.
-type Level int
-
-// The levels. Warn means that someone should look, Error that someone must.
+// The levels of a Note.
 const (
-	Debug Level = -4
-	Info  Level = 0
-	Warn  Level = 4
-	Error Level = 8
+	Debug = note.Debug
+	Info  = note.Info
+	Warn  = note.Warn
+	Error = note.Error
 )
 
-func (Save) isEffect()       {}
-func (ToAgent) isEffect()    {}
-func (Refuse) isEffect()     {}
-func (Reply) isEffect()      {}
-func (Connect) isEffect()    {}
-func (Disconnect) isEffect() {}
-func (Note) isEffect()       {}
+func (Save) IsEffect()       {}
+func (ToAgent) IsEffect()    {}
+func (Refuse) IsEffect()     {}
+func (Reply) IsEffect()      {}
+func (Connect) IsEffect()    {}
+func (Disconnect) IsEffect() {}

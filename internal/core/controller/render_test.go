@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/core/note"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -24,7 +25,7 @@ func (r renderer) id(id mgmt.ReqID) string {
 	return r.names[id]
 }
 
-var levels = map[controller.Level]string{
+var levels = map[note.Level]string{
 	controller.Debug: "debug", controller.Info: "info", controller.Warn: "warn", controller.Error: "error",
 }
 

@@ -1,6 +1,9 @@
 package node
 
-import "github.com/zeekfleet/zeekfleet/internal/mgmt"
+import (
+	"github.com/zeekfleet/zeekfleet/internal/core/note"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
 
 // An Event is something that happened. The set is closed.
 type Event interface{ isEvent() }
@@ -32,9 +35,9 @@ func (Received) isEvent()  {}
 func (Returned) isEvent()  {}
 func (Tick) isEvent()      {}
 
-// An Effect is something that must be done now, in the order given. The set is
-// closed.
-type Effect interface{ isEffect() }
+// An Effect is something that must be done now, in the order given. The effects
+// are those below.
+type Effect interface{ IsEffect() }
 
 type (
 	// Publish sends Msg on the node topic to Peer.
@@ -49,25 +52,16 @@ type (
 		Action string
 		Args   []string
 	}
-	// Note is for the log. Text is constant; empty fields do not apply.
-	Note struct {
-		Level Level
-		Text  string
-		Peer  mgmt.PeerID
-		ReqID mgmt.ReqID
-	}
+	// Note is for the log.
+	Note = note.Note
 )
 
-func (Publish) isEffect() {}
-func (Call) isEffect()    {}
-func (Note) isEffect()    {}
+func (Publish) IsEffect() {}
+func (Call) IsEffect()    {}
 
-// Level is a Note's severity, numbered as in log/slog.
-type Level int
-
-// The levels. Warn means that someone should look.
+// The levels of a Note.
 const (
-	Debug Level = -4
-	Info  Level = 0
-	Warn  Level = 4
+	Debug = note.Debug
+	Info  = note.Info
+	Warn  = note.Warn
 )

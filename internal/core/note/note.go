@@ -1,0 +1,31 @@
+// Package note is what a core has to say for the log. The shell writes it there; a
+// test reads it.
+package note
+
+import "github.com/zeekfleet/zeekfleet/internal/mgmt"
+
+// Note is a line for the log. Text is constant. An empty field does not apply.
+type Note struct {
+	Level    Level
+	Text     string
+	Instance mgmt.InstanceName
+	Node     mgmt.NodeName
+	Peer     mgmt.PeerID
+	ReqID    mgmt.ReqID
+	Rev      uint64 // of a configuration, among all that a controller has staged
+	Err      string
+}
+
+// IsEffect makes a Note an effect of every core.
+func (Note) IsEffect() {}
+
+// Level is a Note's severity, numbered as in log/slog.
+type Level int
+
+// The levels. Warn means that someone should look, Error that someone must.
+const (
+	Debug Level = -4
+	Info  Level = 0
+	Warn  Level = 4
+	Error Level = 8
+)
