@@ -52,10 +52,7 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 		return cli.StatusFailed, err
 	}
 	for _, f := range findings {
-		if f.Node != "" {
-			fmt.Fprintf(s.out, "node %s: ", f.Node)
-		}
-		fmt.Fprintln(s.out, f.Problem)
+		fmt.Fprintln(s.out, f)
 	}
 	if len(findings) > 0 {
 		return cli.StatusFailed, nil

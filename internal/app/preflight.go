@@ -11,7 +11,6 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
@@ -26,7 +25,7 @@ import (
 // makes c one that a controller refuses. The error says why nobody could look.
 func Preflight(
 	ctx context.Context, set settings.Agent, by settings.Controller, c mgmt.Configuration, log *slog.Logger,
-) ([]preflight.Finding, error) {
+) ([]mgmt.Finding, error) {
 	rules := portRules(by)
 	mistakes, warnings := c.Check(rules)
 	for _, w := range append(warnings, c.CaptureDoubts()...) {
@@ -68,7 +67,7 @@ func Preflight(
 	}
 	seen := launch.Preflight{Launcher: launcher}.Look(ctx, plans, pids)
 	for _, n := range seen.Unfinished {
-		seen.Findings = append(seen.Findings, preflight.Finding{Node: n, Problem: "the check of its scripts did not end"})
+		seen.Findings = append(seen.Findings, mgmt.Finding{Node: n, Problem: "the check of its scripts did not end"})
 	}
 	return seen.Findings, nil
 }
@@ -99,10 +98,10 @@ func placed(c mgmt.Configuration, set settings.Agent) mgmt.Configuration {
 	return c.WithHosts(agents)
 }
 
-func refusals(mistakes []string) []preflight.Finding {
-	var findings []preflight.Finding
+func refusals(mistakes []string) []mgmt.Finding {
+	var findings []mgmt.Finding
 	for _, m := range mistakes {
-		findings = append(findings, preflight.Finding{Problem: m})
+		findings = append(findings, mgmt.Finding{Problem: m})
 	}
 	return findings
 }

@@ -57,22 +57,16 @@ func iniLacks(c mgmt.Configuration) []string {
 	}
 	var lacks []string
 	if len(nodes) > 0 {
-		lacks = append(lacks, "the INI form has no place for options, which are left out here: those of "+few(nodes)+"; --as-json shows them")
+		lacks = append(lacks, "the INI form has no place for options, which are left out here: those of "+mgmt.FewNames(nodes, maxNamed)+"; --as-json shows them")
 	}
 	if len(instances) > 0 {
-		lacks = append(lacks, "the INI form has no place for an address without a port, which is left out here: that of "+few(instances)+"; --as-json shows it")
+		lacks = append(lacks, "the INI form has no place for an address without a port, which is left out here: that of "+mgmt.FewNames(instances, maxNamed)+"; --as-json shows it")
 	}
 	return lacks
 }
 
-// few lists names, the first of them where there are many.
-func few(names []string) string {
-	const most = 5
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
+// maxNamed bounds the names in a warning.
+const maxNamed = 5
 
 func byName[T any, N cmp.Ordered](list []T, name func(T) N) []T {
 	return slices.SortedStableFunc(slices.Values(list), func(a, b T) int { return cmp.Compare(name(a), name(b)) })

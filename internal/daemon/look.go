@@ -73,9 +73,5 @@ func (c AgentConfig) look(ctx context.Context, e agent.Preflight) agent.Prefligh
 		running = append(running, int(pid))
 	}
 	report := c.preflight().Look(ctx, e.Start, running)
-	seen := agent.Preflighted{ID: e.ID, Unfinished: report.Unfinished}
-	for _, f := range report.Findings {
-		seen.Findings = append(seen.Findings, agent.Finding{Node: f.Node, Problem: f.Problem, Outputs: f.Outputs})
-	}
-	return seen
+	return agent.Preflighted{ID: e.ID, Findings: report.Findings, Unfinished: report.Unfinished}
 }

@@ -38,15 +38,15 @@ func RemoveScratch(dir string) {
 func (p Preflight) Look(ctx context.Context, plans []mgmt.Plan, running []int) preflight.Report {
 	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
 	if err != nil {
-		return preflight.Report{Findings: []preflight.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}}
+		return preflight.Report{Findings: []mgmt.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}}
 	}
 	defer os.RemoveAll(scratch)
 	var checks []preflight.Check
-	var findings []preflight.Finding
+	var findings []mgmt.Finding
 	for _, plan := range plans {
 		check, err := p.Launcher.Check(plan, generatedIn(scratch))
 		if err != nil {
-			findings = append(findings, preflight.Finding{Node: plan.Node.Name, Problem: err.Error()})
+			findings = append(findings, mgmt.Finding{Node: plan.Node.Name, Problem: err.Error()})
 			continue
 		}
 		checks = append(checks, check)

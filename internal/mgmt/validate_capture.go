@@ -62,16 +62,12 @@ func sharesPackets(iface string) bool {
 // someNames names the first few of names, sorted.
 func someNames(kind string, names []string) string {
 	slices.Sort(names)
-	quoted := make([]string, 0, maxNamed)
-	for _, name := range names[:min(len(names), maxNamed)] {
+	var quoted []string
+	for _, name := range names {
 		quoted = append(quoted, "'"+printable(name)+"'")
 	}
-	text := kind + " " + strings.Join(quoted, ", ")
 	if len(names) > 1 {
-		text = kind + "s " + strings.Join(quoted, ", ")
+		kind += "s"
 	}
-	if rest := len(names) - len(quoted); rest > 0 {
-		text += fmt.Sprintf(" and %d more", rest)
-	}
-	return text
+	return kind + " " + FewNames(quoted, maxNamed)
 }

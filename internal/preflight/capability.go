@@ -13,7 +13,7 @@ import (
 )
 
 // checkCapability finds out whether the programs that nodes will be may capture.
-func checkCapability(checks []Check) []Finding {
+func checkCapability(checks []Check) []mgmt.Finding {
 	nodes := map[string][]mgmt.NodeName{} // by program
 	var programs []string
 	for _, c := range checks {
@@ -30,13 +30,13 @@ func checkCapability(checks []Check) []Finding {
 	}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		return []Finding{{Problem: fmt.Sprintf("what this process may do cannot be read: %v", err)}}
+		return []mgmt.Finding{{Problem: fmt.Sprintf("what this process may do cannot be read: %v", err)}}
 	}
 	own := parseCapabilities(string(status))
-	var found []Finding
+	var found []mgmt.Finding
 	for _, p := range programs {
 		if !own.grants(readFileCaps(p)) {
-			found = append(found, Finding{Problem: fmt.Sprintf(
+			found = append(found, mgmt.Finding{Problem: fmt.Sprintf(
 				"no permission to capture for %s: run the agent as root, or set its capability (setcap cap_net_raw=eip %s)",
 				nodeList(nodes[p]), p)})
 		}

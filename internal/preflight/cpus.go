@@ -6,13 +6,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 const onlineCPUs = "/sys/devices/system/cpu/online"
 
 // checkCPUs compares the processors to which nodes are bound with those there
 // are.
-func checkCPUs(checks []Check) []Finding {
+func checkCPUs(checks []Check) []mgmt.Finding {
 	if !slices.ContainsFunc(checks, func(c Check) bool { return len(c.CPUs) > 0 }) {
 		return nil
 	}
@@ -20,10 +22,10 @@ func checkCPUs(checks []Check) []Finding {
 	if err != nil {
 		return nil // without sysfs, the launch will tell
 	}
-	var found []Finding
+	var found []mgmt.Finding
 	for _, c := range checks {
 		if problem := cpuProblem(c.CPUs, strings.TrimSpace(string(text))); problem != "" {
-			found = append(found, Finding{Node: c.Node, Problem: problem})
+			found = append(found, mgmt.Finding{Node: c.Node, Problem: problem})
 		}
 	}
 	return found

@@ -17,26 +17,26 @@ import (
 // checkDirs finds directories in which nodes could not write, and file systems
 // without room for what they write. A directory that several nodes need is the
 // host's matter, and so is a file system.
-func checkDirs(cfg Config, checks []Check) []Finding {
+func checkDirs(cfg Config, checks []Check) []mgmt.Finding {
 	users := map[string][]mgmt.NodeName{}
 	for _, c := range checks {
 		for _, dir := range c.writes() {
 			users[dir] = append(users[dir], c.Node)
 		}
 	}
-	var found []Finding
+	var found []mgmt.Finding
 	full := map[uint64]bool{} // by device
 	for _, dir := range slices.Sorted(maps.Keys(users)) {
 		p := lookAt(dir)
 		if problem := p.problem(); problem != "" {
-			f := Finding{Problem: problem}
+			f := mgmt.Finding{Problem: problem}
 			if len(users[dir]) == 1 {
 				f.Node = users[dir][0]
 			}
 			found = append(found, f)
 		} else if problem := p.roomProblem(cfg.MinFree); problem != "" && !full[p.device] {
 			full[p.device] = true
-			found = append(found, Finding{Problem: problem})
+			found = append(found, mgmt.Finding{Problem: problem})
 		}
 	}
 	return found

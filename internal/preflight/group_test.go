@@ -39,7 +39,7 @@ func (s *site) write(name, text string) {
 
 // run looks at nodes as an agent does that begins anew, and returns what it found
 // and how many checks were made.
-func (s *site) run(checks ...Check) ([]Finding, int) {
+func (s *site) run(checks ...Check) ([]mgmt.Finding, int) {
 	s.t.Helper()
 	before := s.checks()
 	memory := OpenMemory(s.memory, slog.New(slog.DiscardHandler))
@@ -69,7 +69,7 @@ func TestNodesOfAGroupAreCheckedOnceAndAFindingIsForEach(t *testing.T) {
 	}
 	said := "error in " + filepath.Join(s.scripts, "site.zeek") + ", line 1: bad"
 	problem := "its scripts do not load: " + said
-	want := []Finding{
+	want := []mgmt.Finding{
 		{Node: "logger", Problem: problem, Outputs: mgmt.NodeOutputs{Stderr: said}},
 		{Node: "worker-1", Problem: problem + " (checked once for 2 nodes: worker-1, worker-2)", Outputs: mgmt.NodeOutputs{Stderr: said}},
 		{Node: "worker-2", Problem: problem + " (checked once for 2 nodes: worker-1, worker-2)"},

@@ -6,22 +6,23 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"golang.org/x/sys/unix"
 )
 
 // checkInterfaces compares what nodes capture on with what the host has.
-func checkInterfaces(checks []Check) []Finding {
+func checkInterfaces(checks []Check) []mgmt.Finding {
 	if !slices.ContainsFunc(checks, func(c Check) bool { return c.Interface != "" }) {
 		return nil
 	}
 	has, err := net.Interfaces()
 	if err != nil {
-		return []Finding{{Problem: fmt.Sprintf("the interfaces of this host cannot be listed: %v", err)}}
+		return []mgmt.Finding{{Problem: fmt.Sprintf("the interfaces of this host cannot be listed: %v", err)}}
 	}
-	var found []Finding
+	var found []mgmt.Finding
 	for _, c := range checks {
 		if problem := interfaceProblem(c.Interface, has, byAnyName); problem != "" {
-			found = append(found, Finding{Node: c.Node, Problem: problem})
+			found = append(found, mgmt.Finding{Node: c.Node, Problem: problem})
 		}
 	}
 	return found

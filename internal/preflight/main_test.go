@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
@@ -15,6 +16,6 @@ func TestMain(m *testing.M) {
 }
 
 // run returns what is found.
-func run(ctx context.Context, cfg Config, checks []Check) []Finding {
+func run(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding {
 	return Run(ctx, cfg, checks).Findings
 }

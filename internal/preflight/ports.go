@@ -11,12 +11,13 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
 // checkPorts tries to bind every port. Ports that two nodes want are found as
 // well: each of them could be bound by itself.
-func checkPorts(ctx context.Context, cfg Config, checks []Check) []Finding {
+func checkPorts(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding {
 	found := portClashes(checks)
 	for _, c := range checks {
 		for _, p := range c.Ports {
@@ -30,7 +31,7 @@ func checkPorts(ctx context.Context, cfg Config, checks []Check) []Finding {
 				continue
 			}
 			if problem := portProblem(p, err, held, cfg.Ours); problem != "" {
-				found = append(found, Finding{Node: c.Node, Problem: problem})
+				found = append(found, mgmt.Finding{Node: c.Node, Problem: problem})
 			}
 		}
 	}
@@ -86,18 +87,18 @@ func (p Port) String() string {
 }
 
 // portClashes finds ports that more than one node, or one node twice, wants.
-func portClashes(checks []Check) []Finding {
+func portClashes(checks []Check) []mgmt.Finding {
 	type wish struct {
 		of Check
 		Port
 	}
 	var wishes []wish
-	var found []Finding
+	var found []mgmt.Finding
 	for _, c := range checks {
 		for _, p := range c.Ports {
 			i := slices.IndexFunc(wishes, func(w wish) bool { return w.Number == p.Number && overlap(w.Addr, p.Addr) })
 			if i >= 0 {
-				found = append(found, Finding{
+				found = append(found, mgmt.Finding{
 					Node:    c.Node,
 					Problem: fmt.Sprintf("%v is also the %s port of node %s", p, wishes[i].Use, wishes[i].of.Node),
 				})

@@ -88,29 +88,10 @@ type Port struct {
 	Use string
 }
 
-// Finding is one problem.
-type Finding struct {
-	// Node is the node that has it; empty if it is the host.
-	Node mgmt.NodeName
-	// Problem is one line, without the node's name.
-	Problem string
-	// Outputs is what the check of the node's scripts printed, if it is that
-	// which failed.
-	Outputs mgmt.NodeOutputs
-}
-
-// String returns the finding in one line.
-func (f Finding) String() string {
-	if f.Node == "" {
-		return f.Problem
-	}
-	return "node " + string(f.Node) + ": " + f.Problem
-}
-
 // Report is what is known when a preflight ends.
 type Report struct {
 	// Findings are the problems, those of the host first and then by node.
-	Findings []Finding
+	Findings []mgmt.Finding
 	// Unfinished names the nodes whose scripts were not checked to the end,
 	// sorted.
 	Unfinished []mgmt.NodeName
@@ -128,11 +109,11 @@ func Run(ctx context.Context, cfg Config, checks []Check) Report {
 		checkDirs(cfg, checks),
 		scripts,
 	)
-	slices.SortStableFunc(found, func(a, b Finding) int {
+	slices.SortStableFunc(found, func(a, b mgmt.Finding) int {
 		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Problem, b.Problem))
 	})
 	slices.Sort(unfinished)
-	return Report{slices.CompactFunc(found, func(a, b Finding) bool { return a == b }), unfinished}
+	return Report{slices.CompactFunc(found, func(a, b mgmt.Finding) bool { return a == b }), unfinished}
 }
 
 // nodeList names nodes, the first few of them.

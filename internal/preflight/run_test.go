@@ -114,7 +114,7 @@ func TestMistakeInScriptIsQuoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := "error in " + bad + `, line 1: unknown identifier foo, at or near "foo"`
-	want := []Finding{{
+	want := []mgmt.Finding{{
 		Node: "n", Problem: "its scripts do not load: " + said, Outputs: mgmt.NodeOutputs{Stderr: said},
 	}}
 	if diff := cmp.Diff(want, run(t.Context(), Config{}, []Check{checked(t, "n", nil, bad)})); diff != "" {
@@ -134,7 +134,7 @@ func TestScriptCheckEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the agent stops"))
 	got := Run(ctx, Config{}, []Check{checked(t, "n", nil), {Node: "m", Scripts: []string{"./x"}, WorkDir: "/"}})
-	want := Report{Findings: []Finding{{Node: "m", Problem: "can't find ./x"}}, Unfinished: []mgmt.NodeName{"n"}}
+	want := Report{Findings: []mgmt.Finding{{Node: "m", Problem: "can't find ./x"}}, Unfinished: []mgmt.NodeName{"n"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
@@ -160,7 +160,7 @@ func TestProgramThatCannotBeRunIsAFinding(t *testing.T) {
 func TestPortsThatTwoNodesWant(t *testing.T) {
 	port := func(use string) []Port { return []Port{{Addr: loopback, Number: 1, Use: use}} }
 	found := portClashes([]Check{{Node: "a", Ports: port("metrics")}, {Node: "b", Ports: port("Broker")}})
-	want := []Finding{{Node: "b", Problem: "Broker port 127.0.0.1:1 is also the metrics port of node a"}}
+	want := []mgmt.Finding{{Node: "b", Problem: "Broker port 127.0.0.1:1 is also the metrics port of node a"}}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
@@ -181,7 +181,7 @@ func TestScriptsAreFoundAsZeekFindsThem(t *testing.T) {
 		Node: "n", Env: []string{"ZEEKPATH=/nowhere:" + dir}, WorkDir: filepath.Join(dir, "b"),
 		Scripts: []string{"a", "a.zeek", "b", "c", dir + "/a", "./__load__", "d", "./a", dir + "/d", "../a"},
 	}
-	want := []Finding{{Node: "n", Problem: "can't find d, ./a, " + dir + "/d"}}
+	want := []mgmt.Finding{{Node: "n", Problem: "can't find d, ./a, " + dir + "/d"}}
 	if diff := cmp.Diff(want, run(t.Context(), Config{}, []Check{c})); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}

@@ -36,13 +36,13 @@ func groups(checks []Check) []*group {
 
 // findings are what a problem of the first node means for all. What was printed
 // is with the first.
-func (g *group) findings(problem string, out mgmt.NodeOutputs) []Finding {
+func (g *group) findings(problem string, out mgmt.NodeOutputs) []mgmt.Finding {
 	if len(g.nodes) > 1 {
 		problem += fmt.Sprintf(" (checked once for %d nodes: %s)", len(g.nodes), nodeList(g.nodes))
 	}
-	var list []Finding
+	var list []mgmt.Finding
 	for _, n := range g.nodes {
-		list = append(list, Finding{Node: n, Problem: problem, Outputs: out})
+		list = append(list, mgmt.Finding{Node: n, Problem: problem, Outputs: out})
 		out = mgmt.NodeOutputs{}
 	}
 	return list
@@ -54,9 +54,9 @@ var errUnfinished = errors.New("not finished in time")
 // checkScripts has a node's program check the node's scripts, once for each
 // group of nodes. For nodes without such a program it looks whether their scripts
 // exist. It returns the nodes whose check did not come to its end.
-func checkScripts(ctx context.Context, cfg Config, checks []Check) (found []Finding, unfinished []mgmt.NodeName) {
+func checkScripts(ctx context.Context, cfg Config, checks []Check) (found []mgmt.Finding, unfinished []mgmt.NodeName) {
 	type outcome struct {
-		findings []Finding
+		findings []mgmt.Finding
 		err      error
 	}
 	list := groups(checks)
@@ -103,7 +103,7 @@ func checkScripts(ctx context.Context, cfg Config, checks []Check) (found []Find
 }
 
 // run checks the scripts of a group. The error is errUnfinished.
-func (g *group) run(ctx context.Context, cfg Config) ([]Finding, error) {
+func (g *group) run(ctx context.Context, cfg Config) ([]mgmt.Finding, error) {
 	c := g.check
 	if ctx.Err() != nil {
 		return nil, errUnfinished

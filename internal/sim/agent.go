@@ -241,11 +241,11 @@ func (a *agentPart) drop(e agent.Drop) {
 func (a *agentPart) look(e agent.Preflight) {
 	found := agent.Preflighted{ID: e.ID}
 	if a.w.chance(a.w.mood.unfit) {
-		found.Findings = []agent.Finding{{Node: pick(a.w, e.Start).Node.Name, Problem: "port is taken"}}
+		found.Findings = []mgmt.Finding{{Node: pick(a.w, e.Start).Node.Name, Problem: "port is taken"}}
 	}
 	for _, plan := range e.Start {
 		if a.w.fates[plan.Node.Name].unfit {
-			found.Findings = append(found.Findings, agent.Finding{Node: plan.Node.Name, Problem: "port is taken"})
+			found.Findings = append(found.Findings, mgmt.Finding{Node: plan.Node.Name, Problem: "port is taken"})
 		}
 	}
 	took := a.w.between(0, 200*time.Millisecond)

@@ -58,7 +58,7 @@ type (
 	// whole.
 	Preflighted struct {
 		ID       uint64 // as in the Preflight
-		Findings []Finding
+		Findings []mgmt.Finding
 		// Unfinished names the nodes of which not all was known at the
 		// Preflight's Deadline, sorted. The mode of the preflight decides what
 		// that means.
@@ -137,17 +137,6 @@ type Unseen struct {
 	Launch uint64 // as in the Start that made it; 0 if nobody knows
 	// Why is what a person is told: which process or file it is, and what to do.
 	Why string
-}
-
-// Finding is something that keeps a deployment from succeeding.
-type Finding struct {
-	// Node is the node that it concerns; empty: the host as such.
-	Node mgmt.NodeName
-	// Problem is what a person is told.
-	Problem string
-	// Outputs is what looking at the node printed, if anything: Zeek's own
-	// message.
-	Outputs mgmt.NodeOutputs
 }
 
 func (Adopted) isEvent()        {}

@@ -124,7 +124,7 @@ func (m *Machine) preflighted(ev Preflighted) {
 	m.check = nil
 	if m.cfg.Preflight == PreflightStrict {
 		for _, n := range ev.Unfinished {
-			ev.Findings = append(ev.Findings, Finding{Node: n, Problem: "it could not be looked at in time"})
+			ev.Findings = append(ev.Findings, mgmt.Finding{Node: n, Problem: "it could not be looked at in time"})
 		}
 		ev.Unfinished = nil
 	}
@@ -161,9 +161,9 @@ func (m *Machine) goOn(c change, unseen []mgmt.NodeName) {
 // reject answers a deployment with what keeps it from succeeding: one result
 // for the whole, one for each problem of the host, and one for each node that
 // has any.
-func (m *Machine) reject(r *request, findings []Finding) {
+func (m *Machine) reject(r *request, findings []mgmt.Finding) {
 	r.results = []mgmt.Result{m.result(r, "", mgmt.Result{Error: summary(findings)})}
-	nodes := map[mgmt.NodeName]Finding{}
+	nodes := map[mgmt.NodeName]mgmt.Finding{}
 	for _, f := range findings {
 		if f.Node == "" {
 			r.results = append(r.results, m.result(r, "", mgmt.Result{Error: f.Problem}))
@@ -179,12 +179,12 @@ func (m *Machine) reject(r *request, findings []Finding) {
 }
 
 // joined is one finding for several of a node: a node has one result.
-func joined(a, b Finding) Finding {
+func joined(a, b mgmt.Finding) mgmt.Finding {
 	if a.Problem == "" {
 		return b
 	}
 	lines := func(x, y string) string { return strings.Trim(x+"\n"+y, "\n") }
-	return Finding{
+	return mgmt.Finding{
 		Node:    b.Node,
 		Problem: a.Problem + "; " + b.Problem,
 		Outputs: mgmt.NodeOutputs{
@@ -196,25 +196,15 @@ func joined(a, b Finding) Finding {
 
 // nodeList names nodes, the first few of them.
 func nodeList(nodes []mgmt.NodeName) string {
-	text := "node"
 	if len(nodes) > 1 {
-		text = "nodes"
+		return "nodes " + mgmt.FewNames(nodes, maxSummary)
 	}
-	for i, n := range nodes[:min(len(nodes), maxSummary)] {
-		if i > 0 {
-			text += ","
-		}
-		text += " " + string(n)
-	}
-	if more := len(nodes) - maxSummary; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return "node " + mgmt.FewNames(nodes, maxSummary)
 }
 
 // inFull is the summary with the problems of the host, which a log tells nowhere
 // else.
-func inFull(findings []Finding) string {
+func inFull(findings []mgmt.Finding) string {
 	texts := []string{summary(findings)}
 	for _, f := range findings {
 		if f.Node == "" {
@@ -230,19 +220,15 @@ const maxSummary = 5
 // summary says what keeps a deployment from succeeding. It names nodes, because
 // zeek-client shows no texts of results that belong to one (spec management-api
 // appendix B).
-func summary(findings []Finding) string {
-	texts := []string{mgmt.PreflightFailed}
-	told := 0
+func summary(findings []mgmt.Finding) string {
+	var texts []string
 	for _, f := range findings {
-		if f.Node == "" {
-			continue
-		}
-		if told++; told <= maxSummary {
-			texts = append(texts, fmt.Sprintf("node %s: %s", f.Node, f.Problem))
+		if f.Node != "" {
+			texts = append(texts, f.String())
 		}
 	}
-	if told > maxSummary {
-		texts = append(texts, fmt.Sprintf("and %d more", told-maxSummary))
+	if len(texts) == 0 {
+		return mgmt.PreflightFailed
 	}
-	return strings.Join(texts, "; ")
+	return mgmt.PreflightFailed + "; " + mgmt.FewTexts(texts, maxSummary, "; ")
 }

@@ -36,7 +36,7 @@ func TestDeploymentThatPassesPreflightGoesOnAfterIt(t *testing.T) {
 func TestDeploymentThatFailsPreflightChangesNothing(t *testing.T) {
 	w := running(t, looking, nodes("worker-1", "worker-2")...)
 	saved := w.saved
-	w.sight.findings = []agent.Finding{
+	w.sight.findings = []mgmt.Finding{
 		{Problem: "no capability to capture packets"},
 		{Node: "worker-1", Problem: "scripts do not load", Outputs: mgmt.NodeOutputs{Stderr: "error in ./bad.zeek, line 1: syntax error\n"}},
 		{Node: "worker-2", Problem: "port 9001 is taken"},
@@ -148,7 +148,7 @@ func TestWhatIsFoundInTimeRefusesThoughTheRestIsNotKnown(t *testing.T) {
 	w := newWorld(t, looking)
 	w.sight = sight{
 		after:      time.Second,
-		findings:   []agent.Finding{{Node: "w1", Problem: "bad"}},
+		findings:   []mgmt.Finding{{Node: "w1", Problem: "bad"}},
 		unfinished: []mgmt.NodeName{"w2"},
 	}
 	w.deploy("d1", nodes("w1", "w2")...)
@@ -183,7 +183,7 @@ func TestStrictPreflightThatHangsIsAnsweredAtTheDeadline(t *testing.T) {
 }
 
 func TestSameDeploymentAgainWhileItIsBeingLookedAt(t *testing.T) {
-	again := func(t *testing.T, findings ...agent.Finding) *world {
+	again := func(t *testing.T, findings ...mgmt.Finding) *world {
 		w := newWorld(t, looking)
 		w.sight.after, w.sight.findings = time.Second, findings
 		for _, id := range []mgmt.ReqID{"d1", "d2", "d3"} {
@@ -208,7 +208,7 @@ func TestSameDeploymentAgainWhileItIsBeingLookedAt(t *testing.T) {
 		`)
 	})
 	t.Run("it cannot succeed", func(t *testing.T) {
-		again(t, agent.Finding{Node: "worker", Problem: "port 9001 is taken"}).expect(fmt.Sprintf(`
+		again(t, mgmt.Finding{Node: "worker", Problem: "port 9001 is taken"}).expect(fmt.Sprintf(`
 			0s look at [worker]
 			0s look at [worker]
 			0s look at [worker]
@@ -288,7 +288,7 @@ func TestPreflightThenASaveThatFailsChangesNothing(t *testing.T) {
 func TestSummaryOfManyFindingsIsShort(t *testing.T) {
 	w := newWorld(t, looking)
 	for i := range 9 {
-		w.sight.findings = append(w.sight.findings, agent.Finding{Node: mgmt.NodeName(fmt.Sprint("w", i)), Problem: "bad"})
+		w.sight.findings = append(w.sight.findings, mgmt.Finding{Node: mgmt.NodeName(fmt.Sprint("w", i)), Problem: "bad"})
 	}
 	w.deploy("d1", nodes("w0")...)
 	w.run(time.Second)

@@ -47,7 +47,7 @@ func TestWhatWasPreparedIsDeployedWithoutAnotherLook(t *testing.T) {
 
 func TestPreparationWithFindingsChangesNothing(t *testing.T) {
 	w := running(t, looking, nodes("worker")...)
-	w.sight.findings = []agent.Finding{{Problem: "no room"}, {Node: "worker", Problem: "port is taken"}}
+	w.sight.findings = []mgmt.Finding{{Problem: "no room"}, {Node: "worker", Problem: "port is taken"}}
 	w.prepare("p", changed(node("worker")))
 	w.run(time.Minute)
 	w.expect(`

@@ -30,7 +30,7 @@ func TestAnythingThatHappensEndsWell(t *testing.T) {
 }
 
 // refusals is what a preflight finds if it finds something.
-var refusals = []agent.Finding{{Node: "worker-1", Problem: "interface nope0 does not exist"}, {Problem: "no room"}}
+var refusals = []mgmt.Finding{{Node: "worker-1", Problem: "interface nope0 does not exist"}, {Problem: "no room"}}
 
 // strict is an agent that deploys nothing that it could not look at.
 var strict = agent.Config{Preflight: agent.PreflightStrict}

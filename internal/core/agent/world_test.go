@@ -28,7 +28,7 @@ type fate struct {
 // sight is how preflights end. The zero sight finds nothing, at once.
 type sight struct {
 	after    time.Duration
-	findings []agent.Finding
+	findings []mgmt.Finding
 	// unfinished are the nodes of which not all was known.
 	unfinished []mgmt.NodeName
 	blind      bool // it never ends

@@ -3,7 +3,6 @@ package controller
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -99,7 +98,7 @@ func (m *Machine) tellAwaited(d *deployment) string {
 		return ""
 	}
 	left := d.grace.Sub(m.now).Round(time.Second)
-	return fmt.Sprintf("waiting for up to %s: %s; %s", left, strings.Join(firstOf(texts), "; "), m.whoIsThere())
+	return fmt.Sprintf("waiting for up to %s: %s; %s", left, mgmt.FewTexts(texts, maxNamed, "; "), m.whoIsThere())
 }
 
 // whomItAwaits names the instances whose answers d waits for.
@@ -111,19 +110,11 @@ func (d *deployment) whomItAwaits() string {
 	for _, a := range d.leaving {
 		names = append(names, string(a.name))
 	}
-	return strings.Join(firstOf(names), ", ")
+	return mgmt.FewTexts(names, maxNamed, ", ")
 }
 
 // maxNamed bounds the instances that a text names.
 const maxNamed = 10
-
-// firstOf returns the first few of texts, and how many more there are.
-func firstOf(texts []string) []string {
-	if more := len(texts) - maxNamed; more > 0 {
-		return append(slices.Clip(texts[:maxNamed]), fmt.Sprintf("and %d more", more))
-	}
-	return texts
-}
 
 // whoIsThere names the instances that are connected.
 func (m *Machine) whoIsThere() string {
@@ -134,7 +125,7 @@ func (m *Machine) whoIsThere() string {
 	if len(names) == 0 {
 		return "no instance is connected"
 	}
-	return "connected: " + strings.Join(firstOf(names), ", ")
+	return "connected: " + mgmt.FewTexts(names, maxNamed, ", ")
 }
 
 // lackOf says why nothing can be deployed on the instance, and whether another
