@@ -14,6 +14,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// epoch is when every test begins.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func newMachine(saved controller.State) *controller.Machine {
 	return controller.New(controller.Config{}, saved, rand.New(rand.NewPCG(1, 2)))
 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -145,13 +146,13 @@ func (w *world) toAgent(e controller.ToAgent) {
 		w.t.Fatalf("%s is asked within %v of %v", e.Peer, prepare.Look, prepare.Whole)
 	}
 	if deploy, ok := e.Msg.(mgmt.AgentDeployRequest); ok {
-		if d := w.saved.Deployed; d == nil || renderCluster(d.Config) != renderCluster(deploy.Config) {
-			w.t.Fatalf("deployed before it was saved: %s", renderCluster(deploy.Config))
+		if d := w.saved.Deployed; d == nil || coretest.Configuration(d.Config) != coretest.Configuration(deploy.Config) {
+			w.t.Fatalf("deployed before it was saved: %s", coretest.Configuration(deploy.Config))
 		}
 	}
 	switch msg := e.Msg.(type) {
 	case mgmt.AgentDeployRequest:
-		w.told[e.Peer] = renderCluster(msg.Config)
+		w.told[e.Peer] = coretest.Configuration(msg.Config)
 	case mgmt.AgentStandbyRequest:
 		w.told[e.Peer] = "standby"
 	case mgmt.AgentGetNodesRequest:
@@ -175,7 +176,11 @@ func (w *world) reply(e controller.Reply) {
 		}
 		return
 	}
-	kind, id, results := clientResponse(e.Msg)
+	response, ok := e.Msg.(mgmt.Response)
+	if !ok {
+		w.t.Fatalf("%s is sent %T", e.Client, e.Msg)
+	}
+	kind, id, results := mgmt.KindAnswered(response).Name(), response.RequestID(), response.Outcomes()
 	k := key{e.Client, id}
 	p, ok := w.pending[k]
 	if !ok || p.kind != kind {
@@ -204,7 +209,7 @@ func (w *world) checkAcknowledged(kind string, results []mgmt.Result) {
 		id, ok := r.Data.(mgmt.Text)
 		switch {
 		case !ok || !r.Success || r.Node != "":
-		case kind == "stage" && w.saved.Staged.Config.ID != string(id):
+		case kind == "stage_configuration" && w.saved.Staged.Config.ID != string(id):
 			w.t.Fatalf("%s is staged, saved is %s", id, w.saved.Staged.Config.ID)
 		case kind == "deploy" && w.saved.Deployed.Config.ID != string(id):
 			w.t.Fatalf("%s is deployed, saved is %s", id, w.saved.Deployed.Config.ID)
@@ -283,14 +288,14 @@ func bound(kind string) time.Duration {
 
 func (w *world) request(t *rapid.T) {
 	client, id := clientIDs.Draw(t, "client"), mgmt.ReqID(rapid.SampledFrom([]string{"", "r1", "r2", "r3"}).Draw(t, "id"))
-	kinds := []string{"stage", "deploy", "get_configuration", "get_instances", "get_nodes", "get_id_value", "restart", "test_timeout"}
+	kinds := []string{"stage_configuration", "deploy", "get_configuration", "get_instances", "get_nodes", "get_id_value", "restart", "test_timeout"}
 	kind := rapid.SampledFrom(kinds).Draw(t, "kind")
 	names := rapid.SliceOfNDistinct(nodes, 0, 3, rapid.ID[mgmt.NodeName]).Draw(t, "nodes")
 	slices.Sort(names)
 	var msg mgmt.Message
 	var asked []mgmt.NodeName
 	switch kind {
-	case "stage":
+	case "stage_configuration":
 		msg = mgmt.StageConfigurationRequest{ReqID: id, Config: w.config(t)}
 	case "deploy":
 		msg = mgmt.DeployRequest{ReqID: id}
@@ -399,11 +404,10 @@ func (w *world) answer(t *rapid.T) {
 	if !w.peers[request.Peer] {
 		t.Skip("is lost")
 	}
-	w.step(controller.FromAgent{Peer: request.Peer, Instance: request.Instance, Msg: randomAnswer(t, request.Msg)})
+	w.step(controller.FromAgent{Peer: request.Peer, Instance: request.Instance, Msg: randomAnswer(t, request.Msg.(mgmt.Request))})
 }
 
-func randomAnswer(t *rapid.T, request mgmt.Message) mgmt.Message {
-	kind, id := agentRequest(request)
+func randomAnswer(t *rapid.T, request mgmt.Request) mgmt.Message {
 	var results []mgmt.Result
 	for range rapid.IntRange(0, 4).Draw(t, "results") {
 		results = append(results, mgmt.Result{
@@ -415,21 +419,10 @@ func randomAnswer(t *rapid.T, request mgmt.Message) mgmt.Message {
 		})
 	}
 	one := mgmt.Result{Success: rapid.IntRange(0, 3).Draw(t, "accepted") > 0, Error: "theirs"}
-	switch kind {
-	case "welcome":
-		return mgmt.AgentWelcomeResponse{ReqID: id, Result: one}
-	case "standby":
-		return mgmt.AgentStandbyResponse{ReqID: id, Result: one}
-	case "prepare":
-		return mgmt.AgentPrepareResponse{ReqID: id, Results: results}
-	case "deploy":
-		return mgmt.AgentDeployResponse{ReqID: id, Results: results}
-	case "nodes":
-		return mgmt.AgentGetNodesResponse{ReqID: id, Result: one}
-	case "dispatch":
-		return mgmt.AgentDispatchResponse{ReqID: id, Results: results}
+	if answer := request.Answer(request.RequestID(), one, one); len(answer.Outcomes()) == 1 {
+		return answer
 	}
-	return mgmt.AgentRestartResponse{ReqID: id, Results: results}
+	return request.Answer(request.RequestID(), results...)
 }
 
 // garbage is what nobody should send.
@@ -471,20 +464,15 @@ func (w *world) runUntil(until time.Time) {
 
 // yes is the answer of an agent to which nothing bad happens.
 func yes(e controller.ToAgent) mgmt.Message {
-	kind, id := agentRequest(e.Msg)
+	request := e.Msg.(mgmt.Request)
 	ok := mgmt.Result{Success: true, Instance: e.Instance}
-	switch kind {
-	case "welcome":
-		return mgmt.AgentWelcomeResponse{ReqID: id, Result: ok}
-	case "standby":
-		return mgmt.AgentStandbyResponse{ReqID: id, Result: ok}
-	case "prepare":
-		return mgmt.AgentPrepareResponse{ReqID: id, Results: []mgmt.Result{ok}}
-	case "deploy":
-		return mgmt.AgentDeployResponse{ReqID: id, Results: allOf(e.Instance, e.Msg)}
+	switch request := request.(type) {
+	case mgmt.AgentGetNodesRequest:
+		ok.Data = mgmt.NodeStatuses{}
+	case mgmt.AgentDeployRequest:
+		return request.Answer(request.ReqID, coretest.EachOk(request, e.Instance)...)
 	}
-	ok.Data = mgmt.NodeStatuses{}
-	return mgmt.AgentGetNodesResponse{ReqID: id, Result: ok}
+	return request.Answer(request.RequestID(), ok)
 }
 
 // converge lets nothing go wrong any more, and demands that every agent runs
@@ -507,7 +495,7 @@ func (w *world) converge() {
 		}
 		want := "standby"
 		if slices.ContainsFunc(d.Config.Instances, func(in mgmt.Instance) bool { return in.Name == name }) {
-			want = renderCluster(d.Config)
+			want = coretest.Configuration(d.Config)
 		}
 		if w.told[peer] != want {
 			w.t.Fatalf("%s was told %q last, not %q", name, w.told[peer], want)

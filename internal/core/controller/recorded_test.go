@@ -129,12 +129,12 @@ type replay struct {
 	t       *testing.T
 	core    *controller.Machine
 	now     time.Time
-	answers map[mgmt.InstanceName]map[string][]mgmt.Message // by kind, in the order recorded
+	answers map[mgmt.InstanceName]map[string][]mgmt.Response // by kind, in the order recorded
 	replies []mgmt.Message
 }
 
 func newReplay(t *testing.T, agents recording) *replay {
-	s := &replay{t: t, now: epoch, answers: map[mgmt.InstanceName]map[string][]mgmt.Message{}}
+	s := &replay{t: t, now: epoch, answers: map[mgmt.InstanceName]map[string][]mgmt.Response{}}
 	cfg := controller.Config{Rules: mgmt.Rules{AssignBroker: true, AssignMetrics: true,
 		Controller: mgmt.ControllerSite{Name: "controller", Broker: mgmt.TCPPort(2150), WebSocket: mgmt.TCPPort(2149)}}}
 	s.core = controller.New(cfg, controller.State{}, rand.New(rand.NewPCG(1, 2)))
@@ -176,29 +176,15 @@ func (s *replay) record(frame string) {
 		s.t.Fatal(err)
 	}
 	instance := mgmt.InstanceName(name)
+	response, ok := msg.(mgmt.Response)
+	if !ok {
+		return
+	}
 	if s.answers[instance] == nil {
-		s.answers[instance] = map[string][]mgmt.Message{}
+		s.answers[instance] = map[string][]mgmt.Response{}
 	}
-	kind := agentResponse(msg)
-	s.answers[instance][kind] = append(s.answers[instance][kind], msg)
-}
-
-func agentResponse(msg mgmt.Message) string {
-	switch msg.(type) {
-	case mgmt.AgentWelcomeResponse:
-		return "welcome"
-	case mgmt.AgentStandbyResponse:
-		return "standby"
-	case mgmt.AgentDeployResponse:
-		return "deploy"
-	case mgmt.AgentGetNodesResponse:
-		return "nodes"
-	case mgmt.AgentDispatchResponse:
-		return "dispatch"
-	case mgmt.AgentRestartResponse:
-		return "restart"
-	}
-	return ""
+	kind := mgmt.KindAnswered(response).Name()
+	s.answers[instance][kind] = append(s.answers[instance][kind], response)
 }
 
 func (s *replay) join() {
@@ -235,36 +221,13 @@ func (s *replay) step(ev controller.Event) {
 // answer gives the next recorded answer to a request of that kind, under the
 // request's ID.
 func (s *replay) answer(e controller.ToAgent) controller.Event {
-	kind, id := agentRequest(e.Msg)
+	request := e.Msg.(mgmt.Request)
+	kind := mgmt.KindOf(request).Name()
 	queue := s.answers[e.Instance][kind]
 	if len(queue) == 0 {
 		s.t.Errorf("%s: no recorded answer to %s left", e.Instance, kind)
 		return controller.Tick{}
 	}
 	s.answers[e.Instance][kind] = queue[1:]
-	return controller.FromAgent{Peer: e.Peer, Instance: e.Instance, Msg: withID(queue[0], id)}
-}
-
-func withID(msg mgmt.Message, id mgmt.ReqID) mgmt.Message {
-	switch msg := msg.(type) {
-	case mgmt.AgentWelcomeResponse:
-		msg.ReqID = id
-		return msg
-	case mgmt.AgentStandbyResponse:
-		msg.ReqID = id
-		return msg
-	case mgmt.AgentDeployResponse:
-		msg.ReqID = id
-		return msg
-	case mgmt.AgentGetNodesResponse:
-		msg.ReqID = id
-		return msg
-	case mgmt.AgentDispatchResponse:
-		msg.ReqID = id
-		return msg
-	case mgmt.AgentRestartResponse:
-		msg.ReqID = id
-		return msg
-	}
-	return msg
+	return controller.FromAgent{Peer: e.Peer, Instance: e.Instance, Msg: request.Answer(request.RequestID(), queue[0].Outcomes()...)}
 }

@@ -1,0 +1,185 @@
+package coretest
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// AgentShell is an agent's core with a shell that has fake processes and a
+// virtual time. It fails its test where the core breaks what its effects promise:
+// no node has two processes, only what lives is stopped, a Save is the last
+// effect of its Step.
+type AgentShell struct {
+	Core *agent.Machine
+	// Fates say how the next processes of nodes behave.
+	Fates map[mgmt.NodeName]Fate
+	// Procs are the processes that live.
+	Procs map[mgmt.NodeName]*Process
+	// Sight is how preflights end.
+	Sight Sight
+	// DiskErr fails every save, if it is not empty.
+	DiskErr string
+	// Saved is what the last save left.
+	Saved agent.State
+	// Heard gets each effect, if it is not nil.
+	Heard func(agent.Effect)
+
+	t    T
+	time timeline
+	pids int64
+	shut bool // Shutdown came
+}
+
+// Fate is how a node's next processes behave. The zero Fate starts, says hello
+// at once, and ends as soon as it is asked to.
+type Fate struct {
+	StartErr string        // the start fails so
+	Mute     bool          // it never says hello
+	Hello    time.Duration // from its start to its hello
+	Exit     time.Duration // from its start to its end; zero: it stays
+	Reason   string        // of that end
+	Outputs  mgmt.NodeOutputs
+	Stop     time.Duration // from a Stop to its end
+	Stuck    string        // it cannot be stopped, for this reason
+	Deaf     bool          // it does not answer dispatches
+}
+
+// Sight is how preflights end. The zero Sight finds nothing, at once.
+type Sight struct {
+	After    time.Duration
+	Findings []mgmt.Finding
+	// Unfinished are the nodes of which not all was known.
+	Unfinished []mgmt.NodeName
+	Blind      bool // they never end
+}
+
+// NewAgentShell begins the first life of an agent, which nothing was left to.
+func NewAgentShell(t T, cfg agent.Config) *AgentShell {
+	s := &AgentShell{
+		t:     t,
+		time:  newTimeline(),
+		Fates: make(map[mgmt.NodeName]Fate),
+		Procs: make(map[mgmt.NodeName]*Process),
+		pids:  100,
+	}
+	s.Boot(cfg)
+	return s
+}
+
+// Since returns how much time has passed since the beginning, or since Restart
+// of the clock.
+func (s *AgentShell) Since() time.Duration { return s.time.now.Sub(s.time.epoch) }
+
+// Now returns the time.
+func (s *AgentShell) Now() time.Time { return s.time.now }
+
+// Boot begins a life of the agent, with what the one before left running.
+func (s *AgentShell) Boot(cfg agent.Config) {
+	s.Load(cfg)
+	s.Adopt()
+}
+
+// Load begins a life of the agent, which does not know yet what runs.
+func (s *AgentShell) Load(cfg agent.Config) {
+	if cfg.Name == "" {
+		cfg.Name = host
+	}
+	if cfg.Backoff.Jitter == 0 {
+		cfg.Backoff.Jitter = -1
+	}
+	s.Core = agent.New(cfg, s.Saved, rand.New(rand.NewPCG(1, 2)))
+	s.time.queue, s.shut = nil, false
+	for _, p := range s.Procs {
+		p.Peer = ""
+	}
+}
+
+// Adopt tells the agent what the life before left running.
+func (s *AgentShell) Adopt() {
+	var left agent.Adopted
+	for _, name := range Sorted(s.Procs) {
+		p := s.Procs[name]
+		if p.Unseen {
+			left.Unseen = append(left.Unseen, agent.Unseen{
+				Node: name, Launch: p.Launch, Why: "process of " + string(name) + " cannot be seen",
+			})
+			continue
+		}
+		left.Processes = append(left.Processes, agent.Process{
+			Node: name, Launch: p.Launch, PID: p.PID, Fingerprint: p.Fingerprint, Started: p.since,
+		})
+	}
+	s.Step(left)
+}
+
+// Run lets everything happen that happens within d.
+func (s *AgentShell) Run(d time.Duration) {
+	s.t.Helper()
+	end := s.time.now.Add(d)
+	for range maxTicks {
+		wake, ok := s.Core.NextWake()
+		due, isDue := s.time.due(end)
+		switch {
+		case isDue && !(ok && wake.Before(due.at)):
+			s.time.pop()
+			due.do()
+		case ok && !wake.After(end):
+			s.time.now = wake
+			s.Step(agent.Tick{})
+		default:
+			s.time.now = end
+			return
+		}
+	}
+	s.t.Fatalf("the machine never sleeps")
+}
+
+// Step hands an event to the core, and performs its effects.
+func (s *AgentShell) Step(ev agent.Event) {
+	s.t.Helper()
+	if _, ok := ev.(agent.Shutdown); ok {
+		s.shut = true
+	}
+	effects := s.Core.Step(s.time.now, ev)
+	for i, e := range effects {
+		if s.Heard != nil {
+			s.Heard(e)
+		}
+		if _, ok := e.(agent.Save); ok && i != len(effects)-1 {
+			s.t.Errorf("Save is effect %d of %d, not the last", i, len(effects))
+		}
+		s.perform(e)
+	}
+}
+
+func (s *AgentShell) perform(e agent.Effect) {
+	switch e := e.(type) {
+	case agent.Save:
+		if s.DiskErr == "" {
+			s.Saved = e.State
+		}
+		s.Step(agent.Saved{Err: s.DiskErr})
+	case agent.Preflight:
+		s.look(e)
+	case agent.Start:
+		s.start(e)
+	case agent.Stop:
+		s.stop(e)
+	case agent.ToNodes:
+		s.dispatch(e)
+	}
+}
+
+func (s *AgentShell) look(e agent.Preflight) {
+	if sight := s.Sight; !sight.Blind {
+		s.After(sight.After, func() {
+			s.Step(agent.Preflighted{ID: e.ID, Findings: sight.Findings, Unfinished: sight.Unfinished})
+		})
+	}
+}
+
+// After has something happen later, as long as the agent lives.
+func (s *AgentShell) After(d time.Duration, do func()) { s.time.after(d, do) }

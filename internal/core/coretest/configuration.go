@@ -1,0 +1,187 @@
+package coretest
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// Configuration takes all words: "ID INSTANCE... | NODE...", or the name of a
+// cluster. Without ID and instances it is the configuration "config" of the
+// instance host; without an instance, nodes are host's.
+func (a *Args) Configuration() mgmt.Configuration {
+	bar := slices.Index(a.words, word{text: "|"})
+	if bar < 0 {
+		name := a.Next()
+		c, known := a.clusters[name]
+		if !known {
+			a.fail(fmt.Errorf("no cluster %q", name))
+		}
+		return c
+	}
+	c := mgmt.Configuration{ID: "config", Instances: []mgmt.Instance{{Name: host, Host: mgmt.UnknownHost}}}
+	if bar > 0 {
+		c = mgmt.Configuration{ID: a.Next()}
+		for range bar - 1 {
+			c.Instances = append(c.Instances, a.instance())
+		}
+	}
+	a.Next()
+	c.Nodes = a.Nodes()
+	return c
+}
+
+// host is the instance of nodes that name none.
+const host mgmt.InstanceName = "host"
+
+// instance takes NAME, NAME@HOST or NAME@HOST:PORT.
+func (a *Args) instance() mgmt.Instance {
+	name, where, _ := strings.Cut(a.Next(), "@")
+	in := mgmt.Instance{Name: mgmt.InstanceName(name), Host: mgmt.UnknownHost}
+	if addr, err := netip.ParseAddrPort(where); err == nil {
+		in.Host, in.ListenPort = addr.Addr(), new(mgmt.TCPPort(addr.Port()))
+	} else if where != "" {
+		in.Host, err = netip.ParseAddr(where)
+		a.fail(err)
+	}
+	return in
+}
+
+// Nodes takes all words, each a node: NAME[:ROLE][@INSTANCE][:PORT[:METRICSPORT]]
+// and then any of ,interface=NAME ,cpu=NUMBER ,script=NAME ,OPTION::NAME=VALUE
+// ,VARIABLE=VALUE. Without a role it is the one that the name begins with, else
+// worker.
+func (a *Args) Nodes() (nodes []mgmt.Node) {
+	for a.Left() > 0 {
+		nodes = append(nodes, a.node())
+	}
+	return nodes
+}
+
+func (a *Args) node() mgmt.Node {
+	attributes := strings.Split(a.Next(), ",")
+	who, where, _ := strings.Cut(attributes[0], "@")
+	name, role, hasRole := strings.Cut(who, ":")
+	place := append(strings.Split(where, ":"), "", "")
+	n := mgmt.Node{Name: mgmt.NodeName(name), Instance: mgmt.InstanceName(place[0]), Role: roleOf(name), State: mgmt.Running}
+	if hasRole {
+		n.Role = mgmt.ClusterRole(strings.ToUpper(role))
+	}
+	if n.Instance == "" {
+		n.Instance = host
+	}
+	n.Port, n.MetricsPort = a.port(place[1]), a.port(place[2])
+	for _, attribute := range attributes[1:] {
+		name, value, _ := strings.Cut(attribute, "=")
+		a.fail(set(&n, name, value))
+	}
+	return n
+}
+
+func set(n *mgmt.Node, name, value string) error {
+	switch {
+	case name == "interface":
+		n.Interface = &value
+	case name == "cpu":
+		number, err := strconv.ParseInt(value, 10, 64)
+		n.CPUAffinity = &number
+		return err
+	case name == "script":
+		n.Scripts = append(n.Scripts, value)
+	case strings.Contains(name, "::"):
+		n.Options = append(n.Options, mgmt.Option{Name: name, Value: value})
+	default:
+		if n.Env == nil {
+			n.Env = map[string]string{}
+		}
+		n.Env[name] = value
+	}
+	return nil
+}
+
+func (a *Args) port(text string) *mgmt.Port {
+	if text == "" {
+		return nil
+	}
+	number, err := strconv.ParseUint(text, 10, 16)
+	a.fail(err)
+	if number == 0 {
+		return new(mgmt.NoPort)
+	}
+	return new(mgmt.TCPPort(uint16(number)))
+}
+
+func roleOf(name string) mgmt.ClusterRole {
+	for _, role := range []mgmt.ClusterRole{mgmt.Logger, mgmt.Manager, mgmt.Proxy} {
+		if strings.HasPrefix(strings.ToUpper(name), string(role)) {
+			return role
+		}
+	}
+	return mgmt.Worker
+}
+
+// Configuration writes what Args.Configuration reads.
+func Configuration(c mgmt.Configuration) string {
+	words := append([]string{quote(c.ID)}, instances(c.Instances)...)
+	words = append(words, "|")
+	for _, n := range c.Nodes {
+		words = append(words, node(n))
+	}
+	return strings.Join(words, " ")
+}
+
+func instances(list []mgmt.Instance) (words []string) {
+	for _, in := range list {
+		switch {
+		case in.ListenPort != nil:
+			words = append(words, string(in.Name)+"@"+netip.AddrPortFrom(in.Host, in.ListenPort.Number).String())
+		case mgmt.KnownHost(in.Host):
+			words = append(words, string(in.Name)+"@"+in.Host.String())
+		default:
+			words = append(words, string(in.Name))
+		}
+	}
+	return words
+}
+
+func node(n mgmt.Node) string {
+	text := string(n.Name)
+	if n.Role != roleOf(text) {
+		text += ":" + strings.ToLower(string(n.Role))
+	}
+	text += "@" + string(n.Instance)
+	if n.Port != nil || n.MetricsPort != nil {
+		text += ":" + port(n.Port)
+	}
+	if n.MetricsPort != nil {
+		text += ":" + port(n.MetricsPort)
+	}
+	if n.Interface != nil {
+		text += ",interface=" + *n.Interface
+	}
+	if n.CPUAffinity != nil {
+		text += fmt.Sprintf(",cpu=%d", *n.CPUAffinity)
+	}
+	for _, script := range n.Scripts {
+		text += ",script=" + script
+	}
+	for _, o := range n.Options {
+		text += "," + o.Name + "=" + o.Value
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
+		text += "," + name + "=" + n.Env[name]
+	}
+	return quote(text)
+}
+
+func port(p *mgmt.Port) string {
+	if p == nil {
+		return ""
+	}
+	return strconv.Itoa(int(p.Number))
+}

@@ -1,0 +1,125 @@
+package coretest
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// epoch is when every dialogue begins.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// PlayController plays a dialogue of a controller, whose agents and clients say
+// what the dialogue has them say.
+func PlayController(t T, text string) string {
+	t.Helper()
+	return Play(t, text, func(t T, trace *Trace) Stage { return newControllerStage(t, trace) })
+}
+
+// controllerStage is a controller, alone.
+type controllerStage struct {
+	t        T
+	trace    *Trace
+	cfg      controller.Config
+	core     *controller.Machine
+	now      time.Duration
+	diskFull bool
+	saved    controller.State
+	// asked holds the last request of each kind that each peer was asked.
+	asked map[mgmt.PeerID]map[string]mgmt.Request
+	// introduced is what the peers said hello as.
+	introduced map[mgmt.PeerID]mgmt.InstanceName
+}
+
+func newControllerStage(t T, trace *Trace) *controllerStage {
+	s := &controllerStage{t: t, trace: trace, introduced: map[mgmt.PeerID]mgmt.InstanceName{}}
+	s.cfg.Rules = mgmt.Rules{AssignBroker: true, AssignMetrics: true,
+		Controller: mgmt.ControllerSite{Name: "controller", Broker: mgmt.TCPPort(2150), WebSocket: mgmt.TCPPort(2149)}}
+	return s
+}
+
+var controllerVerbs = verbs[*controllerStage]{
+	"answer":  (*controllerStage).answer,
+	"ask":     (*controllerStage).ask,
+	"disk":    (*controllerStage).disk,
+	"gone":    (*controllerStage).gone,
+	"hello":   (*controllerStage).hello,
+	"lost":    (*controllerStage).lost,
+	"notify":  (*controllerStage).notify,
+	"peer":    (*controllerStage).peer,
+	"restart": (*controllerStage).restart,
+	"set":     (*controllerStage).set,
+	"wait":    (*controllerStage).wait,
+}
+
+func (s *controllerStage) Do(verb string, args *Args) error { return controllerVerbs.do(s, verb, args) }
+
+// begin makes a machine from what the last save left on disk.
+func (s *controllerStage) begin() {
+	text, err := json.Marshal(s.saved)
+	if err != nil {
+		s.t.Fatalf("marshal: %v", err)
+	}
+	var saved controller.State
+	if err := json.Unmarshal(text, &saved); err != nil {
+		s.t.Fatalf("unmarshal: %v", err)
+	}
+	s.core = controller.New(s.cfg, saved, rand.New(rand.NewPCG(1, 2)))
+	s.asked = map[mgmt.PeerID]map[string]mgmt.Request{}
+}
+
+// RunUntil lets the machine have its ticks up to that time.
+func (s *controllerStage) RunUntil(until time.Duration) {
+	if s.core == nil {
+		s.begin()
+	}
+	for range maxTicks {
+		wake, ok := s.core.NextWake()
+		at := max(wake.Sub(epoch), s.now)
+		if !ok || at > until {
+			s.now = until
+			return
+		}
+		s.now = at
+		s.step(controller.Tick{})
+	}
+	s.t.Fatalf("the machine wants to wake up all the time at %v", s.now)
+}
+
+// maxTicks is more than any machine needs between two lines.
+const maxTicks = 100_000
+
+func (s *controllerStage) step(ev controller.Event) {
+	for _, e := range s.core.Step(epoch.Add(s.now), ev) {
+		s.trace.Add(s.now, controllerEntry(e))
+		switch e := e.(type) {
+		case controller.Save:
+			s.step(s.save(e))
+		case controller.ToAgent:
+			s.remember(e)
+		}
+	}
+}
+
+func (s *controllerStage) save(e controller.Save) controller.Event {
+	if s.diskFull {
+		return controller.Saved{Err: "disk full"}
+	}
+	s.saved = e.State
+	return controller.Saved{}
+}
+
+// remember keeps the request that an agent is to answer.
+func (s *controllerStage) remember(e controller.ToAgent) {
+	request, ok := e.Msg.(mgmt.Request)
+	if !ok {
+		return
+	}
+	if s.asked[e.Peer] == nil {
+		s.asked[e.Peer] = map[string]mgmt.Request{}
+	}
+	s.asked[e.Peer][mgmt.KindOf(request).Name()] = request
+}

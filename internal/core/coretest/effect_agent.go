@@ -1,0 +1,60 @@
+package coretest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+)
+
+// agentEntry is an effect of an agent that is alone on its stage.
+func agentEntry(e agent.Effect) Entry {
+	switch e := e.(type) {
+	case agent.ToController:
+		if e.Peer == "" {
+			return Entry{To: "everyone", What: e.Msg}
+		}
+		return Entry{To: string(e.Peer), What: e.Msg}
+	case agent.ToNodes:
+		var to []string
+		for _, node := range e.To {
+			to = append(to, string(node.Peer))
+		}
+		return Entry{To: strings.Join(to, " "), What: e.Msg}
+	}
+	return Entry{What: e}
+}
+
+// agentEffect returns an effect of an agent as text, and nothing for anything else.
+func agentEffect(effect any) string {
+	switch e := effect.(type) {
+	case agent.Save:
+		return agentState(e.State)
+	case agent.Preflight:
+		var names []string
+		for _, plan := range e.Start {
+			names = append(names, string(plan.Node.Name))
+		}
+		line := "preflight " + strings.Join(names, " ")
+		if len(e.Running) > 0 {
+			line += fmt.Sprintf(", running %v", e.Running)
+		}
+		return line
+	case agent.Start:
+		return fmt.Sprintf("start %s, launch %d", e.Plan.Node.Name, e.Launch)
+	case agent.Stop:
+		return fmt.Sprintf("stop %s, launch %d", e.Node, e.Launch)
+	case agent.Drop:
+		return fmt.Sprintf("drop %s: %s", e.Peer, e.Reason)
+	case agent.StoppedAll:
+		return "all stopped"
+	}
+	return ""
+}
+
+func agentState(s agent.State) string {
+	if c := s.Desired; s.Told || len(c.Instances)+len(c.Nodes) > 0 {
+		return "save " + Configuration(c)
+	}
+	return "save nothing"
+}

@@ -1,0 +1,54 @@
+package coretest
+
+import (
+	"fmt"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+)
+
+// controllerEntry is an effect of a controller that is alone on its stage.
+func controllerEntry(e controller.Effect) Entry {
+	switch e := e.(type) {
+	case controller.ToAgent:
+		return Entry{To: fmt.Sprintf("%s (%s)", e.Instance, e.Peer), What: e.Msg}
+	case controller.Reply:
+		return Entry{To: string(e.Client), What: e.Msg}
+	}
+	return Entry{What: e}
+}
+
+// controllerEffect returns an effect of a controller as text, and nothing for anything else.
+func controllerEffect(effect any) string {
+	switch e := effect.(type) {
+	case controller.Save:
+		return controllerState(e.State)
+	case controller.Refuse:
+		return fmt.Sprintf("refuse %s (%s): %s", e.Instance, e.Peer, e.Reason)
+	case controller.Connect:
+		return fmt.Sprintf("connect %s %s", e.Instance, e.Addr)
+	case controller.Disconnect:
+		return fmt.Sprintf("disconnect %s %s", e.Instance, e.Addr)
+	}
+	return ""
+}
+
+func controllerState(s controller.State) string {
+	line := fmt.Sprintf("save staged %s ready %s deployed %s", entryName(s.Staged), entryName(s.Ready), entryName(s.Deployed))
+	for _, e := range s.History {
+		line += " before " + entryName(&e)
+	}
+	for _, name := range s.Refused {
+		line += " refused by " + string(name)
+	}
+	for _, l := range s.Leaving {
+		line += " leaving " + string(l.Instance.Name)
+	}
+	return line
+}
+
+func entryName(e *controller.Entry) string {
+	if e == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%s(r%d)", e.Config.ID, e.Revision)
+}

@@ -1,0 +1,103 @@
+package coretest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// T is what a dialogue needs of a test.
+type T interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// A Stage is where a dialogue plays: a core, or several, and the world around
+// them.
+type Stage interface {
+	// RunUntil lets everything happen that happens up to a time.
+	RunUntil(at time.Duration)
+	// Do carries out a line: its verb, and the words after it.
+	Do(verb string, args *Args) error
+}
+
+// Play returns the dialogue as it is: the lines of text that are not indented,
+// and below each of them what the stage writes into the trace. Each line "case
+// NAME" opens a new stage.
+func Play(t T, text string, open func(T, *Trace) Stage) string {
+	t.Helper()
+	p := &player{t: t, open: open}
+	p.begin()
+	for number, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		if strings.HasPrefix(line, " ") {
+			continue // what happened last time
+		}
+		if err := p.line(line); err != nil {
+			t.Fatalf("line %d: %s: %v\n%s", number+1, line, err, p.trace.text.String())
+		}
+	}
+	return p.trace.text.String()
+}
+
+// player plays one dialogue.
+type player struct {
+	t        T
+	open     func(T, *Trace) Stage
+	trace    Trace
+	stage    Stage
+	clusters map[string]mgmt.Configuration
+}
+
+func (p *player) begin() {
+	p.trace.names = map[mgmt.ReqID]string{}
+	p.clusters = map[string]mgmt.Configuration{}
+	p.stage = p.open(p.t, &p.trace)
+}
+
+func (p *player) line(line string) error {
+	words, err := split(line)
+	switch {
+	case strings.HasPrefix(line, "case "):
+		p.begin()
+		fallthrough
+	case line == "" || strings.HasPrefix(line, "#"):
+		p.trace.command(line)
+		return nil
+	case err != nil:
+		return err
+	}
+	args := &Args{words: words, clusters: p.clusters}
+	verb := args.Next()
+	if verb == "at" {
+		at, err := time.ParseDuration(args.Next())
+		if err != nil {
+			return err
+		}
+		p.stage.RunUntil(at)
+		verb = args.Next()
+	}
+	p.trace.command(line)
+	if verb == "cluster" {
+		c := args.Configuration()
+		p.clusters[c.ID] = c
+		return args.Done()
+	}
+	if err := p.stage.Do(verb, args); err != nil {
+		return err
+	}
+	return args.Done()
+}
+
+// verbs are what the lines of a stage may begin with.
+type verbs[S any] map[string]func(S, *Args) error
+
+func (v verbs[S]) do(stage S, verb string, args *Args) error {
+	do, known := v[verb]
+	if !known {
+		return fmt.Errorf("unknown verb %q", verb)
+	}
+	return do(stage, args)
+}

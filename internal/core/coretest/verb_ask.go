@@ -1,0 +1,29 @@
+package coretest
+
+import (
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// "ask CLIENT REQUEST": a client sends a request, as in Args.Message.
+func (s *controllerStage) ask(args *Args) error {
+	client := mgmt.PeerID(args.Next())
+	msg := args.Message(mgmt.ControllerAPI, mgmt.FleetControllerAPI)
+	if err := args.Done(); err != nil {
+		return err
+	}
+	s.step(controller.FromClient{Client: client, Msg: msg})
+	return nil
+}
+
+// "ask PEER REQUEST": a controller sends a request, as in Args.Message.
+func (s *agentStage) ask(args *Args) error {
+	peer := mgmt.PeerID(args.Next())
+	msg := args.Message(mgmt.AgentAPI, mgmt.FleetAgentAPI)
+	if err := args.Done(); err != nil {
+		return err
+	}
+	s.Step(agent.FromController{Peer: peer, Msg: msg})
+	return nil
+}

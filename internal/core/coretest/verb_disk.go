@@ -1,0 +1,33 @@
+package coretest
+
+import "fmt"
+
+// "disk full|works": from now on.
+func (s *controllerStage) disk(args *Args) error {
+	full, err := diskFull(args.Next())
+	s.diskFull = full
+	return err
+}
+
+// "disk full|works": from now on. "disk holds NODE...": when the agent starts
+// again, it finds that these nodes should run.
+func (s *agentStage) disk(args *Args) error {
+	if args.Flag("holds") {
+		s.Saved.Desired, s.Saved.Told = hostConfiguration(args.Nodes()), true
+		return nil
+	}
+	full, err := diskFull(args.Next())
+	s.DiskErr = ""
+	if full {
+		s.DiskErr = "disk full"
+	}
+	return err
+}
+
+func diskFull(state string) (bool, error) {
+	switch state {
+	case "full", "works":
+		return state == "full", nil
+	}
+	return false, fmt.Errorf("unknown state of the disk %q", state)
+}

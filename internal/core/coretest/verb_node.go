@@ -1,0 +1,26 @@
+package coretest
+
+import (
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// "node NODE [FATE]...": how the node's processes behave from now on. FATE is
+// mute (no hello), hello=TIME (from the start), exit=TIME (from the start)
+// reason=TEXT, stdout=TEXT, stderr=TEXT, stop=TIME (from the request to stop),
+// stuck=TEXT (it cannot be stopped), fails=TEXT (its start fails), deaf (no
+// answers). Without any, the node starts, says hello at once, and ends as soon as
+// it is asked to.
+func (s *agentStage) node(args *Args) error {
+	name := mgmt.NodeName(args.Next())
+	f := Fate{
+		Mute: args.Flag("mute"), Deaf: args.Flag("deaf"),
+		Hello: args.Duration("hello"), Exit: args.Duration("exit"), Stop: args.Duration("stop"),
+	}
+	f.Reason, _ = args.Value("reason")
+	f.StartErr, _ = args.Value("fails")
+	f.Stuck, _ = args.Value("stuck")
+	f.Outputs.Stdout, _ = args.Value("stdout")
+	f.Outputs.Stderr, _ = args.Value("stderr")
+	s.Fates[name] = f
+	return nil
+}

@@ -1,0 +1,35 @@
+package coretest
+
+import (
+	"net/netip"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// "peer PEER ADDRESS [dialed] [prepares] [certificate=NAME [INSTANCE]...]": an
+// agent connects, or is dialed.
+func (s *controllerStage) peer(args *Args) error {
+	ev := controller.PeerAdded{Peer: mgmt.PeerID(args.Next()), Dialed: args.Flag("dialed"), Prepares: args.Flag("prepares")}
+	var err error
+	if ev.Addr, err = netip.ParseAddrPort(args.Next()); err != nil {
+		return err
+	}
+	if name, given := args.Value("certificate"); given {
+		ev.Certificate = name
+		for _, instance := range args.Rest() {
+			ev.Instances = append(ev.Instances, mgmt.InstanceName(instance))
+		}
+	}
+	s.step(ev)
+	return nil
+}
+
+// "peer PEER [fleet] [barred=REASON]": a controller, a node or a stranger
+// connects.
+func (s *agentStage) peer(args *Args) error {
+	barred, _ := args.Value("barred")
+	s.Step(agent.PeerAdded{Peer: mgmt.PeerID(args.Next()), Fleet: args.Flag("fleet"), Barred: barred})
+	return nil
+}
