@@ -1,11 +1,13 @@
 package agent
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // delay returns how long to wait after the given number of failures in a row,
 // which is at least one.
-func (m *Machine) delay(failures int) time.Duration {
-	b := m.cfg.Backoff
+func (b Backoff) delay(failures int, rng *rand.Rand) time.Duration {
 	if failures >= b.GiveUp {
 		return b.Retry
 	}
@@ -14,7 +16,7 @@ func (m *Machine) delay(failures int) time.Duration {
 		d = min(2*d, b.Max) // cannot overflow before it is capped
 	}
 	if b.Jitter > 0 {
-		d += time.Duration(float64(d) * b.Jitter * (2*m.rng.Float64() - 1))
+		d += time.Duration(float64(d) * b.Jitter * (2*rng.Float64() - 1))
 	}
 	return min(d, b.Max)
 }

@@ -475,38 +475,51 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	})
 }
 
-// A shell answers Save before anything else; one that is late does no harm.
-func TestWhatHappensDuringASaveDoesNotDisturbIt(t *testing.T) {
-	m := agent.New(agent.Config{Name: "host"}, agent.State{}, nil)
-	now := time.Unix(0, 0)
-	step := func(ev agent.Event) (lines []string) {
-		w := &world{now: now, epoch: time.Unix(0, 0)}
-		for _, e := range m.Step(now, ev) {
-			w.note(e)
-		}
-		return w.trace
+func TestNothingButSavedMayFollowASave(t *testing.T) {
+	saving := func() *agent.Machine {
+		m := agent.New(agent.Config{Name: "host"}, agent.State{}, nil)
+		m.Step(time.Unix(0, 0), agent.Adopted{})
+		m.Step(time.Unix(0, 0), agent.FromController{Peer: controller, Msg: mgmt.AgentStandbyRequest{ReqID: "s1"}})
+		return m
 	}
-	deploy := func(id mgmt.ReqID) agent.Event {
-		return agent.FromController{Peer: controller, Msg: mgmt.AgentDeployRequest{ReqID: id, Config: configuration(nodes("worker")...)}}
-	}
-	step(agent.Adopted{})
-	for i, tt := range []struct {
-		ev   agent.Event
-		want string
+	idle := func() *agent.Machine { return agent.New(agent.Config{Name: "host"}, agent.State{}, nil) }
+	for name, tt := range map[string]struct {
+		m      *agent.Machine
+		ev     agent.Event
+		panics bool
 	}{
-		{deploy("d1"), "[0s    save 1 nodes]"},
-		{deploy("d2"), "[0s    answer deploy d2: [failed (another configuration is being saved)]]"},
-		{agent.Tick{}, "[8.5s  answer deploy d1: [failed (request timed out)]]"},
-		{agent.Saved{}, "[8.5s  worker: STOPPED to PENDING 8.5s  start worker]"},
-		{deploy("d3"), "[8.5s  save 1 nodes]"},
-		{agent.Shutdown{}, "[8.5s  answer deploy d3: [failed (agent is shutting down)] 8.5s  worker: PENDING to STOPPED]"},
-		{agent.Saved{}, "[]"},
+		"its answer":           {saving(), agent.Saved{}, false},
+		"time":                 {saving(), agent.Tick{}, true},
+		"a request":            {saving(), agent.FromController{Peer: controller, Msg: mgmt.AgentGetNodesRequest{}}, true},
+		"an answer to nothing": {idle(), agent.Saved{}, true},
+		"no save, no answer":   {idle(), agent.Adopted{}, false},
 	} {
-		if i == 2 {
-			now = now.Add(8500 * time.Millisecond)
-		}
-		if got := fmt.Sprint(step(tt.ev)); got != tt.want {
-			t.Errorf("step %d: got %s, want %s", i, got, tt.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if got := recover() != nil; got != tt.panics {
+					t.Errorf("Step panicked: %t, want %t", got, tt.panics)
+				}
+			}()
+			tt.m.Step(time.Unix(1, 0), tt.ev)
+		})
 	}
+}
+
+// A deployment is due at the very moment at which its preflight is over. It is
+// answered after the save, with the nodes that it has begun to start.
+func TestNothingProceedsDuringASave(t *testing.T) {
+	w := newWorld(t, agent.Config{Preflight: agent.PreflightStrict})
+	w.step(agent.PeerAdded{Peer: controller})
+	w.skip()
+	w.sight = sight{blind: true}
+	w.deploy("d1", nodes("worker")...)
+	w.now = w.now.Add(8500 * time.Millisecond)
+	w.step(agent.Preflighted{ID: 1})
+	w.expect(`
+		0s    look at [worker]
+		8.5s  save 1 nodes
+		8.5s  worker: STOPPED to PENDING
+		8.5s  answer deploy d1: [worker failed (cluster node worker still waiting to be started)]
+		8.5s  start worker
+	`)
 }

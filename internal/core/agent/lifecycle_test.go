@@ -271,7 +271,6 @@ func TestReportsAboutOtherLaunchesMeanNothing(t *testing.T) {
 	w.step(agent.Exited{Node: "manager", Launch: 1, Reason: "exit status 1"})
 	w.step(agent.Started{Node: "worker", Launch: 1, PID: 4711})
 	w.step(agent.StartFailed{Node: "worker", Launch: 99, Err: "no"})
-	w.step(agent.Saved{Err: "nobody asked"})
 	w.step(agent.Adopted{})
 	w.step(agent.PeerLost{Peer: "stranger"})
 	w.step(agent.PeerUpdated{Peer: "stranger"})

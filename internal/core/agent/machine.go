@@ -10,28 +10,16 @@ import (
 
 // Machine is one agent's decisions.
 type Machine struct {
-	cfg     Config
-	rng     *rand.Rand
-	mode    mode
+	*turn
+	mode mode
+
 	desired mgmt.Configuration
 	told    bool // what is desired; see State.Told
 
-	nodes map[mgmt.NodeName]*node
-	tiers [tierCount][]*node // the same nodes, each tier sorted by name
-	peers map[mgmt.PeerID]*peer
-
-	requests []*request // in flight, in the order of their arrival
-	check    *check     // awaits its Preflighted
-	change   *change    // awaits its Saved
-	rest     *rest      // of a deployment that was answered before its end
-	prepared *prepared  // what may be deployed without being looked at again
-
-	launches uint64 // the highest number of a launch so far
-	moments  uint64 // orders peerings and launches among each other
-	checks   uint64 // the number of preflights so far
-
-	now time.Time // of the latest Step
-	out []Effect  // of the current Step
+	rollout   *rollout
+	peers     *peers
+	requests  *requests
+	proposals *proposals
 }
 
 // mode is where the agent is in its own life.
@@ -47,37 +35,42 @@ const (
 // New returns the machine of an agent that saved this state when it last ran,
 // or the zero State. All chance comes from rng.
 func New(cfg Config, saved State, rng *rand.Rand) *Machine {
+	t := &turn{cfg: cfg.withDefaults(), rng: rng}
+	requests := newRequests(t)
 	return &Machine{
-		cfg:     cfg.withDefaults(),
-		rng:     rng,
-		desired: saved.Desired,
-		told:    saved.Told || len(saved.Desired.Instances)+len(saved.Desired.Nodes) > 0,
-		nodes:   make(map[mgmt.NodeName]*node),
-		peers:   make(map[mgmt.PeerID]*peer),
+		turn:      t,
+		desired:   saved.Desired,
+		told:      saved.Told || len(saved.Desired.Instances)+len(saved.Desired.Nodes) > 0,
+		rollout:   newRollout(t),
+		peers:     newPeers(t),
+		requests:  requests,
+		proposals: &proposals{turn: t, requests: requests},
 	}
 }
 
-// Step applies ev and returns what must now be done, in order.
+// Step applies ev and returns what must now be done, in order. An event other
+// than Saved while a Save is unanswered is the caller's mistake, and panics.
 func (m *Machine) Step(now time.Time, ev Event) []Effect {
-	m.now, m.out = now, nil
-	saving := m.change
+	if _, ok := ev.(Saved); ok != m.saving() {
+		panic(fmt.Sprintf("agent: event %T while a save is unanswered: %t", ev, m.saving()))
+	}
+	m.begin(now)
 	m.handle(ev)
-	m.lookNoMore()
-	m.expire()
-	m.reportLate()
-	m.advance()
-	if m.change != nil && m.change != saving {
-		m.emit(Save{State{Desired: m.change.config, Told: true}})
+	m.proceed()
+	if m.saving() {
+		m.emit(Save{State{Desired: m.proposals.saving.config, Told: true}})
 	}
 	return m.out
 }
+
+func (m *Machine) saving() bool { return m.proposals.saving != nil }
 
 func (m *Machine) handle(ev Event) {
 	switch ev := ev.(type) {
 	case Adopted:
 		m.adopted(ev)
 	case Freed:
-		m.freed(ev)
+		m.rollout.freed(ev)
 	case PeerAdded:
 		m.peerAdded(ev)
 	case PeerUpdated:
@@ -89,17 +82,17 @@ func (m *Machine) handle(ev Event) {
 	case FromNode:
 		m.fromNode(ev)
 	case Preflighted:
-		m.preflighted(ev)
+		m.proposals.preflighted(ev)
 	case Started:
-		m.started(ev)
+		m.rollout.started(ev)
 	case StartFailed:
-		m.startFailed(ev)
+		m.rollout.startFailed(ev)
 	case Ready:
-		m.ready(ev)
+		m.rollout.ready(ev)
 	case Exited:
-		m.exited(ev)
+		m.rollout.exited(ev)
 	case StopFailed:
-		m.stopFailed(ev)
+		m.rollout.stopFailed(ev)
 	case Saved:
 		m.saved(ev)
 	case Shutdown:
@@ -110,33 +103,55 @@ func (m *Machine) handle(ev Event) {
 	}
 }
 
-// NextWake returns when a Tick is needed if nothing happens before, and false
-// if none is.
+// proceed does what is due, up to a Save.
+func (m *Machine) proceed() {
+	m.settle()
+	if m.saving() {
+		return
+	}
+	m.expire()
+	m.proposals.lookNoMore()
+	if m.saving() {
+		return
+	}
+	m.rollout.reportLate()
+	m.rollout.advance()
+	if m.mode == stopping && m.rollout.allEnded() {
+		m.mode = stopped
+		m.emit(StoppedAll{})
+	}
+}
+
+// shutdown has every process stopped, and none started any more. It makes no
+// difference to what is desired.
+func (m *Machine) shutdown() {
+	if m.mode == stopping || m.mode == stopped {
+		return
+	}
+	m.mode = stopping
+	m.requests.failAll("agent is shutting down")
+	m.rollout.stopAll()
+}
+
+// NextWake returns when a Tick is needed if nothing happens before, and false if
+// none is.
 func (m *Machine) NextWake() (time.Time, bool) {
 	var w wake
-	for _, r := range m.requests {
-		w.at(r.deadline)
+	if at, ok := m.requests.inFlight.Next(); ok {
+		w.at(at)
 	}
-	if m.check != nil && !m.check.until.IsZero() {
-		w.at(m.check.until)
+	if c := m.proposals.check; c != nil && !c.until.IsZero() {
+		w.at(c.until)
 	}
-	for _, n := range m.nodes {
-		m.wakeFor(n, &w)
-	}
+	m.rollout.wakeUp(&w)
 	return w.next, !w.next.IsZero()
 }
 
-// wake is the earliest of several times.
-type wake struct{ next time.Time }
+// Held is how much a machine remembers.
+type Held struct{ Nodes, Peers, Requests int }
 
-func (w *wake) at(t time.Time) {
-	if w.next.IsZero() || t.Before(w.next) {
-		w.next = t
-	}
+// Held returns how much m remembers. Config bounds the nodes and the requests,
+// the shell bounds the peers.
+func (m *Machine) Held() Held {
+	return Held{len(m.rollout.named), len(m.peers.known), m.requests.inFlight.Len()}
 }
-
-// emit adds an effect to the current Step's.
-func (m *Machine) emit(e Effect) { m.out = append(m.out, e) }
-
-// tell sends msg to every controller that listens.
-func (m *Machine) tell(msg mgmt.Message) { m.emit(ToController{Msg: msg}) }

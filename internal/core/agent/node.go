@@ -1,27 +1,25 @@
 package agent
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// node is a cluster node of this instance: one that is desired, or one whose
-// process has yet to end.
+// node is a cluster node of this instance. Either it is desired, or its process
+// has yet to end.
 type node struct {
-	// What is desired; only apply writes it.
+	// What is desired; only the rollout writes it.
 	plan        mgmt.Plan
 	fingerprint mgmt.Fingerprint // of plan
 	wanted      bool             // false: the node is forgotten when its process is gone
-	kept        bool             // nobody has said whether it is wanted; see Machine.told
+	kept        bool             // nobody has said whether it is wanted; see State.Told
 
 	// What is observed.
 	state mgmt.State // as last announced
 	proc  *process   // nil: there is none
-	// unseen says why a process of it may live that is not proc; empty: none
-	// does. Until then no other is started.
+	// unseen says why the node may have a process beside proc; empty: it has
+	// none. Until then no other is started.
 	unseen string
 	peer   mgmt.PeerID // the process's peering; empty: none
 
@@ -30,14 +28,12 @@ type node struct {
 	due      time.Time // when a node that ended by itself is started again
 	failures int       // in a row
 
-	// last is how the node ended by itself last, under its present plan or an
-	// earlier one.
-	last lastCrash
+	last crash // the latest, under the present plan or an earlier one
 }
 
-// lastCrash is when a node ended by itself, and how; its zero value says that it
-// did not.
-type lastCrash struct {
+// crash is when a node ended by itself, and how. The zero value says that the
+// node did not.
+type crash struct {
 	at  time.Time
 	how string
 }
@@ -51,56 +47,98 @@ type process struct {
 	pid         int64  // zero until Started
 	moment      uint64 // of its Start, among the peerings; zero if it was adopted
 	since       time.Time
-	phase       phase
-	// spec is the node as it was started; nil: an earlier life of the agent
+	begun       bool // it was Started, or adopted
+	// spec is the node as it was started; nil: only an earlier life of the agent
 	// knew it.
 	spec *mgmt.Node
 	// state is what is known of it: Pending, Running, or Unknown.
 	state mgmt.State
 	gate  time.Time // until when it counts as starting while it is Pending; zero: it does not
-	late  time.Time // when it is reported as still starting; zero: no more
+	late  time.Time // when it is reported as still starting; zero: it is not, or was already
 
-	halt    bool      // it is to be stopped, or being stopped
-	haltAt  time.Time // since when
-	stopped time.Time // when its Stop went out
-	stuck   string    // why it could not be stopped; empty: it could, or has yet to be
+	halt *halt // nil: the process is to go on
 }
 
-// phase is how far the shell has come with a process.
-type phase int
+// halt says that a process is to end.
+type halt struct {
+	since time.Time // when that was decided
+	sent  time.Time // when its Stop went out; zero: it has yet to
+	stuck string    // why the process could not be stopped; empty: nothing says so
+}
 
-const (
-	starting phase = iota // Start went out
-	alive                 // Started, or adopted
-	ending                // Stop went out
-)
+// gate returns until when the process holds up other nodes.
+func (h *halt) gate(patience time.Duration) time.Time {
+	if !h.sent.IsZero() {
+		return h.sent.Add(patience)
+	}
+	return h.since.Add(patience)
+}
 
-// up reports whether the node does its work.
-func (n *node) up() bool { return n.proc != nil && !n.proc.halt && n.proc.state == mgmt.Running }
+// blocks reports whether a process that is to end holds up other nodes.
+func (p *process) blocks(now time.Time, patience time.Duration) bool {
+	return p.mayBeStopped() || p.halt.stuck == "" && now.Before(p.halt.gate(patience))
+}
 
-// lives reports whether the node is up, or was before its peering or its agent
-// ended: nobody has said of its process that it does not do its work.
-func (n *node) lives() bool {
-	return n.up() || n.proc != nil && !n.proc.halt && n.proc.state == mgmt.Unknown
+// mayBeStopped reports whether the process is to end, exists, and was not asked
+// to end yet.
+func (p *process) mayBeStopped() bool { return p.halt != nil && p.begun && p.halt.sent.IsZero() }
+
+// starts reports whether the process counts among those that are starting.
+func (p *process) starts(now time.Time) bool {
+	return p.halt == nil && p.state == mgmt.Pending && now.Before(p.gate)
 }
 
 // name is the node's.
 func (n *node) name() mgmt.NodeName { return n.plan.Node.Name }
 
-// whyNotUp says what an unfinished start waits for, or that an end is
-// unfinished.
+// up reports whether the node does its work.
+func (n *node) up() bool { return n.proc != nil && n.proc.halt == nil && n.proc.state == mgmt.Running }
+
+// lives reports whether the node is up, or was up before its peering or its agent
+// ended. Nobody has said since that its process does not do its work.
+func (n *node) lives() bool {
+	return n.up() || n.proc != nil && n.proc.halt == nil && n.proc.state == mgmt.Unknown
+}
+
+// stopping reports whether the process of n, which may be nil, is to end.
+func (n *node) stopping() bool { return n != nil && n.proc != nil && n.proc.halt != nil }
+
+// has reports whether n has to run its plan already, or runs it without anybody
+// having said whether it should.
+func (n *node) has(name mgmt.NodeName, plans *mgmt.Plans) bool {
+	return n.wanted && n.fingerprint == plans.Fingerprint(name) ||
+		n.kept && n.proc != nil && n.proc.halt == nil && plans.Is(name, n.proc.fingerprint)
+}
+
+// stuck returns why n's process could not be stopped, or nothing.
+func (n *node) stuck() string {
+	if !n.stopping() {
+		return ""
+	}
+	return n.proc.halt.stuck
+}
+
+// obstacle returns why nothing can be done about n's process, or nothing.
+func (n *node) obstacle() string {
+	if n.unseen != "" {
+		return n.unseen
+	}
+	return n.stuck()
+}
+
+// whyNotUp says what an unfinished start waits for, or that an end is unfinished.
 func (n *node) whyNotUp() string {
 	name := string(n.name())
 	switch {
 	case n.unseen != "":
 		return n.unseen
-	case !n.wanted && n.proc.stuck == "":
+	case !n.wanted && n.stuck() == "":
 		return "cluster node " + name + " still stopping"
 	case n.proc == nil:
 		return "cluster node " + name + " still waiting to be started"
-	case n.proc.stuck != "":
-		return n.proc.stuck
-	case n.proc.halt:
+	case n.stuck() != "":
+		return n.stuck()
+	case n.proc.halt != nil:
 		return "earlier process of cluster node " + name + " still stopping"
 	case n.proc.state == mgmt.Unknown:
 		return "cluster node " + name + " is not connected"
@@ -109,68 +147,20 @@ func (n *node) whyNotUp() string {
 	}
 }
 
-// setState records and announces a change of n's state.
-func (m *Machine) setState(n *node, s mgmt.State) {
-	if n.state == s {
-		return
+// status is what get-nodes tells of n.
+func (n *node) status() mgmt.NodeStatus {
+	s := mgmt.NodeStatus{
+		Node:        n.name(),
+		State:       n.state,
+		MgmtRole:    mgmt.RoleNone,
+		ClusterRole: n.plan.Node.Role,
+		MetricsPort: n.plan.Node.MetricsPort,
 	}
-	described := n.plan.Node
-	described.State = s
-	described.Env = nil // it may hold secrets, and everyone can subscribe
-	m.tell(mgmt.NotifyChange{Instance: m.cfg.Name, Node: described, Old: n.state, New: s})
-	n.state = s
-}
-
-// The tiers in which nodes start; they stop in the reverse order.
-const (
-	loggers = iota
-	managers
-	proxies
-	workers // and whatever has no other role
-	tierCount
-)
-
-func tierOf(role mgmt.ClusterRole) int {
-	switch role {
-	case mgmt.Logger:
-		return loggers
-	case mgmt.Manager:
-		return managers
-	case mgmt.Proxy:
-		return proxies
-	default:
-		return workers
+	if p := n.plan.Node.Port; p != nil && p.Number != 0 {
+		s.Port = p
 	}
-}
-
-// sortTiers rebuilds tiers after nodes came, went or changed their role.
-func (m *Machine) sortTiers() {
-	clear(m.tiers[:])
-	for _, n := range m.nodes {
-		t := tierOf(n.plan.Node.Role)
-		m.tiers[t] = append(m.tiers[t], n)
+	if n.proc != nil && n.proc.pid != 0 {
+		s.PID = new(n.proc.pid)
 	}
-	for _, tier := range m.tiers {
-		slices.SortFunc(tier, byName)
-	}
-}
-
-func byName(a, b *node) int { return cmp.Compare(a.name(), b.name()) }
-
-// sortedNodes returns the nodes that keep reports true for, by name.
-func (m *Machine) sortedNodes(keep func(*node) bool) []*node {
-	var list []*node
-	for _, n := range m.nodes {
-		if keep(n) {
-			list = append(list, n)
-		}
-	}
-	slices.SortFunc(list, byName)
-	return list
-}
-
-// forget drops a node that is not desired and has no process.
-func (m *Machine) forget(n *node) {
-	delete(m.nodes, n.name())
-	m.sortTiers()
+	return s
 }

@@ -19,39 +19,46 @@ type prepared struct {
 // prepare answers whether a configuration could be deployed. Nothing is saved,
 // started or stopped because of it.
 func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
-	m.prepared = nil
-	if why := m.mistake(msg.Config); why != "" {
-		m.refuse(r, why)
+	m.proposals.prepared = nil
+	if why := m.cfg.mistake(msg.Config); why != "" {
+		m.requests.refuse(r, why)
 		return
 	}
-	r.answer = m.now.Add(min(msg.Whole, m.cfg.MaxPatience))
-	m.open(r, min(msg.Look, m.cfg.MaxPatience))
-	c := change{request: r, config: msg.Config}
+	r.Detail.answer = m.now.Add(min(msg.Whole, m.cfg.MaxPatience))
+	m.requests.open(r, min(msg.Look, m.cfg.MaxPatience))
+	c := change{request: r, purpose: prepares, config: msg.Config}
 	if look, ok := m.preflight(c); ok {
-		m.look(c, look)
+		m.proposals.look(c, look)
 		return
 	}
-	m.passed(c)
+	m.proposals.passed(c)
 }
 
 // passed says that c could be deployed.
-func (m *Machine) passed(c change) {
+func (ps *proposals) passed(c change) {
 	r := c.request
-	m.prepared = &prepared{
-		peer: r.peer, config: c.config, until: m.now.Add(m.cfg.PreparedFor), answer: r.answer,
+	ps.prepared = &prepared{
+		peer: r.Asker, config: c.config, until: ps.now.Add(ps.cfg.PreparedFor), answer: r.Detail.answer,
 	}
-	r.results = []mgmt.Result{m.result(r, "", mgmt.Result{Success: true})}
-	m.close(r)
+	ps.requests.closeWith(r, mgmt.Result{Success: true})
 }
 
-// wasPrepared reports whether r's peer is about to deploy what it has asked
-// about, and how long it waits for that. Whatever is deployed, what was asked
-// about before counts no more.
-func (m *Machine) wasPrepared(r *request, config mgmt.Configuration) (patience time.Duration, ok bool) {
-	p := m.prepared
-	m.prepared = nil
-	if p == nil || p.peer != r.peer || m.now.After(p.until) || !reflect.DeepEqual(p.config, config) {
-		return 0, false
+// wasPrepared reports whether r's peer is about to deploy the configuration that
+// it has asked about. If so, r gets the time that the peer waits for that. What
+// was asked about before counts no more, whatever is deployed.
+func (ps *proposals) wasPrepared(r *request, config mgmt.Configuration) bool {
+	p := ps.prepared
+	ps.prepared = nil
+	if p == nil || p.peer != r.Asker || ps.now.After(p.until) || !reflect.DeepEqual(p.config, config) {
+		return false
 	}
-	return p.answer.Sub(m.now), true
+	r.Detail.patience = p.answer.Sub(ps.now)
+	return true
+}
+
+// peerLost forgets what a peer asked about that is gone.
+func (ps *proposals) peerLost(id mgmt.PeerID) {
+	if ps.prepared != nil && ps.prepared.peer == id {
+		ps.prepared = nil
+	}
 }

@@ -166,7 +166,6 @@ func (c *chaos) stray() {
 	name := pick(c, "node", cast...)
 	c.step(pick(c, "stray", []agent.Event{
 		agent.Adopted{},
-		agent.Saved{},
 		agent.Tick{},
 		agent.Preflighted{ID: 1 << 40, Findings: refusals},
 		agent.Started{Node: name, Launch: 1 << 40},
@@ -250,21 +249,8 @@ func (c *chaos) account() {
 }
 
 func answered(msg mgmt.Message) (mgmt.ReqID, bool) {
-	switch msg := msg.(type) {
-	case mgmt.AgentDeployResponse:
-		return msg.ReqID, true
-	case mgmt.AgentRestartResponse:
-		return msg.ReqID, true
-	case mgmt.AgentDispatchResponse:
-		return msg.ReqID, true
-	case mgmt.AgentStandbyResponse:
-		return msg.ReqID, true
-	case mgmt.AgentGetNodesResponse:
-		return msg.ReqID, true
-	case mgmt.AgentWelcomeResponse:
-		return msg.ReqID, true
-	case mgmt.AgentPrepareResponse:
-		return msg.ReqID, true
+	if response, ok := msg.(mgmt.Response); ok {
+		return response.RequestID(), true
 	}
 	return "", false
 }

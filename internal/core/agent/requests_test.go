@@ -2,6 +2,8 @@ package agent_test
 
 import (
 	"fmt"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -310,6 +312,25 @@ func TestRefusalByAControllerIsNoted(t *testing.T) {
 			if diff := cmp.Diff(tt.want, w.m.Step(w.now, agent.FromController{Peer: controller, Msg: tt.msg})); diff != "" {
 				t.Errorf("effects (-want +got):\n%s", diff)
 			}
+		})
+	}
+}
+
+func TestEveryRequestToAnAgentIsAnswered(t *testing.T) {
+	for _, req := range mgmt.Requests() {
+		kind := mgmt.KindOf(req)
+		if !strings.HasPrefix(kind.Event, mgmt.AgentAPI) && !strings.HasPrefix(kind.Event, mgmt.FleetAgentAPI) {
+			continue
+		}
+		t.Run(kind.Event, func(t *testing.T) {
+			w := newWorld(t, agent.Config{})
+			w.ask(req)
+			for _, e := range w.effects {
+				if to, ok := e.(agent.ToController); ok && reflect.TypeOf(to.Msg) == reflect.TypeOf(req.Answer("", mgmt.Result{})) {
+					return
+				}
+			}
+			t.Errorf("no answer among %v", w.trace)
 		})
 	}
 }

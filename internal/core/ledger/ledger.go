@@ -81,9 +81,12 @@ func (l *Ledger[W, D]) Open(r *Request[W, D]) {
 	l.owed[r.Asker]++
 }
 
+// Holds reports whether a request is open.
+func (l *Ledger[W, D]) Holds(r *Request[W, D]) bool { return l.byKey[r.Key] == r }
+
 // Close forgets a request, and reports whether it was open.
 func (l *Ledger[W, D]) Close(r *Request[W, D]) bool {
-	if l.byKey[r.Key] != r {
+	if !l.Holds(r) {
 		return false
 	}
 	delete(l.byKey, r.Key)

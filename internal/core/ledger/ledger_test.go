@@ -73,11 +73,14 @@ func TestAClosedRequestIsForgotten(t *testing.T) {
 	r := &request{Key: key("a", "1"), Deadline: epoch}
 	r.Await("w")
 	l.Open(r)
+	if !l.Holds(r) || l.Holds(&request{Key: r.Key}) {
+		t.Error("the ledger holds the request that was opened, and no other: got otherwise")
+	}
 	if !l.Close(r) {
 		t.Error("Close of an open request: got false")
 	}
-	if l.Close(r) {
-		t.Error("Close of a closed request: got true")
+	if l.Close(r) || l.Holds(r) {
+		t.Error("Close, or Holds, of a closed request: got true")
 	}
 	_, due := l.Next()
 	if got := l.Judge(key("a", "1")); got != ledger.Admitted || l.Len() != 0 || due || len(l.Awaiting("w")) > 0 || len(l.Due(epoch)) > 0 {

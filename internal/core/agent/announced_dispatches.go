@@ -9,7 +9,7 @@ import (
 // nodeCan keeps which dispatches a node announced, for as long as its peering
 // lasts. A node may announce its own alone.
 func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
-	n := m.nodes[p.node]
+	n := m.rollout.named[p.node]
 	if n == nil || n.peer != p.id || msg.Node != p.node {
 		level := Warn
 		if n.stopping() && msg.Node == p.node {
@@ -27,10 +27,9 @@ func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
 	m.emit(Note{Level: Debug, Text: "node announced its dispatches", Node: p.node, Peer: p.id})
 }
 
-// lacks reports whether n announced its dispatches, and action is not among
+// lacks reports whether a peer announced its dispatches, and action is not among
 // them.
-func (m *Machine) lacks(n *node, action []string) bool {
-	p := m.peers[n.peer]
+func (p *peer) lacks(action []string) bool {
 	if p == nil || p.can == nil || len(action) == 0 {
 		return false
 	}

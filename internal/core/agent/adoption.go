@@ -1,0 +1,61 @@
+package agent
+
+import "github.com/zeekfleet/zeekfleet/internal/mgmt"
+
+// adopt takes over the processes that an earlier life of the agent left.
+func (r *rollout) adopt(ev Adopted) {
+	for _, p := range ev.Processes {
+		r.launches = max(r.launches, p.Launch)
+		if _, dup := r.named[p.Node]; dup {
+			r.emit(Stop{Node: p.Node, Launch: p.Launch})
+			continue
+		}
+		r.named[p.Node] = &node{
+			plan:  planless(r.cfg.Name, p.Node),
+			state: mgmt.Unknown,
+			proc:  &process{launch: p.Launch, fingerprint: p.Fingerprint, pid: p.PID, since: p.Started, begun: true, state: mgmt.Unknown},
+		}
+	}
+	r.cannotSee(ev.Unseen)
+}
+
+// planless is the plan of a node of which only the name is known.
+func planless(instance mgmt.InstanceName, name mgmt.NodeName) mgmt.Plan {
+	return mgmt.Plan{Node: mgmt.Node{Name: name, Instance: instance, Role: mgmt.ClusterNone}}
+}
+
+// cannotSee makes nodes wait whose processes cannot be looked at. No second
+// process is started beside one that may live.
+func (r *rollout) cannotSee(unseen []Unseen) {
+	for _, u := range unseen {
+		r.launches = max(r.launches, u.Launch)
+		n := r.named[u.Node]
+		if n == nil {
+			n = &node{plan: planless(r.cfg.Name, u.Node), state: mgmt.Unknown}
+			r.named[u.Node] = n
+		}
+		n.unseen = u.Why
+		r.emit(Note{Level: Error, Text: "node is not started: it may run already", Node: u.Node, Err: u.Why})
+		r.tell(mgmt.NotifyError{Instance: r.cfg.Name, Msg: u.Why, Node: u.Node})
+	}
+}
+
+// freed lets a node start that had to wait for a process nobody could look at.
+func (r *rollout) freed(ev Freed) {
+	n := r.named[ev.Node]
+	if n == nil || n.unseen == "" {
+		r.emit(Note{Level: Debug, Text: "report about a process that is not known", Node: ev.Node})
+		return
+	}
+	n.unseen = ""
+	r.emit(Note{Level: Info, Text: "node has no process any more that cannot be seen", Node: ev.Node})
+	r.came(n, gone)
+	switch {
+	case n.proc != nil:
+	case n.wanted:
+		r.setState(n, mgmt.Pending)
+	default:
+		r.setState(n, mgmt.Stopped)
+		r.forget(n)
+	}
+}

@@ -1,0 +1,113 @@
+package agent
+
+import "github.com/zeekfleet/zeekfleet/internal/mgmt"
+
+// desire makes c what is to run. A node that is not in c is stopped. A node in c
+// that runs with another plan, or not at all, is started afresh. Force has all
+// nodes of c started afresh.
+func (r *rollout) desire(c mgmt.Configuration, force bool) {
+	plans := mgmt.PlansOf(c, r.cfg.Name)
+	for name := range plans.All() {
+		n, ok := r.named[name]
+		if !ok {
+			n = &node{state: mgmt.Stopped}
+			r.named[name] = n
+		}
+		r.want(n, name, plans, force)
+	}
+	for _, n := range r.sorted(func(n *node) bool { return !plans.Has(n.name()) }) {
+		r.retire(n)
+	}
+	r.sortTiers()
+}
+
+// want makes the plan of that name what n is to run.
+func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force bool) {
+	fingerprint := plans.Fingerprint(name)
+	if fingerprint != n.fingerprint || force {
+		n.failures = 0
+	}
+	n.plan, _ = plans.Of(name)
+	n.fingerprint, n.wanted, n.kept = fingerprint, true, false
+	same := n.proc != nil && r.runs(n.proc, name, plans)
+	if same {
+		n.proc.fingerprint = fingerprint // an older version takes longer to compare
+	}
+	if same && n.stuck() != "" && !force {
+		r.reprieve(n)
+	}
+	if same && n.proc.halt == nil && !force {
+		n.proc.spec = new(n.plan.Node)
+		return
+	}
+	r.relaunch(n)
+}
+
+// runs reports whether p was started with the node's plan. If nobody can tell, it
+// says so, and p was not.
+func (r *rollout) runs(p *process, name mgmt.NodeName, plans *mgmt.Plans) bool {
+	if err := p.fingerprint.Check(); err != nil {
+		r.emit(Note{Level: Warn, Text: "process is replaced: a newer version of the program started it, and its plan cannot be compared", Node: name, Err: err.Error()})
+	}
+	return plans.Is(name, p.fingerprint)
+}
+
+// reprieve lets a process go on that could not be stopped, and is wanted as it
+// is.
+func (r *rollout) reprieve(n *node) {
+	n.proc.halt, n.fresh = nil, false
+	r.setState(n, n.proc.state)
+}
+
+// restart has n started afresh, whatever its state.
+func (r *rollout) restart(n *node) {
+	n.failures = 0
+	r.relaunch(n)
+}
+
+// relaunch has n started afresh, after its present process was stopped.
+func (r *rollout) relaunch(n *node) {
+	r.halt(n)
+	n.fresh = true
+	if n.unseen == "" {
+		r.setState(n, mgmt.Pending)
+	}
+}
+
+// retire makes n one that is not desired.
+func (r *rollout) retire(n *node) {
+	wasWanted := n.wanted
+	n.wanted, n.fresh, n.kept = false, false, false
+	r.halt(n)
+	if n.unseen == "" {
+		r.setState(n, mgmt.Stopped)
+	}
+	if wasWanted { // else a deployment may await its end already
+		r.failed(n, "the node was removed", mgmt.NodeOutputs{})
+	}
+	if n.proc == nil && n.unseen == "" {
+		delete(r.named, n.name())
+	}
+}
+
+// keepAll leaves alone what runs until a controller says what should run. An
+// agent that was never told that has no wishes; it does not wish for nothing.
+func (r *rollout) keepAll() {
+	for _, n := range r.named {
+		n.kept = true
+	}
+	r.sortTiers()
+	if why := r.unaware(); why != "" {
+		r.emit(Note{Level: Error, Text: "what should run is not known", Err: why})
+		r.tell(mgmt.NotifyLog{Instance: r.cfg.Name, Msg: why})
+	}
+}
+
+// stopAll has every process stopped, and none started any more.
+func (r *rollout) stopAll() {
+	for _, n := range r.all() {
+		n.wanted, n.fresh, n.kept = false, false, false
+		r.halt(n)
+		r.setState(n, mgmt.Stopped)
+	}
+}

@@ -1,0 +1,66 @@
+package agent
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// holdings are what processes have that are to end for good. A node that needs
+// any of it waits. A process of which nobody knows has everything.
+type holdings struct {
+	everything bool
+	ports      map[mgmt.Port]bool
+	devices    map[string]bool
+	manager    bool // which has ports that the configuration does not name
+}
+
+func (r *rollout) heldByLeaving() holdings {
+	h := holdings{ports: map[mgmt.Port]bool{}, devices: map[string]bool{}}
+	for _, n := range r.named {
+		if !n.stopping() || !r.blocks(n.proc) {
+			continue
+		}
+		spec := n.proc.spec
+		if spec == nil {
+			h.everything = true
+			continue
+		}
+		for _, port := range ports(*spec) {
+			h.ports[port] = true
+		}
+		h.devices[captures(*spec)] = true
+		h.manager = h.manager || spec.Role == mgmt.Manager
+	}
+	delete(h.devices, "")
+	return h
+}
+
+// have reports whether something that n needs for itself is among h.
+func (h holdings) have(n mgmt.Node) bool {
+	return h.everything || h.devices[captures(n)] || h.manager && n.Role == mgmt.Manager ||
+		slices.ContainsFunc(ports(n), func(p mgmt.Port) bool { return h.ports[p] })
+}
+
+// ports returns the ports on which n listens.
+func ports(n mgmt.Node) []mgmt.Port {
+	var list []mgmt.Port
+	for _, p := range []*mgmt.Port{n.Port, n.MetricsPort} {
+		if p != nil && p.Number != 0 {
+			list = append(list, *p)
+		}
+	}
+	return list
+}
+
+// captures returns what n captures on, without the packet source.
+func captures(n mgmt.Node) string {
+	if n.Interface == nil {
+		return ""
+	}
+	if _, device, ok := strings.Cut(*n.Interface, "::"); ok {
+		return device
+	}
+	return *n.Interface
+}

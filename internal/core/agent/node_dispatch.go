@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"fmt"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// dispatch asks the nodes that can answer, each over its own peering, and fails
+// the others at once. A node that lives and is not connected is asked when it is
+// connected. Its status file may say that it is up a moment before it reaches the
+// agent or is reached, and every node is launched with a script that does one of
+// them (spec zeek-launch).
+//
+// An option that can run commands is not set at run time either unless the host
+// permits it, whoever asks.
+func (m *Machine) dispatch(r *request, msg mgmt.AgentDispatchRequest) {
+	if len(msg.Action) > 1 && msg.Action[0] == mgmt.SetOption {
+		if why := m.cfg.Permits.CheckName(msg.Action[1]); why != "" {
+			m.requests.refuse(r, mgmt.SetOption+" would set "+why)
+			return
+		}
+	}
+	rs := m.requests
+	rs.open(r, m.cfg.RequestTimeout)
+	r.Detail.ask = mgmt.NodeDispatchRequest{ReqID: rs.legs.Open(m.rng, r), Action: msg.Action, Nodes: msg.Nodes}
+	r.Detail.unasked = map[mgmt.NodeName]bool{}
+	var ready []*node
+	for _, n := range m.rollout.targets(msg.Nodes) {
+		switch {
+		case !n.lives():
+			rs.settle(r, n.name(), mgmt.Result{Error: "cluster node " + string(n.name()) + " not in running state"})
+		case n.peer == "":
+			r.Await(n.name())
+			r.Detail.unasked[n.name()] = true
+		case m.peers.known[n.peer].lacks(msg.Action):
+			rs.settle(r, n.name(), mgmt.Result{Error: fmt.Sprintf("dispatch %.100s unknown", msg.Action[0])})
+		default:
+			r.Await(n.name())
+			ready = append(ready, n)
+		}
+	}
+	rs.ask(r, ready...)
+	rs.closeIfSettled(r)
+}
+
+// ask sends a dispatch to nodes that are connected.
+func (rs *requests) ask(r *request, nodes ...*node) {
+	if len(nodes) == 0 {
+		return
+	}
+	ask := ToNodes{Msg: r.Detail.ask}
+	for _, n := range nodes {
+		delete(r.Detail.unasked, n.name())
+		ask.To = append(ask.To, NodePeer{Peer: n.peer, Node: n.name(), Launch: n.proc.launch})
+	}
+	rs.emit(ask)
+}
+
+// askLate sends a node that has just been connected what has waited for that.
+func (rs *requests) askLate(n *node) {
+	for _, r := range rs.awaiting(n, untilAnswered) {
+		if r.Detail.unasked[n.name()] {
+			rs.ask(r, n)
+		}
+	}
+}
+
+// nodeAnswered takes a node's answer from that node's own peering only, and only
+// the first.
+func (m *Machine) nodeAnswered(p *peer, msg mgmt.NodeDispatchResponse) {
+	r, ok := m.requests.legs.Find(msg.ReqID)
+	n := m.rollout.named[p.node]
+	switch {
+	case !ok: // late
+	case n == nil || n.peer != p.id || msg.Result.Node != "" && msg.Result.Node != p.node:
+		m.emit(Note{Level: Warn, Text: "answer ignored: it is not the peer's to give", Node: msg.Result.Node, Peer: p.id, ReqID: msg.ReqID})
+	case r.Awaits(p.node):
+		m.requests.settle(r, p.node, checkAnswer(r.Detail.ask.Action, msg.Result))
+		m.requests.closeIfSettled(r)
+	}
+}
+
+// checkAnswer returns what may be passed on of a node's result: its verdict,
+// and text if it is a success.
+func checkAnswer(action []string, res mgmt.Result) mgmt.Result {
+	if !res.Success {
+		return mgmt.Result{Error: res.Error}
+	}
+	switch data := res.Data.(type) {
+	case mgmt.Text:
+		return mgmt.Result{Success: true, Data: data}
+	case mgmt.BadData:
+		return mgmt.Result{Error: data.Reason}
+	case nil:
+		if len(action) == 0 || action[0] != mgmt.GetIDValue {
+			return mgmt.Result{Success: true}
+		}
+	}
+	return mgmt.Result{Error: "answer lacks the text of a value"}
+}

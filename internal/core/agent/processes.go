@@ -1,0 +1,175 @@
+package agent
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// find returns the node whose present process is this launch. A report about
+// another launch is late, and means nothing.
+func (r *rollout) find(name mgmt.NodeName, launch uint64) (*node, bool) {
+	n, ok := r.named[name]
+	if !ok || n.proc == nil || n.proc.launch != launch {
+		r.emit(Note{Level: Debug, Text: "report about a process that is not known", Node: name})
+		return nil, false
+	}
+	return n, true
+}
+
+func (r *rollout) started(ev Started) {
+	n, ok := r.find(ev.Node, ev.Launch)
+	if !ok || n.proc.begun {
+		return
+	}
+	n.proc.begun, n.proc.pid, n.proc.since = true, ev.PID, r.now
+}
+
+func (r *rollout) startFailed(ev StartFailed) {
+	n, ok := r.find(ev.Node, ev.Launch)
+	if !ok {
+		return
+	}
+	tried := n.wanted && !n.stopping()
+	r.vanished(n)
+	if !tried {
+		return
+	}
+	n.failures++
+	n.due = r.now.Add(r.cfg.Backoff.delay(n.failures, r.rng))
+	r.setState(n, mgmt.Failed)
+	r.emit(Note{Level: Error, Text: "node could not be started", Node: ev.Node, Err: ev.Err})
+	r.tell(mgmt.NotifyError{
+		Instance: r.cfg.Name,
+		Msg:      fmt.Sprintf("failed to create node %s: %s", ev.Node, ev.Err),
+		Node:     ev.Node,
+	})
+	r.failed(n, ev.Err, ev.Outputs)
+}
+
+func (r *rollout) ready(ev Ready) {
+	if n, ok := r.find(ev.Node, ev.Launch); ok && !n.stopping() {
+		r.cameUp(n)
+	}
+}
+
+// cameUp says that n's present process does its work.
+func (r *rollout) cameUp(n *node) {
+	n.proc.state = mgmt.Running
+	r.setState(n, mgmt.Running)
+	r.came(n, up)
+}
+
+// lostSight says that n's process is connected no more. The process may live, but
+// nobody can tell what it does.
+func (r *rollout) lostSight(n *node) {
+	if n.proc.state != mgmt.Running {
+		return
+	}
+	n.proc.state = mgmt.Unknown
+	if !n.stopping() {
+		r.setState(n, mgmt.Unknown)
+	}
+}
+
+func (r *rollout) exited(ev Exited) {
+	n, ok := r.find(ev.Node, ev.Launch)
+	if !ok {
+		return
+	}
+	p := n.proc
+	r.vanished(n)
+	switch {
+	case p.halt != nil:
+	case n.kept:
+		r.keptEnded(n, ev)
+	case n.wanted:
+		r.crashed(n, p, ev)
+	}
+}
+
+// vanished says that n's process is gone, for whatever reason.
+func (r *rollout) vanished(n *node) {
+	n.proc, n.peer = nil, ""
+	r.came(n, gone)
+	if !n.wanted && n.unseen == "" {
+		r.forget(n)
+	}
+}
+
+// crashed decides when a node that ended by itself is tried again.
+func (r *rollout) crashed(n *node, p *process, ev Exited) {
+	if r.now.Sub(p.since) >= r.cfg.Backoff.Reset {
+		n.failures = 0
+	}
+	n.failures++
+	delay := r.cfg.Backoff.delay(n.failures, r.rng)
+	n.due = r.now.Add(delay)
+	why := withWords(ev.Reason, ev.Outputs)
+	msg := fmt.Sprintf("node %s crashed: %s", ev.Node, why)
+	if n.failures >= r.cfg.Backoff.GiveUp {
+		r.setState(n, mgmt.Failed)
+		msg = fmt.Sprintf("node %s failed %d times in a row, next try in %s: %s", ev.Node, n.failures, delay, why)
+	} else {
+		r.setState(n, mgmt.Crashed)
+	}
+	n.last = crash{r.now, msg}
+	r.reportEnd(n, msg, ev)
+	r.failed(n, ev.Reason, ev.Outputs)
+}
+
+// keptEnded says that a node ended of which nobody knows whether it is wanted.
+func (r *rollout) keptEnded(n *node, ev Exited) {
+	n.kept = false
+	r.setState(n, mgmt.Crashed)
+	r.reportEnd(n, fmt.Sprintf("node %s ended: %s. It is not started again: the agent does not know what it should run, until a controller tells it (deploy)", ev.Node, ev.Reason), ev)
+}
+
+// reportEnd tells everybody that a node ended by itself.
+func (r *rollout) reportEnd(n *node, msg string, ev Exited) {
+	r.emit(Note{Level: Error, Text: "node ended by itself", Node: ev.Node, Err: msg})
+	r.tell(mgmt.NotifyError{Instance: r.cfg.Name, Msg: msg, Node: ev.Node})
+	r.silenced(n, fmt.Sprintf("cluster node %s exited: %s", ev.Node, ev.Reason))
+}
+
+// withWords adds to why a process failed the line that it printed of it.
+func withWords(why string, outputs mgmt.NodeOutputs) string {
+	if said := outputs.TellingLine(); said != "" {
+		return why + "; it printed: " + said
+	}
+	return why
+}
+
+// stopFailed says that n's process runs on although it was asked to end. Requests
+// do not wait for its end any longer. A later request tries again.
+func (r *rollout) stopFailed(ev StopFailed) {
+	n, ok := r.find(ev.Node, ev.Launch)
+	if !ok || !n.stopping() {
+		return
+	}
+	n.proc.halt.stuck = fmt.Sprintf("process %d of cluster node %s cannot be stopped and runs on: %s", n.proc.pid, ev.Node, ev.Err)
+	r.emit(Note{Level: Error, Text: "node cannot be stopped", Node: ev.Node, Err: n.stuck()})
+	r.setState(n, mgmt.Unknown)
+	r.failed(n, n.stuck(), mgmt.NodeOutputs{})
+	r.came(n, gone)
+}
+
+// reportLate names the nodes that take longer to come up than their role may.
+func (r *rollout) reportLate() {
+	for _, tier := range r.tiers {
+		for _, n := range tier {
+			p := n.proc
+			if p == nil || p.halt != nil || p.state != mgmt.Pending || p.late.IsZero() || r.now.Before(p.late) {
+				continue
+			}
+			p.late = time.Time{}
+			r.emit(Note{Level: Warn, Text: "node still starting", Node: n.name()})
+			r.tell(mgmt.NotifyLog{
+				Instance: r.cfg.Name,
+				Msg:      fmt.Sprintf("node %s still starting after %s", n.name(), r.cfg.startDeadline(n.plan.Node.Role)),
+				Node:     n.name(),
+			})
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package agent
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// proposals are the configurations that controllers ask for. A configuration may
+// have to be looked at first; then it is saved, and only then it is desired.
+type proposals struct {
+	*turn
+	requests *requests
+	checks   uint64    // the number of preflights so far
+	check    *check    // awaits its Preflighted; nil: nothing is looked at
+	prepared *prepared // what may be deployed without being looked at again
+	saving   *change   // awaits its Saved; nil: nothing is being saved
+}
+
+// change is a configuration that may become the desired one. Nothing of it has
+// happened yet.
+type change struct {
+	request *request
+	purpose purpose
+	config  mgmt.Configuration
+	force   bool
+	// twins asked for the same just before, and are answered alike.
+	twins []*request
+}
+
+// purpose says what a change is for.
+type purpose int
+
+const (
+	deploys  purpose = iota
+	prepares         // it is looked at, and never saved
+	standsBy
+)
+
+// requests are all that the change is to answer, oldest first.
+func (c change) requests() []*request { return append(slices.Clone(c.twins), c.request) }
+
+// repeats reports whether c asks for nothing but config.
+func (c change) repeats(config mgmt.Configuration) bool {
+	return c.purpose == deploys && !c.force && reflect.DeepEqual(c.config, config)
+}
+
+// supersededBy says why an earlier deployment fails.
+func supersededBy(c change) string {
+	if c.purpose == standsBy {
+		return "superseded by standby"
+	}
+	return "superseded by deployment " + string(c.request.ID)
+}
+
+func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
+	if why := m.cfg.mistake(msg.Config); why != "" {
+		m.requests.refuse(r, why)
+		return
+	}
+	c := change{request: r, config: msg.Config, force: msg.Force}
+	var look Preflight
+	needed := false
+	if !m.proposals.wasPrepared(r, msg.Config) {
+		look, needed = m.preflight(c)
+	}
+	m.requests.open(r, m.requests.patience(r, m.cfg.DeployTimeout))
+	if needed {
+		m.proposals.look(c, look)
+		return
+	}
+	m.proposals.save(c)
+}
+
+// mistake returns why the configuration cannot be run here, or nothing. A node's
+// name becomes that of a directory.
+func (c Config) mistake(config mgmt.Configuration) string {
+	seen := make(map[mgmt.NodeName]bool, len(config.Nodes))
+	local := 0
+	for _, n := range config.Nodes {
+		if seen[n.Name] {
+			return fmt.Sprintf("multiple nodes named '%s'", n.Name)
+		}
+		seen[n.Name] = true
+		if n.Instance != c.Name {
+			continue
+		}
+		local++
+		if err := mgmt.CheckName(string(n.Name)); err != nil {
+			return fmt.Sprintf("node %q is badly named: %v", string(n.Name), err)
+		}
+		if why := c.Permits.Check(n); why != "" {
+			return why
+		}
+		if strings.EqualFold(string(n.Name), string(c.Name)) {
+			return fmt.Sprintf("node %q has the name of the agent, whose directory it would run in", string(n.Name))
+		}
+	}
+	if local > c.MaxNodes {
+		return fmt.Sprintf("%d nodes on one instance, at most %d are allowed", local, c.MaxNodes)
+	}
+	return ""
+}
+
+// save has c saved at the end of the Step.
+func (ps *proposals) save(c change) { ps.saving = &c }
+
+// failAll answers all requests for c with one failure.
+func (ps *proposals) failAll(c change, why string) {
+	for _, r := range c.requests() {
+		ps.requests.fail(r, why)
+	}
+}
+
+// saved adopts the change that was saved, or drops the change that was not.
+func (m *Machine) saved(ev Saved) {
+	c := *m.proposals.saving
+	m.proposals.saving = nil
+	if ev.Err != "" {
+		m.emit(Note{Level: Error, Text: "configuration could not be saved", ReqID: c.request.ID, Err: ev.Err})
+		m.proposals.failAll(c, "save configuration: "+ev.Err)
+		return
+	}
+	m.supersede(c, c.repeats(m.desired))
+	m.desired, m.told = c.config, true
+	m.rollout.desire(c.config, c.force)
+	m.settle()
+	if c.purpose == standsBy {
+		m.awaitGone(c.request)
+		return
+	}
+	for _, r := range c.requests() {
+		m.awaitUp(r)
+	}
+}
+
+// supersede fails what was under way and can no longer come about. An earlier
+// deployment comes about even so if c is the same again: upstream's controller
+// sends it to all agents whenever an agent joins meanwhile (spec management-api
+// 7.3, G-C14).
+func (m *Machine) supersede(c change, again bool) {
+	m.requests.late = nil
+	for _, r := range m.requests.inFlight.All() {
+		fails := r.Detail.deploys && !again || r.Detail.waits == untilEnded && c.purpose == deploys
+		if fails && !slices.Contains(c.requests(), r) {
+			m.requests.fail(r, supersededBy(c))
+		}
+	}
+}

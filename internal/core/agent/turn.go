@@ -1,0 +1,50 @@
+package agent
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// turn is the Step that runs. All parts of the machine share it: they decide
+// with its time and its chance, and add their effects to it.
+type turn struct {
+	cfg Config
+	rng *rand.Rand
+	now time.Time
+	out []Effect
+
+	moments uint64 // see moment
+}
+
+// begin starts the next Step.
+func (t *turn) begin(now time.Time) { t.now, t.out = now, nil }
+
+// emit adds an effect.
+func (t *turn) emit(e Effect) { t.out = append(t.out, e) }
+
+// tell sends msg to every controller that listens.
+func (t *turn) tell(msg mgmt.Message) { t.emit(ToController{Msg: msg}) }
+
+// moment numbers the peerings and the launches, in the order in which they began.
+func (t *turn) moment() uint64 {
+	t.moments++
+	return t.moments
+}
+
+// wake is the earliest of several times.
+type wake struct{ next time.Time }
+
+func (w *wake) at(t time.Time) {
+	if w.next.IsZero() || t.Before(w.next) {
+		w.next = t
+	}
+}
+
+// after considers t if t is later than now.
+func (w *wake) after(now, t time.Time) {
+	if t.After(now) {
+		w.at(t)
+	}
+}
