@@ -29,10 +29,9 @@ import (
 // be one of Dial's. No request is sent twice. The controller's pings are answered
 // until Close, whether a request waits or not.
 type Client struct {
-	cfg    Config
-	conn   *websocket.Client
-	events *codec.Registry
-	lost   bool // conn is not to be used again
+	cfg  Config
+	conn *websocket.Client
+	lost bool // conn is not to be used again
 	// progress is told what the deployment under way waits for; nil: nobody is.
 	progress func(text string)
 }
@@ -187,7 +186,7 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 	if err := c.renew(request); err != nil {
 		return none, err
 	}
-	if err := c.conn.Send(request, c.cfg.Topic, c.events.Encode(req)); err != nil {
+	if err := c.conn.Send(request, c.cfg.Topic, codec.Encode(req)); err != nil {
 		return none, c.fail(ctx, err)
 	}
 	defer c.conn.Skip()
@@ -200,14 +199,14 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 		if err != nil {
 			return none, c.fail(ctx, err)
 		}
-		if why := notAnswer(v, c.events.Name(none), id); why != nil {
+		if why := notAnswer(v, codec.Name(none), id); why != nil {
 			if c.tell(v, id) {
 				continue
 			}
 			c.cfg.OnSkip(why)
 			continue
 		}
-		msg, err := c.events.Decode(v)
+		msg, err := codec.Decode(v)
 		if err != nil {
 			return none, fmt.Errorf("protocol data error with controller %s: %w", c.cfg.Address, err)
 		}
@@ -217,10 +216,10 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 
 // tell reports whether v says what request id waits for, and passes it on.
 func (c *Client) tell(v zval.Value, id mgmt.ReqID) bool {
-	if c.progress == nil || notAnswer(v, c.events.Name(mgmt.DeployProgress{}), id) != nil {
+	if c.progress == nil || notAnswer(v, codec.Name(mgmt.DeployProgress{}), id) != nil {
 		return false
 	}
-	msg, err := c.events.Decode(v)
+	msg, err := codec.Decode(v)
 	said, ok := msg.(mgmt.DeployProgress)
 	if err != nil || !ok {
 		return false

@@ -33,13 +33,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type controller struct {
 	address string
 	bus     *bus.Endpoint
-	events  *codec.Registry
 
 	mu       sync.Mutex
 	requests []mgmt.Message
 }
 
-func (c *controller) publish(m mgmt.Message) { c.bus.Publish(client.DefaultTopic, c.events.Encode(m)) }
+func (c *controller) publish(m mgmt.Message) { c.bus.Publish(client.DefaultTopic, codec.Encode(m)) }
 
 func (c *controller) seen() []mgmt.Message {
 	c.mu.Lock()
@@ -64,7 +63,7 @@ func startAs(t *testing.T, announce string, respond func(*controller, mgmt.Messa
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &controller{address: ln.Addr().String(), bus: endpoint, events: codec.Management()}
+	c := &controller{address: ln.Addr().String(), bus: endpoint}
 	sub := endpoint.Subscribe(16, client.DefaultTopic)
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
@@ -74,7 +73,11 @@ func startAs(t *testing.T, announce string, respond func(*controller, mgmt.Messa
 		sub.Close()
 	})
 	done.Go(func() {
-		cfg := bus.WebSocketConfig{Version: "8.2.2", Admit: c.events.Admit, Announce: announce}
+		known := func(_ string, v zval.Value) error {
+			_, err := codec.Decode(v)
+			return err
+		}
+		cfg := bus.WebSocketConfig{Version: "8.2.2", Admit: known, Announce: announce}
 		if err := endpoint.ServeWebSocket(ctx, ln, cfg); ctx.Err() == nil {
 			t.Errorf("ServeWebSocket: %v", err)
 		}
@@ -93,7 +96,7 @@ func (c *controller) serve(ctx context.Context, t *testing.T, sub *bus.Subscript
 			if !ok {
 				continue
 			}
-			req, err := c.events.Decode(m.Value)
+			req, err := codec.Decode(m.Value)
 			if err != nil {
 				t.Errorf("request: %v", err)
 				continue

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
@@ -104,7 +103,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, conn: conn, events: codec.Management()}, nil
+	return &Client{cfg: cfg, conn: conn}, nil
 }
 
 // connect tries until it has a connection, as cfg says.

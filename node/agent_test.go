@@ -22,7 +22,6 @@ type agent struct {
 	addr     string
 	endpoint *bus.Endpoint
 	sub      *bus.Subscription
-	registry *codec.Registry
 	asked    int
 }
 
@@ -32,7 +31,7 @@ func newAgent(t *testing.T) *agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &agent{t: t, addr: ln.Addr().String(), endpoint: newEndpoint(t), registry: codec.Management()}
+	a := &agent{t: t, addr: ln.Addr().String(), endpoint: newEndpoint(t)}
 	a.sub = a.endpoint.Subscribe(0, topic)
 	t.Cleanup(a.sub.Close)
 	background(t, func(ctx context.Context) { a.endpoint.Serve(ctx, ln, bus.ListenConfig{}) })
@@ -97,7 +96,7 @@ func next[M any](a *agent) (M, bus.Peer) {
 			if !ok {
 				continue
 			}
-			decoded, err := a.registry.Decode(msg.Value)
+			decoded, err := codec.Decode(msg.Value)
 			if err != nil {
 				a.t.Fatal(err)
 			}
@@ -121,7 +120,7 @@ func (a *agent) send(peer string, action []string, nodes ...mgmt.NodeName) mgmt.
 	a.t.Helper()
 	a.asked++
 	id := mgmt.ReqID(fmt.Sprint("q", a.asked))
-	if !a.endpoint.PublishTo(peer, topic, a.registry.Encode(mgmt.NodeDispatchRequest{ReqID: id, Action: action, Nodes: nodes})) {
+	if !a.endpoint.PublishTo(peer, topic, codec.Encode(mgmt.NodeDispatchRequest{ReqID: id, Action: action, Nodes: nodes})) {
 		a.t.Fatalf("request %s was not sent", id)
 	}
 	return id

@@ -20,7 +20,6 @@ import (
 type Node struct {
 	cfg      Config
 	endpoint *bus.Endpoint
-	registry *codec.Registry
 }
 
 // New returns a node that does nothing before Run. Its error names the field of
@@ -38,7 +37,7 @@ func New(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
 	}
-	return &Node{cfg: cfg, endpoint: endpoint, registry: codec.Management()}, nil
+	return &Node{cfg: cfg, endpoint: endpoint}, nil
 }
 
 // Run keeps the node connected with its agent, and answers it, until ctx is
@@ -125,7 +124,7 @@ func (n *Node) translate(happened bus.Event) (corenode.Event, bool) {
 		if !ev.From.Dialed || ev.Topic != n.cfg.Topic {
 			return nil, false
 		}
-		msg, err := n.registry.Decode(ev.Value)
+		msg, err := codec.Decode(ev.Value)
 		if err != nil {
 			n.cfg.Logger.Warn("event not understood", "peer", ev.From.ID, "topic", ev.Topic, "err", err)
 			return nil, false
@@ -139,7 +138,7 @@ func (n *Node) translate(happened bus.Event) (corenode.Event, bool) {
 func (n *Node) perform(ctx context.Context, calls *calls, effect corenode.Effect) {
 	switch e := effect.(type) {
 	case corenode.Publish:
-		n.endpoint.PublishTo(string(e.Peer), n.cfg.Topic, n.registry.Encode(e.Msg))
+		n.endpoint.PublishTo(string(e.Peer), n.cfg.Topic, codec.Encode(e.Msg))
 	case corenode.Call:
 		calls.start(ctx, e)
 	case corenode.Note:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/node"
 )
@@ -192,7 +193,7 @@ func TestOnlyTheAgentIsAnswered(t *testing.T) {
 	if ev, ok := (<-sub.Events()).(bus.PeerAdded); !ok {
 		t.Fatalf("got %T, want the node as a peer", ev)
 	}
-	other.Publish(topic, a.registry.Encode(mgmt.NodeDispatchRequest{ReqID: "q", Action: []string{"count"}}))
+	other.Publish(topic, codec.Encode(mgmt.NodeDispatchRequest{ReqID: "q", Action: []string{"count"}}))
 	hangUp() // when the node has read everything
 
 	if got := a.ask(peer, "count"); got != "1" {

@@ -17,7 +17,7 @@ import (
 // codecs measures both encodings of a small event (a dispatch request) and the
 // native one of a 1 kB payload.
 func codecs(context.Context, string) ([]figure, error) {
-	small := codec.Management().Encode(mgmt.NodeDispatchRequest{
+	small := codec.Encode(mgmt.NodeDispatchRequest{
 		ReqID:  "78Lfp1prdMZ6rots5",
 		Action: []string{"get_id_value", "bits_per_uid"},
 		Nodes:  []mgmt.NodeName{"worker-01"},

@@ -280,7 +280,7 @@ func withoutIDs(t *testing.T, text string) (mgmt.Message, []string) {
 		t.Errorf("request %s: %v", text, err)
 		return nil, nil
 	}
-	msg, err := codec.Management().Decode(parsed.(wsjson.Data).Value)
+	msg, err := codec.Decode(parsed.(wsjson.Data).Value)
 	if err != nil {
 		t.Errorf("request %s: %v", text, err)
 		return nil, nil

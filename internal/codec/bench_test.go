@@ -13,13 +13,12 @@ var dispatches = map[string]mgmt.Message{
 }
 
 func BenchmarkDecode(b *testing.B) {
-	r := codec.Management()
 	for name, m := range dispatches {
-		v := r.Encode(m)
+		v := codec.Encode(m)
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := r.Decode(v); err != nil {
+				if _, err := codec.Decode(v); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -28,12 +27,11 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	r := codec.Management()
 	for name, m := range dispatches {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				r.Encode(m)
+				codec.Encode(m)
 			}
 		})
 	}

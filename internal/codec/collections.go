@@ -157,12 +157,6 @@ func stringKey[S ~string](d *decoder, v zval.Value, at step) S {
 
 func stringElem[S ~string](d *decoder, v zval.Value, at step) S { return S(d.str(v, at)) }
 
-// table reads the entries of a required table; nil is empty.
-func table[K ~string, T any](f *fields, name string, read reader[T]) map[K]T {
-	v, at := f.required(name)
-	return tableOf[K](f.d, v, at, read)
-}
-
 // optTable reads the entries of an optional table; nil is empty or unset.
 func optTable[K ~string, T any](f *fields, name string, read reader[T]) map[K]T {
 	v, at := f.optional(name)

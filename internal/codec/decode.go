@@ -2,7 +2,6 @@ package codec
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -17,7 +16,7 @@ type decoder struct {
 	path []step
 	base int // where in path an error's path starts
 	err  *Error
-	// room is for path: deep enough for all but the Supervisor's status.
+	// room is for path: it is deep enough for every message.
 	room [6]step
 }
 
@@ -68,127 +67,6 @@ func (d *decoder) failEvent(reason string) {
 
 func (d *decoder) failKind(s step, got zval.Value, want zval.Kind) {
 	d.fail(s, fmt.Sprintf("got %v, want %v", got.Kind(), want))
-}
-
-// fields reads the arguments of an event or the elements of a record, each
-// once, in order.
-type fields struct {
-	d    *decoder
-	list []zval.Value
-	next int
-}
-
-// optional returns the next field, or none if it is unset or missing.
-func (f *fields) optional(name string) (zval.Value, step) {
-	at := step{name, f.next}
-	f.next++
-	if at.index < len(f.list) {
-		return f.list[at.index], at
-	}
-	return zval.None(), at
-}
-
-// required returns the next field, which must be set.
-func (f *fields) required(name string) (zval.Value, step) {
-	v, at := f.optional(name)
-	switch {
-	case at.index >= len(f.list):
-		f.d.fail(at, "missing")
-	case v.IsNone():
-		f.d.fail(at, "not set")
-	}
-	return v, at
-}
-
-func (f *fields) str(name string) string {
-	v, at := f.required(name)
-	return f.d.str(v, at)
-}
-
-func (f *fields) strOr(name, fallback string) string {
-	v, at := f.optional(name)
-	if v.IsNone() {
-		return fallback
-	}
-	return f.d.str(v, at)
-}
-
-func (f *fields) optStr(name string) *string {
-	v, at := f.optional(name)
-	if v.IsNone() {
-		return nil
-	}
-	return new(f.d.str(v, at))
-}
-
-func (f *fields) boolean(name string) bool {
-	v, at := f.required(name)
-	return f.d.boolean(v, at)
-}
-
-func (f *fields) boolOr(name string, fallback bool) bool {
-	v, at := f.optional(name)
-	if v.IsNone() {
-		return fallback
-	}
-	return f.d.boolean(v, at)
-}
-
-func (f *fields) optBool(name string) *bool {
-	v, at := f.optional(name)
-	if v.IsNone() {
-		return nil
-	}
-	return new(f.d.boolean(v, at))
-}
-
-func (f *fields) count(name string) uint64 {
-	v, at := f.required(name)
-	n, ok := v.Count()
-	if !ok {
-		f.d.failKind(at, v, zval.KindCount)
-	}
-	return n
-}
-
-func (f *fields) optInt(name string) *int64 {
-	v, at := f.optional(name)
-	if v.IsNone() {
-		return nil
-	}
-	n, ok := v.Int()
-	if !ok {
-		f.d.failKind(at, v, zval.KindInt)
-	}
-	return &n
-}
-
-func (f *fields) addr(name string) netip.Addr {
-	v, at := f.required(name)
-	a, ok := v.Addr()
-	if !ok {
-		f.d.failKind(at, v, zval.KindAddr)
-	}
-	return a
-}
-
-func (f *fields) port(name string) mgmt.Port {
-	v, at := f.required(name)
-	return f.d.port(v, at)
-}
-
-func (f *fields) optPort(name string) *mgmt.Port {
-	v, at := f.optional(name)
-	if v.IsNone() {
-		return nil
-	}
-	return new(f.d.port(v, at))
-}
-
-// field reads the next field, which must be set.
-func field[T any](f *fields, name string, read reader[T]) T {
-	v, at := f.required(name)
-	return read(f.d, v, at)
 }
 
 // reader reads a value of one type, which is found at the given step.

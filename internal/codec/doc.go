@@ -10,6 +10,11 @@
 //
 // A decoded message shares no memory that could change: values are immutable.
 // Elements of sets are sorted in Broker's order, whatever order their sender
-// chose, and equal ones collapse. The package does no I/O, starts no
-// goroutines, and a Registry is safe for concurrent use.
+// chose, and equal ones collapse. The package does no I/O and starts no goroutines.
+// Its functions may be called from several goroutines at a time.
+//
+// The table of events has one row for each type of message: controllerEvents,
+// agentEvents, nodeEvents and fleetEvents. A row says how the arguments of the event
+// are read and written. Functions called read… and methods of fields read, functions
+// called …Value write.
 package codec

@@ -2,10 +2,10 @@ package codec
 
 import "strings"
 
-// Error says why a value is not a message: which event it is, and what of it is
+// Error says why an event is not a message: which event it is, and what of it is
 // wrong.
 type Error struct {
-	Event    string // empty if the value does not even name one
+	Event    string
 	Argument string // the path to the culprit, such as "config.nodes[2].role"; empty if it is the event as a whole
 	Index    int    // the argument's position, from 0; -1 if it is the event as a whole
 	Reason   string

@@ -5,75 +5,107 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-func registerController(r *Registry) {
-	idOnly[mgmt.GetInstancesRequest](r, controllerAPI+"get_instances_request")
-	withResult[mgmt.GetInstancesResponse](r, controllerAPI+"get_instances_response", instancesData)
-	registerStageConfigurationRequest(r)
-	withResults[mgmt.StageConfigurationResponse](r, controllerAPI+"stage_configuration_response", textData)
-	registerGetConfigurationRequest(r)
-	withResult[mgmt.GetConfigurationResponse](r, controllerAPI+"get_configuration_response", configurationData)
-	idOnly[mgmt.DeployRequest](r, controllerAPI+"deploy_request")
-	withResults[mgmt.DeployResponse](r, controllerAPI+"deploy_response", deployData)
-	idOnly[mgmt.GetNodesRequest](r, controllerAPI+"get_nodes_request")
-	withResults[mgmt.GetNodesResponse](r, controllerAPI+"get_nodes_response", statusesData)
-	registerGetIDValueRequest(r)
-	withResults[mgmt.GetIDValueResponse](r, controllerAPI+"get_id_value_response", textData)
-	withNodes[mgmt.RestartRequest](r, controllerAPI+"restart_request")
-	withResults[mgmt.RestartResponse](r, controllerAPI+"restart_response", noData)
-	registerTestTimeoutRequest(r)
-	withResult[mgmt.TestTimeoutResponse](r, controllerAPI+"test_timeout_response", noData)
-	registerNotifyAgentsReady(r)
-}
-
-func registerStageConfigurationRequest(r *Registry) {
-	register(r, controllerAPI+"stage_configuration_request",
+// controllerEvents are the events of the Controller API (spec management-api 3.1).
+var controllerEvents = []event{
+	request(
+		func(f *fields) mgmt.GetInstancesRequest { return mgmt.GetInstancesRequest{ReqID: f.reqID()} },
+		func(m mgmt.GetInstancesRequest) []zval.Value { return list(stringValue(m.ReqID)) }),
+	response(
+		func(f *fields) mgmt.GetInstancesResponse {
+			return mgmt.GetInstancesResponse{ReqID: f.reqID(), Result: f.result(instancesData)}
+		},
+		func(m mgmt.GetInstancesResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultValue(m.Result))
+		}),
+	request(
 		func(f *fields) mgmt.StageConfigurationRequest {
-			return mgmt.StageConfigurationRequest{ReqID: readReqID(f), Config: field(f, "config", readConfiguration)}
+			return mgmt.StageConfigurationRequest{ReqID: f.reqID(), Config: f.configuration("config")}
 		},
 		func(m mgmt.StageConfigurationRequest) []zval.Value {
-			return []zval.Value{stringValue(m.ReqID), configurationValue(m.Config)}
-		})
-}
-
-func registerGetConfigurationRequest(r *Registry) {
-	register(r, controllerAPI+"get_configuration_request",
+			return list(stringValue(m.ReqID), configurationValue(m.Config))
+		}),
+	response(
+		func(f *fields) mgmt.StageConfigurationResponse {
+			return mgmt.StageConfigurationResponse{ReqID: f.reqID(), Results: f.results(textData)}
+		},
+		func(m mgmt.StageConfigurationResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultsValue(m.Results))
+		}),
+	request(
 		func(f *fields) mgmt.GetConfigurationRequest {
-			return mgmt.GetConfigurationRequest{ReqID: readReqID(f), Deployed: f.boolean("deployed")}
+			return mgmt.GetConfigurationRequest{ReqID: f.reqID(), Deployed: f.boolean("deployed")}
 		},
 		func(m mgmt.GetConfigurationRequest) []zval.Value {
-			return []zval.Value{stringValue(m.ReqID), zval.Bool(m.Deployed)}
-		})
-}
-
-func registerGetIDValueRequest(r *Registry) {
-	register(r, controllerAPI+"get_id_value_request",
+			return list(stringValue(m.ReqID), zval.Bool(m.Deployed))
+		}),
+	response(
+		func(f *fields) mgmt.GetConfigurationResponse {
+			return mgmt.GetConfigurationResponse{ReqID: f.reqID(), Result: f.result(configurationData)}
+		},
+		func(m mgmt.GetConfigurationResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultValue(m.Result))
+		}),
+	request(
+		func(f *fields) mgmt.DeployRequest { return mgmt.DeployRequest{ReqID: f.reqID()} },
+		func(m mgmt.DeployRequest) []zval.Value { return list(stringValue(m.ReqID)) }),
+	response(
+		func(f *fields) mgmt.DeployResponse {
+			return mgmt.DeployResponse{ReqID: f.reqID(), Results: f.results(deployData)}
+		},
+		func(m mgmt.DeployResponse) []zval.Value { return list(stringValue(m.ReqID), resultsValue(m.Results)) }),
+	request(
+		func(f *fields) mgmt.GetNodesRequest { return mgmt.GetNodesRequest{ReqID: f.reqID()} },
+		func(m mgmt.GetNodesRequest) []zval.Value { return list(stringValue(m.ReqID)) }),
+	response(
+		func(f *fields) mgmt.GetNodesResponse {
+			return mgmt.GetNodesResponse{ReqID: f.reqID(), Results: f.results(statusesData)}
+		},
+		func(m mgmt.GetNodesResponse) []zval.Value { return list(stringValue(m.ReqID), resultsValue(m.Results)) }),
+	request(
 		func(f *fields) mgmt.GetIDValueRequest {
-			return mgmt.GetIDValueRequest{ReqID: readReqID(f), ID: f.str("id"), Nodes: readNames[mgmt.NodeName](f, "nodes")}
+			return mgmt.GetIDValueRequest{ReqID: f.reqID(), ID: f.str("id"), Nodes: f.nodeNames("nodes")}
 		},
 		func(m mgmt.GetIDValueRequest) []zval.Value {
-			return []zval.Value{stringValue(m.ReqID), zval.String(m.ID), setValue(m.Nodes, stringValue)}
-		})
-}
-
-func registerTestTimeoutRequest(r *Registry) {
-	register(r, controllerAPI+"test_timeout_request",
+			return list(stringValue(m.ReqID), zval.String(m.ID), setValue(m.Nodes, stringValue))
+		}),
+	response(
+		func(f *fields) mgmt.GetIDValueResponse {
+			return mgmt.GetIDValueResponse{ReqID: f.reqID(), Results: f.results(textData)}
+		},
+		func(m mgmt.GetIDValueResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultsValue(m.Results))
+		}),
+	request(
+		func(f *fields) mgmt.RestartRequest {
+			return mgmt.RestartRequest{ReqID: f.reqID(), Nodes: f.nodeNames("nodes")}
+		},
+		func(m mgmt.RestartRequest) []zval.Value {
+			return list(stringValue(m.ReqID), setValue(m.Nodes, stringValue))
+		}),
+	response(
+		func(f *fields) mgmt.RestartResponse {
+			return mgmt.RestartResponse{ReqID: f.reqID(), Results: f.results(noData)}
+		},
+		func(m mgmt.RestartResponse) []zval.Value { return list(stringValue(m.ReqID), resultsValue(m.Results)) }),
+	request(
 		func(f *fields) mgmt.TestTimeoutRequest {
-			return mgmt.TestTimeoutRequest{ReqID: readReqID(f), WithState: f.boolean("with_state")}
+			return mgmt.TestTimeoutRequest{ReqID: f.reqID(), WithState: f.boolean("with_state")}
 		},
 		func(m mgmt.TestTimeoutRequest) []zval.Value {
-			return []zval.Value{stringValue(m.ReqID), zval.Bool(m.WithState)}
-		})
-}
-
-func registerNotifyAgentsReady(r *Registry) {
-	register(r, controllerAPI+"notify_agents_ready",
+			return list(stringValue(m.ReqID), zval.Bool(m.WithState))
+		}),
+	response(
+		func(f *fields) mgmt.TestTimeoutResponse {
+			return mgmt.TestTimeoutResponse{ReqID: f.reqID(), Result: f.result(noData)}
+		},
+		func(m mgmt.TestTimeoutResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultValue(m.Result))
+		}),
+	message(mgmt.ControllerAPI+"notify_agents_ready",
 		func(f *fields) mgmt.NotifyAgentsReady {
-			v, at := f.required("instances")
 			return mgmt.NotifyAgentsReady{
-				Instances: setOf(f.d, v, at, stringKey[mgmt.InstanceName], stringValue[mgmt.InstanceName]),
+				Instances: requiredSet(f, "instances", stringKey[mgmt.InstanceName], stringValue[mgmt.InstanceName]),
 			}
 		},
-		func(m mgmt.NotifyAgentsReady) []zval.Value {
-			return []zval.Value{setValue(m.Instances, stringValue)}
-		})
+		func(m mgmt.NotifyAgentsReady) []zval.Value { return list(setValue(m.Instances, stringValue)) }),
 }

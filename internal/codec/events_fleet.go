@@ -1,79 +1,72 @@
 package codec
 
 import (
-	"time"
-
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// The modules of the events that are ours.
-const (
-	fleetControllerAPI = "Fleet::Controller::API::"
-	fleetAgentAPI      = "Fleet::Agent::API::"
-	fleetNodeAPI       = "Fleet::Node::API::"
-)
-
-func registerFleet(r *Registry) {
-	registerStagedDeployRequest(r)
-	registerDeployProgress(r)
-	registerAgentPrepareRequest(r)
-	withResults[mgmt.AgentPrepareResponse](r, fleetAgentAPI+"prepare_response", outputsData)
-	registerNotifyDispatches(r)
-	registerFleetProofs(r)
-}
-
-func registerStagedDeployRequest(r *Registry) {
-	register(r, fleetControllerAPI+"deploy_request",
+// fleetEvents are the events that are ours.
+var fleetEvents = []event{
+	request(
 		func(f *fields) mgmt.StagedDeployRequest {
 			return mgmt.StagedDeployRequest{
-				ReqID: readReqID(f), ID: f.str("id"), Partial: f.boolean("partial"), Patience: f.span("patience"),
+				ReqID: f.reqID(), ID: f.str("id"), Partial: f.boolean("partial"), Patience: f.span("patience"),
 			}
 		},
 		func(m mgmt.StagedDeployRequest) []zval.Value {
-			return []zval.Value{stringValue(m.ReqID), zval.String(m.ID), zval.Bool(m.Partial), zval.Span(m.Patience)}
-		})
-}
-
-func registerDeployProgress(r *Registry) {
-	register(r, fleetControllerAPI+"deploy_progress",
-		func(f *fields) mgmt.DeployProgress {
-			return mgmt.DeployProgress{ReqID: readReqID(f), Text: f.str("text")}
-		},
-		func(m mgmt.DeployProgress) []zval.Value {
-			return []zval.Value{stringValue(m.ReqID), zval.String(m.Text)}
-		})
-}
-
-func registerAgentPrepareRequest(r *Registry) {
-	register(r, fleetAgentAPI+"prepare_request",
+			return list(stringValue(m.ReqID), zval.String(m.ID), zval.Bool(m.Partial), zval.Span(m.Patience))
+		}),
+	message(mgmt.FleetControllerAPI+"deploy_progress",
+		func(f *fields) mgmt.DeployProgress { return mgmt.DeployProgress{ReqID: f.reqID(), Text: f.str("text")} },
+		func(m mgmt.DeployProgress) []zval.Value { return list(stringValue(m.ReqID), zval.String(m.Text)) }),
+	request(
 		func(f *fields) mgmt.AgentPrepareRequest {
 			return mgmt.AgentPrepareRequest{
-				ReqID: readReqID(f), Config: field(f, "config", readConfiguration), Look: f.span("look"), Whole: f.span("whole"),
+				ReqID: f.reqID(), Config: f.configuration("config"), Look: f.span("look"), Whole: f.span("whole"),
 			}
 		},
 		func(m mgmt.AgentPrepareRequest) []zval.Value {
-			return []zval.Value{stringValue(m.ReqID), configurationValue(m.Config), zval.Span(m.Look), zval.Span(m.Whole)}
-		})
-}
+			return list(stringValue(m.ReqID), configurationValue(m.Config), zval.Span(m.Look), zval.Span(m.Whole))
+		}),
+	response(
+		func(f *fields) mgmt.AgentPrepareResponse {
+			return mgmt.AgentPrepareResponse{ReqID: f.reqID(), Results: f.results(outputsData)}
+		},
+		func(m mgmt.AgentPrepareResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultsValue(m.Results))
+		}),
 
-func registerNotifyDispatches(r *Registry) {
-	register(r, fleetNodeAPI+"notify_dispatches",
+	message(mgmt.FleetNodeAPI+"notify_dispatches",
 		func(f *fields) mgmt.NotifyDispatches {
-			return mgmt.NotifyDispatches{
-				Node: mgmt.NodeName(f.str("node")), Dispatches: vector(f, "dispatches", stringElem[string]),
-			}
+			return mgmt.NotifyDispatches{Node: f.nodeName("node"), Dispatches: f.strings("dispatches")}
 		},
 		func(m mgmt.NotifyDispatches) []zval.Value {
-			return []zval.Value{stringValue(m.Node), vectorValue(m.Dispatches, zval.String)}
-		})
-}
-
-func (f *fields) span(name string) time.Duration {
-	v, at := f.required(name)
-	d, ok := v.Span()
-	if !ok {
-		f.d.failKind(at, v, zval.KindSpan)
-	}
-	return d
+			return list(stringValue(m.Node), vectorValue(m.Dispatches, zval.String))
+		}),
+	message(mgmt.FleetNodeAPI+"dispatch_request",
+		func(f *fields) mgmt.ProvenRequest {
+			return mgmt.ProvenRequest{
+				Node: f.nodeName("node"), Number: f.count("number"), ReqID: f.reqID(),
+				Action: f.strings("action"), Proof: f.str("proof"),
+			}
+		},
+		func(m mgmt.ProvenRequest) []zval.Value {
+			return list(stringValue(m.Node), zval.Count(m.Number), stringValue(m.ReqID), vectorValue(m.Action, zval.String), zval.String(m.Proof))
+		}),
+	message(mgmt.FleetNodeAPI+"dispatch_response",
+		func(f *fields) mgmt.ProvenResponse {
+			return mgmt.ProvenResponse{
+				Node: f.nodeName("node"), ReqID: f.reqID(), Success: f.boolean("success"), Text: f.str("text"), Proof: f.str("proof"),
+			}
+		},
+		func(m mgmt.ProvenResponse) []zval.Value {
+			return list(stringValue(m.Node), stringValue(m.ReqID), zval.Bool(m.Success), zval.String(m.Text), zval.String(m.Proof))
+		}),
+	message(mgmt.FleetNodeAPI+"notify_number",
+		func(f *fields) mgmt.NotifyNumber {
+			return mgmt.NotifyNumber{Node: f.nodeName("node"), Number: f.count("number"), Proof: f.str("proof")}
+		},
+		func(m mgmt.NotifyNumber) []zval.Value {
+			return list(stringValue(m.Node), zval.Count(m.Number), zval.String(m.Proof))
+		}),
 }

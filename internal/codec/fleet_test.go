@@ -16,26 +16,24 @@ import (
 
 func TestAnnouncedDispatchesAreAVectorOfNames(t *testing.T) {
 	const name = "Fleet::Node::API::notify_dispatches"
-	r := codec.Management()
 	want := mgmt.NotifyDispatches{Node: "worker", Dispatches: []string{"get_id_value", "get_stats"}}
 	sent := send(name, str("worker"), vec(str("get_id_value"), str("get_stats")))
-	got, err := r.Decode(sent)
+	got, err := codec.Decode(sent)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(mgmt.Message(want), got); diff != "" {
 		t.Errorf("decoded (-want +got):\n%s", diff)
 	}
-	if again, err := r.Decode(r.Encode(want)); err != nil || cmp.Diff(mgmt.Message(want), again) != "" {
+	if again, err := codec.Decode(codec.Encode(want)); err != nil || cmp.Diff(mgmt.Message(want), again) != "" {
 		t.Errorf("encoded and decoded: %v, %v", again, err)
 	}
-	if _, err := r.Decode(send(name, str("worker"), set(str("get_stats")))); err == nil {
+	if _, err := codec.Decode(send(name, str("worker"), set(str("get_stats")))); err == nil {
 		t.Error("a set was taken for a vector")
 	}
 }
 
 func TestMessagesOfFleetAreScalarsAndWhatUpstreamHas(t *testing.T) {
-	r := codec.Management()
 	span := zval.Span(5 * time.Second)
 	config := mgmt.Configuration{
 		ID:        "id",
@@ -67,19 +65,19 @@ func TestMessagesOfFleetAreScalarsAndWhatUpstreamHas(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			same := cmp.Options{sameAddrs, cmpopts.EquateEmpty()}
-			got, err := r.Decode(tt.sent)
+			got, err := codec.Decode(tt.sent)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, got, same); diff != "" {
 				t.Errorf("decoded (-want +got):\n%s", diff)
 			}
-			if again, err := r.Decode(r.Encode(tt.want)); err != nil || cmp.Diff(tt.want, again, same) != "" {
+			if again, err := codec.Decode(codec.Encode(tt.want)); err != nil || cmp.Diff(tt.want, again, same) != "" {
 				t.Errorf("encoded and decoded: %v, %v", again, err)
 			}
 		})
 	}
-	_, err := r.Decode(send("Fleet::Controller::API::deploy_request", str("r"), str("id"), zval.Bool(true), zval.Count(5)))
+	_, err := codec.Decode(send("Fleet::Controller::API::deploy_request", str("r"), str("id"), zval.Bool(true), zval.Count(5)))
 	if err == nil || !strings.Contains(err.Error(), "patience") {
 		t.Errorf("a count was taken for an interval: %v", err)
 	}

@@ -34,17 +34,16 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add(native.Append(nil, v))
 	}
-	r := codec.Management()
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		v, err := native.Decode(payload, native.Limits{})
 		if err != nil {
 			return
 		}
-		m, err := r.Decode(v)
+		m, err := codec.Decode(v)
 		if err != nil {
 			return
 		}
-		again, err := r.Decode(r.Encode(m))
+		again, err := codec.Decode(codec.Encode(m))
 		if err != nil {
 			t.Fatalf("%#v does not survive: %v", m, err)
 		}

@@ -8,13 +8,12 @@ import (
 )
 
 func TestEveryRequestAndItsResponseHaveTheirEvent(t *testing.T) {
-	r := codec.Management()
 	for _, req := range mgmt.Requests() {
-		if got, want := r.Name(req), mgmt.KindOf(req).Event; got != want {
+		if got, want := codec.Name(req), mgmt.KindOf(req).Event; got != want {
 			t.Errorf("%T travels as %s, want %s", req, got, want)
 		}
 		resp := req.Answer("", mgmt.Result{})
-		if got, want := r.Name(resp), mgmt.KindAnswered(resp).ResponseEvent(); got != want {
+		if got, want := codec.Name(resp), mgmt.KindAnswered(resp).ResponseEvent(); got != want {
 			t.Errorf("%T travels as %s, want %s", resp, got, want)
 		}
 	}

@@ -37,19 +37,17 @@ func deployData(d *decoder, v zval.Value, at step) mgmt.Data {
 // noData passes over what nobody reads.
 func noData(*decoder, zval.Value, step) mgmt.Data { return nil }
 
-// resultOf returns the reader of a result that carries data.
-func resultOf(data dataReader) reader[mgmt.Result] {
-	return func(d *decoder, v zval.Value, at step) mgmt.Result {
-		f := d.enter(v, at)
-		defer d.pop()
-		return mgmt.Result{
-			ReqID:    mgmt.ReqID(f.str("reqid")),
-			Success:  f.boolOr("success", true),
-			Instance: mgmt.InstanceName(f.strOr("instance", "")),
-			Data:     readData(&f, data),
-			Error:    f.strOr("error", ""),
-			Node:     mgmt.NodeName(f.strOr("node", "")),
-		}
+// readResult reads a result. data reads what the result carries.
+func readResult(d *decoder, v zval.Value, at step, data dataReader) mgmt.Result {
+	f := d.enter(v, at)
+	defer d.pop()
+	return mgmt.Result{
+		ReqID:    f.reqID(),
+		Success:  f.boolOr("success", true),
+		Instance: mgmt.InstanceName(f.strOr("instance", "")),
+		Data:     readData(&f, data),
+		Error:    f.strOr("error", ""),
+		Node:     f.nodeNameOr("node", ""),
 	}
 }
 
@@ -80,6 +78,8 @@ func resultValue(r mgmt.Result) zval.Value {
 		dataValue(r.Data), nameValue(r.Error), nameValue(r.Node),
 	)
 }
+
+func resultsValue(results []mgmt.Result) zval.Value { return vectorValue(results, resultValue) }
 
 func dataValue(data mgmt.Data) zval.Value {
 	switch data := data.(type) {

@@ -44,10 +44,9 @@ func TestResultDataFollowsTheMessage(t *testing.T) {
 			mgmt.BadData{Reason: `data[1].state: unknown enumerator "Supervisor::WORKER"`},
 		},
 	}
-	r := codec.Management()
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m, err := r.Decode(tt.v)
+			m, err := codec.Decode(tt.v)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,27 +59,8 @@ func TestResultDataFollowsTheMessage(t *testing.T) {
 
 func dataOf(t *testing.T, m mgmt.Message) mgmt.Data {
 	t.Helper()
-	switch m := m.(type) {
-	case mgmt.GetInstancesResponse:
-		return m.Result.Data
-	case mgmt.GetConfigurationResponse:
-		return m.Result.Data
-	case mgmt.AgentGetNodesResponse:
-		return m.Result.Data
-	case mgmt.StageConfigurationResponse:
-		return m.Results[0].Data
-	case mgmt.DeployResponse:
-		return m.Results[0].Data
-	case mgmt.GetNodesResponse:
-		return m.Results[0].Data
-	case mgmt.GetIDValueResponse:
-		return m.Results[0].Data
-	case mgmt.AgentDeployResponse:
-		return m.Results[0].Data
-	case mgmt.AgentDispatchResponse:
-		return m.Results[0].Data
-	case mgmt.AgentRestartResponse:
-		return m.Results[0].Data
+	if resp, ok := m.(mgmt.Response); ok {
+		return resp.Outcomes()[0].Data
 	}
 	t.Fatalf("no result in %T", m)
 	return nil

@@ -217,32 +217,31 @@ func swell(e enemy) {
 
 // forge sends requests in the name of others.
 func (c crowd) forge(e enemy) {
-	repeat(e, data(bus.NewID(), mgmt.ControllerTopic, codec.Management().Encode(mgmt.DeployRequest{ReqID: "forged"})))
+	repeat(e, data(bus.NewID(), mgmt.ControllerTopic, codec.Encode(mgmt.DeployRequest{ReqID: "forged"})))
 }
 
 // impersonate claims to be the victim, in every way.
 func (c crowd) impersonate(e enemy) {
-	topic, r := mgmt.AgentTopics+"/"+string(c.victim), codec.Management()
+	topic := mgmt.AgentTopics + "/" + string(c.victim)
 	hello := func(id string) zval.Value {
-		return r.Encode(mgmt.NotifyAgentHello{Instance: c.victim, ID: id, APIVersion: mgmt.APIVersion})
+		return codec.Encode(mgmt.NotifyAgentHello{Instance: c.victim, ID: id, APIVersion: mgmt.APIVersion})
 	}
 	repeat(e,
 		data(e.id, topic, hello(e.id.String())),
 		data(e.id, topic, hello(bus.NewID().String())),
-		data(e.id, topic, r.Encode(mgmt.AgentGetNodesResponse{ReqID: "x", Result: mgmt.Result{Success: true, Data: mgmt.NodeStatuses{}}})),
-		data(e.id, topic, r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: "lies", Node: "worker"})),
+		data(e.id, topic, codec.Encode(mgmt.AgentGetNodesResponse{ReqID: "x", Result: mgmt.Result{Success: true, Data: mgmt.NodeStatuses{}}})),
+		data(e.id, topic, codec.Encode(mgmt.NotifyError{Instance: c.victim, Msg: "lies", Node: "worker"})),
 		data(e.id, topic, wire.Event{Name: "Management::Agent::API::notify_agent_hello"}.Value()),
-		data(e.id, mgmt.NodeTopic, r.Encode(mgmt.NotifyNodeHello{Node: "worker"})),
+		data(e.id, mgmt.NodeTopic, codec.Encode(mgmt.NotifyNodeHello{Node: "worker"})),
 	)
 }
 
 // flood makes requests as fast as they are taken.
 func (c crowd) flood(e enemy) {
-	r := codec.Management()
 	repeat(e,
-		data(e.id, mgmt.ControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: "a"})),
-		data(e.id, mgmt.ControllerTopic, r.Encode(mgmt.GetNodesRequest{ReqID: mgmt.ReqID(bus.NewID().String())})),
-		data(e.id, mgmt.ControllerTopic, r.Encode(mgmt.DeployRequest{})),
+		data(e.id, mgmt.ControllerTopic, codec.Encode(mgmt.GetNodesRequest{ReqID: "a"})),
+		data(e.id, mgmt.ControllerTopic, codec.Encode(mgmt.GetNodesRequest{ReqID: mgmt.ReqID(bus.NewID().String())})),
+		data(e.id, mgmt.ControllerTopic, codec.Encode(mgmt.DeployRequest{})),
 		data(e.id, mgmt.ControllerTopic, zval.String("not an event")),
 	)
 }
@@ -340,9 +339,9 @@ func (c crowd) hoardPrefixes() {
 
 // complain has long texts logged.
 func (c crowd) complain(e enemy) {
-	long, r := strings.Repeat("x", 1<<20), codec.Management()
+	long := strings.Repeat("x", 1<<20)
 	repeat(e,
-		data(e.id, mgmt.AgentTopics+"/"+string(c.victim), r.Encode(mgmt.NotifyError{Instance: c.victim, Msg: long})),
+		data(e.id, mgmt.AgentTopics+"/"+string(c.victim), codec.Encode(mgmt.NotifyError{Instance: c.victim, Msg: long})),
 		data(e.id, mgmt.ControllerTopic, wire.Event{Name: long, Args: []zval.Value{}}.Value()),
 	)
 }
@@ -352,7 +351,7 @@ func (c crowd) askAndLeave() {
 	c.client(func(conn *framing.Conn) {
 		for range 100 {
 			text := wsjson.AppendMessage(nil, mgmt.ControllerTopic,
-				codec.Management().Encode(mgmt.GetConfigurationRequest{ReqID: mgmt.ReqID(bus.NewID().String())}))
+				codec.Encode(mgmt.GetConfigurationRequest{ReqID: mgmt.ReqID(bus.NewID().String())}))
 			if conn.Write(context.Background(), framing.MessageText, text) != nil {
 				return
 			}
@@ -392,7 +391,7 @@ func send100MB(conn *framing.Conn) {
 
 // ask makes requests and reads no answers.
 func (c crowd) ask(conn *framing.Conn) {
-	text := wsjson.AppendMessage(nil, mgmt.ControllerTopic, codec.Management().Encode(mgmt.GetNodesRequest{ReqID: "a"}))
+	text := wsjson.AppendMessage(nil, mgmt.ControllerTopic, codec.Encode(mgmt.GetNodesRequest{ReqID: "a"}))
 	for conn.Write(context.Background(), framing.MessageText, text) == nil {
 	}
 }

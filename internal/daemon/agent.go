@@ -11,7 +11,6 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/archive"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
@@ -158,7 +157,6 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		topic:    cfg.AgentTopics + "/" + string(cfg.Core.Name),
 		doc:      doc,
 		endpoint: endpoint,
-		registry: codec.Management(),
 		parts:    parts,
 		nodes:    map[launchID]*launched{},
 		live:     live,

@@ -16,7 +16,6 @@ type agentShell struct {
 	topic    string
 	doc      *document
 	endpoint *bus.Endpoint
-	registry *codec.Registry
 	parts    *group
 
 	nodes    map[launchID]*launched // whose processes live or are about to
@@ -108,7 +107,7 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 		a.cfg.Logger.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
 		return nil
 	}
-	msg, err := a.registry.Decode(m.Value)
+	msg, err := codec.Decode(m.Value)
 	if err != nil {
 		a.puzzled.log(a.cfg.Logger, m, err)
 		return nil
@@ -173,7 +172,7 @@ func (a *agentShell) toController(e agent.ToController) {
 	if change, ok := e.Msg.(mgmt.NotifyChange); ok && a.cfg.OnChange != nil {
 		a.cfg.OnChange(change)
 	}
-	v := a.registry.Encode(e.Msg)
+	v := codec.Encode(e.Msg)
 	if e.Peer == "" {
 		a.endpoint.Publish(a.topic, v)
 		return
@@ -184,16 +183,16 @@ func (a *agentShell) toController(e agent.ToController) {
 // toNodes sends a request to nodes. On a connection that leads to a node's whole
 // cluster it names the node that it is for, whatever else it names.
 func (a *agentShell) toNodes(e agent.ToNodes) {
-	common := a.registry.Encode(e.Msg)
+	common := codec.Encode(e.Msg)
 	for _, to := range e.To {
 		s, onSocket := a.sessions[to.Peer]
 		v := common
 		if proven, ok := a.prove(to, e.Msg); ok {
-			v = a.registry.Encode(proven)
+			v = codec.Encode(proven)
 		} else if onSocket {
 			own := e.Msg
 			own.Nodes = []mgmt.NodeName{to.Node}
-			v = a.registry.Encode(own)
+			v = codec.Encode(own)
 		}
 		if onSocket {
 			s.send(v)

@@ -97,8 +97,7 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 	if err != nil {
 		return err
 	}
-	registry := codec.Management()
-	cfg.WebSocketServer.Admit = clientsOnly(registry, cfg.Topic)
+	cfg.WebSocketServer.Admit = clientsOnly(cfg.Topic)
 	cfg.WebSocketServer.Announce = mgmt.StagedDeploy
 	// Requests are for the controller. Other clients overhear them, as with Zeek,
 	// but however many there are, nobody is dropped because of them.
@@ -115,7 +114,6 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 		doc:      doc,
 		endpoint: endpoint,
 		parts:    parts,
-		registry: registry,
 		dials:    map[mgmt.InstanceName]context.CancelFunc{},
 		puzzled:  puzzles{},
 		clients:  map[mgmt.PeerID]bus.Peer{},
@@ -142,28 +140,22 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 // newRand returns a source of chance for a core.
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) }
 
-// clientsOnly admits of what WebSocket clients publish only requests to the
-// controller. Anything else would reach agents, nodes and other clients as if
-// the controller had said it (spec management-api 7.1, G-P4).
-func clientsOnly(r *codec.Registry, topic string) func(string, zval.Value) error {
+// clientsOnly admits of what WebSocket clients publish only the requests that users
+// may make of the controller. Anything else would reach agents, nodes and other
+// clients as if the controller had said it (spec management-api 7.1, G-P4).
+func clientsOnly(topic string) func(string, zval.Value) error {
 	return func(t string, v zval.Value) error {
 		e, err := wire.ParseEvent(v)
 		if err != nil {
 			return err
 		}
-		ours := strings.HasPrefix(e.Name, controllerAPI) || strings.HasPrefix(e.Name, fleetControllerAPI)
-		if t != topic || !ours || !strings.HasSuffix(e.Name, "_request") {
+		if kind, ok := mgmt.KindOfEvent(e.Name); t != topic || !ok || kind.May == mgmt.NoUser {
 			return fmt.Errorf("event %s on topic %s is not for clients to publish", e.Name, t)
 		}
-		return r.Admit(t, v)
+		_, err = codec.Decode(v)
+		return err
 	}
 }
-
-// What the names of the events between clients and controller begin with.
-const (
-	controllerAPI      = "Management::Controller::API::"
-	fleetControllerAPI = "Fleet::Controller::API::"
-)
 
 func address(ln net.Listener) string {
 	if ln == nil {
@@ -178,7 +170,6 @@ type controllerShell struct {
 	doc      *document
 	endpoint *bus.Endpoint
 	parts    *group
-	registry *codec.Registry
 	dials    map[mgmt.InstanceName]context.CancelFunc
 	puzzled  puzzles
 	answers  sharedAnswers
@@ -257,7 +248,7 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 		c.cfg.Logger.Warn("request refused: peers of the Broker port are no clients", "peer", m.From.ID, "addr", m.From.Addr.String())
 		return nil, false
 	}
-	msg, err := c.registry.Decode(m.Value)
+	msg, err := codec.Decode(m.Value)
 	if err != nil {
 		c.puzzled.log(c.cfg.Logger, m, err)
 		return nil, false
@@ -284,7 +275,7 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	case controller.Refuse:
 		c.toAgent(e.Peer, e.Instance, mgmt.NotifyError{Instance: e.Instance, Msg: e.Reason})
 	case controller.Reply:
-		c.endpoint.Reply(string(e.Client), c.cfg.Topic, c.answers.encode(c.registry, e.Msg, c.endpoint.Share))
+		c.endpoint.Reply(string(e.Client), c.cfg.Topic, c.answers.encode(e.Msg, c.endpoint.Share))
 	case controller.Connect:
 		c.connect(ctx, e.Instance, e.Addr)
 	case controller.Disconnect:
@@ -318,7 +309,7 @@ func (c *controllerShell) clientUser(id mgmt.PeerID) string {
 }
 
 func (c *controllerShell) toAgent(peer mgmt.PeerID, instance mgmt.InstanceName, msg mgmt.Message) {
-	c.endpoint.PublishTo(string(peer), c.cfg.AgentTopics+"/"+string(instance), c.registry.Encode(msg))
+	c.endpoint.PublishTo(string(peer), c.cfg.AgentTopics+"/"+string(instance), codec.Encode(msg))
 }
 
 // connect keeps a peering with an agent up until disconnect.

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -30,6 +29,6 @@ func LogPuzzles(log *slog.Logger, messages []bus.Message, err error) {
 func NewSharedAnswers() *sharedAnswers { return new(sharedAnswers) }
 
 // Encode is encode.
-func (s *sharedAnswers) Encode(r *codec.Registry, msg mgmt.Message, share func(zval.Value)) zval.Value {
-	return s.encode(r, msg, share)
+func (s *sharedAnswers) Encode(msg mgmt.Message, share func(zval.Value)) zval.Value {
+	return s.encode(msg, share)
 }

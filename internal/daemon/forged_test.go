@@ -15,9 +15,8 @@ func TestClientsCannotAnswerEachOther(t *testing.T) {
 	cluster := startCluster(t)
 	conn := cluster.stranger()
 	defer conn.Close()
-	registry := codec.Management()
 	say := func(msg mgmt.Message) {
-		if err := conn.Send(t.Context(), mgmt.ControllerTopic, registry.Encode(msg)); err != nil {
+		if err := conn.Send(t.Context(), mgmt.ControllerTopic, codec.Encode(msg)); err != nil {
 			t.Fatal(err)
 		}
 	}

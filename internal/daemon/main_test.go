@@ -54,7 +54,7 @@ func giveOrders(ctx context.Context, agent, topic string) {
 			return
 		case ev := <-sub.Events():
 			if _, ok := ev.(bus.PeerAdded); ok {
-				endpoint.Publish(topic, codec.Management().Encode(mgmt.AgentDeployRequest{ReqID: "mine"}))
+				endpoint.Publish(topic, codec.Encode(mgmt.AgentDeployRequest{ReqID: "mine"}))
 			}
 		}
 	}

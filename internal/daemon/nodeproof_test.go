@@ -71,7 +71,7 @@ func TestAProgramThatSaysHelloAsARunningNodeIsRefused(t *testing.T) {
 	if _, ok := (<-sub.Events()).(bus.PeerAdded); !ok {
 		t.Fatal("not connected")
 	}
-	stranger.Publish(mgmt.NodeTopic, codec.Management().Encode(mgmt.NotifyNodeHello{Node: "worker"}))
+	stranger.Publish(mgmt.NodeTopic, codec.Encode(mgmt.NotifyNodeHello{Node: "worker"}))
 	if line := <-refusals.lines; !strings.Contains(line, "node=worker") || !strings.Contains(line, "daemon.test (pid ") {
 		t.Errorf("the log says %s", line)
 	}

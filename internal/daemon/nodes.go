@@ -187,14 +187,13 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 		return
 	}
 	s := &nodeSocket{
-		node:     p.node,
-		launch:   p.number,
-		port:     p.facts.WebSocketPort,
-		topic:    socketTopic(p.node),
-		registry: a.registry,
-		log:      a.cfg.Logger,
-		ending:   &p.asked,
-		screen:   screenNodes(a.cfg.Callers.screen, a.live),
+		node:   p.node,
+		launch: p.number,
+		port:   p.facts.WebSocketPort,
+		topic:  socketTopic(p.node),
+		log:    a.cfg.Logger,
+		ending: &p.asked,
+		screen: screenNodes(a.cfg.Callers.screen, a.live),
 		report: func(happened socketEvent) bool {
 			select {
 			case a.sockets <- happened:

@@ -40,12 +40,11 @@ const (
 // The bus behind the socket is that of the whole cluster. What comes counts only
 // if it comes on the node's own topic and concerns that node alone.
 type nodeSocket struct {
-	node     mgmt.NodeName
-	launch   uint64
-	port     uint16
-	topic    string
-	registry *codec.Registry
-	log      *slog.Logger
+	node   mgmt.NodeName
+	launch uint64
+	port   uint16
+	topic  string
+	log    *slog.Logger
 	// report hands over what happened, in order; it blocks, and reports false
 	// when nobody listens any more.
 	report func(socketEvent) bool
@@ -189,7 +188,7 @@ func (s *nodeSocket) read(ctx context.Context, conn *websocket.Client, session *
 			}
 			return err
 		}
-		msg, err := s.registry.Decode(v)
+		msg, err := codec.Decode(v)
 		switch {
 		case err != nil:
 			s.log.Warn("event not understood", "node", string(s.node), "topic", topic, "err", err)

@@ -56,7 +56,6 @@ type servingNode struct {
 	t        *testing.T
 	endpoint *bus.Endpoint
 	sub      *bus.Subscription
-	registry *codec.Registry
 	peer     string          // the agent
 	changes  chan mgmt.State // of the node, as the agent sees it
 }
@@ -87,7 +86,7 @@ func serveNodeFor(t *testing.T, secret mgmt.Secret, who func(port uint16) daemon
 		t.Fatal(err)
 	}
 	ln := listen(t)
-	n := &servingNode{t: t, endpoint: endpoint, registry: codec.Management(), sub: endpoint.Subscribe(64, "zeek/"),
+	n := &servingNode{t: t, endpoint: endpoint, sub: endpoint.Subscribe(64, "zeek/"),
 		changes: make(chan mgmt.State, 100)}
 	cluster := startCluster(t)
 	cluster.inBackground("node", nil, func(ctx context.Context) error {
@@ -146,7 +145,7 @@ func (n *servingNode) greet() {
 // say publishes as Cluster::publish does: without metadata.
 func (n *servingNode) say(topic string, msg mgmt.Message) {
 	n.t.Helper()
-	e, err := wire.ParseEvent(n.registry.Encode(msg))
+	e, err := wire.ParseEvent(codec.Encode(msg))
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -172,7 +171,7 @@ func (n *servingNode) request() (topic string, req mgmt.NodeDispatchRequest) {
 		if !ok {
 			continue
 		}
-		msg, err := n.registry.Decode(m.Value)
+		msg, err := codec.Decode(m.Value)
 		if err != nil {
 			n.t.Fatal(err)
 		}

@@ -77,8 +77,7 @@ func (c *testCluster) obedientAgent(name mgmt.InstanceName, topics ...string) *o
 	c.inBackground(string(name), nil, func(ctx context.Context) error {
 		return endpoint.Dial(ctx, c.peers, bus.DialConfig{})
 	})
-	registry := codec.Management()
-	say := func(msg mgmt.Message) { endpoint.Publish(own, registry.Encode(msg)) }
+	say := func(msg mgmt.Message) { endpoint.Publish(own, codec.Encode(msg)) }
 	c.inBackground(string(name)+"'s answers", nil, func(ctx context.Context) error {
 		for {
 			select {
@@ -89,12 +88,12 @@ func (c *testCluster) obedientAgent(name mgmt.InstanceName, topics ...string) *o
 				case bus.PeerAdded:
 					say(mgmt.NotifyAgentHello{Instance: name, ID: endpoint.ID().String(), Connecting: true, APIVersion: mgmt.APIVersion})
 				case bus.Message:
-					msg, err := registry.Decode(ev.Value)
+					msg, err := codec.Decode(ev.Value)
 					if err != nil || ev.Topic != own {
 						continue
 					}
 					a.mu.Lock()
-					a.all = append(a.all, registry.Name(msg))
+					a.all = append(a.all, codec.Name(msg))
 					a.mu.Unlock()
 					a.obey(msg, say)
 				}

@@ -29,7 +29,7 @@ func (n *servingNode) provenRequest() mgmt.ProvenRequest {
 		if !ok {
 			continue
 		}
-		msg, err := n.registry.Decode(m.Value)
+		msg, err := codec.Decode(m.Value)
 		r, ok := msg.(mgmt.ProvenRequest)
 		if err != nil || !ok || !r.IsProven(secret) || m.Topic != ownTopic {
 			n.t.Fatalf("asked %+v on %s, %v", msg, m.Topic, err)
@@ -111,10 +111,10 @@ func TestStrangerAtANodesWebSocketIsNotObeyed(t *testing.T) {
 	z.start()
 	z.deployAll(z.nodes()...)
 	const node = "worker-1"
-	c, topic, registry := z.stranger(node), zeek.NodeTopic(zeek.WebSocketTransport, node), codec.Management()
+	c, topic := z.stranger(node), zeek.NodeTopic(zeek.WebSocketTransport, node)
 	say := func(msg mgmt.Message) {
 		t.Helper()
-		if err := c.Send(t.Context(), topic, registry.Encode(msg)); err != nil {
+		if err := c.Send(t.Context(), topic, codec.Encode(msg)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestStrangerAtANodesWebSocketIsNotObeyed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			msg, err := registry.Decode(v)
+			msg, err := codec.Decode(v)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -74,7 +74,7 @@ func parse(t *testing.T, text string) mgmt.Message {
 	if err != nil {
 		t.Fatalf("parse %s: %v", text, err)
 	}
-	msg, err := codec.Management().Decode(v)
+	msg, err := codec.Decode(v)
 	if err != nil {
 		t.Fatalf("decode %s: %v", text, err)
 	}

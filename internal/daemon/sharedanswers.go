@@ -23,21 +23,21 @@ type sharedAnswer struct {
 const sharedNodes = 256
 
 // encode returns msg as an event. share is told of each that is made anew.
-func (s *sharedAnswers) encode(r *codec.Registry, msg mgmt.Message, share func(zval.Value)) zval.Value {
+func (s *sharedAnswers) encode(msg mgmt.Message, share func(zval.Value)) zval.Value {
 	answer, ok := msg.(mgmt.GetConfigurationResponse)
 	if !ok {
-		return r.Encode(msg)
+		return codec.Encode(msg)
 	}
 	config, ok := answer.Result.Data.(mgmt.Configuration)
 	if !ok || len(config.Nodes) < sharedNodes {
-		return r.Encode(msg)
+		return codec.Encode(msg)
 	}
 	for _, made := range s.made {
 		if made.is(config) {
-			return answerAnew(r, made.event, answer)
+			return answerAnew(made.event, answer)
 		}
 	}
-	v := r.Encode(msg)
+	v := codec.Encode(msg)
 	share(v)
 	s.made[s.next] = sharedAnswer{config, v}
 	s.next = (s.next + 1) % len(s.made)
@@ -53,9 +53,9 @@ func (s sharedAnswer) is(config mgmt.Configuration) bool {
 
 // answerAnew returns an answer to another request, with the data of one that was
 // made before.
-func answerAnew(r *codec.Registry, made zval.Value, answer mgmt.GetConfigurationResponse) zval.Value {
+func answerAnew(made zval.Value, answer mgmt.GetConfigurationResponse) zval.Value {
 	answer.Result.Data = nil
-	fresh := mustParse(r.Encode(answer))
+	fresh := mustParse(codec.Encode(answer))
 	old := mustParse(made)
 	result := append([]zval.Value(nil), fresh.Args[resultArg].Elems()...)
 	result[dataField] = old.Args[resultArg].Elems()[dataField]

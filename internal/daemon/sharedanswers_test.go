@@ -24,14 +24,13 @@ func manyNodes(n int) mgmt.Configuration {
 }
 
 func TestAConfigurationIsEncodedOnceForAllWhoAsk(t *testing.T) {
-	r := codec.Management()
 	answers := daemon.NewSharedAnswers()
 	shared := 0
 	ask := func(config mgmt.Configuration, id mgmt.ReqID) {
 		t.Helper()
 		msg := mgmt.GetConfigurationResponse{ReqID: id, Result: mgmt.Result{ReqID: id, Success: true, Data: config}}
-		got := answers.Encode(r, msg, func(zval.Value) { shared++ })
-		if want := r.Encode(msg); !bytes.Equal(native.Append(nil, got), native.Append(nil, want)) {
+		got := answers.Encode(msg, func(zval.Value) { shared++ })
+		if want := codec.Encode(msg); !bytes.Equal(native.Append(nil, got), native.Append(nil, want)) {
 			t.Errorf("%s: the answer is not what it would be alone", id)
 		}
 	}
@@ -55,7 +54,7 @@ func TestAConfigurationIsEncodedOnceForAllWhoAsk(t *testing.T) {
 	}
 	// Once it is encoded, another answer costs next to nothing.
 	answer := func(id mgmt.ReqID) zval.Value {
-		return answers.Encode(r, mgmt.GetConfigurationResponse{
+		return answers.Encode(mgmt.GetConfigurationResponse{
 			ReqID: id, Result: mgmt.Result{ReqID: id, Success: true, Data: staged},
 		}, endpoint.Share)
 	}

@@ -41,14 +41,13 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 			Logger:     cluster.logger("a1"),
 		})
 	})
-	registry := codec.Management()
 	hear := func() mgmt.Message {
 		for {
 			m, ok := (<-sub.Events()).(bus.Message)
 			if !ok {
 				continue
 			}
-			msg, err := registry.Decode(m.Value)
+			msg, err := codec.Decode(m.Value)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +60,7 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 		}
 	}
 	say := func(name string, msg mgmt.Message) {
-		ours.Publish(mgmt.AgentTopics+"/"+name, registry.Encode(msg))
+		ours.Publish(mgmt.AgentTopics+"/"+name, codec.Encode(msg))
 	}
 	say("a10", mgmt.AgentStandbyRequest{ReqID: "for a10"})
 	say("a10", mgmt.AgentDeployRequest{ReqID: "for a10"})
@@ -85,22 +84,22 @@ func TestClientsMayOnlyMakeRequestsOfTheController(t *testing.T) {
 	cluster := startCluster(t)
 	conn := cluster.stranger()
 	defer conn.Close()
-	registry := codec.Management()
-	request := registry.Encode(mgmt.GetInstancesRequest{ReqID: "q"})
+	request := codec.Encode(mgmt.GetInstancesRequest{ReqID: "q"})
 	for name, tt := range map[string]struct {
 		topic string
 		msg   mgmt.Message
 	}{
-		"a request to an agent":                        {mgmt.AgentTopics + "/a", mgmt.AgentStandbyRequest{ReqID: "q"}},
-		"a request to an agent, on the API's topic":    {mgmt.ControllerTopic, mgmt.AgentStandbyRequest{ReqID: "q"}},
-		"a hello of an agent":                          {mgmt.AgentTopics + "/a", mgmt.NotifyAgentHello{Instance: "a", APIVersion: 1}},
-		"a dispatch to nodes":                          {mgmt.NodeTopic, mgmt.NodeDispatchRequest{ReqID: "q"}},
-		"a request to the controller, somewhere else":  {mgmt.NodeTopic, mgmt.GetNodesRequest{ReqID: "q"}},
-		"a request to the controller, on a sub-topic":  {mgmt.ControllerTopic + "/x", mgmt.GetNodesRequest{ReqID: "q"}},
-		"an order to a Supervisor, on the API's topic": {mgmt.ControllerTopic, mgmt.NotifyNodeExit{Node: "x"}},
+		"a request to an agent":                       {mgmt.AgentTopics + "/a", mgmt.AgentStandbyRequest{ReqID: "q"}},
+		"a request to an agent, on the API's topic":   {mgmt.ControllerTopic, mgmt.AgentStandbyRequest{ReqID: "q"}},
+		"a hello of an agent":                         {mgmt.AgentTopics + "/a", mgmt.NotifyAgentHello{Instance: "a", APIVersion: 1}},
+		"a dispatch to nodes":                         {mgmt.NodeTopic, mgmt.NodeDispatchRequest{ReqID: "q"}},
+		"a request to the controller, somewhere else": {mgmt.NodeTopic, mgmt.GetNodesRequest{ReqID: "q"}},
+		"a request to the controller, on a sub-topic": {mgmt.ControllerTopic + "/x", mgmt.GetNodesRequest{ReqID: "q"}},
+		"a notice of the controller to itself":        {mgmt.ControllerTopic, mgmt.NotifyAgentsReady{}},
+		"an answer of the controller":                 {mgmt.ControllerTopic, mgmt.GetNodesResponse{ReqID: "q"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := conn.Send(t.Context(), tt.topic, registry.Encode(tt.msg)); err != nil {
+			if err := conn.Send(t.Context(), tt.topic, codec.Encode(tt.msg)); err != nil {
 				t.Fatal(err)
 			}
 			if topic, v, err := conn.Receive(t.Context()); !isServerError(err) {
@@ -133,9 +132,8 @@ func TestClientsOverhearOthersAndLoseNothingByIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	registry := codec.Management()
 	const own = "of the quiet client"
-	if err := quiet.Send(t.Context(), mgmt.ControllerTopic, registry.Encode(mgmt.GetInstancesRequest{ReqID: own})); err != nil {
+	if err := quiet.Send(t.Context(), mgmt.ControllerTopic, codec.Encode(mgmt.GetInstancesRequest{ReqID: own})); err != nil {
 		t.Fatal(err)
 	}
 	for overheard := 0; ; overheard++ {
@@ -143,7 +141,7 @@ func TestClientsOverhearOthersAndLoseNothingByIt(t *testing.T) {
 		if err != nil {
 			t.Fatalf("after %d requests of another client: %v", requests, err)
 		}
-		msg, err := registry.Decode(v)
+		msg, err := codec.Decode(v)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func TestPeersOfTheBrokerPortAreNoClients(t *testing.T) {
 	if _, ok := (<-sub.Events()).(bus.PeerAdded); !ok {
 		t.Fatal("not connected")
 	}
-	peer.Publish(mgmt.ControllerTopic, codec.Management().Encode(mgmt.StageConfigurationRequest{
+	peer.Publish(mgmt.ControllerTopic, codec.Encode(mgmt.StageConfigurationRequest{
 		ReqID: "q", Config: mgmt.Configuration{ID: "forged"},
 	}))
 	if line := <-refusals.lines; !strings.Contains(line, "peer="+peer.ID().String()) || !strings.Contains(line, "addr=127.0.0.1:") {

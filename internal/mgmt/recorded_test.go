@@ -19,14 +19,13 @@ import (
 // first between clients and controller, then between controller and agents.
 func recordedMessages(t *testing.T) []mgmt.Message {
 	t.Helper()
-	r := codec.Management()
 	var messages []mgmt.Message
 	add := func(v zval.Value, err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m, err := r.Decode(v); err == nil { // else one of Zeek's other events
+		if m, err := codec.Decode(v); err == nil { // else one of Zeek's other events
 			messages = append(messages, m)
 		}
 	}

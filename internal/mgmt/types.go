@@ -205,34 +205,3 @@ type ClusterEndpoint struct {
 	PcapFile    *string // nil is unset
 	MetricsPort *Port   // nil is unset
 }
-
-// SupervisorNodeConfig is what Zeek's Supervisor is told about a process
-// (Supervisor::NodeConfig). Nil pointers are unset; nil slices and maps are
-// empty.
-type SupervisorNodeConfig struct {
-	Name            NodeName
-	Interface       *string
-	PcapFile        *string
-	Directory       *string
-	StdoutFile      *string
-	StderrFile      *string
-	BareMode        *bool
-	AddlBaseScripts []string
-	AddlUserScripts []string
-	Env             map[string]string
-	CPUAffinity     *int64
-	Cluster         map[NodeName]ClusterEndpoint
-}
-
-// SupervisorNodeStatus is one process as Zeek's Supervisor sees it
-// (Supervisor::NodeStatus).
-type SupervisorNodeStatus struct {
-	Node SupervisorNodeConfig
-	PID  *int64 // nil is unset
-}
-
-// SupervisorStatus is all processes of a Supervisor by name
-// (Supervisor::Status).
-type SupervisorStatus struct {
-	Nodes map[NodeName]SupervisorNodeStatus
-}

@@ -274,7 +274,7 @@ func TestReportsAboutOtherLaunchesMeanNothing(t *testing.T) {
 	w.step(agent.Adopted{})
 	w.step(agent.PeerLost{Peer: "stranger"})
 	w.step(agent.PeerUpdated{Peer: "stranger"})
-	w.step(agent.FromNode{Peer: controller, Msg: mgmt.NotifyNodeExit{Node: "worker"}})
+	w.step(agent.FromNode{Peer: controller, Msg: mgmt.NotifyAgentsReady{}})
 	w.ask(mgmt.NotifyAgentHello{Instance: "other"})
 	w.expect("")
 	if got := w.statuses()[1]; got.State != mgmt.Running || *got.PID != w.pid("worker") {

@@ -431,7 +431,7 @@ func (w *world) garbage(t *rapid.T) {
 	msg := rapid.SampledFrom([]mgmt.Message{
 		nil, mgmt.NotifyAgentsReady{}, mgmt.NotifyNodeHello{Node: "m"}, mgmt.AgentDeployRequest{}, mgmt.DeployResponse{},
 		mgmt.NotifyError{Instance: name, Node: "w1", Msg: "no"}, mgmt.NotifyChange{}, mgmt.NotifyLog{},
-		mgmt.AgentDeployResponse{ReqID: ""}, mgmt.SupervisorStopRequest{},
+		mgmt.AgentDeployResponse{ReqID: ""}, mgmt.NodeDispatchResponse{},
 	}).Draw(t, "message")
 	if rapid.Bool().Draw(t, "as client") {
 		w.step(controller.FromClient{Client: id, Msg: msg})

@@ -117,7 +117,7 @@ func clientMessage(t *testing.T, opcode, text string) (mgmt.Message, bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	msg, err := codec.Management().Decode(v)
+	msg, err := codec.Decode(v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func (s *replay) record(frame string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	msg, err := codec.Management().Decode(v)
+	msg, err := codec.Decode(v)
 	if err != nil {
 		s.t.Fatal(err)
 	}

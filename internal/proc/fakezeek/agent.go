@@ -35,7 +35,7 @@ func (n *node) meetAgent(ctx context.Context, parts *sync.WaitGroup) {
 // serveAgent does what the node script does that was loaded. A node without one
 // speaks with no agent.
 func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {
-	a := &agentTalk{node: n, registry: codec.Management(), topic: mgmt.NodeTopic}
+	a := &agentTalk{node: n, topic: mgmt.NodeTopic}
 	text := n.scripts.text.String()
 	if strings.Contains(text, "event Fleet::Node::API::dispatch_request(") {
 		a.secret = mgmt.Secret(n.str("Fleet::Node::secret"))
@@ -54,8 +54,7 @@ func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {
 // agentTalk is the conversation with the agent.
 type agentTalk struct {
 	*node
-	registry *codec.Registry
-	topic    string
+	topic string
 	// announces says that the node tells which dispatches it has.
 	announces bool
 	// named says that only requests count that name the node: others on the
@@ -134,9 +133,9 @@ func (a *agentTalk) loop(ctx context.Context, sub *bus.Subscription) {
 
 func (a *agentTalk) hello() {
 	if a.secret != "" {
-		a.publish(a.registry.Encode(mgmt.NotifyNumber{Node: mgmt.NodeName(a.name), Number: a.number}.Prove(a.secret)))
+		a.publish(codec.Encode(mgmt.NotifyNumber{Node: mgmt.NodeName(a.name), Number: a.number}.Prove(a.secret)))
 	}
-	a.publish(a.registry.Encode(mgmt.NotifyNodeHello{Node: mgmt.NodeName(a.name)}))
+	a.publish(codec.Encode(mgmt.NotifyNodeHello{Node: mgmt.NodeName(a.name)}))
 	if !a.announces {
 		return
 	}
@@ -156,7 +155,7 @@ func (a *agentTalk) answer(m bus.Message) {
 	if m.Topic != a.topic {
 		return
 	}
-	msg, err := a.registry.Decode(m.Value)
+	msg, err := codec.Decode(m.Value)
 	if err != nil {
 		return // an event of another script
 	}
@@ -170,7 +169,7 @@ func (a *agentTalk) answer(m bus.Message) {
 	}
 	res := a.dispatch(r.Action)
 	res.ReqID, res.Node = r.ReqID, mgmt.NodeName(a.name)
-	a.publish(a.registry.Encode(mgmt.NodeDispatchResponse{ReqID: r.ReqID, Result: res}))
+	a.publish(codec.Encode(mgmt.NodeDispatchResponse{ReqID: r.ReqID, Result: res}))
 }
 
 // answerProven answers one who knows the secret.
@@ -188,7 +187,7 @@ func (a *agentTalk) answerProven(msg mgmt.Message) {
 			answer.Text = string(text)
 		}
 	}
-	a.publish(a.registry.Encode(answer.Prove(a.secret)))
+	a.publish(codec.Encode(answer.Prove(a.secret)))
 }
 
 func (a *agentTalk) publish(v zval.Value) {

@@ -99,11 +99,11 @@ func TestNodeChecksInOverBroker(t *testing.T) {
 			checkIn(t, func() (mgmt.Message, error) {
 				for {
 					if m, ok := (<-sub.Events()).(bus.Message); ok {
-						return codec.Management().Decode(m.Value)
+						return codec.Decode(m.Value)
 					}
 				}
 			}, func(m mgmt.Message) error {
-				endpoint.Publish(topic, codec.Management().Encode(m))
+				endpoint.Publish(topic, codec.Encode(m))
 				return nil
 			})
 		})
@@ -123,9 +123,9 @@ func TestNodeChecksInOverWebSocket(t *testing.T) {
 					if err != nil {
 						return nil, err
 					}
-					return codec.Management().Decode(v)
+					return codec.Decode(v)
 				}, func(m mgmt.Message) error {
-					return c.Send(t.Context(), topic, codec.Management().Encode(m))
+					return c.Send(t.Context(), topic, codec.Encode(m))
 				})
 			})
 		}

@@ -159,7 +159,6 @@ func portValue(p mgmt.Port) zval.Value {
 func optPortValue(p *mgmt.Port) zval.Value { return optional(p, portValue) }
 func optStrValue(s *string) zval.Value     { return optional(s, zval.String) }
 func optIntValue(n *int64) zval.Value      { return optional(n, zval.Int) }
-func optBoolValue(b *bool) zval.Value      { return optional(b, zval.Bool) }
 
 func optional[T any](p *T, write func(T) zval.Value) zval.Value {
 	if p == nil {

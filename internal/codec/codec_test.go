@@ -176,19 +176,15 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 			codec.Error{Event: nodeAPI + "node_dispatch_request", Argument: "reqid", Reason: "got count, want string"},
 		},
 	}
-	r := codec.Management()
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m, err := r.Decode(tt.v)
+			m, err := codec.Decode(tt.v)
 			got, ok := errors.AsType[*codec.Error](err)
 			if !ok {
 				t.Fatalf("Decode: got %v, %v, want an *codec.Error", m, err)
 			}
 			if diff := cmp.Diff(&tt.want, got); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
-			}
-			if r.Admit("any/topic", tt.v) == nil {
-				t.Error("admitted")
 			}
 		})
 	}
@@ -289,10 +285,9 @@ func TestDecodeIsTolerant(t *testing.T) {
 			mgmt.RestartRequest{ReqID: "r", Nodes: []mgmt.NodeName{"a", "b", "c"}},
 		},
 	}
-	r := codec.Management()
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := r.Decode(tt.v)
+			got, err := codec.Decode(tt.v)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -329,44 +324,18 @@ func TestEncodeFillsInDefaults(t *testing.T) {
 		"an empty dispatch": {
 			mgmt.NodeDispatchRequest{}, []zval.Value{str(""), vec(), set()},
 		},
-		"a process of the Supervisor": {
-			mgmt.SupervisorCreateRequest{Node: mgmt.SupervisorNodeConfig{
-				Cluster: map[mgmt.NodeName]mgmt.ClusterEndpoint{"n": {Port: mgmt.NoPort}},
-			}},
-			[]zval.Value{str(""), vec(str(""), none, none, none, none, none, none, vec(), vec(), zval.Table(), none,
-				zval.Table(zval.Entry{Key: str("n"), Val: vec(unset, wildcard, zval.Port(0, zval.ProtoUnknown), none, none, none)}))},
-		},
-		"no arguments": {mgmt.SupervisorStopRequest{}, nil},
 		"data that cannot be sent": {
 			mgmt.NodeDispatchResponse{Result: mgmt.Result{Data: mgmt.BadData{}}},
 			[]zval.Value{str(""), vec(str(""), zval.Bool(false), none, none, none, none)},
 		},
 	}
-	r := codec.Management()
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := r.Encode(tt.m)
-			want := wire.Event{Name: r.Name(tt.m), Args: tt.want, Meta: new(vec())}.Value()
+			got := codec.Encode(tt.m)
+			want := wire.Event{Name: codec.Name(tt.m), Args: tt.want, Meta: new(vec())}.Value()
 			if !zval.Equal(got, want) {
 				t.Errorf("got  %x\nwant %x", native.Append(nil, got), native.Append(nil, want))
 			}
 		})
-	}
-}
-
-func TestKnown(t *testing.T) {
-	r := codec.Management()
-	for name, want := range map[string]bool{
-		"Management::Controller::API::deploy_request":      true,
-		"Management::Supervisor::API::notify_node_exit":    true,
-		"SupervisorControl::stop_request":                  true,
-		"Management::Controller::API::deploy_reques":       false,
-		"Management::Controller::API::test_noop_request":   false,
-		"Fleet::Agent::API::anything":                      false,
-		"Management::Controller::API::notify_agents_ready": true,
-	} {
-		if got := r.Known(name); got != want {
-			t.Errorf("Known(%q): got %v, want %v", name, got, want)
-		}
 	}
 }

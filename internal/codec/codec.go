@@ -1,0 +1,70 @@
+package codec
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
+)
+
+// The table of events, by the type of the message and by the event's name.
+var eventsByType, eventsByName = indexEvents(slices.Concat(controllerEvents, agentEvents, nodeEvents, fleetEvents))
+
+func indexEvents(events []event) (map[reflect.Type]event, map[string]event) {
+	byType, byName := map[reflect.Type]event{}, map[string]event{}
+	for _, e := range events {
+		if _, known := byType[e.of]; known || byName[e.name].read != nil {
+			panic(fmt.Sprintf("codec: the table has %v or the event %s twice", e.of, e.name))
+		}
+		byType[e.of], byName[e.name] = e, e
+	}
+	return byType, byName
+}
+
+// Name returns the name of the event that carries m. It panics if no event does.
+func Name(m mgmt.Message) string { return eventOf(m).name }
+
+// Encode returns m as the event that Zeek's Broker::publish would send: in its
+// full current form, with empty metadata. Fields that have a default are never
+// sent unset. Data that cannot be sent (mgmt.BadData) is left unset. Encode panics
+// if no event carries m.
+func Encode(m mgmt.Message) zval.Value {
+	e := eventOf(m)
+	return wire.Event{Name: e.name, Args: e.write(m), Meta: new(zval.Vector())}.Value()
+}
+
+func eventOf(m mgmt.Message) event {
+	e, ok := eventsByType[reflect.TypeOf(m)]
+	if !ok {
+		panic(fmt.Sprintf("codec: no event carries %T", m))
+	}
+	return e
+}
+
+// Decode returns the message that v carries. It returns an error of
+// wire.ParseEvent if v is no event, and an *Error if the event is unknown or its
+// arguments are not the message's. Data of the wrong type in a mgmt.Result is no
+// error: it becomes mgmt.BadData, so that the answer is not lost.
+func Decode(v zval.Value) (mgmt.Message, error) {
+	e, err := wire.ParseEvent(v)
+	if err != nil {
+		return nil, err
+	}
+	row, ok := eventsByName[e.Name]
+	if !ok {
+		return nil, malformed(e.Name, "unknown event")
+	}
+	d := newDecoder(e.Args)
+	m := row.read(&d.args)
+	if want := d.args.next; len(e.Args) > want {
+		d.failEvent(fmt.Sprintf("got %d arguments, want %d", len(e.Args), want))
+	}
+	if d.err != nil {
+		d.err.Event = e.Name
+		return nil, d.err
+	}
+	return m, nil
+}
