@@ -60,10 +60,13 @@ const answerBytes = 16 << 10
 // passesPerMessage is how many messages that nobody wants count as one.
 const passesPerMessage = 64
 
+// messageCost returns the cost of a message of that many bytes.
+func messageCost(bytes int) int { return 1 + bytes>>10 }
+
 // take waits until a message of that many bytes may be handled. It returns an
 // error only if ctx ends first: ctx's cause.
 func (a *allowance) take(ctx context.Context, bytes int) error {
-	wait := a.spend(1 + bytes>>10)
+	wait := a.spend(messageCost(bytes))
 	if wait == 0 {
 		return nil
 	}
