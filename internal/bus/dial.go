@@ -61,7 +61,7 @@ func (e *Endpoint) Dial(ctx context.Context, addr string, cfg DialConfig) error 
 		return fmt.Errorf("dial %s: %w", addr, err)
 	}
 	log := e.log.With("peer", addr)
-	d := dialing{endpoint: e, addr: addr, cfg: cfg, log: log, contact: Contact{Log: log, With: "peer"}}
+	d := dialing{endpoint: e, addr: addr, cfg: cfg, log: log, retries: RetryLog{Log: log, With: "peer"}}
 	for {
 		began := time.Now()
 		err := d.once(ctx)
@@ -80,7 +80,7 @@ type dialing struct {
 	addr     string
 	cfg      DialConfig
 	log      *slog.Logger
-	contact  Contact
+	retries  RetryLog
 }
 
 // errLost is why a dialed peering is over, as opposed to one that did not come
@@ -100,7 +100,7 @@ func (d *dialing) once(ctx context.Context) error {
 	if err != nil {
 		if existing := d.existing(err); existing != nil {
 			d.log.Debug("peer is connected already")
-			d.contact.Moot()
+			d.retries.NotNeeded()
 			return errLost{wait(ctx, existing.ended)}
 		}
 		return err
@@ -113,7 +113,7 @@ func (d *dialing) once(ctx context.Context) error {
 		conn.Close()
 		return fmt.Errorf("who listens there: %w", denied)
 	}
-	ended := d.contact.Made("id", p.remote.String())
+	ended := d.retries.Connected("id", p.remote.String())
 	err = d.endpoint.runPeering(ctx, p, Peer{Addr: addr, Dialed: true, Caller: caller})
 	ended(err, ctx.Err() != nil)
 	return errLost{err}
@@ -145,10 +145,10 @@ func (d *dialing) pause(took time.Duration, err error) time.Duration {
 		return max(0, d.cfg.Retry-took)
 	}
 	if de, ok := errors.AsType[*wire.DropError](err); ok && de.Code == wire.DropPeerIncompatible {
-		d.contact.Missed(explain(err))
+		d.retries.Failed(explain(err))
 		return max(d.cfg.Retry, incompatibleRetry)
 	}
-	d.contact.Missed(explain(err))
+	d.retries.Failed(explain(err))
 	return d.cfg.Retry
 }
 

@@ -125,8 +125,9 @@ type Endpoint struct {
 	hub    hub
 	claims claims
 	pacer  pacer
-	large  *largeMessages // what is received
-	unsent *largeMessages // what waits for newcomers and WebSocket clients
+	turn   largeTurn
+	large  *budget // of large messages that are being received
+	unsent *budget // of messages that wait for newcomers and WebSocket clients
 
 	websockets atomic.Uint64 // connections that WebSocket listeners have accepted
 }
@@ -141,8 +142,9 @@ func New(cfg Config) (*Endpoint, error) {
 		id:     cfg.ID,
 		cfg:    cfg,
 		log:    cfg.Logger,
-		large:  newLargeMessages(cfg.LargeBytes, errTooMuch),
-		unsent: newLargeMessages(cfg.UnsentBytes, errUnsent),
+		large:  newBudget(cfg.LargeBytes, errTooMuch),
+		unsent: newBudget(cfg.UnsentBytes, errUnsent),
+		turn:   newLargeTurn(),
 		pacer:  pacer{Pace: cfg.Pace},
 		claims: claims{byID: map[ID]*claim{}},
 		hub: hub{

@@ -29,7 +29,7 @@ type nativeLink struct {
 	seat      seat
 	filter    atomic.Pointer[wire.Filter] // theirs
 	queue     *sendQueue
-	unsent    *holding      // of queue, while the peer is a newcomer
+	unsent    *share        // of queue, while the peer is a newcomer
 	done      chan struct{} // closed by close
 	reading   atomic.Bool   // the reader waits for the peer; else subscriptions hold it up
 

@@ -22,7 +22,7 @@ const (
 type reader struct {
 	link    *nativeLink
 	frames  *frameReader
-	large   *holding
+	large   *share
 	topics  map[string]string
 	ignored ignored
 }
@@ -83,7 +83,7 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 	}
 	e := r.link.endpoint
 	if m.Type == wire.TypeData && r.passes(m.Topic) {
-		return r.link.allowance.pass(life)
+		return r.link.allowance.takeUnwanted(life)
 	}
 	if err := r.link.allowance.take(life, len(buf)); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (r *reader) passes(topic []byte) bool {
 
 func (r *reader) data(life context.Context, m wire.Message) error {
 	e, topic := r.link.endpoint, r.topic(m.Topic)
-	done, err := e.large.take(life, len(m.Payload))
+	done, err := e.turn.take(life, len(m.Payload))
 	if err != nil {
 		return err
 	}

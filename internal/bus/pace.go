@@ -8,25 +8,29 @@ import (
 	"time"
 )
 
-// Pace bounds the work that newcomers make: peers that this side has not dialed,
-// and that nobody has introduced with Meet. It is counted in messages; a long one
-// counts once more for each further KiB, up to what all newcomers share in a
-// second, and an answer one for each 16 KiB; of those that nobody wants and that
-// are not even decoded 64 count as one. The messages of a newcomer that has used up its own allowance are
-// taken as those of all such newcomers fit in, one peer after the other, and it
-// is not read meanwhile. So however many there are and whatever they send, there
-// is time left for peers that are known and for newcomers with little to say.
+// Pace bounds the messages that newcomers may send. A newcomer is a peer that this
+// side has not dialed and that Meet was not called for. Each newcomer has an
+// allowance of its own. All newcomers together share another one. A newcomer uses
+// its own allowance first, and then the shared one. When both are used up, the
+// newcomer is not read until there is something in them again. So there is always
+// time left for known peers, and for newcomers that send little.
+//
+// The cost of a message is 1, and 1 more for each further KiB, but not more than
+// Shared. An answer costs 1 for each 16 KiB. 64 messages that nobody wants cost 1
+// together, because they are not decoded.
 type Pace struct {
-	// Burst is how many messages a newcomer may send at once, PerSecond how many
-	// it may send all the time.
-	Burst, PerSecond int
-	// Shared is how many more all newcomers together may send in a second. Zero
-	// means that there are no bounds at all.
+	// Burst is the cost of the messages that a newcomer may send at once.
+	Burst int
+	// PerSecond is the cost of the messages that a newcomer may send in each
+	// second.
+	PerSecond int
+	// Shared is the cost of the further messages that all newcomers together may
+	// send in each second. Zero means no bounds at all.
 	Shared int
 }
 
-// sharedBurst is the part of a second of which newcomers may use what they share
-// at once.
+// sharedBurst is the time in which the shared allowance fills up. It holds no more
+// than that.
 const sharedBurst = time.Second / 20
 
 func (p Pace) check() error {
@@ -36,7 +40,7 @@ func (p Pace) check() error {
 	return nil
 }
 
-// pacer is what newcomers share.
+// pacer holds the allowance that all newcomers share.
 type pacer struct {
 	Pace
 
@@ -44,27 +48,27 @@ type pacer struct {
 	shared bucket
 }
 
-// allowance is one peer's own. It is safe for concurrent use.
+// allowance is what one peer may still send. It is safe for concurrent use.
 type allowance struct {
 	of    *pacer
-	known atomic.Bool // not a newcomer
+	known atomic.Bool // the peer is no newcomer; it may send everything
 
-	mu    sync.Mutex
-	own   bucket
-	cheap int // messages that passed, modulo passesPerMessage
+	mu       sync.Mutex
+	own      bucket
+	unwanted int // messages that nobody wants, modulo unwantedPerCost
 }
 
-// answerBytes is how many bytes of an answer cost as much as a message.
+// answerBytes is the length of an answer that costs 1.
 const answerBytes = 16 << 10
 
-// passesPerMessage is how many messages that nobody wants count as one.
-const passesPerMessage = 64
+// unwantedPerCost is the number of messages that nobody wants that cost 1.
+const unwantedPerCost = 64
 
 // messageCost returns the cost of a message of that many bytes.
 func messageCost(bytes int) int { return 1 + bytes>>10 }
 
-// take waits until a message of that many bytes may be handled. It returns an
-// error only if ctx ends first: ctx's cause.
+// take takes the cost of a message of that many bytes out of the allowance, and
+// waits until it is there. If ctx ends first, take returns ctx's cause.
 func (a *allowance) take(ctx context.Context, bytes int) error {
 	wait := a.spend(messageCost(bytes))
 	if wait == 0 {
@@ -73,30 +77,30 @@ func (a *allowance) take(ctx context.Context, bytes int) error {
 	return sleep(ctx, wait)
 }
 
-// spend takes n out of the allowance and returns how long the peer has to wait
+// spend takes cost out of the allowance and returns how long the peer must wait
 // for it.
-func (a *allowance) spend(n int) time.Duration {
+func (a *allowance) spend(cost int) time.Duration {
 	if a.of.Shared == 0 || a.known.Load() {
 		return 0
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.of.reserve(&a.own, min(n, a.of.Shared))
+	return a.of.reserve(&a.own, min(cost, a.of.Shared))
 }
 
-// answered takes out of the allowance what an answer of that many bytes costs. It
-// does not wait: the peer's next message does.
+// answered takes the cost of an answer of that many bytes out of the allowance.
+// It does not wait. The next message of the peer waits.
 func (a *allowance) answered(bytes int) {
-	if n := bytes / answerBytes; n > 0 {
-		a.spend(n)
+	if cost := bytes / answerBytes; cost > 0 {
+		a.spend(cost)
 	}
 }
 
-// pass is take for a message that nobody wants.
-func (a *allowance) pass(ctx context.Context) error {
+// takeUnwanted is take for a message that nobody wants.
+func (a *allowance) takeUnwanted(ctx context.Context) error {
 	a.mu.Lock()
-	a.cheap = (a.cheap + 1) % passesPerMessage
-	free := a.cheap > 0
+	a.unwanted = (a.unwanted + 1) % unwantedPerCost
+	free := a.unwanted > 0
 	a.mu.Unlock()
 	if free {
 		return nil
@@ -104,30 +108,32 @@ func (a *allowance) pass(ctx context.Context) error {
 	return a.take(ctx, 0)
 }
 
-// reserve takes n out of a newcomer's own bucket, or out of the shared one if
-// that is empty, and returns how long the newcomer has to wait for it.
-func (p *pacer) reserve(own *bucket, n int) time.Duration {
+// reserve takes cost out of a newcomer's own bucket, or out of the shared bucket
+// if the own one is empty. It returns how long the newcomer must wait.
+func (p *pacer) reserve(own *bucket, cost int) time.Duration {
 	now := time.Now()
-	if own.ready.Before(now) {
-		own.take(now, n, p.PerSecond, time.Duration(p.Burst)*time.Second/time.Duration(p.PerSecond))
+	if own.filled.Before(now) {
+		own.take(now, cost, p.PerSecond, time.Duration(p.Burst)*time.Second/time.Duration(p.PerSecond))
 		return 0
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	wait := max(0, p.shared.ready.Sub(now))
-	p.shared.take(now, n, p.Shared, sharedBurst)
+	wait := max(0, p.shared.filled.Sub(now))
+	p.shared.take(now, cost, p.Shared, sharedBurst)
 	return wait
 }
 
-// bucket has something in it after ready. More may be taken than is there: those
-// that come later wait for it.
-type bucket struct{ ready time.Time }
+// bucket fills at a steady rate. One may take more out of it than it holds; then
+// the next one must wait until it is filled again.
+type bucket struct {
+	filled time.Time // when the bucket is no longer empty
+}
 
-// take takes n out of a bucket that fills at that rate per second, and holds
-// what comes in within burst.
-func (b *bucket) take(now time.Time, n, rate int, burst time.Duration) {
-	if full := now.Add(-burst); b.ready.Before(full) {
-		b.ready = full
+// take takes n out of the bucket. The bucket fills at rate per second, and is full
+// after capacity.
+func (b *bucket) take(now time.Time, n, rate int, capacity time.Duration) {
+	if full := now.Add(-capacity); b.filled.Before(full) {
+		b.filled = full
 	}
-	b.ready = b.ready.Add(time.Duration(n) * time.Second / time.Duration(rate))
+	b.filled = b.filled.Add(time.Duration(n) * time.Second / time.Duration(rate))
 }

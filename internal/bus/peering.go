@@ -156,7 +156,7 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 	l.allowance.known.Store(info.Dialed)
 	l.seat = seat{own: p.own, known: &l.allowance.known, give: l.close, since: time.Now()}
 	l.queue.announce = p.announced
-	l.unsent = e.unsent.newHolding(l.close)
+	l.unsent = e.unsent.newShare(l.close)
 	defer l.unsent.end()
 	p.claim.established(l)
 
@@ -175,7 +175,7 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 	if t := e.hub.table.Load(); t.version > p.announced {
 		l.announce(t.version, t.filter)
 	}
-	r := &reader{link: l, frames: p.frames, large: e.large.newHolding(l.close), topics: map[string]string{}}
+	r := &reader{link: l, frames: p.frames, large: e.large.newShare(l.close), topics: map[string]string{}}
 	defer r.large.end()
 	l.close(r.read(life))
 	r.ignored.log(e.log, info.ID)

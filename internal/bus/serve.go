@@ -41,7 +41,7 @@ func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig)
 		<-ctx.Done()
 		ln.Close() // unblocks Accept
 	})
-	strangers := newStrangers(e.cfg.MaxHandshakes)
+	strangers := newPendingConns(e.cfg.MaxHandshakes)
 	refusals := refusals{limit: e.cfg.MaxHandshakes}
 	for {
 		conn, err := accept(ctx, ln)
@@ -85,7 +85,7 @@ func passing(err error) bool {
 }
 
 // serveConn has one accepted connection from its handshake to its end.
-func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *strangers, r *refusals) {
+func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *pendingConns, r *refusals) {
 	addr := addrPort(conn.RemoteAddr())
 	log := e.log.With("peer", conn.RemoteAddr().String())
 	caller, denied := e.screen(conn)

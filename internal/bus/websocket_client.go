@@ -62,9 +62,9 @@ func newWSClient(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsClient
 	c.outbox = wsOutbox{
 		texts:    make(chan wsText, s.cfg.SendQueue),
 		maxBytes: int64(s.cfg.SendQueueBytes),
-		unsent:   s.e.unsent.newHolding(crowdOut),
+		unsent:   s.e.unsent.newShare(crowdOut),
 	}
-	c.inbox = newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage, s.e.large.newHolding(crowdOut))
+	c.inbox = newWSInbox(s.cfg.ReceiveQueue, s.cfg.MaxMessage, s.e.large.newShare(crowdOut))
 	ws, err := up.frames(c.pings.heard, c.charge)
 	if err != nil {
 		return nil, err

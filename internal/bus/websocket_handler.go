@@ -91,7 +91,7 @@ func (h *wsHandler) subscribe(ctx context.Context, msg []byte) *wsEnd {
 	if h.c.allowance.take(ctx, len(msg)) != nil {
 		return endTerminating
 	}
-	done, err := e.large.take(ctx, len(msg))
+	done, err := e.turn.take(ctx, len(msg))
 	if err != nil {
 		return endTerminating
 	}
@@ -140,7 +140,7 @@ func (h *wsHandler) deliver(ctx context.Context, msg []byte) *refusedEvent {
 	if !h.waitFor(ctx, c.allowance.spend(messageCost(len(msg)))) {
 		return nil
 	}
-	done, err := c.s.e.large.take(ctx, len(msg))
+	done, err := c.s.e.turn.take(ctx, len(msg))
 	if err != nil {
 		return nil
 	}

@@ -18,7 +18,7 @@ type wsInbox struct {
 	freed    chan struct{} // tells the reader that messages have gone
 	bytes    atomic.Int64  // in msgs
 	maxBytes int64
-	large    *holding
+	large    *share
 
 	waiting atomic.Bool // the reader waits, for room or for its pace
 	waited  atomic.Bool // it has done so since stalled was last asked
@@ -31,7 +31,7 @@ const (
 	wsSpareSize = 64 << 10 // bytes at most
 )
 
-func newWSInbox(messages, maxBytes int, large *holding) *wsInbox {
+func newWSInbox(messages, maxBytes int, large *share) *wsInbox {
 	return &wsInbox{
 		large:    large,
 		msgs:     make(chan []byte, messages),

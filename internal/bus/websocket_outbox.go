@@ -7,7 +7,7 @@ type wsOutbox struct {
 	texts    chan wsText
 	maxBytes int64
 	bytes    atomic.Int64 // in texts, and in the text that is being written
-	unsent   *holding     // the same bytes, within what all clients may have waiting
+	unsent   *share       // the same bytes, within what all clients may have waiting
 }
 
 // push queues text. It reports false if text is too much. A single text is always

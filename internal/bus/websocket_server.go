@@ -14,8 +14,8 @@ type wsServer struct {
 	e         *Endpoint
 	cfg       WebSocketConfig
 	log       *slog.Logger
-	upgrading [2]*strangers // connections that are not upgraded yet: of others, and of the endpoint's own user
-	clients   seats         // of those that are
+	upgrading [2]*pendingConns // connections that are not upgraded yet: of others, and of the endpoint's own user
+	clients   seats            // of those that are
 }
 
 // ServeWebSocket serves Zeek's WebSocket API, version 1, on ln until ctx is
@@ -36,7 +36,7 @@ func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebS
 		e:         e,
 		cfg:       cfg,
 		log:       e.log,
-		upgrading: [2]*strangers{newStrangers(cfg.MaxClients), newStrangers(cfg.MaxClients)},
+		upgrading: [2]*pendingConns{newPendingConns(cfg.MaxClients), newPendingConns(cfg.MaxClients)},
 		clients:   seats{limit: cfg.MaxClients, reserved: cfg.ReservedClients, idleAfter: e.cfg.IdleAfter},
 	}
 	var conns sync.WaitGroup

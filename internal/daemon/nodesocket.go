@@ -50,7 +50,7 @@ type nodeSocket struct {
 	report func(socketEvent) bool
 	// screen says who listens there; the node's port can be somebody else's by now.
 	screen  bus.Screen
-	contact bus.Contact
+	retries bus.RetryLog
 	ending  *atomic.Bool // the process was asked to end
 }
 
@@ -84,7 +84,7 @@ func (s *socketSession) send(v zval.Value) {
 // run keeps a connection up until ctx is done. Every PeerAdded is followed by
 // its PeerLost, also at the end.
 func (s *nodeSocket) run(ctx context.Context) {
-	s.contact = bus.Contact{Log: s.log.With("node", string(s.node)), With: "node"}
+	s.retries = bus.RetryLog{Log: s.log.With("node", string(s.node)), With: "node"}
 	quiet := time.Now().Add(socketGrace) // until when nobody need listen
 	retry := socketRetry
 	for n := 1; ctx.Err() == nil; n++ {
@@ -97,7 +97,7 @@ func (s *nodeSocket) run(ctx context.Context) {
 		} else if s.ending.Load() || doesNotListen(err) && time.Now().Before(quiet) {
 			s.log.Debug("node does not listen", "node", string(s.node), "err", err)
 		} else {
-			s.contact.Missed(err)
+			s.retries.Failed(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -150,7 +150,7 @@ func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err er
 		return true, nil
 	}
 	defer s.report(socketEvent{session, agent.PeerLost{Peer: session.peer}})
-	ended := s.contact.Made()
+	ended := s.retries.Connected()
 	var writer sync.WaitGroup
 	defer writer.Wait()
 	writer.Go(func() { session.write(ctx, conn) })
