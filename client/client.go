@@ -51,18 +51,14 @@ func (c *Client) Close() error { return c.conn.Close() }
 // carries the configuration's ID as Text; otherwise there is a failure for each
 // mistake in it.
 func (c *Client) Stage(ctx context.Context, config Configuration) ([]Result, error) {
-	id := newReqID()
-	resp, err := transact[mgmt.StageConfigurationResponse](ctx, c, id, mgmt.StageConfigurationRequest{ReqID: id, Config: config})
-	return resp.Results, err
+	return c.transact(ctx, mgmt.StageConfigurationRequest{ReqID: newReqID(), Config: config})
 }
 
 // Deploy makes the staged configuration what runs. There is a result for each
 // node, with NodeOutputs where one did not start, and one of the controller
 // itself with the configuration's ID as Text.
 func (c *Client) Deploy(ctx context.Context) ([]Result, error) {
-	id := newReqID()
-	resp, err := transact[mgmt.DeployResponse](ctx, c, id, mgmt.DeployRequest{ReqID: id})
-	return resp.Results, err
+	return c.transact(ctx, mgmt.DeployRequest{ReqID: newReqID()})
 }
 
 // Deployment is what DeployStaged is to respect. Its zero value makes it Deploy.
@@ -111,11 +107,9 @@ func (c *Client) deployOn(ctx context.Context, d Deployment) ([]Result, error) {
 	if end, ok := ctx.Deadline(); ok {
 		patience = min(patience, time.Until(end))
 	}
-	id := newReqID()
-	resp, err := transact[mgmt.DeployResponse](ctx, c, id, mgmt.StagedDeployRequest{
-		ReqID: id, ID: d.ID, Partial: d.Partial, Patience: max(patience, 0),
+	return c.transact(ctx, mgmt.StagedDeployRequest{
+		ReqID: newReqID(), ID: d.ID, Partial: d.Partial, Patience: max(patience, 0),
 	})
-	return resp.Results, err
 }
 
 // ConfigurationID returns the ID of the configuration that these results of Stage,
@@ -133,63 +127,60 @@ func ConfigurationID(results []Result) (id string, ok bool) {
 // GetConfiguration returns a result with the deployed or the staged
 // Configuration.
 func (c *Client) GetConfiguration(ctx context.Context, deployed bool) (Result, error) {
-	id := newReqID()
-	resp, err := transact[mgmt.GetConfigurationResponse](ctx, c, id, mgmt.GetConfigurationRequest{ReqID: id, Deployed: deployed})
-	return resp.Result, err
+	return first(c.transact(ctx, mgmt.GetConfigurationRequest{ReqID: newReqID(), Deployed: deployed}))
 }
 
 // GetInstances returns a result with the Instances whose agents are connected.
 func (c *Client) GetInstances(ctx context.Context) (Result, error) {
-	id := newReqID()
-	resp, err := transact[mgmt.GetInstancesResponse](ctx, c, id, mgmt.GetInstancesRequest{ReqID: id})
-	return resp.Result, err
+	return first(c.transact(ctx, mgmt.GetInstancesRequest{ReqID: newReqID()}))
 }
 
 // GetNodes returns a result with NodeStatuses for each connected instance.
 func (c *Client) GetNodes(ctx context.Context) ([]Result, error) {
-	id := newReqID()
-	resp, err := transact[mgmt.GetNodesResponse](ctx, c, id, mgmt.GetNodesRequest{ReqID: id})
-	return resp.Results, err
+	return c.transact(ctx, mgmt.GetNodesRequest{ReqID: newReqID()})
 }
 
 // GetIDValue asks nodes, or all if none is named, for the value of a global
 // identifier. Each node's result carries it as Text, which is JSON.
 func (c *Client) GetIDValue(ctx context.Context, identifier string, nodes ...NodeName) ([]Result, error) {
-	id := newReqID()
-	resp, err := transact[mgmt.GetIDValueResponse](ctx, c, id, mgmt.GetIDValueRequest{ReqID: id, ID: identifier, Nodes: nodes})
-	return resp.Results, err
+	return c.transact(ctx, mgmt.GetIDValueRequest{ReqID: newReqID(), ID: identifier, Nodes: nodes})
 }
 
 // Restart restarts nodes, or all if none is named. There is a result for each.
 func (c *Client) Restart(ctx context.Context, nodes ...NodeName) ([]Result, error) {
-	id := newReqID()
-	resp, err := transact[mgmt.RestartResponse](ctx, c, id, mgmt.RestartRequest{ReqID: id, Nodes: nodes})
-	return resp.Results, err
+	return c.transact(ctx, mgmt.RestartRequest{ReqID: newReqID(), Nodes: nodes})
 }
 
 // TestTimeout makes a request that the controller answers only by letting it
 // expire, after some 10 seconds, or, without state, not at all.
 func (c *Client) TestTimeout(ctx context.Context, withState bool) (Result, error) {
-	id := newReqID()
-	resp, err := transact[mgmt.TestTimeoutResponse](ctx, c, id, mgmt.TestTimeoutRequest{ReqID: id, WithState: withState})
-	return resp.Result, err
+	return first(c.transact(ctx, mgmt.TestTimeoutRequest{ReqID: newReqID(), WithState: withState}))
 }
 
 func newReqID() mgmt.ReqID { return mgmt.ReqID(uuid.NewString()) }
 
-// transact sends req, whose ID is id, and waits for the R that answers it. Other
-// messages are passed over, whatever they are: all clients share the topic.
-func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req mgmt.Message) (R, error) {
-	var none R
+// first returns the result of a response that carries one.
+func first(results []mgmt.Result, err error) (Result, error) {
+	if err != nil {
+		return Result{}, err
+	}
+	return results[0], nil
+}
+
+// transact sends req, waits for the response that answers it, and returns the
+// response's results. It passes over all other messages: all clients share the
+// topic.
+func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]mgmt.Result, error) {
 	request, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
 	if err := c.renew(request); err != nil {
-		return none, err
+		return nil, err
 	}
 	if err := c.conn.Send(request, c.cfg.Topic, codec.Encode(req)); err != nil {
-		return none, c.fail(ctx, err)
+		return nil, c.fail(ctx, err)
 	}
 	defer c.conn.Skip()
+	answer := codec.Name(req.Answer("", mgmt.Result{}))
 	for {
 		_, v, err := c.conn.Receive(request)
 		if _, ok := errors.AsType[*wsjson.Error](err); ok {
@@ -197,20 +188,19 @@ func transact[R mgmt.Message](ctx context.Context, c *Client, id mgmt.ReqID, req
 			continue
 		}
 		if err != nil {
-			return none, c.fail(ctx, err)
+			return nil, c.fail(ctx, err)
 		}
-		if why := notAnswer(v, codec.Name(none), id); why != nil {
-			if c.tell(v, id) {
-				continue
+		if why := notAnswer(v, answer, req.RequestID()); why != nil {
+			if !c.tell(v, req.RequestID()) {
+				c.cfg.OnSkip(why)
 			}
-			c.cfg.OnSkip(why)
 			continue
 		}
 		msg, err := codec.Decode(v)
 		if err != nil {
-			return none, fmt.Errorf("protocol data error with controller %s: %w", c.cfg.Address, err)
+			return nil, fmt.Errorf("protocol data error with controller %s: %w", c.cfg.Address, err)
 		}
-		return msg.(R), nil
+		return msg.(mgmt.Response).Outcomes(), nil
 	}
 }
 

@@ -123,28 +123,22 @@ func dial(t *testing.T, cfg client.Config) *client.Client {
 	return c
 }
 
-// echo answers every request with its ID in the result.
-func echo(c *controller, req mgmt.Message) {
-	result := func(id mgmt.ReqID) mgmt.Result { return mgmt.Result{ReqID: "leg", Success: true, Data: mgmt.Text(id)} }
-	list := func(id mgmt.ReqID) []mgmt.Result { return []mgmt.Result{result(id)} }
-	switch r := req.(type) {
-	case mgmt.StageConfigurationRequest:
-		c.publish(mgmt.StageConfigurationResponse{ReqID: r.ReqID, Results: list(r.ReqID)})
-	case mgmt.DeployRequest:
-		c.publish(mgmt.DeployResponse{ReqID: r.ReqID, Results: list(r.ReqID)})
+// echo answers every request with a result that has the data of the answer's type,
+// where this is text the ID of the request.
+func echo(c *controller, msg mgmt.Message) {
+	req := msg.(mgmt.Request)
+	result := mgmt.Result{ReqID: "leg", Success: true, Data: mgmt.Text(req.RequestID())}
+	switch req.(type) {
 	case mgmt.GetConfigurationRequest:
-		c.publish(mgmt.GetConfigurationResponse{ReqID: r.ReqID, Result: mgmt.Result{Success: true, Data: mgmt.Configuration{ID: string(r.ReqID)}}})
+		result = mgmt.Result{Success: true, Data: mgmt.Configuration{ID: string(req.RequestID())}}
 	case mgmt.GetInstancesRequest:
-		c.publish(mgmt.GetInstancesResponse{ReqID: r.ReqID, Result: mgmt.Result{Success: true, Data: mgmt.Instances{{Name: "i", Host: mgmt.UnknownHost}}}})
+		result = mgmt.Result{Success: true, Data: mgmt.Instances{{Name: "i", Host: mgmt.UnknownHost}}}
 	case mgmt.GetNodesRequest:
-		c.publish(mgmt.GetNodesResponse{ReqID: r.ReqID, Results: []mgmt.Result{{Success: true, Instance: "i", Data: mgmt.NodeStatuses{}}}})
-	case mgmt.GetIDValueRequest:
-		c.publish(mgmt.GetIDValueResponse{ReqID: r.ReqID, Results: list(r.ReqID)})
-	case mgmt.RestartRequest:
-		c.publish(mgmt.RestartResponse{ReqID: r.ReqID, Results: list(r.ReqID)})
+		result = mgmt.Result{Success: true, Instance: "i", Data: mgmt.NodeStatuses{}}
 	case mgmt.TestTimeoutRequest:
-		c.publish(mgmt.TestTimeoutResponse{ReqID: r.ReqID, Result: mgmt.Result{Error: "request timed out"}})
+		result = mgmt.Result{Error: "request timed out"}
 	}
+	c.publish(req.Answer(req.RequestID(), result))
 }
 
 func TestEachMethodSendsItsRequestAndReturnsTheAnswer(t *testing.T) {

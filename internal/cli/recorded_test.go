@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -285,32 +286,19 @@ func withoutIDs(t *testing.T, text string) (mgmt.Message, []string) {
 		t.Errorf("request %s: %v", text, err)
 		return nil, nil
 	}
-	var id mgmt.ReqID
-	switch m := msg.(type) {
-	case mgmt.StageConfigurationRequest:
-		ids := []string{string(m.ReqID), m.Config.ID}
-		m.ReqID, m.Config.ID = "", ""
-		return m, ids
-	case mgmt.DeployRequest:
-		id, m.ReqID = m.ReqID, ""
-		msg = m
-	case mgmt.GetConfigurationRequest:
-		id, m.ReqID = m.ReqID, ""
-		msg = m
-	case mgmt.GetInstancesRequest:
-		id, m.ReqID = m.ReqID, ""
-		msg = m
-	case mgmt.GetNodesRequest:
-		id, m.ReqID = m.ReqID, ""
-		msg = m
-	case mgmt.GetIDValueRequest:
-		id, m.ReqID = m.ReqID, ""
-		msg = m
-	case mgmt.RestartRequest:
-		id, m.ReqID = m.ReqID, ""
-		msg = m
-	default:
+	req, ok := msg.(mgmt.Request)
+	if !ok {
 		t.Errorf("unexpected request %T", msg)
+		return nil, nil
 	}
-	return msg, []string{cmp.Or(string(id), "no ID")}
+	ids := []string{cmp.Or(string(req.RequestID()), "no ID")}
+	if m, ok := req.(mgmt.StageConfigurationRequest); ok {
+		ids = append(ids, m.Config.ID)
+		m.Config.ID = ""
+		req = m
+	}
+	without := reflect.New(reflect.TypeOf(req)).Elem()
+	without.Set(reflect.ValueOf(req))
+	without.FieldByName("ReqID").SetZero()
+	return without.Interface().(mgmt.Message), ids
 }

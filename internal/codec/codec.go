@@ -55,12 +55,12 @@ func Decode(v zval.Value) (mgmt.Message, error) {
 	}
 	row, ok := eventsByName[e.Name]
 	if !ok {
-		return nil, malformed(e.Name, "unknown event")
+		return nil, &Error{Event: e.Name, Index: -1, Reason: "unknown event"}
 	}
 	d := newDecoder(e.Args)
 	m := row.read(&d.args)
-	if want := d.args.next; len(e.Args) > want {
-		d.failEvent(fmt.Sprintf("got %d arguments, want %d", len(e.Args), want))
+	if want := d.args.next; d.err == nil && len(e.Args) > want {
+		d.err = &Error{Index: -1, Reason: fmt.Sprintf("got %d arguments, want %d", len(e.Args), want)}
 	}
 	if d.err != nil {
 		d.err.Event = e.Name

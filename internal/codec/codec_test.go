@@ -194,7 +194,6 @@ func TestErrorReadsAsALine(t *testing.T) {
 	for want, err := range map[string]codec.Error{
 		"event X: argument config.nodes[2].role: missing": {Event: "X", Argument: "config.nodes[2].role", Index: 1, Reason: "missing"},
 		"event X: unknown event":                          {Event: "X", Index: -1, Reason: "unknown event"},
-		"event: name is not a string":                     {Index: -1, Reason: "name is not a string"},
 	} {
 		if got := err.Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -59,12 +59,6 @@ func (d *decoder) fail(s step, reason string) {
 	d.err = &Error{Argument: b.String(), Index: index, Reason: reason}
 }
 
-func (d *decoder) failEvent(reason string) {
-	if d.err == nil {
-		d.err = malformed("", reason)
-	}
-}
-
 func (d *decoder) failKind(s step, got zval.Value, want zval.Kind) {
 	d.fail(s, fmt.Sprintf("got %v, want %v", got.Kind(), want))
 }

@@ -15,17 +15,10 @@ type Error struct {
 // string, want enum-value".
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("event")
-	if e.Event != "" {
-		b.WriteString(" " + e.Event)
-	}
+	b.WriteString("event " + e.Event)
 	if e.Argument != "" {
 		b.WriteString(": argument " + e.Argument)
 	}
 	b.WriteString(": " + e.Reason)
 	return b.String()
-}
-
-func malformed(event, reason string) *Error {
-	return &Error{Event: event, Index: -1, Reason: reason}
 }

@@ -105,13 +105,12 @@ func (c *testCluster) obedientAgent(name mgmt.InstanceName, topics ...string) *o
 
 func (a *obedientAgent) obey(msg mgmt.Message, say func(mgmt.Message)) {
 	done := mgmt.Result{Success: true, Instance: a.name}
-	switch msg := msg.(type) {
-	case mgmt.AgentWelcomeRequest:
-		say(mgmt.AgentWelcomeResponse{ReqID: msg.ReqID, Result: done})
-	case mgmt.AgentPrepareRequest:
-		say(mgmt.AgentPrepareResponse{ReqID: msg.ReqID, Results: []mgmt.Result{done}})
-	case mgmt.AgentDeployRequest:
-		done.Node = mgmt.NodeName("w-" + a.name)
-		say(mgmt.AgentDeployResponse{ReqID: msg.ReqID, Results: []mgmt.Result{done}})
+	req, ok := msg.(mgmt.Request)
+	if !ok {
+		return
 	}
+	if _, deploys := req.(mgmt.AgentDeployRequest); deploys {
+		done.Node = mgmt.NodeName("w-" + a.name)
+	}
+	say(req.Answer(req.RequestID(), done))
 }
