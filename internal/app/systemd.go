@@ -4,16 +4,20 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/run"
 )
 
 // systemctlTimeout bounds the question about our own unit.
 const systemctlTimeout = 2 * time.Second
+
+// maxSystemctl bounds what is read of its answer, in bytes.
+const maxSystemctl = 4 << 10
 
 // warnOfUnit warns if this process is the main one of a systemd service that
 // kills all its processes when it stops: nodes would end with their agent, and
@@ -49,12 +53,13 @@ func serviceOf(cgroups string) string {
 func warnIfItKills(ctx context.Context, log *slog.Logger, unit string, pid int) {
 	ctx, cancel := context.WithTimeout(ctx, systemctlTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "systemctl", "show", "--property=KillMode,MainPID", unit).Output()
+	out := &run.Head{Limit: maxSystemctl}
+	err := run.Program{Argv: []string{"systemctl", "show", "--property=KillMode,MainPID", unit}, Stdout: out}.Run(ctx)
 	if err != nil {
 		log.Debug("ask systemd for the unit's KillMode", "unit", unit, "err", err)
 		return
 	}
-	lines := strings.Fields(string(out))
+	lines := strings.Fields(out.String())
 	if !slices.Contains(lines, "MainPID="+strconv.Itoa(pid)) {
 		return // somebody else's unit
 	}

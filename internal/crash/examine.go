@@ -9,13 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/run"
 )
 
 // Run looks for the core file of each crash, has the debugger say what it shows,
@@ -134,31 +131,27 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.BacktraceTimeout,
 		fmt.Errorf("%s took more than %v", s.cfg.Debugger, s.cfg.BacktraceTimeout))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, debugger, "-batch", "-nx",
-		"-iex", "set auto-load no", // nothing that lies about is to be executed
-		"-ex", "bt 100", "-ex", "thread apply all bt 100",
-		program, "/proc/self/fd/3")
-	cmd.ExtraFiles = []*os.File{opened} // 3
-	cmd.Dir = "/"
-	cmd.Env = append(cmd.Environ(), "LC_ALL=C", "DEBUGINFOD_URLS=") // no downloads
-	output := &firstBytes{limit: maxText}
-	cmd.Stdout, cmd.Stderr = output, output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
-	cmd.WaitDelay = time.Second
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	// It may have ended already; it had the wrong priority for a moment at most.
-	_ = unix.Setpriority(unix.PRIO_PGRP, cmd.Process.Pid, lowestPriority)
-	err = cmd.Wait()
-	text := strings.TrimSpace(strings.ToValidUTF8(string(output.kept), "?"))
+	output := &run.Head{Limit: maxText}
+	err = run.Program{
+		Argv: []string{
+			debugger, "-batch", "-nx",
+			"-iex", "set auto-load no", // nothing that lies about is to be executed
+			"-ex", "bt 100", "-ex", "thread apply all bt 100",
+			program, "/proc/self/fd/3",
+		},
+		Env:    append(os.Environ(), "LC_ALL=C", "DEBUGINFOD_URLS="), // no downloads
+		Dir:    "/",
+		Files:  []*os.File{opened}, // 3
+		Stdout: output,
+		Stderr: output,
+		Nice:   lowestPriority,
+	}.Run(ctx)
+	text := strings.TrimSpace(strings.ToValidUTF8(output.String(), "?"))
 	switch cause := context.Cause(ctx); {
 	case cause != nil:
 		return "", cause
 	case err != nil:
-		_, line, _ := cutLast(text)
-		return "", fmt.Errorf("%s: %v: %s", s.cfg.Debugger, err, line)
+		return "", fmt.Errorf("%s: %v: %s", s.cfg.Debugger, err, mgmt.LastLines(text, 1, false))
 	case text == "":
 		return "", fmt.Errorf("%s says nothing", s.cfg.Debugger)
 	}
@@ -166,31 +159,3 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 }
 
 const lowestPriority = 19
-
-func killGroup(pid int) error {
-	err := unix.Kill(-pid, unix.SIGKILL)
-	if errors.Is(err, unix.ESRCH) {
-		return os.ErrProcessDone
-	}
-	return err
-}
-
-// cutLast splits off the last line.
-func cutLast(text string) (before, line string, found bool) {
-	i := strings.LastIndexByte(text, '\n')
-	if i < 0 {
-		return "", text, false
-	}
-	return text[:i], text[i+1:], true
-}
-
-// firstBytes keeps the first bytes of what is written to it.
-type firstBytes struct {
-	limit int
-	kept  []byte
-}
-
-func (f *firstBytes) Write(p []byte) (int, error) {
-	f.kept = append(f.kept, p[:min(len(p), f.limit-len(f.kept))]...)
-	return len(p), nil
-}

@@ -15,25 +15,37 @@ import (
 // another one. What else stands at fresh is removed: others may have put a link or
 // a pipe there. When Replace returns nil, the file outlives a power cut.
 func Replace(path, fresh string, text []byte) error {
-	err := writeSynced(fresh, text)
-	if err == nil {
-		err = os.Rename(fresh, path)
-	}
-	if err != nil {
-		os.Remove(fresh)
+	if err := replace(path, fresh, text, (*os.File).Sync); err != nil {
 		return err
 	}
 	return SyncDir(filepath.Dir(path))
 }
 
-func writeSynced(path string, text []byte) error {
+// ReplaceUnsynced is Replace for a file that is of no use after a power cut. The
+// file may then be damaged.
+func ReplaceUnsynced(path, fresh string, text []byte) error {
+	return replace(path, fresh, text, func(*os.File) error { return nil })
+}
+
+func replace(path, fresh string, text []byte, sync func(*os.File) error) error {
+	err := write(fresh, text, sync)
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		os.Remove(fresh)
+	}
+	return err
+}
+
+func write(path string, text []byte, sync func(*os.File) error) error {
 	f, err := Create(path, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
 	if err == nil {
-		err = f.Sync()
+		err = sync(f)
 	}
 	return errors.Join(err, f.Close())
 }

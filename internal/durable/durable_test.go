@@ -10,36 +10,48 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
+var replacing = map[string]func(path, fresh string, text []byte) error{
+	"synced": durable.Replace, "unsynced": durable.ReplaceUnsynced,
+}
+
 func TestReplace(t *testing.T) {
-	dir := t.TempDir()
-	path, fresh := filepath.Join(dir, "file"), filepath.Join(dir, "file.new")
-	if err := os.WriteFile(fresh, []byte("what a crash has left, and longer"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, replace := range replacing {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, fresh := filepath.Join(dir, "file"), filepath.Join(dir, "file.new")
+			if err := os.WriteFile(fresh, []byte("what a crash has left, and longer"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{"first", "second"} {
+				if err := replace(path, fresh, []byte(text)); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := os.ReadFile(path); string(got) != text || err != nil {
+					t.Errorf("got %q, %v, want %q", got, err, text)
+				}
+			}
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%v, %v", info.Mode(), err)
+			}
+			wantNone(t, fresh)
+		})
 	}
-	for _, text := range []string{"first", "second"} {
-		if err := durable.Replace(path, fresh, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := os.ReadFile(path); string(got) != text || err != nil {
-			t.Errorf("got %q, %v, want %q", got, err, text)
-		}
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
-	wantNone(t, fresh)
 }
 
 func TestReplaceThatFailsLeavesNothing(t *testing.T) {
-	dir := t.TempDir()
-	path, fresh := filepath.Join(dir, "taken"), filepath.Join(dir, "taken.new")
-	if err := os.MkdirAll(filepath.Join(path, "by a directory"), 0o700); err != nil {
-		t.Fatal(err)
+	for name, replace := range replacing {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, fresh := filepath.Join(dir, "taken"), filepath.Join(dir, "taken.new")
+			if err := os.MkdirAll(filepath.Join(path, "by a directory"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := replace(path, fresh, []byte("text")); err == nil {
+				t.Error("a directory was replaced")
+			}
+			wantNone(t, fresh)
+		})
 	}
-	if err := durable.Replace(path, fresh, []byte("text")); err == nil {
-		t.Error("a directory was replaced")
-	}
-	wantNone(t, fresh)
 }
 
 func TestSyncDirOfNone(t *testing.T) {

@@ -59,7 +59,7 @@ func (l *launchFiles) keep(node mgmt.NodeName, number uint64, facts Facts) error
 	if err := os.MkdirAll(l.records, 0o700); err != nil {
 		return fmt.Errorf("record launch of node %s: %w", node, err)
 	}
-	if err := replaceFile(l.path(node), durable.Seal(text), 0o600); err != nil {
+	if err := durable.ReplaceUnsynced(l.path(node), l.path(node)+".new", durable.Seal(text)); err != nil {
 		return fmt.Errorf("record launch of node %s: %w", node, err)
 	}
 	l.live[node] = rec
@@ -196,17 +196,4 @@ func writeFile(path string, text []byte, mode fs.FileMode) error {
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Chmod(mode), f.Close())
-}
-
-// replaceFile puts a file in the place of another, which stays as it is until
-// the new one is complete.
-func replaceFile(path string, text []byte, mode fs.FileMode) error {
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := writeFile(fresh, text, mode); err != nil {
-		return err
-	}
-	return os.Rename(fresh, path)
 }

@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/run"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -53,16 +53,13 @@ func variable(environ []string, name string) string {
 func askZeek(ctx context.Context, path string, environ []string) (zeek.Install, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, helpTimeout, fmt.Errorf("it took longer than %v", helpTimeout))
 	defer cancel()
-	argv := zeek.HelpArgv(path)
-	said := &head{limit: zeek.MaxHelp}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = zeek.HelpEnv(environ), said, said
-	cmd.WaitDelay = time.Second
-	runErr := cmd.Run() // its exit code says nothing: older ones end with 1
+	said := &run.Head{Limit: zeek.MaxHelp}
+	// The exit code says nothing: older ones end with 1.
+	runErr := run.Program{Argv: zeek.HelpArgv(path), Env: zeek.HelpEnv(environ), Stdout: said, Stderr: said}.Run(ctx)
 	if cause := context.Cause(ctx); cause != nil {
 		return zeek.Install{}, fmt.Errorf("run %s --help: %w", path, cause)
 	}
-	install, err := zeek.ParseHelp(path, said.text.String())
+	install, err := zeek.ParseHelp(path, said.String())
 	if err != nil {
 		if _, ended := errors.AsType[*exec.ExitError](runErr); runErr != nil && !ended {
 			return install, fmt.Errorf("run %s --help: %w", path, runErr)
@@ -74,15 +71,4 @@ func askZeek(ctx context.Context, path string, environ []string) (zeek.Install, 
 	}
 	_, err = install.Version.Check()
 	return install, err
-}
-
-// head keeps the beginning of what is written to it.
-type head struct {
-	text  bytes.Buffer
-	limit int
-}
-
-func (h *head) Write(p []byte) (int, error) {
-	h.text.Write(p[:min(len(p), h.limit-h.text.Len())])
-	return len(p), nil
 }

@@ -43,7 +43,7 @@ func (s *site) run(checks ...Check) ([]mgmt.Finding, int) {
 	s.t.Helper()
 	before := s.checks()
 	memory := OpenMemory(s.memory, slog.New(slog.DiscardHandler))
-	found := run(s.t.Context(), Config{Memory: memory}, checks)
+	found := look(s.t.Context(), Config{Memory: memory}, checks)
 	return found, s.checks() - before
 }
 
@@ -145,7 +145,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestChecksOfScriptsHaveLowPriority(t *testing.T) {
 	c := Check{Node: "n", Env: os.Environ(), Argv: []string{"/bin/sh", "-c", "until [ $(nice) -ge 5 ]; do :; done"}}
-	if found := run(t.Context(), Config{}, []Check{c}); len(found) > 0 {
+	if found := look(t.Context(), Config{}, []Check{c}); len(found) > 0 {
 		t.Errorf("found %v", found)
 	}
 }

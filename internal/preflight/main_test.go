@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// run returns what is found.
-func run(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding {
+// look returns what is found.
+func look(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding {
 	return Run(ctx, cfg, checks).Findings
 }

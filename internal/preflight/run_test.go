@@ -50,7 +50,7 @@ func TestNothingIsFoundWhereAllIsWell(t *testing.T) {
 	c.CPUs = []int{0}
 	c.Ports = []Port{{Addr: loopback, Number: 0, Use: "metrics"}}
 	scratch := t.TempDir()
-	if found := run(t.Context(), Config{ScratchDir: scratch, MinFree: 1}, []Check{c, {Node: "capturing", Interface: "af_packet::lo"}}); len(found) > 0 {
+	if found := look(t.Context(), Config{ScratchDir: scratch, MinFree: 1}, []Check{c, {Node: "capturing", Interface: "af_packet::lo"}}); len(found) > 0 {
 		t.Errorf("found %v", found)
 	}
 	if _, err := os.Stat(filepath.Dir(c.WorkDir)); !errors.Is(err, os.ErrNotExist) {
@@ -67,7 +67,7 @@ func TestEveryProblemIsFound(t *testing.T) {
 	bad.CPUs = []int{0, 4711}
 	bad.Ports = []Port{{Addr: loopback, Number: port, Use: "metrics"}}
 	also := Check{Node: "a", Scripts: []string{"./x"}, WorkDir: "/dev/null/x", Interface: "nope0"}
-	found := run(t.Context(), Config{}, []Check{bad, also})
+	found := look(t.Context(), Config{}, []Check{bad, also})
 	var got []string
 	for _, f := range found {
 		got = append(got, f.String())
@@ -95,14 +95,14 @@ func TestEveryProblemIsFound(t *testing.T) {
 
 func TestPortsOfOurOwnNodesAreFree(t *testing.T) {
 	c := Check{Node: "n", Ports: []Port{{Addr: loopback, Number: held(t), Use: "metrics"}}}
-	if found := run(t.Context(), Config{Ours: []int{os.Getpid()}}, []Check{c}); len(found) > 0 {
+	if found := look(t.Context(), Config{Ours: []int{os.Getpid()}}, []Check{c}); len(found) > 0 {
 		t.Errorf("found %v", found)
 	}
 }
 
 func TestZeekHasTheLastWordOnScripts(t *testing.T) {
 	c := checked(t, "n", nil, "local")
-	if found := run(t.Context(), Config{}, []Check{c}); len(found) > 0 {
+	if found := look(t.Context(), Config{}, []Check{c}); len(found) > 0 {
 		t.Errorf("a script that Zeek finds is not found: %v", found)
 	}
 }
@@ -117,7 +117,7 @@ func TestMistakeInScriptIsQuoted(t *testing.T) {
 	want := []mgmt.Finding{{
 		Node: "n", Problem: "its scripts do not load: " + said, Outputs: mgmt.NodeOutputs{Stderr: said},
 	}}
-	if diff := cmp.Diff(want, run(t.Context(), Config{}, []Check{checked(t, "n", nil, bad)})); diff != "" {
+	if diff := cmp.Diff(want, look(t.Context(), Config{}, []Check{checked(t, "n", nil, bad)})); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }
@@ -142,7 +142,7 @@ func TestScriptCheckEndsWithTheContext(t *testing.T) {
 
 func TestOutputIsBounded(t *testing.T) {
 	for _, limit := range []int{27, 28} {
-		found := run(t.Context(), Config{OutputBytes: limit}, []Check{checked(t, "n", nil, "x/y")})
+		found := look(t.Context(), Config{OutputBytes: limit}, []Check{checked(t, "n", nil, "x/y")})
 		want := "fatal error: can't find x/y"[max(0, 28-limit):] // what was printed ends in a newline
 		if len(found) != 1 || found[0].Outputs.Stderr != want {
 			t.Errorf("at %d bytes: found %q, want %q", limit, found, want)
@@ -151,7 +151,7 @@ func TestOutputIsBounded(t *testing.T) {
 }
 
 func TestProgramThatCannotBeRunIsAFinding(t *testing.T) {
-	found := run(t.Context(), Config{}, []Check{{Node: "n", Argv: []string{"/does/not/exist"}}})
+	found := look(t.Context(), Config{}, []Check{{Node: "n", Argv: []string{"/does/not/exist"}}})
 	if len(found) != 1 || !strings.Contains(found[0].Problem, "/does/not/exist: no such file or directory") {
 		t.Errorf("found %v", found)
 	}
@@ -182,7 +182,7 @@ func TestScriptsAreFoundAsZeekFindsThem(t *testing.T) {
 		Scripts: []string{"a", "a.zeek", "b", "c", dir + "/a", "./__load__", "d", "./a", dir + "/d", "../a"},
 	}
 	want := []mgmt.Finding{{Node: "n", Problem: "can't find d, ./a, " + dir + "/d"}}
-	if diff := cmp.Diff(want, run(t.Context(), Config{}, []Check{c})); diff != "" {
+	if diff := cmp.Diff(want, look(t.Context(), Config{}, []Check{c})); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // outputs bounds the output files.
@@ -153,15 +153,5 @@ func (o outputs) tail(out Output) string {
 	}
 	text := make([]byte, size-from)
 	n, _ := f.ReadAt(text, from)
-	return lastLines(string(text[:n]), o.lines, cut)
-}
-
-// lastLines returns the last n lines of text, joined by newlines. If text was
-// cut, its first line is but a part, and goes unless it is the only one.
-func lastLines(text string, n int, cut bool) string {
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	if cut && len(lines) > 1 {
-		lines = lines[1:]
-	}
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+	return mgmt.LastLines(string(text[:n]), o.lines, cut)
 }

@@ -218,11 +218,8 @@ func (rs *requests) cut(o mgmt.NodeOutputs) mgmt.NodeOutputs {
 // tail returns the last lines of s within the limits.
 func (rs *requests) tail(s string) string {
 	s = strings.TrimRight(s, "\n")
-	if over := len(s) - rs.cfg.OutputBytes; over > 0 {
-		s = s[over:]
-	}
-	lines := strings.Split(s, "\n")
-	return strings.Join(lines[max(0, len(lines)-rs.cfg.OutputLines):], "\n")
+	cut := max(0, len(s)-rs.cfg.OutputBytes)
+	return mgmt.LastLines(s[cut:], rs.cfg.OutputLines, cut > 0)
 }
 
 // failedDeployment is the result for a node that a deployment could not start,
