@@ -116,7 +116,7 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 		parts:    parts,
 		dials:    map[mgmt.InstanceName]context.CancelFunc{},
 		puzzled:  puzzles{},
-		clients:  map[mgmt.PeerID]bus.Peer{},
+		clients:  map[mgmt.PeerID]client{},
 	}
 	// Subscribing precedes listening, so that the handshake with the first peer
 	// announces every topic.
@@ -173,7 +173,7 @@ type controllerShell struct {
 	dials    map[mgmt.InstanceName]context.CancelFunc
 	puzzled  puzzles
 	answers  sharedAnswers
-	clients  map[mgmt.PeerID]bus.Peer
+	clients  map[mgmt.PeerID]client
 }
 
 func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core *controller.Machine) error {
@@ -205,7 +205,7 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 		if ev.Peer.Kind == bus.Native {
 			return c.peerAdded(ev.Peer), true
 		}
-		c.clients[mgmt.PeerID(ev.Peer.ID)] = ev.Peer
+		c.clients[mgmt.PeerID(ev.Peer.ID)] = client{ev.Peer, principal(ev.Peer)}
 	case bus.PeerLost:
 		delete(c.puzzled, ev.Peer.ID)
 		if ev.Peer.Kind == bus.Native {
@@ -257,7 +257,7 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 	if fromAgent {
 		return controller.FromAgent{Peer: peer, Instance: mgmt.InstanceName(instance), Msg: msg}, true
 	}
-	return controller.FromClient{Client: peer, Msg: msg}, true
+	return controller.FromClient{Client: peer, Principal: c.clients[peer].user, Msg: msg}, true
 }
 
 func (c *controllerShell) perform(ctx context.Context, effect controller.Effect) (*controller.Event, error) {

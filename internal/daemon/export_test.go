@@ -32,3 +32,6 @@ func NewSharedAnswers() *sharedAnswers { return new(sharedAnswers) }
 func (s *sharedAnswers) Encode(msg mgmt.Message, share func(zval.Value)) zval.Value {
 	return s.encode(msg, share)
 }
+
+// Principal is principal.
+var Principal = principal

@@ -97,7 +97,9 @@ func (c *controllerPart) receive(e *end, got parcel) {
 	switch {
 	case got.topic.channel == toController:
 		c.expect(from, got.msg)
-		c.step(controller.FromClient{Client: from, Msg: got.msg})
+		c.step(controller.FromClient{
+			Client: from, Principal: mgmt.Principal{Name: string(from), Role: mgmt.Admin}, Msg: got.msg,
+		})
 	case !fromClient:
 		c.meet(from, got)
 		c.step(controller.FromAgent{Peer: from, Instance: got.topic.instance, Msg: got.msg})

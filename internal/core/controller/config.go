@@ -97,9 +97,13 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// timeout returns how long a client's request may take that is no deployment.
-func (c Config) timeout(request mgmt.Message) time.Duration {
-	if _, ok := request.(mgmt.RestartRequest); ok {
+// timeout returns how long a client's request of this class may take. Zero means
+// that something else sees to its end.
+func (c Config) timeout(class mgmt.DeadlineClass) time.Duration {
+	switch class {
+	case mgmt.DeadlineDeploy:
+		return 0
+	case mgmt.DeadlineRestart:
 		return c.RestartTimeout
 	}
 	return c.RequestTimeout

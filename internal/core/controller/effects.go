@@ -14,8 +14,8 @@ type Effect interface{ IsEffect() }
 
 type (
 	// Save asks for State to be stored durably, replacing the one before. It is
-	// the last effect of its Step, and is answered by Saved as the very next
-	// event.
+	// the last effect of its Step, and is answered by Saved or Deposed as the very
+	// next event.
 	Save struct{ State State }
 
 	// ToAgent sends Msg on the instance's agent topic, to Peer alone. A message

@@ -40,14 +40,18 @@ type (
 	// FromClient is a message that came on the controller topic, from a
 	// WebSocket client.
 	FromClient struct {
-		Client mgmt.PeerID
-		Msg    mgmt.Message
+		Client    mgmt.PeerID
+		Principal mgmt.Principal // who asks
+		Msg       mgmt.Message
 	}
 	// ClientGone says that a WebSocket client's connection ended.
 	ClientGone struct{ Client mgmt.PeerID }
 
 	// Saved answers a Save, as the very next event; an empty Err is success.
 	Saved struct{ Err string }
+	// Deposed answers a Save, as the very next event: nothing was saved, because
+	// another controller has changed the stored state meanwhile.
+	Deposed struct{}
 
 	// Tick says that the time offered by NextWake has come.
 	Tick struct{}
@@ -59,4 +63,5 @@ func (FromAgent) isEvent()  {}
 func (FromClient) isEvent() {}
 func (ClientGone) isEvent() {}
 func (Saved) isEvent()      {}
+func (Deposed) isEvent()    {}
 func (Tick) isEvent()       {}

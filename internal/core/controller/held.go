@@ -1,9 +1,9 @@
 package controller
 
 // Held is how much a machine remembers beside its State.
-type Held struct{ Peers, Agents, Requests, Calls int }
+type Held struct{ Peers, Agents, Requests, Legs int }
 
 // Held returns how much m remembers. All of it is bounded; see Config.
 func (m *Machine) Held() Held {
-	return Held{len(m.peers), len(m.agents), len(m.requests), len(m.calls)}
+	return Held{len(m.roster.peers), len(m.roster.agents), m.requests.ledger.Len(), m.legs.open.Len()}
 }

@@ -17,6 +17,11 @@ import (
 // epoch is when every test begins.
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// user is an admin who has the name of a client.
+func user(client mgmt.PeerID) mgmt.Principal {
+	return mgmt.Principal{Name: string(client), Role: mgmt.Admin}
+}
+
 func newMachine(saved controller.State) *controller.Machine {
 	return controller.New(controller.Config{}, saved, rand.New(rand.NewPCG(1, 2)))
 }
@@ -71,7 +76,7 @@ func TestStateOfAnotherVersionOfTheProgramIsRead(t *testing.T) {
 				Nodes:     []mgmt.Node{{Name: "w", Instance: "a"}},
 			}
 			effects := newMachine(saved).Step(epoch, controller.FromClient{
-				Client: "c1", Msg: mgmt.GetConfigurationRequest{ReqID: "q", Deployed: true},
+				Client: "c1", Principal: user("c1"), Msg: mgmt.GetConfigurationRequest{ReqID: "q", Deployed: true},
 			})
 			reply, ok := effects[len(effects)-1].(controller.Reply)
 			if !ok {
@@ -109,7 +114,7 @@ func TestOnlySavedFollowsASave(t *testing.T) {
 		ev     controller.Event
 	}{
 		"another event while a save is unanswered": {
-			[]controller.Event{controller.FromClient{Client: "c", Msg: mgmt.StageConfigurationRequest{ReqID: "r"}}},
+			[]controller.Event{controller.FromClient{Client: "c", Principal: user("c"), Msg: mgmt.StageConfigurationRequest{ReqID: "r"}}},
 			controller.Tick{},
 		},
 		"Saved without a save": {nil, controller.Saved{}},
@@ -126,6 +131,34 @@ func TestOnlySavedFollowsASave(t *testing.T) {
 			}()
 			m.Step(epoch, test.ev)
 		})
+	}
+}
+
+func TestRequestsOfUsersWhoMayNotMakeThemAreRefused(t *testing.T) {
+	for _, request := range mgmt.Requests() {
+		kind := mgmt.KindOf(request)
+		if kind.May == mgmt.NoUser {
+			continue // clients do not make it
+		}
+		if _, ok := request.(mgmt.TestTimeoutRequest); ok {
+			request = mgmt.TestTimeoutRequest{WithState: true} // without state it is never answered
+		}
+		for _, role := range []mgmt.UserRole{mgmt.NoUser, mgmt.Viewer, mgmt.Operator, mgmt.Admin} {
+			t.Run(fmt.Sprintf("%s by role %d", kind.Event, role), func(t *testing.T) {
+				refused := false
+				for _, e := range newMachine(controller.State{}).Step(epoch, controller.FromClient{
+					Client: "c", Principal: mgmt.Principal{Name: "ann", Role: role}, Msg: request,
+				}) {
+					if reply, ok := e.(controller.Reply); ok {
+						first := reply.Msg.(mgmt.Response).Outcomes()[0]
+						refused = first.Error == "ann may not make "+kind.Name()+" requests"
+					}
+				}
+				if want := role < kind.May; refused != want {
+					t.Errorf("refused: %t, want %t", refused, want)
+				}
+			})
+		}
 	}
 }
 
@@ -153,7 +186,7 @@ func BenchmarkGetIDValue(b *testing.B) {
 	for b.Loop() {
 		now = now.Add(time.Millisecond)
 		done := false
-		for _, e := range m.Step(now, controller.FromClient{Client: "c", Msg: mgmt.GetIDValueRequest{ReqID: "r", ID: "x"}}) {
+		for _, e := range m.Step(now, controller.FromClient{Client: "c", Principal: user("c"), Msg: mgmt.GetIDValueRequest{ReqID: "r", ID: "x"}}) {
 			ask, ok := e.(controller.ToAgent)
 			if !ok {
 				continue

@@ -46,9 +46,9 @@ func TestGreatestConfigurationIsWeighedInNoTime(t *testing.T) {
 	}
 	step(controller.PeerAdded{Peer: "a"})
 	step(controller.FromAgent{Peer: "a", Instance: "sensor-0", Msg: mgmt.NotifyAgentHello{Instance: "sensor-0", ID: "a", APIVersion: mgmt.APIVersion}})
-	step(controller.FromClient{Client: "c", Msg: mgmt.StageConfigurationRequest{ReqID: "s", Config: config}})
+	step(controller.FromClient{Client: "c", Principal: user("c"), Msg: mgmt.StageConfigurationRequest{ReqID: "s", Config: config}})
 	step(controller.Saved{})
-	step(controller.FromClient{Client: "c", Msg: mgmt.DeployRequest{ReqID: "d"}})
+	step(controller.FromClient{Client: "c", Principal: user("c"), Msg: mgmt.DeployRequest{ReqID: "d"}})
 	for answer.Results == nil {
 		at, ok := m.NextWake()
 		if !ok {

@@ -265,7 +265,7 @@ func (w *world) expect(client mgmt.PeerID, id mgmt.ReqID, msg mgmt.Message, kind
 	if earlier, ok := w.pending[k]; ok || held.Requests >= 6 {
 		// A refusal must come now, and the earlier request stays.
 		w.pending[k] = waiting{kind: kind, deadline: w.now}
-		w.step(controller.FromClient{Client: client, Msg: msg})
+		w.step(controller.FromClient{Client: client, Principal: user(client), Msg: msg})
 		if _, still := w.pending[k]; still {
 			w.t.Fatalf("%s %s of %s is neither refused nor answered", kind, id, client)
 		}
@@ -275,7 +275,7 @@ func (w *world) expect(client mgmt.PeerID, id mgmt.ReqID, msg mgmt.Message, kind
 		return
 	}
 	w.pending[k] = waiting{kind, w.now.Add(bound(kind)), asked}
-	w.step(controller.FromClient{Client: client, Msg: msg})
+	w.step(controller.FromClient{Client: client, Principal: user(client), Msg: msg})
 }
 
 // bound is how long a request of this kind may take by default.
@@ -434,7 +434,7 @@ func (w *world) garbage(t *rapid.T) {
 		mgmt.AgentDeployResponse{ReqID: ""}, mgmt.NodeDispatchResponse{},
 	}).Draw(t, "message")
 	if rapid.Bool().Draw(t, "as client") {
-		w.step(controller.FromClient{Client: id, Msg: msg})
+		w.step(controller.FromClient{Client: id, Principal: user(id), Msg: msg})
 		return
 	}
 	w.step(controller.FromAgent{Peer: id, Instance: name, Msg: msg})
@@ -486,7 +486,7 @@ func (w *world) converge() {
 	w.deliver()
 	w.heard = map[mgmt.PeerID]mgmt.InstanceName{}
 	w.pending[key{"last", "last"}] = waiting{kind: "get_nodes", deadline: w.now}
-	w.step(controller.FromClient{Client: "last", Msg: mgmt.GetNodesRequest{ReqID: "last"}})
+	w.step(controller.FromClient{Client: "last", Principal: user("last"), Msg: mgmt.GetNodesRequest{ReqID: "last"}})
 	w.deliver()
 	d := w.saved.Deployed
 	for peer, name := range w.heard {
@@ -527,7 +527,7 @@ func (w *world) check(*rapid.T) {
 		}
 	}
 	held := w.core.Held()
-	if held.Peers > 4 || held.Agents > held.Peers || held.Requests > 6 || held.Calls > (6+1+2)*held.Agents {
+	if held.Peers > 4 || held.Agents > held.Peers || held.Requests > 6 || held.Legs > (6+1+2)*held.Agents {
 		w.t.Fatalf("too much is held: %+v", held)
 	}
 }

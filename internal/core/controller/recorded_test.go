@@ -78,7 +78,7 @@ func TestClientsGetWhatZeekAnswered(t *testing.T) {
 				}
 				s.replies = nil
 				for _, r := range requests {
-					s.step(controller.FromClient{Client: "client", Msg: r})
+					s.step(controller.FromClient{Client: "client", Principal: user("client"), Msg: r})
 				}
 				if diff := gocmp.Diff(want, s.replies, sameMessage()); diff != "" {
 					t.Errorf("%s (-Zeek's +ours):\n%s", c.Command, diff)

@@ -15,9 +15,9 @@ import (
 // other failure of the whole says that the agent left everything as it was,
 // whatever follows of single nodes: that is how our agents refuse what fails
 // their preflight.
-func (d *deployment) read(name mgmt.InstanceName, answers []mgmt.Result) (results []mgmt.Result, accepted bool) {
+func (t *target) read(name mgmt.InstanceName, answers []mgmt.Result) (results []mgmt.Result, accepted bool) {
 	open := map[mgmt.NodeName]bool{}
-	for _, n := range d.target.of[name] {
+	for _, n := range t.of[name] {
 		open[n.Name] = true
 	}
 	general, refused, leaving := false, false, 0
@@ -32,7 +32,7 @@ func (d *deployment) read(name mgmt.InstanceName, answers []mgmt.Result) (result
 			delete(open, answer.Node)
 			accepted = true
 			results = append(results, launchResult(name, answer))
-		case d.leaves(name, answer) && leaving < maxLeaving:
+		case t.leaves(name, answer) && leaving < maxLeaving:
 			leaving++
 			accepted = true
 			results = append(results, mgmt.Result{Instance: name, Node: answer.Node, Error: answer.Error})
@@ -51,16 +51,16 @@ const maxLeaving = 500
 
 // leaves reports whether an answer is about a node that the deployment removes
 // from the instance, and that has not ended.
-func (d *deployment) leaves(name mgmt.InstanceName, answer mgmt.Result) bool {
-	n, ok := d.target.config.Node(answer.Node)
+func (t *target) leaves(name mgmt.InstanceName, answer mgmt.Result) bool {
+	n, ok := t.config.Node(answer.Node)
 	return !answer.Success && !(ok && n.Instance == name) && mgmt.CheckName(string(answer.Node)) == nil
 }
 
 // passedOver reports whether an agent has nodes to run, and answers as
 // upstream's do to a configuration whose ID is that of the one they run: nothing
 // else of it is looked at (spec management-api 5.5; 7.2, G-A6).
-func (d *deployment) passedOver(name mgmt.InstanceName, answers []mgmt.Result) bool {
-	return len(d.target.of[name]) > 0 && len(answers) == 1 && answers[0].Success && answers[0].Node == ""
+func (t *target) passedOver(name mgmt.InstanceName, answers []mgmt.Result) bool {
+	return len(t.of[name]) > 0 && len(answers) == 1 && answers[0].Success && answers[0].Node == ""
 }
 
 // launchResult returns an agent's result for one node as clients expect it: its

@@ -80,7 +80,7 @@ func nodesShown(t *testing.T, cfg controller.Config, addrs []string, answers mgm
 		}})
 	}
 	var reply *controller.Reply
-	asked := m.Step(epoch, controller.FromClient{Client: "c", Msg: mgmt.GetNodesRequest{ReqID: "r"}})
+	asked := m.Step(epoch, controller.FromClient{Client: "c", Principal: user("c"), Msg: mgmt.GetNodesRequest{ReqID: "r"}})
 	for _, effect := range asked {
 		to, ok := effect.(controller.ToAgent)
 		if !ok {

@@ -32,7 +32,7 @@ type Entry struct {
 	// Revision counts the configurations staged and deployed.
 	Revision uint64
 	When     time.Time
-	// Who is the client that staged or deployed it.
+	// Who is the name of the principal who staged or deployed it.
 	Who string
 }
 

@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -39,6 +41,48 @@ func (t *target) has(name mgmt.InstanceName) bool {
 	}
 	_, ok := t.instances[name]
 	return ok
+}
+
+// unknownNodes returns the nodes of an instance of t, which may be nil, with
+// their state UNKNOWN.
+func (t *target) unknownNodes(name mgmt.InstanceName) mgmt.NodeStatuses {
+	if t == nil {
+		return nil
+	}
+	var statuses mgmt.NodeStatuses
+	for _, n := range t.of[name] {
+		statuses = append(statuses, mgmt.NodeStatus{
+			Node: n.Name, State: mgmt.Unknown, MgmtRole: mgmt.RoleNone, ClusterRole: n.Role,
+			Port: n.Port, MetricsPort: n.MetricsPort,
+		})
+	}
+	return statuses
+}
+
+// split sorts names, without repetitions, into the nodes of t and others.
+func (t *target) split(names []mgmt.NodeName) (known, strange []mgmt.NodeName) {
+	for _, n := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		if _, ok := t.nodes[n]; ok {
+			known = append(known, n)
+		} else {
+			strange = append(strange, n)
+		}
+	}
+	return known, strange
+}
+
+// byInstance returns the named nodes, or all nodes if none is named, by instance
+// and sorted.
+func (t *target) byInstance(names []mgmt.NodeName) map[mgmt.InstanceName][]mgmt.NodeName {
+	if len(names) == 0 {
+		names = slices.Sorted(maps.Keys(t.nodes))
+	}
+	by := map[mgmt.InstanceName][]mgmt.NodeName{}
+	for _, n := range names {
+		in := t.nodes[n].Instance
+		by[in] = append(by[in], n)
+	}
+	return by
 }
 
 // dialAddr returns where the controller dials this instance, and false if the

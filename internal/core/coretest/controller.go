@@ -27,7 +27,9 @@ type controllerStage struct {
 	core     *controller.Machine
 	now      time.Duration
 	diskFull bool
-	saved    controller.State
+	// diskTaken says that another controller has changed what is on the disk.
+	diskTaken bool
+	saved     controller.State
 	// asked holds the last request of each kind that each peer was asked.
 	asked map[mgmt.PeerID]map[string]mgmt.Request
 	// introduced is what the peers said hello as.
@@ -105,7 +107,10 @@ func (s *controllerStage) step(ev controller.Event) {
 }
 
 func (s *controllerStage) save(e controller.Save) controller.Event {
-	if s.diskFull {
+	switch {
+	case s.diskTaken:
+		return controller.Deposed{}
+	case s.diskFull:
 		return controller.Saved{Err: "disk full"}
 	}
 	s.saved = e.State

@@ -6,14 +6,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// "ask CLIENT REQUEST": a client sends a request, as in Args.Message.
+// "ask CLIENT REQUEST": a client sends a request, as in Args.Message. Its user is
+// an admin who has the client's name.
 func (s *controllerStage) ask(args *Args) error {
 	client := mgmt.PeerID(args.Next())
 	msg := args.Message(mgmt.ControllerAPI, mgmt.FleetControllerAPI)
 	if err := args.Done(); err != nil {
 		return err
 	}
-	s.step(controller.FromClient{Client: client, Msg: msg})
+	user := mgmt.Principal{Name: string(client), Role: mgmt.Admin}
+	s.step(controller.FromClient{Client: client, Principal: user, Msg: msg})
 	return nil
 }
 

@@ -2,9 +2,14 @@ package coretest
 
 import "fmt"
 
-// "disk full|works": from now on.
+// "disk full|works|taken": from now on. A disk that is taken has been written by
+// another controller.
 func (s *controllerStage) disk(args *Args) error {
-	full, err := diskFull(args.Next())
+	state := args.Next()
+	if s.diskTaken = state == "taken"; s.diskTaken {
+		return nil
+	}
+	full, err := diskFull(state)
 	s.diskFull = full
 	return err
 }

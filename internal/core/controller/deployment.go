@@ -1,0 +1,193 @@
+package controller
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// deployment brings a configuration to its agents. A client asked for it, or it
+// is internal: agents came back that may not run what is deployed. A client's
+// deployment gathers the agents, asks them whether they could run the
+// configuration, saves it, sends it, and ends with their answers. Up to the save
+// it can be refused as a whole, and nothing has been touched then. An internal
+// one asks nobody before: its configuration was accepted earlier.
+type deployment struct {
+	parts
+	id    mgmt.ReqID
+	order *order // what the client wants; nil if the deployment is internal
+	// target is, while gathering, the configuration as it was staged; then as it
+	// is sent. An internal deployment's is what is deployed.
+	target *target
+	// amends says that target differs from what was deployed before, and has its ID.
+	amends bool
+	phase  phase
+	times  times
+	asked  map[*agent]bool // whether they could run the configuration
+	idle   idleness
+	open   []*leg
+	// leaving are the agents of instances that the deployment takes out of the
+	// cluster. It is answered when their nodes have ended.
+	leaving []*agent
+	outcome outcome
+}
+
+// order is a client's deployment as the client wants it.
+type order struct {
+	request *request // to be answered; nil if its client is gone
+	who     string
+	staged  *Entry
+	partial bool // instances that are not there are left out
+	tells   bool // the client understands DeployProgress
+}
+
+// times are the times at which a deployment goes on by itself.
+type times struct {
+	telling  time.Time // when the client is told whom this phase waits for; zero: it was told
+	grace    time.Time // ends gathering
+	looking  time.Time // ends preparing
+	deadline time.Time // ends all of it
+}
+
+// outcome is what came of a deployment so far.
+type outcome struct {
+	results []mgmt.Result
+	// refusers are the instances whose agents refused what was sent.
+	refusers []mgmt.InstanceName
+	// complaints are the newest errors that agents reported of nodes meanwhile.
+	complaints map[mgmt.NodeName]string
+}
+
+type phase int
+
+const (
+	gathering phase = iota
+	preparing
+	committing // a Save is unanswered
+	sending
+	ended
+)
+
+func (d *deployment) internal() bool { return d.order == nil }
+
+func (d *deployment) partial() bool { return d.order != nil && d.order.partial }
+
+// due returns when the deployment goes on unless something happens before.
+func (d *deployment) due() time.Time {
+	end := d.times.deadline
+	switch d.phase {
+	case gathering:
+		end = d.times.grace
+	case preparing:
+		end = d.times.looking
+	}
+	if telling := d.times.telling; !telling.IsZero() && telling.Before(end) {
+		return telling
+	}
+	return end
+}
+
+// tellAfter is how long a deployment waits in a phase before it says for whom:
+// most agents are there, and answer, at once.
+const tellAfter = time.Second
+
+// enter begins a phase in which others are waited for.
+func (d *deployment) enter(p phase) {
+	d.phase, d.times.telling = p, d.now.Add(tellAfter)
+}
+
+// proceed takes the deployment one step further, and reports whether there was
+// anything to do.
+func (d *deployment) proceed() bool {
+	if telling := d.times.telling; !telling.IsZero() && !d.now.Before(telling) {
+		d.times.telling = time.Time{}
+		d.tellWaiting()
+	}
+	switch d.phase {
+	case gathering:
+		if d.now.Before(d.times.grace) && len(d.awaited()) > 0 {
+			return false
+		}
+		d.weigh()
+		return true
+	case preparing:
+		d.expireLooks()
+		if len(d.open) > 0 {
+			return false
+		}
+		d.judge()
+		return true
+	case sending:
+		d.expireAnswers()
+		d.seeOff()
+		if len(d.open) > 0 || len(d.leaving) > 0 {
+			return false
+		}
+		d.finish()
+		return true
+	}
+	return false
+}
+
+// retarget makes config what d is about to save and send.
+func (d *deployment) retarget(config mgmt.Configuration) {
+	before := d.memory.deployed
+	d.target = newTarget(config)
+	d.amends = before != nil && before.config.ID == config.ID && !reflect.DeepEqual(before.config, config)
+}
+
+// begin makes a leg of the deployment, which is to be sent.
+func (d *deployment) begin(a *agent, by asker) *leg {
+	l := d.legs.begin(a, by)
+	d.open = append(d.open, l)
+	return l
+}
+
+// closed takes a leg off the deployment.
+func (d *deployment) closed(l *leg) {
+	d.open = slices.DeleteFunc(d.open, func(o *leg) bool { return o == l })
+}
+
+// addResults adds to the results of the deployment.
+func (d *deployment) addResults(results ...mgmt.Result) {
+	d.outcome.results = append(d.outcome.results, results...)
+}
+
+// tellWaiting says whom d waits for, to its client where that understands it.
+func (d *deployment) tellWaiting() {
+	var text string
+	switch whom := d.awaitedAnswers(); {
+	case d.phase == gathering:
+		text = d.tellAwaited()
+	case whom == "": // the last answer has come just now
+	case d.phase == preparing:
+		text = "the configuration is checked on " + whom
+	case d.phase == sending:
+		text = "waiting for the nodes of " + whom
+	}
+	if text != "" && d.order != nil && d.order.tells && d.order.request != nil {
+		d.emit(Reply{d.order.request.Asker, mgmt.DeployProgress{ReqID: d.id, Text: text}})
+	}
+}
+
+// awaitedAnswers names the instances whose answers d waits for.
+func (d *deployment) awaitedAnswers() string {
+	var names []string
+	for _, l := range d.open {
+		names = append(names, string(l.agent.name))
+	}
+	for _, a := range d.leaving {
+		names = append(names, string(a.name))
+	}
+	return mgmt.FewTexts(names, maxNamed, ", ")
+}
+
+// title returns the text of a note about d.
+func (d *deployment) title(text string) string {
+	if d.internal() {
+		return "internal " + text
+	}
+	return text
+}

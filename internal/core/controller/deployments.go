@@ -1,0 +1,188 @@
+package controller
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// deployments starts deployments. At most one runs.
+type deployments struct {
+	parts
+	staging *staging
+	latest  *deployment // nil before the first
+}
+
+// running returns the deployment that runs, or nil.
+func (ds *deployments) running() *deployment {
+	if ds.latest == nil || ds.latest.phase == ended {
+		return nil
+	}
+	return ds.latest
+}
+
+// deploy starts a client's deployment. It supersedes an internal one, but not
+// another client's (spec management-api 6.10; 7.3, G-C18).
+func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
+	earlier, staged := ds.running(), ds.memory.state.Staged
+	switch {
+	case staged == nil:
+		ds.requests.refuse(r, "no configuration available to deploy")
+		return
+	case ds.staging.anothers(r.Asker, on.ID):
+		ds.requests.refuse(r, fmt.Sprintf("another configuration was staged since, by %s: stage yours again", staged.Who))
+		return
+	case earlier != nil && !earlier.internal():
+		ds.requests.refuse(r, fmt.Sprintf("earlier deployment %s still pending", earlier.id))
+		return
+	case earlier != nil:
+		ds.supersede(earlier)
+	}
+	_, tells := r.Detail.msg.(mgmt.StagedDeployRequest)
+	d := &deployment{id: r.ID, target: newTarget(staged.Config), order: &order{
+		request: r, who: r.Detail.principal.Name, staged: staged, partial: on.Partial, tells: tells,
+	}}
+	r.Detail.deployment = d
+	ds.roster.forgiveAll()
+	ds.begin(d, ds.timeFor(on))
+}
+
+// answerMargin is how long before its asker gives up an answer is given.
+const answerMargin = 2 * time.Second
+
+// timeFor returns how long a client's deployment may take.
+func (ds *deployments) timeFor(on mgmt.StagedDeployRequest) time.Duration {
+	if on.Patience <= 0 {
+		return ds.cfg.DeployTimeout
+	}
+	return min(max(on.Patience-answerMargin, on.Patience/2), ds.cfg.MaxDeployTimeout)
+}
+
+func (ds *deployments) begin(d *deployment, timeout time.Duration) {
+	wait := timeout - min(ds.cfg.DeployReserve, timeout/2)
+	if d.internal() || d.partial() {
+		wait = min(ds.cfg.ReadyGrace, wait)
+	}
+	d.parts = ds.parts
+	d.enter(gathering)
+	d.times.grace, d.times.deadline = ds.now.Add(wait), ds.now.Add(timeout)
+	d.outcome.complaints = map[mgmt.NodeName]string{}
+	ds.latest = d
+	begins := Note{Level: Info, Text: d.title("deployment begins"), ReqID: d.id}
+	if !d.internal() {
+		begins.Peer = d.order.request.Asker
+	}
+	ds.note(begins)
+	ds.dials.stale = true
+}
+
+// supersede ends an internal deployment without a result.
+func (ds *deployments) supersede(d *deployment) {
+	ds.note(Note{Level: Info, Text: "internal deployment superseded", ReqID: d.id})
+	for _, l := range d.open {
+		ds.legs.close(l)
+	}
+	d.phase = ended
+}
+
+// proceed takes the deployment that runs one step further, or starts an internal
+// one, and reports whether there was anything to do.
+func (ds *deployments) proceed() bool {
+	if d := ds.running(); d != nil {
+		return d.proceed()
+	}
+	return ds.resend()
+}
+
+// next returns when a deployment goes on, or is to begin, unless something
+// happens before.
+func (ds *deployments) next() (time.Time, bool) {
+	if d := ds.running(); d != nil {
+		return d.due(), true
+	}
+	var next time.Time
+	found := false
+	for _, a := range ds.roster.agents {
+		if ds.outdated(a) && (!found || a.retryAt.Before(next)) {
+			next, found = a.retryAt, true
+		}
+	}
+	return next, found
+}
+
+// resend starts an internal deployment if an agent needs one.
+func (ds *deployments) resend() bool {
+	for _, a := range ds.roster.agents {
+		if ds.outdated(a) && !ds.now.Before(a.retryAt) {
+			ds.begin(&deployment{id: mgmt.NewReqID(ds.rng), target: ds.memory.deployed}, ds.cfg.DeployTimeout)
+			return true
+		}
+	}
+	return false
+}
+
+// outdated reports whether a is ready to run what is deployed, and has not said
+// in this connection that it does.
+func (p parts) outdated(a *agent) bool {
+	deployed := p.memory.deployed
+	return a.standing == ready && a.compatible() && deployed.has(a.name) && a.has != deployed && !p.memory.refused(a.name)
+}
+
+// postponeAll makes all outdated agents wait for the next internal deployment.
+func (p parts) postponeAll() {
+	for _, a := range p.roster.agents {
+		if p.outdated(a) {
+			p.roster.failedAttempt(a)
+		}
+	}
+}
+
+// weighInternal goes on with what is deployed, if there is anybody to send it
+// to.
+func (d *deployment) weighInternal() {
+	if d.reachesAnybody() {
+		d.commitInternal()
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
+		d.addResults(mgmt.Result{Instance: name, Error: d.roster.missing(name)})
+	}
+	d.end()
+}
+
+// commitInternal saves the hosts of instances that were not known when the
+// configuration was deployed, and goes on. Hosts that are known stay until a
+// client deploys again: a change restarts every node of the cluster, and a
+// reconnection must not decide that.
+func (d *deployment) commitInternal() {
+	deployed := d.memory.deployed.config
+	config := deployed.WithHosts(d.seen())
+	if slices.EqualFunc(config.Instances, deployed.Instances, sameHost) {
+		d.send()
+		return
+	}
+	d.retarget(d.disentangled(config))
+	d.commit(d.memory.withHosts(d.target))
+}
+
+// disentangled returns config without the port collisions that became visible
+// with its hosts: ports are assigned anew, if it is still known which ones were
+// assigned.
+func (d *deployment) disentangled(config mgmt.Configuration) mgmt.Configuration {
+	errs, _ := config.Check(d.rules())
+	if s := d.memory.state.Staged; len(errs) > 0 && s != nil && s.Config.ID == config.ID {
+		var again mgmt.Configuration
+		if again, errs = d.fill(s.Config); len(errs) == 0 {
+			return again
+		}
+	}
+	for _, err := range errs {
+		d.note(Note{Level: Warn, Text: "deployed configuration is in conflict", Err: err})
+	}
+	return config
+}
+
+func sameHost(a, b mgmt.Instance) bool { return a.Host == b.Host }

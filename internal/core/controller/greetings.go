@@ -1,0 +1,171 @@
+package controller
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// greetings tells agents whether they are part of the cluster.
+type greetings struct {
+	parts
+	deployments *deployments
+}
+
+// salutation is the kind of a greeting.
+type salutation int
+
+const (
+	nothing salutation = iota
+	welcome
+	standby
+)
+
+func (s salutation) String() string { return [...]string{"nothing", "welcome", "standby"}[s] }
+
+// greeting is a welcome or a standby that an agent has not answered.
+type greeting struct {
+	leg      *leg
+	kind     salutation
+	deadline time.Time
+}
+
+// wanted returns the greeting that a is yet to agree to: a welcome if its
+// instance is part of the cluster, a standby if there is a cluster and the
+// instance is no part of it, or nothing. The standby also goes to agents that
+// connect as strangers: they may have been dropped while they were away (spec
+// management-api 7.3, G-C13).
+func (g *greetings) wanted(a *agent) salutation {
+	d, deployed := g.deployments.running(), g.memory.deployed
+	switch {
+	case !a.compatible():
+		return nothing
+	case deployed.has(a.name) || d != nil && d.target.has(a.name):
+		if a.standing != ready {
+			return welcome
+		}
+	case deployed != nil && a.standing != dismissed:
+		return standby
+	}
+	return nothing
+}
+
+// next returns when something is to be done about the greeting of a, unless
+// something happens before.
+func (g *greetings) next(a *agent) (time.Time, bool) {
+	wanted := g.wanted(a)
+	switch {
+	case a.greeting != nil && a.greeting.kind == wanted:
+		return a.greeting.deadline, true
+	case a.greeting != nil:
+		return g.now, true
+	case wanted != nothing:
+		return a.retryAt, true
+	}
+	return time.Time{}, false
+}
+
+// renewAll sends greetings, and gives up on some, as it is time.
+func (g *greetings) renewAll() {
+	var due []*agent
+	for _, a := range g.roster.agents {
+		if at, ok := g.next(a); ok && !g.now.Before(at) {
+			due = append(due, a)
+		}
+	}
+	slices.SortFunc(due, func(a, b *agent) int { return strings.Compare(string(a.name), string(b.name)) })
+	for _, a := range due {
+		g.renew(a)
+	}
+}
+
+// renew replaces a's greeting in flight by the one that a needs. Only one is in
+// flight at a time (spec management-api 7.3, G-C14). A greeting that is not
+// answered in time is sent again, and a late answer to the one before still
+// counts.
+func (g *greetings) renew(a *agent) {
+	wanted := g.wanted(a)
+	if c := a.greeting; c != nil && c.kind == wanted {
+		g.note(Note{Level: Warn, Text: "agent did not answer " + c.kind.String(), Instance: a.name, ReqID: c.leg.id})
+		g.forget(a.overdue)
+		a.greeting, a.overdue = nil, c
+		g.roster.failedAttempt(a)
+	} else if c != nil {
+		g.forgetAll(a)
+	}
+	if wanted == nothing || g.now.Before(a.retryAt) {
+		return
+	}
+	if a.overdue != nil && a.overdue.kind != wanted {
+		g.forgetAll(a)
+	}
+	l := g.legs.begin(a, g)
+	a.greeting = &greeting{leg: l, kind: wanted, deadline: g.now.Add(g.cfg.RequestTimeout)}
+	if wanted == welcome {
+		g.legs.send(l, mgmt.AgentWelcomeRequest{ReqID: l.id})
+	} else {
+		g.legs.send(l, mgmt.AgentStandbyRequest{ReqID: l.id})
+	}
+}
+
+func (g *greetings) forget(old *greeting) {
+	if old != nil {
+		g.legs.close(old.leg)
+	}
+}
+
+func (g *greetings) forgetAll(a *agent) {
+	g.forget(a.greeting)
+	g.forget(a.overdue)
+	a.greeting, a.overdue = nil, nil
+}
+
+// answered takes an agent's answer to a greeting.
+func (g *greetings) answered(l *leg, results []mgmt.Result) {
+	g.forgetAll(l.agent)
+	if _, ok := l.asked.(mgmt.AgentWelcomeRequest); ok {
+		g.welcomed(l.agent, results[0])
+	} else {
+		g.stoodDown(l.agent, results[0])
+	}
+}
+
+// failed has nothing to do: the agent is gone.
+func (g *greetings) failed(*leg, string) {}
+
+func (g *greetings) welcomed(a *agent, result mgmt.Result) {
+	if !result.Success {
+		a.refusal = reason(result)
+		g.note(Note{Level: Warn, Text: "agent refused to join", Instance: a.name, Err: a.refusal})
+		g.roster.failedAttempt(a)
+		return
+	}
+	a.standing = ready
+	a.forgive()
+	g.note(Note{Level: Info, Text: "instance ready", Instance: a.name})
+}
+
+func (g *greetings) stoodDown(a *agent, result mgmt.Result) {
+	if !result.Success {
+		why := reason(result)
+		g.note(Note{Level: Warn, Text: "agent refused to stand by", Instance: a.name, Err: why})
+		g.roster.failedAttempt(a)
+		if d := g.deployments.running(); d != nil {
+			d.left(a, why)
+		}
+		return
+	}
+	a.standing, a.has = dismissed, nil
+	a.forgive()
+	g.note(Note{Level: Info, Text: "instance stands by", Instance: a.name})
+}
+
+// reason returns the error of a failure.
+func reason(r mgmt.Result) string {
+	if r.Error == "" {
+		return "no reason given"
+	}
+	return r.Error
+}

@@ -1,0 +1,140 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// getConfiguration answers with the staged or the deployed configuration.
+func (p parts) getConfiguration(r *request, deployed bool) {
+	entry, kind := p.memory.state.Staged, "staged"
+	if deployed {
+		entry, kind = p.memory.state.Deployed, "deployed"
+	}
+	if entry == nil {
+		p.requests.refuse(r, fmt.Sprintf("no %s configuration available", kind))
+		return
+	}
+	p.requests.reply(r, mgmt.Result{Success: true, Data: entry.Config})
+}
+
+// getInstances lists the connected agents, with the addresses they are seen at
+// (spec management-api 6.12).
+func (p parts) getInstances(r *request) {
+	list := mgmt.Instances{}
+	for _, a := range p.roster.sorted() {
+		list = append(list, a.instance())
+	}
+	p.requests.reply(r, mgmt.Result{Success: true, Data: list})
+}
+
+// nodeLists asks agents for the states of their nodes.
+type nodeLists struct{ parts }
+
+// getNodes asks every connected agent, whether its instance is part of the
+// cluster or not. An instance that cannot tell is a failure that carries its
+// nodes as UNKNOWN.
+func (n nodeLists) getNodes(r *request) {
+	if len(n.roster.agents) == 0 {
+		n.requests.refuse(r, "no instances connected")
+		return
+	}
+	for _, name := range n.absentees() {
+		r.Results = append(r.Results, n.unknown(name, n.roster.absence(name)))
+	}
+	for _, a := range n.roster.sorted() {
+		if why := n.roster.absence(a.name); why != "" {
+			r.Results = append(r.Results, n.unknown(a.name, why))
+			continue
+		}
+		l := n.ask(r, a, n)
+		n.legs.send(l, mgmt.AgentGetNodesRequest{ReqID: l.id})
+	}
+	n.requests.replyIfSettled(r)
+}
+
+// answered takes an agent's answer.
+func (n nodeLists) answered(l *leg, results []mgmt.Result) {
+	name, answer := l.agent.name, results[0]
+	statuses, ok := answer.Data.(mgmt.NodeStatuses)
+	var result mgmt.Result
+	switch bad, isBad := answer.Data.(mgmt.BadData); {
+	case !answer.Success:
+		result = n.unknown(name, reason(answer))
+	case isBad:
+		result = n.unknown(name, bad.Reason)
+	case !ok:
+		result = n.unknown(name, "answer without node statuses")
+	case len(statuses) > n.cfg.Limits.Nodes:
+		result = n.unknown(name, fmt.Sprintf("more than %d nodes", n.cfg.Limits.Nodes))
+	default:
+		// The text of a success is what the agent has to say of crashes.
+		result = mgmt.Result{Success: true, Instance: name, Data: n.withSelf(l.agent, statuses), Error: answer.Error}
+	}
+	n.settle(l, result)
+}
+
+func (n nodeLists) failed(l *leg, why string) { n.settle(l, n.unknown(l.agent.name, why)) }
+
+// unknown is the failure of an instance that cannot tell the states of its
+// nodes.
+func (n nodeLists) unknown(name mgmt.InstanceName, why string) mgmt.Result {
+	result := mgmt.Result{Instance: name, Error: why}
+	if statuses := n.memory.deployed.unknownNodes(name); len(statuses) > 0 {
+		result.Data = statuses
+	}
+	return result
+}
+
+// withSelf adds the controller itself to what the agent of its own machine
+// reports, as Zeek's agent reports a controller that its Supervisor runs (spec
+// management-api 5.7). Where several agents share that machine the controller
+// is listed with none, and so never twice.
+func (n nodeLists) withSelf(a *agent, statuses mgmt.NodeStatuses) mgmt.NodeStatuses {
+	site := n.cfg.Rules.Controller
+	if n.cfg.PID == 0 || !site.On(a.peer.addr.Addr()) {
+		return statuses
+	}
+	for _, other := range n.roster.agents {
+		if other != a && site.On(other.peer.addr.Addr()) {
+			return statuses
+		}
+	}
+	name := mgmt.NodeName(site.Name)
+	if slices.ContainsFunc(statuses, func(s mgmt.NodeStatus) bool { return s.Node == name }) {
+		return statuses
+	}
+	self := mgmt.NodeStatus{
+		Node:        name,
+		State:       mgmt.Running,
+		MgmtRole:    mgmt.RoleController,
+		ClusterRole: mgmt.ClusterNone,
+		PID:         new(n.cfg.PID),
+	}
+	if n.cfg.ShownPort.Number != 0 {
+		self.Port = new(n.cfg.ShownPort)
+	}
+	return append(slices.Clip(statuses), self)
+}
+
+// ask begins a leg whose outcome r waits for.
+func (p parts) ask(r *request, a *agent, by asker) *leg {
+	l := p.legs.begin(a, by)
+	l.request = r
+	r.Await(a.name)
+	if r.Detail.legs == nil {
+		r.Detail.legs = map[mgmt.InstanceName]*leg{}
+	}
+	r.Detail.legs[a.name] = l
+	return l
+}
+
+// settle adds the outcome of a leg to its request, and answers the request if
+// this was the last outcome.
+func (p parts) settle(l *leg, results ...mgmt.Result) {
+	delete(l.request.Detail.legs, l.agent.name)
+	l.request.Settle(l.agent.name, results...)
+	p.requests.replyIfSettled(l.request)
+}

@@ -1,0 +1,160 @@
+package controller
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// memory is the State that holds, and its way to disk.
+type memory struct {
+	*turn
+	cfg      *Config
+	state    State
+	deployed *target // state.Deployed, indexed; nil if there is none
+	saving   *saving // nil unless a Save is unanswered
+	// retryAt is when the state is saved again, because the disk lacks some of
+	// it; zero if the disk has all of it. attempts counts the saves that failed
+	// since.
+	retryAt  time.Time
+	attempts int
+}
+
+// saving is a State on its way to disk.
+type saving struct {
+	next State
+	// holds says that next holds even if it cannot be saved.
+	holds bool
+	then  afterSave
+}
+
+// afterSave goes on when a State was saved, or could not be saved. The empty
+// err is success.
+type afterSave interface{ saved(err string) }
+
+func newMemory(t *turn, cfg *Config, saved State) *memory {
+	m := &memory{turn: t, cfg: cfg, state: saved}
+	if saved.Deployed != nil {
+		m.deployed = newTarget(saved.Deployed.Config)
+	}
+	return m
+}
+
+// save asks for next to be stored, and has then go on. next holds from then on
+// if it could be saved. It must be the last thing that a Step does.
+func (m *memory) save(next State, then afterSave) { m.begin(&saving{next: next, then: then}) }
+
+// keep asks for next to be stored. next holds even if it cannot be saved: it is
+// saved again later.
+func (m *memory) keep(next State, then afterSave) {
+	m.begin(&saving{next: next, holds: true, then: then})
+}
+
+func (m *memory) begin(s *saving) {
+	m.saving = s
+	m.emit(Save{s.next})
+}
+
+// saved takes the outcome of the Save.
+func (m *memory) saved(err string) {
+	s := m.saving
+	m.saving = nil
+	if err == "" || s.holds {
+		m.state = s.next
+	}
+	switch {
+	case err == "":
+		m.retryAt, m.attempts = time.Time{}, 0
+	case s.holds:
+		m.retryAt = m.now.Add(m.cfg.retryDelay(m.attempts))
+		m.attempts++
+	}
+	if err != "" {
+		m.note(Note{Level: Error, Text: "state not saved", Err: err})
+	}
+	s.then.saved(err)
+}
+
+// overdue reports whether it is time to save the state again.
+func (m *memory) overdue() bool { return !m.retryAt.IsZero() && !m.now.Before(m.retryAt) }
+
+// refused reports whether the instance's agent refused what is deployed. Then
+// the controller does not deploy it again; a client must.
+func (m *memory) refused(name mgmt.InstanceName) bool {
+	return slices.Contains(m.state.Refused, name)
+}
+
+// deployedConfig returns the deployed configuration, or the empty one.
+func (m *memory) deployedConfig() mgmt.Configuration {
+	if m.deployed == nil {
+		return mgmt.Configuration{}
+	}
+	return m.deployed.config
+}
+
+// withStaged returns the state in which a configuration is staged. filled is
+// the configuration as it would be deployed now.
+func (m *memory) withStaged(config, filled mgmt.Configuration, who string) State {
+	next := m.state
+	next.Revision++
+	next.Staged = &Entry{Config: config, Revision: next.Revision, When: m.now, Who: who}
+	next.Ready = &Entry{Config: filled, Revision: next.Revision, When: m.now, Who: who}
+	return next
+}
+
+// withDeployed returns the state in which t, made of the staged entry, is the
+// deployed configuration.
+func (m *memory) withDeployed(t *target, staged *Entry, who string) State {
+	next := m.state
+	next.Revision++
+	next.History = m.history(t)
+	next.Leaving = m.leaving(t)
+	next.Deployed, next.Refused = &Entry{Config: t.config, Revision: next.Revision, When: m.now, Who: who}, nil
+	if next.Staged == staged {
+		next.Ready = next.Deployed
+	}
+	return next
+}
+
+// withHosts returns the state in which the deployed configuration is t: the same
+// with the hosts of instances that were not known when it was deployed.
+func (m *memory) withHosts(t *target) State {
+	next := m.state
+	next.Deployed = new(*next.Deployed)
+	next.Deployed.Config = t.config
+	if next.Ready == m.state.Deployed {
+		next.Ready = next.Deployed
+	}
+	return next
+}
+
+// withRefused returns the state in which these instances refused what is
+// deployed.
+func (m *memory) withRefused(names []mgmt.InstanceName) State {
+	next := m.state
+	next.Refused = slices.Sorted(slices.Values(names))
+	return next
+}
+
+// history returns the predecessors of t. Deploying the same again makes none.
+func (m *memory) history(t *target) []Entry {
+	s := m.state
+	if s.Deployed == nil || reflect.DeepEqual(s.Deployed.Config, t.config) {
+		return s.History
+	}
+	history := append(slices.Clone(s.History), *s.Deployed)
+	return history[max(0, len(history)-m.cfg.History):]
+}
+
+// leaving returns the instances that are dialed, and that are no part of next.
+func (m *memory) leaving(next *target) []Leaving {
+	left := slices.DeleteFunc(slices.Clone(m.state.Leaving), func(l Leaving) bool { return next.has(l.Instance.Name) })
+	for _, in := range m.deployedConfig().Instances {
+		if in.ListenPort != nil && !next.has(in.Name) {
+			left = append(left, Leaving{in, m.now})
+		}
+	}
+	return left[max(0, len(left)-m.cfg.Limits.Leaving):]
+}

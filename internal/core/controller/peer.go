@@ -1,0 +1,111 @@
+package controller
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// peer is one native peering.
+type peer struct {
+	id     mgmt.PeerID
+	addr   netip.AddrPort
+	dialed bool
+	// prepares is as in PeerAdded.
+	prepares bool
+	// retired says that a Disconnect ended the peering, although its loss has
+	// not been reported yet.
+	retired bool
+
+	// certificate and instances are as in PeerAdded.
+	certificate string
+	instances   []mgmt.InstanceName
+
+	// name is the instance as which the peer introduced itself first, at since;
+	// it is empty before.
+	name    mgmt.InstanceName
+	since   time.Time
+	version uint64
+}
+
+// newPeer returns the peer of a peering that was just established.
+func newPeer(ev PeerAdded) *peer {
+	return &peer{
+		id: ev.Peer, addr: netip.AddrPortFrom(ev.Addr.Addr().Unmap(), ev.Addr.Port()), dialed: ev.Dialed,
+		prepares: ev.Prepares, certificate: ev.Certificate, instances: ev.Instances,
+	}
+}
+
+// refuseHello returns why a hello is not believed, and nothing if it is. p is
+// nil if the hello came from no native peer.
+func refuseHello(p *peer, ev FromAgent, hello mgmt.NotifyAgentHello) string {
+	switch {
+	case p == nil:
+		return "not from a native peer"
+	case hello.Instance != ev.Instance:
+		return "it names another instance than its topic"
+	case hello.ID != string(ev.Peer):
+		return "it names another Broker ID than its sender's"
+	case p.name != "" && p.name != hello.Instance:
+		return fmt.Sprintf("the peer is instance '%s' already", p.name)
+	}
+	if err := mgmt.CheckName(string(hello.Instance)); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// notTheirs returns why a peer may not introduce itself as an instance, and
+// nothing if it may.
+func (p *peer) notTheirs(name mgmt.InstanceName) string {
+	if p.certificate == "" || slices.Contains(p.instances, name) {
+		return ""
+	}
+	return fmt.Sprintf("the certificate of %s is not that of instance '%s'; controller.agent_names can say that it is", p.certificate, name)
+}
+
+// earlier orders peers by the time of their first hello.
+func earlier(p, q *peer) int {
+	return cmp.Or(p.since.Compare(q.since), cmp.Compare(p.id, q.id))
+}
+
+// agent is the peer that answers for an instance.
+type agent struct {
+	name     mgmt.InstanceName
+	peer     *peer
+	standing standing
+	greeting *greeting // the one in flight; nil if there is none
+	overdue  *greeting // the greeting before, of the same kind, if it was not answered
+	refusal  string    // the agent's answer to its welcome, if it refused
+	has      *target   // the configuration that it last said, in this connection, that it runs
+	// attempts counts the failures in a row; the next attempt waits for retryAt.
+	attempts int
+	retryAt  time.Time
+}
+
+// standing is what an agent last agreed to.
+type standing int
+
+const (
+	newcomer  standing = iota
+	ready              // it was welcomed
+	dismissed          // it stands by, and runs nothing of ours
+)
+
+func (a *agent) compatible() bool { return a.peer.version == mgmt.APIVersion }
+
+// instance returns a as it is seen: its port only if the controller dialed it.
+func (a *agent) instance() mgmt.Instance {
+	in := mgmt.Instance{Name: a.name, Host: a.peer.addr.Addr()}
+	if a.peer.dialed {
+		in.ListenPort = new(mgmt.TCPPort(a.peer.addr.Port()))
+	}
+	return in
+}
+
+// forgive lets a be approached at once.
+func (a *agent) forgive() { a.attempts, a.retryAt, a.refusal = 0, time.Time{}, "" }

@@ -1,0 +1,144 @@
+package controller
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// weigh decides whether d can come about with the agents that are there. If it
+// can, their hosts are looked at before anything is touched.
+func (d *deployment) weigh() {
+	if d.internal() {
+		d.weighInternal()
+		return
+	}
+	if !d.reachesAnybody() {
+		d.refuseAbsent(slices.Sorted(maps.Keys(d.target.instances)))
+		return
+	}
+	config, errs := d.fill(d.order.staged.Config)
+	if len(errs) > 0 {
+		d.outcome.results = mistakes(errs)
+		d.end()
+		return
+	}
+	if lacking := d.lacking(); len(lacking) > 0 {
+		d.refuseAbsent(lacking)
+		return
+	}
+	d.retarget(config)
+	d.lookAll()
+}
+
+// lacking returns the instances, sorted, without which d cannot come about:
+// those that are not there, and for which it would change something.
+func (d *deployment) lacking() []mgmt.InstanceName {
+	var names []mgmt.InstanceName
+	for name := range d.target.instances {
+		if d.roster.missing(name) != "" && !d.idleAt(name) && !d.partial() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// refuseAbsent refuses d as a whole because of instances that are not there.
+func (d *deployment) refuseAbsent(names []mgmt.InstanceName) {
+	for _, name := range names {
+		d.addResults(mgmt.Result{Instance: name, Error: d.roster.lackOf(d.target, name)})
+	}
+	d.addResults(mgmt.Result{Error: "nothing was deployed; " + d.roster.connected()})
+	d.end()
+}
+
+// lookMargin is how long before the controller gives up its agents answer.
+const lookMargin = 500 * time.Millisecond
+
+// lookAll asks the agents whether they could run the configuration: once each, and
+// anew where one has connected anew. Those that cannot be asked are taken to be
+// able to. The look takes half of the time at most: on a busy host, starts take
+// as long as it does.
+func (d *deployment) lookAll() {
+	left := d.times.deadline.Sub(d.now)
+	margin := min(lookMargin, left/8)
+	if d.phase != preparing {
+		d.enter(preparing)
+		d.times.looking, d.asked = d.now.Add(left/2), map[*agent]bool{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
+		a := d.roster.agents[name]
+		if d.roster.missing(name) != "" || !a.peer.prepares || d.asked[a] || len(d.target.of[name]) == 0 {
+			continue
+		}
+		d.asked[a] = true
+		l := d.begin(a, looks{d})
+		d.legs.send(l, mgmt.AgentPrepareRequest{
+			ReqID: l.id, Config: d.target.config, Look: d.times.looking.Sub(d.now) - margin, Whole: left - margin,
+		})
+	}
+}
+
+// looks takes the answers of agents that were asked whether they could run the
+// configuration.
+type looks struct{ *deployment }
+
+// answered keeps what keeps the configuration from running there.
+func (d looks) answered(l *leg, answers []mgmt.Result) {
+	d.closed(l)
+	for _, answer := range answers {
+		if answer.Success {
+			continue
+		}
+		failure := launchResult(l.agent.name, answer)
+		if failure.Error == "" {
+			failure.Error = "no reason given"
+		}
+		d.addResults(failure)
+	}
+}
+
+// failed keeps that an agent did not say whether it could run the configuration.
+// An agent that is lost is judged as those that were never there.
+func (d looks) failed(l *leg, why string) {
+	d.closed(l)
+	if d.roster.agents[l.agent.name] == l.agent {
+		d.addResults(mgmt.Result{Instance: l.agent.name, Error: why})
+	}
+}
+
+// expireLooks gives up on agents that have not answered in time.
+func (d *deployment) expireLooks() {
+	if d.now.Before(d.times.looking) {
+		return
+	}
+	for _, l := range slices.Clone(d.open) {
+		d.legs.fail(l, fmt.Sprintf("instance '%s' did not say in time whether it could run it", l.agent.name))
+	}
+}
+
+// judge goes on with d if no agent has anything against it, or refuses it as a
+// whole.
+func (d *deployment) judge() {
+	if len(d.outcome.results) > 0 {
+		if d.outcome.results = d.requests.capped(d.outcome.results); len(d.target.instances) > 1 {
+			d.addResults(mgmt.Result{Error: "nothing was deployed: not every instance can run the configuration"})
+		}
+		d.end()
+		return
+	}
+	if lacking := d.lacking(); len(lacking) > 0 {
+		d.refuseAbsent(lacking) // lost while others were looking
+		return
+	}
+	if d.times.looking.Sub(d.now) > 2*lookMargin {
+		if d.lookAll(); len(d.open) > 0 {
+			return
+		}
+	}
+	d.commit(d.memory.withDeployed(d.target, d.order.staged, d.order.who))
+}

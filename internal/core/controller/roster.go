@@ -1,0 +1,227 @@
+package controller
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// roster is the native peers, and the agents among them: those that introduced
+// themselves.
+type roster struct {
+	*turn
+	cfg    *Config
+	peers  map[mgmt.PeerID]*peer
+	agents map[mgmt.InstanceName]*agent
+	// changes counts the agents that came and went.
+	changes uint64
+}
+
+func newRoster(t *turn, cfg *Config) *roster {
+	return &roster{turn: t, cfg: cfg, peers: map[mgmt.PeerID]*peer{}, agents: map[mgmt.InstanceName]*agent{}}
+}
+
+func (r *roster) add(ev PeerAdded) {
+	if len(r.peers) >= r.cfg.Limits.Peers {
+		r.note(Note{Level: Warn, Text: "peer ignored", Peer: ev.Peer,
+			Err: fmt.Sprintf("there are %d already", len(r.peers))})
+		return
+	}
+	r.peers[ev.Peer] = newPeer(ev)
+}
+
+// lose forgets a peer, and returns the agent that it was, or nil.
+func (r *roster) lose(id mgmt.PeerID) *agent {
+	p := r.peers[id]
+	if p == nil {
+		return nil
+	}
+	delete(r.peers, id)
+	if a := r.agents[p.name]; a != nil && a.peer == p {
+		r.note(Note{Level: Warn, Text: "agent lost", Instance: a.name, Peer: id})
+		return a
+	}
+	return nil
+}
+
+// sender returns the agent of this instance if it is the peer that sent ev, and
+// nil if it is not: any peer can publish on an agent's topic (spec
+// management-api 7.1, G-P1 and G-P4).
+func (r *roster) sender(ev FromAgent) *agent {
+	a := r.agents[ev.Instance]
+	if a == nil || a.peer.id != ev.Peer {
+		r.note(Note{Level: Debug, Text: "message from a stranger ignored", Instance: ev.Instance, Peer: ev.Peer})
+		return nil
+	}
+	return a
+}
+
+// hello makes the peer the agent of its instance, unless another connected peer
+// is that already (spec management-api 6.4; 7.3, G-C9). Hellos are repeated.
+func (r *roster) hello(ev FromAgent, hello mgmt.NotifyAgentHello) {
+	p := r.peers[ev.Peer]
+	if reason := refuseHello(p, ev, hello); reason != "" {
+		r.note(Note{Level: Warn, Text: "hello refused", Instance: ev.Instance, Peer: ev.Peer, Err: reason})
+		return
+	}
+	if p.retired {
+		return
+	}
+	if reason := p.notTheirs(hello.Instance); reason != "" {
+		r.note(Note{Level: Warn, Text: "hello refused", Instance: ev.Instance, Peer: ev.Peer, Err: reason})
+		r.emit(Refuse{p.id, hello.Instance, reason})
+		return
+	}
+	first := p.name == ""
+	if first {
+		p.name, p.since = hello.Instance, r.now
+	}
+	changed := p.version != hello.APIVersion
+	p.version = hello.APIVersion
+	if a := r.agents[p.name]; a == nil {
+		r.join(p)
+	} else if a.peer == p && changed {
+		r.noteVersion(a)
+	} else if a.peer != p && first {
+		r.refuseSecond(p, a)
+	}
+}
+
+func (r *roster) refuseSecond(p *peer, a *agent) {
+	r.note(Note{Level: Warn, Text: "second agent of that name refused", Instance: p.name, Peer: p.id,
+		Err: fmt.Sprintf("%s at %s has the name", a.peer.id, a.peer.addr)})
+	r.emit(Refuse{p.id, p.name, fmt.Sprintf("an agent named '%s' is connected already, from %s", p.name, a.peer.addr)})
+}
+
+func (r *roster) join(p *peer) {
+	a := &agent{name: p.name, peer: p}
+	r.agents[a.name] = a
+	r.changes++
+	r.note(Note{Level: Info, Text: "agent joined", Instance: a.name, Peer: p.id})
+	r.noteVersion(a)
+}
+
+func (r *roster) noteVersion(a *agent) {
+	if !a.compatible() {
+		r.note(Note{Level: Warn, Text: "agent is incompatible", Instance: a.name, Peer: a.peer.id, Err: r.absence(a.name)})
+	}
+}
+
+// remove ends a's role as its instance's agent.
+func (r *roster) remove(a *agent) {
+	delete(r.agents, a.name)
+	r.changes++
+}
+
+// succeed lets the peer that has waited longest for the name of a, which was
+// removed, have that name.
+func (r *roster) succeed(a *agent) {
+	var next *peer
+	for _, p := range r.peers {
+		if p.name == a.name && p != a.peer && !p.retired && (next == nil || earlier(p, next) < 0) {
+			next = p
+		}
+	}
+	if next != nil {
+		r.join(next)
+	}
+}
+
+// absence returns why the instance cannot be asked to do anything, and the
+// empty string if it can.
+func (r *roster) absence(name mgmt.InstanceName) string {
+	switch a := r.agents[name]; {
+	case a == nil:
+		return fmt.Sprintf("instance '%s' is not connected", name)
+	case !a.compatible():
+		return fmt.Sprintf("instance '%s' speaks API version %d, not %d", name, a.peer.version, mgmt.APIVersion)
+	}
+	return ""
+}
+
+// missing returns why nothing can be deployed on the instance, and the empty
+// string if something can.
+func (r *roster) missing(name mgmt.InstanceName) string {
+	if why := r.absence(name); why != "" {
+		return why
+	}
+	switch a := r.agents[name]; {
+	case a.standing == ready:
+		return ""
+	case a.refusal != "":
+		return fmt.Sprintf("instance '%s' refused to join: %s", name, a.refusal)
+	default:
+		return fmt.Sprintf("instance '%s' did not answer its welcome", name)
+	}
+}
+
+// lacking returns the instances of t, which may be nil, that have no agent,
+// sorted.
+func (r *roster) lacking(t *target) []mgmt.InstanceName {
+	if t == nil {
+		return nil
+	}
+	var names []mgmt.InstanceName
+	for name := range t.instances {
+		if r.agents[name] == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// lackOf says why nothing can be deployed on the instance. If the instance is
+// absent, lackOf also says which connected instance may have been meant: one
+// for which t has no part.
+func (r *roster) lackOf(t *target, name mgmt.InstanceName) string {
+	why := r.missing(name)
+	if r.agents[name] != nil {
+		return why
+	}
+	var others []mgmt.InstanceName
+	for _, a := range r.sorted() {
+		if !t.has(a.name) {
+			others = append(others, a.name)
+		}
+	}
+	if nearest := mgmt.Nearest(name, others); nearest != "" {
+		why += fmt.Sprintf(" (did you mean '%s'?)", nearest)
+	}
+	return why
+}
+
+// connected names the instances that are connected, for a person.
+func (r *roster) connected() string {
+	var names []string
+	for _, a := range r.sorted() {
+		names = append(names, string(a.name))
+	}
+	if len(names) == 0 {
+		return "no instance is connected"
+	}
+	return "connected: " + mgmt.FewTexts(names, maxNamed, ", ")
+}
+
+// maxNamed bounds the instances that a text names.
+const maxNamed = 10
+
+// sorted returns all agents by name.
+func (r *roster) sorted() []*agent {
+	return slices.SortedFunc(maps.Values(r.agents), func(a, b *agent) int { return cmp.Compare(a.name, b.name) })
+}
+
+// failedAttempt makes a wait before it is approached again.
+func (r *roster) failedAttempt(a *agent) {
+	a.retryAt = r.now.Add(r.cfg.retryDelay(a.attempts))
+	a.attempts++
+}
+
+func (r *roster) forgiveAll() {
+	for _, a := range r.agents {
+		a.forgive()
+	}
+}

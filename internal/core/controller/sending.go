@@ -1,0 +1,160 @@
+package controller
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// commit saves the state in which d's target is deployed.
+func (d *deployment) commit(next State) {
+	d.phase = committing
+	d.memory.save(next, commitSave{d})
+}
+
+// commitSave goes on with a deployment after its Save.
+type commitSave struct{ *deployment }
+
+// saved sends the configuration, or refuses the deployment.
+func (d commitSave) saved(err string) {
+	if err == "" {
+		d.leaving = d.dismissing(d.memory.deployed, d.target)
+		d.memory.deployed = d.target
+		d.send()
+		return
+	}
+	d.outcome.results = []mgmt.Result{{Error: "save configuration: " + err}}
+	if d.internal() {
+		d.postponeAll()
+	}
+	d.end()
+}
+
+// dismissing returns the agents that are there, by name, of instances in before
+// and not in next, which are about to be sent a standby.
+func (d *deployment) dismissing(before, next *target) []*agent {
+	var list []*agent
+	for _, a := range d.roster.sorted() {
+		if before.has(a.name) && !next.has(a.name) && a.compatible() {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// send sends the configuration to every agent that is ready, once, and answers
+// for the others.
+func (d *deployment) send() {
+	d.enter(sending)
+	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
+		if why := d.roster.missing(name); why != "" {
+			d.addResults(d.absent(name, why))
+			continue
+		}
+		a := d.roster.agents[name]
+		if d.internal() && (a.has == d.target || d.memory.refused(name)) {
+			continue
+		}
+		d.sendTo(a, false)
+	}
+}
+
+func (d *deployment) sendTo(a *agent, force bool) {
+	l := d.begin(a, deliveries{d})
+	d.legs.send(l, mgmt.AgentDeployRequest{ReqID: l.id, Config: d.target.config, Force: force})
+}
+
+// absent is the result of an instance to which nothing can be sent now. It is a
+// success, with a reason, if that is as the client wants it.
+func (d *deployment) absent(name mgmt.InstanceName, why string) mgmt.Result {
+	switch {
+	case d.internal():
+		return mgmt.Result{Instance: name, Error: why}
+	case d.idle.known && d.idle.change.Same(name):
+		return mgmt.Result{Success: true, Instance: name, Error: why + "; nothing changes for it"}
+	case d.partial() && d.roster.agents[name] == nil:
+		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its share when it comes"}
+	case d.partial():
+		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its share when it takes it"}
+	}
+	return mgmt.Result{Instance: name, Error: why}
+}
+
+// deliveries takes the answers of agents that were sent the configuration.
+type deliveries struct{ *deployment }
+
+func (d deliveries) answered(l *leg, answers []mgmt.Result) {
+	d.closed(l)
+	a := l.agent
+	if d.amends && !l.asked.(mgmt.AgentDeployRequest).Force && d.target.passedOver(a.name, answers) {
+		d.note(Note{Level: Info, Text: "agent runs an earlier form of the configuration, which is forced upon it", Instance: a.name, ReqID: l.id})
+		d.sendTo(a, true)
+		return
+	}
+	results, accepted := d.target.read(a.name, answers)
+	d.addResults(results...)
+	if !accepted {
+		d.roster.failedAttempt(a)
+		if !d.internal() && failedPreflight(answers) {
+			d.outcome.refusers = append(d.outcome.refusers, a.name)
+		}
+		return
+	}
+	a.has = d.target
+	a.forgive()
+}
+
+func (d deliveries) failed(l *leg, why string) {
+	d.closed(l)
+	d.addResults(mgmt.Result{Instance: l.agent.name, Error: why})
+	d.roster.failedAttempt(l.agent)
+}
+
+// failedPreflight reports whether an agent has refused a deployment because of
+// what it found. An agent that was asked before does so only if it was asked too
+// long ago, and one of upstream's never.
+func failedPreflight(answers []mgmt.Result) bool {
+	return slices.ContainsFunc(answers, func(r mgmt.Result) bool {
+		return !r.Success && r.Node == "" && strings.HasPrefix(r.Error, mgmt.PreflightFailed)
+	})
+}
+
+// expireAnswers gives up, at the deadline, on agents that have not answered or
+// whose nodes have not ended.
+func (d *deployment) expireAnswers() {
+	if d.now.Before(d.times.deadline) {
+		return
+	}
+	for _, l := range slices.Clone(d.open) {
+		d.legs.fail(l, fmt.Sprintf("%s waiting for instance '%s'", errTimedOut, l.agent.name))
+	}
+	for _, a := range slices.Clone(d.leaving) {
+		d.left(a, fmt.Sprintf("%s waiting for the nodes of instance '%s' to end", errTimedOut, a.name))
+	}
+}
+
+// seeOff waits no longer for agents that stand by, or are gone.
+func (d *deployment) seeOff() {
+	d.leaving = slices.DeleteFunc(d.leaving, func(a *agent) bool {
+		return a.standing == dismissed || d.roster.agents[a.name] != a
+	})
+}
+
+// left ends the wait for a, whose nodes may run on.
+func (d *deployment) left(a *agent, why string) {
+	if i := slices.Index(d.leaving, a); i >= 0 {
+		d.leaving = slices.Delete(d.leaving, i, i+1)
+		d.addResults(mgmt.Result{Instance: a.name, Error: why})
+	}
+}
+
+// complained keeps what an agent reports of a node for the results of the
+// deployment (spec management-api 7.3, G-C20).
+func (d *deployment) complained(a *agent, msg mgmt.NotifyError) {
+	if d.phase == sending && d.target.nodes[msg.Node].Instance == a.name {
+		d.outcome.complaints[msg.Node] = msg.Msg
+	}
+}

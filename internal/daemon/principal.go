@@ -1,0 +1,45 @@
+package daemon
+
+import (
+	"fmt"
+	"os/user"
+	"strconv"
+
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// client is a WebSocket client that is connected.
+type client struct {
+	bus.Peer
+	user mgmt.Principal
+}
+
+// principal returns the user on whose behalf a client asks. Every client that is
+// let connect may do everything.
+func principal(from bus.Peer) mgmt.Principal {
+	return mgmt.Principal{Name: principalName(from), Role: mgmt.Admin}
+}
+
+// principalName identifies the user of a client for people. The name is the same
+// when the client connects anew.
+func principalName(from bus.Peer) string {
+	switch {
+	case from.Certificate != nil:
+		return certificateName(from.Certificate)
+	case from.Caller.Known:
+		return accountName(from.Caller.UID)
+	}
+	return "unknown at " + from.Addr.Addr().Unmap().String()
+}
+
+// accountName returns "NAME (uid NUMBER)", or the number alone if the host does
+// not know the account.
+func accountName(uid uint32) string {
+	number := strconv.FormatUint(uint64(uid), 10)
+	account, err := user.LookupId(number)
+	if err != nil {
+		return "uid " + number
+	}
+	return fmt.Sprintf("%s (uid %s)", account.Username, number)
+}
