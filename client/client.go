@@ -45,13 +45,13 @@ func (c *Client) Version() string { return c.conn.Version() }
 
 // Close ends the connection with a goodbye to the controller, for which it
 // waits a fraction of a second.
-func (c *Client) Close() error { return c.conn.Close() }
+func (c *Client) Close() error { return own(c.conn.Close()) }
 
 // Stage uploads a configuration for a later Deploy. One successful result
 // carries the configuration's ID as Text; otherwise there is a failure for each
 // mistake in it.
 func (c *Client) Stage(ctx context.Context, config Configuration) ([]Result, error) {
-	return c.transact(ctx, mgmt.StageConfigurationRequest{ReqID: newReqID(), Config: config})
+	return c.transact(ctx, mgmt.StageConfigurationRequest{ReqID: newReqID(), Config: config.mgmt()})
 }
 
 // Deploy makes the staged configuration what runs. There is a result for each
@@ -143,12 +143,12 @@ func (c *Client) GetNodes(ctx context.Context) ([]Result, error) {
 // GetIDValue asks nodes, or all if none is named, for the value of a global
 // identifier. Each node's result carries it as Text, which is JSON.
 func (c *Client) GetIDValue(ctx context.Context, identifier string, nodes ...NodeName) ([]Result, error) {
-	return c.transact(ctx, mgmt.GetIDValueRequest{ReqID: newReqID(), ID: identifier, Nodes: nodes})
+	return c.transact(ctx, mgmt.GetIDValueRequest{ReqID: newReqID(), ID: identifier, Nodes: nodeNames(nodes)})
 }
 
 // Restart restarts nodes, or all if none is named. There is a result for each.
 func (c *Client) Restart(ctx context.Context, nodes ...NodeName) ([]Result, error) {
-	return c.transact(ctx, mgmt.RestartRequest{ReqID: newReqID(), Nodes: nodes})
+	return c.transact(ctx, mgmt.RestartRequest{ReqID: newReqID(), Nodes: nodeNames(nodes)})
 }
 
 // TestTimeout makes a request that the controller answers only by letting it
@@ -160,7 +160,7 @@ func (c *Client) TestTimeout(ctx context.Context, withState bool) (Result, error
 func newReqID() mgmt.ReqID { return mgmt.ReqID(uuid.NewString()) }
 
 // first returns the result of a response that carries one.
-func first(results []mgmt.Result, err error) (Result, error) {
+func first(results []Result, err error) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
@@ -170,7 +170,7 @@ func first(results []mgmt.Result, err error) (Result, error) {
 // transact sends req, waits for the response that answers it, and returns the
 // response's results. It passes over all other messages: all clients share the
 // topic.
-func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]mgmt.Result, error) {
+func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, error) {
 	request, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
 	if err := c.renew(request); err != nil {
@@ -200,7 +200,7 @@ func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]mgmt.Result,
 		if err != nil {
 			return nil, fmt.Errorf("protocol data error with controller %s: %w", c.cfg.Address, err)
 		}
-		return msg.(mgmt.Response).Outcomes(), nil
+		return each(msg.(mgmt.Response).Outcomes(), resultOf), nil
 	}
 }
 
@@ -259,6 +259,7 @@ func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
 // deadline of a request as *TimeoutError; what ended the caller's ctx otherwise
 // is returned as it is.
 func (c *Client) fail(ctx context.Context, err error) error {
+	err = own(err)
 	if _, ok := errors.AsType[*ServerError](err); !ok {
 		c.lost = true
 		if _, ok := errors.AsType[*ServerClosed](err); ok && ctx.Err() != nil {

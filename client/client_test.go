@@ -21,7 +21,6 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -46,14 +45,25 @@ func (c *controller) seen() []mgmt.Message {
 	return slices.Clone(c.requests)
 }
 
+// known admits the events of the Management framework.
+func known(_ string, v zval.Value) error {
+	_, err := codec.Decode(v)
+	return err
+}
+
 // start runs a controller until the test ends.
 func start(t *testing.T, respond func(*controller, mgmt.Message)) *controller {
 	t.Helper()
-	return startAs(t, "", respond)
+	return startWith(t, bus.WebSocketConfig{}, respond)
 }
 
 // startAs is start of a controller that says this of itself.
 func startAs(t *testing.T, announce string, respond func(*controller, mgmt.Message)) *controller {
+	t.Helper()
+	return startWith(t, bus.WebSocketConfig{Announce: announce}, respond)
+}
+
+func startWith(t *testing.T, cfg bus.WebSocketConfig, respond func(*controller, mgmt.Message)) *controller {
 	t.Helper()
 	endpoint, err := bus.New(bus.Config{})
 	if err != nil {
@@ -73,11 +83,10 @@ func startAs(t *testing.T, announce string, respond func(*controller, mgmt.Messa
 		sub.Close()
 	})
 	done.Go(func() {
-		known := func(_ string, v zval.Value) error {
-			_, err := codec.Decode(v)
-			return err
+		cfg.Version = "8.2.2"
+		if cfg.Admit == nil {
+			cfg.Admit = known
 		}
-		cfg := bus.WebSocketConfig{Version: "8.2.2", Admit: known, Announce: announce}
 		if err := endpoint.ServeWebSocket(ctx, ln, cfg); ctx.Err() == nil {
 			t.Errorf("ServeWebSocket: %v", err)
 		}
@@ -149,6 +158,7 @@ func TestEachMethodSendsItsRequestAndReturnsTheAnswer(t *testing.T) {
 	}
 	ctx := t.Context()
 	config := client.Configuration{ID: "x", Instances: []client.Instance{{Name: "i", Host: client.UnknownHost}}}
+	asSent := mgmt.Configuration{ID: "x", Instances: []mgmt.Instance{{Name: "i", Host: mgmt.UnknownHost}}}
 	many := func(r []client.Result, err error) (client.Result, error) {
 		if len(r) != 1 {
 			return client.Result{}, errors.Join(err, errors.New("not one result"))
@@ -159,7 +169,7 @@ func TestEachMethodSendsItsRequestAndReturnsTheAnswer(t *testing.T) {
 		want mgmt.Message // without its ID
 		call func() (client.Result, error)
 	}{
-		{mgmt.StageConfigurationRequest{Config: config}, func() (client.Result, error) { return many(c.Stage(ctx, config)) }},
+		{mgmt.StageConfigurationRequest{Config: asSent}, func() (client.Result, error) { return many(c.Stage(ctx, config)) }},
 		{mgmt.DeployRequest{}, func() (client.Result, error) { return many(c.Deploy(ctx)) }},
 		{mgmt.GetConfigurationRequest{Deployed: true}, func() (client.Result, error) { return c.GetConfiguration(ctx, true) }},
 		{mgmt.GetInstancesRequest{}, func() (client.Result, error) { return c.GetInstances(ctx) }},
@@ -386,7 +396,7 @@ func TestDialFailures(t *testing.T) {
 	})
 	t.Run("other failures are final", func(t *testing.T) {
 		_, err := client.Dial(t.Context(), client.Config{Address: "bad address"})
-		if failed, ok := errors.AsType[*client.DialError](err); !ok || failed.Failure != websocket.DialInvalid {
+		if failed, ok := errors.AsType[*client.DialError](err); !ok || failed.Failure != client.DialInvalid {
 			t.Errorf("Dial: %v, want a *DialError", err)
 		}
 	})

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
@@ -20,7 +18,7 @@ import (
 const DefaultAddress = "127.0.0.1:2149"
 
 // DefaultTopic is the topic of the controller's API (spec management-api 1.3).
-const DefaultTopic = mgmt.ControllerTopic
+const DefaultTopic = "zeek/management/controller"
 
 // Config says how to reach a controller. Its zero value works for one on this
 // host with default settings.
@@ -116,7 +114,7 @@ func connect(ctx context.Context, cfg Config) (*websocket.Client, error) {
 		}
 		failed, ok := errors.AsType[*DialError](err)
 		crowded := ok && failed.Status == http.StatusServiceUnavailable
-		retriable := ok && (failed.Failure == websocket.DialRefused || failed.Failure == websocket.DialTimeout) || crowded
+		retriable := ok && (failed.Failure == DialRefused || failed.Failure == DialTimeout) || crowded
 		if !retriable || ctx.Err() != nil {
 			return nil, deadline(ctx, cfg, failed, err)
 		}
@@ -136,7 +134,8 @@ func connect(ctx context.Context, cfg Config) (*websocket.Client, error) {
 func dialOnce(ctx context.Context, cfg Config) (*websocket.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.RetryDelay)
 	defer cancel()
-	return websocket.Dial(ctx, cfg.url(), []string{cfg.Topic}, websocket.Config{TLS: cfg.TLS, App: cfg.AppName})
+	conn, err := websocket.Dial(ctx, cfg.url(), []string{cfg.Topic}, websocket.Config{TLS: cfg.TLS, App: cfg.AppName})
+	return conn, own(err)
 }
 
 // deadline returns err, or a *TimeoutError if ctx's deadline is what ended the
@@ -158,30 +157,3 @@ func pause(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
-
-// TimeoutError means that the controller did not answer in time. It is a
-// context.DeadlineExceeded.
-type TimeoutError struct {
-	// Address is the controller's.
-	Address string
-	// Stage of connecting, "connect()" or "handshake"; empty for a request.
-	Stage string
-	// Err is why the last attempt to connect failed; nil for a request.
-	Err error
-}
-
-// Error says so in zeek-client's words.
-func (e *TimeoutError) Error() string {
-	var b strings.Builder
-	b.WriteString("websocket connection to " + e.Address + " timed out")
-	if e.Stage != "" {
-		b.WriteString(" in " + e.Stage)
-	}
-	return b.String()
-}
-
-// Is makes a TimeoutError a context.DeadlineExceeded.
-func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
-
-// Unwrap returns Err.
-func (e *TimeoutError) Unwrap() error { return e.Err }

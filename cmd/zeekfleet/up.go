@@ -100,7 +100,7 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 		for _, text := range cluster.Doubts {
 			fmt.Fprintln(cmd.ErrOrStderr(), "zeekfleet: warning: "+text)
 		}
-		cfg.Cluster, cfg.Source = &cluster.Config, args[0]
+		cfg.Cluster, cfg.Source = new(cli.ForClient(cluster.Config)), args[0]
 	}
 	saveMemory()
 	cfg.Program = programName(os.Args[0])

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // binary builds zeekfleet once.
@@ -277,7 +276,7 @@ func stopNodes(ctx context.Context, c *client.Client) error {
 		for _, r := range results {
 			nodes, _ := r.Data.(client.NodeStatuses)
 			for _, n := range nodes {
-				if n.ClusterRole != mgmt.ClusterNone {
+				if n.ClusterRole != client.ClusterNone {
 					left++
 				}
 			}

@@ -54,7 +54,7 @@ func fleet(ctx context.Context, _ string) ([]figure, error) {
 		for n := range fleetNodes {
 			nodes = append(nodes, mgmt.NodeName(fmt.Sprintf("worker-%03d-%d", i, n)))
 			config.Nodes = append(config.Nodes, client.Node{
-				Name: nodes[n], Instance: name, Role: client.Worker, State: client.Running,
+				Name: client.NodeName(nodes[n]), Instance: name, Role: client.Worker, State: client.Running,
 			})
 		}
 		ln, err := net.Listen("tcp", "127.0.0.1:0")

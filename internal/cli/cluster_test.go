@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
+	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -374,7 +375,7 @@ func FuzzParseCluster(f *testing.F) {
 				t.Fatalf("read strictly (-as zeek-client +strictly):\n%s", diff)
 			}
 		}
-		written := cli.GetConfigOutcome(mgmt.Result{Success: true, Data: first.Config}, false).Render(false)
+		written := cli.GetConfigOutcome(client.Result{Success: true, Data: cli.ForClient(first.Config)}, false).Render(false)
 		if written == "" || strings.Contains(text, "%(") || strings.Contains(text, "\\\n") {
 			return // nothing to run, or values with blanks at the ends of lines, which the form does not know
 		}

@@ -33,7 +33,7 @@ type Commands struct {
 // StageConfig uploads the cluster configuration in the file at path; "-" is
 // standard input.
 func (c *Commands) StageConfig(ctx context.Context, path string) int {
-	return c.withConfig(path, func(config mgmt.Configuration) int {
+	return c.withConfig(path, func(config client.Configuration) int {
 		return c.connected(ctx, func(ctl *client.Client) int {
 			o, _ := c.stage(ctx, ctl, config)
 			return c.finish(o)
@@ -44,7 +44,7 @@ func (c *Commands) StageConfig(ctx context.Context, path string) int {
 // DeployConfig uploads a cluster configuration like StageConfig and, if that
 // succeeds, deploys it.
 func (c *Commands) DeployConfig(ctx context.Context, path string) int {
-	return c.withConfig(path, func(config mgmt.Configuration) int {
+	return c.withConfig(path, func(config client.Configuration) int {
 		return c.connected(ctx, func(ctl *client.Client) int {
 			o, id := c.stage(ctx, ctl, config)
 			if o.Status != StatusDone {
@@ -61,7 +61,7 @@ func (c *Commands) Deploy(ctx context.Context) int {
 }
 
 // stage stages config, and returns under which ID it is staged.
-func (c *Commands) stage(ctx context.Context, ctl *client.Client, config mgmt.Configuration) (o Outcome, id string) {
+func (c *Commands) stage(ctx context.Context, ctl *client.Client, config client.Configuration) (o Outcome, id string) {
 	results, err := ctl.Stage(ctx, config)
 	id, _ = client.ConfigurationID(results)
 	return answer(StageOutcome)(results, err), id
@@ -86,9 +86,9 @@ func (c *Commands) deploy(ctx context.Context, ctl *client.Client, id string) in
 
 // lacksInstances reports whether a deployment was refused because instances are
 // not connected.
-func lacksInstances(results []mgmt.Result) bool {
+func lacksInstances(results []client.Result) bool {
 	_, deployed := client.ConfigurationID(results)
-	absent := func(r mgmt.Result) bool {
+	absent := func(r client.Result) bool {
 		return !r.Success && strings.HasPrefix(r.Error, "instance '"+string(r.Instance)+"' is not connected")
 	}
 	return !deployed && slices.ContainsFunc(results, absent)
@@ -117,9 +117,9 @@ type ConfigRequest struct {
 // GetConfig prints a configuration, or writes it to a file.
 func (c *Commands) GetConfig(ctx context.Context, req ConfigRequest) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
-		outcome := func(r mgmt.Result) Outcome {
+		outcome := func(r client.Result) Outcome {
 			o := GetConfigOutcome(r, req.AsJSON)
-			if config, ok := r.Data.(mgmt.Configuration); ok && !req.AsJSON && !c.AsZeekClient {
+			if config, ok := r.Data.(client.Configuration); ok && !req.AsJSON && !c.AsZeekClient {
 				o.Warnings = append(o.Warnings, iniLacks(config)...)
 			}
 			return o
@@ -174,8 +174,8 @@ func (c *Commands) Restart(ctx context.Context, nodes []string) int {
 }
 
 // nearestNodes says of each node that there is not which one was probably meant.
-func (c *Commands) nearestNodes(ctx context.Context, ctl *client.Client, results []mgmt.Result, o *Outcome) {
-	var unknown, known []mgmt.NodeName
+func (c *Commands) nearestNodes(ctx context.Context, ctl *client.Client, results []client.Result, o *Outcome) {
+	var unknown, known []client.NodeName
 	for _, r := range results {
 		if !r.Success && r.Node != "" && r.Error == unknownNode {
 			unknown = append(unknown, r.Node)
@@ -185,7 +185,7 @@ func (c *Commands) nearestNodes(ctx context.Context, ctl *client.Client, results
 		return
 	}
 	deployed, err := ctl.GetConfiguration(ctx, true)
-	config, ok := deployed.Data.(mgmt.Configuration)
+	config, ok := deployed.Data.(client.Configuration)
 	if err != nil || !ok {
 		return // what was asked for has its answer
 	}
@@ -210,10 +210,10 @@ func (c *Commands) TestTimeout(ctx context.Context, withState bool) int {
 	})
 }
 
-func nodeNames(names []string) []mgmt.NodeName {
-	list := make([]mgmt.NodeName, len(names))
+func nodeNames(names []string) []client.NodeName {
+	list := make([]client.NodeName, len(names))
 	for i, name := range names {
-		list[i] = mgmt.NodeName(name)
+		list[i] = client.NodeName(name)
 	}
 	return list
 }
@@ -248,7 +248,7 @@ func (c *Commands) finish(o Outcome) int {
 
 // withConfig reads and checks the cluster configuration before anything else
 // happens.
-func (c *Commands) withConfig(path string, then func(mgmt.Configuration) int) int {
+func (c *Commands) withConfig(path string, then func(client.Configuration) int) int {
 	cluster, err := ReadCluster(path, c.Stdin, ClusterOptions{Hostname: c.Hostname, AsZeekClient: c.AsZeekClient})
 	if err != nil {
 		c.Log.Error("%v", err)
@@ -257,5 +257,5 @@ func (c *Commands) withConfig(path string, then func(mgmt.Configuration) int) in
 	for _, text := range slices.Concat(cluster.Warnings, cluster.Doubts) {
 		c.Log.Warning("%s", text)
 	}
-	return then(cluster.Config)
+	return then(ForClient(cluster.Config))
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -18,11 +19,11 @@ type plainText string
 // configINI renders c in zeek-client's INI form (spec zeek-client 9.8).
 // Percent signs, quotes and backslashes are written so that ParseCluster reads
 // them back; zeek-client does not manage that.
-func configINI(c mgmt.Configuration) plainText {
+func configINI(c client.Configuration) plainText {
 	var b strings.Builder
 	if len(c.Instances) > 0 {
 		b.WriteString("[" + instancesSection + "]\n")
-		for _, in := range byName(c.Instances, func(in mgmt.Instance) mgmt.InstanceName { return in.Name }) {
+		for _, in := range byName(c.Instances, func(in client.Instance) client.InstanceName { return in.Name }) {
 			if in.ListenPort == nil {
 				fmt.Fprintf(&b, "%s\n", in.Name)
 			} else {
@@ -31,7 +32,7 @@ func configINI(c mgmt.Configuration) plainText {
 		}
 		b.WriteByte('\n')
 	}
-	for _, n := range byName(c.Nodes, func(n mgmt.Node) mgmt.NodeName { return n.Name }) {
+	for _, n := range byName(c.Nodes, func(n client.Node) client.NodeName { return n.Name }) {
 		fmt.Fprintf(&b, "[%s]\n", n.Name)
 		for _, kv := range nodeEntries(n) {
 			value := strings.NewReplacer("%", "%%", "\n", "\n\t").Replace(kv.value)
@@ -43,15 +44,15 @@ func configINI(c mgmt.Configuration) plainText {
 }
 
 // iniLacks tells what configINI leaves out, because the form has no place for it.
-func iniLacks(c mgmt.Configuration) []string {
+func iniLacks(c client.Configuration) []string {
 	var nodes, instances []string
-	for _, n := range byName(c.Nodes, func(n mgmt.Node) mgmt.NodeName { return n.Name }) {
+	for _, n := range byName(c.Nodes, func(n client.Node) client.NodeName { return n.Name }) {
 		if len(n.Options) > 0 {
 			nodes = append(nodes, string(n.Name))
 		}
 	}
-	for _, in := range byName(c.Instances, func(in mgmt.Instance) mgmt.InstanceName { return in.Name }) {
-		if in.ListenPort == nil && in.Host.IsValid() && in.Host != mgmt.UnknownHost {
+	for _, in := range byName(c.Instances, func(in client.Instance) client.InstanceName { return in.Name }) {
+		if in.ListenPort == nil && in.Host.IsValid() && in.Host != client.UnknownHost {
 			instances = append(instances, string(in.Name))
 		}
 	}
@@ -75,7 +76,7 @@ func byName[T any, N cmp.Ordered](list []T, name func(T) N) []T {
 type nodeEntry struct{ key, value string }
 
 // nodeEntries returns the entries of a node's section, in their order.
-func nodeEntries(n mgmt.Node) []nodeEntry {
+func nodeEntries(n client.Node) []nodeEntry {
 	entries := []nodeEntry{{"instance", string(n.Instance)}, {"role", string(n.Role)}}
 	add := func(key, value string) { entries = append(entries, nodeEntry{key, value}) }
 	if n.Port != nil {
@@ -124,20 +125,20 @@ func shellWord(text string) string {
 
 // configJSON renders c as get-config --as-json does. Options, which zeek-client
 // cannot show, are objects with name and value.
-func configJSON(c mgmt.Configuration) document {
+func configJSON(c client.Configuration) document {
 	instances, nodes := []any{}, []any{}
-	for _, in := range byName(c.Instances, func(in mgmt.Instance) mgmt.InstanceName { return in.Name }) {
+	for _, in := range byName(c.Instances, func(in client.Instance) client.InstanceName { return in.Name }) {
 		d := address(in)
 		d["name"] = string(in.Name)
 		instances = append(instances, d)
 	}
-	for _, n := range byName(c.Nodes, func(n mgmt.Node) mgmt.NodeName { return n.Name }) {
+	for _, n := range byName(c.Nodes, func(n client.Node) client.NodeName { return n.Name }) {
 		nodes = append(nodes, nodeJSON(n))
 	}
 	return document{"id": c.ID, "instances": instances, "nodes": nodes}
 }
 
-func nodeJSON(n mgmt.Node) document {
+func nodeJSON(n client.Node) document {
 	env := document{}
 	for name, value := range n.Env {
 		env[name] = value
@@ -152,7 +153,7 @@ func nodeJSON(n mgmt.Node) document {
 	}
 	if n.Options != nil {
 		options := []any{}
-		for _, o := range byName(n.Options, func(o mgmt.Option) string { return o.Name }) {
+		for _, o := range byName(n.Options, func(o client.Option) string { return o.Name }) {
 			options = append(options, document{"name": o.Name, "value": o.Value})
 		}
 		d["options"] = options
@@ -166,7 +167,7 @@ func nodeJSON(n mgmt.Node) document {
 	return d
 }
 
-func portJSON(p *mgmt.Port) any {
+func portJSON(p *client.Port) any {
 	if p == nil {
 		return nil
 	}

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // connected connects to the controller, lets then ask, and hangs up. Messages
@@ -62,7 +61,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 func (c *Commands) retrying(ctx context.Context, where string, attempt int, err error) {
 	// Each attempt that nobody answers lasts as long as the pause before it.
 	reason, each := "connection timed out for", 2*c.Settings.PeeringRetryDelay
-	if failed, ok := errors.AsType[*client.DialError](err); ok && failed.Failure == websocket.DialRefused {
+	if failed, ok := errors.AsType[*client.DialError](err); ok && failed.Failure == client.DialRefused {
 		reason, each = "connection refused for", c.Settings.PeeringRetryDelay
 	}
 	if attempt == 1 {
@@ -92,15 +91,15 @@ func (c *Commands) dialMessage(where string, err error) string {
 	}
 	kind := "unexpected error"
 	switch failed.Failure {
-	case websocket.DialCanceled:
+	case client.DialCanceled:
 		return fmt.Sprintf("connecting to controller %s: %v", where, failed.Err)
-	case websocket.DialNoAck:
+	case client.DialNoAck:
 		return fmt.Sprintf("protocol data error with controller %s: %v, raw data: %s", where, failed.Err, clip(failed.Raw))
-	case websocket.DialTLS:
+	case client.DialTLS:
 		kind = "socket TLS error"
-	case websocket.DialSocket:
+	case client.DialSocket:
 		kind = "socket error"
-	case websocket.DialName, websocket.DialRejected, websocket.DialProtocol, websocket.DialInvalid:
+	case client.DialName, client.DialRejected, client.DialProtocol, client.DialInvalid:
 		kind = "websocket error"
 	}
 	return fmt.Sprintf("%s in %s with controller %s: %s", kind, failed.Stage, where, dialReason(failed.Err))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -59,7 +60,7 @@ func sourced(source, text string) document {
 
 // failed is the entry of a failed result: of its node, or else its instance, or
 // else of the controller.
-func failed(r mgmt.Result) document {
+func failed(r client.Result) document {
 	return sourced(cmp.Or(string(r.Node), string(r.Instance)), cmp.Or(r.Error, noReason))
 }
 
@@ -80,14 +81,14 @@ func failedIf(errors []any) int {
 }
 
 // StageOutcome is the outcome of staging (spec zeek-client 9.2).
-func StageOutcome(results []mgmt.Result) Outcome {
+func StageOutcome(results []client.Result) Outcome {
 	var o Outcome
 	found, errors := document{}, []any{}
 	for _, r := range results {
 		if !r.Success {
 			errors = append(errors, cmp.Or(r.Error, noReason))
 			o.Status = StatusFailed
-		} else if id, ok := r.Data.(mgmt.Text); ok {
+		} else if id, ok := r.Data.(client.Text); ok {
 			found["id"] = string(id)
 		}
 	}
@@ -97,11 +98,11 @@ func StageOutcome(results []mgmt.Result) Outcome {
 
 // DeployOutcome is the outcome of deploying (spec zeek-client 9.1). Unlike
 // zeek-client's, the document's errors have those of nodes, too.
-func DeployOutcome(results []mgmt.Result) Outcome {
+func DeployOutcome(results []client.Result) Outcome {
 	var o Outcome
 	found, errors, nodes := document{}, []any{}, document{}
 	for _, r := range results {
-		id, isText := r.Data.(mgmt.Text)
+		id, isText := r.Data.(client.Text)
 		switch {
 		case !r.Success:
 			errors = append(errors, failure(r))
@@ -118,7 +119,7 @@ func DeployOutcome(results []mgmt.Result) Outcome {
 		entry := document{"success": r.Success, "instance": string(r.Instance)}
 		switch data := r.Data.(type) {
 		case nil:
-		case mgmt.NodeOutputs:
+		case client.NodeOutputs:
 			entry["stdout"], entry["stderr"] = data.Stdout, data.Stderr
 		default:
 			errors = append(errors, fmt.Sprintf("invalid result data for node %s: %s", r.Node, dataProblem(data)))
@@ -134,10 +135,10 @@ func DeployOutcome(results []mgmt.Result) Outcome {
 
 // failure says of a failed result whose it is, unless it says so itself, and why.
 // A controller of Zeek's gives no reason for a node, but what it printed.
-func failure(r mgmt.Result) string {
+func failure(r client.Result) string {
 	why := cmp.Or(r.Error, noReason)
-	if out, ok := r.Data.(mgmt.NodeOutputs); ok && r.Error == "" {
-		if said := out.TellingLine(); said != "" {
+	if out, ok := r.Data.(client.NodeOutputs); ok && r.Error == "" {
+		if said := mgmt.NodeOutputs(out).TellingLine(); said != "" {
 			why += "; it printed: " + said
 		}
 	}
@@ -153,7 +154,7 @@ func failure(r mgmt.Result) string {
 }
 
 // describe returns r for a message.
-func describe(r mgmt.Result) string {
+func describe(r client.Result) string {
 	text := "error"
 	switch {
 	case r.Success:
@@ -168,8 +169,8 @@ func describe(r mgmt.Result) string {
 }
 
 // dataProblem says what is wrong with data of the wrong type.
-func dataProblem(data mgmt.Data) string {
-	if bad, ok := data.(mgmt.BadData); ok {
+func dataProblem(data client.Data) string {
+	if bad, ok := data.(client.BadData); ok {
 		return bad.Reason
 	}
 	return fmt.Sprintf("unexpected %T", data)
@@ -178,11 +179,11 @@ func dataProblem(data mgmt.Data) string {
 // GetIDValueOutcome is the outcome of asking for an identifier's value (spec
 // zeek-client 9.4). Unlike zeek-client's, the document names the instance that
 // failed as a whole.
-func GetIDValueOutcome(results []mgmt.Result) Outcome {
+func GetIDValueOutcome(results []client.Result) Outcome {
 	var o Outcome
 	values, errors := document{}, []any{}
 	for _, r := range ordered(results) {
-		text, isText := r.Data.(mgmt.Text)
+		text, isText := r.Data.(client.Text)
 		switch {
 		case !r.Success:
 			errors = append(errors, failed(r))
@@ -208,7 +209,7 @@ func GetIDValueOutcome(results []mgmt.Result) Outcome {
 // RestartOutcome is the outcome of restarting nodes (spec zeek-client 9.7).
 // Unlike zeek-client's it fails if a node did, and its document's errors have that
 // node's.
-func RestartOutcome(results []mgmt.Result) Outcome {
+func RestartOutcome(results []client.Result) Outcome {
 	var o Outcome
 	restarted, errors := document{}, []any{}
 	for _, r := range ordered(results) {
@@ -230,15 +231,15 @@ func RestartOutcome(results []mgmt.Result) Outcome {
 
 // TestTimeoutOutcome is the outcome of the timeout test (spec zeek-client 9.11):
 // that the request failed is what was asked for.
-func TestTimeoutOutcome(r mgmt.Result) Outcome {
+func TestTimeoutOutcome(r client.Result) Outcome {
 	return Outcome{Document: document{"success": r.Success, "error": nullable(r.Error)}}
 }
 
 // ordered returns results by instance, those without one last, and within one
 // by node; results that compare alike keep their order.
-func ordered(results []mgmt.Result) []mgmt.Result {
+func ordered(results []client.Result) []client.Result {
 	results = slices.Clone(results)
-	slices.SortStableFunc(results, func(a, b mgmt.Result) int {
+	slices.SortStableFunc(results, func(a, b client.Result) int {
 		switch {
 		case a.Instance != b.Instance && a.Instance == "":
 			return 1

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // said is everything that an outcome says, on one line per stream.
@@ -32,21 +32,21 @@ func check(t *testing.T, o cli.Outcome, want said) {
 
 func TestDeployOutcome(t *testing.T) {
 	for name, tt := range map[string]struct {
-		results []mgmt.Result
+		results []client.Result
 		want    said
 	}{
 		"the example of the specification": {
-			[]mgmt.Result{
+			[]client.Result{
 				{Success: true, Instance: "agent-east", Node: "log1"},
-				{Instance: "agent-west", Node: "sniff-a", Data: mgmt.NodeOutputs{Stderr: "fatal error: no such device"}},
-				{Success: true, Data: mgmt.Text("3c1e0d52")},
+				{Instance: "agent-west", Node: "sniff-a", Data: client.NodeOutputs{Stderr: "fatal error: no such device"}},
+				{Success: true, Data: client.Text("3c1e0d52")},
 			},
 			said{document: `{"errors": ["node sniff-a on instance agent-west: no reason given; it printed: fatal error: no such device"], ` +
 				`"results": {"id": "3c1e0d52", "nodes": {"log1": {"instance": "agent-east", "success": true}, ` +
 				`"sniff-a": {"instance": "agent-west", "stderr": "fatal error: no such device", "stdout": "", "success": false}}}}`, status: 1},
 		},
 		"of what a node printed, the line that tells is among the errors": {
-			[]mgmt.Result{{Instance: "i", Node: "n", Data: mgmt.NodeOutputs{
+			[]client.Result{{Instance: "i", Node: "n", Data: client.NodeOutputs{
 				Stderr: "error in a.zeek, line 9: no such table\nfatal error: errors occurred while initializing\n",
 			}}},
 			said{
@@ -57,38 +57,38 @@ func TestDeployOutcome(t *testing.T) {
 			},
 		},
 		"why a node failed is among the errors": {
-			[]mgmt.Result{{Instance: "i", Node: "n", Error: "still starting"}},
+			[]client.Result{{Instance: "i", Node: "n", Error: "still starting"}},
 			said{
 				document: `{"errors": ["node n on instance i: still starting"], "results": {"nodes": {"n": {"instance": "i", "success": false}}}}`,
 				status:   1,
 			},
 		},
 		"agents without nodes are passed over": {
-			[]mgmt.Result{{Success: true, Instance: "i"}, {Success: true, Data: mgmt.Text("x")}},
+			[]client.Result{{Success: true, Instance: "i"}, {Success: true, Data: client.Text("x")}},
 			said{document: `{"errors": [], "results": {"id": "x"}}`},
 		},
 		"an agent's failure without text fails the command": {
-			[]mgmt.Result{{Instance: "i"}},
+			[]client.Result{{Instance: "i"}},
 			said{document: `{"errors": ["instance i: no reason given"], "results": {}}`, status: 1},
 		},
 		"an instance that was left out is said to be": {
-			[]mgmt.Result{{Success: true, Instance: "i", Error: "instance 'i' is not connected"}, {Success: true, Data: mgmt.Text("x")}},
+			[]client.Result{{Success: true, Instance: "i", Error: "instance 'i' is not connected"}, {Success: true, Data: client.Text("x")}},
 			said{document: `{"errors": [], "results": {"id": "x"}}`, warnings: []string{"instance 'i' is not connected"}},
 		},
 		"a node of which the controller knows no instance": {
-			[]mgmt.Result{{Node: "n", Error: "no"}},
+			[]client.Result{{Node: "n", Error: "no"}},
 			said{document: `{"errors": ["node n: no"], "results": {}}`, status: 1},
 		},
 		"errors keep the controller's order": {
-			[]mgmt.Result{{Error: "z"}, {Error: "a", Instance: "i"}},
+			[]client.Result{{Error: "z"}, {Error: "a", Instance: "i"}},
 			said{document: `{"errors": ["z", "a"], "results": {}}`, status: 1},
 		},
 		"what is nobody's is said": {
-			[]mgmt.Result{{Success: true, Node: "n"}},
+			[]client.Result{{Success: true, Node: "n"}},
 			said{document: `{"errors": [], "results": {}}`, warnings: []string{"skipping unexpected response success of node n"}},
 		},
 		"outputs of the wrong type fail the command": {
-			[]mgmt.Result{{Success: true, Instance: "i", Node: "n", Data: mgmt.BadData{Reason: "got a count"}}},
+			[]client.Result{{Success: true, Instance: "i", Node: "n", Data: client.BadData{Reason: "got a count"}}},
 			said{
 				document: `{"errors": ["invalid result data for node n: got a count"], "results": {"nodes": {"n": {"instance": "i", "success": true}}}}`,
 				status:   1,
@@ -101,50 +101,50 @@ func TestDeployOutcome(t *testing.T) {
 
 func TestStageOutcome(t *testing.T) {
 	for name, tt := range map[string]struct {
-		results []mgmt.Result
+		results []client.Result
 		want    said
 	}{
-		"success":              {[]mgmt.Result{{Success: true, Data: mgmt.Text("x")}}, said{document: `{"errors": [], "results": {"id": "x"}}`}},
-		"mistakes":             {[]mgmt.Result{{Error: "b"}, {Error: "a"}}, said{document: `{"errors": ["b", "a"], "results": {}}`, status: 1}},
-		"failure without text": {[]mgmt.Result{{}}, said{document: `{"errors": ["no reason given"], "results": {}}`, status: 1}},
+		"success":              {[]client.Result{{Success: true, Data: client.Text("x")}}, said{document: `{"errors": [], "results": {"id": "x"}}`}},
+		"mistakes":             {[]client.Result{{Error: "b"}, {Error: "a"}}, said{document: `{"errors": ["b", "a"], "results": {}}`, status: 1}},
+		"failure without text": {[]client.Result{{}}, said{document: `{"errors": ["no reason given"], "results": {}}`, status: 1}},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, cli.StageOutcome(tt.results), tt.want) })
 	}
 }
 
 func TestGetIDValueOutcome(t *testing.T) {
-	value := func(node mgmt.NodeName, text string) mgmt.Result {
-		return mgmt.Result{Success: true, Instance: "i", Node: node, Data: mgmt.Text(text)}
+	value := func(node client.NodeName, text string) client.Result {
+		return client.Result{Success: true, Instance: "i", Node: node, Data: client.Text(text)}
 	}
 	for name, tt := range map[string]struct {
-		results []mgmt.Result
+		results []client.Result
 		want    said
 	}{
 		"values are embedded as Python would print them": {
-			[]mgmt.Result{value("a", `300.0`), value("b", `[1e5, -0, -0.0, 12345678901234567890123, 1E400, 1e16, 0.0001, 1e-5]`),
+			[]client.Result{value("a", `300.0`), value("b", `[1e5, -0, -0.0, 12345678901234567890123, 1E400, 1e16, 0.0001, 1e-5]`),
 				value("c", `{"z": null, "a": "\u00e9<>\ud83d\ude00\u007f\u0001\n"}`)},
 			said{document: `{"errors": [], "results": {"a": 300.0, ` +
 				`"b": [100000.0, 0, -0.0, 12345678901234567890123, Infinity, 1e+16, 0.0001, 1e-05], ` +
 				`"c": {"a": "\u00e9<>\ud83d\ude00\u007f\u0001\n", "z": null}}}`},
 		},
 		"failures come by instance and node, those of the controller last": {
-			[]mgmt.Result{{Node: "n-0", Error: "unknown cluster node"}, {Instance: "b", Node: "n-1", Error: "unknown id"}, {Instance: "a", Node: "n-2"}},
+			[]client.Result{{Node: "n-0", Error: "unknown cluster node"}, {Instance: "b", Node: "n-1", Error: "unknown id"}, {Instance: "a", Node: "n-2"}},
 			said{document: `{"errors": [{"error": "no reason given", "source": "n-2"}, {"error": "unknown id", "source": "n-1"}, ` +
 				`{"error": "unknown cluster node", "source": "n-0"}], "results": {}}`, status: 1},
 		},
 		"an instance that failed is named": {
-			[]mgmt.Result{{Instance: "a", Error: "request timed out"}},
+			[]client.Result{{Instance: "a", Error: "request timed out"}},
 			said{document: `{"errors": [{"error": "request timed out", "source": "a"}], "results": {}}`, status: 1},
 		},
 		"text that is not JSON": {
-			[]mgmt.Result{value("a", ""), value("b", "1 2"), value("c", strings.Repeat("[", 600)+strings.Repeat("]", 600))},
+			[]client.Result{value("a", ""), value("b", "1 2"), value("c", strings.Repeat("[", 600)+strings.Repeat("]", 600))},
 			said{document: `{"errors": [{"error": "JSON decode error: unexpected end of JSON input", "source": "a"}, ` +
 				`{"error": "JSON decode error: extra data after the value: char 3", "source": "b"}, ` +
 				`{"error": "JSON decode error: nested more than 500 deep", "source": "c"}], "results": {}}`, status: 1},
 		},
 		"data that is no text, and text of nobody": {
-			[]mgmt.Result{{Success: true, Instance: "i", Node: "a"}, {Success: true, Instance: "i", Node: "b", Data: mgmt.BadData{Reason: "got a count"}},
-				{Success: true, Data: mgmt.Text("7")}},
+			[]client.Result{{Success: true, Instance: "i", Node: "a"}, {Success: true, Instance: "i", Node: "b", Data: client.BadData{Reason: "got a count"}},
+				{Success: true, Data: client.Text("7")}},
 			said{document: `{"errors": [{"error": "invalid result data type None", "source": "a"}, ` +
 				`{"error": "invalid result data type: got a count", "source": "b"}, {"error": "result lacking node: 7"}], "results": {}}`, status: 1},
 		},
@@ -155,24 +155,24 @@ func TestGetIDValueOutcome(t *testing.T) {
 
 func TestRestartOutcome(t *testing.T) {
 	for name, tt := range map[string]struct {
-		results []mgmt.Result
+		results []client.Result
 		want    said
 	}{
 		"a node that failed fails the command and says why": {
-			[]mgmt.Result{{Success: true, Instance: "i", Node: "m"}, {Instance: "i", Node: "w", Error: "could not restart node w"}},
+			[]client.Result{{Success: true, Instance: "i", Node: "m"}, {Instance: "i", Node: "w", Error: "could not restart node w"}},
 			said{document: `{"errors": [{"error": "could not restart node w", "source": "w"}], "results": {"m": true, "w": false}}`, status: 1},
 		},
 		"the controller's failures": {
-			[]mgmt.Result{{Node: "x", Error: "unknown cluster node"}, {Error: "no instances connected"}},
+			[]client.Result{{Node: "x", Error: "unknown cluster node"}, {Error: "no instances connected"}},
 			said{document: `{"errors": [{"error": "no instances connected", "source": null}, ` +
 				`{"error": "unknown cluster node", "source": "x"}], "results": {}}`, status: 1},
 		},
 		"an instance that failed as a whole": {
-			[]mgmt.Result{{Instance: "i", Error: "request timed out"}},
+			[]client.Result{{Instance: "i", Error: "request timed out"}},
 			said{document: `{"errors": [{"error": "request timed out", "source": "i"}], "results": {}}`, status: 1},
 		},
 		"success of nobody": {
-			[]mgmt.Result{{Success: true}},
+			[]client.Result{{Success: true}},
 			said{document: `{"errors": [{"error": "result lacking node: success"}], "results": {}}`, status: 1},
 		},
 	} {
@@ -183,19 +183,19 @@ func TestRestartOutcome(t *testing.T) {
 func TestGetInstancesOutcome(t *testing.T) {
 	addr := netip.MustParseAddr("192.0.2.10")
 	for name, tt := range map[string]struct {
-		result mgmt.Result
+		result client.Result
 		want   said
 	}{
 		"host and port as far as they are known": {
-			mgmt.Result{Success: true, Data: mgmt.Instances{
-				{Name: "a", Host: addr, ListenPort: new(mgmt.TCPPort(2151))}, {Name: "b", Host: addr}, {Name: "c", Host: mgmt.UnknownHost},
+			client.Result{Success: true, Data: client.Instances{
+				{Name: "a", Host: addr, ListenPort: new(client.TCPPort(2151))}, {Name: "b", Host: addr}, {Name: "c", Host: client.UnknownHost},
 			}},
 			said{document: `{"a": {"host": "192.0.2.10", "port": 2151}, "b": {"host": "192.0.2.10"}, "c": {}}`},
 		},
-		"failure":              {mgmt.Result{Error: "no"}, said{errors: []string{"no"}, status: 1}},
-		"failure without text": {mgmt.Result{}, said{errors: []string{"no reason given"}, status: 1}},
-		"no data":              {mgmt.Result{Success: true}, said{errors: []string{"received result did not contain instance data"}, status: 1}},
-		"bad data": {mgmt.Result{Success: true, Data: mgmt.BadData{Reason: "x"}},
+		"failure":              {client.Result{Error: "no"}, said{errors: []string{"no"}, status: 1}},
+		"failure without text": {client.Result{}, said{errors: []string{"no reason given"}, status: 1}},
+		"no data":              {client.Result{Success: true}, said{errors: []string{"received result did not contain instance data"}, status: 1}},
+		"bad data": {client.Result{Success: true, Data: client.BadData{Reason: "x"}},
 			said{document: `{}`, errors: []string{"instance data invalid: x"}, status: 1}},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, cli.GetInstancesOutcome(tt.result), tt.want) })
@@ -204,29 +204,29 @@ func TestGetInstancesOutcome(t *testing.T) {
 
 func TestGetNodesOutcome(t *testing.T) {
 	for name, tt := range map[string]struct {
-		results []mgmt.Result
+		results []client.Result
 		want    said
 	}{
 		"the example of the specification": {
-			[]mgmt.Result{{Success: true, Instance: "e", Data: mgmt.NodeStatuses{
-				{Node: "m", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.Manager, PID: new(int64(902)),
-					Port: new(mgmt.TCPPort(2200)), MetricsPort: new(mgmt.TCPPort(9000))},
-				{Node: "e", State: mgmt.Running, MgmtRole: mgmt.RoleAgent, ClusterRole: mgmt.ClusterNone, PID: new(int64(811))},
+			[]client.Result{{Success: true, Instance: "e", Data: client.NodeStatuses{
+				{Node: "m", State: client.Running, MgmtRole: client.RoleNone, ClusterRole: client.Manager, PID: new(int64(902)),
+					Port: new(client.TCPPort(2200)), MetricsPort: new(client.TCPPort(9000))},
+				{Node: "e", State: client.Running, MgmtRole: client.RoleAgent, ClusterRole: client.ClusterNone, PID: new(int64(811))},
 			}}},
 			said{document: `{"errors": [], "results": {"e": {"e": {"cluster_role": null, "mgmt_role": "AGENT", "pid": 811, "state": "RUNNING"}, ` +
 				`"m": {"cluster_role": "MANAGER", "metrics_port": 9000, "mgmt_role": null, "pid": 902, "port": 2200, "state": "RUNNING"}}}}`},
 		},
 		"an instance without nodes, one that failed, one without data, one that makes no sense": {
-			[]mgmt.Result{
-				{Instance: "d", Success: true, Data: mgmt.BadData{Reason: "x"}}, {Instance: "c", Success: true},
-				{Instance: "b", Error: "request timed out"}, {Instance: "a", Success: true, Data: mgmt.NodeStatuses{}},
+			[]client.Result{
+				{Instance: "d", Success: true, Data: client.BadData{Reason: "x"}}, {Instance: "c", Success: true},
+				{Instance: "b", Error: "request timed out"}, {Instance: "a", Success: true, Data: client.NodeStatuses{}},
 			},
 			said{document: `{"errors": [{"error": "request timed out", "source": "b"}, ` +
 				`{"error": "result does not contain node status data", "source": "c"}, ` +
 				`{"error": "NodeStatus data invalid: x", "source": "d"}], "results": {"a": {}, "d": {}}}`, status: 1},
 		},
 		"how nodes ended last is said, as the document has no place for it": {
-			[]mgmt.Result{{Success: true, Instance: "i", Data: mgmt.NodeStatuses{}, Error: "node a crashed: x (3s ago)\nnode b crashed: y (9s ago)"}},
+			[]client.Result{{Success: true, Instance: "i", Data: client.NodeStatuses{}, Error: "node a crashed: x (3s ago)\nnode b crashed: y (9s ago)"}},
 			said{
 				document: `{"errors": [], "results": {"i": {}}}`,
 				warnings: []string{"instance i: node a crashed: x (3s ago)", "instance i: node b crashed: y (9s ago)"},
@@ -238,21 +238,21 @@ func TestGetNodesOutcome(t *testing.T) {
 }
 
 func TestGetConfigOutcome(t *testing.T) {
-	config := mgmt.Configuration{
+	config := client.Configuration{
 		ID: "3c1e",
-		Instances: []mgmt.Instance{
+		Instances: []client.Instance{
 			{Name: "west", Host: netip.MustParseAddr("192.0.2.23")},
-			{Name: "east", Host: netip.MustParseAddr("2001:db8::1"), ListenPort: new(mgmt.TCPPort(2151))},
+			{Name: "east", Host: netip.MustParseAddr("2001:db8::1"), ListenPort: new(client.TCPPort(2151))},
 		},
-		Nodes: []mgmt.Node{
+		Nodes: []client.Node{
 			{
-				Name: "w", Instance: "west", Role: mgmt.Worker, Interface: new("50%"), CPUAffinity: new(int64(-1)),
+				Name: "w", Instance: "west", Role: client.Worker, Interface: new("50%"), CPUAffinity: new(int64(-1)),
 				Env:         map[string]string{"LABEL": "rack 7", "REGION": "west", "EMPTY": "", "A B": "q\"\\"},
 				Scripts:     []string{"z", "a b", ""},
-				Options:     []mgmt.Option{{Name: "y", Value: "1"}, {Name: "x", Value: "2"}},
-				MetricsPort: new(mgmt.TCPPort(9000)),
+				Options:     []client.Option{{Name: "y", Value: "1"}, {Name: "x", Value: "2"}},
+				MetricsPort: new(client.TCPPort(9000)),
 			},
-			{Name: "l", Instance: "east", Role: mgmt.Logger, Port: new(mgmt.TCPPort(2201))},
+			{Name: "l", Instance: "east", Role: client.Logger, Port: new(client.TCPPort(2201))},
 		},
 	}
 	ini := `[instances]
@@ -273,23 +273,23 @@ cpu_affinity = -1
 env = "A B=q\"\\" EMPTY= LABEL="rack 7" REGION=west
 metrics_port = 9000
 `
-	check(t, cli.GetConfigOutcome(mgmt.Result{Success: true, Data: config}, false), said{document: ini})
-	check(t, cli.GetConfigOutcome(mgmt.Result{Success: true, Data: config}, true), said{document: `{"id": "3c1e", "instances": [` +
+	check(t, cli.GetConfigOutcome(client.Result{Success: true, Data: config}, false), said{document: ini})
+	check(t, cli.GetConfigOutcome(client.Result{Success: true, Data: config}, true), said{document: `{"id": "3c1e", "instances": [` +
 		`{"host": "2001:db8::1", "name": "east", "port": 2151}, {"host": "192.0.2.23", "name": "west"}], "nodes": [` +
 		`{"cpu_affinity": null, "env": {}, "instance": "east", "interface": null, "metrics_port": null, "name": "l", "options": null, ` +
 		`"port": 2201, "role": "LOGGER", "scripts": null}, ` +
 		`{"cpu_affinity": -1, "env": {"A B": "q\"\\", "EMPTY": "", "LABEL": "rack 7", "REGION": "west"}, "instance": "west", ` +
 		`"interface": "50%", "metrics_port": 9000, "name": "w", "options": [{"name": "x", "value": "2"}, {"name": "y", "value": "1"}], ` +
 		`"port": null, "role": "WORKER", "scripts": ["z", "a b", ""]}]}`})
-	check(t, cli.GetConfigOutcome(mgmt.Result{Error: "no staged configuration available"}, true),
+	check(t, cli.GetConfigOutcome(client.Result{Error: "no staged configuration available"}, true),
 		said{errors: []string{"no staged configuration available"}, status: 1})
-	check(t, cli.GetConfigOutcome(mgmt.Result{Success: true}, false),
+	check(t, cli.GetConfigOutcome(client.Result{Success: true}, false),
 		said{errors: []string{"received result did not contain configuration data"}, status: 1})
-	check(t, cli.GetConfigOutcome(mgmt.Result{Success: true, Data: mgmt.BadData{Reason: "x"}}, false),
+	check(t, cli.GetConfigOutcome(client.Result{Success: true, Data: client.BadData{Reason: "x"}}, false),
 		said{errors: []string{"configuration data invalid: x"}, status: 1})
 }
 
 func TestTestTimeoutOutcome(t *testing.T) {
-	check(t, cli.TestTimeoutOutcome(mgmt.Result{Error: "request timed out"}), said{document: `{"error": "request timed out", "success": false}`})
-	check(t, cli.TestTimeoutOutcome(mgmt.Result{Success: true}), said{document: `{"error": null, "success": true}`})
+	check(t, cli.TestTimeoutOutcome(client.Result{Error: "request timed out"}), said{document: `{"error": "request timed out", "success": false}`})
+	check(t, cli.TestTimeoutOutcome(client.Result{Success: true}), said{document: `{"error": null, "success": true}`})
 }

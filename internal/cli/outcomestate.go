@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/client"
 )
 
 // GetInstancesOutcome is the outcome of asking for the connected agents (spec
 // zeek-client 9.5). Unlike zeek-client's it fails if the answer makes no sense.
-func GetInstancesOutcome(r mgmt.Result) Outcome {
+func GetInstancesOutcome(r client.Result) Outcome {
 	var o Outcome
 	if !r.Success {
 		o.fail("%s", cmp.Or(r.Error, noReason))
@@ -18,7 +18,7 @@ func GetInstancesOutcome(r mgmt.Result) Outcome {
 	}
 	found := document{}
 	switch data := r.Data.(type) {
-	case mgmt.Instances:
+	case client.Instances:
 		for _, in := range data {
 			found[string(in.Name)] = address(in)
 		}
@@ -33,12 +33,12 @@ func GetInstancesOutcome(r mgmt.Result) Outcome {
 }
 
 // address is what is known of where an instance is.
-func address(in mgmt.Instance) document {
+func address(in client.Instance) document {
 	d := document{}
 	if in.ListenPort != nil {
 		d["port"] = int(in.ListenPort.Number)
 	}
-	if in.ListenPort != nil || in.Host != mgmt.UnknownHost {
+	if in.ListenPort != nil || in.Host != client.UnknownHost {
 		d["host"] = in.Host.String()
 	}
 	return d
@@ -46,7 +46,7 @@ func address(in mgmt.Instance) document {
 
 // GetNodesOutcome is the outcome of asking for the status of all processes (spec
 // zeek-client 9.6). Unlike zeek-client's it fails if the answer makes no sense.
-func GetNodesOutcome(results []mgmt.Result) Outcome {
+func GetNodesOutcome(results []client.Result) Outcome {
 	var o Outcome
 	instances, errors := document{}, []any{}
 	for _, r := range ordered(results) {
@@ -56,7 +56,7 @@ func GetNodesOutcome(results []mgmt.Result) Outcome {
 			continue
 		}
 		switch data := r.Data.(type) {
-		case mgmt.NodeStatuses:
+		case client.NodeStatuses:
 			instances[source] = statuses(data)
 			o.noteCrashes(r)
 		case nil:
@@ -73,20 +73,20 @@ func GetNodesOutcome(results []mgmt.Result) Outcome {
 // noteCrashes says how nodes of an instance ended by themselves last, for which
 // the document has no place: our agents put it, a line each, into the error text
 // of a success.
-func (o *Outcome) noteCrashes(r mgmt.Result) {
+func (o *Outcome) noteCrashes(r client.Result) {
 	for line := range strings.Lines(r.Error) {
 		o.Warnings = append(o.Warnings, fmt.Sprintf("instance %s: %s", r.Instance, strings.TrimSpace(line)))
 	}
 }
 
-func statuses(list []mgmt.NodeStatus) document {
+func statuses(list []client.NodeStatus) document {
 	nodes := document{}
 	for _, s := range list {
 		d := document{"state": string(s.State), "mgmt_role": nil, "cluster_role": nil}
-		if s.MgmtRole != mgmt.RoleNone {
+		if s.MgmtRole != client.RoleNone {
 			d["mgmt_role"] = string(s.MgmtRole)
 		}
-		if s.ClusterRole != mgmt.ClusterNone {
+		if s.ClusterRole != client.ClusterNone {
 			d["cluster_role"] = string(s.ClusterRole)
 		}
 		if s.PID != nil {
@@ -105,14 +105,14 @@ func statuses(list []mgmt.NodeStatus) document {
 
 // GetConfigOutcome is the outcome of asking for a configuration (spec
 // zeek-client 9.8): as JSON, or as text in the form that ParseCluster reads.
-func GetConfigOutcome(r mgmt.Result, asJSON bool) Outcome {
+func GetConfigOutcome(r client.Result, asJSON bool) Outcome {
 	var o Outcome
 	if !r.Success {
 		o.fail("%s", cmp.Or(r.Error, noReason))
 		return o
 	}
 	switch data := r.Data.(type) {
-	case mgmt.Configuration:
+	case client.Configuration:
 		if asJSON {
 			o.Document = configJSON(data)
 		} else {

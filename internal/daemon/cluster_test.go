@@ -88,13 +88,13 @@ func (c *testCluster) startAgent(name mgmt.InstanceName) (at string) {
 			Logger:    c.agentLog(name),
 		})
 	})
-	c.awaitInstance(name)
+	c.awaitInstance(client.InstanceName(name))
 	return broker.Addr().String()
 }
 
 // awaitInstance waits until get-instances lists the agent. The controller has no
 // other way to say so to clients.
-func (c *testCluster) awaitInstance(name mgmt.InstanceName) {
+func (c *testCluster) awaitInstance(name client.InstanceName) {
 	c.t.Helper()
 	conn := c.client()
 	defer conn.Close()
@@ -103,7 +103,7 @@ func (c *testCluster) awaitInstance(name mgmt.InstanceName) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		for _, in := range r.Data.(mgmt.Instances) {
+		for _, in := range r.Data.(client.Instances) {
 			if in.Name == name {
 				return
 			}

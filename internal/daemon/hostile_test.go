@@ -130,7 +130,7 @@ func attackersAreNobody() daemon.Callers {
 }
 
 // twoNodes is a configuration with two nodes on an instance.
-func twoNodes(id string, name mgmt.InstanceName) client.Configuration {
+func twoNodes(id string, name client.InstanceName) client.Configuration {
 	return client.Configuration{
 		ID:        id,
 		Instances: []client.Instance{{Name: name, Host: client.UnknownHost}},
@@ -143,9 +143,9 @@ func twoNodes(id string, name mgmt.InstanceName) client.Configuration {
 
 // besiege sets a crowd upon the controller until the end of the test, and
 // returns when the attack has begun.
-func (c *testCluster) besiege(victim mgmt.InstanceName) {
+func (c *testCluster) besiege(victim client.InstanceName) {
 	c.t.Helper()
-	attack, err := crowd.Start(c.t.Context(), c.peers, c.clients, victim)
+	attack, err := crowd.Start(c.t.Context(), c.peers, c.clients, mgmt.InstanceName(victim))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func (c *testCluster) besiege(victim mgmt.InstanceName) {
 }
 
 // deployTwo deploys two nodes on an instance.
-func (c *testCluster) deployTwo(name mgmt.InstanceName) {
+func (c *testCluster) deployTwo(name client.InstanceName) {
 	c.t.Helper()
 	conn := c.client()
 	defer conn.Close()
@@ -238,7 +238,7 @@ func askDuring(t *testing.T, conn *client.Client, d time.Duration) []time.Durati
 	return took
 }
 
-func onlyOneAgent(r client.Result, name mgmt.InstanceName) bool {
+func onlyOneAgent(r client.Result, name client.InstanceName) bool {
 	list, ok := r.Data.(client.Instances)
 	return ok && len(list) == 1 && list[0].Name == name
 }

@@ -190,8 +190,8 @@ func (n *servingNode) answer(topic string, id mgmt.ReqID, node mgmt.NodeName, te
 func oneNode() client.Configuration {
 	return client.Configuration{
 		ID:        "test",
-		Instances: []mgmt.Instance{{Name: "sensor", Host: netip.MustParseAddr("127.0.0.1")}},
-		Nodes:     []mgmt.Node{{Name: "worker-1", Instance: "sensor", Role: mgmt.Worker, State: mgmt.Running}},
+		Instances: []client.Instance{{Name: "sensor", Host: netip.MustParseAddr("127.0.0.1")}},
+		Nodes:     []client.Node{{Name: "worker-1", Instance: "sensor", Role: client.Worker, State: client.Running}},
 	}
 }
 
@@ -256,7 +256,7 @@ func TestNodeThatServesItsAgentIsAskedByName(t *testing.T) {
 		}
 		node.answer(ownTopic, req.ReqID, "worker-1", "96")
 	})
-	if len(results) != 1 || results[0].Data != mgmt.Text("96") {
+	if len(results) != 1 || results[0].Data != client.Text("96") {
 		t.Errorf("answer: %+v", results)
 	}
 }
@@ -281,7 +281,7 @@ func TestWhatOthersSayOnTheClustersBusIsIgnored(t *testing.T) {
 		node.answer("zeek/management/node/worker-1/more/", req.ReqID, "worker-1", "4")
 		node.answer(ownTopic, req.ReqID, "worker-1", "96")
 	})
-	if len(results) != 1 || results[0].Data != mgmt.Text("96") {
+	if len(results) != 1 || results[0].Data != client.Text("96") {
 		t.Errorf("answer: %+v", results)
 	}
 }

@@ -23,10 +23,10 @@ func TestOnlyAgentsThatSayThatTheyCanAreAskedBefore(t *testing.T) {
 	defer conn.Close()
 	config := client.Configuration{ID: "c"}
 	for _, name := range []mgmt.InstanceName{"ours", "zeeks", "everything"} {
-		cluster.awaitInstance(name)
-		config.Instances = append(config.Instances, client.Instance{Name: name, Host: client.UnknownHost})
+		cluster.awaitInstance(client.InstanceName(name))
+		config.Instances = append(config.Instances, client.Instance{Name: client.InstanceName(name), Host: client.UnknownHost})
 		config.Nodes = append(config.Nodes, client.Node{
-			Name: mgmt.NodeName("w-" + name), Instance: name, Role: client.Worker, State: client.Running,
+			Name: client.NodeName("w-" + name), Instance: client.InstanceName(name), Role: client.Worker, State: client.Running,
 		})
 	}
 	staged, err := conn.Stage(t.Context(), config)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
@@ -57,7 +58,7 @@ func TestAnswersOfANodeWithASecretCountOnlyWithTheirProof(t *testing.T) {
 			node.say(ownTopic, other)
 			node.say(ownTopic, answer.Prove(secret))
 		})
-		if len(results) != 1 || results[0].Data != mgmt.Text("96") {
+		if len(results) != 1 || results[0].Data != client.Text("96") {
 			t.Errorf("answer: %+v", results)
 		}
 	}
@@ -144,7 +145,7 @@ func TestStrangerAtANodesWebSocketIsNotObeyed(t *testing.T) {
 	conn := z.client()
 	defer conn.Close()
 	results, err := conn.GetIDValue(t.Context(), "Log::default_rotation_interval", node)
-	if err != nil || len(results) != 1 || results[0].Data != mgmt.Text(`"3600 secs"`) {
+	if err != nil || len(results) != 1 || results[0].Data != client.Text(`"3600 secs"`) {
 		t.Errorf("answer: %+v, %v", results, err)
 	}
 	// All that was said on the topic beside greetings is that request and its

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -45,7 +45,7 @@ func TestZeekNodesAnswerAndOutliveTheirAgent(t *testing.T) {
 			}
 			z.start()
 			for range before {
-				z.await("", mgmt.Running)
+				z.await("", client.Running)
 			}
 			if diff := cmp.Diff(before, z.pids()); diff != "" {
 				t.Errorf("PIDs changed with the agent's restart (-before +after):\n%s", diff)
@@ -73,7 +73,7 @@ func (z *zeekAgent) expectAnswers(want int) {
 		z.t.Fatalf("answers: %v, %v", got, err)
 	}
 	for _, r := range got {
-		if !r.Success || r.Data != mgmt.Text(`"`+string(r.Node)+`"`) {
+		if !r.Success || r.Data != client.Text(`"`+string(r.Node)+`"`) {
 			z.t.Errorf("answer: %+v", r)
 		}
 	}
@@ -85,7 +85,7 @@ func TestChangeOfOneWorkerChangesItsProcessAlone(t *testing.T) {
 	nodes := z.nodes()
 	z.deployAll(nodes...)
 	before, generated := z.pids(), entries(t, filepath.Join(z.dir, "generated"))
-	nodes[2].Options = []mgmt.Option{{Name: "ignore_checksums", Value: "T"}}
+	nodes[2].Options = []client.Option{{Name: "ignore_checksums", Value: "T"}}
 	z.deployAll(nodes...)
 	after := z.pids()
 	if before["worker-1"] == after["worker-1"] || after["worker-1"] == 0 {
@@ -128,7 +128,7 @@ func TestPreflightOfZeekNodesStopsADeployment(t *testing.T) {
 	nodes[2].Scripts = []string{script}
 	nodes[3].Interface = new("nope0")
 	results := z.deploy(nodes...)
-	out, ok := results["worker-1"].Data.(mgmt.NodeOutputs)
+	out, ok := results["worker-1"].Data.(client.NodeOutputs)
 	if !ok || !strings.Contains(out.Stderr, "unknown identifier foo") {
 		t.Errorf("worker-1: %+v", results["worker-1"])
 	}
@@ -149,7 +149,7 @@ func TestFortyWorkersTakeOneCheckOfTheirScripts(t *testing.T) {
 	z.start()
 	nodes := z.nodes()[:1]
 	for i := range 40 {
-		nodes = append(nodes, mgmt.Node{Name: mgmt.NodeName(fmt.Sprint("worker-", i)), Instance: z.name, Role: mgmt.Worker, State: mgmt.Running})
+		nodes = append(nodes, client.Node{Name: client.NodeName(fmt.Sprint("worker-", i)), Instance: z.name, Role: client.Worker, State: client.Running})
 	}
 	checks := func() int {
 		text, _ := os.ReadFile(counts) // none: there was no check yet
@@ -200,7 +200,7 @@ func TestNodeThatCannotSayHelloIsUpByItsStatusFile(t *testing.T) {
 	}
 	z.stop()
 	z.start()
-	z.await("", mgmt.Running)
+	z.await("", client.Running)
 }
 
 func TestCrashOfAZeekNodeIsRecordedAndItsLogsAreArchived(t *testing.T) {
@@ -215,11 +215,11 @@ func TestCrashOfAZeekNodeIsRecordedAndItsLogsAreArchived(t *testing.T) {
 		"FAKEZEEK_CRASH_AFTER": "100ms", "FAKEZEEK_CRASH_WITH": "exit 3", "FAKEZEEK_CRASH_IF": marker, "FAKEZEEK_LOGS": "conn",
 	}
 	z.deploy(nodes...)
-	z.await("worker-1", mgmt.Crashed)
+	z.await("worker-1", client.Crashed)
 	if err := os.Remove(marker); err != nil {
 		t.Fatal(err)
 	}
-	z.await("worker-1", mgmt.Running) // what is kept of its predecessor comes first
+	z.await("worker-1", client.Running) // what is kept of its predecessor comes first
 	records, err := z.crashes.List("worker-1")
 	if err != nil || len(records) == 0 {
 		t.Fatalf("crash records: %v, %v", records, err)
@@ -255,11 +255,11 @@ func TestCrashIsKnownBeforeItIsRecorded(t *testing.T) {
 	}
 	nodes[2].Env = map[string]string{"FAKEZEEK_CRASH_AFTER": "100ms", "FAKEZEEK_CRASH_IF": marker, "FAKEZEEK_LOGS": "conn"}
 	z.deploy(nodes...)
-	z.await("worker-1", mgmt.Crashed)
+	z.await("worker-1", client.Crashed)
 	if err := os.Remove(marker); err != nil {
 		t.Fatal(err)
 	}
-	z.await("worker-1", mgmt.Pending) // its next start is due
+	z.await("worker-1", client.Pending) // its next start is due
 	if pid := z.pids()["worker-1"]; pid != 0 {
 		t.Errorf("worker-1 runs as %d before the logs of its predecessor are safe", pid)
 	}
@@ -267,7 +267,7 @@ func TestCrashIsKnownBeforeItIsRecorded(t *testing.T) {
 		t.Errorf("crash records: %v, %v", records, err)
 	}
 	close(rescued.open)
-	z.await("worker-1", mgmt.Running)
+	z.await("worker-1", client.Running)
 	if records, err := z.crashes.List("worker-1"); len(records) != 1 || err != nil {
 		t.Errorf("crash records: %v, %v", records, err)
 	}

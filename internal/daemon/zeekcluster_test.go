@@ -31,7 +31,7 @@ import (
 // and started again.
 type zeekAgent struct {
 	*testCluster
-	name     mgmt.InstanceName
+	name     client.InstanceName
 	ports    *porttest.Ports
 	address  string // of the agent, in all its lives
 	install  zeek.Install
@@ -137,7 +137,7 @@ func (z *zeekAgent) start() {
 		z.change(&zeekConfig)
 	}
 	cfg := daemon.AgentConfig{
-		Core:       agent.Config{Name: z.name, Connecting: true, Preflight: agent.PreflightStrict},
+		Core:       agent.Config{Name: mgmt.InstanceName(z.name), Connecting: true, Preflight: agent.PreflightStrict},
 		Store:      z.open("agent"),
 		Broker:     broker,
 		Controller: z.peers,
@@ -194,12 +194,12 @@ func (z *zeekAgent) stopWithNodes() {
 }
 
 // await returns when the node, or any if that is empty, has come into the state.
-func (z *zeekAgent) await(node mgmt.NodeName, state mgmt.State) {
+func (z *zeekAgent) await(node client.NodeName, state client.State) {
 	z.t.Helper()
 	for {
 		select {
 		case c := <-z.changes:
-			if (node == "" || c.Node.Name == node) && c.New == state {
+			if (node == "" || client.NodeName(c.Node.Name) == node) && client.State(c.New) == state {
 				return
 			}
 		case <-z.t.Context().Done():
@@ -210,7 +210,7 @@ func (z *zeekAgent) await(node mgmt.NodeName, state mgmt.State) {
 
 // deploy stages and deploys a cluster of these nodes and returns the results by
 // node; those that belong to none are under "".
-func (z *zeekAgent) deploy(nodes ...mgmt.Node) map[mgmt.NodeName]mgmt.Result {
+func (z *zeekAgent) deploy(nodes ...client.Node) map[client.NodeName]client.Result {
 	z.t.Helper()
 	conn := z.client()
 	defer conn.Close()
@@ -219,7 +219,7 @@ func (z *zeekAgent) deploy(nodes ...mgmt.Node) map[mgmt.NodeName]mgmt.Result {
 	if err != nil {
 		z.t.Fatal(err)
 	}
-	byNode := map[mgmt.NodeName]mgmt.Result{}
+	byNode := map[client.NodeName]client.Result{}
 	for _, r := range results {
 		if _, dup := byNode[r.Node]; !dup {
 			byNode[r.Node] = r
@@ -228,11 +228,11 @@ func (z *zeekAgent) deploy(nodes ...mgmt.Node) map[mgmt.NodeName]mgmt.Result {
 	return byNode
 }
 
-func (z *zeekAgent) stage(conn *client.Client, nodes []mgmt.Node) {
+func (z *zeekAgent) stage(conn *client.Client, nodes []client.Node) {
 	z.t.Helper()
 	staged, err := conn.Stage(z.t.Context(), client.Configuration{
 		ID:        "test",
-		Instances: []mgmt.Instance{{Name: z.name, Host: netip.MustParseAddr("127.0.0.1")}},
+		Instances: []client.Instance{{Name: z.name, Host: netip.MustParseAddr("127.0.0.1")}},
 		Nodes:     nodes,
 	})
 	if err != nil || !staged[0].Success {
@@ -241,7 +241,7 @@ func (z *zeekAgent) stage(conn *client.Client, nodes []mgmt.Node) {
 }
 
 // deployAll is deploy where all must succeed.
-func (z *zeekAgent) deployAll(nodes ...mgmt.Node) {
+func (z *zeekAgent) deployAll(nodes ...client.Node) {
 	z.t.Helper()
 	for name, r := range z.deploy(nodes...) {
 		if !r.Success {
@@ -253,7 +253,7 @@ func (z *zeekAgent) deployAll(nodes ...mgmt.Node) {
 	}
 }
 
-func (z *zeekAgent) statuses() map[mgmt.NodeName]mgmt.NodeStatus {
+func (z *zeekAgent) statuses() map[client.NodeName]client.NodeStatus {
 	z.t.Helper()
 	conn := z.client()
 	defer conn.Close()
@@ -261,9 +261,9 @@ func (z *zeekAgent) statuses() map[mgmt.NodeName]mgmt.NodeStatus {
 	if err != nil {
 		z.t.Fatal(err)
 	}
-	byNode := map[mgmt.NodeName]mgmt.NodeStatus{}
+	byNode := map[client.NodeName]client.NodeStatus{}
 	for _, r := range results {
-		for _, s := range r.Data.(mgmt.NodeStatuses) {
+		for _, s := range r.Data.(client.NodeStatuses) {
 			byNode[s.Node] = s
 		}
 	}
@@ -271,11 +271,11 @@ func (z *zeekAgent) statuses() map[mgmt.NodeName]mgmt.NodeStatus {
 }
 
 // pids returns the PIDs of all nodes that are RUNNING.
-func (z *zeekAgent) pids() map[mgmt.NodeName]int64 {
+func (z *zeekAgent) pids() map[client.NodeName]int64 {
 	z.t.Helper()
-	pids := map[mgmt.NodeName]int64{}
+	pids := map[client.NodeName]int64{}
 	for name, s := range z.statuses() {
-		if s.State == mgmt.Running && s.PID != nil && s.MgmtRole == mgmt.RoleNone {
+		if s.State == client.Running && s.PID != nil && s.MgmtRole == client.RoleNone {
 			pids[name] = *s.PID
 		}
 	}
@@ -294,14 +294,14 @@ func reservePorts(t *testing.T) *porttest.Ports {
 }
 
 // nodes returns a manager, a logger and two workers, with ports that are free.
-func (z *zeekAgent) nodes() []mgmt.Node {
+func (z *zeekAgent) nodes() []client.Node {
 	z.t.Helper()
-	port := func() *mgmt.Port { return new(mgmt.TCPPort(z.ports.Next())) }
-	return []mgmt.Node{
-		{Name: "manager", Instance: z.name, Role: mgmt.Manager, State: mgmt.Running, Port: port(), MetricsPort: port()},
-		{Name: "logger", Instance: z.name, Role: mgmt.Logger, State: mgmt.Running, Port: port(), MetricsPort: port()},
-		{Name: "worker-1", Instance: z.name, Role: mgmt.Worker, State: mgmt.Running, MetricsPort: port()},
-		{Name: "worker-2", Instance: z.name, Role: mgmt.Worker, State: mgmt.Running, MetricsPort: port()},
+	port := func() *client.Port { return new(client.TCPPort(z.ports.Next())) }
+	return []client.Node{
+		{Name: "manager", Instance: z.name, Role: client.Manager, State: client.Running, Port: port(), MetricsPort: port()},
+		{Name: "logger", Instance: z.name, Role: client.Logger, State: client.Running, Port: port(), MetricsPort: port()},
+		{Name: "worker-1", Instance: z.name, Role: client.Worker, State: client.Running, MetricsPort: port()},
+		{Name: "worker-2", Instance: z.name, Role: client.Worker, State: client.Running, MetricsPort: port()},
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // deploy stages and deploys what is wanted. Failing nodes are noted, not
@@ -29,7 +28,7 @@ func (u *up) deploy(ctx context.Context) error {
 			u.warnWithoutPart(r.Data)
 			return nil
 		}
-		u.wanted = defaultCluster(u.agent.Core.Name)
+		u.wanted = defaultCluster(client.InstanceName(u.agent.Core.Name))
 	}
 	results, err := c.Stage(ctx, *u.wanted)
 	if err != nil {
@@ -67,10 +66,10 @@ func (u *up) tell(ctx context.Context, text string) {
 
 // warnWithoutPart says so if nothing of the deployed configuration is this
 // instance's: the host may have got another name.
-func (u *up) warnWithoutPart(deployed mgmt.Data) {
-	name := u.agent.Core.Name
-	config, ok := deployed.(mgmt.Configuration)
-	here := func(i mgmt.Instance) bool { return i.Name == name }
+func (u *up) warnWithoutPart(deployed client.Data) {
+	name := client.InstanceName(u.agent.Core.Name)
+	config, ok := deployed.(client.Configuration)
+	here := func(i client.Instance) bool { return i.Name == name }
 	if ok && !slices.ContainsFunc(config.Instances, here) {
 		u.notes = append(u.notes, fmt.Sprintf("warning: what was deployed last has no instance %s: give a cluster file, or the instance's --name", name))
 	}
@@ -78,7 +77,7 @@ func (u *up) warnWithoutPart(deployed mgmt.Data) {
 
 // failures says of each failed result whose it is and why, unless another has
 // said so before.
-func failures(results []mgmt.Result) []string {
+func failures(results []client.Result) []string {
 	var texts []string
 	for _, r := range results {
 		if r.Success {
@@ -94,7 +93,7 @@ func failures(results []mgmt.Result) []string {
 		case r.Instance != "" && !strings.HasPrefix(text, fmt.Sprintf("instance '%s' ", r.Instance)):
 			text = fmt.Sprintf("instance %s: %s", r.Instance, text)
 		}
-		if out, ok := r.Data.(mgmt.NodeOutputs); ok && out.Stderr != "" {
+		if out, ok := r.Data.(client.NodeOutputs); ok && out.Stderr != "" {
 			text += "; it printed:"
 			for line := range strings.Lines(strings.TrimSpace(out.Stderr)) {
 				text += "\n  " + cli.Printable(strings.TrimRight(line, "\r\n"))
@@ -109,18 +108,18 @@ func failures(results []mgmt.Result) []string {
 }
 
 // defaultCluster is what a newcomer gets: one instance with four nodes.
-func defaultCluster(instance mgmt.InstanceName) *mgmt.Configuration {
-	node := func(name mgmt.NodeName, role mgmt.ClusterRole) mgmt.Node {
-		return mgmt.Node{Name: name, Instance: instance, Role: role, State: mgmt.Running}
+func defaultCluster(instance client.InstanceName) *client.Configuration {
+	node := func(name client.NodeName, role client.ClusterRole) client.Node {
+		return client.Node{Name: name, Instance: instance, Role: role, State: client.Running}
 	}
-	return &mgmt.Configuration{
+	return &client.Configuration{
 		ID:        "default-" + string(instance),
-		Instances: []mgmt.Instance{{Name: instance, Host: mgmt.UnknownHost}},
-		Nodes: []mgmt.Node{
-			node("manager", mgmt.Manager),
-			node("logger", mgmt.Logger),
-			node("worker-1", mgmt.Worker),
-			node("worker-2", mgmt.Worker),
+		Instances: []client.Instance{{Name: instance, Host: client.UnknownHost}},
+		Nodes: []client.Node{
+			node("manager", client.Manager),
+			node("logger", client.Logger),
+			node("worker-1", client.Worker),
+			node("worker-2", client.Worker),
 		},
 	}
 }

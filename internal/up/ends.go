@@ -3,21 +3,21 @@ package up
 import (
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // endings are the nodes whose end by themselves has been said, with the state that
 // they had then. A node that runs again is forgotten.
-type endings map[mgmt.NodeName]mgmt.State
+type endings map[client.NodeName]client.State
 
 // news returns what is to be said after a look at the nodes: how those ended that
 // have ended since the look before, or for which the agent has given up since.
 // Agents say it in the error text of a success, a line for each node.
-func (e endings) news(results []mgmt.Result) []string {
-	lines := map[mgmt.NodeName]string{}
+func (e endings) news(results []client.Result) []string {
+	lines := map[client.NodeName]string{}
 	for _, r := range results {
-		list, _ := r.Data.(mgmt.NodeStatuses)
+		list, _ := r.Data.(client.NodeStatuses)
 		for line := range strings.Lines(r.Error) {
 			for _, n := range list {
 				if line, ok := endOf(n.Node, line); ok {
@@ -28,10 +28,10 @@ func (e endings) news(results []mgmt.Result) []string {
 	}
 	var texts []string
 	for _, n := range clusterNodes(results) {
-		if n.State == mgmt.Running {
+		if n.State == client.Running {
 			delete(e, n.Node)
 		}
-		if n.State != mgmt.Crashed && n.State != mgmt.Failed {
+		if n.State != client.Crashed && n.State != client.Failed {
 			continue
 		}
 		text := lines[n.Node]
@@ -45,16 +45,16 @@ func (e endings) news(results []mgmt.Result) []string {
 }
 
 // told says that the end of these nodes has been said by others.
-func (e endings) told(nodes []mgmt.NodeName) {
+func (e endings) told(nodes []client.NodeName) {
 	for _, name := range nodes {
 		if e[name] == "" {
-			e[name] = mgmt.Crashed
+			e[name] = client.Crashed
 		}
 	}
 }
 
 // endOf returns what a line says of the node, without how long ago that was.
-func endOf(node mgmt.NodeName, line string) (string, bool) {
+func endOf(node client.NodeName, line string) (string, bool) {
 	line = strings.TrimSpace(line)
 	if !strings.HasPrefix(line, "node "+string(node)+" ") {
 		return "", false

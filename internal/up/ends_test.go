@@ -9,14 +9,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/client"
 )
 
 // looked is the answer to get-nodes of an instance with the one worker w.
-func looked(state mgmt.State, said string) []mgmt.Result {
-	return []mgmt.Result{{
+func looked(state client.State, said string) []client.Result {
+	return []client.Result{{
 		Success: true, Instance: "i", Error: said,
-		Data: mgmt.NodeStatuses{{Node: "w", State: state, ClusterRole: mgmt.Worker}},
+		Data: client.NodeStatuses{{Node: "w", State: state, ClusterRole: client.Worker}},
 	}}
 }
 
@@ -24,19 +24,19 @@ func TestUpSaysHowANodeEndedOnceUntilItRunsAgainOrIsGivenUp(t *testing.T) {
 	const other = "node w2 crashed: signal SIGKILL (9s ago)\n"
 	ends := endings{}
 	for i, step := range []struct {
-		state mgmt.State
+		state client.State
 		said  string
 		want  []string
 	}{
-		{mgmt.Running, "", nil},
-		{mgmt.Crashed, "", nil}, // the answer is older than the record
-		{mgmt.Crashed, other + "node w crashed: exit code 1; it printed: no (such) device (0s ago)\n", []string{"node w crashed: exit code 1; it printed: no (such) device"}},
-		{mgmt.Pending, "node w crashed: exit code 1; it printed: no (such) device (1s ago)", nil},
-		{mgmt.Crashed, "node w crashed: exit code 1; it printed: no (such) device (0s ago)", nil},
-		{mgmt.Failed, "node w failed 10 times in a row: \x1b[1m (0s ago)", []string{"node w failed 10 times in a row: ?[1m"}},
-		{mgmt.Failed, "node w failed 10 times in a row: \x1b[1m (1s ago)", nil},
-		{mgmt.Running, "node w failed 10 times in a row: \x1b[1m (2s ago)", nil},
-		{mgmt.Crashed, "node w crashed: signal SIGKILL (0s ago)", []string{"node w crashed: signal SIGKILL"}},
+		{client.Running, "", nil},
+		{client.Crashed, "", nil}, // the answer is older than the record
+		{client.Crashed, other + "node w crashed: exit code 1; it printed: no (such) device (0s ago)\n", []string{"node w crashed: exit code 1; it printed: no (such) device"}},
+		{client.Pending, "node w crashed: exit code 1; it printed: no (such) device (1s ago)", nil},
+		{client.Crashed, "node w crashed: exit code 1; it printed: no (such) device (0s ago)", nil},
+		{client.Failed, "node w failed 10 times in a row: \x1b[1m (0s ago)", []string{"node w failed 10 times in a row: ?[1m"}},
+		{client.Failed, "node w failed 10 times in a row: \x1b[1m (1s ago)", nil},
+		{client.Running, "node w failed 10 times in a row: \x1b[1m (2s ago)", nil},
+		{client.Crashed, "node w crashed: signal SIGKILL (0s ago)", []string{"node w crashed: signal SIGKILL"}},
 	} {
 		if got := ends.news(looked(step.state, step.said)); !slices.Equal(got, step.want) {
 			t.Errorf("look %d: said %q, want %q", i, got, step.want)
@@ -46,11 +46,11 @@ func TestUpSaysHowANodeEndedOnceUntilItRunsAgainOrIsGivenUp(t *testing.T) {
 
 func TestUpDoesNotRepeatWhatTheDeploymentHasSaid(t *testing.T) {
 	ends := endings{}
-	ends.told([]mgmt.NodeName{"w", ""})
-	if got := ends.news(looked(mgmt.Crashed, "node w crashed: exit code 1 (0s ago)")); len(got) > 0 {
+	ends.told([]client.NodeName{"w", ""})
+	if got := ends.news(looked(client.Crashed, "node w crashed: exit code 1 (0s ago)")); len(got) > 0 {
 		t.Errorf("said %q", got)
 	}
-	if got := ends.news(looked(mgmt.Failed, "node w failed 10 times in a row (0s ago)")); len(got) != 1 {
+	if got := ends.news(looked(client.Failed, "node w failed 10 times in a row (0s ago)")); len(got) != 1 {
 		t.Errorf("said %q of a node that has been given up", got)
 	}
 }
@@ -66,14 +66,14 @@ func TestUpSaysHowANodeEndedAboveTheTable(t *testing.T) {
 		defer cancel()
 		deployment := &background{ended: make(chan struct{})}
 		looks := 0
-		nodes := func(context.Context) ([]mgmt.Result, error) {
+		nodes := func(context.Context) ([]client.Result, error) {
 			switch looks++; looks {
 			case 1:
 				close(deployment.ended)
 			case 2:
 				cancel()
 			}
-			return looked(mgmt.Crashed, "node w crashed: exit code 1 (0s ago)"), nil
+			return looked(client.Crashed, "node w crashed: exit code 1 (0s ago)"), nil
 		}
 		view := &upView{out: &terminal, size: func() (int, int) { return 80, 24 }}
 		if err := u.watch(ctx, nodes, view, deployment); err != nil {

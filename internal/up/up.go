@@ -37,7 +37,7 @@ type Config struct {
 	Agent      settings.Agent
 	// Cluster is what is to run. Nil means what was deployed last, or else the
 	// default cluster.
-	Cluster *mgmt.Configuration
+	Cluster *client.Configuration
 	// Source says in messages where the cluster is from.
 	Source string
 	// Program is the command by which this program is called again, and Crashes
@@ -72,14 +72,14 @@ type up struct {
 	errOut     io.Writer
 
 	began     time.Time
-	wanted    *mgmt.Configuration // nil: whatever is deployed, or the default
-	source    string              // what wanted comes from
-	told      chan string         // what the deployment waits for
-	notes     []string            // what the deployment has to say, once it has ended
-	noted     []mgmt.NodeName     // of which nodes notes says why they failed
-	program   string              // the command that this program is
-	crashes   string              // the command that says more of a crash
-	changed   chan struct{}       // holds a token when a node changed its state
+	wanted    *client.Configuration // nil: whatever is deployed, or the default
+	source    string                // what wanted comes from
+	told      chan string           // what the deployment waits for
+	notes     []string              // what the deployment has to say, once it has ended
+	noted     []client.NodeName     // of which nodes notes says why they failed
+	program   string                // the command that this program is
+	crashes   string                // the command that says more of a crash
+	changed   chan struct{}         // holds a token when a node changed its state
 	stopNodes chan struct{}
 	living    func() ([]proc.Record, error) // the nodes' processes
 }
@@ -294,7 +294,7 @@ const upLookAgain = time.Second
 // is done or the deployment fails. A look that fails is repeated: the cluster
 // runs, whether it is seen or not. So is one that shows a node which does not
 // run: not everything that becomes of it is a change of its state.
-func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]mgmt.Result, error), view *upView, deployment *background) error {
+func (u *up) watch(ctx context.Context, nodes func(context.Context) ([]client.Result, error), view *upView, deployment *background) error {
 	deploying := deployment.ended
 	complete, announced := false, false
 	ends := endings{}

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
@@ -23,16 +23,16 @@ func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
 		began := time.Now()
 		u := &up{began: began, changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler)}
 		ctx, cancel := context.WithCancel(t.Context())
-		nodes := func(context.Context) ([]mgmt.Result, error) {
+		nodes := func(context.Context) ([]client.Result, error) {
 			looks = append(looks, time.Since(began))
 			switch len(looks) {
 			case 1:
 				return nil, errors.New("connection lost")
 			case 2:
-				return []mgmt.Result{{Error: "no instances connected"}}, nil
+				return []client.Result{{Error: "no instances connected"}}, nil
 			}
 			cancel()
-			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Running, ClusterRole: mgmt.Worker}}}}, nil
+			return []client.Result{{Success: true, Data: client.NodeStatuses{{Node: "w", State: client.Running, ClusterRole: client.Worker}}}}, nil
 		}
 		deployment := &background{ended: make(chan struct{})}
 		if err := u.watch(ctx, nodes, newUpView(&out), deployment); err != nil {
@@ -53,12 +53,12 @@ func TestUpLooksAgainUntilEveryNodeRuns(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		// The end of a node that is stopping and then gone is no change of its state.
-		nodes := func(context.Context) ([]mgmt.Result, error) {
+		nodes := func(context.Context) ([]client.Result, error) {
 			looks = append(looks, time.Since(began))
 			if len(looks) > 2 {
-				return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{}}}, nil
+				return []client.Result{{Success: true, Data: client.NodeStatuses{}}}, nil
 			}
-			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Stopped, ClusterRole: mgmt.Worker}}}}, nil
+			return []client.Result{{Success: true, Data: client.NodeStatuses{{Node: "w", State: client.Stopped, ClusterRole: client.Worker}}}}, nil
 		}
 		deployment := &background{ended: make(chan struct{})}
 		if err := u.watch(ctx, nodes, newUpView(&out), deployment); err != nil {
@@ -79,7 +79,7 @@ func TestUpSaysWhatFailedBetweenTheDrawings(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		deployment := &background{ended: make(chan struct{})}
 		looks := 0
-		nodes := func(context.Context) ([]mgmt.Result, error) {
+		nodes := func(context.Context) ([]client.Result, error) {
 			switch looks++; looks {
 			case 1:
 				u.notes = []string{"node w: exit code 1"}
@@ -87,7 +87,7 @@ func TestUpSaysWhatFailedBetweenTheDrawings(t *testing.T) {
 			case 2:
 				cancel()
 			}
-			return []mgmt.Result{{Success: true, Data: mgmt.NodeStatuses{{Node: "w", State: mgmt.Crashed, ClusterRole: mgmt.Worker}}}}, nil
+			return []client.Result{{Success: true, Data: client.NodeStatuses{{Node: "w", State: client.Crashed, ClusterRole: client.Worker}}}}, nil
 		}
 		view := &upView{out: &terminal, size: func() (int, int) { return 80, 24 }}
 		if err := u.watch(ctx, nodes, view, deployment); err != nil {
@@ -101,13 +101,13 @@ func TestUpSaysWhatFailedBetweenTheDrawings(t *testing.T) {
 }
 
 func TestUpDrawsWithinTheTerminal(t *testing.T) {
-	running := func(name mgmt.NodeName, role mgmt.ClusterRole) mgmt.NodeStatus {
-		return mgmt.NodeStatus{Node: name, State: mgmt.Running, ClusterRole: role}
+	running := func(name client.NodeName, role client.ClusterRole) client.NodeStatus {
+		return client.NodeStatus{Node: name, State: client.Running, ClusterRole: role}
 	}
-	small := mgmt.NodeStatuses{running("manager", mgmt.Manager), running("w", mgmt.Worker)}
+	small := client.NodeStatuses{running("manager", client.Manager), running("w", client.Worker)}
 	for name, tt := range map[string]struct {
 		columns, lines int
-		nodes          mgmt.NodeStatuses
+		nodes          client.NodeStatuses
 		say            string
 		want           string // the second drawing
 	}{
@@ -128,7 +128,7 @@ func TestUpDrawsWithinTheTerminal(t *testing.T) {
 				"2 nodes running after 0.10 s. In another\n",
 		},
 		"of more nodes than fit those are shown that do not run": {
-			columns: 80, lines: 4, nodes: append(small[:2:2], mgmt.NodeStatus{Node: "x", State: mgmt.Failed, ClusterRole: mgmt.Worker}),
+			columns: 80, lines: 4, nodes: append(small[:2:2], client.NodeStatus{Node: "x", State: client.Failed, ClusterRole: client.Worker}),
 			want: "\x1b[3A\x1b[J" +
 				"NODE  ROLE    STATE   PID  PORT\nx     worker  FAILED  -    -\n2 of 3 nodes running\n",
 		},
@@ -136,7 +136,7 @@ func TestUpDrawsWithinTheTerminal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			view := &upView{out: &out, size: func() (int, int) { return tt.columns, tt.lines }}
-			results := []mgmt.Result{{Success: true, Data: tt.nodes}}
+			results := []client.Result{{Success: true, Data: tt.nodes}}
 			view.show(results)
 			if tt.say != "" {
 				view.say(tt.say)
@@ -151,8 +151,8 @@ func TestUpDrawsWithinTheTerminal(t *testing.T) {
 }
 
 func TestUpCountsNodesThatComeLater(t *testing.T) {
-	status := func(name mgmt.NodeName, state mgmt.State) mgmt.NodeStatus {
-		return mgmt.NodeStatus{Node: name, State: state, ClusterRole: mgmt.Worker}
+	status := func(name client.NodeName, state client.State) client.NodeStatus {
+		return client.NodeStatus{Node: name, State: state, ClusterRole: client.Worker}
 	}
 	const table = "NODE  ROLE    STATE    PID  PORT\na     worker  RUNNING  -    -\n"
 	for name, tt := range map[string]struct {
@@ -172,14 +172,14 @@ func TestUpCountsNodesThatComeLater(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			view := &upView{out: &out, size: func() (int, int) { return tt.columns, 24 }}
-			for i, nodes := range []mgmt.NodeStatuses{
-				{status("a", mgmt.Running)},
-				{status("a", mgmt.Running), status("b", mgmt.Pending)},
-				{status("a", mgmt.Running), status("b", mgmt.Running)},
-				{status("a", mgmt.Running), status("b", mgmt.Running)},
+			for i, nodes := range []client.NodeStatuses{
+				{status("a", client.Running)},
+				{status("a", client.Running), status("b", client.Pending)},
+				{status("a", client.Running), status("b", client.Running)},
+				{status("a", client.Running), status("b", client.Running)},
 			} {
 				out.Reset()
-				view.show([]mgmt.Result{{Success: true, Data: nodes}})
+				view.show([]client.Result{{Success: true, Data: nodes}})
 				if i == 0 {
 					view.announce(1, 100*time.Millisecond)
 					view.say("Try:\n")
@@ -197,9 +197,9 @@ func TestUpCountsNodesThatComeLater(t *testing.T) {
 }
 
 func TestFailuresOfADeployment(t *testing.T) {
-	got := failures([]mgmt.Result{
+	got := failures([]client.Result{
 		{Success: true, Node: "a"},
-		{Node: "w", Instance: "i", Error: "exit code 1", Data: mgmt.NodeOutputs{Stderr: "fatal error in x.zeek, line 1:\r\n\x1b[31msyntax error\n"}},
+		{Node: "w", Instance: "i", Error: "exit code 1", Data: client.NodeOutputs{Stderr: "fatal error in x.zeek, line 1:\r\n\x1b[31msyntax error\n"}},
 		{Instance: "i", Error: "preflight failed, nothing was changed; node v: no room"},
 		{Node: "v", Instance: "i", Error: "no room"}, // which has been said
 		{},

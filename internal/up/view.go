@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -28,7 +29,7 @@ type upView struct {
 	// announcement on that all of them do.
 	summary string
 	summed  nodeCount
-	shown   map[mgmt.NodeName]mgmt.NodeStatus
+	shown   map[client.NodeName]client.NodeStatus
 }
 
 // nodeCount is how many nodes there are and how many of them run.
@@ -63,7 +64,7 @@ func terminalSize(w io.Writer) (columns, lines int) {
 
 // show brings what is on display up to date with the results of get-nodes, and
 // returns how many nodes there are and how many of them run.
-func (v *upView) show(results []mgmt.Result) (nodes, running int) {
+func (v *upView) show(results []client.Result) (nodes, running int) {
 	list := clusterNodes(results)
 	count := nodeCount{len(list), countRunning(list)}
 	recounted := v.summary != "" && v.summed != count
@@ -78,7 +79,7 @@ func (v *upView) show(results []mgmt.Result) (nodes, running int) {
 			io.WriteString(v.out, v.summary)
 		}
 	}
-	v.shown = make(map[mgmt.NodeName]mgmt.NodeStatus, len(list))
+	v.shown = make(map[client.NodeName]client.NodeStatus, len(list))
 	for _, n := range list {
 		v.shown[n.Node] = n
 	}
@@ -122,26 +123,26 @@ func height(text string, columns int) int {
 
 // clusterNodes returns the cluster nodes among the processes, in the order of
 // their roles.
-func clusterNodes(results []mgmt.Result) []mgmt.NodeStatus {
-	var nodes []mgmt.NodeStatus
+func clusterNodes(results []client.Result) []client.NodeStatus {
+	var nodes []client.NodeStatus
 	for _, r := range results {
-		list, _ := r.Data.(mgmt.NodeStatuses)
+		list, _ := r.Data.(client.NodeStatuses)
 		for _, n := range list {
-			if n.ClusterRole != mgmt.ClusterNone {
+			if n.ClusterRole != client.ClusterNone {
 				nodes = append(nodes, n)
 			}
 		}
 	}
-	slices.SortFunc(nodes, func(a, b mgmt.NodeStatus) int {
-		return cmp.Or(cmp.Compare(mgmt.RoleRank(a.ClusterRole), mgmt.RoleRank(b.ClusterRole)), cmp.Compare(a.Node, b.Node))
+	slices.SortFunc(nodes, func(a, b client.NodeStatus) int {
+		return cmp.Or(cmp.Compare(mgmt.RoleRank(mgmt.ClusterRole(a.ClusterRole)), mgmt.RoleRank(mgmt.ClusterRole(b.ClusterRole))), cmp.Compare(a.Node, b.Node))
 	})
 	return nodes
 }
 
-func countRunning(nodes []mgmt.NodeStatus) int {
+func countRunning(nodes []client.NodeStatus) int {
 	running := 0
 	for _, n := range nodes {
-		if n.State == mgmt.Running {
+		if n.State == client.Running {
 			running++
 		}
 	}
@@ -151,12 +152,12 @@ func countRunning(nodes []mgmt.NodeStatus) int {
 // draw replaces the table, and what was said since, by a new one with the same
 // below it. Of a cluster that does not fit on the terminal it shows the nodes
 // that do not run, as far as they fit.
-func (v *upView) draw(nodes []mgmt.NodeStatus, columns, lines int) {
+func (v *upView) draw(nodes []client.NodeStatus, columns, lines int) {
 	below := v.summary + v.footer
 	room := max(lines-height(below, columns)-3, 1)
 	rows, summary := nodes, ""
 	if len(rows) > room {
-		rows = slices.DeleteFunc(slices.Clone(nodes), func(n mgmt.NodeStatus) bool { return n.State == mgmt.Running })
+		rows = slices.DeleteFunc(slices.Clone(nodes), func(n client.NodeStatus) bool { return n.State == client.Running })
 		rows = rows[:min(len(rows), room)]
 		if v.summary == "" {
 			summary = nodeCount{len(nodes), countRunning(nodes)}.String() + "\n"
@@ -180,7 +181,7 @@ func (v *upView) draw(nodes []mgmt.NodeStatus, columns, lines int) {
 	v.drawn = text.String()
 }
 
-func (v *upView) printChanges(nodes []mgmt.NodeStatus) {
+func (v *upView) printChanges(nodes []client.NodeStatus) {
 	for _, n := range nodes {
 		before, known := v.shown[n.Node]
 		if known && before.State == n.State && pidText(before) == pidText(n) {
@@ -194,14 +195,14 @@ func (v *upView) printChanges(nodes []mgmt.NodeStatus) {
 	}
 }
 
-func pidText(n mgmt.NodeStatus) string {
+func pidText(n client.NodeStatus) string {
 	if n.PID == nil {
 		return "-"
 	}
 	return fmt.Sprint(*n.PID)
 }
 
-func portText(n mgmt.NodeStatus) string {
+func portText(n client.NodeStatus) string {
 	if n.Port == nil {
 		return "-"
 	}

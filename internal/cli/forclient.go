@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// ForClient returns c as package client has it.
+func ForClient(c mgmt.Configuration) client.Configuration {
+	config := client.Configuration{ID: c.ID}
+	for _, in := range c.Instances {
+		config.Instances = append(config.Instances, client.Instance{
+			Name: client.InstanceName(in.Name), Host: in.Host, ListenPort: portForClient(in.ListenPort),
+		})
+	}
+	for _, n := range c.Nodes {
+		config.Nodes = append(config.Nodes, nodeForClient(n))
+	}
+	return config
+}
+
+func nodeForClient(n mgmt.Node) client.Node {
+	node := client.Node{
+		Name:        client.NodeName(n.Name),
+		Instance:    client.InstanceName(n.Instance),
+		Role:        client.ClusterRole(n.Role),
+		State:       client.State(n.State),
+		Port:        portForClient(n.Port),
+		Scripts:     n.Scripts,
+		Interface:   n.Interface,
+		CPUAffinity: n.CPUAffinity,
+		Env:         n.Env,
+		MetricsPort: portForClient(n.MetricsPort),
+	}
+	for _, o := range n.Options {
+		node.Options = append(node.Options, client.Option(o))
+	}
+	return node
+}
+
+func portForClient(p *mgmt.Port) *client.Port {
+	if p == nil {
+		return nil
+	}
+	return &client.Port{Number: p.Number, Proto: client.Proto(p.Proto)}
+}
