@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -19,7 +20,7 @@ import (
 func TestAnythingThatHappensEndsWell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &chaos{world: newWorld(t, looking), draw: t, asked: map[mgmt.ReqID]time.Time{}}
-		c.step(agent.PeerAdded{Peer: controller})
+		c.Step(agent.PeerAdded{Peer: controller})
 		moves := c.moves()
 		for range c.dice("steps", 80) {
 			moves[c.dice("move", len(moves))]()
@@ -32,12 +33,6 @@ func TestAnythingThatHappensEndsWell(t *testing.T) {
 // refusals is what a preflight finds if it finds something.
 var refusals = []mgmt.Finding{{Node: "worker-1", Problem: "interface nope0 does not exist"}, {Problem: "no room"}}
 
-// strict is an agent that deploys nothing that it could not look at.
-var strict = agent.Config{Preflight: agent.PreflightStrict}
-
-// looking is an agent that looks before it deploys.
-var looking = agent.Config{Preflight: agent.PreflightOn}
-
 type chaos struct {
 	*world
 	draw  *rapid.T
@@ -49,7 +44,7 @@ type chaos struct {
 var cast = []mgmt.NodeName{"logger", "manager", "proxy", "worker-1", "worker-2"}
 
 func (c *chaos) moves() []func() {
-	wait := func() { c.run(c.span("wait")) }
+	wait := func() { c.Run(c.span("wait")) }
 	return []func(){
 		wait, wait, wait,
 		func() { c.request(c.someDeployment) },
@@ -60,11 +55,13 @@ func (c *chaos) moves() []func() {
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentGetNodesRequest{ReqID: id} }) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentWelcomeRequest{ReqID: id} }) },
 		c.newFate, c.newFate,
-		func() { c.someProcess(func(name mgmt.NodeName, _ *proc) { c.kill(name) }) },
+		func() { c.someProcess(func(name mgmt.NodeName, _ *coretest.Process) { c.Kill(name) }) },
 		func() { c.someProcess(c.flap) },
 		c.stray,
-		func() { c.saveErr = pick(c, "save", "", "", "disk full") },
-		func() { c.sight = sight{after: c.span("look"), findings: pick(c, "findings", nil, nil, refusals)} },
+		func() { c.DiskErr = pick(c, "save", "", "", "disk full") },
+		func() {
+			c.Sight = coretest.Sight{After: c.span("look"), Findings: pick(c, "findings", nil, nil, refusals)}
+		},
 		c.reboot,
 		c.lose,
 	}
@@ -101,7 +98,7 @@ func (c *chaos) prepareAndDeploy() {
 		return mgmt.AgentPrepareRequest{ReqID: id, Config: config, Look: 8 * time.Second, Whole: 8 * time.Second}
 	})
 	if c.chance("wait") {
-		c.run(c.span("between"))
+		c.Run(c.span("between"))
 		c.account()
 	}
 	if !c.chance("leave it") {
@@ -128,43 +125,43 @@ func (c *chaos) someNodes() []mgmt.Node {
 	return list
 }
 
-func (c *chaos) someProcess(do func(mgmt.NodeName, *proc)) {
-	if len(c.procs) > 0 {
-		name := pick(c, "process", sorted(c.procs)...)
-		do(name, c.procs[name])
+func (c *chaos) someProcess(do func(mgmt.NodeName, *coretest.Process)) {
+	if len(c.Procs) > 0 {
+		name := pick(c, "process", coretest.Sorted(c.Procs)...)
+		do(name, c.Procs[name])
 	}
 }
 
 func (c *chaos) request(make func(mgmt.ReqID) mgmt.Message) {
 	c.asks++
 	id := mgmt.ReqID(fmt.Sprint(c.asks))
-	c.asked[id] = c.now
+	c.asked[id] = c.Now()
 	c.ask(make(id))
 }
 
 func (c *chaos) newFate() {
-	f := fate{stop: c.span("stop"), hello: c.span("hello"), deaf: c.chance("deaf"), mute: c.chance("mute")}
+	f := coretest.Fate{Stop: c.span("stop"), Hello: c.span("hello"), Deaf: c.chance("deaf"), Mute: c.chance("mute")}
 	if c.chance("exit") {
-		f.exit, f.reason = c.span("life"), "exit status 1"
+		f.Exit, f.Reason = c.span("life"), "exit status 1"
 	}
 	if c.chance("start") {
-		f.startErr = "no such file"
+		f.StartErr = "no such file"
 	}
-	c.fates[pick(c, "node", cast...)] = f
+	c.Fates[pick(c, "node", cast...)] = f
 }
 
-func (c *chaos) flap(name mgmt.NodeName, p *proc) {
-	if p.peer != "" {
-		c.disconnect(name)
+func (c *chaos) flap(name mgmt.NodeName, p *coretest.Process) {
+	if p.Peer != "" {
+		c.Disconnect(name)
 	} else {
-		c.connect(name, p)
+		c.Connect(name)
 	}
 }
 
 // stray is an event that no sane shell or peer would send.
 func (c *chaos) stray() {
 	name := pick(c, "node", cast...)
-	c.step(pick(c, "stray", []agent.Event{
+	c.Step(pick(c, "stray", []agent.Event{
 		agent.Adopted{},
 		agent.Tick{},
 		agent.Preflighted{ID: 1 << 40, Findings: refusals},
@@ -187,24 +184,24 @@ func (c *chaos) stray() {
 // something goes empty away.
 func (c *chaos) reboot() {
 	if c.chance("shutdown") {
-		c.step(agent.Shutdown{})
-		c.run(time.Minute)
-		if seen(c.procs) > 0 {
-			c.t.Errorf("%v outlived the shutdown", sorted(c.procs))
+		c.Step(agent.Shutdown{})
+		c.Run(time.Minute)
+		if seen(c.Procs) > 0 {
+			c.draw.Errorf("%v outlived the shutdown", coretest.Sorted(c.Procs))
 		}
 		c.account()
 	}
 	clear(c.asked)
-	for _, p := range c.procs {
-		p.unseen = false
+	for _, p := range c.Procs {
+		p.Unseen = false
 	}
-	c.boot(looking)
-	c.step(agent.PeerAdded{Peer: controller})
+	c.Boot(looking)
+	c.Step(agent.PeerAdded{Peer: controller})
 }
 
-func seen(procs map[mgmt.NodeName]*proc) (n int) {
+func seen(procs map[mgmt.NodeName]*coretest.Process) (n int) {
 	for _, p := range procs {
-		if !p.unseen {
+		if !p.Unseen {
 			n++
 		}
 	}
@@ -214,15 +211,15 @@ func seen(procs map[mgmt.NodeName]*proc) (n int) {
 // lose kills the agent, which finds some of its nodes' processes not to be seen,
 // or its own state missing.
 func (c *chaos) lose() {
-	for _, name := range sorted(c.procs) {
-		c.procs[name].unseen = c.chance("unseen")
+	for _, name := range coretest.Sorted(c.Procs) {
+		c.Procs[name].Unseen = c.chance("unseen")
 	}
 	if c.chance("state") {
-		c.saved = agent.State{}
+		c.Saved = agent.State{}
 	}
 	clear(c.asked)
-	c.boot(looking)
-	c.step(agent.PeerAdded{Peer: controller})
+	c.Boot(looking)
+	c.Step(agent.PeerAdded{Peer: controller})
 }
 
 // account strikes out what was answered.
@@ -237,13 +234,13 @@ func (c *chaos) account() {
 			continue
 		}
 		if _, open := c.asked[id]; !open {
-			c.t.Errorf("request %s was answered twice", id)
+			c.draw.Errorf("request %s was answered twice", id)
 		}
 		delete(c.asked, id)
 	}
 	for id, at := range c.asked {
-		if c.now.Sub(at) >= 8500*time.Millisecond {
-			c.t.Errorf("request %s, asked %v ago, is not answered", id, c.now.Sub(at))
+		if c.Now().Sub(at) >= 8500*time.Millisecond {
+			c.draw.Errorf("request %s, asked %v ago, is not answered", id, c.Now().Sub(at))
 		}
 	}
 }
@@ -256,32 +253,32 @@ func answered(msg mgmt.Message) (mgmt.ReqID, bool) {
 }
 
 func (c *chaos) heal() {
-	clear(c.fates)
-	c.saveErr, c.sight = "", sight{}
-	for _, name := range sorted(c.procs) {
-		if p := c.procs[name]; p != nil && p.unseen {
-			c.exit(name, p, "exit status 0", mgmt.NodeOutputs{})
+	clear(c.Fates)
+	c.DiskErr, c.Sight = "", coretest.Sight{}
+	for _, name := range coretest.Sorted(c.Procs) {
+		if p := c.Procs[name]; p != nil && p.Unseen {
+			c.Exit(name, "exit status 0")
 		} else if p != nil {
-			c.connect(name, p)
+			c.Connect(name)
 		}
 	}
-	if !c.saved.Told {
+	if !c.Saved.Told {
 		c.request(c.someDeployment)
 	}
-	c.run(10 * time.Minute)
+	c.Run(10 * time.Minute)
 	c.account()
 	want := map[mgmt.NodeName]string{}
-	for name, plan := range mgmt.PlansOf(c.saved.Desired, "host").All() {
+	for name, plan := range mgmt.PlansOf(c.Saved.Desired, "host").All() {
 		want[name] = string(plan.Fingerprint()) + " RUNNING"
 	}
 	got := map[mgmt.NodeName]string{}
-	for _, s := range c.statuses()[1:] {
+	for _, s := range c.Statuses()[1:] {
 		got[s.Node] = " " + string(s.State)
 	}
-	for name, p := range c.procs {
-		got[name] = string(p.fingerprint) + got[name]
+	for name, p := range c.Procs {
+		got[name] = string(p.Fingerprint) + got[name]
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		c.t.Errorf("what runs in the end (-want +got):\n%s", diff)
+		c.draw.Errorf("what runs in the end (-want +got):\n%s", diff)
 	}
 }

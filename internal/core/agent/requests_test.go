@@ -10,26 +10,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// everyRequest asks each thing there is to ask, under one ID.
-func everyRequest(id mgmt.ReqID) []mgmt.Message {
-	return []mgmt.Message{
-		mgmt.AgentDeployRequest{ReqID: id},
-		mgmt.AgentRestartRequest{ReqID: id},
-		mgmt.AgentDispatchRequest{ReqID: id},
-		mgmt.AgentStandbyRequest{ReqID: id},
-		mgmt.AgentGetNodesRequest{ReqID: id},
-		mgmt.AgentWelcomeRequest{ReqID: id},
-		mgmt.AgentPrepareRequest{ReqID: id},
+// everyRequest asks each thing there is to ask of an agent, under one ID.
+func everyRequest(id mgmt.ReqID) (list []mgmt.Request) {
+	for _, empty := range mgmt.Requests() {
+		event := mgmt.KindOf(empty).Event
+		if strings.HasPrefix(event, mgmt.AgentAPI) || strings.HasPrefix(event, mgmt.FleetAgentAPI) {
+			request := reflect.New(reflect.TypeOf(empty)).Elem()
+			request.FieldByName("ReqID").SetString(string(id))
+			list = append(list, request.Interface().(mgmt.Request))
+		}
 	}
+	return list
 }
 
 // busy returns an agent with the request "busy" in flight.
 func busy(t *testing.T, cfg agent.Config) *world {
 	w := running(t, cfg, nodes("worker")...)
-	w.fates["worker"] = fate{deaf: true}
+	w.Fates["worker"] = coretest.Fate{Deaf: true}
 	w.ask(dispatch("busy"))
 	w.skip()
 	return w
@@ -44,7 +45,9 @@ func TestRequestsThatAreRefusedAreAnsweredSo(t *testing.T) {
 	}{
 		"before anything was adopted": {
 			func(t *testing.T) *world {
-				return &world{t: t, m: agent.New(agent.Config{Name: "host"}, agent.State{}, nil)}
+				w := newWorld(t, agent.Config{})
+				w.Load(agent.Config{})
+				return w
 			},
 			controller, "q", "agent is starting",
 		},
@@ -63,8 +66,8 @@ func TestRequestsThatAreRefusedAreAnsweredSo(t *testing.T) {
 		"while the agent shuts down": {
 			func(t *testing.T) *world {
 				w := running(t, agent.Config{}, nodes("worker")...)
-				w.fates["worker"] = fate{stop: time.Minute}
-				w.step(agent.Shutdown{})
+				w.Fates["worker"] = coretest.Fate{Stop: time.Minute}
+				w.Step(agent.Shutdown{})
 				w.skip()
 				return w
 			},
@@ -73,16 +76,12 @@ func TestRequestsThatAreRefusedAreAnsweredSo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.given(t)
-			for i, msg := range everyRequest(tt.id) {
+			for _, request := range everyRequest(tt.id) {
 				w.skip()
-				w.step(agent.FromController{Peer: tt.from, Msg: msg})
-				kind := []string{"deploy", "restart", "dispatch", "standby", "nodes", "welcome", "prepare"}[i]
-				want := fmt.Sprintf("0s    answer %s %s: [failed (%s)]", kind, tt.id, tt.want)
-				if tt.from != controller {
-					want += " to " + string(tt.from)
-				}
-				if diff := cmp.Diff([]string{want}, w.trace); diff != "" {
-					t.Errorf("trace (-want +got):\n%s", diff)
+				w.Step(agent.FromController{Peer: tt.from, Msg: request})
+				want := fmt.Sprintf("-> %s  %s %s answered: fail host %q", tt.from, mgmt.KindOf(request).Name(), tt.id, tt.want)
+				if got := w.said(); len(got) != 1 || !strings.HasPrefix(got[0], want) {
+					t.Errorf("got %q, want %q", got, want)
 				}
 			}
 		})
@@ -98,130 +97,6 @@ func TestRefusedGetNodesCarriesAnEmptyList(t *testing.T) {
 	if diff := cmp.Diff(agent.Effect(want), effects[len(effects)-1]); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
-}
-
-func TestWhatAnEarlierLifeOfTheControllerSentChangesNothing(t *testing.T) {
-	w := running(t, agent.Config{}, nodes("worker")...)
-	w.step(agent.PeerAdded{Peer: "younger"})
-	w.step(agent.FromController{Peer: "younger", Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
-	w.skip()
-	w.epoch = w.now
-	w.deploy("late")
-	w.ask(restart("late"))
-	w.ask(mgmt.AgentStandbyRequest{ReqID: "late"})
-	w.expect(`
-		0s answer deploy late: [failed (the controller has connected anew since)]
-		0s answer restart late: [failed (the controller has connected anew since)]
-		0s answer standby late: [failed (the controller has connected anew since)]
-	`)
-
-	// The one that led is gone: the earlier one has to connect anew, by which it
-	// shows that it lives.
-	w.step(agent.PeerLost{Peer: "younger"})
-	w.expect("0s drop controller")
-	w.ask(restart("later"))
-	w.expect(`
-		0s answer restart later: [failed (the controller has connected anew since)]
-		0s drop controller
-	`)
-	w.step(agent.PeerLost{Peer: controller})
-	w.step(agent.PeerAdded{Peer: controller})
-	w.skip()
-	w.ask(restart("again"))
-	w.run(time.Minute)
-	w.expect(`
-		0s worker: RUNNING to PENDING
-		0s stop worker
-		0s start worker
-		0s hello host to worker#2
-		0s worker: PENDING to RUNNING
-		0s answer restart again: [worker ok]
-	`)
-}
-
-func TestWelcomeByAStrangerThatHangsUpLeavesTheControllerInCharge(t *testing.T) {
-	w := running(t, agent.Config{}, nodes("worker")...)
-	for _, stranger := range []mgmt.PeerID{"stranger", "another"} {
-		w.step(agent.PeerAdded{Peer: stranger})
-		w.step(agent.FromController{Peer: stranger, Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
-		w.skip()
-		w.step(agent.PeerLost{Peer: stranger})
-		w.expect("0s drop controller")
-		w.step(agent.PeerLost{Peer: controller})
-		w.step(agent.PeerAdded{Peer: controller})
-		w.skip()
-		w.deploy("d", nodes("worker")...)
-		w.expect(`
-			0s save 1 nodes
-			0s answer deploy d: [worker ok]
-		`)
-	}
-}
-
-func TestPeersThatLeadNobodyNeedNotConnectAnew(t *testing.T) {
-	w := running(t, agent.Config{}, nodes("worker")...)
-	w.step(agent.PeerAdded{Peer: "viewer"})
-	w.step(agent.PeerAdded{Peer: "stranger"})
-	w.step(agent.FromController{Peer: "stranger", Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
-	w.step(agent.PeerAdded{Peer: "later"})
-	w.skip()
-	w.step(agent.PeerLost{Peer: "stranger"})
-	w.expect("0s drop controller")
-	w.step(agent.FromController{Peer: "later", Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
-	w.expect("0s answer welcome w: [ok] to later")
-	w.step(agent.FromController{Peer: "viewer", Msg: mgmt.AgentWelcomeRequest{ReqID: "w"}})
-	w.expect(`
-		0s answer welcome w: [failed (the controller has connected anew since)] to viewer
-		0s drop viewer
-	`)
-	w.step(agent.PeerLost{Peer: controller})
-	w.skip()
-	if got := w.state("worker"); got != mgmt.Running {
-		t.Errorf("worker is %s", got)
-	}
-}
-
-func TestRequestsOfDifferentPeersMayShareAnID(t *testing.T) {
-	w := busy(t, agent.Config{MaxRequests: 2})
-	w.step(agent.FromController{Peer: "second", Msg: dispatch("busy")})
-	w.run(time.Minute)
-	w.expect(`
-		0s ask [worker#1] [get_id_value Cluster::node] of []
-		5s answer dispatch busy: [worker failed (request timed out)]
-		5s answer dispatch busy: [worker failed (request timed out)] to second
-	`)
-}
-
-func TestEmptyRequestIDIsAnOrdinaryOne(t *testing.T) {
-	w := newWorld(t, agent.Config{})
-	w.deploy("", nodes("worker")...)
-	w.run(time.Second)
-	w.skip()
-	w.epoch = w.now
-	w.ask(mgmt.AgentRestartRequest{})
-	w.ask(mgmt.AgentRestartRequest{})
-	w.run(time.Minute)
-	w.expect(`
-		0s worker: RUNNING to PENDING
-		0s stop worker
-		0s answer restart : [failed (request ID is in use by a request in flight)]
-		0s start worker
-		0s hello host to worker#2
-		0s worker: PENDING to RUNNING
-		0s answer restart : [worker ok]
-	`)
-}
-
-func TestWelcomeIsAnsweredAtOnce(t *testing.T) {
-	w := newWorld(t, agent.Config{})
-	w.ask(mgmt.AgentWelcomeRequest{ReqID: "w1"})
-	w.expect("0s answer welcome w1: [ok]")
-}
-
-func TestAnswersGoToThePeerThatAsked(t *testing.T) {
-	w := newWorld(t, agent.Config{})
-	w.step(agent.FromController{Peer: "second", Msg: mgmt.AgentWelcomeRequest{ReqID: "w1"}})
-	w.expect("0s answer welcome w1: [ok] to second")
 }
 
 func TestHelloGoesToEveryPeerButNotBeforeTheAgentKnowsWhatItRuns(t *testing.T) {
@@ -264,14 +139,14 @@ func TestGetNodesListsAgentAndNodes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tt.cfg.ListenPort = mgmt.TCPPort(2151)
 			w := running(t, tt.cfg, list...)
-			w.kill("worker-2")
+			w.Kill("worker-2")
 			want := mgmt.NodeStatuses{
 				{Node: "host", State: mgmt.Running, MgmtRole: mgmt.RoleAgent, ClusterRole: mgmt.ClusterNone, PID: new(int64(8)), Port: tt.port},
 				{Node: "logger", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.Logger, PID: new(int64(101)), Port: new(mgmt.TCPPort(2200)), MetricsPort: new(mgmt.TCPPort(9000))},
 				{Node: "worker-1", State: mgmt.Running, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.Worker, PID: new(int64(102))},
 				{Node: "worker-2", State: mgmt.Crashed, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.Worker},
 			}
-			if diff := cmp.Diff(want, w.statuses()); diff != "" {
+			if diff := cmp.Diff(want, w.Statuses()); diff != "" {
 				t.Errorf("statuses (-want +got):\n%s", diff)
 			}
 		})
@@ -280,7 +155,7 @@ func TestGetNodesListsAgentAndNodes(t *testing.T) {
 
 func TestNotifyChangeDescribesTheNodeWithoutItsEnvironment(t *testing.T) {
 	w := running(t, agent.Config{}, changed(node("worker")))
-	w.disconnect("worker")
+	w.Disconnect("worker")
 	described := changed(node("worker"))
 	described.State = mgmt.Unknown
 	described.Env = nil // everyone can subscribe
@@ -309,7 +184,7 @@ func TestRefusalByAControllerIsNoted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := running(t, agent.Config{})
-			if diff := cmp.Diff(tt.want, w.m.Step(w.now, agent.FromController{Peer: controller, Msg: tt.msg})); diff != "" {
+			if diff := cmp.Diff(tt.want, w.Core.Step(w.Now(), agent.FromController{Peer: controller, Msg: tt.msg})); diff != "" {
 				t.Errorf("effects (-want +got):\n%s", diff)
 			}
 		})
@@ -317,12 +192,8 @@ func TestRefusalByAControllerIsNoted(t *testing.T) {
 }
 
 func TestEveryRequestToAnAgentIsAnswered(t *testing.T) {
-	for _, req := range mgmt.Requests() {
-		kind := mgmt.KindOf(req)
-		if !strings.HasPrefix(kind.Event, mgmt.AgentAPI) && !strings.HasPrefix(kind.Event, mgmt.FleetAgentAPI) {
-			continue
-		}
-		t.Run(kind.Event, func(t *testing.T) {
+	for _, req := range everyRequest("q") {
+		t.Run(mgmt.KindOf(req).Event, func(t *testing.T) {
 			w := newWorld(t, agent.Config{})
 			w.ask(req)
 			for _, e := range w.effects {
@@ -330,7 +201,7 @@ func TestEveryRequestToAnAgentIsAnswered(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("no answer among %v", w.trace)
+			t.Errorf("no answer among %q", w.said())
 		})
 	}
 }

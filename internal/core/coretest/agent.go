@@ -72,7 +72,7 @@ func (s *agentStage) write(e agent.Effect) {
 	if to, ok := e.(agent.ToNodes); ok {
 		s.asked = to.Msg
 	}
-	s.trace.Add(s.Since(), agentEntry(e))
+	s.trace.Add(s.Since(), AgentEntry(e))
 }
 
 // hostConfiguration is a configuration of the instance host alone.

@@ -25,8 +25,8 @@
 //	# TEXT                          a comment
 //	case NAME                       all begins anew: a new core, at 0s
 //	cluster ID INSTANCE... | NODE...  a configuration that requests can name by ID
-//	VERB WORD...                    before the first time: settings
 //	at TIME VERB WORD...            everything happens up to TIME, and then this
+//	VERB WORD...                    this happens at once, before anything else does
 //
 // Each verb has a file, verb_*.go, which says what words it takes. Package sim has
 // verbs of its own. Words have blanks between them; a blank within a word needs

@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 )
 
-// agentEntry is an effect of an agent that is alone on its stage.
-func agentEntry(e agent.Effect) Entry {
+// AgentEntry is an effect of an agent that is alone on its stage.
+func AgentEntry(e agent.Effect) Entry {
 	switch e := e.(type) {
 	case agent.ToController:
 		if e.Peer == "" {

@@ -39,6 +39,7 @@ func Play(t T, text string, open func(T, *Trace) Stage) string {
 			t.Fatalf("line %d: %s: %v\n%s", number+1, line, err, p.trace.text.String())
 		}
 	}
+	p.echo()
 	return p.trace.text.String()
 }
 
@@ -48,6 +49,7 @@ type player struct {
 	open     func(T, *Trace) Stage
 	trace    Trace
 	stage    Stage
+	held     []string // comments, which belong to the line after them
 	clusters map[string]mgmt.Configuration
 }
 
@@ -61,10 +63,11 @@ func (p *player) line(line string) error {
 	words, err := split(line)
 	switch {
 	case strings.HasPrefix(line, "case "):
+		p.echo(line)
 		p.begin()
-		fallthrough
+		return nil
 	case line == "" || strings.HasPrefix(line, "#"):
-		p.trace.command(line)
+		p.held = append(p.held, line)
 		return nil
 	case err != nil:
 		return err
@@ -79,7 +82,7 @@ func (p *player) line(line string) error {
 		p.stage.RunUntil(at)
 		verb = args.Next()
 	}
-	p.trace.command(line)
+	p.echo(line)
 	if verb == "cluster" {
 		c := args.Configuration()
 		p.clusters[c.ID] = c
@@ -89,6 +92,14 @@ func (p *player) line(line string) error {
 		return err
 	}
 	return args.Done()
+}
+
+// echo writes lines of the dialogue, after the comments before them.
+func (p *player) echo(lines ...string) {
+	for _, line := range append(p.held, lines...) {
+		p.trace.command(line)
+	}
+	p.held = nil
 }
 
 // verbs are what the lines of a stage may begin with.

@@ -15,22 +15,17 @@ func (s *controllerStage) restart(*Args) error {
 	return nil
 }
 
-// "restart [without-state] [unseen=NODE,...] [waiting] [FIELD=VALUE]...": the
-// agent is killed and starts again, with what its last save left, and adopts what
-// runs. It finds its state missing, cannot look at the processes of some nodes,
-// or waits for "adopt". Settings change.
+// "restart [without-state] [unseen=NODE,...] [ended=NODE,...] [fingerprint=NODE:TEXT]
+// [waiting] [FIELD=VALUE]...": the agent is killed and starts again, with what its
+// last save left, and adopts what runs. It finds its state missing, cannot look at
+// the processes of some nodes, finds that some have ended, or finds one that was
+// started with another fingerprint. It waits for "adopt". Settings change.
 func (s *agentStage) restart(args *Args) error {
 	if args.Flag("without-state") {
 		s.Saved = agent.State{}
 	}
-	if names, given := args.Value("unseen"); given {
-		for name := range strings.SplitSeq(names, ",") {
-			p := s.Procs[mgmt.NodeName(name)]
-			if p == nil {
-				return fmt.Errorf("%s does not live", name)
-			}
-			p.Unseen = true
-		}
+	if err := s.meanwhile(args); err != nil {
+		return err
 	}
 	waiting := args.Flag("waiting")
 	if err := setAll(&s.cfg, args); err != nil {
@@ -39,6 +34,29 @@ func (s *agentStage) restart(args *Args) error {
 	s.Load(s.cfg)
 	if !waiting {
 		s.Adopt()
+	}
+	return nil
+}
+
+// meanwhile takes the words about processes.
+func (s *agentStage) meanwhile(args *Args) error {
+	for what, do := range map[string]func(mgmt.NodeName, *Process, string){
+		"unseen":      func(_ mgmt.NodeName, p *Process, _ string) { p.Unseen = true },
+		"ended":       func(name mgmt.NodeName, _ *Process, _ string) { delete(s.Procs, name) },
+		"fingerprint": func(_ mgmt.NodeName, p *Process, text string) { p.Fingerprint = mgmt.Fingerprint(text) },
+	} {
+		words, given := args.Value(what)
+		if !given {
+			continue
+		}
+		for word := range strings.SplitSeq(words, ",") {
+			name, text, _ := strings.Cut(word, ":")
+			p := s.Procs[mgmt.NodeName(name)]
+			if p == nil {
+				return fmt.Errorf("%s does not live", name)
+			}
+			do(mgmt.NodeName(name), p, text)
+		}
 	}
 	return nil
 }
