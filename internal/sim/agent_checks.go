@@ -26,11 +26,12 @@ type agentBook struct {
 
 // asked is a request to an agent.
 type asked struct {
-	peer  mgmt.PeerID
-	id    mgmt.ReqID
-	kind  string
-	since time.Duration
-	due   time.Duration
+	peer    mgmt.PeerID
+	request mgmt.Request
+	id      mgmt.ReqID
+	kind    string
+	since   time.Duration
+	due     time.Duration
 	// blind says that the agent had not been told what to run: it answers for what
 	// it keeps.
 	blind bool
@@ -40,13 +41,19 @@ type asked struct {
 	whole  time.Duration      // of a preparation: when the deployment is to be answered
 }
 
-// expect books a request. What is no request needs no answer.
+// expect books a request. A message that is no request needs no answer.
 func (a *agentPart) expect(from mgmt.PeerID, msg mgmt.Message) {
-	r := asked{peer: from, since: a.w.now}
+	req, ok := msg.(mgmt.Request)
+	if !ok {
+		return
+	}
+	r := asked{
+		peer: from, request: req, id: req.RequestID(), kind: mgmt.KindOf(req).Name(),
+		since: a.w.now, blind: !a.disk.saved.Told,
+	}
 	patience := cmp.Or(a.w.terms.agent.RequestTimeout, 5*time.Second)
 	switch msg := msg.(type) {
 	case mgmt.AgentDeployRequest:
-		r.kind, r.id = "deploy", msg.ReqID
 		r.config = msg.Config
 		patience = a.patience(a.w.terms.agent.DeployTimeout, 14*time.Second)
 		if p := a.book.prepared; p.peer == from && reflect.DeepEqual(p.config, msg.Config) {
@@ -54,26 +61,19 @@ func (a *agentPart) expect(from mgmt.PeerID, msg mgmt.Message) {
 		}
 		r.addNodes(msg.Config, a.name)
 	case mgmt.AgentPrepareRequest:
-		r.kind, r.id, patience = "prepare", msg.ReqID, msg.Look
+		patience = msg.Look
 		r.config, r.whole = msg.Config, a.w.now+msg.Whole
 		r.addNodes(msg.Config, a.name)
 	case mgmt.AgentRestartRequest:
-		r.kind, r.id, r.nodes = "restart", msg.ReqID, a.targets(msg.Nodes)
+		r.nodes = a.targets(msg.Nodes)
 		a.condemnNamed(r.nodes)
 		patience = a.patience(a.w.terms.agent.RestartTimeout, 16*time.Second)
 	case mgmt.AgentDispatchRequest:
-		r.kind, r.id, r.nodes = "dispatch", msg.ReqID, a.targets(msg.Nodes)
-	case mgmt.AgentStandbyRequest:
-		r.kind, r.id = "standby", msg.ReqID
-	case mgmt.AgentGetNodesRequest:
-		r.kind, r.id, patience = "get_nodes", msg.ReqID, 0
-	case mgmt.AgentWelcomeRequest:
-		r.kind, r.id, patience = "welcome", msg.ReqID, 0
-	default:
-		return
+		r.nodes = a.targets(msg.Nodes)
+	case mgmt.AgentGetNodesRequest, mgmt.AgentWelcomeRequest:
+		patience = 0
 	}
 	r.due = a.w.now + patience
-	r.blind = !a.disk.saved.Told
 	a.book.asked = append(a.book.asked, r)
 }
 
@@ -125,37 +125,39 @@ func (a *agentPart) said(e agent.ToController) {
 		if msg.New == mgmt.Running && a.running(msg.Node.Name) == nil && a.book.unheard[msg.Node.Name] == 0 {
 			a.w.violated("%s says that %s is RUNNING, and there is no process", a.label, msg.Node.Name)
 		}
-	case mgmt.AgentDeployResponse:
-		r := a.answered(e.Peer, "deploy", msg.ReqID)
-		a.checkResults(r, msg.Results)
-		a.checkDeployed(msg.Results)
-		a.checkEnded(r, msg.Results)
-	case mgmt.AgentPrepareResponse:
-		r := a.answered(e.Peer, "prepare", msg.ReqID)
-		a.checkResults(r, msg.Results)
-		if len(msg.Results) > 0 && msg.Results[0].Success {
-			a.book.prepared = r
-		}
-	case mgmt.AgentRestartResponse:
-		a.checkResults(a.answered(e.Peer, "restart", msg.ReqID), msg.Results)
-	case mgmt.AgentDispatchResponse:
-		a.checkResults(a.answered(e.Peer, "dispatch", msg.ReqID), msg.Results)
-	case mgmt.AgentStandbyResponse:
-		a.answered(e.Peer, "standby", msg.ReqID)
-		if msg.Result.Success && (len(a.disk.saved.Desired.Nodes) > 0 || len(a.procs) > 0) {
-			a.w.violated("%s says that it stands by, and desires or runs nodes", a.label)
-		}
-	case mgmt.AgentWelcomeResponse:
-		a.answered(e.Peer, "welcome", msg.ReqID)
-	case mgmt.AgentGetNodesResponse:
-		a.answered(e.Peer, "get_nodes", msg.ReqID)
-		a.checkStatuses(msg.Result)
+	case mgmt.Response:
+		a.checkAnswer(a.answered(e.Peer, msg), msg.Outcomes())
 	}
 }
 
-// answered takes a request off the book: of several with one ID the newest if
-// it just came, for it was refused, or else the oldest.
-func (a *agentPart) answered(peer mgmt.PeerID, kind string, id mgmt.ReqID) asked {
+// checkAnswer checks an answer against its request.
+func (a *agentPart) checkAnswer(r asked, results []mgmt.Result) {
+	switch r.kind {
+	case "deploy":
+		a.checkResults(r, results)
+		a.checkDeployed(results)
+		a.checkEnded(r, results)
+	case "prepare":
+		a.checkResults(r, results)
+		if len(results) > 0 && results[0].Success {
+			a.book.prepared = r
+		}
+	case "restart", "dispatch":
+		a.checkResults(r, results)
+	case "standby":
+		if results[0].Success && (len(a.disk.saved.Desired.Nodes) > 0 || len(a.procs) > 0) {
+			a.w.violated("%s says that it stands by, and desires or runs nodes", a.label)
+		}
+	case "get_nodes":
+		a.checkStatuses(results[0])
+	}
+}
+
+// answered takes the request that a response answers off the book. If several have
+// its ID, it is the newest if that came just now, for then it was refused, and else
+// the oldest.
+func (a *agentPart) answered(peer mgmt.PeerID, resp mgmt.Response) asked {
+	kind, id := mgmt.KindAnswered(resp).Name(), resp.RequestID()
 	found := -1
 	for i, r := range a.book.asked {
 		if r.peer == peer && r.kind == kind && r.id == id && (found < 0 || r.since == a.w.now) {

@@ -237,16 +237,8 @@ func (w *world) answerForAnother() {
 	for _, n := range r.nodes {
 		results = append(results, mgmt.Result{ReqID: r.id, Success: true, Instance: b.name, Node: n, Data: mgmt.Text("forged")})
 	}
-	msg := map[string]mgmt.Message{
-		"deploy":   mgmt.AgentDeployResponse{ReqID: r.id, Results: results},
-		"prepare":  mgmt.AgentPrepareResponse{ReqID: r.id, Results: results[:1]},
-		"restart":  mgmt.AgentRestartResponse{ReqID: r.id, Results: results},
-		"dispatch": mgmt.AgentDispatchResponse{ReqID: r.id, Results: results},
-		"standby":  mgmt.AgentStandbyResponse{ReqID: r.id, Result: results[0]},
-	}[r.kind]
-	if msg != nil {
-		w.publish(a.ep, parcel{topic{toAgents, pick(w, []mgmt.InstanceName{a.name, b.name})}, msg})
-	}
+	answer := r.request.Answer(r.id, results...)
+	w.publish(a.ep, parcel{topic{toAgents, pick(w, []mgmt.InstanceName{a.name, b.name})}, answer})
 }
 
 // impersonate has a node say that it is another, and answer in its name.

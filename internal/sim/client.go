@@ -71,11 +71,14 @@ func (c *client) peerLost(*end) { c.leave() }
 
 // receive takes the answers to its own requests among all.
 func (c *client) receive(_ *end, got parcel) {
-	kind, id, results := answer(got.msg)
-	mine := awaited{kind, id}
-	if i := slices.Index(c.awaits, mine); i >= 0 {
+	resp, ok := got.msg.(mgmt.Response)
+	if !ok {
+		return
+	}
+	kind := mgmt.KindAnswered(resp).Name()
+	if i := slices.Index(c.awaits, awaited{kind, resp.RequestID()}); i >= 0 {
 		c.awaits = slices.Delete(c.awaits, i, i+1)
-		c.heard[kind] = results
+		c.heard[kind] = resp.Outcomes()
 	}
 }
 
@@ -83,40 +86,15 @@ func (c *client) receive(_ *end, got parcel) {
 // its ID.
 func (c *client) ask(msg mgmt.Message, unique bool) {
 	c.w.publish(c.ep, parcel{topic{channel: toController}, msg})
-	kind, id, answered := requested(msg)
-	if !answered || !unique {
+	req, ok := mgmt.AsRequest(msg)
+	if !ok || !unique || mgmt.KindOf(req).May == mgmt.NoUser {
 		return
 	}
-	r, life := awaited{kind, id}, c.life
+	r, life := awaited{mgmt.KindOf(req).Name(), req.RequestID()}, c.life
 	c.awaits = append(c.awaits, r)
 	c.w.after(patience+8*c.w.mood.delay, func() {
 		if c.life == life && c.ep != nil && slices.Contains(c.awaits, r) {
-			c.w.violated("client %s waits in vain for the answer to %s %s", c.name, kind, id)
+			c.w.violated("client %s waits in vain for the answer to %s %s", c.name, r.kind, r.id)
 		}
 	})
-}
-
-// requested names a request, and reports whether it is one that is answered.
-func requested(msg mgmt.Message) (kind string, id mgmt.ReqID, answered bool) {
-	switch msg := msg.(type) {
-	case mgmt.StageConfigurationRequest:
-		return "stage", msg.ReqID, true
-	case mgmt.DeployRequest:
-		return "deploy", msg.ReqID, true
-	case mgmt.StagedDeployRequest:
-		return "deploy", msg.ReqID, true
-	case mgmt.GetConfigurationRequest:
-		return "get_configuration", msg.ReqID, true
-	case mgmt.GetInstancesRequest:
-		return "get_instances", msg.ReqID, true
-	case mgmt.GetNodesRequest:
-		return "get_nodes", msg.ReqID, true
-	case mgmt.GetIDValueRequest:
-		return "get_id_value", msg.ReqID, true
-	case mgmt.RestartRequest:
-		return "restart", msg.ReqID, true
-	case mgmt.TestTimeoutRequest:
-		return "test_timeout", msg.ReqID, msg.WithState
-	}
-	return "", "", false
 }

@@ -11,37 +11,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// answer takes a response apart.
-func answer(msg mgmt.Message) (kind string, id mgmt.ReqID, results []mgmt.Result) {
-	switch msg := msg.(type) {
-	case mgmt.StageConfigurationResponse:
-		return "stage", msg.ReqID, msg.Results
-	case mgmt.DeployResponse:
-		return "deploy", msg.ReqID, msg.Results
-	case mgmt.GetConfigurationResponse:
-		return "get_configuration", msg.ReqID, []mgmt.Result{msg.Result}
-	case mgmt.GetInstancesResponse:
-		return "get_instances", msg.ReqID, []mgmt.Result{msg.Result}
-	case mgmt.GetNodesResponse:
-		return "get_nodes", msg.ReqID, msg.Results
-	case mgmt.GetIDValueResponse:
-		return "get_id_value", msg.ReqID, msg.Results
-	case mgmt.RestartResponse:
-		return "restart", msg.ReqID, msg.Results
-	case mgmt.TestTimeoutResponse:
-		return "test_timeout", msg.ReqID, []mgmt.Result{msg.Result}
-	}
-	return "", "", nil
-}
-
 // replied checks an answer against its request.
 func (c *controllerPart) replied(e controller.Reply) {
 	if tell, ok := e.Msg.(mgmt.DeployProgress); ok {
 		c.checkTold(e.Client, tell)
 		return
 	}
-	kind, id, results := answer(e.Msg)
-	r, ok := c.answered(e.Client, kind, id)
+	resp, ok := e.Msg.(mgmt.Response)
+	if !ok {
+		c.w.violated("controller answers %s with %T", e.Client, e.Msg)
+		return
+	}
+	r, ok := c.answered(e.Client, resp)
+	kind, id, results := mgmt.KindAnswered(resp).Name(), resp.RequestID(), resp.Outcomes()
 	if !ok {
 		c.w.violated("controller answers %s %q of %s, which it was not asked or has answered", kind, id, e.Client)
 		return
@@ -116,12 +98,12 @@ func (c *controllerPart) mayRefuse(r request, why string) bool {
 		strings.HasPrefix(why, "another configuration was staged since, by ") && r.anothers ||
 		strings.HasPrefix(why, "earlier deployment ") && r.kind == "deploy" ||
 		strings.HasPrefix(why, "more than ") && limits.Requests > 0 && len(c.book.asked) >= min(limits.Requests, limits.ClientRequests) ||
-		strings.HasPrefix(why, "save configuration: disk full") && (r.kind == "stage" || r.kind == "deploy")
+		strings.HasPrefix(why, "save configuration: disk full") && (r.kind == "stage_configuration" || r.kind == "deploy")
 }
 
 func (c *controllerPart) checkAnswer(r request, results []mgmt.Result) {
 	switch r.kind {
-	case "stage":
+	case "stage_configuration":
 		c.checkStaged(r, results)
 	case "deploy":
 		c.checkDeployed(r, results)

@@ -95,57 +95,68 @@ func (c *controllerPart) connected() []mgmt.InstanceName {
 	return slices.Compact(names)
 }
 
-// expect books a request. What is no request needs no answer.
+// expect books a request. A message that users do not send, or that is not answered,
+// needs no answer.
 func (c *controllerPart) expect(client mgmt.PeerID, msg mgmt.Message) {
-	r := request{client: client, since: c.w.now}
-	patience := cmp.Or(c.w.terms.controller.RequestTimeout, 10*time.Second)
-	deployed := c.disk.saved.Deployed
+	req, ok := mgmt.AsRequest(msg)
+	if !ok || mgmt.KindOf(req).May == mgmt.NoUser {
+		return
+	}
+	r := request{
+		client: client, id: req.RequestID(), kind: mgmt.KindOf(req).Name(),
+		since: c.w.now, due: c.w.now + c.patience(req),
+	}
+	r.setConfig(c.disk.saved.Deployed)
 	switch msg := msg.(type) {
 	case mgmt.StageConfigurationRequest:
-		r.kind, r.id, r.config, patience = "stage", msg.ReqID, msg.Config, 0
+		r.config = msg.Config
 	case mgmt.DeployRequest:
 		c.bookDeploy(&r, mgmt.StagedDeployRequest{ReqID: msg.ReqID})
-		patience = cmp.Or(c.w.terms.controller.DeployTimeout, 18*time.Second)
 	case mgmt.StagedDeployRequest:
 		c.bookDeploy(&r, msg)
 		r.tells = true
-		patience = cmp.Or(msg.Patience, c.w.terms.controller.DeployTimeout, 18*time.Second)
 	case mgmt.GetConfigurationRequest:
-		r.kind, r.id, patience = "get_configuration", msg.ReqID, 0
-		if r.setConfig(c.disk.saved.Staged); msg.Deployed {
-			r.setConfig(deployed)
+		if !msg.Deployed {
+			r.setConfig(c.disk.saved.Staged)
 		}
 	case mgmt.GetInstancesRequest:
-		r.kind, r.id, r.instances, patience = "get_instances", msg.ReqID, c.connected(), 0
+		r.instances = c.connected()
 	case mgmt.GetNodesRequest:
-		r.kind, r.id, r.instances = "get_nodes", msg.ReqID, c.connected()
-		r.setConfig(deployed)
-		if len(r.instances) > 0 {
+		if r.instances = c.connected(); len(r.instances) > 0 {
 			r.addInstances()
 		}
 	case mgmt.GetIDValueRequest:
-		r.kind, r.id = "get_id_value", msg.ReqID
-		r.setConfig(deployed)
 		r.name(msg.Nodes)
 	case mgmt.RestartRequest:
-		r.kind, r.id, r.instances = "restart", msg.ReqID, c.connected()
-		patience = cmp.Or(c.w.terms.controller.RestartTimeout, 18*time.Second)
-		r.setConfig(deployed)
+		r.instances = c.connected()
 		r.name(msg.Nodes)
-	case mgmt.TestTimeoutRequest:
-		if r.kind, r.id = "test_timeout", msg.ReqID; !msg.WithState {
-			return
-		}
-	default:
-		return
 	}
-	r.due = c.w.now + patience
 	c.book.asked = append(c.book.asked, r)
+}
+
+// patience is how long the controller may take to answer.
+func (c *controllerPart) patience(req mgmt.Request) time.Duration {
+	cfg, kind := c.w.terms.controller, mgmt.KindOf(req)
+	switch req := req.(type) {
+	case mgmt.StagedDeployRequest:
+		return cmp.Or(req.Patience, cfg.DeployTimeout, 18*time.Second)
+	case mgmt.TestTimeoutRequest:
+		return cmp.Or(cfg.RequestTimeout, 10*time.Second)
+	}
+	switch {
+	case kind.FanOut == mgmt.FanOutNone:
+		return 0
+	case kind.Deadline == mgmt.DeadlineDeploy:
+		return cmp.Or(cfg.DeployTimeout, 18*time.Second)
+	case kind.Deadline == mgmt.DeadlineRestart:
+		return cmp.Or(cfg.RestartTimeout, 18*time.Second)
+	}
+	return cmp.Or(cfg.RequestTimeout, 10*time.Second)
 }
 
 func (c *controllerPart) bookDeploy(r *request, msg mgmt.StagedDeployRequest) {
 	staged := c.disk.saved.Staged
-	r.kind, r.id, r.deployed = "deploy", msg.ReqID, revision(c.disk.saved.Deployed)
+	r.deployed = revision(c.disk.saved.Deployed)
 	r.setConfig(staged)
 	own, ok := c.book.stagedBy[r.client]
 	r.anothers = staged != nil && (msg.ID != "" && msg.ID != staged.Config.ID || ok && own != staged.Revision)
@@ -179,9 +190,11 @@ func (r *request) name(names []mgmt.NodeName) {
 	r.nodes = slices.Compact(r.nodes)
 }
 
-// answered takes a request off the book: of several with one ID the newest if
-// it just came, for it was refused, or else the oldest.
-func (c *controllerPart) answered(client mgmt.PeerID, kind string, id mgmt.ReqID) (request, bool) {
+// answered takes the request that a response answers off the book. If several have
+// its ID, it is the newest if that came just now, for then it was refused, and else
+// the oldest.
+func (c *controllerPart) answered(client mgmt.PeerID, resp mgmt.Response) (request, bool) {
+	kind, id := mgmt.KindAnswered(resp).Name(), resp.RequestID()
 	found := -1
 	for i, r := range c.book.asked {
 		if r.client == client && r.kind == kind && r.id == id && (found < 0 || r.since == c.w.now) {

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
@@ -111,62 +112,15 @@ func renderConfig(c mgmt.Configuration) string {
 }
 
 func (r renderer) message(what any) string {
-	if kind, id, results := answer(asMessage(what)); kind != "" {
-		return fmt.Sprintf("%s %q answered: %s", kind, r.id(id), renderResults(results))
-	}
 	switch m := what.(type) {
-	case mgmt.StageConfigurationRequest:
-		return fmt.Sprintf("stage %q %s", r.id(m.ReqID), renderConfig(m.Config))
-	case mgmt.GetIDValueRequest:
-		return fmt.Sprintf("get_id_value %q %s of %v", r.id(m.ReqID), m.ID, m.Nodes)
-	case mgmt.RestartRequest:
-		return fmt.Sprintf("restart %q %v", r.id(m.ReqID), m.Nodes)
-	case mgmt.GetConfigurationRequest:
-		return fmt.Sprintf("get_configuration %q, deployed %t", r.id(m.ReqID), m.Deployed)
-	}
-	if kind, id, _ := requested(asMessage(what)); kind != "" {
-		return fmt.Sprintf("%s %q", kind, r.id(id))
-	}
-	return r.agentMessage(what)
-}
-
-func asMessage(what any) mgmt.Message {
-	msg, _ := what.(mgmt.Message)
-	return msg
-}
-
-func (r renderer) agentMessage(what any) string {
-	switch m := what.(type) {
-	case mgmt.AgentPrepareRequest:
-		return fmt.Sprintf("prepare %s %s", r.id(m.ReqID), renderConfig(m.Config))
-	case mgmt.AgentPrepareResponse:
-		return fmt.Sprintf("prepare %s answered: %s", r.id(m.ReqID), renderResults(m.Results))
+	case mgmt.Response:
+		kind := mgmt.KindAnswered(m)
+		return fmt.Sprintf("%s %s answered: %s", kind.Name(), r.requestID(kind, m.RequestID()), renderResults(m.Outcomes()))
+	case mgmt.Request:
+		kind := mgmt.KindOf(m)
+		return fmt.Sprintf("%s %s%s", kind.Name(), r.requestID(kind, m.RequestID()), renderArguments(m))
 	case mgmt.DeployProgress:
 		return fmt.Sprintf("deploy %q is told: %s", r.id(m.ReqID), m.Text)
-	case mgmt.AgentDeployRequest:
-		return fmt.Sprintf("deploy %s %s", r.id(m.ReqID), renderConfig(m.Config))
-	case mgmt.AgentDeployResponse:
-		return fmt.Sprintf("deploy %s answered: %s", r.id(m.ReqID), renderResults(m.Results))
-	case mgmt.AgentRestartRequest:
-		return fmt.Sprintf("restart %s %v", r.id(m.ReqID), m.Nodes)
-	case mgmt.AgentRestartResponse:
-		return fmt.Sprintf("restart %s answered: %s", r.id(m.ReqID), renderResults(m.Results))
-	case mgmt.AgentDispatchRequest:
-		return fmt.Sprintf("dispatch %s %v to %v", r.id(m.ReqID), m.Action, m.Nodes)
-	case mgmt.AgentDispatchResponse:
-		return fmt.Sprintf("dispatch %s answered: %s", r.id(m.ReqID), renderResults(m.Results))
-	case mgmt.AgentGetNodesRequest:
-		return "get_nodes " + r.id(m.ReqID)
-	case mgmt.AgentGetNodesResponse:
-		return fmt.Sprintf("get_nodes %s answered: %s", r.id(m.ReqID), renderResult(m.Result))
-	case mgmt.AgentWelcomeRequest:
-		return "welcome " + r.id(m.ReqID)
-	case mgmt.AgentWelcomeResponse:
-		return fmt.Sprintf("welcome %s answered: %s", r.id(m.ReqID), renderResult(m.Result))
-	case mgmt.AgentStandbyRequest:
-		return "standby " + r.id(m.ReqID)
-	case mgmt.AgentStandbyResponse:
-		return fmt.Sprintf("standby %s answered: %s", r.id(m.ReqID), renderResult(m.Result))
 	case mgmt.NotifyAgentHello:
 		return fmt.Sprintf("hello, I am %s", m.Instance)
 	case mgmt.NotifyNodeHello:
@@ -177,12 +131,41 @@ func (r renderer) agentMessage(what any) string {
 		return "error: " + m.Msg
 	case mgmt.NotifyLog:
 		return "log: " + m.Msg
-	case mgmt.NodeDispatchRequest:
-		return fmt.Sprintf("dispatch %s %v to %v", r.id(m.ReqID), m.Action, m.Nodes)
-	case mgmt.NodeDispatchResponse:
-		return fmt.Sprintf("dispatch %s answered: %s", r.id(m.ReqID), renderResult(m.Result))
 	}
 	return fmt.Sprintf("%T", what)
+}
+
+// requestID quotes the IDs that clients choose.
+func (r renderer) requestID(kind mgmt.RequestKind, id mgmt.ReqID) string {
+	if kind.May != mgmt.NoUser {
+		return strconv.Quote(r.id(id))
+	}
+	return r.id(id)
+}
+
+// renderArguments returns the arguments of a request behind its ID.
+func renderArguments(req mgmt.Request) string {
+	switch m := req.(type) {
+	case mgmt.StageConfigurationRequest:
+		return " " + renderConfig(m.Config)
+	case mgmt.GetIDValueRequest:
+		return fmt.Sprintf(" %s of %v", m.ID, m.Nodes)
+	case mgmt.RestartRequest:
+		return fmt.Sprintf(" %v", m.Nodes)
+	case mgmt.GetConfigurationRequest:
+		return fmt.Sprintf(", deployed %t", m.Deployed)
+	case mgmt.AgentPrepareRequest:
+		return " " + renderConfig(m.Config)
+	case mgmt.AgentDeployRequest:
+		return " " + renderConfig(m.Config)
+	case mgmt.AgentRestartRequest:
+		return fmt.Sprintf(" %v", m.Nodes)
+	case mgmt.AgentDispatchRequest:
+		return fmt.Sprintf(" %v to %v", m.Action, m.Nodes)
+	case mgmt.NodeDispatchRequest:
+		return fmt.Sprintf(" %v to %v", m.Action, m.Nodes)
+	}
+	return ""
 }
 
 // short returns what is enough of a request ID to tell it from others.
