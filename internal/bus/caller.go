@@ -7,29 +7,29 @@ import (
 	"net/netip"
 )
 
-// Caller is what this host itself knows of the other end of a connection,
-// whatever the other end says.
+// Caller is what this host knows of the other side of a connection without asking
+// it.
 type Caller struct {
-	// Local says that the other end is a socket of this host.
+	// Local says that the other side is a socket of this host.
 	Local bool
-	// Known says that UID and Inode count.
+	// Known says that UID and Inode are set.
 	Known bool
-	// UID is the user who made the socket at the other end.
+	// UID is the user who has made the socket of the other side.
 	UID uint32
-	// Inode is that socket among those of this host.
+	// Inode is the inode of that socket.
 	Inode uint64
-	// Trusted says that this user may do what the endpoint is there for.
+	// Trusted says that the endpoint may do what this user asks.
 	Trusted bool
-	// Own says that this is the endpoint's own user, or root: seats are reserved
-	// for those.
+	// Own says that the user is root or the endpoint's own user. Such a caller may
+	// have a reserved seat.
 	Own bool
 }
 
-// Screen says who has the socket at remote that is connected with local, of this
-// host. An error says why the caller may not become a peer.
+// Screen returns who has the socket at remote. local is the socket of this host that
+// is connected with it. An error says why the caller may not become a peer.
 type Screen func(remote, local netip.AddrPort) (Caller, error)
 
-// screen asks Config.Screen about a connection, if it has addresses.
+// screen asks Config.Screen about a connection, if the connection has IP addresses.
 func (e *Endpoint) screen(conn net.Conn) (Caller, error) {
 	remote, local := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
 	if e.cfg.Screen == nil || !remote.IsValid() {
@@ -38,9 +38,9 @@ func (e *Endpoint) screen(conn net.Conn) (Caller, error) {
 	return e.cfg.Screen(remote, local)
 }
 
-// certificate returns what a native peer has shown and this side has verified;
-// nil if there is no such certificate. With an identity of its own, an endpoint
-// verifies each certificate that it is shown; without, none.
+// certificate returns the certificate of a native peer, or nil if this side has
+// verified none. An endpoint with Config.TLS verifies every certificate. An
+// endpoint without it verifies none.
 func (e *Endpoint) certificate(conn net.Conn) *x509.Certificate {
 	secure, ok := conn.(*tls.Conn)
 	if !ok || e.cfg.TLS == nil {

@@ -9,32 +9,32 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
-// probeTimeout is how long an existing peering may take to answer before a
-// second connection of the same peer replaces it. It leaves time for the rest of
+// probeTimeout is the time in which an existing peering must answer a ping before
+// a second connection of the same peer replaces it. It leaves time for the rest of
 // the handshake.
 const probeTimeout = 3 * time.Second
 
 var errReplaced = errors.New("replaced by a new connection of the same peer")
 
-// claims sees to it that of all connections with one native peer at most one
-// survives (spec broker-wire 3.7), however they came about.
+// claims allows at most one peering with each native peer, whichever side has
+// dialed (spec broker-wire 3.7).
 type claims struct {
 	mu   sync.Mutex
 	byID map[ID]*claim
 }
 
-// claim is one connection's right to the peering with one peer, from the middle
-// of its handshake to the end of its peering.
+// claim is the right of one connection to the peering with one peer. It lasts from
+// the middle of the handshake to the end of the peering.
 type claim struct {
 	claims  *claims
 	id      ID
-	link    *nativeLink   // set before settled is closed, if there is a peering
-	settled chan struct{} // closed when the handshake has ended, well or not
-	ended   chan struct{} // closed when the claim is given back
+	link    *nativeLink   // set before settled is closed; nil if the handshake has failed
+	settled chan struct{} // closed when the handshake has ended, with or without success
+	ended   chan struct{} // closed when the claim is released
 	settle  sync.Once
 }
 
-// take returns a new claim to id, or the one that exists.
+// take returns a new claim to id, or the claim that another connection has.
 func (c *claims) take(id ID) (mine, other *claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,7 +53,7 @@ func (c *claims) get(id ID) *claim {
 	return c.byID[id]
 }
 
-// established says that the claim has led to a peering.
+// established says that the handshake has succeeded.
 func (c *claim) established(l *nativeLink) {
 	c.settle.Do(func() {
 		c.link = l
@@ -61,7 +61,7 @@ func (c *claim) established(l *nativeLink) {
 	})
 }
 
-// release gives the claim back.
+// release ends the claim. If the handshake has not ended yet, it has failed.
 func (c *claim) release() {
 	c.settle.Do(func() { close(c.settled) })
 	c.claims.mu.Lock()
@@ -70,26 +70,27 @@ func (c *claim) release() {
 	close(c.ended)
 }
 
-// refusal is why a connection may not become a peering. The peer has been, or
-// has to be, told code and text.
+// refusal is the reason why a connection may not become a peering. Code and text
+// are what the peer is told.
 type refusal struct {
 	code wire.DropCode
 	text string
-	// existing is the peering that is kept instead, or nil.
+	// existing is the claim of the peering that is kept instead, or nil.
 	existing *claim
 }
 
 func (r *refusal) Error() string { return r.text }
 
-// claim obtains the peering with the peer of handshake h. While another
-// handshake with it is running it waits; an existing peering it puts to the
-// test, and ends it if it is dead. own says that reserved seats are for it. The
-// error is a *refusal, or ctx's cause.
+// claim obtains the claim to the peer of handshake h. While another handshake with
+// the peer is running, claim waits. If there is a peering with the peer, claim
+// pings the peer on it: claim refuses h if the peer answers, and closes the
+// peering if the peer does not. own says that the connection may have a reserved
+// seat. The error is a *refusal, or ctx's cause.
 func (e *Endpoint) claim(ctx context.Context, h *wire.Handshake, own bool) (*claim, error) {
 	for {
 		mine, other := e.claims.take(h.Remote())
 		if mine != nil {
-			if !e.hub.seats.room(own) {
+			if !e.hub.seats.available(own) {
 				mine.release()
 				return nil, &refusal{code: wire.DropPeerUnavailable, text: ErrTooManyPeers.Error()}
 			}
@@ -117,7 +118,7 @@ func redundant(originator bool, existing *claim) *refusal {
 	return &refusal{wire.DropLogicError, "detected redundant connection at the responder", existing}
 }
 
-// wait waits for done to be closed. The error is ctx's cause.
+// wait waits until done is closed. The error is ctx's cause.
 func wait(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case <-done:

@@ -17,7 +17,7 @@ import (
 
 // DialConfig says how a native peer is dialed. Its zero value works.
 type DialConfig struct {
-	// Transport is what the peer is spoken to over. Zero means TransportAuto;
+	// Transport is what the connection runs over. Zero means TransportAuto.
 	// TransportBoth is refused.
 	Transport Transport
 	// Retry is the time between attempts. Zero means one second, as in Zeek.
@@ -29,8 +29,8 @@ type DialConfig struct {
 	Connect func(ctx context.Context, addr string) (net.Conn, error)
 }
 
-// incompatibleRetry is how long a peer is left alone that speaks no version of
-// the protocol that we do: until someone has replaced it.
+// incompatibleRetry is the time between attempts to reach a peer whose version of
+// the protocol we do not speak. Somebody has to replace that peer first.
 const incompatibleRetry = time.Minute
 
 // withDefaults checks the config and fills in what is zero.
@@ -49,12 +49,13 @@ func (c DialConfig) withDefaults() (DialConfig, error) {
 	return c, errors.Join(l.errs...)
 }
 
-// Dial keeps one peering with the native endpoint at addr, a host:port, until
-// ctx is done. It says goodbye then and returns ctx's cause when everything it
-// started has ended; it returns another error only for an invalid cfg.
+// Dial keeps one peering with the native endpoint at addr, a host:port, until ctx
+// is done. Then it says goodbye to the peer, and returns ctx's cause when every
+// goroutine that it started has ended. It returns another error only if cfg is
+// invalid.
 //
-// A peering that was lost is dialed again at once, and from then on once per
-// Retry. While the same peer is connected in another way, Dial waits.
+// When the peering is lost, Dial dials again at once, and after that once per
+// Retry. While the same peer is connected by another connection, Dial waits.
 func (e *Endpoint) Dial(ctx context.Context, addr string, cfg DialConfig) error {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -83,13 +84,13 @@ type dialing struct {
 	retries  RetryLog
 }
 
-// errLost is why a dialed peering is over, as opposed to one that did not come
-// about.
+// errLost is the end of a peering that was established. Any other error means that
+// no peering was established.
 type errLost struct{ cause error }
 
 func (e errLost) Error() string { return e.cause.Error() }
 
-// once dials, and stays until the peering has ended. It returns an errLost then.
+// once dials, and waits until the peering has ended. Then it returns an errLost.
 func (d *dialing) once(ctx context.Context) error {
 	conn, err := d.connect(ctx)
 	if err != nil {
@@ -105,8 +106,8 @@ func (d *dialing) once(ctx context.Context) error {
 		}
 		return err
 	}
-	// Before the handshake, the other end might not have been accepted yet, and
-	// be nobody's.
+	// This is asked after the handshake: before it, the other side may not have
+	// accepted the connection yet, and then no process has the socket.
 	caller, denied := d.endpoint.screen(conn)
 	if denied != nil && d.endpoint.certificate(p.conn) == nil {
 		p.claim.release()
@@ -125,8 +126,8 @@ func (d *dialing) connect(ctx context.Context) (net.Conn, error) {
 	return d.cfg.Connect(ctx, d.addr)
 }
 
-// existing returns the peering because of which a handshake has failed, if that
-// was the reason, whichever side has given it.
+// existing returns the claim of an existing peering, if the handshake has failed
+// because of it. Either side may have refused the connection.
 func (d *dialing) existing(err error) *claim {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.existing
@@ -137,9 +138,9 @@ func (d *dialing) existing(err error) *claim {
 	return nil
 }
 
-// pause logs err and returns how long to wait before the next attempt. Only a
-// peering that has lasted is dialed again at once, so that a peer which hangs up
-// on everybody is not hammered.
+// pause logs err and returns how long to wait before the next attempt. It does not
+// wait after a peering that has lasted for Retry. So a peer that closes every
+// connection is dialed only once per Retry.
 func (d *dialing) pause(took time.Duration, err error) time.Duration {
 	if _, lost := errors.AsType[errLost](err); lost {
 		return max(0, d.cfg.Retry-took)
@@ -152,13 +153,13 @@ func (d *dialing) pause(took time.Duration, err error) time.Duration {
 	return d.cfg.Retry
 }
 
-// explain adds to why a peer was not reached what a person can do about it, where
-// that is known.
+// explain adds to the error of an attempt what a person can do about it, where that
+// is known.
 func explain(err error) error {
 	hint := ""
 	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
 	de, dropped := errors.AsType[*wire.DropError](err)
-	_, stranger := errors.AsType[x509.UnknownAuthorityError](err)
+	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case dropped && de.Code == wire.DropPeerIncompatible:
 		hint = "the peer is of a version with which no peering is possible; it is tried once a minute"
@@ -167,7 +168,7 @@ func explain(err error) error {
 	case strings.HasSuffix(err.Error(), "tls: handshake failure"), strings.HasSuffix(err.Error(), "tls: protocol version not supported"):
 		hint = "a Zeek without certificates speaks anonymous TLS, which cannot be dialed from here: " +
 			"give both sides certificates, or set Broker::disable_ssl=T there and the transport to plain here"
-	case stranger:
+	case unknownAuthority:
 		hint = "none of our authorities has signed the peer's certificate, or the peer was given none"
 	case websocket.RemoteAlert(err):
 		hint = "the peer does not take our certificate, or the lack of one"
@@ -182,7 +183,7 @@ func explain(err error) error {
 	return fmt.Errorf("%w (%s)", err, hint)
 }
 
-// sleep waits for a while. The error is ctx's cause.
+// sleep waits for d. If ctx ends first, sleep returns ctx's cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -26,68 +26,68 @@ func NewID() ID {
 
 // Config is what an Endpoint needs to know. Its zero value works.
 type Config struct {
-	// ID is the endpoint's identity. Zero means a new random one, which is
-	// right for everything but tests: peers tell restarts apart by it.
+	// ID is the endpoint's identity. Zero means a new random ID. Only tests set it: a
+	// new ID tells peers that the endpoint was restarted.
 	ID ID
-	// Logger receives what happens to connections. Nil discards it.
+	// Logger logs the events of connections. Nil means no log.
 	Logger *slog.Logger
-	// LocalTopics are prefixes of topics on which whatever peers send is for
-	// local subscriptions: native peers do not receive it, and WebSocket clients
-	// only overhear each other; see Reply. Empty means that there are none.
+	// LocalTopics are prefixes of topics. Messages of peers on such a topic are for
+	// local subscriptions. Native peers do not get them. WebSocket clients get those
+	// of other WebSocket clients, unless they have fallen behind. Empty means no such
+	// topics.
 	LocalTopics []string
-	// Pace bounds the work that newcomers make. Zero means no bounds.
+	// Pace bounds the messages of newcomers. Zero means no bounds.
 	Pace Pace
-	// MaxPeers bounds the peers of all kinds. A further one takes the place of
-	// the newcomer that is idle longest, and is refused if none is. Zero means
-	// 1024.
+	// MaxPeers bounds the peers of all kinds. A further peer takes the place of the
+	// newcomer that is idle longest. If no newcomer is idle, the peer is refused. Zero
+	// means 1024.
 	MaxPeers int
-	// ReservedPeers is how many of MaxPeers are kept for peers that this side
-	// dials and for callers of this endpoint's own user or root. Zero means none.
+	// ReservedPeers is the number of MaxPeers that are kept for peers that this side
+	// dials, for root, and for the endpoint's own user. Zero means none.
 	ReservedPeers int
-	// IdleAfter is when a newcomer counts as idle that has said nothing: a native
-	// peer that has not been introduced, a WebSocket client without a request.
-	// Zero means 5 seconds.
+	// IdleAfter is the time after which a newcomer is idle: a native peer that Meet
+	// was not called for, or a WebSocket client that has made no request. Zero means
+	// 5 seconds.
 	IdleAfter time.Duration
-	// SendQueue bounds the messages waiting for one native peer; one that
-	// falls further behind is dropped. Zero means 8192, as Zeek's
-	// Broker::peer_buffer_size.
+	// SendQueue bounds the messages that wait for one native peer. Beyond it the peer
+	// is dropped. Zero means 8192, as Zeek's Broker::peer_buffer_size.
 	SendQueue int
-	// SendQueueBytes bounds their size in bytes likewise; a single message is
-	// always taken. Zero means 64 MiB.
+	// SendQueueBytes bounds the bytes of these messages in the same way. A single
+	// message is always taken. Zero means 64 MiB.
 	SendQueueBytes int
-	// MaxFrame bounds the length in bytes of a native peer's message; a
-	// longer one ends the connection. Zero means 64 MiB.
+	// MaxFrame bounds the length in bytes of a native peer's message. A longer message
+	// ends the connection. A longer message of this side is not sent. Zero means 64
+	// MiB.
 	MaxFrame int
-	// LargeBytes bounds the bytes of messages that are being received, as far as
-	// they are long, of all peers together. Beyond it the peer that has sent most
-	// is dropped, but a message alone is always taken. Zero means 64 MiB.
+	// LargeBytes bounds the bytes of large messages that are being received from all
+	// peers together. Beyond it the peer that has sent the most is dropped. A single
+	// message is always taken. Zero means 64 MiB.
 	LargeBytes int
-	// UnsentBytes bounds what waits for newcomers and WebSocket clients, of all
-	// together; of each of them what is more than 32 KiB counts. Beyond it the one
-	// that has most waiting is dropped, but never one alone. Zero means 128 MiB.
+	// UnsentBytes bounds the bytes that wait for newcomers and WebSocket clients, all
+	// together. The first 32 KiB of each of them do not count. Beyond it the one that
+	// has the most waiting is dropped, unless it is the only one. Zero means 128 MiB.
 	UnsentBytes int
-	// MaxHandshakes bounds the accepted native connections that have not
-	// finished their handshake. One more replaces the oldest of the source
-	// address that has the most. Zero means 256.
+	// MaxHandshakes bounds the accepted native connections whose handshake has not
+	// finished. Beyond it the source address that has the most of them loses its
+	// oldest one. Zero means 256.
 	MaxHandshakes int
-	// HandshakeTimeout bounds the time from a native connection's opening to
-	// the end of its handshake, TLS included. Zero means 10 seconds.
+	// HandshakeTimeout bounds the time from the opening of a native connection to the
+	// end of its handshake, with TLS. Zero means 10 seconds.
 	HandshakeTimeout time.Duration
-	// GoodbyeTimeout bounds the time that a native peer is given to confirm
-	// that it has read everything before its connection is closed. Zero means
-	// 3 seconds, as Broker.
+	// GoodbyeTimeout bounds the time in which a native peer must answer the goodbye of
+	// this side, before the connection is closed. Zero means 3 seconds, as Broker.
 	GoodbyeTimeout time.Duration
-	// MaxSilence is how long a native peer may send nothing before it counts
-	// as gone, and how long it may refuse to take anything. After half that
-	// time it is sent a ping, which every Broker answers. Zero means one minute.
+	// MaxSilence is the time after which a native peer is lost that sends nothing, or
+	// that takes nothing. After half of it the peer is sent a ping, which every Broker
+	// answers. Zero means one minute.
 	MaxSilence time.Duration
-	// TLS authenticates this endpoint and its native peers to each other. Nil
-	// means no authentication. Callers of this host whom Screen lets in
-	// need no certificate.
+	// TLS authenticates this endpoint and its native peers to each other. Nil means no
+	// authentication. Callers of this host that Screen does not refuse need no
+	// certificate.
 	TLS *TLS
-	// Screen is asked about each connection, whichever side opened it; it
-	// returns at once. A peer that it refuses is let in all the same if the
-	// connection is one on which it must show a certificate. Nil refuses nobody.
+	// Screen is asked about each connection, whichever side has opened it. It returns
+	// at once. A peer that Screen refuses may still show a certificate, if the
+	// connection is TLS and TLS is set. Nil refuses nobody.
 	Screen Screen
 }
 

@@ -37,16 +37,16 @@ type Peer struct {
 	// Addr is the remote address; for a dialed peer it is the address dialed.
 	// It is the zero AddrPort where the connection is not an IP connection.
 	Addr netip.AddrPort
-	// Dialed reports whether this side opened the connection.
+	// Dialed says that this side opened the connection.
 	Dialed bool
 	// App is the X-Application-Name of a WebSocket client.
 	App string
 	// Origin is the Origin header of a WebSocket client.
 	Origin string
-	// Caller is what this host itself knows of the other side.
+	// Caller is what this host knows of the other side without asking it.
 	Caller Caller
-	// Certificate is what the other side has shown and this side has verified;
-	// nil if it has shown none.
+	// Certificate is the certificate of the other side, which this side has
+	// verified. It is nil if there is none.
 	Certificate *x509.Certificate
 }
 
@@ -56,15 +56,15 @@ type Event interface{ isEvent() }
 // PeerAdded says that messages can now be exchanged with Peer.
 type PeerAdded struct{ Peer Peer }
 
-// PeerLost says that the connection with Peer has ended, and why. Err is never
-// nil; ErrPeerClosed means that the peer went in peace.
+// PeerLost says that the connection with Peer has ended because of Err. Err is never
+// nil. ErrPeerClosed means that the peer has closed the connection.
 type PeerLost struct {
 	Peer Peer
 	Err  error
 }
 
-// PeerUpdated says that a native peer has announced another filter: what used
-// to reach it may not do so any more, and the other way round.
+// PeerUpdated says that a native peer has announced another filter. From now on it
+// may get other messages than before.
 type PeerUpdated struct{ Peer Peer }
 
 // Message is a value that From published on Topic.

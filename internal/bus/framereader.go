@@ -13,16 +13,17 @@ import (
 // ErrPeerClosed means that the peer has closed the connection.
 var ErrPeerClosed = errors.New("peer closed the connection")
 
-// errProbe is an ErrPeerClosed of a peer that has not said anything.
+// errProbe means that the peer has closed the connection without sending anything.
 var errProbe = fmt.Errorf("%w without a word", ErrPeerClosed)
 
-// errPeerTLS means that a peer answers plain text with a TLS alert.
+// errPeerTLS means that the peer has answered plain text with a TLS alert.
 var errPeerTLS = errors.New("the peer speaks TLS, and was spoken to without")
 
 const (
-	// minReadBuffer is what a quiet peer costs; maxReadBuffer is what the
-	// buffer of a busy one grows to. Only a larger frame makes it larger.
+	// minReadBuffer is the length of the buffer of a quiet peer, in bytes.
 	minReadBuffer = 8 << 10
+	// maxReadBuffer is the length to which the buffer of a busy peer grows. Only a
+	// longer frame makes the buffer longer.
 	maxReadBuffer = 256 << 10
 )
 
@@ -30,16 +31,16 @@ const (
 type frameReader struct {
 	src        io.Reader
 	buf        []byte
-	start, end int  // of what has been read and not been cut
-	begun      bool // something has been read
+	start, end int  // the bytes in buf that were read and not cut yet
+	begun      bool // the peer has sent something
 }
 
 func newFrameReader(src io.Reader) *frameReader {
 	return &frameReader{src: src, buf: make([]byte, minReadBuffer)}
 }
 
-// cut returns the next message if it is in the buffer already; wire.ErrShort
-// otherwise. The message is valid until the next fill.
+// cut returns the next message if the buffer holds all of it. Otherwise it returns
+// wire.ErrShort. The message is valid until the next fill.
 func (r *frameReader) cut(limit int) ([]byte, error) {
 	message, rest, err := wire.CutFrame(r.buf[r.start:r.end], limit)
 	if err != nil {
@@ -49,15 +50,15 @@ func (r *frameReader) cut(limit int) ([]byte, error) {
 	return message, nil
 }
 
-// fill reads once. The memory it takes for a frame grows with what has arrived
-// of it, not with what was announced.
+// fill reads once. The buffer grows with the bytes of a frame that have arrived. It
+// does not grow because a peer announces a long frame.
 func (r *frameReader) fill() error {
 	r.makeRoom()
 	n, err := r.src.Read(r.buf[r.end:])
 	r.end += n
 	if n > 0 {
 		r.begun = true
-		return nil // a lasting error comes again
+		return nil // if there is an error too, the next read returns it again
 	}
 	if !r.begun && closedByPeer(err) {
 		return errProbe
@@ -68,11 +69,12 @@ func (r *frameReader) fill() error {
 	return readError(err)
 }
 
-// large returns the bytes that a large frame takes in memory, as far as it is
-// there, beyond what any busy peer may take.
+// large returns the bytes of the buffer beyond maxReadBuffer: a large frame takes
+// them.
 func (r *frameReader) large() int { return max(0, len(r.buf)-maxReadBuffer) }
 
-// makeRoom moves what is left to the front of a buffer that has room after it.
+// makeRoom moves the bytes that were not cut to the front of the buffer. It makes
+// the buffer longer or shorter where that is due.
 func (r *frameReader) makeRoom() {
 	left := r.end - r.start
 	size := len(r.buf)
@@ -92,12 +94,12 @@ func (r *frameReader) makeRoom() {
 	r.buf, r.start, r.end = buf, 0, left
 }
 
-// next returns the next message, reading as often as it takes.
+// next reads until it has the next message, and returns it.
 func (r *frameReader) next(limit int) ([]byte, error) {
 	for {
 		message, err := r.cut(limit)
 		if err != nil && r.start == 0 && r.end >= 2 && r.buf[0] == websocket.TLSAlert && r.buf[1] == 3 {
-			return nil, errPeerTLS // as a length, it exceeds every limit
+			return nil, errPeerTLS // read as a length, the alert exceeds every limit
 		}
 		if err != wire.ErrShort {
 			return message, err
@@ -108,9 +110,9 @@ func (r *frameReader) next(limit int) ([]byte, error) {
 	}
 }
 
-// closedByPeer recognises the ends of connections that are no accident. Broker
-// closes TLS without saying so, which makes them unexpected ends of file (spec
-// broker-wire 2.2).
+// closedByPeer reports whether err means that the peer has closed the connection.
+// Broker closes TLS connections without TLS's close message, so their end is an
+// unexpected end of file (spec broker-wire 2.2).
 func closedByPeer(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)

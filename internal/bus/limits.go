@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// limits checks the bounds of a config: a negative one is an error, zero
+// limits checks the bounds of a config. A negative bound is an error. A bound of zero
 // becomes the default.
 type limits struct{ errs []error }
 
@@ -18,7 +18,7 @@ func (l *limits) count(name string, n *int, def int) {
 	}
 }
 
-// below demands that a part of something leaves some of it.
+// below demands that part is less than whole, unless part is zero.
 func (l *limits) below(part string, n int, whole string, of int) {
 	if n > 0 && n >= of {
 		l.errs = append(l.errs, fmt.Errorf("%s is not less than %s", part, whole))

@@ -11,14 +11,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
-// ErrClosed means that this side has closed the connection in peace.
+// ErrClosed means that this side has said goodbye and closed the connection.
 var ErrClosed = errors.New("connection closed by this side")
 
-// ErrSilent means that a peer has not even answered a ping for too long.
+// ErrSilent means that a peer has sent nothing for too long, and has not answered a
+// ping.
 var ErrSilent = errors.New("peer is silent")
 
-// nativeLink is one established peering. Its reader is read, its writer write;
-// anyone may close it.
+// nativeLink is the link of a native peer. One goroutine reads (reader.read), one
+// writes (write). Every goroutine may close it.
 type nativeLink struct {
 	endpoint  *Endpoint
 	conn      net.Conn
@@ -27,15 +28,15 @@ type nativeLink struct {
 	remote    ID
 	allowance allowance
 	seat      seat
-	filter    atomic.Pointer[wire.Filter] // theirs
+	filter    atomic.Pointer[wire.Filter] // of the peer
 	queue     *sendQueue
-	unsent    *share        // of queue, while the peer is a newcomer
+	unsent    *share        // bytes in queue, while the peer is a newcomer
 	done      chan struct{} // closed by close
-	reading   atomic.Bool   // the reader waits for the peer; else subscriptions hold it up
+	reading   atomic.Bool   // the reader waits for the peer; otherwise it waits for a subscription
 
 	mu     sync.Mutex
-	reason error         // why it was closed; nil while it is not
-	pong   chan struct{} // closed at the next pong; nil if nobody waits for one
+	reason error         // why it was closed; nil before that
+	pong   chan struct{} // closed at the next pong; nil if no goroutine waits for one
 	bye    []byte        // payload of our BYE; nil before it
 }
 
@@ -64,7 +65,8 @@ func (l *nativeLink) place() *seat { return &l.seat }
 
 func (l *nativeLink) meet() { l.allowance.known.Store(true) }
 
-// announce tells the peer what this side subscribes to.
+// announce queues the filter of this side, unless a filter of a higher version was
+// queued before.
 func (l *nativeLink) announce(version uint64, f wire.Filter) {
 	frame := wire.AppendRoutingUpdate(nil, l.endpoint.id, l.remote, f)
 	if !l.queue.pushFilter(version, frame) {
@@ -72,7 +74,7 @@ func (l *nativeLink) announce(version uint64, f wire.Filter) {
 	}
 }
 
-// push queues frame, or drops the link if there is no room.
+// push queues frame, or closes the link if there is no room.
 func (l *nativeLink) push(frame []byte) bool {
 	ok := l.queue.push(frame)
 	if !ok {
@@ -82,7 +84,7 @@ func (l *nativeLink) push(frame []byte) bool {
 	return ok
 }
 
-// weigh counts what waits for a newcomer.
+// weigh sets the newcomer's share of the bytes that wait.
 func (l *nativeLink) weigh() {
 	l.unsent.follow(func() int {
 		if l.allowance.known.Load() {
@@ -92,7 +94,7 @@ func (l *nativeLink) weigh() {
 	})
 }
 
-// close ends the connection at once; the first reason counts.
+// close ends the connection at once. The first reason counts.
 func (l *nativeLink) close(reason error) {
 	l.mu.Lock()
 	first := l.reason == nil
@@ -105,7 +107,7 @@ func (l *nativeLink) close(reason error) {
 	}
 	close(l.done)
 	l.queue.stop()
-	l.raw.Close() // Broker does not say goodbye at the TLS level either
+	l.raw.Close() // like Broker, without TLS's close message
 }
 
 // err returns why the link was closed.
@@ -115,7 +117,7 @@ func (l *nativeLink) err() error {
 	return l.reason
 }
 
-// goodbye announces the end to the peer, whose answer ends the connection.
+// goodbye sends a goodbye to the peer. The peer's answer ends the connection.
 func (l *nativeLink) goodbye() {
 	bye := wire.ByePayload(1)
 	l.mu.Lock()
@@ -124,8 +126,9 @@ func (l *nativeLink) goodbye() {
 	l.push(wire.AppendPing(nil, l.endpoint.id, l.remote, bye))
 }
 
-// alive reports whether the peer answers a ping within probeTimeout, or may have
-// done so while subscriptions kept this side from reading.
+// alive reports whether the peer answers a ping within probeTimeout. It also
+// reports true if a full subscription has kept this side from reading: then the
+// answer may be there unread.
 func (l *nativeLink) alive(ctx context.Context) bool {
 	pong := l.nextPong()
 	l.push(wire.AppendPing(nil, l.endpoint.id, l.remote, []byte("alive?")))
@@ -139,7 +142,7 @@ func (l *nativeLink) alive(ctx context.Context) bool {
 	case <-timer.C:
 		return !l.reading.Load()
 	case <-ctx.Done():
-		return true // nobody is left who wants to replace it
+		return true // the connection that would replace it has gone
 	}
 }
 
@@ -152,7 +155,8 @@ func (l *nativeLink) nextPong() <-chan struct{} {
 	return l.pong
 }
 
-// onPong wakes who waits for a pong, and reports whether it answers our BYE.
+// onPong wakes every goroutine that waits for a pong. It reports whether the pong
+// answers our goodbye.
 func (l *nativeLink) onPong(payload []byte) (bye bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

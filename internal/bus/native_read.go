@@ -11,11 +11,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire/native"
 )
 
-// Topics of a peer are remembered, so that its messages on them need no string
-// of their own: so many, and of at most that many bytes.
+// The reader keeps the strings of a peer's topics. So a message on a known topic
+// needs no new string.
 const (
-	maxTopics     = 256
-	maxTopicBytes = 256
+	maxTopics     = 256 // topics that are kept
+	maxTopicBytes = 256 // a longer topic is not kept
 )
 
 // reader receives the messages of one peering.
@@ -27,20 +27,20 @@ type reader struct {
 	ignored ignored
 }
 
-// read handles the peer's messages until the connection ends, and returns why.
-// Their delivery is given up when life ends.
+// read handles the peer's messages until the connection ends, and returns why it
+// has ended. When life ends, read stops waiting for subscriptions.
 func (r *reader) read(life context.Context) error {
 	for {
 		message, err := r.frames.cut(r.link.endpoint.cfg.MaxFrame)
 		switch {
 		case err == wire.ErrShort:
-			runtime.Gosched() // a peer with much to say waits its turn
+			runtime.Gosched() // let other peers run before a peer that sends much
 			if err := r.fill(); err != nil {
 				return err
 			}
 		case err != nil:
 			return err
-		case len(message) == 0: // ignored, as by Broker, which sends none
+		case len(message) == 0: // like Broker, ignore it; Broker itself sends none
 			if err := r.link.allowance.take(life, 0); err != nil {
 				return err
 			}
@@ -52,8 +52,8 @@ func (r *reader) read(life context.Context) error {
 	}
 }
 
-// fill reads once. When the peer has been silent for half of MaxSilence it is
-// sent a ping, and has the other half to answer.
+// fill reads once. If the peer sends nothing for half of MaxSilence, fill sends it
+// a ping. The peer has the other half of MaxSilence to answer.
 func (r *reader) fill() error {
 	half := r.link.endpoint.cfg.MaxSilence / 2
 	err := r.fillWithin(half)
@@ -111,8 +111,9 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 	return nil
 }
 
-// passes reports whether nobody wants messages on topic, and counts one. They
-// are not decoded: Zeek sends its log writes whether or not they were asked for.
+// passes reports whether nobody wants messages on topic. It counts such a message.
+// Such messages are not decoded: Zeek sends log writes to every peer, also to one
+// that has not subscribed to them.
 func (r *reader) passes(topic []byte) bool {
 	e := r.link.endpoint
 	if bytes.HasPrefix(topic, []byte(wire.ReservedPrefix)) {

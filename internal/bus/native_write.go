@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// maxWrite bounds what is given to a connection at once.
+// maxWrite bounds the bytes of one write.
 const maxWrite = 256 << 10
 
-// write sends what is queued until the link is closed. Many frames go out in
-// one write; a large one goes in pieces, each of which must be taken within
-// MaxSilence.
+// write sends the queued frames until the link is closed. It sends many small
+// frames in one write, and a large frame in several writes. Each write must succeed
+// within MaxSilence.
 func (l *nativeLink) write() {
 	var batch [][]byte
 	var buf []byte
@@ -47,7 +47,7 @@ func (l *nativeLink) write() {
 	}
 }
 
-// writeAll writes buf, or closes the link and reports false.
+// writeAll writes buf. If that fails, it closes the link and reports false.
 func (l *nativeLink) writeAll(buf []byte) bool {
 	for len(buf) > 0 {
 		n := min(len(buf), maxWrite)
@@ -61,7 +61,7 @@ func (l *nativeLink) writeAll(buf []byte) bool {
 	return true
 }
 
-// writeError returns why a link has ended that cannot be written to.
+// writeError returns the reason of a link's end from the error of a write.
 func writeError(err error) error {
 	if timedOut(err) {
 		return fmt.Errorf("%w: it takes nothing", ErrSilent)

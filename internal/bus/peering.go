@@ -18,22 +18,22 @@ const maxHandshakeWrites = 8
 // errHandshakeTimeout ends a connection that is not established in time.
 var errHandshakeTimeout = errors.New("handshake takes too long")
 
-// peering is a connection whose handshake has been completed.
+// peering is a connection whose handshake has succeeded.
 type peering struct {
 	conn, raw net.Conn // raw is conn, or what is below its TLS
 	frames    *frameReader
 	remote    ID
-	filter    wire.Filter // theirs
-	announced uint64      // version of ours that they know
-	claim     *claim      // to be released by the owner
-	own       bool        // reserved seats are for it
+	filter    wire.Filter // of the peer
+	announced uint64      // version of our filter that the peer knows
+	claim     *claim      // the owner of the peering releases it
+	own       bool        // it may have a reserved seat
 }
 
-// handshake makes a peering of a connection. It ends with ctx only if that
-// closes the connection.
+// handshake does the handshake on conn. The end of ctx must close conn, or else
+// handshake does not return.
 func (e *Endpoint) handshake(ctx context.Context, conn net.Conn, role wire.Role, own bool) (*peering, error) {
 	p := &peering{conn: conn, frames: newFrameReader(conn), own: own}
-	// Both sides begin by sending, so reading must not wait for writing.
+	// Both sides begin by sending. So reading must not wait for writing.
 	out := make(chan []byte, maxHandshakeWrites)
 	var writer sync.WaitGroup
 	var writeErr error
@@ -59,8 +59,8 @@ func (e *Endpoint) handshake(ctx context.Context, conn net.Conn, role wire.Role,
 	return p, nil
 }
 
-// shakeHands goes through handshake h. On success, and perhaps otherwise, p has
-// its claim.
+// shakeHands does handshake h. If it succeeds, p has its claim. If it fails, p may
+// have its claim.
 func (e *Endpoint) shakeHands(ctx context.Context, p *peering, h *wire.Handshake, out chan<- []byte) error {
 	out <- h.Open()
 	for {
@@ -92,9 +92,9 @@ func (e *Endpoint) shakeHands(ctx context.Context, p *peering, h *wire.Handshake
 	}
 }
 
-// establish turns a fresh connection into a peering within HandshakeTimeout.
-// open puts TLS on it where that is due; own says that reserved seats are for it.
-// If it returns an error the connection is closed.
+// establish makes a peering of a new connection within HandshakeTimeout. open does
+// the TLS handshake, if the connection is TLS. own says that the connection may
+// have a reserved seat. If establish returns an error, the connection is closed.
 func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, own bool, open func(context.Context, net.Conn) (net.Conn, error)) (*peering, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, e.cfg.HandshakeTimeout, errHandshakeTimeout)
 	defer cancel()
@@ -111,7 +111,7 @@ func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, 
 	if err != nil {
 		raw.Close()
 		if ctx.Err() != nil {
-			err = context.Cause(ctx) // more telling than that the connection was closed
+			err = context.Cause(ctx) // it says more than that the connection was closed
 		}
 		return nil, err
 	}
@@ -119,8 +119,8 @@ func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, 
 	return p, nil
 }
 
-// closeWith closes conn when ctx ends. The function returned undoes that; it
-// reports whether it came in time.
+// closeWith closes conn when ctx ends, unless stop was called before. stop reports
+// whether it has kept conn open.
 func closeWith(ctx context.Context, conn net.Conn) (stop func() bool) {
 	closed := make(chan struct{})
 	undo := context.AfterFunc(ctx, func() {
@@ -136,9 +136,9 @@ func closeWith(ctx context.Context, conn net.Conn) (stop func() bool) {
 	}
 }
 
-// runPeering exchanges messages until the connection ends, and returns why. When
-// ctx ends it says goodbye to the peer. Of info it fills in what the handshake
-// has told.
+// runPeering exchanges messages until the connection ends, and returns why it has
+// ended. When ctx ends, runPeering says goodbye to the peer. It fills in the fields
+// of info that are known from the handshake.
 func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error {
 	defer p.claim.release()
 	info.ID, info.Kind, info.Certificate = p.remote.String(), Native, e.certificate(p.conn)
@@ -154,13 +154,14 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 	l.filter.Store(&p.filter)
 	l.allowance.of = &e.pacer
 	l.allowance.known.Store(info.Dialed)
-	l.seat = seat{own: p.own, known: &l.allowance.known, give: l.close, since: time.Now()}
+	l.seat = seat{own: p.own, known: &l.allowance.known, drop: l.close, since: time.Now()}
 	l.queue.announce = p.announced
 	l.unsent = e.unsent.newShare(l.close)
 	defer l.unsent.end()
 	p.claim.established(l)
 
-	// life is how long subscriptions are waited for.
+	// life ends when delivering to subscriptions must stop. It outlives ctx: the peer
+	// may send until it has answered the goodbye.
 	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
@@ -183,8 +184,9 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 	return l.err()
 }
 
-// sayGoodbye waits until ctx ends, takes leave of the peer, and ends the link
-// and its life when that takes too long. It returns when life has ended.
+// sayGoodbye waits until ctx ends, and then says goodbye to the peer. If the peer
+// does not answer within GoodbyeTimeout, sayGoodbye closes the link and ends life.
+// It returns when life has ended.
 func (l *nativeLink) sayGoodbye(ctx, life context.Context, end context.CancelCauseFunc) {
 	select {
 	case <-life.Done():
@@ -202,7 +204,8 @@ func (l *nativeLink) sayGoodbye(ctx, life context.Context, end context.CancelCau
 	}
 }
 
-// addrPort returns the address of an IP connection's end, or the zero AddrPort.
+// addrPort returns addr as an AddrPort. It returns the zero AddrPort if addr is no
+// TCP address.
 func addrPort(addr net.Addr) netip.AddrPort {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// refusals are the connections that a listener has refused, by where they came
-// from: one that is tried again every second is logged a few times an hour.
+// refusals logs the connections that a listener has refused. If a source address
+// tries again every second, only a few refusals an hour are logged for it.
 type refusals struct {
-	limit int // of sources; the one that was quiet for longest is forgotten first
+	limit int // of sources; beyond it the source that was refused least recently is forgotten
 
 	mu sync.Mutex
 	by map[netip.Addr]*refusedSource
@@ -22,9 +22,9 @@ type refusedSource struct {
 	last   time.Time
 }
 
-// refused logs that a connection of source was refused, unless that has been said
-// lately. That a peer is connected already is nothing to look at: both sides may
-// dial.
+// refused logs that a connection of source was refused, unless that was logged
+// lately. If the peer is connected already, the refusal is no warning, because
+// both sides may dial.
 func (r *refusals) refused(log *slog.Logger, source netip.Addr, err error) {
 	if why, ok := errors.AsType[*refusal](err); ok && why.existing != nil {
 		log.Info("connection refused", "err", err)
@@ -44,7 +44,7 @@ func (r *refusals) add(now time.Time, source netip.Addr, err error) (tell bool, 
 			r.by = map[netip.Addr]*refusedSource{}
 		}
 		if len(r.by) >= r.limit {
-			delete(r.by, r.quietest())
+			delete(r.by, r.leastRecent())
 		}
 		one = new(refusedSource)
 		r.by[source] = one
@@ -53,7 +53,9 @@ func (r *refusals) add(now time.Time, source netip.Addr, err error) (tell bool, 
 	return one.outage.failed(now, err)
 }
 
-func (r *refusals) quietest() netip.Addr {
+// leastRecent returns the source that was refused least recently. The caller holds
+// mu.
+func (r *refusals) leastRecent() netip.Addr {
 	var found netip.Addr
 	var last time.Time
 	for source, one := range r.by {
@@ -64,7 +66,7 @@ func (r *refusals) quietest() netip.Addr {
 	return found
 }
 
-// accepted says that source is welcome.
+// accepted says that a connection of source was accepted, which ends its outage.
 func (r *refusals) accepted(source netip.Addr) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,41 +8,41 @@ import (
 	"time"
 )
 
-// errIdle ends a newcomer that has nothing to say, in favour of another peer.
+// errIdle drops an idle newcomer in favour of another peer.
 var errIdle = errors.New("too many peers, and this newcomer is idle")
 
-// answerTime is how long a client that has made a request is not idle: it waits
-// for its answer. The longest takes 18 seconds.
+// answerTime is the time for which a client that has made a request is not idle:
+// it waits for its answer. The longest answer takes 18 seconds.
 const answerTime = 30 * time.Second
 
-// seat is one peer's right to be there. Seats are limited. When all are taken, an
-// idle newcomer's goes to whoever comes next.
+// seat is the place of one peer among a limited number of peers.
 type seat struct {
-	own    bool         // of this endpoint's own user, or dialed: some are reserved for those
-	known  *atomic.Bool // the peer is no newcomer
-	give   func(error)  // ends the peer; does not block
-	since  time.Time
-	spoken atomic.Int64 // when the peer has last said something that counts, in Unix nanoseconds; zero: never
+	own   bool         // the peer was dialed, or is root or the endpoint's own user; it may have a reserved seat
+	known *atomic.Bool // the peer is no newcomer
+	drop  func(error)  // drops the peer; does not block
+	since time.Time    // when the peer has come
+	heard atomic.Int64 // when the peer has made its last request, in Unix nanoseconds; zero: never
 }
 
-// heard says that the peer has just said something that counts. A native peer is
-// introduced as soon as it says who it is, so nothing else counts.
-func (s *seat) heard() { s.spoken.Store(time.Now().UnixNano()) }
+// request says that the peer has just made a request. Only WebSocket clients make
+// requests: a native peer stops being a newcomer with the message in which it says
+// who it is.
+func (s *seat) request() { s.heard.Store(time.Now().UnixNano()) }
 
-// idleSince returns since when the peer is idle, and whether it is.
+// idleSince reports whether the peer is idle, and since when.
 func (s *seat) idleSince(now time.Time, idleAfter time.Duration) (time.Time, bool) {
 	if s.own || s.known.Load() {
 		return time.Time{}, false
 	}
 	since := s.since
-	if nanos := s.spoken.Load(); nanos != 0 {
+	if nanos := s.heard.Load(); nanos != 0 {
 		since = time.Unix(0, nanos)
 		idleAfter = max(idleAfter, answerTime)
 	}
 	return since, now.Sub(since) >= idleAfter
 }
 
-// seats are those of one kind that are taken.
+// seats is a limited number of seats, of which some are reserved.
 type seats struct {
 	limit, reserved int
 	idleAfter       time.Duration
@@ -51,19 +51,19 @@ type seats struct {
 	taken []*seat
 }
 
-// room reports whether take would succeed.
-func (s *seats) room(own bool) bool {
+// available reports whether take would succeed now.
+func (s *seats) available(own bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.free(own) || s.idlest() >= 0
 }
 
-// take takes a seat, at the cost of an idle newcomer if need be. It reports false
-// if there is none.
+// take takes a seat. If no seat is free, take drops the peer that is idle longest.
+// It reports false if no peer is idle.
 func (s *seats) take(one *seat) bool {
 	victim, ok := s.swap(one)
 	if victim != nil {
-		victim.give(errIdle)
+		victim.drop(errIdle)
 	}
 	return ok
 }
@@ -83,14 +83,14 @@ func (s *seats) swap(one *seat) (victim *seat, ok bool) {
 	return victim, true
 }
 
-// leave gives the seat back, unless somebody else has it already.
+// leave makes the seat free, unless it was given to another peer.
 func (s *seats) leave(one *seat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken = without(s.taken, one)
 }
 
-// free reports whether there is a seat that nobody has. The caller holds mu.
+// free reports whether a seat is free. The caller holds mu.
 func (s *seats) free(own bool) bool {
 	limit := s.limit
 	if !own {
@@ -99,8 +99,8 @@ func (s *seats) free(own bool) bool {
 	return len(s.taken) < limit
 }
 
-// idlest returns the index of the seat whose peer is idle longest, or -1. The
-// caller holds mu.
+// idlest returns the index of the seat whose peer is idle longest, or -1 if no
+// peer is idle. The caller holds mu.
 func (s *seats) idlest() int {
 	now, found, oldest := time.Now(), -1, time.Time{}
 	for i, one := range s.taken {

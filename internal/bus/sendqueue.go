@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// errQueueFull drops a peer that falls too far behind.
+// errQueueFull drops a peer that has fallen too far behind.
 var errQueueFull = errors.New("send queue is full")
 
 // maxIdleQueue is the length up to which an empty queue keeps its memory.
 const maxIdleQueue = 64
 
-// sendQueue holds the frames that wait for one peer's writer. It knows which
-// filter was announced last, so that announcements cannot overtake each other.
-// After stop it takes nothing and gives nothing.
+// sendQueue holds the frames that wait for the writer of one native peer. It knows
+// the version of the last filter in it. So an older filter never follows a newer
+// one. After stop the queue stays empty.
 type sendQueue struct {
 	maxFrames, maxBytes int
-	wake                chan struct{} // holds a token while frames may be there
+	wake                chan struct{} // holds a token while the queue may have frames
 
 	mu       sync.Mutex
 	frames   [][]byte
@@ -44,8 +44,8 @@ func (q *sendQueue) push(frame []byte) (ok bool) {
 	return true
 }
 
-// pushFilter is push for a routing update; it passes over one that is older than
-// what was announced.
+// pushFilter is push for the frame of a filter. It drops the frame if a newer filter
+// was queued before.
 func (q *sendQueue) pushFilter(version uint64, frame []byte) (ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -88,8 +88,8 @@ func (q *sendQueue) signal() {
 	}
 }
 
-// take moves frames of about size bytes, at least one, to batch and returns it;
-// nothing if there is none.
+// take moves frames of about size bytes from the queue to batch, and returns batch.
+// If the queue has frames, take moves at least one.
 func (q *sendQueue) take(batch [][]byte, size int) [][]byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()

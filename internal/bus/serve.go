@@ -18,12 +18,13 @@ type ListenConfig struct {
 	Transport Transport
 }
 
-// acceptPause is waited when the process has no room for another connection.
+// acceptPause is the wait after an accept that has failed because the system or
+// the process has no room for another connection.
 const acceptPause = 100 * time.Millisecond
 
-// Serve accepts native peers on ln until ctx is done. It closes ln, says goodbye
-// to the peers, and returns only when everything it started has ended: ctx's
-// cause, or why ln failed.
+// Serve accepts native peers on ln until ctx is done. Then it closes ln, says
+// goodbye to the peers, and returns when every goroutine that it started has ended.
+// It returns ctx's cause, or the error of ln.
 func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig) error {
 	a := acceptor{endpoint: e, transport: cfg.Transport}
 	if cfg.Transport != TransportPlain {
@@ -41,18 +42,19 @@ func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig)
 		<-ctx.Done()
 		ln.Close() // unblocks Accept
 	})
-	strangers := newPendingConns(e.cfg.MaxHandshakes)
+	pending := newPendingConns(e.cfg.MaxHandshakes)
 	refusals := refusals{limit: e.cfg.MaxHandshakes}
 	for {
 		conn, err := accept(ctx, ln)
 		if err != nil {
 			return err
 		}
-		peers.Go(func() { e.serveConn(ctx, conn, a, strangers, &refusals) })
+		peers.Go(func() { e.serveConn(ctx, conn, a, pending, &refusals) })
 	}
 }
 
-// accept waits for a connection, however often the system has no room for it.
+// accept waits for a connection. While the system or the process has no room for
+// one, accept tries again.
 func accept(ctx context.Context, ln net.Listener) (net.Conn, error) {
 	for {
 		conn, err := ln.Accept()
@@ -62,7 +64,7 @@ func accept(ctx context.Context, ln net.Listener) (net.Conn, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if !passing(err) {
+		if !mayPass(err) {
 			return nil, fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
 		select {
@@ -72,8 +74,8 @@ func accept(ctx context.Context, ln net.Listener) (net.Conn, error) {
 	}
 }
 
-// passing reports whether accepting may work again later.
-func passing(err error) bool {
+// mayPass reports whether accepting may work again later.
+func mayPass(err error) bool {
 	for _, errno := range []syscall.Errno{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED,
 	} {
@@ -84,8 +86,8 @@ func passing(err error) bool {
 	return false
 }
 
-// serveConn has one accepted connection from its handshake to its end.
-func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *pendingConns, r *refusals) {
+// serveConn serves one accepted connection, from its handshake to its end.
+func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, pending *pendingConns, r *refusals) {
 	addr := addrPort(conn.RemoteAddr())
 	log := e.log.With("peer", conn.RemoteAddr().String())
 	caller, denied := e.screen(conn)
@@ -94,11 +96,11 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *
 		r.refused(log, addr.Addr(), denied)
 		return
 	}
-	shaking, known := s.enter(ctx, addr.Addr())
-	p, err := e.establish(shaking, conn, wire.Acceptor, caller.Own, a.opener(caller.Local && denied == nil))
-	known()
+	handshake, leave := pending.enter(ctx, addr.Addr())
+	p, err := e.establish(handshake, conn, wire.Acceptor, caller.Own, a.opener(caller.Local && denied == nil))
+	leave()
 	switch {
-	case errors.Is(err, errProbe): // of a load balancer, or a scan
+	case errors.Is(err, errProbe): // a load balancer or a port scan does that
 		log.Debug("connection opened and closed")
 		return
 	case err != nil:
@@ -113,8 +115,8 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, s *
 	log.Info("peer disconnected", "id", p.remote.String(), endKey(err), err)
 }
 
-// endKey returns what the end of a peering is called in the log: an error, unless
-// one of the two sides has gone in peace.
+// endKey returns the log's key for the reason of a peering's end. The key is "why"
+// if one of the two sides has said goodbye, and "err" otherwise.
 func endKey(err error) string {
 	switch err {
 	case ErrPeerClosed, ErrClosed, context.Canceled:

@@ -10,15 +10,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// sharedLists are long lists that are sent again and again, in one answer after
-// the other, and are encoded once.
+// sharedLists holds long lists that many messages contain. Each list is encoded to
+// JSON once.
 type sharedLists struct {
 	lists atomic.Pointer[[]*sharedList] // stored under mu
 	mu    sync.Mutex
 }
 
-// sharedList is a vector or set that is the same as long as its elements are in
-// the same place: values do not change.
+// sharedList is a vector or set. A list in a message is the same list if its elements
+// have the same place in memory, because values do not change.
 type sharedList struct {
 	elems []zval.Value
 	once  sync.Once
@@ -26,16 +26,17 @@ type sharedList struct {
 }
 
 const (
-	// maxShared is how many lists are kept.
+	// maxShared bounds the lists that are kept.
 	maxShared = 8
-	// sharedFrom is the number of elements from which on a list is worth it, and
-	// sharedDepth how deep in a value it may be.
-	sharedFrom  = 256
+	// sharedFrom is the number of elements from which on a list is kept.
+	sharedFrom = 256
+	// sharedDepth bounds the depth within a value at which lists are looked for.
 	sharedDepth = 8
 )
 
-// Share says that the long lists within v will be in many messages: the same
-// lists, not equal ones. The latest few are encoded once for all of them.
+// Share says that many messages will contain the long lists within v: the same
+// lists, not equal ones. The endpoint keeps the latest few lists and encodes each of
+// them once for all messages.
 func (e *Endpoint) Share(v zval.Value) { e.hub.encoder.shared.add(v) }
 
 func (s *sharedLists) add(v zval.Value) {
@@ -72,13 +73,14 @@ func longLists(found [][]zval.Value, v zval.Value, depth int) [][]zval.Value {
 	return found
 }
 
-// is reports whether the list has these very elements.
+// is reports whether elems are the elements of the list, at the same place in
+// memory.
 func (l *sharedList) is(elems []zval.Value) bool {
 	return len(l.elems) == len(elems) && &l.elems[0] == &elems[0]
 }
 
-// text returns a message for WebSocket clients in pieces; nil if they do not see
-// it. own is how many bytes of it are in no other message.
+// text returns the parts of a message for WebSocket clients, or nil if they do not
+// get the message. own is the number of its bytes that no other message shares.
 func (s *sharedLists) text(topic string, v zval.Value) (parts [][]byte, own int) {
 	ev, ok := websocket.Event(v)
 	if !ok {

@@ -7,16 +7,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
-// defaultQueue is the queue length of a subscription that names none.
+// defaultQueue is the length of a subscription's queue if Subscribe is called with
+// zero.
 const defaultQueue = 256
 
-// Subscription is one local receiver of events. It sees each peer's events in
-// the order of their happening: PeerAdded, then that peer's messages and
-// updates, then PeerLost. Peers that were there before it are reported to it
-// first.
+// Subscription is one local receiver of events. It gets the events of each peer in
+// their order: PeerAdded, then the peer's messages and updates, then PeerLost. The
+// first events are the PeerAdded of the peers that were there before it.
 //
-// Its owner must keep reading until Close: while the queue is full, the
-// connections that have something for it are not read.
+// The owner must keep reading until Close. While the queue is full, connections that
+// have an event for the subscription are not read.
 type Subscription struct {
 	hub      *hub
 	prefixes []string
@@ -26,10 +26,10 @@ type Subscription struct {
 	close    sync.Once
 }
 
-// Subscribe adds a local subscriber to the topics that start with one of the
-// prefixes; without any it sees peer events only. The prefixes become part of
-// the filter that is announced to peers. The queue holds that many events; zero
-// means 256.
+// Subscribe adds a subscription to the topics that begin with one of the prefixes.
+// Without prefixes it gets events about peers only. The prefixes become part of the
+// filter that is announced to native peers. queue is the number of events that may
+// wait. Zero means 256.
 func (e *Endpoint) Subscribe(queue int, prefixes ...string) *Subscription {
 	if queue <= 0 {
 		queue = defaultQueue
@@ -43,7 +43,7 @@ func (e *Endpoint) Subscribe(queue int, prefixes ...string) *Subscription {
 	e.hub.change(func(t *table) {
 		s.events = make(chan Event, queue+len(t.links))
 		for _, l := range t.links {
-			s.events <- PeerAdded{l.peer()} // has room, and nobody else knows the channel yet
+			s.events <- PeerAdded{l.peer()} // it has room, and no other goroutine knows the channel yet
 		}
 		t.subs = append(t.subs, s)
 	})
@@ -53,9 +53,9 @@ func (e *Endpoint) Subscribe(queue int, prefixes ...string) *Subscription {
 // Events returns the channel of the subscription's events. It is never closed.
 func (s *Subscription) Events() <-chan Event { return s.events }
 
-// Close ends the subscription, and takes its prefixes out of the announced
-// filter where no other subscription has them. Events that are still queued
-// remain readable. Closing again does nothing.
+// Close ends the subscription. It takes the prefixes that no other subscription has
+// out of the announced filter. Queued events can still be read. A second Close does
+// nothing.
 func (s *Subscription) Close() {
 	s.close.Do(func() {
 		close(s.closed)
@@ -63,8 +63,8 @@ func (s *Subscription) Close() {
 	})
 }
 
-// deliver queues ev, and blocks while the queue is full. It does nothing once
-// the subscription is closed, and returns ctx's cause if ctx ends first.
+// deliver queues ev. It waits while the queue is full, unless the subscription is
+// closed. If ctx ends first, deliver returns ctx's cause.
 func (s *Subscription) deliver(ctx context.Context, ev Event) error {
 	select {
 	case s.events <- ev:

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// TLS is the identity of an endpoint and the authorities it trusts. With it,
-// both sides of every native TLS connection must present a certificate that
-// chains to one of Roots; names in certificates are not compared with anything,
-// as in Broker (spec broker-wire 2.4).
+// TLS is the identity of an endpoint and the authorities that it trusts. With it,
+// both sides of every native TLS connection must present a certificate that chains
+// to one of Roots. Like Broker, the endpoint does not look at the names in
+// certificates (spec broker-wire 2.4).
 type TLS struct {
 	Certificate tls.Certificate
 	Roots       *x509.CertPool
 }
 
-// LoadTLS reads PEM files: a certificate, leaf first, with its key, and the
+// LoadTLS reads three PEM files: a certificate (leaf first), its key, and the
 // authorities. All three are required. An error names the file.
 func LoadTLS(certFile, keyFile, caFile string) (*TLS, error) {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
@@ -49,9 +49,9 @@ func loadAuthorities(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// serverTLS returns the settings for accepted connections. Without an identity
-// a certificate is made, which a Zeek without TLS configuration takes: that
-// speaks TLS 1.3 with P-384 alone (spec broker-wire 2.3, 2.6).
+// serverTLS returns the settings for accepted connections. Without an identity it
+// makes a certificate. A Zeek without TLS configuration accepts that certificate,
+// and speaks nothing but TLS 1.3 with P-384 (spec broker-wire 2.3, 2.6).
 func serverTLS(id *TLS) (*tls.Config, error) {
 	if id != nil {
 		return &tls.Config{
@@ -74,9 +74,9 @@ func serverTLS(id *TLS) (*tls.Config, error) {
 	}, nil
 }
 
-// clientTLS returns the settings for dialed connections. There must be no
-// session cache: an authenticated Broker fails on resumption (spec broker-wire
-// 2.6).
+// clientTLS returns the settings for dialed connections. They have no session cache,
+// because a Broker with certificates fails when a session is resumed (spec
+// broker-wire 2.6).
 func clientTLS(id *TLS) *tls.Config {
 	if id == nil {
 		return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}
@@ -105,7 +105,7 @@ func verifyServer(cs tls.ConnectionState, roots *x509.CertPool) error {
 	return err
 }
 
-// selfSigned makes a certificate that proves nothing.
+// selfSigned makes a certificate that proves no identity.
 func selfSigned() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -8,44 +8,45 @@ import (
 	"net"
 )
 
-// Transport says what native connections run over.
+// Transport says what a native connection runs over: plain TCP or TLS.
 type Transport uint8
 
 const (
-	// TransportAuto is TLS where Config.TLS is set. Without it, a listener
-	// takes plain TCP and TLS from peers that reach it at a loopback address
-	// and TLS alone from others; a dialer speaks plain TCP to loopback addresses
-	// and TLS elsewhere. Either way, a listener takes both from callers of this
-	// host whom Config.Screen lets in.
+	// TransportAuto means TLS if Config.TLS is set. If it is not set, a loopback
+	// address decides: a dialer speaks plain TCP to a loopback address and TLS to
+	// others; a listener takes both at a loopback address and only TLS at others. In
+	// any case a listener takes both from callers of this host that Config.Screen
+	// does not refuse.
 	TransportAuto Transport = iota
-	// TransportPlain is TCP without TLS.
+	// TransportPlain means TCP without TLS.
 	TransportPlain
-	// TransportTLS is TLS: mutually authenticated where Config.TLS is set; else
-	// encrypted only, against a certificate that the listener makes for itself
-	// and nobody verifies. A Zeek without TLS configuration can dial such a
-	// listener, but cannot be dialed (spec broker-wire 2.5).
+	// TransportTLS means TLS. If Config.TLS is set, both sides verify each other's
+	// certificate. If it is not set, the connection is encrypted only: the listener
+	// makes a certificate for itself, and nobody verifies it. A Zeek without TLS
+	// configuration can dial such a listener, but cannot be dialed (spec broker-wire
+	// 2.5).
 	TransportTLS
-	// TransportBoth lets a listener take both, told apart by the first byte.
+	// TransportBoth means that a listener takes both. The first byte of a connection
+	// tells which one it is.
 	TransportBoth
 )
 
-// ErrTransport refuses a connection that is TLS where it must not be, or plain
-// where it must be TLS.
-var ErrTransport = errors.New("transport not allowed")
+// errPlain refuses a plain connection where only TLS is taken.
+var errPlain = errors.New("transport not allowed: the peer speaks plain TCP, this listener takes TLS only")
 
-// tlsRecord is the first byte of every TLS connection, and of no plain one, whose
-// first byte is the highest of a message's length.
+// tlsRecord is the first byte of every TLS connection. No plain connection begins
+// with it: there the first byte is the highest of a message's length.
 const tlsRecord = 0x16
 
-// acceptor puts TLS on accepted connections, where it is due.
+// acceptor decides which accepted connections are TLS, and does their TLS handshake.
 type acceptor struct {
 	endpoint  *Endpoint
 	transport Transport
 	config    *tls.Config
 }
 
-// takes decides what is taken on a connection to addr; known says that it comes
-// from a caller of this host who is let in.
+// takes returns what a connection to addr may run over. known says that it comes
+// from a caller of this host that was not refused.
 func (a acceptor) takes(addr net.Addr, known bool) Transport {
 	switch {
 	case a.transport != TransportAuto:
@@ -56,13 +57,13 @@ func (a acceptor) takes(addr net.Addr, known bool) Transport {
 	return TransportTLS
 }
 
-// mutual reports whether a caller who is not known must show a certificate on
-// conn.
+// mutual reports whether a caller that was refused may still show a certificate on
+// conn, which this side verifies.
 func (a acceptor) mutual(conn net.Conn) bool {
 	return a.endpoint.cfg.TLS != nil && a.takes(conn.LocalAddr(), false) == TransportTLS
 }
 
-// dialTransport decides what is spoken to the address that was dialed.
+// dialTransport returns what a connection to addr runs over.
 func (e *Endpoint) dialTransport(t Transport, addr net.Addr) Transport {
 	switch {
 	case t != TransportAuto:
@@ -73,13 +74,14 @@ func (e *Endpoint) dialTransport(t Transport, addr net.Addr) Transport {
 	return TransportTLS
 }
 
-// local reports whether connections of addr cannot leave this host.
+// local reports whether connections to addr stay on this host.
 func local(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// opener returns what puts TLS on a connection, where it is due.
+// opener returns the function that does the TLS handshake of an accepted connection,
+// if the connection is TLS. known is as in takes.
 func (a acceptor) opener(known bool) func(context.Context, net.Conn) (net.Conn, error) {
 	config := a.config
 	if known && config != nil && config.ClientAuth != tls.NoClientCert {
@@ -103,7 +105,7 @@ func (a acceptor) opener(known bool) func(context.Context, net.Conn) (net.Conn, 
 			if t == TransportBoth {
 				return conn, nil
 			}
-			return nil, fmt.Errorf("%w: the peer speaks plain TCP, this listener takes TLS only", ErrTransport)
+			return nil, errPlain
 		}
 		secure := tls.Server(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
@@ -113,7 +115,8 @@ func (a acceptor) opener(known bool) func(context.Context, net.Conn) (net.Conn, 
 	}
 }
 
-// dialer returns what puts TLS on dialed connections, where it is due.
+// dialer returns the function that does the TLS handshake of a dialed connection, if
+// the connection is TLS.
 func (e *Endpoint) dialer(t Transport) func(context.Context, net.Conn) (net.Conn, error) {
 	return func(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		if e.dialTransport(t, conn.RemoteAddr()) == TransportPlain {
@@ -127,13 +130,13 @@ func (e *Endpoint) dialer(t Transport) func(context.Context, net.Conn) (net.Conn
 	}
 }
 
-// peeked is a connection whose first bytes have been read.
+// peeked is a connection whose first bytes were read already.
 type peeked struct {
 	net.Conn
 	first []byte
 }
 
-// Read returns the first bytes again, then goes on.
+// Read returns the first bytes, and then further ones.
 func (p *peeked) Read(b []byte) (int, error) {
 	if len(p.first) > 0 {
 		n := copy(b, p.first)
@@ -143,7 +146,8 @@ func (p *peeked) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
-// CloseWrite closes the sending half where the connection has halves.
+// CloseWrite closes the sending half of the connection, if the connection can do
+// that.
 func (p *peeked) CloseWrite() error {
 	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -11,76 +11,78 @@ import (
 // Bounds of the WebSocket server that no configuration changes.
 const (
 	wsMaxUpgrade = 16 << 10    // bytes of an upgrade request
-	wsFlushWait  = time.Second // for what is still to be said before the close frame
+	wsFlushWait  = time.Second // for the messages before the close frame
 )
 
 // WebSocketConfig is what ServeWebSocket needs to know. Its zero value works.
 type WebSocketConfig struct {
-	// Version is what the ack calls the version of Zeek. Clients require the
-	// member and do not look at it.
+	// Version is the version in the ack. Clients require the member and ignore its
+	// value.
 	Version string
-	// Announce is what the server says of itself with each upgrade, in the header
-	// Zeekfleet-Server: letters, digits and blanks that clients of ours know.
-	// Empty says nothing.
+	// Announce is the value of the header Zeekfleet-Server in the answer to each
+	// upgrade: letters, digits and blanks. It tells our clients what the server can
+	// do. Empty means no header.
 	Announce string
-	// Admit is asked about every well-formed event of a client, by several
-	// goroutines at once. An error is answered as Zeek answers an event that
-	// it does not know, and the event goes nowhere. Nil admits everything.
+	// Admit is called for every well-formed event of a client, by several goroutines
+	// at once. If it returns an error, the event is dropped, and the client gets the
+	// answer that Zeek gives to an unknown event. Nil admits everything.
 	Admit func(topic string, v zval.Value) error
-	// TLS makes the listener speak TLS, and TLS alone; WebSocketTLS makes one
-	// from files. Nil means plain text, and TLS where OptionalTLS allows it.
+	// TLS makes the listener take nothing but TLS. WebSocketTLS reads TLS settings
+	// from files. Nil means plain text, and also TLS if OptionalTLS is set.
 	TLS *tls.Config
-	// OptionalTLS is for the clients of a listener without TLS that speak TLS
-	// all the same, as zeek-client did by default up to 1.4.0 (spec zeek-client
-	// section 10). Their first byte tells them. Nil refuses them.
+	// OptionalTLS holds the TLS settings of a listener that takes both plain text and
+	// TLS. zeek-client up to 1.4.0 speaks TLS by default (spec zeek-client section 10).
+	// The first byte of a connection tells which one it is. Nil refuses TLS.
 	OptionalTLS *tls.Config
-	// HostNames are what clients may call this host in the Host of their
-	// request, besides an IP address, localhost, and nothing. A request that
-	// names another is answered with HTTP status 403, and so is one whose Origin
-	// is there and is not its Host. "*." at the beginning stands for one label.
+	// HostNames are the names of this host that a request may have in its Host header.
+	// An IP address, localhost, and no Host header are always allowed. A request with
+	// another Host is answered with HTTP status 403. So is a request that has an
+	// Origin header that is not the same site as its Host. "*." at the beginning of a
+	// name stands for one label.
 	HostNames []string
-	// MaxClients bounds the clients of this listener. A further one takes the
-	// place of the client that is idle longest, which is closed with code 1013,
-	// and is answered with HTTP status 503 if none is; see Config.IdleAfter. As
-	// many connections again may be upgrading at a time; of more, the oldest of
-	// the source address with the most is closed. Zero means 100, as Zeek.
+	// MaxClients bounds the clients of this listener. A further client takes the place
+	// of the client that is idle longest, which is closed with code 1013; see
+	// Config.IdleAfter. If no client is idle, the further one is answered with HTTP
+	// status 503. MaxClients also bounds the connections that are upgrading. Beyond it
+	// the source address that has the most of them loses its oldest one. Zero means
+	// 100, as Zeek.
 	MaxClients int
-	// ReservedClients is how many of MaxClients are kept for callers of the
-	// endpoint's own user or root, who can always upgrade. Zero means none.
+	// ReservedClients is the number of MaxClients that are kept for root and the
+	// endpoint's own user. Zero means none.
 	ReservedClients int
-	// MaxMessage bounds the length in bytes of a client's message; a longer
-	// one ends the connection with close code 1009. Zero means 32 MiB.
+	// MaxMessage bounds the length in bytes of a client's message. A longer message
+	// ends the connection with close code 1009. Zero means 32 MiB.
 	MaxMessage int
-	// MaxTopics bounds the topic prefixes that one client names; one that
-	// names more is refused with close code 1008. Zero means 1024.
+	// MaxTopics bounds the topic prefixes of one client. A client that names more is
+	// refused with close code 1008. Zero means 1024.
 	MaxTopics int
-	// MaxTopicBytes bounds their bytes together likewise: they are kept as long
-	// as the client stays. Zero means 64 KiB.
+	// MaxTopicBytes bounds the bytes of these prefixes together, in the same way. Zero
+	// means 64 KiB.
 	MaxTopicBytes int
-	// SendQueue bounds the messages waiting for one client; one that falls
-	// further behind is dropped with close code 1013. Zero means 1024.
+	// SendQueue bounds the messages that wait for one client. Beyond it the client is
+	// dropped with close code 1013. Zero means 1024.
 	SendQueue int
-	// SendQueueBytes bounds their bytes likewise; a single message is always
-	// taken, and what many messages have in common does not count. Others
-	// overhear answers while no more than an eighth of it waits for them, and none
-	// of more than 64 KiB. Zero means 32 MiB.
+	// SendQueueBytes bounds the bytes of these messages in the same way. A single
+	// message is always taken. Lists that Share was called for do not count. A client
+	// that has an eighth of SendQueue or SendQueueBytes waiting does not overhear
+	// answers to others. No client overhears an answer of more than 64 KiB. Zero means
+	// 32 MiB.
 	SendQueueBytes int
-	// ReceiveQueue bounds the messages of one client that have been read but
-	// not delivered; MaxMessage bounds their bytes together. At either bound
-	// the client is not read. Zero means 32.
+	// ReceiveQueue bounds the messages of one client that were read and not handled
+	// yet. MaxMessage bounds their bytes together. At either bound the client is not
+	// read. Zero means 32.
 	ReceiveQueue int
-	// PingInterval is the time between two pings. A client that has not
-	// answered one when the next is due is dropped, and so is one that takes
-	// nothing for so long while there is something for it. Zero means 5
-	// seconds, as Zeek.
+	// PingInterval is the time between two pings. A client that has not answered a
+	// ping when the next one is due is dropped. A client that takes nothing of a
+	// message for PingInterval is dropped too. Zero means 5 seconds, as Zeek.
 	PingInterval time.Duration
-	// UpgradeTimeout bounds the time from a connection's opening to the end
-	// of its upgrade, TLS included. Zero means 3 seconds, as Zeek.
+	// UpgradeTimeout bounds the time from the opening of a connection to the end of
+	// its upgrade, with TLS. Zero means 3 seconds, as Zeek.
 	UpgradeTimeout time.Duration
 }
 
-// maxTopicText is more bytes than topics within their bounds take, however they
-// are escaped.
+// maxTopicText is the greatest length in bytes of a JSON array of topics within
+// MaxTopics and MaxTopicBytes, with every byte escaped.
 func (c WebSocketConfig) maxTopicText() int {
 	const escape, around = 6, 64
 	return escape*c.MaxTopicBytes + around*(c.MaxTopics+1)

@@ -13,13 +13,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
-// wsEnd is why a client's connection ends, and what the client is told.
+// wsEnd is the reason why a client's connection ends, and what the client is told.
 type wsEnd struct {
 	code    framing.StatusCode // of the close frame; zero sends none
 	reason  string             // of the close frame
 	message wsjson.Failure     // sent before the close frame, unless it is empty
-	usual   bool               // nothing that an operator should look at
-	err     error              // nil if reason says it all
+	usual   bool               // an operator need not look at it
+	err     error              // the cause; nil if reason is the cause
 }
 
 func (e *wsEnd) Error() string {
@@ -31,8 +31,8 @@ func (e *wsEnd) Error() string {
 
 func (e *wsEnd) Unwrap() error { return e.err }
 
-// The ends that are always the same (spec websocket 4, 5, 11 and 17). The last
-// two are ours.
+// The ends whose text is always the same (spec websocket 4, 5, 11 and 17).
+// endNotUTF8 and endTooSlow are ours; Zeek has no such ends.
 var (
 	endBadURI      = refuseClient("invalid_uri", "Invalid URI - use "+websocket.Path)
 	endBadApp      = refuseClient("invalid_application_name", "Invalid X-Application-Name")
@@ -57,17 +57,19 @@ func refuseClient(code, context string) *wsEnd {
 	}
 }
 
-// endDropped is the end of a client that this side does not want any longer.
+// endDropped is the end of a client that Drop was called for.
 func endDropped(reason error) *wsEnd {
 	return &wsEnd{code: framing.StatusPolicyViolation, reason: closeReason(reason.Error()), err: reason}
 }
 
-// endCrowdedOut is the end of a client whose message there is no room for.
+// endCrowdedOut is the end of a client that is dropped in favour of others: its
+// message or its seat is needed.
 func endCrowdedOut(reason error) *wsEnd {
 	return &wsEnd{code: framing.StatusTryAgainLater, reason: closeReason(reason.Error()), err: reason}
 }
 
-// endTooLong is the end of a client that sends more than that many bytes at once.
+// endTooLong is the end of a client that sends a message of more than that many
+// bytes.
 func endTooLong(most int) *wsEnd {
 	limit := fmt.Sprintf("%d bytes", most)
 	if most%(1<<20) == 0 {
@@ -76,7 +78,7 @@ func endTooLong(most int) *wsEnd {
 	return &wsEnd{code: framing.StatusMessageTooBig, reason: "Message too big: more than " + limit}
 }
 
-// endJoin is the end of a client that the endpoint does not take as a peer.
+// endJoin is the end of a client that could not become a peer.
 func endJoin(err error) *wsEnd {
 	return &wsEnd{
 		code:   framing.StatusInternalError,
@@ -85,9 +87,9 @@ func endJoin(err error) *wsEnd {
 	}
 }
 
-// endOfReading is the end that an error of the framing library means. For a
-// broken rule of the protocol the library has mostly sent a close frame by now,
-// in its own words; then ours is not sent.
+// endOfReading returns the end for an error of the framing library. If the client has
+// broken a rule of the protocol, the library has usually sent a close frame of its
+// own already. Then ours is not sent.
 func (c *wsClient) endOfReading(err error) *wsEnd {
 	closed, isClose := errors.AsType[framing.CloseError](err)
 	switch {
@@ -103,7 +105,7 @@ func (c *wsClient) endOfReading(err error) *wsEnd {
 	return &wsEnd{code: framing.StatusProtocolError, reason: "Protocol error", err: websocket.RootCause(err)}
 }
 
-// endOfWriting is the end that a failed write means.
+// endOfWriting returns the end for the error of a write.
 func endOfWriting(err error) *wsEnd {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &wsEnd{reason: "Send timeout"}
@@ -111,7 +113,7 @@ func endOfWriting(err error) *wsEnd {
 	return &wsEnd{usual: true, err: fmt.Errorf("connection lost: %v", websocket.RootCause(err))}
 }
 
-// closeReason makes text fit for a close frame.
+// closeReason cuts text to the length that fits into a close frame.
 func closeReason(text string) string {
 	const most = 123 // bytes (RFC 6455 section 5.5)
 	text = strings.ToValidUTF8(text, "?")
@@ -122,7 +124,7 @@ func closeReason(text string) string {
 	return text
 }
 
-// errorContext returns what Zeek says about a message that err refuses.
+// errorContext returns Zeek's text for a message that was refused because of err.
 func errorContext(err error) string {
 	if e, ok := errors.AsType[*wsjson.Error](err); ok {
 		return e.Context

@@ -10,11 +10,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// refusedEvent is why a client's event goes nowhere. What the client is told is
-// Zeek's words; what is wrong with it is for the log.
+// refusedEvent is a client's event that is dropped. The client is told so in Zeek's
+// words. The log says why.
 type refusedEvent struct {
-	context     string // of the error message that answers it
-	topic, name string // as far as they could be read
+	context     string // what the client is told
+	topic, name string // of the event; empty if they could not be parsed
 	err         error
 }
 
@@ -23,8 +23,8 @@ var (
 	errNoEvent  = errors.New("value is not an event")
 )
 
-// parseEvent returns the event that a client sent, or else why it is refused
-// (spec websocket 7.3).
+// parseEvent parses the event that a client has sent. If the event is refused,
+// parseEvent returns why (spec websocket 7.3).
 func parseEvent(text []byte, admit func(string, zval.Value) error) (topic string, v zval.Value, refused *refusedEvent) {
 	topic, v, err := wsjson.ParseMessage(text, wsjson.Limits{})
 	if err != nil {

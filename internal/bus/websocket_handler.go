@@ -147,7 +147,7 @@ func (h *wsHandler) deliver(ctx context.Context, msg []byte) *refusedEvent {
 	defer done()
 	topic, v, refused := parseEvent(msg, c.s.cfg.Admit)
 	if refused == nil {
-		c.seat.heard()
+		c.seat.request()
 		_ = c.s.e.hub.receive(ctx, c, topic, v) // its only error is the end of ctx
 	}
 	return refused

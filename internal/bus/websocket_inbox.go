@@ -9,26 +9,26 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
-// wsInbox holds the messages of one client between the goroutine that reads
-// them and the one that handles them. Each method but stalled is for one of the
-// two alone.
+// wsInbox holds the messages of one client that were read and not handled yet. One
+// goroutine reads them (the reader), and another one handles them (the handler).
+// Each method says which one may call it; every goroutine may call stalled.
 type wsInbox struct {
 	msgs     chan []byte
 	spare    chan []byte   // buffers to use again
-	freed    chan struct{} // tells the reader that messages have gone
+	freed    chan struct{} // tells the reader that the handler has taken a message
 	bytes    atomic.Int64  // in msgs
 	maxBytes int64
 	large    *share
 
-	waiting atomic.Bool // the reader waits, for room or for its pace
-	waited  atomic.Bool // it has done so since stalled was last asked
+	waiting atomic.Bool // the reader waits now: for room, or for the client's allowance
+	waited  atomic.Bool // the reader has waited since the last call of stalled
 }
 
-// Buffers that are kept for use again: one is being read into while another is
-// being handled.
+// Buffers are kept to be used again. Two are needed: the reader fills one while the
+// handler handles the other.
 const (
 	wsSpares    = 2
-	wsSpareSize = 64 << 10 // bytes at most
+	wsSpareSize = 64 << 10 // bytes; a longer buffer is not kept
 )
 
 func newWSInbox(messages, maxBytes int, large *share) *wsInbox {
@@ -41,7 +41,7 @@ func newWSInbox(messages, maxBytes int, large *share) *wsInbox {
 	}
 }
 
-// fill reads r to its end into a buffer of the inbox. The reader calls it.
+// fill reads all of r into a buffer of the inbox. The reader calls it.
 func (b *wsInbox) fill(r io.Reader) ([]byte, error) {
 	var buf []byte
 	select {
@@ -55,7 +55,7 @@ func (b *wsInbox) fill(r io.Reader) ([]byte, error) {
 // errTooLong ends a connection whose client sends a message that is too long.
 var errTooLong = errors.New("message is too long")
 
-// weighed counts what it reads among the large messages that are coming in.
+// weighed counts the bytes that it reads as part of the client's large messages.
 type weighed struct {
 	r     io.Reader
 	inbox *wsInbox
@@ -74,8 +74,8 @@ func (w *weighed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// push adds msg, waiting until there is room for it; a message alone always has
-// room. It returns ctx's cause if ctx ends first. The reader calls it.
+// push adds msg, and waits until there is room for it. There is always room for a
+// single message. If ctx ends first, push returns ctx's cause. The reader calls it.
 func (b *wsInbox) push(ctx context.Context, msg []byte) error {
 	size := int64(len(msg))
 	for b.bytes.Load() > 0 && b.bytes.Load()+size > b.maxBytes || len(b.msgs) == cap(b.msgs) {
@@ -84,7 +84,7 @@ func (b *wsInbox) push(ctx context.Context, msg []byte) error {
 		}
 	}
 	b.bytes.Add(size)
-	b.msgs <- msg // has room: nobody else adds
+	b.msgs <- msg // has room, because only the reader adds messages
 	return nil
 }
 
@@ -98,7 +98,8 @@ func (b *wsInbox) wait(ctx context.Context) error {
 	}
 }
 
-// stall says that the reader waits, until the function that it returns is called.
+// stall says that the reader begins to wait. The reader calls end when it stops
+// waiting.
 func (b *wsInbox) stall() (end func()) {
 	b.waiting.Store(true)
 	return func() {
@@ -107,12 +108,11 @@ func (b *wsInbox) stall() (end func()) {
 	}
 }
 
-// close says that there is no further message. The reader calls it.
+// close says that no further message comes. The reader calls it.
 func (b *wsInbox) close() { close(b.msgs) }
 
-// take calls handle with the next message, which is handle's until it returns.
-// It reports false after the last message and when ctx has ended. The handler
-// calls it.
+// take calls handle with the next message. handle must not keep the message. take
+// reports false after the last message, and if ctx ends first. The handler calls it.
 func (b *wsInbox) take(ctx context.Context, handle func(msg []byte)) bool {
 	select {
 	case msg, ok := <-b.msgs:
@@ -126,7 +126,7 @@ func (b *wsInbox) take(ctx context.Context, handle func(msg []byte)) bool {
 	}
 }
 
-// release makes room for more.
+// release makes room for another message, and keeps the buffer.
 func (b *wsInbox) release(msg []byte) {
 	if left := b.bytes.Add(-int64(len(msg))); left == 0 && len(msg) >= largeMessage {
 		b.large.set(0)
@@ -144,8 +144,8 @@ func (b *wsInbox) release(msg []byte) {
 	}
 }
 
-// stalled reports whether the reader has had to wait for room since the last
-// call, so that what the client has sent in the meantime may not have been seen.
+// stalled reports whether the reader has waited since the last call. If so, the
+// client may have sent a pong that was not read yet.
 func (b *wsInbox) stalled() bool {
 	return b.waiting.Load() || b.waited.Swap(false)
 }

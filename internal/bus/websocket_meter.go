@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// errCloseReason ends a connection whose client says goodbye with a reason that
-// is no text (RFC 6455 section 8.1).
+// errCloseReason ends a connection whose client sends a close frame with a reason
+// that is not UTF-8 (RFC 6455 section 8.1).
 var errCloseReason = errors.New("reason of the close frame is not UTF-8")
 
 // Opcodes of frames (RFC 6455 section 5.2).
@@ -20,28 +20,28 @@ const (
 	wsPong         = 0xa
 )
 
-// wsFreeFragment is the length in bytes from which on a fragment is paid for by
+// wsFreeFragment is the length in bytes from which on a fragment costs nothing beside
 // the message that it belongs to.
 const wsFreeFragment = 1 << 10
 
-// wsMeter is the connection below the framing library. It sees each frame of the
-// client before the library does, which answers pings and passes over pongs and
-// empty fragments by itself, however many there are.
+// wsMeter is the connection below the framing library. It counts the client's frames
+// before the library reads them. The library itself answers every ping, and ignores
+// every pong and every empty fragment, without a limit.
 type wsMeter struct {
 	net.Conn
-	src io.Reader // of Conn, with what has been read of it before
-	// charge is told how many frames have come that no message pays for. It
-	// waits as long as the client has to.
+	src io.Reader // first the bytes that were read before, then Conn
+	// charge is called with the number of frames that have come and that cost
+	// something beside messages. It waits as long as the client's allowance demands.
 	charge func(frames int)
 
-	head    [14]byte // of the frame that has begun, as far as it is there
+	head    [14]byte // header of the current frame, as far as it was read
 	headLen int
-	left    uint64 // bytes of its payload that are missing
+	left    uint64 // bytes of the frame's payload that were not read yet
 	close   []byte // payload of a close frame, unmasked
 	failed  error
 }
 
-// Read returns what comes next, once it is paid for.
+// Read reads from the connection. It calls charge before it returns.
 func (m *wsMeter) Read(p []byte) (int, error) {
 	if m.failed != nil {
 		return 0, m.failed
@@ -53,12 +53,13 @@ func (m *wsMeter) Read(p []byte) (int, error) {
 	}
 	if bad >= 0 {
 		m.failed = errCloseReason
-		return bad, nil // all but the byte that would complete the frame
+		return bad, nil // without the last byte of the frame, so the library does not handle it
 	}
 	return n, err
 }
 
-// CloseWrite closes the sending half where the connection has halves.
+// CloseWrite closes the sending half of the connection, if the connection can do
+// that.
 func (m *wsMeter) CloseWrite() error {
 	if half, ok := m.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -66,9 +67,9 @@ func (m *wsMeter) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// scan follows the frames in b. It returns how many of those that have begun no
-// message pays for, and the index of the last byte of a close frame whose reason
-// is no text, or -1.
+// scan looks at the frames in b. It returns the number of frames that begin in b and
+// cost something beside messages. bad is the index of the last byte of a close frame
+// whose reason is not UTF-8, or -1.
 func (m *wsMeter) scan(b []byte) (frames, bad int) {
 	for i := 0; i < len(b); {
 		if m.left > 0 {
@@ -101,7 +102,8 @@ func (m *wsMeter) scan(b []byte) (frames, bad int) {
 
 func (m *wsMeter) opcode() byte { return m.head[0] & 0x0f }
 
-// headSize returns how long the header is, as far as that can be seen.
+// headSize returns the length of the current frame's header. It returns 2 until the
+// first two bytes are there, which tell the length.
 func (m *wsMeter) headSize() int {
 	if m.headLen < 2 {
 		return 2
@@ -130,7 +132,7 @@ func (m *wsMeter) payload() uint64 {
 	}
 }
 
-// costs reports whether no message pays for the frame whose header is complete.
+// costs reports whether the current frame costs something beside its message.
 func (m *wsMeter) costs() bool {
 	switch m.opcode() {
 	case wsPing, wsPong:
@@ -141,8 +143,8 @@ func (m *wsMeter) costs() bool {
 	return false
 }
 
-// collect takes the next bytes of a close frame's payload. The library refuses
-// frames that are longer than they may be.
+// collect collects the next bytes of a close frame's payload. It drops the bytes
+// beyond the longest payload that is allowed: the library refuses such a frame.
 func (m *wsMeter) collect(masked []byte) {
 	const most = 125
 	for _, c := range masked[:min(len(masked), most-min(most, len(m.close)))] {

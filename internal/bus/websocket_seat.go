@@ -6,41 +6,41 @@ import (
 	"time"
 )
 
-// wsSeat is the seat of a WebSocket client, both at its listener and at its
-// endpoint, from its upgrade on.
+// wsSeat is the seat of a WebSocket client, from its upgrade on. The client has
+// the same seat at its listener and at the endpoint.
 type wsSeat struct {
 	seat
 	met atomic.Bool
 
-	mu    sync.Mutex
-	end   func(error) // nil until there is a client
-	given error       // why the seat was given away before that
+	mu      sync.Mutex
+	end     func(error) // ends the client; nil until bind
+	dropped error       // why the seat was given to another client before bind
 }
 
 func newWSSeat(caller Caller) *wsSeat {
 	s := new(wsSeat)
-	s.own, s.known, s.since, s.give = caller.Own, &s.met, time.Now(), s.giveAway
+	s.own, s.known, s.since, s.seat.drop = caller.Own, &s.met, time.Now(), s.giveUp
 	return s
 }
 
-func (s *wsSeat) giveAway(why error) {
+func (s *wsSeat) giveUp(why error) {
 	s.mu.Lock()
 	end := s.end
-	s.given = why
+	s.dropped = why
 	s.mu.Unlock()
 	if end != nil {
 		end(why)
 	}
 }
 
-// bind says what ends the client, which it does at once if another has the seat
-// already.
+// bind sets the function that ends the client. If the seat was given to another
+// client already, bind calls the function at once.
 func (s *wsSeat) bind(end func(error)) {
 	s.mu.Lock()
-	given := s.given
+	dropped := s.dropped
 	s.end = end
 	s.mu.Unlock()
-	if given != nil {
-		end(given)
+	if dropped != nil {
+		end(dropped)
 	}
 }

@@ -14,18 +14,19 @@ type wsServer struct {
 	e         *Endpoint
 	cfg       WebSocketConfig
 	log       *slog.Logger
-	upgrading [2]*pendingConns // connections that are not upgraded yet: of others, and of the endpoint's own user
-	clients   seats            // of those that are
+	upgrading [2]*pendingConns // upgrades that have not finished: of others, and of callers with Own
+	clients   seats            // of the clients whose upgrade has succeeded
 }
 
-// ServeWebSocket serves Zeek's WebSocket API, version 1, on ln until ctx is
-// done; then each client gets what is queued for it and close code 1001. It
-// closes ln, returns ctx's cause, and leaves nothing running.
+// ServeWebSocket serves Zeek's WebSocket API, version 1, on ln until ctx is done.
+// Then it closes ln, and each client gets its queued messages and close code 1001.
+// ServeWebSocket returns ctx's cause, or the error of ln, when every goroutine that
+// it started has ended.
 //
-// The protocol is that of spec websocket, with the differences of its section
-// 19: a client whose topic array is refused is closed, HTTP errors are complete,
-// and no client waits for another. Each client is a peer: its ID is that of its
-// ack, which counts the WebSocket connections of this endpoint.
+// The protocol is that of spec websocket, with the differences of its section 19: a
+// client whose topics are refused is closed, HTTP errors are complete, and no client
+// waits for another. Each client is a peer. Its ID is the endpoint in its ack, which
+// ends with the number of the connection.
 func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebSocketConfig) error {
 	defer ln.Close()
 	cfg, err := cfg.withDefaults()
@@ -40,7 +41,7 @@ func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebS
 		clients:   seats{limit: cfg.MaxClients, reserved: cfg.ReservedClients, idleAfter: e.cfg.IdleAfter},
 	}
 	var conns sync.WaitGroup
-	defer conns.Wait() // deferred before cancel, so it runs after it
+	defer conns.Wait() // deferred before cancel, so it runs after cancel
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { ln.Close() }) // unblocks Accept
@@ -56,7 +57,7 @@ func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebS
 	}
 }
 
-// serve takes one connection from its first byte to its end.
+// serve serves one connection, from its first byte to its end.
 func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 	defer raw.Close()
 	abort := context.AfterFunc(ctx, func() { raw.Close() })
@@ -83,8 +84,8 @@ func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 	s.logEnd("websocket client gone", id, c.run(ctx, up))
 }
 
-// upgradeInTurn is upgrade, unless too many connections of others are upgrading,
-// and this is the oldest of those with the most.
+// upgradeInTurn is upgrade for one of a limited number of connections that are
+// upgrading; see pendingConns.
 func (s *wsServer) upgradeInTurn(ctx context.Context, raw net.Conn, caller Caller, denied error) (wsUpgraded, error) {
 	waiting := s.upgrading[0]
 	if caller.Own {
@@ -100,8 +101,8 @@ func (s *wsServer) upgradeInTurn(ctx context.Context, raw net.Conn, caller Calle
 	return up, err
 }
 
-// logEnd logs why a connection has ended: aloud only if that is not an everyday
-// matter.
+// logEnd logs why a connection has ended. It is a warning if an operator should look
+// at it.
 func (s *wsServer) logEnd(msg, peer string, err error) {
 	end, ok := errors.AsType[*wsEnd](err)
 	if errors.Is(err, errProbe) || ok && end.usual {

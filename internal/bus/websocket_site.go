@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// checkSite refuses what a web page of another site makes a browser send: such a
-// request names that site as its Origin; and if that site's name leads to this
-// host, as its Host.
+// checkSite refuses a request that a web page of another site makes a browser send.
+// Such a request has that site as its Origin. If the name of that site resolves to
+// this host, the request has the name as its Host.
 func (s *wsServer) checkSite(req upgradeRequest) error {
 	name, _ := splitHost(req.host)
 	if req.host != "" && !s.isOwnName(name) {
@@ -23,7 +23,7 @@ func (s *wsServer) checkSite(req upgradeRequest) error {
 	return nil
 }
 
-// isOwnName reports whether name is what this host may be called.
+// isOwnName reports whether name is a name or an address of this host.
 func (s *wsServer) isOwnName(name string) bool {
 	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
 		return true
@@ -31,8 +31,8 @@ func (s *wsServer) isOwnName(name string) bool {
 	return slices.ContainsFunc(s.cfg.HostNames, func(own string) bool { return hasName(own, name) })
 }
 
-// hasName reports whether own is name, or has a star where name has its first
-// label, as names in certificates may.
+// hasName reports whether own is name. A star in own stands for the first label of
+// name, as in certificates.
 func hasName(own, name string) bool {
 	if domain, ok := strings.CutPrefix(own, "*."); ok {
 		label, rest, _ := strings.Cut(name, ".")
@@ -41,8 +41,8 @@ func hasName(own, name string) bool {
 	return strings.EqualFold(own, name)
 }
 
-// splitHost splits a Host into its name, in lower case, without brackets and
-// without a dot at the end, and its port; empty if there is none.
+// splitHost splits a Host into name and port. The name is in lower case, without
+// brackets and without a dot at the end. The port is empty if there is none.
 func splitHost(host string) (name, port string) {
 	name = host
 	if h, p, err := net.SplitHostPort(host); err == nil && isPort(p) {
@@ -53,13 +53,13 @@ func splitHost(host string) (name, port string) {
 	return strings.ToLower(strings.TrimSuffix(name, ".")), port
 }
 
-// isPort reports whether text is what can follow the colon behind a host's name.
+// isPort reports whether text is a port, or empty.
 func isPort(text string) bool {
 	_, err := strconv.ParseUint(text, 10, 16)
 	return err == nil || text == ""
 }
 
-// sameSite reports whether an Origin is that of pages which host serves itself.
+// sameSite reports whether an Origin is the site of host.
 func sameSite(origin, host string) bool {
 	for scheme, standard := range map[string]string{"http://": "80", "https://": "443"} {
 		rest, ok := strings.CutPrefix(strings.ToLower(origin), scheme)

@@ -10,10 +10,9 @@ import (
 	"syscall"
 )
 
-// WebSocketTLS makes the TLS settings of a WebSocket listener from PEM files:
-// its certificate, leaf first, and its key. With a clientCA, clients must
-// present a certificate that chains to one in that file; an empty clientCA asks
-// for none. An error names the file.
+// WebSocketTLS reads the TLS settings of a WebSocket listener from PEM files: its
+// certificate (leaf first) and its key. If clientCA is not empty, clients must present
+// a certificate that chains to one in that file. An error names the file.
 func WebSocketTLS(certFile, keyFile, clientCA string) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
@@ -30,18 +29,20 @@ func WebSocketTLS(certFile, keyFile, clientCA string) (*tls.Config, error) {
 	return cfg, nil
 }
 
-// AnonymousTLS returns the TLS settings of a listener that has no certificate:
-// it shows one that it makes for itself, which clients can but ignore.
+// AnonymousTLS returns the TLS settings of a listener that has no certificate. It
+// makes a certificate for itself, which clients cannot verify.
 func AnonymousTLS() (*tls.Config, error) { return serverTLS(nil) }
 
-// Each side of a connection that speaks TLS alone is told what to change.
+// A client is told what to change if the client or the listener speaks TLS and the
+// other side does not.
 var (
 	errWantsTLS   = &wsRefusal{http.StatusBadRequest, "This port speaks TLS: use wss instead of ws"}
 	errWantsPlain = &wsRefusal{http.StatusBadRequest, "This port does not speak TLS: use ws instead of wss, or give the listener a certificate"}
 )
 
-// handshakeTLS makes raw a TLS connection. raw's deadline bounds it. With an
-// error it returns raw if that can still be used, or else nil.
+// handshakeTLS does the TLS handshake on raw, within raw's deadline. If the client
+// speaks plain HTTP, handshakeTLS returns raw and an error, so that the client can be
+// told on raw. With any other error it returns nil.
 func handshakeTLS(raw net.Conn, cfg *tls.Config) (net.Conn, error) {
 	conn := tls.Server(raw, cfg)
 	err := conn.Handshake()
@@ -55,11 +56,11 @@ func handshakeTLS(raw net.Conn, cfg *tls.Config) (net.Conn, error) {
 		raw.Close()
 		return nil, errProbe
 	}
-	closeHeard(raw) // it ends with an alert
+	closeHeard(raw) // so that the client reads the TLS alert
 	return nil, fmt.Errorf("TLS handshake: %w", err)
 }
 
-// looksLikeHTTP reports whether start may be that of an HTTP request line.
+// looksLikeHTTP reports whether start may be the start of an HTTP request line.
 func looksLikeHTTP(start []byte) bool {
 	for i, b := range start {
 		if b == ' ' && i > 0 {

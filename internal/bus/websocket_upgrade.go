@@ -20,28 +20,28 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
-// wsUpgraded is a connection whose HTTP upgrade is done.
+// wsUpgraded is a connection whose HTTP upgrade has succeeded.
 type wsUpgraded struct {
-	conn   net.Conn      // TLS, where the listener speaks TLS
-	br     *bufio.Reader // what has been read of conn beyond the request
+	conn   net.Conn      // the accepted connection, or TLS on top of it
+	br     *bufio.Reader // holds the bytes after the request that were read already
 	target string        // the request target, byte for byte
 	app    string        // X-Application-Name
 	origin string
 	seat   *wsSeat
 }
 
-// wsRefusal is an upgrade that is answered with an HTTP error.
+// wsRefusal is the HTTP error that answers a request for an upgrade.
 type wsRefusal struct {
 	status int
-	reason string // of printable ASCII: it becomes part of the status line
+	reason string // printable ASCII, because it becomes part of the status line
 }
 
 func (r *wsRefusal) Error() string { return fmt.Sprintf("HTTP status %d: %s", r.status, r.reason) }
 
-// upgrade takes raw through the TLS handshake, if the listener speaks TLS, and
-// through the HTTP upgrade, all within the upgrade timeout. If it returns no
-// error it has taken a seat of s.clients. A refused client has been told why.
-// denied says why the caller is let in only with a certificate.
+// upgrade does the TLS handshake, if the connection is TLS, and the HTTP upgrade, all
+// within UpgradeTimeout. It tells a refused client why. If it returns no error, the
+// client has taken a seat of s.clients. If denied is not nil, the caller was refused
+// and needs a certificate.
 func (s *wsServer) upgrade(raw net.Conn, caller Caller, denied error) (up wsUpgraded, err error) {
 	raw.SetDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
 	conn, err := s.secure(raw)
@@ -61,14 +61,14 @@ func (s *wsServer) upgrade(raw net.Conn, caller Caller, denied error) (up wsUpgr
 	return up, nil
 }
 
-// secure puts TLS on raw where it is due. With an error it returns what the
-// client can still be told on, or else nil.
+// secure does the TLS handshake on raw, if the connection is TLS. With an error it
+// returns the connection on which the client can be told, or nil if there is none.
 func (s *wsServer) secure(raw net.Conn) (net.Conn, error) {
 	if s.cfg.TLS != nil {
 		return handshakeTLS(raw, s.cfg.TLS)
 	}
 	var first [1]byte
-	n, _ := raw.Read(first[:]) // whoever reads next finds out why there is none
+	n, _ := raw.Read(first[:]) // after an error, the next read fails too
 	conn := &peeked{Conn: raw, first: first[:n]}
 	switch {
 	case first[0] != tlsRecord:
@@ -106,9 +106,9 @@ func (s *wsServer) upgradeHTTP(conn net.Conn, caller Caller, denied error) (up w
 
 type upgradeRequest struct{ target, key, app, host, origin string }
 
-// readUpgrade reads an upgrade request and checks of it what Zeek checks, in
-// Zeek's order and with Zeek's words (spec websocket 3.1): of a repeated header
-// the last counts; the key is not decoded; Connection is not looked at.
+// readUpgrade reads a request for an upgrade. It checks what Zeek checks, in Zeek's
+// order and with Zeek's words (spec websocket 3.1). If a header is repeated, the last
+// one counts. The key is not decoded. Connection is ignored.
 func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
 	if _, err := br.Peek(1); closedByPeer(err) {
 		return upgradeRequest{}, errProbe
@@ -161,17 +161,17 @@ func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
 	return upgradeRequest{target, key, app, strings.Join(host, ""), strings.Join(origin, "")}, err
 }
 
-// badUpgrade refuses a request because of text that the client has sent.
+// badUpgrade refuses a request. text is the part of the request that is wrong.
 func badUpgrade(reason, text string) error {
 	return &wsRefusal{http.StatusBadRequest, reason + printable(text)}
 }
 
-// forbidden refuses a request that is well formed.
+// forbidden refuses a well-formed request.
 func forbidden(why error) error {
 	return &wsRefusal{http.StatusForbidden, "Forbidden: " + why.Error()}
 }
 
-// printable returns what is worth repeating of a client's text, in ASCII.
+// printable returns the beginning of a client's text, in printable ASCII.
 func printable(text string) string {
 	const most = 64 // bytes
 	return strings.Map(func(r rune) rune {
@@ -190,8 +190,8 @@ func refuse(conn net.Conn, r *wsRefusal) {
 	closeHeard(conn)
 }
 
-// closeHeard closes conn, but gives the other side a moment to read what it has
-// been sent last: closing with unread input at once could take it back.
+// closeHeard closes conn, after the other side has had CloseWait to read the last
+// bytes. If conn were closed with unread input, these bytes could be lost.
 func closeHeard(conn net.Conn) {
 	conn.SetDeadline(time.Now().Add(websocket.CloseWait))
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
@@ -200,8 +200,7 @@ func closeHeard(conn net.Conn) {
 	conn.Close()
 }
 
-// announcement is the header line with what the server says of itself, if it says
-// anything.
+// announcement returns the header line with Announce, or nothing.
 func (s *wsServer) announcement() string {
 	if s.cfg.Announce == "" {
 		return ""
@@ -216,8 +215,9 @@ func acceptKey(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// frames returns the framed connection. Its upgrade being done, the library,
-// which would refuse requests that Zeek takes, is shown one that passes.
+// frames returns the framed connection. The framing library does not see the real
+// request, because it would refuse requests that Zeek takes. It sees a request that it
+// accepts.
 func (up wsUpgraded) frames(onPong func(), charge func(frames int)) (*framing.Conn, error) {
 	req := &http.Request{
 		Method:     http.MethodGet,
@@ -239,7 +239,7 @@ func (up wsUpgraded) frames(onPong func(), charge func(frames int)) (*framing.Co
 	})
 }
 
-// hijacked is the response writer of a request that has been answered.
+// hijacked is the response writer of a request that was answered already.
 type hijacked struct {
 	conn   net.Conn
 	header http.Header
