@@ -30,7 +30,7 @@ func newCheckCommand(s streams) *cobra.Command {
 			return finished(status)
 		},
 	}
-	settings.AddAgentFlags(cmd.Flags())
+	app.Defaults().AddAgentFlags(cmd.Flags())
 	return cmd
 }
 
@@ -65,7 +65,7 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 // environment and file as an agent with these flags.
 func controllerBeside(agentFlags *pflag.FlagSet) (settings.Controller, error) {
 	own := pflag.NewFlagSet("controller", pflag.ContinueOnError)
-	settings.AddCommonFlags(own)
+	app.Defaults().AddCommonFlags(own)
 	var errs []error
 	agentFlags.Visit(func(f *pflag.Flag) {
 		if own.Lookup(f.Name) != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -21,12 +22,12 @@ func newConfigCommand(streams) *cobra.Command {
 		_, entries, err := settings.ResolveController(src)
 		return entries, err
 	})
-	settings.AddControllerFlags(forController.Flags())
+	app.Defaults().AddControllerFlags(forController.Flags())
 	forAgent := showSettings("agent", func(src settings.Sources) ([]settings.Entry, error) {
 		_, entries, err := settings.ResolveAgent(src)
 		return entries, err
 	})
-	settings.AddAgentFlags(forAgent.Flags())
+	app.Defaults().AddAgentFlags(forAgent.Flags())
 	cmd.AddCommand(forController, forAgent)
 	return cmd
 }

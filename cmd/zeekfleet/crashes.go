@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -50,7 +51,7 @@ func newCrashesCommand(s streams) *cobra.Command {
 			return failed(view.inFull(node, records, err))
 		},
 	}
-	settings.AddAgentFlags(cmd.Flags())
+	app.Defaults().AddAgentFlags(cmd.Flags())
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch f.Name {
 		case settings.ConfigFlag, "name", "state-dir", "directory":

@@ -39,7 +39,7 @@ func newControllerCommand(streams) *cobra.Command {
 			return ended(cmd.Context(), c.Run(cmd.Context()))
 		},
 	}
-	settings.AddControllerFlags(cmd.Flags())
+	app.Defaults().AddControllerFlags(cmd.Flags())
 	return cmd
 }
 
@@ -74,7 +74,7 @@ func newAgentCommand(streams) *cobra.Command {
 			return ended(cmd.Context(), a.Run(cmd.Context()))
 		},
 	}
-	settings.AddAgentFlags(cmd.Flags())
+	app.Defaults().AddAgentFlags(cmd.Flags())
 	return cmd
 }
 
@@ -111,7 +111,7 @@ func sources(flags *pflag.FlagSet) settings.Sources {
 	if err != nil {
 		host = "" // settings has a name for that
 	}
-	return settings.Sources{Flags: flags, LookupEnv: os.LookupEnv, Hostname: host}
+	return settings.Sources{Flags: flags, LookupEnv: os.LookupEnv, Defaults: app.Defaults(), Hostname: host}
 }
 
 func newLogger(w io.Writer, level slog.Level) *slog.Logger {

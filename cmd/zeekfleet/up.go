@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/up"
@@ -36,7 +37,7 @@ func newUpCommand(streams) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	settings.AddCommonFlags(flags)
+	app.Defaults().AddCommonFlags(flags)
 	flags.String("name", "", "name of the instance (ZEEK_AGENT_NAME; default agent-<hostname>)")
 	flags.String("controller-port", "", "port of the controller for Broker peers (ZEEK_CONTROLLER_PORT; default 2150; 0 for any)")
 	flags.String("websocket-port", "", "port of the controller for clients (ZEEK_CONTROLLER_WEBSOCKET_PORT; default 2149; 0 for any)")
@@ -57,9 +58,9 @@ var upFlags = map[string]struct{ controller, agent string }{
 // flag that makes no sense is misuse.
 func upSettings(given *pflag.FlagSet) (cfg up.Config, err error) {
 	forController := pflag.NewFlagSet("controller", pflag.ContinueOnError)
-	settings.AddControllerFlags(forController)
+	app.Defaults().AddControllerFlags(forController)
 	forAgent := pflag.NewFlagSet("agent", pflag.ContinueOnError)
-	settings.AddAgentFlags(forAgent)
+	app.Defaults().AddAgentFlags(forAgent)
 
 	var problem error
 	pass := func(to *pflag.FlagSet, name string, f *pflag.Flag) {

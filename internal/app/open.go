@@ -94,7 +94,6 @@ func OpenController(
 		PID:            int64(os.Getpid()),
 		RequestTimeout: set.RequestTimeout,
 		DeployTimeout:  set.DeployTimeout,
-		RestartTimeout: set.DeployTimeout,
 	}
 	if set.ShownPort != 0 {
 		c.Core.ShownPort = mgmt.TCPPort(set.ShownPort)

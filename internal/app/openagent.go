@@ -148,7 +148,6 @@ func coreConfig(set settings.Agent) agent.Config {
 		PID:            int64(os.Getpid()),
 		RequestTimeout: set.RequestTimeout,
 		DeployTimeout:  set.DeployTimeout,
-		RestartTimeout: set.DeployTimeout,
 		OutputLines:    set.OutputLines,
 		Preflight:      preflightMode(set.Preflight),
 		MaxStarting:    max(minStarting, startingPerCPU*runtime.NumCPU()),

@@ -19,6 +19,7 @@ import (
 func agentSettings(t *testing.T, change func(*settings.Agent)) settings.Agent {
 	t.Helper()
 	set, _, err := settings.ResolveAgent(settings.Sources{
+		Defaults: app.Defaults(),
 		Hostname: "sensor",
 		LookupEnv: func(name string) (string, bool) {
 			return map[string]string{"ZEEK_MANAGEMENT_STATE_DIR": t.TempDir(), "ZEEK_AGENT_PORT": "0"}[name], true

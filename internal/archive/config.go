@@ -54,12 +54,16 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Defaults and limits.
+// The defaults of a Config.
 const (
-	defaultLevel          = 6
+	DefaultLevel    = 6
+	DefaultInterval = time.Minute
+)
+
+// Further defaults, and limits.
+const (
 	defaultParallel       = 2
 	maxParallel           = 64
-	defaultInterval       = time.Minute
 	defaultCommandTimeout = time.Hour
 
 	// maxQueue bounds the entries of the queue that one sweep looks at; the others
@@ -77,13 +81,13 @@ const (
 // withDefaults returns c as it is to be used, or what is wrong with it.
 func (c Config) withDefaults() (Config, error) {
 	if c.Level == nil {
-		c.Level = new(defaultLevel)
+		c.Level = new(DefaultLevel)
 	}
 	if c.Parallel == 0 {
 		c.Parallel = defaultParallel
 	}
 	if c.Interval == 0 {
-		c.Interval = defaultInterval
+		c.Interval = DefaultInterval
 	}
 	if c.CommandTimeout == 0 {
 		c.CommandTimeout = defaultCommandTimeout

@@ -29,6 +29,9 @@ type DialConfig struct {
 	Connect func(ctx context.Context, addr string) (net.Conn, error)
 }
 
+// DefaultRetry is that of a DialConfig without one.
+const DefaultRetry = time.Second
+
 // incompatibleRetry is the time between attempts to reach a peer whose version of
 // the protocol we do not speak. Somebody has to replace that peer first.
 const incompatibleRetry = time.Minute
@@ -39,7 +42,7 @@ func (c DialConfig) withDefaults() (DialConfig, error) {
 		return c, errors.New("a dialer needs one transport")
 	}
 	var l limits
-	l.duration("Retry", &c.Retry, time.Second)
+	l.duration("Retry", &c.Retry, DefaultRetry)
 	l.duration("ConnectTimeout", &c.ConnectTimeout, 5*time.Second)
 	if c.Connect == nil {
 		c.Connect = func(ctx context.Context, addr string) (net.Conn, error) {

@@ -91,6 +91,9 @@ type Config struct {
 	Screen Screen
 }
 
+// DefaultMaxSilence is that of a Config without one.
+const DefaultMaxSilence = time.Minute
+
 // withDefaults checks the config and fills in what is zero.
 func (c Config) withDefaults() (Config, error) {
 	if c.ID.IsNil() {
@@ -112,7 +115,7 @@ func (c Config) withDefaults() (Config, error) {
 	l.count("MaxHandshakes", &c.MaxHandshakes, 256)
 	l.duration("HandshakeTimeout", &c.HandshakeTimeout, 10*time.Second)
 	l.duration("GoodbyeTimeout", &c.GoodbyeTimeout, 3*time.Second)
-	l.duration("MaxSilence", &c.MaxSilence, time.Minute)
+	l.duration("MaxSilence", &c.MaxSilence, DefaultMaxSilence)
 	return c, errors.Join(append(l.errs, c.Pace.check())...)
 }
 

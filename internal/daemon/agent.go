@@ -114,8 +114,8 @@ func (c AgentConfig) withDefaults() AgentConfig {
 	return c
 }
 
-// stopGrace returns how long a node of this role may take to end.
-func (c AgentConfig) stopGrace(role mgmt.ClusterRole) time.Duration {
+// StopGraceOf returns how long a node of this role may take to end.
+func (c AgentConfig) StopGraceOf(role mgmt.ClusterRole) time.Duration {
 	if d, ok := c.StopGrace[role]; ok {
 		return d
 	}

@@ -92,7 +92,7 @@ func (a *agentShell) stop(e agent.Stop) *agent.Event {
 		p.asked.Store(true)
 		role = p.plan.Node.Role
 	}
-	err := a.cfg.Processes.Stop(string(e.Node), e.Launch, a.cfg.stopGrace(role))
+	err := a.cfg.Processes.Stop(string(e.Node), e.Launch, a.cfg.StopGraceOf(role))
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return new(a.stopFailed(proc.StopFailed{Name: string(e.Node), Launch: e.Launch, Err: err}))

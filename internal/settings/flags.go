@@ -8,23 +8,24 @@ import (
 
 // AddControllerFlags adds the flag of every setting of a controller to fs, and
 // that of the configuration file.
-func AddControllerFlags(fs *pflag.FlagSet) {
+func (d Defaults) AddControllerFlags(fs *pflag.FlagSet) {
 	addConfigFlag(fs)
-	addFlags(fs, controllerTable(Sources{}, new(parts)))
+	addFlags(fs, controllerTable(Sources{Defaults: d}, new(parts)))
 }
 
 // AddAgentFlags adds the flag of every setting of an agent to fs, and that of
 // the configuration file.
-func AddAgentFlags(fs *pflag.FlagSet) {
+func (d Defaults) AddAgentFlags(fs *pflag.FlagSet) {
 	addConfigFlag(fs)
-	addFlags(fs, agentTable(Sources{}, new(parts)))
+	addFlags(fs, agentTable(Sources{Defaults: d}, new(parts)))
 }
 
 // AddCommonFlags adds the flags of the settings that both daemons share to fs,
 // and that of the configuration file, for a program that runs both.
-func AddCommonFlags(fs *pflag.FlagSet) {
+func (d Defaults) AddCommonFlags(fs *pflag.FlagSet) {
 	addConfigFlag(fs)
-	addFlags(fs, commonTable(Sources{}, new(parts), func(c *Common) *Common { return c }))
+	common := func(c *Common) *Common { return c }
+	addFlags(fs, fill(commonTable(Sources{}, new(parts), common), d.Controller.Common))
 }
 
 func addConfigFlag(fs *pflag.FlagSet) {

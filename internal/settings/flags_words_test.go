@@ -5,14 +5,14 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/app"
 )
 
 // Only a flag that is true or false can do without its argument; of all others
 // that may be a word of its own: "--transport plain", "--preflight strict".
 func TestFlagsTakeTheirArgumentAsTheNextWord(t *testing.T) {
 	for name, add := range map[string]func(*pflag.FlagSet){
-		"agent": settings.AddAgentFlags, "controller": settings.AddControllerFlags, "common": settings.AddCommonFlags,
+		"agent": app.Defaults().AddAgentFlags, "controller": app.Defaults().AddControllerFlags, "common": app.Defaults().AddCommonFlags,
 	} {
 		fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
 		add(fs)
@@ -24,7 +24,7 @@ func TestFlagsTakeTheirArgumentAsTheNextWord(t *testing.T) {
 	}
 
 	fs := pflag.NewFlagSet("agent", pflag.ContinueOnError)
-	settings.AddAgentFlags(fs)
+	app.Defaults().AddAgentFlags(fs)
 	if err := fs.Parse([]string{"--transport", "plain", "--preflight", "strict"}); err != nil {
 		t.Fatal(err)
 	}

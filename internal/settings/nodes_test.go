@@ -7,6 +7,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -114,7 +115,7 @@ func TestSettingsAboutNodes(t *testing.T) {
 			if want.Archive.Command == nil {
 				want.Archive.Command = []string{}
 			}
-			got, _, err := settings.ResolveAgent(sources(t, tt.given, settings.AddAgentFlags))
+			got, _, err := settings.ResolveAgent(sources(t, tt.given, app.Defaults().AddAgentFlags))
 			if err != nil {
 				t.Fatalf("ResolveAgent: %v", err)
 			}
@@ -128,7 +129,7 @@ func TestSettingsAboutNodes(t *testing.T) {
 func TestSettingsAboutNodesAreShownAsTheyAreWritten(t *testing.T) {
 	_, entries, err := settings.ResolveAgent(sources(t, given{
 		file: "agent: {archive_logs: off}\nzeek: {memory_limit: 1536MiB, script_path: /a:/b, args: a  b}",
-	}, settings.AddAgentFlags))
+	}, app.Defaults().AddAgentFlags))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestBadSettingsAboutNodes(t *testing.T) {
 		"more than the whole disk": {"agent: {archive_disk_percent: 100}", `agent.archive_disk_percent: "100" from file fleet.yaml:1 is not a number between 0 and 99`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := settings.ResolveAgent(sources(t, given{file: tt.file}, settings.AddAgentFlags))
+			_, _, err := settings.ResolveAgent(sources(t, given{file: tt.file}, app.Defaults().AddAgentFlags))
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
@@ -181,12 +182,12 @@ func TestPreflightHasThreeModesAndIsABoolAsWell(t *testing.T) {
 		"strict": settings.PreflightStrict, "on": settings.PreflightOn, "off": settings.PreflightOff,
 		"true": settings.PreflightOn, "false": settings.PreflightOff, "1": settings.PreflightOn, "no": settings.PreflightOff,
 	} {
-		a, _, err := settings.ResolveAgent(sources(t, given{env: map[string]string{"ZEEKFLEET_PREFLIGHT": text}}, settings.AddAgentFlags))
+		a, _, err := settings.ResolveAgent(sources(t, given{env: map[string]string{"ZEEKFLEET_PREFLIGHT": text}}, app.Defaults().AddAgentFlags))
 		if err != nil || a.Preflight != want {
 			t.Errorf("%s is %q, %v, want %q", text, a.Preflight, err, want)
 		}
 	}
-	if _, _, err := settings.ResolveAgent(sources(t, given{env: map[string]string{"ZEEKFLEET_PREFLIGHT": "maybe"}}, settings.AddAgentFlags)); err == nil {
+	if _, _, err := settings.ResolveAgent(sources(t, given{env: map[string]string{"ZEEKFLEET_PREFLIGHT": "maybe"}}, app.Defaults().AddAgentFlags)); err == nil {
 		t.Error("maybe is a mode")
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Sources are what settings are resolved from. Its zero value has nothing but
-// the defaults to offer.
+// Sources are what settings are resolved from. All fields but Defaults may be
+// zero.
 type Sources struct {
 	// Flags is a set to which AddControllerFlags, AddAgentFlags or AddCommonFlags
 	// added, after parsing; flags that are missing from it count as not given. Nil
@@ -20,6 +20,8 @@ type Sources struct {
 	// ReadFile returns a configuration file's text; see ReadFile. Nil means
 	// ReadFile.
 	ReadFile func(path string) ([]byte, error)
+	// Defaults are the values of settings that nobody has set.
+	Defaults Defaults
 	// Hostname is the host's, for the default names. Empty means "<unknown>",
 	// which is what Zeek says then (spec management-api 1.6).
 	Hostname string

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/spf13/pflag"
 
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -34,7 +35,8 @@ func sources(t *testing.T, g given, add func(*pflag.FlagSet)) settings.Sources {
 		t.Fatalf("parse flags: %v", err)
 	}
 	return settings.Sources{
-		Flags: fs,
+		Defaults: app.Defaults(),
+		Flags:    fs,
 		LookupEnv: func(name string) (string, bool) {
 			text, ok := g.env[name]
 			if name == "HOME" && !ok {
@@ -201,7 +203,7 @@ controller:
 		t.Run(name, func(t *testing.T) {
 			want := defaultController()
 			tt.want(&want)
-			got, _, err := settings.ResolveController(sources(t, tt.given, settings.AddControllerFlags))
+			got, _, err := settings.ResolveController(sources(t, tt.given, app.Defaults().AddControllerFlags))
 			if err != nil {
 				t.Fatalf("ResolveController: %v", err)
 			}
@@ -261,7 +263,7 @@ func TestResolveAgent(t *testing.T) {
 			tt.want(&want)
 			want.SpoolDir = cmp.Or(want.SpoolDir, want.StateDir+"/spool")
 			want.Archive.Dir = cmp.Or(want.Archive.Dir, want.StateDir+"/logs")
-			got, _, err := settings.ResolveAgent(sources(t, tt.given, settings.AddAgentFlags))
+			got, _, err := settings.ResolveAgent(sources(t, tt.given, app.Defaults().AddAgentFlags))
 			if err != nil {
 				t.Fatalf("ResolveAgent: %v", err)
 			}
@@ -360,7 +362,7 @@ func TestResolveNamesWhatIsWrong(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := settings.ResolveController(sources(t, tt.given, settings.AddControllerFlags))
+			_, _, err := settings.ResolveController(sources(t, tt.given, app.Defaults().AddControllerFlags))
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("ResolveController:\n got %v\nwant %s", err, tt.want)
 			}
@@ -376,7 +378,7 @@ func TestNotYAMLNamesTheLine(t *testing.T) {
 		"an alias":      "tls: &t {cert: c}\ncontroller: {websocket_tls: *t}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := settings.ResolveController(sources(t, given{file: text}, settings.AddControllerFlags))
+			_, _, err := settings.ResolveController(sources(t, given{file: text}, app.Defaults().AddControllerFlags))
 			if err == nil || !strings.HasPrefix(err.Error(), "fleet.yaml:") || strings.Contains(err.Error(), "\n") {
 				t.Errorf("ResolveController: got %v, want one line that names file and line", err)
 			}
@@ -393,14 +395,14 @@ func TestATabThatIndentsIsNamedWithItsLine(t *testing.T) {
 		"tls: {\n\tcert: c\n":                 2, // not what is wrong, but it may be all that is
 		"agent:\r\n\tname: x\r\n":             2,
 	} {
-		_, _, err := settings.ResolveAgent(sources(t, given{file: text}, settings.AddAgentFlags))
+		_, _, err := settings.ResolveAgent(sources(t, given{file: text}, app.Defaults().AddAgentFlags))
 		if want := fmt.Sprintf("fleet.yaml:%d: indented with a tab, and in YAML only blanks indent", line); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}
 	// Tabs between words, and before comments, are none of its business.
 	for _, text := range []string{"agent:\n  name:\tx\n", "\t# a comment\nagent:\n  name: x\n", "controller:\n  name: x\t\n"} {
-		if _, _, err := settings.ResolveAgent(sources(t, given{file: text}, settings.AddAgentFlags)); err != nil {
+		if _, _, err := settings.ResolveAgent(sources(t, given{file: text}, app.Defaults().AddAgentFlags)); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -408,7 +410,7 @@ func TestATabThatIndentsIsNamedWithItsLine(t *testing.T) {
 
 func TestBadFlagIsRefusedWhenParsed(t *testing.T) {
 	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	settings.AddAgentFlags(fs)
+	app.Defaults().AddAgentFlags(fs)
 	err := fs.Parse([]string{"--listen-port=65536"})
 	want := `invalid argument "65536" for "--listen-port" flag: not a port: it must be 0 to 65535, with or without /tcp`
 	if err == nil || err.Error() != want {
@@ -421,7 +423,7 @@ func TestEntriesSayWhereValuesCameFrom(t *testing.T) {
 		flags: []string{"--name=a"},
 		env:   map[string]string{"ZEEKFLEET_DEFAULT_ADDRESS": "127.0.0.9"},
 		file:  "\nlog_level: WARN\nstate_dir: /s",
-	}, settings.AddAgentFlags)
+	}, app.Defaults().AddAgentFlags)
 	_, entries, err := settings.ResolveAgent(src)
 	if err != nil {
 		t.Fatalf("ResolveAgent: %v", err)
@@ -463,6 +465,7 @@ func FuzzFile(f *testing.F) {
 	f.Add("? [a]\n: b\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		src := settings.Sources{
+			Defaults:  app.Defaults(),
 			LookupEnv: func(name string) (string, bool) { return "f.yaml", name == settings.ConfigEnv },
 			ReadFile:  func(string) ([]byte, error) { return []byte(text), nil },
 		}
@@ -480,7 +483,7 @@ func TestASectionWithoutContentIsAllowed(t *testing.T) {
 		"with nothing but notes": "controller:\n  # listen_port: 1\nlog_level: debug\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, _, err := settings.ResolveController(sources(t, given{file: text}, settings.AddControllerFlags))
+			c, _, err := settings.ResolveController(sources(t, given{file: text}, app.Defaults().AddControllerFlags))
 			if err != nil || c.LogLevel != slog.LevelDebug || c.Broker.Port != 2150 {
 				t.Errorf("got level %v, port %d, %v", c.LogLevel, c.Broker.Port, err)
 			}
@@ -498,7 +501,7 @@ func TestAnUnknownSettingIsAnsweredWithTheNearest(t *testing.T) {
 		"carrier_pigeon: true\n":              `fleet.yaml:1: unknown setting "carrier_pigeon"`,
 		"agent:\n  name:\n":                   "fleet.yaml:2: agent.name must have one value",
 	} {
-		_, _, err := settings.ResolveAgent(sources(t, given{file: text}, settings.AddAgentFlags))
+		_, _, err := settings.ResolveAgent(sources(t, given{file: text}, app.Defaults().AddAgentFlags))
 		if err == nil || err.Error() != want {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
 		}

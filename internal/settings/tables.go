@@ -23,6 +23,8 @@ type setting[T any] struct {
 	flag, env string
 	// initial is the default, as one would write it.
 	initial string
+	// packages says that the default comes from Defaults instead.
+	packages bool
 	// hostly says that the default depends on the host.
 	hostly bool
 	doc    string
@@ -79,10 +81,10 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 		{key: "tls.ca", flag: "tls-ca", env: "ZEEKFLEET_TLS_CA",
 			doc:   "PEM file with the authorities whose certificates Broker peers must show",
 			field: on(func(c *Common) value { return pathAt(&c.TLS.CA, "file") })},
-		{key: "connect_retry", flag: "connect-retry", env: "ZEEK_DEFAULT_CONNECT_RETRY", initial: "1s",
+		{key: "connect_retry", flag: "connect-retry", env: "ZEEK_DEFAULT_CONNECT_RETRY", packages: true,
 			doc:   "pause between attempts to connect to a peer",
 			field: on(func(c *Common) value { return durationAt(&c.ConnectRetry, minRetry, maxRetry) })},
-		{key: "peer_silence", flag: "peer-silence", env: "ZEEKFLEET_PEER_SILENCE", initial: "1m",
+		{key: "peer_silence", flag: "peer-silence", env: "ZEEKFLEET_PEER_SILENCE", packages: true,
 			doc:   "how long a peer may say nothing, although it is asked to, before it counts as lost",
 			field: on(func(c *Common) value { return durationAt(&c.PeerSilence, minSilence, maxSilence) })},
 		{key: "log_level", flag: "log-level", env: "ZEEKFLEET_LOG_LEVEL", initial: "info",
@@ -101,7 +103,7 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 }
 
 func controllerTable(src Sources, p *parts) []setting[Controller] {
-	return append(commonTable(src, p, func(c *Controller) *Common { return &c.Common }), []setting[Controller]{
+	table := append(commonTable(src, p, func(c *Controller) *Common { return &c.Common }), []setting[Controller]{
 		{key: "controller.name", hostly: true, flag: "name", env: "ZEEK_CONTROLLER_NAME", initial: "controller-" + src.hostname(),
 			doc:   "name of the controller (default: controller-<hostname>)",
 			field: func(c *Controller) value { return nameAt(&c.Name) }},
@@ -153,13 +155,14 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 		{key: "controller.shown_port", flag: "shown-port", env: "ZEEKFLEET_CONTROLLER_SHOWN_PORT", initial: "0",
 			doc:   "port that get-nodes shows for the controller, where Zeek's agent shows its own, 2151; 0 for the one where agents connect",
 			field: func(c *Controller) value { return portAt(&c.ShownPort, 0) }},
-		{key: "controller.request_timeout", flag: "request-timeout", env: "ZEEKFLEET_CONTROLLER_REQUEST_TIMEOUT", initial: "10s",
+		{key: "controller.request_timeout", flag: "request-timeout", env: "ZEEKFLEET_CONTROLLER_REQUEST_TIMEOUT", packages: true,
 			doc:   "longest wait for agents' answers to a request",
 			field: func(c *Controller) value { return durationAt(&c.RequestTimeout, minTimeout, maxTimeout) }},
-		{key: "controller.deploy_timeout", flag: "deploy-timeout", env: "ZEEKFLEET_CONTROLLER_DEPLOY_TIMEOUT", initial: "18s",
+		{key: "controller.deploy_timeout", flag: "deploy-timeout", env: "ZEEKFLEET_CONTROLLER_DEPLOY_TIMEOUT", packages: true,
 			doc:   "longest wait for agents' answers to a deployment or a restart; zeek-client gives up after 20 s",
 			field: func(c *Controller) value { return durationAt(&c.DeployTimeout, minTimeout, maxTimeout) }},
 	}...)
+	return fill(table, src.Defaults.Controller)
 }
 
 func agentTable(src Sources, p *parts) []setting[Agent] {
@@ -194,11 +197,11 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 		{key: "agent.allow_env", flag: "allow-env", env: "ZEEKFLEET_AGENT_ALLOW_ENV",
 			doc:   "environment variables that nodes may set although they make programs load others; a name that ends in * is a prefix",
 			field: func(a *Agent) value { return wordsAt(&a.AllowEnv, "names") }},
-		{key: "agent.request_timeout", flag: "request-timeout", env: "ZEEKFLEET_AGENT_REQUEST_TIMEOUT", initial: "5s",
+		{key: "agent.request_timeout", flag: "request-timeout", env: "ZEEKFLEET_AGENT_REQUEST_TIMEOUT", packages: true,
 			doc:   "longest wait for nodes' answers to a request",
 			field: func(a *Agent) value { return durationAt(&a.RequestTimeout, minTimeout, maxTimeout) }},
-		{key: "agent.deploy_timeout", flag: "deploy-timeout", env: "ZEEKFLEET_AGENT_DEPLOY_TIMEOUT", initial: "14s",
-			doc:   "longest wait before a deployment or a restart is answered; it goes on. Stay 4 s below the controller's",
+		{key: "agent.deploy_timeout", flag: "deploy-timeout", env: "ZEEKFLEET_AGENT_DEPLOY_TIMEOUT", packages: true,
+			doc:   "longest wait before a deployment is answered; it goes on. A restart may take 2 s more. Stay 4 s below the controller's",
 			field: func(a *Agent) value { return durationAt(&a.DeployTimeout, minTimeout, maxTimeout) }},
 		{key: "agent.stdout_file", flag: "stdout-file", env: "ZEEKFLEET_STDOUT_FILE", initial: "stdout",
 			doc:   "file in a node's directory for its standard output; empty for none",
@@ -206,11 +209,11 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 		{key: "agent.stderr_file", flag: "stderr-file", env: "ZEEKFLEET_STDERR_FILE", initial: "stderr",
 			doc:   "file in a node's directory for its standard error; empty for none",
 			field: func(a *Agent) value { return fileNameAt(&a.StderrFile) }},
-		{key: "agent.output_max_lines", flag: "output-max-lines", env: "ZEEKFLEET_OUTPUT_MAX_LINES", initial: "100",
+		{key: "agent.output_max_lines", flag: "output-max-lines", env: "ZEEKFLEET_OUTPUT_MAX_LINES", packages: true,
 			doc:   "last lines of a node's output that are kept for reports, of each stream",
 			field: func(a *Agent) value { return countAt(&a.OutputLines, 0, maxOutputLines) }},
 	}...)
-	return slices.Concat(table, nodesTable(), archiveTable(), zeekTable())
+	return fill(slices.Concat(table, nodesTable(), archiveTable(), zeekTable()), src.Defaults.Agent)
 }
 
 // stateDir returns the default state directory: the user's own, and the

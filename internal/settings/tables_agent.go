@@ -18,10 +18,10 @@ func nodesTable() []setting[Agent] {
 			field: func(a *Agent) value { return preflightAt(&a.Preflight) }},
 	}
 	table = append(table, perRole("start_deadline", "start-deadline", "ZEEKFLEET_START_DEADLINE",
-		"how long a %s may take to come up before it is reported", roleDefaults{"1m", "1m", "1m", "1m"},
+		"how long a %s may take to come up before it is reported",
 		func(a *Agent) *PerRole { return &a.Lifecycle.StartDeadline })...)
 	table = append(table, perRole("stop_grace", "stop-grace", "ZEEKFLEET_STOP_GRACE",
-		"how long a %s may take to end before it is killed", roleDefaults{"1m", "30s", "30s", "30s"},
+		"how long a %s may take to end before it is killed",
 		func(a *Agent) *PerRole { return &a.Lifecycle.StopGrace })...)
 	return append(table, []setting[Agent]{
 		{key: "agent.stop_nodes", flag: "stop-nodes", env: "ZEEKFLEET_STOP_NODES", initial: string(StopNodesAuto),
@@ -29,19 +29,19 @@ func nodesTable() []setting[Agent] {
 			field: func(a *Agent) value {
 				return choiceAt(&a.Lifecycle.StopNodes, "stop_nodes", StopNodesAuto, StopNodesAlways, StopNodesNever)
 			}},
-		{key: "agent.backoff.first", flag: "backoff-first", env: "ZEEKFLEET_BACKOFF_FIRST", initial: "1s",
+		{key: "agent.backoff.first", flag: "backoff-first", env: "ZEEKFLEET_BACKOFF_FIRST", packages: true,
 			doc:   "pause before a node that ended by itself is started again; it doubles with every third failure",
 			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffFirst, minTimeout, maxPatience) }},
-		{key: "agent.backoff.max", flag: "backoff-max", env: "ZEEKFLEET_BACKOFF_MAX", initial: "1m",
+		{key: "agent.backoff.max", flag: "backoff-max", env: "ZEEKFLEET_BACKOFF_MAX", packages: true,
 			doc:   "longest of these pauses",
 			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffMax, minTimeout, maxPatience) }},
-		{key: "agent.backoff.reset", flag: "backoff-reset", env: "ZEEKFLEET_BACKOFF_RESET", initial: "30s",
+		{key: "agent.backoff.reset", flag: "backoff-reset", env: "ZEEKFLEET_BACKOFF_RESET", packages: true,
 			doc:   "time that a node must have been up for its failures to be forgotten",
 			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffReset, minTimeout, maxPatience) }},
-		{key: "agent.backoff.give_up", flag: "backoff-give-up", env: "ZEEKFLEET_BACKOFF_GIVE_UP", initial: "10",
+		{key: "agent.backoff.give_up", flag: "backoff-give-up", env: "ZEEKFLEET_BACKOFF_GIVE_UP", packages: true,
 			doc:   "failures in a row after which a node is FAILED",
 			field: func(a *Agent) value { return countAt(&a.Lifecycle.GiveUp, 1, maxGiveUp) }},
-		{key: "agent.backoff.retry", flag: "backoff-retry", env: "ZEEKFLEET_BACKOFF_RETRY", initial: "5m",
+		{key: "agent.backoff.retry", flag: "backoff-retry", env: "ZEEKFLEET_BACKOFF_RETRY", packages: true,
 			doc:   "pause between further attempts to start a FAILED node",
 			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffRetry, minPatience, maxPatience) }},
 	}...)
@@ -59,7 +59,7 @@ func archiveTable() []setting[Agent] {
 		{key: "agent.archive_dir", flag: "archive-dir", env: "ZEEKFLEET_ARCHIVE_DIR",
 			doc:   "directory of the archive (default: logs in the state directory)",
 			field: func(a *Agent) value { return pathAt(&a.Archive.Dir, "dir") }},
-		{key: "agent.archive_interval", flag: "archive-interval", env: "ZEEKFLEET_ARCHIVE_INTERVAL", initial: "1m",
+		{key: "agent.archive_interval", flag: "archive-interval", env: "ZEEKFLEET_ARCHIVE_INTERVAL", packages: true,
 			doc:   "pause between looks at the queue",
 			field: func(a *Agent) value { return durationAt(&a.Archive.Interval, minPatience, maxPatience) }},
 		{key: "agent.archive_at_once", flag: "archive-at-once", env: "ZEEKFLEET_ARCHIVE_AT_ONCE", initial: "true",
@@ -68,7 +68,7 @@ func archiveTable() []setting[Agent] {
 		{key: "agent.archive_cmd", flag: "archive-cmd", env: "ZEEKFLEET_ARCHIVE_CMD",
 			doc:   "program, with arguments, that archives instead of the agent, such as /opt/zeek/bin/zeek-archiver",
 			field: func(a *Agent) value { return wordsAt(&a.Archive.Command, "command") }},
-		{key: "agent.archive_level", flag: "archive-level", env: "ZEEKFLEET_ARCHIVE_LEVEL", initial: "6",
+		{key: "agent.archive_level", flag: "archive-level", env: "ZEEKFLEET_ARCHIVE_LEVEL", packages: true,
 			doc:   "how hard to compress, as with gzip; 0 for not at all",
 			field: func(a *Agent) value { return countAt(&a.Archive.Level, 0, 9) }},
 		{key: "agent.archive_keep_days", flag: "archive-keep-days", env: "ZEEKFLEET_ARCHIVE_KEEP_DAYS", initial: "0",

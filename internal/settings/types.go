@@ -61,7 +61,7 @@ type Agent struct {
 	// anything; see mgmt.Permits.
 	AllowOptions, AllowEnv []string
 	// RequestTimeout bounds the wait for nodes' answers to one request;
-	// DeployTimeout bounds the answer to a deployment or a restart.
+	// DeployTimeout bounds the answer to a deployment.
 	RequestTimeout, DeployTimeout time.Duration
 	// StdoutFile and StderrFile are the names of the files in a node's directory
 	// that hold what it prints; empty: no file.

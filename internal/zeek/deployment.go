@@ -108,8 +108,8 @@ type BrokerTLS struct{ CertFile, KeyFile, CAFile string }
 // LogQueue is the directory in SpoolDir to which logs are rotated.
 const LogQueue = "log-queue"
 
-// defaultRotation is how often logs are rotated where the site does not say.
-const defaultRotation = time.Hour
+// DefaultRotation is how often logs are rotated where the site does not say.
+const DefaultRotation = time.Hour
 
 // version returns the version whose facts hold.
 func (d *Deployment) version() Version { return d.Install.Version }

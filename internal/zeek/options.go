@@ -25,7 +25,7 @@ func (d *Deployment) options(c *cluster) string {
 	s := &script{}
 	fmt.Fprintf(s, "# Options of node %s, made by zeekfleet for Zeek %d.%d.\n",
 		quote(string(c.self)), d.version().Major, d.version().Minor)
-	s.logging(d.logQueue(), c.logSuffix(), cmp.Or(d.Site.RotationInterval, defaultRotation))
+	s.logging(d.logQueue(), c.logSuffix(), cmp.Or(d.Site.RotationInterval, DefaultRotation))
 	if dir := d.storeDir(); dir != "" {
 		s.section("Data stores.")
 		s.redef("Cluster::default_store_dir", quote(dir))

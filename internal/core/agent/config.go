@@ -31,7 +31,7 @@ type Config struct {
 	// their agents, must stay below their own bound. Zero means 14 s.
 	DeployTimeout time.Duration
 	// RestartTimeout bounds a restart's answer; the restart itself goes on. It
-	// must stay below the controller's bound. Zero means 16 s.
+	// must stay below the controller's bound. Zero means 2 s more than DeployTimeout.
 	RestartTimeout time.Duration
 	// UpstreamTimeout bounds both answers where the request came from a
 	// controller that is not of this program (PeerAdded.Fleet), and so gives up
@@ -123,10 +123,11 @@ type Backoff struct {
 	Retry time.Duration
 }
 
-func (c Config) withDefaults() Config {
+// WithDefaults returns c with what is meant by its zero values.
+func (c Config) WithDefaults() Config {
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 5*time.Second)
 	c.DeployTimeout = cmp.Or(c.DeployTimeout, 14*time.Second)
-	c.RestartTimeout = cmp.Or(c.RestartTimeout, 16*time.Second)
+	c.RestartTimeout = cmp.Or(c.RestartTimeout, c.DeployTimeout+2*time.Second)
 	c.UpstreamTimeout = cmp.Or(c.UpstreamTimeout, 8500*time.Millisecond)
 	c.MaxStarting = cmp.Or(c.MaxStarting, 8)
 	c.StartGate = cmp.Or(c.StartGate, time.Second)
@@ -153,8 +154,8 @@ func (b Backoff) withDefaults() Backoff {
 	return b
 }
 
-// startDeadline returns how long a node of this role may take to come up before
+// StartDeadlineOf returns how long a node of this role may take to come up before
 // it is reported.
-func (c Config) startDeadline(role mgmt.ClusterRole) time.Duration {
+func (c Config) StartDeadlineOf(role mgmt.ClusterRole) time.Duration {
 	return cmp.Or(c.StartDeadline[role], time.Minute)
 }

@@ -35,7 +35,7 @@ const (
 // New returns the machine of an agent that saved this state when it last ran,
 // or the zero State. All chance comes from rng.
 func New(cfg Config, saved State, rng *rand.Rand) *Machine {
-	t := &turn{cfg: cfg.withDefaults(), rng: rng}
+	t := &turn{cfg: cfg.WithDefaults(), rng: rng}
 	requests := newRequests(t)
 	return &Machine{
 		turn:      t,

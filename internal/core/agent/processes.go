@@ -167,7 +167,7 @@ func (r *rollout) reportLate() {
 			r.emit(Note{Level: Warn, Text: "node still starting", Node: n.name()})
 			r.tell(mgmt.NotifyLog{
 				Instance: r.cfg.Name,
-				Msg:      fmt.Sprintf("node %s still starting after %s", n.name(), r.cfg.startDeadline(n.plan.Node.Role)),
+				Msg:      fmt.Sprintf("node %s still starting after %s", n.name(), r.cfg.StartDeadlineOf(n.plan.Node.Role)),
 				Node:     n.name(),
 			})
 		}

@@ -93,7 +93,7 @@ func (r *rollout) launch(n *node) {
 		moment:      r.moment(),
 		since:       r.now,
 		state:       mgmt.Pending,
-		late:        r.now.Add(r.cfg.startDeadline(n.plan.Node.Role)),
+		late:        r.now.Add(r.cfg.StartDeadlineOf(n.plan.Node.Role)),
 	}
 	if n.fresh {
 		n.proc.gate = r.now.Add(r.cfg.StartGate)

@@ -28,7 +28,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	// DeployTimeout bounds a deployment, RestartTimeout a restart: nodes take
 	// their time to come up. Clients must wait longer (zeek-client gives up
-	// after 20 s), agents less long. Zero means 18 s.
+	// after 20 s), agents less long. Zero means 18 s, and for a restart as long as
+	// for a deployment.
 	DeployTimeout, RestartTimeout time.Duration
 	// MaxDeployTimeout bounds the deployment of a client that says how long it
 	// waits, in place of DeployTimeout. Zero means 10 min.
@@ -81,11 +82,12 @@ type Limits struct {
 	Results int
 }
 
-func (c Config) withDefaults() Config {
+// WithDefaults returns c with what is meant by its zero values.
+func (c Config) WithDefaults() Config {
 	c.ShownPort = cmp.Or(c.ShownPort, c.Rules.Controller.Broker)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
 	c.DeployTimeout = cmp.Or(c.DeployTimeout, 18*time.Second)
-	c.RestartTimeout = cmp.Or(c.RestartTimeout, 18*time.Second)
+	c.RestartTimeout = cmp.Or(c.RestartTimeout, c.DeployTimeout)
 	c.MaxDeployTimeout = cmp.Or(c.MaxDeployTimeout, 10*time.Minute)
 	c.DeployReserve = cmp.Or(c.DeployReserve, 8*time.Second)
 	c.ReadyGrace = min(cmp.Or(c.ReadyGrace, 3*time.Second), c.DeployTimeout/2)

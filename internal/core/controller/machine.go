@@ -28,7 +28,7 @@ type Machine struct {
 // New returns the machine of a controller that saved this state when it last
 // ran, or the zero State. All chance comes from rng.
 func New(cfg Config, saved State, rng *rand.Rand) *Machine {
-	cfg = cfg.withDefaults()
+	cfg = cfg.WithDefaults()
 	t := &turn{rng: rng}
 	p := parts{
 		turn: t, cfg: &cfg,
