@@ -27,10 +27,10 @@ func openZeek(set settings.Agent, install zeek.Install, listening string) (launc
 		return nil, err
 	}
 	return launch.NewZeek(launch.ZeekConfig{
-		Install:    install,
-		Backend:    zeek.Backend(unlessAuto(set.Zeek.Backend)),
-		NodeScript: scriptChoice(set.Zeek.NodeScript),
-		Transport:  zeek.Transport(unlessAuto(set.Zeek.Transport)),
+		Install:       install,
+		Backend:       zeek.Backend(unlessAuto(set.Zeek.Backend)),
+		NodeScript:    scriptChoice(set.Zeek.NodeScript),
+		AgentProtocol: zeek.AgentProtocol(unlessAuto(set.Zeek.Transport)),
 		Site: zeek.Site{
 			StateDir:         set.StateDir,
 			SpoolDir:         set.SpoolDir,

@@ -80,7 +80,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s.zeek = launch.ZeekConfig{
-		Install: found, Transport: zeek.BrokerTransport, Site: zeek.Site{StateDir: s.stateDir, SpoolDir: filepath.Join(s.stateDir, "spool"), AgentAddr: netip.AddrPortFrom(launch.Loopback, 2151)},
+		Install: found, AgentProtocol: zeek.AgentBroker, Site: zeek.Site{StateDir: s.stateDir, SpoolDir: filepath.Join(s.stateDir, "spool"), AgentAddr: netip.AddrPortFrom(launch.Loopback, 2151)},
 		RecordDir: filepath.Join(s.agent, "launches"), GeneratedDir: filepath.Join(s.agent, "generated"),
 	}
 	desired := siteConfiguration(3)

@@ -34,7 +34,7 @@ const (
 	socketEnd      = 2 * time.Second        // and one that has hung up, whose end may be about to be noticed
 )
 
-// nodeSocket is the agent's end of the WebSocket transport with one process: the
+// nodeSocket is the agent's end of the WebSocket connection with one process: the
 // process serves, the agent is its client (spec zeek-launch).
 //
 // The bus behind the socket is that of the whole cluster. What comes counts only
@@ -236,4 +236,4 @@ func addrPortOf(a net.Addr) netip.AddrPort {
 }
 
 // socketTopic is the topic of a node that serves its agent.
-func socketTopic(node mgmt.NodeName) string { return zeek.NodeTopic(zeek.WebSocketTransport, node) }
+func socketTopic(node mgmt.NodeName) string { return zeek.NodeTopic(zeek.AgentWebSocket, node) }

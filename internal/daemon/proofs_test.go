@@ -99,7 +99,7 @@ func (z *zeekAgent) stranger(node mgmt.NodeName) *websocket.Client {
 		z.t.Fatal(err)
 	}
 	c, err := websocket.Dial(z.t.Context(), fmt.Sprintf("ws://127.0.0.1:%d%s", rec.Facts.WebSocketPort, websocket.Path),
-		[]string{zeek.NodeTopic(zeek.WebSocketTransport, node)}, websocket.Config{})
+		[]string{zeek.NodeTopic(zeek.AgentWebSocket, node)}, websocket.Config{})
 	if err != nil {
 		z.t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestStrangerAtANodesWebSocketIsNotObeyed(t *testing.T) {
 	z.start()
 	z.deployAll(z.nodes()...)
 	const node = "worker-1"
-	c, topic := z.stranger(node), zeek.NodeTopic(zeek.WebSocketTransport, node)
+	c, topic := z.stranger(node), zeek.NodeTopic(zeek.AgentWebSocket, node)
 	say := func(msg mgmt.Message) {
 		t.Helper()
 		if err := c.Send(t.Context(), topic, codec.Encode(msg)); err != nil {

@@ -24,7 +24,7 @@ func TestZeekNodesAnswerAndOutliveTheirAgent(t *testing.T) {
 		change  func(*launch.ZeekConfig)
 	}{
 		"Zeek 5.0, Broker":                       {"5.0.0", nil},
-		"Zeek 8.0, Broker, over WebSocket":       {"8.0.0", func(c *launch.ZeekConfig) { c.Transport = zeek.WebSocketTransport }},
+		"Zeek 8.0, Broker, over WebSocket":       {"8.0.0", func(c *launch.ZeekConfig) { c.AgentProtocol = zeek.AgentWebSocket }},
 		"Zeek 8.2, Broker, over WebSocket":       {"8.2.2", nil},
 		"Zeek 8.2, Broker, upstream's script":    {"8.2.2", func(c *launch.ZeekConfig) { c.NodeScript = zeek.UpstreamNodeScript }},
 		"Zeek 8.2, ZeroMQ, all but the logger":   {"8.2.2", zeroMQ(t)}, // it peers, others serve WebSocket

@@ -21,11 +21,11 @@ import (
 // ZeekConfig is how nodes are launched that are Zeek processes.
 type ZeekConfig struct {
 	Install zeek.Install
-	// Backend, NodeScript and Transport are as in zeek.Deployment.
-	Backend    zeek.Backend
-	NodeScript zeek.NodeScript
-	Transport  zeek.Transport
-	Site       zeek.Site
+	// Backend, NodeScript and AgentProtocol are as in zeek.Deployment.
+	Backend       zeek.Backend
+	NodeScript    zeek.NodeScript
+	AgentProtocol zeek.AgentProtocol
+	Site          zeek.Site
 	// RecordDir is where the facts of launches are kept, and GeneratedDir what
 	// is generated for them. Nobody else uses them.
 	RecordDir, GeneratedDir string
@@ -54,7 +54,7 @@ func NewZeek(cfg ZeekConfig) *Zeek {
 // servesAgent tells whether the agent is a client of the plan's node. Otherwise
 // the node dials the agent.
 func (z *Zeek) servesAgent(plan mgmt.Plan) bool {
-	return z.deployment(plan, 0, "").ChosenTransport() == zeek.WebSocketTransport
+	return z.deployment(plan, 0, "").ChosenAgentProtocol() == zeek.AgentWebSocket
 }
 
 func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16, secret mgmt.Secret) zeek.Deployment {
@@ -63,7 +63,7 @@ func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16, secret mgmt.Secr
 		Plan:          plan,
 		Backend:       z.cfg.Backend,
 		NodeScript:    z.cfg.NodeScript,
-		Transport:     z.cfg.Transport,
+		AgentProtocol: z.cfg.AgentProtocol,
 		WebSocketPort: webSocketPort,
 		Secret:        secret,
 		Site:          z.cfg.Site,

@@ -11,17 +11,16 @@ const (
 	ZeroMQ Backend = "zeromq" // from Zeek 7.1
 )
 
-// Transport is what a node and its agent speak with each other.
-type Transport string
+// AgentProtocol is the protocol that a node and its agent speak with each other.
+type AgentProtocol string
 
-// The transports.
 const (
-	// BrokerTransport: the node peers with its agent. Needs a Zeek that Broker
+	// AgentBroker: the node peers with its agent. Needs a Zeek that Broker
 	// is built into.
-	BrokerTransport Transport = "broker"
-	// WebSocketTransport: the agent is a client of the node's WebSocket server.
+	AgentBroker AgentProtocol = "broker"
+	// AgentWebSocket: the agent is a client of the node's WebSocket server.
 	// From Zeek 8.0.
-	WebSocketTransport Transport = "websocket"
+	AgentWebSocket AgentProtocol = "websocket"
 )
 
 // DefaultBackend returns the backend for those who do not choose: Broker in
@@ -31,13 +30,13 @@ const (
 // the next, and ZeroMQ is for those who ask for it.
 func DefaultBackend(Version) Backend { return Broker }
 
-// DefaultTransport returns the transport for those who do not choose: Broker up
+// DefaultAgentProtocol returns the protocol for those who do not choose: Broker up
 // to Zeek 8.0, WebSocket from 8.1 on.
-func DefaultTransport(v Version) Transport {
+func DefaultAgentProtocol(v Version) AgentProtocol {
 	if v.AtLeast(8, 1) {
-		return WebSocketTransport
+		return AgentWebSocket
 	}
-	return BrokerTransport
+	return AgentBroker
 }
 
 // script returns what the node is told to load so that it uses the backend, or
@@ -58,13 +57,13 @@ func (b Backend) script(v Version) (string, error) {
 	return "", fmt.Errorf("unknown cluster backend %.40q: it is %q or %q", string(b), Broker, ZeroMQ)
 }
 
-// check returns an error where nodes of version v cannot use the transport.
-func (t Transport) check(v Version) error {
+// check returns an error where nodes of version v cannot use the protocol.
+func (t AgentProtocol) check(v Version) error {
 	switch {
-	case t == BrokerTransport || t == WebSocketTransport && v.AtLeast(8, 0):
+	case t == AgentBroker || t == AgentWebSocket && v.AtLeast(8, 0):
 		return nil
-	case t == WebSocketTransport:
+	case t == AgentWebSocket:
 		return fmt.Errorf("zeek %s cannot serve its agent over WebSocket: that takes Zeek 8.0 or later", v)
 	}
-	return fmt.Errorf("unknown node transport %.40q: it is %q or %q", string(t), BrokerTransport, WebSocketTransport)
+	return fmt.Errorf("unknown node transport %.40q: it is %q or %q", string(t), AgentBroker, AgentWebSocket)
 }

@@ -64,7 +64,7 @@ func TestNodesThatDifferWhereScriptsCareAreCheckedEach(t *testing.T) {
 		"another version":   func(d *zeek.Deployment, _ *mgmt.Node) { d.Install.Version.Patch++ },
 		"arguments":         func(d *zeek.Deployment, _ *mgmt.Node) { d.Site.Args = []string{"local", "mine"} },
 		"the environment":   func(d *zeek.Deployment, _ *mgmt.Node) { d.Site.Environ = append(slices.Clone(d.Site.Environ), "A=b") },
-		"the transport":     func(d *zeek.Deployment, _ *mgmt.Node) { d.Transport = zeek.BrokerTransport },
+		"the protocol":      func(d *zeek.Deployment, _ *mgmt.Node) { d.AgentProtocol = zeek.AgentBroker },
 		"where scripts are": func(d *zeek.Deployment, _ *mgmt.Node) { d.Site.ScriptPath = []string{"/more"} },
 		"the backend":       func(d *zeek.Deployment, _ *mgmt.Node) { useZeroMQ(d) },
 	} {

@@ -115,10 +115,10 @@ func TestMetricsAndBrokerListenWhereTheSiteSays(t *testing.T) {
 }
 
 func TestTopicsOfOneNodeAreNotTheBeginningOfAnothers(t *testing.T) {
-	if got := zeek.NodeTopic(zeek.BrokerTransport, "worker-1"); got != "zeek/management/node" {
+	if got := zeek.NodeTopic(zeek.AgentBroker, "worker-1"); got != "zeek/management/node" {
 		t.Errorf("the Broker topic is %q", got)
 	}
-	one, ten := zeek.NodeTopic(zeek.WebSocketTransport, "worker-1"), zeek.NodeTopic(zeek.WebSocketTransport, "worker-10")
+	one, ten := zeek.NodeTopic(zeek.AgentWebSocket, "worker-1"), zeek.NodeTopic(zeek.AgentWebSocket, "worker-10")
 	if one != "zeek/management/node/worker-1/" || strings.HasPrefix(ten, one) {
 		t.Errorf("the WebSocket topics are %q and %q", one, ten)
 	}

@@ -18,7 +18,7 @@ type NodeScript string
 
 // The node scripts.
 const (
-	// OurNodeScript has our dispatches, and both transports.
+	// OurNodeScript has our dispatches, and both protocols.
 	OurNodeScript NodeScript = "zeekfleet"
 	// UpstreamNodeScript is the Management framework's, which Zeek ships up to
 	// 9.0. It knows get_id_value alone, and only the Broker backend.
@@ -36,10 +36,10 @@ type Deployment struct {
 	Backend Backend
 	// NodeScript empty means OurNodeScript.
 	NodeScript NodeScript
-	// Transport empty means what ChosenTransport says.
-	Transport Transport
+	// AgentProtocol empty means what ChosenAgentProtocol says.
+	AgentProtocol AgentProtocol
 	// WebSocketPort is the port on 127.0.0.1 where the node serves its agent,
-	// chosen by the agent. WebSocketTransport needs it, nothing else uses it.
+	// chosen by the agent. AgentWebSocket needs it, nothing else uses it.
 	WebSocketPort uint16
 	// Secret proves to the node that a request is its agent's, and to the agent
 	// that an answer is the node's: at least 32 letters and digits, chosen anew
@@ -60,7 +60,7 @@ type Site struct {
 	SpoolDir string
 
 	// AgentAddr is where the agent listens for Broker peerings.
-	// BrokerTransport needs it.
+	// AgentBroker needs it.
 	AgentAddr netip.AddrPort
 	// BrokerTLS is for every Broker connection of a node, to other nodes and to
 	// the agent. The zero value leaves Zeek's own default, encryption without
@@ -118,17 +118,17 @@ func (d *Deployment) backend() Backend { return cmp.Or(d.Backend, DefaultBackend
 
 func (d *Deployment) nodeScript() NodeScript { return cmp.Or(d.NodeScript, OurNodeScript) }
 
-func (d *Deployment) transport() Transport { return d.ChosenTransport() }
+func (d *Deployment) agentProtocol() AgentProtocol { return d.ChosenAgentProtocol() }
 
-// ChosenTransport returns what the node and its agent speak with each other:
-// BrokerTransport where the node cannot have WebSocket clients, else Transport,
-// else BrokerTransport where the node script is upstream's, else that of the
+// ChosenAgentProtocol returns the protocol that the node and its agent speak:
+// AgentBroker where the node cannot have WebSocket clients, else AgentProtocol,
+// else AgentBroker where the node script is upstream's, else that of the
 // version.
-func (d Deployment) ChosenTransport() Transport {
-	if d.Transport == "" && d.nodeScript() == UpstreamNodeScript || d.takesZeroMQLogs() {
-		return BrokerTransport
+func (d Deployment) ChosenAgentProtocol() AgentProtocol {
+	if d.AgentProtocol == "" && d.nodeScript() == UpstreamNodeScript || d.takesZeroMQLogs() {
+		return AgentBroker
 	}
-	return cmp.Or(d.Transport, DefaultTransport(d.version()))
+	return cmp.Or(d.AgentProtocol, DefaultAgentProtocol(d.version()))
 }
 
 // takesZeroMQLogs tells whether the node listens for the cluster's logs with the
@@ -175,22 +175,22 @@ func (d *Deployment) cluster() (*cluster, error) {
 
 // checkTalk checks how node and agent are to find each other.
 func (d *Deployment) checkTalk() error {
-	script, transport := d.nodeScript(), d.transport()
-	if err := transport.check(d.version()); err != nil {
+	script, protocol := d.nodeScript(), d.agentProtocol()
+	if err := protocol.check(d.version()); err != nil {
 		return err
 	}
 	switch {
 	case script != OurNodeScript && script != UpstreamNodeScript:
 		return fmt.Errorf("unknown node script %.40q: it is %q or %q", string(script), OurNodeScript, UpstreamNodeScript)
-	case script == UpstreamNodeScript && transport != BrokerTransport:
-		return fmt.Errorf("upstream's node script cannot use the node transport %q: it knows %q alone", transport, BrokerTransport)
+	case script == UpstreamNodeScript && protocol != AgentBroker:
+		return fmt.Errorf("upstream's node script cannot use the node transport %q: it knows %q alone", protocol, AgentBroker)
 	case script == UpstreamNodeScript && d.backend() != Broker:
 		return fmt.Errorf("upstream's node script cannot use the cluster backend %q: it knows %q alone", d.backend(), Broker)
 	case script == UpstreamNodeScript && !hasManagement(d.version()):
 		return fmt.Errorf("zeek %s does not ship upstream's node script: 9.0 is the last that does", d.version())
-	case transport == BrokerTransport && (!d.Site.AgentAddr.IsValid() || d.Site.AgentAddr.Port() == 0):
+	case protocol == AgentBroker && (!d.Site.AgentAddr.IsValid() || d.Site.AgentAddr.Port() == 0):
 		return errors.New("the agent's address and port are not known, to which nodes connect")
-	case transport == WebSocketTransport && d.WebSocketPort == 0:
+	case protocol == AgentWebSocket && d.WebSocketPort == 0:
 		return errors.New("no port was chosen for the node's WebSocket server")
 	case script == OurNodeScript && !d.Secret.Usable():
 		return errors.New("no secret was chosen for the node and its agent")

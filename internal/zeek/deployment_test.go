@@ -130,8 +130,8 @@ func TestDeploymentsThatCannotBeAreRefused(t *testing.T) {
 		"a Zeek that is too old":   {"4.2.0", func(*zeek.Deployment) {}, "zeek 4.2.0 is too old"},
 		"ZeroMQ before 7.1":        {"7.0.11", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "takes Zeek 7.1 or later"},
 		"an unknown backend":       {"8.2.2", func(d *zeek.Deployment) { d.Backend = "nats" }, `unknown cluster backend "nats"`},
-		"WebSocket before 8.0":     {"7.2.0", func(d *zeek.Deployment) { d.Transport = zeek.WebSocketTransport }, "takes Zeek 8.0 or later"},
-		"an unknown transport":     {"8.2.2", func(d *zeek.Deployment) { d.Transport = "smoke" }, `unknown node transport "smoke"`},
+		"WebSocket before 8.0":     {"7.2.0", func(d *zeek.Deployment) { d.AgentProtocol = zeek.AgentWebSocket }, "takes Zeek 8.0 or later"},
+		"an unknown protocol":      {"8.2.2", func(d *zeek.Deployment) { d.AgentProtocol = "smoke" }, `unknown node transport "smoke"`},
 		"no secret":                {"8.2.2", func(d *zeek.Deployment) { d.Secret = "" }, "no secret was chosen"},
 		"a short secret":           {"8.2.2", func(d *zeek.Deployment) { d.Secret = "abcdefghijklmnopqrstuvwxyz01234" }, "no secret was chosen"},
 		"a secret that is no word": {"8.2.2", func(d *zeek.Deployment) { d.Secret += "\";" }, "no secret was chosen"},
@@ -140,7 +140,7 @@ func TestDeploymentsThatCannotBeAreRefused(t *testing.T) {
 			d.Site.AgentAddr = netip.AddrPort{}
 		}, "the agent's address and port are not known"},
 		"upstream's node script over WebSocket": {"8.2.2", func(d *zeek.Deployment) {
-			d.NodeScript, d.Transport = zeek.UpstreamNodeScript, zeek.WebSocketTransport
+			d.NodeScript, d.AgentProtocol = zeek.UpstreamNodeScript, zeek.AgentWebSocket
 		}, "cannot use the node transport"},
 		"upstream's node script with ZeroMQ": {"8.2.2", func(d *zeek.Deployment) {
 			d.NodeScript, d.Backend = zeek.UpstreamNodeScript, zeek.ZeroMQ
@@ -235,7 +235,7 @@ func TestPeopleAreWarnedOfWhatWillNotBe(t *testing.T) {
 		"ZeroMQ in the clear":           {"8.2.2", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "no CURVE keys"},
 		"Broker beside ZeroMQ":          {"7.2.0", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "which upstream does not promise to work"},
 		"WebSocket where logs arrive": {"8.2.2", func(d *zeek.Deployment) {
-			d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
+			d.Backend, d.AgentProtocol = zeek.ZeroMQ, zeek.AgentWebSocket
 			d.Plan, _ = mgmt.PlanFor(twoHosts(), "logger-1")
 		}, "node logger-1 speaks with its agent over Broker"},
 		"ZeroMQ that cannot encrypt": {"8.0.0", func(d *zeek.Deployment) {
@@ -284,7 +284,7 @@ func TestNodesOfDifferentHostsThatProveNothingAreWarnedOf(t *testing.T) {
 }
 
 // A node that receives logs with ZeroMQ cannot serve WebSocket clients.
-func TestTransportIsOneThatTheNodeCanServe(t *testing.T) {
+func TestAgentProtocolIsOneThatTheNodeCanServe(t *testing.T) {
 	withoutLogger := oneHost()
 	withoutLogger.Nodes = slices.DeleteFunc(withoutLogger.Nodes, func(n mgmt.Node) bool { return n.Role == mgmt.Logger })
 	quiet := oneHost()
@@ -295,36 +295,36 @@ func TestTransportIsOneThatTheNodeCanServe(t *testing.T) {
 		cluster mgmt.Configuration
 		node    mgmt.NodeName
 		change  func(*zeek.Deployment)
-		want    zeek.Transport
+		want    zeek.AgentProtocol
 	}{
-		"before 8.1":       {"8.0.0", oneHost(), "worker-1", nil, zeek.BrokerTransport},
-		"from 8.1 on":      {"8.1.0", oneHost(), "worker-1", nil, zeek.WebSocketTransport},
-		"Broker's loggers": {"8.2.2", oneHost(), "logger-1", nil, zeek.WebSocketTransport},
+		"before 8.1":       {"8.0.0", oneHost(), "worker-1", nil, zeek.AgentBroker},
+		"from 8.1 on":      {"8.1.0", oneHost(), "worker-1", nil, zeek.AgentWebSocket},
+		"Broker's loggers": {"8.2.2", oneHost(), "logger-1", nil, zeek.AgentWebSocket},
 		"upstream's script": {"8.2.2", oneHost(), "worker-1", func(d *zeek.Deployment) {
 			d.NodeScript = zeek.UpstreamNodeScript
-		}, zeek.BrokerTransport},
-		"ZeroMQ's loggers":         {"8.2.2", oneHost(), "logger-1", useZeroMQ, zeek.BrokerTransport},
-		"ZeroMQ's managers":        {"8.2.2", oneHost(), "manager", useZeroMQ, zeek.WebSocketTransport},
-		"ZeroMQ's workers":         {"9.0.0", oneHost(), "worker-1", useZeroMQ, zeek.WebSocketTransport},
-		"managers that are logger": {"9.0.0", withoutLogger, "manager", useZeroMQ, zeek.BrokerTransport},
-		"managers that would be":   {"9.0.0", quiet, "manager", useZeroMQ, zeek.WebSocketTransport},
+		}, zeek.AgentBroker},
+		"ZeroMQ's loggers":         {"8.2.2", oneHost(), "logger-1", useZeroMQ, zeek.AgentBroker},
+		"ZeroMQ's managers":        {"8.2.2", oneHost(), "manager", useZeroMQ, zeek.AgentWebSocket},
+		"ZeroMQ's workers":         {"9.0.0", oneHost(), "worker-1", useZeroMQ, zeek.AgentWebSocket},
+		"managers that are logger": {"9.0.0", withoutLogger, "manager", useZeroMQ, zeek.AgentBroker},
+		"managers that would be":   {"9.0.0", quiet, "manager", useZeroMQ, zeek.AgentWebSocket},
 		"what was asked for": {"8.0.0", oneHost(), "worker-1", func(d *zeek.Deployment) {
-			d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
-		}, zeek.WebSocketTransport},
+			d.Backend, d.AgentProtocol = zeek.ZeroMQ, zeek.AgentWebSocket
+		}, zeek.AgentWebSocket},
 		"what was asked for, but cannot be": {"8.2.2", oneHost(), "logger-1", func(d *zeek.Deployment) {
-			d.Backend, d.Transport = zeek.ZeroMQ, zeek.WebSocketTransport
-		}, zeek.BrokerTransport},
+			d.Backend, d.AgentProtocol = zeek.ZeroMQ, zeek.AgentWebSocket
+		}, zeek.AgentBroker},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := deployment(t, tc.version, tc.cluster, tc.node)
 			if tc.change != nil {
 				tc.change(&d)
 			}
-			if got := d.ChosenTransport(); got != tc.want {
+			if got := d.ChosenAgentProtocol(); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 			served := strings.Contains(content(t, generate(t, d), "zeekfleet-options.zeek"), "websocket_port")
-			if want := tc.want == zeek.WebSocketTransport; served != want {
+			if want := tc.want == zeek.AgentWebSocket; served != want {
 				t.Errorf("the node serves WebSocket: %v, want %v", served, want)
 			}
 		})
@@ -432,9 +432,9 @@ func TestBrokerIsEncryptedUnlessEverythingIsOnLoopback(t *testing.T) {
 // tried with Zeek 8.2.2; here it must be there, before any other handler, and let
 // set_option pass.
 func TestNodesKeepTheCommandThatTheyRunWhateverOtherNodesSay(t *testing.T) {
-	for _, transport := range []zeek.Transport{zeek.BrokerTransport, zeek.WebSocketTransport} {
+	for _, protocol := range []zeek.AgentProtocol{zeek.AgentBroker, zeek.AgentWebSocket} {
 		var scripts strings.Builder
-		for _, f := range zeek.NodeScriptFiles(transport) {
+		for _, f := range zeek.NodeScriptFiles(protocol) {
 			scripts.WriteString(f.Content)
 		}
 		for _, want := range []string{
@@ -444,7 +444,7 @@ func TestNodesKeepTheCommandThatTheyRunWhateverOtherNodesSay(t *testing.T) {
 			`being_set = "";`,
 		} {
 			if !strings.Contains(scripts.String(), want) {
-				t.Errorf("%s: the node script lacks %q", transport, want)
+				t.Errorf("%s: the node script lacks %q", protocol, want)
 			}
 		}
 	}

@@ -63,7 +63,7 @@ func (d Deployment) Generate() (Generated, error) {
 		{optionsFile, 0o600, d.options(c)}, // has the hash seed and the node's secret
 	}
 	if d.nodeScript() == OurNodeScript {
-		g.Files = append(g.Files, NodeScriptFiles(d.transport())...)
+		g.Files = append(g.Files, NodeScriptFiles(d.agentProtocol())...)
 	}
 	g.Hash = fingerprint(g.Files)
 	return g, nil
@@ -102,9 +102,9 @@ func (d *Deployment) warnings(c *cluster) []string {
 		w = append(w, fmt.Sprintf("node %s serves no metrics: that takes Zeek 7.0 or later", c.self))
 	}
 	switch {
-	case d.takesZeroMQLogs() && d.Transport == WebSocketTransport:
+	case d.takesZeroMQLogs() && d.AgentProtocol == AgentWebSocket:
 		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker: with ZeroMQ, a node that receives logs cannot serve WebSocket clients", c.self))
-	case d.backend() == ZeroMQ && d.transport() == BrokerTransport && !d.takesZeroMQLogs():
+	case d.backend() == ZeroMQ && d.agentProtocol() == AgentBroker && !d.takesZeroMQLogs():
 		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker beside ZeroMQ, which upstream does not promise to work; from Zeek 8.0 on, the WebSocket transport does", c.self))
 	}
 	return w

@@ -184,17 +184,17 @@ func TestScriptsUseOnlyWhatTheirVersionsHave(t *testing.T) {
 	hosts := map[string]mgmt.Configuration{"one host": oneHost(), "two hosts": twoHosts()}
 	for _, v := range []string{"5.0.0", "5.1.0", "6.0.0", "7.0.0", "7.1.0", "7.2.0", "8.0.0", "8.1.0", "8.2.0", "9.0.0", "9.1.0"} {
 		for _, backend := range []zeek.Backend{zeek.Broker, zeek.ZeroMQ} {
-			for _, transport := range []zeek.Transport{zeek.BrokerTransport, zeek.WebSocketTransport} {
+			for _, protocol := range []zeek.AgentProtocol{zeek.AgentBroker, zeek.AgentWebSocket} {
 				for where, c := range hosts {
 					d := deployment(t, v, c, "worker-1")
-					d.Backend, d.Transport = backend, transport
+					d.Backend, d.AgentProtocol = backend, protocol
 					has := d.Install.Version.AtLeast
-					if backend == zeek.ZeroMQ && !has(7, 1) || transport == zeek.WebSocketTransport && !has(8, 0) {
+					if backend == zeek.ZeroMQ && !has(7, 1) || protocol == zeek.AgentWebSocket && !has(8, 0) {
 						continue // does not exist
 					}
 					number := d.Install.Version.Major*10 + d.Install.Version.Minor
 					if names := unknown(t, generate(t, d).Files, number); len(names) > 0 {
-						t.Errorf("Zeek %s, %s, %s, %s: nobody declares %q", v, backend, transport, where, names)
+						t.Errorf("Zeek %s, %s, %s, %s: nobody declares %q", v, backend, protocol, where, names)
 					}
 				}
 			}
@@ -221,12 +221,12 @@ func TestWhatIsGoneIsNotUsed(t *testing.T) {
 
 func TestNodeScriptsLoadOneAnother(t *testing.T) {
 	load := regexp.MustCompile(`(?m)^@load \./(.*)$`)
-	for _, transport := range []zeek.Transport{zeek.BrokerTransport, zeek.WebSocketTransport} {
-		files := zeek.NodeScriptFiles(transport)
+	for _, protocol := range []zeek.AgentProtocol{zeek.AgentBroker, zeek.AgentWebSocket} {
+		files := zeek.NodeScriptFiles(protocol)
 		loaded := []string{files[0].Name}
 		for _, f := range files {
 			if !slices.Contains(loaded, f.Name) {
-				t.Errorf("%s: nothing before it loads %s", transport, f.Name)
+				t.Errorf("%s: nothing before it loads %s", protocol, f.Name)
 			}
 			if !strings.HasPrefix(f.Content, "##! ") {
 				t.Errorf("%s does not say what it is", f.Name)
@@ -236,7 +236,7 @@ func TestNodeScriptsLoadOneAnother(t *testing.T) {
 			}
 		}
 		if got := fmt.Sprint(len(slices.Compact(slices.Sorted(slices.Values(loaded))))); got != fmt.Sprint(len(files)) {
-			t.Errorf("%s: %s files are loaded, %d are there", transport, got, len(files))
+			t.Errorf("%s: %s files are loaded, %d are there", protocol, got, len(files))
 		}
 	}
 }
@@ -244,7 +244,7 @@ func TestNodeScriptsLoadOneAnother(t *testing.T) {
 // A name that is not exported is an error in a script of another module.
 func TestSitesCanReachWhatTheyMayUse(t *testing.T) {
 	var exported strings.Builder
-	for _, f := range zeek.NodeScriptFiles(zeek.BrokerTransport) {
+	for _, f := range zeek.NodeScriptFiles(zeek.AgentBroker) {
 		for _, m := range regexp.MustCompile(`(?ms)^export \{$(.*?)^\}$`).FindAllString(f.Content, -1) {
 			exported.WriteString(m)
 		}

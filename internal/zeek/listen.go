@@ -48,7 +48,7 @@ func (d Deployment) Listens() ([]Listen, error) {
 	if own.MetricsPort != nil && hasMetricsPorts(d.version()) {
 		add("metrics", d.metricsAddr(c), listeningPort(*own.MetricsPort))
 	}
-	if d.transport() == WebSocketTransport {
+	if d.agentProtocol() == AgentWebSocket {
 		add("websocket", loopback, d.WebSocketPort)
 	}
 	return all, nil

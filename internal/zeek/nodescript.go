@@ -7,7 +7,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// The node scripts. The first four are what the transports share: they answer
+// The node scripts. The first four are what the protocols share: they answer
 // requests and know nothing of how these travel.
 var (
 	//go:embed scripts/api.zeek
@@ -24,18 +24,18 @@ var (
 	webSocketScript string
 )
 
-// NodeScriptFiles returns our node script for a transport: first the file that a
+// NodeScriptFiles returns our node script for a protocol: first the file that a
 // node loads, then those which that loads. They are the same in all versions of
-// Zeek that have the transport; Generate includes them.
-func NodeScriptFiles(t Transport) []File {
+// Zeek that have the protocol; Generate includes them.
+func NodeScriptFiles(t AgentProtocol) []File {
 	var node string
 	switch t {
-	case BrokerTransport:
+	case AgentBroker:
 		node = brokerScript
-	case WebSocketTransport:
+	case AgentWebSocket:
 		node = webSocketScript
 	default:
-		panic(fmt.Sprintf("zeek: no node script for transport %q", string(t)))
+		panic(fmt.Sprintf("zeek: no node script for protocol %q", string(t)))
 	}
 	return []File{
 		{Name: nodeFile, Mode: 0o644, Content: node},
@@ -50,8 +50,8 @@ func NodeScriptFiles(t Transport) []File {
 // other. A WebSocket leads to the bus of the whole cluster, where every node
 // would answer what it is not named in; there the topic is the node's own, and
 // ends so that it is not the beginning of another's (spec zeek-launch).
-func NodeTopic(t Transport, node mgmt.NodeName) string {
-	if t == WebSocketTransport {
+func NodeTopic(t AgentProtocol, node mgmt.NodeName) string {
+	if t == AgentWebSocket {
 		return mgmt.NodeTopic + "/" + string(node) + "/"
 	}
 	return mgmt.NodeTopic

@@ -156,7 +156,7 @@ func (d *Deployment) listenAddr(c *cluster) netip.Addr {
 // broker renders what concerns Broker connections: those between the nodes, and
 // those to the agent.
 func (s *script) broker(d *Deployment, c *cluster) {
-	peers, agent := d.backend() == Broker, d.transport() == BrokerTransport
+	peers, agent := d.backend() == Broker, d.agentProtocol() == AgentBroker
 	if !peers && !agent {
 		return
 	}
@@ -195,7 +195,7 @@ func (s *script) talk(d *Deployment) {
 	}
 	s.WriteString("\nmodule Fleet::Node;\n\nexport {\n")
 	fmt.Fprintf(s, "\tconst secret = %s;\n", quote(string(d.Secret)))
-	if d.transport() == WebSocketTransport {
+	if d.agentProtocol() == AgentWebSocket {
 		fmt.Fprintf(s, "\tconst websocket_port = %d/tcp;\n", d.WebSocketPort)
 	} else {
 		a := d.Site.AgentAddr

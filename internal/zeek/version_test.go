@@ -54,12 +54,12 @@ func TestADevelopmentVersionHasWhatItsReleaseWillHave(t *testing.T) {
 func TestDefaultsFollowTheVersion(t *testing.T) {
 	webSocket := []string{"8.1.0-dev.1", "8.2.2", "9.0.0", "10.0.0"}
 	for _, v := range append([]string{"5.0.0", "7.2.0", "8.0.4"}, webSocket...) {
-		want := zeek.BrokerTransport
+		want := zeek.AgentBroker
 		if slices.Contains(webSocket, v) {
-			want = zeek.WebSocketTransport
+			want = zeek.AgentWebSocket
 		}
-		if got := zeek.DefaultTransport(version(t, v)); got != want {
-			t.Errorf("DefaultTransport(%s) = %s, want %s", v, got, want)
+		if got := zeek.DefaultAgentProtocol(version(t, v)); got != want {
+			t.Errorf("DefaultAgentProtocol(%s) = %s, want %s", v, got, want)
 		}
 		if got := zeek.DefaultBackend(version(t, v)); got != zeek.Broker {
 			t.Errorf("DefaultBackend(%s) = %s", v, got)

@@ -67,7 +67,7 @@ type agentTalk struct {
 	bare bool
 }
 
-// serveWebSocket is the node script for the WebSocket transport: the agent is a
+// serveWebSocket is the node script for AgentWebSocket: the agent is a
 // client of this node.
 func (a *agentTalk) serveWebSocket(ctx context.Context, parts *sync.WaitGroup) {
 	a.topic, a.announces, a.named, a.bare = fmt.Sprintf("%s/%s/", mgmt.NodeTopic, a.name), true, true, true
@@ -101,7 +101,7 @@ func (a *agentTalk) leaveUnanswered(ctx context.Context, ln net.Listener) {
 	}
 }
 
-// dial is the node script for the Broker transport, ours or upstream's.
+// dial is the node script for AgentBroker, ours or upstream's.
 func (a *agentTalk) dial(ctx context.Context, parts *sync.WaitGroup, addr string, port uint16) {
 	sub := a.endpoint.Subscribe(0, a.topic)
 	parts.Go(func() { a.loop(ctx, sub) })

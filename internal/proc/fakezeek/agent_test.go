@@ -85,7 +85,7 @@ func TestNodeChecksInOverBroker(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			topic := zeek.NodeTopic(zeek.BrokerTransport, "manager")
+			topic := zeek.NodeTopic(zeek.AgentBroker, "manager")
 			sub := endpoint.Subscribe(0, topic)
 			defer sub.Close()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -115,7 +115,7 @@ func TestNodeChecksInOverWebSocket(t *testing.T) {
 		for _, version := range []string{"8.1.0", "8.2.2", "9.0.0"} {
 			t.Run(fmt.Sprintf("%s %s", version, backend), func(t *testing.T) {
 				l := launch(t, version, "manager", func(d *zeek.Deployment) { d.Backend = backend })
-				topic := zeek.NodeTopic(zeek.WebSocketTransport, "manager")
+				topic := zeek.NodeTopic(zeek.AgentWebSocket, "manager")
 				c := l.dial(topic)
 				defer c.Close()
 				checkIn(t, func() (mgmt.Message, error) {
