@@ -8,7 +8,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// maxQuoted bounds what an error repeats of a peer's text, in bytes.
+// maxQuoted bounds how much of a peer's text an error repeats, in bytes.
 const maxQuoted = 64
 
 func quote(s string) string {
@@ -18,23 +18,15 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// vector reads the elements of a required vector; nil is empty.
+// vector reads the elements of a vector that must be there. It returns nil if there
+// are none.
 func vector[T any](f *fields, name string, read reader[T]) []T {
 	v, at := f.required(name)
 	return vectorOf(f.d, v, at, read)
 }
 
-// vectorOr reads the elements of a vector that is empty by default; nil is
-// empty.
-func vectorOr[T any](f *fields, name string, read reader[T]) []T {
-	v, at := f.optional(name)
-	if v.IsNone() {
-		return nil
-	}
-	return vectorOf(f.d, v, at, read)
-}
-
-// optVector reads the elements of an optional vector; nil is unset.
+// optVector reads the elements of an optional vector. It returns nil if the vector
+// is unset.
 func optVector[T any](f *fields, name string, read reader[T]) []T {
 	v, at := f.optional(name)
 	if v.IsNone() {
@@ -51,8 +43,9 @@ func vectorOf[T any](d *decoder, v zval.Value, at step, read reader[T]) []T {
 	return elements(d, elems, at, read)
 }
 
-// setOr reads the elements of a set that is empty by default; nil is empty.
-// They are sorted as write orders them, and free of duplicates.
+// setOr reads the elements of a set that is empty by default. It returns nil if
+// there are none. The elements are in Broker's order of what write makes of them,
+// without duplicates.
 func setOr[T any](f *fields, name string, read reader[T], write func(T) zval.Value) []T {
 	v, at := f.optional(name)
 	if v.IsNone() {
@@ -67,7 +60,7 @@ func requiredSet[T any](f *fields, name string, read reader[T], write func(T) zv
 	return setOf(f.d, v, at, read, write)
 }
 
-// optSet is setOr for an optional set; nil is unset.
+// optSet is setOr for an optional set. It returns nil if the set is unset.
 func optSet[T any](f *fields, name string, read reader[T], write func(T) zval.Value) []T {
 	v, at := f.optional(name)
 	if v.IsNone() {
@@ -89,7 +82,7 @@ func setOf[T any](d *decoder, v zval.Value, at step, read reader[T], write func(
 	return canonical(list, write)
 }
 
-// elements reads a list's elements; nil is empty.
+// elements reads the elements of a vector or set. It returns nil if there are none.
 func elements[T any](d *decoder, elems []zval.Value, at step, read reader[T]) []T {
 	if len(elems) == 0 {
 		return nil
@@ -106,9 +99,10 @@ func elements[T any](d *decoder, elems []zval.Value, at step, read reader[T]) []
 	return list
 }
 
-// ascending reports whether a set's elements are in strict order already by
-// their names alone: the strings themselves, or the first elements of records.
-// Then what is read from them is in order, too, and nothing has collapsed.
+// ascending reports whether the names of a set's elements are in strict order. The
+// name of a string is the string, the name of a record is its first element. If the
+// names are in strict order, then so is what is read from the elements, and there
+// are no duplicates.
 func ascending(elems []zval.Value) bool {
 	for i := 1; i < len(elems); i++ {
 		if elementName(elems[i-1]) >= elementName(elems[i]) {
@@ -125,9 +119,9 @@ func elementName(v zval.Value) string {
 	return v.Text()
 }
 
-// canonical sorts list by what its elements are on the wire, and drops all but
-// one of equal elements. Elements that differed when they arrived may be equal
-// now: one lacked a default that the other spelled out.
+// canonical sorts list by the values that write makes of its elements, and keeps
+// one of several equal elements. Elements that differed when they arrived can be
+// equal now: one of them lacked a default that another spelled out.
 func canonical[T any](list []T, write func(T) zval.Value) []T {
 	type item struct {
 		key zval.Value
@@ -146,8 +140,8 @@ func canonical[T any](list []T, write func(T) zval.Value) []T {
 	return list
 }
 
-// stringKey reads an element of a set or a key of a table of strings. Zeek
-// takes a vector of the one string for it, too (spec broker-wire 7.4).
+// stringKey reads an element of a set of strings, or a key of a table of strings.
+// Like Zeek, it also takes a vector of one string (spec broker-wire 7.4).
 func stringKey[S ~string](d *decoder, v zval.Value, at step) S {
 	if list, ok := v.Vector(); ok && len(list) == 1 {
 		v = list[0]
@@ -157,7 +151,8 @@ func stringKey[S ~string](d *decoder, v zval.Value, at step) S {
 
 func stringElem[S ~string](d *decoder, v zval.Value, at step) S { return S(d.str(v, at)) }
 
-// optTable reads the entries of an optional table; nil is empty or unset.
+// optTable reads the entries of an optional table. It returns nil if the table is
+// empty or unset.
 func optTable[K ~string, T any](f *fields, name string, read reader[T]) map[K]T {
 	v, at := f.optional(name)
 	if v.IsNone() {
@@ -185,7 +180,7 @@ func tableOf[K ~string, T any](d *decoder, v zval.Value, at step, read reader[T]
 	return entries
 }
 
-// What follows is the other direction.
+// The functions below write.
 
 func stringValue[S ~string](s S) zval.Value { return zval.String(string(s)) }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// decoder keeps the first error of a decoding and where it is at. Once it has
-// failed, what is read means nothing.
+// decoder is one decoding: its first error, and the path to the value that is being
+// read. After an error, all values that it reads are meaningless.
 type decoder struct {
 	args fields
 	path []step
@@ -27,7 +27,8 @@ func newDecoder(args []zval.Value) *decoder {
 	return d
 }
 
-// step leads to a field, to an element of a list, or to an entry of a table.
+// step is one step of a path: to a field, to an element of a vector or set, or to an
+// entry of a table.
 type step struct {
 	field string // empty: the element at index
 	index int
@@ -36,7 +37,7 @@ type step struct {
 func (d *decoder) push(s step) { d.path = append(d.path, s) }
 func (d *decoder) pop()        { d.path = d.path[:len(d.path)-1] }
 
-// fail records what is wrong with the value that the path and s lead to.
+// fail records why the value that is s below the path is wrong.
 func (d *decoder) fail(s step, reason string) {
 	if d.err != nil {
 		return
@@ -63,7 +64,7 @@ func (d *decoder) failKind(s step, got zval.Value, want zval.Kind) {
 	d.fail(s, fmt.Sprintf("got %v, want %v", got.Kind(), want))
 }
 
-// reader reads a value of one type, which is found at the given step.
+// reader reads a value of one type. The step leads to that value.
 type reader[T any] func(*decoder, zval.Value, step) T
 
 func (d *decoder) str(v zval.Value, at step) string {
@@ -91,8 +92,8 @@ func (d *decoder) port(v zval.Value, at step) mgmt.Port {
 	return mgmt.Port{Number: number, Proto: protos[proto]}
 }
 
-// enter returns the elements of v, which must be a record, and goes there; the
-// caller pops when it has read them.
+// enter returns the fields of a record, and adds the record to the path. The caller
+// calls pop when it has read the fields.
 func (d *decoder) enter(v zval.Value, at step) fields {
 	list, ok := v.Vector()
 	if !ok {

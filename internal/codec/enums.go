@@ -19,7 +19,7 @@ var protos = [...]mgmt.Proto{
 	zval.ProtoUnknown: mgmt.UnknownProto, zval.ProtoTCP: mgmt.TCP, zval.ProtoUDP: mgmt.UDP, zval.ProtoICMP: mgmt.ICMP,
 }
 
-// enum is an enumeration: its values, and their qualified names in the same
+// enum is an enumeration. names are the qualified names of values, in the same
 // order.
 type enum[T ~string] struct {
 	module string
@@ -35,8 +35,8 @@ func enumOf[T ~string](module string, values ...T) enum[T] {
 	return e
 }
 
-// encode returns v's enumerator. A value that is not in the enumeration goes
-// out under its own name, which receivers refuse.
+// encode returns v's enumerator. For a value outside the enumeration it makes an
+// enumerator of the value's own name, which receivers refuse.
 func (e enum[T]) encode(v T) zval.Value {
 	if i := slices.Index(e.values, v); i >= 0 {
 		return zval.Enum(e.names[i])
@@ -50,7 +50,7 @@ func (e enum[T]) decode(f *fields, name string) T {
 	return e.parse(f.d, v, at)
 }
 
-// decodeOr reads the next field; unset, it is fallback.
+// decodeOr reads the next field. It returns fallback if the field is unset.
 func (e enum[T]) decodeOr(f *fields, name string, fallback T) T {
 	v, at := f.optional(name)
 	if v.IsNone() {

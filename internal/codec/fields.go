@@ -8,8 +8,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// fields reads the arguments of an event or the elements of a record, each
-// once, in order.
+// fields reads the arguments of an event or the fields of a record in their order.
+// Each method takes the next field. Methods called opt… return nil for a field that
+// is unset or missing, methods called …Or return a fallback; for all other methods
+// the field must be there.
 type fields struct {
 	d    *decoder
 	list []zval.Value
@@ -149,13 +151,13 @@ func (f *fields) configuration(name string) mgmt.Configuration {
 	return field(f, name, readConfiguration)
 }
 
-// result reads the one result of a response. data reads what the result carries.
+// result reads the one result of a response. data reads the result's data.
 func (f *fields) result(data dataReader) mgmt.Result {
 	v, at := f.required("result")
 	return readResult(f.d, v, at, data)
 }
 
-// results reads the results of a response. data reads what each of them carries.
+// results reads the results of a response. data reads the data of each result.
 func (f *fields) results(data dataReader) []mgmt.Result {
 	return vector(f, "results", func(d *decoder, v zval.Value, at step) mgmt.Result { return readResult(d, v, at, data) })
 }

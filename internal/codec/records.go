@@ -24,7 +24,7 @@ func readInstance(d *decoder, v zval.Value, at step) mgmt.Instance {
 	f := d.enter(v, at)
 	defer d.pop()
 	return mgmt.Instance{
-		Name:       mgmt.InstanceName(f.str("name")),
+		Name:       f.instanceName("name"),
 		Host:       f.addr("host"),
 		ListenPort: f.optPort("listen_port"),
 	}
@@ -38,10 +38,10 @@ func readNode(d *decoder, v zval.Value, at step) mgmt.Node {
 	f := d.enter(v, at)
 	defer d.pop()
 	return mgmt.Node{
-		Name:     mgmt.NodeName(f.str("name")),
-		Instance: mgmt.InstanceName(f.str("instance")),
+		Name:     f.nodeName("name"),
+		Instance: f.instanceName("instance"),
 		Role:     roles.decode(&f, "role"),
-		// Nobody reads it, so Zeek does not miss it.
+		// No script of Zeek's reads this field, so Zeek accepts a node without it.
 		State:       states.decodeOr(&f, "state", mgmt.Running),
 		Port:        f.optPort("p"),
 		Scripts:     optVector(&f, "scripts", stringElem[string]),
@@ -79,8 +79,8 @@ func readConfiguration(d *decoder, v zval.Value, at step) mgmt.Configuration {
 	defer d.pop()
 	return mgmt.Configuration{
 		ID: f.strOr("id", ""),
-		// Both have a default, but are required all the same: a truncated
-		// configuration must not pass for one that stops every node.
+		// Zeek has a default for both. They are required all the same: a truncated
+		// configuration must not be taken for one without nodes, which stops every node.
 		Instances: requiredSet(&f, "instances", readInstance, instanceValue),
 		Nodes:     requiredSet(&f, "nodes", readNode, nodeValue),
 	}
@@ -94,7 +94,7 @@ func readNodeStatus(d *decoder, v zval.Value, at step) mgmt.NodeStatus {
 	f := d.enter(v, at)
 	defer d.pop()
 	return mgmt.NodeStatus{
-		Node:        mgmt.NodeName(f.str("node")),
+		Node:        f.nodeName("node"),
 		State:       states.decode(&f, "state"),
 		MgmtRole:    mgmtRoles.decodeOr(&f, "mgmt_role", mgmt.RoleNone),
 		ClusterRole: roles.decodeOr(&f, "cluster_role", mgmt.ClusterNone),
@@ -129,7 +129,7 @@ func nodeOutputsValue(o mgmt.NodeOutputs) zval.Value {
 
 // The fields.
 
-// stateValue writes a state; none at all is unknown.
+// stateValue writes a state. The empty state is written as unknown.
 func stateValue(s mgmt.State) zval.Value {
 	if s == "" {
 		s = mgmt.Unknown
@@ -137,7 +137,7 @@ func stateValue(s mgmt.State) zval.Value {
 	return states.encode(s)
 }
 
-// addrValue writes an address; one that is not known is 0.0.0.0.
+// addrValue writes an address. An address that is not known is written as 0.0.0.0.
 func addrValue(a netip.Addr) zval.Value {
 	if !a.IsValid() {
 		a = mgmt.UnknownHost
@@ -145,8 +145,8 @@ func addrValue(a netip.Addr) zval.Value {
 	return zval.Addr(a)
 }
 
-// portValue writes a port; a protocol that Zeek does not know is its unknown
-// one.
+// portValue writes a port. A protocol that Zeek does not know is written as Zeek's
+// unknown protocol.
 func portValue(p mgmt.Port) zval.Value {
 	for proto, name := range protos {
 		if name == p.Proto {
@@ -167,7 +167,7 @@ func optional[T any](p *T, write func(T) zval.Value) zval.Value {
 	return write(*p)
 }
 
-// nameValue writes a name whose emptiness means unset.
+// nameValue writes a name. The empty name is written as unset.
 func nameValue[S ~string](s S) zval.Value {
 	if s == "" {
 		return zval.None()

@@ -5,8 +5,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// A dataReader reads what a result carries; which type that is depends on the
-// message (spec management-api 2.5).
+// dataReader reads the data of a result. The type of the data depends on the message
+// (spec management-api 2.5).
 type dataReader reader[mgmt.Data]
 
 func textData(d *decoder, v zval.Value, at step) mgmt.Data { return mgmt.Text(d.str(v, at)) }
@@ -25,8 +25,8 @@ func configurationData(d *decoder, v zval.Value, at step) mgmt.Data {
 
 func outputsData(d *decoder, v zval.Value, at step) mgmt.Data { return readNodeOutputs(d, v, at) }
 
-// deployData reads the controller's own result, which carries the
-// configuration's ID, as well as the agents'.
+// deployData reads the data of a deployment's results: the configuration's ID in the
+// controller's own result, a node's output in the agents' results.
 func deployData(d *decoder, v zval.Value, at step) mgmt.Data {
 	if v.Kind() == zval.KindString {
 		return textData(d, v, at)
@@ -34,10 +34,10 @@ func deployData(d *decoder, v zval.Value, at step) mgmt.Data {
 	return outputsData(d, v, at)
 }
 
-// noData passes over what nobody reads.
+// noData ignores data that nobody reads.
 func noData(*decoder, zval.Value, step) mgmt.Data { return nil }
 
-// readResult reads a result. data reads what the result carries.
+// readResult reads a result. data reads the result's data.
 func readResult(d *decoder, v zval.Value, at step, data dataReader) mgmt.Result {
 	f := d.enter(v, at)
 	defer d.pop()
@@ -51,7 +51,8 @@ func readResult(d *decoder, v zval.Value, at step, data dataReader) mgmt.Result 
 	}
 }
 
-// readData keeps mistakes in the data to the data.
+// readData reads the data of a result. A mistake in the data does not fail the
+// decoding: it becomes mgmt.BadData.
 func readData(f *fields, read dataReader) mgmt.Data {
 	v, at := f.optional("data")
 	if v.IsNone() {
