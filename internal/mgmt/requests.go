@@ -12,7 +12,7 @@ type Request interface {
 	// RequestID returns the ID that the response repeats.
 	RequestID() ReqID
 	// Answer returns the response to this request that carries id and results. A
-	// response with one result takes the first.
+	// response with one result takes the first, and there must be one.
 	Answer(id ReqID, results ...Result) Response
 }
 
