@@ -73,21 +73,31 @@ func subscribe(t testing.TB, e *bus.Endpoint, prefixes ...string) *bus.Subscript
 	return s
 }
 
+// patience bounds every wait of a test. It is far more than a busy machine needs.
+const patience = 2 * time.Minute
+
+// take returns the next value of ch.
+func take[T any](t testing.TB, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		var none T
+		t.Fatalf("no %T within %v", none, patience)
+		return none
+	}
+}
+
 // next returns the next event of s, which must be an E.
 func next[E bus.Event](t testing.TB, s *bus.Subscription) E {
 	t.Helper()
-	select {
-	case ev := <-s.Events():
-		e, ok := ev.(E)
-		if !ok {
-			t.Fatalf("got event %T %+v, want %T", ev, ev, e)
-		}
-		return e
-	case <-time.After(time.Minute): // far more than a busy machine needs
-		var e E
-		t.Fatalf("no event, want %T", e)
-		return e
+	ev := take(t, s.Events())
+	e, ok := ev.(E)
+	if !ok {
+		t.Fatalf("got event %T %+v, want %T", ev, ev, e)
 	}
+	return e
 }
 
 func text(s string) zval.Value { return zval.String(s) }

@@ -105,7 +105,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 	got, lost := map[string]int{}, 0
 	for lost < 4 {
-		switch ev := (<-all.Events()).(type) {
+		switch ev := take(t, all.Events()).(type) {
 		case bus.Message:
 			if want := fmt.Sprint(got[ev.From.ID]); ev.Value.Text() != want {
 				t.Fatalf("got message %v of %s, want %s", ev.Value, ev.From.ID, want)

@@ -184,7 +184,7 @@ func TestWhyAPeerIsNotReachedSaysWhatToDo(t *testing.T) {
 			e := newEndpoint(t, bus.Config{Logger: log})
 			stop := dial(t, e, serveEach(t, tt.serve), bus.DialConfig{Transport: tt.transport})
 			defer stop()
-			if got := <-lines; !strings.Contains(got, `level=WARN msg="peer not reached"`) || !strings.Contains(got, tt.want) {
+			if got := take(t, lines); !strings.Contains(got, `level=WARN msg="peer not reached"`) || !strings.Contains(got, tt.want) {
 				t.Errorf("logged %s, want %s", got, tt.want)
 			}
 		})
@@ -198,7 +198,7 @@ func TestAPeerOfAnotherAuthoritySaysWhatToDo(t *testing.T) {
 	defer stop()
 	defer dial(t, e, addr, bus.DialConfig{Transport: bus.TransportTLS})()
 	want := "unknown authority (none of our authorities has signed the peer's certificate, or the peer was given none)"
-	if got := <-lines; !strings.Contains(got, want) {
+	if got := take(t, lines); !strings.Contains(got, want) {
 		t.Errorf("logged %s, want %s", got, want)
 	}
 }

@@ -150,7 +150,7 @@ func TestRequestsThatHaveToWaitAreDroppedWithTheirClient(t *testing.T) {
 		}()
 		taken := 0
 		for {
-			ev := <-events.Events()
+			ev := take(t, events.Events())
 			if _, gone := ev.(bus.PeerLost); gone {
 				break
 			}

@@ -177,70 +177,71 @@ func attempts(t *testing.T, e *bus.Endpoint, number int, each func(n int, conn n
 	return times
 }
 
+// firstThen lets peer serve the first connection, and refuses the others.
+func firstThen(peer func(net.Conn)) func(int, net.Conn) error {
+	return func(n int, conn net.Conn) error {
+		if n > 1 {
+			return errRefused
+		}
+		go peer(conn)
+		return nil
+	}
+}
+
+// always lets peer serve every connection.
+func always(peer func(net.Conn)) func(int, net.Conn) error {
+	return func(_ int, conn net.Conn) error {
+		go peer(conn)
+		return nil
+	}
+}
+
+// drops says hello, and ends the connection with m.
+func drops(t *testing.T, m wire.DropConn) func(net.Conn) {
+	return func(conn net.Conn) {
+		p := newRawPeer(t, conn, largeID)
+		p.read()
+		p.say(m)
+		conn.Close()
+	}
+}
+
+// staysFor completes a handshake, and ends the connection after d.
+func staysFor(t *testing.T, d time.Duration) func(net.Conn) {
+	return func(conn net.Conn) {
+		newRawPeer(t, conn, largeID).shake(wire.Acceptor)
+		time.Sleep(d)
+		conn.Close()
+	}
+}
+
+var errRefused = errors.New("refused")
+
 func TestDialRetries(t *testing.T) {
-	refused := errors.New("refused")
+	incompatible := wire.DropConn{ID: largeID, Code: wire.DropPeerIncompatible, Text: "unsupported versions offered"}
+	redundant := wire.DropConn{ID: largeID, Code: wire.DropRedundant, Text: "redundant connection"}
 	for name, c := range map[string]struct {
 		each func(t *testing.T) func(n int, conn net.Conn) error
 		want []time.Duration
 	}{
 		"every second while nobody answers": {
-			each: func(*testing.T) func(int, net.Conn) error { return func(int, net.Conn) error { return refused } },
+			each: func(*testing.T) func(int, net.Conn) error { return func(int, net.Conn) error { return errRefused } },
 			want: []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second},
 		},
 		"at once after a peering has ended, then every second": {
-			each: func(t *testing.T) func(int, net.Conn) error {
-				return func(n int, conn net.Conn) error {
-					if n > 1 {
-						return refused
-					}
-					go func() {
-						newRawPeer(t, conn, largeID).shake(wire.Acceptor)
-						time.Sleep(5 * time.Second)
-						conn.Close()
-					}()
-					return nil
-				}
-			},
+			each: func(t *testing.T) func(int, net.Conn) error { return firstThen(staysFor(t, 5*time.Second)) },
 			want: []time.Duration{0, 5 * time.Second, 6 * time.Second, 7 * time.Second},
 		},
 		"every second though each peering ends at once": {
-			each: func(t *testing.T) func(int, net.Conn) error {
-				return func(n int, conn net.Conn) error {
-					go func() {
-						newRawPeer(t, conn, largeID).shake(wire.Acceptor)
-						conn.Close()
-					}()
-					return nil
-				}
-			},
+			each: func(t *testing.T) func(int, net.Conn) error { return always(staysFor(t, 0)) },
 			want: []time.Duration{0, time.Second, 2 * time.Second},
 		},
 		"every minute while the peer is incompatible": {
-			each: func(t *testing.T) func(int, net.Conn) error {
-				return func(n int, conn net.Conn) error {
-					go func() {
-						p := newRawPeer(t, conn, largeID)
-						p.read()
-						p.say(wire.DropConn{ID: largeID, Code: wire.DropPeerIncompatible, Text: "unsupported versions offered"})
-						conn.Close()
-					}()
-					return nil
-				}
-			},
+			each: func(t *testing.T) func(int, net.Conn) error { return always(drops(t, incompatible)) },
 			want: []time.Duration{0, time.Minute, 2 * time.Minute},
 		},
 		"every second while it is dropped as redundant, without being so": {
-			each: func(t *testing.T) func(int, net.Conn) error {
-				return func(n int, conn net.Conn) error {
-					go func() {
-						p := newRawPeer(t, conn, largeID)
-						p.read()
-						p.say(wire.DropConn{ID: largeID, Code: wire.DropRedundant, Text: "redundant connection"})
-						conn.Close()
-					}()
-					return nil
-				}
-			},
+			each: func(t *testing.T) func(int, net.Conn) error { return always(drops(t, redundant)) },
 			want: []time.Duration{0, time.Second, 2 * time.Second},
 		},
 	} {
@@ -248,7 +249,7 @@ func TestDialRetries(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				times := attempts(t, newEndpoint(t, bus.Config{ID: middleID}), len(c.want), c.each(t))
 				for i, want := range c.want {
-					if got := <-times; got != want {
+					if got := take(t, times); got != want {
 						t.Errorf("attempt %d after %v, want %v", i+1, got, want)
 					}
 				}

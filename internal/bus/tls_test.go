@@ -140,7 +140,7 @@ func TestTransports(t *testing.T) {
 			addr, _ := serve(t, server, bus.ListenConfig{Transport: c.listen})
 			dial(t, client, addr, bus.DialConfig{Transport: c.dial})
 			if c.want != "" {
-				if got := <-log.errs; !strings.Contains(got, c.want) {
+				if got := take(t, log.errs); !strings.Contains(got, c.want) {
 					t.Errorf("got error %q, want %q in it", got, c.want)
 				}
 				return
@@ -205,7 +205,7 @@ func TestListenersTakeTLSOnlyFromOutside(t *testing.T) {
 			events := subscribe(t, client)
 			if tt.outside {
 				stop := dial(t, client, "127.0.0.1:"+port, bus.DialConfig{Transport: bus.TransportPlain})
-				if got := <-log.errs; !strings.Contains(got, "plain TCP, this listener takes TLS only") {
+				if got := take(t, log.errs); !strings.Contains(got, "plain TCP, this listener takes TLS only") {
 					t.Errorf("the server says %q", got)
 				}
 				stop()

@@ -56,7 +56,9 @@ func eventWith(name string, args []zval.Value, meta zval.Value) zval.Value {
 // expectMessage reads c's next event, which must be this one.
 func expectMessage(t testing.TB, c *websocket.Client, topic string, v zval.Value) {
 	t.Helper()
-	gotTopic, got, err := c.Receive(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	gotTopic, got, err := c.Receive(ctx)
 	if err != nil || gotTopic != topic || !zval.Equal(got, v) {
 		t.Fatalf("got %v on %q, error %v; want %v on %q", got, gotTopic, err, v, topic)
 	}

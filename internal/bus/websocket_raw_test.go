@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Opcodes of frames (RFC 6455 section 5.2), with the final bit that belongs to
@@ -47,13 +48,14 @@ func newRawWS(t testing.TB, c net.Conn) *rawWS {
 	return &rawWS{t: t, c: c, br: bufio.NewReader(c)}
 }
 
-// rawDial connects without an upgrade.
+// rawDial connects without an upgrade. The connection fails after patience.
 func rawDial(t testing.TB, addr string) *rawWS {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.SetDeadline(time.Now().Add(patience))
 	return newRawWS(t, c)
 }
 

@@ -222,7 +222,7 @@ func TestStoppingServerFlushesAndSaysTerminating(t *testing.T) {
 		reads.expectClose(1001, "Terminating")
 		silent.expectClose(1001, "Terminating")
 		begun.expectEnd()
-		if err := <-served; err != reason {
+		if err := take(t, served); err != reason {
 			t.Errorf("got %v, want %v", err, reason)
 		}
 		if got := time.Since(start); got > 1300*time.Millisecond {

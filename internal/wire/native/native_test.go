@@ -29,59 +29,60 @@ func unhex(t testing.TB, digits string) []byte {
 
 func record(elems ...zval.Value) zval.Value { return zval.Vector(elems...) }
 
+// specValues are values with their bytes, in hex.
+var specValues = map[string]struct {
+	v   zval.Value
+	hex string
+}{
+	"none":                 {zval.None(), "00"},
+	"true":                 {zval.Bool(true), "01 01"},
+	"false":                {zval.Bool(false), "01 00"},
+	"count":                {zval.Count(42), "02 00 00 00 00 00 00 00 2a"},
+	"largest count":        {zval.Count(math.MaxUint64), "02 ff ff ff ff ff ff ff ff"},
+	"integer":              {zval.Int(42), "03 00 00 00 00 00 00 00 2a"},
+	"negative integer":     {zval.Int(-1), "03 ff ff ff ff ff ff ff ff"},
+	"real":                 {zval.Real(1.5), "04 3f f8 00 00 00 00 00 00"},
+	"negative zero":        {zval.Real(math.Copysign(0, -1)), "04 80 00 00 00 00 00 00 00"},
+	"infinity":             {zval.Real(math.Inf(1)), "04 ff f0 00 00 00 00 00 00"},
+	"negative infinity":    {zval.Real(math.Inf(-1)), "04 7f f0 00 00 00 00 00 00"},
+	"NaN":                  {zval.Real(math.NaN()), "04 ff ff ff ff ff ff ff ff"},
+	"another NaN":          {zval.RealBits(0x7ff8000000000001), "04 7f f8 00 00 00 00 00 01"},
+	"subnormal":            {zval.RealBits(1), "04 00 00 00 00 00 00 00 01"},
+	"empty string":         {zval.String(""), "05 00"},
+	"string":               {zval.String("foo"), "05 03 66 6f 6f"},
+	"IPv4 address":         {zval.Addr(netip.MustParseAddr("192.168.9.8")), "06 00000000000000000000ffff c0a80908"},
+	"IPv6 address":         {zval.Addr(netip.MustParseAddr("2001:db8::1")), "06 20010db8000000000000000000000001"},
+	"IPv4 subnet":          {zval.Subnet(netip.MustParsePrefix("10.0.0.0/8")), "07 00000000000000000000ffff 0a000000 68"},
+	"IPv6 subnet":          {zval.Subnet(netip.MustParsePrefix("2001:db8::/32")), "07 20010db8000000000000000000000000 20"},
+	"tcp":                  {zval.Port(80, zval.ProtoTCP), "08 00 50 01"},
+	"udp":                  {zval.Port(53, zval.ProtoUDP), "08 00 35 02"},
+	"icmp":                 {zval.Port(8, zval.ProtoICMP), "08 00 08 03"},
+	"unknown protocol":     {zval.Port(0, zval.ProtoUnknown), "08 00 00 00"},
+	"timestamp":            {zval.Time(1700000000250000000), "09 17 97 9c fe 45 10 b2 80"},
+	"timestamp before 0":   {zval.Time(-1500000000), "09 ff ff ff ff a6 97 d1 00"},
+	"timespan":             {zval.Span(1500 * time.Millisecond), "0a 00 00 00 00 59 68 2f 00"},
+	"negative timespan":    {zval.Span(-time.Second), "0a ff ff ff ff c4 65 36 00"},
+	"enum":                 {zval.Enum("Notice::ACTION_LOG"), "0b 12 4e6f746963653a3a414354494f4e5f4c4f47"},
+	"set":                  {zval.Set(zval.Count(1), zval.Count(2)), "0c 02 02 0000000000000001 02 0000000000000002"},
+	"empty set":            {zval.Set(), "0c 00"},
+	"table":                {zval.Table(zval.Entry{Key: zval.String("a"), Val: zval.Count(1)}, zval.Entry{Key: zval.String("b"), Val: zval.Count(2)}), "0d 02 05 01 61 02 0000000000000001 05 01 62 02 0000000000000002"},
+	"vector":               {zval.Vector(zval.Bool(true), zval.Count(2), zval.String("x")), "0e 03 01 01 02 0000000000000002 05 01 78"},
+	"empty vector":         {zval.Vector(), "0e 00"},
+	"record":               {record(zval.String("conn"), zval.None(), zval.Count(7)), "0e 03 05 04 63 6f 6e 6e 00 02 0000000000000007"},
+	"127 bytes":            {zval.String(strings.Repeat("x", 127)), "05 7f" + strings.Repeat("78", 127)},
+	"128 bytes":            {zval.String(strings.Repeat("x", 128)), "05 80 01" + strings.Repeat("78", 128)},
+	"300 bytes":            {zval.String(strings.Repeat("x", 300)), "05 ac 02" + strings.Repeat("78", 300)},
+	"16383 bytes":          {zval.String(strings.Repeat("x", 16383)), "05 ff 7f" + strings.Repeat("78", 16383)},
+	"16384 bytes":          {zval.String(strings.Repeat("x", 16384)), "05 80 80 01" + strings.Repeat("78", 16384)},
+	"128 elements":         {zval.Vector(make([]zval.Value, 128)...), "0e 80 01" + strings.Repeat("00", 128)},
+	"event of spec 7.2":    {record(zval.Count(1), zval.Count(1), record(zval.String("ping"), record(zval.String("hello"), zval.Count(42)))), "0e03 020000000000000001 020000000000000001 0e02 050470696e67 0e02 050568656c6c6f 02000000000000002a"},
+	"containers in others": {zval.Set(zval.Set(zval.Vector())), "0c 01 0c 01 0e 00"},
+}
+
 // The examples of spec broker-wire 5.1, 5.2, 1.3 and 7.2, and lengths on both
 // sides of where they take another byte.
 func TestValuesHaveTheBytesOfTheSpec(t *testing.T) {
-	one, two := zval.Count(1), zval.Count(2)
-	str := zval.String
-	for name, tt := range map[string]struct {
-		v   zval.Value
-		hex string
-	}{
-		"none":                 {zval.None(), "00"},
-		"true":                 {zval.Bool(true), "01 01"},
-		"false":                {zval.Bool(false), "01 00"},
-		"count":                {zval.Count(42), "02 00 00 00 00 00 00 00 2a"},
-		"largest count":        {zval.Count(math.MaxUint64), "02 ff ff ff ff ff ff ff ff"},
-		"integer":              {zval.Int(42), "03 00 00 00 00 00 00 00 2a"},
-		"negative integer":     {zval.Int(-1), "03 ff ff ff ff ff ff ff ff"},
-		"real":                 {zval.Real(1.5), "04 3f f8 00 00 00 00 00 00"},
-		"negative zero":        {zval.Real(math.Copysign(0, -1)), "04 80 00 00 00 00 00 00 00"},
-		"infinity":             {zval.Real(math.Inf(1)), "04 ff f0 00 00 00 00 00 00"},
-		"negative infinity":    {zval.Real(math.Inf(-1)), "04 7f f0 00 00 00 00 00 00"},
-		"NaN":                  {zval.Real(math.NaN()), "04 ff ff ff ff ff ff ff ff"},
-		"another NaN":          {zval.RealBits(0x7ff8000000000001), "04 7f f8 00 00 00 00 00 01"},
-		"subnormal":            {zval.RealBits(1), "04 00 00 00 00 00 00 00 01"},
-		"empty string":         {str(""), "05 00"},
-		"string":               {str("foo"), "05 03 66 6f 6f"},
-		"IPv4 address":         {zval.Addr(netip.MustParseAddr("192.168.9.8")), "06 00000000000000000000ffff c0a80908"},
-		"IPv6 address":         {zval.Addr(netip.MustParseAddr("2001:db8::1")), "06 20010db8000000000000000000000001"},
-		"IPv4 subnet":          {zval.Subnet(netip.MustParsePrefix("10.0.0.0/8")), "07 00000000000000000000ffff 0a000000 68"},
-		"IPv6 subnet":          {zval.Subnet(netip.MustParsePrefix("2001:db8::/32")), "07 20010db8000000000000000000000000 20"},
-		"tcp":                  {zval.Port(80, zval.ProtoTCP), "08 00 50 01"},
-		"udp":                  {zval.Port(53, zval.ProtoUDP), "08 00 35 02"},
-		"icmp":                 {zval.Port(8, zval.ProtoICMP), "08 00 08 03"},
-		"unknown protocol":     {zval.Port(0, zval.ProtoUnknown), "08 00 00 00"},
-		"timestamp":            {zval.Time(1700000000250000000), "09 17 97 9c fe 45 10 b2 80"},
-		"timestamp before 0":   {zval.Time(-1500000000), "09 ff ff ff ff a6 97 d1 00"},
-		"timespan":             {zval.Span(1500 * time.Millisecond), "0a 00 00 00 00 59 68 2f 00"},
-		"negative timespan":    {zval.Span(-time.Second), "0a ff ff ff ff c4 65 36 00"},
-		"enum":                 {zval.Enum("Notice::ACTION_LOG"), "0b 12 4e6f746963653a3a414354494f4e5f4c4f47"},
-		"set":                  {zval.Set(one, two), "0c 02 02 0000000000000001 02 0000000000000002"},
-		"empty set":            {zval.Set(), "0c 00"},
-		"table":                {zval.Table(zval.Entry{Key: str("a"), Val: one}, zval.Entry{Key: str("b"), Val: two}), "0d 02 05 01 61 02 0000000000000001 05 01 62 02 0000000000000002"},
-		"vector":               {zval.Vector(zval.Bool(true), two, str("x")), "0e 03 01 01 02 0000000000000002 05 01 78"},
-		"empty vector":         {zval.Vector(), "0e 00"},
-		"record":               {record(str("conn"), zval.None(), zval.Count(7)), "0e 03 05 04 63 6f 6e 6e 00 02 0000000000000007"},
-		"127 bytes":            {str(strings.Repeat("x", 127)), "05 7f" + strings.Repeat("78", 127)},
-		"128 bytes":            {str(strings.Repeat("x", 128)), "05 80 01" + strings.Repeat("78", 128)},
-		"300 bytes":            {str(strings.Repeat("x", 300)), "05 ac 02" + strings.Repeat("78", 300)},
-		"16383 bytes":          {str(strings.Repeat("x", 16383)), "05 ff 7f" + strings.Repeat("78", 16383)},
-		"16384 bytes":          {str(strings.Repeat("x", 16384)), "05 80 80 01" + strings.Repeat("78", 16384)},
-		"128 elements":         {zval.Vector(make([]zval.Value, 128)...), "0e 80 01" + strings.Repeat("00", 128)},
-		"event of spec 7.2":    {record(one, one, record(str("ping"), record(str("hello"), zval.Count(42)))), "0e03 020000000000000001 020000000000000001 0e02 050470696e67 0e02 050568656c6c6f 02000000000000002a"},
-		"containers in others": {zval.Set(zval.Set(zval.Vector())), "0c 01 0c 01 0e 00"},
-	} {
+	for name, tt := range specValues {
 		t.Run(name, func(t *testing.T) {
 			want := unhex(t, tt.hex)
 			if got := native.Encode(tt.v); !bytes.Equal(got, want) {
