@@ -2,18 +2,18 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// entry is one line of the dialogue: somebody says something to somebody, or
-// does something.
+// entry is something that happened at a time, in a step.
 type entry struct {
-	at    time.Duration
-	step  int
-	from  string
-	to    string // empty: from does what
-	what  any
-	heard bool // it is received; otherwise sent
+	at   time.Duration
+	step int
+	coretest.Entry
 }
 
 // remembered is how many entries a dialogue keeps.
@@ -45,19 +45,10 @@ func (d *dialogue) lines() []string {
 	return list
 }
 
-// String returns the entry as a line with its step and its time.
+// String returns the entry with its step and its time.
 func (e entry) String() string {
-	return fmt.Sprintf("%8d %12s  %s", e.step, e.at.Round(time.Microsecond), e.line(renderer{short}))
+	return fmt.Sprintf("%8d %12s  %s", e.step, e.at.Round(time.Microsecond), strings.Join(e.Lines(short), "\n"))
 }
 
-// line returns who says or does what.
-func (e entry) line(r renderer) string {
-	switch {
-	case e.to == "":
-		return e.from + ": " + r.text(e.what)
-	case e.heard:
-		return e.to + " <- " + e.from + "  " + r.text(e.what)
-	default:
-		return e.from + " -> " + e.to + "  " + r.text(e.what)
-	}
-}
+// short returns what is enough of a request ID to tell it from others.
+func short(id mgmt.ReqID) string { return string(id[:min(len(id), 6)]) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -125,7 +126,7 @@ func (w *world) publish(from *endpoint, p parcel) {
 
 func (w *world) send(e *end, p parcel) {
 	to := e.far
-	w.record(entry{from: string(e.self.id), to: string(to.self.id), what: p.msg})
+	w.record(coretest.Entry{From: string(e.self.id), To: string(to.self.id), What: p.msg})
 	to.arrives = max(to.arrives, w.now+w.delay())
 	w.at(to.arrives, func() { w.arrive(to, p) })
 }
@@ -143,7 +144,7 @@ func (w *world) arrive(e *end, p parcel) {
 }
 
 func (w *world) deliver(e *end, p parcel) {
-	w.record(entry{from: string(e.far.self.id), to: string(e.self.id), what: p.msg, heard: true})
+	w.record(coretest.Entry{From: string(e.far.self.id), To: string(e.self.id), What: p.msg, Heard: true})
 	e.self.part.receive(e, p)
 }
 
@@ -173,13 +174,10 @@ func (w *world) lose(e *end) {
 		w.reset(e.far)
 	}
 	if was == up && !e.self.gone {
-		w.record(entry{from: string(e.self.id), to: string(e.far.self.id), what: lost{}})
+		w.record(coretest.Entry{From: string(e.self.id), To: string(e.far.self.id), What: "connection lost"})
 		e.self.part.peerLost(e)
 	}
 }
-
-// lost stands in the dialogue for a connection that an end considers lost.
-type lost struct{}
 
 // shut makes an end one that is down, without telling its endpoint.
 func (w *world) shut(e *end) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -94,13 +95,10 @@ func (w *world) run(until time.Duration) {
 const maxStepsAtOnce = 5000
 
 // record puts e, which happens now, into the dialogue.
-func (w *world) record(e entry) {
-	e.at, e.step = w.now, w.steps
-	w.log.add(e)
-}
+func (w *world) record(e coretest.Entry) { w.log.add(entry{w.now, w.steps, e}) }
 
 // did records that somebody does something.
-func (w *world) did(who string, what any) { w.record(entry{from: who, what: what}) }
+func (w *world) did(who string, what any) { w.record(coretest.Entry{From: who, What: what}) }
 
 // violated records that a promise was broken; only the first counts.
 func (w *world) violated(format string, args ...any) {

@@ -24,7 +24,7 @@ type agentStage struct {
 	asked mgmt.NodeDispatchRequest
 }
 
-var agentVerbs = verbs[*agentStage]{
+var agentVerbs = Verbs[*agentStage]{
 	"adopt":      (*agentStage).adopt,
 	"announce":   (*agentStage).announce,
 	"answer":     (*agentStage).answer,
@@ -52,7 +52,7 @@ func (s *agentStage) Do(verb string, args *Args) error {
 	if verb != "set" {
 		s.begin()
 	}
-	return agentVerbs.do(s, verb, args)
+	return agentVerbs.Do(s, verb, args)
 }
 
 // RunUntil makes the agent, if there is none yet.

@@ -43,7 +43,7 @@ func newControllerStage(t T, trace *Trace) *controllerStage {
 	return s
 }
 
-var controllerVerbs = verbs[*controllerStage]{
+var controllerVerbs = Verbs[*controllerStage]{
 	"answer":  (*controllerStage).answer,
 	"ask":     (*controllerStage).ask,
 	"disk":    (*controllerStage).disk,
@@ -57,7 +57,7 @@ var controllerVerbs = verbs[*controllerStage]{
 	"wait":    (*controllerStage).wait,
 }
 
-func (s *controllerStage) Do(verb string, args *Args) error { return controllerVerbs.do(s, verb, args) }
+func (s *controllerStage) Do(verb string, args *Args) error { return controllerVerbs.Do(s, verb, args) }
 
 // begin makes a machine from what the last save left on disk.
 func (s *controllerStage) begin() {

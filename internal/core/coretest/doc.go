@@ -29,8 +29,9 @@
 //	VERB WORD...                    this happens at once, before anything else does
 //
 // Each verb has a file, verb_*.go, which says what words it takes. Package sim has
-// verbs of its own. Words have blanks between them; a blank within a word needs
-// quotes, as in Go. Semicolons stand between several results or findings.
+// verbs of its own, in verbs_test.go. Words have blanks between them. A blank
+// within a word needs quotes, as in Go. Semicolons stand between several results
+// or findings.
 //
 // Nodes and instances are written as in "two a@10.0.0.1 b | manager@a:2200:9000
 // worker-1@b,interface=eth0": instance a at an address, b at an unknown one, a
@@ -47,6 +48,10 @@
 //	-> INSTANCE (PEER)  MESSAGE     the same, where a peer is an instance's agent
 //	info: TEXT KEY=VALUE...         a note for the log, of that level
 //	save STATE, start NODE, ...     anything else
+//
+// In package sim, where several cores act, each of these begins with who does it:
+// "controller.1 -> a1.1  welcome #1", "a1.1: start w1, launch 1". The number counts
+// the lives of a program.
 //
 // Everything is written as it is read, so that an answer can be copied from the
 // trace. Request IDs that the core makes are called #1, #2, and so on.

@@ -102,10 +102,11 @@ func (p *player) echo(lines ...string) {
 	p.held = nil
 }
 
-// verbs are what the lines of a stage may begin with.
-type verbs[S any] map[string]func(S, *Args) error
+// Verbs are what the lines of a stage may begin with, and what they do there.
+type Verbs[S any] map[string]func(S, *Args) error
 
-func (v verbs[S]) do(stage S, verb string, args *Args) error {
+// Do carries out a line.
+func (v Verbs[S]) Do(stage S, verb string, args *Args) error {
 	do, known := v[verb]
 	if !known {
 		return fmt.Errorf("unknown verb %q", verb)

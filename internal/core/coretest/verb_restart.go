@@ -28,7 +28,7 @@ func (s *agentStage) restart(args *Args) error {
 		return err
 	}
 	waiting := args.Flag("waiting")
-	if err := setAll(&s.cfg, args); err != nil {
+	if err := args.Settings(&s.cfg); err != nil {
 		return err
 	}
 	s.Load(s.cfg)

@@ -10,15 +10,16 @@ import (
 
 // "set FIELD=VALUE...": settings, before anything else; a FIELD of a field has a
 // dot, as in Limits.Requests=3.
-func (s *controllerStage) set(args *Args) error { return setAll(&s.cfg, args) }
+func (s *controllerStage) set(args *Args) error { return args.Settings(&s.cfg) }
 
 // "set FIELD=VALUE...": settings, before anything else; a FIELD of a field has a
 // dot, as in Backoff.GiveUp=3.
-func (s *agentStage) set(args *Args) error { return setAll(&s.cfg, args) }
+func (s *agentStage) set(args *Args) error { return args.Settings(&s.cfg) }
 
-func setAll(config any, args *Args) error {
-	for args.Left() > 0 {
-		path, value, _ := strings.Cut(args.Next(), "=")
+// Settings takes all words, each FIELD=VALUE of the struct that config points to.
+func (a *Args) Settings(config any) error {
+	for a.Left() > 0 {
+		path, value, _ := strings.Cut(a.Next(), "=")
 		if err := setPath(reflect.ValueOf(config).Elem(), path, value); err != nil {
 			return fmt.Errorf("set %s: %w", path, err)
 		}
