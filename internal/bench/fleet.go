@@ -14,7 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
-	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/store/memstore"
 	"github.com/zeekfleet/zeekfleet/node"
 )
 
@@ -43,7 +43,7 @@ func fleet(ctx context.Context, _ string) ([]figure, error) {
 	parts.Go(func() {
 		daemon.RunController(ctx, daemon.ControllerConfig{
 			Core:  controller.Config{DeployTimeout: time.Minute},
-			Store: new(memoryStore), Broker: peers, WebSocket: clients,
+			Store: new(memstore.Store), Broker: peers, WebSocket: clients,
 		})
 	})
 	config := client.Configuration{ID: "fleet"}
@@ -126,7 +126,7 @@ func awaitInstances(ctx context.Context, c *client.Client, want int) error {
 func runFleetAgent(ctx context.Context, name mgmt.InstanceName, nodes []mgmt.NodeName, ln net.Listener, controller string) {
 	daemon.RunAgent(ctx, daemon.AgentConfig{
 		Core:       agent.Config{Name: name, Connecting: true},
-		Store:      new(memoryStore),
+		Store:      new(memstore.Store),
 		Broker:     ln,
 		Controller: controller,
 		Processes:  &goroutines{events: make(chan proc.Event, 10*fleetNodes), agent: ln.Addr().String()},
@@ -134,29 +134,6 @@ func runFleetAgent(ctx context.Context, name mgmt.InstanceName, nodes []mgmt.Nod
 
 		ForeignNodes: nodes,
 	})
-}
-
-// memoryStore keeps a document in memory.
-type memoryStore struct {
-	mu  sync.Mutex
-	doc []byte
-	rev store.Revision
-}
-
-func (s *memoryStore) Load(context.Context) ([]byte, store.Revision, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.doc, s.rev, nil
-}
-
-func (s *memoryStore) Save(_ context.Context, doc []byte, replaces store.Revision) (store.Revision, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if replaces != s.rev {
-		return 0, store.ErrConflict
-	}
-	s.doc, s.rev = append([]byte(nil), doc...), s.rev+1
-	return s.rev, nil
 }
 
 // goroutines runs nodes in this process instead of starting any.

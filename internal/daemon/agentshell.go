@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // agentShell belongs to the goroutine of its loop.
@@ -141,7 +143,11 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	switch e := effect.(type) {
 	case agent.Save:
 		saved := agent.Saved{}
-		if err := a.doc.save(ctx, e.State); err != nil {
+		err := a.doc.save(ctx, e.State)
+		if errors.Is(err, store.ErrConflict) {
+			return nil, err
+		}
+		if err != nil {
 			a.cfg.Logger.Error("configuration not saved", "err", err)
 			saved.Err = err.Error()
 		}

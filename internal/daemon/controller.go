@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -264,7 +265,11 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	switch e := effect.(type) {
 	case controller.Save:
 		saved := controller.Saved{}
-		if err := c.doc.save(ctx, e.State); err != nil {
+		err := c.doc.save(ctx, e.State)
+		if errors.Is(err, store.ErrConflict) {
+			return nil, err
+		}
+		if err != nil {
 			c.cfg.Logger.Error("configuration not saved", "err", err)
 			saved.Err = err.Error()
 		}

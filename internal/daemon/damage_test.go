@@ -26,6 +26,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
@@ -129,11 +130,11 @@ func (s *site) save(dir string, rev int, state any) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_, current, err := st.Load(s.t.Context())
+	_, current, err := st.Load(s.t.Context(), "")
 	if err != nil || int(current) != rev {
 		s.t.Fatalf("revision %d, %v, want %d", current, err, rev)
 	}
-	if _, err := st.Save(s.t.Context(), text, current); err != nil {
+	if _, err := st.Save(s.t.Context(), []store.Change{{Key: "state", Value: text}}, current); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // forgetful tells which launches were forgotten.
@@ -50,7 +51,7 @@ func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := saved.Save(t.Context(), state, 0); err != nil {
+	if _, err := saved.Save(t.Context(), []store.Change{{Key: "state", Value: state}}, 0); err != nil {
 		t.Fatal(err)
 	}
 	processes := forgetful{fakeProcesses{host}, make(chan proc.Record)}
@@ -123,7 +124,7 @@ func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := saved.Save(t.Context(), state, 0); err != nil {
+	if _, err := saved.Save(t.Context(), []store.Change{{Key: "state", Value: state}}, 0); err != nil {
 		t.Fatal(err)
 	}
 	stuck := make(chan struct{})

@@ -25,6 +25,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -352,7 +353,7 @@ func warningsOfANodeThat(t *testing.T, answers func(net.Conn)) (told int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := saved.Save(t.Context(), state, 0); err != nil {
+	if _, err := saved.Save(t.Context(), []store.Change{{Key: "state", Value: state}}, 0); err != nil {
 		t.Fatal(err)
 	}
 	attempts := make(chan bool, 1000)

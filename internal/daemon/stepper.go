@@ -1,14 +1,10 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
 // machine is the shape of a core: it decides, and does nothing.
@@ -64,67 +60,4 @@ func (s *stepper[Event, Effect]) rearm() {
 		return
 	}
 	s.wake.Stop()
-}
-
-// document keeps a core's state in a store as JSON.
-type document struct {
-	store    store.Store
-	revision store.Revision
-	// unsure says that nobody could tell whether the latest save took place, and
-	// so what revision is stored.
-	unsure  bool
-	timeout time.Duration
-}
-
-// loadDocument reads the state that was saved last into state, and leaves it
-// alone if there is none.
-func loadDocument(ctx context.Context, s store.Store, timeout time.Duration, state any) (*document, error) {
-	text, rev, err := s.Load(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("load state: %w", err)
-	}
-	if text != nil {
-		if err := json.Unmarshal(text, state); err != nil {
-			return nil, fmt.Errorf("load state, revision %d: %w", rev, err)
-		}
-	}
-	return &document{store: s, revision: rev, timeout: timeout}, nil
-}
-
-// save replaces the state. Its error is for the client whose request it was.
-func (d *document) save(ctx context.Context, state any) error {
-	text, err := json.Marshal(state)
-	if err != nil {
-		panic(fmt.Sprintf("daemon: marshal %T: %v", state, err)) // states hold plain data only
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
-	defer cancel()
-	if d.unsure {
-		if _, err := d.reload(ctx); err != nil {
-			return fmt.Errorf("save state: %w", err)
-		}
-	}
-	rev, err := d.store.Save(ctx, text, d.revision)
-	if err == nil {
-		d.revision = rev
-		return nil
-	}
-	// Save leaves open whether it took place. If it did, it counts: what is
-	// stored must be what the core goes on with.
-	before := d.revision
-	stored, loadErr := d.reload(ctx)
-	if loadErr == nil && d.revision > before && bytes.Equal(stored, text) {
-		return nil
-	}
-	return fmt.Errorf("save state: %w", err)
-}
-
-// reload reads what is stored, in order to learn its revision.
-func (d *document) reload(ctx context.Context) ([]byte, error) {
-	stored, rev, err := d.store.Load(ctx)
-	d.unsure = err != nil
-	if err == nil {
-		d.revision = rev
-	}
-	return stored, err
 }

@@ -1,10 +1,10 @@
-// Package store declares where a daemon keeps its state: one opaque document
-// with a revision. The controller and the agents encode their whole state into
-// that document and save it before they acknowledge or act.
+// Package store declares where a daemon keeps its state: entries with keys, and
+// one revision for all of them. The values are opaque. A daemon saves its state
+// before it acknowledges a request or acts on it.
 //
-// A Store refuses a Save that would overwrite something its caller has not
-// seen, so two daemons that believe they lead cannot undo each other.
+// A Store refuses a Save by a daemon that does not know what is stored, so that two
+// daemons which both believe that they lead cannot undo each other's changes.
 //
-// Package boltstore keeps the document in a local file; package storetest is
-// the suite that every Store passes. This package starts no goroutines.
+// Package boltstore keeps the entries in a local file; package storetest is the
+// suite that every Store passes. This package starts no goroutines.
 package store

@@ -28,6 +28,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "saver":
 		os.Exit(saverMain(os.Args[1]))
+	case "opener":
+		os.Exit(openerMain(os.Args[1]))
 	case "full disk":
 		os.Exit(fullDiskMain(os.Args[1]))
 	}
@@ -36,7 +38,7 @@ func TestMain(m *testing.M) {
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, s storetest.Settings) storetest.Store {
-		return open(t, filepath.Join(s.Place, "state.db"), boltstore.Config{History: s.History, MaxBytes: s.MaxBytes})
+		return open(t, filepath.Join(s.Place, "state.db"), boltstore.Config{MaxValue: s.MaxValue, MaxSave: s.MaxSave})
 	})
 }
 
@@ -117,37 +119,18 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestHistoryHasTheTimeOfEachSave(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
-	synctest.Test(t, func(t *testing.T) {
-		s := open(t, path, boltstore.Config{})
-		start := time.Now().UTC()
-		for rev := range store.Revision(3) {
-			if _, err := s.Save(t.Context(), []byte("x"), rev); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Hour)
-		}
-		versions, err := s.History(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, v := range versions {
-			if want := start.Add(time.Duration(2-i) * time.Hour); !v.Saved.Equal(want) {
-				t.Errorf("revision %d: saved %v, want %v", v.Revision, v.Saved, want)
-			}
-		}
-	})
+// put saves one entry.
+func put(ctx context.Context, s *boltstore.Store, key string, value []byte, replaces store.Revision) (store.Revision, error) {
+	return s.Save(ctx, []store.Change{{Key: key, Value: value}}, replaces)
 }
 
 func TestFileDoesNotGrowWithThePast(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
-	s := open(t, path, boltstore.Config{History: 2})
-	doc := bytes.Repeat([]byte("x"), 10_000)
+	s := open(t, path, boltstore.Config{})
 	var rev store.Revision
 	for range 200 {
 		var err error
-		if rev, err = s.Save(t.Context(), doc, rev); err != nil {
+		if rev, err = put(t.Context(), s, "state", bytes.Repeat([]byte("x"), 10_000), rev); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -155,7 +138,7 @@ func TestFileDoesNotGrowWithThePast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if most := int64(256 << 10); info.Size() > most {
+	if most := int64(128 << 10); info.Size() > most {
 		t.Errorf("after 200 saves of 10 kB: %d bytes, want at most %d", info.Size(), most)
 	}
 }
@@ -190,28 +173,35 @@ func TestOpenRefusesWhatIsNotAStateFile(t *testing.T) {
 			want: boltstore.ErrForeign,
 		},
 		"a format of the future": {
-			make: func(t *testing.T, path string) {
-				open(t, path, boltstore.Config{}).Close()
-				database(t, path, func(tx *bbolt.Tx) error {
-					return tx.Bucket([]byte("zeekfleet")).Put([]byte("format"), []byte("2"))
-				})
-			},
-			want: boltstore.ErrForeign,
+			make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "format", "3")) },
+			want: boltstore.ErrNewer,
 		},
-		"an entry that is no document": {
+		"a format that is no number": {
+			make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "format", "two")) },
+			want: boltstore.ErrDamaged,
+		},
+		"a revision of another length": {
+			make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "revision", "x")) },
+			want: boltstore.ErrDamaged,
+		},
+		"an entry without a checksum": {
+			make: func(t *testing.T, path string) { change(t, path, inBucket("entries", "short", "x")) },
+			want: boltstore.ErrDamaged,
+		},
+		"an entry that was changed": {
+			make: func(t *testing.T, path string) { change(t, path, inBucket("entries", "state", "\x00\x00\x00\x00text")) },
+			want: boltstore.ErrDamaged,
+		},
+		"no entries": {
 			make: func(t *testing.T, path string) {
-				open(t, path, boltstore.Config{}).Close()
-				database(t, path, func(tx *bbolt.Tx) error {
-					return tx.Bucket([]byte("documents")).Put([]byte("short"), []byte("x"))
-				})
+				change(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("entries")) })
 			},
 			want: boltstore.ErrDamaged,
 		},
-		"a bucket among the documents": {
+		"a bucket among the entries": {
 			make: func(t *testing.T, path string) {
-				open(t, path, boltstore.Config{}).Close()
-				database(t, path, func(tx *bbolt.Tx) error {
-					_, err := tx.Bucket([]byte("documents")).CreateBucket([]byte("theirs"))
+				change(t, path, func(tx *bbolt.Tx) error {
+					_, err := tx.Bucket([]byte("entries")).CreateBucket([]byte("theirs"))
 					return err
 				})
 			},
@@ -240,6 +230,20 @@ func write(t testing.TB, path string, content []byte) {
 	}
 }
 
+// change makes a store and changes its file as another program would.
+func change(t testing.TB, path string, how func(*bbolt.Tx) error) {
+	t.Helper()
+	if err := open(t, path, boltstore.Config{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	database(t, path, how)
+}
+
+// inBucket writes past the store.
+func inBucket(bucket, key, value string) func(*bbolt.Tx) error {
+	return func(tx *bbolt.Tx) error { return tx.Bucket([]byte(bucket)).Put([]byte(key), []byte(value)) }
+}
+
 // database changes a file as another program would.
 func database(t testing.TB, path string, change func(*bbolt.Tx) error) {
 	t.Helper()
@@ -252,16 +256,24 @@ func database(t testing.TB, path string, change func(*bbolt.Tx) error) {
 	}
 }
 
+const lastSave = 30 // of populated
+
+// entryOf is what a save of populated writes.
+func entryOf(save int) []byte { return bytes.Repeat([]byte{byte(save)}, 100+save*300) }
+
 // populated returns the bytes of a file with a branch page, overflow pages,
-// free pages and inline buckets, and the number of its current revision.
-func populated(t testing.TB) ([]byte, store.Revision) {
+// free pages and inline buckets. Its current revision is lastSave.
+func populated(t testing.TB) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "state.db")
-	s := open(t, path, boltstore.Config{History: 20})
-	var rev store.Revision
-	for i := range 30 {
-		var err error
-		if rev, err = s.Save(t.Context(), bytes.Repeat([]byte{byte(i)}, 100+i*300), rev); err != nil {
+	s := open(t, path, boltstore.Config{})
+	for i := 1; i <= lastSave; i++ {
+		changes := []store.Change{
+			{Key: "state", Value: entryOf(i)},
+			{Key: fmt.Sprintf("past/%02d", i), Value: entryOf(i)},
+			{Key: fmt.Sprintf("past/%02d", i-20)},
+		}
+		if _, err := s.Save(t.Context(), changes, store.Revision(i-1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -272,13 +284,27 @@ func populated(t testing.TB) ([]byte, store.Revision) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file, rev
+	return file
+}
+
+// isPopulated reports whether a store has what populated saved.
+func isPopulated(t testing.TB, s *boltstore.Store) bool {
+	entries, rev, err := s.Load(t.Context(), "")
+	if err != nil || rev != lastSave || len(entries) != 21 || !bytes.Equal(entries[20].Value, entryOf(lastSave)) {
+		return false
+	}
+	for i, e := range entries[:20] {
+		if !bytes.Equal(e.Value, entryOf(lastSave-19+i)) {
+			return false
+		}
+	}
+	return true
 }
 
 // use opens a file, and if that succeeds, does everything with it. An error is
 // fine at each step; a panic or a fault is not.
 func use(t testing.TB, path string) error {
-	s, err := boltstore.Open(t.Context(), path, boltstore.Config{History: 5})
+	s, err := boltstore.Open(t.Context(), path, boltstore.Config{})
 	if err != nil {
 		if !strings.Contains(err.Error(), path) {
 			t.Errorf("Open: got %q, want the path in it", err)
@@ -286,28 +312,21 @@ func use(t testing.TB, path string) error {
 		return err
 	}
 	defer s.Close()
-	_, rev, err := s.Load(t.Context())
+	entries, rev, err := s.Load(t.Context(), "")
 	if err != nil {
 		return err
 	}
-	versions, err := s.History(t.Context())
-	for _, v := range versions {
-		if _, err := s.LoadAt(t.Context(), v.Revision); err != nil {
+	for _, e := range entries {
+		changes := []store.Change{{Key: e.Key}, {Key: "new", Value: bytes.Repeat([]byte("new"), 5000)}}
+		if rev, err = s.Save(t.Context(), changes, rev); err != nil {
 			return err
 		}
 	}
-	for range 3 {
-		next, err := s.Save(t.Context(), bytes.Repeat([]byte("new"), 5000), rev)
-		if err != nil {
-			return err
-		}
-		rev = next
-	}
-	return err
+	return nil
 }
 
 func TestEveryTruncationIsAnErrorNeverAPanic(t *testing.T) {
-	file, _ := populated(t)
+	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	for size := len(file) - 512; size > 0; size -= 512 {
 		write(t, path, file[:size])
@@ -319,7 +338,7 @@ func TestEveryTruncationIsAnErrorNeverAPanic(t *testing.T) {
 }
 
 func TestDamageIsAnErrorNeverAPanic(t *testing.T) {
-	file, _ := populated(t)
+	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	pages := len(file) / os.Getpagesize()
 	refused := 0
@@ -338,27 +357,27 @@ func TestDamageIsAnErrorNeverAPanic(t *testing.T) {
 	}
 }
 
-func TestDamagedDocumentIsNotReturned(t *testing.T) {
-	file, rev := populated(t)
+func TestDamagedEntryIsNamedWhenTheFileIsOpened(t *testing.T) {
+	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
-	doc := bytes.Repeat([]byte{29}, 100+29*300)
-	at := bytes.Index(file, doc)
+	value := entryOf(lastSave - 5)
+	at := bytes.Index(file, value)
 	if at < 0 {
-		t.Fatal("the current document is not in the file")
+		t.Fatal("the entry is not in the file")
 	}
-	for at := at; at >= 0; { // an older copy may stand in free pages
-		file[at+len(doc)/2]++
-		at = bytes.Index(file, doc)
+	for at >= 0 { // an older copy may stand in free pages
+		file[at+len(value)/2]++
+		at = bytes.Index(file, value)
 	}
 	write(t, path, file)
 	_, err := boltstore.Open(t.Context(), path, boltstore.Config{})
-	if !errors.Is(err, boltstore.ErrDamaged) || !strings.Contains(err.Error(), fmt.Sprintf("revision %d", rev)) {
-		t.Errorf("Open: got %v, want ErrDamaged for revision %d", err, rev)
+	if !errors.Is(err, boltstore.ErrDamaged) || !strings.Contains(err.Error(), `entry "past/25": checksum mismatch`) {
+		t.Errorf("Open: got %v, want ErrDamaged for past/25", err)
 	}
 }
 
 func FuzzOpen(f *testing.F) {
-	file, _ := populated(f)
+	file := populated(f)
 	f.Add(0, []byte{})
 	f.Add(4096*3+10, []byte{0xff, 0xff})
 	f.Add(4096*2, []byte{1, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0xff, 0xff})

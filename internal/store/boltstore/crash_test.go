@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,23 +25,23 @@ import (
 const crashRounds = 200
 
 // TestKilledProcessLosesNothing kills a process that saves without pause, at
-// random moments, and finds the last acknowledged document each time, or the
-// one that was being saved.
+// random moments, and finds the last acknowledged entries each time, or those
+// that were being saved.
 func TestKilledProcessLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "state.db")
 	var before store.Revision
 	for round := range crashRounds {
 		acknowledged := max(before, killWhileSaving(t, path, round))
 		s := open(t, path, boltstore.Config{})
-		doc, rev, err := s.Load(t.Context())
+		entries, rev, err := s.Load(t.Context(), "")
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
 		if rev != acknowledged && rev != acknowledged+1 {
 			t.Fatalf("round %d: got revision %d, want %d, or the one in flight", round, rev, acknowledged)
 		}
-		if want := crashDocument(rev); rev > 0 && !bytes.Equal(doc, want) {
-			t.Fatalf("round %d: got %.40q at revision %d, want %.40q", round, doc, rev, want)
+		if want := crashEntries(rev); !slices.EqualFunc(entries, want, isChange) {
+			t.Fatalf("round %d: got %.200q at revision %d, want %.200q", round, entries, rev, want)
 		}
 		before = rev
 		if err := s.Close(); err != nil {
@@ -95,23 +96,34 @@ func parseRevision(t *testing.T, line string) store.Revision {
 	return store.Revision(n)
 }
 
-// crashDocument is the document with a revision; its size crosses pages.
-func crashDocument(rev store.Revision) []byte {
-	return []byte(strings.Repeat(fmt.Sprintf("%d ", rev), 1+int(rev)%50*40))
+// crashEntries are the entries at a revision: the revision, in sizes that cross
+// pages.
+func crashEntries(rev store.Revision) []store.Change {
+	if rev == 0 {
+		return nil
+	}
+	value := func(factor int) []byte {
+		return []byte(strings.Repeat(fmt.Sprintf("%d ", rev), 1+int(rev)%50*factor))
+	}
+	return []store.Change{{Key: "a", Value: value(1)}, {Key: "b", Value: value(40)}}
+}
+
+func isChange(e store.Entry, c store.Change) bool {
+	return e.Key == c.Key && bytes.Equal(e.Value, c.Value)
 }
 
 // saverMain saves until it is killed, and acknowledges each revision with one
 // line, which is one write.
 func saverMain(path string) int {
 	ctx := context.Background()
-	s, err := boltstore.Open(ctx, path, boltstore.Config{History: 10})
+	s, err := boltstore.Open(ctx, path, boltstore.Config{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	_, rev, err := s.Load(ctx)
+	_, rev, err := s.Load(ctx, "")
 	for err == nil {
-		if rev, err = s.Save(ctx, crashDocument(rev+1), rev); err == nil {
+		if rev, err = s.Save(ctx, crashEntries(rev+1), rev); err == nil {
 			_, err = fmt.Println(rev)
 		}
 	}
@@ -147,7 +159,7 @@ func fillDisk(ctx context.Context, path string) error {
 		return err
 	}
 	small := []byte("small")
-	rev, err := s.Save(ctx, small, 0)
+	rev, err := put(ctx, s, "state", small, 0)
 	if err != nil {
 		return err
 	}
@@ -157,23 +169,23 @@ func fillDisk(ctx context.Context, path string) error {
 	}
 	large := bytes.Repeat([]byte("large"), 100<<10)
 	for range 3 {
-		if _, err := s.Save(ctx, large, rev); err == nil {
+		if _, err := put(ctx, s, "state", large, rev); err == nil {
 			return fmt.Errorf("a save beyond the limit succeeded")
 		} else if !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "file too large") {
 			return fmt.Errorf("unclear error: %w", err)
 		}
-		if doc, now, err := s.Load(ctx); err != nil || now != rev || !bytes.Equal(doc, small) {
-			return fmt.Errorf("load on a full disk: %.20q at %d, %w", doc, now, err)
+		if err := wantState(ctx, s, small, rev); err != nil {
+			return fmt.Errorf("load on a full disk: %w", err)
 		}
 		// What fits, fits.
-		if rev, err = s.Save(ctx, small, rev); err != nil {
+		if rev, err = put(ctx, s, "state", small, rev); err != nil {
 			return fmt.Errorf("small save on a full disk: %w", err)
 		}
 	}
 	if err := restore(); err != nil {
 		return err
 	}
-	if rev, err = s.Save(ctx, large, rev); err != nil {
+	if rev, err = put(ctx, s, "state", large, rev); err != nil {
 		return fmt.Errorf("save with room again: %w", err)
 	}
 	if err := s.Close(); err != nil {
@@ -183,8 +195,17 @@ func fillDisk(ctx context.Context, path string) error {
 		return err
 	}
 	defer s.Close()
-	if doc, now, err := s.Load(ctx); err != nil || now != rev || !bytes.Equal(doc, large) {
-		return fmt.Errorf("load after reopening: %.20q at %d, want %d: %w", doc, now, rev, err)
+	if err := wantState(ctx, s, large, rev); err != nil {
+		return fmt.Errorf("load after reopening: %w", err)
+	}
+	return nil
+}
+
+// wantState checks that the store has the value alone.
+func wantState(ctx context.Context, s *boltstore.Store, want []byte, wantRev store.Revision) error {
+	entries, rev, err := s.Load(ctx, "")
+	if err != nil || rev != wantRev || len(entries) != 1 || !bytes.Equal(entries[0].Value, want) {
+		return fmt.Errorf("%.40q at %d, %w; want %.20q at %d", entries, rev, err, want, wantRev)
 	}
 	return nil
 }

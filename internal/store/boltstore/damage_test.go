@@ -45,10 +45,10 @@ func TestFileThatIsMissingIsToldFromAFirstStart(t *testing.T) {
 	}
 }
 
-// bbolt itself would go on with the other meta page, and so with the document
-// before the current one.
+// bbolt itself would go on with the other meta page, and so with the entries before
+// the current ones.
 func TestFlippedByteInAMetaPageIsNamed(t *testing.T) {
-	file, _ := populated(t)
+	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	for number, name := range []string{"first", "second"} {
 		for at := 16; at < 16+64; at++ {
@@ -81,9 +81,8 @@ func damage(rng *rand.Rand, file []byte) ([]byte, string) {
 	return file, fmt.Sprintf("bit %d of byte %d flipped", bit, at)
 }
 
-func TestNoDamageBringsBackAnOlderDocument(t *testing.T) {
-	file, want := populated(t)
-	doc := bytes.Repeat([]byte{29}, 100+29*300)
+func TestNoDamageBringsBackOlderEntries(t *testing.T) {
+	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	rng := rand.New(rand.NewPCG(7, 13))
 	const damages = 1000
@@ -99,9 +98,8 @@ func TestNoDamageBringsBackAnOlderDocument(t *testing.T) {
 			}
 			continue
 		}
-		got, rev, err := s.Load(t.Context())
-		if err != nil || rev != want || !bytes.Equal(got, doc) {
-			t.Fatalf("%s: loaded revision %d, %v, want %d or an error", how, rev, err, want)
+		if !isPopulated(t, s) {
+			t.Fatalf("%s: other entries were loaded", how)
 		}
 		s.Close()
 	}

@@ -3,70 +3,48 @@ package boltstore
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
-	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// The file has two buckets. The first says what the file is:
+// The file has format 2. It has two buckets. The first says what the file is:
 //
-//	zeekfleet   format -> 1
+//	zeekfleet   format   -> "2"
+//	            revision -> checksum (4 bytes), revision (8 bytes)
 //
-// The second has one key per document, its revision as 8 bytes, big-endian, so
-// that the last key is the current document. The value is the time of the save
-// (8 bytes, nanoseconds since 1970, big-endian), a CRC-32C of key, time and
-// document (4 bytes, big-endian), and the document.
+// The second has the entries:
+//
+//	entries     key      -> checksum (4 bytes), value
+//
+// A checksum is the CRC-32C of the key, a zero byte, and what follows the
+// checksum. Numbers are big-endian.
+//
+// A format never changes. One that has to be different gets the next number, and
+// Open converts the formats before it (format1.go).
+const format = 2
+
 var (
-	formatBucket    = []byte("zeekfleet")
-	formatKey       = []byte("format")
-	formatValue     = []byte("1")
-	documentsBucket = []byte("documents")
+	aboutBucket   = []byte("zeekfleet")
+	formatKey     = []byte("format")
+	revisionKey   = []byte("revision")
+	entriesBucket = []byte("entries")
 )
 
 const (
-	keySize    = 8
-	headerSize = 12
+	checksumSize = 4
+	revisionSize = 8
 )
 
+// maxRevision bounds the revisions that Open accepts. No number of saves gets
+// there.
+const maxRevision = store.Revision(1) << 62
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-type entry struct {
-	revision store.Revision
-	saved    time.Time
-	doc      []byte
-}
-
-func (e entry) key() []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(e.revision))
-}
-
-func (e entry) value() []byte {
-	v := make([]byte, headerSize, headerSize+len(e.doc))
-	binary.BigEndian.PutUint64(v, uint64(e.saved.UnixNano()))
-	binary.BigEndian.PutUint32(v[8:], checksum(e.key(), v[:8], e.doc))
-	return append(v, e.doc...)
-}
-
-// decodeKey takes any key; Open has checked that all of them have keySize.
-func decodeKey(k []byte) store.Revision {
-	return store.Revision(binary.BigEndian.Uint64(k))
-}
-
-// decodeEntry copies what it returns: k and v live in the memory map.
-func decodeEntry(k, v []byte) (entry, error) {
-	if len(k) != keySize || len(v) < headerSize {
-		return entry{}, fmt.Errorf("%w: an entry of %d and %d bytes is not a document", ErrDamaged, len(k), len(v))
-	}
-	rev := decodeKey(k)
-	doc := v[headerSize:]
-	if checksum(k, v[:8], doc) != binary.BigEndian.Uint32(v[8:]) {
-		return entry{}, fmt.Errorf("%w: revision %d does not match its checksum", ErrDamaged, rev)
-	}
-	saved := time.Unix(0, int64(binary.BigEndian.Uint64(v))).UTC()
-	return entry{revision: rev, saved: saved, doc: bytes.Clone(doc)}, nil
-}
 
 func checksum(parts ...[]byte) uint32 {
 	var sum uint32
@@ -74,4 +52,71 @@ func checksum(parts ...[]byte) uint32 {
 		sum = crc32.Update(sum, castagnoli, p)
 	}
 	return sum
+}
+
+// seal returns value with its checksum, as it is stored with the key.
+func seal(key, value []byte) []byte {
+	sealed := make([]byte, checksumSize, checksumSize+len(value))
+	binary.BigEndian.PutUint32(sealed, checksum(key, []byte{0}, value))
+	return append(sealed, value...)
+}
+
+var errChecksum = errors.New("checksum mismatch")
+
+// unseal returns a part of sealed.
+func unseal(key, sealed []byte) ([]byte, error) {
+	if len(sealed) < checksumSize {
+		return nil, fmt.Errorf("%d bytes are too short", len(sealed))
+	}
+	value := sealed[checksumSize:]
+	if checksum(key, []byte{0}, value) != binary.BigEndian.Uint32(sealed) {
+		return nil, errChecksum
+	}
+	return value, nil
+}
+
+// readEntry returns a copy of an entry of the bucket.
+func readEntry(k, v []byte) (store.Entry, error) {
+	value, err := unseal(k, v)
+	if err != nil {
+		return store.Entry{}, fmt.Errorf("%w: entry %.40q: %w", ErrDamaged, k, err)
+	}
+	return store.Entry{Key: string(k), Value: append([]byte{}, value...)}, nil
+}
+
+// readRevision returns the revision of the entries.
+func readRevision(tx *bbolt.Tx) (store.Revision, error) {
+	v, err := unseal(revisionKey, tx.Bucket(aboutBucket).Get(revisionKey))
+	if err == nil && len(v) != revisionSize {
+		err = fmt.Errorf("%d bytes", len(v))
+	}
+	var rev store.Revision
+	if err == nil {
+		rev = store.Revision(binary.BigEndian.Uint64(v))
+	}
+	if err == nil && rev > maxRevision {
+		err = fmt.Errorf("%d is too great", rev)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w: its revision: %w", ErrDamaged, err)
+	}
+	return rev, nil
+}
+
+func writeRevision(tx *bbolt.Tx, rev store.Revision) error {
+	v := binary.BigEndian.AppendUint64(nil, uint64(rev))
+	return tx.Bucket(aboutBucket).Put(revisionKey, seal(revisionKey, v))
+}
+
+// readEntries calls visit for the entries whose keys begin with prefix, in order.
+func readEntries(tx *bbolt.Tx, prefix []byte, visit func(store.Entry)) error {
+	c := tx.Bucket(entriesBucket).Cursor()
+	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		e, err := readEntry(k, v)
+		if err != nil {
+			return err
+		}
+		visit(e)
+	}
+	return nil
 }

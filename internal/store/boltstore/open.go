@@ -1,13 +1,14 @@
 package boltstore
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -20,12 +21,10 @@ import (
 // lockRetry is the time between two attempts to lock a file that is in use.
 const lockRetry = 20 * time.Millisecond
 
-// maxRevision bounds what Open accepts; no history of saves gets there.
-const maxRevision = store.Revision(1) << 62
-
-// Open opens the store at path, creating it and missing directories. Its
-// errors name the file and are ErrInUse, ErrForeign or ErrDamaged, or what the
-// file system said. ctx bounds the wait for the lock.
+// Open opens the store at path, creating it and missing directories. A file of an
+// earlier format is converted. Errors of Open name the file and are ErrInUse,
+// ErrForeign, ErrNewer or ErrDamaged, or what the file system said. ctx bounds the
+// wait for the lock.
 func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
 	s := &Store{path: path, cfg: cfg.withDefaults()}
 	if err := s.open(ctx); err != nil {
@@ -41,6 +40,8 @@ func explain(path, withoutIt string, err error) error {
 		return fmt.Errorf("state file %s is %w; stop that one, or give this one a state directory of its own (--state-dir)", path, err)
 	case errors.Is(err, ErrForeign):
 		return fmt.Errorf("state file %s is %w; name another state directory (--state-dir), or move it away%s", path, err, then(withoutIt))
+	case errors.Is(err, ErrNewer):
+		return fmt.Errorf("state file %s was %w; run that zeekfleet, or a later one", path, err)
 	case errors.Is(err, ErrDamaged):
 		return fmt.Errorf("state file %s is %w; restore a copy of it, or move it away%s", path, err, then(withoutIt))
 	}
@@ -63,14 +64,22 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.LockTimeout, ErrInUse)
 	defer cancel()
-	f, err := s.lock(ctx)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(s.path); errors.Is(err, fs.ErrNotExist) {
 		s.missing = known
 		if err := s.createOnce(ctx); err != nil {
 			return err
 		}
-		f, err = s.lock(ctx)
 	}
+	err = s.openFile(ctx)
+	if errors.Is(err, errConverted) {
+		err = s.openFile(ctx)
+	}
+	return err
+}
+
+// openFile opens the file, which exists.
+func (s *Store) openFile(ctx context.Context) error {
+	f, err := s.lock(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,11 +180,12 @@ func (s *Store) createOnce(ctx context.Context) error {
 	if _, err := os.Lstat(s.path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return create(s.path)
+	return create(s.path, nil, 0)
 }
 
-// create puts an empty store at path, atomically and durably.
-func create(path string) error {
+// create puts a store with the entries and the revision at path, atomically and
+// durably.
+func create(path string, entries []store.Change, rev store.Revision) error {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -185,27 +195,48 @@ func create(path string) error {
 		return err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucket(formatBucket)
+		about, err := tx.CreateBucket(aboutBucket)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.CreateBucket(documentsBucket); err != nil {
+		if _, err := tx.CreateBucket(entriesBucket); err != nil {
 			return err
 		}
-		return b.Put(formatKey, formatValue)
+		return errors.Join(about.Put(formatKey, []byte(strconv.Itoa(format))), apply(tx, entries), writeRevision(tx, rev))
 	})
-	if err = errors.Join(err, db.Close()); err != nil {
-		os.Remove(fresh)
-		return err
+	if err = errors.Join(err, db.Close()); err == nil {
+		err = keepOwner(path, fresh)
 	}
-	if err := os.Rename(fresh, path); err != nil {
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		os.Remove(fresh)
 		return err
 	}
 	return durable.SyncDir(filepath.Dir(path))
 }
 
+// keepOwner gives fresh the owner of the file at path, if there is one: root may
+// convert the file of another user.
+func keepOwner(path, fresh string) error {
+	var was, is unix.Stat_t
+	err := unix.Stat(path, &was)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = unix.Stat(fresh, &is)
+	}
+	if err == nil && (was.Uid != is.Uid || was.Gid != is.Gid) {
+		err = os.Chown(fresh, int(was.Uid), int(was.Gid))
+	}
+	return err
+}
+
 // openLocked hands f, which is locked, to bbolt once its structure is known to
-// be sound. It owns f.
+// be sound. It owns f. If it has put a file of the present format in the place of
+// f, it returns errConverted.
 func (s *Store) openLocked(f *os.File, size int64) error {
 	if err := verify(f, size); err != nil {
 		f.Close()
@@ -219,32 +250,54 @@ func (s *Store) openLocked(f *os.File, size int64) error {
 	if err != nil {
 		return err
 	}
-	if err := db.View(checkContents); err != nil {
+	found, err := inspect(db)
+	if err == nil && found < format {
+		err = cmp.Or(s.convert(db), errConverted)
+	}
+	if err != nil {
 		return errors.Join(err, db.Close())
 	}
 	s.db = db
 	return nil
 }
 
-// checkContents reports whether the buckets and entries are ours, and the
-// current document is whole.
-func checkContents(tx *bbolt.Tx) error {
-	about, documents := tx.Bucket(formatBucket), tx.Bucket(documentsBucket)
-	if about == nil || documents == nil {
-		return fmt.Errorf("%w: another program's database", ErrForeign)
-	}
-	if format := about.Get(formatKey); !bytes.Equal(format, formatValue) {
-		return fmt.Errorf("%w of this version: its format is %.20q, known is %q", ErrForeign, format, formatValue)
-	}
-	c := documents.Cursor()
-	for k, v := c.First(); k != nil; k, v = c.Next() {
-		if len(k) != keySize || len(v) < headerSize || decodeKey(k) == 0 || decodeKey(k) > maxRevision {
-			return fmt.Errorf("%w: entry %.20x is not a document", ErrDamaged, k)
+var errConverted = errors.New("the file was converted")
+
+// inspect returns the format of a file, if its buckets and entries are ours, and
+// each entry that counts is whole. It changes nothing.
+func inspect(db *bbolt.DB) (found int, err error) {
+	err = db.View(func(tx *bbolt.Tx) error {
+		if found, err = readFormat(tx); err != nil {
+			return err
 		}
+		if found == 1 {
+			_, _, err := readFormat1(tx)
+			return err
+		}
+		if tx.Bucket(entriesBucket) == nil {
+			return fmt.Errorf("%w: it has no entries", ErrDamaged)
+		}
+		if _, err := readRevision(tx); err != nil {
+			return err
+		}
+		return readEntries(tx, nil, func(store.Entry) {})
+	})
+	return found, err
+}
+
+// readFormat returns the format of a file.
+func readFormat(tx *bbolt.Tx) (int, error) {
+	about := tx.Bucket(aboutBucket)
+	if about == nil {
+		return 0, fmt.Errorf("%w: another program's database", ErrForeign)
 	}
-	if k, v := c.Last(); k != nil {
-		_, err := decodeEntry(k, v)
-		return err
+	text := about.Get(formatKey)
+	found, err := strconv.Atoi(string(text))
+	switch {
+	case err != nil || found < 1:
+		return 0, fmt.Errorf("%w: its format is %.20q", ErrDamaged, text)
+	case found > format:
+		return 0, fmt.Errorf("%w (format %d, known are up to %d)", ErrNewer, found, format)
 	}
-	return nil
+	return found, nil
 }

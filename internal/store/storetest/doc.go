@@ -1,2 +1,2 @@
-// Package storetest is the suite that every store.Historian passes.
+// Package storetest is the suite that every store.Store passes.
 package storetest

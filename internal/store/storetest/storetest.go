@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,36 +18,44 @@ import (
 
 // Store is what the suite tests.
 type Store interface {
-	store.Historian
+	store.Store
 	io.Closer
 }
 
 // Settings are what a test wants of a store.
 type Settings struct {
-	Place    string // names the document: an existing empty directory of the test's own
-	History  int    // predecessors to keep
-	MaxBytes int    // per document
+	Place    string // names the entries: an existing empty directory of the test's own
+	MaxValue int    // bytes of one value
+	MaxSave  int    // bytes of the keys and values of one Save
 }
 
-// Run runs the suite. open opens the document at a place, again if it is closed;
+// Run runs the suite. open opens the store at a place, again if it is closed;
 // it fails the test if it cannot. The suite closes what it opens.
 func Run(t *testing.T, open func(*testing.T, Settings) Store) {
 	tests := map[string]func(*testing.T, opener){
-		"nothing was saved":                           empty,
-		"what was saved is loaded":                    saveAndLoad,
-		"an empty document is a document":             emptyDocument,
-		"the caller owns what it loads and saves":     ownership,
-		"a save on an old revision conflicts":         conflict,
-		"a document survives reopening":               reopen,
-		"predecessors are kept up to the limit":       history,
-		"a lower limit drops predecessors":            lowerHistory,
-		"a document at the limit fits, one above not": sizeLimit,
-		"a cancelled context saves nothing":           cancelled,
-		"concurrent writers lose no update":           concurrent,
+		"nothing was saved":                            empty,
+		"what was saved is loaded":                     saveAndLoad,
+		"what is not changed stays":                    others,
+		"a deleted key is gone":                        deletion,
+		"an empty value is a value":                    emptyValue,
+		"changes are made in their order":              order,
+		"a load selects by prefix, in order":           prefixes,
+		"a save without changes makes a revision":      nothingChanged,
+		"the caller owns what it loads and saves":      ownership,
+		"a save on an old revision changes nothing":    conflict,
+		"entries survive reopening":                    reopen,
+		"a key at the limit fits, one above not":       keyLimit,
+		"a value at the limit fits, one above not":     valueLimit,
+		"changes at the limit fit, ones above not":     saveLimit,
+		"a save that exceeds a limit changes nothing":  tooLarge,
+		"a cancelled context saves nothing":            cancelled,
+		"concurrent writers lose no update":            concurrent,
+		"a load shows one moment of several keys":      oneMoment,
+		"revisions go on after everything was deleted": revisionsGoOn,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			test(t, opener{open, Settings{Place: t.TempDir(), History: 3, MaxBytes: 64 << 10}})
+			test(t, opener{open, Settings{Place: t.TempDir(), MaxValue: 64 << 10, MaxSave: 100 << 10}})
 		})
 	}
 }
@@ -65,21 +73,29 @@ func (o opener) store(t *testing.T) Store {
 	return s
 }
 
-func load(t *testing.T, s store.Store, wantDoc []byte, wantRev store.Revision) {
+// entry makes an entry of text.
+func entry(key, value string) store.Entry { return store.Entry{Key: key, Value: []byte(value)} }
+
+// put makes a change of text.
+func put(key, value string) store.Change { return store.Change{Key: key, Value: []byte(value)} }
+
+func load(t *testing.T, s store.Store, prefix string, wantRev store.Revision, want ...store.Entry) {
 	t.Helper()
-	doc, rev, err := s.Load(t.Context())
+	got, rev, err := s.Load(t.Context(), prefix)
 	if err != nil {
-		t.Fatalf("Load: %v", err)
+		t.Fatalf("Load %q: %v", prefix, err)
 	}
-	if !bytes.Equal(doc, wantDoc) || (doc == nil) != (wantDoc == nil) || rev != wantRev {
-		t.Fatalf("Load: got %.40q (nil: %t) at revision %d, want %.40q (nil: %t) at %d",
-			doc, doc == nil, rev, wantDoc, wantDoc == nil, wantRev)
+	if rev != wantRev {
+		t.Fatalf("Load %q: got revision %d, want %d", prefix, rev, wantRev)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("Load %q (-want +got):\n%s", prefix, diff)
 	}
 }
 
-func save(t *testing.T, s store.Store, doc string, replaces store.Revision) store.Revision {
+func save(t *testing.T, s store.Store, replaces store.Revision, changes ...store.Change) store.Revision {
 	t.Helper()
-	rev, err := s.Save(t.Context(), []byte(doc), replaces)
+	rev, err := s.Save(t.Context(), changes, replaces)
 	if err != nil {
 		t.Fatalf("Save on %d: %v", replaces, err)
 	}
@@ -89,167 +105,191 @@ func save(t *testing.T, s store.Store, doc string, replaces store.Revision) stor
 	return rev
 }
 
+// refused checks that a Save changes nothing, and why.
+func refused(t *testing.T, s store.Store, replaces store.Revision, want error, changes ...store.Change) {
+	t.Helper()
+	before, rev, err := s.Load(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Save(t.Context(), changes, replaces); !errors.Is(err, want) {
+		t.Errorf("Save on %d: got %v, want %v", replaces, err, want)
+	}
+	load(t, s, "", rev, before...)
+}
+
 func empty(t *testing.T, o opener) {
 	s := o.store(t)
-	load(t, s, nil, 0)
-	versions, err := s.History(t.Context())
-	if err != nil || len(versions) != 0 {
-		t.Errorf("History: got %v, %v, want none", versions, err)
-	}
-	if _, err := s.LoadAt(t.Context(), 1); !errors.Is(err, store.ErrNotKept) {
-		t.Errorf("LoadAt 1: got %v, want ErrNotKept", err)
-	}
+	load(t, s, "", 0)
+	load(t, s, "state", 0)
 }
 
 func saveAndLoad(t *testing.T, o opener) {
 	s := o.store(t)
-	rev := save(t, s, "one", 0)
+	rev := save(t, s, 0, put("a", "one"))
 	if rev != 1 {
 		t.Errorf("first Save: got revision %d, want 1", rev)
 	}
-	load(t, s, []byte("one"), rev)
-	rev = save(t, s, "two\x00\xff", rev)
-	load(t, s, []byte("two\x00\xff"), rev)
+	load(t, s, "", rev, entry("a", "one"))
+	rev = save(t, s, rev, put("a", "two\x00\xff"), put("b", "three"))
+	load(t, s, "", rev, entry("a", "two\x00\xff"), entry("b", "three"))
 }
 
-func emptyDocument(t *testing.T, o opener) {
+func others(t *testing.T, o opener) {
 	s := o.store(t)
-	rev := save(t, s, "", 0)
-	load(t, s, []byte{}, rev)
+	rev := save(t, s, 0, put("a", "1"), put("b", "1"), put("c", "1"))
+	rev = save(t, s, rev, put("b", "2"))
+	load(t, s, "", rev, entry("a", "1"), entry("b", "2"), entry("c", "1"))
+}
+
+func deletion(t *testing.T, o opener) {
+	s := o.store(t)
+	rev := save(t, s, 0, put("a", "1"), put("b", "1"))
+	rev = save(t, s, rev, store.Change{Key: "a"}, store.Change{Key: "never there"})
+	load(t, s, "", rev, entry("b", "1"))
+}
+
+func emptyValue(t *testing.T, o opener) {
+	s := o.store(t)
+	rev := save(t, s, 0, put("a", ""))
+	load(t, s, "", rev, entry("a", ""))
+}
+
+func order(t *testing.T, o opener) {
+	s := o.store(t)
+	rev := save(t, s, 0, put("a", "1"), store.Change{Key: "a"}, put("b", "1"), put("b", "2"), put("c", "1"), store.Change{Key: "c"})
+	load(t, s, "", rev, entry("b", "2"))
+}
+
+func prefixes(t *testing.T, o opener) {
+	s := o.store(t)
+	rev := save(t, s, 0, put("b/2", "2"), put("b", "0"), put("a", "a"), put("b/10", "10"), put("b0", "zero"), put("c", "c"))
+	load(t, s, "", rev, entry("a", "a"), entry("b", "0"), entry("b/10", "10"), entry("b/2", "2"), entry("b0", "zero"), entry("c", "c"))
+	load(t, s, "b/", rev, entry("b/10", "10"), entry("b/2", "2"))
+	load(t, s, "c", rev, entry("c", "c"))
+	load(t, s, "d", rev)
+	load(t, s, "\xff\xff", rev)
+}
+
+func nothingChanged(t *testing.T, o opener) {
+	s := o.store(t)
+	rev := save(t, s, save(t, s, 0, put("a", "1")))
+	load(t, s, "", rev, entry("a", "1"))
 }
 
 func ownership(t *testing.T, o opener) {
 	s := o.store(t)
 	mine := []byte("mine")
-	rev, err := s.Save(t.Context(), mine, 0)
+	rev, err := s.Save(t.Context(), []store.Change{{Key: "a", Value: mine}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	copy(mine, "XXXX")
-	doc, _, err := s.Load(t.Context())
+	got, _, err := s.Load(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(doc) != "mine" {
-		t.Fatalf("Load: got %q, want what Save was given", doc)
+	if string(got[0].Value) != "mine" {
+		t.Fatalf("Load: got %q, want what Save was given", got[0].Value)
 	}
-	copy(doc, "YYYY")
-	load(t, s, []byte("mine"), rev)
+	copy(got[0].Value, "YYYY")
+	load(t, s, "", rev, entry("a", "mine"))
 }
 
 func conflict(t *testing.T, o opener) {
 	s := o.store(t)
-	one := save(t, s, "one", 0)
-	two := save(t, s, "two", one)
+	one := save(t, s, 0, put("a", "one"))
+	two := save(t, s, one, put("a", "two"))
 	for _, replaces := range []store.Revision{0, one, two + 1, ^store.Revision(0)} {
-		if _, err := s.Save(t.Context(), []byte("lost"), replaces); !errors.Is(err, store.ErrConflict) {
-			t.Errorf("Save on %d: got %v, want ErrConflict", replaces, err)
-		}
+		refused(t, s, replaces, store.ErrConflict, put("a", "lost"), put("b", "lost"))
 	}
-	load(t, s, []byte("two"), two)
 }
 
 func reopen(t *testing.T, o opener) {
 	var rev store.Revision
+	var all []store.Entry
 	for i := range 5 {
 		s := o.store(t)
-		if i > 0 {
-			load(t, s, []byte(strconv.Itoa(i-1)), rev)
-		}
-		rev = save(t, s, strconv.Itoa(i), rev)
+		load(t, s, "", rev, all...)
+		e := entry(strconv.Itoa(i), strings.Repeat("x", 3000*i))
+		all = append(all, e)
+		rev = save(t, s, rev, store.Change(e))
 		if err := s.Close(); err != nil {
 			t.Fatalf("Close: %v", err)
 		}
 	}
 }
 
-func history(t *testing.T, o opener) {
+func keyLimit(t *testing.T, o opener) {
 	s := o.store(t)
-	var revs []store.Revision
-	var rev store.Revision
-	for i := range 6 {
-		rev = save(t, s, fmt.Sprintf("document %d", i), rev)
-		revs = append(revs, rev)
-	}
-	kept := checkHistory(t, s, []store.Revision{revs[5], revs[4], revs[3], revs[2]})
-	for i, v := range kept {
-		want := fmt.Sprintf("document %d", 5-i)
-		doc, err := s.LoadAt(t.Context(), v.Revision)
-		if err != nil || string(doc) != want || v.Size != len(want) {
-			t.Errorf("LoadAt %d (%d bytes): got %q, %v, want %q", v.Revision, v.Size, doc, err, want)
-		}
-		if v.Saved.IsZero() || v.Saved.Location() != time.UTC {
-			t.Errorf("revision %d was saved at %v, want a time in UTC", v.Revision, v.Saved)
+	longest := strings.Repeat("k", store.MaxKey)
+	rev := save(t, s, 0, put(longest, "1"))
+	load(t, s, "", rev, entry(longest, "1"))
+	for _, key := range []string{"", longest + "k"} {
+		if _, err := s.Save(t.Context(), []store.Change{put("a", "1"), put(key, "1")}, rev); err == nil {
+			t.Errorf("Save of a key of %d bytes: got no error", len(key))
 		}
 	}
-	if _, err := s.LoadAt(t.Context(), revs[1]); !errors.Is(err, store.ErrNotKept) {
-		t.Errorf("LoadAt %d: got %v, want ErrNotKept", revs[1], err)
-	}
+	load(t, s, "", rev, entry(longest, "1"))
 }
 
-func lowerHistory(t *testing.T, o opener) {
+func valueLimit(t *testing.T, o opener) {
 	s := o.store(t)
-	var rev store.Revision
-	for range 4 {
-		rev = save(t, s, "x", rev)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	o.settings.History = 1
-	s = o.store(t)
-	next := save(t, s, "y", rev)
-	checkHistory(t, s, []store.Revision{next, rev})
+	fits := strings.Repeat("x", o.settings.MaxValue)
+	rev := save(t, s, 0, put("a", fits))
+	load(t, s, "", rev, entry("a", fits))
+	refused(t, s, rev, store.ErrTooLarge, put("b", fits+"x"))
 }
 
-func checkHistory(t *testing.T, s Store, want []store.Revision) []store.Version {
-	t.Helper()
-	versions, err := s.History(t.Context())
-	if err != nil {
-		t.Fatalf("History: %v", err)
-	}
-	var got []store.Revision
-	for _, v := range versions {
-		got = append(got, v.Revision)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Fatalf("History (-want +got):\n%s", diff)
-	}
-	return versions
-}
-
-func sizeLimit(t *testing.T, o opener) {
+func saveLimit(t *testing.T, o opener) {
 	s := o.store(t)
-	fits := bytes.Repeat([]byte("x"), o.settings.MaxBytes)
-	rev := save(t, s, string(fits), 0)
-	if _, err := s.Save(t.Context(), append(fits, 'x'), rev); !errors.Is(err, store.ErrTooLarge) {
-		t.Errorf("Save above the limit: got %v, want ErrTooLarge", err)
-	}
-	load(t, s, fits, rev)
+	half := strings.Repeat("x", o.settings.MaxSave/2-1)
+	rev := save(t, s, 0, put("a", half), put("b", half))
+	load(t, s, "", rev, entry("a", half), entry("b", half))
+	refused(t, s, rev, store.ErrTooLarge, put("a", half), put("b", half+"x"))
+}
+
+func tooLarge(t *testing.T, o opener) {
+	s := o.store(t)
+	rev := save(t, s, 0, put("a", "1"))
+	refused(t, s, rev, store.ErrTooLarge, put("a", "2"), store.Change{Key: "a"}, put("b", strings.Repeat("x", o.settings.MaxValue+1)))
 }
 
 func cancelled(t *testing.T, o opener) {
 	s := o.store(t)
-	rev := save(t, s, "kept", 0)
+	rev := save(t, s, 0, put("a", "kept"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Save(ctx, []byte("lost"), rev); err == nil {
+	if _, err := s.Save(ctx, []store.Change{put("a", "lost")}, rev); err == nil {
 		t.Error("Save: got no error")
 	}
-	if _, _, err := s.Load(ctx); err == nil {
+	if _, _, err := s.Load(ctx, ""); err == nil {
 		t.Error("Load: got no error")
 	}
-	load(t, s, []byte("kept"), rev)
+	load(t, s, "", rev, entry("a", "kept"))
 }
 
+func revisionsGoOn(t *testing.T, o opener) {
+	s := o.store(t)
+	rev := save(t, s, save(t, s, 0, put("a", "1")), store.Change{Key: "a"})
+	load(t, s, "", rev)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = o.store(t)
+	load(t, s, "", rev)
+	save(t, s, rev, put("a", "2"))
+}
+
+const writers, each = 4, 5
+
 func concurrent(t *testing.T, o opener) {
-	const writers, each = 4, 5
 	s := o.store(t)
 	var running sync.WaitGroup
 	for range writers {
 		running.Go(func() {
 			for range each {
-				if err := increment(t, s); err != nil {
+				if err := increment(t.Context(), s); err != nil {
 					t.Error(err)
 					return
 				}
@@ -257,24 +297,53 @@ func concurrent(t *testing.T, o opener) {
 		})
 	}
 	running.Wait()
-	doc, _, err := s.Load(t.Context())
-	if err != nil || string(doc) != strconv.Itoa(writers*each) {
-		t.Errorf("Load: got %q, %v, want %d", doc, err, writers*each)
+	got, _, err := s.Load(t.Context(), "")
+	want := []store.Entry{entry("number", strconv.Itoa(writers*each)), entry("same", strconv.Itoa(writers*each))}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("Load: %v (-want +got):\n%s", err, diff)
 	}
 }
 
-// increment adds one to the number in the document, however often others come
+// increment adds one to the number of both entries, however often others come
 // first.
-func increment(t *testing.T, s store.Store) error {
-	for {
-		doc, rev, err := s.Load(t.Context())
+func increment(ctx context.Context, s store.Store) error {
+	for range writers * each {
+		entries, rev, err := s.Load(ctx, "")
 		if err != nil {
 			return err
 		}
-		n, _ := strconv.Atoi(string(doc)) // the first document is empty
-		_, err = s.Save(t.Context(), []byte(strconv.Itoa(n+1)), rev)
-		if !errors.Is(err, store.ErrConflict) {
+		n := 0
+		if len(entries) > 0 {
+			n, _ = strconv.Atoi(string(entries[0].Value)) // of "number"
+		}
+		next := strconv.Itoa(n + 1)
+		if _, err = s.Save(ctx, []store.Change{put("number", next), put("same", next)}, rev); !errors.Is(err, store.ErrConflict) {
 			return err
+		}
+	}
+	return errors.New("others came first more often than there are others")
+}
+
+// oneMoment loads while others save: the entries that it sees are of one Save.
+func oneMoment(t *testing.T, o opener) {
+	s := o.store(t)
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() {
+		for range writers * each {
+			if err := increment(t.Context(), s); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range writers * each {
+		entries, _, err := s.Load(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) > 0 && !slices.EqualFunc(entries[:1], entries[1:], func(a, b store.Entry) bool { return bytes.Equal(a.Value, b.Value) }) {
+			t.Fatalf("entries of different saves: %q", entries)
 		}
 	}
 }

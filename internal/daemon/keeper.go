@@ -1,0 +1,190 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/store"
+)
+
+// keeper keeps the entries of one core in a store. It belongs to one goroutine.
+//
+// The keeper is to be the only one that saves there. It goes on only with what it
+// has saved itself: a revision that somebody else has made is never taken for the
+// keeper's own, so that the keeper cannot overwrite it.
+type keeper struct {
+	store   store.Store
+	timeout time.Duration
+
+	revision store.Revision
+	stored   digests // at that revision
+
+	// doubt is a save that may have taken place although it failed; nil: there is
+	// none.
+	doubt *doubt
+	// undo takes back what was saved although the core was told that it was not.
+	undo []store.Change
+	// conflict says that somebody else has saved; nil: nobody has.
+	conflict error
+}
+
+type doubt struct {
+	changes []store.Change
+	undo    []store.Change // takes them back
+}
+
+// digests are those of the values that are stored, by key.
+type digests map[string][sha256.Size]byte
+
+// after returns the digests of what is stored when the changes were made.
+func (d digests) after(changes []store.Change) digests {
+	next := maps.Clone(d)
+	for _, c := range changes {
+		if c.Value == nil {
+			delete(next, c.Key)
+		} else {
+			next[c.Key] = sha256.Sum256(c.Value)
+		}
+	}
+	return next
+}
+
+func digestsOf(entries []store.Entry) digests {
+	d := digests{}
+	for _, e := range entries {
+		d[e.Key] = sha256.Sum256(e.Value)
+	}
+	return d
+}
+
+// openKeeper returns the keeper and what is stored. A save may take so long as
+// timeout says.
+func openKeeper(ctx context.Context, s store.Store, timeout time.Duration) (*keeper, []store.Entry, error) {
+	entries, rev, err := s.Load(ctx, "")
+	if err != nil {
+		return nil, nil, fmt.Errorf("load state: %w", err)
+	}
+	return &keeper{store: s, timeout: timeout, revision: rev, stored: digestsOf(entries)}, entries, nil
+}
+
+// save makes the changes. After an error the core goes on as if they had not been
+// asked for; the error is for the client whose request it was. An error that is
+// store.ErrConflict says that somebody else has saved: it is the outcome of every
+// further save.
+func (k *keeper) save(ctx context.Context, changes []store.Change) error {
+	ctx = context.WithoutCancel(ctx)
+	err := k.conflict
+	if err == nil {
+		err = k.settleDoubt(ctx)
+	}
+	if err == nil {
+		err = k.replace(ctx, slices.Concat(k.undo, changes))
+	}
+	if errors.Is(err, store.ErrConflict) {
+		k.conflict = err
+	}
+	if err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	k.undo = nil
+	return nil
+}
+
+// replace makes the changes in the store.
+func (k *keeper) replace(ctx context.Context, changes []store.Change) error {
+	undo, err := k.undoOf(ctx, changes)
+	if err != nil {
+		return err
+	}
+	rev, err := k.saveIn(ctx, changes)
+	switch {
+	case err == nil:
+		k.revision, k.stored = rev, k.stored.after(changes)
+		return nil
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrTooLarge):
+		return err
+	}
+	k.doubt = &doubt{changes, undo}
+	took, settleErr := k.settle(ctx)
+	switch {
+	case errors.Is(settleErr, store.ErrConflict):
+		return settleErr
+	case took:
+		return nil
+	}
+	return err
+}
+
+func (k *keeper) saveIn(ctx context.Context, changes []store.Change) (store.Revision, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.timeout)
+	defer cancel()
+	return k.store.Save(ctx, changes, k.revision)
+}
+
+func (k *keeper) load(ctx context.Context, prefix string) ([]store.Entry, store.Revision, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.timeout)
+	defer cancel()
+	return k.store.Load(ctx, prefix)
+}
+
+// undoOf returns the changes that take back the given ones.
+func (k *keeper) undoOf(ctx context.Context, changes []store.Change) ([]store.Change, error) {
+	var undo []store.Change
+	for _, c := range changes {
+		before := store.Change{Key: c.Key}
+		if _, ok := k.stored[c.Key]; ok {
+			entries, rev, err := k.load(ctx, c.Key)
+			if err != nil {
+				return nil, err
+			}
+			if rev != k.revision || len(entries) == 0 || entries[0].Key != c.Key {
+				return nil, k.foreign(rev)
+			}
+			before.Value = entries[0].Value
+		}
+		undo = append(undo, before)
+	}
+	return undo, nil
+}
+
+// settleDoubt finds out whether the save in doubt took place. The core was told
+// that it did not.
+func (k *keeper) settleDoubt(ctx context.Context) error {
+	if k.doubt == nil {
+		return nil
+	}
+	undo := k.doubt.undo
+	took, err := k.settle(ctx)
+	if took {
+		k.undo = slices.Concat(undo, k.undo)
+	}
+	return err
+}
+
+// settle ends the doubt, and reports whether the save took place: it did if what is
+// stored is exactly what it was to make of what was stored before.
+func (k *keeper) settle(ctx context.Context) (took bool, err error) {
+	entries, rev, err := k.load(ctx, "")
+	if err != nil {
+		return false, err
+	}
+	now, wanted := digestsOf(entries), k.stored.after(k.doubt.changes)
+	switch {
+	case rev == k.revision && maps.Equal(now, k.stored):
+		k.doubt = nil
+		return false, nil
+	case rev > k.revision && maps.Equal(now, wanted):
+		k.doubt, k.revision, k.stored = nil, rev, wanted
+		return true, nil
+	}
+	return false, k.foreign(rev)
+}
+
+func (k *keeper) foreign(rev store.Revision) error {
+	return fmt.Errorf("%w: revision %d is there, the last one of this daemon is %d", store.ErrConflict, rev, k.revision)
+}
