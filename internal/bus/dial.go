@@ -18,7 +18,6 @@ import (
 // DialConfig says how a native peer is dialed. Its zero value works.
 type DialConfig struct {
 	// Transport is what the connection runs over. Zero means TransportAuto.
-	// TransportBoth is refused.
 	Transport Transport
 	// Retry is the time between attempts. Zero means one second, as in Zeek.
 	Retry time.Duration
@@ -38,9 +37,6 @@ const incompatibleRetry = time.Minute
 
 // withDefaults checks the config and fills in what is zero.
 func (c DialConfig) withDefaults() (DialConfig, error) {
-	if c.Transport > TransportTLS {
-		return c, errors.New("a dialer needs one transport")
-	}
 	var l limits
 	l.duration("Retry", &c.Retry, DefaultRetry)
 	l.duration("ConnectTimeout", &c.ConnectTimeout, 5*time.Second)

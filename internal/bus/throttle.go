@@ -18,9 +18,9 @@ type Throttle struct {
 	held  int       // messages that were not logged since the last that was
 }
 
-// Next reports whether the next message is to be logged. If so, held is the
+// next reports whether the next message is to be logged. If so, held is the
 // number of messages that were not logged since the last one that was.
-func (t *Throttle) Next(now time.Time) (ok bool, held int) {
+func (t *Throttle) next(now time.Time) (ok bool, held int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.spent.Before(now) {
@@ -35,10 +35,10 @@ func (t *Throttle) Next(now time.Time) (ok bool, held int) {
 	return true, held
 }
 
-// Warn logs a warning, if Next allows it. The attribute "unlogged" says how many
-// warnings Next has not allowed since the last one that was logged.
+// Warn logs a warning, if the bounds allow it. The attribute "unlogged" says how many
+// warnings were not logged since the last one that was.
 func (t *Throttle) Warn(log *slog.Logger, msg string, attrs ...any) {
-	ok, unlogged := t.Next(time.Now())
+	ok, unlogged := t.next(time.Now())
 	if !ok {
 		return
 	}

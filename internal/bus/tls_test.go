@@ -103,7 +103,6 @@ func TestTransports(t *testing.T) {
 	const (
 		auto  = bus.TransportAuto
 		plain = bus.TransportPlain
-		both  = bus.TransportBoth
 		ssl   = bus.TransportTLS
 	)
 	for name, c := range map[string]struct {
@@ -115,22 +114,19 @@ func TestTransports(t *testing.T) {
 	}{
 		"by default a loopback listener takes plain TCP": {},
 		"by default a loopback listener takes TLS":       {dial: ssl},
-		"plain to plain":                                     {listen: plain, dial: plain},
-		"TLS to TLS, without certificates":                   {listen: ssl, dial: ssl},
-		"plain to both":                                      {listen: both, dial: plain},
-		"plain to TLS":                                       {listen: ssl, dial: plain, want: "peer closed"},
-		"TLS to plain":                                       {listen: plain, dial: ssl, want: "TLS handshake"},
-		"certificates on both sides":                         {listenTLS: anyUse, dialTLS: anyUse},
-		"certificates for one purpose each":                  {listenTLS: serverOnly, dialTLS: clientOnly},
-		"a client certificate on the server":                 {listenTLS: clientOnly, dialTLS: anyUse, want: "incompatible key usage"},
-		"a server certificate on the client":                 {listenTLS: anyUse, dialTLS: serverOnly, want: "bad certificate"},
-		"a server of an unknown authority":                   {listenTLS: other, dialTLS: anyUse, want: "unknown authority"},
-		"a client of an unknown authority":                   {listenTLS: &bus.TLS{Certificate: anyUse.Certificate, Roots: other.Roots}, dialTLS: anyUse, want: "unknown certificate authority"},
-		"no certificate on the client":                       {listenTLS: anyUse, dial: ssl, want: "certificate required"},
-		"no certificate on the server":                       {dialTLS: anyUse, want: "unknown authority"},
-		"plain to certificates":                              {listenTLS: anyUse, dial: plain, want: "peer closed"},
-		"plain to certificates where plain is allowed, too":  {listenTLS: anyUse, listen: both, dial: plain},
-		"certificates to certificates where plain is chosen": {listenTLS: anyUse, listen: both, dialTLS: anyUse, dial: plain},
+		"plain to plain":                     {listen: plain, dial: plain},
+		"TLS to TLS, without certificates":   {listen: ssl, dial: ssl},
+		"plain to TLS":                       {listen: ssl, dial: plain, want: "peer closed"},
+		"TLS to plain":                       {listen: plain, dial: ssl, want: "TLS handshake"},
+		"certificates on both sides":         {listenTLS: anyUse, dialTLS: anyUse},
+		"certificates for one purpose each":  {listenTLS: serverOnly, dialTLS: clientOnly},
+		"a client certificate on the server": {listenTLS: clientOnly, dialTLS: anyUse, want: "incompatible key usage"},
+		"a server certificate on the client": {listenTLS: anyUse, dialTLS: serverOnly, want: "bad certificate"},
+		"a server of an unknown authority":   {listenTLS: other, dialTLS: anyUse, want: "unknown authority"},
+		"a client of an unknown authority":   {listenTLS: &bus.TLS{Certificate: anyUse.Certificate, Roots: other.Roots}, dialTLS: anyUse, want: "unknown certificate authority"},
+		"no certificate on the client":       {listenTLS: anyUse, dial: ssl, want: "certificate required"},
+		"no certificate on the server":       {dialTLS: anyUse, want: "unknown authority"},
+		"plain to certificates":              {listenTLS: anyUse, dial: plain, want: "peer closed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := newErrorLog()
@@ -152,13 +148,6 @@ func TestTransports(t *testing.T) {
 				t.Errorf("got %+v", m)
 			}
 		})
-	}
-}
-
-func TestDialerRefusesToChooseATransport(t *testing.T) {
-	e := newEndpoint(t, bus.Config{})
-	if err := e.Dial(t.Context(), "127.0.0.1:1", bus.DialConfig{Transport: bus.TransportBoth}); err == nil {
-		t.Error("no error")
 	}
 }
 

@@ -26,9 +26,9 @@ const (
 	// configuration can dial such a listener, but cannot be dialed (spec broker-wire
 	// 2.5).
 	TransportTLS
-	// TransportBoth means that a listener takes both. The first byte of a connection
+	// transportBoth means that a listener takes both. The first byte of a connection
 	// tells which one it is.
-	TransportBoth
+	transportBoth
 )
 
 // errPlain refuses a plain connection where only TLS is taken.
@@ -52,7 +52,7 @@ func (a acceptor) takes(addr net.Addr, known bool) Transport {
 	case a.transport != TransportAuto:
 		return a.transport
 	case known, a.endpoint.cfg.TLS == nil && local(addr):
-		return TransportBoth
+		return transportBoth
 	}
 	return TransportTLS
 }
@@ -102,7 +102,7 @@ func (a acceptor) opener(known bool) func(context.Context, net.Conn) (net.Conn, 
 		}
 		conn = &peeked{Conn: conn, first: first[:]}
 		if first[0] != tlsRecord {
-			if t == TransportBoth {
+			if t == transportBoth {
 				return conn, nil
 			}
 			return nil, errPlain

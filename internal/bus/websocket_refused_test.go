@@ -3,6 +3,7 @@ package bus_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -94,20 +95,28 @@ func TestRefusedEventsOfClientsAreLogged(t *testing.T) {
 }
 
 func TestThrottleSaysHowMuchItHeldBack(t *testing.T) {
-	now := time.Now()
-	throttle := bus.Throttle{Burst: 2, Interval: time.Second}
-	for _, tt := range []struct {
-		after time.Duration
-		ok    bool
-		held  int
-	}{
-		{0, true, 0}, {0, true, 0}, {0, false, 0}, {0, false, 0},
-		{time.Second, true, 2}, {0, false, 0},
-		{time.Hour, true, 1}, {0, true, 0}, {0, false, 0},
-	} {
-		now = now.Add(tt.after)
-		if ok, held := throttle.Next(now); ok != tt.ok || held != tt.held {
-			t.Errorf("after %v: %v, %d, want %v, %d", tt.after, ok, held, tt.ok, tt.held)
+	const never = -1
+	synctest.Test(t, func(t *testing.T) {
+		var log logText
+		throttle := bus.Throttle{Burst: 2, Interval: time.Second}
+		for _, tt := range []struct {
+			after    time.Duration
+			unlogged int // in the line; never: there is no line
+		}{
+			{0, 0}, {0, 0}, {0, never}, {0, never},
+			{time.Second, 2}, {0, never},
+			{time.Hour, 1}, {0, 0}, {0, never},
+		} {
+			time.Sleep(tt.after)
+			throttle.Warn(log.logger(), "again", "key", "value")
+			line := log.take()
+			want := "key=value\n"
+			if tt.unlogged > 0 {
+				want = fmt.Sprintf("key=value unlogged=%d\n", tt.unlogged)
+			}
+			if tt.unlogged == never && line != "" || tt.unlogged != never && !strings.HasSuffix(line, want) {
+				t.Errorf("after %v: logged %q, want %d unlogged", tt.after, line, tt.unlogged)
+			}
 		}
-	}
+	})
 }

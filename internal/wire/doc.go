@@ -4,9 +4,9 @@
 // messages. Event is the envelope that Zeek puts around the events among these
 // values, on native peerings and on WebSockets alike.
 //
-// The package does no I/O, reads no clock and starts no goroutines. Decoders
-// alias the buffers they are given and never allocate by a size that a peer
-// names. Whatever they accept they write back byte for byte, with one
-// exception: bytes after a complete handshake message are ignored, as Broker
-// does.
+// The package does no I/O, reads no clock and starts no goroutines. What a decoder
+// returns aliases the buffer that the decoder was given. A decoder never allocates
+// memory of a size that a peer names. Each message that a decoder accepts is encoded
+// to the same bytes again. There is one exception: like Broker, the package ignores
+// bytes after a complete handshake message.
 package wire

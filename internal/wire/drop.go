@@ -2,17 +2,16 @@ package wire
 
 import "fmt"
 
-// DropCode says why a handshake was ended. Its number is that of Broker's error
+// DropCode says why a handshake has ended. Its numbers are those of Broker's error
 // enum (spec broker-wire 3.6).
 type DropCode uint8
 
-// The codes that occur in handshakes. The others have names only.
+// The codes that this program uses. The others have names only.
 const (
 	DropNone             DropCode = 0
 	DropPeerIncompatible DropCode = 2
 	DropPeerUnavailable  DropCode = 4
 	DropInvalidMessage   DropCode = 20
-	DropShuttingDown     DropCode = 28
 	DropWrongMagic       DropCode = 38
 	DropRedundant        DropCode = 39
 	DropLogicError       DropCode = 40

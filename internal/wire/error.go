@@ -2,13 +2,13 @@ package wire
 
 import "fmt"
 
-// ProtocolError says that the bytes of a peer are not what the protocol allows
-// at this point. The connection cannot go on after it.
+// ProtocolError says that the protocol does not allow the bytes of a peer at this
+// point. The connection must end.
 type ProtocolError struct {
-	Part   string // what was being read, as in "hello" or "frame"
+	Part   string // the part of the protocol that was decoded, such as "hello" or "frame"
 	Reason string
-	// Code is what the peer is told in a DROP_CONN, or DropNone if it is told
-	// nothing.
+	// Code is the code of the DROP_CONN that the peer is sent. DropNone means that the
+	// peer is sent nothing.
 	Code DropCode
 }
 
@@ -19,10 +19,10 @@ func (e *ProtocolError) Error() string { return e.Part + ": " + e.Reason }
 type DropError struct {
 	From ID
 	Code DropCode
-	Text string // free text of the peer's choosing
+	Text string // chosen by the peer
 }
 
-// Error returns code and text, the text quoted and no longer than a line.
+// Error returns code and text. The text is quoted, and cut to one line.
 func (e *DropError) Error() string {
 	const line = 100
 	return fmt.Sprintf("peer dropped the connection: %s, %.*q", e.Code, line, e.Text)

@@ -6,33 +6,34 @@ import (
 )
 
 const (
-	// ReservedPrefix begins the topics that endpoints keep to themselves.
-	// Only routing updates, pings and pongs travel on it, on exactly this
-	// topic; nothing is ever published below it (spec broker-wire 4.8, 8.5).
+	// ReservedPrefix begins the topics that endpoints use themselves. Routing updates,
+	// pings and pongs have exactly this topic. Nothing is published on a topic that
+	// begins with it (spec broker-wire 4.8, 8.5).
 	ReservedPrefix = "<$>"
 
-	// MaxFilterEntries bounds the prefixes that a peer may announce at once, and
-	// MaxFilterBytes their bytes together: they are kept as long as the peer
-	// stays. A Zeek announces a few dozen.
+	// MaxFilterEntries bounds the prefixes in one filter of a peer. A Zeek announces a
+	// few dozen.
 	MaxFilterEntries = 1024
-	MaxFilterBytes   = 64 << 10
+	// MaxFilterBytes bounds the bytes of these prefixes together. They are kept as
+	// long as the peer stays.
+	MaxFilterBytes = 64 << 10
 
 	// localPrefix begins the topics that are never announced to a peer.
 	localPrefix = "<$>/local/"
 )
 
-// Filter is a set of topic prefixes in Broker's minimal form: sorted, and
-// without a prefix that another one covers. The zero Filter matches nothing; a
-// Filter that holds the empty prefix matches everything. A Filter is immutable.
+// Filter is a set of topic prefixes in Broker's minimal form: they are sorted, and no
+// prefix begins with another one. The zero Filter matches no topic. A Filter with the
+// empty prefix matches every topic. A Filter does not change.
 type Filter struct{ prefixes []string }
 
-// NewFilter returns the filter of the given prefixes. Those of topics that stay
-// within an endpoint are left out.
+// NewFilter returns the filter of the given prefixes, without those that begin with
+// localPrefix.
 func NewFilter(prefixes ...string) Filter {
 	sorted := slices.Sorted(slices.Values(prefixes))
 	minimal := sorted[:0]
 	for _, p := range sorted {
-		// In sorted order a covering prefix comes right before what it covers.
+		// In sorted order, a prefix comes right before the ones that begin with it.
 		if len(minimal) > 0 && strings.HasPrefix(p, minimal[len(minimal)-1]) {
 			continue
 		}
@@ -45,20 +46,20 @@ func NewFilter(prefixes ...string) Filter {
 
 // Match reports whether topic starts with one of the prefixes.
 func (f Filter) Match(topic string) bool {
-	// A minimal filter has at most one prefix of topic, and between it and
-	// topic lies nothing that does not start with it.
+	// A minimal filter has at most one prefix of topic. Nothing else lies between the
+	// two in sorted order.
 	i, found := slices.BinarySearch(f.prefixes, topic)
 	return found || i > 0 && strings.HasPrefix(topic, f.prefixes[i-1])
 }
 
-// Prefixes returns the prefixes in order. The caller must not change them.
+// Prefixes returns the sorted prefixes. The caller must not change them.
 func (f Filter) Prefixes() []string { return f.prefixes }
 
 // Equal reports whether both filters hold the same prefixes.
 func (f Filter) Equal(other Filter) bool { return slices.Equal(f.prefixes, other.prefixes) }
 
-// appendPrefixes appends prefixes as handshake messages and routing updates
-// carry them.
+// appendPrefixes appends prefixes in the form that handshake messages and routing
+// updates have.
 func appendPrefixes(dst []byte, prefixes []string) []byte {
 	dst = appendVarbyte(dst, len(prefixes))
 	for _, p := range prefixes {
@@ -67,8 +68,8 @@ func appendPrefixes(dst []byte, prefixes []string) []byte {
 	return dst
 }
 
-// cutPrefixes reads prefixes, in the order and number in which the peer chose to
-// send them, off the front of buf.
+// cutPrefixes decodes prefixes at the front of buf, in the peer's order. rest is the
+// part of buf after them.
 func cutPrefixes(part string, buf []byte) (prefixes []string, rest []byte, err error) {
 	count, rest, ok := cutVarbyte(buf)
 	if !ok {
@@ -91,8 +92,8 @@ func cutPrefixes(part string, buf []byte) (prefixes []string, rest []byte, err e
 	return prefixes, rest, nil
 }
 
-// AppendRoutingUpdate appends the frame that tells the peer receiver what sender
-// is subscribed to. It replaces what was announced before (spec broker-wire 4.5).
+// AppendRoutingUpdate appends the frame that announces the filter of sender to
+// receiver. It replaces the filter that was announced before (spec broker-wire 4.5).
 func AppendRoutingUpdate(dst []byte, sender, receiver ID, f Filter) []byte {
 	return AppendMessage(dst, Message{
 		Sender: sender, Receiver: receiver, Type: TypeRoutingUpdate, TTL: DefaultTTL,
@@ -100,8 +101,8 @@ func AppendRoutingUpdate(dst []byte, sender, receiver ID, f Filter) []byte {
 	})
 }
 
-// DecodeRoutingUpdate returns the prefixes in the payload of a routing update.
-// They must fill it. The error is a *ProtocolError.
+// DecodeRoutingUpdate returns the prefixes in the payload of a routing update. Bytes
+// after them are an error. The error is a *ProtocolError.
 func DecodeRoutingUpdate(payload []byte) ([]string, error) {
 	const part = "routing update"
 	if len(payload) > MaxHandshakeFrame {

@@ -5,27 +5,28 @@ import "fmt"
 // Role is the side of a connection.
 type Role uint8
 
-// The roles. Who originates the handshake does not depend on them.
+// The roles. They do not decide which side is the originator of the handshake.
 const (
 	Dialer Role = iota + 1
 	Acceptor
 )
 
-// Handshake is one side of a handshake (spec broker-wire 3.5). Its caller writes
-// what Open returns, then feeds it the peer's messages and does what each Step
-// says, until one says Established or an error ends it.
+// Handshake is one side of a handshake (spec broker-wire 3.5). The caller writes the
+// bytes that Open returns. Then it passes each message of the peer to Feed, and does
+// what the Step says. The handshake ends with a Step that is Established, or with an
+// error.
 type Handshake struct {
 	role       Role
 	self       ID
 	state      state
 	originator bool
-	announced  ID // from the peer's HELLO; nil before it
+	announced  ID // in the peer's HELLO; nil before the HELLO
 	remote     ID
-	filter     Filter // ours, as given to Accept
-	theirs     Filter
+	filter     Filter // of this side, from Accept
+	theirs     Filter // of the peer
 }
 
-// state is what the handshake waits for.
+// state says which message the handshake waits for.
 type state uint8
 
 const (
@@ -39,23 +40,24 @@ const (
 	ended
 )
 
-// Step is what a message of the peer has led to.
+// Step is what the caller must do after a message of the peer.
 type Step struct {
-	// Send is to be written before anything else, in a Write of its own: over
-	// TLS, Broker may not look at what shares a record with the end of the
-	// handshake (spec broker-wire 2.7).
+	// Send must be written before anything else, in a Write of its own. Over TLS, a
+	// Write is one record, and Broker may ignore the bytes that follow the end of the
+	// handshake in the same record (spec broker-wire 2.7).
 	Send []byte
 	// Claim asks the caller to decide whether the peer Remote may have this
-	// connection, and to call Accept or Refuse before the next Feed.
+	// connection. The caller must call Accept or Refuse before the next Feed.
 	Claim bool
-	// Established says that node messages come next, in both directions.
+	// Established says that the handshake has succeeded. Node messages follow, in both
+	// directions.
 	Established bool
 }
 
 // NewHandshake returns a handshake that has not begun. self must not be nil.
 func NewHandshake(role Role, self ID) *Handshake { return &Handshake{role: role, self: self} }
 
-// Open returns what this side sends unasked.
+// Open returns the bytes that this side sends first.
 func (h *Handshake) Open() []byte {
 	if h.role == Dialer {
 		return AppendHandshake(nil, h.hello())
@@ -69,12 +71,13 @@ func (h *Handshake) Remote() ID { return h.remote }
 // RemoteFilter returns the peer's filter. It is known when Established.
 func (h *Handshake) RemoteFilter() Filter { return h.theirs }
 
-// Originator reports whether this side has the smaller ID, and so decides which
-// of several connections survives. It is known from the first Claim on.
+// Originator reports whether this side is the originator, because it has the smaller
+// ID. The originator decides which of several connections is kept. It is known from the
+// first Claim on.
 func (h *Handshake) Originator() bool { return h.originator }
 
-// Accept answers a Claim with yes, and returns what is to be sent. The filter is
-// what the peer will be told.
+// Accept answers a Claim with yes. It returns the bytes to send. filter is the filter
+// that the peer is told.
 func (h *Handshake) Accept(filter Filter) []byte {
 	h.mustClaim()
 	h.filter = filter
@@ -87,8 +90,8 @@ func (h *Handshake) Accept(filter Filter) []byte {
 	return AppendHandshake(out, OriginatorSyn{filter.prefixes})
 }
 
-// Refuse answers a Claim with no, and returns what is to be sent before the
-// connection is closed.
+// Refuse answers a Claim with no. It returns the bytes to send before the connection is
+// closed.
 func (h *Handshake) Refuse(code DropCode, text string) []byte {
 	h.mustClaim()
 	return h.drop(code, text)
@@ -100,10 +103,11 @@ func (h *Handshake) mustClaim() {
 	}
 }
 
-// Feed takes the peer's next message, as CutFrame returned it. An error ends the
-// handshake: a *DropError if the peer did, else a *ProtocolError; what Send
-// holds then is to be written before the connection is closed. Nothing may be
-// fed after an error, after Established, or before a Claim is answered.
+// Feed takes the peer's next message, as CutFrame has returned it. An error ends the
+// handshake. It is a *DropError if the peer has ended the handshake, and a
+// *ProtocolError otherwise. Even with an error, the caller must write Send before it
+// closes the connection. Feed must not be called after an error, after Established, or
+// before a Claim is answered.
 func (h *Handshake) Feed(message []byte) (Step, error) {
 	if h.state == awaitClaim || h.state >= established {
 		panic("wire: message fed to a handshake that expects none")
@@ -193,7 +197,7 @@ func (h *Handshake) onVersionSelect(m VersionSelect) (Step, error) {
 	return Step{Claim: true}, nil
 }
 
-// checkID refuses what cannot be a peer's identity.
+// checkID refuses an ID that cannot be the peer's.
 func (h *Handshake) checkID(part string, id ID) error {
 	switch id {
 	case ID{}:

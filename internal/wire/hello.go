@@ -17,13 +17,14 @@ type HandshakeMessage interface {
 	appendBody(dst []byte) []byte
 }
 
-// Hello introduces a side that does not know yet who is the originator.
+// Hello introduces a side that does not know yet which side is the originator.
 type Hello struct {
 	ID                     ID
 	MinVersion, MaxVersion uint8
 }
 
-// Probe has no effect but to make a peer with the wrong transport fail.
+// Probe is the first message of an acceptor. It makes a peer fail early that does not
+// expect what the connection runs over, plain TCP or TLS.
 type Probe struct{}
 
 // VersionSelect introduces the originator, and fixes the version.
@@ -93,9 +94,8 @@ func AppendHandshake(dst []byte, m HandshakeMessage) []byte {
 	return endFrame(m.appendBody(dst), begin)
 }
 
-// DecodeHandshake reads the handshake message of one frame. Bytes after it are
-// ignored. The error is a *ProtocolError whose Code is what Broker would tell
-// the peer.
+// DecodeHandshake decodes the handshake message of one frame. It ignores bytes after
+// the message. The error is a *ProtocolError with the Code that Broker would send.
 func DecodeHandshake(buf []byte) (HandshakeMessage, error) {
 	if len(buf) == 0 {
 		return nil, &ProtocolError{Part: "handshake", Reason: "empty message"}
@@ -143,7 +143,7 @@ func decodeDropConn(body []byte) (HandshakeMessage, error) {
 	return DropConn{id, DropCode(rest[0]), text}, nil
 }
 
-// cutIdentity reads magic number and ID; at least more bytes must follow them.
+// cutIdentity decodes magic number and ID. At least more bytes must follow them.
 func cutIdentity(part string, body []byte, more int) (id ID, rest []byte, err error) {
 	if err := checkMagic(part, body); err != nil {
 		return id, nil, err

@@ -5,11 +5,11 @@ import (
 	"encoding/hex"
 )
 
-// ID identifies an endpoint. The zero ID is nil: in a node message it stands
-// for everyone, and it is never an identity (spec broker-wire 3.1).
+// ID identifies an endpoint. The zero ID is nil. It identifies no endpoint; as the
+// receiver of a node message it means every endpoint (spec broker-wire 3.1).
 //
-// Broker reports a peer only if the version digit of its ID is 1 to 5; a random
-// UUIDv4 is right.
+// Broker reports a peer only if the version digit of its ID is 1 to 5. A random
+// UUIDv4 has the digit 4.
 type ID [16]byte
 
 // String returns the 8-4-4-4-12 text form in lower case.
@@ -27,6 +27,6 @@ func (id ID) String() string {
 // IsNil reports whether id is the zero ID.
 func (id ID) IsNil() bool { return id == ID{} }
 
-// Compare orders IDs as unsigned byte strings. Of two endpoints the smaller one
-// is the originator of their handshake (spec broker-wire 3.4).
+// Compare orders IDs as unsigned byte strings. The endpoint with the smaller ID is the
+// originator of the handshake (spec broker-wire 3.4).
 func (id ID) Compare(other ID) int { return bytes.Compare(id[:], other[:]) }

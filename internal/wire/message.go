@@ -18,25 +18,25 @@ const (
 	// MaxTopic bounds a topic, in bytes.
 	MaxTopic = 1<<16 - 1
 
-	// DefaultTTL is what every message is sent with; nobody looks at it.
+	// DefaultTTL is the TTL of every message that is sent. No endpoint looks at it.
 	DefaultTTL = 16
 
 	headerSize = 37
 )
 
-// Message is a node message: what peers exchange once their handshake is done
-// (spec broker-wire 4.1).
+// Message is a node message. Peers exchange node messages after their handshake (spec
+// broker-wire 4.1).
 type Message struct {
-	Sender   ID // the neighbour that wrote it
-	Receiver ID // nil for everyone who wants the topic
+	Sender   ID // the peer that sends it
+	Receiver ID // nil means every peer that wants the topic
 	Type     Type
 	TTL      uint16
 	Topic    []byte
 	Payload  []byte
 }
 
-// DecodeMessage reads the message of one frame. Topic and Payload alias buf. Its
-// type may be one that is not known. The error is a *ProtocolError.
+// DecodeMessage decodes the message of one frame. Topic and Payload alias buf. The
+// message's type may be unknown. The error is a *ProtocolError.
 func DecodeMessage(buf []byte) (Message, error) {
 	const part = "node message"
 	if len(buf) < headerSize {
@@ -56,7 +56,7 @@ func DecodeMessage(buf []byte) (Message, error) {
 	}, nil
 }
 
-// AppendMessage appends the frame of m. A topic beyond MaxTopic panics.
+// AppendMessage appends the frame of m. It panics if the topic is longer than MaxTopic.
 func AppendMessage(dst []byte, m Message) []byte {
 	dst = appendHeader(dst, m.Sender, m.Receiver, m.Type, m.TTL, m.Topic, len(m.Payload))
 	return append(dst, m.Payload...)
@@ -67,9 +67,9 @@ func DataFrameSize(topic string, payload int) int {
 	return lengthSize + headerSize + len(topic) + payload
 }
 
-// AppendDataHeader appends the frame of a data message for everyone who wants
-// topic, up to its payload, of which the caller appends exactly payload bytes.
-// A topic beyond MaxTopic panics.
+// AppendDataHeader appends the frame of a data message for every peer that wants topic,
+// up to the payload. The caller appends the payload, which must have exactly that many
+// bytes. AppendDataHeader panics if topic is longer than MaxTopic.
 func AppendDataHeader(dst []byte, sender ID, topic string, payload int) []byte {
 	return appendHeader(dst, sender, ID{}, TypeData, DefaultTTL, topic, payload)
 }

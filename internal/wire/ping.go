@@ -2,8 +2,8 @@ package wire
 
 import "encoding/binary"
 
-// AppendPing appends the frame of a ping, which the peer answers with a pong of
-// the same payload, in order with everything else (spec broker-wire 4.6).
+// AppendPing appends the frame of a ping. The peer answers with a pong of the same
+// payload, after everything that was sent before the ping (spec broker-wire 4.6).
 func AppendPing(dst []byte, sender, receiver ID, payload []byte) []byte {
 	return AppendMessage(dst, Message{
 		Sender: sender, Receiver: receiver, Type: TypePing, TTL: DefaultTTL,
@@ -19,9 +19,8 @@ func AppendPong(dst []byte, sender ID, ping Message) []byte {
 	})
 }
 
-// ByePayload returns the payload of the ping that announces a disconnect: the
-// sender closes the connection when the pong arrives, because the peer has then
-// read everything before it.
+// ByePayload returns the payload of a ping that says goodbye. When the pong arrives,
+// the peer has read everything, and the sender closes the connection.
 func ByePayload(number uint64) []byte {
 	return binary.LittleEndian.AppendUint64([]byte("BYE"), number)
 }

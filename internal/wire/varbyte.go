@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// appendVarbyte appends n in as few bytes as it takes (spec broker-wire 1.3).
+// appendVarbyte appends n in as few bytes as possible (spec broker-wire 1.3).
 func appendVarbyte(dst []byte, n int) []byte {
 	if uint64(n) > math.MaxUint32 {
 		panic("wire: length beyond 32 bits")
@@ -13,8 +13,8 @@ func appendVarbyte(dst []byte, n int) []byte {
 	return binary.AppendUvarint(dst, uint64(n))
 }
 
-// cutVarbyte reads a number off the front of buf. It must take no more bytes
-// than it needs, and fit 32 bits; ok is false otherwise.
+// cutVarbyte decodes a number at the front of buf. rest is the part of buf after it. ok
+// is false if the number has more bytes than it needs, or more than 32 bits.
 func cutVarbyte(buf []byte) (n int, rest []byte, ok bool) {
 	value, size := binary.Uvarint(buf)
 	if size <= 0 || size > 5 || value > math.MaxUint32 || size > 1 && buf[size-1] == 0 {
@@ -23,12 +23,12 @@ func cutVarbyte(buf []byte) (n int, rest []byte, ok bool) {
 	return int(value), buf[size:], true
 }
 
-// appendString appends the length of s and s.
+// appendString appends the length of s, and s.
 func appendString(dst []byte, s string) []byte {
 	return append(appendVarbyte(dst, len(s)), s...)
 }
 
-// cutString reads a string off the front of buf.
+// cutString decodes a string at the front of buf. rest is the part of buf after it.
 func cutString(buf []byte) (s string, rest []byte, ok bool) {
 	n, rest, ok := cutVarbyte(buf)
 	if !ok || n > len(rest) {

@@ -8,9 +8,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// Append appends the encoding of v to dst and returns the extended slice. It
-// allocates only where dst lacks room. Strings and containers of 2^32 elements
-// and more have no encoding, and panic.
+// Append appends the encoding of v to dst and returns the extended slice. It allocates
+// only if dst has too little room. It panics for a string or container of 2^32 elements
+// or more, which has no encoding.
 func Append(dst []byte, v zval.Value) []byte { return appendValue(dst, &v) }
 
 // appendValue takes a pointer because a Value is 64 bytes.
@@ -46,8 +46,7 @@ func appendValue(dst []byte, v *zval.Value) []byte {
 	return dst
 }
 
-// Encode returns the encoding of v in a slice of its own, which is the only
-// allocation.
+// Encode returns the encoding of v in a new slice. It allocates nothing else.
 func Encode(v zval.Value) []byte { return Append(make([]byte, 0, Size(v)), v) }
 
 // Size returns the number of bytes that Append appends for v.
@@ -69,15 +68,14 @@ func sizeOf(v *zval.Value) int {
 	return size
 }
 
-// bodySize holds the number of bytes after the tag, for the kinds where it is
-// fixed.
+// bodySize is the number of bytes after the tag, for the kinds for which it is fixed.
 var bodySize = [...]int{
 	zval.KindNone:   0,
 	zval.KindBool:   1,
 	zval.KindCount:  8,
 	zval.KindInt:    8,
 	zval.KindReal:   8,
-	zval.KindString: 0, // and every other kind whose body says its length
+	zval.KindString: 0, // as for every other kind that encodes its length
 	zval.KindAddr:   16,
 	zval.KindSubnet: 17,
 	zval.KindPort:   3,
@@ -99,15 +97,14 @@ func appendAddr(dst []byte, v *zval.Value) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, hi), lo)
 }
 
-// The infinities are each other's IEEE 754 pattern on the wire (spec
-// broker-wire 5.2).
+// On the wire, positive infinity has the IEEE 754 pattern of negative infinity, and the
+// other way round (spec broker-wire 5.2).
 const (
 	posInf = 0x7ff0 << 48
 	negInf = 0xfff0 << 48
 )
 
-// swapInf converts between the bits of a real and its pattern on the wire, in
-// either direction.
+// swapInf converts the bits of a real to its pattern on the wire, and back.
 func swapInf(pattern uint64) uint64 {
 	if pattern == posInf || pattern == negInf {
 		return pattern ^ 1<<63
@@ -115,7 +112,7 @@ func swapInf(pattern uint64) uint64 {
 	return pattern
 }
 
-// appendVarbyte appends n in as few bytes as it takes (spec broker-wire 1.3).
+// appendVarbyte appends n in as few bytes as possible (spec broker-wire 1.3).
 func appendVarbyte(dst []byte, n int) []byte {
 	if uint64(n) > math.MaxUint32 {
 		panic("native: string or container of 2^32 elements or more")

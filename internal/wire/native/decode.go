@@ -8,13 +8,13 @@ import (
 
 // Limits bounds what Decode accepts. The zero value means the defaults.
 type Limits struct {
-	// Depth bounds how deep containers may nest; a container of scalars is one
-	// deep. Zero or less means 100.
+	// Depth bounds the nesting of containers. A container of scalars has depth 1. Zero
+	// or less means 100.
 	Depth int
-	// Elements bounds the number of values in one message, containers and what
-	// they hold, keys and values of tables alike. It bounds memory: a value
-	// takes 64 bytes however short its encoding is (a none is one byte), and
-	// 128 within a set or table that is not sorted. Zero or less means 2^20.
+	// Elements bounds the number of values in one message. Every container counts, and
+	// so does every element, key and value in it. So Elements bounds memory: a value
+	// takes 64 bytes, and 128 in a set or table that is not sorted, however short its
+	// encoding is. Zero or less means 2^20.
 	Elements int
 }
 
@@ -30,7 +30,7 @@ func (l Limits) withDefaults() Limits {
 
 // Error says why bytes are not the encoding of a value.
 type Error struct {
-	Offset int // of the byte that is wrong, or of the value that is
+	Offset int // of the byte or the value that is wrong
 	Reason string
 }
 
@@ -39,17 +39,18 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("decode value at byte %d: %s", e.Offset, e.Reason)
 }
 
-// Decode returns the value that buf is the encoding of; every byte must belong
-// to it. The value does not alias buf. There are at most two allocations, one
-// for the values and one copy of buf for their strings, besides what an
-// unsorted set or table takes; each is kept as long as any part of the value.
-// The error is an *Error.
+// Decode decodes the value in buf. Every byte must belong to the value. The value does
+// not alias buf. The error is an *Error.
+//
+// Decode allocates at most twice: once for all values, and once for a copy of buf, which
+// holds their strings. An unsorted set or table is one more allocation. Each of them
+// stays in memory as long as any part of the value.
 func Decode(buf []byte, lim Limits) (zval.Value, error) {
 	return DecodeString(string(buf), lim)
 }
 
-// DecodeString is Decode for bytes that are a string already, which the value's
-// strings then share: one allocation.
+// DecodeString is Decode for bytes that are a string already. The value's strings share
+// its memory, so there is no copy.
 func DecodeString(payload string, lim Limits) (zval.Value, error) {
 	lim = lim.withDefaults()
 	values, err := scan(payload, lim.Elements)
@@ -67,12 +68,12 @@ func DecodeString(payload string, lim Limits) (zval.Value, error) {
 	return v, nil
 }
 
-// scan checks that payload holds exactly one value as far as tags and lengths
-// go, and counts the values in it, itself included. It allocates nothing, so
-// that what is allocated later is for values that are there.
+// scan checks the tags and lengths in payload, which must be exactly one value. It
+// returns the number of values in payload, with the outermost one. So the decoder
+// allocates memory only for values that are there. scan itself allocates nothing.
 func scan(payload string, limit int) (values int, _ *Error) {
 	off := 0
-	for due := 1; due > 0; due-- { // due is how many values are yet to come
+	for due := 1; due > 0; due-- { // due is the number of values that must still follow
 		if off == len(payload) {
 			return 0, &Error{off, "truncated"}
 		}
@@ -97,7 +98,7 @@ func scan(payload string, limit int) (values int, _ *Error) {
 				size = n
 			}
 		}
-		// Each value that is due takes a byte or more.
+		// Each value that must follow takes at least one byte.
 		if size+due-1 > len(payload)-off {
 			return 0, &Error{start, "truncated"}
 		}
@@ -109,7 +110,7 @@ func scan(payload string, limit int) (values int, _ *Error) {
 	return values, nil
 }
 
-// sized reports whether values of kind say their length.
+// sized reports whether values of kind encode their length.
 func sized(kind zval.Kind) bool {
 	switch kind {
 	case zval.KindString, zval.KindEnum, zval.KindSet, zval.KindTable, zval.KindVector:
@@ -118,9 +119,9 @@ func sized(kind zval.Kind) bool {
 	return false
 }
 
-// varbyte reads a number of bytes or elements at off, which is at most the
-// number of bytes that follow it. It returns the offset after it, or the reason
-// why there is none.
+// varbyte decodes the number of bytes or elements at off. The number must not exceed the
+// bytes that follow it. varbyte returns the offset after the number, or the reason why
+// the number is wrong.
 func varbyte(payload string, off int) (n, next int, reason string) {
 	var sum uint64
 	for i := range 5 {

@@ -6,12 +6,12 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// A decoder turns what scan has checked into values.
+// decoder decodes a payload that scan has checked.
 type decoder struct {
 	payload string
 	off     int
-	free    []zval.Value // room for the elements of all containers yet to come
-	depth   int          // how many containers may still open
+	free    []zval.Value // room for the elements of all containers that still follow
+	depth   int          // how much deeper containers may nest
 }
 
 // value decodes one value into v.
@@ -58,7 +58,7 @@ func (d *decoder) value(v *zval.Value) *Error {
 
 func (d *decoder) container(v *zval.Value, kind zval.Kind, start int) *Error {
 	n := d.varbyte() * stride(kind)
-	elems := d.free[:n:n] // full, so that appending to it cannot reach the rest
+	elems := d.free[:n:n] // with this capacity, appending to elems cannot change the rest
 	d.free = d.free[n:]
 	if d.depth == 0 {
 		return &Error{start, "nested deeper than allowed"}
@@ -116,7 +116,7 @@ func (d *decoder) text() string {
 	return text
 }
 
-// varbyte reads a number that scan has accepted.
+// varbyte decodes a number that scan has checked.
 func (d *decoder) varbyte() (n int) {
 	for shift := 0; ; shift += 7 {
 		b := d.payload[d.off]

@@ -1,12 +1,11 @@
 // Package native is Broker's binary encoding of values (spec broker-wire 5).
 //
-// A value has one spelling here: whatever Decode accepts, Append writes back
-// byte for byte. That includes what Zeek may send out of the ordinary: sets and
-// tables in any order keep it, and so does any pattern of a real. What could
-// not be written back the same way is refused: a number of bytes or elements in
-// more bytes than it needs, a boolean other than 0 and 1, a subnet with host
-// bits, a port of no known protocol, a set or table that holds a key twice.
+// Each value has one encoding. If Decode accepts bytes, then Append encodes the value
+// to the same bytes again. Sets and tables may be in any order, and keep it. A real may
+// have any pattern of bits, and keeps it. Decode refuses bytes that could not be encoded
+// again in the same way: a number of bytes or elements in more bytes than it needs, a
+// boolean other than 0 and 1, a subnet with host bits, a port of an unknown protocol, a
+// set or table that has a key twice.
 //
-// The package takes bytes and returns values; it keeps no state and starts no
-// goroutines.
+// The package keeps no state and starts no goroutines.
 package native
