@@ -33,8 +33,8 @@ func (v Value) Enum() (string, bool) { return v.str, v.kind == KindEnum }
 // Addr returns v's address, unmapped, and whether v is an address.
 func (v Value) Addr() (netip.Addr, bool) { return v.addr().Unmap(), v.kind == KindAddr }
 
-// Subnet returns v's prefix and whether v is a subnet. A prefix of fewer than
-// 96 bits is never IPv4, whatever its address.
+// Subnet returns v's prefix and whether v is a subnet. A prefix of fewer than 96 bits is
+// an IPv6 prefix, even if its address is an IPv4-mapped one.
 func (v Value) Subnet() (netip.Prefix, bool) {
 	a, bits := v.addr(), int(v.small)
 	if a.Is4In6() && bits >= 96 {
@@ -43,8 +43,8 @@ func (v Value) Subnet() (netip.Prefix, bool) {
 	return netip.PrefixFrom(a, bits), v.kind == KindSubnet
 }
 
-// SubnetBits returns a subnet's address in 128 bits and its length within
-// them, and whether v is a subnet.
+// SubnetBits returns the address of a subnet in 128 bits, its length within these 128
+// bits, and whether v is a subnet.
 func (v Value) SubnetBits() (a netip.Addr, bits int, ok bool) {
 	return v.addr(), int(v.small), v.kind == KindSubnet
 }
@@ -61,19 +61,20 @@ func (v Value) Time() (nanos int64, ok bool) { return int64(v.lo), v.kind == Kin
 // Span returns v's duration and whether v is a timespan.
 func (v Value) Span() (time.Duration, bool) { return time.Duration(v.lo), v.kind == KindSpan }
 
-// Vector returns v's elements, which must not be changed, and whether v is a
-// vector.
+// Vector returns v's elements and whether v is a vector. The caller must not change the
+// elements.
 func (v Value) Vector() ([]Value, bool) { return v.list, v.kind == KindVector }
 
-// Set returns v's elements, which must not be changed, and whether v is a set.
+// Set returns v's elements and whether v is a set. The caller must not change the
+// elements.
 func (v Value) Set() ([]Value, bool) { return v.Elems(), v.kind == KindSet }
 
-// Table returns v's keys and values in turn, which must not be changed, and
-// whether v is a table.
+// Table returns v's keys and values in turn, and whether v is a table. The caller must
+// not change them.
 func (v Value) Table() (pairs []Value, ok bool) { return v.Elems(), v.kind == KindTable }
 
-// Elems returns the elements of a vector or set, the alternating keys and
-// values of a table, and nil for every other kind. They must not be changed.
+// Elems returns the elements of a vector or set, the keys and values of a table in turn,
+// and nil for every other kind. The caller must not change them.
 func (v Value) Elems() []Value {
 	if v.small == unsorted {
 		n := len(v.list) / 2
@@ -82,16 +83,15 @@ func (v Value) Elems() []Value {
 	return v.list
 }
 
-// Bits returns the 64 bits behind a boolean, count, integer, real (its IEEE 754
-// pattern), timestamp or timespan, for encoders.
+// Bits returns the 64 bits of a boolean, count, integer, real (its IEEE 754 pattern),
+// timestamp or timespan. It is for encoders.
 func (v Value) Bits() uint64 { return v.lo }
 
-// Text returns the bytes of a string or the name of an enum value, for
-// encoders.
+// Text returns the bytes of a string or the name of an enum value. It is for encoders.
 func (v Value) Text() string { return v.str }
 
-// Addr128 returns an address or a subnet's address as two halves in network
-// order, for encoders.
+// Addr128 returns the address of an address or a subnet as two halves in network order.
+// It is for encoders.
 func (v Value) Addr128() (hi, lo uint64) { return v.hi, v.lo }
 
 func (v Value) addr() netip.Addr {

@@ -6,14 +6,13 @@ import (
 	"strings"
 )
 
-// Equal reports whether a and b are the same value: neither comes before the
-// other.
+// Equal reports whether a and b are the same value. Then Compare returns 0.
 func Equal(a, b Value) bool { return compare(&a, &b) == 0 }
 
-// Compare orders values as Broker does: by kind, then by value; sets, tables
-// and vectors element by element, sets and tables in sorted order (spec
-// broker-wire 5.3). One thing differs: a NaN equals only a NaN and comes before
-// all other reals, so that the order is total.
+// Compare orders values as Broker does: first by kind, then by value (spec broker-wire
+// 5.3). It compares sets, tables and vectors element by element, sets and tables in
+// sorted order. It differs from Broker for NaN: a NaN equals every NaN, and comes before
+// all other reals. So the order is total.
 func Compare(a, b Value) int { return compare(&a, &b) }
 
 // compare takes pointers because a Value is 64 bytes.

@@ -2,18 +2,18 @@ package zval
 
 import "slices"
 
-// unsorted, as the small number of a set or table, says that its list holds
-// everything twice: in its sender's order, and then sorted. The sorted half
-// keeps a comparison as cheap as for any other value; were it made anew each
-// time, a peer could send sets within sets that take hours to compare.
+// unsorted is the small number of a set or table whose list holds all elements twice:
+// first in the order of its sender, and then sorted. So comparing it costs as much as
+// comparing any other value. If it were sorted for each comparison, a peer could send
+// sets within sets whose comparison takes hours.
 const unsorted = 1
 
-// Vector returns a vector, which is also how records travel. It keeps elems,
-// which the caller must not change any more.
+// Vector returns a vector. Zeek's records are vectors, too. The vector keeps elems; the
+// caller must not change them any more.
 func Vector(elems ...Value) Value { return Value{kind: KindVector, list: elems} }
 
-// Set returns the set of the different values among elems, sorted. It keeps
-// elems, which the caller must not change any more.
+// Set returns the set of the different values among elems, sorted. The set keeps elems;
+// the caller must not change them any more.
 func Set(elems ...Value) Value {
 	slices.SortFunc(elems, Compare)
 	return Value{kind: KindSet, list: slices.CompactFunc(elems, Equal)}
@@ -22,8 +22,8 @@ func Set(elems ...Value) Value {
 // Entry is one entry of a table.
 type Entry struct{ Key, Val Value }
 
-// Table returns a table, sorted by key. Of several entries with one key the
-// last is kept.
+// Table returns a table, sorted by key. If several entries have the same key, the last
+// one counts.
 func Table(entries ...Entry) Value {
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, compareKeys)
@@ -37,9 +37,9 @@ func Table(entries ...Entry) Value {
 	return Value{kind: KindTable, list: list}
 }
 
-// SetInOrder returns a set that keeps the order of elems, for decoders. It
-// reports false, and none, if two elements are equal. It keeps elems if they
-// are sorted, and otherwise takes twice their room.
+// SetInOrder returns a set that keeps the order of elems. It is for decoders. It returns
+// none and false if two elements are equal. If elems are sorted, the set keeps elems.
+// Otherwise it allocates a list of twice their length.
 func SetInOrder(elems []Value) (Value, bool) {
 	if ascending(elems, 1) {
 		return Value{kind: KindSet, list: elems}, true
@@ -53,10 +53,10 @@ func SetInOrder(elems []Value) (Value, bool) {
 	return Value{kind: KindSet, small: unsorted, list: list}, true
 }
 
-// TableInOrder returns a table of alternating keys and values that keeps their
-// order, for decoders. It reports false, and none, if two keys are equal or a
-// key lacks its value. It keeps pairs if they are sorted, and otherwise takes
-// twice their room.
+// TableInOrder returns a table that keeps the order of pairs, which are keys and values
+// in turn. It is for decoders. It returns none and false if two keys are equal, or if a
+// key has no value. If pairs are sorted, the table keeps pairs. Otherwise it allocates a
+// list of twice their length.
 func TableInOrder(pairs []Value) (Value, bool) {
 	if len(pairs)%2 != 0 {
 		return None(), false
@@ -75,7 +75,7 @@ func TableInOrder(pairs []Value) (Value, bool) {
 	return Value{kind: KindTable, small: unsorted, list: slices.Concat(pairs, sorted)}, true
 }
 
-// sorted returns the elements of a container in the order in which it compares.
+// sorted returns the elements of a container in the order for comparisons.
 func (v *Value) sorted() []Value {
 	if v.small == unsorted {
 		return v.list[len(v.list)/2:]

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Kind names the type of a Value. Its number is the type's tag in the native
-// encoding and its rank in Broker's value order (spec broker-wire 5).
+// Kind is the type of a Value. Its number is the type's tag in the native encoding, and
+// the type's rank in Broker's order of values (spec broker-wire 5).
 type Kind uint8
 
 // The kinds, in Broker's order.
@@ -35,8 +35,7 @@ var kindNames = [kindCount]string{
 	"port", "timestamp", "timespan", "enum-value", "set", "table", "vector",
 }
 
-// String returns the kind's name as the JSON encoding spells it in
-// "@data-type", or "invalid".
+// String returns the kind's name in the JSON encoding, or "invalid".
 func (k Kind) String() string {
 	if k < kindCount {
 		return kindNames[k]
@@ -44,7 +43,7 @@ func (k Kind) String() string {
 	return "invalid"
 }
 
-// KindNamed returns the kind that the JSON encoding calls name.
+// KindNamed returns the kind of that name in the JSON encoding.
 func KindNamed(name string) (Kind, bool) {
 	for k, n := range kindNames {
 		if n == name {
@@ -104,12 +103,11 @@ func Count(n uint64) Value { return Value{kind: KindCount, lo: n} }
 // Int returns a signed integer.
 func Int(n int64) Value { return Value{kind: KindInt, lo: uint64(n)} }
 
-// wireNaN is the one pattern that Broker sends for, and reads as, "not a
-// number" (spec broker-wire 5.2).
+// wireNaN is the pattern that Broker sends for NaN (spec broker-wire 5.2).
 const wireNaN = math.MaxUint64
 
-// Real returns a floating-point number. As Broker has one NaN and no
-// subnormals, every NaN becomes that one and a subnormal becomes zero.
+// Real returns a floating-point number. Broker has only one NaN and no subnormals. So
+// every NaN becomes that one, and a subnormal becomes zero.
 func Real(f float64) Value {
 	switch {
 	case f != f:
@@ -120,8 +118,8 @@ func Real(f float64) Value {
 	return RealBits(math.Float64bits(f))
 }
 
-// RealBits returns the real with exactly this IEEE 754 pattern. Decoders use
-// it, so that a pattern which Real would not produce survives a round trip.
+// RealBits returns the real with exactly this IEEE 754 pattern. It is for decoders: a
+// value that is decoded and encoded again must keep a pattern that Real does not make.
 func RealBits(bits uint64) Value { return Value{kind: KindReal, lo: bits} }
 
 // String returns a byte string.
@@ -130,12 +128,12 @@ func String(s string) Value { return Value{kind: KindString, str: s} }
 // Enum returns the enumerator with this fully qualified name.
 func Enum(name string) Value { return Value{kind: KindEnum, str: name} }
 
-// Addr returns an address. An IPv4-mapped IPv6 address is the IPv4 address, a
-// zone is dropped, and the zero Addr becomes "::".
+// Addr returns an address. An IPv4-mapped IPv6 address becomes the IPv4 address. A zone
+// is dropped. The zero Addr becomes "::".
 func Addr(a netip.Addr) Value { return Addr128(addrBits(a)) }
 
-// Addr128 returns the address whose 128 bits in network order are hi and lo,
-// for decoders.
+// Addr128 returns the address whose 128 bits in network order are hi and lo. It is for
+// decoders.
 func Addr128(hi, lo uint64) Value { return Value{kind: KindAddr, hi: hi, lo: lo} }
 
 // Subnet returns a prefix with its host bits cleared. The zero Prefix becomes
@@ -153,10 +151,9 @@ func Subnet(p netip.Prefix) Value {
 	return Value{kind: KindSubnet, small: uint8(bits), hi: hi & maskHi, lo: lo & maskLo}
 }
 
-// Subnet128 returns the prefix whose address is hi and lo in network order and
-// whose length is counted within these 128 bits, as the native encoding does,
-// for decoders. It reports false, and none, if the length is beyond 128 or a
-// host bit is set.
+// Subnet128 returns the prefix whose address is hi and lo in network order. bits is the
+// length within these 128 bits, as in the native encoding. It is for decoders. It returns
+// none and false if the length is beyond 128, or if a host bit is set.
 func Subnet128(hi, lo uint64, bits uint8) (Value, bool) {
 	maskHi, maskLo := prefixMask(int(bits))
 	if bits > 128 || hi&^maskHi != 0 || lo&^maskLo != 0 {
@@ -170,7 +167,7 @@ func prefixMask(bits int) (hi, lo uint64) {
 	return ^uint64(0) << max(0, 64-bits), ^uint64(0) << min(64, max(0, 128-bits))
 }
 
-// Port returns a port; it panics if proto is not one of the four protocols.
+// Port returns a port. It panics if proto is not one of the four protocols.
 func Port(number uint16, proto Proto) Value {
 	if !proto.Valid() {
 		panic("zval: invalid port protocol")

@@ -7,20 +7,20 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// AppendValue appends the JSON text of v to dst and returns the extended slice.
-// It allocates only where dst lacks room.
+// AppendValue appends the JSON text of v to dst and returns the extended slice. It
+// allocates only if dst has too little room.
 func AppendValue(dst []byte, v zval.Value) []byte {
 	return appendObject(dst, &v)
 }
 
-// AppendMessage appends the data message that carries v on topic.
+// AppendMessage appends the data message with v on topic.
 func AppendMessage(dst []byte, topic string, v zval.Value) []byte {
 	dst = append(dst, `{"type":"data-message","topic":`...)
 	dst = append(appendString(dst, topic), ',')
 	return appendMembers(dst, &v)
 }
 
-// heads holds what comes before the data of each kind.
+// heads is the text before the data of each kind.
 var heads = [...]string{
 	zval.KindNone:   `"@data-type":"none","data":`,
 	zval.KindBool:   `"@data-type":"boolean","data":`,
@@ -43,8 +43,8 @@ func appendObject(dst []byte, v *zval.Value) []byte {
 	return appendMembers(append(dst, '{'), v)
 }
 
-// appendMembers appends the two members of v and the brace that closes them. It
-// takes a pointer because a Value is 64 bytes.
+// appendMembers appends the two members of v and the closing brace. It takes a pointer
+// because a Value is 64 bytes.
 func appendMembers(dst []byte, v *zval.Value) []byte {
 	dst = append(dst, heads[v.Kind()]...)
 	switch v.Kind() {
@@ -72,8 +72,7 @@ func appendMembers(dst []byte, v *zval.Value) []byte {
 	return append(dst, '}')
 }
 
-// appendPlain appends the data of the kinds that are strings in JSON and never
-// hold a character that needs an escape.
+// appendPlain appends the data of the kinds that are strings in JSON without escapes.
 func appendPlain(dst []byte, v *zval.Value) []byte {
 	switch v.Kind() {
 	case zval.KindAddr:
@@ -101,7 +100,7 @@ func appendReal(dst []byte, v *zval.Value) []byte {
 	case math.IsNaN(f):
 		return append(dst, "null"...)
 	case math.IsInf(f, 1):
-		return append(dst, "1e400"...) // Zeek takes exponents up to 511
+		return append(dst, "1e400"...) // Zeek parses exponents up to 511
 	case math.IsInf(f, -1):
 		return append(dst, "-1e400"...)
 	}

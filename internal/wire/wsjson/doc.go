@@ -2,24 +2,23 @@
 // clients: values with "@data-type" and "data", and the messages around them
 // (spec websocket 5 to 8, 10).
 //
-// What it writes is what Zeek writes, byte for byte, wherever that is valid
-// JSON; it is always valid JSON. What it reads is everything that Zeek reads or
-// writes, and more: members in any order, unknown members, a carriage return as
-// white space, "\/", a real without a decimal point. Of two members with one
-// name the first counts.
+// The package writes the same bytes as Zeek wherever they are valid JSON. It always
+// writes valid JSON.
 //
-// It reads some mistakes the way Zeek does: a port's number counts modulo 2^16,
-// a protocol of another name is the unknown one, and a subnet whose length is
-// too large is "::/0". Equal elements of a set collapse, but a table with a key
-// twice is refused.
+// The package parses everything that Zeek parses or writes, except for the mistakes
+// below. It also parses members in any order, unknown members, a carriage return as
+// white space, "\/", and a real without a decimal point. If an object has two members
+// with one name, the first one counts.
 //
-// The encoding loses something, as Zeek's does: timestamps keep milliseconds
-// (none before 1970), reals keep six decimals; keys of a table that differ in
-// nothing else make a text that is refused. Beyond that, each byte of a string
-// that is not UTF-8 becomes U+FFFD, a NaN becomes null and the infinities become
-// 1e400 and -1e400, because JSON has no words for them. Zeek reads 1e400 as
-// infinity and refuses null.
+// Mistakes: like Zeek, the package takes an unknown protocol of a port as "?", and drops
+// equal elements of a set. Unlike Zeek, it refuses a port beyond 16 bits, a subnet whose
+// length is too large, and a table that has a key twice.
 //
-// The package takes bytes and returns values; it keeps no state and starts no
-// goroutines.
+// JSON text loses information, as with Zeek. Timestamps keep milliseconds, and whole
+// seconds before 1970. Reals keep six decimals. A table whose keys differ only in what
+// is lost becomes a text that is refused. Each byte of a string that is not UTF-8
+// becomes U+FFFD. JSON has no NaN and no infinities: they become null, 1e400 and -1e400.
+// Zeek parses 1e400 as infinity and refuses null.
+//
+// The package keeps no state and starts no goroutines.
 package wsjson

@@ -2,22 +2,21 @@ package wsjson
 
 import "github.com/zeekfleet/zeekfleet/internal/zval"
 
-// An envelope holds the members of a message's outermost object that mean
-// something.
+// envelope holds the known members of a message's outermost object.
 type envelope struct {
 	typ, topic, endpoint, version, code, context member
 	body                                         body
 	value                                        zval.Value
 }
 
-// A member is one that should be a string.
+// member is a member that should be a string.
 type member struct {
-	seen  bool // the first of its name has come
+	seen  bool // a member of the name was parsed; further ones do not count
 	valid bool // it is a string
 	text  string
 }
 
-// envelope reads a whole message into m.
+// envelope parses a whole message into m.
 func (p *parser) envelope(m *envelope) *Error {
 	err := p.object(func(name string) *Error {
 		if f := m.named(name); f != nil {
@@ -49,7 +48,8 @@ func (m *envelope) named(name string) *member {
 	return nil
 }
 
-// stringMember reads what follows the name of f, for f if it has not been seen.
+// stringMember parses the value of f. It skips the value if f was seen before, or if the
+// value is no string.
 func (p *parser) stringMember(f *member) (err *Error) {
 	if f.seen || p.next() != '"' {
 		f.seen = true
@@ -60,8 +60,8 @@ func (p *parser) stringMember(f *member) (err *Error) {
 	return err
 }
 
-// message completes a data message. The value is judged before the topic, as by
-// Zeek (spec websocket 7.3).
+// message checks that m is a data message. Like Zeek, it checks the value before the
+// topic (spec websocket 7.3).
 func (p *parser) message(m *envelope) *Error {
 	if err := p.finish(&m.body, &m.value); err != nil {
 		return err.in(ContextBody)

@@ -2,8 +2,8 @@ package wsjson
 
 import "github.com/zeekfleet/zeekfleet/internal/zval"
 
-// What a server says is wrong, word for word as Zeek's does (spec websocket
-// 10): one code, and contexts.
+// The code and the contexts of a server's error messages, in Zeek's words (spec
+// websocket 10).
 const (
 	CodeDeserialization = "deserialization_failed"
 
@@ -14,35 +14,33 @@ const (
 	ContextEvent  = "failed to create Zeek event"
 )
 
-// reservedTopic is the one that Broker keeps to itself; as a message's topic it
-// counts as none (spec websocket 7.3).
+// reservedTopic is the topic that Broker uses itself. A message with this topic counts
+// as a message without a topic (spec websocket 7.3).
 const reservedTopic = "<$>"
 
-// A Message is what a server sends a client: an Ack, a Failure, a Data, or, for
-// a type that is not known here, an Other.
+// Message is a message of a server to a client: an Ack, a Failure, a Data, or, if its
+// type is unknown, an Other.
 type Message interface{ isMessage() }
 
-// An Ack is a server's first message; its strings are opaque.
+// Ack is a server's first message.
 type Ack struct {
-	Endpoint string // the client's id at the server
+	Endpoint string // the client's ID at the server
 	Version  string // of Zeek
 }
 
-// A Failure is a server's error message. Clients must expect codes that are not
-// known here.
+// Failure is a server's error message. The code may be an unknown one.
 type Failure struct {
 	Code    string
 	Context string
 }
 
-// A Data is a data message.
+// Data is a data message.
 type Data struct {
 	Topic string
 	Value zval.Value
 }
 
-// An Other is a message of a type that is not known here, which clients pass
-// over.
+// Other is a message of an unknown type. Clients ignore it.
 type Other struct{ Type string }
 
 func (Ack) isMessage()     {}
@@ -64,7 +62,7 @@ func AppendFailure(dst []byte, m Failure) []byte {
 	return append(dst, '}')
 }
 
-// AppendTopics appends the array of topic prefixes that a client begins with.
+// AppendTopics appends the array of topic prefixes that is a client's first message.
 func AppendTopics(dst []byte, prefixes []string) []byte {
 	dst = append(dst, '[')
 	for i, prefix := range prefixes {
@@ -82,7 +80,7 @@ func AppendTopics(dst []byte, prefixes []string) []byte {
 func ParseTopics(text []byte, lim Limits) ([]string, error) {
 	p := newParser(text, lim)
 	var prefixes []string
-	var odd *Error // the first element that is no string: the text comes first
+	var odd *Error // the first element that is no string; an error in the text comes first
 	err := p.array(func() *Error {
 		if p.next() != '"' {
 			if odd == nil {
@@ -106,10 +104,10 @@ func ParseTopics(text []byte, lim Limits) ([]string, error) {
 	return prefixes, nil
 }
 
-// ParseMessage returns topic and value of a message that a client sent; its
-// type is ignored. The value does not alias text; its strings and the topic
-// share one copy of it. The error is an *Error, with ContextBody or, where the
-// value is sound, ContextTopic.
+// ParseMessage parses a client's message, and returns its topic and its value. It
+// ignores the type. The value does not alias text. The value's strings and the topic
+// share one copy of text. The error is an *Error: with ContextTopic if only the topic is
+// wrong, and with ContextBody otherwise.
 func ParseMessage(text []byte, lim Limits) (topic string, v zval.Value, err error) {
 	p := newParser(text, lim)
 	var m envelope
@@ -122,8 +120,7 @@ func ParseMessage(text []byte, lim Limits) (topic string, v zval.Value, err erro
 	return m.topic.text, m.value, nil
 }
 
-// Parse returns a message that a server sent. The error is an *Error, as for
-// ParseMessage.
+// Parse parses a server's message. The error is an *Error, as for ParseMessage.
 func Parse(text []byte, lim Limits) (Message, error) {
 	p := newParser(text, lim)
 	var m envelope

@@ -8,13 +8,13 @@ import (
 
 // Limits bounds what is accepted. The zero value means the defaults.
 type Limits struct {
-	// Depth bounds how deep objects and arrays nest, the outermost one
-	// included; a vector within a vector takes two objects and two arrays. Zero
-	// or less means 128, as in Zeek.
+	// Depth bounds the nesting of objects and arrays. The outermost one counts. A
+	// vector within a vector is two objects and two arrays. Zero or less means 128, as
+	// in Zeek.
 	Depth int
-	// Elements bounds the number of values in one text, containers and what
-	// they hold. A value takes 64 bytes and at least 21 bytes of text, so the
-	// length of a text bounds memory, too. Zero or less means 2^20.
+	// Elements bounds the number of values in one text. Every container counts, and so
+	// does every value in it. A value takes 64 bytes of memory and at least 21 bytes of
+	// text, so the length of the text bounds memory, too. Zero or less means 2^20.
 	Elements int
 }
 
@@ -28,9 +28,9 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Error says why a text is not what it should be.
+// Error says what is wrong with a text.
 type Error struct {
-	Context string // what Zeek's server tells a client about it, one of the Context constants
+	Context string // one of the Context constants, which Zeek's server sends to a client
 	Offset  int    // where in the text, in bytes
 	Reason  string
 }
@@ -46,8 +46,8 @@ func (e *Error) in(context string) *Error {
 	return e
 }
 
-// ParseValue returns the value that text is. The value does not alias text; its
-// strings share one copy of it. The error is an *Error.
+// ParseValue parses a value. The value does not alias text. Its strings share one copy
+// of text. The error is an *Error.
 func ParseValue(text []byte, lim Limits) (zval.Value, error) {
 	p := newParser(text, lim)
 	var v zval.Value

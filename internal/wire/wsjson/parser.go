@@ -6,12 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// A parser reads JSON text from front to back. Its methods leave off after what
-// they have read.
+// parser parses JSON text from front to back. Each method leaves off at the first byte
+// after the part that it has parsed.
 type parser struct {
 	text  string
 	off   int
-	depth int // how many objects and arrays may still open
+	depth int // how much deeper objects and arrays may nest
 	elems elems
 }
 
@@ -38,7 +38,7 @@ func (p *parser) end() *Error {
 	return nil
 }
 
-// object reads an object, calling member after each name to read the rest.
+// object parses an object. After each name it calls member, which parses the value.
 func (p *parser) object(member func(name string) *Error) *Error {
 	return p.parts('{', '}', func() *Error {
 		name, err := p.name()
@@ -49,10 +49,10 @@ func (p *parser) object(member func(name string) *Error) *Error {
 	})
 }
 
-// array reads an array, calling elem to read each element.
+// array parses an array. It calls elem for each element, which parses it.
 func (p *parser) array(elem func() *Error) *Error { return p.parts('[', ']', elem) }
 
-// parts reads what is between two brackets and separated by commas.
+// parts parses parts that are separated by commas, between two brackets.
 func (p *parser) parts(opening, closing byte, part func() *Error) *Error {
 	if p.next() != opening {
 		return p.fail("no " + string(opening) + " where one must be")
@@ -83,7 +83,7 @@ func (p *parser) parts(opening, closing byte, part func() *Error) *Error {
 	}
 }
 
-// name reads the name of a member, and the colon.
+// name parses the name of a member, and the colon.
 func (p *parser) name() (string, *Error) {
 	name, err := p.str()
 	if err != nil {
@@ -96,15 +96,14 @@ func (p *parser) name() (string, *Error) {
 	return name, nil
 }
 
-// str reads a string. It shares the text's memory, unless it has escapes. Raw
-// control bytes and bytes that are not UTF-8 are taken as they are: Zeek sends
-// them.
+// str parses a string. The string shares the text's memory, unless it has escapes. Raw
+// control bytes and bytes that are not UTF-8 are allowed, because Zeek sends them.
 func (p *parser) str() (string, *Error) {
 	if p.next() != '"' {
 		return "", p.fail("not a string")
 	}
 	rest := p.text[p.off+1:]
-	const few = 32 // bytes, within which a loop is faster than two searches
+	const few = 32 // bytes; up to that length a loop is faster than two searches
 	for i := range min(few, len(rest)) {
 		switch rest[i] {
 		case '"':
@@ -125,7 +124,7 @@ func (p *parser) str() (string, *Error) {
 	return rest[:end], nil
 }
 
-// escaped reads a string that has escapes.
+// escaped parses a string that has escapes.
 func (p *parser) escaped() (string, *Error) {
 	var b strings.Builder
 	p.off++ // the quotation mark
@@ -145,7 +144,7 @@ func (p *parser) escaped() (string, *Error) {
 	}
 }
 
-// escape reads what follows a backslash.
+// escape parses the rest of an escape, after the backslash.
 func (p *parser) escape(b *strings.Builder) *Error {
 	if p.off == len(p.text) {
 		return p.fail("string without an end")
@@ -165,7 +164,7 @@ func (p *parser) escape(b *strings.Builder) *Error {
 		b.WriteByte('\r')
 	case 't':
 		b.WriteByte('\t')
-	case 'v': // no JSON, but Zeek's
+	case 'v': // Zeek sends it, although it is not JSON
 		b.WriteByte('\v')
 	case 'u':
 		return p.codePoint(b)
@@ -176,8 +175,8 @@ func (p *parser) escape(b *strings.Builder) *Error {
 	return nil
 }
 
-// codePoint reads the digits after \u, and the other half of a surrogate pair.
-// Half a pair alone becomes U+FFFD, as in encoding/json.
+// codePoint parses the digits after \u, and the second half of a surrogate pair. Half a
+// pair alone becomes U+FFFD, as in encoding/json.
 func (p *parser) codePoint(b *strings.Builder) *Error {
 	r, ok := hex4(p.text[p.off:])
 	if !ok {
@@ -197,7 +196,7 @@ func (p *parser) codePoint(b *strings.Builder) *Error {
 	return nil
 }
 
-// hex4 returns the number that the first four bytes of s spell.
+// hex4 returns the number in the first four bytes of s, which are hexadecimal digits.
 func hex4(s string) (r rune, ok bool) {
 	if len(s) < 4 {
 		return 0, false
@@ -219,7 +218,7 @@ func hex4(s string) (r rune, ok bool) {
 	return r, true
 }
 
-// number reads a number and reports whether it is an integer by its looks.
+// number parses a number. integer says that it has no fraction and no exponent.
 func (p *parser) number() (text string, integer bool, _ *Error) {
 	start := p.off
 	if p.off < len(p.text) && p.text[p.off] == '-' {
@@ -250,14 +249,14 @@ func (p *parser) number() (text string, integer bool, _ *Error) {
 	return p.text[start:p.off], integer, nil
 }
 
-// digits skips decimal digits and returns how many there were.
+// digits skips decimal digits and returns their number.
 func (p *parser) digits() int {
 	digits, _ := cutDigits(p.text[p.off:])
 	p.off += len(digits)
 	return len(digits)
 }
 
-// word reads one of words, and returns which, or -1.
+// word parses one of words and returns its index, or -1.
 func (p *parser) word(words ...string) int {
 	for i, w := range words {
 		if strings.HasPrefix(p.text[p.off:], w) {
@@ -268,7 +267,7 @@ func (p *parser) word(words ...string) int {
 	return -1
 }
 
-// skip reads JSON of any form and drops it.
+// skip parses any JSON and drops it.
 func (p *parser) skip() *Error {
 	switch p.next() {
 	case '{':

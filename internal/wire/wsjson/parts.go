@@ -2,11 +2,12 @@ package wsjson
 
 import "github.com/zeekfleet/zeekfleet/internal/zval"
 
-// AppendMessageParts appends to parts the text of a data message, as AppendMessage
-// makes it, in pieces. shared is asked about the elements of each vector and set
-// that a value of the message has at any depth but within a table: what it
-// returns, unless it is nil, is the text of those elements in brackets, and
-// becomes a piece as it is.
+// AppendMessageParts appends the text of a data message to parts, in several parts. All
+// parts together are the text of AppendMessage.
+//
+// shared is called with the elements of each vector and each set in v, at any depth, but
+// not within tables. It may return the text of the elements in brackets, as AppendElems
+// makes it. That text becomes one part, without a copy. It may return nil instead.
 func AppendMessageParts(parts [][]byte, topic string, v zval.Value, shared func(elems []zval.Value) []byte) [][]byte {
 	s := splitter{parts: parts, shared: shared}
 	s.text = append(s.text, `{"type":"data-message","topic":`...)
@@ -20,11 +21,11 @@ func AppendElems(dst []byte, elems []zval.Value) []byte { return appendList(dst,
 
 type splitter struct {
 	parts  [][]byte
-	text   []byte // what comes after them
+	text   []byte // the text after parts
 	shared func([]zval.Value) []byte
 }
 
-// members is appendMembers, in pieces.
+// members is appendMembers, in several parts.
 func (s *splitter) members(v *zval.Value) {
 	if v.Kind() != zval.KindSet && v.Kind() != zval.KindVector {
 		s.text = appendMembers(s.text, v)

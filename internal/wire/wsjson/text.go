@@ -2,8 +2,8 @@ package wsjson
 
 import "unicode/utf8"
 
-// plain marks the ASCII bytes that stand for themselves in a JSON string.
-// Slashes and what HTML gives a meaning do; so does 0x7f.
+// plain marks the ASCII bytes that are written without an escape in a JSON string. So
+// are slashes, the special characters of HTML, and 0x7f.
 var plain = func() (t [256]bool) {
 	for b := 0x20; b < utf8.RuneSelf; b++ {
 		t[b] = b != '"' && b != '\\'
@@ -11,9 +11,9 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
-// appendString appends s as a JSON string. Zeek's escapes are the two-character
-// ones; other control bytes, which Zeek writes raw, become \u00XX here, and
-// bytes that are not UTF-8 become U+FFFD (spec websocket 8.2).
+// appendString appends s as a JSON string. It writes the two-character escapes that Zeek
+// writes. Other control bytes become \u00XX; Zeek writes them raw, which is not JSON.
+// Bytes that are not UTF-8 become U+FFFD (spec websocket 8.2).
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	done := 0 // s[:done] has been appended

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// appendTime appends a timestamp as Zeek does: UTC without saying so, cut to
-// milliseconds; before 1970 cut to seconds, towards 1970.
+// appendTime appends a timestamp as Zeek does: in UTC, without a zone, cut to
+// milliseconds. A timestamp before 1970 is cut to seconds, towards 1970.
 func appendTime(dst []byte, nanos int64) []byte {
 	t := time.Unix(nanos/1e9, 0).UTC()
 	year, month, day := t.Date()
@@ -34,32 +34,32 @@ func appendDigits(dst []byte, n, width int) []byte {
 	return dst
 }
 
-// A unit is one of those that a timespan may have.
+// unit is a unit of timespans.
 type unit struct {
 	name  string
 	nanos int64
 }
 
-// units holds those that Zeek writes, largest first, and then those that it
-// only reads. The manual of Broker has days, too, although Zeek's parser has
-// not (spec broker-wire 6.4).
+// units holds first the units that Zeek writes, the largest one first, and then the
+// units that Zeek only parses. Days are in Broker's manual, although Zeek does not parse
+// them (spec broker-wire 6.4).
 var units = [...]unit{
 	{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1},
 	{"min", 60e9}, {"h", 3600e9}, {"d", 86400e9},
 }
 
-// appendSpan appends a timespan in the largest unit that loses nothing. One of
-// these, "us", is unknown to zeek-client (spec websocket 19).
+// appendSpan appends a timespan as a whole number of the largest unit that is possible.
+// zeek-client does not know the unit "us" (spec websocket 19).
 func appendSpan(dst []byte, nanos int64) []byte {
 	u := units[0]
-	for i := 1; nanos%u.nanos != 0; i++ { // ends with the nanosecond
+	for i := 1; nanos%u.nanos != 0; i++ { // ends at the latest with the nanosecond
 		u = units[i]
 	}
 	return append(strconv.AppendInt(dst, nanos/u.nanos, 10), u.name...)
 }
 
-// parseSpan reads a decimal number, with or without sign and fraction, and a
-// unit. What is below a nanosecond is cut off.
+// parseSpan parses a decimal number, with or without sign and fraction, and a unit.
+// Fractions of a nanosecond are cut off.
 func parseSpan(s string) (nanos int64, ok bool) {
 	negative := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {
@@ -92,10 +92,10 @@ func parseSpan(s string) (nanos int64, ok bool) {
 	return int64(low), low <= math.MaxInt64
 }
 
-// fractionOf returns the part of size that the digits after a decimal point
-// stand for, rounded down.
+// fractionOf returns size times the fraction whose digits follow a decimal point,
+// rounded down.
 func fractionOf(digits string, size uint64) (part uint64) {
-	const precise = 15 // digits beyond are below a nanosecond of a day
+	const precise = 15 // further digits of a day are less than a nanosecond
 	scale := uint64(1)
 	numerator := uint64(0)
 	for i := range min(len(digits), precise) {
@@ -116,8 +116,8 @@ func unitNamed(name string) (nanos int64, ok bool) {
 	return 0, false
 }
 
-// parseTime reads YYYY-MM-DDThh:mm:ss, a fraction of one to nine digits if any,
-// and a zone if any: Z, +hh, +hhmm or +hh:mm.
+// parseTime parses YYYY-MM-DDThh:mm:ss. A fraction of one to nine digits may follow, and
+// then a zone: Z, +hh, +hhmm or +hh:mm.
 func parseTime(s string) (nanos int64, ok bool) {
 	const layout = "2006-01-02T15:04:05"
 	if len(s) < len(layout) {
@@ -144,17 +144,17 @@ func parseTime(s string) (nanos int64, ok bool) {
 	return joinTime(t.Unix()-zone, fraction)
 }
 
-// joinTime returns seconds and nanoseconds, which are not negative, as
-// nanoseconds, and whether 64 bits hold them.
+// joinTime returns seconds and nanoseconds together as nanoseconds, and whether 64 bits
+// hold them. nanos must not be negative.
 func joinTime(seconds, nanos int64) (int64, bool) {
 	const (
-		first = int64(math.MinInt64)/1e9 - 1 // the seconds that 64 bits begin and end in
+		first = int64(math.MinInt64)/1e9 - 1 // the first and the last second that 64 bits of nanoseconds hold
 		last  = int64(math.MaxInt64) / 1e9
 	)
 	switch {
 	case seconds < first || seconds > last:
 		return 0, false
-	case seconds < 0: // both terms on one side of zero, lest one overflow alone
+	case seconds < 0: // both terms become negative, because one of them alone could overflow
 		seconds, nanos = seconds+1, nanos-1e9
 	}
 	total := seconds*1e9 + nanos
@@ -188,7 +188,7 @@ func parseZone(s string) (seconds int64, ok bool) {
 	return sign * (hours*3600 + minutes*60), hours < 24 && minutes < 60
 }
 
-// cutDigits splits s after the decimal digits it begins with.
+// cutDigits splits s after the decimal digits at its beginning.
 func cutDigits(s string) (digits, rest string) {
 	i := 0
 	for i < len(s) && '0' <= s[i] && s[i] <= '9' {

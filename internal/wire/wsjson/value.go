@@ -10,15 +10,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// A body gathers the two members of a value, which may come in either order.
+// body collects the two members of a value, which may be in either order.
 type body struct {
 	kind   zval.Kind
 	typed  bool // kind is known
-	done   bool // the type came first, and the value is read
-	dataAt int  // where the data is, 0 if it has not come yet
+	done   bool // the type came first, and the data was parsed
+	dataAt int  // offset of the data; 0 before it has come
 }
 
-// value reads the object that a value is into v.
+// value parses a value, which is an object, into v.
 func (p *parser) value(v *zval.Value) *Error {
 	var b body
 	if err := p.object(func(name string) *Error { return p.member(&b, v, name) }); err != nil {
@@ -27,7 +27,8 @@ func (p *parser) value(v *zval.Value) *Error {
 	return p.finish(&b, v)
 }
 
-// member reads what follows the name of a member, for b and v if it is theirs.
+// member parses the value of the member called name. If the member is one of the two
+// members of b, its value goes into b or v.
 func (p *parser) member(b *body, v *zval.Value, name string) *Error {
 	switch {
 	case name == "@data-type" && !b.typed:
@@ -49,7 +50,7 @@ func (p *parser) member(b *body, v *zval.Value, name string) *Error {
 	return p.skip()
 }
 
-// finish completes a value whose object has ended.
+// finish completes v at the end of its object.
 func (p *parser) finish(b *body, v *zval.Value) *Error {
 	switch {
 	case b.done:
@@ -71,7 +72,7 @@ func (p *parser) finish(b *body, v *zval.Value) *Error {
 	return nil
 }
 
-// data reads the data of a value of this kind (spec websocket 8.1).
+// data parses the data of a value of this kind (spec websocket 8.1).
 func (p *parser) data(kind zval.Kind, v *zval.Value) *Error {
 	c := p.next()
 	switch kind {
@@ -110,7 +111,7 @@ func (p *parser) data(kind zval.Kind, v *zval.Value) *Error {
 	return nil
 }
 
-// integer reads a count or an integer.
+// integer parses a count or an integer.
 func (p *parser) integer(kind zval.Kind, v *zval.Value) *Error {
 	start := p.off
 	text, integer, err := p.number()
@@ -135,8 +136,8 @@ func (p *parser) integer(kind zval.Kind, v *zval.Value) *Error {
 	return p.fail("malformed " + kind.String())
 }
 
-// real reads a number, with or without a decimal point; null, which is how NaN
-// is written here; and Zeek's words, which are no JSON.
+// real parses a number, with or without a decimal point. It also parses null, which this
+// package writes for NaN, and Zeek's words for NaN and infinities, which are not JSON.
 func (p *parser) real(v *zval.Value) *Error {
 	var f float64
 	switch p.word("null", "nan", "-nan", "inf", "-inf") {
@@ -151,13 +152,13 @@ func (p *parser) real(v *zval.Value) *Error {
 		if err != nil {
 			return err
 		}
-		f, _ = strconv.ParseFloat(text, 64) // out of range, it is an infinity
+		f, _ = strconv.ParseFloat(text, 64) // a number out of range is an infinity
 	}
 	*v = zval.Real(f)
 	return nil
 }
 
-// list reads a vector, or a set, of which equal elements collapse.
+// list parses a vector or a set. It drops equal elements of a set.
 func (p *parser) list(kind zval.Kind, v *zval.Value) *Error {
 	n := 0
 	err := p.array(func() *Error {
@@ -176,7 +177,7 @@ func (p *parser) list(kind zval.Kind, v *zval.Value) *Error {
 	return nil
 }
 
-// elem reads a value into v, a place for an element.
+// elem parses a value into v. v is nil if no place is left.
 func (p *parser) elem(v *zval.Value) *Error {
 	switch {
 	case p.next() != '{':
@@ -187,7 +188,7 @@ func (p *parser) elem(v *zval.Value) *Error {
 	return p.value(v)
 }
 
-// table reads a table, which keeps its order.
+// table parses a table. The table keeps its order.
 func (p *parser) table(v *zval.Value) *Error {
 	start, n := p.off, 0
 	err := p.array(func() *Error {
@@ -205,7 +206,7 @@ func (p *parser) table(v *zval.Value) *Error {
 	return nil
 }
 
-// entry reads a table's entry: an object of a key and a value, in either order.
+// entry parses an entry of a table: an object with key and value, in either order.
 func (p *parser) entry() *Error {
 	key, val := p.elems.push(), p.elems.push()
 	var hasKey, hasVal bool
@@ -226,7 +227,7 @@ func (p *parser) entry() *Error {
 	return err
 }
 
-// fromText returns the value of a kind whose data is a string in JSON.
+// fromText returns the value of a kind whose data is a JSON string.
 func fromText(kind zval.Kind, text string) (v zval.Value, ok bool) {
 	switch kind {
 	case zval.KindString:
@@ -249,8 +250,8 @@ func fromText(kind zval.Kind, text string) (v zval.Value, ok bool) {
 	}
 }
 
-// parseSubnet reads an address, a slash and a length. Host bits are cleared. A
-// length that is too large is refused: Zeek makes it "::/0", which is everything.
+// parseSubnet parses an address, a slash and a length. It clears host bits. It refuses a
+// length that is too large. Zeek makes that "::/0", which is every address.
 func parseSubnet(text string) (zval.Value, bool) {
 	base, length, _ := strings.Cut(text, "/")
 	addr, err := netip.ParseAddr(base)
@@ -265,9 +266,10 @@ func parseSubnet(text string) (zval.Value, bool) {
 	return zval.Subnet(netip.PrefixFrom(addr, bits)), true
 }
 
-// parsePort reads a number, and a slash and a protocol, which is TCP if there
-// is none. A protocol of another name is the unknown one, as for Zeek. A number
-// beyond 16 bits is refused: Zeek takes the lowest 16, which is another port.
+// parsePort parses a number, and perhaps a slash and a protocol. Without a protocol it
+// is TCP. Like Zeek, parsePort takes an unknown name of a protocol as the unknown
+// protocol. It refuses a number beyond 16 bits. Zeek takes the lowest 16 bits, which is
+// another port.
 func parsePort(text string) (zval.Value, bool) {
 	digits, name, given := strings.Cut(text, "/")
 	number, err := strconv.ParseUint(digits, 10, 16)
