@@ -21,3 +21,9 @@ func OpenLauncher(t *testing.T, set settings.Agent) (launch.Launcher, error) {
 
 // WebSocketConfig is how a controller with these settings serves its clients.
 var WebSocketConfig = websocketConfig
+
+// Close gives up an agent that is not run.
+func (a Agent) Close() {
+	a.Broker.Close()
+	a.closeFiles()
+}

@@ -33,12 +33,6 @@ type Agent struct {
 	store *boltstore.Store
 }
 
-// Close gives up an agent that is not run.
-func (a Agent) Close() {
-	a.Broker.Close()
-	a.closeFiles()
-}
-
 func (a Agent) closeFiles() {
 	if a.Archive != nil {
 		a.Archive.Close()

@@ -104,11 +104,11 @@ func examined(t *testing.T, cfg crash.Config, pattern, role string, r crash.Reco
 	s := open(t, cfg)
 	r.When = time.Now()
 	add(t, s, r)
-	if got, _ := s.Latest(r.Node); !got.Pending {
+	if got, _ := latest(s, r.Node); !got.Pending {
 		t.Fatalf("not to be examined: %+v", got)
 	}
 	runUntilExamined(t, cfg, pattern, 1)
-	got, _ := s.Latest(r.Node)
+	got, _ := latest(s, r.Node)
 	return got
 }
 
@@ -332,7 +332,7 @@ func TestRealCore(t *testing.T) {
 	log := make(told, 10)
 	s := open(t, crash.Config{Logger: slog.New(log)})
 	add(t, s, r)
-	if got, _ := s.Latest("worker-1"); got.Pending {
+	if got, _ := latest(s, "worker-1"); got.Pending {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
@@ -340,7 +340,7 @@ func TestRealCore(t *testing.T) {
 		cancel()
 		<-done
 	}
-	got, ok := s.Latest("worker-1")
+	got, ok := latest(s, "worker-1")
 	if !ok || got.Pending || got.Backtrace == "" && got.Note == "" {
 		t.Errorf("nothing found out: %+v", got)
 	}

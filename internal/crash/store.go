@@ -180,18 +180,6 @@ func (s *Store) List(node mgmt.NodeName) ([]Record, error) {
 	return s.list(directory(node))
 }
 
-// Latest returns the newest readable record of a node, and false if it has none.
-func (s *Store) Latest(node mgmt.NodeName) (Record, bool) {
-	dir := directory(node)
-	files, _ := s.files(dir) // a directory that cannot be read has no record to show
-	for _, f := range slices.Backward(files) {
-		if r, err := f.read(s.cfg.Dir); err == nil {
-			return r, true
-		}
-	}
-	return Record{}, false
-}
-
 // All returns the records of all nodes, newest first; the error is as List's.
 func (s *Store) All() ([]Record, error) {
 	entries, err := os.ReadDir(s.cfg.Dir)

@@ -67,19 +67,22 @@ func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
 			Logger:    slog.New(slog.NewTextHandler(&log, nil)),
 		})
 	})
+	var latest crash.Record
 	forgotten := func(launch uint64) {
 		t.Helper()
 		if got := <-processes.forgotten; got.Name != "worker" || got.Launch != launch {
 			t.Fatalf("forgot %+v, want launch %d", got, launch)
 		}
-		if r, ok := crashes.Latest("worker"); !ok || r.Launch != launch {
-			t.Errorf("launch %d is forgotten, and the latest crash record is %+v", launch, r)
+		records, err := crashes.List("worker")
+		if err != nil || len(records) == 0 || records[0].Launch != launch {
+			t.Fatalf("launch %d is forgotten, and the crash records are %+v, %v", launch, records, err)
 		}
+		latest = records[0]
 	}
 	forgotten(7)
 	host.Exit("worker", proc.Status{}, 4711, 4712)
 	forgotten(8)
-	if r, _ := crashes.Latest("worker"); r.Plan == nil || !r.Plan.Is(plan.Fingerprint()) {
+	if r := latest; r.Plan == nil || !r.Plan.Is(plan.Fingerprint()) {
 		t.Errorf("the crash record has plan %+v, want the one by which the process was launched", r.Plan)
 	}
 	if !strings.Contains(log.String(), `node=worker pids="[4711 4712]"`) {

@@ -308,5 +308,3 @@ func (z *zeekAgent) nodes() []client.Node {
 func addrPort(ln net.Listener) netip.AddrPort { return netip.MustParseAddrPort(ln.Addr().String()) }
 
 func portOf(ln net.Listener) uint16 { return addrPort(ln).Port() }
-
-func portText(port uint16) string { return strconv.Itoa(int(port)) }

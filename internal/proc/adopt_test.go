@@ -148,7 +148,7 @@ func TestNoProcessIsEverUnrecorded(t *testing.T) {
 		}
 		for _, rec := range a.Running {
 			// One whose helper got no orders has ended by itself meanwhile.
-			if err := f.Kill(rec.Name, rec.Launch); err != nil && !strings.Contains(err.Error(), "no such launch") {
+			if err := f.Stop(rec.Name, rec.Launch, 0); err != nil && !strings.Contains(err.Error(), "no such launch") {
 				t.Error(err)
 			}
 		}
@@ -199,8 +199,8 @@ func TestProcessWithAnotherIdentityIsNotTouched(t *testing.T) {
 			if left := second.records(); len(left) > 0 {
 				t.Errorf("records left: %v", left)
 			}
-			if err := second.Kill("worker-1", 1); err == nil {
-				t.Error("Kill: got no error")
+			if err := second.Stop("worker-1", 1, 0); err == nil {
+				t.Error("Stop: got no error")
 			}
 
 			// It is untouched, so the true record still finds it.
@@ -224,7 +224,6 @@ func TestRunLeavesProcessesToTheNextHost(t *testing.T) {
 	for name, err := range map[string]error{
 		"Start": first.Start(first.spec("worker-2", "sleeper")),
 		"Stop":  first.Stop("worker-1", 1, time.Second),
-		"Kill":  first.Kill("worker-1", 1),
 	} {
 		if err == nil {
 			t.Errorf("%s after Run: got no error", name)

@@ -193,18 +193,6 @@ func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
 	return nil
 }
 
-// Kill ends a launch with SIGKILL to its whole session, without SIGTERM before.
-func (h *Host) Kill(name string, launch uint64) error {
-	p, err := h.find(name, launch)
-	if err != nil {
-		return fmt.Errorf("kill %s: %w", name, err)
-	}
-	if err := p.endBy(time.Now()); err != nil {
-		return fmt.Errorf("kill %s: %w", name, err)
-	}
-	return nil
-}
-
 // Forget removes the record of a launch whose Exited was taken, or that Adopt
 // found to have ended. It says that what the end asks for has been done: until
 // then, the next Host finds the launch among those that ended.
@@ -212,17 +200,6 @@ func (h *Host) Forget(name string, launch uint64) {
 	if err := h.records.remove(Record{Name: name, Launch: launch}); err != nil {
 		h.log.Warn("process record not removed", "node", name, "err", err)
 	}
-}
-
-// Output returns the last lines that a launch has written so far, as Exited
-// has them.
-func (h *Host) Output(name string, launch uint64) (stdout, stderr string, err error) {
-	p, err := h.find(name, launch)
-	if err != nil {
-		return "", "", fmt.Errorf("output of %s: %w", name, err)
-	}
-	stdout, stderr = p.output()
-	return stdout, stderr, nil
 }
 
 func (h *Host) find(name string, launch uint64) (*process, error) {

@@ -15,18 +15,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-func TestOutputOfARunningProcess(t *testing.T) {
+func TestEndOfAProcessComesWithItsOutput(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	spec := f.spec("worker-1", "")
 	spec.Argv = []string{"sh", "-c", `echo out; echo err >&2; echo ready >"$` + reportEnv + `"; exec sleep 3600`}
 	f.start(spec)
 	next[proc.Started](f)
 	f.hear("ready")
-	stdout, stderr, err := f.Output("worker-1", 1)
-	if err != nil || stdout != "out" || stderr != "err" {
-		t.Errorf("Output: got %q, %q, %v", stdout, stderr, err)
+	if got := f.kill("worker-1", 1); got.Stdout != "out" || got.Stderr != "err" {
+		t.Errorf("got %q and %q", got.Stdout, got.Stderr)
 	}
-	f.kill("worker-1", 1)
 }
 
 func TestOutputIsThatOfThisLaunch(t *testing.T) {
@@ -71,14 +69,9 @@ func TestLargeOutputIsRotatedWhileTheProcessRuns(t *testing.T) {
 	f.start(f.spec("worker-1", "flood"))
 	next[proc.Started](f)
 	f.hear("truncated")
-	stdout, _, err := f.Output("worker-1", 1)
-	if err != nil {
-		t.Error(err)
+	if lines := strings.Split(f.kill("worker-1", 1).Stdout, "\n"); len(lines) > 100 {
+		t.Errorf("got %d lines of output, want at most 100", len(lines))
 	}
-	if lines := strings.Split(stdout, "\n"); len(lines) > 100 {
-		t.Errorf("Output: got %d lines, want at most 100", len(lines))
-	}
-	f.kill("worker-1", 1)
 	info, err := os.Stat(filepath.Join(f.dir, "worker-1", "stdout.1"))
 	if err != nil || info.Size() < limit || info.Size() > 2*limit {
 		t.Errorf("rotated file: got %v, %v, want %d to %d bytes", info, err, limit, 2*limit)

@@ -14,7 +14,7 @@ var (
 	// errDetached says that Run has ended and left the process to itself.
 	errDetached = errors.New("processes are no longer watched")
 
-	// errStopped says that Stop or Kill came before the program was executed.
+	// errStopped says that Stop came before the program was executed.
 	errStopped = errors.New("stopped before its program was executed")
 )
 
@@ -32,7 +32,7 @@ type process struct {
 	pidfd    *os.File   // nil until there is a process
 	blocking []*os.File // what the follower may be blocked in
 	deadline time.Time  // when SIGKILL is due; zero: never
-	asked    bool       // to end, by Stop or Kill
+	asked    bool       // to end, by Stop
 	owed     bool       // a SIGTERM, once its program runs
 	killed   bool
 }

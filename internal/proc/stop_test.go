@@ -66,7 +66,7 @@ func TestEarliestGraceCounts(t *testing.T) {
 	}
 }
 
-func TestKillReachesTheWholeSession(t *testing.T) {
+func TestStopAtOnceReachesTheWholeSession(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	f.start(f.spec("worker-1", "forker", "stay"))
 	next[proc.Started](f)
@@ -74,7 +74,7 @@ func TestKillReachesTheWholeSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Kill("worker-1", 1); err != nil {
+	if err := f.Stop("worker-1", 1, 0); err != nil {
 		t.Fatal(err)
 	}
 	if got := next[proc.Exited](f); !got.Killed {
@@ -153,7 +153,7 @@ func TestOnlyTheNamedLaunchIsStopped(t *testing.T) {
 	next[proc.Started](f)
 	for name, err := range map[string]error{
 		"older launch": f.Stop("worker-1", 0, time.Second),
-		"other node":   f.Kill("worker-2", 1),
+		"other node":   f.Stop("worker-2", 1, 0),
 	} {
 		if !errors.Is(err, proc.ErrNoSuchLaunch) {
 			t.Errorf("%s: got %v, want ErrNoSuchLaunch", name, err)
@@ -163,12 +163,13 @@ func TestOnlyTheNamedLaunchIsStopped(t *testing.T) {
 	f.kill("worker-1", 1)
 }
 
-// kill ends a launch and takes its Exited.
-func (f *fleet) kill(name string, launch uint64) {
+// kill ends a launch at once, and takes its Exited.
+func (f *fleet) kill(name string, launch uint64) proc.Exited {
 	f.t.Helper()
-	if err := f.Kill(name, launch); err != nil {
+	if err := f.Stop(name, launch, 0); err != nil {
 		f.t.Fatal(err)
 	}
-	next[proc.Exited](f)
+	exited := next[proc.Exited](f)
 	f.forget(name, launch)
+	return exited
 }

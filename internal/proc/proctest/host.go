@@ -136,33 +136,10 @@ func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
 	return nil
 }
 
-// Kill ends a node at once.
-func (h *Host) Kill(name string, launch uint64) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	n, err := h.find(name, launch)
-	if err != nil {
-		return fmt.Errorf("kill %s: %w", name, err)
-	}
-	h.end(n, killed, true)
-	return nil
-}
-
 var killed = proc.Status{Known: true, Signal: unix.SIGKILL}
 
 // Forget does nothing, for there are no records.
 func (h *Host) Forget(name string, launch uint64) {}
-
-// Output returns what Write was given.
-func (h *Host) Output(name string, launch uint64) (stdout, stderr string, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	n, err := h.find(name, launch)
-	if err != nil {
-		return "", "", fmt.Errorf("output of %s: %w", name, err)
-	}
-	return n.stdout, n.stderr, nil
-}
 
 // Exit lets the node called name end by itself, survived by processes of its
 // session. It panics if there is none.

@@ -19,9 +19,7 @@ type processes interface {
 	Adopt(context.Context) (proc.Adoption, error)
 	Start(proc.Spec) error
 	Stop(name string, launch uint64, grace time.Duration) error
-	Kill(name string, launch uint64) error
 	Forget(name string, launch uint64)
-	Output(name string, launch uint64) (stdout, stderr string, err error)
 	Events() <-chan proc.Event
 }
 
@@ -67,12 +65,6 @@ func TestHost(t *testing.T) {
 				return errors.Join(h.Start(worker), h.Stop("worker-1", 1, time.Minute))
 			},
 			want: []proc.Event{started, exited(killed, time.Minute, true)},
-		},
-		"a killed node": {
-			when: func(h *proctest.Host) error {
-				return errors.Join(h.Start(worker), h.Kill("worker-1", 1))
-			},
-			want: []proc.Event{started, exited(killed, 0, true)},
 		},
 		"the status of a survivor is unknown": {
 			cfg: proctest.Config{Survivors: []proc.Record{{Name: "worker-1", Launch: 1, PID: 1001, Fingerprint: "plan", Started: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)}}},
