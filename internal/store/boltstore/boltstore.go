@@ -33,7 +33,7 @@ var (
 type Config struct {
 	// MaxValue bounds one value, in bytes; a Save of a larger one is refused with
 	// store.ErrTooLarge. Zero means 64 MiB: a configuration of 20,000 nodes has
-	// 3 MB, and 14 MB if each node has 500 bytes of scripts, options and variables.
+	// 2.9 MB, or 8.7 MB with scripts, options and variables for each node.
 	MaxValue int
 
 	// MaxSave bounds the keys and values of one Save together, in bytes; a larger

@@ -143,6 +143,16 @@ func TestFileDoesNotGrowWithThePast(t *testing.T) {
 	}
 }
 
+// The longest nodes that we know have 700 bytes in a configuration.
+func TestDefaultsHoldADeploymentOfTwentyThousandNodes(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state.db"), boltstore.Config{})
+	config := make([]byte, 20_000*700)
+	changes := []store.Change{{Key: "staged", Value: config}, {Key: "ready", Value: config}, {Key: "deployed/1", Value: config}}
+	if _, err := s.Save(t.Context(), changes, 0); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOpenRefusesWhatIsNotAStateFile(t *testing.T) {
 	tests := map[string]struct {
 		make func(t *testing.T, path string)
