@@ -21,6 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -316,9 +317,10 @@ func TestALostConnectionCostsAtMostOneRequest(t *testing.T) {
 	peers := ctl.bus.Subscribe(1, "zeek/no/topic")
 	defer peers.Close()
 	ctl.bus.Drop(c.Endpoint(), "test")
-	for lost := false; !lost; {
-		_, lost = (<-peers.Events()).(bus.PeerLost)
-	}
+	patience.Find(t, peers.Events(), "the connection to be lost", func(ev bus.Event) bool {
+		_, lost := ev.(bus.PeerLost)
+		return lost
+	})
 	// The client may have noticed by now, or not.
 	if _, err := c.GetNodes(t.Context()); err != nil {
 		if _, err := c.GetNodes(t.Context()); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/node"
 )
 
@@ -86,27 +87,25 @@ func (a *agent) run(cfg node.Config) (stop func()) {
 // next returns the next event that is M, on the bus or in a message.
 func next[M any](a *agent) (M, bus.Peer) {
 	a.t.Helper()
-	for {
-		select {
-		case ev := <-a.sub.Events():
-			if m, ok := ev.(M); ok {
-				return m, bus.Peer{}
-			}
-			msg, ok := ev.(bus.Message)
-			if !ok {
-				continue
-			}
-			decoded, err := codec.Decode(msg.Value)
-			if err != nil {
-				a.t.Fatal(err)
-			}
-			if m, ok := decoded.(M); ok {
-				return m, msg.From
-			}
-		case <-a.t.Context().Done():
-			a.t.Fatalf("no %T came", *new(M))
+	var found M
+	var from bus.Peer
+	patience.Find(a.t, a.sub.Events(), fmt.Sprintf("a %T", found), func(ev bus.Event) (ok bool) {
+		if found, ok = ev.(M); ok {
+			return true
 		}
-	}
+		msg, isMessage := ev.(bus.Message)
+		if !isMessage {
+			return false
+		}
+		decoded, err := codec.Decode(msg.Value)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		found, ok = decoded.(M)
+		from = msg.From
+		return ok
+	})
+	return found, from
 }
 
 // hello waits for a node's hello and returns its peer.

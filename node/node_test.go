@@ -12,6 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/node"
 )
 
@@ -157,7 +158,7 @@ func TestValueThatIsTooLongIsRefused(t *testing.T) {
 func (a *agent) listen(cfg node.Config) (addr, peer string) {
 	a.t.Helper()
 	cfg.Name, cfg.Agent, cfg.Logger = "worker-1", a.addr, logger(a.t)
-	for {
+	for range 10 {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			a.t.Fatal(err)
@@ -175,8 +176,12 @@ func (a *agent) listen(cfg node.Config) (addr, peer string) {
 			return cfg.Listen, ev.(bus.PeerAdded).Peer.ID
 		case err := <-taken: // somebody else was given the port meanwhile
 			a.t.Log(err)
+		case <-time.After(patience.Limit):
+			a.t.Fatal("the node neither listens nor says why")
 		}
 	}
+	a.t.Fatal("no port is free")
+	return "", ""
 }
 
 func TestOnlyTheAgentIsAnswered(t *testing.T) {
@@ -190,7 +195,7 @@ func TestOnlyTheAgentIsAnswered(t *testing.T) {
 	sub := other.Subscribe(0, topic)
 	defer sub.Close()
 	hangUp := background(t, func(ctx context.Context) { other.Dial(ctx, addr, bus.DialConfig{}) })
-	if ev, ok := (<-sub.Events()).(bus.PeerAdded); !ok {
+	if ev, ok := patience.Next(t, sub.Events(), "a connection").(bus.PeerAdded); !ok {
 		t.Fatalf("got %T, want the node as a peer", ev)
 	}
 	other.Publish(topic, codec.Encode(mgmt.NodeDispatchRequest{ReqID: "q", Action: []string{"count"}}))

@@ -19,6 +19,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
@@ -87,10 +88,11 @@ func anotherUser(t *testing.T, addr string) (dial func(context.Context) (net.Con
 			return sockownertest.DialAs(ctx, sockownertest.Nobody, addr)
 		}, daemon.Callers{}
 	}
-	if !errors.Is(err, unix.EPERM) {
-		t.Fatal(err)
+	skip, inCI := roottest.Missing("connects as another user")
+	if !errors.Is(err, unix.EPERM) || inCI != nil {
+		t.Fatal(err, inCI)
 	}
-	t.Log("only root can be another user: the daemon is told that everybody is")
+	t.Log(skip + "; the daemon is told that everybody is another user")
 	return func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", addr) },
 		daemon.Callers{Owner: func(netip.AddrPort, netip.AddrPort) (sockowner.Owner, error) {
 			return sockowner.Owner{UID: sockownertest.Nobody, Inode: 7}, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
@@ -98,8 +99,9 @@ func (c *testCluster) awaitInstance(name client.InstanceName) {
 	c.t.Helper()
 	conn := c.client()
 	defer conn.Close()
-	for c.t.Context().Err() == nil {
-		r, err := conn.GetInstances(c.t.Context())
+	ctx := patience.Context(c.t)
+	for {
+		r, err := conn.GetInstances(ctx)
 		if err != nil {
 			c.t.Fatal(err)
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
@@ -169,7 +170,7 @@ func (s *site) startNodes(desired mgmt.Configuration) {
 		if err := host.Start(spec); err != nil {
 			s.t.Fatal(err)
 		}
-		started, ok := (<-host.Events()).(proc.Started)
+		started, ok := patience.Next(s.t, host.Events(), "a process to be started").(proc.Started)
 		if !ok {
 			s.t.Fatalf("%s was not started", n.Name)
 		}
@@ -177,7 +178,7 @@ func (s *site) startNodes(desired mgmt.Configuration) {
 		shown = append(shown, fmt.Sprint(started.PID))
 	}
 	cancel()
-	<-ended
+	patience.Closed(s.t, ended, "the processes to be let go of")
 	s.t.Cleanup(func() {
 		for _, pid := range s.nodes {
 			unix.Kill(pid, unix.SIGKILL)

@@ -11,10 +11,9 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 )
 
-// TestControllerOnAFullDiskRefusesWhatItCannotSaveAndServesTheRest fills a disk
-// of its own, a tmpfs, which takes root to mount.
 func TestControllerOnAFullDiskRefusesWhatItCannotSaveAndServesTheRest(t *testing.T) {
 	disk := mountDisk(t, 8<<20)
 	cluster := startController(t, disk, slog.New(slog.DiscardHandler))
@@ -86,9 +85,10 @@ func bulky(id string, times int) client.Configuration {
 // mountDisk mounts a disk of that many bytes until the end of the test.
 func mountDisk(t *testing.T, bytes int) string {
 	t.Helper()
+	roottest.Need(t, "mounts a disk")
 	dir := t.TempDir()
 	if err := syscall.Mount("zeekfleet-test", dir, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
-		t.Fatalf("mount a tmpfs, which takes root: %v", err)
+		t.Fatalf("mount a tmpfs: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {

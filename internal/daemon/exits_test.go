@@ -17,6 +17,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/store"
@@ -70,7 +71,7 @@ func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
 	var latest crash.Record
 	forgotten := func(launch uint64) {
 		t.Helper()
-		if got := <-processes.forgotten; got.Name != "worker" || got.Launch != launch {
+		if got := patience.Next(t, processes.forgotten, "a launch to be forgotten"); got.Name != "worker" || got.Launch != launch {
 			t.Fatalf("forgot %+v, want launch %d", got, launch)
 		}
 		records, err := crashes.List("worker")
@@ -147,7 +148,7 @@ func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
 			Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		})
 	})
-	<-stuck
+	patience.Closed(t, stuck, "the node to be UNKNOWN")
 	if want := "process 1001 of cluster node worker cannot be stopped and runs on: stop worker: send SIGTERM: operation not permitted"; !strings.Contains(log.String(), want) {
 		t.Errorf("the log lacks %q:\n%s", want, log.String())
 	}

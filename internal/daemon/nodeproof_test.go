@@ -21,6 +21,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
@@ -68,11 +70,11 @@ func TestAProgramThatSaysHelloAsARunningNodeIsRefused(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	gone := make(chan error, 1)
 	go func() { gone <- stranger.Dial(ctx, at, bus.DialConfig{}) }()
-	if _, ok := (<-sub.Events()).(bus.PeerAdded); !ok {
+	if _, ok := patience.Next(t, sub.Events(), "a connection").(bus.PeerAdded); !ok {
 		t.Fatal("not connected")
 	}
 	stranger.Publish(mgmt.NodeTopic, codec.Encode(mgmt.NotifyNodeHello{Node: "worker"}))
-	if line := <-refusals.lines; !strings.Contains(line, "node=worker") || !strings.Contains(line, "daemon.test (pid ") {
+	if line := patience.Next(t, refusals.lines, "the log to say who is refused"); !strings.Contains(line, "node=worker") || !strings.Contains(line, "daemon.test (pid ") {
 		t.Errorf("the log says %s", line)
 	}
 	ask := func(when string) {
@@ -84,7 +86,7 @@ func TestAProgramThatSaysHelloAsARunningNodeIsRefused(t *testing.T) {
 	}
 	ask("with a stranger beside it")
 	hangUp()
-	if err := <-gone; !errors.Is(err, context.Canceled) {
+	if err := patience.Next(t, gone, "the end of the connection"); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	ask("after the stranger left")
@@ -94,9 +96,7 @@ func TestAProgramThatSaysHelloAsARunningNodeIsRefused(t *testing.T) {
 // becomes another user: it is one like any other, and gives no orders. Who is that
 // user, and was not started by the agent, does not even get in.
 func TestProcessOfAnotherUserThatTheAgentStartedIsANodeAndNothingElse(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Fatal("this test needs processes of several users, which takes root; run it as root")
-	}
+	roottest.Need(t, "starts processes of several users")
 	cluster := startCluster(t)
 	refusals := heard{"request refused", make(chan string, 10)}
 	cluster.agents = refusals
@@ -118,7 +118,7 @@ func TestProcessOfAnotherUserThatTheAgentStartedIsANodeAndNothingElse(t *testing
 	if err != nil || slices.ContainsFunc(deployed, func(r client.Result) bool { return !r.Success }) {
 		t.Fatalf("deploy: %+v, %v", deployed, err)
 	}
-	if line, want := <-refusals.lines, "user 65534 of this host may be a node, and nothing else"; !strings.Contains(line, want) {
+	if line, want := patience.Next(t, refusals.lines, "the log to say who is refused"), "user 65534 of this host may be a node, and nothing else"; !strings.Contains(line, want) {
 		t.Errorf("the log says %s, not %q", line, want)
 	}
 	results, err := conn.GetIDValue(t.Context(), "bits_per_uid", "worker")

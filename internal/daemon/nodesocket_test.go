@@ -20,6 +20,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
@@ -120,27 +121,33 @@ func serveNodeFor(t *testing.T, secret mgmt.Secret, who func(port uint16) daemon
 // next returns the next event on the node's bus.
 func (n *servingNode) next() bus.Event {
 	n.t.Helper()
-	select {
-	case ev := <-n.sub.Events():
-		return ev
-	case <-n.t.Context().Done():
-		n.t.Fatal("nothing happened")
-		return nil
-	}
+	return patience.Next(n.t, n.sub.Events(), "something to happen on the bus")
+}
+
+// nextMessage returns the next message of the agent.
+func (n *servingNode) nextMessage() bus.Message {
+	n.t.Helper()
+	return patience.Find(n.t, n.sub.Events(), "a message of the agent", is[bus.Message]).(bus.Message)
 }
 
 // greet waits for the agent to connect, and says hello.
 func (n *servingNode) greet() {
 	n.t.Helper()
-	for {
-		added, ok := n.next().(bus.PeerAdded)
-		if !ok {
-			continue
-		}
-		n.peer = added.Peer.ID
-		n.say(ownTopic, mgmt.NotifyNodeHello{Node: "worker-1"})
-		return
-	}
+	n.awaitPeer()
+	n.say(ownTopic, mgmt.NotifyNodeHello{Node: "worker-1"})
+}
+
+// awaitPeer waits for the agent to connect.
+func (n *servingNode) awaitPeer() {
+	n.t.Helper()
+	added := patience.Find(n.t, n.sub.Events(), "the agent to connect", is[bus.PeerAdded]).(bus.PeerAdded)
+	n.peer = added.Peer.ID
+}
+
+// is reports whether ev is an E.
+func is[E bus.Event](ev bus.Event) bool {
+	_, ok := ev.(E)
+	return ok
 }
 
 // say publishes as Cluster::publish does: without metadata.
@@ -157,27 +164,18 @@ func (n *servingNode) say(topic string, msg mgmt.Message) {
 // awaitRunning returns when the node has become RUNNING once more.
 func (n *servingNode) awaitRunning() {
 	n.t.Helper()
-	for state := mgmt.Unknown; ; state = <-n.changes {
-		if state == mgmt.Running {
-			return
-		}
-	}
+	patience.Find(n.t, n.changes, "the node to be RUNNING", func(s mgmt.State) bool { return s == mgmt.Running })
 }
 
 // request returns the next request of the agent.
 func (n *servingNode) request() (topic string, req mgmt.NodeDispatchRequest) {
 	n.t.Helper()
-	for {
-		m, ok := n.next().(bus.Message)
-		if !ok {
-			continue
-		}
-		msg, err := codec.Decode(m.Value)
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		return m.Topic, msg.(mgmt.NodeDispatchRequest)
+	m := n.nextMessage()
+	msg, err := codec.Decode(m.Value)
+	if err != nil {
+		n.t.Fatal(err)
 	}
+	return m.Topic, msg.(mgmt.NodeDispatchRequest)
 }
 
 func (n *servingNode) answer(topic string, id mgmt.ReqID, node mgmt.NodeName, text string) {
@@ -230,7 +228,7 @@ func (c *testCluster) meanwhile(
 		done <- outcome{results, err}
 	}()
 	serve()
-	got := <-done
+	got := patience.Next(c.t, done, "the answer to the request")
 	if got.err != nil {
 		c.t.Fatal(got.err)
 	}
@@ -265,9 +263,7 @@ func TestNodeThatServesItsAgentIsAskedByName(t *testing.T) {
 func TestWhatOthersSayOnTheClustersBusIsIgnored(t *testing.T) {
 	node, cluster := serveNode(t, "")
 	cluster.deployOne(func() {
-		for added := false; !added; {
-			_, added = node.next().(bus.PeerAdded)
-		}
+		node.awaitPeer()
 		node.say(ownTopic, mgmt.NotifyNodeHello{Node: "worker-10"})
 		node.say("zeek/management/node/worker-1/more/", mgmt.NotifyNodeHello{Node: "worker-1"})
 		node.say(ownTopic, mgmt.NotifyAgentHello{Instance: "sensor"})
@@ -381,7 +377,7 @@ func warningsOfANodeThat(t *testing.T, answers func(net.Conn)) (told int) {
 		})
 	})
 	for range 5 {
-		<-attempts
+		patience.Next(t, attempts, "the agent to connect with the node")
 	}
 	for len(log) > 0 {
 		if <-log == "node not reached" {
@@ -413,16 +409,10 @@ func TestWhoListensOnANodesPortAndIsAnotherUserIsNotAsked(t *testing.T) {
 		conn.Deploy(ctx) // waits for a hello that does not count
 	})
 	node.greet()
-	for {
-		select {
-		case ev := <-node.sub.Events():
-			if _, gone := ev.(bus.PeerLost); gone {
-				return
-			}
-		case state := <-node.changes:
-			if state == mgmt.Running {
-				t.Fatal("the node is RUNNING because another user's program said so")
-			}
+	patience.Find(t, node.sub.Events(), "the agent to hang up", is[bus.PeerLost])
+	for len(node.changes) > 0 {
+		if <-node.changes == mgmt.Running {
+			t.Error("the node is RUNNING because another user's program said so")
 		}
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
@@ -25,18 +25,13 @@ const secret mgmt.Secret = "0123456789abcdef0123456789abcdef"
 // one.
 func (n *servingNode) provenRequest() mgmt.ProvenRequest {
 	n.t.Helper()
-	for {
-		m, ok := n.next().(bus.Message)
-		if !ok {
-			continue
-		}
-		msg, err := codec.Decode(m.Value)
-		r, ok := msg.(mgmt.ProvenRequest)
-		if err != nil || !ok || !r.IsProven(secret) || m.Topic != ownTopic {
-			n.t.Fatalf("asked %+v on %s, %v", msg, m.Topic, err)
-		}
-		return r
+	m := n.nextMessage()
+	msg, err := codec.Decode(m.Value)
+	r, ok := msg.(mgmt.ProvenRequest)
+	if err != nil || !ok || !r.IsProven(secret) || m.Topic != ownTopic {
+		n.t.Fatalf("asked %+v on %s, %v", msg, m.Topic, err)
 	}
+	return r
 }
 
 func TestAnswersOfANodeWithASecretCountOnlyWithTheirProof(t *testing.T) {
@@ -67,9 +62,7 @@ func TestAnswersOfANodeWithASecretCountOnlyWithTheirProof(t *testing.T) {
 func TestAgentCountsOnWhereANodeSaysThatItIs(t *testing.T) {
 	node, cluster := serveNode(t, secret)
 	cluster.deployOne(func() {
-		for added := false; !added; {
-			_, added = node.next().(bus.PeerAdded)
-		}
+		node.awaitPeer()
 		node.say(ownTopic, mgmt.NotifyNumber{Node: "worker-1", Number: 1000})
 		node.say(ownTopic, mgmt.NotifyNumber{Node: "worker-1", Number: 41}.Prove(secret))
 		node.say(ownTopic, mgmt.NotifyNumber{Node: "worker-1", Number: 40}.Prove(secret)) // overheard earlier
@@ -122,8 +115,9 @@ func TestStrangerAtANodesWebSocketIsNotObeyed(t *testing.T) {
 	// next returns the next message on the node's topic but the greetings.
 	next := func() mgmt.Message {
 		t.Helper()
+		ctx := patience.Context(t)
 		for {
-			_, v, err := c.Receive(t.Context())
+			_, v, err := c.Receive(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}

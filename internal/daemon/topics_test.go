@@ -12,6 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
@@ -41,24 +42,24 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 			Logger:     cluster.logger("a1"),
 		})
 	})
-	hear := func() mgmt.Message {
-		for {
-			m, ok := (<-sub.Events()).(bus.Message)
+	// hear returns the next message of the agent that is a hello, or that is none.
+	hear := func(hello bool) (heard mgmt.Message) {
+		t.Helper()
+		patience.Find(t, sub.Events(), "a message of the agent", func(ev bus.Event) bool {
+			m, ok := ev.(bus.Message)
 			if !ok {
-				continue
+				return false
 			}
-			msg, err := codec.Decode(m.Value)
-			if err != nil {
+			var err error
+			if heard, err = codec.Decode(m.Value); err != nil {
 				t.Fatal(err)
 			}
-			return msg
-		}
+			_, is := heard.(mgmt.NotifyAgentHello)
+			return is == hello
+		})
+		return heard
 	}
-	for hello := hear(); ; hello = hear() {
-		if _, ok := hello.(mgmt.NotifyAgentHello); ok {
-			break
-		}
-	}
+	hear(true)
 	say := func(name string, msg mgmt.Message) {
 		ours.Publish(mgmt.AgentTopics+"/"+name, codec.Encode(msg))
 	}
@@ -66,17 +67,8 @@ func TestAgentActsOnItsOwnTopicAlone(t *testing.T) {
 	say("a10", mgmt.AgentDeployRequest{ReqID: "for a10"})
 	say("a10", mgmt.AgentGetNodesRequest{ReqID: "for a10"})
 	say("a1", mgmt.AgentGetNodesRequest{ReqID: "for a1"})
-	for {
-		switch msg := hear().(type) {
-		case mgmt.NotifyAgentHello:
-		case mgmt.AgentGetNodesResponse:
-			if msg.ReqID != "for a1" {
-				t.Errorf("got %+v", msg)
-			}
-			return
-		default:
-			t.Fatalf("got %T %+v", msg, msg)
-		}
+	if got, ok := hear(false).(mgmt.AgentGetNodesResponse); !ok || got.ReqID != "for a1" {
+		t.Errorf("got %+v, want the answer for a1", got)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 )
 
 // listenedController runs a controller that logs to a handler.
@@ -44,13 +45,13 @@ func TestPeersOfTheBrokerPortAreNoClients(t *testing.T) {
 	cluster.inBackground("peer", nil, func(ctx context.Context) error {
 		return peer.Dial(ctx, cluster.peers, bus.DialConfig{})
 	})
-	if _, ok := (<-sub.Events()).(bus.PeerAdded); !ok {
+	if _, ok := patience.Next(t, sub.Events(), "a connection").(bus.PeerAdded); !ok {
 		t.Fatal("not connected")
 	}
 	peer.Publish(mgmt.ControllerTopic, codec.Encode(mgmt.StageConfigurationRequest{
 		ReqID: "q", Config: mgmt.Configuration{ID: "forged"},
 	}))
-	if line := <-refusals.lines; !strings.Contains(line, "peer="+peer.ID().String()) || !strings.Contains(line, "addr=127.0.0.1:") {
+	if line := patience.Next(t, refusals.lines, "the log to say who is refused"); !strings.Contains(line, "peer="+peer.ID().String()) || !strings.Contains(line, "addr=127.0.0.1:") {
 		t.Errorf("the log says %s", line)
 	}
 	conn := cluster.client()
@@ -80,7 +81,7 @@ func TestTheLogSaysWhoStagedAndDeployed(t *testing.T) {
 			if err := ask(conn); err != nil {
 				t.Fatal(err)
 			}
-			line := <-said.lines
+			line := patience.Next(t, said.lines, "the log to say who asks")
 			for _, want := range []string{"addr=127.0.0.1:", fmt.Sprintf("who=uid %d ", os.Geteuid()), "peer=" + conn.Endpoint()} {
 				if !strings.Contains(line, want) {
 					t.Errorf("the log says %s, without %s", line, want)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -172,11 +174,12 @@ func TestFortyWorkersTakeOneCheckOfTheirScripts(t *testing.T) {
 }
 
 func TestFirstDeploymentFindsScriptsCheckedThatTheAgentLookedAtAhead(t *testing.T) {
+	roottest.Need(t, "captures packets")
 	counts := filepath.Join(t.TempDir(), "checks")
 	z := newZeekAgent(t, "8.2.2", func(c *launch.ZeekConfig) { c.Site.Environ = append(c.Site.Environ, "FAKEZEEK_CHECKS="+counts) })
 	z.ahead = make(chan struct{})
 	z.start()
-	<-z.ahead
+	patience.Closed(t, z.ahead, "the agent to look at the scripts")
 	nodes := z.nodes()
 	nodes[2].Interface, nodes[3].Interface = new("lo"), new("lo")
 	z.deployAll(nodes...)

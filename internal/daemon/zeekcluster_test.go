@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -20,6 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -196,16 +198,10 @@ func (z *zeekAgent) stopWithNodes() {
 // await returns when the node, or any if that is empty, has come into the state.
 func (z *zeekAgent) await(node client.NodeName, state client.State) {
 	z.t.Helper()
-	for {
-		select {
-		case c := <-z.changes:
-			if (node == "" || client.NodeName(c.Node.Name) == node) && client.State(c.New) == state {
-				return
-			}
-		case <-z.t.Context().Done():
-			z.t.Fatalf("%s never was %s", node, state)
-		}
-	}
+	what := fmt.Sprintf("node %q to be %s", node, state)
+	patience.Find(z.t, z.changes, what, func(c mgmt.NotifyChange) bool {
+		return (node == "" || client.NodeName(c.Node.Name) == node) && client.State(c.New) == state
+	})
 }
 
 // deploy stages and deploys a cluster of these nodes and returns the results by

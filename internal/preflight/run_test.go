@@ -133,7 +133,7 @@ func TestScriptCheckThatHangsIsEnded(t *testing.T) {
 func TestScriptCheckEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the agent stops"))
-	got := Run(ctx, Config{}, []Check{checked(t, "n", nil), {Node: "m", Scripts: []string{"./x"}, WorkDir: "/"}})
+	got := Run(ctx, Config{}, []Check{checked(t, "n", nil), {Node: "m", Scripts: []string{"./x"}, WorkDir: t.TempDir()}})
 	want := Report{Findings: []mgmt.Finding{{Node: "m", Problem: "can't find ./x"}}, Unfinished: []mgmt.NodeName{"n"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 )
 
 // The users of the tests in this file: neither is the other, nor root.
@@ -65,9 +66,7 @@ func seeker(args []string) {
 // and returns the directory and the PID.
 func anotherUsersNode(t *testing.T) (string, int) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Fatal("this test needs processes of several users, which takes root; run it as root")
-	}
+	roottest.Need(t, "starts processes of several users")
 	node := exec.Command("sleep", "86400")
 	node.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: nodeUser, Gid: nodeUser}}
 	if err := node.Start(); err != nil {
@@ -140,9 +139,7 @@ func TestStopOfAProcessOfAnotherUserSaysThatItIsRefused(t *testing.T) {
 // TestStrangersProcessInANodesDirectoryIsNoNode has another user go where a node
 // runs, and say to be that node: it must not keep the node from being started.
 func TestStrangersProcessInANodesDirectoryIsNoNode(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Fatal("this test needs processes of several users, which takes root; run it as root")
-	}
+	roottest.Need(t, "starts processes of several users")
 	base := t.TempDir()
 	home := filepath.Join(base, "worker-1")
 	if err := errors.Join(os.Chmod(filepath.Dir(base), 0o711), os.Chmod(base, 0o755), os.Mkdir(home, 0o755)); err != nil {

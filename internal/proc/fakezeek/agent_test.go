@@ -13,6 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
@@ -97,11 +98,11 @@ func TestNodeChecksInOverBroker(t *testing.T) {
 				d.Site.AgentAddr = netip.MustParseAddrPort(ln.Addr().String())
 			})
 			checkIn(t, func() (mgmt.Message, error) {
-				for {
-					if m, ok := (<-sub.Events()).(bus.Message); ok {
-						return codec.Decode(m.Value)
-					}
-				}
+				m := patience.Find(t, sub.Events(), "a message of the node", func(ev bus.Event) bool {
+					_, ok := ev.(bus.Message)
+					return ok
+				}).(bus.Message)
+				return codec.Decode(m.Value)
 			}, func(m mgmt.Message) error {
 				endpoint.Publish(topic, codec.Encode(m))
 				return nil
@@ -119,7 +120,7 @@ func TestNodeChecksInOverWebSocket(t *testing.T) {
 				c := l.dial(topic)
 				defer c.Close()
 				checkIn(t, func() (mgmt.Message, error) {
-					_, v, err := c.Receive(t.Context())
+					_, v, err := c.Receive(patience.Context(t))
 					if err != nil {
 						return nil, err
 					}
@@ -139,6 +140,7 @@ func TestNodeThatReceivesLogsWithZeroMQHasNoWebSocketClients(t *testing.T) {
 		d.Plan.Node.Options = []mgmt.Option{{Name: "Cluster::manager_is_logger", Value: "T"}}
 	})
 	dialed := make(chan error, 1)
+	ctx := patience.Context(t)
 	go func() {
 		for {
 			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.webSocketPort))
@@ -148,7 +150,7 @@ func TestNodeThatReceivesLogsWithZeroMQHasNoWebSocketClients(t *testing.T) {
 				dialed <- err
 				return
 			}
-			if t.Context().Err() != nil {
+			if ctx.Err() != nil {
 				dialed <- err
 				return
 			}
@@ -165,12 +167,13 @@ func TestNodeThatReceivesLogsWithZeroMQHasNoWebSocketClients(t *testing.T) {
 func (l launched) dial(topic string) *websocket.Client {
 	l.t.Helper()
 	url := fmt.Sprintf("ws://127.0.0.1:%d%s", l.webSocketPort, websocket.Path)
+	ctx := patience.Context(l.t)
 	for {
-		c, err := websocket.Dial(l.t.Context(), url, []string{topic}, websocket.Config{})
+		c, err := websocket.Dial(ctx, url, []string{topic}, websocket.Config{})
 		if err == nil {
 			return c
 		}
-		if l.t.Context().Err() != nil {
+		if ctx.Err() != nil {
 			l.t.Fatal(err)
 		}
 	}
