@@ -162,11 +162,9 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		live:     live,
 		sessions: map[mgmt.PeerID]*socketSession{},
 		provers:  map[mgmt.PeerID]launchID{},
-		burials:  burials{},
 		puzzled:  puzzles{},
 		happened: make(chan agent.Event),
 		sockets:  make(chan socketEvent),
-		buried:   make(chan mgmt.NodeName),
 	}
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake

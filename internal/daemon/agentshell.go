@@ -26,13 +26,11 @@ type agentShell struct {
 	provers  map[mgmt.PeerID]launchID // who is to prove what comes from a peer, if its launch has a secret
 	watch    *statusWatch             // nil: status files are not watched
 	looking  *looking                 // the latest preflight; nil: there was none
-	burials  burials
 	puzzled  puzzles
 	warnedOf map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the latest warnings about one
 
 	happened chan agent.Event // what tasks have to report
 	sockets  chan socketEvent
-	buried   chan mgmt.NodeName // whose last process was put away
 }
 
 func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted agent.Adopted) error {
@@ -57,12 +55,6 @@ func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agen
 		case <-s.wake.C:
 			ev = agent.Tick{}
 		case ev = <-a.happened:
-		case node := <-a.buried:
-			for _, outcome := range a.afterBurial(node) {
-				if err := s.step(ctx, outcome); err != nil {
-					return err
-				}
-			}
 		case happened := <-a.sockets:
 			ev = a.socketEvent(happened)
 		case happened := <-a.cfg.Processes.Events():
@@ -155,9 +147,9 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	case agent.Preflight:
 		a.preflight(ctx, e)
 	case agent.Start:
-		return a.burials.whenBuried(e.Plan.Node.Name, func() *agent.Event { return a.start(e) }), nil
+		return a.start(e), nil
 	case agent.Stop:
-		return a.burials.whenBuried(e.Node, func() *agent.Event { return a.stop(e) }), nil
+		return a.stop(e), nil
 	case agent.ToController:
 		a.toController(e)
 	case agent.ToNodes:

@@ -16,37 +16,10 @@ import (
 // exitTimeout bounds what is done about one process that has ended.
 const exitTimeout = 10 * time.Second
 
-// burials are the nodes whose last process is being put away, each with what is
-// to be done about the node after that: until then it is not started again in
-// the same directory.
-type burials map[mgmt.NodeName][]func() *agent.Event
-
-func (b burials) begin(node mgmt.NodeName) {
-	if _, begun := b[node]; !begun {
-		b[node] = nil
-	}
-}
-
-// whenBuried does now what is to be done about a node, or when its last process
-// has been put away. The outcome, if there is one now, is the core's next event.
-func (b burials) whenBuried(node mgmt.NodeName, do func() *agent.Event) *agent.Event {
-	if waiting, ok := b[node]; ok {
-		b[node] = append(waiting, do)
-		return nil
-	}
-	return do()
-}
-
-// exited lets go of a process that has ended, tells the core, and has kept of it
-// what is to be kept.
+// exited lets go of a process that has ended. The core gets Exited at once, and
+// Buried when what the process left is safe.
 func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
 	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
-	told := agent.Exited{
-		Node:    id.node,
-		Launch:  id.number,
-		Reason:  exitReason(ev),
-		Outputs: mgmt.NodeOutputs{Stdout: ev.Stdout, Stderr: ev.Stderr},
-	}
 	if len(ev.Left) > 0 {
 		a.cfg.Logger.Warn("processes that the node started outlive it and are left alone", "node", ev.Name, "pids", ev.Left)
 	}
@@ -54,56 +27,43 @@ func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
 	if p != nil {
 		a.release(p)
 	}
-	if p == nil || a.cfg.Crashes == nil && a.cfg.Archive == nil {
-		a.cfg.Processes.Forget(ev.Name, ev.Launch)
-		return told
-	}
-	a.beginBurial(ctx, p, ev)
-	return told
-}
-
-// beginBurial has kept what is to be kept of a process, and then lets go of it.
-func (a *agentShell) beginBurial(ctx context.Context, p *launched, ev proc.Exited) {
-	a.burials.begin(p.node)
-	a.parts.task(func() {
-		a.cfg.bury(ctx, p, ev)
-		a.cfg.Processes.Forget(ev.Name, ev.Launch)
-		select {
-		case a.buried <- p.node:
-		case <-ctx.Done():
+	a.beginBurial(ctx, id, func() {
+		if p != nil {
+			a.cfg.bury(ctx, p, ev)
 		}
+		a.cfg.Processes.Forget(ev.Name, ev.Launch)
 	})
+	return agent.Exited{
+		Node:    id.node,
+		Launch:  id.number,
+		Reason:  exitReason(ev),
+		Outputs: mgmt.NodeOutputs{Stdout: ev.Stdout, Stderr: ev.Stderr},
+	}
 }
 
-// freed lets go of a process that could not be seen, and tells the core once
-// there is no other of that node.
+// freed lets go of a process that could not be seen. The core gets Freed at once,
+// and Buried when what the process left is safe.
 func (a *agentShell) freed(ctx context.Context, ev proc.Freed) agent.Event {
 	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
-	if p := a.nodes[id]; p != nil {
+	p := a.nodes[id] // nil: nobody knows which launch it was
+	if p != nil {
 		a.release(p)
-		if a.cfg.Crashes != nil || a.cfg.Archive != nil {
-			a.beginBurial(ctx, p, proc.Exited{Name: ev.Name, Launch: ev.Launch, PID: ev.PID})
-		} else {
+	}
+	a.beginBurial(ctx, id, func() {
+		if p != nil {
+			a.cfg.bury(ctx, p, proc.Exited{Name: ev.Name, Launch: ev.Launch, PID: ev.PID})
 			a.cfg.Processes.Forget(ev.Name, ev.Launch)
 		}
-	}
-	if !ev.Last {
-		return nil
-	}
-	return agent.Freed{Node: id.node}
+	})
+	return agent.Freed{Node: id.node, Launch: id.number, Last: ev.Last}
 }
 
-// afterBurial does what had to wait, and returns the outcomes.
-func (a *agentShell) afterBurial(node mgmt.NodeName) []agent.Event {
-	waiting := a.burials[node]
-	delete(a.burials, node)
-	var outcomes []agent.Event
-	for _, do := range waiting {
-		if outcome := do(); outcome != nil {
-			outcomes = append(outcomes, *outcome)
-		}
-	}
-	return outcomes
+// beginBurial runs bury beside the loop, and tells the core when it is done.
+func (a *agentShell) beginBurial(ctx context.Context, id launchID, bury func()) {
+	a.parts.task(func() {
+		bury()
+		a.post(ctx, agent.Buried{Node: id.node, Launch: id.number})
+	})
 }
 
 func exitReason(ev proc.Exited) string {
@@ -113,9 +73,9 @@ func exitReason(ev proc.Exited) string {
 	return ev.Status.String()
 }
 
-// bury keeps what is to be kept of a process that has ended: the logs that it
-// had open, and, if nobody asked it to end, how that was. It goes on when ctx is
-// done, for nobody else will do it.
+// bury keeps what is to be kept of a process that has ended: the logs that the
+// process had open, and, if nobody asked it to end, a crash record. It goes on
+// when ctx is done, because the agent waits for it at its end.
 func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitTimeout)
 	defer cancel()

@@ -63,10 +63,13 @@ func (a *agentPart) start() {
 	}
 	a.m = agent.New(cfg, a.disk.load(a.w), a.w.dice())
 	a.w.did(string(a.ep.id), "starts")
+	for _, p := range a.latest {
+		p.buried = p.buried || p.phase == over // by the shell, before it adopts the others
+	}
 	adopted := agent.Adopted{}
 	for _, p := range slices.Clone(a.procs) {
 		if p.phase == launching {
-			a.bury(p)
+			a.remove(p)
 			continue
 		}
 		p.watcher = a.life
@@ -103,12 +106,12 @@ func (a *agentPart) end(how string, powerLost bool) {
 func (a *agentPart) powerOff() {
 	a.end("loses power", true)
 	for _, p := range slices.Clone(a.procs) {
-		a.bury(p)
+		a.remove(p)
 	}
 }
 
-// bury forgets a process that is no more.
-func (a *agentPart) bury(p *process) {
+// remove forgets a process that is no more.
+func (a *agentPart) remove(p *process) {
 	p.phase = over
 	a.procs = slices.DeleteFunc(a.procs, func(o *process) bool { return o == p })
 	if p.ep != nil {

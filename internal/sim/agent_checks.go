@@ -309,6 +309,9 @@ func (a *agentPart) checkStart(e agent.Start) {
 			a.w.violated("%s starts %s while %s lives", a.label, name, p)
 		}
 	}
+	if p := a.latest[name]; p != nil && p.phase == over && !p.buried {
+		a.w.violated("%s starts %s before %s is buried", a.label, name, p)
+	}
 	if p := a.latest[name]; p != nil && p.watcher == a.life && p.ended > 0 && a.w.now < p.ended+firstDelay {
 		a.w.violated("%s starts %s again %v after its end", a.label, name, a.w.now-p.ended)
 	}
@@ -354,7 +357,7 @@ func (a *agentPart) checkHeld() {
 			a.w.violated("%s waits for the answers of %v to %s, and none of them is there", a.label, r.nodes, r.id)
 		}
 	}
-	if held.Peers != peers || held.Requests != len(a.book.asked) || held.Nodes > len(nodePool) {
+	if held.Peers != peers || held.Requests != len(a.book.asked) || max(held.Nodes, held.Burials) > len(nodePool) {
 		a.w.violated("%s remembers %+v, has %d peers and owes %d answers", a.label, held, peers, len(a.book.asked))
 	}
 }

@@ -31,6 +31,7 @@ type process struct {
 	stopped   int           // the life of the agent that has stopped it
 	stuck     int           // the life of the agent that has heard that it cannot be stopped
 	ended     time.Duration // when the agent heard that it ended by itself; zero: it has not
+	buried    bool          // its logs and its crash record are safe, or there are none
 
 	latest mgmt.ReqID // the last dispatch that it was asked for
 	ep     *endpoint  // from when it does its work
@@ -53,6 +54,7 @@ type fate struct {
 	launch time.Duration // until there is a process
 	work   time.Duration // from then until it looks for its agent
 	stop   time.Duration // from SIGTERM until it ends
+	burial time.Duration // from when the agent hears of its end until it is buried
 	life   time.Duration // until it ends by itself; zero: it does not
 	unfit  bool          // there will be no process
 	opaque bool          // looking at it before takes too long
@@ -85,6 +87,9 @@ func (w *world) newFate() fate {
 	if w.chance(m.brief) {
 		f.life = 1 + w.between(0, 90*time.Second)
 	}
+	if w.chance(m.burial) {
+		f.burial = w.between(0, 10*time.Second)
+	}
 	f.unfit, f.mute, f.deaf, f.hangs = w.chance(m.unfit), w.chance(m.mute), w.chance(m.deaf), w.chance(m.hang)
 	if w.chance(m.guard) {
 		f.guard = pick(w, []guard{guardAll, guardKill})
@@ -104,9 +109,10 @@ func (a *agentPart) launch(e agent.Start, f fate) {
 		switch {
 		case p.phase != launching: // undone
 		case a.life != life:
-			a.bury(p) // the helper reads the end of the pipe
+			a.remove(p) // the helper reads the end of the pipe
 		case p.fate.unfit:
-			a.bury(p)
+			a.remove(p)
+			p.buried = true // nothing of it is left
 			p.report(agent.StartFailed{Node: p.name, Launch: p.launch, Err: "exec: no such file", Outputs: mgmt.NodeOutputs{Stderr: "no such file"}})
 		default:
 			p.begin()
@@ -148,10 +154,10 @@ func (p *process) exit(reason string) {
 	if p.ep != nil && p.w.chance(p.w.mood.lastWords) {
 		p.w.publish(p.ep, parcel{topic{channel: toNodes}, mgmt.NotifyNodeHello{Node: p.name}})
 	}
-	p.home.bury(p)
+	p.home.remove(p)
 	p.w.did(p.String(), "ends, "+reason)
 	if p.unseen == p.home.life {
-		p.report(agent.Freed{Node: p.name})
+		p.report(agent.Freed{Node: p.name, Launch: p.launch, Last: true})
 		return
 	}
 	p.report(agent.Exited{Node: p.name, Launch: p.launch, Reason: reason, Outputs: mgmt.NodeOutputs{Stderr: "the end"}})
@@ -203,6 +209,22 @@ func (p *process) report(ev agent.Event) {
 		}
 		p.heard(ev)
 		p.home.step(ev)
+		switch ev.(type) {
+		case agent.Exited, agent.Freed:
+			p.bury()
+		}
+	})
+}
+
+// bury has the agent's shell put away what the process left, unless the agent
+// dies before. The next life of the shell does it then.
+func (p *process) bury() {
+	life := p.home.life
+	p.w.after(p.fate.burial, func() {
+		if p.home.alive(life) {
+			p.buried = true
+			p.home.step(agent.Buried{Node: p.name, Launch: p.launch})
+		}
 	})
 }
 

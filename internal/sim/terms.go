@@ -109,6 +109,7 @@ type mood struct {
 
 	late                                          float64 // a preflight ends after its deadline
 	slow, mute, deaf, instant, unfit, hang, brief float64 // fates of a process; see newFate
+	burial                                        float64 // likewise
 }
 
 // newMood draws a time of mischief. Most kinds of trouble are absent from most
@@ -139,6 +140,7 @@ func (w *world) newMood() mood {
 		lost:        some(0.3, 0.3),
 		unseen:      some(0.3, 0.3),
 		guard:       some(0.2, 0.2),
+		burial:      some(0.3, 0.3),
 	}
 	if w.chance(0.5) {
 		m.delay = pick(w, []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Second})

@@ -40,9 +40,30 @@ func TestFurtherProcessesOfOneNodeAreStopped(t *testing.T) {
 		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 	m.Step(time.Unix(1, 0), agent.Exited{Node: "worker", Launch: 3})
+	m.Step(time.Unix(1, 0), agent.Buried{Node: "worker", Launch: 3})
 	effects = m.Step(time.Unix(10, 0), agent.Tick{})
 	start, ok := effects[len(effects)-1].(agent.Start)
 	if !ok || start.Launch != 10 {
 		t.Errorf("got %+v, want a start under a number not used before", effects)
+	}
+}
+
+func TestNodeWhoseProcessesCouldNotBeSeenIsStartedWhenAllAreBuried(t *testing.T) {
+	m := agent.New(agent.Config{Name: "host"}, agent.State{Desired: configuration(nodes("worker")...), Told: true}, nil)
+	m.Step(start, agent.Adopted{Unseen: []agent.Unseen{{Node: "worker", Launch: 7, Why: "it runs as another"}, {Node: "worker", Launch: 8, Why: "it runs as another"}}})
+	for _, step := range []struct {
+		ev     agent.Event
+		starts bool
+	}{
+		{agent.Freed{Node: "worker", Launch: 7}, false},
+		{agent.Freed{Node: "worker", Launch: 8, Last: true}, false},
+		{agent.Buried{Node: "worker", Launch: 8}, false},
+		{agent.Buried{Node: "worker", Launch: 7}, true},
+	} {
+		effects := m.Step(start, step.ev)
+		starts := slices.ContainsFunc(effects, func(e agent.Effect) bool { _, ok := e.(agent.Start); return ok })
+		if starts != step.starts {
+			t.Errorf("%+v: the node is started: %t, want %t", step.ev, starts, step.starts)
+		}
 	}
 }

@@ -42,6 +42,10 @@ func (r *rollout) cannotSee(unseen []Unseen) {
 
 // freed lets a node start that had to wait for a process nobody could look at.
 func (r *rollout) freed(ev Freed) {
+	r.burials.begin(r.now, ev.Node, ev.Launch)
+	if !ev.Last {
+		return
+	}
 	n := r.named[ev.Node]
 	if n == nil || n.unseen == "" {
 		r.emit(Note{Level: Debug, Text: "report about a process that is not known", Node: ev.Node})

@@ -18,8 +18,13 @@ type (
 		// Unseen are nodes that may have processes which nobody can look at.
 		Unseen []Unseen
 	}
-	// Freed says that an Unseen node has no such process any more.
-	Freed struct{ Node mgmt.NodeName }
+	// Freed says that a process of an Unseen node is gone. Buried follows.
+	Freed struct {
+		Node   mgmt.NodeName
+		Launch uint64 // as in Unseen
+		// Last says that the node has no other such process.
+		Last bool
+	}
 
 	// PeerAdded says that a peering was established; it precedes everything
 	// that comes from that peer. Fleet says that the peer is of this program,
@@ -94,6 +99,14 @@ type (
 		Outputs mgmt.NodeOutputs
 	}
 
+	// Buried says that what a process left behind is safe: its logs and, if it
+	// ended by itself, its crash record. It follows each Exited and each Freed,
+	// also if saving what was left has failed. Until then the node is not started.
+	Buried struct {
+		Node   mgmt.NodeName
+		Launch uint64 // as in Exited or Freed
+	}
+
 	// StopFailed answers a Stop: the process could not be signalled, and runs on.
 	StopFailed struct {
 		Node   mgmt.NodeName
@@ -152,6 +165,7 @@ func (Started) isEvent()        {}
 func (StartFailed) isEvent()    {}
 func (Ready) isEvent()          {}
 func (Exited) isEvent()         {}
+func (Buried) isEvent()         {}
 func (Saved) isEvent()          {}
 func (Shutdown) isEvent()       {}
 func (Tick) isEvent()           {}

@@ -91,6 +91,8 @@ func (m *Machine) handle(ev Event) {
 		m.rollout.ready(ev)
 	case Exited:
 		m.rollout.exited(ev)
+	case Buried:
+		m.rollout.burials.end(ev)
 	case StopFailed:
 		m.rollout.stopFailed(ev)
 	case Saved:
@@ -148,10 +150,10 @@ func (m *Machine) NextWake() (time.Time, bool) {
 }
 
 // Held is how much a machine remembers.
-type Held struct{ Nodes, Peers, Requests int }
+type Held struct{ Nodes, Peers, Requests, Burials int }
 
-// Held returns how much m remembers. Config bounds the nodes and the requests,
-// the shell bounds the peers.
+// Held returns how much m remembers. Config bounds the nodes and the requests.
+// The shell bounds the peers and the burials.
 func (m *Machine) Held() Held {
-	return Held{len(m.rollout.named), len(m.peers.known), m.requests.inFlight.Len()}
+	return Held{len(m.rollout.named), len(m.peers.known), m.requests.inFlight.Len(), len(m.rollout.burials)}
 }

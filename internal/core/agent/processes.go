@@ -74,6 +74,7 @@ func (r *rollout) lostSight(n *node) {
 }
 
 func (r *rollout) exited(ev Exited) {
+	r.burials.begin(r.now, ev.Node, ev.Launch)
 	n, ok := r.find(ev.Node, ev.Launch)
 	if !ok {
 		return

@@ -140,7 +140,7 @@ func (c *chaos) request(make func(mgmt.ReqID) mgmt.Message) {
 }
 
 func (c *chaos) newFate() {
-	f := coretest.Fate{Stop: c.span("stop"), Hello: c.span("hello"), Deaf: c.chance("deaf"), Mute: c.chance("mute")}
+	f := coretest.Fate{Stop: c.span("stop"), Burial: c.span("burial"), Hello: c.span("hello"), Deaf: c.chance("deaf"), Mute: c.chance("mute")}
 	if c.chance("exit") {
 		f.Exit, f.Reason = c.span("life"), "exit status 1"
 	}
@@ -168,7 +168,7 @@ func (c *chaos) stray() {
 		agent.Started{Node: name, Launch: 1 << 40},
 		agent.StartFailed{Node: name, Launch: 1 << 40},
 		agent.Ready{Node: name, Launch: 1 << 40},
-		agent.Exited{Node: name, Launch: 1 << 40},
+		agent.Buried{Node: name, Launch: 1 << 40},
 		agent.StopFailed{Node: name, Launch: 1 << 40},
 		agent.PeerAdded{Peer: "stranger"},
 		agent.PeerLost{Peer: "stranger"},

@@ -7,20 +7,22 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 // known of each.
 //
 // It stops processes tier by tier. A tier that takes too long stops holding up
-// the others. It starts nodes afresh when all of them that ran have ended, the
-// loggers first, the workers last. No tier waits for another: nodes try again
+// the others. It starts nodes afresh when all of them that ran have ended and are
+// buried, the loggers first, the workers last. No tier waits for another: nodes try again
 // every second to reach each other. A node may need something that a node which
 // goes away still holds; then it waits for that one node alone. A node that
-// ended by itself is no part of that order: it is started again when it is due.
+// ended by itself is no part of that order: it is started again when it is due
+// and buried.
 type rollout struct {
 	*turn
 	nodes
+	burials  burials
 	launches uint64    // the highest number of a launch so far
 	outcomes []outcome // which requests have yet to be told
 }
 
 func newRollout(t *turn) *rollout {
-	return &rollout{turn: t, nodes: nodes{named: map[mgmt.NodeName]*node{}}}
+	return &rollout{turn: t, nodes: nodes{named: map[mgmt.NodeName]*node{}}, burials: burials{}}
 }
 
 // setState records and announces a change of n's state.
@@ -38,7 +40,7 @@ func (r *rollout) setState(n *node, s mgmt.State) {
 // advance asks for every stop and every start whose turn has come.
 func (r *rollout) advance() {
 	held := r.advanceStops()
-	r.advanceStarts(held)
+	r.advanceStarts(held || r.burialsHold())
 }
 
 // advanceStops reports whether a node that is to be started afresh has yet to
@@ -71,7 +73,7 @@ func (r *rollout) advanceStarts(held bool) {
 	for _, tier := range r.tiers {
 		for _, n := range tier {
 			switch {
-			case !n.wanted || n.proc != nil || n.unseen != "":
+			case !n.wanted || n.proc != nil || n.unseen != "" || r.burials.of(n):
 			case !n.fresh:
 				if !r.now.Before(n.due) {
 					r.launch(n)
@@ -122,9 +124,10 @@ func (r *rollout) wakeUp(w *wake) {
 	for _, n := range r.named {
 		switch p := n.proc; {
 		case p == nil:
-			if n.wanted && !n.fresh && n.unseen == "" {
+			if n.wanted && !n.fresh && n.unseen == "" && !r.burials.of(n) {
 				w.at(n.due)
 			}
+			w.after(r.now, r.burials.gate(n, r.cfg.StopGate))
 		case p.halt != nil:
 			if p.halt.stuck == "" {
 				w.after(r.now, p.halt.gate(r.cfg.StopGate))

@@ -43,6 +43,7 @@ type Fate struct {
 	Reason   string        // of that end
 	Outputs  mgmt.NodeOutputs
 	Stop     time.Duration // from a Stop to its end
+	Burial   time.Duration // from its end until its logs and its crash record are safe
 	Stuck    string        // it cannot be stopped, for this reason
 	Deaf     bool          // it does not answer dispatches
 }

@@ -108,13 +108,25 @@ func (s *AgentShell) exit(name mgmt.NodeName, p *Process, reason string, out mgm
 	}
 	delete(s.Procs, name)
 	if p.Unseen {
-		s.Step(agent.Freed{Node: name})
+		s.Step(agent.Freed{Node: name, Launch: p.Launch, Last: true})
+		s.bury(name, p)
 		return
 	}
 	s.Step(agent.Exited{Node: name, Launch: p.Launch, Reason: reason, Outputs: out})
+	s.bury(name, p)
 	if p.Peer != "" {
 		s.Step(agent.PeerLost{Peer: p.Peer})
 	}
+}
+
+// bury has what a process left be safe, at once or later.
+func (s *AgentShell) bury(name mgmt.NodeName, p *Process) {
+	buried := agent.Buried{Node: name, Launch: p.Launch}
+	if d := s.Fates[name].Burial; d > 0 {
+		s.After(d, func() { s.Step(buried) })
+		return
+	}
+	s.Step(buried)
 }
 
 // dispatch has the nodes behind the peers say their names.

@@ -7,6 +7,7 @@ import (
 // "node NODE [FATE]...": how the node's processes behave from now on. FATE is
 // mute (no hello), hello=TIME (from the start), exit=TIME (from the start)
 // reason=TEXT, stdout=TEXT, stderr=TEXT, stop=TIME (from the request to stop),
+// burial=TIME (from its end until its logs and its crash record are safe),
 // stuck=TEXT (it cannot be stopped), fails=TEXT (its start fails), deaf (no
 // answers). Without any, the node starts, says hello at once, and ends as soon as
 // it is asked to.
@@ -15,6 +16,7 @@ func (s *agentStage) node(args *Args) error {
 	f := Fate{
 		Mute: args.Flag("mute"), Deaf: args.Flag("deaf"),
 		Hello: args.Duration("hello"), Exit: args.Duration("exit"), Stop: args.Duration("stop"),
+		Burial: args.Duration("burial"),
 	}
 	f.Reason, _ = args.Value("reason")
 	f.StartErr, _ = args.Value("fails")
