@@ -10,7 +10,7 @@ import (
 
 // addPartial adds the flag of commands that deploy.
 func addPartial(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("partial", false, "deploy to the instances that are connected; the others get their share when they come")
+	return cmd.Flags().Bool("partial", false, "deploy to the instances that are connected; the others get their part when they connect")
 }
 
 func newDeployCommand(s streams) *cobra.Command {

@@ -13,18 +13,19 @@ import (
 type Settings struct {
 	// RequestTimeout bounds the wait for the answer to one request.
 	RequestTimeout time.Duration
-	// PeeringAttempts bounds the attempts to connect, and PeeringRetryDelay is
-	// both the pause between two of them and the limit of each.
+	// PeeringAttempts bounds the attempts to connect. PeeringRetryDelay is the
+	// pause between two attempts, and also the time limit of each attempt.
 	PeeringAttempts   int
 	PeeringRetryDelay time.Duration
 	// RichLogging puts a time before each line on standard error.
 	RichLogging bool
 	// PrettyJSON indents documents.
 	PrettyJSON bool
-	// Verbosity is how much more than errors and warnings is said.
+	// Verbosity 0 shows errors and warnings, 1 also notes, 2 also details; see
+	// Log.Verbosity.
 	Verbosity int
-	// Host and Port are where the controller's WebSocket is; Host may stand in
-	// brackets.
+	// Host and Port are the address of the controller's WebSocket. Host may have
+	// brackets around it.
 	Host string
 	Port int
 	TLS  TLSSettings
@@ -33,12 +34,13 @@ type Settings struct {
 // TLSSettings are the settings of section ssl.
 type TLSSettings struct {
 	Enable bool
-	// Certificate and KeyFile, PEM files, are what the client shows.
+	// Certificate and KeyFile are PEM files: the client's certificate and its
+	// private key.
 	Certificate, KeyFile string
-	// CAFile and CAPath name authorities to trust, in a PEM file and in a
-	// directory of them.
+	// CAFile is a PEM file with the authorities to trust. CAPath is a directory
+	// of such files.
 	CAFile, CAPath string
-	// Passphrase is the key's.
+	// Passphrase is the passphrase of the private key.
 	Passphrase string
 }
 
@@ -88,7 +90,8 @@ func integer(field func(*Settings) *int) func(*Settings, string) error {
 	}
 }
 
-// maxSeconds bounds settings that are times: a year is as good as for ever.
+// maxSeconds bounds settings that are times. Nobody waits longer than a year,
+// and a larger number would overflow time.Duration.
 const maxSeconds = 365 * 24 * 3600
 
 func seconds(field func(*Settings) *time.Duration) func(*Settings, string) error {
@@ -116,8 +119,8 @@ func boolean(field func(*Settings) *bool) func(*Settings, string) error {
 	}
 }
 
-// A UsageError is a mistake on the command line or in the environment that
-// belongs to it.
+// A UsageError is a mistake on the command line, or in the environment variable
+// that extends the command line.
 type UsageError struct{ text string }
 
 func (e *UsageError) Error() string { return e.text }
@@ -126,8 +129,8 @@ func usageError(format string, args ...any) error {
 	return &UsageError{fmt.Sprintf(format, args...)}
 }
 
-// parseController reads host:port, of which either part may be missing (spec
-// zeek-client section 2). An empty result stands for a missing part.
+// parseController reads host:port (spec zeek-client section 2). The host, the
+// port or both may be missing. An empty result stands for a missing part.
 func parseController(text string) (host, port string, err error) {
 	if strings.Contains(text, "/") {
 		return "", "", usageError("--controller %s should be <host>:<port>", quote(text))

@@ -14,40 +14,41 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// MaxClusterFile bounds a cluster configuration file, in bytes; some forty
-// thousand nodes fit.
+// MaxClusterFile bounds a cluster configuration file, in bytes. About forty
+// thousand nodes fit into it.
 const MaxClusterFile = 4 << 20
 
-// instancesSection is the section that lists the instances; all others are
-// nodes.
+// instancesSection is the section that lists the instances. Every other section
+// is a node.
 const instancesSection = "instances"
 
-// A Cluster is what a cluster configuration file says.
+// A Cluster is the content of a cluster configuration file.
 type Cluster struct {
-	// Config has a fresh ID. Its instances and nodes are in the file's order, or
-	// the instances sorted if the file does not list them.
+	// Config has a fresh ID. Its nodes are in the file's order. Its instances are
+	// in the file's order too, or sorted if the file does not list them.
 	Config mgmt.Configuration
-	// Warnings tell, with file and line, what in the file had no effect or may
-	// not mean what it says.
+	// Warnings name, with file and line, entries that have no effect and entries
+	// whose author may have meant something else.
 	Warnings []string
-	// Doubts tell what of the configuration itself may not be meant: what
-	// Configuration.Check doubts without knowing the controller, and
-	// Configuration.CaptureDoubts. There are none AsZeekClient.
+	// Doubts name settings of the configuration that its author may not have
+	// meant: the doubts of Configuration.Check, which does not know the
+	// controller here, and Configuration.CaptureDoubts. AsZeekClient there are no
+	// doubts.
 	Doubts []string
 }
 
 // ClusterOptions say how a cluster configuration is read.
 type ClusterOptions struct {
-	// Hostname is the local host's, for nodes that name no instance; empty if it
-	// is unknown.
+	// Hostname is the name of the local host. Nodes that name no instance go to
+	// the instance of that host. It is empty if the name is unknown.
 	Hostname string
-	// AsZeekClient takes what zeek-client takes: of a key without meaning it
-	// warns, where otherwise that is an error.
+	// AsZeekClient accepts every file that zeek-client accepts: a key without
+	// meaning is a warning, and not an error.
 	AsZeekClient bool
 }
 
-// ReadCluster reads the cluster configuration at path, which may be anything that
-// can be read; "-" is stdin. See ParseCluster for the rest.
+// ReadCluster reads the cluster configuration at path. The file may be a pipe;
+// "-" is stdin. See ParseCluster for the rest.
 func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, error) {
 	name, in := "standard input", stdin
 	if path != "-" {
@@ -58,7 +59,7 @@ func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, erro
 		defer f.Close()
 		name, in = path, f
 	}
-	// One byte more than allowed, for ParseCluster to refuse.
+	// ParseCluster refuses a text that has one byte more than allowed.
 	text, err := io.ReadAll(io.LimitReader(in, MaxClusterFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("please provide a cluster configuration file: %w", err)
@@ -69,14 +70,16 @@ func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, erro
 // ParseCluster reads a cluster configuration in zeek-client's INI form (spec
 // zeek-client section 7). name stands for the file in messages.
 //
-// An error is one line with the file and, where there is one, the line. Whether
-// nodes and instances go together is for the controller to say.
+// An error is one line. It begins with the file and, where it has one, the
+// number of the line. ParseCluster does not check whether the nodes' instances
+// are listed; the controller does.
 //
-// It differs from zeek-client thus, even AsZeekClient: names of instances keep
-// their case, of what is in [DEFAULT] only that is an instance which can be
-// nothing else, a header that lacks a bracket or follows blanks is an error, and
-// so is a file without any section; one with nothing but an [instances] section
-// says that nothing shall run.
+// ParseCluster differs from zeek-client in these points, even AsZeekClient:
+//   - Names of instances keep their case.
+//   - An entry of [DEFAULT] is an instance only if its key is no key of nodes.
+//   - A header that lacks a bracket, or that stands behind blanks, is an error.
+//   - A file without any section is an error. A file with an [instances] section
+//     and nothing else says that nothing shall run.
 func ParseCluster(name string, text []byte, o ClusterOptions) (*Cluster, error) {
 	if len(text) > MaxClusterFile {
 		return nil, &lineError{name, 0, fmt.Sprintf("more than %d bytes", MaxClusterFile)}
@@ -108,8 +111,8 @@ type clusterParser struct {
 	file     *iniFile
 	config   mgmt.Configuration
 	warnings []string
-	// homeless are the sections of nodes that name no instance.
-	homeless []*iniSection
+	// withoutInstance are the sections of nodes that name no instance.
+	withoutInstance []*iniSection
 }
 
 func (p *clusterParser) warn(line int, format string, args ...any) {
@@ -135,9 +138,9 @@ func (p *clusterParser) parse() error {
 	}
 	listed := p.file.byName[instancesSection]
 	switch {
-	case len(p.homeless) > 0 && len(p.homeless) < len(p.config.Nodes):
-		return p.file.errorAt(p.homeless[0].line, "either all or no nodes must state instances")
-	case len(p.homeless) > 0 && listed != nil:
+	case len(p.withoutInstance) > 0 && len(p.withoutInstance) < len(p.config.Nodes):
+		return p.file.errorAt(p.withoutInstance[0].line, "either all or no nodes must state instances")
+	case len(p.withoutInstance) > 0 && listed != nil:
 		return p.file.errorAt(listed.line, "omit instances section when skipping instances in node definitions")
 	case listed == nil:
 		p.deriveInstances()
@@ -163,7 +166,7 @@ func (p *clusterParser) instances(s *iniSection) error {
 			in.Host, in.ListenPort, err = parseEndpoint(*value)
 		}
 		if err != nil && inherited {
-			continue // something for nodes to refer to
+			continue // an entry of [DEFAULT] that values of nodes may refer to
 		}
 		if err != nil {
 			return p.file.errorAt(e.line, "invalid spec for instance %s: %s %v", quote(e.key), quote(*value), err)
@@ -175,8 +178,8 @@ func (p *clusterParser) instances(s *iniSection) error {
 
 var errNoEndpoint = errors.New("should be <host>:<port>")
 
-// parseEndpoint reads host:port. Its errors continue a message that quotes the
-// text.
+// parseEndpoint reads host:port. Its error is the end of a message; the caller
+// puts the quoted text before it.
 func parseEndpoint(text string) (netip.Addr, *mgmt.Port, error) {
 	i := strings.LastIndexByte(text, ':')
 	if i < 0 {
@@ -212,9 +215,10 @@ func (p *clusterParser) deriveInstances() {
 	}
 }
 
-// foldInstances keeps files alive that worked because zeek-client folds the
-// names in [instances], and not those in nodes, to lower case: an instance that
-// nodes name only so gets that name.
+// foldInstances gives an instance its name in lower case, if nodes name it only
+// so. zeek-client folds the names in [instances] to lower case, but not the
+// names in nodes. Files that work with zeek-client for that reason work here
+// too, with a warning.
 func (p *clusterParser) foldInstances(listed *iniSection) {
 	named := make(map[mgmt.InstanceName]bool)
 	for _, n := range p.config.Nodes {
@@ -235,8 +239,8 @@ func (p *clusterParser) foldInstances(listed *iniSection) {
 	}
 }
 
-// warnUnlisted says where a node names an instance that is not listed, which a
-// controller refuses without knowing the line.
+// warnUnlisted warns of nodes whose instance is not listed, with the line. The
+// controller refuses them, but does not know the line.
 func (p *clusterParser) warnUnlisted() {
 	if p.AsZeekClient {
 		return
@@ -257,8 +261,8 @@ func (p *clusterParser) warnUnlisted() {
 	}
 }
 
-// didYouMean ends a message with the name that was probably meant, if there is
-// one.
+// didYouMean returns the end of a message that suggests the nearest name. It
+// returns nothing if nearest is empty.
 func didYouMean[S ~string](nearest S) string {
 	if nearest == "" {
 		return ""

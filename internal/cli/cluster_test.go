@@ -83,7 +83,7 @@ metrics_port: 9_001
 				Nodes:     []mgmt.Node{node("b", "y", mgmt.Logger), node("a", "x", mgmt.Worker), node("c", "y", mgmt.Proxy)},
 			},
 		},
-		"nodes without an instance are the local agent's": {
+		"nodes without an instance run on the local instance": {
 			text: "[m]\nrole = manager\n",
 			want: mgmt.Configuration{
 				Instances: []mgmt.Instance{agent("agent-host-1")},
@@ -123,7 +123,7 @@ metrics_port: 9_001
 				"c.ini:6: ignoring unexpected keys: interfcae, lb_procs, type",
 			},
 		},
-		"defaults are the nodes', and instances only where they can be none of a node": {
+		"an entry of DEFAULT whose key is no key of nodes is an instance as zeek-client": {
 			text:         "[DEFAULT]\ninstance = i\ninterface = lo\nbase = /opt\nspare =\n[instances]\ni\n[w]\nrole=worker\nscripts=%(base)s/x\n",
 			asZeekClient: true,
 			want: mgmt.Configuration{
@@ -133,7 +133,7 @@ metrics_port: 9_001
 				}},
 			},
 		},
-		"comments are whole lines, and all else is value": {
+		"only a whole line is a comment": {
 			text:         "# x\n[instances]\n  ; y\ni\n[w]\ninstance=i\n#role=logger\nrole=worker\ninterface = lo ; not a comment\n",
 			asZeekClient: true,
 			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{{
@@ -161,7 +161,7 @@ metrics_port: 9_001
 			asZeekClient: true,
 			want:         mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
 		},
-		"what looks like a comment behind a value is part of it": {
+		"text behind a value that looks like a comment is part of the value": {
 			text:         "[w]\nrole = worker\ninterface = eth0 # mirror\nscripts = a;b c ; d\n",
 			asZeekClient: true,
 			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
@@ -173,32 +173,32 @@ metrics_port: 9_001
 				`c.ini:4: "; d" is taken as part of the value: a comment needs a line of its own`,
 			},
 		},
-		"a key that stands alone is as good as absent, and empty text is text": {
+		"a key without value counts as absent, and an empty value as a value": {
 			text: "[w]\nrole=worker\nport\ninterface=\nscripts=\nenv\n",
 			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
 				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new(""),
 			}}},
 			warnings: []string{`c.ini:3: "port" has no value, and no effect`, `c.ini:6: "env" has no value, and no effect`},
 		},
-		"a key that another value refers to needs no other use": {
+		"an unknown key is allowed if a value refers to it": {
 			text: "[DEFAULT]\nbase = /opt\n[w]\nrole = worker\ninterface = %(x)s%%\nx = <%(role)s>\nscripts = %(base)s/a\n",
 			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
 				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("<worker>%"), Scripts: []string{"/opt/a"},
 			}}},
 		},
-		"a default without use is said, and is no instance": {
+		"an unused entry of DEFAULT is a warning, and no instance": {
 			text:     "[DEFAULT]\ninstance = i\nspare =\n[instances]\ni\n[w]\nrole=worker\n",
 			want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
 			warnings: []string{`c.ini:3: [DEFAULT]: "spare" is no key of nodes, and no value refers to it`},
 		},
-		"a comment behind a header, and one in an environment that may be meant": {
+		"a comment behind a header is allowed, and one in env is a warning": {
 			text: "[w] # mirror\nrole = worker\nenv = A=\"x # y\"\n",
 			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
 				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Env: map[string]string{"A": "x # y"},
 			}}},
 			warnings: []string{`c.ini:3: "# y"" is taken as part of the value: a comment needs a line of its own`},
 		},
-		"an instance that is not listed is said with its line, for the controller to refuse": {
+		"an instance that is not listed is a warning with its line": {
 			text:     "[instances]\nsensor-2\n[w]\nrole = worker\ninstance = sensor-22\n",
 			want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("sensor-2")}, Nodes: []mgmt.Node{node("w", "sensor-22", mgmt.Worker)}},
 			warnings: []string{`c.ini:5: instance "sensor-22" is not listed in [instances]; did you mean "sensor-2"?`},
@@ -226,60 +226,60 @@ metrics_port: 9_001
 func TestParseClusterRefuses(t *testing.T) {
 	node := func(lines string) string { return "[instances]\ni\n[w]\ninstance = i\n" + lines }
 	tests := map[string]struct{ text, want string }{
-		"an empty file":                                 {"", "c.ini: no section in it: to run nothing, give a file with an empty [instances] section"},
-		"a file of comments":                            {"# nothing\n", "c.ini: no section in it: to run nothing, give a file with an empty [instances] section"},
-		"text before any section":                       {"\nrole = worker\n", `c.ini:2: "role = worker" stands before the first section`},
-		"a binary file":                                 {"\x7fELF\x02\x01", "c.ini:1: not a text file: it holds the byte 0x7f"},
-		"a NUL":                                         {"[w]\nrole=\x00", "c.ini:2: not a text file: it holds the byte 0x00"},
-		"text that is not UTF-8":                        {"[w]\nrole=\xff", "c.ini:2: not a text file: it holds the byte 0xff"},
-		"a duplicate node":                              {node("role=worker\n[w]\n"), "c.ini:6: section [w] is already defined on line 3"},
-		"a duplicate instance":                          {"[instances]\na\na=192.0.2.1:1\n", `c.ini:3: "a" is already set in section [instances] on line 2`},
-		"a duplicate key":                               {node("role=worker\nRole=logger\n"), `c.ini:6: "role" is already set in section [w] on line 5`},
-		"a value without a key":                         {node("= worker\n"), `c.ini:5: "= worker" lacks a name`},
-		"a header without a name":                       {"[instances]\n[]\n", `c.ini:2: "[]" lacks a name`},
-		"an indented instance":                          {"[instances]\na\n  b\n", `c.ini:3: "b" continues "a", which has no value: remove the blanks before it`},
-		"an instance without port":                      {"[instances]\na = 192.0.2.1\n", `c.ini:2: invalid spec for instance "a": "192.0.2.1" should be <host>:<port>`},
-		"an instance without host":                      {"[instances]\na = :1\n", `c.ini:2: invalid spec for instance "a": ":1" should be <host>:<port>`},
-		"an instance by host name":                      {"[instances]\na = example:1\n", `c.ini:2: invalid spec for instance "a": "example:1" should be <host>:<port>: "example" is not an IP address`},
-		"an instance's bad port":                        {"[instances]\na = ::1:x\n", `c.ini:2: invalid spec for instance "a": "::1:x" should be <host>:<port>: "x" is not a port`},
-		"an instance's large port":                      {"[instances]\na = ::1:65536\n", `c.ini:2: invalid spec for instance "a": "::1:65536" should be <host>:<port>: port 65536 outside valid range`},
-		"an address with a zone":                        {"[instances]\na = fe80::1%%e:1\n", `c.ini:2: invalid spec for instance "a": "fe80::1%e:1" should be <host>:<port>: "fe80::1%e" is not an IP address`},
-		"no role":                                       {node(""), `c.ini:3: invalid node "w" configuration: node requires a role`},
-		"an empty role":                                 {node("role=\ntype=worker\n"), `c.ini:5: invalid node "w" configuration: node requires a role`},
-		"an unknown role":                               {node("role = wroker\n"), `c.ini:5: invalid node "w" configuration: role "wroker" is invalid; did you mean "worker"?`},
-		"a role that is no role":                        {node("role = standalone\n"), `c.ini:5: invalid node "w" configuration: role "standalone" is invalid: it can be manager, logger, proxy, worker`},
-		"an unknown key":                                {node("role=worker\ninterfce = eth0\n"), `c.ini:6: invalid node "w" configuration: unknown key "interfce"; did you mean "interface"?`},
-		"an unknown key that lacks in what is required": {node("rol=worker\n"), `c.ini:5: invalid node "w" configuration: unknown key "rol"; did you mean "role"?`},
-		"a key near to nothing":                         {node("role=worker\ncomment = x\n"), `c.ini:6: invalid node "w" configuration: unknown key "comment"; there are cpu_affinity, env, instance, interface, metrics_port, port, role, scripts, state, type`},
-		"a default nearly a key":                        {"[DEFAULT]\ninterfaec = lo\n[w]\nrole = worker\n", `c.ini:2: [DEFAULT]: unknown key "interfaec"; did you mean "interface"?`},
-		"zeekctl's host":                                {node("role=worker\nhost = 192.0.2.1\n"), `c.ini:6: invalid node "w" configuration: unknown key "host", which is zeekctl's: set "instance" to the name of that host's agent`},
-		"zeekctl's lb_procs":                            {node("role=worker\nlb_procs = 4\n"), `c.ini:6: invalid node "w" configuration: unknown key "lb_procs", which is zeekctl's: write a section for each worker, all with one "interface" that shares its packets, such as af_packet::eth0`},
-		"zeekctl's key in the defaults":                 {"[DEFAULT]\npin_cpus = 1,2\n[w]\nrole = worker\n", `c.ini:2: [DEFAULT]: unknown key "pin_cpus", which is zeekctl's: set "cpu_affinity" in each worker's section`},
-		"two keys for the role":                         {node("role=worker\ntype=logger\n"), `c.ini:6: invalid node "w" configuration: "type" and "role" say the same: keep "role"`},
-		"a comment behind an interface":                 {node("role=worker\ninterface = eth0 # mirror\n"), `c.ini:6: invalid node "w" configuration: "# mirror" would be part of the value: a comment needs a line of its own`},
-		"a comment behind scripts":                      {node("role=worker\nscripts = a.zeek ; mine\n"), `c.ini:6: invalid node "w" configuration: "; mine" would be part of the value: a comment needs a line of its own`},
-		"a misspelt section of instances":               {"[instance]\ni\n", `c.ini:1: invalid node "instance" configuration: node requires a role; did you mean [instances]?`},
-		"an empty one":                                  {"[Instances]\n[w]\nrole = worker\n", `c.ini:1: invalid node "Instances" configuration: node requires a role; did you mean [instances]?`},
-		"text behind a header":                          {"[w] role = worker\n", `c.ini:1: "role = worker" stands behind the header [w]: put it on a line of its own`},
-		"a header without its closing bracket":          {node("role = worker\n[v\nrole = worker\n"), `c.ini:6: "[v" lacks the closing bracket of a section's header`},
-		"a header without its opening bracket":          {node("role = worker\nv]\nrole = worker\n"), `c.ini:6: "v]" lacks the opening bracket of a section's header`},
-		"a header behind blanks":                        {node("role = worker\n  [v]\nrole = worker\n"), `c.ini:6: "[v]" would continue "role": remove the blanks before a section's header`},
-		"a port of zero":                                {node("role=logger\nport=0\n"), `c.ini:6: invalid node "w" configuration: port 0 outside valid range`},
-		"a port too large":                              {node("role=logger\nport=65536\n"), `c.ini:6: invalid node "w" configuration: port 65536 outside valid range`},
-		"a port that is no number":                      {node("role=logger\nport=80/tcp\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.port" value "80/tcp" to int`},
-		"an empty port":                                 {node("role=logger\nport=\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.port" value "" to int`},
-		"two signs":                                     {node("role=logger\ncpu_affinity=+-1\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.cpu_affinity" value "+-1" to int`},
-		"two underscores":                               {node("role=logger\ncpu_affinity=1__0\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.cpu_affinity" value "1__0" to int`},
-		"a bad metrics port":                            {node("role=logger\nmetrics_port=-1\n"), `c.ini:6: invalid node "w" configuration: metrics port -1 outside valid range`},
-		"an open quote in scripts":                      {node("role=logger\nscripts='a\n"), `c.ini:6: invalid node "w" configuration: No closing quotation`},
-		"a trailing backslash":                          {node("role=logger\nscripts=a\\\n"), `c.ini:6: invalid node "w" configuration: No escaped character`},
-		"an env without assignment":                     {node("role=logger\nenv=A=1 B\n"), `c.ini:6: invalid node "w" configuration: env value "A=1 B" is invalid`},
-		"a lone percent sign":                           {node("role=logger\ninterface=50%\n"), `c.ini:6: "interface" has a lone % in its value: write %%`},
-		"a bad reference":                               {node("role=logger\ninterface=%(a\n"), `c.ini:6: "interface" has a lone % in its value: write %%`},
-		"a reference to nothing":                        {node("role=logger\ninterface=%(a)s\n"), `c.ini:6: "interface" refers to "a", which has no value`},
-		"a reference to itself":                         {node("role=logger\ninterface=%(interface)s\n"), `c.ini:6: "interface" refers to other keys more than 10 deep`},
-		"some nodes on instances":                       {"[a]\nrole=logger\ninstance=i\n[b]\nrole=worker\n", "c.ini:4: either all or no nodes must state instances"},
-		"instances, but not used":                       {"[a]\nrole=logger\n[instances]\ni\n", "c.ini:3: omit instances section when skipping instances in node definitions"},
+		"an empty file":                          {"", "c.ini: no section in it: to run nothing, give a file with an empty [instances] section"},
+		"a file of comments":                     {"# nothing\n", "c.ini: no section in it: to run nothing, give a file with an empty [instances] section"},
+		"text before any section":                {"\nrole = worker\n", `c.ini:2: "role = worker" stands before the first section`},
+		"a binary file":                          {"\x7fELF\x02\x01", "c.ini:1: not a text file: it holds the byte 0x7f"},
+		"a NUL":                                  {"[w]\nrole=\x00", "c.ini:2: not a text file: it holds the byte 0x00"},
+		"text that is not UTF-8":                 {"[w]\nrole=\xff", "c.ini:2: not a text file: it holds the byte 0xff"},
+		"a duplicate node":                       {node("role=worker\n[w]\n"), "c.ini:6: section [w] is already defined on line 3"},
+		"a duplicate instance":                   {"[instances]\na\na=192.0.2.1:1\n", `c.ini:3: "a" is already set in section [instances] on line 2`},
+		"a duplicate key":                        {node("role=worker\nRole=logger\n"), `c.ini:6: "role" is already set in section [w] on line 5`},
+		"a value without a key":                  {node("= worker\n"), `c.ini:5: "= worker" lacks a name`},
+		"a header without a name":                {"[instances]\n[]\n", `c.ini:2: "[]" lacks a name`},
+		"an indented instance":                   {"[instances]\na\n  b\n", `c.ini:3: "b" continues "a", which has no value: remove the blanks before it`},
+		"an instance without port":               {"[instances]\na = 192.0.2.1\n", `c.ini:2: invalid spec for instance "a": "192.0.2.1" should be <host>:<port>`},
+		"an instance without host":               {"[instances]\na = :1\n", `c.ini:2: invalid spec for instance "a": ":1" should be <host>:<port>`},
+		"an instance by host name":               {"[instances]\na = example:1\n", `c.ini:2: invalid spec for instance "a": "example:1" should be <host>:<port>: "example" is not an IP address`},
+		"an instance's bad port":                 {"[instances]\na = ::1:x\n", `c.ini:2: invalid spec for instance "a": "::1:x" should be <host>:<port>: "x" is not a port`},
+		"an instance's large port":               {"[instances]\na = ::1:65536\n", `c.ini:2: invalid spec for instance "a": "::1:65536" should be <host>:<port>: port 65536 outside valid range`},
+		"an address with a zone":                 {"[instances]\na = fe80::1%%e:1\n", `c.ini:2: invalid spec for instance "a": "fe80::1%e:1" should be <host>:<port>: "fe80::1%e" is not an IP address`},
+		"no role":                                {node(""), `c.ini:3: invalid node "w" configuration: node requires a role`},
+		"an empty role":                          {node("role=\ntype=worker\n"), `c.ini:5: invalid node "w" configuration: node requires a role`},
+		"an unknown role":                        {node("role = wroker\n"), `c.ini:5: invalid node "w" configuration: role "wroker" is invalid; did you mean "worker"?`},
+		"a role that is no role":                 {node("role = standalone\n"), `c.ini:5: invalid node "w" configuration: role "standalone" is invalid: it can be manager, logger, proxy, worker`},
+		"an unknown key":                         {node("role=worker\ninterfce = eth0\n"), `c.ini:6: invalid node "w" configuration: unknown key "interfce"; did you mean "interface"?`},
+		"a misspelt key that is required":        {node("rol=worker\n"), `c.ini:5: invalid node "w" configuration: unknown key "rol"; did you mean "role"?`},
+		"a key near to nothing":                  {node("role=worker\ncomment = x\n"), `c.ini:6: invalid node "w" configuration: unknown key "comment"; there are cpu_affinity, env, instance, interface, metrics_port, port, role, scripts, state, type`},
+		"a default nearly a key":                 {"[DEFAULT]\ninterfaec = lo\n[w]\nrole = worker\n", `c.ini:2: [DEFAULT]: unknown key "interfaec"; did you mean "interface"?`},
+		"zeekctl's host":                         {node("role=worker\nhost = 192.0.2.1\n"), `c.ini:6: invalid node "w" configuration: unknown key "host", which is zeekctl's: set "instance" to the name of that host's agent`},
+		"zeekctl's lb_procs":                     {node("role=worker\nlb_procs = 4\n"), `c.ini:6: invalid node "w" configuration: unknown key "lb_procs", which is zeekctl's: write a section for each worker, all with one "interface" that shares its packets, such as af_packet::eth0`},
+		"zeekctl's key in the defaults":          {"[DEFAULT]\npin_cpus = 1,2\n[w]\nrole = worker\n", `c.ini:2: [DEFAULT]: unknown key "pin_cpus", which is zeekctl's: set "cpu_affinity" in each worker's section`},
+		"two keys for the role":                  {node("role=worker\ntype=logger\n"), `c.ini:6: invalid node "w" configuration: "type" and "role" say the same: keep "role"`},
+		"a comment behind an interface":          {node("role=worker\ninterface = eth0 # mirror\n"), `c.ini:6: invalid node "w" configuration: "# mirror" would be part of the value: a comment needs a line of its own`},
+		"a comment behind scripts":               {node("role=worker\nscripts = a.zeek ; mine\n"), `c.ini:6: invalid node "w" configuration: "; mine" would be part of the value: a comment needs a line of its own`},
+		"a misspelt section of instances":        {"[instance]\ni\n", `c.ini:1: invalid node "instance" configuration: node requires a role; did you mean [instances]?`},
+		"an empty misspelt section of instances": {"[Instances]\n[w]\nrole = worker\n", `c.ini:1: invalid node "Instances" configuration: node requires a role; did you mean [instances]?`},
+		"text behind a header":                   {"[w] role = worker\n", `c.ini:1: "role = worker" stands behind the header [w]: put it on a line of its own`},
+		"a header without its closing bracket":   {node("role = worker\n[v\nrole = worker\n"), `c.ini:6: "[v" lacks the closing bracket of a section's header`},
+		"a header without its opening bracket":   {node("role = worker\nv]\nrole = worker\n"), `c.ini:6: "v]" lacks the opening bracket of a section's header`},
+		"a header behind blanks":                 {node("role = worker\n  [v]\nrole = worker\n"), `c.ini:6: "[v]" would continue "role": remove the blanks before a section's header`},
+		"a port of zero":                         {node("role=logger\nport=0\n"), `c.ini:6: invalid node "w" configuration: port 0 outside valid range`},
+		"a port too large":                       {node("role=logger\nport=65536\n"), `c.ini:6: invalid node "w" configuration: port 65536 outside valid range`},
+		"a port that is no number":               {node("role=logger\nport=80/tcp\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.port" value "80/tcp" to int`},
+		"an empty port":                          {node("role=logger\nport=\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.port" value "" to int`},
+		"two signs":                              {node("role=logger\ncpu_affinity=+-1\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.cpu_affinity" value "+-1" to int`},
+		"two underscores":                        {node("role=logger\ncpu_affinity=1__0\n"), `c.ini:6: invalid node "w" configuration: cannot convert "w.cpu_affinity" value "1__0" to int`},
+		"a bad metrics port":                     {node("role=logger\nmetrics_port=-1\n"), `c.ini:6: invalid node "w" configuration: metrics port -1 outside valid range`},
+		"an open quote in scripts":               {node("role=logger\nscripts='a\n"), `c.ini:6: invalid node "w" configuration: No closing quotation`},
+		"a trailing backslash":                   {node("role=logger\nscripts=a\\\n"), `c.ini:6: invalid node "w" configuration: No escaped character`},
+		"an env without assignment":              {node("role=logger\nenv=A=1 B\n"), `c.ini:6: invalid node "w" configuration: env value "A=1 B" is invalid`},
+		"a lone percent sign":                    {node("role=logger\ninterface=50%\n"), `c.ini:6: "interface" has a lone % in its value: write %%`},
+		"a bad reference":                        {node("role=logger\ninterface=%(a\n"), `c.ini:6: "interface" has a lone % in its value: write %%`},
+		"a reference to nothing":                 {node("role=logger\ninterface=%(a)s\n"), `c.ini:6: "interface" refers to "a", which has no value`},
+		"a reference to itself":                  {node("role=logger\ninterface=%(interface)s\n"), `c.ini:6: "interface" refers to other keys more than 10 deep`},
+		"some nodes on instances":                {"[a]\nrole=logger\ninstance=i\n[b]\nrole=worker\n", "c.ini:4: either all or no nodes must state instances"},
+		"instances, but not used":                {"[a]\nrole=logger\n[instances]\ni\n", "c.ini:3: omit instances section when skipping instances in node definitions"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -342,8 +342,8 @@ type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errors.New("broken") }
 
-// FuzzParseCluster checks that whatever is read can be written and read again,
-// and that whatever is not says where.
+// oneLine checks that an error of ParseCluster is one line and begins with the
+// file.
 func oneLine(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
@@ -354,6 +354,8 @@ func oneLine(t *testing.T, err error) {
 	}
 }
 
+// FuzzParseCluster checks that every configuration that is read can be written
+// and read again, and that every error names the file.
 func FuzzParseCluster(f *testing.F) {
 	f.Add("[instances]\na = 192.0.2.1:1\n[w]\ninstance=a\nrole=worker\nenv=A=1 B='x y'\n")
 	f.Add("[DEFAULT]\nx=%(y)s\ny=%(x)s\n[w]\nrole=%(x)s\n")
@@ -377,11 +379,12 @@ func FuzzParseCluster(f *testing.F) {
 		}
 		written := cli.GetConfigOutcome(client.Result{Success: true, Data: cli.ForClient(first.Config)}, false).Render(false)
 		if written == "" || strings.Contains(text, "%(") || strings.Contains(text, "\\\n") {
-			return // nothing to run, or values with blanks at the ends of lines, which the form does not know
+			return // nothing to run, or values with blanks at the ends of lines: the INI form cannot express them
 		}
 		if len(first.Config.Instances) == 0 && len(first.Config.Nodes) > 0 {
-			// Nodes of no declared instance, which the controller refuses: what is
-			// written has no [instances], from whose absence they would follow.
+			// The nodes name instances, and an empty [instances] section lists none of
+			// them. The controller refuses that. The written text has no [instances]
+			// section, so reading it would derive the instances from the nodes.
 			return
 		}
 		again, err := cli.ParseCluster("g", []byte(written), lenient)

@@ -11,7 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// nodeKeys are the keys of a node's section that have a meaning, sorted.
+// nodeKeys are all keys that a node's section may have, sorted.
 var nodeKeys = []string{
 	"cpu_affinity", "env", "instance", "interface", "metrics_port", "port", "role", "scripts", "state", "type",
 }
@@ -40,14 +40,15 @@ func (p *clusterParser) node(s *iniSection) (mgmt.Node, error) {
 	return n, r.err
 }
 
-// nodeReader reads the keys of one section, and keeps the first error.
+// nodeReader reads the keys of one section. It keeps the first error.
 type nodeReader struct {
 	*clusterParser
 	section *iniSection
 	err     error
 }
 
-// fail keeps a mistake in the entry of that key, or in the section as a whole.
+// fail keeps a mistake, unless there was one before. The mistake is in the entry
+// of that key, or in the section as a whole if the section has no such entry.
 func (r *nodeReader) fail(key, format string, args ...any) {
 	if r.err != nil {
 		return
@@ -59,7 +60,8 @@ func (r *nodeReader) fail(key, format string, args ...any) {
 	r.err = r.file.errorAt(line, "invalid node %s configuration: %s", quote(r.section.name), fmt.Sprintf(format, args...))
 }
 
-// text returns the value of a key, nil if it is absent or stands alone.
+// text returns the value of a key. It returns nil if the key is absent, or
+// stands alone without a value.
 func (r *nodeReader) text(key string) *string {
 	e := r.file.lookup(r.section, key)
 	if e == nil {
@@ -75,7 +77,7 @@ func (r *nodeReader) text(key string) *string {
 
 func (r *nodeReader) instance() mgmt.InstanceName {
 	if r.file.lookup(r.section, "instance") == nil {
-		r.homeless = append(r.homeless, r.section)
+		r.withoutInstance = append(r.withoutInstance, r.section)
 	}
 	if name := r.text("instance"); name != nil && *name != "" {
 		return mgmt.InstanceName(*name)
@@ -92,7 +94,8 @@ func (r *nodeReader) role() mgmt.ClusterRole {
 		r.fail(key, "node requires a role%s", r.instancesMeant())
 		return ""
 	}
-	// Zeek's and Python's ways to qualify the name are both understood.
+	// The name may be qualified as in Zeek ("Supervisor::WORKER") or as in Python
+	// ("ClusterRole.WORKER").
 	name := (*text)[strings.LastIndex(*text, "::")+1:]
 	name = strings.TrimPrefix(name, ":")
 	name = strings.ToUpper(name[strings.LastIndexByte(name, '.')+1:])
@@ -104,8 +107,8 @@ func (r *nodeReader) role() mgmt.ClusterRole {
 	return ""
 }
 
-// instancesMeant asks whether a section without a role is the misspelt one that
-// lists the instances.
+// instancesMeant returns the end of a message about a section without a role: it
+// suggests [instances] if the section's name is a misspelling of that.
 func (r *nodeReader) instancesMeant() string {
 	if r.AsZeekClient || mgmt.Nearest(r.section.name, []string{instancesSection}) == "" {
 		return ""
@@ -113,7 +116,8 @@ func (r *nodeReader) instancesMeant() string {
 	return "; did you mean [" + instancesSection + "]?"
 }
 
-// roleMeant says which role a misspelt one may be, or which there are.
+// roleMeant returns the end of a message about an unknown role: it suggests the
+// nearest role, or lists all roles.
 func (r *nodeReader) roleMeant(name string) string {
 	roles := []string{"manager", "logger", "proxy", "worker"}
 	if r.AsZeekClient {
@@ -137,8 +141,8 @@ func (r *nodeReader) integer(key string) *int64 {
 
 var errNotInteger = errors.New("not an integer")
 
-// parseInt reads an integer as Python's int does: blanks around it, one sign,
-// and single underscores between digits are fine.
+// parseInt reads an integer as Python's int does: it accepts blanks around the
+// integer, one sign, and single underscores between digits.
 func parseInt(text string) (int64, error) {
 	text = strings.TrimSpace(text)
 	digits := strings.TrimPrefix(strings.TrimPrefix(text, "-"), "+")
@@ -161,7 +165,7 @@ func (r *nodeReader) port(key, word string) *mgmt.Port {
 	return new(mgmt.TCPPort(uint16(*n)))
 }
 
-// scripts are sent sorted, as zeek-client does.
+// scripts returns the scripts sorted, because zeek-client sends them sorted.
 func (r *nodeReader) scripts() []string {
 	text := r.text("scripts")
 	if text == nil || *text == "" {
@@ -195,8 +199,9 @@ func (r *nodeReader) env() map[string]string {
 	return env
 }
 
-// refuseUnused keeps, as the mistake that counts, the first of the section's own
-// entries that cannot mean what it says.
+// refuseUnused fails on the first of the section's own entries that has no
+// meaning or a wrong one. Its error replaces an earlier one, because a misspelt
+// key is often the reason for the earlier error, such as a missing role.
 func (r *nodeReader) refuseUnused() {
 	role := r.text("role")
 	if role == nil && r.instancesMeant() != "" {
@@ -221,8 +226,8 @@ func (r *nodeReader) refuseUnused() {
 	}
 }
 
-// unknownKey says what is wrong with a key that nodes do not have, and what to
-// use instead.
+// unknownKey returns the message about a key that nodes do not have. The message
+// says what to use instead.
 func unknownKey(key string) string {
 	text := "unknown key " + quote(key)
 	if advice := zeekctlKeys[key]; advice != "" {
@@ -231,7 +236,8 @@ func unknownKey(key string) string {
 	return text + cmp.Or(didYouMean(mgmt.Nearest(key, nodeKeys)), "; there are "+strings.Join(nodeKeys, ", "))
 }
 
-// zeekctlKeys are the keys of zeekctl's node.cfg, and what has their place here.
+// zeekctlKeys maps each key of zeekctl's node.cfg to advice on how to say the
+// same here.
 var zeekctlKeys = map[string]string{
 	"host":          "set \"instance\" to the name of that host's agent",
 	"lb_procs":      "write a section for each worker, all with one \"interface\" that shares its packets, such as af_packet::eth0",
@@ -246,8 +252,8 @@ var zeekctlKeys = map[string]string{
 	"zeekbase":      "give the agent of that host its Zeek with --zeek",
 }
 
-// unusedDefaults tells of what stands in [DEFAULT] and has no effect. One that is
-// nearly a node's key is an error.
+// unusedDefaults warns of entries of [DEFAULT] that have no effect. An entry
+// whose key is nearly a key of nodes, or is a key of zeekctl, is an error.
 func (p *clusterParser) unusedDefaults() error {
 	if p.AsZeekClient {
 		return nil
@@ -264,8 +270,8 @@ func (p *clusterParser) unusedDefaults() error {
 	return nil
 }
 
-// warnUnused tells which keys of the section itself have no effect, and what in
-// their values was meant to have none.
+// warnUnused warns of the section's own keys that have no effect, and of values
+// that end in a comment: the comment is part of the value.
 func (r *nodeReader) warnUnused() {
 	for _, e := range r.section.entries {
 		if comment := trailingComment(e); comment != "" {
@@ -283,7 +289,7 @@ func (r *nodeReader) warnUnused() {
 	}
 }
 
-// warnUnexpected warns of unknown keys as zeek-client does.
+// warnUnexpected warns of unknown keys in zeek-client's words.
 func (r *nodeReader) warnUnexpected() {
 	var unused []string
 	line := 0

@@ -12,26 +12,27 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Commands runs client commands. Each method is one of them: it connects, asks,
-// prints, and returns the exit status. Everything that it says beside its result
-// goes to Log.
+// Commands runs client commands. Each exported method is one command: it
+// connects, sends the request, waits for the answer, prints it, and returns the
+// exit status. Results go to Stdout, all other messages to Log.
 type Commands struct {
 	Settings Settings
 	Log      *Log
 	Stdin    io.Reader
 	Stdout   io.Writer
-	// Hostname is the local host's; empty if it is unknown.
+	// Hostname is the name of the local host; empty if it is unknown.
 	Hostname string
-	// AppName is what the controller is told about who asks.
+	// AppName is the name of this program and its version. The client sends it to
+	// the controller.
 	AppName string
-	// AsZeekClient has cluster files read as zeek-client reads them.
+	// AsZeekClient reads cluster files as zeek-client reads them.
 	AsZeekClient bool
-	// Partial has deployments go on without the instances that are not connected.
+	// Partial deploys to the instances that are connected, even if others are not.
 	Partial bool
 }
 
-// StageConfig uploads the cluster configuration in the file at path; "-" is
-// standard input.
+// StageConfig uploads the cluster configuration in the file at path. The path
+// "-" is standard input.
 func (c *Commands) StageConfig(ctx context.Context, path string) int {
 	return c.withConfig(path, func(config client.Configuration) int {
 		return c.connected(ctx, func(ctl *client.Client) int {
@@ -41,8 +42,8 @@ func (c *Commands) StageConfig(ctx context.Context, path string) int {
 	})
 }
 
-// DeployConfig uploads a cluster configuration like StageConfig and, if that
-// succeeds, deploys it.
+// DeployConfig uploads a cluster configuration like StageConfig. If that
+// succeeds, it deploys the configuration.
 func (c *Commands) DeployConfig(ctx context.Context, path string) int {
 	return c.withConfig(path, func(config client.Configuration) int {
 		return c.connected(ctx, func(ctl *client.Client) int {
@@ -55,20 +56,20 @@ func (c *Commands) DeployConfig(ctx context.Context, path string) int {
 	})
 }
 
-// Deploy deploys what is staged.
+// Deploy deploys the staged configuration.
 func (c *Commands) Deploy(ctx context.Context) int {
 	return c.connected(ctx, func(ctl *client.Client) int { return c.deploy(ctx, ctl, "") })
 }
 
-// stage stages config, and returns under which ID it is staged.
+// stage stages config. It returns the ID under which the controller staged it.
 func (c *Commands) stage(ctx context.Context, ctl *client.Client, config client.Configuration) (o Outcome, id string) {
 	results, err := ctl.Stage(ctx, config)
 	id, _ = client.ConfigurationID(results)
 	return answer(StageOutcome)(results, err), id
 }
 
-// deploy deploys the staged configuration with this ID, or whichever is staged if
-// it is empty.
+// deploy deploys the staged configuration with this ID. With an empty ID it
+// deploys the staged configuration, whatever its ID is.
 func (c *Commands) deploy(ctx context.Context, ctl *client.Client, id string) int {
 	results, err := ctl.DeployStaged(ctx, client.Deployment{
 		ID: id, Partial: c.Partial,
@@ -76,16 +77,16 @@ func (c *Commands) deploy(ctx context.Context, ctl *client.Client, id string) in
 	})
 	o := answer(DeployOutcome)(results, err)
 	if err == nil && !c.Partial && lacksInstances(results) {
-		o.Warnings = append(o.Warnings, "--partial deploys to the instances that are connected; the others get their share when they come")
+		o.Warnings = append(o.Warnings, "--partial deploys to the instances that are connected; the others get their part when they connect")
 	}
 	if goesOn(ctx, err) {
-		o.fail("the deployment goes on all the same; get-nodes shows what becomes of it")
+		o.fail("the deployment goes on; get-nodes shows its progress")
 	}
 	return c.finish(o)
 }
 
-// lacksInstances reports whether a deployment was refused because instances are
-// not connected.
+// lacksInstances reports whether the controller refused a deployment because
+// instances are not connected.
 func lacksInstances(results []client.Result) bool {
 	_, deployed := client.ConfigurationID(results)
 	absent := func(r client.Result) bool {
@@ -94,8 +95,9 @@ func lacksInstances(results []client.Result) bool {
 	return !deployed && slices.ContainsFunc(results, absent)
 }
 
-// goesOn reports whether what was asked for goes on although nobody waits for the
-// answer any more: the user did not want to, or it took too long.
+// goesOn reports whether the controller goes on with the request although this
+// command stops waiting for the answer: the user interrupted the command, or the
+// answer took too long. err is the error of the request.
 func goesOn(ctx context.Context, err error) bool {
 	if late, ok := errors.AsType[*client.TimeoutError](err); ok {
 		return late.Stage == ""
@@ -104,13 +106,14 @@ func goesOn(ctx context.Context, err error) bool {
 	return err != nil && !unreached && ctx.Err() != nil
 }
 
-// ConfigRequest says which configuration GetConfig gets, and how it is printed.
+// ConfigRequest says which configuration GetConfig gets, and in which form and
+// where GetConfig writes it.
 type ConfigRequest struct {
 	// Deployed asks for the deployed configuration, not the staged one.
 	Deployed bool
 	// AsJSON asks for JSON, not INI.
 	AsJSON bool
-	// Path is the file to write; empty and "-" are standard output.
+	// Path is the file to write. An empty path and "-" are standard output.
 	Path string
 }
 
@@ -150,7 +153,8 @@ func (c *Commands) GetNodes(ctx context.Context) int {
 	})
 }
 
-// GetIDValue prints an identifier's value in the nodes, or in all.
+// GetIDValue prints an identifier's value in the named nodes, or in all nodes if
+// none is named.
 func (c *Commands) GetIDValue(ctx context.Context, id string, nodes []string) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
 		results, err := ctl.GetIDValue(ctx, id, nodeNames(nodes)...)
@@ -160,20 +164,21 @@ func (c *Commands) GetIDValue(ctx context.Context, id string, nodes []string) in
 	})
 }
 
-// Restart restarts the nodes, or all.
+// Restart restarts the named nodes, or all nodes if none is named.
 func (c *Commands) Restart(ctx context.Context, nodes []string) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
 		results, err := ctl.Restart(ctx, nodeNames(nodes)...)
 		o := answer(RestartOutcome)(results, err)
 		if goesOn(ctx, err) {
-			o.fail("the restart goes on all the same; get-nodes shows what becomes of it")
+			o.fail("the restart goes on; get-nodes shows its progress")
 		}
 		c.nearestNodes(ctx, ctl, results, &o)
 		return c.finish(o)
 	})
 }
 
-// nearestNodes says of each node that there is not which one was probably meant.
+// nearestNodes adds a warning for each unknown node: the deployed node with the
+// nearest name.
 func (c *Commands) nearestNodes(ctx context.Context, ctl *client.Client, results []client.Result, o *Outcome) {
 	var unknown, known []client.NodeName
 	for _, r := range results {
@@ -187,7 +192,7 @@ func (c *Commands) nearestNodes(ctx context.Context, ctl *client.Client, results
 	deployed, err := ctl.GetConfiguration(ctx, true)
 	config, ok := deployed.Data.(client.Configuration)
 	if err != nil || !ok {
-		return // what was asked for has its answer
+		return // the suggestion is an extra; the answer itself is complete
 	}
 	for _, n := range config.Nodes {
 		known = append(known, n.Name)
@@ -199,11 +204,12 @@ func (c *Commands) nearestNodes(ctx context.Context, ctl *client.Client, results
 	}
 }
 
-// unknownNode is a controller's word for a node that is not deployed (spec
-// management-api 6.14).
+// unknownNode is the error text of a controller for a node that is not deployed
+// (spec management-api 6.14).
 const unknownNode = "unknown cluster node"
 
-// TestTimeout sends a request that expires.
+// TestTimeout sends a request that the controller does not answer before its
+// deadline.
 func (c *Commands) TestTimeout(ctx context.Context, withState bool) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
 		return c.finish(answer(TestTimeoutOutcome)(ctl.TestTimeout(ctx, withState)))
@@ -218,8 +224,8 @@ func nodeNames(names []string) []client.NodeName {
 	return list
 }
 
-// answer turns what the client returns into an outcome: that of the answer, or
-// that of there being none.
+// answer wraps outcome for a call of the client: it returns the outcome of the
+// answer, or a failure if the call returned an error.
 func answer[A any](outcome func(A) Outcome) func(A, error) Outcome {
 	return func(a A, err error) Outcome {
 		if err != nil {
@@ -231,7 +237,8 @@ func answer[A any](outcome func(A) Outcome) func(A, error) Outcome {
 	}
 }
 
-// finish says everything that o has to say.
+// finish prints the warnings, the errors and the document of o, and returns its
+// exit status.
 func (c *Commands) finish(o Outcome) int {
 	for _, text := range o.Warnings {
 		c.Log.Warning("%s", text)
@@ -246,8 +253,8 @@ func (c *Commands) finish(o Outcome) int {
 	return o.Status
 }
 
-// withConfig reads and checks the cluster configuration before anything else
-// happens.
+// withConfig reads and checks the cluster configuration at path, and then calls
+// then. A bad file fails the command before it connects.
 func (c *Commands) withConfig(path string, then func(client.Configuration) int) int {
 	cluster, err := ReadCluster(path, c.Stdin, ClusterOptions{Hostname: c.Hostname, AsZeekClient: c.AsZeekClient})
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// nobody returns an address where nobody listens.
+// nobody returns an address on which no program listens.
 func nobody(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,8 +80,8 @@ func TestNoController(t *testing.T) {
 	}
 }
 
-// stub returns the address of a server that answers everyone with text, whatever
-// they say, and with nothing more until they hang up.
+// stub returns the address of a server that sends text on every connection, and
+// then nothing more until the client closes the connection.
 func stub(t *testing.T, text string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -97,7 +97,7 @@ func stub(t *testing.T, text string) string {
 			}
 			clients.Go(func() {
 				defer conn.Close()
-				conn.Read(make([]byte, 1)) // the beginning of the request, at least
+				conn.Read(make([]byte, 1)) // waits for the beginning of the request
 				io.WriteString(conn, text)
 				io.Copy(io.Discard, conn)
 			})
@@ -168,7 +168,7 @@ func TestInterruptedWhileConnecting(t *testing.T) {
 	}
 }
 
-// hook is a writer that does something once it is written to.
+// hook is a writer that calls do at each Write.
 type hook struct {
 	bytes.Buffer
 	do func()
@@ -183,7 +183,7 @@ func TestWaitForAControllerIsNoLongerThanTheCommand(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	var stdout, unused bytes.Buffer
-	stderr := &hook{do: cancel} // once the first attempt has failed
+	stderr := &hook{do: cancel} // called when the first attempt has failed
 	c := commands(t, nobody(t), &stdout, &unused)
 	c.Log.Out, c.Settings.PeeringAttempts = stderr, 1000
 	c.GetNodes(ctx)
@@ -194,17 +194,17 @@ func TestWaitForAControllerIsNoLongerThanTheCommand(t *testing.T) {
 	}
 }
 
-// TestWhatNobodyWaitsForAnyMoreGoesOn has a controller that takes a request, and
-// a user who does not want to wait for the answer.
-func TestWhatNobodyWaitsForAnyMoreGoesOn(t *testing.T) {
+// TestInterruptedRequestGoesOn interrupts a command after the controller has
+// taken its request: the command must say that the request goes on.
+func TestInterruptedRequestGoesOn(t *testing.T) {
 	for name, tt := range map[string]struct {
 		run  func(*cli.Commands, context.Context) int
 		want string
 	}{
 		"a deployment": {(*cli.Commands).Deploy,
-			"zeekfleet: the deployment goes on all the same; get-nodes shows what becomes of it\n"},
+			"zeekfleet: the deployment goes on; get-nodes shows its progress\n"},
 		"a restart": {func(c *cli.Commands, ctx context.Context) int { return c.Restart(ctx, nil) },
-			"zeekfleet: the restart goes on all the same; get-nodes shows what becomes of it\n"},
+			"zeekfleet: the restart goes on; get-nodes shows its progress\n"},
 		"a question": {(*cli.Commands).GetNodes, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestWhatNobodyWaitsForAnyMoreGoesOn(t *testing.T) {
 				send(t.Context(), t, ws, `{"type":"ack","endpoint":"e","version":"v"}`)
 				receive(t.Context(), t, ws)
 				cancel(errors.New("interrupted"))
-				ws.Read(t.Context()) // until it hangs up
+				ws.Read(t.Context()) // returns when the client closes the connection
 			}))
 			defer server.Close()
 			var stdout, stderr bytes.Buffer
@@ -253,7 +253,7 @@ zeekfleet: no response received: server error deserialization_failed: failed to 
 
 func TestBadConfigurationIsNotSent(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	c := commands(t, nobody(t), &stdout, &stderr) // connecting would be another message
+	c := commands(t, nobody(t), &stdout, &stderr) // an attempt to connect would log another message
 	c.Stdin = strings.NewReader("[w]\nrole = wroker\n")
 	status := c.DeployConfig(t.Context(), "-")
 	want := "zeekfleet: standard input:2: invalid node \"w\" configuration: role \"wroker\" is invalid; did you mean \"worker\"?\n"
@@ -287,7 +287,7 @@ func TestGetConfigWritesAFile(t *testing.T) {
 	}
 }
 
-// TestLog also has a control character, which must not reach a terminal.
+// TestLog also logs a control character, which must not reach a terminal.
 func TestLog(t *testing.T) {
 	tests := map[string]struct {
 		log  cli.Log
@@ -315,9 +315,9 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestGetConfigSaysWhatTheINIFormHasNoPlaceFor has a recorded answer with an option
-// and an address in it, which no cluster file can have brought about.
-func TestGetConfigSaysWhatTheINIFormHasNoPlaceFor(t *testing.T) {
+// TestGetConfigWarnsOfPartsWithoutINIForm gets a recorded configuration to which
+// an option and an address without port were added. No cluster file can say these.
+func TestGetConfigWarnsOfPartsWithoutINIForm(t *testing.T) {
 	const none = `{"@data-type":"none","data":{}}`
 	_, conversations := recorded(t, "zeek-client.json")
 	ack, exchanges := conversations[7].parts()

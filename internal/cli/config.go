@@ -17,8 +17,8 @@ import (
 type plainText string
 
 // configINI renders c in zeek-client's INI form (spec zeek-client 9.8).
-// Percent signs, quotes and backslashes are written so that ParseCluster reads
-// them back; zeek-client does not manage that.
+// Percent signs, quotes and backslashes are escaped, so that ParseCluster reads
+// the same values again. zeek-client does not escape them.
 func configINI(c client.Configuration) plainText {
 	var b strings.Builder
 	if len(c.Instances) > 0 {
@@ -43,7 +43,8 @@ func configINI(c client.Configuration) plainText {
 	return plainText(b.String())
 }
 
-// iniLacks tells what configINI leaves out, because the form has no place for it.
+// iniLacks returns warnings about the parts of c that configINI leaves out
+// because the INI form has no place for them.
 func iniLacks(c client.Configuration) []string {
 	var nodes, instances []string
 	for _, n := range byName(c.Nodes, func(n client.Node) client.NodeName { return n.Name }) {
@@ -75,7 +76,7 @@ func byName[T any, N cmp.Ordered](list []T, name func(T) N) []T {
 
 type nodeEntry struct{ key, value string }
 
-// nodeEntries returns the entries of a node's section, in their order.
+// nodeEntries returns the entries of a node's section, in zeek-client's order.
 func nodeEntries(n client.Node) []nodeEntry {
 	entries := []nodeEntry{{"instance", string(n.Instance)}, {"role", string(n.Role)}}
 	add := func(key, value string) { entries = append(entries, nodeEntry{key, value}) }
@@ -115,7 +116,8 @@ func nodeEntries(n client.Node) []nodeEntry {
 	return entries
 }
 
-// shellWord returns text as splitWords reads it, in double quotes where needed.
+// shellWord returns text as one word that splitWords reads back, in double
+// quotes where needed.
 func shellWord(text string) string {
 	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"'\`, r) }) {
 		return text
@@ -123,8 +125,8 @@ func shellWord(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-// configJSON renders c as get-config --as-json does. Options, which zeek-client
-// cannot show, are objects with name and value.
+// configJSON renders c for get-config --as-json. Options are objects with name
+// and value; zeek-client cannot show options.
 func configJSON(c client.Configuration) document {
 	instances, nodes := []any{}, []any{}
 	for _, in := range byName(c.Instances, func(in client.Instance) client.InstanceName { return in.Name }) {

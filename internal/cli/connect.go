@@ -19,8 +19,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/client"
 )
 
-// connected connects to the controller, lets then ask, and hangs up. Messages
-// are those of spec zeek-client section 5.
+// connected connects to the controller, calls then with the client, and closes
+// the connection. It returns the exit status. The messages are those of spec
+// zeek-client section 5.
 func (c *Commands) connected(ctx context.Context, then func(*client.Client) int) int {
 	s := c.Settings
 	where := s.Host + ":" + strconv.Itoa(s.Port)
@@ -57,9 +58,10 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 	return then(ctl)
 }
 
-// retrying explains the wait once, and then only to those who want to know.
+// retrying logs a failed attempt to connect: the first one as a warning with the
+// time that is left, later ones as details.
 func (c *Commands) retrying(ctx context.Context, where string, attempt int, err error) {
-	// Each attempt that nobody answers lasts as long as the pause before it.
+	// An attempt that nobody answers lasts as long as the pause between attempts.
 	reason, each := "connection timed out for", 2*c.Settings.PeeringRetryDelay
 	if failed, ok := errors.AsType[*client.DialError](err); ok && failed.Failure == client.DialRefused {
 		reason, each = "connection refused for", c.Settings.PeeringRetryDelay
@@ -75,8 +77,9 @@ func (c *Commands) retrying(ctx context.Context, where string, attempt int, err 
 	c.Log.Debug("%s controller %s", reason, where)
 }
 
-// dialMessage says why there is no connection, in zeek-client's words, and what
-// the last attempt met, which zeek-client does not say.
+// dialMessage returns the message about a connection that failed, in
+// zeek-client's words. It adds the error of the last attempt, which zeek-client
+// does not show.
 func (c *Commands) dialMessage(where string, err error) string {
 	if late, ok := errors.AsType[*client.TimeoutError](err); ok {
 		text := fmt.Sprintf("websocket connection to %s timed out in %s", where, late.Stage)
@@ -105,8 +108,8 @@ func (c *Commands) dialMessage(where string, err error) string {
 	return fmt.Sprintf("%s in %s with controller %s: %s", kind, failed.Stage, where, dialReason(failed.Err))
 }
 
-// dialReason says what is wrong, without what the message has said before, and
-// which setting mends it.
+// dialReason returns the last part of dialMessage: the cause, and the setting
+// that mends it. It leaves out the address, which the message has named already.
 func dialReason(err error) string {
 	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
 		return fmt.Sprintf("look up %s: %s", lookup.Name, lookup.Err)
@@ -120,10 +123,10 @@ func dialReason(err error) string {
 		return "the certificate is signed by an authority that is not trusted: set ssl.cafile to that authority's"
 	}
 	text := err.Error()
-	if strings.Contains(text, `\aZEEK`) { // how a Broker peer says hello
+	if strings.Contains(text, `\aZEEK`) { // the beginning of a Broker peer's hello
 		return "Broker peers connect there, not clients: name the controller's WebSocket port, by default 2149"
 	}
-	if strings.Contains(text, "readLoopPeekFailLocked") { // net/http's word for a server that speaks first
+	if strings.Contains(text, "readLoopPeekFailLocked") { // net/http's error about a server that sends before the request
 		return "not a WebSocket server: it speaks before it is asked"
 	}
 	return strings.NewReplacer(
@@ -133,9 +136,10 @@ func dialReason(err error) string {
 	).Replace(text)
 }
 
-// tlsConfig turns the settings of section ssl into what TLS needs; nil is plain
-// text. Unlike zeek-client it verifies the controller whenever it knows whom to
-// trust: with authorities or a certificate of its own.
+// tlsConfig returns the TLS configuration for the settings of section ssl; nil is
+// a connection without TLS. zeek-client never verifies the controller's
+// certificate. This client verifies it if the settings name authorities or a
+// certificate of the client. where is the controller's address, for a warning.
 func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
 	t := c.Settings.TLS
 	if !t.Enable {
@@ -178,7 +182,8 @@ func (t TLSSettings) addCertificate(config *tls.Config) error {
 	return nil
 }
 
-// addAuthorities leaves the system's in charge if there are no others.
+// addAuthorities makes config trust the authorities of the settings. If the
+// settings name none, config keeps those of the system.
 func (t TLSSettings) addAuthorities(config *tls.Config) error {
 	var files []string
 	if t.CAFile != "" {

@@ -1,9 +1,9 @@
-// Package cli owns the client side of the commands: it reads cluster
-// configurations and zeek-client's settings, asks the controller through
-// package client, and says what came back as zeek-client does (spec zeek-client
+// Package cli owns the client side of the commands. It reads cluster
+// configurations and zeek-client's settings. It asks the controller through
+// package client. It prints the answer in zeek-client's form (spec zeek-client
 // sections 3, 7, 8 and 9).
 //
-// What a command prints and how it exits is decided by functions from results
-// to an Outcome, which do nothing else; Commands does the input and output
-// around them. The package starts no goroutines.
+// Pure functions turn the results of a request into an Outcome: the text that
+// the command prints, and its exit status. Commands does the input and output
+// around these functions. The package starts no goroutines.
 package cli

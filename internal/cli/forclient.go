@@ -5,7 +5,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// ForClient returns c as package client has it.
+// ForClient converts c to the types of package client.
 func ForClient(c mgmt.Configuration) client.Configuration {
 	config := client.Configuration{ID: c.ID}
 	for _, in := range c.Instances {

@@ -8,11 +8,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// iniFile is a file in the language of Python's configparser with values
-// optional (spec zeek-client 7.1).
+// iniFile is a parsed file in the language of Python's configparser, in which a
+// key may stand without a value (spec zeek-client 7.1).
 type iniFile struct {
 	name string
-	// defaults are the entries of [DEFAULT], which every section has as well.
+	// defaults is the section [DEFAULT]. Every other section inherits its entries.
 	defaults *iniSection
 	sections []*iniSection // in order of appearance
 	byName   map[string]*iniSection
@@ -21,7 +21,7 @@ type iniFile struct {
 type iniSection struct {
 	name string
 	line int
-	// after is what follows the header's last bracket, comments aside.
+	// after is the text behind the header's last bracket, without comments.
 	after   string
 	entries []*iniEntry // in order of appearance
 	byKey   map[string]*iniEntry
@@ -29,26 +29,26 @@ type iniSection struct {
 
 // iniEntry is one key of a section.
 type iniEntry struct {
-	// key is in lower case, except in [instances]: zeek-client folds the names
-	// of instances too, which makes them differ from what nodes name.
+	// key is in lower case, except in [instances]. zeek-client folds the names of
+	// instances too; then they differ from the names that nodes use.
 	key string
-	// value is nil for a key that stands alone; see iniFile.value for what it
-	// says once references are replaced.
+	// value is nil for a key that stands alone. It has its references still in
+	// it; iniFile.value replaces them.
 	value *string
 	line  int
-	// from says where the entry comes from if not from the file.
+	// from names the source of an entry that does not come from the file.
 	from string
-	// referred is set once another value has been replaced by this one.
+	// referred is set once a reference to this entry has been replaced.
 	referred bool
 }
 
-// defaultSection is the name of the section whose entries all others have.
+// defaultSection is the name of the section whose entries all others inherit.
 const defaultSection = "DEFAULT"
 
-// A lineError is a mistake in a file, on one line of it.
+// A lineError is a mistake on one line of a file, or in the file as a whole.
 type lineError struct {
 	file string
-	line int // 0: the whole file
+	line int // 0 is the whole file
 	text string
 }
 
@@ -71,7 +71,8 @@ func (f *iniFile) errorAt(line int, format string, args ...any) error {
 	return &lineError{f.name, line, fmt.Sprintf(format, args...)}
 }
 
-// entryError returns a mistake in e.
+// entryError returns an error about e. It begins with the place of e: the line of
+// the file, or the other source.
 func (f *iniFile) entryError(e *iniEntry, format string, args ...any) error {
 	if e.from != "" {
 		return &lineError{e.from, 0, fmt.Sprintf(format, args...)}
@@ -79,9 +80,9 @@ func (f *iniFile) entryError(e *iniEntry, format string, args ...any) error {
 	return f.errorAt(e.line, format, args...)
 }
 
-// parseINI reads text, which the file called name holds. Errors are of type
-// *lineError. Unlike configparser, it takes a byte order mark, and insists on
-// UTF-8.
+// parseINI parses text, the content of the file called name. Errors are of type
+// *lineError. Unlike configparser, it accepts a byte order mark and refuses text
+// that is not UTF-8.
 func parseINI(name string, text []byte) (*iniFile, error) {
 	p := iniParser{file: newINI(name)}
 	body := strings.TrimPrefix(string(text), "\ufeff")
@@ -97,21 +98,22 @@ func parseINI(name string, text []byte) (*iniFile, error) {
 	return p.file, nil
 }
 
-// notText reports what has no place in a text file, invalid UTF-8 included.
+// notText reports whether r has no place in a text file: a control character, or
+// a byte that is not UTF-8.
 func notText(r rune) bool {
 	return r == utf8.RuneError || r < ' ' && !strings.ContainsRune("\t\n\v\f", r) || r == 0x7f
 }
 
-// iniParser is configparser's reading of a file line by line: what a line means
-// depends on its indentation and on what came before it.
+// iniParser parses a file line by line, as configparser does. The meaning of a
+// line depends on its indentation and on the lines before it.
 type iniParser struct {
 	file    *iniFile
 	line    int
-	section *iniSection // nil before the first
-	entry   *iniEntry   // the one that an indented line would continue, or nil
-	indent  int         // of the last line that continued nothing
-	// blank counts the empty lines since the entry's last one; they are part of
-	// its value if it goes on.
+	section *iniSection // nil before the first header
+	entry   *iniEntry   // a line that is indented further continues this entry; may be nil
+	indent  int         // of the last line that continued no entry
+	// blank counts the empty lines since the entry's last line. They become part
+	// of the value if a later line continues the entry.
 	blank int
 }
 
@@ -137,8 +139,8 @@ func (p *iniParser) add(line string) error {
 
 func isSpace(r rune) bool { return strings.TrimSpace(string(r)) == "" }
 
-// header returns the name in a section's header, and what follows the last
-// bracket, which configparser ignores.
+// header returns the name in a section's header, and the text behind the last
+// bracket. configparser ignores that text.
 func header(text string) (name, after string, ok bool) {
 	end := strings.LastIndexByte(text, ']')
 	if text[0] != '[' || end < 2 {
@@ -151,10 +153,10 @@ func header(text string) (name, after string, ok bool) {
 	return text[1:end], after, true
 }
 
-// brokenHeader says what is missing in a line that can only be meant as a
-// section's header, and nothing of any other line. For configparser such a line
-// is a key; what follows it would go to the section before, and the error would
-// be another line's.
+// brokenHeader returns the name of the bracket that is missing in a line that
+// looks like a section's header. It returns nothing for any other line.
+// configparser takes a header without its bracket for a key. Then the entries
+// below it belong to the section above it, and the error is on another line.
 func brokenHeader(text string) string {
 	switch {
 	case text[0] == '[' && !strings.Contains(text, "]"):
@@ -229,7 +231,8 @@ func clip(text string) string {
 	return string([]rune(text)[:most]) + "…"
 }
 
-// lookup returns the entry of that key in s or in the defaults, or nil.
+// lookup returns the entry of that key in s, or else in the defaults, or else
+// nil.
 func (f *iniFile) lookup(s *iniSection, key string) *iniEntry {
 	if e := s.byKey[key]; e != nil {
 		return e
@@ -237,8 +240,8 @@ func (f *iniFile) lookup(s *iniSection, key string) *iniEntry {
 	return f.defaults.byKey[key]
 }
 
-// items returns the entries of s: first those that it has of the defaults, then
-// its own, as configparser orders them.
+// items returns the entries of s in configparser's order: first the entries that
+// it inherits from the defaults, then its own.
 func (f *iniFile) items(s *iniSection) []*iniEntry {
 	var items []*iniEntry
 	for _, e := range f.defaults.entries {

@@ -2,16 +2,15 @@ package cli
 
 import "strings"
 
-// The bounds of what references in a value may grow to: configparser's own for
-// the depth, ours for the length.
+// The bounds of a value that has references in it.
 const (
-	maxReferenceDepth = 10
-	maxValue          = 64 << 10
+	maxReferenceDepth = 10       // configparser's own limit
+	maxValue          = 64 << 10 // in bytes; configparser has no such limit
 )
 
-// value returns what e says in section s, with %(key)s replaced by the value of
-// that key of the section and %% by a percent sign; nil for a key without
-// value. Errors name e's line.
+// value returns the value of e in section s: it replaces %(key)s by the value of
+// that key in the section, and %% by a percent sign. It returns nil for a key
+// without value. Errors name e's line.
 func (f *iniFile) value(s *iniSection, e *iniEntry) (*string, error) {
 	if e.value == nil {
 		return nil, nil
@@ -57,7 +56,8 @@ func (f *iniFile) interpolate(b *strings.Builder, s *iniSection, e *iniEntry, re
 	}
 }
 
-// reference returns the key in a reference whose percent sign is cut off.
+// reference returns the key in a reference, and the text behind the reference.
+// text begins behind the reference's percent sign.
 func reference(text string) (key, after string, ok bool) {
 	if !strings.HasPrefix(text, "(") {
 		return "", "", false

@@ -13,13 +13,13 @@ import (
 	"unicode/utf8"
 )
 
-// A document is what a command prints as JSON.
+// A document is a JSON object that a command prints.
 type document map[string]any
 
-// renderJSON returns v as Python's json.dumps with sorted keys does, which is
-// how zeek-client prints (spec zeek-client section 8): two-space indentation if
-// pretty, else one line; everything but printable ASCII escaped. A newline ends
-// it.
+// renderJSON renders v as Python's json.dumps with sorted keys does, because
+// zeek-client prints so (spec zeek-client section 8). The text has an indentation
+// of two spaces if pretty, else it is one line. Everything but printable ASCII is
+// escaped. A newline ends the text.
 //
 // v is made of nil, bool, string, int, int64, json.Number, []any, []string,
 // document and map[string]any.
@@ -90,7 +90,7 @@ func (w *jsonWriter) object(m map[string]any, depth int) {
 	w.end(depth, '}')
 }
 
-// separate begins the i-th member of a list or object.
+// separate writes the text before the i-th member of a list or object.
 func (w *jsonWriter) separate(i, depth int) {
 	switch {
 	case w.pretty && i > 0:
@@ -142,8 +142,8 @@ func (w *jsonWriter) string(s string) {
 	w.b.WriteByte('"')
 }
 
-// pythonNumber returns n as Python prints it after parsing: integers as they
-// are, others as floating point numbers.
+// pythonNumber returns n as Python prints it after parsing it: an integer as it
+// is, any other number as a floating point number.
 func pythonNumber(n json.Number) string {
 	text := n.String()
 	if !strings.ContainsAny(text, ".eE") {
@@ -152,15 +152,15 @@ func pythonNumber(n json.Number) string {
 		}
 		return text
 	}
-	f, _ := strconv.ParseFloat(text, 64) // out of range: infinity, as in Python
+	f, _ := strconv.ParseFloat(text, 64) // a number out of range becomes infinity, as in Python
 	switch {
 	case math.IsInf(f, 1):
 		return "Infinity"
 	case math.IsInf(f, -1):
 		return "-Infinity"
 	}
-	// Python's repr: the shortest digits, with an exponent if that is below -4
-	// or from 16 on, else with a decimal point.
+	// Python's repr has the fewest digits that give the same number. It has an
+	// exponent if the exponent is below -4 or above 15, else a decimal point.
 	short := strconv.FormatFloat(f, 'e', -1, 64)
 	exp, _ := strconv.Atoi(short[strings.IndexByte(short, 'e')+1:])
 	if f != 0 && (exp < -4 || exp >= 16) {
@@ -176,7 +176,7 @@ func pythonNumber(n json.Number) string {
 // maxJSONDepth bounds the nesting of a value that a node returns.
 const maxJSONDepth = 500
 
-// parseJSON reads one JSON value in the types that renderJSON takes.
+// parseJSON parses one JSON value into the types that renderJSON accepts.
 func parseJSON(text string) (any, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("not UTF-8")
@@ -199,7 +199,7 @@ func parseJSON(text string) (any, error) {
 	return v, nil
 }
 
-// deeper reports whether v nests more than limit lists and objects.
+// deeper reports whether lists and objects in v nest more than limit deep.
 func deeper(v any, limit int) bool {
 	is := func(v any) bool { return deeper(v, limit-1) }
 	switch v := v.(type) {

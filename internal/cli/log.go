@@ -8,35 +8,36 @@ import (
 	"unicode"
 )
 
-// Log writes what is not a result, a line each, to standard error.
+// Log writes messages to standard error, one line each. Results go to standard
+// output and not to Log.
 type Log struct {
+	// Out is standard error.
 	Out io.Writer
-	// Program begins each line; empty makes lines as zeek-client's, which is
-	// silent about warnings, too, unless Verbosity is above 0 (spec zeek-client
-	// section 4).
+	// Program begins each line. An empty Program gives lines in zeek-client's
+	// form (spec zeek-client section 4); then all messages but errors need a
+	// Verbosity that is higher by 1.
 	Program string
-	// Quiet suppresses everything.
+	// Quiet suppresses every message.
 	Quiet bool
-	// Verbosity above 0 adds notes on what is being done, above 1 details; as
-	// zeek-client it takes one more.
+	// Verbosity 0 shows errors, warnings and notices, 1 also Info, 2 also Debug.
 	Verbosity int
 	// Rich adds the time and a level.
 	Rich bool
 }
 
-// Error says why the command failed.
+// Error logs the reason why the command fails.
 func (l *Log) Error(format string, args ...any) { l.write(0, "error", format, args) }
 
-// Warning says what the user may have meant otherwise.
+// Warning logs a likely mistake of the user that does not fail the command.
 func (l *Log) Warning(format string, args ...any) { l.write(0, "warning", format, args) }
 
-// Notice says what the command waits for.
+// Notice logs what the command waits for.
 func (l *Log) Notice(format string, args ...any) { l.write(0, "notice", format, args) }
 
-// Info says what is being done.
+// Info logs a step of the command.
 func (l *Log) Info(format string, args ...any) { l.write(1, "info", format, args) }
 
-// Debug says what only a developer wants to know.
+// Debug logs a detail for developers.
 func (l *Log) Debug(format string, args ...any) { l.write(2, "debug", format, args) }
 
 func (l *Log) write(verbosity int, level, format string, args []any) {
@@ -59,8 +60,8 @@ func (l *Log) write(verbosity int, level, format string, args []any) {
 	}
 }
 
-// printable keeps what a peer says on its line, and out of the terminal's
-// control.
+// printable replaces control characters by blanks. A text from a peer then stays
+// on one line and cannot control the terminal.
 func printable(r rune) rune {
 	if unicode.IsControl(r) {
 		return ' '

@@ -11,23 +11,24 @@ import (
 
 // The exit statuses of all commands.
 const (
-	StatusDone   = 0 // what was asked for is done
-	StatusFailed = 1 // it was refused, or failed, at least in part
-	StatusMisuse = 2 // the command line makes no sense
+	StatusDone   = 0 // the command did everything that the user asked for
+	StatusFailed = 1 // the request was refused, or failed at least in part
+	StatusMisuse = 2 // the command line is wrong
 )
 
-// An Outcome is what a command has to say once the controller has answered.
+// An Outcome is the output of a command after the controller's answer.
 type Outcome struct {
-	// Document goes to standard output; nil is nothing. See Render.
+	// Document goes to standard output. A nil Document prints nothing. See
+	// Render.
 	Document any
-	// Errors and Warnings go to standard error, a line each.
+	// Errors and Warnings go to standard error, one line each.
 	Errors, Warnings []string
 	// Status is the exit status.
 	Status int
 }
 
-// Render returns the document as it is printed: JSON on several lines if pretty,
-// else on one.
+// Render returns the text of the document: JSON on several lines if pretty, else
+// JSON on one line; a configuration in INI form as it is.
 func (o Outcome) Render(pretty bool) string {
 	switch d := o.Document.(type) {
 	case nil:
@@ -48,18 +49,19 @@ func (o *Outcome) fail(format string, args ...any) {
 // noReason stands for the error text of a result that has none.
 const noReason = "no reason given"
 
-// wrapped is the document of most commands.
+// wrapped returns the form of document that most commands print.
 func wrapped(results document, errors []any) document {
 	return document{"results": results, "errors": errors}
 }
 
-// sourced is an entry in a document's errors; an empty source or text is null.
+// sourced returns an entry of a document's errors. An empty source or text
+// becomes null.
 func sourced(source, text string) document {
 	return document{"source": nullable(source), "error": nullable(text)}
 }
 
-// failed is the entry of a failed result: of its node, or else its instance, or
-// else of the controller.
+// failed returns the entry of a failed result. The source is the result's node,
+// or else its instance, or else null for the controller.
 func failed(r client.Result) document {
 	return sourced(cmp.Or(string(r.Node), string(r.Instance)), cmp.Or(r.Error, noReason))
 }
@@ -71,8 +73,7 @@ func nullable(text string) any {
 	return text
 }
 
-// failedIf is the exit status of commands that report their errors in the
-// document.
+// failedIf returns the exit status of a command whose document has these errors.
 func failedIf(errors []any) int {
 	if len(errors) > 0 {
 		return StatusFailed
@@ -80,7 +81,7 @@ func failedIf(errors []any) int {
 	return StatusDone
 }
 
-// StageOutcome is the outcome of staging (spec zeek-client 9.2).
+// StageOutcome returns the outcome of staging (spec zeek-client 9.2).
 func StageOutcome(results []client.Result) Outcome {
 	var o Outcome
 	found, errors := document{}, []any{}
@@ -96,8 +97,8 @@ func StageOutcome(results []client.Result) Outcome {
 	return o
 }
 
-// DeployOutcome is the outcome of deploying (spec zeek-client 9.1). Unlike
-// zeek-client's, the document's errors have those of nodes, too.
+// DeployOutcome returns the outcome of deploying (spec zeek-client 9.1). Unlike
+// zeek-client, it puts the errors of nodes into the document's errors too.
 func DeployOutcome(results []client.Result) Outcome {
 	var o Outcome
 	found, errors, nodes := document{}, []any{}, document{}
@@ -110,7 +111,7 @@ func DeployOutcome(results []client.Result) Outcome {
 			found["id"] = string(id)
 		case r.Instance == "":
 			o.Warnings = append(o.Warnings, "skipping unexpected response "+describe(r))
-		case r.Node == "" && r.Error != "": // what there is to say of an instance that was left out
+		case r.Node == "" && r.Error != "": // the deployment left this instance out
 			o.Warnings = append(o.Warnings, r.Error)
 		}
 		if r.Node == "" || r.Instance == "" {
@@ -133,8 +134,10 @@ func DeployOutcome(results []client.Result) Outcome {
 	return o
 }
 
-// failure says of a failed result whose it is, unless it says so itself, and why.
-// A controller of Zeek's gives no reason for a node, but what it printed.
+// failure returns the message about a failed result: the node or the instance,
+// and the reason. The result's own text names the instance where there is no
+// node. Zeek's controller gives no reason for a node, but sends the output of the
+// node; then the message quotes a line of the output.
 func failure(r client.Result) string {
 	why := cmp.Or(r.Error, noReason)
 	if out, ok := r.Data.(client.NodeOutputs); ok && r.Error == "" {
@@ -153,7 +156,7 @@ func failure(r client.Result) string {
 	return why
 }
 
-// describe returns r for a message.
+// describe returns a short description of r for a message.
 func describe(r client.Result) string {
 	text := "error"
 	switch {
@@ -168,7 +171,7 @@ func describe(r client.Result) string {
 	return text
 }
 
-// dataProblem says what is wrong with data of the wrong type.
+// dataProblem returns the message about data that has not the expected type.
 func dataProblem(data client.Data) string {
 	if bad, ok := data.(client.BadData); ok {
 		return bad.Reason
@@ -176,9 +179,8 @@ func dataProblem(data client.Data) string {
 	return fmt.Sprintf("unexpected %T", data)
 }
 
-// GetIDValueOutcome is the outcome of asking for an identifier's value (spec
-// zeek-client 9.4). Unlike zeek-client's, the document names the instance that
-// failed as a whole.
+// GetIDValueOutcome returns the outcome of get-id-value (spec zeek-client 9.4).
+// Unlike zeek-client, it names an instance that failed as a whole.
 func GetIDValueOutcome(results []client.Result) Outcome {
 	var o Outcome
 	values, errors := document{}, []any{}
@@ -206,9 +208,9 @@ func GetIDValueOutcome(results []client.Result) Outcome {
 	return o
 }
 
-// RestartOutcome is the outcome of restarting nodes (spec zeek-client 9.7).
-// Unlike zeek-client's it fails if a node did, and its document's errors have that
-// node's.
+// RestartOutcome returns the outcome of restarting nodes (spec zeek-client 9.7).
+// Unlike zeek-client, it fails if a node fails, and puts the node's error into the
+// document's errors.
 func RestartOutcome(results []client.Result) Outcome {
 	var o Outcome
 	restarted, errors := document{}, []any{}
@@ -229,14 +231,15 @@ func RestartOutcome(results []client.Result) Outcome {
 	return o
 }
 
-// TestTimeoutOutcome is the outcome of the timeout test (spec zeek-client 9.11):
-// that the request failed is what was asked for.
+// TestTimeoutOutcome returns the outcome of the timeout test (spec zeek-client
+// 9.11). Its status is StatusDone even though the request fails, because the test
+// asks for that failure.
 func TestTimeoutOutcome(r client.Result) Outcome {
 	return Outcome{Document: document{"success": r.Success, "error": nullable(r.Error)}}
 }
 
-// ordered returns results by instance, those without one last, and within one
-// by node; results that compare alike keep their order.
+// ordered returns results sorted by instance, then by node. Results without an
+// instance come last. The order of equal results stays.
 func ordered(results []client.Result) []client.Result {
 	results = slices.Clone(results)
 	slices.SortStableFunc(results, func(a, b client.Result) int {

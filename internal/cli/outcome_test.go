@@ -11,7 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// said is everything that an outcome says, on one line per stream.
+// said is everything that an outcome prints, with the document on one line.
 type said struct {
 	document         string
 	errors, warnings []string

@@ -8,8 +8,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/client"
 )
 
-// GetInstancesOutcome is the outcome of asking for the connected agents (spec
-// zeek-client 9.5). Unlike zeek-client's it fails if the answer makes no sense.
+// GetInstancesOutcome returns the outcome of get-instances (spec zeek-client
+// 9.5). Unlike zeek-client, it fails if the answer has data of another type.
 func GetInstancesOutcome(r client.Result) Outcome {
 	var o Outcome
 	if !r.Success {
@@ -32,7 +32,8 @@ func GetInstancesOutcome(r client.Result) Outcome {
 	return o
 }
 
-// address is what is known of where an instance is.
+// address returns what the answer tells of the address of an instance: host and
+// port, the host alone, or nothing.
 func address(in client.Instance) document {
 	d := document{}
 	if in.ListenPort != nil {
@@ -44,8 +45,8 @@ func address(in client.Instance) document {
 	return d
 }
 
-// GetNodesOutcome is the outcome of asking for the status of all processes (spec
-// zeek-client 9.6). Unlike zeek-client's it fails if the answer makes no sense.
+// GetNodesOutcome returns the outcome of get-nodes (spec zeek-client 9.6). Unlike
+// zeek-client, it fails if the answer has data of another type.
 func GetNodesOutcome(results []client.Result) Outcome {
 	var o Outcome
 	instances, errors := document{}, []any{}
@@ -70,9 +71,9 @@ func GetNodesOutcome(results []client.Result) Outcome {
 	return o
 }
 
-// noteCrashes says how nodes of an instance ended by themselves last, for which
-// the document has no place: our agents put it, a line each, into the error text
-// of a success.
+// noteCrashes adds a warning for each node of an instance that ended by itself.
+// The document has no place for that. Our agents put one line for each such node
+// into the error text of a successful result.
 func (o *Outcome) noteCrashes(r client.Result) {
 	for line := range strings.Lines(r.Error) {
 		o.Warnings = append(o.Warnings, fmt.Sprintf("instance %s: %s", r.Instance, strings.TrimSpace(line)))
@@ -103,8 +104,8 @@ func statuses(list []client.NodeStatus) document {
 	return nodes
 }
 
-// GetConfigOutcome is the outcome of asking for a configuration (spec
-// zeek-client 9.8): as JSON, or as text in the form that ParseCluster reads.
+// GetConfigOutcome returns the outcome of get-config (spec zeek-client 9.8): the
+// configuration as JSON, or as text in the form that ParseCluster reads.
 func GetConfigOutcome(r client.Result, asJSON bool) Outcome {
 	var o Outcome
 	if !r.Success {

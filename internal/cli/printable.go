@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// Printable returns the text with a question mark for each character that is not
-// printable, so that what a process printed does not control the terminal.
+// Printable replaces each character that is not printable by a question mark, and
+// a tab by a blank. The output of a process then cannot control the terminal.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' {

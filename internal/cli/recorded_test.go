@@ -74,9 +74,9 @@ func (c conversation) parts() (ack string, list []exchange) {
 	return ack, list
 }
 
-// TestRecordedConversations has each command talk to a controller that answers
-// what Zeek's did: it must send what zeek-client sent, and print what golden
-// files hold.
+// TestRecordedConversations runs each command against a controller that replays
+// the answers of Zeek's controller. The command must send the same requests as
+// zeek-client, and print the text of the golden file.
 func TestRecordedConversations(t *testing.T) {
 	for _, name := range []string{"zeek-client.json", "zeek-client-two-instances.json"} {
 		files, conversations := recorded(t, name)
@@ -121,7 +121,7 @@ role = worker
 interface = lo
 `
 
-// perform runs a command, and returns everything that it says.
+// perform runs a command, and returns its output on both streams and its status.
 func perform(t *testing.T, address string, files map[string]string, command string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -190,8 +190,8 @@ func commands(t *testing.T, controller string, stdout, stderr *bytes.Buffer) *cl
 // under the request's own IDs.
 type replayed struct {
 	address   string
-	configIDs []string // that clients chose
-	recorded  []string // those that zeek-client chose in their place
+	configIDs []string // the IDs of configurations in the requests
+	recorded  []string // the IDs at the same places in zeek-client's requests
 }
 
 func replay(t *testing.T, ack string, exchanges []exchange) *replayed {
@@ -273,7 +273,8 @@ func (r *replayed) answer(t *testing.T, x exchange, request string) string {
 	return response
 }
 
-// withoutIDs returns a request without the IDs that its sender chose, and these.
+// withoutIDs returns a request without the IDs that its sender chose, and the
+// IDs.
 func withoutIDs(t *testing.T, text string) (mgmt.Message, []string) {
 	t.Helper()
 	parsed, err := wsjson.Parse([]byte(text), wsjson.Limits{})

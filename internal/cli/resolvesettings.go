@@ -17,35 +17,35 @@ const (
 	EnvConfigSettings = "ZEEK_CLIENT_CONFIG_SETTINGS"
 )
 
-// SettingsSources is what settings are resolved from, later fields winning over
-// earlier ones.
+// SettingsSources are the sources of settings. A later source overrides an
+// earlier one: the file, the environment, Set, Controller, Verbosity.
 type SettingsSources struct {
 	// ReadFile is os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
-	// ConfigFile is the settings file that the command line names; empty for
-	// that of the environment, or else the first of DefaultFiles that exists.
+	// ConfigFile is the settings file that the command line names. If it is
+	// empty, the file is the one that the environment names, or else the first of
+	// DefaultFiles that exists.
 	ConfigFile   string
 	DefaultFiles []string
 	// LookupEnv is os.LookupEnv.
 	LookupEnv func(name string) (string, bool)
 	// Set holds assignments of the form section.key=value.
 	Set []string
-	// Controller is host:port, either of which may be missing.
+	// Controller is host:port. The host, the port or both may be missing.
 	Controller string
-	// Verbosity, if above zero, counts.
+	// Verbosity sets client.verbosity if it is above zero.
 	Verbosity int
-	// AsZeekClient warns of settings that there are not, and of a settings file
-	// that does not exist, where otherwise both are errors.
+	// AsZeekClient makes an unknown setting, and a settings file that does not
+	// exist, a warning and not an error.
 	AsZeekClient bool
 }
 
 // MaxSettingsFile bounds a settings file, in bytes.
 const MaxSettingsFile = 1 << 20
 
-// ResolveSettings returns the settings, and warnings about what has no effect.
-// What is an error and what a warning does not depend on the source. Mistakes on
-// the command line, and in the environment variable that extends it, are of type
-// *UsageError.
+// ResolveSettings returns the settings, and warnings about entries that have no
+// effect. Every source has the same errors and warnings. An error about the
+// command line, or about EnvConfigSettings, is of type *UsageError.
 func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err error) {
 	r := settingsResolver{src: src}
 	for _, step := range []func() error{r.readFile, r.addEnvironment, r.addCommandLine} {
@@ -69,20 +69,20 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 type settingsResolver struct {
 	src  SettingsSources
 	file *iniFile
-	// given are the entries of all sources, in their order.
+	// given are the entries of the file, the environment and Set, in this order.
 	given    []givenSetting
 	warnings []string
 }
 
-// givenSetting is an entry of a source. Its item is how messages quote it, and
-// empty for a line of the file.
+// givenSetting is an entry of a source. item is the beginning of a message about
+// it; item is empty for a line of the file.
 type givenSetting struct {
 	section, item string
 	entry         *iniEntry
 }
 
-// readFile reads the settings file. One that is missing is none, unless it was
-// asked for.
+// readFile reads the settings file. A missing file is an error only if the
+// command line or the environment names it.
 func (r *settingsResolver) readFile() error {
 	r.file = newINI("")
 	paths, asked := r.src.DefaultFiles, ""
@@ -102,7 +102,7 @@ func (r *settingsResolver) readFile() error {
 			return fmt.Errorf("settings file %s (%s) does not exist", path, asked)
 		case errors.Is(err, fs.ErrNotExist):
 			continue
-		case errors.Is(err, fs.ErrPermission) && asked == "": // another user's, and not asked for
+		case errors.Is(err, fs.ErrPermission) && asked == "": // nobody named this file; it may be another user's
 			r.warnings = append(r.warnings, fmt.Sprintf("settings file %s is not read: permission denied", path))
 			continue
 		case err != nil:
@@ -118,8 +118,8 @@ func (r *settingsResolver) readFile() error {
 	return nil
 }
 
-// checkFile takes the entries of the file, and tells what in its form has no
-// effect.
+// checkFile adds the entries of the file to given. It warns of keys without value
+// and of comments behind a value.
 func (r *settingsResolver) checkFile() error {
 	for _, s := range append([]*iniSection{r.file.defaults}, r.file.sections...) {
 		if s.after != "" && !r.src.AsZeekClient {
@@ -180,7 +180,8 @@ func (r *settingsResolver) addCommandLine() error {
 	return nil
 }
 
-// assign takes section.key=value.
+// assign adds the assignment item, section.key=value, to given. from and where
+// name its source in messages.
 func (r *settingsResolver) assign(item, from, where string) error {
 	name, value, ok := strings.Cut(item, "=")
 	section, key, dotted := strings.Cut(name, ".")
@@ -192,7 +193,7 @@ func (r *settingsResolver) assign(item, from, where string) error {
 	return nil
 }
 
-// set puts an entry over what is there, and returns it.
+// set replaces the entry of that section and key, and returns the new entry.
 func (r *settingsResolver) set(section, key, value, from string) *iniEntry {
 	s := r.file.byName[section]
 	if s == nil {
@@ -204,8 +205,8 @@ func (r *settingsResolver) set(section, key, value, from string) *iniEntry {
 	return e
 }
 
-// checkUse tells of an entry that is no setting, once it is known which entries
-// the values of others refer to.
+// checkUse warns of, or refuses, an entry that is no setting, unless the value of
+// a setting refers to it. All settings must be resolved before.
 func (r *settingsResolver) checkUse(g givenSetting) error {
 	inAll := g.section == defaultSection
 	isKnown := func(c clientSetting) bool { return c.key == g.entry.key && (inAll || c.section == g.section) }
@@ -246,10 +247,10 @@ func (r *settingsResolver) apply(known clientSetting, s *Settings) error {
 	return err
 }
 
-// meantSetting ends a message with the setting that was probably meant: that of
-// the section whose key is nearest, or of the nearest section that has the key.
-// Without one it lists the section's settings, or all if there is no such
-// section.
+// meantSetting returns the end of a message about an unknown setting. It suggests
+// the setting of the section with the nearest key, or else the setting with the
+// same key in the nearest section. Otherwise it lists the settings of the section,
+// or all settings if there is no such section.
 func meantSetting(section, key string) string {
 	var all, some, sections, keys []string
 	for _, c := range clientSettings() {

@@ -12,15 +12,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// configured is what one test of settings gives.
+// configured holds the sources of settings of one test.
 type configured struct {
-	files      map[string]string
-	env        map[string]string
-	configFile string
-	set        []string
-	controller string
-	verbosity  int
-	// asZeekClient takes what zeek-client takes.
+	files        map[string]string
+	env          map[string]string
+	configFile   string
+	set          []string
+	controller   string
+	verbosity    int
 	asZeekClient bool
 }
 
@@ -76,15 +75,15 @@ func TestResolveSettings(t *testing.T) {
 			given: configured{files: map[string]string{"etc.cfg": "[controller]\nhost=h\n"}},
 			want:  func(s *cli.Settings) { s.Host = "h" },
 		},
-		"another user's file that nobody asked for is said, and passed over": {
+		"a usual file without permission to read it is skipped with a warning": {
 			given: configured{files: map[string]string{"etc.cfg": "forbidden"}}, want: func(*cli.Settings) {},
 			warnings: []string{"settings file etc.cfg is not read: permission denied"},
 		},
-		"as zeek-client a missing file is none, but said": {
+		"as zeek-client a missing file is a warning": {
 			given: configured{configFile: "gone.cfg", asZeekClient: true}, want: func(*cli.Settings) {},
 			warnings: []string{"settings file gone.cfg does not exist"},
 		},
-		"as zeek-client unknown settings are said, whatever their source": {
+		"as zeek-client unknown settings of all sources are warnings": {
 			given: configured{
 				files: map[string]string{"home.cfg": "[client]\npretty = no\n[mine]\nx=1\n"},
 				env:   map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "mine.y=1"}, set: []string{"mine.z=1"}, asZeekClient: true,
@@ -95,7 +94,7 @@ func TestResolveSettings(t *testing.T) {
 				`ZEEK_CLIENT_CONFIG_SETTINGS: ignoring unknown setting "mine.y"`, `--set: ignoring unknown setting "mine.z"`,
 			},
 		},
-		"what zeek-client once knew is said, whatever its source": {
+		"a deprecated setting of any source is a warning": {
 			given: configured{
 				files: map[string]string{"home.cfg": "[ssl]\ndisable = yes\n"},
 				env:   map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "ssl.disable=true"}, set: []string{"ssl.disable=true"},
@@ -107,12 +106,12 @@ func TestResolveSettings(t *testing.T) {
 				"--set: ssl.disable is deprecated and has no effect: use ssl.enable",
 			},
 		},
-		"what a file says without effect, or with another than meant": {
+		"a key without value and a comment behind a value are warnings": {
 			given:    configured{files: map[string]string{"home.cfg": "[ssl]\nenable\ncafile = ca.pem # ours\n"}},
 			want:     func(s *cli.Settings) { s.TLS.CAFile = "ca.pem # ours" },
 			warnings: []string{`home.cfg:2: "enable" has no value, and no effect`, `home.cfg:3: "# ours" is taken as part of the value: a comment needs a line of its own`},
 		},
-		"an entry that others refer to needs no other use": {
+		"an entry that a value refers to needs no other use": {
 			given: configured{files: map[string]string{"home.cfg": "[DEFAULT]\ndir = /x\n[ssl]\nname = ca\ncafile = %(dir)s/%(name)s.pem\n"}},
 			want:  func(s *cli.Settings) { s.TLS.CAFile = "/x/ca.pem" },
 		},
@@ -180,7 +179,7 @@ func TestResolveSettingsRefuses(t *testing.T) {
 			`config item "client.host=x": no such setting; did you mean "controller.host"?`, true},
 		"an unknown section": {configured{files: map[string]string{"home.cfg": "[controler]\nhost = x\n"}},
 			`home.cfg:2: no such setting: "controler.host"; did you mean "controller.host"?`, false},
-		"a default that is none": {configured{files: map[string]string{"home.cfg": "[DEFAULT]\nx = 1\nport = 1\n"}},
+		"an unknown default": {configured{files: map[string]string{"home.cfg": "[DEFAULT]\nx = 1\nport = 1\n"}},
 			`home.cfg:2: no such setting: "DEFAULT.x"; there are ` + allSettings, false},
 		"text behind a header": {configured{files: map[string]string{"home.cfg": "[controller] host = x\n"}},
 			`home.cfg:1: "host = x" stands behind the header [controller]: put it on a line of its own`, false},

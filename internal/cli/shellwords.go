@@ -5,18 +5,17 @@ import (
 	"strings"
 )
 
-// Errors of splitWords, in the words of Python's shlex, which zeek-client
-// prints.
+// Errors of splitWords. zeek-client prints these texts of Python's shlex.
 var (
-	//lint:ignore ST1005 not our words
+	//lint:ignore ST1005 the text is Python's
 	errNoClosingQuote = errors.New("No closing quotation")
-	//lint:ignore ST1005 not our words
+	//lint:ignore ST1005 the text is Python's
 	errNoEscapedChar = errors.New("No escaped character")
 )
 
-// splitWords splits text into words as a POSIX shell does, without expanding
-// anything: quotes group, a backslash takes the next character as it is, within
-// double quotes only a quote or a backslash.
+// splitWords splits text into words as a POSIX shell does, but expands nothing.
+// Quotes join blanks to a word. A backslash takes the next character as it is;
+// within double quotes it does so only before a quote or a backslash.
 func splitWords(text string) ([]string, error) {
 	var (
 		words []string
@@ -56,8 +55,8 @@ func splitWords(text string) ([]string, error) {
 	return words, nil
 }
 
-// quoted adds what text holds up to the closing quote, and returns how many
-// bytes that took, the quote included.
+// quoted adds the text up to the closing quote to word. It returns the number of
+// bytes that it read, the closing quote included.
 func quoted(word *strings.Builder, text string, quote byte) (int, error) {
 	for i := 0; i < len(text); i++ {
 		c := text[i]

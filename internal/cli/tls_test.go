@@ -20,7 +20,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// stranger returns a certificate that nobody has signed but itself.
+// stranger returns a certificate that is signed by its own key.
 func stranger(t *testing.T) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -40,7 +40,7 @@ func TestTLSVerifiesTheControllerWheneverItKnowsWhomToTrust(t *testing.T) {
 	ack, exchanges := conversations[0].parts()
 	var r replayed
 	server := httptest.NewUnstartedServer(r.handler(t, ack, exchanges))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail, as they should
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // would hold the handshakes that the test makes fail
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	address := strings.TrimPrefix(server.URL, "https://")
