@@ -93,8 +93,7 @@ const subscriptionQueue = 1
 // then, or the first error of one of its parts.
 func RunController(ctx context.Context, cfg ControllerConfig) error {
 	cfg = cfg.withDefaults()
-	var saved controller.State
-	doc, err := loadDocument(ctx, cfg.Store, cfg.SaveTimeout, &saved)
+	kept, saved, err := loadControllerState(ctx, cfg.Store, cfg.SaveTimeout)
 	if err != nil {
 		return err
 	}
@@ -112,7 +111,7 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 
 	c := &controllerShell{
 		cfg:      cfg,
-		doc:      doc,
+		kept:     kept,
 		endpoint: endpoint,
 		parts:    parts,
 		dials:    map[mgmt.InstanceName]context.CancelFunc{},
@@ -168,13 +167,17 @@ func address(ln net.Listener) string {
 // controllerShell belongs to the goroutine of its loop.
 type controllerShell struct {
 	cfg      ControllerConfig
-	doc      *document
+	kept     *keeper
 	endpoint *bus.Endpoint
 	parts    *group
 	dials    map[mgmt.InstanceName]context.CancelFunc
 	puzzled  puzzles
 	answers  sharedAnswers
 	clients  map[mgmt.PeerID]client
+	// conflict says that another controller has changed what is stored. The shell
+	// ends with it when farewell comes.
+	conflict error
+	farewell <-chan time.Time
 }
 
 func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core *controller.Machine) error {
@@ -184,6 +187,8 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-c.farewell:
+			return c.conflict
 		case <-s.wake.C:
 			ev = controller.Tick{}
 		case happened := <-sub.Events():
@@ -264,16 +269,7 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 func (c *controllerShell) perform(ctx context.Context, effect controller.Effect) (*controller.Event, error) {
 	switch e := effect.(type) {
 	case controller.Save:
-		saved := controller.Saved{}
-		err := c.doc.save(ctx, e.State)
-		if errors.Is(err, store.ErrConflict) {
-			return nil, err
-		}
-		if err != nil {
-			c.cfg.Logger.Error("configuration not saved", "err", err)
-			saved.Err = err.Error()
-		}
-		return new(controller.Event(saved)), nil
+		return new(c.save(ctx, e.Changes)), nil
 	case controller.ToAgent:
 		c.endpoint.Meet(string(e.Peer))
 		c.toAgent(e.Peer, e.Instance, e.Msg)
@@ -291,6 +287,27 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
 	}
 	return nil, nil
+}
+
+// lastAnswers is how long a controller that does not lead any more goes on
+// telling its clients so.
+const lastAnswers = time.Second
+
+// save makes changes in the store.
+func (c *controllerShell) save(ctx context.Context, changes []controller.Change) controller.Event {
+	list := make([]store.Change, len(changes))
+	for i, change := range changes {
+		list[i] = store.Change(change)
+	}
+	err := c.kept.save(ctx, list)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		c.conflict, c.farewell = err, time.After(lastAnswers)
+		return controller.Deposed{}
+	case err != nil:
+		return controller.Saved{Err: err.Error()}
+	}
+	return controller.Saved{}
 }
 
 // clientAddr and clientUser say of a client, for the log, where it is and who;

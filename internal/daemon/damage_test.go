@@ -16,12 +16,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -90,9 +92,7 @@ func newSite(t *testing.T) *site {
 	for rev := range 3 {
 		state := agent.State{Desired: siteConfiguration(rev + 1), Told: true}
 		s.save(s.agent, rev, state)
-		s.save(s.controller, rev, controller.State{
-			Deployed: &controller.Entry{Config: state.Desired, Revision: uint64(rev + 1)}, Revision: uint64(rev + 1),
-		})
+		s.change(s.controller, rev, deployedChanges(rev+1, state.Desired)...)
 	}
 	for _, pattern := range []string{"nodes/*/state.db", "nodes/agent-sensor/processes/*.json", "nodes/agent-sensor/launches/*.json"} {
 		paths, err := filepath.Glob(filepath.Join(base, pattern))
@@ -122,20 +122,38 @@ func siteConfiguration(n int) mgmt.Configuration {
 
 func (s *site) save(dir string, rev int, state any) {
 	s.t.Helper()
+	text, err := json.Marshal(state)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.change(dir, rev, store.Change{Key: "state", Value: text})
+}
+
+// deployedChanges has a controller whose configuration of this revision is
+// deployed.
+func deployedChanges(rev int, config mgmt.Configuration) []store.Change {
+	key := func(rev int) string { return fmt.Sprintf("deployed/%016x", rev) }
+	return []store.Change{
+		{Key: "state", Value: form.Encode(map[string]any{"version": 1, "revision": rev, "deployed": rev})},
+		{Key: key(rev), Value: form.Encode(map[string]any{
+			"version": 1, "revision": rev, "when": time.Unix(0, 0).UTC(), "who": "test", "configuration": form.NewConfiguration(config),
+		})},
+		{Key: key(rev - 1)},
+	}
+}
+
+func (s *site) change(dir string, rev int, changes ...store.Change) {
+	s.t.Helper()
 	st, err := boltstore.Open(s.t.Context(), filepath.Join(dir, "state.db"), boltstore.Config{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer st.Close()
-	text, err := json.Marshal(state)
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	_, current, err := st.Load(s.t.Context(), "")
 	if err != nil || int(current) != rev {
 		s.t.Fatalf("revision %d, %v, want %d", current, err, rev)
 	}
-	if _, err := st.Save(s.t.Context(), []store.Change{{Key: "state", Value: text}}, current); err != nil {
+	if _, err := st.Save(s.t.Context(), changes, current); err != nil {
 		s.t.Fatal(err)
 	}
 }

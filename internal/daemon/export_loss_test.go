@@ -76,13 +76,13 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launche
 // WakeController starts a controller as OpenController and RunController do,
 // without ports, and has an agent say hello to it.
 func WakeController(ctx context.Context, directory string, log *slog.Logger) (controller.State, []controller.Effect, error) {
-	var saved controller.State
 	st, err := OpenControllerState(ctx, directory, log)
 	if err != nil {
-		return saved, nil, err
+		return controller.State{}, nil, err
 	}
 	defer st.Close()
-	if _, err := loadDocument(ctx, st, time.Minute, &saved); err != nil {
+	_, saved, err := loadControllerState(ctx, st, time.Minute)
+	if err != nil {
 		return saved, nil, err
 	}
 	core := controller.New(controller.Config{}, saved, newRand())

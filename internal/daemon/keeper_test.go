@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -225,8 +226,9 @@ func TestControllerThatLostARaceOverwritesNothing(t *testing.T) {
 	if err := stage(t, winner, "winner's"); err != nil {
 		t.Fatal(err)
 	}
-	if stage(t, loser, "loser's") == nil {
-		t.Error("the loser has staged something")
+	results, err := loser.Stage(t.Context(), client.Configuration{ID: "loser's"})
+	if err != nil || len(results) != 1 || results[0].Success || !strings.Contains(results[0].Error, "this controller leads no longer") {
+		t.Errorf("the loser answers %+v, %v", results, err)
 	}
 	select {
 	case err := <-ended:

@@ -24,6 +24,7 @@ func everyMischief() []mischief {
 		(*world).killProcess,
 		(*world).loseProcess,
 		(*world).fillDisk,
+		(*world).saveBehind,
 		(*world).double,
 		(*world).forge,
 		(*world).answerForAnother,

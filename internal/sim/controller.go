@@ -13,7 +13,7 @@ import (
 type controllerPart struct {
 	w    *world
 	host *host
-	disk disk[controller.State]
+	disk controllerDisk
 
 	// The present life, or the last.
 	life  int
@@ -23,6 +23,8 @@ type controllerPart struct {
 	alarm alarm
 	dials []*instanceDial
 	book  controllerBook
+	// deposed says that the core was told that somebody else has saved.
+	deposed bool
 }
 
 // instanceDial is a Connect in force.
@@ -41,8 +43,9 @@ func (c *controllerPart) start() {
 	c.alarm, c.dials, c.book.asked, c.book.met = alarm{}, nil, nil, nil
 	c.book.stagedBy = map[mgmt.PeerID]uint64{}
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
+	saved := c.disk.load(c.w)
 	c.checkRemembered()
-	c.m = controller.New(c.w.terms.controller, c.disk.load(c.w), c.w.dice())
+	c.m, c.deposed = controller.New(c.w.terms.controller, saved, c.w.dice()), false
 	c.w.did(string(c.ep.id), "starts")
 	c.arm()
 }
@@ -135,13 +138,18 @@ func (c *controllerPart) step(ev controller.Event) {
 		}
 	}
 	c.checkHeld()
+	if c.deposed {
+		c.end("ends, for another has saved")
+		c.w.after(c.w.pause(), c.start)
+		return
+	}
 	c.arm()
 }
 
 func (c *controllerPart) perform(effect controller.Effect) (outcome controller.Event) {
 	switch e := effect.(type) {
 	case controller.Save:
-		return c.save(e.State)
+		return c.save(e.Changes)
 	case controller.ToAgent:
 		c.checkSent(e)
 		c.w.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, e.Msg})
@@ -163,12 +171,20 @@ func (c *controllerPart) perform(effect controller.Effect) (outcome controller.E
 	return nil
 }
 
-func (c *controllerPart) save(s controller.State) controller.Event {
+func (c *controllerPart) save(changes []controller.Change) controller.Event {
 	stored, survived := c.w.saves(c.disk.state)
-	if stored {
+	if survived && c.disk.foreign() {
+		c.deposed = true
+		return controller.Deposed{}
+	}
+	if stored && !c.disk.foreign() {
+		values := c.disk.after(changes)
+		s := c.w.restore(values)
 		c.checkSave(s)
 		c.w.did(string(c.ep.id), s)
-		c.disk.store(s)
+		c.disk.values, c.disk.saved = values, s
+		c.disk.saves++
+		c.disk.seen++
 		c.noteAddresses(s.Deployed)
 	}
 	switch {

@@ -36,7 +36,7 @@ func (c *controllerPart) replied(e controller.Reply) {
 			c.w.violated("controller answers %s %q with a failure without a reason", kind, id)
 		}
 	}
-	if kind == "deploy" && !deployed(results) {
+	if kind == "deploy" && !deployed(results) && !c.deposed {
 		c.checkUntouched(r)
 	}
 	if why, refused := refusal(results); refused && c.mayRefuse(r, why) {
@@ -98,6 +98,7 @@ func (c *controllerPart) mayRefuse(r request, why string) bool {
 		strings.HasPrefix(why, "another configuration was staged since, by ") && r.anothers ||
 		strings.HasPrefix(why, "earlier deployment ") && r.kind == "deploy" ||
 		strings.HasPrefix(why, "more than ") && limits.Requests > 0 && len(c.book.asked) >= min(limits.Requests, limits.ClientRequests) ||
+		strings.HasPrefix(why, "another controller has changed the stored state") && c.deposed ||
 		strings.HasPrefix(why, "save configuration: disk full") && (r.kind == "stage_configuration" || r.kind == "deploy")
 }
 
@@ -208,10 +209,10 @@ func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
 // leftOut reports whether the instance was part of what was deployed before, and
 // is not any more.
 func (c *controllerPart) leftOut(name mgmt.InstanceName) bool {
-	has := func(e controller.Entry) bool {
+	has := func(e *controller.Entry) bool {
 		return slices.ContainsFunc(e.Config.Instances, func(in mgmt.Instance) bool { return in.Name == name })
 	}
-	return !has(*c.disk.saved.Deployed) && slices.ContainsFunc(c.disk.saved.History, has)
+	return !has(c.disk.saved.Deployed) && slices.ContainsFunc(c.disk.predecessors(c.w), has)
 }
 
 // checkUndeployed demands the mistakes in the configuration, or what keeps which

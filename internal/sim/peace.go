@@ -54,6 +54,9 @@ func (w *world) heal() {
 	w.mood = mood{}
 	w.did("world", "is at peace")
 	w.controller.disk.state = diskWorks
+	if w.controller.disk.foreign() {
+		w.controller.end("crashes, and does not know yet that another has saved")
+	}
 	w.controller.start()
 	for _, a := range slices.Clone(w.agents) {
 		a.disk.state = diskWorks

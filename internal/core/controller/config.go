@@ -51,9 +51,13 @@ type Config struct {
 	// no longer part of the cluster, in order to tell it so. Zero means 24 h.
 	LeaveTimeout time.Duration
 
-	// History is how many predecessors of the deployed configuration are kept.
-	// Zero means 20, less than zero none.
+	// History is how many predecessors of the deployed configuration are kept;
+	// beyond it the oldest is deleted. Zero means 20, less than zero none.
 	History int
+	// HistoryBytes bounds the size of these predecessors together, as they are
+	// stored; beyond it the oldest are deleted, and one that is larger by itself
+	// is not kept. Zero means 64 MiB: more than 20 configurations of 10,000 nodes.
+	HistoryBytes int
 
 	Limits Limits
 }
@@ -95,6 +99,7 @@ func (c Config) WithDefaults() Config {
 	c.MaxRetryDelay = max(cmp.Or(c.MaxRetryDelay, time.Minute), c.RetryDelay)
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 24*time.Hour)
 	c.History = max(cmp.Or(c.History, 20), 0)
+	c.HistoryBytes = cmp.Or(c.HistoryBytes, 64<<20)
 	c.Limits = c.Limits.withDefaults()
 	return c
 }

@@ -13,10 +13,10 @@ import (
 type Effect interface{ IsEffect() }
 
 type (
-	// Save asks for State to be stored durably, replacing the one before. It is
-	// the last effect of its Step, and is answered by Saved or Deposed as the very
+	// Save asks for these changes to be stored durably, all or none. It is the
+	// last effect of its Step, and is answered by Saved or Deposed as the very
 	// next event.
-	Save struct{ State State }
+	Save struct{ Changes []Change }
 
 	// ToAgent sends Msg on the instance's agent topic, to Peer alone. A message
 	// that cannot be delivered needs no report: the loss of the peer is one.
@@ -51,6 +51,12 @@ type (
 	Disconnect struct {
 		Instance mgmt.InstanceName
 		Addr     netip.AddrPort
+	}
+
+	// Change replaces the value of a key. A nil Value deletes the key.
+	Change struct {
+		Key   string
+		Value []byte
 	}
 
 	// Note is for the log.

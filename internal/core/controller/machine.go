@@ -139,7 +139,7 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	for _, a := range m.roster.agents {
 		offer(m.greetings.next(a))
 	}
-	offer(m.memory.retryAt, !m.memory.retryAt.IsZero())
+	offer(m.memory.retryAt, m.memory.unsaved)
 	for _, l := range m.memory.state.Leaving {
 		offer(l.Since.Add(m.cfg.LeaveTimeout), true)
 	}

@@ -1,7 +1,6 @@
 package controller_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -24,70 +23,6 @@ func user(client mgmt.PeerID) mgmt.Principal {
 
 func newMachine(saved controller.State) *controller.Machine {
 	return controller.New(controller.Config{}, saved, rand.New(rand.NewPCG(1, 2)))
-}
-
-func TestStateComesBackFromJSON(t *testing.T) {
-	entry := controller.Entry{
-		Config: mgmt.Configuration{
-			ID: "c",
-			Instances: []mgmt.Instance{
-				{Name: "a", Host: netip.MustParseAddr("10.0.0.1"), ListenPort: new(mgmt.TCPPort(2151))},
-				{Name: "b", Host: mgmt.UnknownHost},
-			},
-			Nodes: []mgmt.Node{{
-				Name: "w", Instance: "a", Role: mgmt.Worker, State: mgmt.Running, Port: new(mgmt.TCPPort(2200)),
-				Scripts: []string{"local"}, Options: []mgmt.Option{{Name: "x", Value: "1"}}, Interface: new("eth0"),
-				CPUAffinity: new(int64(3)), Env: map[string]string{"A": "B"}, MetricsPort: new(mgmt.TCPPort(9000)),
-			}},
-		},
-		Revision: 7, When: epoch, Who: "client",
-	}
-	want := controller.State{
-		Staged: &entry, Ready: &entry, Deployed: &entry, History: []controller.Entry{entry},
-		Leaving: []controller.Leaving{{Instance: entry.Config.Instances[0], Since: epoch}}, Revision: 7,
-	}
-	text, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got controller.State
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
-		t.Errorf("state (-saved +loaded):\n%s", diff)
-	}
-}
-
-func TestStateOfAnotherVersionOfTheProgramIsRead(t *testing.T) {
-	for name, text := range map[string]string{
-		"with fields missing": `{"Deployed": {"Config": {"ID": "c", "Instances": [{"Name": "a"}], "Nodes": [{"Name": "w", "Instance": "a"}]}}}`,
-		"with fields that are unknown": `{"Deployed": {"Config": {"ID": "c", "Colour": 7, "Instances": [{"Name": "a", "Rack": "b"}],
-			"Nodes": [{"Name": "w", "Instance": "a", "Mood": []}]}, "Reviewers": ["x"]}, "Epoch": {}}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			var saved controller.State
-			if err := json.Unmarshal([]byte(text), &saved); err != nil {
-				t.Fatal(err)
-			}
-			want := mgmt.Configuration{
-				ID:        "c",
-				Instances: []mgmt.Instance{{Name: "a"}},
-				Nodes:     []mgmt.Node{{Name: "w", Instance: "a"}},
-			}
-			effects := newMachine(saved).Step(epoch, controller.FromClient{
-				Client: "c1", Principal: user("c1"), Msg: mgmt.GetConfigurationRequest{ReqID: "q", Deployed: true},
-			})
-			reply, ok := effects[len(effects)-1].(controller.Reply)
-			if !ok {
-				t.Fatalf("effects are %+v", effects)
-			}
-			got := reply.Msg.(mgmt.GetConfigurationResponse).Result.Data
-			if diff := cmp.Diff(mgmt.Data(want), got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
-				t.Errorf("configuration (-want +got):\n%s", diff)
-			}
-		})
-	}
 }
 
 func TestFirstWakeIsAtOnce(t *testing.T) {

@@ -15,9 +15,13 @@ type memory struct {
 	state    State
 	deployed *target // state.Deployed, indexed; nil if there is none
 	saving   *saving // nil unless a Save is unanswered
-	// retryAt is when the state is saved again, because the disk lacks some of
-	// it; zero if the disk has all of it. attempts counts the saves that failed
-	// since.
+	// disk is the State that was saved last, and unwritten are the entries of
+	// the History that no disk has yet.
+	disk      State
+	unwritten []*Entry
+	// unsaved says that the disk lacks some of the state; it is saved again at
+	// retryAt. attempts counts the saves that failed since.
+	unsaved  bool
 	retryAt  time.Time
 	attempts int
 }
@@ -35,7 +39,11 @@ type saving struct {
 type afterSave interface{ saved(err string) }
 
 func newMemory(t *turn, cfg *Config, saved State) *memory {
-	m := &memory{turn: t, cfg: cfg, state: saved}
+	m := &memory{turn: t, cfg: cfg, state: saved, disk: saved}
+	if old := saved.converted; old != nil {
+		m.state.converted, m.disk = nil, State{}
+		m.unwritten, m.unsaved = old.history, true
+	}
 	if saved.Deployed != nil {
 		m.deployed = newTarget(saved.Deployed.Config)
 	}
@@ -54,7 +62,7 @@ func (m *memory) keep(next State, then afterSave) {
 
 func (m *memory) begin(s *saving) {
 	m.saving = s
-	m.emit(Save{s.next})
+	m.emit(Save{m.disk.changes(s.next, m.unwritten)})
 }
 
 // saved takes the outcome of the Save.
@@ -66,9 +74,10 @@ func (m *memory) saved(err string) {
 	}
 	switch {
 	case err == "":
-		m.retryAt, m.attempts = time.Time{}, 0
+		m.disk, m.unwritten = s.next, nil
+		m.unsaved, m.attempts = false, 0
 	case s.holds:
-		m.retryAt = m.now.Add(m.cfg.retryDelay(m.attempts))
+		m.unsaved, m.retryAt = true, m.now.Add(m.cfg.retryDelay(m.attempts))
 		m.attempts++
 	}
 	if err != "" {
@@ -78,7 +87,7 @@ func (m *memory) saved(err string) {
 }
 
 // overdue reports whether it is time to save the state again.
-func (m *memory) overdue() bool { return !m.retryAt.IsZero() && !m.now.Before(m.retryAt) }
+func (m *memory) overdue() bool { return m.unsaved && !m.now.Before(m.retryAt) }
 
 // refused reports whether the instance's agent refused what is deployed. Then
 // the controller does not deploy it again; a client must.
@@ -138,14 +147,21 @@ func (m *memory) withRefused(names []mgmt.InstanceName) State {
 	return next
 }
 
-// history returns the predecessors of t. Deploying the same again makes none.
-func (m *memory) history(t *target) []Entry {
+// history returns the predecessors of t, as many as are kept: the oldest go.
+// Deploying the same again makes no predecessor.
+func (m *memory) history(t *target) []Past {
 	s := m.state
 	if s.Deployed == nil || reflect.DeepEqual(s.Deployed.Config, t.config) {
 		return s.History
 	}
-	history := append(slices.Clone(s.History), *s.Deployed)
-	return history[max(0, len(history)-m.cfg.History):]
+	history := append(slices.Clone(s.History), s.Deployed.past())
+	bytes := 0
+	for i, p := range slices.Backward(history) {
+		if bytes += p.Bytes; len(history)-i > m.cfg.History || bytes > m.cfg.HistoryBytes {
+			return history[i+1:]
+		}
+	}
+	return history
 }
 
 // leaving returns the instances that are dialed, and that are no part of next.

@@ -40,13 +40,14 @@ func TestAnythingInAnyOrder(t *testing.T) {
 
 // world is everything around one machine.
 type world struct {
-	t     *rapid.T
-	cfg   controller.Config
-	core  *controller.Machine
-	now   time.Time
-	seed  uint64
-	saved controller.State
-	peers map[mgmt.PeerID]bool
+	t      *rapid.T
+	cfg    controller.Config
+	core   *controller.Machine
+	now    time.Time
+	seed   uint64
+	saved  controller.State // what stored has
+	stored coretest.Stored
+	peers  map[mgmt.PeerID]bool
 	// prepares holds the peers that can be asked before they are deployed to.
 	prepares map[mgmt.PeerID]bool
 	asked    []controller.ToAgent
@@ -106,7 +107,7 @@ func (w *world) step(ev controller.Event) {
 			if i != len(effects)-1 {
 				w.t.Fatalf("Save is effect %d of %d", i+1, len(effects))
 			}
-			w.save(e.State)
+			w.save(e.Changes)
 			return
 		case controller.ToAgent:
 			w.toAgent(e)
@@ -126,7 +127,12 @@ func (w *world) step(ev controller.Event) {
 	}
 }
 
-func (w *world) save(state controller.State) {
+func (w *world) save(changes []controller.Change) {
+	next := w.stored.After(changes)
+	state, err := controller.Restore(next)
+	if err != nil {
+		w.t.Fatalf("what is saved cannot be read: %v", err)
+	}
 	if len(state.History) > 2 || len(state.Leaving) > 2 {
 		w.t.Fatalf("%d predecessors and %d leaving saved", len(state.History), len(state.Leaving))
 	}
@@ -134,7 +140,7 @@ func (w *world) save(state controller.State) {
 		w.step(controller.Saved{Err: "disk full"})
 		return
 	}
-	w.saved = state
+	w.saved, w.stored = state, next
 	w.step(controller.Saved{})
 }
 

@@ -6,7 +6,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// State is what the controller must not forget. It can be marshalled as JSON.
+// State is what the controller must not forget. Save has the changes of it;
+// Restore reads it.
 type State struct {
 	// Staged is the configuration as the client sent it. Ready is the same with
 	// the ports and addresses that it had, or would have had, when it was staged,
@@ -16,17 +17,20 @@ type State struct {
 	Deployed *Entry
 	// Refused holds the instances whose agents refused Deployed when a client
 	// deployed it, sorted. They keep what they ran until a client deploys again.
-	Refused []mgmt.InstanceName `json:",omitempty"`
+	Refused []mgmt.InstanceName
 	// History holds the predecessors of Deployed, oldest first.
-	History []Entry
+	History []Past
 	// Leaving holds the instances that the controller dialed, that are no longer
 	// part of Deployed, and that have not confirmed yet that they stopped.
 	Leaving []Leaving
 	// Revision is the highest one given to an Entry.
 	Revision uint64
+
+	// converted is set if the state was read from form 0.
+	converted *converted
 }
 
-// Entry is one configuration and where it came from.
+// Entry is one configuration and where it came from. It does not change.
 type Entry struct {
 	Config mgmt.Configuration
 	// Revision counts the configurations staged and deployed.
@@ -34,10 +38,34 @@ type Entry struct {
 	When     time.Time
 	// Who is the name of the principal who staged or deployed it.
 	Who string
+
+	size int // of the value that has the entry; zero before it was written or read
+}
+
+// Past is what the controller knows of a configuration that was deployed before.
+// The configuration itself is in the store alone.
+type Past struct {
+	// Revision, When and Who are those of its Entry.
+	Revision uint64
+	When     time.Time
+	Who      string
+	// ID is that of the configuration; it has so many Instances and Nodes.
+	ID               string
+	Instances, Nodes int
+	// Bytes is the size of the value that has the configuration.
+	Bytes int
 }
 
 // Leaving is an instance that was dropped while the controller dials it.
 type Leaving struct {
 	Instance mgmt.Instance
 	Since    time.Time
+}
+
+// past returns what is kept in mind of e.
+func (e *Entry) past() Past {
+	return Past{
+		Revision: e.Revision, When: e.When, Who: e.Who,
+		ID: e.Config.ID, Instances: len(e.Config.Instances), Nodes: len(e.Config.Nodes), Bytes: e.size,
+	}
 }

@@ -1,7 +1,6 @@
 package coretest
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"time"
 
@@ -29,7 +28,7 @@ type controllerStage struct {
 	diskFull bool
 	// diskTaken says that another controller has changed what is on the disk.
 	diskTaken bool
-	saved     controller.State
+	stored    Stored // what is on the disk
 	// asked holds the last request of each kind that each peer was asked.
 	asked map[mgmt.PeerID]map[string]mgmt.Request
 	// introduced is what the peers said hello as.
@@ -61,15 +60,7 @@ func (s *controllerStage) Do(verb string, args *Args) error { return controllerV
 
 // begin makes a machine from what the last save left on disk.
 func (s *controllerStage) begin() {
-	text, err := json.Marshal(s.saved)
-	if err != nil {
-		s.t.Fatalf("marshal: %v", err)
-	}
-	var saved controller.State
-	if err := json.Unmarshal(text, &saved); err != nil {
-		s.t.Fatalf("unmarshal: %v", err)
-	}
-	s.core = controller.New(s.cfg, saved, rand.New(rand.NewPCG(1, 2)))
+	s.core = controller.New(s.cfg, s.restore(s.stored), rand.New(rand.NewPCG(1, 2)))
 	s.asked = map[mgmt.PeerID]map[string]mgmt.Request{}
 }
 
@@ -96,24 +87,37 @@ const maxTicks = 100_000
 
 func (s *controllerStage) step(ev controller.Event) {
 	for _, e := range s.core.Step(epoch.Add(s.now), ev) {
+		if save, ok := e.(controller.Save); ok {
+			s.step(s.save(save))
+			continue
+		}
 		s.trace.Add(s.now, controllerEntry(e))
-		switch e := e.(type) {
-		case controller.Save:
-			s.step(s.save(e))
-		case controller.ToAgent:
-			s.remember(e)
+		if to, ok := e.(controller.ToAgent); ok {
+			s.remember(to)
 		}
 	}
 }
 
+// restore returns the state that these values have.
+func (s *controllerStage) restore(values Stored) controller.State {
+	state, err := controller.Restore(values)
+	if err != nil {
+		s.t.Fatalf("restore: %v", err)
+	}
+	return state
+}
+
+// save shows the state that is to be stored, and stores it if the disk works.
 func (s *controllerStage) save(e controller.Save) controller.Event {
+	next := s.stored.After(e.Changes)
+	s.trace.Add(s.now, Entry{What: s.restore(next)})
 	switch {
 	case s.diskTaken:
 		return controller.Deposed{}
 	case s.diskFull:
 		return controller.Saved{Err: "disk full"}
 	}
-	s.saved = e.State
+	s.stored = next
 	return controller.Saved{}
 }
 

@@ -20,8 +20,6 @@ func controllerEntry(e controller.Effect) Entry {
 // controllerEffect returns an effect of a controller as text, and nothing for anything else.
 func controllerEffect(effect any) string {
 	switch e := effect.(type) {
-	case controller.Save:
-		return controllerState(e.State)
 	case controller.Refuse:
 		return fmt.Sprintf("refuse %s (%s): %s", e.Instance, e.Peer, e.Reason)
 	case controller.Connect:
@@ -34,8 +32,8 @@ func controllerEffect(effect any) string {
 
 func controllerState(s controller.State) string {
 	line := fmt.Sprintf("save staged %s ready %s deployed %s", entryName(s.Staged), entryName(s.Ready), entryName(s.Deployed))
-	for _, e := range s.History {
-		line += " before " + entryName(&e)
+	for _, p := range s.History {
+		line += fmt.Sprintf(" before %s(r%d)", p.ID, p.Revision)
 	}
 	for _, name := range s.Refused {
 		line += " refused by " + string(name)

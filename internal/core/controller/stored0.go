@@ -1,0 +1,68 @@
+package controller
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// stateForm0 is form 0 of a State: one document with all of it, and no version.
+// It was written until 2026-11 and is only read.
+type stateForm0 struct {
+	Staged, Ready *entryForm0
+	Deployed      *entryForm0
+	Refused       []mgmt.InstanceName
+	History       []entryForm0
+	Leaving       []leavingForm0
+	Revision      uint64
+}
+
+type entryForm0 struct {
+	Config   form.Configuration0
+	Revision uint64
+	When     time.Time
+	Who      string
+}
+
+type leavingForm0 struct {
+	Instance form.Instance0
+	Since    time.Time
+}
+
+// converted is what a State of form 0 has and the store does not have in form 1.
+type converted struct {
+	history []*Entry // the predecessors, oldest first
+}
+
+func (f *entryForm0) entry() *Entry {
+	if f == nil {
+		return nil
+	}
+	return &Entry{Config: f.Config.Configuration(), Revision: f.Revision, When: f.When, Who: f.Who}
+}
+
+func readState0(text []byte) (State, error) {
+	var f stateForm0
+	if err := form.Decode(text, &f); err != nil {
+		return State{}, fmt.Errorf("value %q, form 0: %w", stateKey, err)
+	}
+	s := State{
+		Staged: f.Staged.entry(), Ready: f.Ready.entry(), Deployed: f.Deployed.entry(),
+		Refused: f.Refused, Revision: f.Revision, converted: &converted{},
+	}
+	if s.Ready.revision() == s.Deployed.revision() {
+		s.Ready = s.Deployed
+	}
+	for _, l := range f.Leaving {
+		s.Leaving = append(s.Leaving, Leaving{l.Instance.Instance(), l.Since})
+	}
+	for _, old := range f.History {
+		e := old.entry()
+		e.encode() // for its size
+		s.converted.history = append(s.converted.history, e)
+		s.History = append(s.History, e.past())
+	}
+	return s, nil
+}

@@ -1,0 +1,296 @@
+package controller_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
+	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/golden"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// storing is a controller with its disk, and without agents.
+type storing struct {
+	t      *testing.T
+	core   *controller.Machine
+	now    time.Time
+	stored coretest.Stored
+	full   bool                // the disk
+	saved  []controller.Change // by the latest step
+	failed bool                // the latest request
+}
+
+func newStoring(t *testing.T, cfg controller.Config, stored coretest.Stored) *storing {
+	t.Helper()
+	s := &storing{t: t, now: epoch, stored: stored}
+	s.core = controller.New(cfg, s.state(), rand.New(rand.NewPCG(1, 2)))
+	return s
+}
+
+// state returns the state that is stored.
+func (s *storing) state() controller.State {
+	s.t.Helper()
+	state, err := controller.Restore(s.stored)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return state
+}
+
+func (s *storing) step(ev controller.Event) {
+	s.saved = nil
+	for queue := []controller.Event{ev}; len(queue) > 0; queue = queue[1:] {
+		for _, e := range s.core.Step(s.now, queue[0]) {
+			switch e := e.(type) {
+			case controller.Save:
+				if s.saved = e.Changes; s.full {
+					queue = append(queue, controller.Saved{Err: "disk full"})
+					continue
+				}
+				s.stored = s.stored.After(e.Changes)
+				queue = append(queue, controller.Saved{})
+			case controller.Reply:
+				results := e.Msg.(mgmt.Response).Outcomes()
+				s.failed = !results[len(results)-1].Success
+			}
+		}
+	}
+}
+
+func (s *storing) ask(request mgmt.Request) {
+	s.now = s.now.Add(time.Second)
+	s.step(controller.FromClient{Client: "c", Principal: user("ann"), Msg: request})
+}
+
+// deploy stages and deploys a configuration without instances, which needs no
+// agents.
+func (s *storing) deploy(id string) {
+	s.t.Helper()
+	s.ask(mgmt.StageConfigurationRequest{ReqID: "s", Config: mgmt.Configuration{ID: id}})
+	if s.ask(mgmt.DeployRequest{ReqID: "d"}); s.failed {
+		s.t.Fatalf("%s is not deployed", id)
+	}
+}
+
+// keys returns what the latest step has saved: "-" precedes a key that it has
+// deleted.
+func (s *storing) keys() []string {
+	var keys []string
+	for _, c := range s.saved {
+		if c.Value == nil {
+			c.Key = "-" + c.Key
+		}
+		keys = append(keys, c.Key)
+	}
+	return keys
+}
+
+func (s *storing) wantSaved(keys ...string) {
+	s.t.Helper()
+	if got := s.keys(); !slices.Equal(got, keys) {
+		s.t.Errorf("saved are %v, want %v", got, keys)
+	}
+}
+
+// text returns the values by their keys, for a golden file.
+func text(stored coretest.Stored) string {
+	var all strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(stored)) {
+		fmt.Fprintf(&all, "%s\n%s\n", key, stored[key])
+	}
+	return all.String()
+}
+
+// read returns the values of a golden file.
+func read(t *testing.T, path string) coretest.Stored {
+	t.Helper()
+	all, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := coretest.Stored{}
+	for pair := range slices.Chunk(bytes.Split(bytes.TrimSuffix(all, []byte("\n")), []byte("\n")), 2) {
+		stored[string(pair[0])] = pair[1]
+	}
+	return stored
+}
+
+// readForm0 returns the one value of form 0.
+func readForm0(t *testing.T, path string) coretest.Stored {
+	t.Helper()
+	all, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return coretest.Stored{"state": all}
+}
+
+// Form 0 is what zeekfleet wrote until 2026-11. Form 1 is what today's makes of it.
+func TestAStateOfForm0IsReadAndWrittenInForm1(t *testing.T) {
+	s := newStoring(t, controller.Config{}, readForm0(t, "testdata/stored/form0.json"))
+	s.step(controller.Tick{})
+	golden.Check(t, "testdata/stored/form1.txt", text(s.stored), *update)
+	again := newStoring(t, controller.Config{}, s.stored)
+	again.step(controller.Tick{})
+	again.wantSaved() // nothing: it is in form 1
+}
+
+func TestAStateOfForm1IsRead(t *testing.T) {
+	stored := read(t, "testdata/stored/form1.txt")
+	got, err := controller.Restore(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, d := got.Staged, got.Deployed; s.Config.ID != "third" || s.Revision != 7 || d.Config.ID != "second" || d.Revision != 6 ||
+		d.Who != "c1-websocket-6" || !d.When.Equal(epoch.Add(6_123_456_789)) || len(d.Config.Nodes) != 1 || got.Ready.Config.ID != "third" {
+		t.Errorf("staged is %+v, deployed is %+v, ready is %+v", s, d, got.Ready)
+	}
+	if got.Revision != 7 || !slices.Equal(got.Refused, []mgmt.InstanceName{"b"}) || len(got.Leaving) != 1 || got.Leaving[0].Instance.Name != "c" {
+		t.Errorf("revision is %d, refused %v, leaving %v", got.Revision, got.Refused, got.Leaving)
+	}
+	var past []string
+	for _, p := range got.History {
+		past = append(past, fmt.Sprintf("%s r%d by %s: %d nodes, %d bytes", p.ID, p.Revision, p.Who, p.Nodes, p.Bytes))
+	}
+	want := []string{
+		fmt.Sprintf("first r2 by c1-websocket-2: 0 nodes, %d bytes", len(stored["deployed/0000000000000002"])),
+		fmt.Sprintf("second r4 by c1-websocket-4: 1 nodes, %d bytes", len(stored["deployed/0000000000000004"])),
+	}
+	if diff := cmp.Diff(want, past); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+}
+
+// The fixtures were written by zeekfleet d751308.
+func TestStatesOfEarlierProgramsAreRead(t *testing.T) {
+	files, err := filepath.Glob("../../../testdata/state-d751308/documents/*-controller.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d fixtures, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			s := newStoring(t, controller.Config{}, readForm0(t, file))
+			before := s.state()
+			s.step(controller.Tick{})
+			after := s.state()
+			if revision(before.Deployed) != revision(after.Deployed) || len(before.History) != len(after.History) || before.Revision != after.Revision {
+				t.Errorf("read was %+v, written is %+v", before, after)
+			}
+		})
+	}
+}
+
+func revision(e *controller.Entry) uint64 {
+	if e == nil {
+		return 0
+	}
+	return e.Revision
+}
+
+func TestAConversionThatCannotBeSavedIsTriedAgain(t *testing.T) {
+	s := newStoring(t, controller.Config{History: 1}, readForm0(t, "testdata/stored/form0.json"))
+	s.full = true
+	s.step(controller.Tick{})
+	if _, ok := s.stored["staged"]; ok || len(s.saved) == 0 {
+		t.Fatalf("stored are %v, saved were %v", slices.Sorted(maps.Keys(s.stored)), s.keys())
+	}
+	s.full = false
+	s.ask(mgmt.StageConfigurationRequest{ReqID: "s", Config: mgmt.Configuration{ID: "x"}})
+	s.wantSaved("deployed/0000000000000002", "deployed/0000000000000004", "deployed/0000000000000006", "ready", "staged", "state")
+	if at, ok := s.core.NextWake(); ok && at.Before(s.now.Add(time.Hour)) {
+		t.Errorf("after the state was saved the machine wakes up at %v", at)
+	}
+}
+
+func TestValuesThatCannotBeUnderstoodAreRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(coretest.Stored)
+		want   string
+	}{
+		"a newer state": {func(s coretest.Stored) { s["state"] = []byte(`{"version":2}`) },
+			`value "state": ` + (&form.NewerError{Form: 2, Known: 1}).Error()},
+		"a newer configuration": {func(s coretest.Stored) { s["staged"] = []byte(`{"version":2}`) },
+			`value "staged": ` + (&form.NewerError{Form: 2, Known: 1}).Error()},
+		"a configuration without a form": {func(s coretest.Stored) { s["staged"] = []byte(`{}`) },
+			`value "staged": a configuration is not stored in form 0`},
+		"a field of form 0 that nobody wrote": {func(s coretest.Stored) { s["state"] = []byte(`{"Colour":7}`) },
+			`value "state", form 0: json: unknown field "Colour"`},
+		"a field of form 1 that nobody wrote": {func(s coretest.Stored) { s["state"] = []byte(`{"version":1,"colour":7}`) },
+			`value "state": json: unknown field "colour"`},
+		"a value of another name":       {func(s coretest.Stored) { s["bundle"] = []byte(`{}`) }, `value "bundle" is not known`},
+		"a configuration that is lost":  {func(s coretest.Stored) { delete(s, "staged") }, `value "staged" is missing`},
+		"a predecessor that is lost":    {func(s coretest.Stored) { delete(s, "deployed/0000000000000002") }, `value "deployed/0000000000000002" is missing`},
+		"a deployed one of nobody":      {func(s coretest.Stored) { s["deployed/0000000000000009"] = s["staged"] }, `value "deployed/0000000000000009" is not known`},
+		"another revision than is said": {func(s coretest.Stored) { s["staged"] = s["deployed/0000000000000006"] }, `value "staged" has revision 6, not 7`},
+		"no state":                      {func(s coretest.Stored) { delete(s, "state") }, `value "state": not a JSON object: unexpected end of JSON input`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stored := read(t, "testdata/stored/form1.txt")
+			tt.change(stored)
+			if _, err := controller.Restore(stored); err == nil || err.Error() != tt.want {
+				t.Errorf("Restore: got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestOnlyValuesThatChangeAreWritten(t *testing.T) {
+	s := newStoring(t, controller.Config{History: 1}, nil)
+	s.ask(mgmt.StageConfigurationRequest{ReqID: "s", Config: mgmt.Configuration{ID: "x"}})
+	s.wantSaved("ready", "staged", "state")
+	s.ask(mgmt.DeployRequest{ReqID: "d"})
+	s.wantSaved("deployed/0000000000000002", "-ready", "state")
+	s.deploy("y")
+	s.wantSaved("deployed/0000000000000004", "-ready", "state")
+	s.deploy("z")
+	s.wantSaved("-deployed/0000000000000002", "deployed/0000000000000006", "-ready", "state")
+	s.ask(mgmt.DeployRequest{ReqID: "again"})
+	s.wantSaved("-deployed/0000000000000006", "deployed/0000000000000007", "state")
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	probe := newStoring(t, controller.Config{}, nil)
+	probe.deploy("1")
+	size := len(probe.stored["deployed/0000000000000002"])
+	for name, tt := range map[string]struct {
+		cfg  controller.Config
+		want []string
+	}{
+		"by its count":                   {controller.Config{History: 2}, []string{"3", "4"}},
+		"by its bytes":                   {controller.Config{HistoryBytes: 3 * size}, []string{"2", "3", "4"}},
+		"by one byte less":               {controller.Config{HistoryBytes: 3*size - 1}, []string{"3", "4"}},
+		"to none, as each is too large":  {controller.Config{HistoryBytes: size - 1}, nil},
+		"to none, as none is wished for": {controller.Config{History: -1}, nil},
+		"to what there is":               {controller.Config{History: 5}, []string{"1", "2", "3", "4"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStoring(t, tt.cfg, nil)
+			for _, id := range []string{"1", "2", "3", "4", "5"} {
+				s.deploy(id)
+			}
+			state := s.state()
+			var got []string
+			for _, p := range state.History {
+				got = append(got, p.ID)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("history is %v, want %v", got, tt.want)
+			}
+			if values := len(s.stored); values != 3+len(got) { // state, staged, deployed
+				t.Errorf("stored are %v", slices.Sorted(maps.Keys(s.stored)))
+			}
+		})
+	}
+}

@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// controllerDisk is the store of the controller. Now and then somebody else
+// saves there, too.
+type controllerDisk struct {
+	values map[string][]byte
+	// saves counts all saves, and seen those of which the present life knows.
+	saves, seen uint64
+	// saved is the state as the present life has loaded it, or saved it last.
+	saved controller.State
+	state diskState
+}
+
+// load returns the state with which a life begins.
+func (d *controllerDisk) load(w *world) controller.State {
+	d.seen, d.saved = d.saves, w.restore(d.values)
+	return d.saved
+}
+
+// foreign reports whether somebody else has saved since the present life has.
+func (d *controllerDisk) foreign() bool { return d.saves != d.seen }
+
+// after returns the values when these changes were made.
+func (d *controllerDisk) after(changes []controller.Change) map[string][]byte {
+	next := maps.Clone(d.values)
+	if next == nil {
+		next = map[string][]byte{}
+	}
+	for _, c := range changes {
+		if next[c.Key] = c.Value; c.Value == nil {
+			delete(next, c.Key)
+		}
+	}
+	return next
+}
+
+func (w *world) restore(values map[string][]byte) controller.State {
+	state, err := controller.Restore(values)
+	if err != nil {
+		w.violated("what the controller has saved cannot be read: %v", err)
+	}
+	return state
+}
+
+// predecessors returns the configurations that were deployed before.
+func (d *controllerDisk) predecessors(w *world) []*controller.Entry {
+	var list []*controller.Entry
+	for _, past := range d.saved.History {
+		e, err := controller.ReadEntry(d.values[fmt.Sprintf("deployed/%016x", past.Revision)])
+		if err != nil {
+			w.violated("a predecessor of the deployed configuration cannot be read: %v", err)
+			continue
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// saveBehind has a second controller, which holds the same store, stage a
+// configuration there.
+func (w *world) saveBehind() {
+	d := &w.controller.disk
+	second := controller.New(w.terms.controller, w.restore(d.values), w.dice())
+	effects := second.Step(epoch.Add(w.now), controller.FromClient{
+		Client: "behind", Principal: mgmt.Principal{Name: "behind", Role: mgmt.Admin},
+		Msg: mgmt.StageConfigurationRequest{ReqID: w.newReqID(), Config: w.someConfiguration(mgmt.Configuration{})},
+	})
+	for _, e := range effects {
+		if save, ok := e.(controller.Save); ok {
+			w.did("a second controller", "saves")
+			d.values = d.after(save.Changes)
+			d.saves++
+		}
+	}
+}
