@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zeekfleet/zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 )
 
 var errEnough = errors.New("enough")
@@ -28,7 +29,7 @@ func running(t *testing.T, a *archive.Archiver) (stop func() error) {
 	go func() { done <- a.Run(ctx) }()
 	return func() error {
 		cancel(errEnough)
-		return <-done
+		return patience.Next(t, done, "the end of Run")
 	}
 }
 
@@ -62,13 +63,13 @@ func TestRunArchivesAsSoonAsALogComes(t *testing.T) {
 	a := p.open(t, archive.Config{Interval: time.Hour, Logger: slog.New(log)})
 	write(t, p.queue, map[string]string{connLog: "c"})
 	stop := running(t, a)
-	<-log // what was there
+	patience.Next(t, log, "what was there to be archived")
 	rotated := filepath.Join(filepath.Dir(p.queue), "dns.log")
 	write(t, filepath.Dir(rotated), map[string]string{"dns.log": "d"})
 	if err := os.Rename(rotated, filepath.Join(p.queue, dnsLog)); err != nil {
 		t.Fatal(err)
 	}
-	<-log // what Zeek renamed into it
+	patience.Next(t, log, "what Zeek renamed into the queue to be archived")
 	wantFiles(t, p.logs, map[string]string{
 		"2026-11-23/conn.10:00:00-11:00:00.log.gz":         "c",
 		"2026-11-22/dns.23:30:00-00:30:00-logger-1.log.gz": "d",

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 )
 
 // roleEnv makes the test binary the debugger.
@@ -123,13 +124,13 @@ func runUntilExamined(t *testing.T, cfg crash.Config, pattern string, n int) {
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	for range n {
-		if got := <-log; got != "crash examined" {
+		if got := patience.Next(t, log, "a crash to be examined"); got != "crash examined" {
 			t.Errorf("log: %s", got)
 		}
 	}
 	enough := errors.New("enough")
 	cancel(enough)
-	if err := <-done; !errors.Is(err, enough) {
+	if err := patience.Next(t, done, "the end of Run"); !errors.Is(err, enough) {
 		t.Errorf("Run: %v, want the context's cause", err)
 	}
 }
@@ -336,9 +337,9 @@ func TestRealCore(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
-		<-log
+		patience.Next(t, log, "the crash to be examined")
 		cancel()
-		<-done
+		patience.Next(t, done, "the end of Run")
 	}
 	got, ok := latest(s, "worker-1")
 	if !ok || got.Pending || got.Backtrace == "" && got.Note == "" {

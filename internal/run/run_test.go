@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/run"
 )
 
@@ -78,7 +79,7 @@ func TestEndOfTheContextEndsTheWholeGroup(t *testing.T) {
 	if err := program.Run(ctx); !errors.Is(err, late) {
 		t.Errorf("got %v, want the cause of the context", err)
 	}
-	fd := <-child
+	fd := patience.Next(t, child, "the process that the program started")
 	defer unix.Close(fd)
 	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 || err != nil {
 		t.Errorf("the process that the program started outlives it: %d, %v", n, err)

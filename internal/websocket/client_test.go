@@ -10,6 +10,7 @@ import (
 
 	framing "github.com/coder/websocket"
 
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -127,7 +128,7 @@ func TestClientClosesProperly(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	if err := <-closed; framing.CloseStatus(err) != 1000 {
+	if err := patience.Next(t, closed, "the server to see the end"); framing.CloseStatus(err) != 1000 {
 		t.Errorf("the server got %v", err)
 	}
 	if _, _, err := c.Receive(t.Context()); err == nil {

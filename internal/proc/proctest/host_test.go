@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 )
@@ -103,7 +104,7 @@ func TestRefusedStartIsReportedAsFailed(t *testing.T) {
 	if err := h.Start(proc.Spec{Name: "worker-1", Launch: 3}); err != nil {
 		t.Fatal(err)
 	}
-	got, ok := (<-h.Events()).(proc.StartFailed)
+	got, ok := patience.Next(t, h.Events(), "a failure").(proc.StartFailed)
 	if !ok || got.Name != "worker-1" || got.Launch != 3 || !errors.Is(got.Err, because) {
 		t.Errorf("got %+v, want StartFailed with %v", got, because)
 	}
