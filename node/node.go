@@ -13,6 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	corenode "github.com/zeekfleet/zeekfleet/internal/core/node"
+	"github.com/zeekfleet/zeekfleet/internal/loop"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -75,8 +76,7 @@ func (n *Node) Run(ctx context.Context) error {
 	return nil
 }
 
-// loop is the only caller of the core, and of time.Now on its behalf. It ends
-// with ctx.
+// loop runs the core until ctx is done.
 func (n *Node) loop(ctx context.Context, sub *bus.Subscription) {
 	calls := newCalls(n.cfg)
 	defer calls.wait()
@@ -85,30 +85,22 @@ func (n *Node) loop(ctx context.Context, sub *bus.Subscription) {
 		Actions:  slices.Collect(maps.Keys(n.cfg.Dispatches)),
 		MaxCalls: n.cfg.MaxCalls,
 	})
-	wake := time.NewTimer(0)
-	defer wake.Stop()
-	for {
-		var ev corenode.Event
+	perform := func(ctx context.Context, effect corenode.Effect) (*corenode.Event, error) {
+		n.perform(ctx, calls, effect)
+		return nil, nil
+	}
+	_ = loop.New(core, perform).Run(ctx, func(due <-chan time.Time) (corenode.Event, bool) { // an error is the end of ctx
 		select {
 		case <-ctx.Done():
-			return
-		case <-wake.C:
-			ev = corenode.Tick{}
+			return nil, false
+		case <-due:
+			return corenode.Tick{}, true
 		case returned := <-calls.returned:
-			ev = returned
+			return returned, true
 		case happened := <-sub.Events():
-			var ok bool
-			if ev, ok = n.translate(happened); !ok {
-				continue
-			}
+			return n.translate(happened)
 		}
-		for _, effect := range core.Step(time.Now(), ev) {
-			n.perform(ctx, calls, effect)
-		}
-		if at, ok := core.NextWake(); ok {
-			wake.Reset(time.Until(at))
-		}
-	}
+	})
 }
 
 // translate turns what happened on the bus into the core's event, and reports

@@ -153,18 +153,19 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	defer parts.stop()
 
 	a := &agentShell{
-		cfg:      cfg,
-		topic:    cfg.AgentTopics + "/" + string(cfg.Core.Name),
-		doc:      doc,
-		endpoint: endpoint,
-		parts:    parts,
-		nodes:    map[launchID]*launched{},
-		live:     live,
-		sessions: map[mgmt.PeerID]*socketSession{},
-		provers:  map[mgmt.PeerID]launchID{},
-		puzzled:  puzzles{},
-		happened: make(chan agent.Event),
-		sockets:  make(chan socketEvent),
+		cfg:       cfg,
+		topic:     cfg.AgentTopics + "/" + string(cfg.Core.Name),
+		doc:       doc,
+		endpoint:  endpoint,
+		parts:     parts,
+		nodes:     map[launchID]*launched{},
+		live:      live,
+		sessions:  map[mgmt.PeerID]*socketSession{},
+		provers:   map[mgmt.PeerID]launchID{},
+		puzzled:   puzzles{},
+		stopNodes: cfg.StopNodes,
+		happened:  make(chan agent.Event),
+		sockets:   make(chan socketEvent),
 	}
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/loop"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
@@ -29,45 +31,45 @@ type agentShell struct {
 	puzzled  puzzles
 	warnedOf map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the latest warnings about one
 
-	happened chan agent.Event // what tasks have to report
-	sockets  chan socketEvent
+	stopNodes <-chan struct{}  // as in AgentConfig; nil once it was closed
+	happened  chan agent.Event // what tasks have to report
+	sockets   chan socketEvent
 }
 
 func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted agent.Adopted) error {
-	s := newStepper(core, a.perform)
-	if err := s.step(ctx, adopted); err != nil {
+	l := loop.New(core, a.perform)
+	if err := l.Step(ctx, adopted); err != nil {
 		return err
 	}
 	for _, ready := range a.alreadyReady() {
-		if err := s.step(ctx, ready); err != nil {
+		if err := l.Step(ctx, ready); err != nil {
 			return err
 		}
 	}
-	stopNodes := a.cfg.StopNodes
-	for {
-		var ev agent.Event
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-stopNodes:
-			stopNodes = nil // once is enough
-			ev = agent.Shutdown{}
-		case <-s.wake.C:
-			ev = agent.Tick{}
-		case ev = <-a.happened:
-		case happened := <-a.sockets:
-			ev = a.socketEvent(happened)
-		case happened := <-a.cfg.Processes.Events():
-			ev = a.processEvent(ctx, happened)
-		case happened := <-sub.Events():
-			ev = a.translate(happened)
-		}
-		if ev == nil {
-			continue
-		}
-		if err := s.step(ctx, ev); err != nil {
-			return err
-		}
+	return l.Run(ctx, func(due <-chan time.Time) (agent.Event, bool) {
+		ev := a.next(ctx, sub, due)
+		return ev, ev != nil
+	})
+}
+
+// next waits until something happens, and returns the core's event for it, or nil.
+func (a *agentShell) next(ctx context.Context, sub *bus.Subscription, due <-chan time.Time) agent.Event {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-a.stopNodes:
+		a.stopNodes = nil // once is enough
+		return agent.Shutdown{}
+	case <-due:
+		return agent.Tick{}
+	case ev := <-a.happened:
+		return ev
+	case happened := <-a.sockets:
+		return a.socketEvent(happened)
+	case happened := <-a.cfg.Processes.Events():
+		return a.processEvent(ctx, happened)
+	case happened := <-sub.Events():
+		return a.translate(happened)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/loop"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
@@ -181,26 +182,21 @@ type controllerShell struct {
 }
 
 func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core *controller.Machine) error {
-	s := newStepper(core, c.perform)
-	for {
-		var ev controller.Event
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	return loop.New(core, c.perform).Run(ctx, func(due <-chan time.Time) (controller.Event, bool) {
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return nil, false
 		case <-c.farewell:
-			return c.conflict
-		case <-s.wake.C:
-			ev = controller.Tick{}
+			end(c.conflict)
+			return nil, false
+		case <-due:
+			return controller.Tick{}, true
 		case happened := <-sub.Events():
-			var ok bool
-			if ev, ok = c.translate(happened); !ok {
-				continue
-			}
+			return c.translate(happened)
 		}
-		if err := s.step(ctx, ev); err != nil {
-			return err
-		}
-	}
+	})
 }
 
 // translate turns what happened on the bus into the core's event, and reports
