@@ -138,7 +138,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	if err != nil {
 		return err
 	}
-	adopted, err := cfg.Processes.Adopt(ctx)
+	adopted, err := cfg.survivors(ctx)
 	if err != nil {
 		return fmt.Errorf("look for nodes of an earlier run: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -206,6 +207,33 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 	connected, hangUp := context.WithCancel(ctx)
 	p.hangUp = hangUp
 	a.parts.task(func() { s.run(connected) })
+}
+
+// survivors finds the processes of earlier lives of the agent, and changes nothing.
+// A launch that a newer zeekfleet has recorded is an error: this one does not know
+// all that matters of it.
+func (c AgentConfig) survivors(ctx context.Context) (proc.Adoption, error) {
+	found, err := c.Processes.Adopt(ctx)
+	if err != nil {
+		return proc.Adoption{}, err
+	}
+	var launches []launchID
+	for _, rec := range found.Running {
+		launches = append(launches, launchID{mgmt.NodeName(rec.Name), rec.Launch})
+	}
+	for _, u := range found.Unseen {
+		launches = append(launches, launchID{mgmt.NodeName(u.Name), u.Launch})
+	}
+	for _, e := range found.Ended {
+		launches = append(launches, launchID{mgmt.NodeName(e.Name), e.Launch})
+	}
+	for _, id := range launches {
+		_, err := c.Launch.Recall(id.node, id.number)
+		if _, newer := errors.AsType[*form.NewerError](err); newer {
+			return proc.Adoption{}, err
+		}
+	}
+	return found, nil
 }
 
 // adopt takes over the processes of an earlier life of the agent. Those that

@@ -23,16 +23,16 @@ func Seal(object []byte) []byte {
 	return fmt.Appendf(bytes.Clone(body), ",\"sum\":\"%08x\"}\n", crc32.Checksum(body, castagnoli))
 }
 
-// CheckSeal reports whether a text is as Seal made it. One that was never sealed
-// is fine: earlier versions did not. A single damage does not make a sealed text
-// look like that, unless it hit nothing but the seal.
-func CheckSeal(text []byte) error {
+// Unseal returns the object that Seal was given, and true; or a text that has no
+// seal as it is, and false. A single damage does not make a sealed text look like
+// one without a seal, unless it hit nothing but the seal.
+func Unseal(text []byte) (object []byte, sealed bool, err error) {
 	m := seal.FindSubmatchIndex(text)
 	if m == nil {
-		return nil
+		return text, false, nil
 	}
 	if want := fmt.Sprintf("%08x", crc32.Checksum(text[:m[0]], castagnoli)); string(text[m[2]:m[3]]) != want {
-		return ErrDamaged
+		return nil, true, ErrDamaged
 	}
-	return nil
+	return append(bytes.Clone(text[:m[0]]), '}'), true, nil
 }

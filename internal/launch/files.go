@@ -2,7 +2,6 @@ package launch
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
@@ -30,8 +30,8 @@ type launchFiles struct {
 
 // factsRecord is the content of a file of launchFiles.
 type factsRecord struct {
-	Launch uint64 `json:"launch"`
-	Facts  Facts  `json:"facts"`
+	Launch uint64
+	Facts  Facts
 }
 
 const (
@@ -52,14 +52,10 @@ func (l *launchFiles) path(node mgmt.NodeName) string {
 // keep remembers a launch, and removes what no living process needs any more.
 func (l *launchFiles) keep(node mgmt.NodeName, number uint64, facts Facts) error {
 	rec := factsRecord{number, facts}
-	text, err := json.Marshal(rec)
-	if err != nil {
-		panic(fmt.Sprintf("launch: marshal facts of a launch: %v", err)) // plain data
-	}
 	if err := os.MkdirAll(l.records, 0o700); err != nil {
 		return fmt.Errorf("record launch of node %s: %w", node, err)
 	}
-	if err := durable.ReplaceUnsynced(l.path(node), l.path(node)+".new", durable.Seal(text)); err != nil {
+	if err := durable.ReplaceUnsynced(l.path(node), l.path(node)+".new", encodeRecord(rec)); err != nil {
 		return fmt.Errorf("record launch of node %s: %w", node, err)
 	}
 	l.live[node] = rec
@@ -86,10 +82,9 @@ func readFacts(path string) (rec factsRecord, err error) {
 	if err != nil {
 		return rec, fmt.Errorf("launch record: %w", err)
 	}
-	if len(text) == 0 {
-		err = errors.New("it is empty")
-	} else if err = durable.CheckSeal(text); err == nil {
-		err = json.Unmarshal(text, &rec)
+	rec, err = decodeRecord(text)
+	if _, ok := errors.AsType[*form.NewerError](err); ok {
+		return factsRecord{}, fmt.Errorf("launch record %s was %w", path, err)
 	}
 	if err != nil {
 		return factsRecord{}, fmt.Errorf("launch record %s: %w", path, err)

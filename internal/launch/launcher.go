@@ -18,7 +18,8 @@ type Launcher interface {
 	Launch(plan mgmt.Plan, number uint64) (Process, error)
 	// Recall returns the facts of a launch that an earlier life of the agent
 	// made. Those calls precede the first Launch. The error says that they are
-	// lost; the Facts are then what is known nevertheless.
+	// lost; the Facts are then what is known nevertheless. A *form.NewerError says
+	// that a newer zeekfleet knows them: that one is to be run.
 	Recall(node mgmt.NodeName, number uint64) (Facts, error)
 	// Forget says that the process of a launch is gone, and its facts are
 	// needed no more.
@@ -43,24 +44,24 @@ type Process struct {
 type Facts struct {
 	// Program is the executable, Version what it calls its version, Dir the
 	// working directory.
-	Program string `json:"program"`
-	Version string `json:"version,omitempty"`
-	Dir     string `json:"dir"`
+	Program string
+	Version string
+	Dir     string
 	// StatusFile is the file in Dir in which the process says how it is.
-	StatusFile string `json:"status_file,omitempty"`
+	StatusFile string
 	// WebSocketPort is where the process serves its agent; 0: it dials the agent.
-	WebSocketPort uint16 `json:"websocket_port,omitempty"`
+	WebSocketPort uint16
 	// Secret is what the process and its agent prove their messages with; empty:
 	// the process takes plain ones.
-	Secret mgmt.Secret `json:"secret,omitempty"`
+	Secret mgmt.Secret
 	// Generated names the directory of its generated files.
-	Generated string `json:"generated,omitempty"`
+	Generated string
 	// KeepsLogs says that logs which it leaves in Dir are to be archived, with
 	// LogSuffix in their names.
-	KeepsLogs bool   `json:"keeps_logs,omitempty"`
-	LogSuffix string `json:"log_suffix,omitempty"`
+	KeepsLogs bool
+	LogSuffix string
 	// Zone is the entry TZ=… of its environment; empty: it has none.
-	Zone string `json:"zone,omitempty"`
+	Zone string
 }
 
 // zoneOf returns the entry of an environment that says the time zone.

@@ -2,7 +2,6 @@ package proc_test
 
 import (
 	"bufio"
-	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
@@ -178,15 +176,12 @@ func TestProcessWithAnotherIdentityIsNotTouched(t *testing.T) {
 			records := first.settle()
 			path := filepath.Join(first.dir, "records", records[0])
 			original := must(os.ReadFile(path))
-			var rec proc.Record
-			if err := json.Unmarshal(original, &rec); err != nil {
-				t.Fatal(err)
-			}
+			rec := must(proc.DecodeRecord(original))
 			if rec.PID != pid {
 				t.Fatalf("record: got %+v, want PID %d", rec, pid)
 			}
 			change(&rec)
-			if err := os.WriteFile(path, must(json.Marshal(rec)), 0o600); err != nil {
+			if err := os.WriteFile(path, proc.EncodeRecord(rec), 0o600); err != nil {
 				t.Fatal(err)
 			}
 
@@ -271,22 +266,40 @@ func TestProcessThatCannotBeLookedAtHasNotEnded(t *testing.T) {
 	second.kill("worker-1", 1)
 }
 
-func TestRecordOfANewerVersionIsUnderstood(t *testing.T) {
+// A newer zeekfleet may know more of its processes: an earlier one leaves all of
+// them alone, and what stands in the directory.
+func TestRecordOfANewerFormIsAnError(t *testing.T) {
 	first := newFleet(t, t.TempDir(), proc.Config{})
 	first.start(first.spec("worker-1", "sleeper"))
 	pid := next[proc.Started](first).PID
 	first.hear("ready")
-	path := filepath.Join(first.dir, "records", first.settle()[0])
-	object := unsealed(string(must(os.ReadFile(path))))
-	text := durable.Seal([]byte(strings.Replace(object, "{", `{"colour":"blue",`, 1)))
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
+	dir := filepath.Join(first.dir, "records")
+	path := filepath.Join(dir, first.settle()[0])
+	original := must(os.ReadFile(path))
+	for file, text := range map[string]string{path: `{"version":2}`, filepath.Join(dir, "worker-1.2.json.new"): "half"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	second := newFleet(t, first.dir, proc.Config{})
-	if a := second.adopt(); len(a.Running) != 1 || a.Running[0].PID != pid {
+	want := "process records: " + path + " was written by a newer zeekfleet (form 2, known are up to 1); run that zeekfleet, or a later one"
+	if a, err := second.Adopt(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("Adopt: got %+v, %v\nwant %s", a, err, want)
+	}
+	if living, err := proc.Recorded(dir); err == nil || err.Error() != want {
+		t.Errorf("Recorded: got %v, %v\nwant %s", living, err, want)
+	}
+	if left := must(os.ReadDir(dir)); len(left) != 2 {
+		t.Errorf("files: %v, want both", left)
+	}
+	if err := os.WriteFile(path, original, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	third := newFleet(t, first.dir, proc.Config{})
+	if a := third.adopt(); len(a.Running) != 1 || a.Running[0].PID != pid {
 		t.Fatalf("Adopt: got %+v, want PID %d", a, pid)
 	}
-	second.kill("worker-1", 1)
+	third.kill("worker-1", 1)
 }
 
 func TestEveryProcessIsAdoptedWhateverTheLimit(t *testing.T) {
@@ -308,10 +321,10 @@ func TestEveryProcessIsAdoptedWhateverTheLimit(t *testing.T) {
 	second.kill("worker-2", 1)
 }
 
-// unsealed is a record without its checksum, as earlier versions wrote it.
-func unsealed(record string) string {
-	object, _, _ := strings.Cut(record, `,"sum":`)
-	return object + "}"
+// unsealed is a record of form 0, as the first versions wrote it.
+func unsealed(record []byte) []byte {
+	object, _, _ := strings.Cut(string(record), `,"sum":`)
+	return []byte(strings.NewReplacer(`"version":1,`, "", `"fingerprint"`, `"plan_hash"`).Replace(object) + "}")
 }
 
 func TestRecordOfAnEarlierVersionIsUnderstood(t *testing.T) {
@@ -320,7 +333,7 @@ func TestRecordOfAnEarlierVersionIsUnderstood(t *testing.T) {
 	pid := next[proc.Started](first).PID
 	first.hear("ready")
 	path := filepath.Join(first.dir, "records", first.settle()[0])
-	if err := os.WriteFile(path, []byte(unsealed(string(must(os.ReadFile(path))))), 0o600); err != nil {
+	if err := os.WriteFile(path, unsealed(must(os.ReadFile(path))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	second := newFleet(t, first.dir, proc.Config{})

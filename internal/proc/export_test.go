@@ -11,3 +11,9 @@ func (o *Orphans) Look() error { return o.reap() }
 func Trim(path string, limit int64, keep int) (bool, error) {
 	return outputs{limit: limit, keep: keep}.trim(path)
 }
+
+// EncodeRecord and DecodeRecord are for the content of a record's file.
+var (
+	EncodeRecord = encodeRecord
+	DecodeRecord = decodeRecord
+)

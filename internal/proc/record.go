@@ -1,7 +1,6 @@
 package proc
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,22 +17,22 @@ import (
 // Record is what is known on disk of one process. PID, StartTicks and BootID
 // together name a process for ever; each alone can come again.
 type Record struct {
-	Name        string    `json:"name"`
-	Launch      uint64    `json:"launch"`
-	PID         int       `json:"pid"`
-	StartTicks  uint64    `json:"start_ticks"` // kernel start time, /proc/<pid>/stat field 22
-	BootID      string    `json:"boot_id"`
-	Executable  string    `json:"executable"`
-	Fingerprint string    `json:"plan_hash"`
-	Started     time.Time `json:"started"`
-	Stdout      Output    `json:"stdout"`
-	Stderr      Output    `json:"stderr"`
+	Name        string
+	Launch      uint64
+	PID         int
+	StartTicks  uint64 // kernel start time, /proc/<pid>/stat field 22
+	BootID      string
+	Executable  string
+	Fingerprint string
+	Started     time.Time
+	Stdout      Output
+	Stderr      Output
 }
 
 // Output is where the output of one launch begins.
 type Output struct {
-	Path   string `json:"path"`   // empty: it goes nowhere
-	Offset int64  `json:"offset"` // bytes
+	Path   string // empty: it goes nowhere
+	Offset int64  // bytes
 }
 
 const (
@@ -63,12 +62,8 @@ func (d records) path(r Record) string {
 
 // save writes r durably: its file is the old one or the new one, never a part.
 func (d records) save(r Record) error {
-	text, err := json.Marshal(r)
-	if err != nil {
-		panic(fmt.Sprintf("proc: marshal record: %v", err)) // every field can be marshalled
-	}
 	path := d.path(r)
-	return durable.Replace(path, path+".new", durable.Seal(text))
+	return durable.Replace(path, path+".new", encodeRecord(r))
 }
 
 // remove deletes the file of r. It is not synced: a record that comes back
@@ -91,12 +86,15 @@ type lostRecord struct {
 func (l lostRecord) Error() string { return fmt.Sprintf("process record %s: %v", l.path, l.err) }
 
 // load reads all records, and reports those that cannot be read and the files
-// that are none. What a death in the middle of save has left is removed.
+// that are none. What a death in the middle of save has left is removed. A record
+// of a newer zeekfleet is an error, and then nothing is removed: that zeekfleet is
+// to be run.
 func (d records) load() (found []Record, lost []lostRecord, problems []error, err error) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	var fresh []string
 	for _, e := range entries {
 		path := filepath.Join(d.dir, e.Name())
 		switch {
@@ -109,6 +107,9 @@ func (d records) load() (found []Record, lost []lostRecord, problems []error, er
 			if isShortage(err) {
 				return nil, nil, nil, err
 			}
+			if isNewer(err) {
+				return nil, nil, nil, fmt.Errorf("%s was %w", path, err)
+			}
 			l := lostRecord{path: path, err: err}
 			var ok bool
 			if l.name, l.launch, ok = parseRecordName(e.Name()); ok {
@@ -117,9 +118,12 @@ func (d records) load() (found []Record, lost []lostRecord, problems []error, er
 				problems = append(problems, l)
 			}
 		case strings.HasSuffix(path, recordSuffix+".new"):
-			if err := os.Remove(path); err != nil {
-				problems = append(problems, err)
-			}
+			fresh = append(fresh, path)
+		}
+	}
+	for _, path := range fresh {
+		if err := os.Remove(path); err != nil {
+			problems = append(problems, err)
 		}
 	}
 	return found, lost, problems, nil
@@ -148,18 +152,14 @@ func (d records) read(path string) (Record, error) {
 	return parseRecord(text, filepath.Base(path), d)
 }
 
-// parseRecord accepts only what save could have written to a file called base,
-// be it that of a newer version: what this one does not know, it does not need.
+// parseRecord accepts only what save could have written to a file called base.
 func parseRecord(text []byte, base string, d records) (Record, error) {
 	if len(text) == 0 {
 		return Record{}, errors.New("it is empty")
 	}
-	var r Record
-	if err := durable.CheckSeal(text); err != nil {
+	r, err := decodeRecord(text)
+	if err != nil {
 		return Record{}, err
-	}
-	if err := json.Unmarshal(text, &r); err != nil {
-		return Record{}, fmt.Errorf("it is damaged: %w", err)
 	}
 	if r.PID <= 1 || r.Name == "" || r.BootID == "" || r.StartTicks == 0 {
 		return Record{}, errors.New("it names no process")

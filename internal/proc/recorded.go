@@ -11,7 +11,8 @@ import (
 
 // Recorded returns the living processes that the records in a directory name.
 // It changes nothing, and so may look at a directory that a Host uses. What is
-// no record is passed over; a directory that does not exist has none.
+// no record is passed over; a directory that does not exist has none. A record of
+// a newer zeekfleet is an error.
 func Recorded(dir string) ([]Record, error) {
 	boot, err := readBootID()
 	if err != nil {
@@ -26,7 +27,11 @@ func Recorded(dir string) ([]Record, error) {
 		if !strings.HasSuffix(e.Name(), recordSuffix) {
 			continue
 		}
-		rec, err := records{dir}.read(filepath.Join(dir, e.Name()))
+		path := filepath.Join(dir, e.Name())
+		rec, err := records{dir}.read(path)
+		if isNewer(err) {
+			return nil, fmt.Errorf("process records: %s was %w", path, err)
+		}
 		if err != nil || rec.BootID != boot {
 			continue
 		}

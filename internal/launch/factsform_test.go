@@ -1,0 +1,87 @@
+package launch_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+)
+
+// facts has a value in every field.
+var facts = launch.Facts{
+	Program: "/opt/zeek/bin/zeek", Version: "8.2.2", Dir: "/var/lib/zeekfleet/nodes/worker", StatusFile: ".status",
+	WebSocketPort: 34087, Secret: "e48b", Generated: "d717", KeepsLogs: true, LogSuffix: "worker", Zone: "TZ=UTC",
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// A change of this file is a new form.
+func TestFactsAreWrittenInForm1(t *testing.T) {
+	want := read(t, "testdata/launch-1.json")
+	if got := launch.EncodeFacts(7, facts); !bytes.Equal(got, want) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if number, got, err := launch.DecodeFacts(want); number != 7 || err != nil || got != facts {
+		t.Errorf("read: launch %d, %v (-want +got):\n%s", number, err, gocmp.Diff(facts, got))
+	}
+}
+
+func TestFactsOfForm0AreRead(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/state-d751308/zeek/nodes/sensor-1/launches/*.json")
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		number, f, err := launch.DecodeFacts(read(t, file))
+		node := strings.TrimSuffix(filepath.Base(file), ".json")
+		complete := number > 0 && f.Program != "" && f.Version == "8.2.2" && f.StatusFile == ".status" && f.WebSocketPort > 0 &&
+			f.Secret.Usable() && f.Generated != "" && f.KeepsLogs && strings.HasSuffix(node, f.LogSuffix) && filepath.Base(f.Dir) == node
+		if err != nil || !complete {
+			t.Errorf("%s: launch %d, %+v, %v", file, number, f, err)
+		}
+	}
+}
+
+func TestFactsThatAreNoneOfTheirForm(t *testing.T) {
+	object, _, err := durable.Unseal(launch.EncodeFacts(7, facts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{
+		"form 1 without a checksum":         object,
+		"a field that form 1 does not have": durable.Seal(bytes.Replace(object, []byte("{"), []byte(`{"colour":"blue",`), 1)),
+		"a field that form 0 does not have": []byte(`{"launch":7,"facts":{"colour":"blue"}}`),
+	} {
+		if number, f, err := launch.DecodeFacts(text); err == nil {
+			t.Errorf("%s: read %d, %+v", name, number, f)
+		}
+	}
+}
+
+func TestLaunchThatANewerVersionRecordedIsNamed(t *testing.T) {
+	l := newLaunches(t)
+	l.launch(1, "a")
+	path := filepath.Join(l.dir, "launches", "worker.json")
+	if err := os.WriteFile(path, []byte(`{"version":2}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := l.Recall("worker", 1)
+	if _, ok := errors.AsType[*form.NewerError](err); !ok || !strings.Contains(err.Error(), path+" was written by a newer zeekfleet (form 2") {
+		t.Errorf("got %v", err)
+	}
+}
