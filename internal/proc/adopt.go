@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -135,14 +136,14 @@ func openPidfd(pid int) (*os.File, error) {
 // hidepid hides processes of other users, and of our own those of programs with
 // capabilities. Whether it may be signalled says nothing about that.
 func (h *Host) livesAs(r Record, pidfd *os.File) (alive bool, unsure error) {
-	s, err := readStatIn(h.cfg.ProcDir, r.PID)
+	s, err := procfs.Dir(h.cfg.ProcDir).Stat(r.PID)
 	if hasEnded(pidfd) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return s.ticks == r.StartTicks, nil
+	return s.Ticks == r.StartTicks, nil
 }
 
 // isShortage reports whether err says more of this process than of what it looked

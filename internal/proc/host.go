@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -66,7 +67,7 @@ func (c Config) withDefaults() Config {
 	c.TailBytes = cmp.Or(max(c.TailBytes, 0), 64<<10)
 	c.OutputBytes = cmp.Or(max(c.OutputBytes, 0), 10<<20)
 	c.OutputFiles = cmp.Or(max(c.OutputFiles, 0), 2)
-	c.ProcDir = cmp.Or(c.ProcDir, procDir)
+	c.ProcDir = cmp.Or(c.ProcDir, string(procfs.Root))
 	c.Housekeeping = cmp.Or(max(c.Housekeeping, 0), 10*time.Second)
 	return c
 }

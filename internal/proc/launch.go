@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -141,12 +142,12 @@ func (p *process) fork(files []*os.File) error {
 
 // release writes the record and sends the helper its orders.
 func (p *process) release(g *gate, program string) error {
-	s, err := readStat(p.rec.PID)
+	s, err := procfs.Root.Stat(p.rec.PID)
 	if err != nil {
 		return fmt.Errorf("identify its process: %w", err)
 	}
 	p.mu.Lock()
-	p.rec.StartTicks, p.rec.BootID, p.rec.Started = s.ticks, p.host.bootID, time.Now().UTC()
+	p.rec.StartTicks, p.rec.BootID, p.rec.Started = s.Ticks, p.host.bootID, time.Now().UTC()
 	p.mu.Unlock()
 	if err := p.host.records.save(p.record()); err != nil {
 		return fmt.Errorf("record its process: %w", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,19 +18,19 @@ type orphans struct {
 // reap reaps those that were there at the last look already. Whoever waits for a
 // child of its own has had the time to do so.
 func (o *orphans) reap() error {
-	pids, err := allPIDs()
+	pids, err := procfs.Root.PIDs()
 	if err != nil {
 		return err
 	}
 	found := map[int]uint64{}
 	var errs []error
 	for _, pid := range pids {
-		s, err := readStat(pid)
-		if err != nil || s.state != 'Z' || s.parent != os.Getpid() {
+		s, err := procfs.Root.Stat(pid)
+		if err != nil || s.State != 'Z' || s.Parent != os.Getpid() {
 			continue
 		}
-		if ticks, again := o.seen[pid]; !again || ticks != s.ticks {
-			found[pid] = s.ticks
+		if ticks, again := o.seen[pid]; !again || ticks != s.Ticks {
+			found[pid] = s.Ticks
 			continue
 		}
 		if _, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err != nil && !errors.Is(err, unix.ECHILD) {

@@ -1,60 +1,16 @@
 package proc
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"golang.org/x/sys/unix"
 )
-
-// stat is what /proc/<pid>/stat says of a process.
-type stat struct {
-	name    string // of the program, at most 15 bytes
-	state   byte
-	parent  int
-	session int
-	ticks   uint64 // kernel start time, in clock ticks since boot
-}
-
-func readStat(pid int) (stat, error) { return readStatIn(procDir, pid) }
-
-// procDir is where the kernel shows processes.
-const procDir = "/proc"
-
-func readStatIn(dir string, pid int) (stat, error) {
-	text, err := os.ReadFile(fmt.Sprintf("%s/%d/stat", dir, pid))
-	if err != nil {
-		return stat{}, err
-	}
-	// The second field is the program's name in parentheses, which may itself
-	// contain anything. Behind it come field 3, the state, and so on.
-	_, name, _ := bytes.Cut(text[:max(bytes.LastIndexByte(text, ')'), 0)], []byte("("))
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 20 {
-		return stat{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	parent, err := strconv.Atoi(string(fields[4-3]))
-	if err != nil {
-		return stat{}, fmt.Errorf("parent in /proc/%d/stat: %w", pid, err)
-	}
-	session, err := strconv.Atoi(string(fields[6-3]))
-	if err != nil {
-		return stat{}, fmt.Errorf("session in /proc/%d/stat: %w", pid, err)
-	}
-	ticks, err := strconv.ParseUint(string(fields[22-3]), 10, 64)
-	if err != nil {
-		return stat{}, fmt.Errorf("start time in /proc/%d/stat: %w", pid, err)
-	}
-	return stat{name: string(name), state: fields[0][0], parent: parent, session: session, ticks: ticks}, nil
-}
-
-func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
 
 // readBootID returns the id that the kernel made up when it booted.
 func readBootID() (string, error) {
@@ -65,47 +21,24 @@ func readBootID() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// allPIDs lists the processes there are.
-func allPIDs() ([]int, error) { return allPIDsIn(procDir) }
-
-func allPIDsIn(path string) ([]int, error) {
-	dir, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return nil, err
-	}
-	var pids []int
-	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	slices.Sort(pids)
-	return pids, nil
-}
-
 // sessionMembers lists the living processes of the session that leader leads or
 // led, without leader itself. The number of a session is not used again while
 // a member lives, so a list is wrong only if the whole session has gone and
 // another process has become leader under its number; that one is told by its
 // start time.
 func sessionMembers(leader int, ticks uint64) ([]int, error) {
-	pids, err := allPIDs()
+	pids, err := procfs.Root.PIDs()
 	if err != nil {
 		return nil, err
 	}
 	var members []int
 	for _, pid := range pids {
 		// A process that is gone meanwhile is no member.
-		if s, err := readStat(pid); err == nil && pid != leader && s.session == leader && !s.dead() {
+		if s, err := procfs.Root.Stat(pid); err == nil && pid != leader && s.Session == leader && !s.Dead() {
 			members = append(members, pid)
 		}
 	}
-	if s, err := readStat(leader); err == nil && s.ticks != ticks {
+	if s, err := procfs.Root.Stat(leader); err == nil && s.Ticks != ticks {
 		return nil, nil
 	}
 	return members, nil
@@ -145,7 +78,7 @@ func killMember(pid, session int) error {
 		return err
 	}
 	defer unix.Close(fd)
-	if s, err := readStat(pid); err != nil || s.session != session {
+	if s, err := procfs.Root.Stat(pid); err != nil || s.Session != session {
 		return nil
 	}
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); !errors.Is(err, unix.ESRCH) {
@@ -168,14 +101,14 @@ func findForeign(names []string, ours map[int]bool) ([]Foreign, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	pids, err := allPIDs()
+	pids, err := procfs.Root.PIDs()
 	if err != nil {
 		return nil, err
 	}
 	var found []Foreign
 	for _, pid := range pids {
-		s, err := readStat(pid)
-		if err != nil || s.dead() || ours[s.session] {
+		s, err := procfs.Root.Stat(pid)
+		if err != nil || s.Dead() || ours[s.Session] {
 			continue
 		}
 		f := Foreign{PID: pid, Command: commandLine(pid)}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
 )
 
 // Recorded returns the living processes that the records in a directory name.
@@ -35,7 +37,7 @@ func Recorded(dir string) ([]Record, error) {
 		if err != nil || rec.BootID != boot {
 			continue
 		}
-		if s, err := readStat(rec.PID); err == nil && s.ticks == rec.StartTicks && !s.dead() {
+		if s, err := procfs.Root.Stat(rec.PID); err == nil && s.Ticks == rec.StartTicks && !s.Dead() {
 			living = append(living, rec)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -240,22 +241,22 @@ func (h *Host) unrecorded(recorded map[int]bool) (surroundings, error) {
 	if err != nil {
 		return s, err
 	}
-	pids, err := allPIDsIn(h.cfg.ProcDir)
+	pids, err := procfs.Dir(h.cfg.ProcDir).PIDs()
 	if err != nil {
 		return s, err
 	}
-	if _, err := readStatIn(h.cfg.ProcDir, 1); err != nil {
+	if _, err := procfs.Dir(h.cfg.ProcDir).Stat(1); err != nil {
 		s.blind = "/proc hides processes"
 	}
 	for _, pid := range pids {
-		st, err := readStatIn(h.cfg.ProcDir, pid)
-		if err != nil || st.dead() || st.session != pid || recorded[pid] {
+		st, err := procfs.Dir(h.cfg.ProcDir).Stat(pid)
+		if err != nil || st.Dead() || st.Session != pid || recorded[pid] {
 			continue
 		}
 		dir, err := os.Readlink(filepath.Join(h.cfg.ProcDir, fmt.Sprint(pid), "cwd"))
 		if errors.Is(err, fs.ErrPermission) {
-			if slices.Contains(h.cfg.Foreign, st.name) {
-				s.blind = fmt.Sprintf("process %d (%s) cannot be looked at", pid, st.name)
+			if slices.Contains(h.cfg.Foreign, st.Name) {
+				s.blind = fmt.Sprintf("process %d (%s) cannot be looked at", pid, st.Name)
 			}
 			continue
 		}

@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -56,79 +56,36 @@ func (p Process) String() string {
 // Holders returns the processes that have the socket open, as far as they show
 // it: those of other users do so to root alone. It looks at every process.
 func Holders(inode uint64) []Process {
-	pids, err := allPIDs()
+	pids, err := procfs.Root.PIDs()
 	if err != nil {
 		return nil
 	}
 	var found []Process
 	for _, pid := range pids {
 		if has, err := Holds(pid, inode); err == nil && has {
-			st := readStat(pid)
-			found = append(found, Process{PID: pid, Session: st.session, Name: st.name})
+			st, _ := procfs.Root.Stat(pid) // of a process that is gone nothing is known
+			found = append(found, Process{PID: pid, Session: st.Session, Name: st.Name})
 		}
 	}
 	return found
-}
-
-func allPIDs() ([]int, error) {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	var pids []int
-	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids, err
 }
 
 // Descends reports whether a process is another one, or descends from it, or
 // belongs to the session that the other leads.
 func Descends(pid, from int) bool {
 	const most = 64 // generations
-	if readStat(pid).session == from {
+	if st, err := procfs.Root.Stat(pid); err == nil && st.Session == from {
 		return true
 	}
 	for range most {
 		if pid == from {
 			return true
 		}
-		if pid = readStat(pid).parent; pid <= 1 {
+		st, err := procfs.Root.Stat(pid)
+		if err != nil || st.Parent <= 1 {
 			return false
 		}
+		pid = st.Parent
 	}
 	return false
-}
-
-type stat struct {
-	name            string
-	parent, session int
-}
-
-// readStat reads /proc/<pid>/stat; it is zero where that cannot be read.
-func readStat(pid int) stat {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return stat{}
-	}
-	return parseStat(string(text))
-}
-
-// parseStat reads what is in /proc/<pid>/stat. The program's name is in
-// parentheses and may itself contain anything.
-func parseStat(text string) stat {
-	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
-	if open < 0 || end < open {
-		return stat{}
-	}
-	st := stat{name: text[open+1 : end]}
-	if fields := strings.Fields(text[end+1:]); len(fields) > 3 {
-		st.parent, _ = strconv.Atoi(fields[1])  // not a number: none
-		st.session, _ = strconv.Atoi(fields[3]) // likewise
-	}
-	return st
 }

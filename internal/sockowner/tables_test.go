@@ -31,21 +31,3 @@ func TestListeningSocketsAreRead(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
-
-func TestProcessesAreDescribed(t *testing.T) {
-	tests := []struct {
-		stat    string
-		name    string
-		session int
-	}{
-		{"42 (zeek) S 1 42 40 0 -1", "zeek", 40},
-		{"42 (a) (b) S 1 42 40 0 -1", "a) (b", 40},
-		{"nonsense", "", 0},
-		{")(", "", 0},
-	}
-	for _, tt := range tests {
-		if got := parseStat(tt.stat); got.name != tt.name || got.session != tt.session {
-			t.Errorf("%q: got %+v", tt.stat, got)
-		}
-	}
-}

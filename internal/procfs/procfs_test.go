@@ -1,0 +1,55 @@
+package procfs_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
+)
+
+func TestThisProcessIsShown(t *testing.T) {
+	pids, err := procfs.Root.PIDs()
+	if err != nil || !slices.Contains(pids, os.Getpid()) || !slices.IsSorted(pids) {
+		t.Errorf("got %v, %v, want %d among them, sorted", pids, err, os.Getpid())
+	}
+	s, err := procfs.Root.Stat(os.Getpid())
+	if err != nil || s.Parent != os.Getppid() || s.Ticks == 0 || s.Dead() {
+		t.Errorf("got %+v, %v, want the parent %d", s, err, os.Getppid())
+	}
+}
+
+func TestStat(t *testing.T) {
+	rest := strings.Repeat(" 0", 15)
+	for name, tt := range map[string]struct {
+		text string
+		want procfs.Stat
+		bad  string // in the error; empty: none
+	}{
+		"a program":                      {text: "7 (zeek) S 1 7 6" + rest + " 4711 0", want: procfs.Stat{Name: "zeek", State: 'S', Parent: 1, Session: 6, Ticks: 4711}},
+		"a name that looks like the end": {text: "7 (a) S 9 (b)) R 1 7 6" + rest + " 5 0", want: procfs.Stat{Name: "a) S 9 (b)", State: 'R', Parent: 1, Session: 6, Ticks: 5}},
+		"no name":                        {text: "7 () Z 1 7 6" + rest + " 5 0", want: procfs.Stat{State: 'Z', Parent: 1, Session: 6, Ticks: 5}},
+		"nothing":                        {text: "", bad: "0 fields"},
+		"cut":                            {text: "7 (zeek) S 1 7", bad: "3 fields"},
+		"no number":                      {text: "7 (zeek) S x 7 6" + rest + " 5 0", bad: "parent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.Mkdir(filepath.Join(dir, "7"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "7", "stat"), []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := procfs.Dir(dir).Stat(7)
+			switch {
+			case tt.bad == "" && (err != nil || got != tt.want):
+				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
+			case tt.bad != "" && (err == nil || !strings.Contains(err.Error(), tt.bad)):
+				t.Errorf("got %v, want %s in it", err, tt.bad)
+			}
+		})
+	}
+}
