@@ -27,11 +27,11 @@ const (
 )
 
 // The sink confirms each chunk of events. The sender is never more than
-// maxUnconfirmed chunks ahead, so its send queue of 8192 messages does not
-// overflow.
+// maxUnconfirmed chunks ahead, so its send queue does not overflow.
 const (
-	chunk          = 1000
-	maxUnconfirmed = 5
+	chunk          = 1024
+	maxUnconfirmed = 30
+	sendQueue      = (maxUnconfirmed + 2) * chunk
 )
 
 // peering measures the events per second through one native peering between two
@@ -57,7 +57,7 @@ func peering(ctx context.Context, _ string) ([]figure, error) {
 func peeringRate(ctx context.Context, size int) (float64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	endpoint, err := bus.New(bus.Config{})
+	endpoint, err := bus.New(bus.Config{SendQueue: sendQueue})
 	if err != nil {
 		return 0, err
 	}
