@@ -14,7 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
-// screened is a Screen that says the same of everybody.
+// screened is a Screen that gives the same answer for every caller.
 func screened(c bus.Caller, err error) bus.Screen {
 	return func(remote, local netip.AddrPort) (bus.Caller, error) { return c, err }
 }
@@ -58,7 +58,7 @@ func TestRefusedCallersDoNotBecomePeers(t *testing.T) {
 	})
 }
 
-// expectNothing fails if something has happened.
+// expectNothing fails if s has an event.
 func expectNothing(t *testing.T, s *bus.Subscription) {
 	t.Helper()
 	select {
@@ -88,8 +88,8 @@ func TestPeersSayWhoTheirCallersAre(t *testing.T) {
 	}
 }
 
-// TestCertificatesStandInForUsers has a listener that demands certificates meet
-// callers whom it does not know with one, and callers whom it trusts without.
+// The listener of this test demands certificates. A caller that it does not trust has a
+// certificate; a caller that it trusts has none.
 func TestCertificatesStandInForUsers(t *testing.T) {
 	ca := newAuthority(t)
 	identity := func() *bus.TLS { return ca.identity(x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth) }

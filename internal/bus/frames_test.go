@@ -46,7 +46,7 @@ func dataFrame(sender, receiver wire.ID, topic string, v zval.Value) []byte {
 	})
 }
 
-// dialWith is dial for as long as ctx lasts; it fails once l is closed.
+// dialWith is dial, and fails when ctx ends or l is closed.
 func (l *pipeListener) dialWith(ctx context.Context) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	select {

@@ -17,8 +17,7 @@ func node(typ wire.Type, topic string, payload string) []byte {
 	})
 }
 
-// TestHostileFramesEndTheirConnectionAlone sends what no peer may send, while
-// another peer is connected.
+// A peer sends a frame that no peer may send, while another peer is connected.
 func TestHostileFramesEndTheirConnectionAlone(t *testing.T) {
 	deep := strings.Repeat("\x0e\x01", 200) + "\x00"
 	for name, c := range map[string]struct {
@@ -70,7 +69,7 @@ func TestHostileFramesEndTheirConnectionAlone(t *testing.T) {
 	}
 }
 
-// hackTopic makes the topic of a frame's message as long as can be.
+// hackTopic gives the topic of a frame's message the greatest length.
 func hackTopic(frame []byte) []byte {
 	frame[4+35], frame[4+36] = 0xff, 0xff
 	return frame
@@ -91,7 +90,7 @@ func TestTruncatedFrameIsNamed(t *testing.T) {
 	})
 }
 
-// TestWhatIsNotForUsIsIgnored sends what an endpoint must put up with.
+// A peer sends messages that are not for the endpoint, and stays connected.
 func TestWhatIsNotForUsIsIgnored(t *testing.T) {
 	garbage := "\xff\xff"
 	for name, c := range map[string]struct {
@@ -143,7 +142,7 @@ func ignoredMessages(log string) string {
 	return counts
 }
 
-// TestHostileHandshakesEndAlone says what no peer may say first.
+// A peer begins with bytes with which no peer may begin.
 func TestHostileHandshakesEndAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		says []byte
@@ -166,7 +165,7 @@ func TestHostileHandshakesEndAlone(t *testing.T) {
 				ln, _ := servePipe(t, e)
 				bad := connectRaw(t, ln, largeID)
 				bad.hears(wire.Probe{})
-				go bad.conn.Write(c.says) // which may be cut off
+				go bad.conn.Write(c.says) // the endpoint may close the connection before the end
 				if c.told != nil {
 					bad.hears(c.told)
 				}

@@ -22,8 +22,7 @@ func (p *rawPeer) begin(whole []byte, bytes int) (rest []byte) {
 	return whole[bytes:]
 }
 
-// connected reports whether the connection is open, as long as the endpoint has
-// nothing to say.
+// connected reports whether the connection is open. The endpoint must not be sending.
 func (p *rawPeer) connected() bool {
 	conn := p.conn.(net.Conn)
 	conn.SetReadDeadline(time.Now())
@@ -34,8 +33,7 @@ func (p *rawPeer) connected() bool {
 
 func TestPeerWithTheLargestUnfinishedMessageIsDroppedForTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		// A message counts by the room it takes beyond 256 KiB, which doubles as
-		// it comes in.
+		// The part of a buffer beyond 256 KiB counts. A buffer doubles when it is full.
 		e := newEndpoint(t, bus.Config{ID: middleID, LargeBytes: 1 << 20})
 		events := subscribe(t, e, "news")
 		ln, _ := servePipe(t, e)
@@ -68,7 +66,7 @@ func TestLargeMessageAloneIsTakenWhateverTheLimit(t *testing.T) {
 		e := newEndpoint(t, bus.Config{ID: middleID, LargeBytes: 1})
 		events := subscribe(t, e, "news")
 		ln, _ := servePipe(t, e)
-		for range 2 { // the first is forgotten when it has been delivered
+		for range 2 { // the first one no longer counts when it was delivered
 			p := connectPeer(t, ln, bus.NewID())
 			next[bus.PeerAdded](t, events)
 			p.send(p.data("news", text(strings.Repeat("x", 2<<20))))
@@ -118,7 +116,7 @@ func TestLargeMessagesAreDecodedOneAfterTheOther(t *testing.T) {
 		broken = append(broken, bytes.Repeat([]byte{0xff}, 64<<10)...)
 		peers[0].send(peers[0].data("news", large)) // fills the queue
 		synctest.Wait()
-		peers[1].send(peers[1].data("news", large)) // has its turn until there is room
+		peers[1].send(peers[1].data("news", large)) // waits for room in the queue, and has the turn meanwhile
 		synctest.Wait()
 		peers[2].send(broken)
 		synctest.Wait()

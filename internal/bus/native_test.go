@@ -78,8 +78,8 @@ func TestLargeMessagesBetweenSmallOnes(t *testing.T) {
 	}
 }
 
-// TestEverythingAtOnce is for the race detector: publishers, subscribers that
-// come and go, and peers that do.
+// TestEverythingAtOnce is for the race detector. Publishers, subscriptions and peers come
+// and go at the same time.
 func TestEverythingAtOnce(t *testing.T) {
 	const messages = 200
 	hub := newEndpoint(t, bus.Config{})

@@ -13,8 +13,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
-// pace lets a newcomer send 10 messages at once and one each second, and all of
-// them 100 more each second, 5 of those at once.
+// pace lets a newcomer send 10 messages at once, and one in each second. It lets all
+// newcomers together send 100 more in each second, of which 5 at once.
 var pace = bus.Pace{Burst: 10, PerSecond: 1, Shared: 100}
 
 func TestNewcomersArePaced(t *testing.T) {
@@ -59,7 +59,7 @@ func TestNewcomersArePaced(t *testing.T) {
 	}
 }
 
-// A Zeek sends what it logs to whoever peers with it (spec broker-wire 7.7).
+// A Zeek sends its log writes to every peer (spec broker-wire 7.7).
 func TestWhatNobodyWantsHardlyCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint(t, bus.Config{ID: middleID, Pace: pace})
@@ -130,8 +130,8 @@ func TestBusyNewcomersDoNotDelayQuietOnes(t *testing.T) {
 	})
 }
 
-// A frame that means nothing is handled as well, and there is room for hundreds
-// of thousands of them in a second.
+// An endpoint must handle frames that are no messages, too. A peer can send hundreds of
+// thousands of them in a second.
 func TestFramesThatAreNoMessagesArePaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint(t, bus.Config{ID: middleID, Pace: pace})
@@ -158,7 +158,7 @@ func TestFramesThatAreNoMessagesArePaced(t *testing.T) {
 				events := subscribe(t, e, "news")
 				w := pipeClient(t, pipeWebSocket(t, e, bus.WebSocketConfig{}), "[]")
 				next[bus.PeerAdded](t, events)
-				time.Sleep(2 * time.Second) // what the topics cost is earned again
+				time.Sleep(2 * time.Second) // the allowance for the topics comes back
 				start := time.Now()
 				go io.WriteString(w.c, tt.frames+maskedFrame(opText, eventText("news", "x")))
 				go func() {

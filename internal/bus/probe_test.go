@@ -9,8 +9,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
-// A load balancer opens and closes a connection every few seconds, to see whether
-// somebody listens.
+// A load balancer opens and closes a connection every few seconds, to check the
+// listener.
 func TestProbesAreNotLogged(t *testing.T) {
 	optional, err := bus.AnonymousTLS()
 	if err != nil {
@@ -68,7 +68,7 @@ func TestProbesAreNotLogged(t *testing.T) {
 	}
 }
 
-// records hands over what is logged.
+// records passes on the records of a log.
 type records chan slog.Record
 
 func (r records) Enabled(context.Context, slog.Level) bool { return true }

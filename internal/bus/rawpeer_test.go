@@ -13,8 +13,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// Endpoint IDs in the order in which they originate. Tests give the middle one
-// to the endpoint under test.
+// Endpoint IDs. Of two endpoints, the one with the smaller ID is the originator. The
+// endpoint under test has middleID.
 var (
 	smallID  = bus.ID{0x11, 6: 0x40, 8: 0x80}
 	middleID = bus.ID{0x22, 6: 0x40, 8: 0x80}
@@ -28,7 +28,7 @@ type rawPeer struct {
 	id   bus.ID
 }
 
-// connectRaw connects a raw peer to ln, without a word.
+// connectRaw connects a raw peer to ln. The peer sends nothing.
 func connectRaw(t testing.TB, ln *pipeListener, id bus.ID) *rawPeer {
 	return newRawPeer(t, ln.dial(), id)
 }
@@ -38,8 +38,8 @@ func newRawPeer(t testing.TB, conn io.ReadWriteCloser, id bus.ID) *rawPeer {
 	return &rawPeer{t: t, conn: conn, id: id}
 }
 
-// connectPeer connects a raw peer, completes its handshake, and waits until the
-// endpoint has taken note. It needs a synctest bubble.
+// connectPeer connects a raw peer, completes its handshake, and waits until the endpoint
+// has finished the handshake, too. It needs a synctest bubble.
 func connectPeer(t testing.TB, ln *pipeListener, id bus.ID, prefixes ...string) *rawPeer {
 	t.Helper()
 	p := connectRaw(t, ln, id)

@@ -40,7 +40,7 @@ func (p *rawPeer) resume() {
 	p.hears(wire.OriginatorAck{})
 }
 
-// refused is how the endpoint turns down a second connection of a peer.
+// refused checks that the endpoint refuses a second connection of a peer.
 func refused(id bus.ID) wire.DropConn {
 	if id.Compare(middleID) < 0 {
 		return wire.DropConn{ID: middleID, Code: wire.DropLogicError, Text: "detected redundant connection at the responder"}
@@ -48,8 +48,7 @@ func refused(id bus.ID) wire.DropConn {
 	return wire.DropConn{ID: middleID, Code: wire.DropRedundant, Text: "redundant connection"}
 }
 
-// inBothRoles runs f with an endpoint that responds to its peer, and with one
-// that originates.
+// inBothRoles runs f twice: the endpoint is the responder, and then the originator.
 func inBothRoles(t *testing.T, f func(t *testing.T, ln *pipeListener, peer bus.ID, events *bus.Subscription)) {
 	for role, peer := range map[string]bus.ID{"as responder": smallID, "as originator": largeID} {
 		t.Run(role, func(t *testing.T) {
@@ -67,7 +66,7 @@ func TestSecondConnectionOfALivePeerIsRefused(t *testing.T) {
 		start := time.Now()
 		first := connectPeer(t, ln, peer)
 		second := again(t, ln, peer)
-		first.pong() // it is asked whether it lives
+		first.pong() // the endpoint checks whether the peer is alive
 		second.hears(refused(peer))
 		second.gone()
 		after(t, start, 0, "refused")
@@ -84,7 +83,7 @@ func TestSecondConnectionReplacesADeadOne(t *testing.T) {
 		start := time.Now()
 		first := connectPeer(t, ln, peer)
 		second := again(t, ln, peer)
-		first.message(wire.TypePing) // to which there is no answer
+		first.message(wire.TypePing) // the peer does not answer
 		second.resume()
 		after(t, start, 3*time.Second, "replaced")
 		first.gone()
@@ -148,7 +147,7 @@ func TestEndpointsThatDialEachOtherHaveOnePeering(t *testing.T) {
 				t.Errorf("%d more events at %s", n, name)
 			}
 		}
-		// One of them ending its accepted connections changes nothing for long.
+		// If one endpoint closes its accepted connections, the two connect again.
 		stopA()
 		time.Sleep(time.Minute)
 		for name, events := range map[string]*bus.Subscription{"a": atA, "b": atB} {

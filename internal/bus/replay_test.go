@@ -44,10 +44,10 @@ func recordings(t *testing.T, file string) []recording {
 	return vectors.Peerings
 }
 
-// TestRecordedPeerings plays one side of what two Zeeks have said against our
-// endpoint, which takes the other side. What Zeek sent of its own accord there
-// (events, subscriptions, the end) the test does through our endpoint; every
-// frame of ours must be Zeek's, byte by byte, in Zeek's order.
+// The recordings are peerings of two Zeeks. The test plays one of them, and our endpoint
+// the other one. Where that Zeek has sent an event, subscribed or ended the peering, the
+// test makes our endpoint do the same. Every frame of our endpoint must have the bytes
+// of that Zeek's frame, in the same order.
 func TestRecordedPeerings(t *testing.T) {
 	for _, file := range []string{
 		"agent-controller.json", "agent-controller-two-instances.json", "node-agent.json", "agent-supervisor.json",
@@ -66,8 +66,8 @@ type replayer struct {
 	events   *bus.Subscription
 	conn     net.Conn
 	stop     func() error
-	prefixes []string // of ours, so far
-	wanted   []string // those of events
+	prefixes []string // that our endpoint has announced so far
+	wanted   []string // topics of the recorded events
 	added    bool
 	bye      []byte // payload of our BYE
 }
@@ -108,7 +108,7 @@ func replay(t *testing.T, rec recording, side string) {
 	}
 }
 
-// identity finds out who a side was and what it had subscribed to at first.
+// identity returns the ID of a side, and its first filter.
 func identity(t *testing.T, rec recording, side string) (id bus.ID, prefixes []string) {
 	t.Helper()
 	for _, m := range rec.Messages {
@@ -135,13 +135,13 @@ func identity(t *testing.T, rec recording, side string) (id bus.ID, prefixes []s
 	return id, nil
 }
 
-// isHandshake reports whether message is one of the handshake and nothing more.
+// isHandshake reports whether message is exactly one handshake message.
 func isHandshake(message []byte) bool {
 	m, err := wire.DecodeHandshake(message)
 	return err == nil && bytes.Equal(wire.AppendHandshake(nil, m)[4:], message)
 }
 
-// play sends a frame of the other side, and waits for what it leads to.
+// play sends a frame of the other side, and waits for its effect.
 func (r *replayer) play(i int, frame []byte) {
 	r.t.Helper()
 	m, err := wire.DecodeMessage(frame[4:])
@@ -168,8 +168,8 @@ func (r *replayer) play(i int, frame []byte) {
 	}
 }
 
-// expect makes our endpoint send a frame, where it does not do so by itself, and
-// compares.
+// expect compares the next frame of our endpoint. It makes the endpoint send the frame,
+// if the endpoint does not send it by itself.
 func (r *replayer) expect(i int, frame []byte) {
 	r.t.Helper()
 	want := frame
@@ -201,7 +201,7 @@ func (r *replayer) established() {
 	}
 }
 
-// subscribeTo subscribes to what a routing update has more than was there.
+// subscribeTo subscribes to the prefixes of a routing update that are new.
 func (r *replayer) subscribeTo(payload []byte) {
 	r.t.Helper()
 	prefixes, err := wire.DecodeRoutingUpdate(payload)
@@ -214,7 +214,7 @@ func (r *replayer) subscribeTo(payload []byte) {
 	r.t.Cleanup(s.Close)
 }
 
-// readBye reads our BYE, whose number is our own affair.
+// readBye reads our BYE. Its number may differ from Zeek's.
 func (r *replayer) readBye(i int, want []byte) (payload []byte) {
 	r.t.Helper()
 	const number = 8

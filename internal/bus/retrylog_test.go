@@ -16,7 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
-// logged is an endpoint whose log lacks what differs from run to run.
+// logged returns an endpoint whose log has no attributes that differ from run to run.
 func logged(t *testing.T) (*bus.Endpoint, *bytes.Buffer) {
 	log := new(bytes.Buffer)
 	plain := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -133,7 +133,7 @@ level=WARN msg="peer reached after all" for=1m14s
 	})
 }
 
-// serveEach has each connection of a listener served.
+// serveEach calls serve for each connection of a listener.
 func serveEach(t *testing.T, serve func(net.Conn)) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -154,7 +154,7 @@ func serveEach(t *testing.T, serve func(net.Conn)) (addr string) {
 	return ln.Addr().String()
 }
 
-// answerWith reads once, and writes.
+// answerWith reads once, and writes text.
 func answerWith(text string) func(net.Conn) {
 	return func(conn net.Conn) {
 		conn.Read(make([]byte, 4096))
@@ -168,7 +168,7 @@ func TestWhyAPeerIsNotReachedSaysWhatToDo(t *testing.T) {
 		serve     func(net.Conn)
 		want      string
 	}{
-		// What a Zeek sends that has anonymous ciphers alone, and those up to TLS 1.2.
+		// A Zeek that has only anonymous ciphers, up to TLS 1.2, sends this.
 		"anonymous TLS of old": {bus.TransportTLS, answerWith("\x15\x03\x01\x00\x02\x02\x46"), "tls: protocol version not supported (a Zeek without certificates speaks anonymous TLS, which cannot be dialed from here: "},
 		"anonymous TLS":        {bus.TransportTLS, answerWith("\x15\x03\x03\x00\x02\x02\x28"), "tls: handshake failure (a Zeek without certificates speaks anonymous TLS, which cannot be dialed from here: "},
 		"TLS to plain":         {bus.TransportPlain, answerWith("\x15\x03\x01\x00\x02\x02\x46"), "the peer speaks TLS, and was spoken to without (set the transport to tls here, "},

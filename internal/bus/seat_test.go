@@ -15,8 +15,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
-// ownPort is that of connections which screenByPort takes for the endpoint's own
-// user's.
+// ownPort is the port of connections that screenByPort takes for those of the endpoint's
+// own user.
 const ownPort = 7
 
 func screenByPort(remote, _ netip.AddrPort) (bus.Caller, error) {
@@ -40,8 +40,7 @@ func (l *pipeListener) dialFrom(port int) net.Conn {
 	return ours
 }
 
-// upgraded is a client from a port, without topics. It answers pings until its
-// connection ends, if it is told to.
+// upgraded returns a client from a port, without topics.
 func upgraded(t *testing.T, ln *pipeListener, port int) *rawWS {
 	w := newRawWS(t, ln.dialFrom(port))
 	w.upgrade("/v1/messages/json")
@@ -98,7 +97,7 @@ func TestIdleClientsMakeRoomForOthers(t *testing.T) {
 		third := upgraded(t, ln, 3).answerPings()
 		synctest.Wait()
 
-		refused(4) // nobody has been idle for long, and the last place is reserved
+		refused(4) // no client is idle, and the last seat is reserved
 		own := upgraded(t, ln, ownPort).answerPings()
 
 		time.Sleep(5 * time.Second)
@@ -108,8 +107,8 @@ func TestIdleClientsMakeRoomForOthers(t *testing.T) {
 		}
 		upgraded(t, ln, 5).answerPings()
 		<-third
-		refused(6)       // one is asking, two have just come
-		refused(ownPort) // the reserved place is taken
+		refused(6)       // one client waits for an answer, two have just come
+		refused(ownPort) // the reserved seat is taken
 		time.Sleep(25 * time.Second)
 		for port := range 3 {
 			upgraded(t, ln, 10+port).answerPings()
@@ -181,7 +180,7 @@ func TestIdleNativePeersMakeRoomForOthers(t *testing.T) {
 		connect(11, ownPort)
 		refused(12, ownPort)
 		time.Sleep(5 * time.Second)
-		for n := range 2 { // of the first three, one was introduced
+		for n := range 2 { // Meet was called for one of the first three
 			p := newRawPeer(t, ln.dialFrom(1), id(byte(20+n)))
 			p.shake(wire.Dialer)
 			synctest.Wait()

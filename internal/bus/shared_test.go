@@ -13,7 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// longList is a vector of so many strings of 100 bytes.
+// longList returns a vector of n strings of 100 bytes.
 func longList(n int) zval.Value {
 	elems := make([]zval.Value, n)
 	for i := range elems {
@@ -119,7 +119,7 @@ func TestAnswersArePaidFor(t *testing.T) {
 				}
 			}
 		}()
-		// Each answer is one of 1.4 MB, and costs 85 of the 100 that all have.
+		// Each answer has 1.4 MB, and costs 85 of the 100 that all newcomers share.
 		list := longList(10_000)
 		e.Share(list)
 		start := time.Now()

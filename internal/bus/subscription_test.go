@@ -51,7 +51,7 @@ func TestPeersAreToldWhatIsSubscribed(t *testing.T) {
 		expect("b/x")
 		a := e.Subscribe(0, "a/")
 		expect("a/", "b/x")
-		covered := e.Subscribe(0, "a/b") // changes nothing
+		covered := e.Subscribe(0, "a/b") // does not change the filter
 		covering := e.Subscribe(0, "b/")
 		expect("a/", "b/")
 		covered.Close()
@@ -76,8 +76,8 @@ func TestWhatIsSubscribedDuringAHandshakeIsAnnouncedAfterIt(t *testing.T) {
 		p.hears(wire.OriginatorSyn{})
 		subscribe(t, e, "late")
 		p.say(wire.ResponderSynAck{})
-		// What a pipe gives at once was written at once: the end of the
-		// handshake must have a write of its own.
+		// Each read from a pipe returns the bytes of one write. The end of the handshake
+		// must be a write of its own.
 		ack := make([]byte, 1000)
 		if n, err := p.conn.Read(ack); !bytes.Equal(ack[:n], wire.AppendHandshake(nil, wire.OriginatorAck{})) {
 			t.Fatalf("got %x, %v", ack[:n], err)

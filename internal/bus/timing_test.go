@@ -93,7 +93,7 @@ func TestPeerThatTakesNothingIsLost(t *testing.T) {
 		next[bus.PeerAdded](t, events)
 		start := time.Now()
 		e.Publish("news", text("unread"))
-		for range 5 { // it has much to say itself
+		for range 5 { // the endpoint sends much itself
 			time.Sleep(10 * time.Second)
 			p.send(p.data("ignored", text("x")))
 		}
@@ -159,8 +159,8 @@ func TestEndpointEndsWithinThreeSecondsThoughNobodyReadsItsEvents(t *testing.T) 
 	})
 }
 
-// attempts dials with a connector that does what each says, a number of times,
-// and returns the times of the attempts.
+// attempts dials. It calls each for the first connections, up to number, and refuses the
+// others. It returns the times of the attempts.
 func attempts(t *testing.T, e *bus.Endpoint, number int, each func(n int, conn net.Conn) error) <-chan time.Duration {
 	start, times, n := time.Now(), make(chan time.Duration, 100), 0
 	dial(t, e, "scripted:1", bus.DialConfig{Connect: func(context.Context, string) (net.Conn, error) {

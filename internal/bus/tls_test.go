@@ -46,8 +46,8 @@ func newAuthority(t testing.TB) *authority {
 	return a
 }
 
-// sign returns template with a new key, signed by parent, or by itself as long
-// as there is no parent.
+// sign returns a certificate with a new key. It is signed by parent, or by itself if
+// parent is nil.
 func (a *authority) sign(template, parent *x509.Certificate) ([]byte, *ecdsa.PrivateKey) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -67,7 +67,8 @@ func (a *authority) sign(template, parent *x509.Certificate) ([]byte, *ecdsa.Pri
 	return der, key
 }
 
-// identity returns a certificate that names no host, as Zeek's often do.
+// identity returns a certificate without a host name. Certificates of Zeek often have
+// none.
 func (a *authority) identity(usage ...x509.ExtKeyUsage) *bus.TLS {
 	a.t.Helper()
 	der, key := a.sign(&x509.Certificate{NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: usage}, a.cert)
@@ -76,7 +77,7 @@ func (a *authority) identity(usage ...x509.ExtKeyUsage) *bus.TLS {
 	return &bus.TLS{Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, Roots: roots}
 }
 
-// errorLog collects what is logged as err.
+// errorLog collects the attributes err of a log.
 type errorLog struct {
 	slog.Handler
 	errs chan string

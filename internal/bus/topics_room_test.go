@@ -11,15 +11,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
-// greedy is how many clients or peers name all the topics that they may.
+// greedy is the number of clients or peers that name as many topics as they may.
 const greedy = 66
 
-// roomForTopics bounds what they may take together: each its 64 KiB of text, what
-// keeps that, and the buffers of its connection, at both ends. Without bounds it was
-// 558 MiB with clients and 676 MiB with peers; it is a twentieth.
+// roomForTopics bounds the memory for all of them: the 64 KiB of topics of each, what
+// refers to them, and the buffers of both ends of each connection. Before topics were
+// bounded, clients took 558 MiB and peers took 676 MiB, twenty times as much.
 const roomForTopics = greedy * 8 * wire.MaxFilterBytes
 
-// manyTopics are as many topics, of as many bytes together, as one may name.
+// manyTopics returns as many topics, with as many bytes, as one client may name.
 func manyTopics(seed int) []string {
 	topics := make([]string, wire.MaxFilterEntries)
 	for i := range topics {
@@ -29,10 +29,10 @@ func manyTopics(seed int) []string {
 	return topics
 }
 
-// heldBytes returns what is reachable, after a collection.
+// heldBytes returns the bytes that are in use after a garbage collection.
 func heldBytes() int64 {
 	runtime.GC()
-	runtime.GC() // what finalizers and pools let go of
+	runtime.GC() // frees what finalizers and pools have released
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
@@ -50,11 +50,11 @@ func wantRoom(t *testing.T, before int64) {
 	}
 }
 
-// TestTopicsOfManyClientsTakeBoundedRoom has clients that write each letter of
-// their topics in six, and so keep a message of 400 KB each if any of it is kept.
+// The clients of this test write each letter of their topics as an escape of six bytes.
+// If the server kept a part of their messages in memory, each would take 400 KB.
 func TestTopicsOfManyClientsTakeBoundedRoom(t *testing.T) {
 	addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{})
-	rawClient(t, addr, `["a"]`) // what is made once is there
+	rawClient(t, addr, `["a"]`) // makes everything that is made only once
 	before := heldBytes()
 	for i := range greedy {
 		text := `["` + strings.Join(manyTopics(i), `","`) + `"]`
@@ -73,8 +73,8 @@ func TestTopicsOfManyClientsTakeBoundedRoom(t *testing.T) {
 	}
 }
 
-// TestTopicsOfManyPeersTakeBoundedRoom has peers that announce them anew again and
-// again: what they announced last is kept.
+// The peers of this test announce other topics again and again. Only the last ones are
+// kept.
 func TestTopicsOfManyPeersTakeBoundedRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint(t, bus.Config{ID: smallID})

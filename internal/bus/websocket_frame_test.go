@@ -132,8 +132,8 @@ func expectAfterOthers(t *testing.T, c *websocket.Client, topic string, v zval.V
 	}
 }
 
-// expectClosed reads a close frame with this code and whatever reason, and the
-// end of the connection.
+// expectClosed reads a close frame with this code and any reason, and then the end of the
+// connection.
 func (w *rawWS) expectClosed(code uint16) {
 	w.t.Helper()
 	first, payload, err := w.next()
@@ -148,7 +148,7 @@ func TestFramesThatComeWithTheUpgradeRequest(t *testing.T) {
 	sub := subscribe(t, e, "")
 	addr, _ := serveWebSocket(t, e, bus.WebSocketConfig{})
 	w := rawDial(t, addr)
-	// Everything at once, and gone: nothing of it may be lost.
+	// The client sends everything at once and closes. No event may be lost.
 	var sent strings.Builder
 	sent.WriteString(upgradeText("/v1/messages/json") + maskedFrame(opText, `["a"]`))
 	names := []string{"one", "two", "three"}

@@ -96,8 +96,8 @@ func TestReceiveEndsWithItsContextAndCanGoOn(t *testing.T) {
 	})
 }
 
-// A Zeek goes on pinging a client whose request is not answered, too, which keeps
-// zeek-client waiting with either (docs/decisions/0019).
+// Zeek pings a client also while the client waits for an answer. zeek-client then waits
+// without end, for Zeek as for us (docs/decisions/0019).
 func TestAClientThatWaitsIsPingedAsByZeek(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := pipeClient(t, pipeWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{}), `["a"]`)

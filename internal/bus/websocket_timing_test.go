@@ -93,7 +93,7 @@ func TestClientIsNotBlamedForAPongBehindItsOwnData(t *testing.T) {
 			next[bus.Message](t, sub)
 		}
 		w.expect(opPing, "ixwebsocket::heartbeat::5s::4")
-		w.expectClose(1011, "Ping timeout") // it is, from then on
+		w.expectClose(1011, "Ping timeout") // from now on the client is blamed
 	})
 }
 
@@ -108,7 +108,7 @@ func TestClientThatTakesNothingIsDroppedAfterThePingInterval(t *testing.T) {
 		w.frame(opText, `["a"]`)
 		w.text()
 		start := time.Now()
-		e.Publish("a", event("x")) // the pipe holds nothing: this is stuck
+		e.Publish("a", event("x")) // a pipe has no buffer, so the write is stuck
 		next[bus.PeerAdded](t, sub)
 		lost := next[bus.PeerLost](t, sub)
 		if got := time.Since(start); got != 7*time.Second {
@@ -129,8 +129,8 @@ func TestSlowClientIsDroppedAtItsQueueLimitAndDelaysNobody(t *testing.T) {
 		slow, quick := pipeClient(t, ln, `["a"]`), pipeClient(t, ln, `["a"]`)
 		synctest.Wait()
 		start := time.Now()
-		// One message is being written to the slow client, the queue holds
-		// its fill, and one is too many.
+		// One message is being written to the slow client, the queue is full, and one
+		// message is too many.
 		for n := range queue + 2 {
 			e.Publish("a", event(fmt.Sprint(n)))
 			if got := quick.text(); !strings.Contains(got, fmt.Sprintf(`"data":"%d"`, n)) {

@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// Event is an event as it travels: what Zeek puts around it is taken off (spec
-// broker-wire 7.1). Native peers and WebSocket clients put the same around it.
+// Event is an event without its envelope (spec broker-wire 7.1). Native peers and
+// WebSocket clients use the same envelope.
 type Event struct {
 	Name string
 	Args []zval.Value
@@ -22,7 +22,7 @@ type Event struct {
 // identifier update, a batch (spec broker-wire 7.1).
 var ErrNotEvent = errors.New("not an event")
 
-// What is wrong with a value that does not even name an event.
+// The errors for a value without the name of an event.
 var (
 	errNoMessage = errors.New("event: message is not a vector of format, type and content")
 	errFormat    = errors.New("event: message format is not count 1")
