@@ -83,7 +83,7 @@ func (s *controllerStage) RunUntil(until time.Duration) {
 }
 
 // maxTicks is more than any machine needs between two lines.
-const maxTicks = 100_000
+const maxTicks = 10_000
 
 func (s *controllerStage) step(ev controller.Event) {
 	for _, e := range s.core.Step(epoch.Add(s.now), ev) {

@@ -83,6 +83,9 @@ func (p *player) line(line string) error {
 		verb = args.Next()
 	}
 	p.echo(line)
+	if args.err != nil {
+		return args.err
+	}
 	if verb == "cluster" {
 		c := args.Configuration()
 		p.clusters[c.ID] = c
