@@ -9,3 +9,9 @@ func (s *Store) Cores(pattern string, usesPID bool) {
 func Glob(pattern string, usesPID bool, r Record) string {
 	return corePattern{pattern, usesPID}.glob(r)
 }
+
+// EncodeRecord and DecodeRecord are for the content of a record's file.
+var (
+	EncodeRecord = encodeRecord
+	DecodeRecord = decodeRecord
+)

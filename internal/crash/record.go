@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -10,10 +9,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// A Record is one crash.
+// A Record is one crash. The tags are for those who print it; the file has another
+// form (recordform.go).
 type Record struct {
 	Node   mgmt.NodeName `json:"node"`
 	Launch uint64        `json:"launch"` // which of the node's launches it was
@@ -72,7 +73,7 @@ const (
 func (r *Record) bound() {
 	r.Stdout, r.Stderr = end(r.Stdout), end(r.Stderr)
 	if r.Plan != nil {
-		if text, err := json.Marshal(r.Plan); err != nil || len(text) > maxPlan {
+		if len(form.Encode(form.NewPlan(*r.Plan))) > maxPlan {
 			r.Plan = nil
 		}
 	}
@@ -128,8 +129,8 @@ func (f file) read(root string) (Record, error) {
 
 // parse accepts only what Add could have written there.
 func (f file) parse(text []byte) (Record, error) {
-	var r Record
-	if err := json.Unmarshal(text, &r); err != nil {
+	r, err := decodeRecord(text)
+	if err != nil {
 		return Record{}, err
 	}
 	if directory(r.Node) != f.dir || r.file() != f.name {

@@ -3,7 +3,6 @@ package crash
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -138,7 +137,7 @@ func (s *Store) done() { <-s.turn }
 
 // write writes r's file: the old one stays, or it is the new one as a whole.
 func (s *Store) write(r Record) error {
-	text, err := json.MarshalIndent(r, "", "  ")
+	text, err := encodeRecord(r)
 	if err != nil {
 		return err
 	}
@@ -151,7 +150,7 @@ func (s *Store) write(r Record) error {
 	}
 	path := filepath.Join(dir, r.file())
 	fresh := strings.TrimSuffix(path, suffix) + freshSuffix
-	if err := durable.Replace(path, fresh, append(text, '\n')); err != nil {
+	if err := durable.Replace(path, fresh, text); err != nil {
 		return err
 	}
 	return durable.SyncDir(s.cfg.Dir)

@@ -143,6 +143,32 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// Every later version must read this file.
+func TestMemoryOfForm1IsRead(t *testing.T) {
+	m := OpenMemory("../../testdata/state-d751308/zeek/nodes/sensor-1/checked", slog.New(slog.DiscardHandler))
+	if len(m.keys) != 5 || !m.passed("ebbdb9c5d09d9fe5072814a28466644b") {
+		t.Errorf("remembered: %v", m.keys)
+	}
+}
+
+func TestMemoryOfANewerFormStaysAsItIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "checked")
+	newer := `{"version":2,"passed":[{"key":"a"}]}`
+	if err := os.WriteFile(path, []byte(newer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	m := OpenMemory(path, slog.New(slog.NewTextHandler(&log, nil)))
+	m.pass("b")
+	m.Save()
+	if text, err := os.ReadFile(path); string(text) != newer || err != nil {
+		t.Errorf("the file became %s, %v", text, err)
+	}
+	if !m.passed("b") || !strings.Contains(log.String(), path+" was written by a newer zeekfleet") {
+		t.Errorf("passed: %v; log: %s", m.passed("b"), log.String())
+	}
+}
+
 func TestChecksOfScriptsHaveLowPriority(t *testing.T) {
 	c := Check{Node: "n", Env: os.Environ(), Argv: []string{"/bin/sh", "-c", "until [ $(nice) -ge 5 ]; do :; done"}}
 	if found := look(t.Context(), Config{}, []Check{c}); len(found) > 0 {

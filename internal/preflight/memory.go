@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -18,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/form"
 )
 
 // Memory knows which checks of scripts have passed, in this life of the program
@@ -25,7 +25,7 @@ import (
 // of a file that is its size, its inode, and when it was changed. What has failed
 // is not remembered. A nil Memory knows nothing.
 type Memory struct {
-	path string
+	path string // empty: it is of this life of the program alone
 	log  *slog.Logger
 
 	mu   sync.Mutex
@@ -33,7 +33,7 @@ type Memory struct {
 }
 
 const (
-	memoryVersion = 1
+	memoryForm = 1 // the newest form of the file
 	// maxRemembered bounds the checks that are remembered; the one that was not
 	// needed for longest goes first.
 	maxRemembered = 256
@@ -41,26 +41,32 @@ const (
 	maxMemoryFile = 64 << 10
 )
 
-// memoryFile is the content of a Memory's file.
-type memoryFile struct {
+// memory1 is form 1 of a Memory's file. There was none before it.
+type memory1 struct {
 	Version int      `json:"version"`
 	Passed  []string `json:"passed"`
 }
 
-// OpenMemory returns what the file at path remembers. One that is damaged, or of
-// another version, remembers nothing.
+// OpenMemory returns what the file at path remembers. A file that is damaged
+// remembers nothing, and is replaced by Save. A file of a newer zeekfleet remembers
+// nothing either; it stays, and Save does nothing.
 func OpenMemory(path string, log *slog.Logger) *Memory {
 	m := &Memory{path: path, log: log}
 	text, err := durable.ReadRegular(path, maxMemoryFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m
 	}
-	var file memoryFile
+	var file memory1
 	if err == nil {
-		err = json.Unmarshal(text, &file)
+		_, err = form.Version(text, memoryForm)
 	}
-	if err == nil && file.Version != memoryVersion {
-		err = fmt.Errorf("its version is %d, not %d", file.Version, memoryVersion)
+	if _, newer := errors.AsType[*form.NewerError](err); newer {
+		log.Warn("checks of scripts are not remembered beyond this run", "err", fmt.Errorf("%s was %w", path, err))
+		m.path = ""
+		return m
+	}
+	if err == nil {
+		err = form.Decode(text, &file)
 	}
 	if err != nil {
 		log.Warn("checks of scripts are not remembered and will be made again", "err", fmt.Errorf("read %s: %w", path, err))
@@ -110,16 +116,13 @@ func (m *Memory) pass(key string) {
 
 // Save writes what is remembered to the file. It is not called twice at a time.
 func (m *Memory) Save() {
-	if m == nil {
+	if m == nil || m.path == "" {
 		return
 	}
 	m.mu.Lock()
-	text, err := json.Marshal(memoryFile{memoryVersion, m.keys})
+	text := form.Encode(memory1{memoryForm, m.keys})
 	m.mu.Unlock()
-	if err == nil {
-		err = durable.Replace(m.path, m.path+".new", text)
-	}
-	if err != nil {
+	if err := durable.Replace(m.path, m.path+".new", text); err != nil {
 		m.log.Warn("checks of scripts are not remembered beyond this run", "err", err)
 	}
 }
