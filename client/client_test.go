@@ -332,86 +332,96 @@ func TestALostConnectionCostsAtMostOneRequest(t *testing.T) {
 	}
 }
 
-func TestDialFailures(t *testing.T) {
+// unused returns an address at which nobody listens.
+func unused(t *testing.T) string {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := ln.Addr().String()
-	ln.Close()
+	defer ln.Close()
+	return ln.Addr().String()
+}
 
-	t.Run("refused connections are tried again and told", func(t *testing.T) {
-		var told []int
-		_, err := client.Dial(t.Context(), client.Config{
-			Address: address, Attempts: 3, RetryDelay: 20 * time.Millisecond,
-			OnRetry: func(attempt int, err error) {
-				if _, ok := errors.AsType[*client.DialError](err); !ok {
-					t.Errorf("told of %v, want a *DialError", err)
-				}
-				told = append(told, attempt)
-			},
-		})
-		if want := "websocket connection to " + address + " timed out in connect()"; err == nil || err.Error() != want {
+func TestRefusedConnectionsAreTriedAgainAndTold(t *testing.T) {
+	address := unused(t)
+	var told []int
+	_, err := client.Dial(t.Context(), client.Config{
+		Address: address, Attempts: 3, RetryDelay: 20 * time.Millisecond,
+		OnRetry: func(attempt int, err error) {
+			if _, ok := errors.AsType[*client.DialError](err); !ok {
+				t.Errorf("told of %v, want a *DialError", err)
+			}
+			told = append(told, attempt)
+		},
+	})
+	if want := "websocket connection to " + address + " timed out in connect()"; err == nil || err.Error() != want {
+		t.Errorf("Dial: %v, want %s", err, want)
+	}
+	if diff := cmp.Diff([]int{1, 2}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+func TestADeadlineEndsThePause(t *testing.T) {
+	address := unused(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := client.Dial(ctx, client.Config{Address: address, RetryDelay: time.Hour})
+	if _, ok := errors.AsType[*client.TimeoutError](err); !ok {
+		t.Errorf("Dial: %v, want a *TimeoutError", err)
+	}
+}
+
+func TestACancellationEndsThePause(t *testing.T) {
+	address := unused(t)
+	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	_, err := client.Dial(ctx, client.Config{
+		Address: address, RetryDelay: time.Hour, OnRetry: func(int, error) { cancel(interrupted) },
+	})
+	if !errors.Is(err, interrupted) {
+		t.Errorf("Dial: %v, want %v", err, interrupted)
+	}
+}
+
+func TestAControllerWithTooManyClientsIsTriedAgain(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	full := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		http.Error(w, "Too many clients", http.StatusServiceUnavailable)
+	})}
+	var serving sync.WaitGroup
+	serving.Go(func() { full.Serve(ln) })
+	_, err = client.Dial(t.Context(), client.Config{Address: ln.Addr().String(), Attempts: 3, RetryDelay: 200 * time.Millisecond})
+	full.Close()
+	serving.Wait()
+	failed, ok := errors.AsType[*client.DialError](err)
+	if !ok || failed.Status != http.StatusServiceUnavailable || asked != 3 {
+		t.Errorf("Dial: %v after %d attempts, want the status after 3", err, asked)
+	}
+}
+
+func TestOtherFailuresAreFinal(t *testing.T) {
+	_, err := client.Dial(t.Context(), client.Config{Address: "bad address"})
+	if failed, ok := errors.AsType[*client.DialError](err); !ok || failed.Failure != client.DialInvalid {
+		t.Errorf("Dial: %v, want a *DialError", err)
+	}
+}
+
+func TestANegativeLimitIsRefused(t *testing.T) {
+	for name, cfg := range map[string]client.Config{
+		"Attempts":       {Attempts: -1},
+		"RetryDelay":     {RetryDelay: -1},
+		"RequestTimeout": {RequestTimeout: -1},
+	} {
+		_, err := client.Dial(t.Context(), cfg)
+		if want := "dial controller: " + name + " is negative"; err == nil || err.Error() != want {
 			t.Errorf("Dial: %v, want %s", err, want)
 		}
-		if diff := cmp.Diff([]int{1, 2}, told); diff != "" {
-			t.Errorf("told (-want +got):\n%s", diff)
-		}
-	})
-	t.Run("a deadline ends the pause", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		_, err := client.Dial(ctx, client.Config{Address: address, RetryDelay: time.Hour})
-		if _, ok := errors.AsType[*client.TimeoutError](err); !ok {
-			t.Errorf("Dial: %v, want a *TimeoutError", err)
-		}
-	})
-	t.Run("a cancellation ends the pause", func(t *testing.T) {
-		interrupted := errors.New("interrupted")
-		ctx, cancel := context.WithCancelCause(t.Context())
-		_, err := client.Dial(ctx, client.Config{
-			Address: address, RetryDelay: time.Hour, OnRetry: func(int, error) { cancel(interrupted) },
-		})
-		if !errors.Is(err, interrupted) {
-			t.Errorf("Dial: %v, want %v", err, interrupted)
-		}
-	})
-	t.Run("a controller with too many clients is tried again", func(t *testing.T) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		asked := 0
-		full := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			asked++
-			http.Error(w, "Too many clients", http.StatusServiceUnavailable)
-		})}
-		var serving sync.WaitGroup
-		serving.Go(func() { full.Serve(ln) })
-		_, err = client.Dial(t.Context(), client.Config{Address: ln.Addr().String(), Attempts: 3, RetryDelay: 200 * time.Millisecond})
-		full.Close()
-		serving.Wait()
-		failed, ok := errors.AsType[*client.DialError](err)
-		if !ok || failed.Status != http.StatusServiceUnavailable || asked != 3 {
-			t.Errorf("Dial: %v after %d attempts, want the status after 3", err, asked)
-		}
-	})
-	t.Run("other failures are final", func(t *testing.T) {
-		_, err := client.Dial(t.Context(), client.Config{Address: "bad address"})
-		if failed, ok := errors.AsType[*client.DialError](err); !ok || failed.Failure != client.DialInvalid {
-			t.Errorf("Dial: %v, want a *DialError", err)
-		}
-	})
-	t.Run("a negative limit is refused", func(t *testing.T) {
-		for name, cfg := range map[string]client.Config{
-			"Attempts":       {Attempts: -1},
-			"RetryDelay":     {RetryDelay: -1},
-			"RequestTimeout": {RequestTimeout: -1},
-		} {
-			_, err := client.Dial(t.Context(), cfg)
-			if want := "dial controller: " + name + " is negative"; err == nil || err.Error() != want {
-				t.Errorf("Dial: %v, want %s", err, want)
-			}
-		}
-	})
+	}
 }

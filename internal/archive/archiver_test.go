@@ -22,83 +22,85 @@ const (
 	dnsLog  = "dns__2026-11-22-23-30-00__2026-11-23-00-30-00__log_suffix=logger-1__.log"
 )
 
+// sweeps are what a sweep finds and what it leaves.
+var sweeps = map[string]struct {
+	level        *int
+	queue, there map[string]string // before
+	logs, left   map[string]string // after
+	report       archive.Report
+}{
+	"logs go to the day of their opening, compressed": {
+		queue:  map[string]string{connLog: "c", dnsLog: "dd"},
+		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c", "2026-11-22/dns.23:30:00-00:30:00-logger-1.log.gz": "dd"},
+		report: archive.Report{Archived: 2, Bytes: 3},
+	},
+	"level 0 does not compress": {
+		level:  new(0),
+		queue:  map[string]string{connLog: "c"},
+		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log": "c"},
+		report: archive.Report{Archived: 1, Bytes: 1},
+	},
+	"what Zeek compressed is not compressed again": {
+		queue:  map[string]string{connLog + ".gz": gzipped("c")},
+		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
+		report: archive.Report{Archived: 1, Bytes: int64(len(gzipped("c")))},
+	},
+	"an empty log is a log": {
+		queue:  map[string]string{connLog: ""},
+		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": ""},
+		report: archive.Report{Archived: 1},
+	},
+	"a name that is taken gets a number": {
+		queue: map[string]string{connLog: "new"},
+		there: map[string]string{
+			"2026-11-23/conn.10:00:00-11:00:00.log.gz": gzipped("old"),
+			"2026-11-23/conn.10:00:00-11:00:00.2.log":  "older",
+		},
+		logs: map[string]string{
+			"2026-11-23/conn.10:00:00-11:00:00.log.gz":   "old",
+			"2026-11-23/conn.10:00:00-11:00:00.2.log":    "older",
+			"2026-11-23/conn.10:00:00-11:00:00.3.log.gz": "new",
+		},
+		report: archive.Report{Archived: 1, Bytes: 3},
+	},
+	"what begins in the same way is another log": {
+		queue: map[string]string{connLog: "new"},
+		there: map[string]string{
+			"2026-11-23/conn.10:00:00-11:00:00.log.gz":   gzipped("newer"),
+			"2026-11-23/conn.10:00:00-11:00:00.2.log.gz": gzipped("ne"),
+		},
+		logs: map[string]string{
+			"2026-11-23/conn.10:00:00-11:00:00.log.gz":   "newer",
+			"2026-11-23/conn.10:00:00-11:00:00.2.log.gz": "ne",
+			"2026-11-23/conn.10:00:00-11:00:00.3.log.gz": "new",
+		},
+		report: archive.Report{Archived: 1, Bytes: 3},
+	},
+	"what an interrupted sweep has stored only leaves the queue": {
+		queue:  map[string]string{connLog: "c"},
+		there:  map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": gzipped("c")},
+		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
+		report: archive.Report{Resumed: 1},
+	},
+	"also if it did so with another level": {
+		level:  new(0),
+		queue:  map[string]string{connLog: "c"},
+		there:  map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": gzipped("c")},
+		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
+		report: archive.Report{Resumed: 1},
+	},
+	"what has another name is left alone": {
+		queue: map[string]string{"conn.log": "open", ".conn.log": "hidden", "notes/x": "y", connLog: "c"},
+		left:  map[string]string{"conn.log": "open", ".conn.log": "hidden", "notes/x": "y"},
+		logs:  map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
+		report: archive.Report{Archived: 1, Bytes: 1, Left: []archive.Left{
+			{Name: "conn.log", Err: archive.ErrNotRotated}, {Name: "notes", Err: archive.ErrNotRotated},
+		}},
+	},
+}
+
 func TestSweep(t *testing.T) {
-	tests := map[string]struct {
-		level        *int
-		queue, there map[string]string // before
-		logs, left   map[string]string // after
-		report       archive.Report
-	}{
-		"logs go to the day of their opening, compressed": {
-			queue:  map[string]string{connLog: "c", dnsLog: "dd"},
-			logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c", "2026-11-22/dns.23:30:00-00:30:00-logger-1.log.gz": "dd"},
-			report: archive.Report{Archived: 2, Bytes: 3},
-		},
-		"level 0 does not compress": {
-			level:  new(0),
-			queue:  map[string]string{connLog: "c"},
-			logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log": "c"},
-			report: archive.Report{Archived: 1, Bytes: 1},
-		},
-		"what Zeek compressed is not compressed again": {
-			queue:  map[string]string{connLog + ".gz": gzipped("c")},
-			logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
-			report: archive.Report{Archived: 1, Bytes: int64(len(gzipped("c")))},
-		},
-		"an empty log is a log": {
-			queue:  map[string]string{connLog: ""},
-			logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": ""},
-			report: archive.Report{Archived: 1},
-		},
-		"a name that is taken gets a number": {
-			queue: map[string]string{connLog: "new"},
-			there: map[string]string{
-				"2026-11-23/conn.10:00:00-11:00:00.log.gz": gzipped("old"),
-				"2026-11-23/conn.10:00:00-11:00:00.2.log":  "older",
-			},
-			logs: map[string]string{
-				"2026-11-23/conn.10:00:00-11:00:00.log.gz":   "old",
-				"2026-11-23/conn.10:00:00-11:00:00.2.log":    "older",
-				"2026-11-23/conn.10:00:00-11:00:00.3.log.gz": "new",
-			},
-			report: archive.Report{Archived: 1, Bytes: 3},
-		},
-		"what begins in the same way is another log": {
-			queue: map[string]string{connLog: "new"},
-			there: map[string]string{
-				"2026-11-23/conn.10:00:00-11:00:00.log.gz":   gzipped("newer"),
-				"2026-11-23/conn.10:00:00-11:00:00.2.log.gz": gzipped("ne"),
-			},
-			logs: map[string]string{
-				"2026-11-23/conn.10:00:00-11:00:00.log.gz":   "newer",
-				"2026-11-23/conn.10:00:00-11:00:00.2.log.gz": "ne",
-				"2026-11-23/conn.10:00:00-11:00:00.3.log.gz": "new",
-			},
-			report: archive.Report{Archived: 1, Bytes: 3},
-		},
-		"what an interrupted sweep has stored only leaves the queue": {
-			queue:  map[string]string{connLog: "c"},
-			there:  map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": gzipped("c")},
-			logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
-			report: archive.Report{Resumed: 1},
-		},
-		"also if it did so with another level": {
-			level:  new(0),
-			queue:  map[string]string{connLog: "c"},
-			there:  map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": gzipped("c")},
-			logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
-			report: archive.Report{Resumed: 1},
-		},
-		"what has another name is left alone": {
-			queue: map[string]string{"conn.log": "open", ".conn.log": "hidden", "notes/x": "y", connLog: "c"},
-			left:  map[string]string{"conn.log": "open", ".conn.log": "hidden", "notes/x": "y"},
-			logs:  map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
-			report: archive.Report{Archived: 1, Bytes: 1, Left: []archive.Left{
-				{Name: "conn.log", Err: archive.ErrNotRotated}, {Name: "notes", Err: archive.ErrNotRotated},
-			}},
-		},
-	}
-	for name, tt := range tests {
+	for name, tt := range sweeps {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
 			write(t, p.queue, tt.queue)

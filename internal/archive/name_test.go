@@ -16,63 +16,65 @@ func at(day, hour, minute, second int) time.Time {
 	return time.Date(2026, 11, day, hour, minute, second, 0, time.UTC)
 }
 
+// rotatedLogs are names of files in the queue, and where such a log goes.
+var rotatedLogs = map[string]struct {
+	file     string
+	want     archive.Name
+	day      string
+	archived string
+}{
+	"a plain log": {
+		file:     "conn__2026-11-23-10-00-00__2026-11-23-11-00-00__.log",
+		want:     archive.Name{Path: "conn", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Ext: ".log"},
+		day:      "2026-11-23",
+		archived: "conn.10:00:00-11:00:00.log",
+	},
+	"a logger's suffix, as a real Zeek 8.2.2 wrote it": {
+		file:     "conn__2026-11-23-01-47-03__2026-11-23-01-47-06__log_suffix=logger__.log",
+		want:     archive.Name{Path: "conn", Open: at(23, 1, 47, 3), Close: at(23, 1, 47, 6), Suffix: "logger", Ext: ".log"},
+		day:      "2026-11-23",
+		archived: "conn.01:47:03-01:47:06-logger.log",
+	},
+	"further metadata means nothing": {
+		file:     "dns__2026-11-23-10-00-00__2026-11-23-11-00-00__pid=4711,log_suffix=logger-2__.log",
+		want:     archive.Name{Path: "dns", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Suffix: "logger-2", Ext: ".log"},
+		day:      "2026-11-23",
+		archived: "dns.10:00:00-11:00:00-logger-2.log",
+	},
+	"a copy does not show": {
+		file:     "dns__2026-11-23-10-00-00__2026-11-23-11-00-00__copy=2__.log",
+		want:     archive.Name{Path: "dns", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Copy: "2", Ext: ".log"},
+		day:      "2026-11-23",
+		archived: "dns.10:00:00-11:00:00.log",
+	},
+	"over midnight, the day is that of the opening": {
+		file:     "conn__2026-11-22-23-30-00__2026-11-23-00-30-00__.log",
+		want:     archive.Name{Path: "conn", Open: at(22, 23, 30, 0), Close: at(23, 0, 30, 0), Ext: ".log"},
+		day:      "2026-11-22",
+		archived: "conn.23:30:00-00:30:00.log",
+	},
+	"compressed by Zeek": {
+		file:     "http__2026-11-23-10-00-00__2026-11-23-11-00-00__.log.gz",
+		want:     archive.Name{Path: "http", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Ext: ".log.gz"},
+		day:      "2026-11-23",
+		archived: "http.10:00:00-11:00:00.log.gz",
+	},
+	"another writer": {
+		file:     "conn__2026-11-23-10-00-00__2026-11-23-11-00-00__.sqlite",
+		want:     archive.Name{Path: "conn", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Ext: ".sqlite"},
+		day:      "2026-11-23",
+		archived: "conn.10:00:00-11:00:00.sqlite",
+	},
+	"a path with the delimiter in it": {
+		file:     "my__own__2026-11-23-10-00-00__2026-11-23-11-00-00__.log",
+		want:     archive.Name{Path: "my__own", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Ext: ".log"},
+		day:      "2026-11-23",
+		archived: "my__own.10:00:00-11:00:00.log",
+	},
+}
+
 func TestNamesOfRotatedLogs(t *testing.T) {
-	tests := map[string]struct {
-		file     string
-		want     archive.Name
-		day      string
-		archived string
-	}{
-		"a plain log": {
-			file:     "conn__2026-11-23-10-00-00__2026-11-23-11-00-00__.log",
-			want:     archive.Name{Path: "conn", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Ext: ".log"},
-			day:      "2026-11-23",
-			archived: "conn.10:00:00-11:00:00.log",
-		},
-		"a logger's suffix, as a real Zeek 8.2.2 wrote it": {
-			file:     "conn__2026-11-23-01-47-03__2026-11-23-01-47-06__log_suffix=logger__.log",
-			want:     archive.Name{Path: "conn", Open: at(23, 1, 47, 3), Close: at(23, 1, 47, 6), Suffix: "logger", Ext: ".log"},
-			day:      "2026-11-23",
-			archived: "conn.01:47:03-01:47:06-logger.log",
-		},
-		"further metadata means nothing": {
-			file:     "dns__2026-11-23-10-00-00__2026-11-23-11-00-00__pid=4711,log_suffix=logger-2__.log",
-			want:     archive.Name{Path: "dns", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Suffix: "logger-2", Ext: ".log"},
-			day:      "2026-11-23",
-			archived: "dns.10:00:00-11:00:00-logger-2.log",
-		},
-		"a copy does not show": {
-			file:     "dns__2026-11-23-10-00-00__2026-11-23-11-00-00__copy=2__.log",
-			want:     archive.Name{Path: "dns", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Copy: "2", Ext: ".log"},
-			day:      "2026-11-23",
-			archived: "dns.10:00:00-11:00:00.log",
-		},
-		"over midnight, the day is that of the opening": {
-			file:     "conn__2026-11-22-23-30-00__2026-11-23-00-30-00__.log",
-			want:     archive.Name{Path: "conn", Open: at(22, 23, 30, 0), Close: at(23, 0, 30, 0), Ext: ".log"},
-			day:      "2026-11-22",
-			archived: "conn.23:30:00-00:30:00.log",
-		},
-		"compressed by Zeek": {
-			file:     "http__2026-11-23-10-00-00__2026-11-23-11-00-00__.log.gz",
-			want:     archive.Name{Path: "http", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Ext: ".log.gz"},
-			day:      "2026-11-23",
-			archived: "http.10:00:00-11:00:00.log.gz",
-		},
-		"another writer": {
-			file:     "conn__2026-11-23-10-00-00__2026-11-23-11-00-00__.sqlite",
-			want:     archive.Name{Path: "conn", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Ext: ".sqlite"},
-			day:      "2026-11-23",
-			archived: "conn.10:00:00-11:00:00.sqlite",
-		},
-		"a path with the delimiter in it": {
-			file:     "my__own__2026-11-23-10-00-00__2026-11-23-11-00-00__.log",
-			want:     archive.Name{Path: "my__own", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Ext: ".log"},
-			day:      "2026-11-23",
-			archived: "my__own.10:00:00-11:00:00.log",
-		},
-	}
-	for name, tt := range tests {
+	for name, tt := range rotatedLogs {
 		t.Run(name, func(t *testing.T) {
 			got, err := archive.ParseName(tt.file)
 			if err != nil {

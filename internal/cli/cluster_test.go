@@ -22,23 +22,31 @@ var clusterOptions = []cmp.Option{
 	cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreFields(mgmt.Configuration{}, "ID"),
 }
 
-func TestParseCluster(t *testing.T) {
-	agent := func(name mgmt.InstanceName) mgmt.Instance { return mgmt.Instance{Name: name, Host: mgmt.UnknownHost} }
-	dialed := func(name mgmt.InstanceName, host string, port uint16) mgmt.Instance {
-		return mgmt.Instance{Name: name, Host: netip.MustParseAddr(host), ListenPort: new(mgmt.TCPPort(port))}
-	}
-	node := func(name mgmt.NodeName, instance mgmt.InstanceName, role mgmt.ClusterRole) mgmt.Node {
-		return mgmt.Node{Name: name, Instance: instance, Role: role, State: mgmt.Running}
-	}
-	worker := node("w", "i", mgmt.Worker)
-	tests := map[string]struct {
-		text         string
-		asZeekClient bool
-		want         mgmt.Configuration
-		warnings     []string
-	}{
-		"every key of the specification's example": {
-			text: `[instances]
+// agent is an instance whose agent dials the controller.
+func agent(name mgmt.InstanceName) mgmt.Instance {
+	return mgmt.Instance{Name: name, Host: mgmt.UnknownHost}
+}
+
+// dialed is an instance whose agent the controller dials.
+func dialed(name mgmt.InstanceName, host string, port uint16) mgmt.Instance {
+	return mgmt.Instance{Name: name, Host: netip.MustParseAddr(host), ListenPort: new(mgmt.TCPPort(port))}
+}
+
+func node(name mgmt.NodeName, instance mgmt.InstanceName, role mgmt.ClusterRole) mgmt.Node {
+	return mgmt.Node{Name: name, Instance: instance, Role: role, State: mgmt.Running}
+}
+
+var worker = node("w", "i", mgmt.Worker)
+
+// clusterFiles are cluster files and what is read from them.
+var clusterFiles = map[string]struct {
+	text         string
+	asZeekClient bool
+	want         mgmt.Configuration
+	warnings     []string
+}{
+	"every key of the specification's example": {
+		text: `[instances]
 agent-east = 192.0.2.10:2151
 agent-west
 
@@ -56,155 +64,157 @@ env = REGION=west LABEL="rack 7"
 scripts = site/extra.zeek "site/with blank.zeek"
 metrics_port: 9_001
 `,
-			want: mgmt.Configuration{
-				Instances: []mgmt.Instance{dialed("agent-east", "192.0.2.10", 2151), agent("agent-west")},
-				Nodes: []mgmt.Node{
-					{Name: "m", Instance: "agent-east", Role: mgmt.Manager, State: mgmt.Running, Port: new(mgmt.TCPPort(2200))},
-					{
-						Name: "sniff-a", Instance: "agent-west", Role: mgmt.Worker, State: mgmt.Running,
-						Interface: new("af_packet::ens5"), CPUAffinity: new(int64(3)),
-						Env:     map[string]string{"REGION": "west", "LABEL": "rack 7"},
-						Scripts: []string{"site/extra.zeek", "site/with blank.zeek"}, MetricsPort: new(mgmt.TCPPort(9001)),
-					},
+		want: mgmt.Configuration{
+			Instances: []mgmt.Instance{dialed("agent-east", "192.0.2.10", 2151), agent("agent-west")},
+			Nodes: []mgmt.Node{
+				{Name: "m", Instance: "agent-east", Role: mgmt.Manager, State: mgmt.Running, Port: new(mgmt.TCPPort(2200))},
+				{
+					Name: "sniff-a", Instance: "agent-west", Role: mgmt.Worker, State: mgmt.Running,
+					Interface: new("af_packet::ens5"), CPUAffinity: new(int64(3)),
+					Env:     map[string]string{"REGION": "west", "LABEL": "rack 7"},
+					Scripts: []string{"site/extra.zeek", "site/with blank.zeek"}, MetricsPort: new(mgmt.TCPPort(9001)),
 				},
 			},
 		},
-		"an empty instances section says that nothing shall run": {text: "[instances]\n", want: mgmt.Configuration{}},
-		"IPv6 addresses need no brackets": {
-			text: "[instances]\na = [2001:db8::1]:2151\nb = 2001:db8::2:2151\nc =  192.0.2.1 : 1\n",
-			want: mgmt.Configuration{Instances: []mgmt.Instance{
-				dialed("a", "2001:db8::1", 2151), dialed("b", "2001:db8::2", 2151), dialed("c", "192.0.2.1", 1),
+	},
+	"an empty instances section says that nothing shall run": {text: "[instances]\n", want: mgmt.Configuration{}},
+	"IPv6 addresses need no brackets": {
+		text: "[instances]\na = [2001:db8::1]:2151\nb = 2001:db8::2:2151\nc =  192.0.2.1 : 1\n",
+		want: mgmt.Configuration{Instances: []mgmt.Instance{
+			dialed("a", "2001:db8::1", 2151), dialed("b", "2001:db8::2", 2151), dialed("c", "192.0.2.1", 1),
+		}},
+	},
+	"without an instances section nodes imply the instances, sorted": {
+		text: "[b]\nrole=logger\ninstance=y\n[a]\nrole=worker\ninstance=x\n[c]\nrole=proxy\ninstance=y\n",
+		want: mgmt.Configuration{
+			Instances: []mgmt.Instance{agent("x"), agent("y")},
+			Nodes:     []mgmt.Node{node("b", "y", mgmt.Logger), node("a", "x", mgmt.Worker), node("c", "y", mgmt.Proxy)},
+		},
+	},
+	"nodes without an instance run on the local instance": {
+		text: "[m]\nrole = manager\n",
+		want: mgmt.Configuration{
+			Instances: []mgmt.Instance{agent("agent-host-1")},
+			Nodes:     []mgmt.Node{node("m", "agent-host-1", mgmt.Manager)},
+		},
+	},
+	"roles in any case, qualified in Zeek's or Python's way": {
+		text: "[a]\nROLE = Supervisor::Worker\n[b]\nrole = ClusterRole.LOGGER\n[c]\nrole = None\n",
+		want: mgmt.Configuration{
+			Instances: []mgmt.Instance{agent("agent-host-1")},
+			Nodes: []mgmt.Node{
+				node("a", "agent-host-1", mgmt.Worker), node("b", "agent-host-1", mgmt.Logger), node("c", "agent-host-1", mgmt.ClusterNone),
+			},
+		},
+	},
+	"type stands in for role": {
+		text: "[instances]\ni\n[w]\ninstance=i\ntype=worker\n",
+		want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+	},
+	"names of instances keep their case": {
+		text: "[instances]\nI-1\ni-1\n[w]\ninstance=I-1\nrole=worker\n",
+		want: mgmt.Configuration{
+			Instances: []mgmt.Instance{agent("I-1"), agent("i-1")}, Nodes: []mgmt.Node{node("w", "I-1", mgmt.Worker)},
+		},
+	},
+	"a file that worked because zeek-client folds names still works, and says so": {
+		text:     "[instances]\nI\n[w]\ninstance=i\nrole=worker\n",
+		want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+		warnings: []string{`c.ini:2: instance "I" is taken as "i", as nodes name it: write both alike`},
+	},
+	"keys without effect are named with their line": {
+		text:         "[instances]\ni\n[w]\ninstance=i\nrole=worker\nlb_procs=4\ninterfcae=lo\nstate=stopped\ntype=logger\n",
+		asZeekClient: true,
+		want:         mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+		warnings: []string{
+			`c.ini:8: ignoring node "w" state "stopped" in configuration`,
+			"c.ini:6: ignoring unexpected keys: interfcae, lb_procs, type",
+		},
+	},
+	"an entry of DEFAULT whose key is no key of nodes is an instance as zeek-client": {
+		text:         "[DEFAULT]\ninstance = i\ninterface = lo\nbase = /opt\nspare =\n[instances]\ni\n[w]\nrole=worker\nscripts=%(base)s/x\n",
+		asZeekClient: true,
+		want: mgmt.Configuration{
+			Instances: []mgmt.Instance{agent("spare"), agent("i")},
+			Nodes: []mgmt.Node{{
+				Name: "w", Instance: "i", Role: mgmt.Worker, State: mgmt.Running, Interface: new("lo"), Scripts: []string{"/opt/x"},
 			}},
 		},
-		"without an instances section nodes imply the instances, sorted": {
-			text: "[b]\nrole=logger\ninstance=y\n[a]\nrole=worker\ninstance=x\n[c]\nrole=proxy\ninstance=y\n",
-			want: mgmt.Configuration{
-				Instances: []mgmt.Instance{agent("x"), agent("y")},
-				Nodes:     []mgmt.Node{node("b", "y", mgmt.Logger), node("a", "x", mgmt.Worker), node("c", "y", mgmt.Proxy)},
-			},
+	},
+	"only a whole line is a comment": {
+		text:         "# x\n[instances]\n  ; y\ni\n[w]\ninstance=i\n#role=logger\nrole=worker\ninterface = lo ; not a comment\n",
+		asZeekClient: true,
+		want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{{
+			Name: "w", Instance: "i", Role: mgmt.Worker, State: mgmt.Running, Interface: new("lo ; not a comment"),
+		}}},
+		warnings: []string{`c.ini:9: "; not a comment" is taken as part of the value: a comment needs a line of its own`},
+	},
+	"indented lines continue a value, comments and empty lines between them or not": {
+		text: "[w]\nrole = worker\nscripts = b\n  # first\n  a\n\n  \"c d\"\nenv =\n  A=1\n  A=2 B='x y' C=\\ z D=\n",
+		want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+			Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Scripts: []string{"a", "b", "c d"},
+			Env: map[string]string{"A": "2", "B": "x y", "C": " z", "D": ""},
+		}}},
+	},
+	"references and percent signs": {
+		text:         "[w]\nrole = worker\ninterface = %(x)s%%\nx = <%(role)s>\n",
+		asZeekClient: true,
+		want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+			Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("<worker>%"),
+		}}},
+		warnings: []string{"c.ini:4: ignoring unexpected keys: x"},
+	},
+	"a byte order mark, line ends of other systems, and what follows a header": {
+		text:         "\ufeff[instances] here\r\ni\r\n[w]\rinstance=i\rrole=worker",
+		asZeekClient: true,
+		want:         mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+	},
+	"text behind a value that looks like a comment is part of the value": {
+		text:         "[w]\nrole = worker\ninterface = eth0 # mirror\nscripts = a;b c ; d\n",
+		asZeekClient: true,
+		want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+			Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("eth0 # mirror"),
+			Scripts: []string{";", "a;b", "c", "d"},
+		}}},
+		warnings: []string{
+			`c.ini:3: "# mirror" is taken as part of the value: a comment needs a line of its own`,
+			`c.ini:4: "; d" is taken as part of the value: a comment needs a line of its own`,
 		},
-		"nodes without an instance run on the local instance": {
-			text: "[m]\nrole = manager\n",
-			want: mgmt.Configuration{
-				Instances: []mgmt.Instance{agent("agent-host-1")},
-				Nodes:     []mgmt.Node{node("m", "agent-host-1", mgmt.Manager)},
-			},
-		},
-		"roles in any case, qualified in Zeek's or Python's way": {
-			text: "[a]\nROLE = Supervisor::Worker\n[b]\nrole = ClusterRole.LOGGER\n[c]\nrole = None\n",
-			want: mgmt.Configuration{
-				Instances: []mgmt.Instance{agent("agent-host-1")},
-				Nodes: []mgmt.Node{
-					node("a", "agent-host-1", mgmt.Worker), node("b", "agent-host-1", mgmt.Logger), node("c", "agent-host-1", mgmt.ClusterNone),
-				},
-			},
-		},
-		"type stands in for role": {
-			text: "[instances]\ni\n[w]\ninstance=i\ntype=worker\n",
-			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
-		},
-		"names of instances keep their case": {
-			text: "[instances]\nI-1\ni-1\n[w]\ninstance=I-1\nrole=worker\n",
-			want: mgmt.Configuration{
-				Instances: []mgmt.Instance{agent("I-1"), agent("i-1")}, Nodes: []mgmt.Node{node("w", "I-1", mgmt.Worker)},
-			},
-		},
-		"a file that worked because zeek-client folds names still works, and says so": {
-			text:     "[instances]\nI\n[w]\ninstance=i\nrole=worker\n",
-			want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
-			warnings: []string{`c.ini:2: instance "I" is taken as "i", as nodes name it: write both alike`},
-		},
-		"keys without effect are named with their line": {
-			text:         "[instances]\ni\n[w]\ninstance=i\nrole=worker\nlb_procs=4\ninterfcae=lo\nstate=stopped\ntype=logger\n",
-			asZeekClient: true,
-			want:         mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
-			warnings: []string{
-				`c.ini:8: ignoring node "w" state "stopped" in configuration`,
-				"c.ini:6: ignoring unexpected keys: interfcae, lb_procs, type",
-			},
-		},
-		"an entry of DEFAULT whose key is no key of nodes is an instance as zeek-client": {
-			text:         "[DEFAULT]\ninstance = i\ninterface = lo\nbase = /opt\nspare =\n[instances]\ni\n[w]\nrole=worker\nscripts=%(base)s/x\n",
-			asZeekClient: true,
-			want: mgmt.Configuration{
-				Instances: []mgmt.Instance{agent("spare"), agent("i")},
-				Nodes: []mgmt.Node{{
-					Name: "w", Instance: "i", Role: mgmt.Worker, State: mgmt.Running, Interface: new("lo"), Scripts: []string{"/opt/x"},
-				}},
-			},
-		},
-		"only a whole line is a comment": {
-			text:         "# x\n[instances]\n  ; y\ni\n[w]\ninstance=i\n#role=logger\nrole=worker\ninterface = lo ; not a comment\n",
-			asZeekClient: true,
-			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{{
-				Name: "w", Instance: "i", Role: mgmt.Worker, State: mgmt.Running, Interface: new("lo ; not a comment"),
-			}}},
-			warnings: []string{`c.ini:9: "; not a comment" is taken as part of the value: a comment needs a line of its own`},
-		},
-		"indented lines continue a value, comments and empty lines between them or not": {
-			text: "[w]\nrole = worker\nscripts = b\n  # first\n  a\n\n  \"c d\"\nenv =\n  A=1\n  A=2 B='x y' C=\\ z D=\n",
-			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
-				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Scripts: []string{"a", "b", "c d"},
-				Env: map[string]string{"A": "2", "B": "x y", "C": " z", "D": ""},
-			}}},
-		},
-		"references and percent signs": {
-			text:         "[w]\nrole = worker\ninterface = %(x)s%%\nx = <%(role)s>\n",
-			asZeekClient: true,
-			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
-				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("<worker>%"),
-			}}},
-			warnings: []string{"c.ini:4: ignoring unexpected keys: x"},
-		},
-		"a byte order mark, line ends of other systems, and what follows a header": {
-			text:         "\ufeff[instances] here\r\ni\r\n[w]\rinstance=i\rrole=worker",
-			asZeekClient: true,
-			want:         mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
-		},
-		"text behind a value that looks like a comment is part of the value": {
-			text:         "[w]\nrole = worker\ninterface = eth0 # mirror\nscripts = a;b c ; d\n",
-			asZeekClient: true,
-			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
-				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("eth0 # mirror"),
-				Scripts: []string{";", "a;b", "c", "d"},
-			}}},
-			warnings: []string{
-				`c.ini:3: "# mirror" is taken as part of the value: a comment needs a line of its own`,
-				`c.ini:4: "; d" is taken as part of the value: a comment needs a line of its own`,
-			},
-		},
-		"a key without value counts as absent, and an empty value as a value": {
-			text: "[w]\nrole=worker\nport\ninterface=\nscripts=\nenv\n",
-			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
-				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new(""),
-			}}},
-			warnings: []string{`c.ini:3: "port" has no value, and no effect`, `c.ini:6: "env" has no value, and no effect`},
-		},
-		"an unknown key is allowed if a value refers to it": {
-			text: "[DEFAULT]\nbase = /opt\n[w]\nrole = worker\ninterface = %(x)s%%\nx = <%(role)s>\nscripts = %(base)s/a\n",
-			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
-				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("<worker>%"), Scripts: []string{"/opt/a"},
-			}}},
-		},
-		"an unused entry of DEFAULT is a warning, and no instance": {
-			text:     "[DEFAULT]\ninstance = i\nspare =\n[instances]\ni\n[w]\nrole=worker\n",
-			want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
-			warnings: []string{`c.ini:3: [DEFAULT]: "spare" is no key of nodes, and no value refers to it`},
-		},
-		"a comment behind a header is allowed, and one in env is a warning": {
-			text: "[w] # mirror\nrole = worker\nenv = A=\"x # y\"\n",
-			want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
-				Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Env: map[string]string{"A": "x # y"},
-			}}},
-			warnings: []string{`c.ini:3: "# y"" is taken as part of the value: a comment needs a line of its own`},
-		},
-		"an instance that is not listed is a warning with its line": {
-			text:     "[instances]\nsensor-2\n[w]\nrole = worker\ninstance = sensor-22\n",
-			want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("sensor-2")}, Nodes: []mgmt.Node{node("w", "sensor-22", mgmt.Worker)}},
-			warnings: []string{`c.ini:5: instance "sensor-22" is not listed in [instances]; did you mean "sensor-2"?`},
-		},
-	}
-	for name, tt := range tests {
+	},
+	"a key without value counts as absent, and an empty value as a value": {
+		text: "[w]\nrole=worker\nport\ninterface=\nscripts=\nenv\n",
+		want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+			Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new(""),
+		}}},
+		warnings: []string{`c.ini:3: "port" has no value, and no effect`, `c.ini:6: "env" has no value, and no effect`},
+	},
+	"an unknown key is allowed if a value refers to it": {
+		text: "[DEFAULT]\nbase = /opt\n[w]\nrole = worker\ninterface = %(x)s%%\nx = <%(role)s>\nscripts = %(base)s/a\n",
+		want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+			Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("<worker>%"), Scripts: []string{"/opt/a"},
+		}}},
+	},
+	"an unused entry of DEFAULT is a warning, and no instance": {
+		text:     "[DEFAULT]\ninstance = i\nspare =\n[instances]\ni\n[w]\nrole=worker\n",
+		want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
+		warnings: []string{`c.ini:3: [DEFAULT]: "spare" is no key of nodes, and no value refers to it`},
+	},
+	"a comment behind a header is allowed, and one in env is a warning": {
+		text: "[w] # mirror\nrole = worker\nenv = A=\"x # y\"\n",
+		want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
+			Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Env: map[string]string{"A": "x # y"},
+		}}},
+		warnings: []string{`c.ini:3: "# y"" is taken as part of the value: a comment needs a line of its own`},
+	},
+	"an instance that is not listed is a warning with its line": {
+		text:     "[instances]\nsensor-2\n[w]\nrole = worker\ninstance = sensor-22\n",
+		want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("sensor-2")}, Nodes: []mgmt.Node{node("w", "sensor-22", mgmt.Worker)}},
+		warnings: []string{`c.ini:5: instance "sensor-22" is not listed in [instances]; did you mean "sensor-2"?`},
+	},
+}
+
+func TestParseCluster(t *testing.T) {
+	for name, tt := range clusterFiles {
 		t.Run(name, func(t *testing.T) {
 			got, err := cli.ParseCluster("c.ini", []byte(tt.text), cli.ClusterOptions{Hostname: "host-1", AsZeekClient: tt.asZeekClient})
 			if err != nil {

@@ -45,96 +45,98 @@ func (g configured) sources() cli.SettingsSources {
 	}
 }
 
+// resolvedSettings are settings from several sources.
+var resolvedSettings = map[string]struct {
+	given    configured
+	want     func(*cli.Settings)
+	warnings []string
+}{
+	"nothing set": {want: func(*cli.Settings) {}},
+	"later sources win": {
+		given: configured{
+			files: map[string]string{"c.cfg": "[controller]\nhost = f\nport: 1\n[client]\npretty_json = no\nverbosity = 1\n"},
+			env: map[string]string{
+				"ZEEK_CLIENT_CONFIG_FILE": "c.cfg", "ZEEK_CLIENT_CONFIG_SETTINGS": "controller.host=e client.rich_logging_format='on'",
+			},
+			set: []string{"controller.port=3", "controller.PORT=4"}, controller: ":5", verbosity: 2,
+		},
+		want: func(s *cli.Settings) {
+			s.Host, s.Port, s.PrettyJSON, s.RichLogging, s.Verbosity = "e", 5, false, true, 2
+		},
+	},
+	"the command line's file wins over the environment's": {
+		given: configured{
+			files: map[string]string{"a": "[ssl]\nenable=yes\ncafile=ca.pem\n", "b": "[ssl]\nenable=x\n"}, configFile: "a",
+			env: map[string]string{"ZEEK_CLIENT_CONFIG_FILE": "b"},
+		},
+		want: func(s *cli.Settings) { s.TLS.Enable, s.TLS.CAFile = true, "ca.pem" },
+	},
+	"the first of the usual files is read": {
+		given: configured{files: map[string]string{"etc.cfg": "[controller]\nhost=h\n"}},
+		want:  func(s *cli.Settings) { s.Host = "h" },
+	},
+	"a usual file without permission to read it is skipped with a warning": {
+		given: configured{files: map[string]string{"etc.cfg": "forbidden"}}, want: func(*cli.Settings) {},
+		warnings: []string{"settings file etc.cfg is not read: permission denied"},
+	},
+	"as zeek-client a missing file is a warning": {
+		given: configured{configFile: "gone.cfg", asZeekClient: true}, want: func(*cli.Settings) {},
+		warnings: []string{"settings file gone.cfg does not exist"},
+	},
+	"as zeek-client unknown settings of all sources are warnings": {
+		given: configured{
+			files: map[string]string{"home.cfg": "[client]\npretty = no\n[mine]\nx=1\n"},
+			env:   map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "mine.y=1"}, set: []string{"mine.z=1"}, asZeekClient: true,
+		},
+		want: func(*cli.Settings) {},
+		warnings: []string{
+			`home.cfg:2: ignoring unknown setting "client.pretty"`, `home.cfg:4: ignoring unknown setting "mine.x"`,
+			`ZEEK_CLIENT_CONFIG_SETTINGS: ignoring unknown setting "mine.y"`, `--set: ignoring unknown setting "mine.z"`,
+		},
+	},
+	"a deprecated setting of any source is a warning": {
+		given: configured{
+			files: map[string]string{"home.cfg": "[ssl]\ndisable = yes\n"},
+			env:   map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "ssl.disable=true"}, set: []string{"ssl.disable=true"},
+		},
+		want: func(*cli.Settings) {},
+		warnings: []string{
+			"home.cfg:2: ssl.disable is deprecated and has no effect: use ssl.enable",
+			"ZEEK_CLIENT_CONFIG_SETTINGS: ssl.disable is deprecated and has no effect: use ssl.enable",
+			"--set: ssl.disable is deprecated and has no effect: use ssl.enable",
+		},
+	},
+	"a key without value and a comment behind a value are warnings": {
+		given:    configured{files: map[string]string{"home.cfg": "[ssl]\nenable\ncafile = ca.pem # ours\n"}},
+		want:     func(s *cli.Settings) { s.TLS.CAFile = "ca.pem # ours" },
+		warnings: []string{`home.cfg:2: "enable" has no value, and no effect`, `home.cfg:3: "# ours" is taken as part of the value: a comment needs a line of its own`},
+	},
+	"an entry that a value refers to needs no other use": {
+		given: configured{files: map[string]string{"home.cfg": "[DEFAULT]\ndir = /x\n[ssl]\nname = ca\ncafile = %(dir)s/%(name)s.pem\n"}},
+		want:  func(s *cli.Settings) { s.TLS.CAFile = "/x/ca.pem" },
+	},
+	"percent signs and references": {
+		given: configured{set: []string{"ssl.passphrase=50%%", "ssl.cafile=/x/%(keyfile)s", "ssl.keyfile=k"}},
+		want:  func(s *cli.Settings) { s.TLS.Passphrase, s.TLS.CAFile, s.TLS.KeyFile = "50%", "/x/k", "k" },
+	},
+	"numbers": {
+		given: configured{set: []string{"client.request_timeout_secs=0.5", "client.peering_attempts=0", "client.peering_retry_delay_secs=2"}},
+		want: func(s *cli.Settings) {
+			s.RequestTimeout, s.PeeringAttempts, s.PeeringRetryDelay = 500*time.Millisecond, 0, 2*time.Second
+		},
+	},
+	"a controller's host":             {given: configured{controller: "foo"}, want: func(s *cli.Settings) { s.Host = "foo" }},
+	"a host and a colon":              {given: configured{controller: "foo:"}, want: func(s *cli.Settings) { s.Host = "foo" }},
+	"a port":                          {given: configured{controller: ":2222"}, want: func(s *cli.Settings) { s.Port = 2222 }},
+	"host and port":                   {given: configured{controller: "foo:2222"}, want: func(s *cli.Settings) { s.Host, s.Port = "foo", 2222 }},
+	"an address in brackets":          {given: configured{controller: "[fe80::1]"}, want: func(s *cli.Settings) { s.Host = "[fe80::1]" }},
+	"an address and a colon":          {given: configured{controller: "[fe80::1]:"}, want: func(s *cli.Settings) { s.Host = "[fe80::1]" }},
+	"an address with a zone and port": {given: configured{controller: "[fe80::1%e]:1"}, want: func(s *cli.Settings) { s.Host, s.Port = "[fe80::1%e]", 1 }},
+	"a colon":                         {given: configured{controller: ":"}, want: func(*cli.Settings) {}},
+}
+
 func TestResolveSettings(t *testing.T) {
-	tests := map[string]struct {
-		given    configured
-		want     func(*cli.Settings)
-		warnings []string
-	}{
-		"nothing set": {want: func(*cli.Settings) {}},
-		"later sources win": {
-			given: configured{
-				files: map[string]string{"c.cfg": "[controller]\nhost = f\nport: 1\n[client]\npretty_json = no\nverbosity = 1\n"},
-				env: map[string]string{
-					"ZEEK_CLIENT_CONFIG_FILE": "c.cfg", "ZEEK_CLIENT_CONFIG_SETTINGS": "controller.host=e client.rich_logging_format='on'",
-				},
-				set: []string{"controller.port=3", "controller.PORT=4"}, controller: ":5", verbosity: 2,
-			},
-			want: func(s *cli.Settings) {
-				s.Host, s.Port, s.PrettyJSON, s.RichLogging, s.Verbosity = "e", 5, false, true, 2
-			},
-		},
-		"the command line's file wins over the environment's": {
-			given: configured{
-				files: map[string]string{"a": "[ssl]\nenable=yes\ncafile=ca.pem\n", "b": "[ssl]\nenable=x\n"}, configFile: "a",
-				env: map[string]string{"ZEEK_CLIENT_CONFIG_FILE": "b"},
-			},
-			want: func(s *cli.Settings) { s.TLS.Enable, s.TLS.CAFile = true, "ca.pem" },
-		},
-		"the first of the usual files is read": {
-			given: configured{files: map[string]string{"etc.cfg": "[controller]\nhost=h\n"}},
-			want:  func(s *cli.Settings) { s.Host = "h" },
-		},
-		"a usual file without permission to read it is skipped with a warning": {
-			given: configured{files: map[string]string{"etc.cfg": "forbidden"}}, want: func(*cli.Settings) {},
-			warnings: []string{"settings file etc.cfg is not read: permission denied"},
-		},
-		"as zeek-client a missing file is a warning": {
-			given: configured{configFile: "gone.cfg", asZeekClient: true}, want: func(*cli.Settings) {},
-			warnings: []string{"settings file gone.cfg does not exist"},
-		},
-		"as zeek-client unknown settings of all sources are warnings": {
-			given: configured{
-				files: map[string]string{"home.cfg": "[client]\npretty = no\n[mine]\nx=1\n"},
-				env:   map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "mine.y=1"}, set: []string{"mine.z=1"}, asZeekClient: true,
-			},
-			want: func(*cli.Settings) {},
-			warnings: []string{
-				`home.cfg:2: ignoring unknown setting "client.pretty"`, `home.cfg:4: ignoring unknown setting "mine.x"`,
-				`ZEEK_CLIENT_CONFIG_SETTINGS: ignoring unknown setting "mine.y"`, `--set: ignoring unknown setting "mine.z"`,
-			},
-		},
-		"a deprecated setting of any source is a warning": {
-			given: configured{
-				files: map[string]string{"home.cfg": "[ssl]\ndisable = yes\n"},
-				env:   map[string]string{"ZEEK_CLIENT_CONFIG_SETTINGS": "ssl.disable=true"}, set: []string{"ssl.disable=true"},
-			},
-			want: func(*cli.Settings) {},
-			warnings: []string{
-				"home.cfg:2: ssl.disable is deprecated and has no effect: use ssl.enable",
-				"ZEEK_CLIENT_CONFIG_SETTINGS: ssl.disable is deprecated and has no effect: use ssl.enable",
-				"--set: ssl.disable is deprecated and has no effect: use ssl.enable",
-			},
-		},
-		"a key without value and a comment behind a value are warnings": {
-			given:    configured{files: map[string]string{"home.cfg": "[ssl]\nenable\ncafile = ca.pem # ours\n"}},
-			want:     func(s *cli.Settings) { s.TLS.CAFile = "ca.pem # ours" },
-			warnings: []string{`home.cfg:2: "enable" has no value, and no effect`, `home.cfg:3: "# ours" is taken as part of the value: a comment needs a line of its own`},
-		},
-		"an entry that a value refers to needs no other use": {
-			given: configured{files: map[string]string{"home.cfg": "[DEFAULT]\ndir = /x\n[ssl]\nname = ca\ncafile = %(dir)s/%(name)s.pem\n"}},
-			want:  func(s *cli.Settings) { s.TLS.CAFile = "/x/ca.pem" },
-		},
-		"percent signs and references": {
-			given: configured{set: []string{"ssl.passphrase=50%%", "ssl.cafile=/x/%(keyfile)s", "ssl.keyfile=k"}},
-			want:  func(s *cli.Settings) { s.TLS.Passphrase, s.TLS.CAFile, s.TLS.KeyFile = "50%", "/x/k", "k" },
-		},
-		"numbers": {
-			given: configured{set: []string{"client.request_timeout_secs=0.5", "client.peering_attempts=0", "client.peering_retry_delay_secs=2"}},
-			want: func(s *cli.Settings) {
-				s.RequestTimeout, s.PeeringAttempts, s.PeeringRetryDelay = 500*time.Millisecond, 0, 2*time.Second
-			},
-		},
-		"a controller's host":             {given: configured{controller: "foo"}, want: func(s *cli.Settings) { s.Host = "foo" }},
-		"a host and a colon":              {given: configured{controller: "foo:"}, want: func(s *cli.Settings) { s.Host = "foo" }},
-		"a port":                          {given: configured{controller: ":2222"}, want: func(s *cli.Settings) { s.Port = 2222 }},
-		"host and port":                   {given: configured{controller: "foo:2222"}, want: func(s *cli.Settings) { s.Host, s.Port = "foo", 2222 }},
-		"an address in brackets":          {given: configured{controller: "[fe80::1]"}, want: func(s *cli.Settings) { s.Host = "[fe80::1]" }},
-		"an address and a colon":          {given: configured{controller: "[fe80::1]:"}, want: func(s *cli.Settings) { s.Host = "[fe80::1]" }},
-		"an address with a zone and port": {given: configured{controller: "[fe80::1%e]:1"}, want: func(s *cli.Settings) { s.Host, s.Port = "[fe80::1%e]", 1 }},
-		"a colon":                         {given: configured{controller: ":"}, want: func(*cli.Settings) {}},
-	}
-	for name, tt := range tests {
+	for name, tt := range resolvedSettings {
 		t.Run(name, func(t *testing.T) {
 			want := cli.Settings{
 				RequestTimeout: 20 * time.Second, PeeringAttempts: 10, PeeringRetryDelay: time.Second, PrettyJSON: true,

@@ -78,64 +78,68 @@ type attempt struct {
 	err       error // nil: the save succeeds
 }
 
+// firstSave stores what the saves of keeperSaves begin with.
+var firstSave = attempt{changes: []store.Change{put("a", "1"), put("b", "1")}}
+
+// keeperSaves are saves of a keeper, one after the other.
+var keeperSaves = map[string]struct {
+	attempts []attempt
+	want     map[string]string // what is stored in the end
+}{
+	"a save that failed is forgotten": {
+		[]attempt{firstSave, {mood: failed, changes: []store.Change{put("a", "2")}, err: errDown}, {changes: []store.Change{put("c", "3")}}},
+		map[string]string{"a": "1", "b": "1", "c": "3"},
+	},
+	"a save that took place counts, whatever the store said": {
+		[]attempt{firstSave, {mood: silent, changes: []store.Change{put("a", "2"), {Key: "b"}}}, {changes: []store.Change{put("c", "3")}}},
+		map[string]string{"a": "2", "c": "3"},
+	},
+	"a save that took place although the core was told otherwise is taken back": {
+		[]attempt{
+			firstSave, {mood: broken, changes: []store.Change{put("a", "2"), {Key: "b"}, put("d", "2")}, err: errDown},
+			{mood: gone, changes: []store.Change{put("a", "4")}, err: errDown},
+			{changes: []store.Change{put("c", "3")}},
+		},
+		map[string]string{"a": "1", "b": "1", "c": "3"},
+	},
+	"and so are two": {
+		[]attempt{
+			firstSave, {mood: broken, changes: []store.Change{put("a", "2"), put("d", "2")}, err: errDown},
+			{mood: broken, changes: []store.Change{put("d", "3"), put("e", "3")}, err: errDown},
+			{changes: []store.Change{put("c", "4")}},
+		},
+		map[string]string{"a": "1", "b": "1", "c": "4"},
+	},
+	"what somebody else saved is not overwritten": {
+		[]attempt{
+			firstSave, {meanwhile: []store.Change{put("a", "theirs")}, changes: []store.Change{put("a", "2")}, err: store.ErrConflict},
+			{changes: []store.Change{put("a", "3")}, err: store.ErrConflict},
+		},
+		map[string]string{"a": "theirs", "b": "1"},
+	},
+	"nor is it after a save of which nobody can tell": {
+		[]attempt{
+			firstSave, {mood: broken, changes: []store.Change{put("a", "2")}, err: errDown},
+			{meanwhile: []store.Change{put("c", "theirs")}, changes: []store.Change{put("a", "3")}, err: store.ErrConflict},
+			{changes: []store.Change{put("a", "3")}, err: store.ErrConflict},
+		},
+		map[string]string{"a": "2", "b": "1", "c": "theirs"},
+	},
+	"nor is it if it has the same values for the same keys": {
+		[]attempt{
+			firstSave, {mood: gone, changes: []store.Change{put("a", "2")}, err: errDown},
+			{meanwhile: []store.Change{put("a", "2"), put("c", "theirs")}, changes: []store.Change{put("b", "3")}, err: store.ErrConflict},
+		},
+		map[string]string{"a": "2", "b": "1", "c": "theirs"},
+	},
+	"what is too large is refused, and the next save is not": {
+		[]attempt{firstSave, {changes: []store.Change{put("a", "much too large")}, err: store.ErrTooLarge}, {changes: []store.Change{put("a", "3")}}},
+		map[string]string{"a": "3", "b": "1"},
+	},
+}
+
 func TestKeeperGoesOnOnlyWithWhatItHasSaved(t *testing.T) {
-	first := attempt{changes: []store.Change{put("a", "1"), put("b", "1")}}
-	tests := map[string]struct {
-		attempts []attempt
-		want     map[string]string // what is stored in the end
-	}{
-		"a save that failed is forgotten": {
-			[]attempt{first, {mood: failed, changes: []store.Change{put("a", "2")}, err: errDown}, {changes: []store.Change{put("c", "3")}}},
-			map[string]string{"a": "1", "b": "1", "c": "3"},
-		},
-		"a save that took place counts, whatever the store said": {
-			[]attempt{first, {mood: silent, changes: []store.Change{put("a", "2"), {Key: "b"}}}, {changes: []store.Change{put("c", "3")}}},
-			map[string]string{"a": "2", "c": "3"},
-		},
-		"a save that took place although the core was told otherwise is taken back": {
-			[]attempt{
-				first, {mood: broken, changes: []store.Change{put("a", "2"), {Key: "b"}, put("d", "2")}, err: errDown},
-				{mood: gone, changes: []store.Change{put("a", "4")}, err: errDown},
-				{changes: []store.Change{put("c", "3")}},
-			},
-			map[string]string{"a": "1", "b": "1", "c": "3"},
-		},
-		"and so are two": {
-			[]attempt{
-				first, {mood: broken, changes: []store.Change{put("a", "2"), put("d", "2")}, err: errDown},
-				{mood: broken, changes: []store.Change{put("d", "3"), put("e", "3")}, err: errDown},
-				{changes: []store.Change{put("c", "4")}},
-			},
-			map[string]string{"a": "1", "b": "1", "c": "4"},
-		},
-		"what somebody else saved is not overwritten": {
-			[]attempt{
-				first, {meanwhile: []store.Change{put("a", "theirs")}, changes: []store.Change{put("a", "2")}, err: store.ErrConflict},
-				{changes: []store.Change{put("a", "3")}, err: store.ErrConflict},
-			},
-			map[string]string{"a": "theirs", "b": "1"},
-		},
-		"nor is it after a save of which nobody can tell": {
-			[]attempt{
-				first, {mood: broken, changes: []store.Change{put("a", "2")}, err: errDown},
-				{meanwhile: []store.Change{put("c", "theirs")}, changes: []store.Change{put("a", "3")}, err: store.ErrConflict},
-				{changes: []store.Change{put("a", "3")}, err: store.ErrConflict},
-			},
-			map[string]string{"a": "2", "b": "1", "c": "theirs"},
-		},
-		"nor is it if it has the same values for the same keys": {
-			[]attempt{
-				first, {mood: gone, changes: []store.Change{put("a", "2")}, err: errDown},
-				{meanwhile: []store.Change{put("a", "2"), put("c", "theirs")}, changes: []store.Change{put("b", "3")}, err: store.ErrConflict},
-			},
-			map[string]string{"a": "2", "b": "1", "c": "theirs"},
-		},
-		"what is too large is refused, and the next save is not": {
-			[]attempt{first, {changes: []store.Change{put("a", "much too large")}, err: store.ErrTooLarge}, {changes: []store.Change{put("a", "3")}}},
-			map[string]string{"a": "3", "b": "1"},
-		},
-	}
-	for name, tt := range tests {
+	for name, tt := range keeperSaves {
 		t.Run(name, func(t *testing.T) {
 			s := &moodyStore{Store: memstore.Store{MaxValue: 10}}
 			keeper, err := daemon.OpenKeeper(t.Context(), s)

@@ -229,8 +229,13 @@ func receiver(decl *ast.FuncDecl) string {
 	if star, ok := typ.(*ast.StarExpr); ok {
 		typ = star.X
 	}
-	name, _ := typ.(*ast.Ident)
-	return name.String()
+	switch generic := typ.(type) {
+	case *ast.IndexExpr:
+		typ = generic.X
+	case *ast.IndexListExpr:
+		typ = generic.X
+	}
+	return typ.(*ast.Ident).Name
 }
 
 // A program of another module is built from what is on this machine, and run.

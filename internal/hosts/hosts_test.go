@@ -29,80 +29,99 @@ func TestClusterAcrossHosts(t *testing.T) {
 	}
 	nodes := processes(t, c.await("all nodes RUNNING", recovery, whole))
 
-	t.Run("a cut makes an instance UNKNOWN and stops nothing", func(t *testing.T) {
-		for name, cable := range c.cables() {
-			cable.set(quality{cut: true})
-			c.await(string(name)+" UNKNOWN", noticing, without(name))
-			nodes.live(t)
-			c.deployWithout(t, name)
-			cable.set(quality{})
-			c.await("all nodes RUNNING again", recovery, whole)
-			nodes.live(t)
-		}
-	})
-	t.Run("a deployment at the moment of a cut names the instance", func(t *testing.T) {
-		for name, cable := range c.cables() {
-			cable.set(quality{cut: true})
-			c.deployWithout(t, name)
-			cable.set(quality{})
-			c.await("all nodes RUNNING again", recovery, whole)
-			nodes.live(t)
-		}
-	})
-	t.Run("delay and loss slow the cluster down and no more", func(t *testing.T) {
-		bad := quality{delay: 200 * time.Millisecond, loss: 0.05}
-		for _, cable := range c.cables() {
-			cable.set(bad)
-		}
-		c.deployInBadWeather(t)
-		c.await("all nodes RUNNING", recovery, whole)
-		for name, cable := range c.cables() {
-			cable.set(quality{cut: true})
-			c.await(string(name)+" not RUNNING", noticing, func(v view) bool { return !whole(v) })
-			cable.set(bad)
-		}
-		c.await("all nodes RUNNING again", recovery, whole)
-		for _, cable := range c.cables() {
-			cable.set(quality{})
-		}
-		c.await("all nodes RUNNING still", recovery, whole)
-		nodes.live(t)
-	})
-	t.Run("a killed agent finds its nodes again", func(t *testing.T) {
-		for name, agent := range map[client.InstanceName]*part{"west": c.west, "east": c.east} {
-			agent.kill()
-			c.await(string(name)+" UNKNOWN", noticing, without(name))
-			c.deployWithout(t, name)
-			nodes.live(t)
-			agent.start()
-			c.await("all nodes RUNNING again", recovery, whole)
-			nodes.live(t)
-		}
-	})
-	t.Run("a killed controller finds its agents again", func(t *testing.T) {
-		c.controller.kill()
-		nodes.live(t)
-		c.controller.start()
-		c.await("all nodes RUNNING again", recovery, whole)
-		nodes.live(t)
-	})
-	t.Run("a killed node is started again, and no other", func(t *testing.T) {
-		for _, name := range []client.NodeName{"worker-1", "worker-5"} {
-			before := nodes[name]
-			if err := syscall.Kill(int(before.pid), syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			delete(nodes, name)
-			v := c.await(string(name)+" started again", recovery, func(v view) bool {
-				return whole(v) && v.pids[name] != before.pid
-			})
-			nodes.live(t)
-			nodes[name] = processes(t, v)[name]
-		}
-	})
+	for _, tt := range []struct {
+		name string
+		does func(*testing.T, *cluster, running)
+	}{
+		{"a cut makes an instance UNKNOWN and stops nothing", cutsAreNoticed},
+		{"a deployment at the moment of a cut names the instance", cutsDuringADeploymentAreNamed},
+		{"delay and loss slow the cluster down and no more", badWeatherIsWeathered},
+		{"a killed agent finds its nodes again", killedAgentsComeBack},
+		{"a killed controller finds its agents again", aKilledControllerComesBack},
+		{"a killed node is started again, and no other", killedNodesAreStartedAgain},
+	} {
+		t.Run(tt.name, func(t *testing.T) { tt.does(t, c, nodes) })
+	}
 	seen := processes(t, c.look(c.client()))
 	if !maps.Equal(nodes, seen) {
 		t.Errorf("the controller reports %v, running are %v", seen, nodes)
+	}
+}
+
+func cutsAreNoticed(t *testing.T, c *cluster, nodes running) {
+	for name, cable := range c.cables() {
+		cable.set(quality{cut: true})
+		c.await(string(name)+" UNKNOWN", noticing, without(name))
+		nodes.live(t)
+		c.deployWithout(t, name)
+		cable.set(quality{})
+		c.await("all nodes RUNNING again", recovery, whole)
+		nodes.live(t)
+	}
+}
+
+func cutsDuringADeploymentAreNamed(t *testing.T, c *cluster, nodes running) {
+	for name, cable := range c.cables() {
+		cable.set(quality{cut: true})
+		c.deployWithout(t, name)
+		cable.set(quality{})
+		c.await("all nodes RUNNING again", recovery, whole)
+		nodes.live(t)
+	}
+}
+
+func badWeatherIsWeathered(t *testing.T, c *cluster, nodes running) {
+	bad := quality{delay: 200 * time.Millisecond, loss: 0.05}
+	for _, cable := range c.cables() {
+		cable.set(bad)
+	}
+	c.deployInBadWeather(t)
+	c.await("all nodes RUNNING", recovery, whole)
+	for name, cable := range c.cables() {
+		cable.set(quality{cut: true})
+		c.await(string(name)+" not RUNNING", noticing, func(v view) bool { return !whole(v) })
+		cable.set(bad)
+	}
+	c.await("all nodes RUNNING again", recovery, whole)
+	for _, cable := range c.cables() {
+		cable.set(quality{})
+	}
+	c.await("all nodes RUNNING still", recovery, whole)
+	nodes.live(t)
+}
+
+func killedAgentsComeBack(t *testing.T, c *cluster, nodes running) {
+	for name, agent := range map[client.InstanceName]*part{"west": c.west, "east": c.east} {
+		agent.kill()
+		c.await(string(name)+" UNKNOWN", noticing, without(name))
+		c.deployWithout(t, name)
+		nodes.live(t)
+		agent.start()
+		c.await("all nodes RUNNING again", recovery, whole)
+		nodes.live(t)
+	}
+}
+
+func aKilledControllerComesBack(t *testing.T, c *cluster, nodes running) {
+	c.controller.kill()
+	nodes.live(t)
+	c.controller.start()
+	c.await("all nodes RUNNING again", recovery, whole)
+	nodes.live(t)
+}
+
+func killedNodesAreStartedAgain(t *testing.T, c *cluster, nodes running) {
+	for _, name := range []client.NodeName{"worker-1", "worker-5"} {
+		before := nodes[name]
+		if err := syscall.Kill(int(before.pid), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		delete(nodes, name)
+		v := c.await(string(name)+" started again", recovery, func(v view) bool {
+			return whole(v) && v.pids[name] != before.pid
+		})
+		nodes.live(t)
+		nodes[name] = processes(t, v)[name]
 	}
 }
 

@@ -32,96 +32,100 @@ func portsOf(c mgmt.Configuration) map[mgmt.NodeName]assigned {
 	return ports
 }
 
+// with returns the usual rules but for an edit.
+func with(edit func(*mgmt.Rules)) mgmt.Rules {
+	r := usual()
+	edit(&r)
+	return r
+}
+
+// assignments are the ports that the nodes of a configuration get.
+var assignments = map[string]struct {
+	c     mgmt.Configuration
+	rules mgmt.Rules
+	want  map[mgmt.NodeName]assigned
+}{
+	"the specification's example": {
+		mgmt.Configuration{
+			Instances: []mgmt.Instance{instance("beta", at("10.0.0.2")), instance("alpha", at("10.0.0.1"), listening(2203))},
+			Nodes: []mgmt.Node{
+				node("w2", "beta", mgmt.Worker), node("px-b", "beta", mgmt.Proxy), node("w1", "alpha", mgmt.Worker),
+				node("px", "alpha", mgmt.Proxy, port(2201)), node("lg-2", "alpha", mgmt.Logger),
+				node("lg-1", "alpha", mgmt.Logger), node("mgr", "alpha", mgmt.Manager),
+			},
+		},
+		usual(),
+		map[mgmt.NodeName]assigned{
+			"mgr": {2200, 9000}, "lg-1": {2202, 9001}, "lg-2": {2204, 9002}, "px": {2201, 9003}, "w1": {0, 9004},
+			"px-b": {2205, 9000}, "w2": {0, 9001},
+		},
+	},
+	"nothing, if so told": {
+		one(instance("i"), node("m", "i", mgmt.Manager)), mgmt.Rules{}, map[mgmt.NodeName]assigned{"m": {}},
+	},
+	"no port to nodes without a role": {
+		one(instance("i"), node("n", "i", mgmt.ClusterNone)), usual(), map[mgmt.NodeName]assigned{"n": {}},
+	},
+	"unknown hosts count as one": {
+		mgmt.Configuration{
+			Instances: []mgmt.Instance{instance("i"), instance("j")},
+			Nodes:     []mgmt.Node{node("a", "i", mgmt.Worker), node("b", "j", mgmt.Worker)},
+		}, usual(), map[mgmt.NodeName]assigned{"a": {0, 9000}, "b": {0, 9001}},
+	},
+	"agents' hosts fill in for unknown ones": {
+		mgmt.Configuration{
+			Instances: []mgmt.Instance{instance("i"), instance("j")},
+			Nodes:     []mgmt.Node{node("a", "i", mgmt.Worker), node("b", "j", mgmt.Worker)},
+		},
+		with(func(r *mgmt.Rules) {
+			r.Agents = []mgmt.Instance{instance("i", at("10.0.0.1")), instance("j", at("10.0.0.2"))}
+		}),
+		map[mgmt.NodeName]assigned{"a": {0, 9000}, "b": {0, 9000}},
+	},
+	"the controller's Broker port goes to no node, its WebSocket port to none on its machine": {
+		mgmt.Configuration{
+			Instances: []mgmt.Instance{instance("a", at("10.0.0.1")), instance("b", at("10.0.0.9"))},
+			Nodes: []mgmt.Node{
+				node("l", "a", mgmt.Logger), node("m", "a", mgmt.Manager),
+				node("p", "b", mgmt.Proxy), node("q", "b", mgmt.Proxy),
+			},
+		},
+		with(func(r *mgmt.Rules) {
+			r.BrokerStart, r.MetricsStart = 2149, 2149
+		}),
+		map[mgmt.NodeName]assigned{"m": {2149, 2150}, "l": {2151, 2152}, "p": {2152, 2151}, "q": {2153, 2154}},
+	},
+	"agents' ports are left alone": {
+		one(instance("i", at("10.0.0.1")), node("m", "i", mgmt.Manager)),
+		with(func(r *mgmt.Rules) {
+			r.Agents = []mgmt.Instance{instance("i", at("10.0.0.1"), listening(2200)), instance("k", at("10.0.0.1"), listening(9000))}
+		}),
+		map[mgmt.NodeName]assigned{"m": {2201, 9001}},
+	},
+	"every instance's port on a host counts": {
+		mgmt.Configuration{
+			Instances: []mgmt.Instance{instance("i", at("10.0.0.1"), listening(9000)), instance("j", at("10.0.0.1"), listening(9001))},
+			Nodes:     []mgmt.Node{node("m", "i", mgmt.Manager)},
+		}, usual(), map[mgmt.NodeName]assigned{"m": {2200, 9002}},
+	},
+	"Broker ports keep off the host's metrics ports": {
+		mgmt.Configuration{
+			Instances: []mgmt.Instance{instance("i", at("10.0.0.1")), instance("j", at("10.0.0.2"))},
+			Nodes: []mgmt.Node{
+				node("m", "i", mgmt.Manager), node("w", "i", mgmt.Worker, metrics(2200)),
+				node("p", "j", mgmt.Proxy), node("v", "j", mgmt.Worker, metrics(2203)),
+			},
+		}, usual(), map[mgmt.NodeName]assigned{"m": {2201, 9000}, "w": {0, 2200}, "p": {2202, 9000}, "v": {0, 2203}},
+	},
+	"the last port is a port": {
+		one(instance("i"), node("m", "i", mgmt.Manager)),
+		with(func(r *mgmt.Rules) { r.BrokerStart, r.MetricsStart = 65535, 65534 }),
+		map[mgmt.NodeName]assigned{"m": {65535, 65534}},
+	},
+}
+
 func TestAssignPorts(t *testing.T) {
-	with := func(edit func(*mgmt.Rules)) mgmt.Rules {
-		r := usual()
-		edit(&r)
-		return r
-	}
-	tests := map[string]struct {
-		c     mgmt.Configuration
-		rules mgmt.Rules
-		want  map[mgmt.NodeName]assigned
-	}{
-		"the specification's example": {
-			mgmt.Configuration{
-				Instances: []mgmt.Instance{instance("beta", at("10.0.0.2")), instance("alpha", at("10.0.0.1"), listening(2203))},
-				Nodes: []mgmt.Node{
-					node("w2", "beta", mgmt.Worker), node("px-b", "beta", mgmt.Proxy), node("w1", "alpha", mgmt.Worker),
-					node("px", "alpha", mgmt.Proxy, port(2201)), node("lg-2", "alpha", mgmt.Logger),
-					node("lg-1", "alpha", mgmt.Logger), node("mgr", "alpha", mgmt.Manager),
-				},
-			},
-			usual(),
-			map[mgmt.NodeName]assigned{
-				"mgr": {2200, 9000}, "lg-1": {2202, 9001}, "lg-2": {2204, 9002}, "px": {2201, 9003}, "w1": {0, 9004},
-				"px-b": {2205, 9000}, "w2": {0, 9001},
-			},
-		},
-		"nothing, if so told": {
-			one(instance("i"), node("m", "i", mgmt.Manager)), mgmt.Rules{}, map[mgmt.NodeName]assigned{"m": {}},
-		},
-		"no port to nodes without a role": {
-			one(instance("i"), node("n", "i", mgmt.ClusterNone)), usual(), map[mgmt.NodeName]assigned{"n": {}},
-		},
-		"unknown hosts count as one": {
-			mgmt.Configuration{
-				Instances: []mgmt.Instance{instance("i"), instance("j")},
-				Nodes:     []mgmt.Node{node("a", "i", mgmt.Worker), node("b", "j", mgmt.Worker)},
-			}, usual(), map[mgmt.NodeName]assigned{"a": {0, 9000}, "b": {0, 9001}},
-		},
-		"agents' hosts fill in for unknown ones": {
-			mgmt.Configuration{
-				Instances: []mgmt.Instance{instance("i"), instance("j")},
-				Nodes:     []mgmt.Node{node("a", "i", mgmt.Worker), node("b", "j", mgmt.Worker)},
-			},
-			with(func(r *mgmt.Rules) {
-				r.Agents = []mgmt.Instance{instance("i", at("10.0.0.1")), instance("j", at("10.0.0.2"))}
-			}),
-			map[mgmt.NodeName]assigned{"a": {0, 9000}, "b": {0, 9000}},
-		},
-		"the controller's Broker port goes to no node, its WebSocket port to none on its machine": {
-			mgmt.Configuration{
-				Instances: []mgmt.Instance{instance("a", at("10.0.0.1")), instance("b", at("10.0.0.9"))},
-				Nodes: []mgmt.Node{
-					node("l", "a", mgmt.Logger), node("m", "a", mgmt.Manager),
-					node("p", "b", mgmt.Proxy), node("q", "b", mgmt.Proxy),
-				},
-			},
-			with(func(r *mgmt.Rules) {
-				r.BrokerStart, r.MetricsStart = 2149, 2149
-			}),
-			map[mgmt.NodeName]assigned{"m": {2149, 2150}, "l": {2151, 2152}, "p": {2152, 2151}, "q": {2153, 2154}},
-		},
-		"agents' ports are left alone": {
-			one(instance("i", at("10.0.0.1")), node("m", "i", mgmt.Manager)),
-			with(func(r *mgmt.Rules) {
-				r.Agents = []mgmt.Instance{instance("i", at("10.0.0.1"), listening(2200)), instance("k", at("10.0.0.1"), listening(9000))}
-			}),
-			map[mgmt.NodeName]assigned{"m": {2201, 9001}},
-		},
-		"every instance's port on a host counts": {
-			mgmt.Configuration{
-				Instances: []mgmt.Instance{instance("i", at("10.0.0.1"), listening(9000)), instance("j", at("10.0.0.1"), listening(9001))},
-				Nodes:     []mgmt.Node{node("m", "i", mgmt.Manager)},
-			}, usual(), map[mgmt.NodeName]assigned{"m": {2200, 9002}},
-		},
-		"Broker ports keep off the host's metrics ports": {
-			mgmt.Configuration{
-				Instances: []mgmt.Instance{instance("i", at("10.0.0.1")), instance("j", at("10.0.0.2"))},
-				Nodes: []mgmt.Node{
-					node("m", "i", mgmt.Manager), node("w", "i", mgmt.Worker, metrics(2200)),
-					node("p", "j", mgmt.Proxy), node("v", "j", mgmt.Worker, metrics(2203)),
-				},
-			}, usual(), map[mgmt.NodeName]assigned{"m": {2201, 9000}, "w": {0, 2200}, "p": {2202, 9000}, "v": {0, 2203}},
-		},
-		"the last port is a port": {
-			one(instance("i"), node("m", "i", mgmt.Manager)),
-			with(func(r *mgmt.Rules) { r.BrokerStart, r.MetricsStart = 65535, 65534 }),
-			map[mgmt.NodeName]assigned{"m": {65535, 65534}},
-		},
-	}
-	for name, tt := range tests {
+	for name, tt := range assignments {
 		t.Run(name, func(t *testing.T) {
 			before := tt.c.Clone()
 			got, errs := tt.c.AssignPorts(tt.rules)

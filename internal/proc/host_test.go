@@ -149,7 +149,71 @@ func TestCoreDumpsAreAsLargeAsCanBeGranted(t *testing.T) {
 	}
 }
 
+// impossible is a launch that cannot be, and what is said about it.
+type impossible struct {
+	change func(*proc.Spec)
+	want   string
+}
+
+// impossibleLaunches need no files.
+var impossibleLaunches = map[string]impossible{
+	"no such program": {
+		func(s *proc.Spec) { s.Argv = []string{"/does/not/exist"} },
+		"start worker-1: program /does/not/exist does not exist",
+	},
+	"no such program in PATH": {
+		func(s *proc.Spec) { s.Argv = []string{"does-not-exist"} },
+		`start worker-1: program "does-not-exist" is not in PATH`,
+	},
+	"relative program": {
+		func(s *proc.Spec) { s.Argv = []string{"./zeek"} },
+		`start worker-1: program "./zeek" is neither an absolute path nor a bare name`,
+	},
+	"no program": {
+		func(s *proc.Spec) { s.Argv = nil },
+		"start worker-1: no program is named",
+	},
+	"too long an argument": {
+		func(s *proc.Spec) { s.Argv = append(s.Argv, strings.Repeat("x", 200<<10)) },
+		"argument list too long",
+	},
+	"relative directory": {
+		func(s *proc.Spec) { s.Dir = "worker-1" },
+		`start worker-1: its working directory "worker-1" is not an absolute path`,
+	},
+	"output that cannot be opened": {
+		func(s *proc.Spec) { s.Stderr = "missing/stderr" },
+		"start worker-1: stderr file: open ",
+	},
+	"no CPU at all": {
+		func(s *proc.Spec) { s.CPUs = []int{1022, 1023} },
+		"start worker-1: CPU affinity: this host has no CPU [1022 1023] for it",
+	},
+	"impossible CPU": {
+		func(s *proc.Spec) { s.CPUs = []int{-1} },
+		"start worker-1: CPU -1 is outside 0..1023",
+	},
+	"too little memory": {
+		func(s *proc.Spec) { s.Limits.MemoryBytes = 1 },
+		"start worker-1: its memory limit of 1 bytes is below 16777216",
+	},
+	"zero byte": {
+		func(s *proc.Spec) { s.Env = []string{"A=\x00"} },
+		`start worker-1: "A=\x00" contains a zero byte`,
+	},
+	"too much environment": {
+		func(s *proc.Spec) { s.Env = slices.Repeat([]string{strings.Repeat("x", 1<<10)}, 1<<10) },
+		"start worker-1: arguments and environment exceed 1048576 bytes",
+	},
+}
+
 func TestLaunchThatCannotBeIsOneClearSentence(t *testing.T) {
+	for name, tt := range impossibleLaunches {
+		t.Run(name, tt.check)
+	}
+}
+
+func TestLaunchWithFilesThatCannotBeIsOneClearSentence(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
@@ -161,27 +225,7 @@ func TestLaunchThatCannotBeIsOneClearSentence(t *testing.T) {
 	notExecutable := file("not-executable", "#!/bin/sh\n", 0o644)
 	noInterpreter := file("no-interpreter", "#!/does/not/exist\n", 0o755)
 	noFormat := file("no-format", "text\n", 0o755)
-
-	tests := map[string]struct {
-		change func(*proc.Spec)
-		want   string
-	}{
-		"no such program": {
-			func(s *proc.Spec) { s.Argv = []string{"/does/not/exist"} },
-			"start worker-1: program /does/not/exist does not exist",
-		},
-		"no such program in PATH": {
-			func(s *proc.Spec) { s.Argv = []string{"does-not-exist"} },
-			`start worker-1: program "does-not-exist" is not in PATH`,
-		},
-		"relative program": {
-			func(s *proc.Spec) { s.Argv = []string{"./zeek"} },
-			`start worker-1: program "./zeek" is neither an absolute path nor a bare name`,
-		},
-		"no program": {
-			func(s *proc.Spec) { s.Argv = nil },
-			"start worker-1: no program is named",
-		},
+	for name, tt := range map[string]impossible{
 		"not executable": {
 			func(s *proc.Spec) { s.Argv = []string{notExecutable} },
 			"start worker-1: program " + notExecutable + " is not executable",
@@ -198,21 +242,9 @@ func TestLaunchThatCannotBeIsOneClearSentence(t *testing.T) {
 			func(s *proc.Spec) { s.Argv = []string{noFormat} },
 			"start worker-1: program " + noFormat + " has no format that can be executed here",
 		},
-		"too long an argument": {
-			func(s *proc.Spec) { s.Argv = append(s.Argv, strings.Repeat("x", 200<<10)) },
-			"argument list too long",
-		},
 		"a file in the way of the directory": {
 			func(s *proc.Spec) { s.Dir = filepath.Join(noFormat, "worker-1") },
 			"start worker-1: working directory: mkdir " + noFormat + ": not a directory",
-		},
-		"relative directory": {
-			func(s *proc.Spec) { s.Dir = "worker-1" },
-			`start worker-1: its working directory "worker-1" is not an absolute path`,
-		},
-		"output that cannot be opened": {
-			func(s *proc.Spec) { s.Stderr = "missing/stderr" },
-			"start worker-1: stderr file: open ",
 		},
 		"output to a pipe that nobody reads": {
 			func(s *proc.Spec) {
@@ -227,44 +259,26 @@ func TestLaunchThatCannotBeIsOneClearSentence(t *testing.T) {
 			func(s *proc.Spec) { s.CPUs = []int{lastCPU(t), 1023} },
 			"start worker-1: CPU affinity: this host has no CPU [1023] for it",
 		},
-		"no CPU at all": {
-			func(s *proc.Spec) { s.CPUs = []int{1022, 1023} },
-			"start worker-1: CPU affinity: this host has no CPU [1022 1023] for it",
-		},
-		"impossible CPU": {
-			func(s *proc.Spec) { s.CPUs = []int{-1} },
-			"start worker-1: CPU -1 is outside 0..1023",
-		},
-		"too little memory": {
-			func(s *proc.Spec) { s.Limits.MemoryBytes = 1 },
-			"start worker-1: its memory limit of 1 bytes is below 16777216",
-		},
-		"zero byte": {
-			func(s *proc.Spec) { s.Env = []string{"A=\x00"} },
-			`start worker-1: "A=\x00" contains a zero byte`,
-		},
-		"too much environment": {
-			func(s *proc.Spec) { s.Env = slices.Repeat([]string{strings.Repeat("x", 1<<10)}, 1<<10) },
-			"start worker-1: arguments and environment exceed 1048576 bytes",
-		},
+	} {
+		t.Run(name, tt.check)
 	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			f := newFleet(t, t.TempDir(), proc.Config{})
-			spec := f.spec("worker-1", "sleeper")
-			tt.change(&spec)
-			f.start(spec)
-			got := next[proc.StartFailed](f)
-			if got.Name != "worker-1" || got.Launch != 1 || !strings.Contains(got.Err.Error(), tt.want) {
-				t.Errorf("got %+v, want %q", got, tt.want)
-			}
-			if strings.Contains(got.Err.Error(), "\n") {
-				t.Errorf("got %q, want one line", got.Err)
-			}
-			if left := f.settle(); len(left) > 0 {
-				t.Errorf("records left: %v", left)
-			}
-		})
+}
+
+// check has the launch tried.
+func (i impossible) check(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	spec := f.spec("worker-1", "sleeper")
+	i.change(&spec)
+	f.start(spec)
+	got := next[proc.StartFailed](f)
+	if got.Name != "worker-1" || got.Launch != 1 || !strings.Contains(got.Err.Error(), i.want) {
+		t.Errorf("got %+v, want %q", got, i.want)
+	}
+	if strings.Contains(got.Err.Error(), "\n") {
+		t.Errorf("got %q, want one line", got.Err)
+	}
+	if left := f.settle(); len(left) > 0 {
+		t.Errorf("records left: %v", left)
 	}
 }
 

@@ -39,74 +39,76 @@ func defaultZeek() settings.Zeek {
 	}
 }
 
+// nodeSettings are settings of an agent about its nodes.
+var nodeSettings = map[string]struct {
+	given given
+	want  func(*settings.Agent)
+}{
+	"nothing set gives the defaults": {want: func(*settings.Agent) {}},
+	"times per role": {
+		given: given{
+			flags: []string{"--stop-grace-logger=90", "--start-deadline-worker=5m"},
+			env:   map[string]string{"ZEEKFLEET_STOP_GRACE_WORKER": "10s"},
+			file:  "agent: {start_deadline: {manager: 2m}}",
+		},
+		want: func(a *settings.Agent) {
+			a.Lifecycle.StopGrace.Logger, a.Lifecycle.StopGrace.Worker = 90*time.Second, 10*time.Second
+			a.Lifecycle.StartDeadline.Worker, a.Lifecycle.StartDeadline.Manager = 5*time.Minute, 2*time.Minute
+		},
+	},
+	"back-off": {
+		given: given{file: "agent: {backoff: {first: 100ms, max: 2m, reset: 1m, give_up: 3, retry: 1h}}"},
+		want: func(a *settings.Agent) {
+			a.Lifecycle.BackoffFirst, a.Lifecycle.BackoffMax, a.Lifecycle.BackoffReset = 100*time.Millisecond, 2*time.Minute, time.Minute
+			a.Lifecycle.GiveUp, a.Lifecycle.BackoffRetry = 3, time.Hour
+		},
+	},
+	"upstream's variable for the spool": {
+		given: given{env: map[string]string{"ZEEK_MANAGEMENT_SPOOL_DIR": "/spool"}},
+		want:  func(a *settings.Agent) { a.SpoolDir = "/spool" },
+	},
+	"Zeek's variable for where nodes listen": {
+		given: given{env: map[string]string{"ZEEK_DEFAULT_LISTEN_ADDRESS": "0.0.0.0"}},
+		want: func(a *settings.Agent) {
+			a.Zeek.ListenAddr, a.Zeek.MetricsAddr = netip.IPv4Unspecified(), netip.IPv4Unspecified()
+		},
+	},
+	"upstream's variable for tests": {
+		given: given{env: map[string]string{"ZEEK_MANAGEMENT_TESTING": "1"}},
+		want: func(a *settings.Agent) {
+			a.StateDir, a.SpoolDir, a.Archive.Dir, a.Directory = ".", ".", "logs", "nodes/agent-sensor-1"
+		},
+	},
+	"the archive": {
+		given: given{file: "agent:\n  archive_logs: false\n  archive_dir: /logs\n  archive_cmd: /bin/zeek-archiver -v\n" +
+			"  archive_interval: 5m\n  archive_at_once: false\n  archive_level: 0\n  archive_keep_days: 30\n  archive_disk_percent: 80\n"},
+		want: func(a *settings.Agent) {
+			a.Archive = settings.Archive{Off: true, Dir: "/logs", Command: []string{"/bin/zeek-archiver", "-v"},
+				Interval: 5 * time.Minute, Periodic: true, KeepDays: 30, DiskPercent: 80}
+		},
+	},
+	"zeek": {
+		given: given{
+			flags: []string{"--zeek=/opt/zeek/bin/zeek", "--node-kind=zeek", "--preflight=false", "--zeek-memory-limit=8GiB"},
+			file: "zeek:\n  backend: zeromq\n  transport: broker\n  node_script: upstream\n  args: -C local  mine\n" +
+				"  prefixes: a b\n  script_path: /a:/b\n  plugin_path: /p\n  metrics_address: 127.0.0.1\n" +
+				"  listen_address: 10.0.0.1\n  zeromq_xpub_port: 6555\n  zeromq_xsub_port: 6556\n  secret_file: /s\n" +
+				"  rotation_interval: 10m\n",
+		},
+		want: func(a *settings.Agent) {
+			a.Preflight = settings.PreflightOff
+			a.Zeek = settings.Zeek{
+				Kind: settings.NodeZeek, Path: "/opt/zeek/bin/zeek", Backend: "zeromq", Transport: "broker", NodeScript: "upstream",
+				Args: []string{"-C", "local", "mine"}, Prefixes: []string{"a", "b"}, ScriptPath: []string{"/a", "/b"},
+				PluginPath: "/p", MetricsAddr: netip.MustParseAddr("127.0.0.1"), ListenAddr: netip.MustParseAddr("10.0.0.1"),
+				XPubPort: 6555, XSubPort: 6556, SecretFile: "/s", Rotation: 10 * time.Minute, MemoryLimit: 8 << 30,
+			}
+		},
+	},
+}
+
 func TestSettingsAboutNodes(t *testing.T) {
-	tests := map[string]struct {
-		given given
-		want  func(*settings.Agent)
-	}{
-		"nothing set gives the defaults": {want: func(*settings.Agent) {}},
-		"times per role": {
-			given: given{
-				flags: []string{"--stop-grace-logger=90", "--start-deadline-worker=5m"},
-				env:   map[string]string{"ZEEKFLEET_STOP_GRACE_WORKER": "10s"},
-				file:  "agent: {start_deadline: {manager: 2m}}",
-			},
-			want: func(a *settings.Agent) {
-				a.Lifecycle.StopGrace.Logger, a.Lifecycle.StopGrace.Worker = 90*time.Second, 10*time.Second
-				a.Lifecycle.StartDeadline.Worker, a.Lifecycle.StartDeadline.Manager = 5*time.Minute, 2*time.Minute
-			},
-		},
-		"back-off": {
-			given: given{file: "agent: {backoff: {first: 100ms, max: 2m, reset: 1m, give_up: 3, retry: 1h}}"},
-			want: func(a *settings.Agent) {
-				a.Lifecycle.BackoffFirst, a.Lifecycle.BackoffMax, a.Lifecycle.BackoffReset = 100*time.Millisecond, 2*time.Minute, time.Minute
-				a.Lifecycle.GiveUp, a.Lifecycle.BackoffRetry = 3, time.Hour
-			},
-		},
-		"upstream's variable for the spool": {
-			given: given{env: map[string]string{"ZEEK_MANAGEMENT_SPOOL_DIR": "/spool"}},
-			want:  func(a *settings.Agent) { a.SpoolDir = "/spool" },
-		},
-		"Zeek's variable for where nodes listen": {
-			given: given{env: map[string]string{"ZEEK_DEFAULT_LISTEN_ADDRESS": "0.0.0.0"}},
-			want: func(a *settings.Agent) {
-				a.Zeek.ListenAddr, a.Zeek.MetricsAddr = netip.IPv4Unspecified(), netip.IPv4Unspecified()
-			},
-		},
-		"upstream's variable for tests": {
-			given: given{env: map[string]string{"ZEEK_MANAGEMENT_TESTING": "1"}},
-			want: func(a *settings.Agent) {
-				a.StateDir, a.SpoolDir, a.Archive.Dir, a.Directory = ".", ".", "logs", "nodes/agent-sensor-1"
-			},
-		},
-		"the archive": {
-			given: given{file: "agent:\n  archive_logs: false\n  archive_dir: /logs\n  archive_cmd: /bin/zeek-archiver -v\n" +
-				"  archive_interval: 5m\n  archive_at_once: false\n  archive_level: 0\n  archive_keep_days: 30\n  archive_disk_percent: 80\n"},
-			want: func(a *settings.Agent) {
-				a.Archive = settings.Archive{Off: true, Dir: "/logs", Command: []string{"/bin/zeek-archiver", "-v"},
-					Interval: 5 * time.Minute, Periodic: true, KeepDays: 30, DiskPercent: 80}
-			},
-		},
-		"zeek": {
-			given: given{
-				flags: []string{"--zeek=/opt/zeek/bin/zeek", "--node-kind=zeek", "--preflight=false", "--zeek-memory-limit=8GiB"},
-				file: "zeek:\n  backend: zeromq\n  transport: broker\n  node_script: upstream\n  args: -C local  mine\n" +
-					"  prefixes: a b\n  script_path: /a:/b\n  plugin_path: /p\n  metrics_address: 127.0.0.1\n" +
-					"  listen_address: 10.0.0.1\n  zeromq_xpub_port: 6555\n  zeromq_xsub_port: 6556\n  secret_file: /s\n" +
-					"  rotation_interval: 10m\n",
-			},
-			want: func(a *settings.Agent) {
-				a.Preflight = settings.PreflightOff
-				a.Zeek = settings.Zeek{
-					Kind: settings.NodeZeek, Path: "/opt/zeek/bin/zeek", Backend: "zeromq", Transport: "broker", NodeScript: "upstream",
-					Args: []string{"-C", "local", "mine"}, Prefixes: []string{"a", "b"}, ScriptPath: []string{"/a", "/b"},
-					PluginPath: "/p", MetricsAddr: netip.MustParseAddr("127.0.0.1"), ListenAddr: netip.MustParseAddr("10.0.0.1"),
-					XPubPort: 6555, XSubPort: 6556, SecretFile: "/s", Rotation: 10 * time.Minute, MemoryLimit: 8 << 30,
-				}
-			},
-		},
-	}
-	for name, tt := range tests {
+	for name, tt := range nodeSettings {
 		t.Run(name, func(t *testing.T) {
 			want := defaultAgent()
 			want.SpoolDir, want.Archive.Dir = want.StateDir+"/spool", want.StateDir+"/logs"

@@ -113,93 +113,95 @@ func defaultCommon() settings.Common {
 	}
 }
 
-func TestResolveController(t *testing.T) {
-	tests := map[string]struct {
-		given given
-		want  func(*settings.Controller)
-	}{
-		"nothing set gives the defaults": {want: func(*settings.Controller) {}},
-		"a flag wins over environment and file": {
-			given: given{flags: []string{"--listen-port=1"}, env: map[string]string{"ZEEK_CONTROLLER_PORT": "2"},
-				file: "controller:\n  listen_port: 3"},
-			want: func(c *settings.Controller) { c.Broker.Port = 1 },
+// controllerSettings are settings of a controller from several sources.
+var controllerSettings = map[string]struct {
+	given given
+	want  func(*settings.Controller)
+}{
+	"nothing set gives the defaults": {want: func(*settings.Controller) {}},
+	"a flag wins over environment and file": {
+		given: given{flags: []string{"--listen-port=1"}, env: map[string]string{"ZEEK_CONTROLLER_PORT": "2"},
+			file: "controller:\n  listen_port: 3"},
+		want: func(c *settings.Controller) { c.Broker.Port = 1 },
+	},
+	"the environment wins over the file": {
+		given: given{env: map[string]string{"ZEEK_CONTROLLER_PORT": "2/tcp"}, file: "controller:\n  listen_port: 3"},
+		want:  func(c *settings.Controller) { c.Broker.Port = 2 },
+	},
+	"the file wins over the default": {
+		given: given{file: "controller:\n  listen_port: 3/tcp\n"},
+		want:  func(c *settings.Controller) { c.Broker.Port = 3 },
+	},
+	"an empty environment variable counts as unset": {
+		given: given{env: map[string]string{"ZEEK_CONTROLLER_NAME": ""}},
+		want:  func(*settings.Controller) {},
+	},
+	"names decide directories": {
+		given: given{env: map[string]string{"ZEEK_CONTROLLER_NAME": "c", "ZEEK_MANAGEMENT_STATE_DIR": "/s"}},
+		want: func(c *settings.Controller) {
+			c.Name, c.StateDir, c.Directory = "c", "/s", "/s/nodes/c"
 		},
-		"the environment wins over the file": {
-			given: given{env: map[string]string{"ZEEK_CONTROLLER_PORT": "2/tcp"}, file: "controller:\n  listen_port: 3"},
-			want:  func(c *settings.Controller) { c.Broker.Port = 2 },
+	},
+	"a relative directory is below nodes": {
+		given: given{flags: []string{"--directory", "ctl", "--state-dir", "/s"}},
+		want:  func(c *settings.Controller) { c.StateDir, c.Directory = "/s", "/s/nodes/ctl" },
+	},
+	"an absolute directory stays": {
+		given: given{flags: []string{"--directory", "/srv/ctl"}},
+		want:  func(c *settings.Controller) { c.Directory = "/srv/ctl" },
+	},
+	"the default address serves listeners without their own": {
+		given: given{flags: []string{"--default-address=::1", "--websocket-address=127.0.0.2"}},
+		want: func(c *settings.Controller) {
+			c.Broker.Addr, c.WebSocket.Addr = netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.2")
 		},
-		"the file wins over the default": {
-			given: given{file: "controller:\n  listen_port: 3/tcp\n"},
-			want:  func(c *settings.Controller) { c.Broker.Port = 3 },
+	},
+	"a listener can be off, in Zeek's words and in ours": {
+		given: given{flags: []string{"--listen-port=0/unknown", "--websocket-port=off"}},
+		want: func(c *settings.Controller) {
+			c.Broker.Port, c.Broker.Off, c.WebSocket.Port, c.WebSocket.Off = 0, true, 0, true
 		},
-		"an empty environment variable counts as unset": {
-			given: given{env: map[string]string{"ZEEK_CONTROLLER_NAME": ""}},
-			want:  func(*settings.Controller) {},
+	},
+	"listening elsewhere needs insecure": {
+		given: given{flags: []string{"--default-address=0.0.0.0", "--insecure"}},
+		want: func(c *settings.Controller) {
+			any4 := netip.IPv4Unspecified()
+			c.Broker.Addr, c.WebSocket.Addr, c.Insecure = any4, any4, true
 		},
-		"names decide directories": {
-			given: given{env: map[string]string{"ZEEK_CONTROLLER_NAME": "c", "ZEEK_MANAGEMENT_STATE_DIR": "/s"}},
-			want: func(c *settings.Controller) {
-				c.Name, c.StateDir, c.Directory = "c", "/s", "/s/nodes/c"
-			},
-		},
-		"a relative directory is below nodes": {
-			given: given{flags: []string{"--directory", "ctl", "--state-dir", "/s"}},
-			want:  func(c *settings.Controller) { c.StateDir, c.Directory = "/s", "/s/nodes/ctl" },
-		},
-		"an absolute directory stays": {
-			given: given{flags: []string{"--directory", "/srv/ctl"}},
-			want:  func(c *settings.Controller) { c.Directory = "/srv/ctl" },
-		},
-		"the default address serves listeners without their own": {
-			given: given{flags: []string{"--default-address=::1", "--websocket-address=127.0.0.2"}},
-			want: func(c *settings.Controller) {
-				c.Broker.Addr, c.WebSocket.Addr = netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.2")
-			},
-		},
-		"a listener can be off, in Zeek's words and in ours": {
-			given: given{flags: []string{"--listen-port=0/unknown", "--websocket-port=off"}},
-			want: func(c *settings.Controller) {
-				c.Broker.Port, c.Broker.Off, c.WebSocket.Port, c.WebSocket.Off = 0, true, 0, true
-			},
-		},
-		"listening elsewhere needs insecure": {
-			given: given{flags: []string{"--default-address=0.0.0.0", "--insecure"}},
-			want: func(c *settings.Controller) {
-				any4 := netip.IPv4Unspecified()
-				c.Broker.Addr, c.WebSocket.Addr, c.Insecure = any4, any4, true
-			},
-		},
-		"listening elsewhere is fine with mutual TLS": {
-			given: given{file: `
+	},
+	"listening elsewhere is fine with mutual TLS": {
+		given: given{file: `
 default_address: 192.0.2.1
 tls: {cert: c.pem, key: k.pem, ca: ca.pem}
 controller:
   websocket_tls: {cert: c.pem, key: k.pem, ca: ca.pem, verify: yes}
 `},
-			want: func(c *settings.Controller) {
-				addr := netip.MustParseAddr("192.0.2.1")
-				files := settings.TLS{Cert: "c.pem", Key: "k.pem", CA: "ca.pem"}
-				c.Broker.Addr, c.WebSocket.Addr = addr, addr
-				c.TLS, c.WebSocketTLS, c.WebSocketVerify = files, files, true
-			},
+		want: func(c *settings.Controller) {
+			addr := netip.MustParseAddr("192.0.2.1")
+			files := settings.TLS{Cert: "c.pem", Key: "k.pem", CA: "ca.pem"}
+			c.Broker.Addr, c.WebSocket.Addr = addr, addr
+			c.TLS, c.WebSocketTLS, c.WebSocketVerify = files, files, true
 		},
-		"ports need not be assigned": {
-			given: given{flags: []string{"--auto-assign-broker-ports=F", "--auto-assign-metrics-start-port=9100"}},
-			want:  func(c *settings.Controller) { c.BrokerPorts.Enabled, c.MetricsPorts.Start = false, 9100 },
+	},
+	"ports need not be assigned": {
+		given: given{flags: []string{"--auto-assign-broker-ports=F", "--auto-assign-metrics-start-port=9100"}},
+		want:  func(c *settings.Controller) { c.BrokerPorts.Enabled, c.MetricsPorts.Start = false, 9100 },
+	},
+	"times may lack a unit": {
+		given: given{env: map[string]string{"ZEEK_DEFAULT_CONNECT_RETRY": "3"}, flags: []string{"--request-timeout=1.5s"}},
+		want: func(c *settings.Controller) {
+			c.ConnectRetry, c.RequestTimeout = 3*time.Second, 1500*time.Millisecond
 		},
-		"times may lack a unit": {
-			given: given{env: map[string]string{"ZEEK_DEFAULT_CONNECT_RETRY": "3"}, flags: []string{"--request-timeout=1.5s"}},
-			want: func(c *settings.Controller) {
-				c.ConnectRetry, c.RequestTimeout = 3*time.Second, 1500*time.Millisecond
-			},
-		},
-		"an agent's part of the file is not the controller's": {
-			given: given{file: "agent: {name: a}\nlog_level: debug\ntransport: tls"},
-			want:  func(c *settings.Controller) { c.LogLevel, c.Transport = slog.LevelDebug, settings.TransportTLS },
-		},
-		"a file of comments says nothing": {given: given{file: "# later\n"}, want: func(*settings.Controller) {}},
-	}
-	for name, tt := range tests {
+	},
+	"an agent's part of the file is not the controller's": {
+		given: given{file: "agent: {name: a}\nlog_level: debug\ntransport: tls"},
+		want:  func(c *settings.Controller) { c.LogLevel, c.Transport = slog.LevelDebug, settings.TransportTLS },
+	},
+	"a file of comments says nothing": {given: given{file: "# later\n"}, want: func(*settings.Controller) {}},
+}
+
+func TestResolveController(t *testing.T) {
+	for name, tt := range controllerSettings {
 		t.Run(name, func(t *testing.T) {
 			want := defaultController()
 			tt.want(&want)
@@ -274,93 +276,95 @@ func TestResolveAgent(t *testing.T) {
 	}
 }
 
+// wrongSettings are settings that are refused, and why.
+var wrongSettings = map[string]struct {
+	given given
+	want  string
+}{
+	"bad environment": {
+		given: given{env: map[string]string{"ZEEK_CONTROLLER_PORT": "x"}},
+		want:  `controller.listen_port: "x" from environment ZEEK_CONTROLLER_PORT is not a port: it must be 0 to 65535, with or without /tcp`,
+	},
+	"bad file": {
+		given: given{file: "# one\ncontroller:\n  websocket_address: localhost\n"},
+		want:  `controller.websocket_address: "localhost" from file fleet.yaml:3 is not an IP address`,
+	},
+	"unknown setting": {
+		given: given{file: "controller:\n  listen_prot: 1\n"},
+		want:  `fleet.yaml:2: unknown setting "controller.listen_prot"; did you mean "controller.listen_port"?`,
+	},
+	"unknown section": {
+		given: given{file: "\nctl:\n  listen_port: 1\n"},
+		want:  `fleet.yaml:2: unknown setting "ctl"`,
+	},
+	"the same setting twice": {
+		given: given{file: "insecure: true\ninsecure: false\n"},
+		want:  "fleet.yaml:2: insecure is already set on line 1",
+	},
+	"a section that is a value": {
+		given: given{file: "controller: 1\n"},
+		want:  "fleet.yaml:1: controller must be a section with settings",
+	},
+	"a value that is a list": {
+		given: given{file: "insecure: [true]\n"},
+		want:  "fleet.yaml:1: insecure must have one value",
+	},
+	"a key without value": {
+		given: given{file: "controller:\n  name:\n"},
+		want:  "fleet.yaml:2: controller.name must have one value",
+	},
+	"not a mapping": {
+		given: given{file: "- a\n"},
+		want:  "fleet.yaml:1: not a mapping of settings",
+	},
+	"missing file": {
+		given: given{flags: []string{"--config=gone.yaml"}},
+		want:  "read configuration (--config): open gone.yaml: no such file",
+	},
+	"missing file of the environment": {
+		given: given{env: map[string]string{"ZEEKFLEET_CONFIG": "gone.yaml"}},
+		want:  "read configuration (ZEEKFLEET_CONFIG): open gone.yaml: no such file",
+	},
+	"a home directory that no shell has put in": {
+		given: given{env: map[string]string{"ZEEK_MANAGEMENT_STATE_DIR": "~/fleet"}},
+		want:  `state_dir: "~/fleet" from environment ZEEK_MANAGEMENT_STATE_DIR is not a path: only a shell replaces the ~, so write the directory out`,
+	},
+	"open to the world": {
+		given: given{env: map[string]string{"ZEEK_CONTROLLER_ADDR": "0.0.0.0"}},
+		want:  "controller.listen_address: 0.0.0.0 from environment ZEEK_CONTROLLER_ADDR would let everyone who reaches it control the cluster; set tls.cert, tls.key and tls.ca, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
+	},
+	"WebSocket open to the world although encrypted": {
+		given: given{flags: []string{"--websocket-address=::", "--websocket-tls-cert=c", "--websocket-tls-key=k"}},
+		want:  "controller.websocket_address: :: from flag --websocket-address would let everyone who reaches it control the cluster; set controller.websocket_tls.cert, .key, .ca and .verify, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
+	},
+	"certificate without key": {
+		given: given{flags: []string{"--tls-cert=c.pem"}},
+		want:  "tls.cert from flag --tls-cert needs a key: set --tls-key (ZEEKFLEET_TLS_KEY, or tls.key in the file)",
+	},
+	"key without certificate": {
+		given: given{flags: []string{"--websocket-tls-key=k.pem"}},
+		want:  "controller.websocket_tls.key from flag --websocket-tls-key needs a certificate: set --websocket-tls-cert (ZEEKFLEET_WEBSOCKET_TLS_CERT, or controller.websocket_tls.cert in the file)",
+	},
+	"authorities without certificate": {
+		given: given{flags: []string{"--tls-ca=ca.pem"}},
+		want:  "tls.ca from flag --tls-ca needs tls.cert and tls.key",
+	},
+	"verification without authorities": {
+		given: given{flags: []string{"--websocket-tls-verify"}},
+		want:  "controller.websocket_tls.verify from flag --websocket-tls-verify needs controller.websocket_tls.cert, .key and .ca",
+	},
+	"certificate without authorities": {
+		given: given{flags: []string{"--tls-cert=c.pem", "--tls-key=k.pem"}},
+		want:  "tls.cert from flag --tls-cert needs the authorities whose certificates count: set --tls-ca (ZEEKFLEET_TLS_CA, or tls.ca in the file)",
+	},
+	"plain with a certificate": {
+		given: given{flags: []string{"--transport=plain", "--tls-cert=c", "--tls-key=k"}},
+		want:  "transport plain from flag --transport leaves tls.cert from flag --tls-cert without use",
+	},
+}
+
 func TestResolveNamesWhatIsWrong(t *testing.T) {
-	tests := map[string]struct {
-		given given
-		want  string
-	}{
-		"bad environment": {
-			given: given{env: map[string]string{"ZEEK_CONTROLLER_PORT": "x"}},
-			want:  `controller.listen_port: "x" from environment ZEEK_CONTROLLER_PORT is not a port: it must be 0 to 65535, with or without /tcp`,
-		},
-		"bad file": {
-			given: given{file: "# one\ncontroller:\n  websocket_address: localhost\n"},
-			want:  `controller.websocket_address: "localhost" from file fleet.yaml:3 is not an IP address`,
-		},
-		"unknown setting": {
-			given: given{file: "controller:\n  listen_prot: 1\n"},
-			want:  `fleet.yaml:2: unknown setting "controller.listen_prot"; did you mean "controller.listen_port"?`,
-		},
-		"unknown section": {
-			given: given{file: "\nctl:\n  listen_port: 1\n"},
-			want:  `fleet.yaml:2: unknown setting "ctl"`,
-		},
-		"the same setting twice": {
-			given: given{file: "insecure: true\ninsecure: false\n"},
-			want:  "fleet.yaml:2: insecure is already set on line 1",
-		},
-		"a section that is a value": {
-			given: given{file: "controller: 1\n"},
-			want:  "fleet.yaml:1: controller must be a section with settings",
-		},
-		"a value that is a list": {
-			given: given{file: "insecure: [true]\n"},
-			want:  "fleet.yaml:1: insecure must have one value",
-		},
-		"a key without value": {
-			given: given{file: "controller:\n  name:\n"},
-			want:  "fleet.yaml:2: controller.name must have one value",
-		},
-		"not a mapping": {
-			given: given{file: "- a\n"},
-			want:  "fleet.yaml:1: not a mapping of settings",
-		},
-		"missing file": {
-			given: given{flags: []string{"--config=gone.yaml"}},
-			want:  "read configuration (--config): open gone.yaml: no such file",
-		},
-		"missing file of the environment": {
-			given: given{env: map[string]string{"ZEEKFLEET_CONFIG": "gone.yaml"}},
-			want:  "read configuration (ZEEKFLEET_CONFIG): open gone.yaml: no such file",
-		},
-		"a home directory that no shell has put in": {
-			given: given{env: map[string]string{"ZEEK_MANAGEMENT_STATE_DIR": "~/fleet"}},
-			want:  `state_dir: "~/fleet" from environment ZEEK_MANAGEMENT_STATE_DIR is not a path: only a shell replaces the ~, so write the directory out`,
-		},
-		"open to the world": {
-			given: given{env: map[string]string{"ZEEK_CONTROLLER_ADDR": "0.0.0.0"}},
-			want:  "controller.listen_address: 0.0.0.0 from environment ZEEK_CONTROLLER_ADDR would let everyone who reaches it control the cluster; set tls.cert, tls.key and tls.ca, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
-		},
-		"WebSocket open to the world although encrypted": {
-			given: given{flags: []string{"--websocket-address=::", "--websocket-tls-cert=c", "--websocket-tls-key=k"}},
-			want:  "controller.websocket_address: :: from flag --websocket-address would let everyone who reaches it control the cluster; set controller.websocket_tls.cert, .key, .ca and .verify, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
-		},
-		"certificate without key": {
-			given: given{flags: []string{"--tls-cert=c.pem"}},
-			want:  "tls.cert from flag --tls-cert needs a key: set --tls-key (ZEEKFLEET_TLS_KEY, or tls.key in the file)",
-		},
-		"key without certificate": {
-			given: given{flags: []string{"--websocket-tls-key=k.pem"}},
-			want:  "controller.websocket_tls.key from flag --websocket-tls-key needs a certificate: set --websocket-tls-cert (ZEEKFLEET_WEBSOCKET_TLS_CERT, or controller.websocket_tls.cert in the file)",
-		},
-		"authorities without certificate": {
-			given: given{flags: []string{"--tls-ca=ca.pem"}},
-			want:  "tls.ca from flag --tls-ca needs tls.cert and tls.key",
-		},
-		"verification without authorities": {
-			given: given{flags: []string{"--websocket-tls-verify"}},
-			want:  "controller.websocket_tls.verify from flag --websocket-tls-verify needs controller.websocket_tls.cert, .key and .ca",
-		},
-		"certificate without authorities": {
-			given: given{flags: []string{"--tls-cert=c.pem", "--tls-key=k.pem"}},
-			want:  "tls.cert from flag --tls-cert needs the authorities whose certificates count: set --tls-ca (ZEEKFLEET_TLS_CA, or tls.ca in the file)",
-		},
-		"plain with a certificate": {
-			given: given{flags: []string{"--transport=plain", "--tls-cert=c", "--tls-key=k"}},
-			want:  "transport plain from flag --transport leaves tls.cert from flag --tls-cert without use",
-		},
-	}
-	for name, tt := range tests {
+	for name, tt := range wrongSettings {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := settings.ResolveController(sources(t, tt.given, app.Defaults().AddControllerFlags))
 			if err == nil || err.Error() != tt.want {

@@ -121,94 +121,97 @@ func command(t testing.TB, d zeek.Deployment) zeek.Command {
 	return c
 }
 
+// impossibleDeployments are changes that make a deployment impossible, and part of what is said about each.
+var impossibleDeployments = map[string]struct {
+	version string
+	change  func(*zeek.Deployment)
+	want    string
+}{
+	"a Zeek that is too old":   {"4.2.0", func(*zeek.Deployment) {}, "zeek 4.2.0 is too old"},
+	"ZeroMQ before 7.1":        {"7.0.11", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "takes Zeek 7.1 or later"},
+	"an unknown backend":       {"8.2.2", func(d *zeek.Deployment) { d.Backend = "nats" }, `unknown cluster backend "nats"`},
+	"WebSocket before 8.0":     {"7.2.0", func(d *zeek.Deployment) { d.AgentProtocol = zeek.AgentWebSocket }, "takes Zeek 8.0 or later"},
+	"an unknown protocol":      {"8.2.2", func(d *zeek.Deployment) { d.AgentProtocol = "smoke" }, `unknown node transport "smoke"`},
+	"no secret":                {"8.2.2", func(d *zeek.Deployment) { d.Secret = "" }, "no secret was chosen"},
+	"a short secret":           {"8.2.2", func(d *zeek.Deployment) { d.Secret = "abcdefghijklmnopqrstuvwxyz01234" }, "no secret was chosen"},
+	"a secret that is no word": {"8.2.2", func(d *zeek.Deployment) { d.Secret += "\";" }, "no secret was chosen"},
+	"WebSocket without a port": {"8.2.2", func(d *zeek.Deployment) { d.WebSocketPort = 0 }, "no port was chosen"},
+	"Broker without the agent's address": {"8.0.0", func(d *zeek.Deployment) {
+		d.Site.AgentAddr = netip.AddrPort{}
+	}, "the agent's address and port are not known"},
+	"upstream's node script over WebSocket": {"8.2.2", func(d *zeek.Deployment) {
+		d.NodeScript, d.AgentProtocol = zeek.UpstreamNodeScript, zeek.AgentWebSocket
+	}, "cannot use the node transport"},
+	"upstream's node script with ZeroMQ": {"8.2.2", func(d *zeek.Deployment) {
+		d.NodeScript, d.Backend = zeek.UpstreamNodeScript, zeek.ZeroMQ
+	}, "cannot use the cluster backend"},
+	"upstream's node script where it is gone": {"9.1.0", func(d *zeek.Deployment) {
+		d.NodeScript = zeek.UpstreamNodeScript
+	}, "does not ship upstream's node script"},
+	"an unknown node script": {"8.2.2", func(d *zeek.Deployment) { d.NodeScript = "x" }, "unknown node script"},
+	"a relative spool":       {"8.2.2", func(d *zeek.Deployment) { d.Site.SpoolDir = "spool" }, "is not absolute"},
+	"a certificate without its key": {"8.2.2", func(d *zeek.Deployment) {
+		d.Site.BrokerTLS.CertFile = "/c.pem"
+	}, "need each other"},
+	"a node that the layout lacks": {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Name = "worker-9" }, "no entry for it"},
+	"hosts of which some are unknown": {"8.2.2", func(d *zeek.Deployment) {
+		e := d.Plan.Cluster["worker-1"]
+		e.Host = mgmt.UnknownHost
+		d.Plan.Cluster["worker-1"] = e
+	}, "of others are not"},
+	"two managers": {"8.2.2", func(d *zeek.Deployment) {
+		d.Plan.Cluster["boss"] = d.Plan.Cluster["manager"]
+	}, "two managers, boss and manager"},
+	"a role of none": {"8.2.2", func(d *zeek.Deployment) {
+		d.Plan.Cluster["x"] = mgmt.ClusterEndpoint{Role: mgmt.ClusterNone, Host: netip.MustParseAddr("10.0.0.1")}
+	}, "node x has no role"},
+	"ZeroMQ without a manager": {"8.2.2", func(d *zeek.Deployment) {
+		d.Backend = zeek.ZeroMQ
+		delete(d.Plan.Cluster, "manager")
+	}, "no manager"},
+	"ZeroMQ with a logger that does not listen": {"8.2.2", func(d *zeek.Deployment) {
+		d.Backend = zeek.ZeroMQ
+		e := d.Plan.Cluster["logger-1"]
+		e.Port = mgmt.NoPort
+		d.Plan.Cluster["logger-1"] = e
+	}, "logger logger-1 has no port"},
+	"ZeroMQ with one port for two sockets": {"8.2.2", func(d *zeek.Deployment) {
+		d.Site.ZeroMQ.XPubPort = zeek.DefaultXSubPort
+	}, "cannot use port 5556 for both"},
+	"ZeroMQ over IPv6 before 8.0": {"7.2.0", func(d *zeek.Deployment) {
+		d.Backend = zeek.ZeroMQ
+		e := d.Plan.Cluster["worker-1"]
+		e.Host = netip.MustParseAddr("2001:db8::1")
+		d.Plan.Cluster["worker-1"] = e
+	}, "cannot use IPv6"},
+	"CURVE keys that are none": {"8.2.2", func(d *zeek.Deployment) {
+		d.Site.ZeroMQ.Curve = &zeek.CurveKeys{}
+	}, "the CURVE keys of the server: secret key: it has 0 bytes"},
+	"CURVE keys that do not belong together": {"8.2.2", func(d *zeek.Deployment) {
+		keys := documentedKeys
+		keys.Client.Public = keys.Server.Public
+		d.Site.ZeroMQ.Curve = &keys
+	}, "the CURVE keys of the client: the public key does not belong"},
+	"a name that is a path":      {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Name = "../x" }, "must not"},
+	"a script that is an option": {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Scripts = []string{"-e"} }, `"-e" cannot be the name of a script`},
+	"a script that ends the arguments": {"8.2.2", func(d *zeek.Deployment) {
+		d.Plan.Node.Scripts = []string{"x--"}
+	}, "cannot be the name of a script"},
+	"a script that sets a variable": {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Scripts = []string{"a=b"} }, "cannot be the name of a script"},
+	"a script that is a plugin":     {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Scripts = []string{"A::B"} }, "cannot be the name of a script"},
+	"an option that is none": {"8.2.2", func(d *zeek.Deployment) {
+		d.Plan.Node.Options = []mgmt.Option{{Name: "a b", Value: "T"}}
+	}, "cannot be the name of a script option"},
+	"an option that would run code": {"8.2.2", func(d *zeek.Deployment) {
+		d.Plan.Node.Options = []mgmt.Option{{Name: "x", Value: `" + system("reboot") + "`}}
+	}, "the value of the script option x"},
+	"an environment variable without a name": {"8.2.2", func(d *zeek.Deployment) {
+		d.Plan.Node.Env = map[string]string{"": "x"}
+	}, "cannot be an environment variable"},
+}
+
 func TestDeploymentsThatCannotBeAreRefused(t *testing.T) {
-	for name, tc := range map[string]struct {
-		version string
-		change  func(*zeek.Deployment)
-		want    string
-	}{
-		"a Zeek that is too old":   {"4.2.0", func(*zeek.Deployment) {}, "zeek 4.2.0 is too old"},
-		"ZeroMQ before 7.1":        {"7.0.11", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "takes Zeek 7.1 or later"},
-		"an unknown backend":       {"8.2.2", func(d *zeek.Deployment) { d.Backend = "nats" }, `unknown cluster backend "nats"`},
-		"WebSocket before 8.0":     {"7.2.0", func(d *zeek.Deployment) { d.AgentProtocol = zeek.AgentWebSocket }, "takes Zeek 8.0 or later"},
-		"an unknown protocol":      {"8.2.2", func(d *zeek.Deployment) { d.AgentProtocol = "smoke" }, `unknown node transport "smoke"`},
-		"no secret":                {"8.2.2", func(d *zeek.Deployment) { d.Secret = "" }, "no secret was chosen"},
-		"a short secret":           {"8.2.2", func(d *zeek.Deployment) { d.Secret = "abcdefghijklmnopqrstuvwxyz01234" }, "no secret was chosen"},
-		"a secret that is no word": {"8.2.2", func(d *zeek.Deployment) { d.Secret += "\";" }, "no secret was chosen"},
-		"WebSocket without a port": {"8.2.2", func(d *zeek.Deployment) { d.WebSocketPort = 0 }, "no port was chosen"},
-		"Broker without the agent's address": {"8.0.0", func(d *zeek.Deployment) {
-			d.Site.AgentAddr = netip.AddrPort{}
-		}, "the agent's address and port are not known"},
-		"upstream's node script over WebSocket": {"8.2.2", func(d *zeek.Deployment) {
-			d.NodeScript, d.AgentProtocol = zeek.UpstreamNodeScript, zeek.AgentWebSocket
-		}, "cannot use the node transport"},
-		"upstream's node script with ZeroMQ": {"8.2.2", func(d *zeek.Deployment) {
-			d.NodeScript, d.Backend = zeek.UpstreamNodeScript, zeek.ZeroMQ
-		}, "cannot use the cluster backend"},
-		"upstream's node script where it is gone": {"9.1.0", func(d *zeek.Deployment) {
-			d.NodeScript = zeek.UpstreamNodeScript
-		}, "does not ship upstream's node script"},
-		"an unknown node script": {"8.2.2", func(d *zeek.Deployment) { d.NodeScript = "x" }, "unknown node script"},
-		"a relative spool":       {"8.2.2", func(d *zeek.Deployment) { d.Site.SpoolDir = "spool" }, "is not absolute"},
-		"a certificate without its key": {"8.2.2", func(d *zeek.Deployment) {
-			d.Site.BrokerTLS.CertFile = "/c.pem"
-		}, "need each other"},
-		"a node that the layout lacks": {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Name = "worker-9" }, "no entry for it"},
-		"hosts of which some are unknown": {"8.2.2", func(d *zeek.Deployment) {
-			e := d.Plan.Cluster["worker-1"]
-			e.Host = mgmt.UnknownHost
-			d.Plan.Cluster["worker-1"] = e
-		}, "of others are not"},
-		"two managers": {"8.2.2", func(d *zeek.Deployment) {
-			d.Plan.Cluster["boss"] = d.Plan.Cluster["manager"]
-		}, "two managers, boss and manager"},
-		"a role of none": {"8.2.2", func(d *zeek.Deployment) {
-			d.Plan.Cluster["x"] = mgmt.ClusterEndpoint{Role: mgmt.ClusterNone, Host: netip.MustParseAddr("10.0.0.1")}
-		}, "node x has no role"},
-		"ZeroMQ without a manager": {"8.2.2", func(d *zeek.Deployment) {
-			d.Backend = zeek.ZeroMQ
-			delete(d.Plan.Cluster, "manager")
-		}, "no manager"},
-		"ZeroMQ with a logger that does not listen": {"8.2.2", func(d *zeek.Deployment) {
-			d.Backend = zeek.ZeroMQ
-			e := d.Plan.Cluster["logger-1"]
-			e.Port = mgmt.NoPort
-			d.Plan.Cluster["logger-1"] = e
-		}, "logger logger-1 has no port"},
-		"ZeroMQ with one port for two sockets": {"8.2.2", func(d *zeek.Deployment) {
-			d.Site.ZeroMQ.XPubPort = zeek.DefaultXSubPort
-		}, "cannot use port 5556 for both"},
-		"ZeroMQ over IPv6 before 8.0": {"7.2.0", func(d *zeek.Deployment) {
-			d.Backend = zeek.ZeroMQ
-			e := d.Plan.Cluster["worker-1"]
-			e.Host = netip.MustParseAddr("2001:db8::1")
-			d.Plan.Cluster["worker-1"] = e
-		}, "cannot use IPv6"},
-		"CURVE keys that are none": {"8.2.2", func(d *zeek.Deployment) {
-			d.Site.ZeroMQ.Curve = &zeek.CurveKeys{}
-		}, "the CURVE keys of the server: secret key: it has 0 bytes"},
-		"CURVE keys that do not belong together": {"8.2.2", func(d *zeek.Deployment) {
-			keys := documentedKeys
-			keys.Client.Public = keys.Server.Public
-			d.Site.ZeroMQ.Curve = &keys
-		}, "the CURVE keys of the client: the public key does not belong"},
-		"a name that is a path":      {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Name = "../x" }, "must not"},
-		"a script that is an option": {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Scripts = []string{"-e"} }, `"-e" cannot be the name of a script`},
-		"a script that ends the arguments": {"8.2.2", func(d *zeek.Deployment) {
-			d.Plan.Node.Scripts = []string{"x--"}
-		}, "cannot be the name of a script"},
-		"a script that sets a variable": {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Scripts = []string{"a=b"} }, "cannot be the name of a script"},
-		"a script that is a plugin":     {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Scripts = []string{"A::B"} }, "cannot be the name of a script"},
-		"an option that is none": {"8.2.2", func(d *zeek.Deployment) {
-			d.Plan.Node.Options = []mgmt.Option{{Name: "a b", Value: "T"}}
-		}, "cannot be the name of a script option"},
-		"an option that would run code": {"8.2.2", func(d *zeek.Deployment) {
-			d.Plan.Node.Options = []mgmt.Option{{Name: "x", Value: `" + system("reboot") + "`}}
-		}, "the value of the script option x"},
-		"an environment variable without a name": {"8.2.2", func(d *zeek.Deployment) {
-			d.Plan.Node.Env = map[string]string{"": "x"}
-		}, "cannot be an environment variable"},
-	} {
+	for name, tc := range impossibleDeployments {
 		t.Run(name, func(t *testing.T) {
 			d := deployment(t, tc.version, oneHost(), "worker-1")
 			tc.change(&d)

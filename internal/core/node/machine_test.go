@@ -38,104 +38,110 @@ func answer(res mgmt.Result) node.Effect {
 	return node.Publish{Peer: agent, Msg: mgmt.NodeDispatchResponse{ReqID: "q", Result: res}}
 }
 
+var (
+	connected = node.PeerAdded{Peer: agent}
+	get       = node.Received{Peer: agent, Msg: request("get_id_value", "X::y")}
+)
+
+// steps are what a node does about one event.
+var steps = map[string]struct {
+	given []node.Event
+	after time.Duration
+	when  node.Event
+	want  []node.Effect
+}{
+	"hello upon a peering": {
+		when: connected,
+		want: []node.Effect{hello(agent)},
+	},
+	"hello upon the next peering": {
+		given: []node.Event{connected, node.PeerLost{Peer: agent}},
+		when:  connected,
+		want:  []node.Effect{hello(agent)},
+	},
+	"hello again after a minute": {
+		given: []node.Event{connected},
+		after: time.Minute,
+		when:  node.Tick{},
+		want:  []node.Effect{hello(agent)},
+	},
+	"no hello before": {
+		given: []node.Event{connected},
+		after: time.Minute - 1,
+		when:  node.Tick{},
+	},
+	"no hello to an agent that is lost": {
+		given: []node.Event{connected, node.PeerLost{Peer: agent}},
+		after: time.Hour,
+		when:  node.Tick{},
+	},
+	"an identifier is looked up": {
+		given: []node.Event{connected},
+		when:  get,
+		want:  []node.Effect{node.Call{Call: 1, Action: "get_id_value", Args: []string{"X::y"}}},
+	},
+	"an own dispatch is run, arguments or not": {
+		given: []node.Event{connected},
+		when:  node.Received{Peer: agent, Msg: named(request("own"), "worker-2", me)},
+		want:  []node.Effect{node.Call{Call: 1, Action: "own", Args: []string{}}},
+	},
+	"a value is passed on": {
+		given: []node.Event{connected, get},
+		when:  node.Returned{Call: 1, Data: "true"},
+		want:  []node.Effect{answer(mgmt.Result{Success: true, Data: mgmt.Text("true")})},
+	},
+	"an error is passed on": {
+		given: []node.Event{connected, get},
+		when:  node.Returned{Call: 1, Err: "unknown id"},
+		want:  []node.Effect{answer(mgmt.Result{Error: "unknown id"})},
+	},
+	"but only once": {
+		given: []node.Event{connected, get, node.Returned{Call: 1, Data: "true"}},
+		when:  node.Returned{Call: 1, Data: "false"},
+	},
+	"and not to an agent that is lost": {
+		given: []node.Event{connected, get, node.PeerLost{Peer: agent}},
+		when:  node.Returned{Call: 1, Data: "true"},
+	},
+	"no action": {
+		given: []node.Event{connected},
+		when:  node.Received{Peer: agent, Msg: request()},
+		want:  []node.Effect{answer(mgmt.Result{Error: "no dispatch arguments provided"})},
+	},
+	"an unknown action": {
+		given: []node.Event{connected},
+		when:  node.Received{Peer: agent, Msg: request("frobnicate")},
+		want:  []node.Effect{answer(mgmt.Result{Error: "dispatch frobnicate unknown"})},
+	},
+	"no identifier": {
+		given: []node.Event{connected},
+		when:  node.Received{Peer: agent, Msg: request("get_id_value")},
+		want:  []node.Effect{answer(mgmt.Result{Error: "get_id_value expects name of global identifier"})},
+	},
+	"as many calls as allowed": {
+		given: []node.Event{connected, get},
+		when:  get,
+		want:  []node.Effect{node.Call{Call: 2, Action: "get_id_value", Args: []string{"X::y"}}},
+	},
+	"a call too many": {
+		given: []node.Event{connected, get, get},
+		when:  get,
+		want:  []node.Effect{answer(mgmt.Result{Error: "too many dispatches in flight"})},
+	},
+	"silence if only others are named, mistake or not": {
+		given: []node.Event{connected},
+		when:  node.Received{Peer: agent, Msg: named(request(), "worker-10")},
+		want:  []node.Effect{node.Note{Level: node.Debug, Text: "dispatch is for other nodes", Peer: agent, ReqID: "q"}},
+	},
+	"silence towards everybody but the agent": {
+		given: []node.Event{connected},
+		when:  node.Received{Peer: "worker-2", Msg: request("get_id_value", "X::y")},
+		want:  []node.Effect{node.Note{Level: node.Warn, Text: "dispatch refused: the peer is not our agent", Peer: "worker-2", ReqID: "q"}},
+	},
+}
+
 func TestStep(t *testing.T) {
-	connected := node.PeerAdded{Peer: agent}
-	get := node.Received{Peer: agent, Msg: request("get_id_value", "X::y")}
-	for name, tt := range map[string]struct {
-		given []node.Event
-		after time.Duration
-		when  node.Event
-		want  []node.Effect
-	}{
-		"hello upon a peering": {
-			when: connected,
-			want: []node.Effect{hello(agent)},
-		},
-		"hello upon the next peering": {
-			given: []node.Event{connected, node.PeerLost{Peer: agent}},
-			when:  connected,
-			want:  []node.Effect{hello(agent)},
-		},
-		"hello again after a minute": {
-			given: []node.Event{connected},
-			after: time.Minute,
-			when:  node.Tick{},
-			want:  []node.Effect{hello(agent)},
-		},
-		"no hello before": {
-			given: []node.Event{connected},
-			after: time.Minute - 1,
-			when:  node.Tick{},
-		},
-		"no hello to an agent that is lost": {
-			given: []node.Event{connected, node.PeerLost{Peer: agent}},
-			after: time.Hour,
-			when:  node.Tick{},
-		},
-		"an identifier is looked up": {
-			given: []node.Event{connected},
-			when:  get,
-			want:  []node.Effect{node.Call{Call: 1, Action: "get_id_value", Args: []string{"X::y"}}},
-		},
-		"an own dispatch is run, arguments or not": {
-			given: []node.Event{connected},
-			when:  node.Received{Peer: agent, Msg: named(request("own"), "worker-2", me)},
-			want:  []node.Effect{node.Call{Call: 1, Action: "own", Args: []string{}}},
-		},
-		"a value is passed on": {
-			given: []node.Event{connected, get},
-			when:  node.Returned{Call: 1, Data: "true"},
-			want:  []node.Effect{answer(mgmt.Result{Success: true, Data: mgmt.Text("true")})},
-		},
-		"an error is passed on": {
-			given: []node.Event{connected, get},
-			when:  node.Returned{Call: 1, Err: "unknown id"},
-			want:  []node.Effect{answer(mgmt.Result{Error: "unknown id"})},
-		},
-		"but only once": {
-			given: []node.Event{connected, get, node.Returned{Call: 1, Data: "true"}},
-			when:  node.Returned{Call: 1, Data: "false"},
-		},
-		"and not to an agent that is lost": {
-			given: []node.Event{connected, get, node.PeerLost{Peer: agent}},
-			when:  node.Returned{Call: 1, Data: "true"},
-		},
-		"no action": {
-			given: []node.Event{connected},
-			when:  node.Received{Peer: agent, Msg: request()},
-			want:  []node.Effect{answer(mgmt.Result{Error: "no dispatch arguments provided"})},
-		},
-		"an unknown action": {
-			given: []node.Event{connected},
-			when:  node.Received{Peer: agent, Msg: request("frobnicate")},
-			want:  []node.Effect{answer(mgmt.Result{Error: "dispatch frobnicate unknown"})},
-		},
-		"no identifier": {
-			given: []node.Event{connected},
-			when:  node.Received{Peer: agent, Msg: request("get_id_value")},
-			want:  []node.Effect{answer(mgmt.Result{Error: "get_id_value expects name of global identifier"})},
-		},
-		"as many calls as allowed": {
-			given: []node.Event{connected, get},
-			when:  get,
-			want:  []node.Effect{node.Call{Call: 2, Action: "get_id_value", Args: []string{"X::y"}}},
-		},
-		"a call too many": {
-			given: []node.Event{connected, get, get},
-			when:  get,
-			want:  []node.Effect{answer(mgmt.Result{Error: "too many dispatches in flight"})},
-		},
-		"silence if only others are named, mistake or not": {
-			given: []node.Event{connected},
-			when:  node.Received{Peer: agent, Msg: named(request(), "worker-10")},
-			want:  []node.Effect{node.Note{Level: node.Debug, Text: "dispatch is for other nodes", Peer: agent, ReqID: "q"}},
-		},
-		"silence towards everybody but the agent": {
-			given: []node.Event{connected},
-			when:  node.Received{Peer: "worker-2", Msg: request("get_id_value", "X::y")},
-			want:  []node.Effect{node.Note{Level: node.Warn, Text: "dispatch refused: the peer is not our agent", Peer: "worker-2", ReqID: "q"}},
-		},
-	} {
+	for name, tt := range steps {
 		t.Run(name, func(t *testing.T) {
 			m := node.New(node.Config{Name: me, Actions: []string{"own"}, MaxCalls: 2})
 			for _, ev := range tt.given {

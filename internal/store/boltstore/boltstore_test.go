@@ -153,72 +153,74 @@ func TestDefaultsHoldADeploymentOfTwentyThousandNodes(t *testing.T) {
 	}
 }
 
+// noStateFiles are files that are no state files, or are damaged.
+var noStateFiles = map[string]struct {
+	make func(t *testing.T, path string)
+	want error
+}{
+	"text": {
+		make: func(t *testing.T, path string) { write(t, path, []byte("[instances]\nhost-1\n")) },
+		want: boltstore.ErrForeign,
+	},
+	"zeroes": {
+		make: func(t *testing.T, path string) { write(t, path, make([]byte, 64<<10)) },
+		want: boltstore.ErrForeign,
+	},
+	"a directory": {
+		make: func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		},
+	},
+	"another program's database": {
+		make: func(t *testing.T, path string) {
+			database(t, path, func(tx *bbolt.Tx) error {
+				_, err := tx.CreateBucket([]byte("theirs"))
+				return err
+			})
+		},
+		want: boltstore.ErrForeign,
+	},
+	"a format of the future": {
+		make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "format", "3")) },
+		want: boltstore.ErrNewer,
+	},
+	"a format that is no number": {
+		make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "format", "two")) },
+		want: boltstore.ErrDamaged,
+	},
+	"a revision of another length": {
+		make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "revision", "x")) },
+		want: boltstore.ErrDamaged,
+	},
+	"an entry without a checksum": {
+		make: func(t *testing.T, path string) { change(t, path, inBucket("entries", "short", "x")) },
+		want: boltstore.ErrDamaged,
+	},
+	"an entry that was changed": {
+		make: func(t *testing.T, path string) { change(t, path, inBucket("entries", "state", "\x00\x00\x00\x00text")) },
+		want: boltstore.ErrDamaged,
+	},
+	"no entries": {
+		make: func(t *testing.T, path string) {
+			change(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("entries")) })
+		},
+		want: boltstore.ErrDamaged,
+	},
+	"a bucket among the entries": {
+		make: func(t *testing.T, path string) {
+			change(t, path, func(tx *bbolt.Tx) error {
+				_, err := tx.Bucket([]byte("entries")).CreateBucket([]byte("theirs"))
+				return err
+			})
+		},
+		want: boltstore.ErrDamaged,
+	},
+}
+
 func TestOpenRefusesWhatIsNotAStateFile(t *testing.T) {
-	tests := map[string]struct {
-		make func(t *testing.T, path string)
-		want error
-	}{
-		"text": {
-			make: func(t *testing.T, path string) { write(t, path, []byte("[instances]\nhost-1\n")) },
-			want: boltstore.ErrForeign,
-		},
-		"zeroes": {
-			make: func(t *testing.T, path string) { write(t, path, make([]byte, 64<<10)) },
-			want: boltstore.ErrForeign,
-		},
-		"a directory": {
-			make: func(t *testing.T, path string) {
-				if err := os.Mkdir(path, 0o700); err != nil {
-					t.Fatal(err)
-				}
-			},
-		},
-		"another program's database": {
-			make: func(t *testing.T, path string) {
-				database(t, path, func(tx *bbolt.Tx) error {
-					_, err := tx.CreateBucket([]byte("theirs"))
-					return err
-				})
-			},
-			want: boltstore.ErrForeign,
-		},
-		"a format of the future": {
-			make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "format", "3")) },
-			want: boltstore.ErrNewer,
-		},
-		"a format that is no number": {
-			make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "format", "two")) },
-			want: boltstore.ErrDamaged,
-		},
-		"a revision of another length": {
-			make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "revision", "x")) },
-			want: boltstore.ErrDamaged,
-		},
-		"an entry without a checksum": {
-			make: func(t *testing.T, path string) { change(t, path, inBucket("entries", "short", "x")) },
-			want: boltstore.ErrDamaged,
-		},
-		"an entry that was changed": {
-			make: func(t *testing.T, path string) { change(t, path, inBucket("entries", "state", "\x00\x00\x00\x00text")) },
-			want: boltstore.ErrDamaged,
-		},
-		"no entries": {
-			make: func(t *testing.T, path string) {
-				change(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("entries")) })
-			},
-			want: boltstore.ErrDamaged,
-		},
-		"a bucket among the entries": {
-			make: func(t *testing.T, path string) {
-				change(t, path, func(tx *bbolt.Tx) error {
-					_, err := tx.Bucket([]byte("entries")).CreateBucket([]byte("theirs"))
-					return err
-				})
-			},
-			want: boltstore.ErrDamaged,
-		},
-	}
-	for name, tt := range tests {
+	for name, tt := range noStateFiles {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "state.db")
 			tt.make(t, path)

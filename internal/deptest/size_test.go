@@ -1,0 +1,128 @@
+package deptest
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Limits of what a reader has to keep in mind.
+const (
+	maxLines   = 70 // of a function, tests included
+	maxMethods = 44 // of a type
+)
+
+// tooLarge are the types that have too many methods still. They may only shrink.
+var tooLarge = map[string]int{
+	"internal/sim.world": 90,
+}
+
+// sizes are the lengths of functions in lines, and how many methods types have.
+type sizes struct{ lines, methods map[string]int }
+
+// measure adds what the file declares. Functions and types are named by their
+// directory.
+func (s sizes) measure(path string, text any) error {
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, path, text, parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	dir := filepath.ToSlash(filepath.Dir(path))
+	for _, decl := range file.Decls {
+		fn, ok := decl.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		name := dir + "." + fn.Name.Name
+		if fn.Recv != nil {
+			typ := dir + "." + receiver(fn)
+			name = typ + "." + fn.Name.Name
+			s.methods[typ]++
+		}
+		s.lines[name] = max(s.lines[name], files.Position(fn.End()).Line-files.Position(fn.Pos()).Line+1)
+	}
+	return nil
+}
+
+// wrong says what is larger than it may be, sorted.
+func (s sizes) wrong(tooLarge map[string]int) []string {
+	var wrong []string
+	for name, n := range s.lines {
+		if n > maxLines {
+			wrong = append(wrong, fmt.Sprintf("function %s has %d lines, at most %d are allowed", name, n, maxLines))
+		}
+	}
+	for name, n := range s.methods {
+		if limit := max(maxMethods, tooLarge[name]); n > limit {
+			wrong = append(wrong, fmt.Sprintf("type %s has %d methods, at most %d are allowed", name, n, limit))
+		}
+	}
+	for name, n := range tooLarge {
+		if has := s.methods[name]; has < n {
+			wrong = append(wrong, fmt.Sprintf("type %s has %d methods: say so in tooLarge instead of %d", name, has, n))
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+func TestFunctionsAndTypesCanBeReadAtOnce(t *testing.T) {
+	s := sizes{map[string]int{}, map[string]int{}}
+	root := "../.."
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && strings.HasPrefix(e.Name(), ".") && path != root:
+			return filepath.SkipDir
+		case e.IsDir() || !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return s.measure(name, text)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range s.wrong(tooLarge) {
+		t.Error(wrong)
+	}
+}
+
+func TestWhatIsTooLarge(t *testing.T) {
+	s := sizes{map[string]int{}, map[string]int{}}
+	text := "package p\n\ntype set[T any] struct{}\n\n" + strings.Repeat("func (s *set[T]) m() {}\n", maxMethods+1) +
+		"\nfunc (set[T]) long() {" + strings.Repeat("\n", maxLines) + "}\n\nfunc short() {" + strings.Repeat("\n", maxLines-1) + "}\n"
+	if err := s.measure("dir/p.go", text); err != nil {
+		t.Fatal(err)
+	}
+	const large = "function dir.set.long has 71 lines, at most 70 are allowed"
+	for _, tt := range []struct {
+		tooLarge int
+		want     []string
+	}{
+		{0, []string{large, "type dir.set has 46 methods, at most 44 are allowed"}},
+		{45, []string{large, "type dir.set has 46 methods, at most 45 are allowed"}},
+		{46, []string{large}},
+		{47, []string{large, "type dir.set has 46 methods: say so in tooLarge instead of 47"}},
+	} {
+		if got := s.wrong(map[string]int{"dir.set": tt.tooLarge}); !slices.Equal(got, tt.want) {
+			t.Errorf("with %d allowed: got %q, want %q", tt.tooLarge, got, tt.want)
+		}
+	}
+}
