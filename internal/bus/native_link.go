@@ -30,14 +30,24 @@ type nativeLink struct {
 	seat      seat
 	filter    atomic.Pointer[wire.Filter] // of the peer
 	queue     *sendQueue
-	unsent    *share        // bytes in queue, while the peer is a newcomer
-	done      chan struct{} // closed by close
-	reading   atomic.Bool   // the reader waits for the peer; otherwise it waits for a subscription
+	unsent    *share      // bytes in queue, while the peer is a newcomer
+	reading   atomic.Bool // the reader waits for the peer; otherwise it waits for a subscription
+	pongs     pongs
+	ending    linkEnding
+}
 
-	mu     sync.Mutex
-	reason error         // why it was closed; nil before that
-	pong   chan struct{} // closed at the next pong; nil if no goroutine waits for one
-	bye    []byte        // payload of our BYE; nil before it
+// linkEnding is the end of a link. The first reason counts.
+type linkEnding struct {
+	once   sync.Once
+	done   chan struct{} // closed by close
+	reason error         // set before done is closed
+}
+
+// pongs holds what the pongs of a peer mean.
+type pongs struct {
+	mu   sync.Mutex
+	next chan struct{} // closed at the next pong; nil if no goroutine waits for one
+	bye  []byte        // payload of our goodbye; nil before it
 }
 
 func (l *nativeLink) peer() Peer { return l.info }
@@ -96,33 +106,27 @@ func (l *nativeLink) weigh() {
 
 // close ends the connection at once. The first reason counts.
 func (l *nativeLink) close(reason error) {
-	l.mu.Lock()
-	first := l.reason == nil
-	if first {
-		l.reason = reason
-	}
-	l.mu.Unlock()
-	if !first {
-		return
-	}
-	close(l.done)
-	l.queue.stop()
-	l.raw.Close() // like Broker, without TLS's close message
+	l.ending.once.Do(func() {
+		l.ending.reason = reason
+		close(l.ending.done)
+		l.queue.stop()
+		l.raw.Close() // like Broker, without TLS's close message
+	})
 }
 
-// err returns why the link was closed.
+// done is closed when the link was closed.
+func (l *nativeLink) done() <-chan struct{} { return l.ending.done }
+
+// err returns why the link was closed. It must be closed.
 func (l *nativeLink) err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.reason
+	<-l.ending.done
+	return l.ending.reason
 }
 
 // goodbye sends a goodbye to the peer. The peer's answer ends the connection.
 func (l *nativeLink) goodbye() {
 	bye := wire.ByePayload(1)
-	l.mu.Lock()
-	l.bye = bye
-	l.mu.Unlock()
+	l.pongs.expect(bye)
 	l.push(wire.AppendPing(nil, l.endpoint.id, l.remote, bye))
 }
 
@@ -130,14 +134,14 @@ func (l *nativeLink) goodbye() {
 // reports true if a full subscription has kept this side from reading: then the
 // answer may be there unread.
 func (l *nativeLink) alive(ctx context.Context) bool {
-	pong := l.nextPong()
+	pong := l.pongs.wait()
 	l.push(wire.AppendPing(nil, l.endpoint.id, l.remote, []byte("alive?")))
 	timer := time.NewTimer(probeTimeout)
 	defer timer.Stop()
 	select {
 	case <-pong:
 		return true
-	case <-l.done:
+	case <-l.done():
 		return false
 	case <-timer.C:
 		return !l.reading.Load()
@@ -146,23 +150,31 @@ func (l *nativeLink) alive(ctx context.Context) bool {
 	}
 }
 
-func (l *nativeLink) nextPong() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pong == nil {
-		l.pong = make(chan struct{})
+// wait returns a channel that is closed at the next pong.
+func (p *pongs) wait() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == nil {
+		p.next = make(chan struct{})
 	}
-	return l.pong
+	return p.next
 }
 
-// onPong wakes every goroutine that waits for a pong. It reports whether the pong
+// expect says that a goodbye with this payload was sent.
+func (p *pongs) expect(bye []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bye = bye
+}
+
+// arrived wakes every goroutine that waits for a pong. It reports whether the pong
 // answers our goodbye.
-func (l *nativeLink) onPong(payload []byte) (bye bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pong != nil {
-		close(l.pong)
-		l.pong = nil
+func (p *pongs) arrived(payload []byte) (bye bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next != nil {
+		close(p.next)
+		p.next = nil
 	}
-	return l.bye != nil && string(payload) == string(l.bye)
+	return p.bye != nil && string(payload) == string(p.bye)
 }

@@ -102,7 +102,7 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 	case wire.TypePing:
 		r.link.push(wire.AppendPong(nil, e.id, m))
 	case wire.TypePong:
-		if r.link.onPong(m.Payload) {
+		if r.link.pongs.arrived(m.Payload) {
 			return ErrClosed
 		}
 	default:

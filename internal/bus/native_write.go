@@ -19,7 +19,7 @@ func (l *nativeLink) write() {
 	for {
 		select {
 		case <-l.queue.wake:
-		case <-l.done:
+		case <-l.done():
 			return
 		}
 		batch = l.queue.take(batch[:0], maxWrite)

@@ -149,7 +149,7 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 		info:     info,
 		remote:   p.remote,
 		queue:    newSendQueue(e.cfg.SendQueue, e.cfg.SendQueueBytes),
-		done:     make(chan struct{}),
+		ending:   linkEnding{done: make(chan struct{})},
 	}
 	l.filter.Store(&p.filter)
 	l.allowance.of = &e.pacer
