@@ -17,9 +17,6 @@ type world struct {
 
 const controller mgmt.PeerID = "controller"
 
-// strict is an agent that deploys nothing that it could not look at.
-var strict = agent.Config{Preflight: agent.PreflightStrict}
-
 // looking is an agent that looks before it deploys.
 var looking = agent.Config{Preflight: agent.PreflightOn}
 

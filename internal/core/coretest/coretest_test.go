@@ -3,7 +3,9 @@ package coretest_test
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -188,5 +190,27 @@ at 2s wait
 	}
 	if again := coretest.PlayController(t, got); again != got {
 		t.Errorf("played again, it is another:\n%s", cmp.Diff(got, again))
+	}
+}
+
+// exampleLine is a line of doc.go that belongs to an indented block.
+var exampleLine = regexp.MustCompile(`(?m)^//\t(.*)$`)
+
+func TestTheExampleOfTheDocumentationIsRight(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _, _ := strings.Cut(string(text), "\n//\n// To write one")
+	var lines []string
+	for _, m := range exampleLine.FindAllStringSubmatch(block, -1) {
+		lines = append(lines, m[1])
+	}
+	want := strings.Join(lines, "\n") + "\n"
+	if len(lines) == 0 || !strings.HasPrefix(want, "case ") {
+		t.Fatalf("the example is %q", want)
+	}
+	if diff := cmp.Diff(want, coretest.PlayAgent(t, want)); diff != "" {
+		t.Errorf("example (-doc.go +played):\n%s", diff)
 	}
 }

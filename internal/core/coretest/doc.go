@@ -9,6 +9,7 @@
 //	running worker
 //	at 2s kill worker
 //	  2s       -> everyone  worker is CRASHED, was RUNNING
+//	  2s       error: node ended by itself node=worker err="node worker crashed: killed by SIGKILL"
 //	  2s       -> everyone  error: node worker crashed: killed by SIGKILL
 //	  3s       -> everyone  worker is PENDING, was CRASHED
 //	  3s       start worker, launch 2
