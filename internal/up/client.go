@@ -23,8 +23,8 @@ func mustListen(set settings.Controller) error {
 	return nil
 }
 
-// upClient is how `up` connects to its own controller, which listens at address.
-func upClient(set settings.Controller, address string) (client.Config, error) {
+// clientConfig is how `up` connects to its own controller, which listens at address.
+func clientConfig(set settings.Controller, address string) (client.Config, error) {
 	cfg := client.Config{
 		Address: app.Reachable(address), AppName: "zeekfleet-up", Topic: set.Topics.Controller,
 		RequestTimeout: max(set.DeployTimeout, set.RequestTimeout) + 2*time.Second,

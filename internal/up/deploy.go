@@ -11,26 +11,38 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
+// deployment brings about what is wanted, in the background.
+type deployment struct {
+	*background
+	client   client.Config
+	instance client.InstanceName
+	wanted   *client.Configuration // nil: what is deployed, or the default
+	source   string                // of what is wanted
+	told     chan string           // what the deployment waits for
+	notes    []string              // what there is to say once the deployment has ended
+	noted    []client.NodeName     // the nodes of which notes says why they failed
+}
+
 // deploy stages and deploys what is wanted. Failing nodes are noted, not
 // returned: the rest of the cluster runs.
-func (u *up) deploy(ctx context.Context) error {
-	c, err := client.Dial(ctx, u.client)
+func (d *deployment) deploy(ctx context.Context) error {
+	c, err := client.Dial(ctx, d.client)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if u.wanted == nil {
+	if d.wanted == nil {
 		r, err := c.GetConfiguration(ctx, true)
 		if err != nil {
 			return err
 		}
 		if r.Success {
-			u.warnWithoutPart(r.Data)
+			d.warnWithoutPart(r.Data)
 			return nil
 		}
-		u.wanted = defaultCluster(client.InstanceName(u.agent.Core.Name))
+		d.wanted = defaultCluster(d.instance)
 	}
-	results, err := c.Stage(ctx, *u.wanted)
+	results, err := c.Stage(ctx, *d.wanted)
 	if err != nil {
 		return err
 	}
@@ -38,40 +50,40 @@ func (u *up) deploy(ctx context.Context) error {
 		return errors.New("the cluster was refused: " + strings.Join(mistakes, "; "))
 	}
 	staged, _ := client.ConfigurationID(results)
-	results, err = c.DeployStaged(ctx, client.Deployment{ID: staged, OnProgress: func(text string) { u.tell(ctx, text) }})
+	results, err = c.DeployStaged(ctx, client.Deployment{ID: staged, OnProgress: func(text string) { d.tell(ctx, text) }})
 	if err != nil {
 		return err
 	}
 	if _, applied := client.ConfigurationID(results); !applied {
-		return fmt.Errorf("%s was not applied: %s", u.source, strings.Join(failures(results), "; "))
+		return fmt.Errorf("%s was not applied: %s", d.source, strings.Join(failures(results), "; "))
 	}
 	if why := failures(results); len(why) > 0 {
 		for _, r := range results {
 			if !r.Success {
-				u.noted = append(u.noted, r.Node)
+				d.noted = append(d.noted, r.Node)
 			}
 		}
-		u.notes = append(append(u.notes, why...), "what failed is tried again; Ctrl-C stops everything")
+		d.notes = append(append(d.notes, why...), "what failed is tried again; Ctrl-C stops everything")
 	}
 	return nil
 }
 
 // tell has text shown, unless nobody looks any more.
-func (u *up) tell(ctx context.Context, text string) {
+func (d *deployment) tell(ctx context.Context, text string) {
 	select {
-	case u.told <- text:
+	case d.told <- text:
 	case <-ctx.Done():
 	}
 }
 
 // warnWithoutPart says so if nothing of the deployed configuration is this
 // instance's: the host may have got another name.
-func (u *up) warnWithoutPart(deployed client.Data) {
-	name := client.InstanceName(u.agent.Core.Name)
+func (d *deployment) warnWithoutPart(deployed client.Data) {
+	name := d.instance
 	config, ok := deployed.(client.Configuration)
 	here := func(i client.Instance) bool { return i.Name == name }
 	if ok && !slices.ContainsFunc(config.Instances, here) {
-		u.notes = append(u.notes, fmt.Sprintf("warning: what was deployed last has no instance %s: give a cluster file, or the instance's --name", name))
+		d.notes = append(d.notes, fmt.Sprintf("warning: what was deployed last has no instance %s: give a cluster file, or the instance's --name", name))
 	}
 }
 

@@ -3,11 +3,9 @@ package up
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
 )
@@ -58,25 +56,21 @@ func TestUpDoesNotRepeatWhatTheDeploymentHasSaid(t *testing.T) {
 func TestUpSaysHowANodeEndedAboveTheTable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var terminal bytes.Buffer // both streams lead to it
-		u := &up{
-			began: time.Now(), changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler), errOut: &terminal,
-			crashes: "zeekfleet crashes",
-		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		deployment := &background{ended: make(chan struct{})}
+		d := &deployment{background: &background{ended: make(chan struct{})}}
 		looks := 0
 		nodes := func(context.Context) ([]client.Result, error) {
 			switch looks++; looks {
 			case 1:
-				close(deployment.ended)
+				close(d.ended)
 			case 2:
 				cancel()
 			}
 			return looked(client.Crashed, "node w crashed: exit code 1 (0s ago)"), nil
 		}
-		view := &upView{out: &terminal, size: func() (int, int) { return 80, 24 }}
-		if err := u.watch(ctx, nodes, view, deployment); err != nil {
+		view := &view{out: &terminal, size: func() (int, int) { return 80, 24 }}
+		if err := newWatcher(nodes, view, &terminal).watch(ctx, d); err != nil {
 			t.Errorf("watch: %v", err)
 		}
 		const table = "NODE  ROLE    STATE    PID  PORT\nw     worker  CRASHED  -    -\n"

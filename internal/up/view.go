@@ -17,9 +17,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// upView shows the cluster's nodes: on a terminal as a table that is drawn anew
+// view shows the cluster's nodes: on a terminal as a table that is drawn anew
 // in its place, elsewhere as a line for each change.
-type upView struct {
+type view struct {
 	out io.Writer
 	// size is the terminal's at that moment; nothing if out is none.
 	size   func() (columns, lines int)
@@ -45,8 +45,8 @@ func (c nodeCount) String() string {
 	return fmt.Sprintf("%d nodes running", c.nodes)
 }
 
-func newUpView(out io.Writer) *upView {
-	return &upView{out: out, size: func() (columns, lines int) { return terminalSize(out) }}
+func newView(out io.Writer) *view {
+	return &view{out: out, size: func() (columns, lines int) { return terminalSize(out) }}
 }
 
 // terminalSize returns the size of the terminal that w is, or nothing.
@@ -64,7 +64,7 @@ func terminalSize(w io.Writer) (columns, lines int) {
 
 // show brings what is on display up to date with the results of get-nodes, and
 // returns how many nodes there are and how many of them run.
-func (v *upView) show(results []client.Result) (nodes, running int) {
+func (v *view) show(results []client.Result) (nodes, running int) {
 	list := clusterNodes(results)
 	count := nodeCount{len(list), countRunning(list)}
 	recounted := v.summary != "" && v.summed != count
@@ -88,7 +88,7 @@ func (v *upView) show(results []client.Result) (nodes, running int) {
 
 // announce shows that all nodes run, and how soon they did, until either changes;
 // then what the count is.
-func (v *upView) announce(nodes int, took time.Duration) {
+func (v *view) announce(nodes int, took time.Duration) {
 	v.summed = nodeCount{nodes, nodes}
 	v.summary = fmt.Sprintf("%v after %.2f s.\n", v.summed, took.Seconds())
 	io.WriteString(v.out, v.summary)
@@ -96,7 +96,7 @@ func (v *upView) announce(nodes int, took time.Duration) {
 }
 
 // say shows text for good: on a terminal below the table.
-func (v *upView) say(text string) {
+func (v *view) say(text string) {
 	v.footer += text
 	io.WriteString(v.out, text)
 	v.drawn += text
@@ -104,7 +104,7 @@ func (v *upView) say(text string) {
 
 // clear makes room on a terminal for what others have to say; the next drawing
 // follows that.
-func (v *upView) clear() {
+func (v *view) clear() {
 	if columns, _ := v.size(); columns > 0 && v.drawn != "" {
 		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", height(v.drawn, columns)) // up, and clear what is below
 	}
@@ -152,7 +152,7 @@ func countRunning(nodes []client.NodeStatus) int {
 // draw replaces the table, and what was said since, by a new one with the same
 // below it. Of a cluster that does not fit on the terminal it shows the nodes
 // that do not run, as far as they fit.
-func (v *upView) draw(nodes []client.NodeStatus, columns, lines int) {
+func (v *view) draw(nodes []client.NodeStatus, columns, lines int) {
 	below := v.summary + v.footer
 	room := max(lines-height(below, columns)-3, 1)
 	rows, summary := nodes, ""
@@ -181,7 +181,7 @@ func (v *upView) draw(nodes []client.NodeStatus, columns, lines int) {
 	v.drawn = text.String()
 }
 
-func (v *upView) printChanges(nodes []client.NodeStatus) {
+func (v *view) printChanges(nodes []client.NodeStatus) {
 	for _, n := range nodes {
 		before, known := v.shown[n.Node]
 		if known && before.State == n.State && pidText(before) == pidText(n) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -16,12 +17,23 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
+// newWatcher returns a watcher that begins now, and says in said what went wrong.
+func newWatcher(nodes func(context.Context) ([]client.Result, error), v *view, said io.Writer) *watcher {
+	return &watcher{
+		cfg:     Config{Began: time.Now(), Crashes: "zeekfleet crashes", Err: said},
+		logger:  slog.New(slog.DiscardHandler),
+		changed: make(chan struct{}, 1),
+		nodes:   nodes,
+		view:    v,
+		ends:    endings{},
+	}
+}
+
 func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		var looks []time.Duration
 		began := time.Now()
-		u := &up{began: began, changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler)}
 		ctx, cancel := context.WithCancel(t.Context())
 		nodes := func(context.Context) ([]client.Result, error) {
 			looks = append(looks, time.Since(began))
@@ -34,11 +46,11 @@ func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
 			cancel()
 			return []client.Result{{Success: true, Data: client.NodeStatuses{{Node: "w", State: client.Running, ClusterRole: client.Worker}}}}, nil
 		}
-		deployment := &background{ended: make(chan struct{})}
-		if err := u.watch(ctx, nodes, newUpView(&out), deployment); err != nil {
+		d := &deployment{background: &background{ended: make(chan struct{})}}
+		if err := newWatcher(nodes, newView(&out), &out).watch(ctx, d); err != nil {
 			t.Errorf("watch: %v", err)
 		}
-		if len(looks) != 3 || looks[1] != upLookAgain || looks[2] != 2*upLookAgain || out.String() != "w worker RUNNING\n" {
+		if len(looks) != 3 || looks[1] != lookAgain || looks[2] != 2*lookAgain || out.String() != "w worker RUNNING\n" {
 			t.Errorf("looked after %v and showed %q", looks, out.String())
 		}
 	})
@@ -49,7 +61,6 @@ func TestUpLooksAgainUntilEveryNodeRuns(t *testing.T) {
 		var out bytes.Buffer
 		var looks []time.Duration
 		began := time.Now()
-		u := &up{began: began, changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		// The end of a node that is stopping and then gone is no change of its state.
@@ -60,11 +71,11 @@ func TestUpLooksAgainUntilEveryNodeRuns(t *testing.T) {
 			}
 			return []client.Result{{Success: true, Data: client.NodeStatuses{{Node: "w", State: client.Stopped, ClusterRole: client.Worker}}}}, nil
 		}
-		deployment := &background{ended: make(chan struct{})}
-		if err := u.watch(ctx, nodes, newUpView(&out), deployment); err != nil {
+		d := &deployment{background: &background{ended: make(chan struct{})}}
+		if err := newWatcher(nodes, newView(&out), &out).watch(ctx, d); err != nil {
 			t.Errorf("watch: %v", err)
 		}
-		if want := []time.Duration{0, upLookAgain, 2 * upLookAgain}; !slices.Equal(looks, want) {
+		if want := []time.Duration{0, lookAgain, 2 * lookAgain}; !slices.Equal(looks, want) {
 			t.Errorf("looked after %v, want %v", looks, want)
 		}
 	})
@@ -73,24 +84,21 @@ func TestUpLooksAgainUntilEveryNodeRuns(t *testing.T) {
 func TestUpSaysWhatFailedBetweenTheDrawings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var terminal bytes.Buffer // both streams lead to it
-		u := &up{
-			began: time.Now(), changed: make(chan struct{}, 1), logger: slog.New(slog.DiscardHandler), errOut: &terminal,
-		}
 		ctx, cancel := context.WithCancel(t.Context())
-		deployment := &background{ended: make(chan struct{})}
+		d := &deployment{background: &background{ended: make(chan struct{})}}
 		looks := 0
 		nodes := func(context.Context) ([]client.Result, error) {
 			switch looks++; looks {
 			case 1:
-				u.notes = []string{"node w: exit code 1"}
-				close(deployment.ended)
+				d.notes = []string{"node w: exit code 1"}
+				close(d.ended)
 			case 2:
 				cancel()
 			}
 			return []client.Result{{Success: true, Data: client.NodeStatuses{{Node: "w", State: client.Crashed, ClusterRole: client.Worker}}}}, nil
 		}
-		view := &upView{out: &terminal, size: func() (int, int) { return 80, 24 }}
-		if err := u.watch(ctx, nodes, view, deployment); err != nil {
+		view := &view{out: &terminal, size: func() (int, int) { return 80, 24 }}
+		if err := newWatcher(nodes, view, &terminal).watch(ctx, d); err != nil {
 			t.Errorf("watch: %v", err)
 		}
 		const table = "NODE  ROLE    STATE    PID  PORT\nw     worker  CRASHED  -    -\n"
@@ -135,7 +143,7 @@ func TestUpDrawsWithinTheTerminal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			view := &upView{out: &out, size: func() (int, int) { return tt.columns, tt.lines }}
+			view := &view{out: &out, size: func() (int, int) { return tt.columns, tt.lines }}
 			results := []client.Result{{Success: true, Data: tt.nodes}}
 			view.show(results)
 			if tt.say != "" {
@@ -171,7 +179,7 @@ func TestUpCountsNodesThatComeLater(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			view := &upView{out: &out, size: func() (int, int) { return tt.columns, 24 }}
+			view := &view{out: &out, size: func() (int, int) { return tt.columns, 24 }}
 			for i, nodes := range []client.NodeStatuses{
 				{status("a", client.Running)},
 				{status("a", client.Running), status("b", client.Pending)},
@@ -214,9 +222,9 @@ func TestFailuresOfADeployment(t *testing.T) {
 	}
 }
 
-// ending is an `up` that has been interrupted, with two nodes that do not end.
-func ending(out *bytes.Buffer) *up {
-	return &up{errOut: out, living: func() ([]proc.Record, error) {
+// ending is a cluster that has been interrupted, with two nodes that do not end.
+func ending(out *bytes.Buffer) *cluster {
+	return &cluster{cfg: Config{Err: out}, living: func() ([]proc.Record, error) {
 		return []proc.Record{{Name: "worker-2", PID: 4712}, {Name: "worker-1", PID: 4711}}, nil
 	}}
 }
@@ -245,7 +253,7 @@ func TestUpThatEndsAtOnceSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		ended := make(chan struct{})
-		time.AfterFunc(upSayAfter/2, func() { close(ended) })
+		time.AfterFunc(sayAfter/2, func() { close(ended) })
 		if err := ending(&out).awaitEnd(ended, nil); err != nil || out.Len() > 0 {
 			t.Errorf("got %v, said %q", err, out.String())
 		}
