@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
@@ -22,7 +21,7 @@ func loadControllerState(ctx context.Context, s store.Store, timeout time.Durati
 	}
 	state, err := controller.Restore(values)
 	if err != nil {
-		return nil, controller.State{}, fmt.Errorf("load state, revision %d: %w", k.revision, err)
+		return nil, controller.State{}, k.unreadable(err)
 	}
 	return k, state, nil
 }

@@ -27,7 +27,7 @@ func loadDocument(ctx context.Context, s store.Store, timeout time.Duration, sta
 			return nil, fmt.Errorf("load state: entry %q is not known: a newer zeekfleet has written it", e.Key)
 		}
 		if err := json.Unmarshal(e.Value, state); err != nil {
-			return nil, fmt.Errorf("load state, revision %d: %w", k.revision, err)
+			return nil, k.unreadable(err)
 		}
 	}
 	return &document{k}, nil

@@ -19,6 +19,7 @@ import (
 // keeper's own, so that the keeper cannot overwrite it.
 type keeper struct {
 	store   store.Store
+	place   string // names the store, for messages
 	timeout time.Duration
 
 	revision store.Revision
@@ -69,7 +70,16 @@ func openKeeper(ctx context.Context, s store.Store, timeout time.Duration) (*kee
 	if err != nil {
 		return nil, nil, fmt.Errorf("load state: %w", err)
 	}
-	return &keeper{store: s, timeout: timeout, revision: rev, stored: digestsOf(entries)}, entries, nil
+	k := &keeper{store: s, place: "state", timeout: timeout, revision: rev, stored: digestsOf(entries)}
+	if file, ok := s.(interface{ Path() string }); ok {
+		k.place = file.Path()
+	}
+	return k, entries, nil
+}
+
+// unreadable says of err that what is stored cannot be read.
+func (k *keeper) unreadable(err error) error {
+	return fmt.Errorf("load %s, revision %d: %w", k.place, k.revision, err)
 }
 
 // save makes the changes. After an error the core goes on as if they had not been

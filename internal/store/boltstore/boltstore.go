@@ -68,6 +68,9 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
+// Path returns the path of the file.
+func (s *Store) Path() string { return s.path }
+
 // Missing reports that Open found the directory, and no file in it: either this
 // is the first start there, or the file was lost. Open has made a new one.
 func (s *Store) Missing() bool { return s.missing }
