@@ -131,6 +131,13 @@ func TestResultsAreWrittenAsTheyAreRead(t *testing.T) {
 	}
 }
 
+func TestWhatHasNoWordsOfItsOwnIsWrittenByItsFields(t *testing.T) {
+	got := written(mgmt.NotifyDispatches{Node: "w", Dispatches: []string{"get_stats", "rotate"}})
+	if want := "notify_dispatches node=w dispatches=get_stats,rotate"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // failing is a test that notes how it failed.
 type failing struct{ text string }
 

@@ -79,12 +79,7 @@ func message(msg mgmt.Message, name func(mgmt.ReqID) string) []string {
 	case mgmt.DeployProgress:
 		return []string{fmt.Sprintf("deploy %s is told: %s", quoteID(name(msg.ReqID)), msg.Text)}
 	}
-	v := reflect.ValueOf(msg)
-	words := []string{v.Type().Name()}
-	for field := range fields(v.Type()) {
-		words = append(words, fieldWord(field.Name, v.FieldByIndex(field.Index))...)
-	}
-	return []string{strings.Join(words, " ")}
+	return []string{plain(reflect.ValueOf(msg))}
 }
 
 var levels = map[note.Level]string{note.Debug: "debug", note.Info: "info", note.Warn: "warn", note.Error: "error"}

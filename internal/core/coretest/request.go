@@ -142,6 +142,17 @@ func request(msg mgmt.Request, name func(mgmt.ReqID) string) string {
 	return strings.Join(words, " ")
 }
 
+// fieldWords writes the fields of a struct, or any other value as one word.
+func fieldWords(v reflect.Value) (words []string) {
+	if v.Kind() != reflect.Struct {
+		return []string{quote(fmt.Sprint(v.Interface()))}
+	}
+	for field := range fields(v.Type()) {
+		words = append(words, fieldWord(field.Name, v.FieldByIndex(field.Index))...)
+	}
+	return words
+}
+
 // fieldWord writes a field as one word, and a zero field not at all.
 func fieldWord(name string, f reflect.Value) []string {
 	switch {
@@ -149,6 +160,8 @@ func fieldWord(name string, f reflect.Value) []string {
 		return nil
 	case f.Kind() == reflect.Bool:
 		return []string{snake(name)}
+	case f.Kind() == reflect.Pointer:
+		return []string{snake(name) + "=" + quote(fmt.Sprint(f.Elem().Interface()))}
 	case f.Kind() == reflect.Slice:
 		var parts []string
 		for i := range f.Len() {

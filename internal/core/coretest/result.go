@@ -2,6 +2,7 @@ package coretest
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -128,5 +129,22 @@ func data(d mgmt.Data) string {
 		}
 		return strings.Join(words, " ")
 	}
-	return fmt.Sprintf("%T", d)
+	return plain(reflect.ValueOf(d))
+}
+
+// plain writes a value of any type: the name of its type and its fields, or each
+// of its elements in brackets.
+func plain(v reflect.Value) string {
+	words := []string{snake(v.Type().Name())}
+	switch v.Kind() {
+	case reflect.Slice:
+		for i := range v.Len() {
+			words = append(words, "["+strings.Join(fieldWords(v.Index(i)), " ")+"]")
+		}
+	case reflect.Struct:
+		words = append(words, fieldWords(v)...)
+	default:
+		words = append(words, quote(fmt.Sprint(v.Interface())))
+	}
+	return strings.Join(words, " ")
 }
