@@ -16,11 +16,11 @@ import (
 func newCheckCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check CLUSTER.INI",
-		Short: "Look for what would keep this host's nodes from running",
-		Long: "Look for what would keep the nodes that a cluster has on this host from running,\n" +
-			"as its agent does before a deployment: ports, interfaces, scripts, processors,\n" +
-			"permissions, room on disk. Nothing is changed, and nothing has to run. It prints\n" +
-			"one line for each problem, or \"ok\".",
+		Short: "Check whether this host's nodes could run",
+		Long: "Check whether the nodes of a cluster could run on this host, as the agent does\n" +
+			"before a deployment: ports, interfaces, scripts, processors, permissions, room\n" +
+			"on disk. The check changes nothing. The controller and the agent need not run.\n" +
+			"It prints one line for each problem, or \"ok\".",
 		Args: wantArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			status, err := runCheck(cmd, s, args[0])
@@ -61,8 +61,8 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 	return cli.StatusDone, nil
 }
 
-// controllerBeside resolves the settings of the controller that has the same
-// environment and file as an agent with these flags.
+// controllerBeside resolves the settings of a controller that runs with the same
+// environment and settings file as an agent with these flags.
 func controllerBeside(agentFlags *pflag.FlagSet) (settings.Controller, error) {
 	own := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	app.Defaults().AddCommonFlags(own)

@@ -45,7 +45,7 @@ func (f *clientFlags) setTimeout(text string) error {
 }
 
 // clientCommand makes cmd a client command: it adds the common flags, and runs
-// do with everything set up. What do returns is the exit status.
+// do with the settings resolved. do returns the exit status.
 func clientCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, c *cli.Commands, args []string) int) *cobra.Command {
 	var flags clientFlags
 	flags.add(cmd.Flags())
@@ -68,7 +68,8 @@ func clientCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, c
 	return cmd
 }
 
-// commands sets up the client side from flags, environment and settings file.
+// commands resolves the client's settings from flags, environment and settings
+// file, and returns the commands that use them.
 func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
 	resolved, warnings, err := cli.ResolveSettings(cli.SettingsSources{
 		ReadFile:     settings.ReadFile,
@@ -94,18 +95,19 @@ func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
 	for _, text := range warnings {
 		log.Warning("%s", text)
 	}
-	hostname, _ := os.Hostname() // cli knows what to do without one
+	hostname, _ := os.Hostname() // cli.Commands accepts an empty name
 	return &cli.Commands{
 		Settings: resolved, Log: log, Stdin: s.in, Stdout: s.out,
 		Hostname: hostname, AppName: appName(), AsZeekClient: asZeekClient(),
 	}, nil
 }
 
-// asZeekClient tells whether the program was started as zeek-client, and so has
-// that program's words for what is doubtful.
+// asZeekClient reports whether the program was started under the name zeek-client.
+// It then accepts the same input and prints the same messages as zeek-client.
 func asZeekClient() bool { return filepath.Base(os.Args[0]) == "zeek-client" }
 
-// clientConfigFiles are where zeek-client's settings may be, the user's first.
+// clientConfigFiles returns the usual paths of zeek-client's settings file, the
+// user's own file first.
 func clientConfigFiles() []string {
 	files := []string{"/etc/zeek-client.cfg"}
 	if dir, err := os.UserConfigDir(); err == nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
-// wantArgs takes from least to most arguments; most below zero is any number.
+// wantArgs accepts from least to most arguments. If most is below zero, it accepts
+// any number from least on.
 func wantArgs(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -28,8 +29,8 @@ func wantArgs(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// completeArguments has a shell offer cluster files where a command takes one,
-// and elsewhere no files.
+// completeArguments makes a shell offer cluster files for a command that takes
+// one, and no files for any other command.
 func completeArguments(cmd *cobra.Command) {
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	if strings.Contains(cmd.Use, " FILE") || strings.Contains(cmd.Use, "CLUSTER.INI") {
@@ -42,7 +43,7 @@ func completeArguments(cmd *cobra.Command) {
 	}
 }
 
-// exclusive refuses to have both flags given.
+// exclusive returns an error if both flags are given.
 func exclusive(cmd *cobra.Command, one, other string) error {
 	if cmd.Flags().Changed(one) && cmd.Flags().Changed(other) {
 		return fmt.Errorf("--%s and --%s exclude each other", one, other)
@@ -50,8 +51,9 @@ func exclusive(cmd *cobra.Command, one, other string) error {
 	return nil
 }
 
-// flagProblem has no words of strconv's in what pflag says of a bad value, and
-// adds the nearest flag to what it says of an unknown one.
+// flagProblem rewrites pflag's error about a flag. For an unknown flag it adds the
+// nearest known one. For a bad value it replaces strconv's text by the kind of
+// value that the flag takes.
 func flagProblem(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
 		var names []string
@@ -74,8 +76,8 @@ func flagProblem(cmd *cobra.Command, err error) error {
 	return badFlag(bad.GetFlag().Name, bad.GetValue(), "not "+want)
 }
 
-// warnOfVariables says which variables of the environment were probably meant
-// for this program and are not read. Under the name zeek-client there are none.
+// warnOfVariables warns of environment variables that look like settings of this
+// program but that it does not read. Under the name zeek-client it prints nothing.
 func warnOfVariables(cmd *cobra.Command, _ []string) {
 	if quiet, err := cmd.Flags().GetBool("quiet"); err == nil && quiet || asZeekClient() || cmd.Name() == "__complete" {
 		return
@@ -85,12 +87,12 @@ func warnOfVariables(cmd *cobra.Command, _ []string) {
 	}
 }
 
-// badFlag says it as pflag does.
+// badFlag returns an error in pflag's words about a flag with a bad value.
 func badFlag(name, value, problem string) error {
 	return fmt.Errorf("invalid argument %q for \"--%s\" flag: %s", value, name, problem)
 }
 
-// misuseText puts what cobra says on one line.
+// misuseText returns the text of cobra's error on one line.
 func misuseText(err error) string {
 	text, alike, found := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
 	if found {
@@ -99,7 +101,8 @@ func misuseText(err error) string {
 	return text
 }
 
-// newHelpCommand is cobra's, except that it fails for what there is not.
+// newHelpCommand returns a help command like cobra's, except that it fails for an
+// unknown command.
 func newHelpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
@@ -109,7 +112,7 @@ func newHelpCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			about.InitDefaultHelpFlag() // otherwise it comes with execution
+			about.InitDefaultHelpFlag() // cobra adds the flag only when it executes the command
 			return about.Help()
 		},
 	}

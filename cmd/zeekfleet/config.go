@@ -13,8 +13,8 @@ func newConfigCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show the effective settings of a daemon",
-		Long: "Show the settings that a daemon started with the same flags, environment and\n" +
-			"file would have, and where each value comes from.",
+		Long: "Show the settings of a daemon with the same flags, environment and settings\n" +
+			"file, and where each value comes from.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return errors.New("please say of which: controller or agent") },
 	}

@@ -25,9 +25,10 @@ func newCrashesCommand(s streams) *cobra.Command {
 		Use:        "crashes [NODE]",
 		SuggestFor: []string{"diag"},
 		Short:      "Show the crashes of this host's nodes",
-		Long: "Show the crashes of this host's nodes, newest first; those of one node in full,\n" +
-			"with what it printed last, its plan, and the backtrace of its core file. The\n" +
-			"records are read from the directory of this host's agent, which need not run.",
+		Long: "Show the crashes of this host's nodes, newest first. With NODE show the crashes\n" +
+			"of that node in full: its last output, its plan, and the backtrace of its core\n" +
+			"file. The records are in the directory of this host's agent. The agent need not\n" +
+			"run.",
 		Args: wantArgs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
@@ -56,20 +57,21 @@ func newCrashesCommand(s streams) *cobra.Command {
 		switch f.Name {
 		case settings.ConfigFlag, "name", "state-dir", "directory":
 		default:
-			f.Hidden = true // it is taken, as the agent's own are, but does not matter here
+			f.Hidden = true // accepted, because the agent accepts it, but without effect here
 		}
 	})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the records as JSON")
 	return cmd
 }
 
-// crashView shows crash records. What could not be read goes to err, and fails
-// the command after the others have been shown.
+// crashView prints crash records. A record that cannot be read fails the command,
+// but only after the other records are printed.
 type crashView struct {
 	out, err io.Writer
 	asJSON   bool
 	dir      string
-	// others are the records of all nodes, where the one asked for has none.
+	// others are the records of all nodes. They are read only if the node that was
+	// asked for has none.
 	others []crash.Record
 }
 
@@ -110,14 +112,15 @@ func (v crashView) inFull(node mgmt.NodeName, records []crash.Record, unread err
 	return errors.Join(err, unread)
 }
 
-// none says that there is nothing to show, unless that may not be so.
+// none prints that there are no records. It prints nothing if some records could
+// not be read.
 func (v crashView) none(what string, unread error) {
 	if unread == nil {
 		fmt.Fprintf(v.err, "zeekfleet: %s recorded in %s\n", what, v.dir)
 	}
 }
 
-// nearest says which node with crashes was probably meant.
+// nearest suggests the node with crashes whose name is nearest.
 func (v crashView) nearest(node mgmt.NodeName) {
 	var names []mgmt.NodeName
 	for _, r := range v.others {
@@ -138,7 +141,7 @@ func (v crashView) json(records []crash.Record) error {
 	return enc.Encode(records)
 }
 
-// writeCrash writes what a person wants to know of r.
+// writeCrash writes r in full, for a person to read.
 func writeCrash(w *strings.Builder, r crash.Record) {
 	fmt.Fprintf(w, "%s  %s\n", when(r), cli.Printable(string(r.Node)))
 	line := func(label, text string) {
@@ -170,7 +173,8 @@ func writeCrash(w *strings.Builder, r crash.Record) {
 	block("stdout", r.Stdout)
 	block("backtrace", r.Backtrace)
 	if r.Plan != nil {
-		// The rest of it is the cluster, which may be large; it is in the JSON.
+		// The rest of the plan is the whole cluster, which may be large. --json shows
+		// it.
 		plan, err := json.MarshalIndent(r.Plan.Node, "", "  ")
 		if err == nil {
 			block("plan", string(plan))
@@ -178,11 +182,11 @@ func writeCrash(w *strings.Builder, r crash.Record) {
 	}
 }
 
-// when returns the time with its zone: who compares it with logs, or with what
-// another host shows, need not guess.
+// when returns the time with its zone, because readers compare it with logs and
+// with times of other hosts.
 func when(r crash.Record) string { return r.When.Local().Format("2006-01-02 15:04:05 -0700") }
 
-// uptime returns how long the process ran, to the second where it was seconds.
+// uptime returns how long the process ran, rounded to seconds from 10 s on.
 func uptime(r crash.Record) time.Duration {
 	if r.Uptime < 10*time.Second {
 		return r.Uptime.Round(time.Millisecond)
@@ -190,8 +194,8 @@ func uptime(r crash.Record) time.Duration {
 	return r.Uptime.Round(time.Second)
 }
 
-// tellingLine returns the line that says best why the process ended, as far as
-// its output was kept.
+// tellingLine returns the line of the kept output that explains best why the
+// process ended.
 func tellingLine(r crash.Record) string {
 	return mgmt.NodeOutputs{Stdout: r.Stdout, Stderr: r.Stderr}.TellingLine()
 }

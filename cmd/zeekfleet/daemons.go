@@ -19,9 +19,9 @@ func newControllerCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "controller",
 		Short: "Run the controller of a cluster",
-		Long: "Run the controller of a cluster: it holds the configurations, tells each agent\n" +
-			"what to run, and serves clients. It ends on SIGINT or SIGTERM; agents and nodes\n" +
-			"go on without it.",
+		Long: "Run the controller of a cluster: it holds the configurations, sends each agent\n" +
+			"its nodes, and serves clients. It ends on SIGINT or SIGTERM; agents and nodes go\n" +
+			"on without it.",
 		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			surviveClosedPipes()
@@ -67,7 +67,7 @@ func newAgentCommand(streams) *cobra.Command {
 			if set.Lifecycle.StopNodes.Applies(os.Getpid()) {
 				why := "agent.stop_nodes is always"
 				if set.Lifecycle.StopNodes != settings.StopNodesAlways {
-					why = "it is the first process here, which takes all others with it"
+					why = "it is the first process of a container, and all others end with it"
 				}
 				return failed(runStopping(cmd.Context(), a, log, why))
 			}
@@ -78,8 +78,8 @@ func newAgentCommand(streams) *cobra.Command {
 	return cmd
 }
 
-// runStopping runs an agent that stops its nodes, in order, when ctx is done, and
-// ends once they have; why says so in the log.
+// runStopping runs an agent. When ctx is done, the agent stops its nodes in order,
+// and ends when they have ended. why is the reason, for the log.
 func runStopping(ctx context.Context, a app.Agent, log *slog.Logger, why string) error {
 	stopNodes := make(chan struct{})
 	a.StopNodes = stopNodes
@@ -91,14 +91,16 @@ func runStopping(ctx context.Context, a app.Agent, log *slog.Logger, why string)
 	return a.Run(context.WithoutCancel(ctx))
 }
 
-// saveMemory sets the target of the daemons, unless GOMEMLIMIT says something else.
+// saveMemory sets the memory limit of the daemons, app.MemoryTarget, unless the
+// environment sets GOMEMLIMIT.
 func saveMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(app.MemoryTarget)
 	}
 }
 
-// ended turns the end that the operator asked for into success.
+// ended returns nil if the daemon ended because the operator asked for its end.
+// Otherwise err fails the command.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil
@@ -109,7 +111,7 @@ func ended(ctx context.Context, err error) error {
 func sources(flags *pflag.FlagSet) settings.Sources {
 	host, err := os.Hostname()
 	if err != nil {
-		host = "" // settings has a name for that
+		host = "" // package settings has a default for this case
 	}
 	return settings.Sources{Flags: flags, LookupEnv: os.LookupEnv, Defaults: app.Defaults(), Hostname: host}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// addPartial adds the flag of commands that deploy.
+// addPartial adds the flag --partial to a command that deploys.
 func addPartial(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("partial", false, "deploy to the instances that are connected; the others get their part when they connect")
+	return cmd.Flags().Bool("partial", false, "deploy to the instances that are connected; the others get their share when they connect")
 }
 
 func newDeployCommand(s streams) *cobra.Command {

@@ -1,6 +1,6 @@
-// Command zeekfleet runs Zeek clusters across hosts: controller, agents and
-// nodes, and the client that tells them what to do.
+// Command zeekfleet runs Zeek clusters across hosts. It is the controller, the
+// agent, an embedded node, and the client that sends requests to the controller.
 //
-// It owns the command line: flags, signals, streams, exit statuses, one file per
-// subcommand. What the subcommands do is in the packages that they call.
+// This package owns the command line: flags, signals, streams and exit statuses.
+// Each subcommand has a file. The packages that a subcommand calls do its work.
 package main

@@ -12,7 +12,7 @@ func newGetNodesCommand(s streams) *cobra.Command {
 	return clientCommand(s, &cobra.Command{
 		Use:   "get-nodes",
 		Short: "Show the processes on each instance",
-		// zeekctl's commands, here and elsewhere.
+		// These names are zeekctl's commands. Other commands here suggest theirs too.
 		SuggestFor: []string{"status", "top", "nodes"},
 		Args:       wantArgs(0, 0),
 	}, func(ctx context.Context, c *cli.Commands, _ []string) int {

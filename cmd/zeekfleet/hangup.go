@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// untilHangup returns a context that ends with ctx, or when the terminal goes
-// away, unless nohup keeps the process from hearing of that. One that died with
-// its terminal would leave its nodes behind.
+// untilHangup returns a context that ends with ctx, or when the terminal closes
+// (SIGHUP). A process that died with its terminal would leave its nodes behind.
+// Under nohup the context does not end when the terminal closes.
 func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
 	surviveClosedPipes()
 	if signal.Ignored(syscall.SIGHUP) {
@@ -18,10 +18,10 @@ func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }
 
-// surviveClosedPipes has writes to a pipe that nobody reads return an error, which
-// would otherwise end the process: no daemon ends because the reader of its log
-// does. Other commands are to end so, as any program in a pipeline.
+// surviveClosedPipes makes a write to a pipe without a reader return an error
+// instead of ending the process: a daemon goes on when the reader of its log ends.
+// Client commands do not call it; they end like any program in a pipeline.
 func surviveClosedPipes() {
-	// Not signal.Ignore, which the nodes would inherit.
+	// The nodes would inherit a signal that is ignored with signal.Ignore.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }

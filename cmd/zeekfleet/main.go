@@ -18,7 +18,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// streams are the standard streams. Results go to out, all else to err.
+// streams are the standard streams. Results go to out, all other text goes to
+// err.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
@@ -50,12 +51,13 @@ func subcommands() []func(streams) *cobra.Command {
 }
 
 func main() {
-	proc.ChildMain()          // does not return where this process is to become a node
-	log.SetOutput(io.Discard) // net/http's own; what it has to say, its errors say too
+	proc.ChildMain()          // does not return if this process is to become a node
+	log.SetOutput(io.Discard) // only net/http logs there; its errors say the same
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
-		// From then on another signal ends the process at once. Not before: some
-		// programs send each signal to a process and to its group.
+		// A second later another signal ends the process at once. The pause is
+		// there because some programs send each signal both to a process and to its
+		// group.
 		time.AfterFunc(time.Second, stop)
 	})
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
@@ -80,16 +82,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return end.status
 }
 
-// exitError ends a command whose arguments were in order. Any other error of a
-// command is a misuse of it.
+// exitError ends a command whose arguments are right. Any other error of a
+// command is an error in its arguments.
 type exitError struct {
 	status int
-	err    error // nil if everything has been said
+	err    error // nil if the command has printed its errors itself
 }
 
 func (e *exitError) Error() string { return fmt.Sprint(e.err) }
 
-// failed makes err, if it is one, the failure of a command.
+// failed returns the exitError of a command that failed with err. It returns nil
+// if err is nil.
 func failed(err error) error {
 	if err == nil {
 		return nil
@@ -97,7 +100,8 @@ func failed(err error) error {
 	return &exitError{cli.StatusFailed, err}
 }
 
-// finished ends a command that has said everything.
+// finished returns the exitError of a command that has printed its errors itself.
+// It returns nil if the status is StatusDone.
 func finished(status int) error {
 	if status == cli.StatusDone {
 		return nil
@@ -114,7 +118,7 @@ func newRootCommand(s streams) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("verbose") && cmd.Flags().NFlag() == 1 { // -v alone can mean but one thing
+			if cmd.Flags().Changed("verbose") && cmd.Flags().NFlag() == 1 { // -v without a command asks for the version
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), programVersion())
 				return failed(err)
 			}
@@ -129,8 +133,8 @@ func newRootCommand(s streams) *cobra.Command {
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(flagProblem)
 	root.SetHelpCommand(newHelpCommand())
-	// The flags of client commands may stand before the command; here they only
-	// tell cobra which of them take an argument.
+	// The flags of client commands may stand before the command. The root command
+	// has them so that cobra knows which of them take an argument.
 	new(clientFlags).add(root.Flags())
 	root.Flags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
 	for _, construct := range subcommands() {

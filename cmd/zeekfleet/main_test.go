@@ -11,7 +11,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
 )
 
-// The Makefile has the linker set it by this name.
+// The linker sets the variable of this name, see the Makefile. If it is renamed,
+// this line does not compile.
 var _ *string = &version
 
 func TestMain(m *testing.M) {
@@ -19,30 +20,30 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"zeekfleet": main, "zeek-client": main, "zeek": fakezeek.Main})
 }
 
-// TestScripts runs the whole binary, as testdata/*.txtar tell. Beside the
-// commands of testscript they have these; each that waits does so for at most
-// patience:
+// TestScripts runs the whole binary with the scripts testdata/*.txtar. Beside the
+// commands of testscript, scripts have the commands below. A command that waits
+// fails after the time patience:
 //
 //	isolate               gives the script's daemons ports and a state directory of their own
-//	start NAME PROGRAM …  starts a process in the background
-//	await NAME REGEXP     waits until the process prints a line like that, after the last one awaited
-//	signal NAME SIGNAL    sends a signal to a process that was started, or by its PID to one of its nodes
-//	ended NAME [STATUS]   waits for the process to end, with exit status 0 unless STATUS says otherwise
-//	child NAME VAR        puts the PID of the one child of such a process into a variable
-//	nodes NODE=STATE …    waits until get-nodes says so; NODE=absent that it does not list the node
-//	pid NODE VAR          puts the PID that get-nodes shows into a variable
+//	start NAME PROGRAM …  starts a process in the background under the name NAME
+//	await NAME REGEXP     waits until the process prints a line that matches, below the last awaited line
+//	signal NAME SIGNAL    sends a signal to the process; a PID instead of NAME is a node of the script
+//	ended NAME [STATUS]   waits until the process ends, and checks its status: "exit status 0", or STATUS
+//	child NAME VAR        sets the variable VAR to the PID of the process's only child
+//	nodes NODE=STATE …    waits until get-nodes shows these states; NODE=absent: until it does not list NODE
+//	pid NODE VAR          sets VAR to the PID that get-nodes shows
 //	answers NODE …        waits until get-id-value has an answer of each node
-//	alive PID             checks that a process of this script lives; ! alive waits for its end
-//	appears PATTERN       waits for a file of a name like that
-//	vanishes PATTERN      waits until there is none
+//	alive PID             checks that a process of this script lives; ! alive waits until it has ended
+//	appears PATTERN       waits until a file matches the pattern
+//	vanishes PATTERN      waits until no file matches the pattern
 //	state VERSION/NAME    makes the state directory a copy of testdata/state-VERSION/NAME
-//	standin NODE VAR      makes the process that was started as NODE the one that the node's
-//	                      record names, and puts its PID into a variable
+//	standin NODE VAR      puts the process that was started under the name NODE into the record of
+//	                      NODE's process, and sets VAR to its PID
 //
-// A script that succeeds must have stopped all of its nodes.
+// A script must stop all of its nodes before it ends.
 func TestScripts(t *testing.T) {
-	// Otherwise the directory of the scripts' directories stays behind where
-	// -run has left some of them out.
+	// testscript makes a directory for all scripts below GOTMPDIR, and leaves it
+	// behind if -run excludes some scripts.
 	t.Setenv("GOTMPDIR", t.TempDir())
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",

@@ -10,8 +10,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// messages is the log of a command that a person waits for: each record is a
-// line like its other messages.
+// messages is the slog.Handler of a command that a person waits for. It prints
+// each record as one line in the form of the command's other messages.
 type messages struct {
 	out   io.Writer
 	level slog.Level
@@ -27,7 +27,8 @@ func (m messages) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return m
 }
 
-// WithGroup implements slog.Handler. Nobody here groups.
+// WithGroup implements slog.Handler. It ignores the group, because no log of
+// these commands has groups.
 func (m messages) WithGroup(string) slog.Handler { return m }
 
 // Handle implements slog.Handler.
@@ -35,7 +36,7 @@ func (m messages) Handle(_ context.Context, r slog.Record) error {
 	var facts []string
 	add := func(a slog.Attr) bool {
 		fact := a.Value.String()
-		if a.Key != "err" && a.Key != "why" { // what that says needs no name
+		if a.Key != "err" && a.Key != "why" { // these values are sentences and need no name
 			fact = a.Key + "=" + fact
 		}
 		facts = append(facts, fact)

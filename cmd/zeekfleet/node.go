@@ -33,9 +33,9 @@ func newNodeCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "node --name NAME",
 		Short: "Run one embedded cluster node",
-		Long: "Run one embedded cluster node: it checks in with its agent and answers its\n" +
-			"dispatches as a Zeek node does, and captures nothing. Agents start such nodes on\n" +
-			"hosts without Zeek.",
+		Long: "Run one embedded cluster node: it says hello to its agent and answers the\n" +
+			"agent's dispatches as a Zeek node does, but it captures nothing. Agents start\n" +
+			"such nodes on hosts without Zeek.",
 		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
@@ -49,9 +49,9 @@ func newNodeCommand(streams) *cobra.Command {
 	flags.StringVar(&o.Name, "name", os.Getenv("CLUSTER_NODE"), "name of the node (CLUSTER_NODE)")
 	flags.StringVar(&o.Agent, "agent", "127.0.0.1:2151", "`host:port` of the agent")
 	flags.StringVar(&o.Listen, "listen", "", "`host:port` where cluster peers may connect")
-	flags.StringVar(&o.iface, "interface", "", "interface that a Zeek in its place would capture on")
-	flags.StringArrayVar(&o.scripts, "script", nil, "script that a Zeek in its place would load; it must exist")
-	flags.StringVar(&o.transport, "transport", string(settings.TransportAuto), "protection of the peering with the agent: auto, tls or plain")
+	flags.StringVar(&o.iface, "interface", "", "interface that a Zeek node would capture on")
+	flags.StringArrayVar(&o.scripts, "script", nil, "script that a Zeek node would load; it must exist")
+	flags.StringVar(&o.transport, "transport", string(settings.TransportAuto), "transport of the peering with the agent: auto, tls or plain")
 	flags.StringVar(&o.CertFile, "tls-cert", "", "PEM `file` with the node's certificate")
 	flags.StringVar(&o.KeyFile, "tls-key", "", "PEM `file` with its private key")
 	flags.StringVar(&o.CAFile, "tls-ca", "", "PEM `file` with the authorities that the agent's certificate must chain to")
@@ -59,7 +59,7 @@ func newNodeCommand(streams) *cobra.Command {
 	return cmd
 }
 
-// check tells whether the flags make sense.
+// check returns an error if a flag is missing or has a bad value.
 func (o *nodeOptions) check() error {
 	if o.Name == "" {
 		return errors.New("the node has no name: set --name (CLUSTER_NODE)")
@@ -83,8 +83,8 @@ func (o *nodeOptions) check() error {
 }
 
 func (o *nodeOptions) run(cmd *cobra.Command) error {
-	// A node has one thing to do at a time, and waking a second thread for it
-	// costs its host more than the thing itself.
+	// A node does one thing at a time. Waking a second thread for it would cost
+	// more processor time than the work itself.
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
 	}
@@ -103,9 +103,10 @@ func (o *nodeOptions) run(cmd *cobra.Command) error {
 	return n.Run(cmd.Context())
 }
 
-// findScript tells whether Zeek would find the script: as a file, a directory
-// with a __load__.zeek, or either of them below a directory of ZEEKPATH. An
-// embedded node executes none, but one that is missing must not pass.
+// findScript returns an error if Zeek would not find the script: as a file, or as
+// a directory with a __load__.zeek, in the working directory or a directory of
+// ZEEKPATH. An embedded node executes no scripts, but a missing script must fail
+// the node as it fails Zeek.
 func findScript(script string) error {
 	dirs := []string{"."}
 	if !filepath.IsAbs(script) {
@@ -125,11 +126,11 @@ func findScript(script string) error {
 	return fmt.Errorf("can't find %s", script)
 }
 
-// identifiers are what an embedded node can say of itself.
+// identifiers returns the identifiers whose values an embedded node tells.
 func (o *nodeOptions) identifiers(began time.Time) map[string]any {
 	return map[string]any{
 		"bits_per_uid":      bitsPerUID,
-		"connection":        node.Func(noValue), // a type in every Zeek, and here
+		"connection":        node.Func(noValue), // in Zeek this is a type, which has no value
 		"interface":         o.iface,
 		"Fleet::embedded":   true,
 		"Fleet::version":    programVersion(),
@@ -143,7 +144,7 @@ func (o *nodeOptions) identifiers(began time.Time) map[string]any {
 
 func noValue(context.Context) (any, error) { return nil, node.ErrNoValue }
 
-// memory returns the bytes that this process has from the system.
+// memory returns how many bytes of memory this process has from the system.
 func memory(context.Context) (any, error) {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)

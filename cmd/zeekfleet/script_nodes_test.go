@@ -11,8 +11,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// glance is the pause between two looks at what cannot announce itself.
-const glance = 50 * time.Millisecond
+// pollInterval is the pause between two checks of a condition that sends no
+// notification, such as the state of a node in another process.
+const pollInterval = 50 * time.Millisecond
 
 // shownNode is what get-nodes shows of a node.
 type shownNode struct {
@@ -20,8 +21,8 @@ type shownNode struct {
 	PID   int
 }
 
-// getNodes returns the nodes of all instances that get-nodes shows, and false if
-// it does not work.
+// getNodes returns the nodes of all instances that get-nodes shows. ok is false if
+// get-nodes fails.
 func getNodes(ts *testscript.TestScript) (map[string]shownNode, bool) {
 	if ts.Exec("zeekfleet", "get-nodes") != nil {
 		return nil, false
@@ -41,7 +42,7 @@ func cmdNodes(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: nodes NODE=STATE…")
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(glance) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollInterval) {
 		nodes, ok := getNodes(ts)
 		if ok && allAre(nodes, args) {
 			return
@@ -52,7 +53,8 @@ func cmdNodes(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// allAre tells whether the nodes are what is wanted, as NODE=STATE.
+// allAre reports whether every node has the wanted state. A wanted state is
+// NODE=STATE or NODE=absent.
 func allAre(nodes map[string]shownNode, wanted []string) bool {
 	for _, w := range wanted {
 		name, state, _ := strings.Cut(w, "=")
@@ -67,13 +69,14 @@ func allAre(nodes map[string]shownNode, wanted []string) bool {
 	return true
 }
 
-// cmdAnswers exists because a node runs before its agent is connected with it.
+// cmdAnswers is needed because get-nodes may show a node RUNNING before the agent
+// is connected to it.
 func cmdAnswers(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: answers NODE…")
 	}
 	command := append([]string{"get-id-value", "Cluster::node"}, args...)
-	for deadline := time.Now().Add(patience); ts.Exec("zeekfleet", command...) != nil; time.Sleep(glance) {
+	for deadline := time.Now().Add(patience); ts.Exec("zeekfleet", command...) != nil; time.Sleep(pollInterval) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("nodes %s did not answer within %v: %s", strings.Join(args, " "), patience, ts.ReadFile("stdout"))
 		}
@@ -98,7 +101,7 @@ func cmdAlive(ts *testscript.TestScript, neg bool, args []string) {
 	pid, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	s := scriptOf(ts)
-	for deadline := time.Now().Add(patience); neg && s.owns(pid); time.Sleep(glance) {
+	for deadline := time.Now().Add(patience); neg && s.owns(pid); time.Sleep(pollInterval) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("process %d still lives", pid)
 		}
@@ -108,7 +111,7 @@ func cmdAlive(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// matches tells whether a file of the script has a name like the pattern.
+// matches reports whether the name of a file of the script matches the pattern.
 func matches(ts *testscript.TestScript, pattern string) bool {
 	found, err := filepath.Glob(ts.MkAbs(pattern))
 	ts.Check(err)
@@ -127,7 +130,7 @@ func awaitFiles(ts *testscript.TestScript, neg bool, args []string, want bool) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: appears PATTERN, vanishes PATTERN")
 	}
-	for deadline := time.Now().Add(patience); matches(ts, args[0]) != want; time.Sleep(glance) {
+	for deadline := time.Now().Add(patience); matches(ts, args[0]) != want; time.Sleep(pollInterval) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("files like %s: still %v after %v", args[0], !want, patience)
 		}

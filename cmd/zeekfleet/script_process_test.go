@@ -23,13 +23,13 @@ type scriptProcess struct {
 	done chan struct{} // closed when it has ended
 }
 
-// output is what a process has printed, on both of its streams.
+// output is the output of a process on both of its streams.
 type output struct {
-	grown chan struct{} // holds a token when there is more
+	grown chan struct{} // holds one token if there is new output
 
 	mu   sync.Mutex
 	text []byte
-	seen int // bytes up to the line that was awaited last
+	seen int // number of bytes up to the end of the last awaited line
 }
 
 // Write implements io.Writer.
@@ -39,12 +39,13 @@ func (o *output) Write(p []byte) (int, error) {
 	o.mu.Unlock()
 	select {
 	case o.grown <- struct{}{}:
-	default: // nobody has looked since the last one
+	default: // the token of earlier output is still there
 	}
 	return len(p), nil
 }
 
-// find looks for a complete line that was not awaited yet and matches.
+// find reports whether a complete line below the last awaited line matches want.
+// The first such line becomes the last awaited line.
 func (o *output) find(want *regexp.Regexp) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -79,12 +80,12 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	b.cmd.Dir, b.cmd.Env = ts.MkAbs("."), scriptEnv(ts)
 	b.cmd.Stdout, b.cmd.Stderr = b.out, b.out
-	b.cmd.WaitDelay = time.Second // for a descendant that has taken the output over
+	b.cmd.WaitDelay = time.Second // a descendant may still have the output open
 	ts.Check(b.cmd.Start())
 	s.started[name] = b
 	go func() {
 		defer close(b.done)
-		b.cmd.Wait() // how it ended is in the ProcessState
+		b.cmd.Wait() // the ProcessState holds the exit status
 	}()
 }
 
@@ -99,7 +100,7 @@ func findProgram(ts *testscript.TestScript, name string) string {
 	return ""
 }
 
-// scriptEnv returns the environment that the script's commands have.
+// scriptEnv returns the environment of the script's commands.
 func scriptEnv(ts *testscript.TestScript) []string {
 	ts.Check(ts.Exec("env", "-0"))
 	return strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00")
@@ -177,7 +178,7 @@ func cmdChild(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: child NAME VAR")
 	}
 	b := running(ts, args[0])
-	for deadline := time.Now().Add(patience); ; time.Sleep(glance) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollInterval) {
 		children := b.children()
 		if len(children) == 1 {
 			ts.Setenv(args[1], strconv.Itoa(children[0]))
@@ -204,8 +205,8 @@ func (b *scriptProcess) children() []int {
 	return pids
 }
 
-// interrupt asks a process to end. A wrapper is deaf itself: who runs in it is
-// asked.
+// interrupt sends a process SIGINT, so that it ends. unshare ignores the signal;
+// then the processes that unshare started get it.
 func (b *scriptProcess) interrupt() {
 	if filepath.Base(b.cmd.Path) == "unshare" {
 		for _, pid := range b.children() {

@@ -15,14 +15,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
-// The directories of testdata/state-* and what was --state-dir of the program that
-// wrote them.
 const (
-	savedStates   = "../../testdata"
+	// savedStates is the directory that holds the state-* directories.
+	savedStates = "../../testdata"
+	// savedStateDir was --state-dir of the program that wrote these directories.
 	savedStateDir = "/var/lib/zeekfleet-fixture/state"
 )
 
-// cmdState exists because files name the state directory by its absolute path.
+// cmdState copies a saved state directory. Files in it hold the absolute path of
+// the state directory, so cmdState replaces that path in every file.
 func cmdState(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: state VERSION/NAME")
@@ -44,7 +45,8 @@ func cmdState(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
-// moved returns the content of a file in a state directory that is now at dir.
+// moved returns the content of a file of a saved state directory, with the path of
+// the state directory replaced by dir.
 func moved(text []byte, dir string) []byte {
 	if !bytes.Contains(text, []byte(savedStateDir)) {
 		return text
@@ -52,7 +54,7 @@ func moved(text []byte, dir string) []byte {
 	return resealed(bytes.ReplaceAll(text, []byte(savedStateDir), []byte(dir)))
 }
 
-// resealed puts the checksum right of a file that has one.
+// resealed returns text with a new checksum, if the file has a checksum.
 func resealed(text []byte) []byte {
 	at := bytes.LastIndex(text, []byte(`,"sum":"`))
 	if at < 0 {
@@ -105,7 +107,7 @@ func startTicks(pid int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, rest, _ := strings.Cut(string(text), ") ") // after the name of a test's program, which has no bracket
+	_, rest, _ := strings.Cut(string(text), ") ") // the name of the program stands in brackets, and holds none here
 	fields := strings.Fields(rest)
 	if len(fields) < 20 {
 		return "", fmt.Errorf("/proc/%d/stat: %q", pid, text)

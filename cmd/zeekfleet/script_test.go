@@ -15,15 +15,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
 )
 
-// patience is how long a script waits for what must come, on a machine that has
-// much else to do.
+// patience is how long a command of a script waits at most. It is long because
+// the machine may be busy with other tests.
 const patience = 90 * time.Second
 
-// script is what belongs to one script. It is used by its goroutine alone.
+// script is the state of one script. Only the script's goroutine uses it.
 type script struct {
-	dir     string // the script's working directory, by which its processes are known
+	dir     string // the script's working directory; the environment of its processes names it
 	started map[string]*scriptProcess
-	ports   *porttest.Ports // what the script's daemons listen on
+	ports   *porttest.Ports // the ports for the script's daemons
 }
 
 type scriptKey struct{}
@@ -34,7 +34,7 @@ func setUpScript(env *testscript.Env) error {
 	if err := writeCertificatesScript(filepath.Join(env.WorkDir, "certificates.sh")); err != nil {
 		return err
 	}
-	env.Setenv("GORACE", "atexit_sleep_ms=0") // with the race detector every process lasts a second longer
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // by default the race detector delays the end of every process by a second
 	t := env.T()
 	env.Defer(func() {
 		left := s.end()
@@ -46,8 +46,8 @@ func setUpScript(env *testscript.Env) error {
 	return nil
 }
 
-// writeCertificatesScript writes the commands by which docs/operations.md makes
-// certificates.
+// writeCertificatesScript writes a file with the commands of docs/operations.md
+// that make certificates.
 func writeCertificatesScript(path string) error {
 	text, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
@@ -66,8 +66,8 @@ func writeCertificatesScript(path string) error {
 
 func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
 
-// end ends what the script has started, and returns the processes that were
-// left nevertheless.
+// end ends the processes that the script has started. It returns the PIDs of the
+// script's other processes, and kills them.
 func (s *script) end() []int {
 	for _, b := range s.started {
 		b.interrupt()
@@ -90,7 +90,7 @@ func (s *script) end() []int {
 	return left
 }
 
-// processes lists the processes of this script that live.
+// processes returns the PIDs of the living processes of this script.
 func (s *script) processes() []int {
 	files, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
@@ -105,8 +105,8 @@ func (s *script) processes() []int {
 	return found
 }
 
-// owns tells whether a living process belongs to this script. Those that have
-// ended, reaped or not, have no environment any more.
+// owns reports whether the process lives and belongs to this script. A process
+// that has ended has no environment any more, even before it is reaped.
 func (s *script) owns(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	return err == nil && bytes.Contains(append([]byte{0}, text...), []byte("\x00WORK="+s.dir+"\x00"))

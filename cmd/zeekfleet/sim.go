@@ -21,15 +21,15 @@ func newSimCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sim",
 		Short: "Simulate clusters until one breaks a promise",
-		Long: "Simulate clusters, one per seed, in which everything goes wrong that can, and\n" +
-			"check what controller, agents and nodes promise. The first promise that is\n" +
-			"broken is printed with what led to it and the command that repeats it, and the\n" +
-			"exit status is 1. For developers.",
+		Long: "Simulate clusters with faults of every kind, one cluster per seed, and check the\n" +
+			"promises of controller, agents and nodes. If a promise is broken, print the\n" +
+			"promise, the events before it, and the command that repeats the run, and exit\n" +
+			"with status 1. For developers.",
 		Args:   wantArgs(0, 0),
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("seed") {
-				s.first = rand.Uint64N(1 << 53) // short enough to be typed
+				s.first = rand.Uint64N(1 << 53) // short enough for a person to type
 			}
 			failure := s.run(cmd.Context(), cmd.ErrOrStderr())
 			if failure == nil {
@@ -41,12 +41,12 @@ func newSimCommand(streams) *cobra.Command {
 	}
 	cmd.Flags().Uint64Var(&s.seeds, "seeds", 1000, "number of seeds to run")
 	cmd.Flags().Uint64Var(&s.first, "seed", 0, "first seed (default: a random one)")
-	cmd.Flags().IntVar(&s.cfg.Steps, "steps", 0, "steps of each seed at least (default 2000)")
+	cmd.Flags().IntVar(&s.cfg.Steps, "steps", 0, "least number of steps for each seed (default 2000)")
 	cmd.Flags().IntVar(&s.parallel, "parallel", runtime.GOMAXPROCS(0), "simulations at a time")
 	return cmd
 }
 
-// simulation runs seeds side by side, each in one goroutine.
+// simulation runs seeds in parallel goroutines, each seed in one goroutine.
 type simulation struct {
 	seeds, first uint64
 	parallel     int

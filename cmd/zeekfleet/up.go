@@ -45,8 +45,9 @@ func newUpCommand(streams) *cobra.Command {
 	return cmd
 }
 
-// upFlags maps those flags of `up` that are not common to both daemons to the
-// flags of the controller and of the agent.
+// upFlags maps the flags of `up` that only one daemon has, or that have another
+// name there, to the flags of the controller and of the agent. Every other flag of
+// `up` goes to both daemons under the same name.
 var upFlags = map[string]struct{ controller, agent string }{
 	"name":            {agent: "name"},
 	"controller-port": {controller: "listen-port"},
@@ -54,8 +55,8 @@ var upFlags = map[string]struct{ controller, agent string }{
 	"agent-port":      {agent: "listen-port"},
 }
 
-// upSettings resolves the settings of both daemons from the flags of `up`. A
-// flag that makes no sense is misuse.
+// upSettings resolves the settings of both daemons from the flags of `up`. A flag
+// with a bad value is an error in the arguments.
 func upSettings(given *pflag.FlagSet) (cfg up.Config, err error) {
 	forController := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	app.Defaults().AddControllerFlags(forController)
@@ -110,11 +111,12 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 	return up.Run(ctx, cfg)
 }
 
-// readCluster reads a cluster file, and writes its warnings, but not its doubts.
+// readCluster reads a cluster file and writes its warnings. It does not write the
+// file's doubts; each caller decides about them.
 func readCluster(path string, stdin io.Reader, warnings io.Writer) (*cli.Cluster, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		host = "" // then nodes must name their instance
+		host = "" // nodes without an instance then go to agent-localhost
 	}
 	cluster, err := cli.ReadCluster(path, stdin, cli.ClusterOptions{Hostname: host})
 	if err != nil {
@@ -126,8 +128,9 @@ func readCluster(path string, stdin io.Reader, warnings io.Writer) (*cli.Cluster
 	return cluster, nil
 }
 
-// programName is how to run this program again that was called so: by the command
-// that the README begins with, where that has built it for this run alone.
+// programName returns the command by which a user runs this program again. called
+// is the program's argument 0. `go run` builds a program that is removed when it
+// ends; then the command is the `go run` of the README.
 func programName(called string) string {
 	if strings.Contains(called, "/go-build") {
 		return "go run ./cmd/zeekfleet"
@@ -135,8 +138,8 @@ func programName(called string) string {
 	return called
 }
 
-// whereArgs are the options of `crashes`, each after a blank, by which it finds the
-// records of an `up` with these flags.
+// whereArgs returns the options for `crashes` with which it finds the records of
+// an `up` with these flags. A blank is before each option.
 func whereArgs(given *pflag.FlagSet) string {
 	var args strings.Builder
 	for _, name := range []string{"config", "name", "state-dir"} {

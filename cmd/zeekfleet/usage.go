@@ -9,14 +9,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Help keeps to this many columns. What an entry says begins at most at
-// helpIndent, below a name that reaches beyond it.
 const (
+	// helpColumns is the width of help texts.
 	helpColumns = 80
-	helpIndent  = 32
+	// helpIndent is the rightmost column at which the text of an entry begins. If
+	// the name of the entry reaches further, the text begins on the next line.
+	helpIndent = 32
 )
 
-// usage writes how cmd is used, for its help.
+// usage writes the part of cmd's help that lists subcommands and flags.
 func usage(cmd *cobra.Command) error {
 	var b strings.Builder
 	if commands := availableCommands(cmd); len(commands) > 0 {
@@ -36,7 +37,7 @@ func usage(cmd *cobra.Command) error {
 	return err
 }
 
-// helpEntry is a command or a flag, and what there is to say of it.
+// helpEntry is a command or a flag, and its text.
 type helpEntry struct{ name, text string }
 
 func availableCommands(cmd *cobra.Command) []helpEntry {
@@ -73,7 +74,7 @@ func availableFlags(fs *pflag.FlagSet) []helpEntry {
 	return list
 }
 
-// writeEntries writes names and what there is to say of them, in two columns.
+// writeEntries writes names and texts in two columns.
 func writeEntries(b *strings.Builder, entries []helpEntry) {
 	indent := 0
 	for _, e := range entries {

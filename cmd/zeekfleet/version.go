@@ -11,11 +11,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is what this program was built from. The linker sets it (see the
-// Makefile); otherwise it is empty.
+// version is the version of the sources. The linker sets it (see the Makefile).
+// Otherwise it is empty.
 var version string
 
-// newVersionCommand returns the command that says more than --version does.
+// newVersionCommand returns the command that prints version, commit and compiler;
+// --version prints only the version.
 func newVersionCommand(streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -29,15 +30,14 @@ func newVersionCommand(streams) *cobra.Command {
 	}
 }
 
-// programVersion returns what this program was built from, as far as its build
-// says.
+// programVersion returns the version of this program.
 func programVersion() string {
 	info, _ := debug.ReadBuildInfo()
 	return versionOf(version, info)
 }
 
-// versionOf returns what the linker was told, or else what the go command knew:
-// the version that it found, or the commit. info may be nil.
+// versionOf returns the version that the linker set, or else the module version
+// that the go command found, or else the commit. info may be nil.
 func versionOf(linked string, info *debug.BuildInfo) string {
 	if linked != "" || info == nil {
 		return cmp.Or(linked, unversioned)
@@ -56,10 +56,11 @@ func versionOf(linked string, info *debug.BuildInfo) string {
 	return text
 }
 
-// unversioned stands for a version that nobody knows.
+// unversioned stands for an unknown version.
 const unversioned = "devel"
 
-// describeBuild says in a few lines what a report of a fault should have.
+// describeBuild returns the lines that `zeekfleet version` prints: a report of a
+// fault should quote them.
 func describeBuild(linked string, info *debug.BuildInfo) string {
 	text := "zeekfleet " + versionOf(linked, info) + "\n"
 	if info == nil {
@@ -75,8 +76,8 @@ func describeBuild(linked string, info *debug.BuildInfo) string {
 	return text + fmt.Sprintf("%s %s/%s\n", info.GoVersion, runtime.GOOS, runtime.GOARCH)
 }
 
-// commitOf returns the commit that the program was built from and its time, and
-// whether files had been changed since.
+// commitOf returns the commit that the program was built from, the time of that
+// commit, and whether the work tree had changes.
 func commitOf(info *debug.BuildInfo) (commit, at string, changed bool) {
 	for _, s := range info.Settings {
 		switch s.Key {
@@ -91,8 +92,8 @@ func commitOf(info *debug.BuildInfo) (commit, at string, changed bool) {
 	return commit, at, changed
 }
 
-// appName is how clients introduce themselves, in the letters that Zeek takes in
-// X-Application-Name (spec websocket 4.2).
+// appName returns the name and version that clients send in X-Application-Name. It
+// has only characters that Zeek accepts there (spec websocket 4.2).
 func appName() string {
 	return "zeekfleet/" + strings.Map(func(r rune) rune {
 		if strings.ContainsRune("-/_.=:*@", r) || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {

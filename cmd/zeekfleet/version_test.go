@@ -22,11 +22,11 @@ func TestVersionShowsTheCommitOfABuildByGoBuild(t *testing.T) {
 		info            *debug.BuildInfo
 		version, inFull string
 	}{
-		"the linker's word counts":           {"v1.2", build("v1.3", "false"), "v1.2", "zeekfleet v1.2\ncommit " + commit + ending},
-		"the go command's is next":           {"", build("v1.3", "false"), "v1.3", "zeekfleet v1.3\ncommit " + commit + ending},
-		"then the commit":                    {"", build("(devel)", "false"), "devel-0123456789ab", "zeekfleet devel-0123456789ab\ncommit " + commit + ending},
-		"a build that knows nothing says so": {"", &debug.BuildInfo{GoVersion: "go1.26.0"}, "devel", "zeekfleet devel\ngo1.26.0 " + runtime.GOOS + "/" + runtime.GOARCH + "\n"},
-		"nor does one without information":   {"", nil, "devel", "zeekfleet devel\n"},
+		"the linker's version":         {"v1.2", build("v1.3", "false"), "v1.2", "zeekfleet v1.2\ncommit " + commit + ending},
+		"the go command's version":     {"", build("v1.3", "false"), "v1.3", "zeekfleet v1.3\ncommit " + commit + ending},
+		"the commit":                   {"", build("(devel)", "false"), "devel-0123456789ab", "zeekfleet devel-0123456789ab\ncommit " + commit + ending},
+		"no version and no commit":     {"", &debug.BuildInfo{GoVersion: "go1.26.0"}, "devel", "zeekfleet devel\ngo1.26.0 " + runtime.GOOS + "/" + runtime.GOARCH + "\n"},
+		"no information about a build": {"", nil, "devel", "zeekfleet devel\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := versionOf(tt.linked, tt.info); got != tt.version {
