@@ -1,19 +1,20 @@
-// Package crash keeps what is known of each process that ended by itself: how,
-// after which time, what it printed last, its plan, and where there is a core
-// file and a debugger, the backtrace.
+// Package crash keeps a record of each process that ended by itself: how it ended,
+// how long it ran, its last output, its plan, and, if there is a core file and a
+// debugger, the backtrace.
 //
-// Owned by it: a directory with one directory per node and in it one JSON file per
-// crash, readable for its owner only, since plans and output may hold secrets. A
-// file is written whole or not at all; what cannot be read is skipped and
-// reported. The records are bounded per node, in nodes and in bytes; at a bound
-// the oldest go, and the newest of each node last.
+// The package owns a directory. It has a directory for each node, with a JSON file
+// for each crash (recordform.go). The files are readable for their owner alone,
+// because plans and output may hold secrets. A file is written whole or not at all.
+// A file that cannot be read is skipped and reported. The records are bounded per
+// node, in nodes and in bytes. At a bound the oldest records go; the newest record
+// of each node goes last.
 //
-// One process adds and examines records, any number of others read them at the
-// same time.
+// One process adds and examines records. Any number of others read them at the same
+// time.
 //
 // # Goroutines
 //
-// Run starts none: it examines one crash at a time, in the goroutine of its
-// caller. Add does not wait for that. What is still to be examined is a property
-// of the records, so that it survives the process.
+// The package starts none. Run examines one crash at a time, in the goroutine of its
+// caller; Add does not wait for it. A record says whether it is still to be
+// examined, so that a later Run goes on where an earlier one ended.
 package crash

@@ -15,10 +15,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/run"
 )
 
-// Run looks for the core file of each crash, has the debugger say what it shows,
-// and adds that to the record, one at a time, until ctx is done; it returns ctx's
-// cause then. The debugger has the lowest priority and a deadline. What it was at
-// in the end is begun again by the next Run.
+// Run looks for the core file of each crash and adds the debugger's backtrace to the
+// record, one crash at a time. It ends when ctx is done, and returns ctx's cause.
+// The debugger has the lowest priority and a deadline. The next Run begins again
+// with the crash that this one was examining at its end.
 func (s *Store) Run(ctx context.Context) error {
 	for {
 		if err := s.examineAll(ctx); err != nil && ctx.Err() == nil {

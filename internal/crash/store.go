@@ -29,15 +29,15 @@ type Config struct {
 	Dir string
 	// PerNode bounds the records of one node. Zero means 10.
 	PerNode int
-	// Nodes bounds the nodes with records. Beyond it those go whose last crash is
-	// the longest ago. Zero means 256.
+	// Nodes bounds the nodes with records. Beyond it, the records go of the nodes
+	// whose last crash is the longest ago. Zero means 256.
 	Nodes int
 	// Bytes bounds the files together; the newest record stays even if it is
 	// larger. Zero means 64 MiB.
 	Bytes int64
-	// Cores bounds the core files in the working directory of one node; older ones
-	// are removed, once it is known what they show. Zero means 3. Where the kernel
-	// puts them elsewhere, they are the operator's business.
+	// Cores bounds the core files in the working directory of one node. Older ones
+	// are removed when their backtraces are known. Zero means 3. Core files that the
+	// kernel puts elsewhere are not removed.
 	Cores int
 	// Debugger is gdb, or the like of it, as a name to be found in PATH or an
 	// absolute path. Empty means gdb.
@@ -91,9 +91,9 @@ func New(cfg Config) (*Store, error) {
 	}, nil
 }
 
-// Add keeps r, durably once it has returned nil, and makes room for it by
-// removing the oldest records where there are too many. It takes milliseconds;
-// the backtrace follows by itself where Run is running, or when it next is.
+// Add keeps r. When Add returns nil, the record is durable. If there are too many
+// records, Add removes the oldest. Add takes milliseconds; Run adds the backtrace
+// later.
 func (s *Store) Add(ctx context.Context, r Record) error {
 	if r.Node == "" {
 		return errors.New("add crash record: it names no node")
@@ -156,8 +156,7 @@ func (s *Store) write(r Record) error {
 	return durable.SyncDir(s.cfg.Dir)
 }
 
-// update replaces the record of which r is a newer form, unless it has been
-// removed meanwhile.
+// update replaces the record of r's crash, unless it has been removed meanwhile.
 func (s *Store) update(ctx context.Context, r Record) error {
 	if err := s.begin(ctx); err != nil {
 		return err

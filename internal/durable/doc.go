@@ -1,3 +1,4 @@
-// Package durable puts files in place so that a crash or a power cut leaves
-// either the old one or the new one. It starts nothing and keeps nothing.
+// Package durable writes and reads files that outlive crashes and power cuts. After
+// a crash, a file is the old one or the new one, and never a part. The package
+// starts no goroutines and keeps nothing.
 package durable

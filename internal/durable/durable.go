@@ -10,10 +10,10 @@ import (
 )
 
 // Replace makes text the content of the file at path, readable for its owner
-// alone. It is written to the path fresh first, in the same directory, of which
-// nothing is left after an error: on a full disk every attempt would leave
-// another one. What else stands at fresh is removed: others may have put a link or
-// a pipe there. When Replace returns nil, the file outlives a power cut.
+// alone. It first writes the text to the path fresh, in the same directory. After an
+// error nothing is left at fresh, so that attempts on a full disk leave nothing
+// behind. Replace removes what stands at fresh before: others may have put a link
+// or a pipe there. When Replace returns nil, the file outlives a power cut.
 func Replace(path, fresh string, text []byte) error {
 	if err := replace(path, fresh, text, (*os.File).Sync); err != nil {
 		return err
@@ -50,8 +50,8 @@ func write(path string, text []byte, sync func(*os.File) error) error {
 	return errors.Join(err, f.Close())
 }
 
-// Create makes a file of its own at path, and opens it for writing. What stood
-// there, be it a link or a pipe, is removed, and neither followed nor waited for.
+// Create makes a new file at path and opens it for writing. It removes what stood
+// there: it follows no link and waits for no pipe.
 func Create(path string, mode fs.FileMode) (*os.File, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -59,8 +59,8 @@ func Create(path string, mode fs.FileMode) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 }
 
-// SyncDir makes what was created, renamed and removed in a directory outlive a
-// power cut.
+// SyncDir syncs a directory, so that files which were created, renamed or removed in
+// it stay so after a power cut.
 func SyncDir(path string) error {
 	d, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {

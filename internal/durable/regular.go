@@ -11,22 +11,22 @@ import (
 // ErrNotRegular says that a path names no regular file.
 var ErrNotRegular = errors.New("not a regular file")
 
-// OpenRegular opens a regular file for reading. It waits for nobody, as the
-// opening of a pipe would, and follows no link: others can put those where a file
-// is expected.
+// OpenRegular opens a regular file for reading. Others can put a pipe or a link
+// where a file is expected: OpenRegular does not wait for the other end of a pipe,
+// and follows no link.
 func OpenRegular(path string) (*os.File, error) {
 	return openRegular(path, os.O_RDONLY|unix.O_NOFOLLOW)
 }
 
-// OpenLinked opens a regular file that links may lead to, for reading. It waits
-// for nobody.
+// OpenLinked opens a regular file for reading, and follows links to it. It does not
+// wait for the other end of a pipe.
 func OpenLinked(path string) (*os.File, error) { return openRegular(path, os.O_RDONLY) }
 
 // ErrTooLong says that a file is longer than it can be.
 var ErrTooLong = errors.New("it is too long")
 
-// ReadRegular returns the content of a regular file, which is at most so many
-// bytes; see OpenRegular.
+// ReadRegular returns the content of a regular file, as OpenRegular opens it. If the
+// file has more bytes than most, the error is ErrTooLong.
 func ReadRegular(path string, most int) ([]byte, error) {
 	f, err := OpenRegular(path)
 	if err != nil {
@@ -43,7 +43,8 @@ func ReadRegular(path string, most int) ([]byte, error) {
 	return text, nil
 }
 
-// Truncate makes a regular file empty, and is as careful.
+// Truncate makes a regular file empty. Like OpenRegular it follows no link and does
+// not wait for the other end of a pipe.
 func Truncate(path string) error {
 	f, err := openRegular(path, os.O_WRONLY|unix.O_NOFOLLOW)
 	if err != nil {

@@ -16,16 +16,16 @@ var (
 	seal       = regexp.MustCompile(`,"sum":"([0-9a-f]{8})"\}\n?$`)
 )
 
-// Seal returns a JSON object with a checksum of its text as last field, "sum",
-// and a newline. The object has a field already, and none of that name.
+// Seal adds a field "sum" to the end of a JSON object, which has a checksum of the
+// text before, and a newline. The object must have a field, and no field "sum".
 func Seal(object []byte) []byte {
 	body := bytes.TrimSuffix(object, []byte("}"))
 	return fmt.Appendf(bytes.Clone(body), ",\"sum\":\"%08x\"}\n", crc32.Checksum(body, castagnoli))
 }
 
-// Unseal returns the object that Seal was given, and true; or a text that has no
-// seal as it is, and false. A single damage does not make a sealed text look like
-// one without a seal, unless it hit nothing but the seal.
+// Unseal returns the object that Seal was given. A text without a seal is returned
+// as it is, and sealed is false. One damage to a sealed text cannot pass for a text
+// without a seal, except if it is in the seal alone.
 func Unseal(text []byte) (object []byte, sealed bool, err error) {
 	m := seal.FindSubmatchIndex(text)
 	if m == nil {

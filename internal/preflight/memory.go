@@ -21,9 +21,9 @@ import (
 )
 
 // Memory knows which checks of scripts have passed, in this life of the program
-// and in earlier ones. It knows them by fingerprints of all that the check reads:
-// of a file that is its size, its inode, and when it was changed. What has failed
-// is not remembered. A nil Memory knows nothing.
+// and in earlier ones. It knows a check by a fingerprint of everything that the
+// check reads. Of a file, the size, the inode and the times of its changes count.
+// Memory does not remember checks that failed. A nil Memory knows nothing.
 type Memory struct {
 	path string // empty: it is of this life of the program alone
 	log  *slog.Logger
@@ -34,10 +34,10 @@ type Memory struct {
 
 const (
 	memoryForm = 1 // the newest form of the file
-	// maxRemembered bounds the checks that are remembered; the one that was not
-	// needed for longest goes first.
+	// maxRemembered bounds the checks that are remembered. Beyond it, the check goes
+	// that was not needed for the longest time.
 	maxRemembered = 256
-	// maxMemoryFile bounds the file, in bytes; a longer one is none of ours.
+	// maxMemoryFile bounds the file, in bytes. No Memory writes a longer one.
 	maxMemoryFile = 64 << 10
 )
 
@@ -127,8 +127,8 @@ func (m *Memory) Save() {
 	}
 }
 
-// maxStats bounds the files that are looked at for one fingerprint; a check that
-// may read more is not remembered.
+// maxStats bounds the files that are looked at for one fingerprint. A check that may
+// read more files is not remembered.
 const maxStats = 50_000
 
 // stats are fingerprints of files, for one preflight.
@@ -138,8 +138,8 @@ type stats struct {
 
 func newStats() *stats { return &stats{map[string]string{}} }
 
-// of returns the fingerprint of what is at these paths and below, and false if
-// that is too much.
+// of returns the fingerprint of the files at these paths and below. It returns false
+// if there are more than maxStats.
 func (s *stats) of(paths []string) (sum string, ok bool) {
 	all := strings.Join(paths, "\x00")
 	if sum, ok := s.sums[all]; ok {

@@ -15,7 +15,7 @@ import (
 )
 
 // Record is what is known on disk of one process. PID, StartTicks and BootID
-// together name a process for ever; each alone can come again.
+// together name one process and never another; each alone can come again.
 type Record struct {
 	Name        string
 	Launch      uint64
@@ -40,9 +40,9 @@ const (
 	maxRecord    = 64 << 10 // bytes of a record file; a longer one is none of ours
 )
 
-// records is the directory with the record of each process that was let go and
-// not yet seen to end: one file per launch, so that the late removal of an old
-// one cannot meet a new one.
+// records is the directory with the records of processes. The record of a process
+// stands there from before its start until its end is known. Each launch has a file
+// of its own, so that the late removal of an old record cannot hit a new one.
 type records struct{ dir string }
 
 func openRecords(dir string) (records, error) {
@@ -85,10 +85,9 @@ type lostRecord struct {
 
 func (l lostRecord) Error() string { return fmt.Sprintf("process record %s: %v", l.path, l.err) }
 
-// load reads all records, and reports those that cannot be read and the files
-// that are none. What a death in the middle of save has left is removed. A record
-// of a newer zeekfleet is an error, and then nothing is removed: that zeekfleet is
-// to be run.
+// load reads all records. It reports records that cannot be read, and files that are
+// no records, and removes files that an interrupted save has left. If a newer
+// zeekfleet has written a record, load returns an error and removes nothing.
 func (d records) load() (found []Record, lost []lostRecord, problems []error, err error) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 )
 
 // Recorded returns the living processes that the records in a directory name.
-// It changes nothing, and so may look at a directory that a Host uses. What is
-// no record is passed over; a directory that does not exist has none. A record of
-// a newer zeekfleet is an error.
+// It changes nothing, so that it may look at a directory that a Host uses. It passes
+// over files that are no records. A directory that does not exist has no records. A
+// record of a newer zeekfleet is an error.
 func Recorded(dir string) ([]Record, error) {
 	boot, err := readBootID()
 	if err != nil {

@@ -115,8 +115,8 @@ func (s *Store) lock(ctx context.Context) (*os.File, error) {
 	return flock(ctx, func() (*os.File, error) { return openRegular(s.path) }, s.path)
 }
 
-// flock opens and exclusively locks the file at path. It waits for whoever holds
-// it until ctx is done.
+// flock opens and exclusively locks the file at path. While another process holds
+// the lock, it waits until ctx is done.
 func flock(ctx context.Context, open func() (*os.File, error), path string) (*os.File, error) {
 	for {
 		f, err := open()
@@ -167,9 +167,10 @@ func isCurrent(f *os.File, path string) bool {
 	return err == nil && os.SameFile(ours, named)
 }
 
-// createOnce makes the file, unless another process does so just now. Whoever
-// makes it holds the lock of the directory: a file that is locked before it is
-// complete could be left empty by a death in between, and would look like damage.
+// createOnce makes the file, unless another process does so just now. A process
+// locks the directory while it makes the file, and not the file itself: a process
+// that died between locking and writing would leave an empty file, which looks like
+// a damaged one.
 func (s *Store) createOnce(ctx context.Context) error {
 	dir := filepath.Dir(s.path)
 	held, err := flock(ctx, func() (*os.File, error) { return os.Open(dir) }, dir)
@@ -234,9 +235,9 @@ func keepOwner(path, fresh string) error {
 	return err
 }
 
-// openLocked hands f, which is locked, to bbolt once its structure is known to
-// be sound. It owns f. If it has put a file of the present format in the place of
-// f, it returns errConverted.
+// openLocked checks the structure of f, which is locked, and then hands f to bbolt.
+// It owns f. If f has an earlier format, openLocked puts a converted file in its
+// place and returns errConverted.
 func (s *Store) openLocked(f *os.File, size int64) error {
 	if err := verify(f, size); err != nil {
 		f.Close()

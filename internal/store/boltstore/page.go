@@ -32,9 +32,9 @@ type page struct {
 	size uint64 // bytes of the page, overflow pages included
 }
 
-// keyRange says which key may be the next one of a page: first itself, where
-// that is not nil; otherwise one above after and below to, where those are not
-// nil.
+// keyRange says which key may be the next one of a page. If first is not nil, the
+// key must be first. Otherwise the key must be above after and below to; nil means
+// no bound.
 type keyRange struct{ first, after, to []byte }
 
 func (r keyRange) allows(key []byte) bool {
@@ -87,8 +87,8 @@ func (p page) leaf(keys keyRange, visit visitor) error {
 	if err != nil {
 		return err
 	}
-	// bbolt writes the entries without gaps. A page whose count was damaged, and
-	// so hides its last entries, is told by that.
+	// bbolt writes the entries without gaps. A gap shows that the count of the page
+	// is damaged and hides its last entries.
 	end := pageHeaderSize + uint64(p.count)*elementSize
 	for i := range uint64(p.count) {
 		e := table[i*elementSize:]
@@ -122,9 +122,10 @@ func (p page) leaf(keys keyRange, visit visitor) error {
 	return nil
 }
 
-// branch calls child for each child page, with the keys that it may have: from
-// the one the branch knows it by, to below the next child's. bbolt finds pages
-// by their first key when it merges them, so that one must match.
+// branch calls child for each child page, with the keys that the child may have:
+// from its own key in the branch to below the key of the next child. The child's
+// first key must be its key in the branch, because bbolt finds pages by that key
+// when it merges them.
 func (p page) branch(keys keyRange, child func(id uint64, keys keyRange) error) error {
 	if p.count == 0 {
 		return fmt.Errorf("branch without children")

@@ -8,12 +8,16 @@ import (
 	"slices"
 )
 
-// verify reports whether bbolt can use the file without meeting anything that
-// it would assert against or that lies outside its memory map: every page that
-// can be reached lies in the file, is what its parent says, is used once, and
-// is not also listed as free; every other page is free; keys are in order and in
-// bounds. It reads the structure, not the values, and follows no more pages than
-// the file has.
+// verify reports whether bbolt can use the file. bbolt asserts its own format, and
+// reads through a memory map; a damaged page would end the process. verify checks:
+//
+//   - Each page that can be reached lies in the file, has the type that its parent
+//     says, is used once, and is not in the free list.
+//   - Each other page is in the free list.
+//   - Keys are in order and in bounds.
+//
+// verify reads the structure and not the values. It follows no more pages than the
+// file has.
 //
 // The format is bbolt's version 2, as in its package internal/common. Integers
 // have the byte order of the machine.
@@ -29,7 +33,7 @@ func verify(r io.ReaderAt, size int64) error {
 	if err := v.freelist(); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	// A page that is in no tree and not free was part of one that lost it.
+	// A tree has lost such a page: damage hides it.
 	for id := uint64(2); id < m.pages; id++ {
 		if !v.used[id] {
 			return fmt.Errorf("%w: page %d is neither used nor free", ErrDamaged, id)
@@ -57,10 +61,10 @@ type meta struct {
 	tx       uint64
 }
 
-// readMeta returns what the newer of the two meta pages says: the one that bbolt
-// uses. Both must be whole. bbolt would take the older one in the place of one
-// that is damaged, and with it the document before the current one; a save that
-// was interrupted leaves both as they were, for a meta page is written at once.
+// readMeta returns what the newer of the two meta pages says. bbolt uses that one.
+// Both must be whole: when one is damaged, bbolt would use the other, and perhaps
+// go back to the entries before the current ones. A save that was interrupted
+// leaves both whole, because bbolt writes a meta page at once.
 func readMeta(r io.ReaderAt, size int64) (meta, error) {
 	first, err := parseMeta(r, 0)
 	if err != nil {
