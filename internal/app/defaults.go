@@ -13,8 +13,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// Defaults collects the values of settings that nobody has set from the packages
-// whose fields they are.
+// Defaults returns the values of settings that nobody has set. It takes each
+// value from the package whose field it is.
 func Defaults() settings.Defaults {
 	common := settings.Common{ConnectRetry: bus.DefaultRetry, PeerSilence: bus.DefaultMaxSilence}
 	core := controller.Config{}.WithDefaults()

@@ -8,8 +8,9 @@ import (
 	"os"
 )
 
-// sharedAuthority tells whether two PEM files have a certificate in common. Files
-// that cannot be read have none; whoever loads them says so.
+// sharedAuthority reports whether two PEM files have a certificate in common. A
+// file that cannot be read has none here: the function that loads it returns the
+// error.
 func sharedAuthority(one, other string) bool {
 	mine := certificates(one)
 	for der := range certificates(other) {
@@ -36,9 +37,9 @@ func certificates(file string) map[string]bool {
 	return found
 }
 
-// refuseSharedKey says that nodes would get the agent's own key, under whatever
-// name: with it a node could be the agent. A file that is not there is for others
-// to miss.
+// refuseSharedKey returns an error if the file with the nodes' key has the
+// agent's own key: with that key a node could pass for the agent. A file that
+// does not exist is an error elsewhere.
 func refuseSharedKey(nodes, agent string) error {
 	if nodes == "" || agent == "" {
 		return nil
@@ -60,7 +61,8 @@ func refuseSharedKey(nodes, agent string) error {
 // maxKey bounds a file with a key, in bytes.
 const maxKey = 64 << 10
 
-// sameText reports whether two files hold the same but for blanks around it.
+// sameText reports whether two files hold the same text, apart from blanks at
+// both ends.
 func sameText(a, b string) bool {
 	read := func(path string) []byte {
 		f, err := os.Open(path)

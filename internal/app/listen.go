@@ -12,8 +12,8 @@ import (
 )
 
 // Listen binds a TCP listener to addr ("host:port"). If the port is taken, the
-// error says by whom, where that can be seen, and names option, the setting
-// that chooses another.
+// error names option, the setting that chooses another port, and the program that
+// has the port, if that can be seen.
 func Listen(ctx context.Context, addr, option string) (net.Listener, error) {
 	network := "tcp"
 	if ap, err := netip.ParseAddrPort(addr); err == nil && ap.Addr().Is4() {
@@ -27,7 +27,7 @@ func Listen(ctx context.Context, addr, option string) (net.Listener, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is in use%s; choose another with %s", addr, ownerClause(addr), option)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		host, _, _ := net.SplitHostPort(addr) // it has been understood above
+		host, _, _ := net.SplitHostPort(addr) // Listen has parsed it above
 		return nil, fmt.Errorf("%s is not an address of this host; choose another to listen on", host)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("no permission to listen on %s; choose a port above 1023 with %s", addr, option)

@@ -18,8 +18,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
-// PortFlags names the flags that choose ports, for messages about ports that
-// are taken.
+// PortFlags names the flags that choose ports. Messages about a taken port name
+// them.
 type PortFlags struct{ Broker, WebSocket string }
 
 // Controller is a controller that has its file and its ports, and can run.
@@ -28,7 +28,7 @@ type Controller struct {
 	store *boltstore.Store
 }
 
-// Close gives up a controller that is not run.
+// Close closes a controller that is not run.
 func (c Controller) Close() {
 	for _, ln := range []net.Listener{c.Broker, c.WebSocket} {
 		if ln != nil {
@@ -38,14 +38,15 @@ func (c Controller) Close() {
 	c.store.Close()
 }
 
-// Run is daemon.RunController; it closes the controller's file.
+// Run runs the controller as daemon.RunController does, and then closes the
+// controller's file.
 func (c Controller) Run(ctx context.Context) error {
 	defer c.store.Close()
 	return daemon.RunController(ctx, c.ControllerConfig)
 }
 
-// OpenController opens what a controller needs: its file and its ports. After
-// an error nothing is open.
+// OpenController opens the file and the ports of a controller. After an error
+// nothing is open.
 func OpenController(
 	ctx context.Context, set settings.Controller, log *slog.Logger, flags PortFlags,
 ) (c Controller, err error) {
@@ -127,8 +128,8 @@ func hostAddrs() []netip.Addr {
 	return addrs
 }
 
-// Reachable returns where a process of this host reaches a listener: a wildcard
-// address is none.
+// Reachable returns the address at which a process of this host reaches a
+// listener. For a wildcard address this is a loopback address.
 func Reachable(listening string) string {
 	ap, err := netip.ParseAddrPort(listening)
 	if err != nil || !ap.Addr().Unmap().IsUnspecified() {
@@ -141,8 +142,8 @@ func Reachable(listening string) string {
 	return netip.AddrPortFrom(loopback, ap.Port()).String()
 }
 
-// MemoryTarget is what either daemon does with, in bytes, as far as it can: for
-// debug.SetMemoryLimit, which collects garbage more eagerly beyond it.
+// MemoryTarget is the memory in bytes that either daemon tries to stay below. It
+// is meant for debug.SetMemoryLimit: beyond it garbage is collected more eagerly.
 const MemoryTarget = 256 << 20
 
 func busConfig(set settings.Common) (bus.Config, error) {
@@ -155,12 +156,14 @@ func busConfig(set settings.Common) (bus.Config, error) {
 	return cfg, err
 }
 
-// zeekVersion is what WebSocket clients are told: that of the Zeek whose
-// protocols this program speaks, with a mark that it is not that Zeek.
+// zeekVersion is the version that WebSocket clients are told. It names the Zeek
+// whose protocols this program speaks, and says that this program is not that
+// Zeek.
 const zeekVersion = "8.2.2-zeekfleet"
 
-// websocketConfig protects clients with the certificate that is meant for them.
-// Without one they may speak plain text, and TLS where they are set up for it.
+// websocketConfig returns how clients are served: with the certificate for
+// clients, if there is one. Otherwise clients may speak plain text. They may also
+// speak TLS, with the daemon's certificate or without a certificate.
 func websocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
 	cfg := bus.WebSocketConfig{Version: zeekVersion, HostNames: hostNames(set.HostNames)}
 	authorities := ""
@@ -181,8 +184,9 @@ func websocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
 	return cfg, err
 }
 
-// shownNames returns the names in the certificate that a listener shows: clients
-// that verify it call the host by one of them. A nil config has none.
+// shownNames returns the names in the certificate of a listener. A client that
+// verifies the certificate calls the host by one of these names. A nil config has
+// none.
 func shownNames(cfg *tls.Config) []string {
 	if cfg == nil {
 		return nil
@@ -194,8 +198,8 @@ func shownNames(cfg *tls.Config) []string {
 	return names
 }
 
-// pairs turns words of the form NAME=VALUE into what each name has. A name may
-// itself hold an equals sign, a value does not.
+// pairs returns the values of each name, from words of the form NAME=VALUE. A
+// name may contain an equals sign. A value does not.
 func pairs(words []string) map[string][]string {
 	m := map[string][]string{}
 	for _, word := range words {
@@ -216,7 +220,7 @@ func transport(t settings.Transport) bus.Transport {
 	return bus.TransportAuto
 }
 
-// tcpPort returns the port that a listener has, and the zero Port without one.
+// tcpPort returns the port of a listener. Without a listener it is the zero Port.
 func tcpPort(ln net.Listener) mgmt.Port {
 	if ln == nil {
 		return mgmt.Port{}
@@ -230,7 +234,7 @@ func warnExposed(log *slog.Logger, set settings.Common, l settings.Listen, key s
 	}
 }
 
-// closers closes what was opened before an error.
+// closers are closed if an error follows.
 type closers []io.Closer
 
 func (c *closers) add(x io.Closer) { *c = append(*c, x) }

@@ -28,7 +28,7 @@ import (
 // processes, and can run.
 type Agent struct {
 	daemon.AgentConfig
-	// Nodes says in a few words what the nodes are, for a person.
+	// Nodes describes the nodes in a few words, for a person.
 	Nodes string
 	store *boltstore.Store
 }
@@ -40,14 +40,14 @@ func (a Agent) closeFiles() {
 	a.store.Close()
 }
 
-// Run is daemon.RunAgent; it closes the agent's files.
+// Run runs the agent as daemon.RunAgent does, and then closes the agent's files.
 func (a Agent) Run(ctx context.Context) error {
 	defer a.closeFiles()
 	return daemon.RunAgent(ctx, a.AgentConfig)
 }
 
-// OpenAgent opens what an agent needs: its file, its port, the records of its
-// processes, and Zeek. After an error nothing is open.
+// OpenAgent opens the file and the port of an agent, the records of its
+// processes, and its log archive. It finds Zeek. After an error nothing is open.
 func OpenAgent(
 	ctx context.Context, set settings.Agent, log *slog.Logger, flags PortFlags,
 ) (a Agent, err error) {
@@ -115,8 +115,8 @@ func OpenAgent(
 	return a, nil
 }
 
-// absolute makes every path absolute that is to mean the same to the agent and
-// to its nodes, which have working directories of their own (spec
+// absolute makes paths absolute. The agent and its nodes have different working
+// directories, and the paths must mean the same to all of them (spec
 // management-api 7.2, G-A25).
 func absolute(set settings.Agent) (settings.Agent, error) {
 	var errs []error
@@ -157,9 +157,9 @@ func coreConfig(set settings.Agent) agent.Config {
 	}
 }
 
-// How many nodes start at the same time: enough to keep every processor busy,
-// and few enough that the first of many, to which the others connect, come up
-// soon.
+// The number of nodes that start at the same time keeps every processor busy. It
+// is small enough that the first of many nodes come up soon: the others connect
+// to them.
 const minStarting, startingPerCPU = 8, 4
 
 func preflightMode(set settings.Preflight) agent.PreflightMode {
@@ -182,8 +182,8 @@ func perRole(p settings.PerRole) map[mgmt.ClusterRole]time.Duration {
 // recordDir is where the records of an agent's processes are.
 func recordDir(set settings.Agent) string { return filepath.Join(set.Directory, "processes") }
 
-// LivingNodes returns the processes of an agent's nodes that live, by its records.
-// It may be called while the agent runs.
+// LivingNodes returns the living processes of an agent's nodes, as the agent's
+// records name them. It may be called while the agent runs.
 func LivingNodes(set settings.Agent) ([]proc.Record, error) { return proc.Recorded(recordDir(set)) }
 
 func openProcesses(set settings.Agent, log *slog.Logger) (*proc.Host, error) {
@@ -196,7 +196,8 @@ func openProcesses(set settings.Agent, log *slog.Logger) (*proc.Host, error) {
 	})
 }
 
-// nodesText says what the nodes of a launcher are that has this Zeek, or none.
+// nodesText describes the nodes of a launcher that has this Zeek. Nil means
+// embedded nodes.
 func nodesText(install *zeek.Install) string {
 	if install == nil {
 		return "embedded ones, which capture nothing"
@@ -204,7 +205,7 @@ func nodesText(install *zeek.Install) string {
 	return fmt.Sprintf("Zeek %v, %s", install.Version, install.Path)
 }
 
-// findZeek returns the Zeek that is to be launched; nil for embedded nodes.
+// findZeek returns the Zeek that is to be launched. Nil means embedded nodes.
 func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.Install, error) {
 	if set.Kind == settings.NodeEmbedded {
 		return nil, nil
@@ -227,8 +228,9 @@ func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.I
 	return &install, nil
 }
 
-// openLauncher returns what launches the nodes of an agent that they find at
-// listening, a host:port; and the Zeek that they are, nil for embedded ones.
+// openLauncher returns what launches the nodes of an agent, and the Zeek that
+// they run. Nil means embedded nodes. The nodes find the agent at listening, a
+// host:port.
 func openLauncher(ctx context.Context, set settings.Agent, log *slog.Logger, listening string) (launch.Launcher, *zeek.Install, error) {
 	install, err := findZeek(ctx, set.Zeek, log)
 	if err != nil {
@@ -258,8 +260,8 @@ func openEmbedded(set settings.Agent, listening string) (launch.Launcher, error)
 	}, nil
 }
 
-// nodeArgs are the arguments that make an embedded node speak to its agent as the
-// agent expects. It needs no certificate: the agent knows its process.
+// nodeArgs are the arguments with which an embedded node speaks as its agent
+// expects. The node needs no certificate: the agent knows the node's process.
 func nodeArgs(set settings.Common) []string {
 	return []string{"--topic", set.Topics.Node, "--transport", string(set.Transport)}
 }
@@ -283,7 +285,7 @@ func openArchive(set settings.Agent, log *slog.Logger) (*archive.Archiver, error
 	return archiver, err
 }
 
-// scriptChoice turns the setting into what package zeek calls it.
+// scriptChoice returns what package zeek calls the chosen script.
 func scriptChoice(set string) zeek.NodeScript {
 	if set == "upstream" {
 		return zeek.UpstreamNodeScript
@@ -291,7 +293,7 @@ func scriptChoice(set string) zeek.NodeScript {
 	return zeek.OurNodeScript
 }
 
-// unlessAuto returns a choice, or nothing where the version of Zeek decides.
+// unlessAuto returns the choice. It is empty if the version of Zeek decides.
 func unlessAuto(choice string) string {
 	if choice == settings.Auto {
 		return ""

@@ -56,8 +56,8 @@ func openZeek(set settings.Agent, install zeek.Install, listening string) (launc
 	}), nil
 }
 
-// clusterSecret is what follows from the secret that the hosts of a cluster
-// share. It is zero without one.
+// clusterSecret has what is derived from the secret that the hosts of a cluster
+// share. It is zero without such a secret.
 type clusterSecret struct {
 	hashSeed string
 	curve    *zeek.CurveKeys
@@ -69,8 +69,8 @@ const (
 	maxSecret = 4 << 10
 )
 
-// readSecret reads the file with the cluster's secret. Blanks around it do not
-// count, so that an editor's newline makes no difference between hosts.
+// readSecret reads the file with the cluster's secret. Blanks at both ends do not
+// count: an editor's newline makes no difference between hosts.
 func readSecret(path string) (clusterSecret, error) {
 	if path == "" {
 		return clusterSecret{}, nil
@@ -88,7 +88,7 @@ func readSecret(path string) (clusterSecret, error) {
 	return clusterSecret{hex.EncodeToString(seed), &curve}, err
 }
 
-// readPrivate reads a file that its owner, and perhaps a group, can read alone.
+// readPrivate reads a file. It refuses a file that every user can read or write.
 func readPrivate(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

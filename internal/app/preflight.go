@@ -15,14 +15,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
-// Preflight looks at what c asks of this host's instance as its agent does
-// before a deployment, with the settings of that agent and of the controller,
-// and without either. An agent that runs is not disturbed, and what its nodes
-// occupy counts as free. Ports that c leaves open are those that the controller
-// would assign if it knew no more than c.
+// Preflight looks for what would keep the nodes that c has on this host's
+// instance from running, as the instance's agent does before a deployment. It
+// uses the settings of the agent and of the controller, and needs neither of them
+// running. It does not disturb an agent that runs: a port that a node of that
+// agent occupies counts as free. Ports that c leaves open are assigned as a
+// controller would assign them that knows nothing but c.
 //
-// The findings are what would keep the nodes from running, first of all whatever
-// makes c one that a controller refuses. The error says why nobody could look.
+// If a controller would refuse c, the findings say why, and nothing else is
+// looked at. The error says why nothing could be looked at.
 func Preflight(
 	ctx context.Context, set settings.Agent, by settings.Controller, c mgmt.Configuration, log *slog.Logger,
 ) ([]mgmt.Finding, error) {
@@ -72,13 +73,13 @@ func Preflight(
 	return seen.Findings, nil
 }
 
-// elsewhere stands for the address of another host that nobody knows yet: one of
-// those for documentation.
+// elsewhere is the address of hosts whose address is not known. It is one of the
+// addresses for documentation.
 var elsewhere = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 
-// placed gives an address to each instance that has none, if others have one: a
-// controller would take it from the agent's connection. Where nobody has one,
-// all are on one host.
+// placed gives an address to each instance that has none, if another instance has
+// one. A controller would take the address from the agent's connection. If no
+// instance has an address, all instances are on one host.
 func placed(c mgmt.Configuration, set settings.Agent) mgmt.Configuration {
 	if !slices.ContainsFunc(c.Instances, func(in mgmt.Instance) bool { return mgmt.KnownHost(in.Host) }) {
 		return c
@@ -106,8 +107,7 @@ func refusals(mistakes []string) []mgmt.Finding {
 	return findings
 }
 
-// portRules are the rules of a controller that does not run, as far as they
-// concern ports.
+// portRules are those rules of a controller that concern ports.
 func portRules(by settings.Controller) mgmt.Rules {
 	return mgmt.Rules{
 		AssignBroker:  by.BrokerPorts.Enabled,
@@ -117,8 +117,8 @@ func portRules(by settings.Controller) mgmt.Rules {
 	}
 }
 
-// wouldListen is where nodes would find the agent. One that takes any port is
-// given a number; nobody connects during a check.
+// wouldListen is where nodes would find the agent. If the agent takes any port, a
+// port is made up: nobody connects during a check.
 func wouldListen(set settings.Agent) string {
 	at := netip.AddrPortFrom(set.Broker.Addr, cmp.Or(set.Broker.Port, 1))
 	return Reachable(at.String())

@@ -13,15 +13,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/run"
 )
 
-// systemctlTimeout bounds the question about our own unit.
+// systemctlTimeout bounds the run of systemctl.
 const systemctlTimeout = 2 * time.Second
 
-// maxSystemctl bounds what is read of its answer, in bytes.
+// maxSystemctl bounds what is kept of the output of systemctl, in bytes.
 const maxSystemctl = 4 << 10
 
-// warnOfUnit warns if this process is the main one of a systemd service that
-// kills all its processes when it stops: nodes would end with their agent, and
-// captures with them. Systemd does so unless told otherwise.
+// warnOfUnit warns if this process is the main process of a systemd service and
+// systemd kills all processes of the service when it stops. Nodes would then end
+// with their agent, and with them the captures. Killing all processes is
+// systemd's default.
 func warnOfUnit(ctx context.Context, log *slog.Logger) {
 	if os.Getenv("INVOCATION_ID") == "" { // set by systemd
 		return
@@ -36,8 +37,8 @@ func warnOfUnit(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// serviceOf returns the system service that the text of a process's cgroup file
-// names, or nothing.
+// serviceOf returns the name of the system service in the text of a process's
+// cgroup file. It is empty if there is none.
 func serviceOf(cgroups string) string {
 	for line := range strings.Lines(cgroups) {
 		_, rest, _ := strings.Cut(line, ":")

@@ -118,12 +118,6 @@ func serveNodeFor(t *testing.T, secret mgmt.Secret, who func(port uint16) daemon
 	return n, cluster
 }
 
-// next returns the next event on the node's bus.
-func (n *servingNode) next() bus.Event {
-	n.t.Helper()
-	return patience.Next(n.t, n.sub.Events(), "something to happen on the bus")
-}
-
 // nextMessage returns the next message of the agent.
 func (n *servingNode) nextMessage() bus.Message {
 	n.t.Helper()

@@ -15,20 +15,20 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// Embedded launches nodes as `zeekfleet node`: cluster nodes with Zeek's Node
-// API that capture nothing, for hosts without Zeek.
+// Embedded launches nodes as `zeekfleet node`. Such a node speaks Zeek's Node API
+// and captures nothing. It is for hosts without Zeek.
 type Embedded struct {
 	// Program is the path of the zeekfleet binary.
 	Program string
 	// Agent is the host:port at which nodes find their agent.
 	Agent string
-	// StateDir is the directory in whose "nodes" each node has its own.
+	// StateDir is the directory that has a directory "nodes", in which each node
+	// has a directory of its own.
 	StateDir string
-	// Stdout and Stderr name the files in a node's directory that take what it
-	// prints; empty means none.
+	// Stdout and Stderr name the files in a node's directory that take what the
+	// node prints. Empty means no file.
 	Stdout, Stderr string
-	// Args are further arguments of the node command, such as those that name
-	// its certificates.
+	// Args are further arguments of the node command.
 	Args []string
 	// Environ is the agent's environment, name=value, which nodes inherit.
 	Environ []string
@@ -64,8 +64,8 @@ func (l Embedded) Recall(node mgmt.NodeName, _ uint64) (Facts, error) {
 // Forget implements Launcher.
 func (Embedded) Forget(mgmt.NodeName, uint64) {}
 
-// Check implements Launcher. The node captures nothing, so that its interface
-// need not exist; but it insists on its scripts, as Zeek does.
+// Check implements Launcher. An embedded node captures nothing, so its interface
+// need not exist. Its scripts must exist, as with Zeek.
 func (l Embedded) Check(plan mgmt.Plan, _ string) (preflight.Check, error) {
 	cpus, err := nodeCPUs(plan.Node)
 	if err != nil {
@@ -100,8 +100,8 @@ func (l Embedded) argv(plan mgmt.Plan) []string {
 	return append(argv, l.Args...)
 }
 
-// listenAddress is where the node listens for its cluster peers: at its host's
-// address in the layout, or on loopback where that is not known.
+// listenAddress is where the node listens for other nodes: at the address that
+// its host has in the cluster, or on loopback if the cluster has no such address.
 func listenAddress(plan mgmt.Plan) string {
 	host := plan.Cluster[plan.Node.Name].Host
 	if !host.IsValid() || host.IsUnspecified() {
@@ -110,9 +110,9 @@ func listenAddress(plan mgmt.Plan) string {
 	return net.JoinHostPort(host.String(), strconv.Itoa(int(plan.Node.Port.Number)))
 }
 
-// environment is base with the node's own variables on top, except those that
-// are not its to set, and CLUSTER_NODE. Each variable is there once, because a
-// program that finds two may take either.
+// environment returns base, with the node's own variables and CLUSTER_NODE on
+// top. Variables that a node cannot set are left out. Each variable is there
+// once, because a program that finds a variable twice may take either value.
 func environment(base []string, n mgmt.Node) []string {
 	vars := map[string]string{}
 	for _, entry := range base {
@@ -133,8 +133,8 @@ func environment(base []string, n mgmt.Node) []string {
 	return env
 }
 
-// reservedVariables tells of the variables that a node cannot set (spec
-// management-api 7.2, G-A20).
+// reservedVariables returns a warning for each variable that the configuration
+// sets and a node cannot set (spec management-api 7.2, G-A20).
 func reservedVariables(n mgmt.Node) []string {
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {

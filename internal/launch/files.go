@@ -15,16 +15,17 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// launchFiles keeps the facts of launches in one directory, one file per node,
-// and knows which generated directories they need.
+// launchFiles keeps the facts of launches in one directory, with one file for
+// each node. It knows which generated directories the living processes need.
 //
-// Neither is synced: after a power cut no process lives that would need them, and
-// what is generated is compared with what it should be before it is used.
+// Neither directory is synced. After a power cut no process lives that would need
+// the facts, and generated files are compared with what they should contain
+// before they are used.
 type launchFiles struct {
 	records, generated string
 	live               map[mgmt.NodeName]factsRecord // of processes that live
-	// lost are launches of processes that may live, and of which it is not known
-	// which generated files they need.
+	// lost are launches whose processes may live, and whose facts are lost. It
+	// is not known which generated files these processes need.
 	lost map[mgmt.NodeName]uint64
 }
 
@@ -36,20 +37,21 @@ type factsRecord struct {
 
 const (
 	factsSuffix    = ".json"
-	maxFactsRecord = 64 << 10 // bytes; a longer file is none of ours
+	maxFactsRecord = 64 << 10 // bytes; zeekfleet writes no longer one
 )
 
 func newLaunchFiles(records, generated string) *launchFiles {
 	return &launchFiles{records: records, generated: generated, live: map[mgmt.NodeName]factsRecord{}, lost: map[mgmt.NodeName]uint64{}}
 }
 
-// path is that of a node's file. A name that could not be a file's own was
-// refused with its configuration.
+// path returns the path of a node's file. No node has a name that is not a file
+// name: the configuration was refused.
 func (l *launchFiles) path(node mgmt.NodeName) string {
 	return filepath.Join(l.records, string(node)+factsSuffix)
 }
 
-// keep remembers a launch, and removes what no living process needs any more.
+// keep remembers the facts of a launch, and removes the files that no living
+// process needs.
 func (l *launchFiles) keep(node mgmt.NodeName, number uint64, facts Facts) error {
 	rec := factsRecord{number, facts}
 	if err := os.MkdirAll(l.records, 0o700); err != nil {
@@ -63,7 +65,7 @@ func (l *launchFiles) keep(node mgmt.NodeName, number uint64, facts Facts) error
 	return nil
 }
 
-// recall returns what was kept of a launch. The error says why nothing was.
+// recall returns the facts of a launch. The error says why they are lost.
 func (l *launchFiles) recall(node mgmt.NodeName, number uint64) (Facts, error) {
 	rec, err := readFacts(l.path(node))
 	if err == nil && rec.Launch != number {
@@ -92,7 +94,8 @@ func readFacts(path string) (rec factsRecord, err error) {
 	return rec, nil
 }
 
-// forget lets the launch's files go with the next sweep.
+// forget says that the process of the launch is gone. The next sweep removes its
+// files.
 func (l *launchFiles) forget(node mgmt.NodeName, number uint64) {
 	if rec, ok := l.live[node]; ok && rec.Launch == number {
 		delete(l.live, node)
@@ -102,9 +105,9 @@ func (l *launchFiles) forget(node mgmt.NodeName, number uint64) {
 	}
 }
 
-// sweep removes the files of launches whose processes are gone. What cannot be
-// removed is tried again by the next. Nothing is removed while it is not known
-// what a process needs.
+// sweep removes the files of launches whose processes are gone. A file that
+// cannot be removed is tried again by the next sweep. Nothing is removed while
+// the facts of a launch are lost.
 func (l *launchFiles) sweep() {
 	if len(l.lost) > 0 {
 		return
@@ -133,8 +136,9 @@ func removeExcept(dir string, keep func(name string) bool) {
 	}
 }
 
-// writeGenerated makes g's directory below base hold exactly g's files. One that
-// does so already is not touched: a process may be reading it.
+// writeGenerated makes g's directory below base hold exactly g's files. A
+// directory that holds them already is left alone: a process may be reading its
+// files.
 func writeGenerated(g zeek.Generated, base string) error {
 	dir := g.Dir(base)
 	if isWritten(g, dir) {
@@ -153,7 +157,7 @@ func writeGenerated(g zeek.Generated, base string) error {
 			return fmt.Errorf("generate scripts: %w", err)
 		}
 	}
-	// A directory that is there nevertheless is what a power cut has left.
+	// If there is such a directory, a power cut has left it with other files.
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("generate scripts: %w", err)
 	}
@@ -163,7 +167,7 @@ func writeGenerated(g zeek.Generated, base string) error {
 	return nil
 }
 
-// isWritten reports whether dir has g's files, and no others.
+// isWritten reports whether dir has g's files and no others.
 func isWritten(g zeek.Generated, dir string) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -183,7 +187,7 @@ func isWritten(g zeek.Generated, dir string) bool {
 	return len(have) == 0
 }
 
-// writeFile writes a file that does not exist, with exactly this mode.
+// writeFile writes a new file that has exactly this mode.
 func writeFile(path string, text []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {

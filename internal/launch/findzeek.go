@@ -17,13 +17,14 @@ import (
 // ErrNoZeek says that no executable of Zeek was found.
 var ErrNoZeek = errors.New("no Zeek was found")
 
-// helpTimeout bounds the run of an executable that is asked what it is.
+// helpTimeout bounds the run of `zeek --help`.
 const helpTimeout = 10 * time.Second
 
-// FindZeek returns the installation that belongs to given, or the one that is
-// found where there is nothing given: in PATH, then below common prefixes. It
-// executes Zeek once. Where the search cannot look, there is none. The error is ErrNoZeek if there is no such file; one that
-// is there and is no usable Zeek is another error, for nothing else is tried.
+// FindZeek returns the Zeek installation of the executable given. If given is
+// empty, it looks in PATH and then below common prefixes. It runs Zeek once. The
+// error is ErrNoZeek if there is no such executable. An executable that is no
+// usable Zeek is another error, and FindZeek looks no further. A file that may
+// not be looked at counts as missing, unless given is its path.
 func FindZeek(ctx context.Context, given string, environ []string) (zeek.Install, error) {
 	for _, path := range zeek.Candidates(given, variable(environ, "PATH")) {
 		info, err := os.Stat(path)
@@ -39,7 +40,7 @@ func FindZeek(ctx context.Context, given string, environ []string) (zeek.Install
 	return zeek.Install{}, fmt.Errorf("%w in PATH nor below a common prefix; name it with --zeek", ErrNoZeek)
 }
 
-// variable returns a variable's value in an environment.
+// variable returns the value of a variable in an environment.
 func variable(environ []string, name string) string {
 	for _, entry := range environ {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
@@ -49,12 +50,12 @@ func variable(environ []string, name string) string {
 	return ""
 }
 
-// askZeek has an executable tell what installation it belongs to.
+// askZeek runs an executable, which says to which installation it belongs.
 func askZeek(ctx context.Context, path string, environ []string) (zeek.Install, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, helpTimeout, fmt.Errorf("it took longer than %v", helpTimeout))
 	defer cancel()
 	said := &run.Head{Limit: zeek.MaxHelp}
-	// The exit code says nothing: older ones end with 1.
+	// The exit code says nothing: older versions end with 1.
 	runErr := run.Program{Argv: zeek.HelpArgv(path), Env: zeek.HelpEnv(environ), Stdout: said, Stderr: said}.Run(ctx)
 	if cause := context.Cause(ctx); cause != nil {
 		return zeek.Install{}, fmt.Errorf("run %s --help: %w", path, cause)

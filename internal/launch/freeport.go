@@ -6,15 +6,15 @@ import (
 	"net/netip"
 )
 
-// Loopback is where nodes serve their agent.
+// Loopback is the address at which nodes serve their agent.
 var Loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 // portAttempts bounds how often the system is asked for another port.
 const portAttempts = 100
 
-// freePort returns a TCP port of the loopback address on which nothing listens
-// and that is none of taken. Somebody may take it before it is used: the process
-// then fails to listen, and the next launch asks again.
+// freePort returns a TCP port of the loopback address that is not in taken and on
+// which nothing listens. If another program takes the port before the node does,
+// the node fails to listen, and the next launch asks for another port.
 func freePort(taken map[uint16]bool) (uint16, error) {
 	for range portAttempts {
 		ln, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(Loopback, 0)))

@@ -33,8 +33,8 @@ func RemoveScratch(dir string) {
 }
 
 // Look finds what would keep the plans from succeeding. The processes in running
-// are those of nodes that run already. Only checks of scripts take so long that
-// ctx can end them.
+// are those of nodes that run already. Only the checks of scripts take long: the
+// end of ctx ends them.
 func (p Preflight) Look(ctx context.Context, plans []mgmt.Plan, running []int) preflight.Report {
 	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
 	if err != nil {
@@ -58,14 +58,15 @@ func (p Preflight) Look(ctx context.Context, plans []mgmt.Plan, running []int) p
 	return report
 }
 
-// CanLookAhead reports whether LookAhead finds anything that Look profits from.
+// CanLookAhead reports whether LookAhead would find something that later saves
+// time.
 func (p Preflight) CanLookAhead() bool {
 	_, ok := p.Launcher.(*Zeek)
 	return ok && p.Checked != nil
 }
 
-// LookAhead checks the scripts of nodes as they usually are, so that Look finds
-// them checked.
+// LookAhead checks the scripts that nodes usually load. A later Look need not
+// check them again.
 func (p Preflight) LookAhead(ctx context.Context) (preflight.Report, error) {
 	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
 	if err != nil {
@@ -79,5 +80,6 @@ func (p Preflight) config(scratch string) preflight.Config {
 	return preflight.Config{ScratchDir: scratch, OutputBytes: p.OutputBytes, Memory: p.Checked}
 }
 
-// generatedIn is where a preflight writes what the launcher generates.
+// generatedIn returns the directory of a preflight into which the launcher
+// generates files.
 func generatedIn(scratch string) string { return filepath.Join(scratch, "generated") }

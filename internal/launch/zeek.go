@@ -18,7 +18,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// ZeekConfig is how nodes are launched that are Zeek processes.
+// ZeekConfig says how Zeek processes are launched.
 type ZeekConfig struct {
 	Install zeek.Install
 	// Backend, NodeScript and AgentProtocol are as in zeek.Deployment.
@@ -26,11 +26,11 @@ type ZeekConfig struct {
 	NodeScript    zeek.NodeScript
 	AgentProtocol zeek.AgentProtocol
 	Site          zeek.Site
-	// RecordDir is where the facts of launches are kept, and GeneratedDir what
-	// is generated for them. Nobody else uses them.
+	// RecordDir holds the facts of launches, GeneratedDir the files that are
+	// generated for them. Nothing else uses these directories.
 	RecordDir, GeneratedDir string
-	// Stdout and Stderr name the files in a node's directory that take what it
-	// prints; empty means none.
+	// Stdout and Stderr name the files in a node's directory that take what the
+	// node prints. Empty means no file.
 	Stdout, Stderr string
 	Limits         proc.Limits
 }
@@ -39,7 +39,7 @@ type ZeekConfig struct {
 type Zeek struct {
 	cfg   ZeekConfig
 	files *launchFiles
-	ports map[mgmt.NodeName]uint16 // on which nodes served the agent last
+	ports map[mgmt.NodeName]uint16 // the ports on which nodes served the agent last
 }
 
 // NewZeek returns the launcher. It touches no file.
@@ -51,8 +51,8 @@ func NewZeek(cfg ZeekConfig) *Zeek {
 	}
 }
 
-// servesAgent tells whether the agent is a client of the plan's node. Otherwise
-// the node dials the agent.
+// servesAgent reports whether the plan's node serves and the agent is its client.
+// Otherwise the node dials the agent.
 func (z *Zeek) servesAgent(plan mgmt.Plan) bool {
 	return z.deployment(plan, 0, "").ChosenAgentProtocol() == zeek.AgentWebSocket
 }
@@ -133,12 +133,12 @@ func newSecret() mgmt.Secret {
 	return mgmt.Secret(hex.EncodeToString(random[:]))
 }
 
-// checkSecret stands for a secret in a check, during which nobody can ask. It is
-// always the same, so that equal checks have equal files.
+// checkSecret is the secret of every check. During a check nobody can talk to the
+// node. With the same secret, equal checks have equal files.
 const checkSecret = mgmt.Secret("0000000000000000000000000000000000000000000000000000000000000000")
 
-// prepareDirs makes the directories of a launch, and removes what its
-// predecessor said of itself.
+// prepareDirs makes the directories of a launch, and removes the status file of
+// the process before.
 func prepareDirs(f Facts, more []string) error {
 	for _, dir := range append([]string{f.Dir}, more...) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -152,9 +152,9 @@ func prepareDirs(f Facts, more []string) error {
 	return nil
 }
 
-// webSocketPort returns where the node is to serve the agent: where it did last,
-// unless that port was taken meanwhile, so that what is generated for it stays
-// the same. It is 0 where the node dials the agent.
+// webSocketPort returns the port on which the node is to serve the agent. It is
+// the port of the launch before, unless another program has taken that port: so
+// the generated files stay the same. It is 0 if the node dials the agent.
 func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
 	if !z.servesAgent(plan) {
 		return 0, nil
@@ -188,7 +188,7 @@ func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
 func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 	facts, err := z.files.recall(node, number)
 	if err != nil {
-		// It may have been no Zeek, which writes no such file.
+		// The process may be no Zeek, and then has no facts.
 		return Facts{Dir: NodeDir(z.cfg.Site.StateDir, node), StatusFile: zeek.StatusFile}, err
 	}
 	if facts.WebSocketPort != 0 {
@@ -200,8 +200,8 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 // Forget implements Launcher.
 func (z *Zeek) Forget(node mgmt.NodeName, number uint64) { z.files.forget(node, number) }
 
-// Check implements Launcher. The port on which a node serves its agent is chosen
-// at its launch, and so needs no check.
+// Check implements Launcher. It does not check the port on which the node serves
+// its agent: that port is chosen at the launch.
 func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	var port uint16
 	if z.servesAgent(plan) {
@@ -257,8 +257,9 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	return check, nil
 }
 
-// usual returns checks of scripts that tell about nodes which have none of their
-// own, one for each role, in a cluster of all roles that has ports for everything.
+// usual returns checks of the scripts that nodes without scripts of their own
+// load. There is one check for each role, in a cluster that has all roles and
+// ports for everything.
 func (z *Zeek) usual(scratch string) []preflight.Check {
 	cluster := map[mgmt.NodeName]mgmt.ClusterEndpoint{}
 	for i, role := range []mgmt.ClusterRole{mgmt.Manager, mgmt.Logger, mgmt.Proxy, mgmt.Worker} {
@@ -274,7 +275,7 @@ func (z *Zeek) usual(scratch string) []preflight.Check {
 			node.Interface = new("lo")
 		}
 		c, err := z.Check(mgmt.Plan{Node: node, Cluster: cluster}, scratch)
-		if err == nil && c.Group != "" { // what cannot be checked so is for a deployment to tell
+		if err == nil && c.Group != "" { // a deployment will tell of a check that is not possible
 			checks = append(checks, preflight.Check{
 				Node: name, Argv: c.Argv, Env: c.Env, Prepare: c.Prepare, Group: c.Group, Reads: c.Reads,
 			})
@@ -283,8 +284,8 @@ func (z *Zeek) usual(scratch string) []preflight.Check {
 	return checks
 }
 
-// absoluteIn returns argv for a process that does not run in dir: what is
-// relative to that directory, as scripts can be, is made absolute.
+// absoluteIn returns argv for a process that does not run in dir. Paths that are
+// relative to dir, such as those of scripts, are made absolute.
 func absoluteIn(dir string, argv []string) []string {
 	argv = slices.Clone(argv)
 	for i, arg := range argv {
@@ -295,7 +296,7 @@ func absoluteIn(dir string, argv []string) []string {
 	return argv
 }
 
-// generate renders what the node reads and writes it below base.
+// generate renders the files that the node reads, and writes them below base.
 func generate(d zeek.Deployment, base string) (zeek.Generated, zeek.Command, error) {
 	g, err := d.Generate()
 	if err != nil {
