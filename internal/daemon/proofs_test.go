@@ -12,7 +12,6 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
-	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
@@ -87,7 +86,11 @@ func (z *zeekAgent) stranger(node mgmt.NodeName) *websocket.Client {
 	if err != nil {
 		z.t.Fatal(err)
 	}
-	var rec struct{ Facts launch.Facts }
+	var rec struct {
+		Facts struct {
+			WebSocketPort uint16 `json:"websocket_port"`
+		}
+	}
 	if err := json.Unmarshal(text, &rec); err != nil {
 		z.t.Fatal(err)
 	}
