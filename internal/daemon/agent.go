@@ -133,8 +133,7 @@ var errStopped = errors.New("all nodes stopped")
 // until one of its parts fails.
 func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	cfg = cfg.withDefaults()
-	var saved agent.State
-	doc, err := loadDocument(ctx, cfg.Store, cfg.SaveTimeout, &saved)
+	kept, saved, err := loadState(ctx, cfg.Store, cfg.SaveTimeout, agent.Restore)
 	if err != nil {
 		return err
 	}
@@ -155,7 +154,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	a := &agentShell{
 		cfg:       cfg,
 		topic:     cfg.AgentTopics + "/" + string(cfg.Core.Name),
-		doc:       doc,
+		kept:      kept,
 		endpoint:  endpoint,
 		parts:     parts,
 		nodes:     map[launchID]*launched{},

@@ -18,7 +18,7 @@ import (
 type agentShell struct {
 	cfg      AgentConfig
 	topic    string
-	doc      *document
+	kept     *keeper
 	endpoint *bus.Endpoint
 	parts    *group
 
@@ -136,16 +136,7 @@ func (a *agentShell) socketEvent(happened socketEvent) agent.Event {
 func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.Event, error) {
 	switch e := effect.(type) {
 	case agent.Save:
-		saved := agent.Saved{}
-		err := a.doc.save(ctx, e.State)
-		if errors.Is(err, store.ErrConflict) {
-			return nil, err
-		}
-		if err != nil {
-			a.cfg.Logger.Error("configuration not saved", "err", err)
-			saved.Err = err.Error()
-		}
-		return new(agent.Event(saved)), nil
+		return a.save(ctx, e.Changes)
 	case agent.Preflight:
 		a.preflight(ctx, e)
 	case agent.Start:
@@ -166,6 +157,23 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
 	}
 	return nil, nil
+}
+
+// save makes changes in the store. If another agent has changed what is stored,
+// this one ends, and its nodes run on.
+func (a *agentShell) save(ctx context.Context, changes []agent.Change) (*agent.Event, error) {
+	list := make([]store.Change, len(changes))
+	for i, change := range changes {
+		list[i] = store.Change(change)
+	}
+	err := a.kept.save(ctx, list)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return nil, err
+	case err != nil:
+		return new(agent.Event(agent.Saved{Err: err.Error()})), nil
+	}
+	return new(agent.Event(agent.Saved{})), nil
 }
 
 func (a *agentShell) toController(e agent.ToController) {

@@ -94,7 +94,7 @@ const subscriptionQueue = 1
 // then, or the first error of one of its parts.
 func RunController(ctx context.Context, cfg ControllerConfig) error {
 	cfg = cfg.withDefaults()
-	kept, saved, err := loadControllerState(ctx, cfg.Store, cfg.SaveTimeout)
+	kept, saved, err := loadState(ctx, cfg.Store, cfg.SaveTimeout, controller.Restore)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package daemon_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -90,9 +89,9 @@ func newSite(t *testing.T) *site {
 	desired := siteConfiguration(3)
 	s.startNodes(desired)
 	for rev := range 3 {
-		state := agent.State{Desired: siteConfiguration(rev + 1), Told: true}
-		s.save(s.agent, rev, state)
-		s.change(s.controller, rev, deployedChanges(rev+1, state.Desired)...)
+		c := siteConfiguration(rev + 1)
+		s.change(s.agent, rev, agentChanges(c)...)
+		s.change(s.controller, rev, deployedChanges(rev+1, c)...)
 	}
 	for _, pattern := range []string{"nodes/*/state.db", "nodes/agent-sensor/processes/*.json", "nodes/agent-sensor/launches/*.json"} {
 		paths, err := filepath.Glob(filepath.Join(base, pattern))
@@ -118,15 +117,6 @@ func siteConfiguration(n int) mgmt.Configuration {
 	}
 	c.Nodes = append(c.Nodes, mgmt.Node{Name: "manager", Instance: "agent-sensor", Role: mgmt.Manager, Port: new(mgmt.TCPPort(2200))})
 	return c
-}
-
-func (s *site) save(dir string, rev int, state any) {
-	s.t.Helper()
-	text, err := json.Marshal(state)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.change(dir, rev, store.Change{Key: "state", Value: text})
 }
 
 // deployedChanges has a controller whose configuration of this revision is

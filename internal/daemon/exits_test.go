@@ -3,7 +3,6 @@ package daemon_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"os"
 	"strings"
@@ -22,6 +21,22 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
+
+// saveAgentState has an agent find that this is what should run.
+func saveAgentState(t *testing.T, s store.Store, desired mgmt.Configuration) {
+	t.Helper()
+	if _, err := s.Save(t.Context(), agentChanges(desired), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// agentChanges store that an agent should run this.
+func agentChanges(desired mgmt.Configuration) (changes []store.Change) {
+	for _, c := range (agent.State{Desired: desired, Told: true}).Changes() {
+		changes = append(changes, store.Change(c))
+	}
+	return changes
+}
 
 // forgetful tells which launches were forgotten.
 type forgetful struct {
@@ -48,13 +63,7 @@ func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
 	}
 	cluster := &testCluster{t: t, dir: t.TempDir()}
 	saved := cluster.open("agent-sensor")
-	state, err := json.Marshal(agent.State{Desired: launchtest.WorkerConfiguration(mgmt.Node{})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := saved.Save(t.Context(), []store.Change{{Key: "state", Value: state}}, 0); err != nil {
-		t.Fatal(err)
-	}
+	saveAgentState(t, saved, launchtest.WorkerConfiguration(mgmt.Node{}))
 	processes := forgetful{fakeProcesses{host}, make(chan proc.Record)}
 	var log safeBuffer
 	cluster.inBackground("agent-sensor", nil, func(ctx context.Context) error {
@@ -124,13 +133,7 @@ func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
 	})
 	cluster := &testCluster{t: t, dir: t.TempDir()}
 	saved := cluster.open("agent-sensor")
-	state, err := json.Marshal(agent.State{Desired: launchtest.WorkerConfiguration(mgmt.Node{})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := saved.Save(t.Context(), []store.Change{{Key: "state", Value: state}}, 0); err != nil {
-		t.Fatal(err)
-	}
+	saveAgentState(t, saved, launchtest.WorkerConfiguration(mgmt.Node{}))
 	stuck := make(chan struct{})
 	var log safeBuffer
 	cluster.inBackground("agent-sensor", nil, func(ctx context.Context) error {

@@ -31,8 +31,8 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launche
 		return w, err
 	}
 	defer st.Close()
-	var saved agent.State
-	if _, err := loadDocument(ctx, st, time.Minute, &saved); err != nil {
+	_, saved, err := loadState(ctx, st, time.Minute, agent.Restore)
+	if err != nil {
 		return w, err
 	}
 	host, err := proc.New(proc.Config{
@@ -81,7 +81,7 @@ func WakeController(ctx context.Context, directory string, log *slog.Logger) (co
 		return controller.State{}, nil, err
 	}
 	defer st.Close()
-	_, saved, err := loadControllerState(ctx, st, time.Minute)
+	_, saved, err := loadState(ctx, st, time.Minute, controller.Restore)
 	if err != nil {
 		return saved, nil, err
 	}

@@ -12,7 +12,11 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/memstore"
 )
@@ -248,5 +252,40 @@ func TestControllerThatLostARaceOverwritesNothing(t *testing.T) {
 	}
 	if err := stage(t, winner, "winner's second"); err != nil {
 		t.Error(err)
+	}
+}
+
+// An agent has saved nothing yet when somebody else does.
+func TestAgentWhoseStateSomebodyElseChangedEnds(t *testing.T) {
+	cluster := startCluster(t)
+	s, ended := new(memstore.Store), make(chan error, 1)
+	cluster.inBackground("agent", nil, func(ctx context.Context) error {
+		err := daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core:  agent.Config{Name: "instance-1", Connecting: true},
+			Store: s, Broker: listen(t), Controller: cluster.peers,
+			Processes: fakeProcesses{proctest.New(proctest.Config{})}, Launch: launch.Embedded{StateDir: t.TempDir()},
+		})
+		ended <- err
+		return err
+	})
+	cluster.awaitInstance("instance-1")
+	foreign := []store.Change{{Key: "state", Value: []byte("somebody else's")}}
+	if _, err := s.Save(t.Context(), foreign, 0); err != nil {
+		t.Fatal(err)
+	}
+	conn := cluster.client()
+	defer conn.Close()
+	config := client.Configuration{ID: "ours", Instances: []client.Instance{{Name: "instance-1"}}}
+	if _, err := conn.Stage(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Deploy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := patience.Next(t, ended, "the agent's end"); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("the agent ended with %v, want %v", err, store.ErrConflict)
+	}
+	if entries, _, _ := s.Load(t.Context(), ""); len(entries) != 1 || string(entries[0].Value) != "somebody else's" {
+		t.Errorf("stored in the end: %+v", entries)
 	}
 }

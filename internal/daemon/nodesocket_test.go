@@ -2,7 +2,6 @@ package daemon_test
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -26,7 +25,6 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
-	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -339,13 +337,7 @@ func warningsOfANodeThat(t *testing.T, answers func(net.Conn)) (told int) {
 	saved := cluster.open("agent")
 	desired := launchtest.WorkerConfiguration(mgmt.Node{})
 	desired.Nodes = desired.Nodes[:1]
-	state, err := json.Marshal(agent.State{Desired: desired})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := saved.Save(t.Context(), []store.Change{{Key: "state", Value: state}}, 0); err != nil {
-		t.Fatal(err)
-	}
+	saveAgentState(t, saved, desired)
 	attempts := make(chan bool, 1000)
 	cluster.inBackground("node", nil, func(ctx context.Context) error {
 		context.AfterFunc(ctx, func() { ln.Close() })

@@ -22,7 +22,7 @@ type agentPart struct {
 	dials bool
 	addr  netip.AddrPort
 
-	disk   disk[agent.State]
+	disk   agentDisk
 	plans  map[mgmt.NodeName]mgmt.Fingerprint // of disk.Desired for this instance; nil: not made yet
 	procs  []*process                         // that are launched and not over, oldest first
 	latest map[mgmt.NodeName]*process         // the last that was launched of each node
@@ -58,10 +58,10 @@ func (a *agentPart) start() {
 	cfg.EndpointID = string(a.ep.id)
 	if a.life > 1 && a.w.chance(a.w.mood.lost) {
 		a.w.did(string(a.ep.id), "finds its state missing")
-		a.disk.store(agent.State{})
+		a.disk.lose()
 		a.plans = nil
 	}
-	a.m = agent.New(cfg, a.disk.load(a.w), a.w.dice())
+	a.m = agent.New(cfg, a.restored(a.disk.values), a.w.dice())
 	a.w.did(string(a.ep.id), "starts")
 	for _, p := range a.latest {
 		p.buried = p.buried || p.phase == over // by the shell, before it adopts the others
@@ -187,8 +187,7 @@ func (a *agentPart) step(ev agent.Event) {
 func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 	switch e := effect.(type) {
 	case agent.Save:
-		a.checkSave(e.State)
-		return a.save(e.State)
+		return a.save(e.Changes)
 	case agent.Preflight:
 		a.look(e)
 	case agent.Start:
@@ -284,11 +283,13 @@ func (a *agentPart) fateOf(n mgmt.NodeName) fate {
 }
 
 // save stores a state, or does not.
-func (a *agentPart) save(s agent.State) agent.Event {
+func (a *agentPart) save(changes []agent.Change) agent.Event {
+	s := a.restored(agentValues(changes))
+	a.checkSave(s)
 	stored, survived := a.w.saves(a.disk.state)
 	if stored {
 		a.w.did(string(a.ep.id), s)
-		a.disk.store(s)
+		a.disk.save(changes, s)
 		a.plans = nil
 		a.condemn()
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestProcessThatANewerProgramStartedIsReplaced(t *testing.T) {
-	m := agent.New(agent.Config{Name: "host"}, agent.State{Desired: configuration(nodes("worker")...)}, nil)
+	m := agent.New(agent.Config{Name: "host"}, agent.State{Desired: configuration(nodes("worker")...), Told: true}, nil)
 	process := agent.Process{Node: "worker", Launch: 3, PID: 1, Fingerprint: "2:0123"}
 	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{process}})
 	effects = slices.DeleteFunc(effects, func(e agent.Effect) bool { _, tells := e.(agent.ToController); return tells })
@@ -32,7 +32,7 @@ func TestProcessThatANewerProgramStartedIsReplaced(t *testing.T) {
 func TestFurtherProcessesOfOneNodeAreStopped(t *testing.T) {
 	desired := configuration(nodes("worker")...)
 	plan, _ := mgmt.PlanFor(desired, "worker")
-	m := agent.New(agent.Config{Name: "host", Backoff: agent.Backoff{Jitter: -1}}, agent.State{Desired: desired}, nil)
+	m := agent.New(agent.Config{Name: "host", Backoff: agent.Backoff{Jitter: -1}}, agent.State{Desired: desired, Told: true}, nil)
 	one := agent.Process{Node: "worker", Launch: 3, PID: 1, Fingerprint: plan.Fingerprint()}
 	two := agent.Process{Node: "worker", Launch: 9, PID: 2, Fingerprint: plan.Fingerprint()}
 	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{one, two}})

@@ -12,10 +12,11 @@ import (
 type Effect interface{ IsEffect() }
 
 type (
-	// Save asks for State to be stored durably, replacing the one before. It is
-	// the last effect of its Step, and is answered by Saved as the very next
-	// event.
-	Save struct{ State State }
+	// Save asks for these changes to be stored durably, all or none. It is the
+	// last effect of its Step, and is answered by Saved as the very next event. If
+	// somebody else has changed what is stored, there is no next event: the agent
+	// ends, and its nodes run on.
+	Save struct{ Changes []Change }
 
 	// Preflight asks whether the nodes of a deployment could be started; it is
 	// answered by Preflighted. Nothing may be changed by looking. A later
@@ -68,6 +69,12 @@ type (
 	// StoppedAll says once, after Shutdown, that no process is left.
 	StoppedAll struct{}
 
+	// Change replaces the value of a key.
+	Change struct {
+		Key   string
+		Value []byte
+	}
+
 	// Note is for the log.
 	Note = note.Note
 )
@@ -79,7 +86,7 @@ type NodePeer struct {
 	Launch uint64 // as in the Start that made the process
 }
 
-// State is what the agent must not forget.
+// State is what the agent must not forget. Changes stores it, Restore reads it.
 type State struct {
 	// Desired is the configuration adopted last, of the whole cluster. Its zero
 	// value is an agent that runs nothing.

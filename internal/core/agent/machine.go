@@ -40,7 +40,7 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	return &Machine{
 		turn:      t,
 		desired:   saved.Desired,
-		told:      saved.Told || len(saved.Desired.Instances)+len(saved.Desired.Nodes) > 0,
+		told:      saved.Told,
 		rollout:   newRollout(t),
 		peers:     newPeers(t),
 		requests:  requests,
@@ -58,7 +58,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	m.handle(ev)
 	m.proceed()
 	if m.saving() {
-		m.emit(Save{State{Desired: m.proposals.saving.config, Told: true}})
+		m.emit(Save{State{Desired: m.proposals.saving.config, Told: true}.Changes()})
 	}
 	return m.out
 }

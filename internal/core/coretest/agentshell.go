@@ -160,7 +160,7 @@ func (s *AgentShell) perform(e agent.Effect) {
 	switch e := e.(type) {
 	case agent.Save:
 		if s.DiskErr == "" {
-			s.Saved = e.State
+			s.Saved = restored(e.Changes)
 		}
 		s.Step(agent.Saved{Err: s.DiskErr})
 	case agent.Preflight:

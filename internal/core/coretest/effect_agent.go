@@ -29,7 +29,7 @@ func AgentEntry(e agent.Effect) Entry {
 func agentEffect(effect any) string {
 	switch e := effect.(type) {
 	case agent.Save:
-		return agentState(e.State)
+		return agentState(restored(e.Changes))
 	case agent.Preflight:
 		var names []string
 		for _, plan := range e.Start {
@@ -52,9 +52,22 @@ func agentEffect(effect any) string {
 	return ""
 }
 
+// restored is the state that an agent saves with these changes.
+func restored(changes []agent.Change) agent.State {
+	values := map[string][]byte{}
+	for _, c := range changes {
+		values[c.Key] = c.Value
+	}
+	s, err := agent.Restore(values)
+	if err != nil {
+		panic(fmt.Sprintf("coretest: an agent saves what it cannot read: %v", err))
+	}
+	return s
+}
+
 func agentState(s agent.State) string {
-	if c := s.Desired; s.Told || len(c.Instances)+len(c.Nodes) > 0 {
-		return "save " + Configuration(c)
+	if s.Told {
+		return "save " + Configuration(s.Desired)
 	}
 	return "save nothing"
 }

@@ -1,0 +1,109 @@
+package agent_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// told is what an agent saves that was told to run a worker.
+var told = agent.State{Desired: configuration(node("worker")), Told: true}
+
+func restore(t *testing.T, value string) agent.State {
+	t.Helper()
+	s, err := agent.Restore(map[string][]byte{"state": []byte(value)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func wantState(t *testing.T, want, got agent.State) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(mgmt.UnknownHost)); diff != "" {
+		t.Errorf("state (-want +got):\n%s", diff)
+	}
+}
+
+// A change of the text is a new form.
+func TestStateIsWrittenInForm1(t *testing.T) {
+	changes := told.Changes()
+	path := filepath.Join("testdata", "stored", "form1.json")
+	if *update {
+		if err := os.WriteFile(path, append(changes[0].Value, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []agent.Change{{Key: "state", Value: []byte(strings.TrimSuffix(string(text), "\n"))}}
+	if diff := cmp.Diff(want, changes); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	wantState(t, told, restore(t, string(text)))
+}
+
+// In form 0 a state may lack the word whether it was told. A configuration that is
+// not empty was.
+func TestStateIsReadFromForm0(t *testing.T) {
+	worker := `{"ID":"config","Instances":[{"Name":"host","Host":"0.0.0.0","ListenPort":null}],"Nodes":[{"Name":"worker","Instance":"host",` +
+		`"Role":"WORKER","State":"RUNNING","Port":null,"Scripts":null,"Options":null,"Interface":null,"CPUAffinity":null,"Env":null,"MetricsPort":null}]}`
+	empty := `{"ID":"","Instances":null,"Nodes":null}`
+	for name, tt := range map[string]struct {
+		text string
+		want agent.State
+	}{
+		"told what to run":                  {`{"Desired":` + worker + `,"Told":true}`, told},
+		"of an agent that did not write it": {`{"Desired":` + worker + `}`, told},
+		"told to run nothing":               {`{"Desired":` + empty + `,"Told":true}`, agent.State{Told: true}},
+		"told nothing":                      {`{"Desired":` + empty + `}`, agent.State{}},
+	} {
+		t.Run(name, func(t *testing.T) { wantState(t, tt.want, restore(t, tt.text)) })
+	}
+}
+
+// These were saved by commit d751308.
+func TestStatesThatWereSavedAreRead(t *testing.T) {
+	for name, nodes := range map[string]int{"embedded-sensor-1.json": 3, "untold-sensor-1.json": 2, "zeek-sensor-1.json": 3} {
+		text, err := os.ReadFile(filepath.Join("../../../testdata/state-d751308/documents", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := restore(t, string(text)); !s.Told || len(s.Desired.Nodes) != nodes {
+			t.Errorf("%s: told %t, %d nodes, want %d", name, s.Told, len(s.Desired.Nodes), nodes)
+		}
+	}
+}
+
+func TestNothingStoredIsTheZeroState(t *testing.T) {
+	s, err := agent.Restore(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, agent.State{}, s)
+}
+
+func TestStateThatIsNotUnderstoodIsRefused(t *testing.T) {
+	for name, tt := range map[string]struct{ key, value, want string }{
+		"newer form":          {"state", `{"version":2,"told":true}`, `value "state": written by a newer zeekfleet (form 2, known are up to 1); run that zeekfleet, or a later one`},
+		"unknown field":       {"state", `{"version":1,"bundles":[]}`, `value "state": form 1: json: unknown field "bundles"`},
+		"unknown field, old":  {"state", `{"Desired":{},"Bundles":[]}`, `value "state": form 0: json: unknown field "Bundles"`},
+		"damaged":             {"state", `{"version":1,`, `value "state": not a JSON object: unexpected end of JSON input`},
+		"value of a new kind": {"bundles", `{}`, `value "bundles" is not known`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := agent.Restore(map[string][]byte{tt.key: []byte(tt.value)}); err == nil || err.Error() != tt.want {
+				t.Errorf("got error %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
