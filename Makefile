@@ -18,7 +18,7 @@ build:
 test: tools
 	@scripts/unchanged $(MAKE) --no-print-directory check unit fuzz-smoke
 
-# Nothing here is C, and without it less has to be compiled.
+# These targets need no C compiler, and build faster without cgo.
 check fuzz-smoke fuzz: export CGO_ENABLED = 0
 
 check:
@@ -31,8 +31,8 @@ check:
 	@echo "== static build"; go build -o /dev/null ./cmd/zeekfleet
 	@echo "== generators"; go generate ./...
 
-# The race detector has every process wait a second before it ends; the tests
-# start hundreds.
+# The race detector delays the end of every process by a second, and the tests
+# start hundreds of processes. GORACE turns the delay off.
 unit:
 	@echo "== tests"; GORACE=atexit_sleep_ms=0 go test -race ./...
 	@echo "== under damage, and at the limit, without the race detector"; CGO_ENABLED=0 go test -count=1 -run '^(TestNoNodeIsStoppedByTenThousandDamages|TestAConfigurationOfTheGreatestSizeCanBeStagedAndRead)$$' ./internal/daemon
@@ -49,8 +49,8 @@ fuzz:
 bench:
 	@go run ./internal/bench
 
-# What the tests need and a bare machine may lack: a C compiler for the race
-# detector, openssl to stand in for an unconfigured Zeek, ip for the hosts that
-# are network namespaces.
+# The tests need programs that a bare machine may lack: a C compiler for the race
+# detector, openssl for certificates and as a TLS peer with Zeek's defaults, and ip
+# for the network namespaces of internal/hosts.
 tools:
 	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2

@@ -20,7 +20,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/client"
 )
 
-// binary builds zeekfleet once.
+// binary returns the path of the zeekfleet binary in dir. It builds the binary if
+// it is not there yet.
 func binary(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "zeekfleet")
 	if _, err := os.Stat(path); err == nil {
@@ -38,16 +39,18 @@ type running struct {
 	lines *bufio.Reader
 }
 
-// embeddedNodes is in the environment of agents that launch no Zeek.
+// embeddedNodes is the environment variable of agents that launch embedded nodes
+// and no Zeek.
 const embeddedNodes = "ZEEKFLEET_NODE_KIND=embedded"
 
-// start starts the program. Its nodes are embedded ones, whatever Zeek is
-// installed: what is measured is this program.
+// start starts the program. Its nodes are embedded ones, even if a Zeek is
+// installed, because the figures are about this program.
 func start(ctx context.Context, stderr bool, program string, args ...string) (*running, error) {
 	return startWith(ctx, []string{embeddedNodes}, stderr, program, args...)
 }
 
-// startWith is start with more in the environment, and nodes of any kind.
+// startWith starts the program with env added to the environment. The caller
+// chooses the kind of nodes. The stream that is read is stderr or stdout.
 func startWith(ctx context.Context, env []string, stderr bool, program string, args ...string) (*running, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -85,7 +88,7 @@ func (r *running) stop() error {
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	io.Copy(io.Discard, r.lines) // until it ends
+	io.Copy(io.Discard, r.lines) // returns when the process ends
 	return r.cmd.Wait()
 }
 
@@ -103,8 +106,8 @@ func (r *running) resident() (float64, error) {
 	return kB / 1000, err
 }
 
-// processes are a controller and an agent with four nodes, each a process of its
-// own, and a client.
+// processes are a controller, an agent and the agent's nodes, each a process of
+// its own, and a client of the controller.
 type processes struct {
 	program           string
 	controller, agent *running
@@ -112,7 +115,8 @@ type processes struct {
 	client            *client.Client
 }
 
-// startProcesses starts them, with their state in a directory of that name.
+// startProcesses starts a controller, an agent, four nodes and a client. Their
+// state is in the directory name below dir.
 func startProcesses(ctx context.Context, dir, name string) (*processes, error) {
 	p, err := startDaemons(ctx, dir, name, embeddedNodes)
 	if err != nil {
@@ -124,8 +128,8 @@ func startProcesses(ctx context.Context, dir, name string) (*processes, error) {
 	return p, nil
 }
 
-// startDaemons starts a controller, an agent and a client, with this in their
-// environment.
+// startDaemons starts a controller, an agent and a client, with env added to their
+// environment. Their state is in the directory name below dir.
 func startDaemons(ctx context.Context, dir, name string, env ...string) (p *processes, err error) {
 	p = new(processes)
 	defer func() {
@@ -170,11 +174,11 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 	return p, err
 }
 
-// stop ends what has been started of them.
+// stop ends the processes that have been started.
 func (p *processes) stop(ctx context.Context) error {
 	var errs []error
 	if p.client != nil {
-		errs = append(errs, stopNodes(ctx, p.client)) // they would outlive their agent
+		errs = append(errs, stopNodes(ctx, p.client)) // nodes outlive their agent
 		p.client.Close()
 	}
 	for _, r := range []*running{p.agent, p.controller} {
@@ -185,8 +189,8 @@ func (p *processes) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// cluster measures requests through a controller, an agent and four nodes, and
-// the memory of the former two.
+// cluster measures requests through a controller and an agent to four nodes, and
+// the memory of the controller and the agent.
 func cluster(ctx context.Context, dir string) (figures []figure, err error) {
 	p, err := startProcesses(ctx, dir, "cluster")
 	if err != nil {
@@ -252,8 +256,8 @@ func deploy(ctx context.Context, c *client.Client, config client.Configuration) 
 	return err
 }
 
-// stopNodes deploys nothing, and waits until nothing runs. Where attackers have
-// deployed something as well it tries again.
+// stopNodes deploys an empty configuration and waits until no node runs. It tries
+// again if the deployment fails, because attackers deploy at the same time.
 func stopNodes(ctx context.Context, c *client.Client) error {
 	none := client.Configuration{ID: "none"}
 	err := deploy(ctx, c, none)
@@ -302,7 +306,7 @@ func fourNodes(instance client.InstanceName) client.Configuration {
 	return c
 }
 
-// upTime measures how long a newcomer waits for four running nodes.
+// upTime measures the time from `zeekfleet up` to four running nodes.
 func upTime(ctx context.Context, dir string) ([]figure, error) {
 	program, err := binary(ctx, dir)
 	if err != nil {

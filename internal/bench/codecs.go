@@ -14,8 +14,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// codecs measures both encodings of a small event (a dispatch request) and the
-// native one of a 1 kB payload.
+// codecs measures both encodings for a small event (a dispatch request), and the
+// native encoding for a payload of 1 kB.
 func codecs(context.Context, string) ([]figure, error) {
 	small := codec.Encode(mgmt.NodeDispatchRequest{
 		ReqID:  "78Lfp1prdMZ6rots5",

@@ -16,10 +16,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
-// deployments measures how long deployments take of a Zeek that costs what a
-// real one costs: a second of a processor to read its scripts, with -a as well,
-// and a second to come up; and of one that takes five seconds to read its
-// scripts.
+// deployments measures deployments with two fake Zeeks. The first one costs as
+// much as a real Zeek: one second of a processor to read its scripts, with -a too,
+// and one second to start. The second one takes five seconds to read its scripts.
 func deployments(ctx context.Context, dir string) ([]figure, error) {
 	five, err := fiveNodes(ctx, dir)
 	if err != nil {
@@ -32,7 +31,7 @@ func deployments(ctx context.Context, dir string) ([]figure, error) {
 // zeekCluster is a controller and an agent whose nodes are fake Zeek processes.
 type zeekCluster struct {
 	*processes
-	counts string // the file with the checks that were made
+	counts string // the path of a file with one line for each check of scripts
 }
 
 func startZeekCluster(ctx context.Context, dir, name string, env ...string) (*zeekCluster, error) {
@@ -53,7 +52,8 @@ func startZeekCluster(ctx context.Context, dir, name string, env ...string) (*ze
 	return &zeekCluster{p, counts}, err
 }
 
-// deployed returns how long the deployment took, and how many checks were made.
+// deployed deploys c. It returns how long the deployment took, and how many checks
+// of scripts were made for it.
 func (z *zeekCluster) deployed(ctx context.Context, c client.Configuration) (time.Duration, int, error) {
 	before := z.checks()
 	began := time.Now()
@@ -62,11 +62,11 @@ func (z *zeekCluster) deployed(ctx context.Context, c client.Configuration) (tim
 }
 
 func (z *zeekCluster) checks() int {
-	text, _ := os.ReadFile(z.counts) // none: there was no check yet
+	text, _ := os.ReadFile(z.counts) // the file does not exist before the first check
 	return strings.Count(string(text), "\n")
 }
 
-// zeekNodes returns nodes on ports that are free now.
+// zeekNodes returns a configuration of nodes on ports that are free now.
 func zeekNodes(id string, roles map[client.NodeName]client.ClusterRole) (client.Configuration, error) {
 	c := client.Configuration{ID: id, Instances: []client.Instance{{Name: "agent", Host: client.UnknownHost}}}
 	for name, role := range roles {
@@ -76,7 +76,7 @@ func zeekNodes(id string, roles map[client.NodeName]client.ClusterRole) (client.
 			if err != nil {
 				return c, err
 			}
-			defer ln.Close() // when all are chosen, so that they differ
+			defer ln.Close() // after all ports are chosen, so that they differ
 			*p = new(client.TCPPort(netip.MustParseAddrPort(ln.Addr().String()).Port()))
 		}
 		c.Nodes = append(c.Nodes, n)
@@ -110,7 +110,8 @@ func fiveNodes(ctx context.Context, dir string) (figures []figure, err error) {
 		if err != nil {
 			return nil, err
 		}
-		// What it costs, on as many processors as can share it.
+		// The seconds of a processor for all checks and starts, divided by the
+		// number of processors that can share them.
 		sum := float64(checks+2*len(c.Nodes)) / float64(min(runtime.NumCPU(), len(c.Nodes)))
 		figures = append(figures,
 			atMost(fmt.Sprintf("five nodes, %d checks, %s", checks, which), took.Seconds(), "s", 1.5*sum),

@@ -1,9 +1,8 @@
-// Command bench measures what the program costs and how long it takes, and
-// prints each figure beside its budget. It builds the binary, runs real
-// processes on loopback addresses, and leaves nothing behind. Times depend on
-// the machine: the first line is that machine's own loopback echo, to compare
-// others with.
+// Command bench measures times, rates and memory of the program, and prints each
+// figure beside its budget. It builds the binary, runs real processes on loopback
+// addresses, and leaves nothing behind. Times depend on the machine. The first
+// figure is the machine's own loopback echo; compare times of two machines by it.
 //
-// A missed budget is printed as such and is no failure: figures are for people
-// to read, not for a test to enforce.
+// A figure beyond its budget is printed as MISSED. It does not fail the command:
+// people read the figures, and no test enforces them.
 package main

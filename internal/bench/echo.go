@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// loopbackEcho measures the machine itself: 64 bytes to another goroutine over
-// TCP and back.
+// loopbackEcho measures the machine itself: it sends 64 bytes to another goroutine
+// over TCP, and reads them back.
 func loopbackEcho(context.Context, string) ([]figure, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -24,8 +24,8 @@ const (
 	fleetRounds = 30
 )
 
-// fleet measures requests to a hundred agents with a thousand nodes: their real
-// shells and connections, in this process.
+// fleet measures requests to a hundred agents with a thousand nodes. All of them
+// run in this process, with the daemons' shells and real connections.
 func fleet(ctx context.Context, _ string) ([]figure, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var parts sync.WaitGroup
@@ -94,7 +94,8 @@ func fleet(ctx context.Context, _ string) ([]figure, error) {
 	}, nil
 }
 
-// medianTime times request, whose answer must have that many results.
+// medianTime returns the median time of request. request returns the number of
+// results of its answer, which must be results.
 func medianTime(results int, request func() (int, error)) (time.Duration, error) {
 	var took []time.Duration
 	for range fleetRounds {
@@ -121,8 +122,8 @@ func awaitInstances(ctx context.Context, c *client.Client, want int) error {
 	}
 }
 
-// runFleetAgent runs an agent whose nodes are goroutines of this process, and so
-// no processes that it has started.
+// runFleetAgent runs an agent whose nodes are goroutines of this process. The
+// agent has not started a process for them, so they are foreign nodes to it.
 func runFleetAgent(ctx context.Context, name mgmt.InstanceName, nodes []mgmt.NodeName, ln net.Listener, controller string) {
 	daemon.RunAgent(ctx, daemon.AgentConfig{
 		Core:       agent.Config{Name: name, Connecting: true},
@@ -136,7 +137,7 @@ func runFleetAgent(ctx context.Context, name mgmt.InstanceName, nodes []mgmt.Nod
 	})
 }
 
-// goroutines runs nodes in this process instead of starting any.
+// goroutines runs nodes as goroutines of this process instead of processes.
 type goroutines struct {
 	events chan proc.Event
 	agent  string

@@ -10,14 +10,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/crowd"
 )
 
-// How many nodes are staged, and for how long others ask for them.
 const (
+	// greedNodes is the number of nodes in the staged configuration.
 	greedNodes = 9000
-	greedTime  = 10 * time.Second
+	// greedTime is how long other clients ask for the configuration.
+	greedTime = 10 * time.Second
 )
 
-// greed measures how a controller goes on answering a client while others ask for
-// a large configuration again and again and leave.
+// greed measures how fast a controller answers a client while other clients ask
+// for a large configuration again and again and leave without the answers.
 func greed(ctx context.Context, dir string) (figures []figure, err error) {
 	p, err := startProcesses(ctx, dir, "greed")
 	if err != nil {
@@ -37,8 +38,8 @@ func greed(ctx context.Context, dir string) (figures []figure, err error) {
 	if staged, err := p.client.Stage(ctx, config); err != nil || !staged[0].Success {
 		return nil, fmt.Errorf("stage %d nodes: %v, %w", greedNodes, staged, err)
 	}
-	// Another command, another connection: the one that has staged so much has used
-	// up what it may send at once.
+	// The measurement needs a connection of its own. The connection that has staged
+	// so much has used up its allowance.
 	viewer, err := client.Dial(ctx, client.Config{Address: p.clients})
 	if err != nil {
 		return nil, err

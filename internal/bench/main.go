@@ -18,8 +18,8 @@ type figure struct {
 	what   string
 	value  float64
 	unit   string
-	budget float64 // 0: none
-	atMost bool    // the budget is an upper bound
+	budget float64 // 0: the figure has no budget
+	atMost bool    // the budget is an upper bound, else a lower bound
 }
 
 func (f figure) verdict() string {
@@ -75,7 +75,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // far more than it takes
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // several times what all measurements take
 	defer cancel()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -83,7 +83,7 @@ func main() {
 	}
 }
 
-// run measures all, or only what is named so.
+// run makes the measurements whose names are in only, or all if only is empty.
 func run(ctx context.Context, only []string) error {
 	dir, err := os.MkdirTemp("", "zeekfleet-bench-")
 	if err != nil {

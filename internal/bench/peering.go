@@ -52,8 +52,8 @@ func peering(ctx context.Context, _ string) ([]figure, error) {
 	return figures, nil
 }
 
-// peeringRate publishes events of that size to a sink for a while, and returns
-// the rate at which the sink received them.
+// peeringRate publishes events with a payload of size bytes to a sink for the time
+// measureFor. It returns the rate at which the sink received them.
 func peeringRate(ctx context.Context, size int) (float64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -108,8 +108,8 @@ func peeringRate(ctx context.Context, size int) (float64, error) {
 	return strconv.ParseFloat(strings.TrimSpace(line), 64)
 }
 
-// await passes over events until the first E. It returns an error if ctx ends
-// first, or if the peer is lost.
+// await reads events until the first one of type E. It returns an error if ctx
+// ends first, or if the peer is lost first.
 func await[E bus.Event](ctx context.Context, sub *bus.Subscription) error {
 	for {
 		select {
@@ -126,7 +126,7 @@ func await[E bus.Event](ctx context.Context, sub *bus.Subscription) error {
 	}
 }
 
-// sink receives until it is told that all was sent, and prints the rate.
+// sink receives events until the message on doneTopic, and prints the rate.
 func sink(ctx context.Context, addr string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	endpoint, err := bus.New(bus.Config{})

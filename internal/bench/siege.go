@@ -9,14 +9,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/crowd"
 )
 
-// How long the attack lasts, and how long the client pauses between requests.
 const (
-	siegeTime  = 10 * time.Second
+	// siegeTime is how long the attack lasts.
+	siegeTime = 10 * time.Second
+	// siegePause is the client's pause between two requests.
 	siegePause = 50 * time.Millisecond
 )
 
-// siege measures how a controller goes on answering a client while a thousand
-// connections attack it.
+// siege measures how fast a controller answers a client while two thousand
+// connections attack the controller.
 func siege(ctx context.Context, dir string) (figures []figure, err error) {
 	p, err := startProcesses(ctx, dir, "siege")
 	if err != nil {

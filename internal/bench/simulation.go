@@ -11,8 +11,8 @@ import (
 // simulateFor is how long the simulator is measured, on one core.
 const simulateFor = 3 * time.Second
 
-// simulation measures how fast a cluster is simulated from seeds. A violation
-// that it happens upon is an error.
+// simulation measures how fast clusters are simulated, one cluster per seed. A
+// broken promise that a simulation finds is an error.
 func simulation(context.Context, string) ([]figure, error) {
 	seeds, steps := 0, 0
 	began := time.Now()

@@ -22,23 +22,25 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// crowd is two thousand connections to a controller, none of which means well.
+// crowd opens hostile connections to a controller.
 type crowd struct {
 	peers, clients string // the controller's addresses
 	victim         mgmt.InstanceName
 	dialer         net.Dialer
 }
 
-// behaviour is what so many connections do.
+// behaviour is one kind of attack, and the number of connections that make it.
 type behaviour struct {
 	connections int
-	behave      func()
+	// behave opens one connection and attacks until the connection ends.
+	behave func()
 }
 
-// greed is that of twenty clients who ask for much, do not wait, and come again.
+// greed returns the behaviour of twenty clients that ask for much, leave without
+// the answers, and connect again.
 func (c crowd) greed() []behaviour { return []behaviour{{20, c.askAndLeave}} }
 
-// siege is all that there is.
+// siege returns all behaviours.
 func (c crowd) siege() []behaviour {
 	return []behaviour{
 		{300, c.native(stall)},
@@ -55,15 +57,15 @@ func (c crowd) siege() []behaviour {
 		{20, c.client(send100MB)},
 		{20, c.client(c.ask)},
 		{10, c.rawWebSocket},
-		// Those that take up places, and say nothing that counts.
+		// Connections that occupy places and send no messages.
 		{700, c.peer("", io.Discard.Write, idle)},
 		{100, c.client(pongs)},
 		{100, c.rawWebSocket},
-		// Those whose frames are no messages.
+		// Connections that send frames without messages.
 		{25, c.peer("", io.Discard.Write, emptyFrames)},
 		{20, c.client(c.pings)},
 		{20, c.fragments},
-		// Those that have much kept, logged or answered.
+		// Connections that make the controller keep, log or answer much.
 		{30, c.hoardTopics},
 		{30, c.hoardPrefixes},
 		{20, c.peer("", io.Discard.Write, c.complain)},
@@ -71,7 +73,8 @@ func (c crowd) siege() []behaviour {
 	}
 }
 
-// attack starts them. They end with the process.
+// attack starts a goroutine for each connection. The goroutines end with the
+// process.
 func (c crowd) attack(all []behaviour) {
 	for _, a := range all {
 		for range a.connections {
@@ -86,14 +89,13 @@ func (c crowd) attack(all []behaviour) {
 }
 
 const (
-	// pauseBetween is how long an attacker that was thrown out takes to come
-	// back.
+	// pauseBetween is the pause of an attacker between two connections.
 	pauseBetween = 20 * time.Millisecond
 	// forever is longer than any siege.
 	forever = time.Hour
 )
 
-// native connects to the Broker port.
+// native returns a behaviour that connects to the Broker port and calls behave.
 func (c crowd) native(behave func(net.Conn)) func() {
 	return func() {
 		conn, err := c.dialer.Dial("tcp", c.peers)
@@ -105,10 +107,10 @@ func (c crowd) native(behave func(net.Conn)) func() {
 	}
 }
 
-// stall says and reads nothing.
+// stall sends nothing and reads nothing.
 func stall(net.Conn) { time.Sleep(forever) }
 
-// trickle begins a handshake, a byte per second.
+// trickle begins a handshake and sends one byte per second.
 func trickle(conn net.Conn) {
 	for _, b := range wire.NewHandshake(wire.Dialer, bus.NewID()).Open() {
 		if _, err := conn.Write([]byte{b}); err != nil {
@@ -118,7 +120,7 @@ func trickle(conn net.Conn) {
 	}
 }
 
-// announce4GB begins with the longest frame there is.
+// announce4GB begins a frame of the greatest length that a header can state.
 func announce4GB(conn net.Conn) {
 	conn.Write([]byte{0xff, 0xff, 0xff, 0xff, 1})
 	io.Copy(io.Discard, conn)
@@ -130,11 +132,12 @@ type enemy struct {
 	id bus.ID
 }
 
-// nothing takes what is received by not reading it.
+// nothing is the read argument of a peer that does not read.
 var nothing func([]byte) (int, error)
 
-// peer connects to the Broker port, subscribes to prefix and hands what comes
-// in to read, unless that is nil.
+// peer returns a behaviour that connects to the Broker port, subscribes to prefix
+// and calls behave. It passes received bytes to read; if read is nil, it does not
+// read.
 func (c crowd) peer(prefix string, read func([]byte) (int, error), behave func(enemy)) func() {
 	return c.native(func(conn net.Conn) {
 		e := enemy{conn, bus.NewID()}
@@ -183,13 +186,13 @@ func (e enemy) shakeHands(prefix string) bool {
 	}
 }
 
-// data is the frame of an event that claims to be from sender.
+// data returns the frame of a message that claims to come from sender.
 func data(sender bus.ID, topic string, v zval.Value) []byte {
 	frame := wire.AppendDataHeader(nil, sender, topic, native.Size(v))
 	return native.Append(frame, v)
 }
 
-// repeat sends frames, one after the other, until the connection ends.
+// repeat sends the frames again and again until the connection ends.
 func repeat(conn net.Conn, frames ...[]byte) {
 	for {
 		for _, f := range frames {
@@ -202,7 +205,8 @@ func repeat(conn net.Conn, frames ...[]byte) {
 
 func idle(enemy) { time.Sleep(forever) }
 
-// swell begins a message that is just not too long, and never ends it.
+// swell begins a message of almost the greatest length that is allowed, and never
+// ends it.
 func swell(e enemy) {
 	e.Write([]byte{0x00, 0xff, 0xff, 0xff})
 	chunk := make([]byte, 256<<10)
@@ -215,12 +219,12 @@ func swell(e enemy) {
 	time.Sleep(time.Minute)
 }
 
-// forge sends requests in the name of others.
+// forge sends requests that claim to come from other peers.
 func (c crowd) forge(e enemy) {
 	repeat(e, data(bus.NewID(), mgmt.ControllerTopic, codec.Encode(mgmt.DeployRequest{ReqID: "forged"})))
 }
 
-// impersonate claims to be the victim, in every way.
+// impersonate sends every kind of message that the agent victim could send.
 func (c crowd) impersonate(e enemy) {
 	topic := mgmt.AgentTopics + "/" + string(c.victim)
 	hello := func(id string) zval.Value {
@@ -236,7 +240,7 @@ func (c crowd) impersonate(e enemy) {
 	)
 }
 
-// flood makes requests as fast as they are taken.
+// flood sends requests as fast as the controller reads them.
 func (c crowd) flood(e enemy) {
 	repeat(e,
 		data(e.id, mgmt.ControllerTopic, codec.Encode(mgmt.GetNodesRequest{ReqID: "a"})),
@@ -246,14 +250,15 @@ func (c crowd) flood(e enemy) {
 	)
 }
 
-// bloat sends messages that are short and take much room: a value is a byte on
-// the wire and 64 in memory.
+// bloat sends short messages that take much memory: each value is one byte on the
+// wire and 64 bytes in memory.
 func (c crowd) bloat(e enemy) {
 	bulk := zval.Vector(make([]zval.Value, 1<<20-8)...)
 	repeat(e, data(e.id, mgmt.ControllerTopic, bulk))
 }
 
-// client connects to the WebSocket port and subscribes to the API's topic.
+// client returns a behaviour that connects to the WebSocket port, subscribes to
+// the API's topic and calls behave.
 func (c crowd) client(behave func(*framing.Conn)) func() {
 	return func() {
 		conn, err := c.upgrade()
@@ -278,7 +283,7 @@ func (c crowd) upgrade() (*framing.Conn, error) {
 	return conn, err
 }
 
-// pongs answers pings, and does nothing else.
+// pongs reads, so that the framing library answers pings, and does nothing else.
 func pongs(conn *framing.Conn) {
 	for {
 		if _, _, err := conn.Reader(context.Background()); err != nil {
@@ -287,17 +292,18 @@ func pongs(conn *framing.Conn) {
 	}
 }
 
-// pings pings as fast as it goes.
+// pings sends pings as fast as the controller reads them.
 func (c crowd) pings(conn *framing.Conn) {
 	go pongs(conn)
 	for conn.Write(context.Background(), opPing, []byte("x")) == nil {
 	}
 }
 
-// opPing goes into the frame as it is.
+// opPing is the opcode of a ping. The framing library writes any message type into
+// the frame as the opcode.
 const opPing framing.MessageType = 9
 
-// fragments sends a message in fragments without anything in them.
+// fragments sends a message of empty fragments that never ends.
 func (c crowd) fragments() {
 	conn, err := c.dialer.Dial("tcp", c.clients)
 	if err != nil {
@@ -311,7 +317,7 @@ func (c crowd) fragments() {
 	repeat(conn, []byte(strings.Repeat("\x00\x80\x00\x00\x00\x00", 1000)))
 }
 
-// hoardTopics subscribes to as much as one message holds.
+// hoardTopics subscribes to as many topics as one message can hold.
 func (c crowd) hoardTopics() {
 	conn, err := c.upgrade()
 	if err != nil {
@@ -337,7 +343,7 @@ func (c crowd) hoardPrefixes() {
 	})()
 }
 
-// complain has long texts logged.
+// complain sends messages that make the controller log long texts.
 func (c crowd) complain(e enemy) {
 	long := strings.Repeat("x", 1<<20)
 	repeat(e,
@@ -346,7 +352,8 @@ func (c crowd) complain(e enemy) {
 	)
 }
 
-// askAndLeave asks for the configuration a hundred times, and does not wait.
+// askAndLeave asks for the configuration a hundred times, and leaves without
+// waiting for the answers.
 func (c crowd) askAndLeave() {
 	c.client(func(conn *framing.Conn) {
 		for range 100 {
@@ -359,12 +366,12 @@ func (c crowd) askAndLeave() {
 	})()
 }
 
-// emptyFrames sends frames without anything in them.
+// emptyFrames sends frames of length 0.
 func emptyFrames(e enemy) { repeat(e, make([]byte, 64<<10)) }
 
 func readNothing(*framing.Conn) { time.Sleep(forever) }
 
-// babble sends what is no message.
+// babble sends texts that are no messages.
 func babble(conn *framing.Conn) {
 	for _, text := range []string{"", "{", `{"type":"data-message"}`, "\xff", `["x"]`} {
 		for range 1000 {
@@ -389,14 +396,14 @@ func send100MB(conn *framing.Conn) {
 	}
 }
 
-// ask makes requests and reads no answers.
+// ask sends requests and reads no answers.
 func (c crowd) ask(conn *framing.Conn) {
 	text := wsjson.AppendMessage(nil, mgmt.ControllerTopic, codec.Encode(mgmt.GetNodesRequest{ReqID: "a"}))
 	for conn.Write(context.Background(), framing.MessageText, text) == nil {
 	}
 }
 
-// rawWebSocket stalls in the upgrade.
+// rawWebSocket begins a WebSocket upgrade and stalls.
 func (c crowd) rawWebSocket() {
 	conn, err := c.dialer.Dial("tcp", c.clients)
 	if err != nil {

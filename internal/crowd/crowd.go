@@ -13,11 +13,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// command is the first argument of a program that is to be a crowd.
+// command is the first argument with which start runs the program as a crowd.
 const command = "crowd-of-attackers"
 
-// MainIfCalled is the crowd's process, and does not return, if this program was
-// started by Start. Otherwise it does nothing.
+// MainIfCalled runs the crowd and does not return, if Start or StartGreedy has
+// started this process. Otherwise it does nothing.
 func MainIfCalled() {
 	if len(os.Args) != 7 || os.Args[1] != command {
 		return
@@ -34,7 +34,7 @@ func MainIfCalled() {
 	}
 	c.attack(behave())
 	fmt.Println("attacking")
-	io.Copy(io.Discard, os.Stdin) // it ends with whoever holds the other end
+	io.Copy(io.Discard, os.Stdin) // returns when the program that started the crowd closes the pipe, or ends
 	os.Exit(0)
 }
 
@@ -44,21 +44,24 @@ type Crowd struct {
 	stdin io.Closer
 }
 
-// Source is the address that the attackers have: tests tell them by it.
+// Source is the address from which the attackers connect. Tests recognise the
+// attackers by it.
 const Source = "127.0.0.66"
 
-// Start attacks the controller whose Broker and WebSocket listeners have the
-// addresses peers and clients, in the name of the agent victim among others, and
-// returns when the attack has begun. It lasts until Stop, or until ctx is done.
+// Start attacks a controller. peers and clients are the addresses of its Broker
+// and its WebSocket listener. Some attackers pretend to be the agent victim. Start
+// returns when the attack has begun. The attack lasts until Stop, or until ctx is
+// done.
 func Start(ctx context.Context, peers, clients string, victim mgmt.InstanceName) (*Crowd, error) {
 	return start(ctx, peers, clients, string(victim), "siege")
 }
 
-// greedy is the last argument of a crowd that StartGreedy has started.
+// greedy is the last argument of the crowd that StartGreedy starts.
 const greedy = "greedy"
 
-// StartGreedy is Start for twenty clients alone, who ask for the staged
-// configuration a hundred times, do not wait for answers, and come again.
+// StartGreedy is Start with twenty clients only. Each client asks for the staged
+// configuration a hundred times, leaves without waiting for the answers, and
+// connects again.
 func StartGreedy(ctx context.Context, clients string) (*Crowd, error) {
 	return start(ctx, "", clients, "", greedy)
 }

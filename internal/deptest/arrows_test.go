@@ -18,8 +18,9 @@ const (
 
 var quotedName = regexp.MustCompile("`([^`]+)`( \\(public\\))?")
 
-// arrows reads the table of packages: for each package the patterns of the
-// packages that it imports. Names are relative to the module.
+// arrows parses the table of packages in docs/architecture.md. For each package it
+// returns the patterns of the packages that the package imports. Names are relative
+// to the module.
 func arrows(text string) (map[string][]string, error) {
 	_, rows, found := strings.Cut(text, tableHead+"\n|---|---|---|\n")
 	if !found {
@@ -47,7 +48,8 @@ func arrows(text string) (map[string][]string, error) {
 	return table, nil
 }
 
-// publicNames returns the names of the packages that are not below internal.
+// publicNames returns the names that the table marks as public: these packages are
+// not below internal.
 func publicNames(rows string) map[string]bool {
 	public := map[string]bool{}
 	for _, m := range quotedName.FindAllStringSubmatch(rows, -1) {
@@ -70,8 +72,8 @@ func names(cell string, public map[string]bool) []string {
 	return list
 }
 
-// against compares the table with what the packages import, and returns what is
-// wrong: sorted, one sentence each.
+// against compares the table with the imports of the packages. It returns one
+// sentence for each difference, sorted.
 func against(table map[string][]string, imports map[string][]string) []string {
 	var wrong []string
 	for name, imported := range imports {
@@ -147,12 +149,12 @@ func TestWhatTheTableOfArrowsFinds(t *testing.T) {
 		change func(imports map[string][]string)
 		want   []string
 	}{
-		"all is as the table says": {func(map[string][]string) {}, nil},
-		"an arrow that the table lacks": {
+		"imports as in the table": {func(map[string][]string) {}, nil},
+		"an import that the table lacks": {
 			func(i map[string][]string) { i["internal/a"] = []string{"internal/b/c"} },
 			[]string{"package internal/a imports internal/b/c, which its row in docs/architecture.md does not allow"},
 		},
-		"an arrow granted in vain": {
+		"an import of the table that no package has": {
 			func(i map[string][]string) { i["d"] = []string{"internal/a"} },
 			[]string{"package d does not import internal/b/*, which its row in docs/architecture.md allows"},
 		},

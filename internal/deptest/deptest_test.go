@@ -32,15 +32,15 @@ var forbidden = []struct {
 	{
 		"internal/core/",
 		[]string{"context", "log/slog", "log", "net", "os", "sync", "sync/atomic", "math/rand", "testing"},
-		"a core decides and does nothing else: time, chance and order are arguments",
+		"a core only decides: time and random numbers are its arguments",
 	},
 	{"internal/wire", []string{"net", "os", "sync", "context", "log/slog"}, "a codec takes bytes and returns values"},
 	{"internal/zval", []string{"net", "os", "io", "log/slog"}, "values do no I/O"},
-	{"internal/mgmt", []string{"net", "os", "io", "log/slog"}, "words do no I/O"},
+	{"internal/mgmt", []string{"net", "os", "io", "log/slog"}, "messages and configurations do no I/O"},
 	{
 		"internal/zeek",
 		[]string{"context", "log/slog", "net", "os", "os/exec", "sync"},
-		"what is known of Zeek is text; others write it and start what it describes",
+		"it renders text and arguments; other packages write files and start processes",
 	},
 }
 
@@ -87,14 +87,14 @@ func TestForbiddenImports(t *testing.T) {
 	}
 }
 
-// clockAndChance are the functions that would make a core read the clock or
-// draw from a source that nobody gave it.
-var clockAndChance = map[string][]string{
+// clockAndRandom are the functions with which a core would read the clock, or draw
+// random numbers from a source that is not its argument.
+var clockAndRandom = map[string][]string{
 	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
 	"rand": {"Int", "IntN", "Int64", "Int64N", "Uint64", "Float64", "N", "Perm", "Shuffle"},
 }
 
-func TestCoresReadNoClockAndNoGlobalChance(t *testing.T) {
+func TestCoresReadNoClockAndNoGlobalRandomNumbers(t *testing.T) {
 	files := 0
 	for name, p := range list(t) {
 		if !strings.HasPrefix(name, "internal/core/") {
@@ -122,7 +122,7 @@ func checkCalls(t *testing.T, path string) {
 		if !ok {
 			return true
 		}
-		if x, ok := sel.X.(*ast.Ident); ok && slices.Contains(clockAndChance[x.Name], sel.Sel.Name) {
+		if x, ok := sel.X.(*ast.Ident); ok && slices.Contains(clockAndRandom[x.Name], sel.Sel.Name) {
 			t.Errorf("%s: a core uses %s.%s", fset.Position(n.Pos()), x.Name, sel.Sel.Name)
 		}
 		return true

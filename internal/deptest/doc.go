@@ -1,5 +1,6 @@
-// Package deptest holds the tests that keep the dependency arrows of
-// docs/architecture.md: who may import whom, what a core may not touch, and
-// that every package says what it is; and those that keep the documents' word
-// about tests, and scripts/fuzz. It has no code of its own.
+// Package deptest holds tests about the whole repository. They check that packages
+// import exactly what the table in docs/architecture.md allows, that cores do no
+// I/O and read no clock, that every package has one package comment, that public
+// packages own their types, and that documents name only tests that exist. One
+// tests scripts/fuzz. The package has no code of its own.
 package deptest

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// fakeGo stands for the go command: instead of a test binary it builds a script
-// that prints what $FUZZ_SAYS says, and fails if that is anything.
+// fakeGo stands for the go command. In place of a test binary it builds a script
+// that prints $FUZZ_SAYS, and fails unless that is empty.
 const fakeGo = `#!/bin/sh
 case $1 in
 list) echo example/fuzzed; exit ;;
@@ -75,10 +75,10 @@ func TestFuzzingFailsOnlyForWhatItFound(t *testing.T) {
 		says string
 		want bool
 	}{
-		"the end of the time while workers are busy is none": {"--- FAIL: FuzzIt (60.09s)\n    context deadline exceeded", true},
-		"a failing input is a finding":                       {"    Failing input written to testdata/fuzz/FuzzIt/1\n    context deadline exceeded", false},
-		"a panic is one":                                     {"panic: context deadline exceeded", false},
-		"anything else is one":                               {"--- FAIL: FuzzIt (0.00s)", false},
+		"the time is over while workers are busy": {"--- FAIL: FuzzIt (60.09s)\n    context deadline exceeded", true},
+		"a failing input":                         {"    Failing input written to testdata/fuzz/FuzzIt/1\n    context deadline exceeded", false},
+		"a panic":                                 {"panic: context deadline exceeded", false},
+		"another failure":                         {"--- FAIL: FuzzIt (0.00s)", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if out, ok := runFuzz(t, "60s", tt.says); ok != tt.want {

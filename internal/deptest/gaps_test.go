@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// gapCounts are the groups of gaps and the number in each (spec management-api
-// 7).
+// gapCounts holds the number of gaps in each group (spec management-api 7).
 var gapCounts = map[string]int{"P": 8, "A": 27, "C": 24, "N": 4, "S": 6}
 
 var (
@@ -53,8 +52,9 @@ func TestEveryGapIsClosedByATestThatExists(t *testing.T) {
 	}
 }
 
-// exists checks that a package has that file in its testdata, or that test, with
-// a case of that name.
+// exists returns an error unless the package in dir has that file in its testdata,
+// or that test, and the file or the test has a case called name. An empty name
+// stands for no case.
 func exists(dir, file, test, name string) error {
 	if file != "" {
 		return hasCase(filepath.Join(dir, "testdata", file), name)
@@ -80,9 +80,9 @@ func exists(dir, file, test, name string) error {
 	return fmt.Errorf("%s has no %s", dir, test)
 }
 
-// hasCase checks that a dialogue has a case of that name, or several cases whose
-// names begin so and go on after a colon. Without a name it checks that the file
-// is there.
+// hasCase returns an error unless the dialogue at path has a case called name, or
+// a case whose name begins with name and a colon. With an empty name it checks only
+// that the file exists.
 func hasCase(path, name string) error {
 	text, err := os.ReadFile(path)
 	if err != nil || name == "" {

@@ -15,8 +15,8 @@ var (
 	testFunction  = regexp.MustCompile(`(?m)^func (?:\([^)]*\) )?([A-Z][A-Za-z0-9_]*)\(`)
 )
 
-// TestDocumentsMentionOnlyTestsThatExist reads every document. A test that is
-// renamed or removed takes the words about it along.
+// TestDocumentsMentionOnlyTestsThatExist reads every document. Whoever renames or
+// removes a test must change the documents that name it.
 func TestDocumentsMentionOnlyTestsThatExist(t *testing.T) {
 	const root = "../.."
 	there := map[string]bool{}
@@ -50,7 +50,7 @@ func TestDocumentsMentionOnlyTestsThatExist(t *testing.T) {
 		for _, re := range []*regexp.Regexp{mentionedTest, mentionedData} {
 			for _, name := range re.FindAllString(text, -1) {
 				if found++; !there[name] {
-					t.Errorf("%s mentions %s, which there is not", path, name)
+					t.Errorf("%s mentions %s, which does not exist", path, name)
 				}
 			}
 		}

@@ -17,10 +17,10 @@ import (
 	"testing"
 )
 
-// publicPackages are those that other modules can import.
+// publicPackages are the packages that other modules can import.
 var publicPackages = []string{"client", "node"}
 
-// load returns the public packages as a program that imports them sees them.
+// load returns the public packages with the types that an importing program sees.
 func load(t *testing.T) []*types.Package {
 	t.Helper()
 	args := []string{"list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}"}
@@ -50,8 +50,9 @@ func load(t *testing.T) []*types.Package {
 	return pkgs
 }
 
-// A program of another module cannot name a type of an internal package, and
-// finds no documentation of it.
+// TestPublicPackagesOwnTheirTypes checks that no exported name has a type of an
+// internal package. A program of another module could not name such a type, and
+// would find no documentation of it.
 func TestPublicPackagesOwnTheirTypes(t *testing.T) {
 	for _, pkg := range load(t) {
 		s := surface{seen: map[types.Type]bool{}}
@@ -66,10 +67,11 @@ func TestPublicPackagesOwnTheirTypes(t *testing.T) {
 	}
 }
 
-// surface is what of a package others can reach.
+// surface collects the types that a program can reach from a package's exported
+// names.
 type surface struct {
 	seen    map[types.Type]bool
-	foreign []string // what leads to internal packages
+	foreign []string // one sentence for each name whose type is in an internal package
 }
 
 func (s *surface) walk(where string, typ types.Type) {
@@ -105,14 +107,14 @@ func (s *surface) walk(where string, typ types.Type) {
 func (s *surface) walkNamed(where string, typ *types.Named) {
 	pkg := typ.Obj().Pkg()
 	if pkg == nil {
-		return // of the language
+		return // the type is predeclared, such as error
 	}
 	if strings.HasPrefix(pkg.Path(), module+"/internal/") {
 		s.foreign = append(s.foreign, fmt.Sprintf("%s is of type %s", where, typ))
 		return
 	}
 	if !strings.HasPrefix(pkg.Path(), module+"/") {
-		return // of the standard library
+		return // the type is of the standard library
 	}
 	s.walk(where, typ.Underlying())
 	for method := range typ.Methods() {
@@ -194,8 +196,8 @@ func parsePackage(t *testing.T, dir string) []*ast.File {
 	return files
 }
 
-// undocumented returns the exported names that decl declares without a comment. A
-// comment upon a group documents every name in it.
+// undocumented returns the exported names that decl declares without a comment.
+// The comment of a group counts for every name in the group.
 func undocumented(decl ast.Decl) []string {
 	var names []string
 	add := func(name *ast.Ident, comments ...*ast.CommentGroup) {
@@ -223,7 +225,7 @@ func undocumented(decl ast.Decl) []string {
 	return names
 }
 
-// receiver returns the name of the type of which decl is a method.
+// receiver returns the name of the type that has decl as a method.
 func receiver(decl *ast.FuncDecl) string {
 	typ := decl.Recv.List[0].Type
 	if star, ok := typ.(*ast.StarExpr); ok {
@@ -238,7 +240,8 @@ func receiver(decl *ast.FuncDecl) string {
 	return typ.(*ast.Ident).Name
 }
 
-// A program of another module is built from what is on this machine, and run.
+// TestAnotherModuleUsesThePublicPackages builds and runs a program of another
+// module. The build downloads nothing.
 func TestAnotherModuleUsesThePublicPackages(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("testdata/othermodule")); err != nil {
@@ -269,7 +272,7 @@ func TestAnotherModuleUsesThePublicPackages(t *testing.T) {
 	run("go", "mod", "edit", "-replace", module+"="+root)
 	run("go", "vet", ".")
 	run("go", "build", "-o", "sensors", ".")
-	// Nobody listens at port 1.
+	// No program listens on port 1.
 	want := "node: joined and left\nclient: no answer from 127.0.0.1:1 in connect(), usually 127.0.0.1:2149\n"
 	if got := run("./sensors", "127.0.0.1:1"); got != want {
 		t.Errorf("the program said\n%swant\n%s", got, want)

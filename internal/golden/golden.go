@@ -1,6 +1,6 @@
-// Package golden compares what tests produce with files that people review. It
-// is for tests alone; it writes the files that it is told to, and starts no
-// goroutines.
+// Package golden compares the output of tests with files in testdata that people
+// review. It is for tests alone. It writes a file only if its caller says so. It
+// starts no goroutines.
 package golden
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Check fails t unless the file at path holds got. With update it writes the
-// file instead.
+// Check fails t unless the file at path holds got. If update is true, it writes
+// got to the file instead.
 func Check(t testing.TB, path, got string, update bool) {
 	t.Helper()
 	if update {
@@ -34,8 +34,9 @@ func Check(t testing.TB, path, got string, update bool) {
 	}
 }
 
-// Dialogues plays every testdata/*.txt, each in a test of its own: play returns
-// the text as it should be, from the text as it is.
+// Dialogues runs play for every file testdata/*.txt, each in a subtest. play reads
+// the inputs in the text of the file, and returns the text with the outputs that
+// they have now. Dialogues checks that text with Check.
 func Dialogues(t *testing.T, update bool, play func(t testing.TB, text string) string) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {

@@ -14,27 +14,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cable connects two namespaces by a link whose faults are under the test's
-// control. At both ends it is a veth interface; their other ends are in a
-// namespace of their own, between which the test itself carries the frames.
-// What tc's netem does this does as well, and on every kernel: many are built
-// without netem.
+// cable connects two namespaces. The test controls the faults of the connection.
+// In each of the two namespaces is one end of a veth pair. The other ends of both
+// pairs are in a third namespace, and the test carries the frames between them.
+// tc's netem could delay and drop frames too, but many kernels are built without
+// netem.
 type cable struct {
 	quality atomic.Pointer[quality]
 }
 
-// quality is what a cable does to frames. The zero value is a perfect cable.
+// quality says which faults a cable has. The zero value is a perfect cable.
 type quality struct {
 	cut   bool
 	delay time.Duration // each way
 	loss  float64       // the fraction of frames, each way
 }
 
-// set changes the cable, for the frames that enter it from now on.
+// set changes the quality of the cable for all frames that enter it later.
 func (c *cable) set(q quality) { c.quality.Store(&q) }
 
-// lay connects two namespaces through a third: in each the interface called
-// device gets the address, which is CIDR.
+// lay connects the namespaces a and b through the namespace middle. In a and in b
+// it makes an interface called device, with the address addrA or addrB in CIDR
+// form.
 func lay(t *testing.T, middle namespace, device string, a namespace, addrA string, b namespace, addrB string) *cable {
 	t.Helper()
 	c := &cable{}
@@ -52,8 +53,8 @@ func lay(t *testing.T, middle namespace, device string, a namespace, addrA strin
 	return c
 }
 
-// plug makes the veth pair of one end, and returns what reads and writes the
-// frames of its far side.
+// plug makes the veth pair of one end of the cable. Reading and writing the file
+// reads and writes the frames of the interface far, which is in middle.
 func (c *cable) plug(t *testing.T, middle namespace, far string, ns namespace, device, addr string) *os.File {
 	t.Helper()
 	ip(t, "-n", string(middle), "link", "add", far, "type", "veth", "peer", "name", device, "netns", string(ns))
@@ -71,9 +72,9 @@ func (c *cable) plug(t *testing.T, middle namespace, far string, ns namespace, d
 	return f
 }
 
-// openDevice opens an interface of this namespace for reading and writing
-// frames. Each has a header that says what is left to be done about its
-// checksum and segmentation, as no hardware has done it.
+// openDevice opens an interface of this namespace for reading and writing frames.
+// Each frame has a virtio header before it. The header says that the checksum or
+// the segmentation of the frame is still to be done, as no hardware does them here.
 func openDevice(name string) (*os.File, error) {
 	dev, err := net.InterfaceByName(name)
 	if err != nil {
@@ -101,14 +102,15 @@ func openDevice(name string) (*os.File, error) {
 }
 
 const (
-	// maxFrame is more than the longest frame with its header: segmentation is
-	// left to hardware that does not exist, so frames have up to 64 KiB.
+	// maxFrame is more than the length of the longest frame with its header. The
+	// kernel leaves segmentation to hardware, which does not exist here, so frames
+	// have up to 64 KiB.
 	maxFrame = 128 << 10
 	// maxInFlight bounds the frames within a cable, each way.
 	maxInFlight = 4096
 )
 
-// carry takes frames from one end to the other until either is closed.
+// carry carries frames from one end to the other until one of the ends is closed.
 func (c *cable) carry(from, to *os.File) {
 	type frame struct {
 		bytes []byte
@@ -119,7 +121,7 @@ func (c *cable) carry(from, to *os.File) {
 	sender.Go(func() {
 		for f := range inFlight {
 			time.Sleep(time.Until(f.due))
-			to.Write(f.bytes) // a frame that is lost here is one more lost frame
+			to.Write(f.bytes) // an error loses the frame, as any cable may
 		}
 	})
 	defer sender.Wait()
@@ -136,7 +138,7 @@ func (c *cable) carry(from, to *os.File) {
 		}
 		select {
 		case inFlight <- frame{append([]byte(nil), buf[:n]...), time.Now().Add(q.delay)}:
-		default: // as by a switch whose buffers are full
+		default: // the frame is lost, as in a switch with full buffers
 		}
 	}
 }

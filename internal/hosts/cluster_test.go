@@ -15,7 +15,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client"
 )
 
-// The addresses of the hosts, which are those of documentation (RFC 5737), and
+// The addresses of the hosts. They are addresses for documentation (RFC 5737), and
 // exist only within the test's namespaces.
 const (
 	controllerToWest = "192.0.2.1"
@@ -24,7 +24,8 @@ const (
 	east             = "192.0.2.6"
 )
 
-// peerSilence is how soon a cut is noticed at the latest.
+// peerSilence is the setting of that name: after this time without a message a
+// part considers a peer lost.
 const peerSilence = 3 * time.Second
 
 // cluster is a controller and two agents, each in a namespace of its own. The
@@ -77,7 +78,7 @@ func (c *cluster) part(host namespace, name, command string, args ...string) *pa
 	return p
 }
 
-// start starts the part where it left off.
+// start starts the part with the state directory of its earlier processes.
 func (p *part) start() {
 	p.t.Helper()
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -102,7 +103,8 @@ func (p *part) kill() {
 	p.cmd = nil
 }
 
-// client connects a client on the controller's host.
+// client returns a client that connects to the controller on the controller's
+// host.
 func (c *cluster) client() *client.Client {
 	c.t.Helper()
 	var conn *client.Client
@@ -162,7 +164,7 @@ func (c *cluster) deploy(config client.Configuration) []client.Result {
 	return deployed
 }
 
-// failures returns the results that are failures, as text.
+// failures returns a text with all failed results, or nothing if all succeeded.
 func failures(results []client.Result) string {
 	var all []string
 	for _, r := range results {
@@ -173,7 +175,7 @@ func failures(results []client.Result) string {
 	return strings.Join(all, "; ")
 }
 
-// view is what a client is told of the cluster at one time.
+// view is the state of the cluster that the controller tells a client.
 type view struct {
 	connected []client.InstanceName
 	states    map[client.NodeName]client.State // of cluster nodes
@@ -189,11 +191,8 @@ func (v view) String() string {
 	return text.String()
 }
 
-// noClusterRole is that of agents and controllers.
-const noClusterRole client.ClusterRole = "NONE"
-
-// look asks the controller.
-func (c *cluster) look(conn *client.Client) view {
+// ask asks the controller for the connected instances and the nodes' states.
+func (c *cluster) ask(conn *client.Client) view {
 	c.t.Helper()
 	v := view{states: map[client.NodeName]client.State{}, pids: map[client.NodeName]int64{}}
 	instances, err := conn.GetInstances(c.t.Context())
@@ -210,8 +209,8 @@ func (c *cluster) look(conn *client.Client) view {
 	for _, r := range results {
 		statuses, _ := r.Data.(client.NodeStatuses)
 		for _, s := range statuses {
-			if s.ClusterRole == noClusterRole {
-				continue // an agent
+			if s.ClusterRole == client.ClusterNone {
+				continue // an agent or the controller
 			}
 			v.states[s.Node] = s.State
 			if s.PID != nil {
@@ -222,19 +221,19 @@ func (c *cluster) look(conn *client.Client) view {
 	return v
 }
 
-// lookInterval is the pause between two looks at the cluster. Clients have no
-// other way to learn of a change.
-const lookInterval = 50 * time.Millisecond
+// pollInterval is the pause between two requests for the cluster's state. The
+// controller does not notify clients of changes.
+const pollInterval = 50 * time.Millisecond
 
-// await looks at the cluster until it is as it should be, which must be within
-// so long.
+// await asks for the state of the cluster until right accepts it, and returns that
+// state. It fails the test if that takes longer than within.
 func (c *cluster) await(what string, within time.Duration, right func(view) bool) view {
 	c.t.Helper()
 	conn := c.client()
 	defer conn.Close()
 	began := time.Now()
 	for {
-		v := c.look(conn)
+		v := c.ask(conn)
 		if right(v) {
 			c.t.Logf("%s after %v", what, time.Since(began).Round(time.Millisecond))
 			return v
@@ -242,11 +241,11 @@ func (c *cluster) await(what string, within time.Duration, right func(view) bool
 		if time.Since(began) > within {
 			c.t.Fatalf("not %s within %v: %v", what, within, v)
 		}
-		time.Sleep(lookInterval)
+		time.Sleep(pollInterval)
 	}
 }
 
-// whole says that everything runs and is seen to.
+// whole reports whether both instances are connected and all eight nodes RUNNING.
 func whole(v view) bool {
 	if len(v.connected) != 2 || len(v.states) != 8 {
 		return false
@@ -259,8 +258,8 @@ func whole(v view) bool {
 	return true
 }
 
-// without says that exactly one instance is not seen: its agent is not listed,
-// and its nodes are UNKNOWN, while those of the other run.
+// without returns a function that reports whether exactly the instance lost is
+// missing: it is not listed, its nodes are UNKNOWN, and the other nodes RUNNING.
 func without(lost client.InstanceName) func(view) bool {
 	nodes := nodesOf(eight(), lost)
 	return func(v view) bool {

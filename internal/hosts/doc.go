@@ -1,10 +1,11 @@
-// Package hosts tests the program across hosts: its parts run as processes in
-// network namespaces of their own, and the test is the cable between them,
-// which it cuts, stretches and makes lossy. It holds tests only.
+// Package hosts tests the program across hosts. Each host is a network namespace
+// with processes of the program in it. The test itself carries the frames between
+// the namespaces: it drops frames, delays them, and cuts the connection. The
+// package holds tests only.
 //
-// The tests need Linux, root, and the ip command of iproute2; without one of
-// them they fail, because a cluster that was not tested across hosts was not
-// tested. They send nothing to any address outside the namespaces that they
-// make, and remove these at their end; what a killed test leaves behind, the
-// next one removes.
+// The tests need Linux, root, and the ip command of iproute2. Without root they are
+// skipped, except in CI, see package roottest. Without the ip command they fail.
+// They send nothing to an address outside their namespaces. They remove the
+// namespaces at their end. The next run removes the namespaces of a test that was
+// killed.
 package hosts

@@ -13,16 +13,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/client"
 )
 
-// How soon a whole cluster is whole again: redialing, with a connection attempt
-// that is under way when a cable is mended, a handshake, and a welcome.
+// recovery bounds the time until a repaired cluster is whole: the rest of a
+// connection attempt that has begun before the repair, the pause before the next
+// attempt, the handshake, and the controller's welcome.
 const recovery = 20 * time.Second
 
-// noticing is how soon a cut shows: the silence, and the round of the test.
+// noticing bounds the time until get-nodes shows a cut: the time until the peer
+// counts as lost, and the test's own requests.
 const noticing = peerSilence + 5*time.Second
 
 func TestClusterAcrossHosts(t *testing.T) {
 	c := newCluster(t)
-	// The other is dialed once a configuration says where it is.
+	// The controller dials the agent "east" only after the deployment, because the
+	// configuration has its address.
 	c.await("the agent that dials connected", recovery, func(v view) bool { return slices.Contains(v.connected, "west") })
 	if failed := failures(c.deploy(eight())); failed != "" {
 		t.Fatalf("deploy: %s", failed)
@@ -35,14 +38,14 @@ func TestClusterAcrossHosts(t *testing.T) {
 	}{
 		{"a cut makes an instance UNKNOWN and stops nothing", cutsAreNoticed},
 		{"a deployment at the moment of a cut names the instance", cutsDuringADeploymentAreNamed},
-		{"delay and loss slow the cluster down and no more", badWeatherIsWeathered},
+		{"delay and loss slow the cluster down and no more", delayAndLossAreSurvived},
 		{"a killed agent finds its nodes again", killedAgentsComeBack},
 		{"a killed controller finds its agents again", aKilledControllerComesBack},
 		{"a killed node is started again, and no other", killedNodesAreStartedAgain},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.does(t, c, nodes) })
 	}
-	seen := processes(t, c.look(c.client()))
+	seen := processes(t, c.ask(c.client()))
 	if !maps.Equal(nodes, seen) {
 		t.Errorf("the controller reports %v, running are %v", seen, nodes)
 	}
@@ -70,12 +73,12 @@ func cutsDuringADeploymentAreNamed(t *testing.T, c *cluster, nodes running) {
 	}
 }
 
-func badWeatherIsWeathered(t *testing.T, c *cluster, nodes running) {
+func delayAndLossAreSurvived(t *testing.T, c *cluster, nodes running) {
 	bad := quality{delay: 200 * time.Millisecond, loss: 0.05}
 	for _, cable := range c.cables() {
 		cable.set(bad)
 	}
-	c.deployInBadWeather(t)
+	c.deployThroughLoss(t)
 	c.await("all nodes RUNNING", recovery, whole)
 	for name, cable := range c.cables() {
 		cable.set(quality{cut: true})
@@ -125,14 +128,15 @@ func killedNodesAreStartedAgain(t *testing.T, c *cluster, nodes running) {
 	}
 }
 
-// cables are the links to the instances.
+// cables returns the cable of each instance.
 func (c *cluster) cables() map[client.InstanceName]*cable {
 	return map[client.InstanceName]*cable{"west": c.toWest, "east": c.toEast}
 }
 
-// deployWithout deploys what is deployed while one instance is out of reach. The
-// nodes of the other must be up, and the one that is missing is named; since
-// nothing changes for it, that is no failure.
+// deployWithout deploys the same configuration again while the instance lost is
+// not connected. The deployment must succeed, because it changes nothing for that
+// instance. It must name the instance, and the nodes of the other instance must be
+// up.
 func (c *cluster) deployWithout(t *testing.T, lost client.InstanceName) {
 	t.Helper()
 	began := time.Now()
@@ -153,9 +157,10 @@ func (c *cluster) deployWithout(t *testing.T, lost client.InstanceName) {
 	t.Logf("deployment without %s answered after %v", lost, time.Since(began).Round(time.Millisecond))
 }
 
-// deployInBadWeather deploys until that succeeds. Before that it may fail, by
-// name: where frames get lost, so do peerings.
-func (c *cluster) deployInBadWeather(t *testing.T) {
+// deployThroughLoss deploys over cables that lose frames, until a deployment
+// succeeds. Peerings are lost too, so deployments may fail; then each failure must
+// name its instance.
+func (c *cluster) deployThroughLoss(t *testing.T) {
 	t.Helper()
 	const attempts = 5
 	for i := range attempts {
@@ -175,17 +180,17 @@ func (c *cluster) deployInBadWeather(t *testing.T) {
 	t.Errorf("no deployment in %d succeeded through delay and loss", attempts)
 }
 
-// process is a process as no other has been or will be: by PID and time of
-// start.
+// process identifies a process by its PID and its time of start. A PID alone may
+// be used again.
 type process struct {
 	pid   int64
 	start string
 }
 
-// running are the cluster's nodes.
+// running holds the process of each node.
 type running map[client.NodeName]process
 
-// processes finds the processes that a view speaks of.
+// processes returns the processes whose PIDs are in v.
 func processes(t *testing.T, v view) running {
 	t.Helper()
 	all := running{}
@@ -199,7 +204,7 @@ func processes(t *testing.T, v view) running {
 	return all
 }
 
-// live checks that every process still runs.
+// live checks that all processes still run.
 func (r running) live(t *testing.T) {
 	t.Helper()
 	for name, p := range r {
@@ -209,13 +214,14 @@ func (r running) live(t *testing.T) {
 	}
 }
 
-// startTime returns when a process was started, in ticks since the boot.
+// startTime returns the time of a process's start, in ticks since the boot.
 func startTime(pid int64) (string, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return "", err
 	}
-	// What follows the name, which is in parentheses and may contain anything.
+	// The name of the program is in parentheses and may contain any character. The
+	// other fields begin behind the last parenthesis.
 	_, rest, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')'):]), " ")
 	const state, start = 0, 19 // proc_pid_stat(5), counted from the third field
 	fields := strings.Fields(rest)

@@ -32,8 +32,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// prepare checks that this machine can run the tests, removes what earlier ones
-// left behind, and builds the program.
+// prepare checks that this machine can run the tests, removes the namespaces of
+// earlier tests, and builds the program.
 func prepare() error {
 	if _, err := exec.LookPath("ip"); err != nil {
 		return fmt.Errorf("these tests need the ip command; install iproute2 (%v)", err)

@@ -15,11 +15,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
 
-// Namespaces are called zeekfleet-test-<PID of the test>-<name>, so that tests
-// may run side by side, and the leftovers of killed ones can be told.
+// namespacePrefix begins the name of every namespace:
+// zeekfleet-test-<PID of the test>-<name>. With the PID, several tests can run at
+// once, and the namespaces of a killed test are recognised.
 const namespacePrefix = "zeekfleet-test-"
 
-// namespaceDir is where the ip command keeps the names of namespaces.
+// namespaceDir is the directory with a file for each named namespace; the ip
+// command maintains it.
 const namespaceDir = "/run/netns"
 
 // namespace is a network namespace, which stands for a host.
@@ -40,7 +42,7 @@ func newNamespace(t *testing.T, name string) namespace {
 	return ns
 }
 
-// remove kills what runs in the namespace, and removes it.
+// remove kills the processes in the namespace, and removes the namespace.
 func (ns namespace) remove() error {
 	pids, err := exec.Command("ip", "netns", "pids", string(ns)).Output()
 	if err != nil {
@@ -57,7 +59,7 @@ func (ns namespace) remove() error {
 	return nil
 }
 
-// removeLeftovers removes the namespaces of tests that do not live any more.
+// removeLeftovers removes the namespaces of tests whose process has ended.
 func removeLeftovers() error {
 	paths, err := filepath.Glob(filepath.Join(namespaceDir, namespacePrefix+"*"))
 	if err != nil {
@@ -74,11 +76,11 @@ func removeLeftovers() error {
 	return errors.Join(errs...)
 }
 
-// in calls do in the namespace: sockets that it opens and processes that it
-// starts belong there. It must do so itself, not in another goroutine.
+// in calls do on a thread in the namespace. Sockets that do opens and processes
+// that do starts belong to the namespace; those of other goroutines do not.
 func (ns namespace) in(do func() error) (err error) {
 	done := make(chan struct{})
-	go sockownertest.OnAnotherThread(func() { // nothing else may run in the namespace
+	go sockownertest.OnAnotherThread(func() { // no other goroutine may run on a thread in the namespace
 		defer close(done)
 		var f *os.File
 		if f, err = os.Open(filepath.Join(namespaceDir, string(ns))); err == nil {

@@ -1,4 +1,5 @@
-// Package porttest has ports for tests of programs that are told where to listen.
+// Package porttest reserves ports for tests of programs whose listening ports are
+// settings. It starts no goroutines.
 package porttest
 
 import (
@@ -7,22 +8,24 @@ import (
 	"net"
 )
 
-// Ports are TCP ports of this host on which nobody listens. The kernel does not
-// give them to those who ask for any port, nor to connections that go out, as it
-// does with ports that were found free by listening on any. Other tests that
-// reserve ports get others.
+// Ports are TCP ports of this host on which no program listens. Other tests that
+// reserve ports get other ones. The kernel does not use these ports for outgoing
+// connections, nor for listeners on port 0. It may use a port that a test has found
+// by listening on port 0.
 type Ports struct {
-	held        net.Listener // on the first one: who listens there has all of them
+	held        net.Listener // listens on the first port, which reserves all ports of the block
 	first, used int
 }
 
-// Size is how many ports are reserved at a time; the first is taken already.
+// Size is the number of ports in a block. Ports itself listens on the first one.
 const Size = 40
 
-// Between the ports of well-known services and those that the kernel gives away.
+// The range of ports to reserve. It is above the ports of well-known services, and
+// below the ports that the kernel chooses itself.
 const lowest, highest = 10_000, 30_000
 
-// Reserve finds ports that nobody uses. They are its caller's until Close.
+// Reserve finds a block of ports on which no program listens. The block belongs to
+// the caller until Close.
 func Reserve() (*Ports, error) {
 	const blocks = (highest - lowest) / Size
 	begin := rand.IntN(blocks)
@@ -51,7 +54,7 @@ func allFree(from, to int) bool {
 	return true
 }
 
-// At returns one of the ports: 1 is the first that is not taken, Size-1 the last.
+// At returns the port with the index i, from 1 to Size-1. It panics for another i.
 func (p *Ports) At(i int) uint16 {
 	if i < 1 || i >= Size {
 		panic(fmt.Sprintf("porttest: there is no port %d", i))
@@ -59,11 +62,11 @@ func (p *Ports) At(i int) uint16 {
 	return uint16(p.first + i)
 }
 
-// Next returns one of the ports, another one each time.
+// Next returns the port with the next index, beginning with 1.
 func (p *Ports) Next() uint16 {
 	p.used++
 	return p.At(p.used)
 }
 
-// Close lets others reserve the ports.
+// Close gives the ports back.
 func (p *Ports) Close() error { return p.held.Close() }

@@ -1,5 +1,5 @@
-// Package roottest is for tests that need root. They are skipped where the tests
-// run as another user, and fail there if that is in CI, where every test must run.
+// Package roottest is for tests that need root. As another user such a test is
+// skipped; in CI (CI=true) it fails, because every test must run there.
 package roottest
 
 import (
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Need skips the test, or fails it in CI, unless it runs as root. why says what the
-// test does that takes root, such as "mounts a disk".
+// Need skips the test, or fails it in CI, unless it runs as root. why is the reason
+// for root, such as "mounts a disk".
 func Need(t testing.TB, why string) {
 	t.Helper()
 	skip, err := Missing(why)
@@ -21,8 +21,8 @@ func Need(t testing.TB, why string) {
 	}
 }
 
-// Missing returns why tests are to be skipped that need root, or why they fail.
-// Neither is there for root.
+// Missing returns the reason to skip tests that need root, or the error to fail
+// them with. For root both are empty.
 func Missing(why string) (skip string, err error) {
 	return missing(why, os.Geteuid(), os.Getenv("CI"))
 }
