@@ -225,7 +225,7 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 // host needs no certificate.
 func (c *controllerShell) peerAdded(p bus.Peer) controller.PeerAdded {
 	ev := controller.PeerAdded{
-		Peer: mgmt.PeerID(p.ID), Addr: p.Addr, Dialed: p.Dialed, Prepares: announces(c.endpoint, p, fleetPrepares),
+		Peer: mgmt.PeerID(p.ID), Addr: p.Addr, Dialed: p.Dialed, Fleet: announces(c.endpoint, p, fleetPrepares),
 	}
 	if p.Certificate == nil || p.Caller.Trusted {
 		return ev

@@ -12,9 +12,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// TestOnlyAgentsThatSayThatTheyCanAreAskedBefore deploys to two agents, of which
-// one is as upstream's: that one never sees an event of ours.
-func TestOnlyAgentsThatSayThatTheyCanAreAskedBefore(t *testing.T) {
+// TestOnlyAgentsOfOursAreAskedBefore deploys to agents of which only one is ours.
+// The others never see an event of ours, nor a question that no client has asked.
+func TestOnlyAgentsOfOursAreAskedBefore(t *testing.T) {
 	cluster := startCluster(t)
 	ours := cluster.obedientAgent("ours", "zeek/fleet/agent/prepare/")
 	zeeks := cluster.obedientAgent("zeeks")
@@ -37,11 +37,15 @@ func TestOnlyAgentsThatSayThatTheyCanAreAskedBefore(t *testing.T) {
 	if id, ok := client.ConfigurationID(results); err != nil || !ok || id != "c" {
 		t.Fatalf("deploy: %v, %v", results, err)
 	}
-	const asked, deployed = "Fleet::Agent::API::prepare_request", "Management::Agent::API::deploy_request"
+	const (
+		nodes    = "Management::Agent::API::get_nodes_request"
+		asked    = "Fleet::Agent::API::prepare_request"
+		deployed = "Management::Agent::API::deploy_request"
+	)
 	for _, tt := range []struct {
 		agent *obedientAgent
 		want  []string
-	}{{ours, []string{asked, deployed}}, {zeeks, []string{deployed}}, {everything, []string{deployed}}} {
+	}{{ours, []string{nodes, asked, deployed}}, {zeeks, []string{deployed}}, {everything, []string{deployed}}} {
 		got := tt.agent.heard("Management::Agent::API::agent_welcome_request")
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s heard %q, want %q", tt.agent.name, got, tt.want)

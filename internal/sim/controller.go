@@ -77,7 +77,7 @@ func (c *controllerPart) peerAdded(e *end) {
 		c.book.met = append(c.book.met, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed})
 	}
 	_, isAgent := e.far.self.part.(*agentPart)
-	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Prepares: isAgent && c.w.terms.prepares})
+	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Fleet: isAgent && c.w.terms.fleetAgents})
 }
 
 func (c *controllerPart) peerLost(e *end) {

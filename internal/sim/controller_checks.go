@@ -76,7 +76,7 @@ func (c *controllerPart) checkHeld() {
 		}
 	}
 	if held.Peers > len(c.book.met) || held.Requests > len(c.book.asked) || held.Agents > agents ||
-		held.Legs > (len(c.book.asked)+3)*agents {
+		held.Legs > (len(c.book.asked)+4)*agents {
 		c.w.violated("controller remembers %+v, has %d peers, %d agents and owes %d answers",
 			held, len(c.book.met), agents, len(c.book.asked))
 	}

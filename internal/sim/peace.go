@@ -140,6 +140,7 @@ func (w *world) checkRecovery() {
 	for _, n := range d.Config.Nodes {
 		w.checkNode(d.Config, n)
 	}
+	w.checkSnapshot(d.Config)
 	c := w.clients[0]
 	c.connect()
 	w.run(w.now + 5*time.Second)
@@ -159,6 +160,32 @@ func (w *world) checkRecovery() {
 	}
 	w.checkHeard(c, d.Config)
 	c.leave()
+}
+
+// checkSnapshot demands that the controller has observed the whole truth although
+// nobody has asked for it, if it knows its agents as ones of ours.
+func (w *world) checkSnapshot(config mgmt.Configuration) {
+	if !w.terms.fleetAgents || w.broken != nil {
+		return
+	}
+	states := map[mgmt.NodeName]mgmt.State{}
+	for _, in := range w.controller.m.Snapshot().Instances {
+		for _, n := range in.Nodes {
+			if n.MgmtRole == mgmt.RoleNone {
+				states[n.Node] = n.State
+			}
+		}
+	}
+	for _, n := range config.Nodes {
+		a := w.agent(n.Instance)
+		if a != nil && w.reachable(a) && !w.refused(a.name) && states[n.Name] != mgmt.Running {
+			w.violated("in peace the controller's snapshot has %s as %q", n.Name, states[n.Name])
+		}
+		delete(states, n.Name)
+	}
+	if w.everybodyReachable() && len(states) > 0 {
+		w.violated("in peace the controller's snapshot has nodes that are not deployed: %v", states)
+	}
 }
 
 // refused reports whether the instance keeps what it ran until somebody deploys

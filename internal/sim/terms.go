@@ -21,9 +21,10 @@ type terms struct {
 	ping      time.Duration // after which a dead connection is found out once the network is whole
 	stopGrace time.Duration // between SIGTERM and SIGKILL
 	fleet     bool          // agents know the controller as one of ours
-	prepares  bool          // the controller knows that agents can be asked before they are deployed to
-	agents    int
-	clients   int
+	// fleetAgents says that the controller knows the agents as ones of ours.
+	fleetAgents bool
+	agents      int
+	clients     int
 }
 
 // steadyTerms are those of the dialogues: nothing is left to chance.
@@ -70,7 +71,7 @@ func (w *world) newTerms() terms {
 	}
 	t.agent.Preflight = pick(w, []agent.PreflightMode{agent.PreflightOff, agent.PreflightOn, agent.PreflightStrict})
 	t.agent.MaxStarting, t.fleet = pick(w, []int{0, 1, 2}), w.chance(0.8)
-	t.prepares = w.chance(0.7)
+	t.fleetAgents = w.chance(0.7)
 	if w.chance(0.2) {
 		t.controller.Rules = mgmt.Rules{}
 	}

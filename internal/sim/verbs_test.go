@@ -47,11 +47,11 @@ func (s *stage) beginAgents(args *coretest.Args) error {
 	return nil
 }
 
-// "set [prepares] [grace=TIME] [FIELD=VALUE]...", before the agents: the agents can
-// be asked whether they could deploy something; processes have so long to end; and
-// settings of the agents.
+// "set [fleet] [grace=TIME] [FIELD=VALUE]...", before the agents: the controller
+// knows the agents as ones of ours; processes have so long to end; and settings of
+// the agents.
 func (s *stage) set(args *coretest.Args) error {
-	s.terms.prepares = args.Flag("prepares") || s.terms.prepares
+	s.terms.fleetAgents = args.Flag("fleet") || s.terms.fleetAgents
 	if grace := args.Duration("grace"); grace > 0 {
 		s.terms.stopGrace = grace
 	}

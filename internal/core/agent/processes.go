@@ -82,6 +82,8 @@ func (r *rollout) exited(ev Exited) {
 	p := n.proc
 	r.vanished(n)
 	switch {
+	case p.halt != nil && !n.wanted:
+		r.setState(n, mgmt.Stopped) // it is UNKNOWN if it could not be stopped before
 	case p.halt != nil:
 	case n.kept:
 		r.keptEnded(n, ev)

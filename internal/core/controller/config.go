@@ -78,6 +78,10 @@ type Limits struct {
 	// Peers bounds the native peers that are listened to; an agent beyond it
 	// stays unknown. Zero means 4,000.
 	Peers int
+	// Observed bounds the node states that are kept for Snapshot, of all instances
+	// together. The states of an instance that is beyond it are not kept, and
+	// Snapshot shows its nodes as UNKNOWN. Zero means 50,000.
+	Observed int
 	// Leaving bounds State.Leaving; beyond it the oldest is given up. Zero means
 	// 1,000.
 	Leaving int
@@ -133,6 +137,7 @@ func (l Limits) withDefaults() Limits {
 	l.ClientRequests = cmp.Or(l.ClientRequests, 100)
 	l.ReqIDBytes = cmp.Or(l.ReqIDBytes, 1024)
 	l.Peers = cmp.Or(l.Peers, 4000)
+	l.Observed = cmp.Or(l.Observed, 50_000)
 	l.Leaving = cmp.Or(l.Leaving, 1000)
 	l.Results = cmp.Or(l.Results, 25_000)
 	return l

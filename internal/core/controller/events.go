@@ -17,9 +17,10 @@ type (
 		// Addr is the peer's address; for a dialed one that which was dialed.
 		Addr   netip.AddrPort
 		Dialed bool
-		// Prepares says that it can be asked whether it could deploy something
-		// (mgmt.AgentPrepareRequest).
-		Prepares bool
+		// Fleet says that the peer is an agent of ours: its subscriptions say so
+		// (docs/decisions/0005). It is asked whether it could deploy something
+		// (mgmt.AgentPrepareRequest), and for its nodes when it joins.
+		Fleet bool
 		// Certificate is the name of the certificate that the peer has shown, and
 		// Instances are those as which that lets it introduce itself; without a
 		// certificate, it may introduce itself as any.

@@ -70,6 +70,7 @@ func (n nodeLists) answered(l *leg, results []mgmt.Result) {
 	case len(statuses) > n.cfg.Limits.Nodes:
 		result = n.unknown(name, fmt.Sprintf("more than %d nodes", n.cfg.Limits.Nodes))
 	default:
+		n.observed.list(name, statuses, n.memory.deployed)
 		// The text of a success is what the agent has to say of crashes.
 		result = mgmt.Result{Success: true, Instance: name, Data: n.withSelf(l.agent, statuses), Error: answer.Error}
 	}

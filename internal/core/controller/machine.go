@@ -20,6 +20,7 @@ type Machine struct {
 	greetings   *greetings
 	lists       nodeLists
 	questions   nodeQuestions
+	watching    *watching
 	decisions   map[reflect.Type]decision
 	// deposed says that another controller has changed the stored state.
 	deposed bool
@@ -37,12 +38,14 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 		dials:    &dials{turn: t, inForce: map[mgmt.InstanceName]netip.AddrPort{}, stale: true},
 		legs:     &legs{turn: t},
 		requests: newRequests(t, &cfg),
+		observed: newObserved(t, &cfg),
 	}
 	m := &Machine{
 		parts:     p,
 		staging:   &staging{parts: p, by: map[mgmt.PeerID]uint64{}},
 		lists:     nodeLists{p},
 		questions: nodeQuestions{p},
+		watching:  &watching{parts: p, again: map[mgmt.InstanceName]time.Time{}},
 		decisions: decisions(),
 	}
 	m.deployments = &deployments{parts: p, staging: m.staging}
@@ -105,6 +108,7 @@ func (m *Machine) advance() {
 	}
 	m.redial()
 	m.expireRequests()
+	m.watching.askAgain()
 	for again := true; again && m.memory.saving == nil; {
 		m.greetings.renewAll()
 		again = m.deployments.proceed()
@@ -136,6 +140,7 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	}
 	offer(m.requests.next())
 	offer(m.deployments.next())
+	offer(m.watching.next())
 	for _, a := range m.roster.agents {
 		offer(m.greetings.next(a))
 	}
@@ -165,12 +170,23 @@ func (m *Machine) peerLost(id mgmt.PeerID) {
 func (m *Machine) drop(a *agent) {
 	m.roster.remove(a)
 	m.legs.lose(a)
-	m.roster.succeed(a)
+	if m.observed.lose(a.name); !m.memory.deployed.has(a.name) {
+		m.observed.forget(a.name)
+	}
+	m.joined(m.roster.succeed(a))
+}
+
+// joined begins to observe an agent that has just joined; nil is none.
+func (m *Machine) joined(a *agent) {
+	if a != nil {
+		m.observed.join(a.name)
+		m.watching.begin(a)
+	}
 }
 
 func (m *Machine) fromAgent(ev FromAgent) {
 	if hello, ok := ev.Msg.(mgmt.NotifyAgentHello); ok {
-		m.roster.hello(ev, hello)
+		m.joined(m.roster.hello(ev, hello))
 		return
 	}
 	a := m.roster.sender(ev)
@@ -190,6 +206,7 @@ func (m *Machine) fromAgent(ev FromAgent) {
 	case mgmt.NotifyChange:
 		m.note(Note{Level: changeLevel(msg.New), Text: "node changed", Instance: a.name, Node: msg.Node.Name,
 			Err: fmt.Sprintf("%s to %s", msg.Old, msg.New)})
+		m.observed.change(a.name, msg, m.memory.deployed.runs(a.name, msg.Node.Name))
 	}
 }
 

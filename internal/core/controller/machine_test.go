@@ -21,8 +21,10 @@ func user(client mgmt.PeerID) mgmt.Principal {
 	return mgmt.Principal{Name: string(client), Role: mgmt.Admin}
 }
 
+func newRand() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
+
 func newMachine(saved controller.State) *controller.Machine {
-	return controller.New(controller.Config{}, saved, rand.New(rand.NewPCG(1, 2)))
+	return controller.New(controller.Config{}, saved, newRand())
 }
 
 func TestFirstWakeIsAtOnce(t *testing.T) {

@@ -149,7 +149,7 @@ func (m *memory) withRefused(names []mgmt.InstanceName) State {
 
 // history returns the predecessors of t, as many as are kept: the oldest go.
 // Deploying the same again makes no predecessor.
-func (m *memory) history(t *target) []Past {
+func (m *memory) history(t *target) []mgmt.PastConfig {
 	s := m.state
 	if s.Deployed == nil || reflect.DeepEqual(s.Deployed.Config, t.config) {
 		return s.History

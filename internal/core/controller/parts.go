@@ -12,6 +12,7 @@ type parts struct {
 	dials    *dials
 	legs     *legs
 	requests *requests
+	observed *observed
 }
 
 // fill returns config as it would be deployed now, with the addresses of its

@@ -15,8 +15,8 @@ type peer struct {
 	id     mgmt.PeerID
 	addr   netip.AddrPort
 	dialed bool
-	// prepares is as in PeerAdded.
-	prepares bool
+	// fleet is as in PeerAdded.
+	fleet bool
 	// retired says that a Disconnect ended the peering, although its loss has
 	// not been reported yet.
 	retired bool
@@ -36,7 +36,7 @@ type peer struct {
 func newPeer(ev PeerAdded) *peer {
 	return &peer{
 		id: ev.Peer, addr: netip.AddrPortFrom(ev.Addr.Addr().Unmap(), ev.Addr.Port()), dialed: ev.Dialed,
-		prepares: ev.Prepares, certificate: ev.Certificate, instances: ev.Instances,
+		fleet: ev.Fleet, certificate: ev.Certificate, instances: ev.Instances,
 	}
 }
 

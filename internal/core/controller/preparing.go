@@ -72,7 +72,7 @@ func (d *deployment) lookAll() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		a := d.roster.agents[name]
-		if d.roster.missing(name) != "" || !a.peer.prepares || d.asked[a] || len(d.target.of[name]) == 0 {
+		if d.roster.missing(name) != "" || !a.peer.fleet || d.asked[a] || len(d.target.of[name]) == 0 {
 			continue
 		}
 		d.asked[a] = true

@@ -48,11 +48,11 @@ type world struct {
 	saved  controller.State // what stored has
 	stored coretest.Stored
 	peers  map[mgmt.PeerID]bool
-	// prepares holds the peers that can be asked before they are deployed to.
-	prepares map[mgmt.PeerID]bool
-	asked    []controller.ToAgent
-	pending  map[key]waiting
-	dials    map[mgmt.InstanceName]netip.AddrPort
+	// fleet holds the peers that can be asked before they are deployed to.
+	fleet   map[mgmt.PeerID]bool
+	asked   []controller.ToAgent
+	pending map[key]waiting
+	dials   map[mgmt.InstanceName]netip.AddrPort
 	// told is the last thing that changes what it runs, for each peer: a
 	// configuration or a standby.
 	told map[mgmt.PeerID]string
@@ -82,7 +82,7 @@ var (
 )
 
 func newWorld(t *rapid.T) *world {
-	w := &world{t: t, now: epoch, peers: map[mgmt.PeerID]bool{}, prepares: map[mgmt.PeerID]bool{}, pending: map[key]waiting{}, told: map[mgmt.PeerID]string{}}
+	w := &world{t: t, now: epoch, peers: map[mgmt.PeerID]bool{}, fleet: map[mgmt.PeerID]bool{}, pending: map[key]waiting{}, told: map[mgmt.PeerID]string{}}
 	w.cfg = controller.Config{
 		Rules:  mgmt.Rules{AssignBroker: true, AssignMetrics: true},
 		Limits: controller.Limits{Requests: 6, ClientRequests: 4, Peers: 4, Leaving: 2}, History: 2,
@@ -148,7 +148,7 @@ func (w *world) toAgent(e controller.ToAgent) {
 	if !w.peers[e.Peer] {
 		w.t.Fatalf("%T to lost peer %s", e.Msg, e.Peer)
 	}
-	if prepare, ok := e.Msg.(mgmt.AgentPrepareRequest); ok && (!w.prepares[e.Peer] || prepare.Look <= 0 || prepare.Whole < prepare.Look) {
+	if prepare, ok := e.Msg.(mgmt.AgentPrepareRequest); ok && (!w.fleet[e.Peer] || prepare.Look <= 0 || prepare.Whole < prepare.Look) {
 		w.t.Fatalf("%s is asked within %v of %v", e.Peer, prepare.Look, prepare.Whole)
 	}
 	if deploy, ok := e.Msg.(mgmt.AgentDeployRequest); ok {
@@ -362,11 +362,11 @@ func (w *world) peer(t *rapid.T) {
 		t.Skip("is there")
 	}
 	w.peers[id] = true
-	ev := controller.PeerAdded{Peer: id, Addr: netip.MustParseAddrPort("10.0.0.1:40000"), Prepares: rapid.Bool().Draw(t, "prepares")}
+	ev := controller.PeerAdded{Peer: id, Addr: netip.MustParseAddrPort("10.0.0.1:40000"), Fleet: rapid.Bool().Draw(t, "fleet")}
 	if len(w.dials) > 0 && rapid.Bool().Draw(t, "dialed") {
 		ev.Dialed, ev.Addr = true, w.dials[slices.Sorted(maps.Keys(w.dials))[0]]
 	}
-	w.prepares[id] = ev.Prepares
+	w.fleet[id] = ev.Fleet
 	w.step(ev)
 }
 

@@ -60,20 +60,21 @@ func (r *roster) sender(ev FromAgent) *agent {
 }
 
 // hello makes the peer the agent of its instance, unless another connected peer
-// is that already (spec management-api 6.4; 7.3, G-C9). Hellos are repeated.
-func (r *roster) hello(ev FromAgent, hello mgmt.NotifyAgentHello) {
+// is that already (spec management-api 6.4; 7.3, G-C9). It returns the agent if
+// it has joined just now, and nil if not: hellos are repeated.
+func (r *roster) hello(ev FromAgent, hello mgmt.NotifyAgentHello) *agent {
 	p := r.peers[ev.Peer]
 	if reason := refuseHello(p, ev, hello); reason != "" {
 		r.note(Note{Level: Warn, Text: "hello refused", Instance: ev.Instance, Peer: ev.Peer, Err: reason})
-		return
+		return nil
 	}
 	if p.retired {
-		return
+		return nil
 	}
 	if reason := p.notTheirs(hello.Instance); reason != "" {
 		r.note(Note{Level: Warn, Text: "hello refused", Instance: ev.Instance, Peer: ev.Peer, Err: reason})
 		r.emit(Refuse{p.id, hello.Instance, reason})
-		return
+		return nil
 	}
 	first := p.name == ""
 	if first {
@@ -81,13 +82,16 @@ func (r *roster) hello(ev FromAgent, hello mgmt.NotifyAgentHello) {
 	}
 	changed := p.version != hello.APIVersion
 	p.version = hello.APIVersion
-	if a := r.agents[p.name]; a == nil {
-		r.join(p)
-	} else if a.peer == p && changed {
+	a := r.agents[p.name]
+	if a == nil {
+		return r.join(p)
+	}
+	if a.peer == p && changed {
 		r.noteVersion(a)
 	} else if a.peer != p && first {
 		r.refuseSecond(p, a)
 	}
+	return nil
 }
 
 func (r *roster) refuseSecond(p *peer, a *agent) {
@@ -96,12 +100,13 @@ func (r *roster) refuseSecond(p *peer, a *agent) {
 	r.emit(Refuse{p.id, p.name, fmt.Sprintf("an agent named '%s' is connected already, from %s", p.name, a.peer.addr)})
 }
 
-func (r *roster) join(p *peer) {
+func (r *roster) join(p *peer) *agent {
 	a := &agent{name: p.name, peer: p}
 	r.agents[a.name] = a
 	r.changes++
 	r.note(Note{Level: Info, Text: "agent joined", Instance: a.name, Peer: p.id})
 	r.noteVersion(a)
+	return a
 }
 
 func (r *roster) noteVersion(a *agent) {
@@ -117,17 +122,18 @@ func (r *roster) remove(a *agent) {
 }
 
 // succeed lets the peer that has waited longest for the name of a, which was
-// removed, have that name.
-func (r *roster) succeed(a *agent) {
+// removed, have that name. It returns the new agent, or nil if no peer waits.
+func (r *roster) succeed(a *agent) *agent {
 	var next *peer
 	for _, p := range r.peers {
 		if p.name == a.name && p != a.peer && !p.retired && (next == nil || earlier(p, next) < 0) {
 			next = p
 		}
 	}
-	if next != nil {
-		r.join(next)
+	if next == nil {
+		return nil
 	}
+	return r.join(next)
 }
 
 // absence returns why the instance cannot be asked to do anything, and the

@@ -23,6 +23,7 @@ func (d commitSave) saved(err string) {
 	if err == "" {
 		d.leaving = d.dismissing(d.memory.deployed, d.target)
 		d.memory.deployed = d.target
+		d.observed.deploy(d.target, d.roster.agents)
 		d.send()
 		return
 	}

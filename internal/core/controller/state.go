@@ -18,8 +18,9 @@ type State struct {
 	// Refused holds the instances whose agents refused Deployed when a client
 	// deployed it, sorted. They keep what they ran until a client deploys again.
 	Refused []mgmt.InstanceName
-	// History holds the predecessors of Deployed, oldest first.
-	History []Past
+	// History describes the predecessors of Deployed, oldest first. Their
+	// configurations are in the store alone.
+	History []mgmt.PastConfig
 	// Leaving holds the instances that the controller dialed, that are no longer
 	// part of Deployed, and that have not confirmed yet that they stopped.
 	Leaving []Leaving
@@ -42,20 +43,6 @@ type Entry struct {
 	size int // of the value that has the entry; zero before it was written or read
 }
 
-// Past is what the controller knows of a configuration that was deployed before.
-// The configuration itself is in the store alone.
-type Past struct {
-	// Revision, When and Who are those of its Entry.
-	Revision uint64
-	When     time.Time
-	Who      string
-	// ID is that of the configuration; it has so many Instances and Nodes.
-	ID               string
-	Instances, Nodes int
-	// Bytes is the size of the value that has the configuration.
-	Bytes int
-}
-
 // Leaving is an instance that was dropped while the controller dials it.
 type Leaving struct {
 	Instance mgmt.Instance
@@ -63,8 +50,8 @@ type Leaving struct {
 }
 
 // past returns what is kept in mind of e.
-func (e *Entry) past() Past {
-	return Past{
+func (e *Entry) past() mgmt.PastConfig {
+	return mgmt.PastConfig{
 		Revision: e.Revision, When: e.When, Who: e.Who,
 		ID: e.Config.ID, Instances: len(e.Config.Instances), Nodes: len(e.Config.Nodes), Bytes: e.size,
 	}

@@ -162,7 +162,7 @@ func (r restoring) state() (State, error) {
 			return State{}, fmt.Errorf("value %q is missing", key)
 		}
 		delete(r.unread, key)
-		s.History = append(s.History, Past(p))
+		s.History = append(s.History, mgmt.PastConfig(p))
 	}
 	var err error
 	if s.Staged, err = r.entry(stagedKey, f.Staged); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,7 +34,7 @@ type storing struct {
 func newStoring(t *testing.T, cfg controller.Config, stored coretest.Stored) *storing {
 	t.Helper()
 	s := &storing{t: t, now: epoch, stored: stored}
-	s.core = controller.New(cfg, s.state(), rand.New(rand.NewPCG(1, 2)))
+	s.core = controller.New(cfg, s.state(), newRand())
 	return s
 }
 

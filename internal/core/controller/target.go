@@ -85,6 +85,15 @@ func (t *target) byInstance(names []mgmt.NodeName) map[mgmt.InstanceName][]mgmt.
 	return by
 }
 
+// runs reports whether t, which may be nil, has that node on that instance.
+func (t *target) runs(instance mgmt.InstanceName, name mgmt.NodeName) bool {
+	if t == nil {
+		return false
+	}
+	n, ok := t.nodes[name]
+	return ok && n.Instance == instance
+}
+
 // dialAddr returns where the controller dials this instance, and false if the
 // instance is to dial the controller. An unknown host is this one, as it is
 // for a socket.

@@ -8,10 +8,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// "peer PEER ADDRESS [dialed] [prepares] [certificate=NAME [INSTANCE]...]": an
+// "peer PEER ADDRESS [dialed] [fleet] [certificate=NAME [INSTANCE]...]": an
 // agent connects, or is dialed.
 func (s *controllerStage) peer(args *Args) error {
-	ev := controller.PeerAdded{Peer: mgmt.PeerID(args.Next()), Dialed: args.Flag("dialed"), Prepares: args.Flag("prepares")}
+	ev := controller.PeerAdded{Peer: mgmt.PeerID(args.Next()), Dialed: args.Flag("dialed"), Fleet: args.Flag("fleet")}
 	var err error
 	if ev.Addr, err = netip.ParseAddrPort(args.Next()); err != nil {
 		return err

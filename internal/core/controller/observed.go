@@ -1,0 +1,194 @@
+package controller
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// observed is what agents have said of their nodes. Snapshot shows it.
+type observed struct {
+	*turn
+	cfg    *Config
+	sights map[mgmt.InstanceName]*sight
+	nodes  int // in all sights
+}
+
+// sight is what the agent of one instance has said.
+type sight struct {
+	since, heard time.Time // as in mgmt.ObservedInstance
+	nodes        map[mgmt.NodeName]mgmt.ObservedNode
+	// shown is the latest view of it, of a cluster in which that was deployed. It
+	// is nil if the sight has changed since.
+	shown *mgmt.ObservedInstance
+	of    *target
+}
+
+func newObserved(t *turn, cfg *Config) *observed {
+	return &observed{turn: t, cfg: cfg, sights: map[mgmt.InstanceName]*sight{}}
+}
+
+// join begins the sight of an instance whose agent has connected.
+func (o *observed) join(name mgmt.InstanceName) {
+	o.forget(name)
+	o.sights[name] = &sight{since: o.now, nodes: map[mgmt.NodeName]mgmt.ObservedNode{}}
+}
+
+// lose ends what is known of an instance whose agent is gone, except when that
+// was.
+func (o *observed) lose(name mgmt.InstanceName) {
+	heard := o.sights[name].heard
+	o.forget(name)
+	o.sights[name] = &sight{since: o.now, heard: heard}
+}
+
+func (o *observed) forget(name mgmt.InstanceName) {
+	if s := o.sights[name]; s != nil {
+		o.nodes -= len(s.nodes)
+		delete(o.sights, name)
+	}
+}
+
+// deploy forgets the instances that are neither part of t, which is deployed now,
+// nor connected. It also forgets nodes that are no part of t and have stopped.
+func (o *observed) deploy(t *target, connected map[mgmt.InstanceName]*agent) {
+	for _, name := range slices.Collect(maps.Keys(o.sights)) {
+		if connected[name] == nil && !t.has(name) {
+			o.forget(name)
+			continue
+		}
+		s := o.sights[name]
+		before := len(s.nodes)
+		maps.DeleteFunc(s.nodes, func(node mgmt.NodeName, is mgmt.ObservedNode) bool {
+			return is.State == mgmt.Stopped && !t.runs(name, node)
+		})
+		o.nodes += len(s.nodes) - before
+	}
+}
+
+// list replaces what is known of an instance by what its agent says of all nodes.
+// A node that has stopped and is no part of t, which is deployed, is about to be
+// forgotten by its agent.
+func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *target) {
+	s := o.sights[name]
+	before := s.nodes
+	if o.nodes-len(before)+len(statuses) > o.cfg.Limits.Observed {
+		o.note(Note{Level: Warn, Text: "node states are not kept", Instance: name,
+			Err: fmt.Sprintf("there would be more than %d", o.cfg.Limits.Observed)})
+		statuses = nil
+	}
+	s.nodes, s.heard, s.shown = make(map[mgmt.NodeName]mgmt.ObservedNode, len(statuses)), o.now, nil
+	for _, status := range statuses {
+		if status.State == mgmt.Stopped && !t.runs(name, status.Node) {
+			continue
+		}
+		since := o.now
+		if was, ok := before[status.Node]; ok && was.State == status.State {
+			since = was.Since
+		}
+		s.nodes[status.Node] = mgmt.ObservedNode{NodeStatus: status, Since: since}
+	}
+	o.nodes += len(s.nodes) - len(before)
+}
+
+// change notes that a node of an instance is in another state. A node that has
+// stopped and is not wanted is forgotten.
+func (o *observed) change(instance mgmt.InstanceName, msg mgmt.NotifyChange, wanted bool) {
+	s, name := o.sights[instance], msg.Node.Name
+	node, known := s.nodes[name]
+	s.heard, s.shown = o.now, nil
+	switch {
+	case msg.New == mgmt.Stopped && !wanted:
+		delete(s.nodes, name)
+		if known {
+			o.nodes--
+		}
+		return
+	case !known && (o.nodes >= o.cfg.Limits.Observed || len(s.nodes) >= o.cfg.Limits.Nodes):
+		return
+	case !known:
+		node.NodeStatus = mgmt.NodeStatus{
+			Node: name, MgmtRole: mgmt.RoleNone, ClusterRole: msg.Node.Role, Port: msg.Node.Port, MetricsPort: msg.Node.MetricsPort,
+		}
+		o.nodes++
+	}
+	if msg.New != mgmt.Running || node.State != mgmt.Pending {
+		node.PID = nil // the process may be another one
+	}
+	node.State, node.Since = msg.New, o.now
+	s.nodes[name] = node
+}
+
+// Snapshot returns what the machine knows. The parts that have not changed since
+// the latest Snapshot are the same ones. What it returns does not change; the call
+// itself belongs to the goroutine that calls Step.
+func (m *Machine) Snapshot() *mgmt.Snapshot {
+	state := m.memory.state
+	snap := &mgmt.Snapshot{
+		Revision: state.Revision, Staged: state.Staged.configRevision(), Deployed: state.Deployed.configRevision(), History: state.History,
+	}
+	names := map[mgmt.InstanceName]bool{}
+	for name := range m.roster.agents {
+		names[name] = true
+	}
+	if m.memory.deployed != nil {
+		for name := range m.memory.deployed.instances {
+			names[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		snap.Instances = append(snap.Instances, m.observedInstance(name))
+	}
+	return snap
+}
+
+func (e *Entry) configRevision() *mgmt.ConfigRevision {
+	if e == nil {
+		return nil
+	}
+	return &mgmt.ConfigRevision{Revision: e.Revision, When: e.When, Who: e.Who, Config: e.Config}
+}
+
+// observedInstance returns the view of an instance.
+func (m *Machine) observedInstance(name mgmt.InstanceName) *mgmt.ObservedInstance {
+	s, a, deployed := m.observed.sights[name], m.roster.agents[name], m.memory.deployed
+	if s == nil {
+		s = &sight{}
+		m.observed.sights[name] = s
+	}
+	view := mgmt.ObservedInstance{Name: name, Standing: standingOf(a), Since: s.since, Heard: s.heard}
+	if a != nil {
+		view.Addr, view.Dialed = a.peer.addr, a.peer.dialed
+	}
+	if old := s.shown; old != nil && s.of == deployed && old.Standing == view.Standing {
+		return old
+	}
+	view.Nodes = slices.Collect(maps.Values(s.nodes))
+	for _, status := range deployed.unknownNodes(name) {
+		if _, known := s.nodes[status.Node]; !known {
+			view.Nodes = append(view.Nodes, mgmt.ObservedNode{NodeStatus: status})
+		}
+	}
+	slices.SortFunc(view.Nodes, func(a, b mgmt.ObservedNode) int { return cmp.Compare(a.Node, b.Node) })
+	s.shown, s.of = &view, deployed
+	return s.shown
+}
+
+// standingOf returns the standing of an agent, which may be nil.
+func standingOf(a *agent) mgmt.Standing {
+	switch {
+	case a == nil:
+		return mgmt.Absent
+	case !a.compatible():
+		return mgmt.Incompatible
+	case a.standing == ready:
+		return mgmt.Ready
+	case a.standing == dismissed:
+		return mgmt.StandsBy
+	}
+	return mgmt.Newcomer
+}

@@ -1,0 +1,63 @@
+package controller
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// watching asks each agent of ours, when it has joined, for the states of its
+// nodes. From then on the agent tells every change, and is not asked any more.
+type watching struct {
+	parts
+	// again is when agents are asked that could not answer.
+	again map[mgmt.InstanceName]time.Time
+}
+
+// begin asks an agent. Upstream's agents are not asked.
+func (w *watching) begin(a *agent) {
+	delete(w.again, a.name)
+	if !a.peer.fleet || !a.compatible() {
+		return
+	}
+	l := w.legs.begin(a, w)
+	w.legs.send(l, mgmt.AgentGetNodesRequest{ReqID: l.id})
+}
+
+// answered keeps the states. An agent that could not answer is asked again.
+func (w *watching) answered(l *leg, results []mgmt.Result) {
+	statuses, ok := results[0].Data.(mgmt.NodeStatuses)
+	switch {
+	case !results[0].Success || !ok:
+		w.again[l.agent.name] = w.now.Add(w.cfg.RequestTimeout)
+	case len(statuses) <= w.cfg.Limits.Nodes:
+		w.observed.list(l.agent.name, statuses, w.memory.deployed)
+	}
+}
+
+// failed has nothing to do: the agent is gone.
+func (w *watching) failed(*leg, string) {}
+
+// askAgain asks those that could not answer, as it is time.
+func (w *watching) askAgain() {
+	for _, name := range slices.Sorted(maps.Keys(w.again)) {
+		if w.now.Before(w.again[name]) {
+			continue
+		}
+		delete(w.again, name)
+		if a := w.roster.agents[name]; a != nil {
+			w.begin(a)
+		}
+	}
+}
+
+// next returns when an agent is asked again, and false if none is.
+func (w *watching) next() (time.Time, bool) {
+	times := slices.SortedFunc(maps.Values(w.again), time.Time.Compare)
+	if len(times) == 0 {
+		return time.Time{}, false
+	}
+	return times[0], true
+}
