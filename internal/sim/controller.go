@@ -179,7 +179,7 @@ func (c *controllerPart) save(changes []controller.Change) controller.Event {
 	}
 	if stored && !c.disk.foreign() {
 		values := c.disk.after(changes)
-		s := c.w.restore(values)
+		s := restore(c.w, values)
 		c.checkSave(s)
 		c.w.did(string(c.ep.id), s)
 		c.disk.values, c.disk.saved = values, s

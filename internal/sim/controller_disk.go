@@ -21,7 +21,7 @@ type controllerDisk struct {
 
 // load returns the state with which a life begins.
 func (d *controllerDisk) load(w *world) controller.State {
-	d.seen, d.saved = d.saves, w.restore(d.values)
+	d.seen, d.saved = d.saves, restore(w, d.values)
 	return d.saved
 }
 
@@ -42,7 +42,8 @@ func (d *controllerDisk) after(changes []controller.Change) map[string][]byte {
 	return next
 }
 
-func (w *world) restore(values map[string][]byte) controller.State {
+// restore returns the state that these values have.
+func restore(w *world, values map[string][]byte) controller.State {
 	state, err := controller.Restore(values)
 	if err != nil {
 		w.violated("what the controller has saved cannot be read: %v", err)
@@ -68,7 +69,7 @@ func (d *controllerDisk) predecessors(w *world) []*controller.Entry {
 // configuration there.
 func (w *world) saveBehind() {
 	d := &w.controller.disk
-	second := controller.New(w.terms.controller, w.restore(d.values), w.dice())
+	second := controller.New(w.terms.controller, restore(w, d.values), w.dice())
 	effects := second.Step(epoch.Add(w.now), controller.FromClient{
 		Client: "behind", Principal: mgmt.Principal{Name: "behind", Role: mgmt.Admin},
 		Msg: mgmt.StageConfigurationRequest{ReqID: w.newReqID(), Config: w.someConfiguration(mgmt.Configuration{})},

@@ -110,139 +110,142 @@ func (o *observing) lines() []string {
 	return lines
 }
 
+// observations are what happens, and what a snapshot shows then.
+var observations = map[string]struct {
+	cfg    controller.Config
+	happen func(*observing)
+	want   []string
+}{
+	"nobody has connected": {
+		happen: func(*observing) {},
+		want: []string{
+			"a ABSENT since never heard never", "  worker-1 UNKNOWN since never", "  worker-2 UNKNOWN since never",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+		},
+	},
+	"an agent of ours is asked when it joins": {
+		happen: func(o *observing) {
+			o.join("a", true)
+			o.wait(time.Second)
+			o.answer("a", running("worker-2", 2), running("worker-1", 1))
+		},
+		want: []string{
+			"a READY since 0s heard 1s", "  worker-1 RUNNING since 1s with a PID", "  worker-2 RUNNING since 1s with a PID",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+		},
+	},
+	"an agent of ours that could not answer is asked again": {
+		happen: func(o *observing) {
+			o.join("a", true)
+			o.step(controller.FromAgent{Peer: "a", Instance: "a", Msg: mgmt.AgentGetNodesResponse{
+				ReqID: o.asked["a"], Result: mgmt.Result{Error: "too many requests in flight"},
+			}})
+			delete(o.asked, "a")
+			for len(o.asked) == 0 {
+				o.now, _ = o.core.NextWake()
+				o.step(controller.Tick{})
+			}
+			o.answer("a", running("worker-1", 1))
+		},
+		want: []string{
+			"a READY since 0s heard 10s", "  worker-1 RUNNING since 10s with a PID", "  worker-2 UNKNOWN since never",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+		},
+	},
+	"an agent of upstream's tells changes only": {
+		happen: func(o *observing) {
+			o.join("a", false)
+			if len(o.asked) > 0 {
+				o.t.Error("an agent of upstream's is asked for its nodes")
+			}
+			o.wait(time.Second)
+			o.change("a", "worker-1", mgmt.Pending, mgmt.Running)
+		},
+		want: []string{
+			"a READY since 0s heard 1s", "  worker-1 RUNNING since 1s", "  worker-2 UNKNOWN since never",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+		},
+	},
+	"changes have their times, and a process that is another one no PID": {
+		happen: func(o *observing) {
+			o.join("a", true)
+			o.answer("a", running("worker-1", 1), running("worker-2", 2))
+			o.wait(time.Second)
+			o.change("a", "worker-2", mgmt.Running, mgmt.Crashed)
+		},
+		want: []string{
+			"a READY since 0s heard 1s", "  worker-1 RUNNING since 0s with a PID", "  worker-2 CRASHED since 1s",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+		},
+	},
+	"a node that is removed is forgotten when it has stopped": {
+		happen: func(o *observing) {
+			o.join("a", true)
+			o.answer("a", running("worker-1", 1), running("worker-2", 2), running("worker-9", 9),
+				mgmt.NodeStatus{Node: "worker-8", State: mgmt.Stopped})
+			o.change("a", "worker-9", mgmt.Running, mgmt.Stopped)
+			o.change("a", "worker-1", mgmt.Running, mgmt.Stopped)
+		},
+		want: []string{
+			"a READY since 0s heard 0s", "  worker-1 STOPPED since 0s", "  worker-2 RUNNING since 0s with a PID",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+		},
+	},
+	"of a lost agent's nodes nobody can tell": {
+		happen: func(o *observing) {
+			o.join("a", true)
+			o.answer("a", running("worker-1", 1), running("worker-2", 2))
+			o.wait(time.Minute)
+			o.step(controller.PeerLost{Peer: "a"})
+		},
+		want: []string{
+			"a ABSENT since 1m0s heard 0s", "  worker-1 UNKNOWN since never", "  worker-2 UNKNOWN since never",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+		},
+	},
+	"an instance that is not deployed is shown while it is connected": {
+		happen: func(o *observing) {
+			for _, name := range []mgmt.InstanceName{"c", "d"} {
+				o.join(name, true)
+				o.answer(name, running("old", 1))
+			}
+			o.step(controller.PeerLost{Peer: "d"})
+		},
+		want: []string{
+			"a ABSENT since never heard never", "  worker-1 UNKNOWN since never", "  worker-2 UNKNOWN since never",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+			"c STANDS_BY since 0s heard 0s", "  old RUNNING since 0s with a PID",
+		},
+	},
+	"as many states are kept as may be": {
+		cfg: controller.Config{Limits: controller.Limits{Observed: 2}},
+		happen: func(o *observing) {
+			o.join("a", true)
+			o.answer("a", running("worker-1", 1), running("worker-2", 2))
+			o.join("b", true)
+			o.answer("b", running("worker-3", 3))
+			o.change("b", "worker-3", mgmt.Running, mgmt.Crashed)
+		},
+		want: []string{
+			"a READY since 0s heard 0s", "  worker-1 RUNNING since 0s with a PID", "  worker-2 RUNNING since 0s with a PID",
+			"b READY since 0s heard 0s", "  worker-3 UNKNOWN since never",
+		},
+	},
+	"and no more of one agent": {
+		cfg: controller.Config{Limits: controller.Limits{Observed: 2}},
+		happen: func(o *observing) {
+			o.join("a", true)
+			o.answer("a", running("worker-1", 1), running("worker-2", 2), running("worker-9", 9))
+		},
+		want: []string{
+			"a READY since 0s heard 0s", "  worker-1 UNKNOWN since never", "  worker-2 UNKNOWN since never",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+		},
+	},
+}
+
 func TestSnapshot(t *testing.T) {
-	for name, tt := range map[string]struct {
-		cfg    controller.Config
-		happen func(*observing)
-		want   []string
-	}{
-		"nobody has connected": {
-			happen: func(*observing) {},
-			want: []string{
-				"a ABSENT since never heard never", "  worker-1 UNKNOWN since never", "  worker-2 UNKNOWN since never",
-				"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
-			},
-		},
-		"an agent of ours is asked when it joins": {
-			happen: func(o *observing) {
-				o.join("a", true)
-				o.wait(time.Second)
-				o.answer("a", running("worker-2", 2), running("worker-1", 1))
-			},
-			want: []string{
-				"a READY since 0s heard 1s", "  worker-1 RUNNING since 1s with a PID", "  worker-2 RUNNING since 1s with a PID",
-				"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
-			},
-		},
-		"an agent of ours that could not answer is asked again": {
-			happen: func(o *observing) {
-				o.join("a", true)
-				o.step(controller.FromAgent{Peer: "a", Instance: "a", Msg: mgmt.AgentGetNodesResponse{
-					ReqID: o.asked["a"], Result: mgmt.Result{Error: "too many requests in flight"},
-				}})
-				delete(o.asked, "a")
-				for len(o.asked) == 0 {
-					o.now, _ = o.core.NextWake()
-					o.step(controller.Tick{})
-				}
-				o.answer("a", running("worker-1", 1))
-			},
-			want: []string{
-				"a READY since 0s heard 10s", "  worker-1 RUNNING since 10s with a PID", "  worker-2 UNKNOWN since never",
-				"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
-			},
-		},
-		"an agent of upstream's tells changes only": {
-			happen: func(o *observing) {
-				o.join("a", false)
-				if len(o.asked) > 0 {
-					o.t.Error("an agent of upstream's is asked for its nodes")
-				}
-				o.wait(time.Second)
-				o.change("a", "worker-1", mgmt.Pending, mgmt.Running)
-			},
-			want: []string{
-				"a READY since 0s heard 1s", "  worker-1 RUNNING since 1s", "  worker-2 UNKNOWN since never",
-				"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
-			},
-		},
-		"changes have their times, and a process that is another one no PID": {
-			happen: func(o *observing) {
-				o.join("a", true)
-				o.answer("a", running("worker-1", 1), running("worker-2", 2))
-				o.wait(time.Second)
-				o.change("a", "worker-2", mgmt.Running, mgmt.Crashed)
-			},
-			want: []string{
-				"a READY since 0s heard 1s", "  worker-1 RUNNING since 0s with a PID", "  worker-2 CRASHED since 1s",
-				"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
-			},
-		},
-		"a node that is removed is forgotten when it has stopped": {
-			happen: func(o *observing) {
-				o.join("a", true)
-				o.answer("a", running("worker-1", 1), running("worker-2", 2), running("worker-9", 9),
-					mgmt.NodeStatus{Node: "worker-8", State: mgmt.Stopped})
-				o.change("a", "worker-9", mgmt.Running, mgmt.Stopped)
-				o.change("a", "worker-1", mgmt.Running, mgmt.Stopped)
-			},
-			want: []string{
-				"a READY since 0s heard 0s", "  worker-1 STOPPED since 0s", "  worker-2 RUNNING since 0s with a PID",
-				"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
-			},
-		},
-		"of a lost agent's nodes nobody can tell": {
-			happen: func(o *observing) {
-				o.join("a", true)
-				o.answer("a", running("worker-1", 1), running("worker-2", 2))
-				o.wait(time.Minute)
-				o.step(controller.PeerLost{Peer: "a"})
-			},
-			want: []string{
-				"a ABSENT since 1m0s heard 0s", "  worker-1 UNKNOWN since never", "  worker-2 UNKNOWN since never",
-				"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
-			},
-		},
-		"an instance that is not deployed is shown while it is connected": {
-			happen: func(o *observing) {
-				for _, name := range []mgmt.InstanceName{"c", "d"} {
-					o.join(name, true)
-					o.answer(name, running("old", 1))
-				}
-				o.step(controller.PeerLost{Peer: "d"})
-			},
-			want: []string{
-				"a ABSENT since never heard never", "  worker-1 UNKNOWN since never", "  worker-2 UNKNOWN since never",
-				"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
-				"c STANDS_BY since 0s heard 0s", "  old RUNNING since 0s with a PID",
-			},
-		},
-		"as many states are kept as may be": {
-			cfg: controller.Config{Limits: controller.Limits{Observed: 2}},
-			happen: func(o *observing) {
-				o.join("a", true)
-				o.answer("a", running("worker-1", 1), running("worker-2", 2))
-				o.join("b", true)
-				o.answer("b", running("worker-3", 3))
-				o.change("b", "worker-3", mgmt.Running, mgmt.Crashed)
-			},
-			want: []string{
-				"a READY since 0s heard 0s", "  worker-1 RUNNING since 0s with a PID", "  worker-2 RUNNING since 0s with a PID",
-				"b READY since 0s heard 0s", "  worker-3 UNKNOWN since never",
-			},
-		},
-		"and no more of one agent": {
-			cfg: controller.Config{Limits: controller.Limits{Observed: 2}},
-			happen: func(o *observing) {
-				o.join("a", true)
-				o.answer("a", running("worker-1", 1), running("worker-2", 2), running("worker-9", 9))
-			},
-			want: []string{
-				"a READY since 0s heard 0s", "  worker-1 UNKNOWN since never", "  worker-2 UNKNOWN since never",
-				"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
-			},
-		},
-	} {
+	for name, tt := range observations {
 		t.Run(name, func(t *testing.T) {
 			o := newObserving(t, tt.cfg)
 			tt.happen(o)
