@@ -39,7 +39,7 @@ type Dispatch func(ctx context.Context, args []string) (any, error)
 type Config struct {
 	// Name is the node's name in the cluster's configuration.
 	Name string
-	// Agent is the host:port of the node's agent. Empty means 127.0.0.1:2151.
+	// Agent is the host:port of the node's agent. Empty means DefaultAgent.
 	Agent string
 	// Listen is the host:port at which other cluster nodes may connect. What
 	// they send is ignored. Empty means that they may not.
@@ -76,12 +76,15 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// DefaultAgent is where an agent listens, unless it is told otherwise.
+const DefaultAgent = "127.0.0.1:2151"
+
 // withDefaults checks the config and fills in what is zero.
 func (c Config) withDefaults() (Config, error) {
 	if err := c.check(); err != nil {
 		return c, err
 	}
-	c.Agent = cmp.Or(c.Agent, "127.0.0.1:2151")
+	c.Agent = cmp.Or(c.Agent, DefaultAgent)
 	c.Timeout = cmp.Or(c.Timeout, 4*time.Second)
 	c.MaxCalls = cmp.Or(c.MaxCalls, 100)
 	c.MaxValue = cmp.Or(c.MaxValue, 16<<20)

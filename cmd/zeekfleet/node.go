@@ -47,7 +47,7 @@ func newNodeCommand(streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Name, "name", os.Getenv("CLUSTER_NODE"), "name of the node (CLUSTER_NODE)")
-	flags.StringVar(&o.Agent, "agent", "127.0.0.1:2151", "`host:port` of the agent")
+	flags.StringVar(&o.Agent, "agent", node.DefaultAgent, "`host:port` of the agent")
 	flags.StringVar(&o.Listen, "listen", "", "`host:port` where cluster peers may connect")
 	flags.StringVar(&o.iface, "interface", "", "interface that a Zeek node would capture on")
 	flags.StringArrayVar(&o.scripts, "script", nil, "script that a Zeek node would load; it must exist")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/up"
 )
@@ -39,10 +40,14 @@ func newUpCommand(streams) *cobra.Command {
 	flags := cmd.Flags()
 	app.Defaults().AddCommonFlags(flags)
 	flags.String("name", "", "name of the instance (ZEEK_AGENT_NAME; default agent-<hostname>)")
-	flags.String("controller-port", "", "port of the controller for Broker peers (ZEEK_CONTROLLER_PORT; default 2150; 0 for any)")
-	flags.String("websocket-port", "", "port of the controller for clients (ZEEK_CONTROLLER_WEBSOCKET_PORT; default 2149; 0 for any)")
-	flags.String("agent-port", "", "port of the agent (ZEEK_AGENT_PORT; default 2151; 0 for any)")
+	flags.String("controller-port", "", upPort("controller for Broker peers", "ZEEK_CONTROLLER_PORT", mgmt.ControllerPort))
+	flags.String("websocket-port", "", upPort("controller for clients", "ZEEK_CONTROLLER_WEBSOCKET_PORT", mgmt.ClientPort))
+	flags.String("agent-port", "", upPort("agent", "ZEEK_AGENT_PORT", mgmt.AgentPort))
 	return cmd
+}
+
+func upPort(of, env string, number int) string {
+	return fmt.Sprintf("port of the %s (%s; default %d; 0 for any)", of, env, number)
 }
 
 // upFlags maps the flags of `up` that only one daemon has, or that have another

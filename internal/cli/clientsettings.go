@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Settings are zeek-client's settings (spec zeek-client 3.2).
@@ -62,7 +64,7 @@ func clientSettings() []clientSetting {
 		{"client", "pretty_json", "True", boolean(func(s *Settings) *bool { return &s.PrettyJSON })},
 		{"client", "verbosity", "0", integer(func(s *Settings) *int { return &s.Verbosity })},
 		{"controller", "host", "127.0.0.1", text(func(s *Settings) *string { return &s.Host })},
-		{"controller", "port", "2149", integer(func(s *Settings) *int { return &s.Port })},
+		{"controller", "port", strconv.Itoa(mgmt.ClientPort), integer(func(s *Settings) *int { return &s.Port })},
 		{"ssl", "enable", "False", boolean(func(s *Settings) *bool { return &s.TLS.Enable })},
 		{"ssl", "certificate", "", text(func(s *Settings) *string { return &s.TLS.Certificate })},
 		{"ssl", "keyfile", "", text(func(s *Settings) *string { return &s.TLS.KeyFile })},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // connected connects to the controller, calls then with the client, and closes
@@ -124,7 +125,7 @@ func dialReason(err error) string {
 	}
 	text := err.Error()
 	if strings.Contains(text, `\aZEEK`) { // the beginning of a Broker peer's hello
-		return "Broker peers connect there, not clients: name the controller's WebSocket port, by default 2149"
+		return fmt.Sprintf("Broker peers connect there, not clients: name the controller's WebSocket port, by default %d", mgmt.ClientPort)
 	}
 	if strings.Contains(text, "readLoopPeekFailLocked") { // net/http's error about a server that sends before the request
 		return "not a WebSocket server: it speaks before it is asked"

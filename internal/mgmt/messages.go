@@ -33,3 +33,11 @@ const (
 	AgentTopics     = "zeek/management/agent"
 	NodeTopic       = "zeek/management/node"
 )
+
+// The ports on which the framework's parts listen, unless they are told otherwise
+// (spec management-api 1.4).
+const (
+	ControllerPort = 2150 // the controller, for Broker peers
+	ClientPort     = 2149 // the controller, for clients
+	AgentPort      = 2151 // an agent
+)

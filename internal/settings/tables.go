@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -113,13 +114,13 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 		{key: "controller.listen_address", follows: "default_address", flag: "listen-address", env: "ZEEK_CONTROLLER_ADDR",
 			doc:   "IP address where agents connect",
 			field: func(c *Controller) value { return addressAt(&c.Broker.Addr) }},
-		{key: "controller.listen_port", flag: "listen-port", env: "ZEEK_CONTROLLER_PORT", initial: "2150",
+		{key: "controller.listen_port", flag: "listen-port", env: "ZEEK_CONTROLLER_PORT", initial: strconv.Itoa(mgmt.ControllerPort),
 			doc:   "port where agents connect; 0 for any, off for none",
 			field: func(c *Controller) value { return listenPortAt(&c.Broker) }},
 		{key: "controller.websocket_address", follows: "default_address", flag: "websocket-address", env: "ZEEK_CONTROLLER_WEBSOCKET_ADDR",
 			doc:   "IP address where clients connect",
 			field: func(c *Controller) value { return addressAt(&c.WebSocket.Addr) }},
-		{key: "controller.websocket_port", flag: "websocket-port", env: "ZEEK_CONTROLLER_WEBSOCKET_PORT", initial: "2149",
+		{key: "controller.websocket_port", flag: "websocket-port", env: "ZEEK_CONTROLLER_WEBSOCKET_PORT", initial: strconv.Itoa(mgmt.ClientPort),
 			doc:   "port where clients connect; 0 for any, off for none",
 			field: func(c *Controller) value { return listenPortAt(&c.WebSocket) }},
 		{key: "controller.host_names", flag: "host-names", env: "ZEEKFLEET_CONTROLLER_HOST_NAMES",
@@ -176,13 +177,13 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 		{key: "agent.listen_address", follows: "default_address", flag: "listen-address", env: "ZEEK_AGENT_ADDR",
 			doc:   "IP address where nodes connect, and a controller that dials",
 			field: func(a *Agent) value { return addressAt(&a.Broker.Addr) }},
-		{key: "agent.listen_port", flag: "listen-port", env: "ZEEK_AGENT_PORT", initial: "2151",
+		{key: "agent.listen_port", flag: "listen-port", env: "ZEEK_AGENT_PORT", initial: strconv.Itoa(mgmt.AgentPort),
 			doc:   "port where they connect; 0 for any",
 			field: func(a *Agent) value { return portAt(&a.Broker.Port, 0) }},
 		{key: "agent.controller_address", flag: "controller-address", env: "ZEEKFLEET_AGENT_CONTROLLER_ADDRESS", initial: "127.0.0.1",
 			doc:   "host of the controller that the agent dials; 0.0.0.0 to wait for the controller",
 			field: func(*Agent) value { return hostAt(&p.controllerHost) }},
-		{key: "agent.controller_port", also: "controller.listen_port", flag: "controller-port", env: "ZEEK_CONTROLLER_PORT", initial: "2150",
+		{key: "agent.controller_port", also: "controller.listen_port", flag: "controller-port", env: "ZEEK_CONTROLLER_PORT", initial: strconv.Itoa(mgmt.ControllerPort),
 			doc:   "Broker port of that controller",
 			field: func(*Agent) value { return portAt(&p.controllerPort, 1) }},
 		{key: "agent.controller_names", flag: "controller-names", env: "ZEEKFLEET_AGENT_CONTROLLER_NAMES",

@@ -45,7 +45,7 @@ func newNode() (*node.Node, error) {
 	}
 	return node.New(node.Config{
 		Name:        "worker-1",
-		Agent:       "127.0.0.1:1",
+		Agent:       node.DefaultAgent,
 		Identifiers: map[string]any{"Sensor::model": model},
 		Dispatches:  map[string]node.Dispatch{"read": read},
 	})
