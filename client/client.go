@@ -18,16 +18,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// Client is a connection to a controller. It serves one request at a time and
-// is not safe for concurrent use.
+// Client is a connection to a controller. It makes one request at a time and is
+// not safe for concurrent use.
 //
-// A method's error is a *ServerError if the server refused the request, a
-// *TimeoutError if the answer did not come in time, a *ServerClosed if the
-// connection is lost, or the cause of ctx's cancellation. After a timeout or a
-// cancellation the connection is lost, too. The request after that connects
-// anew, as does one that finds the connection lost meanwhile; its error may also
-// be one of Dial's. No request is sent twice. The controller's pings are answered
-// until Close, whether a request waits or not.
+// The error of a request is
+//
+//   - a *ServerError if the server refused the request,
+//   - a *TimeoutError if the answer did not come in time,
+//   - a *ServerClosed if the connection is lost,
+//   - the cause of the context's cancellation,
+//   - or an error of Dial, if the request had to connect again.
+//
+// After a timeout or a cancellation the connection is lost, too. A request that
+// finds the connection lost connects again. No request is sent twice.
 type Client struct {
 	cfg  Config
 	conn *websocket.Client
@@ -43,45 +46,47 @@ func (c *Client) Endpoint() string { return c.conn.Endpoint() }
 // Version returns what the controller calls its version.
 func (c *Client) Version() string { return c.conn.Version() }
 
-// Close ends the connection with a goodbye to the controller, for which it
-// waits a fraction of a second.
+// Close says goodbye to the controller and ends the connection. It waits a
+// fraction of a second for the controller's goodbye.
 func (c *Client) Close() error { return own(c.conn.Close()) }
 
-// Stage uploads a configuration for a later Deploy. One successful result
-// carries the configuration's ID as Text; otherwise there is a failure for each
-// mistake in it.
+// Stage uploads a configuration for a later Deploy. If the configuration has no
+// mistake, there is one result, which carries the configuration's ID as Text.
+// Otherwise there is a failure for each mistake.
 func (c *Client) Stage(ctx context.Context, config Configuration) ([]Result, error) {
 	return c.transact(ctx, mgmt.StageConfigurationRequest{ReqID: newReqID(), Config: config.mgmt()})
 }
 
-// Deploy makes the staged configuration what runs. There is a result for each
-// node, with NodeOutputs where one did not start, and one of the controller
-// itself with the configuration's ID as Text.
+// Deploy makes the staged configuration run. There is a result for each node. That
+// of a node that did not start carries NodeOutputs. One more result, of the
+// controller itself, carries the configuration's ID as Text.
 func (c *Client) Deploy(ctx context.Context) ([]Result, error) {
 	return c.transact(ctx, mgmt.DeployRequest{ReqID: newReqID()})
 }
 
-// Deployment is what DeployStaged is to respect. Its zero value makes it Deploy.
+// Deployment says how DeployStaged is to deploy. With its zero value DeployStaged
+// does the same as Deploy.
 type Deployment struct {
-	// ID is that of the staged configuration that is meant. If another client has
-	// staged another one since, nothing is deployed. Empty means whichever is
-	// staged.
+	// ID is the ID of the configuration that the caller has staged. If somebody has
+	// staged another one since, nothing is deployed. Empty deploys what is staged,
+	// whoever staged it.
 	ID string
-	// Partial deploys to the instances that are connected. The others get their
-	// share when they come.
+	// Partial deploys to the instances that are connected. Other instances get
+	// their nodes when they connect.
 	Partial bool
 	// OnProgress, if not nil, is told what the deployment waits for.
 	OnProgress func(text string)
 }
 
-// ErrNotPartial means that the controller is Zeek's, or one of ours from before
-// there were partial deployments.
+// ErrNotPartial says that the controller cannot deploy to a part of the instances.
+// Zeek's cannot.
 var ErrNotPartial = errors.New("this controller knows no partial deployments")
 
-// DeployStaged is Deploy with conditions. A controller of Zeek's knows none: it
-// deploys what is staged, and a failure is added to its results if that was not
-// what was meant. With Partial the error is ErrNotPartial then, and nothing was
-// deployed.
+// DeployStaged is Deploy with conditions. Zeek's controller knows no conditions:
+//
+//   - It deploys what is staged. If that has another ID than d.ID, a failure is
+//     added to the results.
+//   - With d.Partial it is not asked at all, and the error is ErrNotPartial.
 func (c *Client) DeployStaged(ctx context.Context, d Deployment) ([]Result, error) {
 	if err := c.renewWithin(ctx); err != nil {
 		return nil, err
@@ -112,9 +117,9 @@ func (c *Client) deployOn(ctx context.Context, d Deployment) ([]Result, error) {
 	})
 }
 
-// ConfigurationID returns the ID of the configuration that these results of Stage,
-// Deploy or DeployStaged say is staged or deployed now, and false if they say that
-// nothing was.
+// ConfigurationID finds in the results of Stage, Deploy or DeployStaged the ID of
+// the configuration that is staged or deployed now. It returns false if nothing
+// was staged or deployed.
 func ConfigurationID(results []Result) (id string, ok bool) {
 	for _, r := range results {
 		if text, isText := r.Data.(Text); isText && r.Success && r.Instance == "" && r.Node == "" {
@@ -140,13 +145,14 @@ func (c *Client) GetNodes(ctx context.Context) ([]Result, error) {
 	return c.transact(ctx, mgmt.GetNodesRequest{ReqID: newReqID()})
 }
 
-// GetIDValue asks nodes, or all if none is named, for the value of a global
-// identifier. Each node's result carries it as Text, which is JSON.
+// GetIDValue asks nodes for the value of a global identifier. Without nodes it asks
+// all. The result of each node carries the value as Text, which is JSON.
 func (c *Client) GetIDValue(ctx context.Context, identifier string, nodes ...NodeName) ([]Result, error) {
 	return c.transact(ctx, mgmt.GetIDValueRequest{ReqID: newReqID(), ID: identifier, Nodes: nodeNames(nodes)})
 }
 
-// Restart restarts nodes, or all if none is named. There is a result for each.
+// Restart restarts nodes. Without nodes it restarts all. There is a result for each
+// node.
 func (c *Client) Restart(ctx context.Context, nodes ...NodeName) ([]Result, error) {
 	return c.transact(ctx, mgmt.RestartRequest{ReqID: newReqID(), Nodes: nodeNames(nodes)})
 }

@@ -13,8 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
-// DefaultAddress is where a controller listens for clients unless told
-// otherwise.
+// DefaultAddress is where a controller listens for clients by default.
 const DefaultAddress = "127.0.0.1:2149"
 
 // DefaultTopic is the topic of the controller's API (spec management-api 1.3).
@@ -28,14 +27,14 @@ type Config struct {
 	Address string
 	// TLS encrypts the connection, and says how. Nil means plain text.
 	TLS *tls.Config
-	// AppName is what the controller is told about who connects: letters,
+	// AppName tells the controller which program connects. It consists of letters,
 	// digits and -/_.=:*@. Empty means "zeekfleet-client".
 	AppName string
-	// Topic is that of the controller's API. Empty means DefaultTopic.
+	// Topic is the topic of the controller's API. Empty means DefaultTopic.
 	Topic string
-	// Attempts bounds the attempts to connect; connections that are refused,
-	// attempts that take longer than RetryDelay, and those that a controller
-	// with too many clients turns away are followed by another. Zero means 10.
+	// Attempts bounds the attempts to connect. Another attempt follows if the
+	// connection is refused, if the attempt takes longer than RetryDelay, or if the
+	// controller has too many clients. Zero means 10.
 	Attempts int
 	// RetryDelay is the pause between two attempts, and the limit of each. Zero
 	// means 1 second.
@@ -44,11 +43,11 @@ type Config struct {
 	// Zero means 20 seconds, more than controllers give themselves by default:
 	// Zeek's 10 seconds, ours up to 18.
 	RequestTimeout time.Duration
-	// OnRetry, if not nil, is told of each failed attempt that another will
-	// follow, counted from 1, before the pause.
+	// OnRetry, if not nil, is called before each pause between two attempts, with
+	// the number of the attempt that failed, from 1, and why it failed.
 	OnRetry func(attempt int, err error)
-	// OnSkip, if not nil, is told of each message that was passed over while a
-	// request waited for its answer, and why.
+	// OnSkip, if not nil, is called for each message that is not the answer to the
+	// request that waits, and says why it is not.
 	OnSkip func(why error)
 }
 
@@ -87,11 +86,13 @@ func (c Config) url() string {
 	return u.String()
 }
 
-// Dial connects to a controller's WebSocket and subscribes to the topic of its
-// API. It keeps trying while nobody listens there, as Config says; ctx bounds
-// all of it. Unless the config is wrong, an error is a *DialError, or a
-// *TimeoutError if all attempts were in vain or ctx's deadline came. The caller
-// closes the Client.
+// Dial connects to a controller's WebSocket and subscribes to the topic of its API.
+// It makes several attempts, as cfg says, until ctx ends. The caller closes the
+// Client.
+//
+// The error is a *TimeoutError if no attempt succeeded or the deadline of ctx came.
+// It is a *DialError if another attempt would be in vain, the cause of ctx if ctx
+// ended otherwise, and another error if cfg is wrong.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,4 +62,19 @@ func ExampleClient_Stage() {
 	if _, err := c.Deploy(ctx); err != nil {
 		fmt.Println(err)
 	}
+}
+
+// Say what a person can do if there is no connection.
+func ExampleDialError() {
+	_, err := client.Dial(context.Background(), client.Config{Address: "not an address"})
+	failed, ok := errors.AsType[*client.DialError](err)
+	switch {
+	case ok && failed.Failure == client.DialInvalid:
+		fmt.Println("correct the address of the controller")
+	case ok && failed.Failure == client.DialTLS:
+		fmt.Println("look at the certificates")
+	case err != nil:
+		fmt.Println(err)
+	}
+	// Output: correct the address of the controller
 }
