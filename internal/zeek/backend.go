@@ -2,7 +2,7 @@ package zeek
 
 import "fmt"
 
-// Backend is what the nodes of a cluster speak with each other.
+// Backend is the protocol that the nodes of a cluster speak with each other.
 type Backend string
 
 // The backends.
@@ -15,23 +15,22 @@ const (
 type AgentProtocol string
 
 const (
-	// AgentBroker: the node peers with its agent. Needs a Zeek that Broker
-	// is built into.
+	// AgentBroker: the node peers with its agent. Zeek must have Broker built in.
 	AgentBroker AgentProtocol = "broker"
 	// AgentWebSocket: the agent is a client of the node's WebSocket server.
 	// From Zeek 8.0.
 	AgentWebSocket AgentProtocol = "websocket"
 )
 
-// DefaultBackend returns the backend for those who do not choose: Broker in
-// every version. Upstream's default is Broker up to 8.0 and none from 8.1 on,
-// where the scripts of the Management framework still load Broker; a cluster
-// that was configured for one Zeek then keeps its ports and its addresses with
-// the next, and ZeroMQ is for those who ask for it.
+// DefaultBackend returns the backend of a cluster whose site chooses none: Broker
+// in every version. Upstream's default is Broker up to 8.0. From 8.1 on upstream
+// has no default, but the scripts of the Management framework still load Broker.
+// With one default for all versions a cluster keeps its ports and addresses when
+// Zeek is upgraded.
 func DefaultBackend(Version) Backend { return Broker }
 
-// DefaultAgentProtocol returns the protocol for those who do not choose: Broker up
-// to Zeek 8.0, WebSocket from 8.1 on.
+// DefaultAgentProtocol returns the protocol of nodes whose site chooses none:
+// Broker up to Zeek 8.0, WebSocket from 8.1 on.
 func DefaultAgentProtocol(v Version) AgentProtocol {
 	if v.AtLeast(8, 1) {
 		return AgentWebSocket
@@ -39,8 +38,8 @@ func DefaultAgentProtocol(v Version) AgentProtocol {
 	return AgentBroker
 }
 
-// script returns what the node is told to load so that it uses the backend, or
-// "" where that takes nothing (spec zeek-launch 2.1).
+// script returns the script that makes a node use the backend. It is "" where
+// Zeek uses the backend without a script (spec zeek-launch 2.1).
 func (b Backend) script(v Version) (string, error) {
 	switch {
 	case b == Broker && !v.AtLeast(8, 1):
@@ -57,7 +56,7 @@ func (b Backend) script(v Version) (string, error) {
 	return "", fmt.Errorf("unknown cluster backend %.40q: it is %q or %q", string(b), Broker, ZeroMQ)
 }
 
-// check returns an error where nodes of version v cannot use the protocol.
+// check returns an error if nodes of version v cannot use the protocol.
 func (t AgentProtocol) check(v Version) error {
 	switch {
 	case t == AgentBroker || t == AgentWebSocket && v.AtLeast(8, 0):

@@ -12,19 +12,20 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// CheckGroup returns a fingerprint of all that decides whether the node's scripts
-// load: the like of the node that all have that differ from it in name, interface,
-// processors, ports, addresses, or by who else is in the cluster. One check tells
-// about all of them. It is empty for a node that loads scripts from its own
-// directory, which no other has.
+// CheckGroup returns a fingerprint of everything that decides whether the node's
+// scripts load. Nodes with the same fingerprint form a group, and the check of one
+// node holds for the whole group. The nodes of a group may differ in name,
+// interface, processors, ports and addresses, and in the other nodes of their
+// clusters. CheckGroup returns "" for a node that loads scripts from its own
+// directory, because no other node has that directory.
 //
-// A script of the site that asks for the node's name, or counts nodes, while it
-// is loaded is beyond this.
+// CheckGroup does not notice a script of the site that reads the node's name, or
+// counts nodes, while Zeek loads it.
 func (d Deployment) CheckGroup() (string, error) {
 	if slices.ContainsFunc(slices.Concat(d.Site.Args, d.Plan.Node.Scripts), isRelative) {
 		return "", nil
 	}
-	d = d.usual()
+	d = d.representative()
 	g, err := d.Generate()
 	if err != nil {
 		return "", err
@@ -44,26 +45,27 @@ func (d Deployment) CheckGroup() (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)[:16]), nil
 }
 
-// isRelative tells whether a script is looked for in the node's own directory.
+// isRelative tells whether Zeek looks for the script in the node's own directory.
 func isRelative(script string) bool {
 	return strings.HasPrefix(script, "./") || strings.HasPrefix(script, "../") || script == "." || script == ".."
 }
 
-// fleetingVariables are set anew for each run of an agent, or of the shell that
-// it was started from. No script's loading depends on them. A name that ends in
-// "*" is a prefix.
+// fleetingVariables are the variables that systemd sets anew for each run of an
+// agent, or a shell for each session. Whether a script loads does not depend on
+// them. A name that ends in "*" is a prefix.
 var fleetingVariables = []string{
 	"INVOCATION_ID", "JOURNAL_STREAM", "LISTEN_*", "MAINPID", "MANAGERPID", "NOTIFY_SOCKET", "OLDPWD", "PWD", "SHLVL",
 	"SSH_*", "SYSTEMD_EXEC_PID", "WATCHDOG_*", "XDG_SESSION_*", "_",
 }
 
-// usual returns d with everything that CheckGroup does not distinguish as it is
-// in no deployment.
-func (d Deployment) usual() Deployment {
+// representative returns the deployment that stands for the whole check group of
+// d. It is d with a fixed value in each field in which the nodes of a group may
+// differ.
+func (d Deployment) representative() Deployment {
 	const self = "node"
 	own := d.Plan.Cluster[d.Plan.Node.Name]
 	node := d.Plan.Node
-	node.Name, node.Port, node.MetricsPort = self, usualPort(node.Port, 1), usualPort(node.MetricsPort, 2)
+	node.Name, node.Port, node.MetricsPort = self, fixedPort(node.Port, 1), fixedPort(node.MetricsPort, 2)
 	if node.Interface != nil && *node.Interface != "" {
 		node.Interface = new("eth0")
 	}
@@ -73,7 +75,7 @@ func (d Deployment) usual() Deployment {
 			cluster[mgmt.NodeName("the "+string(e.Role))] = mgmt.ClusterEndpoint{Role: e.Role, Host: loopback, Port: mgmt.TCPPort(3)}
 		}
 	}
-	own.Host, own.MetricsPort, own.Interface = loopback, usualPort(own.MetricsPort, 2), nil
+	own.Host, own.MetricsPort, own.Interface = loopback, fixedPort(own.MetricsPort, 2), nil
 	if listeningPort(own.Port) != 0 {
 		own.Port = mgmt.TCPPort(1)
 	}
@@ -89,8 +91,8 @@ func (d Deployment) usual() Deployment {
 	return d
 }
 
-// usualPort returns a port in the place of one.
-func usualPort(p *mgmt.Port, number uint16) *mgmt.Port {
+// fixedPort returns a port with this number if p is a port, and p if p is none.
+func fixedPort(p *mgmt.Port, number uint16) *mgmt.Port {
 	if p == nil || p.Number == 0 {
 		return p
 	}
@@ -98,9 +100,10 @@ func usualPort(p *mgmt.Port, number uint16) *mgmt.Port {
 }
 
 // CheckReads returns the files and directories that a check of the node's scripts
-// reads, whether they exist or not, beyond the generated ones: Zeek itself, where
-// it looks for scripts and plugins, and the directories of scripts that are named
-// by their path. A script that loads others by their path is beyond this.
+// reads besides the generated files: Zeek's executable, the directories where Zeek
+// looks for scripts and plugins, and the directories of scripts that the plan or
+// the site names by path. They need not exist. The list lacks files that a script
+// loads by path.
 func (d Deployment) CheckReads() ([]string, error) {
 	const generated = "/generated"
 	command, err := d.Command(generated)

@@ -20,7 +20,7 @@ func checkGroup(t *testing.T, d zeek.Deployment) string {
 	return group
 }
 
-func TestNodesThatDifferWhereNoScriptCaresAreCheckedOnce(t *testing.T) {
+func TestCheckGroupIgnoresWhatNoScriptDependsOn(t *testing.T) {
 	for name, edit := range map[string]func(*zeek.Deployment, *mgmt.Node){
 		"nothing":                func(*zeek.Deployment, *mgmt.Node) {},
 		"the interface":          func(_ *zeek.Deployment, n *mgmt.Node) { n.Interface = new("af_packet::eth9") },
@@ -29,7 +29,7 @@ func TestNodesThatDifferWhereNoScriptCaresAreCheckedOnce(t *testing.T) {
 		"the agent's port":       func(d *zeek.Deployment, _ *mgmt.Node) { d.Site.AgentAddr = netip.MustParseAddrPort("127.0.0.1:4711") },
 		"the port for the agent": func(d *zeek.Deployment, _ *mgmt.Node) { d.WebSocketPort = 4711 },
 		"what systemd sets":      func(d *zeek.Deployment, _ *mgmt.Node) { d.Site.Environ = append(d.Site.Environ, "INVOCATION_ID=x") },
-		"who else there is": func(d *zeek.Deployment, _ *mgmt.Node) {
+		"another node": func(d *zeek.Deployment, _ *mgmt.Node) {
 			d.Plan.Cluster["worker-9"] = mgmt.ClusterEndpoint{Role: mgmt.Worker, Host: netip.MustParseAddr("127.0.0.1")}
 		},
 	} {
@@ -40,7 +40,7 @@ func TestNodesThatDifferWhereNoScriptCaresAreCheckedOnce(t *testing.T) {
 			edit(&d, &node)
 			d.Plan.Node = node
 			if after := checkGroup(t, d); before == "" || after != before {
-				t.Errorf("the group was %q and is %q", before, after)
+				t.Errorf("the group changed from %q to %q", before, after)
 			}
 		})
 	}
@@ -52,7 +52,7 @@ func withEnv(env map[string]string, name, value string) map[string]string {
 	return more
 }
 
-func TestNodesThatDifferWhereScriptsCareAreCheckedEach(t *testing.T) {
+func TestCheckGroupDistinguishesWhatScriptsDependOn(t *testing.T) {
 	for name, edit := range map[string]func(*zeek.Deployment, *mgmt.Node){
 		"a script": func(_ *zeek.Deployment, n *mgmt.Node) { n.Scripts = append(slices.Clone(n.Scripts), "more") },
 		"an option": func(_ *zeek.Deployment, n *mgmt.Node) {
@@ -75,18 +75,18 @@ func TestNodesThatDifferWhereScriptsCareAreCheckedEach(t *testing.T) {
 			edit(&d, &node)
 			d.Plan.Node = node
 			if after := checkGroup(t, d); before == "" || after == before {
-				t.Errorf("the group is %q as before", after)
+				t.Errorf("the group is still %q", after)
 			}
 		})
 	}
 }
 
-func TestEachRoleIsAGroupOfItsOwn(t *testing.T) {
+func TestEachRoleHasItsOwnCheckGroup(t *testing.T) {
 	seen := map[string]mgmt.NodeName{}
 	for _, name := range []mgmt.NodeName{"manager", "logger-1", "proxy-1", "worker-1"} {
 		group := checkGroup(t, deployment(t, "8.2.2", oneHost(), name))
 		if other, ok := seen[group]; ok {
-			t.Errorf("%s is checked as %s", name, other)
+			t.Errorf("%s and %s are in one group", name, other)
 		}
 		seen[group] = name
 	}
@@ -95,7 +95,7 @@ func TestEachRoleIsAGroupOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestNodeWithAScriptOfItsOwnDirectoryIsInNoGroup(t *testing.T) {
+func TestNodeThatLoadsFromItsDirectoryHasNoCheckGroup(t *testing.T) {
 	d := deployment(t, "8.2.2", oneHost(), "worker-1")
 	d.Plan.Node.Scripts = []string{"./mine"}
 	if group := checkGroup(t, d); group != "" {
@@ -103,7 +103,7 @@ func TestNodeWithAScriptOfItsOwnDirectoryIsInNoGroup(t *testing.T) {
 	}
 }
 
-func TestCheckReadsZeekItsScriptsAndWhatIsNamedByPath(t *testing.T) {
+func TestCheckReadsListsZeekAndDirectoriesOfScripts(t *testing.T) {
 	d := deployment(t, "8.2.2", oneHost(), "worker-1")
 	d.Site.PluginPath = "/site/plugins"
 	d.Plan.Node.Scripts = []string{"/srv/scripts/mine.zeek"}
@@ -123,21 +123,21 @@ func TestNodesTryEverySecondToReachEachOther(t *testing.T) {
 		d := deployment(t, version, oneHost(), "worker-1")
 		d.Site.Environ = append(d.Site.Environ, "ZEEK_DEFAULT_CONNECT_RETRY=30", "ZEEK_DEFAULT_LISTEN_RETRY=30")
 		if env := strings.Join(command(t, d).Env, " "); strings.Contains(env, "_RETRY") {
-			t.Errorf("%s: the agent's own pace is inherited: %s", version, env)
+			t.Errorf("%s: the node inherits the agent's retry intervals: %s", version, env)
 		}
 		said := false
 		for _, f := range generate(t, d).Files {
 			said = said || strings.Contains(f.Content, "Cluster::retry_interval = 1 sec") &&
 				strings.Contains(f.Content, "Broker::default_connect_retry = 1 sec")
 		}
-		// From 7.2 on it is Zeek's default.
+		// From 7.2 on one second is Zeek's default.
 		if slow := slices.Contains([]string{"5.0.0", "6.2.0", "7.0.0", "7.1.0"}, version); said != slow {
-			t.Errorf("%s: told to try every second: %v", version, said)
+			t.Errorf("%s: the options set one second: %v", version, said)
 		}
 	}
 	d := deployment(t, "8.2.2", oneHost(), "worker-1")
 	d.Plan.Node.Env = map[string]string{"ZEEK_DEFAULT_CONNECT_RETRY": "5"}
 	if env := command(t, d).Env; !slices.Contains(env, "ZEEK_DEFAULT_CONNECT_RETRY=5") {
-		t.Errorf("a node's own wish is not among %q", env)
+		t.Errorf("the variable of the plan is not among %q", env)
 	}
 }

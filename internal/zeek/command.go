@@ -11,7 +11,7 @@ import (
 // working directory.
 const StatusFile = ".status"
 
-// Command is how a node is started.
+// Command is the argument vector and the environment of a node's process.
 type Command struct {
 	Argv []string
 	// Env is the complete environment, sorted, as name=value. It may hold
@@ -19,8 +19,8 @@ type Command struct {
 	Env []string
 }
 
-// Command renders argument vector and environment of the node, which finds its
-// generated files in dir, absolute.
+// Command renders the argument vector and the environment of the node. The node
+// reads its generated files in dir, which must be absolute.
 func (d Deployment) Command(dir string) (Command, error) {
 	c, err := d.cluster()
 	if err != nil {
@@ -33,9 +33,9 @@ func (d Deployment) Command(dir string) (Command, error) {
 	return Command{Argv: d.argv(), Env: d.env(c, scriptPath)}, nil
 }
 
-// Check returns the command that checks the node's scripts and ends: it exits
-// with 0, or with a message on stderr. It writes StatusFile into its working
-// directory, which must therefore not be that of a running node.
+// Check returns the command that checks the node's scripts and ends. Its process
+// exits with 0, or prints what is wrong to stderr. It writes StatusFile into its
+// working directory, so it must not run in the working directory of a running node.
 func (c Command) Check() Command {
 	env := newEnviron(c.Env)
 	env.set("ZEEKCTL_CHECK_CONFIG", "1")
@@ -43,10 +43,10 @@ func (c Command) Check() Command {
 	return Command{Argv: slices.Insert(slices.Clone(c.Argv), 1, "-a"), Env: env.list()}
 }
 
-// argv renders the argument vector: options, the backend's script first among
-// scripts (upstream settled on that), what the site wants, what we want, what
-// the node wants. Our scripts are named without a directory: as paths they
-// could contain what Zeek takes for something else ("=", "::").
+// argv renders the argument vector in this order: Zeek's options, the backend's
+// script (upstream puts it first too), the site's arguments, our scripts, the
+// node's scripts and options. It names our scripts without their directory, because
+// a path may contain "=" or "::", and Zeek does not take such an argument for a script.
 func (d *Deployment) argv() []string {
 	node := d.Plan.Node
 	argv := []string{d.Install.Path}
@@ -77,8 +77,8 @@ func (d *Deployment) argv() []string {
 	return argv
 }
 
-// scriptPath renders ZEEKPATH, which replaces the compiled-in one and so lists
-// everything.
+// scriptPath renders ZEEKPATH. ZEEKPATH replaces Zeek's built-in search path, so it
+// lists the directories of that path too.
 func (d *Deployment) scriptPath(dir string) (string, error) {
 	s := d.Install.ScriptDir
 	dirs := []string{dir, s, path.Join(s, "policy"), path.Join(s, "site"), path.Join(s, "builtin-plugins")}

@@ -26,7 +26,7 @@ func TestArgumentsAreInTheOrderThatZeekNeeds(t *testing.T) {
 	}
 }
 
-func TestNoArgumentsAtAllAreNotTheDefault(t *testing.T) {
+func TestEmptyArgumentsDoNotLoadLocal(t *testing.T) {
 	d := deployment(t, "8.2.2", oneHost(), "manager")
 	d.Site.Args = []string{}
 	if argv := command(t, d).Argv; slices.Contains(argv, "local") {
@@ -34,7 +34,7 @@ func TestNoArgumentsAtAllAreNotTheDefault(t *testing.T) {
 	}
 }
 
-func TestACheckIsTheSameCommandThatOnlyReads(t *testing.T) {
+func TestCheckAddsItsOptionAndVariables(t *testing.T) {
 	cmd := command(t, deployment(t, "8.2.2", oneHost(), "worker-1"))
 	check := cmd.Check()
 	if diff := cmp.Diff(slices.Insert(slices.Clone(cmd.Argv), 1, "-a"), check.Argv); diff != "" {
@@ -47,7 +47,7 @@ func TestACheckIsTheSameCommandThatOnlyReads(t *testing.T) {
 	}
 }
 
-func TestANodeCannotTakeOverItsOwnEnvironment(t *testing.T) {
+func TestPlanCannotSetReservedVariables(t *testing.T) {
 	d := deployment(t, "8.2.2", oneHost(), "worker-1")
 	d.Plan.Node.Env = map[string]string{
 		"CLUSTER_NODE": "manager", "ZEEKPATH": "/evil", "ZEEKFLEET_AGENT_NAME": "x", "ZEEK_SUPERVISED_NODE": "{}",
@@ -67,7 +67,7 @@ func TestANodeCannotTakeOverItsOwnEnvironment(t *testing.T) {
 	}
 }
 
-func TestEverySearchedDirectoryIsListedOnce(t *testing.T) {
+func TestScriptPathListsEachDirectoryOnce(t *testing.T) {
 	d := deployment(t, "8.2.2", oneHost(), "worker-1")
 	d.Install.SearchPath = append(d.Install.SearchPath, "/opt/extra")
 	d.Site.ScriptPath = []string{"/site/scripts", "/opt/extra"}
@@ -80,7 +80,7 @@ func TestEverySearchedDirectoryIsListedOnce(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatTheSearchPathCannotNameIsRefused(t *testing.T) {
+func TestBadScriptDirectoryIsRefused(t *testing.T) {
 	d := deployment(t, "8.2.2", oneHost(), "worker-1")
 	for _, dir := range []string{"gen", "/gen:1", ""} {
 		if _, err := d.Command(dir); err == nil || !strings.Contains(err.Error(), "cannot be a directory of scripts") {
@@ -89,10 +89,10 @@ func TestADirectoryThatTheSearchPathCannotNameIsRefused(t *testing.T) {
 	}
 }
 
-func TestEqualDeploymentsShareADirectoryAndOthersDoNot(t *testing.T) {
+func TestOnlyEqualFilesShareADirectory(t *testing.T) {
 	d := deployment(t, "8.2.2", oneHost(), "worker-1")
 	a := generate(t, d)
-	d.Plan.Node.Env = map[string]string{"X": "1"} // not in any file
+	d.Plan.Node.Env = map[string]string{"X": "1"} // in no file
 	if b := generate(t, d); a.Dir("/gen") != b.Dir("/gen") {
 		t.Errorf("equal files are in %s and %s", a.Dir("/gen"), b.Dir("/gen"))
 	}
@@ -114,7 +114,7 @@ func TestMetricsAndBrokerListenWhereTheSiteSays(t *testing.T) {
 	}
 }
 
-func TestTopicsOfOneNodeAreNotTheBeginningOfAnothers(t *testing.T) {
+func TestNodeTopicIsNoPrefixOfAnotherNodesTopic(t *testing.T) {
 	if got := zeek.NodeTopic(zeek.AgentBroker, "worker-1"); got != "zeek/management/node" {
 		t.Errorf("the Broker topic is %q", got)
 	}
@@ -124,7 +124,7 @@ func TestTopicsOfOneNodeAreNotTheBeginningOfAnothers(t *testing.T) {
 	}
 }
 
-func TestStatusFiles(t *testing.T) {
+func TestParseStatus(t *testing.T) {
 	for content, want := range map[string]struct {
 		state zeek.State
 		where string
@@ -145,7 +145,7 @@ func TestStatusFiles(t *testing.T) {
 	}
 }
 
-func TestWorkersHaveNoPortWhateverThePlanSays(t *testing.T) {
+func TestWorkerHasNoPortInTheLayout(t *testing.T) {
 	c := oneHost()
 	c.Nodes[3].Port = new(mgmt.TCPPort(2209))
 	layout := content(t, generate(t, deployment(t, "8.2.2", c, "worker-1")), "cluster-layout.zeek")
@@ -169,11 +169,11 @@ func TestZeekDoesNotWarnOfInterfacesInLayouts(t *testing.T) {
 		node    mgmt.NodeName
 		want    bool
 	}{
-		{"5.0.0", "worker-1", false}, // does not know the directive
+		{"5.0.0", "worker-1", false}, // this Zeek does not know the directive
 		{"6.1.1", "worker-1", false},
 		{"6.2.0", "worker-1", true},
 		{"7.0.11", "worker-1", true},
-		{"7.0.11", "manager", false}, // knows no other node's interface
+		{"7.0.11", "manager", false}, // its layout has no interface
 		{"7.1.0", "worker-1", false},
 	} {
 		layout := content(t, generate(t, deployment(t, tc.version, oneHost(), tc.node)), "cluster-layout.zeek")

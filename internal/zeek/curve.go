@@ -9,15 +9,16 @@ import (
 	"strings"
 )
 
-// CurveKeys are what the nodes of a cluster share to encrypt ZeroMQ traffic.
+// CurveKeys are the keys with which the nodes of a cluster encrypt ZeroMQ traffic.
+// All nodes of a cluster have the same.
 type CurveKeys struct{ Server, Client KeyPair }
 
 // KeyPair is a CURVE key pair: X25519 keys, each as 40 characters of Z85.
 type KeyPair struct{ Public, Secret string }
 
-// NewCurveKeys makes keys of 64 bytes of random, which must be unpredictable:
-// crypto/rand's Reader, or a stream derived from a secret where the hosts of a
-// cluster are each to arrive at the same keys.
+// NewCurveKeys makes keys from 64 bytes of random, which must be unpredictable.
+// Callers pass crypto/rand's Reader, or a stream derived from a secret so that all
+// hosts of a cluster make the same keys.
 func NewCurveKeys(random io.Reader) (CurveKeys, error) {
 	server, err := newKeyPair(random)
 	if err != nil {
@@ -32,7 +33,8 @@ func newKeyPair(random io.Reader) (KeyPair, error) {
 	if _, err := io.ReadFull(random, secret[:]); err != nil {
 		return KeyPair{}, fmt.Errorf("make CURVE key: %w", err)
 	}
-	// As NaCl stores it: the bits that every use of the key clears or sets.
+	// NaCl clears and sets these bits when it stores a key. X25519 does the same
+	// whenever it uses one.
 	secret[0] &= 248
 	secret[31] = secret[31]&127 | 64
 	key, err := ecdh.X25519().NewPrivateKey(secret[:])
@@ -42,8 +44,8 @@ func newKeyPair(random io.Reader) (KeyPair, error) {
 	return KeyPair{Public: encodeZ85(key.PublicKey().Bytes()), Secret: encodeZ85(secret[:])}, nil
 }
 
-// check reports keys that are none, or that do not belong together. Errors do
-// not contain them.
+// check returns an error if a text is not a key, or if the two keys of a pair do
+// not belong together. The error does not contain the keys.
 func (k *CurveKeys) check() error {
 	for _, p := range []struct {
 		what string

@@ -10,7 +10,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// encrypted returns a deployment that uses keys.
+// encrypted returns a deployment that encrypts with keys.
 func encrypted(t testing.TB, keys zeek.CurveKeys) zeek.Deployment {
 	d := deployment(t, "8.2.2", twoHosts(), "worker-1")
 	d.Backend = zeek.ZeroMQ
@@ -18,13 +18,13 @@ func encrypted(t testing.TB, keys zeek.CurveKeys) zeek.Deployment {
 	return d
 }
 
-func TestDocumentedCurveKeysAreKeys(t *testing.T) {
+func TestCurveKeysOfLibzmqsDocumentationAreAccepted(t *testing.T) {
 	if _, err := encrypted(t, documentedKeys).Generate(); err != nil {
 		t.Errorf("the keys of libzmq's documentation are refused: %v", err)
 	}
 }
 
-func TestNewCurveKeysAreKeys(t *testing.T) {
+func TestNewCurveKeysAreAccepted(t *testing.T) {
 	keys, err := zeek.NewCurveKeys(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestNewCurveKeysAreKeys(t *testing.T) {
 	}
 }
 
-func TestTheSameRandomnessMakesTheSameKeys(t *testing.T) {
+func TestEqualRandomBytesMakeEqualCurveKeys(t *testing.T) {
 	seed := bytes.Repeat([]byte("0123456789abcdef"), 4)
 	a, errA := zeek.NewCurveKeys(bytes.NewReader(seed))
 	b, errB := zeek.NewCurveKeys(bytes.NewReader(seed))
@@ -54,7 +54,7 @@ func TestTheSameRandomnessMakesTheSameKeys(t *testing.T) {
 	}
 }
 
-func TestBadCurveKeysAreRefusedWithoutShowingThem(t *testing.T) {
+func TestBadCurveKeysAreRefusedAndNotShown(t *testing.T) {
 	for name, secret := range map[string]string{
 		"a length that is not in groups":   documentedKeys.Server.Secret[:39],
 		"too few groups":                   documentedKeys.Server.Secret[:35],
@@ -79,7 +79,7 @@ func TestBadCurveKeysAreRefusedWithoutShowingThem(t *testing.T) {
 	}
 }
 
-func TestCurveKeysReachOnlyThoseThatNeedThem(t *testing.T) {
+func TestOnlyNodesThatNeedCurveKeysGetThem(t *testing.T) {
 	const prefix = "ZEEK_CLUSTER_BACKEND_ZEROMQ_CURVE_"
 	count := func(d zeek.Deployment, name string) (keys, secrets int) {
 		for _, kv := range command(t, d).Env {

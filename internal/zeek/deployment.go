@@ -18,15 +18,16 @@ type NodeScript string
 
 // The node scripts.
 const (
-	// OurNodeScript has our dispatches, and both protocols.
+	// OurNodeScript has our dispatches and speaks both agent protocols.
 	OurNodeScript NodeScript = "zeekfleet"
-	// UpstreamNodeScript is the Management framework's, which Zeek ships up to
-	// 9.0. It knows get_id_value alone, and only the Broker backend.
+	// UpstreamNodeScript is the node script of the Management framework. Zeek ships
+	// it up to 9.0. It has one dispatch, get_id_value, and works only with the
+	// Broker backend.
 	UpstreamNodeScript NodeScript = "upstream"
 )
 
-// Deployment is everything that decides how one node is launched: which Zeek,
-// what the cluster is to be, and what this host is like.
+// Deployment is everything that decides how one node is launched: the installation
+// of Zeek, the node's plan, and the settings of the host.
 type Deployment struct {
 	Install Install
 	Plan    mgmt.Plan
@@ -36,68 +37,67 @@ type Deployment struct {
 	Backend Backend
 	// NodeScript empty means OurNodeScript.
 	NodeScript NodeScript
-	// AgentProtocol empty means what ChosenAgentProtocol says.
+	// AgentProtocol empty means that ChosenAgentProtocol chooses.
 	AgentProtocol AgentProtocol
-	// WebSocketPort is the port on 127.0.0.1 where the node serves its agent,
-	// chosen by the agent. AgentWebSocket needs it, nothing else uses it.
+	// WebSocketPort is the port on 127.0.0.1 where the node serves its agent. The
+	// agent chooses it. Only AgentWebSocket needs it.
 	WebSocketPort uint16
-	// Secret proves to the node that a request is its agent's, and to the agent
-	// that an answer is the node's: at least 32 letters and digits, chosen anew
-	// for each launch. OurNodeScript needs it, nothing else uses it.
+	// Secret proves to the node that a request comes from its agent, and to the
+	// agent that an answer comes from the node. It has at least 32 letters and
+	// digits and is new for each launch. Only OurNodeScript needs it.
 	Secret mgmt.Secret
 
 	Site Site
 }
 
-// Site is what is the same for all nodes of an instance.
+// Site holds the settings that all nodes of an instance share.
 type Site struct {
-	// StateDir is the agent's directory of durable state, absolute. Data stores
-	// are kept in its directory "stores".
+	// StateDir is the agent's directory of durable state, absolute. Nodes keep
+	// their data stores in its directory "stores".
 	StateDir string
-	// SpoolDir holds "log-queue", to which nodes rotate their logs; absolute.
-	// Zeek renames, so it is to be on the file system of the nodes' working
-	// directories.
+	// SpoolDir holds the directory "log-queue", to which nodes rotate their logs.
+	// It is absolute. Zeek rotates a log by renaming it, so SpoolDir must be on the
+	// file system of the nodes' working directories.
 	SpoolDir string
 
-	// AgentAddr is where the agent listens for Broker peerings.
-	// AgentBroker needs it.
+	// AgentAddr is the address and port where the agent listens for Broker
+	// peerings. AgentBroker needs it.
 	AgentAddr netip.AddrPort
-	// BrokerTLS is for every Broker connection of a node, to other nodes and to
-	// the agent. The zero value leaves Zeek's own default, encryption without
-	// authentication, except where every address involved is a loopback
-	// address: there nothing is encrypted.
+	// BrokerTLS holds for every Broker connection of a node, to other nodes and to
+	// the agent. The zero value leaves Zeek's default: encryption without
+	// authentication. But if all addresses involved are loopback addresses, the
+	// zero value turns encryption off.
 	BrokerTLS BrokerTLS
-	// AgentTLS says that the agent takes no plain connections.
+	// AgentTLS says that the agent accepts no unencrypted connections.
 	AgentTLS bool
-	// ListenAddr is where nodes listen for their cluster peers with the Broker
-	// backend. Zero means all addresses, or the node's own where that is a
-	// loopback address.
+	// ListenAddr is the address where nodes listen for their cluster peers with
+	// the Broker backend. Zero means the node's own address if it is a loopback
+	// address, and all addresses otherwise.
 	ListenAddr netip.Addr
-	// MetricsAddr is where nodes serve metrics. Zero means the node's address
-	// in the layout, which is where the manager's list of services sends others.
+	// MetricsAddr is the address where nodes serve metrics. Zero means the node's
+	// address in the layout; the manager's list of metrics services names that one.
 	MetricsAddr netip.Addr
 
 	ZeroMQ ZeroMQSite
 
-	// HashSeed is a secret of the cluster from which Zeek seeds its hashes, so
-	// that they are the same on all nodes and after restarts. Empty means none.
+	// HashSeed is a secret of the cluster. Zeek seeds its hashes with it, so that
+	// they are the same on all nodes and after restarts. Empty means no seed.
 	HashSeed string
-	// RotationInterval is how often logs are rotated, in whole seconds. Zero
-	// means an hour.
+	// RotationInterval is the time between two rotations of a log, in whole
+	// seconds. Zero means DefaultRotation.
 	RotationInterval time.Duration
 
-	// Args are Zeek's arguments between the backend's script and ours: scripts,
-	// options, or name=value. Nil means "local".
+	// Args are Zeek's arguments between the backend's script and our scripts:
+	// scripts, options, or name=value. Nil means "local".
 	Args []string
-	// Prefixes are Zeek's script prefixes, as its -p takes them.
+	// Prefixes are script prefixes, each the value of an option -p of Zeek.
 	Prefixes []string
-	// ScriptPath are directories of scripts beyond the installation's.
+	// ScriptPath are directories of scripts besides those of the installation.
 	ScriptPath []string
-	// PluginPath replaces the installation's (Install.PluginPath). Empty keeps
-	// that.
+	// PluginPath replaces Install.PluginPath. Empty keeps Install.PluginPath.
 	PluginPath string
-	// Environ is the environment that nodes inherit, as name=value. Variables
-	// that this package sets, and those of the program itself, are left out.
+	// Environ is the environment that nodes inherit, as name=value. Command leaves
+	// out the variables of Environ that this package sets or reserves.
 	Environ []string
 }
 
@@ -108,10 +108,9 @@ type BrokerTLS struct{ CertFile, KeyFile, CAFile string }
 // LogQueue is the directory in SpoolDir to which logs are rotated.
 const LogQueue = "log-queue"
 
-// DefaultRotation is how often logs are rotated where the site does not say.
+// DefaultRotation is the rotation interval of a site that names none.
 const DefaultRotation = time.Hour
 
-// version returns the version whose facts hold.
 func (d *Deployment) version() Version { return d.Install.Version }
 
 func (d *Deployment) backend() Backend { return cmp.Or(d.Backend, DefaultBackend(d.version())) }
@@ -120,10 +119,10 @@ func (d *Deployment) nodeScript() NodeScript { return cmp.Or(d.NodeScript, OurNo
 
 func (d *Deployment) agentProtocol() AgentProtocol { return d.ChosenAgentProtocol() }
 
-// ChosenAgentProtocol returns the protocol that the node and its agent speak:
-// AgentBroker where the node cannot have WebSocket clients, else AgentProtocol,
-// else AgentBroker where the node script is upstream's, else that of the
-// version.
+// ChosenAgentProtocol returns the protocol that the node and its agent speak. It
+// is the first of these that applies: AgentBroker if the node cannot have WebSocket
+// clients; d.AgentProtocol if it is set; AgentBroker if the node script is
+// upstream's; DefaultAgentProtocol.
 func (d Deployment) ChosenAgentProtocol() AgentProtocol {
 	if d.AgentProtocol == "" && d.nodeScript() == UpstreamNodeScript || d.takesZeroMQLogs() {
 		return AgentBroker
@@ -132,9 +131,9 @@ func (d Deployment) ChosenAgentProtocol() AgentProtocol {
 }
 
 // takesZeroMQLogs tells whether the node listens for the cluster's logs with the
-// ZeroMQ backend. Zeek makes a backend of its own for each client of a WebSocket
-// server. In such a node that one, too, wants to listen for logs, on the same
-// port; it cannot, and the client never gets an answer.
+// ZeroMQ backend. Such a node cannot have WebSocket clients: Zeek creates one more
+// backend for each client, that backend tries to listen for logs on the same port,
+// it fails, and the client never gets an answer.
 func (d *Deployment) takesZeroMQLogs() bool {
 	own := d.Plan.Cluster[d.Plan.Node.Name]
 	if d.backend() != ZeroMQ || listeningPort(own.Port) == 0 {
@@ -148,8 +147,8 @@ func (d *Deployment) takesZeroMQLogs() bool {
 	return own.Role == mgmt.Manager
 }
 
-// cluster returns the plan as its node sees it, and reports what makes d
-// impossible to launch.
+// cluster returns the plan as its node sees it, or an error that says why d cannot
+// be launched.
 func (d *Deployment) cluster() (*cluster, error) {
 	if _, err := d.version().Check(); err != nil {
 		return nil, err
@@ -157,7 +156,7 @@ func (d *Deployment) cluster() (*cluster, error) {
 	if _, err := d.backend().script(d.version()); err != nil {
 		return nil, err
 	}
-	if err := d.checkTalk(); err != nil {
+	if err := d.checkAgentProtocol(); err != nil {
 		return nil, err
 	}
 	if err := d.Site.check(); err != nil {
@@ -173,8 +172,9 @@ func (d *Deployment) cluster() (*cluster, error) {
 	return c, err
 }
 
-// checkTalk checks how node and agent are to find each other.
-func (d *Deployment) checkTalk() error {
+// checkAgentProtocol checks everything that the node and its agent need to find
+// each other.
+func (d *Deployment) checkAgentProtocol() error {
 	script, protocol := d.nodeScript(), d.agentProtocol()
 	if err := protocol.check(d.version()); err != nil {
 		return err
@@ -189,7 +189,7 @@ func (d *Deployment) checkTalk() error {
 	case script == UpstreamNodeScript && !hasManagement(d.version()):
 		return fmt.Errorf("zeek %s does not ship upstream's node script: 9.0 is the last that does", d.version())
 	case protocol == AgentBroker && (!d.Site.AgentAddr.IsValid() || d.Site.AgentAddr.Port() == 0):
-		return errors.New("the agent's address and port are not known, to which nodes connect")
+		return errors.New("the address and port of the agent, to which the node connects, are not known")
 	case protocol == AgentWebSocket && d.WebSocketPort == 0:
 		return errors.New("no port was chosen for the node's WebSocket server")
 	case script == OurNodeScript && !d.Secret.Usable():
@@ -210,7 +210,7 @@ func (s *Site) check() error {
 		}
 	}
 	if (tls.CertFile == "") != (tls.KeyFile == "") {
-		return errors.New("the Broker certificate and its key need each other, and one of them is missing")
+		return errors.New("the Broker certificate or its key is missing: both are needed")
 	}
 	for _, arg := range slices.Concat(s.Args, s.Prefixes) {
 		if arg == "" || strings.ContainsRune(arg, 0) {

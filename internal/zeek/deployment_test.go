@@ -10,7 +10,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// Keys of libzmq's documentation, which belong together.
+// documentedKeys are the key pairs of libzmq's documentation.
 var documentedKeys = zeek.CurveKeys{
 	Server: zeek.KeyPair{
 		Public: "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7",
@@ -31,8 +31,8 @@ func version(t testing.TB, text string) zeek.Version {
 	return v
 }
 
-// clusterOf returns a cluster of four nodes whose second half is on a host of
-// its own; hosts are the addresses of the two.
+// clusterOf returns a cluster of four nodes, two on each host. hosts are the
+// addresses of the two hosts.
 func clusterOf(hosts [2]string) mgmt.Configuration {
 	node := func(name mgmt.NodeName, in mgmt.InstanceName, role mgmt.ClusterRole, port, metrics uint16) mgmt.Node {
 		n := mgmt.Node{Name: name, Instance: in, Role: role, MetricsPort: new(mgmt.TCPPort(metrics))}
@@ -60,7 +60,7 @@ func clusterOf(hosts [2]string) mgmt.Configuration {
 	}
 }
 
-// deployment returns how a node of c is launched by a Zeek of this version.
+// deployment returns the deployment of a node of c with Zeek of version v.
 func deployment(t testing.TB, v string, c mgmt.Configuration, node mgmt.NodeName) zeek.Deployment {
 	t.Helper()
 	plan, ok := mgmt.PlanFor(c, node)
@@ -121,7 +121,8 @@ func command(t testing.TB, d zeek.Deployment) zeek.Command {
 	return c
 }
 
-// impossibleDeployments are changes that make a deployment impossible, and part of what is said about each.
+// impossibleDeployments are changes that make a deployment impossible, each with a
+// part of the error that must follow.
 var impossibleDeployments = map[string]struct {
 	version string
 	change  func(*zeek.Deployment)
@@ -134,27 +135,27 @@ var impossibleDeployments = map[string]struct {
 	"an unknown protocol":      {"8.2.2", func(d *zeek.Deployment) { d.AgentProtocol = "smoke" }, `unknown node transport "smoke"`},
 	"no secret":                {"8.2.2", func(d *zeek.Deployment) { d.Secret = "" }, "no secret was chosen"},
 	"a short secret":           {"8.2.2", func(d *zeek.Deployment) { d.Secret = "abcdefghijklmnopqrstuvwxyz01234" }, "no secret was chosen"},
-	"a secret that is no word": {"8.2.2", func(d *zeek.Deployment) { d.Secret += "\";" }, "no secret was chosen"},
+	"a secret with a quote":    {"8.2.2", func(d *zeek.Deployment) { d.Secret += "\";" }, "no secret was chosen"},
 	"WebSocket without a port": {"8.2.2", func(d *zeek.Deployment) { d.WebSocketPort = 0 }, "no port was chosen"},
 	"Broker without the agent's address": {"8.0.0", func(d *zeek.Deployment) {
 		d.Site.AgentAddr = netip.AddrPort{}
-	}, "the agent's address and port are not known"},
+	}, "the address and port of the agent, to which the node connects, are not known"},
 	"upstream's node script over WebSocket": {"8.2.2", func(d *zeek.Deployment) {
 		d.NodeScript, d.AgentProtocol = zeek.UpstreamNodeScript, zeek.AgentWebSocket
 	}, "cannot use the node transport"},
 	"upstream's node script with ZeroMQ": {"8.2.2", func(d *zeek.Deployment) {
 		d.NodeScript, d.Backend = zeek.UpstreamNodeScript, zeek.ZeroMQ
 	}, "cannot use the cluster backend"},
-	"upstream's node script where it is gone": {"9.1.0", func(d *zeek.Deployment) {
+	"upstream's node script after its removal": {"9.1.0", func(d *zeek.Deployment) {
 		d.NodeScript = zeek.UpstreamNodeScript
 	}, "does not ship upstream's node script"},
 	"an unknown node script": {"8.2.2", func(d *zeek.Deployment) { d.NodeScript = "x" }, "unknown node script"},
 	"a relative spool":       {"8.2.2", func(d *zeek.Deployment) { d.Site.SpoolDir = "spool" }, "is not absolute"},
 	"a certificate without its key": {"8.2.2", func(d *zeek.Deployment) {
 		d.Site.BrokerTLS.CertFile = "/c.pem"
-	}, "need each other"},
+	}, "both are needed"},
 	"a node that the layout lacks": {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Name = "worker-9" }, "no entry for it"},
-	"hosts of which some are unknown": {"8.2.2", func(d *zeek.Deployment) {
+	"one host without an address": {"8.2.2", func(d *zeek.Deployment) {
 		e := d.Plan.Cluster["worker-1"]
 		e.Host = mgmt.UnknownHost
 		d.Plan.Cluster["worker-1"] = e
@@ -162,7 +163,7 @@ var impossibleDeployments = map[string]struct {
 	"two managers": {"8.2.2", func(d *zeek.Deployment) {
 		d.Plan.Cluster["boss"] = d.Plan.Cluster["manager"]
 	}, "two managers, boss and manager"},
-	"a role of none": {"8.2.2", func(d *zeek.Deployment) {
+	"a node without a role": {"8.2.2", func(d *zeek.Deployment) {
 		d.Plan.Cluster["x"] = mgmt.ClusterEndpoint{Role: mgmt.ClusterNone, Host: netip.MustParseAddr("10.0.0.1")}
 	}, "node x has no role"},
 	"ZeroMQ without a manager": {"8.2.2", func(d *zeek.Deployment) {
@@ -184,7 +185,7 @@ var impossibleDeployments = map[string]struct {
 		e.Host = netip.MustParseAddr("2001:db8::1")
 		d.Plan.Cluster["worker-1"] = e
 	}, "cannot use IPv6"},
-	"CURVE keys that are none": {"8.2.2", func(d *zeek.Deployment) {
+	"empty CURVE keys": {"8.2.2", func(d *zeek.Deployment) {
 		d.Site.ZeroMQ.Curve = &zeek.CurveKeys{}
 	}, "the CURVE keys of the server: secret key: it has 0 bytes"},
 	"CURVE keys that do not belong together": {"8.2.2", func(d *zeek.Deployment) {
@@ -199,7 +200,7 @@ var impossibleDeployments = map[string]struct {
 	}, "cannot be the name of a script"},
 	"a script that sets a variable": {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Scripts = []string{"a=b"} }, "cannot be the name of a script"},
 	"a script that is a plugin":     {"8.2.2", func(d *zeek.Deployment) { d.Plan.Node.Scripts = []string{"A::B"} }, "cannot be the name of a script"},
-	"an option that is none": {"8.2.2", func(d *zeek.Deployment) {
+	"an option with a bad name": {"8.2.2", func(d *zeek.Deployment) {
 		d.Plan.Node.Options = []mgmt.Option{{Name: "a b", Value: "T"}}
 	}, "cannot be the name of a script option"},
 	"an option that would run code": {"8.2.2", func(d *zeek.Deployment) {
@@ -210,7 +211,7 @@ var impossibleDeployments = map[string]struct {
 	}, "cannot be an environment variable"},
 }
 
-func TestDeploymentsThatCannotBeAreRefused(t *testing.T) {
+func TestImpossibleDeploymentsAreRefused(t *testing.T) {
 	for name, tc := range impossibleDeployments {
 		t.Run(name, func(t *testing.T) {
 			d := deployment(t, tc.version, oneHost(), "worker-1")
@@ -226,17 +227,17 @@ func TestDeploymentsThatCannotBeAreRefused(t *testing.T) {
 	}
 }
 
-func TestPeopleAreWarnedOfWhatWillNotBe(t *testing.T) {
+func TestGenerateWarnsOfWhatTheNodeWillNotHave(t *testing.T) {
 	for name, tc := range map[string]struct {
 		version string
 		change  func(*zeek.Deployment)
 		want    string
 	}{
-		"a Zeek of the future":          {"10.1.0", func(*zeek.Deployment) {}, "newer than this program knows"},
-		"a variable that is not theirs": {"8.2.2", func(*zeek.Deployment) {}, "cannot set the environment variable CLUSTER_NODE"},
-		"metrics before 7.0":            {"6.0.0", func(*zeek.Deployment) {}, "serves no metrics"},
-		"ZeroMQ in the clear":           {"8.2.2", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "no CURVE keys"},
-		"Broker beside ZeroMQ":          {"7.2.0", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "which upstream does not promise to work"},
+		"a Zeek of the future": {"10.1.0", func(*zeek.Deployment) {}, "newer than this program knows"},
+		"a reserved variable":  {"8.2.2", func(*zeek.Deployment) {}, "cannot set the environment variable CLUSTER_NODE"},
+		"metrics before 7.0":   {"6.0.0", func(*zeek.Deployment) {}, "serves no metrics"},
+		"ZeroMQ in the clear":  {"8.2.2", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "no CURVE keys"},
+		"Broker beside ZeroMQ": {"7.2.0", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "upstream does not promise that this works"},
 		"WebSocket where logs arrive": {"8.2.2", func(d *zeek.Deployment) {
 			d.Backend, d.AgentProtocol = zeek.ZeroMQ, zeek.AgentWebSocket
 			d.Plan, _ = mgmt.PlanFor(twoHosts(), "logger-1")
@@ -256,10 +257,8 @@ func TestPeopleAreWarnedOfWhatWillNotBe(t *testing.T) {
 	}
 }
 
-// TestNodesOfDifferentHostsThatProveNothingAreWarnedOf also has what needs no
-// warning.
-func TestNodesOfDifferentHostsThatProveNothingAreWarnedOf(t *testing.T) {
-	const unproven = "do not prove to each other who they are"
+func TestClusterOnTwoHostsWithoutCertificatesIsWarnedOf(t *testing.T) {
+	const unproven = "do not authenticate each other"
 	for name, tc := range map[string]struct {
 		config mgmt.Configuration
 		change func(*zeek.Deployment)
@@ -280,14 +279,14 @@ func TestNodesOfDifferentHostsThatProveNothingAreWarnedOf(t *testing.T) {
 				t.Errorf("warnings %q", g.ClusterWarnings)
 			}
 			if strings.Contains(strings.Join(g.Warnings, "\n"), unproven) {
-				t.Error("it is told of the node alone")
+				t.Error("the warning is one of the node, not of the cluster")
 			}
 		})
 	}
 }
 
 // A node that receives logs with ZeroMQ cannot serve WebSocket clients.
-func TestAgentProtocolIsOneThatTheNodeCanServe(t *testing.T) {
+func TestChosenAgentProtocol(t *testing.T) {
 	withoutLogger := oneHost()
 	withoutLogger.Nodes = slices.DeleteFunc(withoutLogger.Nodes, func(n mgmt.Node) bool { return n.Role == mgmt.Logger })
 	quiet := oneHost()
@@ -309,12 +308,12 @@ func TestAgentProtocolIsOneThatTheNodeCanServe(t *testing.T) {
 		"ZeroMQ's loggers":         {"8.2.2", oneHost(), "logger-1", useZeroMQ, zeek.AgentBroker},
 		"ZeroMQ's managers":        {"8.2.2", oneHost(), "manager", useZeroMQ, zeek.AgentWebSocket},
 		"ZeroMQ's workers":         {"9.0.0", oneHost(), "worker-1", useZeroMQ, zeek.AgentWebSocket},
-		"managers that are logger": {"9.0.0", withoutLogger, "manager", useZeroMQ, zeek.AgentBroker},
-		"managers that would be":   {"9.0.0", quiet, "manager", useZeroMQ, zeek.AgentWebSocket},
-		"what was asked for": {"8.0.0", oneHost(), "worker-1", func(d *zeek.Deployment) {
+		"managers that write logs": {"9.0.0", withoutLogger, "manager", useZeroMQ, zeek.AgentBroker},
+		"managers without a port":  {"9.0.0", quiet, "manager", useZeroMQ, zeek.AgentWebSocket},
+		"the protocol of the site": {"8.0.0", oneHost(), "worker-1", func(d *zeek.Deployment) {
 			d.Backend, d.AgentProtocol = zeek.ZeroMQ, zeek.AgentWebSocket
 		}, zeek.AgentWebSocket},
-		"what was asked for, but cannot be": {"8.2.2", oneHost(), "logger-1", func(d *zeek.Deployment) {
+		"the protocol of the site, if impossible": {"8.2.2", oneHost(), "logger-1", func(d *zeek.Deployment) {
 			d.Backend, d.AgentProtocol = zeek.ZeroMQ, zeek.AgentWebSocket
 		}, zeek.AgentBroker},
 	} {
@@ -336,7 +335,7 @@ func TestAgentProtocolIsOneThatTheNodeCanServe(t *testing.T) {
 
 func useZeroMQ(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }
 
-func TestNodesWithoutKnownHostsShareOne(t *testing.T) {
+func TestNodesWithoutAddressesAreOnLoopback(t *testing.T) {
 	d := deployment(t, "8.2.2", clusterOf([2]string{"0.0.0.0", "0.0.0.0"}), "worker-1")
 	layout := content(t, generate(t, d), "cluster-layout.zeek")
 	if got := strings.Count(layout, "$ip=127.0.0.1,"); got != 4 {
@@ -362,7 +361,7 @@ func TestIPv6AddressesAreConstantsInZeeksNotation(t *testing.T) {
 	}
 }
 
-func TestOnlyTheSoleWriterOfLogsHasNoSuffix(t *testing.T) {
+func TestOnlyASingleLogWriterHasNoSuffix(t *testing.T) {
 	c := oneHost()
 	for name, tc := range map[string]struct {
 		node mgmt.NodeName
@@ -431,10 +430,9 @@ func TestBrokerIsEncryptedUnlessEverythingIsOnLoopback(t *testing.T) {
 	}
 }
 
-// TestNodesKeepTheCommandThatTheyRunWhateverOtherNodesSay: what the guard does was
-// tried with Zeek 8.2.2; here it must be there, before any other handler, and let
-// set_option pass.
-func TestNodesKeepTheCommandThatTheyRunWhateverOtherNodesSay(t *testing.T) {
+// This test only checks that the guard is in the node script, runs before other
+// handlers, and lets set_option pass. Its effect was tried with Zeek 8.2.2.
+func TestNodeScriptGuardsNoticeSendmail(t *testing.T) {
 	for _, protocol := range []zeek.AgentProtocol{zeek.AgentBroker, zeek.AgentWebSocket} {
 		var scripts strings.Builder
 		for _, f := range zeek.NodeScriptFiles(protocol) {

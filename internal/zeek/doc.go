@@ -1,18 +1,18 @@
-// Package zeek is what the program knows of Zeek: which version has what, where
-// an installation keeps its scripts, and with which files, arguments and
-// environment a cluster node is launched. It supports Zeek 5.0 to 9.x.
+// Package zeek holds the program's knowledge of Zeek: which version has which
+// feature, where an installation keeps its scripts, and which files, arguments
+// and environment start a cluster node. It supports Zeek 5.0 to 9.x.
 //
-// It owns the text of everything that Zeek reads and that is ours: the cluster
-// layout, the options script and the node scripts. It renders text and argument
-// vectors and starts nothing, opens no file and has no goroutine; everything in
-// it is a pure function of a version, a plan and the facts of a host.
+// The package owns all text that we write and Zeek reads: the cluster layout, the
+// options script and the node scripts. It renders text and argument vectors. It
+// starts no process, opens no file and has no goroutine: every function is a pure
+// function of a version, a plan and the facts of a host.
 //
-// A launch takes two calls on a Deployment. Generate renders the files, which
-// the caller writes to a directory of their own; Command renders argument
-// vector and environment of a node that is to read them there. Command.Check is
-// the same as a mere check of the scripts.
+// A launch takes two calls on a Deployment. Generate renders the files; the
+// caller writes them to a directory of their own. Command renders the argument
+// vector and the environment of a node that reads the files there. Command.Check
+// returns the command that only checks the scripts.
 //
-// Text that came from a configuration (names, paths, addresses, options) enters
-// a script only as a literal of which Zeek reads exactly that text, and enters
-// an argument vector only where Zeek takes it for what it is meant to be.
+// Text from a configuration (names, paths, addresses, options) enters a script
+// only as a literal that Zeek reads back as exactly that text. It enters an
+// argument vector only if Zeek cannot take it for another kind of argument.
 package zeek

@@ -8,17 +8,17 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// reserved are the variables that a node's environment cannot set, and that are
-// not inherited: those that make the node what it is, and those that would make
-// Zeek something other than a node. A name that ends in "*" is a prefix.
+// reserved are the variables that a node does not inherit and that its plan cannot
+// set. This package sets some of them itself. The others would make Zeek run as
+// something other than a cluster node. A name that ends in "*" is a prefix.
 var reserved = []string{
 	"CLUSTER_NODE", "ZEEKPATH", "ZEEKFLEET_*", "ZEEKCTL_CHECK_CONFIG", "ZEEKCTL_DISABLE_LISTEN",
 	"ZEEK_AGENT_*", "ZEEK_CONTROLLER_*", "ZEEK_MANAGEMENT_*", "ZEEK_SUPERVISED_NODE", "ZEEK_STEM",
 	curvePrefix + "*",
 }
 
-// Reserved tells whether a variable is one that a node's environment cannot
-// set. Command leaves such a variable out, and Generate warns of it.
+// Reserved tells whether the plan of a node cannot set this variable. Command
+// leaves such a variable out, and Generate warns of it.
 func Reserved(name string) bool {
 	return slices.ContainsFunc(reserved, func(r string) bool {
 		prefix, isPrefix := strings.CutSuffix(r, "*")
@@ -50,16 +50,17 @@ func (e environ) list() []string {
 	return list
 }
 
-// agentsOwn are variables that are not inherited, and that a node can be given.
-// Those of the agent say how often it tries to reach its controller; a node would
-// try as seldom to reach the others, which all start at once.
-var agentsOwn = []string{"ZEEK_DEFAULT_CONNECT_RETRY", "ZEEK_DEFAULT_LISTEN_RETRY"}
+// notInherited are variables that a node does not inherit, but that its plan can
+// set. In the agent's environment they say how often the agent tries to reach its
+// controller. A node that inherits them tries just as rarely to reach the other
+// nodes, although all of them start at the same time.
+var notInherited = []string{"ZEEK_DEFAULT_CONNECT_RETRY", "ZEEK_DEFAULT_LISTEN_RETRY"}
 
-// env renders the environment: what is inherited, over it the node's own, over
-// that ours.
+// env renders the environment. A variable of the plan replaces an inherited one,
+// and a variable of this package replaces both.
 func (d *Deployment) env(c *cluster, scriptPath string) []string {
 	e := newEnviron(d.Site.Environ)
-	for _, name := range agentsOwn {
+	for _, name := range notInherited {
 		delete(e, name)
 	}
 	if d.Site.PluginPath != "" {

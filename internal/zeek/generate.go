@@ -30,22 +30,22 @@ type File struct {
 	Content string
 }
 
-// Generated is what a node reads besides what Zeek ships. Equal deployments
-// have equal files.
+// Generated holds the files that a node reads besides those that Zeek ships. Equal
+// deployments have equal files.
 type Generated struct {
 	Files []File
-	// Hash is a fingerprint of Files, fit for the name of a directory.
+	// Hash is a fingerprint of Files. It can be the name of a directory.
 	Hash string
-	// Dirs are directories that must exist before the node is started.
+	// Dirs are directories that must exist before the node starts.
 	Dirs []string
-	// Warnings are what a person should know who deploys this; ClusterWarnings
-	// concern the cluster as a whole, and are the same for all of its nodes.
+	// Warnings and ClusterWarnings are for the person who deploys. Warnings concern
+	// the node. ClusterWarnings concern the whole cluster and are the same for all
+	// of its nodes.
 	Warnings, ClusterWarnings []string
 }
 
-// Dir returns the directory for the files, which is one of base's and belongs
-// to this content alone: what is in it never changes, and a running node keeps
-// what it was started with.
+// Dir returns the directory for the files, below base. Its name is g.Hash, so its
+// content never changes, and a running node keeps the files with which it started.
 func (g Generated) Dir(base string) string { return path.Join(base, g.Hash) }
 
 // Generate renders the files of a node.
@@ -60,7 +60,7 @@ func (d Deployment) Generate() (Generated, error) {
 	}
 	g.Files = []File{
 		{layoutFile, 0o644, c.layout(d.version())},
-		{optionsFile, 0o600, d.options(c)}, // has the hash seed and the node's secret
+		{optionsFile, 0o600, d.options(c)}, // contains the hash seed and the node's secret
 	}
 	if d.nodeScript() == OurNodeScript {
 		g.Files = append(g.Files, NodeScriptFiles(d.agentProtocol())...)
@@ -79,7 +79,7 @@ func fingerprint(files []File) string {
 
 func (d *Deployment) logQueue() string { return path.Join(d.Site.SpoolDir, LogQueue) }
 
-// storeDir is where data stores are kept, "" for a Zeek that has none.
+// storeDir is the directory for data stores, or "" if this Zeek has no data stores.
 func (d *Deployment) storeDir() string {
 	if !hasBrokerStores(d.version()) {
 		return ""
@@ -87,7 +87,8 @@ func (d *Deployment) storeDir() string {
 	return path.Join(d.Site.StateDir, "stores")
 }
 
-// warnings tells of what is asked for and will not be.
+// warnings returns the warnings about the node: what the plan or the site asks for
+// and the node will not have.
 func (d *Deployment) warnings(c *cluster) []string {
 	var w []string
 	if newer, _ := d.version().Check(); newer != "" {
@@ -105,17 +106,18 @@ func (d *Deployment) warnings(c *cluster) []string {
 	case d.takesZeroMQLogs() && d.AgentProtocol == AgentWebSocket:
 		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker: with ZeroMQ, a node that receives logs cannot serve WebSocket clients", c.self))
 	case d.backend() == ZeroMQ && d.agentProtocol() == AgentBroker && !d.takesZeroMQLogs():
-		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker beside ZeroMQ, which upstream does not promise to work; from Zeek 8.0 on, the WebSocket transport does", c.self))
+		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker beside ZeroMQ: upstream does not promise that this works; from Zeek 8.0 on, the WebSocket transport does", c.self))
 	}
 	return w
 }
 
-// clusterWarnings tells of what nodes of several hosts should have and do not.
+// clusterWarnings returns the warnings about a cluster on several hosts whose
+// traffic is not protected.
 func (d *Deployment) clusterWarnings(c *cluster) []string {
 	switch {
 	case c.oneAddress:
 	case d.backend() == Broker && d.Site.BrokerTLS == BrokerTLS{}:
-		return []string{"nodes of different hosts do not prove to each other who they are, so that whoever reaches their ports can be one: " +
+		return []string{"nodes on different hosts do not authenticate each other, so anybody who reaches their ports can act as a node: " +
 			"set zeek.tls_cert, zeek.tls_key and zeek.tls_ca"}
 	case d.backend() == ZeroMQ && !hasCurve(d.version()):
 		return []string{"the traffic between the hosts of this cluster is not encrypted: with ZeroMQ, that takes Zeek 8.2 or later"}

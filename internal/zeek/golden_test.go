@@ -51,7 +51,7 @@ func launches(t *testing.T, v string, backend zeek.Backend, c mgmt.Configuration
 		d.Site.ZeroMQ.Curve = &documentedKeys
 		g, cmd := generate(t, d), command(t, d)
 		fmt.Fprintf(&b, "==== %s ====\n", node)
-		for _, f := range g.Files[:2] { // what follows is the node script, the same for all
+		for _, f := range g.Files[:2] { // the other files are the node script, equal for all nodes
 			fmt.Fprintf(&b, "-- %s %o --\n%s", f.Name, f.Mode, f.Content)
 		}
 		for _, f := range g.Files[2:] {

@@ -11,11 +11,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// MaxHelp bounds, in bytes, the output of HelpArgv that ParseHelp looks at.
+// MaxHelp is how many bytes of the output of HelpArgv ParseHelp reads.
 const MaxHelp = 256 << 10
 
-// prefixes are where Zeek is installed commonly: upstream's packages, upstream's
-// default for builds, and distributions.
+// prefixes are the directories where upstream's packages, upstream's default for
+// builds, and distributions install Zeek.
 var prefixes = []string{"/opt/zeek", "/usr/local/zeek", "/usr/local", "/usr", "/opt/local", "/opt/zeek-lts", "/opt/zeek-nightly"}
 
 // Install is an installation of Zeek.
@@ -27,17 +27,19 @@ type Install struct {
 	Prefix string
 	// ScriptDir holds base and policy, such as "/opt/zeek/share/zeek".
 	ScriptDir string
-	// SearchPath is where Zeek looks for scripts without ZEEKPATH, in order,
-	// relative directories left out.
+	// SearchPath lists, in order, the absolute directories where Zeek looks for
+	// scripts if ZEEKPATH is not set.
 	SearchPath []string
-	// PluginPath is where it looks for plugins; colon-separated, may be empty.
+	// PluginPath lists the directories where Zeek looks for plugins, separated by
+	// colons. It may be empty.
 	PluginPath string
 }
 
 // Candidates returns the files that may be Zeek's executable, best first.
-// Given is what the person asked for; where it is not empty, nothing else is
-// considered: a path as it is, a bare name wherever searchPath, which is a PATH,
-// has it. Otherwise they are "zeek" in searchPath, then below common prefixes.
+// searchPath is the value of PATH. given is the executable that the settings name:
+// a path is the only candidate, and a bare name is looked for in searchPath only.
+// If given is empty, the candidates are "zeek" in searchPath and then "zeek" below
+// the usual prefixes.
 func Candidates(given, searchPath string) []string {
 	if strings.Contains(given, "/") {
 		return []string{given}
@@ -63,12 +65,12 @@ func Candidates(given, searchPath string) []string {
 	return found
 }
 
-// HelpArgv returns the argument vector with which an executable tells about its
-// installation (ParseHelp).
+// HelpArgv returns the argument vector that makes an executable print where it is
+// installed. ParseHelp reads the output.
 func HelpArgv(executable string) []string { return []string{executable, "--help"} }
 
-// HelpEnv returns environ without what would make Zeek tell about something
-// other than its installation.
+// HelpEnv returns environ without the variables that would make Zeek print other
+// directories than those of its installation.
 func HelpEnv(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
@@ -76,8 +78,8 @@ func HelpEnv(environ []string) []string {
 	})
 }
 
-// ParseHelp reads what Zeek's executable printed on both streams when it was
-// run with HelpArgv and HelpEnv. Errors say what was not found in it.
+// ParseHelp reads the output of Zeek's executable, stdout and stderr together, when
+// it runs with HelpArgv and HelpEnv. The error says which line is missing.
 func ParseHelp(executable, output string) (Install, error) {
 	output = output[:min(len(output), MaxHelp)]
 	in := Install{Path: executable}
@@ -107,8 +109,8 @@ func ParseHelp(executable, output string) (Install, error) {
 	return in, nil
 }
 
-// printed passes on the line of an output that says best what is wrong: a Zeek
-// that cannot be loaded prints why.
+// printed returns the end of an error message: the line of the output that says
+// best what is wrong. A Zeek that lacks a library prints which one.
 func printed(output string) string {
 	line := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -122,8 +124,8 @@ func printed(output string) string {
 	return "; it printed: " + line
 }
 
-// helpValue returns what stands in parentheses on the line of a variable, whose
-// value may itself contain parentheses.
+// helpValue returns the value in parentheses on the line of a variable. The value
+// may itself contain parentheses.
 func helpValue(line, variable, what string) (string, bool) {
 	rest, ok := strings.CutPrefix(line, variable)
 	if !ok {
@@ -149,7 +151,7 @@ func (in *Install) setSearchPath(text string) error {
 		}
 	}
 	if in.ScriptDir == "" {
-		return errors.New("no directory in it has its \"policy\" in it as well")
+		return errors.New("it lists no directory together with its subdirectory \"policy\"")
 	}
 	in.Prefix = strings.TrimSuffix(in.ScriptDir, "/share/zeek")
 	if in.Prefix == in.ScriptDir {

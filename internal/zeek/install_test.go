@@ -19,7 +19,7 @@ usage: /opt/zeek/bin/zeek [options] [file ...]
     $ZEEK_PREFIXES                 | prefix list (.)
 `
 
-func TestHelpTellsOfTheInstallation(t *testing.T) {
+func TestParseHelp(t *testing.T) {
 	got, err := zeek.ParseHelp("/opt/zeek/bin/zeek", help)
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestHelpTellsOfTheInstallation(t *testing.T) {
 	}
 }
 
-func TestHelpOfUncommonInstallations(t *testing.T) {
+func TestParseHelpOfUncommonInstallations(t *testing.T) {
 	for name, tc := range map[string]struct{ path, executable, dir, prefix string }{
 		"in the root":         {"/share/zeek:/share/zeek/policy", "/bin/zeek", "/share/zeek", "/"},
 		"with other scripts":  {"/usr/lib/zeek:/usr/lib/zeek/policy", "/usr/bin/zeek", "/usr/lib/zeek", "/usr"},
@@ -60,13 +60,13 @@ func TestHelpOfUncommonInstallations(t *testing.T) {
 	}
 }
 
-func TestHelpThatLacksSomethingSaysWhat(t *testing.T) {
+func TestParseHelpErrorSaysWhatIsMissing(t *testing.T) {
 	for name, tc := range map[string]struct{ output, want string }{
 		"nothing at all":        {"", `no line "zeek version`},
 		"another program's":     {"zebra version 8.2.2\n", "is it Zeek?); it printed: zebra version 8.2.2"},
 		"control characters":    {"\x1b[2Jno\n", "it printed: ?[2Jno"},
 		"no search path":        {"zeek version 8.2.2\n", `no line "$ZEEKPATH`},
-		"a search path of dots": {"zeek version 8.2.2\n$ZEEKPATH | file search path (.:..)\n", `has its "policy" in it`},
+		"a search path of dots": {"zeek version 8.2.2\n$ZEEKPATH | file search path (.:..)\n", `together with its subdirectory "policy"`},
 		"a line that is cut":    {"zeek version 8.2.2\n$ZEEKPATH | file search path (/a:/a/policy", `no line "$ZEEKPATH`},
 		"too much before it":    {strings.Repeat("\n", zeek.MaxHelp) + help, `no line "zeek version`},
 	} {
@@ -79,7 +79,7 @@ func TestHelpThatLacksSomethingSaysWhat(t *testing.T) {
 	}
 }
 
-func TestZeekIsLookedForWhereThePersonSays(t *testing.T) {
+func TestCandidates(t *testing.T) {
 	const searchPath = "/usr/local/bin::relative:/usr/bin:/usr/bin"
 	for name, tc := range map[string]struct {
 		given string
@@ -101,7 +101,7 @@ func TestZeekIsLookedForWhereThePersonSays(t *testing.T) {
 	}
 }
 
-func TestHelpIsAskedForWithoutZeeksVariables(t *testing.T) {
+func TestHelpEnvLacksZeeksVariables(t *testing.T) {
 	got := zeek.HelpEnv([]string{"PATH=/bin", "ZEEKPATH=/x", "ZEEK_PLUGIN_PATH=/y", "CLUSTER_NODE=z", "HOME=/root"})
 	if diff := cmp.Diff([]string{"PATH=/bin", "HOME=/root"}, got); diff != "" {
 		t.Errorf("HelpEnv (-want +got):\n%s", diff)

@@ -11,10 +11,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// loopback is where nodes are of which nobody knows an address: all on one host.
+// loopback is the address of nodes whose hosts have no known address. Such nodes
+// are all on one host.
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// cluster is a plan seen from one of its nodes.
+// cluster is a plan as one of its nodes sees it.
 type cluster struct {
 	self    mgmt.NodeName
 	entries map[mgmt.NodeName]mgmt.ClusterEndpoint // with known hosts only
@@ -22,13 +23,14 @@ type cluster struct {
 	manager mgmt.NodeName                          // "" is none
 	loggers int
 
-	// oneAddress says that all nodes have the same address, and so share a host.
+	// oneAddress says that all nodes have the same address: they share a host.
 	oneAddress bool
 	// loopback says that all addresses are loopback addresses.
 	loopback bool
 }
 
-// newCluster reports what makes the plan's layout impossible for Zeek.
+// newCluster returns the plan as its node sees it, or an error that says why Zeek
+// cannot use its layout.
 func newCluster(p mgmt.Plan, v Version) (*cluster, error) {
 	c := &cluster{self: p.Node.Name, entries: maps.Clone(p.Cluster), names: slices.Sorted(maps.Keys(p.Cluster))}
 	if _, ok := c.entries[c.self]; !ok {
@@ -58,8 +60,8 @@ func newCluster(p mgmt.Plan, v Version) (*cluster, error) {
 	return c, nil
 }
 
-// setHosts puts nodes without a known host on the loopback address, which is
-// right only if no node has one.
+// setHosts gives nodes without a known address the loopback address. It returns an
+// error if only some of the nodes have a known address.
 func (c *cluster) setHosts() error {
 	first := c.entries[c.names[0]].Host.Unmap()
 	c.oneAddress, c.loopback = true, true
@@ -67,7 +69,7 @@ func (c *cluster) setHosts() error {
 		e := c.entries[name]
 		e.Host = e.Host.Unmap()
 		if known(e.Host) != known(first) {
-			return errors.New("the addresses of some of its nodes' hosts are known, and of others are not")
+			return errors.New("the addresses of some of the cluster's hosts are known, and of others are not")
 		}
 		if !known(e.Host) {
 			e.Host = loopback
@@ -83,10 +85,11 @@ func known(a netip.Addr) bool { return a.IsValid() && !a.IsUnspecified() }
 
 func (c *cluster) own() mgmt.ClusterEndpoint { return c.entries[c.self] }
 
-// managerIsLogger says that the manager writes the logs, there being no logger.
+// managerIsLogger says that the manager writes the logs, because the cluster has no
+// logger.
 func (c *cluster) managerIsLogger() bool { return c.loggers == 0 }
 
-// writesLogs tells whether the node is one that writes the cluster's logs.
+// writesLogs tells whether the node writes the cluster's logs.
 func (c *cluster) writesLogs() bool {
 	return c.own().Role == mgmt.Logger || c.managerIsLogger() && c.self == c.manager
 }
@@ -101,9 +104,9 @@ func (c *cluster) hasInterface() bool {
 	return slices.ContainsFunc(c.names, func(n mgmt.NodeName) bool { return c.entries[n].Interface != nil })
 }
 
-// layout renders cluster-layout.zeek. Zeek loads it from the midst of its own
-// scripts, so it loads nothing and sets nothing of other frameworks (spec
-// zeek-launch 2.1).
+// layout renders cluster-layout.zeek. Zeek loads this file in the middle of its own
+// scripts. So the file loads no script, and sets no variable of another framework
+// (spec zeek-launch 2.1).
 func (c *cluster) layout(v Version) string {
 	var b strings.Builder
 	quiet := c.hasInterface() && deprecatesInterfaces(v)
@@ -123,8 +126,8 @@ func (c *cluster) layout(v Version) string {
 	return b.String()
 }
 
-// fields renders the fields of a node's entry. A worker has no port: nothing
-// connects to it.
+// fields renders the fields of a node's entry. A worker gets no port, because no
+// node connects to it.
 func (c *cluster) fields(name mgmt.NodeName, v Version) []string {
 	e := c.entries[name]
 	p := e.Port

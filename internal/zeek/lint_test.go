@@ -12,18 +12,18 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// There is no Zeek where these tests run. What they can tell of a script without
-// one: that its parts are in balance, and that every name in it is one of its
-// own or one that Zeek has in the versions for which the script is meant.
+// These tests run without Zeek. They check two things of a script: its brackets
+// are balanced, and each name in it is declared by the script or exists in the
+// versions of Zeek for which the script is made.
 
-// keywords of Zeek's language, up to the newest version.
+// keywords are the keywords of Zeek's language, up to the newest version.
 var keywords = words(`add addr any bool break case const copy count default delete double else enum event export
 	fallthrough file for function global hook if in int interval is local module next of opaque option pattern port
 	print record redef return schedule set string subnet switch table time timeout type vector when while assert list
 	T F sec secs tcp udp icmp unknown optional priority`)
 
-// released maps what our scripts use of Zeek's names to the first version that
-// has it: 0 is 5.0 or earlier.
+// released lists the names of Zeek that our scripts use, by the first version that
+// has them, such as 72 for 7.2; 0 is 5.0 or earlier.
 var released = names{
 	0: words(`Broker::EndpointInfo Broker::default_connect_retry Broker::default_listen_address
 		Broker::default_listen_retry Broker::disable_ssl Broker::peer Broker::peer_added Broker::publish
@@ -48,7 +48,8 @@ var released = names{
 	80: words(`Cluster::Backend::ZeroMQ::ipv6`),
 }
 
-// fields are those of Zeek's own records; that of $listen_addr is of 8.0.
+// fields are the fields of Zeek's records that our scripts use. $listen_addr exists
+// from 8.0 on.
 var fields = words(`network address bound_port pkts_recvd pkts_dropped pkts_link bytes_recvd mem real_time queued
 	dispatched open close path dir file_basename node_type ip zone_id p manager interface metrics_port
 	listen_addr listen_port`)
@@ -75,7 +76,7 @@ var (
 	directive = regexp.MustCompile(`(?m)^@.*$`)
 )
 
-// code returns a script without comments, directives, and the content of its
+// code returns a script without its comments, its directives and the content of its
 // literals.
 func code(t testing.TB, file, script string) string {
 	t.Helper()
@@ -110,7 +111,7 @@ func code(t testing.TB, file, script string) string {
 	return directive.ReplaceAllString(b.String(), "")
 }
 
-// lint checks what is true of every script of ours, and returns its code.
+// lint checks the rules that hold for all our scripts, and returns the code.
 func lint(t testing.TB, file, script string) string {
 	t.Helper()
 	text := code(t, file, script)
@@ -148,8 +149,8 @@ func lint(t testing.TB, file, script string) string {
 	return text
 }
 
-// unknown returns the names in scripts that are neither declared in them nor
-// Zeek's in a version.
+// unknown returns the names in scripts that the scripts do not declare and that this
+// version of Zeek does not have.
 func unknown(t testing.TB, scripts []zeek.File, version int) []string {
 	t.Helper()
 	declared, used := map[string]bool{}, map[string]bool{}
@@ -180,7 +181,7 @@ func unknown(t testing.TB, scripts []zeek.File, version int) []string {
 	return found
 }
 
-func TestScriptsUseOnlyWhatTheirVersionsHave(t *testing.T) {
+func TestScriptsUseOnlyNamesOfTheirZeekVersion(t *testing.T) {
 	hosts := map[string]mgmt.Configuration{"one host": oneHost(), "two hosts": twoHosts()}
 	for _, v := range []string{"5.0.0", "5.1.0", "6.0.0", "7.0.0", "7.1.0", "7.2.0", "8.0.0", "8.1.0", "8.2.0", "9.0.0", "9.1.0"} {
 		for _, backend := range []zeek.Backend{zeek.Broker, zeek.ZeroMQ} {
@@ -190,11 +191,11 @@ func TestScriptsUseOnlyWhatTheirVersionsHave(t *testing.T) {
 					d.Backend, d.AgentProtocol = backend, protocol
 					has := d.Install.Version.AtLeast
 					if backend == zeek.ZeroMQ && !has(7, 1) || protocol == zeek.AgentWebSocket && !has(8, 0) {
-						continue // does not exist
+						continue // this combination does not exist
 					}
 					number := d.Install.Version.Major*10 + d.Install.Version.Minor
 					if names := unknown(t, generate(t, d).Files, number); len(names) > 0 {
-						t.Errorf("Zeek %s, %s, %s, %s: nobody declares %q", v, backend, protocol, where, names)
+						t.Errorf("Zeek %s, %s, %s, %s: the names %q are not declared", v, backend, protocol, where, names)
 					}
 				}
 			}
@@ -202,7 +203,7 @@ func TestScriptsUseOnlyWhatTheirVersionsHave(t *testing.T) {
 	}
 }
 
-func TestWhatIsGoneIsNotUsed(t *testing.T) {
+func TestScriptsDoNotUseRemovedNames(t *testing.T) {
 	for v, names := range map[string][]string{
 		"6.0.0": {"Broker::metrics_port"},
 		"7.1.0": {"$interface"},
@@ -226,10 +227,10 @@ func TestNodeScriptsLoadOneAnother(t *testing.T) {
 		loaded := []string{files[0].Name}
 		for _, f := range files {
 			if !slices.Contains(loaded, f.Name) {
-				t.Errorf("%s: nothing before it loads %s", protocol, f.Name)
+				t.Errorf("%s: no earlier file loads %s", protocol, f.Name)
 			}
 			if !strings.HasPrefix(f.Content, "##! ") {
-				t.Errorf("%s does not say what it is", f.Name)
+				t.Errorf("%s does not begin with a description", f.Name)
 			}
 			for _, m := range load.FindAllStringSubmatch(f.Content, -1) {
 				loaded = append(loaded, m[1]+".zeek")
@@ -241,8 +242,8 @@ func TestNodeScriptsLoadOneAnother(t *testing.T) {
 	}
 }
 
-// A name that is not exported is an error in a script of another module.
-func TestSitesCanReachWhatTheyMayUse(t *testing.T) {
+// A script of another module cannot use a name that is not exported.
+func TestNodeScriptExportsWhatSitesMayUse(t *testing.T) {
 	var exported strings.Builder
 	for _, f := range zeek.NodeScriptFiles(zeek.AgentBroker) {
 		for _, m := range regexp.MustCompile(`(?ms)^export \{$(.*?)^\}$`).FindAllString(f.Content, -1) {

@@ -7,18 +7,17 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Listen is where a node will listen.
+// Listen is an address and port where a node will listen, and for what.
 type Listen struct {
-	// What listens there: "broker", "zeromq proxy", "zeromq logger", "metrics"
-	// or "websocket".
+	// What is "broker", "zeromq proxy", "zeromq logger", "metrics" or "websocket".
 	What string
-	// Addr is all addresses where its address is unspecified.
+	// Addr with an unspecified address means all addresses.
 	Addr netip.AddrPort
 }
 
-// Listens returns where the node will listen for TCP connections. What cannot
-// be bound there ends the node at its start, or, with Broker, leaves it without
-// peers.
+// Listens returns the addresses and ports where the node will listen for TCP
+// connections. If a port is taken, the node ends at its start; a taken port of
+// Broker leaves the node without peers instead.
 func (d Deployment) Listens() ([]Listen, error) {
 	c, err := d.cluster()
 	if err != nil {
@@ -54,7 +53,8 @@ func (d Deployment) Listens() ([]Listen, error) {
 	return all, nil
 }
 
-// listeningPort returns the number of a port on which something listens, or 0.
+// listeningPort returns the number of a TCP port, and 0 for any other port:
+// nothing listens there.
 func listeningPort(p mgmt.Port) uint16 {
 	if p.Proto != mgmt.TCP {
 		return 0

@@ -8,9 +8,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// quote returns a string literal of which Zeek reads exactly the bytes of text.
-// Everything but printable ASCII is written as \xHH, which takes two digits and
-// no more; a quote or a backslash of the text cannot end the literal.
+// quote returns a string literal that Zeek reads as exactly the bytes of text. It
+// writes a byte that is not printable ASCII as \xHH, which has always two digits,
+// and puts a backslash before a quote or a backslash.
 func quote(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -38,8 +38,8 @@ func addrLiteral(a netip.Addr) string {
 	return a.String()
 }
 
-// portLiteral returns a port as a Zeek constant. Everything that is not TCP
-// means that nothing listens.
+// portLiteral returns a port as a Zeek constant. A port that is not TCP becomes the
+// constant for "no port".
 func portLiteral(p mgmt.Port) string {
 	if listeningPort(p) == 0 {
 		return mgmt.NoPort.String()

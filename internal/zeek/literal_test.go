@@ -11,8 +11,8 @@ import (
 )
 
 // unquote reads a string literal as Zeek does and returns the rest of text. It
-// is written from Zeek's rules (\\ \" \n \t \r \f \b \v \a, \x and up to two
-// hex digits, up to three octal digits), not from what the package writes.
+// follows Zeek's rules (\\ \" \n \t \r \f \b \v \a, \x and up to two hex digits, up
+// to three octal digits), not only the forms that the package writes.
 func unquote(text string) (value, rest string, err error) {
 	if !strings.HasPrefix(text, `"`) {
 		return "", "", fmt.Errorf("no literal at %.40q", text)
@@ -38,7 +38,8 @@ func unquote(text string) (value, rest string, err error) {
 	return "", "", fmt.Errorf("the literal has no end")
 }
 
-// escape writes what follows a backslash and returns its length.
+// escape writes the byte for which an escape sequence stands, without its
+// backslash, and returns the length of the sequence.
 func escape(b *strings.Builder, text string) int {
 	if i := strings.IndexByte("ntrfbva", text[0]); i >= 0 {
 		b.WriteByte("\n\t\r\f\b\v\a"[i])

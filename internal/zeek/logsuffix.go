@@ -2,8 +2,9 @@ package zeek
 
 import "fmt"
 
-// LogSuffix returns what the node's rotation adds to the names of its logs,
-// "" for nothing: whoever archives the logs that a dead node has left needs it.
+// LogSuffix returns the suffix that the node's rotation adds to the names of its
+// logs, or "" for none. The agent needs it to archive the logs that a dead node
+// left.
 func (d Deployment) LogSuffix() (string, error) {
 	c, err := d.cluster()
 	if err != nil {

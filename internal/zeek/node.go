@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// checkNode reports what of a node's description Zeek would take for something
-// other than it is meant to be.
+// checkNode returns an error if Zeek would misread a name, script, option, variable
+// or interface of the node.
 func checkNode(n mgmt.Node) error {
 	if err := mgmt.CheckName(string(n.Name)); err != nil {
 		return fmt.Errorf("node %q: %w", n.Name, err)
@@ -34,8 +34,9 @@ func checkNode(n mgmt.Node) error {
 	return nil
 }
 
-// checkScript refuses what Zeek would not load as a script: an option of its
-// command line, an assignment, a plugin, and the end of its arguments.
+// checkScript refuses text that Zeek does not take for the name of a script: an
+// option of the command line, an assignment, a plugin, or "--", the end of Zeek's
+// arguments.
 func checkScript(s string) error {
 	if s == "" || s[0] == '-' || strings.HasSuffix(s, "--") ||
 		strings.ContainsAny(s, "=\x00\n\r") || strings.Contains(s, "::") {

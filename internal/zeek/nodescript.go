@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// The node scripts. The first four are what the protocols share: they answer
-// requests and know nothing of how these travel.
+// The node scripts. Both protocols use the first four, which answer requests. The
+// last two, one for each protocol, receive requests and send the answers.
 var (
 	//go:embed scripts/api.zeek
 	apiScript string
@@ -24,9 +24,9 @@ var (
 	webSocketScript string
 )
 
-// NodeScriptFiles returns our node script for a protocol: first the file that a
-// node loads, then those which that loads. They are the same in all versions of
-// Zeek that have the protocol; Generate includes them.
+// NodeScriptFiles returns our node script for a protocol: first the file that the
+// node loads, then the files that this file loads. They are the same for all
+// versions of Zeek that have the protocol. Generate includes them.
 func NodeScriptFiles(t AgentProtocol) []File {
 	var node string
 	switch t {
@@ -46,10 +46,10 @@ func NodeScriptFiles(t AgentProtocol) []File {
 	}
 }
 
-// NodeTopic returns the topic on which a node and its agent speak with each
-// other. A WebSocket leads to the bus of the whole cluster, where every node
-// would answer what it is not named in; there the topic is the node's own, and
-// ends so that it is not the beginning of another's (spec zeek-launch).
+// NodeTopic returns the topic on which a node and its agent speak with each other.
+// Over Broker the topic is the same for all nodes. A WebSocket client is on the bus
+// of the whole cluster, so each node has its own topic there. That topic ends in
+// "/", so that it is not a prefix of another node's topic (spec zeek-launch).
 func NodeTopic(t AgentProtocol, node mgmt.NodeName) string {
 	if t == AgentWebSocket {
 		return mgmt.NodeTopic + "/" + string(node) + "/"

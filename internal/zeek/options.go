@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// script is Zeek script in the making.
+// script collects the text of a Zeek script.
 type script struct{ strings.Builder }
 
-// section begins a group of settings.
+// section begins a group of settings with a comment.
 func (s *script) section(comment string) { fmt.Fprintf(s, "\n# %s\n", comment) }
 
-// redef sets name, of which value is the literal.
+// redef sets name to value, which is a literal.
 func (s *script) redef(name, value string) { fmt.Fprintf(s, "redef %s = %s;\n", name, value) }
 
-// options renders the options script, which is loaded after the site's scripts
-// and so has the last word.
+// options renders the options script. Zeek loads it after the site's scripts, so
+// its values win.
 func (d *Deployment) options(c *cluster) string {
 	s := &script{}
 	fmt.Fprintf(s, "# Options of node %s, made by zeekfleet for Zeek %d.%d.\n",
@@ -41,34 +41,35 @@ func (d *Deployment) options(c *cluster) string {
 	}
 	s.output()
 	s.upstream(d)
-	s.talk(d)
+	s.agent(d)
 	return s.String()
 }
 
-// output has what scripts print written line by line. Zeek leaves it to the C
-// library, which gathers blocks of some kilobytes where the output is a file, and
-// loses what it has when the process is killed.
+// output makes Zeek write its standard output line by line. Without it the C
+// library collects some kilobytes before it writes to a file, and a killed process
+// loses them.
 func (s *script) output() {
-	s.section("What is printed is written line by line.")
+	s.section("Standard output is written line by line.")
 	s.WriteString("event zeek_init() &priority=1000000\n\t{\n\tset_buf(open(\"-\"), F);\n\t}\n")
 }
 
-// upstream renders what upstream's node script needs that was written for nodes
-// of Zeek's Supervisor: what it logs below errors asks for that process, and there
-// is none (management/log.zeek, the same from 5.0 to 9.0).
+// upstream renders the options for upstream's node script, which expects a node
+// of Zeek's Supervisor. Its log messages below the level of errors ask for the
+// Supervisor's process, and our nodes have none (management/log.zeek, the same from
+// 5.0 to 9.0).
 func (s *script) upstream(d *Deployment) {
 	if d.nodeScript() != UpstreamNodeScript {
 		return
 	}
-	s.section("Nothing is logged that only nodes of a Supervisor can log.")
+	s.section("Only errors are logged: the other messages need Zeek's Supervisor.")
 	s.WriteString("@load policy/frameworks/management/log\n")
 	s.redef("Management::Log::level", "Management::Log::ERROR")
 }
 
-// logging lets the logs be rotated into the queue, under the names that
-// zeek-archiver established: <path>__<open>__<close>__[log_suffix=<suffix>__].
-// Without it the cluster's own scripts would run commands that only ZeekControl
-// has (spec zeek-launch 2.1).
+// logging makes Zeek rotate its logs into the queue, under the names that
+// zeek-archiver reads: <path>__<open>__<close>__[log_suffix=<suffix>__]. Without it
+// Zeek's cluster scripts run commands that only ZeekControl has (spec zeek-launch
+// 2.1).
 func (s *script) logging(queue, suffix string, interval time.Duration) {
 	name := `%s__%s__%s__`
 	if suffix != "" {
@@ -96,8 +97,9 @@ module GLOBAL;
 `, quote(queue), quote(name))
 }
 
-// logSuffix returns what sets the files of this node apart in the archive from
-// those of others: nothing for the one that writes the cluster's logs.
+// logSuffix returns the suffix that distinguishes the logs of this node from those
+// of other nodes in the archive. It is "" for the only node that writes the
+// cluster's logs.
 func (c *cluster) logSuffix() string {
 	if c.writesLogs() && c.loggers <= 1 {
 		return ""
@@ -105,8 +107,9 @@ func (c *cluster) logSuffix() string {
 	return suffixFor(string(c.self))
 }
 
-// suffixFor returns name, if it can stand in a file name of the queue without
-// being taken for something else; otherwise the like of it with a fingerprint.
+// suffixFor returns a suffix for the file names in the queue. It is name itself if
+// name cannot be taken for another part of the file name. Otherwise it is name with
+// "-" for each problematic character, followed by a fingerprint.
 func suffixFor(name string) string {
 	plain := strings.Map(func(r rune) rune {
 		if r == '.' || r == '-' || isAlnum(r) {
@@ -121,12 +124,12 @@ func suffixFor(name string) string {
 	return plain + "-" + hex.EncodeToString(sum[:4])
 }
 
-// metrics says where metrics are served; on which port is in the layout.
+// metrics renders the address where Zeek serves metrics. The layout has the port.
 func (s *script) metrics(v Version, address netip.Addr) {
 	switch {
 	case hasMetricsPorts(v):
-		s.section("Metrics; an empty address would mean all of them.")
-		// Zeek appends a colon and the port, so IPv6 takes brackets.
+		s.section("Metrics; an empty address would mean all addresses.")
+		// Zeek appends a colon and the port, so an IPv6 address needs brackets.
 		s.redef("Telemetry::metrics_address", quote(addrLiteral(address)))
 	case opensMetricsUnasked(v):
 		s.section("No metrics on port 9911 of all addresses.")
@@ -141,8 +144,8 @@ func (d *Deployment) metricsAddr(c *cluster) netip.Addr {
 	return c.own().Host
 }
 
-// listenAddr returns where the node listens for Broker peers; the zero Addr is
-// on all addresses.
+// listenAddr returns the address where the node listens for Broker peers. The zero
+// Addr means all addresses.
 func (d *Deployment) listenAddr(c *cluster) netip.Addr {
 	switch {
 	case d.Site.ListenAddr.IsValid():
@@ -153,8 +156,8 @@ func (d *Deployment) listenAddr(c *cluster) netip.Addr {
 	return netip.Addr{}
 }
 
-// broker renders what concerns Broker connections: those between the nodes, and
-// those to the agent.
+// broker renders the options of Broker connections, to other nodes and to the
+// agent.
 func (s *script) broker(d *Deployment, c *cluster) {
 	peers, agent := d.backend() == Broker, d.agentProtocol() == AgentBroker
 	if !peers && !agent {
@@ -184,12 +187,12 @@ func (s *script) broker(d *Deployment, c *cluster) {
 	}
 }
 
-// talk renders what our node script is told about the agent.
-func (s *script) talk(d *Deployment) {
+// agent renders what our node script needs to know about the agent.
+func (s *script) agent(d *Deployment) {
 	if d.nodeScript() != OurNodeScript {
 		return
 	}
-	s.section("How node and agent find each other; for the node script.")
+	s.section("For the node script: how the node and its agent find each other.")
 	if hasManagement(d.version()) {
 		s.WriteString("@load policy/frameworks/management/node/api\n")
 	}
@@ -205,8 +208,8 @@ func (s *script) talk(d *Deployment) {
 	s.WriteString("}\n")
 }
 
-// dialable returns where to connect to what listens on a: an agent that listens
-// on all addresses is on this host.
+// dialable returns the address at which a node of this host reaches an agent that
+// listens on a. If the agent listens on all addresses, that is a loopback address.
 func dialable(a netip.Addr) netip.Addr {
 	switch a = a.Unmap(); {
 	case a.IsUnspecified() && a.Is6():

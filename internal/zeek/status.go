@@ -2,7 +2,7 @@ package zeek
 
 import "strings"
 
-// State is what Zeek says of itself in its status file.
+// State is the state of a process as Zeek writes it into its status file.
 type State string
 
 // The states that Zeek writes.
@@ -14,8 +14,8 @@ const (
 )
 
 // ParseStatus reads the content of a status file, such as "RUNNING [run_loop]".
-// Where is what Zeek was doing. It is false for anything else, such as the
-// empty file of a process that is about to write it.
+// where is the text in brackets: the part of Zeek that wrote the file. ok is false
+// for any other content, such as an empty file, which Zeek is about to write.
 func ParseStatus(content string) (state State, where string, ok bool) {
 	word, rest, _ := strings.Cut(strings.TrimSpace(content), " ")
 	switch state = State(word); state {

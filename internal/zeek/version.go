@@ -16,13 +16,13 @@ var (
 // Version is a version of Zeek. The zero Version is none.
 type Version struct {
 	Major, Minor, Patch int
-	// Pre is what follows the numbers: "dev.310", "rc1"; empty is a release.
+	// Pre is the text after the numbers, such as "dev.310" or "rc1". It is empty for
+	// a release.
 	Pre string
 }
 
 // ParseVersion parses a version as Zeek prints it, such as "8.2.2",
-// "5.0.0-rc1", "8.1.0-dev.310" or "zeek version 7.0.1-debug". That a build is
-// one for debugging is not part of its version.
+// "5.0.0-rc1", "8.1.0-dev.310" or "zeek version 7.0.1-debug". It drops "-debug".
 func ParseVersion(text string) (Version, error) {
 	bare := strings.TrimSpace(text)
 	bare = strings.TrimPrefix(bare, "zeek version ")
@@ -79,7 +79,8 @@ func (v Version) Compare(o Version) int {
 	)
 }
 
-// preOrder returns what orders pre-releases: their stage, then their number.
+// preOrder returns the stage of a version (0 development, 1 release candidate, 2
+// release) and its number within the stage.
 func preOrder(pre string) (stage, number int) {
 	switch {
 	case pre == "":
@@ -91,19 +92,19 @@ func preOrder(pre string) (stage, number int) {
 	if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
 		digits = digits[:end]
 	}
-	number, _ = strconv.Atoi(digits) // no number orders as 0
+	number, _ = strconv.Atoi(digits) // 0 if pre has no number
 	return stage, number
 }
 
-// AtLeast tells whether v has what major.minor has: it is that version or a
-// later one. A development version of major.minor counts as such, for it is
-// what upstream's scripts of that version are written in.
+// AtLeast tells whether v is major.minor or later. A development version of
+// major.minor counts as major.minor, because it already has that version's scripts.
 func (v Version) AtLeast(major, minor int) bool {
 	return v.Major > major || v.Major == major && v.Minor >= minor
 }
 
-// Check returns an error for a version that is too old, and a warning for one
-// that is newer than this program and will be treated as the newest it knows.
+// Check returns an error for a version that is too old. It returns a warning for a
+// version that is newer than this program knows; the program then treats it as the
+// newest version that it knows.
 func (v Version) Check() (warning string, err error) {
 	switch {
 	case !v.AtLeast(oldest.Major, oldest.Minor):

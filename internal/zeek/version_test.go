@@ -41,7 +41,7 @@ func TestVersionsAreInOrder(t *testing.T) {
 	}
 }
 
-func TestADevelopmentVersionHasWhatItsReleaseWillHave(t *testing.T) {
+func TestDevelopmentVersionCountsAsItsRelease(t *testing.T) {
 	v := version(t, "8.1.0-dev.310")
 	if !v.AtLeast(8, 1) || !v.AtLeast(7, 9) || v.AtLeast(8, 2) || v.AtLeast(9, 0) {
 		t.Errorf("AtLeast misjudges %s", v)

@@ -9,22 +9,22 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// The ports of the ZeroMQ proxy where the site does not say; they are Zeek's.
+// The ports of the ZeroMQ proxy if the site names none. They are Zeek's defaults.
 const (
 	DefaultXPubPort = 5555
 	DefaultXSubPort = 5556
 )
 
-// ZeroMQSite is what the ZeroMQ backend needs; the same on all hosts of a
-// cluster.
+// ZeroMQSite holds the settings of the ZeroMQ backend. They must be the same on all
+// hosts of a cluster.
 type ZeroMQSite struct {
-	// XPubPort and XSubPort are where the manager's proxy listens. Zero means
-	// DefaultXPubPort and DefaultXSubPort; clusters that share a host need
-	// ports of their own.
+	// XPubPort and XSubPort are the ports where the manager's proxy listens. Zero
+	// means DefaultXPubPort and DefaultXSubPort. Two clusters on one host need
+	// different ports.
 	XPubPort, XSubPort uint16
 	// Curve encrypts the traffic of a cluster with more than one address, from
-	// Zeek 8.2 on. Nil means that such traffic is not encrypted, of which
-	// Generated.ClusterWarnings tells.
+	// Zeek 8.2 on. If it is nil, such traffic is not encrypted, and
+	// Generated.ClusterWarnings says so.
 	Curve *CurveKeys
 }
 
@@ -41,15 +41,15 @@ func (z *ZeroMQSite) check() error {
 func (z *ZeroMQSite) xPub() uint16 { return cmp.Or(z.XPubPort, DefaultXPubPort) }
 func (z *ZeroMQSite) xSub() uint16 { return cmp.Or(z.XSubPort, DefaultXSubPort) }
 
-// proxy is where the manager's ZeroMQ proxy listens.
+// proxy holds the address and ports of the manager's ZeroMQ proxy.
 type proxy struct {
 	addr       netip.Addr
 	xPub, xSub uint16
 	ipv6       bool // some node has an IPv6 address
 }
 
-// zeroMQ returns the cluster's proxy. Nodes that share a host meet at the
-// loopback address, which no other host can reach.
+// zeroMQ returns the cluster's proxy. If all nodes share a host, the proxy listens
+// on the loopback address, which no other host can reach.
 func (d *Deployment) zeroMQ(c *cluster) proxy {
 	z := &d.Site.ZeroMQ
 	p := proxy{addr: c.entries[c.manager].Host, xPub: z.xPub(), xSub: z.xSub(), ipv6: c.hasIPv6()}
@@ -59,25 +59,25 @@ func (d *Deployment) zeroMQ(c *cluster) proxy {
 	return p
 }
 
-// checkZeroMQ reports what keeps the cluster from using the ZeroMQ backend.
+// checkZeroMQ returns an error if the cluster cannot use the ZeroMQ backend.
 func (c *cluster) checkZeroMQ(v Version) error {
 	switch {
 	case c.manager == "":
-		return errors.New("the cluster has no manager, which would run the ZeroMQ proxy")
+		return errors.New("the cluster has no manager to run the ZeroMQ proxy")
 	case c.hasIPv6() && !hasZeroMQIPv6(v):
 		return fmt.Errorf("zeek %s cannot use IPv6 with the ZeroMQ cluster backend: that takes Zeek 8.0 or later", v)
 	}
 	for _, name := range c.names {
 		e := c.entries[name]
 		if e.Role == mgmt.Logger && listeningPort(e.Port) == 0 {
-			return fmt.Errorf("logger %s has no port, on which it would receive logs", name)
+			return fmt.Errorf("logger %s has no port for receiving logs", name)
 		}
 	}
 	return nil
 }
 
-// zeroMQ renders the endpoints. They cross over: a node's XPUB socket connects
-// to the proxy's XSUB socket, and the other way round.
+// zeroMQ renders the endpoints. A node's XPUB socket connects to the proxy's XSUB
+// socket, and a node's XSUB socket to the proxy's XPUB socket.
 func (s *script) zeroMQ(p proxy, v Version) {
 	xPub := quote("tcp://" + netip.AddrPortFrom(p.addr, p.xPub).String())
 	xSub := quote("tcp://" + netip.AddrPortFrom(p.addr, p.xSub).String())
@@ -91,10 +91,10 @@ func (s *script) zeroMQ(p proxy, v Version) {
 	}
 }
 
-// curveEnv returns the variables with the keys that the node needs, or nil
-// where the traffic is not encrypted. The keys are in the environment alone:
-// Zeek refuses to take some from there and some from scripts. Only the manager,
-// which runs the proxy, and those that receive logs get the server's secret.
+// curveEnv returns the variables with the keys that the node needs, or nil if the
+// traffic is not encrypted. All keys are in the environment, because Zeek refuses
+// to read some keys from the environment and some from scripts. Only the manager,
+// which runs the proxy, and nodes that receive logs get the server's secret key.
 func (d *Deployment) curveEnv(c *cluster) []string {
 	keys := d.Site.ZeroMQ.Curve
 	if keys == nil || !d.wantsCurve(c) {

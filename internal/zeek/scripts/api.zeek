@@ -1,6 +1,6 @@
-##! What node and agent say to each other, and what a dispatch is. For Zeek 5.0
-##! and later. Where Zeek ships the Management framework, the options script has
-##! loaded the framework's own declarations; elsewhere they are these.
+##! The events between a node and its agent, and the type of a dispatch. For Zeek
+##! 5.0 and later. If Zeek ships the Management framework, the options script has
+##! loaded the framework's declarations. Otherwise this script declares the same.
 
 module Management;
 
@@ -31,38 +31,41 @@ export {
 module Fleet::Node::API;
 
 export {
-	## Tells the agent which dispatches the node has; sent after the hello.
+	## Tells the agent which dispatches the node has. The node sends it after
+	## notify_node_hello.
 	global notify_dispatches: event(node: string, dispatches: vector of string);
 
-	## Asks for a dispatch. The number is greater than that of any request before.
-	## The proof is of node, number, reqid, and each element of action.
+	## Asks the node to run a dispatch. The number is greater than the number of any
+	## earlier request. The proof covers node, number, reqid, and each element of
+	## action.
 	global dispatch_request: event(node: string, number: count, reqid: string, action: vector of string, proof: string);
 
-	## Answers it. The proof is of node, reqid, success as T or F, and text.
+	## Answers dispatch_request. The proof covers node, reqid, success as T or F, and
+	## text.
 	global dispatch_response: event(node: string, reqid: string, success: bool, text: string, proof: string);
 
-	## Tells the agent the number of the last request; sent before the hello, for
-	## the agent can be one that has forgotten it.
+	## Tells the agent the number of the last request. The node sends it before
+	## notify_node_hello, because a restarted agent does not know the number.
 	global notify_number: event(node: string, number: count, proof: string);
 }
 
 module Fleet::Node;
 
 export {
-	## A dispatch. It gets the arguments behind its name and completes the
-	## result: with data, which is JSON text, or with an error.
+	## A dispatch. It gets the arguments after its name. It sets res$data, which is
+	## JSON text, or calls fail.
 	type Dispatch: function(args: vector of string, res: Management::Result);
 }
 
-## Makes a result one of failure.
+## Turns the result into a failure.
 function fail(res: Management::Result, error: string)
 	{
 	res$success = F;
 	res$error = error;
 	}
 
-## Returns the value of a global identifier; fails if there is none. That of the
-## secret is nobody's to know.
+## Returns the value of a global identifier; fails if there is none. It keeps the
+## secret from everybody.
 function lookup_global(name: string, res: Management::Result): any
 	{
 	if ( /Fleet::Node::secret/ in name )
@@ -73,7 +76,7 @@ function lookup_global(name: string, res: Management::Result): any
 
 	local val = lookup_ID(name);
 
-	# This is how the function reports what it does not find.
+	# lookup_ID returns one of these texts if it finds no value.
 	if ( type_name(val) == "string" )
 		{
 		local text: string = val;

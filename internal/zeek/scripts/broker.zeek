@@ -1,5 +1,5 @@
-##! Node script for the Broker transport: the node peers with its agent. For
-##! Zeek 5.0 and later, where Broker is built in.
+##! Node script for Broker: the node peers with its agent. For Zeek 5.0 and later
+##! with Broker built in.
 ##!
 ##! The options script sets agent_address and agent_port.
 
@@ -21,8 +21,8 @@ event Fleet::Node::API::dispatch_request(node: string, number: count, reqid: str
 
 event Broker::peer_added(endpoint: Broker::EndpointInfo, msg: string)
 	{
-	# The address and port of a peering that this node began are those it asked
-	# for, so this is the agent, and no other peer is.
+	# A peering that this node began has the address and port that the node dialled.
+	# Only the peering with the agent has these.
 	if ( ! endpoint?$network || endpoint$network$address != agent_address ||
 	     endpoint$network$bound_port != agent_port )
 		return;

@@ -1,6 +1,6 @@
-##! What a node answers to its agent: get_id_value as Zeek's Management
-##! framework has it, and dispatches of our own. For Zeek 5.0 and later. How
-##! requests and answers travel is up to the script that loads this one.
+##! The dispatches of a node: get_id_value as in Zeek's Management framework, and
+##! our own. For Zeek 5.0 and later. This script runs a dispatch. The scripts that
+##! load it receive requests and send answers.
 
 @load ./zeekfleet-api
 @load ./zeekfleet-option
@@ -8,7 +8,7 @@
 module Fleet::Node;
 
 export {
-	## What get_stats tells. Times are in seconds, sizes in bytes.
+	## The result of get_stats. Times are in seconds, sizes in bytes.
 	type Stats: record {
 		packets_received: count;
 		packets_dropped: count;
@@ -18,7 +18,8 @@ export {
 		events_queued: count;
 		events_dispatched: count;
 		uptime: double;
-		## How far packets are behind the clock; only where they are captured.
+		## How far the last packet's time is behind the clock; only for a node that
+		## captures packets.
 		lag: double &optional;
 	};
 }
@@ -52,7 +53,7 @@ function get_stats(args: vector of string, res: Management::Result)
 	                    $events_dispatched=queue$dispatched,
 	                    $uptime=interval_to_double(process$real_time));
 
-	# Before the first packet, network time may not have begun.
+	# Before the first packet, network time may be 0.
 	if ( reading_live_traffic() && time_to_double(network_time()) > 0.0 )
 		stats$lag = interval_to_double(current_time() - network_time());
 
@@ -69,15 +70,15 @@ function get_loaded_scripts(args: vector of string, res: Management::Result)
 	res$data = to_json(loaded_scripts);
 	}
 
-# Logs are rotated by the timers of their writers, and when Zeek ends. What
-# scripts can rotate are the files that they have opened themselves.
+# Zeek rotates a log when the timer of its writer expires, and when Zeek ends. A
+# script can rotate only files that scripts have opened.
 function rotate_logs(args: vector of string, res: Management::Result)
 	{
 	fail(res, fmt("rotate_logs is impossible: Zeek %s has no function that rotates logs", zeek_version()));
 	}
 
 export {
-	## All dispatches of this node. A site can add its own.
+	## All dispatches of this node. A site can add more.
 	global dispatches: table[string] of Dispatch = {
 		["get_id_value"] = get_id_value,
 		["get_stats"] = get_stats,

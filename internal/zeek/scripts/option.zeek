@@ -4,7 +4,7 @@
 
 module Fleet::Node;
 
-## How values are written, by type.
+## The accepted text of a value, by type.
 const value_forms: table[string] of pattern = {
 	["bool"] = /T|F/,
 	["count"] = /[0-9]{1,19}/,
@@ -26,7 +26,7 @@ function is_value(kind: string, text: string): bool
 	if ( kind != "subnet" && kind != "port" )
 		return T;
 
-	# Zeek takes what is out of range for zero.
+	# Zeek reads a number that is out of range as zero.
 	local halves = split_string1(text, /\//);
 	if ( kind == "port" )
 		return to_count(halves[0]) <= 65535;
@@ -34,7 +34,8 @@ function is_value(kind: string, text: string): bool
 	return is_valid_ip(halves[0]) && to_count(halves[1]) <= ( /:/ in halves[0] ? 128 : 32 );
 	}
 
-## Returns the elements of a list with commas; fails if one is not of the kind.
+## Returns the elements of a list that commas separate; fails if an element is not
+## of type kind.
 function elements(kind: string, text: string, res: Management::Result): vector of string
 	{
 	local found: vector of string;
@@ -54,7 +55,7 @@ function elements(kind: string, text: string, res: Management::Result): vector o
 	return found;
 	}
 
-## Returns the set that a list with commas stands for.
+## Returns the set of the elements of a list that commas separate.
 function set_value(kind: string, text: string, res: Management::Result): any
 	{
 	local parts = elements(kind, text, res);
@@ -87,7 +88,7 @@ function set_value(kind: string, text: string, res: Management::Result): any
 	return strings;
 	}
 
-## Returns the value of type kind that text stands for.
+## Returns the value of type kind that text describes.
 function value_of(kind: string, text: string, res: Management::Result): any
 	{
 	if ( ! is_value(kind, text) )
@@ -128,18 +129,19 @@ function value_of(kind: string, text: string, res: Management::Result): any
 			return elements("string", text, res);
 		}
 
-	# Of other types, which have no such form, what already has a name: an enum.
+	# Other types have no text form. Their values are taken by name, such as the
+	# values of an enum.
 	local named = lookup_ID(text);
 	if ( type_name(named) != kind )
 		fail(res, fmt("%s does not name a value of type %s", text, kind));
 	return named;
 	}
 
-# The option that set_option sets just now; empty: none.
+# The name of the option that set_option is setting now; "" if it is setting none.
 global being_set = "";
 
-## Sets an option of this node; with a third argument, "cluster", that of all
-## nodes, now and when they join.
+## Sets an option of this node. With the third argument "cluster" it sets the option
+## of all nodes, including nodes that join later.
 function set_option(args: vector of string, res: Management::Result)
 	{
 	if ( |args| < 2 || |args| > 3 || ( |args| == 3 && args[2] != "cluster" ) )
@@ -156,7 +158,8 @@ function set_option(args: vector of string, res: Management::Result)
 	if ( ! res$success )
 		return;
 
-	# Other nodes take the change of this one from nobody but their agent.
+	# Every node refuses a change of this option that does not come from its own
+	# agent (keep_command).
 	if ( |args| == 3 && args[0] == "Notice::sendmail" )
 		{
 		fail(res, "Notice::sendmail is not set on all nodes at once; set it on each");

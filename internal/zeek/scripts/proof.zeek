@@ -1,5 +1,6 @@
-##! Who may ask a node: whoever knows its secret, which is that of one launch of
-##! one node and which its agent alone was told. For Zeek 5.0 and later.
+##! Proofs: a node answers only requests whose sender knows the node's secret. Each
+##! launch of a node has a new secret, and only the node's agent knows it. For Zeek
+##! 5.0 and later.
 ##!
 ##! The options script sets secret.
 
@@ -8,26 +9,28 @@
 module Fleet::Node;
 
 export {
-	## What a node answers, with its proof. Without a proof there is no answer.
+	## An answer and its proof. If proof is empty, the node sends no answer.
 	type Answer: record {
 		success: bool &default=F;
-		## The data of a success, which can be none, or the error.
+		## The data of a success, which may be empty, or the error.
 		text: string &default="";
 		proof: string &default="";
 	};
 }
 
-# The number of the last request that was accepted. Each is used once, so that a
-# request that somebody has overheard is worth nothing.
+# The number of the last request that was accepted. The node accepts each number
+# once, so nobody can send an overheard request again.
 global last_number: count = 0;
 
-# Requests without proof, and when they were last complained of.
+# How many requests had no valid proof, and when the last warning about them was
+# given.
 global refusals: count = 0;
 global complained: time = double_to_time(0.0);
 
-## Returns what only one who knows the secret can say of these parts. Each part
-## counts as a whole, because its hash has a fixed length. The secret is hashed
-## twice, so that nobody can append to what it was hashed with.
+## Returns the proof of these parts, which can be computed only with the secret. It
+## is made from the hash of each part: hashes have a fixed length, so a text cannot
+## move from one part to the next. The secret is hashed twice, so that nobody can
+## extend the text of a known proof.
 function proof_of(kind: string, parts: vector of string): string
 	{
 	local digests = sha256_hash(kind);
@@ -43,7 +46,7 @@ function number_proof(): string
 	return proof_of("number", vector(Cluster::node, fmt("%d", last_number)));
 	}
 
-# Complains at most once a minute: anybody can send requests.
+# Warns at most once a minute, because anybody can send requests.
 function refuse()
 	{
 	++refusals;
@@ -54,7 +57,7 @@ function refuse()
 	Reporter::warning(fmt("zeekfleet: requests without proof were refused, %d so far", refusals));
 	}
 
-## Runs a dispatch for one who knows the secret.
+## Runs a dispatch if the proof is valid, and returns the answer.
 function answer(number: count, reqid: string, action: vector of string, proof: string): Answer
 	{
 	local parts = vector(Cluster::node, fmt("%d", number), reqid);
@@ -85,18 +88,18 @@ function answer(number: count, reqid: string, action: vector of string, proof: s
 	return a;
 	}
 
-# When a change was last complained of.
+# When the last warning about a refused change was given.
 global kept: time = double_to_time(0.0);
 
-## Keeps an option whose value is run as it is, unless a local script or set_option
-## changes it. Whoever is on the bus of the cluster can send the events by which
-## Zeek's nodes tell each other of changed options; set_option takes a proof.
+## Keeps the value of an option that Zeek runs as a command, unless a local script or
+## set_option changes it. Every client of the cluster's bus can send the events with
+## which Zeek's nodes tell each other of changed options; set_option needs a proof.
 function keep_command(id: string, val: string, location: string): string
 	{
 	if ( id == being_set || ! is_remote_event() )
 		return val;
 
-	# At most once a minute: anybody can send events.
+	# At most one warning a minute, because anybody can send events.
 	if ( current_time() - kept >= 60 secs )
 		{
 		kept = current_time();

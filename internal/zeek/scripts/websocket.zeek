@@ -1,5 +1,5 @@
-##! Node script for the WebSocket transport: the agent is a client of the node.
-##! For Zeek 8.0 and later, with either cluster backend.
+##! Node script for WebSocket: the agent is a client of the node. For Zeek 8.0 and
+##! later, with either cluster backend.
 ##!
 ##! The options script sets websocket_port.
 
@@ -7,8 +7,8 @@
 
 module Fleet::Node;
 
-# A client is on the bus of the whole cluster. The node has a topic of its own
-# there, which is not the beginning of another node's.
+# A client is on the bus of the whole cluster. So the node has a topic of its own,
+# which is not a prefix of another node's topic.
 const topic = fmt("zeek/management/node/%s/", Cluster::node);
 
 event Fleet::Node::API::dispatch_request(node: string, number: count, reqid: string, action: vector of string, proof: string)
@@ -35,7 +35,7 @@ event Cluster::websocket_client_added(endpoint: Cluster::EndpointInfo, subscript
 	Cluster::publish(topic, Fleet::Node::API::notify_dispatches, Cluster::node, dispatch_names());
 	}
 
-# After the backend's own handlers, which connect the node.
+# This runs after the backend's own handlers, which connect the node.
 event zeek_init() &priority=-10
 	{
 	Cluster::subscribe(topic);
