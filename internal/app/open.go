@@ -38,11 +38,11 @@ func (c Controller) Close() {
 	c.store.Close()
 }
 
-// Run runs the controller as daemon.RunController does, and then closes the
+// Run runs the controller as daemon.Controller.Run does, and then closes the
 // controller's file.
 func (c Controller) Run(ctx context.Context) error {
 	defer c.store.Close()
-	return daemon.RunController(ctx, c.ControllerConfig)
+	return daemon.NewController(c.ControllerConfig).Run(ctx)
 }
 
 // OpenController opens the file and the ports of a controller. After an error

@@ -41,10 +41,10 @@ func fleet(ctx context.Context, _ string) ([]figure, error) {
 		return nil, err
 	}
 	parts.Go(func() {
-		daemon.RunController(ctx, daemon.ControllerConfig{
+		daemon.NewController(daemon.ControllerConfig{
 			Core:  controller.Config{DeployTimeout: time.Minute},
 			Store: new(memstore.Store), Broker: peers, WebSocket: clients,
-		})
+		}).Run(ctx)
 	})
 	config := client.Configuration{ID: "fleet"}
 	for i := range fleetAgents {

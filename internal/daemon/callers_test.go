@@ -170,9 +170,9 @@ func upgrade(t *testing.T, conn net.Conn) *http.Response {
 // controllerFor runs a controller.
 func (c *testCluster) controllerFor(who daemon.Callers, broker, websocket net.Listener) {
 	c.inBackground("controller", nil, func(ctx context.Context) error {
-		return daemon.RunController(ctx, daemon.ControllerConfig{
+		return daemon.NewController(daemon.ControllerConfig{
 			Store: c.open("controller"), Broker: broker, WebSocket: websocket, Callers: who, Logger: c.logger("controller"),
-		})
+		}).Run(ctx)
 	})
 }
 

@@ -38,7 +38,7 @@ func startCluster(t *testing.T) *testCluster {
 	broker, websocket := listen(t), listen(t)
 	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
 	c.inBackground("controller", nil, func(ctx context.Context) error {
-		return daemon.RunController(ctx, daemon.ControllerConfig{
+		return daemon.NewController(daemon.ControllerConfig{
 			Core: controller.Config{
 				Rules: mgmt.Rules{
 					AssignBroker: true, AssignMetrics: true, Controller: mgmt.ControllerSite{Name: "controller"},
@@ -51,7 +51,7 @@ func startCluster(t *testing.T) *testCluster {
 			WebSocket:       websocket,
 			WebSocketServer: bus.WebSocketConfig{Version: "test"},
 			Logger:          c.logger("controller"),
-		})
+		}).Run(ctx)
 	})
 	return c
 }

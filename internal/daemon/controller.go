@@ -90,10 +90,23 @@ func (c ControllerConfig) withDefaults() ControllerConfig {
 // delay a quiet one.
 const subscriptionQueue = 1
 
-// RunController runs a controller until ctx is done, and returns ctx's cause
-// then, or the first error of one of its parts.
-func RunController(ctx context.Context, cfg ControllerConfig) error {
-	cfg = cfg.withDefaults()
+// Controller is a controller in this process.
+type Controller struct {
+	cfg  ControllerConfig
+	port *port
+}
+
+// NewController returns a controller, which can run once.
+func NewController(cfg ControllerConfig) *Controller {
+	return &Controller{cfg: cfg.withDefaults(), port: newPort()}
+}
+
+// Run runs the controller until ctx is done, and returns ctx's cause then, or the
+// first error of one of its parts. It ends with store.ErrConflict if another
+// controller has changed what is stored.
+func (c *Controller) Run(ctx context.Context) error {
+	defer close(c.port.ended)
+	cfg := c.cfg
 	kept, saved, err := loadState(ctx, cfg.Store, cfg.SaveTimeout, controller.Restore)
 	if err != nil {
 		return err
@@ -110,8 +123,10 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 	parts, ctx := newGroup(ctx)
 	defer parts.stop()
 
-	c := &controllerShell{
+	shell := &controllerShell{
 		cfg:      cfg,
+		port:     c.port,
+		waiting:  submissions{},
 		kept:     kept,
 		endpoint: endpoint,
 		parts:    parts,
@@ -135,7 +150,7 @@ func RunController(ctx context.Context, cfg ControllerConfig) error {
 	}
 	cfg.Logger.Info("controller is live", "peer", endpoint.ID().String(),
 		"broker", address(cfg.Broker), "websocket", address(cfg.WebSocket))
-	return c.loop(ctx, sub, controller.New(cfg.Core, saved, newRand()))
+	return shell.loop(ctx, sub, controller.New(cfg.Core, saved, newRand()))
 }
 
 // newRand returns a source of chance for a core.
@@ -168,6 +183,8 @@ func address(ln net.Listener) string {
 // controllerShell belongs to the goroutine of its loop.
 type controllerShell struct {
 	cfg      ControllerConfig
+	port     *port
+	waiting  submissions
 	kept     *keeper
 	endpoint *bus.Endpoint
 	parts    *group
@@ -195,6 +212,13 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 			return controller.Tick{}, true
 		case happened := <-sub.Events():
 			return c.translate(happened)
+		case s := <-c.port.submitted:
+			return c.waiting.begin(s), true
+		case asker := <-c.port.withdrawn:
+			return c.waiting.withdraw(asker), true
+		case l := <-c.port.looks:
+			l <- core.Snapshot()
+			return nil, false
 		}
 	})
 }
@@ -272,6 +296,9 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	case controller.Refuse:
 		c.toAgent(e.Peer, e.Instance, mgmt.NotifyError{Instance: e.Instance, Msg: e.Reason})
 	case controller.Reply:
+		if s := c.waiting[e.Client]; s != nil {
+			return c.waiting.answer(s, e.Msg), nil
+		}
 		c.endpoint.Reply(string(e.Client), c.cfg.Topic, c.answers.encode(e.Msg, c.endpoint.Share))
 	case controller.Connect:
 		c.connect(ctx, e.Instance, e.Addr)
@@ -317,7 +344,9 @@ func (c *controllerShell) clientAddr(id mgmt.PeerID) string {
 
 func (c *controllerShell) clientUser(id mgmt.PeerID) string {
 	p := c.clients[id]
-	switch {
+	switch s := c.waiting[id]; {
+	case s != nil:
+		return s.user.Name
 	case p.Certificate != nil:
 		return certificateName(p.Certificate)
 	case p.Caller.Known:

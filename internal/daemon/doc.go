@@ -6,7 +6,7 @@
 // the core's events, one at a time, and performs the effects that come back, in
 // order. It decides nothing.
 //
-// RunController and RunAgent block until their context is done or a part fails,
+// Controller.Run and RunAgent block until their context is done or a part fails,
 // and leave nothing running behind but, for an agent, the nodes: these outlive
 // their agent by design, and its next life adopts them. Shutting an agent down
 // together with its nodes is asked for by AgentConfig.StopNodes.

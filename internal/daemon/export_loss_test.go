@@ -73,7 +73,7 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launche
 	}
 }
 
-// WakeController starts a controller as OpenController and RunController do,
+// WakeController starts a controller as OpenController and Controller.Run do,
 // without ports, and has an agent say hello to it.
 func WakeController(ctx context.Context, directory string, log *slog.Logger) (controller.State, []controller.Effect, error) {
 	st, err := OpenControllerState(ctx, directory, log)

@@ -87,7 +87,7 @@ func startController(t *testing.T, dir string, log *slog.Logger) *testCluster {
 	broker, websocket := listen(t), listen(t)
 	c := &testCluster{t: t, dir: dir, peers: broker.Addr().String(), clients: websocket.Addr().String()}
 	c.inBackground("controller", nil, func(ctx context.Context) error {
-		return daemon.RunController(ctx, daemon.ControllerConfig{
+		return daemon.NewController(daemon.ControllerConfig{
 			Core:            controller.Config{Rules: mgmt.Rules{AssignBroker: true, AssignMetrics: true}},
 			Store:           c.open("controller"),
 			Broker:          broker,
@@ -95,7 +95,7 @@ func startController(t *testing.T, dir string, log *slog.Logger) *testCluster {
 			WebSocketServer: bus.WebSocketConfig{Version: "test"},
 			Callers:         attackersAreNobody(),
 			Logger:          log,
-		})
+		}).Run(ctx)
 	})
 	return c
 }

@@ -186,9 +186,9 @@ func runController(t *testing.T, s store.Store) (*client.Client, <-chan error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- daemon.RunController(ctx, daemon.ControllerConfig{
+		done <- daemon.NewController(daemon.ControllerConfig{
 			Store: s, WebSocket: websocket, WebSocketServer: bus.WebSocketConfig{Version: "test"},
-		})
+		}).Run(ctx)
 		close(done)
 	}()
 	t.Cleanup(func() {

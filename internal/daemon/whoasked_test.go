@@ -25,9 +25,9 @@ func listenedController(t *testing.T, log slog.Handler) *testCluster {
 	broker, websocket := listen(t), listen(t)
 	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
 	c.inBackground("controller", nil, func(ctx context.Context) error {
-		return daemon.RunController(ctx, daemon.ControllerConfig{
+		return daemon.NewController(daemon.ControllerConfig{
 			Store: c.open("controller"), Broker: broker, WebSocket: websocket, Logger: slog.New(log),
-		})
+		}).Run(ctx)
 	})
 	return c
 }

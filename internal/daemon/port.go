@@ -1,0 +1,116 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// ErrEnded is the error of calls of a Controller that has ended.
+var ErrEnded = errors.New("the controller has ended")
+
+// port is where other parts of this program reach a controller's loop.
+type port struct {
+	submitted chan *submission
+	withdrawn chan mgmt.PeerID // the asker of a submission that is not waited for
+	looks     chan look
+	ended     chan struct{} // is closed when the controller has ended
+	askers    atomic.Uint64 // counts them
+}
+
+// submission is a request that does not come from the bus. The core takes its
+// asker for a client that is connected until the request is answered.
+type submission struct {
+	asker   mgmt.PeerID
+	user    mgmt.Principal
+	request mgmt.Request
+	answer  chan mgmt.Response // has room for one
+}
+
+// look asks for a Snapshot. It has room for one.
+type look chan *mgmt.Snapshot
+
+func newPort() *port {
+	return &port{
+		submitted: make(chan *submission), withdrawn: make(chan mgmt.PeerID),
+		looks: make(chan look), ended: make(chan struct{}),
+	}
+}
+
+// Submit makes a request on behalf of a user, as if a client had sent it, and
+// returns its answer: a refusal, too, is an answer. If ctx is done before, a
+// change that was asked for goes on. Any goroutine may call Submit while Run runs.
+func (c *Controller) Submit(ctx context.Context, user mgmt.Principal, request mgmt.Request) (mgmt.Response, error) {
+	if _, ok := mgmt.AsRequest(request); !ok || mgmt.KindOf(request).May == mgmt.NoUser {
+		return nil, fmt.Errorf("%T is not a request that users make of a controller", request)
+	}
+	s := &submission{
+		asker: mgmt.PeerID(fmt.Sprintf("submission %d", c.port.askers.Add(1))), user: user, request: request,
+		answer: make(chan mgmt.Response, 1),
+	}
+	select {
+	case c.port.submitted <- s:
+	case <-c.port.ended:
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case answer := <-s.answer:
+		return answer, nil
+	case <-c.port.ended:
+		return nil, ErrEnded
+	case <-ctx.Done():
+	}
+	select {
+	case c.port.withdrawn <- s.asker:
+	case <-c.port.ended:
+	}
+	return nil, context.Cause(ctx)
+}
+
+// Snapshot returns what the controller knows of its cluster. It is made when it is
+// asked for; what has not changed since the latest one is shared with that. Any
+// goroutine may call Snapshot while Run runs.
+func (c *Controller) Snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
+	l := make(look, 1)
+	select {
+	case c.port.looks <- l:
+		return <-l, nil
+	case <-c.port.ended:
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// submissions are those that the core has not answered.
+type submissions map[mgmt.PeerID]*submission
+
+// begin returns the core's event for a submission.
+func (waiting submissions) begin(s *submission) controller.Event {
+	waiting[s.asker] = s
+	return controller.FromClient{Client: s.asker, Principal: s.user, Msg: s.request}
+}
+
+// withdraw returns the core's event for a submission that is not waited for.
+func (waiting submissions) withdraw(asker mgmt.PeerID) controller.Event {
+	delete(waiting, asker)
+	return controller.ClientGone{Client: asker}
+}
+
+// answer passes on what the core replies to a submission, and returns the core's
+// next event: the asker is gone when it has its answer. Words about progress
+// reach nobody.
+func (waiting submissions) answer(s *submission, msg mgmt.Message) *controller.Event {
+	response, ok := msg.(mgmt.Response)
+	if !ok {
+		return nil
+	}
+	s.answer <- response
+	return new(waiting.withdraw(s.asker))
+}
