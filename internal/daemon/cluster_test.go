@@ -31,28 +31,29 @@ type testCluster struct {
 	peers   string       // host:port for agents
 	clients string       // host:port for clients
 	agents  slog.Handler // what agents log to; nil: the test's output
+	// controller is nil in clusters that were not made by startCluster.
+	controller *daemon.Controller
 }
 
 func startCluster(t *testing.T) *testCluster {
 	t.Helper()
 	broker, websocket := listen(t), listen(t)
 	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
-	c.inBackground("controller", nil, func(ctx context.Context) error {
-		return daemon.NewController(daemon.ControllerConfig{
-			Core: controller.Config{
-				Rules: mgmt.Rules{
-					AssignBroker: true, AssignMetrics: true, Controller: mgmt.ControllerSite{Name: "controller"},
-				},
-				PID:       int64(os.Getpid()),
-				ShownPort: mgmt.TCPPort(2151), // as Zeek shows it
+	c.controller = daemon.NewController(daemon.ControllerConfig{
+		Core: controller.Config{
+			Rules: mgmt.Rules{
+				AssignBroker: true, AssignMetrics: true, Controller: mgmt.ControllerSite{Name: "controller"},
 			},
-			Store:           c.open("controller"),
-			Broker:          broker,
-			WebSocket:       websocket,
-			WebSocketServer: bus.WebSocketConfig{Version: "test"},
-			Logger:          c.logger("controller"),
-		}).Run(ctx)
+			PID:       int64(os.Getpid()),
+			ShownPort: mgmt.TCPPort(2151), // as Zeek shows it
+		},
+		Store:           c.open("controller"),
+		Broker:          broker,
+		WebSocket:       websocket,
+		WebSocketServer: bus.WebSocketConfig{Version: "test"},
+		Logger:          c.logger("controller"),
 	})
+	c.inBackground("controller", nil, c.controller.Run)
 	return c
 }
 

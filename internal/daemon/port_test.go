@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -114,6 +115,36 @@ func TestCallsOfAControllerThatHasEndedEnd(t *testing.T) {
 	}
 	if _, err := c.Snapshot(t.Context()); !errors.Is(err, daemon.ErrEnded) {
 		t.Errorf("Snapshot: %v", err)
+	}
+}
+
+func TestTheSnapshotHasWhatAnAgentReports(t *testing.T) {
+	cluster := startCluster(t)
+	cluster.startAgent("sensor")
+	config := mgmt.Configuration{
+		ID:        "x",
+		Instances: []mgmt.Instance{{Name: "sensor", Host: mgmt.UnknownHost}},
+		Nodes:     []mgmt.Node{{Name: "worker", Instance: "sensor", Role: mgmt.Worker, State: mgmt.Running}},
+	}
+	for _, request := range []mgmt.Request{
+		mgmt.StageConfigurationRequest{ReqID: "s", Config: config}, mgmt.DeployRequest{ReqID: "d"},
+	} {
+		if r := outcome(t, cluster.controller, ann, request); !r.Success {
+			t.Fatalf("%T: %+v", request, r)
+		}
+	}
+	snap, err := cluster.controller.Snapshot(t.Context())
+	if err != nil || len(snap.Instances) != 1 {
+		t.Fatalf("snapshot: %+v, %v", snap, err)
+	}
+	in := snap.Instances[0]
+	states := map[mgmt.NodeName]mgmt.State{}
+	for _, n := range in.Nodes {
+		states[n.Node] = n.State
+	}
+	want := map[mgmt.NodeName]mgmt.State{"sensor": mgmt.Running, "worker": mgmt.Running}
+	if in.Name != "sensor" || in.Standing != mgmt.Ready || !in.Addr.IsValid() || !maps.Equal(states, want) {
+		t.Errorf("the snapshot has %+v, with nodes %v, want %v", in, states, want)
 	}
 }
 
