@@ -397,12 +397,12 @@ func TestAControllerWithTooManyClientsIsTriedAgain(t *testing.T) {
 	})}
 	var serving sync.WaitGroup
 	serving.Go(func() { full.Serve(ln) })
-	_, err = client.Dial(t.Context(), client.Config{Address: ln.Addr().String(), Attempts: 3, RetryDelay: 200 * time.Millisecond})
+	_, err = client.Dial(t.Context(), client.Config{Address: ln.Addr().String(), Attempts: 2, RetryDelay: time.Second})
 	full.Close()
 	serving.Wait()
 	failed, ok := errors.AsType[*client.DialError](err)
-	if !ok || failed.Status != http.StatusServiceUnavailable || asked != 3 {
-		t.Errorf("Dial: %v after %d attempts, want the status after 3", err, asked)
+	if !ok || failed.Status != http.StatusServiceUnavailable || asked != 2 {
+		t.Errorf("Dial: %v after %d attempts, want the status after 2", err, asked)
 	}
 }
 

@@ -10,9 +10,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
@@ -55,7 +57,10 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	// Who waits for a line that never comes sees the end.
+	over := time.AfterFunc(patience.Limit, func() { p.cmd.Process.Kill() })
 	t.Cleanup(func() {
+		over.Stop()
 		p.cmd.Process.Kill()
 		p.cmd.Wait()
 	})
