@@ -2,7 +2,29 @@ package agent
 
 import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
-// adopt takes over the processes that an earlier life of the agent left.
+// adopted takes over the processes that an earlier life of the agent started. Then
+// it begins the rollout of the configuration that was saved.
+func (m *Machine) adopted(ev Adopted) {
+	if m.mode != waiting {
+		m.emit(Note{Level: Warn, Text: "processes adopted twice"})
+		return
+	}
+	m.mode = serving
+	m.rollout.adopt(ev)
+	if m.told {
+		m.rollout.setDesired(m.desired, false)
+	} else {
+		m.rollout.keepAll()
+	}
+	for _, p := range m.peers.oldestFirst() {
+		m.sayHello(p.id)
+		if p.node != "" {
+			m.claim(p)
+		}
+	}
+}
+
+// adopt takes over the processes that an earlier life of the agent started.
 func (r *rollout) adopt(ev Adopted) {
 	for _, p := range ev.Processes {
 		r.launches = max(r.launches, p.Launch)
@@ -19,13 +41,13 @@ func (r *rollout) adopt(ev Adopted) {
 	r.cannotSee(ev.Unseen)
 }
 
-// planless is the plan of a node of which only the name is known.
+// planless is the plan of a node if the agent knows only its name.
 func planless(instance mgmt.InstanceName, name mgmt.NodeName) mgmt.Plan {
 	return mgmt.Plan{Node: mgmt.Node{Name: name, Instance: instance, Role: mgmt.ClusterNone}}
 }
 
-// cannotSee makes nodes wait whose processes cannot be looked at. No second
-// process is started beside one that may live.
+// cannotSee has nodes wait for processes that may run and that the agent cannot
+// watch. The agent starts no second process of such a node.
 func (r *rollout) cannotSee(unseen []Unseen) {
 	for _, u := range unseen {
 		r.launches = max(r.launches, u.Launch)
@@ -40,7 +62,8 @@ func (r *rollout) cannotSee(unseen []Unseen) {
 	}
 }
 
-// freed lets a node start that had to wait for a process nobody could look at.
+// freed takes note that an Unseen process is gone. After the last one the node may
+// start.
 func (r *rollout) freed(ev Freed) {
 	r.burials.begin(r.now, ev.Node, ev.Launch)
 	if !ev.Last {
@@ -53,7 +76,7 @@ func (r *rollout) freed(ev Freed) {
 	}
 	n.unseen = ""
 	r.emit(Note{Level: Info, Text: "node has no process any more that cannot be seen", Node: ev.Node})
-	r.came(n, gone)
+	r.became(n, gone)
 	switch {
 	case n.proc != nil:
 	case n.wanted:

@@ -6,8 +6,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// nodeCan keeps which dispatches a node announced, for as long as its peering
-// lasts. A node may announce its own alone.
+// nodeCan keeps the dispatches that a node announced, as long as its peering
+// lasts. A node may announce only its own dispatches.
 func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
 	n := m.rollout.named[p.node]
 	if n == nil || n.peer != p.id || msg.Node != p.node {
@@ -27,8 +27,8 @@ func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
 	m.emit(Note{Level: Debug, Text: "node announced its dispatches", Node: p.node, Peer: p.id})
 }
 
-// lacks reports whether a peer announced its dispatches, and action is not among
-// them.
+// lacks reports whether the peer, which may be nil, announced its dispatches
+// without this action.
 func (p *peer) lacks(action []string) bool {
 	if p == nil || p.can == nil || len(action) == 0 {
 		return false

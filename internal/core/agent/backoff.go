@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// delay returns how long to wait after the given number of failures in a row,
-// which is at least one.
+// delay returns how long to wait after this number of failures in a row. The
+// number is at least one.
 func (b Backoff) delay(failures int, rng *rand.Rand) time.Duration {
 	if failures >= b.GiveUp {
 		return b.Retry

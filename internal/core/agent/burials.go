@@ -7,15 +7,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// burials are the processes that have ended, and whose logs and crash records are
-// not safe yet. A node that has any is not started: its next process would run in
-// the same directory.
+// burials lists the processes that have ended and whose Buried has not come yet:
+// their logs and crash records are not safe. A node in the list is not started,
+// because its next process would run in the same directory.
 type burials map[mgmt.NodeName]burial
 
-// burial is what is buried of one node.
+// burial lists such processes of one node.
 type burial struct {
 	launches []uint64
-	since    time.Time // the latest end
+	since    time.Time // when the latest of them ended
 }
 
 func (b burials) begin(now time.Time, n mgmt.NodeName, launch uint64) {
@@ -32,12 +32,12 @@ func (b burials) end(ev Buried) {
 	b[ev.Node] = left
 }
 
-// of reports whether anything of n is being buried. That may have begun before n
-// was forgotten and came back.
+// of reports whether a process of n is not buried yet. The process may be from the
+// time before n was removed and deployed again.
 func (b burials) of(n *node) bool { return len(b[n.name()].launches) > 0 }
 
-// gate returns until when what is buried of n holds up other nodes. The zero time
-// says that it does not: n is not to be started afresh.
+// gate returns until when the burials of n hold up other nodes. They hold up
+// nobody, and gate returns the zero time, if n is not to be started afresh.
 func (b burials) gate(n *node, patience time.Duration) time.Time {
 	if !n.wanted || !n.fresh || !b.of(n) {
 		return time.Time{}
@@ -45,9 +45,9 @@ func (b burials) gate(n *node, patience time.Duration) time.Time {
 	return b[n.name()].since.Add(patience)
 }
 
-// burialsHold reports whether a node that is to be started afresh has yet to be buried.
-// All nodes that are to be started afresh wait for that, so that the loggers come
-// first.
+// burialsHold reports whether a node that is to be started afresh is not buried
+// yet. All nodes that are to be started afresh wait for it, so that the loggers
+// start first.
 func (r *rollout) burialsHold() bool {
 	for _, n := range r.named {
 		if r.now.Before(r.burials.gate(n, r.cfg.StopGate)) {

@@ -7,114 +7,114 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Config is what an agent is told about itself. Apart from Name and EndpointID
-// the zero value of every field works.
+// Config is what an agent is told about itself. The zero value of every field
+// works, except those of Name and EndpointID.
 type Config struct {
-	// Name is the agent's, and so its instance's.
+	// Name is the name of the agent and of its instance.
 	Name mgmt.InstanceName
 	// EndpointID is the agent's Broker endpoint ID as text, for its hello.
 	EndpointID string
 	// Connecting says that the agent dials its controller.
 	Connecting bool
-	// ListenPort is where the agent listens; it is reported only if Connecting
-	// is false, as upstream does.
+	// ListenPort is where the agent listens. As upstream's agent does, it reports
+	// the port only if Connecting is false.
 	ListenPort mgmt.Port
-	// PID is the agent's own. Zero is not reported.
+	// PID is the PID of the agent itself. Zero is not reported.
 	PID int64
 
-	// RequestTimeout bounds every request but deployments and restarts. Zero
-	// means 5 s.
+	// RequestTimeout bounds the answer to every request except deployments and
+	// restarts. Zero means 5 s.
 	RequestTimeout time.Duration
-	// DeployTimeout bounds a deployment's answer, preflight included; the
-	// deployment itself goes on. A controller that has asked before says itself how
-	// long it waits; for others this, together with the time for which they gather
-	// their agents, must stay below their own bound. Zero means 14 s.
+	// DeployTimeout bounds the answer to a deployment, its preflight included. The
+	// deployment itself goes on after the answer. A controller that has prepared
+	// the deployment has said how long it waits, and that counts instead. For any
+	// other controller, DeployTimeout and the time in which the controller gathers
+	// its agents must together stay below the controller's own bound. Zero means 14 s.
 	DeployTimeout time.Duration
-	// RestartTimeout bounds a restart's answer; the restart itself goes on. It
-	// must stay below the controller's bound. Zero means 2 s more than DeployTimeout.
+	// RestartTimeout bounds the answer to a restart. The restart itself goes on
+	// after the answer. It must stay below the controller's bound. Zero means 2 s more than DeployTimeout.
 	RestartTimeout time.Duration
-	// UpstreamTimeout bounds both answers where the request came from a
-	// controller that is not of this program (PeerAdded.Fleet), and so gives up
-	// after 10 s. Zero means 8.5 s.
+	// UpstreamTimeout bounds the answers to deployments and restarts that a
+	// controller of upstream asks for (PeerAdded.Fleet is false). That controller
+	// gives up after 10 s. Zero means 8.5 s.
 	UpstreamTimeout time.Duration
 
-	// MaxPatience bounds how long a controller can say that it waits for a
+	// MaxPatience bounds the time that a controller may say it waits for a
 	// deployment. Zero means 10 min.
 	MaxPatience time.Duration
-	// PreparedFor is how long a deployment that the controller has asked about,
-	// and that could be, is not looked at again. Zero means 30 s.
+	// PreparedFor is how long a preparation counts. A deployment that follows in
+	// that time has no preflight of its own. Zero means 30 s.
 	PreparedFor time.Duration
 
-	// Preflight has the nodes that a deployment is to start looked at before
-	// anything is stopped, started or saved. With PreflightOn that takes at most
-	// half of the time until the answer is due, with PreflightStrict all of it.
-	// Zero means PreflightOff.
+	// Preflight says whether a deployment has a preflight: before anything is
+	// saved, stopped or started, it finds out whether the nodes could start. With
+	// PreflightOn a preflight takes at most half of the time until the answer is
+	// due, with PreflightStrict all of it. Zero means PreflightOff.
 	Preflight PreflightMode
 
-	// MaxStarting is how many nodes of a rollout start at the same time: those
-	// that are not up yet, and were started no longer ago than StartGate. Zero
-	// means 8.
+	// MaxStarting bounds how many nodes of a rollout start at the same time. A node
+	// starts until it is up, but no longer than StartGate. Zero means 8.
 	MaxStarting int
-	// StartGate is how long a node that is not up counts as starting, and so
-	// how often MaxStarting more are started of nodes that take their time. Zero
-	// means 1 s.
+	// StartGate is how long a node that is not up counts as starting. If all nodes
+	// take longer, MaxStarting more are started each StartGate. Zero means 1 s.
 	StartGate time.Duration
-	// StopGate is how long the nodes of one tier of the stop order (worker,
-	// proxy, manager, logger) may hold up the next, and the starts that need
-	// what they hold. Zero means 3 s.
+	// StopGate is how long a process that is to end may hold up others: the next
+	// tier of the stop order (worker, proxy, manager, logger), and the starts that
+	// need its ports or its interface. Zero means 3 s.
 	StopGate time.Duration
 	// StartDeadline is how long after its start a node is reported as still
-	// starting, by role; it is left running. A role without one has 60 s.
+	// starting, by role. The node runs on. A role without one has 60 s.
 	StartDeadline map[mgmt.ClusterRole]time.Duration
 	// Backoff says when a node that ended by itself is started again.
 	Backoff Backoff
 
-	// Permits is what configurations may do on this host that could run anything
-	// there.
+	// Permits says which settings of nodes that can run any command on this host
+	// are allowed.
 	Permits mgmt.Permits
-	// MaxNodes bounds the nodes of this instance; a configuration with more is
-	// refused. Zero means 500.
+	// MaxNodes bounds the nodes of this instance. A configuration with more nodes
+	// is refused. Zero means 500.
 	MaxNodes int
-	// MaxRequests bounds the requests in flight; further ones are refused. Zero
+	// MaxRequests bounds the requests in flight. Further requests are refused. Zero
 	// means 1000.
 	MaxRequests int
 	// MaxDispatches bounds the dispatches that a node may announce, and
-	// MaxDispatchBytes the name of each; what is beyond is not kept, and so
-	// counts as unknown to the node. Zero means 100 each.
+	// MaxDispatchBytes the name of each. The agent does not keep the others, and
+	// answers that the node does not know them. Zero means 100 each.
 	MaxDispatches    int
 	MaxDispatchBytes int
-	// OutputLines and OutputBytes bound what is reported of each stream of a
-	// failed node: its last lines. Zero means 100 lines and 16 KiB.
+	// OutputLines and OutputBytes bound the last lines that are reported of each
+	// output of a failed node. Zero means 100 lines and 16 KiB.
 	OutputLines int
 	OutputBytes int
 }
 
-// PreflightMode says what a deployment owes to its preflight.
+// PreflightMode says what the outcome of a preflight means for the deployment.
 type PreflightMode int
 
 // The modes.
 const (
-	// PreflightOff starts nodes unseen.
+	// PreflightOff: there is no preflight.
 	PreflightOff PreflightMode = iota
-	// PreflightOn refuses a deployment for what was found. What was not known
-	// in time is nothing found: the deployment goes on, and says so.
+	// PreflightOn: a finding refuses the deployment. If the preflight does not
+	// finish in time, the deployment goes on, and says so.
 	PreflightOn
-	// PreflightStrict refuses a deployment also for what was not known in time.
+	// PreflightStrict: a finding refuses the deployment, and so does a preflight
+	// that does not finish in time.
 	PreflightStrict
 )
 
-// Backoff is the policy for starting nodes again that ended by themselves.
+// Backoff says when a node that ended by itself is started again.
 type Backoff struct {
-	// First is the delay after the first failure, counted from the exit; it
-	// doubles after every third one. Zero means 1 s.
+	// First is the time from the first end to the next start. The delay doubles
+	// after every third failure. Zero means 1 s.
 	First time.Duration
-	// Max caps the delay. Zero means 60 s.
+	// Max bounds the delay. Zero means 60 s.
 	Max time.Duration
-	// Jitter is the largest fraction of a delay that chance adds to it or takes
-	// away from it. Zero means 0.1, less than zero none.
+	// Jitter is the largest fraction of a delay that chance adds or takes away.
+	// Zero means 0.1. A negative value means no jitter.
 	Jitter float64
-	// Reset is how long a process must have lived for the failures before it to
-	// be forgotten. Zero means 30 s.
+	// Reset forgets the earlier failures of a node whose process lived at least
+	// this long. Zero means 30 s.
 	Reset time.Duration
 	// GiveUp is the number of failures in a row that makes a node FAILED. Zero
 	// means 10.
@@ -123,7 +123,7 @@ type Backoff struct {
 	Retry time.Duration
 }
 
-// WithDefaults returns c with what is meant by its zero values.
+// WithDefaults returns c with defaults in place of zero values.
 func (c Config) WithDefaults() Config {
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 5*time.Second)
 	c.DeployTimeout = cmp.Or(c.DeployTimeout, 14*time.Second)

@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// decisions is the table of the requests that an agent answers: one row for each
-// type, with what the agent does about it.
+// decisions is the table of the requests that an agent answers, with one row for
+// each type.
 var decisions = table(
 	on((*Machine).deploy, traits{deploys: true, changes: true, leads: true, waits: untilUp, failure: failedDeployment}),
 	on((*Machine).prepare, traits{changes: true, leads: true, failure: failedDeployment}),
@@ -31,23 +31,23 @@ type decision struct {
 type traits struct {
 	deploys bool  // the request makes its configuration the desired one
 	changes bool  // it changes what runs, or announces a request that does
-	leads   bool  // only the controller makes it
-	waits   waits // what ends its wait for a node
+	leads   bool  // a peer that makes it is a controller
+	waits   waits // when the request no longer waits for a node
 	// failure is the result for a node that did not come up.
 	failure func(n mgmt.NodeName, why string, outputs mgmt.NodeOutputs) mgmt.Result
-	noData  mgmt.Data // of a result without data
+	noData  mgmt.Data // is put into a result that has no data
 }
 
-// waits says what ends a request's wait for a node.
+// waits says when a request no longer waits for a node.
 type waits int
 
 const (
 	untilAnswered waits = iota // the node has answered, or will not
 	untilUp                    // the node is up, or did not come up
-	untilEnded                 // the node has no process that anything can be done about
+	untilEnded                 // the node has no process that the agent can stop
 )
 
-// on is the row of one type of request.
+// on returns the row of one type of request.
 func on[R mgmt.Request](decide func(*Machine, *request, R), t traits) decision {
 	return decision{
 		request: reflect.TypeFor[R](),
@@ -91,8 +91,8 @@ func (m *Machine) fromController(ev FromController) {
 	d.decide(m, r)
 }
 
-// refusal returns why a request is not even looked at, or nothing. p made it; nil
-// if p is gone.
+// refusal returns why a request is refused whatever it asks for, or nothing. p is
+// the peer that made the request, or nil if that peer is gone.
 func (m *Machine) refusal(r *request, p *peer) string {
 	switch {
 	case m.mode == waiting:
@@ -104,8 +104,8 @@ func (m *Machine) refusal(r *request, p *peer) string {
 	case p != nil && p.barred != "":
 		return p.barred
 	case p != nil && (p.past && r.Detail.leads || r.Detail.changes && m.peers.ledSince(p)):
-		// An earlier life of the controller sent it, and it was held up. What has
-		// been done since must not be undone.
+		// An earlier life of the controller sent it, and it arrived late. It must
+		// not undo what a later life has done.
 		return "the controller has connected anew since"
 	}
 	switch m.requests.inFlight.Judge(r.Key) {
@@ -117,8 +117,8 @@ func (m *Machine) refusal(r *request, p *peer) string {
 	return ""
 }
 
-// restart starts nodes afresh, whatever their state. It answers when each is up
-// again or has failed (spec management-api 7.2, G-A13).
+// restart starts nodes afresh, whatever their state. The answer goes out when each
+// node is up again or has failed (spec management-api 7.2, G-A13).
 func (m *Machine) restart(r *request, msg mgmt.AgentRestartRequest) {
 	if why := m.rollout.unaware(); why != "" {
 		m.requests.refuse(r, why)
@@ -137,14 +137,14 @@ func (m *Machine) restart(r *request, msg mgmt.AgentRestartRequest) {
 	m.requests.closeIfSettled(r)
 }
 
-// standby makes nothing desired. It answers when no process is left (spec
-// management-api 7.2, G-A4).
+// standby saves a configuration without nodes. The answer goes out when no process
+// is left (spec management-api 7.2, G-A4).
 func (m *Machine) standby(r *request, _ mgmt.AgentStandbyRequest) {
 	m.requests.open(r, m.cfg.RequestTimeout)
 	m.proposals.save(change{request: r, purpose: standsBy})
 }
 
-// getNodes lists the agent itself and its nodes (spec management-api 5.7). A
+// getNodes answers with the agent itself and its nodes (spec management-api 5.7). A
 // controller on this host adds itself.
 func (m *Machine) getNodes(r *request, _ mgmt.AgentGetNodesRequest) {
 	list := mgmt.NodeStatuses{m.cfg.ownStatus()}

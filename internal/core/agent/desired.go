@@ -2,10 +2,10 @@ package agent
 
 import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
-// desire makes c what is to run. A node that is not in c is stopped. A node in c
-// that runs with another plan, or not at all, is started afresh. Force has all
-// nodes of c started afresh.
-func (r *rollout) desire(c mgmt.Configuration, force bool) {
+// setDesired makes c what is to run. A node that is not in c is stopped. A node in c
+// that runs with another plan, or not at all, is started afresh. With force, all
+// nodes of c are started afresh.
+func (r *rollout) setDesired(c mgmt.Configuration, force bool) {
 	plans := mgmt.PlansOf(c, r.cfg.Name)
 	for name := range plans.All() {
 		n, ok := r.named[name]
@@ -21,7 +21,7 @@ func (r *rollout) desire(c mgmt.Configuration, force bool) {
 	r.sortTiers()
 }
 
-// want makes the plan of that name what n is to run.
+// want makes n run the plan of that name.
 func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force bool) {
 	fingerprint := plans.Fingerprint(name)
 	if fingerprint != n.fingerprint || force {
@@ -31,10 +31,10 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 	n.fingerprint, n.wanted, n.kept = fingerprint, true, false
 	same := n.proc != nil && r.runs(n.proc, name, plans)
 	if same {
-		n.proc.fingerprint = fingerprint // an older version takes longer to compare
+		n.proc.fingerprint = fingerprint // comparing an older version takes longer
 	}
 	if same && n.stuck() != "" && !force {
-		r.reprieve(n)
+		r.keepRunning(n)
 	}
 	if same && n.proc.halt == nil && !force {
 		n.proc.spec = new(n.plan.Node)
@@ -43,8 +43,8 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 	r.relaunch(n)
 }
 
-// runs reports whether p was started with the node's plan. If nobody can tell, it
-// says so, and p was not.
+// runs reports whether p was started with the node's plan. If the fingerprints
+// cannot be compared, it notes that and returns false.
 func (r *rollout) runs(p *process, name mgmt.NodeName, plans *mgmt.Plans) bool {
 	if err := p.fingerprint.Check(); err != nil {
 		r.emit(Note{Level: Warn, Text: "process is replaced: a newer version of the program started it, and its plan cannot be compared", Node: name, Err: err.Error()})
@@ -52,9 +52,9 @@ func (r *rollout) runs(p *process, name mgmt.NodeName, plans *mgmt.Plans) bool {
 	return plans.Is(name, p.fingerprint)
 }
 
-// reprieve lets a process go on that could not be stopped, and is wanted as it
-// is.
-func (r *rollout) reprieve(n *node) {
+// keepRunning lets a process go on that could not be stopped, and that has the
+// wanted plan.
+func (r *rollout) keepRunning(n *node) {
 	n.proc.halt, n.fresh = nil, false
 	r.setState(n, n.proc.state)
 }
@@ -65,7 +65,7 @@ func (r *rollout) restart(n *node) {
 	r.relaunch(n)
 }
 
-// relaunch has n started afresh, after its present process was stopped.
+// relaunch has n started afresh, after its present process has ended.
 func (r *rollout) relaunch(n *node) {
 	r.halt(n)
 	n.fresh = true
@@ -82,7 +82,7 @@ func (r *rollout) retire(n *node) {
 	if n.unseen == "" {
 		r.setState(n, mgmt.Stopped)
 	}
-	if wasWanted { // else a deployment may await its end already
+	if wasWanted { // otherwise a deployment may wait for its end already
 		r.failed(n, "the node was removed", mgmt.NodeOutputs{})
 	}
 	if n.proc == nil && n.unseen == "" {
@@ -90,8 +90,8 @@ func (r *rollout) retire(n *node) {
 	}
 }
 
-// keepAll leaves alone what runs until a controller says what should run. An
-// agent that was never told that has no wishes; it does not wish for nothing.
+// keepAll lets all processes run until a controller says what should run. An agent
+// that was never told what should run stops nothing.
 func (r *rollout) keepAll() {
 	for _, n := range r.named {
 		n.kept = true

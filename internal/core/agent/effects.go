@@ -7,49 +7,49 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// An Effect is something that must be done now, in the order given. The effects
-// are those below.
+// An Effect is something that the shell must do now, in the order given. The
+// effects are those below.
 type Effect interface{ IsEffect() }
 
 type (
-	// Save asks for these changes to be stored durably, all or none. It is the
-	// last effect of its Step, and is answered by Saved as the very next event. If
-	// somebody else has changed what is stored, there is no next event: the agent
+	// Save asks the shell to store these changes durably, all or none. It is the
+	// last effect of its Step. Saved answers it as the very next event. If another
+	// program has changed the stored values, there is no next event: the agent
 	// ends, and its nodes run on.
 	Save struct{ Changes []Change }
 
-	// Preflight asks whether the nodes of a deployment could be started; it is
-	// answered by Preflighted. Nothing may be changed by looking. A later
-	// Preflight takes the place of this one.
+	// Preflight asks whether the nodes of a deployment could start. Preflighted
+	// answers it. A preflight changes nothing on the host. A later Preflight takes
+	// the place of this one.
 	Preflight struct {
 		ID uint64 // new for each
-		// Deadline is when the answer is wanted, with what is known then.
+		// Deadline is when the answer is due, with the findings that there are.
 		Deadline time.Time
-		// Start are the plans that the deployment would bring, by name.
+		// Start lists the plans that the deployment would start, by name.
 		Start []mgmt.Plan
-		// Running are the PIDs of the nodes' present processes. What they
-		// occupy is no obstacle: the deployment ends those whose plan changes.
+		// Running lists the PIDs of the nodes' present processes. A port or an
+		// interface that one of them uses is no finding: the deployment ends the
+		// processes whose plan changes.
 		Running []int64
 	}
 
-	// Start asks for a process; it is answered by Started or StartFailed.
-	// Launch is new among all processes that live. There is no process of that
-	// node when it is asked for.
+	// Start asks for a process. Started or StartFailed answers it. Launch is a
+	// number that no living process has. The node has no other process then.
 	Start struct {
 		Launch      uint64
 		Plan        mgmt.Plan
 		Fingerprint mgmt.Fingerprint // of Plan; it comes back in Process
 	}
-	// Stop asks for the end of a process: SIGTERM, a period of grace, SIGKILL.
-	// It comes only after Started or Adopted, and is answered by Exited, or by
-	// StopFailed, after which it may come again.
+	// Stop asks for the end of a process: SIGTERM, and SIGKILL if the process has
+	// not ended some time later. It comes only after Started or Adopted. Exited or
+	// StopFailed answers it. After StopFailed it may come again.
 	Stop struct {
 		Node   mgmt.NodeName
 		Launch uint64
 	}
 
-	// ToController sends Msg on this agent's topic: to Peer alone, or to
-	// everyone who subscribes to it if Peer is empty.
+	// ToController sends Msg on this agent's topic: to Peer alone, or to all
+	// subscribers of the topic if Peer is empty.
 	ToController struct {
 		Peer mgmt.PeerID
 		Msg  mgmt.Message
@@ -60,20 +60,15 @@ type (
 		Msg mgmt.NodeDispatchRequest
 	}
 
-	// Drop ends the connection with Peer, which may connect anew.
+	// Drop ends the connection with Peer. The peer may connect anew.
 	Drop struct {
 		Peer   mgmt.PeerID
 		Reason string
 	}
 
-	// StoppedAll says once, after Shutdown, that no process is left.
+	// StoppedAll comes once after Shutdown, when no process is left that the agent
+	// can stop.
 	StoppedAll struct{}
-
-	// Change replaces the value of a key.
-	Change struct {
-		Key   string
-		Value []byte
-	}
 
 	// Note is for the log.
 	Note = note.Note
@@ -84,16 +79,6 @@ type NodePeer struct {
 	Peer   mgmt.PeerID
 	Node   mgmt.NodeName
 	Launch uint64 // as in the Start that made the process
-}
-
-// State is what the agent must not forget. Changes stores it, Restore reads it.
-type State struct {
-	// Desired is the configuration adopted last, of the whole cluster. Its zero
-	// value is an agent that runs nothing.
-	Desired mgmt.Configuration
-	// Told says that a controller has said so. Without it an empty Desired is no
-	// wish: the agent has never been told anything, or has lost what it was told.
-	Told bool
 }
 
 // The levels of a Note.

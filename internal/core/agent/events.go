@@ -6,67 +6,65 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// An Event is something that happened. The set is closed.
+// An Event is something that happened. The events are those below.
 type Event interface{ isEvent() }
 
 type (
-	// Adopted tells which processes of an earlier life of the agent still run.
-	// It is the first event and comes once; until then the machine sends
-	// nothing.
+	// Adopted lists the processes of an earlier life of the agent that still run.
+	// It comes once. Before it the machine answers no request and says no hello.
 	Adopted struct {
 		Processes []Process
-		// Unseen are nodes that may have processes which nobody can look at.
+		// Unseen lists the processes that may run and that the agent cannot watch.
 		Unseen []Unseen
 	}
 	// Freed says that a process of an Unseen node is gone. Buried follows.
 	Freed struct {
 		Node   mgmt.NodeName
 		Launch uint64 // as in Unseen
-		// Last says that the node has no other such process.
+		// Last says that the node has no other Unseen process.
 		Last bool
 	}
 
-	// PeerAdded says that a peering was established; it precedes everything
-	// that comes from that peer. Fleet says that the peer is of this program,
-	// and so more patient than upstream's.
+	// PeerAdded says that a peering was established. It precedes all other events
+	// of that peer.
 	PeerAdded struct {
-		Peer  mgmt.PeerID
+		Peer mgmt.PeerID
+		// Fleet says that the peer is a controller of this program. It waits longer
+		// for an answer than upstream's controller does.
 		Fleet bool
-		// Barred says why the peer may not make requests of the agent; empty: it
-		// may.
+		// Barred says why the peer may not make requests of the agent. Empty means
+		// that it may.
 		Barred string
 	}
-	// PeerUpdated says that the peer's subscriptions changed, so that it may
-	// hear now what it missed before.
+	// PeerUpdated says that the peer's subscriptions changed. The peer may have
+	// missed earlier messages, and may get the next ones.
 	PeerUpdated struct {
 		Peer  mgmt.PeerID
 		Fleet bool // as in PeerAdded
 	}
-	// PeerLost says that a peering ended; it follows everything that came from
-	// that peer.
+	// PeerLost says that a peering ended. It follows all other events of that peer.
 	PeerLost struct{ Peer mgmt.PeerID }
 
-	// FromController is a message that came on exactly this agent's topic.
+	// FromController is a message on exactly this agent's topic.
 	FromController struct {
 		Peer mgmt.PeerID
 		Msg  mgmt.Message
 	}
-	// FromNode is a message that came on the node topic. Of a hello, Proof says
-	// whether the peer is the process that was launched as that node.
+	// FromNode is a message on the node topic.
 	FromNode struct {
-		Peer  mgmt.PeerID
-		Msg   mgmt.Message
+		Peer mgmt.PeerID
+		Msg  mgmt.Message
+		// Proof, with a hello, says whether the peer is the process that was
+		// launched as that node.
 		Proof Proof
 	}
 
-	// Preflighted answers a Preflight. With findings the deployment fails as a
-	// whole.
+	// Preflighted answers a Preflight. A finding fails the whole deployment.
 	Preflighted struct {
 		ID       uint64 // as in the Preflight
 		Findings []mgmt.Finding
-		// Unfinished names the nodes of which not all was known at the
-		// Preflight's Deadline, sorted. The mode of the preflight decides what
-		// that means.
+		// Unfinished names the nodes with a check that had not ended at the
+		// Preflight's Deadline, sorted. Config.Preflight says what that means.
 		Unfinished []mgmt.NodeName
 	}
 
@@ -76,32 +74,34 @@ type (
 		Launch uint64
 		PID    int64
 	}
-	// StartFailed answers a Start: there is no process. Outputs holds what
-	// preparing it printed, if anything.
+	// StartFailed answers a Start: there is no process. Outputs holds the text that
+	// the failed start printed, if any.
 	StartFailed struct {
 		Node    mgmt.NodeName
 		Launch  uint64
 		Err     string
 		Outputs mgmt.NodeOutputs
 	}
-	// Ready says that a probe other than the hello found the process up.
+	// Ready says that the node's status file says that the node is up.
 	Ready struct {
 		Node   mgmt.NodeName
 		Launch uint64
 	}
-	// Exited says that a process that was Started or Adopted is gone, asked to
-	// or not. Reason is what a person is told: "exit status 1", "killed by
-	// SIGKILL", "exit status unknown". Outputs holds its last lines.
+	// Exited says that a process that was Started or Adopted has ended, whether or
+	// not a Stop asked it to. Buried follows.
 	Exited struct {
-		Node    mgmt.NodeName
-		Launch  uint64
+		Node   mgmt.NodeName
+		Launch uint64
+		// Reason tells a person how it ended: "exit status 1", "killed by SIGKILL",
+		// "exit status unknown".
 		Reason  string
-		Outputs mgmt.NodeOutputs
+		Outputs mgmt.NodeOutputs // the last lines
 	}
 
-	// Buried says that what a process left behind is safe: its logs and, if it
-	// ended by itself, its crash record. It follows each Exited and each Freed,
-	// also if saving what was left has failed. Until then the node is not started.
+	// Buried follows each Exited and each Freed. It says that the shell has put away
+	// the logs of the process, and has written a crash record if the process ended
+	// by itself. It also comes if one of them failed. The machine does not start the
+	// node before.
 	Buried struct {
 		Node   mgmt.NodeName
 		Launch uint64 // as in Exited or Freed
@@ -114,23 +114,24 @@ type (
 		Err    string
 	}
 
-	// Saved answers a Save, as the very next event; an empty Err is success.
+	// Saved answers a Save, as the very next event. An empty Err is success.
 	Saved struct{ Err string }
 
-	// Shutdown asks for the end of all processes; StoppedAll follows. From then
-	// on requests are refused. What is desired stays saved.
+	// Shutdown asks for the end of all processes. StoppedAll follows when they have
+	// ended. The machine refuses further requests. The saved State stays as it is.
 	Shutdown struct{}
 
 	// Tick says that the time offered by NextWake has come.
 	Tick struct{}
 )
 
-// Proof is what the shell knows of a peer that says to be a node. Its zero value
-// says that nobody can tell whether it is.
+// Proof says whether a peer that claims to be a node is the process that was
+// launched as that node. The zero value says that nobody can tell.
 type Proof struct {
-	// Is says that it is the process that was launched as that node.
+	// Is says that the peer is that process.
 	Is bool
-	// Other says who it is instead, for a person; empty: it may be that process.
+	// Other tells a person which other process the peer is. Empty means that the
+	// peer may be that process.
 	Other string
 }
 
@@ -143,12 +144,12 @@ type Process struct {
 	Started     time.Time
 }
 
-// Unseen is a node that may have a process which can be neither watched nor
-// ended. Nothing is started in its place until Freed.
+// Unseen is a process of a node that may run, and that the agent can neither watch
+// nor end. The machine does not start the node until Freed.
 type Unseen struct {
 	Node   mgmt.NodeName
 	Launch uint64 // as in the Start that made it; 0 if nobody knows
-	// Why is what a person is told: which process or file it is, and what to do.
+	// Why tells a person which process or file it is, and what to do.
 	Why string
 }
 

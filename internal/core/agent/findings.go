@@ -8,8 +8,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// reject answers a deployment with what keeps it from succeeding: one result for
-// the whole, one for each problem of the host, and one for each node that has any.
+// reject answers a deployment with the findings that refuse it: one result for the
+// whole deployment, one for each finding about the host, and one for each node with
+// findings.
 func (ps *proposals) reject(r *request, findings []mgmt.Finding) {
 	rs := ps.requests
 	r.Results = []mgmt.Result{rs.result(r, "", mgmt.Result{Error: summary(findings)})}

@@ -7,16 +7,17 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// holdings are what processes have that are to end for good. A node that needs
-// any of it waits. A process of which nobody knows has everything.
+// holdings are the ports and devices of processes that are to end. A node that
+// needs one of them waits. If the agent does not know the settings of such a
+// process, every node waits.
 type holdings struct {
 	everything bool
 	ports      map[mgmt.Port]bool
 	devices    map[string]bool
-	manager    bool // which has ports that the configuration does not name
+	manager    bool // a manager: it has ports that the configuration does not name
 }
 
-func (r *rollout) heldByLeaving() holdings {
+func (r *rollout) heldByEnding() holdings {
 	h := holdings{ports: map[mgmt.Port]bool{}, devices: map[string]bool{}}
 	for _, n := range r.named {
 		if !n.stopping() || !r.blocks(n.proc) {
@@ -37,7 +38,7 @@ func (r *rollout) heldByLeaving() holdings {
 	return h
 }
 
-// have reports whether something that n needs for itself is among h.
+// have reports whether h has a port or device that n needs.
 func (h holdings) have(n mgmt.Node) bool {
 	return h.everything || h.devices[captures(n)] || h.manager && n.Role == mgmt.Manager ||
 		slices.ContainsFunc(ports(n), func(p mgmt.Port) bool { return h.ports[p] })
@@ -54,7 +55,7 @@ func ports(n mgmt.Node) []mgmt.Port {
 	return list
 }
 
-// captures returns what n captures on, without the packet source.
+// captures returns the device on which n captures, without the packet source.
 func captures(n mgmt.Node) string {
 	if n.Interface == nil {
 		return ""

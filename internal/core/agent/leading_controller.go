@@ -2,10 +2,10 @@ package agent
 
 // Over one connection everything arrives in the order in which it was sent. Over
 // two connections it does not: a controller that died may have sent a deployment
-// that arrives after those of its next life. So a peer that connected before the
-// one that leads changes nothing. When the one that leads is gone, the peers from
-// before it have to connect anew. A controller that lives does so in a moment; a
-// dead one cannot.
+// that arrives after the deployments of its next life. So a peer may change nothing
+// if a controller has connected after it: that controller leads. When the
+// controller that leads is gone, the peers that connected before it must connect
+// anew. A controller that lives does so in a moment. A dead controller cannot.
 
 // ledSince reports whether a peer that connected later than p leads.
 func (ps *peers) ledSince(p *peer) bool {
@@ -17,9 +17,9 @@ func (ps *peers) ledSince(p *peer) bool {
 	return false
 }
 
-// leadLost has the controllers connect anew that connected before gone, if gone
-// has led. A peer that has not said what it is stays connected until it makes a
-// request that only a controller makes.
+// leadLost drops the controllers that connected before gone, if gone has led. A peer
+// that has not said what it is stays connected until it makes a request that shows
+// it to be a controller.
 func (ps *peers) leadLost(gone *peer) {
 	if !gone.led {
 		return

@@ -8,13 +8,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Machine is one agent's decisions.
+// Machine decides what one agent does.
 type Machine struct {
 	*turn
 	mode mode
 
 	desired mgmt.Configuration
-	told    bool // what is desired; see State.Told
+	told    bool // see State.Told
 
 	rollout   *rollout
 	peers     *peers
@@ -22,18 +22,18 @@ type Machine struct {
 	proposals *proposals
 }
 
-// mode is where the agent is in its own life.
+// mode says how far the agent is in its life.
 type mode int
 
 const (
-	waiting  mode = iota // for Adopted
-	serving              //
+	waiting  mode = iota // Adopted has not come yet
+	serving              // Adopted came
 	stopping             // Shutdown came
-	stopped              // and no process is left
+	stopped              // StoppedAll went out
 )
 
-// New returns the machine of an agent that saved this state when it last ran,
-// or the zero State. All chance comes from rng.
+// New returns the machine of an agent. saved is the State that the agent saved last,
+// or the zero State. The machine draws all random numbers from rng.
 func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	t := &turn{cfg: cfg.WithDefaults(), rng: rng}
 	requests := newRequests(t)
@@ -48,8 +48,9 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	}
 }
 
-// Step applies ev and returns what must now be done, in order. An event other
-// than Saved while a Save is unanswered is the caller's mistake, and panics.
+// Step handles ev and returns the effects that the shell must perform, in their
+// order. It panics if a Save is unanswered and ev is not Saved, and if ev is Saved
+// and no Save is unanswered: both are mistakes of the caller.
 func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	if _, ok := ev.(Saved); ok != m.saving() {
 		panic(fmt.Sprintf("agent: event %T while a save is unanswered: %t", ev, m.saving()))
@@ -105,14 +106,15 @@ func (m *Machine) handle(ev Event) {
 	}
 }
 
-// proceed does what is due, up to a Save.
+// proceed does what is due. It stops where a Save becomes necessary: nothing more
+// happens until that Save is answered.
 func (m *Machine) proceed() {
 	m.settle()
 	if m.saving() {
 		return
 	}
 	m.expire()
-	m.proposals.lookNoMore()
+	m.proposals.expirePreflight()
 	if m.saving() {
 		return
 	}
@@ -124,8 +126,8 @@ func (m *Machine) proceed() {
 	}
 }
 
-// shutdown has every process stopped, and none started any more. It makes no
-// difference to what is desired.
+// shutdown has every process stopped, and none started any more. The saved
+// configuration stays as it is.
 func (m *Machine) shutdown() {
 	if m.mode == stopping || m.mode == stopped {
 		return
@@ -135,25 +137,25 @@ func (m *Machine) shutdown() {
 	m.rollout.stopAll()
 }
 
-// NextWake returns when a Tick is needed if nothing happens before, and false if
-// none is.
+// NextWake returns when a Tick is due if no other event comes before. It returns
+// false if no Tick is due.
 func (m *Machine) NextWake() (time.Time, bool) {
 	var w wake
 	if at, ok := m.requests.inFlight.Next(); ok {
 		w.at(at)
 	}
-	if c := m.proposals.check; c != nil && !c.until.IsZero() {
+	if c := m.proposals.pending; c != nil && !c.until.IsZero() {
 		w.at(c.until)
 	}
 	m.rollout.wakeUp(&w)
 	return w.next, !w.next.IsZero()
 }
 
-// Held is how much a machine remembers.
+// Held counts what a machine remembers.
 type Held struct{ Nodes, Peers, Requests, Burials int }
 
-// Held returns how much m remembers. Config bounds the nodes and the requests.
-// The shell bounds the peers and the burials.
+// Held counts what m remembers. Config bounds the nodes and the requests. The shell
+// bounds the peers and the burials.
 func (m *Machine) Held() Held {
 	return Held{len(m.rollout.named), len(m.peers.known), m.requests.inFlight.Len(), len(m.rollout.burials)}
 }

@@ -6,47 +6,47 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// outcome is what became of a node, for the requests that wait for it.
+// outcome tells the requests that wait for a node what became of it.
 type outcome struct {
 	node    *node
-	became  became
+	kind    outcomeKind
 	why     string
 	outputs mgmt.NodeOutputs // of a failed start
 }
 
-// became says what has become of a node.
-type became int
+// outcomeKind says what became of a node.
+type outcomeKind int
 
 const (
-	up     became = iota // its process does its work
-	failed               // its process does not, as why says
-	gone                 // it has no process that anything can be done about
-	silent               // its process answers nothing that was asked of it, as why says
+	up     outcomeKind = iota // its process does its work
+	failed                    // it did not come up, or it ended; why says how
+	gone                      // it has no process, or one that cannot be stopped
+	silent                    // it does not answer the dispatches that it was asked; why says why
 )
 
-func (r *rollout) came(n *node, b became) {
-	r.outcomes = append(r.outcomes, outcome{node: n, became: b})
+func (r *rollout) became(n *node, kind outcomeKind) {
+	r.outcomes = append(r.outcomes, outcome{node: n, kind: kind})
 }
 
 func (r *rollout) failed(n *node, why string, outputs mgmt.NodeOutputs) {
-	r.outcomes = append(r.outcomes, outcome{node: n, became: failed, why: why, outputs: outputs})
+	r.outcomes = append(r.outcomes, outcome{node: n, kind: failed, why: why, outputs: outputs})
 }
 
 func (r *rollout) silenced(n *node, why string) {
-	r.outcomes = append(r.outcomes, outcome{node: n, became: silent, why: why})
+	r.outcomes = append(r.outcomes, outcome{node: n, kind: silent, why: why})
 }
 
-// takeOutcomes returns the outcomes since it was called last.
+// takeOutcomes returns the outcomes that came since it was called last.
 func (r *rollout) takeOutcomes() []outcome {
 	list := r.outcomes
 	r.outcomes = nil
 	return list
 }
 
-// settle tells requests what has become of nodes.
+// settle tells the requests what became of nodes.
 func (m *Machine) settle() {
 	for _, o := range m.rollout.takeOutcomes() {
-		switch o.became {
+		switch o.kind {
 		case up:
 			m.requests.up(o.node)
 		case failed:
@@ -59,8 +59,8 @@ func (m *Machine) settle() {
 	}
 }
 
-// gone tells stand-bys that n has no process any more, and deployments that do
-// not want one.
+// gone tells stand-bys that n has no process any more. If n is not desired, it also
+// tells deployments.
 func (m *Machine) gone(n *node) {
 	for _, r := range m.requests.awaiting(n, untilEnded) {
 		r.Settle(n.name())
@@ -71,9 +71,9 @@ func (m *Machine) gone(n *node) {
 	}
 }
 
-// awaitGone answers a stand-by when no process is left but those about which
-// nothing can be done. A process that could not be stopped is awaited again as
-// soon as another request has it asked to end once more.
+// awaitGone answers a stand-by when no process is left except those that the agent
+// cannot stop. Another request may ask such a process to end once more. Then the
+// stand-by waits for it again.
 func (m *Machine) awaitGone(r *request) {
 	for _, n := range m.rollout.all() {
 		if n.proc != nil && n.obstacle() == "" {
@@ -90,7 +90,7 @@ func (m *Machine) awaitGone(r *request) {
 func (m *Machine) expire() {
 	for _, r := range m.requests.inFlight.Due(m.now) {
 		why := lateText(r)
-		if m.proposals.looksAt(r) {
+		if m.proposals.awaitsPreflight(r) {
 			why = "preflight took too long, nothing was changed"
 		}
 		m.requests.expire(r, m.rollout.sorted(func(n *node) bool { return r.Awaits(n.name()) }), why)

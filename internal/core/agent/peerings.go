@@ -9,7 +9,7 @@ func (m *Machine) peerAdded(ev PeerAdded) {
 }
 
 // peerUpdated repeats the hello. A controller that had not subscribed yet has
-// missed the first.
+// missed the first one.
 func (m *Machine) peerUpdated(ev PeerUpdated) {
 	p, ok := m.peers.known[ev.Peer]
 	if !ok {
@@ -29,8 +29,8 @@ func (m *Machine) sayHello(id mgmt.PeerID) {
 	}
 }
 
-// peerLost turns the node behind the peering Unknown, unless another peering that
-// may be the node's takes its place.
+// peerLost forgets a peer. If the peer was a node, another peering of that node takes
+// its place. Without one the node is Unknown.
 func (m *Machine) peerLost(ev PeerLost) {
 	p := m.peers.lost(ev.Peer)
 	if p == nil {
@@ -43,7 +43,7 @@ func (m *Machine) peerLost(ev PeerLost) {
 	}
 	n.peer = ""
 	m.requests.silent(n, "connection to cluster node "+string(p.node)+" lost")
-	m.rollout.lostSight(n)
+	m.rollout.disconnected(n)
 	if other := m.peers.claimant(n); other != nil {
 		m.claim(other)
 	}
@@ -82,9 +82,7 @@ func (m *Machine) nodeHello(p *peer, name mgmt.NodeName, proof Proof) {
 	}
 }
 
-// claim connects a peer that said hello with the process that it says to be.
-// Only a peering younger than the launch can be that process's. An adopted
-// process may have any.
+// claim connects a peer that said hello with the process of its node.
 func (m *Machine) claim(p *peer) {
 	n := m.rollout.named[p.node]
 	if why := m.peers.whyNot(p, n); why != "" {
@@ -99,26 +97,4 @@ func (m *Machine) claim(p *peer) {
 	m.rollout.cameUp(n)
 	m.settle()
 	m.requests.askLate(n)
-}
-
-// adopted takes over the processes that an earlier life of the agent left, and
-// brings them in line with what is desired.
-func (m *Machine) adopted(ev Adopted) {
-	if m.mode != waiting {
-		m.emit(Note{Level: Warn, Text: "processes adopted twice"})
-		return
-	}
-	m.mode = serving
-	m.rollout.adopt(ev)
-	if m.told {
-		m.rollout.desire(m.desired, false)
-	} else {
-		m.rollout.keepAll()
-	}
-	for _, p := range m.peers.oldestFirst() {
-		m.sayHello(p.id)
-		if p.node != "" {
-			m.claim(p)
-		}
-	}
 }

@@ -8,8 +8,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// peers are the other ends of the peerings. There are as many as the shell lets
-// in.
+// peers are the other ends of the peerings. The shell bounds their number.
 type peers struct {
 	*turn
 	known map[mgmt.PeerID]*peer
@@ -18,13 +17,13 @@ type peers struct {
 // peer is the other end of a peering.
 type peer struct {
 	id     mgmt.PeerID
-	moment uint64        // of the peering, among the launches
+	moment uint64        // when it connected; see turn.moment
 	node   mgmt.NodeName // which node it said to be; empty: none
 	fleet  bool          // it is of this program
 	barred string        // why it may not make requests; empty: it may
 	proven bool          // it is the process that was launched as that node
-	led    bool          // it made requests that only a controller makes
-	past   bool          // one that connected later has led, and is gone
+	led    bool          // it has made a request that only a controller makes
+	past   bool          // a controller that connected later has led, and is gone
 	// can lists the dispatches that the node announced; nil: it did not.
 	can []string
 }
@@ -35,7 +34,7 @@ func (ps *peers) add(ev PeerAdded) {
 	ps.known[ev.Peer] = &peer{id: ev.Peer, moment: ps.moment(), fleet: ev.Fleet, barred: ev.Barred}
 }
 
-// lost forgets a peer, and returns it; nil if it was not known.
+// lost forgets a peer and returns it. It returns nil if the peer was not known.
 func (ps *peers) lost(id mgmt.PeerID) *peer {
 	p := ps.known[id]
 	if p == nil {
@@ -46,7 +45,7 @@ func (ps *peers) lost(id mgmt.PeerID) *peer {
 	return p
 }
 
-// oldestFirst returns all peers.
+// oldestFirst returns all peers in the order in which they connected.
 func (ps *peers) oldestFirst() []*peer {
 	return slices.SortedFunc(maps.Values(ps.known), func(a, b *peer) int { return cmp.Compare(a.moment, b.moment) })
 }
@@ -61,7 +60,7 @@ func (ps *peers) sayHello(id mgmt.PeerID) {
 	}})
 }
 
-// claimant returns the youngest peer that said to be n and may be, or nil.
+// claimant returns the peer that may be n and connected last, or nil.
 func (ps *peers) claimant(n *node) *peer {
 	var youngest *peer
 	for _, p := range ps.known {
@@ -72,10 +71,10 @@ func (ps *peers) claimant(n *node) *peer {
 	return youngest
 }
 
-// whyNot returns why a peer that said to be n does not count as n, and nothing if
-// it may. n is nil if there is no such node. A peer that is known to be n's
-// process takes the place of one that may be it, and of an earlier peering of
-// that process.
+// whyNot returns why a peer that said to be n does not count as n, or nothing. n is
+// nil if there is no such node. A peer that connected before the process was
+// launched cannot be n; an adopted process may have any peer. A proven peer takes
+// the place of one that is not proven, and of an earlier proven peer.
 func (ps *peers) whyNot(p *peer, n *node) string {
 	switch {
 	case n == nil:

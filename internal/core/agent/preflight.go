@@ -10,7 +10,7 @@ import (
 
 // check is a deployment whose nodes are being looked at. It goes when its request
 // is answered, for whatever reason.
-type check struct {
+type pendingPreflight struct {
 	id     uint64
 	change change
 	nodes  []mgmt.NodeName // that are looked at
@@ -20,19 +20,19 @@ type check struct {
 }
 
 const (
-	// lookMargin ends a preflight this long before its request's deadline, so that
+	// preflightMargin ends a preflight this long before its request's deadline, so that
 	// the answer can say which nodes the preflight had not finished with.
-	lookMargin = 500 * time.Millisecond
-	// lookGrace is how long a preflight that does not decide may be late with
+	preflightMargin = 500 * time.Millisecond
+	// preflightGrace is how long a preflight that does not decide may be late with
 	// what it knows.
-	lookGrace = time.Second
+	preflightGrace = time.Second
 )
 
 // preflight returns what has to be looked at before c, and false if there is
 // nothing: c has no node with a new plan, or is to come about whatever it takes.
 // A node that is down although its plan is the same was looked at when that plan
 // came. It must not keep other nodes from being changed.
-func (m *Machine) preflight(c change) (Preflight, bool) {
+func (m *Machine) preflightOf(c change) (Preflight, bool) {
 	if m.cfg.Preflight == PreflightOff || c.force {
 		return Preflight{}, false
 	}
@@ -48,32 +48,32 @@ func (m *Machine) preflight(c change) (Preflight, bool) {
 
 // look has the nodes of c looked at. It supersedes a deployment that was being
 // looked at, unless that is the same: the later one is what the controller wants.
-func (ps *proposals) look(c change, p Preflight) {
-	if ps.check != nil {
-		before := ps.check.change
+func (ps *proposals) startPreflight(c change, p Preflight) {
+	if ps.pending != nil {
+		before := ps.pending.change
 		if before.purpose == deploys && c.repeats(before.config) {
 			c.twins = before.requests()
 		} else {
 			ps.failAll(before, supersededBy(c))
 		}
 	}
-	ps.checks++
-	p.ID, p.Deadline = ps.checks, ps.lookUntil(c)
-	ps.check = &check{id: p.ID, change: c}
+	ps.preflights++
+	p.ID, p.Deadline = ps.preflights, ps.preflightDeadline(c)
+	ps.pending = &pendingPreflight{id: p.ID, change: c}
 	for _, plan := range p.Start {
-		ps.check.nodes = append(ps.check.nodes, plan.Node.Name)
+		ps.pending.nodes = append(ps.pending.nodes, plan.Node.Name)
 	}
 	if ps.cfg.Preflight == PreflightOn {
-		ps.check.until = earlier(p.Deadline.Add(lookGrace), c.request.Deadline.Add(-lookMargin/2))
+		ps.pending.until = earlier(p.Deadline.Add(preflightGrace), c.request.Deadline.Add(-preflightMargin/2))
 	}
 	ps.emit(p)
 }
 
-// lookUntil returns when a preflight is to tell what it knows. A preflight that
+// preflightDeadline returns when a preflight is to tell what it knows. A preflight that
 // does not decide leaves the deployment time to be carried out.
-func (ps *proposals) lookUntil(c change) time.Time {
+func (ps *proposals) preflightDeadline(c change) time.Time {
 	if ps.cfg.Preflight == PreflightStrict || c.purpose == prepares {
-		return c.request.Deadline.Add(-lookMargin)
+		return c.request.Deadline.Add(-preflightMargin)
 	}
 	return ps.now.Add(c.request.Deadline.Sub(ps.now) / 2)
 }
@@ -85,21 +85,21 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// looksAt reports whether r waits for a preflight.
-func (ps *proposals) looksAt(r *request) bool {
-	return ps.check != nil && slices.Contains(ps.check.change.requests(), r)
+// awaitsPreflight reports whether r waits for a preflight.
+func (ps *proposals) awaitsPreflight(r *request) bool {
+	return ps.pending != nil && slices.Contains(ps.pending.change.requests(), r)
 }
 
-// lookNoMore drops a preflight whose request was answered, and goes on with a
+// expirePreflight drops a preflight whose request was answered, and goes on with a
 // deployment whose preflight does not end.
-func (ps *proposals) lookNoMore() {
-	c := ps.check
+func (ps *proposals) expirePreflight() {
+	c := ps.pending
 	switch {
 	case c == nil:
 	case !ps.requests.inFlight.Holds(c.change.request):
-		ps.check = nil
+		ps.pending = nil
 	case !c.until.IsZero() && !ps.now.Before(c.until):
-		ps.check = nil
+		ps.pending = nil
 		ps.goOn(c.change, c.nodes)
 	}
 }
@@ -107,12 +107,12 @@ func (ps *proposals) lookNoMore() {
 // preflighted goes on with the deployment that was looked at, or fails it as a
 // whole.
 func (ps *proposals) preflighted(ev Preflighted) {
-	if ps.check == nil || ps.check.id != ev.ID {
+	if ps.pending == nil || ps.pending.id != ev.ID {
 		ps.emit(Note{Level: Debug, Text: "preflight ended of a deployment that nobody waits for"})
 		return
 	}
-	c := ps.check.change
-	ps.check = nil
+	c := ps.pending.change
+	ps.pending = nil
 	if ps.cfg.Preflight == PreflightStrict {
 		for _, n := range ev.Unfinished {
 			ev.Findings = append(ev.Findings, mgmt.Finding{Node: n, Problem: "it could not be looked at in time"})

@@ -27,8 +27,8 @@ func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
 	r.Detail.answer = m.now.Add(min(msg.Whole, m.cfg.MaxPatience))
 	m.requests.open(r, min(msg.Look, m.cfg.MaxPatience))
 	c := change{request: r, purpose: prepares, config: msg.Config}
-	if look, ok := m.preflight(c); ok {
-		m.proposals.look(c, look)
+	if look, ok := m.preflightOf(c); ok {
+		m.proposals.startPreflight(c, look)
 		return
 	}
 	m.proposals.passed(c)

@@ -58,12 +58,12 @@ func (r *rollout) ready(ev Ready) {
 func (r *rollout) cameUp(n *node) {
 	n.proc.state = mgmt.Running
 	r.setState(n, mgmt.Running)
-	r.came(n, up)
+	r.became(n, up)
 }
 
-// lostSight says that n's process is connected no more. The process may live, but
+// disconnected says that n's process is connected no more. The process may live, but
 // nobody can tell what it does.
-func (r *rollout) lostSight(n *node) {
+func (r *rollout) disconnected(n *node) {
 	if n.proc.state != mgmt.Running {
 		return
 	}
@@ -95,7 +95,7 @@ func (r *rollout) exited(ev Exited) {
 // vanished says that n's process is gone, for whatever reason.
 func (r *rollout) vanished(n *node) {
 	n.proc, n.peer = nil, ""
-	r.came(n, gone)
+	r.became(n, gone)
 	if !n.wanted && n.unseen == "" {
 		r.forget(n)
 	}
@@ -155,7 +155,7 @@ func (r *rollout) stopFailed(ev StopFailed) {
 	r.emit(Note{Level: Error, Text: "node cannot be stopped", Node: ev.Node, Err: n.stuck()})
 	r.setState(n, mgmt.Unknown)
 	r.failed(n, n.stuck(), mgmt.NodeOutputs{})
-	r.came(n, gone)
+	r.became(n, gone)
 }
 
 // reportLate names the nodes that take longer to come up than their role may.

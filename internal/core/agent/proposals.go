@@ -13,11 +13,11 @@ import (
 // have to be looked at first; then it is saved, and only then it is desired.
 type proposals struct {
 	*turn
-	requests *requests
-	checks   uint64    // the number of preflights so far
-	check    *check    // awaits its Preflighted; nil: nothing is looked at
-	prepared *prepared // what may be deployed without being looked at again
-	saving   *change   // awaits its Saved; nil: nothing is being saved
+	requests   *requests
+	preflights uint64            // so far
+	pending    *pendingPreflight // nil: no preflight runs
+	prepared   *prepared         // what may be deployed without being looked at again
+	saving     *change           // awaits its Saved; nil: nothing is being saved
 }
 
 // change is a configuration that may become the desired one. Nothing of it has
@@ -65,11 +65,11 @@ func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
 	var look Preflight
 	needed := false
 	if !m.proposals.wasPrepared(r, msg.Config) {
-		look, needed = m.preflight(c)
+		look, needed = m.preflightOf(c)
 	}
 	m.requests.open(r, m.requests.patience(r, m.cfg.DeployTimeout))
 	if needed {
-		m.proposals.look(c, look)
+		m.proposals.startPreflight(c, look)
 		return
 	}
 	m.proposals.save(c)
@@ -126,7 +126,7 @@ func (m *Machine) saved(ev Saved) {
 	}
 	m.supersede(c, c.repeats(m.desired))
 	m.desired, m.told = c.config, true
-	m.rollout.desire(c.config, c.force)
+	m.rollout.setDesired(c.config, c.force)
 	m.settle()
 	if c.purpose == standsBy {
 		m.awaitGone(c.request)

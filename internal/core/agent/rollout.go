@@ -68,7 +68,7 @@ func (r *rollout) advanceStops() (held bool) {
 func (r *rollout) blocks(p *process) bool { return p.blocks(r.now, r.cfg.StopGate) }
 
 func (r *rollout) advanceStarts(held bool) {
-	leaving := r.heldByLeaving()
+	leaving := r.heldByEnding()
 	starting := len(r.sorted(func(n *node) bool { return n.proc != nil && n.proc.starts(r.now) }))
 	for _, tier := range r.tiers {
 		for _, n := range tier {

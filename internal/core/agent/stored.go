@@ -4,7 +4,25 @@ import (
 	"fmt"
 
 	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
+
+// State is what the agent must not forget. Changes stores it, Restore reads it.
+type State struct {
+	// Desired is the configuration of the whole cluster that the agent adopted last.
+	// The zero value is a configuration without nodes.
+	Desired mgmt.Configuration
+	// Told says that a controller has sent Desired. Without it, Desired says
+	// nothing: no controller has told the agent what to run, or the agent has lost
+	// its state.
+	Told bool
+}
+
+// Change replaces the value of a key in the agent's store.
+type Change struct {
+	Key   string
+	Value []byte
+}
 
 // stateKey is the key under which a State is stored.
 const stateKey = "state"
@@ -26,14 +44,14 @@ type stateForm0 struct {
 	Told    bool
 }
 
-// Changes returns what has to be stored for s, whatever is stored already.
+// Changes returns the changes that store s. They replace all that is stored.
 func (s State) Changes() []Change {
 	return []Change{{stateKey, form.Encode(stateForm1{storedForm, s.Told, form.NewConfiguration(s.Desired)})}}
 }
 
-// Restore returns the State that is stored as these values, by their keys. No
-// values are the zero State. A value that is not known, in a newer form, or
-// damaged is an error.
+// Restore reads the State from the stored values, by their keys. Without values it
+// returns the zero State. A value with an unknown key, in a newer form, or with an
+// unknown field is an error.
 func Restore(values map[string][]byte) (State, error) {
 	var s State
 	for key, value := range values {
@@ -63,7 +81,8 @@ func readState(value []byte) (State, error) {
 	return State{Desired: f.Desired.Configuration(), Told: f.Told}, nil
 }
 
-// readState0 reads form 0. A configuration that is not empty was told.
+// readState0 reads form 0. If the configuration is not empty, a controller has sent
+// it, even if Told is missing.
 func readState0(value []byte) (State, error) {
 	var f stateForm0
 	if err := form.Decode(value, &f); err != nil {
