@@ -18,7 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrBusy says that another archiver, of this process or another, has the queue.
+// ErrBusy says that another Archiver, of this process or another, works on the
+// queue.
 var ErrBusy = errors.New("another archiver is at work on it")
 
 // An Archiver archives the logs of one queue. Its methods may be called
@@ -27,15 +28,16 @@ type Archiver struct {
 	cfg   Config
 	mover mover
 	lock  *os.File
-	turn  chan struct{} // has room for the one that works
+	turn  chan struct{} // holds an element while a sweep is running
 
-	// Replaced by tests.
+	// Tests replace these.
 	watch func(ctx context.Context, dir string, wake chan<- struct{}) error
 	usage func(dir string) (usage, error)
 }
 
-// New returns an Archiver that holds cfg.Queue until Close; ErrBusy if another
-// one goes on holding it for a second. The directories are created where missing.
+// New returns an Archiver that holds the lock of cfg.Queue until Close. It returns
+// ErrBusy if another Archiver holds the lock for another second. It creates the
+// directories if they do not exist.
 func New(cfg Config) (*Archiver, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -48,7 +50,7 @@ func New(cfg Config) (*Archiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock log queue %s: %w", cfg.Queue, err)
 	}
-	host, _ := os.Hostname() // without one, two hosts may not share an archive
+	host, _ := os.Hostname() // if it is empty, two hosts must not share an archive
 	return &Archiver{
 		cfg:   cfg,
 		mover: mover{level: *cfg.Level, origin: host},
@@ -71,11 +73,11 @@ func makeDirs(paths ...string) error {
 	return nil
 }
 
-// lockFile is hidden, as zeek-archiver leaves hidden files alone.
+// lockFile is a hidden file, because zeek-archiver ignores hidden files.
 const lockFile = ".zeekfleet.lock"
 
-// An agent that was killed may still have a child that is about to become
-// another program, and holds the lock until then.
+// An agent that was killed may have left a child between fork and exec. The child
+// holds the lock until its exec. So New tries again for lockTimeout.
 const (
 	lockTimeout = time.Second
 	lockRetry   = 20 * time.Millisecond
@@ -106,24 +108,24 @@ func tryLock(queue string) (*os.File, error) {
 	return nil, err
 }
 
-// Close gives the queue back. Run and Sweep must have returned.
+// Close releases the lock of the queue. Run and Sweep must have returned.
 func (a *Archiver) Close() error {
-	// Children that are about to become other programs have copies of the file,
-	// so that closing it is not enough.
+	// A child between fork and exec has a copy of the file, so closing the file
+	// would not release the lock.
 	return errors.Join(unix.Flock(int(a.lock.Fd()), unix.LOCK_UN), a.lock.Close())
 }
 
-// A Report is what one sweep did.
+// A Report says what one sweep did.
 type Report struct {
-	Archived int   // logs that it stored in the archive
-	Bytes    int64 // that they had before compression
-	// Resumed counts the logs that an interrupted sweep had stored already, and
-	// that only had to leave the queue.
+	Archived int   // logs that the sweep stored in the archive
+	Bytes    int64 // their size before compression
+	// Resumed counts the logs that an interrupted sweep had already stored. This
+	// sweep only removed them from the queue.
 	Resumed int
 	// Left are the files that stay in the queue.
 	Left []Left
-	// Expired counts the archived logs that retention removed, and Freed the bytes
-	// of the disk that this made free.
+	// Expired counts the archived logs that retention removed. Freed is how many
+	// bytes of the disk they took.
 	Expired int
 	Freed   int64
 }
@@ -131,17 +133,17 @@ type Report struct {
 // Left is a file that stays in the queue.
 type Left struct {
 	Name string
-	// Err is ErrNotRotated, or why the log could not be archived. The next sweep
-	// tries again.
+	// Err is ErrNotRotated, or the reason why the log could not be archived. The
+	// next sweep tries again.
 	Err error
 }
 
-// Sweep applies retention and archives what is in the queue now. It waits for a
-// sweep that is going on. An error says what kept it from its work; that single
-// logs could not be archived is in the report.
+// Sweep applies retention and archives the logs that are in the queue now. If
+// another sweep is running, Sweep first waits for its end. The report lists the logs
+// that could not be archived; the error says what stopped the sweep as a whole.
 //
-// When ctx is done it ends within a fraction of a second, and leaves nothing
-// half done.
+// When ctx is done, Sweep ends within a fraction of a second and leaves no log half
+// archived.
 func (a *Archiver) Sweep(ctx context.Context) (Report, error) {
 	select {
 	case a.turn <- struct{}{}:
@@ -150,7 +152,7 @@ func (a *Archiver) Sweep(ctx context.Context) (Report, error) {
 		return Report{}, context.Cause(ctx)
 	}
 	var r Report
-	// Somebody may have removed the archive. The queue is made anew by Zeek.
+	// Somebody may have removed the archive. Zeek itself makes a missing queue.
 	if _, err := os.Stat(a.cfg.Logs); errors.Is(err, fs.ErrNotExist) {
 		if err := makeDirs(a.cfg.Logs); err != nil {
 			return r, fmt.Errorf("make log archive: %w", err)
@@ -170,8 +172,7 @@ func (a *Archiver) Sweep(ctx context.Context) (Report, error) {
 	return r, errors.Join(expired, err)
 }
 
-// list returns the names in the queue, in order. Hidden files are nobody's
-// business.
+// list returns the names in the queue, sorted. It ignores hidden files.
 func (a *Archiver) list() ([]string, error) {
 	dir, err := os.Open(a.cfg.Queue)
 	if err != nil {
@@ -187,7 +188,7 @@ func (a *Archiver) list() ([]string, error) {
 	return names, nil
 }
 
-// queued is a log that waits, and what became of it.
+// queued is a log in the queue, and the result of archiving it.
 type queued struct {
 	file string
 	name Name
@@ -245,7 +246,8 @@ func (a *Archiver) archive(ctx context.Context, l queued) (moved, error) {
 	if err := a.mover.mkdir(day); err != nil {
 		return moved{}, err
 	}
-	// Also if the directory was there: who made it may have died before this.
+	// Sync even if the directory existed: the process that made it may have died
+	// before it synced.
 	if err := a.mover.syncDir(a.cfg.Logs); err != nil {
 		return moved{}, err
 	}
@@ -255,7 +257,7 @@ func (a *Archiver) archive(ctx context.Context, l queued) (moved, error) {
 		zipped := form{path: plain.path + ".gz", gzip: true}
 		switch {
 		case compress:
-			return []form{zipped, plain} // plain, if the level was another before
+			return []form{zipped, plain} // plain, because the level may have been 0 before
 		case l.name.compressed():
 			return []form{plain}
 		}

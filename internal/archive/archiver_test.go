@@ -22,14 +22,14 @@ const (
 	dnsLog  = "dns__2026-11-22-23-30-00__2026-11-23-00-30-00__log_suffix=logger-1__.log"
 )
 
-// sweeps are what a sweep finds and what it leaves.
+// sweeps are the files before and after a sweep, and its report.
 var sweeps = map[string]struct {
 	level        *int
 	queue, there map[string]string // before
 	logs, left   map[string]string // after
 	report       archive.Report
 }{
-	"logs go to the day of their opening, compressed": {
+	"logs are compressed into the directory of their opening day": {
 		queue:  map[string]string{connLog: "c", dnsLog: "dd"},
 		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c", "2026-11-22/dns.23:30:00-00:30:00-logger-1.log.gz": "dd"},
 		report: archive.Report{Archived: 2, Bytes: 3},
@@ -40,12 +40,12 @@ var sweeps = map[string]struct {
 		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log": "c"},
 		report: archive.Report{Archived: 1, Bytes: 1},
 	},
-	"what Zeek compressed is not compressed again": {
+	"a log that Zeek compressed is not compressed again": {
 		queue:  map[string]string{connLog + ".gz": gzipped("c")},
 		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
 		report: archive.Report{Archived: 1, Bytes: int64(len(gzipped("c")))},
 	},
-	"an empty log is a log": {
+	"an empty log is archived": {
 		queue:  map[string]string{connLog: ""},
 		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": ""},
 		report: archive.Report{Archived: 1},
@@ -63,7 +63,7 @@ var sweeps = map[string]struct {
 		},
 		report: archive.Report{Archived: 1, Bytes: 3},
 	},
-	"what begins in the same way is another log": {
+	"files with the same beginning are other logs": {
 		queue: map[string]string{connLog: "new"},
 		there: map[string]string{
 			"2026-11-23/conn.10:00:00-11:00:00.log.gz":   gzipped("newer"),
@@ -76,20 +76,20 @@ var sweeps = map[string]struct {
 		},
 		report: archive.Report{Archived: 1, Bytes: 3},
 	},
-	"what an interrupted sweep has stored only leaves the queue": {
+	"a log that an interrupted sweep stored is only removed from the queue": {
 		queue:  map[string]string{connLog: "c"},
 		there:  map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": gzipped("c")},
 		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
 		report: archive.Report{Resumed: 1},
 	},
-	"also if it did so with another level": {
+	"the same if the interrupted sweep had another level": {
 		level:  new(0),
 		queue:  map[string]string{connLog: "c"},
 		there:  map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": gzipped("c")},
 		logs:   map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
 		report: archive.Report{Resumed: 1},
 	},
-	"what has another name is left alone": {
+	"files with other names are left alone": {
 		queue: map[string]string{"conn.log": "open", ".conn.log": "hidden", "notes/x": "y", connLog: "c"},
 		left:  map[string]string{"conn.log": "open", ".conn.log": "hidden", "notes/x": "y"},
 		logs:  map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "c"},
@@ -116,13 +116,13 @@ func TestSweep(t *testing.T) {
 			}
 			wantFiles(t, p.queue, tt.left)
 			if again := sweep(t, a); again.Archived+again.Resumed > 0 {
-				t.Errorf("a second sweep did something: %+v", again)
+				t.Errorf("a second sweep archived logs: %+v", again)
 			}
 		})
 	}
 }
 
-func TestHalfAGzipFileIsAnotherLog(t *testing.T) {
+func TestTruncatedGzipFileIsAnotherLog(t *testing.T) {
 	p := newPlace(t)
 	whole := gzipped("content")
 	write(t, p.queue, map[string]string{connLog: "content"})
@@ -134,7 +134,7 @@ func TestHalfAGzipFileIsAnotherLog(t *testing.T) {
 	}
 }
 
-func TestATakenNameThatIsNoFile(t *testing.T) {
+func TestDirectoryOrLinkWithTheNameIsAnotherLog(t *testing.T) {
 	p := newPlace(t)
 	write(t, p.queue, map[string]string{connLog: "c"})
 	write(t, p.logs, map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz/x": "x"})
@@ -164,8 +164,8 @@ func TestManyLogsAtATime(t *testing.T) {
 	wantFiles(t, p.queue, none)
 }
 
-func TestTwoLogsOfOneNameInOneSweep(t *testing.T) {
-	for range 20 { // they meet differently
+func TestTwoLogsWithOneNameAreBothArchived(t *testing.T) {
+	for range 20 { // the two workers meet at different points
 		p := newPlace(t)
 		write(t, p.queue, map[string]string{
 			"conn__2026-11-23-10-00-00__2026-11-23-11-00-00__.log":         "one",
@@ -181,7 +181,7 @@ func TestTwoLogsOfOneNameInOneSweep(t *testing.T) {
 	}
 }
 
-func TestAnArchivedLogKeepsItsModeAndTime(t *testing.T) {
+func TestArchivedLogKeepsItsModeAndTime(t *testing.T) {
 	for name, level := range map[string]*int{"compressed": nil, "as it is": new(0)} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
@@ -217,7 +217,7 @@ func TestOnlyRegularFilesAreArchived(t *testing.T) {
 	wantFiles(t, p.logs, none)
 }
 
-func TestALogThatGrowsIsLeftAlone(t *testing.T) {
+func TestGrowingLogStaysInTheQueue(t *testing.T) {
 	p := newPlace(t)
 	write(t, p.queue, map[string]string{connLog: "one line\n"})
 	a := p.open(t, archive.Config{})
@@ -237,7 +237,7 @@ func TestALogThatGrowsIsLeftAlone(t *testing.T) {
 	wantFiles(t, p.logs, map[string]string{"2026-11-23/conn.10:00:00-11:00:00.log.gz": "one line\nand another\n"})
 }
 
-func TestASweepEndsWithItsContext(t *testing.T) {
+func TestSweepEndsWithItsContext(t *testing.T) {
 	p := newPlace(t)
 	write(t, p.queue, map[string]string{connLog: strings.Repeat("c", 4<<20), dnsLog: "d"})
 	a := p.open(t, archive.Config{Parallel: 1})
@@ -267,7 +267,7 @@ func TestTwoArchiversDoNotShareAQueue(t *testing.T) {
 	if _, err := archive.New(archive.Config{Queue: p.queue, Logs: p.logs}); !errors.Is(err, archive.ErrBusy) {
 		t.Errorf("a second archiver: %v, want ErrBusy", err)
 	}
-	copied := copyOf(t, filepath.Join(p.queue, ".zeekfleet.lock")) // as a child has it that is being started
+	copied := copyOf(t, filepath.Join(p.queue, ".zeekfleet.lock")) // a child between fork and exec has such a copy
 	defer copied.Close()
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ func TestTwoArchiversDoNotShareAQueue(t *testing.T) {
 	p.open(t, archive.Config{})
 }
 
-// copyOf duplicates the descriptor that this process has of a file.
+// copyOf duplicates this process's descriptor of a file.
 func copyOf(t *testing.T, path string) *os.File {
 	t.Helper()
 	const dir = "/proc/self/fd"
@@ -317,13 +317,13 @@ func TestConfigIsChecked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := archive.New(cfg); err == nil {
-				t.Error("New took it")
+				t.Error("New accepted it")
 			}
 		})
 	}
 }
 
-func TestAnArchiveThatWasRemovedIsMadeAgain(t *testing.T) {
+func TestSweepMakesARemovedArchiveAgain(t *testing.T) {
 	p := newPlace(t)
 	a := p.open(t, archive.Config{KeepDays: 7})
 	if err := os.RemoveAll(p.logs); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/run"
 )
 
-// command has the external command archive what is in the queue, as a
-// Management agent does (spec management-api 5.12).
+// command runs the external command if the queue has files. It runs it as an agent
+// of the Management framework does (spec management-api 5.12).
 func (a *Archiver) command(ctx context.Context, files int) error {
 	if files == 0 {
 		return nil

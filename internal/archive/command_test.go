@@ -12,11 +12,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
-// noContext is for roles, which are processes of their own.
+// noContext is the context of the roles. They are processes of their own.
 func noContext() context.Context { return context.Background() }
 
-// command is an external archiver that writes down its arguments and empties the
-// queue.
+// command is a role: an external archiver that empties the queue and writes its
+// arguments to a file.
 func command(args []string) error {
 	queue := args[len(args)-2]
 	note := strings.Join(args, "|")
@@ -32,7 +32,7 @@ func command(args []string) error {
 	return os.WriteFile(filepath.Join(args[len(args)-1], "arguments"), []byte(note), 0o644)
 }
 
-// failing is one that fails at length.
+// failing is a role: an external archiver that prints many lines and fails.
 func failing([]string) error {
 	for n := range 100 {
 		fmt.Println("line", n)
@@ -40,7 +40,7 @@ func failing([]string) error {
 	return fmt.Errorf("no license")
 }
 
-// endless is one that does not come to an end.
+// endless is a role: an external archiver that does not end.
 func endless([]string) error {
 	time.Sleep(time.Hour)
 	return nil
@@ -60,7 +60,7 @@ func TestExternalCommand(t *testing.T) {
 	p := newPlace(t)
 	a := p.open(t, archive.Config{Command: external(t, "command", "$HOME; exit 1", "--fast")})
 	sweep(t, a)
-	wantFiles(t, p.logs, none) // there was nothing to do
+	wantFiles(t, p.logs, none) // the queue was empty, so the command did not run
 	write(t, p.queue, map[string]string{connLog: "c"})
 	sweep(t, a)
 	wantFiles(t, p.queue, none)
@@ -85,7 +85,7 @@ func TestExternalCommandThatFails(t *testing.T) {
 	wantFiles(t, p.queue, map[string]string{connLog: "c"})
 }
 
-func TestExternalCommandThatIsNotThere(t *testing.T) {
+func TestExternalCommandThatDoesNotExist(t *testing.T) {
 	p := newPlace(t)
 	write(t, p.queue, map[string]string{connLog: "c"})
 	a := p.open(t, archive.Config{Command: []string{"/nonexistent/zeek-archiver"}})

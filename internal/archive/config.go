@@ -8,36 +8,35 @@ import (
 	"time"
 )
 
-// Config is what an Archiver works with.
+// Config configures an Archiver.
 type Config struct {
-	// Queue is the directory into which Zeek rotates, and Logs the archive; both
-	// are absolute. They are created where missing.
+	// Queue is the directory into which Zeek rotates its logs. Logs is the archive.
+	// Both are absolute. New creates them if they do not exist.
 	Queue, Logs string
 
-	// Level is how hard to compress, from 1 to 9 as with gzip. 0 archives logs as
-	// they are, without .gz. Nil means 6.
+	// Level is the compression level, 1 to 9 as with gzip. 0 archives logs without
+	// compression. Nil means DefaultLevel.
 	Level *int
 
-	// Parallel bounds the logs that are archived at the same time, up to 64. Zero
-	// means 2, so that compression leaves the processors to the capture.
+	// Parallel is how many logs are archived at the same time, at most 64. Zero
+	// means 2, so that compression leaves most processors to the capture.
 	Parallel int
 
-	// Interval is the pause between looks at the queue while the kernel reports
-	// nothing new in it: a log that could not be archived is tried again that
-	// often, and retention is applied. Zero means a minute.
+	// Interval is the longest time between two sweeps of Run. A sweep tries again
+	// the logs that could not be archived, and applies retention. Run sweeps earlier
+	// when the kernel reports a new file in the queue. Zero means DefaultInterval.
 	Interval time.Duration
 
-	// Periodic lets a log wait in the queue for the next of these looks, as
-	// Zeek's agent does (spec management-api 5.12), for what wants to see it
-	// there.
+	// Periodic makes Run sweep at each Interval only, as Zeek's agent does (spec
+	// management-api 5.12). Until then other programs can find a log in the queue.
 	Periodic bool
 
-	// Command, if not empty, archives instead of this package: it is executed as
-	// Command... -1 <queue> <logs>, without a shell, whenever there is something
-	// in the queue. Retention remains with this package.
+	// Command, if not empty, archives the logs instead of this package. It runs as
+	// Command... -1 <queue> <logs>, without a shell, whenever the queue has files.
+	// This package still does the retention.
 	Command []string
 
-	// CommandTimeout bounds one run of Command; beyond it, it is killed with its
+	// CommandTimeout bounds one run of Command. After it, Command is killed with its
 	// process group. Zero means an hour.
 	CommandTimeout time.Duration
 
@@ -45,12 +44,12 @@ type Config struct {
 	// means for ever.
 	KeepDays int
 
-	// DiskPercent is the share of the archive's file system, 1 to 99 percent as
-	// df shows it, beyond which archived logs are removed, oldest first. Those of
-	// today are never removed. Zero means that none are.
+	// DiskPercent is how full the archive's file system may become, from 1 to 99
+	// percent as df shows it. Beyond that, archived logs are removed, oldest first,
+	// but never those of today. Zero means that no log is removed.
 	DiskPercent int
 
-	// Logger receives what Run has to say. Nil discards it.
+	// Logger receives the messages of Run and Drain. Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -66,19 +65,20 @@ const (
 	maxParallel           = 64
 	defaultCommandTimeout = time.Hour
 
-	// maxQueue bounds the entries of the queue that one sweep looks at; the others
-	// wait for the next.
+	// maxQueue bounds the entries of the queue that one sweep reads. The other
+	// entries wait for the next sweep.
 	maxQueue = 100_000
 
-	// maxNumber bounds the logs that have one name in the archive; another one
+	// maxNumber bounds the logs with the same name in the archive. A further log
 	// stays in the queue.
 	maxNumber = 1000
 
-	maxCommandOutput = 4 << 10 // bytes of a command's output that are kept: the last ones
-	maxOutputLines   = 10      // lines of them that are reported
+	maxCommandOutput = 4 << 10 // the last bytes of a command's output that are kept
+	maxOutputLines   = 10      // the last lines of these that are reported
 )
 
-// withDefaults returns c as it is to be used, or what is wrong with it.
+// withDefaults returns c with the defaults filled in, or an error if a value is
+// not valid.
 func (c Config) withDefaults() (Config, error) {
 	if c.Level == nil {
 		c.Level = new(DefaultLevel)

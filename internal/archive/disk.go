@@ -10,10 +10,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
-// disk makes the changes to the file system. Tests end the process, or let the
-// disk fail, before any of them.
+// disk makes all changes to the file system. Tests can end the process, or return
+// an error, before each change.
 type disk struct {
-	before func(change, path string) error // nil: nothing happens
+	before func(change, path string) error // nil in the program
 }
 
 func (d disk) change(what, path string, do func() error) error {
@@ -25,7 +25,7 @@ func (d disk) change(what, path string, do func() error) error {
 	return do()
 }
 
-// mkdir makes sure that there is a directory.
+// mkdir makes a directory, unless it exists.
 func (d disk) mkdir(path string) error {
 	return d.change("mkdir", path, func() error {
 		err := os.Mkdir(path, 0o755)
@@ -40,7 +40,7 @@ func (d disk) mkdir(path string) error {
 	})
 }
 
-// create creates a file, whose name must be new, with exactly this mode.
+// create creates a file with exactly this mode. No file may have its name.
 func (d disk) create(path string, mode fs.FileMode) (f *os.File, err error) {
 	err = d.change("create", path, func() error {
 		if f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode); err != nil {
@@ -67,7 +67,7 @@ func (d disk) syncDir(path string) error {
 	return d.sync(f)
 }
 
-// remove removes a file or an empty directory. One that is gone is fine.
+// remove removes a file or an empty directory, if it exists.
 func (d disk) remove(path string) error {
 	return d.change("remove", path, func() error {
 		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
@@ -77,17 +77,17 @@ func (d disk) remove(path string) error {
 	})
 }
 
-// errTaken says that a name that had to be new is not.
+// errTaken says that a file with the name exists, although none may.
 var errTaken = errors.New("the name is taken")
 
-// place gives the file from the name to, or returns errTaken. If the process
-// dies in it, the file may have both names.
+// place renames the file from to the name to, or returns errTaken. If the process
+// dies in place, the file may have both names.
 func (d disk) place(from, to string) error {
 	err := d.change("place", from, func() error {
 		return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	})
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		err = d.link(from, to) // a file system without that flag, such as NFS
+		err = d.link(from, to) // the file system lacks the flag, as NFS does
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return errTaken
@@ -105,8 +105,8 @@ func (d disk) link(from, to string) error {
 	return d.remove(from)
 }
 
-// openRegular opens a regular file for reading; anything else is refused, and
-// not waited for.
+// openRegular opens a regular file for reading. It refuses other files without
+// waiting for them.
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	f, err := durable.OpenRegular(path)
 	if err != nil {

@@ -2,11 +2,11 @@ package archive
 
 import "context"
 
-// Before has f called before each change to the disk. An error of f is that of
-// the change, which is not made.
+// Before makes f run before each change of the disk. If f returns an error, the
+// change is not made and returns that error.
 func (a *Archiver) Before(f func(change, path string) error) { a.mover.before = f }
 
-// Unwatched makes Run rely on its timer alone.
+// Unwatched makes Run sweep at each interval only.
 func (a *Archiver) Unwatched() {
 	a.watch = func(ctx context.Context, _ string, _ chan<- struct{}) error {
 		<-ctx.Done()
@@ -14,12 +14,13 @@ func (a *Archiver) Unwatched() {
 	}
 }
 
-// Disk makes the archive's file system so full, in bytes.
+// Disk sets how full the archive's file system appears, in bytes.
 func (a *Archiver) Disk(used, available uint64) {
 	a.usage = func(string) (usage, error) { return usage{used, available}, nil }
 }
 
-// InBubble returns a with channels of the bubble it is called in.
+// InBubble returns a copy of a whose channels belong to the synctest bubble of the
+// caller.
 func (a *Archiver) InBubble() *Archiver {
 	fresh := *a
 	fresh.turn = make(chan struct{}, 1)
@@ -27,5 +28,5 @@ func (a *Archiver) InBubble() *Archiver {
 	return &fresh
 }
 
-// ZoneFile is a file of the zone database.
+// ZoneFile returns a file of the zone database.
 var ZoneFile = zoneFile

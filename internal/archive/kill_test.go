@@ -20,7 +20,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
-// sweepToStdout sweeps once and prints the report, of which errors are texts.
+// sweepToStdout sweeps once and prints the report as JSON, with errors as texts.
 func sweepToStdout(a *archive.Archiver) error {
 	r, err := archive.Report{}, error(nil)
 	if r, err = a.Sweep(noContext()); err != nil {
@@ -37,7 +37,8 @@ func sweepToStdout(a *archive.Archiver) error {
 	}{r, left})
 }
 
-// scene is a queue in which every kind of work is to be done.
+// scene is a queue with one log for each kind of work: queue and there are the files
+// of the queue and the archive before, logs those of the archive after.
 var scene = struct{ queue, there, logs map[string]string }{
 	queue: map[string]string{
 		"conn__2026-11-23-10-00-00__2026-11-23-11-00-00__.log":                   "connections",
@@ -55,8 +56,8 @@ var scene = struct{ queue, there, logs map[string]string }{
 	},
 }
 
-// newScene returns a place with the scene in it, and what must become of it with
-// or without compression.
+// newScene returns a place with the files of the scene, and the files that the
+// archive must have after a sweep with or without compression.
 func newScene(t *testing.T, compressed bool) (place, map[string]string) {
 	p := newPlace(t)
 	write(t, p.queue, scene.queue)
@@ -72,7 +73,7 @@ func newScene(t *testing.T, compressed bool) (place, map[string]string) {
 	return p, logs
 }
 
-// nothingLost checks that each log is in the queue or, whole, in the archive.
+// nothingLost checks that each log is complete in the queue or in the archive.
 func nothingLost(t *testing.T, p place, when string) {
 	t.Helper()
 	there := slices.Collect(maps.Values(contents(t, p.queue)))
@@ -89,7 +90,7 @@ func nothingLost(t *testing.T, p place, when string) {
 	}
 }
 
-// contentsButTemporary reads the archive as anybody else would.
+// contentsButTemporary returns the files of the archive without temporary files.
 func contentsButTemporary(t *testing.T, dir string) map[string]string {
 	files := contents(t, dir)
 	maps.DeleteFunc(files, func(name, _ string) bool {
@@ -109,7 +110,7 @@ func TestKilledBeforeEachChangeToTheDisk(t *testing.T) {
 			deaths++
 		}
 		if n%4 == 0 {
-			runMortal(t, p, n/2+1) // once more, elsewhere
+			runMortal(t, p, n/2+1) // killed once more, at another point
 			nothingLost(t, p, when+" and again")
 		}
 		sweep(t, p.open(t, archive.Config{}))
@@ -126,8 +127,8 @@ func TestKilledBeforeEachChangeToTheDisk(t *testing.T) {
 	}
 }
 
-// runMortal runs an archiver that is killed before its n-th change, and reports
-// whether it came to that.
+// runMortal runs an archiver that kills itself before its n-th change. It returns
+// false if the archiver ended earlier.
 func runMortal(t *testing.T, p place, n int) bool {
 	t.Helper()
 	_, err := runRole(t, "mortal", p.queue, p.logs, strconv.Itoa(n))
@@ -158,13 +159,13 @@ func runRole(t *testing.T, role string, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// A disk on which nothing changes any more looks to the next archiver as after a
-// death, and can be had in more ways.
-func TestDiskThatDiesBeforeEachChange(t *testing.T) {
+// After a disk failure, in which all further changes fail, the disk looks as after
+// the death of the process. The failure is simulated on several kinds of disk.
+func TestDiskFailsBeforeEachChange(t *testing.T) {
 	dead := errors.New("the disk is dead")
 	for name, tt := range map[string]struct {
 		level int
-		// refuse is what the file system cannot do.
+		// refuse returns an error for changes that the file system cannot make.
 		refuse func(change, path string) error
 	}{
 		"compressing":                     {6, nothing},
@@ -206,7 +207,7 @@ func TestDiskThatDiesBeforeEachChange(t *testing.T) {
 
 func nothing(string, string) error { return nil }
 
-// otherDisk behaves as if the archive were on another file system than the queue.
+// otherDisk behaves as if queue and archive were on different file systems.
 func otherDisk(change, path string) error {
 	if change == "place" && !strings.HasSuffix(path, ".tmp") {
 		return unix.EXDEV

@@ -21,7 +21,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
-// roleEnv makes the test binary something else that a test needs.
+// roleEnv is the variable that makes the test binary run one of the roles below
+// instead of the tests.
 const roleEnv = "ARCHIVE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -46,7 +47,7 @@ func newPlace(t *testing.T) place {
 	return place{filepath.Join(dir, "spool", "log-queue"), filepath.Join(dir, "logs")}
 }
 
-// open returns an archiver at work there until the test ends.
+// open returns an Archiver of the place. It is closed when the test ends.
 func (p place) open(t *testing.T, cfg archive.Config) *archive.Archiver {
 	t.Helper()
 	cfg.Queue, cfg.Logs = p.queue, p.logs
@@ -61,7 +62,7 @@ func (p place) open(t *testing.T, cfg archive.Config) *archive.Archiver {
 	return a
 }
 
-// write writes files, named relative to dir.
+// write writes files. Their names are relative to dir.
 func write(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
@@ -75,8 +76,8 @@ func write(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// contents returns the files below dir, by their names relative to it, those that
-// are compressed by their content. The lock of the queue is left out.
+// contents returns the content of the files below dir, by their names relative to
+// dir. It decompresses files with the extension .gz and leaves out the queue's lock.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -129,10 +130,9 @@ func wantFiles(t *testing.T, dir string, want map[string]string) {
 	}
 }
 
-// none are no files.
 var none = map[string]string{}
 
-// sweep makes one sweep that must do its work.
+// sweep makes one sweep and fails the test on an error.
 func sweep(t *testing.T, a *archive.Archiver) archive.Report {
 	t.Helper()
 	r, err := a.Sweep(t.Context())
@@ -142,7 +142,8 @@ func sweep(t *testing.T, a *archive.Archiver) archive.Report {
 	return r
 }
 
-// mortal archives, and kills itself before its n-th change to the disk.
+// mortal is a role: it archives, and kills itself before change number args[2] of
+// the disk.
 func mortal(args []string) error {
 	n, err := strconv.Atoi(args[2])
 	if err != nil {
@@ -162,7 +163,7 @@ func mortal(args []string) error {
 	return sweepToStdout(a)
 }
 
-// cramped archives with files limited to args[2] bytes.
+// cramped is a role: it archives while its files cannot grow beyond args[2] bytes.
 func cramped(args []string) error {
 	limit, err := strconv.ParseUint(args[2], 10, 64)
 	if err != nil {

@@ -22,12 +22,12 @@ import (
 // errGrowing says that a file changed while it was being copied.
 var errGrowing = errors.New("it is still being written")
 
-// mover moves logs without losing, doubling or overwriting one.
+// mover moves logs. It never loses, duplicates or overwrites a log.
 type mover struct {
 	disk
 	level int // of gzip
-	// origin makes the names of temporary files differ from those of movers with
-	// other queues and on other hosts, which may share the archive.
+	// origin is part of the names of temporary files. It distinguishes them from
+	// those of other hosts that share the archive.
 	origin string
 }
 
@@ -37,19 +37,20 @@ type form struct {
 	gzip bool
 }
 
-// names gives, for each number from 1, the forms in which a log may already be
-// stored under it. The first is the one to store it in.
+// names returns, for each number from 1, the forms in which a log may already be
+// stored. The mover stores the log in the first form.
 type names func(number int) []form
 
-// moved is what became of a log.
+// moved is the result of a move.
 type moved struct {
 	to      string
 	size    int64 // before compression
-	resumed bool  // it was there already
+	resumed bool  // an earlier move had stored the log
 }
 
-// move moves the file src to the first free name, and syncs its directory. It
-// recognises by its content what an earlier, interrupted move has stored.
+// move moves the file src to the first free name and syncs its directory. If an
+// earlier, interrupted move has stored the log, move finds it by its content and
+// only completes the earlier move.
 func (m mover) move(ctx context.Context, src string, name names) (moved, error) {
 	in, info, err := openRegular(src)
 	if err != nil {
@@ -70,17 +71,17 @@ func (m mover) move(ctx context.Context, src string, name names) (moved, error) 
 		}
 		err = m.store(ctx, src, in, forms[0])
 		if errors.Is(err, errTaken) {
-			continue // somebody was faster; it may be the same log
+			continue // another mover took the name; it may have stored the same log
 		}
 		return moved{to: forms[0].path, size: info.Size()}, err
 	}
 	return moved{}, fmt.Errorf("%d logs have its name already", maxNumber)
 }
 
-// finish does what a move that stored src as holder did not come to.
+// finish completes an interrupted move that stored src as holder.
 func (m mover) finish(src, holder string) error {
 	dir := filepath.Dir(holder)
-	if err := m.remove(m.temp(dir, src)); err != nil { // another name of holder
+	if err := m.remove(m.temp(dir, src)); err != nil { // it may be another name of holder
 		return err
 	}
 	if err := m.syncDir(dir); err != nil {
@@ -89,7 +90,8 @@ func (m mover) finish(src, holder string) error {
 	return m.remove(src)
 }
 
-// find returns which of the forms there is, and whether it is in.
+// find returns the path of a form that exists, "" if none does. same says that the
+// form holds the content of in.
 func (m mover) find(ctx context.Context, in *os.File, forms []form) (holder string, same bool, err error) {
 	for _, f := range forms {
 		if _, err := os.Lstat(f.path); errors.Is(err, fs.ErrNotExist) {
@@ -105,11 +107,11 @@ func (m mover) find(ctx context.Context, in *os.File, forms []form) (holder stri
 	return holder, false, nil
 }
 
-// sameContent reports whether f holds what in does. Not being able to tell is an
-// error, not a difference: the log would be stored twice.
+// sameContent reports whether f holds the content of in. If it cannot read f, it
+// returns an error and not false, because after false the log is stored again.
 func sameContent(ctx context.Context, in *os.File, f form) (bool, error) {
 	stored, info, err := openRegular(f.path)
-	if errors.Is(err, durable.ErrNotRegular) { // a directory, a link
+	if errors.Is(err, durable.ErrNotRegular) { // such as a directory or a link
 		return false, nil
 	}
 	if err != nil {
@@ -133,7 +135,7 @@ func sameContent(ctx context.Context, in *os.File, f form) (bool, error) {
 	return sameBytes(ctx, in, stored)
 }
 
-// sameBytes reports whether both readers have the same to say, to the end.
+// sameBytes reports whether both readers return the same bytes up to their ends.
 func sameBytes(ctx context.Context, here, there io.Reader) (bool, error) {
 	a, b := make([]byte, copyBuffer), make([]byte, copyBuffer)
 	for {
@@ -149,15 +151,15 @@ func sameBytes(ctx context.Context, here, there io.Reader) (bool, error) {
 			return false, readError(err)
 		}
 		if ended {
-			// Only io.EOF itself is the end, and not that of half a gzip file.
+			// Only io.EOF itself is the end. Half a gzip file returns another error.
 			_, err := io.ReadFull(there, b[:1])
 			return err == io.EOF, readError(err)
 		}
 	}
 }
 
-// readError returns err if it is one of reading a file. Others are those of a
-// content that is too short, or no gzip.
+// readError returns err if a file could not be read. It returns nil for errors that
+// come from the content, which is too short or not gzip.
 func readError(err error) error {
 	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return err
@@ -165,13 +167,13 @@ func readError(err error) error {
 	return nil
 }
 
-// store stores in, which is the file src, under a name that must be new, and
-// removes src.
+// store stores in, which is the open file src, as a new file and removes src. It
+// returns errTaken if the name is taken.
 func (m mover) store(ctx context.Context, src string, in *os.File, as form) error {
 	dir := filepath.Dir(as.path)
 	if !as.gzip {
-		// On the same file system the file itself gets the name. Zeek has not
-		// synced it.
+		// On the same file system it is enough to rename the file. Zeek has not
+		// synced it, so it is synced first.
 		if err := m.sync(in); err != nil {
 			return err
 		}
@@ -184,7 +186,7 @@ func (m mover) store(ctx context.Context, src string, in *os.File, as form) erro
 		}
 	}
 	temp := m.temp(dir, src)
-	if err := m.remove(temp); err != nil { // of an earlier, interrupted move
+	if err := m.remove(temp); err != nil { // an interrupted move may have left it
 		return err
 	}
 	err := m.write(ctx, temp, in, as.gzip)
@@ -200,9 +202,9 @@ func (m mover) store(ctx context.Context, src string, in *os.File, as form) erro
 	return m.remove(src)
 }
 
-// temp returns the name of the temporary file for src in dir. It is always the
-// same, so that an interrupted move leaves nothing that the next does not find,
-// and fits where the longest name would not.
+// temp returns the name of the temporary file for src in dir. The name is always
+// the same, so that the next move finds the file of an interrupted move. It is
+// short, so that it is valid even if the log has the longest name possible.
 func (m mover) temp(dir, src string) string {
 	sum := sha256.Sum256([]byte(m.origin + "\x00" + src))
 	return filepath.Join(dir, tempPrefix+hex.EncodeToString(sum[:12])+tempSuffix)
@@ -217,7 +219,8 @@ func isTemp(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
 }
 
-// write copies in to the new file temp, with its mode and its time, and syncs it.
+// write copies in to the new file temp, with the mode and the time of in, and syncs
+// temp. It returns errGrowing if in changed meanwhile.
 func (m mover) write(ctx context.Context, temp string, in *os.File, compress bool) error {
 	before, err := in.Stat()
 	if err != nil {
@@ -267,7 +270,7 @@ func (m mover) copy(ctx context.Context, out *os.File, in io.Reader, compress bo
 
 const copyBuffer = 256 << 10 // bytes
 
-// until returns a reader of r that ends with ctx.
+// until returns a reader of r that returns the cause of ctx when ctx is done.
 func until(ctx context.Context, r io.Reader) io.Reader {
 	return readFunc(func(p []byte) (int, error) {
 		if err := context.Cause(ctx); err != nil {
@@ -281,7 +284,7 @@ type readFunc func(p []byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
-// watched is a file each write to which is a change to the disk.
+// watched is a file whose writes count as changes of the disk.
 type watched struct {
 	disk disk
 	f    *os.File

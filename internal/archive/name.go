@@ -18,29 +18,31 @@ const (
 	copyKey   = "copy"
 )
 
-// ErrNotRotated says that a name in the queue is not that of a rotated log.
+// ErrNotRotated says that a file in the queue does not have the name of a rotated
+// log.
 var ErrNotRotated = errors.New("not the name of a rotated log")
 
-// A Name is what the file name of a rotated log says:
-// <path>__<open>__<close>__[<key>=<value>[,...]__].log, as zeek-archiver reads it
+// A Name is the file name of a rotated log in its parts,
+// <path>__<open>__<close>__[<key>=<value>[,...]__].log, as zeek-archiver reads them
 // (spec zeek-launch 2.5).
 type Name struct {
 	// Path is the log's path in Zeek's sense, such as conn.
 	Path string
-	// Open and Close have the digits of the name as a time in UTC. They are local
-	// times of the host that wrote them, and are never converted: one in the hour
-	// that a change of the clocks repeats could not be.
+	// Open and Close are the dates and times in the name, stored as if they were
+	// UTC. They are local times of the host that wrote them. They are never converted
+	// to UTC, because the name is ambiguous in the hour that the end of summer time
+	// repeats.
 	Open, Close time.Time
-	// Suffix, if not empty, sets the logs of one logger apart from those of others.
+	// Suffix, if not empty, distinguishes the logs of one logger from those of others.
 	Suffix string
-	// Copy, from 2, tells logs apart that would otherwise have one name.
-	// Otherwise it is empty.
+	// Copy, a number from 2, distinguishes logs that would have the same name without
+	// it. It is empty for the first log of a name.
 	Copy string
 	// Ext is the extension with its leading dot, such as .log or .log.gz.
 	Ext string
 }
 
-// ParseName reads the name of a file in the queue. Its error is ErrNotRotated.
+// ParseName reads the name of a file in the queue. The only error is ErrNotRotated.
 func ParseName(file string) (Name, error) {
 	parts := strings.Split(file, delimiter)
 	if len(parts) < 4 || strings.HasPrefix(file, ".") {
@@ -72,8 +74,8 @@ func ParseName(file string) (Name, error) {
 	return n, nil
 }
 
-// parseMetadata reads <key>=<value>[,...]. Keys that nobody knows mean nothing,
-// as with zeek-archiver.
+// parseMetadata reads <key>=<value>[,...]. It ignores unknown keys, as
+// zeek-archiver does.
 func (n *Name) parseMetadata(text string) bool {
 	for entry := range strings.SplitSeq(text, ",") {
 		key, value, ok := strings.Cut(entry, "=")
@@ -91,7 +93,7 @@ func (n *Name) parseMetadata(text string) bool {
 	return true
 }
 
-// String returns the name in the queue.
+// String returns the file name in the queue.
 func (n Name) String() string {
 	var meta []string
 	if n.Suffix != "" {
@@ -107,12 +109,12 @@ func (n Name) String() string {
 	return strings.Join(append(parts, n.Ext), delimiter)
 }
 
-// Day returns the directory of the log in the archive.
+// Day returns the name of the log's directory in the archive.
 func (n Name) Day() string { return n.Open.Format(dayLayout) }
 
-// Archived returns the log's name in that directory, without an extension for
-// compression that it does not have yet. A number from 2 tells it from others
-// with the same name.
+// Archived returns the log's name in the directory Day. It does not add an
+// extension for compression. A number from 2 distinguishes the log from others with
+// the same name.
 func (n Name) Archived(number int) string {
 	base := fmt.Sprintf("%s.%s-%s", n.Path, n.Open.Format(clockLayout), n.Close.Format(clockLayout))
 	if n.Suffix != "" {
@@ -124,10 +126,10 @@ func (n Name) Archived(number int) string {
 	return base + n.Ext
 }
 
-// zipped are the extensions of files that are not to be compressed again.
+// zipped are the extensions of compressed files. They are not compressed again.
 var zipped = []string{".gz", ".bz2", ".lz", ".lz4", ".xz", ".zst"}
 
-// compressed reports whether the log already is.
+// compressed reports whether the log is already compressed.
 func (n Name) compressed() bool {
 	return slices.ContainsFunc(zipped, func(ext string) bool { return strings.HasSuffix(n.Ext, ext) })
 }
@@ -141,14 +143,14 @@ func isStamp(text string) bool {
 	return ok
 }
 
-// parseStamp takes one spelling of each time only; time.Parse takes more.
+// parseStamp accepts exactly one spelling of each time. time.Parse accepts more.
 func parseStamp(text string) (time.Time, bool) {
 	t, err := time.Parse(stampLayout, text)
 	return t, err == nil && t.Format(stampLayout) == text
 }
 
-// isArchived reports whether file could be the name of an archived log:
-// <path>.<HH:MM:SS>-<HH:MM:SS>, followed by what else there may be and an extension.
+// isArchived reports whether file can be the name of an archived log:
+// <path>.<HH:MM:SS>-<HH:MM:SS>, an optional suffix and an extension.
 func isArchived(file string) bool {
 	const times = len("00:00:00-00:00:00")
 	for i := 1; i+1+times < len(file); i++ {
@@ -169,7 +171,7 @@ func isClock(text string) bool {
 	return err == nil && t.Format(clockLayout) == text
 }
 
-// isDay reports whether a directory of the archive holds the logs of a day.
+// isDay reports whether name is that of a directory for the logs of one day.
 func isDay(name string) bool {
 	t, err := time.Parse(dayLayout, name)
 	return err == nil && t.Format(dayLayout) == name

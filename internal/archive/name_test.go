@@ -16,7 +16,8 @@ func at(day, hour, minute, second int) time.Time {
 	return time.Date(2026, 11, day, hour, minute, second, 0, time.UTC)
 }
 
-// rotatedLogs are names of files in the queue, and where such a log goes.
+// rotatedLogs are names of files in the queue, each with its parts and with the
+// directory and name of the log in the archive.
 var rotatedLogs = map[string]struct {
 	file     string
 	want     archive.Name
@@ -35,19 +36,19 @@ var rotatedLogs = map[string]struct {
 		day:      "2026-11-23",
 		archived: "conn.01:47:03-01:47:06-logger.log",
 	},
-	"further metadata means nothing": {
+	"unknown metadata is ignored": {
 		file:     "dns__2026-11-23-10-00-00__2026-11-23-11-00-00__pid=4711,log_suffix=logger-2__.log",
 		want:     archive.Name{Path: "dns", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Suffix: "logger-2", Ext: ".log"},
 		day:      "2026-11-23",
 		archived: "dns.10:00:00-11:00:00-logger-2.log",
 	},
-	"a copy does not show": {
+	"the copy number is not in the archived name": {
 		file:     "dns__2026-11-23-10-00-00__2026-11-23-11-00-00__copy=2__.log",
 		want:     archive.Name{Path: "dns", Open: at(23, 10, 0, 0), Close: at(23, 11, 0, 0), Copy: "2", Ext: ".log"},
 		day:      "2026-11-23",
 		archived: "dns.10:00:00-11:00:00.log",
 	},
-	"over midnight, the day is that of the opening": {
+	"a log open over midnight belongs to the first day": {
 		file:     "conn__2026-11-22-23-30-00__2026-11-23-00-30-00__.log",
 		want:     archive.Name{Path: "conn", Open: at(22, 23, 30, 0), Close: at(23, 0, 30, 0), Ext: ".log"},
 		day:      "2026-11-22",
@@ -73,7 +74,7 @@ var rotatedLogs = map[string]struct {
 	},
 }
 
-func TestNamesOfRotatedLogs(t *testing.T) {
+func TestParseName(t *testing.T) {
 	for name, tt := range rotatedLogs {
 		t.Run(name, func(t *testing.T) {
 			got, err := archive.ParseName(tt.file)
@@ -90,7 +91,7 @@ func TestNamesOfRotatedLogs(t *testing.T) {
 	}
 }
 
-func TestOtherNamesAreNotThoseOfRotatedLogs(t *testing.T) {
+func TestParseNameRefusesOtherNames(t *testing.T) {
 	for name, file := range map[string]string{
 		"an open log":                "conn.log",
 		"nothing":                    "",
@@ -115,7 +116,7 @@ func TestOtherNamesAreNotThoseOfRotatedLogs(t *testing.T) {
 	}
 }
 
-func TestNamesGoThereAndBack(t *testing.T) {
+func TestParseNameReadsWhatStringWrites(t *testing.T) {
 	stamp := rapid.Custom(func(t *rapid.T) time.Time {
 		return time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "seconds"), 0).UTC()
 	})
@@ -152,7 +153,7 @@ func FuzzParseName(f *testing.F) {
 		}
 		again, err := archive.ParseName(n.String())
 		if err != nil || again != n {
-			t.Errorf("%q is read as %+v, and that as %+v, %v", file, n, again, err)
+			t.Errorf("%q is read as %+v, and its String as %+v, %v", file, n, again, err)
 		}
 	})
 }

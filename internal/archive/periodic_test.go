@@ -11,7 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
-func TestPeriodicRunLeavesLogsInTheQueueMeanwhile(t *testing.T) {
+func TestPeriodicRunArchivesOnlyAtEachInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		queue := filepath.Join(dir, "queue")
@@ -38,12 +38,12 @@ func TestPeriodicRunLeavesLogsInTheQueueMeanwhile(t *testing.T) {
 		time.Sleep(time.Hour - time.Nanosecond)
 		synctest.Wait()
 		if _, err := os.Stat(rotated); err != nil {
-			t.Errorf("just before the next look: %v", err)
+			t.Errorf("just before the next sweep: %v", err)
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if _, err := os.Stat(rotated); !os.IsNotExist(err) {
-			t.Errorf("after the next look: got %v, want no such file", err)
+			t.Errorf("after the next sweep: got %v, want no such file", err)
 		}
 		cancel()
 		<-done

@@ -16,34 +16,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shadowPrefix begins the names of the files with which Zeek remembers the logs
-// that it has open.
+// shadowPrefix begins the name of a shadow file. Zeek keeps a shadow file beside
+// each log that it has open.
 const shadowPrefix = ".shadow."
 
-// ErrInUse says that a log of a node that was said to be gone is open for
-// writing.
+// ErrInUse says that a process has a log open for writing, although its node should
+// be dead.
 var ErrInUse = errors.New("a living process writes it")
 
-// Rescue moves the logs that a node left behind when it died, *.log and *.log.gz
-// in its working directory, into the queue under the names of rotated ones, and
-// returns how many. Suffix is what the node's own rotation adds to the names;
-// empty for the one that writes the cluster's logs.
+// Rescue moves the logs that a dead node left in its working directory dir (*.log
+// and *.log.gz) into the queue, gives them names of rotated logs, and returns how
+// many it moved. suffix is the suffix that the node's own rotation adds to the
+// names. in is the node's time zone: Rescue writes dates and times as the node does.
 //
-// The caller knows that the process is gone, and starts no other in dir before
-// Rescue has returned. A log that somebody has open for writing nevertheless is
-// left alone, where the file system tells (it takes leases: local ones do).
+// The caller must know that the node's process has ended, and must start no other
+// process in dir before Rescue returns. Rescue leaves a log alone that a process
+// has open for writing. It finds that out with a lease, so only on file systems
+// that have leases, as local ones do.
 //
-// Zeek can rotate the logs of a predecessor itself when it starts in the same
-// directory, those for which there is a shadow file. Rescue takes all logs,
-// because nobody knows whether Zeek will start there again, and removes the
-// shadow files with them; a Zeek that finds neither has nothing to do, and one
-// that comes after a death in between drops a shadow file without its log.
+// A Zeek that starts in the same directory can rotate the logs with a shadow file
+// itself. Rescue takes all logs, because Zeek may never start there again, and
+// removes their shadow files. If Rescue dies between the two, a shadow file without
+// its log remains; Zeek then only removes it.
 //
-// A log was opened when its own #open line says; without one, when its shadow
-// file or else the log itself was made. It was closed when it was last written.
-//
-// Names have the digits of the node's own clock, as those that it gives: in is its
-// time zone.
+// The opening time of a log is that of its #open line. Without the line it is the
+// time when the shadow file was written, and without a shadow file the time when
+// the log was created. The closing time is that of the last write.
 func (a *Archiver) Rescue(ctx context.Context, dir, suffix string, in *time.Location) (int, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +70,7 @@ func (a *Archiver) Rescue(ctx context.Context, dir, suffix string, in *time.Loca
 	return rescued, errors.Join(errs...)
 }
 
-// cutLog splits the name of a log that Zeek has open into path and extension.
+// cutLog splits the name of a log in a working directory into path and extension.
 func cutLog(file string) (path, ext string, ok bool) {
 	for _, ext := range []string{".log", ".log.gz"} {
 		path, ok := strings.CutSuffix(file, ext)
@@ -104,7 +102,7 @@ func (a *Archiver) rescue(ctx context.Context, src string, name Name, in *time.L
 	return a.mover.remove(shadow)
 }
 
-// date finds out when the log src was opened and closed.
+// date sets the opening and closing times of the log src.
 func (n *Name) date(src, shadow string, in *time.Location) error {
 	f, info, err := openRegular(src)
 	if err != nil {
@@ -132,9 +130,9 @@ func (n *Name) date(src, shadow string, in *time.Location) error {
 	return nil
 }
 
-// isWritten reports whether somebody has f open for writing. A lease for reading
-// is granted exactly if nobody has; where there are none, the caller's word
-// counts.
+// isWritten reports whether a process has f open for writing. The kernel grants a
+// read lease if no process has. On a file system without leases isWritten returns
+// false and relies on Rescue's caller.
 func isWritten(f *os.File) bool {
 	conn, err := f.SyscallConn()
 	if err != nil {
@@ -145,15 +143,15 @@ func isWritten(f *os.File) bool {
 		_, err := unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_RDLCK)
 		written = errors.Is(err, unix.EAGAIN)
 		if err == nil {
-			// The error is that of a lease which the kernel has ended already.
+			// An error means that the kernel has already ended the lease.
 			_, _ = unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_UNLCK)
 		}
 	})
 	return written && err == nil
 }
 
-// digits returns t with the digits that a clock in that zone shows, as a Name has
-// it.
+// digits returns the date and time that a clock in the zone in shows at t, stored as
+// UTC as in a Name.
 func digits(t time.Time, in *time.Location) time.Time {
 	t = t.In(in)
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
@@ -162,7 +160,7 @@ func digits(t time.Time, in *time.Location) time.Time {
 // openLine finds the time in a line such as "#open	2026-11-23-01-47-03" at the
 // beginning of a log.
 func openLine(f io.Reader) (time.Time, bool) {
-	const header = 64 << 10 // bytes in which the line is looked for
+	const header = 64 << 10 // bytes that are searched for the line
 	lines := bufio.NewScanner(io.LimitReader(f, header))
 	lines.Buffer(nil, header)
 	for lines.Scan() {
@@ -177,7 +175,8 @@ func openLine(f io.Reader) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// birth returns when a file was made, where the file system knows.
+// birth returns when a file was created. It is false if the file system does not
+// record it.
 func birth(path string) (time.Time, bool) {
 	var s unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME, &s)

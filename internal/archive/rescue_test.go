@@ -16,7 +16,7 @@ import (
 
 const header = "#separator \\x09\n#set_separator\t,\n#path\tconn\n#open\t2020-11-23-10-00-00\n#fields\tts\n1.0\n"
 
-// deadNode makes the working directory of a node that died at closed.
+// deadNode makes the working directory of a node that died at the time closed.
 func deadNode(t *testing.T, closed time.Time, files map[string]string) string {
 	dir := filepath.Join(t.TempDir(), "logger-1")
 	write(t, dir, files)
@@ -36,28 +36,28 @@ func TestLeftOverLogs(t *testing.T) {
 		queue  []string
 		dir    []string
 	}{
-		"a log was opened when it says": {
+		"the opening time is that of the #open line": {
 			files: map[string]string{"conn.log": header},
 			queue: []string{"conn__2020-11-23-10-00-00__2020-11-23-10-30-00__.log"},
 		},
-		"shadow files go with their logs": {
+		"shadow files are removed with their logs": {
 			files:  map[string]string{"conn.log": header, ".shadow.conn.log": ".log\n\n"},
 			suffix: "logger-1",
 			queue:  []string{"conn__2020-11-23-10-00-00__2020-11-23-10-30-00__log_suffix=logger-1__.log"},
 		},
-		"the rest of a directory is left alone": {
+		"other files of the directory are left alone": {
 			files: map[string]string{"conn.log": header, "stderr": "e", ".status": "RUNNING", "core": "c", ".log": "", "x.log.tmp": ""},
 			queue: []string{"conn__2020-11-23-10-00-00__2020-11-23-10-30-00__.log"},
 			dir:   []string{".log", ".status", "core", "stderr", "x.log.tmp"},
 		},
-		"a log without a header was opened when its shadow file was made": {
+		"without the line it is the time of the shadow file": {
 			files: map[string]string{"conn.log": `{"ts":1}`, ".shadow.conn.log": ".log\n\n", "dns.log.gz": gzipped("d"), ".shadow.dns.log.gz": ".log.gz\n\n"},
 			queue: []string{
 				"conn__2020-11-23-10-30-00__2020-11-23-10-30-00__.log",
 				"dns__2020-11-23-10-30-00__2020-11-23-10-30-00__.log.gz",
 			},
 		},
-		"without either, not after it was closed": {
+		"the opening time is not after the closing time": {
 			files: map[string]string{"conn.log": "#open\tonce upon a time\n"},
 			queue: []string{"conn__2020-11-23-10-30-00__2020-11-23-10-30-00__.log"},
 		},
@@ -83,7 +83,7 @@ func TestLeftOverLogs(t *testing.T) {
 	}
 }
 
-func TestLeftOverLogsWithoutAHeaderWereOpenedWhenTheyWereMade(t *testing.T) {
+func TestLeftOverLogWithoutAHeaderWasOpenedWhenCreated(t *testing.T) {
 	p := newPlace(t)
 	a := p.open(t, archive.Config{})
 	made := time.Now()
@@ -97,14 +97,14 @@ func TestLeftOverLogsWithoutAHeaderWereOpenedWhenTheyWereMade(t *testing.T) {
 			t.Fatal(err)
 		}
 		opened := time.Date(n.Open.Year(), n.Open.Month(), n.Open.Day(), n.Open.Hour(), n.Open.Minute(), n.Open.Second(), 0, time.Local)
-		// A file system that does not know says when it was written.
+		// If the file system does not record it, the time of the last write is used.
 		if opened.Before(made.Add(-5*time.Second)) || opened.After(made.Add(49*time.Hour)) {
 			t.Errorf("opened %v, made %v", opened, made)
 		}
 	}
 }
 
-func TestALogThatIsWrittenIsNoLeftOver(t *testing.T) {
+func TestRescueLeavesALogThatIsBeingWritten(t *testing.T) {
 	p := newPlace(t)
 	a := p.open(t, archive.Config{})
 	dir := deadNode(t, time.Now(), map[string]string{"conn.log": header, "dns.log": header})
@@ -124,7 +124,7 @@ func TestALogThatIsWrittenIsNoLeftOver(t *testing.T) {
 	}
 }
 
-func TestLeftOverLogsOfOneSecond(t *testing.T) {
+func TestLeftOverLogsWithOneNameAreAllArchived(t *testing.T) {
 	p := newPlace(t)
 	a := p.open(t, archive.Config{})
 	closed := time.Date(2020, 11, 23, 10, 30, 0, 0, time.Local)
@@ -148,7 +148,7 @@ func TestNoLeftOverLogs(t *testing.T) {
 	}
 }
 
-func TestASuffixThatCannotBePartOfAName(t *testing.T) {
+func TestRescueRefusesABadSuffix(t *testing.T) {
 	p := newPlace(t)
 	a := p.open(t, archive.Config{})
 	dir := deadNode(t, time.Now(), map[string]string{"conn.log": header})
@@ -159,7 +159,7 @@ func TestASuffixThatCannotBePartOfAName(t *testing.T) {
 	wantFiles(t, p.queue, none)
 }
 
-func TestARescueThatDiesBeforeEachChangeToTheDisk(t *testing.T) {
+func TestRescueIsCompletedAfterADiskFailure(t *testing.T) {
 	closed := time.Date(2020, 11, 23, 10, 30, 0, 0, time.Local)
 	for name, refuse := range map[string]func(change, path string) error{
 		"on one disk": nothing, "to another disk": otherDisk, "by links": refuseRename,
@@ -180,7 +180,7 @@ func TestARescueThatDiesBeforeEachChangeToTheDisk(t *testing.T) {
 				died := changes >= n
 				a.Before(refuse)
 				if n%2 == 0 {
-					sweep(t, a) // the archiver may come first
+					sweep(t, a) // a sweep may come before the second rescue
 				}
 				if _, err := a.Rescue(t.Context(), dir, "", time.Local); err != nil {
 					t.Errorf("second rescue: %v", err)
@@ -198,8 +198,8 @@ func TestARescueThatDiesBeforeEachChangeToTheDisk(t *testing.T) {
 	}
 }
 
-func TestLeftOverLogsAreNamedByTheNodesClock(t *testing.T) {
-	zone, err := archive.Zone("XXX-5:30") // no host of these tests has it
+func TestLeftOverLogsAreNamedInTheNodesTimeZone(t *testing.T) {
+	zone, err := archive.Zone("XXX-5:30") // no host that runs this test has this zone
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,8 @@ import (
 // usage is how full a file system is, in bytes.
 type usage struct{ used, available uint64 }
 
-// diskUsage counts as df does: what only root may use is neither.
+// diskUsage counts as df does: space that only root may use is neither used nor
+// available.
 func diskUsage(dir string) (usage, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
@@ -34,8 +35,8 @@ func (u usage) beyond(percent int) int64 {
 	return int64(math.Ceil(max(0, float64(u.used)-allowed)))
 }
 
-// expire removes archived logs as the configuration wants, oldest first, and
-// none of the day of now or later.
+// expire applies retention: it removes archived logs, oldest first, but none of the
+// day of now or of later days.
 func (a *Archiver) expire(ctx context.Context, now time.Time, r *Report) error {
 	if a.cfg.KeepDays == 0 && a.cfg.DiskPercent == 0 {
 		return nil
@@ -44,7 +45,7 @@ func (a *Archiver) expire(ctx context.Context, now time.Time, r *Report) error {
 	if err != nil {
 		return fmt.Errorf("read log archive: %w", err)
 	}
-	// What cannot be removed must not keep what is younger from going.
+	// If a log cannot be removed, younger logs are removed nevertheless.
 	var first error
 	expireDay := func(day string, target int64) {
 		if err := a.expireDay(ctx, day, target, r); first == nil {
@@ -65,8 +66,8 @@ func (a *Archiver) expire(ctx context.Context, now time.Time, r *Report) error {
 	if err != nil {
 		return errors.Join(first, fmt.Errorf("measure log archive: %w", err))
 	}
-	// What was removed is counted, not measured again: a file system may take its
-	// time to free it, and all logs would go meanwhile.
+	// The bytes of removed logs are counted. Measuring the disk again would be wrong:
+	// a file system may free the bytes later, and meanwhile all logs would be removed.
 	target := r.Freed + u.beyond(a.cfg.DiskPercent)
 	for len(days) > 0 && r.Freed < target && ctx.Err() == nil {
 		expireDay(days[0], target)
@@ -90,9 +91,9 @@ func (a *Archiver) days(today string) ([]string, error) {
 	return days, nil
 }
 
-// expireDay removes the archived logs of a day until r.Freed reaches target, and
-// the directory if it is empty then. Files that could not be archived logs stay,
-// and so does their directory. The error is the first of several.
+// expireDay removes archived logs of a day until r.Freed reaches target, and then
+// the directory if it is empty. It leaves files alone that cannot be archived logs.
+// It goes on after an error and returns the first one.
 func (a *Archiver) expireDay(ctx context.Context, day string, target int64, r *Report) error {
 	dir := filepath.Join(a.cfg.Logs, day)
 	entries, err := os.ReadDir(dir)
@@ -105,7 +106,7 @@ func (a *Archiver) expireDay(ctx context.Context, day string, target int64, r *R
 			return err
 		}
 		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || !expendable(info) {
+		if err != nil || !info.Mode().IsRegular() || !removable(info) {
 			continue
 		}
 		if r.Freed >= target {
@@ -128,14 +129,14 @@ func (a *Archiver) expireDay(ctx context.Context, day string, target int64, r *R
 	return err
 }
 
-// expendable reports whether a file of the archive is an archived log, or what a
-// move of a former day has left that nobody has taken up since.
-func expendable(info fs.FileInfo) bool {
+// removable reports whether a file of the archive is an archived log, or a temporary
+// file that an interrupted move left more than a day ago.
+func removable(info fs.FileInfo) bool {
 	return isArchived(info.Name()) ||
 		isTemp(info.Name()) && time.Since(info.ModTime()) > 24*time.Hour
 }
 
-// occupied returns the bytes of the disk that a file takes.
+// occupied returns how many bytes of the disk a file takes.
 func occupied(info fs.FileInfo) int64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return s.Blocks * 512

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Run archives what is in the queue, then whatever comes into it, at once unless
-// Config.Periodic, until ctx is done, and returns ctx's cause then. What is in
-// the queue at the end waits for the next run, or for Drain.
+// Run sweeps the queue now, at each Config.Interval and, unless Config.Periodic is
+// set, when a file comes into the queue. It ends when ctx is done and returns the
+// cause of ctx. Logs that are then in the queue wait for Drain or the next Run.
 func (a *Archiver) Run(ctx context.Context) error {
 	var watcher sync.WaitGroup
 	defer watcher.Wait() // deferred first, so it runs after cancel
@@ -19,11 +19,11 @@ func (a *Archiver) Run(ctx context.Context) error {
 	if !a.cfg.Periodic {
 		watcher.Go(func() {
 			if err := a.watch(watched, a.cfg.Queue, wake); err != nil {
-				a.cfg.Logger.Warn("log queue is not watched, only looked at from time to time", "err", err)
+				a.cfg.Logger.Warn("log queue cannot be watched; it is read at each interval", "err", err)
 			}
 		})
 	}
-	told := map[string]string{}
+	logged := map[string]string{}
 	timer := time.NewTimer(a.cfg.Interval)
 	defer timer.Stop()
 	for {
@@ -31,7 +31,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		a.tell(report, err, told)
+		a.logReport(report, err, logged)
 		timer.Reset(a.cfg.Interval)
 		select {
 		case <-ctx.Done():
@@ -42,17 +42,17 @@ func (a *Archiver) Run(ctx context.Context) error {
 	}
 }
 
-// Drain archives what is in the queue now, and logs what it did and what is left.
-// It is for the end, when Run has returned and nobody comes back soon; ctx is to
-// have a deadline.
+// Drain makes one sweep and logs what it did and which files stay in the queue. It
+// is for the end of the program, after Run has returned. ctx should have a deadline.
 func (a *Archiver) Drain(ctx context.Context) {
 	report, err := a.Sweep(ctx)
-	a.tell(report, err, map[string]string{})
+	a.logReport(report, err, map[string]string{})
 }
 
-// tell logs what a sweep did. What is left is told once; told has, by its name,
-// what was told of each file that is still there.
-func (a *Archiver) tell(r Report, err error, told map[string]string) {
+// logReport logs what a sweep did. It logs each file that stays in the queue, and
+// the error of the sweep, only when its text changes. logged holds the texts of the
+// last sweep by file name; logReport replaces them by those of this sweep.
+func (a *Archiver) logReport(r Report, err error, logged map[string]string) {
 	log := a.cfg.Logger
 	if r.Archived+r.Resumed > 0 {
 		log.Info("logs archived", "logs", r.Archived+r.Resumed, "bytes", r.Bytes)
@@ -61,17 +61,17 @@ func (a *Archiver) tell(r Report, err error, told map[string]string) {
 		log.Info("archived logs removed", "logs", r.Expired, "bytes", r.Freed)
 	}
 	before := map[string]string{}
-	maps.Copy(before, told)
-	clear(told)
+	maps.Copy(before, logged)
+	clear(logged)
 	for _, l := range r.Left {
-		told[l.Name] = l.Err.Error()
-		if before[l.Name] != told[l.Name] {
+		logged[l.Name] = l.Err.Error()
+		if before[l.Name] != logged[l.Name] {
 			log.Warn("file left in the log queue", "file", l.Name, "err", l.Err)
 		}
 	}
 	if err != nil {
-		told[""] = err.Error() // no file has this name
-		if before[""] != told[""] {
+		logged[""] = err.Error() // no file has this name
+		if before[""] != logged[""] {
 			log.Warn("log queue not archived", "err", err)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 
 var errEnough = errors.New("enough")
 
-// running runs a until stop is called, which returns what Run returned.
+// running calls a.Run in a goroutine. stop ends it and returns the result of Run.
 func running(t *testing.T, a *archive.Archiver) (stop func() error) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	done := make(chan error, 1)
@@ -33,43 +33,43 @@ func running(t *testing.T, a *archive.Archiver) (stop func() error) {
 	}
 }
 
-// told is a log of messages.
-type told chan string
+// messages is a slog.Handler that sends the text of each message.
+type messages chan string
 
-func (l told) Enabled(context.Context, slog.Level) bool { return true }
-func (l told) WithAttrs([]slog.Attr) slog.Handler       { return l }
-func (l told) WithGroup(string) slog.Handler            { return l }
-func (l told) Handle(_ context.Context, r slog.Record) error {
+func (l messages) Enabled(context.Context, slog.Level) bool { return true }
+func (l messages) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l messages) WithGroup(string) slog.Handler            { return l }
+func (l messages) Handle(_ context.Context, r slog.Record) error {
 	l <- r.Message
 	return nil
 }
 
-// all returns what has been told so far.
-func (l told) all() []string {
-	var messages []string
+// all returns the messages so far.
+func (l messages) all() []string {
+	var texts []string
 	for {
 		select {
 		case m := <-l:
-			messages = append(messages, m)
+			texts = append(texts, m)
 		default:
-			return messages
+			return texts
 		}
 	}
 }
 
-func TestRunArchivesAsSoonAsALogComes(t *testing.T) {
+func TestRunArchivesALogAsSoonAsItComes(t *testing.T) {
 	p := newPlace(t)
-	log := make(told, 100)
+	log := make(messages, 100)
 	a := p.open(t, archive.Config{Interval: time.Hour, Logger: slog.New(log)})
 	write(t, p.queue, map[string]string{connLog: "c"})
 	stop := running(t, a)
-	patience.Next(t, log, "what was there to be archived")
+	patience.Next(t, log, "the message that the log in the queue was archived")
 	rotated := filepath.Join(filepath.Dir(p.queue), "dns.log")
 	write(t, filepath.Dir(rotated), map[string]string{"dns.log": "d"})
 	if err := os.Rename(rotated, filepath.Join(p.queue, dnsLog)); err != nil {
 		t.Fatal(err)
 	}
-	patience.Next(t, log, "what Zeek renamed into the queue to be archived")
+	patience.Next(t, log, "the message that the renamed log was archived")
 	wantFiles(t, p.logs, map[string]string{
 		"2026-11-23/conn.10:00:00-11:00:00.log.gz":         "c",
 		"2026-11-22/dns.23:30:00-00:30:00-logger-1.log.gz": "d",
@@ -81,7 +81,7 @@ func TestRunArchivesAsSoonAsALogComes(t *testing.T) {
 
 func TestRunGoesOnWhenItsQueueIsGone(t *testing.T) {
 	p := newPlace(t)
-	log := make(told, 100)
+	log := make(messages, 100)
 	a := p.open(t, archive.Config{Logger: slog.New(log)})
 	synctest.Test(t, func(t *testing.T) {
 		stop := running(t, a.InBubble())
@@ -92,9 +92,9 @@ func TestRunGoesOnWhenItsQueueIsGone(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		if diff := cmp.Diff([]string{"log queue not archived"}, log.all()); diff != "" {
-			t.Errorf("told (-want +got):\n%s", diff)
+			t.Errorf("messages (-want +got):\n%s", diff)
 		}
-		write(t, p.queue, map[string]string{connLog: "c"}) // Zeek makes it anew
+		write(t, p.queue, map[string]string{connLog: "c"}) // Zeek makes the queue again
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		wantFiles(t, p.queue, none)
@@ -102,7 +102,7 @@ func TestRunGoesOnWhenItsQueueIsGone(t *testing.T) {
 	})
 }
 
-func TestRunLooksFromTimeToTime(t *testing.T) {
+func TestRunSweepsAtEachInterval(t *testing.T) {
 	p := newPlace(t)
 	a := p.open(t, archive.Config{})
 	synctest.Test(t, func(t *testing.T) {
@@ -122,39 +122,39 @@ func TestRunLooksFromTimeToTime(t *testing.T) {
 	})
 }
 
-func TestRunTellsOnceOfWhatStays(t *testing.T) {
+func TestRunLogsOnceWhatStaysInTheQueue(t *testing.T) {
 	p := newPlace(t)
-	log := make(told, 100)
+	log := make(messages, 100)
 	a := p.open(t, archive.Config{Logger: slog.New(log)})
 	write(t, p.queue, map[string]string{"README": "", connLog: "c"})
 	synctest.Test(t, func(t *testing.T) {
 		a := a.InBubble()
-		var well atomic.Bool
+		var repaired atomic.Bool
 		a.Before(func(string, string) error {
-			if well.Load() {
+			if repaired.Load() {
 				return nil
 			}
-			return errors.New("the disk is ill")
+			return errors.New("the disk is broken")
 		})
 		stop := running(t, a)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		left := "file left in the log queue"
 		if diff := cmp.Diff([]string{left, left}, log.all()); diff != "" {
-			t.Errorf("told while the disk was ill (-want +got):\n%s", diff)
+			t.Errorf("messages while the disk was broken (-want +got):\n%s", diff)
 		}
-		well.Store(true)
+		repaired.Store(true)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		if diff := cmp.Diff([]string{"logs archived"}, log.all()); diff != "" {
-			t.Errorf("told when it was well (-want +got):\n%s", diff)
+			t.Errorf("messages after the repair (-want +got):\n%s", diff)
 		}
 		stop()
 	})
 }
 
-// onDay sweeps at a time of the year 2000 and returns the archived logs that are
-// still there.
+// onDay sweeps at the time day after the beginning of the year 2000, and returns the
+// archived logs that remain.
 func onDay(t *testing.T, p place, a *archive.Archiver, day time.Duration) []string {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -189,16 +189,16 @@ func TestRetention(t *testing.T) {
 		used, available uint64
 		want            []string
 	}{
-		"nothing is removed unless asked for":              {used: 100, available: 0, want: all},
-		"by age, days before":                              {days: 2, want: without(first)},
-		"by age, all but today":                            {days: 1, want: without(first, second)},
-		"by age, long":                                     {days: 30, want: all},
-		"by disk, below the share":                         {percent: 80, used: 80, available: 20, want: all},
-		"by disk, a little beyond":                         {percent: 80, used: 80 << 10, available: 19 << 10, want: without(first)},
-		"by disk, as much as it takes":                     {percent: 50, used: 56 << 10, available: 40 << 10, want: without(first, second)},
-		"by disk, part of a day":                           {percent: 50, used: 60 << 10, available: 36 << 10, want: without(first, second, third)},
-		"by disk, never today's":                           {percent: 1, used: 1 << 30, available: 0, want: without(first, second, third, fourth)},
-		"by age and disk, what age frees counts only once": {days: 1, percent: 50, used: 52 << 10, available: 44 << 10, want: without(first, second, third)},
+		"no retention":                              {used: 100, available: 0, want: all},
+		"by age, days before":                       {days: 2, want: without(first)},
+		"by age, all but today":                     {days: 1, want: without(first, second)},
+		"by age, more days than there are logs":     {days: 30, want: all},
+		"by disk, below the share":                  {percent: 80, used: 80, available: 20, want: all},
+		"by disk, a little beyond":                  {percent: 80, used: 80 << 10, available: 19 << 10, want: without(first)},
+		"by disk, two days":                         {percent: 50, used: 56 << 10, available: 40 << 10, want: without(first, second)},
+		"by disk, part of a day":                    {percent: 50, used: 60 << 10, available: 36 << 10, want: without(first, second, third)},
+		"by disk, never today's":                    {percent: 1, used: 1 << 30, available: 0, want: without(first, second, third, fourth)},
+		"by age and disk, bytes freed by age count": {days: 1, percent: 50, used: 52 << 10, available: 44 << 10, want: without(first, second, third)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
@@ -223,7 +223,7 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeRemovedKeepsNothingElse(t *testing.T) {
+func TestOtherLogsAreRemovedIfOneCannotBe(t *testing.T) {
 	stuck := "2020-01-01/conn.10:00:00-11:00:00.log.gz"
 	for name, cfg := range map[string]archive.Config{
 		"by age":               {KeepDays: 7},
@@ -253,7 +253,7 @@ func TestWhatCannotBeRemovedKeepsNothingElse(t *testing.T) {
 	}
 }
 
-func TestTheRealDiskIsMeasured(t *testing.T) {
+func TestRetentionMeasuresTheDisk(t *testing.T) {
 	p := newPlace(t)
 	write(t, p.logs, map[string]string{"2000-01-01/conn.10:00:00-11:00:00.log": "c"})
 	if r := sweep(t, p.open(t, archive.Config{DiskPercent: 99})); r.Expired > 1 {
@@ -261,9 +261,9 @@ func TestTheRealDiskIsMeasured(t *testing.T) {
 	}
 }
 
-func TestDrainArchivesTheQueueAndSaysWhatIsLeft(t *testing.T) {
+func TestDrainArchivesTheQueueAndLogsWhatIsLeft(t *testing.T) {
 	p := newPlace(t)
-	log := make(told, 100)
+	log := make(messages, 100)
 	a := p.open(t, archive.Config{Periodic: true, Logger: slog.New(log)})
 	write(t, p.queue, map[string]string{"conn__2026-11-20-10-00-00__2026-11-20-11-00-00__.log": "data\n", "strange": "x"})
 	a.Drain(t.Context())
@@ -285,9 +285,9 @@ func TestDrainArchivesTheQueueAndSaysWhatIsLeft(t *testing.T) {
 	}
 }
 
-func TestDrainEndsAtItsDeadlineAndSaysSo(t *testing.T) {
+func TestDrainEndsWithItsContextAndLogsIt(t *testing.T) {
 	p := newPlace(t)
-	log := make(told, 100)
+	log := make(messages, 100)
 	a := p.open(t, archive.Config{Periodic: true, Logger: slog.New(log)})
 	const file = "conn__2026-11-20-10-00-00__2026-11-20-11-00-00__.log"
 	write(t, p.queue, map[string]string{file: "data\n"})

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watch puts a token into wake, if there is room, as soon as it watches and then
-// whenever a file has come into dir, until ctx is done; then it returns nil.
+// watch sends to wake once when it begins to watch, and then whenever a file has
+// come into dir. It does not wait if wake is full. It returns nil when ctx is done.
 func watch(ctx context.Context, dir string, wake chan<- struct{}) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -17,7 +17,7 @@ func watch(ctx context.Context, dir string, wake chan<- struct{}) error {
 	}
 	events := os.NewFile(uintptr(fd), "inotify")
 	defer events.Close()
-	// Zeek renames a file into its queue; others may write it there.
+	// Zeek renames a file into the queue. Other programs may write a file there.
 	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE|unix.IN_ONLYDIR); err != nil {
 		return fmt.Errorf("watch %s: %w", dir, err)
 	}
@@ -26,9 +26,9 @@ func watch(ctx context.Context, dir string, wake chan<- struct{}) error {
 	for {
 		select {
 		case wake <- struct{}{}:
-		default: // the sweep that is due comes after this event too
+		default: // wake is full: a later sweep is due anyway
 		}
-		// What has happened does not matter, only that it has.
+		// The content of the events does not matter.
 		_, err := events.Read(buffer)
 		if ctx.Err() != nil {
 			return nil

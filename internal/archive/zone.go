@@ -11,11 +11,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
-// Zone returns the time zone that the C library makes of the variable TZ, which
-// names a file of the zone database or is a rule by itself, such as
-// CET-1CEST,M3.5.0,M10.5.0/3. Go's own reading of TZ takes such rules for UTC.
-// The error says that tz is neither; the C library then uses UTC, and so does
-// the Location.
+// Zone returns the time zone that the C library uses for the value tz of the
+// variable TZ. tz names a file of the zone database or is a rule, such as
+// CET-1CEST,M3.5.0,M10.5.0/3; Go's time package reads such a rule as UTC. If tz is
+// neither, Zone returns UTC, as the C library does, and an error.
 func Zone(tz string) (*time.Location, error) {
 	name := strings.TrimPrefix(tz, ":")
 	if name == "" {
@@ -36,12 +35,13 @@ func Zone(tz string) (*time.Location, error) {
 	return time.UTC, fmt.Errorf("time zone %q is not known and counts as UTC", tz)
 }
 
-// maxZone bounds a file of the zone database, in bytes; the largest have some
+// maxZone bounds a file of the zone database, in bytes. The largest files have some
 // thousands.
 const maxZone = 1 << 20
 
-// readZone reads such a file. Clients name it, and so it may be anything; a link,
-// as /etc/localtime is, leads to one. Only its first bytes matter.
+// readZone reads the first maxZone bytes of a file of the zone database. Clients
+// choose the path, so it can lead to any file. It may be a link, as /etc/localtime
+// is.
 func readZone(path string) ([]byte, error) {
 	f, err := durable.OpenLinked(path)
 	if err != nil {
@@ -51,15 +51,16 @@ func readZone(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxZone))
 }
 
-// zoneOfRule has the standard library read a rule where it stands in a file of the
-// zone database: behind the data, for all time after the last transition (RFC
-// 9636 section 3.3). There is one such transition here, in the distant past.
+// zoneOfRule makes the standard library read a rule. The library reads rules only
+// at the end of a file of the zone database, where they hold after the last
+// transition (RFC 9636 section 3.3). So zoneOfRule makes such a file with one
+// transition in the distant past.
 func zoneOfRule(rule string) (*time.Location, bool) {
 	if strings.ContainsAny(rule, "\n\x00") {
 		return nil, false
 	}
-	// A rule that is none leaves the zone below in force. Of two such zones with
-	// different offsets a true rule makes the same.
+	// If the rule is not valid, the file's own zone remains in force. So the rule is
+	// valid if two files with different zones lead to the same offset.
 	ofFile := func(offset int32) (*time.Location, error) {
 		return time.LoadLocationFromTZData(rule, zoneFile(rule, offset))
 	}
@@ -77,8 +78,8 @@ func zoneOfRule(rule string) (*time.Location, bool) {
 	return one, a == b
 }
 
-// zoneFile is a file of the zone database with one zone, of that many seconds
-// east of UTC, and a rule.
+// zoneFile returns a file of the zone database with one zone, offset seconds east of
+// UTC, and a rule.
 func zoneFile(rule string, offset int32) []byte {
 	header := func(version byte, transitions uint32) []byte {
 		b := append([]byte("TZif"), version)
@@ -88,7 +89,7 @@ func zoneFile(rule string, offset int32) []byte {
 		}
 		return b
 	}
-	zone := append(binary.BigEndian.AppendUint32(nil, uint32(offset)), 0, 0) // no summer time; its name is the first
+	zone := append(binary.BigEndian.AppendUint32(nil, uint32(offset)), 0, 0) // no summer time; the first name
 	names := []byte("OLD\x00")
 	file := append(header('2', 0), zone...)
 	file = append(file, names...)

@@ -12,7 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/archive"
 )
 
-func TestZoneIsWhatTheCLibraryMakesOfTZ(t *testing.T) {
+func TestZoneReadsTZAsTheCLibraryDoes(t *testing.T) {
 	winter := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 	summer := time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC)
 	for tz, want := range map[string][2]string{
@@ -37,7 +37,7 @@ func TestZoneIsWhatTheCLibraryMakesOfTZ(t *testing.T) {
 	}
 }
 
-// TestZoneFileIsNotWaitedFor has a TZ that a client has given to its node.
+// A client chooses TZ of its node, so TZ can name a pipe or a device.
 func TestZoneFileIsNotWaitedFor(t *testing.T) {
 	dir := t.TempDir()
 	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
@@ -56,7 +56,7 @@ func TestZoneFileIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-func TestZoneThatIsNoneIsSaidToCountAsUTC(t *testing.T) {
+func TestUnknownZoneIsUTCAndAnError(t *testing.T) {
 	for _, tz := range []string{"Nowhere/Never", "/no/such/file", "x", "CET-1CEST,nonsense", "A\nB"} {
 		loc, err := archive.Zone(tz)
 		if err == nil || loc != time.UTC {
