@@ -1,10 +1,12 @@
 package agent_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -82,6 +84,49 @@ func TestStatesThatWereSavedAreRead(t *testing.T) {
 			t.Errorf("%s: told %t, %d nodes, want %d", name, s.Told, len(s.Desired.Nodes), nodes)
 		}
 	}
+}
+
+// Commit d751308 started the processes in the records, with fingerprints of version
+// 0. Each has the plan that the saved state has.
+func TestProcessesThatWereRecordedRunOn(t *testing.T) {
+	const saved = "../../../testdata/state-d751308"
+	for _, name := range []string{"embedded", "untold", "zeek"} {
+		document, err := os.ReadFile(filepath.Join(saved, "documents", name+"-sensor-1.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := recordedProcesses(t, filepath.Join(saved, name, "nodes/sensor-1/processes"))
+		m := agent.New(agent.Config{Name: "sensor-1"}, restore(t, string(document)), nil)
+		for _, e := range m.Step(time.Unix(0, 0), agent.Adopted{Processes: found}) {
+			t.Errorf("%s: the agent adopts the processes and does %T %+v", name, e, e)
+		}
+	}
+}
+
+func recordedProcesses(t *testing.T, dir string) []agent.Process {
+	t.Helper()
+	files, err := filepath.Glob(dir + "/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("records in %s: %v, %v", dir, files, err)
+	}
+	var found []agent.Process
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rec struct {
+			Name        mgmt.NodeName
+			Launch      uint64
+			PID         int64
+			Fingerprint mgmt.Fingerprint `json:"plan_hash"`
+		}
+		if err := json.Unmarshal(text, &rec); err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, agent.Process{Node: rec.Name, Launch: rec.Launch, PID: rec.PID, Fingerprint: rec.Fingerprint})
+	}
+	return found
 }
 
 func TestNothingStoredIsTheZeroState(t *testing.T) {
