@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -36,18 +38,40 @@ func TestMain(m *testing.M) {
 //	alive PID             checks that a process of this script lives; ! alive waits until it has ended
 //	appears PATTERN       waits until a file matches the pattern
 //	vanishes PATTERN      waits until no file matches the pattern
-//	state VERSION/NAME    makes the state directory a copy of testdata/state-VERSION/NAME
+//	state COMMIT/NAME     makes the state directory a copy of testdata/state-COMMIT/NAME
 //	standin NODE VAR      puts the process that was started under the name NODE into the record of
 //	                      NODE's process, and sets VAR to its PID
 //
 // A script must stop all of its nodes before it ends.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata", setUpScript) }
+
+// TestSavedStates runs the scripts testdata/saved/*.txtar once for each commit whose
+// program has left its state in testdata/state-COMMIT. The variable SAVED is the
+// commit.
+func TestSavedStates(t *testing.T) {
+	dirs, err := filepath.Glob(filepath.Join(savedStates, "state-*"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("saved states: %v, %v", dirs, err)
+	}
+	for _, dir := range dirs {
+		_, commit, _ := strings.Cut(filepath.Base(dir), "-")
+		t.Run(commit, func(t *testing.T) {
+			runScripts(t, "testdata/saved", func(env *testscript.Env) error {
+				env.Setenv("SAVED", commit)
+				return setUpScript(env)
+			})
+		})
+	}
+}
+
+// runScripts runs the scripts of a directory.
+func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 	// testscript makes a directory for all scripts below GOTMPDIR, and leaves it
 	// behind if -run excludes some scripts.
 	t.Setenv("GOTMPDIR", t.TempDir())
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata",
-		Setup: setUpScript,
+		Dir:   dir,
+		Setup: setUp,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"isolate":  cmdIsolate,
 			"start":    cmdStart,

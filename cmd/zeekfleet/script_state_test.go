@@ -26,7 +26,7 @@ const (
 // the state directory, so cmdState replaces that path in every file.
 func cmdState(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: state VERSION/NAME")
+		ts.Fatalf("usage: state COMMIT/NAME")
 	}
 	from, to := filepath.Join(savedStates, "state-"+args[0]), ts.Getenv("ZEEK_MANAGEMENT_STATE_DIR")
 	ts.Check(filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
