@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// directory returns a daemon's directory, as upstream places it (spec
+// directory returns a daemon's directory. It is where upstream places it (spec
 // management-api 1.2).
 func (c Common) directory(given, name string) string {
 	if given == "" {
@@ -20,7 +20,8 @@ func (c Common) directory(given, name string) string {
 	return filepath.Join(c.StateDir, "nodes", given)
 }
 
-// controller returns where to dial the controller; empty if the agent waits.
+// controller returns the host:port of the controller that the agent dials. It is
+// empty if the agent waits for a controller.
 func (p parts) controller() string {
 	if addr, err := netip.ParseAddr(p.controllerHost); err == nil && addr.IsUnspecified() {
 		return ""
@@ -28,7 +29,8 @@ func (p parts) controller() string {
 	return net.JoinHostPort(p.controllerHost, strconv.Itoa(int(p.controllerPort)))
 }
 
-// origins tells of a setting what a message to a person needs.
+// origins says where the value of a setting came from and how to set it. Messages
+// to a person need both.
 type origins interface {
 	setBy(key string) string
 	from(key string) string
@@ -86,10 +88,11 @@ func (c Common) check(o origins) error {
 	return nil
 }
 
-// The settings of nodes' certificate and key.
+// The keys of the settings for the nodes' certificate and for its key.
 const nodeCert, nodeKey = "zeek.tls_cert", "zeek.tls_key"
 
-// check tells whether certificate and key go together, which two settings name.
+// check returns an error if there is a certificate without a key, or a key
+// without a certificate. The keys of the two settings are for the message.
 func (t TLS) check(cert, key string, o origins) error {
 	switch {
 	case t.Cert != "" && t.Key == "":
@@ -100,19 +103,19 @@ func (t TLS) check(cert, key string, o origins) error {
 	return nil
 }
 
-// mutual tells whether Broker peers must prove who they are.
+// mutual reports whether Broker peers must show a certificate.
 func (c Common) mutual() bool {
 	return c.TLS.Cert != "" && c.TLS.CA != ""
 }
 
-// What makes a listener safe to reach.
+// The settings that make a listener safe to reach from other hosts.
 const (
 	mutualBroker    = "tls.cert, tls.key and tls.ca"
 	mutualWebSocket = "controller.websocket_tls.cert, .key, .ca and .verify"
 )
 
-// exposed refuses a listener that others can reach and that does not ask them
-// who they are, unless insecure says that this is meant.
+// exposed returns an error if others can reach the listener and need not show a
+// certificate. It returns nil if insecure allows such listeners.
 func (c Common) exposed(l Listen, key string, mutual bool, remedy string, o origins) error {
 	if l.Off || l.Addr.IsLoopback() || mutual || c.Insecure {
 		return nil

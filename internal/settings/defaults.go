@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Defaults are the values of those settings that are fields of the packages which
-// do the work: such a value stands where its field is documented. Package app
-// collects them. All other defaults are in the tables of this package.
+// Defaults are the values of settings that nobody has set and that are fields of
+// other packages. Each value stands in the package whose field it is, and package
+// app collects them. All other defaults are in the tables of this package.
 type Defaults struct {
 	Controller Controller
 	Agent      Agent
 }
 
-// fill gives each setting of a package its default, which is a field of d.
+// fill sets the default of each setting that has its default in d.
 func fill[T any](table []setting[T], d T) []setting[T] {
 	for i, s := range table {
 		if s.packages {
@@ -23,8 +23,7 @@ func fill[T any](table []setting[T], d T) []setting[T] {
 	return table
 }
 
-// brief writes a time without the units of which there are none: 1m0s as 1m. Other
-// texts stay as they are.
+// brief shortens a time: 1m0s becomes 1m. Other texts stay as they are.
 func brief(text string) string {
 	if _, err := time.ParseDuration(text); err != nil {
 		return text

@@ -18,7 +18,7 @@ import (
 // MaxFile bounds a configuration file, in bytes.
 const MaxFile = 1 << 20
 
-// ReadFile returns the text of the file at path; one larger than MaxFile is an
+// ReadFile returns the text of the file at path. A file larger than MaxFile is an
 // error.
 func ReadFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
@@ -36,7 +36,7 @@ func ReadFile(path string) ([]byte, error) {
 	return text, nil
 }
 
-// file is what a configuration file says, by key.
+// file is the content of a configuration file, by key.
 type file struct {
 	path   string
 	values map[string]fileValue
@@ -47,8 +47,8 @@ type fileValue struct {
 	line int
 }
 
-// knownKeys returns every key that may stand in a file, whichever daemon reads
-// it: one file serves a host with both.
+// knownKeys returns every key that a file may have. One file serves a host that
+// has both daemons, so the keys of both are known.
 func knownKeys() map[string]bool {
 	known := make(map[string]bool)
 	for _, s := range controllerTable(Sources{}, new(parts)) {
@@ -60,8 +60,8 @@ func knownKeys() map[string]bool {
 	return known
 }
 
-// parseFile reads one YAML mapping whose keys, joined by dots, are all known. An
-// error names the file and, where there is one, the line.
+// parseFile reads a YAML mapping. Its keys, joined by dots, must all be known. An
+// error names the file, and the line if there is one.
 func parseFile(path string, text []byte, known map[string]bool) (file, error) {
 	f := file{path: path, values: make(map[string]fileValue)}
 	root, err := f.document(text)
@@ -80,8 +80,8 @@ func parseFile(path string, text []byte, known map[string]bool) (file, error) {
 	return f, nil
 }
 
-// document returns the root of the only document in text, and nil if there is
-// none: comments alone, or nothing.
+// document returns the root of the only document in text. It is nil if the text
+// is empty or has comments alone.
 func (f file) document(text []byte) (*yaml.Node, error) {
 	loader, err := yaml.NewLoader(bytes.NewReader(text))
 	if err != nil {
@@ -105,8 +105,8 @@ func (f file) document(text []byte) (*yaml.Node, error) {
 	return nil, f.errorAt(more.Line, "more than one YAML document")
 }
 
-// add takes the settings of m, whose keys have this prefix. Sections are as deep
-// as known keys are, so that what a file nests is bounded.
+// add takes the settings of m. The prefix stands before the keys of m. Sections
+// are no deeper than the known keys: so the depth of a file is bounded.
 func (f file) add(prefix string, m *yaml.Node, known map[string]bool) error {
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		name, v := m.Content[i], m.Content[i+1]
@@ -119,7 +119,7 @@ func (f file) add(prefix string, m *yaml.Node, known map[string]bool) error {
 		case !known[key] && !section:
 			return f.errorAt(name.Line, "unknown setting %q%s", key, meantKey(prefix, name.Value, known))
 		case section && v.Kind == yaml.ScalarNode && v.Tag == "!!null":
-			continue // nothing of it is set, as where all of it is a comment
+			continue // the section is empty, or all of it is a comment
 		case section && v.Kind != yaml.MappingNode:
 			return f.errorAt(v.Line, "%s must be a section with settings", key)
 		case section:
@@ -174,7 +174,7 @@ func (f file) errorAt(line int, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s", f.path, max(line, 1), fmt.Sprintf(format, args...))
 }
 
-// syntaxError turns what the YAML parser says into one line in our form.
+// syntaxError turns an error of the YAML parser into one line in our form.
 func (f file) syntaxError(text []byte, err error) error {
 	if line, ok := tabIndented(text); ok {
 		return f.errorAt(line, "indented with a tab, and in YAML only blanks indent")
@@ -186,8 +186,8 @@ func (f file) syntaxError(text []byte, err error) error {
 	return f.errorAt(line, "not YAML: %s", reason)
 }
 
-// tabIndented returns the first line that is indented with a tab. The parser says
-// of one that it cannot start a token, or complains of the line before.
+// tabIndented returns the first line that is indented with a tab. The parser's
+// own message about such a line does not mention the tab.
 func tabIndented(text []byte) (line int, found bool) {
 	for l := range bytes.Lines(text) {
 		line++

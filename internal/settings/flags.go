@@ -6,22 +6,22 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// AddControllerFlags adds the flag of every setting of a controller to fs, and
-// that of the configuration file.
+// AddControllerFlags adds to fs the flag of every setting of a controller, and
+// the flag of the configuration file.
 func (d Defaults) AddControllerFlags(fs *pflag.FlagSet) {
 	addConfigFlag(fs)
 	addFlags(fs, controllerTable(Sources{Defaults: d}, new(parts)))
 }
 
-// AddAgentFlags adds the flag of every setting of an agent to fs, and that of
+// AddAgentFlags adds to fs the flag of every setting of an agent, and the flag of
 // the configuration file.
 func (d Defaults) AddAgentFlags(fs *pflag.FlagSet) {
 	addConfigFlag(fs)
 	addFlags(fs, agentTable(Sources{Defaults: d}, new(parts)))
 }
 
-// AddCommonFlags adds the flags of the settings that both daemons share to fs,
-// and that of the configuration file, for a program that runs both.
+// AddCommonFlags adds to fs the flags of the settings that both daemons have, and
+// the flag of the configuration file. It is for a command that runs both daemons.
 func (d Defaults) AddCommonFlags(fs *pflag.FlagSet) {
 	addConfigFlag(fs)
 	common := func(c *Common) *Common { return c }
@@ -42,8 +42,8 @@ func addFlags[T any](fs *pflag.FlagSet, table []setting[T]) {
 	}
 }
 
-// usage is the setting's line in help texts. Defaults that depend on the host
-// are named, not shown: help must read the same everywhere.
+// usage returns the setting's line in help texts. A default that depends on the
+// host is described and not shown: help must read the same everywhere.
 func (s setting[T]) usage() string {
 	switch {
 	case s.follows != "":
@@ -54,8 +54,8 @@ func (s setting[T]) usage() string {
 	return fmt.Sprintf("%s (%s; default %s)", s.doc, s.env, s.initial)
 }
 
-// flagText keeps a flag's text for Resolve, after value has approved of it: so
-// pflag reports a bad one as misuse, with the flag's name.
+// flagText keeps the text of a flag for Resolve. Set parses the text first, so
+// that pflag reports a bad text as misuse and names the flag.
 type flagText struct {
 	value value
 	text  string

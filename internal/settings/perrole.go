@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// perRole returns one setting per role of a node: agent.<key>.<role>. The doc
-// has a %s for the role.
+// perRole returns one setting for each role of nodes. Its key is
+// agent.<key>.<role>. The doc has a %s for the role.
 func perRole(key, flag, env, doc string, of func(*Agent) *PerRole) []setting[Agent] {
 	var table []setting[Agent]
 	for _, role := range []struct {

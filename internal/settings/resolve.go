@@ -11,19 +11,19 @@ import (
 // Sources are what settings are resolved from. All fields but Defaults may be
 // zero.
 type Sources struct {
-	// Flags is a set to which AddControllerFlags, AddAgentFlags or AddCommonFlags
-	// added, after parsing; flags that are missing from it count as not given. Nil
-	// means that there are none.
+	// Flags is a set to which AddControllerFlags, AddAgentFlags or
+	// AddCommonFlags added flags, after it was parsed. A flag that is not in the
+	// set counts as not given. Nil means that there are no flags.
 	Flags *pflag.FlagSet
 	// LookupEnv is os.LookupEnv. Nil means that the environment is empty.
 	LookupEnv func(name string) (string, bool)
-	// ReadFile returns a configuration file's text; see ReadFile. Nil means
+	// ReadFile returns the text of a configuration file. Nil means the function
 	// ReadFile.
 	ReadFile func(path string) ([]byte, error)
 	// Defaults are the values of settings that nobody has set.
 	Defaults Defaults
-	// Hostname is the host's, for the default names. Empty means "<unknown>",
-	// which is what Zeek says then (spec management-api 1.6).
+	// Hostname is the name of the host. Default names contain it. Empty means
+	// "<unknown>", as in Zeek (spec management-api 1.6).
 	Hostname string
 }
 
@@ -40,8 +40,8 @@ func (s Sources) hostname() string {
 	return s.Hostname
 }
 
-// testing says that Zeek's own tests want all files where they run (spec
-// management-api 1.7).
+// testing reports whether Zeek's own tests run this program. They want all files
+// in the working directory (spec management-api 1.7).
 func (s Sources) testing() bool { return s.env("ZEEK_MANAGEMENT_TESTING") != "" }
 
 // spoolDir returns the default spool directory.
@@ -52,7 +52,7 @@ func (s Sources) spoolDir(stateDir string) string {
 	return filepath.Join(stateDir, "spool")
 }
 
-// env returns a variable's value, and nothing if it is unset.
+// env returns the value of a variable. It is empty if the variable is unset.
 func (s Sources) env(name string) string {
 	if s.LookupEnv == nil {
 		return ""
@@ -61,7 +61,7 @@ func (s Sources) env(name string) string {
 	return text
 }
 
-// flag returns a flag's text, and false if it was not given.
+// flag returns the text of a flag, and false if the flag was not given.
 func (s Sources) flag(name string) (string, bool) {
 	if s.Flags == nil {
 		return "", false
@@ -73,7 +73,8 @@ func (s Sources) flag(name string) (string, bool) {
 	return f.Value.String(), true
 }
 
-// file reads the configuration file that flags or environment name, if any.
+// file reads the configuration file. A flag or the environment names it, if there
+// is one.
 func (s Sources) file() (file, error) {
 	from := "--" + ConfigFlag
 	path, given := s.flag(ConfigFlag)
@@ -94,16 +95,16 @@ func (s Sources) file() (file, error) {
 	return parseFile(path, text, knownKeys())
 }
 
-// An Entry is one setting's effective value and where it came from, such as
-// "flag --name", "environment ZEEK_AGENT_NAME", "file f.yaml:3" or "default".
+// An Entry is the value of one setting, and its origin: "flag --name",
+// "environment ZEEK_AGENT_NAME", "file f.yaml:3" or "default".
 type Entry struct{ Key, Value, Origin string }
 
-// origin is the Entry.Origin of what nobody set.
+// originDefault is the origin of a value that nobody has set.
 const originDefault = "default"
 
-// ResolveController returns the controller's settings, and all of them as
-// entries in the order of the table. An error names the one setting that is
-// wrong and what carried it.
+// ResolveController returns the controller's settings, and all of them as entries
+// in the order of the table. An error names the setting that is wrong and the
+// origin of its value.
 func ResolveController(src Sources) (Controller, []Entry, error) {
 	var c Controller
 	r, err := resolve(src, controllerTable(src, new(parts)), &c)
@@ -118,8 +119,8 @@ func ResolveController(src Sources) (Controller, []Entry, error) {
 }
 
 // ResolveAgent returns the agent's settings, and all of them as entries in the
-// order of the table. An error names the one setting that is wrong and what
-// carried it.
+// order of the table. An error names the setting that is wrong and the origin of
+// its value.
 func ResolveAgent(src Sources) (Agent, []Entry, error) {
 	var (
 		a Agent
@@ -139,14 +140,14 @@ func ResolveAgent(src Sources) (Agent, []Entry, error) {
 	return a, r.entries(&a), nil
 }
 
-// resolved is a table whose settings have their values, and where each value
-// came from, by key.
+// resolved is a table whose settings have their values. It has the origin of each
+// value, by key.
 type resolved[T any] struct {
 	table  []setting[T]
 	origin map[string]string
 }
 
-// resolve fills into from src.
+// resolve sets the fields of into from src.
 func resolve[T any](src Sources, table []setting[T], into *T) (resolved[T], error) {
 	f, err := src.file()
 	if err != nil {
@@ -167,7 +168,7 @@ func resolve[T any](src Sources, table []setting[T], into *T) (resolved[T], erro
 	return r, nil
 }
 
-// find returns the text that counts for s, and its origin.
+// find returns the text of the setting and its origin.
 func (s setting[T]) find(src Sources, f file) (text, origin string) {
 	if text, ok := src.flag(s.flag); ok {
 		return text, "flag --" + s.flag
@@ -183,7 +184,8 @@ func (s setting[T]) find(src Sources, f file) (text, origin string) {
 	return s.initial, originDefault
 }
 
-// setBy tells how to set the setting called key.
+// setBy returns the flag, the variable and the key that set the setting called
+// key.
 func (r resolved[T]) setBy(key string) string {
 	for _, s := range r.table {
 		if s.key == key {
@@ -193,7 +195,7 @@ func (r resolved[T]) setBy(key string) string {
 	panic("settings: no setting " + key)
 }
 
-// from returns where the value of the setting called key came from.
+// from returns the origin of the value of the setting called key.
 func (r resolved[T]) from(key string) string { return r.origin[key] }
 
 func (r resolved[T]) entries(from *T) []Entry {

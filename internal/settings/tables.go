@@ -10,16 +10,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// A setting is one thing that an operator can set in a T.
+// A setting is one field of T that an operator can set.
 type setting[T any] struct {
 	// key names the setting in the file (a dot is one level), in messages and
 	// in the output of `zeekfleet config`.
 	key string
-	// also, if set, is another key of the file that counts where key is not
-	// there.
+	// also, if set, is another key of the file. It counts if the file does not
+	// have key.
 	also string
-	// follows, if set, is the key of an earlier setting of the table whose value
-	// this one takes when it has none of its own.
+	// follows, if set, is the key of an earlier setting of the table. This
+	// setting takes the value of that one if nobody has set it.
 	follows   string
 	flag, env string
 	// initial is the default, as one would write it.
@@ -39,10 +39,11 @@ const (
 	minSilence, maxSilence = time.Second, time.Hour
 )
 
-// maxOutputLines bounds what is kept of a node's output.
+// maxOutputLines bounds the lines that are kept of a node's output.
 const maxOutputLines = 10_000
 
-// parts hold settings that are not fields by themselves.
+// parts have the values of settings that are no fields of T. Fields of T are made
+// from them.
 type parts struct {
 	defaultAddress netip.Addr
 	// controllerHost and controllerPort become Agent.Controller.
@@ -50,7 +51,8 @@ type parts struct {
 	controllerPort uint16
 }
 
-// commonTable lists the settings of both daemons, in the T whose Common is at.
+// commonTable lists the settings that both daemons have. The function at returns
+// their place in a T.
 func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T] {
 	on := func(field func(*Common) value) func(*T) value {
 		return func(t *T) value { return field(at(t)) }
@@ -217,8 +219,8 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 	return fill(slices.Concat(table, nodesTable(), archiveTable(), zeekTable()), src.Defaults.Agent)
 }
 
-// stateDir returns the default state directory: the user's own, and the
-// system's for one without a home.
+// stateDir returns the default state directory: a directory of the user, or a
+// directory of the system for a user without a home.
 func stateDir(src Sources) string {
 	if src.testing() {
 		return "."

@@ -6,71 +6,73 @@ import (
 	"time"
 )
 
-// Controller is what a controller is told.
+// Controller has the settings of a controller.
 type Controller struct {
 	Common
-	// Name is the controller's own; never empty.
+	// Name is the name of the controller. It is never empty.
 	Name string
-	// Directory is where the controller keeps its files: below StateDir's
-	// "nodes", unless an absolute one was given.
+	// Directory is the directory of the controller's files. It is below
+	// StateDir's "nodes", unless an absolute one was given.
 	Directory string
 	// Broker is where agents connect; WebSocket is where clients do.
 	Broker, WebSocket Listen
-	// HostNames are what clients may call the controller's host, besides its
-	// addresses, its own name and localhost.
+	// HostNames are names by which clients may call the controller's host,
+	// besides its addresses, its own name and localhost.
 	HostNames []string
-	// AgentNames say of a certificate's names as which instances, besides these
-	// names themselves, its agent may introduce itself: NAME=INSTANCE, where *
-	// stands for all.
+	// AgentNames have the form NAME=INSTANCE. An agent whose certificate has
+	// that name may introduce itself as that instance; * stands for all
+	// instances. Any agent may introduce itself by a name in its own
+	// certificate.
 	AgentNames []string
-	// WebSocketTLS protects WebSocket; plain without a certificate.
+	// WebSocketTLS protects WebSocket. Without a certificate clients may speak
+	// plain text.
 	WebSocketTLS TLS
-	// WebSocketVerify demands a certificate signed by WebSocketTLS.CA of each
-	// client.
+	// WebSocketVerify demands of each client a certificate that WebSocketTLS.CA
+	// has signed.
 	WebSocketVerify bool
 	// BrokerPorts and MetricsPorts give ports to nodes that have none.
 	BrokerPorts, MetricsPorts PortAssignment
-	// ShownPort is the port that get-nodes shows for the controller; 0 is the one
-	// where agents connect.
+	// ShownPort is the port that get-nodes shows for the controller. Zero means
+	// the port where agents connect.
 	ShownPort uint16
-	// RequestTimeout bounds the wait for agents' answers to one request;
+	// RequestTimeout bounds the wait for agents' answers to a request.
 	// DeployTimeout bounds it for deployments and restarts.
 	RequestTimeout, DeployTimeout time.Duration
 }
 
-// Agent is what an agent is told.
+// Agent has the settings of an agent.
 type Agent struct {
 	Common
-	// Name is the instance's; never empty.
+	// Name is the name of the instance. It is never empty.
 	Name string
-	// Directory is where the agent keeps its files: below StateDir's "nodes",
-	// unless an absolute one was given.
+	// Directory is the directory of the agent's files. It is below StateDir's
+	// "nodes", unless an absolute one was given.
 	Directory string
-	// Broker is where nodes connect, and the controller, if it dials.
+	// Broker is where nodes connect. A controller that dials connects there as
+	// well.
 	Broker Listen
-	// Controller is the host:port that the agent dials; empty if it waits to be
-	// dialed.
+	// Controller is the host:port of the controller that the agent dials. It is
+	// empty if the agent waits for a controller.
 	Controller string
 	// ControllerNames are the names of which a controller's certificate must have
 	// one. Empty means any, but only of the controller that the agent dials.
 	ControllerNames []string
-	// ForeignNodes are those as which programs may say hello that the agent has
-	// not launched.
+	// ForeignNodes are the nodes as which programs may say hello that the agent
+	// has not launched.
 	ForeignNodes []string
-	// AllowOptions and AllowEnv are what nodes may set although it could run
-	// anything; see mgmt.Permits.
+	// AllowOptions and AllowEnv are options and variables that nodes may set
+	// although they could run any program. See mgmt.Permits.
 	AllowOptions, AllowEnv []string
 	// RequestTimeout bounds the wait for nodes' answers to one request;
 	// DeployTimeout bounds the answer to a deployment.
 	RequestTimeout, DeployTimeout time.Duration
 	// StdoutFile and StderrFile are the names of the files in a node's directory
-	// that hold what it prints; empty: no file.
+	// that take what the node prints. Empty means no file.
 	StdoutFile, StderrFile string
 	// OutputLines bounds the last lines of each stream that are kept for
 	// reports.
 	OutputLines int
-	// Preflight says what a deployment owes to the look at it before it changes
-	// anything.
+	// Preflight says how a deployment is looked at before it changes anything.
 	Preflight Preflight
 	Lifecycle Lifecycle
 	// SpoolDir holds the queue of rotated logs.
@@ -79,18 +81,19 @@ type Agent struct {
 	Zeek     Zeek
 }
 
-// Preflight is a mode of looking at deployments.
+// Preflight says how deployments are looked at.
 type Preflight string
 
-// The modes. Both that look refuse a deployment for what they find;
-// PreflightStrict also for what is not known in time.
+// The modes. With PreflightOn and with PreflightStrict a deployment is refused
+// for each problem that is found. With PreflightStrict it is also refused if a
+// check has not ended in time.
 const (
 	PreflightStrict Preflight = "strict"
 	PreflightOn     Preflight = "on"
 	PreflightOff    Preflight = "off"
 )
 
-// Common is what both daemons are told.
+// Common has the settings that both daemons have.
 type Common struct {
 	// StateDir is the root of all files that daemons and nodes write.
 	StateDir string
@@ -99,11 +102,11 @@ type Common struct {
 	// PeerSilence is how long a native peer may say nothing, although it is
 	// asked to, before it counts as lost.
 	PeerSilence time.Duration
-	// Insecure allows listeners beyond loopback addresses that let in whoever
-	// connects.
+	// Insecure allows listeners beyond loopback addresses to which everyone may
+	// connect.
 	Insecure bool
-	// LocalUsers are the users of this host, by name or number, who may do
-	// everything, besides root and the daemon's own.
+	// LocalUsers are users of this host, by name or number, who may do
+	// everything. Root and the daemon's own user may do everything in any case.
 	LocalUsers []string
 	// TLS protects native Broker peerings, in both directions.
 	TLS TLS
@@ -116,26 +119,26 @@ type Common struct {
 // Listen is where a daemon accepts connections.
 type Listen struct {
 	Addr netip.Addr
-	// Port is the port; 0 is one that the system picks.
+	// Port is the port. Zero means that the system picks one.
 	Port uint16
-	// Off says not to listen at all.
+	// Off says that the daemon does not listen.
 	Off bool
 }
 
 // AddrPort returns address and port as one.
 func (l Listen) AddrPort() netip.AddrPort { return netip.AddrPortFrom(l.Addr, l.Port) }
 
-// TLS names the PEM files of one's identity and of the authorities one trusts.
-// Cert and Key are both set or both empty.
+// TLS names PEM files: a certificate, its private key, and the authorities that
+// are trusted. Cert and Key are both set or both empty.
 type TLS struct{ Cert, Key, CA string }
 
 // Transport says how native Broker peerings are protected.
 type Transport string
 
 const (
-	// TransportAuto encrypts with the certificate if there is one. Without one
-	// a listener on a loopback address takes plain connections and anonymous
-	// TLS, one elsewhere only TLS.
+	// TransportAuto encrypts with the certificate, if there is one. Without a
+	// certificate, a listener on a loopback address takes plain connections and
+	// anonymous TLS. A listener on another address then takes only TLS.
 	TransportAuto Transport = "auto"
 	// TransportTLS takes and makes encrypted connections only.
 	TransportTLS Transport = "tls"
@@ -147,7 +150,8 @@ const (
 // Topics are the topics of the Management framework (spec management-api 1.3).
 type Topics struct {
 	Controller string
-	// Agent is a prefix; an agent's topic is this, a slash and its name.
+	// Agent is a prefix. An agent's topic is this prefix, a slash and the
+	// agent's name.
 	Agent string
 	Node  string
 }

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// A value is the field of a daemon's settings that one setting fills: it parses
-// text into the field, or leaves it alone and says why not, and prints it.
+// A value is a field that a setting sets. It parses a text into the field, or
+// leaves the field alone and returns an error. It also prints the field.
 type value struct {
 	parse func(text string) error
 	text  func() string
-	// kind stands for the value in help texts.
+	// kind is the name of the argument in help texts.
 	kind string
 }
 
@@ -38,7 +38,8 @@ func at[F any](p *F, kind string, parse func(string) (F, error), print func(F) s
 
 func same(s string) string { return s }
 
-// nameAt is for names of daemons: they become part of topics and directories.
+// nameAt reads the name of a daemon. The name becomes part of topics and
+// directories.
 func nameAt(p *string) value {
 	return at(p, "name", func(text string) (string, error) {
 		if text == "" || text == "." || text == ".." || strings.ContainsFunc(text, notInName) {
@@ -71,7 +72,8 @@ func pathAt(p *string, kind string) value {
 	}, same)
 }
 
-// fileNameAt is for a file whose directory is not the setting's to choose.
+// fileNameAt reads the name of a file in a directory that the setting does not
+// choose.
 func fileNameAt(p *string) value {
 	return at(p, "name", func(text string) (string, error) {
 		if text != "" && (!filepath.IsLocal(text) || strings.ContainsRune(text, '/') || strings.ContainsRune(text, 0)) {
@@ -81,7 +83,7 @@ func fileNameAt(p *string) value {
 	}, same)
 }
 
-// addressAt reads an IP address; empty leaves the address invalid.
+// addressAt reads an IP address. Empty makes the address invalid.
 func addressAt(p *netip.Addr) value {
 	return at(p, "address", func(text string) (netip.Addr, error) {
 		if text == "" {
@@ -114,11 +116,10 @@ func hostAt(p *string) value {
 
 func notInHost(r rune) bool { return notInName(r) || strings.ContainsRune(":[]@?#%", r) }
 
-// off is how a listener's port says that there is to be none; Zeek spells it
-// 0/unknown.
+// off says that a daemon does not listen. Zeek writes 0/unknown for that.
 const off = "off"
 
-// listenPortAt reads a port to listen on, 0 being any, or none.
+// listenPortAt reads a port to listen on. Zero means any port, off means none.
 func listenPortAt(p *Listen) value {
 	return value{
 		kind: "port",
@@ -142,7 +143,7 @@ func listenPortAt(p *Listen) value {
 	}
 }
 
-// portAt reads a port from lowest up.
+// portAt reads a port that is not below lowest.
 func portAt(p *uint16, lowest uint16) value {
 	return at(p, "port",
 		func(text string) (uint16, error) { return parsePort(text, lowest) },
@@ -158,7 +159,7 @@ func parsePort(text string, lowest uint16) (uint16, error) {
 	return uint16(number), nil
 }
 
-// durationAt reads a time between lowest and highest; a number without a unit
+// durationAt reads a time between lowest and highest. A number without a unit
 // counts seconds.
 func durationAt(p *time.Duration, lowest, highest time.Duration) value {
 	return at(p, "time",
@@ -203,7 +204,7 @@ func boolAt(p *bool) value {
 // boolKind marks flags that need no argument.
 const boolKind = "bool"
 
-// preflightAt reads a preflight's mode; true and false are on and off.
+// preflightAt reads the mode of preflights. True means on, false means off.
 func preflightAt(p *Preflight) value {
 	v := choiceAt(p, "mode", PreflightStrict, PreflightOn, PreflightOff)
 	parse := v.parse
@@ -221,7 +222,7 @@ func preflightAt(p *Preflight) value {
 	return v
 }
 
-// choiceAt reads one of a few words.
+// choiceAt reads a word that is one of few.
 func choiceAt[T ~string](p *T, kind string, choices ...T) value {
 	return at(p, kind, func(text string) (T, error) {
 		if !slices.Contains(choices, T(text)) {

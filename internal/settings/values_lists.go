@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// notAt reads a setting that is true where the field is false.
+// notAt reads a setting that is true if the field is false.
 func notAt(p *bool) value {
 	var said bool
 	v := boolAt(&said)
@@ -27,7 +27,7 @@ func notAt(p *bool) value {
 	}
 }
 
-// wordsAt reads words that are separated by blanks; a word cannot hold one.
+// wordsAt reads words that are separated by blanks. A word contains no blank.
 func wordsAt(p *[]string, kind string) value {
 	return at(p, kind, func(text string) ([]string, error) {
 		if strings.ContainsRune(text, 0) {
@@ -70,7 +70,7 @@ func dirsAt(p *[]string) value {
 	}, func(dirs []string) string { return strings.Join(dirs, ":") })
 }
 
-// secondsAt is durationAt for what is counted in whole seconds.
+// secondsAt is durationAt for a whole number of seconds.
 func secondsAt(p *time.Duration, lowest, highest time.Duration) value {
 	return at(p, "time", func(text string) (time.Duration, error) {
 		d, err := parseDuration(text, lowest, highest)
@@ -105,7 +105,7 @@ func bytesAt(p *uint64, lowest uint64) value {
 	}, formatBytes)
 }
 
-// formatBytes writes an amount in the largest unit that divides it.
+// formatBytes writes an amount in the largest unit of which it is a multiple.
 func formatBytes(n uint64) string {
 	for _, u := range byteUnits {
 		if n >= u.bytes && n%u.bytes == 0 && u.bytes > 1 {

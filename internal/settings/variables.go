@@ -9,25 +9,25 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Variables with ownPrefix are all ours. Of those with one of frameworkPrefixes
-// some are read by Zeek and by zeek-client alone.
+// A variable with ownPrefix is ours. A variable with one of frameworkPrefixes may
+// also be one that only Zeek or zeek-client reads.
 const ownPrefix = "ZEEKFLEET_"
 
 var frameworkPrefixes = []string{"ZEEK_AGENT_", "ZEEK_CONTROLLER_", "ZEEK_MANAGEMENT_", "ZEEK_CLIENT_"}
 
-// notOurs are variables of the framework's that no daemon of ours reads.
+// notOurs are variables of the framework that no daemon of ours reads.
 var notOurs = []string{"ZEEK_MANAGEMENT_NODE", "ZEEK_MANAGEMENT_TESTING", "ZEEK_CLIENT_CONFIG_FILE", "ZEEK_CLIENT_CONFIG_SETTINGS"}
 
-// UnknownVariables says of each variable in environ, which is os.Environ's, that
-// has a name like ours and that nothing reads so, with the name that was probably
-// meant. Of names that begin like the framework's only those count which are
-// nearly one.
+// UnknownVariables returns a warning for each variable in environ that looks like
+// one of ours and that nothing reads. The warning names the variable that was
+// probably meant. A variable with a prefix of the framework only counts if its
+// name is close to that of a variable of ours. environ is os.Environ's.
 func UnknownVariables(environ []string) []string {
 	known := map[string]string{ConfigEnv: ConfigEnv, mgmt.CPUsEnv: mgmt.CPUsEnv}
 	for _, name := range notOurs {
 		known[name] = name
 	}
-	meant := map[string]string{} // by what a variable might be called
+	meant := map[string]string{} // by names that a person might give to a variable
 	add := func(key, env string) {
 		known[env] = env
 		meant[ownPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = env
@@ -45,7 +45,7 @@ func UnknownVariables(environ []string) []string {
 	var unknown []string
 	for _, assignment := range environ {
 		name, value, _ := strings.Cut(assignment, "=")
-		if known[name] != "" || value == "" { // set to nothing is unset
+		if known[name] != "" || value == "" { // an empty variable counts as unset
 			continue
 		}
 		switch near, own := meantVariable(name, meant), strings.HasPrefix(name, ownPrefix); {
@@ -59,8 +59,8 @@ func UnknownVariables(environ []string) []string {
 	return unknown
 }
 
-// meantVariable returns the variable that name stands for in meant, or else the
-// one of a name that begins as name does and goes on nearly as it does.
+// meantVariable returns the variable that name stands for in meant. If there is
+// none, it returns the variable with the same prefix whose name is nearest.
 func meantVariable(name string, meant map[string]string) string {
 	if env := meant[name]; env != "" {
 		return env

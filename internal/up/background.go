@@ -2,7 +2,7 @@ package up
 
 import "context"
 
-// background is something that runs beside what started it.
+// background is a function that runs in a goroutine of its own.
 type background struct {
 	ended chan struct{}
 	err   error // to be read once ended is closed
@@ -17,7 +17,7 @@ func inBackground(run func() error) *background {
 	return b
 }
 
-// failure returns why b has ended, and nil if it has not.
+// failure returns the error with which b has ended. It is nil if b has not ended.
 func (b *background) failure() error {
 	select {
 	case <-b.ended:
@@ -27,7 +27,7 @@ func (b *background) failure() error {
 	}
 }
 
-// quietly drops the error of what ctx's end has interrupted.
+// quietly returns err, or nil if ctx is done: the end of ctx has then caused err.
 func quietly(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil

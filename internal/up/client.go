@@ -12,7 +12,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
-// mustListen refuses settings with which `up` could not reach its controller.
+// mustListen returns an error if the controller does not listen where `up` needs
+// it.
 func mustListen(set settings.Controller) error {
 	switch {
 	case set.Broker.Off:
@@ -23,7 +24,8 @@ func mustListen(set settings.Controller) error {
 	return nil
 }
 
-// clientConfig is how `up` connects to its own controller, which listens at address.
+// clientConfig returns how `up` connects to its own controller, which listens at
+// address.
 func clientConfig(set settings.Controller, address string) (client.Config, error) {
 	cfg := client.Config{
 		Address: app.Reachable(address), AppName: "zeekfleet-up", Topic: set.Topics.Controller,

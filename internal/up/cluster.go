@@ -24,9 +24,9 @@ type cluster struct {
 	cfg        Config
 	controller app.Controller
 	agent      app.Agent
-	client     client.Config // by which this process is a client of its controller
+	client     client.Config // how this process connects to its own controller
 	log        *os.File
-	logger     *slog.Logger  // what it is given is in log
+	logger     *slog.Logger  // writes to log
 	changed    chan struct{} // holds a token when a node has changed its state
 	stopNodes  chan struct{}
 	living     func() ([]proc.Record, error) // the processes of the nodes
@@ -74,10 +74,11 @@ func (c *cluster) openParts(ctx context.Context) (err error) {
 	return err
 }
 
-// maxLog is the size in bytes beyond which a log is put aside at the next start.
+// maxLog is a size in bytes. A log that is larger is renamed at the next start.
 const maxLog = 10 << 20
 
-// openLog opens the log of `up`, which has the terminal for its table.
+// openLog opens the log of `up`. The terminal shows the nodes, so the log goes to
+// a file.
 func openLog(stateDir string) (*os.File, error) {
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make state directory (--state-dir): %w", err)
@@ -95,7 +96,7 @@ func openLog(stateDir string) (*os.File, error) {
 	return f, nil
 }
 
-// run has everything running until ctx is done or a part fails, and then stops
+// run runs everything until ctx is done or a part fails, and then stops
 // everything.
 func (c *cluster) run(ctx context.Context) error {
 	// The parts outlive ctx: after Ctrl-C the agent still has nodes to stop.
@@ -131,9 +132,9 @@ func (c *cluster) run(ctx context.Context) error {
 	return failure
 }
 
-// awaitEnd waits until the nodes have ended, and says for whom it waits. If it
-// gives up, because of another signal or because it has taken too long, its error
-// says what was left.
+// awaitEnd waits until the nodes have ended. If that takes long, it says for
+// which nodes it waits. It gives up after another signal, or after stopDeadline.
+// Its error then names the nodes that still run.
 func (c *cluster) awaitEnd(ended <-chan struct{}, signals <-chan os.Signal) error {
 	say, deadline := time.After(sayAfter), time.After(stopDeadline)
 	said := false
@@ -155,7 +156,7 @@ func (c *cluster) awaitEnd(ended <-chan struct{}, signals <-chan os.Signal) erro
 	}
 }
 
-// leftText names the nodes that have yet to end, with their PIDs.
+// leftText names the nodes that still run, with their PIDs.
 func (c *cluster) leftText() string {
 	living, err := c.living()
 	if err != nil {
@@ -172,7 +173,7 @@ func (c *cluster) leftText() string {
 	return strings.Join(list, ", ")
 }
 
-// show deploys what is wanted and shows what becomes of it, until ctx is done.
+// show deploys the cluster and shows its nodes, until ctx is done.
 func (c *cluster) show(ctx context.Context) error {
 	watching, err := client.Dial(ctx, c.client)
 	if err != nil {

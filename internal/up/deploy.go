@@ -11,7 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// deployment brings about what is wanted, in the background.
+// deployment deploys a cluster in the background.
 type deployment struct {
 	*background
 	client   client.Config
@@ -23,8 +23,8 @@ type deployment struct {
 	noted    []client.NodeName     // the nodes of which notes says why they failed
 }
 
-// deploy stages and deploys what is wanted. Failing nodes are noted, not
-// returned: the rest of the cluster runs.
+// deploy stages and deploys the cluster. A node that fails is noted and is no
+// error: the rest of the cluster runs.
 func (d *deployment) deploy(ctx context.Context) error {
 	c, err := client.Dial(ctx, d.client)
 	if err != nil {
@@ -68,7 +68,7 @@ func (d *deployment) deploy(ctx context.Context) error {
 	return nil
 }
 
-// tell has text shown, unless nobody looks any more.
+// tell hands over a text that is to be shown, until ctx is done.
 func (d *deployment) tell(ctx context.Context, text string) {
 	select {
 	case d.told <- text:
@@ -76,8 +76,8 @@ func (d *deployment) tell(ctx context.Context, text string) {
 	}
 }
 
-// warnWithoutPart says so if nothing of the deployed configuration is this
-// instance's: the host may have got another name.
+// warnWithoutPart notes a warning if the deployed configuration has nothing for
+// this instance. The host may have got another name.
 func (d *deployment) warnWithoutPart(deployed client.Data) {
 	name := d.instance
 	config, ok := deployed.(client.Configuration)
@@ -87,8 +87,8 @@ func (d *deployment) warnWithoutPart(deployed client.Data) {
 	}
 }
 
-// failures says of each failed result whose it is and why, unless another has
-// said so before.
+// failures returns a text for each result that is a failure: of which node or
+// instance, and why. A text that is contained in another one is left out.
 func failures(results []client.Result) []string {
 	var texts []string
 	for _, r := range results {
@@ -119,7 +119,8 @@ func failures(results []client.Result) []string {
 	return texts
 }
 
-// defaultCluster is what a newcomer gets: one instance with four nodes.
+// defaultCluster is the cluster of a person who has no cluster file: one instance
+// with four nodes.
 func defaultCluster(instance client.InstanceName) *client.Configuration {
 	node := func(name client.NodeName, role client.ClusterRole) client.Node {
 		return client.Node{Name: name, Instance: instance, Role: role, State: client.Running}

@@ -7,13 +7,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// endings are the nodes whose end by themselves has been said, with the state that
-// they had then. A node that runs again is forgotten.
+// endings are the nodes whose end was shown, with the state that they had then. A
+// node that runs again is removed.
 type endings map[client.NodeName]client.State
 
-// news returns what is to be said after a look at the nodes: how those ended that
-// have ended since the look before, or for which the agent has given up since.
-// Agents say it in the error text of a success, a line for each node.
+// news returns the texts to show after a look at the nodes: how nodes have ended
+// since the look before, and which nodes the agent has given up since. Agents say
+// it in the error text of a success, in one line for each node.
 func (e endings) news(results []client.Result) []string {
 	lines := map[client.NodeName]string{}
 	for _, r := range results {
@@ -44,7 +44,7 @@ func (e endings) news(results []client.Result) []string {
 	return texts
 }
 
-// told says that the end of these nodes has been said by others.
+// told says that the end of these nodes was shown already.
 func (e endings) told(nodes []client.NodeName) {
 	for _, name := range nodes {
 		if e[name] == "" {
@@ -53,7 +53,8 @@ func (e endings) told(nodes []client.NodeName) {
 	}
 }
 
-// endOf returns what a line says of the node, without how long ago that was.
+// endOf returns the text of a line about the node, without the words that say how
+// long ago the node ended.
 func endOf(node client.NodeName, line string) (string, bool) {
 	line = strings.TrimSpace(line)
 	if !strings.HasPrefix(line, "node "+string(node)+" ") {

@@ -17,22 +17,23 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// view shows the cluster's nodes: on a terminal as a table that is drawn anew
-// in its place, elsewhere as a line for each change.
+// view shows the nodes of the cluster. On a terminal it draws a table again and
+// again in the same place. Elsewhere it prints a line for each change.
 type view struct {
 	out io.Writer
-	// size is the terminal's at that moment; nothing if out is none.
+	// size returns the size of the terminal. It returns zeros if out is no
+	// terminal.
 	size   func() (columns, lines int)
 	drawn  string // what is on the terminal that the next drawing replaces
 	footer string
-	// summary says how many of the nodes that summed counts run, from the
-	// announcement on that all of them do.
+	// summary says how many nodes run, once it was announced that all of them
+	// run. summed has the numbers in it.
 	summary string
 	summed  nodeCount
 	shown   map[client.NodeName]client.NodeStatus
 }
 
-// nodeCount is how many nodes there are and how many of them run.
+// nodeCount is the number of nodes, and the number of those that run.
 type nodeCount struct{ nodes, running int }
 
 func (c nodeCount) String() string {
@@ -49,7 +50,7 @@ func newView(out io.Writer) *view {
 	return &view{out: out, size: func() (columns, lines int) { return terminalSize(out) }}
 }
 
-// terminalSize returns the size of the terminal that w is, or nothing.
+// terminalSize returns the size of the terminal w, or zeros if w is no terminal.
 func terminalSize(w io.Writer) (columns, lines int) {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -62,8 +63,8 @@ func terminalSize(w io.Writer) (columns, lines int) {
 	return int(size.Col), int(size.Row)
 }
 
-// show brings what is on display up to date with the results of get-nodes, and
-// returns how many nodes there are and how many of them run.
+// show shows the nodes in the results of get-nodes. It returns how many nodes
+// there are and how many of them run.
 func (v *view) show(results []client.Result) (nodes, running int) {
 	list := clusterNodes(results)
 	count := nodeCount{len(list), countRunning(list)}
@@ -86,8 +87,8 @@ func (v *view) show(results []client.Result) (nodes, running int) {
 	return count.nodes, count.running
 }
 
-// announce shows that all nodes run, and how soon they did, until either changes;
-// then what the count is.
+// announce shows that all nodes run, and after what time. As soon as that
+// changes, the numbers are shown instead.
 func (v *view) announce(nodes int, took time.Duration) {
 	v.summed = nodeCount{nodes, nodes}
 	v.summary = fmt.Sprintf("%v after %.2f s.\n", v.summed, took.Seconds())
@@ -95,24 +96,24 @@ func (v *view) announce(nodes int, took time.Duration) {
 	v.drawn += v.summary
 }
 
-// say shows text for good: on a terminal below the table.
+// say shows a text that stays. On a terminal the text stands below the table.
 func (v *view) say(text string) {
 	v.footer += text
 	io.WriteString(v.out, text)
 	v.drawn += text
 }
 
-// clear makes room on a terminal for what others have to say; the next drawing
-// follows that.
+// clear removes the table from a terminal, so that other text can be printed. The
+// next drawing stands below that text.
 func (v *view) clear() {
 	if columns, _ := v.size(); columns > 0 && v.drawn != "" {
-		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", height(v.drawn, columns)) // up, and clear what is below
+		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", height(v.drawn, columns)) // moves up and clears everything below
 	}
 	v.drawn = ""
 }
 
-// height returns how many lines of a terminal the text takes. None of its
-// characters is wider than a column.
+// height returns how many lines of a terminal the text needs. Each of its
+// characters needs one column.
 func height(text string, columns int) int {
 	n := 0
 	for line := range strings.Lines(text) {
@@ -121,8 +122,8 @@ func height(text string, columns int) int {
 	return n
 }
 
-// clusterNodes returns the cluster nodes among the processes, in the order of
-// their roles.
+// clusterNodes returns the cluster nodes in the results, in the order of their
+// roles.
 func clusterNodes(results []client.Result) []client.NodeStatus {
 	var nodes []client.NodeStatus
 	for _, r := range results {
@@ -149,9 +150,8 @@ func countRunning(nodes []client.NodeStatus) int {
 	return running
 }
 
-// draw replaces the table, and what was said since, by a new one with the same
-// below it. Of a cluster that does not fit on the terminal it shows the nodes
-// that do not run, as far as they fit.
+// draw replaces the table and the text below it. Of a cluster that does not fit
+// on the terminal it shows the nodes that do not run, as far as they fit.
 func (v *view) draw(nodes []client.NodeStatus, columns, lines int) {
 	below := v.summary + v.footer
 	room := max(lines-height(below, columns)-3, 1)

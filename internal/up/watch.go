@@ -10,8 +10,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// lookAgain is the pause after a look that failed, or that did not show every node
-// running.
+// lookAgain is the pause before the next look if a look failed or showed a node
+// that does not run.
 const lookAgain = time.Second
 
 // watcher shows the nodes of a cluster.
@@ -26,7 +26,7 @@ type watcher struct {
 	ends      endings
 	complete  bool             // the deployment has ended
 	announced bool             // that all nodes run
-	again     <-chan time.Time // when to look again, whether something has changed or not
+	again     <-chan time.Time // says when to look again although nothing has changed
 }
 
 // nudge makes the watcher look again.
@@ -37,10 +37,10 @@ func nudge(changed chan<- struct{}) {
 	}
 }
 
-// watch shows the nodes whenever something has changed, until ctx is done or the
-// deployment fails. A look that fails is repeated: the cluster runs, whether it is
-// seen or not. A look that shows a node which does not run is repeated, too: not
-// everything that becomes of such a node is a change of its state.
+// watch shows the nodes whenever a node has changed its state, until ctx is done
+// or the deployment fails. A look that fails is repeated: the cluster runs,
+// whether it is shown or not. A look that shows a node which does not run is
+// repeated as well: such a node can end without a change of its state.
 func (w *watcher) watch(ctx context.Context, d *deployment) error {
 	deploying := d.ended
 	nudge(w.changed)
@@ -75,13 +75,13 @@ func (w *watcher) look(ctx context.Context) {
 		w.again = time.After(lookAgain)
 		return
 	}
-	if w.complete { // until then the deployment's answer will say it
+	if w.complete { // the deployment's answer tells of earlier failures
 		if texts := w.ends.news(results); len(texts) > 0 {
 			w.say(append(texts, "what ended is started again; see "+w.cfg.Crashes))
 		}
 	}
 	count, running := w.view.show(results)
-	if running < count || len(failures(results)) > 0 { // that an agent joins is no change of a node
+	if running < count || len(failures(results)) > 0 { // no change tells that an agent has joined
 		w.again = time.After(lookAgain)
 	}
 	if w.complete && !w.announced && running > 0 && running == count {
@@ -93,7 +93,7 @@ func (w *watcher) look(ctx context.Context) {
 	}
 }
 
-// say has texts, a line or more each, stand above what is drawn next.
+// say prints texts of one or more lines. They stand above the next drawing.
 func (w *watcher) say(texts []string) {
 	w.view.clear()
 	for _, text := range texts {
@@ -101,8 +101,8 @@ func (w *watcher) say(texts []string) {
 	}
 }
 
-// controllerArg is the option by which clients find this controller, with a
-// blank, where they need one.
+// controllerArg returns the option by which clients find this controller, and a
+// blank. It is empty if clients need no option.
 func controllerArg(address string) string {
 	if address == client.DefaultAddress {
 		return ""
