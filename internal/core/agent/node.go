@@ -6,67 +6,67 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// node is a cluster node of this instance. Either it is desired, or its process
-// has yet to end.
+// node is a cluster node of this instance. It is desired, or its process has not
+// ended yet.
 type node struct {
 	// What is desired; only the rollout writes it.
 	plan        mgmt.Plan
 	fingerprint mgmt.Fingerprint // of plan
-	wanted      bool             // false: the node is forgotten when its process is gone
-	kept        bool             // nobody has said whether it is wanted; see State.Told
+	wanted      bool             // it is desired; if not, it is forgotten when its process is gone
+	kept        bool             // it runs on, and nobody has said whether it is wanted; see State.Told
 
 	// What is observed.
 	state mgmt.State // as last announced
 	proc  *process   // nil: there is none
-	// unseen says why the node may have a process beside proc; empty: it has
-	// none. Until then no other is started.
+	// unseen says why the node may have an Unseen process. Empty means that it has
+	// none. While it may have one, no other process is started.
 	unseen string
 	peer   mgmt.PeerID // the process's peering; empty: none
 
 	// The next start.
-	fresh    bool      // it belongs to a rollout, which has an order; else:
+	fresh    bool      // the node starts in the order of a rollout; if not, due counts
 	due      time.Time // when a node that ended by itself is started again
 	failures int       // in a row
 
 	last crash // the latest, under the present plan or an earlier one
 }
 
-// crash is when a node ended by itself, and how. The zero value says that the
-// node did not.
+// crash says when and how a node ended by itself. The zero value says that it never
+// did.
 type crash struct {
 	at  time.Time
 	how string
 }
 
-// process is a process from its Start, or its adoption, to its end.
+// process is a process of a node, from its Start or its adoption until its end.
 type process struct {
 	launch uint64
-	// fingerprint is that of the plan that it was started with. An older program
-	// may have started it, whose fingerprints have an older version.
+	// fingerprint is the fingerprint of the plan that the process was started with. It
+	// has an older version if an older program has started the process.
 	fingerprint mgmt.Fingerprint
 	pid         int64  // zero until Started
-	moment      uint64 // of its Start, among the peerings; zero if it was adopted
+	moment      uint64 // when it was started, see turn.moment; zero if it was adopted
 	since       time.Time
 	begun       bool // it was Started, or adopted
-	// spec is the node as it was started; nil: only an earlier life of the agent
-	// knew it.
+	// spec has the settings with which the node was started. It is nil if an earlier
+	// life of the agent started it and the plan has changed since.
 	spec *mgmt.Node
-	// state is what is known of it: Pending, Running, or Unknown.
+	// state is Pending, Running, or Unknown.
 	state mgmt.State
-	gate  time.Time // until when it counts as starting while it is Pending; zero: it does not
-	late  time.Time // when it is reported as still starting; zero: it is not, or was already
+	gate  time.Time // until when it counts as starting while it is Pending; zero: it does not count
+	late  time.Time // when it is reported as still starting; zero: never, or that is done
 
-	halt *halt // nil: the process is to go on
+	halt *halt // nil: the process is not to end
 }
 
 // halt says that a process is to end.
 type halt struct {
 	since time.Time // when that was decided
-	sent  time.Time // when its Stop went out; zero: it has yet to
-	stuck string    // why the process could not be stopped; empty: nothing says so
+	sent  time.Time // when its Stop went out; zero: it did not go out yet
+	stuck string    // why the process could not be stopped; empty: no Stop has failed
 }
 
-// gate returns until when the process holds up other nodes.
+// gate returns until when the process may hold up other nodes.
 func (h *halt) gate(patience time.Duration) time.Time {
 	if !h.sent.IsZero() {
 		return h.sent.Add(patience)
@@ -79,7 +79,7 @@ func (p *process) blocks(now time.Time, patience time.Duration) bool {
 	return p.mayBeStopped() || p.halt.stuck == "" && now.Before(p.halt.gate(patience))
 }
 
-// mayBeStopped reports whether the process is to end, exists, and was not asked
+// mayBeStopped reports whether the process is to end, has begun, and was not asked
 // to end yet.
 func (p *process) mayBeStopped() bool { return p.halt != nil && p.begun && p.halt.sent.IsZero() }
 
@@ -88,14 +88,14 @@ func (p *process) starts(now time.Time) bool {
 	return p.halt == nil && p.state == mgmt.Pending && now.Before(p.gate)
 }
 
-// name is the node's.
+// name returns the name of the node.
 func (n *node) name() mgmt.NodeName { return n.plan.Node.Name }
 
 // up reports whether the node does its work.
 func (n *node) up() bool { return n.proc != nil && n.proc.halt == nil && n.proc.state == mgmt.Running }
 
-// lives reports whether the node is up, or was up before its peering or its agent
-// ended. Nobody has said since that its process does not do its work.
+// lives reports whether the node is up, or was up when its peering or the earlier
+// life of its agent ended.
 func (n *node) lives() bool {
 	return n.up() || n.proc != nil && n.proc.halt == nil && n.proc.state == mgmt.Unknown
 }
@@ -103,8 +103,7 @@ func (n *node) lives() bool {
 // stopping reports whether the process of n, which may be nil, is to end.
 func (n *node) stopping() bool { return n != nil && n.proc != nil && n.proc.halt != nil }
 
-// has reports whether n has to run its plan already, or runs it without anybody
-// having said whether it should.
+// has reports whether n is to run its plan already, or is kept and runs it.
 func (n *node) has(name mgmt.NodeName, plans *mgmt.Plans) bool {
 	return n.wanted && n.fingerprint == plans.Fingerprint(name) ||
 		n.kept && n.proc != nil && n.proc.halt == nil && plans.Is(name, n.proc.fingerprint)
@@ -118,7 +117,7 @@ func (n *node) stuck() string {
 	return n.proc.halt.stuck
 }
 
-// obstacle returns why nothing can be done about n's process, or nothing.
+// obstacle returns why the agent cannot watch or stop n's process, or nothing.
 func (n *node) obstacle() string {
 	if n.unseen != "" {
 		return n.unseen
@@ -126,7 +125,7 @@ func (n *node) obstacle() string {
 	return n.stuck()
 }
 
-// whyNotUp says what an unfinished start waits for, or that an end is unfinished.
+// whyNotUp says why n is not up: what its start waits for, or that it has not ended.
 func (n *node) whyNotUp() string {
 	name := string(n.name())
 	switch {
@@ -147,7 +146,7 @@ func (n *node) whyNotUp() string {
 	}
 }
 
-// status is what get-nodes tells of n.
+// status returns n as get-nodes shows it.
 func (n *node) status() mgmt.NodeStatus {
 	s := mgmt.NodeStatus{
 		Node:        n.name(),

@@ -6,14 +6,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// dispatch asks the nodes that can answer, each over its own peering, and fails
-// the others at once. A node that lives and is not connected is asked when it is
-// connected. Its status file may say that it is up a moment before it reaches the
-// agent or is reached, and every node is launched with a script that does one of
-// them (spec zeek-launch).
+// dispatch asks each node that lives over its own peering, and fails the others at
+// once. A node that lives and is not connected is asked as soon as it is connected:
+// its status file may say that it is up a moment before the node and its agent
+// connect. Every node is launched with a script that connects them (spec
+// zeek-launch).
 //
-// An option that can run commands is not set at run time either unless the host
-// permits it, whoever asks.
+// set_option does not set an option that can run commands, unless the host permits
+// that option.
 func (m *Machine) dispatch(r *request, msg mgmt.AgentDispatchRequest) {
 	if len(msg.Action) > 1 && msg.Action[0] == mgmt.SetOption {
 		if why := m.cfg.Permits.CheckName(msg.Action[1]); why != "" {
@@ -57,7 +57,7 @@ func (rs *requests) ask(r *request, nodes ...*node) {
 	rs.emit(ask)
 }
 
-// askLate sends a node that has just been connected what has waited for that.
+// askLate sends a node that has just connected the dispatches that wait for it.
 func (rs *requests) askLate(n *node) {
 	for _, r := range rs.awaiting(n, untilAnswered) {
 		if r.Detail.unasked[n.name()] {
@@ -66,8 +66,8 @@ func (rs *requests) askLate(n *node) {
 	}
 }
 
-// nodeAnswered takes a node's answer from that node's own peering only, and only
-// the first.
+// nodeAnswered takes the first answer of a node, and only over the peering of that
+// node.
 func (m *Machine) nodeAnswered(p *peer, msg mgmt.NodeDispatchResponse) {
 	r, ok := m.requests.legs.Find(msg.ReqID)
 	n := m.rollout.named[p.node]
@@ -81,8 +81,8 @@ func (m *Machine) nodeAnswered(p *peer, msg mgmt.NodeDispatchResponse) {
 	}
 }
 
-// checkAnswer returns what may be passed on of a node's result: its verdict,
-// and text if it is a success.
+// checkAnswer returns the part of a node's result that the agent passes on: success
+// with its text, or the error.
 func checkAnswer(action []string, res mgmt.Result) mgmt.Result {
 	if !res.Success {
 		return mgmt.Result{Error: res.Error}

@@ -16,12 +16,12 @@ type nodes struct {
 	tiers [tierCount][]*node // the same nodes, each tier sorted by name
 }
 
-// The tiers in which nodes start; they stop in the reverse order.
+// The tiers, in the order in which they start. They stop in the reverse order.
 const (
 	loggers = iota
 	managers
 	proxies
-	workers // and whatever has no other role
+	workers // and nodes of any other role
 	tierCount
 )
 
@@ -38,7 +38,8 @@ func tierOf(role mgmt.ClusterRole) int {
 	}
 }
 
-// sortTiers rebuilds tiers after nodes came, went or changed their role.
+// sortTiers rebuilds the tiers after nodes were added, were removed or changed their
+// role.
 func (s *nodes) sortTiers() {
 	clear(s.tiers[:])
 	for _, n := range s.named {
@@ -58,7 +59,7 @@ func (s *nodes) forget(n *node) {
 	s.sortTiers()
 }
 
-// sorted returns the nodes that keep reports true for, by name.
+// sorted returns the nodes for which keep reports true, by name.
 func (s *nodes) sorted(keep func(*node) bool) []*node {
 	var list []*node
 	for _, n := range s.named {
@@ -72,9 +73,8 @@ func (s *nodes) sorted(keep func(*node) bool) []*node {
 
 func (s *nodes) all() []*node { return s.sorted(func(*node) bool { return true }) }
 
-// targets returns the desired nodes among names, or all desired nodes if there
-// are no names. Nodes that are kept count: nobody has said that they are not
-// desired.
+// targets returns the desired nodes among names, or all desired nodes if there are no
+// names. A kept node counts as desired.
 func (s *nodes) targets(names []mgmt.NodeName) []*node {
 	return s.sorted(func(n *node) bool {
 		return (n.wanted || n.kept) && (len(names) == 0 || slices.Contains(names, n.name()))
@@ -90,7 +90,7 @@ func (s *nodes) pids() []int64 {
 	return pids
 }
 
-// allEnded reports whether no process is left but those that cannot be stopped.
+// allEnded reports whether no process is left except those that cannot be stopped.
 func (s *nodes) allEnded() bool {
 	for _, n := range s.named {
 		if n.proc != nil && n.stuck() == "" {
@@ -100,8 +100,7 @@ func (s *nodes) allEnded() bool {
 	return true
 }
 
-// obstacles returns why nothing can be done about processes, by the names of
-// their nodes.
+// obstacles returns the obstacles of all nodes, by the names of the nodes.
 func (s *nodes) obstacles() []string {
 	var list []string
 	for _, n := range s.sorted(func(n *node) bool { return n.obstacle() != "" }) {
@@ -110,8 +109,7 @@ func (s *nodes) obstacles() []string {
 	return list
 }
 
-// unaware says which nodes are kept although nobody has said whether they are
-// wanted, or nothing if there are none.
+// unaware returns a text that names the kept nodes, or nothing if there are none.
 func (s *nodes) unaware() string {
 	kept := s.sorted(func(n *node) bool { return n.kept })
 	if len(kept) == 0 {
@@ -129,7 +127,7 @@ func names(nodes []*node) string {
 	return strings.Join(list, ", ")
 }
 
-// remarks is what a person should know of the nodes beside their states.
+// remarks returns what a person should know about the nodes beside their states.
 func (s *nodes) remarks(now time.Time) string {
 	var texts []string
 	if why := s.unaware(); why != "" {
@@ -142,12 +140,12 @@ func (s *nodes) remarks(now time.Time) string {
 	return strings.Join(slices.Compact(texts), "\n")
 }
 
-// maxCrashes bounds the crashes that get-nodes tells of; the newest count.
+// maxCrashes bounds the crashes that get-nodes shows. It shows the newest.
 const maxCrashes = 20
 
-// crashes summarises how nodes ended by themselves last, newest first. A
-// NodeStatus has no place for it. The error text of a result that is a success
-// is read by nobody else (spec management-api, appendix B).
+// crashes says how nodes ended by themselves last, newest first. A NodeStatus has no
+// field for it. It goes into the error text of a successful result, which no client
+// of upstream reads (spec management-api, appendix B).
 func (s *nodes) crashes(now time.Time) string {
 	crashed := s.sorted(func(n *node) bool { return n.last != crash{} })
 	slices.SortStableFunc(crashed, func(a, b *node) int { return b.last.at.Compare(a.last.at) })

@@ -8,30 +8,29 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// check is a deployment whose nodes are being looked at. It goes when its request
+// pendingPreflight is a Preflight that was not answered yet. It ends when its request
 // is answered, for whatever reason.
 type pendingPreflight struct {
 	id     uint64
 	change change
-	nodes  []mgmt.NodeName // that are looked at
-	// until is when the deployment goes on, even if nobody has said anything;
-	// zero: it does not.
+	nodes  []mgmt.NodeName // that the deployment would start
+	// until is when the deployment goes on without an answer. Zero means that it does
+	// not.
 	until time.Time
 }
 
 const (
 	// preflightMargin ends a preflight this long before its request's deadline, so that
-	// the answer can say which nodes the preflight had not finished with.
+	// the answer can say which nodes were not finished.
 	preflightMargin = 500 * time.Millisecond
-	// preflightGrace is how long a preflight that does not decide may be late with
-	// what it knows.
+	// preflightGrace is how much later than its Deadline a Preflight may be answered,
+	// with PreflightOn.
 	preflightGrace = time.Second
 )
 
-// preflight returns what has to be looked at before c, and false if there is
-// nothing: c has no node with a new plan, or is to come about whatever it takes.
-// A node that is down although its plan is the same was looked at when that plan
-// came. It must not keep other nodes from being changed.
+// preflightOf returns the Preflight of c, and false if c needs none: c has no node
+// with a new plan, or c is forced. A node that is down and keeps its plan had a
+// preflight when that plan came. It must not keep other nodes from being changed.
 func (m *Machine) preflightOf(c change) (Preflight, bool) {
 	if m.cfg.Preflight == PreflightOff || c.force {
 		return Preflight{}, false
@@ -46,8 +45,9 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 	return p, len(p.Start) > 0
 }
 
-// look has the nodes of c looked at. It supersedes a deployment that was being
-// looked at, unless that is the same: the later one is what the controller wants.
+// startPreflight starts the preflight p of c. It supersedes the deployment that has
+// a preflight at present, unless both deployments are the same: the controller wants
+// the later one.
 func (ps *proposals) startPreflight(c change, p Preflight) {
 	if ps.pending != nil {
 		before := ps.pending.change
@@ -69,8 +69,8 @@ func (ps *proposals) startPreflight(c change, p Preflight) {
 	ps.emit(p)
 }
 
-// preflightDeadline returns when a preflight is to tell what it knows. A preflight that
-// does not decide leaves the deployment time to be carried out.
+// preflightDeadline returns the Deadline of c's Preflight. With PreflightOn it leaves
+// half of the time for the deployment itself.
 func (ps *proposals) preflightDeadline(c change) time.Time {
 	if ps.cfg.Preflight == PreflightStrict || c.purpose == prepares {
 		return c.request.Deadline.Add(-preflightMargin)
@@ -90,8 +90,8 @@ func (ps *proposals) awaitsPreflight(r *request) bool {
 	return ps.pending != nil && slices.Contains(ps.pending.change.requests(), r)
 }
 
-// expirePreflight drops a preflight whose request was answered, and goes on with a
-// deployment whose preflight does not end.
+// expirePreflight forgets a preflight whose request was answered. It goes on with a
+// deployment whose preflight does not end in time.
 func (ps *proposals) expirePreflight() {
 	c := ps.pending
 	switch {
@@ -104,8 +104,8 @@ func (ps *proposals) expirePreflight() {
 	}
 }
 
-// preflighted goes on with the deployment that was looked at, or fails it as a
-// whole.
+// preflighted goes on with the deployment that had this preflight, or fails the whole
+// deployment.
 func (ps *proposals) preflighted(ev Preflighted) {
 	if ps.pending == nil || ps.pending.id != ev.ID {
 		ps.emit(Note{Level: Debug, Text: "preflight ended of a deployment that nobody waits for"})
@@ -129,9 +129,8 @@ func (ps *proposals) preflighted(ev Preflighted) {
 	}
 }
 
-// goOn brings about a deployment in which nothing wrong was found. Of a
-// deployment that was only asked about it says that it could be. It also says of
-// which nodes not all is known.
+// goOn saves a deployment that has no findings, or answers a preparation that has
+// none. If the preflight was not finished, goOn says of which nodes.
 func (ps *proposals) goOn(c change, unfinished []mgmt.NodeName) {
 	if len(unfinished) > 0 {
 		text := fmt.Sprintf("deployment %s goes on without a complete preflight of %s, which was not finished in time",

@@ -7,17 +7,17 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// prepared is a configuration that could be deployed when peer asked whether it
-// could. If peer deploys it soon, it is not looked at again.
+// prepared is a configuration that peer has prepared, and that had no findings. If
+// peer deploys it soon, the deployment has no preflight of its own.
 type prepared struct {
 	peer   mgmt.PeerID
 	config mgmt.Configuration
-	until  time.Time // it counts so long
+	until  time.Time // when it no longer counts
 	answer time.Time // when the deployment is to be answered
 }
 
-// prepare answers whether a configuration could be deployed. Nothing is saved,
-// started or stopped because of it.
+// prepare answers whether a configuration could be deployed. It saves, starts and
+// stops nothing.
 func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
 	m.proposals.prepared = nil
 	if why := m.cfg.mistake(msg.Config); why != "" {
@@ -34,7 +34,7 @@ func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
 	m.proposals.passed(c)
 }
 
-// passed says that c could be deployed.
+// passed answers that c could be deployed.
 func (ps *proposals) passed(c change) {
 	r := c.request
 	ps.prepared = &prepared{
@@ -43,9 +43,9 @@ func (ps *proposals) passed(c change) {
 	ps.requests.closeWith(r, mgmt.Result{Success: true})
 }
 
-// wasPrepared reports whether r's peer is about to deploy the configuration that
-// it has asked about. If so, r gets the time that the peer waits for that. What
-// was asked about before counts no more, whatever is deployed.
+// wasPrepared reports whether r deploys the configuration that its peer has prepared.
+// If so, r gets the time that the peer waits for the deployment. In either case the
+// preparation no longer counts.
 func (ps *proposals) wasPrepared(r *request, config mgmt.Configuration) bool {
 	p := ps.prepared
 	ps.prepared = nil
@@ -56,7 +56,7 @@ func (ps *proposals) wasPrepared(r *request, config mgmt.Configuration) bool {
 	return true
 }
 
-// peerLost forgets what a peer asked about that is gone.
+// peerLost forgets the preparation of a peer that is gone.
 func (ps *proposals) peerLost(id mgmt.PeerID) {
 	if ps.prepared != nil && ps.prepared.peer == id {
 		ps.prepared = nil

@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// find returns the node whose present process is this launch. A report about
-// another launch is late, and means nothing.
+// find returns the node whose present process is this launch. A report about another
+// launch is late, and is ignored.
 func (r *rollout) find(name mgmt.NodeName, launch uint64) (*node, bool) {
 	n, ok := r.named[name]
 	if !ok || n.proc == nil || n.proc.launch != launch {
@@ -54,15 +54,15 @@ func (r *rollout) ready(ev Ready) {
 	}
 }
 
-// cameUp says that n's present process does its work.
+// cameUp takes note that n's present process does its work.
 func (r *rollout) cameUp(n *node) {
 	n.proc.state = mgmt.Running
 	r.setState(n, mgmt.Running)
 	r.became(n, up)
 }
 
-// disconnected says that n's process is connected no more. The process may live, but
-// nobody can tell what it does.
+// disconnected takes note that n's process is no longer connected. The process may
+// live, but the agent does not know what it does.
 func (r *rollout) disconnected(n *node) {
 	if n.proc.state != mgmt.Running {
 		return
@@ -92,7 +92,7 @@ func (r *rollout) exited(ev Exited) {
 	}
 }
 
-// vanished says that n's process is gone, for whatever reason.
+// vanished takes note that n's process is gone.
 func (r *rollout) vanished(n *node) {
 	n.proc, n.peer = nil, ""
 	r.became(n, gone)
@@ -122,7 +122,7 @@ func (r *rollout) crashed(n *node, p *process, ev Exited) {
 	r.failed(n, ev.Reason, ev.Outputs)
 }
 
-// keptEnded says that a node ended of which nobody knows whether it is wanted.
+// keptEnded takes note that a kept node ended. The agent does not start it again.
 func (r *rollout) keptEnded(n *node, ev Exited) {
 	n.kept = false
 	r.setState(n, mgmt.Crashed)
@@ -136,7 +136,7 @@ func (r *rollout) reportEnd(n *node, msg string, ev Exited) {
 	r.silenced(n, fmt.Sprintf("cluster node %s exited: %s", ev.Node, ev.Reason))
 }
 
-// withWords adds to why a process failed the line that it printed of it.
+// withWords adds the line that tells most of what the process printed.
 func withWords(why string, outputs mgmt.NodeOutputs) string {
 	if said := outputs.TellingLine(); said != "" {
 		return why + "; it printed: " + said
@@ -144,8 +144,8 @@ func withWords(why string, outputs mgmt.NodeOutputs) string {
 	return why
 }
 
-// stopFailed says that n's process runs on although it was asked to end. Requests
-// do not wait for its end any longer. A later request tries again.
+// stopFailed takes note that a process cannot be stopped and runs on. Requests no
+// longer wait for its end. A later request tries again.
 func (r *rollout) stopFailed(ev StopFailed) {
 	n, ok := r.find(ev.Node, ev.Launch)
 	if !ok || !n.stopping() {
@@ -158,7 +158,7 @@ func (r *rollout) stopFailed(ev StopFailed) {
 	r.became(n, gone)
 }
 
-// reportLate names the nodes that take longer to come up than their role may.
+// reportLate reports the nodes that take longer to come up than StartDeadline.
 func (r *rollout) reportLate() {
 	for _, tier := range r.tiers {
 		for _, n := range tier {

@@ -9,25 +9,24 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// proposals are the configurations that controllers ask for. A configuration may
-// have to be looked at first; then it is saved, and only then it is desired.
+// proposals are the configurations that controllers ask for. A configuration may have
+// a preflight first. Then it is saved. When it is saved it is desired.
 type proposals struct {
 	*turn
 	requests   *requests
 	preflights uint64            // so far
 	pending    *pendingPreflight // nil: no preflight runs
-	prepared   *prepared         // what may be deployed without being looked at again
+	prepared   *prepared         // nil: nothing is prepared
 	saving     *change           // awaits its Saved; nil: nothing is being saved
 }
 
-// change is a configuration that may become the desired one. Nothing of it has
-// happened yet.
+// change is a configuration that may become the desired one.
 type change struct {
 	request *request
 	purpose purpose
 	config  mgmt.Configuration
 	force   bool
-	// twins asked for the same just before, and are answered alike.
+	// twins are earlier requests for the same. They get the same answer.
 	twins []*request
 }
 
@@ -36,19 +35,19 @@ type purpose int
 
 const (
 	deploys  purpose = iota
-	prepares         // it is looked at, and never saved
+	prepares         // it has a preflight, and is never saved
 	standsBy
 )
 
-// requests are all that the change is to answer, oldest first.
+// requests returns all requests for the change, oldest first.
 func (c change) requests() []*request { return append(slices.Clone(c.twins), c.request) }
 
-// repeats reports whether c asks for nothing but config.
+// repeats reports whether c deploys config, without force.
 func (c change) repeats(config mgmt.Configuration) bool {
 	return c.purpose == deploys && !c.force && reflect.DeepEqual(c.config, config)
 }
 
-// supersededBy says why an earlier deployment fails.
+// supersededBy is the error of an earlier deployment.
 func supersededBy(c change) string {
 	if c.purpose == standsBy {
 		return "superseded by standby"
@@ -75,8 +74,8 @@ func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
 	m.proposals.save(c)
 }
 
-// mistake returns why the configuration cannot be run here, or nothing. A node's
-// name becomes that of a directory.
+// mistake returns why the agent refuses the configuration, or nothing. The name of a
+// node becomes the name of a directory.
 func (c Config) mistake(config mgmt.Configuration) string {
 	seen := make(map[mgmt.NodeName]bool, len(config.Nodes))
 	local := 0
@@ -105,7 +104,7 @@ func (c Config) mistake(config mgmt.Configuration) string {
 	return ""
 }
 
-// save has c saved at the end of the Step.
+// save has c saved. Save is the last effect of the Step.
 func (ps *proposals) save(c change) { ps.saving = &c }
 
 // failAll answers all requests for c with one failure.
@@ -115,7 +114,8 @@ func (ps *proposals) failAll(c change, why string) {
 	}
 }
 
-// saved adopts the change that was saved, or drops the change that was not.
+// saved makes the change desired that was saved. If the save failed, it fails the
+// requests for the change.
 func (m *Machine) saved(ev Saved) {
 	c := *m.proposals.saving
 	m.proposals.saving = nil
@@ -137,10 +137,10 @@ func (m *Machine) saved(ev Saved) {
 	}
 }
 
-// supersede fails what was under way and can no longer come about. An earlier
-// deployment comes about even so if c is the same again: upstream's controller
-// sends it to all agents whenever an agent joins meanwhile (spec management-api
-// 7.3, G-C14).
+// supersede fails the earlier deployments and stand-bys that c puts an end to. again
+// says that c is the configuration that is desired already. Then earlier deployments
+// go on: upstream's controller sends the same deployment to all agents whenever an
+// agent joins meanwhile (spec management-api 7.3, G-C14).
 func (m *Machine) supersede(c change, again bool) {
 	m.requests.late = nil
 	for _, r := range m.requests.inFlight.All() {

@@ -10,30 +10,30 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// requests answers controllers: each request exactly once.
+// requests are the requests of controllers. Each gets exactly one answer.
 type requests struct {
 	*turn
 	inFlight *ledger.Ledger[mgmt.NodeName, detail]
-	legs     ledger.Legs[*request] // the dispatches among them, by the IDs that the nodes know
-	late     *unfinishedDeployment // nil: there is none
+	legs     ledger.Legs[*request] // the dispatches, by the IDs that the nodes get
+	late     *unfinishedDeployment // nil: every deployment was finished when it was answered
 }
 
-// request is one that was not answered yet.
+// request is a request that was not answered yet.
 type request = ledger.Request[mgmt.NodeName, detail]
 
-// detail is what a request is about.
+// detail is what the agent keeps with a request.
 type detail struct {
 	msg mgmt.Request
 	traits
 	fleet bool // the asker is a controller of this program
 
-	// Of a dispatch: what nodes are asked, and which of the awaited nodes are
-	// asked as soon as they are connected.
+	// ask is the request that a dispatch sends to nodes. unasked are the awaited nodes
+	// that get it as soon as they are connected.
 	ask     mgmt.NodeDispatchRequest
 	unasked map[mgmt.NodeName]bool
 
-	// answer is, of a preparation, when the deployment that follows is to be
-	// answered. patience is, of a deployment that was prepared, how long that is.
+	// answer says, with a preparation, when the deployment that follows must be
+	// answered. patience says, with a prepared deployment, how long that is.
 	answer   time.Time
 	patience time.Duration
 }
@@ -42,8 +42,8 @@ func newRequests(t *turn) *requests {
 	return &requests{turn: t, inFlight: ledger.New[mgmt.NodeName, detail](ledger.Limits{Requests: t.cfg.MaxRequests})}
 }
 
-// patience returns how long an answer may take that is given at once only if all
-// goes well. ours is how long a controller of this program waits for it.
+// patience returns how long the answer to a deployment or a restart may take. ours is
+// how long a controller of this program waits for it.
 func (rs *requests) patience(r *request, ours time.Duration) time.Duration {
 	switch {
 	case r.Detail.patience > 0:
@@ -54,7 +54,7 @@ func (rs *requests) patience(r *request, ours time.Duration) time.Duration {
 	return min(ours, rs.cfg.UpstreamTimeout)
 }
 
-// open puts r among the requests in flight.
+// open adds r to the requests in flight.
 func (rs *requests) open(r *request, timeout time.Duration) {
 	r.Deadline = rs.now.Add(timeout)
 	rs.inFlight.Open(r)
@@ -66,20 +66,20 @@ func (rs *requests) result(r *request, n mgmt.NodeName, res mgmt.Result) mgmt.Re
 	return res
 }
 
-// settle records what became of a node, and that r awaits it no more.
+// settle records the result of a node. r no longer waits for that node.
 func (rs *requests) settle(r *request, n mgmt.NodeName, res mgmt.Result) {
 	r.Settle(n, rs.result(r, n, res))
 	delete(r.Detail.unasked, n)
 }
 
-// closeIfSettled answers r if it awaits nothing any more.
+// closeIfSettled answers r if it waits for no node.
 func (rs *requests) closeIfSettled(r *request) {
 	if r.Settled() {
 		rs.close(r)
 	}
 }
 
-// close answers r with the results that it has, sorted by node, and forgets it.
+// close answers r with its results, sorted by node, and forgets r.
 func (rs *requests) close(r *request) {
 	if !rs.inFlight.Close(r) {
 		return // answered already
@@ -94,30 +94,30 @@ func (rs *requests) close(r *request) {
 	rs.respond(r, r.Results...)
 }
 
-// closeWith answers r with one result that concerns no node in particular.
+// closeWith answers r with one result for the whole request.
 func (rs *requests) closeWith(r *request, res mgmt.Result) {
 	r.Results = []mgmt.Result{rs.result(r, "", res)}
 	rs.close(r)
 }
 
-// fail answers r with one failure that concerns no node in particular.
+// fail answers r with one failure for the whole request.
 func (rs *requests) fail(r *request, why string) { rs.closeWith(r, mgmt.Result{Error: why}) }
 
-// failAll does so with all requests in flight.
+// failAll fails all requests in flight.
 func (rs *requests) failAll(why string) {
 	for _, r := range rs.inFlight.All() {
 		rs.fail(r, why)
 	}
 }
 
-// refuse answers a request that was not opened.
+// refuse answers a request with a failure. The request was not opened.
 func (rs *requests) refuse(r *request, why string) {
 	rs.emit(Note{Level: Warn, Text: "request refused", Peer: r.Asker, ReqID: r.ID, Err: why})
 	rs.reply(r, mgmt.Result{Error: why})
 }
 
-// reply answers a request that was not opened, with one result that concerns no
-// node in particular.
+// reply answers a request with one result for the whole request. The request was not
+// opened.
 func (rs *requests) reply(r *request, res mgmt.Result) {
 	if res.Data == nil {
 		res.Data = r.Detail.noData
@@ -129,7 +129,7 @@ func (rs *requests) respond(r *request, results ...mgmt.Result) {
 	rs.emit(ToController{Peer: r.Asker, Msg: r.Detail.msg.Answer(r.ID, results...)})
 }
 
-// awaiting lists the requests that wait for n in this way, oldest first.
+// awaiting returns the requests that wait for n in this way, oldest first.
 func (rs *requests) awaiting(n *node, w waits) []*request {
 	return slices.DeleteFunc(rs.inFlight.Awaiting(n.name()), func(r *request) bool { return r.Detail.waits != w })
 }
@@ -152,8 +152,8 @@ func (rs *requests) failed(n *node, why string, outputs mgmt.NodeOutputs) {
 	rs.settleLate(n, why)
 }
 
-// removed tells deployments that a node has no process any more that they do not
-// want to have one.
+// removed tells deployments that a node which they have removed has no process any
+// more.
 func (rs *requests) removed(n *node) {
 	for _, r := range rs.awaiting(n, untilUp) {
 		r.Settle(n.name())
@@ -170,8 +170,8 @@ func (rs *requests) silent(n *node, why string) {
 	}
 }
 
-// expire answers a request whose deadline has come. It names what is missing:
-// nodes are those that r still awaits.
+// expire answers a request whose deadline has come. nodes are those for which r still
+// waits: the answer names them. why is the error if the whole request fails.
 func (rs *requests) expire(r *request, nodes []*node, why string) {
 	rs.emit(Note{Level: Warn, Text: "request timed out", Peer: r.Asker, ReqID: r.ID})
 	if r.Detail.deploys {
@@ -187,7 +187,7 @@ func (rs *requests) expire(r *request, nodes []*node, why string) {
 	rs.close(r)
 }
 
-// lateResult is what an expired request says about a node that it still awaits.
+// lateResult returns the result for a node for which r waits at its deadline.
 func lateResult(r *request, n *node) mgmt.Result {
 	switch {
 	case r.Detail.waits == untilUp:
@@ -198,7 +198,7 @@ func lateResult(r *request, n *node) mgmt.Result {
 	return mgmt.Result{Error: "request timed out"}
 }
 
-// lateText is the error of an expired request that fails as a whole.
+// lateText returns the error of a request that fails as a whole at its deadline.
 func lateText(r *request) string {
 	if r.Settled() {
 		return "request timed out"
@@ -222,8 +222,8 @@ func (rs *requests) tail(s string) string {
 	return mgmt.LastLines(s[cut:], rs.cfg.OutputLines, cut > 0)
 }
 
-// failedDeployment is the result for a node that a deployment could not start,
-// with what the node printed.
+// failedDeployment returns the result for a node that a deployment could not start,
+// with the last lines that the node printed.
 func failedDeployment(_ mgmt.NodeName, why string, outputs mgmt.NodeOutputs) mgmt.Result {
 	res := mgmt.Result{Error: why}
 	if outputs != (mgmt.NodeOutputs{}) {
@@ -232,8 +232,8 @@ func failedDeployment(_ mgmt.NodeName, why string, outputs mgmt.NodeOutputs) mgm
 	return res
 }
 
-// failedRestart is the result for a node that could not be restarted. The answer
-// to a restart has no place for what the node printed but the error.
+// failedRestart returns the result for a node that could not be restarted. The answer
+// to a restart has no field for outputs. So the error has a line of them.
 func failedRestart(n mgmt.NodeName, why string, outputs mgmt.NodeOutputs) mgmt.Result {
 	return mgmt.Result{Error: fmt.Sprintf("could not restart node %s: %s", n, withWords(why, outputs))}
 }

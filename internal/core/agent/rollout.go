@@ -2,23 +2,25 @@ package agent
 
 import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
-// rollout brings the processes of this host in line with what is desired. It
-// decides when a process is started and when it is stopped, and keeps what is
-// known of each.
+// rollout starts and stops the processes of this host, so that the desired nodes
+// run with their present plans. It keeps what is known of each node and process.
 //
-// It stops processes tier by tier. A tier that takes too long stops holding up
-// the others. It starts nodes afresh when all of them that ran have ended and are
-// buried, the loggers first, the workers last. No tier waits for another: nodes try again
-// every second to reach each other. A node may need something that a node which
-// goes away still holds; then it waits for that one node alone. A node that
-// ended by itself is no part of that order: it is started again when it is due
-// and buried.
+// It stops processes tier by tier: workers, proxies, managers, loggers. A tier holds
+// up the next one for at most StopGate.
+//
+// It starts nodes afresh when all of them that ran have ended and are buried, the
+// loggers first, the workers last. No tier waits for another: nodes try again every
+// second to connect to each other. A node may need a port or a device of a process
+// that is about to end. Then it waits for that process alone.
+//
+// A node that ended by itself has no part in that order. It starts again when its
+// delay is over and it is buried.
 type rollout struct {
 	*turn
 	nodes
 	burials  burials
 	launches uint64    // the highest number of a launch so far
-	outcomes []outcome // which requests have yet to be told
+	outcomes []outcome // that the requests were not told yet
 }
 
 func newRollout(t *turn) *rollout {
@@ -37,14 +39,14 @@ func (r *rollout) setState(n *node, s mgmt.State) {
 	n.state = s
 }
 
-// advance asks for every stop and every start whose turn has come.
+// advance asks for every Stop and every Start that need not wait any longer.
 func (r *rollout) advance() {
 	held := r.advanceStops()
 	r.advanceStarts(held || r.burialsHold())
 }
 
-// advanceStops reports whether a node that is to be started afresh has yet to
-// end. All nodes that are to be started afresh wait for that.
+// advanceStops reports whether a node that is to be started afresh has not ended yet.
+// All nodes that are to be started afresh wait for it.
 func (r *rollout) advanceStops() (held bool) {
 	blocked := false
 	for t := range tierCount {
@@ -105,9 +107,9 @@ func (r *rollout) launch(n *node) {
 	r.emit(Start{Launch: n.proc.launch, Plan: n.plan, Fingerprint: n.fingerprint})
 }
 
-// halt has n's process stopped when its turn comes. A process that could not be
-// stopped is asked to end once more. Requests need not wait any longer for what
-// the process would answer.
+// halt has n's process stopped as soon as its tier may be stopped. A process that
+// could not be stopped is asked to end once more. Dispatches no longer wait for the
+// node.
 func (r *rollout) halt(n *node) {
 	switch {
 	case n.proc == nil:
@@ -119,7 +121,7 @@ func (r *rollout) halt(n *node) {
 	}
 }
 
-// wakeUp adds the times at which something about a node must be decided.
+// wakeUp adds the times at which the rollout has something to decide.
 func (r *rollout) wakeUp(w *wake) {
 	for _, n := range r.named {
 		switch p := n.proc; {

@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// turn is the Step that runs. All parts of the machine share it: they decide
-// with its time and its chance, and add their effects to it.
+// turn is the Step that runs. All parts of the machine share it. They take the time
+// and random numbers from it, and add their effects to it.
 type turn struct {
 	cfg Config
 	rng *rand.Rand
@@ -24,16 +24,17 @@ func (t *turn) begin(now time.Time) { t.now, t.out = now, nil }
 // emit adds an effect.
 func (t *turn) emit(e Effect) { t.out = append(t.out, e) }
 
-// tell sends msg to every controller that listens.
+// tell sends msg to all controllers that subscribe to the agent's topic.
 func (t *turn) tell(msg mgmt.Message) { t.emit(ToController{Msg: msg}) }
 
-// moment numbers the peerings and the launches, in the order in which they began.
+// moment returns the next number. Peerings and launches get one each, so that their
+// order is known.
 func (t *turn) moment() uint64 {
 	t.moments++
 	return t.moments
 }
 
-// wake is the earliest of several times.
+// wake keeps the earliest of several times.
 type wake struct{ next time.Time }
 
 func (w *wake) at(t time.Time) {

@@ -8,8 +8,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// unfinishedDeployment is a deployment that was answered, at its deadline, before
-// all of its nodes were up or had failed. The next deployment takes its place.
+// unfinishedDeployment is a deployment that was answered at its deadline, when not all
+// of its nodes were up or had failed. The next deployment takes its place.
 type unfinishedDeployment struct {
 	id      mgmt.ReqID
 	awaited map[mgmt.NodeName]bool
@@ -27,8 +27,8 @@ func (rs *requests) keepUnfinished(r *request) {
 	}
 }
 
-// settleLate says that n is up, or why it is not. If n was the last node of the
-// unfinished deployment, the outcome of that deployment is published.
+// settleLate takes note that n is up, or of why n is not. After the last node of the
+// unfinished deployment it publishes the outcome of that deployment.
 func (rs *requests) settleLate(n *node, why string) {
 	d := rs.late
 	if d == nil || !d.awaited[n.name()] {
