@@ -1,4 +1,4 @@
 // Package durable writes and reads files that outlive crashes and power cuts. After
-// a crash, a file is the old one or the new one, and never a part. The package
-// starts no goroutines and keeps nothing.
+// a crash, a file has its old or its new content, never a part of it. The package
+// starts no goroutines and has no state.
 package durable

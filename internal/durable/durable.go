@@ -9,11 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Replace makes text the content of the file at path, readable for its owner
-// alone. It first writes the text to the path fresh, in the same directory. After an
-// error nothing is left at fresh, so that attempts on a full disk leave nothing
-// behind. Replace removes what stands at fresh before: others may have put a link
-// or a pipe there. When Replace returns nil, the file outlives a power cut.
+// Replace makes text the content of the file at path. Only the file's owner can read
+// it. Replace first writes the text to a new file at the path fresh, in the same
+// directory, and then renames that file. It first removes any file at fresh, because
+// another user may have put a link or a pipe there. After an error there is no file
+// at fresh, so attempts on a full disk leave nothing behind. When Replace returns
+// nil, the file outlives a power cut.
 func Replace(path, fresh string, text []byte) error {
 	if err := replace(path, fresh, text, (*os.File).Sync); err != nil {
 		return err
@@ -21,8 +22,8 @@ func Replace(path, fresh string, text []byte) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// ReplaceUnsynced is Replace for a file that is of no use after a power cut. The
-// file may then be damaged.
+// ReplaceUnsynced is Replace for a file that nobody needs after a power cut. A power
+// cut may leave the file damaged.
 func ReplaceUnsynced(path, fresh string, text []byte) error {
 	return replace(path, fresh, text, func(*os.File) error { return nil })
 }
@@ -50,8 +51,8 @@ func write(path string, text []byte, sync func(*os.File) error) error {
 	return errors.Join(err, f.Close())
 }
 
-// Create makes a new file at path and opens it for writing. It removes what stood
-// there: it follows no link and waits for no pipe.
+// Create makes a new file at path and opens it for writing. It first removes any
+// file at path, so it follows no link and waits for no pipe.
 func Create(path string, mode fs.FileMode) (*os.File, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -59,8 +60,8 @@ func Create(path string, mode fs.FileMode) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 }
 
-// SyncDir syncs a directory, so that files which were created, renamed or removed in
-// it stay so after a power cut.
+// SyncDir syncs a directory. The creation, renaming and removal of its files then
+// outlives a power cut.
 func SyncDir(path string) error {
 	d, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {

@@ -19,7 +19,7 @@ func TestReplace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path, fresh := filepath.Join(dir, "file"), filepath.Join(dir, "file.new")
-			if err := os.WriteFile(fresh, []byte("what a crash has left, and longer"), 0o600); err != nil {
+			if err := os.WriteFile(fresh, []byte("a longer text that a crash has left"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			for _, text := range []string{"first", "second"} {
@@ -38,7 +38,7 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-func TestReplaceThatFailsLeavesNothing(t *testing.T) {
+func TestFailedReplaceLeavesNoFile(t *testing.T) {
 	for name, replace := range replacing {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -54,12 +54,13 @@ func TestReplaceThatFailsLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestSyncDirOfNone(t *testing.T) {
+func TestSyncDirOfAMissingDirectory(t *testing.T) {
 	if err := durable.SyncDir(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
 	}
 }
 
+// wantNone fails the test if there is a file at path.
 func wantNone(t *testing.T, path string) {
 	t.Helper()
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {

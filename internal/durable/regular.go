@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNotRegular says that a path names no regular file.
+// ErrNotRegular says that the file at a path is not a regular file.
 var ErrNotRegular = errors.New("not a regular file")
 
-// OpenRegular opens a regular file for reading. Others can put a pipe or a link
-// where a file is expected: OpenRegular does not wait for the other end of a pipe,
-// and follows no link.
+// OpenRegular opens a regular file for reading. Another user may have put a pipe or
+// a link at the path, so OpenRegular does not wait for the other end of a pipe and
+// follows no link. It returns ErrNotRegular for every other kind of file.
 func OpenRegular(path string) (*os.File, error) {
 	return openRegular(path, os.O_RDONLY|unix.O_NOFOLLOW)
 }
@@ -22,7 +22,7 @@ func OpenRegular(path string) (*os.File, error) {
 // wait for the other end of a pipe.
 func OpenLinked(path string) (*os.File, error) { return openRegular(path, os.O_RDONLY) }
 
-// ErrTooLong says that a file is longer than it can be.
+// ErrTooLong says that a file is longer than the reader allows.
 var ErrTooLong = errors.New("it is too long")
 
 // ReadRegular returns the content of a regular file, as OpenRegular opens it. If the
@@ -55,7 +55,7 @@ func Truncate(path string) error {
 
 func openRegular(path string, mode int) (*os.File, error) {
 	f, err := os.OpenFile(path, mode|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) { // a link; a socket
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) { // a link or a socket
 		err = &os.PathError{Op: "open", Path: path, Err: ErrNotRegular}
 	}
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
-func TestReadRegularTakesWhatIsNotTooLong(t *testing.T) {
+func TestReadRegular(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, []byte("four"), 0o600); err != nil {
 		t.Fatal(err)

@@ -16,16 +16,16 @@ var (
 	seal       = regexp.MustCompile(`,"sum":"([0-9a-f]{8})"\}\n?$`)
 )
 
-// Seal adds a field "sum" to the end of a JSON object, which has a checksum of the
-// text before, and a newline. The object must have a field, and no field "sum".
+// Seal adds a field "sum" and a newline to the end of a JSON object. The field is a
+// checksum of the text before it. The object must have a field, and none named "sum".
 func Seal(object []byte) []byte {
 	body := bytes.TrimSuffix(object, []byte("}"))
 	return fmt.Appendf(bytes.Clone(body), ",\"sum\":\"%08x\"}\n", crc32.Checksum(body, castagnoli))
 }
 
-// Unseal returns the object that Seal was given. A text without a seal is returned
-// as it is, and sealed is false. One damage to a sealed text cannot pass for a text
-// without a seal, except if it is in the seal alone.
+// Unseal returns the object from which Seal made text. If text has no seal, Unseal
+// returns text itself and false. The error is ErrDamaged. If the seal itself is
+// damaged, Unseal takes the text for one without a seal.
 func Unseal(text []byte) (object []byte, sealed bool, err error) {
 	m := seal.FindSubmatchIndex(text)
 	if m == nil {

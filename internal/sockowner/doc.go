@@ -1,9 +1,9 @@
-// Package sockowner says who on this host has a socket: the user who made it,
-// and the processes that have it open; and which sockets listen. It asks the kernel (sock_diag, or the
-// tables of /proc/net where that is missing) about the network namespace of this
-// process. It starts nothing.
+// Package sockowner tells which user of this host made a TCP socket, which processes
+// have it open, and which sockets listen. It asks the kernel: sock_diag, or the
+// tables of /proc/net if there is no sock_diag. It sees the sockets of the network
+// namespace of this process. It starts no goroutine.
 //
-// Where the kernel does not say who has a socket, the answer is an error, and
-// never a guess: for a socket that its process has closed, the kernel says user
-// 0.
+// If the kernel does not know the owner of a socket, the package returns an error
+// and never guesses. The kernel reports user 0 for a socket that its process has
+// closed; the package returns ErrOrphan for it.
 package sockowner

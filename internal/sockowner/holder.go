@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Holds reports whether a process has the socket open. It is an error if the
-// process does not show what it has open; a process that has ended has nothing.
+// Holds reports whether a process has the socket open. It returns an error if this
+// process may not see the open files of that process. It returns false for a process
+// that has ended.
 func Holds(pid int, inode uint64) (bool, error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	d, err := os.Open(dir)
@@ -41,8 +42,8 @@ func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(e
 // Process is a process that has a socket open.
 type Process struct {
 	PID     int
-	Session int    // the process that leads its session
-	Name    string // of its program, "" where that cannot be seen
+	Session int    // the PID of the leader of its session
+	Name    string // the name of its program, "" if unknown
 }
 
 // String returns "zeek (pid 4711)".
@@ -53,8 +54,8 @@ func (p Process) String() string {
 	return fmt.Sprintf("%s (pid %d)", p.Name, p.PID)
 }
 
-// Holders returns the processes that have the socket open, as far as they show
-// it: those of other users do so to root alone. It looks at every process.
+// Holders returns the processes that have the socket open. It reads the open files of
+// every process. Only root sees those of other users' processes.
 func Holders(inode uint64) []Process {
 	pids, err := procfs.Root.PIDs()
 	if err != nil {
@@ -63,15 +64,15 @@ func Holders(inode uint64) []Process {
 	var found []Process
 	for _, pid := range pids {
 		if has, err := Holds(pid, inode); err == nil && has {
-			st, _ := procfs.Root.Stat(pid) // of a process that is gone nothing is known
+			st, _ := procfs.Root.Stat(pid) // the zero value if the process has just ended
 			found = append(found, Process{PID: pid, Session: st.Session, Name: st.Name})
 		}
 	}
 	return found
 }
 
-// Descends reports whether a process is another one, or descends from it, or
-// belongs to the session that the other leads.
+// Descends reports whether the process pid is the process from, a descendant of it,
+// or a member of the session that it leads.
 func Descends(pid, from int) bool {
 	const most = 64 // generations
 	if st, err := procfs.Root.Stat(pid); err == nil && st.Session == from {

@@ -20,7 +20,7 @@ const (
 )
 
 // question renders the request for one TCP socket. Ports and addresses are in
-// network byte order, all else is in the host's.
+// network byte order, other numbers in the host's.
 func question(at, peer netip.AddrPort) []byte {
 	b := make([]byte, 0, questionSize)
 	b = binary.NativeEndian.AppendUint32(b, questionSize)
@@ -32,13 +32,13 @@ func question(at, peer netip.AddrPort) []byte {
 		family = unix.AF_INET6
 	}
 	b = append(b, family, unix.IPPROTO_TCP, 0, 0)
-	b = binary.NativeEndian.AppendUint32(b, ^uint32(0)) // in whatever state
+	b = binary.NativeEndian.AppendUint32(b, ^uint32(0)) // in any state
 	b = binary.BigEndian.AppendUint16(b, at.Port())
 	b = binary.BigEndian.AppendUint16(b, peer.Port())
 	b = appendAddr(b, at.Addr())
 	b = appendAddr(b, peer.Addr())
-	b = binary.NativeEndian.AppendUint32(b, 0)             // on whatever interface
-	return binary.NativeEndian.AppendUint64(b, ^uint64(0)) // with whatever cookie
+	b = binary.NativeEndian.AppendUint32(b, 0)             // on any interface
+	return binary.NativeEndian.AppendUint64(b, ^uint64(0)) // with any cookie
 }
 
 func appendAddr(b []byte, a netip.Addr) []byte {
@@ -50,15 +50,16 @@ func appendAddr(b []byte, a netip.Addr) []byte {
 	return append(b, sixteen[:]...)
 }
 
-// connected reports whether a socket in this state (net/tcp_states.h) is the other
-// end of a connection that has been accepted. One that is still connecting can
-// have the addresses of a connection that its peer has reset.
+// connected reports whether a socket in this state (net/tcp_states.h) belongs to an
+// established connection, which its owner may have begun to close. A socket that is
+// still connecting does not count: it can have the addresses of an earlier connection
+// that the peer has reset.
 func connected(state byte) bool {
 	const established, finWait1, finWait2, closeWait = 1, 4, 5, 8
 	return state == established || state == finWait1 || state == finWait2 || state == closeWait
 }
 
-// answer reads what the kernel answers to a question.
+// answer reads the kernel's answer to a question.
 func answer(b []byte) (Owner, error) {
 	if len(b) < headerSize {
 		return Owner{}, fmt.Errorf("sock_diag answers with %d bytes", len(b))

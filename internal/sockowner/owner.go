@@ -10,28 +10,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Owner is who has a socket.
+// Owner identifies the owner of a socket.
 type Owner struct {
 	// UID is the user who made the socket.
 	UID uint32
-	// Inode identifies the socket among those that are open; see Holds.
+	// Inode is the number of the socket, for Holds and Holders.
 	Inode uint64
 }
 
-// ErrElsewhere says that the socket is not one of this host, or not any more.
+// ErrElsewhere says that this host has no such socket, or no longer has it.
 var ErrElsewhere = errors.New("no such socket on this host")
 
-// ErrOrphan says that the socket is one of this host, but that no process has it
-// any more, or not yet a connection.
+// ErrOrphan says that this host has the socket, but that its process has closed it,
+// or that its connection is not established yet.
 var ErrOrphan = errors.New("the socket is closed already")
 
-// Of returns who has the TCP socket at one address that is connected with
-// another. The errors are ErrElsewhere, ErrOrphan, and what keeps the kernel from
-// answering.
+// Of returns the owner of the TCP socket at the address at that is connected with
+// the address peer. The errors are ErrElsewhere, ErrOrphan, and errors in asking the
+// kernel.
 func Of(at, peer netip.AddrPort) (Owner, error) {
 	at, peer = unmap(at), unmap(peer)
 	owner, err := diagnose(at, peer)
-	if errors.Is(err, ErrElsewhere) && reachesNobody(at, peer) {
+	if errors.Is(err, ErrElsewhere) && lacksTCP(at, peer) {
 		return fromTables(at, peer)
 	}
 	if unanswered(err) {
@@ -40,21 +40,22 @@ func Of(at, peer netip.AddrPort) (Owner, error) {
 	return known(owner, err)
 }
 
-// reachesNobody reports whether sock_diag knows of no TCP socket at all, which a
-// kernel without the module for them answers like the absence of one socket. It
-// asks for the other end of the connection, which is this process's own.
-func reachesNobody(at, peer netip.AddrPort) bool {
+// lacksTCP reports whether the kernel's sock_diag knows no TCP sockets. A kernel
+// without the module for TCP answers as if each socket did not exist. So lacksTCP
+// asks for the other end of the connection, which this process has and which must
+// exist.
+func lacksTCP(at, peer netip.AddrPort) bool {
 	_, err := diagnose(peer, at)
 	return errors.Is(err, ErrElsewhere)
 }
 
-// unanswered reports whether the kernel has no sock_diag for this process.
+// unanswered reports whether asking sock_diag failed.
 func unanswered(err error) bool {
 	return err != nil && !errors.Is(err, ErrElsewhere)
 }
 
-// known refuses an owner of which the kernel knows no more than that there was
-// one.
+// known returns ErrOrphan for an owner without an inode: the kernel no longer knows
+// whose socket it was.
 func known(o Owner, err error) (Owner, error) {
 	if err == nil && o.Inode == 0 {
 		err = ErrOrphan
@@ -65,8 +66,9 @@ func known(o Owner, err error) (Owner, error) {
 	return o, nil
 }
 
-// Here reports whether an address is one of this host's, or whether that cannot be
-// found out. A socket that was bound to a device is not found by its addresses.
+// Here reports whether an address belongs to this host. It returns true if it cannot
+// find out. An address of this host does not mean that Of finds the socket: it does
+// not find one that is bound to a device.
 func Here(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	if addr.IsLoopback() {
@@ -83,8 +85,8 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
-// answerTimeout bounds the wait for the kernel, which answers before the question
-// has been sent.
+// answerTimeout bounds the wait for the kernel's answer. The kernel answers while
+// the question is being sent, so it should never pass.
 var answerTimeout = unix.Timeval{Sec: 1}
 
 // diagnose asks sock_diag for one socket.
@@ -106,10 +108,10 @@ func diagnose(at, peer netip.AddrPort) (Owner, error) {
 	var buf [512]byte
 	n, from, err := unix.Recvfrom(fd, buf[:], 0)
 	if err != nil {
-		return Owner{}, fmt.Errorf("hear from sock_diag: %w", err)
+		return Owner{}, fmt.Errorf("read the answer of sock_diag: %w", err)
 	}
 	if kernel, ok := from.(*unix.SockaddrNetlink); !ok || kernel.Pid != 0 {
-		return Owner{}, errors.New("hear from sock_diag: somebody else than the kernel answers")
+		return Owner{}, errors.New("read the answer of sock_diag: it does not come from the kernel")
 	}
 	return answer(buf[:n])
 }

@@ -27,14 +27,14 @@ func listen(t *testing.T, network, addr string) net.Listener {
 	return ln
 }
 
-// TestOwnerIsTheUserWhoMadeTheSocket asks for each end of connections of several
-// kinds, sock_diag and the tables of /proc/net alike.
+// TestOwnerIsTheUserWhoMadeTheSocket asks sock_diag and the tables of /proc/net for
+// the owner of several kinds of connections.
 func TestOwnerIsTheUserWhoMadeTheSocket(t *testing.T) {
 	for name, tt := range map[string]struct{ network, listen, dial string }{
-		"IPv4":                    {"tcp4", "127.0.0.1:0", "127.0.0.1"},
-		"another address of lo":   {"tcp4", "127.0.0.2:0", "127.0.0.2"},
-		"IPv4, a listener of all": {"tcp", "[::]:0", "127.0.0.1"},
-		"IPv6":                    {"tcp6", "[::1]:0", "::1"},
+		"IPv4":                       {"tcp4", "127.0.0.1:0", "127.0.0.1"},
+		"another address of lo":      {"tcp4", "127.0.0.2:0", "127.0.0.2"},
+		"IPv4 to a listener on [::]": {"tcp", "[::]:0", "127.0.0.1"},
+		"IPv6":                       {"tcp6", "[::1]:0", "::1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ln := listen(t, tt.network, tt.listen)
@@ -67,7 +67,7 @@ func TestOwnerIsTheUserWhoMadeTheSocket(t *testing.T) {
 	}
 }
 
-func TestAnotherUsersSocketIsThatUsers(t *testing.T) {
+func TestOwnerOfAnotherUsersSocket(t *testing.T) {
 	roottest.Need(t, "connects as another user")
 	ln := listen(t, "tcp4", "127.0.0.1:0")
 	conn, err := sockownertest.DialAs(t.Context(), sockownertest.Nobody, ln.Addr().String())
@@ -86,8 +86,9 @@ func TestAnotherUsersSocketIsThatUsers(t *testing.T) {
 	}
 }
 
-// A table as the kernel wrote it has a socket of user 65534 and its other end.
-func TestARecordedTableNamesTheUser(t *testing.T) {
+// testdata/tcp is a table that a kernel wrote. It has both ends of a connection of
+// user 65534.
+func TestFindInARecordedTable(t *testing.T) {
 	f, err := os.Open("testdata/tcp")
 	if err != nil {
 		t.Fatal(err)
@@ -100,9 +101,9 @@ func TestARecordedTableNamesTheUser(t *testing.T) {
 	}
 }
 
-// TestAClosedSocketIsNobodys has a client that connects and closes: the kernel
-// still knows the socket, and says user 0 of it.
-func TestAClosedSocketIsNobodys(t *testing.T) {
+// A client connects and closes. The kernel still knows its socket, and reports user
+// 0 for it.
+func TestClosedSocketHasNoOwner(t *testing.T) {
 	ln := listen(t, "tcp4", "127.0.0.1:0")
 	conn, err := net.Dial("tcp4", ln.Addr().String())
 	if err != nil {
@@ -124,10 +125,10 @@ func TestAClosedSocketIsNobodys(t *testing.T) {
 	accepted.Close()
 }
 
-// TestASocketThatStillConnectsIsNobodys has a queue of connections overflow, so
-// that the last socket is known to the kernel with its owner and is no connection:
-// it could have the addresses of an earlier one that was reset.
-func TestASocketThatStillConnectsIsNobodys(t *testing.T) {
+// The test fills the queue of a listener, so that the last socket stays in the state
+// of connecting. The kernel knows the owner of that socket, but the socket has no
+// connection: it could have the addresses of an earlier connection that was reset.
+func TestConnectingSocketHasNoOwner(t *testing.T) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -170,10 +171,10 @@ func TestASocketThatStillConnectsIsNobodys(t *testing.T) {
 		}
 		return
 	}
-	t.Fatal("the queue takes every connection")
+	t.Fatal("the listener's queue is never full")
 }
 
-func TestHereAreTheAddressesOfThisHost(t *testing.T) {
+func TestHere(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"} {
 		if !Here(netip.MustParseAddr(addr)) {
 			t.Errorf("%s is not here", addr)
@@ -194,7 +195,7 @@ func TestHereAreTheAddressesOfThisHost(t *testing.T) {
 	}
 }
 
-func TestASocketOfAnotherHostIsElsewhere(t *testing.T) {
+func TestSocketOfAnotherHostIsElsewhere(t *testing.T) {
 	ln := listen(t, "tcp4", "127.0.0.1:0")
 	conn, err := net.Dial("tcp4", ln.Addr().String())
 	if err != nil {
@@ -210,8 +211,7 @@ func TestASocketOfAnotherHostIsElsewhere(t *testing.T) {
 	}
 }
 
-// TestHoldersNamesTheProcess has a child hold a socket after this process has
-// closed it.
+// A child process holds a socket after this process has closed it.
 func TestHoldersNamesTheProcess(t *testing.T) {
 	ln := listen(t, "tcp4", "127.0.0.1:0")
 	conn, err := net.Dial("tcp4", ln.Addr().String())
@@ -253,13 +253,13 @@ func TestHoldersNamesTheProcess(t *testing.T) {
 	}
 	holders := Holders(owner.Inode)
 	if len(holders) != 1 || holders[0].PID != child.Process.Pid || holders[0].Name != "sh" {
-		t.Errorf("held by %v, want sh (pid %d)", holders, child.Process.Pid)
+		t.Errorf("the holders are %v, want sh (pid %d)", holders, child.Process.Pid)
 	}
 	if held, err := Holds(os.Getpid(), owner.Inode); held || err != nil {
 		t.Errorf("this process holds it: %t, %v", held, err)
 	}
 	if !Descends(child.Process.Pid, os.Getpid()) || Descends(os.Getpid(), child.Process.Pid) {
-		t.Error("the child descends from this process, and not the other way round")
+		t.Error("Descends does not say that the child descends from this process, or says the reverse")
 	}
 }
 

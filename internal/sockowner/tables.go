@@ -15,11 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tables of TCP sockets. Without IPv6 there is no second one.
+// tables are the tables of TCP sockets. A kernel without IPv6 has only the first.
 var tables = []string{"/proc/net/tcp", "/proc/net/tcp6"}
 
-// fromTables looks for a TCP socket in the tables of /proc/net, which takes a
-// time that grows with the number of sockets.
+// fromTables looks for a TCP socket in the tables of /proc/net. Its time grows with
+// the number of sockets on the host.
 func fromTables(at, peer netip.AddrPort) (Owner, error) {
 	var missing error
 	for _, table := range tables {
@@ -43,34 +43,35 @@ func fromTables(at, peer netip.AddrPort) (Owner, error) {
 	return Owner{}, ErrElsewhere
 }
 
-// find looks for a socket in a table.
-func find(table io.Reader, at, peer netip.AddrPort) (Owner, bool, error) {
+// find looks for a socket in a table. ok is false if the table does not have it. The
+// owner is zero if the socket is not connected.
+func find(table io.Reader, at, peer netip.AddrPort) (owner Owner, ok bool, err error) {
 	for s, err := range rows(table) {
 		if err != nil && s == (Socket{}) {
-			return Owner{}, false, err // of the reader
+			return Owner{}, false, err // the table could not be read
 		}
 		if s.At != at || s.peer != peer {
 			continue
 		}
 		if err == nil && !connected(s.state) {
-			return Owner{}, true, nil // nobody's
+			return Owner{}, true, nil // no process owns the connection
 		}
 		return s.Owner, err == nil, err
 	}
 	return Owner{}, false, nil
 }
 
-// Socket is a TCP socket.
+// Socket is a TCP socket of this host.
 type Socket struct {
-	At netip.AddrPort
+	At netip.AddrPort // its own address
 	Owner
 
 	peer  netip.AddrPort
 	state byte
 }
 
-// Listening returns the TCP sockets of this host that listen, as far as the
-// kernel shows them.
+// Listening returns the TCP sockets of this host that listen. It leaves out tables
+// and rows that it cannot read.
 func Listening() []Socket {
 	var found []Socket
 	for _, table := range tables {
@@ -97,8 +98,9 @@ func listening(table io.Reader) []Socket {
 	return found
 }
 
-// rows reads a table of /proc/net. An error is that of one row, which has no
-// owner then, or of the reader; then there is no socket.
+// rows reads a table of /proc/net. An error with a socket says that the row of the
+// socket could not be read; the socket then has only its addresses. An error without
+// a socket comes from the reader, and ends the table.
 func rows(table io.Reader) iter.Seq2[Socket, error] {
 	return func(yield func(Socket, error) bool) {
 		lines := bufio.NewScanner(table)
@@ -114,7 +116,8 @@ func rows(table io.Reader) iter.Seq2[Socket, error] {
 	}
 }
 
-// parseRow reads a row, and reports false of one that is no socket's.
+// parseRow reads a row. ok is false for a row that describes no socket, such as the
+// heading.
 func parseRow(text string) (s Socket, ok bool, err error) {
 	// sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
 	fields := strings.Fields(text)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-func TestListeningSocketsAreRead(t *testing.T) {
-	v4, v6 := "0100007F", "00000000000000000000000001000000" // as a little-endian host has it
+func TestListening(t *testing.T) {
+	v4, v6 := "0100007F", "00000000000000000000000001000000" // on a little-endian host
 	if parsed, ok := parseAddrPort(v4 + ":0866"); !ok || parsed.Addr() != netip.MustParseAddr("127.0.0.1") {
 		v4, v6 = "7F000001", "00000000000000000000000000000001"
 	}

@@ -9,15 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The first goroutine runs on the first thread of the process.
+// The first goroutine is the one that runs init and TestMain. It stays on the first
+// thread of the process.
 func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
 	if os.Getenv("SOCKOWNERTEST_FIRST") == "" {
 		os.Exit(m.Run())
 	}
-	// The first thread has this goroutine; by itself it gets another, and
-	// when called on the first one it moves.
+	// This goroutine holds the first thread. Another goroutine runs on another thread,
+	// and OnAnotherThread leaves the first thread when it is called here.
 	first := make(chan int)
 	go OnAnotherThread(func() { first <- unix.Gettid() })
 	if unix.Gettid() != unix.Getpid() || <-first == unix.Getpid() {
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-func TestAnotherUserIsNeverTheFirstThread(t *testing.T) {
+func TestOnAnotherThreadLeavesTheFirstThread(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "SOCKOWNERTEST_FIRST=1")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,5 +1,5 @@
-// Package sockownertest lets tests be other users of this host, which like network
-// namespaces are a matter of threads.
+// Package sockownertest lets tests act as other users of this host. On Linux each
+// thread has its own user, as it has its own network namespace.
 package sockownertest
 
 import (
@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Nobody is a user who is neither root nor the one who runs the tests.
+// Nobody is the user nobody: not root, and not the user who runs the tests.
 const Nobody = 65534
 
-// DialAs connects to addr, an IP address and port, with a socket that is
-// another user's. Only root can do that; the error is EPERM for others.
+// DialAs connects to addr, an IP address and port, with a socket that belongs to the
+// user uid. Only root can do that: the error for other users is EPERM.
 func DialAs(ctx context.Context, uid int, addr string) (net.Conn, error) {
 	type dialed struct {
 		conn net.Conn
@@ -34,11 +34,12 @@ func DialAs(ctx context.Context, uid int, addr string) (net.Conn, error) {
 	return d.conn, d.err
 }
 
-// OnAnotherThread, which is to be called in a goroutine of its own, calls do on a
-// thread that ends afterwards. It is never the process's first one, which would not end, and
-// by which the process as a whole is judged.
+// OnAnotherThread calls do on a thread that ends afterwards. Call it in a goroutine
+// of its own, which must end when OnAnotherThread returns. The thread is never the
+// first one of the process: the first thread would not end, and the kernel shows its
+// user and namespaces as those of the process.
 func OnAnotherThread(do func()) {
-	runtime.LockOSThread() // nothing unlocks it, and so the thread ends with this goroutine
+	runtime.LockOSThread() // never unlocked, so the thread ends with this goroutine
 	if unix.Gettid() != unix.Getpid() {
 		do()
 		return
