@@ -67,3 +67,15 @@ func TestControllerDoesNotStartOnStateOfANewerOne(t *testing.T) {
 	}
 	wantNewer(t, err, path, content)
 }
+
+func TestAgentDoesNotStartOnStateOfANewerOne(t *testing.T) {
+	path, content := newerState(t)
+	set := agentSettings(t, func(a *settings.Agent) {
+		a.Directory, a.Zeek.Kind = filepath.Dir(path), settings.NodeEmbedded
+	})
+	a, err := app.OpenAgent(t.Context(), set, slog.New(slog.DiscardHandler), app.PortFlags{})
+	if err == nil {
+		err = a.Run(t.Context())
+	}
+	wantNewer(t, err, path, content)
+}
