@@ -3,6 +3,8 @@ package daemon_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -162,6 +164,57 @@ func TestKeeperGoesOnOnlyWithWhatItHasSaved(t *testing.T) {
 				t.Errorf("stored in the end (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Whatever the store does: after each save that succeeded, it has what the core
+// believes to be saved, and nothing else.
+func TestKeeperUnderRandomFaults(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		s := new(moodyStore)
+		keeper, err := daemon.OpenKeeper(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		believed := map[string]string{}
+		for range 40 {
+			s.mood.Store(rng.Int32N(gone + 1))
+			changes := randomChanges(rng)
+			if err := keeper.Save(t.Context(), changes...); err != nil {
+				if !errors.Is(err, errDown) {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				continue
+			}
+			believe(believed, changes)
+			if diff := cmp.Diff(believed, s.all(t)); diff != "" {
+				t.Fatalf("seed %d: stored (-believed +got):\n%s", seed, diff)
+			}
+		}
+	}
+}
+
+func randomChanges(rng *rand.Rand) []store.Change {
+	var changes []store.Change
+	for range 1 + rng.IntN(3) {
+		key := string('a' + rune(rng.IntN(5)))
+		if rng.IntN(3) == 0 {
+			changes = append(changes, store.Change{Key: key})
+		} else {
+			changes = append(changes, put(key, strconv.Itoa(rng.IntN(100))))
+		}
+	}
+	return changes
+}
+
+func believe(believed map[string]string, changes []store.Change) {
+	for _, c := range changes {
+		if c.Value == nil {
+			delete(believed, c.Key)
+		} else {
+			believed[c.Key] = string(c.Value)
+		}
 	}
 }
 
