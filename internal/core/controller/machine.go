@@ -320,3 +320,11 @@ func (m *Machine) forgetLeavers() {
 type tidied struct{ *dials }
 
 func (t tidied) saved(string) { t.stale = true }
+
+// Held is how much a Machine remembers beside its State.
+type Held struct{ Peers, Agents, Requests, Legs int }
+
+// Held returns how much m remembers. All of it is bounded; see Config.
+func (m *Machine) Held() Held {
+	return Held{len(m.roster.peers), len(m.roster.agents), m.requests.ledger.Len(), m.legs.open.Len()}
+}

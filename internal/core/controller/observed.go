@@ -54,7 +54,7 @@ func (o *observed) forget(name mgmt.InstanceName) {
 }
 
 // deploy forgets the instances that are neither part of t, which is deployed now,
-// nor connected. It also forgets nodes that are no part of t and have stopped.
+// nor connected. It also forgets nodes that are no part of t and have ended.
 func (o *observed) deploy(t *target, connected map[mgmt.InstanceName]*agent) {
 	for _, name := range slices.Collect(maps.Keys(o.sights)) {
 		if connected[name] == nil && !t.has(name) {
@@ -64,14 +64,17 @@ func (o *observed) deploy(t *target, connected map[mgmt.InstanceName]*agent) {
 		s := o.sights[name]
 		before := len(s.nodes)
 		maps.DeleteFunc(s.nodes, func(node mgmt.NodeName, is mgmt.ObservedNode) bool {
-			return is.State == mgmt.Stopped && !t.runs(name, node)
+			return hasEnded[is.State] && !t.runs(name, node)
 		})
 		o.nodes += len(s.nodes) - before
 	}
 }
 
+// hasEnded has the states of a node that has no process.
+var hasEnded = map[mgmt.State]bool{mgmt.Stopped: true, mgmt.Crashed: true, mgmt.Failed: true}
+
 // list replaces what is known of an instance by what its agent says of all nodes.
-// A node that has stopped and is no part of t, which is deployed, is about to be
+// A node that has ended and is no part of t, which is deployed, is about to be
 // forgotten by its agent.
 func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *target) {
 	s := o.sights[name]
@@ -83,7 +86,7 @@ func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *t
 	}
 	s.nodes, s.heard, s.shown = make(map[mgmt.NodeName]mgmt.ObservedNode, len(statuses)), o.now, nil
 	for _, status := range statuses {
-		if status.State == mgmt.Stopped && !t.runs(name, status.Node) {
+		if hasEnded[status.State] && !t.runs(name, status.Node) {
 			continue
 		}
 		since := o.now
@@ -96,13 +99,13 @@ func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *t
 }
 
 // change notes that a node of an instance is in another state. A node that has
-// stopped and is not wanted is forgotten.
+// ended and is not wanted is forgotten.
 func (o *observed) change(instance mgmt.InstanceName, msg mgmt.NotifyChange, wanted bool) {
 	s, name := o.sights[instance], msg.Node.Name
 	node, known := s.nodes[name]
 	s.heard, s.shown = o.now, nil
 	switch {
-	case msg.New == mgmt.Stopped && !wanted:
+	case hasEnded[msg.New] && !wanted:
 		delete(s.nodes, name)
 		if known {
 			o.nodes--
