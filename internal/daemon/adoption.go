@@ -6,7 +6,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// logAdoption says what was found and is not the core's to know.
+// logAdoption logs what the adoption found and the core need not know.
 func logAdoption(log *slog.Logger, found proc.Adoption) {
 	for _, rec := range found.Running {
 		log.Info("node still runs and is taken over", "node", rec.Name, "pid", rec.PID)

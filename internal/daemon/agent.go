@@ -20,29 +20,30 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// AgentConfig is what an agent runs with.
+// AgentConfig has what an agent runs with.
 type AgentConfig struct {
 	Core agent.Config
-	// Store keeps what the agent was told to run. The caller closes it
-	// afterwards.
+	// Store keeps the configuration that the agent is to run. The caller closes
+	// it afterwards.
 	Store store.Store
-	// Bus configures the endpoint. Callers is its Screen.
+	// Bus configures the endpoint. Its Screen is made from Callers.
 	Bus bus.Config
 	// Callers are the users of this host who may be controllers and nodes.
 	Callers Callers
-	// ForeignNodes are those as which programs may say hello that the agent has
-	// not launched. Such a program takes the place of the process that it has.
+	// ForeignNodes are nodes as which programs may say hello that the agent has
+	// not launched. If the agent has launched a process for such a node, the
+	// program takes its place.
 	ForeignNodes []mgmt.NodeName
-	// ControllerNames are the names of which the certificate of a controller must
-	// have one. Empty means any, but only of the controller that the agent dials,
-	// if it dials one.
+	// ControllerNames are names of controllers. The certificate of a controller
+	// must have one of them. Empty means that every name will do, but only for
+	// the controller that the agent dials, if it dials one.
 	ControllerNames []string
-	// Broker is where nodes connect, and the controller, if it dials. It is
-	// closed at the end.
+	// Broker is where nodes connect. A controller that dials connects there as
+	// well. The agent closes it at the end.
 	Broker        net.Listener
 	BrokerAccepts bus.ListenConfig
-	// Controller is the host:port of the controller that the agent dials; empty
-	// if it waits to be dialed.
+	// Controller is the host:port of the controller that the agent dials. It is
+	// empty if the agent waits for a controller.
 	Controller     string
 	ControllerDial bus.DialConfig
 	// Processes runs the nodes.
@@ -53,30 +54,31 @@ type AgentConfig struct {
 	// role. A role without one has 60 s as a logger and 30 s otherwise.
 	StopGrace map[mgmt.ClusterRole]time.Duration
 	// StopNodes, when it is closed, ends the agent together with its nodes.
-	// Without it they outlive the agent.
+	// Without it the nodes outlive the agent.
 	StopNodes <-chan struct{}
-	// DrainTimeout bounds the archiving, at the end, of the logs that nodes have
-	// rotated when they were stopped because of StopNodes. What is left waits for
-	// the next run. Zero means 5 s.
+	// DrainTimeout bounds the archiving at the end. Nodes that were stopped
+	// because of StopNodes have rotated their logs then. Logs that are left wait
+	// for the next run. Zero means 5 s.
 	DrainTimeout time.Duration
 	// Crashes, if not nil, gets a record of each process that ended by itself.
 	Crashes *crash.Store
-	// Archive, if not nil, archives the logs that nodes rotate, and those that
-	// they leave behind. The caller closes it afterwards.
+	// Archive, if not nil, archives the logs that nodes rotate, and the logs
+	// that they leave behind. The caller closes it afterwards.
 	Archive *archive.Archiver
-	// ScratchDir is where preflights write what they need, and remove it. It
-	// exists. Empty means the system's directory for temporary files.
+	// ScratchDir is the directory in which preflights write files. They remove
+	// them again. The directory exists. Empty means the system's directory for
+	// temporary files.
 	ScratchDir string
 	// Checked, if not nil, knows which checks of scripts have passed.
 	Checked *preflight.Memory
-	// LookAhead has the scripts of nodes checked when the agent starts, as nodes
-	// usually are, so that the first deployment finds them Checked.
+	// LookAhead has the usual scripts of nodes checked when the agent starts.
+	// The first deployment then finds them Checked.
 	LookAhead bool
-	// OnChange, if not nil, is told of each change of a node's state. It must
-	// return at once.
+	// OnChange, if not nil, is called with each change of a node's state. It
+	// must return at once.
 	OnChange func(mgmt.NotifyChange)
-	// AgentTopics is the prefix of the agents' topics, NodeTopic that of the
-	// nodes'. Empty means mgmt.AgentTopics and mgmt.NodeTopic.
+	// AgentTopics is the prefix of the agents' topics, NodeTopic the topic of
+	// the nodes. Empty means mgmt.AgentTopics and mgmt.NodeTopic.
 	AgentTopics, NodeTopic string
 	// SaveTimeout bounds a save. Zero means 5 s.
 	SaveTimeout time.Duration
@@ -84,18 +86,18 @@ type AgentConfig struct {
 	Logger *slog.Logger
 }
 
-// Processes starts, stops and adopts processes; proc.Host is one.
+// Processes starts, stops and adopts processes. proc.Host does so.
 type Processes interface {
-	// Adopt finds the processes that an earlier life of the agent started. It
-	// is called once, first.
+	// Adopt finds the processes that an earlier life of the agent started. It is
+	// called once, before all other methods.
 	Adopt(ctx context.Context) (proc.Adoption, error)
-	// Start and Stop return at once; Events reports what became of it, unless
-	// they return an error.
+	// Start and Stop return at once. Unless they return an error, Events reports
+	// the outcome.
 	Start(spec proc.Spec) error
 	Stop(name string, launch uint64, grace time.Duration) error
 	Events() <-chan proc.Event
-	// Forget says that what the end of a launch asked for has been done. Until
-	// then, Adopt finds that end in the next life of the agent.
+	// Forget says that the end of a launch has been dealt with. Until then,
+	// Adopt finds that end in the next life of the agent.
 	Forget(name string, launch uint64)
 	// Run does the work until ctx is done.
 	Run(ctx context.Context) error
@@ -120,17 +122,17 @@ func (c AgentConfig) StopGraceOf(role mgmt.ClusterRole) time.Duration {
 		return d
 	}
 	if role == mgmt.Logger {
-		return time.Minute // it writes out what it still holds
+		return time.Minute // a logger writes out the records that it still has
 	}
 	return 30 * time.Second
 }
 
-// errStopped ends the loop once StopNodes was obeyed.
+// errStopped ends the loop when all nodes have ended because of StopNodes.
 var errStopped = errors.New("all nodes stopped")
 
-// RunAgent runs an agent until ctx is done, and returns ctx's cause then; or
-// until StopNodes is closed and all nodes have ended, and returns nil then; or
-// until one of its parts fails.
+// RunAgent runs an agent. It returns the cause of ctx when ctx is done, nil when
+// StopNodes is closed and all nodes have ended, and an error when one of its
+// parts fails.
 func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	cfg = cfg.withDefaults()
 	kept, saved, err := loadState(ctx, cfg.Store, cfg.SaveTimeout, agent.Restore)
@@ -186,15 +188,15 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	a.runHelpers(ctx)
 	err = a.loop(ctx, sub, agent.New(cfg.Core, saved, newRand()), a.adopt(ctx, adopted, saved.Desired))
 	if errors.Is(err, errStopped) {
-		parts.stop() // the archiver among them, and who puts left-over logs into the queue
+		parts.stop() // the archiver is one of them, and the burials are others
 		cfg.drain(ctx)
 		return nil
 	}
 	return err
 }
 
-// drain archives what the last nodes have left in the queue. Nobody may come back
-// to it soon.
+// drain archives the logs that the last nodes have left in the queue. The next
+// run of an agent may be far away.
 func (c AgentConfig) drain(ctx context.Context) {
 	if c.Archive == nil {
 		return
@@ -205,7 +207,7 @@ func (c AgentConfig) drain(ctx context.Context) {
 	c.Archive.Drain(ctx)
 }
 
-// runHelpers starts what works beside the loop.
+// runHelpers starts the parts that work beside the loop.
 func (a *agentShell) runHelpers(ctx context.Context) {
 	a.lookAhead(ctx)
 	if a.cfg.Crashes != nil {

@@ -22,17 +22,17 @@ type agentShell struct {
 	endpoint *bus.Endpoint
 	parts    *group
 
-	nodes    map[launchID]*launched // whose processes live or are about to
-	live     *livePIDs              // of those that live
+	nodes    map[launchID]*launched // their processes live, or are about to
+	live     *livePIDs              // the processes of nodes that live
 	sessions map[mgmt.PeerID]*socketSession
-	provers  map[mgmt.PeerID]launchID // who is to prove what comes from a peer, if its launch has a secret
+	provers  map[mgmt.PeerID]launchID // the launch with whose secret a peer proves its messages, if there is a secret
 	watch    *statusWatch             // nil: status files are not watched
 	looking  *looking                 // the latest preflight; nil: there was none
 	puzzled  puzzles
-	warnedOf map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the latest warnings about one
+	warnedOf map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of which was warned last
 
 	stopNodes <-chan struct{}  // as in AgentConfig; nil once it was closed
-	happened  chan agent.Event // what tasks have to report
+	happened  chan agent.Event // events of tasks
 	sockets   chan socketEvent
 }
 
@@ -73,8 +73,8 @@ func (a *agentShell) next(ctx context.Context, sub *bus.Subscription, due <-chan
 	}
 }
 
-// translate turns what happened on the bus into the core's event, and returns
-// nil for what does not concern it.
+// translate returns the core's event for an event of the bus. Nil means that it
+// does not concern the core.
 func (a *agentShell) translate(happened bus.Event) agent.Event {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
@@ -96,8 +96,8 @@ func (a *agentShell) translate(happened bus.Event) agent.Event {
 	return nil
 }
 
-// message accepts each event only on its proper topic: subscriptions match by
-// prefix, so what is meant for an agent with a longer name arrives as well.
+// message accepts an event only on its proper topic. Subscriptions match by
+// prefix: messages for an agent with a longer name arrive as well.
 func (a *agentShell) message(m bus.Message) agent.Event {
 	if m.Topic != a.topic && m.Topic != a.cfg.NodeTopic {
 		a.cfg.Logger.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
@@ -159,8 +159,8 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	return nil, nil
 }
 
-// save makes changes in the store. If another agent has changed what is stored,
-// this one ends, and its nodes run on.
+// save makes changes in the store. If another agent has changed the store, this
+// agent ends and its nodes run on.
 func (a *agentShell) save(ctx context.Context, changes []agent.Change) (*agent.Event, error) {
 	list := make([]store.Change, len(changes))
 	for i, change := range changes {
@@ -188,8 +188,9 @@ func (a *agentShell) toController(e agent.ToController) {
 	a.endpoint.PublishTo(string(e.Peer), a.topic, v)
 }
 
-// toNodes sends a request to nodes. On a connection that leads to a node's whole
-// cluster it names the node that it is for, whatever else it names.
+// toNodes sends a request to nodes. A connection with a node that serves the
+// agent leads to the node's whole cluster. There the request names the node for
+// which it is meant, and no other node.
 func (a *agentShell) toNodes(e agent.ToNodes) {
 	common := codec.Encode(e.Msg)
 	for _, to := range e.To {
@@ -211,7 +212,7 @@ func (a *agentShell) toNodes(e agent.ToNodes) {
 	}
 }
 
-// post hands over what a task has to report, unless nobody listens any more.
+// post hands an event of a task to the loop, until ctx is done.
 func (a *agentShell) post(ctx context.Context, ev agent.Event) {
 	select {
 	case a.happened <- ev:

@@ -11,15 +11,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
-// Callers says which users of this host a daemon has to do with, whoever dials.
-// Its zero value trusts root and the daemon's own user alone.
+// Callers says which users of this host may connect to a daemon, and to which
+// users the daemon may connect. Its zero value trusts root and the daemon's own
+// user.
 type Callers struct {
-	// Users are trusted as well.
+	// Users are trusted as well as root and the daemon's own user.
 	Users []uint32
-	// Owner says who has the socket at an address that is connected with
-	// another. Nil asks the kernel.
+	// Owner returns the owner of the socket at one address that is connected
+	// with another address. Nil asks the kernel.
 	Owner func(at, peer netip.AddrPort) (sockowner.Owner, error)
-	// Here says whether an address is this host's. Nil asks the kernel.
+	// Here reports whether an address is one of this host. Nil asks the kernel.
 	Here func(netip.Addr) bool
 	// Holders returns the processes that have a socket open. Nil asks the kernel.
 	Holders func(inode uint64) []sockowner.Process
@@ -40,8 +41,8 @@ func (c Callers) holders(inode uint64) []sockowner.Process {
 	return c.Holders(inode)
 }
 
-// screen is the bus.Screen of these callers. Those of other hosts are not its to
-// judge.
+// screen is the bus.Screen of these callers. It judges callers of this host
+// alone.
 func (c Callers) screen(remote, local netip.AddrPort) (bus.Caller, error) {
 	of := c.Owner
 	if of == nil {
@@ -78,5 +79,5 @@ func (c Callers) trusts(uid uint32) bool {
 	return own(uid) || slices.Contains(c.Users, uid)
 }
 
-// own reports whether uid is root's or the daemon's.
+// own reports whether uid is root or the daemon's own user.
 func own(uid uint32) bool { return uid == 0 || int64(uid) == int64(os.Geteuid()) }

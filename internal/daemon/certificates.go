@@ -10,8 +10,8 @@ import (
 // AnyInstance stands in ControllerConfig.AgentNames for all instances.
 const AnyInstance = "*"
 
-// instances returns as which instances an agent with this certificate may
-// introduce itself, or that it may as any.
+// instances returns the instances as which an agent with this certificate may
+// introduce itself, and whether it may introduce itself as any instance.
 func (c ControllerConfig) instances(cert *x509.Certificate) (may []mgmt.InstanceName, any bool) {
 	for _, name := range CertificateNames(cert) {
 		may = append(may, mgmt.InstanceName(name))
@@ -37,7 +37,7 @@ func CertificateNames(cert *x509.Certificate) []string {
 	return names
 }
 
-// certificateName is the first of these names, for a person.
+// certificateName returns the first of these names, for a person.
 func certificateName(cert *x509.Certificate) string {
 	if names := CertificateNames(cert); len(names) > 0 {
 		return names[0]

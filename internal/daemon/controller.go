@@ -23,29 +23,31 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// ControllerConfig is what a controller runs with.
+// ControllerConfig has what a controller runs with.
 type ControllerConfig struct {
 	Core controller.Config
 	// Store keeps the configurations. The caller closes it afterwards.
 	Store store.Store
-	// Bus configures the endpoint. Callers is its Screen.
+	// Bus configures the endpoint. Its Screen is made from Callers.
 	Bus bus.Config
-	// Callers are the users of this host who may connect, and who may be agents
-	// that the controller dials.
+	// Callers are the users of this host who may connect. An agent that the
+	// controller dials must run as one of them.
 	Callers Callers
-	// AgentNames are the instances as which agents may introduce themselves whose
-	// certificate has a name, besides that name itself; AnyInstance stands for
-	// all.
+	// AgentNames has, for a name in certificates, the instances as which agents
+	// with such a certificate may introduce themselves. They may always
+	// introduce themselves as the instance of that name. AnyInstance stands for
+	// all instances.
 	AgentNames map[string][]string
-	// Broker and WebSocket are where peers and clients connect; nil means
-	// nowhere. They are closed at the end.
+	// Broker and WebSocket are where peers and clients connect. Nil means that
+	// nobody can connect. The controller closes them at the end.
 	Broker, WebSocket net.Listener
-	// BrokerAccepts and WebSocketServer say how.
+	// BrokerAccepts and WebSocketServer say how they connect.
 	BrokerAccepts   bus.ListenConfig
 	WebSocketServer bus.WebSocketConfig
 	// AgentDial says how agents are dialed.
 	AgentDial bus.DialConfig
-	// Topic is where clients are served. Empty means mgmt.ControllerTopic.
+	// Topic is the topic on which clients are served. Empty means
+	// mgmt.ControllerTopic.
 	Topic string
 	// AgentTopics is the prefix of the agents' topics. Empty means
 	// mgmt.AgentTopics.
@@ -59,13 +61,13 @@ type ControllerConfig struct {
 // defaultSaveTimeout bounds a save of either daemon.
 const defaultSaveTimeout = 5 * time.Second
 
-// defaultPace is of both daemons. What is known of them, their agents, nodes and
-// controllers, is not bound by it, and a person's requests are far below it; what
-// a thousand attackers can do within it is a figure of make bench.
+// defaultPace is the pace of both daemons. It does not bind the agents, nodes and
+// controllers that a daemon knows. A person's requests stay far below it. `make
+// bench` shows what a thousand attackers can do within it.
 var defaultPace = bus.Pace{Burst: 100, PerSecond: 25, Shared: 2000}
 
-// Places that either daemon keeps for root, for its own user, and for what it dials
-// itself: of 1024 peers, and of a controller's 100 clients.
+// Places that either daemon reserves for root, for its own user, and for peers
+// that it dials: of 1024 peers, and of a controller's 100 clients.
 const (
 	reservedPeers   = 64
 	reservedClients = 10
@@ -84,10 +86,10 @@ func (c ControllerConfig) withDefaults() ControllerConfig {
 	return c
 }
 
-// subscriptionQueue bounds the bus events that wait for a core; while there are
-// more, the connections that have them are not read. They take turns then, one
-// event each, so that the less waits in the queue, the less a busy peer can
-// delay a quiet one.
+// subscriptionQueue bounds the bus events that wait for a core. While the queue
+// is full, no connection is read that has an event. Connections take turns with
+// one event each. The shorter the queue, the less a busy peer can delay a quiet
+// one.
 const subscriptionQueue = 1
 
 // Controller is a controller in this process.
@@ -101,9 +103,9 @@ func NewController(cfg ControllerConfig) *Controller {
 	return &Controller{cfg: cfg.withDefaults(), port: newPort()}
 }
 
-// Run runs the controller until ctx is done, and returns ctx's cause then, or the
-// first error of one of its parts. It ends with store.ErrConflict if another
-// controller has changed what is stored.
+// Run runs the controller until ctx is done, and returns the cause of ctx then.
+// It also returns the first error of one of its parts. It returns
+// store.ErrConflict if another controller has changed the store.
 func (c *Controller) Run(ctx context.Context) error {
 	defer close(c.port.ended)
 	cfg := c.cfg
@@ -113,8 +115,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	cfg.WebSocketServer.Admit = clientsOnly(cfg.Topic)
 	cfg.WebSocketServer.Announce = mgmt.StagedDeploy
-	// Requests are for the controller. Other clients overhear them, as with Zeek,
-	// but however many there are, nobody is dropped because of them.
+	// Requests are for the controller. Other clients overhear them, as with
+	// Zeek. However many clients there are, no client is dropped because of
+	// that.
 	cfg.Bus.LocalTopics = append(cfg.Bus.LocalTopics, cfg.Topic)
 	endpoint, err := bus.New(cfg.Bus)
 	if err != nil {
@@ -156,9 +159,10 @@ func (c *Controller) Run(ctx context.Context) error {
 // newRand returns a source of chance for a core.
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) }
 
-// clientsOnly admits of what WebSocket clients publish only the requests that users
-// may make of the controller. Anything else would reach agents, nodes and other
-// clients as if the controller had said it (spec management-api 7.1, G-P4).
+// clientsOnly admits the requests that users may make of the controller, and
+// refuses everything else that WebSocket clients publish. Anything else would
+// reach agents, nodes and other clients as if the controller had said it (spec
+// management-api 7.1, G-P4).
 func clientsOnly(topic string) func(string, zval.Value) error {
 	return func(t string, v zval.Value) error {
 		e, err := wire.ParseEvent(v)
@@ -192,8 +196,8 @@ type controllerShell struct {
 	puzzled  puzzles
 	answers  sharedAnswers
 	clients  map[mgmt.PeerID]client
-	// conflict says that another controller has changed what is stored. The shell
-	// ends with it when farewell comes.
+	// conflict is the error that another controller has changed the store. The
+	// shell ends with it when farewell comes.
 	conflict error
 	farewell <-chan time.Time
 }
@@ -223,8 +227,8 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 	})
 }
 
-// translate turns what happened on the bus into the core's event, and reports
-// false for what does not concern it.
+// translate returns the core's event for an event of the bus. It returns false if
+// the event does not concern the core.
 func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool) {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
@@ -245,8 +249,8 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 	return nil, false
 }
 
-// peerAdded says of a peer whom it is let be. Who is trusted as a user of this
-// host needs no certificate.
+// peerAdded says as which instances a peer may introduce itself. A peer that is a
+// trusted user of this host needs no certificate.
 func (c *controllerShell) peerAdded(p bus.Peer) controller.PeerAdded {
 	ev := controller.PeerAdded{
 		Peer: mgmt.PeerID(p.ID), Addr: p.Addr, Dialed: p.Dialed, Fleet: announces(c.endpoint, p, fleetPrepares),
@@ -261,9 +265,9 @@ func (c *controllerShell) peerAdded(p bus.Peer) controller.PeerAdded {
 	return ev
 }
 
-// message accepts each event only on its proper topic, subscriptions matching by
-// prefix; what agents say only from native peers, and what clients say only from
-// clients: an agent is no client of its controller's.
+// message accepts an event only on its proper topic, because subscriptions match
+// by prefix. It accepts events of agents only from native peers, and requests
+// only from clients: an agent is no client of its controller.
 func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 	instance, fromAgent := strings.CutPrefix(m.Topic, c.cfg.AgentTopics+"/")
 	if !fromAgent && m.Topic != c.cfg.Topic || fromAgent && m.From.Kind != bus.Native {
@@ -312,8 +316,8 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	return nil, nil
 }
 
-// lastAnswers is how long a controller that does not lead any more goes on
-// telling its clients so.
+// lastAnswers is how long a controller that does not lead any more still tells
+// its clients so.
 const lastAnswers = time.Second
 
 // save makes changes in the store.
@@ -333,8 +337,8 @@ func (c *controllerShell) save(ctx context.Context, changes []controller.Change)
 	return controller.Saved{}
 }
 
-// clientAddr and clientUser say of a client, for the log, where it is and who;
-// nothing of another peer.
+// clientAddr and clientUser return the address and the user of a client, for the
+// log. They are empty for any other peer.
 func (c *controllerShell) clientAddr(id mgmt.PeerID) string {
 	if p, ok := c.clients[id]; ok && p.Addr.IsValid() {
 		return p.Addr.String()
@@ -359,7 +363,7 @@ func (c *controllerShell) toAgent(peer mgmt.PeerID, instance mgmt.InstanceName, 
 	c.endpoint.PublishTo(string(peer), c.cfg.AgentTopics+"/"+string(instance), codec.Encode(msg))
 }
 
-// connect keeps a peering with an agent up until disconnect.
+// connect keeps a peering with an agent until disconnect.
 func (c *controllerShell) connect(ctx context.Context, instance mgmt.InstanceName, addr netip.AddrPort) {
 	c.disconnect(instance)
 	dialCtx, cancel := context.WithCancel(ctx)

@@ -13,7 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// exitTimeout bounds what is done about one process that has ended.
+// exitTimeout bounds the burial of one process.
 const exitTimeout = 10 * time.Second
 
 // exited lets go of a process that has ended. The core gets Exited at once, and
@@ -100,7 +100,7 @@ func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
 	}
 }
 
-// clockOf returns the time zone of a process.
+// clockOf returns the time zone of the process.
 func clockOf(f launch.Facts) (*time.Location, error) {
 	if tz, ok := strings.CutPrefix(f.Zone, "TZ="); ok {
 		return archive.Zone(tz)
@@ -134,8 +134,8 @@ func crashRecord(p *launched, ev proc.Exited) crash.Record {
 	return r
 }
 
-// buryEnded does the same for the processes that ended while no agent ran. It
-// precedes every launch.
+// buryEnded buries the processes that ended while no agent ran. It precedes every
+// launch.
 func (a *agentShell) buryEnded(ctx context.Context, ended []proc.Exited, desired mgmt.Configuration) {
 	plans := mgmt.PlansOf(desired, a.cfg.Core.Name)
 	for _, ev := range ended {

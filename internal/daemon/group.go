@@ -7,15 +7,15 @@ import (
 	"sync"
 )
 
-// A group runs the parts of a daemon side by side. The first part that ends
-// before its time ends all others.
+// A group runs the parts of a daemon side by side. When a part ends before it is
+// asked to, the group ends all other parts.
 type group struct {
 	cancel context.CancelCauseFunc
 	parts  sync.WaitGroup
 }
 
-// errPartEnded is the cause with which the parts of a group are cancelled when
-// one of them returned nil too early.
+// errPartEnded is the cause of the end if a part returned nil before it was asked
+// to end.
 var errPartEnded = errors.New("ended unexpectedly")
 
 func newGroup(ctx context.Context) (*group, context.Context) {
@@ -23,7 +23,7 @@ func newGroup(ctx context.Context) (*group, context.Context) {
 	return &group{cancel: cancel}, ctx
 }
 
-// run starts a part that ends only when ctx is done; name says which in errors.
+// run starts a part that is to run until ctx is done. Errors name the part.
 func (g *group) run(ctx context.Context, name string, part func(context.Context) error) {
 	g.parts.Go(func() {
 		err := part(ctx)
@@ -37,8 +37,8 @@ func (g *group) run(ctx context.Context, name string, part func(context.Context)
 	})
 }
 
-// task runs something that may end at any time, and leaves by itself when ctx is
-// done.
+// task runs a function that may end at any time. The function ends when its
+// context is done.
 func (g *group) task(task func()) { g.parts.Go(task) }
 
 // stop ends all parts and waits for them.

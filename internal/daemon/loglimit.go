@@ -9,10 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// Strangers can have much logged, and must not fill a disk with it. Each kind of
-// line, which its constant message names, has a budget of lines and one of bytes,
-// and all kinds together have one of bytes. A budget is full at first, and earns
-// something in each interval. The next line that passes says how many did not.
+// Strangers can cause log lines, and must not fill a disk with them. The constant
+// message of a line is its kind. Each kind has a budget of lines and a budget of
+// bytes. All kinds together have a budget of bytes. A budget is full at first,
+// and something is added to it in each interval. The next line that is written
+// says how many lines were left out.
 const (
 	logInterval   = time.Second
 	logLines      = 1000      // of a kind at once; one more is earned per interval
@@ -27,8 +28,8 @@ const (
 	logMaxMembers = 64        // attributes of one line, and of one group
 )
 
-// limitedLog returns a logger that obeys these limits. Lines of level Debug have
-// no budget; attributes are cut at every level.
+// limitedLog returns a logger with these limits. Lines of level Debug have no
+// budget. Attributes are cut at every level.
 func limitedLog(log *slog.Logger) *slog.Logger {
 	budgets := &logBudgets{kinds: map[string]*logBudget{}}
 	budgets.total.fill(logTotal)
@@ -53,7 +54,7 @@ type logBudget struct {
 	suppressed   int64
 }
 
-// amount is what is left of something that is earned per interval.
+// amount is the rest of a budget.
 type amount struct {
 	left  int
 	since time.Time // when left was right; zero before the first earn
@@ -61,7 +62,7 @@ type amount struct {
 
 func (a *amount) fill(n int) { a.left = n }
 
-// earn adds what was earned since it was last asked, up to full.
+// earn adds what was earned since the last call, up to full.
 func (a *amount) earn(now time.Time, each, full int) {
 	if a.since.IsZero() {
 		a.since = now
@@ -86,8 +87,8 @@ func (l logLimiter) Handle(ctx context.Context, r slog.Record) error {
 	return l.Handler.Handle(ctx, r)
 }
 
-// spend reports whether a line of that many bytes may be logged, and how many
-// like it were not since the last one.
+// spend reports whether a line of that many bytes may be written, and how many
+// lines of its kind were left out since the last one.
 func (b *logBudgets) spend(kind string, size int, now time.Time) (ok bool, suppressed int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -95,7 +96,8 @@ func (b *logBudgets) spend(kind string, size int, now time.Time) (ok bool, suppr
 	k.lines.earn(now, 1, logLines)
 	k.bytes.earn(now, logBytesEarn, logBytes)
 	b.total.earn(now, logTotalEarn, logTotal)
-	// What is logged seldom is not lost because of what is logged often.
+	// A kind that is seldom logged is not lost because of a kind that is often
+	// logged.
 	own := k.bytes.left > logBytes-logOwn
 	if k.lines.left <= 0 || k.bytes.left <= 0 || b.total.left <= 0 && !own {
 		k.suppressed++
@@ -132,8 +134,8 @@ func (l logLimiter) WithGroup(name string) slog.Handler {
 	return logLimiter{l.Handler.WithGroup(name), l.budgets, l.given}
 }
 
-// cutRecord returns r with attributes of limited length, and about how many bytes
-// its line takes.
+// cutRecord returns r with attributes of limited length, and the approximate
+// length of its line in bytes.
 func cutRecord(r slog.Record) (slog.Record, int) {
 	all := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
@@ -170,7 +172,7 @@ func cutValue(v slog.Value) (slog.Value, int) {
 		members, size := cutAttrs(v.Group())
 		return slog.GroupValue(members...), size
 	case slog.KindAny:
-		// Whatever it is, it is written as text; short ones stay what they are.
+		// Any other value is written as text, if the text is long.
 		text := fmt.Sprint(v.Any())
 		if len(text) <= logAttribute {
 			return v, len(text)
@@ -181,7 +183,8 @@ func cutValue(v slog.Value) (slog.Value, int) {
 	return v, len(v.String())
 }
 
-// cutText says of a text that is too long how much of it is missing.
+// cutText returns the beginning of a text that is too long, and says how much is
+// missing.
 func cutText(s string) string {
 	if len(s) <= logAttribute {
 		return s

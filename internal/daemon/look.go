@@ -7,14 +7,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 )
 
-// looking is a preflight.
+// looking is a preflight that runs, or has ended.
 type looking struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has ended
 }
 
-// preflight looks at the nodes of a deployment. Of several preflights the latest
-// counts; the others end first, so that they do not find each other.
+// preflight looks at the nodes of a deployment. Only the latest preflight counts.
+// The one before is ended first, so that the two do not find each other's
+// processes.
 func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
 	before := a.looking
 	if before != nil {
@@ -33,9 +34,9 @@ func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
 	})
 }
 
-// lookAhead checks the scripts of nodes as they usually are, at a low priority,
-// so that the first deployment need not wait for that. A preflight ends it. What
-// it finds may not matter to any deployment, and so is only said.
+// lookAhead checks the scripts that nodes usually load, at a low priority. The
+// first deployment need not wait for that check then. A preflight ends it. What
+// it finds is only logged: it may not matter to any deployment.
 func (a *agentShell) lookAhead(ctx context.Context) {
 	nodes := a.cfg.preflight()
 	if !a.cfg.LookAhead || !nodes.CanLookAhead() {
@@ -61,12 +62,13 @@ func (a *agentShell) lookAhead(ctx context.Context) {
 	})
 }
 
-// preflight is how this agent looks at nodes.
+// preflight returns how this agent looks at nodes.
 func (c AgentConfig) preflight() launch.Preflight {
 	return launch.Preflight{Launcher: c.Launch, ScratchDir: c.ScratchDir, OutputBytes: c.Core.OutputBytes, Checked: c.Checked}
 }
 
-// look finds what would keep the deployment from succeeding, until ctx ends it.
+// look finds what would keep the deployment from succeeding. The end of ctx ends
+// it.
 func (c AgentConfig) look(ctx context.Context, e agent.Preflight) agent.Preflighted {
 	var running []int
 	for _, pid := range e.Running {

@@ -15,8 +15,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
-// livePIDs are the processes of nodes. The bus asks for them from goroutines of
-// its own.
+// livePIDs are the PIDs of nodes that live. Goroutines of the bus read them.
 type livePIDs struct {
 	mu  sync.Mutex
 	set map[int]bool
@@ -47,8 +46,8 @@ func (l *livePIDs) list() []int {
 	return pids
 }
 
-// hold reports whether one of the processes has the socket open. Only those that
-// run as its user are looked at, so that strangers are cheap.
+// hold reports whether one of the processes has the socket open. It looks only at
+// processes that run as the user uid. So a stranger costs little.
 func (l *livePIDs) hold(uid uint32, inode uint64) bool {
 	return slices.ContainsFunc(l.list(), func(pid int) bool {
 		var st unix.Stat_t
@@ -60,8 +59,8 @@ func (l *livePIDs) hold(uid uint32, inode uint64) bool {
 	})
 }
 
-// screenNodes is a screen that also lets in the processes that the agent has
-// started as other users. They are not trusted: they are nodes, and nothing else.
+// screenNodes is a screen that also lets in processes that the agent has started
+// as other users. They are not trusted: they may be nodes, and nothing else.
 func screenNodes(screen bus.Screen, live *livePIDs) bus.Screen {
 	return func(remote, local netip.AddrPort) (bus.Caller, error) {
 		caller, err := screen(remote, local)
@@ -72,9 +71,9 @@ func screenNodes(screen bus.Screen, live *livePIDs) bus.Screen {
 	}
 }
 
-// barred returns why a peer may not make requests of the agent; empty if it may.
-// A peer of which nothing is known, and that has come so far, is let in because
-// the settings let everybody in.
+// barred returns why a peer may not make requests of the agent. It is empty if
+// the peer may. A peer of which nothing is known has passed the screen, because
+// the settings let in everyone.
 func (c AgentConfig) barred(p bus.Peer) string {
 	switch {
 	case p.Caller.Local && p.Caller.Trusted:
@@ -96,15 +95,15 @@ func (c AgentConfig) barred(p bus.Peer) string {
 	return ""
 }
 
-// hello is a node's hello whose process is not known yet.
+// hello is the hello of a node whose process has no PID yet.
 type hello struct {
 	peer bus.Peer
 	msg  mgmt.NotifyNodeHello
 }
 
-// nodeHello finds out who says hello as a node. It returns nil if that has to
-// wait until the node's process has a number. What waits is bounded by the peers
-// that there are.
+// nodeHello finds out which process says hello as a node. It returns nil if the
+// node's process has no PID yet: then the hello waits. There is at most one such
+// hello for each peer.
 func (a *agentShell) nodeHello(from bus.Peer, msg mgmt.NotifyNodeHello) agent.Event {
 	if p := a.launchedAs(msg.Node); p != nil && p.awaited && from.Caller.Known {
 		if p.early == nil {
@@ -116,8 +115,8 @@ func (a *agentShell) nodeHello(from bus.Peer, msg mgmt.NotifyNodeHello) agent.Ev
 	return agent.FromNode{Peer: mgmt.PeerID(from.ID), Msg: msg, Proof: a.identify(from, msg.Node)}
 }
 
-// launchedAs returns the latest launch of a node that has not been released; nil
-// if there is none.
+// launchedAs returns the latest launch of a node that has not been released, or
+// nil.
 func (a *agentShell) launchedAs(name mgmt.NodeName) *launched {
 	var latest *launched
 	for id, p := range a.nodes {
@@ -128,7 +127,7 @@ func (a *agentShell) launchedAs(name mgmt.NodeName) *launched {
 	return latest
 }
 
-// identify says whether a peer is the process that was launched as a node.
+// identify reports whether a peer is the process that was launched as a node.
 func (a *agentShell) identify(from bus.Peer, name mgmt.NodeName) agent.Proof {
 	p := a.launchedAs(name)
 	switch {
@@ -146,8 +145,8 @@ func (a *agentShell) identify(from bus.Peer, name mgmt.NodeName) agent.Proof {
 	return a.cfg.holder(p.pid, from)
 }
 
-// holder finds out whether a process, or one that descends from it, has a peer's
-// socket. Processes may hide what they have open from all but root.
+// holder finds out whether a process, or a descendant of it, has a peer's socket
+// open. Processes may hide their open files from every user but root.
 func (c AgentConfig) holder(pid int, from bus.Peer) agent.Proof {
 	if held, err := c.Callers.holds(pid, from.Caller.Inode); held || err != nil {
 		return agent.Proof{Is: held}
@@ -162,7 +161,7 @@ func (c AgentConfig) holder(pid int, from bus.Peer) agent.Proof {
 	return agent.Proof{Other: fmt.Sprintf("it is %s of user %d, and the node is pid %d", holders[0], from.Caller.UID, pid)}
 }
 
-// describe says for a person who a peer is.
+// describe describes a peer, for a person.
 func describe(p bus.Peer) string {
 	switch {
 	case p.Caller.Known:
@@ -173,7 +172,7 @@ func describe(p bus.Peer) string {
 	return p.Addr.String()
 }
 
-// identified takes the hellos of a process that had no number.
+// identified deals with the hellos that waited for the PID of a process.
 func (a *agentShell) identified(ctx context.Context, p *launched) {
 	for _, h := range p.early {
 		if ev := a.nodeHello(h.peer, h.msg); ev != nil {

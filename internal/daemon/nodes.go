@@ -17,22 +17,22 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// launchID names a launch among all.
+// launchID identifies a launch among the launches of all nodes.
 type launchID struct {
 	node   mgmt.NodeName
 	number uint64
 }
 
-// launched is a node's process as the shell knows it.
+// launched is what the shell knows of a node's process.
 type launched struct {
 	launchID
 	plan  mgmt.Plan
-	known bool // false: plan is not what it was launched by, and has its name and its role alone
+	known bool // plan is the one of its launch; otherwise plan has its name and its role alone
 	facts launch.Facts
 
-	pid     int              // 0: there is no process yet, or nobody knows its number
+	pid     int              // 0: there is no process yet, or nobody knows its PID
 	awaited bool             // there is no process yet
-	early   map[string]hello // what peers said before there was, the last of each that is there
+	early   map[string]hello // hellos that came before the process had a PID, the last one of each connected peer
 
 	asked  atomic.Bool        // to end
 	status *statusFile        // nil: none is watched
@@ -40,8 +40,8 @@ type launched struct {
 	proven uint64             // the number of the last request that was proven to it
 }
 
-// start launches a node. What goes wrong before there is a process is the
-// core's next event.
+// start launches a node. If the launch fails before there is a process, the
+// core's next event says so.
 func (a *agentShell) start(e agent.Start) *agent.Event {
 	name := e.Plan.Node.Name
 	failed := func(err error) *agent.Event {
@@ -72,8 +72,8 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 	return nil
 }
 
-// warnOfCluster logs warnings once for each cluster that is deployed, and not for
-// each of its nodes and their restarts.
+// warnOfCluster logs warnings once for each cluster that is deployed. It does not
+// log them again for the next node or the next restart.
 func (a *agentShell) warnOfCluster(cluster map[mgmt.NodeName]mgmt.ClusterEndpoint, warnings []string) {
 	if len(warnings) == 0 || reflect.DeepEqual(a.warnedOf, cluster) {
 		return
@@ -84,9 +84,8 @@ func (a *agentShell) warnOfCluster(cluster map[mgmt.NodeName]mgmt.ClusterEndpoin
 	}
 }
 
-// stop asks for a node's end. An error means that it has ended already, and
-// that the event which says so is on its way; or that the process may not be
-// signalled, which is the core's next event.
+// stop asks a node to end. If the process has ended already, its Exited is on the
+// way. If the process may not be signalled, the core's next event says so.
 func (a *agentShell) stop(e agent.Stop) *agent.Event {
 	role := mgmt.ClusterNone
 	if p := a.nodes[launchID{e.Node, e.Launch}]; p != nil {
@@ -103,8 +102,8 @@ func (a *agentShell) stop(e agent.Stop) *agent.Event {
 	return nil
 }
 
-// stopFailed says that a process could not be signalled. If it ends later, nobody
-// has asked it to.
+// stopFailed tells the core that a process could not be signalled. If that
+// process ends later, it has ended by itself.
 func (a *agentShell) stopFailed(ev proc.StopFailed) agent.Event {
 	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
 	if p := a.nodes[id]; p != nil {
@@ -113,8 +112,8 @@ func (a *agentShell) stopFailed(ev proc.StopFailed) agent.Event {
 	return agent.StopFailed{Node: id.node, Launch: id.number, Err: ev.Err.Error()}
 }
 
-// processEvent turns an outcome of proc into the core's event, and returns nil
-// if that is yet to follow.
+// processEvent returns the core's event for an event of proc. Nil means that the
+// core's event follows later.
 func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agent.Event {
 	switch ev := happened.(type) {
 	case proc.Started:
@@ -144,7 +143,7 @@ func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agen
 	panic(fmt.Sprintf("daemon: unhandled process event %T", happened))
 }
 
-// born takes note of the number of a process.
+// born takes note of the PID of a process.
 func (a *agentShell) born(ctx context.Context, p *launched, pid int) {
 	p.pid, p.awaited = pid, false
 	a.live.add(pid)
@@ -152,7 +151,7 @@ func (a *agentShell) born(ctx context.Context, p *launched, pid int) {
 	a.connect(ctx, p)
 }
 
-// release lets go of a process that is gone, or never was.
+// release forgets a process that is gone or was never started.
 func (a *agentShell) release(p *launched) {
 	delete(a.nodes, p.launchID)
 	a.live.remove(p.pid)
@@ -165,7 +164,7 @@ func (a *agentShell) release(p *launched) {
 	a.cfg.Launch.Forget(p.node, p.number)
 }
 
-// watchStatus has the core told when the process says that it runs.
+// watchStatus has the core told when the status file says that the process runs.
 func (a *agentShell) watchStatus(p *launched) {
 	if a.watch == nil || p.facts.StatusFile == "" {
 		return
@@ -181,8 +180,8 @@ func (a *agentShell) watchStatus(p *launched) {
 	}
 }
 
-// connect keeps a connection with a process that serves its agent, until it is
-// released.
+// connect keeps a connection with a process that serves its agent. The connection
+// ends when the process is released.
 func (a *agentShell) connect(ctx context.Context, p *launched) {
 	if p.facts.WebSocketPort == 0 || p.hangUp != nil {
 		return
@@ -236,8 +235,9 @@ func (c AgentConfig) survivors(ctx context.Context) (proc.Adoption, error) {
 	return found, nil
 }
 
-// adopt takes over the processes of an earlier life of the agent. Those that
-// cannot be seen are kept in mind: they leave what others leave when they end.
+// adopt takes over the processes of an earlier life of the agent. Processes that
+// cannot be seen are remembered: their logs and crash records are kept when they
+// end.
 func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgmt.Configuration) agent.Adopted {
 	ev := agent.Adopted{}
 	plans := mgmt.PlansOf(desired, a.cfg.Core.Name)
@@ -271,8 +271,8 @@ func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgm
 	return ev
 }
 
-// recall returns the facts of a launch, and says so if they are lost. Embedded
-// nodes have none.
+// recall returns the facts of a launch, and logs if they are lost. Embedded nodes
+// have no facts.
 func (c AgentConfig) recall(id launchID, program string) launch.Facts {
 	facts, err := c.Launch.Recall(id.node, id.number)
 	if own, _ := os.Executable(); err != nil && (program == "" || program != own) {
@@ -282,8 +282,8 @@ func (c AgentConfig) recall(id launchID, program string) launch.Facts {
 	return facts
 }
 
-// planOf returns a node's plan if that is still the one of this fingerprint, and
-// otherwise one that says no more than who and what the node is.
+// planOf returns the plan of a node if it has this fingerprint. Otherwise it
+// returns a plan that has only the name and the role of the node.
 func planOf(c mgmt.Configuration, plans *mgmt.Plans, node mgmt.NodeName, fingerprint string) (plan mgmt.Plan, known bool) {
 	if plans.Is(node, mgmt.Fingerprint(fingerprint)) {
 		return plans.Of(node)
@@ -295,7 +295,8 @@ func planOf(c mgmt.Configuration, plans *mgmt.Plans, node mgmt.NodeName, fingerp
 	return mgmt.Plan{Node: mgmt.Node{Name: node, Role: role}}, false
 }
 
-// alreadyReady tells of the adopted processes that said long ago that they run.
+// alreadyReady returns an event for each adopted process whose status file says
+// that it runs.
 func (a *agentShell) alreadyReady() []agent.Event {
 	var ready []agent.Event
 	for id, p := range a.nodes {

@@ -34,21 +34,22 @@ const (
 	socketEnd      = 2 * time.Second        // and one that has hung up, whose end may be about to be noticed
 )
 
-// nodeSocket is the agent's end of the WebSocket connection with one process: the
-// process serves, the agent is its client (spec zeek-launch).
+// nodeSocket is the agent's end of the WebSocket connection with one process. The
+// process serves, and the agent is its client (spec zeek-launch).
 //
-// The bus behind the socket is that of the whole cluster. What comes counts only
-// if it comes on the node's own topic and concerns that node alone.
+// The socket leads to the bus of the whole cluster. A message counts only if it
+// comes on the node's own topic and concerns that node alone.
 type nodeSocket struct {
 	node   mgmt.NodeName
 	launch uint64
 	port   uint16
 	topic  string
 	log    *slog.Logger
-	// report hands over what happened, in order; it blocks, and reports false
-	// when nobody listens any more.
+	// report hands over an event, in order. It blocks. It returns false at the
+	// end of the agent.
 	report func(socketEvent) bool
-	// screen says who listens there; the node's port can be somebody else's by now.
+	// screen says who listens there. Another program may have the node's port by
+	// now.
 	screen  bus.Screen
 	retries bus.RetryLog
 	ending  *atomic.Bool // the process was asked to end
@@ -60,7 +61,7 @@ type socketEvent struct {
 	event   agent.Event // PeerAdded, FromNode, PeerLost
 }
 
-// socketSession is one connection. It is what the core knows as a peer.
+// socketSession is one connection. The core knows it as a peer.
 type socketSession struct {
 	peer  mgmt.PeerID
 	with  launchID
@@ -69,10 +70,10 @@ type socketSession struct {
 	drop  context.CancelCauseFunc
 }
 
-// errSocketQueue ends a connection over which more is to be sent than it takes.
+// errSocketQueue ends a connection if too many messages wait for the node.
 var errSocketQueue = fmt.Errorf("more than %d messages wait for the node", socketQueue)
 
-// send queues v, or drops the connection if too much is queued.
+// send queues v. If the queue is full, it drops the connection.
 func (s *socketSession) send(v zval.Value) {
 	select {
 	case s.out <- v:
@@ -81,8 +82,8 @@ func (s *socketSession) send(v zval.Value) {
 	}
 }
 
-// run keeps a connection up until ctx is done. Every PeerAdded is followed by
-// its PeerLost, also at the end.
+// run keeps a connection until ctx is done. Every PeerAdded is followed by its
+// PeerLost, also at the end.
 func (s *nodeSocket) run(ctx context.Context) {
 	s.retries = bus.RetryLog{Log: s.log.With("node", string(s.node)), With: "node"}
 	quiet := time.Now().Add(socketGrace) // until when nobody need listen
@@ -108,14 +109,14 @@ func (s *nodeSocket) run(ctx context.Context) {
 	}
 }
 
-// doesNotListen reports whether err may be all that there is to see of a node that
-// starts or ends: it refuses connections, or resets them.
+// doesNotListen reports whether err can come from a node that starts or ends.
+// Such a node refuses connections or resets them.
 func doesNotListen(err error) bool {
 	failed, ok := errors.AsType[*websocket.DialError](err)
 	return ok && failed.Failure == websocket.DialRefused || errors.Is(err, unix.ECONNRESET)
 }
 
-// connect makes the n-th attempt at a connection, and serves it to its end.
+// connect makes the n-th connection, and serves it until it ends.
 func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err error) {
 	url := "ws://" + netip.AddrPortFrom(launch.Loopback, s.port).String() + websocket.Path
 	dialCtx, cancelDial := context.WithTimeout(ctx, socketTimeout)
@@ -177,7 +178,7 @@ func (s *socketSession) write(ctx context.Context, conn *websocket.Client) {
 	}
 }
 
-// read reports what the node says until the connection ends.
+// read reports the messages of the node until the connection ends.
 func (s *nodeSocket) read(ctx context.Context, conn *websocket.Client, session *socketSession) error {
 	for {
 		topic, v, err := conn.Receive(ctx)
@@ -200,8 +201,8 @@ func (s *nodeSocket) read(ctx context.Context, conn *websocket.Client, session *
 	}
 }
 
-// isAboutMessage reports whether an error concerns one message, and the connection
-// goes on.
+// isAboutMessage reports whether an error concerns one message. The connection
+// goes on then.
 func isAboutMessage(err error) bool {
 	if _, ok := errors.AsType[*websocket.ServerError](err); ok {
 		return true
@@ -210,7 +211,7 @@ func isAboutMessage(err error) bool {
 	return ok
 }
 
-// isOwn reports whether msg is one that this node may send, about itself.
+// isOwn reports whether msg is a message that this node may send about itself.
 func (s *nodeSocket) isOwn(msg mgmt.Message) bool {
 	switch msg := msg.(type) {
 	case mgmt.NotifyNodeHello:
@@ -235,5 +236,5 @@ func addrPortOf(a net.Addr) netip.AddrPort {
 	return tcp.AddrPort()
 }
 
-// socketTopic is the topic of a node that serves its agent.
+// socketTopic returns the topic of a node that serves its agent.
 func socketTopic(node mgmt.NodeName) string { return zeek.NodeTopic(zeek.AgentWebSocket, node) }

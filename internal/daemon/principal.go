@@ -15,8 +15,8 @@ type client struct {
 	user mgmt.Principal
 }
 
-// principal returns the user on whose behalf a client asks. Every client that is
-// let connect may do everything.
+// principal returns the user for whom a client asks. Every client that may
+// connect may do everything.
 func principal(from bus.Peer) mgmt.Principal {
 	return mgmt.Principal{Name: principalName(from), Role: mgmt.Admin}
 }

@@ -5,12 +5,12 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Nodes that were launched with a secret take proven requests alone, and prove
-// their answers. What is proven and what is not is settled here: the core knows
-// the plain messages.
+// A node that was launched with a secret takes only proven requests, and proves
+// its answers. This file makes and checks the proofs. The core knows the plain
+// messages.
 
-// prove returns the proven form of a request for one node, and false if that
-// node takes plain ones.
+// prove returns the proven form of a request for one node. It returns false if
+// that node takes plain requests.
 func (a *agentShell) prove(to agent.NodePeer, msg mgmt.NodeDispatchRequest) (mgmt.ProvenRequest, bool) {
 	id := launchID{to.Node, to.Launch}
 	p := a.nodes[id]
@@ -23,8 +23,8 @@ func (a *agentShell) prove(to agent.NodePeer, msg mgmt.NodeDispatchRequest) (mgm
 	return r.Prove(p.facts.Secret), true
 }
 
-// fromNode returns the core's event for what a node said, and nil for what only
-// concerns proofs or lacks one.
+// fromNode returns the core's event for a message of a node. It returns nil if
+// the message only concerns proofs, or lacks a proof.
 func (a *agentShell) fromNode(ev agent.FromNode) agent.Event {
 	switch msg := ev.Msg.(type) {
 	case mgmt.NotifyNumber:
@@ -49,7 +49,7 @@ func (a *agentShell) fromNode(ev agent.FromNode) agent.Event {
 	return ev
 }
 
-// prover returns the process that has to prove what comes from a peer, or nil.
+// prover returns the process that has to prove the messages of a peer, or nil.
 func (a *agentShell) prover(peer mgmt.PeerID) *launched {
 	if p := a.nodes[a.provers[peer]]; p != nil && p.facts.Secret != "" {
 		return p

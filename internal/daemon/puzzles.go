@@ -7,19 +7,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
-// How many events of one peer that are not understood are logged at once, and how
-// long another one takes to be earned.
+// The limits of what is logged about the events of one peer that are not
+// understood: so many lines at once, and one more line after each interval.
 const (
 	puzzlesLogged  = 5
 	puzzleInterval = 10 * time.Second
 )
 
-// puzzles are the peers that have sent what was not understood. Each has lines of
-// its own in the log, and no more than those, so that one peer does not use up
-// what is logged of the others.
+// puzzles are the peers that have sent an event that was not understood. Each
+// peer has a number of log lines of its own. So one peer does not use up the
+// lines of the others.
 type puzzles map[string]*bus.Throttle
 
-// log logs that m was not understood, unless there was much of it from its sender.
+// log logs that m was not understood, unless its sender has used up its lines.
 func (p puzzles) log(log *slog.Logger, m bus.Message, err error) {
 	t := p[m.From.ID]
 	if t == nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// sharedAnswers are the latest configurations that clients were told, as they were
-// told them. A large one is asked for again and again, and made only once.
+// sharedAnswers are the latest configurations that clients asked for, as events.
+// Many clients ask for a large configuration: its event is made once.
 type sharedAnswers struct {
 	made [2]sharedAnswer // the staged and the deployed one
 	next int
@@ -19,10 +19,11 @@ type sharedAnswer struct {
 	event  zval.Value
 }
 
-// sharedNodes is the number of nodes from which on a configuration is kept.
+// sharedNodes is the number of nodes from which on the event of a configuration
+// is kept.
 const sharedNodes = 256
 
-// encode returns msg as an event. share is told of each that is made anew.
+// encode returns msg as an event. It calls share with each event that it keeps.
 func (s *sharedAnswers) encode(msg mgmt.Message, share func(zval.Value)) zval.Value {
 	answer, ok := msg.(mgmt.GetConfigurationResponse)
 	if !ok {
@@ -44,15 +45,15 @@ func (s *sharedAnswers) encode(msg mgmt.Message, share func(zval.Value)) zval.Va
 	return v
 }
 
-// is reports whether config is the same, which is never changed: not whether it
-// is equal.
+// is reports whether config is the very same configuration, which nobody changes.
+// It does not compare the content.
 func (s sharedAnswer) is(config mgmt.Configuration) bool {
 	return s.config.ID == config.ID && len(s.config.Nodes) == len(config.Nodes) && &s.config.Nodes[0] == &config.Nodes[0] &&
 		len(s.config.Instances) == len(config.Instances)
 }
 
-// answerAnew returns an answer to another request, with the data of one that was
-// made before.
+// answerAnew returns the answer to another request, with the data of an answer
+// that was made before.
 func answerAnew(made zval.Value, answer mgmt.GetConfigurationResponse) zval.Value {
 	answer.Result.Data = nil
 	fresh := mustParse(codec.Encode(answer))
@@ -63,7 +64,7 @@ func answerAnew(made zval.Value, answer mgmt.GetConfigurationResponse) zval.Valu
 	return fresh.Value()
 }
 
-// Where an answer with one result has its data (spec management-api 3.2).
+// The places of the data in an answer with one result (spec management-api 3.2).
 const (
 	resultArg = 1
 	dataField = 3

@@ -11,16 +11,16 @@ import (
 // stateFile is the name of the file with a daemon's state, in its directory.
 const stateFile = "state.db"
 
-// What it means to go on without that file.
+// What happens if a daemon goes on without that file.
 const (
 	withoutAgentState = "without it the agent keeps its nodes running, and waits until a controller tells it what should run"
-	// Agents stop what a controller tells them to; one that has deployed nothing
-	// tells them nothing.
+	// A controller that has deployed nothing tells its agents nothing. So they
+	// stop no nodes.
 	withoutControllerState = "without it the controller has no configuration, and agents keep their nodes running until the whole cluster file is staged and deployed again"
 )
 
-// OpenAgentState opens the file with an agent's state. It warns if the file was
-// expected and is missing.
+// OpenAgentState opens the file with an agent's state. It warns if the file is
+// missing although the directory was there already.
 func OpenAgentState(ctx context.Context, directory string, log *slog.Logger) (*boltstore.Store, error) {
 	return openState(ctx, directory, withoutAgentState, log)
 }

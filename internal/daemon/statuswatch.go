@@ -18,8 +18,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// statusWatch tells when nodes' status files say that they run. The kernel
-// reports changes of the files; nothing is polled.
+// statusWatch reports when a node's status file says that the node runs. The
+// kernel reports changes of the files. Nothing is polled.
 type statusWatch struct {
 	inotify *os.File
 
@@ -36,7 +36,7 @@ type statusFile struct {
 	told   bool // that it runs
 }
 
-// newStatusWatch returns a watch that has to be closed, or run.
+// newStatusWatch returns a watch. The caller closes it or runs it.
 func newStatusWatch() (*statusWatch, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -45,7 +45,7 @@ func newStatusWatch() (*statusWatch, error) {
 	return &statusWatch{inotify: os.NewFile(uintptr(fd), "inotify"), files: map[int32]*statusFile{}}, nil
 }
 
-// add watches a launch's file from now on; its directory exists.
+// add watches a launch's file from now on. The directory of the file exists.
 func (w *statusWatch) add(f statusFile) (*statusFile, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -63,7 +63,7 @@ func (w *statusWatch) add(f statusFile) (*statusFile, error) {
 }
 
 // remove ends the watch of a file, unless its directory is watched for another
-// launch by now.
+// launch.
 func (w *statusWatch) remove(f *statusFile) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,7 +71,7 @@ func (w *statusWatch) remove(f *statusFile) {
 		return
 	}
 	delete(w.files, f.watch)
-	// It fails if the directory is gone, and the watch with it.
+	// This fails if the directory is gone. The watch is gone then, too.
 	_ = onFile(w.inotify, func(fd int) error {
 		_, err := unix.InotifyRmWatch(fd, uint32(f.watch))
 		return err
@@ -90,10 +90,12 @@ func onFile(f *os.File, do func(fd int) error) error {
 	return doErr
 }
 
-// maxInotifyEvent is the size of the largest event: its head and a file's name.
+// maxInotifyEvent is the size of the largest event: its head and the name of a
+// file.
 const maxInotifyEvent = unix.SizeofInotifyEvent + unix.NAME_MAX + 1
 
-// run reports each launch whose file says that it runs, once, until ctx is done.
+// run reports each launch once, when its file says that it runs. It ends when ctx
+// is done.
 func (w *statusWatch) run(ctx context.Context, report func(node mgmt.NodeName, launch uint64)) error {
 	defer w.inotify.Close()
 	stop := context.AfterFunc(ctx, func() { w.inotify.SetReadDeadline(time.Now()) })
@@ -113,7 +115,7 @@ func (w *statusWatch) run(ctx context.Context, report func(node mgmt.NodeName, l
 	}
 }
 
-// changed returns the files that have come to say that their node runs.
+// changed returns the files that now say that their node runs.
 func (w *statusWatch) changed(events []byte) []*statusFile {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -145,7 +147,7 @@ func (w *statusWatch) changed(events []byte) []*statusFile {
 // maxStatus bounds what is read of a status file, in bytes.
 const maxStatus = 4 << 10
 
-// saysRunning reports whether a status file says that its process runs.
+// saysRunning reports whether a status file says that the process runs.
 func saysRunning(path string) bool {
 	f, err := durable.OpenRegular(path) // a node's user can put anything there
 	if err != nil {
