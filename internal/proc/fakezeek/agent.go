@@ -16,8 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// meetAgent begins to speak with the agent: at once, or when the node is not shy
-// any more.
+// meetAgent begins to speak with the agent, after the time of FAKEZEEK_SHY.
 func (n *node) meetAgent(ctx context.Context, parts *sync.WaitGroup) {
 	if n.shyTime == 0 {
 		n.serveAgent(ctx, parts)
@@ -32,10 +31,10 @@ func (n *node) meetAgent(ctx context.Context, parts *sync.WaitGroup) {
 	})
 }
 
-// serveAgent does what the node script does that was loaded. A node without one
-// speaks with no agent.
+// serveAgent does what the loaded node script does. Without a node script it does
+// nothing.
 func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {
-	a := &agentTalk{node: n, topic: mgmt.NodeTopic}
+	a := &agentConversation{node: n, topic: mgmt.NodeTopic}
 	text := n.scripts.text.String()
 	if strings.Contains(text, "event Fleet::Node::API::dispatch_request(") {
 		a.secret = mgmt.Secret(n.str("Fleet::Node::secret"))
@@ -51,25 +50,26 @@ func (n *node) serveAgent(ctx context.Context, parts *sync.WaitGroup) {
 	}
 }
 
-// agentTalk is the conversation with the agent.
-type agentTalk struct {
+// agentConversation is the conversation with the agent.
+type agentConversation struct {
 	*node
 	topic string
-	// announces says that the node tells which dispatches it has.
+	// announces says that the node tells the agent which dispatches it has.
 	announces bool
-	// named says that only requests count that name the node: others on the
-	// topic are not for it alone.
+	// named says that the node answers only requests that name it. Without named it
+	// also answers requests that name no node.
 	named bool
-	// secret is what requests have to be proven with; empty: plain ones count.
+	// secret is the secret of the proofs. If it is empty, the node answers requests
+	// without a proof.
 	secret mgmt.Secret
 	number uint64 // of the last request
 	// bare says that events are sent without metadata, as Cluster::publish does.
 	bare bool
 }
 
-// serveWebSocket is the node script for AgentWebSocket: the agent is a
-// client of this node.
-func (a *agentTalk) serveWebSocket(ctx context.Context, parts *sync.WaitGroup) {
+// serveWebSocket does what the node script for WebSocket does: the agent is a client
+// of this node.
+func (a *agentConversation) serveWebSocket(ctx context.Context, parts *sync.WaitGroup) {
 	a.topic, a.announces, a.named, a.bare = fmt.Sprintf("%s/%s/", mgmt.NodeTopic, a.name), true, true, true
 	port := a.port("Fleet::Node::websocket_port")
 	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
@@ -86,10 +86,10 @@ func (a *agentTalk) serveWebSocket(ctx context.Context, parts *sync.WaitGroup) {
 	parts.Go(func() { a.endpoint.ServeWebSocket(ctx, ln, bus.WebSocketConfig{Version: a.version.String()}) })
 }
 
-// leaveUnanswered is a WebSocket server in a node that receives logs with
-// ZeroMQ: for each client Zeek makes another backend, which binds the port of the
-// logs again, and fails. The client hears nothing.
-func (a *agentTalk) leaveUnanswered(ctx context.Context, ln net.Listener) {
+// leaveUnanswered is the WebSocket server of a node that receives logs with ZeroMQ.
+// For each client Zeek creates another backend. That backend fails, because it binds
+// the port of the logs again. The client never gets an answer.
+func (a *agentConversation) leaveUnanswered(ctx context.Context, ln net.Listener) {
 	context.AfterFunc(ctx, func() { ln.Close() })
 	for {
 		conn, err := ln.Accept()
@@ -101,8 +101,8 @@ func (a *agentTalk) leaveUnanswered(ctx context.Context, ln net.Listener) {
 	}
 }
 
-// dial is the node script for AgentBroker, ours or upstream's.
-func (a *agentTalk) dial(ctx context.Context, parts *sync.WaitGroup, addr string, port uint16) {
+// dial does what the node script for Broker does, ours or upstream's.
+func (a *agentConversation) dial(ctx context.Context, parts *sync.WaitGroup, addr string, port uint16) {
 	sub := a.endpoint.Subscribe(0, a.topic)
 	parts.Go(func() { a.loop(ctx, sub) })
 	parts.Go(func() {
@@ -112,7 +112,7 @@ func (a *agentTalk) dial(ctx context.Context, parts *sync.WaitGroup, addr string
 	})
 }
 
-func (a *agentTalk) loop(ctx context.Context, sub *bus.Subscription) {
+func (a *agentConversation) loop(ctx context.Context, sub *bus.Subscription) {
 	defer sub.Close()
 	for {
 		select {
@@ -131,7 +131,7 @@ func (a *agentTalk) loop(ctx context.Context, sub *bus.Subscription) {
 	}
 }
 
-func (a *agentTalk) hello() {
+func (a *agentConversation) hello() {
 	if a.secret != "" {
 		a.publish(codec.Encode(mgmt.NotifyNumber{Node: mgmt.NodeName(a.name), Number: a.number}.Prove(a.secret)))
 	}
@@ -151,7 +151,7 @@ func (a *agentTalk) hello() {
 }
 
 // answer answers a request that is for this node.
-func (a *agentTalk) answer(m bus.Message) {
+func (a *agentConversation) answer(m bus.Message) {
 	if m.Topic != a.topic {
 		return
 	}
@@ -172,8 +172,8 @@ func (a *agentTalk) answer(m bus.Message) {
 	a.publish(codec.Encode(mgmt.NodeDispatchResponse{ReqID: r.ReqID, Result: res}))
 }
 
-// answerProven answers one who knows the secret.
-func (a *agentTalk) answerProven(msg mgmt.Message) {
+// answerProven answers a request with a valid proof.
+func (a *agentConversation) answerProven(msg mgmt.Message) {
 	r, ok := msg.(mgmt.ProvenRequest)
 	if !ok || r.Node != mgmt.NodeName(a.name) || !r.IsProven(a.secret) {
 		return
@@ -190,7 +190,7 @@ func (a *agentTalk) answerProven(msg mgmt.Message) {
 	a.publish(codec.Encode(answer.Prove(a.secret)))
 }
 
-func (a *agentTalk) publish(v zval.Value) {
+func (a *agentConversation) publish(v zval.Value) {
 	if e, err := wire.ParseEvent(v); err == nil && a.bare {
 		e.Meta = nil
 		v = e.Value()

@@ -19,14 +19,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// launched is a fake zeek that was launched as the agent launches Zeek.
+// launched is a fakezeek that was launched as the agent launches Zeek.
 type launched struct {
 	*process
 	webSocketPort uint16
 }
 
-// launch launches a node of a cluster of a manager and a logger, as change has
-// it.
+// launch launches a node of a cluster with a manager and a logger. change can change
+// the deployment.
 func launch(t *testing.T, version string, node mgmt.NodeName, change func(*zeek.Deployment)) launched {
 	t.Helper()
 	v, err := zeek.ParseVersion(version)
@@ -75,7 +75,7 @@ func launch(t *testing.T, version string, node mgmt.NodeName, change func(*zeek.
 	return launched{p, d.WebSocketPort}
 }
 
-func TestNodeChecksInOverBroker(t *testing.T) {
+func TestNodeSaysHelloOverBroker(t *testing.T) {
 	for _, version := range []string{"5.0.0", "7.2.0", "8.0.1"} {
 		t.Run(version, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,7 +111,7 @@ func TestNodeChecksInOverBroker(t *testing.T) {
 	}
 }
 
-func TestNodeChecksInOverWebSocket(t *testing.T) {
+func TestNodeSaysHelloOverWebSocket(t *testing.T) {
 	for _, backend := range []zeek.Backend{zeek.Broker, zeek.ZeroMQ} {
 		for _, version := range []string{"8.1.0", "8.2.2", "9.0.0"} {
 			t.Run(fmt.Sprintf("%s %s", version, backend), func(t *testing.T) {
@@ -133,8 +133,8 @@ func TestNodeChecksInOverWebSocket(t *testing.T) {
 	}
 }
 
-// No launch asks for it; but a manager can be told to receive logs by a script.
-func TestNodeThatReceivesLogsWithZeroMQHasNoWebSocketClients(t *testing.T) {
+// Our launches never make such a node, but a script can make a manager receive logs.
+func TestNodeThatReceivesLogsWithZeroMQAnswersNoWebSocketClient(t *testing.T) {
 	l := launch(t, "8.2.2", "manager", func(d *zeek.Deployment) {
 		d.Backend = zeek.ZeroMQ
 		d.Plan.Node.Options = []mgmt.Option{{Name: "Cluster::manager_is_logger", Value: "T"}}
@@ -181,8 +181,8 @@ func (l launched) dial(topic string) *websocket.Client {
 
 const secret mgmt.Secret = "0123456789abcdef0123456789abcdef"
 
-// checkIn has a node that was just connected say hello, and answer who knows its
-// secret.
+// checkIn checks that a node that has just connected says hello, and that it answers
+// a request with a valid proof.
 func checkIn(t *testing.T, receive func() (mgmt.Message, error), send func(mgmt.Message) error) {
 	t.Helper()
 	m, err := receive()

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// behaviour is how this Zeek differs from the one that runs smoothly; see the
-// package's documentation.
+// behaviour holds the values of the FAKEZEEK variables; see the package's
+// documentation.
 type behaviour struct {
 	versionText, prefix  string
 	parseTime, startTime time.Duration
@@ -71,21 +71,20 @@ func parseBehaviour(env func(string) string) (behaviour, error) {
 	return b, nil
 }
 
-// take lets so much time pass: on the clock, or of a processor.
+// take lets the time d pass on the clock or, if busy is set, uses d of a processor.
 func (b behaviour) take(d time.Duration) {
 	if !b.busy {
 		time.Sleep(d)
 		return
 	}
 	for used := processorTime(); processorTime()-used < d; {
-		// Each round is some work.
 		for i := range 1 << 16 {
 			_ = i * i
 		}
 	}
 }
 
-// processorTime is how much this process has used.
+// processorTime returns the processor time that this process has used.
 func processorTime() time.Duration {
 	var used unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &used); err != nil {
@@ -94,7 +93,7 @@ func processorTime() time.Duration {
 	return time.Duration(used.Nano())
 }
 
-// noteCheck notes a run with -a.
+// noteCheck appends a run with -a to the file of FAKEZEEK_CHECKS.
 func (b behaviour) noteCheck(node string) error {
 	if b.checks == "" {
 		return nil
@@ -107,7 +106,8 @@ func (b behaviour) noteCheck(node string) error {
 	return errors.Join(err, f.Close())
 }
 
-// crashKind returns the signal by which to crash, or else the exit code.
+// crashKind returns the signal with which to crash. If it is 0, the process exits
+// with the exit code.
 func (b behaviour) crashKind() (unix.Signal, exitCode, error) {
 	if sig := unix.SignalNum(b.crashWith); sig != 0 {
 		return sig, 0, nil
@@ -120,15 +120,15 @@ func (b behaviour) crashKind() (unix.Signal, exitCode, error) {
 	return 0, exitCode(n), nil
 }
 
-// exitCode is the end of a process that prints nothing more.
+// exitCode is an error that ends the process with this code and without a message.
 type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// crash ends the process as a bug would, without another word; it returns the
-// exit code if it is to end by one.
+// crash ends the process with a signal, as a bug does. If the process must end with
+// an exit code instead, crash returns the code.
 func (b behaviour) crash() exitCode {
-	sig, code, _ := b.crashKind() // was checked
+	sig, code, _ := b.crashKind() // parseBehaviour has checked it
 	if sig == 0 {
 		return code
 	}
@@ -136,10 +136,10 @@ func (b behaviour) crash() exitCode {
 	panic("fakezeek: survived " + b.crashWith)
 }
 
-// dieBy ends the process by the signal. Go's runtime would catch it, so it is
-// first given back its default action.
+// dieBy ends the process with the signal. Go's runtime catches the signal, so dieBy
+// first restores the default action.
 func dieBy(sig unix.Signal) {
-	var byDefault [4]uint64 // struct kernel_sigaction, of which all zero is SIG_DFL
+	var byDefault [4]uint64 // struct kernel_sigaction; all zero is SIG_DFL
 	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
 	if errno != 0 && sig != unix.SIGKILL {
 		panic(fmt.Sprintf("fakezeek: sigaction: %v", errno))
@@ -150,7 +150,8 @@ func dieBy(sig unix.Signal) {
 	select {} // the signal may be delivered to another thread
 }
 
-// occupy takes the memory, and touches it so that it is there.
+// occupy allocates the memory, and writes to each page so that the kernel provides
+// it.
 func (b behaviour) occupy() []byte {
 	const page = 4096
 	taken := make([]byte, b.memory<<20)

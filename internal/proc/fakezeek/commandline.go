@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// commandLine is what the arguments ask for.
+// commandLine holds the values of the arguments.
 type commandLine struct {
 	parseOnly, help, showVersion bool
 
 	iface, statusFile string
-	// files are scripts to be loaded, in order; assignments, name=value, are
-	// options to be set.
+	// files are the scripts to load, in order. assignments are the options to set, as
+	// name=value.
 	files, assignments []string
 }
 
@@ -50,7 +50,7 @@ func parseCommandLine(args []string) (commandLine, error) {
 	return c, nil
 }
 
-// usage prints what --help prints, as far as it concerns those who launch Zeek.
+// usage prints the part of Zeek's --help that a program that launches Zeek can need.
 func (z *zeek) usage(w io.Writer) {
 	fmt.Fprintf(w, `zeek version %s
 usage: %s [options] [file ...]
@@ -70,11 +70,11 @@ usage: zeek --test [doctest-options] -- [options] [file ...]
 `, z.version, z.args[0], strings.Join(z.scriptPath(), ":"), z.prefix)
 }
 
-// scriptDir is where the installation has its scripts.
+// scriptDir is the directory of the installation's scripts.
 func (z *zeek) scriptDir() string { return path.Join(z.prefix, "share/zeek") }
 
-// scriptPath is where scripts are looked for: ZEEKPATH, which replaces the
-// installation's own.
+// scriptPath lists the directories where Zeek looks for scripts: ZEEKPATH or, if it
+// is not set, the installation's directories.
 func (z *zeek) scriptPath() []string {
 	if p := z.env("ZEEKPATH"); p != "" {
 		return strings.Split(p, ":")

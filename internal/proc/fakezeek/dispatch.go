@@ -11,7 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// dispatches are those of the node script.
+// dispatches are the dispatches of the node script.
 var dispatches = map[string]func(n *node, args []string) mgmt.Result{
 	"get_id_value":       (*node).getIDValue,
 	"get_loaded_scripts": func(n *node, _ []string) mgmt.Result { return success(n.loaded) },
@@ -25,7 +25,7 @@ var dispatches = map[string]func(n *node, args []string) mgmt.Result{
 
 func dispatchNames() []string { return slices.Sorted(maps.Keys(dispatches)) }
 
-// dispatch runs an action, as run_dispatch of the node script.
+// dispatch runs an action, as run_dispatch of the node script does.
 func (n *node) dispatch(action []string) mgmt.Result {
 	if len(action) == 0 {
 		return failure("no dispatch arguments provided")
@@ -40,7 +40,7 @@ func (n *node) dispatch(action []string) mgmt.Result {
 func success(data any) mgmt.Result {
 	text, err := json.Marshal(data)
 	if err != nil {
-		panic(fmt.Sprintf("fakezeek: %v", err)) // plain data only
+		panic(fmt.Sprintf("fakezeek: %v", err)) // callers pass only values that JSON can express
 	}
 	return mgmt.Result{Success: true, Data: mgmt.Text(text)}
 }
@@ -49,7 +49,8 @@ func failure(format string, args ...any) mgmt.Result {
 	return mgmt.Result{Error: fmt.Sprintf(format, args...)}
 }
 
-// getIDValue knows some identifiers that every Zeek has, and what was assigned.
+// getIDValue knows some identifiers that every Zeek has, and those to which the
+// scripts assign a value.
 func (n *node) getIDValue(args []string) mgmt.Result {
 	if len(args) == 0 {
 		return failure("get_id_value expects name of global identifier")
@@ -70,7 +71,8 @@ func (n *node) getIDValue(args []string) mgmt.Result {
 	}
 }
 
-// asJSON returns what a literal stands for, as far as that is known.
+// asJSON returns the value of a string, number or bool literal. Other literals remain
+// text.
 func asJSON(literal string) any {
 	if text, err := strconv.Unquote(literal); err == nil {
 		return text
@@ -95,7 +97,7 @@ func (n *node) getStats([]string) mgmt.Result {
 	})
 }
 
-// setOption sets what has a value.
+// setOption sets an identifier to which the scripts have assigned a value.
 func (n *node) setOption(args []string) mgmt.Result {
 	if len(args) < 2 {
 		return failure("set_option expects name and value of an option")

@@ -21,7 +21,7 @@ var (
 	entryField = regexp.MustCompile(`\$(\w+)=("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^,\s]+)`)
 )
 
-// parseLayout reads Cluster::nodes as far as it has an entry on each line.
+// parseLayout reads the entries of Cluster::nodes that are on one line each.
 func parseLayout(text string) map[string]member {
 	layout := map[string]member{}
 	for _, entry := range entryLine.FindAllStringSubmatch(text, -1) {
@@ -38,13 +38,13 @@ func parseLayout(text string) map[string]member {
 	return layout
 }
 
-// set sets a field of the entry; others than these say nothing to this Zeek.
+// set sets a field of the entry. It ignores fields that fakezeek does not need.
 func (m *member) set(field, value string) {
 	switch field {
 	case "node_type":
 		m.nodeType = value
 	case "ip":
-		m.ip, _ = netip.ParseAddr(strings.Trim(value, "[]")) // a name does not parse, and is nobody's address
+		m.ip, _ = netip.ParseAddr(strings.Trim(value, "[]")) // the zero Addr for a name
 	case "p":
 		m.port = portNumber(value)
 	case "metrics_port":

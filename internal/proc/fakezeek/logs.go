@@ -10,17 +10,16 @@ import (
 	"time"
 )
 
-// openLog is a log that is being written.
+// openLog is a log that the node is writing.
 type openLog struct {
 	path   string // "conn"
 	opened time.Time
 }
 
-// file is where the log is while it is written, relative to the working
-// directory.
+// file is the path of the open log, relative to the working directory.
 func (l openLog) file() string { return l.path + ".log" }
 
-// openLogs begins the logs.
+// openLogs creates the logs.
 func (n *node) openLogs() error {
 	for _, path := range n.logPaths {
 		l := openLog{path, time.Now()}
@@ -33,12 +32,14 @@ func (n *node) openLogs() error {
 	return nil
 }
 
-// rotationFunc is where the rotation function says to put logs: a directory and
-// the format of a name, of path, opening and closing time.
+// rotationFunc matches the return value of the rotation function: the directory for
+// rotated logs, and the format that makes a file name from the log's path, opening
+// time and closing time.
 var rotationFunc = regexp.MustCompile(`Log::RotationPath\(\$dir=("(?:[^"\\]|\\.)*"), \$file_basename=fmt\(("(?:[^"\\]|\\.)*")`)
 
-// rotateLogs moves the logs to where the options say. Without a function that
-// says so, Zeek would hand them to a command that only ZeekControl has.
+// rotateLogs moves the logs to the directory that the rotation function names.
+// Without a rotation function Zeek passes the logs to a command that only
+// ZeekControl has.
 func (n *node) rotateLogs() error {
 	if len(n.logs) == 0 {
 		return nil
@@ -55,7 +56,7 @@ func (n *node) rotateLogs() error {
 	}
 	const layout = "2006-01-02-15-04-05"
 	for _, l := range n.logs {
-		// As Zeek's strftime, this is in local time.
+		// Local time, as in Zeek's strftime.
 		name := fmt.Sprintf(format, l.path, l.opened.Format(layout), time.Now().Format(layout)) + ".log"
 		if err := os.Rename(l.file(), filepath.Join(dir, name)); err != nil {
 			fmt.Fprintf(n.err, "error: failed to rotate %s: %v\n", l.file(), err)

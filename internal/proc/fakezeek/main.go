@@ -12,22 +12,22 @@ import (
 	"syscall"
 )
 
-// Main is the process. It does not return.
+// Main runs the process and exits. It does not return.
 func Main() {
 	z := zeek{args: os.Args, env: os.Getenv, out: os.Stdout, err: os.Stderr}
 	os.Exit(z.main())
 }
 
-// MainIfCalled is Main if this program was called by the name of zeek. It is for
-// the TestMain of tests that launch what Install has installed.
+// MainIfCalled calls Main if the name of this program is zeek. Call it in the
+// TestMain of tests that use Install.
 func MainIfCalled() {
 	if filepath.Base(os.Args[0]) == "zeek" {
 		Main()
 	}
 }
 
-// Install makes this test binary callable as zeek in the directory, which is on
-// the same file system or can hold a copy, and returns its path.
+// Install makes this test binary callable as zeek in dir and returns the path of
+// zeek. It makes a hard link or, on another file system, a copy.
 func Install(dir string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -44,7 +44,7 @@ func Install(dir string) (string, error) {
 	return zeek, os.WriteFile(zeek, text, 0o755)
 }
 
-// zeek is the process before it is a node: its surroundings.
+// zeek is the process before it loads scripts.
 type zeek struct {
 	args     []string
 	env      func(string) string
@@ -53,7 +53,7 @@ type zeek struct {
 	commandLine
 	behaviour
 	version version
-	flush   func() error // writes what was printed and is not written yet; nil: there is none
+	flush   func() error // writes the buffered part of stdout; nil if there is none
 }
 
 // fatal is an error that ends Zeek.
@@ -61,13 +61,13 @@ type fatal struct{ text string }
 
 func (f fatal) Error() string { return f.text }
 
-// fatalf makes what Zeek prints as "fatal error: …".
+// fatalf makes an error that Zeek prints as "fatal error: …".
 func fatalf(format string, args ...any) error {
 	return fatal{"fatal error: " + fmt.Sprintf(format, args...)}
 }
 
 func (z *zeek) main() int {
-	// Zeek blocks these while it starts: they are obeyed later.
+	// Zeek blocks these signals while it starts. They take effect afterwards.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -97,8 +97,8 @@ func (z *zeek) main() int {
 	return z.node(signals)
 }
 
-// node runs as a node, or checks what it would run with, and returns the exit
-// code.
+// node runs as a node, or only checks the scripts if -a was given. It returns the
+// exit code.
 func (z *zeek) node(signals <-chan os.Signal) int {
 	z.status("INITIALIZING", "main")
 	if z.parseOnly {
@@ -131,7 +131,7 @@ func (z *zeek) node(signals <-chan os.Signal) int {
 	return 1
 }
 
-// status writes the status file, if there is to be one.
+// status writes the status file, if the command line names one.
 func (z *zeek) status(state, where string) {
 	if z.statusFile == "" {
 		return

@@ -23,23 +23,24 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// scriptPath is the ZEEKPATH of the fake's installation, behind dirs.
+// scriptPath returns a ZEEKPATH of dirs and the directories of fakezeek's
+// installation.
 func scriptPath(dirs ...string) string {
 	const s = "/usr/local/zeek/share/zeek"
 	return strings.Join(append(dirs, s, s+"/policy", s+"/site", s+"/builtin-plugins"), ":")
 }
 
-// process is a fake zeek that a test runs.
+// process is a fakezeek that a test runs.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	dir    string // its working directory
 	lines  *bufio.Scanner
-	stderr bytes.Buffer // what was read of it
+	stderr bytes.Buffer // the part that was read so far
 }
 
-// start starts a zeek in dir, with this environment alone. It is killed at the
-// end of the test.
+// start starts a fakezeek in dir with only this environment. It is killed at the end
+// of the test.
 func start(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
 	program, err := fakezeek.Install(t.TempDir())
@@ -47,7 +48,7 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, dir: dir, cmd: exec.CommandContext(t.Context(), program, args...)}
-	// With the race detector every process lasts a second longer otherwise.
+	// Without this setting the race detector delays each exit by a second.
 	p.cmd.Dir, p.cmd.Env = dir, append(env, "GORACE=atexit_sleep_ms=0")
 	pipe, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -57,7 +58,8 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// Who waits for a line that never comes sees the end.
+	// The process is killed after patience.Limit, so a test that awaits a line that
+	// never comes fails and does not hang.
 	over := time.AfterFunc(patience.Limit, func() { p.cmd.Process.Kill() })
 	t.Cleanup(func() {
 		over.Stop()
@@ -85,7 +87,7 @@ func (p *process) signal(sig syscall.Signal) {
 	}
 }
 
-// wait waits for the end, and returns how it was and what was printed on stderr.
+// wait waits for the end of the process and returns its state and its stderr.
 func (p *process) wait() (state, stderr string) {
 	for p.lines.Scan() {
 	}
@@ -93,7 +95,7 @@ func (p *process) wait() (state, stderr string) {
 	return p.cmd.ProcessState.String(), p.stderr.String()
 }
 
-// status returns what the status file says.
+// status returns the content of the status file.
 func (p *process) status() string {
 	p.t.Helper()
 	text, err := os.ReadFile(filepath.Join(p.dir, ".status"))

@@ -16,22 +16,22 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
-// node is the process once its scripts are loaded.
+// node is the process after it has loaded its scripts.
 type node struct {
 	*zeek
 	*scripts
 	name  string
 	began time.Time
 	logs  []openLog
-	// member is the node's own entry in the layout; clustered says that there
-	// is one, and a backend to reach the others by.
+	// member is the node's own entry in the layout. clustered says that the layout has
+	// this entry, and that there is a backend for reaching the other nodes.
 	member    member
 	clustered bool
 	endpoint  *bus.Endpoint // of a clustered node
 }
 
-// runNode comes up and runs until it is told to end. A nil error is an orderly
-// end.
+// runNode starts the node and runs it until a signal ends it. It returns nil after an
+// orderly end.
 func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
 	n := &node{zeek: z, scripts: s, name: z.env("CLUSTER_NODE"), began: time.Now()}
 	n.member, n.clustered = s.layout[n.name]
@@ -42,7 +42,8 @@ func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
 	}
 	z.take(z.startTime)
 
-	// Parts are ended and awaited, so that ports are free when status says so.
+	// Wait for the end of all parts, so that the ports are free when the status file
+	// says TERMINATED.
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
 	defer parts.Wait()
@@ -61,14 +62,14 @@ func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
 	}
 	if !n.neverReady {
 		if n.clustered {
-			n.meetAgent(ctx, &parts) // in zeek_init, which precedes the loop
+			n.meetAgent(ctx, &parts) // Zeek does it in zeek_init, before its loop
 		}
 		n.status("RUNNING", "run_loop")
 	}
 	return n.loop(signals)
 }
 
-// initScripts does what scripts do in zeek_init.
+// initScripts does what Zeek's scripts do in zeek_init.
 func (n *node) initScripts() error {
 	if n.loadedShipped(n.scripts, "policy/frameworks/management/node") && n.values["Management::Log::level"] != "Management::Log::ERROR" {
 		return n.failInit("policy/frameworks/management/log.zeek", 100, "not a supervised process (Supervisor::node())")
@@ -79,7 +80,7 @@ func (n *node) initScripts() error {
 	if n.printed == "" {
 		return nil
 	}
-	stdout := bufio.NewWriterSize(n.out, 4096) // the C library's
+	stdout := bufio.NewWriterSize(n.out, 4096) // as the C library buffers it
 	fmt.Fprintln(stdout, n.printed)
 	if strings.Contains(n.scripts.text.String(), `set_buf(open("-"), F);`) {
 		return stdout.Flush()
@@ -88,16 +89,16 @@ func (n *node) initScripts() error {
 	return nil
 }
 
-// failInit is the end after an error of a script in zeek_init, with a warning
-// before and the error that there was one.
+// failInit prints a warning and an error of a script in zeek_init, and returns the
+// error that ends Zeek.
 func (n *node) failInit(script string, line int, text string) error {
 	fmt.Fprintf(n.err, "warning in %s, line %d: deprecated (old)\n", path.Join(n.scriptDir(), script), line-1)
 	fmt.Fprintf(n.err, "error in %s, line %d: %s\n", path.Join(n.scriptDir(), script), line, text)
 	return fatalf("errors occurred while initializing")
 }
 
-// hasBackend tells whether there is a cluster backend: one by default up to 8.0,
-// one that was asked for since.
+// hasBackend tells whether the node has a cluster backend. Up to 8.0 it always has
+// Broker. From 8.1 on it has one only if its script is loaded.
 func (n *node) hasBackend() bool {
 	const dir = "policy/frameworks/cluster/backend/"
 	return !n.version.atLeast(8, 1) || n.loadedShipped(n.scripts, dir+"broker", dir+"zeromq", dir+"zeromq/connect")
@@ -124,7 +125,7 @@ func (n *node) checkInterface() error {
 	return nil
 }
 
-// loop is what Zeek does while it runs: nothing, until it is told to end.
+// loop waits until a signal ends the node, or until it is time to crash.
 func (n *node) loop(signals <-chan os.Signal) error {
 	var crash <-chan time.Time
 	if n.crashes {

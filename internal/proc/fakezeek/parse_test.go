@@ -7,7 +7,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-func TestHelpTellsOfTheInstallation(t *testing.T) {
+func TestParseHelpReadsTheUsage(t *testing.T) {
 	p := start(t, t.TempDir(), []string{"FAKEZEEK_VERSION=7.0.1", "FAKEZEEK_PREFIX=/opt/zeek"}, "--help")
 	state, text := p.wait()
 	if state != "exit status 0" {
@@ -30,11 +30,11 @@ func TestScriptsAreChecked(t *testing.T) {
 		state  string
 		stderr string
 	}{
-		"what Zeek ships loads": {
+		"a script that Zeek ships is loaded": {
 			args:  []string{"policy/frameworks/cluster/backend/broker", "local", "misc/loaded-scripts"},
 			state: "exit status 0",
 		},
-		"a script that nobody has is named": {
+		"the error names a missing script": {
 			args:   []string{"does/not/exist"},
 			state:  "exit status 1",
 			stderr: "fatal error: can't find does/not/exist\n",

@@ -13,8 +13,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 )
 
-// open opens the node's ports, and starts what is behind them, as parts that
-// end with ctx.
+// open opens the node's ports and starts their servers. The servers are parts and end
+// with ctx.
 func (n *node) open(ctx context.Context, parts *sync.WaitGroup) error {
 	if err := n.serveMetrics(ctx, parts); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (n *node) open(ctx context.Context, parts *sync.WaitGroup) error {
 	return nil
 }
 
-// brokerConfig is what the options say of Broker's encryption.
+// brokerConfig returns the configuration of Broker's encryption from the options.
 func (n *node) brokerConfig() (bus.Config, error) {
 	cert, key, ca := n.str("Broker::ssl_certificate"), n.str("Broker::ssl_keyfile"), n.str("Broker::ssl_cafile")
 	if cert == "" {
@@ -59,7 +59,7 @@ func (n *node) brokerTransport() bus.Transport {
 	return bus.TransportTLS
 }
 
-// serveMetrics opens the metrics port. That it cannot is fatal to Zeek.
+// serveMetrics opens the metrics port. If it cannot, the error ends Zeek.
 func (n *node) serveMetrics(ctx context.Context, parts *sync.WaitGroup) error {
 	port := n.port("Telemetry::metrics_port")
 	if port == 0 {
@@ -88,8 +88,8 @@ func (n *node) metrics(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintf(w, "# TYPE zeek_process_up gauge\nzeek_process_up{endpoint=%q} 1\n", n.name)
 }
 
-// serveBroker listens for cluster peers. Zeek says that it cannot and tries
-// again.
+// serveBroker listens for cluster peers. If it cannot, it prints an error and tries
+// again, as Zeek does.
 func (n *node) serveBroker(ctx context.Context) {
 	addr := n.str("Broker::default_listen_address")
 	at := net.JoinHostPort(addr, fmt.Sprint(n.member.port))
@@ -107,8 +107,8 @@ func (n *node) serveBroker(ctx context.Context) {
 	}
 }
 
-// serveZeroMQ opens the ports of the ZeroMQ backend: those of the proxy in the
-// manager, and the one where logs are received.
+// serveZeroMQ opens the ports of the ZeroMQ backend: the manager opens those of the
+// proxy, and a node that receives logs opens the port for logs.
 func (n *node) serveZeroMQ(ctx context.Context, parts *sync.WaitGroup) error {
 	var addrs []string
 	if n.member.nodeType == "Cluster::MANAGER" {
@@ -133,7 +133,7 @@ func (n *node) serveZeroMQ(ctx context.Context, parts *sync.WaitGroup) error {
 	return nil
 }
 
-// takesZeroMQLogs tells whether the node listens for others' logs with ZeroMQ.
+// takesZeroMQLogs tells whether the node receives logs of other nodes with ZeroMQ.
 func (n *node) takesZeroMQLogs() bool {
 	logger := n.member.nodeType == "Cluster::LOGGER" ||
 		n.member.nodeType == "Cluster::MANAGER" && n.values["Cluster::manager_is_logger"] == "T"

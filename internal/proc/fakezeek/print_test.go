@@ -7,17 +7,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
-// As the C library has it: what is printed stays in the process, unless that was
-// told to write lines.
-func TestWhatIsPrintedIsBufferedUnlessScriptsSayOtherwise(t *testing.T) {
+// The C library buffers stdout, unless the scripts make Zeek write it line by line.
+func TestOutputIsBufferedUnlessScriptsSetLineBuffering(t *testing.T) {
 	program, err := fakezeek.Install(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct{ script, end, want string }{
-		"killed with a full buffer":         {"", "SIGKILL", ""},
-		"ended in order with a full buffer": {"", "exit 0", "hello\n"},
-		"killed, with lines":                {"event zeek_init()\n\t{\n\tset_buf(open(\"-\"), F);\n\t}\n", "SIGKILL", "hello\n"},
+		"killed with buffered output":      {"", "SIGKILL", ""},
+		"orderly end with buffered output": {"", "exit 0", "hello\n"},
+		"killed, output line by line":      {"event zeek_init()\n\t{\n\tset_buf(open(\"-\"), F);\n\t}\n", "SIGKILL", "hello\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -25,7 +24,7 @@ func TestWhatIsPrintedIsBufferedUnlessScriptsSayOtherwise(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), program, "./lines.zeek")
 			cmd.Dir = dir
 			cmd.Env = []string{"GORACE=atexit_sleep_ms=0", "FAKEZEEK_PRINT=hello", "FAKEZEEK_CRASH_AFTER=1ms", "FAKEZEEK_CRASH_WITH=" + tt.end}
-			got, _ := cmd.Output() // how it ends is as asked for
+			got, _ := cmd.Output() // the error is the crash that the test asks for
 			if string(got) != tt.want {
 				t.Errorf("printed %q, want %q", got, tt.want)
 			}

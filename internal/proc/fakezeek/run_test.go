@@ -16,8 +16,8 @@ func mkdir(t *testing.T, dir, name string) {
 	}
 }
 
-// run starts a zeek that captures on lo, and waits until it does. What it is
-// sent from then on reaches it.
+// run starts a fakezeek that captures on lo, and waits until it does. Signals reach
+// it from then on.
 func run(t *testing.T, env ...string) *process {
 	t.Helper()
 	p := start(t, t.TempDir(), env, "-i", "lo", "-U", ".status", "local")
@@ -25,7 +25,7 @@ func run(t *testing.T, env ...string) *process {
 	return p
 }
 
-func TestTermEndsIt(t *testing.T) {
+func TestSIGTERMEndsTheNode(t *testing.T) {
 	p := run(t)
 	p.signal(syscall.SIGTERM)
 	if state, _ := p.wait(); state != "exit status 0" || p.status() != "TERMINATED [atexit]\n" {
@@ -33,7 +33,7 @@ func TestTermEndsIt(t *testing.T) {
 	}
 }
 
-func TestHangupOnlyMarksIt(t *testing.T) {
+func TestSIGHUPDoesNotEndTheNode(t *testing.T) {
 	p := run(t)
 	p.signal(syscall.SIGHUP)
 	p.signal(syscall.SIGINT)
@@ -42,7 +42,7 @@ func TestHangupOnlyMarksIt(t *testing.T) {
 	}
 }
 
-func TestOneThatIgnoresTermHasToBeKilled(t *testing.T) {
+func TestIgnoreTermNeedsSIGKILL(t *testing.T) {
 	p := run(t, "FAKEZEEK_IGNORE_TERM=1")
 	p.signal(syscall.SIGTERM)
 	p.signal(syscall.SIGKILL)
@@ -89,7 +89,7 @@ func TestFatalErrors(t *testing.T) {
 			args:   []string{`Telemetry::metrics_address="127.0.0.1"`, "Telemetry::metrics_port=" + port + "/tcp"},
 			stderr: "Attempted to bind to 127.0.0.1:" + port + ".\n",
 		},
-		"one that is asked for": {
+		"FAKEZEEK_FATAL": {
 			env:    []string{"FAKEZEEK_FATAL=out of luck"},
 			stderr: "fatal error: out of luck\n",
 		},
@@ -105,7 +105,7 @@ func TestFatalErrors(t *testing.T) {
 	}
 }
 
-func TestMistakesInTheScenarioAreRefused(t *testing.T) {
+func TestBadVariablesAreRefused(t *testing.T) {
 	for _, env := range []string{
 		"FAKEZEEK_VERSION=new", "FAKEZEEK_START=soon", "FAKEZEEK_CRASH_WITH=SIGNOPE", "FAKEZEEK_MEMORY=much",
 	} {
@@ -115,7 +115,7 @@ func TestMistakesInTheScenarioAreRefused(t *testing.T) {
 	}
 }
 
-func TestLogsAreRotatedToWhereTheScriptsSay(t *testing.T) {
+func TestLogsAreRotatedIntoTheQueue(t *testing.T) {
 	dir := t.TempDir()
 	mkdir(t, dir, "queue")
 	writeFile(t, dir, "options.zeek", `redef Log::default_rotation_postprocessor_cmd = "";
@@ -134,7 +134,7 @@ function rotation_path(ri: Log::RotationFmtInfo): Log::RotationPath
 	}
 }
 
-func TestWithoutRotationItCallsWhatOnlyZeekControlHas(t *testing.T) {
+func TestWithoutRotationFunctionTheArchiverOfZeekControlIsMissing(t *testing.T) {
 	p := run(t, "FAKEZEEK_LOGS=conn")
 	p.signal(syscall.SIGTERM)
 	if _, stderr := p.wait(); !strings.Contains(stderr, "archive-log: not found") {

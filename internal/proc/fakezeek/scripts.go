@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// scripts is what was loaded.
+// scripts holds the loaded scripts.
 type scripts struct {
 	loaded []string // paths, in order
-	// values are what was assigned last to each identifier, as it was written.
+	// values maps each identifier to the literal that was last assigned to it.
 	values map[string]string
-	// text is that of all scripts but those that Zeek ships.
+	// text is the text of all scripts except those that Zeek ships.
 	text strings.Builder
-	// layout is that of the cluster, nil outside of one.
+	// layout is the cluster's layout, nil for a process that is not a node.
 	layout map[string]member
 }
 
@@ -57,8 +57,8 @@ type loader struct {
 	scripts
 }
 
-// load loads a script once. From is the directory of the script that asks for
-// it, "" for the command line.
+// load loads a script, unless it is loaded already. from is the directory of the
+// script that loads it, "" for the command line.
 func (l *loader) load(name, from string) error {
 	file, err := l.find(name, from)
 	if err != nil || slices.Contains(l.loaded, file) {
@@ -67,8 +67,8 @@ func (l *loader) load(name, from string) error {
 	return l.read(file)
 }
 
-// find returns the file of a script: as Zeek looks for it, or as one of those
-// that it ships.
+// find returns the file of a script. It searches as Zeek does. A script that Zeek
+// ships need not exist.
 func (l *loader) find(name, from string) (string, error) {
 	dirs := l.path
 	switch {
@@ -80,7 +80,7 @@ func (l *loader) find(name, from string) (string, error) {
 	for _, dir := range dirs {
 		file := filepath.Join(dir, name)
 		if strings.HasPrefix(name, ".") && from == "" {
-			file = name // Zeek shows it so
+			file = name // as Zeek prints it
 		}
 		for _, candidate := range []string{file, file + ".zeek", filepath.Join(file, "__load__.zeek")} {
 			if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() {
@@ -94,7 +94,7 @@ func (l *loader) find(name, from string) (string, error) {
 	return "", fatalf("can't find %s", name)
 }
 
-// ships tells whether the version of Zeek comes with a script.
+// ships tells whether this version of Zeek ships a script.
 func (l *loader) ships(file string) bool {
 	name, ok := strings.CutPrefix(file, l.scriptDir()+"/")
 	if !ok {
@@ -123,8 +123,8 @@ var (
 	errorLine  = regexp.MustCompile(`# fakezeek error: (.*)`)
 )
 
-// read reads a script, and what it loads. Of what it says it understands
-// assignments of one line.
+// read reads a script and the scripts that it loads. It understands only assignments
+// on one line.
 func (l *loader) read(file string) error {
 	l.loaded = append(l.loaded, file)
 	text, err := os.ReadFile(file)
@@ -152,7 +152,8 @@ func (l *loader) read(file string) error {
 	return nil
 }
 
-// readShipped reads a script that Zeek ships and that is not on this disk.
+// readShipped returns nil if the file, which could not be read, is a script that Zeek
+// ships.
 func (l *loader) readShipped(file string, err error) error {
 	if !l.ships(file) {
 		return fatalf("can't open %s: %v", file, err)
@@ -167,8 +168,8 @@ func qualified(module, name string) string {
 	return module + "::" + name
 }
 
-// loadedShipped tells whether a script was loaded that Zeek ships, by its path
-// in the script directory.
+// loadedShipped tells whether one of these scripts of Zeek was loaded. Names are
+// paths in the script directory.
 func (z *zeek) loadedShipped(s *scripts, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		return slices.ContainsFunc(s.loaded, func(file string) bool {
@@ -177,7 +178,7 @@ func (z *zeek) loadedShipped(s *scripts, names ...string) bool {
 	})
 }
 
-// text returns the value of an option that is a string or an address.
+// str returns the value of an option that is a string or an address.
 func (s *scripts) str(name string) string {
 	v := s.values[name]
 	if text, err := strconv.Unquote(v); err == nil {
@@ -189,7 +190,8 @@ func (s *scripts) str(name string) string {
 // port returns the value of an option that is a port, 0 if there is none.
 func (s *scripts) port(name string) uint16 { return portNumber(s.values[name]) }
 
-// portNumber reads "2200/tcp"; what does not listen is 0.
+// portNumber returns the number in a text such as "2200/tcp", and 0 for a port that
+// is not TCP.
 func portNumber(text string) uint16 {
 	number, proto, _ := strings.Cut(text, "/")
 	n, err := strconv.ParseUint(number, 10, 16)
