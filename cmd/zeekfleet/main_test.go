@@ -64,7 +64,7 @@ func TestSavedStates(t *testing.T) {
 	}
 }
 
-// runScripts runs the scripts of a directory.
+// runScripts runs all scripts of the directory dir. setUp prepares each script.
 func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 	// testscript makes a directory for all scripts below GOTMPDIR, and leaves it
 	// behind if -run excludes some scripts.

@@ -46,6 +46,7 @@ func newUpCommand(streams) *cobra.Command {
 	return cmd
 }
 
+// upPort returns the help of a flag that sets a port.
 func upPort(of, env string, number int) string {
 	return fmt.Sprintf("port of the %s (%s; default %d; 0 for any)", of, env, number)
 }

@@ -1,5 +1,6 @@
-// Package patience bounds what tests wait for, so that a test which waits for
-// something that never happens fails and says what that is.
+// Package patience bounds the waits of tests. A test that waits for something that
+// never happens fails, and names what it waited for. The package starts no
+// goroutines.
 package patience
 
 import (
@@ -8,16 +9,18 @@ import (
 	"time"
 )
 
-// Limit is how long a test waits. It is far more than a busy machine takes.
+// Limit is how long a test waits at most. A busy machine needs far less.
 const Limit = time.Minute
 
-// Next returns what comes next over ch.
+// Next returns the next value from ch. It fails t if ch is closed or the limit is
+// reached; what names the value in that message.
 func Next[T any](t testing.TB, ch <-chan T, what string) T {
 	t.Helper()
 	return Find(t, ch, what, func(T) bool { return true })
 }
 
-// Find returns the first that comes over ch and is wanted.
+// Find returns the first value from ch for which wanted returns true. It fails t as
+// Next does.
 func Find[T any](t testing.TB, ch <-chan T, what string, wanted func(T) bool) T {
 	t.Helper()
 	over := time.NewTimer(Limit)
@@ -26,7 +29,7 @@ func Find[T any](t testing.TB, ch <-chan T, what string, wanted func(T) bool) T 
 		select {
 		case got, open := <-ch:
 			if !open {
-				t.Fatalf("nothing more comes while waiting for %s", what)
+				t.Fatalf("the channel was closed while waiting for %s", what)
 			}
 			if wanted(got) {
 				return got
@@ -37,7 +40,7 @@ func Find[T any](t testing.TB, ch <-chan T, what string, wanted func(T) bool) T 
 	}
 }
 
-// Closed waits until ch is closed.
+// Closed waits until ch is closed. It fails t if the limit is reached.
 func Closed(t testing.TB, ch <-chan struct{}, what string) {
 	t.Helper()
 	over := time.NewTimer(Limit)
@@ -49,7 +52,7 @@ func Closed(t testing.TB, ch <-chan struct{}, what string) {
 	}
 }
 
-// Context returns the context of the test, with a deadline.
+// Context returns the context of the test with a deadline after Limit.
 func Context(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), Limit)
 	t.Cleanup(cancel)
