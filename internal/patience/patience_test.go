@@ -11,7 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 )
 
-// failing is a test that keeps why it fails.
+// failing is a test that keeps the message with which it fails.
 type failing struct {
 	testing.TB
 	why string
@@ -24,7 +24,7 @@ func (f *failing) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failureOf returns why a test fails that does this.
+// failureOf returns the message with which a test that calls do fails.
 func failureOf(do func(t testing.TB)) string {
 	f := &failing{}
 	done := make(chan struct{})
@@ -44,10 +44,10 @@ func TestWaitingEnds(t *testing.T) {
 		why  string
 		took time.Duration
 	}{
-		"nothing comes":      {func(t testing.TB) { patience.Next(t, make(chan int), "a number") }, "waited 1m0s for a number", patience.Limit},
-		"no more will come":  {func(t testing.TB) { patience.Next(t, closed, "a number") }, "nothing more comes while waiting for a number", 0},
-		"it is never closed": {func(t testing.TB) { patience.Closed(t, make(chan struct{}), "the end") }, "waited 1m0s for the end", patience.Limit},
-		"what comes is never wanted": {func(t testing.TB) {
+		"no value comes":              {func(t testing.TB) { patience.Next(t, make(chan int), "a number") }, "waited 1m0s for a number", patience.Limit},
+		"the channel is closed":       {func(t testing.TB) { patience.Next(t, closed, "a number") }, "the channel was closed while waiting for a number", 0},
+		"the channel is never closed": {func(t testing.TB) { patience.Closed(t, make(chan struct{}), "the end") }, "waited 1m0s for the end", patience.Limit},
+		"no value is wanted": {func(t testing.TB) {
 			patience.Find(t, time.NewTicker(time.Second).C, "a number", func(time.Time) bool { return false })
 		}, "waited 1m0s for a number", patience.Limit},
 	} {
@@ -65,7 +65,7 @@ func TestWaitingEnds(t *testing.T) {
 	}
 }
 
-func TestWhatComesIsReturned(t *testing.T) {
+func TestValuesThatComeAreReturned(t *testing.T) {
 	ch := make(chan int, 3)
 	ch <- 1
 	ch <- 2
