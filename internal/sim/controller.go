@@ -178,7 +178,7 @@ func (c *controllerPart) save(changes []controller.Change) controller.Event {
 		return controller.Deposed{}
 	}
 	if stored && !c.disk.foreign() {
-		values := c.disk.after(changes)
+		values := c.disk.values.After(changes)
 		s := restore(c.w, values)
 		c.checkSave(s)
 		c.w.did(string(c.ep.id), s)

@@ -2,16 +2,16 @@ package sim
 
 import (
 	"fmt"
-	"maps"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // controllerDisk is the store of the controller. Now and then somebody else
 // saves there, too.
 type controllerDisk struct {
-	values map[string][]byte
+	values coretest.Stored
 	// saves counts all saves, and seen those of which the present life knows.
 	saves, seen uint64
 	// saved is the state as the present life has loaded it, or saved it last.
@@ -28,22 +28,8 @@ func (d *controllerDisk) load(w *world) controller.State {
 // foreign reports whether somebody else has saved since the present life has.
 func (d *controllerDisk) foreign() bool { return d.saves != d.seen }
 
-// after returns the values when these changes were made.
-func (d *controllerDisk) after(changes []controller.Change) map[string][]byte {
-	next := maps.Clone(d.values)
-	if next == nil {
-		next = map[string][]byte{}
-	}
-	for _, c := range changes {
-		if next[c.Key] = c.Value; c.Value == nil {
-			delete(next, c.Key)
-		}
-	}
-	return next
-}
-
 // restore returns the state that these values have.
-func restore(w *world, values map[string][]byte) controller.State {
+func restore(w *world, values coretest.Stored) controller.State {
 	state, err := controller.Restore(values)
 	if err != nil {
 		w.violated("what the controller has saved cannot be read: %v", err)
@@ -77,7 +63,7 @@ func (w *world) saveBehind() {
 	for _, e := range effects {
 		if save, ok := e.(controller.Save); ok {
 			w.did("a second controller", "saves")
-			d.values = d.after(save.Changes)
+			d.values = d.values.After(save.Changes)
 			d.saves++
 		}
 	}

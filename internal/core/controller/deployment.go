@@ -8,20 +8,22 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// deployment brings a configuration to its agents. A client asked for it, or it
-// is internal: agents came back that may not run what is deployed. A client's
-// deployment gathers the agents, asks them whether they could run the
-// configuration, saves it, sends it, and ends with their answers. Up to the save
-// it can be refused as a whole, and nothing has been touched then. An internal
-// one asks nobody before: its configuration was accepted earlier.
+// deployment brings a configuration to its agents. A client's deployment gathers
+// the agents, asks them whether they could run the configuration, saves the
+// configuration, sends it, and ends with the agents' answers. Up to the save the
+// deployment can be refused as a whole; nothing has been touched then. An internal
+// deployment is the controller's own: agents have come back that may not run the
+// deployed configuration. It does not ask the agents before, because they accepted
+// that configuration earlier.
 type deployment struct {
 	parts
 	id    mgmt.ReqID
 	order *order // what the client wants; nil if the deployment is internal
-	// target is, while gathering, the configuration as it was staged; then as it
-	// is sent. An internal deployment's is what is deployed.
+	// target is the configuration as it was staged while the deployment gathers
+	// agents, and later the configuration as it is sent.
 	target *target
-	// amends says that target differs from what was deployed before, and has its ID.
+	// amends says that target differs from the configuration that was deployed
+	// before, although both have the same ID.
 	amends bool
 	phase  phase
 	times  times
@@ -54,9 +56,9 @@ type times struct {
 // outcome is what came of a deployment so far.
 type outcome struct {
 	results []mgmt.Result
-	// refusers are the instances whose agents refused what was sent.
+	// refusers are the instances whose agents refused the configuration.
 	refusers []mgmt.InstanceName
-	// complaints are the newest errors that agents reported of nodes meanwhile.
+	// complaints has the latest error that an agent reported of each node.
 	complaints map[mgmt.NodeName]string
 }
 

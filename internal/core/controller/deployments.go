@@ -97,8 +97,7 @@ func (ds *deployments) proceed() bool {
 	return ds.resend()
 }
 
-// next returns when a deployment goes on, or is to begin, unless something
-// happens before.
+// next returns when a deployment goes on or begins if nothing happens before.
 func (ds *deployments) next() (time.Time, bool) {
 	if d := ds.running(); d != nil {
 		return d.due(), true
@@ -124,8 +123,8 @@ func (ds *deployments) resend() bool {
 	return false
 }
 
-// outdated reports whether a is ready to run what is deployed, and has not said
-// in this connection that it does.
+// outdated reports whether the deployed configuration is to be sent to a: a is
+// ready, and has not said in this connection that it runs that configuration.
 func (p parts) outdated(a *agent) bool {
 	deployed := p.memory.deployed
 	return a.standing == ready && a.compatible() && deployed.has(a.name) && a.has != deployed && !p.memory.refused(a.name)
@@ -140,8 +139,8 @@ func (p parts) postponeAll() {
 	}
 }
 
-// weighInternal goes on with what is deployed, if there is anybody to send it
-// to.
+// weighInternal goes on if there is an agent that can be sent the deployed
+// configuration.
 func (d *deployment) weighInternal() {
 	if d.reachesAnybody() {
 		d.commitInternal()

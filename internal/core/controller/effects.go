@@ -26,8 +26,8 @@ type (
 		Msg      mgmt.Message
 	}
 	// Refuse tells Peer on the instance's agent topic why it is not that
-	// instance's agent: as a notify_error, of which upstream's agents take no
-	// notice.
+	// instance's agent. The message is a notify_error, which upstream's agents
+	// ignore.
 	Refuse struct {
 		Peer     mgmt.PeerID
 		Instance mgmt.InstanceName

@@ -14,7 +14,8 @@ type (
 	// everything that comes from that peer.
 	PeerAdded struct {
 		Peer mgmt.PeerID
-		// Addr is the peer's address; for a dialed one that which was dialed.
+		// Addr is the peer's address. If the controller dialed the peer, Addr is the
+		// address that it dialed.
 		Addr   netip.AddrPort
 		Dialed bool
 		// Fleet says that the peer is an agent of ours: its subscriptions say so

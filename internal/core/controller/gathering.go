@@ -8,9 +8,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// awaited returns the instances that d waits for, sorted: those that may yet
-// come. It is none if all of them are deployed already and nothing would change
-// for any.
+// awaited returns the instances that d waits for, sorted: those that may still
+// come. It returns none if all of them are deployed already and d would change
+// nothing for any of them.
 func (d *deployment) awaited() []mgmt.InstanceName {
 	var names []mgmt.InstanceName
 	for name := range d.target.instances {
@@ -41,13 +41,13 @@ func (d *deployment) reachesAnybody() bool {
 	return false
 }
 
-// idleness is what is known of the instances for which nothing would change, as
-// long as the same agents are there.
+// idleness says for which instances a deployment would change nothing. It is made
+// anew when an agent has come or gone.
 type idleness struct {
 	made   bool
 	roster uint64              // roster.changes when it was made
-	known  bool                // what would be deployed is known
-	change mgmt.PlanComparison // from what is deployed to that
+	known  bool                // the configuration has no mistakes
+	change mgmt.PlanComparison // from the deployed configuration to the one that would be deployed
 }
 
 // idleAll reports whether these instances are deployed, and d would change

@@ -52,8 +52,8 @@ func (g *greetings) wanted(a *agent) salutation {
 	return nothing
 }
 
-// next returns when something is to be done about the greeting of a, unless
-// something happens before.
+// next returns when the greeting of a is sent, or is given up, if nothing happens
+// before.
 func (g *greetings) next(a *agent) (time.Time, bool) {
 	wanted := g.wanted(a)
 	switch {

@@ -59,10 +59,10 @@ func (d *deployment) refuseAbsent(names []mgmt.InstanceName) {
 // lookMargin is how long before the controller gives up its agents answer.
 const lookMargin = 500 * time.Millisecond
 
-// lookAll asks the agents whether they could run the configuration: once each, and
-// anew where one has connected anew. Those that cannot be asked are taken to be
-// able to. The look takes half of the time at most: on a busy host, starts take
-// as long as it does.
+// lookAll asks each agent once whether it could run the configuration. An agent
+// that has connected anew is asked anew. An agent of upstream's cannot be asked, and
+// is taken to be able to. Half of the time at most is for the look, because on a
+// busy host the starts take as long as the look.
 func (d *deployment) lookAll() {
 	left := d.times.deadline.Sub(d.now)
 	margin := min(lookMargin, left/8)
@@ -87,7 +87,8 @@ func (d *deployment) lookAll() {
 // configuration.
 type looks struct{ *deployment }
 
-// answered keeps what keeps the configuration from running there.
+// answered adds the agent's failures to the results: each is a reason why the
+// configuration cannot run on its instance.
 func (d looks) answered(l *leg, answers []mgmt.Result) {
 	d.closed(l)
 	for _, answer := range answers {
@@ -102,8 +103,8 @@ func (d looks) answered(l *leg, answers []mgmt.Result) {
 	}
 }
 
-// failed keeps that an agent did not say whether it could run the configuration.
-// An agent that is lost is judged as those that were never there.
+// failed adds a failure to the results: the agent did not say whether it could run
+// the configuration. A lost agent adds none. judge treats its instance as absent.
 func (d looks) failed(l *leg, why string) {
 	d.closed(l)
 	if d.roster.agents[l.agent.name] == l.agent {

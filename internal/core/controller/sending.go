@@ -114,9 +114,9 @@ func (d deliveries) failed(l *leg, why string) {
 	d.roster.failedAttempt(l.agent)
 }
 
-// failedPreflight reports whether an agent has refused a deployment because of
-// what it found. An agent that was asked before does so only if it was asked too
-// long ago, and one of upstream's never.
+// failedPreflight reports whether an agent has refused a deployment because its
+// preflight failed. An agent of ours that has just been asked whether it could
+// run the configuration does not. An agent of upstream's never does.
 func failedPreflight(answers []mgmt.Result) bool {
 	return slices.ContainsFunc(answers, func(r mgmt.Result) bool {
 		return !r.Success && r.Node == "" && strings.HasPrefix(r.Error, mgmt.PreflightFailed)
