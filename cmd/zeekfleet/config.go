@@ -16,7 +16,7 @@ func newConfigCommand(streams) *cobra.Command {
 		Long: "Show the settings of a daemon with the same flags, environment and settings\n" +
 			"file, and where each value comes from.",
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return errors.New("please say of which: controller or agent") },
+		RunE: func(*cobra.Command, []string) error { return errors.New("please name a daemon: controller or agent") },
 	}
 	forController := showSettings("controller", func(src settings.Sources) ([]settings.Entry, error) {
 		_, entries, err := settings.ResolveController(src)

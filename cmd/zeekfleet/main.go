@@ -146,7 +146,7 @@ func newRootCommand(s streams) *cobra.Command {
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		completion.Args = cobra.NoArgs
 		completion.RunE = func(*cobra.Command, []string) error {
-			return errors.New("please say for which shell: bash, zsh, fish or powershell")
+			return errors.New("please name a shell: bash, zsh, fish or powershell")
 		}
 	}
 	return root

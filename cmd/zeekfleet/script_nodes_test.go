@@ -15,7 +15,7 @@ import (
 // notification, such as the state of a node in another process.
 const pollInterval = 50 * time.Millisecond
 
-// shownNode is what get-nodes shows of a node.
+// shownNode has the fields that get-nodes shows of a node and that scripts use.
 type shownNode struct {
 	State string
 	PID   int

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-func TestUpNamesItselfAsItWasCalled(t *testing.T) {
+func TestUpNamesTheCommandThatRunsItAgain(t *testing.T) {
 	for called, want := range map[string]string{
 		"zeekfleet":                            "zeekfleet",
 		"./zeekfleet":                          "./zeekfleet",

@@ -202,7 +202,7 @@ func cluster(ctx context.Context, dir string) (figures []figure, err error) {
 		began := time.Now()
 		results, err := p.client.GetIDValue(ctx, "bits_per_uid")
 		if err != nil || len(results) != 4 {
-			return nil, fmt.Errorf("get_id_value: %d results, %w", len(results), err)
+			return nil, fmt.Errorf("get_id_value: %d results, want 4; error: %v", len(results), err)
 		}
 		took = append(took, time.Since(began))
 	}

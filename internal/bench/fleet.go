@@ -102,7 +102,7 @@ func medianTime(results int, request func() (int, error)) (time.Duration, error)
 		began := time.Now()
 		n, err := request()
 		if err != nil || n != results {
-			return 0, fmt.Errorf("%d results of %d, %w", n, results, err)
+			return 0, fmt.Errorf("%d results, want %d; error: %v", n, results, err)
 		}
 		took = append(took, time.Since(began))
 	}

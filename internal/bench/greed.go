@@ -36,7 +36,7 @@ func greed(ctx context.Context, dir string) (figures []figure, err error) {
 		})
 	}
 	if staged, err := p.client.Stage(ctx, config); err != nil || !staged[0].Success {
-		return nil, fmt.Errorf("stage %d nodes: %v, %w", greedNodes, staged, err)
+		return nil, fmt.Errorf("stage %d nodes: results %+v, error: %v", greedNodes, staged, err)
 	}
 	// The measurement needs a connection of its own. The connection that has staged
 	// so much has used up its allowance.

@@ -34,7 +34,7 @@ func siege(ctx context.Context, dir string) (figures []figure, err error) {
 		began := time.Now()
 		results, err := p.client.GetNodes(ctx)
 		if err != nil || len(results) != 1 || !results[0].Success {
-			return nil, fmt.Errorf("get_nodes under attack: %+v, %w", results, err)
+			return nil, fmt.Errorf("get_nodes under attack: results %+v, error: %v", results, err)
 		}
 		took = append(took, time.Since(began))
 	}

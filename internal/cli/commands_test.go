@@ -110,7 +110,7 @@ func stub(t *testing.T, text string) string {
 	return l.Addr().String()
 }
 
-func TestSomethingElseThanTheController(t *testing.T) {
+func TestServerThatIsNoController(t *testing.T) {
 	withTLS := func(s *cli.Settings) { s.TLS = cli.TLSSettings{Enable: true} }
 	for name, tt := range map[string]struct {
 		says   string
@@ -130,7 +130,7 @@ func TestSomethingElseThanTheController(t *testing.T) {
 			says: "\x00\x00\x00\x05\aZEEK\x01\n",
 			want: "zeekfleet: websocket error in connect() with controller ADDRESS: Broker peers connect there, not clients: name the controller's WebSocket port, by default 2149\n",
 		},
-		"a server that keeps silent": {
+		"a server that sends nothing": {
 			change: func(s *cli.Settings) { s.PeeringAttempts, s.PeeringRetryDelay = 2, 10*time.Millisecond },
 			want: "zeekfleet: warning: connection timed out for controller ADDRESS, trying for another 20ms\n" +
 				"zeekfleet: websocket connection to ADDRESS timed out in connect()\n",
@@ -179,7 +179,7 @@ func (h *hook) Write(p []byte) (int, error) {
 	return h.Buffer.Write(p)
 }
 
-func TestWaitForAControllerIsNoLongerThanTheCommand(t *testing.T) {
+func TestWaitForAControllerEndsWithTheCommandsTimeout(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	var stdout, unused bytes.Buffer
@@ -205,7 +205,7 @@ func TestInterruptedRequestGoesOn(t *testing.T) {
 			"zeekfleet: the deployment goes on; get-nodes shows its progress\n"},
 		"a restart": {func(c *cli.Commands, ctx context.Context) int { return c.Restart(ctx, nil) },
 			"zeekfleet: the restart goes on; get-nodes shows its progress\n"},
-		"a question": {(*cli.Commands).GetNodes, ""},
+		"a request that changes nothing": {(*cli.Commands).GetNodes, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())

@@ -45,7 +45,7 @@ func TestDeployOutcome(t *testing.T) {
 				`"results": {"id": "3c1e0d52", "nodes": {"log1": {"instance": "agent-east", "success": true}, ` +
 				`"sniff-a": {"instance": "agent-west", "stderr": "fatal error: no such device", "stdout": "", "success": false}}}}`, status: 1},
 		},
-		"of what a node printed, the line that tells is among the errors": {
+		"a failed node's error quotes the telling line of its output": {
 			[]client.Result{{Instance: "i", Node: "n", Data: client.NodeOutputs{
 				Stderr: "error in a.zeek, line 9: no such table\nfatal error: errors occurred while initializing\n",
 			}}},
@@ -56,14 +56,14 @@ func TestDeployOutcome(t *testing.T) {
 				status: 1,
 			},
 		},
-		"why a node failed is among the errors": {
+		"the reason of a failed node is in the errors": {
 			[]client.Result{{Instance: "i", Node: "n", Error: "still starting"}},
 			said{
 				document: `{"errors": ["node n on instance i: still starting"], "results": {"nodes": {"n": {"instance": "i", "success": false}}}}`,
 				status:   1,
 			},
 		},
-		"agents without nodes are passed over": {
+		"agents without nodes are not shown": {
 			[]client.Result{{Success: true, Instance: "i"}, {Success: true, Data: client.Text("x")}},
 			said{document: `{"errors": [], "results": {"id": "x"}}`},
 		},
@@ -71,11 +71,11 @@ func TestDeployOutcome(t *testing.T) {
 			[]client.Result{{Instance: "i"}},
 			said{document: `{"errors": ["instance i: no reason given"], "results": {}}`, status: 1},
 		},
-		"an instance that was left out is said to be": {
+		"an instance that was left out is a warning": {
 			[]client.Result{{Success: true, Instance: "i", Error: "instance 'i' is not connected"}, {Success: true, Data: client.Text("x")}},
 			said{document: `{"errors": [], "results": {"id": "x"}}`, warnings: []string{"instance 'i' is not connected"}},
 		},
-		"a node of which the controller knows no instance": {
+		"a node without an instance": {
 			[]client.Result{{Node: "n", Error: "no"}},
 			said{document: `{"errors": ["node n: no"], "results": {}}`, status: 1},
 		},
@@ -83,7 +83,7 @@ func TestDeployOutcome(t *testing.T) {
 			[]client.Result{{Error: "z"}, {Error: "a", Instance: "i"}},
 			said{document: `{"errors": ["z", "a"], "results": {}}`, status: 1},
 		},
-		"what is nobody's is said": {
+		"a result without instance and node is a warning": {
 			[]client.Result{{Success: true, Node: "n"}},
 			said{document: `{"errors": [], "results": {}}`, warnings: []string{"skipping unexpected response success of node n"}},
 		},
@@ -127,7 +127,7 @@ func TestGetIDValueOutcome(t *testing.T) {
 				`"b": [100000.0, 0, -0.0, 12345678901234567890123, Infinity, 1e+16, 0.0001, 1e-05], ` +
 				`"c": {"a": "\u00e9<>\ud83d\ude00\u007f\u0001\n", "z": null}}}`},
 		},
-		"failures come by instance and node, those of the controller last": {
+		"failures are sorted by instance and node, those of the controller last": {
 			[]client.Result{{Node: "n-0", Error: "unknown cluster node"}, {Instance: "b", Node: "n-1", Error: "unknown id"}, {Instance: "a", Node: "n-2"}},
 			said{document: `{"errors": [{"error": "no reason given", "source": "n-2"}, {"error": "unknown id", "source": "n-1"}, ` +
 				`{"error": "unknown cluster node", "source": "n-0"}], "results": {}}`, status: 1},
@@ -142,7 +142,7 @@ func TestGetIDValueOutcome(t *testing.T) {
 				`{"error": "JSON decode error: extra data after the value: char 3", "source": "b"}, ` +
 				`{"error": "JSON decode error: nested more than 500 deep", "source": "c"}], "results": {}}`, status: 1},
 		},
-		"data that is no text, and text of nobody": {
+		"data that is no text, and text without a node": {
 			[]client.Result{{Success: true, Instance: "i", Node: "a"}, {Success: true, Instance: "i", Node: "b", Data: client.BadData{Reason: "got a count"}},
 				{Success: true, Data: client.Text("7")}},
 			said{document: `{"errors": [{"error": "invalid result data type None", "source": "a"}, ` +
@@ -171,7 +171,7 @@ func TestRestartOutcome(t *testing.T) {
 			[]client.Result{{Instance: "i", Error: "request timed out"}},
 			said{document: `{"errors": [{"error": "request timed out", "source": "i"}], "results": {}}`, status: 1},
 		},
-		"success of nobody": {
+		"a success without a node": {
 			[]client.Result{{Success: true}},
 			said{document: `{"errors": [{"error": "result lacking node: success"}], "results": {}}`, status: 1},
 		},
@@ -216,7 +216,7 @@ func TestGetNodesOutcome(t *testing.T) {
 			said{document: `{"errors": [], "results": {"e": {"e": {"cluster_role": null, "mgmt_role": "AGENT", "pid": 811, "state": "RUNNING"}, ` +
 				`"m": {"cluster_role": "MANAGER", "metrics_port": 9000, "mgmt_role": null, "pid": 902, "port": 2200, "state": "RUNNING"}}}}`},
 		},
-		"an instance without nodes, one that failed, one without data, one that makes no sense": {
+		"an instance without nodes, one that failed, one without data, one with data of another type": {
 			[]client.Result{
 				{Instance: "d", Success: true, Data: client.BadData{Reason: "x"}}, {Instance: "c", Success: true},
 				{Instance: "b", Error: "request timed out"}, {Instance: "a", Success: true, Data: client.NodeStatuses{}},
@@ -225,7 +225,7 @@ func TestGetNodesOutcome(t *testing.T) {
 				`{"error": "result does not contain node status data", "source": "c"}, ` +
 				`{"error": "NodeStatus data invalid: x", "source": "d"}], "results": {"a": {}, "d": {}}}`, status: 1},
 		},
-		"how nodes ended last is said, as the document has no place for it": {
+		"the ends of nodes are warnings": {
 			[]client.Result{{Success: true, Instance: "i", Data: client.NodeStatuses{}, Error: "node a crashed: x (3s ago)\nnode b crashed: y (9s ago)"}},
 			said{
 				document: `{"errors": [], "results": {"i": {}}}`,

@@ -175,7 +175,7 @@ func TestResolveSettingsRefuses(t *testing.T) {
 			`config item "controller.prot=1" in ZEEK_CLIENT_CONFIG_SETTINGS: no such setting; did you mean "controller.port"?`, true},
 		"an unknown setting in the file": {configured{files: map[string]string{"home.cfg": "[controller]\nprot = 1\n"}},
 			`home.cfg:2: no such setting: "controller.prot"; did you mean "controller.port"?`, false},
-		"a setting near to nothing": {configured{set: []string{"controller.address=1"}},
+		"an unknown setting that resembles none": {configured{set: []string{"controller.address=1"}},
 			`config item "controller.address=1": no such setting; there are controller.host, controller.port`, true},
 		"a setting of another section": {configured{set: []string{"client.host=x"}},
 			`config item "client.host=x": no such setting; did you mean "controller.host"?`, true},

@@ -35,7 +35,7 @@ func stranger(t *testing.T) []byte {
 	return der
 }
 
-func TestTLSVerifiesTheControllerWheneverItKnowsWhomToTrust(t *testing.T) {
+func TestTLSVerifiesTheControllerIfSettingsNameAuthorities(t *testing.T) {
 	_, conversations := recorded(t, "zeek-client.json")
 	ack, exchanges := conversations[0].parts()
 	var r replayed

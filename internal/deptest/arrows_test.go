@@ -107,7 +107,7 @@ func matches(pattern, name string) bool {
 	return ok && err == nil
 }
 
-func TestPackagesImportWhatTheirRowSaysAndNothingElse(t *testing.T) {
+func TestPackagesImportExactlyTheNamesInTheirRow(t *testing.T) {
 	text, err := os.ReadFile(tableFile)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ const exampleTable = tableHead + `
 Text.
 `
 
-func TestWhatTheTableOfArrowsFinds(t *testing.T) {
+func TestDifferencesFromTheTableAreFound(t *testing.T) {
 	right := func() map[string][]string {
 		return map[string][]string{
 			"internal/a": {}, "internal/b/c": {}, "d": {"internal/a", "internal/b/c"}, "cmd/x": {"d"},
@@ -181,7 +181,7 @@ func TestWhatTheTableOfArrowsFinds(t *testing.T) {
 	}
 }
 
-func TestATableThatCannotBeRead(t *testing.T) {
+func TestMalformedTableIsAnError(t *testing.T) {
 	for name, text := range map[string]string{
 		"no table":        "text",
 		"a row too short": strings.Replace(exampleTable, "| letters | – |", "| – |", 1),

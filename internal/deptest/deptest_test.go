@@ -16,14 +16,15 @@ import (
 
 const module = "github.com/zeekfleet/zeekfleet"
 
-// pkg is what this test reads of `go list -json`.
+// pkg has the fields of `go list -json` that the tests use.
 type pkg struct {
 	Dir, ImportPath, Name string
 	Imports               []string
 	GoFiles               []string
 }
 
-// forbidden names what the packages below a prefix must not import, and why.
+// forbidden names the packages that packages with a prefix must not import, and the
+// reason.
 var forbidden = []struct {
 	prefix  string
 	imports []string
@@ -129,7 +130,7 @@ func checkCalls(t *testing.T, path string) {
 	})
 }
 
-func TestEveryPackageSaysWhatItIs(t *testing.T) {
+func TestEveryPackageHasOnePackageComment(t *testing.T) {
 	for name, p := range list(t) {
 		comments := 0
 		for _, file := range p.GoFiles {

@@ -70,7 +70,7 @@ func TestFuzzSmokeCountsInputs(t *testing.T) {
 	}
 }
 
-func TestFuzzingFailsOnlyForWhatItFound(t *testing.T) {
+func TestFuzzingFailsOnlyIfAnInputFails(t *testing.T) {
 	for name, tt := range map[string]struct {
 		says string
 		want bool

@@ -15,8 +15,8 @@ var (
 	testFunction  = regexp.MustCompile(`(?m)^func (?:\([^)]*\) )?([A-Z][A-Za-z0-9_]*)\(`)
 )
 
-// TestDocumentsMentionOnlyTestsThatExist reads every document. Whoever renames or
-// removes a test must change the documents that name it.
+// TestDocumentsMentionOnlyTestsThatExist reads every document. After a test is
+// renamed or removed, the documents that name it must be changed too.
 func TestDocumentsMentionOnlyTestsThatExist(t *testing.T) {
 	const root = "../.."
 	there := map[string]bool{}

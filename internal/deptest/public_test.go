@@ -130,7 +130,7 @@ func (s *surface) walkTuple(where string, tuple *types.Tuple) {
 	}
 }
 
-func TestWhatTheSurfaceFinds(t *testing.T) {
+func TestSurfaceFindsInternalTypes(t *testing.T) {
 	internal := types.NewPackage(module+"/internal/mgmt", "mgmt")
 	public := types.NewPackage(module+"/client", "client")
 	named := func(pkg *types.Package, name string, of types.Type) *types.Named {

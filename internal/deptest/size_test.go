@@ -13,22 +13,24 @@ import (
 	"testing"
 )
 
-// Limits of what a reader has to keep in mind.
+// Limits, so that a function fits on a screen and a type fits in a reader's mind.
 const (
 	maxLines   = 70 // of a function, tests included
 	maxMethods = 44 // of a type
 )
 
-// tooLarge are the types that have too many methods still. They may only shrink.
+// tooLarge holds the types that have more methods than maxMethods, with their
+// number of methods. The number may only shrink.
 var tooLarge = map[string]int{
 	"internal/sim.world": 90,
 }
 
-// sizes are the lengths of functions in lines, and how many methods types have.
+// sizes holds the length of each function in lines, and the number of methods of
+// each type.
 type sizes struct{ lines, methods map[string]int }
 
-// measure adds what the file declares. Functions and types are named by their
-// directory.
+// measure adds the functions and methods of a file. Their names begin with the
+// directory of the file.
 func (s sizes) measure(path string, text any) error {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, path, text, parser.SkipObjectResolution)
@@ -52,7 +54,7 @@ func (s sizes) measure(path string, text any) error {
 	return nil
 }
 
-// wrong says what is larger than it may be, sorted.
+// wrong returns one sentence for each function and type that is too large, sorted.
 func (s sizes) wrong(tooLarge map[string]int) []string {
 	var wrong []string
 	for name, n := range s.lines {
@@ -74,7 +76,7 @@ func (s sizes) wrong(tooLarge map[string]int) []string {
 	return wrong
 }
 
-func TestFunctionsAndTypesCanBeReadAtOnce(t *testing.T) {
+func TestFunctionsAndTypesAreNotTooLarge(t *testing.T) {
 	s := sizes{map[string]int{}, map[string]int{}}
 	root := "../.."
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
@@ -104,7 +106,7 @@ func TestFunctionsAndTypesCanBeReadAtOnce(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLarge(t *testing.T) {
+func TestSizesFindLargeFunctionsAndTypes(t *testing.T) {
 	s := sizes{map[string]int{}, map[string]int{}}
 	text := "package p\n\ntype set[T any] struct{}\n\n" + strings.Repeat("func (s *set[T]) m() {}\n", maxMethods+1) +
 		"\nfunc (set[T]) long() {" + strings.Repeat("\n", maxLines) + "}\n\nfunc short() {" + strings.Repeat("\n", maxLines-1) + "}\n"

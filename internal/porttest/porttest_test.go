@@ -8,7 +8,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
 )
 
-func TestReservedPortsAreFreeAndNobodyElses(t *testing.T) {
+func TestReservedPortsAreFreeAndReservedOnce(t *testing.T) {
 	taken := map[uint16]bool{}
 	for range 3 {
 		p, err := porttest.Reserve()
@@ -19,7 +19,7 @@ func TestReservedPortsAreFreeAndNobodyElses(t *testing.T) {
 		for i := 1; i < porttest.Size; i++ {
 			port := p.Next()
 			if port != p.At(i) || taken[port] {
-				t.Fatalf("port %d is number %d, is not %d, or somebody else's", port, i, p.At(i))
+				t.Fatalf("Next returns port %d, At(%d) returns %d; reserved before: %t", port, i, p.At(i), taken[port])
 			}
 			taken[port] = true
 		}

@@ -2,7 +2,7 @@ package roottest
 
 import "testing"
 
-func TestWhatNeedsRootIsSkippedExceptInCI(t *testing.T) {
+func TestTestsThatNeedRootAreSkippedExceptInCI(t *testing.T) {
 	for name, tt := range map[string]struct {
 		uid       int
 		ci        string
