@@ -19,6 +19,7 @@ func (m *Machine) depose() {
 	for _, r := range m.requests.ledger.All() {
 		m.requests.refuse(r, errDeposed)
 	}
+	m.legs.forget()
 }
 
 // refuseRequest refuses ev if it is a request.

@@ -70,6 +70,9 @@ func (ls *legs) fail(l *leg, why string) {
 	l.asker.failed(l, why)
 }
 
+// forget ends all legs without a word.
+func (ls *legs) forget() { ls.open = ledger.Legs[*leg]{} }
+
 // lose ends all legs of an agent that is gone.
 func (ls *legs) lose(a *agent) {
 	for _, l := range ls.open.All() {

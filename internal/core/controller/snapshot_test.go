@@ -270,6 +270,23 @@ func TestGetNodesRefreshesTheSnapshot(t *testing.T) {
 	}
 }
 
+func TestADeposedMachineOwesNothing(t *testing.T) {
+	o := newObserving(t, controller.Config{})
+	o.join("a", true)
+	o.step(controller.FromClient{Client: "c", Principal: user("c"), Msg: mgmt.GetNodesRequest{ReqID: "q"}})
+	if held := o.core.Held(); held.Requests == 0 || held.Legs == 0 {
+		t.Fatalf("before: %+v", held)
+	}
+	o.core.Step(o.now, controller.FromClient{Client: "c", Principal: user("c"), Msg: mgmt.StageConfigurationRequest{ReqID: "s"}})
+	o.core.Step(o.now, controller.Deposed{})
+	if held := o.core.Held(); held.Requests > 0 || held.Legs > 0 {
+		t.Errorf("after: %+v", held)
+	}
+	if at, ok := o.core.NextWake(); ok {
+		t.Errorf("it wants to wake up at %v", at)
+	}
+}
+
 func TestSnapshotsDoNotChange(t *testing.T) {
 	o := newObserving(t, controller.Config{})
 	o.join("a", true)
