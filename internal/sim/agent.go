@@ -112,6 +112,7 @@ func (a *agentPart) powerOff() {
 
 // remove forgets a process that is no more.
 func (a *agentPart) remove(p *process) {
+	p.buried = p.phase == launching // it never was: nothing of it is left
 	p.phase = over
 	a.procs = slices.DeleteFunc(a.procs, func(o *process) bool { return o == p })
 	if p.ep != nil {

@@ -112,7 +112,6 @@ func (a *agentPart) launch(e agent.Start, f fate) {
 			a.remove(p) // the helper reads the end of the pipe
 		case p.fate.unfit:
 			a.remove(p)
-			p.buried = true // nothing of it is left
 			p.report(agent.StartFailed{Node: p.name, Launch: p.launch, Err: "exec: no such file", Outputs: mgmt.NodeOutputs{Stderr: "no such file"}})
 		default:
 			p.begin()
