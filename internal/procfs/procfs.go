@@ -73,7 +73,7 @@ func parseStat(text []byte) (s Stat, err error) {
 	if len(fields) < 20 {
 		return s, fmt.Errorf("%d fields", len(fields))
 	}
-	s.Name, s.State = string(name), fields[3-3][0]
+	s.Name, s.State = string(name), fields[0][0]
 	if s.Parent, err = strconv.Atoi(string(fields[4-3])); err != nil {
 		return s, fmt.Errorf("parent: %w", err)
 	}
