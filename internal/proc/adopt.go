@@ -10,33 +10,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Adoption is what Adopt found.
+// Adoption is the result of Adopt.
 type Adoption struct {
-	// Running are the processes that live on and are watched again: Stop, Kill
-	// and Output work, and Exited follows when they end.
+	// Running are the records of processes that still run. The Host watches them
+	// again: Stop works, and Exited follows when they end.
 	Running []Record
 
-	// Ended are launches that were recorded and have ended since, of unknown
-	// status and unknown duration. They are to be forgotten.
+	// Ended are recorded launches that have ended, with unknown status and unknown
+	// duration. The caller must call Forget for each.
 	Ended []Exited
 
-	// Unseen are nodes that may have a process which can be neither watched nor
-	// ended: it cannot be looked at, or no readable record names it. Nothing is
-	// started in its place until Freed.
+	// Unseen are nodes that may have a process which the Host can neither watch nor
+	// end, because it cannot inspect the process or because no readable record names
+	// the process. Start refuses such a node until Freed.
 	Unseen []Unseen
 
-	// Foreign are processes of Config.Foreign that are none of ours.
+	// Foreign are processes of Config.Foreign without a record.
 	Foreign []Foreign
 
-	// Problems are files that are no records. They are left as they are.
+	// Problems are about files in the record directory that cannot be read. Adopt
+	// leaves the files as they are.
 	Problems []error
 }
 
-// Adopt finds the processes that earlier Hosts with the same records have left
-// behind. A process is ours if its PID, its kernel start time and the boot are
-// the recorded ones; all others are never touched. Call it once, before the
-// first Start. Its error says that the records or /proc cannot be read at all, or
-// not now: whoever went on regardless would start nodes twice.
+// Adopt finds the processes that earlier Hosts with the same records started. A
+// process is the recorded one if its PID, its kernel start time and the boot are
+// those of the record. Adopt never touches other processes. Call it once, before the
+// first Start. After an error the caller must not start nodes: the records or /proc
+// could not be read, so a node might be started twice.
 func (h *Host) Adopt(ctx context.Context) (Adoption, error) {
 	records, lost, problems, err := h.records.load()
 	if err != nil {
@@ -62,7 +63,7 @@ func (h *Host) Adopt(ctx context.Context) (Adoption, error) {
 			a.Ended = append(a.Ended, h.ended(rec))
 		}
 	}
-	if err := h.lookAround(&a, lost, ours); err != nil {
+	if err := h.findUnrecorded(&a, lost, ours); err != nil {
 		return Adoption{}, err
 	}
 	a.Unseen = h.unseen.list()
@@ -72,13 +73,14 @@ func (h *Host) Adopt(ctx context.Context) (Adoption, error) {
 	return a, nil
 }
 
-// finding is what became of the process of a record.
+// finding is the result of adopting one record. The zero value says that its process
+// has ended.
 type finding struct {
-	alive  bool    // it is ours, and watched again
-	unseen *unseen // it lives, and nobody can tell whether it is ours
+	alive  bool    // the recorded process lives and is watched again
+	unseen *unseen // a process with the PID lives, but it may be another process
 }
 
-// adopt watches the process of rec again, and reports whether it lives.
+// adopt looks for the process of rec. If the process lives, adopt watches it again.
 func (h *Host) adopt(rec Record) (finding, error) {
 	if rec.BootID != h.bootID {
 		return finding{}, nil
@@ -91,12 +93,12 @@ func (h *Host) adopt(rec Record) (finding, error) {
 	switch {
 	case isShortage(unsure):
 		pidfd.Close()
-		return finding{}, fmt.Errorf("look at process %d: %w", rec.PID, unsure)
+		return finding{}, fmt.Errorf("inspect process %d: %w", rec.PID, unsure)
 	case unsure != nil:
 		return finding{unseen: &unseen{
 			Unseen: Unseen{Name: rec.Name, Launch: rec.Launch, PID: rec.PID, Why: fmt.Sprintf(
-				"process %d may be that of node %s and cannot be looked at (%v): nothing is started in its place. "+
-					"Make it visible to the agent and restart the agent; or end that process; or, if it is another one, remove %s",
+				"process %d may be the process of node %s, but the agent cannot inspect it (%v): nothing is started in its place. "+
+					"Make the process visible to the agent and restart the agent; or end the process; or, if it is not the node's, remove %s",
 				rec.PID, rec.Name, unsure, h.records.path(rec))},
 			pidfd: pidfd, file: h.records.path(rec),
 		}}, nil
@@ -114,8 +116,8 @@ func (h *Host) adopt(rec Record) (finding, error) {
 	return finding{alive: true}, nil
 }
 
-// openPidfd returns what holds on to the process of that number, in the
-// runtime's poller; nil if there is none.
+// openPidfd returns a pidfd of the process pid, in the runtime's poller. It returns
+// nil if there is no such process.
 func openPidfd(pid int) (*os.File, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
@@ -130,11 +132,11 @@ func openPidfd(pid int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "pidfd"), nil
 }
 
-// livesAs reports whether the process of the pidfd, which has the PID of r, is
-// that of r and lives. The pidfd holds on to one process; the start time tells
-// whether it is the right one. The error says that nobody can tell: a /proc with
-// hidepid hides processes of other users, and of our own those of programs with
-// capabilities. Whether it may be signalled says nothing about that.
+// livesAs reports whether the process of pidfd is the process of r and lives. The
+// pidfd names one process with the PID of r; the start time tells whether it is the
+// recorded process. unsure says that the process cannot be inspected: a /proc with
+// hidepid hides processes of other users, and processes of our user whose programs
+// have capabilities. A process that can be inspected may still refuse signals.
 func (h *Host) livesAs(r Record, pidfd *os.File) (alive bool, unsure error) {
 	s, err := procfs.Dir(h.cfg.ProcDir).Stat(r.PID)
 	if hasEnded(pidfd) {
@@ -146,13 +148,13 @@ func (h *Host) livesAs(r Record, pidfd *os.File) (alive bool, unsure error) {
 	return s.Ticks == r.StartTicks, nil
 }
 
-// isShortage reports whether err says more of this process than of what it looked
-// at, which a later look may find in order.
+// isShortage reports whether err comes from a shortage in this process or host, such
+// as too many open files. A later attempt may succeed.
 func isShortage(err error) bool {
 	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM)
 }
 
-// hasEnded reports whether the process of a pidfd has.
+// hasEnded reports whether the process of a pidfd has ended.
 func hasEnded(pidfd *os.File) bool {
 	ended := false
 	if conn, err := pidfd.SyscallConn(); err == nil {
@@ -161,7 +163,7 @@ func hasEnded(pidfd *os.File) bool {
 	return ended
 }
 
-// ended describes a launch that ended unseen.
+// ended returns the event of a launch that ended while no Host watched it.
 func (h *Host) ended(rec Record) Exited {
 	return Exited{
 		Name: rec.Name, Launch: rec.Launch, PID: rec.PID,

@@ -14,8 +14,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// startManager starts a process whose Host starts n sleepers, and returns what
-// it says: their numbers.
+// startManager starts a process whose Host starts n sleepers. The scanner reads their
+// PIDs.
 func startManager(t *testing.T, f *fleet, n int, mark string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", filepath.Join(f.dir, "records"), strconv.Itoa(n), f.dir)
@@ -79,7 +79,7 @@ func TestProcessSurvivesItsManagerAndIsAdopted(t *testing.T) {
 	}
 }
 
-func TestProcessThatEndedUnseenIsReported(t *testing.T) {
+func TestProcessThatEndedUnwatchedIsReported(t *testing.T) {
 	f := openFleet(t, t.TempDir(), proc.Config{})
 	cmd, pids := startManager(t, f, 1, os.Getenv(markEnv))
 	pids.Scan()
@@ -100,7 +100,7 @@ func TestProcessThatEndedUnseenIsReported(t *testing.T) {
 	}
 	process.Kill()
 	if !endsWithin(pid, patience) {
-		t.Fatal("it lives on")
+		t.Fatal("the process did not end")
 	}
 
 	a := f.adopt()
@@ -108,7 +108,7 @@ func TestProcessThatEndedUnseenIsReported(t *testing.T) {
 		t.Fatalf("Adopt: got %+v, want one that ended", a)
 	}
 	if got := a.Ended[0]; got.PID != pid || got.Status.Known || got.Stdout != "last words" {
-		t.Errorf("got %+v, want PID %d, its last words, and unknown status", got, pid)
+		t.Errorf("got %+v, want PID %d, the output, and unknown status", got, pid)
 	}
 	f.forget("node-0", 1)
 	if left := f.records(); len(left) > 0 {
@@ -116,9 +116,9 @@ func TestProcessThatEndedUnseenIsReported(t *testing.T) {
 	}
 }
 
-// TestNoProcessIsEverUnrecorded kills a manager at random moments while it
-// starts nodes: whatever lives on is adopted.
-func TestNoProcessIsEverUnrecorded(t *testing.T) {
+// The test kills a manager at random moments while it starts nodes. Every process
+// that outlives the manager must be adopted.
+func TestEveryProcessHasARecord(t *testing.T) {
 	const rounds, nodes = 10, 4
 	adopted := 0
 	for round := range rounds {
@@ -131,7 +131,7 @@ func TestNoProcessIsEverUnrecorded(t *testing.T) {
 		for pids.Scan() {
 		}
 		timer.Stop()
-		cmd.Process.Kill() // all are started
+		cmd.Process.Kill() // if the timer was late
 		cmd.Wait()
 
 		known := map[int]bool{}
@@ -142,10 +142,10 @@ func TestNoProcessIsEverUnrecorded(t *testing.T) {
 			adopted++
 		}
 		for _, pid := range marked(mark, known) {
-			t.Errorf("round %d: process %d lives on without a record", round, pid)
+			t.Errorf("round %d: process %d runs on without a record", round, pid)
 		}
 		for _, rec := range a.Running {
-			// One whose helper got no orders has ended by itself meanwhile.
+			// A helper without orders has ended by itself meanwhile.
 			if err := f.Stop(rec.Name, rec.Launch, 0); err != nil && !strings.Contains(err.Error(), "no such launch") {
 				t.Error(err)
 			}
@@ -154,7 +154,7 @@ func TestNoProcessIsEverUnrecorded(t *testing.T) {
 			next[proc.Exited](f)
 		}
 		for _, pid := range marked(mark, nil) {
-			t.Errorf("round %d: process %d lives on", round, pid)
+			t.Errorf("round %d: process %d still runs", round, pid)
 		}
 	}
 	if adopted == 0 {
@@ -188,7 +188,7 @@ func TestProcessWithAnotherIdentityIsNotTouched(t *testing.T) {
 			second := newFleet(t, first.dir, proc.Config{})
 			a := second.adopt()
 			if len(a.Running) > 0 || len(a.Ended) != 1 {
-				t.Errorf("Adopt: got %+v, want the launch among those that ended", a)
+				t.Errorf("Adopt: got %+v, want the launch in Ended", a)
 			}
 			second.forget("worker-1", 1)
 			if left := second.records(); len(left) > 0 {
@@ -198,7 +198,7 @@ func TestProcessWithAnotherIdentityIsNotTouched(t *testing.T) {
 				t.Error("Stop: got no error")
 			}
 
-			// It is untouched, so the true record still finds it.
+			// The process was not touched, so Adopt finds it with the correct record.
 			if err := os.WriteFile(path, original, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -236,12 +236,12 @@ func TestRunLeavesProcessesToTheNextHost(t *testing.T) {
 		t.Errorf("got %+v, want PID %d killed", got, pid)
 	}
 	if _, err := os.Stat("/proc/" + strconv.Itoa(pid)); err == nil {
-		t.Error("its process is left unreaped")
+		t.Error("its process was not reaped")
 	}
 }
 
-// Taking a process that lives for one that has ended would start its node twice.
-func TestProcessThatCannotBeLookedAtHasNotEnded(t *testing.T) {
+// If Adopt took a living process for an ended one, its node would be started twice.
+func TestAdoptFailsIfItCannotInspectAProcess(t *testing.T) {
 	first := newFleet(t, t.TempDir(), proc.Config{})
 	first.start(first.spec("worker-1", "sleeper"))
 	pid := next[proc.Started](first).PID
@@ -255,7 +255,7 @@ func TestProcessThatCannotBeLookedAtHasNotEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(said); !strings.HasPrefix(got, "running 0, ended 0, error: adopt worker-1: look at process ") || !strings.Contains(got, "too many open files") {
+	if got := string(said); !strings.HasPrefix(got, "running 0, ended 0, error: adopt worker-1: inspect process ") || !strings.Contains(got, "too many open files") {
 		t.Errorf("got %q, want an error that says why", got)
 	}
 
@@ -266,8 +266,8 @@ func TestProcessThatCannotBeLookedAtHasNotEnded(t *testing.T) {
 	second.kill("worker-1", 1)
 }
 
-// A newer zeekfleet may know more of its processes: an earlier one leaves all of
-// them alone, and what stands in the directory.
+// A record of a newer zeekfleet may say more than this one understands. So Adopt
+// leaves all processes and all files of the directory alone.
 func TestRecordOfANewerFormIsAnError(t *testing.T) {
 	first := newFleet(t, t.TempDir(), proc.Config{})
 	first.start(first.spec("worker-1", "sleeper"))
@@ -302,7 +302,7 @@ func TestRecordOfANewerFormIsAnError(t *testing.T) {
 	third.kill("worker-1", 1)
 }
 
-func TestEveryProcessIsAdoptedWhateverTheLimit(t *testing.T) {
+func TestAdoptIgnoresMaxProcesses(t *testing.T) {
 	first := newFleet(t, t.TempDir(), proc.Config{})
 	for _, name := range []string{"worker-1", "worker-2"} {
 		first.start(first.spec(name, "sleeper"))
@@ -321,13 +321,13 @@ func TestEveryProcessIsAdoptedWhateverTheLimit(t *testing.T) {
 	second.kill("worker-2", 1)
 }
 
-// unsealed is a record of form 0, as the first versions wrote it.
+// unsealed returns a record in form 0, as the first versions of zeekfleet wrote it.
 func unsealed(record []byte) []byte {
 	object, _, _ := strings.Cut(string(record), `,"sum":`)
 	return []byte(strings.NewReplacer(`"version":1,`, "", `"fingerprint"`, `"plan_hash"`).Replace(object) + "}")
 }
 
-func TestRecordOfAnEarlierVersionIsUnderstood(t *testing.T) {
+func TestAdoptReadsRecordsOfForm0(t *testing.T) {
 	first := newFleet(t, t.TempDir(), proc.Config{})
 	first.start(first.spec("worker-1", "sleeper"))
 	pid := next[proc.Started](first).PID
@@ -346,7 +346,7 @@ func TestRecordOfAnEarlierVersionIsUnderstood(t *testing.T) {
 func TestUnreadableRecordIsReportedAndKept(t *testing.T) {
 	for name, content := range map[string]string{
 		"not JSON":          "{",
-		"another's JSON":    `{"name":"worker-1","colour":"blue"}`,
+		"other JSON":        `{"name":"worker-1","colour":"blue"}`,
 		"no process":        `{"name":"worker-1","launch":1,"pid":1,"start_ticks":1,"boot_id":"x"}`,
 		"of another launch": `{"name":"worker-1","launch":2,"pid":9,"start_ticks":1,"boot_id":"x"}`,
 		"too large":         strings.Repeat(" ", 100<<10),
@@ -364,7 +364,7 @@ func TestUnreadableRecordIsReportedAndKept(t *testing.T) {
 			if err != nil || len(a.Problems) != 1 || len(a.Running)+len(a.Unseen) > 0 {
 				t.Fatalf("Adopt: got %+v, %v, want one problem", a, err)
 			}
-			// Nothing runs in the node's directory, so that the launch has ended.
+			// No process runs in the node's directory, so the launch has ended.
 			if len(a.Ended) != 1 || a.Ended[0].Name != "worker-1" || a.Ended[0].Launch != 1 {
 				t.Errorf("ended: got %+v, want that launch", a.Ended)
 			}
@@ -379,7 +379,7 @@ func TestUnreadableRecordIsReportedAndKept(t *testing.T) {
 }
 
 func TestForeignProcessesAreReported(t *testing.T) {
-	name := "zeek-" + os.Getenv(markEnv) // of this test run alone
+	name := "zeek-" + os.Getenv(markEnv) // only this test run has a program of this name
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	program := filepath.Join(f.dir, name)
 	if err := os.WriteFile(program, must(os.ReadFile(must(os.Executable()))), 0o755); err != nil {

@@ -1,18 +1,17 @@
 package proc
 
-// Orphans are what the first process of a container has to reap.
+// Orphans reaps orphans.
 type Orphans struct{ orphans }
 
-// Look is what housekeeping does from time to time.
-func (o *Orphans) Look() error { return o.reap() }
+// Reap is one call of reap.
+func (o *Orphans) Reap() error { return o.reap() }
 
-// Trim is what housekeeping does with an output file that may have become too
-// large.
+// Trim trims an output file.
 func Trim(path string, limit int64, keep int) (bool, error) {
 	return outputs{limit: limit, keep: keep}.trim(path)
 }
 
-// EncodeRecord and DecodeRecord are for the content of a record's file.
+// EncodeRecord and DecodeRecord write and read the content of a record's file.
 var (
 	EncodeRecord = encodeRecord
 	DecodeRecord = decodeRecord

@@ -21,7 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
 )
 
-// The users of the tests in this file: neither is the other, nor root.
+// The users of the tests in this file. They differ, and neither is root.
 const (
 	agentUser = 65534
 	nodeUser  = 65533
@@ -30,12 +30,13 @@ const (
 // sighting is what a Host saw that does not run as root.
 type sighting struct {
 	Adoption proc.Adoption
-	Stop     string // what Stop said
-	Refused  bool   // it was for want of permission
+	Stop     string // the error of Stop
+	Refused  bool   // the error is fs.ErrPermission
 }
 
-// seeker adopts as another user, with a /proc that hides what is not its own if
-// it is told so, and says what it saw. It has a mount namespace of its own.
+// seeker is a role: it adopts as the user agentUser and prints a sighting. If args[1]
+// is "hidden", its /proc hides processes of other users. It runs in a mount namespace
+// of its own.
 func seeker(args []string) {
 	if args[1] == "hidden" {
 		if err := errors.Join(
@@ -62,8 +63,8 @@ func seeker(args []string) {
 	json.NewEncoder(os.Stdout).Encode(saw)
 }
 
-// anotherUsersNode runs a process of another user, with a record that names it,
-// and returns the directory and the PID.
+// anotherUsersNode starts a process of the user nodeUser and writes its record. It
+// returns the directory of the records and the PID.
 func anotherUsersNode(t *testing.T) (string, int) {
 	t.Helper()
 	roottest.Need(t, "starts processes of several users")
@@ -85,7 +86,7 @@ func anotherUsersNode(t *testing.T) (string, int) {
 	base := t.TempDir()
 	records := filepath.Join(base, "records")
 	if err := errors.Join(
-		os.Chmod(filepath.Dir(base), 0o711), // the way there is the test's alone
+		os.Chmod(filepath.Dir(base), 0o711), // other users must be able to reach base
 		os.Mkdir(records, 0o700),
 		os.WriteFile(filepath.Join(records, "worker-1.3.json"), record, 0o600),
 		os.Chown(records, agentUser, agentUser),
@@ -108,12 +109,12 @@ func seek(t *testing.T, base, how string) sighting {
 	}
 	var saw sighting
 	if err := json.Unmarshal(said, &saw); err != nil {
-		t.Fatalf("it said %q: %v", said, err)
+		t.Fatalf("seeker printed %q: %v", said, err)
 	}
 	return saw
 }
 
-func TestProcessOfAnotherUserBehindHidepidIsNeitherEndedNorOurs(t *testing.T) {
+func TestProcessHiddenByHidepidIsUnseen(t *testing.T) {
 	base, pid := anotherUsersNode(t)
 	saw := seek(t, base, "hidden")
 	a := saw.Adoption
@@ -125,7 +126,7 @@ func TestProcessOfAnotherUserBehindHidepidIsNeitherEndedNorOurs(t *testing.T) {
 	}
 }
 
-func TestStopOfAProcessOfAnotherUserSaysThatItIsRefused(t *testing.T) {
+func TestStopOfAnotherUsersProcessIsAPermissionError(t *testing.T) {
 	base, pid := anotherUsersNode(t)
 	saw := seek(t, base, "visible")
 	if a := saw.Adoption; len(a.Running) != 1 || a.Running[0].PID != pid {
@@ -136,9 +137,9 @@ func TestStopOfAProcessOfAnotherUserSaysThatItIsRefused(t *testing.T) {
 	}
 }
 
-// TestStrangersProcessInANodesDirectoryIsNoNode has another user go where a node
-// runs, and say to be that node: it must not keep the node from being started.
-func TestStrangersProcessInANodesDirectoryIsNoNode(t *testing.T) {
+// Another user starts a process in a node's directory, with an environment that
+// claims to be the node. The process must not prevent the start of the node.
+func TestAnotherUsersProcessInANodesDirectoryIsNoNode(t *testing.T) {
 	roottest.Need(t, "starts processes of several users")
 	base := t.TempDir()
 	home := filepath.Join(base, "worker-1")
@@ -146,8 +147,8 @@ func TestStrangersProcessInANodesDirectoryIsNoNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct {
-		owner int // of the directory
-		want  int // processes that may be the node
+		owner int // the owner of the directory
+		want  int // how many processes may be the node
 	}{
 		"in a directory of the agent's": {0, 0},
 		"in a directory of its own":     {nodeUser, 1},

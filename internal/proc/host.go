@@ -14,49 +14,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoSuchLaunch says that a launch is not under way: it never was, has ended,
-// or is of another number.
+// ErrNoSuchLaunch says that the Host has no process of this launch: it never had
+// one, or the process has ended, or the node's process is of another launch.
 var ErrNoSuchLaunch = errors.New("no such launch")
 
 // Config holds the settings of a Host. RecordDir is required; the zero value of
 // every other field works.
 type Config struct {
-	// RecordDir is where the records of processes are kept. It is created
-	// (0700) where missing. One Host at a time may use it.
+	// RecordDir is the directory for the records of processes. New creates it with
+	// mode 0700 if it does not exist. Only one Host at a time may use it.
 	RecordDir string
 
-	// Logger gets what no event can say. Nil discards.
+	// Logger receives messages about things that no event reports. Nil discards them.
 	Logger *slog.Logger
 
-	// MaxProcesses bounds the launches under way; Start refuses more. Zero
-	// means 1024.
+	// MaxProcesses bounds the running processes and launches; Start refuses more.
+	// Zero means 1024.
 	MaxProcesses int
 
-	// TailLines and TailBytes bound the output that an event carries, each of
-	// stdout and stderr. Zero means 100 lines and 64 KiB.
+	// TailLines and TailBytes bound the output in an event, for stdout and for
+	// stderr. Zero means 100 lines and 64 KiB.
 	TailLines int
 	TailBytes int
 
-	// OutputBytes bounds an output file: a larger one is rotated before a
-	// launch, and while its process runs. OutputFiles is how many rotated
-	// files are kept (path.1 is the newest). Zero means 10 MiB, and 2.
+	// OutputBytes bounds an output file. A larger file is rotated, before a launch
+	// and while its process runs. OutputFiles is how many rotated files are kept;
+	// path.1 is the newest. Zero means 10 MiB and 2 files.
 	OutputBytes int64
 	OutputFiles int
 
-	// Housekeeping is the time between two looks at the size of the output
-	// files. Zero means 10 s.
+	// Housekeeping is the time between two checks of the sizes of the output files
+	// and of Unseen processes. Zero means 10 s.
 	Housekeeping time.Duration
 
-	// Foreign are names of programs (the last part of the path) whose
-	// processes Adopt reports when no record names them.
+	// Foreign are names of programs (the last part of the path). Adopt reports their
+	// processes if no record names them.
 	Foreign []string
 
-	// NodesDir is the directory in which each node has its working directory,
-	// under its own name. Adopt looks there for processes that no readable record
-	// names; without it, every record that cannot be read is Unseen.
+	// NodesDir is the directory that contains the working directory of each node,
+	// under the node's name. Adopt searches it for processes without a readable
+	// record. If NodesDir is empty, each unreadable record becomes an Unseen.
 	NodesDir string
 
-	// ProcDir is where the kernel shows processes to Adopt. Empty means /proc.
+	// ProcDir is the directory where Adopt finds processes. Empty means /proc.
 	ProcDir string
 }
 
@@ -72,14 +72,14 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// A launch is what Stop and Kill name.
+// A launchKey identifies a launch.
 type launchKey struct {
 	name   string
 	launch uint64
 }
 
 // Host starts, watches and stops the processes of one agent. Its methods may be
-// called from any goroutine; none of them waits for a process.
+// called from any goroutine. Except Run, none of them waits for a process.
 type Host struct {
 	cfg     Config
 	log     *slog.Logger
@@ -88,17 +88,17 @@ type Host struct {
 	bootID  string
 	unseen  unseenSet
 	events  chan Event
-	wake    chan struct{} // tells Run of a queue that is no longer empty
-	gone    chan struct{} // closed when Run lets go of the processes
+	wake    chan struct{} // tells Run that the queue is not empty
+	gone    chan struct{} // closed when Run stops watching the processes
 
 	mu       sync.Mutex
 	procs    map[launchKey]*process
-	queue    []*process // not yet taken over by Run
+	queue    []*process // the processes for which Run has no goroutine yet
 	detached bool       // Run has ended, or is about to
 }
 
-// New returns a Host that does nothing until Run. Its errors are those of the
-// record directory and of a kernel that is too old.
+// New returns a Host. Launches begin only when Run is called. New returns an error
+// if the record directory cannot be used or the kernel is too old.
 func New(cfg Config) (*Host, error) {
 	cfg = cfg.withDefaults()
 	dir, err := openRecords(cfg.RecordDir)
@@ -127,14 +127,14 @@ func New(cfg Config) (*Host, error) {
 	}, nil
 }
 
-// Events returns where outcomes arrive, those of one launch in order: Started
-// or StartFailed, then Exited. A launch whose event nobody takes waits for
-// that, and holds up no other. The channel is never closed.
+// Events returns the channel of outcomes. Those of one launch come in order: Started
+// or StartFailed, then Exited. A launch waits until its event is received; it does
+// not delay other launches. The channel is never closed.
 func (h *Host) Events() <-chan Event { return h.events }
 
-// Run does the work until ctx is done, and returns its cause. Processes live
-// on, with their records on disk; a launch whose program is not yet executed
-// is undone. Run may be called once.
+// Run does the work until ctx is done, and returns the cause of ctx. The processes
+// then run on, and their records stay on disk. A launch whose program is not yet
+// executed is undone. Run may be called once.
 func (h *Host) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
@@ -142,7 +142,7 @@ func (h *Host) Run(ctx context.Context) error {
 
 	tasks.Go(func() { h.housekeep(ctx) })
 	for {
-		for _, p := range h.take() {
+		for _, p := range h.takeQueue() {
 			tasks.Go(func() { h.follow(ctx, p) })
 		}
 		select {
@@ -153,9 +153,9 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 }
 
-// Start begins a launch and returns at once; Started or StartFailed tells what
-// became of it. An error says that there will be neither: the Host cannot take
-// more, or a launch of that node is under way.
+// Start begins a launch and returns at once. Started or StartFailed follows. If Start
+// returns an error, no event follows: the Host has MaxProcesses, or it has a launch
+// of this node, or the node is Unseen, or Run has ended.
 func (h *Host) Start(spec Spec) error {
 	p := &process{host: h, spec: spec, rec: Record{
 		Name:        spec.Name,
@@ -168,8 +168,8 @@ func (h *Host) Start(spec Spec) error {
 	return nil
 }
 
-// stopFailed reports a process that could not be signalled. Nobody is told once
-// Run has ended.
+// stopFailed reports that a process could not be signalled. It does nothing after the
+// end of Run.
 func (h *Host) stopFailed(rec Record, err error) {
 	select {
 	case h.events <- StopFailed{Name: rec.Name, Launch: rec.Launch, Err: err}:
@@ -177,12 +177,12 @@ func (h *Host) stopFailed(rec Record, err error) {
 	}
 }
 
-// Stop ends a launch: SIGTERM now, and SIGKILL to the whole session once grace
-// is over, or at once if it is not positive. It returns immediately; Exited
-// follows, or StartFailed if the program was not yet executed. Of several Stops
-// the earliest end of a grace counts. Its error is fs.ErrPermission where the
-// process may not be signalled; if only SIGKILL may not be sent, StopFailed says
-// so.
+// Stop ends a launch: it sends SIGTERM now, and SIGKILL to the whole session when the
+// grace is over. If grace is not positive, it sends SIGKILL at once. Stop returns
+// immediately. Exited follows, or StartFailed if the program was not yet executed.
+// After several calls the earliest end of a grace counts. The error is
+// fs.ErrPermission if the process may not be signalled. If only SIGKILL fails,
+// StopFailed follows.
 func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
 	p, err := h.find(name, launch)
 	if err == nil {
@@ -194,9 +194,9 @@ func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
 	return nil
 }
 
-// Forget removes the record of a launch whose Exited was taken, or that Adopt
-// found to have ended. It says that what the end asks for has been done: until
-// then, the next Host finds the launch among those that ended.
+// Forget removes the record of a launch that has ended, after its Exited event or
+// after Adopt listed it in Ended. Call it when the end is completely handled: until
+// then, Adopt of the next Host lists the launch in Ended.
 func (h *Host) Forget(name string, launch uint64) {
 	if err := h.records.remove(Record{Name: name, Launch: launch}); err != nil {
 		h.log.Warn("process record not removed", "node", name, "err", err)
@@ -233,12 +233,12 @@ func (h *Host) add(p *process) error {
 	h.queue = append(h.queue, p)
 	select {
 	case h.wake <- struct{}{}:
-	default: // Run has been told already
+	default: // Run will see this process too
 	}
 	return nil
 }
 
-func (h *Host) take() []*process {
+func (h *Host) takeQueue() []*process {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	queue := h.queue
@@ -246,8 +246,9 @@ func (h *Host) take() []*process {
 	return queue
 }
 
-// drop lets another launch of the node begin. It precedes the last event of
-// p, whose receiver may start the node again at once.
+// drop removes p, so that another launch of the node can begin. It comes before the
+// last event of p, because the receiver of that event may start the node again at
+// once.
 func (h *Host) drop(p *process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -264,7 +265,7 @@ func (h *Host) all() []*process {
 	return all
 }
 
-// detach makes every follower return.
+// detach ends the goroutines of all processes.
 func (h *Host) detach() {
 	h.mu.Lock()
 	h.detached = true
@@ -276,7 +277,8 @@ func (h *Host) detach() {
 	}
 }
 
-// follow takes p from its launch, or its adoption, to its end.
+// follow launches p, unless it is adopted, waits for its end and reports both. It is
+// the goroutine of p.
 func (h *Host) follow(ctx context.Context, p *process) {
 	defer p.close()
 	if !p.adopted {
@@ -304,9 +306,9 @@ func (h *Host) follow(ctx context.Context, p *process) {
 	switch {
 	case err == nil:
 		h.drop(p)
-		h.emit(ctx, exited) // if nobody takes it, the next Host finds its record
+		h.emit(ctx, exited) // if nobody receives it, the next Host finds the record
 	case !errors.Is(err, errDetached):
-		h.log.Error("process no longer watched", "node", p.rec.Name, "err", err)
+		h.log.Error("process is no longer watched", "node", p.rec.Name, "err", err)
 	}
 }
 
@@ -319,8 +321,8 @@ func (h *Host) emit(ctx context.Context, ev Event) bool {
 	}
 }
 
-// housekeep keeps the output files within their limit, and reaps orphans where
-// they come to this process: in a container of which it is the first.
+// housekeep trims the output files and reports Unseen processes that have ended. If
+// this process is the first one of a container, it also reaps orphans.
 func (h *Host) housekeep(ctx context.Context) {
 	tick := time.NewTicker(h.cfg.Housekeeping)
 	defer tick.Stop()

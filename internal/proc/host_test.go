@@ -33,17 +33,17 @@ func TestExitIsReportedWithStatusAndOutput(t *testing.T) {
 			status: proc.Status{Known: true, Code: 7},
 			stdout: "one\ntwo", stderr: "fatal error",
 		},
-		"signal, and a line without end": {
+		"signal, and an incomplete line": {
 			args:   []string{"signal", strconv.Itoa(int(unix.SIGKILL)), "half a li", ""},
 			status: proc.Status{Known: true, Signal: unix.SIGKILL},
 			stdout: "half a li",
 		},
-		"more lines than are reported": {
+		"more lines than TailLines": {
 			args:   []string{"exit", "1", "1\n2\n\n4\n5\n6\n", ""},
 			status: proc.Status{Known: true, Code: 1},
 			stdout: "\n4\n5\n6",
 		},
-		"more bytes than are reported": {
+		"more bytes than TailBytes": {
 			args:   []string{"exit", "1", strings.Repeat("x", 150) + "\nlast\n", strings.Repeat("y", 150)},
 			status: proc.Status{Known: true, Code: 1},
 			stdout: "last", stderr: strings.Repeat("y", 100),
@@ -71,7 +71,7 @@ func TestExitIsReportedWithStatusAndOutput(t *testing.T) {
 	}
 }
 
-func TestProcessSeesWhatTheSpecSays(t *testing.T) {
+func TestProcessRunsAsTheSpecSays(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	spec := f.spec("worker-1", "facts", "a b", "", "not UTF-8: \xff")
 	spec.CPUs = []int{lastCPU(t)}
@@ -133,7 +133,7 @@ func TestLimitsAreSet(t *testing.T) {
 	}
 }
 
-func TestCoreDumpsAreAsLargeAsCanBeGranted(t *testing.T) {
+func TestCoreLimitIsTheLargestAllowed(t *testing.T) {
 	var most syscall.Rlimit
 	if err := syscall.Getrlimit(unix.RLIMIT_CORE, &most); err != nil {
 		t.Fatal(err)
@@ -149,13 +149,13 @@ func TestCoreDumpsAreAsLargeAsCanBeGranted(t *testing.T) {
 	}
 }
 
-// impossible is a launch that cannot be, and what is said about it.
+// impossible is a change that makes a launch fail, and a part of the error.
 type impossible struct {
 	change func(*proc.Spec)
 	want   string
 }
 
-// impossibleLaunches need no files.
+// impossibleLaunches are the changes for which no files must be made.
 var impossibleLaunches = map[string]impossible{
 	"no such program": {
 		func(s *proc.Spec) { s.Argv = []string{"/does/not/exist"} },
@@ -207,13 +207,13 @@ var impossibleLaunches = map[string]impossible{
 	},
 }
 
-func TestLaunchThatCannotBeIsOneClearSentence(t *testing.T) {
+func TestErrorOfAnImpossibleLaunch(t *testing.T) {
 	for name, tt := range impossibleLaunches {
 		t.Run(name, tt.check)
 	}
 }
 
-func TestLaunchWithFilesThatCannotBeIsOneClearSentence(t *testing.T) {
+func TestErrorOfALaunchWithImpossibleFiles(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
@@ -264,7 +264,7 @@ func TestLaunchWithFilesThatCannotBeIsOneClearSentence(t *testing.T) {
 	}
 }
 
-// check has the launch tried.
+// check tries the launch and checks its error.
 func (i impossible) check(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	spec := f.spec("worker-1", "sleeper")
@@ -282,7 +282,7 @@ func (i impossible) check(t *testing.T) {
 	}
 }
 
-func TestRecordThatCannotBeSavedLeavesNothing(t *testing.T) {
+func TestFailureToSaveTheRecordLeavesNothing(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	inTheWay := "worker-1.1.json"
 	if err := os.Mkdir(filepath.Join(f.dir, "records", inTheWay), 0o700); err != nil {
@@ -299,7 +299,7 @@ func TestRecordThatCannotBeSavedLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestStartIsRefusedAtItsLimits(t *testing.T) {
+func TestStartIsRefusedBeyondMaxProcesses(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{MaxProcesses: 1})
 	f.start(f.spec("worker-1", "sleeper"))
 	next[proc.Started](f)
@@ -319,7 +319,7 @@ func TestStartIsRefusedAtItsLimits(t *testing.T) {
 
 func TestOneLaunchOfANodeAtATime(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
-	spec := f.spec("a/../b", "sleeper") // any name will do
+	spec := f.spec("a/../b", "sleeper") // the name must not lead out of the record directory
 	spec.Dir = f.dir
 	for launch := range uint64(3) {
 		spec.Launch = launch

@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// launch executes the program of p.spec, in the steps that doc.go describes. If
-// it returns an error, nothing of the launch is left, except with errDetached
-// after the release: that process has its record.
+// launch executes the program of p.spec, in the steps that doc.go describes. After an
+// error no process and no record of the launch is left. The exception is errDetached
+// after the release: that process runs on and has its record.
 func (p *process) launch() error {
 	if err := p.spec.check(); err != nil {
 		return err
@@ -58,20 +58,20 @@ func findProgram(name string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// gate holds this side of the pipes to the helper.
-type gate struct {
-	orders *os.File // what to execute; its end without orders makes the helper exit
-	status *os.File // what became of it; its end after statusReady says that the program runs
+// helperPipes are this process's ends of the pipes to the helper.
+type helperPipes struct {
+	orders *os.File // for orders; if it is closed before them, the helper exits
+	status *os.File // from the helper; its end right after statusReady says that the program runs
 }
 
-func (g *gate) close() {
+func (g *helperPipes) close() {
 	g.orders.Close()
 	g.status.Close()
 }
 
-// startHelper starts this executable as helper, in a session of its own, and
-// leaves it waiting at the gate.
-func (p *process) startHelper(program string) (_ *gate, err error) {
+// startHelper starts this executable as helper, in a session of its own. The helper
+// then waits for its orders.
+func (p *process) startHelper(program string) (_ *helperPipes, err error) {
 	var theirs []*os.File // the helper's descriptors 0 to 4
 	defer func() {
 		for _, f := range theirs {
@@ -103,7 +103,7 @@ func (p *process) startHelper(program string) (_ *gate, err error) {
 		return nil, errors.Join(err, ordersOut.Close(), orders.Close())
 	}
 	theirs = append(theirs, ordersOut, statusIn)
-	g := &gate{orders: orders, status: status}
+	g := &helperPipes{orders: orders, status: status}
 
 	p.mu.Lock()
 	p.rec.Executable, p.rec.Stdout, p.rec.Stderr = program, stdoutAt, stderrAt
@@ -129,7 +129,7 @@ func (p *process) fork(files []*os.File) error {
 	if err != nil {
 		return fmt.Errorf("start the launch helper: %w", err)
 	}
-	// Non-blocking is what puts it into the runtime's poller.
+	// The runtime's poller takes only descriptors that do not block.
 	if err := unix.SetNonblock(pidfd, true); err != nil {
 		panic(fmt.Sprintf("proc: pidfd of %d: %v", pid, err))
 	}
@@ -141,7 +141,7 @@ func (p *process) fork(files []*os.File) error {
 }
 
 // release writes the record and sends the helper its orders.
-func (p *process) release(g *gate, program string) error {
+func (p *process) release(g *helperPipes, program string) error {
 	s, err := procfs.Root.Stat(p.rec.PID)
 	if err != nil {
 		return fmt.Errorf("identify its process: %w", err)
@@ -152,52 +152,54 @@ func (p *process) release(g *gate, program string) error {
 	if err := p.host.records.save(p.record()); err != nil {
 		return fmt.Errorf("record its process: %w", err)
 	}
-	if err := p.letGo(); err != nil {
+	if err := p.setReleased(); err != nil {
 		return err
 	}
 	text, err := json.Marshal(newOrders(&p.spec, program))
 	if err != nil {
-		panic(fmt.Sprintf("proc: marshal orders: %v", err)) // every field can be marshalled
+		panic(fmt.Sprintf("proc: marshal orders: %v", err)) // JSON can express every field
 	}
-	// Whatever ends the writing ends the launch: half of the orders is none.
+	// If the writing fails, the launch fails: the helper ignores incomplete orders.
 	if _, err := g.orders.Write(text); err != nil {
-		return p.because(fmt.Errorf("send the launch helper its orders: %w", err))
+		return p.launchError(fmt.Errorf("send the launch helper its orders: %w", err))
 	}
 	g.orders.Close()
 	return nil
 }
 
-// letGo marks the point up to which Stop prevents the launch.
-func (p *process) letGo() error {
+// setReleased sets the state to released, unless Stop was called or p is detached.
+// A later Stop can no longer prevent the launch.
+func (p *process) setReleased() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.state == detached:
 		return errDetached
-	case p.asked:
+	case p.stopping:
 		return errStopped
 	}
 	p.state = released
 	return nil
 }
 
-// because returns err, unless the launch failed because it had to.
-func (p *process) because(err error) error {
+// launchError returns the reason of a failed launch: errDetached or errStopped if
+// these were the cause, otherwise err.
+func (p *process) launchError(err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.state == detached:
 		return errDetached
-	case p.asked:
+	case p.stopping:
 		return errStopped
 	}
 	return err
 }
 
-// undo ends a helper that has no complete orders, and removes its record.
+// undo kills a helper that has no complete orders, and removes its record.
 func (p *process) undo() {
 	if err := p.signal(unix.SIGKILL); err != nil {
-		p.host.log.Warn("launch helper not killed", "node", p.rec.Name, "err", err)
+		p.host.log.Warn("launch helper could not be killed", "node", p.rec.Name, "err", err)
 		return
 	}
 	p.reap()
@@ -206,8 +208,8 @@ func (p *process) undo() {
 	}
 }
 
-// awaitExec returns when the program runs, or with the reason why it does not.
-func (p *process) awaitExec(g *gate) error {
+// awaitExec waits until the program runs. If it does not, the error says why.
+func (p *process) awaitExec(g *helperPipes) error {
 	var said bytes.Buffer
 	err := p.await(func() error {
 		_, err := said.ReadFrom(io.LimitReader(g.status, maxStatus))
@@ -227,5 +229,5 @@ func (p *process) awaitExec(g *gate) error {
 	if status := p.reap(); failure == nil {
 		failure = fmt.Errorf("the launch helper ended with %v", status)
 	}
-	return p.because(failure)
+	return p.launchError(failure)
 }

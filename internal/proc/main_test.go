@@ -26,16 +26,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// The test binary is also every process that the tests need: roleEnv says
-// which, reportEnv names a pipe on which it says what it has come to, and
-// markEnv marks all processes of one test run.
+// The test binary is also the program of every process that the tests start. roleEnv
+// names the role of a process. reportEnv names a pipe to which the process writes
+// reports. markEnv has the same value in all processes of one test run.
 const (
 	roleEnv   = "PROC_TEST_ROLE"
 	reportEnv = "PROC_TEST_REPORT"
 	markEnv   = "PROC_TEST_MARK"
 )
 
-// patience bounds what is waited for and should take milliseconds.
+// patience bounds each wait. A wait should take milliseconds.
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
@@ -62,8 +62,8 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// marked lists the living processes with a mark but those that are known, and
-// gives those that are about to end the time to do so.
+// marked lists the living processes with a mark, except the known ones. It waits up
+// to a second for the end of each.
 func marked(mark string, known map[int]bool) []int {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var found []int
@@ -80,7 +80,8 @@ func marked(mark string, known map[int]bool) []int {
 	return found
 }
 
-// endsWithin waits for the end of a process that need not be a child.
+// endsWithin waits for the end of a process, which need not be a child. It reports
+// whether the process ended within limit.
 func endsWithin(pid int, limit time.Duration) bool {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -95,7 +96,7 @@ func endsWithin(pid int, limit time.Duration) bool {
 	}
 }
 
-// report says something to the test, in one line.
+// report sends a line to the test.
 func report(text string) {
 	pipe, err := os.OpenFile(os.Getenv(reportEnv), os.O_WRONLY, 0)
 	if err != nil {
@@ -110,7 +111,7 @@ func sleeper([]string) {
 	time.Sleep(24 * time.Hour)
 }
 
-// deaf says when it hears SIGTERM, and lives on.
+// deaf is a role: it reports each SIGTERM and runs on.
 func deaf([]string) {
 	heard := make(chan os.Signal, 1)
 	signal.Notify(heard, syscall.SIGTERM)
@@ -120,8 +121,8 @@ func deaf([]string) {
 	}
 }
 
-// crasher writes its third argument to stdout and its fourth to stderr, and
-// ends by exit code or signal.
+// crasher is a role: it writes its third argument to stdout and its fourth to stderr,
+// and ends by an exit code or a signal.
 func crasher(args []string) {
 	n, _ := strconv.Atoi(args[1])
 	fmt.Print(args[2])
@@ -133,8 +134,8 @@ func crasher(args []string) {
 	time.Sleep(24 * time.Hour)
 }
 
-// forker leaves an heir in its session, in a process group of its own. With
-// "exit" it ends itself.
+// forker is a role: it starts an heir in its session, in a process group of its own.
+// With the argument "exit" it then ends.
 func forker(args []string) {
 	signal.Ignore(syscall.SIGTERM)
 	cmd := exec.Command("/proc/self/exe")
@@ -148,14 +149,14 @@ func forker(args []string) {
 	}
 }
 
-// heir says its number.
+// heir is a role: it reports its PID and runs on.
 func heir([]string) {
 	signal.Ignore(syscall.SIGTERM)
 	report(strconv.Itoa(os.Getpid()))
 	time.Sleep(24 * time.Hour)
 }
 
-// fact is what a process sees of itself.
+// fact is how a process sees itself.
 type fact struct {
 	Args        []string
 	Env         []string
@@ -177,8 +178,8 @@ func facts([]string) {
 	fds, _ := os.ReadDir("/proc/self/fd")
 	for _, fd := range fds {
 		target, err := os.Readlink("/proc/self/fd/" + fd.Name())
-		// What fails is the directory that was just read; others are the Go
-		// runtime's own.
+		// Readlink fails for the directory that was just read. The other two kinds
+		// belong to the Go runtime.
 		if err == nil && !strings.HasPrefix(target, "anon_inode:") && !strings.HasPrefix(target, "/sys/fs/cgroup/") {
 			f.Descriptors = append(f.Descriptors, fd.Name()+" "+target)
 		}
@@ -193,7 +194,7 @@ func facts([]string) {
 	json.NewEncoder(os.Stdout).Encode(f)
 }
 
-// flood writes to stdout until it finds it truncated.
+// flood is a role: it writes to stdout until the file has been truncated.
 func flood([]string) {
 	line := bytes.Repeat([]byte("x"), 99)
 	line = append(line, '\n')
@@ -213,7 +214,8 @@ func flood([]string) {
 	time.Sleep(24 * time.Hour)
 }
 
-// manager starts as many sleepers as it is told, says their numbers, and stays.
+// manager is a role: its Host starts args[1] sleepers. It prints their PIDs and runs
+// on.
 func manager(args []string) {
 	h, err := proc.New(proc.Config{RecordDir: args[0]})
 	if err != nil {
@@ -236,8 +238,8 @@ func manager(args []string) {
 	}
 }
 
-// cramped adopts with so few descriptors left that it can watch a process, but
-// not look at it as well, and says what it found.
+// cramped is a role: it adopts with so few descriptors left that it can watch a
+// process but cannot inspect it. It prints the result.
 func cramped(args []string) {
 	h, err := proc.New(proc.Config{RecordDir: args[0]})
 	if err != nil {
@@ -253,7 +255,7 @@ func cramped(args []string) {
 	fmt.Printf("running %d, ended %d, error: %v\n", len(a.Running), len(a.Ended), err)
 }
 
-// childSpec is a launch of this binary in a role.
+// childSpec returns the Spec of a launch of this binary in a role.
 func childSpec(dir, name, pipe, role string, args ...string) proc.Spec {
 	return proc.Spec{
 		Name:   name,
@@ -273,17 +275,17 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// fleet is a Host that runs for one test.
+// fleet is the Host of one test.
 type fleet struct {
 	*proc.Host
 	t    *testing.T
 	dir  string
 	pipe string
 	said *bufio.Reader
-	stop func() // ends Run, leaving processes alone
+	stop func() // ends Run; the processes run on
 }
 
-// newFleet runs a Host whose records are in dir/records.
+// newFleet returns a running Host with its records in dir/records.
 func newFleet(t *testing.T, dir string, cfg proc.Config) *fleet {
 	t.Helper()
 	f := openFleet(t, dir, cfg)
@@ -291,7 +293,7 @@ func newFleet(t *testing.T, dir string, cfg proc.Config) *fleet {
 	return f
 }
 
-// openFleet makes a Host that does not run yet.
+// openFleet returns a Host that does not run yet.
 func openFleet(t *testing.T, dir string, cfg proc.Config) *fleet {
 	t.Helper()
 	cfg.RecordDir = filepath.Join(dir, "records")
@@ -303,7 +305,8 @@ func openFleet(t *testing.T, dir string, cfg proc.Config) *fleet {
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Both ways, so that neither opening nor reading ends for want of writers.
+	// Open the pipe for reading and writing: then neither open nor read depends on
+	// a process that has the pipe open for writing.
 	said, err := os.OpenFile(pipe, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -346,7 +349,7 @@ func (f *fleet) start(s proc.Spec) {
 func (f *fleet) hear(want string) {
 	f.t.Helper()
 	if got := f.hearAny(); got != want {
-		f.t.Fatalf("a process said %q, want %q", got, want)
+		f.t.Fatalf("a process reported %q, want %q", got, want)
 	}
 }
 
@@ -354,7 +357,7 @@ func (f *fleet) hearAny() string {
 	f.t.Helper()
 	line, err := f.said.ReadString('\n')
 	if err != nil {
-		f.t.Fatalf("waiting for a process to say something: %v", err)
+		f.t.Fatalf("wait for a report of a process: %v", err)
 	}
 	return strings.TrimSuffix(line, "\n")
 }
@@ -374,7 +377,7 @@ func next[T proc.Event](f *fleet) T {
 	panic("unreachable")
 }
 
-// records lists the files in the record directory.
+// records lists the names of the files in the record directory.
 func (f *fleet) records() []string {
 	f.t.Helper()
 	entries, err := os.ReadDir(filepath.Join(f.dir, "records"))
@@ -388,17 +391,18 @@ func (f *fleet) records() []string {
 	return names
 }
 
-// forget removes the record of a launch that has ended, which must be there.
+// forget calls Forget for a launch that has ended, and checks that its record exists
+// until then.
 func (f *fleet) forget(name string, launch uint64) {
 	f.t.Helper()
 	file := fmt.Sprintf("%s.%d.json", url.PathEscape(name), launch)
 	if got := f.records(); !slices.Contains(got, file) {
-		f.t.Errorf("records: got %v, want %s among them until it is forgotten", got, file)
+		f.t.Errorf("records: got %v, want %s among them until Forget", got, file)
 	}
 	f.Forget(name, launch)
 }
 
-// settle ends Run, after which records no longer change.
+// settle ends Run, so that records no longer change, and returns their names.
 func (f *fleet) settle() []string {
 	f.t.Helper()
 	f.stop()

@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// orphans are ended children of this process for which nobody seems to wait: the
-// processes that nodes have started and left behind, which the kernel gives to
-// the first process. Without it they would keep their numbers for ever.
+// orphans reaps orphans: ended processes that nodes started and did not wait for. The
+// kernel makes them children of the first process of the container. If nobody reaps
+// them, they keep their PIDs for ever.
 type orphans struct {
-	seen map[int]uint64 // the kernel start time of each at the last look, by PID
+	seen map[int]uint64 // the ended children at the last call of reap: start time by PID
 }
 
-// reap reaps those that were there at the last look already. Whoever waits for a
-// child of its own has had the time to do so.
+// reap reaps ended children that were already there at the last call. In the time
+// between two calls, a goroutine that waits for its own child has reaped that child.
 func (o *orphans) reap() error {
 	pids, err := procfs.Root.PIDs()
 	if err != nil {

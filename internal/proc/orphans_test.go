@@ -11,13 +11,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-func TestOrphansAreReapedAtTheSecondLook(t *testing.T) {
+func TestOrphansAreReapedAtTheSecondCall(t *testing.T) {
 	adoptOrphans := func(yes uintptr) {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, yes, 0, 0, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	adoptOrphans(1) // as the first process of a container does
+	adoptOrphans(1) // orphans become children of this process, as in a container
 	defer adoptOrphans(0)
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	f.start(f.spec("worker-1", "forker", "exit"))
@@ -28,27 +28,27 @@ func TestOrphansAreReapedAtTheSecondLook(t *testing.T) {
 	}
 	next[proc.Exited](f)
 	var dead proc.Orphans
-	look := func() {
+	reap := func() {
 		t.Helper()
-		if err := dead.Look(); err != nil {
+		if err := dead.Reap(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	look()
-	look()
+	reap()
+	reap()
 	if err := syscall.Kill(orphan, syscall.SIGKILL); err != nil {
-		t.Fatalf("it was alive: %v", err)
+		t.Fatalf("the orphan was reaped alive: %v", err)
 	}
 	if !endsWithin(orphan, patience) {
-		t.Fatal("it lives on")
+		t.Fatal("the orphan did not end")
 	}
-	look()
+	reap()
 	if err := syscall.Kill(orphan, 0); err != nil {
-		t.Errorf("after one look: %v; somebody may still be about to wait for it", err)
+		t.Errorf("after the first call: %v; its parent may still be about to wait for it", err)
 	}
-	look()
+	reap()
 	if err := syscall.Kill(orphan, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("after the second look: got %v, want it gone", err)
+		t.Errorf("after the second call: got %v, want it reaped", err)
 	}
-	look()
+	reap()
 }

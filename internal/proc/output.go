@@ -14,16 +14,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// outputs bounds the output files.
+// outputs opens, trims and reads output files, within these limits.
 type outputs struct {
-	limit int64 // bytes of a file beyond which it is rotated
-	keep  int   // rotated files
+	limit int64 // bytes of a file; a larger file is rotated
+	keep  int   // how many rotated files are kept
 	bytes int64 // of a tail
 	lines int   // of a tail
 }
 
-// open opens path for a process to append to, and returns it with its place
-// for the record. The file is rotated first where it is too large.
+// open opens path for a process that will append to it. It also returns the file's
+// path and size for the record. It first rotates a file that is too large.
 func (o outputs) open(dir, path string) (*os.File, Output, error) {
 	if path == "" {
 		f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -31,11 +31,11 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 	}
 	follow := 0
 	if filepath.IsAbs(path) {
-		// Who configures such a path may well mean what a link leads to. It is found
-		// out once: nothing looks there through a link later.
+		// The operator configures such a path, and may mean the target of a link. The
+		// link is resolved once, here.
 		path = realPath(path)
 	} else {
-		// In the node's directory, where a link is none of ours.
+		// The file is in the node's directory, where we make no links.
 		path, follow = filepath.Join(dir, path), unix.O_NOFOLLOW
 	}
 	if size, ok := regularSize(path); ok && size > o.limit {
@@ -46,7 +46,7 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 			return nil, Output{}, err
 		}
 	}
-	// Without O_NONBLOCK, a pipe that nobody reads would block here for ever.
+	// Without O_NONBLOCK, a pipe without a reader would block this call for ever.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK|follow, 0o640)
 	if err != nil {
 		return nil, Output{}, err
@@ -55,13 +55,14 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 		return nil, Output{}, errors.Join(err, f.Close())
 	}
 	if follow == 0 {
-		path = realPath(path) // a link whose target was not there before
+		path = realPath(path) // the target of a link may not have existed before
 	}
 	size, _ := regularSize(path)
 	return f, Output{Path: path, Offset: size}, nil
 }
 
-// realPath returns path without links, if there is such a file.
+// realPath returns path with its links resolved, or path itself if there is no such
+// file.
 func realPath(path string) string {
 	if p, err := filepath.EvalSymlinks(path); err == nil {
 		return p
@@ -71,7 +72,8 @@ func realPath(path string) string {
 
 func numbered(path string, n int) string { return fmt.Sprintf("%s.%d", path, n) }
 
-// regularSize returns the size of path, and false if it is no regular file.
+// regularSize returns the size of the file at path, and false if it is not a regular
+// file.
 func regularSize(path string) (int64, bool) {
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() {
@@ -80,8 +82,8 @@ func regularSize(path string) (int64, bool) {
 	return info.Size(), true
 }
 
-// shift makes room for a new path.1 by renaming path.1 to path.2 and so on. The
-// oldest one is overwritten.
+// shift makes room for a new path.1: it renames path.1 to path.2 and so on. The
+// oldest file is overwritten.
 func (o outputs) shift(path string) error {
 	for n := o.keep - 1; n >= 1; n-- {
 		err := os.Rename(numbered(path, n), numbered(path, n+1))
@@ -92,8 +94,8 @@ func (o outputs) shift(path string) error {
 	return nil
 }
 
-// trim empties path, to which a process is appending, if it has grown beyond
-// the limit, and reports whether it did. Its last part is kept as path.1.
+// trim truncates path, to which a process is appending, if it exceeds the limit. It
+// keeps the last part as path.1. It reports whether it tried to truncate.
 func (o outputs) trim(path string) (bool, error) {
 	size, ok := regularSize(path)
 	if !ok || size <= o.limit {
@@ -102,7 +104,7 @@ func (o outputs) trim(path string) (bool, error) {
 	fresh := path + ".new"
 	if err := o.copyEnd(fresh, path, size); err != nil {
 		os.Remove(fresh)
-		// The disk must not fill up because a copy could not be made.
+		// Truncate even without a copy, so that the disk does not fill up.
 		return true, errors.Join(err, durable.Truncate(path))
 	}
 	if err := o.shift(path); err != nil {
@@ -121,31 +123,31 @@ func (o outputs) copyEnd(dst, src string, size int64) error {
 		return err
 	}
 	defer in.Close()
-	out, err := durable.Create(dst, 0o640) // the directory is the node's as well
+	out, err := durable.Create(dst, 0o640) // Create, because the node can put files into this directory
 	if err != nil {
 		return err
 	}
-	// What is written meanwhile is copied too, within twice the limit.
+	// Output that comes during the copy is copied too, up to twice the limit.
 	part := io.NewSectionReader(in, size-o.limit, 2*o.limit)
 	_, err = io.Copy(out, part)
 	return errors.Join(err, out.Close())
 }
 
-// tail returns the last lines of out, not reaching back before its offset. It
-// returns what can be read; output is evidence, not a reason to fail.
+// tail returns the last lines of out after its offset. If the file cannot be read, it
+// returns "": missing output is no reason to fail.
 func (o outputs) tail(out Output) string {
 	size, ok := regularSize(out.Path)
 	if !ok {
 		return ""
 	}
-	f, err := durable.OpenRegular(out.Path) // whoever runs as the node can put anything there
+	f, err := durable.OpenRegular(out.Path) // the node can put any file there
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
 	from := out.Offset
 	if from > size {
-		from = 0 // truncated since
+		from = 0 // the file was truncated
 	}
 	cut := size-from > o.bytes
 	if cut {

@@ -15,7 +15,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-func TestEndOfAProcessComesWithItsOutput(t *testing.T) {
+func TestExitedHasTheOutput(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	spec := f.spec("worker-1", "")
 	spec.Argv = []string{"sh", "-c", `echo out; echo err >&2; echo ready >"$` + reportEnv + `"; exec sleep 3600`}
@@ -27,7 +27,7 @@ func TestEndOfAProcessComesWithItsOutput(t *testing.T) {
 	}
 }
 
-func TestOutputIsThatOfThisLaunch(t *testing.T) {
+func TestOutputIsFromThisLaunchOnly(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	for launch := range uint64(2) {
 		spec := f.spec("worker-1", "crasher", "exit", "0", fmt.Sprintf("launch %d\n", launch), "")
@@ -78,9 +78,9 @@ func TestLargeOutputIsRotatedWhileTheProcessRuns(t *testing.T) {
 	}
 }
 
-// TestNothingIsCutOrWrittenThroughLinksOfANode plants links where housekeeping
-// empties and writes files, as whoever runs as the node can.
-func TestNothingIsCutOrWrittenThroughLinksOfANode(t *testing.T) {
+// The test puts links where housekeeping truncates and writes files. A node can put
+// such links into its directory.
+func TestTrimDoesNotFollowLinksOfANode(t *testing.T) {
 	const secret, flood = "another user's file", "0123456789abcdef"
 	for name, plant := range map[string]func(dir, victim string) error{
 		"the output itself": func(dir, victim string) error {
@@ -110,15 +110,15 @@ func TestNothingIsCutOrWrittenThroughLinksOfANode(t *testing.T) {
 			}
 			text := must(os.ReadFile(victim))
 			if int64(len(text)) != before || !strings.HasPrefix(string(text), secret) {
-				t.Errorf("the file of another is %d bytes, not %d", len(text), before)
+				t.Errorf("the file of another user has %d bytes, want %d", len(text), before)
 			}
 		})
 	}
 }
 
-// TestOutputPathThatIsALinkIsFoundOutOnce has an absolute path, which is the
-// operator's: what it leads to takes the output, and is read.
-func TestOutputPathThatIsALinkIsFoundOutOnce(t *testing.T) {
+// An operator may configure an absolute path that is a link. The output goes to the
+// target of the link, and is read there.
+func TestAbsoluteOutputPathMayBeALink(t *testing.T) {
 	for _, there := range []bool{true, false} {
 		t.Run(fmt.Sprintf("target there: %t", there), func(t *testing.T) {
 			dir := t.TempDir()

@@ -18,22 +18,22 @@ var (
 	errStopped = errors.New("stopped before its program was executed")
 )
 
-// A process is one launch on its way from Start or Adopt to its end. One
-// goroutine waits for it, Host.follow. Stop and others come from any.
+// A process is one launch, from Start or Adopt to its end. Its goroutine is
+// Host.follow. Other goroutines call stop, detach and trimOutput.
 type process struct {
 	host    *Host
 	spec    Spec // zero if adopted
 	adopted bool
-	begun   time.Time // when its program was executed; the follower's
+	begun   time.Time // when its program was executed; only follow uses it
 
 	mu       sync.Mutex
 	state    state
 	rec      Record     // Name and Launch never change and are read without mu
 	pidfd    *os.File   // nil until there is a process
-	blocking []*os.File // what the follower may be blocked in
-	deadline time.Time  // when SIGKILL is due; zero: never
-	asked    bool       // to end, by Stop
-	owed     bool       // a SIGTERM, once its program runs
+	blocking []*os.File // the files in whose calls follow may be blocked
+	deadline time.Time  // when SIGKILL is due; zero means never
+	stopping bool       // Stop was called
+	termDue  bool       // SIGTERM must be sent when the program runs
 	killed   bool
 }
 
@@ -41,9 +41,9 @@ type state int
 
 const (
 	preparing state = iota // no program is executed
-	released               // the helper has its orders, or is about to
+	released               // the helper has its orders, or gets them now
 	running                // its program runs
-	detached               // nobody waits for it any more
+	detached               // the Host no longer watches it
 )
 
 func (p *process) record() Record {
@@ -52,8 +52,8 @@ func (p *process) record() Record {
 	return p.rec
 }
 
-// watch makes blocking calls on the files end when SIGKILL is due or the Host
-// lets go of p.
+// watch adds files to p.blocking: blocking calls on them end when SIGKILL is due or
+// when p is detached.
 func (p *process) watch(files ...*os.File) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,19 +61,19 @@ func (p *process) watch(files ...*os.File) {
 	p.applyDeadline()
 }
 
-// applyDeadline is called with mu held.
+// applyDeadline sets the deadline of the files in p.blocking. The caller holds mu.
 func (p *process) applyDeadline() {
 	at := p.deadline
 	if p.state == detached {
 		at = time.Unix(1, 0)
 	}
 	for _, f := range p.blocking {
-		_ = f.SetDeadline(at) // nobody is blocked in a closed file
+		_ = f.SetDeadline(at) // fails only for a closed file, in which no call is blocked
 	}
 }
 
-// await repeats call, which blocks in a watched file, until it is not a
-// deadline that ends it. At the deadline of Stop the process is killed.
+// await runs call, which blocks in a file of p.blocking. When the deadline ends the
+// call, await handles the deadline (expire) and runs the call again.
 func (p *process) await(call func() error) error {
 	for {
 		err := call()
@@ -86,7 +86,8 @@ func (p *process) await(call func() error) error {
 	}
 }
 
-// expire does what is due at the deadline.
+// expire handles a passed deadline: it kills the process and its session. If the
+// deadline passed because p is detached, it returns errDetached.
 func (p *process) expire() error {
 	p.mu.Lock()
 	if p.state == detached {
@@ -98,7 +99,7 @@ func (p *process) expire() error {
 	p.mu.Unlock()
 
 	if p.hasExited() {
-		return nil // by itself, just in time
+		return nil // it ended before the kill
 	}
 	p.mu.Lock()
 	p.killed = true
@@ -106,7 +107,7 @@ func (p *process) expire() error {
 	rec := p.record()
 	leaderErr := p.killGroup()
 	if err := errors.Join(leaderErr, killMembers(rec.PID, rec.StartTicks)); err != nil {
-		p.host.log.Warn("session not killed", "node", rec.Name, "err", err)
+		p.host.log.Warn("session could not be killed", "node", rec.Name, "err", err)
 	}
 	if leaderErr != nil {
 		p.host.stopFailed(rec, leaderErr)
@@ -114,14 +115,14 @@ func (p *process) expire() error {
 	return nil
 }
 
-// stop implements Host.Stop. A SIGTERM that meets the helper between two
-// programs could be lost: its Go runtime catches it, and is gone before it can
-// act. Until the program runs, it is therefore owed.
+// stop implements Host.Stop. While the helper runs, it does not send SIGTERM: the
+// helper's Go runtime could catch the signal and lose it when the helper executes
+// the program. So stop sets termDue, and executed sends the signal.
 func (p *process) stop(grace time.Duration) error {
 	p.mu.Lock()
-	p.asked = true
+	p.stopping = true
 	now := p.state == running
-	p.owed = p.owed || !now && grace > 0
+	p.termDue = p.termDue || !now && grace > 0
 	p.mu.Unlock()
 	if now && grace > 0 {
 		if err := p.signal(unix.SIGTERM); err != nil {
@@ -131,7 +132,7 @@ func (p *process) stop(grace time.Duration) error {
 	return p.endBy(time.Now().Add(max(grace, 0)))
 }
 
-// executed marks the point from which on p is stopped by signals.
+// executed sets the state to running. From then on stop sends signals at once.
 func (p *process) executed() error {
 	p.mu.Lock()
 	if p.state == detached {
@@ -139,25 +140,24 @@ func (p *process) executed() error {
 		return errDetached
 	}
 	p.state = running
-	owed := p.owed
+	termDue := p.termDue
 	p.mu.Unlock()
-	if owed {
+	if termDue {
 		if err := p.signal(unix.SIGTERM); err != nil {
-			p.host.log.Warn("process not signalled", "node", p.rec.Name, "err", err) // SIGKILL follows
+			p.host.log.Warn("process could not be signalled", "node", p.rec.Name, "err", err) // SIGKILL follows
 		}
 	}
 	return nil
 }
 
-// endBy has the process killed at the given time, or at an earlier one that
-// was set before.
+// endBy sets the deadline of p to at, unless p has an earlier one.
 func (p *process) endBy(at time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state == detached {
 		return errDetached
 	}
-	p.asked = true
+	p.stopping = true
 	if p.deadline.IsZero() || at.Before(p.deadline) {
 		p.deadline = at
 		p.applyDeadline()
@@ -165,7 +165,7 @@ func (p *process) endBy(at time.Time) error {
 	return nil
 }
 
-// detach ends the follower's waiting for good.
+// detach makes the goroutine of p return errDetached.
 func (p *process) detach() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,14 +173,14 @@ func (p *process) detach() {
 	p.applyDeadline()
 }
 
-// signal sends sig to the process alone. One that has ended already is fine.
+// signal sends sig to the process but not to its children. It returns nil if the
+// process has ended.
 func (p *process) signal(sig unix.Signal) error {
 	return p.send(sig, 0)
 }
 
-// killGroup sends SIGKILL to the process and its process group at once; kernels
-// before 6.9 can reach only the process itself through a pidfd, and killMembers
-// finds the others.
+// killGroup sends SIGKILL to the process and its process group. Kernels before 6.9
+// can signal only the process itself through a pidfd; killMembers kills the others.
 func (p *process) killGroup() error {
 	err := p.send(unix.SIGKILL, unix.PIDFD_SIGNAL_PROCESS_GROUP)
 	if errors.Is(err, unix.EINVAL) {
@@ -201,7 +201,7 @@ func (p *process) send(sig unix.Signal, flags int) error {
 	return nil
 }
 
-// onPidfd calls f with the descriptor, which stays open meanwhile.
+// onPidfd calls f with the descriptor. The descriptor stays open until f returns.
 func (p *process) onPidfd(f func(fd int)) error {
 	p.mu.Lock()
 	pidfd := p.pidfd
@@ -229,8 +229,8 @@ func pidfdReadable(fd int) bool {
 	return err == nil && n > 0
 }
 
-// awaitExit returns when the process has ended, or errDetached. A child is not
-// reaped yet then.
+// awaitExit waits for the end of the process, but does not reap it. It returns
+// errDetached if p is detached.
 func (p *process) awaitExit() error {
 	p.mu.Lock()
 	pidfd := p.pidfd
@@ -244,7 +244,8 @@ func (p *process) awaitExit() error {
 	})
 }
 
-// wait returns how the process ended, once it has, or errDetached.
+// wait waits for the end of the process, reaps it and returns its event. It returns
+// errDetached if p is detached.
 func (p *process) wait() (Exited, error) {
 	if err := p.awaitExit(); err != nil {
 		return Exited{}, err
@@ -254,10 +255,11 @@ func (p *process) wait() (Exited, error) {
 	p.mu.Lock()
 	killed := p.killed
 	p.mu.Unlock()
-	// Before the reaping, because it frees the number of the session.
+	// This comes before the reaping, after which another process can get the number
+	// of the session.
 	left, err := sessionMembers(rec.PID, rec.StartTicks)
 	if err != nil {
-		p.host.log.Warn("session not looked through", "node", rec.Name, "err", err)
+		p.host.log.Warn("members of the session are not known", "node", rec.Name, "err", err)
 	}
 	status := p.reap()
 	stdout, stderr := p.output()
@@ -273,12 +275,12 @@ func (p *process) wait() (Exited, error) {
 // maxLeft bounds Exited.Left.
 const maxLeft = 100
 
-// reap returns the status of the process, which has ended or is about to.
+// reap waits for the process, which has ended or is about to, and returns its status.
 func (p *process) reap() Status {
 	if p.adopted {
-		// It is ours to reap only if a former Host of this very process
-		// started it. Its number may be another's by now, so that the status
-		// is not worth the risk.
+		// It is a child of this process only if an earlier Host in this process
+		// started it. Then it must be reaped through its pidfd, because another process
+		// may have its number by now.
 		_ = p.onPidfd(func(fd int) { _ = unix.Waitid(unix.P_PIDFD, fd, nil, unix.WEXITED|unix.WNOHANG, nil) })
 		return Status{}
 	}
@@ -289,7 +291,7 @@ func (p *process) reap() Status {
 			continue
 		}
 		if err != nil {
-			return Status{} // this process ignores SIGCHLD, so the kernel has reaped it
+			return Status{} // the kernel has reaped it, because this process ignores SIGCHLD
 		}
 		break
 	}
@@ -299,15 +301,15 @@ func (p *process) reap() Status {
 	return Status{Known: true, Code: ws.ExitStatus()}
 }
 
-// output returns the last lines written since the launch.
+// output returns the last lines that the process has written since the launch.
 func (p *process) output() (stdout, stderr string) {
 	rec := p.record()
 	return p.host.outputs.tail(rec.Stdout), p.host.outputs.tail(rec.Stderr)
 }
 
-// trimOutput keeps the output files within their limit. The record on disk
-// keeps the old offset: whoever adopts the process misses at most what comes
-// to stand before it.
+// trimOutput trims the output files that exceed their limit. It does not change the
+// record on disk, which keeps the old offset. So a Host that adopts the process can
+// miss output before that offset.
 func (p *process) trimOutput() error {
 	rec := p.record()
 	var errs []error
@@ -321,6 +323,7 @@ func (p *process) trimOutput() error {
 	return errors.Join(errs...)
 }
 
+// restartOutput sets the offset of a truncated output file to zero.
 func (p *process) restartOutput(path string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -331,7 +334,7 @@ func (p *process) restartOutput(path string) {
 	}
 }
 
-// close releases what was held for a process that has ended.
+// close closes the pidfd.
 func (p *process) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readBootID returns the id that the kernel made up when it booted.
+// readBootID returns the random ID of this boot of the kernel.
 func readBootID() (string, error) {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -21,11 +21,11 @@ func readBootID() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// sessionMembers lists the living processes of the session that leader leads or
-// led, without leader itself. The number of a session is not used again while
-// a member lives, so a list is wrong only if the whole session has gone and
-// another process has become leader under its number; that one is told by its
-// start time.
+// sessionMembers lists the living processes of the session of leader, which may have
+// ended, without leader itself. ticks is the start time of leader. While a member
+// lives, the kernel does not use the session's number again. So the list can be wrong
+// only if all members have ended and another process leads a new session with that
+// number. The start time shows that, and the list is then empty.
 func sessionMembers(leader int, ticks uint64) ([]int, error) {
 	pids, err := procfs.Root.PIDs()
 	if err != nil {
@@ -33,7 +33,7 @@ func sessionMembers(leader int, ticks uint64) ([]int, error) {
 	}
 	var members []int
 	for _, pid := range pids {
-		// A process that is gone meanwhile is no member.
+		// A process that has ended meanwhile is no member.
 		if s, err := procfs.Root.Stat(pid); err == nil && pid != leader && s.Session == leader && !s.Dead() {
 			members = append(members, pid)
 		}
@@ -44,8 +44,8 @@ func sessionMembers(leader int, ticks uint64) ([]int, error) {
 	return members, nil
 }
 
-// killMembers sends SIGKILL to all living members of a session but its leader,
-// and to those that they start meanwhile.
+// killMembers sends SIGKILL to all living members of a session except its leader,
+// including processes that they start meanwhile.
 func killMembers(leader int, ticks uint64) error {
 	killed := make(map[int]bool)
 	var errs []error
@@ -67,8 +67,8 @@ func killMembers(leader int, ticks uint64) error {
 	}
 }
 
-// killMember sends SIGKILL to pid if it still is in the session. The pidfd
-// holds on to the process that is looked at.
+// killMember sends SIGKILL to pid if it still is in the session. It uses a pidfd, so
+// that the signal goes to the process that it has checked.
 func killMember(pid, session int) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
@@ -87,16 +87,15 @@ func killMember(pid, session int) error {
 	return nil
 }
 
-// Foreign is a process that nobody has recorded, with a program named in
-// Config.Foreign.
+// Foreign is a process without a record whose program is named in Config.Foreign.
 type Foreign struct {
 	PID        int
-	Executable string   // empty if it cannot be seen
+	Executable string   // empty if it cannot be read
 	Command    []string // its arguments, at most 4 KiB of them
 }
 
-// findForeign lists the processes whose program has one of the names, in no
-// session of ours.
+// findForeign lists the processes whose program has one of the names. It leaves out
+// the sessions of our processes.
 func findForeign(names []string, ours map[int]bool) ([]Foreign, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -112,7 +111,7 @@ func findForeign(names []string, ours map[int]bool) ([]Foreign, error) {
 			continue
 		}
 		f := Foreign{PID: pid, Command: commandLine(pid)}
-		f.Executable, _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)) // another user's cannot be read
+		f.Executable, _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)) // unreadable for another user's process
 		program := f.Executable
 		if program == "" && len(f.Command) > 0 {
 			program = f.Command[0]

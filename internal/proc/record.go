@@ -14,8 +14,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
-// Record is what is known on disk of one process. PID, StartTicks and BootID
-// together name one process and never another; each alone can come again.
+// Record describes one process on disk. PID, StartTicks and BootID together identify
+// the process. Each of them alone can be the same for another process.
 type Record struct {
 	Name        string
 	Launch      uint64
@@ -29,20 +29,21 @@ type Record struct {
 	Stderr      Output
 }
 
-// Output is where the output of one launch begins.
+// Output is the place in a file where the output of one launch begins.
 type Output struct {
-	Path   string // empty: it goes nowhere
+	Path   string // empty if the output goes to /dev/null
 	Offset int64  // bytes
 }
 
 const (
 	recordSuffix = ".json"
-	maxRecord    = 64 << 10 // bytes of a record file; a longer one is none of ours
+	maxRecord    = 64 << 10 // bytes of a record's file; a longer file is not a record
 )
 
-// records is the directory with the records of processes. The record of a process
-// stands there from before its start until its end is known. Each launch has a file
-// of its own, so that the late removal of an old record cannot hit a new one.
+// records is the directory with the records of processes. A record is written before
+// its process starts, and removed when the end of the process is handled. Each launch
+// has a file of its own, so that a late removal of an old record cannot remove a new
+// one.
 type records struct{ dir string }
 
 func openRecords(dir string) (records, error) {
@@ -60,14 +61,14 @@ func (d records) path(r Record) string {
 	return filepath.Join(d.dir, fmt.Sprintf("%s.%d%s", url.PathEscape(r.Name), r.Launch, recordSuffix))
 }
 
-// save writes r durably: its file is the old one or the new one, never a part.
+// save writes r durably. After a crash its file is complete or does not exist.
 func (d records) save(r Record) error {
 	path := d.path(r)
 	return durable.Replace(path, path+".new", encodeRecord(r))
 }
 
-// remove deletes the file of r. It is not synced: a record that comes back
-// after a power cut belongs to another boot.
+// remove deletes the file of r. It does not sync the directory: a record that
+// reappears after a power cut belongs to an earlier boot.
 func (d records) remove(r Record) error {
 	if err := os.Remove(d.path(r)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -75,19 +76,20 @@ func (d records) remove(r Record) error {
 	return nil
 }
 
-// A lostRecord is the file of a launch that cannot be read.
+// A lostRecord is a record's file that cannot be read.
 type lostRecord struct {
 	path   string
-	name   string // of the node, and the launch: the file's name says both
+	name   string // the node's name; name and launch come from the file's name
 	launch uint64
 	err    error
 }
 
 func (l lostRecord) Error() string { return fmt.Sprintf("process record %s: %v", l.path, l.err) }
 
-// load reads all records. It reports records that cannot be read, and files that are
-// no records, and removes files that an interrupted save has left. If a newer
-// zeekfleet has written a record, load returns an error and removes nothing.
+// load reads all records. lost are the records that cannot be read, problems those
+// whose file name does not even say which launch they are about. load removes files
+// that an interrupted save has left. If a newer zeekfleet has written a record, load
+// returns an error and removes nothing.
 func (d records) load() (found []Record, lost []lostRecord, problems []error, err error) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
@@ -128,7 +130,7 @@ func (d records) load() (found []Record, lost []lostRecord, problems []error, er
 	return found, lost, problems, nil
 }
 
-// parseRecordName returns whose record a file of that name is.
+// parseRecordName returns the node and the launch whose record has this file name.
 func parseRecordName(base string) (name string, launch uint64, ok bool) {
 	rest := strings.TrimSuffix(base, recordSuffix)
 	i := strings.LastIndexByte(rest, '.')
@@ -151,7 +153,8 @@ func (d records) read(path string) (Record, error) {
 	return parseRecord(text, filepath.Base(path), d)
 }
 
-// parseRecord accepts only what save could have written to a file called base.
+// parseRecord reads the record in text, which is the content of a file called base.
+// It accepts only a record for which save uses this file name.
 func parseRecord(text []byte, base string, d records) (Record, error) {
 	if len(text) == 0 {
 		return Record{}, errors.New("it is empty")

@@ -11,10 +11,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/procfs"
 )
 
-// Recorded returns the living processes that the records in a directory name.
-// It changes nothing, so that it may look at a directory that a Host uses. It passes
-// over files that are no records. A directory that does not exist has no records. A
-// record of a newer zeekfleet is an error.
+// Recorded returns the records in a directory whose processes live. It changes
+// nothing, so the directory may be in use by a Host. It ignores files that it cannot
+// read as records. If the directory does not exist, it returns no records. It returns
+// an error if a newer zeekfleet has written a record.
 func Recorded(dir string) ([]Record, error) {
 	boot, err := readBootID()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-func TestRecordedShowsWhatLivesAndChangesNothing(t *testing.T) {
+func TestRecordedReturnsLivingProcessesAndChangesNothing(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	dir := filepath.Join(f.dir, "records")
 	f.start(f.spec("worker-1", "sleeper"))
@@ -36,7 +36,7 @@ func TestRecordedShowsWhatLivesAndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestDirectoryThatDoesNotExistHasNoRecords(t *testing.T) {
+func TestRecordedOfAMissingDirectory(t *testing.T) {
 	if living, err := proc.Recorded(filepath.Join(t.TempDir(), "none")); err != nil || len(living) > 0 {
 		t.Errorf("got %v, %v", living, err)
 	}

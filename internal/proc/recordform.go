@@ -9,7 +9,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/form"
 )
 
-// record1 is form 1 of a Record. Its file has a checksum.
+// record1 is form 1 of a Record. Its file has a checksum (durable.Seal).
 type record1 struct {
 	Version     int       `json:"version"`
 	Name        string    `json:"name"`
@@ -29,7 +29,8 @@ type output1 struct {
 	Offset int64  `json:"offset"`
 }
 
-// record0 is form 0. The first versions wrote it without a checksum.
+// record0 is form 0 of a Record. The first versions of zeekfleet wrote it without a
+// checksum.
 type record0 struct {
 	Name       string    `json:"name"`
 	Launch     uint64    `json:"launch"`
@@ -88,7 +89,8 @@ func decodeRecord0(text []byte) (Record, error) {
 	}, nil
 }
 
-// damaged says so, unless a newer zeekfleet has written what cannot be read.
+// damaged returns an error that says that a record is damaged. If a newer zeekfleet
+// has written the record, it returns err itself.
 func damaged(err error) error {
 	if isNewer(err) {
 		return err
@@ -96,6 +98,7 @@ func damaged(err error) error {
 	return fmt.Errorf("it is damaged: %w", err)
 }
 
+// isNewer reports whether err says that a newer zeekfleet has written a record.
 func isNewer(err error) bool {
 	_, ok := errors.AsType[*form.NewerError](err)
 	return ok

@@ -22,7 +22,7 @@ var sample = proc.Record{
 	Stderr: proc.Output{Path: "/var/lib/zeekfleet/nodes/worker-1/stderr", Offset: 17},
 }
 
-// A change of this file is a new form.
+// If this file must change, add a new form.
 func TestRecordIsWrittenInForm1(t *testing.T) {
 	want := must(os.ReadFile("testdata/record-1.json"))
 	if got := proc.EncodeRecord(sample); !bytes.Equal(got, want) {
@@ -48,7 +48,7 @@ func TestRecordsOfForm0AreRead(t *testing.T) {
 	}
 }
 
-func TestRecordThatIsNoneOfItsForm(t *testing.T) {
+func TestDecodeRecordRefusesOtherForms(t *testing.T) {
 	object, _, err := durable.Unseal(proc.EncodeRecord(sample))
 	if err != nil {
 		t.Fatal(err)

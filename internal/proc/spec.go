@@ -10,25 +10,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Spec says how one launch of a node is to be done.
+// Spec describes one launch of a node.
 type Spec struct {
-	Name        string   // of the node; at most 200 bytes
-	Launch      uint64   // tells this launch of the node from all others
-	Argv        []string // Argv[0] is an absolute path, or a bare name to be found in this process's PATH
+	Name        string   // the node's name; at most 200 bytes
+	Launch      uint64   // the number of the launch, unique for the node
+	Argv        []string // Argv[0] is an absolute path, or a bare name to find in this process's PATH
 	Env         []string // the complete environment, as name=value
-	Dir         string   // absolute working directory, created (0755) where missing
-	Fingerprint string   // of the plan; kept in the record, for the program that adopts the process
+	Dir         string   // absolute working directory, created with mode 0755 if it does not exist
+	Fingerprint string   // the plan's fingerprint; the record keeps it for an agent that adopts the process
 
-	// Stdout and Stderr are the files that the process appends to, relative to
-	// Dir or absolute, created with mode 0640. Empty means /dev/null. They are
-	// rotated (Config.OutputBytes), and may be the same file. Relative ones are in
-	// the reach of whoever runs as the process: they are refused if they are links.
-	// What an absolute one leads to when the process starts is what is written,
-	// rotated and read.
+	// Stdout and Stderr are the files to which the process appends, relative to Dir
+	// or absolute. They may be the same file. They are created with mode 0640 and
+	// rotated (Config.OutputBytes). Empty means /dev/null. A relative file must not
+	// be a link, because the node's user can put a link there. An absolute file may
+	// be a link: it is resolved once, when the process starts.
 	Stdout, Stderr string
 
-	// CPUs are the processors that the process may run on. Nil means those of
-	// this process; one that does not exist makes the launch fail.
+	// CPUs are the processors on which the process may run. Nil means those of this
+	// process. The launch fails if a processor does not exist.
 	CPUs []int
 
 	Limits Limits
@@ -36,33 +35,33 @@ type Spec struct {
 
 // Limits are the resource limits of a process.
 type Limits struct {
-	// CoreBytes bounds a core dump. Nil means as much as this process may
-	// grant, which is no limit where it runs as root.
+	// CoreBytes bounds a core dump. Nil means the largest limit that this process may
+	// set. For root that is no limit.
 	CoreBytes *uint64
 
 	// OpenFiles bounds the file descriptors. Zero means this process's own limit.
 	OpenFiles uint64
 
-	// MemoryBytes bounds what the process can allocate: heap and private
-	// writable mappings together (RLIMIT_DATA), so not what it maps of files
-	// or of network rings. Beyond it, allocations fail. It bounds each process
-	// of a node by itself, and is at least 16 MiB. Zero means no limit.
+	// MemoryBytes bounds the memory that the process can allocate: heap and private
+	// writable mappings together (RLIMIT_DATA), but not mapped files and packet
+	// rings. Beyond the limit allocations fail. The limit holds for each process of a
+	// node by itself. It is at least 16 MiB; zero means no limit.
 	//
-	// RLIMIT_AS would count address space that is only reserved, which both Go
-	// programs and packet rings do by the gigabyte.
+	// RLIMIT_AS is not used, because it counts reserved address space too: Go
+	// programs and packet rings reserve gigabytes.
 	MemoryBytes uint64
 }
 
-// Limits of a Spec beyond those of its fields.
+// The limits of a Spec.
 const (
 	maxName = 200     // bytes; it becomes part of a file name
 	maxSpec = 1 << 20 // bytes of arguments and environment together
-	maxCPU  = 1024    // processors that a CPU set of the kernel's default size names
+	maxCPU  = 1024    // processors in a CPU set of the kernel's default size
 
-	minMemory = 16 << 20 // bytes of a memory limit; no program starts below
+	minMemory = 16 << 20 // bytes of a memory limit; no program starts with less
 )
 
-// check reports what makes s impossible to launch.
+// check returns an error if s cannot be launched.
 func (s *Spec) check() error {
 	size := 0
 	for _, text := range [][]string{s.Argv, s.Env, {s.Dir, s.Stdout, s.Stderr}} {
@@ -96,29 +95,29 @@ func (s *Spec) check() error {
 	return nil
 }
 
-// Event is an outcome that a Host reports. The set is closed.
+// Event is an outcome that a Host reports: Started, StartFailed, Exited, StopFailed
+// or Freed.
 type Event interface{ isEvent() }
 
-// Started says that a launch's program runs, and that its record is on disk.
+// Started says that the program of a launch runs and that its record is on disk.
 type Started struct {
 	Name   string
 	Launch uint64
 	PID    int
 }
 
-// StartFailed says that a launch came to nothing; no process of it is left.
+// StartFailed says that a launch failed. No process of the launch is left.
 type StartFailed struct {
 	Name   string
 	Launch uint64
 	Err    error // one sentence that names the node
 
-	// Stdout and Stderr are the last lines of this launch's output, as in
-	// Exited.
+	// Stdout and Stderr are the last lines of this launch's output, as in Exited.
 	Stdout, Stderr string
 }
 
-// Exited says that a started or adopted process has ended. It is to be forgotten
-// (Host.Forget).
+// Exited says that a started or adopted process has ended. When the receiver has
+// handled the end, it must call Host.Forget.
 type Exited struct {
 	Name   string
 	Launch uint64
@@ -126,18 +125,18 @@ type Exited struct {
 	Status Status
 	Ran    time.Duration
 
-	// Killed says that Stop or Kill sent SIGKILL.
+	// Killed says that Stop sent SIGKILL.
 	Killed bool
 
-	// Left are processes of its session that outlived it, at most 100; they
-	// are left alone.
+	// Left are the PIDs of processes of its session that outlived it, at most 100.
+	// The Host leaves them alone.
 	Left []int
 
 	// Stdout and Stderr are the last lines of this launch's output
 	// (Config.TailLines), joined by newlines, without one at the end.
 	Stdout, Stderr string
 
-	Fingerprint string // as in its Spec
+	Fingerprint string // as in the Spec
 }
 
 func (Started) isEvent()     {}
@@ -146,25 +145,26 @@ func (Exited) isEvent()      {}
 func (StopFailed) isEvent()  {}
 func (Freed) isEvent()       {}
 
-// StopFailed says that a process which Stop or Kill was to end could not be
-// signalled, and runs on. It can be tried again.
+// StopFailed says that Stop could not signal a process. The process runs on. The
+// caller can try again.
 type StopFailed struct {
 	Name   string
 	Launch uint64
 	Err    error
 }
 
-// Freed says that an Unseen process is gone.
+// Freed says that an Unseen process has ended, or that its record was removed.
 type Freed struct {
 	Name   string
 	Launch uint64 // as in Unseen
 	PID    int
-	// Last says that no other of that node is left.
+	// Last says that the node has no other Unseen process.
 	Last bool
 }
 
-// Status is how a process ended. Its zero value says that this is unknown:
-// only the parent of a process learns it, and an adopted process has another.
+// Status says how a process ended. The zero value means unknown: the kernel tells
+// the status only to the parent, and this process is not the parent of an adopted
+// process.
 type Status struct {
 	Known      bool
 	Code       int         // exit code, if Signal is 0

@@ -31,7 +31,7 @@ func TestStopSendsSIGTERM(t *testing.T) {
 	}
 }
 
-func TestStopKillsOnceTheGraceIsOver(t *testing.T) {
+func TestStopKillsWhenTheGraceIsOver(t *testing.T) {
 	const grace = 300 * time.Millisecond
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	f.start(f.spec("worker-1", "deaf"))
@@ -66,7 +66,7 @@ func TestEarliestGraceCounts(t *testing.T) {
 	}
 }
 
-func TestStopAtOnceReachesTheWholeSession(t *testing.T) {
+func TestStopWithoutGraceKillsTheWholeSession(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	f.start(f.spec("worker-1", "forker", "stay"))
 	next[proc.Started](f)
@@ -81,11 +81,11 @@ func TestStopAtOnceReachesTheWholeSession(t *testing.T) {
 		t.Errorf("got %+v, want it killed", got)
 	}
 	if !endsWithin(child, patience) {
-		t.Errorf("process %d of the session lives on", child)
+		t.Errorf("process %d of the session still runs", child)
 	}
 }
 
-func TestWhatOutlivesItsLeaderIsReportedAndLeftAlone(t *testing.T) {
+func TestProcessesThatOutliveTheirLeaderAreReported(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	f.start(f.spec("worker-1", "forker", "exit"))
 	next[proc.Started](f)
@@ -98,7 +98,7 @@ func TestWhatOutlivesItsLeaderIsReportedAndLeftAlone(t *testing.T) {
 		t.Errorf("left: got %v, want %d", got.Left, child)
 	}
 	if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
-		t.Errorf("it does not live on: %v", err)
+		t.Errorf("process %d has ended: %v", child, err)
 	}
 	endsWithin(child, patience)
 }
@@ -163,7 +163,7 @@ func TestOnlyTheNamedLaunchIsStopped(t *testing.T) {
 	f.kill("worker-1", 1)
 }
 
-// kill ends a launch at once, and takes its Exited.
+// kill ends a launch at once, and receives its Exited.
 func (f *fleet) kill(name string, launch uint64) proc.Exited {
 	f.t.Helper()
 	if err := f.Stop(name, launch, 0); err != nil {

@@ -17,22 +17,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unseen is a node that may have a process which can be neither watched as ours
-// nor taken for gone.
+// Unseen is a node that may have a process which the Host cannot watch. Start refuses
+// the node until the process has ended, or a person has removed its record.
 type Unseen struct {
 	Name   string
-	Launch uint64 // 0: no record says
-	PID    int    // 0: nobody knows which it is
-	// Why is what a person is told: which process, which file, what to do.
+	Launch uint64 // 0 if no record names it
+	PID    int    // 0 if the process is not known
+	// Why is text for a person: which process, which file, and what to do.
 	Why string
 }
 
-// unseen is one until it is gone: its process has ended or, where it is a file
-// that stands for a process, somebody has removed that.
+// unseen is an Unseen with the means to find out when it is gone: when the process of
+// pidfd has ended, or when file no longer exists.
 type unseen struct {
 	Unseen
-	pidfd *os.File // nil: no process is known
-	file  string   // empty: there is none
+	pidfd *os.File // nil if no process is known
+	file  string   // empty if there is no file
 }
 
 func (u *unseen) gone() bool {
@@ -46,7 +46,7 @@ func (u *unseen) gone() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// unseenSet may be used from any goroutine.
+// unseenSet is the set of a Host's Unseen nodes. Any goroutine may use it.
 type unseenSet struct {
 	mu  sync.Mutex
 	all []*unseen
@@ -68,7 +68,7 @@ func (s *unseenSet) list() []Unseen {
 	return list
 }
 
-// of returns why a process of the node may live, or nothing.
+// of returns Why of the first Unseen of the node, or "" if it has none.
 func (s *unseenSet) of(name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +80,7 @@ func (s *unseenSet) of(name string) string {
 	return ""
 }
 
-// takeGone removes those that are gone.
+// takeGone removes the elements that are gone and returns their events.
 func (s *unseenSet) takeGone() []Freed {
 	s.mu.Lock()
 	all := slices.Clone(s.all)
@@ -132,9 +132,10 @@ func (h *Host) freeUnseen(ctx context.Context) {
 	}
 }
 
-// lookAround finds the processes of nodes that no readable record names: a
-// record that was lost or damaged must not make its node run twice.
-func (h *Host) lookAround(a *Adoption, lost []lostRecord, ours map[int]bool) error {
+// findUnrecorded finds the processes of nodes that no readable record names, and adds
+// them to the Unseen nodes: a lost or damaged record must not make a node run twice.
+// ours are the PIDs that are known already.
+func (h *Host) findUnrecorded(a *Adoption, lost []lostRecord, ours map[int]bool) error {
 	if h.cfg.NodesDir == "" && len(lost) == 0 {
 		return nil
 	}
@@ -143,12 +144,12 @@ func (h *Host) lookAround(a *Adoption, lost []lostRecord, ours map[int]bool) err
 		return err
 	}
 	maps.Copy(recorded, ours)
-	around, err := h.unrecorded(recorded)
+	search, err := h.searchNodes(recorded)
 	if err != nil {
 		return err
 	}
 	found := map[string]bool{}
-	for _, p := range around.processes {
+	for _, p := range search.processes {
 		found[p.node] = true
 		pidfd, err := openPidfd(p.pid)
 		if err != nil {
@@ -173,12 +174,12 @@ func (h *Host) lookAround(a *Adoption, lost []lostRecord, ours map[int]bool) err
 	for _, l := range lost {
 		switch {
 		case found[l.name]:
-		case around.blind != "":
+		case search.incomplete != "":
 			h.unseen.add(&unseen{file: l.path, Unseen: Unseen{Name: l.name, Launch: l.launch, Why: fmt.Sprintf(
-				"process record %s of node %s cannot be read (%v), and its process may live where nobody can look (%s): nothing is started in its place. "+
-					"When you know that the node does not run, remove that file", l.path, l.name, l.err, around.blind)}})
+				"process record %s of node %s cannot be read (%v), and the agent cannot inspect all processes (%s): the node may be running, so nothing is started in its place. "+
+					"When you know that the node does not run, remove that file", l.path, l.name, l.err, search.incomplete)}})
 		default:
-			// Everything that runs was looked at, and the node is not among it.
+			// The search inspected every process, and the node is not among them.
 			a.Problems = append(a.Problems, fmt.Errorf("%w; node %s has no process", l, l.name))
 			a.Ended = append(a.Ended, Exited{Name: l.name, Launch: l.launch})
 		}
@@ -186,11 +187,12 @@ func (h *Host) lookAround(a *Adoption, lost []lostRecord, ours map[int]bool) err
 	return nil
 }
 
-// surroundings are the processes of nodes that no record names.
-type surroundings struct {
+// nodeSearch is the result of a search for processes of nodes without a record.
+type nodeSearch struct {
 	processes []nodeProcess
-	// blind says why there may be more; empty: there are none.
-	blind string
+	// incomplete says why the search may have missed processes. It is empty if the
+	// search inspected every process.
+	incomplete string
 }
 
 type nodeProcess struct {
@@ -198,8 +200,8 @@ type nodeProcess struct {
 	pid  int
 }
 
-// recordedByOthers returns the living processes that other agents of this host
-// have records of: several can share one directory of nodes.
+// recordedByOthers returns the PIDs of living processes for which other agents of
+// this host have records. Several agents can share one directory of nodes.
 func (h *Host) recordedByOthers() (map[int]bool, error) {
 	pids := map[int]bool{}
 	if h.cfg.NodesDir == "" {
@@ -217,7 +219,7 @@ func (h *Host) recordedByOthers() (map[int]bool, error) {
 		}
 		records, err := Recorded(dir)
 		if err != nil {
-			continue // what cannot be read vouches for nothing
+			continue // the processes of these records count as unrecorded
 		}
 		for _, rec := range records {
 			pids[rec.PID] = true
@@ -226,13 +228,13 @@ func (h *Host) recordedByOthers() (map[int]bool, error) {
 	return pids, nil
 }
 
-// unrecorded looks at every process that leads a session, as all nodes do: it is
-// a node's if its working directory is that node's and its environment says so.
-// Processes with a record are passed over.
-func (h *Host) unrecorded(recorded map[int]bool) (surroundings, error) {
-	var s surroundings
+// searchNodes inspects every process that leads a session, as all nodes do, except
+// the recorded ones. The process is that of a node if its working directory is the
+// node's and its environment names the node.
+func (h *Host) searchNodes(recorded map[int]bool) (nodeSearch, error) {
+	var s nodeSearch
 	if h.cfg.NodesDir == "" {
-		return surroundings{blind: "nobody says where the nodes' directories are"}, nil
+		return nodeSearch{incomplete: "the directory of the nodes is not configured"}, nil
 	}
 	base, err := filepath.EvalSymlinks(h.cfg.NodesDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -246,7 +248,7 @@ func (h *Host) unrecorded(recorded map[int]bool) (surroundings, error) {
 		return s, err
 	}
 	if _, err := procfs.Dir(h.cfg.ProcDir).Stat(1); err != nil {
-		s.blind = "/proc hides processes"
+		s.incomplete = "/proc hides processes"
 	}
 	for _, pid := range pids {
 		st, err := procfs.Dir(h.cfg.ProcDir).Stat(pid)
@@ -256,12 +258,12 @@ func (h *Host) unrecorded(recorded map[int]bool) (surroundings, error) {
 		dir, err := os.Readlink(filepath.Join(h.cfg.ProcDir, fmt.Sprint(pid), "cwd"))
 		if errors.Is(err, fs.ErrPermission) {
 			if slices.Contains(h.cfg.Foreign, st.Name) {
-				s.blind = fmt.Sprintf("process %d (%s) cannot be looked at", pid, st.Name)
+				s.incomplete = fmt.Sprintf("process %d (%s) cannot be inspected", pid, st.Name)
 			}
 			continue
 		}
 		if err != nil {
-			continue // gone
+			continue // the process has ended
 		}
 		node, below := strings.CutPrefix(strings.TrimSuffix(dir, " (deleted)"), base+"/")
 		if below && !strings.Contains(node, "/") && h.runsAs(pid, node) && h.couldHaveStarted(pid, dir) {
@@ -271,21 +273,23 @@ func (h *Host) unrecorded(recorded map[int]bool) (surroundings, error) {
 	return s, nil
 }
 
-// nodeEnv is the variable by which a process knows which node it is.
+// nodeEnv is the variable that tells a process which node it is.
 const nodeEnv = "CLUSTER_NODE"
 
-// couldHaveStarted reports whether a process in a node's directory is of a user who
-// starts nodes: root, this process's own, or the one whose directory it is. Anybody
-// can go into a directory that others may enter, and call a process a node.
+// couldHaveStarted reports whether the user of a process in a node's directory can
+// start nodes. These users are root, the user of this process, and the owner of the
+// directory. Any other user can start a process in the directory that claims to be
+// the node.
 func (h *Host) couldHaveStarted(pid int, dir string) bool {
 	var process, home unix.Stat_t
 	if unix.Stat(filepath.Join(h.cfg.ProcDir, fmt.Sprint(pid)), &process) != nil {
-		return false // gone
+		return false // the process has ended
 	}
 	owner := unix.Stat(strings.TrimSuffix(dir, " (deleted)"), &home) == nil && home.Uid == process.Uid
 	return owner || process.Uid == 0 || int64(process.Uid) == int64(os.Geteuid())
 }
 
+// runsAs reports whether the environment of a process names the node.
 func (h *Host) runsAs(pid int, node string) bool {
 	env, err := os.ReadFile(filepath.Join(h.cfg.ProcDir, fmt.Sprint(pid), "environ"))
 	return err == nil && slices.ContainsFunc(bytes.Split(env, []byte{0}), func(kv []byte) bool {

@@ -14,17 +14,20 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// quick is a Host that looks often, and knows where the nodes' directories are.
+// quick is the configuration of a Host that checks often, with the directory of the
+// nodes.
 func quick(base string) proc.Config {
 	return proc.Config{NodesDir: base, Housekeeping: 5 * time.Millisecond}
 }
 
-// left is what a Host left running: a node that says who it is.
-func left(t *testing.T) (base string, record string, pid int) {
+// leftRunning starts a node whose environment names it, and ends its Host. It returns
+// the directory of the nodes, the file of the node's record, and the PID.
+func leftRunning(t *testing.T) (base string, record string, pid int) {
 	t.Helper()
 	base = t.TempDir()
 	first := newFleet(t, base, proc.Config{})
 	spec := first.spec("worker-1", "sleeper")
+	spec.Fingerprint = "1:022f"
 	spec.Env = append(spec.Env, "CLUSTER_NODE=worker-1")
 	first.start(spec)
 	pid = next[proc.Started](first).PID
@@ -32,8 +35,8 @@ func left(t *testing.T) (base string, record string, pid int) {
 	return base, filepath.Join(base, "records", first.settle()[0]), pid
 }
 
-// wantUnseen has one unseen process adopted, which is named with these words, and
-// nothing started in its place; and once it has ended, it is free.
+// wantUnseen checks that Adopt returns one Unseen with this PID and these words in
+// Why, and that Start refuses its node.
 func wantUnseen(t *testing.T, f *fleet, pid int, words ...string) {
 	t.Helper()
 	a, err := f.Adopt(t.Context())
@@ -52,10 +55,12 @@ func wantUnseen(t *testing.T, f *fleet, pid int, words ...string) {
 	}
 }
 
+// wantFreed kills the process and checks that Freed follows and that the node can be
+// started again.
 func wantFreed(t *testing.T, f *fleet, pid int) {
 	t.Helper()
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
-		t.Fatalf("it was to live: %v", err)
+		t.Fatalf("the process had ended: %v", err)
 	}
 	if got := next[proc.Freed](f); got.Name != "worker-1" || got.PID != pid || !got.Last {
 		t.Errorf("got %+v, want process %d freed", got, pid)
@@ -66,17 +71,17 @@ func wantFreed(t *testing.T, f *fleet, pid int) {
 	_ = endsWithin(pid, patience)
 }
 
-func TestProcessHiddenFromTheAgentIsNeitherEndedNorReplaced(t *testing.T) {
-	base, record, pid := left(t)
+func TestHiddenProcessIsNeitherEndedNorReplaced(t *testing.T) {
+	base, record, pid := leftRunning(t)
 	cfg := quick(base)
 	cfg.ProcDir = t.TempDir() // as if /proc hid everything
 	f := newFleet(t, base, cfg)
-	wantUnseen(t, f, pid, fmt.Sprintf("process %d may be that of node worker-1 and cannot be looked at", pid), "remove "+record)
+	wantUnseen(t, f, pid, fmt.Sprintf("process %d may be the process of node worker-1, but the agent cannot inspect it", pid), "remove "+record)
 	wantFreed(t, f, pid)
 }
 
-func TestRecordThatIsRemovedFreesTheNodeOfAnotherProgramsProcess(t *testing.T) {
-	base, record, pid := left(t)
+func TestRemovalOfTheRecordFreesTheNode(t *testing.T) {
+	base, record, pid := leftRunning(t)
 	cfg := quick(base)
 	cfg.ProcDir = t.TempDir()
 	f := newFleet(t, base, cfg)
@@ -88,7 +93,7 @@ func TestRecordThatIsRemovedFreesTheNodeOfAnotherProgramsProcess(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
-		t.Fatalf("it was to live: %v", err)
+		t.Fatalf("the process had ended: %v", err)
 	}
 	_ = endsWithin(pid, patience)
 }
@@ -104,8 +109,8 @@ func TestDamagedRecordDoesNotMakeItsNodeRunTwice(t *testing.T) {
 			text[bytes.Index(text, []byte(`"boot_id":"`))+len(`"boot_id":"`)] ^= 1
 			return os.WriteFile(path, text, 0o600)
 		},
-		"the plan": func(path string, text []byte) error {
-			text[bytes.Index(text, []byte(`"plan_hash":"`))+len(`"plan_hash":"`)] ^= 1
+		"the fingerprint": func(path string, text []byte) error {
+			text[bytes.Index(text, []byte(`"fingerprint":"`))+len(`"fingerprint":"`)] ^= 1
 			return os.WriteFile(path, text, 0o600)
 		},
 		"cut":   func(path string, text []byte) error { return os.WriteFile(path, text[:len(text)/2], 0o600) },
@@ -124,12 +129,11 @@ func TestDamagedRecordDoesNotMakeItsNodeRunTwice(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			base, record, pid := left(t)
+			base, record, pid := leftRunning(t)
 			text, err := os.ReadFile(record)
 			if err != nil {
 				t.Fatal(err)
 			}
-			text = bytes.Replace(text, []byte(`"plan_hash":""`), []byte(`"plan_hash":"a"`), 1)
 			if err := damage(record, text); err != nil {
 				t.Fatal(err)
 			}
@@ -140,8 +144,8 @@ func TestDamagedRecordDoesNotMakeItsNodeRunTwice(t *testing.T) {
 	}
 }
 
-func TestRecordThatIsMissingDoesNotMakeItsNodeRunTwice(t *testing.T) {
-	base, record, pid := left(t)
+func TestMissingRecordDoesNotMakeItsNodeRunTwice(t *testing.T) {
+	base, record, pid := leftRunning(t)
 	if err := os.Remove(record); err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +154,8 @@ func TestRecordThatIsMissingDoesNotMakeItsNodeRunTwice(t *testing.T) {
 	wantFreed(t, f, pid)
 }
 
-func TestDamagedRecordWhereNobodyCanLookIsNamedWithItsFile(t *testing.T) {
-	base, record, pid := left(t)
+func TestDamagedRecordWithHiddenProcessesIsNamedWithItsFile(t *testing.T) {
+	base, record, pid := leftRunning(t)
 	if err := os.WriteFile(record, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -166,12 +170,12 @@ func TestDamagedRecordWhereNobodyCanLookIsNamedWithItsFile(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
-		t.Fatalf("it was to live: %v", err)
+		t.Fatalf("the process had ended: %v", err)
 	}
 	_ = endsWithin(pid, patience)
 }
 
-// Agents of one host can share a directory of nodes.
+// Several agents of one host can share a directory of nodes.
 func TestNodesOfAnotherAgentAreNotUnseen(t *testing.T) {
 	nodes := t.TempDir()
 	start := func(agent, node string) (pid int) {
@@ -196,7 +200,7 @@ func TestNodesOfAnotherAgentAreNotUnseen(t *testing.T) {
 	f.settle()
 	f = newFleet(t, filepath.Join(nodes, "agent-1"), quick(nodes))
 	if a := f.adopt(); len(a.Unseen) != 1 || a.Unseen[0].PID != pids[1] {
-		t.Errorf("got %+v, want process %d unseen, which no record names any more", a, pids[1])
+		t.Errorf("got %+v, want process %d unseen, because its record was removed", a, pids[1])
 	}
 	f.settle()
 	for _, pid := range pids {
@@ -207,11 +211,12 @@ func TestNodesOfAnotherAgentAreNotUnseen(t *testing.T) {
 	}
 }
 
-// A person who looks around in a node's directory runs no node.
+// A person may have a shell in a node's directory. Its environment does not name the
+// node, so it is not the node's process.
 func TestShellInANodesDirectoryIsNoNode(t *testing.T) {
 	base := t.TempDir()
 	first := newFleet(t, base, proc.Config{})
-	first.start(first.spec("worker-1", "sleeper")) // does not say which node it is
+	first.start(first.spec("worker-1", "sleeper")) // its environment does not name the node
 	pid := next[proc.Started](first).PID
 	first.hear("ready")
 	if err := os.Remove(filepath.Join(base, "records", first.settle()[0])); err != nil {
@@ -227,7 +232,7 @@ func TestShellInANodesDirectoryIsNoNode(t *testing.T) {
 	_ = endsWithin(pid, patience)
 }
 
-func TestLinkCalledLikeAnOutputFileIsNotFollowed(t *testing.T) {
+func TestRelativeOutputPathMustNotBeALink(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	spec := f.spec("worker-1", "crasher", "exit", "0", "said", "")
 	target := filepath.Join(t.TempDir(), "target")

@@ -1,5 +1,5 @@
-// Package proctest has a Host without processes, for tests of what is built on
-// package proc. Its nodes start at once, end when they are told to, and do
-// what a test asks of them. Time is that of the time package, so that graces
-// pass in a synctest bubble. It starts no goroutines; a grace is a timer.
+// Package proctest has a Host without processes, for tests of packages that use
+// package proc. Its nodes start at once and end when they are stopped. Tests control
+// everything else. It takes the time from package time, so graces pass in a synctest
+// bubble. It starts no goroutines; a grace is a timer.
 package proctest

@@ -13,20 +13,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// maxEvents bounds the events that nobody has taken; a test that lets more pile
-// up is wrong.
+// maxEvents bounds the events that were not received. A Host panics beyond it.
 const maxEvents = 4096
 
 // Config says how the nodes of a Host behave. Its zero value works.
 type Config struct {
-	// Survivors are what Adopt finds running.
+	// Survivors are the records that Adopt returns as Running.
 	Survivors []proc.Record
 
-	// Found are the other things that Adopt finds; its Running is ignored.
+	// Found is the rest of the result of Adopt. Its Running is ignored.
 	Found proc.Adoption
 
-	// OnStart decides about a launch: an error becomes that of StartFailed.
-	// Nil lets all of them start.
+	// OnStart decides about each launch: an error makes it fail with StartFailed. Nil
+	// lets all launches succeed.
 	OnStart func(proc.Spec) error
 
 	// Untouchable nodes belong to another user: they cannot be signalled.
@@ -36,7 +35,7 @@ type Config struct {
 	Deaf map[string]bool
 }
 
-// Host has the methods of a proc.Host.
+// Host has the methods of a proc.Host that package daemon uses.
 type Host struct {
 	cfg    Config
 	events chan proc.Event
@@ -65,10 +64,10 @@ func New(cfg Config) *Host {
 	}
 }
 
-// Events returns where outcomes arrive.
+// Events returns the channel of outcomes.
 func (h *Host) Events() <-chan proc.Event { return h.events }
 
-// Adopt finds the survivors.
+// Adopt returns Config.Found with Config.Survivors as Running.
 func (h *Host) Adopt(ctx context.Context) (proc.Adoption, error) {
 	if err := context.Cause(ctx); err != nil {
 		return proc.Adoption{}, err
@@ -83,7 +82,7 @@ func (h *Host) Adopt(ctx context.Context) (proc.Adoption, error) {
 	return found, nil
 }
 
-// Start starts a node at once, and its event is there when Start returns.
+// Start starts a node at once. Its event is in the channel when Start returns.
 func (h *Host) Start(spec proc.Spec) error {
 	var refused error
 	if h.cfg.OnStart != nil {
@@ -108,8 +107,8 @@ func (h *Host) Start(spec proc.Spec) error {
 	return nil
 }
 
-// Stop ends a node: at once with exit code 0, or if it is deaf with SIGKILL
-// when the grace is over.
+// Stop ends a node at once with exit code 0. It ends a deaf node with SIGKILL when
+// the grace is over.
 func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -138,11 +137,11 @@ func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
 
 var killed = proc.Status{Known: true, Signal: unix.SIGKILL}
 
-// Forget does nothing, for there are no records.
+// Forget does nothing, because there are no records.
 func (h *Host) Forget(name string, launch uint64) {}
 
-// Exit lets the node called name end by itself, survived by processes of its
-// session. It panics if there is none.
+// Exit makes the node called name end by itself. left are the processes of its
+// session that outlive it. Exit panics if the node does not run.
 func (h *Host) Exit(name string, status proc.Status, left ...int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -151,8 +150,8 @@ func (h *Host) Exit(name string, status proc.Status, left ...int) {
 	h.end(n, status, false)
 }
 
-// Write sets what the node called name has written so far. It panics if there
-// is none.
+// Write sets the output of the node called name so far. It panics if the node does
+// not run.
 func (h *Host) Write(name, stdout, stderr string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -160,16 +159,16 @@ func (h *Host) Write(name, stdout, stderr string) {
 	n.stdout, n.stderr = stdout, stderr
 }
 
-// Spec returns what the running node called name was started with. It panics if
-// there is none.
+// Spec returns the Spec with which the node called name was started. It panics if the
+// node does not run.
 func (h *Host) Spec(name string) proc.Spec {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.running(name).spec
 }
 
-// Running lists the nodes that run, by name. They are what the next Host would
-// adopt.
+// Running returns the records of the nodes that run, sorted by name. The next Host
+// can adopt them.
 func (h *Host) Running() []proc.Record {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -195,7 +194,8 @@ func (h *Host) find(name string, launch uint64) (*node, error) {
 	return nil, fmt.Errorf("%w (%d)", proc.ErrNoSuchLaunch, launch)
 }
 
-// end is called with mu held. Only a parent learns a status.
+// end ends a node and emits its event. The caller holds mu. The status of an adopted
+// node is unknown, as in package proc.
 func (h *Host) end(n *node, status proc.Status, wasKilled bool) {
 	if n.grace != nil {
 		n.grace.Stop()

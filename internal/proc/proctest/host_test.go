@@ -15,7 +15,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 )
 
-// processes is what package daemon needs of either Host.
+// processes has the methods of a Host that package daemon uses.
 type processes interface {
 	Adopt(context.Context) (proc.Adoption, error)
 	Start(proc.Spec) error
@@ -98,7 +98,7 @@ func TestHost(t *testing.T) {
 	}
 }
 
-func TestRefusedStartIsReportedAsFailed(t *testing.T) {
+func TestErrorOfOnStartIsReportedAsStartFailed(t *testing.T) {
 	because := errors.New("no such program")
 	h := proctest.New(proctest.Config{OnStart: func(proc.Spec) error { return because }})
 	if err := h.Start(proc.Spec{Name: "worker-1", Launch: 3}); err != nil {

@@ -16,35 +16,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helperName is Argv[0] of a process that is to be a launch helper. No file has
-// that name, so nothing is called so by accident.
+// helperName is Argv[0] of a launch helper. A program started from a shell cannot
+// have this name by accident.
 const helperName = "zeekfleet: launching"
 
-// The helper's descriptors beyond the standard ones, which the program inherits.
+// The helper's descriptors besides the standard ones. The program inherits only the
+// standard ones.
 const (
 	ordersFD = 3
 	statusFD = 4
 )
 
-// statusReady is what the helper writes right before it executes the program.
-// If that fails, a failure follows.
+// statusReady is the byte that the helper writes right before it executes the
+// program. If the execution fails, the helper writes a failure after it.
 const statusReady = '+'
 
-// maxStatus bounds what the helper says.
+// maxStatus bounds the bytes that the helper writes.
 const maxStatus = 64 << 10
 
-// ChildMain turns this process into a program of a node if a Host started it as
-// launch helper, and then does not return. It must be called first in main, and
-// in TestMain where a Host is tested: the processes of a Host are forked from
-// its own executable.
+// ChildMain returns at once, unless a Host started this process as launch helper. In
+// a helper it executes the program of a node and does not return. A Host starts its
+// own executable as helper, so main must call ChildMain first, as must the TestMain
+// of tests with a Host.
 func ChildMain() {
 	if len(os.Args) > 0 && os.Args[0] == helperName {
 		os.Exit(helperMain())
 	}
 }
 
-// orders tell the helper what to do. Bytes, because strings would lose what is
-// not UTF-8 on their way through JSON.
+// orders tell the helper what to execute. They travel as JSON. Texts are bytes,
+// because JSON strings cannot hold text that is not UTF-8.
 type orders struct {
 	Program []byte
 	Argv    [][]byte
@@ -81,9 +82,11 @@ func toStrings(texts [][]byte) []string {
 	return all
 }
 
-// A failure is what the helper could not do.
+// A failure is the helper's reason why it could not execute the program.
 type failure struct{ Reason string }
 
+// parseStatus reads everything that the helper has written. The error is the
+// helper's failure.
 func parseStatus(said []byte) (ready bool, err error) {
 	rest, ready := bytes.CutPrefix(said, []byte{statusReady})
 	if len(rest) == 0 {
@@ -96,28 +99,28 @@ func parseStatus(said []byte) (ready bool, err error) {
 	return ready, errors.New(f.Reason)
 }
 
-// helperMain runs in the helper, and returns only if the program cannot be
-// executed.
+// helperMain runs in the helper. It returns an exit code, and only if the program
+// cannot be executed.
 func helperMain() (code int) {
-	// The program gets descriptors 0 to 2, whatever else was inherited.
+	// The program gets only descriptors 0 to 2, even if the helper inherited more.
 	if err := unix.CloseRange(ordersFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		unix.CloseOnExec(ordersFD)
 		unix.CloseOnExec(statusFD)
 	}
 	var o orders
 	if err := json.NewDecoder(os.NewFile(ordersFD, "orders")).Decode(&o); err != nil {
-		return 1 // the agent has ended or thought better of it
+		return 1 // the agent has ended, or has undone the launch
 	}
 	status := os.NewFile(statusFD, "status")
 	err := o.execute(status)
-	// If nobody hears it, nobody is there to care.
+	// If the pipe is closed, the agent has ended and needs no reason.
 	_ = json.NewEncoder(status).Encode(failure{Reason: err.Error()})
 	return 1
 }
 
-// execute becomes the program. It returns what prevented that.
+// execute turns the helper into the program. It returns only if that fails.
 func (o *orders) execute(status io.Writer) error {
-	runtime.LockOSThread() // affinity is the thread's that executes
+	runtime.LockOSThread() // the program gets the affinity of the thread that executes it
 	if err := os.Chdir(string(o.Dir)); err != nil {
 		return fmt.Errorf("working directory: %w", err)
 	}
@@ -134,7 +137,7 @@ func (o *orders) execute(status io.Writer) error {
 	return execError(path, syscall.Exec(path, toStrings(o.Argv), toStrings(o.Env)))
 }
 
-// execError says what a person can look for.
+// execError returns an error that names the cause as a person would look for it.
 func execError(path string, err error) error {
 	switch _, missing := os.Stat(path); {
 	case errors.Is(err, unix.ENOENT) && missing == nil:
@@ -159,7 +162,7 @@ func setCPUs(cpus []int) error {
 	}
 	err := unix.SchedSetaffinity(0, &set)
 	if err == nil {
-		// The kernel leaves out those that do not exist, as long as one does.
+		// The kernel ignores processors that do not exist, unless none exists.
 		err = unix.SchedGetaffinity(0, &got)
 	}
 	if errors.Is(err, unix.EINVAL) || err == nil && got != set {
