@@ -80,7 +80,7 @@ func asNode0(n Node) node0 {
 		MetricsPort: asPort0(n.MetricsPort),
 	}
 	for _, o := range n.Options {
-		frozen.Options = append(frozen.Options, option0{o.Name, o.Value})
+		frozen.Options = append(frozen.Options, option0(o))
 	}
 	return frozen
 }
