@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// corePattern is where the kernel puts core files (man 5 core).
+// corePattern says where the kernel writes core files (man 5 core).
 type corePattern struct {
-	text    string // of /proc/sys/kernel/core_pattern
-	usesPID bool   // core_uses_pid: a name without the PID gets it appended
+	text    string // the content of /proc/sys/kernel/core_pattern
+	usesPID bool   // core_uses_pid: the kernel appends the PID to a name without it
 }
 
 func readCorePattern() (corePattern, error) {
@@ -33,7 +33,8 @@ func readCorePattern() (corePattern, error) {
 	}, nil
 }
 
-// handler returns the program to which the kernel pipes core files, if it does.
+// handler returns the program to which the kernel pipes core files. It is false if
+// the kernel writes files.
 func (p corePattern) handler() (string, bool) {
 	command, piped := strings.CutPrefix(p.text, "|")
 	if !piped {
@@ -43,8 +44,8 @@ func (p corePattern) handler() (string, bool) {
 	return program, true
 }
 
-// glob returns the pattern that the core file of r matches, for filepath.Glob. What
-// of its name cannot be known is left open.
+// glob returns a pattern for filepath.Glob that the core file of r matches. It has a
+// "*" for each part of the name that is not known.
 func (p corePattern) glob(r Record) string {
 	var b strings.Builder
 	text, hasPID := p.text, false
@@ -54,7 +55,7 @@ func (p corePattern) glob(r Record) string {
 			continue
 		}
 		if i++; i == len(text) {
-			break // a single % at the end is dropped
+			break // the kernel drops a single % at the end
 		}
 		switch text[i] {
 		case '%':
@@ -67,7 +68,7 @@ func (p corePattern) glob(r Record) string {
 		case 'E':
 			b.WriteString(literal(strings.ReplaceAll(r.Program, "/", "!")) + "*")
 		case 'h', 'e', 'f', 't', 'i', 'I', 'P', 'u', 'g', 'd', 'c', 'C', 'F':
-			// The thread's name, its number, the PID of another namespace, …
+			// Such as the thread's name or number, or the PID in another namespace.
 			b.WriteByte('*')
 		}
 	}
@@ -92,21 +93,21 @@ func literal(text string) string { return globEscaper.Replace(text) }
 
 var globEscaper = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
 
-// clockSlack is by how much the time of a file and that of a record may be apart.
+// clockSlack is how far the time of a file may lie outside the lifetime of its
+// process.
 const clockSlack = time.Second
 
-// lived reports whether the process of r wrote a file of that time, or could
-// have.
+// lived reports whether the process of r can have written a file with this time.
 func (r *Record) lived(at time.Time) bool {
 	return !at.Before(r.When.Add(-r.Uptime-clockSlack)) && !at.After(r.When.Add(clockSlack))
 }
 
-// find returns the core file of r: the newest of those that could be it and were
-// written in its lifetime.
+// find returns the core file of r: the newest file that matches the pattern and was
+// written in the lifetime of the process.
 func (p corePattern) find(r Record) (string, bool) {
 	pattern := p.glob(r)
 	if !filepath.IsAbs(pattern) {
-		return "", false // its working directory is not known
+		return "", false // r has no working directory
 	}
 	paths, err := filepath.Glob(pattern)
 	if err != nil {
@@ -132,8 +133,8 @@ func (p corePattern) find(r Record) (string, bool) {
 	return slices.MaxFunc(found, func(a, b candidate) int { return a.at.Compare(b.at) }).path, true
 }
 
-// needsExamination reports whether there may be a core file, and if not, why not
-// where one would be expected.
+// needsExamination reports whether there may be a core file. If there is none although
+// the signal should cause one, note says why.
 func needsExamination(e Exit) (pending bool, note string) {
 	switch {
 	case !e.Known || e.CoreDumped:
@@ -145,13 +146,13 @@ func needsExamination(e Exit) (pending bool, note string) {
 	return false, ""
 }
 
-// dumping are the signals whose default is to dump core (man 7 signal).
+// dumping are the signals whose default action is to dump core (man 7 signal).
 var dumping = []unix.Signal{
 	unix.SIGQUIT, unix.SIGILL, unix.SIGABRT, unix.SIGFPE, unix.SIGSEGV,
 	unix.SIGBUS, unix.SIGSYS, unix.SIGTRAP, unix.SIGXCPU, unix.SIGXFSZ,
 }
 
-// handled says where the core of r went that was given to program.
+// handled returns the note of a record whose core file the kernel piped to program.
 func handled(program string, r Record) string {
 	note := fmt.Sprintf("core file handled by %s", program)
 	if filepath.Base(program) == "systemd-coredump" {

@@ -2,19 +2,19 @@
 // how long it ran, its last output, its plan, and, if there is a core file and a
 // debugger, the backtrace.
 //
-// The package owns a directory. It has a directory for each node, with a JSON file
-// for each crash (recordform.go). The files are readable for their owner alone,
-// because plans and output may hold secrets. A file is written whole or not at all.
-// A file that cannot be read is skipped and reported. The records are bounded per
-// node, in nodes and in bytes. At a bound the oldest records go; the newest record
-// of each node goes last.
+// The package owns a directory. It contains a directory for each node, with a JSON
+// file for each crash (recordform.go). Only the owner can read the files, because
+// plans and output may contain secrets. A file is always complete. The package skips
+// and reports a file that it cannot read. The number of records per node, the number
+// of nodes and the size of all files are bounded. At a bound the oldest records are
+// removed, but the newest record of each node last.
 //
-// One process adds and examines records. Any number of others read them at the same
-// time.
+// Only one process adds and examines records. Other processes may read them at the
+// same time.
 //
 // # Goroutines
 //
 // The package starts none. Run examines one crash at a time, in the goroutine of its
-// caller; Add does not wait for it. A record says whether it is still to be
-// examined, so that a later Run goes on where an earlier one ended.
+// caller. Add does not wait for it. Each record says whether it must still be
+// examined, so a later Run continues the work of an earlier one.
 package crash

@@ -16,13 +16,13 @@ import (
 )
 
 // Run looks for the core file of each crash and adds the debugger's backtrace to the
-// record, one crash at a time. It ends when ctx is done, and returns ctx's cause.
-// The debugger has the lowest priority and a deadline. The next Run begins again
-// with the crash that this one was examining at its end.
+// record, one crash at a time. The debugger has the lowest priority and a deadline.
+// Run ends when ctx is done and returns the cause of ctx. If it is then examining a
+// crash, the next Run examines that crash again.
 func (s *Store) Run(ctx context.Context) error {
 	for {
 		if err := s.examineAll(ctx); err != nil && ctx.Err() == nil {
-			s.cfg.Logger.Warn("crash not examined", "err", err)
+			s.cfg.Logger.Warn("crashes could not be examined", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -51,16 +51,16 @@ func (s *Store) examineAll(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("update crash record of node %s: %w", r.Node, err))
 			continue
 		}
-		errs = append(errs, s.thinCores(ctx, r.Node))
+		errs = append(errs, s.removeOldCores(ctx, r.Node))
 		s.cfg.Logger.Info("crash examined", "node", r.Node, "core", r.Core)
 	}
 	return errors.Join(errs...)
 }
 
-// thinCores removes the core files of a node that exceed Config.Cores: a crash
-// loop would fill the disk with them. The records stay.
-func (s *Store) thinCores(ctx context.Context, node mgmt.NodeName) error {
-	records, _ := s.List(node) // what cannot be read has been told
+// removeOldCores removes the core files of a node that exceed Config.Cores, so that a
+// node that crashes again and again does not fill the disk. The records stay.
+func (s *Store) removeOldCores(ctx context.Context, node mgmt.NodeName) error {
+	records, _ := s.List(node) // examineAll has reported unreadable records
 	kept := map[string]bool{}
 	var errs []error
 	for _, r := range records { // newest first
@@ -73,7 +73,7 @@ func (s *Store) thinCores(ctx context.Context, node mgmt.NodeName) error {
 		}
 		info, err := os.Lstat(r.Core)
 		if err != nil || !info.Mode().IsRegular() || !r.lived(info.ModTime()) {
-			continue // somebody has seen to it
+			continue // it is gone, or another file has its name
 		}
 		if err := os.Remove(r.Core); err != nil {
 			errs = append(errs, fmt.Errorf("remove an old core file: %w", err))
@@ -86,7 +86,7 @@ func (s *Store) thinCores(ctx context.Context, node mgmt.NodeName) error {
 	return errors.Join(errs...)
 }
 
-// examine fills in what r's core file has to tell.
+// examine looks for r's core file and sets r.Core, r.Backtrace and r.Note.
 func (s *Store) examine(ctx context.Context, r *Record) {
 	pattern, err := s.corePattern()
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *Store) examine(ctx context.Context, r *Record) {
 	}
 }
 
-// backtrace returns the beginning of what the debugger says of a core file.
+// backtrace returns the beginning of the debugger's output for a core file.
 func (s *Store) backtrace(ctx context.Context, program, core string) (string, error) {
 	debugger, err := exec.LookPath(s.cfg.Debugger)
 	if err != nil {
@@ -121,8 +121,8 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 	if !filepath.IsAbs(program) {
 		return "", errors.New("the program is not known")
 	}
-	// The core file lies where the node's user can replace it: the debugger gets
-	// the file that was looked at here, and nothing by name.
+	// The node's user can replace the core file. So the debugger gets the file that is
+	// opened and checked here, as a descriptor and not by its name.
 	opened, err := durable.OpenRegular(core)
 	if err != nil {
 		return "", err
@@ -135,13 +135,13 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 	err = run.Program{
 		Argv: []string{
 			debugger, "-batch", "-nx",
-			"-iex", "set auto-load no", // nothing that lies about is to be executed
+			"-iex", "set auto-load no", // do not execute scripts that the debugger finds
 			"-ex", "bt 100", "-ex", "thread apply all bt 100",
 			program, "/proc/self/fd/3",
 		},
 		Env:    append(os.Environ(), "LC_ALL=C", "DEBUGINFOD_URLS="), // no downloads
 		Dir:    "/",
-		Files:  []*os.File{opened}, // 3
+		Files:  []*os.File{opened}, // descriptor 3
 		Stdout: output,
 		Stderr: output,
 		Nice:   lowestPriority,
@@ -153,7 +153,7 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 	case err != nil:
 		return "", fmt.Errorf("%s: %v: %s", s.cfg.Debugger, err, mgmt.LastLines(text, 1, false))
 	case text == "":
-		return "", fmt.Errorf("%s says nothing", s.cfg.Debugger)
+		return "", fmt.Errorf("%s printed nothing", s.cfg.Debugger)
 	}
 	return text, nil
 }

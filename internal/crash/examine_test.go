@@ -21,7 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 )
 
-// roleEnv makes the test binary the debugger.
+// roleEnv makes the test binary run as debugger, in one of several roles.
 const roleEnv = "CRASH_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func TestWhereCoreFilesAreLookedFor(t *testing.T) {
+func TestPatternOfCoreFiles(t *testing.T) {
 	r := crash.Record{
 		PID: 4711, Dir: "/state/nodes/worker-1", Program: "/opt/zeek/bin/zeek",
 		Exit: crash.Exit{Known: true, Signal: 11, CoreDumped: true},
@@ -67,22 +67,22 @@ func TestWhereCoreFilesAreLookedFor(t *testing.T) {
 		"in a fixed directory":          {"/cores/core.%e.%p", false, "/cores/core.*.4711"},
 		"by signal, time and host":      {"core-%s-%t-%h", false, "/state/nodes/worker-1/core-11-*-*"},
 		"by the path of the program":    {"core%E", false, "/state/nodes/worker-1/core!opt!zeek!bin!zeek*"},
-		"by the PID of another's view":  {"core.%P.%i.%I", false, "/state/nodes/worker-1/core.*.*.*"},
+		"with PIDs of other namespaces": {"core.%P.%i.%I", false, "/state/nodes/worker-1/core.*.*.*"},
 		"a percent sign":                {"100%%", false, "/state/nodes/worker-1/100%"},
-		"what nobody knows is dropped":  {"core%z%", false, "/state/nodes/worker-1/core"},
-		"names are not patterns":        {"co[r]e*?", false, `/state/nodes/worker-1/co\[r]e\*\?`},
+		"unknown letters are dropped":   {"core%z%", false, "/state/nodes/worker-1/core"},
+		"names are escaped":             {"co[r]e*?", false, `/state/nodes/worker-1/co\[r]e\*\?`},
 		"with a directory for each PID": {"/cores/%p/core", true, "/cores/4711/core"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := crash.Glob(tt.pattern, tt.usesPID, r); got != tt.want {
-				t.Errorf("looked for by %q, want %q", got, tt.want)
+				t.Errorf("pattern %q, want %q", got, tt.want)
 			}
 		})
 	}
 }
 
-// examined adds r, whose working directory has the files, and returns it as Run
-// has left it. The debugger is this binary in a role.
+// examined adds r, with files in its working directory, and returns its record after
+// Run. The debugger is this binary in a role.
 func examined(t *testing.T, cfg crash.Config, pattern, role string, r crash.Record, files ...string) crash.Record {
 	t.Helper()
 	if r.Dir == "" {
@@ -113,10 +113,10 @@ func examined(t *testing.T, cfg crash.Config, pattern, role string, r crash.Reco
 	return got
 }
 
-// runUntilExamined runs s until it has examined n crashes.
+// runUntilExamined calls Run of a new store until it has examined n crashes.
 func runUntilExamined(t *testing.T, cfg crash.Config, pattern string, n int) {
 	t.Helper()
-	log := make(told, 100)
+	log := make(messages, 100)
 	cfg.Logger = slog.New(log)
 	s := open(t, cfg)
 	s.Cores(pattern, false)
@@ -135,13 +135,13 @@ func runUntilExamined(t *testing.T, cfg crash.Config, pattern string, n int) {
 	}
 }
 
-// told is a log of messages.
-type told chan string
+// messages is a slog.Handler that sends the text of each message.
+type messages chan string
 
-func (l told) Enabled(context.Context, slog.Level) bool { return true }
-func (l told) WithAttrs([]slog.Attr) slog.Handler       { return l }
-func (l told) WithGroup(string) slog.Handler            { return l }
-func (l told) Handle(_ context.Context, r slog.Record) error {
+func (l messages) Enabled(context.Context, slog.Level) bool { return true }
+func (l messages) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l messages) WithGroup(string) slog.Handler            { return l }
+func (l messages) Handle(_ context.Context, r slog.Record) error {
 	l <- r.Message
 	return nil
 }
@@ -165,11 +165,11 @@ func TestBacktrace(t *testing.T) {
 	}{
 		"a core file": {record: segv(), files: []string{"core"},
 			core: "core", backtrace: "#0  0xdeadbeef in crash ()\narguments: -batch|-nx|"},
-		"one with the PID in its name": {record: segv(), pattern: "core.%p", files: []string{"core.1000", "core.1001", "core.1002"},
+		"a core file with the PID in its name": {record: segv(), pattern: "core.%p", files: []string{"core.1000", "core.1001", "core.1002"},
 			core: "core.1001", backtrace: "#0"},
 		"no core file": {record: segv(),
 			note: `the core file is not where core_pattern "core" says`},
-		"a program takes it": {record: segv(), pattern: "|/usr/lib/systemd/systemd-coredump %P %u", files: []string{"core"},
+		"systemd-coredump takes it": {record: segv(), pattern: "|/usr/lib/systemd/systemd-coredump %P %u", files: []string{"core"},
 			note: "core file handled by /usr/lib/systemd/systemd-coredump; see coredumpctl info 1001"},
 		"another program takes it": {record: segv(), pattern: "| /usr/share/apport/apport -p%p",
 			note: "core file handled by /usr/share/apport/apport"},
@@ -179,14 +179,14 @@ func TestBacktrace(t *testing.T) {
 			core: "core", note: "no backtrace: the program is not known"},
 		"a debugger that fails": {record: segv(), role: "failure", files: []string{"core"},
 			core: "core", note: "no backtrace: DEBUGGER: exit status 1: not in executable format"},
-		"a debugger that says nothing": {record: segv(), role: "mute", files: []string{"core"},
-			core: "core", note: "no backtrace: DEBUGGER says nothing"},
+		"a debugger that prints nothing": {record: segv(), role: "mute", files: []string{"core"},
+			core: "core", note: "no backtrace: DEBUGGER printed nothing"},
 		"a debugger that takes too long": {cfg: quick, record: segv(), role: "thinker", files: []string{"core"},
 			core: "core", note: "no backtrace: DEBUGGER took more than 20ms"},
-		"an end that nobody saw, with a core file": {record: unknown, files: []string{"core"},
+		"unknown status, with a core file": {record: unknown, files: []string{"core"},
 			core: "core", backtrace: "#0"},
-		"an end that nobody saw, without":                     {record: unknown},
-		"an end that nobody saw, where a program takes cores": {record: unknown, pattern: "|/usr/share/apport/apport"},
+		"unknown status, without a core file":        {record: unknown},
+		"unknown status, a program takes core files": {record: unknown, pattern: "|/usr/share/apport/apport"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := examined(t, tt.cfg, cmp.Or(tt.pattern, "core"), cmp.Or(tt.role, "debugger"), tt.record, tt.files...)
@@ -207,19 +207,18 @@ func TestBacktrace(t *testing.T) {
 	}
 }
 
-// TestTheDebuggerGetsTheFileThatWasLookedAt shows that it gets no name, behind
-// which a node's user could put something else meanwhile.
-func TestTheDebuggerGetsTheFileThatWasLookedAt(t *testing.T) {
+// The debugger gets no name: the node's user could put another file there meanwhile.
+func TestDebuggerGetsTheOpenedFile(t *testing.T) {
 	got := examined(t, crash.Config{}, "core", "reader", segv(), "core")
 	if got.Backtrace != "core, <nil>" {
-		t.Errorf("it read %q", got.Backtrace)
+		t.Errorf("the debugger read %q", got.Backtrace)
 	}
 	if got := examined(t, crash.Config{}, "core", "debugger", segv(), "core"); strings.Contains(got.Backtrace, got.Core) {
-		t.Errorf("it was told %q", got.Backtrace)
+		t.Errorf("the debugger got the name in %q", got.Backtrace)
 	}
 }
 
-func TestACoreFileIsARegularFile(t *testing.T) {
+func TestOnlyARegularFileIsACoreFile(t *testing.T) {
 	for name, plant := range map[string]func(path string) error{
 		"a pipe":      func(path string) error { return unix.Mkfifo(path, 0o600) },
 		"a link":      func(path string) error { return os.Symlink("/etc/passwd", path) },
@@ -238,14 +237,14 @@ func TestACoreFileIsARegularFile(t *testing.T) {
 	}
 }
 
-func TestABacktraceIsCut(t *testing.T) {
+func TestBacktraceIsBounded(t *testing.T) {
 	got := examined(t, crash.Config{}, "core", "talker", segv(), "core")
 	if len(got.Backtrace) > 64<<10 || len(got.Backtrace) < 63<<10 {
 		t.Errorf("%d bytes of backtrace, %s", len(got.Backtrace), got.Note)
 	}
 }
 
-func TestACoreFileOfAnotherTimeIsAnothers(t *testing.T) {
+func TestCoreFileOutsideTheLifetimeIsIgnored(t *testing.T) {
 	for name, age := range map[string]time.Duration{"older than the process": time.Hour, "of its successor": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			r := segv()
@@ -262,7 +261,7 @@ func TestACoreFileOfAnotherTimeIsAnothers(t *testing.T) {
 	}
 }
 
-func TestNotEveryCrashIsExamined(t *testing.T) {
+func TestOnlyCrashesThatMayHaveACoreFileAreExamined(t *testing.T) {
 	s := open(t, crash.Config{})
 	undumped := segv()
 	undumped.Exit = crash.Exit{Text: "signal SIGSEGV", Known: true, Signal: 11}
@@ -280,7 +279,7 @@ func TestNotEveryCrashIsExamined(t *testing.T) {
 	}
 }
 
-func TestWhatIsPendingSurvives(t *testing.T) {
+func TestRunExaminesRecordsOfAnEarlierStore(t *testing.T) {
 	t.Setenv(roleEnv, "debugger")
 	self, err := os.Executable()
 	if err != nil {
@@ -293,7 +292,7 @@ func TestWhatIsPendingSurvives(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(r.Dir, "core"), []byte("core"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		add(t, open(t, cfg), r) // an agent that dies at once
+		add(t, open(t, cfg), r) // this store never runs, as if the agent had died
 	}
 	runUntilExamined(t, cfg, "core", 3)
 	for _, r := range list(t, open(t, cfg)) {
@@ -312,8 +311,8 @@ func list(t *testing.T, s *crash.Store) []crash.Record {
 	return all
 }
 
-// TestRealCore lets a real program crash under the real kernel and examines what
-// is left, whatever that is on this machine.
+// TestRealCore makes a program crash and examines the crash. Whether the kernel writes
+// a core file depends on the machine; the record must have a backtrace or a note.
 func TestRealCore(t *testing.T) {
 	r := nth("worker-1", 1)
 	r.Dir = t.TempDir()
@@ -330,7 +329,7 @@ func TestRealCore(t *testing.T) {
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	r.PID, r.When = cmd.Process.Pid, time.Now()
 	r.Exit = crash.Exit{Text: "signal SIGSEGV", Known: true, Signal: int(status.Signal()), CoreDumped: status.CoreDump()}
-	log := make(told, 10)
+	log := make(messages, 10)
 	s := open(t, crash.Config{Logger: slog.New(log)})
 	add(t, s, r)
 	if got, _ := latest(s, "worker-1"); got.Pending {
@@ -343,12 +342,12 @@ func TestRealCore(t *testing.T) {
 	}
 	got, ok := latest(s, "worker-1")
 	if !ok || got.Pending || got.Backtrace == "" && got.Note == "" {
-		t.Errorf("nothing found out: %+v", got)
+		t.Errorf("got neither a backtrace nor a note: %+v", got)
 	}
 	t.Logf("core %s, note %s, backtrace %.200s", got.Core, got.Note, got.Backtrace)
 }
 
-// segv is a crash that left a core file.
+// segv returns a crash with a core dump.
 func segv() crash.Record {
 	r := nth("worker-1", 1)
 	r.Program = "/opt/zeek/bin/zeek"
@@ -356,7 +355,7 @@ func segv() crash.Record {
 	return r
 }
 
-func TestOldCoreFilesOfANodeGo(t *testing.T) {
+func TestOldCoreFilesOfANodeAreRemoved(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
@@ -392,12 +391,12 @@ func TestOldCoreFilesOfANodeGo(t *testing.T) {
 			t.Errorf("record of process %d: core %q, note %q", r.PID, r.Core, r.Note)
 		}
 		if r.Backtrace == "" {
-			t.Errorf("record of process %d: its backtrace is gone", r.PID)
+			t.Errorf("record of process %d has no backtrace", r.PID)
 		}
 	}
 }
 
-func TestCoreFilesThatAreNotOursStay(t *testing.T) {
+func TestOtherCoreFilesStay(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
@@ -405,8 +404,8 @@ func TestCoreFilesThatAreNotOursStay(t *testing.T) {
 	}
 	t.Setenv(roleEnv, "debugger")
 	for name, pattern := range map[string]string{
-		"in a directory of the operator's": elsewhere + "/core.%p",
-		"one name for all":                 "core",
+		"in a directory of the operator": elsewhere + "/core.%p",
+		"the same name for all crashes":  "core",
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := crash.Config{Dir: crash.Dir(t.TempDir()), Debugger: self, Cores: 1}

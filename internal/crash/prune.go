@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prune removes what exceeds the bounds, and what writers that died have left.
-// The record that was just added stays.
+// prune removes records that exceed the bounds, and the unfinished files of writers
+// that died. It keeps the record that was just added.
 func (s *Store) prune(added Record) error {
 	entries, err := os.ReadDir(s.cfg.Dir)
 	if err != nil {
@@ -43,9 +43,9 @@ func (s *Store) prune(added Record) error {
 	return nil
 }
 
-// excess returns the files that must go, keeping the one that is named.
+// excess returns the files to remove. It keeps the file keepName in keepDir.
 func (s *Store) excess(nodes [][]file, keepDir, keepName string) []file {
-	var gone, last, older []file // last: the newest of each node; older: the others that stay
+	var gone, last, older []file // last are the newest files of each node, older the rest within PerNode
 	var bytes int64
 	slices.SortStableFunc(nodes, func(a, b []file) int {
 		if kept := cmp.Compare(rank(a, keepDir), rank(b, keepDir)); kept != 0 {
@@ -82,7 +82,7 @@ func (s *Store) excess(nodes [][]file, keepDir, keepName string) []file {
 	return slices.DeleteFunc(gone, func(f file) bool { return f.dir == keepDir && f.name == keepName })
 }
 
-// rank puts the node of the record that was just added first.
+// rank sorts the node with the directory keepDir before the others.
 func rank(files []file, keepDir string) int {
 	if files[0].dir == keepDir {
 		return 0
@@ -90,7 +90,7 @@ func rank(files []file, keepDir string) int {
 	return 1
 }
 
-// remove removes a file, and its node's directory if that is empty then.
+// remove removes a file, and then its node's directory if it is empty.
 func (s *Store) remove(f file) error {
 	path := f.path(s.cfg.Dir)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -103,6 +103,7 @@ func (s *Store) remove(f file) error {
 	return err
 }
 
+// removeFresh removes the unfinished files in a node's directory.
 func (s *Store) removeFresh(dir string) error {
 	entries, err := os.ReadDir(filepath.Join(s.cfg.Dir, dir))
 	if err != nil {

@@ -13,63 +13,62 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// A Record is one crash. The tags are for those who print it; the file has another
-// form (recordform.go).
+// A Record describes one crash. Its tags are for programs that print it. The file has
+// another form (recordform.go).
 type Record struct {
 	Node   mgmt.NodeName `json:"node"`
-	Launch uint64        `json:"launch"` // which of the node's launches it was
+	Launch uint64        `json:"launch"` // the number of the node's launch
 	PID    int           `json:"pid"`
-	// When is the time at which the end was noticed; zero in Add means now.
+	// When is the time at which the agent noticed the end. In Add, zero means now.
 	When   time.Time     `json:"when"`
 	Uptime time.Duration `json:"uptime_ns"`
 	Exit   Exit          `json:"exit"`
-	// Stdout and Stderr are the last lines that it printed; Add keeps the last
-	// 64 KiB of each.
+	// Stdout and Stderr are the last lines of the output. Add keeps the last 64 KiB of
+	// each.
 	Stdout string `json:"stdout"`
 	Stderr string `json:"stderr"`
-	// Fingerprint and Plan are what it was launched by. A plan beyond 256 KiB of
-	// JSON is not kept.
+	// Fingerprint and Plan are those of the launch. Add drops a plan of more than
+	// 256 KiB of JSON.
 	Fingerprint mgmt.Fingerprint `json:"plan_hash"`
 	Plan        *mgmt.Plan       `json:"plan,omitempty"`
-	// Program is the absolute path of the executable, Version what it calls its
-	// version, Dir its working directory. Without Program there is no backtrace,
-	// without Dir a core file is found only where the kernel puts it into a fixed
-	// directory.
+	// Program is the absolute path of the executable, Version its version, Dir the
+	// process's working directory. Without Program there is no backtrace. Without Dir
+	// Run finds a core file only if core_pattern names a fixed directory.
 	Program string `json:"program"`
 	Version string `json:"version"`
 	Dir     string `json:"dir"`
 
-	// The rest is filled in by Store.Run, and ignored by Add.
+	// Store.Run sets the following fields. Add ignores them.
 
-	// Core is the core file, if one was found.
+	// Core is the path of the core file, if one was found.
 	Core string `json:"core,omitempty"`
-	// Backtrace is what the debugger says of it, or its first 64 KiB.
+	// Backtrace is the debugger's output, at most 64 KiB.
 	Backtrace string `json:"backtrace,omitempty"`
-	// Note says why there is no core file, or no backtrace of it.
+	// Note says why there is no core file, or no backtrace.
 	Note string `json:"note,omitempty"`
-	// Pending says that the core file is still to be looked for.
+	// Pending says that Run must still examine the crash.
 	Pending bool `json:"pending,omitempty"`
 }
 
-// Exit is how a process ended.
+// Exit says how a process ended.
 type Exit struct {
-	// Text says it for people, such as "signal SIGSEGV (core dumped)".
+	// Text is for people, such as "signal SIGSEGV (core dumped)".
 	Text string `json:"text"`
-	// Known is false if nobody has learnt it; then the rest is zero.
+	// Known is false if the exit status is unknown. The next fields are then zero.
 	Known      bool `json:"known"`
-	Code       int  `json:"code"`   // if Signal is 0
-	Signal     int  `json:"signal"` // that ended it, or 0
+	Code       int  `json:"code"`   // the exit code, if Signal is 0
+	Signal     int  `json:"signal"` // the signal that ended the process, or 0
 	CoreDumped bool `json:"core_dumped"`
 }
 
-// Limits of a record.
+// The limits of a record.
 const (
-	maxText   = 64 << 10  // bytes of each of its long texts
-	maxPlan   = 256 << 10 // bytes of its plan in JSON
-	maxRecord = 2 << 20   // bytes of its file; a longer one is none of ours
+	maxText   = 64 << 10  // bytes of Stdout, Stderr and Backtrace each
+	maxPlan   = 256 << 10 // bytes of the plan in JSON
+	maxRecord = 2 << 20   // bytes of the file; a longer file is not a record
 )
 
-// bound cuts what is too long.
+// bound shortens Stdout and Stderr and drops a plan that is too long.
 func (r *Record) bound() {
 	r.Stdout, r.Stderr = end(r.Stdout), end(r.Stderr)
 	if r.Plan != nil {
@@ -79,7 +78,8 @@ func (r *Record) bound() {
 	}
 }
 
-// end returns the last part of text, from the beginning of a line if there is one.
+// end returns the last maxText bytes of text or less. It begins at the beginning of a
+// line if it can.
 func end(text string) string {
 	if len(text) <= maxText {
 		return text
@@ -96,7 +96,7 @@ func end(text string) string {
 
 const (
 	suffix      = ".json"
-	freshSuffix = ".json.new" // of a file that is being written
+	freshSuffix = ".json.new" // the suffix while the file is being written
 	timeLayout  = "20060102T150405.000000000Z"
 )
 
@@ -127,7 +127,8 @@ func (f file) read(root string) (Record, error) {
 	return f.parse(text)
 }
 
-// parse accepts only what Add could have written there.
+// parse reads the record in text. It accepts only a record to which Add gives the
+// name of f.
 func (f file) parse(text []byte) (Record, error) {
 	r, err := decodeRecord(text)
 	if err != nil {

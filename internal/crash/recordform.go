@@ -27,7 +27,7 @@ type record1 struct {
 	examined1
 }
 
-// examined1 is what Store.Run fills in.
+// examined1 holds the fields that Store.Run sets.
 type examined1 struct {
 	Core      string `json:"core,omitempty"`
 	Backtrace string `json:"backtrace,omitempty"`
@@ -43,7 +43,7 @@ type exit1 struct {
 	CoreDumped bool   `json:"core_dumped"`
 }
 
-// record0 is form 0. Its "version" is that of the program.
+// record0 is form 0 of a Record. Its field "version" is the version of the program.
 type record0 struct {
 	Node     mgmt.NodeName    `json:"node"`
 	Launch   uint64           `json:"launch"`

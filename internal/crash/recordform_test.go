@@ -37,7 +37,7 @@ func read(t *testing.T, path string) []byte {
 
 var addresses = cmpopts.EquateComparable(netip.Addr{})
 
-// A change of this file is a new form.
+// If this file must change, add a new form.
 func TestRecordIsWrittenInForm1(t *testing.T) {
 	want := read(t, "testdata/crash-1.json")
 	if got, err := crash.EncodeRecord(sample()); !bytes.Equal(got, want) || err != nil {
@@ -70,8 +70,8 @@ func TestRecordOfForm0IsRead(t *testing.T) {
 	}
 }
 
-// The record of a newer zeekfleet is named, and the others are shown.
-func TestRecordOfANewerFormIsNamedAndStays(t *testing.T) {
+// List returns the other records, and its error names the record of a newer zeekfleet.
+func TestRecordOfANewerFormStays(t *testing.T) {
 	s, dir := newStoreIn(t)
 	add(t, s, nth("worker-1", 1), nth("worker-1", 2))
 	second := nth("worker-1", 2)

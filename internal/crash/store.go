@@ -19,32 +19,32 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Dir returns the directory of the crash records of the agent whose own
-// directory is given.
+// Dir returns the directory for crash records in the agent's directory.
 func Dir(agent string) string { return filepath.Join(agent, "crashes") }
 
-// Config is what a Store works with.
+// Config configures a Store.
 type Config struct {
-	// Dir is the directory of the records; see Dir. It is made by the first Add.
+	// Dir is the directory of the records; see the function Dir. The first Add creates
+	// it.
 	Dir string
 	// PerNode bounds the records of one node. Zero means 10.
 	PerNode int
-	// Nodes bounds the nodes with records. Beyond it, the records go of the nodes
-	// whose last crash is the longest ago. Zero means 256.
+	// Nodes bounds the nodes with records. Beyond it, the records of the nodes with
+	// the oldest last crashes are removed. Zero means 256.
 	Nodes int
-	// Bytes bounds the files together; the newest record stays even if it is
-	// larger. Zero means 64 MiB.
+	// Bytes bounds the size of all files. The record that was just added stays even if
+	// it is larger. Zero means 64 MiB.
 	Bytes int64
-	// Cores bounds the core files in the working directory of one node. Older ones
-	// are removed when their backtraces are known. Zero means 3. Core files that the
-	// kernel puts elsewhere are not removed.
+	// Cores bounds the core files in the working directory of one node. Run removes
+	// older ones after it has their backtraces. It does not remove core files that the
+	// kernel writes to another directory. Zero means 3.
 	Cores int
-	// Debugger is gdb, or the like of it, as a name to be found in PATH or an
-	// absolute path. Empty means gdb.
+	// Debugger is gdb or a compatible program: a name to find in PATH, or an absolute
+	// path. Empty means gdb.
 	Debugger string
-	// BacktraceTimeout bounds the debugger's work on one core file. Zero means 30 s.
+	// BacktraceTimeout bounds the debugger's run for one core file. Zero means 30 s.
 	BacktraceTimeout time.Duration
-	// Logger receives what Run has to say. Nil discards it.
+	// Logger receives the messages of Run. Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -67,14 +67,14 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// A Store keeps crash records. Its methods may be called concurrently, Run once
-// at a time.
+// A Store keeps crash records. Its methods may be called concurrently, but only one
+// Run at a time.
 type Store struct {
 	cfg  Config
-	turn chan struct{} // has room for the one that changes files
-	kick chan struct{} // tells Run of a record that it is to examine
+	turn chan struct{} // holds an element while a method changes files
+	kick chan struct{} // tells Run that there is a record to examine
 
-	corePattern func() (corePattern, error) // replaced by tests
+	corePattern func() (corePattern, error) // tests replace it
 }
 
 // New returns the store of the records in cfg.Dir. It touches no file.
@@ -91,7 +91,7 @@ func New(cfg Config) (*Store, error) {
 	}, nil
 }
 
-// Add keeps r. When Add returns nil, the record is durable. If there are too many
+// Add stores r. When Add returns nil, the record is durable. If there are too many
 // records, Add removes the oldest. Add takes milliseconds; Run adds the backtrace
 // later.
 func (s *Store) Add(ctx context.Context, r Record) error {
@@ -114,7 +114,7 @@ func (s *Store) Add(ctx context.Context, r Record) error {
 	if r.Pending {
 		select {
 		case s.kick <- struct{}{}:
-		default: // Run has yet to look, and will see this record too
+		default: // Run has not read the records yet and will see this one too
 		}
 	}
 	if err := s.prune(r); err != nil {
@@ -123,7 +123,7 @@ func (s *Store) Add(ctx context.Context, r Record) error {
 	return nil
 }
 
-// begin waits for the turn to change files.
+// begin waits until no other method changes files. done must follow.
 func (s *Store) begin(ctx context.Context) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -135,7 +135,8 @@ func (s *Store) begin(ctx context.Context) error {
 
 func (s *Store) done() { <-s.turn }
 
-// write writes r's file: the old one stays, or it is the new one as a whole.
+// write writes r's file. After a crash the file is the old one or the complete new
+// one.
 func (s *Store) write(r Record) error {
 	text, err := encodeRecord(r)
 	if err != nil {
@@ -172,13 +173,13 @@ func (s *Store) update(ctx context.Context, r Record) error {
 	return s.write(r)
 }
 
-// List returns the records of a node, newest first. The error tells of those that
-// could not be read; the others are returned nevertheless.
+// List returns the records of a node, newest first. It returns the records that it
+// can read even if there is an error. The error names the others.
 func (s *Store) List(node mgmt.NodeName) ([]Record, error) {
 	return s.list(directory(node))
 }
 
-// All returns the records of all nodes, newest first; the error is as List's.
+// All returns the records of all nodes, newest first. Its error is like that of List.
 func (s *Store) All() ([]Record, error) {
 	entries, err := os.ReadDir(s.cfg.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -226,7 +227,7 @@ func newestFirst(a, b Record) int {
 	return cmp.Or(b.When.Compare(a.When), cmp.Compare(a.Node, b.Node), cmp.Compare(b.Launch, a.Launch))
 }
 
-// file is the file of a record, readable or not.
+// file is the file of a record. Its content may be unreadable.
 type file struct {
 	dir, name string
 	size      int64
@@ -242,7 +243,7 @@ func (s *Store) files(dir string) ([]file, error) {
 		return nil, nil
 	}
 	if err == nil && !info.IsDir() {
-		err = &os.PathError{Op: "read", Path: path, Err: unix.ENOTDIR} // nor is a link to one
+		err = &os.PathError{Op: "read", Path: path, Err: unix.ENOTDIR} // such as a link to a directory
 	}
 	if err != nil {
 		return nil, err

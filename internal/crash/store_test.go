@@ -24,7 +24,7 @@ func open(t *testing.T, cfg crash.Config) *crash.Store {
 	if cfg.Dir == "" {
 		cfg.Dir = crash.Dir(t.TempDir())
 	}
-	// The debugger has the lowest priority, and other tests do not.
+	// The debugger has the lowest priority, so other tests delay it.
 	if cfg.BacktraceTimeout == 0 {
 		cfg.BacktraceTimeout = 10 * time.Minute
 	}
@@ -44,7 +44,7 @@ func add(t *testing.T, s *crash.Store, records ...crash.Record) {
 	}
 }
 
-// launches returns which launches a node's records are of, newest first.
+// launches returns the launches of a node's records, newest first.
 func launches(t *testing.T, s *crash.Store, node mgmt.NodeName) []uint64 {
 	t.Helper()
 	records, err := s.List(node)
@@ -79,7 +79,7 @@ func worker() *mgmt.Plan {
 	}
 }
 
-func TestARecordSurvives(t *testing.T) {
+func TestRecordIsReadAsItWasAdded(t *testing.T) {
 	dir := crash.Dir(t.TempDir())
 	want := nth("worker-1", 7)
 	want.Stdout, want.Stderr = "listening on eth0\n", "fatal error: it is over\n<&>\x00"
@@ -93,7 +93,7 @@ func TestARecordSurvives(t *testing.T) {
 		t.Errorf("latest (-want +got), %v:\n%s", ok, diff)
 	}
 	if !got.Plan.Is(want.Fingerprint) {
-		t.Error("the plan that was read is another")
+		t.Error("the plan that was read is not the plan that was added")
 	}
 	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 		if err != nil {
@@ -110,7 +110,7 @@ func TestARecordSurvives(t *testing.T) {
 	}
 }
 
-func TestAddFillsInAndCuts(t *testing.T) {
+func TestAddSetsWhenAndShortensOutput(t *testing.T) {
 	s := open(t, crash.Config{})
 	before := time.Now()
 	add(t, s, crash.Record{
@@ -132,7 +132,7 @@ func TestAddFillsInAndCuts(t *testing.T) {
 	}
 }
 
-func TestAHugePlanIsNotKept(t *testing.T) {
+func TestHugePlanIsDropped(t *testing.T) {
 	s := open(t, crash.Config{})
 	r := nth("worker-1", 1)
 	r.Plan = worker()
@@ -176,7 +176,7 @@ func TestRecordsAreBoundedInNodes(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", node, diff)
 		}
 	}
-	// The record that is added stays, even if its clock is behind.
+	// The added record stays, even if its time is older than that of the others.
 	add(t, s, nth("worker-4", 0))
 	if got := launches(t, s, "worker-4"); len(got) != 1 {
 		t.Errorf("worker-4: %v", got)
@@ -191,7 +191,7 @@ func TestRecordsAreBoundedInBytes(t *testing.T) {
 		return r
 	}
 	add(t, s, sized("worker-1", 1), sized("worker-2", 2), sized("worker-2", 3), sized("worker-2", 4), sized("worker-2", 5))
-	// The newest of each node goes last.
+	// The newest record of each node is removed last.
 	for node, want := range map[mgmt.NodeName][]uint64{"worker-1": {1}, "worker-2": {5, 4, 3}} {
 		if diff := cmp.Diff(want, launches(t, s, node)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", node, diff)
@@ -206,7 +206,7 @@ func TestRecordsAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-func TestAllRecordsNewestFirst(t *testing.T) {
+func TestAllReturnsNewestFirst(t *testing.T) {
 	s := open(t, crash.Config{})
 	if all, err := s.All(); len(all) != 0 || err != nil {
 		t.Errorf("All before the first: %v, %v", all, err)
@@ -222,7 +222,7 @@ func TestAllRecordsNewestFirst(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsSkipped(t *testing.T) {
+func TestUnreadableRecordsAreSkippedAndReported(t *testing.T) {
 	dir := crash.Dir(t.TempDir())
 	s := open(t, crash.Config{Dir: dir})
 	add(t, s, nth("worker-1", 1), nth("worker-1", 2), nth("worker-2", 1))
@@ -256,7 +256,7 @@ func TestWhatCannotBeReadIsSkipped(t *testing.T) {
 	}
 }
 
-func TestWhatADeathInTheMiddleOfAddLeftIsRemoved(t *testing.T) {
+func TestAddRemovesUnfinishedFiles(t *testing.T) {
 	dir := crash.Dir(t.TempDir())
 	s := open(t, crash.Config{Dir: dir})
 	add(t, s, nth("worker-1", 1))
@@ -269,11 +269,11 @@ func TestWhatADeathInTheMiddleOfAddLeftIsRemoved(t *testing.T) {
 	}
 	add(t, s, nth("worker-2", 1))
 	if _, err := os.Stat(half); !os.IsNotExist(err) {
-		t.Errorf("half a record: %v", err)
+		t.Errorf("the unfinished file: %v", err)
 	}
 }
 
-func TestNamesOfNodesStayInTheDirectory(t *testing.T) {
+func TestNodeNamesDoNotLeadOutOfTheDirectory(t *testing.T) {
 	agent := t.TempDir()
 	s := open(t, crash.Config{Dir: crash.Dir(agent)})
 	for _, node := range []mgmt.NodeName{"..", ".", "../../etc", "a/b", "ä b", "%2E", ".hidden"} {
@@ -290,7 +290,7 @@ func TestNamesOfNodesStayInTheDirectory(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotAdded(t *testing.T) {
+func TestBadRecordsAndConfigurationsAreRefused(t *testing.T) {
 	s := open(t, crash.Config{})
 	if err := s.Add(t.Context(), crash.Record{}); err == nil {
 		t.Error("a record without a node was added")
@@ -307,7 +307,7 @@ func TestWhatIsNotAdded(t *testing.T) {
 		"negative bytes": {Dir: "d", Bytes: -1}, "negative timeout": {Dir: "d", BacktraceTimeout: -1},
 	} {
 		if _, err := crash.New(cfg); err == nil {
-			t.Errorf("New took a configuration with %s", name)
+			t.Errorf("New accepted a configuration with %s", name)
 		}
 	}
 }
@@ -332,9 +332,9 @@ func FuzzRecords(f *testing.F) {
 	})
 }
 
-// TestNothingIsFollowedOrWaitedForWhereRecordsAre puts links and pipes where a
-// node's user could if its directory were less private than it is.
-func TestNothingIsFollowedOrWaitedForWhereRecordsAre(t *testing.T) {
+// The test puts links and pipes into the directory of the records. Another user could
+// do that if the directory were not private.
+func TestLinksAndPipesAmongRecordsAreNotOpened(t *testing.T) {
 	dir, elsewhere := crash.Dir(t.TempDir()), t.TempDir()
 	victim := filepath.Join(elsewhere, "victim")
 	s := open(t, crash.Config{Dir: dir})
@@ -354,11 +354,11 @@ func TestNothingIsFollowedOrWaitedForWhereRecordsAre(t *testing.T) {
 	}
 	add(t, s, second)
 	if text, err := os.ReadFile(victim); err != nil || !strings.HasPrefix(string(text), `{"node":"worker-1","launch":8`) {
-		t.Errorf("the file of another has %q, %v", text, err)
+		t.Errorf("the file of another user has %q, %v", text, err)
 	}
 	records, err := s.List("worker-1")
 	if len(records) != 2 || err == nil || strings.Count(err.Error(), "not a regular file") != 2 {
-		t.Errorf("List: %d records, %v; want 2, and what is no regular file", len(records), err)
+		t.Errorf("List: %d records, %v; want 2, and an error for each irregular file", len(records), err)
 	}
 	if r, ok := latest(s, "worker-1"); !ok || r.Launch != 2 {
 		t.Errorf("latest: launch %d, %t", r.Launch, ok)
@@ -381,7 +381,7 @@ func TestNothingIsFollowedOrWaitedForWhereRecordsAre(t *testing.T) {
 
 // latest returns the newest readable record of a node.
 func latest(s *crash.Store, node mgmt.NodeName) (crash.Record, bool) {
-	records, _ := s.List(node) // those that cannot be read are left out
+	records, _ := s.List(node) // unreadable records are left out
 	if len(records) == 0 {
 		return crash.Record{}, false
 	}
