@@ -10,7 +10,7 @@ import (
 
 // addPartial adds the flag --partial to a command that deploys.
 func addPartial(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("partial", false, "deploy to the instances that are connected; the others get their share when they connect")
+	return cmd.Flags().Bool("partial", false, "deploy to the instances that are connected; the others get their nodes when they connect")
 }
 
 func newDeployCommand(s streams) *cobra.Command {

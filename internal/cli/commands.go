@@ -77,7 +77,7 @@ func (c *Commands) deploy(ctx context.Context, ctl *client.Client, id string) in
 	})
 	o := answer(DeployOutcome)(results, err)
 	if err == nil && !c.Partial && lacksInstances(results) {
-		o.Warnings = append(o.Warnings, "--partial deploys to the instances that are connected; the others get their share when they connect")
+		o.Warnings = append(o.Warnings, "--partial deploys to the instances that are connected; the others get their nodes when they connect")
 	}
 	if goesOn(ctx, err) {
 		o.fail("the deployment goes on; get-nodes shows its progress")

@@ -24,7 +24,7 @@ func main() {
 	fmt.Println("client:", explain(deploy(ctx, os.Args[1])))
 }
 
-// join is a node for a moment.
+// join runs a node for a moment.
 func join(ctx context.Context) error {
 	n, err := newNode()
 	if err != nil {
@@ -51,7 +51,7 @@ func newNode() (*node.Node, error) {
 	})
 }
 
-// sensors is a cluster of two hosts.
+// sensors returns the configuration of a cluster with two hosts.
 func sensors() client.Configuration {
 	var host client.InstanceName = "host-1"
 	var first client.NodeName = "worker-1"
@@ -155,7 +155,7 @@ var (
 	protos = []client.Proto{client.TCP, client.UDP, client.ICMP, client.UnknownProto}
 )
 
-// explain says what a person can do about an error.
+// explain returns a text about an error for a person.
 func explain(err error) string {
 	if failed, ok := errors.AsType[*client.DialError](err); ok {
 		return string(failed.Stage) + ": " + advice[failed.Failure] + ", at " + stages[failed.Stage]
