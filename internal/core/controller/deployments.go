@@ -9,6 +9,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// addDeployments adds the requests that deploy.
+func (table decisions) addDeployments() {
+	decide(table, func(m *Machine, r *request, _ mgmt.DeployRequest) {
+		m.deployments.deploy(r, mgmt.StagedDeployRequest{})
+	})
+	decide(table, func(m *Machine, r *request, msg mgmt.StagedDeployRequest) { m.deployments.deploy(r, msg) })
+}
+
 // deployments starts deployments. At most one runs.
 type deployments struct {
 	parts

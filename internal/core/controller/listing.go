@@ -7,6 +7,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// addListings adds the requests that read.
+func (table decisions) addListings() {
+	decide(table, func(m *Machine, r *request, msg mgmt.GetConfigurationRequest) { m.getConfiguration(r, msg.Deployed) })
+	decide(table, func(m *Machine, r *request, _ mgmt.GetInstancesRequest) { m.getInstances(r) })
+	decide(table, func(m *Machine, r *request, _ mgmt.GetNodesRequest) { m.lists.getNodes(r) })
+}
+
 // getConfiguration answers with the staged or the deployed configuration.
 func (p parts) getConfiguration(r *request, deployed bool) {
 	entry, kind := p.memory.state.Staged, "staged"

@@ -21,7 +21,7 @@ type Machine struct {
 	lists       nodeLists
 	questions   nodeQuestions
 	watching    *watching
-	decisions   map[reflect.Type]decision
+	decisions   decisions
 	// deposed says that another controller has changed the stored state.
 	deposed bool
 }
@@ -46,7 +46,7 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 		lists:     nodeLists{p},
 		questions: nodeQuestions{p},
 		watching:  &watching{parts: p, again: map[mgmt.InstanceName]time.Time{}},
-		decisions: decisions(),
+		decisions: newDecisions(),
 	}
 	m.deployments = &deployments{parts: p, staging: m.staging}
 	m.greetings = &greetings{parts: p, deployments: m.deployments}

@@ -144,3 +144,23 @@ func BenchmarkGetIDValue(b *testing.B) {
 		}
 	}
 }
+
+// Every request of clients is refused, answered, or leads to a Save or a wake-up.
+func TestEveryRequestOfClientsIsDecided(t *testing.T) {
+	for _, req := range mgmt.Requests() {
+		kind := mgmt.KindOf(req)
+		if test, ok := req.(mgmt.TestTimeoutRequest); ok {
+			test.WithState = true
+			req = test
+		}
+		if kind.May == mgmt.NoUser {
+			continue
+		}
+		m := newMachine(controller.State{})
+		m.Step(time.Unix(1, 0), controller.Tick{})
+		effects := m.Step(time.Unix(2, 0), controller.FromClient{Client: "c", Msg: req, Principal: user("c")})
+		if _, waits := m.NextWake(); len(effects) == 0 && !waits {
+			t.Errorf("nobody decides about %s", kind.Name())
+		}
+	}
+}

@@ -8,6 +8,12 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// addQuestions adds the requests that go to nodes.
+func (table decisions) addQuestions() {
+	decide(table, func(m *Machine, r *request, msg mgmt.GetIDValueRequest) { m.questions.getIDValue(r, msg) })
+	decide(table, func(m *Machine, r *request, msg mgmt.RestartRequest) { m.questions.restart(r, msg) })
+}
+
 // nodeQuestions asks nodes for something through their agents. The answer has
 // exactly one result for each node.
 type nodeQuestions struct{ parts }

@@ -2,6 +2,11 @@ package controller
 
 import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
+// addStaging adds the request that stages.
+func (table decisions) addStaging() {
+	decide(table, func(m *Machine, r *request, msg mgmt.StageConfigurationRequest) { m.staging.stage(r, msg.Config) })
+}
+
 // staging keeps configurations for a later deployment.
 type staging struct {
 	parts
