@@ -22,14 +22,14 @@ type agentShell struct {
 	endpoint *bus.Endpoint
 	parts    *group
 
-	nodes    map[launchID]*launched // their processes live, or are about to
-	live     *livePIDs              // the processes of nodes that live
-	sessions map[mgmt.PeerID]*socketSession
-	provers  map[mgmt.PeerID]launchID // the launch with whose secret a peer proves its messages, if there is a secret
-	watch    *statusWatch             // nil: status files are not watched
-	looking  *looking                 // the latest preflight; nil: there was none
-	puzzled  puzzles
-	warnedOf map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of which was warned last
+	nodes         map[launchID]*launched // their processes live, or are about to
+	live          *livePIDs              // the processes of nodes that live
+	sessions      map[mgmt.PeerID]*socketSession
+	provers       map[mgmt.PeerID]launchID // the launch with whose secret a peer proves its messages, if there is a secret
+	watch         *statusWatch             // nil: status files are not watched
+	lastPreflight *runningPreflight        // the latest; nil: there was none
+	puzzled       puzzles
+	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of which was warned last
 
 	stopNodes <-chan struct{}  // as in AgentConfig; nil once it was closed
 	happened  chan agent.Event // events of tasks

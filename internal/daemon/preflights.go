@@ -7,30 +7,30 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 )
 
-// looking is a preflight that runs, or has ended.
-type looking struct {
+// runningPreflight is a preflight that runs, or has ended.
+type runningPreflight struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has ended
 }
 
-// preflight looks at the nodes of a deployment. Only the latest preflight counts.
+// preflight starts the preflight of a deployment. Only the latest preflight counts.
 // The one before is ended first, so that the two do not find each other's
 // processes.
 func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
-	before := a.looking
+	before := a.lastPreflight
 	if before != nil {
 		before.cancel()
 	}
-	look, cancel := context.WithDeadline(ctx, e.Deadline)
-	now := &looking{cancel: cancel, done: make(chan struct{})}
-	a.looking = now
+	limited, cancel := context.WithDeadline(ctx, e.Deadline)
+	now := &runningPreflight{cancel: cancel, done: make(chan struct{})}
+	a.lastPreflight = now
 	a.parts.task(func() {
 		defer close(now.done)
 		defer cancel()
 		if before != nil {
 			<-before.done
 		}
-		a.post(ctx, a.cfg.look(look, e))
+		a.post(ctx, a.cfg.findings(limited, e))
 	})
 }
 
@@ -42,13 +42,13 @@ func (a *agentShell) lookAhead(ctx context.Context) {
 	if !a.cfg.LookAhead || !nodes.CanLookAhead() {
 		return
 	}
-	look, cancel := context.WithCancel(ctx)
-	now := &looking{cancel: cancel, done: make(chan struct{})}
-	a.looking = now
+	ends, cancel := context.WithCancel(ctx)
+	now := &runningPreflight{cancel: cancel, done: make(chan struct{})}
+	a.lastPreflight = now
 	a.parts.task(func() {
 		defer close(now.done)
 		defer cancel()
-		report, err := nodes.LookAhead(look)
+		report, err := nodes.LookAhead(ends)
 		if err != nil {
 			a.cfg.Logger.Warn("scripts are not checked ahead of deployments", "err", err)
 			return
@@ -62,14 +62,13 @@ func (a *agentShell) lookAhead(ctx context.Context) {
 	})
 }
 
-// preflight returns how this agent looks at nodes.
+// preflight returns the preflight of this agent's nodes.
 func (c AgentConfig) preflight() launch.Preflight {
 	return launch.Preflight{Launcher: c.Launch, ScratchDir: c.ScratchDir, OutputBytes: c.Core.OutputBytes, Checked: c.Checked}
 }
 
-// look finds what would keep the deployment from succeeding. The end of ctx ends
-// it.
-func (c AgentConfig) look(ctx context.Context, e agent.Preflight) agent.Preflighted {
+// findings answers a Preflight. The end of ctx ends the search for findings.
+func (c AgentConfig) findings(ctx context.Context, e agent.Preflight) agent.Preflighted {
 	var running []int
 	for _, pid := range e.Running {
 		running = append(running, int(pid))
