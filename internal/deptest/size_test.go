@@ -19,12 +19,6 @@ const (
 	maxMethods = 44 // of a type
 )
 
-// tooLarge holds the types that have more methods than maxMethods, with their
-// number of methods. The number may only shrink.
-var tooLarge = map[string]int{
-	"internal/sim.world": 90,
-}
-
 // sizes holds the length of each function in lines, and the number of methods of
 // each type.
 type sizes struct{ lines, methods map[string]int }
@@ -55,7 +49,7 @@ func (s sizes) measure(path string, text any) error {
 }
 
 // wrong returns one sentence for each function and type that is too large, sorted.
-func (s sizes) wrong(tooLarge map[string]int) []string {
+func (s sizes) wrong() []string {
 	var wrong []string
 	for name, n := range s.lines {
 		if n > maxLines {
@@ -63,13 +57,8 @@ func (s sizes) wrong(tooLarge map[string]int) []string {
 		}
 	}
 	for name, n := range s.methods {
-		if limit := max(maxMethods, tooLarge[name]); n > limit {
-			wrong = append(wrong, fmt.Sprintf("type %s has %d methods, at most %d are allowed", name, n, limit))
-		}
-	}
-	for name, n := range tooLarge {
-		if has := s.methods[name]; has < n {
-			wrong = append(wrong, fmt.Sprintf("type %s has %d methods: say so in tooLarge instead of %d", name, has, n))
+		if n > maxMethods {
+			wrong = append(wrong, fmt.Sprintf("type %s has %d methods, at most %d are allowed", name, n, maxMethods))
 		}
 	}
 	slices.Sort(wrong)
@@ -101,7 +90,7 @@ func TestFunctionsAndTypesAreNotTooLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, wrong := range s.wrong(tooLarge) {
+	for _, wrong := range s.wrong() {
 		t.Error(wrong)
 	}
 }
@@ -113,18 +102,11 @@ func TestSizesFindLargeFunctionsAndTypes(t *testing.T) {
 	if err := s.measure("dir/p.go", text); err != nil {
 		t.Fatal(err)
 	}
-	const large = "function dir.set.long has 71 lines, at most 70 are allowed"
-	for _, tt := range []struct {
-		tooLarge int
-		want     []string
-	}{
-		{0, []string{large, "type dir.set has 46 methods, at most 44 are allowed"}},
-		{45, []string{large, "type dir.set has 46 methods, at most 45 are allowed"}},
-		{46, []string{large}},
-		{47, []string{large, "type dir.set has 46 methods: say so in tooLarge instead of 47"}},
-	} {
-		if got := s.wrong(map[string]int{"dir.set": tt.tooLarge}); !slices.Equal(got, tt.want) {
-			t.Errorf("with %d allowed: got %q, want %q", tt.tooLarge, got, tt.want)
-		}
+	want := []string{
+		"function dir.set.long has 71 lines, at most 70 are allowed",
+		"type dir.set has 46 methods, at most 44 are allowed",
+	}
+	if got := s.wrong(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -22,10 +22,8 @@ type agentPart struct {
 	dials bool
 	addr  netip.AddrPort
 
-	disk   agentDisk
-	plans  map[mgmt.NodeName]mgmt.Fingerprint // of disk.Desired for this instance; nil: not made yet
-	procs  []*process                         // that are launched and not over, oldest first
-	latest map[mgmt.NodeName]*process         // the last that was launched of each node
+	disk  agentDisk
+	procs processTable
 
 	// The present life, or the last.
 	life  int
@@ -37,7 +35,9 @@ type agentPart struct {
 }
 
 func (w *world) newAgent(label string, name mgmt.InstanceName, h *host, dials bool) *agentPart {
-	a := &agentPart{w: w, label: label, name: name, host: h, dials: dials, latest: map[mgmt.NodeName]*process{}}
+	a := &agentPart{w: w, label: label, name: name, host: h, dials: dials,
+		disk: agentDisk{instance: name}, procs: processTable{latest: map[mgmt.NodeName]*process{}},
+	}
 	a.addr = netip.AddrPortFrom(h.addr, uint16(2151+len(w.agents)))
 	w.agents = append(w.agents, a)
 	return a
@@ -51,7 +51,7 @@ func (a *agentPart) start() {
 	a.life++
 	a.clock = a.w.newClock(a.clock)
 	a.alarm = alarm{}
-	a.book = agentBook{announced: map[mgmt.NodeName]mgmt.State{}, unheard: map[mgmt.NodeName]int{}, ran: map[mgmt.NodeName]mgmt.Fingerprint{}}
+	a.book = newAgentBook(a)
 	cfg := a.w.terms.agent
 	cfg.Name, cfg.Connecting = a.name, a.dials
 	a.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", a.label, a.life)), part: a, host: a.host}
@@ -59,15 +59,14 @@ func (a *agentPart) start() {
 	if a.life > 1 && a.w.chance(a.w.mood.lost) {
 		a.w.did(string(a.ep.id), "finds its state missing")
 		a.disk.lose()
-		a.plans = nil
 	}
-	a.m = agent.New(cfg, a.restored(a.disk.values), a.w.dice())
+	a.m = agent.New(cfg, a.restored(a.disk.values), a.w.source())
 	a.w.did(string(a.ep.id), "starts")
-	for _, p := range a.latest {
+	for _, p := range a.procs.latest {
 		p.buried = p.buried || p.phase == over // by the shell, before it adopts the others
 	}
 	adopted := agent.Adopted{}
-	for _, p := range slices.Clone(a.procs) {
+	for _, p := range slices.Clone(a.procs.live) {
 		if p.phase == launching {
 			a.remove(p)
 			continue
@@ -86,7 +85,7 @@ func (a *agentPart) start() {
 	}
 	if a.dials {
 		d := &dialer{from: a.ep, to: func() *endpoint { return a.w.controller.ep }}
-		a.w.after(a.w.delay(), func() { a.w.dial(d) })
+		a.w.after(a.w.net.delay(), func() { a.w.net.dial(d) })
 	}
 	a.step(adopted)
 }
@@ -99,13 +98,13 @@ func (a *agentPart) end(how string, powerLost bool) {
 	a.w.did(string(a.ep.id), how)
 	ep := a.ep
 	a.m, a.ep = nil, nil
-	a.w.vanish(ep, powerLost)
+	a.w.net.vanish(ep, powerLost)
 }
 
 // powerOff ends the agent's life and its processes.
 func (a *agentPart) powerOff() {
 	a.end("loses power", true)
-	for _, p := range slices.Clone(a.procs) {
+	for _, p := range slices.Clone(a.procs.live) {
 		a.remove(p)
 	}
 }
@@ -114,20 +113,11 @@ func (a *agentPart) powerOff() {
 func (a *agentPart) remove(p *process) {
 	p.buried = p.phase == launching // it never was: nothing of it is left
 	p.phase = over
-	a.procs = slices.DeleteFunc(a.procs, func(o *process) bool { return o == p })
+	a.procs.remove(p)
 	if p.ep != nil {
 		p.dialer.stopped = true
-		a.w.vanish(p.ep, false)
+		a.w.net.vanish(p.ep, false)
 	}
-}
-
-// process returns the process of a launch, or nil.
-func (a *agentPart) process(n mgmt.NodeName, launch uint64) *process {
-	i := slices.IndexFunc(a.procs, func(p *process) bool { return p.name == n && p.launch == launch })
-	if i < 0 {
-		return nil
-	}
-	return a.procs[i]
 }
 
 func (a *agentPart) wants(t topic) bool { return agentFilter(a.name, t) }
@@ -150,7 +140,7 @@ func (a *agentPart) receive(e *end, got parcel) {
 	case got.topic.channel == toNodes:
 		a.step(agent.FromNode{Peer: from, Msg: got.msg})
 	case got.topic.instance == a.name:
-		a.expect(from, got.msg)
+		a.book.expect(from, got.msg)
 		a.step(agent.FromController{Peer: from, Msg: got.msg})
 	}
 }
@@ -163,7 +153,7 @@ func (a *agentPart) step(ev agent.Event) {
 	life := a.life
 	for queue := []agent.Event{ev}; len(queue) > 0; {
 		a.w.steps++
-		effects := a.m.Step(a.clock.read(a.w), queue[0])
+		effects := a.m.Step(a.clock.read(a.w.now), queue[0])
 		handled := queue[0]
 		queue = queue[1:]
 		for _, effect := range effects {
@@ -179,9 +169,9 @@ func (a *agentPart) step(ev agent.Event) {
 				queue = slices.Insert(queue, 0, outcome)
 			}
 		}
-		a.checkHandled(handled)
+		a.book.checkHandled(handled)
 	}
-	a.checkHeld()
+	a.book.checkHeld()
 	a.w.arm(&a.alarm, a.clock, a.m, func() bool { return a.alive(life) }, func() { a.step(agent.Tick{}) })
 }
 
@@ -192,34 +182,34 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 	case agent.Preflight:
 		a.look(e)
 	case agent.Start:
-		a.checkStart(e)
+		a.book.checkStart(e)
 		a.w.did(string(a.ep.id), e)
-		if slices.ContainsFunc(a.procs, func(p *process) bool { return p.name == e.Plan.Node.Name }) {
+		if slices.ContainsFunc(a.procs.live, func(p *process) bool { return p.name == e.Plan.Node.Name }) {
 			return agent.StartFailed{Node: e.Plan.Node.Name, Launch: e.Launch, Err: "a launch is under way"}
 		}
 		a.launch(e, a.fateOf(e.Plan.Node.Name))
 	case agent.Stop:
-		a.checkStop(e)
+		a.book.checkStop(e)
 		a.w.did(string(a.ep.id), e)
-		if p := a.process(e.Node, e.Launch); p != nil {
+		if p := a.procs.find(e.Node, e.Launch); p != nil {
 			return p.terminate()
 		}
 	case agent.ToController:
-		a.said(e)
+		a.book.said(e)
 		p := parcel{topic{toAgents, a.name}, e.Msg}
 		if e.Peer == "" {
-			a.w.publish(a.ep, p)
+			a.w.net.publish(a.ep, p)
 		} else {
-			a.w.sendTo(a.ep, e.Peer, p)
+			a.w.net.sendTo(a.ep, e.Peer, p)
 		}
 	case agent.ToNodes:
 		for _, to := range e.To {
-			a.w.sendTo(a.ep, to.Peer, parcel{topic{channel: toNodes}, e.Msg})
+			a.w.net.sendTo(a.ep, to.Peer, parcel{topic{channel: toNodes}, e.Msg})
 		}
 	case agent.Drop:
 		a.drop(e)
 	case agent.StoppedAll:
-		for _, p := range a.procs {
+		for _, p := range a.procs.live {
 			if p.unseen != a.life && p.stuck != a.life {
 				a.w.violated("%s says that all nodes have ended, and %s runs", a.label, p)
 			}
@@ -235,7 +225,7 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 func (a *agentPart) drop(e agent.Drop) {
 	for _, end := range a.ep.ends {
 		if end.far.self.id == e.Peer {
-			a.w.after(0, func() { a.w.lose(end) })
+			a.w.after(0, func() { a.w.net.lose(end) })
 		}
 	}
 }
@@ -244,7 +234,7 @@ func (a *agentPart) drop(e agent.Drop) {
 func (a *agentPart) look(e agent.Preflight) {
 	found := agent.Preflighted{ID: e.ID}
 	if a.w.chance(a.w.mood.unfit) {
-		found.Findings = []mgmt.Finding{{Node: pick(a.w, e.Start).Node.Name, Problem: "port is taken"}}
+		found.Findings = []mgmt.Finding{{Node: pick(a.w.dice, e.Start).Node.Name, Problem: "port is taken"}}
 	}
 	for _, plan := range e.Start {
 		if a.w.fates[plan.Node.Name].unfit {
@@ -258,7 +248,7 @@ func (a *agentPart) look(e agent.Preflight) {
 	if slices.ContainsFunc(e.Start, func(p mgmt.Plan) bool { return a.w.fates[p.Node.Name].opaque }) {
 		took = time.Hour
 	}
-	if left := max(0, e.Deadline.Sub(a.clock.read(a.w))); took > left {
+	if left := max(0, e.Deadline.Sub(a.clock.read(a.w.now))); took > left {
 		took, found.Findings = left, nil
 		for _, plan := range e.Start {
 			found.Unfinished = append(found.Unfinished, plan.Node.Name)
@@ -285,14 +275,14 @@ func (a *agentPart) fateOf(n mgmt.NodeName) fate {
 
 // save stores a state, or does not.
 func (a *agentPart) save(changes []agent.Change) agent.Event {
-	s := a.restored(agentValues(changes))
-	a.checkSave(s)
+	values := a.disk.changed(changes)
+	s := a.restored(values)
+	a.book.checkSave(s)
 	stored, survived := a.w.saves(a.disk.state)
 	if stored {
 		a.w.did(string(a.ep.id), s)
-		a.disk.save(changes, s)
-		a.plans = nil
-		a.condemn()
+		a.disk.save(values, s)
+		a.procs.condemnChanged(&a.disk)
 	}
 	switch {
 	case !survived:
@@ -303,27 +293,4 @@ func (a *agentPart) save(changes []agent.Change) agent.Event {
 		return agent.Saved{Err: "disk full"}
 	}
 	return agent.Saved{}
-}
-
-// planned returns the plan of a node in the saved configuration.
-func (a *agentPart) planned(n mgmt.NodeName) (plan mgmt.Fingerprint, ok bool) {
-	if a.plans == nil {
-		a.plans = map[mgmt.NodeName]mgmt.Fingerprint{}
-		plans := mgmt.PlansOf(a.disk.saved.Desired, a.name)
-		for name := range plans.All() {
-			a.plans[name] = plans.Fingerprint(name)
-		}
-	}
-	plan, ok = a.plans[n]
-	return plan, ok
-}
-
-// condemn marks the processes that are not as the saved configuration has them.
-// Those that have ended need no more patience.
-func (a *agentPart) condemn() {
-	for _, p := range a.latest {
-		plan, ok := a.planned(p.name)
-		p.condemned = p.condemned || !ok || plan != p.plan || p.phase == over
-		p.ended = 0
-	}
 }

@@ -9,192 +9,197 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// chaos is what goes wrong in a world.
+type chaos struct {
+	*world
+	doubled   mgmt.InstanceName // the instance whose name a second agent has used; empty: none
+	strangers int               // how many there were
+}
+
 // mischief is one kind of trouble. It sees to its own end.
-type mischief func(*world)
+type mischief func(*chaos)
 
 func everyMischief() []mischief {
 	return []mischief{
-		(*world).breakConnection,
-		(*world).partition,
-		(*world).crashBehindCut,
-		(*world).crashController,
-		(*world).crashAgent,
-		(*world).stopNodes,
-		(*world).losePower,
-		(*world).killProcess,
-		(*world).loseProcess,
-		(*world).fillDisk,
-		(*world).saveBehind,
-		(*world).double,
-		(*world).forge,
-		(*world).answerForAnother,
-		(*world).impersonate,
-		(*world).updatePeer,
-		(*world).usurp,
+		(*chaos).breakConnection,
+		(*chaos).partition,
+		(*chaos).crashBehindCut,
+		(*chaos).crashController,
+		(*chaos).crashAgent,
+		(*chaos).stopNodes,
+		(*chaos).losePower,
+		(*chaos).killProcess,
+		(*chaos).loseProcess,
+		(*chaos).fillDisk,
+		(*chaos).saveBehind,
+		(*chaos).double,
+		(*chaos).forge,
+		(*chaos).answerForAnother,
+		(*chaos).impersonate,
+		(*chaos).updatePeer,
+		(*chaos).usurp,
 	}
 }
 
 // harass makes trouble from time to time, for as long as there is mischief.
-func (w *world) harass() {
-	if w.mood.pace == 0 {
+func (ch *chaos) harass() {
+	if ch.mood.pace == 0 {
 		return
 	}
-	if len(w.mood.mischief) > 0 {
-		pick(w, w.mood.mischief)(w)
+	if len(ch.mood.mischief) > 0 {
+		pick(ch.dice, ch.mood.mischief)(ch)
 	}
-	w.after(w.between(0, 4*w.mood.pace), w.harass)
+	ch.after(ch.between(0, 4*ch.mood.pace), ch.harass)
 }
 
 // breakConnection ends a connection; its two ends notice one after the other.
-func (w *world) breakConnection() {
-	ep := pick(w, w.agents).ep
-	if w.controller.ep != nil && w.chance(0.5) {
-		ep = w.controller.ep
+func (ch *chaos) breakConnection() {
+	ep := pick(ch.dice, ch.agents).ep
+	if ch.controller.ep != nil && ch.chance(0.5) {
+		ep = ch.controller.ep
 	}
 	if ep == nil || len(ep.ends) == 0 {
 		return
 	}
-	w.lose(pick(w, ep.ends))
+	ch.net.lose(pick(ch.dice, ep.ends))
 }
 
-func (w *world) partition() {
-	h := pick(w, w.agents).host
-	if h == w.controller.host || h.cut {
+func (ch *chaos) partition() {
+	h := pick(ch.dice, ch.agents).host
+	if h == ch.controller.host || h.cut {
 		return
 	}
-	w.cutOff(h)
-	w.after(w.between(10*time.Millisecond, 90*time.Second), func() {
+	ch.net.cutOff(h)
+	ch.after(ch.between(10*time.Millisecond, 90*time.Second), func() {
 		if h.cut {
-			w.mend(h)
+			ch.net.mend(h)
 		}
 	})
 }
 
 // crashBehindCut has the controller begin another life while an agent is cut
 // off, which learns of that only afterwards.
-func (w *world) crashBehindCut() {
-	h := pick(w, w.agents).host
-	if h == w.controller.host || h.cut {
+func (ch *chaos) crashBehindCut() {
+	h := pick(ch.dice, ch.agents).host
+	if h == ch.controller.host || h.cut {
 		return
 	}
-	w.cutOff(h)
-	w.after(w.between(0, 10*time.Second), func() {
-		if w.mood.pace > 0 {
-			w.crashController()
+	ch.net.cutOff(h)
+	ch.after(ch.between(0, 10*time.Second), func() {
+		if ch.mood.pace > 0 {
+			ch.crashController()
 		}
 	})
-	w.after(w.between(5*time.Second, 40*time.Second), func() {
+	ch.after(ch.between(5*time.Second, 40*time.Second), func() {
 		if h.cut {
-			w.mend(h)
+			ch.net.mend(h)
 		}
 	})
 }
 
-func (w *world) crashController() {
-	w.controller.end("crashes")
-	w.after(w.pause(), w.controller.start)
+func (ch *chaos) crashController() {
+	ch.controller.end("crashes")
+	ch.after(ch.pause(), ch.controller.start)
 }
 
 // pause is how long a part stays away.
-func (w *world) pause() time.Duration {
-	return w.between(time.Millisecond, pick(w, []time.Duration{time.Second, 30 * time.Second}))
+func (ch *chaos) pause() time.Duration {
+	return ch.between(time.Millisecond, pick(ch.dice, []time.Duration{time.Second, 30 * time.Second}))
 }
 
-func (w *world) crashAgent() {
-	a := pick(w, w.agents)
+func (ch *chaos) crashAgent() {
+	a := pick(ch.dice, ch.agents)
 	a.end("crashes", false)
-	w.after(w.pause(), func() { w.revive(a) })
+	ch.after(ch.pause(), func() { ch.revive(a) })
 }
 
 // revive starts an agent, unless it is a double, whose time has come.
-func (w *world) revive(a *agentPart) {
-	if a.label == string(a.name) || w.mood.pace > 0 {
+func (ch *chaos) revive(a *agentPart) {
+	if a.label == string(a.name) || ch.mood.pace > 0 {
 		a.start()
 	}
 }
 
 // stopNodes shuts an agent down together with its nodes.
-func (w *world) stopNodes() {
-	a := pick(w, w.agents)
+func (ch *chaos) stopNodes() {
+	a := pick(ch.dice, ch.agents)
 	if a.m == nil {
 		return
 	}
 	a.shutdown()
-	w.after(w.between(0, time.Minute), func() { w.replace(a) })
+	ch.after(ch.between(0, time.Minute), func() { ch.replace(a) })
 }
 
 // shutdown asks an agent to end together with its nodes.
 func (a *agentPart) shutdown() {
-	for _, p := range a.procs {
-		p.condemned = true
-	}
+	a.procs.condemnAll()
 	a.book.shutdown = true
 	a.step(agent.Shutdown{})
 }
 
 // replace ends what is left of an agent's life, and begins another.
-func (w *world) replace(a *agentPart) {
+func (ch *chaos) replace(a *agentPart) {
 	if a.book.shutdown {
 		a.end("ends", false)
-		w.revive(a)
+		ch.revive(a)
 	}
 }
 
-func (w *world) losePower() {
-	a := pick(w, w.agents)
-	if a.host != w.controller.host {
+func (ch *chaos) losePower() {
+	a := pick(ch.dice, ch.agents)
+	if a.host != ch.controller.host {
 		a.powerOff()
-		w.after(w.pause(), func() { w.revive(a) })
+		ch.after(ch.pause(), func() { ch.revive(a) })
 	}
 }
 
-func (w *world) someProcess() *process {
-	if a := pick(w, w.agents); len(a.procs) > 0 {
-		return pick(w, a.procs)
+func (ch *chaos) someProcess() *process {
+	if a := pick(ch.dice, ch.agents); len(a.procs.live) > 0 {
+		return pick(ch.dice, a.procs.live)
 	}
 	return nil
 }
 
-func (w *world) killProcess() {
-	if p := w.someProcess(); p != nil {
+func (ch *chaos) killProcess() {
+	if p := ch.someProcess(); p != nil {
 		p.exit("killed by SIGSEGV")
 	}
 }
 
 // loseProcess has a process drop its connection, for good or until it dials
 // again.
-func (w *world) loseProcess() {
-	p := w.someProcess()
+func (ch *chaos) loseProcess() {
+	p := ch.someProcess()
 	if p == nil || p.ep == nil {
 		return
 	}
-	if w.chance(0.3) {
+	if ch.chance(0.3) {
 		p.fate.mute = true
-		w.hangUp(p.dialer)
+		ch.net.hangUp(p.dialer)
 	} else if len(p.ep.ends) > 0 {
-		w.lose(pick(w, p.ep.ends))
+		ch.net.lose(pick(ch.dice, p.ep.ends))
 	}
 }
 
 // fillDisk makes a disk misbehave for a while.
-func (w *world) fillDisk() {
-	state := &w.controller.disk.state
-	if w.chance(0.5) {
-		state = &pick(w, w.agents).disk.state
+func (ch *chaos) fillDisk() {
+	state := &ch.controller.disk.state
+	if ch.chance(0.5) {
+		state = &pick(ch.dice, ch.agents).disk.state
 	}
-	*state = pick(w, []diskState{diskFull, crashBeforeSave, crashAfterSave})
-	w.after(w.between(0, 30*time.Second), func() { *state = diskWorks })
+	*state = pick(ch.dice, []diskState{diskFull, crashBeforeSave, crashAfterSave})
+	ch.after(ch.between(0, 30*time.Second), func() { *state = diskWorks })
 }
 
 // double has a second agent with the name of another come, or go.
-func (w *world) double() {
-	d := w.agents[len(w.agents)-1]
+func (ch *chaos) double() {
+	d := ch.agents[len(ch.agents)-1]
 	if d.label == string(d.name) {
 		h := &host{addr: netip.AddrFrom4([4]byte{10, 0, 0, 66})}
-		if w.doubled == "" {
-			w.doubled = pick(w, w.agents).name
+		if ch.doubled == "" {
+			ch.doubled = pick(ch.dice, ch.agents).name
 		}
-		d = w.newAgent("double", w.doubled, h, true)
+		d = ch.newAgent("double", ch.doubled, h, true)
 	}
 	if d.m != nil {
 		d.powerOff()
@@ -204,14 +209,14 @@ func (w *world) double() {
 }
 
 // forge has a stranger say what only an agent may say, and what nobody would.
-func (w *world) forge() {
-	c := w.controller
+func (ch *chaos) forge() {
+	c := ch.controller
 	if c.m == nil {
 		return
 	}
 	stranger := mgmt.PeerID("stranger")
-	name := pick(w, w.agents).name
-	id := w.newReqID()
+	name := pick(ch.dice, ch.agents).name
+	id := ch.newReqID()
 	for _, msg := range []mgmt.Message{
 		mgmt.NotifyAgentHello{Instance: name, ID: "another", APIVersion: mgmt.APIVersion},
 		mgmt.AgentWelcomeResponse{ReqID: id, Result: mgmt.Result{Success: true}},
@@ -220,7 +225,7 @@ func (w *world) forge() {
 		mgmt.AgentGetNodesResponse{ReqID: id},
 		mgmt.NotifyChange{Instance: name},
 	} {
-		if w.chance(0.5) && c.m != nil {
+		if ch.chance(0.5) && c.m != nil {
 			c.step(controller.FromAgent{Peer: stranger, Instance: name, Msg: msg})
 		}
 	}
@@ -228,23 +233,23 @@ func (w *world) forge() {
 
 // answerForAnother has an agent answer what another was asked, on its own topic
 // or the other's.
-func (w *world) answerForAnother() {
-	a, b := pick(w, w.agents), pick(w, w.agents)
+func (ch *chaos) answerForAnother() {
+	a, b := pick(ch.dice, ch.agents), pick(ch.dice, ch.agents)
 	if a == b || a.m == nil || b.m == nil || len(b.book.asked) == 0 {
 		return
 	}
-	r := pick(w, b.book.asked)
+	r := pick(ch.dice, b.book.asked)
 	results := []mgmt.Result{{ReqID: r.id, Success: true, Instance: b.name}}
 	for _, n := range r.nodes {
 		results = append(results, mgmt.Result{ReqID: r.id, Success: true, Instance: b.name, Node: n, Data: mgmt.Text("forged")})
 	}
 	answer := r.request.Answer(r.id, results...)
-	w.publish(a.ep, parcel{topic{toAgents, pick(w, []mgmt.InstanceName{a.name, b.name})}, answer})
+	ch.net.publish(a.ep, parcel{topic{toAgents, pick(ch.dice, []mgmt.InstanceName{a.name, b.name})}, answer})
 }
 
 // impersonate has a node say that it is another, and answer in its name.
-func (w *world) impersonate() {
-	p, other := w.someProcess(), pick(w, nodePool).Name
+func (ch *chaos) impersonate() {
+	p, other := ch.someProcess(), pick(ch.dice, nodePool).Name
 	if p == nil || p.ep == nil || p.name == other {
 		return
 	}
@@ -253,17 +258,17 @@ func (w *world) impersonate() {
 		mgmt.NotifyNodeHello{Node: other},
 		mgmt.NodeDispatchResponse{ReqID: p.latest, Result: mgmt.Result{Success: true, Node: other, Data: mgmt.Text("forged")}},
 	} {
-		w.publish(p.ep, parcel{topic{channel: toNodes}, msg})
+		ch.net.publish(p.ep, parcel{topic{channel: toNodes}, msg})
 	}
 }
 
 // updatePeer tells an agent that a peer's subscriptions changed.
-func (w *world) updatePeer() {
-	a := pick(w, w.agents)
+func (ch *chaos) updatePeer() {
+	a := pick(ch.dice, ch.agents)
 	if a.m == nil || len(a.ep.ends) == 0 {
 		return
 	}
-	if e := pick(w, a.ep.ends); e.state == up {
+	if e := pick(ch.dice, a.ep.ends); e.state == up {
 		a.step(agent.PeerUpdated{Peer: e.far.self.id, Fleet: a.fleet(e)})
 	}
 }

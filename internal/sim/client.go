@@ -43,7 +43,7 @@ func (c *client) connect() {
 	c.life++
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", c.name, c.life)), part: c, host: c.host}
 	c.dialer = &dialer{from: c.ep, to: func() *endpoint { return c.w.controller.ep }}
-	c.w.dial(c.dialer)
+	c.w.net.dial(c.dialer)
 }
 
 // leave ends the connection without a word.
@@ -54,7 +54,7 @@ func (c *client) leave() {
 	c.dialer.stopped = true
 	ep := c.ep
 	c.ep, c.awaits = nil, nil
-	c.w.vanish(ep, false)
+	c.w.net.vanish(ep, false)
 }
 
 func (c *client) connected() bool {
@@ -85,7 +85,7 @@ func (c *client) receive(_ *end, got parcel) {
 // ask sends a request, and sees to it that it is answered if nobody else uses
 // its ID.
 func (c *client) ask(msg mgmt.Message, unique bool) {
-	c.w.publish(c.ep, parcel{topic{channel: toController}, msg})
+	c.w.net.publish(c.ep, parcel{topic{channel: toController}, msg})
 	req, ok := mgmt.AsRequest(msg)
 	if !ok || !unique || mgmt.KindOf(req).May == mgmt.NoUser {
 		return

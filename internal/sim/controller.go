@@ -22,6 +22,7 @@ type controllerPart struct {
 	clock clock
 	alarm alarm
 	dials []*instanceDial
+	peers acquaintances
 	book  controllerBook
 	// deposed says that the core was told that somebody else has saved.
 	deposed bool
@@ -40,12 +41,12 @@ func (c *controllerPart) start() {
 	}
 	c.life++
 	c.clock = c.w.newClock(c.clock)
-	c.alarm, c.dials, c.book.asked, c.book.met = alarm{}, nil, nil, nil
+	c.alarm, c.dials, c.book.asked, c.peers = alarm{}, nil, nil, nil
 	c.book.stagedBy = map[mgmt.PeerID]uint64{}
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
 	saved := c.disk.load(c.w)
-	c.checkRemembered()
-	c.m, c.deposed = controller.New(c.w.terms.controller, saved, c.w.dice()), false
+	c.book.checkRemembered()
+	c.m, c.deposed = controller.New(c.w.terms.controller, saved, c.w.source()), false
 	c.w.did(string(c.ep.id), "starts")
 	c.arm()
 }
@@ -61,7 +62,7 @@ func (c *controllerPart) end(how string) {
 	for _, d := range c.dials {
 		d.stopped = true
 	}
-	c.w.vanish(ep, false)
+	c.w.net.vanish(ep, false)
 }
 
 // wants follows the subscriptions: all agents' topics and the clients'.
@@ -73,8 +74,8 @@ func (c *controllerPart) peerAdded(e *end) {
 	if _, ok := e.far.self.part.(*client); ok {
 		return
 	}
-	if most := c.w.terms.controller.Limits.Peers; most == 0 || len(c.book.met) < most {
-		c.book.met = append(c.book.met, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed})
+	if most := c.w.terms.controller.Limits.Peers; most == 0 || len(c.peers) < most {
+		c.peers = append(c.peers, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed})
 	}
 	_, isAgent := e.far.self.part.(*agentPart)
 	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Fleet: isAgent && c.w.terms.fleetAgents})
@@ -88,7 +89,7 @@ func (c *controllerPart) peerLost(e *end) {
 		c.step(controller.ClientGone{Client: id})
 		return
 	}
-	c.book.met = slices.DeleteFunc(c.book.met, func(a *acquaintance) bool { return a.id == id })
+	c.peers = slices.DeleteFunc(c.peers, func(a *acquaintance) bool { return a.id == id })
 	c.step(controller.PeerLost{Peer: id})
 }
 
@@ -99,12 +100,12 @@ func (c *controllerPart) receive(e *end, got parcel) {
 	_, fromClient := e.far.self.part.(*client)
 	switch {
 	case got.topic.channel == toController:
-		c.expect(from, got.msg)
+		c.book.expect(from, got.msg)
 		c.step(controller.FromClient{
 			Client: from, Principal: mgmt.Principal{Name: string(from), Role: mgmt.Admin}, Msg: got.msg,
 		})
 	case !fromClient:
-		c.meet(from, got)
+		c.peers.meet(c.w.now, from, got)
 		c.step(controller.FromAgent{Peer: from, Instance: got.topic.instance, Msg: got.msg})
 	}
 }
@@ -121,7 +122,7 @@ func (c *controllerPart) step(ev controller.Event) {
 	life := c.life
 	for queue := []controller.Event{ev}; len(queue) > 0; {
 		c.w.steps++
-		effects := c.m.Step(c.clock.read(c.w), queue[0])
+		effects := c.m.Step(c.clock.read(c.w.now), queue[0])
 		queue = queue[1:]
 		for _, effect := range effects {
 			if c.w.chance(c.w.mood.stepCrash) {
@@ -137,10 +138,10 @@ func (c *controllerPart) step(ev controller.Event) {
 			}
 		}
 	}
-	c.checkHeld()
+	c.book.checkHeld()
 	if c.deposed {
 		c.end("ends, for another has saved")
-		c.w.after(c.w.pause(), c.start)
+		c.w.after(c.w.chaos.pause(), c.start)
 		return
 	}
 	c.arm()
@@ -151,19 +152,19 @@ func (c *controllerPart) perform(effect controller.Effect) (outcome controller.E
 	case controller.Save:
 		return c.save(e.Changes)
 	case controller.ToAgent:
-		c.checkSent(e)
-		c.w.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, e.Msg})
+		c.book.checkSent(e)
+		c.w.net.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, e.Msg})
 	case controller.Refuse:
-		c.w.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, mgmt.NotifyError{Instance: e.Instance, Msg: e.Reason}})
+		c.w.net.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, mgmt.NotifyError{Instance: e.Instance, Msg: e.Reason}})
 	case controller.Reply:
-		c.replied(e)
-		c.w.publish(c.ep, parcel{topic{channel: toController}, e.Msg})
+		c.book.replied(e)
+		c.w.net.publish(c.ep, parcel{topic{channel: toController}, e.Msg})
 	case controller.Connect:
 		c.w.did(string(c.ep.id), e)
 		c.connect(e)
 	case controller.Disconnect:
 		c.w.did(string(c.ep.id), e)
-		c.retire(e)
+		c.peers.retire(e)
 		c.disconnect(e.Instance)
 	case controller.Note:
 		c.w.did(string(c.ep.id), e)
@@ -178,14 +179,14 @@ func (c *controllerPart) save(changes []controller.Change) controller.Event {
 		return controller.Deposed{}
 	}
 	if stored && !c.disk.foreign() {
-		values := c.disk.values.After(changes)
+		values := c.disk.changed(changes)
 		s := restore(c.w, values)
-		c.checkSave(s)
+		c.book.checkSave(s)
 		c.w.did(string(c.ep.id), s)
 		c.disk.values, c.disk.saved = values, s
 		c.disk.saves++
 		c.disk.seen++
-		c.noteAddresses(s.Deployed)
+		c.book.noteAddresses(s.Deployed)
 	}
 	switch {
 	case !survived:
@@ -202,13 +203,13 @@ func (c *controllerPart) connect(e controller.Connect) {
 	c.disconnect(e.Instance)
 	d := &dialer{from: c.ep, addr: e.Addr, to: func() *endpoint { return c.w.listening(e.Addr) }}
 	c.dials = append(c.dials, &instanceDial{e.Instance, d})
-	c.w.after(c.w.delay(), func() { c.w.dial(d) })
+	c.w.after(c.w.net.delay(), func() { c.w.net.dial(d) })
 }
 
 func (c *controllerPart) disconnect(instance mgmt.InstanceName) {
 	i := slices.IndexFunc(c.dials, func(d *instanceDial) bool { return d.instance == instance })
 	if i >= 0 {
-		c.w.hangUp(c.dials[i].dialer)
+		c.w.net.hangUp(c.dials[i].dialer)
 		c.dials = slices.Delete(c.dials, i, i+1)
 	}
 }

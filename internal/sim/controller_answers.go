@@ -12,37 +12,37 @@ import (
 )
 
 // replied checks an answer against its request.
-func (c *controllerPart) replied(e controller.Reply) {
+func (b *controllerBook) replied(e controller.Reply) {
 	if tell, ok := e.Msg.(mgmt.DeployProgress); ok {
-		c.checkTold(e.Client, tell)
+		b.checkTold(e.Client, tell)
 		return
 	}
 	resp, ok := e.Msg.(mgmt.Response)
 	if !ok {
-		c.w.violated("controller answers %s with %T", e.Client, e.Msg)
+		b.w.violated("controller answers %s with %T", e.Client, e.Msg)
 		return
 	}
-	r, ok := c.answered(e.Client, resp)
+	r, ok := b.answered(e.Client, resp)
 	kind, id, results := mgmt.KindAnswered(resp).Name(), resp.RequestID(), resp.Outcomes()
 	if !ok {
-		c.w.violated("controller answers %s %q of %s, which it was not asked or has answered", kind, id, e.Client)
+		b.w.violated("controller answers %s %q of %s, which it was not asked or has answered", kind, id, e.Client)
 		return
 	}
 	for _, res := range results {
 		if res.ReqID != id {
-			c.w.violated("controller answers %s %q with a result of %q", kind, id, res.ReqID)
+			b.w.violated("controller answers %s %q with a result of %q", kind, id, res.ReqID)
 		}
 		if !res.Success && res.Error == "" {
-			c.w.violated("controller answers %s %q with a failure without a reason", kind, id)
+			b.w.violated("controller answers %s %q with a failure without a reason", kind, id)
 		}
 	}
-	if kind == "deploy" && !deployed(results) && !c.deposed {
-		c.checkUntouched(r)
+	if kind == "deploy" && !deployed(results) && !b.controller.deposed {
+		b.checkUntouched(r)
 	}
-	if why, refused := refusal(results); refused && c.mayRefuse(r, why) {
+	if why, refused := refusal(results); refused && b.mayRefuse(r, why) {
 		return
 	}
-	c.checkAnswer(r, results)
+	b.checkAnswer(r, results)
 }
 
 // deployed reports whether the answer to a deployment is that of one which was
@@ -55,18 +55,18 @@ func deployed(results []mgmt.Result) bool {
 
 // checkTold demands that only those are told what they wait for who do, and who
 // understand it.
-func (c *controllerPart) checkTold(client mgmt.PeerID, tell mgmt.DeployProgress) {
+func (b *controllerBook) checkTold(client mgmt.PeerID, tell mgmt.DeployProgress) {
 	waits := func(r request) bool { return r.client == client && r.kind == "deploy" && r.id == tell.ReqID && r.tells }
-	if !slices.ContainsFunc(c.book.asked, waits) {
-		c.w.violated("controller tells %s of deploy %q, which it does not wait for: %s", client, tell.ReqID, tell.Text)
+	if !slices.ContainsFunc(b.asked, waits) {
+		b.w.violated("controller tells %s of deploy %q, which it does not wait for: %s", client, tell.ReqID, tell.Text)
 	}
 }
 
 // checkUntouched demands that a deployment which was refused has left what is
 // deployed as it was. Nothing else is ever sent to an agent; see checkSent.
-func (c *controllerPart) checkUntouched(r request) {
-	if now := revision(c.disk.saved.Deployed); now != r.deployed {
-		c.w.violated("controller refuses deploy %q, and has deployed r%d in place of r%d", r.id, now, r.deployed)
+func (b *controllerBook) checkUntouched(r request) {
+	if now := revision(b.controller.disk.saved.Deployed); now != r.deployed {
+		b.w.violated("controller refuses deploy %q, and has deployed r%d in place of r%d", r.id, now, r.deployed)
 	}
 }
 
@@ -79,8 +79,8 @@ func refusal(results []mgmt.Result) (why string, ok bool) {
 }
 
 // mayRefuse reports whether a request may be refused for this reason.
-func (c *controllerPart) mayRefuse(r request, why string) bool {
-	limits := c.w.terms.controller.Limits
+func (b *controllerBook) mayRefuse(r request, why string) bool {
+	limits := b.w.terms.controller.Limits
 	switch why {
 	case "no instances connected":
 		return len(r.instances) == 0
@@ -91,26 +91,26 @@ func (c *controllerPart) mayRefuse(r request, why string) bool {
 	case "no configuration available to deploy", "no staged configuration available", "no deployed configuration available":
 		return !r.configured
 	case "request timed out":
-		return r.kind == "test_timeout" && c.w.now >= r.due
+		return r.kind == "test_timeout" && b.w.now >= r.due
 	}
 	return strings.HasPrefix(why, "request ID is longer") && len(r.id) > 1024 ||
-		strings.HasPrefix(why, "earlier request ") && c.pending(r) ||
+		strings.HasPrefix(why, "earlier request ") && b.pending(r) ||
 		strings.HasPrefix(why, "another configuration was staged since, by ") && r.anothers ||
 		strings.HasPrefix(why, "earlier deployment ") && r.kind == "deploy" ||
-		strings.HasPrefix(why, "more than ") && limits.Requests > 0 && len(c.book.asked) >= min(limits.Requests, limits.ClientRequests) ||
-		strings.HasPrefix(why, "another controller has changed the stored state") && c.deposed ||
+		strings.HasPrefix(why, "more than ") && limits.Requests > 0 && len(b.asked) >= min(limits.Requests, limits.ClientRequests) ||
+		strings.HasPrefix(why, "another controller has changed the stored state") && b.controller.deposed ||
 		strings.HasPrefix(why, "save configuration: disk full") && (r.kind == "stage_configuration" || r.kind == "deploy")
 }
 
-func (c *controllerPart) checkAnswer(r request, results []mgmt.Result) {
+func (b *controllerBook) checkAnswer(r request, results []mgmt.Result) {
 	switch r.kind {
 	case "stage_configuration":
-		c.checkStaged(r, results)
+		b.checkStaged(r, results)
 	case "deploy":
-		c.checkDeployed(r, results)
+		b.checkDeployed(r, results)
 	case "get_configuration":
 		if config, ok := results[0].Data.(mgmt.Configuration); !ok || !reflect.DeepEqual(config, r.config) {
-			c.w.violated("controller answers %s %q with another configuration than it has saved", r.kind, r.id)
+			b.w.violated("controller answers %s %q with another configuration than it has saved", r.kind, r.id)
 		}
 	case "get_instances":
 		list, _ := results[0].Data.(mgmt.Instances)
@@ -118,79 +118,79 @@ func (c *controllerPart) checkAnswer(r request, results []mgmt.Result) {
 		for _, in := range list {
 			names = append(names, in.Name)
 		}
-		c.checkNames(r, names)
+		b.checkNames(r, names)
 	case "get_nodes":
-		c.checkNodes(r, results)
+		b.checkNodes(r, results)
 	case "get_id_value", "restart":
-		c.checkPerNode(r, results)
+		b.checkPerNode(r, results)
 	default:
-		c.w.violated("controller answers %s %q with %+v", r.kind, r.id, results)
+		b.w.violated("controller answers %s %q with %+v", r.kind, r.id, results)
 	}
 }
 
-func (c *controllerPart) checkNames(r request, names []mgmt.InstanceName) {
+func (b *controllerBook) checkNames(r request, names []mgmt.InstanceName) {
 	slices.Sort(names)
 	if !slices.Equal(names, r.instances) {
-		c.w.violated("controller answers %s %q for %v, there are %v", r.kind, r.id, names, r.instances)
+		b.w.violated("controller answers %s %q for %v, there are %v", r.kind, r.id, names, r.instances)
 	}
 }
 
 // checkStaged demands that what is acknowledged is what is on disk, and that
 // mistakes change nothing.
-func (c *controllerPart) checkStaged(r request, results []mgmt.Result) {
+func (b *controllerBook) checkStaged(r request, results []mgmt.Result) {
 	if !results[0].Success {
 		return // the mistakes
 	}
-	s := c.disk.saved.Staged
+	s := b.controller.disk.saved.Staged
 	if s == nil || results[0].Data != mgmt.Text(r.config.ID) || !reflect.DeepEqual(s.Config, r.config) {
-		c.w.violated("controller says that %s is staged, and has saved something else", r.config.ID)
+		b.w.violated("controller says that %s is staged, and has saved something else", r.config.ID)
 		return
 	}
-	c.book.staged = s.Revision
-	c.book.stagedBy[r.client] = s.Revision
+	b.staged = s.Revision
+	b.stagedBy[r.client] = s.Revision
 }
 
 // checkDeployed demands results for each instance and each node, and behind
 // them the configuration's ID if anything was sent.
-func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
+func (b *controllerBook) checkDeployed(r request, results []mgmt.Result) {
 	if r.anothers {
-		c.w.violated("controller answers deploy %q of what %s has not staged with %+v", r.id, r.client, results)
+		b.w.violated("controller answers deploy %q of what %s has not staged with %+v", r.id, r.client, results)
 	}
 	if !deployed(results) {
-		c.checkUndeployed(r, results)
+		b.checkUndeployed(r, results)
 		return
 	}
 	id := results[len(results)-1].Data.(mgmt.Text)
-	d := c.disk.saved.Deployed
+	d := b.controller.disk.saved.Deployed
 	if d == nil || string(id) != d.Config.ID || d.Config.ID != r.config.ID {
-		c.w.violated("controller says that %s is deployed, asked was for %s", id, r.config.ID)
+		b.w.violated("controller says that %s is deployed, asked was for %s", id, r.config.ID)
 		return
 	}
-	c.book.deployed = d.Revision
+	b.deployed = d.Revision
 	general := map[mgmt.InstanceName]bool{}
 	var nodes, want []mgmt.NodeName
 	for _, res := range results[:len(results)-1] {
 		if res.Node == "" {
 			// Of an instance that is left out, nodes may not have ended.
-			general[res.Instance] = res.Success || !c.leftOut(res.Instance)
+			general[res.Instance] = res.Success || !b.leftOut(res.Instance)
 			continue
 		}
 		n, ok := d.Config.Node(res.Node)
 		here := ok && n.Instance == res.Instance
-		if _, ran := c.w.launched[place{res.Instance, res.Node}]; ran && !here && !res.Success {
+		if _, ran := b.w.launched[place{res.Instance, res.Node}]; ran && !here && !res.Success {
 			general[res.Instance] = true // it is removed, and has not ended
 			continue
 		}
 		nodes = append(nodes, res.Node)
 		if !here {
-			c.w.violated("controller answers deploy %q for %s on %s", r.id, res.Node, res.Instance)
+			b.w.violated("controller answers deploy %q for %s on %s", r.id, res.Node, res.Instance)
 		}
 	}
 	maps.DeleteFunc(general, func(_ mgmt.InstanceName, counts bool) bool { return !counts })
 	for _, in := range d.Config.Instances {
 		local := d.Config.NodesOf(in.Name)
 		if len(local) == 0 && !general[in.Name] {
-			c.w.violated("controller answers deploy %q without instance %s", r.id, in.Name)
+			b.w.violated("controller answers deploy %q without instance %s", r.id, in.Name)
 		}
 		for _, n := range local {
 			if !general[in.Name] || slices.Contains(nodes, n.Name) {
@@ -202,76 +202,76 @@ func (c *controllerPart) checkDeployed(r request, results []mgmt.Result) {
 	slices.Sort(nodes)
 	slices.Sort(want)
 	if !slices.Equal(nodes, want) || len(general) > 0 {
-		c.w.violated("controller answers deploy %q for %v, wanted are %v", r.id, nodes, want)
+		b.w.violated("controller answers deploy %q for %v, wanted are %v", r.id, nodes, want)
 	}
 }
 
 // leftOut reports whether the instance was part of what was deployed before, and
 // is not any more.
-func (c *controllerPart) leftOut(name mgmt.InstanceName) bool {
+func (b *controllerBook) leftOut(name mgmt.InstanceName) bool {
 	has := func(e *controller.Entry) bool {
 		return slices.ContainsFunc(e.Config.Instances, func(in mgmt.Instance) bool { return in.Name == name })
 	}
-	return !has(c.disk.saved.Deployed) && slices.ContainsFunc(c.disk.predecessors(c.w), has)
+	return !has(b.controller.disk.saved.Deployed) && slices.ContainsFunc(b.controller.disk.predecessors(b.w), has)
 }
 
 // checkUndeployed demands the mistakes in the configuration, or what keeps which
 // of its instances and nodes from running it.
-func (c *controllerPart) checkUndeployed(r request, results []mgmt.Result) {
+func (b *controllerBook) checkUndeployed(r request, results []mgmt.Result) {
 	for _, res := range results {
 		n, _ := r.config.Node(res.Node)
 		known := slices.ContainsFunc(r.config.Instances, func(in mgmt.Instance) bool { return in.Name == res.Instance })
 		if res.Success || res.Instance != "" && !known || res.Node != "" && n.Instance != res.Instance {
-			c.w.violated("controller answers deploy %q of nothing with %+v", r.id, res)
+			b.w.violated("controller answers deploy %q of nothing with %+v", r.id, res)
 		}
 	}
 }
 
 // checkNodes demands one result per instance, and nodes that are RUNNING only
 // from instances that answered.
-func (c *controllerPart) checkNodes(r request, results []mgmt.Result) {
+func (b *controllerBook) checkNodes(r request, results []mgmt.Result) {
 	var names []mgmt.InstanceName
 	for _, res := range results {
 		names = append(names, res.Instance)
 		statuses, _ := res.Data.(mgmt.NodeStatuses)
 		for _, s := range statuses {
 			if !res.Success && s.State != mgmt.Unknown {
-				c.w.violated("controller reports %s as %s although its instance is silent", s.Node, s.State)
+				b.w.violated("controller reports %s as %s although its instance is silent", s.Node, s.State)
 			}
 		}
 	}
-	c.checkNames(r, names)
+	b.checkNames(r, names)
 }
 
 // checkPerNode demands one result per node, from where the node is.
-func (c *controllerPart) checkPerNode(r request, results []mgmt.Result) {
+func (b *controllerBook) checkPerNode(r request, results []mgmt.Result) {
 	var nodes []mgmt.NodeName
 	for _, res := range results {
 		nodes = append(nodes, res.Node)
 		n, known := r.config.Node(res.Node)
 		if known && res.Instance != n.Instance || !known && (res.Success || res.Error != "unknown cluster node") {
-			c.w.violated("controller answers %s %q with %+v", r.kind, r.id, res)
+			b.w.violated("controller answers %s %q with %+v", r.kind, r.id, res)
 		}
 		if res.Success {
-			c.checkSuccess(r, res)
+			b.checkSuccess(r, res)
 		}
 	}
 	slices.Sort(nodes)
 	if !slices.Equal(nodes, r.nodes) {
-		c.w.violated("controller answers %s %q for %v, asked were %v", r.kind, r.id, nodes, r.nodes)
+		b.w.violated("controller answers %s %q for %v, asked were %v", r.kind, r.id, nodes, r.nodes)
 	}
 }
 
 // checkSuccess demands that the node itself answered, or was started again.
-func (c *controllerPart) checkSuccess(r request, res mgmt.Result) {
+func (b *controllerBook) checkSuccess(r request, res mgmt.Result) {
 	switch r.kind {
 	case "get_id_value":
 		if res.Data != mgmt.Text(fmt.Sprintf("%q", string(res.Node)+"@"+string(res.Instance))) {
-			c.w.violated("controller has the answer %v for %s on %s", res.Data, res.Node, res.Instance)
+			b.w.violated("controller has the answer %v for %s on %s", res.Data, res.Node, res.Instance)
 		}
 	case "restart":
-		if since, ok := c.w.launched[place{res.Instance, res.Node}]; !ok || since < r.since {
-			c.w.violated("controller says that %s was restarted, and it was not", res.Node)
+		if since, ok := b.w.launched[place{res.Instance, res.Node}]; !ok || since < r.since {
+			b.w.violated("controller says that %s was restarted, and it was not", res.Node)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -12,8 +11,10 @@ import (
 
 // controllerBook is what the controller owes, and what it knows of others.
 type controllerBook struct {
-	asked []request       // and not answered, in the order of arrival
-	met   []*acquaintance // the native peers
+	w          *world
+	controller *controllerPart
+
+	asked []request // and not answered, in the order of arrival
 
 	// stagedBy is the revision that each connected client staged last.
 	stagedBy map[mgmt.PeerID]uint64
@@ -21,16 +22,6 @@ type controllerBook struct {
 	// The revisions that were acknowledged; a later life must have them, or
 	// later ones.
 	staged, deployed uint64
-}
-
-// acquaintance is a native peer of the controller.
-type acquaintance struct {
-	id      mgmt.PeerID
-	addr    netip.AddrPort
-	dialed  bool
-	name    mgmt.InstanceName // as it said hello; empty before
-	since   time.Duration     // when it said so first
-	retired bool              // hung up on
 }
 
 // request is one of a client's.
@@ -51,92 +42,48 @@ type request struct {
 	instances  []mgmt.InstanceName // that the answer names, sorted
 }
 
-// meet notes who says hello.
-func (c *controllerPart) meet(from mgmt.PeerID, got parcel) {
-	hello, ok := got.msg.(mgmt.NotifyAgentHello)
-	if !ok || hello.ID != string(from) || hello.Instance != got.topic.instance {
-		return
-	}
-	for _, a := range c.book.met {
-		if a.id == from && a.name == "" && !a.retired {
-			a.name, a.since = hello.Instance, c.w.now
-		}
-	}
-}
-
-// holder returns the peer that answers for an instance, or nil: of those that
-// said to be it, the one that did so first.
-func (c *controllerPart) holder(name mgmt.InstanceName) *acquaintance {
-	var first *acquaintance
-	for _, a := range c.book.met {
-		if a.name == name && !a.retired && (first == nil || cmp.Or(cmp.Compare(a.since, first.since), cmp.Compare(a.id, first.id)) < 0) {
-			first = a
-		}
-	}
-	return first
-}
-
-// retire notes that a Disconnect makes the agent behind it one that is gone.
-func (c *controllerPart) retire(e controller.Disconnect) {
-	if a := c.holder(e.Instance); a != nil && a.dialed && a.addr == e.Addr {
-		a.retired = true
-	}
-}
-
-// connected returns the instances with an agent, sorted.
-func (c *controllerPart) connected() []mgmt.InstanceName {
-	var names []mgmt.InstanceName
-	for _, a := range c.book.met {
-		if a.name != "" && !a.retired {
-			names = append(names, a.name)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 // expect books a request. A message that users do not send, or that is not answered,
 // needs no answer.
-func (c *controllerPart) expect(client mgmt.PeerID, msg mgmt.Message) {
+func (b *controllerBook) expect(client mgmt.PeerID, msg mgmt.Message) {
 	req, ok := mgmt.AsRequest(msg)
 	if !ok || mgmt.KindOf(req).May == mgmt.NoUser {
 		return
 	}
 	r := request{
 		client: client, id: req.RequestID(), kind: mgmt.KindOf(req).Name(),
-		since: c.w.now, due: c.w.now + c.patience(req),
+		since: b.w.now, due: b.w.now + b.patience(req),
 	}
-	r.setConfig(c.disk.saved.Deployed)
+	r.setConfig(b.controller.disk.saved.Deployed)
 	switch msg := msg.(type) {
 	case mgmt.StageConfigurationRequest:
 		r.config = msg.Config
 	case mgmt.DeployRequest:
-		c.bookDeploy(&r, mgmt.StagedDeployRequest{ReqID: msg.ReqID})
+		b.bookDeploy(&r, mgmt.StagedDeployRequest{ReqID: msg.ReqID})
 	case mgmt.StagedDeployRequest:
-		c.bookDeploy(&r, msg)
+		b.bookDeploy(&r, msg)
 		r.tells = true
 	case mgmt.GetConfigurationRequest:
 		if !msg.Deployed {
-			r.setConfig(c.disk.saved.Staged)
+			r.setConfig(b.controller.disk.saved.Staged)
 		}
 	case mgmt.GetInstancesRequest:
-		r.instances = c.connected()
+		r.instances = b.controller.peers.connected()
 	case mgmt.GetNodesRequest:
-		if r.instances = c.connected(); len(r.instances) > 0 {
+		if r.instances = b.controller.peers.connected(); len(r.instances) > 0 {
 			r.addInstances()
 		}
 	case mgmt.GetIDValueRequest:
 		r.name(msg.Nodes)
 	case mgmt.RestartRequest:
-		r.instances = c.connected()
+		r.instances = b.controller.peers.connected()
 		r.name(msg.Nodes)
 	}
-	c.book.asked = append(c.book.asked, r)
+	b.asked = append(b.asked, r)
 }
 
 // patience is how long the controller may take to answer.
-func (c *controllerPart) patience(req mgmt.Request) time.Duration {
-	cfg, kind := c.w.terms.controller, mgmt.KindOf(req)
+func (b *controllerBook) patience(req mgmt.Request) time.Duration {
+	cfg, kind := b.w.terms.controller, mgmt.KindOf(req)
 	switch req := req.(type) {
 	case mgmt.StagedDeployRequest:
 		return cmp.Or(req.Patience, cfg.DeployTimeout, 18*time.Second)
@@ -154,11 +101,11 @@ func (c *controllerPart) patience(req mgmt.Request) time.Duration {
 	return cmp.Or(cfg.RequestTimeout, 10*time.Second)
 }
 
-func (c *controllerPart) bookDeploy(r *request, msg mgmt.StagedDeployRequest) {
-	staged := c.disk.saved.Staged
-	r.deployed = revision(c.disk.saved.Deployed)
+func (b *controllerBook) bookDeploy(r *request, msg mgmt.StagedDeployRequest) {
+	staged := b.controller.disk.saved.Staged
+	r.deployed = revision(b.controller.disk.saved.Deployed)
 	r.setConfig(staged)
-	own, ok := c.book.stagedBy[r.client]
+	own, ok := b.stagedBy[r.client]
 	r.anothers = staged != nil && (msg.ID != "" && msg.ID != staged.Config.ID || ok && own != staged.Revision)
 }
 
@@ -193,34 +140,34 @@ func (r *request) name(names []mgmt.NodeName) {
 // answered takes the request that a response answers off the book. If several have
 // its ID, it is the newest if that came just now, for then it was refused, and else
 // the oldest.
-func (c *controllerPart) answered(client mgmt.PeerID, resp mgmt.Response) (request, bool) {
+func (b *controllerBook) answered(client mgmt.PeerID, resp mgmt.Response) (request, bool) {
 	kind, id := mgmt.KindAnswered(resp).Name(), resp.RequestID()
 	found := -1
-	for i, r := range c.book.asked {
-		if r.client == client && r.kind == kind && r.id == id && (found < 0 || r.since == c.w.now) {
+	for i, r := range b.asked {
+		if r.client == client && r.kind == kind && r.id == id && (found < 0 || r.since == b.w.now) {
 			found = i
 		}
 	}
 	if found < 0 {
 		return request{}, false
 	}
-	r := c.book.asked[found]
-	c.book.asked = slices.Delete(c.book.asked, found, found+1)
+	r := b.asked[found]
+	b.asked = slices.Delete(b.asked, found, found+1)
 	return r, true
 }
 
 // checkOverdue demands that nothing is on the book for too long.
-func (c *controllerPart) checkOverdue() {
-	for _, r := range c.book.asked {
-		if c.m != nil && c.w.now > r.due+lateness {
-			c.w.violated("controller has not answered %s %q of %s, due at %s", r.kind, r.id, r.client, r.due)
+func (b *controllerBook) checkOverdue() {
+	for _, r := range b.asked {
+		if b.controller.m != nil && b.w.now > r.due+lateness {
+			b.w.violated("controller has not answered %s %q of %s, due at %s", r.kind, r.id, r.client, r.due)
 		}
 	}
 }
 
 // pending reports whether a request with r's client and ID is on the book.
-func (c *controllerPart) pending(r request) bool {
-	return slices.ContainsFunc(c.book.asked, func(o request) bool { return o.client == r.client && o.id == r.id })
+func (b *controllerBook) pending(r request) bool {
+	return slices.ContainsFunc(b.asked, func(o request) bool { return o.client == r.client && o.id == r.id })
 }
 
 // awaitsNobody reports whether a question to agents can be answered by none of

@@ -4,14 +4,13 @@ import (
 	"fmt"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
-	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // controllerDisk is the store of the controller. Now and then somebody else
 // saves there, too.
 type controllerDisk struct {
-	values coretest.Stored
+	values disk
 	// saves counts all saves, and seen those of which the present life knows.
 	saves, seen uint64
 	// saved is the state as the present life has loaded it, or saved it last.
@@ -25,11 +24,20 @@ func (d *controllerDisk) load(w *world) controller.State {
 	return d.saved
 }
 
+// changed returns the values after these changes.
+func (d *controllerDisk) changed(changes []controller.Change) disk {
+	next := d.values.clone()
+	for _, c := range changes {
+		next.set(c.Key, c.Value)
+	}
+	return next
+}
+
 // foreign reports whether somebody else has saved since the present life has.
 func (d *controllerDisk) foreign() bool { return d.saves != d.seen }
 
 // restore returns the state that these values have.
-func restore(w *world, values coretest.Stored) controller.State {
+func restore(w *world, values disk) controller.State {
 	state, err := controller.Restore(values)
 	if err != nil {
 		w.violated("what the controller has saved cannot be read: %v", err)
@@ -53,17 +61,17 @@ func (d *controllerDisk) predecessors(w *world) []*controller.Entry {
 
 // saveBehind has a second controller, which holds the same store, stage a
 // configuration there.
-func (w *world) saveBehind() {
-	d := &w.controller.disk
-	second := controller.New(w.terms.controller, restore(w, d.values), w.dice())
-	effects := second.Step(epoch.Add(w.now), controller.FromClient{
+func (ch *chaos) saveBehind() {
+	d := &ch.controller.disk
+	second := controller.New(ch.terms.controller, restore(ch.world, d.values), ch.source())
+	effects := second.Step(epoch.Add(ch.now), controller.FromClient{
 		Client: "behind", Principal: mgmt.Principal{Name: "behind", Role: mgmt.Admin},
-		Msg: mgmt.StageConfigurationRequest{ReqID: w.newReqID(), Config: w.someConfiguration(mgmt.Configuration{})},
+		Msg: mgmt.StageConfigurationRequest{ReqID: ch.newReqID(), Config: ch.load.someConfiguration(mgmt.Configuration{})},
 	})
 	for _, e := range effects {
 		if save, ok := e.(controller.Save); ok {
-			w.did("a second controller", "saves")
-			d.values = d.values.After(save.Changes)
+			ch.did("a second controller", "saves")
+			d.values = d.changed(save.Changes)
 			d.saves++
 		}
 	}

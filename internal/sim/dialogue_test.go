@@ -55,7 +55,7 @@ func (s *stage) write(e entry) {
 	}
 }
 
-func (s *stage) RunUntil(at time.Duration) { s.run(at) }
+func (s *stage) RunUntil(at time.Duration) { s.runUntil(at) }
 
 func (s *stage) Do(verb string, args *coretest.Args) error {
 	err := stageVerbs.Do(s, verb, args)

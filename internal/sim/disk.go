@@ -1,6 +1,27 @@
 package sim
 
-// diskState is how a disk behaves by order, beside what the mood does.
+import "maps"
+
+// disk is what is stored on a disk: values by their keys. A save changes a clone,
+// so that a save that fails changes nothing.
+type disk map[string][]byte
+
+func (d disk) clone() disk {
+	next := disk{}
+	maps.Copy(next, d)
+	return next
+}
+
+// set replaces the value of a key. No value removes the key.
+func (d disk) set(key string, value []byte) {
+	if value == nil {
+		delete(d, key)
+	} else {
+		d[key] = value
+	}
+}
+
+// diskState says how the saves of a disk end. The mood may make them worse.
 type diskState int
 
 const (
@@ -10,14 +31,14 @@ const (
 	crashAfterSave
 )
 
-// saves decides what becomes of a save.
-func (w *world) saves(d diskState) (stored, survived bool) {
+// saves decides whether a save is stored, and whether the program survives it.
+func (e *environment) saves(d diskState) (stored, survived bool) {
 	switch {
-	case d == diskFull || w.chance(w.mood.saveFails):
+	case d == diskFull || e.chance(e.mood.saveFails):
 		return false, true
-	case d == crashBeforeSave || w.chance(w.mood.saveCrash):
+	case d == crashBeforeSave || e.chance(e.mood.saveCrash):
 		return false, false
-	case d == crashAfterSave || w.chance(w.mood.saveCrash):
+	case d == crashAfterSave || e.chance(e.mood.saveCrash):
 		return true, false
 	}
 	return true, true

@@ -39,6 +39,19 @@ type part interface {
 	receive(*end, parcel)
 }
 
+// host is a machine on the network.
+type host struct {
+	addr netip.Addr
+	cut  bool // off from all other hosts
+}
+
+// network connects the endpoints of a world.
+type network struct {
+	*environment
+	// endpoints returns the endpoints that may have connections to other hosts.
+	endpoints func() []*endpoint
+}
+
 // endpoint is one life of a part, as its peers see it.
 type endpoint struct {
 	id   mgmt.PeerID
@@ -79,21 +92,21 @@ type parcel struct {
 func apart(a, b *endpoint) bool { return a.host != b.host && (a.host.cut || b.host.cut) }
 
 // delay is how long something takes from one endpoint to another.
-func (w *world) delay() time.Duration {
-	return w.terms.delay + w.between(0, w.mood.delay)
+func (n *network) delay() time.Duration {
+	return n.terms.delay + n.between(0, n.mood.delay)
 }
 
 // connect makes a peering between two endpoints, which learn of it one after
 // the other.
-func (w *world) connect(d *dialer, to *endpoint) {
+func (n *network) connect(d *dialer, to *endpoint) {
 	from := d.from
 	near := &end{self: from, dialed: true, addr: d.addr, dialer: d}
 	far := &end{self: to, far: near, addr: netip.AddrPortFrom(from.host.addr, 40000)}
 	near.far = far
 	d.end = near
 	from.ends, to.ends = append(from.ends, near), append(to.ends, far)
-	near.arrives = w.now + w.delay() // before anything that the other sends
-	w.at(near.arrives, func() { near.comeUp() })
+	near.arrives = n.now + n.delay() // before anything that the other sends
+	n.at(near.arrives, func() { near.comeUp() })
 	far.comeUp()
 }
 
@@ -106,50 +119,50 @@ func (e *end) comeUp() {
 }
 
 // sendTo sends to one peer, if there is such a peer and it subscribed.
-func (w *world) sendTo(from *endpoint, to mgmt.PeerID, p parcel) {
+func (n *network) sendTo(from *endpoint, to mgmt.PeerID, p parcel) {
 	for _, e := range from.ends {
 		if e.far.self.id == to && e.state == up && e.far.self.part.wants(p.topic) {
-			w.send(e, p)
+			n.send(e, p)
 			return
 		}
 	}
 }
 
 // publish sends to every peer that subscribed.
-func (w *world) publish(from *endpoint, p parcel) {
+func (n *network) publish(from *endpoint, p parcel) {
 	for _, e := range from.ends {
 		if e.state == up && e.far.self.part.wants(p.topic) {
-			w.send(e, p)
+			n.send(e, p)
 		}
 	}
 }
 
-func (w *world) send(e *end, p parcel) {
+func (n *network) send(e *end, p parcel) {
 	to := e.far
-	w.record(coretest.Entry{From: string(e.self.id), To: string(to.self.id), What: p.msg})
-	to.arrives = max(to.arrives, w.now+w.delay())
-	w.at(to.arrives, func() { w.arrive(to, p) })
+	n.record(coretest.Entry{From: string(e.self.id), To: string(to.self.id), What: p.msg})
+	to.arrives = max(to.arrives, n.now+n.delay())
+	n.at(to.arrives, func() { n.arrive(to, p) })
 }
 
-func (w *world) arrive(e *end, p parcel) {
+func (n *network) arrive(e *end, p parcel) {
 	switch {
 	case e.state == down:
-		w.reset(e.far) // nobody there any more, and the host says so
-	case e.deaf > 0 && w.now > e.deaf:
+		n.reset(e.far) // nobody there any more, and the host says so
+	case e.deaf > 0 && n.now > e.deaf:
 	case apart(e.self, e.far.self) || len(e.held) > 0:
 		e.held = append(e.held, p)
 	default:
-		w.deliver(e, p)
+		n.deliver(e, p)
 	}
 }
 
-func (w *world) deliver(e *end, p parcel) {
-	w.record(coretest.Entry{From: string(e.far.self.id), To: string(e.self.id), What: p.msg, Heard: true})
+func (n *network) deliver(e *end, p parcel) {
+	n.record(coretest.Entry{From: string(e.far.self.id), To: string(e.self.id), What: p.msg, Heard: true})
 	e.self.part.receive(e, p)
 }
 
 // release delivers what was held up by a cut that is over.
-func (w *world) release(e *end) {
+func (n *network) release(e *end) {
 	if apart(e.self, e.far.self) {
 		return
 	}
@@ -157,80 +170,80 @@ func (w *world) release(e *end) {
 	e.held = nil
 	for _, p := range held {
 		if e.state == up {
-			w.deliver(e, p)
+			n.deliver(e, p)
 		}
 	}
 }
 
 // lose ends a connection as this end sees it. The other end hears of it unless
 // the network is cut: then its own patience, or the end of the cut, tells it.
-func (w *world) lose(e *end) {
+func (n *network) lose(e *end) {
 	if e.state == down {
 		return
 	}
 	was := e.state
-	w.shut(e)
+	n.shut(e)
 	if !apart(e.self, e.far.self) {
-		w.reset(e.far)
+		n.reset(e.far)
 	}
 	if was == up && !e.self.gone {
-		w.record(coretest.Entry{From: string(e.self.id), To: string(e.far.self.id), What: "connection lost"})
+		n.record(coretest.Entry{From: string(e.self.id), To: string(e.far.self.id), What: "connection lost"})
 		e.self.part.peerLost(e)
 	}
 }
 
 // shut makes an end one that is down, without telling its endpoint.
-func (w *world) shut(e *end) {
+func (n *network) shut(e *end) {
 	e.state, e.held = down, nil
 	e.self.ends = slices.DeleteFunc(e.self.ends, func(o *end) bool { return o == e })
 	if d := e.dialer; d != nil {
 		d.end = nil
-		w.after(w.between(0, w.terms.retry), func() { w.dial(d) })
+		n.after(n.between(0, n.terms.retry), func() { n.dial(d) })
 	}
 }
 
 // reset tells an end that the other is down, after all that was sent before.
-func (w *world) reset(e *end) {
+func (n *network) reset(e *end) {
 	if e.state == down {
 		return
 	}
-	e.arrives = max(e.arrives, w.now+w.delay())
-	w.at(e.arrives, func() {
+	e.arrives = max(e.arrives, n.now+n.delay())
+	n.at(e.arrives, func() {
 		if !apart(e.self, e.far.self) {
-			w.lose(e)
+			n.lose(e)
 		}
 	})
 }
 
 // vanish ends an endpoint's life. Of what it sent, the end may not arrive. Its
 // peers hear of it at once, or if its host lost power only after a while.
-func (w *world) vanish(ep *endpoint, powerLost bool) {
+func (n *network) vanish(ep *endpoint, powerLost bool) {
 	ep.gone = true
 	for _, e := range slices.Clone(ep.ends) {
 		far := e.far
-		if w.chance(w.mood.lossAtCrash) && far.arrives > w.now {
-			far.deaf = max(1, w.now+time.Duration(w.rng.Int64N(int64(far.arrives-w.now))))
+		if n.chance(n.mood.lossAtCrash) && far.arrives > n.now {
+			far.deaf = max(1, n.now+time.Duration(n.rng.Int64N(int64(far.arrives-n.now))))
 		}
 		e.dialer = nil
-		w.shut(e)
+		n.shut(e)
 		switch {
 		case powerLost:
-			w.after(w.between(0, w.terms.silence), func() { w.lose(far) })
+			n.after(n.between(0, n.terms.silence), func() { n.lose(far) })
 		case !apart(e.self, far.self):
-			w.reset(far)
+			n.reset(far)
 		}
 	}
 }
 
 // cutOff separates a host from all others. Each end of its connections notices
 // in its own time, or not at all if the cut is over before.
-func (w *world) cutOff(h *host) {
+func (n *network) cutOff(h *host) {
 	h.cut = true
-	w.did(h.addr.String(), "is cut off")
-	for _, e := range w.across(h) {
-		w.after(w.between(time.Millisecond, w.terms.silence), func() {
+	n.did(h.addr.String(), "is cut off")
+	for _, e := range n.across(h) {
+		n.after(n.between(time.Millisecond, n.terms.silence), func() {
 			if apart(e.self, e.far.self) {
-				w.lose(e)
+				n.lose(e)
 			}
 		})
 	}
@@ -239,50 +252,36 @@ func (w *world) cutOff(h *host) {
 // mend ends a cut. Connections that both ends still believe in go on. Of one
 // that an end has given up the other gets what was sent before, and its end,
 // when it is sent again.
-func (w *world) mend(h *host) {
+func (n *network) mend(h *host) {
 	h.cut = false
-	w.did(h.addr.String(), "is connected again")
-	for _, e := range w.across(h) {
+	n.did(h.addr.String(), "is connected again")
+	for _, e := range n.across(h) {
 		if e.far.state == down {
-			w.resend(e)
+			n.resend(e)
 			continue
 		}
-		e.arrives = max(e.arrives, w.now+w.delay())
-		w.at(e.arrives, func() { w.release(e) })
+		e.arrives = max(e.arrives, n.now+n.delay())
+		n.at(e.arrives, func() { n.release(e) })
 	}
 }
 
 // resend has an end whose other is down hear of that before long.
-func (w *world) resend(e *end) {
-	w.after(w.between(0, w.terms.ping), func() {
-		w.release(e)
-		w.reset(e)
+func (n *network) resend(e *end) {
+	n.after(n.between(0, n.terms.ping), func() {
+		n.release(e)
+		n.reset(e)
 	})
 }
 
 // across returns the ends of all connections between h and other hosts, as far
 // as they are not down.
-func (w *world) across(h *host) []*end {
+func (n *network) across(h *host) []*end {
 	var list []*end
-	for _, ep := range w.endpoints() {
+	for _, ep := range n.endpoints() {
 		for _, e := range ep.ends {
 			if e.far.self.host != ep.host && (ep.host == h || e.far.self.host == h) {
 				list = append(list, e)
 			}
-		}
-	}
-	return list
-}
-
-// endpoints returns those that have connections between hosts.
-func (w *world) endpoints() []*endpoint {
-	var list []*endpoint
-	if w.controller.ep != nil {
-		list = append(list, w.controller.ep)
-	}
-	for _, a := range w.agents {
-		if a.ep != nil {
-			list = append(list, a.ep)
 		}
 	}
 	return list
@@ -299,39 +298,39 @@ type dialer struct {
 
 // dial makes one attempt, unless there is a connection already, and sees to the
 // next one.
-func (w *world) dial(d *dialer) {
+func (n *network) dial(d *dialer) {
 	if d.stopped || d.from.gone || d.end != nil {
 		return
 	}
 	if to := d.to(); to != nil && !to.gone && !apart(d.from, to) {
-		w.after(2*w.delay(), func() { w.accept(d, to) })
+		n.after(2*n.delay(), func() { n.accept(d, to) })
 		return
 	}
-	w.redial(d)
+	n.redial(d)
 }
 
-func (w *world) redial(d *dialer) {
-	w.after(w.terms.retry+w.between(0, w.mood.delay), func() { w.dial(d) })
+func (n *network) redial(d *dialer) {
+	n.after(n.terms.retry+n.between(0, n.mood.delay), func() { n.dial(d) })
 }
 
 // accept ends a handshake. Of two connections between the same endpoints one
 // survives: the existing one if it works (spec broker-wire 3.7).
-func (w *world) accept(d *dialer, to *endpoint) {
+func (n *network) accept(d *dialer, to *endpoint) {
 	if d.stopped || d.from.gone || d.end != nil {
 		return
 	}
-	if apart(d.from, to) || w.redundant(d.from, to) || to.gone {
-		w.redial(d)
+	if apart(d.from, to) || n.redundant(d.from, to) || to.gone {
+		n.redial(d)
 		return
 	}
 	if !d.from.gone && !d.stopped { // or else it was the loss of the earlier one that ended it
-		w.connect(d, to)
+		n.connect(d, to)
 	}
 }
 
 // redundant reports whether the endpoints have a connection that works, and
 // ends those that do not.
-func (w *world) redundant(a, b *endpoint) bool {
+func (n *network) redundant(a, b *endpoint) bool {
 	for _, pair := range [2][2]*endpoint{{a, b}, {b, a}} {
 		for _, e := range slices.Clone(pair[0].ends) {
 			if e.far.self != pair[1] {
@@ -340,16 +339,16 @@ func (w *world) redundant(a, b *endpoint) bool {
 			if e.state != down && e.far.state != down {
 				return true
 			}
-			w.lose(e)
+			n.lose(e)
 		}
 	}
 	return false
 }
 
 // hangUp stops a dialer and ends its connection.
-func (w *world) hangUp(d *dialer) {
+func (n *network) hangUp(d *dialer) {
 	d.stopped = true
 	if e := d.end; e != nil {
-		w.after(w.delay(), func() { w.lose(e) })
+		n.after(n.delay(), func() { n.lose(e) })
 	}
 }

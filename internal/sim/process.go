@@ -75,34 +75,38 @@ const (
 )
 
 // newFate draws a fate.
-func (w *world) newFate() fate {
-	m := w.mood
-	f := fate{launch: w.between(0, 20*time.Millisecond), work: w.between(0, 200*time.Millisecond), stop: w.between(0, time.Second)}
-	if w.chance(m.slow) {
-		f.work = w.between(time.Second, 90*time.Second)
+func (e *environment) newFate() fate {
+	m := e.mood
+	f := fate{launch: e.between(0, 20*time.Millisecond), work: e.between(0, 200*time.Millisecond), stop: e.between(0, time.Second)}
+	if e.chance(m.slow) {
+		f.work = e.between(time.Second, 90*time.Second)
 	}
-	if w.chance(m.instant) {
-		f.life = 1 + w.between(0, 50*time.Millisecond)
+	if e.chance(m.instant) {
+		f.life = 1 + e.between(0, 50*time.Millisecond)
 	}
-	if w.chance(m.brief) {
-		f.life = 1 + w.between(0, 90*time.Second)
+	if e.chance(m.brief) {
+		f.life = 1 + e.between(0, 90*time.Second)
 	}
-	if w.chance(m.burial) {
-		f.burial = w.between(0, 10*time.Second)
+	if e.chance(m.burial) {
+		f.burial = e.between(0, 10*time.Second)
 	}
-	f.unfit, f.mute, f.deaf, f.hangs = w.chance(m.unfit), w.chance(m.mute), w.chance(m.deaf), w.chance(m.hang)
-	if w.chance(m.guard) {
-		f.guard = pick(w, []guard{guardAll, guardKill})
+	f.unfit, f.mute, f.deaf, f.hangs = e.chance(m.unfit), e.chance(m.mute), e.chance(m.deaf), e.chance(m.hang)
+	if e.chance(m.guard) {
+		f.guard = pick(e.dice, []guard{guardAll, guardKill})
 	}
 	return f
+}
+
+// sound reports whether a process is as it should be.
+func (p *process) sound() bool {
+	return !p.fate.mute && !p.fate.deaf && !p.fate.hangs && p.fate.guard == guardNone && p.fate.work < time.Second && p.fate.life == 0
 }
 
 func (a *agentPart) launch(e agent.Start, f fate) {
 	p := &process{
 		w: a.w, home: a, name: e.Plan.Node.Name, launch: e.Launch, plan: e.Fingerprint, fate: f, watcher: a.life,
 	}
-	a.procs = append(a.procs, p)
-	a.latest[p.name] = p
+	a.procs.add(p)
 	a.w.launched[place{a.name, p.name}] = a.w.now
 	life := a.life
 	a.w.after(f.launch, func() {
@@ -123,7 +127,7 @@ func (a *agentPart) launch(e agent.Start, f fate) {
 func (p *process) begin() {
 	p.phase, p.pid = running, p.w.newPID()
 	p.clock = p.home.clock
-	p.started = p.clock.read(p.w)
+	p.started = p.clock.read(p.w.now)
 	p.w.did(p.String(), "runs")
 	p.report(agent.Started{Node: p.name, Launch: p.launch, PID: p.pid})
 	if !p.fate.mute {
@@ -142,7 +146,7 @@ func (p *process) work() {
 	p.ep = &endpoint{id: mgmt.PeerID(p.String()), part: p, host: p.home.host}
 	p.m = node.New(node.Config{Name: p.name})
 	p.dialer = &dialer{from: p.ep, to: func() *endpoint { return p.home.ep }}
-	p.w.dial(p.dialer)
+	p.w.net.dial(p.dialer)
 }
 
 // exit ends the process.
@@ -151,7 +155,7 @@ func (p *process) exit(reason string) {
 		return
 	}
 	if p.ep != nil && p.w.chance(p.w.mood.lastWords) {
-		p.w.publish(p.ep, parcel{topic{channel: toNodes}, mgmt.NotifyNodeHello{Node: p.name}})
+		p.w.net.publish(p.ep, parcel{topic{channel: toNodes}, mgmt.NotifyNodeHello{Node: p.name}})
 	}
 	p.home.remove(p)
 	p.w.did(p.String(), "ends, "+reason)
@@ -175,7 +179,7 @@ func (p *process) terminate() agent.Event {
 	if p.fate.guard == guardNone && !p.fate.hangs {
 		p.w.after(p.fate.stop, func() { p.exit("exit status 0") })
 	} else if p.w.chance(0.5) && p.dialer != nil {
-		p.w.hangUp(p.dialer)
+		p.w.net.hangUp(p.dialer)
 	}
 	life := p.home.life
 	p.w.after(p.w.terms.stopGrace, func() {
@@ -263,10 +267,10 @@ func (p *process) step(ev node.Event) {
 		return
 	}
 	p.w.steps++
-	for _, effect := range p.m.Step(p.clock.read(p.w), ev) {
+	for _, effect := range p.m.Step(p.clock.read(p.w.now), ev) {
 		switch e := effect.(type) {
 		case node.Publish:
-			p.w.sendTo(p.ep, e.Peer, parcel{topic{channel: toNodes}, e.Msg})
+			p.w.net.sendTo(p.ep, e.Peer, parcel{topic{channel: toNodes}, e.Msg})
 		case node.Call:
 			p.call(e)
 		}

@@ -44,35 +44,35 @@ func steadyTerms() terms {
 
 // newTerms draws the terms of one seed. Short patience and small limits are as
 // likely as the defaults: what goes wrong at a limit should be seen to.
-func (w *world) newTerms() terms {
+func (e *environment) newTerms() terms {
 	t := steadyTerms()
 	t.steady = false
-	t.agents, t.clients = 1+w.rng.IntN(4), 1+w.rng.IntN(3)
-	t.delay = w.between(50*time.Microsecond, 5*time.Millisecond)
+	t.agents, t.clients = 1+e.rng.IntN(4), 1+e.rng.IntN(3)
+	t.delay = e.between(50*time.Microsecond, 5*time.Millisecond)
 	t.controller.History, t.agent.Backoff = 3, agent.Backoff{}
-	if w.chance(0.8) {
+	if e.chance(0.8) {
 		t.controller.MaxRetryDelay = 8 * time.Second
-		t.agent.Backoff = agent.Backoff{GiveUp: 2 + w.rng.IntN(4), Retry: 40 * time.Second}
+		t.agent.Backoff = agent.Backoff{GiveUp: 2 + e.rng.IntN(4), Retry: 40 * time.Second}
 	}
-	if w.chance(0.5) {
-		t.controller.RequestTimeout = pick(w, []time.Duration{3 * time.Second, 20 * time.Second})
-		t.controller.DeployTimeout = pick(w, []time.Duration{4 * time.Second, 15 * time.Second})
-		t.controller.RestartTimeout = pick(w, []time.Duration{4 * time.Second, 25 * time.Second})
+	if e.chance(0.5) {
+		t.controller.RequestTimeout = pick(e.dice, []time.Duration{3 * time.Second, 20 * time.Second})
+		t.controller.DeployTimeout = pick(e.dice, []time.Duration{4 * time.Second, 15 * time.Second})
+		t.controller.RestartTimeout = pick(e.dice, []time.Duration{4 * time.Second, 25 * time.Second})
 	}
-	if w.chance(0.3) {
+	if e.chance(0.3) {
 		t.controller.Limits = controller.Limits{Requests: 4, ClientRequests: 2, Leaving: len(instancePool) + 1}
 	}
-	if w.chance(0.3) {
+	if e.chance(0.3) {
 		t.agent.MaxRequests = 2
 	}
-	if w.chance(0.3) {
+	if e.chance(0.3) {
 		t.agent.RequestTimeout, t.agent.DeployTimeout, t.agent.RestartTimeout = 2*time.Second, 8*time.Second, 3*time.Second
 		t.agent.StartGate, t.agent.StopGate = 2*time.Second, time.Second
 	}
-	t.agent.Preflight = pick(w, []agent.PreflightMode{agent.PreflightOff, agent.PreflightOn, agent.PreflightStrict})
-	t.agent.MaxStarting, t.fleet = pick(w, []int{0, 1, 2}), w.chance(0.8)
-	t.fleetAgents = w.chance(0.7)
-	if w.chance(0.2) {
+	t.agent.Preflight = pick(e.dice, []agent.PreflightMode{agent.PreflightOff, agent.PreflightOn, agent.PreflightStrict})
+	t.agent.MaxStarting, t.fleet = pick(e.dice, []int{0, 1, 2}), e.chance(0.8)
+	t.fleetAgents = e.chance(0.7)
+	if e.chance(0.2) {
 		t.controller.Rules = mgmt.Rules{}
 	}
 	return t
@@ -115,15 +115,15 @@ type mood struct {
 
 // newMood draws a time of mischief. Most kinds of trouble are absent from most
 // of them, so that each is seen alone as well as with others.
-func (w *world) newMood() mood {
+func (e *environment) newMood() mood {
 	some := func(p, value float64) float64 {
-		if w.chance(p) {
+		if e.chance(p) {
 			return value
 		}
 		return 0
 	}
 	m := mood{
-		pace:        w.between(200*time.Millisecond, 20*time.Second),
+		pace:        e.between(200*time.Millisecond, 20*time.Second),
 		lossAtCrash: 0.5,
 		lastWords:   some(0.5, 0.3),
 		clockJumps:  some(0.5, 0.3),
@@ -143,14 +143,14 @@ func (w *world) newMood() mood {
 		guard:       some(0.2, 0.2),
 		burial:      some(0.3, 0.3),
 	}
-	if w.chance(0.5) {
-		m.delay = pick(w, []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Second})
+	if e.chance(0.5) {
+		m.delay = pick(e.dice, []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Second})
 	}
-	if w.chance(0.5) {
-		m.lateTicks = pick(w, []time.Duration{time.Millisecond, 100 * time.Millisecond})
+	if e.chance(0.5) {
+		m.lateTicks = pick(e.dice, []time.Duration{time.Millisecond, 100 * time.Millisecond})
 	}
 	for _, kind := range everyMischief() {
-		if w.chance(0.4) {
+		if e.chance(0.4) {
 			m.mischief = append(m.mischief, kind)
 		}
 	}

@@ -68,7 +68,7 @@ func (s *stage) clientAsks(args *coretest.Args) error {
 	}
 	if c.ep == nil {
 		c.connect()
-		s.run(s.now + 5*time.Millisecond)
+		s.runUntil(s.now + 5*time.Millisecond)
 	}
 	c.ask(msg, true)
 	return nil
@@ -131,12 +131,12 @@ func (s *stage) diskChanges(args *coretest.Args) error {
 
 // "cut AGENT": its host is off from all others, until "mend AGENT".
 func (s *stage) cutAgentOff(args *coretest.Args) error {
-	s.cutOff(s.agentNamed(args).host)
+	s.net.cutOff(s.agentNamed(args).host)
 	return nil
 }
 
 func (s *stage) mendAgent(args *coretest.Args) error {
-	s.mend(s.agentNamed(args).host)
+	s.net.mend(s.agentNamed(args).host)
 	return nil
 }
 
@@ -157,12 +157,12 @@ func (s *stage) agentShutdown(args *coretest.Args) error {
 func (s *stage) disconnect(args *coretest.Args) error {
 	node, instance, isNode := strings.Cut(args.Next(), "@")
 	if isNode {
-		s.lose(s.process(node, instance).ep.ends[0])
+		s.net.lose(s.process(node, instance).ep.ends[0])
 		return nil
 	}
 	a := s.agent(mgmt.InstanceName(node))
 	i := slices.IndexFunc(a.ep.ends, func(e *end) bool { return e.far.self.part == part(s.controller) })
-	s.lose(a.ep.ends[i])
+	s.net.lose(a.ep.ends[i])
 	return nil
 }
 
@@ -175,7 +175,7 @@ func (s *stage) kill(args *coretest.Args) error {
 
 // process returns the process of a node that runs.
 func (s *stage) process(node, instance string) *process {
-	p := s.agent(mgmt.InstanceName(instance)).running(mgmt.NodeName(node))
+	p := s.agent(mgmt.InstanceName(instance)).procs.running(mgmt.NodeName(node))
 	if p == nil {
 		s.t.Fatalf("%s does not run on %s", node, instance)
 	}
@@ -190,14 +190,14 @@ func (s *stage) usurp(args *coretest.Args) error {
 	if err != nil {
 		return err
 	}
-	s.usurpAgent(a, d)
+	s.chaos.usurpAgent(a, d)
 	return nil
 }
 
 // "double AGENT": a second agent of that name appears, or disappears.
 func (s *stage) doubleAgent(args *coretest.Args) error {
-	s.doubled = s.agentNamed(args).name
-	s.double()
+	s.chaos.doubled = s.agentNamed(args).name
+	s.chaos.double()
 	return nil
 }
 

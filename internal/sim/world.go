@@ -4,184 +4,165 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// epoch is when every world begins.
-var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// world is one cluster and all that surrounds it.
+// world is one cluster with its clients.
 type world struct {
-	rng   *rand.Rand
-	terms terms
-	mood  mood
-
-	now    time.Duration // since epoch
-	seq    uint64
-	queue  queue
-	steps  int // of all cores
-	before int // steps before now
+	*environment
+	net     *network
+	load    *workload // what the clients ask for
+	chaos   *chaos
+	referee *referee
 
 	controller *controllerPart
 	agents     []*agentPart
 	clients    []*client
 
-	log    dialogue
-	broken *Failure // the first promise that was broken; nil as long as none was
-	pids   int64
 	// dialable is where the controller was last told to dial each instance.
 	dialable map[mgmt.InstanceName]netip.AddrPort
 	// launched is when a process was last started for each node.
 	launched map[place]time.Duration
-	doubled  mgmt.InstanceName      // whose name a second agent has used; empty: none
-	fates    map[mgmt.NodeName]fate // by order; other nodes' are drawn
-	configs  int
-	// strangers counts those that there were.
-	strangers int
-	reqs      int
+	fates    map[mgmt.NodeName]fate // by order; other nodes' fates are drawn
 }
 
-// place is a node on an instance, whichever agents say to be that.
+// place is a node on an instance. Two agents may claim to be one instance.
 type place struct {
 	instance mgmt.InstanceName
 	node     mgmt.NodeName
 }
 
-// host is a machine on the network.
-type host struct {
-	addr netip.Addr
-	cut  bool // off from all other hosts
-}
-
 // newWorld returns a world in which nothing runs yet.
 func newWorld(rng *rand.Rand, t terms) *world {
-	w := &world{rng: rng, terms: t, launched: map[place]time.Duration{}, dialable: map[mgmt.InstanceName]netip.AddrPort{}}
+	w := &world{
+		environment: newEnvironment(rng, t),
+		launched:    map[place]time.Duration{}, dialable: map[mgmt.InstanceName]netip.AddrPort{},
+	}
+	w.net = &network{environment: w.environment, endpoints: w.endpoints}
+	w.load, w.chaos, w.referee = &workload{world: w}, &chaos{world: w}, &referee{world: w}
 	w.controller = &controllerPart{w: w, host: &host{addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
+	w.controller.book.w, w.controller.book.controller = w, w.controller
 	return w
 }
 
-// at plans do for a time that is not past.
-func (w *world) at(t time.Duration, do func()) {
-	w.seq++
-	w.queue.push(event{at: max(t, w.now), seq: w.seq, do: do})
-}
-
-func (w *world) after(d time.Duration, do func()) { w.at(w.now+d, do) }
-
-// run lets everything happen that happens up to a time, unless something goes
-// wrong before.
-func (w *world) run(until time.Duration) {
-	for w.broken == nil && len(w.queue) > 0 && w.queue[0].at <= until {
-		e := w.queue.pop()
-		if e.at > w.now {
-			w.now, w.before = e.at, w.steps
-		}
-		e.do()
-		if w.steps-w.before > maxStepsAtOnce {
-			w.violated("time stands still: %d steps at once", w.steps-w.before)
-		}
-		w.controller.checkOverdue()
+// runUntil performs the events up to a time, and checks after each of them that no
+// answer is overdue.
+func (w *world) runUntil(until time.Duration) {
+	w.run(until, func() {
+		w.controller.book.checkOverdue()
 		for _, a := range w.agents {
-			a.checkOverdue()
+			a.book.checkOverdue()
 		}
-	}
-	w.now = max(w.now, until)
-}
-
-// maxStepsAtOnce is more than the cores can need at one moment.
-const maxStepsAtOnce = 5000
-
-// record puts e, which happens now, into the dialogue.
-func (w *world) record(e coretest.Entry) { w.log.add(entry{w.now, w.steps, e}) }
-
-// did records that somebody does something.
-func (w *world) did(who string, what any) { w.record(coretest.Entry{From: who, What: what}) }
-
-// violated records that a promise was broken; only the first counts.
-func (w *world) violated(format string, args ...any) {
-	if w.broken == nil {
-		w.broken = &Failure{Step: w.steps, At: w.now, What: fmt.Sprintf(format, args...), Dialogue: w.log.lines()}
-	}
-}
-
-func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
-
-// between returns a time from lo to hi, and prefers short ones: half of all
-// draws are within the first quarter. Where nothing is left to chance it is the
-// quarter.
-func (w *world) between(lo, hi time.Duration) time.Duration {
-	if w.terms.steady {
-		return lo + (hi-lo)/4
-	}
-	f := w.rng.Float64()
-	return lo + time.Duration(f*f*float64(hi-lo))
-}
-
-// pick returns one of several.
-func pick[T any](w *world, from []T) T { return from[w.rng.IntN(len(from))] }
-
-// dice returns a source of chance for a core.
-func (w *world) dice() *rand.Rand { return rand.New(rand.NewPCG(w.rng.Uint64(), w.rng.Uint64())) }
-
-// clock is the wall clock of one life of a program. It does not jump within a
-// life: programs measure with the monotonic clock.
-type clock struct{ offset time.Duration }
-
-func (c clock) read(w *world) time.Time { return epoch.Add(w.now + c.offset) }
-
-// newClock returns the clock of a life that begins, which may have been set
-// since the life before.
-func (w *world) newClock(c clock) clock {
-	if w.chance(w.mood.clockJumps) {
-		return clock{w.between(0, 2*time.Hour) - time.Hour}
-	}
-	return c
-}
-
-// alarm calls for a core's Tick when it is due.
-type alarm struct {
-	armed time.Duration // when it next looks, if set
-	set   bool
-}
-
-// arm sees to it that tick is called when m wants it, as long as alive holds.
-func (w *world) arm(a *alarm, c clock, m interface{ NextWake() (time.Time, bool) }, alive func() bool, tick func()) {
-	wake, ok := m.NextWake()
-	if !ok {
-		return
-	}
-	at := w.now + max(0, wake.Sub(c.read(w)))
-	if a.set && a.armed <= at {
-		return
-	}
-	if w.mood.lateTicks > 0 {
-		at += w.between(0, w.mood.lateTicks)
-	}
-	a.armed, a.set = at, true
-	w.at(at, func() {
-		if !alive() || !a.set || a.armed != at {
-			return
-		}
-		a.set = false
-		if wake, ok := m.NextWake(); !ok || wake.After(c.read(w)) {
-			w.arm(a, c, m, alive, tick)
-			return
-		}
-		tick()
 	})
 }
 
-// newPID returns a process ID that no other process of the world has.
-func (w *world) newPID() int64 {
-	w.pids++
-	return w.pids
+// populate makes the parts of a world, and starts them.
+func (w *world) populate() {
+	w.terms = w.newTerms()
+	for i := range w.terms.agents {
+		h := &host{addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})}
+		if i == 0 && w.chance(0.3) {
+			h = w.controller.host
+		}
+		w.newAgent(string(instancePool[i]), instancePool[i], h, w.chance(0.6))
+	}
+	for i := range w.terms.clients {
+		w.newClient(fmt.Sprintf("c%d", i+1))
+	}
+	w.controller.start()
+	for _, a := range w.agents {
+		a.start()
+	}
 }
 
-// newReqID returns a request ID that nobody has used.
-func (w *world) newReqID() mgmt.ReqID {
-	w.reqs++
-	return mgmt.ReqID(fmt.Sprintf("q%d", w.reqs))
+// episode is a time of mischief and a time of peace.
+func (w *world) episode() {
+	w.mood = w.newMood()
+	for _, c := range w.clients {
+		w.load.behave(c)
+	}
+	w.chaos.harass()
+	for _, stage := range []func(){
+		func() { w.runUntil(w.now + w.between(5*time.Second, 4*time.Minute)) },
+		w.heal,
+		func() { w.runUntil(w.now + w.terms.settling()) },
+		w.referee.checkPlacement,
+		func() { w.runUntil(w.now + w.terms.recovery()) },
+		w.referee.checkRecovery,
+	} {
+		if w.broken == nil {
+			stage()
+		}
+	}
+}
+
+// heal ends all mischief. What is broken beyond repair ends.
+func (w *world) heal() {
+	w.mood = mood{}
+	w.did("world", "is at peace")
+	w.controller.disk.state = diskWorks
+	if w.controller.disk.foreign() {
+		w.controller.end("crashes, and does not know yet that another has saved")
+	}
+	w.controller.start()
+	for _, a := range slices.Clone(w.agents) {
+		a.disk.state = diskWorks
+		if a.host.cut {
+			w.net.mend(a.host)
+		}
+		if a.label != string(a.name) {
+			a.powerOff()
+			w.agents = slices.DeleteFunc(w.agents, func(o *agentPart) bool { return o == a })
+			continue
+		}
+		if a.book.shutdown {
+			a.end("ends", false)
+		}
+		a.start()
+		for _, p := range slices.Clone(a.procs.live) {
+			if p.phase == launching {
+				p.fate = w.newFate()
+			} else if !p.sound() || p.unseen == a.life {
+				p.exit("killed by SIGKILL")
+			}
+		}
+	}
+	w.findOut()
+}
+
+// findOut has every end of a connection that exists no more notice before long.
+func (w *world) findOut() {
+	for _, ep := range w.endpoints() {
+		for _, e := range ep.ends {
+			if e.far.state == down {
+				w.net.resend(e)
+			}
+		}
+	}
+}
+
+func (w *world) agent(name mgmt.InstanceName) *agentPart {
+	for _, a := range w.agents {
+		if a.label == string(name) {
+			return a
+		}
+	}
+	return nil
+}
+
+// endpoints returns those that have connections between hosts.
+func (w *world) endpoints() []*endpoint {
+	var list []*endpoint
+	if w.controller.ep != nil {
+		list = append(list, w.controller.ep)
+	}
+	for _, a := range w.agents {
+		if a.ep != nil {
+			list = append(list, a.ep)
+		}
+	}
+	return list
 }

@@ -2,6 +2,30 @@ package sim
 
 import "time"
 
+// timeline is the time of a world, and the events that are planned.
+type timeline struct {
+	now   time.Duration // since epoch
+	seq   uint64        // of the latest event that was planned
+	queue queue
+}
+
+// at plans an event. Its time is now if at is past.
+func (t *timeline) at(at time.Duration, do func()) {
+	t.seq++
+	t.queue.push(event{at: max(at, t.now), seq: t.seq, do: do})
+}
+
+// after plans an event that happens after this time.
+func (t *timeline) after(d time.Duration, do func()) { t.at(t.now+d, do) }
+
+// next takes the next event up to a time, if there is one.
+func (t *timeline) next(until time.Duration) (event, bool) {
+	if len(t.queue) == 0 || t.queue[0].at > until {
+		return event{}, false
+	}
+	return t.queue.pop(), true
+}
+
 // event is something that happens at its time.
 type event struct {
 	at  time.Duration

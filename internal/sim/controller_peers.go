@@ -1,0 +1,70 @@
+package sim
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// acquaintances is the native peers of the controller.
+type acquaintances []*acquaintance
+
+// acquaintance is a native peer of the controller.
+type acquaintance struct {
+	id      mgmt.PeerID
+	addr    netip.AddrPort
+	dialed  bool
+	fleet   bool              // the controller knows it as one of ours
+	name    mgmt.InstanceName // as it said hello; empty before
+	since   time.Duration     // when it said hello first
+	retired bool              // the controller hung up on it
+	asked   bool              // for its nodes
+}
+
+// meet notes who says hello.
+func (l acquaintances) meet(now time.Duration, from mgmt.PeerID, got parcel) {
+	hello, ok := got.msg.(mgmt.NotifyAgentHello)
+	if !ok || hello.ID != string(from) || hello.Instance != got.topic.instance {
+		return
+	}
+	for _, a := range l {
+		if a.id == from && a.name == "" && !a.retired {
+			a.name, a.since = hello.Instance, now
+		}
+	}
+}
+
+// holder returns the peer that answers for an instance, or nil. It is the first
+// peer that said to be the instance.
+func (l acquaintances) holder(name mgmt.InstanceName) *acquaintance {
+	var first *acquaintance
+	for _, a := range l {
+		if a.name == name && !a.retired && (first == nil || cmp.Or(cmp.Compare(a.since, first.since), cmp.Compare(a.id, first.id)) < 0) {
+			first = a
+		}
+	}
+	return first
+}
+
+// retire notes that a Disconnect ends the role of the agent that was dialed.
+func (l acquaintances) retire(e controller.Disconnect) {
+	if a := l.holder(e.Instance); a != nil && a.dialed && a.addr == e.Addr {
+		a.retired = true
+	}
+}
+
+// connected returns the instances with an agent, sorted.
+func (l acquaintances) connected() []mgmt.InstanceName {
+	var names []mgmt.InstanceName
+	for _, a := range l {
+		if a.name != "" && !a.retired {
+			names = append(names, a.name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// referee checks in times of peace what the cluster owes its users.
+type referee struct{ *world }
+
+// reachable reports whether controller and agent can find each other, or could
+// when the controller last deployed anything there. An instance that is dialed
+// may have been hung up on because its double agreed to stand by.
+func (r *referee) reachable(a *agentPart) bool {
+	dialed := slices.ContainsFunc(r.controller.dials, func(d *instanceDial) bool { return d.addr == a.addr })
+	return a.dials || dialed || r.dialable[a.name] == a.addr && r.chaos.doubled != a.name
+}
+
+// checkPlacement demands that nothing runs but what is deployed, where it is
+// deployed, once.
+func (r *referee) checkPlacement() {
+	d := r.controller.disk.saved.Deployed
+	if d == nil {
+		return
+	}
+	for _, a := range r.agents {
+		seen := map[mgmt.NodeName]bool{}
+		for _, p := range a.procs.live {
+			n, ok := d.Config.Node(p.name)
+			if r.reachable(a) && !r.refused(a.name) && (!ok || n.Instance != a.name) {
+				r.violated("%s runs although it is not deployed there, %v after the last fault", p, r.terms.settling())
+			}
+			if seen[p.name] {
+				r.violated("%s runs twice on %s", p.name, a.label)
+			}
+			seen[p.name] = true
+		}
+	}
+}
+
+// checkRecovery demands that everything desired runs, and that a client is told
+// so.
+func (r *referee) checkRecovery() {
+	r.checkPlacement()
+	d := r.controller.disk.saved.Deployed
+	if d == nil || r.broken != nil {
+		return
+	}
+	for _, n := range d.Config.Nodes {
+		r.checkNode(d.Config, n)
+	}
+	r.checkSnapshot(d.Config)
+	c := r.clients[0]
+	c.connect()
+	r.runUntil(r.now + 5*time.Second)
+	if r.broken != nil {
+		return
+	}
+	clear(c.heard)
+	for _, msg := range []mgmt.Message{
+		mgmt.GetNodesRequest{ReqID: r.newReqID()},
+		mgmt.GetIDValueRequest{ReqID: r.newReqID(), ID: "Cluster::node"},
+		mgmt.GetConfigurationRequest{ReqID: r.newReqID(), Deployed: true},
+	} {
+		if r.broken == nil {
+			c.ask(msg, true)
+			r.runUntil(r.now + time.Second)
+		}
+	}
+	r.checkHeard(c, d.Config)
+	c.leave()
+}
+
+// checkSnapshot demands that the controller has observed the whole truth although
+// nobody has asked for it, if it knows its agents as ones of ours.
+func (r *referee) checkSnapshot(config mgmt.Configuration) {
+	if !r.terms.fleetAgents || r.broken != nil {
+		return
+	}
+	states := map[mgmt.NodeName]mgmt.State{}
+	for _, in := range r.controller.m.Snapshot().Instances {
+		for _, n := range in.Nodes {
+			if n.MgmtRole == mgmt.RoleNone {
+				states[n.Node] = n.State
+			}
+		}
+	}
+	for _, n := range config.Nodes {
+		a := r.agent(n.Instance)
+		if a != nil && r.reachable(a) && !r.refused(a.name) && states[n.Name] != mgmt.Running {
+			r.violated("in peace the controller's snapshot has %s as %q", n.Name, states[n.Name])
+		}
+		delete(states, n.Name)
+	}
+	if r.everybodyReachable() && len(states) > 0 {
+		r.violated("in peace the controller's snapshot has nodes that are not deployed: %v", states)
+	}
+}
+
+// refused reports whether the instance keeps what it ran until somebody deploys
+// again, because its agent refused what is deployed.
+func (r *referee) refused(name mgmt.InstanceName) bool {
+	return slices.Contains(r.controller.disk.saved.Refused, name)
+}
+
+// checkNode demands that a node runs with its present plan.
+func (r *referee) checkNode(config mgmt.Configuration, n mgmt.Node) {
+	a := r.agent(n.Instance)
+	if a == nil || !r.reachable(a) || r.refused(n.Instance) {
+		return
+	}
+	plan, _ := mgmt.PlanFor(config, n.Name)
+	if p := a.procs.running(n.Name); p == nil || p.plan != plan.Fingerprint() {
+		r.violated("%s does not run on %s as deployed, %v after the last fault", n.Name, n.Instance, r.terms.settling()+r.terms.recovery())
+	}
+}
+
+// checkHeard demands that what a client was told in peace is the whole truth.
+func (r *referee) checkHeard(c *client, config mgmt.Configuration) {
+	if r.broken != nil {
+		return
+	}
+	states := map[mgmt.NodeName]mgmt.State{}
+	for _, res := range c.heard["get_nodes"] {
+		statuses, _ := res.Data.(mgmt.NodeStatuses)
+		for _, s := range statuses {
+			if s.MgmtRole == mgmt.RoleNone {
+				states[s.Node] = s.State
+			}
+		}
+	}
+	answered := map[mgmt.NodeName]bool{}
+	for _, res := range c.heard["get_id_value"] {
+		answered[res.Node] = res.Success
+	}
+	reached := 0
+	for _, n := range config.Nodes {
+		a := r.agent(n.Instance)
+		here := a != nil && r.reachable(a) && !r.refused(a.name)
+		if here && (states[n.Name] != mgmt.Running || !answered[n.Name]) {
+			r.violated("in peace %s is reported %q, and answers a client: %t", n.Name, states[n.Name], answered[n.Name])
+		}
+		if here {
+			reached++
+		}
+		delete(states, n.Name)
+	}
+	if r.everybodyReachable() && len(states) > 0 {
+		r.violated("in peace %d nodes are reported that are not deployed", len(states))
+	}
+	if res := c.heard["get_configuration"]; len(res) != 1 || !res[0].Success {
+		r.violated("in peace the deployed configuration cannot be had")
+	}
+}
+
+func (r *referee) everybodyReachable() bool {
+	return !slices.ContainsFunc(r.agents, func(a *agentPart) bool { return !r.reachable(a) || r.refused(a.name) })
+}
