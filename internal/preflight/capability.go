@@ -12,12 +12,12 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// checkCapability finds out whether the programs that nodes will be may capture.
+// checkCapability checks whether the programs of nodes have permission to capture.
 func checkCapability(checks []Check) []mgmt.Finding {
 	nodes := map[string][]mgmt.NodeName{} // by program
 	var programs []string
 	for _, c := range checks {
-		if !takesPermission(c.Interface) || len(c.Argv) == 0 {
+		if !needsPermission(c.Interface) || len(c.Argv) == 0 {
 			continue
 		}
 		if nodes[c.Argv[0]] == nil {
@@ -30,7 +30,7 @@ func checkCapability(checks []Check) []mgmt.Finding {
 	}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		return []mgmt.Finding{{Problem: fmt.Sprintf("what this process may do cannot be read: %v", err)}}
+		return []mgmt.Finding{{Problem: fmt.Sprintf("the capabilities of this process cannot be read: %v", err)}}
 	}
 	own := parseCapabilities(string(status))
 	var found []mgmt.Finding
@@ -44,10 +44,10 @@ func checkCapability(checks []Check) []mgmt.Finding {
 	return found
 }
 
-// netRaw is CAP_NET_RAW in a set of capabilities.
+// netRaw is the bit of CAP_NET_RAW in a set of capabilities.
 const netRaw = 1 << unix.CAP_NET_RAW
 
-// capabilities is what /proc/self/status says of a process's permissions.
+// capabilities are the capabilities of a process, from /proc/self/status.
 type capabilities struct {
 	root                                      bool
 	noNewPrivs                                bool
@@ -62,10 +62,10 @@ func parseCapabilities(status string) capabilities {
 		if len(fields) == 0 {
 			continue
 		}
-		set, _ := strconv.ParseUint(fields[0], 16, 64) // not a set: an empty one
+		set, _ := strconv.ParseUint(fields[0], 16, 64) // 0 if the value is not a set
 		switch name {
 		case "Uid":
-			c.root = len(fields) > 1 && fields[1] == "0" // the effective one
+			c.root = len(fields) > 1 && fields[1] == "0" // the effective user
 		case "NoNewPrivs":
 			c.noNewPrivs = fields[0] == "1"
 		case "CapBnd":
@@ -81,13 +81,13 @@ func parseCapabilities(status string) capabilities {
 	return c
 }
 
-// fileCaps are the capabilities in a program's extended attributes.
+// fileCaps are the capabilities in the extended attributes of a program's file.
 type fileCaps struct {
 	permitted, inheritable uint64
 	effective              bool
 }
 
-// grants tells whether a program that this process executes may capture
+// grants tells whether a program with f may capture if a process with c executes it
 // (capabilities(7), "Transformation of capabilities during execve").
 func (c capabilities) grants(f fileCaps) bool {
 	switch {
@@ -105,8 +105,8 @@ func (c capabilities) grants(f fileCaps) bool {
 	return granted&netRaw != 0
 }
 
-// readFileCaps returns the capabilities of a program; one that cannot be read
-// has none.
+// readFileCaps returns the capabilities of a program. They are empty if they cannot be
+// read.
 func readFileCaps(program string) fileCaps {
 	buf := make([]byte, 64)
 	n, err := unix.Getxattr(program, "security.capability", buf)
@@ -116,8 +116,8 @@ func readFileCaps(program string) fileCaps {
 	return parseFileCaps(buf[:n])
 }
 
-// parseFileCaps reads the attribute (linux/capability.h, struct vfs_cap_data),
-// of which CAP_NET_RAW is in the first word of each set.
+// parseFileCaps reads the attribute (linux/capability.h, struct vfs_cap_data). It reads
+// only the first word of each set, which has the bit of CAP_NET_RAW.
 func parseFileCaps(data []byte) fileCaps {
 	const effective = 1
 	if len(data) < 12 {

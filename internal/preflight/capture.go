@@ -10,14 +10,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/run"
 )
 
-// niceness is that of the programs that check scripts: nodes that capture come
-// first.
+// niceness is the niceness of programs that check scripts. It gives nodes that capture
+// a higher priority.
 const niceness = 5
 
-// capture runs the program that checks a node's scripts, in a directory of its
-// own: Zeek writes its status file there, which in the node's directory would
-// be that of the node. It returns what the program printed, and an error unless
-// that exited with 0: errUnfinished if it did not exit in time.
+// capture runs the program that checks a node's scripts and captures its output. The
+// program runs in a directory of its own, because Zeek writes a status file into its
+// working directory: in the node's directory it would overwrite the node's. The error
+// is nil if the program exits with 0, and errUnfinished if it is interrupted.
 func capture(ctx context.Context, cfg Config, c Check) (mgmt.NodeOutputs, error) {
 	dir, err := os.MkdirTemp(cfg.ScratchDir, "preflight-")
 	if err != nil {

@@ -12,15 +12,14 @@ import (
 
 const onlineCPUs = "/sys/devices/system/cpu/online"
 
-// checkCPUs compares the processors to which nodes are bound with those there
-// are.
+// checkCPUs compares the processors to which nodes are bound with those of the host.
 func checkCPUs(checks []Check) []mgmt.Finding {
 	if !slices.ContainsFunc(checks, func(c Check) bool { return len(c.CPUs) > 0 }) {
 		return nil
 	}
 	text, err := os.ReadFile(onlineCPUs)
 	if err != nil {
-		return nil // without sysfs, the launch will tell
+		return nil // without sysfs, the launch reports missing processors
 	}
 	var found []mgmt.Finding
 	for _, c := range checks {
@@ -31,8 +30,8 @@ func checkCPUs(checks []Check) []mgmt.Finding {
 	return found
 }
 
-// cpuProblem says which of the processors are not in online, a list such as
-// "0-3,8", or nothing.
+// cpuProblem returns a problem that names the processors that are not in online, a
+// list such as "0-3,8". It returns "" if none is missing.
 func cpuProblem(cpus []int, online string) string {
 	missing := slices.DeleteFunc(slices.Clone(cpus), func(cpu int) bool { return inCPUList(cpu, online) })
 	if len(missing) == 0 {
@@ -41,7 +40,7 @@ func cpuProblem(cpus []int, online string) string {
 	return fmt.Sprintf("CPU affinity: this host has no CPU %s; it has %s", cpuList(missing), online)
 }
 
-// cpuList renders sorted processors as the kernel does: "0-3,8".
+// cpuList renders sorted processors as the kernel does, such as "0-3,8".
 func cpuList(cpus []int) string {
 	var parts []string
 	for i := 0; i < len(cpus); {

@@ -14,9 +14,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// checkDirs finds directories in which nodes could not write, and file systems
-// without room for what they write. A directory that several nodes need is the
-// host's matter, and so is a file system.
+// checkDirs finds directories in which nodes cannot write, and file systems without
+// enough free space. A finding about a directory of several nodes, or about a file
+// system, is a finding of the host.
 func checkDirs(cfg Config, checks []Check) []mgmt.Finding {
 	users := map[string][]mgmt.NodeName{}
 	for _, c := range checks {
@@ -27,7 +27,7 @@ func checkDirs(cfg Config, checks []Check) []mgmt.Finding {
 	var found []mgmt.Finding
 	full := map[uint64]bool{} // by device
 	for _, dir := range slices.Sorted(maps.Keys(users)) {
-		p := lookAt(dir)
+		p := inspect(dir)
 		if problem := p.problem(); problem != "" {
 			f := mgmt.Finding{Problem: problem}
 			if len(users[dir]) == 1 {
@@ -50,25 +50,26 @@ func (c Check) writes() []string {
 	return append([]string{c.WorkDir}, c.Dirs...)
 }
 
-// place is what there is of a directory.
+// place holds the facts about a directory. Except dir, its fields are about nearest.
 type place struct {
 	dir string
-	// nearest is dir, or the deepest of its parents that exists.
+	// nearest is dir or, if dir does not exist, the deepest of its parents that does.
 	nearest     string
 	isDir       bool
 	notWritable error
 	device      uint64
-	room        *room // nil is unknown
+	room        *room // nil if unknown
 }
 
-// room is what a file system has left.
+// room is the free space of a file system.
 type room struct {
 	bytes int64
-	// noFiles says that no further file can be made.
+	// noFiles says that no more files can be made.
 	noFiles bool
 }
 
-func lookAt(dir string) place {
+// inspect collects the facts about a directory.
+func inspect(dir string) place {
 	p := place{dir: dir, nearest: filepath.Clean(dir)}
 	info, err := os.Stat(p.nearest)
 	for (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && p.nearest != "/" && p.nearest != "." {
@@ -93,7 +94,7 @@ func lookAt(dir string) place {
 	return p
 }
 
-// problem says why nobody could write in the directory, or nothing.
+// problem returns the reason why a node cannot write in the directory, or "".
 func (p place) problem() string {
 	switch {
 	case !p.isDir && p.nearest == filepath.Clean(p.dir):
@@ -108,8 +109,8 @@ func (p place) problem() string {
 	return ""
 }
 
-// roomProblem says that the file system has less room than minFree bytes, or
-// nothing.
+// roomProblem returns a problem if the file system has less than minFree bytes of free
+// space or can hold no more files, and "" otherwise.
 func (p place) roomProblem(minFree int64) string {
 	switch {
 	case p.room == nil || minFree < 0:

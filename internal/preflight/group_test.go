@@ -14,7 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// site is a fake zeek that counts its checks, with scripts of its own.
+// site is a fakezeek that counts its checks, and a directory of scripts for it.
 type site struct {
 	t               *testing.T
 	check           Check
@@ -37,18 +37,18 @@ func (s *site) write(name, text string) {
 	}
 }
 
-// run looks at nodes as an agent does that begins anew, and returns what it found
-// and how many checks were made.
+// run makes the checks as a restarted agent does. It returns the findings and how many
+// checks of scripts were made.
 func (s *site) run(checks ...Check) ([]mgmt.Finding, int) {
 	s.t.Helper()
 	before := s.checks()
 	memory := OpenMemory(s.memory, slog.New(slog.DiscardHandler))
-	found := look(s.t.Context(), Config{Memory: memory}, checks)
+	found := findings(s.t.Context(), Config{Memory: memory}, checks)
 	return found, s.checks() - before
 }
 
 func (s *site) checks() int {
-	text, _ := os.ReadFile(s.counts) // none: there was no check yet
+	text, _ := os.ReadFile(s.counts) // the file does not exist before the first check
 	return strings.Count(string(text), "\n")
 }
 
@@ -58,7 +58,7 @@ func (s *site) node(name mgmt.NodeName) Check {
 	return c
 }
 
-func TestNodesOfAGroupAreCheckedOnceAndAFindingIsForEach(t *testing.T) {
+func TestGroupIsCheckedOnceWithAFindingForEachNode(t *testing.T) {
 	s := newSite(t)
 	s.write("site.zeek", "# fakezeek error: bad")
 	other := s.node("logger")
@@ -79,7 +79,7 @@ func TestNodesOfAGroupAreCheckedOnceAndAFindingIsForEach(t *testing.T) {
 	}
 }
 
-func TestWhatHasPassedIsCheckedAgainOnlyWhenSomethingChanged(t *testing.T) {
+func TestPassedCheckIsRepeatedOnlyAfterAChange(t *testing.T) {
 	later := time.Now().Add(time.Hour)
 	for name, tt := range map[string]struct {
 		change func(*site)
@@ -88,7 +88,7 @@ func TestWhatHasPassedIsCheckedAgainOnlyWhenSomethingChanged(t *testing.T) {
 		"nothing":                 {func(*site) {}, false},
 		"the content of a script": {func(s *site) { s.write("site.zeek", "# new") }, true},
 		"a further script":        {func(s *site) { s.write("other.zeek", "") }, true},
-		"a script put in its place": {func(s *site) {
+		"a script that replaces it": {func(s *site) {
 			s.write("new", "")
 			os.Rename(filepath.Join(s.scripts, "new"), filepath.Join(s.scripts, "site.zeek"))
 		}, true},
@@ -99,7 +99,7 @@ func TestWhatHasPassedIsCheckedAgainOnlyWhenSomethingChanged(t *testing.T) {
 			s.run(s.node("w"))
 			os.WriteFile(filepath.Join(dir, "x.zeek"), nil, 0o644)
 		}, true},
-		"what is asked for":        {func(s *site) { s.check.Group = "another" }, true},
+		"the group":                {func(s *site) { s.check.Group = "another" }, true},
 		"a memory that is damaged": {func(s *site) { os.WriteFile(s.memory, []byte("\x00"), 0o600) }, true},
 		"a memory of another version": {func(s *site) {
 			text, _ := os.ReadFile(s.memory)
@@ -139,11 +139,11 @@ func TestMemoryIsBounded(t *testing.T) {
 		m.passed("needed")
 	}
 	if len(m.keys) != maxRemembered || !slices.Contains(m.keys, "needed") {
-		t.Errorf("%d are remembered, the one that is needed: %v", len(m.keys), slices.Contains(m.keys, "needed"))
+		t.Errorf("%d checks are remembered, \"needed\" among them: %v", len(m.keys), slices.Contains(m.keys, "needed"))
 	}
 }
 
-// Every later version must read this file.
+// Every later version of zeekfleet must read this file.
 func TestMemoryOfForm1IsRead(t *testing.T) {
 	m := OpenMemory("../../testdata/state-d751308/zeek/nodes/sensor-1/checked", slog.New(slog.DiscardHandler))
 	if len(m.keys) != 5 || !m.passed("ebbdb9c5d09d9fe5072814a28466644b") {
@@ -151,7 +151,7 @@ func TestMemoryOfForm1IsRead(t *testing.T) {
 	}
 }
 
-func TestMemoryOfANewerFormStaysAsItIs(t *testing.T) {
+func TestMemoryOfANewerFormStays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checked")
 	newer := `{"version":2,"passed":[{"key":"a"}]}`
 	if err := os.WriteFile(path, []byte(newer), 0o600); err != nil {
@@ -171,7 +171,7 @@ func TestMemoryOfANewerFormStaysAsItIs(t *testing.T) {
 
 func TestChecksOfScriptsHaveLowPriority(t *testing.T) {
 	c := Check{Node: "n", Env: os.Environ(), Argv: []string{"/bin/sh", "-c", "until [ $(nice) -ge 5 ]; do :; done"}}
-	if found := look(t.Context(), Config{}, []Check{c}); len(found) > 0 {
+	if found := findings(t.Context(), Config{}, []Check{c}); len(found) > 0 {
 		t.Errorf("found %v", found)
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkInterfaces compares what nodes capture on with what the host has.
+// checkInterfaces compares the interfaces on which nodes capture with those of the
+// host.
 func checkInterfaces(checks []Check) []mgmt.Finding {
 	if !slices.ContainsFunc(checks, func(c Check) bool { return c.Interface != "" }) {
 		return nil
@@ -28,12 +29,13 @@ func checkInterfaces(checks []Check) []mgmt.Finding {
 	return found
 }
 
-// byAnyName asks the kernel for an interface, which may have further names that
-// no list of interfaces shows ("altname"), and tells whether it is up.
+// byAnyName asks the kernel for an interface by one of its names, and tells whether
+// the interface is up. An interface can have alternative names ("altname"), which
+// lists of interfaces do not show.
 func byAnyName(name string) (up, ok bool) {
 	request, err := unix.NewIfreq(name)
 	if err != nil {
-		return false, false // too long: programs that capture could not name it either
+		return false, false // the name is too long for every program that captures
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -46,8 +48,8 @@ func byAnyName(name string) (up, ok bool) {
 	return request.Uint16()&unix.IFF_UP != 0, true
 }
 
-// interfaceProblem says what is wrong with what a node captures on, or nothing.
-// The other names of interfaces are asked for.
+// interfaceProblem returns the problem of the interface on which a node captures, or
+// "". It calls other for names that are not in has.
 func interfaceProblem(spec string, has []net.Interface, other func(name string) (up, ok bool)) string {
 	name, known := device(spec)
 	if !known {
@@ -72,13 +74,14 @@ func interfaceProblem(spec string, has []net.Interface, other func(name string) 
 	return ""
 }
 
-// notInterfaces are names that libpcap takes and that are no interfaces of the
-// host; those that end in "*" are prefixes.
+// notInterfaces are names that libpcap accepts and that are not interfaces of the host.
+// A name that ends in "*" is a prefix.
 var notInterfaces = []string{"any", "bluetooth*", "dag*", "dbus-*", "nflog*", "nfqueue*", "nt*", "usbmon*"}
 
-// device returns the interface that spec names, and false where that is for a
-// packet source to know of which we do not: what stands before "::" is one, and
-// a name with a colon is one of libpcap's own.
+// device returns the interface that spec names. known is false if only the packet
+// source can interpret the name. The packet source is the text before "::"; device
+// knows pcap and af_packet. libpcap interprets a name with a colon, and the names in
+// notInterfaces, itself.
 func device(spec string) (name string, known bool) {
 	source, name, has := strings.Cut(spec, "::")
 	if !has {
@@ -95,9 +98,9 @@ func device(spec string) (name string, known bool) {
 	return name, !special
 }
 
-// takesPermission reports whether capturing on spec is capturing by a raw socket,
-// which takes permission. Other sources have devices and rules of their own.
-func takesPermission(spec string) bool {
+// needsPermission reports whether capturing on spec uses a raw socket, which needs a
+// permission. Other packet sources have their own devices and rules.
+func needsPermission(spec string) bool {
 	_, known := device(spec)
 	return known || strings.TrimPrefix(spec, "pcap::") == "any"
 }

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// look returns what is found.
-func look(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding {
+// findings returns the findings of Run.
+func findings(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding {
 	return Run(ctx, cfg, checks).Findings
 }

@@ -20,36 +20,37 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/form"
 )
 
-// Memory knows which checks of scripts have passed, in this life of the program
-// and in earlier ones. It knows a check by a fingerprint of everything that the
-// check reads. Of a file, the size, the inode and the times of its changes count.
-// Memory does not remember checks that failed. A nil Memory knows nothing.
+// Memory remembers which checks of scripts have passed, in this run of the program
+// and in earlier ones. It identifies a check by a fingerprint of everything that the
+// check reads. The fingerprint contains the size, the inode and the times of each
+// file, not its content. Memory does not remember checks that failed. A nil Memory
+// remembers nothing.
 type Memory struct {
-	path string // empty: it is of this life of the program alone
+	path string // empty if Save must not write
 	log  *slog.Logger
 
 	mu   sync.Mutex
-	keys []string // fingerprints, the one that was needed last at the end
+	keys []string // fingerprints; the one that was used last is at the end
 }
 
 const (
 	memoryForm = 1 // the newest form of the file
-	// maxRemembered bounds the checks that are remembered. Beyond it, the check goes
-	// that was not needed for the longest time.
+	// maxRemembered bounds the checks in a Memory. Beyond it, Memory forgets the check
+	// that was not used for the longest time.
 	maxRemembered = 256
 	// maxMemoryFile bounds the file, in bytes. No Memory writes a longer one.
 	maxMemoryFile = 64 << 10
 )
 
-// memory1 is form 1 of a Memory's file. There was none before it.
+// memory1 is form 1 of a Memory's file, the first one.
 type memory1 struct {
 	Version int      `json:"version"`
 	Passed  []string `json:"passed"`
 }
 
-// OpenMemory returns what the file at path remembers. A file that is damaged
-// remembers nothing, and is replaced by Save. A file of a newer zeekfleet remembers
-// nothing either; it stays, and Save does nothing.
+// OpenMemory reads the file at path. If the file does not exist or is damaged, the
+// Memory is empty and Save replaces the file. If a newer zeekfleet has written the
+// file, the Memory is empty and Save does nothing, so the file stays.
 func OpenMemory(path string, log *slog.Logger) *Memory {
 	m := &Memory{path: path, log: log}
 	text, err := durable.ReadRegular(path, maxMemoryFile)
@@ -76,7 +77,7 @@ func OpenMemory(path string, log *slog.Logger) *Memory {
 	return m
 }
 
-// key returns the fingerprint of a check, or nothing if it cannot be remembered.
+// key returns the fingerprint of a check, or "" if the check cannot be remembered.
 func (m *Memory) key(c Check, seen *stats) string {
 	if m == nil || c.Group == "" {
 		return ""
@@ -89,7 +90,7 @@ func (m *Memory) key(c Check, seen *stats) string {
 	return hex.EncodeToString(both[:16])
 }
 
-// passed tells whether the check of this fingerprint has passed.
+// passed tells whether the check with this fingerprint has passed.
 func (m *Memory) passed(key string) bool {
 	if m == nil || key == "" {
 		return false
@@ -103,7 +104,7 @@ func (m *Memory) passed(key string) bool {
 	return i >= 0
 }
 
-// pass remembers that the check has passed.
+// pass remembers that the check with this fingerprint has passed.
 func (m *Memory) pass(key string) {
 	if m == nil || key == "" {
 		return
@@ -114,7 +115,7 @@ func (m *Memory) pass(key string) {
 	m.mu.Unlock()
 }
 
-// Save writes what is remembered to the file. It is not called twice at a time.
+// Save writes the file. Only one call of Save may run at a time.
 func (m *Memory) Save() {
 	if m == nil || m.path == "" {
 		return
@@ -127,13 +128,13 @@ func (m *Memory) Save() {
 	}
 }
 
-// maxStats bounds the files that are looked at for one fingerprint. A check that may
-// read more files is not remembered.
+// maxStats bounds the files in one fingerprint. A check that may read more files is not
+// remembered.
 const maxStats = 50_000
 
-// stats are fingerprints of files, for one preflight.
+// stats computes the fingerprints of files for one preflight, each only once.
 type stats struct {
-	sums map[string]string // by what was looked at; empty: it was too much
+	sums map[string]string // by the paths; "" if there are more than maxStats files
 }
 
 func newStats() *stats { return &stats{map[string]string{}} }
@@ -158,10 +159,10 @@ func (s *stats) of(paths []string) (sum string, ok bool) {
 
 type inode struct{ dev, ino uint64 }
 
-// walk goes through directories, following links as Zeek does.
+// walk visits files and directories. It follows links, as Zeek does.
 type walk struct {
 	hash  hash.Hash
-	dirs  map[inode]bool // that were seen
+	dirs  map[inode]bool // the directories that it has visited
 	count int
 }
 
@@ -173,7 +174,7 @@ func (w *walk) visit(path string) {
 	w.hash.Write([]byte(path + "\x00"))
 	info, err := os.Stat(path)
 	if err != nil {
-		return // what does not exist is that
+		return // the fingerprint of a missing file is its path
 	}
 	st := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() {

@@ -15,8 +15,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
-// checkPorts tries to bind every port. Ports that two nodes want are found as
-// well: each of them could be bound by itself.
+// checkPorts tries to bind every port. It also finds ports that two nodes want, which
+// binding alone would not show.
 func checkPorts(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding {
 	found := portClashes(checks)
 	for _, c := range checks {
@@ -50,8 +50,9 @@ func tryBind(ctx context.Context, p Port) error {
 	return ln.Close()
 }
 
-// portProblem says what is wrong with a port that could not be bound, or
-// nothing.
+// portProblem returns the problem of a port that could not be bound because of err.
+// held are the processes that listen on it. It returns "" if only processes of ours
+// hold the port.
 func portProblem(p Port, err error, held []sockowner.Process, ours []int) string {
 	isOurs := func(l sockowner.Process) bool {
 		return slices.Contains(ours, l.Session) || slices.Contains(ours, l.PID)
@@ -69,7 +70,7 @@ func portProblem(p Port, err error, held []sockowner.Process, ours []int) string
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Sprintf("%v cannot be bound: this host has no such address", p)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Sprintf("%v cannot be bound: ports below 1024 take permission", p)
+		return fmt.Sprintf("%v cannot be bound: ports below 1024 need permission", p)
 	}
 	return fmt.Sprintf("%v cannot be bound: %v", p, err)
 }
@@ -88,32 +89,34 @@ func (p Port) String() string {
 
 // portClashes finds ports that more than one node, or one node twice, wants.
 func portClashes(checks []Check) []mgmt.Finding {
-	type wish struct {
+	type claim struct {
 		of Check
 		Port
 	}
-	var wishes []wish
+	var claims []claim
 	var found []mgmt.Finding
 	for _, c := range checks {
 		for _, p := range c.Ports {
-			i := slices.IndexFunc(wishes, func(w wish) bool { return w.Number == p.Number && overlap(w.Addr, p.Addr) })
+			i := slices.IndexFunc(claims, func(c claim) bool { return c.Number == p.Number && overlap(c.Addr, p.Addr) })
 			if i >= 0 {
 				found = append(found, mgmt.Finding{
 					Node:    c.Node,
-					Problem: fmt.Sprintf("%v is also the %s port of node %s", p, wishes[i].Use, wishes[i].of.Node),
+					Problem: fmt.Sprintf("%v is also the %s port of node %s", p, claims[i].Use, claims[i].of.Node),
 				})
 				continue
 			}
-			wishes = append(wishes, wish{c, p})
+			claims = append(claims, claim{c, p})
 		}
 	}
 	return found
 }
 
-// overlap tells whether listening on a excludes listening on b.
+// overlap tells whether a socket that listens on a prevents another one from
+// listening on b, at the same port.
 func overlap(a, b netip.Addr) bool {
 	a, b = a.Unmap(), b.Unmap()
 	return a == b || all(a) || all(b)
 }
 
+// all tells whether listening on a means all addresses.
 func all(a netip.Addr) bool { return !a.IsValid() || a.IsUnspecified() }

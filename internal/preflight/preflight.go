@@ -12,28 +12,28 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Config says how checks are made. Its zero value works.
+// Config configures the checks. Its zero value works.
 type Config struct {
-	// Ours are the processes of nodes that run already, each the leader of its
-	// session. A port that one of them holds is as good as free: either its
-	// node is stopped first, or it is the one that is to have the port.
+	// Ours are the PIDs of nodes that are already running, each the leader of its
+	// session. A port that one of them holds counts as free: either the agent stops
+	// that node first, or that node keeps the port.
 	Ours []int
-	// ScratchDir is where script checks get their working directories. Empty
+	// ScratchDir is the directory for the working directories of script checks. Empty
 	// means the system's directory for temporary files.
 	ScratchDir string
 	// Timeout bounds one check of scripts. Zero means 5 min.
 	Timeout time.Duration
-	// Memory, if not nil, knows which checks of scripts have passed already.
-	// Those are not made again while nothing that they read has changed.
+	// Memory, if not nil, remembers which checks of scripts have passed. Run does not
+	// repeat them while the files that they read are unchanged.
 	Memory *Memory
-	// Parallel bounds the script checks that run at a time. Zero means one for
+	// Parallel bounds the script checks that run at the same time. Zero means one for
 	// each processor.
 	Parallel int
-	// OutputBytes bounds what is kept of each output stream of a script check:
-	// its end. Zero means 16 KiB.
+	// OutputBytes is how much of the end of stdout and of stderr of a script check is
+	// kept. Zero means 16 KiB.
 	OutputBytes int
-	// MinFree is the room in bytes that each file system must have on which a
-	// node writes. Zero means 256 MiB, less than zero that it does not matter.
+	// MinFree is the free space, in bytes, that each file system needs on which a node
+	// writes. Zero means 256 MiB. A negative value turns this check off.
 	MinFree int64
 }
 
@@ -45,35 +45,37 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Check is what one node needs. Fields that are empty do not apply to it.
+// Check describes what one node needs. An empty field means that the node does not
+// need it.
 type Check struct {
 	Node mgmt.NodeName
 	// Argv and Env are the command that checks the node's scripts, such as
-	// `zeek -a`: it exits with 0 if they load. Argv[0] is an absolute path, and
-	// the program that the node will be.
+	// `zeek -a`. It must exit with 0 if they load. Argv[0] is an absolute path: the
+	// program that the node will run.
 	Argv, Env []string
-	// Prepare, if not nil, writes what that command reads. It is called before,
-	// by one goroutine at a time.
+	// Prepare, if not nil, writes the files that the command reads. Run calls it before
+	// the command. Calls of Prepare do not overlap.
 	Prepare func() error
-	// Group is the same for nodes of which one check of scripts tells about all.
-	// Empty: it tells about this node alone, and is not remembered.
+	// Group is equal for nodes with the same scripts: one check of scripts holds for
+	// all nodes of a group. If Group is empty, the check holds only for this node and
+	// is not remembered.
 	Group string
-	// Reads are the files and directories that the command reads, whether they
-	// exist or not, beyond what Group stands for.
+	// Reads are the files and directories that the command reads, besides those that
+	// Group covers. They need not exist.
 	Reads []string
-	// Scripts must be found as Zeek finds them: below a directory of ZEEKPATH in
-	// Env, or relative to WorkDir. With Argv this only words the finding: what
-	// Zeek loads is found, wherever it was.
+	// Scripts must exist where Zeek looks for them: in a directory of ZEEKPATH in Env,
+	// or relative to WorkDir. If there is Argv, Scripts is only used to word the
+	// finding: a script that Zeek loads is never missing.
 	Scripts []string
 	// WorkDir is the node's working directory.
 	WorkDir string
-	// Dirs are further directories in which the node writes; absolute. Those
-	// that do not exist must be possible to make.
+	// Dirs are further directories in which the node writes, absolute. It must be
+	// possible to make those that do not exist.
 	Dirs []string
 	// Ports are the TCP ports on which the node listens.
 	Ports []Port
-	// Interface is what the node captures on, in Zeek's words: "eth0",
-	// "af_packet::eth0".
+	// Interface is the interface on which the node captures, as Zeek's option -i takes
+	// it: "eth0", "af_packet::eth0".
 	Interface string
 	// CPUs are the processors to which the node is bound.
 	CPUs []int
@@ -81,23 +83,24 @@ type Check struct {
 
 // Port is a TCP port on which a node listens.
 type Port struct {
-	// Addr is where; the zero Addr is on all addresses.
+	// Addr is the address. The zero Addr means all addresses.
 	Addr   netip.Addr
 	Number uint16
-	// Use says what for, in a word: "metrics".
+	// Use is the purpose of the port in a word, such as "metrics".
 	Use string
 }
 
-// Report is what is known when a preflight ends.
+// Report is the result of a preflight.
 type Report struct {
-	// Findings are the problems, those of the host first and then by node.
+	// Findings are the problems: first those of the host, then those of nodes, sorted
+	// by node.
 	Findings []mgmt.Finding
-	// Unfinished names the nodes whose scripts were not checked to the end,
-	// sorted.
+	// Unfinished are the nodes whose check of scripts was interrupted, sorted.
 	Unfinished []mgmt.NodeName
 }
 
-// Run makes all checks. It ends with ctx, or as soon as all is known.
+// Run makes all checks and returns when they have ended. The end of ctx interrupts the
+// checks of scripts.
 func Run(ctx context.Context, cfg Config, checks []Check) Report {
 	cfg = cfg.withDefaults()
 	scripts, unfinished := checkScripts(ctx, cfg, checks)
@@ -116,7 +119,7 @@ func Run(ctx context.Context, cfg Config, checks []Check) Report {
 	return Report{slices.CompactFunc(found, func(a, b mgmt.Finding) bool { return a == b }), unfinished}
 }
 
-// nodeList names nodes, the first few of them.
+// nodeList returns the names of the first few nodes, for a message.
 func nodeList(nodes []mgmt.NodeName) string {
 	const most = 5
 	names := make([]string, 0, most+1)

@@ -20,7 +20,7 @@ import (
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
-// held returns a port that this process listens on, until the test ends.
+// held returns a port on which this process listens until the test ends.
 func held(t *testing.T) uint16 {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -31,7 +31,7 @@ func held(t *testing.T) uint16 {
 	return netip.MustParseAddrPort(ln.Addr().String()).Port()
 }
 
-// checked returns a check of scripts by a fake zeek.
+// checked returns a check of scripts by a fakezeek.
 func checked(t *testing.T, node mgmt.NodeName, env []string, scripts ...string) Check {
 	t.Helper()
 	program, err := fakezeek.Install(t.TempDir())
@@ -44,13 +44,13 @@ func checked(t *testing.T, node mgmt.NodeName, env []string, scripts ...string) 
 	}
 }
 
-func TestNothingIsFoundWhereAllIsWell(t *testing.T) {
+func TestHealthyHostHasNoFindings(t *testing.T) {
 	c := checked(t, "worker", nil)
 	c.WorkDir = filepath.Join(t.TempDir(), "nodes", "worker")
 	c.CPUs = []int{0}
 	c.Ports = []Port{{Addr: loopback, Number: 0, Use: "metrics"}}
 	scratch := t.TempDir()
-	if found := look(t.Context(), Config{ScratchDir: scratch, MinFree: 1}, []Check{c, {Node: "capturing", Interface: "af_packet::lo"}}); len(found) > 0 {
+	if found := findings(t.Context(), Config{ScratchDir: scratch, MinFree: 1}, []Check{c, {Node: "capturing", Interface: "af_packet::lo"}}); len(found) > 0 {
 		t.Errorf("found %v", found)
 	}
 	if _, err := os.Stat(filepath.Dir(c.WorkDir)); !errors.Is(err, os.ErrNotExist) {
@@ -67,7 +67,7 @@ func TestEveryProblemIsFound(t *testing.T) {
 	bad.CPUs = []int{0, 4711}
 	bad.Ports = []Port{{Addr: loopback, Number: port, Use: "metrics"}}
 	also := Check{Node: "a", Scripts: []string{"./x"}, WorkDir: "/dev/null/x", Interface: "nope0"}
-	found := look(t.Context(), Config{}, []Check{bad, also})
+	found := findings(t.Context(), Config{}, []Check{bad, also})
 	var got []string
 	for _, f := range found {
 		got = append(got, f.String())
@@ -95,19 +95,19 @@ func TestEveryProblemIsFound(t *testing.T) {
 
 func TestPortsOfOurOwnNodesAreFree(t *testing.T) {
 	c := Check{Node: "n", Ports: []Port{{Addr: loopback, Number: held(t), Use: "metrics"}}}
-	if found := look(t.Context(), Config{Ours: []int{os.Getpid()}}, []Check{c}); len(found) > 0 {
+	if found := findings(t.Context(), Config{Ours: []int{os.Getpid()}}, []Check{c}); len(found) > 0 {
 		t.Errorf("found %v", found)
 	}
 }
 
-func TestZeekHasTheLastWordOnScripts(t *testing.T) {
+func TestScriptThatZeekLoadsIsNotMissing(t *testing.T) {
 	c := checked(t, "n", nil, "local")
-	if found := look(t.Context(), Config{}, []Check{c}); len(found) > 0 {
-		t.Errorf("a script that Zeek finds is not found: %v", found)
+	if found := findings(t.Context(), Config{}, []Check{c}); len(found) > 0 {
+		t.Errorf("findings about a script that Zeek finds: %v", found)
 	}
 }
 
-func TestMistakeInScriptIsQuoted(t *testing.T) {
+func TestErrorInAScriptIsQuoted(t *testing.T) {
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.zeek")
 	if err := os.WriteFile(bad, []byte("foo; # fakezeek error: unknown identifier foo, at or near \"foo\""), 0o644); err != nil {
@@ -117,12 +117,12 @@ func TestMistakeInScriptIsQuoted(t *testing.T) {
 	want := []mgmt.Finding{{
 		Node: "n", Problem: "its scripts do not load: " + said, Outputs: mgmt.NodeOutputs{Stderr: said},
 	}}
-	if diff := cmp.Diff(want, look(t.Context(), Config{}, []Check{checked(t, "n", nil, bad)})); diff != "" {
+	if diff := cmp.Diff(want, findings(t.Context(), Config{}, []Check{checked(t, "n", nil, bad)})); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }
 
-func TestScriptCheckThatHangsIsEnded(t *testing.T) {
+func TestHangingScriptCheckIsUnfinished(t *testing.T) {
 	c := checked(t, "n", []string{"FAKEZEEK_PARSE=1h"})
 	got := Run(t.Context(), Config{Timeout: 10 * time.Millisecond}, []Check{c})
 	if diff := cmp.Diff(Report{Unfinished: []mgmt.NodeName{"n"}}, got); diff != "" {
@@ -130,7 +130,7 @@ func TestScriptCheckThatHangsIsEnded(t *testing.T) {
 	}
 }
 
-func TestScriptCheckEndsWithTheContext(t *testing.T) {
+func TestScriptCheckIsUnfinishedWhenTheContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the agent stops"))
 	got := Run(ctx, Config{}, []Check{checked(t, "n", nil), {Node: "m", Scripts: []string{"./x"}, WorkDir: t.TempDir()}})
@@ -142,22 +142,22 @@ func TestScriptCheckEndsWithTheContext(t *testing.T) {
 
 func TestOutputIsBounded(t *testing.T) {
 	for _, limit := range []int{27, 28} {
-		found := look(t.Context(), Config{OutputBytes: limit}, []Check{checked(t, "n", nil, "x/y")})
-		want := "fatal error: can't find x/y"[max(0, 28-limit):] // what was printed ends in a newline
+		found := findings(t.Context(), Config{OutputBytes: limit}, []Check{checked(t, "n", nil, "x/y")})
+		want := "fatal error: can't find x/y"[max(0, 28-limit):] // the output ends in a newline
 		if len(found) != 1 || found[0].Outputs.Stderr != want {
 			t.Errorf("at %d bytes: found %q, want %q", limit, found, want)
 		}
 	}
 }
 
-func TestProgramThatCannotBeRunIsAFinding(t *testing.T) {
-	found := look(t.Context(), Config{}, []Check{{Node: "n", Argv: []string{"/does/not/exist"}}})
+func TestMissingProgramIsAFinding(t *testing.T) {
+	found := findings(t.Context(), Config{}, []Check{{Node: "n", Argv: []string{"/does/not/exist"}}})
 	if len(found) != 1 || !strings.Contains(found[0].Problem, "/does/not/exist: no such file or directory") {
 		t.Errorf("found %v", found)
 	}
 }
 
-func TestPortsThatTwoNodesWant(t *testing.T) {
+func TestPortClashes(t *testing.T) {
 	port := func(use string) []Port { return []Port{{Addr: loopback, Number: 1, Use: use}} }
 	found := portClashes([]Check{{Node: "a", Ports: port("metrics")}, {Node: "b", Ports: port("Broker")}})
 	want := []mgmt.Finding{{Node: "b", Problem: "Broker port 127.0.0.1:1 is also the metrics port of node a"}}
@@ -166,7 +166,7 @@ func TestPortsThatTwoNodesWant(t *testing.T) {
 	}
 }
 
-func TestScriptsAreFoundAsZeekFindsThem(t *testing.T) {
+func TestMissingScripts(t *testing.T) {
 	dir := t.TempDir()
 	for _, file := range []string{"a.zeek", "b/__load__.zeek", "c"} {
 		path := filepath.Join(dir, file)
@@ -182,7 +182,7 @@ func TestScriptsAreFoundAsZeekFindsThem(t *testing.T) {
 		Scripts: []string{"a", "a.zeek", "b", "c", dir + "/a", "./__load__", "d", "./a", dir + "/d", "../a"},
 	}
 	want := []mgmt.Finding{{Node: "n", Problem: "can't find d, ./a, " + dir + "/d"}}
-	if diff := cmp.Diff(want, look(t.Context(), Config{}, []Check{c})); diff != "" {
+	if diff := cmp.Diff(want, findings(t.Context(), Config{}, []Check{c})); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }

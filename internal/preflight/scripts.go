@@ -12,13 +12,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// group is nodes that one check of scripts tells about.
+// group is a group of nodes with the same scripts. One check holds for all of them.
 type group struct {
 	check Check // the first node's
 	nodes []mgmt.NodeName
 }
 
-// groups returns what has to be checked, in the order of the checks.
+// groups returns the groups of nodes, in the order of the checks.
 func groups(checks []Check) []*group {
 	var list []*group
 	by := map[string]*group{}
@@ -34,8 +34,8 @@ func groups(checks []Check) []*group {
 	return list
 }
 
-// findings are what a problem of the first node means for all. What was printed
-// is with the first.
+// findings returns the problem of the first node as a finding for each node of the
+// group. Only the first finding has the output.
 func (g *group) findings(problem string, out mgmt.NodeOutputs) []mgmt.Finding {
 	if len(g.nodes) > 1 {
 		problem += fmt.Sprintf(" (checked once for %d nodes: %s)", len(g.nodes), nodeList(g.nodes))
@@ -48,12 +48,12 @@ func (g *group) findings(problem string, out mgmt.NodeOutputs) []mgmt.Finding {
 	return list
 }
 
-// errUnfinished says that a check did not come to its end.
+// errUnfinished says that a check was interrupted.
 var errUnfinished = errors.New("not finished in time")
 
-// checkScripts has a node's program check the node's scripts, once for each
-// group of nodes. For nodes without such a program it looks whether their scripts
-// exist. It returns the nodes whose check did not come to its end.
+// checkScripts runs a node's program to check the node's scripts, once for each group
+// of nodes. For nodes without such a program it checks whether their scripts exist.
+// unfinished are the nodes whose check was interrupted.
 func checkScripts(ctx context.Context, cfg Config, checks []Check) (found []mgmt.Finding, unfinished []mgmt.NodeName) {
 	type outcome struct {
 		findings []mgmt.Finding
@@ -102,7 +102,7 @@ func checkScripts(ctx context.Context, cfg Config, checks []Check) (found []mgmt
 	return found, unfinished
 }
 
-// run checks the scripts of a group. The error is errUnfinished.
+// run checks the scripts of a group. Its only error is errUnfinished.
 func (g *group) run(ctx context.Context, cfg Config) ([]mgmt.Finding, error) {
 	c := g.check
 	if ctx.Err() != nil {
@@ -124,7 +124,8 @@ func (g *group) run(ctx context.Context, cfg Config) ([]mgmt.Finding, error) {
 	return g.findings(problem, out), nil
 }
 
-// missingScripts says which of the node's scripts do not exist, or nothing.
+// missingScripts returns a problem that names the node's scripts that do not exist, or
+// "".
 func missingScripts(c Check) string {
 	var missing, dirs []string
 	for _, kv := range c.Env {
@@ -143,10 +144,10 @@ func missingScripts(c Check) string {
 	return "can't find " + strings.Join(missing, ", ")
 }
 
-// findScript tells whether Zeek would find the script: by its path, relative to
-// the working directory if it starts with a dot, otherwise in a directory of
-// its path; as a file, with .zeek behind it, or as a directory with a
-// __load__.zeek.
+// findScript tells whether Zeek would find the script. Zeek looks for an absolute path
+// as it is, for a path that starts with a dot in the working directory, and for any
+// other name in dirs. It finds a file of that name, a file with .zeek appended, or a
+// directory with a __load__.zeek.
 func findScript(script string, dirs []string, workDir string) bool {
 	switch {
 	case filepath.IsAbs(script):

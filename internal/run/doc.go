@@ -1,5 +1,4 @@
-// Package run runs a program to its end: in a process group of its own, for as long
-// as a context allows, with bounds on what is kept of its output. When Run returns,
-// the program and the processes of its group have ended. The package is not for
-// nodes, which outlive what starts them: that is package proc.
+// Package run runs a program to its end, in a process group of its own, with bounded
+// output. When a context ends, the package kills the whole group. The package is not
+// for nodes, which outlive the program that starts them; package proc is.
 package run

@@ -18,7 +18,7 @@ func (h *Head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String returns what was kept.
+// String returns the bytes that were kept.
 func (h *Head) String() string { return string(h.text) }
 
 // Tail keeps the end of what is written to it.
@@ -38,8 +38,8 @@ func (t *Tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String returns what was kept, without the newlines at its end. Of a line that was
-// cut at its beginning nothing is returned, unless there is no other.
+// String returns the bytes that were kept, without the newlines at the end. It leaves
+// out a first line whose beginning is missing, unless it is the only line.
 func (t *Tail) String() string {
 	return mgmt.LastLines(string(t.text), math.MaxInt, t.cut)
 }

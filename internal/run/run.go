@@ -12,31 +12,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Program is what is run. Its zero value runs nothing: Argv is needed.
+// Program is a program to run. Argv is required.
 type Program struct {
-	// Argv is the command. Argv[0] is a path, or a name that is looked up in PATH.
+	// Argv is the command. Argv[0] is a path, or a name to find in PATH.
 	Argv []string
 	// Env is the environment. Nil means that of this process.
 	Env []string
 	// Dir is the working directory. Empty means that of this process.
 	Dir string
-	// Files are open in the program as 3, 4 and so on.
+	// Files are the program's descriptors 3, 4 and so on.
 	Files []*os.File
-	// Stdout and Stderr take what the program prints, as Head and Tail do. They may
-	// be the same. Nil discards it.
+	// Stdout and Stderr receive the program's output, such as a Head or a Tail. They
+	// may be the same. Nil discards the output.
 	Stdout, Stderr io.Writer
 	// Nice lowers the priority, as in nice(1). Zero means the priority of this
 	// process.
 	Nice int
 }
 
-// outputDelay is how long Run waits, once the program has ended, for output that a
-// process outside the program's group holds open.
+// outputDelay is how long Run waits for the end of the output after the program has
+// ended. A process outside the program's group may still have the output open.
 const outputDelay = time.Second
 
-// Run runs the program and returns when it has ended. The end of ctx kills the
-// program's whole group; the error is then the cause of ctx. An exit status other
-// than 0 is an *exec.ExitError. The program does not outlive this process.
+// Run runs the program and returns when it has ended. When ctx is done, Run kills the
+// program's whole group and returns the cause of ctx. An exit status other than 0 is an
+// *exec.ExitError. If this process dies, the kernel kills the program.
 func (p Program) Run(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, p.Argv[0], p.Argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.ExtraFiles = p.Env, p.Dir, p.Files
@@ -47,8 +47,7 @@ func (p Program) Run(ctx context.Context) error {
 	err := cmd.Start()
 	if err == nil {
 		if p.Nice != 0 {
-			// An error means that the program has ended already. It had the wrong
-			// priority for a moment at most.
+			// The error is ignored: it means that the program has already ended.
 			_ = unix.Setpriority(unix.PRIO_PGRP, cmd.Process.Pid, p.Nice)
 		}
 		err = cmd.Wait()
@@ -59,6 +58,7 @@ func (p Program) Run(ctx context.Context) error {
 	return err
 }
 
+// killGroup kills the process group of leader.
 func killGroup(leader int) error {
 	err := unix.Kill(-leader, unix.SIGKILL)
 	if errors.Is(err, unix.ESRCH) {

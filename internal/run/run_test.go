@@ -21,7 +21,7 @@ func shell(script string, args ...string) []string {
 	return append([]string{"/bin/sh", "-c", script, "sh"}, args...)
 }
 
-func TestProgramGetsWhatItIsGiven(t *testing.T) {
+func TestProgramRunsAsConfigured(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, []byte("in the file"), 0o600); err != nil {
@@ -47,16 +47,15 @@ func TestProgramGetsWhatItIsGiven(t *testing.T) {
 	}
 }
 
-func TestProgramThatIsNotThereIsNamed(t *testing.T) {
+func TestErrorNamesAMissingProgram(t *testing.T) {
 	err := run.Program{Argv: []string{"/nonexistent/program"}}.Run(t.Context())
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "/nonexistent/program") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// TestEndOfTheContextEndsTheWholeGroup runs a program that starts another one and
-// says the PID of that one.
-func TestEndOfTheContextEndsTheWholeGroup(t *testing.T) {
+// The program starts a child and prints the child's PID.
+func TestEndOfTheContextKillsTheGroup(t *testing.T) {
 	late := errors.New("it took too long")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -79,14 +78,14 @@ func TestEndOfTheContextEndsTheWholeGroup(t *testing.T) {
 	if err := program.Run(ctx); !errors.Is(err, late) {
 		t.Errorf("got %v, want the cause of the context", err)
 	}
-	fd := patience.Next(t, child, "the process that the program started")
+	fd := patience.Next(t, child, "the program's child")
 	defer unix.Close(fd)
 	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 || err != nil {
-		t.Errorf("the process that the program started outlives it: %d, %v", n, err)
+		t.Errorf("the program's child outlives it: %d, %v", n, err)
 	}
 }
 
-// printed is called with each text that is printed.
+// printed is a writer that calls the function with each text.
 type printed func(text string)
 
 func (p printed) Write(text []byte) (int, error) {
@@ -94,7 +93,7 @@ func (p printed) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-func TestHeadAndTailKeepNoMoreThanTheirLimit(t *testing.T) {
+func TestHeadAndTailAreBounded(t *testing.T) {
 	for name, tt := range map[string]struct {
 		writes     []string
 		head, tail string

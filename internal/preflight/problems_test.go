@@ -19,12 +19,12 @@ func TestPortProblem(t *testing.T) {
 		held []sockowner.Process
 		want string
 	}{
-		"one that another process holds names it":    {syscall.EADDRINUSE, []sockowner.Process{ours, other}, "metrics port [::1]:9000 is in use by sshd (pid 7)"},
-		"one that only ours hold is as good as free": {syscall.EADDRINUSE, []sockowner.Process{ours}, ""},
-		"one whose holder is not seen is taken":      {syscall.EADDRINUSE, nil, "metrics port [::1]:9000 is in use"},
-		"an address of another host is named":        {syscall.EADDRNOTAVAIL, nil, "metrics port [::1]:9000 cannot be bound: this host has no such address"},
-		"a privileged one says so":                   {syscall.EACCES, nil, "metrics port [::1]:9000 cannot be bound: ports below 1024 take permission"},
-		"anything else is passed on":                 {errors.New("out of luck"), nil, "metrics port [::1]:9000 cannot be bound: out of luck"},
+		"a port of another process names it":       {syscall.EADDRINUSE, []sockowner.Process{ours, other}, "metrics port [::1]:9000 is in use by sshd (pid 7)"},
+		"a port that only our nodes hold is free":  {syscall.EADDRINUSE, []sockowner.Process{ours}, ""},
+		"a port of an invisible process is in use": {syscall.EADDRINUSE, nil, "metrics port [::1]:9000 is in use"},
+		"an address of another host is named":      {syscall.EADDRNOTAVAIL, nil, "metrics port [::1]:9000 cannot be bound: this host has no such address"},
+		"a privileged port says so":                {syscall.EACCES, nil, "metrics port [::1]:9000 cannot be bound: ports below 1024 need permission"},
+		"another error is quoted":                  {errors.New("out of luck"), nil, "metrics port [::1]:9000 cannot be bound: out of luck"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestPortProblem(t *testing.T) {
 	}
 }
 
-func TestAddressesOverlap(t *testing.T) {
+func TestOverlap(t *testing.T) {
 	a, b, all := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::")
 	for _, tt := range []struct {
 		a, b netip.Addr
@@ -72,18 +72,18 @@ func TestInterfaceProblem(t *testing.T) {
 	}
 }
 
-func TestKernelKnowsInterfacesByAnyName(t *testing.T) {
+func TestByAnyName(t *testing.T) {
 	if up, ok := byAnyName("lo"); !ok {
-		t.Errorf("lo: up %v, there %v", up, ok)
+		t.Errorf("lo: up %v, exists %v", up, ok)
 	}
 	for _, name := range []string{"nope0", "a-name-that-no-interface-can-have", ""} {
 		if _, ok := byAnyName(name); ok {
-			t.Errorf("%q is there", name)
+			t.Errorf("%q exists", name)
 		}
 	}
 }
 
-func TestWhatTakesPermissionToCapture(t *testing.T) {
+func TestNeedsPermission(t *testing.T) {
 	for spec, want := range map[string]bool{
 		"":                    false,
 		"eth0":                true,
@@ -95,13 +95,13 @@ func TestWhatTakesPermissionToCapture(t *testing.T) {
 		"dag0":                false,
 		"pf_ring::zc:eth9@01": false,
 	} {
-		if got := takesPermission(spec); got != want {
+		if got := needsPermission(spec); got != want {
 			t.Errorf("%q: got %v", spec, got)
 		}
 	}
 }
 
-func TestPortsWhoseHolderIsHiddenMayBeOurs(t *testing.T) {
+func TestCouldBeOurs(t *testing.T) {
 	at := func(addr string, uid uint32) sockowner.Socket {
 		return sockowner.Socket{At: netip.MustParseAddrPort(addr), Owner: sockowner.Owner{UID: uid, Inode: 1}}
 	}
@@ -110,12 +110,12 @@ func TestPortsWhoseHolderIsHiddenMayBeOurs(t *testing.T) {
 		hidden  bool
 		want    bool
 	}{
-		"of our user, and a node of ours hides what it has open": {[]sockowner.Socket{at("[::1]:9000", 1000)}, true, true},
-		"but not if they hide nothing":                           {[]sockowner.Socket{at("[::1]:9000", 1000)}, false, false},
-		"nor of another user":                                    {[]sockowner.Socket{at("[::1]:9000", 0)}, true, false},
-		"nor if there is one of another user too":                {[]sockowner.Socket{at("[::1]:9000", 1000), at("[::]:9000", 0)}, true, false},
-		"nor at another port":                                    {[]sockowner.Socket{at("[::1]:9001", 1000)}, true, false},
-		"nor at another address":                                 {[]sockowner.Socket{at("10.0.0.1:9000", 1000)}, true, false},
+		"a socket of our user, and our node hides its open files": {[]sockowner.Socket{at("[::1]:9000", 1000)}, true, true},
+		"no node hides its open files":                            {[]sockowner.Socket{at("[::1]:9000", 1000)}, false, false},
+		"a socket of another user":                                {[]sockowner.Socket{at("[::1]:9000", 0)}, true, false},
+		"sockets of our user and of another":                      {[]sockowner.Socket{at("[::1]:9000", 1000), at("[::]:9000", 0)}, true, false},
+		"a socket at another port":                                {[]sockowner.Socket{at("[::1]:9001", 1000)}, true, false},
+		"a socket at another address":                             {[]sockowner.Socket{at("10.0.0.1:9000", 1000)}, true, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestPortsWhoseHolderIsHiddenMayBeOurs(t *testing.T) {
 	}
 }
 
-func TestPermissionToCapture(t *testing.T) {
+func TestGrants(t *testing.T) {
 	status := func(uid string, set string, value string) string {
 		return "Name:\tzeekfleet\nUid:\t1000\t" + uid + "\t1000\t1000\n" + set + ":\t" + value + "\n"
 	}
@@ -140,23 +140,23 @@ func TestPermissionToCapture(t *testing.T) {
 		attr   []byte
 		want   bool
 	}{
-		"root may":                                 {status("0", "CapBnd", raw), nil, true},
-		"root in a container without it may not":   {status("0", "CapBnd", "0"), nil, false},
-		"a user may not":                           {status("1000", "CapBnd", raw), nil, false},
-		"a user's own capability ends at the exec": {status("1000", "CapEff", raw), nil, false},
-		"an ambient capability survives it":        {status("1000", "CapAmb", raw), nil, true},
-		"the program's own counts":                 {status("1000", "CapBnd", raw), attr(1, 0x20, 0), true},
-		"but not if it is not effective":           {status("1000", "CapBnd", raw), attr(0, 0x20, 0), false},
-		"nor outside of the bounding set":          {status("1000", "CapBnd", "0"), attr(1, 0x20, 0), false},
-		"nor where it is another":                  {status("1000", "CapBnd", raw), attr(1, 0x10, 0), false},
-		"nor where privileges cannot grow": {
+		"root":                                  {status("0", "CapBnd", raw), nil, true},
+		"root without it in the bounding set":   {status("0", "CapBnd", "0"), nil, false},
+		"a user":                                {status("1000", "CapBnd", raw), nil, false},
+		"a user's effective capability is lost": {status("1000", "CapEff", raw), nil, false},
+		"an ambient capability":                 {status("1000", "CapAmb", raw), nil, true},
+		"a capability of the program":           {status("1000", "CapBnd", raw), attr(1, 0x20, 0), true},
+		"a program's capability, not effective": {status("1000", "CapBnd", raw), attr(0, 0x20, 0), false},
+		"a program's, not in the bounding set":  {status("1000", "CapBnd", "0"), attr(1, 0x20, 0), false},
+		"a program's other capability":          {status("1000", "CapBnd", raw), attr(1, 0x10, 0), false},
+		"a program's, with NoNewPrivs": {
 			status("1000", "CapBnd", raw) + "NoNewPrivs:\t1\n", attr(1, 0x20, 0), false,
 		},
-		"but what there is already stays": {
+		"a program's, permitted before, with NoNewPrivs": {
 			status("1000", "CapBnd", raw) + "CapPrm:\t" + raw + "\nNoNewPrivs:\t1\n", attr(1, 0x20, 0), true,
 		},
-		"what both can inherit counts":      {status("1000", "CapInh", raw), attr(1, 0, 0x20), true},
-		"an attribute of another kind none": {status("1000", "CapBnd", raw), []byte{1, 0}, false},
+		"a capability that both can inherit": {status("1000", "CapInh", raw), attr(1, 0, 0x20), true},
+		"an attribute of another kind":       {status("1000", "CapBnd", raw), []byte{1, 0}, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -185,18 +185,18 @@ func TestCPUProblem(t *testing.T) {
 	}
 }
 
-func TestPlaceProblems(t *testing.T) {
+func TestProblemsOfDirectories(t *testing.T) {
 	tests := map[string]struct {
 		place place
 		want  string
 		room  string
 	}{
 		"a writable directory":     {place{dir: "/a/", nearest: "/a", isDir: true}, "", ""},
-		"one that can be made":     {place{dir: "/a/b", nearest: "/a", isDir: true}, "", ""},
-		"one that is a file":       {place{dir: "/a", nearest: "/a"}, "/a is not a directory", ""},
-		"one below a file":         {place{dir: "/a/b", nearest: "/a"}, "directory /a/b cannot be made: /a is not a directory", ""},
-		"one that is read only":    {place{dir: "/a", nearest: "/a", isDir: true, notWritable: syscall.EROFS}, "directory /a is not writable: read-only file system", ""},
-		"one that cannot be made":  {place{dir: "/a/b", nearest: "/a", isDir: true, notWritable: syscall.EACCES}, "directory /a/b cannot be made in /a: permission denied", ""},
+		"a directory to be made":   {place{dir: "/a/b", nearest: "/a", isDir: true}, "", ""},
+		"a file":                   {place{dir: "/a", nearest: "/a"}, "/a is not a directory", ""},
+		"a directory below a file": {place{dir: "/a/b", nearest: "/a"}, "directory /a/b cannot be made: /a is not a directory", ""},
+		"a read-only directory":    {place{dir: "/a", nearest: "/a", isDir: true, notWritable: syscall.EROFS}, "directory /a is not writable: read-only file system", ""},
+		"a read-only parent":       {place{dir: "/a/b", nearest: "/a", isDir: true, notWritable: syscall.EACCES}, "directory /a/b cannot be made in /a: permission denied", ""},
 		"just enough room":         {place{dir: "/a", nearest: "/a", isDir: true, room: &room{bytes: 3 << 20}}, "", ""},
 		"a byte short of the room": {place{dir: "/a", nearest: "/a", isDir: true, room: &room{bytes: 3<<20 - 1}}, "", "the disk with /a has 2 MiB left, and nodes need 3"},
 		"room, but not for a file": {place{dir: "/a", nearest: "/a", isDir: true, room: &room{bytes: 9 << 20, noFiles: true}}, "", "the disk with /a has no room for another file"},
@@ -210,13 +210,13 @@ func TestPlaceProblems(t *testing.T) {
 				t.Errorf("room: got %q, want %q", got, tt.room)
 			}
 			if got := tt.place.roomProblem(-1); got != "" {
-				t.Errorf("room that does not matter: got %q", got)
+				t.Errorf("room without a minimum: got %q", got)
 			}
 		})
 	}
 }
 
-func TestFewOfManyNodesAreNamed(t *testing.T) {
+func TestNodeList(t *testing.T) {
 	if got := nodeList([]mgmt.NodeName{"a", "b", "c", "d", "e"}); got != "a, b, c, d, e" {
 		t.Errorf("got %q", got)
 	}
