@@ -1,6 +1,7 @@
 // Package deptest holds tests about the whole repository. They check that packages
 // import exactly what the table in docs/architecture.md allows, that cores do no
-// I/O and read no clock, that every package has one package comment, that public
-// packages own their types, and that documents name only tests that exist. One
-// tests scripts/fuzz. The package has no code of its own.
+// I/O and read no clock, that every package has one package comment, that functions
+// and types are not too large, that public packages own their types, and that
+// documents name only tests and files that exist. One tests scripts/fuzz. The package
+// has no code of its own.
 package deptest
