@@ -31,6 +31,10 @@ type leavingForm0 struct {
 	Since    time.Time
 }
 
+// unknownWho stands for the client of an entry of form 0. Form 0 has the number of
+// a connection there, which means nothing after that connection has ended.
+const unknownWho = "unknown"
+
 // converted is what a State of form 0 has and the store does not have in form 1.
 type converted struct {
 	history []*Entry // the predecessors, oldest first
@@ -40,7 +44,7 @@ func (f *entryForm0) entry() *Entry {
 	if f == nil {
 		return nil
 	}
-	return &Entry{Config: f.Config.Configuration(), Revision: f.Revision, When: f.When, Who: f.Who}
+	return &Entry{Config: f.Config.Configuration(), Revision: f.Revision, When: f.When, Who: unknownWho}
 }
 
 func readState0(text []byte) (State, error) {
