@@ -39,6 +39,7 @@ func subcommands() []func(streams) *cobra.Command {
 		newStageConfigCommand,
 		newDeployCommand,
 		newGetConfigCommand,
+		newGetHistoryCommand,
 		newGetInstancesCommand,
 		newGetNodesCommand,
 		newCrashesCommand,

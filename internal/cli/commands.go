@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -137,6 +138,24 @@ func (c *Commands) GetConfig(ctx context.Context, req ConfigRequest) int {
 		o.Document = nil
 		return c.finish(o)
 	})
+}
+
+// GetHistory prints which configurations were deployed, newest first.
+func (c *Commands) GetHistory(ctx context.Context) int {
+	return c.connected(ctx, func(ctl *client.Client) int {
+		return c.finish(answer(getHistoryOutcome)(ctl.GetHistory(ctx)))
+	})
+}
+
+func getHistoryOutcome(history []client.DeployedRevision) Outcome {
+	list := []any{}
+	for _, d := range history {
+		list = append(list, document{
+			"revision": int64(d.Revision), "when": d.When.Format(time.RFC3339), "who": d.Who,
+			"id": d.ID, "instances": d.Instances, "nodes": d.Nodes,
+		})
+	}
+	return Outcome{Document: wrapped(document{"deployed": list}, []any{})}
 }
 
 // GetInstances prints the connected agents.

@@ -20,6 +20,16 @@ var fleetEvents = []event{
 		func(f *fields) mgmt.DeployProgress { return mgmt.DeployProgress{ReqID: f.reqID(), Text: f.str("text")} },
 		func(m mgmt.DeployProgress) []zval.Value { return list(stringValue(m.ReqID), zval.String(m.Text)) }),
 	request(
+		func(f *fields) mgmt.GetHistoryRequest { return mgmt.GetHistoryRequest{ReqID: f.reqID()} },
+		func(m mgmt.GetHistoryRequest) []zval.Value { return list(stringValue(m.ReqID)) }),
+	response(
+		func(f *fields) mgmt.GetHistoryResponse {
+			return mgmt.GetHistoryResponse{ReqID: f.reqID(), Result: f.result(textData)}
+		},
+		func(m mgmt.GetHistoryResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultValue(m.Result))
+		}),
+	request(
 		func(f *fields) mgmt.AgentPrepareRequest {
 			return mgmt.AgentPrepareRequest{
 				ReqID: f.reqID(), Config: f.configuration("config"), Look: f.span("look"), Whole: f.span("whole"),

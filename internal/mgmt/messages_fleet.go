@@ -40,6 +40,38 @@ type DeployProgress struct {
 
 func (DeployProgress) isMessage() {}
 
+// GetHistoryRequest asks which configurations were deployed. The controller
+// announces with StagedDeploy that it understands this request as well.
+type GetHistoryRequest struct{ ReqID ReqID }
+
+// GetHistoryResponse carries the JSON text of a list of DeployedRevision, newest
+// first, as Text. The text is JSON so that fields can be added.
+type GetHistoryResponse struct {
+	ReqID  ReqID
+	Result Result
+}
+
+// DeployedRevision describes a configuration that is deployed, or was deployed
+// before.
+type DeployedRevision struct {
+	Revision  uint64    `json:"revision"`
+	When      time.Time `json:"when"` // in UTC
+	Who       string    `json:"who"`  // the name of the Principal who deployed it
+	ID        string    `json:"id"`   // of the configuration
+	Instances int       `json:"instances"`
+	Nodes     int       `json:"nodes"`
+}
+
+func (GetHistoryRequest) isMessage()         {}
+func (r GetHistoryRequest) RequestID() ReqID { return r.ReqID }
+func (GetHistoryRequest) Answer(id ReqID, results ...Result) Response {
+	return GetHistoryResponse{ReqID: id, Result: results[0]}
+}
+
+func (GetHistoryResponse) isMessage()           {}
+func (r GetHistoryResponse) RequestID() ReqID   { return r.ReqID }
+func (r GetHistoryResponse) Outcomes() []Result { return []Result{r.Result} }
+
 // AgentPrepareRequest asks an agent whether it could deploy a configuration,
 // without saving, starting or stopping anything.
 type AgentPrepareRequest struct {

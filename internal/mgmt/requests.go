@@ -62,6 +62,7 @@ var requestKinds = []struct {
 	{GetNodesRequest{}, RequestKind{ControllerAPI + "get_nodes_request", Viewer, DeadlineRequest, FanOutInstances}},
 	{GetIDValueRequest{}, RequestKind{ControllerAPI + "get_id_value_request", Viewer, DeadlineRequest, FanOutNodes}},
 	{RestartRequest{}, RequestKind{ControllerAPI + "restart_request", Operator, DeadlineRestart, FanOutNodes}},
+	{GetHistoryRequest{}, RequestKind{FleetControllerAPI + "get_history_request", Viewer, DeadlineRequest, FanOutNone}},
 	{TestTimeoutRequest{}, RequestKind{ControllerAPI + "test_timeout_request", Viewer, DeadlineRequest, FanOutNone}},
 
 	// The controller asks an agent.

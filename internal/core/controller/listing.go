@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -10,6 +11,7 @@ import (
 // addListings adds the requests that read.
 func (table decisions) addListings() {
 	decide(table, func(m *Machine, r *request, msg mgmt.GetConfigurationRequest) { m.getConfiguration(r, msg.Deployed) })
+	decide(table, func(m *Machine, r *request, _ mgmt.GetHistoryRequest) { m.getHistory(r) })
 	decide(table, func(m *Machine, r *request, _ mgmt.GetInstancesRequest) { m.getInstances(r) })
 	decide(table, func(m *Machine, r *request, _ mgmt.GetNodesRequest) { m.lists.getNodes(r) })
 }
@@ -25,6 +27,26 @@ func (p parts) getConfiguration(r *request, deployed bool) {
 		return
 	}
 	p.requests.reply(r, mgmt.Result{Success: true, Data: entry.Config})
+}
+
+// getHistory lists the deployed configuration and its predecessors, newest first.
+func (p parts) getHistory(r *request) {
+	state := p.memory.state
+	past := slices.Clone(state.History)
+	if state.Deployed != nil {
+		past = append(past, state.Deployed.past())
+	}
+	list := []mgmt.DeployedRevision{}
+	for _, c := range slices.Backward(past) {
+		list = append(list, mgmt.DeployedRevision{
+			Revision: c.Revision, When: c.When.UTC(), Who: c.Who, ID: c.ID, Instances: c.Instances, Nodes: c.Nodes,
+		})
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		panic(fmt.Sprintf("controller: marshal history: %v", err)) // it holds plain data only
+	}
+	p.requests.reply(r, mgmt.Result{Success: true, Data: mgmt.Text(text)})
 }
 
 // getInstances lists the connected agents, with the addresses they are seen at

@@ -100,7 +100,22 @@ func deploy(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	return show(results)
+	if err := show(results); err != nil {
+		return err
+	}
+	return deployedBefore(ctx, c)
+}
+
+func deployedBefore(ctx context.Context, c *client.Client) error {
+	var history []client.DeployedRevision
+	history, err := c.GetHistory(ctx)
+	if errors.Is(err, client.ErrNoHistory) {
+		return nil
+	}
+	for _, d := range history {
+		fmt.Println(d.Revision, d.When, d.Who, d.ID, d.Instances, d.Nodes)
+	}
+	return err
 }
 
 func nodes(ctx context.Context, c *client.Client) ([]client.Result, error) { return c.GetNodes(ctx) }

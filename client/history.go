@@ -1,0 +1,57 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// DeployedRevision describes a configuration that is deployed, or was deployed
+// before.
+type DeployedRevision struct {
+	// Revision is the number of the revision. Later revisions have higher numbers.
+	Revision uint64
+	When     time.Time // in UTC, by the controller's clock
+	// Who names the user who deployed it: an account of the controller's host, the
+	// name of a certificate, or an address.
+	Who string
+	// ID is the ID of the configuration. Instances and Nodes say how many it has.
+	ID               string
+	Instances, Nodes int
+}
+
+// ErrNoHistory says that the controller keeps no history. Zeek's controller does
+// not.
+var ErrNoHistory = errors.New("this controller keeps no history of deployments")
+
+// GetHistory returns the deployed configuration and those that were deployed
+// before it, newest first. The list is empty if nothing was ever deployed.
+func (c *Client) GetHistory(ctx context.Context) ([]DeployedRevision, error) {
+	if err := c.renewWithin(ctx); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(strings.Fields(c.conn.Announced()), mgmt.StagedDeploy) {
+		return nil, ErrNoHistory
+	}
+	result, err := first(c.transact(ctx, mgmt.GetHistoryRequest{ReqID: newReqID()}))
+	switch text, ok := result.Data.(Text); {
+	case err != nil:
+		return nil, err
+	case !result.Success:
+		return nil, fmt.Errorf("get history: %s", result.Error)
+	case !ok:
+		return nil, errors.New("get history: the answer carries no text")
+	default:
+		var list []mgmt.DeployedRevision
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			return nil, fmt.Errorf("get history: the answer is no list of revisions: %w", err)
+		}
+		return each(list, func(d mgmt.DeployedRevision) DeployedRevision { return DeployedRevision(d) }), nil
+	}
+}
