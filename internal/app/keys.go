@@ -53,7 +53,7 @@ func refuseSharedKey(nodes, agent string) error {
 		return nil
 	}
 	if os.SameFile(theirs, own) || sameText(nodes, agent) {
-		return fmt.Errorf("zeek.tls_key %s is the agent's own key, with which a node could be the agent: make one for nodes", nodes)
+		return fmt.Errorf("zeek.tls_key %s is the agent's own key: a node with it could act as the agent; make a key for nodes", nodes)
 	}
 	return nil
 }

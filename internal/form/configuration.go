@@ -9,8 +9,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Configuration is form 1 of a mgmt.Configuration. Empty and unset lists are
-// different, as they are in mgmt.
+// Configuration is form 1 of a mgmt.Configuration. It distinguishes empty lists from
+// unset ones, as mgmt does.
 type Configuration struct {
 	ID        string     `json:"id"`
 	Instances []Instance `json:"instances,omitzero"`
@@ -71,7 +71,7 @@ func NewConfiguration(c mgmt.Configuration) Configuration {
 	}
 }
 
-// Configuration returns what f is the form of.
+// Configuration returns the configuration in f.
 func (f Configuration) Configuration() mgmt.Configuration {
 	return mgmt.Configuration{
 		ID:        f.ID,
@@ -85,7 +85,7 @@ func NewInstance(in mgmt.Instance) Instance {
 	return Instance{Name: in.Name, Host: in.Host, ListenPort: (*Port)(in.ListenPort)}
 }
 
-// Instance returns what f is the form of.
+// Instance returns the instance in f.
 func (f Instance) Instance() mgmt.Instance {
 	return mgmt.Instance{Name: f.Name, Host: f.Host, ListenPort: (*mgmt.Port)(f.ListenPort)}
 }
@@ -107,7 +107,7 @@ func NewNode(n mgmt.Node) Node {
 	}
 }
 
-// Node returns what f is the form of.
+// Node returns the node in f.
 func (f Node) Node() mgmt.Node {
 	return mgmt.Node{
 		Name:        f.Name,
@@ -124,7 +124,7 @@ func (f Node) Node() mgmt.Node {
 	}
 }
 
-// each converts a list. An unset one stays unset.
+// each converts the elements of a list. An unset list stays unset.
 func each[From, To any](list []From, convert func(From) To) []To {
 	if list == nil {
 		return nil

@@ -44,7 +44,7 @@ type Port0 struct {
 	Proto  mgmt.Proto
 }
 
-// Configuration returns what f is the form of.
+// Configuration returns the configuration in f.
 func (f Configuration0) Configuration() mgmt.Configuration {
 	return mgmt.Configuration{
 		ID:        f.ID,
@@ -53,12 +53,12 @@ func (f Configuration0) Configuration() mgmt.Configuration {
 	}
 }
 
-// Instance returns what f is the form of.
+// Instance returns the instance in f.
 func (f Instance0) Instance() mgmt.Instance {
 	return mgmt.Instance{Name: f.Name, Host: f.Host, ListenPort: (*mgmt.Port)(f.ListenPort)}
 }
 
-// Node returns what f is the form of.
+// Node returns the node in f.
 func (f Node0) Node() mgmt.Node {
 	return mgmt.Node{
 		Name:        f.Name,

@@ -12,7 +12,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// full has a value in every field, and the ways in which fields are unset.
+// full has a node and an instance with a value in every field, and others with empty
+// and unset fields.
 var full = mgmt.Configuration{
 	ID: "one",
 	Instances: []mgmt.Instance{
@@ -37,7 +38,7 @@ const fullForm1 = `{"id":"one","instances":[{"name":"sensor-1","host":"192.0.2.1
 	`"options":[{"name":"A::b","value":"\u003cT\u003e"}],"interface":"eth0","cpu_affinity":3,"env":{"A":"b"},"metrics_port":"9000/tcp"},` +
 	`{"name":"empty","scripts":[],"options":[],"interface":"","env":{}},{"name":"unset"}]}`
 
-// What form 0 was: a mgmt.Configuration and a mgmt.Plan as encoding/json wrote them.
+// Form 0 is a mgmt.Configuration and a mgmt.Plan as encoding/json wrote them.
 const (
 	fullForm0 = `{"ID":"one","Instances":[{"Name":"sensor-1","Host":"192.0.2.1","ListenPort":{"Number":2151,"Proto":"tcp"}},{"Name":"sensor-2",` +
 		`"Host":"","ListenPort":null}],"Nodes":[{"Name":"worker","Instance":"sensor-1","Role":"WORKER","State":"RUNNING",` +
@@ -53,7 +54,7 @@ const (
 		`"Proto":"tcp"},"Interface":"eth0","PcapFile":"x.pcap","MetricsPort":{"Number":2,"Proto":"tcp"}}}}`
 )
 
-// A change of this text is a new form.
+// If this text must change, add a new form.
 func TestConfigurationIsWrittenInForm1(t *testing.T) {
 	if diff := cmp.Diff(fullForm1, string(form.Encode(form.NewConfiguration(full)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -73,7 +74,7 @@ func TestConfigurationIsReadFromEachForm(t *testing.T) {
 	wantSame(t, full, now.Configuration())
 }
 
-func TestUnsetAndEmptyListsStayApart(t *testing.T) {
+func TestUnsetAndEmptyListsAreDistinguished(t *testing.T) {
 	for _, want := range []mgmt.Configuration{{}, {Instances: []mgmt.Instance{}, Nodes: []mgmt.Node{}}} {
 		var f form.Configuration
 		if err := form.Decode(form.Encode(form.NewConfiguration(want)), &f); err != nil {
@@ -102,7 +103,7 @@ func TestPlanIsReadFromEachForm(t *testing.T) {
 	wantSame(t, plan, now.Plan())
 }
 
-// A field that mgmt gets needs a new form; this test fails first.
+// A new field in mgmt needs a new form. This test fails if there is such a field.
 func TestFormsHaveEveryField(t *testing.T) {
 	wantComplete(t, full)
 	wantComplete(t, full.Instances[0])
@@ -127,10 +128,10 @@ func wantSame[T any](t *testing.T, want, got T) {
 	}
 }
 
-func TestPortThatIsNone(t *testing.T) {
+func TestBadPortsAreRefused(t *testing.T) {
 	for _, text := range []string{"", "1", "/tcp", "70000/tcp", "-1/tcp"} {
 		if err := new(form.Port).UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q is taken for a port", text)
+			t.Errorf("%q is accepted as a port", text)
 		}
 	}
 }

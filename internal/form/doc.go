@@ -1,13 +1,12 @@
-// Package form owns the JSON forms in which zeekfleet writes to disk: how a
-// reader tells which form a text has, and the forms of configurations and plans,
-// which several files hold.
+// Package form owns the rules for the JSON files that zeekfleet writes, and the forms
+// of configurations and plans, which several files contain.
 //
-// A form is a set of types with tags, made for one file, and has a number, which
-// the text says in its field "version". A text without that field has form 0, in
-// which zeekfleet wrote before it knew forms. A form never changes: what has to
-// be written differently gets the next number, and the reader knows both. A text
-// of a newer form than the reader knows, and a text with a field that its form
-// does not have, are errors, so that nothing is lost in silence.
+// A form is a set of Go types with tags. It has a number, which a text of that form
+// has in its field "version". A text without the field has form 0: the first versions
+// of zeekfleet wrote no "version". A form never changes. A change of what is written
+// makes a new form with the next number, and the reader reads both. A text of a form
+// that the reader does not know, and a text with a field that its form does not have,
+// are errors, so that no data is silently lost.
 //
 // All functions are pure. The package starts no goroutines.
 package form

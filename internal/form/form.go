@@ -11,7 +11,7 @@ import (
 // NewerError says that a newer zeekfleet has written a text, in a form that this
 // one does not know.
 type NewerError struct {
-	Form  int // of the text
+	Form  int // the form of the text
 	Known int // the newest form that this zeekfleet reads
 }
 
@@ -21,8 +21,8 @@ func (e *NewerError) Error() string {
 
 // Version returns the form of a JSON object: the number in its field "version",
 // or 0 if it has no such field. It returns a *NewerError if the form is greater
-// than known. A "version" that is a text is a field of form 0: crash records have
-// Zeek's version there.
+// than known. If "version" is a string, the text has form 0: crash records of form 0
+// have Zeek's version there.
 func Version(text []byte, known int) (int, error) {
 	var head struct {
 		Version json.RawMessage `json:"version"`
@@ -57,8 +57,8 @@ func Decode(text []byte, v any) error {
 	return nil
 }
 
-// Encode returns the JSON of a form. Every form can be encoded: one that cannot
-// is a mistake in the program.
+// Encode returns the JSON of a form. It panics if v cannot be encoded, which is a
+// mistake in the program.
 func Encode(v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -13,19 +13,19 @@ func TestVersion(t *testing.T) {
 		want int
 		err  string
 	}{
-		"no version is form 0":              {`{"name":"a"}`, 0, ""},
-		"a text is no version of a form":    {`{"version":"8.2.2"}`, 0, ""},
-		"the oldest with a version":         {`{"version":1}`, 1, ""},
-		"the newest that is known":          {`{"name":"a","version":2}`, 2, ""},
-		"a newer one":                       {`{"version":3,"more":{}}`, 0, "written by a newer zeekfleet (form 3, known are up to 2); run that zeekfleet, or a later one"},
-		"no number that a form can have":    {`{"version":-1}`, 0, "-1 is not the number of a form"},
-		"zero is not written":               {`{"version":0}`, 0, "0 is not the number of a form"},
-		"a fraction":                        {`{"version":1.5}`, 0, "1.5 is not the number of a form"},
-		"no object":                         {`[]`, 0, "not a JSON object: json: cannot unmarshal array into Go value of type struct { Version json.RawMessage \"json:\\\"version\\\"\" }"},
-		"nothing":                           {``, 0, "not a JSON object: unexpected end of JSON input"},
-		"an object that was cut":            {`{"version":1`, 0, "not a JSON object: unexpected end of JSON input"},
-		"an object that something follows":  {`{"version":1} {}`, 0, "not a JSON object: invalid character '{' after top-level value"},
-		"only the object's own field count": {`{"inner":{"version":3}}`, 0, ""},
+		"no version is form 0":          {`{"name":"a"}`, 0, ""},
+		"a string is form 0":            {`{"version":"8.2.2"}`, 0, ""},
+		"the first form with a version": {`{"version":1}`, 1, ""},
+		"the newest known form":         {`{"name":"a","version":2}`, 2, ""},
+		"a newer form":                  {`{"version":3,"more":{}}`, 0, "written by a newer zeekfleet (form 3, known are up to 2); run that zeekfleet, or a later one"},
+		"a negative number":             {`{"version":-1}`, 0, "-1 is not the number of a form"},
+		"zero":                          {`{"version":0}`, 0, "0 is not the number of a form"},
+		"a fraction":                    {`{"version":1.5}`, 0, "1.5 is not the number of a form"},
+		"no object":                     {`[]`, 0, "not a JSON object: json: cannot unmarshal array into Go value of type struct { Version json.RawMessage \"json:\\\"version\\\"\" }"},
+		"nothing":                       {``, 0, "not a JSON object: unexpected end of JSON input"},
+		"a truncated object":            {`{"version":1`, 0, "not a JSON object: unexpected end of JSON input"},
+		"text after the object":         {`{"version":1} {}`, 0, "not a JSON object: invalid character '{' after top-level value"},
+		"a version of an inner object":  {`{"inner":{"version":3}}`, 0, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func TestNewerFormIsKnownByItsError(t *testing.T) {
+func TestVersionOfANewerFormIsANewerError(t *testing.T) {
 	_, err := form.Version([]byte(`{"version":7}`), 1)
 	newer, ok := errors.AsType[*form.NewerError](err)
 	if !ok || *newer != (form.NewerError{Form: 7, Known: 1}) {
@@ -45,7 +45,7 @@ func TestNewerFormIsKnownByItsError(t *testing.T) {
 	}
 }
 
-func TestDecodeRefusesWhatTheFormDoesNotHave(t *testing.T) {
+func TestDecodeRefusesUnknownFields(t *testing.T) {
 	tests := map[string]string{
 		`{"name":"a","inner":{"x":1}}`:         "",
 		`{"name":"a"}` + "\n":                  "",

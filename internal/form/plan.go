@@ -29,7 +29,7 @@ func NewPlan(p mgmt.Plan) Plan {
 	})}
 }
 
-// Plan returns what f is the form of.
+// Plan returns the plan in f.
 func (f Plan) Plan() mgmt.Plan {
 	return mgmt.Plan{Node: f.Node.Node(), Cluster: eachOf(f.Cluster, func(e Endpoint) mgmt.ClusterEndpoint {
 		return mgmt.ClusterEndpoint{
@@ -54,7 +54,7 @@ type Endpoint0 struct {
 	MetricsPort *Port0
 }
 
-// Plan returns what f is the form of.
+// Plan returns the plan in f.
 func (f Plan0) Plan() mgmt.Plan {
 	return mgmt.Plan{Node: f.Node.Node(), Cluster: eachOf(f.Cluster, func(e Endpoint0) mgmt.ClusterEndpoint {
 		return mgmt.ClusterEndpoint{
@@ -63,7 +63,7 @@ func (f Plan0) Plan() mgmt.Plan {
 	})}
 }
 
-// eachOf converts the values of a map. An unset one stays unset.
+// eachOf converts the values of a map. An unset map stays unset.
 func eachOf[Key comparable, From, To any](of map[Key]From, convert func(From) To) map[Key]To {
 	if of == nil {
 		return nil

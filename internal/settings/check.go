@@ -64,7 +64,7 @@ func (a Agent) check(o origins) error {
 		return fmt.Errorf("zeek.tls_cert from %s needs the authorities: set %s", o.from("zeek.tls_cert"), o.setBy("zeek.tls_ca"))
 	}
 	if a.Zeek.TLS.Key != "" && a.Zeek.TLS.Key == a.TLS.Key {
-		return fmt.Errorf("zeek.tls_key from %s is the agent's own key, with which a node could be the agent: make one for nodes", o.from("zeek.tls_key"))
+		return fmt.Errorf("zeek.tls_key from %s is the agent's own key: a node with it could act as the agent; make a key for nodes", o.from("zeek.tls_key"))
 	}
 	return a.exposed(a.Broker, "agent.listen_address", a.mutual(), mutualBroker, o)
 }
@@ -80,10 +80,10 @@ func (c Common) check(o origins) error {
 		return fmt.Errorf("tls.ca from %s needs tls.cert and tls.key", o.from("tls.ca"))
 	}
 	if c.Transport == TransportPlain && c.TLS.Cert != "" {
-		return fmt.Errorf("transport plain from %s leaves tls.cert from %s without use", o.from("transport"), o.from("tls.cert"))
+		return fmt.Errorf("with transport plain from %s, tls.cert from %s has no effect: remove one of them", o.from("transport"), o.from("tls.cert"))
 	}
 	if c.TLS.Cert != "" && c.TLS.CA == "" {
-		return fmt.Errorf("tls.cert from %s needs the authorities whose certificates count: set %s", o.from("tls.cert"), o.setBy("tls.ca"))
+		return fmt.Errorf("tls.cert from %s needs the authorities that are trusted: set %s", o.from("tls.cert"), o.setBy("tls.ca"))
 	}
 	return nil
 }

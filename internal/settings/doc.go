@@ -1,13 +1,11 @@
-// Package settings owns what an operator can set about the daemons: one table
-// of settings per daemon, each with its flag, its environment variable, its key
-// in the configuration file, its default and its meaning (spec management-api
-// 1.7 and 1.8). Everything else that is said about a setting, such as help
-// texts and the output of `zeekfleet config`, is derived from that table.
+// Package settings owns the settings of the daemons. It has one table of settings
+// for each daemon. A row of a table has the setting's flag, environment variable,
+// key in the configuration file, default and meaning (spec management-api 1.7 and
+// 1.8). Help texts and the output of `zeekfleet config` are made from the tables.
 //
-// A flag wins over the environment, that over the file, and that over the
-// default. An environment variable that is set to nothing counts as unset, as
-// it does for Zeek.
+// A flag wins over an environment variable, a variable over the file, and the file
+// over the default. An empty environment variable counts as unset, as in Zeek.
 //
-// The package reads the configuration file through Sources, and nothing else;
-// it starts no goroutines.
+// The package reads no file except the configuration file, through Sources. It starts
+// no goroutines.
 package settings

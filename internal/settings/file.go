@@ -138,9 +138,9 @@ func (f file) add(prefix string, m *yaml.Node, known map[string]bool) error {
 	return nil
 }
 
-// meantKey ends a message with what a name may have meant that is no setting
-// below prefix: the nearest one there, or else the settings of that name
-// elsewhere.
+// meantKey returns the end of a message about an unknown name below prefix. It
+// suggests the nearest name below prefix or, if none is near, the settings with that
+// name below other prefixes.
 func meantKey(prefix, name string, known map[string]bool) string {
 	var here, elsewhere []string
 	for _, key := range slices.Sorted(maps.Keys(known)) {
@@ -177,7 +177,7 @@ func (f file) errorAt(line int, format string, args ...any) error {
 // syntaxError turns an error of the YAML parser into one line in our form.
 func (f file) syntaxError(text []byte, err error) error {
 	if line, ok := tabIndented(text); ok {
-		return f.errorAt(line, "indented with a tab, and in YAML only blanks indent")
+		return f.errorAt(line, "indented with a tab: YAML allows only blanks")
 	}
 	line, reason := 1, strings.ReplaceAll(err.Error(), "\n", " ")
 	if le, ok := errors.AsType[*yaml.LoadError](err); ok {

@@ -8,9 +8,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/app"
 )
 
-// Only a flag that is true or false can do without its argument; of all others
-// that may be a word of its own: "--transport plain", "--preflight strict".
-func TestFlagsTakeTheirArgumentAsTheNextWord(t *testing.T) {
+// Only a flag of kind bool may have no argument. The argument of every other flag may
+// be the next word: "--transport plain", "--preflight strict".
+func TestArgumentOfAFlagMayBeTheNextWord(t *testing.T) {
 	for name, add := range map[string]func(*pflag.FlagSet){
 		"agent": app.Defaults().AddAgentFlags, "controller": app.Defaults().AddControllerFlags, "common": app.Defaults().AddCommonFlags,
 	} {

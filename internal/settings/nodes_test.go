@@ -39,7 +39,8 @@ func defaultZeek() settings.Zeek {
 	}
 }
 
-// nodeSettings are settings of an agent about its nodes.
+// nodeSettings are settings of an agent about its nodes, with the changes from the
+// defaults that they must make.
 var nodeSettings = map[string]struct {
 	given given
 	want  func(*settings.Agent)
@@ -63,17 +64,17 @@ var nodeSettings = map[string]struct {
 			a.Lifecycle.GiveUp, a.Lifecycle.BackoffRetry = 3, time.Hour
 		},
 	},
-	"upstream's variable for the spool": {
+	"upstream's variable of the spool directory": {
 		given: given{env: map[string]string{"ZEEK_MANAGEMENT_SPOOL_DIR": "/spool"}},
 		want:  func(a *settings.Agent) { a.SpoolDir = "/spool" },
 	},
-	"Zeek's variable for where nodes listen": {
+	"Zeek's variable of the listen address": {
 		given: given{env: map[string]string{"ZEEK_DEFAULT_LISTEN_ADDRESS": "0.0.0.0"}},
 		want: func(a *settings.Agent) {
 			a.Zeek.ListenAddr, a.Zeek.MetricsAddr = netip.IPv4Unspecified(), netip.IPv4Unspecified()
 		},
 	},
-	"upstream's variable for tests": {
+	"upstream's variable of its tests": {
 		given: given{env: map[string]string{"ZEEK_MANAGEMENT_TESTING": "1"}},
 		want: func(a *settings.Agent) {
 			a.StateDir, a.SpoolDir, a.Archive.Dir, a.Directory = ".", ".", "logs", "nodes/agent-sensor-1"
@@ -128,7 +129,7 @@ func TestSettingsAboutNodes(t *testing.T) {
 	}
 }
 
-func TestSettingsAboutNodesAreShownAsTheyAreWritten(t *testing.T) {
+func TestSettingsAboutNodesArePrintedAsTheyAreWritten(t *testing.T) {
 	_, entries, err := settings.ResolveAgent(sources(t, given{
 		file: "agent: {archive_logs: off}\nzeek: {memory_limit: 1536MiB, script_path: /a:/b, args: a  b}",
 	}, app.Defaults().AddAgentFlags))
@@ -167,8 +168,8 @@ func TestBadSettingsAboutNodes(t *testing.T) {
 	}
 }
 
-func TestNodesAreStoppedWithTheAgentThatTakesThemWithIt(t *testing.T) {
-	for set, want := range map[settings.StopNodes][2]bool{ // as the first process, as another
+func TestStopNodesApplies(t *testing.T) {
+	for set, want := range map[settings.StopNodes][2]bool{ // with PID 1, with another PID
 		settings.StopNodesAuto:   {true, false},
 		settings.StopNodesAlways: {true, true},
 		settings.StopNodesNever:  {false, false},
@@ -179,7 +180,7 @@ func TestNodesAreStoppedWithTheAgentThatTakesThemWithIt(t *testing.T) {
 	}
 }
 
-func TestPreflightHasThreeModesAndIsABoolAsWell(t *testing.T) {
+func TestPreflightIsAModeOrABool(t *testing.T) {
 	for text, want := range map[string]settings.Preflight{
 		"strict": settings.PreflightStrict, "on": settings.PreflightOn, "off": settings.PreflightOff,
 		"true": settings.PreflightOn, "false": settings.PreflightOff, "1": settings.PreflightOn, "no": settings.PreflightOff,

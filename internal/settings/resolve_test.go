@@ -20,7 +20,7 @@ import (
 
 var compareAddr = cmpopts.EquateComparable(netip.Addr{})
 
-// given is what one test sets.
+// given has the flags, the variables and the file of one test.
 type given struct {
 	flags []string
 	env   map[string]string
@@ -113,7 +113,8 @@ func defaultCommon() settings.Common {
 	}
 }
 
-// controllerSettings are settings of a controller from several sources.
+// controllerSettings are settings of a controller from several sources, with the
+// changes from the defaults that they must make.
 var controllerSettings = map[string]struct {
 	given given
 	want  func(*settings.Controller)
@@ -197,7 +198,7 @@ controller:
 		given: given{file: "agent: {name: a}\nlog_level: debug\ntransport: tls"},
 		want:  func(c *settings.Controller) { c.LogLevel, c.Transport = slog.LevelDebug, settings.TransportTLS },
 	},
-	"a file of comments says nothing": {given: given{file: "# later\n"}, want: func(*settings.Controller) {}},
+	"a file of comments sets nothing": {given: given{file: "# later\n"}, want: func(*settings.Controller) {}},
 }
 
 func TestResolveController(t *testing.T) {
@@ -230,7 +231,7 @@ func TestResolveAgent(t *testing.T) {
 			given: given{file: "controller:\n  listen_port: 5151\n"},
 			want:  func(a *settings.Agent) { a.Controller = "127.0.0.1:5151" },
 		},
-		"the agent's own word about the controller's port wins": {
+		"the agent's setting of the controller's port wins": {
 			given: given{file: "controller: {listen_port: 5151}\nagent: {controller_port: 5152, controller_address: hub.example}\n"},
 			want:  func(a *settings.Agent) { a.Controller = "hub.example:5152" },
 		},
@@ -246,13 +247,13 @@ func TestResolveAgent(t *testing.T) {
 			given: given{flags: []string{"--stdout-file=", "--stderr-file=err.log", "--output-max-lines=0"}},
 			want:  func(a *settings.Agent) { a.StdoutFile, a.StderrFile, a.OutputLines = "", "err.log", 0 },
 		},
-		"without a home the state is the system's": {
+		"without a home the state directory is the system's": {
 			given: given{env: map[string]string{"HOME": ""}},
 			want: func(a *settings.Agent) {
 				a.StateDir, a.Directory = "/var/lib/zeekfleet", "/var/lib/zeekfleet/nodes/agent-sensor-1"
 			},
 		},
-		"the user's state directory is obeyed": {
+		"XDG_STATE_HOME gives the state directory": {
 			given: given{env: map[string]string{"XDG_STATE_HOME": "/x"}},
 			want: func(a *settings.Agent) {
 				a.StateDir, a.Directory = "/x/zeekfleet", "/x/zeekfleet/nodes/agent-sensor-1"
@@ -276,7 +277,7 @@ func TestResolveAgent(t *testing.T) {
 	}
 }
 
-// wrongSettings are settings that are refused, and why.
+// wrongSettings are settings that are refused, each with its error.
 var wrongSettings = map[string]struct {
 	given given
 	want  string
@@ -325,7 +326,7 @@ var wrongSettings = map[string]struct {
 		given: given{env: map[string]string{"ZEEKFLEET_CONFIG": "gone.yaml"}},
 		want:  "read configuration (ZEEKFLEET_CONFIG): open gone.yaml: no such file",
 	},
-	"a home directory that no shell has put in": {
+	"a path with ~": {
 		given: given{env: map[string]string{"ZEEK_MANAGEMENT_STATE_DIR": "~/fleet"}},
 		want:  `state_dir: "~/fleet" from environment ZEEK_MANAGEMENT_STATE_DIR is not a path: only a shell replaces the ~, so write the directory out`,
 	},
@@ -355,15 +356,15 @@ var wrongSettings = map[string]struct {
 	},
 	"certificate without authorities": {
 		given: given{flags: []string{"--tls-cert=c.pem", "--tls-key=k.pem"}},
-		want:  "tls.cert from flag --tls-cert needs the authorities whose certificates count: set --tls-ca (ZEEKFLEET_TLS_CA, or tls.ca in the file)",
+		want:  "tls.cert from flag --tls-cert needs the authorities that are trusted: set --tls-ca (ZEEKFLEET_TLS_CA, or tls.ca in the file)",
 	},
 	"plain with a certificate": {
 		given: given{flags: []string{"--transport=plain", "--tls-cert=c", "--tls-key=k"}},
-		want:  "transport plain from flag --transport leaves tls.cert from flag --tls-cert without use",
+		want:  "with transport plain from flag --transport, tls.cert from flag --tls-cert has no effect: remove one of them",
 	},
 }
 
-func TestResolveNamesWhatIsWrong(t *testing.T) {
+func TestResolveErrors(t *testing.T) {
 	for name, tt := range wrongSettings {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := settings.ResolveController(sources(t, tt.given, app.Defaults().AddControllerFlags))
@@ -374,7 +375,7 @@ func TestResolveNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestNotYAMLNamesTheLine(t *testing.T) {
+func TestErrorOfInvalidYAMLNamesTheLine(t *testing.T) {
 	for name, text := range map[string]string{
 		"open bracket":  "insecure: true\ntls: {cert: c\n",
 		"binary":        "\x00\x01\x02\xff",
@@ -390,21 +391,21 @@ func TestNotYAMLNamesTheLine(t *testing.T) {
 	}
 }
 
-func TestATabThatIndentsIsNamedWithItsLine(t *testing.T) {
+func TestErrorOfATabNamesTheLine(t *testing.T) {
 	for text, line := range map[string]int{
 		"agent:\n\tname: x\n": 2,
 		"# a comment\n\t# another\n\nagent:\n  name: x\n\tport: 1\n": 6,
 		"agent:\n  \tname: x\n":               2,
 		"agent:\n  backoff:\n\t\tfirst: 1s\n": 3,
-		"tls: {\n\tcert: c\n":                 2, // not what is wrong, but it may be all that is
+		"tls: {\n\tcert: c\n":                 2, // here the tab is allowed, and the missing brace is the error
 		"agent:\r\n\tname: x\r\n":             2,
 	} {
 		_, _, err := settings.ResolveAgent(sources(t, given{file: text}, app.Defaults().AddAgentFlags))
-		if want := fmt.Sprintf("fleet.yaml:%d: indented with a tab, and in YAML only blanks indent", line); err == nil || err.Error() != want {
+		if want := fmt.Sprintf("fleet.yaml:%d: indented with a tab: YAML allows only blanks", line); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}
-	// Tabs between words, and before comments, are none of its business.
+	// Tabs between words and before comments are allowed.
 	for _, text := range []string{"agent:\n  name:\tx\n", "\t# a comment\nagent:\n  name: x\n", "controller:\n  name: x\t\n"} {
 		if _, _, err := settings.ResolveAgent(sources(t, given{file: text}, app.Defaults().AddAgentFlags)); err != nil {
 			t.Errorf("%q: %v", text, err)
@@ -422,7 +423,7 @@ func TestBadFlagIsRefusedWhenParsed(t *testing.T) {
 	}
 }
 
-func TestEntriesSayWhereValuesCameFrom(t *testing.T) {
+func TestEntriesHaveTheOriginOfEachValue(t *testing.T) {
 	src := sources(t, given{
 		flags: []string{"--name=a"},
 		env:   map[string]string{"ZEEKFLEET_DEFAULT_ADDRESS": "127.0.0.9"},
@@ -461,7 +462,7 @@ insecure         false      default
 	}
 }
 
-// FuzzFile feeds the configuration file.
+// FuzzFile makes texts of the configuration file.
 func FuzzFile(f *testing.F) {
 	f.Add("controller:\n  listen_port: 3/tcp\n")
 	f.Add("tls: &t {cert: c}\ncontroller: {websocket_tls: *t}\n")
@@ -480,7 +481,7 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-func TestASectionWithoutContentIsAllowed(t *testing.T) {
+func TestEmptySectionIsAllowed(t *testing.T) {
 	for name, text := range map[string]string{
 		"at the top":             "controller:\nlog_level: debug\n",
 		"within another":         "agent:\n  backoff:\nlog_level: debug\n",
@@ -495,7 +496,7 @@ func TestASectionWithoutContentIsAllowed(t *testing.T) {
 	}
 }
 
-func TestAnUnknownSettingIsAnsweredWithTheNearest(t *testing.T) {
+func TestErrorOfAnUnknownSettingSuggestsTheNearest(t *testing.T) {
 	for text, want := range map[string]string{
 		"agnet:\n  name: x\n":                 `fleet.yaml:1: unknown setting "agnet"; did you mean "agent"?`,
 		"agent:\n  backof:\n    first: 1s\n":  `fleet.yaml:2: unknown setting "agent.backof"; did you mean "agent.backoff"?`,
@@ -512,14 +513,14 @@ func TestAnUnknownSettingIsAnsweredWithTheNearest(t *testing.T) {
 	}
 }
 
-func TestAMistypedVariableIsWarnedOfWithTheNearestName(t *testing.T) {
+func TestWarningAboutAnUnknownVariableSuggestsTheNearest(t *testing.T) {
 	for assignment, want := range map[string]string{
 		"ZEEKFLEET_INSCURE=1":              "nothing reads the environment variable ZEEKFLEET_INSCURE; did you mean ZEEKFLEET_INSECURE?",
 		"ZEEKFLEET_CARRIER_PIGEON=1":       "nothing reads the environment variable ZEEKFLEET_CARRIER_PIGEON",
 		"ZEEK_CONTROLER_PORT=1":            "",
 		"ZEEK_CONTROLLER_PROT=1":           "nothing reads the environment variable ZEEK_CONTROLLER_PROT; did you mean ZEEK_CONTROLLER_PORT?",
 		"ZEEK_CLIENT_CONFIG_SETINGS=a.b=c": "nothing reads the environment variable ZEEK_CLIENT_CONFIG_SETINGS; did you mean ZEEK_CLIENT_CONFIG_SETTINGS?",
-		// The name may be made of a setting's, or of Zeek's variable.
+		// These names are made from the key of a setting or from a variable of Zeek.
 		"ZEEKFLEET_AGENT_PREFLIGHT=off": "nothing reads the environment variable ZEEKFLEET_AGENT_PREFLIGHT; did you mean ZEEKFLEET_PREFLIGHT?",
 		"ZEEKFLEET_AGENT_NAM=x":         "nothing reads the environment variable ZEEKFLEET_AGENT_NAM; did you mean ZEEK_AGENT_NAME?",
 		"ZEEKFLEET_CONTROLLER_PORT=1":   "nothing reads the environment variable ZEEKFLEET_CONTROLLER_PORT; did you mean ZEEK_CONTROLLER_PORT?",

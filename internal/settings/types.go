@@ -54,11 +54,12 @@ type Agent struct {
 	// Controller is the host:port of the controller that the agent dials. It is
 	// empty if the agent waits for a controller.
 	Controller string
-	// ControllerNames are the names of which a controller's certificate must have
-	// one. Empty means any, but only of the controller that the agent dials.
+	// ControllerNames are names. A controller's certificate must have one of them. If
+	// there are none, the agent accepts any certificate of the controller that it
+	// dials, and no certificate of a controller that dials the agent.
 	ControllerNames []string
-	// ForeignNodes are the nodes as which programs may say hello that the agent
-	// has not launched.
+	// ForeignNodes are names of nodes. A program that the agent has not launched may
+	// say hello as one of them.
 	ForeignNodes []string
 	// AllowOptions and AllowEnv are options and variables that nodes may set
 	// although they could run any program. See mgmt.Permits.
@@ -66,13 +67,13 @@ type Agent struct {
 	// RequestTimeout bounds the wait for nodes' answers to one request;
 	// DeployTimeout bounds the answer to a deployment.
 	RequestTimeout, DeployTimeout time.Duration
-	// StdoutFile and StderrFile are the names of the files in a node's directory
-	// that take what the node prints. Empty means no file.
+	// StdoutFile and StderrFile are the names of the files for a node's output, in the
+	// node's directory. Empty means no file.
 	StdoutFile, StderrFile string
 	// OutputLines bounds the last lines of each stream that are kept for
 	// reports.
 	OutputLines int
-	// Preflight says how a deployment is looked at before it changes anything.
+	// Preflight is the mode of the preflight of a deployment.
 	Preflight Preflight
 	Lifecycle Lifecycle
 	// SpoolDir holds the queue of rotated logs.
@@ -81,12 +82,12 @@ type Agent struct {
 	Zeek     Zeek
 }
 
-// Preflight says how deployments are looked at.
+// Preflight is a mode of preflights.
 type Preflight string
 
-// The modes. With PreflightOn and with PreflightStrict a deployment is refused
-// for each problem that is found. With PreflightStrict it is also refused if a
-// check has not ended in time.
+// The modes. With PreflightOn and PreflightStrict the agent refuses a deployment if
+// the preflight finds a problem. With PreflightStrict it also refuses a deployment if
+// a check has not ended in time. With PreflightOff there is no preflight.
 const (
 	PreflightStrict Preflight = "strict"
 	PreflightOn     Preflight = "on"
@@ -99,8 +100,8 @@ type Common struct {
 	StateDir string
 	// ConnectRetry is the pause between attempts to connect to a peer.
 	ConnectRetry time.Duration
-	// PeerSilence is how long a native peer may say nothing, although it is
-	// asked to, before it counts as lost.
+	// PeerSilence is how long a native peer may leave pings unanswered before it counts
+	// as lost.
 	PeerSilence time.Duration
 	// Insecure allows listeners beyond loopback addresses to which everyone may
 	// connect.

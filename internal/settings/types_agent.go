@@ -32,13 +32,13 @@ type Archive struct {
 	Off bool
 	// Dir is the directory of the archive.
 	Dir string
-	// Interval is the pause between looks at the queue.
+	// Interval is the time between two sweeps of the queue.
 	Interval time.Duration
-	// Periodic leaves logs in the queue until the next look at the queue.
+	// Periodic leaves logs in the queue until the next sweep.
 	Periodic bool
 	// Command, if not empty, archives instead of the agent.
 	Command []string
-	// Level is how hard to compress, 0 to 9.
+	// Level is the level of compression, 0 to 9. 0 means no compression.
 	Level int
 	// KeepDays and DiskPercent bound the archive. Zero means no bound.
 	KeepDays, DiskPercent int

@@ -12,7 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// Conditions that Open reports. Its errors wrap them, name the file, and say
+// These are the errors that Open wraps in its own. Its errors name the file and say
 // what to do.
 var (
 	// ErrInUse says that another process holds the file.
@@ -31,22 +31,22 @@ var (
 
 // Config holds the settings of a Store. Its zero value works.
 type Config struct {
-	// MaxValue bounds one value, in bytes; a Save of a larger one is refused with
-	// store.ErrTooLarge. Zero means 64 MiB: a configuration of 20,000 nodes has
+	// MaxValue bounds one value, in bytes. A Save of a larger value returns
+	// store.ErrTooLarge. Zero means 64 MiB. A configuration of 20,000 nodes has
 	// 2.9 MB, or 8.7 MB with scripts, options and variables for each node.
 	MaxValue int
 
-	// MaxSave bounds the keys and values of one Save together, in bytes; a larger
-	// Save is refused with store.ErrTooLarge. Zero means 256 MiB: a deployment saves
-	// three configurations.
+	// MaxSave bounds the sum of the keys and values of one Save, in bytes. A larger
+	// Save returns store.ErrTooLarge. Zero means 256 MiB. A deployment saves three
+	// configurations.
 	MaxSave int
 
-	// LockTimeout is how long Open waits for another process to let go of the
-	// file, such as a predecessor that is still shutting down. Zero means 1 s.
+	// LockTimeout is how long Open waits for the lock of the file. A predecessor that
+	// is shutting down may still hold it. Zero means 1 s.
 	LockTimeout time.Duration
 
-	// WithoutIt tells a person what happens if a damaged file is moved away, as
-	// the end of a sentence: "without it the agent …". Empty says nothing.
+	// WithoutIt is the end of an error message about a damaged file. It tells a person
+	// what happens without the file: "without it the agent …". It may be empty.
 	WithoutIt string
 }
 
@@ -71,12 +71,12 @@ var _ store.Store = (*Store)(nil)
 // Path returns the path of the file.
 func (s *Store) Path() string { return s.path }
 
-// Missing reports that Open found the directory, and no file in it: either this
-// is the first start there, or the file was lost. Open has made a new one.
+// Missing reports that Open found the directory but no file in it, and made a new
+// file. Either this is the first start in that directory, or the file was lost.
 func (s *Store) Missing() bool { return s.missing }
 
-// Close lets go of the file. Calls that are under way end first; later ones
-// return an error.
+// Close closes and unlocks the file. It waits for running calls. Later calls return
+// an error.
 func (s *Store) Close() error {
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", s.path, err)

@@ -42,7 +42,7 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// open opens a store that its test may close itself.
+// open opens a store. It is closed at the end of the test, unless the test closes it.
 func open(t testing.TB, path string, cfg boltstore.Config) *boltstore.Store {
 	t.Helper()
 	s, err := boltstore.Open(t.Context(), path, cfg)
@@ -53,7 +53,7 @@ func open(t testing.TB, path string, cfg boltstore.Config) *boltstore.Store {
 	return s
 }
 
-func TestFileAndDirectoriesAreTheOwnersAlone(t *testing.T) {
+func TestOnlyTheOwnerCanReadTheFile(t *testing.T) {
 	base := t.TempDir()
 	open(t, filepath.Join(base, "a", "b", "state.db"), boltstore.Config{})
 	for path, want := range map[string]os.FileMode{"a": 0o700, "a/b": 0o700, "a/b/state.db": 0o600} {
@@ -71,7 +71,7 @@ func TestFileAndDirectoriesAreTheOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestSecondProcessIsToldWhoHoldsTheFile(t *testing.T) {
+func TestSecondOpenIsErrInUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	first := open(t, path, boltstore.Config{})
 	synctest.Test(t, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestSecondProcessIsToldWhoHoldsTheFile(t *testing.T) {
 	open(t, path, boltstore.Config{})
 }
 
-func TestOpenWaitsForAPredecessorThatIsClosing(t *testing.T) {
+func TestOpenWaitsForTheLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	first := open(t, path, boltstore.Config{})
 	synctest.Test(t, func(t *testing.T) {
@@ -124,7 +124,7 @@ func put(ctx context.Context, s *boltstore.Store, key string, value []byte, repl
 	return s.Save(ctx, []store.Change{{Key: key, Value: value}}, replaces)
 }
 
-func TestFileDoesNotGrowWithThePast(t *testing.T) {
+func TestFileDoesNotGrowWithEachSave(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path, boltstore.Config{})
 	var rev store.Revision
@@ -143,8 +143,8 @@ func TestFileDoesNotGrowWithThePast(t *testing.T) {
 	}
 }
 
-// The longest nodes that we know have 700 bytes in a configuration.
-func TestDefaultsHoldADeploymentOfTwentyThousandNodes(t *testing.T) {
+// The longest known nodes have 700 bytes in a configuration.
+func TestDefaultLimitsFitADeploymentOfTwentyThousandNodes(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "state.db"), boltstore.Config{})
 	config := make([]byte, 20_000*700)
 	changes := []store.Change{{Key: "staged", Value: config}, {Key: "ready", Value: config}, {Key: "deployed/1", Value: config}}
@@ -153,8 +153,8 @@ func TestDefaultsHoldADeploymentOfTwentyThousandNodes(t *testing.T) {
 	}
 }
 
-// noStateFiles are files that are no state files, or are damaged.
-var noStateFiles = map[string]struct {
+// badStateFiles are files that Open refuses.
+var badStateFiles = map[string]struct {
 	make func(t *testing.T, path string)
 	want error
 }{
@@ -182,7 +182,7 @@ var noStateFiles = map[string]struct {
 		},
 		want: boltstore.ErrForeign,
 	},
-	"a format of the future": {
+	"a newer format": {
 		make: func(t *testing.T, path string) { change(t, path, inBucket("zeekfleet", "format", "3")) },
 		want: boltstore.ErrNewer,
 	},
@@ -219,8 +219,8 @@ var noStateFiles = map[string]struct {
 	},
 }
 
-func TestOpenRefusesWhatIsNotAStateFile(t *testing.T) {
-	for name, tt := range noStateFiles {
+func TestOpenRefusesBadStateFiles(t *testing.T) {
+	for name, tt := range badStateFiles {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "state.db")
 			tt.make(t, path)
@@ -242,7 +242,7 @@ func write(t testing.TB, path string, content []byte) {
 	}
 }
 
-// change makes a store and changes its file as another program would.
+// change makes a store and then changes its file without package boltstore.
 func change(t testing.TB, path string, how func(*bbolt.Tx) error) {
 	t.Helper()
 	if err := open(t, path, boltstore.Config{}).Close(); err != nil {
@@ -251,12 +251,12 @@ func change(t testing.TB, path string, how func(*bbolt.Tx) error) {
 	database(t, path, how)
 }
 
-// inBucket writes past the store.
+// inBucket returns a change that puts a value into a bucket.
 func inBucket(bucket, key, value string) func(*bbolt.Tx) error {
 	return func(tx *bbolt.Tx) error { return tx.Bucket([]byte(bucket)).Put([]byte(key), []byte(value)) }
 }
 
-// database changes a file as another program would.
+// database changes a file with bbolt, without package boltstore.
 func database(t testing.TB, path string, change func(*bbolt.Tx) error) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, nil)
@@ -268,9 +268,9 @@ func database(t testing.TB, path string, change func(*bbolt.Tx) error) {
 	}
 }
 
-const lastSave = 30 // of populated
+const lastSave = 30 // the number of saves of populated
 
-// entryOf is what a save of populated writes.
+// entryOf returns the value that a save of populated writes.
 func entryOf(save int) []byte { return bytes.Repeat([]byte{byte(save)}, 100+save*300) }
 
 // populated returns the bytes of a file with a branch page, overflow pages,
@@ -299,7 +299,7 @@ func populated(t testing.TB) []byte {
 	return file
 }
 
-// isPopulated reports whether a store has what populated saved.
+// isPopulated reports whether a store has the entries that populated saved.
 func isPopulated(t testing.TB, s *boltstore.Store) bool {
 	entries, rev, err := s.Load(t.Context(), "")
 	if err != nil || rev != lastSave || len(entries) != 21 || !bytes.Equal(entries[20].Value, entryOf(lastSave)) {
@@ -313,8 +313,8 @@ func isPopulated(t testing.TB, s *boltstore.Store) bool {
 	return true
 }
 
-// use opens a file, and if that succeeds, does everything with it. An error is
-// fine at each step; a panic or a fault is not.
+// use opens a file, loads its entries, and changes each of them. It stops at the first
+// error. No step may panic or fault.
 func use(t testing.TB, path string) error {
 	s, err := boltstore.Open(t.Context(), path, boltstore.Config{})
 	if err != nil {
@@ -337,19 +337,20 @@ func use(t testing.TB, path string) error {
 	return nil
 }
 
-func TestEveryTruncationIsAnErrorNeverAPanic(t *testing.T) {
+func TestTruncationNeverPanics(t *testing.T) {
 	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	for size := len(file) - 512; size > 0; size -= 512 {
 		write(t, path, file[:size])
-		// bbolt grows files ahead of their content, so the end may be missing.
+		// bbolt makes files larger than their content, so a file without its end may be
+		// complete.
 		if err := use(t, path); err == nil && size < len(file)/2 {
 			t.Errorf("cut to %d of %d bytes: got no error", size, len(file))
 		}
 	}
 }
 
-func TestDamageIsAnErrorNeverAPanic(t *testing.T) {
+func TestDamageNeverPanics(t *testing.T) {
 	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	pages := len(file) / os.Getpagesize()
@@ -369,7 +370,7 @@ func TestDamageIsAnErrorNeverAPanic(t *testing.T) {
 	}
 }
 
-func TestDamagedEntryIsNamedWhenTheFileIsOpened(t *testing.T) {
+func TestOpenNamesADamagedEntry(t *testing.T) {
 	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	value := entryOf(lastSave - 5)
@@ -377,7 +378,7 @@ func TestDamagedEntryIsNamedWhenTheFileIsOpened(t *testing.T) {
 	if at < 0 {
 		t.Fatal("the entry is not in the file")
 	}
-	for at >= 0 { // an older copy may stand in free pages
+	for at >= 0 { // free pages may have older copies
 		file[at+len(value)/2]++
 		at = bytes.Index(file, value)
 	}

@@ -24,9 +24,9 @@ import (
 // crashRounds is the number of kills in TestKilledProcessLosesNothing.
 const crashRounds = 200
 
-// TestKilledProcessLosesNothing kills a process that saves without pause, at
-// random moments, and finds the last acknowledged entries each time, or those
-// that were being saved.
+// TestKilledProcessLosesNothing kills a process that saves without pause at random
+// moments. After each kill the store must have the last acknowledged entries, or those
+// of the Save that was running.
 func TestKilledProcessLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "state.db")
 	var before store.Revision
@@ -38,7 +38,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 			t.Fatalf("round %d: %v", round, err)
 		}
 		if rev != acknowledged && rev != acknowledged+1 {
-			t.Fatalf("round %d: got revision %d, want %d, or the one in flight", round, rev, acknowledged)
+			t.Fatalf("round %d: got revision %d, want %d or the next", round, rev, acknowledged)
 		}
 		if want := crashEntries(rev); !slices.EqualFunc(entries, want, isChange) {
 			t.Fatalf("round %d: got %.200q at revision %d, want %.200q", round, entries, rev, want)
@@ -67,8 +67,8 @@ func killWhileSaving(t *testing.T, path string, round int) store.Revision {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// Some rounds die during the creation or the opening of the file, others
-	// after a number of saves, all a random moment later.
+	// The kill comes a random moment after the start, so that it can hit the making or
+	// opening of the file, or a random moment after 5, 10 or 15 saves.
 	moment := time.Duration(rand.IntN(3000)) * time.Microsecond
 	after := round % 4 * 5
 	lines := bufio.NewScanner(out)
@@ -91,13 +91,13 @@ func parseRevision(t *testing.T, line string) store.Revision {
 	t.Helper()
 	n, err := strconv.ParseUint(line, 10, 64)
 	if err != nil {
-		t.Fatalf("saver said %q", line)
+		t.Fatalf("saver printed %q", line)
 	}
 	return store.Revision(n)
 }
 
-// crashEntries are the entries at a revision: the revision, in sizes that cross
-// pages.
+// crashEntries returns the entries of a revision. Their values repeat the revision, and
+// their sizes vary up to several pages.
 func crashEntries(rev store.Revision) []store.Change {
 	if rev == 0 {
 		return nil
@@ -112,8 +112,8 @@ func isChange(e store.Entry, c store.Change) bool {
 	return e.Key == c.Key && bytes.Equal(e.Value, c.Value)
 }
 
-// saverMain saves until it is killed, and acknowledges each revision with one
-// line, which is one write.
+// saverMain saves until it is killed. It acknowledges each revision with a line, in one
+// write.
 func saverMain(path string) int {
 	ctx := context.Background()
 	s, err := boltstore.Open(ctx, path, boltstore.Config{})
@@ -131,9 +131,8 @@ func saverMain(path string) int {
 	return 1
 }
 
-// TestFullDiskKeepsTheStoreUsable runs in a process of its own, whose files may
-// not grow beyond a limit: writes then fail as they do on a full disk, on every
-// machine and without privileges.
+// TestFullDiskKeepsTheStoreUsable starts a process whose files cannot grow beyond a
+// limit. Writes then fail as on a full disk, on every machine and without privileges.
 func TestFullDiskKeepsTheStoreUsable(t *testing.T) {
 	cmd := exec.Command("/proc/self/exe", filepath.Join(t.TempDir(), "state.db"))
 	cmd.Env = append(os.Environ(), roleEnv+"=full disk")
@@ -177,7 +176,7 @@ func fillDisk(ctx context.Context, path string) error {
 		if err := wantState(ctx, s, small, rev); err != nil {
 			return fmt.Errorf("load on a full disk: %w", err)
 		}
-		// What fits, fits.
+		// A save that fits must succeed.
 		if rev, err = put(ctx, s, "state", small, rev); err != nil {
 			return fmt.Errorf("small save on a full disk: %w", err)
 		}
@@ -201,7 +200,7 @@ func fillDisk(ctx context.Context, path string) error {
 	return nil
 }
 
-// wantState checks that the store has the value alone.
+// wantState checks that the store has one entry with this value.
 func wantState(ctx context.Context, s *boltstore.Store, want []byte, wantRev store.Revision) error {
 	entries, rev, err := s.Load(ctx, "")
 	if err != nil || rev != wantRev || len(entries) != 1 || !bytes.Equal(entries[0].Value, want) {
@@ -210,7 +209,7 @@ func wantState(ctx context.Context, s *boltstore.Store, want []byte, wantRev sto
 	return nil
 }
 
-// limitFiles bounds the size of files, until the returned function is called.
+// limitFiles bounds the size of files until restore is called.
 func limitFiles(bytes uint64) (restore func() error, err error) {
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {

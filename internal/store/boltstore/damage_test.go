@@ -13,7 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
-func TestEmptyFileIsDamageAndNotANewStore(t *testing.T) {
+func TestEmptyFileIsDamaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	write(t, path, nil)
 	_, err := boltstore.Open(t.Context(), path, boltstore.Config{WithoutIt: "without it nothing is stopped"})
@@ -26,28 +26,27 @@ func TestEmptyFileIsDamageAndNotANewStore(t *testing.T) {
 	}
 }
 
-func TestFileThatIsMissingIsToldFromAFirstStart(t *testing.T) {
+func TestMissingFileIsDistinguishedFromAFirstStart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "made", "state.db")
 	first := open(t, path, boltstore.Config{})
 	if first.Missing() {
-		t.Error("the first start misses a file")
+		t.Error("Missing is true at the first start")
 	}
 	if err := errors.Join(first.Close(), os.Remove(path)); err != nil {
 		t.Fatal(err)
 	}
 	second := open(t, path, boltstore.Config{})
 	if !second.Missing() {
-		t.Error("nobody misses the file")
+		t.Error("Missing is false although the file was removed")
 	}
 	second.Close()
 	if open(t, path, boltstore.Config{}).Missing() {
-		t.Error("a file that is there is missed")
+		t.Error("Missing is true although the file exists")
 	}
 }
 
-// bbolt itself would go on with the other meta page, and so with the entries before
-// the current ones.
-func TestFlippedByteInAMetaPageIsNamed(t *testing.T) {
+// bbolt itself would use the other meta page, and so older entries.
+func TestOpenNamesADamagedMetaPage(t *testing.T) {
 	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	for number, name := range []string{"first", "second"} {
@@ -63,7 +62,7 @@ func TestFlippedByteInAMetaPageIsNamed(t *testing.T) {
 	}
 }
 
-// damage does one random thing to a file.
+// damage returns a copy of a file with one random damage, and a description of it.
 func damage(rng *rand.Rand, file []byte) ([]byte, string) {
 	switch rng.IntN(4) {
 	case 0:
@@ -81,7 +80,7 @@ func damage(rng *rand.Rand, file []byte) ([]byte, string) {
 	return file, fmt.Sprintf("bit %d of byte %d flipped", bit, at)
 }
 
-func TestNoDamageBringsBackOlderEntries(t *testing.T) {
+func TestDamageNeverBringsBackOlderEntries(t *testing.T) {
 	file := populated(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	rng := rand.New(rand.NewPCG(7, 13))
@@ -103,7 +102,7 @@ func TestNoDamageBringsBackOlderEntries(t *testing.T) {
 		}
 		s.Close()
 	}
-	t.Logf("%d of %d damages were refused, the others hit nothing that counts", refused, damages)
+	t.Logf("%d of %d damages were noticed, the others hit unused bytes", refused, damages)
 	if refused < damages/8 {
 		t.Errorf("only %d damages were noticed", refused)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// The file has format 2. It has two buckets. The first says what the file is:
+// The file has format 2. It has two buckets. The first describes the file:
 //
 //	zeekfleet   format   -> "2"
 //	            revision -> checksum (4 bytes), revision (8 bytes)
@@ -24,8 +24,8 @@ import (
 // A checksum is the CRC-32C of the key, a zero byte, and what follows the
 // checksum. Numbers are big-endian.
 //
-// A format never changes. One that has to be different gets the next number, and
-// Open converts the formats before it (format1.go).
+// A format never changes. A change makes a new format with the next number, and Open
+// converts earlier formats (format1.go).
 const format = 2
 
 var (
@@ -40,8 +40,7 @@ const (
 	revisionSize = 8
 )
 
-// maxRevision bounds the revisions that Open accepts. No number of saves gets
-// there.
+// maxRevision bounds the revisions that Open accepts. No store has that many saves.
 const maxRevision = store.Revision(1) << 62
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -63,7 +62,7 @@ func seal(key, value []byte) []byte {
 
 var errChecksum = errors.New("checksum mismatch")
 
-// unseal returns a part of sealed.
+// unseal checks the checksum and returns the value, which is a part of sealed.
 func unseal(key, sealed []byte) ([]byte, error) {
 	if len(sealed) < checksumSize {
 		return nil, fmt.Errorf("%d bytes are too short", len(sealed))

@@ -10,14 +10,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// Format 1 had one document, and its predecessors:
+// A file of format 1 has one current document, and the documents before it:
 //
 //	zeekfleet   format   -> "1"
 //	documents   revision -> time (8 bytes), checksum (4 bytes), document
 //
-// The revision is 8 bytes long, so that the last key is that of the current
-// document. The checksum is the CRC-32C of revision, time and document. Nobody
-// read the predecessors; a file that is converted does not have them.
+// The revision has 8 bytes, so the last key is that of the current document. The
+// checksum is the CRC-32C of revision, time and document. The conversion drops the
+// earlier documents, which no program ever read.
 var documentsBucket = []byte("documents")
 
 const (
@@ -25,11 +25,11 @@ const (
 	documentStart = timeSize + checksumSize
 )
 
-// documentKey is the key that the document gets.
+// documentKey is the key that the document gets in format 2.
 const documentKey = "state"
 
-// convert puts a file of format 2 in the place of one of format 1. It has the same
-// owner. Until it is complete, the old one stays.
+// convert replaces the file, which has format 1 and is open as old, by a file of
+// format 2 with the same owner. The old file stays until the new one is complete.
 func (s *Store) convert(old *bbolt.DB) error {
 	var entries []store.Change
 	var rev store.Revision
@@ -50,7 +50,8 @@ func (s *Store) convert(old *bbolt.DB) error {
 	return nil
 }
 
-// readFormat1 returns what the file has when it is converted.
+// readFormat1 returns the changes that make the entries of the converted file, and its
+// revision.
 func readFormat1(tx *bbolt.Tx) (changes []store.Change, rev store.Revision, err error) {
 	documents := tx.Bucket(documentsBucket)
 	if documents == nil {

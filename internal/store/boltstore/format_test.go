@@ -20,11 +20,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
-// saved has state directories whose files have format 1; see README.md there.
+// saved is a directory of state directories with files of format 1; see its README.md.
 const saved = "../../../testdata/state-d751308"
 
-// format1Files are their files, with the revisions and the documents that they
-// have.
+// format1Files are the state files in saved, with their revisions and documents.
 var format1Files = map[string]struct {
 	rev      store.Revision
 	document string
@@ -67,8 +66,8 @@ func TestFileOfFormat1IsConverted(t *testing.T) {
 	}
 }
 
-// wantConverted opens the file twice, for the second time as a file of format 2,
-// and saves in between.
+// wantConverted opens the file twice and saves after each opening. At the second
+// opening the file has format 2.
 func wantConverted(t *testing.T, path string, rev store.Revision, document []byte) {
 	t.Helper()
 	want := []store.Entry{{Key: "state", Value: document}}
@@ -118,8 +117,8 @@ func TestEmptyFileOfFormat1IsConverted(t *testing.T) {
 	}
 }
 
-// A file that is not read is not changed either.
-func TestFileThatIsRefusedStaysAsItIs(t *testing.T) {
+// Open does not change a file that it refuses.
+func TestRefusedFileIsNotChanged(t *testing.T) {
 	format1 := filepath.Join(saved, "history/nodes/controller/state.db")
 	tests := map[string]struct {
 		change func(*bbolt.Tx) error
@@ -173,7 +172,7 @@ func TestKilledConversionLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		timer := time.AfterFunc(time.Duration(rand.IntN(20_000))*time.Microsecond, func() { cmd.Process.Kill() })
-		cmd.Wait() // it was killed, or was faster
+		cmd.Wait() // it was killed, or it ended before
 		timer.Stop()
 		s := open(t, path, boltstore.Config{})
 		entries, rev, err := s.Load(t.Context(), "")
@@ -186,7 +185,7 @@ func TestKilledConversionLosesNothing(t *testing.T) {
 	}
 }
 
-// openerMain opens a file, and so converts it.
+// openerMain opens a file, which converts it, and closes it.
 func openerMain(path string) int {
 	s, err := boltstore.Open(context.Background(), path, boltstore.Config{})
 	if err == nil {
@@ -199,8 +198,8 @@ func openerMain(path string) int {
 	return 0
 }
 
-// testdata/format2.db is a file of format 2 as populated made it when that format
-// was new. Every later version must read it.
+// The function populated made testdata/format2.db when format 2 was new. Every later
+// version must read the file.
 func TestFileOfFormat2IsRead(t *testing.T) {
 	s := open(t, copyOf(t, "testdata/format2.db"), boltstore.Config{})
 	if !isPopulated(t, s) {

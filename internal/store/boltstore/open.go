@@ -21,10 +21,10 @@ import (
 // lockRetry is the time between two attempts to lock a file that is in use.
 const lockRetry = 20 * time.Millisecond
 
-// Open opens the store at path, creating it and missing directories. A file of an
-// earlier format is converted. Errors of Open name the file and are ErrInUse,
-// ErrForeign, ErrNewer or ErrDamaged, or what the file system said. ctx bounds the
-// wait for the lock.
+// Open opens the store at path. It makes the file and its directory if they do not
+// exist, and converts a file of an earlier format. Its errors name the file. They are
+// ErrInUse, ErrForeign, ErrNewer, ErrDamaged, or errors of the file system. ctx bounds
+// the wait for the lock.
 func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
 	s := &Store{path: path, cfg: cfg.withDefaults()}
 	if err := s.open(ctx); err != nil {
@@ -33,7 +33,7 @@ func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// explain adds what a person can do about err.
+// explain returns err with the file's path and with advice for a person.
 func explain(path, withoutIt string, err error) error {
 	switch {
 	case errors.Is(err, ErrInUse):
@@ -48,6 +48,7 @@ func explain(path, withoutIt string, err error) error {
 	return fmt.Errorf("open state file %s: %w", path, err)
 }
 
+// then returns the end of a sentence, after a colon, or "" for an empty text.
 func then(text string) string {
 	if text == "" {
 		return ""
@@ -77,7 +78,7 @@ func (s *Store) open(ctx context.Context) error {
 	return err
 }
 
-// openFile opens the file, which exists.
+// openFile locks and opens the file, which must exist.
 func (s *Store) openFile(ctx context.Context) error {
 	f, err := s.lock(ctx)
 	if err != nil {
@@ -85,7 +86,7 @@ func (s *Store) openFile(ctx context.Context) error {
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() == 0 {
-		// No zeekfleet leaves such a file: a new one appears complete.
+		// No zeekfleet leaves an empty file: a new file is complete when it gets its name.
 		err = fmt.Errorf("%w: it is empty (0 bytes)", ErrDamaged)
 	}
 	if err != nil {
@@ -147,7 +148,7 @@ func openRegular(path string) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w: not even a regular file", ErrForeign)
+		err = fmt.Errorf("%w: not a regular file", ErrForeign)
 	}
 	if err != nil {
 		f.Close()
@@ -156,8 +157,8 @@ func openRegular(path string) (*os.File, error) {
 	return f, nil
 }
 
-// isCurrent reports whether path still names f, and not a file that replaced
-// it while f was being locked.
+// isCurrent reports whether path still names f. Another file may have replaced f
+// before f was locked.
 func isCurrent(f *os.File, path string) bool {
 	ours, err := f.Stat()
 	if err != nil {
@@ -167,10 +168,9 @@ func isCurrent(f *os.File, path string) bool {
 	return err == nil && os.SameFile(ours, named)
 }
 
-// createOnce makes the file, unless another process does so just now. A process
-// locks the directory while it makes the file, and not the file itself: a process
-// that died between locking and writing would leave an empty file, which looks like
-// a damaged one.
+// createOnce makes the file, unless another process has made it meanwhile. It locks
+// the directory and not the file: a process that died after it locked a new file and
+// before it wrote the file would leave an empty file, which counts as damaged.
 func (s *Store) createOnce(ctx context.Context) error {
 	dir := filepath.Dir(s.path)
 	held, err := flock(ctx, func() (*os.File, error) { return os.Open(dir) }, dir)
@@ -184,8 +184,8 @@ func (s *Store) createOnce(ctx context.Context) error {
 	return create(s.path, nil, 0)
 }
 
-// create puts a store with the entries and the revision at path, atomically and
-// durably.
+// create makes a store with the entries and the revision at path, atomically and
+// durably. It replaces a file at path.
 func create(path string, entries []store.Change, rev store.Revision) error {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -218,8 +218,8 @@ func create(path string, entries []store.Change, rev store.Revision) error {
 	return durable.SyncDir(filepath.Dir(path))
 }
 
-// keepOwner gives fresh the owner of the file at path, if there is one: root may
-// convert the file of another user.
+// keepOwner gives the file fresh the owner of the file at path, if that file exists:
+// root may convert the file of another user.
 func keepOwner(path, fresh string) error {
 	var was, is unix.Stat_t
 	err := unix.Stat(path, &was)
@@ -264,8 +264,8 @@ func (s *Store) openLocked(f *os.File, size int64) error {
 
 var errConverted = errors.New("the file was converted")
 
-// inspect returns the format of a file, if its buckets and entries are ours, and
-// each entry that counts is whole. It changes nothing.
+// inspect returns the format of a file. It returns an error if the buckets are not
+// those of the format, or if an entry is damaged. It changes nothing.
 func inspect(db *bbolt.DB) (found int, err error) {
 	err = db.View(func(tx *bbolt.Tx) error {
 		if found, err = readFormat(tx); err != nil {

@@ -21,7 +21,7 @@ const (
 
 var order = binary.NativeEndian
 
-// A page is the header of one of bbolt's pages, and its content behind r.
+// A page is the header of one of bbolt's pages. r reads the page.
 type page struct {
 	id       uint64
 	flags    uint16
@@ -61,7 +61,8 @@ func parsePage(r io.ReaderAt, size uint64) (page, error) {
 	return p, nil
 }
 
-// read returns n bytes at offset at of the page, which must lie in it.
+// read returns n bytes at the offset at. It returns an error if they are not all in
+// the page.
 func (p page) read(at, n uint64) ([]byte, error) {
 	if at > p.size || n > p.size-at {
 		return nil, fmt.Errorf("%d bytes at %d exceed the page", n, at)
@@ -74,7 +75,7 @@ func (p page) read(at, n uint64) ([]byte, error) {
 	return b, nil
 }
 
-// elements returns the element table, which follows the header.
+// elements returns the element table. It follows the header.
 func (p page) elements() ([]byte, error) {
 	return p.read(pageHeaderSize, uint64(p.count)*elementSize)
 }
@@ -87,15 +88,15 @@ func (p page) leaf(keys keyRange, visit visitor) error {
 	if err != nil {
 		return err
 	}
-	// bbolt writes the entries without gaps. A gap shows that the count of the page
-	// is damaged and hides its last entries.
+	// bbolt writes the entries without gaps. A gap means that the page's count is
+	// damaged and that the last entries are missing.
 	end := pageHeaderSize + uint64(p.count)*elementSize
 	for i := range uint64(p.count) {
 		e := table[i*elementSize:]
 		flags, pos := order.Uint32(e), uint64(order.Uint32(e[4:]))
 		ksize, vsize := uint64(order.Uint32(e[8:])), uint64(order.Uint32(e[12:]))
 
-		at := pageHeaderSize + i*elementSize + pos // positions count from their element
+		at := pageHeaderSize + i*elementSize + pos // a position counts from its element
 		if at != end {
 			return fmt.Errorf("entry %d begins at %d, not at %d", i, at, end)
 		}

@@ -8,19 +8,19 @@ import (
 	"slices"
 )
 
-// verify reports whether bbolt can use the file. bbolt asserts its own format, and
-// reads through a memory map; a damaged page would end the process. verify checks:
+// verify returns an error if bbolt cannot use the file. bbolt asserts its own format
+// and reads through a memory map, so a damaged page would end the process. verify
+// checks:
 //
-//   - Each page that can be reached lies in the file, has the type that its parent
-//     says, is used once, and is not in the free list.
+//   - Each page that can be reached is in the file, has the type that its parent
+//     expects, is used once, and is not in the free list.
 //   - Each other page is in the free list.
 //   - Keys are in order and in bounds.
 //
-// verify reads the structure and not the values. It follows no more pages than the
-// file has.
+// verify reads the structure but not the values. It visits each page at most once.
 //
-// The format is bbolt's version 2, as in its package internal/common. Integers
-// have the byte order of the machine.
+// The format is version 2 of bbolt's format, as in bbolt's package internal/common.
+// Integers have the byte order of the machine.
 func verify(r io.ReaderAt, size int64) error {
 	m, err := readMeta(r, size)
 	if err != nil {
@@ -33,7 +33,7 @@ func verify(r io.ReaderAt, size int64) error {
 	if err := v.freelist(); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	// A tree has lost such a page: damage hides it.
+	// Damage has cut such a page off its tree.
 	for id := uint64(2); id < m.pages; id++ {
 		if !v.used[id] {
 			return fmt.Errorf("%w: page %d is neither used nor free", ErrDamaged, id)
@@ -47,48 +47,48 @@ const (
 	metaVersion = 2
 	metaSize    = 64
 
-	// The page sizes that bbolt itself looks for.
+	// The smallest and largest page size that bbolt tries.
 	minPageSize = 1 << 10
 	maxPageSize = 1 << 24
 )
 
-// meta is what a valid meta page says.
+// meta is the content of a valid meta page.
 type meta struct {
 	pageSize uint64
-	root     uint64 // page of the bucket of buckets
+	root     uint64 // the page of the bucket of buckets
 	freelist uint64
-	pages    uint64 // all page numbers are below
+	pages    uint64 // all page numbers are smaller
 	tx       uint64
 }
 
-// readMeta returns what the newer of the two meta pages says. bbolt uses that one.
-// Both must be whole: when one is damaged, bbolt would use the other, and perhaps
-// go back to the entries before the current ones. A save that was interrupted
-// leaves both whole, because bbolt writes a meta page at once.
+// readMeta returns the newer of the two meta pages, which is the one that bbolt uses.
+// It returns an error if one of them is damaged: bbolt would use the other, which may
+// be the older one, and would return older entries. An interrupted save damages
+// neither, because bbolt writes a meta page at once.
 func readMeta(r io.ReaderAt, size int64) (meta, error) {
 	first, err := parseMeta(r, 0)
 	if err != nil {
 		for at := int64(minPageSize); at <= maxPageSize && at < size; at *= 2 {
 			if m, err := parseMeta(r, at); err == nil && int64(m.pageSize) == at {
-				return meta{}, fmt.Errorf("%w: the first of its two meta pages is not whole, and nobody knows whether the other is the newer one", ErrDamaged)
+				return meta{}, fmt.Errorf("%w: the first of its two meta pages is damaged, and the other one may be older", ErrDamaged)
 			}
 		}
-		return meta{}, fmt.Errorf("%w: it does not begin like one", ErrForeign)
+		return meta{}, fmt.Errorf("%w: it does not begin like a state file", ErrForeign)
 	}
 	if have := uint64(size) / first.pageSize; have < first.pages || have < 4 {
-		return meta{}, fmt.Errorf("%w: cut short, %d of %d pages are there", ErrDamaged, have, first.pages)
+		return meta{}, fmt.Errorf("%w: cut short: it has %d of %d pages", ErrDamaged, have, first.pages)
 	}
 	second, err := parseMeta(r, int64(first.pageSize))
 	switch {
 	case err != nil || second.pageSize != first.pageSize:
-		return meta{}, fmt.Errorf("%w: the second of its two meta pages is not whole, and nobody knows whether the other is the newer one", ErrDamaged)
+		return meta{}, fmt.Errorf("%w: the second of its two meta pages is damaged, and the other one may be older", ErrDamaged)
 	case second.tx+1 != first.tx && first.tx+1 != second.tx:
-		return meta{}, fmt.Errorf("%w: its two meta pages are of saves %d and %d, which do not follow each other", ErrDamaged, first.tx, second.tx)
+		return meta{}, fmt.Errorf("%w: its two meta pages belong to saves %d and %d, which are not consecutive", ErrDamaged, first.tx, second.tx)
 	case second.tx > first.tx:
 		first = second
 	}
 	if have := uint64(size) / first.pageSize; have < first.pages {
-		return meta{}, fmt.Errorf("%w: cut short, %d of %d pages are there", ErrDamaged, have, first.pages)
+		return meta{}, fmt.Errorf("%w: cut short: it has %d of %d pages", ErrDamaged, have, first.pages)
 	}
 	return first, nil
 }
@@ -128,7 +128,7 @@ type verifier struct {
 	used map[uint64]bool
 }
 
-// bucketTree checks the tree at page id, whose values are buckets.
+// bucketTree checks the tree at page id. Its values must be buckets.
 func (v *verifier) bucketTree(id uint64) error {
 	return v.tree(id, keyRange{}, func(name, value []byte, isBucket bool) error {
 		if !isBucket {
@@ -138,8 +138,8 @@ func (v *verifier) bucketTree(id uint64) error {
 	})
 }
 
-// bucket checks one bucket: 16 bytes of header with the page of its tree, or 0
-// and then a leaf page inline.
+// bucket checks one bucket. Its value begins with a header of 16 bytes, which contains
+// the page of the bucket's tree. If that page is 0, a leaf page follows the header.
 func (v *verifier) bucket(name, value []byte) error {
 	if len(value) < bucketHeaderSize {
 		return fmt.Errorf("bucket %.20q has a header of %d bytes", name, len(value))
@@ -163,7 +163,7 @@ func (v *verifier) bucket(name, value []byte) error {
 	return p.leaf(keyRange{}, plain)
 }
 
-// tree checks the page id and all below it.
+// tree checks the page id and all pages below it.
 func (v *verifier) tree(id uint64, keys keyRange, visit visitor) error {
 	p, err := v.page(id)
 	if err != nil {
@@ -185,7 +185,7 @@ func (v *verifier) tree(id uint64, keys keyRange, visit visitor) error {
 	return nil
 }
 
-// page reads the header of page id and claims it and its overflow pages.
+// page reads the header of page id. It marks the page and its overflow pages as used.
 func (v *verifier) page(id uint64) (page, error) {
 	if id < 2 || id >= v.meta.pages {
 		return page{}, fmt.Errorf("page %d is outside 2..%d", id, v.meta.pages-1)

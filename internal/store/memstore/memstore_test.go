@@ -7,7 +7,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store/storetest"
 )
 
-// closable is a store that is the same when it is opened again.
+// closable is a store with a Close that does nothing, so that it can be opened again.
 type closable struct{ *memstore.Store }
 
 func (closable) Close() error { return nil }

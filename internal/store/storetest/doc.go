@@ -1,2 +1,2 @@
-// Package storetest is the suite that every store.Store passes.
+// Package storetest is the test suite that every store.Store must pass.
 package storetest

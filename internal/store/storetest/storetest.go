@@ -16,41 +16,41 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// Store is what the suite tests.
+// Store is a store that the suite can close and open again.
 type Store interface {
 	store.Store
 	io.Closer
 }
 
-// Settings are what a test wants of a store.
+// Settings are the settings of a store for one test.
 type Settings struct {
-	Place    string // names the entries: an existing empty directory of the test's own
+	Place    string // where the store keeps its entries: a directory, empty at first, of this test only
 	MaxValue int    // bytes of one value
 	MaxSave  int    // bytes of the keys and values of one Save
 }
 
-// Run runs the suite. open opens the store at a place, again if it is closed;
-// it fails the test if it cannot. The suite closes what it opens.
+// Run runs the suite. open opens the store at a place, also after it was closed. If it
+// cannot, it must fail the test. The suite closes each store.
 func Run(t *testing.T, open func(*testing.T, Settings) Store) {
 	tests := map[string]func(*testing.T, opener){
 		"nothing was saved":                            empty,
-		"what was saved is loaded":                     saveAndLoad,
-		"what is not changed stays":                    others,
+		"saved entries are loaded":                     saveAndLoad,
+		"other entries stay":                           others,
 		"a deleted key is gone":                        deletion,
 		"an empty value is a value":                    emptyValue,
 		"changes are made in their order":              order,
-		"a load selects by prefix, in order":           prefixes,
+		"a load returns keys with a prefix, in order":  prefixes,
 		"a save without changes makes a revision":      nothingChanged,
-		"the caller owns what it loads and saves":      ownership,
+		"the caller owns the values":                   ownership,
 		"a save on an old revision changes nothing":    conflict,
 		"entries survive reopening":                    reopen,
-		"a key at the limit fits, one above not":       keyLimit,
-		"a value at the limit fits, one above not":     valueLimit,
-		"changes at the limit fit, ones above not":     saveLimit,
+		"only a key above the limit is refused":        keyLimit,
+		"only a value above the limit is refused":      valueLimit,
+		"only changes above the limit are refused":     saveLimit,
 		"a save that exceeds a limit changes nothing":  tooLarge,
 		"a cancelled context saves nothing":            cancelled,
 		"concurrent writers lose no update":            concurrent,
-		"a load shows one moment of several keys":      oneMoment,
+		"a load returns the entries of one revision":   oneRevision,
 		"revisions go on after everything was deleted": revisionsGoOn,
 	}
 	for name, test := range tests {
@@ -73,10 +73,10 @@ func (o opener) store(t *testing.T) Store {
 	return s
 }
 
-// entry makes an entry of text.
+// entry returns an entry with a text as value.
 func entry(key, value string) store.Entry { return store.Entry{Key: key, Value: []byte(value)} }
 
-// put makes a change of text.
+// put returns a change that stores a text.
 func put(key, value string) store.Change { return store.Change{Key: key, Value: []byte(value)} }
 
 func load(t *testing.T, s store.Store, prefix string, wantRev store.Revision, want ...store.Entry) {
@@ -105,7 +105,7 @@ func save(t *testing.T, s store.Store, replaces store.Revision, changes ...store
 	return rev
 }
 
-// refused checks that a Save changes nothing, and why.
+// refused checks that a Save fails with the error want and changes nothing.
 func refused(t *testing.T, s store.Store, replaces store.Revision, want error, changes ...store.Change) {
 	t.Helper()
 	before, rev, err := s.Load(t.Context(), "")
@@ -190,7 +190,7 @@ func ownership(t *testing.T, o opener) {
 		t.Fatal(err)
 	}
 	if string(got[0].Value) != "mine" {
-		t.Fatalf("Load: got %q, want what Save was given", got[0].Value)
+		t.Fatalf("Load: got %q, want the value that was saved", got[0].Value)
 	}
 	copy(got[0].Value, "YYYY")
 	load(t, s, "", rev, entry("a", "mine"))
@@ -304,8 +304,8 @@ func concurrent(t *testing.T, o opener) {
 	}
 }
 
-// increment adds one to the number of both entries, however often others come
-// first.
+// increment adds one to the number in both entries. It tries again after each
+// conflict.
 func increment(ctx context.Context, s store.Store) error {
 	for range writers * each {
 		entries, rev, err := s.Load(ctx, "")
@@ -314,18 +314,19 @@ func increment(ctx context.Context, s store.Store) error {
 		}
 		n := 0
 		if len(entries) > 0 {
-			n, _ = strconv.Atoi(string(entries[0].Value)) // of "number"
+			n, _ = strconv.Atoi(string(entries[0].Value)) // the entry "number"
 		}
 		next := strconv.Itoa(n + 1)
 		if _, err = s.Save(ctx, []store.Change{put("number", next), put("same", next)}, rev); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
-	return errors.New("others came first more often than there are others")
+	return errors.New("more conflicts than there are saves of other writers")
 }
 
-// oneMoment loads while others save: the entries that it sees are of one Save.
-func oneMoment(t *testing.T, o opener) {
+// oneRevision loads while another goroutine saves. The entries of each Load must come
+// from one Save.
+func oneRevision(t *testing.T, o opener) {
 	s := o.store(t)
 	var running sync.WaitGroup
 	defer running.Wait()
