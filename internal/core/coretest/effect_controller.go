@@ -2,6 +2,7 @@ package coretest
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 )
@@ -31,17 +32,18 @@ func controllerEffect(effect any) string {
 }
 
 func controllerState(s controller.State) string {
-	line := fmt.Sprintf("save staged %s ready %s deployed %s", entryName(s.Staged), entryName(s.Ready), entryName(s.Deployed))
+	var line strings.Builder
+	line.WriteString(fmt.Sprintf("save staged %s ready %s deployed %s", entryName(s.Staged), entryName(s.Ready), entryName(s.Deployed)))
 	for _, p := range s.History {
-		line += fmt.Sprintf(" before %s(r%d)", p.ID, p.Revision)
+		line.WriteString(fmt.Sprintf(" before %s(r%d)", p.ID, p.Revision))
 	}
 	for _, name := range s.Refused {
-		line += " refused by " + string(name)
+		line.WriteString(" refused by " + string(name))
 	}
 	for _, l := range s.Leaving {
-		line += " leaving " + string(l.Instance.Name)
+		line.WriteString(" leaving " + string(l.Instance.Name))
 	}
-	return line
+	return line.String()
 }
 
 func entryName(e *controller.Entry) string {

@@ -76,8 +76,8 @@ func (a *Args) request(t reflect.Type, id mgmt.ReqID) mgmt.Message {
 // fields yields the fields of a struct type.
 func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			if !yield(t.Field(i)) {
+		for field := range t.Fields() {
+			if !yield(field) {
 				return
 			}
 		}
