@@ -7,25 +7,25 @@ const (
 	minPatience, maxPatience = time.Second, 24 * time.Hour
 	maxKeepDays              = 100_000
 	maxGiveUp                = 1000
-	minMemoryLimit           = 16 << 20 // bytes; no program starts below
+	minMemoryLimit           = 16 << 20 // bytes; no program starts with less
 )
 
 // nodesTable lists the settings about the life of an agent's nodes.
 func nodesTable() []setting[Agent] {
 	table := []setting[Agent]{
 		{key: "agent.preflight", flag: "preflight", env: "ZEEKFLEET_PREFLIGHT", initial: "on",
-			doc:   "look for what would keep nodes from running before a deployment changes anything: on, off, or strict, which also refuses what is not known in time",
+			doc:   "preflight: find problems that would keep nodes from running, before a deployment changes anything: on, off, or strict, which also refuses a deployment if a check has not ended in time",
 			field: func(a *Agent) value { return preflightAt(&a.Preflight) }},
 	}
 	table = append(table, perRole("start_deadline", "start-deadline", "ZEEKFLEET_START_DEADLINE",
-		"how long a %s may take to come up before it is reported",
+		"how long a %s may take to start before it is reported",
 		func(a *Agent) *PerRole { return &a.Lifecycle.StartDeadline })...)
 	table = append(table, perRole("stop_grace", "stop-grace", "ZEEKFLEET_STOP_GRACE",
 		"how long a %s may take to end before it is killed",
 		func(a *Agent) *PerRole { return &a.Lifecycle.StopGrace })...)
 	return append(table, []setting[Agent]{
 		{key: "agent.stop_nodes", flag: "stop-nodes", env: "ZEEKFLEET_STOP_NODES", initial: string(StopNodesAuto),
-			doc: "stop the nodes when the agent is asked to end: always, never, or auto: where it is the first process of a container",
+			doc: "stop the nodes when the agent is asked to end: always, never, or auto (if the agent is the first process of a container)",
 			field: func(a *Agent) value {
 				return choiceAt(&a.Lifecycle.StopNodes, "stop_nodes", StopNodesAuto, StopNodesAlways, StopNodesNever)
 			}},
@@ -60,22 +60,22 @@ func archiveTable() []setting[Agent] {
 			doc:   "directory of the archive (default: logs in the state directory)",
 			field: func(a *Agent) value { return pathAt(&a.Archive.Dir, "dir") }},
 		{key: "agent.archive_interval", flag: "archive-interval", env: "ZEEKFLEET_ARCHIVE_INTERVAL", packages: true,
-			doc:   "pause between looks at the queue",
+			doc:   "time between two sweeps of the queue",
 			field: func(a *Agent) value { return durationAt(&a.Archive.Interval, minPatience, maxPatience) }},
 		{key: "agent.archive_at_once", flag: "archive-at-once", env: "ZEEKFLEET_ARCHIVE_AT_ONCE", initial: "true",
-			doc:   "look at the queue whenever something comes into it",
+			doc:   "sweep the queue whenever a file comes into it",
 			field: func(a *Agent) value { return notAt(&a.Archive.Periodic) }},
 		{key: "agent.archive_cmd", flag: "archive-cmd", env: "ZEEKFLEET_ARCHIVE_CMD",
 			doc:   "program, with arguments, that archives instead of the agent, such as /opt/zeek/bin/zeek-archiver",
 			field: func(a *Agent) value { return wordsAt(&a.Archive.Command, "command") }},
 		{key: "agent.archive_level", flag: "archive-level", env: "ZEEKFLEET_ARCHIVE_LEVEL", packages: true,
-			doc:   "how hard to compress, as with gzip; 0 for not at all",
+			doc:   "level of compression, as with gzip; 0 for none",
 			field: func(a *Agent) value { return countAt(&a.Archive.Level, 0, 9) }},
 		{key: "agent.archive_keep_days", flag: "archive-keep-days", env: "ZEEKFLEET_ARCHIVE_KEEP_DAYS", initial: "0",
 			doc:   "days for which archived logs are kept; 0 for ever",
 			field: func(a *Agent) value { return countAt(&a.Archive.KeepDays, 0, maxKeepDays) }},
 		{key: "agent.archive_disk_percent", flag: "archive-disk-percent", env: "ZEEKFLEET_ARCHIVE_DISK_PERCENT", initial: "0",
-			doc:   "share of its file system beyond which the oldest archived logs are removed; 0 for never",
+			doc:   "how full, in percent, its file system may become before the oldest archived logs are removed; 0 for no limit",
 			field: func(a *Agent) value { return countAt(&a.Archive.DiskPercent, 0, 99) }},
 	}
 }
