@@ -145,7 +145,7 @@ func (c *cluster) fields(name mgmt.NodeName, v Version) []string {
 	if e.Interface != nil && hasInterfaces(v) {
 		fields = append(fields, "$interface="+quote(*e.Interface))
 	}
-	if e.MetricsPort != nil && v.AtLeast(7, 0) {
+	if e.MetricsPort != nil && hasMetricsPorts(v) {
 		fields = append(fields, "$metrics_port="+portLiteral(*e.MetricsPort))
 	}
 	return fields
