@@ -52,6 +52,25 @@ func TestReportsAboutOtherLaunchesMeanNothing(t *testing.T) {
 	}
 }
 
+// A process may connect before its start is reported.
+func TestNodeRunsFromWhenItsPIDIsKnown(t *testing.T) {
+	w := newWorld(t, agent.Config{})
+	w.Fates["worker"] = coretest.Fate{Mute: true}
+	w.deploy("d1", node("worker"))
+	w.Connect("worker")
+	if got := w.Statuses()[1]; got.State != mgmt.Pending || got.PID != nil {
+		t.Errorf("before its start is reported, worker is %+v", got)
+	}
+	w.skip()
+	w.Run(0)
+	if got := w.Statuses()[1]; got.State != mgmt.Running || got.PID == nil {
+		t.Errorf("after its start is reported, worker is %+v", got)
+	}
+	if said := strings.Join(w.said(), "\n"); !strings.Contains(said, "d1") {
+		t.Errorf("the deployment is not answered: %q", said)
+	}
+}
+
 func TestCrashIsReportedWithTheLastWords(t *testing.T) {
 	for name, tt := range map[string]struct {
 		outputs mgmt.NodeOutputs

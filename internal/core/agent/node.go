@@ -91,8 +91,10 @@ func (p *process) starts(now time.Time) bool {
 // name returns the name of the node.
 func (n *node) name() mgmt.NodeName { return n.plan.Node.Name }
 
-// up reports whether the node does its work.
-func (n *node) up() bool { return n.proc != nil && n.proc.halt == nil && n.proc.state == mgmt.Running }
+// up reports whether the node does its work, and its PID is known.
+func (n *node) up() bool {
+	return n.proc != nil && n.proc.begun && n.proc.halt == nil && n.proc.state == mgmt.Running
+}
 
 // lives reports whether the node is up, or was up when its peering or the earlier
 // life of its agent ended.

@@ -24,6 +24,9 @@ func (r *rollout) started(ev Started) {
 		return
 	}
 	n.proc.begun, n.proc.pid, n.proc.since = true, ev.PID, r.now
+	if n.up() {
+		r.cameUp(n)
+	}
 }
 
 func (r *rollout) startFailed(ev StartFailed) {
@@ -54,9 +57,13 @@ func (r *rollout) ready(ev Ready) {
 	}
 }
 
-// cameUp takes note that n's present process does its work.
+// cameUp takes note that n's present process does its work. A process may say so
+// before its Started. Then the node is RUNNING from Started on, with its PID.
 func (r *rollout) cameUp(n *node) {
 	n.proc.state = mgmt.Running
+	if !n.up() {
+		return
+	}
 	r.setState(n, mgmt.Running)
 	r.became(n, up)
 }
