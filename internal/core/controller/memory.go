@@ -15,8 +15,8 @@ type memory struct {
 	state    State
 	deployed *target // state.Deployed, indexed; nil if there is none
 	saving   *saving // nil unless a Save is unanswered
-	// disk is the State that was saved last, and unwritten are the entries of
-	// the History that no disk has yet.
+	// disk is the State that was saved last, and unwritten are the entries that
+	// were deployed in form 0 and that no disk has in form 1 yet.
 	disk      State
 	unwritten []*Entry
 	// unsaved says that the disk lacks some of the state; it is saved again at
@@ -42,7 +42,7 @@ func newMemory(t *turn, cfg *Config, saved State) *memory {
 	m := &memory{turn: t, cfg: cfg, state: saved, disk: saved}
 	if old := saved.converted; old != nil {
 		m.state.converted, m.disk = nil, State{}
-		m.unwritten, m.unsaved = old.history, true
+		m.unwritten, m.unsaved = old.deployed, true
 	}
 	if saved.Deployed != nil {
 		m.deployed = newTarget(saved.Deployed.Config)
@@ -131,8 +131,8 @@ func (m *memory) withDeployed(t *target, staged *Entry, who string) State {
 // with the hosts of instances that were not known when it was deployed.
 func (m *memory) withHosts(t *target) State {
 	next := m.state
-	next.Deployed = new(*next.Deployed)
-	next.Deployed.Config = t.config
+	was := next.Deployed
+	next.Deployed = &Entry{Config: t.config, Revision: was.Revision, When: was.When, Who: was.Who}
 	if next.Ready == m.state.Deployed {
 		next.Ready = next.Deployed
 	}

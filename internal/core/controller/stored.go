@@ -197,14 +197,14 @@ func (r restoring) entry(key string, revision uint64) (*Entry, error) {
 	return e, nil
 }
 
-// changes returns what makes the values of s those of next. written are entries
-// of next's History that have no value yet.
-func (s State) changes(next State, written []*Entry) []Change {
+// changes returns what makes the values of s those of next. unwritten are entries
+// that were deployed and have no value yet. Those that next still keeps get one.
+func (s State) changes(next State, unwritten []*Entry) []Change {
 	var list []Change
 	put := func(key string, e *Entry) { list = append(list, Change{key, e.encode()}) }
 	had, kept := s.deployedKeys(), next.deployedKeys()
-	for _, e := range written {
-		if key := deployedKey(e.Revision); slices.Contains(kept, key) {
+	for _, e := range unwritten {
+		if key := deployedKey(e.Revision); slices.Contains(kept, key) && e.Revision != next.Deployed.revision() {
 			put(key, e)
 		}
 	}

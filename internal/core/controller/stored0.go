@@ -37,7 +37,7 @@ const unknownWho = "unknown"
 
 // converted is what a State of form 0 has and the store does not have in form 1.
 type converted struct {
-	history []*Entry // the predecessors, oldest first
+	deployed []*Entry // the predecessors of what is deployed, oldest first, and what is deployed
 }
 
 func (f *entryForm0) entry() *Entry {
@@ -63,10 +63,17 @@ func readState0(text []byte) (State, error) {
 		s.Leaving = append(s.Leaving, Leaving{l.Instance.Instance(), l.Since})
 	}
 	for _, old := range f.History {
-		e := old.entry()
-		e.encode() // for its size
-		s.converted.history = append(s.converted.history, e)
+		e := s.converted.add(old.entry())
 		s.History = append(s.History, e.past())
 	}
+	if s.Deployed != nil {
+		s.converted.add(s.Deployed)
+	}
 	return s, nil
+}
+
+func (c *converted) add(e *Entry) *Entry {
+	e.encode() // for its size
+	c.deployed = append(c.deployed, e)
+	return e
 }

@@ -213,6 +213,22 @@ func TestAConversionThatCannotBeSavedIsTriedAgain(t *testing.T) {
 	}
 }
 
+// The deployed configuration becomes a predecessor before it has a value of form 1.
+func TestADeploymentCompletesAConversionThatCouldNotBeSaved(t *testing.T) {
+	const form0 = `{"Staged":{"Config":{"ID":"y"},"Revision":3},"Ready":{"Config":{"ID":"y"},"Revision":3},
+		"Deployed":{"Config":{"ID":"x"},"Revision":2},"Revision":3}`
+	s := newStoring(t, controller.Config{}, coretest.Stored{"state": []byte(form0)})
+	s.full = true
+	s.step(controller.Tick{})
+	s.full = false
+	s.ask(mgmt.DeployRequest{ReqID: "d"})
+	s.wantSaved("deployed/0000000000000002", "deployed/0000000000000004", "staged", "state")
+	past := s.state().History
+	if len(past) != 1 || past[0].ID != "x" || past[0].Bytes != len(s.stored["deployed/0000000000000002"]) {
+		t.Errorf("history is %+v", past)
+	}
+}
+
 func TestValuesThatCannotBeUnderstoodAreRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(coretest.Stored)
