@@ -42,7 +42,7 @@ func (c *controllerPart) start() {
 	c.life++
 	c.clock = c.w.newClock(c.clock)
 	c.alarm, c.dials, c.book.asked, c.peers = alarm{}, nil, nil, nil
-	c.book.stagedBy = map[mgmt.PeerID]uint64{}
+	c.book.stagedBy, c.book.reports = map[mgmt.PeerID]uint64{}, newReports()
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
 	saved := c.disk.load(c.w)
 	c.book.checkRemembered()
@@ -74,11 +74,12 @@ func (c *controllerPart) peerAdded(e *end) {
 	if _, ok := e.far.self.part.(*client); ok {
 		return
 	}
-	if most := c.w.terms.controller.Limits.Peers; most == 0 || len(c.peers) < most {
-		c.peers = append(c.peers, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed})
-	}
 	_, isAgent := e.far.self.part.(*agentPart)
-	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Fleet: isAgent && c.w.terms.fleetAgents})
+	fleet := isAgent && c.w.terms.fleetAgents
+	if most := c.w.terms.controller.Limits.Peers; most == 0 || len(c.peers) < most {
+		c.peers = append(c.peers, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed, fleet: fleet})
+	}
+	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Fleet: fleet})
 }
 
 func (c *controllerPart) peerLost(e *end) {
@@ -106,6 +107,9 @@ func (c *controllerPart) receive(e *end, got parcel) {
 		})
 	case !fromClient:
 		c.peers.meet(c.w.now, from, got)
+		if h := c.peers.holder(got.topic.instance); h != nil && h.id == from {
+			c.book.reports.take(h, got.msg)
+		}
 		c.step(controller.FromAgent{Peer: from, Instance: got.topic.instance, Msg: got.msg})
 	}
 }
@@ -119,7 +123,7 @@ func (c *controllerPart) arm() {
 
 // step hands an event to the core and performs what comes back.
 func (c *controllerPart) step(ev controller.Event) {
-	life := c.life
+	life, seen := c.life, c.disk.seen
 	for queue := []controller.Event{ev}; len(queue) > 0; {
 		c.w.steps++
 		effects := c.m.Step(c.clock.read(c.w.now), queue[0])
@@ -139,7 +143,12 @@ func (c *controllerPart) step(ev controller.Event) {
 		}
 	}
 	c.book.checkHeld()
+	c.book.checkAsked()
+	if _, fromClient := ev.(controller.FromClient); !fromClient || c.disk.seen != seen {
+		c.book.checkSnapshot()
+	}
 	if c.deposed {
+		c.book.checkDeposed(c.clock.read(c.w.now))
 		c.end("ends, for another has saved")
 		c.w.after(c.w.chaos.pause(), c.start)
 		return
@@ -148,6 +157,13 @@ func (c *controllerPart) step(ev controller.Event) {
 }
 
 func (c *controllerPart) perform(effect controller.Effect) (outcome controller.Event) {
+	switch effect.(type) {
+	case controller.Reply, controller.Note:
+	default:
+		if c.deposed {
+			c.w.violated("controller leads no longer, and does %T", effect)
+		}
+	}
 	switch e := effect.(type) {
 	case controller.Save:
 		return c.save(e.Changes)

@@ -14,7 +14,8 @@ type controllerBook struct {
 	w          *world
 	controller *controllerPart
 
-	asked []request // and not answered, in the order of arrival
+	reports *reports
+	asked   []request // and not answered, in the order of arrival
 
 	// stagedBy is the revision that each connected client staged last.
 	stagedBy map[mgmt.PeerID]uint64

@@ -15,6 +15,9 @@ func (b *controllerBook) checkSent(e controller.ToAgent) {
 	if a := b.controller.peers.holder(e.Instance); a == nil || a.id != e.Peer {
 		b.w.violated("controller sends to %s, which does not answer for %s", e.Peer, e.Instance)
 	}
+	if list, ok := e.Msg.(mgmt.AgentGetNodesRequest); ok {
+		b.askedList(e, list.ReqID)
+	}
 	msg, ok := e.Msg.(mgmt.AgentDeployRequest)
 	if ok && (b.controller.disk.saved.Deployed == nil || !reflect.DeepEqual(msg.Config, b.controller.disk.saved.Deployed.Config)) {
 		b.w.violated("controller deploys %s before it has saved it", msg.Config.ID)

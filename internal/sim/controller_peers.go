@@ -22,7 +22,8 @@ type acquaintance struct {
 	name    mgmt.InstanceName // as it said hello; empty before
 	since   time.Duration     // when it said hello first
 	retired bool              // the controller hung up on it
-	asked   bool              // for its nodes
+	// listed is the first request for all its nodes; empty: it was not asked.
+	listed mgmt.ReqID
 }
 
 // meet notes who says hello.
