@@ -17,7 +17,7 @@ import (
 
 const topic = "zeek/management/node"
 
-// agent is the other end: an endpoint that nodes dial.
+// agent is an agent in a test: an endpoint that nodes dial.
 type agent struct {
 	t        *testing.T
 	addr     string
@@ -52,7 +52,7 @@ func logger(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// background runs f until stop, which the end of the test calls as well.
+// background runs f until the test calls stop, or ends.
 func background(t *testing.T, f func(ctx context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup
@@ -65,7 +65,7 @@ func background(t *testing.T, f func(ctx context.Context)) (stop func()) {
 	return stop
 }
 
-// run runs a node of this agent.
+// run runs a node that dials this agent.
 func (a *agent) run(cfg node.Config) (stop func()) {
 	a.t.Helper()
 	cfg.Agent = a.addr
@@ -125,7 +125,7 @@ func (a *agent) send(peer string, action []string, nodes ...mgmt.NodeName) mgmt.
 	return id
 }
 
-// answer waits for an answer, of whatever request.
+// answer waits for the next answer to any request.
 func (a *agent) answer() mgmt.Result {
 	a.t.Helper()
 	msg, _ := next[mgmt.NodeDispatchResponse](a)

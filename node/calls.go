@@ -10,14 +10,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// errTimeout is why a call was ended by Config.Timeout.
+// errTimeout is the cause of a call's context after Config.Timeout.
 var errTimeout = errors.New("timed out")
 
-// calls runs functions. Its methods belong to the goroutine of the loop.
+// calls runs the functions of Config. Only the loop's goroutine may call its
+// methods.
 type calls struct {
 	cfg      Config
-	returned chan corenode.Returned // has room for every call in flight
-	slots    chan struct{}          // one for every function that has not returned
+	returned chan corenode.Returned // has room for every call that is not answered
+	slots    chan struct{}          // has an element for every function that runs
 	running  sync.WaitGroup
 }
 
@@ -29,8 +30,8 @@ func newCalls(cfg Config) *calls {
 	}
 }
 
-// start begins a call. Its outcome comes to returned, at the latest when its
-// time is over.
+// start starts a call. The channel returned gets its outcome after Config.Timeout at
+// the latest.
 func (c *calls) start(ctx context.Context, call corenode.Call) {
 	if call.Action != mgmt.GetIDValue {
 		dispatch := c.cfg.Dispatches[call.Action]
@@ -45,7 +46,7 @@ func (c *calls) start(ctx context.Context, call corenode.Call) {
 	c.report(call, val, err)
 }
 
-// run has f compute what call asks for.
+// run calls f for a call, unless too many functions run already.
 func (c *calls) run(ctx context.Context, call corenode.Call, f Func) {
 	select {
 	case c.slots <- struct{}{}:
@@ -61,7 +62,7 @@ func (c *calls) run(ctx context.Context, call corenode.Call, f Func) {
 		val, err := f(ctx)
 		<-c.slots
 		if err != nil && context.Cause(ctx) == errTimeout {
-			err = overdue // rather than how the function puts it
+			err = overdue // one text for all functions
 		}
 		once.Do(func() { c.report(call, val, err) })
 	})
@@ -85,7 +86,8 @@ func (c *calls) identifier(id string) (any, error) {
 	return val, nil
 }
 
-// asFunc returns the Func that an entry of Config.Identifiers is, if it is one.
+// asFunc returns an entry of Config.Identifiers as a Func. It returns false if the
+// entry is no Func, or nil.
 func asFunc(val any) (Func, bool) {
 	switch f := val.(type) {
 	case Func:
@@ -96,7 +98,7 @@ func asFunc(val any) (Func, bool) {
 	return nil, false
 }
 
-// report hands a call's outcome to the loop. It does not block.
+// report sends a call's outcome to the loop. It does not block.
 func (c *calls) report(call corenode.Call, val any, err error) {
 	r := corenode.Returned{Call: call.Call}
 	switch {

@@ -15,10 +15,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// ClusterNode is the identifier that every node has: its own name.
+// ClusterNode is the identifier that every node has. Its value is the node's name.
 const ClusterNode = "Cluster::node"
 
-// Errors with which a Func says why there is no value, in Zeek's words.
+// Errors that a Func may return if there is no value. Their texts are Zeek's.
 var (
 	// ErrUnknownID says that there is no such identifier.
 	ErrUnknownID = errors.New("unknown id")
@@ -26,13 +26,13 @@ var (
 	ErrNoValue = errors.New("no ID value")
 )
 
-// Func computes an identifier's value whenever it is asked for. It runs in a
-// goroutine of its own, may run several times at once, and must return soon
-// after ctx is done.
+// Func computes an identifier's value. The node calls it for each request, in a
+// goroutine of its own. Several calls may run at once. A Func must return soon after
+// ctx is done.
 type Func func(ctx context.Context) (any, error)
 
-// Dispatch carries out an action. Its result goes to whoever asked. It runs as
-// a Func does.
+// Dispatch carries out an action and returns a value for the client that asked for
+// the action. The node calls it in the same way as a Func.
 type Dispatch func(ctx context.Context, args []string) (any, error)
 
 // Config describes a node. Apart from Name the zero value of every field works.
@@ -41,45 +41,47 @@ type Config struct {
 	Name string
 	// Agent is the host:port of the node's agent. Empty means DefaultAgent.
 	Agent string
-	// Listen is the host:port at which other cluster nodes may connect. What
-	// they send is ignored. Empty means that they may not.
+	// Listen is the host:port on which the node accepts connections from other
+	// cluster nodes. It ignores what they send. Empty means that it does not listen.
 	Listen string
 
-	// Identifiers are what get_id_value knows beside ClusterNode: values, which
-	// must not change any more, and Funcs.
+	// Identifiers are the identifiers that get_id_value knows beside ClusterNode. An
+	// entry is a Func, or a value that must not change after New.
 	Identifiers map[string]any
-	// Dispatches are actions beside get_id_value.
+	// Dispatches are the actions that the node knows beside get_id_value.
 	Dispatches map[string]Dispatch
-	// Timeout bounds each call of a function. One that takes longer is answered
-	// with an error. Zero means 4 s, which is less than agents wait.
+	// Timeout bounds each call of a function. If a call takes longer, the node
+	// answers with an error. Zero means 4 s, which is less than the time for which
+	// agents wait.
 	Timeout time.Duration
-	// MaxCalls bounds the calls that run at a time; further ones are answered
-	// with an error. Zero means 100.
+	// MaxCalls is the greatest number of calls that run at a time. The node answers
+	// further requests with an error. Zero means 100.
 	MaxCalls int
-	// MaxValue bounds a value's JSON in bytes; a longer one is answered with an
-	// error. Zero means 16 MiB.
+	// MaxValue is the greatest length, in bytes, of a value's JSON. Instead of a
+	// longer value, the node sends an error. Zero means 16 MiB.
 	MaxValue int
 
-	// CertFile, KeyFile and CAFile are PEM files: the node's certificate and key,
-	// and the authorities that its agent's certificate must chain to. Without
-	// them the node speaks plain TCP to loopback addresses and unauthenticated
-	// TLS to all others.
+	// CertFile, KeyFile and CAFile are PEM files: the node's certificate, its key,
+	// and the authorities that may sign its agent's certificate. Set all or none.
+	// Without them the node uses plain TCP for loopback addresses, and TLS without
+	// authentication for all other addresses.
 	CertFile, KeyFile, CAFile string
-	// DisableTLS has the node speak plain TCP to all addresses; RequireTLS has it
-	// speak TLS to loopback addresses as well.
+	// DisableTLS makes the node use plain TCP for all addresses. RequireTLS makes it
+	// use TLS for loopback addresses as well.
 	DisableTLS, RequireTLS bool
 	// Retry is the time between attempts to reach the agent. Zero means 1 s.
 	Retry time.Duration
-	// Topic is where node and agent meet. Empty means zeek/management/node.
+	// Topic is the topic of all messages between node and agent. Empty means
+	// zeek/management/node.
 	Topic string
-	// Logger receives what happens. Nil discards it.
+	// Logger gets the node's log messages. Nil discards them.
 	Logger *slog.Logger
 }
 
-// DefaultAgent is where an agent listens, unless it is told otherwise.
+// DefaultAgent is the host:port on which an agent listens by default.
 const DefaultAgent = "127.0.0.1:2151"
 
-// withDefaults checks the config and fills in what is zero.
+// withDefaults checks the config and sets the defaults of fields that are zero.
 func (c Config) withDefaults() (Config, error) {
 	if err := c.check(); err != nil {
 		return c, err

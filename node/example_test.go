@@ -10,7 +10,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/node"
 )
 
-// A sensor that is no Zeek joins a cluster as worker-1.
+// A sensor that does not run Zeek joins a cluster as worker-1.
 func Example() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -20,11 +20,12 @@ type Port struct {
 	Proto string
 }
 
-// maxDepth bounds how deep values nest; what is deeper is null. It ends
-// values that contain themselves.
+// maxDepth is the greatest depth of nested values. A deeper value becomes null, and
+// so appendJSON ends for a value that contains itself.
 const maxDepth = 100
 
-// appendJSON appends what Zeek's to_json makes of v (spec management-api 4.5).
+// appendJSON appends v as Zeek's to_json renders a value of its type (spec
+// management-api 4.5).
 func appendJSON(b []byte, v any) []byte { return appendValue(b, reflect.ValueOf(v), 0) }
 
 func appendValue(b []byte, v reflect.Value, depth int) []byte {
@@ -58,7 +59,8 @@ func appendValue(b []byte, v reflect.Value, depth int) []byte {
 	}
 }
 
-// appendWhole appends a value whose type says how, whatever it is made of.
+// appendWhole appends a value whose type has a rendering of its own, such as
+// time.Time. It returns false for other values: their kind decides.
 func appendWhole(b []byte, v reflect.Value) ([]byte, bool) {
 	if !v.CanInterface() || v.Kind() == reflect.Pointer && v.IsNil() || v.Kind() == reflect.Interface {
 		return b, false
@@ -125,8 +127,8 @@ func appendMap(b []byte, v reflect.Value, depth int) []byte {
 	return append(b, brackets[1])
 }
 
-// appendIndex appends the index of a set or table; a struct is one of several
-// parts, which is an array.
+// appendIndex appends the index of a set or table. A struct is an index of several
+// parts and becomes an array.
 func appendIndex(b []byte, v reflect.Value, depth int) []byte {
 	if text, ok := appendWhole(b, v); ok || v.Kind() != reflect.Struct {
 		if ok {
@@ -144,8 +146,8 @@ func appendIndex(b []byte, v reflect.Value, depth int) []byte {
 	return append(b, ']')
 }
 
-// appendKey returns index as the key of an object: strings as they are, the
-// text of everything else as a string.
+// appendKey returns an index as the key of an object. A string stays as it is. The
+// text of any other index becomes a string.
 func appendKey(index []byte) []byte {
 	if index[0] == '"' {
 		return index
@@ -199,8 +201,8 @@ func fieldsOf(v reflect.Value) []field {
 	return list
 }
 
-// appendFloat appends f as rapidjson does: the shortest digits that mean f,
-// with a decimal point, and an exponent outside 1e-6 to 1e21.
+// appendFloat appends f as rapidjson does: the shortest digits that give f, with a
+// decimal point. Below 1e-6 and from 1e21 on it has an exponent.
 func appendFloat(b []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(b, "null"...)
@@ -218,8 +220,9 @@ func appendFloat(b []byte, f float64) []byte {
 	return append(b, text...)
 }
 
-// appendString appends s as a JSON string. As in Zeek, bytes that are not
-// UTF-8 and control characters that JSON has no letter for become the text \xNN.
+// appendString appends s as a JSON string. As in Zeek, some characters become the
+// text \xNN: bytes that are not UTF-8, and control characters for which JSON has no
+// short escape such as \n.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for len(s) > 0 {

@@ -23,8 +23,8 @@ type Node struct {
 	endpoint *bus.Endpoint
 }
 
-// New returns a node that does nothing before Run. Its error names the field of
-// cfg that is wrong, or the file that cannot be read.
+// New returns a node. The node does nothing before Run. An error names the wrong
+// field of cfg, or the file that New cannot read.
 func New(cfg Config) (*Node, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -41,10 +41,10 @@ func New(cfg Config) (*Node, error) {
 	return &Node{cfg: cfg, endpoint: endpoint}, nil
 }
 
-// Run keeps the node connected with its agent, and answers it, until ctx is
-// done; it returns nil then, when every function that it called has returned.
-// It returns an error if it cannot listen. It may be called again, but
-// not while it runs.
+// Run keeps the node connected to its agent and answers the agent until ctx is done.
+// It then waits until every function that it called has returned, and returns nil.
+// It returns an error if it cannot listen. It may be called again after it has
+// returned.
 func (n *Node) Run(ctx context.Context) error {
 	var ln net.Listener
 	if n.cfg.Listen != "" {
@@ -89,7 +89,8 @@ func (n *Node) loop(ctx context.Context, sub *bus.Subscription) {
 		n.perform(ctx, calls, effect)
 		return nil, nil
 	}
-	_ = loop.New(core, perform).Run(ctx, func(due <-chan time.Time) (corenode.Event, bool) { // an error is the end of ctx
+	// Run returns an error only if ctx is done, and the caller looks at ctx.
+	_ = loop.New(core, perform).Run(ctx, func(due <-chan time.Time) (corenode.Event, bool) {
 		select {
 		case <-ctx.Done():
 			return nil, false
@@ -103,9 +104,8 @@ func (n *Node) loop(ctx context.Context, sub *bus.Subscription) {
 	})
 }
 
-// translate turns what happened on the bus into the core's event, and reports
-// false for what does not concern it. The agent is the peer that this side has
-// dialed.
+// translate turns an event of the bus into an event of the core. It returns false if
+// the event does not concern the core. The agent is the peer that this node dialed.
 func (n *Node) translate(happened bus.Event) (corenode.Event, bool) {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:

@@ -86,7 +86,7 @@ func TestNodeThatIsNotNamedIsSilent(t *testing.T) {
 	}
 }
 
-func TestFunctionThatObeysItsDeadlineIsAnsweredWithIt(t *testing.T) {
+func TestFunctionThatEndsAtItsDeadlineIsAnsweredWithATimeout(t *testing.T) {
 	a := newAgent(t)
 	a.run(node.Config{
 		Timeout: time.Millisecond,
@@ -100,7 +100,7 @@ func TestFunctionThatObeysItsDeadlineIsAnsweredWithIt(t *testing.T) {
 	}
 }
 
-func TestFunctionThatOverrunsIsAnsweredForAndHoldsUpNobody(t *testing.T) {
+func TestFunctionThatRunsPastItsDeadlineDelaysNoAnswer(t *testing.T) {
 	a := newAgent(t)
 	release := make(chan struct{})
 	a.run(node.Config{
@@ -113,7 +113,7 @@ func TestFunctionThatOverrunsIsAnsweredForAndHoldsUpNobody(t *testing.T) {
 	if got, want := a.ask(peer, "overrun"), "error: dispatch overrun timed out"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	// It runs on and has the only slot; values need none.
+	// The function still runs and has the only slot. Values need no slot.
 	if got, want := a.ask(peer, "overrun"), "error: too many dispatches in flight"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -153,7 +153,7 @@ func TestValueThatIsTooLongIsRefused(t *testing.T) {
 	}
 }
 
-// listen runs a node that listens at a free address, and returns that and the
+// listen runs a node that listens on a free address. It returns the address and the
 // node's peer.
 func (a *agent) listen(cfg node.Config) (addr, peer string) {
 	a.t.Helper()
@@ -174,7 +174,7 @@ func (a *agent) listen(cfg node.Config) (addr, peer string) {
 		select {
 		case ev := <-a.sub.Events(): // the node connects after it listens
 			return cfg.Listen, ev.(bus.PeerAdded).Peer.ID
-		case err := <-taken: // somebody else was given the port meanwhile
+		case err := <-taken: // another program has taken the port meanwhile
 			a.t.Log(err)
 		case <-time.After(patience.Limit):
 			a.t.Fatal("the node neither listens nor says why")
@@ -199,7 +199,7 @@ func TestOnlyTheAgentIsAnswered(t *testing.T) {
 		t.Fatalf("got %T, want the node as a peer", ev)
 	}
 	other.Publish(topic, codec.Encode(mgmt.NodeDispatchRequest{ReqID: "q", Action: []string{"count"}}))
-	hangUp() // when the node has read everything
+	hangUp() // after the node has read everything
 
 	if got := a.ask(peer, "count"); got != "1" {
 		t.Errorf("the action was run %s times, want once", got)

@@ -60,13 +60,12 @@ func clonePointer[T any](p *T) *T {
 	return new(*p)
 }
 
-// KnownHost reports whether host is an address at all, and not the wildcard
-// that stands for one which is not known.
+// KnownHost reports whether host is an address other than the wildcard. The
+// wildcard stands for an unknown address.
 func KnownHost(host netip.Addr) bool { return host.IsValid() && !host.IsUnspecified() }
 
-// WithHosts returns a copy of c in which instances whose host is not known have
-// the host under which the agent of that name was last seen (spec
-// management-api 6.5).
+// WithHosts returns a copy of c. An instance whose host is not known gets the host
+// of the agent of that name, if agents has one (spec management-api 6.5).
 func (c Configuration) WithHosts(agents []Instance) Configuration {
 	seen := make(map[InstanceName]netip.Addr, len(agents))
 	for _, a := range agents {
@@ -100,7 +99,7 @@ func RoleRank(r ClusterRole) int {
 	}
 }
 
-// listens reports whether nodes of role r accept cluster peers, and so need a
+// listens reports whether nodes of role r accept cluster peers. Such nodes need a
 // port.
 func (r ClusterRole) listens() bool { return r == Manager || r == Logger || r == Proxy }
 

@@ -9,16 +9,16 @@ import (
 )
 
 // CPUsEnv is the variable in a node's environment that binds the node to several
-// processors, where CPUAffinity has room for one: a list as the kernel writes
-// it, such as "0,4-7". It is for the agent, and the node's process does not get
-// it.
+// processors; CPUAffinity can name one only. Its value is a list in the kernel's
+// format, such as "0,4-7". The agent reads it and does not pass it to the node's
+// process.
 const CPUsEnv = "ZEEKFLEET_CPUS"
 
 // maxCPU is the highest number of a processor in such a list.
 const maxCPU = 1023
 
-// CPUs returns the processors to which the node is to be bound, sorted; nil is
-// any. It is an error if CPUAffinity and CPUsEnv are both set.
+// CPUs returns the processors to which the agent binds the node, sorted. Nil means
+// any processor. It is an error if CPUAffinity and CPUsEnv are both set.
 func (n Node) CPUs() ([]int, error) {
 	list, listed := n.Env[CPUsEnv]
 	switch {

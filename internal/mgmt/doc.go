@@ -1,13 +1,13 @@
-// Package mgmt holds the words of the Management framework: instances, nodes,
+// Package mgmt has the types of the Management framework: instances, nodes,
 // configurations, results, and one Go type for every event of its APIs (spec
-// management-api sections 2 and 3), together with what can be decided about
-// them alone: validation, port assignment, launch plans.
+// management-api sections 2 and 3). It has the rules for them as well: it checks
+// configurations, assigns ports, and makes launch plans.
 //
-// The package does no I/O, starts no goroutines and knows no encoding; package
-// codec maps these types to what travels.
+// The package does no I/O, starts no goroutines and knows no encoding. Package
+// codec encodes and decodes these types.
 //
-// A field that may be unset on the wire is a pointer, or a slice or map whose
-// nil means unset, or, where an empty string has no meaning of its own, a
-// string whose emptiness means unset; each such field says so. Slices that are
-// sets on the wire carry no order.
+// Some fields may be unset on the wire. Such a field is a pointer, a slice or a
+// map, and nil means unset. It is a string where the empty string has no other
+// meaning, and empty means unset. The comment at each such field says so. Slices
+// that are sets on the wire carry no order.
 package mgmt

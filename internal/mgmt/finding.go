@@ -4,9 +4,9 @@ import "fmt"
 
 // Finding is something that keeps a deployment from succeeding.
 type Finding struct {
-	// Node is the node that it concerns. Empty: it concerns the host as such.
+	// Node is the node that it concerns. Empty: it concerns the whole host.
 	Node NodeName
-	// Problem is what a person is told, in one line without the node's name.
+	// Problem is a text for people: one line without the node's name.
 	Problem string
 	// Outputs is what a check of the node's scripts printed, if the finding is from
 	// that check.

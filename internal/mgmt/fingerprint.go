@@ -10,13 +10,15 @@ import (
 	"strings"
 )
 
-// A Fingerprint stands for a plan: two plans with the same fingerprint need no
-// restart between them. It is the version of its rendering and 32 hex digits,
-// such as "1:2f60…". Version 0 is the digits alone.
+// A Fingerprint stands for a plan. If a node's old and new plan have the same
+// fingerprint, the node needs no restart. A fingerprint is the version of its
+// rendering and 32 hex digits, such as "1:2f60…". A fingerprint of version 0 is the
+// digits alone.
 //
-// A process outlives the program that started it, and has the fingerprint that
-// this program gave it. So each version is compared by its own rendering, and no
-// rendering ever changes.
+// A node's process keeps the fingerprint from its start, and may outlive the
+// program that started it. A newer program must still compare that fingerprint. So
+// it renders the plan in the version of the fingerprint, and the rendering of a
+// version never changes.
 type Fingerprint string
 
 const fingerprintVersion = "1"
@@ -59,9 +61,9 @@ func (l *layout) is(n Node, f Fingerprint) bool {
 	return false
 }
 
-// fingerprint returns the fingerprint of the plan of n. It is made of lines, one
-// for each field that has not its default value: a new field changes no
-// fingerprint of plans that leave it at its default. State is no part of a plan.
+// fingerprint returns the fingerprint of the plan of n. It hashes one line for each
+// field that does not have its default value. So a new field changes no fingerprint
+// of a plan in which that field has its default value. State is no part of a plan.
 func (l *layout) fingerprint(n Node) Fingerprint {
 	var t lines
 	t.add("node")
@@ -87,8 +89,8 @@ func (l *layout) fingerprint(n Node) Fingerprint {
 	return Fingerprint(fingerprintVersion + ":" + t.digest()[:32])
 }
 
-// digest returns what stands for the layout in fingerprints, and nothing for an
-// empty layout.
+// digest returns a hash of the layout, which is part of every fingerprint. It is
+// empty for an empty layout.
 func (l *layout) digest() string {
 	if l.digested != "" || len(l.entries) == 0 {
 		return l.digested
@@ -112,8 +114,9 @@ func (l *layout) digest() string {
 	return l.digested
 }
 
-// lines are what a fingerprint is made of. A line is a word and its values; each
-// value has its length before it, so that no two lists of values look the same.
+// lines is the text that a fingerprint hashes. A line is a word and its values. The
+// length of each value stands before the value, so that two different lists of
+// values never give the same line.
 type lines []byte
 
 func (t *lines) add(word string, values ...string) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Fingerprints of version 0 are made of the JSON text of a plan. Its types are
-// here as they were when programs made such fingerprints. They never change.
+// A fingerprint of version 0 hashes the JSON text of a plan. These are the types of
+// that text, as they were when programs made such fingerprints. They never change.
 type (
 	node0 struct {
 		Name        string
@@ -114,8 +114,8 @@ func asPort0(p *Port) *port0 {
 	return &port0{p.Number, string(p.Proto)}
 }
 
-// marshal0 returns the JSON text of one of the types of version 0, none of which
-// can fail.
+// marshal0 returns the JSON text of a value of a type above. It panics on an error,
+// which these types cannot cause.
 func marshal0(frozen any) []byte {
 	text, err := json.Marshal(frozen)
 	if err != nil {

@@ -55,8 +55,8 @@ func TestFingerprintOfANewerVersionIsAnother(t *testing.T) {
 	}
 }
 
-// What a fingerprint is made of: a field with its default value has no line, so
-// that a field which comes later changes no fingerprint.
+// A fingerprint has no line for a field with its default value. So a field that a
+// newer version adds changes no fingerprint.
 func TestFieldsWithTheirDefaultAreNotRendered(t *testing.T) {
 	for _, tt := range []struct {
 		plan          mgmt.Plan
@@ -126,8 +126,8 @@ func hexDigest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// A field that comes later must be rendered as well. Version 0 does not know it:
-// layout.is must say that a plan in which the field is set is another.
+// A field that a newer version adds must be rendered as well. Version 0 does not
+// know the field: layout.is must say that a plan in which it is set is another plan.
 func TestEveryFieldIsRendered(t *testing.T) {
 	plan := func() mgmt.Plan {
 		return mgmt.Plan{

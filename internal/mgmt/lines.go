@@ -3,8 +3,8 @@ package mgmt
 import "strings"
 
 // LastLines returns the last n lines of a text, without the newlines at its end.
-// Where the text was cut at its beginning, its first line is a part of a line, which
-// is left out unless there is no other.
+// cut says that the beginning of the text is missing. The first line may then be
+// incomplete, and LastLines leaves it out if there is another line.
 func LastLines(text string, n int, cut bool) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if cut && len(lines) > 1 {

@@ -1,10 +1,10 @@
 package mgmt
 
 // Message is one event of the Management framework's APIs, with its typed
-// arguments in the order of the event's declaration. The set is closed. Each API
-// has its file: messages_controller.go, messages_agent.go, messages_node.go; the
-// events that are ours are in messages_fleet.go. Package codec knows how a message
-// travels.
+// arguments in the order of the event's declaration. Only this package declares
+// messages. Each API has its file: messages_controller.go, messages_agent.go,
+// messages_node.go. The events that upstream does not have are in
+// messages_fleet.go. Package codec encodes and decodes messages.
 type Message interface{ isMessage() }
 
 // APIVersion is the version of the Controller and Agent APIs that this program
@@ -19,23 +19,23 @@ const (
 	NodeAPI       = "Management::Node::API::"
 )
 
-// The modules of the events that are ours.
+// The modules of the events that upstream does not have.
 const (
 	FleetControllerAPI = "Fleet::Controller::API::"
 	FleetAgentAPI      = "Fleet::Agent::API::"
 	FleetNodeAPI       = "Fleet::Node::API::"
 )
 
-// The topics of the APIs, where no others are configured (spec management-api
-// 1.3). AgentTopics is a prefix: a slash and the agent's name follow.
+// The default topics of the APIs (spec management-api 1.3). AgentTopics is a
+// prefix: a slash and the agent's name follow.
 const (
 	ControllerTopic = "zeek/management/controller"
 	AgentTopics     = "zeek/management/agent"
 	NodeTopic       = "zeek/management/node"
 )
 
-// The ports on which the framework's parts listen, unless they are told otherwise
-// (spec management-api 1.4).
+// The default ports on which the framework's programs listen (spec management-api
+// 1.4).
 const (
 	ControllerPort = 2150 // the controller, for Broker peers
 	ClientPort     = 2149 // the controller, for clients

@@ -2,16 +2,16 @@ package mgmt
 
 import "time"
 
-// The events of module Fleet are ours. Upstream's programs neither send nor
-// receive them: we send one only to a peer that announced that it understands it
-// (docs/decisions/0005, 0012).
+// The modules Fleet::… are zeekfleet's own. Upstream's programs neither send nor
+// receive their events. zeekfleet sends such an event only to a peer that has
+// announced that it understands the event (docs/decisions/0005, 0012).
 
 // StagedDeployRequest is a DeployRequest with conditions. A DeployResponse answers
 // it.
 type StagedDeployRequest struct {
 	ReqID ReqID
-	// ID is the ID of the configuration that the client means. If another
-	// configuration is staged, nothing is deployed. Empty means any configuration.
+	// ID is the ID of the configuration to deploy. If another configuration is
+	// staged, the controller deploys nothing. Empty means any configuration.
 	ID string
 	// Partial deploys to the instances that are connected. The controller deploys
 	// to the others when they connect.
@@ -27,7 +27,7 @@ func (StagedDeployRequest) Answer(id ReqID, results ...Result) Response {
 	return DeployResponse{ReqID: id, Results: results}
 }
 
-// StagedDeploy is the word by which a controller tells clients that it understands
+// StagedDeploy is the word that a controller announces to clients if it understands
 // StagedDeployRequest (bus.WebSocketConfig.Announce).
 const StagedDeploy = "staged-deploy"
 
@@ -40,8 +40,8 @@ type DeployProgress struct {
 
 func (DeployProgress) isMessage() {}
 
-// GetHistoryRequest asks which configurations were deployed. The controller
-// announces with StagedDeploy that it understands this request as well.
+// GetHistoryRequest asks which configurations were deployed. A controller that
+// announces StagedDeploy understands this request as well.
 type GetHistoryRequest struct{ ReqID ReqID }
 
 // GetHistoryResponse carries the JSON text of a list of DeployedRevision, newest
@@ -72,13 +72,14 @@ func (GetHistoryResponse) isMessage()           {}
 func (r GetHistoryResponse) RequestID() ReqID   { return r.ReqID }
 func (r GetHistoryResponse) Outcomes() []Result { return []Result{r.Result} }
 
-// AgentPrepareRequest asks an agent whether it could deploy a configuration,
-// without saving, starting or stopping anything.
+// AgentPrepareRequest asks an agent for a preflight: whether it could deploy a
+// configuration. The agent saves, starts and stops nothing.
 type AgentPrepareRequest struct {
 	ReqID  ReqID
 	Config Configuration
 	// Look is how long the agent may take to answer this request. Whole is how
-	// long it may take from now until it answers the deployment that follows.
+	// long it may take from this request to its answer to the deployment that
+	// follows.
 	Look, Whole time.Duration
 }
 
@@ -100,8 +101,8 @@ func (AgentPrepareResponse) isMessage()           {}
 func (r AgentPrepareResponse) RequestID() ReqID   { return r.ReqID }
 func (r AgentPrepareResponse) Outcomes() []Result { return r.Results }
 
-// PreflightFailed is how an agent's failure without a node begins if the agent's
-// preflight failed and the agent changed nothing.
+// PreflightFailed begins the error of an agent whose preflight failed. The agent
+// has changed nothing, and its result names no node.
 const PreflightFailed = "preflight failed, nothing was changed"
 
 // NotifyDispatches tells a node's agent which dispatches the node can answer. Our
@@ -114,10 +115,11 @@ type NotifyDispatches struct {
 func (NotifyDispatches) isMessage() {}
 
 // ProvenRequest takes the place of NodeDispatchRequest between our agent and our
-// node script, which share a Secret. It goes to one node. Each request to a node has
-// a greater Number than the request before.
+// node script, which share a Secret. The agent sends it to one node. Each request to
+// a node has a greater Number than the request before.
 //
-// It is no Request: the agent's shell makes it from a NodeDispatchRequest.
+// It does not implement Request: the agent's shell makes it from a
+// NodeDispatchRequest.
 type ProvenRequest struct {
 	Node   NodeName
 	Number uint64

@@ -5,15 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxNearest bounds the names that Nearest compares, in bytes, since their
-// comparison takes the product of their lengths.
+// maxNearest is the length, in bytes, of the longest name that Nearest compares.
+// The time of a comparison grows with the product of both lengths.
 const maxNearest = 128
 
-// Nearest returns the one of known that name was most likely meant to be: the
-// one with the fewest letters to change, add, drop or swap with the next. The
-// case of letters does not count. It returns nothing if every one of known
-// differs in more than a third of the letters, or is name itself. Of several
-// that are as near, the first in known counts.
+// Nearest returns the name in known that is most similar to name, for "did you
+// mean". It counts the letters to change, add, drop or swap with the next letter,
+// without regard to case. It passes over name itself, and over names that differ in
+// more than a third of the letters; if no other is left, it returns nothing. Among
+// equally similar names, it returns the first in known.
 func Nearest[S ~string](name S, known []S) S {
 	var nearest S
 	if len(name) > maxNearest {
@@ -34,11 +34,11 @@ func Nearest[S ~string](name S, known []S) S {
 
 func abs(n int) int { return max(n, -n) }
 
-// distance returns how many letters to change, add, drop or swap with the next
-// make a of b.
+// distance returns the number of edits that turn b into a. An edit changes, adds or
+// drops a letter, or swaps two neighbours.
 func distance(a, b []rune) int {
-	// The rows of the usual table for the letter of a before the last, the last,
-	// and the one at hand.
+	// The table has one row for each letter of a, and the loop needs three of its
+	// rows: row is for the letter a[i], old for a[i-1], older for a[i-2].
 	older, old, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -11,14 +11,15 @@ import (
 // MaxOption bounds the value of a script option, in bytes.
 const MaxOption = 4 << 10
 
-// optionMarks are what an option's value may have beside letters and digits:
-// enough for numbers, times, addresses, networks, ports, names, paths, sets, and
-// text; not enough for an expression that does something, nor for a shell.
+// optionMarks are the characters that an option's value may have beside letters and
+// digits. They suffice for numbers, times, addresses, networks, ports, names, paths,
+// sets, and text. They do not suffice for an expression that does something, nor
+// for a shell command.
 const optionMarks = ` _-+.,:/[]{}"%=`
 
-// CheckOption returns an error unless Zeek would take the option for one that is
-// set to a literal value. Zeek builds a script of name and value, quoting the
-// value of a string but not escaping it; some strings become part of a command.
+// CheckOption returns an error unless Zeek would set the option to a literal value.
+// Zeek writes name and value into a script. It puts the value of a string in quotes
+// and does not escape it. Some strings become part of a shell command.
 func CheckOption(o Option) error {
 	if !isIdentifier(o.Name) {
 		return fmt.Errorf("%.80q cannot be the name of a script option", o.Name)
@@ -47,7 +48,7 @@ func firstRune(s string) string {
 	return ""
 }
 
-// isIdentifier tells whether name can be that of a global identifier, such as
+// isIdentifier reports whether name can be the name of a global identifier, such as
 // "Telemetry::metrics_port".
 func isIdentifier(name string) bool {
 	for part := range strings.SplitSeq(name, "::") {
@@ -62,17 +63,21 @@ func notInIdentifier(r rune) bool {
 	return r != '_' && (r < '0' || '9' < r) && (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r)
 }
 
-// Words in the names of options whose values are commands, or parts of some; and
-// the modules all of whose options are. A word that ends in "*" is a prefix.
+// These lists say which options may hold a command, or a part of one.
 var (
-	commandWords   = []string{"cmd*", "command*", "sendmail", "exec*", "postprocess*", "program*", "shell*", "script", "scripts", "scp", "sftp"}
+	// commandWords are words in the names of such options. A word that ends in "*"
+	// is a prefix.
+	commandWords = []string{"cmd*", "command*", "sendmail", "exec*", "postprocess*", "program*", "shell*", "script", "scripts", "scp", "sftp"}
+	// commandModules are the modules in which every option counts as such an option.
 	commandModules = []string{"exec", "activehttp", "supervisor", "management"}
-	// What these files say is set at run time, commands included.
+	// commandOptions names files from which Zeek sets options while it runs. The
+	// files can set options that hold commands.
 	commandOptions = []string{"config::config_files"}
 )
 
-// RunsCommands reports whether the value of an option may be run, as far as its
-// name tells: Log::default_rotation_postprocessor_cmd is run with each log.
+// RunsCommands reports whether Zeek may run the value of an option as a command. It
+// judges by the option's name: Zeek runs Log::default_rotation_postprocessor_cmd
+// for each log, for example.
 func RunsCommands(option string) bool {
 	parts := strings.Split(strings.ToLower(option), "::")
 	name := parts[len(parts)-1]
@@ -80,9 +85,9 @@ func RunsCommands(option string) bool {
 		slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool { return MatchesAny(commandWords, word) })
 }
 
-// loaders are the environment variables that make a program load or run something
-// else: of the dynamic loader and the C library, of shells and interpreters, of
-// OpenSSL, of sanitizers, of Zeek and Spicy. A name that ends in "*" is a prefix.
+// loaders are environment variables that make a program load or run other code. The
+// dynamic loader, the C library, shells, interpreters, OpenSSL, sanitizers, Zeek
+// and Spicy read them. A name that ends in "*" is a prefix.
 var loaders = []string{
 	"LD_*", "DYLD_*", "GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH", "HOSTALIASES",
 	"PATH", "IFS", "SHELL", "ENV", "BASH*", "SHELLOPTS", "PS4", "CDPATH", "PROMPT_COMMAND",
@@ -92,11 +97,11 @@ var loaders = []string{
 }
 
 // LoadsCode reports whether an environment variable makes a program load or run
-// something else than itself.
+// other code.
 func LoadsCode(variable string) bool { return MatchesAny(loaders, variable) }
 
-// MatchesAny reports whether a name is one of the patterns. One that ends in "*" is
-// a prefix.
+// MatchesAny reports whether a name matches one of the patterns. A pattern is a
+// name, or a prefix if it ends in "*".
 func MatchesAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		prefix, isPrefix := strings.CutSuffix(p, "*")
@@ -104,23 +109,23 @@ func MatchesAny(patterns []string, name string) bool {
 	})
 }
 
-// Permits is what the operator of a host lets configurations do that could run
-// anything there. Its zero value permits nothing of it. A name that ends in "*" is
-// a prefix.
+// Permits lists the dangerous settings that the operator of a host permits to
+// configurations. Such a setting can make a node run any command on the host. The
+// zero value permits none. A name that ends in "*" is a prefix.
 type Permits struct {
-	// Options are options although they RunsCommands.
+	// Options are the permitted options for which RunsCommands is true.
 	Options []string
-	// Env are environment variables although they LoadsCode.
+	// Env are the permitted environment variables for which LoadsCode is true.
 	Env []string
 }
 
-// Check returns why a node may not be run on the host, and nothing if it may.
+// Check returns why the host must not run a node, and nothing if it may.
 func (p Permits) Check(n Node) string {
 	for _, o := range n.Options {
 		if err := CheckOption(o); err != nil {
 			return fmt.Sprintf("node '%s': %v", n.Name, err)
 		}
-		if o.fleets() {
+		if o.isFleets() {
 			return fmt.Sprintf("node '%s' sets option '%s', which is zeekfleet's own", n.Name, o.Name)
 		}
 		if why := p.CheckName(o.Name); why != "" {
@@ -138,8 +143,8 @@ func (p Permits) Check(n Node) string {
 	return ""
 }
 
-// CheckName returns why an option of this name may not be set on the host, to
-// whatever value, and nothing if it may.
+// CheckName returns why an option of this name must not be set on the host to any
+// value. It returns nothing if the option may be set.
 func (p Permits) CheckName(option string) string {
 	if RunsCommands(option) && !MatchesAny(p.Options, option) {
 		return fmt.Sprintf("option '%s', which can run commands on this host; its operator can allow that with agent.allow_options", printable(option))
@@ -147,11 +152,11 @@ func (p Permits) CheckName(option string) string {
 	return ""
 }
 
-// fleets reports whether an option is one of our node script.
-func (o Option) fleets() bool { return strings.HasPrefix(o.Name, "Fleet::") }
+// isFleets reports whether an option belongs to our node script.
+func (o Option) isFleets() bool { return strings.HasPrefix(o.Name, "Fleet::") }
 
-// permits refuses options that no host takes, and doubts what hosts take only if
-// their operators allow it.
+// permits refuses the options that every host refuses. It warns of options and
+// variables that a host accepts only with its operator's permission.
 func (k *checker) permits() {
 	for _, n := range k.nodes {
 		for _, o := range n.Options {
@@ -159,7 +164,7 @@ func (k *checker) permits() {
 			switch {
 			case err != nil:
 				k.refuse("node '%s': %v", printable(string(n.Name)), err)
-			case o.fleets():
+			case o.isFleets():
 				k.refuse("node '%s' sets option '%s', which is zeekfleet's own", n.Name, o.Name)
 			case RunsCommands(o.Name):
 				k.doubt("node '%s' sets option '%s', which can run commands: its agent takes it only if agent.allow_options there names it", n.Name, o.Name)

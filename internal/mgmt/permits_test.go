@@ -8,7 +8,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// TestOptionsThatOperatorsSet must pass, without anybody's permission.
+// TestOptionsThatOperatorsSet lists options that need no permission.
 func TestOptionsThatOperatorsSet(t *testing.T) {
 	for _, o := range []mgmt.Option{
 		{"Site::local_nets", "{ 10.0.0.0/8, [2001:db8::]/32 }"},
@@ -54,7 +54,8 @@ func TestOptionsThatRunCommandsNeedPermission(t *testing.T) {
 	}
 }
 
-// TestValuesThatAreNoLiteralsAreRefusedByEveryHost: no permission helps.
+// TestValuesThatAreNoLiteralsAreRefusedByEveryHost shows that no permission allows
+// them.
 func TestValuesThatAreNoLiteralsAreRefusedByEveryHost(t *testing.T) {
 	everything := mgmt.Permits{Options: []string{"*"}, Env: []string{"*"}}
 	for _, value := range []string{
@@ -74,8 +75,8 @@ func TestValuesThatAreNoLiteralsAreRefusedByEveryHost(t *testing.T) {
 	}
 }
 
-// TestNamesOfVariablesThatSetOthersAreRefusedByEveryHost: "PATH=/x" is no
-// variable, and its name would set PATH.
+// TestNamesOfVariablesThatSetOthersAreRefusedByEveryHost has names such as
+// "PATH=/x", which would set PATH.
 func TestNamesOfVariablesThatSetOthersAreRefusedByEveryHost(t *testing.T) {
 	everything := mgmt.Permits{Options: []string{"*"}, Env: []string{"*"}}
 	for _, env := range []map[string]string{{"PATH=/x:": ""}, {"=": "x"}, {"": "x"}, {"A\x00B": "x"}, {"A": "x\x00PATH=/x"}} {
@@ -106,8 +107,8 @@ func TestVariablesThatLoadCodeNeedPermission(t *testing.T) {
 	}
 }
 
-// TestStagingDoubtsWhatOnlyHostsCanAllow: the controller does not know what they
-// allow.
+// TestStagingDoubtsWhatOnlyHostsCanAllow expects warnings, not errors: the
+// controller does not know what the hosts allow.
 func TestStagingDoubtsWhatOnlyHostsCanAllow(t *testing.T) {
 	c := mgmt.Configuration{
 		Instances: []mgmt.Instance{{Name: "a"}},

@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// Plan is everything that decides how a node is launched: its own description,
-// and the layout of the cluster that it is told. Two equal plans need no
-// restart between them.
+// Plan is everything that decides how a node is launched: the node's description,
+// and the layout of the cluster that the node gets. If a node's old and new plan
+// are equal, the node needs no restart.
 type Plan struct {
 	Node    Node
 	Cluster map[NodeName]ClusterEndpoint
 }
 
 // PlanFor returns the plan of the node called name, and false if the
-// configuration has no such node. What a launch does not depend on (the node's
-// State) is cleared, and sets are sorted.
+// configuration has no such node. It clears State, on which no launch depends, and
+// sorts sets.
 func PlanFor(c Configuration, name NodeName) (Plan, bool) {
 	n, ok := c.Node(name)
 	if !ok {
@@ -85,7 +85,7 @@ func (p *Plans) Is(name NodeName, f Fingerprint) bool {
 	return ok && p.layout.is(n, f)
 }
 
-// launchedAs returns n as a plan has it.
+// launchedAs returns n in the form of a plan: equal nodes have one form.
 func launchedAs(n Node) Node {
 	n.State = ""
 	if len(n.Scripts) == 0 {
@@ -119,7 +119,7 @@ func layoutOf(c Configuration) map[NodeName]ClusterEndpoint {
 	return layout
 }
 
-// Fingerprint returns the fingerprint of p. Plans makes those of many nodes
+// Fingerprint returns the fingerprint of p. For many nodes, Plans.Fingerprint is
 // faster.
 func (p Plan) Fingerprint() Fingerprint { return (&layout{entries: p.Cluster}).fingerprint(p.Node) }
 
@@ -127,9 +127,8 @@ func (p Plan) Fingerprint() Fingerprint { return (&layout{entries: p.Cluster}).f
 // can compare.
 func (p Plan) Is(f Fingerprint) bool { return (&layout{entries: p.Cluster}).is(p.Node, f) }
 
-// PlanComparison tells for which instances two configurations have the same
-// plans. It was made in a time that grows as they do, although each plan has the
-// layout of the whole cluster.
+// PlanComparison says for which instances two configurations have the same plans.
+// It compares the layout of the cluster, which is part of every plan, only once.
 type PlanComparison struct {
 	before, after map[InstanceName][]Node
 	sameLayout    bool
@@ -149,8 +148,8 @@ func byInstance(c Configuration) map[InstanceName][]Node {
 	return of
 }
 
-// Same reports whether the instance has the same plans in both, as their
-// fingerprints tell.
+// Same reports whether the instance has the same plans in both configurations. It
+// compares the fingerprints of the plans.
 func (c PlanComparison) Same(instance InstanceName) bool {
 	before, after := c.before[instance], c.after[instance]
 	if len(before) == 0 && len(after) == 0 {

@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// AssignPorts returns a copy of c in which the ports that rules say to assign
-// are filled in: Broker ports from one sequence for the whole cluster, metrics
-// ports from one sequence per host (spec management-api 6.7 to 6.9). Ports that
-// are set stay. Beyond Zeek's controller it passes over the ports of the
-// controller and of agents, and over metrics ports of the same host, so that
-// without such collisions the numbers are Zeek's (7.3, G-C16).
+// AssignPorts returns a copy of c with the missing ports that rules say to assign:
+// Broker ports from one sequence for the whole cluster, metrics ports from one
+// sequence per host (spec management-api 6.7 to 6.9). Ports that are set stay. Unlike
+// Zeek's controller, it passes over the ports of the controller and of agents, and
+// over metrics ports of the same host. Where no such ports are in the way, the
+// numbers are those that Zeek assigns (7.3, G-C16).
 //
-// It returns what makes c unfit to be deployed, sorted, if there are not enough
-// ports; the copy is of no use then. What it returns for the same arguments is
-// always the same, and assigning again changes nothing.
+// If there are not enough ports, it also returns the sorted errors, and the copy
+// must not be deployed. The same arguments always give the same ports. Assigning
+// again changes nothing.
 func (c Configuration) AssignPorts(rules Rules) (Configuration, []string) {
 	c = c.Clone()
 	a := newAssigner(c, rules)
@@ -31,14 +31,14 @@ func (c Configuration) AssignPorts(rules Rules) (Configuration, []string) {
 	return c, a.errs
 }
 
-// assigner fills in the ports of nodes, which belong to its caller's
+// assigner assigns ports to the nodes of a configuration. It writes them into that
 // configuration.
 type assigner struct {
 	nodes  []*Node // in the order of assignment
 	places places
-	// everywhere are the numbers that no node may listen on for its cluster
-	// peers; there are the ones in use on a machine. All machines that are not
-	// known are one here, as for Zeek.
+	// everywhere has the numbers that cannot be the Broker port of any node. there
+	// has the numbers in use on each machine. All unknown machines are one machine
+	// here, as for Zeek.
 	everywhere portSet
 	there      map[netip.Addr]portSet
 	errs       []string
@@ -57,9 +57,9 @@ func newAssigner(c Configuration, rules Rules) *assigner {
 	})
 	for _, p := range rules.Controller.ports() {
 		a.machine(controllerMachine)[p.port.Number] = true
-		a.machine(netip.Addr{})[p.port.Number] = true // it might be there
+		a.machine(netip.Addr{})[p.port.Number] = true // the unknown machine may be the controller's
 	}
-	a.everywhere[rules.Controller.Broker.Number] = true // no node may have it, wherever it is
+	a.everywhere[rules.Controller.Broker.Number] = true // Check refuses this port on every machine
 	for _, in := range c.Instances {
 		if in.ListenPort != nil {
 			a.everywhere[in.ListenPort.Number] = true
@@ -130,8 +130,8 @@ func (a *assigner) metrics(start int) {
 	}
 }
 
-// nextFree returns the first number from n on that is in neither set; past
-// the last port if there is none.
+// nextFree returns the first number from n on that is in neither set. If there is
+// none, the number is greater than the last port.
 func nextFree(n int, used, alsoUsed portSet) int {
 	for n <= math.MaxUint16 && (used[uint16(n)] || alsoUsed[uint16(n)]) {
 		n++
@@ -139,7 +139,7 @@ func nextFree(n int, used, alsoUsed portSet) int {
 	return n
 }
 
-// portNumber returns the TCP port n, and nil past the last one.
+// portNumber returns the TCP port n, and nil if n is greater than the last port.
 func portNumber(n int) *Port {
 	if n > math.MaxUint16 {
 		return nil

@@ -14,7 +14,7 @@ import (
 
 var sameAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
-// assigned are a node's ports; 0 is none.
+// assigned are a node's ports. 0 means no port.
 type assigned struct{ Broker, Metrics uint16 }
 
 func portsOf(c mgmt.Configuration) map[mgmt.NodeName]assigned {
@@ -32,7 +32,7 @@ func portsOf(c mgmt.Configuration) map[mgmt.NodeName]assigned {
 	return ports
 }
 
-// with returns the usual rules but for an edit.
+// with returns the usual rules with an edit.
 func with(edit func(*mgmt.Rules)) mgmt.Rules {
 	r := usual()
 	edit(&r)
@@ -181,8 +181,8 @@ func TestAssignPortsAsRecorded(t *testing.T) {
 	}
 }
 
-// drawConfiguration draws a configuration with few names, hosts and numbers, so
-// that they meet.
+// drawConfiguration draws a configuration from few names, hosts and numbers, so
+// that some of its ports collide.
 func drawConfiguration(t *rapid.T) mgmt.Configuration {
 	number := rapid.SampledFrom([]uint16{2149, 2150, 2151, 2200, 2201, 2203, 9000, 9001, 9002})
 	hosts := rapid.SampledFrom([]string{"0.0.0.0", "127.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.9"})
@@ -235,8 +235,8 @@ func TestAssignedPortsProperties(t *testing.T) {
 		if diff := cmp.Diff(got, again, sameAddrs) + cmp.Diff(got, twin, sameAddrs); diff != "" {
 			t.Errorf("not the same again:\n%s", diff)
 		}
-		// What is assigned collides with nothing: whatever is wrong now was wrong
-		// before.
+		// The assigned ports collide with no others: the configuration has only the
+		// mistakes that it had before.
 		before, _ := c.Check(rules)
 		after, _ := got.Check(rules)
 		if diff := cmp.Diff(before, after, cmpopts.EquateEmpty()); diff != "" {

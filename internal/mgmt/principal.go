@@ -12,8 +12,8 @@ type Principal struct {
 type UserRole int
 
 const (
-	// NoUser may do nothing. A request that only NoUser may make is made by
-	// programs of the cluster, not by users.
+	// NoUser may do nothing. In the table of requests it marks those that programs
+	// of the cluster make, and no user.
 	NoUser UserRole = iota
 	// Viewer may see everything.
 	Viewer

@@ -8,22 +8,23 @@ import (
 	"strings"
 )
 
-// Secret is what a node and its agent share for one launch of the node: letters
-// and digits, at least minSecret. Whoever knows it can prove messages; a proof
-// fits one message, and tells nothing of the secret.
+// Secret is shared by a node and its agent for one launch of the node. It has
+// letters and digits only, at least minSecret. A program that knows the secret can
+// make proofs. A proof fits one message, and does not reveal the secret.
 type Secret string
 
 const minSecret = 32
 
-// Usable reports whether s is long enough, and can stand in a script as it is.
+// Usable reports whether s is long enough, and has only letters and digits, which a
+// script can contain without escaping.
 func (s Secret) Usable() bool {
 	return len(s) >= minSecret && !strings.ContainsFunc(string(s), func(r rune) bool {
 		return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
 	})
 }
 
-// Proof returns the proof of a message of a kind with these parts, as proof_of of
-// our node script does.
+// Proof returns the proof of a message of a kind with these parts. The function
+// proof_of of our node script makes the same proof.
 func (s Secret) Proof(kind string, parts ...string) string {
 	var digests strings.Builder
 	digests.WriteString(digest(kind))
@@ -48,7 +49,7 @@ func (r ProvenRequest) Prove(s Secret) ProvenRequest {
 	return r
 }
 
-// IsProven reports whether one who knows s has made r.
+// IsProven reports whether the proof of r was made with s.
 func (r ProvenRequest) IsProven(s Secret) bool { return s.proves(r.Proof, "request", r.parts()...) }
 
 func (r ProvenRequest) parts() []string {
@@ -61,7 +62,7 @@ func (r ProvenResponse) Prove(s Secret) ProvenResponse {
 	return r
 }
 
-// IsProven reports whether one who knows s has made r.
+// IsProven reports whether the proof of r was made with s.
 func (r ProvenResponse) IsProven(s Secret) bool { return s.proves(r.Proof, "response", r.parts()...) }
 
 func (r ProvenResponse) parts() []string {
@@ -90,7 +91,7 @@ func (n NotifyNumber) Prove(s Secret) NotifyNumber {
 	return n
 }
 
-// IsProven reports whether one who knows s has made n.
+// IsProven reports whether the proof of n was made with s.
 func (n NotifyNumber) IsProven(s Secret) bool { return s.proves(n.Proof, "number", n.parts()...) }
 
 func (n NotifyNumber) parts() []string {

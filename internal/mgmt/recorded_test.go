@@ -15,8 +15,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// recordedMessages returns what was said in the recording with two instances:
-// first between clients and controller, then between controller and agents.
+// recordedMessages returns the messages of the recording with two instances: first
+// those between clients and controller, then those between controller and agents.
 func recordedMessages(t *testing.T) []mgmt.Message {
 	t.Helper()
 	var messages []mgmt.Message

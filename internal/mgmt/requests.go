@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Request is a message to which its receiver answers with a Response.
+// Request is a message that its receiver answers with a Response.
 type Request interface {
 	Message
 	// RequestID returns the ID that the response repeats.
@@ -96,8 +96,8 @@ func KindOf(req Request) RequestKind {
 	return kind
 }
 
-// KindAnswered returns the kind of the request that a response answers. Where one
-// type of response answers two types of requests, it is the first in the table.
+// KindAnswered returns the kind of the request that a response answers. If a type
+// of response answers two types of requests, it returns the first in the table.
 func KindAnswered(resp Response) RequestKind {
 	kind, ok := kindsByType[reflect.TypeOf(resp)]
 	if !ok {

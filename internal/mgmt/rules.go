@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Where Rules leaves them open.
+// The values for fields of Rules that are zero.
 const (
 	DefaultBrokerStart  = 2200
 	DefaultMetricsStart = 9000
@@ -14,11 +14,11 @@ const (
 	DefaultMaxNodes     = 20_000
 )
 
-// Rules is what a configuration is judged by, and by what its missing ports are
-// assigned. The zero Rules assigns nothing and knows of no ports in use.
+// Rules says how Check checks a configuration, and how AssignPorts assigns ports.
+// The zero Rules assigns nothing and knows of no ports in use.
 type Rules struct {
-	// AssignBroker gives a Broker port to every manager, logger and proxy that
-	// lacks one; otherwise lacking one is an error.
+	// AssignBroker gives a Broker port to every manager, logger and proxy that lacks
+	// one. If it is false, a missing Broker port is an error.
 	AssignBroker bool
 	// BrokerStart is the first port to assign. Zero means DefaultBrokerStart.
 	BrokerStart uint16
@@ -28,27 +28,29 @@ type Rules struct {
 	// DefaultMetricsStart.
 	MetricsStart uint16
 	Controller   ControllerSite
-	// Agents are the agents as the controller sees them: their hosts fill in for
-	// hosts that the configuration leaves open, and their ports are in use.
+	// Agents are the connected agents, with their hosts as the controller sees them.
+	// A host here stands for a host that the configuration does not name. The ports
+	// are in use.
 	Agents []Instance
-	// MaxInstances and MaxNodes bound a configuration; one that is larger is
-	// refused. Zero means DefaultMaxInstances and DefaultMaxNodes.
+	// MaxInstances and MaxNodes bound a configuration. Check refuses a larger
+	// configuration. Zero means DefaultMaxInstances and DefaultMaxNodes.
 	MaxInstances, MaxNodes int
 }
 
-// ControllerSite is what the controller occupies.
+// ControllerSite is the controller's name, and the addresses and ports that it uses.
 type ControllerSite struct {
-	// Name is the controller's; empty is not known.
+	// Name is the controller's name. Empty: it is not known.
 	Name string
-	// Hosts are addresses of the controller's machine. Loopback addresses always
-	// count as such: an agent is seen at one only if it is on that machine.
+	// Hosts are addresses of the controller's machine. Loopback addresses need not
+	// be named: only an agent on the controller's machine has one.
 	Hosts []netip.Addr
-	// Broker and WebSocket are where the controller listens; the zero Port is
-	// nowhere.
+	// Broker and WebSocket are the ports on which the controller listens. The zero
+	// Port: it does not listen.
 	Broker, WebSocket Port
 }
 
-// On tells whether an address that the controller sees is one of its machine.
+// On reports whether an address, as the controller sees it, is an address of the
+// controller's machine.
 func (s ControllerSite) On(host netip.Addr) bool {
 	host = host.Unmap()
 	return host.IsLoopback() || slices.ContainsFunc(s.Hosts, func(h netip.Addr) bool {
@@ -56,14 +58,14 @@ func (s ControllerSite) On(host netip.Addr) bool {
 	})
 }
 
-// place is where ports cannot be used twice: a machine, or an instance of whose
-// machine nothing is known.
+// place is where two programs cannot listen on the same port: a machine, or an
+// instance whose machine is not known.
 type place struct {
 	machine  netip.Addr // the zero Addr: not known
 	instance InstanceName
 }
 
-// places tells where the instances and nodes of one configuration are.
+// places knows the places of the instances of one configuration.
 type places struct {
 	controller ControllerSite
 	hosts      map[InstanceName]netip.Addr
@@ -85,8 +87,9 @@ func (p places) of(instance InstanceName) place {
 	return place{instance: instance}
 }
 
-// machine returns one address for all that lead to the same machine, as far as
-// is known, and the zero Addr for hosts that are not known.
+// machine returns the address that stands for a host's machine. Two addresses that
+// are known to belong to one machine give the same address. A host that is not
+// known gives the zero Addr.
 func (p places) machine(host netip.Addr) netip.Addr {
 	switch {
 	case !KnownHost(host):
@@ -98,9 +101,10 @@ func (p places) machine(host netip.Addr) netip.Addr {
 	}
 }
 
+// controllerMachine stands for the controller's machine.
 var controllerMachine = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// controllerPort is one of the controller's ports, by what messages call it.
+// controllerPort is a port of the controller, with its name in messages.
 type controllerPort struct {
 	name string
 	port Port

@@ -8,13 +8,13 @@ import (
 // Snapshot is what a controller knows of its cluster at one moment. It does not
 // change, and any goroutine may read it.
 type Snapshot struct {
-	// Revision is the highest revision that was given to a configuration.
+	// Revision is the highest revision of any configuration so far.
 	Revision uint64
 	// Staged and Deployed are nil if there is none.
 	Staged, Deployed *ConfigRevision
 	// History is what was deployed before, oldest first.
 	History []PastConfig
-	// Instances are those that are connected or deployed, sorted by name.
+	// Instances are the connected and the deployed instances, sorted by name.
 	Instances []*ObservedInstance
 }
 
@@ -33,30 +33,32 @@ type PastConfig struct {
 	Revision uint64
 	When     time.Time
 	Who      string
-	// ID is that of the configuration. Instances and Nodes are how many it has.
+	// ID is the ID of the configuration. Instances and Nodes are their numbers in it.
 	ID               string
 	Instances, Nodes int
-	// Bytes is its size in the controller's store.
+	// Bytes is the size of the configuration in the controller's store.
 	Bytes int
 }
 
-// Standing is what an instance has agreed to.
+// Standing says whether an instance's agent is connected, and what the controller
+// and the agent have agreed on.
 type Standing string
 
 // The standings of an instance.
 const (
 	Absent       Standing = "ABSENT"       // no agent is connected
 	Incompatible Standing = "INCOMPATIBLE" // its agent speaks another version of the API
-	Newcomer     Standing = "NEWCOMER"     // its agent has agreed to nothing yet
-	Ready        Standing = "READY"        // its agent runs what is deployed
-	StandsBy     Standing = "STANDS_BY"    // its agent runs nothing
+	Newcomer     Standing = "NEWCOMER"     // its agent is connected, and has agreed to nothing yet
+	Ready        Standing = "READY"        // its agent takes part in the cluster
+	StandsBy     Standing = "STANDS_BY"    // its agent runs no nodes
 )
 
-// ObservedInstance is an instance as its controller has seen it last.
+// ObservedInstance is the controller's last knowledge of an instance.
 type ObservedInstance struct {
 	Name     InstanceName
 	Standing Standing
-	// Addr is where its agent is seen; the zero AddrPort if it is absent.
+	// Addr is the address of its agent as the controller sees it. If the agent is
+	// absent, it is the zero AddrPort.
 	Addr netip.AddrPort
 	// Dialed says that the controller dials the agent.
 	Dialed bool
@@ -65,14 +67,15 @@ type ObservedInstance struct {
 	Since time.Time
 	// Heard is when the agent last told the state of a node. Zero means never.
 	Heard time.Time
-	// Nodes are sorted by name. A node of which nobody can tell is UNKNOWN.
+	// Nodes are sorted by name. A node whose state the controller does not know is
+	// UNKNOWN.
 	Nodes []ObservedNode
 }
 
-// ObservedNode is a node as its agent has reported it last.
+// ObservedNode is the last report about a node.
 type ObservedNode struct {
 	NodeStatus
-	// Since is when the controller first heard of this state. Zero means that it
-	// heard of none.
+	// Since is when the controller first heard of this state. Zero means that the
+	// controller has heard of no state.
 	Since time.Time
 }

@@ -9,25 +9,26 @@ import (
 // maxTelling bounds what TellingLine returns, in bytes.
 const maxTelling = 300
 
-// Zeek's messages: an optional time, the kind, an optional place.
 var (
+	// reported matches a message of Zeek: an optional time, the kind, an optional
+	// place.
 	reported = regexp.MustCompile(`^(?:\d+\.\d{6} )?(?:fatal |internal |runtime |expression |analyzer )?(error|warning)(?: in [^:]|:)`)
-	// aborted are the last words of the dynamic linker, the C library, the C++
-	// library, and Go.
+	// aborted matches the message that the dynamic linker, the C library, the C++
+	// library, or Go prints before the process ends.
 	aborted = regexp.MustCompile(`error while loading shared libraries:|symbol lookup error:|Assertion .* failed|^\s*what\(\):|^panic: |^terminate called without`)
 )
 
-// general are errors that only say that there were others.
+// general are errors that only say that there were other errors.
 var general = []string{
 	"errors occurred while initializing",
 	"failed to execute script statements at top-level scope",
 	"aborting after errors",
 }
 
-// TellingLine returns the line of what a process printed that says best why it
-// ended, or nothing: the last error that does not merely speak of others, else
-// the last error, else the last line that is no warning, else the last line.
-// Errors count before results.
+// TellingLine returns the printed line that says best why the process ended, or
+// nothing if the process printed nothing. That is the last error that is not one of
+// general, else the last error, else the last line that is no warning, else the
+// last line. Stderr counts as printed after Stdout.
 func (o NodeOutputs) TellingLine() string {
 	best, rank := "", 0
 	for _, text := range []string{o.Stdout, o.Stderr} {
@@ -44,6 +45,7 @@ func (o NodeOutputs) TellingLine() string {
 	return best
 }
 
+// tellingRank returns how well a line says why the process ended. Greater is better.
 func tellingRank(line string) int {
 	kind := ""
 	if m := reported.FindStringSubmatch(line); m != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// The texts are Zeek's, as its Reporter puts them together, and those of what
-// ends a process before Zeek can say anything.
+// The texts are those of Zeek's Reporter, and those of libraries that end a process
+// before Zeek can print anything.
 func TestTellingLineIsTheLastErrorThatIsNotTheGeneralOne(t *testing.T) {
 	const general = "fatal error: errors occurred while initializing\n"
 	for name, tt := range map[string]struct{ stdout, stderr, want string }{

@@ -6,18 +6,19 @@ import (
 	"strconv"
 )
 
-// InstanceName names an instance, which is a host with an agent, and that agent.
+// InstanceName names an instance, which is a host with an agent. The agent has the
+// same name.
 type InstanceName string
 
 // NodeName names a cluster node.
 type NodeName string
 
-// PeerID identifies the other end of a connection for as long as it lasts: for a
-// Broker peer its endpoint ID as text, for a WebSocket client the ID that its
-// ack named.
+// PeerID identifies the other end of a connection while the connection lasts. For a
+// Broker peer it is the endpoint ID as text. For a WebSocket client it is the ID in
+// the acknowledgement of its handshake.
 type PeerID string
 
-// ReqID identifies a request at its receiver; any string.
+// ReqID identifies a request at its receiver. It may be any string.
 type ReqID string
 
 // NewReqID returns a request ID of 18 letters and digits, drawn from rng.
@@ -47,7 +48,7 @@ type Port struct {
 	Proto  Proto
 }
 
-// NoPort is what stands for "does not listen" where a port is mandatory.
+// NoPort is the value of a mandatory port field for a node that does not listen.
 var NoPort = Port{Proto: UnknownProto}
 
 // TCPPort returns the TCP port with this number.
@@ -57,8 +58,7 @@ func TCPPort(number uint16) Port { return Port{number, TCP} }
 // "0/unknown".
 func (p Port) String() string { return strconv.Itoa(int(p.Number)) + "/" + string(p.Proto) }
 
-// Role is what a process is within the Management framework
-// (Management::Role).
+// Role is the role of a process in the Management framework (Management::Role).
 type Role string
 
 // The management roles.
@@ -72,20 +72,17 @@ const (
 // State is the state of a node (Management::State).
 type State string
 
-// The states. Pending is a node that was started and has not said hello;
-// Stopped one that was asked to end; Crashed one that ended by itself and will
-// be started again; Failed one that is given up, or whose start failed; Unknown
-// one of which nobody can tell, because its agent or its own peering is lost.
+// The states of a node.
 const (
-	Pending State = "PENDING"
-	Running State = "RUNNING"
-	Stopped State = "STOPPED"
-	Failed  State = "FAILED"
-	Crashed State = "CRASHED"
-	Unknown State = "UNKNOWN"
+	Pending State = "PENDING" // it was started and has not said hello
+	Running State = "RUNNING" // it has said hello
+	Stopped State = "STOPPED" // it was asked to end
+	Failed  State = "FAILED"  // its start failed, or its agent no longer restarts it
+	Crashed State = "CRASHED" // it ended by itself, and its agent will start it again
+	Unknown State = "UNKNOWN" // the connection to it, or to its agent, is lost
 )
 
-// ClusterRole is what a node is within the Zeek cluster
+// ClusterRole is the role of a node in the Zeek cluster
 // (Supervisor::ClusterRole).
 type ClusterRole string
 
@@ -104,7 +101,7 @@ type Option struct{ Name, Value string }
 // Instance is a host with an agent.
 type Instance struct {
 	Name InstanceName
-	// Host is the agent's address; UnknownHost where it is not known.
+	// Host is the agent's address, or UnknownHost.
 	Host netip.Addr
 	// ListenPort is set only if the controller connects to the agent.
 	ListenPort *Port
@@ -118,7 +115,7 @@ type Node struct {
 	Name     NodeName
 	Instance InstanceName
 	Role     ClusterRole
-	// State is Running in what clients send, and ignored.
+	// State is ignored. Clients send Running.
 	State State
 	// Port is where the node listens for its cluster peers; nil is unset.
 	Port *Port
@@ -126,7 +123,7 @@ type Node struct {
 	Scripts []string
 	// Options is a set; nil is unset.
 	Options []Option
-	// Interface is what the node captures on; nil is unset.
+	// Interface is the network interface from which the node captures; nil is unset.
 	Interface *string
 	// CPUAffinity is the core to which the node is bound; nil is unset.
 	CPUAffinity *int64
@@ -166,8 +163,8 @@ type Result struct {
 }
 
 // Data is what a Result carries: Text, Instances, NodeStatuses, Configuration,
-// NodeOutputs, or BadData. Which of them is proper follows from the message
-// (spec management-api 2.5).
+// NodeOutputs, or BadData. The message decides which type is proper (spec
+// management-api 2.5).
 type Data interface{ isData() }
 
 // Text is a configuration's ID, or the JSON text of a dispatch's result.
@@ -179,13 +176,13 @@ type Instances []Instance
 // NodeStatuses is the data of a get-nodes result.
 type NodeStatuses []NodeStatus
 
-// NodeOutputs is what a node printed, lines joined by newlines, without a
-// trailing one.
+// NodeOutputs is what a node printed. Newlines join the lines; no newline follows
+// the last line.
 type NodeOutputs struct{ Stdout, Stderr string }
 
-// BadData stands for data that is not of the type which its message requires,
-// so that a receiver can turn it into a failure (spec management-api 7, G-P7).
-// It cannot be sent.
+// BadData stands for received data of another type than the message requires. The
+// receiver turns it into a failure (spec management-api 7, G-P7). It cannot be
+// sent.
 type BadData struct{ Reason string }
 
 func (Text) isData()          {}

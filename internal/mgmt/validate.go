@@ -7,15 +7,16 @@ import (
 	"strings"
 )
 
-// Check returns what makes c unfit to be staged, in the words and the order of
-// Zeek's controller (spec management-api 6.6), and what is merely doubtful.
-// Both are sorted bytewise; all checks always run, unless c is larger than the
-// rules allow.
+// Check returns the mistakes for which a controller refuses to stage c, with the
+// texts and in the order of Zeek's controller (spec management-api 6.6), and
+// warnings of what is merely doubtful. Both are sorted bytewise. All checks run,
+// unless c is larger than the rules allow.
 //
-// Beyond Zeek's checks it refuses what cannot run: odd names, nodes without a
-// role, ports that are none or are taken, reserved environment variables, a
-// second manager (7.3, G-C15). A configuration may be empty, lack a manager,
-// and have instances without nodes. That ports suffice is AssignPorts' to say.
+// Zeek's controller accepts some configurations that cannot run. Check refuses
+// them: names that cannot be names of files, nodes without a role, impossible or
+// occupied ports, reserved environment variables, a second manager (7.3, G-C15). A
+// configuration may be empty, lack a manager, and have instances without nodes.
+// Check does not say whether there are enough ports: AssignPorts does.
 func (c Configuration) Check(rules Rules) (errs, warnings []string) {
 	if errs := c.checkSize(rules); len(errs) > 0 {
 		return errs, nil
@@ -48,13 +49,13 @@ func (c Configuration) checkSize(rules Rules) []string {
 	return errs
 }
 
-// checker collects what is wrong with one configuration. Its nodes and
-// instances are in the order of their names.
+// checker collects the mistakes and doubts in one configuration. Its nodes and
+// instances are sorted by name.
 type checker struct {
 	rules     Rules
 	instances []Instance
 	nodes     []Node
-	// declared counts the instances and named the nodes of each name.
+	// declared counts the instances of each name, and named the nodes.
 	declared map[InstanceName]int
 	named    map[NodeName]int
 	places   places
@@ -115,8 +116,8 @@ func (k *checker) declaredInstances() {
 	}
 }
 
-// presentPorts asks for the ports that nobody will assign. Missing metrics
-// ports are fine.
+// presentPorts refuses missing Broker ports if the controller does not assign them.
+// Metrics ports may be missing.
 func (k *checker) presentPorts() {
 	if k.rules.AssignBroker {
 		return
@@ -132,9 +133,9 @@ func (k *checker) presentPorts() {
 	}
 }
 
-// properRoles refuses nodes that are nothing in particular, which Zeek's own
-// layout conversion gets wrong (spec management-api 7.5, G-S6), and a second
-// manager.
+// properRoles refuses nodes without a role in the cluster, and a second manager.
+// Zeek converts the layout wrongly if a node has no role (spec management-api 7.5,
+// G-S6).
 func (k *checker) properRoles() {
 	var managers []string
 	for _, n := range k.nodes {

@@ -6,14 +6,15 @@ import (
 	"strings"
 )
 
-// maxNamed bounds the nodes that one doubt names.
+// maxNamed is the greatest number of nodes that one doubt names.
 const maxNamed = 5
 
-// CaptureDoubts returns what is doubtful about which nodes capture what: workers
-// without an interface, others with one, and workers that all capture the same
-// packets. Zeek takes each of them, and a test, a replay or a second analysis
-// means it; most of the time it is a slip. Check does not tell of them, for it is
-// whoever stages that can.
+// CaptureDoubts returns texts about likely mistakes in what nodes capture: workers
+// without an interface, other nodes with an interface, and several workers that
+// capture the same packets. Zeek accepts all of them, and a test, a replay or a
+// second analysis needs them. Check does not warn of them, because a controller can
+// only log its warnings. The command that stages a configuration shows these texts
+// to its user.
 func (c Configuration) CaptureDoubts() []string {
 	type source struct {
 		instance InstanceName
@@ -51,15 +52,15 @@ func (c Configuration) CaptureDoubts() []string {
 	return doubts
 }
 
-// sharesPackets tells whether processes that capture from this interface may
-// divide its packets among them: that is for a packet source other than libpcap
-// to say, which stands before "::", and for nothing else.
+// sharesPackets reports whether several processes that capture from this interface
+// may share its packets. Only a packet source other than libpcap can do that. The
+// name of the packet source stands before "::".
 func sharesPackets(iface string) bool {
 	source, _, has := strings.Cut(iface, "::")
 	return has && source != "pcap"
 }
 
-// someNames names the first few of names, sorted.
+// someNames returns a text with the first maxNamed names, sorted.
 func someNames(kind string, names []string) string {
 	slices.Sort(names)
 	var quoted []string

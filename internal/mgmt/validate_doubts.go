@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// doubts warns of what Zeek accepts, and what may be meant.
+// doubts warns of likely mistakes that Zeek accepts.
 func (k *checker) doubts() {
 	k.prefixes()
 	k.hosts()
@@ -15,9 +15,9 @@ func (k *checker) doubts() {
 	}
 }
 
-// prefixes warns of one instance for each that has a longer namesake: topics
-// match by prefix, so that a Zeek agent also acts on what is meant for the other
-// (spec management-api 7.1, G-P1).
+// prefixes warns of an instance whose name begins the name of another instance.
+// Topics match by prefix. So Zeek's agent of the shorter name also acts on messages
+// for the longer name (spec management-api 7.1, G-P1).
 func (k *checker) prefixes() {
 	for i := 1; i < len(k.instances); i++ {
 		short, long := string(k.instances[i-1].Name), string(k.instances[i].Name)
@@ -27,8 +27,8 @@ func (k *checker) prefixes() {
 	}
 }
 
-// hosts warns of hosts that others cannot reach (spec management-api 7.3,
-// G-C17).
+// hosts warns of hosts that the controller or other instances cannot reach (spec
+// management-api 7.3, G-C17).
 func (k *checker) hosts() {
 	remote := slices.ContainsFunc(k.instances, func(in Instance) bool {
 		return KnownHost(in.Host) && !in.Host.IsLoopback()

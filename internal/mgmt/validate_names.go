@@ -16,15 +16,15 @@ import (
 // instance. Names of nodes are names of directories.
 const MaxNameLen = 128
 
-// maxFileName is what a name may need, in bytes, where it becomes part of a file's
-// name. There it is escaped, and a launch's number and endings follow; a file's
-// name can have 255.
+// maxFileName is the length, in bytes, of the longest name after url.PathEscape.
+// Names of files contain the escaped name, a launch's number, and endings. The
+// whole name of a file can have 255 bytes.
 const maxFileName = 200
 
-// CheckName returns an error unless name can be that of a node or an instance:
-// valid UTF-8 without white space, control characters and slashes, that does
-// not start with a dot or a dash. Such a name is safe as the name of a directory
-// and as an argument of a command (spec management-api 7.2, G-A24).
+// CheckName returns an error unless name can be the name of a node or an instance.
+// A name is valid UTF-8, has no white space, control characters or slashes, and does
+// not start with a dot or a dash. Such a name is safe as the name of a directory and
+// as an argument of a command (spec management-api 7.2, G-A24).
 func CheckName(name string) error {
 	switch {
 	case name == "":
@@ -48,10 +48,11 @@ func CheckName(name string) error {
 	return nil
 }
 
-// daemonsNames refuses nodes that are called as the controller or an agent, whose
-// directories would be theirs. Some file systems know no case of letters.
+// daemonsNames refuses nodes with the name of the controller or of an agent: they
+// would run in its directory. Names that differ in the case of letters count as the
+// same, because some file systems ignore case.
 func (k *checker) daemonsNames() {
-	agents := map[string][]InstanceName{} // by what they have in common with names that differ in case alone
+	agents := map[string][]InstanceName{} // by folded name
 	for _, in := range slices.Sorted(maps.Keys(k.declared)) {
 		agents[folded(string(in))] = append(agents[folded(string(in))], in)
 	}
@@ -61,14 +62,15 @@ func (k *checker) daemonsNames() {
 			continue
 		}
 		for _, in := range agents[folded(string(name))] {
-			if string(name) != string(in) { // the same is said elsewhere
+			if string(name) != string(in) { // duplicateNames refuses equal names
 				k.refuse("node '%s' has the name of the agent '%s', whose directory it would run in; name it otherwise", printable(string(name)), printable(string(in)))
 			}
 		}
 	}
 }
 
-// folded returns what all names have in common that are strings.EqualFold.
+// folded returns the same text for all names that are equal under
+// strings.EqualFold.
 func folded(name string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
@@ -92,15 +94,15 @@ func (k *checker) properNames() {
 	}
 }
 
-// printable returns text for a message of one line: shortened to a name's
-// length, with what does not print escaped.
+// printable returns text in a form for a message of one line: cut to MaxNameLen
+// bytes, and with characters that do not print escaped.
 func printable(text string) string {
 	quoted := strconv.Quote(text[:min(len(text), MaxNameLen)])
 	return quoted[1 : len(quoted)-1]
 }
 
-// ReservedEnv reports whether an environment variable is set by whoever starts
-// nodes, and so not for configurations to set (spec management-api 7.2, G-A20).
+// ReservedEnv reports whether the program that starts nodes sets this environment
+// variable. A configuration must not set it (spec management-api 7.2, G-A20).
 func ReservedEnv(name string) bool {
 	switch name {
 	case "CLUSTER_NODE", "ZEEK_MANAGEMENT_NODE", "ZEEKPATH":
@@ -109,8 +111,8 @@ func ReservedEnv(name string) bool {
 	return strings.HasPrefix(name, "ZEEKFLEET_") && name != CPUsEnv
 }
 
-// impossibleEnv returns why a variable cannot be set, and nothing if it can. What
-// is called "A=B" would set another one, A.
+// impossibleEnv returns why a variable cannot be set, and nothing if it can. A
+// variable with the name "A=B" would set the variable A.
 func impossibleEnv(name, value string) string {
 	switch {
 	case name == "" || strings.ContainsAny(name, "=\x00"):
@@ -138,8 +140,8 @@ func (k *checker) environment() {
 	}
 }
 
-// text refuses what no client can have meant, and what would not survive being
-// stored: Zeek's strings are bytes, our documents are UTF-8.
+// text refuses text that is not valid UTF-8. Zeek's strings are bytes, but the store
+// keeps UTF-8 and would change other bytes.
 func (k *checker) text() {
 	for _, n := range k.nodes {
 		all := slices.Concat(n.Scripts, slices.Collect(maps.Keys(n.Env)), slices.Collect(maps.Values(n.Env)))

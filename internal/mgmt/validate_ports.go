@@ -8,7 +8,7 @@ type portAt struct {
 	port  Port
 }
 
-// ports refuses ports that are none, and ports that are used twice.
+// ports refuses ports that are no TCP ports, and ports that are used twice.
 func (k *checker) ports() {
 	k.possiblePorts()
 	agents := k.agentPorts()
@@ -41,8 +41,8 @@ func (k *checker) possiblePorts() {
 	}
 }
 
-// agentPorts returns who listens where, by place, and refuses agents that are
-// in each other's or the controller's way.
+// agentPorts returns the agents that listen on each port. It refuses an agent whose
+// port is also the port of another agent, or of the controller, on the same machine.
 func (k *checker) agentPorts() map[portAt][]InstanceName {
 	agents := make(map[portAt][]InstanceName)
 	add := func(at place, in Instance) {
@@ -83,8 +83,9 @@ func (k *checker) controllerPorts(at place) []controllerPort {
 	return k.rules.Controller.ports()
 }
 
-// brokerPort compares a node's port with those of agents and controller. Zeek
-// keeps nodes off the controller's Broker port wherever they are.
+// brokerPort refuses a node's Broker port that an agent or the controller uses on
+// the same machine. Zeek refuses the controller's Broker port on every machine, and
+// so does brokerPort.
 func (k *checker) brokerPort(n Node, agents map[portAt][]InstanceName) {
 	at := k.places.of(n.Instance)
 	for _, instance := range agents[portAt{at, *n.Port}] {

@@ -16,7 +16,7 @@ func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func tcp(number uint16) *mgmt.Port { return new(mgmt.TCPPort(number)) }
 
-// instance is an instance whose host is not known, and to which nobody connects.
+// instance is an instance without a known host and without a port.
 func instance(name mgmt.InstanceName, edits ...func(*mgmt.Instance)) mgmt.Instance {
 	in := mgmt.Instance{Name: name, Host: mgmt.UnknownHost}
 	for _, edit := range edits {
@@ -89,7 +89,7 @@ func manual() mgmt.Rules {
 	return rules
 }
 
-// zeeksMistakes are mistakes that a controller of Zeek finds, too.
+// zeeksMistakes are mistakes that Zeek's controller finds, too.
 var zeeksMistakes = map[string]struct {
 	c     mgmt.Configuration
 	rules mgmt.Rules
@@ -193,7 +193,7 @@ var (
 	small   = mgmt.Rules{AssignBroker: true, MaxInstances: 1, MaxNodes: 1}
 )
 
-// impossible are configurations that cannot run, and why.
+// impossible are configurations that cannot run, with the errors that say why.
 var impossible = map[string]struct {
 	c     mgmt.Configuration
 	rules mgmt.Rules
