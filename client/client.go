@@ -29,21 +29,22 @@ import (
 //   - the cause of the context's cancellation,
 //   - or an error of Dial, if the request had to connect again.
 //
-// After a timeout or a cancellation the connection is lost, too. A request that
-// finds the connection lost connects again. No request is sent twice.
+// After a timeout or a cancellation the connection is lost as well. If the
+// connection is lost, the next request connects again. The client sends no request
+// twice.
 type Client struct {
 	cfg  Config
 	conn *websocket.Client
-	lost bool // conn is not to be used again
-	// progress is told what the deployment under way waits for; nil: nobody is.
+	lost bool // conn must not be used again
+	// progress is Deployment.OnProgress while DeployStaged runs. It may be nil.
 	progress func(text string)
 }
 
-// Endpoint returns the ID under which the controller knows this client, which
-// is another one for each connection.
+// Endpoint returns the controller's ID for this client. Each connection has another
+// ID.
 func (c *Client) Endpoint() string { return c.conn.Endpoint() }
 
-// Version returns what the controller calls its version.
+// Version returns the version that the controller has announced.
 func (c *Client) Version() string { return c.conn.Version() }
 
 // Close says goodbye to the controller and ends the connection. It waits a
@@ -51,42 +52,44 @@ func (c *Client) Version() string { return c.conn.Version() }
 func (c *Client) Close() error { return own(c.conn.Close()) }
 
 // Stage uploads a configuration for a later Deploy. If the configuration has no
-// mistake, there is one result, which carries the configuration's ID as Text.
-// Otherwise there is a failure for each mistake.
+// mistake, Stage returns one result with the configuration's ID as Text. Otherwise
+// it returns a failure for each mistake.
 func (c *Client) Stage(ctx context.Context, config Configuration) ([]Result, error) {
 	return c.transact(ctx, mgmt.StageConfigurationRequest{ReqID: newReqID(), Config: config.mgmt()})
 }
 
-// Deploy makes the staged configuration run. There is a result for each node. That
-// of a node that did not start carries NodeOutputs. One more result, of the
-// controller itself, carries the configuration's ID as Text.
+// Deploy deploys the staged configuration. It returns a result for each node. The
+// result of a node that did not start carries NodeOutputs. One more result is the
+// controller's own and carries the configuration's ID as Text.
 func (c *Client) Deploy(ctx context.Context) ([]Result, error) {
 	return c.transact(ctx, mgmt.DeployRequest{ReqID: newReqID()})
 }
 
-// Deployment says how DeployStaged is to deploy. With its zero value DeployStaged
-// does the same as Deploy.
+// Deployment says how DeployStaged deploys. With the zero value, DeployStaged does
+// the same as Deploy.
 type Deployment struct {
-	// ID is the ID of the configuration that the caller has staged. If somebody has
-	// staged another one since, nothing is deployed. Empty deploys what is staged,
-	// whoever staged it.
+	// ID is the ID of the configuration that the caller has staged. If another
+	// configuration has been staged since, DeployStaged deploys nothing. If ID is
+	// empty, it deploys the staged configuration, whatever its ID is.
 	ID string
 	// Partial deploys to the instances that are connected. Other instances get
 	// their nodes when they connect.
 	Partial bool
-	// OnProgress, if not nil, is told what the deployment waits for.
+	// OnProgress, if not nil, is called with a text that says what the deployment
+	// waits for.
 	OnProgress func(text string)
 }
 
 // ErrNotPartial says that the controller cannot deploy to a part of the instances.
-// Zeek's cannot.
+// Zeek's controller cannot.
 var ErrNotPartial = errors.New("this controller knows no partial deployments")
 
 // DeployStaged is Deploy with conditions. Zeek's controller knows no conditions:
 //
-//   - It deploys what is staged. If that has another ID than d.ID, a failure is
-//     added to the results.
-//   - With d.Partial it is not asked at all, and the error is ErrNotPartial.
+//   - Zeek's controller deploys the staged configuration, whatever its ID is. If its
+//     ID is not d.ID, DeployStaged adds a failure to the results.
+//   - If d.Partial is set, DeployStaged sends no request to Zeek's controller, and
+//     returns ErrNotPartial.
 func (c *Client) DeployStaged(ctx context.Context, d Deployment) ([]Result, error) {
 	if err := c.renewWithin(ctx); err != nil {
 		return nil, err
@@ -117,9 +120,9 @@ func (c *Client) deployOn(ctx context.Context, d Deployment) ([]Result, error) {
 	})
 }
 
-// ConfigurationID finds in the results of Stage, Deploy or DeployStaged the ID of
-// the configuration that is staged or deployed now. It returns false if nothing
-// was staged or deployed.
+// ConfigurationID takes the results of Stage, Deploy or DeployStaged, and returns
+// the ID of the configuration that was staged or deployed. It returns false if none
+// was.
 func ConfigurationID(results []Result) (id string, ok bool) {
 	for _, r := range results {
 		if text, isText := r.Data.(Text); isText && r.Success && r.Instance == "" && r.Node == "" {
@@ -135,7 +138,7 @@ func (c *Client) GetConfiguration(ctx context.Context, deployed bool) (Result, e
 	return first(c.transact(ctx, mgmt.GetConfigurationRequest{ReqID: newReqID(), Deployed: deployed}))
 }
 
-// GetInstances returns a result with the Instances whose agents are connected.
+// GetInstances returns a result with Instances: those whose agents are connected.
 func (c *Client) GetInstances(ctx context.Context) (Result, error) {
 	return first(c.transact(ctx, mgmt.GetInstancesRequest{ReqID: newReqID()}))
 }
@@ -146,19 +149,20 @@ func (c *Client) GetNodes(ctx context.Context) ([]Result, error) {
 }
 
 // GetIDValue asks nodes for the value of a global identifier. Without nodes it asks
-// all. The result of each node carries the value as Text, which is JSON.
+// all nodes. It returns a result for each node. The value is JSON, as Text.
 func (c *Client) GetIDValue(ctx context.Context, identifier string, nodes ...NodeName) ([]Result, error) {
 	return c.transact(ctx, mgmt.GetIDValueRequest{ReqID: newReqID(), ID: identifier, Nodes: nodeNames(nodes)})
 }
 
-// Restart restarts nodes. Without nodes it restarts all. There is a result for each
-// node.
+// Restart restarts nodes. Without nodes it restarts all nodes. It returns a result
+// for each node.
 func (c *Client) Restart(ctx context.Context, nodes ...NodeName) ([]Result, error) {
 	return c.transact(ctx, mgmt.RestartRequest{ReqID: newReqID(), Nodes: nodeNames(nodes)})
 }
 
-// TestTimeout makes a request that the controller answers only by letting it
-// expire, after some 10 seconds, or, without state, not at all.
+// TestTimeout makes a request that times out at the controller. With state, the
+// controller answers with a failure after about 10 seconds. Without state, it never
+// answers.
 func (c *Client) TestTimeout(ctx context.Context, withState bool) (Result, error) {
 	return first(c.transact(ctx, mgmt.TestTimeoutRequest{ReqID: newReqID(), WithState: withState}))
 }
@@ -173,9 +177,8 @@ func first(results []Result, err error) (Result, error) {
 	return results[0], nil
 }
 
-// transact sends req, waits for the response that answers it, and returns the
-// response's results. It passes over all other messages: all clients share the
-// topic.
+// transact sends req, waits for its response, and returns the response's results. It
+// skips all other messages: all clients share the topic.
 func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, error) {
 	request, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
@@ -197,7 +200,7 @@ func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, erro
 			return nil, c.fail(ctx, err)
 		}
 		if why := notAnswer(v, answer, req.RequestID()); why != nil {
-			if !c.tell(v, req.RequestID()) {
+			if !c.reportProgress(v, req.RequestID()) {
 				c.cfg.OnSkip(why)
 			}
 			continue
@@ -210,8 +213,9 @@ func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, erro
 	}
 }
 
-// tell reports whether v says what request id waits for, and passes it on.
-func (c *Client) tell(v zval.Value, id mgmt.ReqID) bool {
+// reportProgress calls c.progress if v is a DeployProgress for request id. It
+// returns false if v is not, or if c.progress is nil.
+func (c *Client) reportProgress(v zval.Value, id mgmt.ReqID) bool {
 	if c.progress == nil || notAnswer(v, codec.Name(mgmt.DeployProgress{}), id) != nil {
 		return false
 	}
@@ -231,7 +235,7 @@ func (c *Client) renewWithin(ctx context.Context) error {
 	return c.renew(ctx)
 }
 
-// renew connects anew where the connection is lost.
+// renew connects again if the connection is lost.
 func (c *Client) renew(ctx context.Context) error {
 	if !c.lost && !c.conn.Lost() {
 		return nil
@@ -246,7 +250,8 @@ func (c *Client) renew(ctx context.Context) error {
 	return nil
 }
 
-// notAnswer says why v is not the event called name that answers request id.
+// notAnswer returns why v is not the event called name for request id. It returns
+// nil if v is that event.
 func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
 	e, err := wire.ParseEvent(v)
 	if err != nil {
@@ -261,16 +266,16 @@ func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
 	return nil
 }
 
-// fail notes what err says about the connection. It returns err, with the
-// deadline of a request as *TimeoutError; what ended the caller's ctx otherwise
-// is returned as it is.
+// fail marks the connection as lost unless err is a *ServerError. It returns the
+// error for the caller: a *TimeoutError if the deadline of the request has passed,
+// the cause if the caller has canceled ctx, and else err.
 func (c *Client) fail(ctx context.Context, err error) error {
 	err = own(err)
 	if _, ok := errors.AsType[*ServerError](err); !ok {
 		c.lost = true
 		if _, ok := errors.AsType[*ServerClosed](err); ok && ctx.Err() != nil {
-			// A request that is cut off as it is sent ends the connection, of which
-			// the reader may hear first.
+			// The end of ctx has interrupted the sending, which ends the connection.
+			// The reader may see that end first.
 			err = fmt.Errorf("receive from server: %w", context.Cause(ctx))
 		}
 	}

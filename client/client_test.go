@@ -28,8 +28,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// controller is a fake one: respond gets each request, in order, and publishes
-// what it likes.
+// controller is a fake controller. It calls respond for each request, in order, and
+// respond publishes the answers.
 type controller struct {
 	address string
 	bus     *bus.Endpoint
@@ -58,7 +58,7 @@ func start(t *testing.T, respond func(*controller, mgmt.Message)) *controller {
 	return startWith(t, bus.WebSocketConfig{}, respond)
 }
 
-// startAs is start of a controller that says this of itself.
+// startAs is start for a controller with these announcements.
 func startAs(t *testing.T, announce string, respond func(*controller, mgmt.Message)) *controller {
 	t.Helper()
 	return startWith(t, bus.WebSocketConfig{Announce: announce}, respond)
@@ -133,8 +133,8 @@ func dial(t *testing.T, cfg client.Config) *client.Client {
 	return c
 }
 
-// echo answers every request with a result that has the data of the answer's type,
-// where this is text the ID of the request.
+// echo answers every request with a result that has data of the proper type. If the
+// type is text, the text is the ID of the request.
 func echo(c *controller, msg mgmt.Message) {
 	req := msg.(mgmt.Request)
 	result := mgmt.Result{ReqID: "leg", Success: true, Data: mgmt.Text(req.RequestID())}
@@ -321,7 +321,7 @@ func TestALostConnectionCostsAtMostOneRequest(t *testing.T) {
 		_, lost := ev.(bus.PeerLost)
 		return lost
 	})
-	// The client may have noticed by now, or not.
+	// By now the client may have noticed the loss, or may not.
 	if _, err := c.GetNodes(t.Context()); err != nil {
 		if _, err := c.GetNodes(t.Context()); err != nil {
 			t.Errorf("GetNodes after that: %v", err)

@@ -13,19 +13,20 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
-// DefaultAddress is where a controller listens for clients by default.
+// DefaultAddress is the host:port on which a controller listens for clients by
+// default.
 const DefaultAddress = "127.0.0.1:2149"
 
 // DefaultTopic is the topic of the controller's API (spec management-api 1.3).
 const DefaultTopic = "zeek/management/controller"
 
-// Config says how to reach a controller. Its zero value works for one on this
+// Config says how to reach a controller. The zero value is for a controller on this
 // host with default settings.
 type Config struct {
 	// Address is the host:port of the controller's WebSocket. Empty means
 	// DefaultAddress.
 	Address string
-	// TLS encrypts the connection, and says how. Nil means plain text.
+	// TLS is the TLS configuration of the connection. Nil means plain text.
 	TLS *tls.Config
 	// AppName tells the controller which program connects. It consists of letters,
 	// digits and -/_.=:*@. Empty means "zeekfleet-client".
@@ -36,22 +37,22 @@ type Config struct {
 	// connection is refused, if the attempt takes longer than RetryDelay, or if the
 	// controller has too many clients. Zero means 10.
 	Attempts int
-	// RetryDelay is the pause between two attempts, and the limit of each. Zero
-	// means 1 second.
+	// RetryDelay is the pause between two attempts, and the time limit of each
+	// attempt. Zero means 1 second.
 	RetryDelay time.Duration
-	// RequestTimeout bounds each request, besides the request's own context.
-	// Zero means 20 seconds, more than controllers give themselves by default:
-	// Zeek's 10 seconds, ours up to 18.
+	// RequestTimeout bounds each request, besides the request's own context. Zero
+	// means 20 seconds. That is longer than controllers take by default: Zeek's
+	// controller takes up to 10 seconds, ours up to 18.
 	RequestTimeout time.Duration
-	// OnRetry, if not nil, is called before each pause between two attempts, with
-	// the number of the attempt that failed, from 1, and why it failed.
+	// OnRetry, if not nil, is called before each pause between two attempts. attempt
+	// is the number of the failed attempt, from 1, and err says why it failed.
 	OnRetry func(attempt int, err error)
-	// OnSkip, if not nil, is called for each message that is not the answer to the
-	// request that waits, and says why it is not.
+	// OnSkip, if not nil, is called for each message that does not answer the open
+	// request. why says how it differs from the answer.
 	OnSkip func(why error)
 }
 
-// withDefaults checks c and fills in what is zero.
+// withDefaults checks c and sets the defaults of fields that are zero.
 func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Attempts < 0:
@@ -87,12 +88,15 @@ func (c Config) url() string {
 }
 
 // Dial connects to a controller's WebSocket and subscribes to the topic of its API.
-// It makes several attempts, as cfg says, until ctx ends. The caller closes the
+// It makes up to cfg.Attempts attempts until ctx ends. The caller must close the
 // Client.
 //
-// The error is a *TimeoutError if no attempt succeeded or the deadline of ctx came.
-// It is a *DialError if another attempt would be in vain, the cause of ctx if ctx
-// ended otherwise, and another error if cfg is wrong.
+// The error is
+//
+//   - a *TimeoutError if no attempt succeeded, or the deadline of ctx has passed,
+//   - a *DialError if another attempt would fail in the same way,
+//   - the cause of ctx if ctx was canceled,
+//   - another error if cfg is wrong.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -105,12 +109,12 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	return &Client{cfg: cfg, conn: conn}, nil
 }
 
-// connect tries until it has a connection, as cfg says.
+// connect makes up to cfg.Attempts attempts to connect.
 func connect(ctx context.Context, cfg Config) (*websocket.Client, error) {
 	for attempt := 1; ; attempt++ {
 		conn, err := dialOnce(ctx, cfg)
 		if err == nil {
-			conn.Skip() // nothing that comes before a request answers it
+			conn.Skip() // no message that comes before a request answers it
 			return conn, nil
 		}
 		failed, ok := errors.AsType[*DialError](err)
@@ -139,8 +143,8 @@ func dialOnce(ctx context.Context, cfg Config) (*websocket.Client, error) {
 	return conn, own(err)
 }
 
-// deadline returns err, or a *TimeoutError if ctx's deadline is what ended the
-// attempts. failed is the last attempt's, and may be nil.
+// deadline returns err, or a *TimeoutError if the deadline of ctx has passed. failed
+// is the error of the last attempt, and may be nil.
 func deadline(ctx context.Context, cfg Config, failed *DialError, err error) error {
 	if failed == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return err

@@ -17,11 +17,11 @@ const (
 	DialInvalid  DialFailure = "invalid request"    // the address or the config is wrong; nothing was tried
 	DialName     DialFailure = "name resolution"    // the host has no address
 	DialRefused  DialFailure = "connection refused" // nobody listens there
-	DialSocket   DialFailure = "socket"             // any other trouble of the connection
-	DialTLS      DialFailure = "tls"                // the handshake failed, or one side alone speaks TLS
+	DialSocket   DialFailure = "socket"             // another error of the network connection
+	DialTLS      DialFailure = "tls"                // the handshake failed, or only one side speaks TLS
 	DialRejected DialFailure = "http rejection"     // the server answered with the HTTP status in DialError.Status
 	DialProtocol DialFailure = "protocol"           // it is not a WebSocket server
-	DialNoAck    DialFailure = "no ack"             // it is not a controller: it began with what is in DialError.Raw
+	DialNoAck    DialFailure = "no ack"             // it is not a controller: its first message is in DialError.Raw
 	DialTimeout  DialFailure = "timeout"            // the deadline of the context came first
 	DialCanceled DialFailure = "canceled"           // the context ended otherwise
 )
@@ -42,7 +42,7 @@ type DialError struct {
 	Failure DialFailure
 	Status  int    // the HTTP status, if Failure is DialRejected
 	Raw     string // what the server sent, if Failure is DialNoAck
-	Err     error  // the cause; a *ServerError or a *ServerClosed if the server told it
+	Err     error  // the cause: a *ServerError or a *ServerClosed if the server sent one
 }
 
 // Error names the URL and the cause. It says what to change where that is known.
@@ -76,15 +76,16 @@ func (e *ServerClosed) Error() string {
 // TimeoutError means that the controller did not answer in time. It is a
 // context.DeadlineExceeded.
 type TimeoutError struct {
-	// Address is the controller's.
+	// Address is the address of the controller.
 	Address string
-	// Stage of connecting, "connect()" or "handshake"; empty for a request.
+	// Stage is the stage of connecting, "connect()" or "handshake". It is empty for a
+	// request.
 	Stage string
 	// Err is why the last attempt to connect failed; nil for a request.
 	Err error
 }
 
-// Error says so in zeek-client's words.
+// Error returns the text of zeek-client for this error.
 func (e *TimeoutError) Error() string {
 	var b strings.Builder
 	b.WriteString("websocket connection to " + e.Address + " timed out")
@@ -100,8 +101,8 @@ func (e *TimeoutError) Is(target error) bool { return target == context.Deadline
 // Unwrap returns Err.
 func (e *TimeoutError) Unwrap() error { return e.Err }
 
-// own returns err with the errors of this package in place of those of the
-// WebSocket. Its text stays the same.
+// own returns err with the errors of this package in place of those of package
+// websocket. The text stays the same.
 func own(err error) error {
 	if failed, ok := errors.AsType[*websocket.DialError](err); ok {
 		return &DialError{
@@ -122,7 +123,7 @@ func own(err error) error {
 	return err
 }
 
-// withText is an error with a text that says what was being done.
+// withText is cause with a longer text, which also says what was being done.
 type withText struct {
 	text  string
 	cause error

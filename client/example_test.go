@@ -64,7 +64,7 @@ func ExampleClient_Stage() {
 	}
 }
 
-// Say what a person can do if there is no connection.
+// Tell the user what to do if there is no connection.
 func ExampleDialError() {
 	_, err := client.Dial(context.Background(), client.Config{Address: "not an address"})
 	failed, ok := errors.AsType[*client.DialError](err)

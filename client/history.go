@@ -21,7 +21,7 @@ type DeployedRevision struct {
 	// Who names the user who deployed it: an account of the controller's host, the
 	// name of a certificate, or an address.
 	Who string
-	// ID is the ID of the configuration. Instances and Nodes say how many it has.
+	// ID is the ID of the configuration. Instances and Nodes are their numbers in it.
 	ID               string
 	Instances, Nodes int
 }
@@ -30,8 +30,8 @@ type DeployedRevision struct {
 // not.
 var ErrNoHistory = errors.New("this controller keeps no history of deployments")
 
-// GetHistory returns the deployed configuration and those that were deployed
-// before it, newest first. The list is empty if nothing was ever deployed.
+// GetHistory describes the deployed configuration and the configurations that were
+// deployed before it, newest first. The list is empty if nothing was ever deployed.
 func (c *Client) GetHistory(ctx context.Context) ([]DeployedRevision, error) {
 	if err := c.renewWithin(ctx); err != nil {
 		return nil, err

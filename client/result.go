@@ -3,14 +3,14 @@ package client
 // Result is one outcome of a request.
 type Result struct {
 	Success bool
-	// Instance and Node say of which instance and of which node this is the
-	// outcome. They are empty if it is that of the whole request.
+	// Instance and Node name the instance and the node that this outcome concerns.
+	// Both are empty if it concerns the whole request.
 	Instance InstanceName
 	Node     NodeName
-	// Data is what the request asked for, or nil. Each method of Client says which
-	// type it has.
+	// Data is the requested data, or nil. The methods of Client say which type it
+	// has.
 	Data Data
-	// Error says why it is not a success. In a success it is a remark.
+	// Error says why the request failed. If Success is true, Error is a remark.
 	Error string
 }
 
@@ -25,11 +25,11 @@ type Text string
 // agents that dial the controller.
 type Instances []Instance
 
-// NodeStatuses are the processes of one instance: its nodes, its agent, and a
-// controller that runs there.
+// NodeStatuses are the processes of one instance: its nodes, its agent, and the
+// controller if it runs there.
 type NodeStatuses []NodeStatus
 
-// NodeStatus is one process.
+// NodeStatus describes one process.
 type NodeStatus struct {
 	Node        NodeName
 	State       State
@@ -40,10 +40,10 @@ type NodeStatus struct {
 	MetricsPort *Port  // nil: it serves no metrics
 }
 
-// NodeOutputs are the last lines that a node printed which did not start.
+// NodeOutputs are the last lines that a node printed before its start failed.
 type NodeOutputs struct{ Stdout, Stderr string }
 
-// BadData stands for data of a type that the request does not have.
+// BadData stands for data of a type that does not belong to the request.
 type BadData struct{ Reason string }
 
 func (Text) isData()          {}

@@ -7,8 +7,8 @@ import (
 )
 
 // This file translates between the types of this package and those of the
-// protocol. They are kept apart so that the protocol can change without the
-// programs that use this package.
+// protocol. They are separate types, so that the protocol can change without a
+// change of the programs that use this package.
 
 func (c Configuration) mgmt() mgmt.Configuration {
 	return mgmt.Configuration{ID: c.ID, Instances: each(c.Instances, Instance.mgmt), Nodes: each(c.Nodes, Node.mgmt)}
@@ -118,7 +118,7 @@ func portOf(p *mgmt.Port) *Port {
 	return &Port{Number: p.Number, Proto: Proto(p.Proto)}
 }
 
-// each translates every element. Nil, which means unset, stays nil.
+// each translates every element. Nil stays nil: it means unset.
 func each[S ~[]A, A, B any](list S, translate func(A) B) []B {
 	if list == nil {
 		return nil

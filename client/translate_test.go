@@ -34,7 +34,7 @@ var everything = client.Configuration{
 
 var theSame = cmp.Options{cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()}
 
-// A configuration goes to the controller as it is, and comes back as it is.
+// A configuration reaches the controller unchanged, and comes back unchanged.
 func TestConfigurationsAreTranslatedInFull(t *testing.T) {
 	for _, whole := range []any{everything.Instances[0], everything.Nodes[1]} {
 		for i := range reflect.TypeOf(whole).NumField() {
@@ -152,7 +152,7 @@ func TestServerErrorIsOneOfThisPackage(t *testing.T) {
 	}
 }
 
-// A server closes the connection over which too long a message comes.
+// A server closes a connection over which it gets too long a message.
 func TestServerClosedIsOneOfThisPackage(t *testing.T) {
 	ctl := startWith(t, bus.WebSocketConfig{MaxMessage: 1 << 10}, func(*controller, mgmt.Message) {})
 	config := everything

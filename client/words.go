@@ -7,7 +7,7 @@ import (
 
 // Configuration is a cluster: its instances, and the nodes to run on them.
 type Configuration struct {
-	// ID tells this configuration from others. Any text will do.
+	// ID distinguishes this configuration from others. It may be any text.
 	ID        string
 	Instances []Instance // a set
 	Nodes     []Node     // a set
@@ -26,8 +26,8 @@ type Instance struct {
 	ListenPort *Port
 }
 
-// UnknownHost is the Host of an instance whose address is not known, such as one
-// whose agent dials the controller.
+// UnknownHost is the Host of an instance whose address is not known, for example
+// because its agent dials the controller.
 var UnknownHost = netip.IPv4Unspecified()
 
 // NodeName names a cluster node.
@@ -38,33 +38,35 @@ type Node struct {
 	Name     NodeName
 	Instance InstanceName // on which it runs
 	Role     ClusterRole
-	// State is Running in what is staged. Controllers ignore it.
+	// State is Running in a configuration for Stage. Controllers ignore it.
 	State State
-	// Port is where the node listens for other nodes. Nil has the controller
-	// choose.
+	// Port is where the node listens for other nodes. If it is nil, the controller
+	// chooses a port.
 	Port *Port
 	// Scripts are loaded by the node, in order.
 	Scripts []string
 	// Options is a set of script options.
 	Options []Option
-	// Interface is what the node captures on. Nil means nothing.
+	// Interface is the network interface from which the node captures. Nil means
+	// that it captures nothing.
 	Interface *string
-	// CPUAffinity is the CPU core to which the node is bound. Nil means none.
+	// CPUAffinity is the CPU core to which the node is bound. Nil means that the node
+	// may run on any core.
 	CPUAffinity *int64
 	// Env is added to the environment of the node.
 	Env map[string]string
-	// MetricsPort is where the node serves its metrics. Nil has the controller
-	// choose.
+	// MetricsPort is where the node serves its metrics. If it is nil, the controller
+	// chooses a port.
 	MetricsPort *Port
 }
 
 // Option is a script option of a node.
 type Option struct{ Name, Value string }
 
-// ClusterRole is what a node is within its cluster.
+// ClusterRole is the role of a process in its cluster.
 type ClusterRole string
 
-// The roles of nodes. ClusterNone is that of agents and controllers.
+// The roles of nodes. Agents and controllers have the role ClusterNone.
 const (
 	ClusterNone ClusterRole = "NONE"
 	Logger      ClusterRole = "LOGGER"
@@ -73,7 +75,7 @@ const (
 	Worker      ClusterRole = "WORKER"
 )
 
-// Role is what a process is within the Management framework.
+// Role is the role of a process in the Management framework.
 type Role string
 
 // The roles of processes.
@@ -89,12 +91,12 @@ type State string
 
 // The states of a node.
 const (
-	Pending State = "PENDING" // started, and not up yet
+	Pending State = "PENDING" // it was started, and does not run yet
 	Running State = "RUNNING"
-	Stopped State = "STOPPED" // asked to end, and ended
-	Failed  State = "FAILED"  // could not be started, or is given up
-	Crashed State = "CRASHED" // ended by itself, and will be started again
-	Unknown State = "UNKNOWN" // nobody can tell: the connection with it, or with its agent, is lost
+	Stopped State = "STOPPED" // it was asked to end, and has ended
+	Failed  State = "FAILED"  // its start failed, or its agent no longer restarts it
+	Crashed State = "CRASHED" // it ended by itself, and its agent will start it again
+	Unknown State = "UNKNOWN" // the connection to it, or to its agent, is lost
 )
 
 // Port is a port with its protocol.
@@ -114,7 +116,7 @@ const (
 	UnknownProto Proto = "unknown"
 )
 
-// TCPPort returns the TCP port of that number.
+// TCPPort returns the TCP port with this number.
 func TCPPort(number uint16) Port { return Port{number, TCP} }
 
 // String returns the port in Zeek's notation, such as "2150/tcp".
