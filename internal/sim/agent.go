@@ -10,22 +10,23 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// agentPart is an instance: its agent, as its shell has it, the agent's disk,
-// and the processes of its nodes.
+// agentPart is an instance: the agent, its disk, and the processes of its nodes. It
+// does what the agent's shell does.
 type agentPart struct {
 	w     *world
-	label string // how the dialogue calls it; its name, unless it is a double
+	label string // its name in the dialogue: name, or "double" for a second agent of that name
 	name  mgmt.InstanceName
 	host  *host
-	// dials says that the agent dials the controller, and not the other way
-	// round.
+	// dials says that the agent dials the controller. Otherwise the controller
+	// dials the agent.
 	dials bool
 	addr  netip.AddrPort
 
 	disk  agentDisk
 	procs processTable
 
-	// The present life, or the last.
+	// What follows is of the present life, or of the last one if none runs. A life
+	// lasts from a start of the agent to its end.
 	life  int
 	m     *agent.Machine // nil: none runs
 	ep    *endpoint
@@ -43,7 +44,8 @@ func (w *world) newAgent(label string, name mgmt.InstanceName, h *host, dials bo
 	return a
 }
 
-// start begins a life of the agent, which adopts the processes of those before.
+// start begins a life of the agent. The agent adopts the processes of its earlier
+// lives.
 func (a *agentPart) start() {
 	if a.m != nil {
 		return
@@ -63,7 +65,7 @@ func (a *agentPart) start() {
 	a.m = agent.New(cfg, a.restored(a.disk.values), a.w.source())
 	a.w.did(string(a.ep.id), "starts")
 	for _, p := range a.procs.latest {
-		p.buried = p.buried || p.phase == over // by the shell, before it adopts the others
+		p.buried = p.buried || p.phase == over // the shell buries it before it adopts the others
 	}
 	adopted := agent.Adopted{}
 	for _, p := range slices.Clone(a.procs.live) {
@@ -90,7 +92,7 @@ func (a *agentPart) start() {
 	a.step(adopted)
 }
 
-// end ends the agent's life; its processes go on.
+// end ends the agent's life. Its processes run on.
 func (a *agentPart) end(how string, powerLost bool) {
 	if a.m == nil {
 		return
@@ -109,9 +111,9 @@ func (a *agentPart) powerOff() {
 	}
 }
 
-// remove forgets a process that is no more.
+// remove ends a process.
 func (a *agentPart) remove(p *process) {
-	p.buried = p.phase == launching // it never was: nothing of it is left
+	p.buried = p.phase == launching // there was no process yet: nothing is to be buried
 	p.phase = over
 	a.procs.remove(p)
 	if p.ep != nil {
@@ -126,14 +128,15 @@ func (a *agentPart) peerAdded(e *end) {
 	a.step(agent.PeerAdded{Peer: e.far.self.id, Fleet: a.fleet(e)})
 }
 
-// fleet reports whether the peer says to be a controller of ours.
+// fleet reports whether the peer announces itself as a controller of ours.
 func (a *agentPart) fleet(e *end) bool {
 	return a.w.terms.fleet && e.far.self.part == part(a.w.controller)
 }
 
 func (a *agentPart) peerLost(e *end) { a.step(agent.PeerLost{Peer: e.far.self.id}) }
 
-// receive takes messages on exactly this agent's topic, and on the nodes'.
+// receive takes messages on the topic of exactly this agent, and on the topic of
+// nodes.
 func (a *agentPart) receive(e *end, got parcel) {
 	from := e.far.self.id
 	switch {
@@ -147,8 +150,8 @@ func (a *agentPart) receive(e *end, got parcel) {
 
 func (a *agentPart) alive(life int) bool { return a.m != nil && a.life == life }
 
-// step hands an event to the core and performs what comes back. The outcome of
-// the last effect comes first.
+// step hands an event to the core and performs the effects. Outcomes are the next
+// events, the outcome of the last effect first.
 func (a *agentPart) step(ev agent.Event) {
 	life := a.life
 	for queue := []agent.Event{ev}; len(queue) > 0; {
@@ -180,7 +183,7 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 	case agent.Save:
 		return a.save(e.Changes)
 	case agent.Preflight:
-		a.look(e)
+		a.preflight(e)
 	case agent.Start:
 		a.book.checkStart(e)
 		a.w.did(string(a.ep.id), e)
@@ -221,7 +224,7 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 	return nil
 }
 
-// drop ends a connection, as soon as the core has had its say.
+// drop ends a connection after the present step.
 func (a *agentPart) drop(e agent.Drop) {
 	for _, end := range a.ep.ends {
 		if end.far.self.id == e.Peer {
@@ -230,8 +233,8 @@ func (a *agentPart) drop(e agent.Drop) {
 	}
 }
 
-// look examines the nodes that a deployment is to start.
-func (a *agentPart) look(e agent.Preflight) {
+// preflight checks the nodes that a deployment is to start.
+func (a *agentPart) preflight(e agent.Preflight) {
 	found := agent.Preflighted{ID: e.ID}
 	if a.w.chance(a.w.mood.unfit) {
 		found.Findings = []mgmt.Finding{{Node: pick(a.w.dice, e.Start).Node.Name, Problem: "port is taken"}}
@@ -265,7 +268,7 @@ func (a *agentPart) look(e agent.Preflight) {
 	})
 }
 
-// fateOf returns what becomes of a node's next process.
+// fateOf returns the fate of a node's next process.
 func (a *agentPart) fateOf(n mgmt.NodeName) fate {
 	if f, ok := a.w.fates[n]; ok {
 		return f
@@ -273,7 +276,7 @@ func (a *agentPart) fateOf(n mgmt.NodeName) fate {
 	return a.w.newFate()
 }
 
-// save stores a state, or does not.
+// save stores the changes, or fails, or ends the agent's life.
 func (a *agentPart) save(changes []agent.Change) agent.Event {
 	values := a.disk.changed(changes)
 	s := a.restored(values)

@@ -10,21 +10,22 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// lateness is how much later than its deadline an answer may come: timers are
-// late, and the messages that wait for them.
+// lateness is how much later than its deadline an answer may come, because timers
+// may be late.
 const lateness = 200 * time.Millisecond
 
-// agentBook is what an agent owes in its present life.
+// agentBook holds what an agent must do and has said in its present life. It checks
+// what the agent does.
 type agentBook struct {
 	w     *world
 	agent *agentPart
 
-	asked     []asked                            // and not answered, in the order of arrival
-	announced map[mgmt.NodeName]mgmt.State       // by notify_change
+	asked     []asked                            // the requests that are not answered, in the order of arrival
+	announced map[mgmt.NodeName]mgmt.State       // the latest notify_change of each node
 	ran       map[mgmt.NodeName]mgmt.Fingerprint // the plan with which each node was last RUNNING
-	shutdown  bool                               // it was asked for
-	prepared  asked                              // the last preparation with nothing against it
-	unheard   map[mgmt.NodeName]int              // ends of processes that the agent has yet to hear of
+	shutdown  bool                               // the agent was asked to shut down
+	prepared  asked                              // the last preparation that succeeded
+	unheard   map[mgmt.NodeName]int              // how many ends of processes the agent has not heard of
 }
 
 func newAgentBook(a *agentPart) agentBook {
@@ -42,16 +43,16 @@ type asked struct {
 	kind    string
 	since   time.Duration
 	due     time.Duration
-	// blind says that the agent had not been told what to run: it answers for what
-	// it keeps.
+	// blind says that nobody had told the agent what to run. Then it answers for the
+	// nodes that it has.
 	blind bool
-	nodes []mgmt.NodeName // that the answer names, sorted; of a deployment and the like
+	nodes []mgmt.NodeName // the nodes that the answer must name, sorted; of requests about nodes
 
 	config mgmt.Configuration // of a deployment
 	whole  time.Duration      // of a preparation: when the deployment is to be answered
 }
 
-// expect books a request. A message that is no request needs no answer.
+// expect notes that a request must be answered. Other messages need no answer.
 func (b *agentBook) expect(from mgmt.PeerID, msg mgmt.Message) {
 	req, ok := msg.(mgmt.Request)
 	if !ok {
@@ -141,9 +142,9 @@ func (b *agentBook) checkAnswer(r asked, results []mgmt.Result) {
 	}
 }
 
-// answered takes the request that a response answers off the book. If several have
-// its ID, it is the newest if that came just now, for then it was refused, and else
-// the oldest.
+// answered removes the request that a response answers, and returns it. Several
+// requests may have the ID. If the newest of them came just now, it is refused: the
+// response answers it. Otherwise the response answers the oldest.
 func (b *agentBook) answered(peer mgmt.PeerID, resp mgmt.Response) asked {
 	kind, id := mgmt.KindAnswered(resp).Name(), resp.RequestID()
 	found := -1
@@ -161,7 +162,7 @@ func (b *agentBook) answered(peer mgmt.PeerID, resp mgmt.Response) asked {
 	return r
 }
 
-// checkOverdue demands that nothing is on the book for too long.
+// checkOverdue demands that no answer is overdue.
 func (b *agentBook) checkOverdue() {
 	for _, r := range b.asked {
 		if b.agent.m != nil && b.w.now > r.due+lateness {
@@ -170,8 +171,8 @@ func (b *agentBook) checkOverdue() {
 	}
 }
 
-// checkResults demands one result for each node and no other, or one failure of
-// the whole. A deployment also names nodes that it removes and that do not end.
+// checkResults demands one result for each node and no other result, or one failure
+// of the whole request. A deployment also names removed nodes that do not end.
 func (b *agentBook) checkResults(r asked, results []mgmt.Result) {
 	var nodes []mgmt.NodeName
 	for _, res := range results {
@@ -196,9 +197,9 @@ func (b *agentBook) checkResults(r asked, results []mgmt.Result) {
 	}
 }
 
-// general reports whether an answer that begins with a result of the whole is
-// in order: one failure; a failure with its causes, which concern what was
-// asked for; or the success of a deployment that has nothing to start.
+// general reports whether an answer that begins with a result without a node is
+// right. Right are one failure, a failure with its causes at nodes of the request,
+// the success of a preparation, and the success of a deployment without nodes.
 func (r asked) general(results []mgmt.Result) bool {
 	if results[0].Success {
 		return len(results) == 1 && (r.kind == "prepare" || r.kind == "deploy" && len(r.nodes) == 0)
@@ -208,8 +209,8 @@ func (r asked) general(results []mgmt.Result) bool {
 	})
 }
 
-// checkEnded demands of a deployment that came about that it names each node
-// that it removed and that has not ended.
+// checkEnded demands that a successful deployment names each removed node that has
+// not ended.
 func (b *agentBook) checkEnded(r asked, results []mgmt.Result) {
 	if len(results) > 0 && results[0].Node == "" && !results[0].Success {
 		return
@@ -223,8 +224,8 @@ func (b *agentBook) checkEnded(r asked, results []mgmt.Result) {
 	}
 }
 
-// checkDeployed demands of nodes that are said to have come up that they did so with
-// their present plan.
+// checkDeployed demands that each node with a success was RUNNING with its present
+// plan.
 func (b *agentBook) checkDeployed(results []mgmt.Result) {
 	for _, res := range results {
 		if !res.Success || res.Node == "" {
@@ -236,8 +237,8 @@ func (b *agentBook) checkDeployed(results []mgmt.Result) {
 	}
 }
 
-// checkStatuses demands that every desired node is there once, and that what is
-// RUNNING runs.
+// checkStatuses demands that a list has every desired node once, and that each
+// RUNNING node has a process.
 func (b *agentBook) checkStatuses(res mgmt.Result) {
 	statuses, ok := res.Data.(mgmt.NodeStatuses)
 	if !ok {
@@ -268,8 +269,8 @@ func (b *agentBook) checkStatuses(res mgmt.Result) {
 	}
 }
 
-// checkSave demands that only what somebody deploys is saved, and nothing that
-// somebody only asks about.
+// checkSave demands that the agent saves only a configuration that a controller
+// deploys. A configuration that is only prepared is not saved.
 func (b *agentBook) checkSave(s agent.State) {
 	deploys := func(r asked) bool { return r.kind == "deploy" && reflect.DeepEqual(r.config, s.Desired) }
 	if s.Desired.ID != "" && !slices.ContainsFunc(b.asked, deploys) {
@@ -277,7 +278,9 @@ func (b *agentBook) checkSave(s agent.State) {
 	}
 }
 
-// checkStart demands that only what is saved is started, and nothing twice.
+// checkStart demands that the agent starts a node only as the saved configuration
+// has it, not twice, not before the earlier process is buried, and not too soon
+// after a crash.
 func (b *agentBook) checkStart(e agent.Start) {
 	name := e.Plan.Node.Name
 	if plan, ok := b.agent.disk.planned(name); !ok || plan != e.Fingerprint || e.Plan.Node.Instance != b.agent.name {
@@ -296,16 +299,16 @@ func (b *agentBook) checkStart(e agent.Start) {
 	}
 }
 
-// firstDelay is the least time before a node that ended by itself is started
-// again.
+// firstDelay is the least time from the end of a node that ended by itself to its
+// next start.
 const firstDelay = 900 * time.Millisecond
 
-// checkStop demands a reason: an unchanged node keeps its process. A process is
-// stopped once.
+// checkStop demands a reason for a stop, because an unchanged node keeps its
+// process. It demands that a process is stopped once.
 func (b *agentBook) checkStop(e agent.Stop) {
 	p := b.agent.procs.find(e.Node, e.Launch)
 	switch {
-	case p == nil: // it has ended, and the agent has yet to hear
+	case p == nil: // it has ended, and the agent has not heard of that yet
 	case !p.condemned:
 		b.w.violated("%s stops %s without a reason", b.agent.label, p)
 	case p.known != b.agent.life || p.stopped == b.agent.life:
@@ -315,14 +318,16 @@ func (b *agentBook) checkStop(e agent.Stop) {
 	}
 }
 
-// checkHandled demands that a node whose end the agent knows of is not RUNNING.
+// checkHandled demands that a node is not RUNNING after the agent has heard of the
+// end of its process.
 func (b *agentBook) checkHandled(ev agent.Event) {
 	if ev, ok := ev.(agent.Exited); ok && b.announced[ev.Node] == mgmt.Running && b.agent.procs.running(ev.Node) == nil {
 		b.w.violated("%s leaves %s RUNNING, whose process has ended", b.agent.label, ev.Node)
 	}
 }
 
-// checkHeld demands that the core remembers no more than there is.
+// checkHeld demands that the core holds no more nodes, peers and requests than
+// there are.
 func (b *agentBook) checkHeld() {
 	held := b.agent.m.Held()
 	peers := 0
@@ -341,8 +346,8 @@ func (b *agentBook) checkHeld() {
 	}
 }
 
-// mayAnswer reports whether a process of the node is connected, or may yet be: it
-// lives as far as the agent knows.
+// mayAnswer reports whether a process of the node is connected, or may connect:
+// the agent believes that it runs.
 func (b *agentBook) mayAnswer(n mgmt.NodeName) bool {
 	return b.unheard[n] > 0 || b.agent.procs.running(n) != nil || slices.ContainsFunc(b.agent.ep.ends, func(e *end) bool {
 		p, ok := e.far.self.part.(*process)

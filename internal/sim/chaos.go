@@ -13,10 +13,10 @@ import (
 type chaos struct {
 	*world
 	doubled   mgmt.InstanceName // the instance whose name a second agent has used; empty: none
-	strangers int               // how many there were
+	strangers int               // how many strangers there were
 }
 
-// mischief is one kind of trouble. It sees to its own end.
+// mischief makes one kind of trouble. It also plans the end of that trouble.
 type mischief func(*chaos)
 
 func everyMischief() []mischief {
@@ -41,7 +41,7 @@ func everyMischief() []mischief {
 	}
 }
 
-// harass makes trouble from time to time, for as long as there is mischief.
+// harass makes trouble from time to time, until peace begins.
 func (ch *chaos) harass() {
 	if ch.mood.pace == 0 {
 		return
@@ -52,7 +52,7 @@ func (ch *chaos) harass() {
 	ch.after(ch.between(0, 4*ch.mood.pace), ch.harass)
 }
 
-// breakConnection ends a connection; its two ends notice one after the other.
+// breakConnection ends a connection. Its two ends notice one after the other.
 func (ch *chaos) breakConnection() {
 	ep := pick(ch.dice, ch.agents).ep
 	if ch.controller.ep != nil && ch.chance(0.5) {
@@ -77,8 +77,8 @@ func (ch *chaos) partition() {
 	})
 }
 
-// crashBehindCut has the controller begin another life while an agent is cut
-// off, which learns of that only afterwards.
+// crashBehindCut restarts the controller while an agent is cut off. The agent learns
+// of the restart only after the cut.
 func (ch *chaos) crashBehindCut() {
 	h := pick(ch.dice, ch.agents).host
 	if h == ch.controller.host || h.cut {
@@ -102,7 +102,7 @@ func (ch *chaos) crashController() {
 	ch.after(ch.pause(), ch.controller.start)
 }
 
-// pause is how long a part stays away.
+// pause returns how long a part stays away after a crash.
 func (ch *chaos) pause() time.Duration {
 	return ch.between(time.Millisecond, pick(ch.dice, []time.Duration{time.Second, 30 * time.Second}))
 }
@@ -113,7 +113,7 @@ func (ch *chaos) crashAgent() {
 	ch.after(ch.pause(), func() { ch.revive(a) })
 }
 
-// revive starts an agent, unless it is a double, whose time has come.
+// revive starts an agent. It does not start a double in times of peace.
 func (ch *chaos) revive(a *agentPart) {
 	if a.label == string(a.name) || ch.mood.pace > 0 {
 		a.start()
@@ -137,7 +137,7 @@ func (a *agentPart) shutdown() {
 	a.step(agent.Shutdown{})
 }
 
-// replace ends what is left of an agent's life, and begins another.
+// replace ends an agent that is shutting down, and starts it again.
 func (ch *chaos) replace(a *agentPart) {
 	if a.book.shutdown {
 		a.end("ends", false)
@@ -166,8 +166,7 @@ func (ch *chaos) killProcess() {
 	}
 }
 
-// loseProcess has a process drop its connection, for good or until it dials
-// again.
+// loseProcess ends the connection of a process. The process dials again, or never.
 func (ch *chaos) loseProcess() {
 	p := ch.someProcess()
 	if p == nil || p.ep == nil {
@@ -181,7 +180,7 @@ func (ch *chaos) loseProcess() {
 	}
 }
 
-// fillDisk makes a disk misbehave for a while.
+// fillDisk lets the saves of a disk fail for a while, or end their program.
 func (ch *chaos) fillDisk() {
 	state := &ch.controller.disk.state
 	if ch.chance(0.5) {
@@ -191,7 +190,8 @@ func (ch *chaos) fillDisk() {
 	ch.after(ch.between(0, 30*time.Second), func() { *state = diskWorks })
 }
 
-// double has a second agent with the name of another come, or go.
+// double starts a second agent that has the name of another agent. If there is one,
+// it ends.
 func (ch *chaos) double() {
 	d := ch.agents[len(ch.agents)-1]
 	if d.label == string(d.name) {
@@ -208,7 +208,7 @@ func (ch *chaos) double() {
 	}
 }
 
-// forge has a stranger say what only an agent may say, and what nobody would.
+// forge sends messages of agents to the controller from a stranger.
 func (ch *chaos) forge() {
 	c := ch.controller
 	if c.m == nil {
@@ -231,8 +231,8 @@ func (ch *chaos) forge() {
 	}
 }
 
-// answerForAnother has an agent answer what another was asked, on its own topic
-// or the other's.
+// answerForAnother lets an agent answer a request to another agent, on its own
+// topic or on the topic of the other agent.
 func (ch *chaos) answerForAnother() {
 	a, b := pick(ch.dice, ch.agents), pick(ch.dice, ch.agents)
 	if a == b || a.m == nil || b.m == nil || len(b.book.asked) == 0 {
@@ -247,7 +247,7 @@ func (ch *chaos) answerForAnother() {
 	ch.net.publish(a.ep, parcel{topic{toAgents, pick(ch.dice, []mgmt.InstanceName{a.name, b.name})}, answer})
 }
 
-// impersonate has a node say that it is another, and answer in its name.
+// impersonate lets a node say that it is another node, and answer in its name.
 func (ch *chaos) impersonate() {
 	p, other := ch.someProcess(), pick(ch.dice, nodePool).Name
 	if p == nil || p.ep == nil || p.name == other {

@@ -13,12 +13,12 @@ type client struct {
 	w      *world
 	name   string
 	host   *host
-	ep     *endpoint // nil: it is not connected
+	ep     *endpoint // nil: it neither is connected nor connects
 	dialer *dialer
 	life   int
 	awaits []awaited
-	last   mgmt.Configuration // that it staged last
-	// heard is the latest answer of each kind that it got.
+	last   mgmt.Configuration // the configuration that it staged last
+	// heard holds the latest answer of each kind that the client got.
 	heard map[string][]mgmt.Result
 }
 
@@ -28,7 +28,7 @@ type awaited struct {
 	id   mgmt.ReqID
 }
 
-// patience is how long a client waits for an answer, network included.
+// patience is how long a client waits for an answer, with the delays of the network.
 const patience = 30 * time.Second
 
 func (w *world) newClient(name string) *client {
@@ -37,7 +37,7 @@ func (w *world) newClient(name string) *client {
 	return c
 }
 
-// connect begins a connection, which comes up when there is a controller.
+// connect begins a connection. It comes up as soon as a controller runs.
 func (c *client) connect() {
 	c.leave()
 	c.life++
@@ -46,7 +46,7 @@ func (c *client) connect() {
 	c.w.net.dial(c.dialer)
 }
 
-// leave ends the connection without a word.
+// leave ends the connection and sends nothing before.
 func (c *client) leave() {
 	if c.ep == nil {
 		return
@@ -65,11 +65,12 @@ func (c *client) wants(t topic) bool { return t.channel == toController }
 
 func (c *client) peerAdded(*end) {}
 
-// peerLost forgets what is not answered any more; a WebSocket client has a new
-// identity when it comes back.
+// peerLost forgets the open requests: nobody will answer them, because a WebSocket
+// client has a new identity when it connects again.
 func (c *client) peerLost(*end) { c.leave() }
 
-// receive takes the answers to its own requests among all.
+// receive takes the answers to the client's own requests. It also gets the answers
+// to other clients.
 func (c *client) receive(_ *end, got parcel) {
 	resp, ok := got.msg.(mgmt.Response)
 	if !ok {
@@ -82,8 +83,7 @@ func (c *client) receive(_ *end, got parcel) {
 	}
 }
 
-// ask sends a request, and sees to it that it is answered if nobody else uses
-// its ID.
+// ask sends a request. It demands an answer in time if the request's ID is unique.
 func (c *client) ask(msg mgmt.Message, unique bool) {
 	c.w.net.publish(c.ep, parcel{topic{channel: toController}, msg})
 	req, ok := mgmt.AsRequest(msg)

@@ -9,13 +9,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// controllerPart is the controller, as its shell has it, and its disk.
+// controllerPart is the controller with its disk. It does what the controller's shell does.
 type controllerPart struct {
 	w    *world
 	host *host
 	disk controllerDisk
 
-	// The present life, or the last.
+	// What follows is of the present life, or of the last one if none runs. A life
+	// lasts from a start of the program to its end.
 	life  int
 	m     *controller.Machine // nil: none runs
 	ep    *endpoint
@@ -24,11 +25,11 @@ type controllerPart struct {
 	dials []*instanceDial
 	peers acquaintances
 	book  controllerBook
-	// deposed says that the core was told that somebody else has saved.
+	// deposed says that the core was told of a save by another controller.
 	deposed bool
 }
 
-// instanceDial is a Connect in force.
+// instanceDial dials an instance, from its Connect until its Disconnect.
 type instanceDial struct {
 	instance mgmt.InstanceName
 	*dialer
@@ -65,7 +66,8 @@ func (c *controllerPart) end(how string) {
 	c.w.net.vanish(ep, false)
 }
 
-// wants follows the subscriptions: all agents' topics and the clients'.
+// wants returns true for the topics that the controller subscribes to: those of
+// all agents, and that of the clients.
 func (c *controllerPart) wants(t topic) bool {
 	return t.channel == toAgents || t.channel == toController
 }
@@ -94,8 +96,8 @@ func (c *controllerPart) peerLost(e *end) {
 	c.step(controller.PeerLost{Peer: id})
 }
 
-// receive takes clients' messages on the controller's topic alone, and agents'
-// on theirs.
+// receive takes messages of clients from the controller's topic, and messages of
+// agents from the agents' topics.
 func (c *controllerPart) receive(e *end, got parcel) {
 	from := e.far.self.id
 	_, fromClient := e.far.self.part.(*client)
@@ -121,7 +123,7 @@ func (c *controllerPart) arm() {
 	c.w.arm(&c.alarm, c.clock, c.m, func() bool { return c.alive(life) }, func() { c.step(controller.Tick{}) })
 }
 
-// step hands an event to the core and performs what comes back.
+// step hands an event to the core and performs the effects.
 func (c *controllerPart) step(ev controller.Event) {
 	life, seen := c.life, c.disk.seen
 	for queue := []controller.Event{ev}; len(queue) > 0; {

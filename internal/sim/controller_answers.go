@@ -45,16 +45,16 @@ func (b *controllerBook) replied(e controller.Reply) {
 	b.checkAnswer(r, results)
 }
 
-// deployed reports whether the answer to a deployment is that of one which was
-// not refused: its last result is the controller's own.
+// deployed reports whether these results answer a deployment that was not refused.
+// Then the last result is the controller's own.
 func deployed(results []mgmt.Result) bool {
 	last := results[len(results)-1]
 	_, ok := last.Data.(mgmt.Text)
 	return ok && last.Success && last.Instance == "" && last.Node == ""
 }
 
-// checkTold demands that only those are told what they wait for who do, and who
-// understand it.
+// checkTold demands that the controller tells of a deployment's progress only to a
+// client that waits for this deployment and that understands the message.
 func (b *controllerBook) checkTold(client mgmt.PeerID, tell mgmt.DeployProgress) {
 	waits := func(r request) bool { return r.client == client && r.kind == "deploy" && r.id == tell.ReqID && r.tells }
 	if !slices.ContainsFunc(b.asked, waits) {
@@ -62,15 +62,16 @@ func (b *controllerBook) checkTold(client mgmt.PeerID, tell mgmt.DeployProgress)
 	}
 }
 
-// checkUntouched demands that a deployment which was refused has left what is
-// deployed as it was. Nothing else is ever sent to an agent; see checkSent.
+// checkUntouched demands that a refused deployment has not changed the deployed
+// configuration. Agents get only the deployed configuration; see checkSent.
 func (b *controllerBook) checkUntouched(r request) {
 	if now := revision(b.controller.disk.saved.Deployed); now != r.deployed {
 		b.w.violated("controller refuses deploy %q, and has deployed r%d in place of r%d", r.id, now, r.deployed)
 	}
 }
 
-// refusal returns the reason of an answer that is one failure of the whole.
+// refusal returns the error of a single result that names no node and no instance.
+// It returns false if the answer is not of this form.
 func refusal(results []mgmt.Result) (why string, ok bool) {
 	if len(results) != 1 || results[0].Success || results[0].Node != "" || results[0].Instance != "" {
 		return "", false
@@ -135,11 +136,10 @@ func (b *controllerBook) checkNames(r request, names []mgmt.InstanceName) {
 	}
 }
 
-// checkStaged demands that what is acknowledged is what is on disk, and that
-// mistakes change nothing.
+// checkStaged demands that an acknowledged configuration is on the disk.
 func (b *controllerBook) checkStaged(r request, results []mgmt.Result) {
 	if !results[0].Success {
-		return // the mistakes
+		return // the results are the mistakes in the configuration
 	}
 	s := b.controller.disk.saved.Staged
 	if s == nil || results[0].Data != mgmt.Text(r.config.ID) || !reflect.DeepEqual(s.Config, r.config) {
@@ -150,8 +150,8 @@ func (b *controllerBook) checkStaged(r request, results []mgmt.Result) {
 	b.stagedBy[r.client] = s.Revision
 }
 
-// checkDeployed demands results for each instance and each node, and behind
-// them the configuration's ID if anything was sent.
+// checkDeployed demands results for each instance and each node. The last result
+// has the configuration's ID, unless the deployment was refused.
 func (b *controllerBook) checkDeployed(r request, results []mgmt.Result) {
 	if r.anothers {
 		b.w.violated("controller answers deploy %q of what %s has not staged with %+v", r.id, r.client, results)
@@ -171,14 +171,14 @@ func (b *controllerBook) checkDeployed(r request, results []mgmt.Result) {
 	var nodes, want []mgmt.NodeName
 	for _, res := range results[:len(results)-1] {
 		if res.Node == "" {
-			// Of an instance that is left out, nodes may not have ended.
+			// An instance that is not deployed any more may have nodes that have not ended.
 			general[res.Instance] = res.Success || !b.leftOut(res.Instance)
 			continue
 		}
 		n, ok := d.Config.Node(res.Node)
 		here := ok && n.Instance == res.Instance
 		if _, ran := b.w.launched[place{res.Instance, res.Node}]; ran && !here && !res.Success {
-			general[res.Instance] = true // it is removed, and has not ended
+			general[res.Instance] = true // the node is removed, and has not ended
 			continue
 		}
 		nodes = append(nodes, res.Node)
@@ -206,8 +206,8 @@ func (b *controllerBook) checkDeployed(r request, results []mgmt.Result) {
 	}
 }
 
-// leftOut reports whether the instance was part of what was deployed before, and
-// is not any more.
+// leftOut reports whether the instance is in an earlier deployed configuration, and
+// not in the present one.
 func (b *controllerBook) leftOut(name mgmt.InstanceName) bool {
 	has := func(e *controller.Entry) bool {
 		return slices.ContainsFunc(e.Config.Instances, func(in mgmt.Instance) bool { return in.Name == name })
@@ -215,8 +215,8 @@ func (b *controllerBook) leftOut(name mgmt.InstanceName) bool {
 	return !has(b.controller.disk.saved.Deployed) && slices.ContainsFunc(b.controller.disk.predecessors(b.w), has)
 }
 
-// checkUndeployed demands the mistakes in the configuration, or what keeps which
-// of its instances and nodes from running it.
+// checkUndeployed demands that all results of a refused deployment are failures.
+// Each of them may name an instance and a node of the configuration.
 func (b *controllerBook) checkUndeployed(r request, results []mgmt.Result) {
 	for _, res := range results {
 		n, _ := r.config.Node(res.Node)
@@ -227,8 +227,8 @@ func (b *controllerBook) checkUndeployed(r request, results []mgmt.Result) {
 	}
 }
 
-// checkNodes demands one result per instance, and nodes that are RUNNING only
-// from instances that answered.
+// checkNodes demands one result for each instance. Nodes of an instance that did
+// not answer must be UNKNOWN.
 func (b *controllerBook) checkNodes(r request, results []mgmt.Result) {
 	var names []mgmt.InstanceName
 	for _, res := range results {
@@ -243,7 +243,7 @@ func (b *controllerBook) checkNodes(r request, results []mgmt.Result) {
 	b.checkNames(r, names)
 }
 
-// checkPerNode demands one result per node, from where the node is.
+// checkPerNode demands one result for each node, with the node's instance.
 func (b *controllerBook) checkPerNode(r request, results []mgmt.Result) {
 	var nodes []mgmt.NodeName
 	for _, res := range results {
@@ -262,7 +262,7 @@ func (b *controllerBook) checkPerNode(r request, results []mgmt.Result) {
 	}
 }
 
-// checkSuccess demands that the node itself answered, or was started again.
+// checkSuccess demands that the node itself answered, or that it was restarted.
 func (b *controllerBook) checkSuccess(r request, res mgmt.Result) {
 	switch r.kind {
 	case "get_id_value":

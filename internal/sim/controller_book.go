@@ -9,23 +9,24 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// controllerBook is what the controller owes, and what it knows of others.
+// controllerBook holds what the controller must do and must know. It checks what
+// the controller does.
 type controllerBook struct {
 	w          *world
 	controller *controllerPart
 
 	reports *reports
-	asked   []request // and not answered, in the order of arrival
+	asked   []request // the requests that are not answered, in the order of arrival
 
-	// stagedBy is the revision that each connected client staged last.
+	// stagedBy holds the revision that each connected client staged last.
 	stagedBy map[mgmt.PeerID]uint64
 
-	// The revisions that were acknowledged; a later life must have them, or
-	// later ones.
+	// The revisions that were acknowledged. A later life must begin with these or
+	// with later ones.
 	staged, deployed uint64
 }
 
-// request is one of a client's.
+// request is a request of a client.
 type request struct {
 	client mgmt.PeerID
 	id     mgmt.ReqID
@@ -33,18 +34,18 @@ type request struct {
 	since  time.Duration
 	due    time.Duration
 
-	config     mgmt.Configuration  // that is to be staged, or was deployed or asked for
-	configured bool                // there is one
-	tells      bool                // the client understands what it is told meanwhile
-	anothers   bool                // it is not the one that the client means
-	deployed   uint64              // the revision of what was deployed before
-	nodes      []mgmt.NodeName     // that the answer names, sorted
+	config     mgmt.Configuration  // to be staged, or deployed when the request came, or asked for
+	configured bool                // there is a config
+	tells      bool                // the client understands messages about progress
+	anothers   bool                // config is not the configuration that the client means
+	deployed   uint64              // the revision that was deployed when the request came
+	nodes      []mgmt.NodeName     // the nodes that the answer must name, sorted
 	named      bool                // the client named them
-	instances  []mgmt.InstanceName // that the answer names, sorted
+	instances  []mgmt.InstanceName // the instances that the answer must name, sorted
 }
 
-// expect books a request. A message that users do not send, or that is not answered,
-// needs no answer.
+// expect notes that a request must be answered. Messages that users may not send
+// need no answer.
 func (b *controllerBook) expect(client mgmt.PeerID, msg mgmt.Message) {
 	req, ok := mgmt.AsRequest(msg)
 	if !ok || mgmt.KindOf(req).May == mgmt.NoUser {
@@ -116,7 +117,7 @@ func (r *request) setConfig(e *controller.Entry) {
 	}
 }
 
-// addInstances adds those of the configuration.
+// addInstances adds the instances of the configuration.
 func (r *request) addInstances() {
 	for _, in := range r.config.Instances {
 		r.instances = append(r.instances, in.Name)
@@ -125,7 +126,8 @@ func (r *request) addInstances() {
 	r.instances = slices.Compact(r.instances)
 }
 
-// name sets the nodes that are to be answered for: those named, or all.
+// name sets the nodes that the answer must name: the given ones, or all nodes of
+// the configuration if none is given.
 func (r *request) name(names []mgmt.NodeName) {
 	r.named = len(names) > 0
 	r.nodes = slices.Clone(names)
@@ -138,9 +140,9 @@ func (r *request) name(names []mgmt.NodeName) {
 	r.nodes = slices.Compact(r.nodes)
 }
 
-// answered takes the request that a response answers off the book. If several have
-// its ID, it is the newest if that came just now, for then it was refused, and else
-// the oldest.
+// answered removes the request that a response answers, and returns it. Several
+// requests may have the ID. If the newest of them came just now, it is refused: the
+// response answers it. Otherwise the response answers the oldest.
 func (b *controllerBook) answered(client mgmt.PeerID, resp mgmt.Response) (request, bool) {
 	kind, id := mgmt.KindAnswered(resp).Name(), resp.RequestID()
 	found := -1
@@ -157,7 +159,7 @@ func (b *controllerBook) answered(client mgmt.PeerID, resp mgmt.Response) (reque
 	return r, true
 }
 
-// checkOverdue demands that nothing is on the book for too long.
+// checkOverdue demands that no answer is overdue.
 func (b *controllerBook) checkOverdue() {
 	for _, r := range b.asked {
 		if b.controller.m != nil && b.w.now > r.due+lateness {
@@ -166,13 +168,13 @@ func (b *controllerBook) checkOverdue() {
 	}
 }
 
-// pending reports whether a request with r's client and ID is on the book.
+// pending reports whether a request with r's client and ID is not answered.
 func (b *controllerBook) pending(r request) bool {
 	return slices.ContainsFunc(b.asked, func(o request) bool { return o.client == r.client && o.id == r.id })
 }
 
-// awaitsNobody reports whether a question to agents can be answered by none of
-// those that are connected.
+// awaitsNobody reports whether a request needs answers of agents, and no agent that
+// could answer is connected.
 func (r request) awaitsNobody(connected []mgmt.InstanceName) bool {
 	switch r.kind {
 	case "get_nodes":

@@ -9,8 +9,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// checkSent demands that nothing is deployed before it is saved, and that
-// nobody is spoken to who is not there.
+// checkSent demands that the controller saves a configuration before it deploys
+// it, and that it sends only to agents that are connected.
 func (b *controllerBook) checkSent(e controller.ToAgent) {
 	if a := b.controller.peers.holder(e.Instance); a == nil || a.id != e.Peer {
 		b.w.violated("controller sends to %s, which does not answer for %s", e.Peer, e.Instance)
@@ -27,8 +27,7 @@ func (b *controllerBook) checkSent(e controller.ToAgent) {
 	}
 }
 
-// checkSave demands that no save undoes another, and that what is kept is
-// bounded.
+// checkSave demands that no revision goes back, and that the lists are bounded.
 func (b *controllerBook) checkSave(s controller.State) {
 	limits := b.w.terms.controller
 	if s.Revision < b.controller.disk.saved.Revision || revision(s.Staged) < revision(b.controller.disk.saved.Staged) || revision(s.Deployed) < revision(b.controller.disk.saved.Deployed) {
@@ -39,8 +38,8 @@ func (b *controllerBook) checkSave(s controller.State) {
 	}
 }
 
-// noteAddresses keeps where the instances of what is deployed are dialed: those
-// that are dropped later must be told so there.
+// noteAddresses notes where the deployed instances are dialed. If an instance is
+// dropped later, the controller tells its agent at this address.
 func (b *controllerBook) noteAddresses(e *controller.Entry) {
 	if e == nil {
 		return
@@ -60,7 +59,8 @@ func revision(e *controller.Entry) uint64 {
 	return e.Revision
 }
 
-// checkRemembered demands that a life begins with all that was acknowledged.
+// checkRemembered demands that a life begins with the revisions that were
+// acknowledged, or with later ones.
 func (b *controllerBook) checkRemembered() {
 	if revision(b.controller.disk.saved.Staged) < b.staged || revision(b.controller.disk.saved.Deployed) < b.deployed {
 		b.w.violated("controller starts with revisions %d and %d, acknowledged were %d and %d",
@@ -68,7 +68,8 @@ func (b *controllerBook) checkRemembered() {
 	}
 }
 
-// checkHeld demands that the core remembers no more than there is.
+// checkHeld demands that the core holds no more peers, requests and agents than
+// there are.
 func (b *controllerBook) checkHeld() {
 	held := b.controller.m.Held()
 	connected := b.controller.peers.connected()

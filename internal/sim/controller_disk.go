@@ -7,13 +7,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// controllerDisk is the store of the controller. Now and then somebody else
-// saves there, too.
+// controllerDisk is the store of the controller. A second controller may save
+// there, too.
 type controllerDisk struct {
 	values disk
-	// saves counts all saves, and seen those of which the present life knows.
+	// saves counts all saves. seen is the count that the present life knows of.
 	saves, seen uint64
-	// saved is the state as the present life has loaded it, or saved it last.
+	// saved is the state that the present life saved last, or has loaded.
 	saved controller.State
 	state diskState
 }
@@ -33,10 +33,11 @@ func (d *controllerDisk) changed(changes []controller.Change) disk {
 	return next
 }
 
-// foreign reports whether somebody else has saved since the present life has.
+// foreign reports whether a second controller has saved since the present life
+// loaded or saved last.
 func (d *controllerDisk) foreign() bool { return d.saves != d.seen }
 
-// restore returns the state that these values have.
+// restore reads a state from its stored values.
 func restore(w *world, values disk) controller.State {
 	state, err := controller.Restore(values)
 	if err != nil {
@@ -45,7 +46,7 @@ func restore(w *world, values disk) controller.State {
 	return state
 }
 
-// predecessors returns the configurations that were deployed before.
+// predecessors returns the configurations that were deployed earlier.
 func (d *controllerDisk) predecessors(w *world) []*controller.Entry {
 	var list []*controller.Entry
 	for _, past := range d.saved.History {
@@ -59,8 +60,8 @@ func (d *controllerDisk) predecessors(w *world) []*controller.Entry {
 	return list
 }
 
-// saveBehind has a second controller, which holds the same store, stage a
-// configuration there.
+// saveBehind lets a second controller, which has the same store, stage a
+// configuration.
 func (ch *chaos) saveBehind() {
 	d := &ch.controller.disk
 	second := controller.New(ch.terms.controller, restore(ch.world, d.values), ch.source())

@@ -19,14 +19,15 @@ type acquaintance struct {
 	addr    netip.AddrPort
 	dialed  bool
 	fleet   bool              // the controller knows it as one of ours
-	name    mgmt.InstanceName // as it said hello; empty before
-	since   time.Duration     // when it said hello first
+	name    mgmt.InstanceName // the name in its hello; empty before
+	since   time.Duration     // when its first hello came
 	retired bool              // the controller hung up on it
-	// listed is the first request for all its nodes; empty: it was not asked.
+	// listed is the ID of the controller's first request for all its nodes. It is
+	// empty before that request.
 	listed mgmt.ReqID
 }
 
-// meet notes who says hello.
+// meet notes the hello of a peer.
 func (l acquaintances) meet(now time.Duration, from mgmt.PeerID, got parcel) {
 	hello, ok := got.msg.(mgmt.NotifyAgentHello)
 	if !ok || hello.ID != string(from) || hello.Instance != got.topic.instance {

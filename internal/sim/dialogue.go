@@ -9,7 +9,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// entry is something that happened at a time, in a step.
+// entry is what happened, with its time and its step.
 type entry struct {
 	at   time.Duration
 	step int
@@ -19,11 +19,11 @@ type entry struct {
 // remembered is how many entries a dialogue keeps.
 const remembered = 400
 
-// dialogue keeps the latest entries. They become text only when they are read.
+// dialogue keeps the latest entries. It makes text of them only for lines.
 type dialogue struct {
 	ring [remembered]entry
 	next int
-	// listen, if not nil, gets every entry instead.
+	// listen gets every entry, and the dialogue keeps none. It may be nil.
 	listen func(entry)
 }
 
@@ -50,5 +50,5 @@ func (e entry) String() string {
 	return fmt.Sprintf("%8d %12s  %s", e.step, e.at.Round(time.Microsecond), strings.Join(e.Lines(short), "\n"))
 }
 
-// short returns what is enough of a request ID to tell it from others.
+// short returns the beginning of a request ID, which is enough for a reader.
 func short(id mgmt.ReqID) string { return string(id[:min(len(id), 6)]) }

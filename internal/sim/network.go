@@ -10,8 +10,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// topic is where a message is published: one of three channels, and for
-// agents' what follows their common prefix.
+// topic is the topic of a message: one of three channels, and for the agents'
+// channel the instance that follows the common prefix.
 type topic struct {
 	channel  channel
 	instance mgmt.InstanceName
@@ -25,13 +25,13 @@ const (
 	toNodes
 )
 
-// agentFilter reports whether the subscription to an agent's own topic, or to
-// the nodes', matches: by prefix, as Broker's do.
+// agentFilter reports whether an agent gets messages of this topic. An agent
+// subscribes to its own topic and to the nodes' topic. Broker matches by prefix.
 func agentFilter(name mgmt.InstanceName, t topic) bool {
 	return t.channel == toNodes || t.channel == toAgents && strings.HasPrefix(string(t.instance), string(name))
 }
 
-// part is a program that takes part in the network.
+// part is a program with connections.
 type part interface {
 	wants(topic) bool
 	peerAdded(*end)
@@ -57,7 +57,7 @@ type endpoint struct {
 	id   mgmt.PeerID
 	part part
 	host *host
-	ends []*end // of connections that are up, or about to be
+	ends []*end // of connections that are up, or about to come up
 	gone bool
 }
 
@@ -66,13 +66,13 @@ type end struct {
 	self   *endpoint
 	far    *end
 	dialed bool
-	addr   netip.AddrPort // of the far end; for a dialed one that which was dialed
+	addr   netip.AddrPort // of the far end; if dialed, the address that was dialed
 	state  endState
 	dialer *dialer // keeps the connection up; nil at the other end
 
-	arrives time.Duration // when the latest of what is on its way to this end arrives
-	deaf    time.Duration // what would arrive later is lost; zero: nothing is
-	held    []parcel      // arrived at a host that is cut off, to be delivered when it is not
+	arrives time.Duration // when the last message on its way to this end arrives
+	deaf    time.Duration // messages that arrive later are lost; zero: none is lost
+	held    []parcel      // messages that wait for the end of a cut
 }
 
 type endState int
@@ -83,7 +83,7 @@ const (
 	down
 )
 
-// parcel is a message under way.
+// parcel is a message with its topic.
 type parcel struct {
 	topic topic
 	msg   mgmt.Message
@@ -91,13 +91,13 @@ type parcel struct {
 
 func apart(a, b *endpoint) bool { return a.host != b.host && (a.host.cut || b.host.cut) }
 
-// delay is how long something takes from one endpoint to another.
+// delay returns how long a message takes from one endpoint to another.
 func (n *network) delay() time.Duration {
 	return n.terms.delay + n.between(0, n.mood.delay)
 }
 
-// connect makes a peering between two endpoints, which learn of it one after
-// the other.
+// connect makes a peering between two endpoints. They notice it one after the
+// other.
 func (n *network) connect(d *dialer, to *endpoint) {
 	from := d.from
 	near := &end{self: from, dialed: true, addr: d.addr, dialer: d}
@@ -105,7 +105,7 @@ func (n *network) connect(d *dialer, to *endpoint) {
 	near.far = far
 	d.end = near
 	from.ends, to.ends = append(from.ends, near), append(to.ends, far)
-	near.arrives = n.now + n.delay() // before anything that the other sends
+	near.arrives = n.now + n.delay() // before the first message of the other end
 	n.at(near.arrives, func() { near.comeUp() })
 	far.comeUp()
 }
@@ -118,7 +118,7 @@ func (e *end) comeUp() {
 	e.self.part.peerAdded(e)
 }
 
-// sendTo sends to one peer, if there is such a peer and it subscribed.
+// sendTo sends to one peer, if it is connected and has subscribed.
 func (n *network) sendTo(from *endpoint, to mgmt.PeerID, p parcel) {
 	for _, e := range from.ends {
 		if e.far.self.id == to && e.state == up && e.far.self.part.wants(p.topic) {
@@ -128,7 +128,7 @@ func (n *network) sendTo(from *endpoint, to mgmt.PeerID, p parcel) {
 	}
 }
 
-// publish sends to every peer that subscribed.
+// publish sends to every connected peer that has subscribed.
 func (n *network) publish(from *endpoint, p parcel) {
 	for _, e := range from.ends {
 		if e.state == up && e.far.self.part.wants(p.topic) {
@@ -147,7 +147,7 @@ func (n *network) send(e *end, p parcel) {
 func (n *network) arrive(e *end, p parcel) {
 	switch {
 	case e.state == down:
-		n.reset(e.far) // nobody there any more, and the host says so
+		n.reset(e.far) // the host says that nobody is there
 	case e.deaf > 0 && n.now > e.deaf:
 	case apart(e.self, e.far.self) || len(e.held) > 0:
 		e.held = append(e.held, p)
@@ -161,7 +161,7 @@ func (n *network) deliver(e *end, p parcel) {
 	e.self.part.receive(e, p)
 }
 
-// release delivers what was held up by a cut that is over.
+// release delivers the messages that a cut held up, if the cut is over.
 func (n *network) release(e *end) {
 	if apart(e.self, e.far.self) {
 		return
@@ -175,8 +175,8 @@ func (n *network) release(e *end) {
 	}
 }
 
-// lose ends a connection as this end sees it. The other end hears of it unless
-// the network is cut: then its own patience, or the end of the cut, tells it.
+// lose ends a connection at this end. The other end is told. If the network is cut,
+// the other end notices when its patience or the cut ends.
 func (n *network) lose(e *end) {
 	if e.state == down {
 		return
@@ -192,7 +192,7 @@ func (n *network) lose(e *end) {
 	}
 }
 
-// shut makes an end one that is down, without telling its endpoint.
+// shut takes an end down, and does not tell its endpoint.
 func (n *network) shut(e *end) {
 	e.state, e.held = down, nil
 	e.self.ends = slices.DeleteFunc(e.self.ends, func(o *end) bool { return o == e })
@@ -202,7 +202,8 @@ func (n *network) shut(e *end) {
 	}
 }
 
-// reset tells an end that the other is down, after all that was sent before.
+// reset tells an end that the other end is down, after all messages that were sent
+// before.
 func (n *network) reset(e *end) {
 	if e.state == down {
 		return
@@ -215,8 +216,8 @@ func (n *network) reset(e *end) {
 	})
 }
 
-// vanish ends an endpoint's life. Of what it sent, the end may not arrive. Its
-// peers hear of it at once, or if its host lost power only after a while.
+// vanish ends an endpoint. Its last messages may be lost. Its peers notice after
+// the delay of the network, or after a while if its host lost power.
 func (n *network) vanish(ep *endpoint, powerLost bool) {
 	ep.gone = true
 	for _, e := range slices.Clone(ep.ends) {
@@ -235,8 +236,8 @@ func (n *network) vanish(ep *endpoint, powerLost bool) {
 	}
 }
 
-// cutOff separates a host from all others. Each end of its connections notices
-// in its own time, or not at all if the cut is over before.
+// cutOff separates a host from all other hosts. Each end of its connections notices
+// in its own time, or never if the cut is over before.
 func (n *network) cutOff(h *host) {
 	h.cut = true
 	n.did(h.addr.String(), "is cut off")
@@ -249,9 +250,9 @@ func (n *network) cutOff(h *host) {
 	}
 }
 
-// mend ends a cut. Connections that both ends still believe in go on. Of one
-// that an end has given up the other gets what was sent before, and its end,
-// when it is sent again.
+// mend ends a cut. A connection that is up at both ends goes on. If one end has
+// given the connection up, the other end gets the messages that were sent before,
+// and then notices that the connection has ended.
 func (n *network) mend(h *host) {
 	h.cut = false
 	n.did(h.addr.String(), "is connected again")
@@ -265,7 +266,8 @@ func (n *network) mend(h *host) {
 	}
 }
 
-// resend has an end whose other is down hear of that before long.
+// resend tells an end before long that the other end is down. The messages that a
+// cut held up come first.
 func (n *network) resend(e *end) {
 	n.after(n.between(0, n.terms.ping), func() {
 		n.release(e)
@@ -273,8 +275,8 @@ func (n *network) resend(e *end) {
 	})
 }
 
-// across returns the ends of all connections between h and other hosts, as far
-// as they are not down.
+// across returns the ends of all connections between h and other hosts, except the
+// ends that are down.
 func (n *network) across(h *host) []*end {
 	var list []*end
 	for _, ep := range n.endpoints() {
@@ -291,13 +293,13 @@ func (n *network) across(h *host) []*end {
 type dialer struct {
 	from    *endpoint
 	addr    netip.AddrPort
-	to      func() *endpoint // who listens there now; nil is nobody
-	end     *end             // of the connection, if there is one
+	to      func() *endpoint // returns the endpoint that listens there now, or nil
+	end     *end             // of the connection; nil: there is none
 	stopped bool
 }
 
-// dial makes one attempt, unless there is a connection already, and sees to the
-// next one.
+// dial makes one attempt, unless there is a connection. If the attempt fails, dial
+// plans the next one.
 func (n *network) dial(d *dialer) {
 	if d.stopped || d.from.gone || d.end != nil {
 		return
@@ -313,8 +315,8 @@ func (n *network) redial(d *dialer) {
 	n.after(n.terms.retry+n.between(0, n.mood.delay), func() { n.dial(d) })
 }
 
-// accept ends a handshake. Of two connections between the same endpoints one
-// survives: the existing one if it works (spec broker-wire 3.7).
+// accept ends a handshake. If the two endpoints have a connection that works, the
+// new one is refused (spec broker-wire 3.7).
 func (n *network) accept(d *dialer, to *endpoint) {
 	if d.stopped || d.from.gone || d.end != nil {
 		return
@@ -323,13 +325,13 @@ func (n *network) accept(d *dialer, to *endpoint) {
 		n.redial(d)
 		return
 	}
-	if !d.from.gone && !d.stopped { // or else it was the loss of the earlier one that ended it
+	if !d.from.gone && !d.stopped { // ending the earlier connection may have ended the dialer
 		n.connect(d, to)
 	}
 }
 
-// redundant reports whether the endpoints have a connection that works, and
-// ends those that do not.
+// redundant reports whether the endpoints have a connection that works. It ends
+// their connections that do not work.
 func (n *network) redundant(a, b *endpoint) bool {
 	for _, pair := range [2][2]*endpoint{{a, b}, {b, a}} {
 		for _, e := range slices.Clone(pair[0].ends) {

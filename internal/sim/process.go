@@ -9,8 +9,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// process is one process of a node, with the node's core in it. It is started
-// and watched by an agent, as package proc does that, and outlives it.
+// process is one process of a node, with the node's core. An agent starts it and
+// watches it, as package proc does. The process outlives the agent.
 type process struct {
 	w       *world
 	home    *agentPart
@@ -21,20 +21,20 @@ type process struct {
 	phase   processPhase
 	pid     int64
 	started time.Time
-	unseen  int           // the life of the agent that cannot look at it
+	unseen  int           // the life of the agent that cannot see it
 	watcher int           // the life of the agent that hears of its end
 	told    time.Duration // when the latest report about it arrives
-	// condemned says that the agent has a reason to stop it: it is not desired
-	// as it is, or a restart was asked for.
+	// condemned says that the agent has a reason to stop it: it is not as the
+	// saved configuration has it, or a restart was asked for.
 	condemned bool
 	known     int           // the life of the agent that has heard of its beginning
 	stopped   int           // the life of the agent that has stopped it
 	stuck     int           // the life of the agent that has heard that it cannot be stopped
 	ended     time.Duration // when the agent heard that it ended by itself; zero: it has not
-	buried    bool          // its logs and its crash record are safe, or there are none
+	buried    bool          // its logs and its crash record are put away, or there are none
 
-	latest mgmt.ReqID // the last dispatch that it was asked for
-	ep     *endpoint  // from when it does its work
+	latest mgmt.ReqID // of the last dispatch that it got
+	ep     *endpoint  // nil before it looks for its agent
 	m      *node.Machine
 	dialer *dialer
 	clock  clock
@@ -57,21 +57,21 @@ type fate struct {
 	burial time.Duration // from when the agent hears of its end until it is buried
 	life   time.Duration // until it ends by itself; zero: it does not
 	unfit  bool          // there will be no process
-	opaque bool          // looking at it before takes too long
+	opaque bool          // its preflight takes too long
 	mute   bool          // it never looks for its agent
 	deaf   bool          // it does not answer dispatches
 	hangs  bool          // it ignores SIGTERM
 	guard  guard         // whether it may be signalled
 }
 
-// guard says which signals a process may not be sent, because it is another
-// user's by then.
+// guard says which signals the agent may not send to a process, because the
+// process belongs to another user by then.
 type guard int
 
 const (
 	guardNone guard = iota
 	guardAll
-	guardKill // it was not another's yet when it got SIGTERM, which it ignored
+	guardKill // SIGTERM may be sent, and the process ignores it; SIGKILL may not be sent
 )
 
 // newFate draws a fate.
@@ -97,7 +97,7 @@ func (e *environment) newFate() fate {
 	return f
 }
 
-// sound reports whether a process is as it should be.
+// sound reports whether nothing is wrong with a process.
 func (p *process) sound() bool {
 	return !p.fate.mute && !p.fate.deaf && !p.fate.hangs && p.fate.guard == guardNone && p.fate.work < time.Second && p.fate.life == 0
 }
@@ -123,7 +123,7 @@ func (a *agentPart) launch(e agent.Start, f fate) {
 	})
 }
 
-// begin is the moment from which on the process exists and is on record.
+// begin begins the process. From now on there is a record of it.
 func (p *process) begin() {
 	p.phase, p.pid = running, p.w.newPID()
 	p.clock = p.home.clock
@@ -138,7 +138,7 @@ func (p *process) begin() {
 	}
 }
 
-// work has the process look for its agent.
+// work lets the process look for its agent.
 func (p *process) work() {
 	if p.phase != running || p.ep != nil {
 		return
@@ -166,7 +166,7 @@ func (p *process) exit(reason string) {
 	p.report(agent.Exited{Node: p.name, Launch: p.launch, Reason: reason, Outputs: mgmt.NodeOutputs{Stderr: "the end"}})
 }
 
-// terminate is SIGTERM, with SIGKILL after the grace unless the agent dies
+// terminate sends SIGTERM, and SIGKILL after the grace unless the agent ends
 // before. It returns the outcome, if there is one at once.
 func (p *process) terminate() agent.Event {
 	if p.phase != running {
@@ -194,12 +194,13 @@ func (p *process) terminate() agent.Event {
 	return nil
 }
 
-// refusal is what comes of a signal that it may not be sent.
+// refusal is the outcome of a signal that may not be sent to the process.
 func (p *process) refusal() agent.Event {
 	return agent.StopFailed{Node: p.name, Launch: p.launch, Err: "it is another user's"}
 }
 
-// report tells the agent's shell, if it is still the one that watches.
+// report tells an event to the agent's shell, if the life of the agent that watches
+// the process still lasts.
 func (p *process) report(ev agent.Event) {
 	p.told = max(p.told, p.w.now+p.w.between(0, 10*time.Millisecond))
 	watched := func() bool { return p.watcher == p.home.life && p.home.m != nil }
@@ -219,8 +220,8 @@ func (p *process) report(ev agent.Event) {
 	})
 }
 
-// bury has the agent's shell put away what the process left, unless the agent
-// dies before. The next life of the shell does it then.
+// bury lets the agent's shell put away the logs and the crash record of the process
+// after a time. If the agent ends before, its next life does it.
 func (p *process) bury() {
 	life := p.home.life
 	p.w.after(p.fate.burial, func() {
@@ -241,8 +242,8 @@ func (p *process) heard(ev agent.Event) {
 		p.stopped, p.stuck = 0, p.home.life
 		return
 	}
-	p.home.book.unheard[p.name] = 0                           // there is no other process before this one is heard of
-	if _, freed := ev.(agent.Freed); !p.condemned && !freed { // a node that had to wait has waited
+	p.home.book.unheard[p.name] = 0                           // no other process of the node begins before the agent hears of this end
+	if _, freed := ev.(agent.Freed); !p.condemned && !freed { // after Freed there is no delay
 		p.ended = p.w.now
 	}
 }
@@ -281,8 +282,8 @@ func (p *process) step(ev node.Event) {
 	p.w.arm(&p.alarm, p.clock, p.m, func() bool { return p.phase == running }, func() { p.step(node.Tick{}) })
 }
 
-// call answers with which node the process is. It takes at most as long as
-// package node lets it.
+// call answers a dispatch with the node's name and instance. It takes no longer than
+// package node allows.
 func (p *process) call(c node.Call) {
 	took := p.w.between(0, 20*time.Millisecond)
 	if p.w.chance(p.w.mood.slow) {
@@ -297,5 +298,5 @@ func (p *process) call(c node.Call) {
 	})
 }
 
-// unknownID is the identifier that no node knows.
+// unknownID is an identifier that no node knows.
 const unknownID = "No::such"

@@ -7,19 +7,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// referee checks in times of peace what the cluster owes its users.
+// referee checks in times of peace that the cluster does what its users want.
 type referee struct{ *world }
 
-// reachable reports whether controller and agent can find each other, or could
-// when the controller last deployed anything there. An instance that is dialed
-// may have been hung up on because its double agreed to stand by.
+// reachable reports whether the controller and the agent can connect: one of them
+// dials the other, or the controller dialed the agent when it deployed last. The
+// controller may have hung up on an instance because its double agreed to stand by.
 func (r *referee) reachable(a *agentPart) bool {
 	dialed := slices.ContainsFunc(r.controller.dials, func(d *instanceDial) bool { return d.addr == a.addr })
 	return a.dials || dialed || r.dialable[a.name] == a.addr && r.chaos.doubled != a.name
 }
 
-// checkPlacement demands that nothing runs but what is deployed, where it is
-// deployed, once.
+// checkPlacement demands that only deployed nodes run, each on its own instance, and
+// each once.
 func (r *referee) checkPlacement() {
 	d := r.controller.disk.saved.Deployed
 	if d == nil {
@@ -40,8 +40,7 @@ func (r *referee) checkPlacement() {
 	}
 }
 
-// checkRecovery demands that everything desired runs, and that a client is told
-// so.
+// checkRecovery demands that every deployed node runs, and that a client hears so.
 func (r *referee) checkRecovery() {
 	r.checkPlacement()
 	d := r.controller.disk.saved.Deployed
@@ -73,8 +72,8 @@ func (r *referee) checkRecovery() {
 	c.leave()
 }
 
-// checkSnapshot demands that the controller has observed the whole truth although
-// nobody has asked for it, if it knows its agents as ones of ours.
+// checkSnapshot demands that the controller's snapshot has every deployed node as
+// RUNNING, if the controller knows its agents as ours. No client needs to ask.
 func (r *referee) checkSnapshot(config mgmt.Configuration) {
 	if !r.terms.fleetAgents || r.broken != nil {
 		return
@@ -99,8 +98,8 @@ func (r *referee) checkSnapshot(config mgmt.Configuration) {
 	}
 }
 
-// refused reports whether the instance keeps what it ran until somebody deploys
-// again, because its agent refused what is deployed.
+// refused reports whether the instance's agent refused the deployed configuration.
+// Then the instance keeps its nodes until somebody deploys again.
 func (r *referee) refused(name mgmt.InstanceName) bool {
 	return slices.Contains(r.controller.disk.saved.Refused, name)
 }
@@ -117,7 +116,7 @@ func (r *referee) checkNode(config mgmt.Configuration, n mgmt.Node) {
 	}
 }
 
-// checkHeard demands that what a client was told in peace is the whole truth.
+// checkHeard demands that a client was told the truth in peace.
 func (r *referee) checkHeard(c *client, config mgmt.Configuration) {
 	if r.broken != nil {
 		return

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Config says how long a run is. Its zero value works.
+// Config says how long a run lasts. Its zero value works.
 type Config struct {
-	// Steps is how many steps of the cores a run has at least; it ends with the
-	// episode in which it has had them. Zero means 2,000.
+	// Steps is the least number of steps of the cores. The run ends with the
+	// episode in which it reaches that number. Zero means 2,000.
 	Steps int
 }
 
@@ -22,27 +22,28 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Report says what a run was.
+// Report describes a run.
 type Report struct {
 	Seed     uint64
-	Steps    int           // of the cores
+	Steps    int           // of all cores
 	Episodes int           // of mischief and peace
-	Time     time.Duration // as the cluster saw it
+	Time     time.Duration // in the simulated cluster
 	Failure  *Failure      // nil if every promise was kept
 }
 
-// Failure is a promise that was broken.
+// Failure is a broken promise.
 type Failure struct {
 	Seed uint64
 	Cfg  Config
-	Step int           // of all cores, at which it was broken
+	Step int           // at which it was broken, counted over all cores
 	At   time.Duration // since the beginning
 	What string
-	// Dialogue is what was said and done last, oldest first.
+	// Dialogue holds the last entries of the run, oldest first.
 	Dialogue []string
 }
 
-// Error says what was broken and how to see it again, without the dialogue.
+// Error returns the broken promise and the command that repeats the run. It leaves
+// the dialogue out.
 func (f *Failure) Error() string {
 	return fmt.Sprintf("seed %d, step %d, after %v: %s; repeat with: %s", f.Seed, f.Step, f.At, f.What, f.Command())
 }
@@ -52,16 +53,16 @@ func (f *Failure) Command() string {
 	return fmt.Sprintf("zeekfleet sim --seeds 1 --seed %d --steps %d", f.Seed, f.Cfg.Steps)
 }
 
-// Text is the failure with its dialogue.
+// Text returns the dialogue and then the failure.
 func (f *Failure) Text() string { return strings.Join(f.Dialogue, "\n") + "\n" + f.Error() + "\n" }
 
-// Run simulates one cluster, from its seed to the end or to the first promise
-// that is broken. It may be called from several goroutines at once.
+// Run simulates one cluster until the end of the run or until a promise is broken.
+// The seed decides everything by chance. Several goroutines may call Run at once.
 func Run(seed uint64, cfg Config) Report {
 	return run(newWorld(rand.New(rand.NewPCG(seed, 0)), terms{}), seed, cfg)
 }
 
-// Trace is Run, and returns all that is said and done instead of a report.
+// Trace does the same as Run. It returns the whole dialogue instead of a report.
 func Trace(seed uint64, cfg Config) []string {
 	w := newWorld(rand.New(rand.NewPCG(seed, 0)), terms{})
 	var lines []string
@@ -87,8 +88,8 @@ func run(w *world, seed uint64, cfg Config) Report {
 	return r
 }
 
-// protect makes a panic a violation like others: it is a core that found its
-// own state broken, and the dialogue that led there is what is wanted.
+// protect makes a panic a broken promise: a core has found its own state broken. So
+// the failure shows the dialogue before the panic.
 func (w *world) protect(do func()) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// stranger is a program that says to be a controller, of one agent, and hangs up.
+// stranger is a program that claims to be an agent's controller, and hangs up.
 type stranger struct{}
 
 func (*stranger) wants(topic) bool     { return false }
@@ -15,7 +15,7 @@ func (*stranger) peerAdded(*end)       {}
 func (*stranger) peerLost(*end)        {}
 func (*stranger) receive(*end, parcel) {}
 
-// usurp has a stranger welcome an agent, and go after a while.
+// usurp lets a stranger welcome an agent. The stranger leaves after a while.
 func (ch *chaos) usurp() { ch.usurpAgent(pick(ch.dice, ch.agents), ch.between(0, 5*time.Second)) }
 
 func (ch *chaos) usurpAgent(a *agentPart, stays time.Duration) {

@@ -9,25 +9,25 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// terms is what holds in a world all the time.
+// terms is what stays the same in a world.
 type terms struct {
 	steady     bool // nothing is left to chance
 	controller controller.Config
 	agent      agent.Config
 
-	delay     time.Duration // of a message at least
+	delay     time.Duration // least delay of a message
 	retry     time.Duration // between attempts to connect
-	silence   time.Duration // after which a peer counts as lost at the latest
-	ping      time.Duration // after which a dead connection is found out once the network is whole
+	silence   time.Duration // a silent peer counts as lost after this time at the latest
+	ping      time.Duration // a dead connection is noticed within this time once the network is whole
 	stopGrace time.Duration // between SIGTERM and SIGKILL
-	fleet     bool          // agents know the controller as one of ours
-	// fleetAgents says that the controller knows the agents as ones of ours.
+	fleet     bool          // agents know the controller as ours
+	// fleetAgents says that the controller knows the agents as ours.
 	fleetAgents bool
 	agents      int
 	clients     int
 }
 
-// steadyTerms are those of the dialogues: nothing is left to chance.
+// steadyTerms returns the terms of the dialogues. Nothing is left to chance.
 func steadyTerms() terms {
 	return terms{
 		steady:     true,
@@ -42,8 +42,8 @@ func steadyTerms() terms {
 	}
 }
 
-// newTerms draws the terms of one seed. Short patience and small limits are as
-// likely as the defaults: what goes wrong at a limit should be seen to.
+// newTerms draws the terms of one seed. Short deadlines and small limits are often
+// drawn, because faults at limits must be found.
 func (e *environment) newTerms() terms {
 	t := steadyTerms()
 	t.steady = false
@@ -78,9 +78,9 @@ func (e *environment) newTerms() terms {
 	return t
 }
 
-// settling is how long after the last fault everything runs where it should,
-// and nothing else does; recovery how long until the nodes that were given up
-// run again, too.
+// settling returns how long after the last fault every process may still be in the
+// wrong place. recovery returns how long after that nodes that were given up may
+// still not run.
 func (t terms) settling() time.Duration {
 	return time.Minute + cmp.Or(t.controller.MaxRetryDelay, time.Minute)
 }
@@ -89,32 +89,32 @@ func (t terms) recovery() time.Duration {
 	return t.settling() + cmp.Or(t.agent.Backoff.Retry, 5*time.Minute)
 }
 
-// mood is how much goes wrong for a time, as probabilities unless said
-// otherwise. Its zero value is peace.
+// mood says how much goes wrong for a time. A number is a probability unless its
+// comment says otherwise. The zero value is peace.
 type mood struct {
-	pace     time.Duration // mean time between two mischiefs; zero: there are none
-	mischief []mischief    // what can happen, each as likely as its share
+	pace     time.Duration // scale of the time between two mischiefs; zero: there are none
+	mischief []mischief    // each of them is as likely as the others
 
-	delay       time.Duration // of a message at most, beyond the least
-	lateTicks   time.Duration // by which timers are late at most
-	lossAtCrash float64       // what a dying program has sent does not all arrive
+	delay       time.Duration // greatest delay of a message beyond the least
+	lateTicks   time.Duration // greatest lateness of a timer
+	lossAtCrash float64       // the last messages of a program that ends are lost
 	lastWords   float64       // a process says hello as it ends
 	clockJumps  float64       // the wall clock is set between two lives
 
-	saveFails, saveCrash float64 // per save; a crash may come before it or after
-	stepCrash            float64 // per step: its effects are performed in part
+	saveFails, saveCrash float64 // per save; a crash comes before the save or after it
+	stepCrash            float64 // per effect: the program crashes before it
 
 	lost   float64 // an agent that starts finds its state missing
-	unseen float64 // or a process that it cannot look at
+	unseen float64 // an agent that starts cannot see a process
 	guard  float64 // a process may not be signalled
 
 	late                                          float64 // a preflight ends after its deadline
 	slow, mute, deaf, instant, unfit, hang, brief float64 // fates of a process; see newFate
-	burial                                        float64 // likewise
+	burial                                        float64 // a burial takes long; see newFate
 }
 
-// newMood draws a time of mischief. Most kinds of trouble are absent from most
-// of them, so that each is seen alone as well as with others.
+// newMood draws a mood of mischief. Most moods lack most kinds of trouble, so that
+// each kind happens alone as well as with others.
 func (e *environment) newMood() mood {
 	some := func(p, value float64) float64 {
 		if e.chance(p) {

@@ -26,7 +26,7 @@ func (t *timeline) next(until time.Duration) (event, bool) {
 	return t.queue.pop(), true
 }
 
-// event is something that happens at its time.
+// event is planned for a time.
 type event struct {
 	at  time.Duration
 	seq uint64 // events of one time happen in the order in which they were planned
@@ -35,7 +35,7 @@ type event struct {
 
 func (e event) before(f event) bool { return e.at < f.at || e.at == f.at && e.seq < f.seq }
 
-// queue is a binary heap, the next event first.
+// queue is a binary heap of events. The next event is the first.
 type queue []event
 
 func (q *queue) push(e event) {
@@ -53,7 +53,7 @@ func (q *queue) push(e event) {
 	*q = h
 }
 
-// pop takes the next event; there must be one.
+// pop takes the next event. There must be one.
 func (q *queue) pop() event {
 	h := *q
 	next, last := h[0], h[len(h)-1]
@@ -66,7 +66,7 @@ func (q *queue) pop() event {
 	return next
 }
 
-// sink puts e, which belongs at the top, where it belongs.
+// sink puts e into the heap, whose first place is free.
 func (q queue) sink(e event) {
 	i := 0
 	for {

@@ -10,8 +10,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// nodePool is the nodes that configurations are made of. Some names begin with
-// others.
+// nodePool holds the nodes of all configurations. Some names begin with another
+// name.
 var nodePool = []mgmt.Node{
 	{Name: "logger", Role: mgmt.Logger},
 	{Name: "manager", Role: mgmt.Manager},
@@ -22,18 +22,16 @@ var nodePool = []mgmt.Node{
 	{Name: "w3", Role: mgmt.Worker},
 }
 
-// instancePool is the names of the instances, in the order in which worlds get
-// them.
+// instancePool holds the names of instances. A world takes them from the start.
 var instancePool = []mgmt.InstanceName{"a1", "a10", "b", "c"}
 
-// workload is what the clients of a world ask for.
+// workload makes the requests of a world's clients.
 type workload struct {
 	*world
-	configs int // how many configurations there were
+	configs int // how many configurations were made
 }
 
-// behave has a client do one thing after another, for as long as there is
-// mischief.
+// behave lets a client do one thing after another, until peace begins.
 func (l *workload) behave(c *client) {
 	if l.mood.pace == 0 {
 		return
@@ -52,7 +50,7 @@ func (l *workload) behave(c *client) {
 	l.after(l.between(10*time.Millisecond, 5*time.Second), func() { l.behave(c) })
 }
 
-// someReqID returns a request ID, and whether it is nobody else's.
+// someReqID returns a request ID, and whether no other request has it.
 func (l *workload) someReqID() (id mgmt.ReqID, unique bool) {
 	switch l.rng.IntN(12) {
 	case 0:
@@ -99,7 +97,7 @@ func (l *workload) someRequest(c *client, id mgmt.ReqID) mgmt.Message {
 	})
 }
 
-// someDeployment is one as only our own client asks for it.
+// someDeployment returns a deployment request of our own client.
 func (l *workload) someDeployment(c *client, id mgmt.ReqID) mgmt.Message {
 	msg := mgmt.StagedDeployRequest{ReqID: id, Partial: l.chance(0.5)}
 	if l.chance(0.3) {
@@ -157,8 +155,8 @@ func (l *workload) freshConfiguration() mgmt.Configuration {
 	return c
 }
 
-// instance describes an agent as a configuration does. One that waits to be
-// dialed needs its address there.
+// instance describes an agent for a configuration. The description of an agent that
+// does not dial has its address.
 func (l *workload) instance(a *agentPart) mgmt.Instance {
 	in := mgmt.Instance{Name: a.name, Host: mgmt.UnknownHost}
 	if l.chance(0.3) {
@@ -170,7 +168,8 @@ func (l *workload) instance(a *agentPart) mgmt.Instance {
 	return in
 }
 
-// addNode adds a node that is not there yet, if there is one and a place for it.
+// addNode adds a node to an instance. It adds nothing if the drawn node is there, or
+// if there is no instance.
 func (l *workload) addNode(c *mgmt.Configuration) {
 	n := pick(l.dice, nodePool)
 	if _, exists := c.Node(n.Name); exists || len(c.Instances) == 0 {
@@ -194,7 +193,7 @@ func (l *workload) changeNode(c *mgmt.Configuration) {
 	}
 }
 
-// spoil makes a mistake.
+// spoil puts a mistake into a configuration.
 func (l *workload) spoil(c *mgmt.Configuration) {
 	n := pick(l.dice, nodePool)
 	n.Instance = "nowhere"

@@ -14,7 +14,7 @@ import (
 type world struct {
 	*environment
 	net     *network
-	load    *workload // what the clients ask for
+	load    *workload
 	chaos   *chaos
 	referee *referee
 
@@ -22,11 +22,12 @@ type world struct {
 	agents     []*agentPart
 	clients    []*client
 
-	// dialable is where the controller was last told to dial each instance.
+	// dialable holds the address at which the controller was last told to dial each
+	// instance.
 	dialable map[mgmt.InstanceName]netip.AddrPort
-	// launched is when a process was last started for each node.
+	// launched holds when a process was last started for each node.
 	launched map[place]time.Duration
-	fates    map[mgmt.NodeName]fate // by order; other nodes' fates are drawn
+	fates    map[mgmt.NodeName]fate // that a dialogue has set; other fates are drawn
 }
 
 // place is a node on an instance. Two agents may claim to be one instance.
@@ -99,7 +100,7 @@ func (w *world) episode() {
 	}
 }
 
-// heal ends all mischief. What is broken beyond repair ends.
+// heal ends all mischief. A process that is not sound is killed, and doubles go.
 func (w *world) heal() {
 	w.mood = mood{}
 	w.did("world", "is at peace")
@@ -133,7 +134,7 @@ func (w *world) heal() {
 	w.findOut()
 }
 
-// findOut has every end of a connection that exists no more notice before long.
+// findOut tells every end whose other end is down that the connection has ended.
 func (w *world) findOut() {
 	for _, ep := range w.endpoints() {
 		for _, e := range ep.ends {
@@ -153,7 +154,7 @@ func (w *world) agent(name mgmt.InstanceName) *agentPart {
 	return nil
 }
 
-// endpoints returns those that have connections between hosts.
+// endpoints returns the endpoints that may have connections to other hosts.
 func (w *world) endpoints() []*endpoint {
 	var list []*endpoint
 	if w.controller.ep != nil {
