@@ -2,7 +2,7 @@
 // arguments, its environment, its directories and the files that it reads.
 //
 // A Launcher launches nodes of one kind: Embedded launches this program as a node,
-// Zeek launches Zeek processes. The package also finds Zeek on this host, and looks
-// at nodes before they are started. It starts no node itself: that is for package
-// proc.
+// Zeek launches Zeek processes. The package also finds Zeek on this host, and runs
+// the preflight of nodes. It starts no node itself: package proc does. It starts no
+// goroutines.
 package launch

@@ -20,13 +20,13 @@ import (
 type Embedded struct {
 	// Program is the path of the zeekfleet binary.
 	Program string
-	// Agent is the host:port at which nodes find their agent.
+	// Agent is the host:port of the nodes' agent.
 	Agent string
-	// StateDir is the directory that has a directory "nodes", in which each node
-	// has a directory of its own.
+	// StateDir is the state directory. Each node has a directory below
+	// StateDir/nodes.
 	StateDir string
-	// Stdout and Stderr name the files in a node's directory that take what the
-	// node prints. Empty means no file.
+	// Stdout and Stderr name the files in a node's directory for the node's output.
+	// Empty means no file.
 	Stdout, Stderr string
 	// Args are further arguments of the node command.
 	Args []string
@@ -100,8 +100,9 @@ func (l Embedded) argv(plan mgmt.Plan) []string {
 	return append(argv, l.Args...)
 }
 
-// listenAddress is where the node listens for other nodes: at the address that
-// its host has in the cluster, or on loopback if the cluster has no such address.
+// listenAddress returns the host:port on which the node listens for other nodes. The
+// host is the node's host in the cluster's layout, or loopback if the layout has no
+// address for it.
 func listenAddress(plan mgmt.Plan) string {
 	host := plan.Cluster[plan.Node.Name].Host
 	if !host.IsValid() || host.IsUnspecified() {
@@ -110,9 +111,9 @@ func listenAddress(plan mgmt.Plan) string {
 	return net.JoinHostPort(host.String(), strconv.Itoa(int(plan.Node.Port.Number)))
 }
 
-// environment returns base, with the node's own variables and CLUSTER_NODE on
-// top. Variables that a node cannot set are left out. Each variable is there
-// once, because a program that finds a variable twice may take either value.
+// environment returns base with the node's own variables and CLUSTER_NODE. It leaves
+// out the node's variables that a node cannot set. Each variable occurs once: a
+// program that finds a variable twice may take either value.
 func environment(base []string, n mgmt.Node) []string {
 	vars := map[string]string{}
 	for _, entry := range base {

@@ -30,7 +30,7 @@ func read(t *testing.T, path string) []byte {
 	return text
 }
 
-// A change of this file is a new form.
+// If the content of this file changes, it is a new form.
 func TestFactsAreWrittenInForm1(t *testing.T) {
 	want := read(t, "testdata/launch-1.json")
 	if got := launch.EncodeFacts(7, facts); !bytes.Equal(got, want) {

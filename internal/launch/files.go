@@ -18,14 +18,14 @@ import (
 // launchFiles keeps the facts of launches in one directory, with one file for
 // each node. It knows which generated directories the living processes need.
 //
-// Neither directory is synced. After a power cut no process lives that would need
-// the facts, and generated files are compared with what they should contain
-// before they are used.
+// Neither directory is synced to disk. After a power failure no process lives that
+// would need the facts. writeGenerated compares the content of generated files before
+// they are used.
 type launchFiles struct {
 	records, generated string
-	live               map[mgmt.NodeName]factsRecord // of processes that live
-	// lost are launches whose processes may live, and whose facts are lost. It
-	// is not known which generated files these processes need.
+	live               map[mgmt.NodeName]factsRecord // of living processes
+	// lost are launches without facts whose processes may live. It is not known which
+	// generated files these processes need.
 	lost map[mgmt.NodeName]uint64
 }
 
@@ -37,21 +37,21 @@ type factsRecord struct {
 
 const (
 	factsSuffix    = ".json"
-	maxFactsRecord = 64 << 10 // bytes; zeekfleet writes no longer one
+	maxFactsRecord = 64 << 10 // bytes; zeekfleet's records are shorter
 )
 
 func newLaunchFiles(records, generated string) *launchFiles {
 	return &launchFiles{records: records, generated: generated, live: map[mgmt.NodeName]factsRecord{}, lost: map[mgmt.NodeName]uint64{}}
 }
 
-// path returns the path of a node's file. No node has a name that is not a file
-// name: the configuration was refused.
+// path returns the path of a node's file. A node's name is always a valid file name:
+// mgmt.CheckName refuses other names.
 func (l *launchFiles) path(node mgmt.NodeName) string {
 	return filepath.Join(l.records, string(node)+factsSuffix)
 }
 
-// keep remembers the facts of a launch, and removes the files that no living
-// process needs.
+// keep writes the facts of a launch, and removes the files that no living process
+// needs.
 func (l *launchFiles) keep(node mgmt.NodeName, number uint64, facts Facts) error {
 	rec := factsRecord{number, facts}
 	if err := os.MkdirAll(l.records, 0o700); err != nil {
@@ -94,8 +94,7 @@ func readFacts(path string) (rec factsRecord, err error) {
 	return rec, nil
 }
 
-// forget says that the process of the launch is gone. The next sweep removes its
-// files.
+// forget removes a launch whose process is gone. The next sweep removes its files.
 func (l *launchFiles) forget(node mgmt.NodeName, number uint64) {
 	if rec, ok := l.live[node]; ok && rec.Launch == number {
 		delete(l.live, node)
@@ -105,9 +104,9 @@ func (l *launchFiles) forget(node mgmt.NodeName, number uint64) {
 	}
 }
 
-// sweep removes the files of launches whose processes are gone. A file that
-// cannot be removed is tried again by the next sweep. Nothing is removed while
-// the facts of a launch are lost.
+// sweep removes the files of launches whose processes are gone. If a file cannot be
+// removed, the next sweep tries again. While the facts of a launch are lost, sweep
+// removes nothing.
 func (l *launchFiles) sweep() {
 	if len(l.lost) > 0 {
 		return
@@ -136,9 +135,8 @@ func removeExcept(dir string, keep func(name string) bool) {
 	}
 }
 
-// writeGenerated makes g's directory below base hold exactly g's files. A
-// directory that holds them already is left alone: a process may be reading its
-// files.
+// writeGenerated writes g's files to g's directory below base. It does not touch a
+// directory that has exactly these files: a process may be reading them.
 func writeGenerated(g zeek.Generated, base string) error {
 	dir := g.Dir(base)
 	if isWritten(g, dir) {
@@ -157,7 +155,7 @@ func writeGenerated(g zeek.Generated, base string) error {
 			return fmt.Errorf("generate scripts: %w", err)
 		}
 	}
-	// If there is such a directory, a power cut has left it with other files.
+	// A directory with other files is left from a power failure, or was changed.
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("generate scripts: %w", err)
 	}

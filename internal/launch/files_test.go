@@ -51,7 +51,7 @@ func (l *launches) launch(number uint64, option string) launch.Facts {
 	l.t.Helper()
 	plan := launchtest.WorkerPlan(mgmt.Node{})
 	e := plan.Cluster["worker"]
-	e.MetricsPort = new(mgmt.TCPPort(uint16(number))) // it is part of what is generated
+	e.MetricsPort = new(mgmt.TCPPort(uint16(number))) // the port is part of the generated files
 	plan.Cluster["worker"] = e
 	plan.Node.Options = []mgmt.Option{{Name: option, Value: "T"}}
 	process, err := l.Launch(plan, number)
@@ -150,7 +150,7 @@ func TestWhatIsGeneratedLivesAsLongAsTheProcess(t *testing.T) {
 	if diff := gocmp.Diff([]string{first.Generated}, l.generated()); diff != "" {
 		t.Fatalf("generated (-want +got):\n%s", diff)
 	}
-	// An agent that is restarted keeps what its node reads.
+	// A restarted agent keeps the files of its living node.
 	if got, err := l.Recall("worker", 1); got != first || err != nil {
 		t.Fatal("the launch was forgotten")
 	}
@@ -212,7 +212,8 @@ func TestPortOnWhichANodeServesIsChosenAnewWhenItIsTaken(t *testing.T) {
 	}
 }
 
-// A check runs elsewhere, so that the node's status file stays as it is.
+// A check runs in another directory, so that it does not change the node's status
+// file.
 func TestCheckFindsScriptsRelativeToTheNodesDirectory(t *testing.T) {
 	l := newLaunches(t)
 	plan := launchtest.WorkerPlan(mgmt.Node{Scripts: []string{"./mine", "policy/tuning/json-logs"}})
@@ -226,8 +227,8 @@ func TestCheckFindsScriptsRelativeToTheNodesDirectory(t *testing.T) {
 	}
 }
 
-// A node that said RUNNING in its last life must not count as running in the
-// next before it says so again.
+// The status file of an earlier process says RUNNING. A new process must not count
+// as running before it has written the file itself.
 func TestStatusFileOfAnEarlierProcessIsGoneBeforeTheNext(t *testing.T) {
 	l := newLaunches(t)
 	status := filepath.Join(launch.NodeDir(l.dir, "worker"), ".status")

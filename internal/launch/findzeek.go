@@ -20,11 +20,12 @@ var ErrNoZeek = errors.New("no Zeek was found")
 // helpTimeout bounds the run of `zeek --help`.
 const helpTimeout = 10 * time.Second
 
-// FindZeek returns the Zeek installation of the executable given. If given is
-// empty, it looks in PATH and then below common prefixes. It runs Zeek once. The
-// error is ErrNoZeek if there is no such executable. An executable that is no
-// usable Zeek is another error, and FindZeek looks no further. A file that may
-// not be looked at counts as missing, unless given is its path.
+// FindZeek returns the Zeek installation of the executable given. If given is empty,
+// it searches PATH and then common prefixes. It runs the first executable that it
+// finds once, with --help. The error is ErrNoZeek if there is no executable. It is
+// another error if the executable is no usable Zeek; FindZeek then searches no
+// further. A file that cannot be accessed counts as missing, unless given is its
+// path.
 func FindZeek(ctx context.Context, given string, environ []string) (zeek.Install, error) {
 	for _, path := range zeek.Candidates(given, variable(environ, "PATH")) {
 		info, err := os.Stat(path)
@@ -50,7 +51,7 @@ func variable(environ []string, name string) string {
 	return ""
 }
 
-// askZeek runs an executable, which says to which installation it belongs.
+// askZeek runs an executable with --help and reads its installation from the output.
 func askZeek(ctx context.Context, path string, environ []string) (zeek.Install, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, helpTimeout, fmt.Errorf("it took longer than %v", helpTimeout))
 	defer cancel()

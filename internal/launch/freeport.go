@@ -6,7 +6,7 @@ import (
 	"net/netip"
 )
 
-// Loopback is the address at which nodes serve their agent.
+// Loopback is the address on which nodes serve their agent.
 var Loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 // portAttempts bounds how often the system is asked for another port.

@@ -10,20 +10,20 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// Launcher turns a plan into the process that carries it out. Its methods are
-// called by one goroutine at a time, except Check, which any goroutine may call.
+// Launcher turns the plan of a node into a process. One goroutine at a time may call
+// its methods. Only Check may be called by any goroutine at any time.
 type Launcher interface {
-	// Launch prepares a launch of the plan's node. No process of that node
-	// lives. The number is as in proc.Spec.
+	// Launch prepares a launch of the plan's node. The caller makes sure that no
+	// process of that node lives. The number is as in proc.Spec.
 	Launch(plan mgmt.Plan, number uint64) (Process, error)
-	// Recall returns the facts of a launch that an earlier life of the agent
-	// made. Every Recall precedes the first Launch. An error says that the facts
-	// are lost. The Facts then have what is known without them. A
-	// *form.NewerError says that a newer zeekfleet wrote the facts, and that
-	// this newer one must be run.
+	// Recall returns the facts of a launch that the agent made before it was
+	// restarted. It must not be called after the first Launch. An error says that
+	// the facts are lost; the returned Facts then have only what the Launcher knows
+	// without them. A *form.NewerError says that a newer zeekfleet wrote the facts.
+	// The user must run that newer zeekfleet.
 	Recall(node mgmt.NodeName, number uint64) (Facts, error)
-	// Forget says that the process of a launch is gone. Its facts are needed no
-	// longer.
+	// Forget says that the process of a launch is gone. The Launcher may delete the
+	// facts of the launch.
 	Forget(node mgmt.NodeName, number uint64)
 	// Check returns the conditions for a launch of the plan to succeed. It
 	// writes what the check needs below scratch.
@@ -32,17 +32,17 @@ type Launcher interface {
 
 // Process is a process that can be started.
 type Process struct {
-	// Spec lacks the node's name, the launch's number and the plan's
-	// fingerprint.
+	// Spec has no node name, no launch number and no fingerprint. The caller sets
+	// them.
 	Spec  proc.Spec
 	Facts Facts
-	// Warnings are for a person to read. ClusterWarnings concern the whole
-	// cluster, and are the same for all of its nodes.
+	// Warnings are texts for people. ClusterWarnings concern the whole cluster, and
+	// are the same for all of its nodes.
 	Warnings, ClusterWarnings []string
 }
 
-// Facts are what the agent must know of a launch for as long as its process
-// lives. A field that does not apply is zero.
+// Facts are what the agent must know about a launch while its process lives. A field
+// that does not apply is zero.
 type Facts struct {
 	// Program is the path of the executable, Version its version, and Dir the
 	// working directory.
@@ -59,8 +59,8 @@ type Facts struct {
 	Secret mgmt.Secret
 	// Generated names the directory of its generated files.
 	Generated string
-	// KeepsLogs says that logs which the process leaves in Dir are to be
-	// archived, with LogSuffix in their names.
+	// KeepsLogs says that the agent archives the logs that the process leaves in Dir.
+	// The names of these logs have LogSuffix.
 	KeepsLogs bool
 	LogSuffix string
 	// Zone is the entry TZ=… of the environment. Empty means that there is none.

@@ -11,15 +11,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 )
 
-// Preflight looks at nodes before they are started.
+// Preflight checks nodes before they are started.
 type Preflight struct {
 	Launcher Launcher
-	// ScratchDir is the directory below which a preflight writes what it needs.
-	// It exists. Empty means the system's directory for temporary files.
+	// ScratchDir is an existing directory below which a preflight writes its files.
+	// Empty means the system's directory for temporary files.
 	ScratchDir string
 	// OutputBytes is as in preflight.Config.
 	OutputBytes int
-	// Checked, if not nil, knows which checks of scripts have passed.
+	// Checked, if not nil, remembers the checks of scripts that have passed.
 	Checked *preflight.Memory
 }
 
@@ -80,6 +80,6 @@ func (p Preflight) config(scratch string) preflight.Config {
 	return preflight.Config{ScratchDir: scratch, OutputBytes: p.OutputBytes, Memory: p.Checked}
 }
 
-// generatedIn returns the directory of a preflight into which the launcher
-// generates files.
+// generatedIn returns the directory for the files that the launcher generates for a
+// preflight.
 func generatedIn(scratch string) string { return filepath.Join(scratch, "generated") }

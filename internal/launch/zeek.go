@@ -26,11 +26,11 @@ type ZeekConfig struct {
 	NodeScript    zeek.NodeScript
 	AgentProtocol zeek.AgentProtocol
 	Site          zeek.Site
-	// RecordDir holds the facts of launches, GeneratedDir the files that are
-	// generated for them. Nothing else uses these directories.
+	// RecordDir holds the facts of launches. GeneratedDir holds the generated files.
+	// No other part of the program uses these directories.
 	RecordDir, GeneratedDir string
-	// Stdout and Stderr name the files in a node's directory that take what the
-	// node prints. Empty means no file.
+	// Stdout and Stderr name the files in a node's directory for the node's output.
+	// Empty means no file.
 	Stdout, Stderr string
 	Limits         proc.Limits
 }
@@ -42,7 +42,7 @@ type Zeek struct {
 	ports map[mgmt.NodeName]uint16 // the ports on which nodes served the agent last
 }
 
-// NewZeek returns the launcher. It touches no file.
+// NewZeek returns a launcher of Zeek processes. It neither reads nor writes files.
 func NewZeek(cfg ZeekConfig) *Zeek {
 	return &Zeek{
 		cfg:   cfg,
@@ -51,8 +51,8 @@ func NewZeek(cfg ZeekConfig) *Zeek {
 	}
 }
 
-// servesAgent reports whether the plan's node serves and the agent is its client.
-// Otherwise the node dials the agent.
+// servesAgent reports whether the agent connects to the plan's node, over a
+// WebSocket. If not, the node dials the agent.
 func (z *Zeek) servesAgent(plan mgmt.Plan) bool {
 	return z.deployment(plan, 0, "").ChosenAgentProtocol() == zeek.AgentWebSocket
 }
@@ -133,8 +133,8 @@ func newSecret() mgmt.Secret {
 	return mgmt.Secret(hex.EncodeToString(random[:]))
 }
 
-// checkSecret is the secret of every check. During a check nobody can talk to the
-// node. With the same secret, equal checks have equal files.
+// checkSecret is the secret in every check. It need not be secret: during a check no
+// program can connect to the node. The same secret gives equal checks equal files.
 const checkSecret = mgmt.Secret("0000000000000000000000000000000000000000000000000000000000000000")
 
 // prepareDirs makes the directories of a launch, and removes the status file of
@@ -152,9 +152,9 @@ func prepareDirs(f Facts, more []string) error {
 	return nil
 }
 
-// webSocketPort returns the port on which the node is to serve the agent. It is
-// the port of the launch before, unless another program has taken that port: so
-// the generated files stay the same. It is 0 if the node dials the agent.
+// webSocketPort returns the port on which the node will serve the agent. It is the
+// port of the previous launch, so that the generated files stay the same. If another
+// program uses that port now, it is another one. It is 0 if the node dials the agent.
 func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
 	if !z.servesAgent(plan) {
 		return 0, nil
@@ -188,7 +188,7 @@ func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
 func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 	facts, err := z.files.recall(node, number)
 	if err != nil {
-		// The process may be no Zeek, and then has no facts.
+		// A process other than Zeek has no facts.
 		return Facts{Dir: NodeDir(z.cfg.Site.StateDir, node), StatusFile: zeek.StatusFile}, err
 	}
 	if facts.WebSocketPort != 0 {
@@ -257,9 +257,8 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	return check, nil
 }
 
-// usual returns checks of the scripts that nodes without scripts of their own
-// load. There is one check for each role, in a cluster that has all roles and
-// ports for everything.
+// usual returns checks of the scripts that a node without scripts of its own loads:
+// one check for each role, in a cluster that has all roles and all ports.
 func (z *Zeek) usual(scratch string) []preflight.Check {
 	cluster := map[mgmt.NodeName]mgmt.ClusterEndpoint{}
 	for i, role := range []mgmt.ClusterRole{mgmt.Manager, mgmt.Logger, mgmt.Proxy, mgmt.Worker} {
@@ -275,7 +274,7 @@ func (z *Zeek) usual(scratch string) []preflight.Check {
 			node.Interface = new("lo")
 		}
 		c, err := z.Check(mgmt.Plan{Node: node, Cluster: cluster}, scratch)
-		if err == nil && c.Group != "" { // a deployment will tell of a check that is not possible
+		if err == nil && c.Group != "" { // a deployment reports an error in its own preflight
 			checks = append(checks, preflight.Check{
 				Node: name, Argv: c.Argv, Env: c.Env, Prepare: c.Prepare, Group: c.Group, Reads: c.Reads,
 			})
@@ -284,8 +283,8 @@ func (z *Zeek) usual(scratch string) []preflight.Check {
 	return checks
 }
 
-// absoluteIn returns argv for a process that does not run in dir. Paths that are
-// relative to dir, such as those of scripts, are made absolute.
+// absoluteIn returns argv for a process that runs in another directory than dir. It
+// makes paths absolute that are relative to dir, such as those of scripts.
 func absoluteIn(dir string, argv []string) []string {
 	argv = slices.Clone(argv)
 	for i, arg := range argv {

@@ -12,8 +12,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/loop"
 )
 
-// recorder is a core that writes down what it is told. It wants a tick a minute
-// after its first event, and asks for two saves when it is told to.
+// recorder is a core that records its events. It needs a tick a minute after
+// "begin". "save twice" has two effects.
 type recorder struct {
 	began time.Time
 	told  []string
@@ -51,7 +51,7 @@ func TestCoreIsToldEverythingInOrderAndInTime(t *testing.T) {
 		core := &recorder{began: time.Now()}
 		events := make(chan string, 3)
 		events <- "begin"
-		events <- "" // which is not the core's
+		events <- "" // not an event of the core
 		events <- "save twice"
 		ended := errors.New("ended")
 		ctx, cancel := context.WithCancelCause(t.Context())

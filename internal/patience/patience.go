@@ -9,18 +9,20 @@ import (
 	"time"
 )
 
-// Limit is how long a test waits at most. A busy machine needs far less.
+// Limit is the longest time for which a test waits. Even a busy machine needs far
+// less.
 const Limit = time.Minute
 
-// Next returns the next value from ch. It fails t if ch is closed or the limit is
-// reached; what names the value in that message.
+// Next returns the next value from ch. It fails t if ch is closed, or if no value
+// comes within Limit. what names the value in the message.
 func Next[T any](t testing.TB, ch <-chan T, what string) T {
 	t.Helper()
 	return Find(t, ch, what, func(T) bool { return true })
 }
 
-// Find returns the first value from ch for which wanted returns true. It fails t as
-// Next does.
+// Find returns the first value from ch for which wanted returns true. It fails t if
+// ch is closed, or if no such value comes within Limit. what names the value in the
+// message.
 func Find[T any](t testing.TB, ch <-chan T, what string, wanted func(T) bool) T {
 	t.Helper()
 	over := time.NewTimer(Limit)
@@ -40,7 +42,8 @@ func Find[T any](t testing.TB, ch <-chan T, what string, wanted func(T) bool) T 
 	}
 }
 
-// Closed waits until ch is closed. It fails t if the limit is reached.
+// Closed waits until ch is closed. It fails t if ch is not closed within Limit. what
+// names the awaited event in the message.
 func Closed(t testing.TB, ch <-chan struct{}, what string) {
 	t.Helper()
 	over := time.NewTimer(Limit)

@@ -1,4 +1,4 @@
-// Package procfs reads what the kernel shows of processes (man 5 proc).
+// Package procfs reads what the kernel says about processes in /proc (man 5 proc).
 package procfs
 
 import (
@@ -10,25 +10,26 @@ import (
 	"strconv"
 )
 
-// Dir is a directory in which the kernel shows processes.
+// Dir is a directory in which the kernel shows processes. Tests use other
+// directories than Root.
 type Dir string
 
-// Root is the one in which the kernel shows them to everyone.
+// Root is the kernel's own directory.
 const Root Dir = "/proc"
 
-// Stat is what the file stat says of a process.
+// Stat is the content of a process's file stat, as far as this program needs it.
 type Stat struct {
-	Name    string // of the program, at most 15 bytes
-	State   byte
-	Parent  int
+	Name    string // the name of the program, at most 15 bytes
+	State   byte   // a letter, such as 'R' for running
+	Parent  int    // the PID of the parent
 	Session int
-	Ticks   uint64 // when it started, in clock ticks since boot
+	Ticks   uint64 // the time of the start, in clock ticks since boot
 }
 
 // Dead reports whether the process has ended.
 func (s Stat) Dead() bool { return s.State == 'Z' || s.State == 'X' }
 
-// PIDs lists the processes there are, in ascending order.
+// PIDs returns the PIDs of all processes, in ascending order.
 func (d Dir) PIDs() ([]int, error) {
 	dir, err := os.Open(string(d))
 	if err != nil {
@@ -49,7 +50,8 @@ func (d Dir) PIDs() ([]int, error) {
 	return pids, nil
 }
 
-// Stat returns what there is to know of a process.
+// Stat reads the file stat of a process. The error is fs.ErrNotExist if there is no
+// such process.
 func (d Dir) Stat(pid int) (Stat, error) {
 	path := filepath.Join(string(d), strconv.Itoa(pid), "stat")
 	text, err := os.ReadFile(path)
@@ -63,9 +65,9 @@ func (d Dir) Stat(pid int) (Stat, error) {
 	return s, nil
 }
 
-// parseStat reads the fields that are of use. The second one is the program's name
-// in parentheses, which may itself contain anything. Behind it come field 3, the
-// state, and so on.
+// parseStat reads the fields of a Stat. Field 2 is the program's name in
+// parentheses. The name may contain any character, also parentheses. So field 3
+// begins after the last closing parenthesis.
 func parseStat(text []byte) (s Stat, err error) {
 	end := bytes.LastIndexByte(text, ')')
 	_, name, _ := bytes.Cut(text[:max(end, 0)], []byte("("))

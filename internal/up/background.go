@@ -5,7 +5,7 @@ import "context"
 // background is a function that runs in a goroutine of its own.
 type background struct {
 	ended chan struct{}
-	err   error // to be read once ended is closed
+	err   error // read it only after ended is closed
 }
 
 func inBackground(run func() error) *background {

@@ -12,8 +12,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
-// mustListen returns an error if the controller does not listen where `up` needs
-// it.
+// mustListen returns an error if the controller does not listen for agents or for
+// clients. `up` needs both.
 func mustListen(set settings.Controller) error {
 	switch {
 	case set.Broker.Off:
@@ -24,8 +24,8 @@ func mustListen(set settings.Controller) error {
 	return nil
 }
 
-// clientConfig returns how `up` connects to its own controller, which listens at
-// address.
+// clientConfig returns the configuration of `up`'s connection to its own controller.
+// The controller listens on address.
 func clientConfig(set settings.Controller, address string) (client.Config, error) {
 	cfg := client.Config{
 		Address: app.Reachable(address), AppName: "zeekfleet-up", Topic: set.Topics.Controller,
@@ -40,7 +40,8 @@ func clientConfig(set settings.Controller, address string) (client.Config, error
 	}
 	cfg.TLS = &tls.Config{
 		Certificates: []tls.Certificate{pair}, // for a controller that demands one
-		// The certificate is known, so neither its issuer nor its names matter.
+		// VerifyConnection compares the whole certificate, so its issuer and its
+		// names need no check.
 		InsecureSkipVerify: true,
 		VerifyConnection: func(s tls.ConnectionState) error {
 			if !bytes.Equal(s.PeerCertificates[0].Raw, pair.Leaf.Raw) {

@@ -24,12 +24,12 @@ type cluster struct {
 	cfg        Config
 	controller app.Controller
 	agent      app.Agent
-	client     client.Config // how this process connects to its own controller
+	client     client.Config // for this process's connection to its own controller
 	log        *os.File
-	logger     *slog.Logger  // writes to log
-	changed    chan struct{} // holds a token when a node has changed its state
-	stopNodes  chan struct{}
-	living     func() ([]proc.Record, error) // the processes of the nodes
+	logger     *slog.Logger                  // writes to log
+	changed    chan struct{}                 // gets a token when a node changes its state
+	stopNodes  chan struct{}                 // is closed to stop all nodes
+	living     func() ([]proc.Record, error) // returns the living processes of nodes
 }
 
 func open(ctx context.Context, cfg Config) (c *cluster, err error) {
@@ -74,7 +74,7 @@ func (c *cluster) openParts(ctx context.Context) (err error) {
 	return err
 }
 
-// maxLog is a size in bytes. A log that is larger is renamed at the next start.
+// maxLog is in bytes. At the start, openLog renames a log that is larger.
 const maxLog = 10 << 20
 
 // openLog opens the log of `up`. The terminal shows the nodes, so the log goes to
@@ -118,7 +118,7 @@ func (c *cluster) run(ctx context.Context) error {
 	<-view.ended
 	fmt.Fprintln(c.cfg.Out, "stopping")
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // main's own no longer count
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // ctx has ended, so main no longer waits for signals
 	defer signal.Stop(signals)
 	close(c.stopNodes)
 	late := c.awaitEnd(agent.ended, signals)
@@ -144,14 +144,14 @@ func (c *cluster) awaitEnd(ended <-chan struct{}, signals <-chan os.Signal) erro
 			return nil
 		case <-say:
 			said = true
-			fmt.Fprintf(c.cfg.Err, "zeekfleet: waiting for %s; what has not ended %v after it was asked to is killed, and after %v in all this gives up. Ctrl-C again leaves them\n",
+			fmt.Fprintf(c.cfg.Err, "zeekfleet: waiting for the end of %s; a node is killed %v after it was asked to end. Press Ctrl-C again to leave them running; after %v in all this command does so itself\n",
 				c.leftText(), stopGrace, stopDeadline)
 		case <-signals:
 			if said {
-				return fmt.Errorf("interrupted: left running are %s; kill them, or take them over with another %s up", c.leftText(), c.cfg.Program)
+				return fmt.Errorf("interrupted: still running: %s; kill them, or start %s up again, which takes them over", c.leftText(), c.cfg.Program)
 			}
 		case <-deadline:
-			return fmt.Errorf("after %v left running are %s; see %s", stopDeadline, c.leftText(), c.log.Name())
+			return fmt.Errorf("after %v still running: %s; see %s", stopDeadline, c.leftText(), c.log.Name())
 		}
 	}
 }

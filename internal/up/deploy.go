@@ -16,11 +16,11 @@ type deployment struct {
 	*background
 	client   client.Config
 	instance client.InstanceName
-	wanted   *client.Configuration // nil: what is deployed, or the default
-	source   string                // of what is wanted
-	told     chan string           // what the deployment waits for
-	notes    []string              // what there is to say once the deployment has ended
-	noted    []client.NodeName     // the nodes of which notes says why they failed
+	wanted   *client.Configuration // as Config.Cluster
+	source   string                // as Config.Source
+	told     chan string           // texts that say what the deployment waits for
+	notes    []string              // texts for the user after the end of the deployment
+	noted    []client.NodeName     // the failed nodes that notes names
 }
 
 // deploy stages and deploys the cluster. A node that fails is noted and is no
@@ -68,7 +68,8 @@ func (d *deployment) deploy(ctx context.Context) error {
 	return nil
 }
 
-// tell hands over a text that is to be shown, until ctx is done.
+// tell sends a text for the user to told. It waits until the text is received, or
+// ctx is done.
 func (d *deployment) tell(ctx context.Context, text string) {
 	select {
 	case d.told <- text:
@@ -76,8 +77,8 @@ func (d *deployment) tell(ctx context.Context, text string) {
 	}
 }
 
-// warnWithoutPart notes a warning if the deployed configuration has nothing for
-// this instance. The host may have got another name.
+// warnWithoutPart adds a warning to notes if the deployed configuration does not
+// have this instance: the host may have another name now.
 func (d *deployment) warnWithoutPart(deployed client.Data) {
 	name := d.instance
 	config, ok := deployed.(client.Configuration)
@@ -87,8 +88,8 @@ func (d *deployment) warnWithoutPart(deployed client.Data) {
 	}
 }
 
-// failures returns a text for each result that is a failure: of which node or
-// instance, and why. A text that is contained in another one is left out.
+// failures returns a text for each failure. The text names the node or the instance,
+// and says why it failed. A text that is part of an earlier text is left out.
 func failures(results []client.Result) []string {
 	var texts []string
 	for _, r := range results {
@@ -112,15 +113,15 @@ func failures(results []client.Result) []string {
 			}
 		}
 		if slices.ContainsFunc(texts, func(said string) bool { return strings.Contains(said, text) }) {
-			continue // an instance's reason quotes those of its nodes
+			continue // an instance's error quotes the errors of its nodes
 		}
 		texts = append(texts, text)
 	}
 	return texts
 }
 
-// defaultCluster is the cluster of a person who has no cluster file: one instance
-// with four nodes.
+// defaultCluster is the cluster for a user without a cluster file: one instance with
+// four nodes.
 func defaultCluster(instance client.InstanceName) *client.Configuration {
 	node := func(name client.NodeName, role client.ClusterRole) client.Node {
 		return client.Node{Name: name, Instance: instance, Role: role, State: client.Running}

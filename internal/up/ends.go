@@ -7,13 +7,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// endings are the nodes whose end was shown, with the state that they had then. A
-// node that runs again is removed.
+// endings are the nodes whose end was shown, with their state at that time. A node
+// that runs again is removed.
 type endings map[client.NodeName]client.State
 
-// news returns the texts to show after a look at the nodes: how nodes have ended
-// since the look before, and which nodes the agent has given up since. Agents say
-// it in the error text of a success, in one line for each node.
+// news returns texts about nodes that have ended since the last call, and about
+// nodes that the agent no longer restarts. results is the answer to get-nodes. An
+// agent describes the ends in the Error of a success, with one line for each node.
 func (e endings) news(results []client.Result) []string {
 	lines := map[client.NodeName]string{}
 	for _, r := range results {
@@ -44,7 +44,7 @@ func (e endings) news(results []client.Result) []string {
 	return texts
 }
 
-// told says that the end of these nodes was shown already.
+// told adds nodes whose end was shown already.
 func (e endings) told(nodes []client.NodeName) {
 	for _, name := range nodes {
 		if e[name] == "" {
@@ -53,8 +53,8 @@ func (e endings) told(nodes []client.NodeName) {
 	}
 }
 
-// endOf returns the text of a line about the node, without the words that say how
-// long ago the node ended.
+// endOf returns a line without its end "(… ago)". It returns false if the line is
+// not about the node.
 func endOf(node client.NodeName, line string) (string, bool) {
 	line = strings.TrimSpace(line)
 	if !strings.HasPrefix(line, "node "+string(node)+" ") {

@@ -10,8 +10,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/client"
 )
 
-// looked is the answer to get-nodes of an instance with the one worker w.
-func looked(state client.State, said string) []client.Result {
+// answered is an answer to get-nodes of an instance with one worker, w.
+func answered(state client.State, said string) []client.Result {
 	return []client.Result{{
 		Success: true, Instance: "i", Error: said,
 		Data: client.NodeStatuses{{Node: "w", State: state, ClusterRole: client.Worker}},
@@ -36,7 +36,7 @@ func TestUpSaysHowANodeEndedOnceUntilItRunsAgainOrIsGivenUp(t *testing.T) {
 		{client.Running, "node w failed 10 times in a row: \x1b[1m (2s ago)", nil},
 		{client.Crashed, "node w crashed: signal SIGKILL (0s ago)", []string{"node w crashed: signal SIGKILL"}},
 	} {
-		if got := ends.news(looked(step.state, step.said)); !slices.Equal(got, step.want) {
+		if got := ends.news(answered(step.state, step.said)); !slices.Equal(got, step.want) {
 			t.Errorf("look %d: said %q, want %q", i, got, step.want)
 		}
 	}
@@ -45,10 +45,10 @@ func TestUpSaysHowANodeEndedOnceUntilItRunsAgainOrIsGivenUp(t *testing.T) {
 func TestUpDoesNotRepeatWhatTheDeploymentHasSaid(t *testing.T) {
 	ends := endings{}
 	ends.told([]client.NodeName{"w", ""})
-	if got := ends.news(looked(client.Crashed, "node w crashed: exit code 1 (0s ago)")); len(got) > 0 {
+	if got := ends.news(answered(client.Crashed, "node w crashed: exit code 1 (0s ago)")); len(got) > 0 {
 		t.Errorf("said %q", got)
 	}
-	if got := ends.news(looked(client.Failed, "node w failed 10 times in a row (0s ago)")); len(got) != 1 {
+	if got := ends.news(answered(client.Failed, "node w failed 10 times in a row (0s ago)")); len(got) != 1 {
 		t.Errorf("said %q of a node that has been given up", got)
 	}
 }
@@ -67,7 +67,7 @@ func TestUpSaysHowANodeEndedAboveTheTable(t *testing.T) {
 			case 2:
 				cancel()
 			}
-			return looked(client.Crashed, "node w crashed: exit code 1 (0s ago)"), nil
+			return answered(client.Crashed, "node w crashed: exit code 1 (0s ago)"), nil
 		}
 		view := &view{out: &terminal, size: func() (int, int) { return 80, 24 }}
 		if err := newWatcher(nodes, view, &terminal).watch(ctx, d); err != nil {

@@ -9,31 +9,33 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
-// How long the parts may take to end.
+// The times for the end.
 const (
-	stopGrace    = 5 * time.Second  // a node, before it is killed
-	stopDeadline = 30 * time.Second // everything
-	// sayAfter is when the person is told which nodes have yet to end. Until then
-	// another Ctrl-C does not count: some programs send each signal to a process
-	// and to its group.
+	// stopGrace is the time that a node has to end before it is killed.
+	stopGrace = 5 * time.Second
+	// stopDeadline is the time that all nodes have to end.
+	stopDeadline = 30 * time.Second
+	// sayAfter is the time after which Run names the nodes that still run. It ignores
+	// another Ctrl-C until then: some programs send each signal both to a process and
+	// to its group.
 	sayAfter = time.Second
 )
 
-// Config is a cluster on this host.
+// Config describes a cluster on this host.
 type Config struct {
 	Controller settings.Controller
 	Agent      settings.Agent
-	// Cluster is what is to run. Nil means what was deployed last, or else the
-	// default cluster.
+	// Cluster is the configuration to deploy. Nil means the configuration that was
+	// deployed last. If none was, it means the default cluster.
 	Cluster *client.Configuration
-	// Source says in messages where the cluster is from.
+	// Source names the origin of the cluster in messages.
 	Source string
-	// Program is the command by which this program is called again, and Crashes
-	// the command that shows more of a crash. Messages suggest both.
+	// Program is the command that runs this program, and Crashes the command that
+	// shows more about a crash. Messages suggest both to the user.
 	Program, Crashes string
-	// Began is when the person began to wait.
+	// Began is when the user started the command.
 	Began time.Time
-	// Out takes what is shown, Err what went wrong.
+	// Out gets what is shown to the user, Err gets errors.
 	Out, Err io.Writer
 }
 

@@ -24,10 +24,10 @@ type view struct {
 	// size returns the size of the terminal. It returns zeros if out is no
 	// terminal.
 	size   func() (columns, lines int)
-	drawn  string // what is on the terminal that the next drawing replaces
-	footer string
-	// summary says how many nodes run, once it was announced that all of them
-	// run. summed has the numbers in it.
+	drawn  string // the text on the terminal that the next drawing replaces
+	footer string // the texts of say
+	// summary says how many nodes run. It is empty before announce. summed has the
+	// numbers in it.
 	summary string
 	summed  nodeCount
 	shown   map[client.NodeName]client.NodeStatus
@@ -87,8 +87,8 @@ func (v *view) show(results []client.Result) (nodes, running int) {
 	return count.nodes, count.running
 }
 
-// announce shows that all nodes run, and after what time. As soon as that
-// changes, the numbers are shown instead.
+// announce shows that all nodes run, and how long that took. When the numbers
+// change, show shows the new numbers instead.
 func (v *view) announce(nodes int, took time.Duration) {
 	v.summed = nodeCount{nodes, nodes}
 	v.summary = fmt.Sprintf("%v after %.2f s.\n", v.summed, took.Seconds())
@@ -150,8 +150,8 @@ func countRunning(nodes []client.NodeStatus) int {
 	return running
 }
 
-// draw replaces the table and the text below it. Of a cluster that does not fit
-// on the terminal it shows the nodes that do not run, as far as they fit.
+// draw replaces the table and the text below it. If the cluster does not fit on the
+// terminal, draw shows only the nodes that do not run, and as many as fit.
 func (v *view) draw(nodes []client.NodeStatus, columns, lines int) {
 	below := v.summary + v.footer
 	room := max(lines-height(below, columns)-3, 1)

@@ -10,37 +10,37 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
-// lookAgain is the pause before the next look if a look failed or showed a node
-// that does not run.
-const lookAgain = time.Second
+// refreshPause is the pause before another refresh if the last refresh failed, or
+// showed a node that does not run.
+const refreshPause = time.Second
 
 // watcher shows the nodes of a cluster.
 type watcher struct {
-	cfg     Config // its messages
-	address string // of the controller
+	cfg     Config // for its messages
+	address string // the address of the controller
 	logger  *slog.Logger
-	changed chan struct{} // holds a token when a node has changed its state
+	changed chan struct{} // gets a token when a node changes its state
 	nodes   func(context.Context) ([]client.Result, error)
 	view    *view
 
 	ends      endings
 	complete  bool             // the deployment has ended
-	announced bool             // that all nodes run
-	again     <-chan time.Time // says when to look again although nothing has changed
+	announced bool             // the user knows that all nodes run
+	again     <-chan time.Time // delivers a value after refreshPause
 }
 
-// nudge makes the watcher look again.
+// nudge makes the watcher refresh its view.
 func nudge(changed chan<- struct{}) {
 	select {
 	case changed <- struct{}{}:
-	default: // it will look anyway
+	default: // the channel has a token already
 	}
 }
 
-// watch shows the nodes whenever a node has changed its state, until ctx is done
-// or the deployment fails. A look that fails is repeated: the cluster runs,
-// whether it is shown or not. A look that shows a node which does not run is
-// repeated as well: such a node can end without a change of its state.
+// watch refreshes the view when a node has changed its state, until ctx is done or
+// the deployment fails. A failed refresh does not end it, because the cluster runs
+// on: watch tries again. It also refreshes again while a node does not run, because
+// such a node can end without a change of its state.
 func (w *watcher) watch(ctx context.Context, d *deployment) error {
 	deploying := d.ended
 	nudge(w.changed)
@@ -62,27 +62,29 @@ func (w *watcher) watch(ctx context.Context, d *deployment) error {
 		case <-w.again:
 			nudge(w.changed)
 		case <-w.changed:
-			w.look(ctx)
+			w.refresh(ctx)
 		}
 	}
 }
 
-// look shows the nodes as they are now.
-func (w *watcher) look(ctx context.Context) {
+// refresh asks for the nodes and shows them.
+func (w *watcher) refresh(ctx context.Context) {
 	results, err := w.nodes(ctx)
 	if err != nil {
 		w.logger.Warn("nodes not shown", "err", err)
-		w.again = time.After(lookAgain)
+		w.again = time.After(refreshPause)
 		return
 	}
-	if w.complete { // the deployment's answer tells of earlier failures
+	if w.complete { // before that, deploy reports failures
 		if texts := w.ends.news(results); len(texts) > 0 {
 			w.say(append(texts, "what ended is started again; see "+w.cfg.Crashes))
 		}
 	}
 	count, running := w.view.show(results)
-	if running < count || len(failures(results)) > 0 { // no change tells that an agent has joined
-		w.again = time.After(lookAgain)
+	// A failure may be about an instance without an agent. When its agent connects,
+	// no node changes its state.
+	if running < count || len(failures(results)) > 0 {
+		w.again = time.After(refreshPause)
 	}
 	if w.complete && !w.announced && running > 0 && running == count {
 		w.announced = true
@@ -93,7 +95,7 @@ func (w *watcher) look(ctx context.Context) {
 	}
 }
 
-// say prints texts of one or more lines. They stand above the next drawing.
+// say prints texts for the user. The next drawing stands below them.
 func (w *watcher) say(texts []string) {
 	w.view.clear()
 	for _, text := range texts {
@@ -101,8 +103,8 @@ func (w *watcher) say(texts []string) {
 	}
 }
 
-// controllerArg returns the option by which clients find this controller, and a
-// blank. It is empty if clients need no option.
+// controllerArg returns the option with the controller's address that clients need,
+// and a blank. It is empty if the address is the default.
 func controllerArg(address string) string {
 	if address == client.DefaultAddress {
 		return ""

@@ -17,7 +17,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// newWatcher returns a watcher that begins now, and says in said what went wrong.
+// newWatcher returns a watcher that begins now and writes its messages to said.
 func newWatcher(nodes func(context.Context) ([]client.Result, error), v *view, said io.Writer) *watcher {
 	return &watcher{
 		cfg:     Config{Began: time.Now(), Crashes: "zeekfleet crashes", Err: said},
@@ -29,15 +29,15 @@ func newWatcher(nodes func(context.Context) ([]client.Result, error), v *view, s
 	}
 }
 
-func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
+func TestUpRefreshesAgainAfterAFailedRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		var looks []time.Duration
+		var refreshes []time.Duration
 		began := time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		nodes := func(context.Context) ([]client.Result, error) {
-			looks = append(looks, time.Since(began))
-			switch len(looks) {
+			refreshes = append(refreshes, time.Since(began))
+			switch len(refreshes) {
 			case 1:
 				return nil, errors.New("connection lost")
 			case 2:
@@ -50,23 +50,23 @@ func TestUpLooksAgainAfterALookThatFailed(t *testing.T) {
 		if err := newWatcher(nodes, newView(&out), &out).watch(ctx, d); err != nil {
 			t.Errorf("watch: %v", err)
 		}
-		if len(looks) != 3 || looks[1] != lookAgain || looks[2] != 2*lookAgain || out.String() != "w worker RUNNING\n" {
-			t.Errorf("looked after %v and showed %q", looks, out.String())
+		if len(refreshes) != 3 || refreshes[1] != refreshPause || refreshes[2] != 2*refreshPause || out.String() != "w worker RUNNING\n" {
+			t.Errorf("refreshed after %v and showed %q", refreshes, out.String())
 		}
 	})
 }
 
-func TestUpLooksAgainUntilEveryNodeRuns(t *testing.T) {
+func TestUpRefreshesAgainUntilEveryNodeRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		var looks []time.Duration
+		var refreshes []time.Duration
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		// The end of a node that is stopping and then gone is no change of its state.
+		// A node that is stopping ends without a change of its state.
 		nodes := func(context.Context) ([]client.Result, error) {
-			looks = append(looks, time.Since(began))
-			if len(looks) > 2 {
+			refreshes = append(refreshes, time.Since(began))
+			if len(refreshes) > 2 {
 				return []client.Result{{Success: true, Data: client.NodeStatuses{}}}, nil
 			}
 			return []client.Result{{Success: true, Data: client.NodeStatuses{{Node: "w", State: client.Stopped, ClusterRole: client.Worker}}}}, nil
@@ -75,8 +75,8 @@ func TestUpLooksAgainUntilEveryNodeRuns(t *testing.T) {
 		if err := newWatcher(nodes, newView(&out), &out).watch(ctx, d); err != nil {
 			t.Errorf("watch: %v", err)
 		}
-		if want := []time.Duration{0, lookAgain, 2 * lookAgain}; !slices.Equal(looks, want) {
-			t.Errorf("looked after %v, want %v", looks, want)
+		if want := []time.Duration{0, refreshPause, 2 * refreshPause}; !slices.Equal(refreshes, want) {
+			t.Errorf("refreshed after %v, want %v", refreshes, want)
 		}
 	})
 }
@@ -86,9 +86,9 @@ func TestUpSaysWhatFailedBetweenTheDrawings(t *testing.T) {
 		var terminal bytes.Buffer // both streams lead to it
 		ctx, cancel := context.WithCancel(t.Context())
 		d := &deployment{background: &background{ended: make(chan struct{})}}
-		looks := 0
+		refreshes := 0
 		nodes := func(context.Context) ([]client.Result, error) {
-			switch looks++; looks {
+			switch refreshes++; refreshes {
 			case 1:
 				d.notes = []string{"node w: exit code 1"}
 				close(d.ended)
@@ -209,7 +209,7 @@ func TestFailuresOfADeployment(t *testing.T) {
 		{Success: true, Node: "a"},
 		{Node: "w", Instance: "i", Error: "exit code 1", Data: client.NodeOutputs{Stderr: "fatal error in x.zeek, line 1:\r\n\x1b[31msyntax error\n"}},
 		{Instance: "i", Error: "preflight failed, nothing was changed; node v: no room"},
-		{Node: "v", Instance: "i", Error: "no room"}, // which has been said
+		{Node: "v", Instance: "i", Error: "no room"}, // the text above has this text
 		{},
 	})
 	want := []string{
@@ -222,28 +222,28 @@ func TestFailuresOfADeployment(t *testing.T) {
 	}
 }
 
-// ending is a cluster that has been interrupted, with two nodes that do not end.
+// ending is an interrupted cluster with two nodes that do not end.
 func ending(out *bytes.Buffer) *cluster {
 	return &cluster{cfg: Config{Err: out}, living: func() ([]proc.Record, error) {
 		return []proc.Record{{Name: "worker-2", PID: 4712}, {Name: "worker-1", PID: 4711}}, nil
 	}}
 }
 
-func TestUpSaysWhomItWaitsForAndAfterASecondInterruptWhatIsLeft(t *testing.T) {
+func TestUpNamesTheNodesItWaitsForAndAfterASecondInterruptThoseLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		signals := make(chan os.Signal, 1)
 		began := time.Now()
-		signals <- os.Interrupt // the first, once more to the process group
+		signals <- os.Interrupt // the first signal again, to the process group
 		time.AfterFunc(3*time.Second, func() { signals <- os.Interrupt })
 		err := ending(&out).awaitEnd(make(chan struct{}), signals)
-		if err == nil || !strings.Contains(err.Error(), "left running are worker-1 (PID 4711), worker-2 (PID 4712); kill them") {
+		if err == nil || !strings.Contains(err.Error(), "still running: worker-1 (PID 4711), worker-2 (PID 4712); kill them") {
 			t.Errorf("got %v", err)
 		}
 		if got := time.Since(began); got != 3*time.Second {
 			t.Errorf("gave up after %v, want 3s", got)
 		}
-		if want := "zeekfleet: waiting for worker-1 (PID 4711), worker-2 (PID 4712); what has not ended 5s after it was asked to is killed"; !strings.HasPrefix(out.String(), want) {
+		if want := "zeekfleet: waiting for the end of worker-1 (PID 4711), worker-2 (PID 4712); a node is killed 5s after it was asked to end"; !strings.HasPrefix(out.String(), want) {
 			t.Errorf("said %q, want %q", out.String(), want)
 		}
 	})

@@ -1,4 +1,5 @@
-// Package launchtest has what tests launch: a cluster with a worker, and a Zeek.
+// Package launchtest provides a cluster with a worker, and a fake Zeek, for tests of
+// launches.
 package launchtest
 
 import (
