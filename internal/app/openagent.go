@@ -96,7 +96,7 @@ func OpenAgent(
 	a.Core.ListenPort = tcpPort(a.Broker)
 	a.StopGrace = perRole(set.Lifecycle.StopGrace)
 	a.ScratchDir = set.Directory
-	a.LookAhead = set.Preflight != settings.PreflightOff
+	a.PreflightAhead = set.Preflight != settings.PreflightOff
 	a.Checked = preflight.OpenMemory(filepath.Join(set.Directory, "checked"), log)
 	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
 	a.Controller = set.Controller

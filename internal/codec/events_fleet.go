@@ -32,11 +32,11 @@ var fleetEvents = []event{
 	request(
 		func(f *fields) mgmt.AgentPrepareRequest {
 			return mgmt.AgentPrepareRequest{
-				ReqID: f.reqID(), Config: f.configuration("config"), Look: f.span("look"), Whole: f.span("whole"),
+				ReqID: f.reqID(), Config: f.configuration("config"), Preflight: f.span("preflight"), Whole: f.span("whole"),
 			}
 		},
 		func(m mgmt.AgentPrepareRequest) []zval.Value {
-			return list(stringValue(m.ReqID), configurationValue(m.Config), zval.Span(m.Look), zval.Span(m.Whole))
+			return list(stringValue(m.ReqID), configurationValue(m.Config), zval.Span(m.Preflight), zval.Span(m.Whole))
 		}),
 	response(
 		func(f *fields) mgmt.AgentPrepareResponse {

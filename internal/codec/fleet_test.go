@@ -56,7 +56,7 @@ func TestMessagesOfFleetAreScalarsAndWhatUpstreamHas(t *testing.T) {
 		},
 		"whether a configuration could be deployed": {
 			send("Fleet::Agent::API::prepare_request", str("r"), wire, span, zval.Span(9*time.Second)),
-			mgmt.AgentPrepareRequest{ReqID: "r", Config: config, Look: 5 * time.Second, Whole: 9 * time.Second},
+			mgmt.AgentPrepareRequest{ReqID: "r", Config: config, Preflight: 5 * time.Second, Whole: 9 * time.Second},
 		},
 		"what keeps it from being deployed": {
 			send("Fleet::Agent::API::prepare_response", str("r"), vec(failure)),

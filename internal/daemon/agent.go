@@ -71,9 +71,9 @@ type AgentConfig struct {
 	ScratchDir string
 	// Checked, if not nil, knows which checks of scripts have passed.
 	Checked *preflight.Memory
-	// LookAhead has the usual scripts of nodes checked when the agent starts.
+	// PreflightAhead has the usual scripts of nodes checked when the agent starts.
 	// The first deployment then finds them Checked.
-	LookAhead bool
+	PreflightAhead bool
 	// OnChange, if not nil, is called with each change of a node's state. It
 	// must return at once.
 	OnChange func(mgmt.NotifyChange)
@@ -154,19 +154,19 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	defer parts.stop()
 
 	a := &agentShell{
-		cfg:       cfg,
-		topic:     cfg.AgentTopics + "/" + string(cfg.Core.Name),
-		kept:      kept,
-		endpoint:  endpoint,
-		parts:     parts,
-		nodes:     map[launchID]*launched{},
-		live:      live,
-		sessions:  map[mgmt.PeerID]*socketSession{},
-		provers:   map[mgmt.PeerID]launchID{},
-		puzzled:   puzzles{},
-		stopNodes: cfg.StopNodes,
-		happened:  make(chan agent.Event),
-		sockets:   make(chan socketEvent),
+		cfg:        cfg,
+		topic:      cfg.AgentTopics + "/" + string(cfg.Core.Name),
+		kept:       kept,
+		endpoint:   endpoint,
+		parts:      parts,
+		nodes:      map[launchID]*launched{},
+		live:       live,
+		sessions:   map[mgmt.PeerID]*socketSession{},
+		provers:    map[mgmt.PeerID]launchID{},
+		unreadable: unreadable{},
+		stopNodes:  cfg.StopNodes,
+		happened:   make(chan agent.Event),
+		sockets:    make(chan socketEvent),
 	}
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake
@@ -209,7 +209,7 @@ func (c AgentConfig) drain(ctx context.Context) {
 
 // runHelpers starts the parts that work beside the loop.
 func (a *agentShell) runHelpers(ctx context.Context) {
-	a.lookAhead(ctx)
+	a.preflightAhead(ctx)
 	if a.cfg.Crashes != nil {
 		a.parts.run(ctx, "crash records", a.cfg.Crashes.Run)
 	}

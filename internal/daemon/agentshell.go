@@ -28,7 +28,7 @@ type agentShell struct {
 	provers       map[mgmt.PeerID]launchID // the launch with whose secret a peer proves its messages, if there is a secret
 	watch         *statusWatch             // nil: status files are not watched
 	lastPreflight *runningPreflight        // the latest; nil: there was none
-	puzzled       puzzles
+	unreadable    unreadable
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of which was warned last
 
 	stopNodes <-chan struct{}  // as in AgentConfig; nil once it was closed
@@ -85,7 +85,7 @@ func (a *agentShell) translate(happened bus.Event) agent.Event {
 		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announces(a.endpoint, ev.Peer, fleetController)}
 	case bus.PeerLost:
 		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
-		delete(a.puzzled, ev.Peer.ID)
+		delete(a.unreadable, ev.Peer.ID)
 		for _, p := range a.nodes {
 			delete(p.early, ev.Peer.ID)
 		}
@@ -105,7 +105,7 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 	}
 	msg, err := codec.Decode(m.Value)
 	if err != nil {
-		a.puzzled.log(a.cfg.Logger, m, err)
+		a.unreadable.log(a.cfg.Logger, m, err)
 		return nil
 	}
 	peer := mgmt.PeerID(m.From.ID)

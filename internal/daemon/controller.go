@@ -127,15 +127,15 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer parts.stop()
 
 	shell := &controllerShell{
-		cfg:      cfg,
-		port:     c.port,
-		waiting:  submissions{},
-		kept:     kept,
-		endpoint: endpoint,
-		parts:    parts,
-		dials:    map[mgmt.InstanceName]context.CancelFunc{},
-		puzzled:  puzzles{},
-		clients:  map[mgmt.PeerID]client{},
+		cfg:        cfg,
+		port:       c.port,
+		waiting:    submissions{},
+		kept:       kept,
+		endpoint:   endpoint,
+		parts:      parts,
+		dials:      map[mgmt.InstanceName]context.CancelFunc{},
+		unreadable: unreadable{},
+		clients:    map[mgmt.PeerID]client{},
 	}
 	// Subscribing precedes listening, so that the handshake with the first peer
 	// announces every topic.
@@ -186,16 +186,16 @@ func address(ln net.Listener) string {
 
 // controllerShell belongs to the goroutine of its loop.
 type controllerShell struct {
-	cfg      ControllerConfig
-	port     *port
-	waiting  submissions
-	kept     *keeper
-	endpoint *bus.Endpoint
-	parts    *group
-	dials    map[mgmt.InstanceName]context.CancelFunc
-	puzzled  puzzles
-	answers  sharedAnswers
-	clients  map[mgmt.PeerID]client
+	cfg        ControllerConfig
+	port       *port
+	waiting    submissions
+	kept       *keeper
+	endpoint   *bus.Endpoint
+	parts      *group
+	dials      map[mgmt.InstanceName]context.CancelFunc
+	unreadable unreadable
+	answers    sharedAnswers
+	clients    map[mgmt.PeerID]client
 	// conflict is the error that another controller has changed the store. The
 	// shell ends with it when farewell comes.
 	conflict error
@@ -220,8 +220,8 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 			return c.waiting.begin(s), true
 		case asker := <-c.port.withdrawn:
 			return c.waiting.withdraw(asker), true
-		case l := <-c.port.looks:
-			l <- core.Snapshot()
+		case s := <-c.port.snapshots:
+			s <- core.Snapshot()
 			return nil, false
 		}
 	})
@@ -237,7 +237,7 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 		}
 		c.clients[mgmt.PeerID(ev.Peer.ID)] = client{ev.Peer, principal(ev.Peer)}
 	case bus.PeerLost:
-		delete(c.puzzled, ev.Peer.ID)
+		delete(c.unreadable, ev.Peer.ID)
 		if ev.Peer.Kind == bus.Native {
 			return controller.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}, true
 		}
@@ -280,7 +280,7 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 	}
 	msg, err := codec.Decode(m.Value)
 	if err != nil {
-		c.puzzled.log(c.cfg.Logger, m, err)
+		c.unreadable.log(c.cfg.Logger, m, err)
 		return nil, false
 	}
 	peer := mgmt.PeerID(m.From.ID)

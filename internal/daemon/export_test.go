@@ -17,9 +17,9 @@ var (
 	Holder     = AgentConfig.holder
 )
 
-// LogPuzzles logs each of the messages as one that was not understood.
-func LogPuzzles(log *slog.Logger, messages []bus.Message, err error) {
-	p := puzzles{}
+// LogUnreadable logs each of the messages as one that was not understood.
+func LogUnreadable(log *slog.Logger, messages []bus.Message, err error) {
+	p := unreadable{}
 	for _, m := range messages {
 		p.log(log, m, err)
 	}

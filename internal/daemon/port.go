@@ -17,7 +17,7 @@ var ErrEnded = errors.New("the controller has ended")
 type port struct {
 	submitted chan *submission
 	withdrawn chan mgmt.PeerID // the asker of a submission that is not waited for
-	looks     chan look
+	snapshots chan snapshot
 	ended     chan struct{} // is closed when the controller has ended
 	askers    atomic.Uint64 // counts them
 }
@@ -31,13 +31,13 @@ type submission struct {
 	answer  chan mgmt.Response // has room for one
 }
 
-// look asks for a Snapshot. It has room for one.
-type look chan *mgmt.Snapshot
+// snapshot is where the answer to a call of Snapshot goes. It has room for one.
+type snapshot chan *mgmt.Snapshot
 
 func newPort() *port {
 	return &port{
 		submitted: make(chan *submission), withdrawn: make(chan mgmt.PeerID),
-		looks: make(chan look), ended: make(chan struct{}),
+		snapshots: make(chan snapshot), ended: make(chan struct{}),
 	}
 }
 
@@ -77,10 +77,10 @@ func (c *Controller) Submit(ctx context.Context, user mgmt.Principal, request mg
 // asked for; what has not changed since the latest one is shared with that. Any
 // goroutine may call Snapshot while Run runs.
 func (c *Controller) Snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
-	l := make(look, 1)
+	s := make(snapshot, 1)
 	select {
-	case c.port.looks <- l:
-		return <-l, nil
+	case c.port.snapshots <- s:
+		return <-s, nil
 	case <-c.port.ended:
 		return nil, ErrEnded
 	case <-ctx.Done():

@@ -34,12 +34,12 @@ func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
 	})
 }
 
-// lookAhead checks the scripts that nodes usually load, at a low priority. The
+// preflightAhead checks the scripts that nodes usually load, at a low priority. The
 // first deployment need not wait for that check then. A preflight ends it. What
 // it finds is only logged: it may not matter to any deployment.
-func (a *agentShell) lookAhead(ctx context.Context) {
+func (a *agentShell) preflightAhead(ctx context.Context) {
 	nodes := a.cfg.preflight()
-	if !a.cfg.LookAhead || !nodes.CanLookAhead() {
+	if !a.cfg.PreflightAhead || !nodes.CanRunAhead() {
 		return
 	}
 	ends, cancel := context.WithCancel(ctx)
@@ -48,7 +48,7 @@ func (a *agentShell) lookAhead(ctx context.Context) {
 	a.parts.task(func() {
 		defer close(now.done)
 		defer cancel()
-		report, err := nodes.LookAhead(ends)
+		report, err := nodes.RunAhead(ends)
 		if err != nil {
 			a.cfg.Logger.Warn("scripts are not checked ahead of deployments", "err", err)
 			return
@@ -73,6 +73,6 @@ func (c AgentConfig) findings(ctx context.Context, e agent.Preflight) agent.Pref
 	for _, pid := range e.Running {
 		running = append(running, int(pid))
 	}
-	report := c.preflight().Look(ctx, e.Start, running)
+	report := c.preflight().Run(ctx, e.Start, running)
 	return agent.Preflighted{ID: e.ID, Findings: report.Findings, Unfinished: report.Unfinished}
 }

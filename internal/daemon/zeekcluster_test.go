@@ -43,7 +43,7 @@ type zeekAgent struct {
 	ended    chan error
 	end      context.CancelFunc
 	endNodes chan struct{}
-	// ahead, if not nil, has the agent look ahead, and is closed when it has.
+	// ahead, if not nil, has the agent run its preflight ahead of deployments, and is closed when it has.
 	ahead chan struct{}
 }
 
@@ -139,18 +139,18 @@ func (z *zeekAgent) start() {
 		z.change(&zeekConfig)
 	}
 	cfg := daemon.AgentConfig{
-		Core:       agent.Config{Name: mgmt.InstanceName(z.name), Connecting: true, Preflight: agent.PreflightStrict},
-		Store:      z.open("agent"),
-		Broker:     broker,
-		Controller: z.peers,
-		Processes:  host,
-		Launch:     launch.NewZeek(zeekConfig),
-		Crashes:    z.crashes,
-		Archive:    archiver,
-		ScratchDir: z.t.TempDir(),
-		Checked:    preflight.OpenMemory(filepath.Join(z.dir, "checked"), z.agentLog("agent")),
-		LookAhead:  z.ahead != nil,
-		Logger:     z.agentLog("agent"),
+		Core:           agent.Config{Name: mgmt.InstanceName(z.name), Connecting: true, Preflight: agent.PreflightStrict},
+		Store:          z.open("agent"),
+		Broker:         broker,
+		Controller:     z.peers,
+		Processes:      host,
+		Launch:         launch.NewZeek(zeekConfig),
+		Crashes:        z.crashes,
+		Archive:        archiver,
+		ScratchDir:     z.t.TempDir(),
+		Checked:        preflight.OpenMemory(filepath.Join(z.dir, "checked"), z.agentLog("agent")),
+		PreflightAhead: z.ahead != nil,
+		Logger:         z.agentLog("agent"),
 	}
 	if z.ahead != nil {
 		cfg.Logger = slog.New(listener{cfg.Logger.Handler(), "the scripts that all nodes have load", z.ahead})

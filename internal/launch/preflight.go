@@ -32,10 +32,10 @@ func RemoveScratch(dir string) {
 	removeExcept(dir, func(name string) bool { return !strings.HasPrefix(name, scratchPrefix) })
 }
 
-// Look finds what would keep the plans from succeeding. The processes in running
+// Run finds what would keep the plans from succeeding. The processes in running
 // are those of nodes that run already. Only the checks of scripts take long: the
 // end of ctx ends them.
-func (p Preflight) Look(ctx context.Context, plans []mgmt.Plan, running []int) preflight.Report {
+func (p Preflight) Run(ctx context.Context, plans []mgmt.Plan, running []int) preflight.Report {
 	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
 	if err != nil {
 		return preflight.Report{Findings: []mgmt.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}}
@@ -58,16 +58,16 @@ func (p Preflight) Look(ctx context.Context, plans []mgmt.Plan, running []int) p
 	return report
 }
 
-// CanLookAhead reports whether LookAhead would find something that later saves
+// CanRunAhead reports whether RunAhead would find something that later saves
 // time.
-func (p Preflight) CanLookAhead() bool {
+func (p Preflight) CanRunAhead() bool {
 	_, ok := p.Launcher.(*Zeek)
 	return ok && p.Checked != nil
 }
 
-// LookAhead checks the scripts that nodes usually load. A later Look need not
+// RunAhead checks the scripts that nodes usually load. A later Run need not
 // check them again.
-func (p Preflight) LookAhead(ctx context.Context) (preflight.Report, error) {
+func (p Preflight) RunAhead(ctx context.Context) (preflight.Report, error) {
 	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
 	if err != nil {
 		return preflight.Report{}, err

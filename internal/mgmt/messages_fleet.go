@@ -77,10 +77,10 @@ func (r GetHistoryResponse) Outcomes() []Result { return []Result{r.Result} }
 type AgentPrepareRequest struct {
 	ReqID  ReqID
 	Config Configuration
-	// Look is how long the agent may take to answer this request. Whole is how
+	// Preflight is how long the agent may take to answer this request. Whole is how
 	// long it may take from this request to its answer to the deployment that
 	// follows.
-	Look, Whole time.Duration
+	Preflight, Whole time.Duration
 }
 
 // AgentPrepareResponse carries one success without a node if the configuration can

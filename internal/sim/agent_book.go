@@ -72,7 +72,7 @@ func (b *agentBook) expect(from mgmt.PeerID, msg mgmt.Message) {
 		}
 		r.addNodes(msg.Config, b.agent.name)
 	case mgmt.AgentPrepareRequest:
-		patience = msg.Look
+		patience = msg.Preflight
 		r.config, r.whole = msg.Config, b.w.now+msg.Whole
 		r.addNodes(msg.Config, b.agent.name)
 	case mgmt.AgentRestartRequest:

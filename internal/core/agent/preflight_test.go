@@ -9,18 +9,18 @@ import (
 )
 
 func TestPreflightKnowsWhatStartsAndWhatRuns(t *testing.T) {
-	w := running(t, looking, nodes("logger", "worker")...)
+	w := running(t, withPreflight, nodes("logger", "worker")...)
 	w.deploy("d2", node("logger"), changed(node("worker")))
 	for _, e := range w.effects {
-		look, ok := e.(agent.Preflight)
+		preflight, ok := e.(agent.Preflight)
 		if !ok {
 			continue
 		}
-		if got := fmt.Sprintf("%s %d %v", look.Start[0].Node.Name, len(look.Start), look.Running); got != "worker 1 [101 102]" {
+		if got := fmt.Sprintf("%s %d %v", preflight.Start[0].Node.Name, len(preflight.Start), preflight.Running); got != "worker 1 [101 102]" {
 			t.Errorf("looked at %s", got)
 		}
-		if want := w.Now().Add(4250 * time.Millisecond); !look.Deadline.Equal(want) {
-			t.Errorf("deadline %v, want half of the request's, %v", look.Deadline, want)
+		if want := w.Now().Add(4250 * time.Millisecond); !preflight.Deadline.Equal(want) {
+			t.Errorf("deadline %v, want half of the request's, %v", preflight.Deadline, want)
 		}
 		return
 	}

@@ -25,10 +25,10 @@ func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
 		return
 	}
 	r.Detail.answer = m.now.Add(min(msg.Whole, m.cfg.MaxPatience))
-	m.requests.open(r, min(msg.Look, m.cfg.MaxPatience))
+	m.requests.open(r, min(msg.Preflight, m.cfg.MaxPatience))
 	c := change{request: r, purpose: prepares, config: msg.Config}
-	if look, ok := m.preflightOf(c); ok {
-		m.proposals.startPreflight(c, look)
+	if preflight, ok := m.preflightOf(c); ok {
+		m.proposals.startPreflight(c, preflight)
 		return
 	}
 	m.proposals.passed(c)

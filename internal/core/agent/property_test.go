@@ -19,7 +19,7 @@ import (
 // ends, exactly what is desired runs, with its present plan.
 func TestAnythingThatHappensEndsWell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := &chaos{world: newWorld(t, looking), draw: t, asked: map[mgmt.ReqID]time.Time{}}
+		c := &chaos{world: newWorld(t, withPreflight), draw: t, asked: map[mgmt.ReqID]time.Time{}}
 		c.Step(agent.PeerAdded{Peer: controller})
 		moves := c.moves()
 		for range c.dice("steps", 80) {
@@ -60,7 +60,7 @@ func (c *chaos) moves() []func() {
 		c.stray,
 		func() { c.DiskErr = pick(c, "save", "", "", "disk full") },
 		func() {
-			c.Sight = coretest.Sight{After: c.span("look"), Findings: pick(c, "findings", nil, nil, refusals)}
+			c.Sight = coretest.Sight{After: c.span("preflight"), Findings: pick(c, "findings", nil, nil, refusals)}
 		},
 		c.reboot,
 		c.lose,
@@ -95,7 +95,7 @@ func (c *chaos) someDeployment(id mgmt.ReqID) mgmt.Message {
 func (c *chaos) prepareAndDeploy() {
 	config := configuration(c.someNodes()...)
 	c.request(func(id mgmt.ReqID) mgmt.Message {
-		return mgmt.AgentPrepareRequest{ReqID: id, Config: config, Look: 8 * time.Second, Whole: 8 * time.Second}
+		return mgmt.AgentPrepareRequest{ReqID: id, Config: config, Preflight: 8 * time.Second, Whole: 8 * time.Second}
 	})
 	if c.chance("wait") {
 		c.Run(c.span("between"))
@@ -195,7 +195,7 @@ func (c *chaos) reboot() {
 	for _, p := range c.Procs {
 		p.Unseen = false
 	}
-	c.Boot(looking)
+	c.Boot(withPreflight)
 	c.Step(agent.PeerAdded{Peer: controller})
 }
 
@@ -218,7 +218,7 @@ func (c *chaos) lose() {
 		c.Saved = agent.State{}
 	}
 	clear(c.asked)
-	c.Boot(looking)
+	c.Boot(withPreflight)
 	c.Step(agent.PeerAdded{Peer: controller})
 }
 

@@ -61,14 +61,14 @@ func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
 		return
 	}
 	c := change{request: r, config: msg.Config, force: msg.Force}
-	var look Preflight
+	var preflight Preflight
 	needed := false
 	if !m.proposals.wasPrepared(r, msg.Config) {
-		look, needed = m.preflightOf(c)
+		preflight, needed = m.preflightOf(c)
 	}
 	m.requests.open(r, m.requests.patience(r, m.cfg.DeployTimeout))
 	if needed {
-		m.proposals.startPreflight(c, look)
+		m.proposals.startPreflight(c, preflight)
 		return
 	}
 	m.proposals.save(c)

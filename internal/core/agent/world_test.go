@@ -17,8 +17,8 @@ type world struct {
 
 const controller mgmt.PeerID = "controller"
 
-// looking is an agent that looks before it deploys.
-var looking = agent.Config{Preflight: agent.PreflightOn}
+// withPreflight is an agent that runs a preflight before it deploys.
+var withPreflight = agent.Config{Preflight: agent.PreflightOn}
 
 func newWorld(t coretest.T, cfg agent.Config) *world {
 	w := &world{AgentShell: coretest.NewAgentShell(t, cfg)}

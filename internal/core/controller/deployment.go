@@ -47,10 +47,10 @@ type order struct {
 
 // times are the times at which a deployment goes on by itself.
 type times struct {
-	telling  time.Time // when the client is told whom this phase waits for; zero: it was told
-	grace    time.Time // ends gathering
-	looking  time.Time // ends preparing
-	deadline time.Time // ends all of it
+	telling   time.Time // when the client is told whom this phase waits for; zero: it was told
+	grace     time.Time // ends gathering
+	preflight time.Time // ends preparing
+	deadline  time.Time // ends all of it
 }
 
 // outcome is what came of a deployment so far.
@@ -83,7 +83,7 @@ func (d *deployment) due() time.Time {
 	case gathering:
 		end = d.times.grace
 	case preparing:
-		end = d.times.looking
+		end = d.times.preflight
 	}
 	if telling := d.times.telling; !telling.IsZero() && telling.Before(end) {
 		return telling
@@ -115,7 +115,7 @@ func (d *deployment) proceed() bool {
 		d.weigh()
 		return true
 	case preparing:
-		d.expireLooks()
+		d.expirePreflights()
 		if len(d.open) > 0 {
 			return false
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // weigh decides whether d can come about with the agents that are there. If it
-// can, their hosts are looked at before anything is touched.
+// can, the agents run their preflights before anything is touched.
 func (d *deployment) weigh() {
 	if d.internal() {
 		d.weighInternal()
@@ -31,7 +31,7 @@ func (d *deployment) weigh() {
 		return
 	}
 	d.retarget(config)
-	d.lookAll()
+	d.preflightAll()
 }
 
 // lacking returns the instances, sorted, without which d cannot come about:
@@ -56,19 +56,19 @@ func (d *deployment) refuseAbsent(names []mgmt.InstanceName) {
 	d.end()
 }
 
-// lookMargin is how long before the controller gives up its agents answer.
-const lookMargin = 500 * time.Millisecond
+// preflightMargin is how long before the controller gives up its agents answer.
+const preflightMargin = 500 * time.Millisecond
 
-// lookAll asks each agent once whether it could run the configuration. An agent
+// preflightAll asks each agent once whether it could run the configuration. An agent
 // that has connected anew is asked anew. An agent of upstream's cannot be asked, and
-// is taken to be able to. Half of the time at most is for the look, because on a
-// busy host the starts take as long as the look.
-func (d *deployment) lookAll() {
+// is taken to be able to. Half of the time at most is for the preflight, because on a
+// busy host the starts take as long as the preflight.
+func (d *deployment) preflightAll() {
 	left := d.times.deadline.Sub(d.now)
-	margin := min(lookMargin, left/8)
+	margin := min(preflightMargin, left/8)
 	if d.phase != preparing {
 		d.enter(preparing)
-		d.times.looking, d.asked = d.now.Add(left/2), map[*agent]bool{}
+		d.times.preflight, d.asked = d.now.Add(left/2), map[*agent]bool{}
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		a := d.roster.agents[name]
@@ -76,20 +76,20 @@ func (d *deployment) lookAll() {
 			continue
 		}
 		d.asked[a] = true
-		l := d.begin(a, looks{d})
+		l := d.begin(a, preflights{d})
 		d.legs.send(l, mgmt.AgentPrepareRequest{
-			ReqID: l.id, Config: d.target.config, Look: d.times.looking.Sub(d.now) - margin, Whole: left - margin,
+			ReqID: l.id, Config: d.target.config, Preflight: d.times.preflight.Sub(d.now) - margin, Whole: left - margin,
 		})
 	}
 }
 
-// looks takes the answers of agents that were asked whether they could run the
+// preflights takes the answers of agents that were asked whether they could run the
 // configuration.
-type looks struct{ *deployment }
+type preflights struct{ *deployment }
 
 // answered adds the agent's failures to the results: each is a reason why the
 // configuration cannot run on its instance.
-func (d looks) answered(l *leg, answers []mgmt.Result) {
+func (d preflights) answered(l *leg, answers []mgmt.Result) {
 	d.closed(l)
 	for _, answer := range answers {
 		if answer.Success {
@@ -105,16 +105,16 @@ func (d looks) answered(l *leg, answers []mgmt.Result) {
 
 // failed adds a failure to the results: the agent did not say whether it could run
 // the configuration. A lost agent adds none. judge treats its instance as absent.
-func (d looks) failed(l *leg, why string) {
+func (d preflights) failed(l *leg, why string) {
 	d.closed(l)
 	if d.roster.agents[l.agent.name] == l.agent {
 		d.addResults(mgmt.Result{Instance: l.agent.name, Error: why})
 	}
 }
 
-// expireLooks gives up on agents that have not answered in time.
-func (d *deployment) expireLooks() {
-	if d.now.Before(d.times.looking) {
+// expirePreflights gives up on agents that have not answered in time.
+func (d *deployment) expirePreflights() {
+	if d.now.Before(d.times.preflight) {
 		return
 	}
 	for _, l := range slices.Clone(d.open) {
@@ -133,11 +133,11 @@ func (d *deployment) judge() {
 		return
 	}
 	if lacking := d.lacking(); len(lacking) > 0 {
-		d.refuseAbsent(lacking) // lost while others were looking
+		d.refuseAbsent(lacking) // lost while others ran their preflight
 		return
 	}
-	if d.times.looking.Sub(d.now) > 2*lookMargin {
-		if d.lookAll(); len(d.open) > 0 {
+	if d.times.preflight.Sub(d.now) > 2*preflightMargin {
+		if d.preflightAll(); len(d.open) > 0 {
 			return
 		}
 	}

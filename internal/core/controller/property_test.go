@@ -148,8 +148,8 @@ func (w *world) toAgent(e controller.ToAgent) {
 	if !w.peers[e.Peer] {
 		w.t.Fatalf("%T to lost peer %s", e.Msg, e.Peer)
 	}
-	if prepare, ok := e.Msg.(mgmt.AgentPrepareRequest); ok && (!w.fleet[e.Peer] || prepare.Look <= 0 || prepare.Whole < prepare.Look) {
-		w.t.Fatalf("%s is asked within %v of %v", e.Peer, prepare.Look, prepare.Whole)
+	if prepare, ok := e.Msg.(mgmt.AgentPrepareRequest); ok && (!w.fleet[e.Peer] || prepare.Preflight <= 0 || prepare.Whole < prepare.Preflight) {
+		w.t.Fatalf("%s is asked within %v of %v", e.Peer, prepare.Preflight, prepare.Whole)
 	}
 	if deploy, ok := e.Msg.(mgmt.AgentDeployRequest); ok {
 		if d := w.saved.Deployed; d == nil || coretest.Configuration(d.Config) != coretest.Configuration(deploy.Config) {

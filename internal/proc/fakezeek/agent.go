@@ -16,16 +16,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// meetAgent begins to speak with the agent, after the time of FAKEZEEK_SHY.
+// meetAgent begins to speak with the agent, after the time of FAKEZEEK_CONNECT.
 func (n *node) meetAgent(ctx context.Context, parts *sync.WaitGroup) {
-	if n.shyTime == 0 {
+	if n.connectTime == 0 {
 		n.serveAgent(ctx, parts)
 		return
 	}
 	parts.Go(func() {
 		select {
 		case <-ctx.Done():
-		case <-time.After(n.shyTime):
+		case <-time.After(n.connectTime):
 			n.serveAgent(ctx, parts)
 		}
 	})

@@ -19,7 +19,7 @@ import (
 type behaviour struct {
 	versionText, prefix  string
 	parseTime, startTime time.Duration
-	shyTime              time.Duration
+	connectTime          time.Duration
 	fatal, initError     string
 	busy                 bool
 	checks               string
@@ -49,7 +49,7 @@ func parseBehaviour(env func(string) string) (behaviour, error) {
 		printed:     env("FAKEZEEK_PRINT"),
 	}
 	for name, d := range map[string]*time.Duration{
-		"FAKEZEEK_PARSE": &b.parseTime, "FAKEZEEK_START": &b.startTime, "FAKEZEEK_SHY": &b.shyTime,
+		"FAKEZEEK_PARSE": &b.parseTime, "FAKEZEEK_START": &b.startTime, "FAKEZEEK_CONNECT": &b.connectTime,
 		"FAKEZEEK_CRASH_AFTER": &b.crashAfter,
 	} {
 		var err error

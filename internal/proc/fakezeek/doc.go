@@ -17,7 +17,7 @@
 //	FAKEZEEK_CHECKS=FILE         appends a line with the node's name to the file at each run with -a
 //	FAKEZEEK_BUSY=1              uses processor time for the times of PARSE and START, instead of sleeping
 //	FAKEZEEK_START=3s            takes 3 s to start; signals do not end it before
-//	FAKEZEEK_SHY=3s              speaks with its agent only 3 s after it wrote RUNNING
+//	FAKEZEEK_CONNECT=3s              speaks with its agent only 3 s after it wrote RUNNING
 //	FAKEZEEK_FATAL=TEXT          prints "fatal error: TEXT" and ends while it starts
 //	FAKEZEEK_INIT_ERROR=TEXT     warns, prints "error in FILE, line 9: TEXT", and ends while it initializes
 //	FAKEZEEK_NEVER_READY=1       runs, but writes no RUNNING and never speaks with its agent

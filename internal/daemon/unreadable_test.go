@@ -18,7 +18,7 @@ func TestWhatIsNotUnderstoodIsLoggedForEachPeer(t *testing.T) {
 		messages = append(messages, bus.Message{From: bus.Peer{ID: "noisy"}, Topic: "t"})
 	}
 	messages = append(messages, bus.Message{From: bus.Peer{ID: "another"}, Topic: "t"})
-	daemon.LogPuzzles(slog.New(slog.NewTextHandler(&log, nil)), messages, errors.New("event X: what"))
+	daemon.LogUnreadable(slog.New(slog.NewTextHandler(&log, nil)), messages, errors.New("event X: what"))
 	if got := strings.Count(log.String(), "peer=noisy"); got != 5 {
 		t.Errorf("%d lines of the noisy peer, want 5", got)
 	}

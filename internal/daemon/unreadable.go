@@ -10,20 +10,20 @@ import (
 // The limits of what is logged about the events of one peer that are not
 // understood: so many lines at once, and one more line after each interval.
 const (
-	puzzlesLogged  = 5
-	puzzleInterval = 10 * time.Second
+	unreadableLogged   = 5
+	unreadableInterval = 10 * time.Second
 )
 
-// puzzles are the peers that have sent an event that was not understood. Each
+// unreadable are the peers that have sent an event that was not understood. Each
 // peer has a number of log lines of its own. So one peer does not use up the
 // lines of the others.
-type puzzles map[string]*bus.Throttle
+type unreadable map[string]*bus.Throttle
 
 // log logs that m was not understood, unless its sender has used up its lines.
-func (p puzzles) log(log *slog.Logger, m bus.Message, err error) {
+func (p unreadable) log(log *slog.Logger, m bus.Message, err error) {
 	t := p[m.From.ID]
 	if t == nil {
-		t = &bus.Throttle{Burst: puzzlesLogged, Interval: puzzleInterval}
+		t = &bus.Throttle{Burst: unreadableLogged, Interval: unreadableInterval}
 		p[m.From.ID] = t
 	}
 	t.Warn(log, "event not understood", "peer", m.From.ID, "addr", m.From.Addr.String(), "topic", m.Topic, "err", err)
