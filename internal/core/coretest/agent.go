@@ -7,8 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// PlayAgent plays a dialogue of an agent, whose processes behave as the dialogue
-// says, and whose controllers say what the dialogue has them say.
+// PlayAgent plays a dialogue of an agent. The dialogue says how the agent's
+// processes behave and what its controllers send.
 func PlayAgent(t T, text string) string {
 	t.Helper()
 	return Play(t, text, func(t T, trace *Trace) Stage { return &agentStage{t: t, trace: trace} })
@@ -20,7 +20,7 @@ type agentStage struct {
 	t     T
 	trace *Trace
 	cfg   agent.Config
-	// asked is the last request that the nodes were asked.
+	// asked is the last request that the agent sent to nodes.
 	asked mgmt.NodeDispatchRequest
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // AgentShell is an agent's core with a shell that has fake processes and a
-// virtual time. It fails its test where the core breaks what its effects promise:
-// no node has two processes, only what lives is stopped, a Save is the last
+// virtual time. It fails its test if the core breaks a rule of its effects: no node
+// has two processes, only processes that live are stopped, and a Save is the last
 // effect of its Step.
 type AgentShell struct {
 	Core *agent.Machine
@@ -22,9 +22,9 @@ type AgentShell struct {
 	Sight Sight
 	// DiskErr fails every save, if it is not empty.
 	DiskErr string
-	// Saved is what the last save left.
+	// Saved is the state that was saved last.
 	Saved agent.State
-	// Heard gets each effect, if it is not nil.
+	// Heard gets each effect. It may be nil.
 	Heard func(agent.Effect)
 
 	t    T
@@ -52,12 +52,13 @@ type Fate struct {
 type Sight struct {
 	After    time.Duration
 	Findings []mgmt.Finding
-	// Unfinished are the nodes of which not all was known.
+	// Unfinished holds the nodes whose checks did not end in time.
 	Unfinished []mgmt.NodeName
 	Blind      bool // they never end
 }
 
-// NewAgentShell begins the first life of an agent, which nothing was left to.
+// NewAgentShell begins the first life of an agent. It finds no state and no
+// processes. A life lasts from a start of the agent to its end.
 func NewAgentShell(t T, cfg agent.Config) *AgentShell {
 	s := &AgentShell{
 		t:     t,
@@ -77,13 +78,13 @@ func (s *AgentShell) Since() time.Duration { return s.time.now.Sub(s.time.epoch)
 // Now returns the time.
 func (s *AgentShell) Now() time.Time { return s.time.now }
 
-// Boot begins a life of the agent, with what the one before left running.
+// Boot begins a life of the agent. The agent adopts the processes that run.
 func (s *AgentShell) Boot(cfg agent.Config) {
 	s.Load(cfg)
 	s.Adopt()
 }
 
-// Load begins a life of the agent, which does not know yet what runs.
+// Load begins a life of the agent. The agent does not know yet which processes run.
 func (s *AgentShell) Load(cfg agent.Config) {
 	if cfg.Name == "" {
 		cfg.Name = host
@@ -98,7 +99,7 @@ func (s *AgentShell) Load(cfg agent.Config) {
 	}
 }
 
-// Adopt tells the agent what the life before left running.
+// Adopt tells the agent which processes of its earlier life run.
 func (s *AgentShell) Adopt() {
 	var left agent.Adopted
 	for _, name := range Sorted(s.Procs) {
@@ -116,7 +117,7 @@ func (s *AgentShell) Adopt() {
 	s.Step(left)
 }
 
-// Run lets everything happen that happens within d.
+// Run performs everything that is planned within d.
 func (s *AgentShell) Run(d time.Duration) {
 	s.t.Helper()
 	end := s.time.now.Add(d)
@@ -182,5 +183,5 @@ func (s *AgentShell) look(e agent.Preflight) {
 	}
 }
 
-// After has something happen later, as long as the agent lives.
+// After plans something for later. It does not happen if the agent has ended.
 func (s *AgentShell) After(d time.Duration, do func()) { s.time.after(d, do) }

@@ -11,8 +11,8 @@ import (
 // epoch is when every dialogue begins.
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// PlayController plays a dialogue of a controller, whose agents and clients say
-// what the dialogue has them say.
+// PlayController plays a dialogue of a controller. The dialogue says what the agents
+// and the clients send.
 func PlayController(t T, text string) string {
 	t.Helper()
 	return Play(t, text, func(t T, trace *Trace) Stage { return newControllerStage(t, trace) })
@@ -29,9 +29,9 @@ type controllerStage struct {
 	// diskTaken says that another controller has changed what is on the disk.
 	diskTaken bool
 	stored    Stored // what is on the disk
-	// asked holds the last request of each kind that each peer was asked.
+	// asked holds the last request of each kind that each peer got.
 	asked map[mgmt.PeerID]map[string]mgmt.Request
-	// introduced is what the peers said hello as.
+	// introduced holds the instance that each peer named in its hello.
 	introduced map[mgmt.PeerID]mgmt.InstanceName
 }
 
@@ -58,7 +58,7 @@ var controllerVerbs = Verbs[*controllerStage]{
 
 func (s *controllerStage) Do(verb string, args *Args) error { return controllerVerbs.Do(s, verb, args) }
 
-// begin makes a machine from what the last save left on disk.
+// begin makes a machine from the values on the disk.
 func (s *controllerStage) begin() {
 	s.core = controller.New(s.cfg, s.restore(s.stored), rand.New(rand.NewPCG(1, 2)))
 	s.asked = map[mgmt.PeerID]map[string]mgmt.Request{}
@@ -82,7 +82,7 @@ func (s *controllerStage) RunUntil(until time.Duration) {
 	s.t.Fatalf("the machine wants to wake up all the time at %v", s.now)
 }
 
-// maxTicks is more than any machine needs between two lines.
+// maxTicks is more ticks than a machine needs between two lines.
 const maxTicks = 10_000
 
 func (s *controllerStage) step(ev controller.Event) {
@@ -98,7 +98,7 @@ func (s *controllerStage) step(ev controller.Event) {
 	}
 }
 
-// restore returns the state that these values have.
+// restore reads a state from its stored values.
 func (s *controllerStage) restore(values Stored) controller.State {
 	state, err := controller.Restore(values)
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *controllerStage) restore(values Stored) controller.State {
 	return state
 }
 
-// save shows the state that is to be stored, and stores it if the disk works.
+// save adds the state to the trace, and stores it if the disk works.
 func (s *controllerStage) save(e controller.Save) controller.Event {
 	next := s.stored.After(e.Changes)
 	s.trace.Add(s.now, Entry{What: s.restore(next)})
@@ -121,7 +121,7 @@ func (s *controllerStage) save(e controller.Save) controller.Event {
 	return controller.Saved{}
 }
 
-// remember keeps the request that an agent is to answer.
+// remember keeps a request to an agent, so that the dialogue can answer it.
 func (s *controllerStage) remember(e controller.ToAgent) {
 	request, ok := e.Msg.(mgmt.Request)
 	if !ok {

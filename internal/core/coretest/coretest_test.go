@@ -16,7 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// stageFunc is a stage on which every line does the same.
+// stageFunc is a stage that does the same for every line.
 type stageFunc func(verb string, args *coretest.Args)
 
 func (stageFunc) RunUntil(time.Duration) {}
@@ -138,7 +138,7 @@ func TestWhatHasNoWordsOfItsOwnIsWrittenByItsFields(t *testing.T) {
 	}
 }
 
-// failing is a test that notes how it failed.
+// failing is a test that keeps the text of its failure.
 type failing struct{ text string }
 
 func (f *failing) Helper() {}
@@ -208,7 +208,7 @@ func TestTheExampleOfTheDocumentationIsRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block, _, _ := strings.Cut(string(text), "\n//\n// To write one")
+	block, _, _ := strings.Cut(string(text), "\n//\n// To write a dialogue")
 	var lines []string
 	for _, m := range exampleLine.FindAllStringSubmatch(block, -1) {
 		lines = append(lines, m[1])

@@ -1,9 +1,9 @@
-// Package coretest is the language in which conversations with the cores are
-// tested: with a controller (PlayController), with an agent (PlayAgent), and with
-// the whole cluster of package sim.
+// Package coretest is the language of the dialogues that test the cores: the
+// controller's (PlayController), the agent's (PlayAgent), and the whole cluster of
+// package sim.
 //
 // A dialogue is a text file. Lines that are not indented make something happen.
-// Indented lines are what the core does about it, after the time of day:
+// Indented lines say what the core does then. They begin with the time:
 //
 //	case a node that ends by itself is started again
 //	running worker
@@ -17,27 +17,27 @@
 //	  3s       -> everyone  worker is RUNNING, was PENDING
 //	at 10s wait
 //
-// To write one, write the lines that are not indented, run the tests of the
-// package with -update, and read what was added. The difference is what a review
-// reads when a core decides otherwise.
+// To write a dialogue, write the lines that are not indented, run the tests of the
+// package with -update, and read the lines that were added. If a core decides
+// otherwise one day, the dialogue changes, and a review reads the difference.
 //
 // # Lines
 //
 //	# TEXT                          a comment
-//	case NAME                       all begins anew: a new core, at 0s
+//	case NAME                       begins anew: with a new core, at 0s
 //	cluster ID INSTANCE... | NODE...  a configuration that requests can name by ID
-//	at TIME VERB WORD...            everything happens up to TIME, and then this
-//	VERB WORD...                    this happens at once, before anything else does
+//	at TIME VERB WORD...            does this at TIME, after everything that is planned until then
+//	VERB WORD...                    does this at once
 //
-// Each verb has a file, verb_*.go, which says what words it takes. Package sim has
-// verbs of its own, in verbs_test.go. Words have blanks between them. A blank
-// within a word needs quotes, as in Go. Semicolons stand between several results
-// or findings.
+// Each verb has a file, verb_*.go. The file says which words the verb takes. Package
+// sim has verbs of its own, in verbs_test.go. Blanks separate words. A word that has
+// blanks needs quotes, as in Go. Semicolons separate results or findings.
 //
 // Nodes and instances are written as in "two a@10.0.0.1 b | manager@a:2200:9000
-// worker-1@b,interface=eth0": instance a at an address, b at an unknown one, a
-// node on a with its ports for peers and metrics, one on b with an attribute
-// (Args.Nodes). A node's role is the one that its name begins with, else worker.
+// worker-1@b,interface=eth0". Instance a has an address, and b has an unknown one.
+// The node on a has its ports for peers and metrics. The node on b has an attribute
+// (see Args.Nodes). The name of a node begins with its role; otherwise the node is a
+// worker.
 //
 // Requests are written as "get_id_value q1 id=Cluster::node nodes=w1,w2": the
 // name in the table of package mgmt, the request's ID, and the fields that are not
@@ -50,13 +50,14 @@
 //	info: TEXT KEY=VALUE...         a note for the log, of that level
 //	save STATE, start NODE, ...     anything else
 //
-// In package sim, where several cores act, each of these begins with who does it:
-// "controller.1 -> a1.1  welcome #1", "a1.1: start w1, launch 1". The number counts
-// the lives of a program.
+// In package sim several cores act. There each of these lines begins with the name
+// of the program that acts: "controller.1 -> a1.1  welcome #1", "a1.1: start w1,
+// launch 1". The number counts the starts of the program.
 //
-// Everything is written as it is read, so that an answer can be copied from the
-// trace. Request IDs that the core makes are called #1, #2, and so on.
+// The trace has the same form as the lines of a dialogue, so that an answer can be
+// copied from the trace. Request IDs that the core makes are written as #1, #2, and
+// so on.
 //
 // Requests and settings are read and written by the names of their types and
-// fields: one that is new needs nothing here.
+// fields. A new one needs no code in this package.
 package coretest

@@ -7,7 +7,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 )
 
-// AgentEntry is an effect of an agent that is alone on its stage.
+// AgentEntry returns the entry of an agent's effect. No other core is on the stage.
 func AgentEntry(e agent.Effect) Entry {
 	switch e := e.(type) {
 	case agent.ToController:
@@ -25,7 +25,7 @@ func AgentEntry(e agent.Effect) Entry {
 	return Entry{What: e}
 }
 
-// agentEffect returns an effect of an agent as text, and nothing for anything else.
+// agentEffect returns an effect of an agent as text, and "" for other values.
 func agentEffect(effect any) string {
 	switch e := effect.(type) {
 	case agent.Save:

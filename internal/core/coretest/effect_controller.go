@@ -7,7 +7,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 )
 
-// controllerEntry is an effect of a controller that is alone on its stage.
+// controllerEntry returns the entry of a controller's effect. No other core is on
+// the stage.
 func controllerEntry(e controller.Effect) Entry {
 	switch e := e.(type) {
 	case controller.ToAgent:
@@ -18,7 +19,8 @@ func controllerEntry(e controller.Effect) Entry {
 	return Entry{What: e}
 }
 
-// controllerEffect returns an effect of a controller as text, and nothing for anything else.
+// controllerEffect returns an effect of a controller as text, and "" for other
+// values.
 func controllerEffect(effect any) string {
 	switch e := effect.(type) {
 	case controller.Refuse:

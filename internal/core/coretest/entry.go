@@ -11,20 +11,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Entry is something that happened: somebody says something to somebody, or does
-// something.
+// Entry is something that happened: From sends a message to To, or does something.
 type Entry struct {
-	// From is empty where a core is alone on its stage, and acts.
+	// From is empty if the only core of the stage acts.
 	From string
-	// To is empty if What is done, and not said.
+	// To is empty if What is not a message.
 	To string
 	// What is a message, an effect, a saved state, or text.
 	What any
-	// Heard says that To receives it; otherwise From sends it.
+	// Heard says that To receives the message. Otherwise From sends it.
 	Heard bool
 }
 
-// Lines returns the entry as text. name returns what a request ID is called.
+// Lines returns the entry as text. name returns the short name of a request ID.
 func (e Entry) Lines(name func(mgmt.ReqID) string) []string {
 	lines := text(e.What, name)
 	switch {

@@ -8,24 +8,24 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// T is what a dialogue needs of a test.
+// T is the part of testing.TB that a dialogue needs.
 type T interface {
 	Helper()
 	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
 }
 
-// A Stage is where a dialogue plays: a core, or several, and the world around
-// them.
+// A Stage plays the lines of a dialogue. It has one core or several, and simulates
+// everything around them.
 type Stage interface {
-	// RunUntil lets everything happen that happens up to a time.
+	// RunUntil performs everything that is planned up to a time.
 	RunUntil(at time.Duration)
 	// Do carries out a line: its verb, and the words after it.
 	Do(verb string, args *Args) error
 }
 
-// Play returns the dialogue as it is: the lines of text that are not indented,
-// and below each of them what the stage writes into the trace. Each line "case
+// Play plays a dialogue and returns it: the lines of text that are not indented, and
+// below each of them the lines that the stage adds to the trace. Each line "case
 // NAME" opens a new stage.
 func Play(t T, text string, open func(T, *Trace) Stage) string {
 	t.Helper()
@@ -105,7 +105,7 @@ func (p *player) echo(lines ...string) {
 	p.held = nil
 }
 
-// Verbs are what the lines of a stage may begin with, and what they do there.
+// Verbs holds the verbs of a stage. Each has the function that carries out a line.
 type Verbs[S any] map[string]func(S, *Args) error
 
 // Do carries out a line.

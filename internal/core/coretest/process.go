@@ -47,10 +47,10 @@ func (s *AgentShell) start(e agent.Start) {
 	}
 }
 
-// Connect has a node's process say hello.
+// Connect lets a node's process say hello.
 func (s *AgentShell) Connect(name mgmt.NodeName) { s.connectProcess(name, s.process(name)) }
 
-// connectProcess has a process say hello, if it still lives.
+// connectProcess lets a process say hello, if it lives.
 func (s *AgentShell) connectProcess(name mgmt.NodeName, p *Process) {
 	if s.Procs[name] != p || p.Peer != "" || p.Unseen {
 		return
@@ -119,7 +119,7 @@ func (s *AgentShell) exit(name mgmt.NodeName, p *Process, reason string, out mgm
 	}
 }
 
-// bury has what a process left be safe, at once or later.
+// bury puts the logs and the crash record of a process away, at once or later.
 func (s *AgentShell) bury(name mgmt.NodeName, p *Process) {
 	buried := agent.Buried{Node: name, Launch: p.Launch}
 	if d := s.Fates[name].Burial; d > 0 {
@@ -129,7 +129,7 @@ func (s *AgentShell) bury(name mgmt.NodeName, p *Process) {
 	s.Step(buried)
 }
 
-// dispatch has the nodes behind the peers say their names.
+// dispatch lets the nodes answer with their names.
 func (s *AgentShell) dispatch(e agent.ToNodes) {
 	for _, name := range Sorted(s.Procs) {
 		p := s.Procs[name]

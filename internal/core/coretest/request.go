@@ -13,13 +13,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Message takes all words as what somebody asks: a request "NAME ID [FIELD]...
-// [CONFIGURATION]", or what is none, for programs that do not know better:
-// "NAME_response ID", "agents_ready".
+// Message takes all words as a message: a request "NAME ID [FIELD]...
+// [CONFIGURATION]", or a message that is no request, which only a faulty program
+// sends here: "NAME_response ID", "agents_ready".
 //
-// A FIELD is the name of a field that is true, or NAME=VALUE; a VALUE of several
-// has commas between them. Of several requests of one name it is the first that
-// has these fields. Only requests whose event begins with one of apis count.
+// A FIELD is the name of a field that is true, or NAME=VALUE. Commas separate
+// several values. If several requests have the name, Message takes the first that
+// has these fields. It takes only requests whose event begins with one of apis.
 func (a *Args) Message(apis ...string) mgmt.Message {
 	name := a.Next()
 	if name == "agents_ready" {
@@ -84,7 +84,7 @@ func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	}
 }
 
-// setField gives a field the value that text stands for.
+// setField sets a field to the value that text describes.
 func setField(f reflect.Value, text string) error {
 	if _, ok := f.Interface().(time.Duration); ok {
 		d, err := time.ParseDuration(text)
@@ -153,7 +153,7 @@ func fieldWords(v reflect.Value) (words []string) {
 	return words
 }
 
-// fieldWord writes a field as one word, and a zero field not at all.
+// fieldWord writes a field as one word. It writes nothing for a zero field.
 func fieldWord(name string, f reflect.Value) []string {
 	switch {
 	case f.IsZero():

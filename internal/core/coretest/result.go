@@ -9,9 +9,9 @@ import (
 )
 
 // Results takes all words as results, which semicolons separate: "ok|fail
-// [NODE@INSTANCE|INSTANCE] [\"ERROR\"] [= DATA]". Without an instance it is that
-// of whoever answers. DATA is "states NODE=STATE...", "outputs \"STDOUT\"
-// \"STDERR\"", "bad \"REASON\"", or else a text.
+// [NODE@INSTANCE|INSTANCE] [\"ERROR\"] [= DATA]". Without INSTANCE, the result has
+// the instance of the agent that answers. DATA is "states NODE=STATE...", "outputs \"STDOUT\"
+// \"STDERR\"", "bad \"REASON\"", or a text.
 func (a *Args) Results(id mgmt.ReqID, answerer mgmt.InstanceName) (results []mgmt.Result) {
 	for _, part := range a.parts() {
 		r := part.result()
@@ -85,8 +85,8 @@ func answer(kind string, msg mgmt.Response, name func(mgmt.ReqID) string) []stri
 	return lines
 }
 
-// result writes what Args.result reads, and the request's ID if it is not that
-// of the answer.
+// result writes a result as Args.result reads it. It adds the result's request ID if
+// the answer has another one.
 func result(r mgmt.Result, id mgmt.ReqID, name func(mgmt.ReqID) string) string {
 	words := []string{"fail"}
 	if r.Success {

@@ -6,10 +6,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 )
 
-// Stored is what a controller has on its disk: values by their keys.
+// Stored holds the values on a controller's disk, by their keys.
 type Stored map[string][]byte
 
-// After returns what is stored when these changes were made.
+// After returns the values after these changes.
 func (s Stored) After(changes []controller.Change) Stored {
 	next := Stored{}
 	maps.Copy(next, s)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// timeline is a virtual time, and what will happen in it.
+// timeline is a virtual time with the events that are planned.
 type timeline struct {
 	epoch time.Time
 	now   time.Time
@@ -24,7 +24,7 @@ func (t *timeline) after(d time.Duration, do func()) {
 	slices.SortStableFunc(t.queue, func(a, b timed) int { return a.at.Compare(b.at) })
 }
 
-// due returns what happens next, if it happens up to end.
+// due returns the next event, if it is planned up to end.
 func (t *timeline) due(end time.Time) (timed, bool) {
 	if len(t.queue) == 0 || t.queue[0].at.After(end) {
 		return timed{}, false
@@ -32,7 +32,7 @@ func (t *timeline) due(end time.Time) (timed, bool) {
 	return t.queue[0], true
 }
 
-// pop goes on to what happens next.
+// pop goes on to the next event and removes it.
 func (t *timeline) pop() {
 	t.now = t.queue[0].at
 	t.queue = t.queue[1:]

@@ -27,11 +27,11 @@ func (t *Trace) Add(at time.Duration, e Entry) {
 	}
 }
 
-// madeID is what a request ID looks like that a core has made.
+// madeID matches a request ID that a core has made.
 var madeID = regexp.MustCompile(`^[0-9A-Za-z]{17,18}$`)
 
-// Name returns what a request ID is called: those that the cores have made are
-// counted.
+// Name returns the short name of a request ID. IDs that the cores have made are
+// counted: #1, #2, and so on.
 func (t *Trace) Name(id mgmt.ReqID) string {
 	if !madeID.MatchString(string(id)) {
 		return string(id)

@@ -5,7 +5,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// "announce PEER NODE DISPATCH...": a peer says what a node can be asked.
+// "announce PEER NODE DISPATCH...": a peer says which dispatches a node answers.
 func (s *agentStage) announce(args *Args) error {
 	peer := mgmt.PeerID(args.Next())
 	node := mgmt.NodeName(args.Next())

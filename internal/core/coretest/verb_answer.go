@@ -44,8 +44,7 @@ func results(args *Args, request mgmt.Request, instance mgmt.InstanceName) []mgm
 	return EachOk(deploy, instance)
 }
 
-// EachOk returns what the agent of an instance answers to a deployment that
-// succeeded.
+// EachOk returns the results of an instance's agent for a deployment that succeeded.
 func EachOk(request mgmt.AgentDeployRequest, instance mgmt.InstanceName) (results []mgmt.Result) {
 	for _, n := range request.Config.NodesOf(instance) {
 		results = append(results, mgmt.Result{ReqID: request.ReqID, Success: true, Instance: instance, Node: n.Name})
@@ -53,7 +52,7 @@ func EachOk(request mgmt.AgentDeployRequest, instance mgmt.InstanceName) (result
 	return results
 }
 
-// "answer PEER RESULT": a peer answers the last request that nodes were asked.
+// "answer PEER RESULT": a peer answers the last request that the agent sent to nodes.
 func (s *agentStage) answer(args *Args) error {
 	peer, id := mgmt.PeerID(args.Next()), s.asked.ReqID
 	results := args.Results(id, "")

@@ -2,8 +2,8 @@ package coretest
 
 import "fmt"
 
-// "disk full|works|taken": from now on. A disk that is taken has been written by
-// another controller.
+// "disk full|works|taken": the state of the disk from now on. "taken" means that
+// another controller has saved.
 func (s *controllerStage) disk(args *Args) error {
 	state := args.Next()
 	if s.diskTaken = state == "taken"; s.diskTaken {
@@ -14,8 +14,8 @@ func (s *controllerStage) disk(args *Args) error {
 	return err
 }
 
-// "disk full|works": from now on. "disk holds NODE...": when the agent starts
-// again, it finds that these nodes should run.
+// "disk full|works": the state of the disk from now on. "disk holds NODE...": the
+// saved state says that these nodes should run, when the agent starts again.
 func (s *agentStage) disk(args *Args) error {
 	if args.Flag("holds") {
 		s.Saved.Desired, s.Saved.Told = hostConfiguration(args.Nodes()), true

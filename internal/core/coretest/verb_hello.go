@@ -9,7 +9,7 @@ import (
 )
 
 // "hello PEER INSTANCE [version=NUMBER] [id=ID] [topic=INSTANCE]": an agent says
-// who it is.
+// hello.
 func (s *controllerStage) hello(args *Args) error {
 	peer, name := mgmt.PeerID(args.Next()), mgmt.InstanceName(args.Next())
 	s.introduced[peer] = name

@@ -9,8 +9,8 @@ import (
 )
 
 // "notify PEER error|log NODE TEXT [as=INSTANCE]" and "notify PEER change NODE OLD
-// NEW [as=INSTANCE]": an agent tells something that nobody asked, of its own
-// instance or another. NODE "" is the agent itself.
+// NEW [as=INSTANCE]": an agent sends a notification about its own instance or
+// another. NODE "" is the agent itself.
 func (s *controllerStage) notify(args *Args) error {
 	as, _ := args.Value("as")
 	peer, what, node := mgmt.PeerID(args.Next()), args.Next(), mgmt.NodeName(args.Next())

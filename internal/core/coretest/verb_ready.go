@@ -7,7 +7,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// "ready NODE LAUNCH": something other than a hello has found the process up.
+// "ready NODE LAUNCH": a check other than a hello has found the process up.
 func (s *agentStage) ready(args *Args) error {
 	name := mgmt.NodeName(args.Next())
 	launch, err := strconv.ParseUint(args.Next(), 10, 64)

@@ -8,7 +8,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// "restart": the controller ends and starts again, with what its last save left.
+// "restart": the controller ends and starts again, from its disk.
 func (s *controllerStage) restart(*Args) error {
 	s.begin()
 	s.RunUntil(s.now)
@@ -16,10 +16,11 @@ func (s *controllerStage) restart(*Args) error {
 }
 
 // "restart [without-state] [unseen=NODE,...] [ended=NODE,...] [fingerprint=NODE:TEXT]
-// [waiting] [FIELD=VALUE]...": the agent is killed and starts again, with what its
-// last save left, and adopts what runs. It finds its state missing, cannot look at
-// the processes of some nodes, finds that some have ended, or finds one that was
-// started with another fingerprint. It waits for "adopt". Settings change.
+// [waiting] [FIELD=VALUE]...": the agent is killed, starts again from its disk, and
+// adopts the processes that run. Its state may be missing. It may not see the
+// processes of some nodes, others may have ended, and one may have been started with
+// another fingerprint. With "waiting" it adopts nothing before the line "adopt".
+// FIELD=VALUE changes a setting.
 func (s *agentStage) restart(args *Args) error {
 	if args.Flag("without-state") {
 		s.Saved = agent.State{}

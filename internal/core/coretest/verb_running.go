@@ -21,8 +21,8 @@ func (s *agentStage) running(args *Args) error {
 	return nil
 }
 
-// Deployed has the peer "controller" deploy nodes, and starts to count the time
-// when they run.
+// Deployed lets the peer "controller" deploy nodes. The time begins at 0s when they
+// run.
 func (s *AgentShell) Deployed(nodes ...mgmt.Node) {
 	s.t.Helper()
 	s.Step(agent.PeerAdded{Peer: "controller"})
@@ -36,7 +36,7 @@ func (s *AgentShell) Deployed(nodes ...mgmt.Node) {
 	s.time.epoch = s.time.now
 }
 
-// GetNodes asks the agent what runs, as a controller would. The trace does not
+// GetNodes asks the agent for its nodes, as a controller does. The trace does not
 // show it.
 func (s *AgentShell) GetNodes() mgmt.Result {
 	s.t.Helper()
@@ -51,7 +51,7 @@ func (s *AgentShell) GetNodes() mgmt.Result {
 	return mgmt.Result{}
 }
 
-// Statuses returns what runs, as the agent says.
+// Statuses returns the agent's nodes, as the agent says.
 func (s *AgentShell) Statuses() mgmt.NodeStatuses {
 	s.t.Helper()
 	statuses, ok := s.GetNodes().Data.(mgmt.NodeStatuses)
@@ -61,8 +61,8 @@ func (s *AgentShell) Statuses() mgmt.NodeStatuses {
 	return statuses
 }
 
-// State returns the state of a node, as the agent says; empty if it has none of
-// that name.
+// State returns the state of a node, as the agent says. It is empty if the agent has
+// no such node.
 func (s *AgentShell) State(name mgmt.NodeName) mgmt.State {
 	s.t.Helper()
 	for _, status := range s.Statuses() {

@@ -1,7 +1,7 @@
 package coretest
 
-// "wait": nothing happens but what has become due.
+// "wait" does nothing. What is planned until then happens.
 func (s *controllerStage) wait(*Args) error { return nil }
 
-// "wait": nothing happens but what has become due.
+// "wait" does nothing. What is planned until then happens.
 func (s *agentStage) wait(*Args) error { return nil }

@@ -49,11 +49,11 @@ func quote(s string) string {
 	return s
 }
 
-// Args are the words of a line that nobody has taken yet. The first mistake is
-// kept, and returned by Done.
+// Args holds the words of a line that were not taken yet. It keeps the first mistake
+// for Done.
 type Args struct {
 	words []word
-	// clusters are the configurations that have a name in this dialogue.
+	// clusters holds the configurations that have a name in this dialogue.
 	clusters map[string]mgmt.Configuration
 	err      error
 }
@@ -81,7 +81,7 @@ func (a *Args) Rest() []string {
 	return list
 }
 
-// Flag takes a word wherever it stands, and reports whether it was there.
+// Flag takes a word from any place of the line, and reports whether it was there.
 func (a *Args) Flag(name string) bool {
 	i := slices.IndexFunc(a.words, func(w word) bool { return w.text == name && !w.quoted })
 	if i >= 0 {
@@ -90,7 +90,7 @@ func (a *Args) Flag(name string) bool {
 	return i >= 0
 }
 
-// Value takes NAME=VALUE wherever it stands.
+// Value takes NAME=VALUE from any place of the line.
 func (a *Args) Value(name string) (value string, found bool) {
 	i := slices.IndexFunc(a.words, func(w word) bool { return strings.HasPrefix(w.text, name+"=") && !w.quoted })
 	if i < 0 {
@@ -101,7 +101,7 @@ func (a *Args) Value(name string) (value string, found bool) {
 	return value, true
 }
 
-// Duration takes NAME=TIME wherever it stands; it is zero if it is not there.
+// Duration takes NAME=TIME from any place of the line. Without it, it returns zero.
 func (a *Args) Duration(name string) time.Duration {
 	text, found := a.Value(name)
 	if !found {
@@ -131,7 +131,7 @@ func (a *Args) fail(err error) {
 	}
 }
 
-// Done returns the first mistake; a word that nobody took is one.
+// Done returns the first mistake. A word that was not taken is a mistake.
 func (a *Args) Done() error {
 	if a.err == nil && len(a.words) > 0 {
 		return fmt.Errorf("unknown word %q", a.words[0].text)

@@ -1,6 +1,6 @@
 // Package ledger keeps what a core owes: the requests that it has taken and not
-// answered yet. It also keeps what a core has asked of others, by the IDs that
-// it gave. Both cores use it.
+// answered yet. It also keeps the legs: the requests that a core has sent to other
+// programs, by their IDs. Both cores use it.
 //
 // A request is opened, waits for results, and is closed when its core answers
 // it. In between the core says what the request waits for (Await), adds each

@@ -14,9 +14,9 @@ type Limits struct {
 	Requests int
 	// PerAsker bounds the requests of one asker. Zero means no bound.
 	PerAsker int
-	// Shared says that Requests is shared: an asker that has less than its share
-	// of Requests, or none in flight, may open one although there are Requests
-	// in flight. So no others can keep it out.
+	// Shared says that the askers share Requests. An asker with less than its share
+	// in flight, or with none, may open a request although Requests are in flight.
+	// So other askers cannot keep it out.
 	Shared bool
 	// IDBytes bounds the ID of a request. Zero means no bound.
 	IDBytes int

@@ -8,8 +8,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Legs holds what a core has asked of others, each under the ID that the core
-// gave to it. Its zero value holds nothing.
+// Legs holds the legs that are not answered. A leg is a request of a core to another
+// program, under an ID that the core has made. The zero value holds nothing.
 type Legs[L any] struct{ open map[mgmt.ReqID]L }
 
 // Open keeps leg under a new ID, drawn from rng, that no other open leg has.

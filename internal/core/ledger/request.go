@@ -18,10 +18,10 @@ type Key struct {
 // Request is one request that its core has not answered yet.
 type Request[W cmp.Ordered, D any] struct {
 	Key
-	// Deadline is when Due lists the request. The zero time is never: something
-	// else sees to its end.
+	// Deadline is when Due lists the request. The zero time means never: the core
+	// ends the request in another way.
 	Deadline time.Time
-	// Results are what has come so far, in the order in which it came.
+	// Results holds the results that have come, in the order in which they came.
 	Results []mgmt.Result
 	// Detail is what the core keeps with the request.
 	Detail D
@@ -29,7 +29,7 @@ type Request[W cmp.Ordered, D any] struct {
 	awaited map[W]struct{}
 }
 
-// Await has the request wait for w.
+// Await lets the request wait for w.
 func (r *Request[W, D]) Await(w W) {
 	if r.awaited == nil {
 		r.awaited = map[W]struct{}{}
@@ -43,7 +43,7 @@ func (r *Request[W, D]) Awaits(w W) bool {
 	return ok
 }
 
-// Awaited returns what the request waits for, sorted.
+// Awaited returns everything that the request waits for, sorted.
 func (r *Request[W, D]) Awaited() []W { return slices.Sorted(maps.Keys(r.awaited)) }
 
 // Settle ends the wait for w, if there is one, and adds these results.

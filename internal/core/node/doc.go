@@ -4,12 +4,11 @@
 // It is a pure machine. A shell feeds it everything that happens as an Event,
 // together with the time, and performs the Effects it gets back, in order. The
 // machine reads no clock, does no I/O, starts no goroutine and is not safe for
-// concurrent use. It knows only peers that are the node's agent: telling them
-// from others, by the connection rather than by its address (7.4, G-N3), is the
-// shell's part.
+// concurrent use. All its peers are the node's agent. The shell tells the agent from
+// other peers, by the connection and not by the address (7.4, G-N3).
 //
-// What it promises: each dispatch that is for this node is answered once, to the
-// peer that asked, for as long as that is connected; the hello is said to every
-// agent's peering, again and again; and what the machine remembers is bounded by
-// its Config, and by the peers that the shell lets in.
+// The machine answers each dispatch for this node once, to the peer that asked, as
+// long as this peer is connected. It says hello on every peering with the agent, and
+// repeats the hello. Config bounds the dispatches that it holds. The shell bounds the
+// peers.
 package node

@@ -18,8 +18,8 @@ type (
 		Peer mgmt.PeerID
 		Msg  mgmt.NodeDispatchRequest
 	}
-	// Returned answers a Call: with the JSON text of its value, or with an
-	// error if Err is not empty.
+	// Returned answers a Call. Data is the JSON text of the value. If Err is not
+	// empty, the dispatch has failed.
 	Returned struct {
 		Call uint64
 		Data string
@@ -45,8 +45,8 @@ type (
 		Peer mgmt.PeerID
 		Msg  mgmt.Message
 	}
-	// Call asks for a dispatch, mgmt.GetIDValue among them, to be run; it is
-	// answered by one Returned.
+	// Call asks the shell to run a dispatch, for example mgmt.GetIDValue. One
+	// Returned answers it.
 	Call struct {
 		Call   uint64
 		Action string

@@ -18,18 +18,18 @@ const (
 	errTooMany  = "too many dispatches in flight"
 )
 
-// Config is what a node is told about itself. Apart from Name the zero value
-// of every field works.
+// Config has the settings of a node. Name is required. The zero value of every other
+// field works.
 type Config struct {
 	Name mgmt.NodeName
 	// Actions names the node's dispatches beside mgmt.GetIDValue.
 	Actions []string
-	// MaxCalls bounds the dispatches in flight; further ones are answered with
-	// an error. Zero means 100.
+	// MaxCalls bounds the dispatches in flight. The node answers further dispatches
+	// with an error. Zero means 100.
 	MaxCalls int
-	// HelloInterval is how often the hello is repeated, because one that was
-	// lost would be missed for ever (spec management-api 7.4, G-N2). Zero means
-	// 1 min; less than zero means never.
+	// HelloInterval is the time between two hellos. The hello is repeated because
+	// the agent would wait for ever for a lost one (spec management-api 7.4, G-N2).
+	// Zero means 1 min. Less than zero means never.
 	HelloInterval time.Duration
 }
 
@@ -44,7 +44,7 @@ type Machine struct {
 
 // call is a dispatch that runs.
 type call struct {
-	peer  mgmt.PeerID // empty: it was lost, and nobody waits any more
+	peer  mgmt.PeerID // empty: the peer was lost, and nobody waits for the answer
 	reqID mgmt.ReqID
 }
 
@@ -55,7 +55,7 @@ func New(cfg Config) *Machine {
 	return &Machine{cfg: cfg, calls: make(map[uint64]call)}
 }
 
-// Step applies ev and returns what must now be done, in order.
+// Step applies ev and returns the effects that must be done now, in order.
 func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	switch ev := ev.(type) {
 	case PeerAdded:
@@ -98,8 +98,8 @@ func (m *Machine) sayHello(now time.Time, peers ...mgmt.PeerID) []Effect {
 	return effects
 }
 
-// lost drops an agent's peering, and forgets where the answers to its calls
-// would go: an agent that lost us has answered for us.
+// lost drops a peering with the agent. Nobody gets the answers to its calls: an
+// agent that lost a node answers for the node.
 func (m *Machine) lost(peer mgmt.PeerID) {
 	m.agents = slices.DeleteFunc(m.agents, func(p mgmt.PeerID) bool { return p == peer })
 	for n, c := range m.calls {
@@ -109,8 +109,8 @@ func (m *Machine) lost(peer mgmt.PeerID) {
 	}
 }
 
-// received answers or runs a dispatch. One that names other nodes is theirs to
-// answer.
+// received answers a dispatch or runs it. Other nodes answer the dispatches that
+// name only them.
 func (m *Machine) received(ev Received) []Effect {
 	req := ev.Msg
 	switch {
@@ -127,7 +127,7 @@ func (m *Machine) received(ev Received) []Effect {
 	return []Effect{Call{Call: m.next, Action: req.Action[0], Args: req.Action[1:]}}
 }
 
-// check returns why action cannot be run, or nothing.
+// check returns why action cannot be run, or "" if it can.
 func (m *Machine) check(action []string) string {
 	switch {
 	case len(action) == 0:
@@ -157,7 +157,7 @@ func (m *Machine) returned(ev Returned) []Effect {
 	return []Effect{m.answer(c.peer, mgmt.Result{ReqID: c.reqID, Success: true, Data: mgmt.Text(ev.Data)})}
 }
 
-// answer names the node in r, but not the instance, which only the agent knows.
+// answer puts the node's name into r. Only the agent knows the instance.
 func (m *Machine) answer(peer mgmt.PeerID, r mgmt.Result) Effect {
 	r.Node = m.cfg.Name
 	return Publish{Peer: peer, Msg: mgmt.NodeDispatchResponse{ReqID: r.ReqID, Result: r}}

@@ -1,10 +1,10 @@
-// Package note is what a core has to say for the log. The shell writes it there; a
-// test reads it.
+// Package note has the log records of the cores. A shell writes them into the log, and
+// a test reads them.
 package note
 
 import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
-// Note is a line for the log. Text is constant. An empty field does not apply.
+// Note is a record for the log. Text is constant. An empty field does not apply.
 type Note struct {
 	Level    Level
 	Text     string
