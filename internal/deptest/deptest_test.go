@@ -36,12 +36,28 @@ var forbidden = []struct {
 		"a core only decides: time and random numbers are its arguments",
 	},
 	{"internal/wire", []string{"net", "os", "sync", "context", "log/slog"}, "a codec takes bytes and returns values"},
+	{"internal/form", []string{"net", "os", "context", "log/slog", "sync"}, "cores use it: it takes bytes and returns values"},
 	{"internal/zval", []string{"net", "os", "io", "log/slog"}, "values do no I/O"},
 	{"internal/mgmt", []string{"net", "os", "io", "log/slog"}, "messages and configurations do no I/O"},
 	{
 		"internal/zeek",
 		[]string{"context", "log/slog", "net", "os", "os/exec", "sync"},
 		"it renders text and arguments; other packages write files and start processes",
+	},
+	{
+		"internal/launch",
+		[]string{module + "/internal/bus", module + "/internal/core/agent", module + "/internal/daemon"},
+		"it launches a node from its plan; the agent decides when, and its shell calls launch",
+	},
+	{
+		"client",
+		[]string{module + "/internal/bus", module + "/internal/daemon", module + "/internal/proc", module + "/internal/store"},
+		"a client knows only the protocol",
+	},
+	{
+		"internal/daemon",
+		[]string{module + "/internal/app", module + "/internal/cli", module + "/internal/up", module + "/internal/settings"},
+		"the shells do not know how they are put together",
 	},
 }
 
