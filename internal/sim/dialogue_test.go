@@ -16,17 +16,17 @@ import (
 var update = flag.Bool("update", false, "rewrite the dialogue files in testdata")
 
 // TestDialogues plays testdata/*.txt, in the language of package coretest. Nothing
-// is left to chance: a message takes 1 ms, a process 5 ms to begin, 50 ms more
+// is left to chance. A message takes 1 ms. A process takes 5 ms to begin, 50 ms more
 // until it looks for its agent, and 250 ms to end.
 //
-// Every line of the trace says who acts, with the number of its life: controller.2
-// is the controller after its first restart. Notes appear from Warn on. What tells
-// of nodes' states does not appear.
+// Every line of the trace names the program that acts. The number counts the starts
+// of the program: controller.2 is the controller after its first restart. Notes
+// appear from Warn on. Messages about nodes' states do not appear.
 func TestDialogues(t *testing.T) {
 	golden.Dialogues(t, *update, func(t testing.TB, text string) string { return coretest.Play(t, text, open) })
 }
 
-// stage is where a dialogue plays: a whole cluster.
+// stage plays a dialogue with a whole cluster.
 type stage struct {
 	*world
 	t     coretest.T
@@ -40,7 +40,7 @@ func open(t coretest.T, trace *coretest.Trace) coretest.Stage {
 	return s
 }
 
-// write adds what is worth reading of an entry.
+// write adds an entry to the trace, if a reader needs it.
 func (s *stage) write(e entry) {
 	switch what := e.What.(type) {
 	case note.Note:
@@ -75,7 +75,7 @@ func (s *stage) agentNamed(args *coretest.Args) *agentPart {
 	return a
 }
 
-// clientNamed returns a client, which is made when it is first named.
+// clientNamed returns the client of this name. It makes the client if there is none.
 func (s *stage) clientNamed(name string) *client {
 	if i := slices.IndexFunc(s.clients, func(c *client) bool { return c.name == name }); i >= 0 {
 		return s.clients[i]

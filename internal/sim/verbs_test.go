@@ -31,9 +31,9 @@ var stageVerbs = coretest.Verbs[*stage]{
 	"wait":       func(*stage, *coretest.Args) error { return nil },
 }
 
-// "agents NAME...": the instances, at 10.0.0.1, 10.0.0.2 and so on. NAME@dialed
-// waits to be dialed by the controller, the first agent at port 2151, the second
-// at 2152 and so on.
+// "agents NAME...": the instances, at 10.0.0.1, 10.0.0.2 and so on. The controller
+// dials NAME@dialed, at port 2151 if it is the first agent, at 2152 if it is the
+// second, and so on. The other agents dial the controller.
 func (s *stage) beginAgents(args *coretest.Args) error {
 	for i, word := range args.Rest() {
 		name, mode, _ := strings.Cut(word, "@")
@@ -47,9 +47,9 @@ func (s *stage) beginAgents(args *coretest.Args) error {
 	return nil
 }
 
-// "set [fleet] [grace=TIME] [FIELD=VALUE]...", before the agents: the controller
-// knows the agents as ones of ours; processes have so long to end; and settings of
-// the agents.
+// "set [fleet] [grace=TIME] [FIELD=VALUE]...", before the agents. With "fleet" the
+// controller knows the agents as ours. grace is the time from SIGTERM to SIGKILL. A
+// FIELD is a setting of the agents.
 func (s *stage) set(args *coretest.Args) error {
 	s.terms.fleetAgents = args.Flag("fleet") || s.terms.fleetAgents
 	if grace := args.Duration("grace"); grace > 0 {
@@ -59,7 +59,7 @@ func (s *stage) set(args *coretest.Args) error {
 }
 
 // "ask CLIENT REQUEST", as in coretest.Args.Message: the client connects first if
-// it has to.
+// it is not connected.
 func (s *stage) clientAsks(args *coretest.Args) error {
 	c := s.clientNamed(args.Next())
 	msg := args.Message(mgmt.ControllerAPI, mgmt.FleetControllerAPI)
@@ -80,7 +80,7 @@ func (s *stage) clientGone(args *coretest.Args) error {
 	return nil
 }
 
-// "crash controller|AGENT"
+// "crash controller|AGENT": the program ends. Processes run on.
 func (s *stage) crash(args *coretest.Args) error {
 	if args.Flag("controller") {
 		s.controller.end("crashes")
@@ -91,7 +91,7 @@ func (s *stage) crash(args *coretest.Args) error {
 }
 
 // "start controller" and "start AGENT [without-state] [unseeing]": an agent finds
-// its state missing, or cannot look at processes.
+// its state missing, or cannot see its processes.
 func (s *stage) startAgain(args *coretest.Args) error {
 	if args.Flag("controller") {
 		s.controller.start()
@@ -103,7 +103,7 @@ func (s *stage) startAgain(args *coretest.Args) error {
 	return nil
 }
 
-// certain is the probability of what happens, or does not.
+// certain returns the probability 1 if something happens, and 0 otherwise.
 func certain(happens bool) float64 {
 	if happens {
 		return 1
@@ -202,10 +202,10 @@ func (s *stage) doubleAgent(args *coretest.Args) error {
 }
 
 // "node NODE [FATE]...": how the node's processes behave from now on: mute (no
-// hello), deaf (no answers), hangs (it ignores SIGTERM), unfit (there will be no
-// process, which a preflight finds), opaque (a preflight takes too long), guarded
-// (it may not be signalled), instant (it ends at once), slow=TIME (until its
-// hello). Without any it is sound.
+// hello), deaf (no answers), hangs (it ignores SIGTERM), unfit (it cannot start, and
+// a preflight says so), opaque (a preflight takes too long), guarded (it may not be
+// signalled), instant (it ends at once), slow=TIME (until its hello). Without a FATE
+// nothing is wrong with the node.
 func (s *stage) nodeFate(args *coretest.Args) error {
 	name := mgmt.NodeName(args.Next())
 	f := s.newFate()
