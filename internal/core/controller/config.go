@@ -10,87 +10,86 @@ import (
 // Config is what a controller is told about itself. The zero value of every
 // field works.
 type Config struct {
-	// Rules judges configurations and assigns ports: what the controller
-	// occupies, which ports are assigned, how large a configuration may be. Its
-	// Agents are ignored; the machine knows its own. The zero value assigns
-	// nothing.
+	// Rules judges configurations and assigns ports. It says which ports the
+	// controller uses, which ports are assigned, and how large a configuration may be.
+	// Its Agents are ignored, because the machine knows its agents. The zero value
+	// assigns nothing.
 	Rules mgmt.Rules
-	// PID is the controller's own. With zero get-nodes does not list the
+	// PID is the controller's own PID. If it is zero, get-nodes does not list the
 	// controller.
 	PID int64
-	// ShownPort is the controller's port in get-nodes. Zeek shows that of the
-	// agent there (spec management-api 7.2, G-A21). Zero means that of
+	// ShownPort is the port that get-nodes shows for the controller. Zeek shows the
+	// port of its agent there (spec management-api 7.2, G-A21). Zero means the port of
 	// Rules.Controller.
 	ShownPort mgmt.Port
 
-	// RequestTimeout bounds every request but deployments and restarts, and how
-	// long an agent's welcome or standby may take. Zero means 10 s.
+	// RequestTimeout bounds every request except deployments and restarts. It also
+	// bounds an agent's answer to a welcome or a standby. Zero means 10 s.
 	RequestTimeout time.Duration
-	// DeployTimeout bounds a deployment, RestartTimeout a restart: nodes take
-	// their time to come up. Clients must wait longer (zeek-client gives up
-	// after 20 s), agents less long. Zero means 18 s, and for a restart as long as
-	// for a deployment.
+	// DeployTimeout bounds a deployment, RestartTimeout a restart. Clients must wait
+	// longer (zeek-client gives up after 20 s). Agents must answer earlier. Zero means
+	// 18 s for a deployment, and the value of DeployTimeout for a restart.
 	DeployTimeout, RestartTimeout time.Duration
-	// MaxDeployTimeout bounds the deployment of a client that says how long it
-	// waits, in place of DeployTimeout. Zero means 10 min.
+	// MaxDeployTimeout takes the place of DeployTimeout if the client says how long it
+	// waits. Zero means 10 min.
 	MaxDeployTimeout time.Duration
-	// DeployReserve is what remains of a deployment's time when it has waited in
-	// vain for instances that are not connected. It is at most half of that time.
-	// Zero means 8 s.
+	// DeployReserve is the part of a deployment's time that remains when the
+	// deployment has waited in vain for instances that are not connected. It is at
+	// most half of the time. Zero means 8 s.
 	DeployReserve time.Duration
-	// ReadyGrace is how long a deployment that goes on without them waits for
-	// instances that are not connected: one of the controller's own, and a partial
-	// one. It is at most half of DeployTimeout. Zero means 3 s.
+	// ReadyGrace is how long an internal or a partial deployment waits for instances
+	// that are not connected, before it goes on without them. It is at most half of
+	// DeployTimeout. Zero means 3 s.
 	ReadyGrace time.Duration
-	// RetryDelay is how long an agent that did not accept a deployment, a welcome
-	// or a standby is left alone before the next attempt; it doubles with every
-	// attempt up to MaxRetryDelay. So it is with a state that could not be saved.
-	// Zero means 2 s and 1 min.
+	// RetryDelay is the pause after an agent has not accepted a deployment, a welcome
+	// or a standby, and after a save has failed. The pause doubles with every attempt,
+	// up to MaxRetryDelay. Zero means 2 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
-	// LeaveTimeout is how long the controller goes on dialing an instance that is
-	// no longer part of the cluster, in order to tell it so. Zero means 24 h.
+	// LeaveTimeout is how long the controller dials an instance that has left the
+	// cluster, to tell it so. Zero means 24 h.
 	LeaveTimeout time.Duration
 
-	// History is how many predecessors of the deployed configuration are kept;
-	// beyond it the oldest is deleted. Zero means 20, less than zero none.
+	// History is how many predecessors of the deployed configuration are kept. If
+	// there are more, the oldest is deleted. Zero means 20. A negative number means
+	// none.
 	History int
-	// HistoryBytes bounds the size of these predecessors together, as they are
-	// stored; beyond it the oldest are deleted, and one that is larger by itself
-	// is not kept. Zero means 64 MiB: more than 20 configurations of 10,000 nodes.
+	// HistoryBytes bounds the stored size of all these predecessors together. If they
+	// are larger, the oldest are deleted. A predecessor that is larger by itself is
+	// not kept. Zero means 64 MiB: more than 20 configurations of 10,000 nodes.
 	HistoryBytes int
 
 	Limits Limits
 }
 
-// Limits bounds what the controller holds and says. What goes beyond one is
-// refused with an error that names it.
+// Limits bounds what the controller keeps and sends. It refuses what exceeds a
+// limit with an error that names the limit.
 type Limits struct {
 	// Nodes bounds the nodes that one request names, and those that one instance
 	// reports. Zero means 20,000.
 	Nodes int
-	// Requests bounds the requests in flight, ClientRequests those of one client.
-	// A client that has less than its share of Requests, or none in flight, may
-	// make one all the same, so that no others can keep it out. Zero means 1,000
-	// and 100.
+	// Requests bounds the requests in flight, and ClientRequests those of one client.
+	// When Requests are in flight, a client may still make a request if it has none,
+	// or less than its share. So no client keeps another out. Zero means 1,000 and
+	// 100.
 	Requests, ClientRequests int
 	// ReqIDBytes bounds a client's request ID. Zero means 1,024.
 	ReqIDBytes int
-	// Peers bounds the native peers that are listened to; an agent beyond it
-	// stays unknown. Zero means 4,000.
+	// Peers bounds the native peers that the controller listens to. An agent beyond
+	// this bound stays unknown. Zero means 4,000.
 	Peers int
 	// Observed bounds the node states that are kept for Snapshot, of all instances
-	// together. The states of an instance that is beyond it are not kept, and
+	// together. The states of an instance that exceeds the bound are not kept, and
 	// Snapshot shows its nodes as UNKNOWN. Zero means 50,000.
 	Observed int
-	// Leaving bounds State.Leaving; beyond it the oldest is given up. Zero means
-	// 1,000.
+	// Leaving bounds State.Leaving. If there are more, the controller gives up the
+	// oldest. Zero means 1,000.
 	Leaving int
-	// Results bounds the results of one response; further ones are replaced by
-	// one failure that says so. Zero means 25,000.
+	// Results bounds the results of one response. One failure that says so replaces
+	// the further results. Zero means 25,000.
 	Results int
 }
 
-// WithDefaults returns c with what is meant by its zero values.
+// WithDefaults returns c with defaults in place of zero values.
 func (c Config) WithDefaults() Config {
 	c.ShownPort = cmp.Or(c.ShownPort, c.Rules.Controller.Broker)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
@@ -109,7 +108,7 @@ func (c Config) WithDefaults() Config {
 }
 
 // timeout returns how long a client's request of this class may take. Zero means
-// that something else sees to its end.
+// that the request has no deadline of its own.
 func (c Config) timeout(class mgmt.DeadlineClass) time.Duration {
 	switch class {
 	case mgmt.DeadlineDeploy:
@@ -120,7 +119,8 @@ func (c Config) timeout(class mgmt.DeadlineClass) time.Duration {
 	return c.RequestTimeout
 }
 
-// retryDelay returns how long to wait after so many attempts, and one more.
+// retryDelay returns the pause before the next attempt, after this number of
+// earlier attempts.
 func (c Config) retryDelay(attempts int) time.Duration {
 	delay := c.RetryDelay
 	for range attempts {

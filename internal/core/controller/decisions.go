@@ -6,12 +6,12 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// decision decides about one request, which is open. It answers the request, or
-// starts something that will.
+// decision decides about one open request. It answers the request, or starts
+// something that answers it later.
 type decision func(*Machine, *request)
 
-// decisions is the table that says who decides about each type of request. The
-// rows stand beside the decisions.
+// decisions is the table with the decision about each type of request. Each row is
+// in the file of its decision.
 type decisions map[reflect.Type]decision
 
 func newDecisions() decisions {
@@ -24,7 +24,7 @@ func newDecisions() decisions {
 	return table
 }
 
-// decide has f decide about the requests of its type.
+// decide adds the row of one type of request: f decides about it.
 func decide[R mgmt.Request](table decisions, f func(*Machine, *request, R)) {
 	table[reflect.TypeFor[R]()] = func(m *Machine, r *request) { f(m, r, r.Detail.msg.(R)) }
 }

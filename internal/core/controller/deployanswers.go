@@ -7,14 +7,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// read returns what an agent's answer to a deployment says of its instance, and
-// whether the agent took the configuration over. An answer is one result per
-// node, or one for the whole instance, or a timeout followed by those of the
-// nodes (spec management-api 5.5); a node that it passes over is a failure. Our
-// agents also name nodes that the deployment removes and that do not end. Any
-// other failure of the whole says that the agent left everything as it was,
-// whatever follows of single nodes: that is how our agents refuse what fails
-// their preflight.
+// read returns the results that an agent's answer to a deployment has for its
+// instance, and whether the agent accepted the configuration. An answer has one
+// result for each node, or one for the whole instance, or a timeout with the
+// results of the nodes behind it (spec management-api 5.5). A node without a result
+// counts as a failure. Our agents also name nodes that the deployment removes and
+// that do not end. A failure of the whole instance other than a timeout says that
+// the agent changed nothing, even if results of single nodes follow. Our agents
+// answer so when their preflight fails.
 func (t *target) read(name mgmt.InstanceName, answers []mgmt.Result) (results []mgmt.Result, accepted bool) {
 	open := map[mgmt.NodeName]bool{}
 	for _, n := range t.of[name] {
@@ -49,22 +49,24 @@ func (t *target) read(name mgmt.InstanceName, answers []mgmt.Result) (results []
 // maxLeaving bounds the removed nodes that an instance may name.
 const maxLeaving = 500
 
-// leaves reports whether an answer is about a node that the deployment removes
-// from the instance, and that has not ended.
+// leaves reports whether a result is about a node that the deployment removes from
+// the instance and that has not ended.
 func (t *target) leaves(name mgmt.InstanceName, answer mgmt.Result) bool {
 	n, ok := t.config.Node(answer.Node)
 	return !answer.Success && !(ok && n.Instance == name) && mgmt.CheckName(string(answer.Node)) == nil
 }
 
-// passedOver reports whether an agent has nodes to run, and answers as
-// upstream's do to a configuration whose ID is that of the one they run: nothing
-// else of it is looked at (spec management-api 5.5; 7.2, G-A6).
+// passedOver reports whether the agent has ignored the configuration although it
+// has nodes to run. Upstream's agents do that if they run a configuration with the
+// same ID, and answer without looking at anything else (spec management-api 5.5;
+// 7.2, G-A6).
 func (t *target) passedOver(name mgmt.InstanceName, answers []mgmt.Result) bool {
 	return len(t.of[name]) > 0 && len(answers) == 1 && answers[0].Success && answers[0].Node == ""
 }
 
-// launchResult returns an agent's result for one node as clients expect it: its
-// data is the node's output, or none (spec management-api 2.5; 7.1, G-P7).
+// launchResult returns an agent's result for one node in the form that clients
+// expect: its data is the node's output, or none (spec management-api 2.5; 7.1,
+// G-P7).
 func launchResult(name mgmt.InstanceName, answer mgmt.Result) mgmt.Result {
 	result := mgmt.Result{Success: answer.Success, Instance: name, Node: answer.Node, Error: answer.Error}
 	switch data := answer.Data.(type) {

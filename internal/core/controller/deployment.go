@@ -10,11 +10,11 @@ import (
 
 // deployment brings a configuration to its agents. A client's deployment gathers
 // the agents, asks them whether they could run the configuration, saves the
-// configuration, sends it, and ends with the agents' answers. Up to the save the
-// deployment can be refused as a whole; nothing has been touched then. An internal
-// deployment is the controller's own: agents have come back that may not run the
-// deployed configuration. It does not ask the agents before, because they accepted
-// that configuration earlier.
+// configuration, sends it, and ends with the agents' answers. Before the save, the
+// whole deployment can be refused, and nothing has changed then. The controller
+// itself starts an internal deployment when agents have connected again that may
+// not run the deployed configuration. An internal deployment does not ask the
+// agents first, because they accepted that configuration earlier.
 type deployment struct {
 	parts
 	id    mgmt.ReqID
@@ -30,13 +30,13 @@ type deployment struct {
 	asked  map[*agent]bool // whether they could run the configuration
 	idle   idleness
 	open   []*leg
-	// leaving are the agents of instances that the deployment takes out of the
-	// cluster. It is answered when their nodes have ended.
+	// leaving has the agents of instances that the deployment takes out of the
+	// cluster. The deployment is answered when their nodes have ended.
 	leaving []*agent
 	outcome outcome
 }
 
-// order is a client's deployment as the client wants it.
+// order says what the client of a deployment wants.
 type order struct {
 	request *request // to be answered; nil if its client is gone
 	who     string
@@ -53,7 +53,7 @@ type times struct {
 	deadline  time.Time // ends all of it
 }
 
-// outcome is what came of a deployment so far.
+// outcome is the outcome of a deployment so far.
 type outcome struct {
 	results []mgmt.Result
 	// refusers are the instances whose agents refused the configuration.
@@ -76,7 +76,7 @@ func (d *deployment) internal() bool { return d.order == nil }
 
 func (d *deployment) partial() bool { return d.order != nil && d.order.partial }
 
-// due returns when the deployment goes on unless something happens before.
+// due returns when the deployment goes on, if nothing happens before.
 func (d *deployment) due() time.Time {
 	end := d.times.deadline
 	switch d.phase {
@@ -91,16 +91,16 @@ func (d *deployment) due() time.Time {
 	return end
 }
 
-// tellAfter is how long a deployment waits in a phase before it says for whom:
-// most agents are there, and answer, at once.
+// tellAfter is how long a deployment waits in a phase before it tells its client
+// for whom it waits. Most agents are connected and answer at once.
 const tellAfter = time.Second
 
-// enter begins a phase in which others are waited for.
+// enter begins a phase in which the deployment waits for agents.
 func (d *deployment) enter(p phase) {
 	d.phase, d.times.telling = p, d.now.Add(tellAfter)
 }
 
-// proceed takes the deployment one step further, and reports whether there was
+// proceed takes the deployment one step further. It reports whether there was
 // anything to do.
 func (d *deployment) proceed() bool {
 	if telling := d.times.telling; !telling.IsZero() && !d.now.Before(telling) {
@@ -133,14 +133,14 @@ func (d *deployment) proceed() bool {
 	return false
 }
 
-// retarget makes config what d is about to save and send.
+// retarget makes config the configuration that d saves and sends next.
 func (d *deployment) retarget(config mgmt.Configuration) {
 	before := d.memory.deployed
 	d.target = newTarget(config)
 	d.amends = before != nil && before.config.ID == config.ID && !reflect.DeepEqual(before.config, config)
 }
 
-// begin makes a leg of the deployment, which is to be sent.
+// begin makes a leg of the deployment. The caller sends it.
 func (d *deployment) begin(a *agent, by asker) *leg {
 	l := d.legs.begin(a, by)
 	d.open = append(d.open, l)
@@ -157,7 +157,8 @@ func (d *deployment) addResults(results ...mgmt.Result) {
 	d.outcome.results = append(d.outcome.results, results...)
 }
 
-// tellWaiting says whom d waits for, to its client where that understands it.
+// tellWaiting tells d's client for whom d waits, if the client understands that
+// message.
 func (d *deployment) tellWaiting() {
 	var text string
 	switch whom := d.awaitedAnswers(); {

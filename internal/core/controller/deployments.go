@@ -17,7 +17,7 @@ func (table decisions) addDeployments() {
 	decide(table, func(m *Machine, r *request, msg mgmt.StagedDeployRequest) { m.deployments.deploy(r, msg) })
 }
 
-// deployments starts deployments. At most one runs.
+// deployments starts deployments. At most one deployment runs at a time.
 type deployments struct {
 	parts
 	staging *staging
@@ -32,8 +32,9 @@ func (ds *deployments) running() *deployment {
 	return ds.latest
 }
 
-// deploy starts a client's deployment. It supersedes an internal one, but not
-// another client's (spec management-api 6.10; 7.3, G-C18).
+// deploy starts a client's deployment. A client's deployment ends an internal
+// deployment that runs, but not another client's (spec management-api 6.10; 7.3,
+// G-C18).
 func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
 	earlier, staged := ds.running(), ds.memory.state.Staged
 	switch {
@@ -58,7 +59,8 @@ func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
 	ds.begin(d, ds.timeFor(on))
 }
 
-// answerMargin is how long before its asker gives up an answer is given.
+// answerMargin is the time between the answer and the moment when the client gives
+// up.
 const answerMargin = 2 * time.Second
 
 // timeFor returns how long a client's deployment may take.
@@ -96,8 +98,9 @@ func (ds *deployments) supersede(d *deployment) {
 	d.phase = ended
 }
 
-// proceed takes the deployment that runs one step further, or starts an internal
-// one, and reports whether there was anything to do.
+// proceed takes the deployment that runs one step further. If none runs, it starts
+// an internal deployment if one is needed. It reports whether there was anything to
+// do.
 func (ds *deployments) proceed() bool {
 	if d := ds.running(); d != nil {
 		return d.proceed()
@@ -105,7 +108,7 @@ func (ds *deployments) proceed() bool {
 	return ds.resend()
 }
 
-// next returns when a deployment goes on or begins if nothing happens before.
+// next returns when a deployment goes on or begins, if nothing else happens before.
 func (ds *deployments) next() (time.Time, bool) {
 	if d := ds.running(); d != nil {
 		return d.due(), true
@@ -131,8 +134,9 @@ func (ds *deployments) resend() bool {
 	return false
 }
 
-// outdated reports whether the deployed configuration is to be sent to a: a is
-// ready, and has not said in this connection that it runs that configuration.
+// outdated reports whether the controller must send the deployed configuration to
+// a: a is ready, and a has not said over this connection that it runs that
+// configuration.
 func (p parts) outdated(a *agent) bool {
 	deployed := p.memory.deployed
 	return a.standing == ready && a.compatible() && deployed.has(a.name) && a.has != deployed && !p.memory.refused(a.name)
@@ -147,8 +151,8 @@ func (p parts) postponeAll() {
 	}
 }
 
-// weighInternal goes on if there is an agent that can be sent the deployed
-// configuration.
+// weighInternal goes on if the deployed configuration can be sent to at least one
+// agent.
 func (d *deployment) weighInternal() {
 	if d.reachesAnybody() {
 		d.commitInternal()
@@ -160,10 +164,10 @@ func (d *deployment) weighInternal() {
 	d.end()
 }
 
-// commitInternal saves the hosts of instances that were not known when the
-// configuration was deployed, and goes on. Hosts that are known stay until a
-// client deploys again: a change restarts every node of the cluster, and a
-// reconnection must not decide that.
+// commitInternal saves the hosts of instances whose hosts were not known when the
+// configuration was deployed, and goes on. Known hosts stay until a client deploys
+// again: a change of a host restarts every node of the cluster, and a reconnection
+// must not cause that.
 func (d *deployment) commitInternal() {
 	deployed := d.memory.deployed.config
 	config := deployed.WithHosts(d.seen())
@@ -175,8 +179,8 @@ func (d *deployment) commitInternal() {
 	d.commit(d.memory.withHosts(d.target))
 }
 
-// disentangled returns config without the port collisions that became visible
-// with its hosts: ports are assigned anew, if it is still known which ones were
+// disentangled returns config with other ports where its hosts show that two ports
+// collide. It assigns ports anew only if it is still known which ports were
 // assigned.
 func (d *deployment) disentangled(config mgmt.Configuration) mgmt.Configuration {
 	errs, _ := config.Check(d.rules())

@@ -8,17 +8,17 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// dials is the Connects in force.
+// dials holds the Connects in force.
 type dials struct {
 	*turn
 	inForce map[mgmt.InstanceName]netip.AddrPort
-	// stale says that other Connects may be wanted now.
+	// stale says that the wanted Connects may have changed.
 	stale bool
 }
 
-// wantedDials are the addresses that are to be dialed. Of an instance that is
-// added twice, only the last address counts, and none if the last one is not to
-// be dialed.
+// wantedDials maps instances to the addresses that the controller must dial. If an
+// instance is added twice, only the last address counts. If the last address says
+// that the controller must not dial, the instance is removed.
 type wantedDials map[mgmt.InstanceName]netip.AddrPort
 
 func (w wantedDials) add(in mgmt.Instance) {
@@ -37,8 +37,8 @@ func (w wantedDials) addAll(t *target) {
 	}
 }
 
-// unwanted returns the instances that are dialed and are not to be dialed, or
-// not there, sorted.
+// unwanted returns, sorted, the instances that are dialed although they are not in
+// w, or are in w with another address.
 func (d *dials) unwanted(wanted wantedDials) []mgmt.InstanceName {
 	var names []mgmt.InstanceName
 	for name, addr := range d.inForce {
@@ -50,7 +50,7 @@ func (d *dials) unwanted(wanted wantedDials) []mgmt.InstanceName {
 	return names
 }
 
-// hangUp takes a Connect back, and returns its address.
+// hangUp takes a Connect back and returns its address.
 func (d *dials) hangUp(name mgmt.InstanceName) netip.AddrPort {
 	addr := d.inForce[name]
 	delete(d.inForce, name)
@@ -58,7 +58,7 @@ func (d *dials) hangUp(name mgmt.InstanceName) netip.AddrPort {
 	return addr
 }
 
-// dialMissing dials the instances that are to be dialed and are not.
+// dialMissing dials the instances that are wanted and not dialed yet.
 func (d *dials) dialMissing(wanted wantedDials) {
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if _, ok := d.inForce[name]; !ok {

@@ -7,19 +7,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// An Effect is something that must be done now, in the order given. The effects
-// are those below. What an effect refers to belongs to the machine: nobody changes
-// it.
+// An Effect is something that the shell must do now, in the order given. The
+// effects are those below. The Machine owns all data that an effect refers to:
+// nobody may change it.
 type Effect interface{ IsEffect() }
 
 type (
-	// Save asks for these changes to be stored durably, all or none. It is the
-	// last effect of its Step, and is answered by Saved or Deposed as the very
-	// next event.
+	// Save asks the shell to store these changes durably, all or none. It is the last
+	// effect of its Step. Saved or Deposed answers it as the very next event.
 	Save struct{ Changes []Change }
 
-	// ToAgent sends Msg on the instance's agent topic, to Peer alone. A message
-	// that cannot be delivered needs no report: the loss of the peer is one.
+	// ToAgent sends Msg on the instance's agent topic, to Peer alone. If a message
+	// cannot be delivered, the shell need not report that: it reports the loss of the
+	// peer.
 	ToAgent struct {
 		Peer     mgmt.PeerID
 		Instance mgmt.InstanceName
@@ -33,16 +33,16 @@ type (
 		Instance mgmt.InstanceName
 		Reason   string
 	}
-	// Reply sends Msg, the response to a request of Client, on the controller
-	// topic, to Client alone: a client that asks much must not be able to keep
-	// others busy with its answers.
+	// Reply sends Msg, the response to a request of Client, on the controller topic,
+	// to Client alone. Other clients must not be kept busy with the answers to a
+	// client that asks much.
 	Reply struct {
 		Client mgmt.PeerID
 		Msg    mgmt.Message
 	}
 
-	// Connect asks for a peering with the agent at Addr, kept up until
-	// Disconnect. There is at most one per instance.
+	// Connect asks for a peering with the agent at Addr. The shell keeps the peering
+	// up until Disconnect. There is at most one Connect for each instance.
 	Connect struct {
 		Instance mgmt.InstanceName
 		Addr     netip.AddrPort

@@ -10,37 +10,36 @@ import (
 type Event interface{ isEvent() }
 
 type (
-	// PeerAdded says that a native peering was established; it precedes
-	// everything that comes from that peer.
+	// PeerAdded says that a native peering was established. It comes before every
+	// other event of that peer.
 	PeerAdded struct {
 		Peer mgmt.PeerID
 		// Addr is the peer's address. If the controller dialed the peer, Addr is the
 		// address that it dialed.
 		Addr   netip.AddrPort
 		Dialed bool
-		// Fleet says that the peer is an agent of ours: its subscriptions say so
-		// (docs/decisions/0005). It is asked whether it could deploy something
-		// (mgmt.AgentPrepareRequest), and for its nodes when it joins.
+		// Fleet says that the peer is an agent of ours, because its subscriptions say so
+		// (docs/decisions/0005). The controller asks such an agent for its nodes when it
+		// joins, and whether it could run a configuration (mgmt.AgentPrepareRequest).
 		Fleet bool
-		// Certificate is the name of the certificate that the peer has shown, and
-		// Instances are those as which that lets it introduce itself; without a
-		// certificate, it may introduce itself as any.
+		// Certificate is the name of the peer's certificate. Instances are the instances
+		// for which the certificate lets the peer introduce itself. Without a certificate
+		// the peer may introduce itself as any instance.
 		Certificate string
 		Instances   []mgmt.InstanceName
 	}
-	// PeerLost says that a native peering ended; it follows everything that came
-	// from that peer.
+	// PeerLost says that a native peering ended. It comes after every other event of
+	// that peer.
 	PeerLost struct{ Peer mgmt.PeerID }
 
-	// FromAgent is a message that came on an agent topic.
+	// FromAgent is a message on an agent topic.
 	FromAgent struct {
 		Peer mgmt.PeerID
-		// Instance is what follows the agent topics' common prefix.
+		// Instance is the part of the topic after the common prefix of agent topics.
 		Instance mgmt.InstanceName
 		Msg      mgmt.Message
 	}
-	// FromClient is a message that came on the controller topic, from a
-	// WebSocket client.
+	// FromClient is a message of a WebSocket client on the controller topic.
 	FromClient struct {
 		Client    mgmt.PeerID
 		Principal mgmt.Principal // who asks
@@ -49,13 +48,13 @@ type (
 	// ClientGone says that a WebSocket client's connection ended.
 	ClientGone struct{ Client mgmt.PeerID }
 
-	// Saved answers a Save, as the very next event; an empty Err is success.
+	// Saved answers a Save, as the very next event. An empty Err means success.
 	Saved struct{ Err string }
-	// Deposed answers a Save, as the very next event: nothing was saved, because
+	// Deposed answers a Save, as the very next event. Nothing was saved, because
 	// another controller has changed the stored state meanwhile.
 	Deposed struct{}
 
-	// Tick says that the time offered by NextWake has come.
+	// Tick says that the time that NextWake returned has come.
 	Tick struct{}
 )
 

@@ -27,7 +27,8 @@ func (d *deployment) finish() {
 	d.memory.keep(d.memory.withRefused(d.outcome.refusers), refusedSave{d})
 }
 
-// refusedSave ends a deployment after the Save of who refused it.
+// refusedSave ends a deployment after the names of the agents that refused it were
+// saved.
 type refusedSave struct{ *deployment }
 
 func (d refusedSave) saved(string) { d.end() }
@@ -42,8 +43,8 @@ func (d *deployment) end() {
 	d.dials.stale = true
 }
 
-// noteOutcome says what came of a deployment. An internal one has nobody else
-// to tell.
+// noteOutcome notes the outcome of a deployment. An internal deployment has no
+// client that would learn it.
 func (d *deployment) noteOutcome() {
 	failures := 0
 	for _, r := range d.outcome.results {

@@ -8,9 +8,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// awaited returns the instances that d waits for, sorted: those that may still
-// come. It returns none if all of them are deployed already and d would change
-// nothing for any of them.
+// awaited returns the instances that d waits for, sorted: the absent instances that
+// may still connect. It returns none if all of them are deployed already and d
+// changes nothing for any of them.
 func (d *deployment) awaited() []mgmt.InstanceName {
 	var names []mgmt.InstanceName
 	for name := range d.target.instances {
@@ -27,8 +27,8 @@ func (d *deployment) awaited() []mgmt.InstanceName {
 	return names
 }
 
-// reachesAnybody reports whether d has an instance that can be deployed to, or
-// none at all. A deployment that reaches nobody changes nothing.
+// reachesAnybody reports whether d can be deployed to at least one of its
+// instances, or has no instances. A deployment that reaches nobody changes nothing.
 func (d *deployment) reachesAnybody() bool {
 	if len(d.target.instances) == 0 {
 		return true // there is nobody to reach
@@ -41,8 +41,8 @@ func (d *deployment) reachesAnybody() bool {
 	return false
 }
 
-// idleness says for which instances a deployment would change nothing. It is made
-// anew when an agent has come or gone.
+// idleness says for which instances a deployment would change nothing. It is
+// computed anew when an agent has joined or left.
 type idleness struct {
 	made   bool
 	roster uint64              // roster.changes when it was made
@@ -50,7 +50,7 @@ type idleness struct {
 	change mgmt.PlanComparison // from the deployed configuration to the one that would be deployed
 }
 
-// idleAll reports whether these instances are deployed, and d would change
+// idleAll reports whether all these instances are deployed, and d would change
 // nothing for any of them.
 func (d *deployment) idleAll(names []mgmt.InstanceName) bool {
 	return !slices.ContainsFunc(names, func(name mgmt.InstanceName) bool {
@@ -58,8 +58,8 @@ func (d *deployment) idleAll(names []mgmt.InstanceName) bool {
 	})
 }
 
-// idleAt reports whether d would change nothing for the instance: all of its
-// nodes are launched as they are now.
+// idleAt reports whether d would change nothing for the instance: its nodes would
+// have the launch plans that they have now.
 func (d *deployment) idleAt(name mgmt.InstanceName) bool {
 	if in := &d.idle; !in.made || in.roster != d.roster.changes {
 		config, errs, _ := d.filled(d.order.staged.Config)
@@ -71,8 +71,8 @@ func (d *deployment) idleAt(name mgmt.InstanceName) bool {
 	return d.idle.known && d.idle.change.Same(name)
 }
 
-// tellAwaited notes each instance that gathering waits for, and returns a text
-// about all of them.
+// tellAwaited notes each instance that gathering waits for. It returns a text about
+// all of them.
 func (d *deployment) tellAwaited() string {
 	var texts []string
 	for _, name := range d.awaited() {

@@ -32,11 +32,11 @@ type greeting struct {
 	deadline time.Time
 }
 
-// wanted returns the greeting that a is yet to agree to: a welcome if its
-// instance is part of the cluster, a standby if there is a cluster and the
-// instance is no part of it, or nothing. The standby also goes to agents that
-// connect as strangers: they may have been dropped while they were away (spec
-// management-api 7.3, G-C13).
+// wanted returns the greeting that a has not agreed to yet. It is a welcome if a's
+// instance is part of the cluster. It is a standby if there is a cluster and the
+// instance is no part of it. An agent that connects as a stranger gets a standby
+// too: a deployment may have left it out while it was away (spec management-api
+// 7.3, G-C13).
 func (g *greetings) wanted(a *agent) salutation {
 	d, deployed := g.deployments.running(), g.memory.deployed
 	switch {
@@ -52,7 +52,7 @@ func (g *greetings) wanted(a *agent) salutation {
 	return nothing
 }
 
-// next returns when the greeting of a is sent, or is given up, if nothing happens
+// next returns when the greeting of a is sent, or given up, if nothing happens
 // before.
 func (g *greetings) next(a *agent) (time.Time, bool) {
 	wanted := g.wanted(a)
@@ -67,7 +67,7 @@ func (g *greetings) next(a *agent) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// renewAll sends greetings, and gives up on some, as it is time.
+// renewAll sends the greetings that are due, and gives up those that took too long.
 func (g *greetings) renewAll() {
 	var due []*agent
 	for _, a := range g.roster.agents {
@@ -81,10 +81,9 @@ func (g *greetings) renewAll() {
 	}
 }
 
-// renew replaces a's greeting in flight by the one that a needs. Only one is in
-// flight at a time (spec management-api 7.3, G-C14). A greeting that is not
-// answered in time is sent again, and a late answer to the one before still
-// counts.
+// renew replaces a's greeting in flight by the one that a needs. At most one
+// greeting is in flight (spec management-api 7.3, G-C14). A greeting that is not
+// answered in time is sent again. A late answer to the previous one still counts.
 func (g *greetings) renew(a *agent) {
 	wanted := g.wanted(a)
 	if c := a.greeting; c != nil && c.kind == wanted {
@@ -132,7 +131,7 @@ func (g *greetings) answered(l *leg, results []mgmt.Result) {
 	}
 }
 
-// failed has nothing to do: the agent is gone.
+// failed does nothing: the agent is gone.
 func (g *greetings) failed(*leg, string) {}
 
 func (g *greetings) welcomed(a *agent, result mgmt.Result) {
@@ -162,7 +161,7 @@ func (g *greetings) stoodDown(a *agent, result mgmt.Result) {
 	g.note(Note{Level: Info, Text: "instance stands by", Instance: a.name})
 }
 
-// reason returns the error of a failure.
+// reason returns the error text of a failure.
 func reason(r mgmt.Result) string {
 	if r.Error == "" {
 		return "no reason given"

@@ -7,15 +7,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// leg is one request to one agent that is not answered yet.
+// leg is one request to one agent that the agent has not answered yet.
 type leg struct {
 	id    mgmt.ReqID
 	agent *agent
-	// asker learns what came of the leg.
+	// asker gets the outcome of the leg.
 	asker asker
 	asked mgmt.Request
-	// request is the client's request that a question belongs to, and nodes are
-	// the nodes that the question names. Both are nil for legs of other kinds.
+	// request is the client's request to which a question belongs. nodes are the nodes
+	// that the question names. Both are nil for legs of other kinds.
 	request *request
 	nodes   []mgmt.NodeName
 }
@@ -27,13 +27,13 @@ type asker interface {
 	failed(l *leg, why string)
 }
 
-// legs is everything that agents are asked and have not answered.
+// legs holds the requests to agents that are in flight.
 type legs struct {
 	*turn
 	open ledger.Legs[*leg]
 }
 
-// begin makes a leg, which is to be sent.
+// begin makes a leg. The caller sends it.
 func (ls *legs) begin(a *agent, by asker) *leg {
 	l := &leg{agent: a, asker: by}
 	l.id = ls.open.Open(ls.rng, l)
@@ -45,7 +45,7 @@ func (ls *legs) send(l *leg, msg mgmt.Request) {
 	ls.emit(ToAgent{Peer: l.agent.peer.id, Instance: l.agent.name, Msg: msg})
 }
 
-// close ends a leg, or nil, without a word.
+// close ends a leg without an outcome. The leg may be nil.
 func (ls *legs) close(l *leg) {
 	if l != nil {
 		ls.open.Close(l.id)
@@ -53,7 +53,7 @@ func (ls *legs) close(l *leg) {
 }
 
 // answer ends the leg that an agent answers. It ignores an answer that is late,
-// or not to a request of this kind, or to a request of another agent.
+// that answers another kind of request, or that comes from another agent.
 func (ls *legs) answer(a *agent, msg mgmt.Response) {
 	l, ok := ls.open.Find(msg.RequestID())
 	if !ok || l.agent != a || mgmt.KindOf(l.asked) != mgmt.KindAnswered(msg) {
@@ -70,7 +70,7 @@ func (ls *legs) fail(l *leg, why string) {
 	l.asker.failed(l, why)
 }
 
-// forget ends all legs without a word.
+// forget ends all legs without an outcome.
 func (ls *legs) forget() { ls.open = ledger.Legs[*leg]{} }
 
 // lose ends all legs of an agent that is gone.

@@ -8,7 +8,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// addListings adds the requests that read.
+// addListings adds the requests that only read.
 func (table decisions) addListings() {
 	decide(table, func(m *Machine, r *request, msg mgmt.GetConfigurationRequest) { m.getConfiguration(r, msg.Deployed) })
 	decide(table, func(m *Machine, r *request, _ mgmt.GetHistoryRequest) { m.getHistory(r) })
@@ -49,8 +49,8 @@ func (p parts) getHistory(r *request) {
 	p.requests.reply(r, mgmt.Result{Success: true, Data: mgmt.Text(text)})
 }
 
-// getInstances lists the connected agents, with the addresses they are seen at
-// (spec management-api 6.12).
+// getInstances lists the connected agents with the addresses at which the
+// controller sees them (spec management-api 6.12).
 func (p parts) getInstances(r *request) {
 	list := mgmt.Instances{}
 	for _, a := range p.roster.sorted() {
@@ -62,8 +62,8 @@ func (p parts) getInstances(r *request) {
 // nodeLists asks agents for the states of their nodes.
 type nodeLists struct{ parts }
 
-// getNodes asks every connected agent, whether its instance is part of the
-// cluster or not. An instance that cannot tell is a failure that carries its
+// getNodes asks every connected agent, whether its instance is part of the cluster
+// or not. For an instance that cannot answer, the result is a failure with its
 // nodes as UNKNOWN.
 func (n nodeLists) getNodes(r *request) {
 	if len(n.roster.agents) == 0 {
@@ -108,8 +108,7 @@ func (n nodeLists) answered(l *leg, results []mgmt.Result) {
 
 func (n nodeLists) failed(l *leg, why string) { n.settle(l, n.unknown(l.agent.name, why)) }
 
-// unknown is the failure of an instance that cannot tell the states of its
-// nodes.
+// unknown is the result for an instance that cannot tell the states of its nodes.
 func (n nodeLists) unknown(name mgmt.InstanceName, why string) mgmt.Result {
 	result := mgmt.Result{Instance: name, Error: why}
 	if statuses := n.memory.deployed.unknownNodes(name); len(statuses) > 0 {
@@ -118,10 +117,10 @@ func (n nodeLists) unknown(name mgmt.InstanceName, why string) mgmt.Result {
 	return result
 }
 
-// withSelf adds the controller itself to what the agent of its own machine
-// reports, as Zeek's agent reports a controller that its Supervisor runs (spec
-// management-api 5.7). Where several agents share that machine the controller
-// is listed with none, and so never twice.
+// withSelf adds the controller to the nodes that the agent on the same machine
+// reports. Zeek's agent also reports a controller that its Supervisor runs (spec
+// management-api 5.7). If several agents share the machine, none of them lists the
+// controller. So it is never listed twice.
 func (n nodeLists) withSelf(a *agent, statuses mgmt.NodeStatuses) mgmt.NodeStatuses {
 	site := n.cfg.Rules.Controller
 	if n.cfg.PID == 0 || !site.On(a.peer.addr.Addr()) {
@@ -149,7 +148,7 @@ func (n nodeLists) withSelf(a *agent, statuses mgmt.NodeStatuses) mgmt.NodeStatu
 	return append(slices.Clip(statuses), self)
 }
 
-// ask begins a leg whose outcome r waits for.
+// ask begins a leg. r waits for its outcome.
 func (p parts) ask(r *request, a *agent, by asker) *leg {
 	l := p.legs.begin(a, by)
 	l.request = r

@@ -12,7 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Machine is the controller's decisions.
+// Machine makes the controller's decisions.
 type Machine struct {
 	parts
 	staging     *staging
@@ -26,8 +26,8 @@ type Machine struct {
 	deposed bool
 }
 
-// New returns the machine of a controller that saved this state when it last
-// ran, or the zero State. All chance comes from rng.
+// New returns the machine of a controller that saved this state when it last ran,
+// or the zero State if it never ran. All randomness comes from rng.
 func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	cfg = cfg.WithDefaults()
 	t := &turn{rng: rng}
@@ -53,9 +53,9 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	return m
 }
 
-// Step applies ev and returns what must now be done, in order. A Save is
-// answered by Saved or Deposed as the very next event. Any other event then, or
-// one of these without a Save, is the caller's mistake, and panics.
+// Step applies ev and returns the effects that the shell must execute now, in
+// order. The very next event after a Save must be Saved or Deposed. Step panics if
+// it is another event, or if Saved or Deposed comes without a Save.
 func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	m.now, m.out = now, nil
 	if answersSave(ev) != (m.memory.saving != nil) {
@@ -101,7 +101,7 @@ func (m *Machine) apply(ev Event) {
 	}
 }
 
-// advance does what is due, up to the first Save.
+// advance does everything that is due, up to the first Save.
 func (m *Machine) advance() {
 	if m.deposed || m.memory.saving != nil {
 		return
@@ -122,8 +122,9 @@ func (m *Machine) advance() {
 	}
 }
 
-// NextWake returns when a Tick is needed if nothing happens before, and false
-// if none is. Before the first Step it is the zero time: at once.
+// NextWake returns when the Machine needs a Tick if no event comes before. It
+// returns false if the Machine needs none. Before the first Step the time is zero,
+// which means at once.
 func (m *Machine) NextWake() (time.Time, bool) {
 	if m.now.IsZero() {
 		return time.Time{}, true
@@ -165,8 +166,7 @@ func (m *Machine) peerLost(id mgmt.PeerID) {
 	}
 }
 
-// drop ends a's role as its instance's agent, and lets another peer have its
-// name.
+// drop ends a's role as its instance's agent. Another peer may then take its name.
 func (m *Machine) drop(a *agent) {
 	m.roster.remove(a)
 	m.legs.lose(a)
@@ -176,7 +176,7 @@ func (m *Machine) drop(a *agent) {
 	m.joined(m.roster.succeed(a))
 }
 
-// joined begins to observe an agent that has just joined; nil is none.
+// joined begins to observe an agent that has just joined. It does nothing for nil.
 func (m *Machine) joined(a *agent) {
 	if a != nil {
 		m.observed.join(a.name)
@@ -217,8 +217,8 @@ func changeLevel(to mgmt.State) note.Level {
 	return Info
 }
 
-// fromClient takes requests alone. It ignores responses, and events that are not
-// for clients to send (spec management-api 7.1, G-P4).
+// fromClient accepts only requests. It ignores responses, and events that clients
+// may not send (spec management-api 7.1, G-P4).
 func (m *Machine) fromClient(ev FromClient) {
 	msg, ok := mgmt.AsRequest(ev.Msg)
 	if !ok {
@@ -233,8 +233,8 @@ func (m *Machine) fromClient(ev FromClient) {
 	}
 }
 
-// expireRequests answers the requests whose deadline has come. A deployment sees
-// to its own.
+// expireRequests answers the requests whose deadline has come. Deployments check
+// their own deadlines.
 func (m *Machine) expireRequests() {
 	for _, r := range m.requests.ledger.Due(m.now) {
 		m.note(Note{Level: Warn, Text: "request timed out", Peer: r.Asker, ReqID: r.ID})
@@ -248,8 +248,8 @@ func (m *Machine) expireRequests() {
 	}
 }
 
-// clientGone forgets the questions of a client. Changes that the client asked
-// for go on.
+// clientGone forgets the requests of a client that only read. Requests that change
+// something go on.
 func (m *Machine) clientGone(client mgmt.PeerID) {
 	delete(m.staging.by, client)
 	for _, r := range m.requests.ledger.Leave(client) {
@@ -262,9 +262,9 @@ func (m *Machine) clientGone(client mgmt.PeerID) {
 	}
 }
 
-// redial makes the Connects in force those that are wanted: to the instances of
-// a deployment that runs, to those of the deployed configuration, and to those
-// that left and do not know yet.
+// redial makes the Connects in force those that are wanted: to the instances of a
+// deployment that runs, to those of the deployed configuration, and to instances
+// that left the cluster and do not know it yet.
 func (m *Machine) redial() {
 	if !m.dials.stale {
 		return
@@ -284,8 +284,8 @@ func (m *Machine) redial() {
 	m.dials.dialMissing(wanted)
 }
 
-// hangUp takes a Connect back. The agent behind it is gone from here on,
-// although its peer is reported lost only later.
+// hangUp takes a Connect back. From here on the agent behind it counts as gone,
+// although the loss of its peer is reported later.
 func (m *Machine) hangUp(name mgmt.InstanceName) {
 	addr := m.dials.hangUp(name)
 	if a := m.roster.agents[name]; a != nil && a.peer.dialed && a.peer.addr == addr {
@@ -294,9 +294,9 @@ func (m *Machine) hangUp(name mgmt.InstanceName) {
 	}
 }
 
-// forgetLeavers stops the search for instances that are to be told that they
-// are no longer part of the cluster: those that know, and those that did not
-// appear for LeaveTimeout (spec management-api 7.3, G-C10).
+// forgetLeavers ends the search for instances that must still be told that they
+// left the cluster. It forgets those that know it, and those that did not connect
+// for LeaveTimeout (spec management-api 7.3, G-C10).
 func (m *Machine) forgetLeavers() {
 	leaving := m.memory.state.Leaving
 	stay := slices.DeleteFunc(slices.Clone(leaving), func(l Leaving) bool {
@@ -321,7 +321,7 @@ type tidied struct{ *dials }
 
 func (t tidied) saved(string) { t.stale = true }
 
-// Held is how much a Machine remembers beside its State.
+// Held says how much a Machine remembers beside its State.
 type Held struct{ Peers, Agents, Requests, Legs int }
 
 // Held returns how much m remembers. All of it is bounded; see Config.

@@ -8,34 +8,34 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// memory is the State that holds, and its way to disk.
+// memory holds the State and brings it to disk.
 type memory struct {
 	*turn
 	cfg      *Config
 	state    State
 	deployed *target // state.Deployed, indexed; nil if there is none
 	saving   *saving // nil unless a Save is unanswered
-	// disk is the State that was saved last, and unwritten are the entries that
-	// were deployed in form 0 and that no disk has in form 1 yet.
+	// disk is the State that was saved last. unwritten holds the entries that were
+	// deployed in form 0 and that are not on disk in form 1 yet.
 	disk      State
 	unwritten []*Entry
-	// unsaved says that the disk lacks some of the state; it is saved again at
-	// retryAt. attempts counts the saves that failed since.
+	// unsaved says that the disk lacks a part of the state. The state is saved again
+	// at retryAt. attempts counts the failed saves since the last good one.
 	unsaved  bool
 	retryAt  time.Time
 	attempts int
 }
 
-// saving is a State on its way to disk.
+// saving is a State that is being saved.
 type saving struct {
 	next State
-	// holds says that next holds even if it cannot be saved.
+	// holds says that next becomes the state even if it cannot be saved.
 	holds bool
 	then  afterSave
 }
 
-// afterSave goes on when a State was saved, or could not be saved. The empty
-// err is success.
+// afterSave goes on after a State was saved, or could not be saved. An empty err
+// means success.
 type afterSave interface{ saved(err string) }
 
 func newMemory(t *turn, cfg *Config, saved State) *memory {
@@ -50,12 +50,12 @@ func newMemory(t *turn, cfg *Config, saved State) *memory {
 	return m
 }
 
-// save asks for next to be stored, and has then go on. next holds from then on
-// if it could be saved. It must be the last thing that a Step does.
+// save asks the shell to store next, and calls then afterwards. If the save
+// succeeds, next becomes the state. A Step must call save last.
 func (m *memory) save(next State, then afterSave) { m.begin(&saving{next: next, then: then}) }
 
-// keep asks for next to be stored. next holds even if it cannot be saved: it is
-// saved again later.
+// keep asks the shell to store next. next becomes the state even if the save fails:
+// then it is saved again later.
 func (m *memory) keep(next State, then afterSave) {
 	m.begin(&saving{next: next, holds: true, then: then})
 }
@@ -89,8 +89,8 @@ func (m *memory) saved(err string) {
 // overdue reports whether it is time to save the state again.
 func (m *memory) overdue() bool { return m.unsaved && !m.now.Before(m.retryAt) }
 
-// refused reports whether the instance's agent refused what is deployed. Then
-// the controller does not deploy it again; a client must.
+// refused reports whether the instance's agent refused the deployed configuration.
+// Then the controller does not send it again until a client deploys.
 func (m *memory) refused(name mgmt.InstanceName) bool {
 	return slices.Contains(m.state.Refused, name)
 }
@@ -103,8 +103,8 @@ func (m *memory) deployedConfig() mgmt.Configuration {
 	return m.deployed.config
 }
 
-// withStaged returns the state in which a configuration is staged. filled is
-// the configuration as it would be deployed now.
+// withStaged returns the state in which this configuration is staged. filled is the
+// configuration with the ports and addresses that a deployment would give it now.
 func (m *memory) withStaged(config, filled mgmt.Configuration, who string) State {
 	next := m.state
 	next.Revision++
@@ -113,8 +113,8 @@ func (m *memory) withStaged(config, filled mgmt.Configuration, who string) State
 	return next
 }
 
-// withDeployed returns the state in which t, made of the staged entry, is the
-// deployed configuration.
+// withDeployed returns the state in which t is the deployed configuration. t was
+// made of the staged entry.
 func (m *memory) withDeployed(t *target, staged *Entry, who string) State {
 	next := m.state
 	next.Revision++
@@ -127,8 +127,8 @@ func (m *memory) withDeployed(t *target, staged *Entry, who string) State {
 	return next
 }
 
-// withHosts returns the state in which the deployed configuration is t: the same
-// with the hosts of instances that were not known when it was deployed.
+// withHosts returns the state in which t is the deployed configuration. t differs
+// from it only in the hosts of instances whose hosts were not known before.
 func (m *memory) withHosts(t *target) State {
 	next := m.state
 	was := next.Deployed
@@ -139,16 +139,16 @@ func (m *memory) withHosts(t *target) State {
 	return next
 }
 
-// withRefused returns the state in which these instances refused what is
-// deployed.
+// withRefused returns the state in which these instances refused the deployed
+// configuration.
 func (m *memory) withRefused(names []mgmt.InstanceName) State {
 	next := m.state
 	next.Refused = slices.Sorted(slices.Values(names))
 	return next
 }
 
-// history returns the predecessors of t, as many as are kept: the oldest go.
-// Deploying the same again makes no predecessor.
+// history returns the predecessors of t. If there are too many, it leaves out the
+// oldest ones. Deploying the same configuration again adds no predecessor.
 func (m *memory) history(t *target) []mgmt.PastConfig {
 	s := m.state
 	if s.Deployed == nil || reflect.DeepEqual(s.Deployed.Config, t.config) {
@@ -164,7 +164,7 @@ func (m *memory) history(t *target) []mgmt.PastConfig {
 	return history
 }
 
-// leaving returns the instances that are dialed, and that are no part of next.
+// leaving returns the instances that are dialed and that are not part of next.
 func (m *memory) leaving(next *target) []Leaving {
 	left := slices.DeleteFunc(slices.Clone(m.state.Leaving), func(l Leaving) bool { return next.has(l.Instance.Name) })
 	for _, in := range m.deployedConfig().Instances {

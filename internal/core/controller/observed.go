@@ -10,7 +10,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// observed is what agents have said of their nodes. Snapshot shows it.
+// observed holds what agents have reported about their nodes. Snapshot shows it.
 type observed struct {
 	*turn
 	cfg    *Config
@@ -18,12 +18,12 @@ type observed struct {
 	nodes  int // in all sights
 }
 
-// sight is what the agent of one instance has said.
+// sight is what the agent of one instance has reported.
 type sight struct {
 	since, heard time.Time // as in mgmt.ObservedInstance
 	nodes        map[mgmt.NodeName]mgmt.ObservedNode
-	// shown is the latest view of it, of a cluster in which that was deployed. It
-	// is nil if the sight has changed since.
+	// shown is the latest view of the sight, and of is the configuration that was
+	// deployed then. shown is nil if the sight has changed since.
 	shown *mgmt.ObservedInstance
 	of    *target
 }
@@ -38,8 +38,8 @@ func (o *observed) join(name mgmt.InstanceName) {
 	o.sights[name] = &sight{since: o.now, nodes: map[mgmt.NodeName]mgmt.ObservedNode{}}
 }
 
-// lose ends what is known of an instance whose agent is gone, except when that
-// was.
+// lose removes the reports of an instance whose agent is gone. It keeps the time at
+// which the agent was heard last.
 func (o *observed) lose(name mgmt.InstanceName) {
 	heard := o.sights[name].heard
 	o.forget(name)
@@ -53,8 +53,8 @@ func (o *observed) forget(name mgmt.InstanceName) {
 	}
 }
 
-// deploy forgets the instances that are neither part of t, which is deployed now,
-// nor connected. It also forgets nodes that are no part of t and have ended.
+// deploy is called when t is deployed. It forgets the instances that are neither
+// part of t nor connected, and the nodes that have ended and are no part of t.
 func (o *observed) deploy(t *target, connected map[mgmt.InstanceName]*agent) {
 	for _, name := range slices.Collect(maps.Keys(o.sights)) {
 		if connected[name] == nil && !t.has(name) {
@@ -70,12 +70,12 @@ func (o *observed) deploy(t *target, connected map[mgmt.InstanceName]*agent) {
 	}
 }
 
-// hasEnded has the states of a node that has no process.
+// hasEnded holds the states of a node without a process.
 var hasEnded = map[mgmt.State]bool{mgmt.Stopped: true, mgmt.Crashed: true, mgmt.Failed: true}
 
-// list replaces what is known of an instance by what its agent says of all nodes.
-// A node that has ended and is no part of t, which is deployed, is about to be
-// forgotten by its agent.
+// list replaces the reports of an instance by the agent's list of all its nodes. It
+// leaves out a node that has ended and is no part of t, the deployed configuration:
+// the agent is about to forget that node.
 func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *target) {
 	s := o.sights[name]
 	before := s.nodes
@@ -98,8 +98,8 @@ func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *t
 	o.nodes += len(s.nodes) - len(before)
 }
 
-// change notes that a node of an instance is in another state. A node that has
-// ended and is not wanted is forgotten.
+// change notes the new state of a node. It forgets a node that has ended and is not
+// wanted.
 func (o *observed) change(instance mgmt.InstanceName, msg mgmt.NotifyChange, wanted bool) {
 	s, name := o.sights[instance], msg.Node.Name
 	node, known := s.nodes[name]
@@ -126,9 +126,9 @@ func (o *observed) change(instance mgmt.InstanceName, msg mgmt.NotifyChange, wan
 	s.nodes[name] = node
 }
 
-// Snapshot returns what the machine knows. The parts that have not changed since
-// the latest Snapshot are the same ones. What it returns does not change; the call
-// itself belongs to the goroutine that calls Step.
+// Snapshot returns what the machine knows. Parts that have not changed are shared
+// with the latest Snapshot. A Snapshot never changes. Only the goroutine that calls
+// Step may call it.
 func (m *Machine) Snapshot() *mgmt.Snapshot {
 	state := m.memory.state
 	snap := &mgmt.Snapshot{
@@ -181,7 +181,7 @@ func (m *Machine) observedInstance(name mgmt.InstanceName) *mgmt.ObservedInstanc
 	return s.shown
 }
 
-// standingOf returns the standing of an agent, which may be nil.
+// standingOf returns the standing of an agent. The agent may be nil.
 func standingOf(a *agent) mgmt.Standing {
 	switch {
 	case a == nil:

@@ -2,8 +2,8 @@ package controller
 
 import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
-// parts is what the decisions of a Machine stand on. None of the parts knows
-// another one, except that all share the turn.
+// parts are the parts that the decisions of a Machine use. They do not know each
+// other, but all share the turn.
 type parts struct {
 	*turn
 	cfg      *Config
@@ -15,9 +15,10 @@ type parts struct {
 	observed *observed
 }
 
-// fill returns config as it would be deployed now, with the addresses of its
-// agents and with ports, or the mistakes in it. Addresses are resolved at
-// staging and again at deployment (spec management-api 7.3, G-C17).
+// fill returns config with the addresses of its agents and with ports, as a
+// deployment would send it now. If config has mistakes, fill returns those instead.
+// Addresses are resolved at staging and again at deployment (spec management-api
+// 7.3, G-C17).
 func (p parts) fill(config mgmt.Configuration) (mgmt.Configuration, []string) {
 	filled, errs, doubts := p.filled(config)
 	for _, w := range doubts {
@@ -36,17 +37,17 @@ func (p parts) filled(config mgmt.Configuration) (filled mgmt.Configuration, err
 	return filled, errs, doubts
 }
 
-// rules returns the rules by which a configuration is judged now.
+// rules returns the present rules for judging a configuration.
 func (p parts) rules() mgmt.Rules {
 	rules := p.cfg.Rules
 	rules.Agents = p.seen()
 	return rules
 }
 
-// seen returns the agents with the addresses that others can use for them. An
-// agent that is away keeps the address that was deployed: if its coming and
-// going changed that address, the nodes of all other instances would be told
-// so and would restart.
+// seen returns the agents with the addresses that others can use for them. An agent
+// that is away keeps its deployed address. Otherwise the nodes of all other
+// instances would learn another address and restart whenever an agent connects or
+// leaves.
 func (p parts) seen() []mgmt.Instance {
 	var list []mgmt.Instance
 	for _, a := range p.roster.sorted() {

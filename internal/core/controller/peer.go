@@ -25,8 +25,8 @@ type peer struct {
 	certificate string
 	instances   []mgmt.InstanceName
 
-	// name is the instance as which the peer introduced itself first, at since;
-	// it is empty before.
+	// name is the instance as which the peer first introduced itself, at the time
+	// since. It is empty before.
 	name    mgmt.InstanceName
 	since   time.Time
 	version uint64
@@ -40,8 +40,8 @@ func newPeer(ev PeerAdded) *peer {
 	}
 }
 
-// refuseHello returns why a hello is not believed, and nothing if it is. p is
-// nil if the hello came from no native peer.
+// refuseHello returns the reason for refusing a hello. It returns the empty string
+// if the hello is accepted. p is nil if the hello came from no native peer.
 func refuseHello(p *peer, ev FromAgent, hello mgmt.NotifyAgentHello) string {
 	switch {
 	case p == nil:
@@ -59,8 +59,8 @@ func refuseHello(p *peer, ev FromAgent, hello mgmt.NotifyAgentHello) string {
 	return ""
 }
 
-// notTheirs returns why a peer may not introduce itself as an instance, and
-// nothing if it may.
+// notTheirs returns the reason why a peer may not introduce itself as an instance.
+// It returns the empty string if the peer may.
 func (p *peer) notTheirs(name mgmt.InstanceName) string {
 	if p.certificate == "" || slices.Contains(p.instances, name) {
 		return ""
@@ -82,12 +82,12 @@ type agent struct {
 	overdue  *greeting // the greeting before, of the same kind, if it was not answered
 	refusal  string    // the agent's answer to its welcome, if it refused
 	has      *target   // the configuration that it last said, in this connection, that it runs
-	// attempts counts the failures in a row; the next attempt waits for retryAt.
+	// attempts counts the failures in a row. The next attempt waits for retryAt.
 	attempts int
 	retryAt  time.Time
 }
 
-// standing is what an agent last agreed to.
+// standing is the last thing that an agent agreed to.
 type standing int
 
 const (
@@ -98,7 +98,8 @@ const (
 
 func (a *agent) compatible() bool { return a.peer.version == mgmt.APIVersion }
 
-// instance returns a as it is seen: its port only if the controller dialed it.
+// instance returns a as clients see it. It has a port only if the controller dialed
+// it.
 func (a *agent) instance() mgmt.Instance {
 	in := mgmt.Instance{Name: a.name, Host: a.peer.addr.Addr()}
 	if a.peer.dialed {
@@ -107,5 +108,5 @@ func (a *agent) instance() mgmt.Instance {
 	return in
 }
 
-// forgive lets a be approached at once.
+// forgive lets the controller send to a again at once.
 func (a *agent) forgive() { a.attempts, a.retryAt, a.refusal = 0, time.Time{}, "" }

@@ -9,8 +9,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// weigh decides whether d can come about with the agents that are there. If it
-// can, the agents run their preflights before anything is touched.
+// weigh decides whether d is possible with the agents that are connected. If it is,
+// the agents run their preflights before anything changes.
 func (d *deployment) weigh() {
 	if d.internal() {
 		d.weighInternal()
@@ -34,8 +34,8 @@ func (d *deployment) weigh() {
 	d.preflightAll()
 }
 
-// lacking returns the instances, sorted, without which d cannot come about:
-// those that are not there, and for which it would change something.
+// lacking returns the instances, sorted, without which d is impossible: those that
+// are not connected and for which d would change something.
 func (d *deployment) lacking() []mgmt.InstanceName {
 	var names []mgmt.InstanceName
 	for name := range d.target.instances {
@@ -47,7 +47,7 @@ func (d *deployment) lacking() []mgmt.InstanceName {
 	return names
 }
 
-// refuseAbsent refuses d as a whole because of instances that are not there.
+// refuseAbsent refuses d as a whole because some instances are not connected.
 func (d *deployment) refuseAbsent(names []mgmt.InstanceName) {
 	for _, name := range names {
 		d.addResults(mgmt.Result{Instance: name, Error: d.roster.lackOf(d.target, name)})
@@ -56,13 +56,14 @@ func (d *deployment) refuseAbsent(names []mgmt.InstanceName) {
 	d.end()
 }
 
-// preflightMargin is how long before the controller gives up its agents answer.
+// preflightMargin is the time between the agents' answers and the moment when the
+// controller gives up.
 const preflightMargin = 500 * time.Millisecond
 
-// preflightAll asks each agent once whether it could run the configuration. An agent
-// that has connected anew is asked anew. An agent of upstream's cannot be asked, and
-// is taken to be able to. Half of the time at most is for the preflight, because on a
-// busy host the starts take as long as the preflight.
+// preflightAll asks each agent once whether it could run the configuration. It asks
+// an agent again that has connected anew. Upstream's agents cannot be asked. For
+// them, d goes on as if they had agreed. A preflight has at most half of the time,
+// because on a busy host the starts take as long as the preflight.
 func (d *deployment) preflightAll() {
 	left := d.times.deadline.Sub(d.now)
 	margin := min(preflightMargin, left/8)
@@ -87,8 +88,8 @@ func (d *deployment) preflightAll() {
 // configuration.
 type preflights struct{ *deployment }
 
-// answered adds the agent's failures to the results: each is a reason why the
-// configuration cannot run on its instance.
+// answered adds the agent's failures to the results. Each failure is a reason why
+// the configuration cannot run on its instance.
 func (d preflights) answered(l *leg, answers []mgmt.Result) {
 	d.closed(l)
 	for _, answer := range answers {
@@ -104,7 +105,8 @@ func (d preflights) answered(l *leg, answers []mgmt.Result) {
 }
 
 // failed adds a failure to the results: the agent did not say whether it could run
-// the configuration. A lost agent adds none. judge treats its instance as absent.
+// the configuration. For a lost agent it adds none, because judge treats its
+// instance as absent.
 func (d preflights) failed(l *leg, why string) {
 	d.closed(l)
 	if d.roster.agents[l.agent.name] == l.agent {
@@ -122,8 +124,8 @@ func (d *deployment) expirePreflights() {
 	}
 }
 
-// judge goes on with d if no agent has anything against it, or refuses it as a
-// whole.
+// judge goes on with d if no agent has found a reason against it. Otherwise it
+// refuses d as a whole.
 func (d *deployment) judge() {
 	if len(d.outcome.results) > 0 {
 		if d.outcome.results = d.requests.capped(d.outcome.results); len(d.target.instances) > 1 {

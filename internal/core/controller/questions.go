@@ -73,7 +73,7 @@ func (q nodeQuestions) askAll(r *request, names []mgmt.NodeName, question func(m
 }
 
 // answered takes an agent's results for the nodes that it was asked about. A
-// failure without a node is that of every node without a result (spec
+// failure without a node counts for every node without a result (spec
 // management-api 7.2, G-A14).
 func (q nodeQuestions) answered(l *leg, answers []mgmt.Result) {
 	open := make(map[mgmt.NodeName]bool, len(l.nodes))
@@ -101,7 +101,7 @@ func (q nodeQuestions) failed(l *leg, why string) {
 	q.settle(l, nodesFailed(l.agent.name, l.nodes, why)...)
 }
 
-// nodesFailed is one failure per node.
+// nodesFailed returns one failure for each node.
 func nodesFailed(name mgmt.InstanceName, nodes []mgmt.NodeName, why string) []mgmt.Result {
 	var results []mgmt.Result
 	for _, n := range nodes {
@@ -110,9 +110,9 @@ func nodesFailed(name mgmt.InstanceName, nodes []mgmt.NodeName, why string) []mg
 	return results
 }
 
-// nodeResult returns an agent's result for one node as clients expect it: a
-// value has its text, and nothing else has data (spec management-api 2.5; 7.1,
-// G-P7).
+// nodeResult returns an agent's result for one node in the form that clients
+// expect: a value has its text, and nothing else has data (spec management-api 2.5;
+// 7.1, G-P7).
 func (l *leg) nodeResult(answer mgmt.Result) mgmt.Result {
 	result := mgmt.Result{Success: answer.Success, Instance: l.agent.name, Node: answer.Node, Error: answer.Error}
 	if _, ok := l.asked.(mgmt.AgentDispatchRequest); !ok || !answer.Success {

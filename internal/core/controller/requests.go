@@ -11,8 +11,7 @@ import (
 
 const errTimedOut = "request timed out"
 
-// request is a client's request that is not answered yet. It waits for
-// instances.
+// request is a client's request that is not answered yet. It waits for instances.
 type request = ledger.Request[mgmt.InstanceName, detail]
 
 type detail struct {
@@ -20,12 +19,12 @@ type detail struct {
 	principal mgmt.Principal
 	// legs are the questions to the instances that the request waits for.
 	legs map[mgmt.InstanceName]*leg
-	// deployment is what a deploy request started. It sees to the end of the
-	// request, which then has neither a deadline nor legs.
+	// deployment is the deployment that a deploy request started. The deployment
+	// answers the request, which then has neither a deadline nor legs.
 	deployment *deployment
 }
 
-// requests is the clients' requests in flight.
+// requests holds the clients' requests in flight.
 type requests struct {
 	*turn
 	cfg    *Config
@@ -38,8 +37,8 @@ func newRequests(t *turn, cfg *Config) *requests {
 	})}
 }
 
-// take makes a request of msg and opens it. It refuses a request that the
-// principal may not make or that is beyond a limit, and returns nil then.
+// take makes a request of msg and opens it. If the principal may not make it, or if
+// it exceeds a limit, take refuses it and returns nil.
 func (rs *requests) take(ev FromClient, msg mgmt.Request) *request {
 	r := &request{
 		Key:    ledger.Key{Asker: ev.Client, ID: msg.RequestID()},
@@ -62,8 +61,8 @@ func (rs *requests) take(ev FromClient, msg mgmt.Request) *request {
 	return r
 }
 
-// overLimit returns which limit forbids one more request with this key, and the
-// empty string if none does.
+// overLimit returns the limit that forbids one more request with this key. It
+// returns the empty string if no limit does.
 func (rs *requests) overLimit(key ledger.Key) string {
 	limits := rs.cfg.Limits
 	switch rs.ledger.Judge(key) {
@@ -107,5 +106,5 @@ func (rs *requests) capped(results []mgmt.Result) []mgmt.Result {
 	return append(slices.Clip(results[:most-1]), mgmt.Result{Error: fmt.Sprintf("more than %d results", most)})
 }
 
-// next returns the earliest deadline, and false if there is none.
+// next returns the earliest deadline. It returns false if there is none.
 func (rs *requests) next() (time.Time, bool) { return rs.ledger.Next() }

@@ -9,14 +9,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// roster is the native peers, and the agents among them: those that introduced
-// themselves.
+// roster holds the native peers, and the agents among them. An agent is a peer that
+// has introduced itself.
 type roster struct {
 	*turn
 	cfg    *Config
 	peers  map[mgmt.PeerID]*peer
 	agents map[mgmt.InstanceName]*agent
-	// changes counts the agents that came and went.
+	// changes counts the agents that have joined or left.
 	changes uint64
 }
 
@@ -33,7 +33,7 @@ func (r *roster) add(ev PeerAdded) {
 	r.peers[ev.Peer] = newPeer(ev)
 }
 
-// lose forgets a peer, and returns the agent that it was, or nil.
+// lose forgets a peer. It returns the agent that the peer was, or nil.
 func (r *roster) lose(id mgmt.PeerID) *agent {
 	p := r.peers[id]
 	if p == nil {
@@ -47,8 +47,8 @@ func (r *roster) lose(id mgmt.PeerID) *agent {
 	return nil
 }
 
-// sender returns the agent of this instance if it is the peer that sent ev, and
-// nil if it is not: any peer can publish on an agent's topic (spec
+// sender returns the agent of this instance if that agent is the peer that sent ev.
+// Otherwise it returns nil, because any peer can publish on an agent's topic (spec
 // management-api 7.1, G-P1 and G-P4).
 func (r *roster) sender(ev FromAgent) *agent {
 	a := r.agents[ev.Instance]
@@ -59,9 +59,9 @@ func (r *roster) sender(ev FromAgent) *agent {
 	return a
 }
 
-// hello makes the peer the agent of its instance, unless another connected peer
-// is that already (spec management-api 6.4; 7.3, G-C9). It returns the agent if
-// it has joined just now, and nil if not: hellos are repeated.
+// hello makes the peer the agent of its instance, unless another connected peer is
+// that agent already (spec management-api 6.4; 7.3, G-C9). It returns the agent if
+// it has joined just now. It returns nil for a repeated hello.
 func (r *roster) hello(ev FromAgent, hello mgmt.NotifyAgentHello) *agent {
 	p := r.peers[ev.Peer]
 	if reason := refuseHello(p, ev, hello); reason != "" {
@@ -121,8 +121,8 @@ func (r *roster) remove(a *agent) {
 	r.changes++
 }
 
-// succeed lets the peer that has waited longest for the name of a, which was
-// removed, have that name. It returns the new agent, or nil if no peer waits.
+// succeed gives the name of a, which was removed, to the peer that has waited
+// longest for it. It returns the new agent, or nil if no peer waits.
 func (r *roster) succeed(a *agent) *agent {
 	var next *peer
 	for _, p := range r.peers {
@@ -136,8 +136,8 @@ func (r *roster) succeed(a *agent) *agent {
 	return r.join(next)
 }
 
-// absence returns why the instance cannot be asked to do anything, and the
-// empty string if it can.
+// absence returns the reason why the instance cannot be asked anything. It returns
+// the empty string if it can be asked.
 func (r *roster) absence(name mgmt.InstanceName) string {
 	switch a := r.agents[name]; {
 	case a == nil:
@@ -148,8 +148,8 @@ func (r *roster) absence(name mgmt.InstanceName) string {
 	return ""
 }
 
-// missing returns why nothing can be deployed on the instance, and the empty
-// string if something can.
+// missing returns the reason why nothing can be deployed to the instance. It
+// returns the empty string if something can.
 func (r *roster) missing(name mgmt.InstanceName) string {
 	if why := r.absence(name); why != "" {
 		return why
@@ -164,8 +164,7 @@ func (r *roster) missing(name mgmt.InstanceName) string {
 	}
 }
 
-// lacking returns the instances of t, which may be nil, that have no agent,
-// sorted.
+// lacking returns, sorted, the instances of t that have no agent. t may be nil.
 func (r *roster) lacking(t *target) []mgmt.InstanceName {
 	if t == nil {
 		return nil
@@ -180,9 +179,9 @@ func (r *roster) lacking(t *target) []mgmt.InstanceName {
 	return names
 }
 
-// lackOf says why nothing can be deployed on the instance. If the instance is
-// absent, lackOf also says which connected instance may have been meant: one
-// for which t has no part.
+// lackOf says why nothing can be deployed to the instance. If the instance is
+// absent, lackOf also suggests the connected instance that may have been meant,
+// which is no part of t.
 func (r *roster) lackOf(t *target, name mgmt.InstanceName) string {
 	why := r.missing(name)
 	if r.agents[name] != nil {
@@ -200,7 +199,7 @@ func (r *roster) lackOf(t *target, name mgmt.InstanceName) string {
 	return why
 }
 
-// connected names the instances that are connected, for a person.
+// connected returns a text that names the connected instances.
 func (r *roster) connected() string {
 	var names []string
 	for _, a := range r.sorted() {
@@ -220,7 +219,7 @@ func (r *roster) sorted() []*agent {
 	return slices.SortedFunc(maps.Values(r.agents), func(a, b *agent) int { return cmp.Compare(a.name, b.name) })
 }
 
-// failedAttempt makes a wait before it is approached again.
+// failedAttempt delays the next attempt to send to a.
 func (r *roster) failedAttempt(a *agent) {
 	a.retryAt = r.now.Add(r.cfg.retryDelay(a.attempts))
 	a.attempts++

@@ -9,7 +9,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// commit saves the state in which d's target is deployed.
+// commit saves the state in which d's target is the deployed configuration.
 func (d *deployment) commit(next State) {
 	d.phase = committing
 	d.memory.save(next, commitSave{d})
@@ -34,8 +34,8 @@ func (d commitSave) saved(err string) {
 	d.end()
 }
 
-// dismissing returns the agents that are there, by name, of instances in before
-// and not in next, which are about to be sent a standby.
+// dismissing returns, by name, the connected agents of instances that are in before
+// and not in next. They are about to be sent a standby.
 func (d *deployment) dismissing(before, next *target) []*agent {
 	var list []*agent
 	for _, a := range d.roster.sorted() {
@@ -46,8 +46,8 @@ func (d *deployment) dismissing(before, next *target) []*agent {
 	return list
 }
 
-// send sends the configuration to every agent that is ready, once, and answers
-// for the others.
+// send sends the configuration once to every agent that is ready, and adds results
+// for the other agents.
 func (d *deployment) send() {
 	d.enter(sending)
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
@@ -68,8 +68,9 @@ func (d *deployment) sendTo(a *agent, force bool) {
 	d.legs.send(l, mgmt.AgentDeployRequest{ReqID: l.id, Config: d.target.config, Force: force})
 }
 
-// absent is the result of an instance to which nothing can be sent now. It is a
-// success, with a reason, if that is as the client wants it.
+// absent returns the result for an instance to which nothing can be sent now. It is
+// a success with a reason if nothing changes for the instance, or if the client has
+// asked for a partial deployment.
 func (d *deployment) absent(name mgmt.InstanceName, why string) mgmt.Result {
 	switch {
 	case d.internal():
@@ -84,7 +85,7 @@ func (d *deployment) absent(name mgmt.InstanceName, why string) mgmt.Result {
 	return mgmt.Result{Instance: name, Error: why}
 }
 
-// deliveries takes the answers of agents that were sent the configuration.
+// deliveries takes the answers of the agents that were sent the configuration.
 type deliveries struct{ *deployment }
 
 func (d deliveries) answered(l *leg, answers []mgmt.Result) {
@@ -115,16 +116,16 @@ func (d deliveries) failed(l *leg, why string) {
 }
 
 // failedPreflight reports whether an agent has refused a deployment because its
-// preflight failed. An agent of ours that has just been asked whether it could
-// run the configuration does not. An agent of upstream's never does.
+// preflight failed. An agent of ours that has just answered a request to prepare
+// has no second preflight. Upstream's agents have none at all.
 func failedPreflight(answers []mgmt.Result) bool {
 	return slices.ContainsFunc(answers, func(r mgmt.Result) bool {
 		return !r.Success && r.Node == "" && strings.HasPrefix(r.Error, mgmt.PreflightFailed)
 	})
 }
 
-// expireAnswers gives up, at the deadline, on agents that have not answered or
-// whose nodes have not ended.
+// expireAnswers gives up at the deadline: on agents that have not answered, and on
+// agents whose nodes have not ended.
 func (d *deployment) expireAnswers() {
 	if d.now.Before(d.times.deadline) {
 		return
@@ -137,14 +138,14 @@ func (d *deployment) expireAnswers() {
 	}
 }
 
-// seeOff waits no longer for agents that stand by, or are gone.
+// seeOff ends the wait for agents that stand by or are gone.
 func (d *deployment) seeOff() {
 	d.leaving = slices.DeleteFunc(d.leaving, func(a *agent) bool {
 		return a.standing == dismissed || d.roster.agents[a.name] != a
 	})
 }
 
-// left ends the wait for a, whose nodes may run on.
+// left ends the wait for a. Its nodes may run on.
 func (d *deployment) left(a *agent, why string) {
 	if i := slices.Index(d.leaving, a); i >= 0 {
 		d.leaving = slices.Delete(d.leaving, i, i+1)
@@ -152,7 +153,7 @@ func (d *deployment) left(a *agent, why string) {
 	}
 }
 
-// complained keeps what an agent reports of a node for the results of the
+// complained keeps an error that an agent reports of a node, for the results of the
 // deployment (spec management-api 7.3, G-C20).
 func (d *deployment) complained(a *agent, msg mgmt.NotifyError) {
 	if d.phase == sending && d.target.nodes[msg.Node].Instance == a.name {

@@ -2,20 +2,20 @@ package controller
 
 import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
-// addStaging adds the request that stages.
+// addStaging adds the request that stages a configuration.
 func (table decisions) addStaging() {
 	decide(table, func(m *Machine, r *request, msg mgmt.StageConfigurationRequest) { m.staging.stage(r, msg.Config) })
 }
 
-// staging keeps configurations for a later deployment.
+// staging keeps a configuration for a later deployment.
 type staging struct {
 	parts
-	// by is the revision that each connected client staged last.
+	// by has the revision that each connected client has staged last.
 	by map[mgmt.PeerID]uint64
 }
 
-// stage keeps a configuration, or answers with its mistakes (spec
-// management-api 6.5).
+// stage keeps a configuration. If the configuration has mistakes, stage answers
+// with them instead (spec management-api 6.5).
 func (s *staging) stage(r *request, config mgmt.Configuration) {
 	filled, errs := s.fill(config)
 	if len(errs) > 0 {
@@ -43,9 +43,10 @@ func (s stageSave) saved(err string) {
 	s.requests.reply(r, mgmt.Result{Success: true, Data: mgmt.Text(staged.Config.ID)})
 }
 
-// anothers reports whether the staged configuration is not the one that the
-// client means: the one with this ID, if it names one, and the one that it
-// staged last, if it staged any.
+// anothers reports whether another client has staged the staged configuration. It
+// is this client's if it has the ID that the client names, and the revision that
+// the client has staged last. A condition that the client has not set counts as
+// met.
 func (s *staging) anothers(client mgmt.PeerID, id string) bool {
 	own, ok := s.by[client]
 	staged := s.memory.state.Staged

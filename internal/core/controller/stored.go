@@ -12,13 +12,13 @@ import (
 )
 
 // The keys under which a State is stored. Each configuration has a value of its
-// own, so that only those are written that have changed.
+// own. So only the configurations that have changed are written.
 const (
 	stateKey  = "state"
 	stagedKey = "staged"
 	readyKey  = "ready"
-	// deployedKeys is what the keys begin with of the configurations that are, or
-	// were, deployed. The revision follows.
+	// deployedKeys is the prefix of the keys of configurations that are deployed, or
+	// were deployed before. The revision follows.
 	deployedKeys = "deployed/"
 )
 
@@ -27,13 +27,12 @@ func deployedKey(revision uint64) string { return fmt.Sprintf("%s%016x", deploye
 // storedForm is the newest form of the values.
 const storedForm = 1
 
-// stateForm1 is the value of stateKey, in form 1. A revision of zero stands for
-// nothing.
+// stateForm1 is the value of stateKey, in form 1. A revision of zero means none.
 type stateForm1 struct {
 	Version  int    `json:"version"`
 	Revision uint64 `json:"revision"`
 	Staged   uint64 `json:"staged,omitempty"`
-	// Ready has no value of its own if it is the revision that is deployed.
+	// Ready has no value of its own if it is the deployed revision.
 	Ready    uint64              `json:"ready,omitempty"`
 	Deployed uint64              `json:"deployed,omitempty"`
 	Refused  []mgmt.InstanceName `json:"refused,omitempty"`
@@ -56,7 +55,7 @@ type pastForm1 struct {
 	Bytes     int       `json:"bytes"`
 }
 
-// entryForm1 is the value that has one Entry, in form 1.
+// entryForm1 is the value of one Entry, in form 1.
 type entryForm1 struct {
 	Version       int                `json:"version"`
 	Revision      uint64             `json:"revision"`
@@ -65,8 +64,8 @@ type entryForm1 struct {
 	Configuration form.Configuration `json:"configuration"`
 }
 
-// encode returns the value of e. The first time it also keeps the size of the
-// value: nobody else has e then.
+// encode returns the value of e. The first call also sets e.size. At that time no
+// other goroutine has e.
 func (e *Entry) encode() []byte {
 	value := form.Encode(entryForm1{storedForm, e.Revision, e.When.UTC(), e.Who, form.NewConfiguration(e.Config)})
 	if e.size == 0 {
@@ -75,7 +74,7 @@ func (e *Entry) encode() []byte {
 	return value
 }
 
-// ReadEntry returns the Entry that a value has.
+// ReadEntry returns the Entry that a value holds.
 func ReadEntry(value []byte) (*Entry, error) {
 	version, err := form.Version(value, storedForm)
 	if err != nil {
@@ -117,9 +116,9 @@ func (e *Entry) revision() uint64 {
 	return e.Revision
 }
 
-// Restore returns the State that is stored as these values, by their keys. No
-// values are the zero State. A value that is not known, in a newer form, or
-// damaged is an error.
+// Restore reads a State from the stored values, by their keys. Without values it
+// returns the zero State. A value that is unknown, damaged, or in a newer form is
+// an error.
 func Restore(values map[string][]byte) (State, error) {
 	if len(values) == 0 {
 		return State{}, nil
@@ -197,8 +196,9 @@ func (r restoring) entry(key string, revision uint64) (*Entry, error) {
 	return e, nil
 }
 
-// changes returns what makes the values of s those of next. unwritten are entries
-// that were deployed and have no value yet. Those that next still keeps get one.
+// changes returns the changes that turn the values of s into those of next.
+// unwritten holds entries that were deployed and have no value yet. Those that next
+// still keeps get a value.
 func (s State) changes(next State, unwritten []*Entry) []Change {
 	var list []Change
 	put := func(key string, e *Entry) { list = append(list, Change{key, e.encode()}) }
@@ -232,7 +232,8 @@ func (s State) changes(next State, unwritten []*Entry) []Change {
 // ownReady reports whether Ready has a value of its own.
 func (s State) ownReady() bool { return s.Ready != nil && s.Ready.revision() != s.Deployed.revision() }
 
-// deployedKeys returns the keys of what is and was deployed.
+// deployedKeys returns the keys of the configurations that are deployed, or were
+// deployed before.
 func (s State) deployedKeys() []string {
 	var keys []string
 	for _, p := range s.History {

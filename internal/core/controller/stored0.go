@@ -8,8 +8,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// stateForm0 is form 0 of a State: one document with all of it, and no version.
-// It was written until 2026-11 and is only read.
+// stateForm0 is form 0 of a State: one document without a version. It was written
+// until 2026-11 and is only read.
 type stateForm0 struct {
 	Staged, Ready *entryForm0
 	Deployed      *entryForm0
@@ -32,10 +32,12 @@ type leavingForm0 struct {
 }
 
 // unknownWho stands for the client of an entry of form 0. Form 0 has the number of
-// a connection there, which means nothing after that connection has ended.
+// a connection there, and such a number means nothing after the connection has
+// ended.
 const unknownWho = "unknown"
 
-// converted is what a State of form 0 has and the store does not have in form 1.
+// converted has the parts of a State of form 0 that the store does not have in form
+// 1.
 type converted struct {
 	deployed []*Entry // the predecessors of what is deployed, oldest first, and what is deployed
 }

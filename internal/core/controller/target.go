@@ -8,8 +8,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// target is a configuration with what is looked up in it. It does not change;
-// two targets are the same configuration only if they are the same pointer.
+// target is a configuration with indexes for lookups. A target never changes. Two
+// targets are the same configuration only if they are the same pointer.
 type target struct {
 	config    mgmt.Configuration
 	instances map[mgmt.InstanceName]mgmt.Instance
@@ -94,9 +94,9 @@ func (t *target) runs(instance mgmt.InstanceName, name mgmt.NodeName) bool {
 	return ok && n.Instance == instance
 }
 
-// dialAddr returns where the controller dials this instance, and false if the
-// instance is to dial the controller. An unknown host is this one, as it is
-// for a socket.
+// dialAddr returns the address at which the controller dials this instance. It
+// returns false if the instance must dial the controller. An unknown host counts as
+// the controller's own host, as in a socket's address.
 func dialAddr(in mgmt.Instance) (netip.AddrPort, bool) {
 	if in.ListenPort == nil {
 		return netip.AddrPort{}, false

@@ -8,11 +8,12 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// watching asks each agent of ours, when it has joined, for the states of its
-// nodes. From then on the agent tells every change, and is not asked any more.
+// watching asks each agent of ours for the states of its nodes when the agent has
+// joined. From then on the agent announces every change, and needs no further
+// request.
 type watching struct {
 	parts
-	// again is when agents are asked that could not answer.
+	// again holds, for agents that could not answer, when to ask them again.
 	again map[mgmt.InstanceName]time.Time
 }
 
@@ -40,7 +41,7 @@ func (w *watching) answered(l *leg, results []mgmt.Result) {
 // failed has nothing to do: the agent is gone.
 func (w *watching) failed(*leg, string) {}
 
-// askAgain asks those that could not answer, as it is time.
+// askAgain asks the agents again that could not answer, if it is time.
 func (w *watching) askAgain() {
 	for _, name := range slices.Sorted(maps.Keys(w.again)) {
 		if w.now.Before(w.again[name]) {
@@ -53,7 +54,8 @@ func (w *watching) askAgain() {
 	}
 }
 
-// next returns when an agent is asked again, and false if none is.
+// next returns when watching asks an agent again. It returns false if there is none
+// to ask.
 func (w *watching) next() (time.Time, bool) {
 	times := slices.SortedFunc(maps.Values(w.again), time.Time.Compare)
 	if len(times) == 0 {
