@@ -173,7 +173,7 @@ func TestFortyWorkersTakeOneCheckOfTheirScripts(t *testing.T) {
 	}
 }
 
-func TestFirstDeploymentFindsScriptsCheckedThatTheAgentLookedAtAhead(t *testing.T) {
+func TestFirstDeploymentFindsTheScriptsThatTheAgentCheckedAtItsStart(t *testing.T) {
 	roottest.Need(t, "captures packets")
 	counts := filepath.Join(t.TempDir(), "checks")
 	z := newZeekAgent(t, "8.2.2", func(c *launch.ZeekConfig) { c.Site.Environ = append(c.Site.Environ, "FAKEZEEK_CHECKS="+counts) })

@@ -78,9 +78,9 @@ func (d *deployment) absent(name mgmt.InstanceName, why string) mgmt.Result {
 	case d.idle.known && d.idle.change.Same(name):
 		return mgmt.Result{Success: true, Instance: name, Error: why + "; nothing changes for it"}
 	case d.partial() && d.roster.agents[name] == nil:
-		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its share when it comes"}
+		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its nodes when it connects"}
 	case d.partial():
-		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its share when it takes it"}
+		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its nodes when its agent accepts them"}
 	}
 	return mgmt.Result{Instance: name, Error: why}
 }
