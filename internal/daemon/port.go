@@ -13,7 +13,7 @@ import (
 // ErrEnded is the error of calls of a Controller that has ended.
 var ErrEnded = errors.New("the controller has ended")
 
-// port is where other parts of this program reach a controller's loop.
+// port connects other parts of this program with a controller's loop.
 type port struct {
 	submitted chan *submission
 	withdrawn chan mgmt.PeerID // the asker of a submission that is not waited for
@@ -22,8 +22,8 @@ type port struct {
 	askers    atomic.Uint64 // counts them
 }
 
-// submission is a request that does not come from the bus. The core takes its
-// asker for a client that is connected until the request is answered.
+// submission is a request that does not come from the bus. To the core, its asker
+// is a client that is connected until the request is answered.
 type submission struct {
 	asker   mgmt.PeerID
 	user    mgmt.Principal
@@ -31,7 +31,7 @@ type submission struct {
 	answer  chan mgmt.Response // has room for one
 }
 
-// snapshot is where the answer to a call of Snapshot goes. It has room for one.
+// snapshot takes the answer to a call of Snapshot. It has room for one.
 type snapshot chan *mgmt.Snapshot
 
 func newPort() *port {
@@ -42,8 +42,9 @@ func newPort() *port {
 }
 
 // Submit makes a request on behalf of a user, as if a client had sent it, and
-// returns its answer: a refusal, too, is an answer. If ctx is done before, a
-// change that was asked for goes on. Any goroutine may call Submit while Run runs.
+// returns the answer. A refusal is an answer, too. If ctx is done first, Submit
+// returns its cause, and a change that was requested goes on. Any goroutine may
+// call Submit while Run runs.
 func (c *Controller) Submit(ctx context.Context, user mgmt.Principal, request mgmt.Request) (mgmt.Response, error) {
 	if _, ok := mgmt.AsRequest(request); !ok || mgmt.KindOf(request).May == mgmt.NoUser {
 		return nil, fmt.Errorf("%T is not a request that users make of a controller", request)
@@ -73,9 +74,9 @@ func (c *Controller) Submit(ctx context.Context, user mgmt.Principal, request mg
 	return nil, context.Cause(ctx)
 }
 
-// Snapshot returns what the controller knows of its cluster. It is made when it is
-// asked for; what has not changed since the latest one is shared with that. Any
-// goroutine may call Snapshot while Run runs.
+// Snapshot returns what the controller knows of its cluster at this moment. It
+// shares the parts that have not changed with the latest Snapshot. Any goroutine
+// may call Snapshot while Run runs.
 func (c *Controller) Snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
 	s := make(snapshot, 1)
 	select {
@@ -88,7 +89,7 @@ func (c *Controller) Snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
 	}
 }
 
-// submissions are those that the core has not answered.
+// submissions are those that the core has not answered yet.
 type submissions map[mgmt.PeerID]*submission
 
 // begin returns the core's event for a submission.
@@ -97,15 +98,14 @@ func (waiting submissions) begin(s *submission) controller.Event {
 	return controller.FromClient{Client: s.asker, Principal: s.user, Msg: s.request}
 }
 
-// withdraw returns the core's event for a submission that is not waited for.
+// withdraw returns the core's event for a submission whose caller no longer waits.
 func (waiting submissions) withdraw(asker mgmt.PeerID) controller.Event {
 	delete(waiting, asker)
 	return controller.ClientGone{Client: asker}
 }
 
-// answer passes on what the core replies to a submission, and returns the core's
-// next event: the asker is gone when it has its answer. Words about progress
-// reach nobody.
+// answer hands the core's reply to the caller of Submit. It returns the core's next
+// event: the asker is gone. It drops texts about progress.
 func (waiting submissions) answer(s *submission, msg mgmt.Message) *controller.Event {
 	response, ok := msg.(mgmt.Response)
 	if !ok {

@@ -5,8 +5,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// A node that was launched with a secret takes only proven requests, and proves
-// its answers. This file makes and checks the proofs. The core knows the plain
+// A node that was launched with a secret accepts only proven requests, and proves
+// its answers. This file makes and checks the proofs. The core handles the plain
 // messages.
 
 // prove returns the proven form of a request for one node. It returns false if
