@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -36,8 +37,13 @@ const outputDelay = time.Second
 
 // Run runs the program and returns when it has ended. When ctx is done, Run kills the
 // program's whole group and returns the cause of ctx. An exit status other than 0 is an
-// *exec.ExitError. If this process dies, the kernel kills the program.
+// *exec.ExitError. If this process dies, the kernel kills the program. Run leaves
+// processes alone that outlive the program, even if they have its output open.
 func (p Program) Run(ctx context.Context) error {
+	// The kernel kills the program when the thread ends that started it. No other
+	// goroutine gets a locked thread and ends it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, p.Argv[0], p.Argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.ExtraFiles = p.Env, p.Dir, p.Files
 	cmd.Stdout, cmd.Stderr = p.Stdout, p.Stderr
@@ -54,6 +60,9 @@ func (p Program) Run(ctx context.Context) error {
 	}
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		return nil // the exit status is 0, and a process that the program started has the output open
 	}
 	return err
 }

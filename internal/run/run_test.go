@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -82,6 +84,51 @@ func TestEndOfTheContextKillsTheGroup(t *testing.T) {
 	defer unix.Close(fd)
 	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 || err != nil {
 		t.Errorf("the program's child outlives it: %d, %v", n, err)
+	}
+}
+
+// The program's child has the program's output open, and ends when the test closes
+// its input.
+func TestProgramSucceedsAlthoughItsChildHasTheOutputOpen(t *testing.T) {
+	hold, letGo, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer letGo.Close()
+	defer hold.Close()
+	out := &run.Head{Limit: 100}
+	err = run.Program{Argv: shell(`cat <&3 & echo done`), Files: []*os.File{hold}, Stdout: out}.Run(t.Context())
+	if err != nil || out.String() != "done\n" {
+		t.Errorf("got %v, printed %q", err, out.String())
+	}
+}
+
+// A goroutine that ends while it is locked to its thread ends the thread. The kernel
+// kills the programs that this thread has started.
+func TestProgramOutlivesTheThreadsOfOthers(t *testing.T) {
+	const programs = 50
+	ended := make(chan error, programs)
+	hold, letGo, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hold.Close()
+	var all, locked sync.WaitGroup
+	locked.Add(programs)
+	for range programs {
+		go func() { ended <- run.Program{Argv: shell(`cat <&3`), Files: []*os.File{hold}}.Run(t.Context()) }()
+		all.Go(func() {
+			runtime.LockOSThread()
+			locked.Done()
+			locked.Wait() // so that each has a thread of its own
+		})
+	}
+	all.Wait()
+	letGo.Close()
+	for range programs {
+		if err := patience.Next(t, ended, "a program's end"); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
