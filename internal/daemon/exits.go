@@ -13,8 +13,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// exitTimeout bounds the burial of one process.
-const exitTimeout = 10 * time.Second
+// exitTimeout bounds the burial of one process. hungDelay is how much longer a
+// burial may take that does not end then, because its disk does not answer: a system
+// call cannot be interrupted.
+const (
+	exitTimeout = 10 * time.Second
+	hungDelay   = 5 * time.Second
+)
 
 // exited lets go of a process that has ended. The core gets Exited at once, and
 // Buried when what the process left is safe.
@@ -75,10 +80,40 @@ func exitReason(ev proc.Exited) string {
 
 // bury keeps what is to be kept of a process that has ended: the logs that the
 // process had open, and, if nobody asked it to end, a crash record. It goes on
-// when ctx is done, because the agent waits for it at its end.
+// when ctx is done, because the agent waits for it at its end. If a disk does not
+// answer, bury gives up, so that the node starts again and the agent can end.
 func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitTimeout)
 	defer cancel()
+	if !endsInTime(ctx, hungDelay, func() { c.keep(ctx, p, ev) }) {
+		c.Logger.Error("a disk does not answer: left-over logs may stay where they are, and the crash may not be recorded",
+			"node", string(p.node), "launch", p.number, "for", exitTimeout+hungDelay)
+	}
+}
+
+// endsInTime runs a function that should end when ctx is done. It returns false if
+// the function has not ended when the delay after that is over.
+func endsInTime(ctx context.Context, delay time.Duration, do func()) bool {
+	ended := make(chan struct{})
+	go func() { // nobody awaits it if it hangs
+		defer close(ended)
+		do()
+	}()
+	select {
+	case <-ended:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-ended:
+		return true
+	case <-time.After(delay):
+		return false
+	}
+}
+
+// keep does the work of bury.
+func (c AgentConfig) keep(ctx context.Context, p *launched, ev proc.Exited) {
 	if c.Archive != nil && p.facts.KeepsLogs {
 		clock, zoneErr := clockOf(p.facts)
 		if zoneErr != nil {

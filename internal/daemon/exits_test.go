@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
@@ -154,5 +155,31 @@ func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
 	patience.Closed(t, stuck, "the node to be UNKNOWN")
 	if want := "process 1001 of cluster node worker cannot be stopped and runs on: stop worker: send SIGTERM: operation not permitted"; !strings.Contains(log.String(), want) {
 		t.Errorf("the log lacks %q:\n%s", want, log.String())
+	}
+}
+
+// A function that does not heed its context stands for a system call to a disk that
+// does not answer.
+func TestBurialIsGivenUpWhenADiskDoesNotAnswer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		takes time.Duration
+		ends  bool
+	}{
+		"in time":                {time.Second, true},
+		"when the context ended": {12 * time.Second, true},
+		"too late":               {20 * time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				begin := time.Now()
+				ends := daemon.EndsInTime(ctx, 5*time.Second, func() { time.Sleep(tt.takes) })
+				if took := time.Since(begin); ends != tt.ends || took != min(tt.takes, 15*time.Second) {
+					t.Errorf("got %v after %v", ends, took)
+				}
+				time.Sleep(tt.takes) // until the function has ended
+			})
+		})
 	}
 }

@@ -15,6 +15,7 @@ var (
 	Barred     = AgentConfig.barred
 	Instances  = ControllerConfig.instances
 	Holder     = AgentConfig.holder
+	EndsInTime = endsInTime
 )
 
 // LogUnreadable logs each of the messages as one that was not understood.

@@ -30,6 +30,9 @@ func Version(text []byte, known int) (int, error) {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return 0, fmt.Errorf("not a JSON object: %w", err)
 	}
+	if bytes.Equal(bytes.TrimSpace(text), []byte("null")) {
+		return 0, errors.New("not a JSON object: null")
+	}
 	if len(head.Version) == 0 || head.Version[0] == '"' {
 		return 0, nil
 	}

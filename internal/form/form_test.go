@@ -22,6 +22,7 @@ func TestVersion(t *testing.T) {
 		"zero":                          {`{"version":0}`, 0, "0 is not the number of a form"},
 		"a fraction":                    {`{"version":1.5}`, 0, "1.5 is not the number of a form"},
 		"no object":                     {`[]`, 0, "not a JSON object: json: cannot unmarshal array into Go value of type struct { Version json.RawMessage \"json:\\\"version\\\"\" }"},
+		"null":                          {` null`, 0, "not a JSON object: null"},
 		"nothing":                       {``, 0, "not a JSON object: unexpected end of JSON input"},
 		"a truncated object":            {`{"version":1`, 0, "not a JSON object: unexpected end of JSON input"},
 		"text after the object":         {`{"version":1} {}`, 0, "not a JSON object: invalid character '{' after top-level value"},
