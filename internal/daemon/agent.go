@@ -135,7 +135,7 @@ var errStopped = errors.New("all nodes stopped")
 // parts fails.
 func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	cfg = cfg.withDefaults()
-	kept, saved, err := loadState(ctx, cfg.Store, cfg.SaveTimeout, agent.Restore)
+	kept, saved, err := loadState(ctx, cfg.Store, cfg.SaveTimeout, readAgentState)
 	if err != nil {
 		return err
 	}

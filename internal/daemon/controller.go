@@ -109,7 +109,7 @@ func NewController(cfg ControllerConfig) *Controller {
 func (c *Controller) Run(ctx context.Context) error {
 	defer close(c.port.ended)
 	cfg := c.cfg
-	kept, saved, err := loadState(ctx, cfg.Store, cfg.SaveTimeout, controller.Restore)
+	kept, saved, err := loadState(ctx, cfg.Store, cfg.SaveTimeout, readControllerState)
 	if err != nil {
 		return err
 	}

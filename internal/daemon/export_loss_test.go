@@ -31,7 +31,7 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launche
 		return w, err
 	}
 	defer st.Close()
-	_, saved, err := loadState(ctx, st, time.Minute, agent.Restore)
+	_, saved, err := loadState(ctx, st, time.Minute, readAgentState)
 	if err != nil {
 		return w, err
 	}
@@ -81,7 +81,7 @@ func WakeController(ctx context.Context, directory string, log *slog.Logger) (co
 		return controller.State{}, nil, err
 	}
 	defer st.Close()
-	_, saved, err := loadState(ctx, st, time.Minute, controller.Restore)
+	_, saved, err := loadState(ctx, st, time.Minute, readControllerState)
 	if err != nil {
 		return saved, nil, err
 	}

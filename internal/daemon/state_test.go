@@ -2,12 +2,16 @@ package daemon_test
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
 // TestNoNodeRunsInADirectoryThatHoldsAState has a node named as a controller of its
@@ -44,5 +48,24 @@ func TestNoNodeRunsInADirectoryThatHoldsAState(t *testing.T) {
 	}
 	if text, err := os.ReadFile(state); string(text) != "what it was told" {
 		t.Errorf("the state is %q, %v", text, err)
+	}
+}
+
+func TestErrorOfAnUnreadableStateSaysWhatToDo(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state.db")
+	s, err := boltstore.Open(t.Context(), path, boltstore.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Save(t.Context(), []store.Change{{Key: "state", Value: []byte(`{"version":1,"wishes":[]}`)}}, 0)
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = daemon.WakeController(t.Context(), dir, slog.New(slog.DiscardHandler))
+	want := "load " + path + `, revision 1: value "state": json: unknown field "wishes"; the file is damaged, or a newer zeekfleet has written it: ` +
+		"run that zeekfleet, restore a copy of the file, or move it away: without it the controller has no configuration"
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -163,6 +163,9 @@ func (r restoring) state() (State, error) {
 		delete(r.unread, key)
 		s.History = append(s.History, mgmt.PastConfig(p))
 	}
+	if err := f.check(); err != nil {
+		return State{}, fmt.Errorf("value %q: %w", stateKey, err)
+	}
 	var err error
 	if s.Staged, err = r.entry(stagedKey, f.Staged); err != nil {
 		return State{}, err
@@ -175,6 +178,26 @@ func (r restoring) state() (State, error) {
 	}
 	return s, err
 }
+
+// check finds revisions that would be used twice.
+func (f stateForm1) check() error {
+	if most := max(f.Staged, f.Ready, f.Deployed); most > f.Revision || f.Revision > maxRevision {
+		return fmt.Errorf("revision %d is there, and the last one is %d", most, f.Revision)
+	}
+	for i, p := range f.History {
+		next := f.Deployed
+		if i+1 < len(f.History) {
+			next = f.History[i+1].Revision
+		}
+		if p.Revision >= next {
+			return fmt.Errorf("the history has revision %d before %d", p.Revision, next)
+		}
+	}
+	return nil
+}
+
+// maxRevision bounds the revisions that Restore accepts. No controller gets there.
+const maxRevision = 1 << 62
 
 // entry reads the Entry of this revision, or nil if the revision is zero.
 func (r restoring) entry(key string, revision uint64) (*Entry, error) {

@@ -249,7 +249,13 @@ func TestValuesThatCannotBeUnderstoodAreRefused(t *testing.T) {
 		"a predecessor that is lost":    {func(s coretest.Stored) { delete(s, "deployed/0000000000000002") }, `value "deployed/0000000000000002" is missing`},
 		"a deployed one of nobody":      {func(s coretest.Stored) { s["deployed/0000000000000009"] = s["staged"] }, `value "deployed/0000000000000009" is not known`},
 		"another revision than is said": {func(s coretest.Stored) { s["staged"] = s["deployed/0000000000000006"] }, `value "staged" has revision 6, not 7`},
-		"no state":                      {func(s coretest.Stored) { delete(s, "state") }, `value "state": not a JSON object: unexpected end of JSON input`},
+		"a revision of the future": {func(s coretest.Stored) { replaceIn(s, `"revision":7,`, `"revision":6,`) },
+			`value "state": revision 7 is there, and the last one is 6`},
+		"a revision after which none comes": {func(s coretest.Stored) { replaceIn(s, `"revision":7,`, `"revision":18446744073709551615,`) },
+			`value "state": revision 7 is there, and the last one is 18446744073709551615`},
+		"the same revision twice": {func(s coretest.Stored) { replaceIn(s, `"revision":4,`, `"revision":2,`) },
+			`value "state": the history has revision 2 before 2`},
+		"no state": {func(s coretest.Stored) { delete(s, "state") }, `value "state": not a JSON object: unexpected end of JSON input`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stored := read(t, "testdata/stored/form1.txt")
@@ -308,4 +314,9 @@ func TestHistoryIsBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// replaceIn replaces a text in the value of the State.
+func replaceIn(s coretest.Stored, old, new string) {
+	s["state"] = bytes.Replace(s["state"], []byte(old), []byte(new), 1)
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -48,6 +50,11 @@ type Config struct {
 	// WithoutIt is the end of an error message about a damaged file. It tells a person
 	// what happens without the file: "without it the agent …". It may be empty.
 	WithoutIt string
+
+	// Check, if not nil, says whether the entries of a file of an earlier format
+	// can be read. If it returns an error, Open returns it, and does not convert the
+	// file.
+	Check func([]store.Entry) error
 }
 
 func (c Config) withDefaults() Config {
@@ -62,6 +69,7 @@ type Store struct {
 	path string
 	cfg  Config
 	db   *bbolt.DB
+	file *os.File // that of db, which closes it
 
 	missing bool
 }
@@ -108,6 +116,9 @@ func (s *Store) Save(ctx context.Context, changes []store.Change, replaces store
 		err = s.check(changes)
 	}
 	if err == nil {
+		err = s.inPlace()
+	}
+	if err == nil {
 		err = s.db.Update(func(tx *bbolt.Tx) error {
 			current, err := readRevision(tx)
 			if err != nil {
@@ -123,6 +134,23 @@ func (s *Store) Save(ctx context.Context, changes []store.Change, replaces store
 		return 0, fmt.Errorf("save %s: %w", s.path, err)
 	}
 	return next, nil
+}
+
+// inPlace returns an error if the path does not name the file any more: what is saved
+// in the file would be lost.
+func (s *Store) inPlace() error {
+	ours, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the file was removed or moved away: put it back, or start anew without it")
+	case err == nil && !os.SameFile(ours, named):
+		return fmt.Errorf("%w: another file is in the place of the one that was opened", store.ErrConflict)
+	}
+	return err
 }
 
 // check refuses changes that exceed a limit.

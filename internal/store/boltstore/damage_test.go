@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
@@ -105,5 +106,38 @@ func TestDamageNeverBringsBackOlderEntries(t *testing.T) {
 	t.Logf("%d of %d damages were noticed, the others hit unused bytes", refused, damages)
 	if refused < damages/8 {
 		t.Errorf("only %d damages were noticed", refused)
+	}
+}
+
+func TestSaveIsRefusedWhenTheFileWasReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path, boltstore.Config{})
+	if err := os.Rename(copyOf(t, "testdata/format2.db"), path); err != nil {
+		t.Fatal(err)
+	}
+	before := read(t, path)
+	if _, err := put(t.Context(), s, "key", []byte("value"), 0); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("got %v, want %v", err, store.ErrConflict)
+	}
+	if !bytes.Equal(before, read(t, path)) {
+		t.Error("the other file was changed")
+	}
+}
+
+func TestSaveIsRefusedWhileTheFileIsMovedAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path, boltstore.Config{})
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	const want = ": the file was removed or moved away: put it back, or start anew without it"
+	if _, err := put(t.Context(), s, "key", []byte("value"), 0); err == nil || err.Error() != "save "+path+want {
+		t.Errorf("got %v", err)
+	}
+	if err := os.Rename(path+".old", path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(t.Context(), s, "key", []byte("value"), 0); err != nil {
+		t.Error(err)
 	}
 }

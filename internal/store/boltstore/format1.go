@@ -37,6 +37,9 @@ func (s *Store) convert(old *bbolt.DB) error {
 		entries, rev, err = readFormat1(tx)
 		return err
 	})
+	if err == nil && s.cfg.Check != nil {
+		err = s.cfg.Check(entriesOf(entries))
+	}
 	if err != nil {
 		return err
 	}
@@ -48,6 +51,15 @@ func (s *Store) convert(old *bbolt.DB) error {
 		return fmt.Errorf("convert it from format 1: %w", err)
 	}
 	return nil
+}
+
+// entriesOf returns the entries that the changes of an empty store make.
+func entriesOf(changes []store.Change) []store.Entry {
+	var entries []store.Entry
+	for _, c := range changes {
+		entries = append(entries, store.Entry(c))
+	}
+	return entries
 }
 
 // readFormat1 returns the changes that make the entries of the converted file, and its

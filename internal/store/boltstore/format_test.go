@@ -157,6 +157,23 @@ func TestRefusedFileIsNotChanged(t *testing.T) {
 	}
 }
 
+func TestFileOfFormat1IsConvertedOnlyIfItCanBeRead(t *testing.T) {
+	path := copyOf(t, filepath.Join(saved, "history/nodes/controller/state.db"))
+	before, unreadable := read(t, path), errors.New("nobody knows this value")
+	_, err := boltstore.Open(t.Context(), path, boltstore.Config{Check: func(entries []store.Entry) error {
+		if len(entries) != 1 || entries[0].Key != "state" {
+			t.Errorf("asked about %v", entries)
+		}
+		return unreadable
+	}})
+	if !errors.Is(err, unreadable) || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v", err)
+	}
+	if !bytes.Equal(before, read(t, path)) {
+		t.Error("the file was changed")
+	}
+}
+
 // conversions is the number of kills in TestKilledConversionLosesNothing.
 const conversions = 50
 

@@ -258,7 +258,7 @@ func (s *Store) openLocked(f *os.File, size int64) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	s.db = db
+	s.db, s.file = db, f
 	return nil
 }
 
