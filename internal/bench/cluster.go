@@ -93,14 +93,18 @@ func (r *running) stop() error {
 }
 
 // resident returns the process's resident memory in MB.
-func (r *running) resident() (float64, error) {
+func (r *running) resident() (float64, error) { return r.memory("VmRSS") }
+
+// memory returns a line of the process's status in MB: VmRSS is its resident memory,
+// VmHWM the most that it has had.
+func (r *running) memory(line string) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(text)
+	m := regexp.MustCompile(line + `:\s+(\d+) kB`).FindSubmatch(text)
 	if m == nil {
-		return 0, errors.New("no VmRSS in /proc")
+		return 0, fmt.Errorf("no %s in /proc", line)
 	}
 	kB, err := strconv.ParseFloat(string(m[1]), 64)
 	return kB / 1000, err

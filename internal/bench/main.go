@@ -91,6 +91,11 @@ func run(ctx context.Context, only []string) error {
 	}
 	defer os.RemoveAll(dir)
 
+	changes := scaleFewChanges
+	if slices.Contains(only, "scale") {
+		changes = scaleChanges
+	}
+	largest := func(ctx context.Context, dir string) ([]figure, error) { return scale(ctx, dir, changes) }
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "FIGURE\tVALUE\tUNIT\tBUDGET\t")
 	for _, m := range []struct {
@@ -98,7 +103,8 @@ func run(ctx context.Context, only []string) error {
 		measure func(context.Context, string) ([]figure, error)
 	}{
 		{"echo", loopbackEcho}, {"codecs", codecs}, {"peering", peering}, {"cluster", cluster}, {"fleet", fleet}, {"siege", siege},
-		{"greed", greed}, {"up", upTime}, {"deployments", deployments}, {"simulation", simulation},
+		{"greed", greed}, {"up", upTime}, {"deployments", deployments}, {"scale", largest},
+		{"simulation", simulation},
 	} {
 		if len(only) > 0 && !slices.Contains(only, m.name) {
 			continue

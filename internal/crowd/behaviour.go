@@ -141,7 +141,7 @@ var nothing func([]byte) (int, error)
 func (c crowd) peer(prefix string, read func([]byte) (int, error), behave func(enemy)) func() {
 	return c.native(func(conn net.Conn) {
 		e := enemy{conn, bus.NewID()}
-		if !e.shakeHands(prefix) {
+		if !ShakeHands(e, e.id, prefix) {
 			return
 		}
 		if read != nil {
@@ -158,27 +158,30 @@ type writerFunc func([]byte) (int, error)
 
 func (w writerFunc) Write(b []byte) (int, error) { return w(b) }
 
-func (e enemy) shakeHands(prefix string) bool {
-	h := wire.NewHandshake(wire.Dialer, e.id)
-	if _, err := e.Write(h.Open()); err != nil {
+// ShakeHands completes the handshake of a peer that has dialed and that subscribes
+// to these prefixes. It reports whether there is a peering now. It reads nothing
+// beyond the handshake.
+func ShakeHands(conn io.ReadWriter, id bus.ID, prefixes ...string) bool {
+	h := wire.NewHandshake(wire.Dialer, id)
+	if _, err := conn.Write(h.Open()); err != nil {
 		return false
 	}
 	for {
 		head := make([]byte, 4)
-		if _, err := io.ReadFull(e, head); err != nil {
+		if _, err := io.ReadFull(conn, head); err != nil {
 			return false
 		}
 		body := make([]byte, int(head[2])<<8|int(head[3]))
-		if _, err := io.ReadFull(e, body); err != nil {
+		if _, err := io.ReadFull(conn, body); err != nil {
 			return false
 		}
 		step, err := h.Feed(body)
 		if err != nil {
 			return false
 		}
-		e.Write(step.Send)
+		conn.Write(step.Send)
 		if step.Claim {
-			e.Write(h.Accept(wire.NewFilter(prefix)))
+			conn.Write(h.Accept(wire.NewFilter(prefixes...)))
 		}
 		if step.Established {
 			return true

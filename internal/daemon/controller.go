@@ -194,7 +194,7 @@ type controllerShell struct {
 	parts      *group
 	dials      map[mgmt.InstanceName]context.CancelFunc
 	unreadable unreadable
-	answers    sharedAnswers
+	configs    sharedConfigs
 	clients    map[mgmt.PeerID]client
 	// conflict is the error that another controller has changed the store. The
 	// shell ends with it when farewell comes.
@@ -303,7 +303,7 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		if s := c.waiting[e.Client]; s != nil {
 			return c.waiting.answer(s, e.Msg), nil
 		}
-		c.endpoint.Reply(string(e.Client), c.cfg.Topic, c.answers.encode(e.Msg, c.endpoint.Share))
+		c.endpoint.Reply(string(e.Client), c.cfg.Topic, c.configs.encode(e.Msg, c.endpoint.Share))
 	case controller.Connect:
 		c.connect(ctx, e.Instance, e.Addr)
 	case controller.Disconnect:
@@ -360,7 +360,7 @@ func (c *controllerShell) clientUser(id mgmt.PeerID) string {
 }
 
 func (c *controllerShell) toAgent(peer mgmt.PeerID, instance mgmt.InstanceName, msg mgmt.Message) {
-	c.endpoint.PublishTo(string(peer), c.cfg.AgentTopics+"/"+string(instance), codec.Encode(msg))
+	c.endpoint.PublishTo(string(peer), c.cfg.AgentTopics+"/"+string(instance), c.configs.encode(msg, c.endpoint.Share))
 }
 
 // connect keeps a peering with an agent until disconnect.

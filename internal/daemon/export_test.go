@@ -26,11 +26,11 @@ func LogUnreadable(log *slog.Logger, messages []bus.Message, err error) {
 	}
 }
 
-// NewSharedAnswers returns an empty sharedAnswers.
-func NewSharedAnswers() *sharedAnswers { return new(sharedAnswers) }
+// NewSharedConfigs returns an empty sharedConfigs.
+func NewSharedConfigs() *sharedConfigs { return new(sharedConfigs) }
 
 // Encode is encode.
-func (s *sharedAnswers) Encode(msg mgmt.Message, share func(zval.Value)) zval.Value {
+func (s *sharedConfigs) Encode(msg mgmt.Message, share func(zval.Value)) zval.Value {
 	return s.encode(msg, share)
 }
 

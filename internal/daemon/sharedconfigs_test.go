@@ -24,7 +24,7 @@ func manyNodes(n int) mgmt.Configuration {
 }
 
 func TestAConfigurationIsEncodedOnceForAllWhoAsk(t *testing.T) {
-	answers := daemon.NewSharedAnswers()
+	answers := daemon.NewSharedConfigs()
 	shared := 0
 	ask := func(config mgmt.Configuration, id mgmt.ReqID) {
 		t.Helper()
@@ -62,5 +62,28 @@ func TestAConfigurationIsEncodedOnceForAllWhoAsk(t *testing.T) {
 	answer("first")
 	if n := testing.AllocsPerRun(10, func() { answer("another") }); n > 100 {
 		t.Errorf("another answer took %.0f allocations", n)
+	}
+}
+
+// A deployment sends the whole configuration to each agent, twice.
+func TestAConfigurationIsEncodedOnceForAllAgents(t *testing.T) {
+	configs, config, few := daemon.NewSharedConfigs(), manyNodes(1000), manyNodes(10)
+	encode := func(msg mgmt.Message) zval.Value {
+		return configs.Encode(msg, func(zval.Value) { t.Error("no client gets this") })
+	}
+	for _, msg := range []mgmt.Message{
+		mgmt.AgentPrepareRequest{ReqID: "a", Config: config, Preflight: 1, Whole: 2},
+		mgmt.AgentPrepareRequest{ReqID: "b", Config: config, Preflight: 3, Whole: 4},
+		mgmt.AgentDeployRequest{ReqID: "c", Config: config},
+		mgmt.AgentDeployRequest{ReqID: "d", Config: config, Force: true},
+		mgmt.AgentDeployRequest{ReqID: "e", Config: few},
+		mgmt.AgentGetNodesRequest{ReqID: "f"},
+	} {
+		if want := codec.Encode(msg); !bytes.Equal(native.Append(nil, encode(msg)), native.Append(nil, want)) {
+			t.Errorf("%+v is not encoded as it would be alone", msg)
+		}
+	}
+	if n := testing.AllocsPerRun(10, func() { encode(mgmt.AgentDeployRequest{ReqID: "g", Config: config}) }); n > 100 {
+		t.Errorf("another request took %.0f allocations", n)
 	}
 }
