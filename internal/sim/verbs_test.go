@@ -13,6 +13,7 @@ import (
 
 var stageVerbs = coretest.Verbs[*stage]{
 	"agents":     (*stage).beginAgents,
+	"another":    (*stage).anotherSaves,
 	"ask":        (*stage).clientAsks,
 	"crash":      (*stage).crash,
 	"cut":        (*stage).cutAgentOff,
@@ -100,6 +101,16 @@ func (s *stage) startAgain(args *coretest.Args) error {
 	s.mood.lost, s.mood.unseen = certain(args.Flag("without-state")), certain(args.Flag("unseeing"))
 	s.agentNamed(args).start()
 	s.mood.lost, s.mood.unseen = 0, 0
+	return nil
+}
+
+// "another saves": a second controller, which has the same store, stages a
+// configuration.
+func (s *stage) anotherSaves(args *coretest.Args) error {
+	if !args.Flag("saves") {
+		return fmt.Errorf("another controller can only save")
+	}
+	s.chaos.saveBehind()
 	return nil
 }
 
