@@ -154,19 +154,16 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	defer parts.stop()
 
 	a := &agentShell{
+		inbox:      inbox{stopNodes: cfg.StopNodes, happened: make(chan agent.Event), sockets: make(chan socketEvent)},
+		processes:  processes{nodes: map[launchID]*launched{}, live: live},
 		cfg:        cfg,
 		topic:      cfg.AgentTopics + "/" + string(cfg.Core.Name),
 		kept:       kept,
 		endpoint:   endpoint,
 		parts:      parts,
-		nodes:      map[launchID]*launched{},
-		live:       live,
 		sessions:   map[mgmt.PeerID]*socketSession{},
 		provers:    map[mgmt.PeerID]launchID{},
 		unreadable: unreadable{},
-		stopNodes:  cfg.StopNodes,
-		happened:   make(chan agent.Event),
-		sockets:    make(chan socketEvent),
 	}
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake

@@ -16,24 +16,42 @@ import (
 
 // agentShell belongs to the goroutine of its loop.
 type agentShell struct {
+	inbox
+	processes
 	cfg      AgentConfig
 	topic    string
 	kept     *keeper
 	endpoint *bus.Endpoint
 	parts    *group
 
-	nodes         map[launchID]*launched // their processes live, or are about to
-	live          *livePIDs              // the processes of nodes that live
 	sessions      map[mgmt.PeerID]*socketSession
 	provers       map[mgmt.PeerID]launchID // the launch with whose secret a peer proves its messages, if there is a secret
-	watch         *statusWatch             // nil: status files are not watched
 	lastPreflight *runningPreflight        // the latest; nil: there was none
 	unreadable    unreadable
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of which was warned last
+}
 
+// inbox is where events come from that do not come from the bus or from Processes.
+type inbox struct {
 	stopNodes <-chan struct{}  // as in AgentConfig; nil once it was closed
 	happened  chan agent.Event // events of tasks
 	sockets   chan socketEvent
+}
+
+// post hands an event of a task to the loop, until ctx is done. Any goroutine may
+// call it.
+func (in *inbox) post(ctx context.Context, ev agent.Event) {
+	select {
+	case in.happened <- ev:
+	case <-ctx.Done():
+	}
+}
+
+// processes are the processes of nodes that live, or are about to.
+type processes struct {
+	nodes map[launchID]*launched
+	live  *livePIDs    // the PIDs of those that have begun
+	watch *statusWatch // nil: status files are not watched
 }
 
 func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted agent.Adopted) error {
@@ -209,13 +227,5 @@ func (a *agentShell) toNodes(e agent.ToNodes) {
 		}
 		a.endpoint.Meet(string(to.Peer))
 		a.endpoint.PublishTo(string(to.Peer), a.cfg.NodeTopic, v)
-	}
-}
-
-// post hands an event of a task to the loop, until ctx is done.
-func (a *agentShell) post(ctx context.Context, ev agent.Event) {
-	select {
-	case a.happened <- ev:
-	case <-ctx.Done():
 	}
 }

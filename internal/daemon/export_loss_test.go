@@ -52,8 +52,8 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launche
 	}
 	logAdoption(log, found)
 	a := &agentShell{
-		cfg:  AgentConfig{Launch: launcher, Processes: host, Logger: log},
-		live: &livePIDs{}, nodes: map[launchID]*launched{},
+		cfg:       AgentConfig{Launch: launcher, Processes: host, Logger: log},
+		processes: processes{nodes: map[launchID]*launched{}, live: &livePIDs{}},
 	}
 	a.buryEnded(ctx, found.Ended, saved.Desired)
 	w.Desired, w.Facts = saved.Desired, map[mgmt.NodeName]launch.Facts{}

@@ -19,11 +19,10 @@ type Greeted struct{ shell *agentShell }
 func NewGreeted(ctx context.Context, callers Callers, launcher launch.Launcher) Greeted {
 	parts, _ := newGroup(ctx)
 	a := &agentShell{
-		cfg:      AgentConfig{Callers: callers, Launch: launcher, Logger: slog.New(slog.DiscardHandler)},
-		live:     &livePIDs{},
-		nodes:    map[launchID]*launched{},
-		parts:    parts,
-		happened: make(chan agent.Event),
+		inbox:     inbox{happened: make(chan agent.Event)},
+		processes: processes{nodes: map[launchID]*launched{}, live: &livePIDs{}},
+		cfg:       AgentConfig{Callers: callers, Launch: launcher, Logger: slog.New(slog.DiscardHandler)},
+		parts:     parts,
 	}
 	a.adopt(ctx, proc.Adoption{Unseen: []proc.Unseen{{Name: "unseen", Launch: 1}}}, mgmt.Configuration{})
 	id := launchID{"starting", 2}
