@@ -162,3 +162,10 @@ func (m *Machine) answer(peer mgmt.PeerID, r mgmt.Result) Effect {
 	r.Node = m.cfg.Name
 	return Publish{Peer: peer, Msg: mgmt.NodeDispatchResponse{ReqID: r.ReqID, Result: r}}
 }
+
+// Held says how many peerings and calls a machine remembers.
+type Held struct{ Agents, Calls int }
+
+// Held returns how much m remembers. Config bounds the calls, and the shell bounds
+// the agents.
+func (m *Machine) Held() Held { return Held{len(m.agents), len(m.calls)} }
