@@ -72,7 +72,8 @@ type ObservedInstance struct {
 	Nodes []ObservedNode
 }
 
-// ObservedNode is the last report about a node.
+// ObservedNode is the last report about a node. A report of a new state has no PID: the
+// PID is unset from then until the agent lists its nodes.
 type ObservedNode struct {
 	NodeStatus
 	// Since is when the controller first heard of this state. Zero means that the
