@@ -12,14 +12,18 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// The file has format 2. It has two buckets. The first describes the file:
+// The file has format 2. One bucket describes the file:
 //
 //	zeekfleet   format   -> "2"
 //	            revision -> checksum (4 bytes), revision (8 bytes)
 //
-// The second has the entries:
+// Another one has the entries:
 //
 //	entries     key      -> checksum (4 bytes), value
+//
+// The bucket "documents" is empty. A program that knows only format 1 demands it before
+// it looks at the format. Without the bucket it would say that the file is another
+// program's. The first files of format 2 do not have it.
 //
 // A checksum is the CRC-32C of the key, a zero byte, and what follows the
 // checksum. Numbers are big-endian.

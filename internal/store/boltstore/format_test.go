@@ -117,6 +117,30 @@ func TestEmptyFileOfFormat1IsConverted(t *testing.T) {
 	}
 }
 
+// The first versions of zeekfleet say that a file has another format only if it has
+// their bucket. Otherwise they say that it is another program's.
+func TestFormat2HasTheBucketOfFormat1(t *testing.T) {
+	for name, path := range map[string]string{
+		"new":       filepath.Join(t.TempDir(), "state.db"),
+		"converted": copyOf(t, filepath.Join(saved, "history/nodes/controller/state.db")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := open(t, path, boltstore.Config{}).Close(); err != nil {
+				t.Fatal(err)
+			}
+			database(t, path, func(tx *bbolt.Tx) error {
+				if format := tx.Bucket([]byte("zeekfleet")).Get([]byte("format")); string(format) != "2" {
+					t.Errorf("the format is %q, want 2", format)
+				}
+				if b := tx.Bucket([]byte("documents")); b == nil || b.Stats().KeyN > 0 {
+					t.Errorf("bucket documents is %v, want an empty one", b)
+				}
+				return nil
+			})
+		})
+	}
+}
+
 // Open does not change a file that it refuses.
 func TestRefusedFileIsNotChanged(t *testing.T) {
 	format1 := filepath.Join(saved, "history/nodes/controller/state.db")

@@ -200,8 +200,10 @@ func create(path string, entries []store.Change, rev store.Revision) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.CreateBucket(entriesBucket); err != nil {
-			return err
+		for _, name := range [][]byte{entriesBucket, documentsBucket} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
 		}
 		return errors.Join(about.Put(formatKey, []byte(strconv.Itoa(format))), apply(tx, entries), writeRevision(tx, rev))
 	})
