@@ -28,11 +28,11 @@ func (m *Machine) adopted(ev Adopted) {
 func (r *rollout) adopt(ev Adopted) {
 	for _, p := range ev.Processes {
 		r.launches = max(r.launches, p.Launch)
-		if _, dup := r.named[p.Node]; dup {
+		if _, dup := r.nodes.named[p.Node]; dup {
 			r.emit(Stop{Node: p.Node, Launch: p.Launch})
 			continue
 		}
-		r.named[p.Node] = &node{
+		r.nodes.named[p.Node] = &node{
 			plan:  planless(r.cfg.Name, p.Node),
 			state: mgmt.Unknown,
 			proc:  &process{launch: p.Launch, fingerprint: p.Fingerprint, pid: p.PID, since: p.Started, begun: true, state: mgmt.Unknown},
@@ -51,10 +51,10 @@ func planless(instance mgmt.InstanceName, name mgmt.NodeName) mgmt.Plan {
 func (r *rollout) cannotSee(unseen []Unseen) {
 	for _, u := range unseen {
 		r.launches = max(r.launches, u.Launch)
-		n := r.named[u.Node]
+		n := r.nodes.named[u.Node]
 		if n == nil {
 			n = &node{plan: planless(r.cfg.Name, u.Node), state: mgmt.Unknown}
-			r.named[u.Node] = n
+			r.nodes.named[u.Node] = n
 		}
 		n.unseen = u.Why
 		r.emit(Note{Level: Error, Text: "node is not started: it may run already", Node: u.Node, Err: u.Why})
@@ -69,7 +69,7 @@ func (r *rollout) freed(ev Freed) {
 	if !ev.Last {
 		return
 	}
-	n := r.named[ev.Node]
+	n := r.nodes.named[ev.Node]
 	if n == nil || n.unseen == "" {
 		r.emit(Note{Level: Debug, Text: "report about a process that is not known", Node: ev.Node})
 		return
@@ -83,6 +83,6 @@ func (r *rollout) freed(ev Freed) {
 		r.setState(n, mgmt.Pending)
 	default:
 		r.setState(n, mgmt.Stopped)
-		r.forget(n)
+		r.nodes.forget(n)
 	}
 }

@@ -9,7 +9,7 @@ import (
 // nodeCan keeps the dispatches that a node announced, as long as its peering
 // lasts. A node may announce only its own dispatches.
 func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
-	n := m.rollout.named[p.node]
+	n := m.rollout.nodes.named[p.node]
 	if n == nil || n.peer != p.id || msg.Node != p.node {
 		level := Warn
 		if n.stopping() && msg.Node == p.node {

@@ -49,7 +49,7 @@ func (b burials) gate(n *node, patience time.Duration) time.Time {
 // yet. All nodes that are to be started afresh wait for it, so that the loggers
 // start first.
 func (r *rollout) burialsHold() bool {
-	for _, n := range r.named {
+	for _, n := range r.nodes.named {
 		if r.now.Before(r.burials.gate(n, r.cfg.StopGate)) {
 			return true
 		}

@@ -120,12 +120,12 @@ func (m *Machine) refusal(r *request, p *peer) string {
 // restart starts nodes afresh, whatever their state. The answer goes out when each
 // node is up again or has failed (spec management-api 7.2, G-A13).
 func (m *Machine) restart(r *request, msg mgmt.AgentRestartRequest) {
-	if why := m.rollout.unaware(); why != "" {
+	if why := m.rollout.nodes.unaware(); why != "" {
 		m.requests.refuse(r, why)
 		return
 	}
 	m.requests.open(r, m.requests.patience(r, m.cfg.RestartTimeout))
-	for _, n := range m.rollout.targets(msg.Nodes) {
+	for _, n := range m.rollout.nodes.targets(msg.Nodes) {
 		if n.unseen != "" {
 			m.requests.settle(r, n.name(), r.Detail.failure(n.name(), n.unseen, mgmt.NodeOutputs{}))
 			continue
@@ -148,10 +148,10 @@ func (m *Machine) standby(r *request, _ mgmt.AgentStandbyRequest) {
 // controller on this host adds itself.
 func (m *Machine) getNodes(r *request, _ mgmt.AgentGetNodesRequest) {
 	list := mgmt.NodeStatuses{m.cfg.ownStatus()}
-	for _, n := range m.rollout.all() {
+	for _, n := range m.rollout.nodes.all() {
 		list = append(list, n.status())
 	}
-	m.requests.reply(r, mgmt.Result{Success: true, Data: list, Error: m.rollout.remarks(m.now)})
+	m.requests.reply(r, mgmt.Result{Success: true, Data: list, Error: m.rollout.nodes.remarks(m.now)})
 }
 
 func (c Config) ownStatus() mgmt.NodeStatus {
@@ -172,7 +172,7 @@ func (c Config) ownStatus() mgmt.NodeStatus {
 
 func (m *Machine) welcome(r *request, _ mgmt.AgentWelcomeRequest) {
 	m.requests.reply(r, mgmt.Result{Success: true})
-	if why := m.rollout.unaware(); why != "" {
+	if why := m.rollout.nodes.unaware(); why != "" {
 		m.emit(ToController{Peer: r.Asker, Msg: mgmt.NotifyLog{Instance: m.cfg.Name, Msg: why}})
 	}
 }

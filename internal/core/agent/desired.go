@@ -8,17 +8,17 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 func (r *rollout) setDesired(c mgmt.Configuration, force bool) {
 	plans := mgmt.PlansOf(c, r.cfg.Name)
 	for name := range plans.All() {
-		n, ok := r.named[name]
+		n, ok := r.nodes.named[name]
 		if !ok {
 			n = &node{state: mgmt.Stopped}
-			r.named[name] = n
+			r.nodes.named[name] = n
 		}
 		r.want(n, name, plans, force)
 	}
-	for _, n := range r.sorted(func(n *node) bool { return !plans.Has(n.name()) }) {
+	for _, n := range r.nodes.sorted(func(n *node) bool { return !plans.Has(n.name()) }) {
 		r.retire(n)
 	}
-	r.sortTiers()
+	r.nodes.sortTiers()
 }
 
 // want makes n run the plan of that name.
@@ -86,18 +86,18 @@ func (r *rollout) retire(n *node) {
 		r.failed(n, "the node was removed", mgmt.NodeOutputs{})
 	}
 	if n.proc == nil && n.unseen == "" {
-		delete(r.named, n.name())
+		delete(r.nodes.named, n.name())
 	}
 }
 
 // keepAll lets all processes run until a controller says what should run. An agent
 // that was never told what should run stops nothing.
 func (r *rollout) keepAll() {
-	for _, n := range r.named {
+	for _, n := range r.nodes.named {
 		n.kept = true
 	}
-	r.sortTiers()
-	if why := r.unaware(); why != "" {
+	r.nodes.sortTiers()
+	if why := r.nodes.unaware(); why != "" {
 		r.emit(Note{Level: Error, Text: "what should run is not known", Err: why})
 		r.tell(mgmt.NotifyLog{Instance: r.cfg.Name, Msg: why})
 	}
@@ -105,7 +105,7 @@ func (r *rollout) keepAll() {
 
 // stopAll has every process stopped, and none started any more.
 func (r *rollout) stopAll() {
-	for _, n := range r.all() {
+	for _, n := range r.nodes.all() {
 		n.wanted, n.fresh, n.kept = false, false, false
 		r.halt(n)
 		r.setState(n, mgmt.Stopped)

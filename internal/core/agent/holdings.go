@@ -19,7 +19,7 @@ type holdings struct {
 
 func (r *rollout) heldByEnding() holdings {
 	h := holdings{ports: map[mgmt.Port]bool{}, devices: map[string]bool{}}
-	for _, n := range r.named {
+	for _, n := range r.nodes.named {
 		if !n.stopping() || !r.blocks(n.proc) {
 			continue
 		}

@@ -120,7 +120,7 @@ func (m *Machine) proceed() {
 	}
 	m.rollout.reportLate()
 	m.rollout.advance()
-	if m.mode == stopping && m.rollout.allEnded() {
+	if m.mode == stopping && m.rollout.nodes.allEnded() {
 		m.mode = stopped
 		m.emit(StoppedAll{})
 	}
@@ -157,5 +157,5 @@ type Held struct{ Nodes, Peers, Requests, Burials int }
 // Held counts what m remembers. Config bounds the nodes and the requests. The shell
 // bounds the peers and the burials.
 func (m *Machine) Held() Held {
-	return Held{len(m.rollout.named), len(m.peers.known), m.requests.inFlight.Len(), len(m.rollout.burials)}
+	return Held{len(m.rollout.nodes.named), len(m.peers.known), m.requests.inFlight.Len(), len(m.rollout.burials)}
 }

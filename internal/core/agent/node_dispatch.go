@@ -26,7 +26,7 @@ func (m *Machine) dispatch(r *request, msg mgmt.AgentDispatchRequest) {
 	r.Detail.ask = mgmt.NodeDispatchRequest{ReqID: rs.legs.Open(m.rng, r), Action: msg.Action, Nodes: msg.Nodes}
 	r.Detail.unasked = map[mgmt.NodeName]bool{}
 	var ready []*node
-	for _, n := range m.rollout.targets(msg.Nodes) {
+	for _, n := range m.rollout.nodes.targets(msg.Nodes) {
 		switch {
 		case !n.lives():
 			rs.settle(r, n.name(), mgmt.Result{Error: "cluster node " + string(n.name()) + " not in running state"})
@@ -70,7 +70,7 @@ func (rs *requests) askLate(n *node) {
 // node.
 func (m *Machine) nodeAnswered(p *peer, msg mgmt.NodeDispatchResponse) {
 	r, ok := m.requests.legs.Find(msg.ReqID)
-	n := m.rollout.named[p.node]
+	n := m.rollout.nodes.named[p.node]
 	switch {
 	case !ok: // late
 	case n == nil || n.peer != p.id || msg.Result.Node != "" && msg.Result.Node != p.node:

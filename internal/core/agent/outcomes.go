@@ -75,13 +75,13 @@ func (m *Machine) gone(n *node) {
 // cannot stop. Another request may ask such a process to end once more. Then the
 // stand-by waits for it again.
 func (m *Machine) awaitGone(r *request) {
-	for _, n := range m.rollout.all() {
+	for _, n := range m.rollout.nodes.all() {
 		if n.proc != nil && n.obstacle() == "" {
 			r.Await(n.name())
 		}
 	}
 	if r.Settled() {
-		why := strings.Join(m.rollout.obstacles(), "; ")
+		why := strings.Join(m.rollout.nodes.obstacles(), "; ")
 		m.requests.closeWith(r, mgmt.Result{Success: why == "", Error: why})
 	}
 }
@@ -93,7 +93,7 @@ func (m *Machine) expire() {
 		if m.proposals.awaitsPreflight(r) {
 			why = "preflight took too long, nothing was changed"
 		}
-		m.requests.expire(r, m.rollout.sorted(func(n *node) bool { return r.Awaits(n.name()) }), why)
+		m.requests.expire(r, m.rollout.nodes.sorted(func(n *node) bool { return r.Awaits(n.name()) }), why)
 	}
 }
 
@@ -101,7 +101,7 @@ func (m *Machine) expire() {
 // and no process of any other node is left. The answer names the other nodes only
 // if their processes outlast the deadline.
 func (m *Machine) awaitUp(r *request) {
-	for _, n := range m.rollout.all() {
+	for _, n := range m.rollout.nodes.all() {
 		switch {
 		case n.up():
 			m.requests.settle(r, n.name(), mgmt.Result{Success: true})

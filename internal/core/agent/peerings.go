@@ -37,7 +37,7 @@ func (m *Machine) peerLost(ev PeerLost) {
 		return
 	}
 	m.proposals.peerLost(p.id)
-	n := m.rollout.named[p.node]
+	n := m.rollout.nodes.named[p.node]
 	if n == nil || n.peer != p.id {
 		return
 	}
@@ -84,7 +84,7 @@ func (m *Machine) nodeHello(p *peer, name mgmt.NodeName, proof Proof) {
 
 // claim connects a peer that said hello with the process of its node.
 func (m *Machine) claim(p *peer) {
-	n := m.rollout.named[p.node]
+	n := m.rollout.nodes.named[p.node]
 	if why := m.peers.whyNot(p, n); why != "" {
 		level := Warn
 		if n.stopping() {

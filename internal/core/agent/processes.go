@@ -10,7 +10,7 @@ import (
 // find returns the node whose present process is this launch. A report about another
 // launch is late, and is ignored.
 func (r *rollout) find(name mgmt.NodeName, launch uint64) (*node, bool) {
-	n, ok := r.named[name]
+	n, ok := r.nodes.named[name]
 	if !ok || n.proc == nil || n.proc.launch != launch {
 		r.emit(Note{Level: Debug, Text: "report about a process that is not known", Node: name})
 		return nil, false
@@ -104,7 +104,7 @@ func (r *rollout) vanished(n *node) {
 	n.proc, n.peer = nil, ""
 	r.became(n, gone)
 	if !n.wanted && n.unseen == "" {
-		r.forget(n)
+		r.nodes.forget(n)
 	}
 }
 
@@ -167,7 +167,7 @@ func (r *rollout) stopFailed(ev StopFailed) {
 
 // reportLate reports the nodes that take longer to come up than StartDeadline.
 func (r *rollout) reportLate() {
-	for _, tier := range r.tiers {
+	for _, tier := range r.nodes.tiers {
 		for _, n := range tier {
 			p := n.proc
 			if p == nil || p.halt != nil || p.state != mgmt.Pending || p.late.IsZero() || r.now.Before(p.late) {

@@ -17,7 +17,7 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 // delay is over and it is buried.
 type rollout struct {
 	*turn
-	nodes
+	nodes    nodes
 	burials  burials
 	launches uint64    // the highest number of a launch so far
 	outcomes []outcome // that the requests were not told yet
@@ -51,7 +51,7 @@ func (r *rollout) advanceStops() (held bool) {
 	blocked := false
 	for t := range tierCount {
 		wait := blocked
-		for _, n := range r.tiers[tierCount-1-t] {
+		for _, n := range r.nodes.tiers[tierCount-1-t] {
 			if !n.stopping() {
 				continue
 			}
@@ -71,8 +71,8 @@ func (r *rollout) blocks(p *process) bool { return p.blocks(r.now, r.cfg.StopGat
 
 func (r *rollout) advanceStarts(held bool) {
 	leaving := r.heldByEnding()
-	starting := len(r.sorted(func(n *node) bool { return n.proc != nil && n.proc.starts(r.now) }))
-	for _, tier := range r.tiers {
+	starting := len(r.nodes.sorted(func(n *node) bool { return n.proc != nil && n.proc.starts(r.now) }))
+	for _, tier := range r.nodes.tiers {
 		for _, n := range tier {
 			switch {
 			case !n.wanted || n.proc != nil || n.unseen != "" || r.burials.of(n):
@@ -123,7 +123,7 @@ func (r *rollout) halt(n *node) {
 
 // wakeUp adds the times at which the rollout has something to decide.
 func (r *rollout) wakeUp(w *wake) {
-	for _, n := range r.named {
+	for _, n := range r.nodes.named {
 		switch p := n.proc; {
 		case p == nil:
 			if n.wanted && !n.fresh && n.unseen == "" && !r.burials.of(n) {

@@ -10,28 +10,33 @@ import (
 
 // addListings adds the requests that only read.
 func (table decisions) addListings() {
-	decide(table, func(m *Machine, r *request, msg mgmt.GetConfigurationRequest) { m.getConfiguration(r, msg.Deployed) })
-	decide(table, func(m *Machine, r *request, _ mgmt.GetHistoryRequest) { m.getHistory(r) })
-	decide(table, func(m *Machine, r *request, _ mgmt.GetInstancesRequest) { m.getInstances(r) })
-	decide(table, func(m *Machine, r *request, _ mgmt.GetNodesRequest) { m.lists.getNodes(r) })
+	decide(table, func(m *Machine, r *request, msg mgmt.GetConfigurationRequest) {
+		m.listings.getConfiguration(r, msg.Deployed)
+	})
+	decide(table, func(m *Machine, r *request, _ mgmt.GetHistoryRequest) { m.listings.getHistory(r) })
+	decide(table, func(m *Machine, r *request, _ mgmt.GetInstancesRequest) { m.listings.getInstances(r) })
+	decide(table, func(m *Machine, r *request, _ mgmt.GetNodesRequest) { m.nodeLists.getNodes(r) })
 }
 
+// listings answers with what the controller knows.
+type listings struct{ parts }
+
 // getConfiguration answers with the staged or the deployed configuration.
-func (p parts) getConfiguration(r *request, deployed bool) {
-	entry, kind := p.memory.state.Staged, "staged"
+func (l listings) getConfiguration(r *request, deployed bool) {
+	entry, kind := l.memory.state.Staged, "staged"
 	if deployed {
-		entry, kind = p.memory.state.Deployed, "deployed"
+		entry, kind = l.memory.state.Deployed, "deployed"
 	}
 	if entry == nil {
-		p.requests.refuse(r, fmt.Sprintf("no %s configuration available", kind))
+		l.requests.refuse(r, fmt.Sprintf("no %s configuration available", kind))
 		return
 	}
-	p.requests.reply(r, mgmt.Result{Success: true, Data: entry.Config})
+	l.requests.reply(r, mgmt.Result{Success: true, Data: entry.Config})
 }
 
 // getHistory lists the deployed configuration and its predecessors, newest first.
-func (p parts) getHistory(r *request) {
-	state := p.memory.state
+func (l listings) getHistory(r *request) {
+	state := l.memory.state
 	past := slices.Clone(state.History)
 	if state.Deployed != nil {
 		past = append(past, state.Deployed.past())
@@ -46,21 +51,21 @@ func (p parts) getHistory(r *request) {
 	if err != nil {
 		panic(fmt.Sprintf("controller: marshal history: %v", err)) // it holds plain data only
 	}
-	p.requests.reply(r, mgmt.Result{Success: true, Data: mgmt.Text(text)})
+	l.requests.reply(r, mgmt.Result{Success: true, Data: mgmt.Text(text)})
 }
 
 // getInstances lists the connected agents with the addresses at which the
 // controller sees them (spec management-api 6.12).
-func (p parts) getInstances(r *request) {
+func (l listings) getInstances(r *request) {
 	list := mgmt.Instances{}
-	for _, a := range p.roster.sorted() {
+	for _, a := range l.roster.sorted() {
 		list = append(list, a.instance())
 	}
-	p.requests.reply(r, mgmt.Result{Success: true, Data: list})
+	l.requests.reply(r, mgmt.Result{Success: true, Data: list})
 }
 
 // nodeLists asks agents for the states of their nodes.
-type nodeLists struct{ parts }
+type nodeLists struct{ asking }
 
 // getNodes asks every connected agent, whether its instance is part of the cluster
 // or not. For an instance that cannot answer, the result is a failure with its
@@ -146,24 +151,4 @@ func (n nodeLists) withSelf(a *agent, statuses mgmt.NodeStatuses) mgmt.NodeStatu
 		self.Port = new(n.cfg.ShownPort)
 	}
 	return append(slices.Clip(statuses), self)
-}
-
-// ask begins a leg. r waits for its outcome.
-func (p parts) ask(r *request, a *agent, by asker) *leg {
-	l := p.legs.begin(a, by)
-	l.request = r
-	r.Await(a.name)
-	if r.Detail.legs == nil {
-		r.Detail.legs = map[mgmt.InstanceName]*leg{}
-	}
-	r.Detail.legs[a.name] = l
-	return l
-}
-
-// settle adds the outcome of a leg to its request, and answers the request if
-// this was the last outcome.
-func (p parts) settle(l *leg, results ...mgmt.Result) {
-	delete(l.request.Detail.legs, l.agent.name)
-	l.request.Settle(l.agent.name, results...)
-	p.requests.replyIfSettled(l.request)
 }

@@ -18,7 +18,8 @@ type Machine struct {
 	staging     *staging
 	deployments *deployments
 	greetings   *greetings
-	lists       nodeLists
+	listings    listings
+	nodeLists   nodeLists
 	questions   nodeQuestions
 	watching    *watching
 	decisions   decisions
@@ -43,8 +44,9 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	m := &Machine{
 		parts:     p,
 		staging:   &staging{parts: p, by: map[mgmt.PeerID]uint64{}},
-		lists:     nodeLists{p},
-		questions: nodeQuestions{p},
+		listings:  listings{p},
+		nodeLists: nodeLists{asking{p}},
+		questions: nodeQuestions{asking{p}},
 		watching:  &watching{parts: p, again: map[mgmt.InstanceName]time.Time{}},
 		decisions: newDecisions(),
 	}

@@ -16,7 +16,7 @@ func (table decisions) addQuestions() {
 
 // nodeQuestions asks nodes for something through their agents. The answer has
 // exactly one result for each node.
-type nodeQuestions struct{ parts }
+type nodeQuestions struct{ asking }
 
 // getIDValue asks nodes for an identifier's value (spec management-api 6.14;
 // 7.3, G-C12).
