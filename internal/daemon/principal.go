@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/user"
 	"strconv"
+	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -18,8 +19,17 @@ type client struct {
 // principal returns the user for whom a client asks. Every client that may
 // connect may do everything.
 func principal(from bus.Peer) mgmt.Principal {
-	return mgmt.Principal{Name: principalName(from), Role: mgmt.Admin}
+	name := principalName(from)
+	if len(name) > maxPrincipalName {
+		name = strings.ToValidUTF8(name[:maxPrincipalName], "") + "…"
+	}
+	return mgmt.Principal{Name: name, Role: mgmt.Admin}
 }
+
+// maxPrincipalName bounds the name of a user, in bytes: a certificate can have a
+// name of many kilobytes, and each deployed configuration keeps the name. Longer names
+// are cut.
+const maxPrincipalName = 255
 
 // principalName identifies the user of a client for people. The name is the same
 // when the client connects anew.
