@@ -14,9 +14,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// MaxClusterFile bounds a cluster configuration file, in bytes. About forty
-// thousand nodes fit into it.
-const MaxClusterFile = 4 << 20
+// MaxClusterFile bounds a cluster configuration file, in bytes. Twenty thousand nodes
+// fit into it, each with 1,600 bytes of settings.
+const MaxClusterFile = 32 << 20
 
 // instancesSection is the section that lists the instances. Every other section
 // is a node.

@@ -306,7 +306,7 @@ func TestParseClusterLimits(t *testing.T) {
 		t.Errorf("a file of the largest size: %v", err)
 	}
 	_, err := cli.ParseCluster("c.ini", make([]byte, cli.MaxClusterFile+1), cli.ClusterOptions{})
-	if want := "c.ini: more than 4194304 bytes"; err == nil || err.Error() != want {
+	if want := "c.ini: more than 33554432 bytes"; err == nil || err.Error() != want {
 		t.Errorf("a larger file: got %v, want %s", err, want)
 	}
 	// Eight levels of ten references each would be a billion characters.

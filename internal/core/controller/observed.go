@@ -75,7 +75,8 @@ var hasEnded = map[mgmt.State]bool{mgmt.Stopped: true, mgmt.Crashed: true, mgmt.
 
 // list replaces the reports of an instance by the agent's list of all its nodes. It
 // leaves out a node that has ended and is no part of t, the deployed configuration:
-// the agent is about to forget that node.
+// the agent is about to forget that node. It also leaves out names that no node can
+// have, which may be of any length.
 func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *target) {
 	s := o.sights[name]
 	before := s.nodes
@@ -86,7 +87,8 @@ func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *t
 	}
 	s.nodes, s.heard, s.shown = make(map[mgmt.NodeName]mgmt.ObservedNode, len(statuses)), o.now, nil
 	for _, status := range statuses {
-		if hasEnded[status.State] && !t.runs(name, status.Node) {
+		ended := hasEnded[status.State] && !t.runs(name, status.Node)
+		if ended || mgmt.CheckName(string(status.Node)) != nil {
 			continue
 		}
 		since := o.now
@@ -110,6 +112,8 @@ func (o *observed) change(instance mgmt.InstanceName, msg mgmt.NotifyChange, wan
 		if known {
 			o.nodes--
 		}
+		return
+	case !known && mgmt.CheckName(string(name)) != nil:
 		return
 	case !known && (o.nodes >= o.cfg.Limits.Observed || len(s.nodes) >= o.cfg.Limits.Nodes):
 		return

@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -229,6 +230,18 @@ var observations = map[string]struct {
 		want: []string{
 			"a READY since 0s heard 0s", "  worker-1 RUNNING since 0s with a PID", "  worker-2 RUNNING since 0s with a PID",
 			"b READY since 0s heard 0s", "  worker-3 UNKNOWN since never",
+		},
+	},
+	"nodes with names that no node can have are not kept": {
+		happen: func(o *observing) {
+			o.join("a", true)
+			long := mgmt.NodeName(strings.Repeat("x", mgmt.MaxNameLen+1))
+			o.answer("a", running("worker-1", 1), running(long, 2))
+			o.change("a", long+"y", mgmt.Pending, mgmt.Running)
+		},
+		want: []string{
+			"a READY since 0s heard 0s", "  worker-1 RUNNING since 0s with a PID", "  worker-2 UNKNOWN since never",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
 		},
 	},
 	"and no more of one agent": {
