@@ -20,11 +20,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// AgentConfig has what an agent runs with.
+// AgentConfig has the parts and the settings of an agent.
 type AgentConfig struct {
 	Core agent.Config
-	// Store keeps the configuration that the agent is to run. The caller closes
-	// it afterwards.
+	// Store keeps the configuration that the agent must run. The caller closes it
+	// after RunAgent.
 	Store store.Store
 	// Bus configures the endpoint. Its Screen is made from Callers.
 	Bus bus.Config
@@ -34,9 +34,9 @@ type AgentConfig struct {
 	// not launched. If the agent has launched a process for such a node, the
 	// program takes its place.
 	ForeignNodes []mgmt.NodeName
-	// ControllerNames are names of controllers. The certificate of a controller
-	// must have one of them. Empty means that every name will do, but only for
-	// the controller that the agent dials, if it dials one.
+	// ControllerNames are names of controllers. The certificate of a controller must
+	// have one of them. If the list is empty, the agent accepts any name, but only of
+	// the controller that the agent dials.
 	ControllerNames []string
 	// Broker is where nodes connect. A controller that dials connects there as
 	// well. The agent closes it at the end.
@@ -56,14 +56,14 @@ type AgentConfig struct {
 	// StopNodes, when it is closed, ends the agent together with its nodes.
 	// Without it the nodes outlive the agent.
 	StopNodes <-chan struct{}
-	// DrainTimeout bounds the archiving at the end. Nodes that were stopped
-	// because of StopNodes have rotated their logs then. Logs that are left wait
+	// DrainTimeout bounds the archiving at the end. Nodes that were stopped because of
+	// StopNodes have rotated their logs then. Logs that are not archived in time wait
 	// for the next run. Zero means 5 s.
 	DrainTimeout time.Duration
 	// Crashes, if not nil, gets a record of each process that ended by itself.
 	Crashes *crash.Store
-	// Archive, if not nil, archives the logs that nodes rotate, and the logs
-	// that they leave behind. The caller closes it afterwards.
+	// Archive, if not nil, archives the logs that nodes rotate and the logs that
+	// ended nodes have left. The caller closes it after RunAgent.
 	Archive *archive.Archiver
 	// ScratchDir is the directory in which preflights write files. They remove
 	// them again. The directory exists. Empty means the system's directory for
@@ -71,7 +71,7 @@ type AgentConfig struct {
 	ScratchDir string
 	// Checked, if not nil, knows which checks of scripts have passed.
 	Checked *preflight.Memory
-	// PreflightAhead has the usual scripts of nodes checked when the agent starts.
+	// PreflightAhead makes the agent check the usual scripts of nodes when it starts.
 	// The first deployment then finds them Checked.
 	PreflightAhead bool
 	// OnChange, if not nil, is called with each change of a node's state. It
@@ -82,7 +82,7 @@ type AgentConfig struct {
 	AgentTopics, NodeTopic string
 	// SaveTimeout bounds a save. Zero means 5 s.
 	SaveTimeout time.Duration
-	// Logger receives what happens. Nil discards it.
+	// Logger gets the log records. Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -96,8 +96,8 @@ type Processes interface {
 	Start(spec proc.Spec) error
 	Stop(name string, launch uint64, grace time.Duration) error
 	Events() <-chan proc.Event
-	// Forget says that the end of a launch has been dealt with. Until then,
-	// Adopt finds that end in the next life of the agent.
+	// Forget says that the agent has completed its work on the end of a launch. Until
+	// then, Adopt reports that end to the next life of the agent.
 	Forget(name string, launch uint64)
 	// Run does the work until ctx is done.
 	Run(ctx context.Context) error

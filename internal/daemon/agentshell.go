@@ -136,7 +136,7 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 	return a.fromNode(agent.FromNode{Peer: peer, Msg: msg})
 }
 
-// socketEvent keeps account of the connections with nodes that serve the agent.
+// socketEvent records the connections with nodes that serve the agent.
 func (a *agentShell) socketEvent(happened socketEvent) agent.Event {
 	switch ev := happened.event.(type) {
 	case agent.PeerAdded:

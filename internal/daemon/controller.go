@@ -23,7 +23,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
-// ControllerConfig has what a controller runs with.
+// ControllerConfig has the parts and the settings of a controller.
 type ControllerConfig struct {
 	Core controller.Config
 	// Store keeps the configurations. The caller closes it afterwards.
@@ -33,20 +33,20 @@ type ControllerConfig struct {
 	// Callers are the users of this host who may connect. An agent that the
 	// controller dials must run as one of them.
 	Callers Callers
-	// AgentNames has, for a name in certificates, the instances as which agents
-	// with such a certificate may introduce themselves. They may always
-	// introduce themselves as the instance of that name. AnyInstance stands for
+	// AgentNames maps names in certificates to instances. An agent whose certificate
+	// has the name may introduce itself as one of these instances. It may always
+	// introduce itself as the instance with the name itself. AnyInstance stands for
 	// all instances.
 	AgentNames map[string][]string
-	// Broker and WebSocket are where peers and clients connect. Nil means that
-	// nobody can connect. The controller closes them at the end.
+	// Broker accepts peers, and WebSocket accepts clients. Nil means that none can
+	// connect. The controller closes both at the end.
 	Broker, WebSocket net.Listener
-	// BrokerAccepts and WebSocketServer say how they connect.
+	// BrokerAccepts and WebSocketServer say how peers and clients may connect.
 	BrokerAccepts   bus.ListenConfig
 	WebSocketServer bus.WebSocketConfig
-	// AgentDial says how agents are dialed.
+	// AgentDial says how the controller dials agents.
 	AgentDial bus.DialConfig
-	// Topic is the topic on which clients are served. Empty means
+	// Topic is the topic on which the controller serves clients. Empty means
 	// mgmt.ControllerTopic.
 	Topic string
 	// AgentTopics is the prefix of the agents' topics. Empty means
@@ -54,7 +54,7 @@ type ControllerConfig struct {
 	AgentTopics string
 	// SaveTimeout bounds a save. Zero means 5 s.
 	SaveTimeout time.Duration
-	// Logger receives what happens. Nil discards it.
+	// Logger gets the log records. Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -196,8 +196,8 @@ type controllerShell struct {
 	unreadable unreadable
 	configs    sharedConfigs
 	clients    map[mgmt.PeerID]client
-	// conflict is the error that another controller has changed the store. The
-	// shell ends with it when farewell comes.
+	// conflict is the error that another controller has changed the store. The shell
+	// ends with this error when farewell comes.
 	conflict error
 	farewell <-chan time.Time
 }
@@ -249,8 +249,8 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 	return nil, false
 }
 
-// peerAdded says as which instances a peer may introduce itself. A peer that is a
-// trusted user of this host needs no certificate.
+// peerAdded tells the core as which instances a peer may introduce itself. A peer
+// that is a trusted user of this host needs no certificate.
 func (c *controllerShell) peerAdded(p bus.Peer) controller.PeerAdded {
 	ev := controller.PeerAdded{
 		Peer: mgmt.PeerID(p.ID), Addr: p.Addr, Dialed: p.Dialed, Fleet: announces(c.endpoint, p, fleetPrepares),
@@ -316,8 +316,8 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	return nil, nil
 }
 
-// lastAnswers is how long a controller that does not lead any more still tells
-// its clients so.
+// lastAnswers is how long a controller that no longer leads goes on answering its
+// clients that it no longer leads.
 const lastAnswers = time.Second
 
 // save makes changes in the store.

@@ -21,8 +21,8 @@ const (
 	hungDelay   = 5 * time.Second
 )
 
-// exited lets go of a process that has ended. The core gets Exited at once, and
-// Buried when what the process left is safe.
+// exited forgets a process that has ended. The core gets Exited at once. It gets
+// Buried when the logs and the crash record of the process are safe.
 func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
 	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
 	if len(ev.Left) > 0 {
@@ -46,8 +46,8 @@ func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
 	}
 }
 
-// freed lets go of a process that could not be seen. The core gets Freed at once,
-// and Buried when what the process left is safe.
+// freed does the same for a process that the agent could not see. The core gets
+// Freed at once, and Buried later.
 func (a *agentShell) freed(ctx context.Context, ev proc.Freed) agent.Event {
 	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
 	p := a.nodes[id] // nil: nobody knows which launch it was
@@ -78,10 +78,10 @@ func exitReason(ev proc.Exited) string {
 	return ev.Status.String()
 }
 
-// bury keeps what is to be kept of a process that has ended: the logs that the
-// process had open, and, if nobody asked it to end, a crash record. It goes on
-// when ctx is done, because the agent waits for it at its end. If a disk does not
-// answer, bury gives up, so that the node starts again and the agent can end.
+// bury saves two things of a process that has ended: the logs that the process had
+// open, and a crash record if nobody asked the process to end. It goes on when ctx
+// is done, because an agent that ends waits for it. If a disk does not answer, bury
+// gives up, so that the node starts again and the agent can end.
 func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitTimeout)
 	defer cancel()

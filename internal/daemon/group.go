@@ -23,7 +23,7 @@ func newGroup(ctx context.Context) (*group, context.Context) {
 	return &group{cancel: cancel}, ctx
 }
 
-// run starts a part that is to run until ctx is done. Errors name the part.
+// run starts a part that runs until ctx is done. Errors name the part.
 func (g *group) run(ctx context.Context, name string, part func(context.Context) error) {
 	g.parts.Go(func() {
 		err := part(ctx)

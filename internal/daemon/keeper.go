@@ -14,9 +14,9 @@ import (
 
 // keeper keeps the entries of one core in a store. It belongs to one goroutine.
 //
-// The keeper is to be the only one that saves there. It goes on only with what it
-// has saved itself: a revision that somebody else has made is never taken for the
-// keeper's own, so that the keeper cannot overwrite it.
+// The keeper must be the only one that saves in this store. It goes on only from
+// revisions that it has saved itself. It never takes another program's revision for
+// its own, so it cannot overwrite one.
 type keeper struct {
 	store   store.Store
 	place   string // names the store, for messages
@@ -25,12 +25,13 @@ type keeper struct {
 	revision store.Revision
 	stored   digests // at that revision
 
-	// doubt is a save that may have taken place although it failed; nil: there is
-	// none.
+	// doubt is a save that has failed and may have taken place all the same. It is nil
+	// if there is none.
 	doubt *doubt
-	// undo takes back what was saved although the core was told that it was not.
+	// undo takes back a save that took place although the core was told that it
+	// failed.
 	undo []store.Change
-	// conflict says that somebody else has saved; nil: nobody has.
+	// conflict is the error that another program has saved. It is nil if none has.
 	conflict error
 }
 
@@ -39,10 +40,10 @@ type doubt struct {
 	undo    []store.Change // takes them back
 }
 
-// digests are those of the values that are stored, by key.
+// digests are the digests of the stored values, by key.
 type digests map[string][sha256.Size]byte
 
-// after returns the digests of what is stored when the changes were made.
+// after returns the digests of the stored values after the changes.
 func (d digests) after(changes []store.Change) digests {
 	next := maps.Clone(d)
 	for _, c := range changes {
@@ -63,8 +64,7 @@ func digestsOf(entries []store.Entry) digests {
 	return d
 }
 
-// openKeeper returns the keeper and what is stored. A save may take so long as
-// timeout says.
+// openKeeper returns the keeper and the stored entries. timeout bounds each save.
 func openKeeper(ctx context.Context, s store.Store, timeout time.Duration) (*keeper, []store.Entry, error) {
 	entries, rev, err := s.Load(ctx, "")
 	if err != nil {
@@ -77,15 +77,15 @@ func openKeeper(ctx context.Context, s store.Store, timeout time.Duration) (*kee
 	return k, entries, nil
 }
 
-// unreadable says of err that what is stored cannot be read.
+// unreadable returns an error that says that the stored entries cannot be read
+// because of err.
 func (k *keeper) unreadable(err error) error {
 	return fmt.Errorf("load %s, revision %d: %w", k.place, k.revision, err)
 }
 
-// save makes the changes. After an error the core goes on as if they had not been
-// asked for; the error is for the client whose request it was. An error that is
-// store.ErrConflict says that somebody else has saved: it is the outcome of every
-// further save.
+// save makes the changes. After an error the core goes on as if it had not asked
+// for them; the client whose request it was gets the error. store.ErrConflict says
+// that another program has saved. Every further save then returns it, too.
 func (k *keeper) save(ctx context.Context, changes []store.Change) error {
 	ctx = context.WithoutCancel(ctx)
 	err := k.conflict
@@ -163,7 +163,7 @@ func (k *keeper) undoOf(ctx context.Context, changes []store.Change) ([]store.Ch
 }
 
 // settleDoubt finds out whether the save in doubt took place. The core was told
-// that it did not.
+// that it failed.
 func (k *keeper) settleDoubt(ctx context.Context) error {
 	if k.doubt == nil {
 		return nil
@@ -176,8 +176,8 @@ func (k *keeper) settleDoubt(ctx context.Context) error {
 	return err
 }
 
-// settle ends the doubt, and reports whether the save took place: it did if what is
-// stored is exactly what it was to make of what was stored before.
+// settle ends the doubt, and reports whether the save took place. It did if the
+// store holds exactly the values that the save was to leave there.
 func (k *keeper) settle(ctx context.Context) (took bool, err error) {
 	entries, rev, err := k.load(ctx, "")
 	if err != nil {

@@ -71,9 +71,9 @@ func screenNodes(screen bus.Screen, live *livePIDs) bus.Screen {
 	}
 }
 
-// barred returns why a peer may not make requests of the agent. It is empty if
-// the peer may. A peer of which nothing is known has passed the screen, because
-// the settings let in everyone.
+// barred returns the reason why a peer may not make requests of the agent. It
+// returns the empty string if the peer may. A peer about which nothing is known has
+// passed the screen, because the settings admit everybody.
 func (c AgentConfig) barred(p bus.Peer) string {
 	switch {
 	case p.Caller.Local && p.Caller.Trusted:
@@ -172,7 +172,7 @@ func describe(p bus.Peer) string {
 	return p.Addr.String()
 }
 
-// identified deals with the hellos that waited for the PID of a process.
+// identified handles the hellos that waited for the PID of a process.
 func (a *agentShell) identified(ctx context.Context, p *launched) {
 	for _, h := range p.early {
 		if ev := a.nodeHello(h.peer, h.msg); ev != nil {

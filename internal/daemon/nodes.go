@@ -84,8 +84,8 @@ func (a *agentShell) warnOfCluster(cluster map[mgmt.NodeName]mgmt.ClusterEndpoin
 	}
 }
 
-// stop asks a node to end. If the process has ended already, its Exited is on the
-// way. If the process may not be signalled, the core's next event says so.
+// stop asks a node to end. If the process has ended already, its Exited follows. If
+// the agent may not signal the process, the core's next event says so.
 func (a *agentShell) stop(e agent.Stop) *agent.Event {
 	role := mgmt.ClusterNone
 	if p := a.nodes[launchID{e.Node, e.Launch}]; p != nil {
@@ -181,7 +181,7 @@ func (a *agentShell) watchStatus(p *launched) {
 }
 
 // connect keeps a connection with a process that serves its agent. The connection
-// ends when the process is released.
+// ends when release forgets the process.
 func (a *agentShell) connect(ctx context.Context, p *launched) {
 	if p.facts.WebSocketPort == 0 || p.hangUp != nil {
 		return
@@ -209,8 +209,8 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 }
 
 // survivors finds the processes of earlier lives of the agent, and changes nothing.
-// A launch that a newer zeekfleet has recorded is an error: this one does not know
-// all that matters of it.
+// If a newer zeekfleet has recorded a launch, survivors returns an error, because
+// this version does not understand everything in the record.
 func (c AgentConfig) survivors(ctx context.Context) (proc.Adoption, error) {
 	found, err := c.Processes.Adopt(ctx)
 	if err != nil {
@@ -235,9 +235,9 @@ func (c AgentConfig) survivors(ctx context.Context) (proc.Adoption, error) {
 	return found, nil
 }
 
-// adopt takes over the processes of an earlier life of the agent. Processes that
-// cannot be seen are remembered: their logs and crash records are kept when they
-// end.
+// adopt takes over the processes of an earlier life of the agent. It remembers
+// processes that cannot be seen, so that their logs and crash records are saved
+// when they end.
 func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgmt.Configuration) agent.Adopted {
 	ev := agent.Adopted{}
 	plans := mgmt.PlansOf(desired, a.cfg.Core.Name)

@@ -15,9 +15,9 @@ var noErrors = map[string]bool{
 	"node changed":              true,
 }
 
-// logNote writes a core's note to the log, and leaves out what does not apply.
-// Behind the peer it writes what else is known of the peer: aboutPeer alternates
-// between key and value.
+// logNote writes a core's note to the log, without its empty fields. After the peer
+// it writes aboutPeer, in which keys and values alternate: what else is known of
+// the peer.
 func logNote(ctx context.Context, log *slog.Logger, n note.Note, aboutPeer ...string) {
 	level := slog.Level(n.Level)
 	if !log.Enabled(ctx, level) {

@@ -35,8 +35,8 @@ func (a *agentShell) preflight(ctx context.Context, e agent.Preflight) {
 }
 
 // preflightAhead checks the scripts that nodes usually load, at a low priority. The
-// first deployment need not wait for that check then. A preflight ends it. What
-// it finds is only logged: it may not matter to any deployment.
+// first deployment then need not wait for that check. A preflight of a deployment
+// ends it. Its findings are only logged, because they may concern no deployment.
 func (a *agentShell) preflightAhead(ctx context.Context) {
 	nodes := a.cfg.preflight()
 	if !a.cfg.PreflightAhead || !nodes.CanRunAhead() {

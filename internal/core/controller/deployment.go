@@ -27,7 +27,7 @@ type deployment struct {
 	amends bool
 	phase  phase
 	times  times
-	asked  map[*agent]bool // whether they could run the configuration
+	asked  map[*agent]bool // the agents that were asked whether they could run the configuration
 	idle   idleness
 	open   []*leg
 	// leaving has the agents of instances that the deployment takes out of the
@@ -38,19 +38,19 @@ type deployment struct {
 
 // order says what the client of a deployment wants.
 type order struct {
-	request *request // to be answered; nil if its client is gone
+	request *request // the request to answer; nil if its client is gone
 	who     string
 	staged  *Entry
-	partial bool // instances that are not there are left out
+	partial bool // deploys without the instances that are not connected
 	tells   bool // the client understands DeployProgress
 }
 
 // times are the times at which a deployment goes on by itself.
 type times struct {
-	telling   time.Time // when the client is told whom this phase waits for; zero: it was told
+	telling   time.Time // when to tell the client for whom this phase waits; zero if it was told
 	grace     time.Time // ends gathering
 	preflight time.Time // ends preparing
-	deadline  time.Time // ends all of it
+	deadline  time.Time // ends the deployment
 }
 
 // outcome is the outcome of a deployment so far.

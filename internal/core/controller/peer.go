@@ -81,7 +81,7 @@ type agent struct {
 	greeting *greeting // the one in flight; nil if there is none
 	overdue  *greeting // the greeting before, of the same kind, if it was not answered
 	refusal  string    // the agent's answer to its welcome, if it refused
-	has      *target   // the configuration that it last said, in this connection, that it runs
+	has      *target   // the configuration that the agent last said it runs, over this connection
 	// attempts counts the failures in a row. The next attempt waits for retryAt.
 	attempts int
 	retryAt  time.Time
@@ -92,8 +92,8 @@ type standing int
 
 const (
 	newcomer  standing = iota
-	ready              // it was welcomed
-	dismissed          // it stands by, and runs nothing of ours
+	ready              // it has accepted a welcome
+	dismissed          // it has accepted a standby, and runs no node of ours
 )
 
 func (a *agent) compatible() bool { return a.peer.version == mgmt.APIVersion }

@@ -43,7 +43,7 @@ type Entry struct {
 	// Who is the name of the principal who staged or deployed it.
 	Who string
 
-	size int // of the value that has the entry; zero before it was written or read
+	size int // the length of the entry's stored value; zero before it was written or read
 }
 
 // Leaving is an instance that a deployment left out while the controller dials it.

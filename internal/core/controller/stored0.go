@@ -39,7 +39,7 @@ const unknownWho = "unknown"
 // converted has the parts of a State of form 0 that the store does not have in form
 // 1.
 type converted struct {
-	deployed []*Entry // the predecessors of what is deployed, oldest first, and what is deployed
+	deployed []*Entry // the predecessors of the deployed configuration, oldest first, and then that configuration
 }
 
 func (f *entryForm0) entry() *Entry {
