@@ -56,7 +56,7 @@ func (s *sharedConfigs) find(config mgmt.Configuration) *sharedConfig {
 	return nil
 }
 
-// is reports whether config is the very same configuration, which nobody changes.
+// is reports whether config has the same memory as the one in s. Nobody changes a configuration.
 // It does not compare the content.
 func (s sharedConfig) is(config mgmt.Configuration) bool {
 	return s.config.ID == config.ID && len(s.config.Nodes) == len(config.Nodes) && &s.config.Nodes[0] == &config.Nodes[0] &&
