@@ -13,8 +13,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// Defaults returns the values of settings that nobody has set. It takes each
-// value from the package whose field it is.
+// Defaults returns the default values of settings. Each value comes from the package
+// that uses it.
 func Defaults() settings.Defaults {
 	common := settings.Common{ConnectRetry: bus.DefaultRetry, PeerSilence: bus.DefaultMaxSilence}
 	core := controller.Config{}.WithDefaults()

@@ -8,9 +8,8 @@ import (
 	"os"
 )
 
-// sharedAuthority reports whether two PEM files have a certificate in common. A
-// file that cannot be read has none here: the function that loads it returns the
-// error.
+// sharedAuthority reports whether two PEM files have a certificate in common. A file
+// that cannot be read counts as empty: the function that loads it returns the error.
 func sharedAuthority(one, other string) bool {
 	mine := certificates(one)
 	for der := range certificates(other) {
@@ -37,9 +36,9 @@ func certificates(file string) map[string]bool {
 	return found
 }
 
-// refuseSharedKey returns an error if the file with the nodes' key has the
-// agent's own key: with that key a node could pass for the agent. A file that
-// does not exist is an error elsewhere.
+// refuseSharedKey returns an error if the file with the nodes' key has the agent's own
+// key: with that key a node could act as the agent. It does not report a missing file:
+// the function that loads the file does.
 func refuseSharedKey(nodes, agent string) error {
 	if nodes == "" || agent == "" {
 		return nil

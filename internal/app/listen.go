@@ -11,9 +11,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 )
 
-// Listen binds a TCP listener to addr ("host:port"). If the port is taken, the
-// error names option, the setting that chooses another port, and the program that
-// has the port, if that can be seen.
+// Listen binds a TCP listener to addr ("host:port"). option names the setting that
+// chooses another port. If the port is in use, the error names option, and the program
+// that uses the port if that program can be seen.
 func Listen(ctx context.Context, addr, option string) (net.Listener, error) {
 	network := "tcp"
 	if ap, err := netip.ParseAddrPort(addr); err == nil && ap.Addr().Is4() {

@@ -15,7 +15,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
-// TestNodesNeverGetTheAgentsCertificate looks at what nodes are started with.
+// TestNodesNeverGetTheAgentsCertificate searches the arguments, the environment and
+// the files of nodes.
 func TestNodesNeverGetTheAgentsCertificate(t *testing.T) {
 	zeek := launchtest.InstallZeek(t)
 	for _, kind := range []settings.NodeKind{settings.NodeEmbedded, settings.NodeZeek} {
@@ -74,7 +75,8 @@ func TestAgentsOwnKeyIsRefusedForNodes(t *testing.T) {
 	}
 }
 
-// TestLauncherWarnsOfAClusterThatProvesNothing is where these warnings come from.
+// TestLauncherWarnsOfAClusterThatProvesNothing checks the launcher's warnings. The
+// agent logs them.
 func TestLauncherWarnsOfAClusterThatProvesNothing(t *testing.T) {
 	zeek := launchtest.InstallZeek(t)
 	for _, tls := range []settings.TLS{{}, {Cert: "/n/node.pem", Key: "/n/node.key", CA: "/n/ca.pem"}} {

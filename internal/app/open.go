@@ -22,7 +22,7 @@ import (
 // them.
 type PortFlags struct{ Broker, WebSocket string }
 
-// Controller is a controller that has its file and its ports, and can run.
+// Controller is a controller whose file and ports are open. It is ready to run.
 type Controller struct {
 	daemon.ControllerConfig
 	store *boltstore.Store
@@ -107,7 +107,7 @@ func OpenController(
 	warnExposed(log, set.Common, set.Broker, "controller.listen_address")
 	warnExposed(log, set.Common, set.WebSocket, "controller.websocket_address")
 	if set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA) {
-		log.Warn("an authority of clients is one of agents as well: with the certificate of any agent one may do everything; make another for clients",
+		log.Warn("the same authority signs certificates of clients and of agents: with the certificate of any agent, a client may do everything; make another authority for clients",
 			"agents", set.TLS.CA, "clients", set.WebSocketTLS.CA)
 	}
 	return c, nil
@@ -142,8 +142,8 @@ func Reachable(listening string) string {
 	return netip.AddrPortFrom(loopback, ap.Port()).String()
 }
 
-// MemoryTarget is the memory in bytes that either daemon tries to stay below. It
-// is meant for debug.SetMemoryLimit: beyond it garbage is collected more eagerly.
+// MemoryTarget is the memory, in bytes, below which each daemon tries to stay. It is
+// for debug.SetMemoryLimit: above it, Go collects garbage more often.
 const MemoryTarget = 256 << 20
 
 func busConfig(set settings.Common) (bus.Config, error) {
@@ -156,14 +156,13 @@ func busConfig(set settings.Common) (bus.Config, error) {
 	return cfg, err
 }
 
-// zeekVersion is the version that WebSocket clients are told. It names the Zeek
-// whose protocols this program speaks, and says that this program is not that
-// Zeek.
+// zeekVersion is the version that the controller sends to WebSocket clients. It names
+// the version of Zeek whose protocols this program speaks, and this program.
 const zeekVersion = "8.2.2-zeekfleet"
 
-// websocketConfig returns how clients are served: with the certificate for
-// clients, if there is one. Otherwise clients may speak plain text. They may also
-// speak TLS, with the daemon's certificate or without a certificate.
+// websocketConfig returns the configuration of the port for clients. If there is a
+// certificate for clients, they must use TLS. Otherwise they may use plain text, or TLS
+// with the daemon's certificate. If the daemon has none, TLS is anonymous.
 func websocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
 	cfg := bus.WebSocketConfig{Version: zeekVersion, HostNames: hostNames(set.HostNames)}
 	authorities := ""
@@ -230,7 +229,7 @@ func tcpPort(ln net.Listener) mgmt.Port {
 
 func warnExposed(log *slog.Logger, set settings.Common, l settings.Listen, key string) {
 	if set.Insecure && !l.Off && !l.Addr.IsLoopback() {
-		log.Warn("listening for everyone: whoever reaches this port controls the cluster", "setting", key, "addr", l.AddrPort().String())
+		log.Warn("this port accepts everyone: every program that can reach it controls the cluster", "setting", key, "addr", l.AddrPort().String())
 	}
 }
 

@@ -24,11 +24,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// Agent is an agent that has its file, its port and the records of its
-// processes, and can run.
+// Agent is an agent whose file, port and records of processes are open. It is ready to
+// run.
 type Agent struct {
 	daemon.AgentConfig
-	// Nodes describes the nodes in a few words, for a person.
+	// Nodes describes the kind of the nodes in a few words, for people.
 	Nodes string
 	store *boltstore.Store
 }
@@ -109,7 +109,7 @@ func OpenAgent(
 	a.Logger = log
 	warnExposed(log, set.Common, set.Broker, "agent.listen_address")
 	if set.TLS.Cert != "" && set.Controller == "" && len(set.ControllerNames) == 0 {
-		log.Warn("no controller can give orders: the agent waits for one and knows no name of its certificate", "setting", "agent.controller_names")
+		log.Warn("no controller can use this agent: the agent waits for a controller, and no setting names the controller's certificate", "setting", "agent.controller_names")
 	}
 	warnOfUnit(ctx, log)
 	return a, nil
@@ -157,9 +157,9 @@ func coreConfig(set settings.Agent) agent.Config {
 	}
 }
 
-// The number of nodes that start at the same time keeps every processor busy. It
-// is small enough that the first of many nodes come up soon: the others connect
-// to them.
+// These constants give the number of nodes that start at the same time. It is large
+// enough to keep every processor busy. It is small enough that the first of many nodes
+// run soon: the other nodes connect to them.
 const minStarting, startingPerCPU = 8, 4
 
 func preflightMode(set settings.Preflight) agent.PreflightMode {
@@ -179,7 +179,7 @@ func perRole(p settings.PerRole) map[mgmt.ClusterRole]time.Duration {
 	}
 }
 
-// recordDir is where the records of an agent's processes are.
+// recordDir returns the directory with the records of an agent's processes.
 func recordDir(set settings.Agent) string { return filepath.Join(set.Directory, "processes") }
 
 // LivingNodes returns the living processes of an agent's nodes, as the agent's
@@ -205,7 +205,7 @@ func nodesText(install *zeek.Install) string {
 	return fmt.Sprintf("Zeek %v, %s", install.Version, install.Path)
 }
 
-// findZeek returns the Zeek that is to be launched. Nil means embedded nodes.
+// findZeek returns the Zeek that the agent launches. Nil means embedded nodes.
 func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.Install, error) {
 	if set.Kind == settings.NodeEmbedded {
 		return nil, nil
@@ -228,9 +228,9 @@ func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.I
 	return &install, nil
 }
 
-// openLauncher returns what launches the nodes of an agent, and the Zeek that
-// they run. Nil means embedded nodes. The nodes find the agent at listening, a
-// host:port.
+// openLauncher returns the launcher of an agent's nodes, and the Zeek that they run.
+// For embedded nodes the Zeek is nil. listening is the host:port on which the agent
+// listens for nodes.
 func openLauncher(ctx context.Context, set settings.Agent, log *slog.Logger, listening string) (launch.Launcher, *zeek.Install, error) {
 	install, err := findZeek(ctx, set.Zeek, log)
 	if err != nil {
@@ -285,7 +285,7 @@ func openArchive(set settings.Agent, log *slog.Logger) (*archive.Archiver, error
 	return archiver, err
 }
 
-// scriptChoice returns what package zeek calls the chosen script.
+// scriptChoice returns the chosen node script as package zeek names it.
 func scriptChoice(set string) zeek.NodeScript {
 	if set == "upstream" {
 		return zeek.UpstreamNodeScript
@@ -293,7 +293,8 @@ func scriptChoice(set string) zeek.NodeScript {
 	return zeek.OurNodeScript
 }
 
-// unlessAuto returns the choice. It is empty if the version of Zeek decides.
+// unlessAuto returns the choice. For "auto" it returns the empty string: then the
+// version of Zeek decides.
 func unlessAuto(choice string) string {
 	if choice == settings.Auto {
 		return ""

@@ -56,8 +56,8 @@ func openZeek(set settings.Agent, install zeek.Install, listening string) (launc
 	}), nil
 }
 
-// clusterSecret has what is derived from the secret that the hosts of a cluster
-// share. It is zero without such a secret.
+// clusterSecret has the keys that are derived from the secret of a cluster. All hosts
+// of a cluster share the secret. Without a secret, a clusterSecret is zero.
 type clusterSecret struct {
 	hashSeed string
 	curve    *zeek.CurveKeys
@@ -69,8 +69,8 @@ const (
 	maxSecret = 4 << 10
 )
 
-// readSecret reads the file with the cluster's secret. Blanks at both ends do not
-// count: an editor's newline makes no difference between hosts.
+// readSecret reads the file with the cluster's secret. It ignores blanks at both ends,
+// because some editors add a newline.
 func readSecret(path string) (clusterSecret, error) {
 	if path == "" {
 		return clusterSecret{}, nil

@@ -15,15 +15,14 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
-// Preflight looks for what would keep the nodes that c has on this host's
-// instance from running, as the instance's agent does before a deployment. It
-// uses the settings of the agent and of the controller, and needs neither of them
-// running. It does not disturb an agent that runs: a port that a node of that
-// agent occupies counts as free. Ports that c leaves open are assigned as a
-// controller would assign them that knows nothing but c.
+// Preflight runs the preflight of the nodes that c has on this host's instance, as the
+// instance's agent does before a deployment. It uses the settings of the agent and of
+// the controller; neither of them need run. It does not disturb a running agent: a
+// port of that agent's nodes counts as free. It assigns the missing ports of c as a
+// controller without agents would.
 //
-// If a controller would refuse c, the findings say why, and nothing else is
-// looked at. The error says why nothing could be looked at.
+// If a controller would refuse c, the findings say why, and Preflight checks nothing
+// else. An error says why there was no preflight.
 func Preflight(
 	ctx context.Context, set settings.Agent, by settings.Controller, c mgmt.Configuration, log *slog.Logger,
 ) ([]mgmt.Finding, error) {
@@ -107,7 +106,7 @@ func refusals(mistakes []string) []mgmt.Finding {
 	return findings
 }
 
-// portRules are those rules of a controller that concern ports.
+// portRules returns the rules of a controller that concern ports.
 func portRules(by settings.Controller) mgmt.Rules {
 	return mgmt.Rules{
 		AssignBroker:  by.BrokerPorts.Enabled,
@@ -117,8 +116,8 @@ func portRules(by settings.Controller) mgmt.Rules {
 	}
 }
 
-// wouldListen is where nodes would find the agent. If the agent takes any port, a
-// port is made up: nobody connects during a check.
+// wouldListen returns the host:port on which the agent would listen for nodes. If the
+// settings leave the port open, it is port 1: no node connects during a preflight.
 func wouldListen(set settings.Agent) string {
 	at := netip.AddrPortFrom(set.Broker.Addr, cmp.Or(set.Broker.Port, 1))
 	return Reachable(at.String())

@@ -19,10 +19,9 @@ const systemctlTimeout = 2 * time.Second
 // maxSystemctl bounds what is kept of the output of systemctl, in bytes.
 const maxSystemctl = 4 << 10
 
-// warnOfUnit warns if this process is the main process of a systemd service and
-// systemd kills all processes of the service when it stops. Nodes would then end
-// with their agent, and with them the captures. Killing all processes is
-// systemd's default.
+// warnOfUnit warns if this process is the main process of a systemd service, and
+// systemd kills all processes of the service when the service stops. That is systemd's
+// default. It would kill the nodes whenever the agent stops, and end their captures.
 func warnOfUnit(ctx context.Context, log *slog.Logger) {
 	if os.Getenv("INVOCATION_ID") == "" { // set by systemd
 		return
@@ -43,7 +42,7 @@ func serviceOf(cgroups string) string {
 	for line := range strings.Lines(cgroups) {
 		_, rest, _ := strings.Cut(line, ":")
 		controllers, dir, _ := strings.Cut(strings.TrimSpace(rest), ":")
-		systemd := controllers == "" || controllers == "name=systemd" // the unified hierarchy, or that of systemd's own
+		systemd := controllers == "" || controllers == "name=systemd" // the unified hierarchy, or systemd's own hierarchy
 		if unit := path.Base(dir); systemd && strings.HasSuffix(unit, ".service") && !strings.HasPrefix(dir, "/user.slice/") {
 			return unit
 		}
@@ -62,7 +61,7 @@ func warnIfItKills(ctx context.Context, log *slog.Logger, unit string, pid int) 
 	}
 	lines := strings.Fields(out.String())
 	if !slices.Contains(lines, "MainPID="+strconv.Itoa(pid)) {
-		return // somebody else's unit
+		return // this process is not the main process of the unit
 	}
 	for _, line := range lines {
 		if mode, ok := strings.CutPrefix(line, "KillMode="); ok && mode != "process" && mode != "none" {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// localUsers returns the numbers of users. Each word is a name or a number.
+// localUsers returns the user IDs of users. Each word is a name or a user ID.
 func localUsers(words []string) ([]uint32, error) {
 	var uids []uint32
 	for _, word := range words {
@@ -27,7 +27,7 @@ func localUsers(words []string) ([]uint32, error) {
 	return uids, nil
 }
 
-// hostNames returns the names by which clients may call this host.
+// hostNames returns the names of this host that clients may use.
 func hostNames(more []string) []string {
 	names := slices.Clone(more)
 	if own, err := os.Hostname(); err == nil && own != "" {

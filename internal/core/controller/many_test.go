@@ -12,9 +12,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Every plan has the layout of the whole cluster. Whoever looked at each plan of
-// so many nodes would be at it for minutes.
-func TestGreatestConfigurationIsWeighedInNoTime(t *testing.T) {
+// Every plan has the layout of the whole cluster. A comparison of all these plans, one
+// after the other, would take minutes.
+func TestDeploymentOfTheGreatestConfigurationIsDecidedFast(t *testing.T) {
 	config := mgmt.Configuration{ID: "many"}
 	for i := range mgmt.DefaultMaxNodes {
 		host := mgmt.InstanceName(fmt.Sprintf("sensor-%d", i/10))

@@ -11,8 +11,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// TestGetNodesListsTheController has agents a, b, … at addresses in this order,
-// and looks at what is shown of a.
+// TestGetNodesListsTheController has agents a, b, … with the addresses in this order.
+// It compares what get-nodes shows of a.
 func TestGetNodesListsTheController(t *testing.T) {
 	site := mgmt.ControllerSite{
 		Name: "controller", Hosts: []netip.Addr{netip.MustParseAddr("10.0.0.9")}, Broker: mgmt.TCPPort(2150),
