@@ -54,7 +54,7 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 		}
 	}
 	for _, known := range clientSettings() {
-		if err := r.apply(known, &s); err != nil {
+		if err := r.give(known, &s); err != nil {
 			return Settings{}, nil, err
 		}
 	}
@@ -225,8 +225,8 @@ func (r *settingsResolver) checkUse(g givenSetting) error {
 	return r.file.entryError(g.entry, "no such setting: %s%s", quote(g.section+"."+g.entry.key), meantSetting(g.section, g.entry.key))
 }
 
-// apply gives s the value of one setting.
-func (r *settingsResolver) apply(known clientSetting, s *Settings) error {
+// give gives s the value of one setting.
+func (r *settingsResolver) give(known clientSetting, s *Settings) error {
 	section := r.file.byName[known.section]
 	if section == nil {
 		section = newSection(known.section, 0)

@@ -58,11 +58,11 @@ func (p *process) watch(files ...*os.File) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.blocking = append(p.blocking, files...)
-	p.applyDeadline()
+	p.setDeadlines()
 }
 
-// applyDeadline sets the deadline of the files in p.blocking. The caller holds mu.
-func (p *process) applyDeadline() {
+// setDeadlines sets the deadline of all files in p.blocking. The caller holds mu.
+func (p *process) setDeadlines() {
 	at := p.deadline
 	if p.state == detached {
 		at = time.Unix(1, 0)
@@ -95,7 +95,7 @@ func (p *process) expire() error {
 		return errDetached
 	}
 	p.deadline = time.Time{}
-	p.applyDeadline()
+	p.setDeadlines()
 	p.mu.Unlock()
 
 	if p.hasExited() {
@@ -160,7 +160,7 @@ func (p *process) endBy(at time.Time) error {
 	p.stopping = true
 	if p.deadline.IsZero() || at.Before(p.deadline) {
 		p.deadline = at
-		p.applyDeadline()
+		p.setDeadlines()
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func (p *process) detach() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.state = detached
-	p.applyDeadline()
+	p.setDeadlines()
 }
 
 // signal sends sig to the process but not to its children. It returns nil if the

@@ -55,7 +55,7 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	return m
 }
 
-// Step applies ev and returns the effects that the shell must execute now, in
+// Step handles ev and returns the effects that the shell must execute now, in
 // order. The very next event after a Save must be Saved or Deposed. Step panics if
 // it is another event, or if Saved or Deposed comes without a Save.
 func (m *Machine) Step(now time.Time, ev Event) []Effect {
@@ -68,7 +68,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 		return m.out
 	}
 	m.redial()
-	m.apply(ev)
+	m.handle(ev)
 	m.advance()
 	return m.out
 }
@@ -81,7 +81,7 @@ func answersSave(ev Event) bool {
 	return false
 }
 
-func (m *Machine) apply(ev Event) {
+func (m *Machine) handle(ev Event) {
 	switch ev := ev.(type) {
 	case PeerAdded:
 		m.peerAdded(ev)

@@ -55,7 +55,7 @@ func New(cfg Config) *Machine {
 	return &Machine{cfg: cfg, calls: make(map[uint64]call)}
 }
 
-// Step applies ev and returns the effects that must be done now, in order.
+// Step handles ev and returns the effects that must be done now, in order.
 func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	switch ev := ev.(type) {
 	case PeerAdded:
