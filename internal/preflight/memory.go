@@ -21,8 +21,8 @@ import (
 )
 
 // Memory remembers which checks of scripts have passed, in this run of the program
-// and in earlier ones. It identifies a check by a fingerprint of everything that the
-// check reads. The fingerprint contains the size, the inode and the times of each
+// and in earlier ones. It identifies a check by a digest of everything that the
+// check reads. The digest contains the size, the inode and the times of each
 // file, not its content. Memory does not remember checks that failed. A nil Memory
 // remembers nothing.
 type Memory struct {
@@ -30,7 +30,7 @@ type Memory struct {
 	log  *slog.Logger
 
 	mu   sync.Mutex
-	keys []string // fingerprints; the one that was used last is at the end
+	keys []string // digests; the one that was used last is at the end
 }
 
 const (
@@ -77,7 +77,7 @@ func OpenMemory(path string, log *slog.Logger) *Memory {
 	return m
 }
 
-// key returns the fingerprint of a check, or "" if the check cannot be remembered.
+// key returns the digest of a check, or "" if the check cannot be remembered.
 func (m *Memory) key(c Check, seen *stats) string {
 	if m == nil || c.Group == "" {
 		return ""
@@ -90,7 +90,7 @@ func (m *Memory) key(c Check, seen *stats) string {
 	return hex.EncodeToString(both[:16])
 }
 
-// passed tells whether the check with this fingerprint has passed.
+// passed tells whether the check with this digest has passed.
 func (m *Memory) passed(key string) bool {
 	if m == nil || key == "" {
 		return false
@@ -104,7 +104,7 @@ func (m *Memory) passed(key string) bool {
 	return i >= 0
 }
 
-// pass remembers that the check with this fingerprint has passed.
+// pass remembers that the check with this digest has passed.
 func (m *Memory) pass(key string) {
 	if m == nil || key == "" {
 		return
@@ -128,18 +128,18 @@ func (m *Memory) Save() {
 	}
 }
 
-// maxStats bounds the files in one fingerprint. A check that may read more files is not
+// maxStats bounds the files in one digest. A check that may read more files is not
 // remembered.
 const maxStats = 50_000
 
-// stats computes the fingerprints of files for one preflight, each only once.
+// stats computes the digests of files for one preflight, each only once.
 type stats struct {
 	sums map[string]string // by the paths; "" if there are more than maxStats files
 }
 
 func newStats() *stats { return &stats{map[string]string{}} }
 
-// of returns the fingerprint of the files at these paths and below. It returns false
+// of returns the digest of the files at these paths and below. It returns false
 // if there are more than maxStats.
 func (s *stats) of(paths []string) (sum string, ok bool) {
 	all := strings.Join(paths, "\x00")
@@ -174,7 +174,7 @@ func (w *walk) visit(path string) {
 	w.hash.Write([]byte(path + "\x00"))
 	info, err := os.Stat(path)
 	if err != nil {
-		return // the fingerprint of a missing file is its path
+		return // the digest of a missing file is its path
 	}
 	st := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() {

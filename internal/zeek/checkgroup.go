@@ -12,8 +12,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// CheckGroup returns a fingerprint of everything that decides whether the node's
-// scripts load. Nodes with the same fingerprint form a group, and the check of one
+// CheckGroup returns a digest of everything that decides whether the node's
+// scripts load. Nodes with the same digest form a group, and the check of one
 // node holds for the whole group. The nodes of a group may differ in name,
 // interface, processors, ports and addresses, and in the other nodes of their
 // clusters. CheckGroup returns "" for a node that loads scripts from its own

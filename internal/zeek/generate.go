@@ -34,7 +34,7 @@ type File struct {
 // deployments have equal files.
 type Generated struct {
 	Files []File
-	// Hash is a fingerprint of Files. It can be the name of a directory.
+	// Hash is a hash of Files. It can be the name of a directory.
 	Hash string
 	// Dirs are directories that must exist before the node starts.
 	Dirs []string
@@ -65,11 +65,11 @@ func (d Deployment) Generate() (Generated, error) {
 	if d.nodeScript() == OurNodeScript {
 		g.Files = append(g.Files, NodeScriptFiles(d.agentProtocol())...)
 	}
-	g.Hash = fingerprint(g.Files)
+	g.Hash = hashOf(g.Files)
 	return g, nil
 }
 
-func fingerprint(files []File) string {
+func hashOf(files []File) string {
 	sum := sha256.New()
 	for _, f := range files {
 		fmt.Fprintf(sum, "%s %o %d\n%s", f.Name, f.Mode, len(f.Content), f.Content)

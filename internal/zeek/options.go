@@ -109,7 +109,7 @@ func (c *cluster) logSuffix() string {
 
 // suffixFor returns a suffix for the file names in the queue. It is name itself if
 // name cannot be taken for another part of the file name. Otherwise it is name with
-// "-" for each problematic character, followed by a fingerprint.
+// "-" for each problematic character, followed by a hash.
 func suffixFor(name string) string {
 	plain := strings.Map(func(r rune) rune {
 		if r == '.' || r == '-' || isAlnum(r) {
