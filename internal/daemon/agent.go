@@ -30,9 +30,9 @@ type AgentConfig struct {
 	Bus bus.Config
 	// Callers are the users of this host who may be controllers and nodes.
 	Callers Callers
-	// ForeignNodes are nodes as which programs may say hello that the agent has
-	// not launched. If the agent has launched a process for such a node, the
-	// program takes its place.
+	// ForeignNodes are names of nodes. A program that the agent has not launched may
+	// say hello with one of these names. If the agent has launched a process for that
+	// node, the program takes its place.
 	ForeignNodes []mgmt.NodeName
 	// ControllerNames are names of controllers. The certificate of a controller must
 	// have one of them. If the list is empty, the agent accepts any name, but only of
@@ -185,7 +185,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	a.runHelpers(ctx)
 	err = a.loop(ctx, sub, agent.New(cfg.Core, saved, newRand()), a.adopt(ctx, adopted, saved.Desired))
 	if errors.Is(err, errStopped) {
-		parts.stop() // the archiver is one of them, and the burials are others
+		parts.stop() // also ends the archiver, and waits for the burials
 		cfg.drain(ctx)
 		return nil
 	}

@@ -28,7 +28,7 @@ type agentShell struct {
 	provers       map[mgmt.PeerID]launchID // the launch with whose secret a peer proves its messages, if there is a secret
 	lastPreflight *runningPreflight        // the latest; nil: there was none
 	unreadable    unreadable
-	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of which was warned last
+	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
 }
 
 // inbox is where events come from that do not come from the bus or from Processes.

@@ -76,9 +76,9 @@ func TestOnlyKnownUsersOfThisHostAreTrusted(t *testing.T) {
 	}
 }
 
-// anotherUser returns how to connect as a user who is neither root nor the one
-// who runs this test, and what a daemon is to be told for that. Who is not root
-// cannot be another user: the daemon is lied to about one then.
+// anotherUser returns a function that connects as a user who is neither root nor the
+// user of this test, and the Callers of a daemon for it. Only root can become another
+// user. If this test does not run as root, the Callers name another user falsely.
 func anotherUser(t *testing.T, addr string) (dial func(context.Context) (net.Conn, error), callers daemon.Callers) {
 	t.Helper()
 	conn, err := sockownertest.DialAs(t.Context(), sockownertest.Nobody, addr)

@@ -115,9 +115,8 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	cfg.WebSocketServer.Admit = clientsOnly(cfg.Topic)
 	cfg.WebSocketServer.Announce = mgmt.StagedDeploy
-	// Requests are for the controller. Other clients overhear them, as with
-	// Zeek. However many clients there are, no client is dropped because of
-	// that.
+	// Requests are for the controller. Other clients get them as well, as with Zeek. A
+	// client that does not read them is not dropped for that.
 	cfg.Bus.LocalTopics = append(cfg.Bus.LocalTopics, cfg.Topic)
 	endpoint, err := bus.New(cfg.Bus)
 	if err != nil {

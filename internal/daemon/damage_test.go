@@ -271,8 +271,8 @@ func (s *site) wake() (woken daemon.Woken, deployed controller.State, said strin
 }
 
 // TestNoNodeIsStoppedByTenThousandDamages damages the files of an agent and of a
-// controller, one at a time, with nodes that live. Whatever is not as it was is
-// said, with the name of the file or, where the file is gone, of the node.
+// controller, one at a time, while nodes live. Every damage is reported, with the name
+// of the file. If the file is gone, the report names the node.
 func TestNoNodeIsStoppedByTenThousandDamages(t *testing.T) {
 	s := newSite(t)
 	want, wantDeployed, said := s.wake()

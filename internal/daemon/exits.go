@@ -13,9 +13,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// exitTimeout bounds the burial of one process. hungDelay is how much longer a
-// burial may take that does not end then, because its disk does not answer: a system
-// call cannot be interrupted.
+// exitTimeout bounds the burial of one process. A burial whose disk does not answer
+// may go on after that, because a system call cannot be interrupted. The agent waits
+// hungDelay longer and then gives up.
 const (
 	exitTimeout = 10 * time.Second
 	hungDelay   = 5 * time.Second
@@ -50,7 +50,7 @@ func (a *agentShell) exited(ctx context.Context, ev proc.Exited) agent.Event {
 // Freed at once, and Buried later.
 func (a *agentShell) freed(ctx context.Context, ev proc.Freed) agent.Event {
 	id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
-	p := a.nodes[id] // nil: nobody knows which launch it was
+	p := a.nodes[id] // nil: the launch is not known
 	if p != nil {
 		a.release(p)
 	}
@@ -63,7 +63,8 @@ func (a *agentShell) freed(ctx context.Context, ev proc.Freed) agent.Event {
 	return agent.Freed{Node: id.node, Launch: id.number, Last: ev.Last}
 }
 
-// beginBurial runs bury beside the loop, and tells the core when it is done.
+// beginBurial runs bury in a goroutine of its own. The core gets Buried when bury has
+// ended.
 func (a *agentShell) beginBurial(ctx context.Context, id launchID, bury func()) {
 	a.parts.task(func() {
 		bury()
@@ -95,7 +96,7 @@ func (c AgentConfig) bury(ctx context.Context, p *launched, ev proc.Exited) {
 // the function has not ended when the delay after that is over.
 func endsInTime(ctx context.Context, delay time.Duration, do func()) bool {
 	ended := make(chan struct{})
-	go func() { // nobody awaits it if it hangs
+	go func() { // if it hangs, nothing waits for it
 		defer close(ended)
 		do()
 	}()

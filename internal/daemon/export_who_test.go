@@ -11,8 +11,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
-// Greeted is the part of an agent to which nodes say hello. It has launched
-// "starting", of which there is no process yet, and found that "unseen" may run.
+// Greeted is the part of an agent to which nodes say hello. It has launched "starting",
+// whose process does not exist yet. It has found that "unseen" may run.
 type Greeted struct{ shell *agentShell }
 
 // NewGreeted returns an agent with these callers.

@@ -49,7 +49,7 @@ func TestHellosBeforeThereIsAProcessWaitOncePerPeerThatIsThere(t *testing.T) {
 	}
 }
 
-// Of a process that cannot be seen nobody will ever tell the number.
+// The PID of a process that cannot be seen never becomes known.
 func TestHelloOfANodeThatCannotBeSeenDoesNotWait(t *testing.T) {
 	g := daemon.NewGreeted(t.Context(), holding(4711), servingNodes{})
 	told, ok := g.Hello(greeter("one"), "unseen").(agent.FromNode)

@@ -37,7 +37,7 @@ type keeper struct {
 
 type doubt struct {
 	changes []store.Change
-	undo    []store.Change // takes them back
+	undo    []store.Change // reverses them
 }
 
 // digests are the digests of the stored values, by key.
@@ -142,7 +142,7 @@ func (k *keeper) load(ctx context.Context, prefix string) ([]store.Entry, store.
 	return k.store.Load(ctx, prefix)
 }
 
-// undoOf returns the changes that take back the given ones.
+// undoOf returns the changes that reverse the given ones.
 func (k *keeper) undoOf(ctx context.Context, changes []store.Change) ([]store.Change, error) {
 	var undo []store.Change
 	for _, c := range changes {

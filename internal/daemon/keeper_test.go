@@ -167,8 +167,8 @@ func TestKeeperGoesOnOnlyWithWhatItHasSaved(t *testing.T) {
 	}
 }
 
-// Whatever the store does: after each save that succeeded, it has what the core
-// believes to be saved, and nothing else.
+// After each successful save, the store has what the core believes to be saved, and
+// nothing else. This holds with every fault of the store.
 func TestKeeperUnderRandomFaults(t *testing.T) {
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 1))

@@ -10,12 +10,12 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// reader reads the state of a core from what is stored. Its error says what a person
-// can do.
+// reader reads the state of a core from the stored entries. Its error says what the
+// user can do.
 type reader[State any] func([]store.Entry) (State, error)
 
-// readerFor returns the reader for a core. restore is that of the core, and withoutIt
-// says what happens if a person moves the state file away.
+// readerFor returns the reader for a core. restore is the function Restore of the
+// core's package. withoutIt says what happens if the user moves the state file away.
 func readerFor[State any](restore func(values map[string][]byte) (State, error), withoutIt string) reader[State] {
 	return func(entries []store.Entry) (State, error) {
 		values := make(map[string][]byte, len(entries))

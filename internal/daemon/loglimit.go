@@ -21,7 +21,7 @@ const (
 	logBytesEarn  = 1 << 10   // of a kind, per interval
 	logTotal      = 4 << 20   // of all kinds at once
 	logTotalEarn  = 4 << 10   // of all kinds, per interval
-	logOwn        = 16 << 10  // of a kind, whatever the others have logged
+	logOwn        = 16 << 10  // of a kind, even if other kinds have used up the total
 	logMaxKinds   = 1000      // beyond, all others count as one
 	logAttribute  = 1 << 10   // bytes of one attribute; the rest is cut off
 	logLineBytes  = 64        // what time and level add to a line
@@ -40,7 +40,7 @@ func limitedLog(log *slog.Logger) *slog.Logger {
 type logLimiter struct {
 	slog.Handler
 	budgets *logBudgets
-	given   int // bytes of the attributes that all its lines have
+	given   int // bytes of the attributes of WithAttrs, which every line has
 }
 
 type logBudgets struct {

@@ -46,8 +46,8 @@ func (l *livePIDs) list() []int {
 	return pids
 }
 
-// hold reports whether one of the processes has the socket open. It looks only at
-// processes that run as the user uid. So a stranger costs little.
+// hold reports whether one of the processes has the socket open. It checks only the
+// processes of the user uid, so that a stranger's connection costs little.
 func (l *livePIDs) hold(uid uint32, inode uint64) bool {
 	return slices.ContainsFunc(l.list(), func(pid int) bool {
 		var st unix.Stat_t

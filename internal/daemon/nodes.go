@@ -27,14 +27,14 @@ type launchID struct {
 type launched struct {
 	launchID
 	plan  mgmt.Plan
-	known bool // plan is the one of its launch; otherwise plan has its name and its role alone
+	known bool // plan is the plan of the launch; if not, plan has only the name and the role
 	facts launch.Facts
 
-	pid     int              // 0: there is no process yet, or nobody knows its PID
+	pid     int              // 0: there is no process yet, or its PID is not known
 	awaited bool             // there is no process yet
 	early   map[string]hello // hellos that came before the process had a PID, the last one of each connected peer
 
-	asked  atomic.Bool        // to end
+	asked  atomic.Bool        // the agent has asked the process to end
 	status *statusFile        // nil: none is watched
 	hangUp context.CancelFunc // ends the connection with it; nil: there is none
 	proven uint64             // the number of the last request that was proven to it

@@ -45,10 +45,10 @@ type nodeSocket struct {
 	port   uint16
 	topic  string
 	log    *slog.Logger
-	// report hands over an event, in order. It blocks. It returns false at the
-	// end of the agent.
+	// report sends an event to the agent's loop, in order. It blocks until the loop
+	// takes the event. It returns false if the agent ends.
 	report func(socketEvent) bool
-	// screen says who listens there. Another program may have the node's port by
+	// screen checks which program listens. Another program may have the node's port by
 	// now.
 	screen  bus.Screen
 	retries bus.RetryLog
@@ -86,7 +86,7 @@ func (s *socketSession) send(v zval.Value) {
 // PeerLost, also at the end.
 func (s *nodeSocket) run(ctx context.Context) {
 	s.retries = bus.RetryLog{Log: s.log.With("node", string(s.node)), With: "node"}
-	quiet := time.Now().Add(socketGrace) // until when nobody need listen
+	quiet := time.Now().Add(socketGrace) // until then it is normal that nothing listens
 	retry := socketRetry
 	for n := 1; ctx.Err() == nil; n++ {
 		connected, err := s.connect(ctx, n)

@@ -373,9 +373,9 @@ func warningsOfANodeThat(t *testing.T, answers func(net.Conn)) (told int) {
 	return told
 }
 
-// TestWhoListensOnANodesPortAndIsAnotherUserIsNotAsked has another user's program
-// listen where the node should: whoever is faster has the port.
-func TestWhoListensOnANodesPortAndIsAnotherUserIsNotAsked(t *testing.T) {
+// TestAProgramOfAnotherUserOnANodesPortIsNotAsked has another user's program listen on
+// the node's port. It can take the port before the node does.
+func TestAProgramOfAnotherUserOnANodesPortIsNotAsked(t *testing.T) {
 	node, cluster := serveNodeFor(t, "", func(port uint16) daemon.Callers {
 		return daemon.Callers{Owner: func(at, peer netip.AddrPort) (sockowner.Owner, error) {
 			if at.Port() == port {

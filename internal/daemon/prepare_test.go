@@ -12,8 +12,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// TestOnlyAgentsOfOursAreAskedBefore deploys to agents of which only one is ours.
-// The others never see an event of ours, nor a question that no client has asked.
+// TestOnlyAgentsOfOursAreAskedBefore deploys to several agents. Only one is ours. The
+// others get none of our own events, and no request that no client has caused.
 func TestOnlyAgentsOfOursAreAskedBefore(t *testing.T) {
 	cluster := startCluster(t)
 	ours := cluster.obedientAgent("ours", "zeek/fleet/agent/prepare/")
@@ -53,7 +53,7 @@ func TestOnlyAgentsOfOursAreAskedBefore(t *testing.T) {
 	}
 }
 
-// obedientAgent is an agent that does whatever it is told, and only says so.
+// obedientAgent is a fake agent that answers every request with success.
 type obedientAgent struct {
 	name mgmt.InstanceName
 	mu   sync.Mutex

@@ -56,8 +56,8 @@ func (s *sharedConfigs) find(config mgmt.Configuration) *sharedConfig {
 	return nil
 }
 
-// is reports whether config has the same memory as the one in s. Nobody changes a configuration.
-// It does not compare the content.
+// is reports whether config has the same memory as the one in s. It does not compare
+// the content: a configuration never changes.
 func (s sharedConfig) is(config mgmt.Configuration) bool {
 	return s.config.ID == config.ID && len(s.config.Nodes) == len(config.Nodes) && &s.config.Nodes[0] == &config.Nodes[0] &&
 		len(s.config.Instances) == len(config.Instances)

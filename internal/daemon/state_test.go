@@ -14,8 +14,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
-// TestNoNodeRunsInADirectoryThatHoldsAState has a node named as a controller of its
-// host, of which neither its own controller nor its agent know.
+// TestNoNodeRunsInADirectoryThatHoldsAState has a node with the name of another
+// controller on its host. Neither its own controller nor its agent knows that one.
 func TestNoNodeRunsInADirectoryThatHoldsAState(t *testing.T) {
 	cluster := startCluster(t)
 	cluster.startAgent("a")

@@ -133,7 +133,7 @@ func (w *statusWatch) changed(events []byte) []*statusFile {
 		name := bytes.TrimRight(events[unix.SizeofInotifyEvent:min(size, len(events))], "\x00")
 		events = events[min(size, len(events)):]
 		switch f := w.files[wd]; {
-		case mask&unix.IN_Q_OVERFLOW != 0: // nobody knows what was missed
+		case mask&unix.IN_Q_OVERFLOW != 0: // events were lost: any file may have changed
 			for _, f := range w.files {
 				look(f)
 			}
@@ -144,7 +144,7 @@ func (w *statusWatch) changed(events []byte) []*statusFile {
 	return up
 }
 
-// maxStatus bounds what is read of a status file, in bytes.
+// maxStatus bounds the part of a status file that is read, in bytes.
 const maxStatus = 4 << 10
 
 // saysRunning reports whether a status file says that the process runs.

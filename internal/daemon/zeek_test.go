@@ -272,7 +272,7 @@ func TestCrashIsKnownBeforeItIsRecorded(t *testing.T) {
 	}
 }
 
-// gate holds up whoever logs a message, until it is open.
+// gate blocks the goroutine that logs a message until the gate is open.
 type gate struct {
 	slog.Handler
 	message string
