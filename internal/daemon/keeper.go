@@ -196,5 +196,5 @@ func (k *keeper) settle(ctx context.Context) (took bool, err error) {
 }
 
 func (k *keeper) foreign(rev store.Revision) error {
-	return fmt.Errorf("%w: revision %d is there, the last one of this daemon is %d", store.ErrConflict, rev, k.revision)
+	return fmt.Errorf("%w: %s has revision %d, and the last one of this daemon is %d", store.ErrConflict, k.place, rev, k.revision)
 }

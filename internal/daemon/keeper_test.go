@@ -167,6 +167,28 @@ func TestKeeperGoesOnOnlyWithWhatItHasSaved(t *testing.T) {
 	}
 }
 
+// placedStore is a store in a file.
+type placedStore struct{ *moodyStore }
+
+func (placedStore) Path() string { return "/var/lib/zeekfleet/state.db" }
+
+func TestKeeperNamesTheFileThatSomebodyElseChanged(t *testing.T) {
+	s := placedStore{new(moodyStore)}
+	keeper, err := daemon.OpenKeeper(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keeper.Save(t.Context(), put("a", "1")); err != nil {
+		t.Fatal(err)
+	}
+	s.stranger(t, put("a", "theirs"))
+	const want = "save state: another process has changed the stored state: " +
+		"/var/lib/zeekfleet/state.db has revision 2, and the last one of this daemon is 1"
+	if err := keeper.Save(t.Context(), put("a", "2")); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // After each successful save, the store has what the core believes to be saved, and
 // nothing else. This holds with every fault of the store.
 func TestKeeperUnderRandomFaults(t *testing.T) {
