@@ -8,8 +8,8 @@
 //
 // # Promises
 //
-// No log is lost, overwritten or archived twice, at whatever point the process or
-// the machine dies. The package writes a log to a temporary name in the target
+// No log is lost, overwritten or archived twice. This holds if the process or the
+// machine dies at any point. The package writes a log to a temporary name in the target
 // directory and syncs it. Then it gives the file its final name in one step that
 // never replaces a file, and syncs the directory. Only then it removes the log from
 // the queue. If a file with the final name and the same content exists, a process

@@ -14,7 +14,7 @@ import (
 )
 
 // pace lets a newcomer send 10 messages at once, and one in each second. It lets all
-// newcomers together send 100 more in each second, of which 5 at once.
+// newcomers together send 100 more in each second, but at most 5 of them at once.
 var pace = bus.Pace{Burst: 10, PerSecond: 1, Shared: 100}
 
 func TestNewcomersArePaced(t *testing.T) {

@@ -90,7 +90,7 @@ func (l *RetryLog) logConnected(attrs []any) (settle func()) {
 // new kind. The zero outage has not begun.
 type outage struct {
 	since time.Time // zero: it has not begun
-	next  time.Time // from then on the next failure is logged, whatever its kind
+	next  time.Time // from then on the next failure of any kind is logged
 	told  int       // failures that were logged because next had come
 	kinds []string  // of the failures that were logged
 }

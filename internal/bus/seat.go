@@ -42,7 +42,7 @@ func (s *seat) idleSince(now time.Time, idleAfter time.Duration) (time.Time, boo
 	return since, now.Sub(since) >= idleAfter
 }
 
-// seats is a limited number of seats, of which some are reserved.
+// seats is a limited number of seats. Some of them are reserved.
 type seats struct {
 	limit, reserved int
 	idleAfter       time.Duration

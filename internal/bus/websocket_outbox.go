@@ -19,7 +19,8 @@ func (o *wsOutbox) push(text wsText) bool {
 	return o.enqueue(text)
 }
 
-// enqueue queues text if there is room for another message, whatever its length.
+// enqueue queues text if there is room for another message. The length of the message
+// does not count.
 func (o *wsOutbox) enqueue(text wsText) bool {
 	o.add(text.own)
 	select {

@@ -9,8 +9,8 @@
 // management-api 7.1, G-P6).
 //
 // A decoded message shares no memory that could change: values are immutable.
-// Elements of sets are sorted in Broker's order, whatever order their sender
-// chose, and equal ones collapse. The package does no I/O and starts no goroutines.
+// The elements of a decoded set are sorted in Broker's order, not in the sender's.
+// Equal elements become one. The package does no I/O and starts no goroutines.
 // Its functions may be called from several goroutines at a time.
 //
 // The table of events has one row for each type of message: controllerEvents,

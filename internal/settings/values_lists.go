@@ -105,7 +105,7 @@ func bytesAt(p *uint64, lowest uint64) value {
 	}, formatBytes)
 }
 
-// formatBytes writes an amount in the largest unit of which it is a multiple.
+// formatBytes writes an amount in the largest unit that divides it.
 func formatBytes(n uint64) string {
 	for _, u := range byteUnits {
 		if n >= u.bytes && n%u.bytes == 0 && u.bytes > 1 {

@@ -54,8 +54,8 @@ func dialError(stage DialStage, failure DialFailure, err error) *DialError {
 	return &DialError{Stage: stage, Failure: failure, Err: err}
 }
 
-// at fills in the URL. If ctx has ended, then the end of ctx is the failure,
-// whatever error it has caused below.
+// at fills in the URL. If ctx has ended, the failure is the end of ctx, and not the
+// error that this end has caused.
 func (e *DialError) at(ctx context.Context, url string) *DialError {
 	e.URL = url
 	switch {

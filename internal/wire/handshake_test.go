@@ -202,8 +202,8 @@ func TestRefusedClaimIsDropped(t *testing.T) {
 	}
 }
 
-// FuzzHandshake feeds a handshake of any role whatever comes: it must end in a
-// peering or an error, and never send what cannot be read.
+// FuzzHandshake feeds a handshake of any role with random input. The handshake must
+// end in a peering or an error. It must never send a message that cannot be read.
 func FuzzHandshake(f *testing.F) {
 	f.Add(true, wire.AppendHandshake(wire.AppendHandshake(nil, wire.Hello{idB, 1, 1}), wire.ResponderSynAck{[]string{"a"}}))
 	f.Add(false, wire.AppendHandshake(wire.AppendHandshake(nil, wire.VersionSelect{wire.ID{1}, 1}), wire.OriginatorSyn{}))

@@ -91,8 +91,9 @@ func (m *Machine) fromController(ev FromController) {
 	d.decide(m, r)
 }
 
-// refusal returns why a request is refused whatever it asks for, or nothing. p is
-// the peer that made the request, or nil if that peer is gone.
+// refusal returns why a request is refused because of its sender, its ID, the limits or
+// the state of the agent. It is empty if none of these is a reason. p is the peer that
+// made the request, or nil if that peer is gone.
 func (m *Machine) refusal(r *request, p *peer) string {
 	switch {
 	case m.mode == waiting:
@@ -117,8 +118,8 @@ func (m *Machine) refusal(r *request, p *peer) string {
 	return ""
 }
 
-// restart starts nodes afresh, whatever their state. The answer goes out when each
-// node is up again or has failed (spec management-api 7.2, G-A13).
+// restart restarts nodes, in any state. The answer goes out when each node is up again
+// or has failed (spec management-api 7.2, G-A13).
 func (m *Machine) restart(r *request, msg mgmt.AgentRestartRequest) {
 	if why := m.rollout.nodes.unaware(); why != "" {
 		m.requests.refuse(r, why)

@@ -59,7 +59,7 @@ func (r *rollout) keepRunning(n *node) {
 	r.setState(n, n.proc.state)
 }
 
-// restart has n started afresh, whatever its state.
+// restart makes the rollout start n again, in any state of n.
 func (r *rollout) restart(n *node) {
 	n.failures = 0
 	r.relaunch(n)

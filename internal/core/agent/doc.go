@@ -14,7 +14,7 @@
 //   - A node keeps its process if the fingerprint of its plan stays the same.
 //   - At most one process of a node runs at a time. The next one starts when the
 //     earlier one is buried: its logs and its crash record are safe.
-//   - Config bounds what the machine remembers, whatever it is asked.
+//   - Config bounds what the machine remembers. No request can exceed these bounds.
 //
 // The machine has these parts. The rollout starts and stops processes. Peers are
 // the other ends of the connections. Requests are answered here. Proposals are

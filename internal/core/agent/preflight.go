@@ -9,7 +9,7 @@ import (
 )
 
 // pendingPreflight is a Preflight that was not answered yet. It ends when its request
-// is answered, for whatever reason.
+// is answered, for any reason.
 type pendingPreflight struct {
 	id     uint64
 	change change
@@ -130,7 +130,7 @@ func (ps *proposals) preflighted(ev Preflighted) {
 }
 
 // goOn saves a deployment that has no findings, or answers a preparation that has
-// none. If the preflight was not finished, goOn says of which nodes.
+// none. If the preflight was not finished, goOn names the nodes that were not checked.
 func (ps *proposals) goOn(c change, unfinished []mgmt.NodeName) {
 	if len(unfinished) > 0 {
 		text := fmt.Sprintf("deployment %s goes on without a complete preflight of %s, which was not finished in time",
