@@ -135,7 +135,7 @@ func TestStrangersOfThisHostAreRefused(t *testing.T) {
 	}
 }
 
-// TestUsersWhoAreAllowedAreLetIn is the other side of it.
+// TestUsersWhoAreAllowedAreLetIn connects as a user whom the settings allow.
 func TestUsersWhoAreAllowedAreLetIn(t *testing.T) {
 	cluster := &testCluster{t: t, dir: t.TempDir()}
 	ln := listen(t)

@@ -123,8 +123,8 @@ func (c *testCluster) client() *client.Client {
 	return conn
 }
 
-// inBackground runs a daemon until the end of the test. With a stop channel it
-// is asked by closing that, and must end without an error.
+// inBackground runs a daemon until the end of the test. If there is a stop channel, the
+// end of the test closes it, and the daemon must end without an error.
 func (c *testCluster) inBackground(name string, stop chan struct{}, run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.t.Context()))
 	done := make(chan error, 1)

@@ -200,7 +200,7 @@ func (s *site) startNodes(desired mgmt.Configuration) {
 	}
 }
 
-// restore makes all files what they were.
+// restore writes the undamaged content to all files.
 func (s *site) restore() {
 	s.t.Helper()
 	for path, text := range s.files {
@@ -213,7 +213,7 @@ func (s *site) restore() {
 	}
 }
 
-// damage does one random thing to one random file, and says what.
+// damage changes one random file in a random way, and returns what it did.
 func (s *site) damage(rng *rand.Rand) (path, how string) {
 	s.t.Helper()
 	paths := slices.Sorted(maps.Keys(s.files))
@@ -285,7 +285,7 @@ func TestNoNodeIsStoppedByTenThousandDamages(t *testing.T) {
 		path, how := s.damage(rng)
 		got, deployed, said := s.wake()
 		if sameSight(want, got) && reflect.DeepEqual(wantDeployed, deployed) {
-			harmless++ // it hit what nobody reads
+			harmless++ // it damaged bytes that the program does not read
 		} else if !names(said, path, how) {
 			t.Fatalf("round %d: %s %s, and nobody says so:\n%s", round, path, how, said)
 		}

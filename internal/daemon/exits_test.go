@@ -23,7 +23,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
-// saveAgentState has an agent find that this is what should run.
+// saveAgentState stores this configuration as the one that an agent should run.
 func saveAgentState(t *testing.T, s store.Store, desired mgmt.Configuration) {
 	t.Helper()
 	if _, err := s.Save(t.Context(), agentChanges(desired), 0); err != nil {
@@ -39,7 +39,7 @@ func agentChanges(desired mgmt.Configuration) (changes []store.Change) {
 	return changes
 }
 
-// forgetful tells which launches were forgotten.
+// forgetful reports the launches that were forgotten.
 type forgetful struct {
 	fakeProcesses
 	forgotten chan proc.Record
@@ -49,8 +49,8 @@ func (f forgetful) Forget(name string, launch uint64) {
 	f.forgotten <- proc.Record{Name: name, Launch: launch}
 }
 
-// An agent that is killed before it has recorded a crash leaves that to the next
-// one, which finds the launch until it is forgotten.
+// If an agent is killed before it has recorded a crash, the next agent records it. The
+// next agent finds the launch until it is forgotten.
 func TestEndsAreForgottenOnceTheyAreRecorded(t *testing.T) {
 	plan := launchtest.WorkerPlan(mgmt.Node{})
 	rec := proc.Record{Name: "worker", Launch: 8, PID: 1001, Fingerprint: string(plan.Fingerprint()), Started: time.Now()}
@@ -119,8 +119,8 @@ func (b *safeBuffer) String() string {
 	return b.text.String()
 }
 
-// A signal that is refused is no end: the node's process runs on, and nothing is
-// started beside it.
+// If the kernel refuses a signal, the node's process still runs. The agent starts no
+// other process of that node.
 func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
 	host := proctest.New(proctest.Config{
 		Survivors:   []proc.Record{{Name: "worker", Launch: 8, PID: 1001, Fingerprint: "of another plan", Started: time.Now()}},
@@ -158,8 +158,8 @@ func TestNodeThatMayNotBeSignalledIsSaidToRunOn(t *testing.T) {
 	}
 }
 
-// A function that does not heed its context stands for a system call to a disk that
-// does not answer.
+// A function that ignores its context stands for a system call to a disk that does not
+// answer.
 func TestBurialIsGivenUpWhenADiskDoesNotAnswer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		takes time.Duration

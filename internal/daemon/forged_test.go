@@ -9,8 +9,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
-// TestClientsCannotAnswerEachOther has one client say what only a controller
-// says. All clients hear each other's request IDs, and would believe it.
+// TestClientsCannotAnswerEachOther has one client send a controller's response. All
+// clients see each other's request IDs, and would accept such a response.
 func TestClientsCannotAnswerEachOther(t *testing.T) {
 	cluster := startCluster(t)
 	conn := cluster.stranger()

@@ -29,9 +29,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
 
-// How often a controller is asked under attack, and what it must stay within while
-// a crowd of connections do their worst. How fast it answers is a figure of
-// `make bench`.
+// These constants say how often a controller under attack is asked, and within which
+// limits it must stay. `make bench` measures how fast it answers.
 const (
 	siegeRequests = 100
 	heapLimit     = 512 << 20
@@ -100,8 +99,8 @@ func startController(t *testing.T, dir string, log *slog.Logger) *testCluster {
 	return c
 }
 
-// attackersAreNobody makes a crowd's connections those of another user, who is
-// allowed to connect.
+// attackersAreNobody makes the attackers' connections look like connections of another
+// user. That user may connect.
 func attackersAreNobody() daemon.Callers {
 	return daemon.Callers{
 		Users: []uint32{sockownertest.Nobody},

@@ -10,7 +10,7 @@ import (
 	"context"
 )
 
-// A Zeek that is ending goes on accepting connections for a moment, and resets
+// While a Zeek process ends, it still accepts connections for a moment, and resets
 // them.
 func TestNodeThatHangsUpAsItEndsIsNotMissed(t *testing.T) {
 	for _, ending := range []bool{true, false} {

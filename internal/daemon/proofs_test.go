@@ -79,7 +79,7 @@ func TestAgentCountsOnWhereANodeSaysThatItIs(t *testing.T) {
 	}
 }
 
-// stranger is any local user at a node's own WebSocket, on its topic.
+// stranger is another local user who is connected to a node's WebSocket, on its topic.
 func (z *zeekAgent) stranger(node mgmt.NodeName) *websocket.Client {
 	z.t.Helper()
 	text, err := os.ReadFile(filepath.Join(z.dir, "launches", string(node)+".json"))

@@ -61,7 +61,7 @@ func TestPeersOfTheBrokerPortAreNoClients(t *testing.T) {
 	}
 }
 
-// TestTheLogSaysWhoStagedAndDeployed looks for address, user and origin.
+// TestTheLogSaysWhoStagedAndDeployed expects address, user and origin in the log.
 func TestTheLogSaysWhoStagedAndDeployed(t *testing.T) {
 	for message, ask := range map[string]func(*client.Client) error{
 		"configuration staged": func(*client.Client) error { return nil },

@@ -32,9 +32,9 @@ func RemoveScratch(dir string) {
 	removeExcept(dir, func(name string) bool { return !strings.HasPrefix(name, scratchPrefix) })
 }
 
-// Run finds what would keep the plans from succeeding. The processes in running
-// are those of nodes that run already. Only the checks of scripts take long: the
-// end of ctx ends them.
+// Run returns the problems that would make launches of the plans fail. running has the
+// PIDs of nodes that run already. Only the checks of scripts take long. The end of ctx
+// ends them.
 func (p Preflight) Run(ctx context.Context, plans []mgmt.Plan, running []int) preflight.Report {
 	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
 	if err != nil {
@@ -58,15 +58,16 @@ func (p Preflight) Run(ctx context.Context, plans []mgmt.Plan, running []int) pr
 	return report
 }
 
-// CanRunAhead reports whether RunAhead would find something that later saves
-// time.
+// CanRunAhead reports whether RunAhead is of use: it is for Zeek nodes with a memory of
+// checks.
 func (p Preflight) CanRunAhead() bool {
 	_, ok := p.Launcher.(*Zeek)
 	return ok && p.Checked != nil
 }
 
-// RunAhead checks the scripts that nodes usually load. A later Run need not
-// check them again.
+// RunAhead checks the scripts that nodes usually load, and Checked remembers the
+// result. A later Run need not check them again. It must be called only if CanRunAhead
+// is true.
 func (p Preflight) RunAhead(ctx context.Context) (preflight.Report, error) {
 	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
 	if err != nil {
