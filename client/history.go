@@ -26,8 +26,8 @@ type DeployedRevision struct {
 	Instances, Nodes int
 }
 
-// ErrNoHistory says that the controller keeps no history. Zeek's controller does
-// not.
+// ErrNoHistory says that the controller keeps no history. Zeek's controller and
+// earlier versions of zeekfleet do not.
 var ErrNoHistory = errors.New("this controller keeps no history of deployments")
 
 // GetHistory describes the deployed configuration and the configurations that were
@@ -40,6 +40,9 @@ func (c *Client) GetHistory(ctx context.Context) ([]DeployedRevision, error) {
 		return nil, ErrNoHistory
 	}
 	result, err := first(c.transact(ctx, mgmt.GetHistoryRequest{ReqID: newReqID()}))
+	if _, refused := errors.AsType[*ServerError](err); refused {
+		return nil, ErrNoHistory // an earlier version refuses events that it does not know
+	}
 	switch text, ok := result.Data.(Text); {
 	case err != nil:
 		return nil, err

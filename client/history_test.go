@@ -9,7 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func historyOf(t *testing.T, result mgmt.Result) ([]client.DeployedRevision, error) {
@@ -54,5 +56,16 @@ func TestZeeksControllerIsNotAskedForItsHistory(t *testing.T) {
 	got, err := dial(t, client.Config{Address: ctl.address}).GetHistory(t.Context())
 	if !errors.Is(err, client.ErrNoHistory) || len(ctl.seen()) > 0 {
 		t.Errorf("got %v, error %v, after %d requests", got, err, len(ctl.seen()))
+	}
+}
+
+func TestAnEarlierVersionKeepsNoHistory(t *testing.T) {
+	unknown := bus.WebSocketConfig{
+		Announce: mgmt.StagedDeploy,
+		Admit:    func(string, zval.Value) error { return errors.New("unknown event") },
+	}
+	ctl := startWith(t, unknown, echo)
+	if got, err := dial(t, client.Config{Address: ctl.address}).GetHistory(t.Context()); !errors.Is(err, client.ErrNoHistory) {
+		t.Errorf("got %v, error %v, want ErrNoHistory", got, err)
 	}
 }
