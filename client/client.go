@@ -84,6 +84,11 @@ type Deployment struct {
 // Zeek's controller cannot.
 var ErrNotPartial = errors.New("this controller knows no partial deployments")
 
+// announced reports whether the controller has announced this word.
+func (c *Client) announced(word string) bool {
+	return slices.Contains(strings.Fields(c.conn.Announced()), word)
+}
+
 // DeployStaged is Deploy with conditions. Zeek's controller knows no conditions:
 //
 //   - Zeek's controller deploys the staged configuration, whatever its ID is. If its
@@ -94,7 +99,7 @@ func (c *Client) DeployStaged(ctx context.Context, d Deployment) ([]Result, erro
 	if err := c.renewWithin(ctx); err != nil {
 		return nil, err
 	}
-	if slices.Contains(strings.Fields(c.conn.Announced()), mgmt.StagedDeploy) {
+	if c.announced(mgmt.StagedDeploy) {
 		return c.deployOn(ctx, d)
 	}
 	if d.Partial {

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -36,13 +34,10 @@ func (c *Client) GetHistory(ctx context.Context) ([]DeployedRevision, error) {
 	if err := c.renewWithin(ctx); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(strings.Fields(c.conn.Announced()), mgmt.StagedDeploy) {
+	if !c.announced(mgmt.History) {
 		return nil, ErrNoHistory
 	}
 	result, err := first(c.transact(ctx, mgmt.GetHistoryRequest{ReqID: newReqID()}))
-	if _, refused := errors.AsType[*ServerError](err); refused {
-		return nil, ErrNoHistory // an earlier version refuses events that it does not know
-	}
 	switch text, ok := result.Data.(Text); {
 	case err != nil:
 		return nil, err

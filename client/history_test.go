@@ -9,13 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
 
 func historyOf(t *testing.T, result mgmt.Result) ([]client.DeployedRevision, error) {
-	ctl := startAs(t, mgmt.StagedDeploy, func(c *controller, req mgmt.Message) {
+	ctl := startAs(t, mgmt.ControllerWords, func(c *controller, req mgmt.Message) {
 		c.publish(req.(mgmt.GetHistoryRequest).Answer(req.(mgmt.GetHistoryRequest).ReqID, result))
 	})
 	return dial(t, client.Config{Address: ctl.address}).GetHistory(t.Context())
@@ -51,21 +49,13 @@ func TestAHistoryThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestZeeksControllerIsNotAskedForItsHistory(t *testing.T) {
-	ctl := start(t, echo)
-	got, err := dial(t, client.Config{Address: ctl.address}).GetHistory(t.Context())
-	if !errors.Is(err, client.ErrNoHistory) || len(ctl.seen()) > 0 {
-		t.Errorf("got %v, error %v, after %d requests", got, err, len(ctl.seen()))
-	}
-}
-
-func TestAnEarlierVersionKeepsNoHistory(t *testing.T) {
-	unknown := bus.WebSocketConfig{
-		Announce: mgmt.StagedDeploy,
-		Admit:    func(string, zval.Value) error { return errors.New("unknown event") },
-	}
-	ctl := startWith(t, unknown, echo)
-	if got, err := dial(t, client.Config{Address: ctl.address}).GetHistory(t.Context()); !errors.Is(err, client.ErrNoHistory) {
-		t.Errorf("got %v, error %v, want ErrNoHistory", got, err)
+// Zeek's controller announces nothing.
+func TestOnlyAControllerThatCanIsAskedForItsHistory(t *testing.T) {
+	for _, announced := range []string{"", mgmt.StagedDeploy} {
+		ctl := startAs(t, announced, echo)
+		got, err := dial(t, client.Config{Address: ctl.address}).GetHistory(t.Context())
+		if !errors.Is(err, client.ErrNoHistory) || len(ctl.seen()) > 0 {
+			t.Errorf("of a controller that announces %q: got %v, error %v, after %d requests", announced, got, err, len(ctl.seen()))
+		}
 	}
 }

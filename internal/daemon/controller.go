@@ -114,7 +114,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		return err
 	}
 	cfg.WebSocketServer.Admit = clientsOnly(cfg.Topic)
-	cfg.WebSocketServer.Announce = mgmt.StagedDeploy
+	cfg.WebSocketServer.Announce = mgmt.ControllerWords
 	// Requests are for the controller. Other clients get them as well, as with Zeek. A
 	// client that does not read them is not dropped for that.
 	cfg.Bus.LocalTopics = append(cfg.Bus.LocalTopics, cfg.Topic)

@@ -27,9 +27,15 @@ func (StagedDeployRequest) Answer(id ReqID, results ...Result) Response {
 	return DeployResponse{ReqID: id, Results: results}
 }
 
-// StagedDeploy is the word that a controller announces to clients if it understands
-// StagedDeployRequest (bus.WebSocketConfig.Announce).
-const StagedDeploy = "staged-deploy"
+// The words that a controller announces to clients (bus.WebSocketConfig.Announce).
+// Each word says that the controller understands a request.
+const (
+	StagedDeploy = "staged-deploy" // StagedDeployRequest
+	History      = "history"       // GetHistoryRequest
+
+	// ControllerWords has all words that a controller of this version announces.
+	ControllerWords = StagedDeploy + " " + History
+)
 
 // DeployProgress tells the client of a StagedDeployRequest what the deployment
 // waits for.
@@ -40,8 +46,7 @@ type DeployProgress struct {
 
 func (DeployProgress) isMessage() {}
 
-// GetHistoryRequest asks which configurations were deployed. A controller that
-// announces StagedDeploy understands this request as well.
+// GetHistoryRequest asks which configurations were deployed.
 type GetHistoryRequest struct{ ReqID ReqID }
 
 // GetHistoryResponse carries the JSON text of a list of DeployedRevision, newest
