@@ -123,7 +123,7 @@ func (d *deployment) proceed() bool {
 		return true
 	case sending:
 		d.expireAnswers()
-		d.seeOff()
+		d.forgetLeft()
 		if len(d.open) > 0 || len(d.leaving) > 0 {
 			return false
 		}

@@ -55,7 +55,7 @@ func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
 		request: r, who: r.Detail.principal.Name, staged: staged, partial: on.Partial, tells: tells,
 	}}
 	r.Detail.deployment = d
-	ds.roster.forgiveAll()
+	ds.roster.resetAllAttempts()
 	ds.begin(d, ds.timeFor(on))
 }
 
@@ -175,14 +175,14 @@ func (d *deployment) commitInternal() {
 		d.send()
 		return
 	}
-	d.retarget(d.disentangled(config))
+	d.retarget(d.withoutCollisions(config))
 	d.commit(d.memory.withHosts(d.target))
 }
 
-// disentangled returns config with other ports where its hosts show that two ports
+// withoutCollisions returns config with other ports where its hosts show that two ports
 // collide. It assigns ports anew only if it is still known which ports were
 // assigned.
-func (d *deployment) disentangled(config mgmt.Configuration) mgmt.Configuration {
+func (d *deployment) withoutCollisions(config mgmt.Configuration) mgmt.Configuration {
 	errs, _ := config.Check(d.rules())
 	if s := d.memory.state.Staged; len(errs) > 0 && s != nil && s.Config.ID == config.ID {
 		var again mgmt.Configuration

@@ -77,7 +77,7 @@ func (d *deployment) tellAwaited() string {
 	var texts []string
 	for _, name := range d.awaited() {
 		d.note(Note{Level: Info, Text: d.title("deployment waits for an instance"), Instance: name, ReqID: d.id})
-		texts = append(texts, d.roster.lackOf(d.target, name))
+		texts = append(texts, d.roster.missingWithHint(d.target, name))
 	}
 	if len(texts) == 0 {
 		return ""

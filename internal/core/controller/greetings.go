@@ -14,21 +14,21 @@ type greetings struct {
 	deployments *deployments
 }
 
-// salutation is the kind of a greeting.
-type salutation int
+// greetingKind is the kind of a greeting.
+type greetingKind int
 
 const (
-	nothing salutation = iota
+	nothing greetingKind = iota
 	welcome
 	standby
 )
 
-func (s salutation) String() string { return [...]string{"nothing", "welcome", "standby"}[s] }
+func (s greetingKind) String() string { return [...]string{"nothing", "welcome", "standby"}[s] }
 
 // greeting is a welcome or a standby that an agent has not answered.
 type greeting struct {
 	leg      *leg
-	kind     salutation
+	kind     greetingKind
 	deadline time.Time
 }
 
@@ -37,7 +37,7 @@ type greeting struct {
 // instance is no part of it. An agent that connects as a stranger gets a standby
 // too: a deployment may have left it out while it was away (spec management-api
 // 7.3, G-C13).
-func (g *greetings) wanted(a *agent) salutation {
+func (g *greetings) wanted(a *agent) greetingKind {
 	d, deployed := g.deployments.running(), g.memory.deployed
 	switch {
 	case !a.compatible():
@@ -142,7 +142,7 @@ func (g *greetings) welcomed(a *agent, result mgmt.Result) {
 		return
 	}
 	a.standing = ready
-	a.forgive()
+	a.resetAttempts()
 	g.note(Note{Level: Info, Text: "instance ready", Instance: a.name})
 }
 
@@ -157,7 +157,7 @@ func (g *greetings) stoodDown(a *agent, result mgmt.Result) {
 		return
 	}
 	a.standing, a.has = dismissed, nil
-	a.forgive()
+	a.resetAttempts()
 	g.note(Note{Level: Info, Text: "instance stands by", Instance: a.name})
 }
 

@@ -120,7 +120,7 @@ func (m *Machine) advance() {
 		m.forgetLeavers()
 	}
 	if m.memory.saving == nil && m.memory.overdue() {
-		m.memory.keep(m.memory.state, tidied{m.dials})
+		m.memory.keep(m.memory.state, redialAfterSave{m.dials})
 	}
 }
 
@@ -175,7 +175,7 @@ func (m *Machine) drop(a *agent) {
 	if m.observed.lose(a.name); !m.memory.deployed.has(a.name) {
 		m.observed.forget(a.name)
 	}
-	m.joined(m.roster.succeed(a))
+	m.joined(m.roster.promoteNext(a))
 }
 
 // joined begins to observe an agent that has just joined. It does nothing for nil.
@@ -315,13 +315,13 @@ func (m *Machine) forgetLeavers() {
 	}
 	next := m.memory.state
 	next.Leaving = slices.Clip(stay)
-	m.memory.keep(next, tidied{m.dials})
+	m.memory.keep(next, redialAfterSave{m.dials})
 }
 
-// tidied dials anew after a Save that no request waits for.
-type tidied struct{ *dials }
+// redialAfterSave dials anew after a Save that no request waits for.
+type redialAfterSave struct{ *dials }
 
-func (t tidied) saved(string) { t.stale = true }
+func (t redialAfterSave) saved(string) { t.stale = true }
 
 // Held says how much a Machine remembers beside its State.
 type Held struct{ Peers, Agents, Requests, Legs int }

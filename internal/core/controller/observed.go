@@ -13,55 +13,55 @@ import (
 // observed holds what agents have reported about their nodes. Snapshot shows it.
 type observed struct {
 	*turn
-	cfg    *Config
-	sights map[mgmt.InstanceName]*sight
-	nodes  int // in all sights
+	cfg     *Config
+	reports map[mgmt.InstanceName]*report
+	nodes   int // in all reports
 }
 
-// sight is what the agent of one instance has reported.
-type sight struct {
+// report is what the agent of one instance has reported.
+type report struct {
 	since, heard time.Time // as in mgmt.ObservedInstance
 	nodes        map[mgmt.NodeName]mgmt.ObservedNode
-	// shown is the latest view of the sight, and of is the configuration that was
-	// deployed then. shown is nil if the sight has changed since.
+	// shown is the latest view of the report, and of is the configuration that was
+	// deployed then. shown is nil if the report has changed since.
 	shown *mgmt.ObservedInstance
 	of    *target
 }
 
 func newObserved(t *turn, cfg *Config) *observed {
-	return &observed{turn: t, cfg: cfg, sights: map[mgmt.InstanceName]*sight{}}
+	return &observed{turn: t, cfg: cfg, reports: map[mgmt.InstanceName]*report{}}
 }
 
-// join begins the sight of an instance whose agent has connected.
+// join begins the report of an instance whose agent has connected.
 func (o *observed) join(name mgmt.InstanceName) {
 	o.forget(name)
-	o.sights[name] = &sight{since: o.now, nodes: map[mgmt.NodeName]mgmt.ObservedNode{}}
+	o.reports[name] = &report{since: o.now, nodes: map[mgmt.NodeName]mgmt.ObservedNode{}}
 }
 
 // lose removes the reports of an instance whose agent is gone. It keeps the time at
 // which the agent was heard last.
 func (o *observed) lose(name mgmt.InstanceName) {
-	heard := o.sights[name].heard
+	heard := o.reports[name].heard
 	o.forget(name)
-	o.sights[name] = &sight{since: o.now, heard: heard}
+	o.reports[name] = &report{since: o.now, heard: heard}
 }
 
 func (o *observed) forget(name mgmt.InstanceName) {
-	if s := o.sights[name]; s != nil {
+	if s := o.reports[name]; s != nil {
 		o.nodes -= len(s.nodes)
-		delete(o.sights, name)
+		delete(o.reports, name)
 	}
 }
 
 // deploy is called when t is deployed. It forgets the instances that are neither
 // part of t nor connected, and the nodes that have ended and are no part of t.
 func (o *observed) deploy(t *target, connected map[mgmt.InstanceName]*agent) {
-	for _, name := range slices.Collect(maps.Keys(o.sights)) {
+	for _, name := range slices.Collect(maps.Keys(o.reports)) {
 		if connected[name] == nil && !t.has(name) {
 			o.forget(name)
 			continue
 		}
-		s := o.sights[name]
+		s := o.reports[name]
 		before := len(s.nodes)
 		maps.DeleteFunc(s.nodes, func(node mgmt.NodeName, is mgmt.ObservedNode) bool {
 			return hasEnded[is.State] && !t.runs(name, node)
@@ -78,7 +78,7 @@ var hasEnded = map[mgmt.State]bool{mgmt.Stopped: true, mgmt.Crashed: true, mgmt.
 // the agent is about to forget that node. It also leaves out names that no node can
 // have, which may be of any length.
 func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *target) {
-	s := o.sights[name]
+	s := o.reports[name]
 	before := s.nodes
 	if o.nodes-len(before)+len(statuses) > o.cfg.Limits.Observed {
 		o.note(Note{Level: Warn, Text: "node states are not kept", Instance: name,
@@ -103,7 +103,7 @@ func (o *observed) list(name mgmt.InstanceName, statuses mgmt.NodeStatuses, t *t
 // change notes the new state of a node. It forgets a node that has ended and is not
 // wanted.
 func (o *observed) change(instance mgmt.InstanceName, msg mgmt.NotifyChange, wanted bool) {
-	s, name := o.sights[instance], msg.Node.Name
+	s, name := o.reports[instance], msg.Node.Name
 	node, known := s.nodes[name]
 	s.heard, s.shown = o.now, nil
 	switch {
@@ -162,10 +162,10 @@ func (e *Entry) configRevision() *mgmt.ConfigRevision {
 
 // observedInstance returns the view of an instance.
 func (m *Machine) observedInstance(name mgmt.InstanceName) *mgmt.ObservedInstance {
-	s, a, deployed := m.observed.sights[name], m.roster.agents[name], m.memory.deployed
+	s, a, deployed := m.observed.reports[name], m.roster.agents[name], m.memory.deployed
 	if s == nil {
-		s = &sight{}
-		m.observed.sights[name] = s
+		s = &report{}
+		m.observed.reports[name] = s
 	}
 	view := mgmt.ObservedInstance{Name: name, Standing: standingOf(a), Since: s.since, Heard: s.heard}
 	if a != nil {

@@ -108,5 +108,5 @@ func (a *agent) instance() mgmt.Instance {
 	return in
 }
 
-// forgive lets the controller send to a again at once.
-func (a *agent) forgive() { a.attempts, a.retryAt, a.refusal = 0, time.Time{}, "" }
+// resetAttempts lets the controller send to a again at once.
+func (a *agent) resetAttempts() { a.attempts, a.retryAt, a.refusal = 0, time.Time{}, "" }

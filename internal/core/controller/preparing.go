@@ -50,7 +50,7 @@ func (d *deployment) lacking() []mgmt.InstanceName {
 // refuseAbsent refuses d as a whole because some instances are not connected.
 func (d *deployment) refuseAbsent(names []mgmt.InstanceName) {
 	for _, name := range names {
-		d.addResults(mgmt.Result{Instance: name, Error: d.roster.lackOf(d.target, name)})
+		d.addResults(mgmt.Result{Instance: name, Error: d.roster.missingWithHint(d.target, name)})
 	}
 	d.addResults(mgmt.Result{Error: "nothing was deployed; " + d.roster.connected()})
 	d.end()

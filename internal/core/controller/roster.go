@@ -121,9 +121,9 @@ func (r *roster) remove(a *agent) {
 	r.changes++
 }
 
-// succeed gives the name of a, which was removed, to the peer that has waited
+// promoteNext gives the name of a, which was removed, to the peer that has waited
 // longest for it. It returns the new agent, or nil if no peer waits.
-func (r *roster) succeed(a *agent) *agent {
+func (r *roster) promoteNext(a *agent) *agent {
 	var next *peer
 	for _, p := range r.peers {
 		if p.name == a.name && p != a.peer && !p.retired && (next == nil || earlier(p, next) < 0) {
@@ -179,10 +179,10 @@ func (r *roster) lacking(t *target) []mgmt.InstanceName {
 	return names
 }
 
-// lackOf says why nothing can be deployed to the instance. If the instance is
-// absent, lackOf also suggests the connected instance that may have been meant,
+// missingWithHint says why nothing can be deployed to the instance. If the instance is
+// absent, missingWithHint also suggests the connected instance that may have been meant,
 // which is no part of t.
-func (r *roster) lackOf(t *target, name mgmt.InstanceName) string {
+func (r *roster) missingWithHint(t *target, name mgmt.InstanceName) string {
 	why := r.missing(name)
 	if r.agents[name] != nil {
 		return why
@@ -225,8 +225,8 @@ func (r *roster) failedAttempt(a *agent) {
 	a.attempts++
 }
 
-func (r *roster) forgiveAll() {
+func (r *roster) resetAllAttempts() {
 	for _, a := range r.agents {
-		a.forgive()
+		a.resetAttempts()
 	}
 }

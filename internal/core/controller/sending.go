@@ -106,7 +106,7 @@ func (d deliveries) answered(l *leg, answers []mgmt.Result) {
 		return
 	}
 	a.has = d.target
-	a.forgive()
+	a.resetAttempts()
 }
 
 func (d deliveries) failed(l *leg, why string) {
@@ -138,8 +138,8 @@ func (d *deployment) expireAnswers() {
 	}
 }
 
-// seeOff ends the wait for agents that stand by or are gone.
-func (d *deployment) seeOff() {
+// forgetLeft ends the wait for agents that stand by or are gone.
+func (d *deployment) forgetLeft() {
 	d.leaving = slices.DeleteFunc(d.leaving, func(a *agent) bool {
 		return a.standing == dismissed || d.roster.agents[a.name] != a
 	})
