@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -346,16 +345,10 @@ func (c *controllerShell) clientAddr(id mgmt.PeerID) string {
 }
 
 func (c *controllerShell) clientUser(id mgmt.PeerID) string {
-	p := c.clients[id]
-	switch s := c.waiting[id]; {
-	case s != nil:
+	if s := c.waiting[id]; s != nil {
 		return s.user.Name
-	case p.Certificate != nil:
-		return certificateName(p.Certificate)
-	case p.Caller.Known:
-		return "uid " + strconv.FormatUint(uint64(p.Caller.UID), 10)
 	}
-	return ""
+	return c.clients[id].user.Name
 }
 
 func (c *controllerShell) toAgent(peer mgmt.PeerID, instance mgmt.InstanceName, msg mgmt.Message) {

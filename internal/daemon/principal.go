@@ -19,24 +19,25 @@ type client struct {
 // principal returns the user for whom a client asks. Every client that may
 // connect may do everything.
 func principal(from bus.Peer) mgmt.Principal {
-	name := principalName(from)
-	if len(name) > maxPrincipalName {
-		name = strings.ToValidUTF8(name[:maxPrincipalName], "") + "…"
-	}
-	return mgmt.Principal{Name: name, Role: mgmt.Admin}
+	return mgmt.Principal{Name: principalName(from), Role: mgmt.Admin}
 }
 
-// maxPrincipalName bounds the name of a user, in bytes: a certificate can have a
-// name of many kilobytes, and each deployed configuration keeps the name. Longer names
-// are cut.
-const maxPrincipalName = 255
+// maxCertificateName bounds the name of a certificate's user, in bytes: a certificate
+// can have a name of many kilobytes, and each deployed configuration keeps the name.
+// Longer names are cut.
+const maxCertificateName = 255
 
 // principalName identifies the user of a client for people. The name is the same
 // when the client connects anew.
 func principalName(from bus.Peer) string {
 	switch {
 	case from.Certificate != nil:
-		return certificateName(from.Certificate)
+		name := certificateName(from.Certificate)
+		if len(name) > maxCertificateName {
+			name = strings.ToValidUTF8(name[:maxCertificateName], "") + "…"
+		}
+		// A certificate may be named like an account. The addition tells them apart.
+		return name + " (certificate)"
 	case from.Caller.Known:
 		return accountName(from.Caller.UID)
 	}

@@ -82,7 +82,7 @@ func TestTheLogSaysWhoStagedAndDeployed(t *testing.T) {
 				t.Fatal(err)
 			}
 			line := patience.Next(t, said.lines, "the log to say who asks")
-			for _, want := range []string{"addr=127.0.0.1:", fmt.Sprintf("who=uid %d ", os.Geteuid()), "peer=" + conn.Endpoint()} {
+			for _, want := range []string{"addr=127.0.0.1:", fmt.Sprintf("(uid %d)", os.Geteuid()), "peer=" + conn.Endpoint()} {
 				if !strings.Contains(line, want) {
 					t.Errorf("the log says %s, without %s", line, want)
 				}

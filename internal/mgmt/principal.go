@@ -2,8 +2,8 @@ package mgmt
 
 // Principal is a user on whose behalf a request is made.
 type Principal struct {
-	// Name identifies the user for people: "root (uid 0)", the name in a
-	// certificate, or "unknown at 192.0.2.7".
+	// Name identifies the user for people: "root (uid 0)",
+	// "ann (certificate)", or "unknown at 192.0.2.7".
 	Name string
 	Role UserRole
 }
