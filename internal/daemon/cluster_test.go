@@ -35,15 +35,22 @@ type testCluster struct {
 	controller *daemon.Controller
 }
 
+// startCluster starts a controller that assigns the usual ports. The nodes of its
+// agents must not listen there.
 func startCluster(t *testing.T) *testCluster {
 	t.Helper()
+	return startClusterWith(t, mgmt.Rules{})
+}
+
+// startClusterWith starts a controller that assigns ports from those in rules on.
+func startClusterWith(t *testing.T, rules mgmt.Rules) *testCluster {
+	t.Helper()
+	rules.AssignBroker, rules.AssignMetrics, rules.Controller.Name = true, true, "controller"
 	broker, websocket := listen(t), listen(t)
 	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
 	c.controller = daemon.NewController(daemon.ControllerConfig{
 		Core: controller.Config{
-			Rules: mgmt.Rules{
-				AssignBroker: true, AssignMetrics: true, Controller: mgmt.ControllerSite{Name: "controller"},
-			},
+			Rules:     rules,
 			PID:       int64(os.Getpid()),
 			ShownPort: mgmt.TCPPort(2151), // as Zeek shows it
 		},

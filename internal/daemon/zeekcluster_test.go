@@ -67,8 +67,9 @@ func (l listener) WithAttrs([]slog.Attr) slog.Handler { return l }
 // agent, which is then stopped together with its nodes.
 func newZeekAgent(t *testing.T, version string, change func(*launch.ZeekConfig)) *zeekAgent {
 	t.Helper()
+	rules := mgmt.Rules{BrokerStart: reservePorts(t).Next(), MetricsStart: reservePorts(t).Next()}
 	z := &zeekAgent{
-		testCluster: startCluster(t), name: "sensor", ports: reservePorts(t), change: change, changes: make(chan mgmt.NotifyChange, 1000),
+		testCluster: startClusterWith(t, rules), name: "sensor", ports: reservePorts(t), change: change, changes: make(chan mgmt.NotifyChange, 1000),
 	}
 	z.address = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), z.ports.Next()).String()
 	path, err := fakezeek.Install(t.TempDir())

@@ -18,7 +18,7 @@ type Ports struct {
 }
 
 // Size is the number of ports in a block. Ports itself listens on the first one.
-const Size = 40
+const Size = 64
 
 // The range of ports to reserve. It is above the ports of well-known services, and
 // below the ports that the kernel chooses itself.
