@@ -107,6 +107,17 @@ func (c Config) mistake(config mgmt.Configuration) string {
 // save has c saved. Save is the last effect of the Step.
 func (ps *proposals) save(c change) { ps.saving = &c }
 
+// dropPending fails a deployment that still has its preflight, unless it is of the same
+// configuration as c.
+func (ps *proposals) dropPending(c change) {
+	if ps.pending == nil || ps.pending.change.purpose != deploys || reflect.DeepEqual(ps.pending.change.config, c.config) {
+		return
+	}
+	before := ps.pending.change
+	ps.pending = nil
+	ps.failAll(before, supersededBy(c))
+}
+
 // failAll answers all requests for c with one failure.
 func (ps *proposals) failAll(c change, why string) {
 	for _, r := range c.requests() {
@@ -139,10 +150,12 @@ func (m *Machine) saved(ev Saved) {
 
 // supersede fails the earlier deployments and stand-bys that c puts an end to. again
 // says that c is the configuration that is desired already. Then earlier deployments
-// go on: upstream's controller sends the same deployment to all agents whenever an
-// agent joins meanwhile (spec management-api 7.3, G-C14).
+// of it go on: upstream's controller sends the same deployment to all agents whenever
+// an agent joins meanwhile (spec management-api 7.3, G-C14). A deployment of another
+// configuration that still has its preflight ends in any case: the controller wants c.
 func (m *Machine) supersede(c change, again bool) {
 	m.requests.late = nil
+	m.proposals.dropPending(c)
 	for _, r := range m.requests.inFlight.All() {
 		fails := r.Detail.deploys && !again || r.Detail.waits == untilEnded && c.purpose == deploys
 		if fails && !slices.Contains(c.requests(), r) {
