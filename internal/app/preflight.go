@@ -65,7 +65,7 @@ func Preflight(
 	for _, plan := range mgmt.PlansOf(placed(c, set), instance).All() {
 		plans = append(plans, plan)
 	}
-	seen := launch.Preflight{Launcher: launcher}.Run(ctx, plans, pids)
+	seen := launch.Preflight{Launcher: launcher}.Run(ctx, plans, func() []int { return pids })
 	for _, n := range seen.Unfinished {
 		seen.Findings = append(seen.Findings, mgmt.Finding{Node: n, Problem: "the check of its scripts did not end"})
 	}

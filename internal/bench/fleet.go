@@ -149,6 +149,9 @@ type goroutines struct {
 
 func (g *goroutines) Adopt(context.Context) (proc.Adoption, error) { return proc.Adoption{}, nil }
 
+// PIDs returns none: nodes that are goroutines have no processes.
+func (g *goroutines) PIDs() []int { return nil }
+
 func (g *goroutines) Start(spec proc.Spec) error {
 	n, err := node.New(node.Config{Name: spec.Name, Agent: g.agent})
 	if err != nil {

@@ -96,6 +96,9 @@ type Processes interface {
 	Start(spec proc.Spec) error
 	Stop(name string, launch uint64, grace time.Duration) error
 	Events() <-chan proc.Event
+	// PIDs returns the PIDs of all processes that live. It has the PID of a process
+	// before the program of the process runs. Any goroutine may call it.
+	PIDs() []int
 	// Forget says that the agent has completed its work on the end of a launch. Until
 	// then, Adopt reports that end to the next life of the agent.
 	Forget(name string, launch uint64)

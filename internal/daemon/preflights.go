@@ -69,10 +69,6 @@ func (c AgentConfig) preflight() launch.Preflight {
 
 // findings answers a Preflight. The end of ctx ends the search for findings.
 func (c AgentConfig) findings(ctx context.Context, e agent.Preflight) agent.Preflighted {
-	var running []int
-	for _, pid := range e.Running {
-		running = append(running, int(pid))
-	}
-	report := c.preflight().Run(ctx, e.Start, running)
+	report := c.preflight().Run(ctx, e.Start, c.Processes.PIDs)
 	return agent.Preflighted{ID: e.ID, Findings: report.Findings, Unfinished: report.Unfinished}
 }

@@ -32,10 +32,10 @@ func RemoveScratch(dir string) {
 	removeExcept(dir, func(name string) bool { return !strings.HasPrefix(name, scratchPrefix) })
 }
 
-// Run returns the problems that would make launches of the plans fail. running has the
-// PIDs of nodes that run already. Only the checks of scripts take long. The end of ctx
+// Run returns the problems that would make launches of the plans fail. running returns the
+// PIDs of nodes that run at that moment. Only the checks of scripts take long. The end of ctx
 // ends them.
-func (p Preflight) Run(ctx context.Context, plans []mgmt.Plan, running []int) preflight.Report {
+func (p Preflight) Run(ctx context.Context, plans []mgmt.Plan, running func() []int) preflight.Report {
 	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
 	if err != nil {
 		return preflight.Report{Findings: []mgmt.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}}

@@ -27,10 +27,10 @@ func checkPorts(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding 
 			}
 			held := Listeners(p.Addr, p.Number)
 			inUse := errors.Is(err, syscall.EADDRINUSE)
-			if inUse && len(held) == 0 && couldBeOurs(p, sockowner.Listening(), os.Geteuid(), hides(cfg.Ours)) {
+			if inUse && len(held) == 0 && couldBeOurs(p, sockowner.Listening(), os.Geteuid(), hides(cfg.Ours())) {
 				continue
 			}
-			if problem := portProblem(p, err, held, cfg.Ours); problem != "" {
+			if problem := portProblem(p, err, held, cfg.Ours()); problem != "" {
 				found = append(found, mgmt.Finding{Node: c.Node, Problem: problem})
 			}
 		}

@@ -14,10 +14,11 @@ import (
 
 // Config configures the checks. Its zero value works.
 type Config struct {
-	// Ours are the PIDs of nodes that are already running, each the leader of its
-	// session. A port that one of them holds counts as free: either the agent stops
-	// that node first, or that node keeps the port.
-	Ours []int
+	// Ours returns the PIDs of the nodes that run at that moment, each the leader of
+	// its session. A port that one of them holds counts as free: either the agent stops
+	// that node first, or that node keeps the port. A node may start while the preflight
+	// runs, so Run calls Ours when it has found who holds a port. Nil means none.
+	Ours func() []int
 	// ScratchDir is the directory for the working directories of script checks. Empty
 	// means the system's directory for temporary files.
 	ScratchDir string
@@ -38,6 +39,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	if c.Ours == nil {
+		c.Ours = func() []int { return nil }
+	}
 	c.Timeout = cmp.Or(max(c.Timeout, 0), 5*time.Minute)
 	c.Parallel = cmp.Or(max(c.Parallel, 0), runtime.NumCPU())
 	c.OutputBytes = cmp.Or(max(c.OutputBytes, 0), 16<<10)

@@ -255,6 +255,18 @@ func (h *Host) drop(p *process) {
 	delete(h.procs, launchKey{p.rec.Name, p.rec.Launch})
 }
 
+// PIDs returns the PIDs of all processes that live. It has the PID of a process before
+// the program of the process runs.
+func (h *Host) PIDs() []int {
+	var pids []int
+	for _, p := range h.all() {
+		if pid := p.record().PID; pid != 0 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 func (h *Host) all() []*process {
 	h.mu.Lock()
 	defer h.mu.Unlock()

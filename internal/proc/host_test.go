@@ -71,6 +71,25 @@ func TestExitIsReportedWithStatusAndOutput(t *testing.T) {
 	}
 }
 
+func TestPIDsAreThoseOfTheProcessesThatLive(t *testing.T) {
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	if got := f.PIDs(); len(got) > 0 {
+		t.Errorf("before the first start: %v", got)
+	}
+	f.start(f.spec("worker-1", "sleeper"))
+	started := next[proc.Started](f)
+	if got := f.PIDs(); !slices.Equal(got, []int{started.PID}) {
+		t.Errorf("PIDs are %v, want %d", got, started.PID)
+	}
+	if err := f.Stop("worker-1", 1, patience); err != nil {
+		t.Fatal(err)
+	}
+	next[proc.Exited](f)
+	if got := f.PIDs(); len(got) > 0 {
+		t.Errorf("after the end: %v", got)
+	}
+}
+
 func TestProcessRunsAsTheSpecSays(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	spec := f.spec("worker-1", "facts", "a b", "", "not UTF-8: \xff")

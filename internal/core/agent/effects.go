@@ -19,18 +19,15 @@ type (
 	Save struct{ Changes []Change }
 
 	// Preflight asks whether the nodes of a deployment could start. Preflighted
-	// answers it. A preflight changes nothing on the host. A later Preflight takes
-	// the place of this one.
+	// answers it. A preflight changes nothing on the host. A port or an interface that
+	// a node of this agent uses is no finding: the deployment ends the processes whose
+	// plan changes. A later Preflight takes the place of this one.
 	Preflight struct {
 		ID uint64 // new for each
 		// Deadline is when the answer is due, with the findings that there are.
 		Deadline time.Time
 		// Start lists the plans that the deployment would start, by name.
 		Start []mgmt.Plan
-		// Running lists the PIDs of the nodes' present processes. A port or an
-		// interface that one of them uses is no finding: the deployment ends the
-		// processes whose plan changes.
-		Running []int64
 	}
 
 	// Start asks for a process. Started or StartFailed answers it. Launch is a

@@ -81,15 +81,6 @@ func (s *nodes) targets(names []mgmt.NodeName) []*node {
 	})
 }
 
-// pids returns the PIDs of all processes, by the names of their nodes.
-func (s *nodes) pids() []int64 {
-	var pids []int64
-	for _, n := range s.sorted(func(n *node) bool { return n.proc != nil && n.proc.pid != 0 }) {
-		pids = append(pids, n.proc.pid)
-	}
-	return pids
-}
-
 // allEnded reports whether no process is left except those that cannot be stopped.
 func (s *nodes) allEnded() bool {
 	for _, n := range s.named {

@@ -35,7 +35,7 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 	if m.cfg.Preflight == PreflightOff || c.force {
 		return Preflight{}, false
 	}
-	p := Preflight{Running: m.rollout.nodes.pids()}
+	var p Preflight
 	plans := mgmt.PlansOf(c.config, m.cfg.Name)
 	for name, plan := range plans.All() {
 		if n := m.rollout.nodes.named[name]; n == nil || !n.has(name, plans) {

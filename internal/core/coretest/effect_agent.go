@@ -35,11 +35,7 @@ func agentEffect(effect any) string {
 		for _, plan := range e.Start {
 			names = append(names, string(plan.Node.Name))
 		}
-		line := "preflight " + strings.Join(names, " ")
-		if len(e.Running) > 0 {
-			line += fmt.Sprintf(", running %v", e.Running)
-		}
-		return line
+		return "preflight " + strings.Join(names, " ")
 	case agent.Start:
 		return fmt.Sprintf("start %s, launch %d", e.Plan.Node.Name, e.Launch)
 	case agent.Stop:

@@ -67,6 +67,17 @@ func New(cfg Config) *Host {
 // Events returns the channel of outcomes.
 func (h *Host) Events() <-chan proc.Event { return h.events }
 
+// PIDs returns the PIDs of all processes that live.
+func (h *Host) PIDs() []int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var pids []int
+	for _, n := range h.nodes {
+		pids = append(pids, n.rec.PID)
+	}
+	return pids
+}
+
 // Adopt returns Config.Found with Config.Survivors as Running.
 func (h *Host) Adopt(ctx context.Context) (proc.Adoption, error) {
 	if err := context.Cause(ctx); err != nil {
