@@ -1,0 +1,136 @@
+package access
+
+import (
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// Request is an administrative request. The authority of a cluster answers it. Each type
+// has a row in the table of this package.
+type Request interface{ isRequest() }
+
+type (
+	// CreateToken asks for a joining token of an agent. The answer is a Token.
+	CreateToken struct {
+		Instance string
+		// TTL is how long the token works. Zero means DefaultTTL.
+		TTL time.Duration
+		// Uses is how often the token works. Zero means once.
+		Uses int
+	}
+	// ListTokens asks for all tokens: for joining, for logging in, and of the API. The
+	// answer is Tokens.
+	ListTokens struct{}
+	// RevokeToken ends a token of any of these kinds. The answer is Done.
+	RevokeToken struct{ ID string }
+
+	// Join asks for the certificates of an agent. The token proves that the asker may
+	// have them; nobody needs a role for it. The answer is Joined.
+	Join struct {
+		Token string
+		// Key and NodeKey are signing requests in PEM form: one for the agent, one for its
+		// nodes. NodeKey may be empty.
+		Key, NodeKey []byte
+		// Replace says that an agent that has joined with the name gives it up: its
+		// certificates are revoked.
+		Replace bool
+		// Clock is the asker's time. Zero means that it did not say.
+		Clock time.Time
+	}
+	// Sign asks for a certificate of any identity. The answer is Certificate.
+	Sign struct {
+		Identity identity.Identity
+		// Key is a signing request in PEM form.
+		Key []byte
+		// Hosts are the DNS names and IP addresses in the certificate.
+		Hosts []string
+		// Life zero means the life of its kind.
+		Life    time.Duration
+		Replace bool
+	}
+	// Renew asks for a new certificate of the identity whose certificate the asker has
+	// shown. The answer is Joined for an agent, and Certificate otherwise.
+	Renew struct {
+		Identity identity.Identity
+		// Serial is that of the certificate that was shown.
+		Serial       string
+		Key, NodeKey []byte
+	}
+	// ListCertificates asks for the certificates that are valid or revoked. The answer is
+	// Certificates.
+	ListCertificates struct{}
+	// RevokeCertificate ends certificates: that with the serial number, or all of an
+	// identity. The answer is Done.
+	RevokeCertificate struct {
+		Serial   string
+		Identity identity.Identity
+	}
+	// RotateAuthority makes a new authority, which signs from now on. The old one is
+	// trusted until every agent has a certificate of the new one. The answer is
+	// Authorities.
+	RotateAuthority struct{}
+	// ListAuthorities asks for the authorities that are trusted. The answer is
+	// Authorities.
+	ListAuthorities struct{}
+
+	// AddUser makes a user, or gives a known user another login. The answer is a Token.
+	AddUser struct {
+		Name string
+		Role mgmt.UserRole
+		TTL  time.Duration
+	}
+	// SetRole changes the role of a user. The answer is Done.
+	SetRole struct {
+		Name string
+		Role mgmt.UserRole
+	}
+	// RemoveUser ends a user with all certificates and API tokens. The answer is Done.
+	RemoveUser struct{ Name string }
+	// ListUsers asks for all users. The answer is Users.
+	ListUsers struct{}
+	// Login asks for the certificate of a user. The token proves who asks. The answer is
+	// Certificate.
+	Login struct {
+		Token string
+		Key   []byte
+		Clock time.Time
+	}
+	// LoginSSO says that a provider of identities has proved who asks. Only the program
+	// itself makes this request. The answer is Certificate; without Key its texts are
+	// empty.
+	LoginSSO struct {
+		Name string
+		Role mgmt.UserRole // of the user's groups
+		Key  []byte
+	}
+
+	// CreateAPIToken asks for an API token of a user. The answer is a Token.
+	CreateAPIToken struct {
+		User string
+		Name string
+		TTL  time.Duration // zero means that it does not expire
+	}
+)
+
+func (CreateToken) isRequest()       {}
+func (ListTokens) isRequest()        {}
+func (RevokeToken) isRequest()       {}
+func (Join) isRequest()              {}
+func (Sign) isRequest()              {}
+func (Renew) isRequest()             {}
+func (ListCertificates) isRequest()  {}
+func (RevokeCertificate) isRequest() {}
+func (RotateAuthority) isRequest()   {}
+func (ListAuthorities) isRequest()   {}
+func (AddUser) isRequest()           {}
+func (SetRole) isRequest()           {}
+func (RemoveUser) isRequest()        {}
+func (ListUsers) isRequest()         {}
+func (Login) isRequest()             {}
+func (LoginSSO) isRequest()          {}
+func (CreateAPIToken) isRequest()    {}
+
+// DefaultTTL is how long a joining token works, unless the request says otherwise.
+const DefaultTTL = time.Hour

@@ -1,0 +1,78 @@
+package access
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// Row says who may make a request.
+type Row struct {
+	// Name is what people call the request.
+	Name string
+	// May is the lowest role of a user who may make it. mgmt.NoUser means that it proves
+	// by itself that it may be made.
+	May mgmt.UserRole
+	// Changes says that it changes something, or says who may. It is then in the audit.
+	Changes bool
+}
+
+// rows is the table of the administrative requests: one row for each type.
+var rows = []struct {
+	Request
+	Row
+}{
+	{CreateToken{}, Row{"token create", mgmt.Admin, true}},
+	{ListTokens{}, Row{"token list", mgmt.Admin, false}},
+	{RevokeToken{}, Row{"token revoke", mgmt.Admin, true}},
+	{Join{}, Row{"join", mgmt.NoUser, true}},
+	{Sign{}, Row{"cert sign", mgmt.Admin, true}},
+	{Renew{}, Row{"renew", mgmt.NoUser, true}},
+	{ListCertificates{}, Row{"cert list", mgmt.Admin, false}},
+	{RevokeCertificate{}, Row{"cert revoke", mgmt.Admin, true}},
+	{RotateAuthority{}, Row{"ca rotate", mgmt.Admin, true}},
+	{ListAuthorities{}, Row{"ca show", mgmt.Viewer, false}},
+	{AddUser{}, Row{"user add", mgmt.Admin, true}},
+	{SetRole{}, Row{"user role", mgmt.Admin, true}},
+	{RemoveUser{}, Row{"user remove", mgmt.Admin, true}},
+	{ListUsers{}, Row{"user list", mgmt.Admin, false}},
+	{Login{}, Row{"login", mgmt.NoUser, true}},
+	{LoginSSO{}, Row{"login through single sign-on", mgmt.NoUser, true}},
+	{CreateAPIToken{}, Row{"token create --user", mgmt.Admin, true}},
+}
+
+var rowsByType = func() map[reflect.Type]Row {
+	m := map[reflect.Type]Row{}
+	for _, r := range rows {
+		m[reflect.TypeOf(r.Request)] = r.Row
+	}
+	return m
+}()
+
+// RowOf returns the table's row of a request.
+func RowOf(req Request) Row {
+	row, ok := rowsByType[reflect.TypeOf(req)]
+	if !ok {
+		panic(fmt.Sprintf("access: the table of requests has no row for %T", req))
+	}
+	return row
+}
+
+// ReadAudit is the row of reading the audit, which is no request to the authority.
+var ReadAudit = Row{"audit", mgmt.Admin, false}
+
+// Table returns the rows of everything that a user may ask for: the requests of the
+// Management API first.
+func Table() []Row {
+	var all []Row
+	for _, req := range mgmt.Requests() {
+		if kind := mgmt.KindOf(req); kind.May != mgmt.NoUser {
+			all = append(all, Row{kind.Name(), kind.May, kind.May > mgmt.Viewer})
+		}
+	}
+	for _, r := range rows {
+		all = append(all, r.Row)
+	}
+	return append(all, ReadAudit)
+}
