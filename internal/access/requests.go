@@ -99,10 +99,16 @@ type (
 	}
 	// LoginSSO says that a provider of identities has proved who asks. Only the program
 	// itself makes this request. The answer is Certificate; without Key its texts are
-	// empty.
+	// empty. A name that a local user has, or that another Subject has, is a Conflict.
+	// The certificate cannot be renewed: the user logs in again.
 	LoginSSO struct {
 		Name string
 		Role mgmt.UserRole // of the user's groups
+		// Subject is the provider's own name for the user. Nobody else ever gets it,
+		// while Name may change hands.
+		Subject string
+		// Life is how long the certificate is valid. Zero means the life of its kind.
+		Life time.Duration
 		Key  []byte
 	}
 
