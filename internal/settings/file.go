@@ -47,22 +47,26 @@ type fileValue struct {
 	line int
 }
 
+// keys are the keys that a file may have. Each has the function that makes one text of
+// a list, or nil if its value must not be a list.
+type keys map[string]func(items []string) (string, error)
+
 // knownKeys returns every key that a file may have. One file serves a host that
 // has both daemons, so the keys of both are known.
-func knownKeys() map[string]bool {
-	known := make(map[string]bool)
+func knownKeys() keys {
+	known := make(keys)
 	for _, s := range controllerTable(Sources{}, new(parts)) {
-		known[s.key] = true
+		known[s.key] = s.field(new(Controller)).list
 	}
 	for _, s := range agentTable(Sources{}, new(parts)) {
-		known[s.key] = true
+		known[s.key] = s.field(new(Agent)).list
 	}
 	return known
 }
 
 // parseFile reads a YAML mapping. Its keys, joined by dots, must all be known. An
 // error names the file, and the line if there is one.
-func parseFile(path string, text []byte, known map[string]bool) (file, error) {
+func parseFile(path string, text []byte, known keys) (file, error) {
 	f := file{path: path, values: make(map[string]fileValue)}
 	root, err := f.document(text)
 	if root == nil || err != nil {
@@ -107,16 +111,17 @@ func (f file) document(text []byte) (*yaml.Node, error) {
 
 // add takes the settings of m. The prefix stands before the keys of m. Sections
 // are no deeper than the known keys: so the depth of a file is bounded.
-func (f file) add(prefix string, m *yaml.Node, known map[string]bool) error {
+func (f file) add(prefix string, m *yaml.Node, known keys) error {
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		name, v := m.Content[i], m.Content[i+1]
 		key := prefix + name.Value
 		if name.Kind != yaml.ScalarNode {
 			return f.errorAt(name.Line, "a setting's name must be plain text")
 		}
+		list, isKnown := known[key]
 		section := isSection(key, known)
 		switch {
-		case !known[key] && !section:
+		case !isKnown && !section:
 			return f.errorAt(name.Line, "unknown setting %q%s", key, meantKey(prefix, name.Value, known))
 		case section && v.Kind == yaml.ScalarNode && v.Tag == "!!null":
 			continue // the section is empty, or all of it is a comment
@@ -127,21 +132,45 @@ func (f file) add(prefix string, m *yaml.Node, known map[string]bool) error {
 				return err
 			}
 			continue
-		case v.Kind != yaml.ScalarNode || v.Tag == "!!null":
-			return f.errorAt(name.Line, "%s must have one value", key)
+		}
+		text, err := f.text(key, name.Line, v, list)
+		if err != nil {
+			return err
 		}
 		if first, dup := f.values[key]; dup {
 			return f.errorAt(name.Line, "%s is already set on line %d", key, first.line)
 		}
-		f.values[key] = fileValue{v.Value, v.Line}
+		f.values[key] = fileValue{text, v.Line}
 	}
 	return nil
+}
+
+// text returns the value v of a setting as one text. The line is that of the setting.
+func (f file) text(key string, line int, v *yaml.Node, list func([]string) (string, error)) (string, error) {
+	if v.Kind == yaml.ScalarNode && v.Tag != "!!null" {
+		return v.Value, nil
+	}
+	if v.Kind != yaml.SequenceNode || list == nil {
+		return "", f.errorAt(line, "%s must have one value", key)
+	}
+	var items []string
+	for _, item := range v.Content {
+		if item.Kind != yaml.ScalarNode || item.Tag == "!!null" {
+			return "", f.errorAt(item.Line, "%s must be a list of texts", key)
+		}
+		items = append(items, item.Value)
+	}
+	text, err := list(items)
+	if err != nil {
+		return "", f.errorAt(v.Line, "%s: %v", key, err)
+	}
+	return text, nil
 }
 
 // meantKey returns the end of a message about an unknown name below prefix. It
 // suggests the nearest name below prefix or, if none is near, the settings with that
 // name below other prefixes.
-func meantKey(prefix, name string, known map[string]bool) string {
+func meantKey(prefix, name string, known keys) string {
 	var here, elsewhere []string
 	for _, key := range slices.Sorted(maps.Keys(known)) {
 		if rest, ok := strings.CutPrefix(key, prefix); ok {
@@ -161,7 +190,7 @@ func meantKey(prefix, name string, known map[string]bool) string {
 	return ""
 }
 
-func isSection(key string, known map[string]bool) bool {
+func isSection(key string, known keys) bool {
 	for k := range known {
 		if strings.HasPrefix(k, key+".") {
 			return true

@@ -310,6 +310,14 @@ var wrongSettings = map[string]struct {
 		given: given{file: "insecure: [true]\n"},
 		want:  "fleet.yaml:1: insecure must have one value",
 	},
+	"a list with blanks": {
+		given: given{file: "local_users:\n  - ann\n  - the others\n"},
+		want:  `fleet.yaml:2: local_users: "the others" in the list is not one word`,
+	},
+	"a list of lists": {
+		given: given{file: "local_users:\n  - ann\n  - [bob]\n"},
+		want:  "fleet.yaml:3: local_users must be a list of texts",
+	},
 	"a key without value": {
 		given: given{file: "controller:\n  name:\n"},
 		want:  "fleet.yaml:2: controller.name must have one value",
@@ -493,6 +501,26 @@ func TestEmptySectionIsAllowed(t *testing.T) {
 				t.Errorf("got level %v, port %d, %v", c.LogLevel, c.Broker.Port, err)
 			}
 		})
+	}
+}
+
+func TestSettingWithManyWordsMayBeAList(t *testing.T) {
+	c, entries, err := settings.ResolveController(sources(t, given{
+		file: "local_users: [ann, 1000]\ncontroller:\n  agent_names:\n  - a.example=a\n  - b.example=b\n",
+	}, app.Defaults().AddControllerFlags))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"ann", "1000"}; !gocmp.Equal(c.LocalUsers, want) {
+		t.Errorf("local_users: got %q, want %q", c.LocalUsers, want)
+	}
+	if want := []string{"a.example=a", "b.example=b"}; !gocmp.Equal(c.AgentNames, want) {
+		t.Errorf("controller.agent_names: got %q, want %q", c.AgentNames, want)
+	}
+	for _, e := range entries {
+		if e.Key == "local_users" && e.Origin != "file fleet.yaml:1" {
+			t.Errorf("the origin of local_users is %q", e.Origin)
+		}
 	}
 }
 

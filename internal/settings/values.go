@@ -19,6 +19,8 @@ type value struct {
 	text  func() string
 	// kind is the name of the argument in help texts.
 	kind string
+	// list, if set, makes the text for parse of a list in the file.
+	list func(items []string) (string, error)
 }
 
 // at returns the value kept in p, which parse reads and print writes.

@@ -29,12 +29,24 @@ func notAt(p *bool) value {
 
 // wordsAt reads words that are separated by blanks. A word contains no blank.
 func wordsAt(p *[]string, kind string) value {
-	return at(p, kind, func(text string) ([]string, error) {
+	v := at(p, kind, func(text string) ([]string, error) {
 		if strings.ContainsRune(text, 0) {
 			return nil, errors.New("not words: they must not hold a NUL character")
 		}
 		return strings.Fields(text), nil
 	}, func(words []string) string { return strings.Join(words, " ") })
+	v.list = listOfWords
+	return v
+}
+
+// listOfWords joins a list whose items are one word each.
+func listOfWords(items []string) (string, error) {
+	for _, item := range items {
+		if len(strings.Fields(item)) != 1 {
+			return "", fmt.Errorf("%q in the list is not one word", item)
+		}
+	}
+	return strings.Join(items, " "), nil
 }
 
 // pairsAt reads words of the form NAME=VALUE.
@@ -51,6 +63,7 @@ func pairsAt(p *[]string) value {
 			return v.parse(text)
 		},
 		text: v.text,
+		list: v.list,
 	}
 }
 
