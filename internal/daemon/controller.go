@@ -27,6 +27,9 @@ type ControllerConfig struct {
 	Core controller.Config
 	// Store keeps the configurations. The caller closes it afterwards.
 	Store store.Store
+	// Authority says who may do what, and signs certificates. Nil means that this
+	// controller has none: files have the certificates. The caller runs it.
+	Authority *Authority
 	// Bus configures the endpoint. Its Screen is made from Callers.
 	Bus bus.Config
 	// Callers are the users of this host who may connect. An agent that the

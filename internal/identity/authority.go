@@ -34,6 +34,13 @@ const (
 // clocks differ.
 const backdate = 5 * time.Minute
 
+// RenewAt returns when the owner of a certificate asks for the next one: after two thirds
+// of its life.
+func RenewAt(cert *x509.Certificate) time.Time {
+	made := cert.NotBefore.Add(backdate)
+	return made.Add(cert.NotAfter.Sub(made) * 2 / 3)
+}
+
 // Authority signs certificates.
 type Authority struct {
 	Cert *x509.Certificate
