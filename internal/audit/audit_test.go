@@ -1,0 +1,68 @@
+package audit_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// start is the time of the first record of a test.
+var start = time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC)
+
+func open(t testing.TB, cfg audit.Config) *audit.Log {
+	t.Helper()
+	l, err := audit.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// change is a record of a change that ann has made, i seconds after start.
+func change(i int) mgmt.AuditRecord {
+	return mgmt.AuditRecord{
+		Time: start.Add(time.Duration(i) * time.Second), Who: "ann", Role: mgmt.Operator, Source: "192.0.2.7:1000",
+		Request: "deploy", Subject: fmt.Sprint(i), Outcome: mgmt.AuditDone, Revision: "r",
+	}
+}
+
+func add(t testing.TB, l *audit.Log, recs ...mgmt.AuditRecord) {
+	t.Helper()
+	for _, rec := range recs {
+		if err := l.Append(rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func read(t testing.TB, l *audit.Log, q audit.Query) []mgmt.AuditRecord {
+	t.Helper()
+	list, err := l.Read(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
+	cfg := audit.Config{Dir: t.TempDir() + "/audit"}
+	l := open(t, cfg)
+	full := change(0)
+	full.Reason, full.Times, full.Outcome = "because \"of\" <this>\n", 7, mgmt.AuditRefused
+	add(t, l, full, mgmt.AuditRecord{Time: start, Outcome: mgmt.AuditBegun})
+	full.Seq = 1
+	want := []mgmt.AuditRecord{full, {Seq: 2, Time: start, Outcome: mgmt.AuditBegun}}
+	if diff := cmp.Diff(want, read(t, l, audit.Query{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	l.Close()
+	if diff := cmp.Diff(want, read(t, open(t, cfg), audit.Query{})); diff != "" {
+		t.Errorf("after another start (-want +got):\n%s", diff)
+	}
+}

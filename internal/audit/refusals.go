@@ -1,0 +1,170 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// RefusalsConfig bounds what repeated refusals write.
+type RefusalsConfig struct {
+	// Window is the time within which equal refusals become one record. Zero means a
+	// minute.
+	Window time.Duration
+	// Kinds bounds the different refusals within a window. All beyond it are counted
+	// together. Zero means 64.
+	Kinds int
+}
+
+// Refusals makes few records of many refusals. The first refusal is a record at once.
+// Refusals of the same user, source, request and reason that follow within Window are
+// one record with their number at its end. The ports of sources do not count, and IPv6
+// addresses count by their first 64 bits, because one host has many of both. It belongs
+// to one goroutine.
+type Refusals struct {
+	cfg  RefusalsConfig
+	open map[refusal]*repeated
+	rest *repeated // those beyond Kinds; nil if there were none
+}
+
+// refusal is what equal refusals have in common.
+type refusal struct {
+	who, source, request, subject, reason string
+	role                                  mgmt.UserRole
+}
+
+// repeated counts equal refusals within a window.
+type repeated struct {
+	latest mgmt.AuditRecord
+	count  int // of those that are not a record yet
+	ends   time.Time
+}
+
+// NewRefusals returns an aggregator that has seen nothing.
+func NewRefusals(cfg RefusalsConfig) *Refusals {
+	cfg.Window, cfg.Kinds = cmp.Or(cfg.Window, time.Minute), cmp.Or(cfg.Kinds, 64)
+	return &Refusals{cfg: cfg, open: map[refusal]*repeated{}}
+}
+
+// Add takes a refusal. It returns the records that must be written now: those of Due,
+// and then the refusal itself if it is the first of its kind.
+func (r *Refusals) Add(now time.Time, rec mgmt.AuditRecord) []mgmt.AuditRecord {
+	due := r.Due(now)
+	if rec.Time.IsZero() {
+		rec.Time = now
+	}
+	key := refusal{rec.Who, place(rec.Source), rec.Request, rec.Subject, rec.Reason, rec.Role}
+	if same := r.open[key]; same != nil {
+		same.latest, same.count = rec, same.count+max(rec.Times, 1)
+		return due
+	}
+	if len(r.open) < r.cfg.Kinds {
+		r.open[key] = &repeated{latest: rec, ends: now.Add(r.cfg.Window)}
+		return append(due, rec)
+	}
+	if r.rest == nil {
+		r.rest = &repeated{ends: now.Add(r.cfg.Window)}
+	}
+	r.rest.count += max(rec.Times, 1)
+	r.rest.latest = mgmt.AuditRecord{
+		Time: rec.Time, Who: "many", Request: rec.Request, Outcome: mgmt.AuditRefused,
+		Reason: fmt.Sprintf("there were more than %d different refusals within %v; the latest of the others: %s at %s: %s",
+			r.cfg.Kinds, r.cfg.Window, rec.Who, rec.Source, rec.Reason),
+	}
+	return due
+}
+
+// Due returns the records of windows that have ended. A kind that was refused within
+// its window begins another one.
+func (r *Refusals) Due(now time.Time) []mgmt.AuditRecord {
+	var due []mgmt.AuditRecord
+	for key, same := range r.open {
+		if now.Before(same.ends) {
+			continue
+		}
+		if same.count == 0 {
+			delete(r.open, key)
+			continue
+		}
+		due = append(due, same.record())
+		same.ends = now.Add(r.cfg.Window)
+	}
+	if r.rest != nil && !now.Before(r.rest.ends) {
+		due = append(due, r.rest.record())
+		r.rest = nil
+	}
+	return sorted(due)
+}
+
+// Flush returns the records of all windows, and ends them.
+func (r *Refusals) Flush() []mgmt.AuditRecord {
+	var all []mgmt.AuditRecord
+	for _, same := range r.open {
+		if same.count > 0 {
+			all = append(all, same.record())
+		}
+	}
+	if r.rest != nil {
+		all = append(all, r.rest.record())
+	}
+	r.open, r.rest = map[refusal]*repeated{}, nil
+	return sorted(all)
+}
+
+// record returns the record of what was counted, and counts anew.
+func (s *repeated) record() mgmt.AuditRecord {
+	rec := s.latest
+	rec.Times, s.count = s.count, 0
+	return rec
+}
+
+// sorted sorts records by their times. Those with the same time are sorted by their
+// texts, so that the order is always the same.
+func sorted(list []mgmt.AuditRecord) []mgmt.AuditRecord {
+	slices.SortFunc(list, func(a, b mgmt.AuditRecord) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Who, b.Who), cmp.Compare(a.Source, b.Source),
+			cmp.Compare(a.Request, b.Request), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Reason, b.Reason))
+	})
+	return list
+}
+
+// Next returns when Due has something to do. It returns false if it has nothing.
+func (r *Refusals) Next() (next time.Time, ok bool) {
+	offer := func(at time.Time) {
+		if !ok || at.Before(next) {
+			next, ok = at, true
+		}
+	}
+	for _, same := range r.open {
+		offer(same.ends)
+	}
+	if r.rest != nil {
+		offer(r.rest.ends)
+	}
+	return next, ok
+}
+
+// place returns the part of a source that all connections of a host have in common.
+func place(source string) string {
+	addr, err := netip.ParseAddr(source)
+	if err != nil {
+		with, err := netip.ParseAddrPort(source)
+		if err != nil {
+			return source
+		}
+		addr = with.Addr()
+	}
+	addr = addr.Unmap()
+	if addr.Is4() {
+		return addr.String()
+	}
+	prefix, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return source
+	}
+	return prefix.String()
+}
