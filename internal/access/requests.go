@@ -91,7 +91,7 @@ type (
 	// ListUsers asks for all users. The answer is Users.
 	ListUsers struct{}
 	// Login asks for the certificate of a user. The token proves who asks. The answer is
-	// Certificate.
+	// Certificate; without Key, which is for sessions of browsers, its texts are empty.
 	Login struct {
 		Token string
 		Key   []byte

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// wrongController is the error of a client that does not believe the other side.
+type wrongController struct{ reason string }
+
+func (w *wrongController) Error() string { return w.reason }
+
+// ControllerTLS returns the settings of a client that believes a controller of the
+// cluster alone. certificate returns what the client shows, and may be nil. The address
+// does not count: the certificate's identity does.
+func ControllerTLS(address string, trust *identity.Trust, certificate func() (*tls.Certificate, error)) *tls.Config {
+	return believing(certificate, func(chain []*x509.Certificate) error {
+		id, err := trust.Judge(chain, time.Now())
+		if err != nil {
+			return &wrongController{fmt.Sprintf("the controller at %s is not believed: %v", address, err)}
+		}
+		return checkController(address, id)
+	})
+}
+
+// JoinClient returns a client of somebody who knows nothing of the cluster but a token,
+// for Join and Login. It connects by TLS, and sends nothing unless the other side is a
+// controller with a certificate of the authority that the token names.
+func JoinClient(address string, token identity.Token) (*Client, error) {
+	address, err := JoinPort(address)
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Address: address, TLS: believing(nil, func(chain []*x509.Certificate) error {
+		return checkToken(address, token, chain, time.Now())
+	})})
+}
+
+// believing returns the settings of a client that leaves the judgement of the other
+// side's certificates to check. TLS calls check before the client sends a request.
+func believing(certificate func() (*tls.Certificate, error), check func([]*x509.Certificate) error) *tls.Config {
+	cfg := &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		// The name in the certificate says who it is, and the address does not matter.
+		// VerifyConnection verifies the chain.
+		InsecureSkipVerify: true,
+		VerifyConnection:   func(state tls.ConnectionState) error { return check(state.PeerCertificates) },
+	}
+	if certificate != nil {
+		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate() }
+	}
+	return cfg
+}
+
+// checkToken returns an error unless the chain is that of a controller whose authority
+// has made the token.
+func checkToken(address string, token identity.Token, chain []*x509.Certificate, now time.Time) error {
+	var authority *x509.Certificate
+	shown := "none"
+	for _, cert := range chain {
+		if !cert.IsCA {
+			continue
+		}
+		shown = identity.KeyHash(cert)
+		if shown == token.Authority {
+			authority = cert
+			break
+		}
+	}
+	if authority == nil {
+		return &wrongController{fmt.Sprintf(
+			"the controller at %s is not the one that made this token: the token names the authority %s, and the controller shows %s",
+			address, token.Authority, shown)}
+	}
+	trust := identity.Trust{Cluster: clusterOf(chain[0].URIs), Authorities: []*x509.Certificate{authority}}
+	id, err := trust.Judge(chain, now)
+	if err != nil {
+		return &wrongController{fmt.Sprintf("the certificate of the controller at %s does not count: %v", address, err)}
+	}
+	return checkController(address, id)
+}
+
+func checkController(address string, id identity.Identity) error {
+	if id.Kind == identity.Controller {
+		return nil
+	}
+	return &wrongController{fmt.Sprintf("the program at %s shows the certificate of %s, and is no controller", address, id)}
+}
+
+// clusterOf returns the cluster that a certificate names.
+func clusterOf(uris []*url.URL) string {
+	for _, uri := range uris {
+		if _, cluster, ok := identity.FromURI(uri); ok {
+			return cluster
+		}
+	}
+	return ""
+}
