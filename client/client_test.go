@@ -316,7 +316,7 @@ func TestALostConnectionCostsAtMostOneRequest(t *testing.T) {
 	c := dial(t, client.Config{Address: ctl.address})
 	peers := ctl.bus.Subscribe(1, "zeek/no/topic")
 	defer peers.Close()
-	ctl.bus.Drop(c.Endpoint(), "test")
+	ctl.bus.Drop(c.Endpoint(), errors.New("test"))
 	patience.Find(t, peers.Events(), "the connection to be lost", func(ev bus.Event) bool {
 		_, lost := ev.(bus.PeerLost)
 		return lost

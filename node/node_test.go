@@ -24,7 +24,7 @@ func TestNodeSaysHelloUponEveryPeering(t *testing.T) {
 		if hello.Node != "worker-1" {
 			t.Errorf("hello of %q", hello.Node)
 		}
-		a.endpoint.Drop(from.ID, "to see it return")
+		a.endpoint.Drop(from.ID, errors.New("to see it return"))
 		next[bus.PeerLost](a)
 	}
 }

@@ -1,8 +1,6 @@
 package bus
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/netip"
 )
@@ -36,30 +34,4 @@ func (e *Endpoint) screen(conn net.Conn) (Caller, error) {
 		return Caller{}, nil
 	}
 	return e.cfg.Screen(remote, local)
-}
-
-// certificate returns the certificate of a native peer, or nil if this side has
-// verified none. An endpoint with Config.TLS verifies every certificate. An
-// endpoint without it verifies none.
-func (e *Endpoint) certificate(conn net.Conn) *x509.Certificate {
-	secure, ok := conn.(*tls.Conn)
-	if !ok || e.cfg.TLS == nil {
-		return nil
-	}
-	if shown := secure.ConnectionState().PeerCertificates; len(shown) > 0 {
-		return shown[0]
-	}
-	return nil
-}
-
-// clientCertificate is certificate for the clients of a WebSocket listener.
-func clientCertificate(conn net.Conn) *x509.Certificate {
-	secure, ok := conn.(*tls.Conn)
-	if !ok {
-		return nil
-	}
-	if chains := secure.ConnectionState().VerifiedChains; len(chains) > 0 {
-		return chains[0][0]
-	}
-	return nil
 }

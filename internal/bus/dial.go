@@ -108,7 +108,7 @@ func (d *dialing) once(ctx context.Context) error {
 	// This is asked after the handshake: before it, the other side may not have
 	// accepted the connection yet, and then no process has the socket.
 	caller, denied := d.endpoint.screen(conn)
-	if denied != nil && d.endpoint.certificate(p.conn) == nil {
+	if denied != nil && p.verdict.chain == nil {
 		p.claim.release()
 		conn.Close()
 		return fmt.Errorf("who listens there: %w", denied)

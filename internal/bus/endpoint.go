@@ -85,6 +85,10 @@ type Config struct {
 	// authentication. Callers of this host that Screen does not refuse need no
 	// certificate.
 	TLS *TLS
+	// OnRefused is called when a connection was refused, by several goroutines at once.
+	// It must return soon. If one source is refused again and again, only a few of its
+	// refusals are reported; Refusal.Times counts the others. Nil reports nothing.
+	OnRefused func(Refusal)
 	// Screen is asked about each connection, whichever side has opened it. It returns
 	// at once. A peer that Screen refuses may still show a certificate, if the
 	// connection is TLS and TLS is set. Nil refuses nobody.
@@ -208,8 +212,8 @@ func (e *Endpoint) Wants(peerID, topic string) bool {
 
 // Drop ends the connection of a peer, if there is such a peer. Messages that are
 // queued for it are lost. A native peer that this side dials is dialed again.
-func (e *Endpoint) Drop(peerID string, reason string) {
+func (e *Endpoint) Drop(peerID string, why error) {
 	if l, ok := e.hub.table.Load().byID[peerID]; ok {
-		l.close(errors.New(reason))
+		l.close(why)
 	}
 }

@@ -45,10 +45,21 @@ type Peer struct {
 	Origin string
 	// Caller is what this host knows of the other side without asking it.
 	Caller Caller
-	// Certificate is the certificate of the other side, which this side has
-	// verified. It is nil if there is none.
+	// Certificate is the certificate of the other side, which this side has judged. It
+	// is nil if there is none.
 	Certificate *x509.Certificate
+	// Chain holds the certificates that the other side has shown, Certificate first. It
+	// is nil if there is none.
+	Chain *Chain
+	// Identity is what TLS.Judge has said of Certificate.
+	Identity string
+	// Bearer is what a WebSocket client has shown as "Authorization: Bearer". It is a
+	// secret.
+	Bearer string
 }
+
+// Chain is a list of certificates.
+type Chain struct{ Certificates []*x509.Certificate }
 
 // An Event is something that a subscription reports. The set is closed.
 type Event interface{ isEvent() }

@@ -21,6 +21,7 @@ var errHandshakeTimeout = errors.New("handshake takes too long")
 // peering is a connection whose handshake has succeeded.
 type peering struct {
 	conn, raw net.Conn // raw is conn, or what is below its TLS
+	verdict   verdict  // of the TLS handshake
 	frames    *frameReader
 	remote    ID
 	filter    wire.Filter // of the peer
@@ -95,14 +96,14 @@ func (e *Endpoint) shakeHands(ctx context.Context, p *peering, h *wire.Handshake
 // establish makes a peering of a new connection within HandshakeTimeout. open does
 // the TLS handshake, if the connection is TLS. own says that the connection may
 // have a reserved seat. If establish returns an error, the connection is closed.
-func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, own bool, open func(context.Context, net.Conn) (net.Conn, error)) (*peering, error) {
+func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, own bool, open func(context.Context, net.Conn) (secured, error)) (*peering, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, e.cfg.HandshakeTimeout, errHandshakeTimeout)
 	defer cancel()
 	stop := closeWith(ctx, raw)
 	conn, err := open(ctx, raw)
 	var p *peering
 	if err == nil {
-		p, err = e.handshake(ctx, conn, role, own)
+		p, err = e.handshake(ctx, conn.Conn, role, own)
 	}
 	if !stop() && err == nil {
 		p.claim.release()
@@ -115,7 +116,7 @@ func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, 
 		}
 		return nil, err
 	}
-	p.raw = raw
+	p.raw, p.verdict = raw, conn.verdict
 	return p, nil
 }
 
@@ -141,7 +142,8 @@ func closeWith(ctx context.Context, conn net.Conn) (stop func() bool) {
 // of info that are known from the handshake.
 func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error {
 	defer p.claim.release()
-	info.ID, info.Kind, info.Certificate = p.remote.String(), Native, e.certificate(p.conn)
+	info.ID, info.Kind = p.remote.String(), Native
+	p.verdict.describe(&info)
 	l := &nativeLink{
 		endpoint: e,
 		conn:     p.conn,

@@ -1,17 +1,54 @@
 package bus
 
 import (
+	"crypto/x509"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
 )
 
-// refusals logs the connections that a listener has refused. If a source address
-// tries again every second, only a few refusals an hour are logged for it.
+// Refusal is a connection that a listener has refused.
+type Refusal struct {
+	// Addr is where the connection comes from, and Local where it has come to.
+	Addr, Local netip.AddrPort
+	Caller      Caller
+	// Certificate is the certificate because of which it was refused, or nil. Nobody has
+	// verified it.
+	Certificate *x509.Certificate
+	// Reason is one line.
+	Reason string
+	// Listener is BrokerListener or WebSocketListener.
+	Listener string
+	// Times counts the refusals of this source since the last one that was reported,
+	// with this one.
+	Times int
+}
+
+// The names of listeners in a Refusal.
+const (
+	BrokerListener    = "broker"
+	WebSocketListener = "websocket"
+)
+
+// source is where a connection comes from.
+type source struct {
+	addr, local netip.AddrPort
+	caller      Caller
+}
+
+func sourceOf(conn net.Conn, caller Caller) source {
+	return source{addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr()), caller}
+}
+
+// refusals logs and reports the connections that a listener has refused. If a source
+// address tries again every second, only a few refusals an hour are logged for it.
 type refusals struct {
-	limit int // of sources; beyond it the source that was refused least recently is forgotten
+	limit    int // of sources; beyond it the source that was refused least recently is forgotten
+	listener string
+	report   func(Refusal) // nil reports nothing
 
 	mu sync.Mutex
 	by map[netip.Addr]*refusedSource
@@ -20,22 +57,35 @@ type refusals struct {
 type refusedSource struct {
 	outage outage
 	last   time.Time
+	untold int // refusals that were neither logged nor reported
 }
 
 // refused logs that a connection of source was refused, unless that was logged
 // lately. If the peer is connected already, the refusal is no warning, because
 // both sides may dial.
-func (r *refusals) refused(log *slog.Logger, source netip.Addr, err error) {
+func (r *refusals) refused(log *slog.Logger, from source, err error) {
 	if why, ok := errors.AsType[*refusal](err); ok && why.existing != nil {
 		log.Info("connection refused", "err", err)
 		return
 	}
-	if tell, lasted := r.add(time.Now(), source, err); tell {
+	if times, lasted := r.add(time.Now(), from.addr.Addr(), err); times > 0 {
 		log.Warn("connection refused", "for", lasted.Round(time.Second), "err", err)
+		r.tell(from, err, times)
 	}
 }
 
-func (r *refusals) add(now time.Time, source netip.Addr, err error) (tell bool, lasted time.Duration) {
+func (r *refusals) tell(from source, err error, times int) {
+	if r.report == nil {
+		return
+	}
+	r.report(Refusal{
+		Addr: from.addr, Local: from.local, Caller: from.caller, Certificate: refusedCertificate(err),
+		Reason: err.Error(), Listener: r.listener, Times: times,
+	})
+}
+
+// add counts a refusal. It returns how many are to be told now; zero if none.
+func (r *refusals) add(now time.Time, source netip.Addr, err error) (times int, lasted time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	one := r.by[source]
@@ -50,7 +100,12 @@ func (r *refusals) add(now time.Time, source netip.Addr, err error) (tell bool, 
 		r.by[source] = one
 	}
 	one.last = now
-	return one.outage.failed(now, err)
+	one.untold++
+	tell, lasted := one.outage.failed(now, err)
+	if tell {
+		times, one.untold = one.untold, 0
+	}
+	return times, lasted
 }
 
 // leastRecent returns the source that was refused least recently. The caller holds

@@ -26,13 +26,10 @@ const acceptPause = 100 * time.Millisecond
 // goodbye to the peers, and returns when every goroutine that it started has ended.
 // It returns ctx's cause, or the error of ln.
 func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig) error {
-	a := acceptor{endpoint: e, transport: cfg.Transport}
-	if cfg.Transport != TransportPlain {
-		var err error
-		if a.config, err = serverTLS(e.cfg.TLS); err != nil {
-			ln.Close()
-			return err
-		}
+	a, err := newAcceptor(e, cfg.Transport)
+	if err != nil {
+		ln.Close()
+		return err
 	}
 	var peers sync.WaitGroup
 	defer peers.Wait()
@@ -43,7 +40,7 @@ func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig)
 		ln.Close() // unblocks Accept
 	})
 	pending := newPendingConns(e.cfg.MaxHandshakes)
-	refusals := refusals{limit: e.cfg.MaxHandshakes}
+	refusals := refusals{limit: e.cfg.MaxHandshakes, listener: BrokerListener, report: e.cfg.OnRefused}
 	for {
 		conn, err := accept(ctx, ln)
 		if err != nil {
@@ -91,13 +88,13 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, pen
 	addr := addrPort(conn.RemoteAddr())
 	log := e.log.With("peer", conn.RemoteAddr().String())
 	caller, denied := e.screen(conn)
-	if denied != nil && !a.mutual(conn) {
+	if !a.hears(denied) {
 		conn.Close()
-		r.refused(log, addr.Addr(), denied)
+		r.refused(log, sourceOf(conn, caller), denied)
 		return
 	}
 	handshake, leave := pending.enter(ctx, addr.Addr())
-	p, err := e.establish(handshake, conn, wire.Acceptor, caller.Own, a.opener(caller.Local && denied == nil))
+	p, err := e.establish(handshake, conn, wire.Acceptor, caller.Own, a.opener(caller, denied))
 	leave()
 	switch {
 	case errors.Is(err, errProbe): // a load balancer or a port scan does that
@@ -105,7 +102,7 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, pen
 		return
 	case err != nil:
 		if ctx.Err() == nil {
-			r.refused(log, addr.Addr(), err)
+			r.refused(log, sourceOf(conn, caller), err)
 		}
 		return
 	}

@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -196,8 +197,8 @@ func TestDroppedPeerIsLostForTheReasonGiven(t *testing.T) {
 	withPeer(t, func(t *testing.T, e *bus.Endpoint, _ *pipeListener, p *rawPeer) {
 		events := subscribe(t, e)
 		next[bus.PeerAdded](t, events)
-		e.Drop("nobody", "no such peer")
-		e.Drop(largeID.String(), "it misbehaves")
+		e.Drop("nobody", errors.New("no such peer"))
+		e.Drop(largeID.String(), errors.New("it misbehaves"))
 		if lost := next[bus.PeerLost](t, events); lost.Err.Error() != "it misbehaves" {
 			t.Errorf("lost because of %v", lost.Err)
 		}

@@ -74,7 +74,17 @@ func (a *authority) identity(usage ...x509.ExtKeyUsage) *bus.TLS {
 	der, key := a.sign(&x509.Certificate{NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: usage}, a.cert)
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
-	return &bus.TLS{Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, Roots: roots}
+	return bus.FixedTLS(tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots)
+}
+
+// pair returns the certificate of an identity.
+func pair(t testing.TB, id *bus.TLS) tls.Certificate {
+	t.Helper()
+	cert, err := id.Certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *cert
 }
 
 // errorLog collects the attributes err of a log.
@@ -124,7 +134,7 @@ func TestTransports(t *testing.T) {
 		"a client certificate on the server": {listenTLS: clientOnly, dialTLS: anyUse, want: "incompatible key usage"},
 		"a server certificate on the client": {listenTLS: anyUse, dialTLS: serverOnly, want: "bad certificate"},
 		"a server of an unknown authority":   {listenTLS: other, dialTLS: anyUse, want: "unknown authority"},
-		"a client of an unknown authority":   {listenTLS: &bus.TLS{Certificate: anyUse.Certificate, Roots: other.Roots}, dialTLS: anyUse, want: "unknown certificate authority"},
+		"a client of an unknown authority":   {listenTLS: bus.FixedTLS(pair(t, anyUse), other.Authorities()), dialTLS: anyUse, want: "unknown certificate authority"},
 		"no certificate on the client":       {listenTLS: anyUse, dial: ssl, want: "certificate required"},
 		"no certificate on the server":       {dialTLS: anyUse, want: "unknown authority"},
 		"plain to certificates":              {listenTLS: anyUse, dial: plain, want: "peer closed"},
@@ -260,7 +270,8 @@ type stdio struct {
 
 func TestLoadTLSNamesTheFileThatIsWrong(t *testing.T) {
 	id := newAuthority(t).identity()
-	key, err := x509.MarshalPKCS8PrivateKey(id.Certificate.PrivateKey)
+	own := pair(t, id)
+	key, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +283,7 @@ func TestLoadTLSNamesTheFileThatIsWrong(t *testing.T) {
 		}
 		return path
 	}
-	cert := file("cert.pem", "CERTIFICATE", id.Certificate.Certificate[0])
+	cert := file("cert.pem", "CERTIFICATE", own.Certificate[0])
 	keyFile := file("key.pem", "PRIVATE KEY", key)
 	missing := filepath.Join(dir, "missing.pem")
 	if _, err := bus.LoadTLS(cert, keyFile, cert); err != nil {

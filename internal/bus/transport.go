@@ -12,15 +12,15 @@ import (
 type Transport uint8
 
 const (
-	// TransportAuto means TLS if Config.TLS is set. If it is not set, a loopback
-	// address decides: a dialer speaks plain TCP to a loopback address and TLS to
-	// others; a listener takes both at a loopback address and only TLS at others. In
+	// TransportAuto means TLS if Config.TLS is set. If it is not set, or has PlainHere, a
+	// loopback address decides: a dialer speaks plain TCP to a loopback address and TLS
+	// to others; a listener takes both at a loopback address and only TLS at others. In
 	// any case a listener takes both from callers of this host that Config.Screen
 	// does not refuse.
 	TransportAuto Transport = iota
 	// TransportPlain means TCP without TLS.
 	TransportPlain
-	// TransportTLS means TLS. If Config.TLS is set, both sides verify each other's
+	// TransportTLS means TLS. If Config.TLS is set, both sides judge each other's
 	// certificate. If it is not set, the connection is encrypted only: the listener
 	// makes a certificate for itself, and nobody verifies it. A Zeek without TLS
 	// configuration can dial such a listener, but cannot be dialed (spec broker-wire
@@ -42,25 +42,52 @@ const tlsRecord = 0x16
 type acceptor struct {
 	endpoint  *Endpoint
 	transport Transport
-	config    *tls.Config
+	// demanding demands a certificate, if Config.TLS is set. optional does not.
+	demanding, optional *tls.Config
 }
 
-// takes returns what a connection to addr may run over. known says that it comes
-// from a caller of this host that was not refused.
-func (a acceptor) takes(addr net.Addr, known bool) Transport {
+func newAcceptor(e *Endpoint, t Transport) (a acceptor, err error) {
+	a = acceptor{endpoint: e, transport: t}
+	if t == TransportPlain {
+		return a, nil
+	}
+	if a.demanding, err = serverTLS(e.cfg.TLS, true); err != nil {
+		return a, err
+	}
+	a.optional = a.demanding
+	if e.cfg.TLS != nil {
+		a.optional = ServerTLS(e.cfg.TLS, false)
+	}
+	return a, nil
+}
+
+// hears reports whether a caller may still show a certificate. denied is the refusal of
+// Config.Screen, or nil.
+func (a acceptor) hears(denied error) bool {
+	return denied == nil || a.endpoint.cfg.TLS != nil && a.transport != TransportPlain
+}
+
+// takes returns what a connection to addr may run over, and the settings of its TLS. A
+// caller that was refused must show a certificate.
+func (a acceptor) takes(addr net.Addr, caller Caller, denied error) (Transport, *tls.Config) {
+	byAddress := a.transport == TransportAuto && a.endpoint.plainAt(addr)
+	here := denied == nil && (caller.Local || byAddress)
+	config := a.demanding
+	if here {
+		config = a.optional
+	}
 	switch {
 	case a.transport != TransportAuto:
-		return a.transport
-	case known, a.endpoint.cfg.TLS == nil && local(addr):
-		return transportBoth
+		return a.transport, config
+	case here:
+		return transportBoth, config
 	}
-	return TransportTLS
+	return TransportTLS, config
 }
 
-// mutual reports whether a caller that was refused may still show a certificate on
-// conn, which this side verifies.
-func (a acceptor) mutual(conn net.Conn) bool {
-	return a.endpoint.cfg.TLS != nil && a.takes(conn.LocalAddr(), false) == TransportTLS
+// plainAt reports whether connections at addr need no TLS.
+func (e *Endpoint) plainAt(addr net.Addr) bool {
+	return local(addr) && (e.cfg.TLS == nil || e.cfg.TLS.PlainHere)
 }
 
 // dialTransport returns what a connection to addr runs over.
@@ -68,7 +95,7 @@ func (e *Endpoint) dialTransport(t Transport, addr net.Addr) Transport {
 	switch {
 	case t != TransportAuto:
 		return t
-	case e.cfg.TLS == nil && local(addr):
+	case e.plainAt(addr):
 		return TransportPlain
 	}
 	return TransportTLS
@@ -80,53 +107,59 @@ func local(addr net.Addr) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
+// secured is a connection after its TLS handshake, if it is TLS.
+type secured struct {
+	net.Conn
+	verdict
+}
+
 // opener returns the function that does the TLS handshake of an accepted connection,
-// if the connection is TLS. known is as in takes.
-func (a acceptor) opener(known bool) func(context.Context, net.Conn) (net.Conn, error) {
-	config := a.config
-	if known && config != nil && config.ClientAuth != tls.NoClientCert {
-		config = config.Clone()
-		config.ClientAuth = tls.VerifyClientCertIfGiven
-	}
-	return func(ctx context.Context, conn net.Conn) (net.Conn, error) {
-		t := a.takes(conn.LocalAddr(), known)
+// if the connection is TLS.
+func (a acceptor) opener(caller Caller, denied error) func(context.Context, net.Conn) (secured, error) {
+	return func(ctx context.Context, conn net.Conn) (secured, error) {
+		t, config := a.takes(conn.LocalAddr(), caller, denied)
 		if t == TransportPlain {
-			return conn, nil
+			return secured{Conn: conn}, nil
 		}
 		var first [1]byte
 		if _, err := conn.Read(first[:]); err != nil {
 			if closedByPeer(err) {
-				return nil, errProbe
+				return secured{}, errProbe
 			}
-			return nil, readError(err)
+			return secured{}, readError(err)
 		}
 		conn = &peeked{Conn: conn, first: first[:]}
-		if first[0] != tlsRecord {
-			if t == transportBoth {
-				return conn, nil
-			}
-			return nil, errPlain
+		switch {
+		case first[0] == tlsRecord:
+		case t == transportBoth:
+			return secured{Conn: conn}, nil
+		case denied != nil:
+			return secured{}, denied
+		default:
+			return secured{}, errPlain
 		}
+		ctx, found := withVerdict(ctx)
 		secure := tls.Server(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return nil, fmt.Errorf("TLS handshake: %w", err)
+			return secured{}, fmt.Errorf("TLS handshake: %w", err)
 		}
-		return secure, nil
+		return secured{secure, *found}, nil
 	}
 }
 
 // dialer returns the function that does the TLS handshake of a dialed connection, if
 // the connection is TLS.
-func (e *Endpoint) dialer(t Transport) func(context.Context, net.Conn) (net.Conn, error) {
-	return func(ctx context.Context, conn net.Conn) (net.Conn, error) {
+func (e *Endpoint) dialer(t Transport) func(context.Context, net.Conn) (secured, error) {
+	return func(ctx context.Context, conn net.Conn) (secured, error) {
 		if e.dialTransport(t, conn.RemoteAddr()) == TransportPlain {
-			return conn, nil
+			return secured{Conn: conn}, nil
 		}
-		secure := tls.Client(conn, clientTLS(e.cfg.TLS))
+		var found verdict
+		secure := tls.Client(conn, clientTLS(e.cfg.TLS, &found))
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return nil, fmt.Errorf("TLS handshake: %w", err)
+			return secured{}, fmt.Errorf("TLS handshake: %w", err)
 		}
-		return secure, nil
+		return secured{secure, found}, nil
 	}
 }
 

@@ -51,7 +51,7 @@ func newWSClient(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsClient
 		s:      s,
 		self:   self,
 		raw:    raw,
-		conn:   up.conn,
+		conn:   up.conn.Conn,
 		pings:  wsPings{interval: s.cfg.PingInterval},
 		seat:   up.seat,
 		joined: make(chan struct{}),

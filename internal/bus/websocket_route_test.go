@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -100,7 +101,7 @@ func TestDroppedClientIsToldWhy(t *testing.T) {
 	w := rawClient(t, addr, "[]")
 	peer := next[bus.PeerAdded](t, sub).Peer
 	reason := strings.Repeat("é", 100)
-	e.Drop(peer.ID, reason)
+	e.Drop(peer.ID, errors.New(reason))
 	w.expectClose(1008, strings.Repeat("é", 61)) // 123 bytes and no half rune
 	if lost := next[bus.PeerLost](t, sub); lost.Err.Error() != reason {
 		t.Errorf("got %v", lost.Err)

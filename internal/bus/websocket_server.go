@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 )
 
 // wsServer is one call of ServeWebSocket.
@@ -16,6 +17,7 @@ type wsServer struct {
 	log       *slog.Logger
 	upgrading [2]*pendingConns // upgrades that have not finished: of others, and of callers with Own
 	clients   seats            // of the clients whose upgrade has succeeded
+	refusals  refusals
 }
 
 // ServeWebSocket serves Zeek's WebSocket API, version 1, on ln until ctx is done.
@@ -39,6 +41,7 @@ func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebS
 		log:       e.log,
 		upgrading: [2]*pendingConns{newPendingConns(cfg.MaxClients), newPendingConns(cfg.MaxClients)},
 		clients:   seats{limit: cfg.MaxClients, reserved: cfg.ReservedClients, idleAfter: e.cfg.IdleAfter},
+		refusals:  refusals{limit: e.cfg.MaxHandshakes, listener: WebSocketListener, report: e.cfg.OnRefused},
 	}
 	var conns sync.WaitGroup
 	defer conns.Wait() // deferred before cancel, so it runs after cancel
@@ -71,17 +74,32 @@ func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 	}
 	if err != nil {
 		s.logEnd("websocket upgrade refused", raw.RemoteAddr().String(), err)
+		s.report(raw, caller, err)
 		return
 	}
-	c, err := newWSClient(s, raw, up, Peer{
+	s.refusals.accepted(addrPort(raw.RemoteAddr()).Addr())
+	self := Peer{
 		ID: id, Kind: WebSocket, Addr: addrPort(raw.RemoteAddr()), App: up.app, Origin: up.origin,
-		Caller: caller, Certificate: clientCertificate(up.conn),
-	})
+		Caller: caller, Bearer: up.bearer,
+	}
+	up.conn.describe(&self)
+	c, err := newWSClient(s, raw, up, self)
 	if err != nil {
 		s.log.Error("websocket upgrade not completed", "peer", id, "err", err)
 		return
 	}
 	s.logEnd("websocket client gone", id, c.run(ctx, up))
+}
+
+// report reports a refused connection, unless the other side has sent nothing.
+func (s *wsServer) report(conn net.Conn, caller Caller, err error) {
+	if errors.Is(err, errProbe) {
+		return
+	}
+	from := sourceOf(conn, caller)
+	if times, _ := s.refusals.add(time.Now(), from.addr.Addr(), err); times > 0 {
+		s.refusals.tell(from, err, times)
+	}
 }
 
 // upgradeInTurn is upgrade for one of a limited number of connections that are
@@ -94,7 +112,7 @@ func (s *wsServer) upgradeInTurn(ctx context.Context, raw net.Conn, caller Calle
 	turn, leave := waiting.enter(ctx, addrPort(raw.RemoteAddr()).Addr())
 	defer leave()
 	stop := closeWith(turn, raw)
-	up, err := s.upgrade(raw, caller, denied)
+	up, err := s.upgrade(turn, raw, caller, denied)
 	if !stop() && ctx.Err() == nil {
 		err = errCrowdedOut
 	}

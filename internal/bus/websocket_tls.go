@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,24 +15,25 @@ import (
 // certificate (leaf first) and its key. If clientCA is not empty, clients must present
 // a certificate that chains to one in that file. An error names the file.
 func WebSocketTLS(certFile, keyFile, clientCA string) (*tls.Config, error) {
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	cert, err := loadPair(certFile, keyFile)
 	if err != nil {
-		return nil, fmt.Errorf("load certificate %s with key %s: %w", certFile, keyFile, err)
-	}
-	cfg := &tls.Config{Certificates: []tls.Certificate{cert}}
-	if clientCA == "" {
-		return cfg, nil
-	}
-	if cfg.ClientCAs, err = loadAuthorities(clientCA); err != nil {
 		return nil, err
 	}
-	cfg.ClientAuth = tls.RequireAndVerifyClientCert
+	if clientCA == "" {
+		return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
+	}
+	authorities, err := loadAuthorities(clientCA)
+	if err != nil {
+		return nil, err
+	}
+	cfg := ServerTLS(FixedTLS(cert, authorities), true)
+	cfg.Certificates = []tls.Certificate{cert} // for those who want to read its names
 	return cfg, nil
 }
 
 // AnonymousTLS returns the TLS settings of a listener that has no certificate. It
 // makes a certificate for itself, which clients cannot verify.
-func AnonymousTLS() (*tls.Config, error) { return serverTLS(nil) }
+func AnonymousTLS() (*tls.Config, error) { return serverTLS(nil, false) }
 
 // A client is told what to change if the client or the listener speaks TLS and the
 // other side does not.
@@ -43,21 +45,22 @@ var (
 // handshakeTLS does the TLS handshake on raw, within raw's deadline. If the client
 // speaks plain HTTP, handshakeTLS returns raw and an error, so that the client can be
 // told on raw. With any other error it returns nil.
-func handshakeTLS(raw net.Conn, cfg *tls.Config) (net.Conn, error) {
+func handshakeTLS(ctx context.Context, raw net.Conn, cfg *tls.Config) (secured, error) {
+	ctx, found := withVerdict(ctx)
 	conn := tls.Server(raw, cfg)
-	err := conn.Handshake()
+	err := conn.HandshakeContext(ctx)
 	if err == nil {
-		return conn, nil
+		return secured{conn, *found}, nil
 	}
 	if header, ok := errors.AsType[tls.RecordHeaderError](err); ok && looksLikeHTTP(header.RecordHeader[:]) {
-		return raw, errWantsTLS
+		return secured{Conn: raw}, errWantsTLS
 	}
 	if err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
 		raw.Close()
-		return nil, errProbe
+		return secured{}, errProbe
 	}
 	closeHeard(raw) // so that the client reads the TLS alert
-	return nil, fmt.Errorf("TLS handshake: %w", err)
+	return secured{}, fmt.Errorf("TLS handshake: %w", err)
 }
 
 // looksLikeHTTP reports whether start may be the start of an HTTP request line.

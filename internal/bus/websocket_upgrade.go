@@ -22,11 +22,12 @@ import (
 
 // wsUpgraded is a connection whose HTTP upgrade has succeeded.
 type wsUpgraded struct {
-	conn   net.Conn      // the accepted connection, or TLS on top of it
+	conn   secured       // the accepted connection, or TLS on top of it
 	br     *bufio.Reader // holds the bytes after the request that were read already
 	target string        // the request target, byte for byte
 	app    string        // X-Application-Name
 	origin string
+	bearer string
 	seat   *wsSeat
 }
 
@@ -42,17 +43,17 @@ func (r *wsRefusal) Error() string { return fmt.Sprintf("HTTP status %d: %s", r.
 // within UpgradeTimeout. It tells a refused client why. If it returns no error, the
 // client has taken a seat of s.clients. If denied is not nil, the caller was refused
 // and needs a certificate.
-func (s *wsServer) upgrade(raw net.Conn, caller Caller, denied error) (up wsUpgraded, err error) {
+func (s *wsServer) upgrade(ctx context.Context, raw net.Conn, caller Caller, denied error) (up wsUpgraded, err error) {
 	raw.SetDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
-	conn, err := s.secure(raw)
-	if conn == nil {
+	conn, err := s.secure(ctx, raw)
+	if conn.Conn == nil {
 		return up, err
 	}
 	if err == nil {
 		up, err = s.upgradeHTTP(conn, caller, denied)
 	}
 	if refusal, ok := errors.AsType[*wsRefusal](err); ok {
-		refuse(conn, refusal)
+		refuse(conn.Conn, refusal)
 	}
 	if err != nil {
 		return up, err
@@ -63,29 +64,29 @@ func (s *wsServer) upgrade(raw net.Conn, caller Caller, denied error) (up wsUpgr
 
 // secure does the TLS handshake on raw, if the connection is TLS. With an error it
 // returns the connection on which the client can be told, or nil if there is none.
-func (s *wsServer) secure(raw net.Conn) (net.Conn, error) {
+func (s *wsServer) secure(ctx context.Context, raw net.Conn) (secured, error) {
 	if s.cfg.TLS != nil {
-		return handshakeTLS(raw, s.cfg.TLS)
+		return handshakeTLS(ctx, raw, s.cfg.TLS)
 	}
 	var first [1]byte
 	n, _ := raw.Read(first[:]) // after an error, the next read fails too
 	conn := &peeked{Conn: raw, first: first[:n]}
 	switch {
 	case first[0] != tlsRecord:
-		return conn, nil
+		return secured{Conn: conn}, nil
 	case s.cfg.OptionalTLS == nil:
-		return conn, errWantsPlain
+		return secured{Conn: conn}, errWantsPlain
 	}
-	return handshakeTLS(conn, s.cfg.OptionalTLS)
+	return handshakeTLS(ctx, conn, s.cfg.OptionalTLS)
 }
 
-func (s *wsServer) upgradeHTTP(conn net.Conn, caller Caller, denied error) (up wsUpgraded, err error) {
+func (s *wsServer) upgradeHTTP(conn secured, caller Caller, denied error) (up wsUpgraded, err error) {
 	br := bufio.NewReader(io.LimitReader(conn, wsMaxUpgrade))
 	req, err := readUpgrade(br)
 	if err != nil {
 		return up, err
 	}
-	if denied != nil && clientCertificate(conn) == nil {
+	if denied != nil && conn.chain == nil {
 		return up, forbidden(denied)
 	}
 	if err := s.checkSite(req); err != nil {
@@ -101,10 +102,10 @@ func (s *wsServer) upgradeHTTP(conn net.Conn, caller Caller, denied error) (up w
 		s.clients.leave(&seat.seat)
 		return up, fmt.Errorf("answer upgrade request: %w", err)
 	}
-	return wsUpgraded{conn, br, req.target, req.app, req.origin, seat}, nil
+	return wsUpgraded{conn, br, req.target, req.app, req.origin, req.bearer, seat}, nil
 }
 
-type upgradeRequest struct{ target, key, app, host, origin string }
+type upgradeRequest struct{ target, key, app, host, origin, bearer string }
 
 // readUpgrade reads a request for an upgrade. It checks what Zeek checks, in Zeek's
 // order and with Zeek's words (spec websocket 3.1). If a header is repeated, the last
@@ -158,7 +159,17 @@ func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
 	case len(origin) > 1:
 		err = badUpgrade("More than one Origin", "")
 	}
-	return upgradeRequest{target, key, app, strings.Join(host, ""), strings.Join(origin, "")}, err
+	authorization, _ := last("Authorization")
+	return upgradeRequest{target, key, app, strings.Join(host, ""), strings.Join(origin, ""), bearer(authorization)}, err
+}
+
+// bearer returns the token in an Authorization header, or nothing.
+func bearer(authorization string) string {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // badUpgrade refuses a request. text is the part of the request that is wrong.
@@ -231,7 +242,7 @@ func (up wsUpgraded) frames(onPong func(), charge func(frames int)) (*framing.Co
 		},
 	}
 	read, _ := up.br.Peek(up.br.Buffered())
-	metered := &wsMeter{Conn: up.conn, src: io.MultiReader(bytes.NewReader(read), up.conn), charge: charge}
+	metered := &wsMeter{Conn: up.conn.Conn, src: io.MultiReader(bytes.NewReader(read), up.conn.Conn), charge: charge}
 	return framing.Accept(hijacked{metered, http.Header{}}, req, &framing.AcceptOptions{
 		InsecureSkipVerify: true, // the request has no Origin
 		CompressionMode:    framing.CompressionDisabled,

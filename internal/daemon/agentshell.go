@@ -166,7 +166,7 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	case agent.ToNodes:
 		a.toNodes(e)
 	case agent.Drop:
-		a.endpoint.Drop(string(e.Peer), e.Reason)
+		a.endpoint.Drop(string(e.Peer), errors.New(e.Reason))
 	case agent.StoppedAll:
 		return nil, errStopped
 	case agent.Note:

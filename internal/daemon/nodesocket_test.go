@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -281,7 +282,7 @@ func TestLostConnectionWithAServingNodeComesBack(t *testing.T) {
 	node.awaitRunning()
 	results := cluster.askBits(func() {
 		node.request()
-		node.endpoint.Drop(node.peer, "test")
+		node.endpoint.Drop(node.peer, errors.New("test"))
 		node.greet()
 	})
 	if len(results) != 1 || results[0].Error != "connection to cluster node worker-1 lost" {
