@@ -1,0 +1,166 @@
+package joined
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// Credentials are those of one agent. The texts are in PEM form.
+type Credentials struct {
+	// Cluster is the ID of the cluster, and Instance the name of the agent in it.
+	Cluster, Instance string
+	// Controller is the host:port at which the agent dials its controller.
+	Controller string
+	// Received is when the agent got its certificate, by its own clock.
+	Received time.Time
+	// Key and Certificate are the agent's. Authorities are those that the agent trusts.
+	Key, Certificate, Authorities []byte
+	// NodeKey, NodeCertificate and NodeAuthorities are those of its nodes. All three are
+	// empty if the nodes have none.
+	NodeKey, NodeCertificate, NodeAuthorities []byte
+}
+
+// Held are credentials that were checked, in the form in which they are used.
+type Held struct {
+	Credentials
+	// Pair is the agent's certificate with its key, for TLS.
+	Pair tls.Certificate
+	// Trusted are the authorities. NodesTrusted are those of nodes.
+	Trusted, NodesTrusted []*x509.Certificate
+}
+
+// Use checks credentials, and returns them in the form in which they are used. It does
+// not ask whether the certificates are valid at this moment.
+func (c Credentials) Use() (*Held, error) {
+	if _, _, err := net.SplitHostPort(c.Controller); err != nil {
+		return nil, fmt.Errorf("%.100q is not the address and port of a controller", c.Controller)
+	}
+	h := &Held{Credentials: c}
+	var err error
+	who := identity.Identity{Kind: identity.Agent, Name: c.Instance}
+	if h.Pair, h.Trusted, err = c.pair(who, c.Key, c.Certificate, c.Authorities); err != nil {
+		return nil, fmt.Errorf("the agent's certificate: %w", err)
+	}
+	if len(c.NodeKey) == 0 && len(c.NodeCertificate) == 0 && len(c.NodeAuthorities) == 0 {
+		return h, nil
+	}
+	who.Kind = identity.Node
+	if _, h.NodesTrusted, err = c.pair(who, c.NodeKey, c.NodeCertificate, c.NodeAuthorities); err != nil {
+		return nil, fmt.Errorf("the certificate of the nodes: %w", err)
+	}
+	return h, nil
+}
+
+// pair reads a certificate, its key and its authorities. It returns an error unless
+// they belong together, and the certificate is that of who in the cluster.
+func (c Credentials) pair(who identity.Identity, key, certificate, authorities []byte) (tls.Certificate, []*x509.Certificate, error) {
+	private, err := identity.ReadKey(key)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	chain, err := identity.ReadCerts(certificate)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	trusted, err := identity.ReadCerts(authorities)
+	if err != nil {
+		return tls.Certificate{}, nil, fmt.Errorf("its authorities: %w", err)
+	}
+	leaf := chain[0]
+	own, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !own.Equal(private.Public()) {
+		return tls.Certificate{}, nil, errors.New("it does not belong to the key")
+	}
+	trust := identity.Trust{Cluster: c.Cluster, Authorities: trusted}
+	switch got, err := trust.Judge(chain, leaf.NotAfter); {
+	case err != nil:
+		return tls.Certificate{}, nil, err
+	case got != who:
+		return tls.Certificate{}, nil, fmt.Errorf("it is the certificate of %s, not of %s", got, who)
+	}
+	pair := tls.Certificate{PrivateKey: private, Leaf: leaf}
+	for _, cert := range chain {
+		pair.Certificate = append(pair.Certificate, cert.Raw)
+	}
+	return pair, trusted, nil
+}
+
+// Trust is what an agent with these credentials believes.
+func (h *Held) Trust() *identity.Trust {
+	return &identity.Trust{Cluster: h.Cluster, Authorities: h.Trusted}
+}
+
+// Valid returns an error if the agent's own certificate is not valid now. The error
+// names the clock if the clock is the likely reason.
+func (h *Held) Valid(now time.Time) error {
+	_, err := h.Trust().Judge([]*x509.Certificate{h.Pair.Leaf}, now)
+	return err
+}
+
+// Knows reports whether one of the agent's authorities has this identity.KeyHash.
+func (h *Held) Knows(keyHash string) bool {
+	return slices.ContainsFunc(h.Trusted, func(cert *x509.Certificate) bool { return identity.KeyHash(cert) == keyHash })
+}
+
+// Outdated reports whether the youngest of the agent's authorities has not signed the
+// agent's certificate. The cluster then waits for the agent to renew it.
+func (h *Held) Outdated() bool {
+	youngest := slices.MaxFunc(h.Trusted, func(a, b *x509.Certificate) int { return a.NotBefore.Compare(b.NotBefore) })
+	return h.Pair.Leaf.CheckSignatureFrom(youngest) != nil
+}
+
+// SameAuthorities reports whether two PEM texts have the same certificates, in any
+// order. A text without certificates has none.
+func SameAuthorities(a, b []byte) bool {
+	return slices.EqualFunc(sorted(a), sorted(b), func(x, y *x509.Certificate) bool { return x.Equal(y) })
+}
+
+func sorted(text []byte) []*x509.Certificate {
+	certs, err := identity.ReadCerts(text)
+	if err != nil {
+		return nil
+	}
+	slices.SortFunc(certs, func(x, y *x509.Certificate) int { return bytes.Compare(x.Raw, y.Raw) })
+	return slices.CompactFunc(certs, func(x, y *x509.Certificate) bool { return x.Equal(y) })
+}
+
+// HostPort returns host:port for a text that has a host and perhaps a port, such as
+// "192.0.2.1", "fleet.example:2149", "2001:db8::1" or "[2001:db8::1]:2149".
+func HostPort(text string, port uint16) (string, error) {
+	host, given, err := net.SplitHostPort(text)
+	if err != nil {
+		host, given = text, strconv.Itoa(int(port))
+		if n := len(text); n > 2 && text[0] == '[' && text[n-1] == ']' {
+			host = text[1 : n-1]
+		}
+	}
+	number, err := strconv.ParseUint(given, 10, 16)
+	if err != nil || number == 0 || host == "" || !hostText(host) {
+		return "", fmt.Errorf("%.100q is not a host: write an address or a name, and perhaps a colon and a port", text)
+	}
+	return net.JoinHostPort(host, given), nil
+}
+
+// hostText reports whether a text may be an address or a name. A name's letters are
+// left to the resolver; blanks, slashes and the like are a mistake.
+func hostText(host string) bool {
+	if net.ParseIP(host) != nil {
+		return true
+	}
+	for _, r := range host {
+		if r <= ' ' || r == 0x7f || r == '/' || r == '@' || r == ':' || r == '[' || r == ']' {
+			return false
+		}
+	}
+	return true
+}
