@@ -190,6 +190,7 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 		node:   p.node,
 		launch: p.number,
 		port:   p.facts.WebSocketPort,
+		tls:    p.facts.SocketTLS,
 		topic:  socketTopic(p.node),
 		log:    a.cfg.Logger,
 		ending: &p.asked,

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,6 +44,7 @@ type nodeSocket struct {
 	node   mgmt.NodeName
 	launch uint64
 	port   uint16
+	tls    launch.SocketTLS
 	topic  string
 	log    *slog.Logger
 	// report sends an event to the agent's loop, in order. It blocks until the loop
@@ -118,11 +120,15 @@ func doesNotListen(err error) bool {
 
 // connect makes the n-th connection, and serves it until it ends.
 func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err error) {
-	url := "ws://" + netip.AddrPortFrom(launch.Loopback, s.port).String() + websocket.Path
+	url, tlsConfig, err := s.address()
+	if err != nil {
+		return false, err
+	}
 	dialCtx, cancelDial := context.WithTimeout(ctx, socketTimeout)
 	var below net.Conn
 	conn, err := websocket.Dial(dialCtx, url, []string{s.topic}, websocket.Config{
 		App: "zeekfleet-agent",
+		TLS: tlsConfig,
 		Connect: func(ctx context.Context, addr string) (net.Conn, error) {
 			var err error
 			below, err = new(net.Dialer).DialContext(ctx, "tcp", addr)
@@ -159,6 +165,20 @@ func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err er
 	drop(err) // the writer's end
 	ended(context.Cause(ctx), whole.Err() != nil)
 	return true, context.Cause(ctx)
+}
+
+// address returns where the process listens, and how to connect. Processes of Zeek
+// before 8.1, and those that an earlier zeekfleet launched, take plain text.
+func (s *nodeSocket) address() (url string, cfg *tls.Config, err error) {
+	cfg, err = s.tls.Config()
+	if err != nil {
+		return "", nil, fmt.Errorf("the record of the node's launch: %w", err)
+	}
+	scheme := "ws"
+	if cfg != nil {
+		scheme = "wss"
+	}
+	return scheme + "://" + netip.AddrPortFrom(launch.Loopback, s.port).String() + websocket.Path, cfg, nil
 }
 
 func (s *socketSession) write(ctx context.Context, conn *websocket.Client) {

@@ -1,10 +1,7 @@
 package daemon_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -12,6 +9,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
@@ -82,19 +80,7 @@ func TestAgentCountsOnWhereANodeSaysThatItIs(t *testing.T) {
 // stranger is another local user who is connected to a node's WebSocket, on its topic.
 func (z *zeekAgent) stranger(node mgmt.NodeName) *websocket.Client {
 	z.t.Helper()
-	text, err := os.ReadFile(filepath.Join(z.dir, "launches", string(node)+".json"))
-	if err != nil {
-		z.t.Fatal(err)
-	}
-	var rec struct {
-		Facts struct {
-			WebSocketPort uint16 `json:"websocket_port"`
-		}
-	}
-	if err := json.Unmarshal(text, &rec); err != nil {
-		z.t.Fatal(err)
-	}
-	c, err := websocket.Dial(z.t.Context(), fmt.Sprintf("ws://127.0.0.1:%d%s", rec.Facts.WebSocketPort, websocket.Path),
+	c, err := websocket.Dial(z.t.Context(), fmt.Sprintf("ws://127.0.0.1:%d%s", z.facts(node).WebSocketPort, websocket.Path),
 		[]string{zeek.NodeTopic(zeek.AgentWebSocket, node)}, websocket.Config{})
 	if err != nil {
 		z.t.Fatal(err)
@@ -103,8 +89,9 @@ func (z *zeekAgent) stranger(node mgmt.NodeName) *websocket.Client {
 	return c
 }
 
+// Zeek before 8.1 serves in plain text, and any local user can connect.
 func TestStrangerAtANodesWebSocketIsNotObeyed(t *testing.T) {
-	z := newZeekAgent(t, "8.2.2", nil)
+	z := newZeekAgent(t, "8.0.1", func(c *launch.ZeekConfig) { c.AgentProtocol = zeek.AgentWebSocket })
 	z.start()
 	z.deployAll(z.nodes()...)
 	const node = "worker-1"

@@ -6,9 +6,45 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-// record1 is form 1 of a factsRecord. Its file has a checksum.
+// record2 is form 2 of a factsRecord. Its file has a checksum.
+type record2 struct {
+	Version int    `json:"version"`
+	Launch  uint64 `json:"launch"`
+	Facts   facts2 `json:"facts"`
+}
+
+type facts2 struct {
+	facts1
+	SocketTLS socketTLS2 `json:"socket_tls,omitzero"`
+	ZeroMQ    zeroMQ2    `json:"zeromq,omitzero"`
+}
+
+type socketTLS2 struct {
+	Server      string `json:"server"`
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
+}
+
+type zeroMQ2 struct {
+	XPub  uint16 `json:"xpub"`
+	XSub  uint16 `json:"xsub"`
+	Curve curve2 `json:"curve,omitzero"`
+}
+
+type curve2 struct {
+	Server keyPair2 `json:"server"`
+	Client keyPair2 `json:"client"`
+}
+
+type keyPair2 struct {
+	Public string `json:"public"`
+	Secret string `json:"secret"`
+}
+
+// record1 is form 1. Its file has a checksum.
 type record1 struct {
 	Version int    `json:"version"`
 	Launch  uint64 `json:"launch"`
@@ -35,11 +71,40 @@ type facts1 struct {
 }
 
 // recordForm is the newest form of a factsRecord.
-const recordForm = 1
+const recordForm = 2
 
 // encodeRecord returns the content of rec's file.
 func encodeRecord(rec factsRecord) []byte {
-	return durable.Seal(form.Encode(record1{recordForm, rec.Launch, facts1(rec.Facts)}))
+	return durable.Seal(form.Encode(record2{recordForm, rec.Launch, newFacts2(rec.Facts)}))
+}
+
+func newFacts2(f Facts) facts2 {
+	return facts2{
+		facts1: facts1{
+			Program: f.Program, Version: f.Version, Dir: f.Dir, StatusFile: f.StatusFile, WebSocketPort: f.WebSocketPort,
+			Secret: f.Secret, Generated: f.Generated, KeepsLogs: f.KeepsLogs, LogSuffix: f.LogSuffix, Zone: f.Zone,
+		},
+		SocketTLS: socketTLS2(f.SocketTLS),
+		ZeroMQ:    zeroMQ2{f.ZeroMQ.XPub, f.ZeroMQ.XSub, newCurve2(f.ZeroMQ.Curve)},
+	}
+}
+
+func newCurve2(k zeek.CurveKeys) curve2 { return curve2{keyPair2(k.Server), keyPair2(k.Client)} }
+
+func (f facts1) facts() Facts {
+	return Facts{
+		Program: f.Program, Version: f.Version, Dir: f.Dir, StatusFile: f.StatusFile, WebSocketPort: f.WebSocketPort,
+		Secret: f.Secret, Generated: f.Generated, KeepsLogs: f.KeepsLogs, LogSuffix: f.LogSuffix, Zone: f.Zone,
+	}
+}
+
+func (f facts2) facts() Facts {
+	facts := f.facts1.facts()
+	facts.SocketTLS = SocketTLS(f.SocketTLS)
+	facts.ZeroMQ = ZeroMQ{f.ZeroMQ.XPub, f.ZeroMQ.XSub, zeek.CurveKeys{
+		Server: zeek.KeyPair(f.ZeroMQ.Curve.Server), Client: zeek.KeyPair(f.ZeroMQ.Curve.Client),
+	}}
+	return facts
 }
 
 // decodeRecord reads a factsRecord of any form.
@@ -55,14 +120,18 @@ func decodeRecord(text []byte) (factsRecord, error) {
 	switch {
 	case err != nil:
 		return factsRecord{}, err
+	case version > 0 && !sealed:
+		return factsRecord{}, durable.ErrDamaged
 	case version == 0:
 		var f record0
 		err = form.Decode(text, &f)
-		return factsRecord{f.Launch, Facts(f.Facts)}, err
-	case !sealed:
-		return factsRecord{}, durable.ErrDamaged
+		return factsRecord{f.Launch, f.Facts.facts()}, err
+	case version == 1:
+		var f record1
+		err = form.Decode(text, &f)
+		return factsRecord{f.Launch, f.Facts.facts()}, err
 	}
-	var f record1
+	var f record2
 	err = form.Decode(text, &f)
-	return factsRecord{f.Launch, Facts(f.Facts)}, err
+	return factsRecord{f.Launch, f.Facts.facts()}, err
 }

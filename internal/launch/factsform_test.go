@@ -13,12 +13,17 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // facts has a value in every field.
 var facts = launch.Facts{
 	Program: "/opt/zeek/bin/zeek", Version: "8.2.2", Dir: "/var/lib/zeekfleet/nodes/worker", StatusFile: ".status",
 	WebSocketPort: 34087, Secret: "e48b", Generated: "d717", KeepsLogs: true, LogSuffix: "worker", Zone: "TZ=UTC",
+	SocketTLS: launch.SocketTLS{Server: "server", Certificate: "certificate", Key: "key"},
+	ZeroMQ: launch.ZeroMQ{XPub: 21000, XSub: 21001, Curve: zeek.CurveKeys{
+		Server: zeek.KeyPair{Public: "a", Secret: "b"}, Client: zeek.KeyPair{Public: "c", Secret: "d"},
+	}},
 }
 
 func read(t *testing.T, path string) []byte {
@@ -31,13 +36,25 @@ func read(t *testing.T, path string) []byte {
 }
 
 // If the content of this file changes, it is a new form.
-func TestFactsAreWrittenInForm1(t *testing.T) {
-	want := read(t, "testdata/launch-1.json")
+func TestFactsAreWrittenInForm2(t *testing.T) {
+	want := read(t, "testdata/launch-2.json")
 	if got := launch.EncodeFacts(7, facts); !bytes.Equal(got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if number, got, err := launch.DecodeFacts(want); number != 7 || err != nil || got != facts {
 		t.Errorf("read: launch %d, %v (-want +got):\n%s", number, err, gocmp.Diff(facts, got))
+	}
+}
+
+// A node that runs since before form 2 serves in plain text, and has no keys.
+func TestFactsOfForm1AreRead(t *testing.T) {
+	want := facts
+	want.SocketTLS, want.ZeroMQ = launch.SocketTLS{}, launch.ZeroMQ{}
+	if number, got, err := launch.DecodeFacts(read(t, "testdata/launch-1.json")); number != 7 || err != nil || got != want {
+		t.Errorf("read: launch %d, %v (-want +got):\n%s", number, err, gocmp.Diff(want, got))
+	}
+	if tls, err := want.SocketTLS.Config(); tls != nil || err != nil {
+		t.Errorf("TLS with %v, %v", tls, err)
 	}
 }
 
@@ -63,8 +80,8 @@ func TestFactsThatAreNoneOfTheirForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string][]byte{
-		"form 1 without a checksum":         object,
-		"a field that form 1 does not have": durable.Seal(bytes.Replace(object, []byte("{"), []byte(`{"colour":"blue",`), 1)),
+		"form 2 without a checksum":         object,
+		"a field that form 2 does not have": durable.Seal(bytes.Replace(object, []byte("{"), []byte(`{"colour":"blue",`), 1)),
 		"a field that form 0 does not have": []byte(`{"launch":7,"facts":{"colour":"blue"}}`),
 	} {
 		if number, f, err := launch.DecodeFacts(text); err == nil {
@@ -77,11 +94,11 @@ func TestLaunchThatANewerVersionRecordedIsNamed(t *testing.T) {
 	l := newLaunches(t)
 	l.launch(1, "a")
 	path := filepath.Join(l.dir, "launches", "worker.json")
-	if err := os.WriteFile(path, []byte(`{"version":2}`), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(`{"version":3}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := l.Recall("worker", 1)
-	if _, ok := errors.AsType[*form.NewerError](err); !ok || !strings.Contains(err.Error(), path+" was written by a newer zeekfleet (form 2") {
+	if _, ok := errors.AsType[*form.NewerError](err); !ok || !strings.Contains(err.Error(), path+" was written by a newer zeekfleet (form 3") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -54,6 +54,13 @@ type Facts struct {
 	// WebSocketPort is where the process serves its agent. Zero means that the
 	// process dials the agent.
 	WebSocketPort uint16
+	// SocketTLS is how the agent connects to WebSocketPort. The zero value means plain
+	// text.
+	SocketTLS SocketTLS
+	// ZeroMQ is how the process finds the other nodes of its cluster. Zero means that the
+	// backend is another one, or that a zeekfleet launched the process that recorded only
+	// the fields above and below.
+	ZeroMQ ZeroMQ
 	// Secret is the key with which the process and its agent prove their
 	// messages. Empty means that they prove nothing.
 	Secret mgmt.Secret

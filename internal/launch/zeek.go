@@ -85,6 +85,12 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 		secret = newSecret()
 	}
 	d := z.deployment(plan, port, secret)
+	var agentTLS SocketTLS
+	if d.ServesWithTLS() {
+		if d.SocketTLS, agentTLS, err = newSocketTLS(); err != nil {
+			return Process{}, fmt.Errorf("make the certificates of node %s: %w", plan.Node.Name, err)
+		}
+	}
 	generated, command, err := generate(d, z.cfg.GeneratedDir)
 	if err != nil {
 		return Process{}, err
@@ -99,6 +105,7 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 		Dir:           NodeDir(z.cfg.Site.StateDir, plan.Node.Name),
 		StatusFile:    zeek.StatusFile,
 		WebSocketPort: port,
+		SocketTLS:     agentTLS,
 		Secret:        secret,
 		Generated:     generated.Hash,
 		KeepsLogs:     true,
@@ -208,6 +215,9 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		port = 1 // nothing listens during a check
 	}
 	d := z.deployment(plan, port, checkSecret)
+	if d.ServesWithTLS() {
+		d.SocketTLS = new(zeek.SocketTLS) // the same for equal checks, as checkSecret
+	}
 	generated, err := d.Generate()
 	if err != nil {
 		return preflight.Check{}, err

@@ -42,6 +42,9 @@ type Deployment struct {
 	// WebSocketPort is the port on 127.0.0.1 where the node serves its agent. The
 	// agent chooses it. Only AgentWebSocket needs it.
 	WebSocketPort uint16
+	// SocketTLS makes the node serve its agent with TLS, and refuse every other client.
+	// Nil means plain text. Only a node for which ServesWithTLS is true can have it.
+	SocketTLS *SocketTLS
 	// Secret proves to the node that a request comes from its agent, and to the
 	// agent that an answer comes from the node. It has at least 32 letters and
 	// digits and is new for each launch. Only OurNodeScript needs it.
@@ -190,6 +193,8 @@ func (d *Deployment) checkAgentProtocol() error {
 		return fmt.Errorf("zeek %s does not ship upstream's node script: 9.0 is the last that does", d.version())
 	case protocol == AgentBroker && (!d.Site.AgentAddr.IsValid() || d.Site.AgentAddr.Port() == 0):
 		return errors.New("the address and port of the agent, to which the node connects, are not known")
+	case d.SocketTLS != nil && !d.ServesWithTLS():
+		return fmt.Errorf("a node of Zeek %s that uses the node transport %q cannot serve its agent with TLS", d.version(), protocol)
 	case protocol == AgentWebSocket && d.WebSocketPort == 0:
 		return errors.New("no port was chosen for the node's WebSocket server")
 	case script == OurNodeScript && !d.Secret.Usable():

@@ -22,6 +22,14 @@ var documentedKeys = zeek.CurveKeys{
 	},
 }
 
+// withSocketTLS gives the deployment a SocketTLS if it can have one.
+func withSocketTLS(d zeek.Deployment) zeek.Deployment {
+	if d.ServesWithTLS() {
+		d.SocketTLS = &zeek.SocketTLS{Certificate: "certificate\n", Key: "key\n", Authority: "authority\n"}
+	}
+	return d
+}
+
 func version(t testing.TB, text string) zeek.Version {
 	t.Helper()
 	v, err := zeek.ParseVersion(text)

@@ -32,3 +32,7 @@ func hasZeroMQIPv6(v Version) bool { return v.AtLeast(8, 0) }
 
 // hasCurve tells whether the ZeroMQ backend can encrypt.
 func hasCurve(v Version) bool { return v.AtLeast(8, 2) }
+
+// hasSocketTLS tells whether a node's WebSocket server can demand certificates. zeekfleet
+// uses that from 8.1 on, where nodes speak over a WebSocket by default.
+func hasSocketTLS(v Version) bool { return v.AtLeast(8, 1) }

@@ -65,6 +65,9 @@ func (d Deployment) Generate() (Generated, error) {
 	if d.nodeScript() == OurNodeScript {
 		g.Files = append(g.Files, NodeScriptFiles(d.agentProtocol())...)
 	}
+	if d.SocketTLS != nil {
+		g.Files = append(g.Files, d.SocketTLS.files()...)
+	}
 	g.Hash = hashOf(g.Files)
 	return g, nil
 }

@@ -49,6 +49,7 @@ func launches(t *testing.T, v string, backend zeek.Backend, c mgmt.Configuration
 		d := deployment(t, v, c, node)
 		d.Backend = backend
 		d.Site.ZeroMQ.Curve = &documentedKeys
+		d = withSocketTLS(d)
 		g, cmd := generate(t, d), command(t, d)
 		fmt.Fprintf(&b, "==== %s ====\n", node)
 		for _, f := range g.Files[:2] { // the other files are the node script, equal for all nodes

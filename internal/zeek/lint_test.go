@@ -46,13 +46,14 @@ var released = names{
 	72: words(`Cluster::listen_websocket Cluster::websocket_client_added Cluster::EndpointInfo
 		Cluster::WebSocketServerOptions`),
 	80: words(`Cluster::Backend::ZeroMQ::ipv6`),
+	81: words(`Cluster::WebSocketTLSOptions`),
 }
 
 // fields are the fields of Zeek's records that our scripts use. $listen_addr exists
 // from 8.0 on.
 var fields = words(`network address bound_port pkts_recvd pkts_dropped pkts_link bytes_recvd mem real_time queued
 	dispatched open close path dir file_basename node_type ip zone_id p manager interface metrics_port
-	listen_addr listen_port`)
+	listen_addr listen_port tls_options cert_file key_file ca_file enable_peer_verification`)
 
 type names map[int][]string
 
@@ -74,6 +75,8 @@ var (
 		`([A-Za-z_][A-Za-z0-9_]*)\s*:\s|for \( ([a-z_]+) in`)
 	module    = regexp.MustCompile(`(?m)^module ([A-Za-z:]+);$`)
 	directive = regexp.MustCompile(`(?m)^@.*$`)
+	// ifdef names what a script uses only if another script declares it.
+	ifdef = regexp.MustCompile(`(?m)^@ifdef \( Fleet::Node::(\w+) \)$`)
 )
 
 // code returns a script without its comments, its directives and the content of its
@@ -108,7 +111,7 @@ func code(t testing.TB, file, script string) string {
 			i++
 		}
 	}
-	return directive.ReplaceAllString(b.String(), "")
+	return strings.ReplaceAll(directive.ReplaceAllString(b.String(), ""), "@DIR", `""`)
 }
 
 // lint checks the rules that hold for all our scripts, and returns the code.
@@ -156,6 +159,9 @@ func unknown(t testing.TB, scripts []zeek.File, version int) []string {
 	declared, used := map[string]bool{}, map[string]bool{}
 	for _, f := range scripts {
 		text := lint(t, f.Name, f.Content)
+		for _, m := range ifdef.FindAllStringSubmatch(f.Content, -1) {
+			declared[m[1]] = true
+		}
 		for _, m := range module.FindAllStringSubmatch(text, -1) {
 			declared[m[1]] = true
 		}
@@ -189,12 +195,14 @@ func TestScriptsUseOnlyNamesOfTheirZeekVersion(t *testing.T) {
 				for where, c := range hosts {
 					d := deployment(t, v, c, "worker-1")
 					d.Backend, d.AgentProtocol = backend, protocol
+					d = withSocketTLS(d)
 					has := d.Install.Version.AtLeast
 					if backend == zeek.ZeroMQ && !has(7, 1) || protocol == zeek.AgentWebSocket && !has(8, 0) {
 						continue // this combination does not exist
 					}
 					number := d.Install.Version.Major*10 + d.Install.Version.Minor
-					if names := unknown(t, generate(t, d).Files, number); len(names) > 0 {
+					scripts := slices.DeleteFunc(generate(t, d).Files, func(f zeek.File) bool { return !strings.HasSuffix(f.Name, ".zeek") })
+					if names := unknown(t, scripts, number); len(names) > 0 {
 						t.Errorf("Zeek %s, %s, %s, %s: the names %q are not declared", v, backend, protocol, where, names)
 					}
 				}
@@ -255,4 +263,19 @@ func TestNodeScriptExportsWhatSitesMayUse(t *testing.T) {
 			t.Errorf("the node script does not export %q", name)
 		}
 	}
+}
+
+func TestNodeScriptUsesTheTLSOptionsOfTheOptionsScript(t *testing.T) {
+	d := deployment(t, "8.1.0", oneHost(), "worker-1")
+	d.AgentProtocol = zeek.AgentWebSocket
+	for _, f := range zeek.NodeScriptFiles(zeek.AgentWebSocket) {
+		for _, m := range ifdef.FindAllStringSubmatch(f.Content, -1) {
+			declares := "\tconst " + m[1] + " = "
+			if with, without := generate(t, withSocketTLS(d)).Files[1].Content, generate(t, d).Files[1].Content; !strings.Contains(with, declares) || strings.Contains(without, declares) {
+				t.Errorf("%s depends on %s, and the options script is\n%s", f.Name, m[1], with)
+			}
+			return
+		}
+	}
+	t.Error("the node script never uses TLS")
 }

@@ -200,6 +200,9 @@ func (s *script) agent(d *Deployment) {
 	fmt.Fprintf(s, "\tconst secret = %s;\n", quote(string(d.Secret)))
 	if d.agentProtocol() == AgentWebSocket {
 		fmt.Fprintf(s, "\tconst websocket_port = %d/tcp;\n", d.WebSocketPort)
+		if d.SocketTLS != nil {
+			s.socketTLS()
+		}
 	} else {
 		a := d.Site.AgentAddr
 		fmt.Fprintf(s, "\tconst agent_address = %s;\n", quote(dialable(a.Addr()).String()))

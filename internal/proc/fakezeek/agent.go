@@ -81,9 +81,16 @@ func (a *agentConversation) serveWebSocket(ctx context.Context, parts *sync.Wait
 		parts.Go(func() { a.leaveUnanswered(ctx, ln) })
 		return
 	}
+	tls, err := a.webSocketTLS()
+	if err != nil {
+		// Zeek reads the files at each connection, and then refuses it.
+		fmt.Fprintf(a.err, "error: zeekfleet: cannot serve with TLS: %v\n", err)
+		ln.Close()
+		return
+	}
 	sub := a.endpoint.Subscribe(0, a.topic)
 	parts.Go(func() { a.loop(ctx, sub) })
-	parts.Go(func() { a.endpoint.ServeWebSocket(ctx, ln, bus.WebSocketConfig{Version: a.version.String()}) })
+	parts.Go(func() { a.endpoint.ServeWebSocket(ctx, ln, bus.WebSocketConfig{Version: a.version.String(), TLS: tls}) })
 }
 
 // leaveUnanswered is the WebSocket server of a node that receives logs with ZeroMQ.

@@ -16,6 +16,8 @@ type scripts struct {
 	loaded []string // paths, in order
 	// values maps each identifier to the literal that was last assigned to it.
 	values map[string]string
+	// from maps each identifier to the script that assigned it last.
+	from map[string]string
 	// text is the text of all scripts except those that Zeek ships.
 	text strings.Builder
 	// layout is the cluster's layout, nil for a process that is not a node.
@@ -24,7 +26,7 @@ type scripts struct {
 
 // load reads the scripts that a node would.
 func (z *zeek) load() (*scripts, error) {
-	l := loader{zeek: z, path: z.scriptPath(), scripts: scripts{values: map[string]string{}}}
+	l := loader{zeek: z, path: z.scriptPath(), scripts: scripts{values: map[string]string{}, from: map[string]string{}}}
 	if _, err := l.find("base/init-default", ""); err != nil {
 		return nil, fatalf("can't find base/init-bare.zeek")
 	}
@@ -145,7 +147,8 @@ func (l *loader) read(file string) error {
 			module = m[1]
 		}
 		if m := assignLine.FindStringSubmatch(line); m != nil {
-			l.values[qualified(module, m[1])] = m[2]
+			name := qualified(module, m[1])
+			l.values[name], l.from[name] = m[2], file
 		}
 	}
 	l.text.Write(text)

@@ -1,7 +1,8 @@
 ##! Node script for WebSocket: the agent is a client of the node. For Zeek 8.0 and
 ##! later, with either cluster backend.
 ##!
-##! The options script sets websocket_port.
+##! The options script sets websocket_port. It sets websocket_tls if the node serves
+##! with TLS.
 
 @load ./zeekfleet-proof
 
@@ -41,6 +42,9 @@ event zeek_init() &priority=-10
 	Cluster::subscribe(topic);
 
 	local options = Cluster::WebSocketServerOptions($listen_addr=127.0.0.1, $listen_port=websocket_port);
+@ifdef ( Fleet::Node::websocket_tls )
+	options$tls_options = websocket_tls;
+@endif
 	if ( ! Cluster::listen_websocket(options) )
 		Reporter::error(fmt("zeekfleet: cannot listen on 127.0.0.1:%s for the agent", websocket_port));
 	}
