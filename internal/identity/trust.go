@@ -28,8 +28,8 @@ type Trust struct {
 
 // Rule gives an identity to each certificate that has a name.
 type Rule struct {
-	// Subject is a name in the certificate: "uri:…", "dns:…" or "cn:…". One star stands
-	// for any text.
+	// Subject is a name in the certificate: "uri:…", "dns:…" in lower case, or "cn:…".
+	// One star stands for any text that is not empty.
 	Subject string
 	// Identity has the star's text in place of its own star.
 	Identity Identity
@@ -147,7 +147,7 @@ func subjects(cert *x509.Certificate) []string {
 		names = append(names, "uri:"+uri.String())
 	}
 	for _, dns := range cert.DNSNames {
-		names = append(names, "dns:"+dns)
+		names = append(names, "dns:"+strings.ToLower(dns))
 	}
 	if cn := cert.Subject.CommonName; cn != "" {
 		names = append(names, "cn:"+cn)
