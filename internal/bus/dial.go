@@ -114,7 +114,7 @@ func (d *dialing) once(ctx context.Context) error {
 		return fmt.Errorf("who listens there: %w", denied)
 	}
 	ended := d.retries.Connected("id", p.remote.String())
-	err = d.endpoint.runPeering(ctx, p, Peer{Addr: addr, Dialed: true, Caller: caller})
+	err = d.endpoint.runPeering(ctx, p, Peer{Addr: addr, Dialed: true, Caller: caller, Denied: denied})
 	ended(err, ctx.Err() != nil)
 	return errLost{err}
 }

@@ -45,6 +45,9 @@ type Peer struct {
 	Origin string
 	// Caller is what this host knows of the other side without asking it.
 	Caller Caller
+	// Denied is why Config.Screen has refused the other side, or nil. Such a peer has
+	// shown a certificate, or is a WebSocket client that Greet has let in.
+	Denied error
 	// Certificate is the certificate of the other side, which this side has judged. It
 	// is nil if there is none.
 	Certificate *x509.Certificate

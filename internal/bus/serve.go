@@ -108,7 +108,7 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, pen
 	}
 	r.accepted(addr.Addr())
 	log.Info("peer connected", "id", p.remote.String())
-	err = e.runPeering(ctx, p, Peer{Addr: addr, Caller: caller})
+	err = e.runPeering(ctx, p, Peer{Addr: addr, Caller: caller, Denied: denied})
 	log.Info("peer disconnected", "id", p.remote.String(), endKey(err), err)
 }
 

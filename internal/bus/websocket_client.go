@@ -46,10 +46,10 @@ type wsEnding struct {
 	cause *wsEnd        // set before ended is closed
 }
 
-func newWSClient(s *wsServer, raw net.Conn, up wsUpgraded, self Peer) (*wsClient, error) {
+func newWSClient(s *wsServer, raw net.Conn, up wsUpgraded) (*wsClient, error) {
 	c := &wsClient{
 		s:      s,
-		self:   self,
+		self:   up.self,
 		raw:    raw,
 		conn:   up.conn.Conn,
 		pings:  wsPings{interval: s.cfg.PingInterval},

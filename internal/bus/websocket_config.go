@@ -27,9 +27,20 @@ type WebSocketConfig struct {
 	// at once. If it returns an error, the event is dropped, and the client gets the
 	// answer that Zeek gives to an unknown event. Nil admits everything.
 	Admit func(topic string, v zval.Value) error
+	// Greet is called for each client that asks for an upgrade, by several goroutines at
+	// once. If it returns an error, the client is answered with HTTP status 403. Nil
+	// refuses those clients that Config.Screen has refused and that have shown no
+	// certificate.
+	Greet func(Peer) error
+	// HTTP gets each connection whose first request does not ask for a WebSocket. It
+	// returns soon. Nil answers such requests as Zeek does.
+	HTTP func(HTTPConn)
 	// TLS makes the listener take nothing but TLS. WebSocketTLS reads TLS settings
-	// from files. Nil means plain text, and also TLS if OptionalTLS is set.
+	// from files; ServerTLS makes them. Nil means plain text, and also TLS if OptionalTLS
+	// is set.
 	TLS *tls.Config
+	// PlainHere means that programs of this host may speak plain text even if TLS is set.
+	PlainHere bool
 	// OptionalTLS holds the TLS settings of a listener that takes both plain text and
 	// TLS. zeek-client up to 1.4.0 speaks TLS by default (spec zeek-client section 10).
 	// The first byte of a connection tells which one it is. Nil refuses TLS.
@@ -47,6 +58,11 @@ type WebSocketConfig struct {
 	// the source address that has the most of them loses its oldest one. Zero means
 	// 100, as Zeek.
 	MaxClients int
+	// MaxHTTP bounds the connections that HTTP has got and that are still open. Beyond it
+	// the source address that has the most of them loses its oldest one. Connections of
+	// root and of the endpoint's own user are counted for themselves, with the same bound.
+	// Zero means 256.
+	MaxHTTP int
 	// ReservedClients is the number of MaxClients that are kept for root and the
 	// endpoint's own user. Zero means none.
 	ReservedClients int
@@ -92,6 +108,7 @@ func (c WebSocketConfig) maxTopicText() int {
 func (c WebSocketConfig) withDefaults() (WebSocketConfig, error) {
 	var l limits
 	l.count("MaxClients", &c.MaxClients, 100)
+	l.count("MaxHTTP", &c.MaxHTTP, 256)
 	l.count("ReservedClients", &c.ReservedClients, 0)
 	l.below("ReservedClients", c.ReservedClients, "MaxClients", c.MaxClients)
 	l.count("MaxMessage", &c.MaxMessage, 32<<20)

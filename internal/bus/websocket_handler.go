@@ -49,7 +49,7 @@ func checkUpgrade(up wsUpgraded) *wsEnd {
 	switch {
 	case up.target != websocket.Path:
 		return endBadURI
-	case !validApp(up.app):
+	case !validApp(up.self.App):
 		return endBadApp
 	}
 	return nil

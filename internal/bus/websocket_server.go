@@ -16,6 +16,7 @@ type wsServer struct {
 	cfg       WebSocketConfig
 	log       *slog.Logger
 	upgrading [2]*pendingConns // upgrades that have not finished: of others, and of callers with Own
+	http      [2]*pendingConns // connections that HTTP has: of others, and of callers with Own
 	clients   seats            // of the clients whose upgrade has succeeded
 	refusals  refusals
 }
@@ -40,6 +41,7 @@ func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebS
 		cfg:       cfg,
 		log:       e.log,
 		upgrading: [2]*pendingConns{newPendingConns(cfg.MaxClients), newPendingConns(cfg.MaxClients)},
+		http:      [2]*pendingConns{newPendingConns(cfg.MaxHTTP), newPendingConns(cfg.MaxHTTP)},
 		clients:   seats{limit: cfg.MaxClients, reserved: cfg.ReservedClients, idleAfter: e.cfg.IdleAfter},
 		refusals:  refusals{limit: e.cfg.MaxHandshakes, listener: WebSocketListener, report: e.cfg.OnRefused},
 	}
@@ -64,8 +66,9 @@ func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebS
 func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 	defer raw.Close()
 	abort := context.AfterFunc(ctx, func() { raw.Close() })
-	caller, denied := s.e.screen(raw)
-	up, err := s.upgradeInTurn(ctx, raw, caller, denied)
+	self := Peer{ID: id, Kind: WebSocket, Addr: addrPort(raw.RemoteAddr())}
+	self.Caller, self.Denied = s.e.screen(raw)
+	up, err := s.upgradeInTurn(ctx, raw, self)
 	if up.seat != nil {
 		defer s.clients.leave(&up.seat.seat)
 	}
@@ -74,16 +77,15 @@ func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 	}
 	if err != nil {
 		s.logEnd("websocket upgrade refused", raw.RemoteAddr().String(), err)
-		s.report(raw, caller, err)
+		s.report(raw, self.Caller, err)
 		return
 	}
-	s.refusals.accepted(addrPort(raw.RemoteAddr()).Addr())
-	self := Peer{
-		ID: id, Kind: WebSocket, Addr: addrPort(raw.RemoteAddr()), App: up.app, Origin: up.origin,
-		Caller: caller, Bearer: up.bearer,
+	if up.http != nil {
+		s.handOver(ctx, up)
+		return
 	}
-	up.conn.describe(&self)
-	c, err := newWSClient(s, raw, up, self)
+	s.refusals.accepted(self.Addr.Addr())
+	c, err := newWSClient(s, raw, up)
 	if err != nil {
 		s.log.Error("websocket upgrade not completed", "peer", id, "err", err)
 		return
@@ -104,19 +106,23 @@ func (s *wsServer) report(conn net.Conn, caller Caller, err error) {
 
 // upgradeInTurn is upgrade for one of a limited number of connections that are
 // upgrading; see pendingConns.
-func (s *wsServer) upgradeInTurn(ctx context.Context, raw net.Conn, caller Caller, denied error) (wsUpgraded, error) {
-	waiting := s.upgrading[0]
-	if caller.Own {
-		waiting = s.upgrading[1]
-	}
-	turn, leave := waiting.enter(ctx, addrPort(raw.RemoteAddr()).Addr())
+func (s *wsServer) upgradeInTurn(ctx context.Context, raw net.Conn, self Peer) (wsUpgraded, error) {
+	turn, leave := listFor(s.upgrading, self).enter(ctx, self.Addr.Addr())
 	defer leave()
 	stop := closeWith(turn, raw)
-	up, err := s.upgrade(turn, raw, caller, denied)
+	up, err := s.upgrade(turn, raw, self)
 	if !stop() && ctx.Err() == nil {
 		err = errCrowdedOut
 	}
 	return up, err
+}
+
+// listFor returns the one of two lists to which a connection belongs.
+func listFor(lists [2]*pendingConns, of Peer) *pendingConns {
+	if of.Caller.Own {
+		return lists[1]
+	}
+	return lists[0]
 }
 
 // logEnd logs why a connection has ended. It is a warning if an operator should look

@@ -20,15 +20,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
-// wsUpgraded is a connection whose HTTP upgrade has succeeded.
+// wsUpgraded is a connection whose HTTP upgrade has succeeded, or that is for
+// WebSocketConfig.HTTP.
 type wsUpgraded struct {
 	conn   secured       // the accepted connection, or TLS on top of it
+	self   Peer          // describes the client
 	br     *bufio.Reader // holds the bytes after the request that were read already
 	target string        // the request target, byte for byte
-	app    string        // X-Application-Name
-	origin string
-	bearer string
 	seat   *wsSeat
+	http   []byte // what was read of a connection that is for HTTP; nil: it is a WebSocket
 }
 
 // wsRefusal is the HTTP error that answers a request for an upgrade.
@@ -40,17 +40,17 @@ type wsRefusal struct {
 func (r *wsRefusal) Error() string { return fmt.Sprintf("HTTP status %d: %s", r.status, r.reason) }
 
 // upgrade does the TLS handshake, if the connection is TLS, and the HTTP upgrade, all
-// within UpgradeTimeout. It tells a refused client why. If it returns no error, the
-// client has taken a seat of s.clients. If denied is not nil, the caller was refused
-// and needs a certificate.
-func (s *wsServer) upgrade(ctx context.Context, raw net.Conn, caller Caller, denied error) (up wsUpgraded, err error) {
+// within UpgradeTimeout. It tells a refused client why. If it returns no error, and the
+// connection is not for HTTP, the client has taken a seat of s.clients.
+func (s *wsServer) upgrade(ctx context.Context, raw net.Conn, self Peer) (up wsUpgraded, err error) {
 	raw.SetDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
-	conn, err := s.secure(ctx, raw)
+	conn, err := s.secure(ctx, raw, self.Caller)
 	if conn.Conn == nil {
 		return up, err
 	}
 	if err == nil {
-		up, err = s.upgradeHTTP(conn, caller, denied)
+		conn.describe(&self)
+		up, err = s.upgradeHTTP(conn, self)
 	}
 	if refusal, ok := errors.AsType[*wsRefusal](err); ok {
 		refuse(conn.Conn, refusal)
@@ -64,9 +64,13 @@ func (s *wsServer) upgrade(ctx context.Context, raw net.Conn, caller Caller, den
 
 // secure does the TLS handshake on raw, if the connection is TLS. With an error it
 // returns the connection on which the client can be told, or nil if there is none.
-func (s *wsServer) secure(ctx context.Context, raw net.Conn) (secured, error) {
+func (s *wsServer) secure(ctx context.Context, raw net.Conn, caller Caller) (secured, error) {
+	config := s.cfg.OptionalTLS
 	if s.cfg.TLS != nil {
-		return handshakeTLS(ctx, raw, s.cfg.TLS)
+		config = s.cfg.TLS
+		if !s.cfg.PlainHere || !caller.Local && !local(raw.LocalAddr()) {
+			return handshakeTLS(ctx, raw, config)
+		}
 	}
 	var first [1]byte
 	n, _ := raw.Read(first[:]) // after an error, the next read fails too
@@ -74,25 +78,34 @@ func (s *wsServer) secure(ctx context.Context, raw net.Conn) (secured, error) {
 	switch {
 	case first[0] != tlsRecord:
 		return secured{Conn: conn}, nil
-	case s.cfg.OptionalTLS == nil:
+	case config == nil:
 		return secured{Conn: conn}, errWantsPlain
 	}
-	return handshakeTLS(ctx, conn, s.cfg.OptionalTLS)
+	return handshakeTLS(ctx, conn, config)
 }
 
-func (s *wsServer) upgradeHTTP(conn secured, caller Caller, denied error) (up wsUpgraded, err error) {
-	br := bufio.NewReader(io.LimitReader(conn, wsMaxUpgrade))
-	req, err := readUpgrade(br)
+func (s *wsServer) upgradeHTTP(conn secured, self Peer) (up wsUpgraded, err error) {
+	var read bytes.Buffer
+	from := io.LimitReader(conn, wsMaxUpgrade)
+	if s.cfg.HTTP != nil {
+		from = io.TeeReader(from, &read)
+	}
+	br := bufio.NewReader(from)
+	req, err := readUpgrade(br, s.cfg.HTTP != nil)
+	if err == errNoWebSocket {
+		return wsUpgraded{conn: conn, self: self, http: read.Bytes()}, nil
+	}
 	if err != nil {
 		return up, err
 	}
-	if denied != nil && conn.chain == nil {
-		return up, forbidden(denied)
+	self.App, self.Origin, self.Bearer = req.app, req.origin, req.bearer
+	if err := s.greet(self); err != nil {
+		return up, forbidden(err)
 	}
 	if err := s.checkSite(req); err != nil {
 		return up, forbidden(err)
 	}
-	seat := newWSSeat(caller)
+	seat := newWSSeat(self.Caller)
 	if !s.clients.take(&seat.seat) {
 		return up, &wsRefusal{http.StatusServiceUnavailable, "Too many clients"}
 	}
@@ -102,15 +115,30 @@ func (s *wsServer) upgradeHTTP(conn secured, caller Caller, denied error) (up ws
 		s.clients.leave(&seat.seat)
 		return up, fmt.Errorf("answer upgrade request: %w", err)
 	}
-	return wsUpgraded{conn, br, req.target, req.app, req.origin, req.bearer, seat}, nil
+	return wsUpgraded{conn: conn, self: self, br: br, target: req.target, seat: seat}, nil
+}
+
+// greet returns an error if a client may not connect.
+func (s *wsServer) greet(p Peer) error {
+	if s.cfg.Greet != nil {
+		return s.cfg.Greet(p)
+	}
+	if p.Certificate != nil {
+		return nil
+	}
+	return p.Denied
 }
 
 type upgradeRequest struct{ target, key, app, host, origin, bearer string }
 
+// errNoWebSocket says that a request does not ask for a WebSocket.
+var errNoWebSocket = errors.New("the request does not ask for a WebSocket")
+
 // readUpgrade reads a request for an upgrade. It checks what Zeek checks, in Zeek's
 // order and with Zeek's words (spec websocket 3.1). If a header is repeated, the last
-// one counts. The key is not decoded. Connection is ignored.
-func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
+// one counts. The key is not decoded. Connection is ignored. If other requests are
+// welcome, readUpgrade returns errNoWebSocket for them.
+func readUpgrade(br *bufio.Reader, others bool) (upgradeRequest, error) {
 	if _, err := br.Peek(1); closedByPeer(err) {
 		return upgradeRequest{}, errProbe
 	}
@@ -121,16 +149,43 @@ func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
 	}
 	method, rest, _ := strings.Cut(line, " ")
 	target, version, _ := strings.Cut(rest, " ")
+	others = others && target != websocket.Path && isHTTP(method, version)
+	var badLine error
 	switch {
 	case method != "GET":
-		return upgradeRequest{}, badUpgrade("Invalid HTTP method, need GET, got ", method)
+		badLine = badUpgrade("Invalid HTTP method, need GET, got ", method)
 	case version != "HTTP/1.1":
-		return upgradeRequest{}, badUpgrade("Invalid HTTP version, need HTTP/1.1, got: ", version)
+		badLine = badUpgrade("Invalid HTTP version, need HTTP/1.1, got: ", version)
+	}
+	if badLine != nil && !others {
+		return upgradeRequest{}, badLine
 	}
 	header, err := r.ReadMIMEHeader()
-	if err != nil {
+	if err == nil && others && !asksForWebSocket(header) {
+		return upgradeRequest{}, errNoWebSocket
+	}
+	switch {
+	case badLine != nil:
+		return upgradeRequest{}, badLine
+	case err != nil:
 		return upgradeRequest{}, badUpgrade("Error parsing HTTP headers", "")
 	}
+	return checkHeaders(target, header)
+}
+
+// isHTTP reports whether a request line is one of HTTP/1.
+func isHTTP(method, version string) bool {
+	return (version == "HTTP/1.1" || version == "HTTP/1.0") &&
+		method != "" && !strings.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' })
+}
+
+func asksForWebSocket(header textproto.MIMEHeader) bool {
+	upgrade := strings.ToLower(strings.Join(header.Values("Upgrade"), ","))
+	return strings.Contains(upgrade, "websocket") || len(header.Values("Sec-WebSocket-Key")) > 0
+}
+
+// checkHeaders checks the headers of a request for an upgrade.
+func checkHeaders(target string, header textproto.MIMEHeader) (_ upgradeRequest, err error) {
 	last := func(name string) (value string, ok bool) {
 		values := header.Values(name)
 		if len(values) == 0 {
@@ -142,6 +197,7 @@ func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
 	upgrade, hasUpgrade := last("Upgrade")
 	wsVersion, hasVersion := last("Sec-WebSocket-Version")
 	app, _ := last("X-Application-Name")
+	authorization, _ := last("Authorization")
 	host, origin := header.Values("Host"), header.Values("Origin")
 	switch {
 	case !hasKey:
@@ -159,7 +215,6 @@ func readUpgrade(br *bufio.Reader) (upgradeRequest, error) {
 	case len(origin) > 1:
 		err = badUpgrade("More than one Origin", "")
 	}
-	authorization, _ := last("Authorization")
 	return upgradeRequest{target, key, app, strings.Join(host, ""), strings.Join(origin, ""), bearer(authorization)}, err
 }
 
