@@ -17,6 +17,7 @@ import (
 
 	framing "github.com/coder/websocket"
 
+	"github.com/zeekfleet/zeekfleet/internal/site"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
@@ -102,7 +103,7 @@ func (s *wsServer) upgradeHTTP(conn secured, self Peer) (up wsUpgraded, err erro
 	if err := s.greet(self); err != nil {
 		return up, forbidden(err)
 	}
-	if err := s.checkSite(req); err != nil {
+	if err := site.Check(req.host, req.origin, s.cfg.HostNames); err != nil {
 		return up, forbidden(err)
 	}
 	seat := newWSSeat(self.Caller)

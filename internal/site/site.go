@@ -1,4 +1,6 @@
-package bus
+// Package site tells a request that a web page of another site makes a browser send from
+// every other request. It reads the request's headers alone, and starts no goroutines.
+package site
 
 import (
 	"fmt"
@@ -9,26 +11,30 @@ import (
 	"strings"
 )
 
-// checkSite refuses a request that a web page of another site makes a browser send.
-// Such a request has that site as its Origin. If the name of that site resolves to
-// this host, the request has the name as its Host.
-func (s *wsServer) checkSite(req upgradeRequest) error {
-	name, _ := splitHost(req.host)
-	if req.host != "" && !s.isOwnName(name) {
+// Check returns an error if a web page of another site makes a browser send a request
+// with this Host and this Origin. Such a request has that site as its Origin. If the name
+// of that site resolves to this host, the request has the name as its Host. An empty text
+// stands for a header that is absent.
+//
+// An IP address and localhost are always names of this host. own has the other ones. "*."
+// at the beginning of a name stands for one label. The error is in printable ASCII.
+func Check(host, origin string, own []string) error {
+	name, _ := splitHost(host)
+	if host != "" && !isOwnName(name, own) {
 		return fmt.Errorf("the request is for a host named %q; allow that name with controller.host_names", printable(name))
 	}
-	if req.origin != "" && !sameSite(req.origin, req.host) {
-		return fmt.Errorf("the request comes from a page of another site, %q; its Origin must be its Host, or absent", printable(req.origin))
+	if origin != "" && !sameSite(origin, host) {
+		return fmt.Errorf("the request comes from a page of another site, %q; its Origin must be its Host, or absent", printable(origin))
 	}
 	return nil
 }
 
 // isOwnName reports whether name is a name or an address of this host.
-func (s *wsServer) isOwnName(name string) bool {
+func isOwnName(name string, names []string) bool {
 	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
 		return true
 	}
-	return slices.ContainsFunc(s.cfg.HostNames, func(own string) bool { return hasName(own, name) })
+	return slices.ContainsFunc(names, func(own string) bool { return hasName(own, name) })
 }
 
 // hasName reports whether own is name. A star in own stands for the first label of
@@ -78,4 +84,15 @@ func orStandard(port, standard string) string {
 		return standard
 	}
 	return port
+}
+
+// printable returns the beginning of a text from outside, in printable ASCII.
+func printable(text string) string {
+	const most = 64 // bytes
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text[:min(len(text), most)])
 }
