@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -14,4 +15,15 @@ func ParseRole(text string) (mgmt.UserRole, error) {
 		}
 	}
 	return mgmt.NoUser, fmt.Errorf("%.40q is not a role: it is viewer, operator or admin", text)
+}
+
+// Denied says that a user may not do something: "deploy", or the name of a request. may
+// is the lowest role that may.
+func Denied(who mgmt.Principal, action string, may mgmt.UserRole) string {
+	name, how, _ := strings.Cut(strings.TrimSuffix(who.Name, ")"), " (")
+	if how != "" {
+		how += ", "
+	}
+	return fmt.Sprintf("user %q (%s%s) may not %s on this controller; ask an admin for the role %s",
+		name, how, who.Role, strings.ReplaceAll(action, "_", " "), may)
 }

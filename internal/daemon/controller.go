@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
@@ -54,6 +55,9 @@ type ControllerConfig struct {
 	// AgentTopics is the prefix of the agents' topics. Empty means
 	// mgmt.AgentTopics.
 	AgentTopics string
+	// Audit keeps the records of changes that users have asked for, and of refusals. Nil
+	// keeps none.
+	Audit *audit.Recorder
 	// SaveTimeout bounds a save. Zero means 5 s.
 	SaveTimeout time.Duration
 	// Logger gets the log records. Nil discards them.
@@ -142,6 +146,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	// announces every topic.
 	sub := endpoint.Subscribe(subscriptionQueue, cfg.AgentTopics, cfg.Topic, fleetController)
 	defer sub.Close()
+	if cfg.Audit != nil {
+		parts.run(ctx, "audit", cfg.Audit.Run)
+	}
 	if cfg.Broker != nil {
 		parts.run(ctx, "broker listener", func(ctx context.Context) error {
 			return endpoint.Serve(ctx, cfg.Broker, cfg.BrokerAccepts)
@@ -309,6 +316,8 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		c.connect(ctx, e.Instance, e.Addr)
 	case controller.Disconnect:
 		c.disconnect(e.Instance)
+	case controller.Audit:
+		c.cfg.Audit.Record(e.Record)
 	case controller.Note:
 		logNote(ctx, c.cfg.Logger, e, "addr", c.clientAddr(e.Peer), "who", c.clientUser(e.Peer), "origin", c.clients[e.Peer].Origin)
 	default:

@@ -160,7 +160,7 @@ func (c *controllerPart) step(ev controller.Event) {
 
 func (c *controllerPart) perform(effect controller.Effect) (outcome controller.Event) {
 	switch effect.(type) {
-	case controller.Reply, controller.Note:
+	case controller.Reply, controller.Note, controller.Audit:
 	default:
 		if c.deposed {
 			c.w.violated("controller leads no longer, and does %T", effect)

@@ -200,6 +200,9 @@ func (b *controllerBook) checkDeposed(now time.Time) {
 	} {
 		_, isRequest := ev.(controller.FromClient)
 		for _, effect := range c.m.Step(now, ev) {
+			if record, ok := effect.(controller.Audit); ok && isRequest && record.Record.Outcome == mgmt.AuditFailed {
+				continue
+			}
 			reply, ok := effect.(controller.Reply)
 			if resp, isResponse := reply.Msg.(mgmt.Response); !ok || !isRequest || !isResponse || resp.Outcomes()[0].Success {
 				b.w.violated("controller leads no longer, and does %T upon %T", effect, ev)

@@ -39,7 +39,7 @@ type deployment struct {
 // order says what the client of a deployment wants.
 type order struct {
 	request *request // the request to answer; nil if its client is gone
-	who     string
+	asked   detail   // of that request
 	staged  *Entry
 	partial bool // deploys without the instances that are not connected
 	tells   bool // the client understands DeployProgress

@@ -52,9 +52,10 @@ func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
 	}
 	_, tells := r.Detail.msg.(mgmt.StagedDeployRequest)
 	d := &deployment{id: r.ID, target: newTarget(staged.Config), order: &order{
-		request: r, who: r.Detail.principal.Name, staged: staged, partial: on.Partial, tells: tells,
+		request: r, asked: r.Detail, staged: staged, partial: on.Partial, tells: tells,
 	}}
 	r.Detail.deployment = d
+	ds.requests.audit(r.Detail, mgmt.AuditRecord{Outcome: mgmt.AuditBegun, Subject: staged.Config.ID})
 	ds.roster.resetAllAttempts()
 	ds.begin(d, ds.timeFor(on))
 }

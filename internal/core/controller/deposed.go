@@ -16,6 +16,10 @@ func (m *Machine) depose() {
 	m.deposed = true
 	m.memory.saving = nil
 	m.note(Note{Level: Error, Text: "another controller has changed the stored state"})
+	if d := m.deployments.running(); d != nil {
+		d.outcome.results = []mgmt.Result{{Error: errDeposed}}
+		d.audit()
+	}
 	for _, r := range m.requests.ledger.All() {
 		m.requests.refuse(r, errDeposed)
 	}
@@ -29,6 +33,7 @@ func (m *Machine) refuseRequest(ev Event) {
 		return
 	}
 	if msg, ok := mgmt.AsRequest(from.Msg); ok && m.decisions[reflect.TypeOf(msg)] != nil {
+		m.requests.auditEnd(detail{msg: msg, principal: from.Principal}, []mgmt.Result{{Error: errDeposed}})
 		m.emit(Reply{from.Client, msg.Answer(msg.RequestID(), mgmt.Result{ReqID: msg.RequestID(), Error: errDeposed})})
 	}
 }

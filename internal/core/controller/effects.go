@@ -53,6 +53,10 @@ type (
 		Addr     netip.AddrPort
 	}
 
+	// Audit keeps a record of a change that a user has asked for. The record must be
+	// durable before the next effect is performed. Its Time and Seq are not set.
+	Audit struct{ Record mgmt.AuditRecord }
+
 	// Change replaces the value of a key. A nil Value deletes the key.
 	Change struct {
 		Key   string
@@ -77,3 +81,4 @@ func (Refuse) IsEffect()     {}
 func (Reply) IsEffect()      {}
 func (Connect) IsEffect()    {}
 func (Disconnect) IsEffect() {}
+func (Audit) IsEffect()      {}

@@ -37,10 +37,21 @@ func (d refusedSave) saved(string) { d.end() }
 func (d *deployment) end() {
 	d.phase = ended
 	d.noteOutcome()
+	d.audit()
 	if d.order != nil && d.order.request != nil {
 		d.requests.reply(d.order.request, d.outcome.results...)
 	}
 	d.dials.stale = true
+}
+
+// audit emits the record of the end of a client's deployment.
+func (d *deployment) audit() {
+	if d.internal() {
+		return
+	}
+	rec := ending(d.outcome.results)
+	rec.Subject = d.order.staged.Config.ID
+	d.requests.audit(d.order.asked, rec)
 }
 
 // noteOutcome notes the outcome of a deployment. An internal deployment has no

@@ -257,6 +257,8 @@ func (m *Machine) clientGone(client mgmt.PeerID) {
 	for _, r := range m.requests.ledger.Leave(client) {
 		if d := r.Detail.deployment; d != nil {
 			d.order.request = nil
+		} else {
+			m.requests.auditEnd(r.Detail, []mgmt.Result{{Error: "its client left before the outcome was known"}})
 		}
 		for _, l := range r.Detail.legs {
 			m.legs.close(l)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,17 +83,20 @@ func TestRequestsOfUsersWhoMayNotMakeThemAreRefused(t *testing.T) {
 		}
 		for _, role := range []mgmt.UserRole{mgmt.NoUser, mgmt.Viewer, mgmt.Operator, mgmt.Admin} {
 			t.Run(fmt.Sprintf("%s by role %d", kind.Event, role), func(t *testing.T) {
-				refused := false
+				refused, audited := false, false
 				for _, e := range newMachine(controller.State{}).Step(epoch, controller.FromClient{
 					Client: "c", Principal: mgmt.Principal{Name: "ann", Role: role}, Msg: request,
 				}) {
-					if reply, ok := e.(controller.Reply); ok {
-						first := reply.Msg.(mgmt.Response).Outcomes()[0]
-						refused = first.Error == "ann may not make "+kind.Name()+" requests"
+					switch e := e.(type) {
+					case controller.Audit:
+						audited = e.Record.Outcome == mgmt.AuditRefused && !refused
+					case controller.Reply:
+						first := e.Msg.(mgmt.Response).Outcomes()[0]
+						refused = strings.HasPrefix(first.Error, fmt.Sprintf("user \"ann\" (%s) may not ", role))
 					}
 				}
-				if want := role < kind.May; refused != want {
-					t.Errorf("refused: %t, want %t", refused, want)
+				if want := role < kind.May; refused != want || audited != want {
+					t.Errorf("refused: %t, in the audit before: %t, want %t", refused, audited, want)
 				}
 			})
 		}

@@ -40,6 +40,7 @@ func (q nodeQuestions) restart(r *request, msg mgmt.RestartRequest) {
 		q.requests.refuse(r, "no active cluster deployment")
 		return
 	}
+	q.requests.audit(r.Detail, mgmt.AuditRecord{Outcome: mgmt.AuditBegun})
 	q.askAll(r, msg.Nodes, func(id mgmt.ReqID, nodes []mgmt.NodeName) mgmt.Request {
 		return mgmt.AgentRestartRequest{ReqID: id, Nodes: nodes}
 	})

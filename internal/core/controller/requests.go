@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/core/ledger"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -48,13 +49,16 @@ func (rs *requests) take(ev FromClient, msg mgmt.Request) *request {
 	if timeout := rs.cfg.timeout(kind.Deadline); timeout > 0 {
 		r.Deadline = rs.now.Add(timeout)
 	}
-	refusal := rs.overLimit(r.Key)
-	if ev.Principal.Role < kind.May {
-		refusal = fmt.Sprintf("%s may not make %s requests", ev.Principal.Name, kind.Name())
+	refusal, forbidden := rs.overLimit(r.Key), ev.Principal.Role < kind.May
+	if forbidden {
+		refusal = access.Denied(ev.Principal, kind.Name(), kind.May)
 	}
 	if refusal != "" {
 		rs.note(Note{Level: Warn, Text: "request refused", Peer: r.Asker, Err: refusal})
-		rs.refuse(r, refusal)
+		if forbidden || changes(msg) {
+			rs.audit(r.Detail, mgmt.AuditRecord{Outcome: mgmt.AuditRefused, Reason: refusal})
+		}
+		rs.answer(r, mgmt.Result{Error: refusal})
 		return nil
 	}
 	rs.ledger.Open(r)
@@ -78,8 +82,16 @@ func (rs *requests) overLimit(key ledger.Key) string {
 	return ""
 }
 
-// reply answers r with its results and forgets it.
+// reply answers r with its results and forgets it. If r is to change something, the
+// audit gets its end before. The end of a deployment is in the audit already.
 func (rs *requests) reply(r *request, results ...mgmt.Result) {
+	if r.Detail.deployment == nil {
+		rs.auditEnd(r.Detail, results)
+	}
+	rs.answer(r, results...)
+}
+
+func (rs *requests) answer(r *request, results ...mgmt.Result) {
 	rs.ledger.Close(r)
 	for i := range results {
 		results[i].ReqID = r.ID // of the agent's leg until now (spec management-api 7.1, G-P5)

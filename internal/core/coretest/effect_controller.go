@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // controllerEntry returns the entry of a controller's effect. No other core is on
@@ -29,8 +30,22 @@ func controllerEffect(effect any) string {
 		return fmt.Sprintf("connect %s %s", e.Instance, e.Addr)
 	case controller.Disconnect:
 		return fmt.Sprintf("disconnect %s %s", e.Instance, e.Addr)
+	case controller.Audit:
+		return auditLine(e.Record)
 	}
 	return ""
+}
+
+func auditLine(r mgmt.AuditRecord) string {
+	line := fmt.Sprintf("audit: %s %s", r.Request, r.Outcome)
+	for _, attribute := range [][2]string{
+		{"who", r.Who}, {"role", r.Role.String()}, {"source", r.Source}, {"subject", r.Subject}, {"revision", r.Revision}, {"reason", r.Reason},
+	} {
+		if key, value := attribute[0], attribute[1]; value != "" {
+			line += " " + key + "=" + quote(value)
+		}
+	}
+	return line
 }
 
 func controllerState(s controller.State) string {

@@ -1,0 +1,85 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// changes reports whether a client's request is to change something. All that a viewer
+// may ask for changes nothing.
+func changes(msg mgmt.Request) bool { return mgmt.KindOf(msg).May > mgmt.Viewer }
+
+// audit emits a record about a client's request.
+func (rs *requests) audit(asked detail, rec mgmt.AuditRecord) {
+	who := asked.principal
+	rec.Who, rec.Role, rec.Source = who.Name, who.Role, who.Source
+	rec.Request = mgmt.KindOf(asked.msg).Name()
+	if rec.Subject == "" {
+		rec.Subject = subject(asked.msg)
+	}
+	rs.emit(Audit{rec})
+}
+
+// subject returns what a request names.
+func subject(msg mgmt.Request) string {
+	switch msg := msg.(type) {
+	case mgmt.StageConfigurationRequest:
+		return msg.Config.ID
+	case mgmt.StagedDeployRequest:
+		return msg.ID
+	case mgmt.RestartRequest:
+		return mgmt.FewTexts(texts(msg.Nodes), maxNamed, ", ")
+	case mgmt.GetIDValueRequest:
+		return msg.ID
+	}
+	return ""
+}
+
+func texts(names []mgmt.NodeName) []string {
+	var list []string
+	for _, n := range slices.Sorted(slices.Values(names)) {
+		list = append(list, string(n))
+	}
+	return list
+}
+
+// auditEnd emits the record of the end of a request that is to change something.
+func (rs *requests) auditEnd(asked detail, results []mgmt.Result) {
+	if changes(asked.msg) {
+		rs.audit(asked, ending(results))
+	}
+}
+
+// ending returns the record that results make.
+func ending(results []mgmt.Result) mgmt.AuditRecord {
+	rec := mgmt.AuditRecord{Outcome: mgmt.AuditDone}
+	failures := 0
+	for _, r := range results {
+		if id, ok := r.Data.(mgmt.Text); ok && r.Success && r.Instance == "" && r.Node == "" {
+			rec.Revision = string(id) // the controller's own result: what it keeps now
+		}
+		if r.Success {
+			continue
+		}
+		if failures++; failures == 1 {
+			rec.Outcome, rec.Reason = mgmt.AuditFailed, failure(r)
+		}
+	}
+	if len(results) > 1 && failures > 0 {
+		rec.Reason = fmt.Sprintf("%d of %d results are failures; the first: %s", failures, len(results), rec.Reason)
+	}
+	return rec
+}
+
+// failure returns a failure as one text.
+func failure(r mgmt.Result) string {
+	switch {
+	case r.Node != "":
+		return fmt.Sprintf("node %s: %s", r.Node, r.Error)
+	case r.Instance != "":
+		return fmt.Sprintf("instance %s: %s", r.Instance, r.Error)
+	}
+	return r.Error
+}
