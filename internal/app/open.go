@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
@@ -25,7 +26,9 @@ type PortFlags struct{ Broker, WebSocket string }
 // Controller is a controller whose file and ports are open. It is ready to run.
 type Controller struct {
 	daemon.ControllerConfig
-	store *boltstore.Store
+	// AuditLog is where Audit writes.
+	AuditLog *audit.Log
+	store    *boltstore.Store
 }
 
 // Close closes a controller that is not run.
@@ -35,13 +38,18 @@ func (c Controller) Close() {
 			ln.Close()
 		}
 	}
+	c.closeFiles()
+}
+
+func (c Controller) closeFiles() {
+	c.AuditLog.Close()
 	c.store.Close()
 }
 
 // Run runs the controller as daemon.Controller.Run does, and then closes the
-// controller's file.
+// controller's files.
 func (c Controller) Run(ctx context.Context) error {
-	defer c.store.Close()
+	defer c.closeFiles()
 	return daemon.NewController(c.ControllerConfig).Run(ctx)
 }
 
@@ -67,6 +75,10 @@ func OpenController(
 	}
 	opened.add(c.store)
 	c.Store = c.store
+	if c.AuditLog, c.Audit, err = openControllerAudit(set, log); err != nil {
+		return c, err
+	}
+	opened.add(c.AuditLog)
 	if !set.Broker.Off {
 		if c.Broker, err = Listen(ctx, set.Broker.AddrPort().String(), flags.Broker+" (ZEEK_CONTROLLER_PORT)"); err != nil {
 			return c, err

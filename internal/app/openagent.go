@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
@@ -31,12 +32,15 @@ type Agent struct {
 	// Nodes describes the kind of the nodes in a few words, for people.
 	Nodes string
 	store *boltstore.Store
+	// auditLog is where Audit writes.
+	auditLog *audit.Log
 }
 
 func (a Agent) closeFiles() {
 	if a.Archive != nil {
 		a.Archive.Close()
 	}
+	a.auditLog.Close()
 	a.store.Close()
 }
 
@@ -71,6 +75,10 @@ func OpenAgent(
 	}
 	opened.add(a.store)
 	a.Store = a.store
+	if a.auditLog, a.Audit, err = openAgentAudit(set, log); err != nil {
+		return a, err
+	}
+	opened.add(a.auditLog)
 	if a.Broker, err = Listen(ctx, set.Broker.AddrPort().String(), flags.Broker+" (ZEEK_AGENT_PORT)"); err != nil {
 		return a, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
@@ -65,6 +66,9 @@ type AgentConfig struct {
 	// Archive, if not nil, archives the logs that nodes rotate and the logs that
 	// ended nodes have left. The caller closes it after RunAgent.
 	Archive *archive.Archiver
+	// Audit keeps the records of callers and controllers that were refused. Nil keeps
+	// none.
+	Audit *audit.Recorder
 	// ScratchDir is the directory in which preflights write files. They remove
 	// them again. The directory exists. Empty means the system's directory for
 	// temporary files.
@@ -173,6 +177,9 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	// announces every topic.
 	sub := endpoint.Subscribe(subscriptionQueue, a.topic, cfg.NodeTopic, fleetPrepares)
 	defer sub.Close()
+	if cfg.Audit != nil {
+		parts.run(ctx, "audit", cfg.Audit.Run)
+	}
 	parts.run(ctx, "processes", cfg.Processes.Run)
 	parts.run(ctx, "broker listener", func(ctx context.Context) error {
 		return endpoint.Serve(ctx, cfg.Broker, cfg.BrokerAccepts)

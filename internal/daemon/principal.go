@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"net/netip"
 	"os/user"
 	"strconv"
 	"strings"
@@ -19,7 +20,15 @@ type client struct {
 // principal returns the user for whom a client asks. Every client that may
 // connect may do everything.
 func principal(from bus.Peer) mgmt.Principal {
-	return mgmt.Principal{Name: principalName(from), Role: mgmt.Admin}
+	return mgmt.Principal{Name: principalName(from), Role: mgmt.Admin, Source: source(from.Addr)}
+}
+
+// source returns the address of a peer as a principal has it.
+func source(addr netip.AddrPort) string {
+	if !addr.IsValid() {
+		return ""
+	}
+	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()).String()
 }
 
 // maxCertificateName bounds the name of a certificate's user, in bytes: a certificate

@@ -26,7 +26,7 @@ func TestPrincipalsAreNamedForPeople(t *testing.T) {
 		"somebody whom nobody knows": {bus.Peer{Addr: remote}, "unknown at 192.0.2.7"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, want := daemon.Principal(tt.peer), (mgmt.Principal{Name: tt.want, Role: mgmt.Admin}); got != want {
+			if got, want := daemon.Principal(tt.peer), (mgmt.Principal{Name: tt.want, Role: mgmt.Admin, Source: "192.0.2.7:40000"}); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})

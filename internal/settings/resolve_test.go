@@ -71,6 +71,8 @@ func defaultController() settings.Controller {
 		AgentNames:     []string{},
 		RequestTimeout: 10 * time.Second,
 		DeployTimeout:  18 * time.Second,
+		AuditKeep:      100_000,
+		AuditDays:      400,
 	}
 }
 

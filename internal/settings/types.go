@@ -38,6 +38,11 @@ type Controller struct {
 	// RequestTimeout bounds the wait for agents' answers to a request.
 	// DeployTimeout bounds it for deployments and restarts.
 	RequestTimeout, DeployTimeout time.Duration
+	// AuditFile gets a copy of the audit. It is empty for none.
+	AuditFile string
+	// AuditKeep and AuditDays bound the audit: how many records of changes, and how
+	// old.
+	AuditKeep, AuditDays int
 }
 
 // Agent has the settings of an agent.
