@@ -79,4 +79,26 @@ var fleetEvents = []event{
 		func(m mgmt.NotifyNumber) []zval.Value {
 			return list(stringValue(m.Node), zval.Count(m.Number), zval.String(m.Proof))
 		}),
+
+	message(mgmt.FleetControllerAPI+"renew_certificate_request",
+		func(f *fields) mgmt.RenewCertificateRequest {
+			return mgmt.RenewCertificateRequest{ReqID: f.reqID(), Key: f.str("key"), NodeKey: f.str("node_key")}
+		},
+		func(m mgmt.RenewCertificateRequest) []zval.Value {
+			return list(stringValue(m.ReqID), zval.String(m.Key), zval.String(m.NodeKey))
+		}),
+	message(mgmt.FleetControllerAPI+"renew_certificate_response",
+		func(f *fields) mgmt.RenewCertificateResponse {
+			return mgmt.RenewCertificateResponse{ReqID: f.reqID(), Result: f.result(textData)}
+		},
+		func(m mgmt.RenewCertificateResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultValue(m.Result))
+		}),
+	message(mgmt.FleetAgentAPI+"authorities_changed",
+		func(f *fields) mgmt.AuthoritiesChanged {
+			return mgmt.AuthoritiesChanged{Authorities: f.str("authorities"), NodeAuthorities: f.str("node_authorities")}
+		},
+		func(m mgmt.AuthoritiesChanged) []zval.Value {
+			return list(zval.String(m.Authorities), zval.String(m.NodeAuthorities))
+		}),
 }

@@ -62,6 +62,19 @@ func TestMessagesOfFleetAreScalarsAndWhatUpstreamHas(t *testing.T) {
 			send("Fleet::Agent::API::prepare_response", str("r"), vec(failure)),
 			mgmt.AgentPrepareResponse{ReqID: "r", Results: []mgmt.Result{{ReqID: "r", Instance: "i", Node: "w", Error: "no"}}},
 		},
+		"a certificate is to be renewed": {
+			send("Fleet::Controller::API::renew_certificate_request", str("r"), str("key"), str("node key")),
+			mgmt.RenewCertificateRequest{ReqID: "r", Key: "key", NodeKey: "node key"},
+		},
+		"a certificate was renewed": {
+			send("Fleet::Controller::API::renew_certificate_response", str("r"),
+				vec(str("r"), zval.Bool(true), none, str("{}"), none, none)),
+			mgmt.RenewCertificateResponse{ReqID: "r", Result: mgmt.Result{ReqID: "r", Success: true, Data: mgmt.Text("{}")}},
+		},
+		"which authorities count": {
+			send("Fleet::Agent::API::authorities_changed", str("a"), str("")),
+			mgmt.AuthoritiesChanged{Authorities: "a"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			same := cmp.Options{sameAddrs, cmpopts.EquateEmpty()}

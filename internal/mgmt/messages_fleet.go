@@ -156,3 +156,41 @@ type NotifyNumber struct {
 }
 
 func (NotifyNumber) isMessage() {}
+
+// The messages below renew the certificate of an agent that has joined the cluster. They
+// travel on topics of their own. The shells of agent and controller handle them, and no
+// core does: they implement neither Request nor Response.
+
+// RenewCertificateRequest asks the controller for a new certificate. Whose certificate it
+// is, the controller takes from the one that the agent shows on the connection.
+type RenewCertificateRequest struct {
+	ReqID ReqID
+	// Key is a signing request in PEM form, with the agent's new key. NodeKey is the same
+	// for the agent's nodes. If it is empty, their certificate stays as it is.
+	Key, NodeKey string
+}
+
+// RenewCertificateResponse carries the JSON text of a RenewedCertificate as Text. The
+// text is JSON so that fields can be added.
+type RenewCertificateResponse struct {
+	ReqID  ReqID
+	Result Result
+}
+
+// RenewedCertificate has texts in PEM form. Those of nodes are empty if the request had
+// no NodeKey.
+type RenewedCertificate struct {
+	Certificate     string `json:"certificate"`
+	Authorities     string `json:"authorities"`
+	NodeCertificate string `json:"node_certificate,omitempty"`
+	NodeAuthorities string `json:"node_authorities,omitempty"`
+}
+
+// AuthoritiesChanged tells an agent which authorities count, in PEM form. The agent
+// trusts these from now on. If one of them is new to the agent, the agent asks for a new
+// certificate at once. NodeAuthorities may be empty; then those of nodes stay as they are.
+type AuthoritiesChanged struct{ Authorities, NodeAuthorities string }
+
+func (RenewCertificateRequest) isMessage()  {}
+func (RenewCertificateResponse) isMessage() {}
+func (AuthoritiesChanged) isMessage()       {}
