@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/joined"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
@@ -47,6 +48,11 @@ type AgentConfig struct {
 	// empty if the agent waits for a controller.
 	Controller     string
 	ControllerDial bus.DialConfig
+	// Credentials are those of an agent that has joined a cluster. Bus.TLS is theirs. The
+	// agent renews its certificate. Nil means that it has not joined.
+	Credentials *Credentials
+	// Renewal has the times of renewals. Its zero value works.
+	Renewal joined.RenewalConfig
 	// Processes runs the nodes.
 	Processes Processes
 	// Launch says how a node is launched.
@@ -179,6 +185,9 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	defer sub.Close()
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)
+	}
+	if cfg.Credentials != nil {
+		parts.run(ctx, "certificate", newRenewing(cfg.Credentials, endpoint, cfg.Renewal, cfg.Logger).run)
 	}
 	parts.run(ctx, "processes", cfg.Processes.Run)
 	parts.run(ctx, "broker listener", func(ctx context.Context) error {

@@ -149,6 +149,11 @@ func (c *Controller) Run(ctx context.Context) error {
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)
 	}
+	if cfg.Authority != nil {
+		c := newCertifying(cfg.Authority, endpoint, cfg.Logger)
+		parts.run(ctx, "certificates of agents", c.run)
+		parts.run(ctx, "renewals", c.sign)
+	}
 	if cfg.Broker != nil {
 		parts.run(ctx, "broker listener", func(ctx context.Context) error {
 			return endpoint.Serve(ctx, cfg.Broker, cfg.BrokerAccepts)

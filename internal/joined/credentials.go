@@ -115,8 +115,39 @@ func (h *Held) Knows(keyHash string) bool {
 // Outdated reports whether the youngest of the agent's authorities has not signed the
 // agent's certificate. The cluster then waits for the agent to renew it.
 func (h *Held) Outdated() bool {
-	youngest := slices.MaxFunc(h.Trusted, func(a, b *x509.Certificate) int { return a.NotBefore.Compare(b.NotBefore) })
-	return h.Pair.Leaf.CheckSignatureFrom(youngest) != nil
+	return h.Pair.Leaf.CheckSignatureFrom(youngest(h.Trusted)) != nil
+}
+
+func youngest(authorities []*x509.Certificate) *x509.Certificate {
+	return slices.MaxFunc(authorities, func(a, b *x509.Certificate) int { return a.NotBefore.Compare(b.NotBefore) })
+}
+
+// NodesOutdated reports whether the certificate of the nodes must be renewed: there is
+// none, the youngest of their authorities has not signed it, it is near its end, or the
+// agent's own is outdated. Nodes read it when they start.
+func (h *Held) NodesOutdated(now time.Time) bool {
+	chain, err := identity.ReadCerts(h.NodeCertificate)
+	if err != nil || h.Outdated() {
+		return true
+	}
+	left := chain[0].NotAfter.Sub(now)
+	return chain[0].CheckSignatureFrom(youngest(h.NodesTrusted)) != nil || left < chain[0].NotAfter.Sub(chain[0].NotBefore)/3
+}
+
+// WithSigner returns authorities, and of others those that have signed a certificate.
+func WithSigner(authorities []*x509.Certificate, cert *x509.Certificate, others []*x509.Certificate) []*x509.Certificate {
+	all := slices.Clone(authorities)
+	for _, other := range others {
+		if cert.CheckSignatureFrom(other) == nil && !slices.ContainsFunc(all, other.Equal) {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+// HasMore reports whether one of the authorities is not among known.
+func HasMore(authorities, known []*x509.Certificate) bool {
+	return slices.ContainsFunc(authorities, func(cert *x509.Certificate) bool { return !slices.ContainsFunc(known, cert.Equal) })
 }
 
 // SameAuthorities reports whether two PEM texts have the same certificates, in any

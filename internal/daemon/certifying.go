@@ -1,0 +1,200 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// renewer signs certificates. *Authority does.
+type renewer interface {
+	Ask(ctx context.Context, who mgmt.Principal, req access.Request) (access.Answer, error)
+	Directory() *access.Directory
+	Changed(f func(*access.Directory)) (stop func())
+}
+
+// maxRenewals bounds the agents that wait for a certificate. Each waits for one.
+const maxRenewals = 4096
+
+// certifying renews the certificates of agents, and tells agents which authorities
+// count. It belongs to the goroutine of its run. Another goroutine asks the authority,
+// because an answer takes a save.
+type certifying struct {
+	authority renewer
+	endpoint  *bus.Endpoint
+	sub       *bus.Subscription
+	log       *slog.Logger
+	agents    map[string]string // the topics of agents that know these messages, by peer
+	told      map[string]string // the authorities that each of them was told
+	busy      map[string]bool   // the peers that wait for an answer
+	work      chan renewalOrder
+	done      chan string // a peer got its answer
+}
+
+// renewalOrder is an agent's request.
+type renewalOrder struct {
+	from  bus.Peer
+	topic string
+	msg   mgmt.RenewCertificateRequest
+}
+
+// newCertifying subscribes. The caller must call run.
+func newCertifying(authority renewer, endpoint *bus.Endpoint, log *slog.Logger) *certifying {
+	return &certifying{
+		authority: authority, endpoint: endpoint, log: log,
+		sub:    endpoint.Subscribe(0, fleetCertificates+"/"),
+		agents: map[string]string{}, told: map[string]string{}, busy: map[string]bool{},
+		work: make(chan renewalOrder, maxRenewals), done: make(chan string, maxRenewals),
+	}
+}
+
+func (c *certifying) run(ctx context.Context) error {
+	defer c.sub.Close()
+	changed := make(chan struct{}, 1)
+	stop := c.authority.Changed(func(*access.Directory) {
+		select {
+		case changed <- struct{}{}:
+		default: // the next look at the directory sees this change, too
+		}
+	})
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-changed:
+			for peer := range c.agents {
+				c.tell(peer)
+			}
+		case peer := <-c.done:
+			delete(c.busy, peer)
+		case ev := <-c.sub.Events():
+			c.heard(ev)
+		}
+	}
+}
+
+// sign answers requests until ctx is done.
+func (c *certifying) sign(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case order := <-c.work:
+			result, err := c.renew(ctx, order)
+			if err != nil {
+				return err
+			}
+			c.answer(order, result)
+			c.done <- order.from.ID // it has room for every order
+		}
+	}
+}
+
+// heard handles an event of the bus.
+func (c *certifying) heard(happened bus.Event) {
+	switch ev := happened.(type) {
+	case bus.PeerAdded:
+		c.peer(ev.Peer)
+	case bus.PeerUpdated:
+		c.peer(ev.Peer)
+	case bus.PeerLost:
+		delete(c.agents, ev.Peer.ID)
+		delete(c.told, ev.Peer.ID)
+	case bus.Message:
+		c.message(ev)
+	}
+}
+
+// peer tells an agent that connects which authorities count. It may have been away when
+// they changed.
+func (c *certifying) peer(p bus.Peer) {
+	if !isAgent(p.Identity) {
+		return
+	}
+	topic := certificatesTopic(strings.TrimPrefix(p.Identity, string(identity.Agent)+"/"))
+	if c.endpoint.Wants(p.ID, topic) {
+		c.agents[p.ID] = topic
+		c.tell(p.ID)
+	}
+}
+
+// tell tells an agent which authorities count, if it does not know.
+func (c *certifying) tell(peer string) {
+	authorities := string(identity.CertPEM(c.authority.Directory().Trust.Authorities...))
+	if authorities == "" || c.told[peer] == authorities {
+		return
+	}
+	if c.endpoint.PublishTo(peer, c.agents[peer], codec.Encode(mgmt.AuthoritiesChanged{Authorities: authorities})) {
+		c.told[peer] = authorities
+	}
+}
+
+// message takes a request of an agent. Who the agent is, its certificate says.
+func (c *certifying) message(m bus.Message) {
+	msg, err := codec.Decode(m.Value)
+	request, ok := msg.(mgmt.RenewCertificateRequest)
+	if err != nil || !ok || !isAgent(m.From.Identity) {
+		c.log.Warn("message about certificates ignored", "peer", m.From.ID, "topic", m.Topic, "identity", m.From.Identity, "err", err)
+		return
+	}
+	order := renewalOrder{m.From, m.Topic, request}
+	if c.busy[m.From.ID] {
+		c.answer(order, mgmt.Result{Error: "an earlier request of this agent is not answered yet"})
+		return
+	}
+	select {
+	case c.work <- order:
+		c.busy[m.From.ID] = true
+	default:
+		c.answer(order, mgmt.Result{Error: "too many agents ask for a certificate at once; ask again later"})
+	}
+}
+
+// renew asks the authority. Its error says that the authority has ended.
+func (c *certifying) renew(ctx context.Context, order renewalOrder) (mgmt.Result, error) {
+	id, err := identity.Parse(order.from.Identity)
+	if err == nil && order.from.Certificate == nil {
+		err = errors.New("no certificate was shown")
+	}
+	if err != nil {
+		return mgmt.Result{Error: err.Error()}, nil
+	}
+	who := mgmt.Principal{Name: id.String(), Source: order.from.Addr.String()}
+	answer, err := c.authority.Ask(ctx, who, access.Renew{
+		Identity: id, Serial: identity.Serial(order.from.Certificate),
+		Key: []byte(order.msg.Key), NodeKey: []byte(order.msg.NodeKey),
+	})
+	if err != nil {
+		return mgmt.Result{}, err
+	}
+	switch answer := answer.(type) {
+	case access.Joined:
+		text, err := json.Marshal(mgmt.RenewedCertificate{
+			Certificate: string(answer.Certificate), Authorities: string(answer.Authorities),
+			NodeCertificate: string(answer.NodeCertificate), NodeAuthorities: string(answer.NodeAuthorities),
+		})
+		return mgmt.Result{Success: true, Instance: mgmt.InstanceName(id.Name), Data: mgmt.Text(text)}, err
+	case access.Refusal:
+		return mgmt.Result{Error: answer.Reason}, nil
+	}
+	return mgmt.Result{Error: fmt.Sprintf("the authority has answered %T", answer)}, nil
+}
+
+// answer answers a request. Any goroutine may call it.
+func (c *certifying) answer(order renewalOrder, result mgmt.Result) {
+	result.ReqID = order.msg.ReqID
+	if !result.Success {
+		c.log.Warn("certificate was not renewed", "identity", order.from.Identity, "addr", order.from.Addr.String(), "err", result.Error)
+	}
+	c.endpoint.PublishTo(order.from.ID, order.topic, codec.Encode(mgmt.RenewCertificateResponse{ReqID: order.msg.ReqID, Result: result}))
+}
