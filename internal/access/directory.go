@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -14,6 +15,10 @@ type Directory struct {
 	Trust *identity.Trust
 	// Roles are the roles of the users, by name.
 	Roles map[string]mgmt.UserRole
+	// Until is when the last certificate of an identity ends that counts, by the text of
+	// the identity. A connection may outlast the certificate that it was opened with, if
+	// its identity has a newer one.
+	Until map[string]time.Time
 }
 
 // Principal returns the user with an identity. Its error is for that user.
