@@ -10,6 +10,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/sso"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -23,6 +24,12 @@ func Defaults() settings.Defaults {
 			Common:         common,
 			RequestTimeout: core.RequestTimeout,
 			DeployTimeout:  core.DeployTimeout,
+			SSO: settings.SSO{
+				GroupsClaim: sso.DefaultGroupsClaim,
+				NameClaim:   sso.DefaultNameClaim,
+				Scopes:      sso.DefaultScopes(),
+				Life:        sso.DefaultLife,
+			},
 		},
 		Agent: agentDefaults(common, agent.Config{}.WithDefaults()),
 	}

@@ -40,6 +40,9 @@ func (c Controller) check(o origins) error {
 	if err := c.Common.check(o); err != nil {
 		return err
 	}
+	if err := c.SSO.check(o); err != nil {
+		return err
+	}
 	if err := c.WebSocketTLS.check("controller.websocket_tls.cert", "controller.websocket_tls.key", o); err != nil {
 		return err
 	}

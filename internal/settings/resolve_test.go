@@ -73,6 +73,12 @@ func defaultController() settings.Controller {
 		DeployTimeout:  18 * time.Second,
 		AuditKeep:      100_000,
 		AuditDays:      400,
+		SSO: settings.SSO{
+			GroupsClaim: "groups",
+			NameClaim:   "preferred_username",
+			Scopes:      []string{"openid", "profile", "email"},
+			Life:        12 * time.Hour,
+		},
 	}
 }
 

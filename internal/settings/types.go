@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/access"
 )
 
 // Controller has the settings of a controller.
@@ -43,6 +45,20 @@ type Controller struct {
 	// AuditKeep and AuditDays bound the audit: how many records of changes, and how
 	// old.
 	AuditKeep, AuditDays int
+	SSO                  SSO
+}
+
+// SSO has the settings of single sign-on. Its fields are those of sso.Config.
+type SSO struct {
+	// Issuer is the URL of the provider. Empty means that there is no single sign-on.
+	Issuer                            string
+	ClientID, CLIClientID, SecretFile string
+	RedirectURL, CAFile               string
+	GroupsClaim, NameClaim            string
+	Scopes                            []string
+	Roles                             []access.GroupRole
+	// Life is how long a login counts.
+	Life time.Duration
 }
 
 // Agent has the settings of an agent.

@@ -38,6 +38,8 @@ type Config struct {
 	// CAFile is a PEM file with the authorities that have signed the provider's
 	// certificate. Empty means those of the system.
 	CAFile string
+	// Life is how long a login counts. Zero means DefaultLife.
+	Life time.Duration
 	// MaxPending bounds the logins that browsers have begun and not ended. Zero means
 	// 1024. Beyond that, the source with the most of them loses its oldest.
 	MaxPending int
@@ -50,6 +52,7 @@ type Config struct {
 const (
 	DefaultGroupsClaim = "groups"
 	DefaultNameClaim   = "preferred_username"
+	DefaultLife        = 12 * time.Hour
 )
 
 // DefaultScopes returns the scopes that every provider knows.
@@ -82,6 +85,7 @@ func (c *Config) complete() error {
 	c.CLIClientID = cmp.Or(c.CLIClientID, c.ClientID)
 	c.GroupsClaim = cmp.Or(c.GroupsClaim, DefaultGroupsClaim)
 	c.NameClaim = cmp.Or(c.NameClaim, DefaultNameClaim)
+	c.Life = cmp.Or(c.Life, DefaultLife)
 	c.MaxPending = cmp.Or(c.MaxPending, 1024)
 	c.MaxSeen = cmp.Or(c.MaxSeen, 10_000)
 	if c.Scopes == nil {
@@ -96,7 +100,7 @@ func (c *Config) complete() error {
 	case len(c.Roles) == 0:
 		return errors.New("single sign-on needs groups with roles (controller.sso.roles), because nobody could log in without")
 	}
-	if err := checkURL(c.Issuer); err != nil {
+	if err := CheckURL(c.Issuer); err != nil {
 		return fmt.Errorf("controller.sso.issuer: %w", err)
 	}
 	if c.RedirectURL != "" {
@@ -109,7 +113,7 @@ func (c *Config) complete() error {
 
 // CheckRedirectURL returns an error if a URL cannot be Config.RedirectURL.
 func CheckRedirectURL(text string) error {
-	if err := checkURL(text); err != nil {
+	if err := CheckURL(text); err != nil {
 		return err
 	}
 	if u, _ := url.Parse(text); u.Path != CallbackPath {
@@ -118,9 +122,9 @@ func CheckRedirectURL(text string) error {
 	return nil
 }
 
-// checkURL returns an error if a text is no URL of the web that nobody between can
+// CheckURL returns an error if a text is no URL of the web that nobody between can
 // change.
-func checkURL(text string) error {
+func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":

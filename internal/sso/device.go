@@ -24,7 +24,7 @@ type Prompt struct {
 // Device logs in at a provider with the device flow (RFC 8628). It calls show once, and
 // waits until the person has confirmed at the provider. It is the command line's half.
 func Device(ctx context.Context, to Public, show func(Prompt)) (Tokens, error) {
-	if err := checkURL(to.Issuer); err != nil {
+	if err := CheckURL(to.Issuer); err != nil {
 		return Tokens{}, fmt.Errorf("the controller's provider: %w", err)
 	}
 	client, err := newClient(to.Authorities)

@@ -82,6 +82,9 @@ func (p *Provider) Public() Public {
 	}
 }
 
+// Life returns how long a login counts.
+func (p *Provider) Life() time.Duration { return p.cfg.Life }
+
 // The pauses of discovery.
 const (
 	// discoveryLife is how long the provider's description counts. Keys that the
