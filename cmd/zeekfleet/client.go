@@ -17,6 +17,7 @@ import (
 // clientFlags are the flags that every client command has.
 type clientFlags struct {
 	configFile, controller string
+	context                string
 	set                    []string
 	quiet                  bool
 	verbose                int
@@ -26,6 +27,7 @@ type clientFlags struct {
 func (f *clientFlags) add(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.configFile, "configfile", "c", "", "`FILE` with zeek-client's settings ("+cli.EnvConfigFile+")")
 	fs.StringVar(&f.controller, "controller", "", "`HOST:PORT` of the controller, either of which may be omitted (default 127.0.0.1:2149)")
+	fs.StringVar(&f.context, "context", "", "`NAME` of a context to use instead of the current one ("+cli.EnvContext+")")
 	fs.StringArrayVar(&f.set, "set", nil, "`SECTION.KEY=VAL` to change a setting; repeatable ("+cli.EnvConfigSettings+")")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but results")
 	fs.CountVarP(&f.verbose, "verbose", "v", "say more; repeatable")
@@ -71,6 +73,14 @@ func clientCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, c
 // commands resolves the client's settings from flags, environment and settings
 // file, and returns the commands that use them.
 func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
+	var known *cli.Contexts
+	if !asZeekClient() {
+		var err error
+		known, err = contexts()
+		if err != nil && f.context != "" {
+			return nil, failed(err)
+		} // otherwise, without a home there are no contexts
+	}
 	resolved, warnings, err := cli.ResolveSettings(cli.SettingsSources{
 		ReadFile:     settings.ReadFile,
 		ConfigFile:   f.configFile,
@@ -80,6 +90,8 @@ func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
 		Controller:   f.controller,
 		Verbosity:    f.verbose,
 		AsZeekClient: asZeekClient(),
+		Contexts:     known,
+		Context:      f.context,
 	})
 	if _, misuse := errors.AsType[*cli.UsageError](err); misuse {
 		return nil, err

@@ -30,8 +30,11 @@ func wantArgs(least, most int) cobra.PositionalArgs {
 }
 
 // completeArguments makes a shell offer cluster files for a command that takes
-// one, and no files for any other command.
+// one, and no files for any other command. The same holds for its subcommands.
 func completeArguments(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		completeArguments(sub)
+	}
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	if strings.Contains(cmd.Use, " FILE") || strings.Contains(cmd.Use, "CLUSTER.INI") {
 		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {

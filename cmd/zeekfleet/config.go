@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +15,7 @@ func newConfigCommand(streams) *cobra.Command {
 		Short: "Show the effective settings of a daemon",
 		Long: "Show the settings of a daemon with the same flags, environment and settings\n" +
 			"file, and where each value comes from.",
-		Args: noSuchDaemon,
+		Args: noSuchSubcommand,
 		RunE: func(*cobra.Command, []string) error { return errors.New("please name a daemon: controller or agent") },
 	}
 	forController := showSettings("controller", func(src settings.Sources) ([]settings.Entry, error) {
@@ -32,20 +30,6 @@ func newConfigCommand(streams) *cobra.Command {
 	app.Defaults().AddAgentFlags(forAgent.Flags())
 	cmd.AddCommand(forController, forAgent)
 	return cmd
-}
-
-// noSuchDaemon refuses arguments. It suggests the subcommand that was meant: cobra
-// does so for the program's own commands only.
-func noSuchDaemon(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	text := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
-	cmd.SuggestionsMinimumDistance = 2
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += "; did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return errors.New(text)
 }
 
 // showSettings returns the command that shows one daemon's settings.

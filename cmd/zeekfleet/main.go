@@ -25,29 +25,32 @@ type streams struct {
 	out, err io.Writer
 }
 
+// commandGroup is a group of subcommands under one title.
+type commandGroup struct {
+	title      string
+	constructs []func(streams) *cobra.Command
+}
+
+const otherCommands = "Other commands"
+
 // subcommands returns the constructors of all subcommands, in the order in which
 // help lists them.
-func subcommands() []func(streams) *cobra.Command {
-	return []func(streams) *cobra.Command{
-		newUpCommand,
-		newControllerCommand,
-		newAgentCommand,
-		newNodeCommand,
-		newCheckCommand,
-		newConfigCommand,
-		newDeployConfigCommand,
-		newStageConfigCommand,
-		newDeployCommand,
-		newGetConfigCommand,
-		newGetHistoryCommand,
-		newGetInstancesCommand,
-		newGetNodesCommand,
-		newCrashesCommand,
-		newGetIDValueCommand,
-		newRestartCommand,
-		newTestTimeoutCommand,
-		newSimCommand,
-		newVersionCommand,
+func subcommands() []commandGroup {
+	return []commandGroup{
+		{"Run a cluster, on this host", []func(streams) *cobra.Command{
+			newUpCommand, newControllerCommand, newAgentCommand, newNodeCommand, newCheckCommand, newCrashesCommand,
+			newConfigCommand,
+		}},
+		{"Ask a controller", []func(streams) *cobra.Command{
+			newDeployConfigCommand, newStageConfigCommand, newDeployCommand, newGetConfigCommand, newGetHistoryCommand,
+			newGetInstancesCommand, newGetNodesCommand, newGetIDValueCommand, newRestartCommand,
+			newTestTimeoutCommand,
+		}},
+		{"Say who may do what, at a controller", []func(streams) *cobra.Command{
+			newTokenCommand, newUserCommand, newCertCommand, newCACommand, newAuditCommand, newLoginCommand, newLogoutCommand,
+			newContextCommand, newWhoAmICommand,
+		}},
+		{otherCommands, []func(streams) *cobra.Command{newSimCommand, newVersionCommand}},
 	}
 }
 
@@ -138,11 +141,17 @@ func newRootCommand(s streams) *cobra.Command {
 	// has them so that cobra knows which of them take an argument.
 	new(clientFlags).add(root.Flags())
 	root.Flags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
-	for _, construct := range subcommands() {
-		cmd := construct(s)
-		completeArguments(cmd)
-		root.AddCommand(cmd)
+	for _, group := range subcommands() {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, construct := range group.constructs {
+			cmd := construct(s)
+			cmd.GroupID = group.title
+			completeArguments(cmd)
+			root.AddCommand(cmd)
+		}
 	}
+	root.SetHelpCommandGroupID(otherCommands)
+	root.SetCompletionCommandGroupID(otherCommands)
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		completion.Args = cobra.NoArgs

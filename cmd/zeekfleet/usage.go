@@ -21,8 +21,8 @@ const (
 func usage(cmd *cobra.Command) error {
 	var b strings.Builder
 	if commands := availableCommands(cmd); len(commands) > 0 {
-		fmt.Fprintf(&b, "Usage:\n  %s COMMAND\n\nCommands:\n", cmd.CommandPath())
-		writeEntries(&b, commands)
+		fmt.Fprintf(&b, "Usage:\n  %s COMMAND\n", cmd.CommandPath())
+		writeCommands(&b, cmd, commands)
 	} else {
 		fmt.Fprintf(&b, "Usage:\n  %s\n", cmd.UseLine())
 	}
@@ -40,14 +40,33 @@ func usage(cmd *cobra.Command) error {
 // helpEntry is a command or a flag, and its text.
 type helpEntry struct{ name, text string }
 
-func availableCommands(cmd *cobra.Command) []helpEntry {
-	var list []helpEntry
+func availableCommands(cmd *cobra.Command) []*cobra.Command {
+	var list []*cobra.Command
 	for _, c := range cmd.Commands() {
 		if c.IsAvailableCommand() || c.Name() == "help" {
-			list = append(list, helpEntry{c.Name(), c.Short})
+			list = append(list, c)
 		}
 	}
 	return list
+}
+
+// writeCommands writes the subcommands of cmd, group by group. The names of all groups
+// have the same width.
+func writeCommands(b *strings.Builder, cmd *cobra.Command, commands []*cobra.Command) {
+	entries := map[string][]helpEntry{}
+	indent := 0
+	for _, c := range commands {
+		entry := helpEntry{c.Name(), c.Short}
+		entries[c.GroupID] = append(entries[c.GroupID], entry)
+		indent = max(indent, indentOf(entry))
+	}
+	groups := append([]*cobra.Group{{Title: "Commands"}}, cmd.Groups()...)
+	for _, g := range groups {
+		if list := entries[g.ID]; len(list) > 0 {
+			fmt.Fprintf(b, "\n%s:\n", g.Title)
+			writeEntriesAt(b, indent, list)
+		}
+	}
 }
 
 func availableFlags(fs *pflag.FlagSet) []helpEntry {
@@ -78,8 +97,16 @@ func availableFlags(fs *pflag.FlagSet) []helpEntry {
 func writeEntries(b *strings.Builder, entries []helpEntry) {
 	indent := 0
 	for _, e := range entries {
-		indent = min(max(indent, len("  "+e.name+"  ")), helpIndent)
+		indent = max(indent, indentOf(e))
 	}
+	writeEntriesAt(b, indent, entries)
+}
+
+// indentOf returns the column at which the text of an entry begins that stands alone.
+func indentOf(e helpEntry) int { return min(len("  "+e.name+"  "), helpIndent) }
+
+// writeEntriesAt is writeEntries for texts that begin at the column indent.
+func writeEntriesAt(b *strings.Builder, indent int, entries []helpEntry) {
 	for _, e := range entries {
 		line := "  " + e.name
 		if len(line)+2 > indent {

@@ -31,6 +31,9 @@ type Settings struct {
 	Host string
 	Port int
 	TLS  TLSSettings
+	// Context is the context to use. Host and Port are then those of its controller,
+	// and TLS does not count. It is nil if the settings name the controller themselves.
+	Context *Context
 }
 
 // TLSSettings are the settings of section ssl.

@@ -31,6 +31,10 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		return StatusFailed
 	}
 	config, err := c.tlsConfig(where)
+	if err != nil && s.Context != nil {
+		c.Log.Error("%v", err)
+		return StatusFailed
+	}
 	if err != nil {
 		c.Log.Error("cannot configure connection to %s: %v", where, err)
 		return StatusFailed
@@ -142,6 +146,16 @@ func dialReason(err error) string {
 // certificate. This client verifies it if the settings name authorities or a
 // certificate of the client. where is the controller's address, for a warning.
 func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
+	if used := c.Settings.Context; used != nil {
+		own, err := used.Credentials()
+		if err == nil {
+			err = used.CheckValid(own, time.Now())
+		}
+		if err != nil {
+			return nil, err
+		}
+		return own.TLS(where), nil
+	}
 	t := c.Settings.TLS
 	if !t.Enable {
 		return nil, nil

@@ -35,6 +35,10 @@ type SettingsSources struct {
 	Controller string
 	// Verbosity sets client.verbosity if it is above zero.
 	Verbosity int
+	// Contexts are the user's contexts. Nil means that there are none. Context is the
+	// name of the one that the command line names.
+	Contexts *Contexts
+	Context  string
 	// AsZeekClient makes an unknown setting, and a settings file that does not
 	// exist, a warning and not an error.
 	AsZeekClient bool
@@ -62,6 +66,9 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 		if err := r.checkUse(g); err != nil {
 			return Settings{}, nil, err
 		}
+	}
+	if err := r.useContext(&s); err != nil {
+		return Settings{}, nil, err
 	}
 	return s, r.warnings, nil
 }

@@ -15,6 +15,9 @@ const ownPrefix = "ZEEKFLEET_"
 
 var frameworkPrefixes = []string{"ZEEK_AGENT_", "ZEEK_CONTROLLER_", "ZEEK_MANAGEMENT_", "ZEEK_CLIENT_"}
 
+// ofCommands are variables that single commands read.
+var ofCommands = []string{"ZEEKFLEET_CONTEXT", "ZEEKFLEET_TOKEN"}
+
 // notOurs are variables of the framework that no daemon of ours reads.
 var notOurs = []string{"ZEEK_MANAGEMENT_NODE", "ZEEK_MANAGEMENT_TESTING", "ZEEK_CLIENT_CONFIG_FILE", "ZEEK_CLIENT_CONFIG_SETTINGS"}
 
@@ -24,7 +27,7 @@ var notOurs = []string{"ZEEK_MANAGEMENT_NODE", "ZEEK_MANAGEMENT_TESTING", "ZEEK_
 // name is close to that of a variable of ours. environ is os.Environ's.
 func UnknownVariables(environ []string) []string {
 	known := map[string]string{ConfigEnv: ConfigEnv, mgmt.CPUsEnv: mgmt.CPUsEnv}
-	for _, name := range notOurs {
+	for _, name := range slices.Concat(notOurs, ofCommands) {
 		known[name] = name
 	}
 	meant := map[string]string{} // by names that a person might give to a variable

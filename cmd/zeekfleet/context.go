@@ -1,0 +1,73 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+)
+
+func newContextCommand(s streams) *cobra.Command {
+	list := contextCommand(s, &cobra.Command{
+		Use:   "list",
+		Short: "List the contexts; a star marks the current one",
+		Args:  wantArgs(0, 0),
+	}, true, func(c cli.ContextCommands, _ string) error { return c.List() })
+	use := contextCommand(s, &cobra.Command{
+		Use:   "use NAME",
+		Short: "Make a context the current one",
+		Args:  wantArgs(1, 1),
+	}, false, func(c cli.ContextCommands, name string) error { return c.Use(name) })
+	show := contextCommand(s, &cobra.Command{
+		Use:   "show [NAME]",
+		Short: "Show a context, by default the current one",
+		Args:  wantArgs(0, 1),
+	}, true, func(c cli.ContextCommands, name string) error { return c.Show(name) })
+	cmd := groupCommand(s, &cobra.Command{
+		Use:   "context",
+		Short: "List and choose the controllers you have logged in to",
+		Long: "List and choose the controllers to which you have logged in. Client commands ask\n" +
+			"the controller of the current context, unless an option, the environment or the\n" +
+			"settings file names another controller. Without a command, list the contexts.",
+	}, list, use, show)
+	cmd.RunE = list.RunE
+	cmd.Flags().AddFlag(list.Flags().Lookup("json"))
+	return cmd
+}
+
+// contextCommand makes cmd a command about contexts. do gets the argument, or an empty
+// text.
+func contextCommand(s streams, cmd *cobra.Command, prints bool, do func(cli.ContextCommands, string) error) *cobra.Command {
+	c := cli.ContextCommands{Log: &cli.Log{Out: s.err, Program: "zeekfleet"}, Stdout: s.out, Now: time.Now}
+	if prints {
+		cmd.Flags().BoolVar(&c.AsJSON, "json", false, "print JSON")
+	}
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		var err error
+		if c.Contexts, err = contexts(); err != nil {
+			return failed(err)
+		}
+		return failed(do(c, append(args, "")[0]))
+	}
+	return cmd
+}
+
+func newLogoutCommand(s streams) *cobra.Command {
+	return contextCommand(s, &cobra.Command{
+		Use:   "logout [CONTEXT]",
+		Short: "Forget a controller, with the key and the certificate",
+		Args:  wantArgs(0, 1),
+	}, false, func(c cli.ContextCommands, name string) error { return c.Logout(name) })
+}
+
+// contexts returns the contexts of the user who runs this program.
+func contexts() (*cli.Contexts, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return nil, err
+	}
+	return cli.ContextsIn(filepath.Join(dir, "zeekfleet")), nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+)
+
+func newTokenCommand(s streams) *cobra.Command {
+	list := adminCommand(s, &cobra.Command{
+		Use:   "list",
+		Short: "List the tokens that still work, without their secrets",
+		Args:  wantArgs(0, 0),
+	}, true, func(ctx context.Context, a cli.Admin, _ []string) int { return a.ListTokens(ctx) })
+	revoke := adminCommand(s, &cobra.Command{
+		Use:   "revoke ID",
+		Short: "Take a token back",
+		Args:  wantArgs(1, 1),
+	}, false, func(ctx context.Context, a cli.Admin, args []string) int { return a.RevokeToken(ctx, args[0]) })
+	return groupCommand(s, &cobra.Command{
+		Use:   "token",
+		Short: "Make, list and revoke the tokens that agents and programs show",
+	}, newTokenCreateCommand(s), list, revoke)
+}
+
+func newTokenCreateCommand(s streams) *cobra.Command {
+	var n cli.NewToken
+	var life ttl
+	cmd := adminCommand(s, &cobra.Command{
+		Use:   "create [INSTANCE]",
+		Short: "Make a token: for an agent to join, or for a program to ask",
+		Long: "With INSTANCE make a joining token, and print the line to paste on that host. It\n" +
+			"names the controller that made it, so the agent knows whom it speaks with.\n" +
+			"With --user make an API token, and print it. Programs that show it act as that\n" +
+			"user.",
+	}, true, func(ctx context.Context, a cli.Admin, args []string) int {
+		n.TTL = time.Duration(life)
+		if len(args) > 0 {
+			n.Instance = args[0]
+		}
+		return a.CreateToken(ctx, n)
+	})
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case n.User == "" && n.Name != "":
+			return errors.New("--name is the name of an API token: say whose with --user")
+		case n.User == "":
+			return wantArgs(1, 1)(cmd, args)
+		case len(args) > 0:
+			return errors.New("a token is for an instance, or for a user: leave out the instance or --user")
+		case n.Name == "":
+			return errors.New("an API token needs a name by which people know it: --name")
+		case n.Uses != 0 || n.Address != "":
+			return errors.New("--uses and --address are for joining tokens: leave them out with --user")
+		}
+		return nil
+	}
+	fs := cmd.Flags()
+	fs.Var(&life, "ttl", "how long the token works, such as 12h or 30d (default: 1h for joining, for ever for the API)")
+	fs.IntVar(&n.Uses, "uses", 0, "`NUMBER` of agents that may join with the token (default 1)")
+	fs.StringVar(&n.Address, "address", "", "`HOST[:PORT]` at which the agent finds the controller (default: the controller says)")
+	fs.StringVar(&n.User, "user", "", "`NAME` of the user as whom a program acts")
+	fs.StringVar(&n.Name, "name", "", "`NAME` of the API token, such as ci")
+	return cmd
+}

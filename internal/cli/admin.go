@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// Admin runs the commands that say who may do what. They ask the controller through its
+// HTTP API. Each exported method is one command, and returns the exit status.
+type Admin struct {
+	*Commands
+	// AsJSON prints the controller's answer as JSON, in the form of the API.
+	AsJSON bool
+}
+
+// ask calls then with a client of the controller. It prints the error of then.
+func (a Admin) ask(ctx context.Context, then func(*api.Client) error) int {
+	err := a.asked(ctx, then)
+	if err != nil {
+		a.Log.Error("%s", a.askMessage(err))
+		return StatusFailed
+	}
+	a.renewContext(ctx)
+	return StatusDone
+}
+
+func (a Admin) asked(ctx context.Context, then func(*api.Client) error) error {
+	where := a.where()
+	if port := a.Settings.Port; port < 1 || port > 65535 {
+		return fmt.Errorf("cannot configure connection to %s: controller port number %d outside valid range", where, port)
+	}
+	config, err := a.tlsConfig(where)
+	if err != nil {
+		return err
+	}
+	client, err := api.New(api.Config{Address: where, TLS: config, Timeout: a.Settings.RequestTimeout})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	a.Log.Info("asking controller %s", where)
+	return then(client)
+}
+
+// where returns the host:port of the controller.
+func (c *Commands) where() string {
+	return net.JoinHostPort(strings.Trim(c.Settings.Host, "[]"), strconv.Itoa(c.Settings.Port))
+}
+
+// askMessage returns the message about a request that failed. A refusal has the
+// controller's own words.
+func (a Admin) askMessage(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return fmt.Sprintf("controller %s is not reached: %s", a.where(), dialReason(err))
+	}
+	return err.Error()
+}
+
+// renewContext renews the certificate of the context that was used, if two thirds of its
+// life are over. It fails no command: there is a third of the life left to try again.
+func (c *Commands) renewContext(ctx context.Context) {
+	used := c.Settings.Context
+	if used == nil {
+		return
+	}
+	own, err := used.Credentials()
+	if err != nil || !renewDue(own.Certificate, time.Now()) {
+		return
+	}
+	if err := c.renewCredentials(ctx, used, own); err != nil {
+		c.Log.Warning("the certificate of context %s expires at %s, and cannot be renewed: %v",
+			quote(used.Name), own.Certificate.NotAfter.Local().Format(timeForm), err)
+		return
+	}
+	c.Log.Info("renewed the certificate of context %s", quote(used.Name))
+}
+
+// renewTimeout bounds a renewal, for which the user of a command has not asked.
+const renewTimeout = 5 * time.Second
+
+func (c *Commands) renewCredentials(ctx context.Context, used *Context, own *Credentials) error {
+	where := c.where()
+	client, err := api.New(api.Config{Address: where, TLS: own.TLS(where), Timeout: min(renewTimeout, c.Settings.RequestTimeout)})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	// The key stays, so that replacing one file is enough.
+	request, err := identity.NewRequest(identity.Identity{Kind: identity.User, Name: used.User}, own.Key)
+	if err != nil {
+		return err
+	}
+	signed, err := client.Renew(ctx, api.RenewRequest{Key: string(request)})
+	if err != nil {
+		return err
+	}
+	return used.Renewed([]byte(signed.Certificate), []byte(signed.Authorities))
+}
+
+// printJSON prints an answer of the API.
+func (a Admin) printJSON(v any) error {
+	return writeJSON(a.Stdout, v, a.Settings.PrettyJSON)
+}
+
+func writeJSON(w io.Writer, v any, pretty bool) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if pretty {
+		enc.SetIndent("", "  ")
+	}
+	return enc.Encode(v)
+}
+
+// printList prints a list as JSON, or as a table.
+func printList[T any](a Admin, list []T, head []string, row func(T) []string) error {
+	if a.AsJSON {
+		if list == nil {
+			list = []T{}
+		}
+		return a.printJSON(list)
+	}
+	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
+	writeRow(w, head)
+	for _, one := range list {
+		writeRow(w, row(one))
+	}
+	return w.Flush()
+}
+
+// writeRow writes a row of a table. Nothing in it can control the terminal.
+func writeRow(w io.Writer, cells []string) {
+	var shown []string
+	for _, cell := range cells {
+		shown = append(shown, Printable(cell))
+	}
+	fmt.Fprintln(w, strings.Join(shown, "\t"))
+}
+
+// local returns a time for a person, and none for the zero time.
+func local(t time.Time, none string) string {
+	if t.IsZero() {
+		return none
+	}
+	return t.Local().Format(timeForm)
+}
+
+// ttlSeconds returns a time to live as the API has it.
+func ttlSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
+// ParseTTL parses a time such as 90m, 36h or 30d.
+func ParseTTL(text string) (time.Duration, error) {
+	var d time.Duration
+	var err error
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		d = time.Duration(n) * 24 * time.Hour
+	} else {
+		d, err = time.ParseDuration(text)
+	}
+	if err != nil || d < time.Second {
+		return 0, errors.New("not a time of a second or more, such as 30m, 12h or 30d")
+	}
+	return d, nil
+}

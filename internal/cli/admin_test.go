@@ -1,0 +1,482 @@
+package cli_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// fakeController is a controller's HTTP API with canned answers.
+type fakeController struct {
+	address string
+	// answers has the body of each answer by "METHOD /path". A *api.Problem is a
+	// refusal. A func gets the body of the request.
+	answers map[string]any
+
+	mu    sync.Mutex
+	asked []string // the requests that came: method, path, query, body
+}
+
+func (f *fakeController) seen() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked)
+}
+
+func (f *fakeController) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	text := r.Method + " " + r.URL.RequestURI()
+	if len(body) > 0 {
+		text += " " + string(body)
+	}
+	f.mu.Lock()
+	f.asked = append(f.asked, text)
+	f.mu.Unlock()
+	answer, ok := f.answers[r.Method+" "+r.URL.Path]
+	if make, is := answer.(func([]byte) any); is {
+		answer = make(body)
+	}
+	switch a := answer.(type) {
+	case *api.Problem:
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(a.Status)
+		answer = a
+	case nil:
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+		} else {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return
+	}
+	json.NewEncoder(w).Encode(answer)
+}
+
+// start starts the controller. It speaks TLS if cfg is not nil.
+func (f *fakeController) start(t *testing.T, cfg *tls.Config) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(f)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if cfg == nil {
+		server.Start()
+	} else {
+		server.TLS = cfg
+		server.StartTLS()
+	}
+	t.Cleanup(server.Close)
+	f.address = server.Listener.Addr().String()
+}
+
+// serverTLS returns the settings of a server with a certificate of the site. It takes
+// clients without a certificate.
+func (s *site) serverTLS(t *testing.T, id identity.Identity) *tls.Config {
+	t.Helper()
+	key, cert := s.credentials(t, id, time.Now(), time.Hour)
+	pair, err := tls.X509KeyPair(append(cert, s.authorities()...), key)
+	must(t, err)
+	return &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert}
+}
+
+var theController = identity.Identity{Kind: identity.Controller, Name: "controller"}
+
+// admin returns the commands for a controller at address, and their output.
+func admin(t *testing.T, address string) (a cli.Admin, stdout, stderr *bytes.Buffer) {
+	t.Helper()
+	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
+	return cli.Admin{Commands: commands(t, address, stdout, stderr)}, stdout, stderr
+}
+
+const token = "zf1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbb-cccccccccccccccccccccccccc"
+
+var (
+	noon     = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	refusal  = &api.Problem{Title: "Forbidden", Status: 403, Detail: `user "guest" may not do this: ask an admin`}
+	noAnswer any // answered with status 204
+)
+
+// adminCommands are commands with the controller's answers, and what they must ask and
+// print.
+var adminCommands = map[string]struct {
+	run     func(t *testing.T, a cli.Admin) int
+	answers map[string]any
+	asked   []string
+	stdout  string
+	stderr  string
+	status  int
+}{
+	"token create": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.CreateToken(t.Context(), cli.NewToken{Instance: "sensor-1"})
+		},
+		answers: map[string]any{
+			"GET /api/v1/":        api.Root{Addresses: []string{"192.0.2.1:2149"}},
+			"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", For: "agent/sensor-1", Kind: api.JoinToken, Expires: noon, Uses: 1, Text: token},
+		},
+		asked:  []string{"GET /api/v1/", `POST /api/v1/tokens {"instance":"sensor-1"}`},
+		stdout: "zeekfleet agent --join 192.0.2.1 --token " + token + "\n",
+		stderr: "zeekfleet: run this line on the sensor: it joins as sensor-1, once, until NOON\n" +
+			"zeekfleet: zeekfleet token revoke bbbbbbbb takes it back\n",
+	},
+	"token create, all settings": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.CreateToken(t.Context(), cli.NewToken{Instance: "sensor-1", TTL: 90 * time.Minute, Uses: 3, Address: "[2001:db8::1]:4000"})
+		},
+		answers: map[string]any{
+			"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", Expires: noon, Uses: 3, Text: token},
+		},
+		asked:  []string{`POST /api/v1/tokens {"instance":"sensor-1","ttl_seconds":5400,"uses":3}`},
+		stdout: "zeekfleet agent --join [2001:db8::1]:4000 --token " + token + "\n",
+		stderr: "zeekfleet: run this line on the sensor: it joins as sensor-1, up to 3 times, until NOON\n" +
+			"zeekfleet: zeekfleet token revoke bbbbbbbb takes it back\n",
+	},
+	"token create, a bad address": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.CreateToken(t.Context(), cli.NewToken{Instance: "sensor-1", Address: "a b"})
+		},
+		stderr: "zeekfleet: \"a b\" is not the address of a controller: write host or host:port\n", status: cli.StatusFailed,
+	},
+	"token create, only loopback": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.CreateToken(t.Context(), cli.NewToken{Instance: "sensor-1"})
+		},
+		answers: map[string]any{
+			"GET /api/v1/":        api.Root{Addresses: []string{"127.0.0.1:2149"}},
+			"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", Expires: noon, Uses: 1, Text: token},
+		},
+		asked:  []string{"GET /api/v1/", `POST /api/v1/tokens {"instance":"sensor-1"}`},
+		stdout: "zeekfleet agent --join 127.0.0.1 --token " + token + "\n",
+		stderr: "zeekfleet: warning: other hosts cannot reach 127.0.0.1:2149: give the controller --listen-address, or name its address with --address\n" +
+			"zeekfleet: run this line on the sensor: it joins as sensor-1, once, until NOON\n" +
+			"zeekfleet: zeekfleet token revoke bbbbbbbb takes it back\n",
+	},
+	"token create --user": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.CreateToken(t.Context(), cli.NewToken{User: "ann", Name: "ci"})
+		},
+		answers: map[string]any{"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", For: "user/ann", Kind: api.APIToken, Text: "zfa-x"}},
+		asked:   []string{`POST /api/v1/tokens {"user":"ann","name":"ci"}`},
+		stdout:  "zfa-x\n",
+		stderr: "zeekfleet: whoever shows this token acts as user ann, until it is revoked; it is not shown again\n" +
+			"zeekfleet: requests show it as Authorization: Bearer; zeekfleet token revoke bbbbbbbb takes it back\n",
+	},
+	"token create, refused": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.CreateToken(t.Context(), cli.NewToken{User: "ann", Name: "ci"})
+		},
+		answers: map[string]any{"POST /api/v1/tokens": refusal},
+		asked:   []string{`POST /api/v1/tokens {"user":"ann","name":"ci"}`},
+		stderr:  "zeekfleet: user \"guest\" may not do this: ask an admin\n", status: cli.StatusFailed,
+	},
+	"token create --json": {
+		run: func(t *testing.T, a cli.Admin) int {
+			a.AsJSON = true
+			return a.CreateToken(t.Context(), cli.NewToken{Instance: "s", Address: "h"})
+		},
+		answers: map[string]any{"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", For: "agent/s", Kind: api.JoinToken, Uses: 1, Text: token}},
+		asked:   []string{`POST /api/v1/tokens {"instance":"s"}`},
+		stdout: "{\n  \"id\": \"bbbbbbbb\",\n  \"for\": \"agent/s\",\n  \"kind\": \"join\",\n  \"uses\": 1,\n  \"text\": \"" + token +
+			"\",\n  \"line\": \"zeekfleet agent --join h --token " + token + "\"\n}\n",
+	},
+	"token list": {
+		run: func(t *testing.T, a cli.Admin) int { return a.ListTokens(t.Context()) },
+		answers: map[string]any{"GET /api/v1/tokens": api.Page[api.Token]{Items: []api.Token{
+			{ID: "bbbbbbbb", For: "agent/sensor-1", Kind: api.JoinToken, By: "root (uid 0)", Expires: noon, Uses: 1},
+			{ID: "cccccccc", For: "user/ann\x1b[2J", Kind: api.APIToken, Name: "ci", LastUse: noon},
+		}}},
+		asked: []string{"GET /api/v1/tokens"},
+		stdout: "ID        KIND  FOR             NAME  USES  EXPIRES                    MADE BY       LAST USE\n" +
+			"bbbbbbbb  join  agent/sensor-1  -     1     NOON  root (uid 0)  -\n" +
+			"cccccccc  api   user/ann?[2J    ci    -     never                      -             NOON\n",
+	},
+	"token revoke": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeToken(t.Context(), "bbbbbbbb") },
+		answers: map[string]any{"DELETE /api/v1/tokens/bbbbbbbb": noAnswer},
+		asked:   []string{"DELETE /api/v1/tokens/bbbbbbbb"},
+		stderr:  "zeekfleet: token bbbbbbbb is revoked\n",
+	},
+	"user add": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.AddUser(t.Context(), cli.NewUser{Name: "ann", Role: "operator", TTL: time.Hour})
+		},
+		answers: map[string]any{
+			"GET /api/v1/":       api.Root{Addresses: []string{"[2001:db8::1]:2149"}},
+			"POST /api/v1/users": api.Token{ID: "bbbbbbbb", For: "user/ann", Kind: api.LoginToken, Expires: noon, Uses: 1, Text: token},
+		},
+		asked:  []string{"GET /api/v1/", `POST /api/v1/users {"name":"ann","role":"operator","ttl_seconds":3600}`},
+		stdout: "zeekfleet login [2001:db8::1] --token " + token + "\n",
+		stderr: "zeekfleet: ann logs in with this line, once, as operator, until NOON\n" +
+			"zeekfleet: zeekfleet token revoke bbbbbbbb takes it back\n",
+	},
+	"user list": {
+		run: func(t *testing.T, a cli.Admin) int { return a.ListUsers(t.Context()) },
+		answers: map[string]any{"GET /api/v1/users": api.Page[api.User]{Items: []api.User{
+			{Name: "ann", Role: "operator", Created: noon}, {Name: "bob", Role: "viewer", SSO: true},
+		}}},
+		asked: []string{"GET /api/v1/users"},
+		stdout: "NAME  ROLE      KNOWN BY        ADDED                      LAST USE\n" +
+			"ann   operator  certificate     NOON  -\n" +
+			"bob   viewer    single sign-on  -                          -\n",
+	},
+	"user list --json, of nobody": {
+		run:     func(t *testing.T, a cli.Admin) int { a.AsJSON = true; return a.ListUsers(t.Context()) },
+		answers: map[string]any{"GET /api/v1/users": api.Page[api.User]{}},
+		asked:   []string{"GET /api/v1/users"}, stdout: "[]\n",
+	},
+	"user role": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.SetRole(t.Context(), "ann", "viewer") },
+		answers: map[string]any{"PUT /api/v1/users/ann": noAnswer},
+		asked:   []string{`PUT /api/v1/users/ann {"role":"viewer"}`}, stderr: "zeekfleet: ann is viewer now\n",
+	},
+	"user remove": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.RemoveUser(t.Context(), "ann") },
+		answers: map[string]any{"DELETE /api/v1/users/ann": noAnswer},
+		asked:   []string{"DELETE /api/v1/users/ann"},
+		stderr:  "zeekfleet: ann is no user any more; all certificates and API tokens of this user are revoked\n",
+	},
+	"whoami": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.WhoAmI(t.Context()) },
+		answers: map[string]any{"GET /api/v1/whoami": api.Principal{Name: "ann", Role: "operator", Source: "192.0.2.7"}},
+		asked:   []string{"GET /api/v1/whoami"}, stdout: "ann, operator at controller ADDRESS, from 192.0.2.7\n",
+	},
+	"ca show": {
+		run: func(t *testing.T, a cli.Admin) int { return a.ShowAuthorities(t.Context()) },
+		answers: map[string]any{"GET /api/v1/authorities": api.Page[api.Authority]{Items: []api.Authority{
+			{KeyHash: "new", Created: noon, Expires: noon, Signing: true},
+			{KeyHash: "old", Created: noon, Expires: noon, Waiting: []string{"agent/a", "agent/b", "agent/c", "agent/d", "agent/e", "agent/f"}},
+		}}},
+		asked: []string{"GET /api/v1/authorities"},
+		stdout: "KEY HASH  SIGNS  MADE                       EXPIRES                    AWAITED\n" +
+			"new       yes    NOON  NOON  -\n" +
+			"old       no     NOON  NOON  agent/a, agent/b, agent/c, agent/d, agent/e and 1 more\n",
+	},
+	"ca rotate": {
+		run: func(t *testing.T, a cli.Admin) int { return a.RotateAuthority(t.Context()) },
+		answers: map[string]any{"POST /api/v1/authorities": api.Page[api.Authority]{Items: []api.Authority{
+			{KeyHash: "new", Created: noon, Expires: noon, Signing: true},
+			{KeyHash: "old", Created: noon, Expires: noon, Waiting: []string{"agent/a"}},
+		}}},
+		asked: []string{"POST /api/v1/authorities {}"},
+		stdout: "KEY HASH  SIGNS  MADE                       EXPIRES                    AWAITED\n" +
+			"new       yes    NOON  NOON  -\n" +
+			"old       no     NOON  NOON  agent/a\n",
+		stderr: "zeekfleet: a new authority signs from now on; the old one is trusted until every agent has a certificate of the new one\n" +
+			"zeekfleet: awaited: agent/a\n" +
+			"zeekfleet: connected agents renew at once, others when they connect, users with their next command; zeekfleet ca show tells who is awaited\n",
+	},
+	"cert list": {
+		run: func(t *testing.T, a cli.Admin) int { return a.ListCertificates(t.Context()) },
+		answers: map[string]any{"GET /api/v1/certificates": api.Page[api.IssuedCertificate]{Items: []api.IssuedCertificate{
+			{Serial: "5a", Identity: "agent/sensor-1", Issued: noon, Expires: noon},
+		}}},
+		asked: []string{"GET /api/v1/certificates"},
+		stdout: "SERIAL  IDENTITY        ISSUED                     EXPIRES                    REVOKED\n" +
+			"5a      agent/sensor-1  NOON  NOON  -\n",
+	},
+	"cert revoke, a serial": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "5a") },
+		answers: map[string]any{"POST /api/v1/certificates/revoke": noAnswer},
+		asked:   []string{`POST /api/v1/certificates/revoke {"serial":"5a"}`},
+		stderr:  "zeekfleet: certificate 5a is revoked; open connections with it end now\n",
+	},
+	"cert revoke, an identity": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "agent/sensor-1") },
+		answers: map[string]any{"POST /api/v1/certificates/revoke": noAnswer},
+		asked:   []string{`POST /api/v1/certificates/revoke {"identity":"agent/sensor-1"}`},
+		stderr:  "zeekfleet: all certificates of agent/sensor-1 are revoked; open connections with it end now\n",
+	},
+	"cert revoke, no identity": {
+		run:    func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "sensor/1") },
+		stderr: "zeekfleet: \"sensor\" is not a kind of identity: it is controller, agent, node or user\n", status: cli.StatusFailed,
+	},
+}
+
+func TestAdminCommands(t *testing.T) {
+	for name, tt := range adminCommands {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeController{answers: tt.answers}
+			f.start(t, nil)
+			a, stdout, stderr := admin(t, f.address)
+			status := tt.run(t, a)
+			replace := strings.NewReplacer(f.address, "ADDRESS", noon.Local().Format("2006-01-02 15:04:05 -0700"), "NOON")
+			if got := replace.Replace(stdout.String()); got != tt.stdout {
+				t.Errorf("stdout:\n%swant:\n%s", got, tt.stdout)
+			}
+			if got := replace.Replace(stderr.String()); got != tt.stderr {
+				t.Errorf("stderr:\n%swant:\n%s", got, tt.stderr)
+			}
+			if got, want := strings.Join(f.seen(), "\n"), strings.Join(tt.asked, "\n"); got != want {
+				t.Errorf("asked:\n%s\nwant:\n%s", got, want)
+			}
+			if status != tt.status {
+				t.Errorf("status: got %d, want %d", status, tt.status)
+			}
+		})
+	}
+}
+
+func TestAdminCommandSaysWhenTheControllerIsNotReached(t *testing.T) {
+	address := nobody(t)
+	a, _, stderr := admin(t, address)
+	status := a.WhoAmI(t.Context())
+	want := "zeekfleet: controller " + address + " is not reached: connection refused\n"
+	if status != cli.StatusFailed || stderr.String() != want {
+		t.Errorf("status %d:\n%swant:\n%s", status, stderr, want)
+	}
+}
+
+// audited answers requests for the audit as a log with these records does.
+func audited(records ...api.AuditRecord) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		page := api.Page[api.AuditRecord]{}
+		for _, one := range records {
+			if fmt.Sprint(one.Seq) > r.FormValue("after") && len(page.Items) < 2 {
+				page.Items = append(page.Items, one)
+			}
+		}
+		json.NewEncoder(w).Encode(page)
+	}
+}
+
+func TestAudit(t *testing.T) {
+	server := httptest.NewServer(audited(
+		api.AuditRecord{Seq: 1, Time: noon, Who: "ann", Role: "operator", Source: "192.0.2.7", Request: "deploy", Revision: "r1", Outcome: "begun"},
+		api.AuditRecord{Seq: 2, Time: noon, Who: "ann", Role: "operator", Source: "192.0.2.7", Request: "deploy", Revision: "r1", Outcome: "done"},
+		api.AuditRecord{Seq: 3, Time: noon, Role: "nobody", Source: "192.0.2.9", Request: "connect", Outcome: "refused", Reason: "no certificate was shown", Times: 4},
+	))
+	t.Cleanup(server.Close)
+	stamp := noon.Local().Format("2006-01-02 15:04:05 -0700")
+	for name, tt := range map[string]struct {
+		asJSON bool
+		limit  int
+		want   string
+	}{
+		"all": {false, 0, "TIME                       WHO  ROLE      FROM       REQUEST  SUBJECT  OUTCOME     WHY\n" +
+			stamp + "  ann  operator  192.0.2.7  deploy   r1       begun       -\n" +
+			stamp + "  ann  operator  192.0.2.7  deploy   r1       done        -\n" +
+			stamp + "  -    nobody    192.0.2.9  connect  -        refused ×4  no certificate was shown\n"},
+		"the last as JSON": {true, 1, `{"seq":3,"time":"2026-03-01T12:00:00Z","who":"","role":"nobody","source":"192.0.2.9","request":"connect",` +
+			`"outcome":"refused","reason":"no certificate was shown","times":4}` + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, stdout, stderr := admin(t, server.Listener.Addr().String())
+			a.AsJSON = tt.asJSON
+			if status := a.Audit(t.Context(), cli.AuditRequest{Limit: tt.limit}); status != cli.StatusDone || stdout.String() != tt.want {
+				t.Errorf("status %d, stderr %s, stdout:\n%swant:\n%s", status, stderr, stdout, tt.want)
+			}
+		})
+	}
+}
+
+func TestAContextBelievesAControllerOfItsClusterAlone(t *testing.T) {
+	s, other := newSite(t), newSite(t)
+	agent := identity.Identity{Kind: identity.Agent, Name: "sensor-1"}
+	for name, tt := range map[string]struct {
+		server *tls.Config
+		want   string // stderr; ADDRESS stands for the controller's
+	}{
+		"its controller": {s.serverTLS(t, theController), ""},
+		"an agent": {s.serverTLS(t, agent),
+			"zeekfleet: the program at ADDRESS shows the certificate of agent/sensor-1, and is no controller\n"},
+		"another cluster's controller": {other.serverTLS(t, theController),
+			"zeekfleet: the controller at ADDRESS is not believed: none of our authorities has signed the certificate of controller/controller: x509: certificate signed by unknown authority\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeController{answers: map[string]any{"GET /api/v1/whoami": api.Principal{Name: "ann"}}}
+			var shown []*x509.Certificate
+			tt.server.VerifyConnection = func(state tls.ConnectionState) error {
+				shown = state.PeerCertificates
+				return nil
+			}
+			f.start(t, tt.server)
+			contexts := cli.ContextsIn(t.TempDir())
+			s.addContext(t, contexts, "west", f.address, time.Now(), time.Hour)
+			a, _, stderr := admin(t, f.address)
+			var err error
+			a.Settings.Context, err = contexts.Find("")
+			must(t, err)
+			a.WhoAmI(t.Context())
+			got := strings.ReplaceAll(stderr.String(), f.address, "ADDRESS")
+			if cut, _, found := strings.Cut(got, " (possibly because"); found {
+				got = cut + "\n"
+			}
+			if got != tt.want || (tt.want == "") != (len(f.seen()) == 1) {
+				t.Errorf("asked %q, stderr:\n%swant:\n%s", f.seen(), got, tt.want)
+			}
+			if tt.want == "" && (len(shown) != 1 || len(shown[0].URIs) != 1 || shown[0].URIs[0].Path != "/user/ann") {
+				t.Errorf("the user's certificate was not shown: %v", shown)
+			}
+		})
+	}
+}
+
+func TestRenewal(t *testing.T) {
+	s := newSite(t)
+	const life = time.Hour
+	for name, tt := range map[string]struct {
+		age    time.Duration
+		answer func(t *testing.T) any // of renewal
+		renews bool
+		stderr string // a regular expression
+		status int
+	}{
+		"a young certificate": {age: life / 3, stderr: "^$"},
+		"an old certificate": {age: life * 3 / 4, stderr: "^$", renews: true, answer: func(t *testing.T) any {
+			return func(body []byte) any {
+				var in api.RenewRequest
+				must(t, json.Unmarshal(body, &in))
+				public, err := identity.ReadRequest([]byte(in.Key))
+				must(t, err)
+				signed, err := s.authority.Issue(identity.Leaf{Cluster: s.cluster, Identity: ann, Key: public, Life: life}, time.Now())
+				must(t, err)
+				return api.Certificate{Certificate: string(identity.CertPEM(signed)), Authorities: string(s.authorities())}
+			}
+		}},
+		"a renewal that is refused": {age: life * 3 / 4, answer: func(*testing.T) any { return refusal },
+			stderr: `^zeekfleet: warning: the certificate of context "west" expires at .*, and cannot be renewed: user "guest" may not do this: ask an admin\n$`},
+		"a renewal with nonsense": {age: life * 3 / 4, answer: func(*testing.T) any { return api.Certificate{} },
+			stderr: `^zeekfleet: warning: the certificate of context "west" expires at .*, and cannot be renewed: there is no certificate in PEM form`},
+		"an expired certificate": {age: life + time.Minute, status: cli.StatusFailed,
+			stderr: `^zeekfleet: context "west": the certificate of user ann expired at .*: ask an admin for a new login \(zeekfleet user add\), and log in again \(zeekfleet login .* --token …\)\n$`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeController{answers: map[string]any{"GET /api/v1/whoami": api.Principal{Name: "ann", Role: "viewer"}}}
+			if tt.answer != nil {
+				f.answers["POST /api/v1/renew"] = tt.answer(t)
+			}
+			f.start(t, s.serverTLS(t, theController))
+			contexts := cli.ContextsIn(t.TempDir())
+			s.addContext(t, contexts, "west", f.address, time.Now().Add(-tt.age), life)
+			a, stdout, stderr := admin(t, f.address)
+			used, err := contexts.Find("")
+			must(t, err)
+			before, err := used.Credentials()
+			must(t, err)
+			a.Settings.Context = used
+			status := a.WhoAmI(t.Context())
+			if status != tt.status || !regexp.MustCompile(tt.stderr).MatchString(stderr.String()) {
+				t.Errorf("status %d, stdout %s, stderr:\n%swant %s", status, stdout, stderr, tt.stderr)
+			}
+			after, err := used.Credentials()
+			must(t, err)
+			if renewed := !after.Certificate.Equal(before.Certificate); renewed != tt.renews {
+				t.Errorf("renewed: %v, want %v", renewed, tt.renews)
+			}
+		})
+	}
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/api"
+)
+
+// AuditRequest says which part of the audit to print.
+type AuditRequest struct {
+	// Since is how far to look back. Zero means as far as the audit goes.
+	Since time.Duration
+	User  string
+	// Limit bounds the records from before now: the newest are printed. Zero means no
+	// bound.
+	Limit int
+	// Follow goes on with records as they come, until ctx ends.
+	Follow bool
+}
+
+const (
+	// auditPage is how many records one request asks for.
+	auditPage = 500
+	// auditWait is how long one request waits for a record.
+	auditWait = 20 * time.Second
+)
+
+// Audit prints a part of the audit, oldest first: a table, or JSON lines.
+func (a Admin) Audit(ctx context.Context, req AuditRequest) int {
+	status := a.ask(ctx, func(client *api.Client) error {
+		q := api.AuditQuery{User: req.User, Limit: auditPage}
+		if req.Since > 0 {
+			q.Since = time.Now().Add(-req.Since)
+		}
+		records, err := auditUntilNow(ctx, client, &q, req.Limit)
+		if err != nil {
+			return err
+		}
+		if err := a.printAudit(records, !req.Follow || len(records) > 0); err != nil || !req.Follow {
+			return err
+		}
+		return a.follow(ctx, client, q)
+	})
+	if req.Follow && ctx.Err() != nil { // the user has ended it
+		return StatusDone
+	}
+	return status
+}
+
+// auditUntilNow returns the last limit records up to now, and makes q ask for those after.
+func auditUntilNow(ctx context.Context, client *api.Client, q *api.AuditQuery, limit int) ([]api.AuditRecord, error) {
+	var all []api.AuditRecord
+	for {
+		page, err := client.Audit(ctx, *q)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, page...); limit > 0 && len(all) > limit {
+			all = all[len(all)-limit:]
+		}
+		if len(page) == 0 {
+			return all, nil
+		}
+		q.After = page[len(page)-1].Seq
+	}
+}
+
+// follow prints records as they come.
+func (a Admin) follow(ctx context.Context, client *api.Client, q api.AuditQuery) error {
+	q.Wait = auditWait
+	for {
+		page, err := client.Audit(ctx, q)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			continue
+		}
+		q.After = page[len(page)-1].Seq
+		if err := a.printAudit(page, false); err != nil {
+			return err
+		}
+	}
+}
+
+func (a Admin) printAudit(records []api.AuditRecord, head bool) error {
+	if a.AsJSON {
+		for _, r := range records {
+			if err := writeJSON(a.Stdout, r, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
+	if head {
+		writeRow(w, []string{"TIME", "WHO", "ROLE", "FROM", "REQUEST", "SUBJECT", "OUTCOME", "WHY"})
+	}
+	for _, r := range records {
+		outcome := r.Outcome
+		if r.Times > 1 {
+			outcome += fmt.Sprintf(" ×%d", r.Times)
+		}
+		subject := strings.TrimSpace(r.Subject + " " + r.Revision)
+		writeRow(w, []string{
+			local(r.Time, "-"), cmp.Or(r.Who, "-"), r.Role, cmp.Or(r.Source, "-"), r.Request, cmp.Or(subject, "-"), outcome, cmp.Or(r.Reason, "-"),
+		})
+	}
+	return w.Flush()
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// ShowAuthorities prints the authorities that the cluster trusts.
+func (a Admin) ShowAuthorities(ctx context.Context) int {
+	return a.ask(ctx, func(client *api.Client) error {
+		list, err := client.Authorities(ctx)
+		if err != nil {
+			return err
+		}
+		return a.printAuthorities(list)
+	})
+}
+
+func (a Admin) printAuthorities(list []api.Authority) error {
+	head := []string{"KEY HASH", "SIGNS", "MADE", "EXPIRES", "AWAITED"}
+	return printList(a, list, head, func(one api.Authority) []string {
+		signs := "no"
+		if one.Signing {
+			signs = "yes"
+		}
+		awaited := "-"
+		if n := len(one.Waiting); !one.Signing && n > 0 {
+			awaited = few(one.Waiting)
+		}
+		return []string{one.KeyHash, signs, local(one.Created, "-"), local(one.Expires, "-"), awaited}
+	})
+}
+
+// few returns a list for a person, with the number of those that it leaves out.
+func few(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// RotateAuthority makes a new authority. It says what happens next, and who is awaited.
+func (a Admin) RotateAuthority(ctx context.Context) int {
+	return a.ask(ctx, func(client *api.Client) error {
+		list, err := client.RotateAuthority(ctx)
+		if err != nil {
+			return err
+		}
+		a.Log.Notice("a new authority signs from now on; the old one is trusted until every agent has a certificate of the new one")
+		waiting := 0
+		for _, one := range list {
+			if !one.Signing && len(one.Waiting) > 0 {
+				waiting += len(one.Waiting)
+				a.Log.Notice("awaited: %s", few(one.Waiting))
+			}
+		}
+		if waiting > 0 {
+			a.Log.Notice("connected agents renew at once, others when they connect, users with their next command; zeekfleet ca show tells who is awaited")
+		}
+		return a.printAuthorities(list)
+	})
+}
+
+// ListCertificates prints the certificates that are valid or revoked.
+func (a Admin) ListCertificates(ctx context.Context) int {
+	return a.ask(ctx, func(client *api.Client) error {
+		list, err := client.Certificates(ctx)
+		if err != nil {
+			return err
+		}
+		head := []string{"SERIAL", "IDENTITY", "ISSUED", "EXPIRES", "REVOKED"}
+		return printList(a, list, head, func(c api.IssuedCertificate) []string {
+			return []string{c.Serial, c.Identity, local(c.Issued, "-"), local(c.Expires, "-"), local(c.Revoked, "-")}
+		})
+	})
+}
+
+// RevokeCertificate ends the certificate with a serial number, or all certificates of an
+// identity.
+func (a Admin) RevokeCertificate(ctx context.Context, what string) int {
+	return a.ask(ctx, func(client *api.Client) error {
+		in, text := api.RevokeRequest{Serial: what}, "certificate "+what+" is"
+		if strings.Contains(what, "/") {
+			if _, err := identity.Parse(what); err != nil {
+				return err
+			}
+			in, text = api.RevokeRequest{Identity: what}, "all certificates of "+what+" are"
+		}
+		if err := client.Revoke(ctx, in); err != nil {
+			return err
+		}
+		a.Log.Notice("%s revoked; open connections with it end now", text)
+		return nil
+	})
+}

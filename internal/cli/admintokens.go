@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// NewToken says which token to make: a joining token of Instance, or else an API token of
+// User.
+type NewToken struct {
+	Instance   string
+	User, Name string
+	TTL        time.Duration // zero means the controller's default
+	Uses       int           // zero means once
+	// Address is where the agent finds the controller: a host, or host:port. Empty means
+	// the address that the controller tells.
+	Address string
+}
+
+// CreateToken makes a token. It prints the line to paste on the sensor, or the API token.
+func (a Admin) CreateToken(ctx context.Context, n NewToken) int {
+	return a.ask(ctx, func(client *api.Client) error {
+		address := ""
+		if n.User == "" { // so that a wrong address leaves no token behind
+			var err error
+			if address, err = a.address(ctx, client, n.Address); err != nil {
+				return err
+			}
+		}
+		token, err := client.CreateToken(ctx, api.TokenRequest{
+			Instance: n.Instance, User: n.User, Name: n.Name, TTL: ttlSeconds(n.TTL), Uses: n.Uses,
+		})
+		if err != nil {
+			return err
+		}
+		if n.User != "" {
+			return a.showAPIToken(token, n)
+		}
+		return a.showToken(token, "zeekfleet agent --join "+address+" --token "+token.Text,
+			fmt.Sprintf("run this line on the sensor: it joins as %s%s", n.Instance, uses(token.Uses)))
+	})
+}
+
+func uses(n int) string {
+	if n > 1 {
+		return fmt.Sprintf(", up to %d times", n)
+	}
+	return ", once"
+}
+
+// showToken prints the line that uses a token, and what the line is good for.
+func (a Admin) showToken(token api.Token, line, purpose string) error {
+	if a.AsJSON {
+		return a.printJSON(struct {
+			api.Token
+			Line string `json:"line"`
+		}{token, line})
+	}
+	if _, err := fmt.Fprintln(a.Stdout, line); err != nil {
+		return err
+	}
+	a.Log.Notice("%s, until %s", purpose, local(token.Expires, "it is revoked"))
+	a.Log.Notice("zeekfleet token revoke %s takes it back", token.ID)
+	return nil
+}
+
+func (a Admin) showAPIToken(token api.Token, n NewToken) error {
+	if a.AsJSON {
+		return a.printJSON(token)
+	}
+	if _, err := fmt.Fprintln(a.Stdout, token.Text); err != nil {
+		return err
+	}
+	a.Log.Notice("whoever shows this token acts as user %s, until %s; it is not shown again", n.User, local(token.Expires, "it is revoked"))
+	a.Log.Notice("requests show it as Authorization: Bearer; zeekfleet token revoke %s takes it back", token.ID)
+	return nil
+}
+
+// address returns where others find the controller, without the port if it is the usual
+// one. given is what the user says, or empty.
+func (a Admin) address(ctx context.Context, client *api.Client, given string) (string, error) {
+	if given != "" {
+		full, err := api.JoinPort(given)
+		return shortAddress(full), err
+	}
+	root, err := client.Root(ctx)
+	if err != nil {
+		return "", err
+	}
+	var told string
+	if len(root.Addresses) > 0 {
+		told = root.Addresses[0]
+	}
+	address := cmp.Or(told, client.Address())
+	if isLoopback(address) {
+		a.Log.Warning("other hosts cannot reach %s: give the controller --listen-address, or name its address with --address", address)
+	}
+	return shortAddress(address), nil
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// shortAddress leaves out the usual port.
+func shortAddress(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port != strconv.Itoa(mgmt.ClientPort) {
+		return address
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// ListTokens prints all tokens, without their secrets.
+func (a Admin) ListTokens(ctx context.Context) int {
+	return a.ask(ctx, func(client *api.Client) error {
+		tokens, err := client.Tokens(ctx)
+		if err != nil {
+			return err
+		}
+		head := []string{"ID", "KIND", "FOR", "NAME", "USES", "EXPIRES", "MADE BY", "LAST USE"}
+		return printList(a, tokens, head, func(t api.Token) []string {
+			left := "-"
+			if t.Kind != api.APIToken {
+				left = strconv.Itoa(t.Uses)
+			}
+			return []string{t.ID, t.Kind, t.For, cmp.Or(t.Name, "-"), left, local(t.Expires, "never"), cmp.Or(t.By, "-"), local(t.LastUse, "-")}
+		})
+	})
+}
+
+// RevokeToken ends a token of any kind.
+func (a Admin) RevokeToken(ctx context.Context, id string) int {
+	return a.ask(ctx, func(client *api.Client) error {
+		if err := client.RevokeToken(ctx, id); err != nil {
+			return err
+		}
+		a.Log.Notice("token %s is revoked", id)
+		return nil
+	})
+}

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// ContextCommands runs the commands about contexts, which ask no controller. Each
+// exported method is one command. It prints its result, and returns an error if it
+// failed.
+type ContextCommands struct {
+	Contexts *Contexts
+	Log      *Log
+	Stdout   io.Writer
+	AsJSON   bool
+	Now      func() time.Time
+}
+
+// List prints the contexts, with a star before the current one.
+func (c ContextCommands) List() error {
+	list, current, err := c.Contexts.List()
+	if err != nil {
+		return err
+	}
+	if c.AsJSON {
+		contexts := []any{}
+		for _, one := range list {
+			contexts = append(contexts, c.describe(one, current))
+		}
+		return c.print(contexts)
+	}
+	if len(list) == 0 {
+		c.Log.Notice("there are no contexts: zeekfleet login makes one")
+		return nil
+	}
+	w := tabwriter.NewWriter(c.Stdout, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, " \tNAME\tCONTROLLER\tUSER\tEXPIRES")
+	for _, one := range list {
+		mark := ""
+		if one.Name == current {
+			mark = "*"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", mark, one.Name, Printable(one.Controller), Printable(one.User), c.expires(one))
+	}
+	return w.Flush()
+}
+
+// expires returns when the certificate of a context expires, or why nobody can tell.
+func (c ContextCommands) expires(one Context) string {
+	own, err := one.Credentials()
+	if err != nil {
+		return "unusable"
+	}
+	end := own.Certificate.NotAfter
+	if c.Now().After(end) {
+		return "expired"
+	}
+	return end.Local().Format(timeForm)
+}
+
+func (c ContextCommands) describe(one Context, current string) document {
+	d := document{
+		"name": one.Name, "controller": one.Controller, "cluster": one.Cluster, "user": one.User,
+		"directory": one.Directory, "current": one.Name == current, "expires": nil,
+	}
+	if own, err := one.Credentials(); err == nil {
+		d["expires"] = own.Certificate.NotAfter.UTC().Format(time.RFC3339)
+	}
+	return d
+}
+
+func (c ContextCommands) print(v any) error {
+	_, err := io.WriteString(c.Stdout, renderJSON(v, true))
+	return err
+}
+
+// Use makes the context with this name the current one.
+func (c ContextCommands) Use(name string) error { return c.Contexts.Use(name) }
+
+// Show prints one context. An empty name stands for the current one.
+func (c ContextCommands) Show(name string) error {
+	one, err := c.find(name)
+	if err != nil {
+		return err
+	}
+	_, current, err := c.Contexts.List()
+	if err != nil {
+		return err
+	}
+	if c.AsJSON {
+		return c.print(c.describe(*one, current))
+	}
+	own, err := one.Credentials()
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(c.Stdout, 0, 8, 2, ' ', 0)
+	for _, line := range [][2]string{
+		{"context", one.Name}, {"controller", one.Controller}, {"cluster", one.Cluster}, {"user", one.User},
+		{"directory", one.Directory}, {"expires", own.Certificate.NotAfter.Local().Format(timeForm)},
+	} {
+		fmt.Fprintf(w, "%s\t%s\n", line[0], Printable(line[1]))
+	}
+	return w.Flush()
+}
+
+// Logout removes the context with this name, or the current one.
+func (c ContextCommands) Logout(name string) error {
+	one, err := c.find(name)
+	if err != nil {
+		return err
+	}
+	own, unusable := one.Credentials()
+	if err := c.Contexts.Remove(one.Name); err != nil {
+		return err
+	}
+	c.Log.Notice("context %s is removed", one.Name)
+	if unusable == nil && c.Now().Before(own.Certificate.NotAfter) {
+		c.Log.Notice("its certificate has no other copy of the key; an admin can revoke it too: zeekfleet cert revoke %s", identity.Serial(own.Certificate))
+	}
+	return nil
+}
+
+func (c ContextCommands) find(name string) (*Context, error) {
+	one, err := c.Contexts.Find(name)
+	if err == nil && one == nil {
+		err = errNoCurrent
+	}
+	return one, err
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// contextsForm is the newest form of contexts.yaml.
+const contextsForm = 1
+
+// contextsForm1 is form 1 of contexts.yaml.
+type contextsForm1 struct {
+	Version  int            `yaml:"version"`
+	Current  string         `yaml:"current,omitempty"`
+	Contexts []contextForm1 `yaml:"contexts"`
+}
+
+type contextForm1 struct {
+	Name       string `yaml:"name"`
+	Controller string `yaml:"controller"` // host:port
+	Cluster    string `yaml:"cluster"`
+	User       string `yaml:"user"`
+	// Directory holds the key and the certificates. Its path begins in the directory of
+	// contexts.yaml.
+	Directory string `yaml:"directory"`
+}
+
+// MaxContexts bounds the contexts of a user.
+const MaxContexts = 1000
+
+// maxContextsFile bounds contexts.yaml, in bytes.
+const maxContextsFile = 1 << 20
+
+// contextName is the form of a context's name. The name of its directory begins with it.
+var (
+	contextName      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	contextDirectory = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$`)
+)
+
+// CheckContextName returns an error if a context cannot have this name.
+func CheckContextName(name string) error {
+	if !contextName.MatchString(name) {
+		return fmt.Errorf("%s cannot be the name of a context: use letters, digits, hyphens, dots and underscores, at most 64", quote(name))
+	}
+	return nil
+}
+
+// decodeContexts reads the text of contexts.yaml.
+func decodeContexts(text []byte) (contextsForm1, error) {
+	var head struct {
+		Version int `yaml:"version"`
+	}
+	if err := yaml.Unmarshal(text, &head); err != nil {
+		return contextsForm1{}, err
+	}
+	if head.Version > contextsForm {
+		return contextsForm1{}, &form.NewerError{Form: head.Version, Known: contextsForm}
+	}
+	if head.Version != contextsForm {
+		return contextsForm1{}, errors.New("its version is missing")
+	}
+	var f contextsForm1
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&f); err != nil {
+		return contextsForm1{}, err
+	}
+	return f, f.check()
+}
+
+func encodeContexts(f contextsForm1) ([]byte, error) {
+	f.Version = contextsForm
+	return yaml.Marshal(f)
+}
+
+// check returns an error if an entry is wrong. A person may have edited the file.
+func (f contextsForm1) check() error {
+	if len(f.Contexts) > MaxContexts {
+		return fmt.Errorf("there are more than %d contexts", MaxContexts)
+	}
+	for i, c := range f.Contexts {
+		if err := c.check(); err != nil {
+			return fmt.Errorf("context %d: %w", i+1, err)
+		}
+		same := func(o contextForm1) bool { return o.Name == c.Name }
+		if slices.IndexFunc(f.Contexts, same) != i {
+			return fmt.Errorf("there are two contexts %s", quote(c.Name))
+		}
+	}
+	return nil
+}
+
+func (c contextForm1) check() error {
+	if err := CheckContextName(c.Name); err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(c.Controller)
+	if n, bad := strconv.Atoi(port); err != nil || bad != nil || host == "" || n < 1 || n > 65535 {
+		return fmt.Errorf("controller %s should be <host>:<port>", quote(c.Controller))
+	}
+	if err := identity.CheckName(c.User); err != nil {
+		return fmt.Errorf("user: %w", err)
+	}
+	if c.Cluster == "" {
+		return errors.New("the cluster is missing")
+	}
+	if !contextDirectory.MatchString(c.Directory) {
+		return fmt.Errorf("directory %s is not the name of a directory", quote(c.Directory))
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// maxCredential bounds each file of a context, in bytes.
+const maxCredential = 256 << 10
+
+// Credentials are what a user shows to a controller, and what the controller must show.
+type Credentials struct {
+	Key         crypto.Signer
+	Certificate *x509.Certificate
+	cluster     string
+	authorities []*x509.Certificate
+}
+
+// Credentials reads the key and the certificates of a context. It refuses a key that
+// other users can read.
+func (c *Context) Credentials() (*Credentials, error) {
+	key, err := c.key()
+	if err != nil {
+		return nil, err
+	}
+	own, err := c.certificates(certificateFile)
+	if err != nil {
+		return nil, err
+	}
+	authorities, err := c.certificates(authoritiesFile)
+	if err != nil {
+		return nil, err
+	}
+	public, ok := key.Public().(*ecdsa.PublicKey)
+	if !ok || !public.Equal(own[0].PublicKey) {
+		return nil, c.damaged(errors.New("the key is not that of the certificate"))
+	}
+	return &Credentials{key, own[0], c.Cluster, authorities}, nil
+}
+
+func (c *Context) key() (crypto.Signer, error) {
+	path := filepath.Join(c.Directory, keyFile)
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("context %s: other users can read its key, which is a secret: chmod 600 %s", quote(c.Name), path)
+	}
+	text, err := durable.ReadRegular(path, maxCredential)
+	if err != nil {
+		return nil, c.damaged(err)
+	}
+	key, err := identity.ReadKey(text)
+	if err != nil {
+		return nil, c.damaged(fmt.Errorf("%s: %w", path, err))
+	}
+	return key, nil
+}
+
+func (c *Context) certificates(name string) ([]*x509.Certificate, error) {
+	path := filepath.Join(c.Directory, name)
+	text, err := durable.ReadRegular(path, maxCredential)
+	if err != nil {
+		return nil, c.damaged(err)
+	}
+	certs, err := identity.ReadCerts(text)
+	if err != nil {
+		return nil, c.damaged(fmt.Errorf("%s: %w", path, err))
+	}
+	return certs, nil
+}
+
+// damaged returns the error of a context whose files cannot be used.
+func (c *Context) damaged(err error) error {
+	return fmt.Errorf("context %s: %w: log in again (zeekfleet login %s --token …)", quote(c.Name), err, c.Controller)
+}
+
+// CheckValid returns an error if the user's certificate is not valid any more.
+func (c *Context) CheckValid(own *Credentials, now time.Time) error {
+	if now.After(own.Certificate.NotAfter) {
+		return fmt.Errorf("context %s: the certificate of user %s expired at %s: ask an admin for a new login (zeekfleet user add), and log in again (zeekfleet login %s --token …)",
+			quote(c.Name), c.User, own.Certificate.NotAfter.Local().Format(timeForm), c.Controller)
+	}
+	return nil
+}
+
+// timeForm is how commands print a time for a person. It has the zone, because readers
+// compare it with times of other hosts.
+const timeForm = "2006-01-02 15:04:05 -0700"
+
+// TLS returns the configuration of connections to the controller at address. It believes
+// a controller of this cluster alone; host names do not count.
+func (own *Credentials) TLS(address string) *tls.Config {
+	shown := &tls.Certificate{Certificate: [][]byte{own.Certificate.Raw}, PrivateKey: own.Key, Leaf: own.Certificate}
+	trust := &identity.Trust{Cluster: own.cluster, Authorities: own.authorities}
+	return api.ControllerTLS(address, trust, func() (*tls.Certificate, error) { return shown, nil })
+}
+
+// renewDue reports whether two thirds of the life of a certificate are over.
+func renewDue(cert *x509.Certificate, now time.Time) bool {
+	life := cert.NotAfter.Sub(cert.NotBefore)
+	return now.After(cert.NotBefore.Add(life / 3 * 2))
+}
+
+// Renewed stores a new certificate of the context's key, and the authorities of now.
+func (c *Context) Renewed(cert, authorities []byte) error {
+	unlock, err := lockDirectory(c.Directory, syscall.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// The authorities come first: they include those of the old certificate.
+	for _, file := range []struct {
+		name string
+		text []byte
+	}{{authoritiesFile, authorities}, {certificateFile, cert}} {
+		if _, err := identity.ReadCerts(file.text); err != nil {
+			return err
+		}
+		path := filepath.Join(c.Directory, file.name)
+		if err := durable.Replace(path, path+".new", file.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

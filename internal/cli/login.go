@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// EnvToken has a token, so that the token need not stand on the command line.
+const EnvToken = "ZEEKFLEET_TOKEN"
+
+// maxTokenFile bounds a file with a token, in bytes.
+const maxTokenFile = 4 << 10
+
+// TokenSources are where a token may come from: the command line, a file, or else the
+// environment.
+type TokenSources struct {
+	Token, File string
+	Stdin       io.Reader // for the file "-"
+	LookupEnv   func(name string) (string, bool)
+}
+
+// Read returns the token. Its errors do not repeat the token, which is a secret.
+func (s TokenSources) Read() (identity.Token, error) {
+	text := s.Token
+	switch {
+	case text != "" && s.File != "":
+		return identity.Token{}, usageError("--token and --token-file exclude each other")
+	case s.File != "":
+		var err error
+		if text, err = s.readFile(); err != nil {
+			return identity.Token{}, err
+		}
+	case text == "":
+		text, _ = s.LookupEnv(EnvToken)
+	}
+	if text = strings.TrimSpace(text); text == "" {
+		return identity.Token{}, usageError("there is no token: give it with --token, in a file with --token-file, or in %s", EnvToken)
+	}
+	return identity.ParseToken(text)
+}
+
+func (s TokenSources) readFile() (string, error) {
+	in := s.Stdin
+	if s.File != "-" {
+		f, err := os.Open(s.File)
+		if err != nil {
+			return "", fmt.Errorf("read the token: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxTokenFile+1))
+	if err == nil && len(text) > maxTokenFile {
+		err = fmt.Errorf("%s: more than %d bytes", s.File, maxTokenFile)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	return string(text), nil
+}
+
+// Login gets a user's certificate from a controller for a token, and stores it as a
+// context.
+type Login struct {
+	Contexts *Contexts
+	Log      *Log
+	// Address is the controller's: a host, or host:port.
+	Address string
+	Token   identity.Token
+	// Name is the name of the context. Empty means the controller's host.
+	Name string
+}
+
+// Run logs in. It sends nothing to a controller that is not the one that made the token,
+// and uses no token up if the result could not be stored.
+func (l Login) Run(ctx context.Context) error {
+	address, err := api.JoinPort(l.Address)
+	if err != nil {
+		return usageError("%v", err)
+	}
+	name := l.Name
+	if name == "" {
+		name = nameOfContext(address)
+	}
+	if err := CheckContextName(name); err != nil {
+		return usageError("%v; choose a name with --name", err)
+	}
+	if err := l.Contexts.mayAdd(name, address); err != nil {
+		return err
+	}
+	key, err := identity.NewKey()
+	if err != nil {
+		return err
+	}
+	request, err := identity.NewRequest(identity.Identity{Kind: identity.User}, key)
+	if err != nil {
+		return err
+	}
+	client, err := api.JoinClient(address, l.Token)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	signed, err := client.Login(ctx, api.LoginRequest{Token: l.Token.String(), Key: string(request)})
+	if err != nil {
+		return loginMessage(address, err)
+	}
+	id, err := identity.Parse(signed.Identity)
+	if err != nil || id.Kind != identity.User {
+		return fmt.Errorf("the controller at %s has answered with the certificate of %s, which is no user", address, quote(signed.Identity))
+	}
+	private, err := identity.KeyPEM(key)
+	if err != nil {
+		return err
+	}
+	c := Context{Name: name, Controller: address, Cluster: signed.Cluster, User: id.Name}
+	if err := l.Contexts.Add(c, private, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
+		return fmt.Errorf("store the context: %w; ask an admin for another token", err)
+	}
+	l.Log.Notice("logged in to controller %s as %s; commands ask it from now on (context %s)", address, id.Name, name)
+	l.Log.Notice("the login lasts until %s, and each use renews it", signed.Expires.Local().Format(timeForm))
+	return nil
+}
+
+// loginMessage returns the error of a login that failed, for a person.
+func loginMessage(address string, err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return fmt.Errorf("controller %s is not reached: %s", address, dialReason(err))
+	}
+	return err
+}
+
+// nameOfContext returns the name of a context for a controller at address: its host.
+func nameOfContext(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		return strings.Trim(strings.NewReplacer(":", "-", "%", "-").Replace("ip6-"+host), "-")
+	}
+	return host
+}
+
+// mayAdd returns an error if a context of a controller at address cannot be added under
+// a name.
+func (s *Contexts) mayAdd(name, address string) error {
+	there, err := s.Find(name)
+	switch {
+	case errors.Is(err, ErrNoContext):
+		return s.writable()
+	case err != nil:
+		return err
+	case there.Controller != address:
+		return fmt.Errorf("context %s is already that of controller %s: choose another name with --name, or remove it with zeekfleet logout %[1]s", name, there.Controller)
+	}
+	return s.writable()
+}
+
+// writable returns an error if nothing can be added.
+func (s *Contexts) writable() error {
+	return s.change(func(*contextsForm1) error { return nil })
+}
