@@ -135,13 +135,19 @@ func CheckURL(text string) error {
 	return nil
 }
 
-// readFile returns a file that Config names.
-func readFile(path string) ([]byte, error) {
+// readFile returns a file that Config names. If it is secret, others must not be able to
+// read it.
+func readFile(path string, secret bool) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if stat, err := f.Stat(); err != nil {
+		return nil, err
+	} else if secret && stat.Mode().Perm()&0o004 != 0 {
+		return nil, fmt.Errorf("%s: everybody on this host can read it (mode %#o): chmod o-r", path, stat.Mode().Perm())
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, err
@@ -157,13 +163,13 @@ func readSecret(path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	text, err := readFile(path)
+	text, err := readFile(path, true)
+	secret := string(bytes.TrimSpace(text))
+	if err == nil && secret == "" {
+		err = fmt.Errorf("%s is empty", path)
+	}
 	if err != nil {
 		return "", fmt.Errorf("read the secret of single sign-on (controller.sso.client_secret_file): %w", err)
 	}
-	secret := bytes.TrimSpace(text)
-	if len(secret) == 0 {
-		return "", fmt.Errorf("read the secret of single sign-on (controller.sso.client_secret_file): %s is empty", path)
-	}
-	return string(secret), nil
+	return secret, nil
 }

@@ -38,7 +38,7 @@ func New(cfg Config) (*Provider, error) {
 	}
 	var authorities []byte
 	if cfg.CAFile != "" {
-		if authorities, err = readFile(cfg.CAFile); err != nil {
+		if authorities, err = readFile(cfg.CAFile, false); err != nil {
 			return nil, fmt.Errorf("read the authorities of single sign-on (controller.sso.ca_file): %w", err)
 		}
 	}

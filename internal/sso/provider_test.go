@@ -396,7 +396,13 @@ func TestProvidersThatAreNone(t *testing.T) {
 func TestBadConfigurations(t *testing.T) {
 	dir := t.TempDir()
 	empty := filepath.Join(dir, "empty")
-	if err := os.WriteFile(empty, []byte(" \n"), 0o600); err != nil {
+	open, long := filepath.Join(dir, "open"), filepath.Join(dir, "long")
+	for path, text := range map[string]string{empty: " \n", open: "x", long: strings.Repeat("x", 1<<20+1)} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(open, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
@@ -412,6 +418,8 @@ func TestBadConfigurations(t *testing.T) {
 		"another callback":      {func(c *sso.Config) { c.RedirectURL = fleet + "/elsewhere" }, "must have the path /api/v1/sso/callback"},
 		"no secret file":        {func(c *sso.Config) { c.SecretFile = filepath.Join(dir, "gone") }, "controller.sso.client_secret_file"},
 		"an empty secret":       {func(c *sso.Config) { c.SecretFile = empty }, "is empty"},
+		"an open secret":        {func(c *sso.Config) { c.SecretFile = open }, "everybody on this host can read it (mode 0644)"},
+		"a long secret":         {func(c *sso.Config) { c.SecretFile = long }, "more than 1048576 bytes"},
 		"no authorities":        {func(c *sso.Config) { c.CAFile = filepath.Join(dir, "gone") }, "controller.sso.ca_file"},
 		"empty authorities":     {func(c *sso.Config) { c.CAFile = filepath.Join(dir, "empty") }, "there is no certificate in PEM form"},
 	} {
