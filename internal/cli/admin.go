@@ -105,7 +105,7 @@ func (c *Commands) renewCredentials(ctx context.Context, used *Context, own *Cre
 	if err != nil {
 		return err
 	}
-	return used.Renewed([]byte(signed.Certificate), []byte(signed.Authorities))
+	return used.Renewed(own, []byte(signed.Certificate), []byte(signed.Authorities))
 }
 
 // printJSON prints an answer of the API.

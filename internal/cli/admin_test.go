@@ -425,6 +425,19 @@ func TestAContextBelievesAControllerOfItsClusterAlone(t *testing.T) {
 	}
 }
 
+// renews answers a renewal with a certificate of id.
+func (s *site) renews(t *testing.T, id identity.Identity) func([]byte) any {
+	return func(body []byte) any {
+		var in api.RenewRequest
+		must(t, json.Unmarshal(body, &in))
+		public, err := identity.ReadRequest([]byte(in.Key))
+		must(t, err)
+		signed, err := s.authority.Issue(identity.Leaf{Cluster: s.cluster, Identity: id, Key: public, Life: time.Hour}, time.Now())
+		must(t, err)
+		return api.Certificate{Certificate: string(identity.CertPEM(signed)), Authorities: string(s.authorities())}
+	}
+}
+
 func TestRenewal(t *testing.T) {
 	s := newSite(t)
 	const life = time.Hour
@@ -437,20 +450,19 @@ func TestRenewal(t *testing.T) {
 	}{
 		"a young certificate": {age: life / 3, stderr: "^$"},
 		"an old certificate": {age: life * 3 / 4, stderr: "^$", renews: true, answer: func(t *testing.T) any {
-			return func(body []byte) any {
-				var in api.RenewRequest
-				must(t, json.Unmarshal(body, &in))
-				public, err := identity.ReadRequest([]byte(in.Key))
-				must(t, err)
-				signed, err := s.authority.Issue(identity.Leaf{Cluster: s.cluster, Identity: ann, Key: public, Life: life}, time.Now())
-				must(t, err)
-				return api.Certificate{Certificate: string(identity.CertPEM(signed)), Authorities: string(s.authorities())}
-			}
+			return s.renews(t, ann)
 		}},
+		"a certificate of another user": {age: life * 3 / 4, answer: func(t *testing.T) any {
+			return s.renews(t, identity.Identity{Kind: identity.User, Name: "bob"})
+		}, stderr: `cannot be renewed: the new certificate is not usable: it is that of user/bob\n$`},
+		"a certificate of another key": {age: life * 3 / 4, answer: func(t *testing.T) any {
+			_, cert := s.credentials(t, ann, time.Now(), time.Hour)
+			return api.Certificate{Certificate: string(cert), Authorities: string(s.authorities())}
+		}, stderr: `cannot be renewed: the new certificate is not usable: it is that of another key\n$`},
 		"a renewal that is refused": {age: life * 3 / 4, answer: func(*testing.T) any { return refusal },
 			stderr: `^zeekfleet: warning: the certificate of context "west" expires at .*, and cannot be renewed: user "guest" may not do this: ask an admin\n$`},
 		"a renewal with nonsense": {age: life * 3 / 4, answer: func(*testing.T) any { return api.Certificate{} },
-			stderr: `^zeekfleet: warning: the certificate of context "west" expires at .*, and cannot be renewed: there is no certificate in PEM form`},
+			stderr: `^zeekfleet: warning: the certificate of context "west" expires at .*, and cannot be renewed: the new certificate is not usable: its authorities: there is no certificate in PEM form`},
 		"an expired certificate": {age: life + time.Minute, status: cli.StatusFailed,
 			stderr: `^zeekfleet: context "west": the certificate of user ann expired at .*: ask an admin for a new login \(zeekfleet user add\), and log in again \(zeekfleet login .* --token …\)\n$`},
 	} {

@@ -60,7 +60,9 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 	}
 	defer ctl.Close()
 	c.Log.Info("peered with controller %s, version %s, as %s", where, ctl.Version(), ctl.Endpoint())
-	return then(ctl)
+	status := then(ctl)
+	c.renewContext(ctx)
+	return status
 }
 
 // retrying logs a failed attempt to connect: the first one as a warning with the

@@ -43,8 +43,7 @@ func (c *Context) Credentials() (*Credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, ok := key.Public().(*ecdsa.PublicKey)
-	if !ok || !public.Equal(own[0].PublicKey) {
+	if !sameKey(key, own[0]) {
 		return nil, c.damaged(errors.New("the key is not that of the certificate"))
 	}
 	return &Credentials{key, own[0], c.Cluster, authorities}, nil
@@ -112,8 +111,12 @@ func renewDue(cert *x509.Certificate, now time.Time) bool {
 	return now.After(cert.NotBefore.Add(life / 3 * 2))
 }
 
-// Renewed stores a new certificate of the context's key, and the authorities of now.
-func (c *Context) Renewed(cert, authorities []byte) error {
+// Renewed stores a new certificate of the context's key, and the authorities of now. It
+// changes nothing if they do not fit.
+func (c *Context) Renewed(own *Credentials, cert, authorities []byte) error {
+	if err := own.fits(c.User, cert, authorities); err != nil {
+		return fmt.Errorf("the new certificate is not usable: %w", err)
+	}
 	unlock, err := lockDirectory(c.Directory, syscall.LOCK_EX)
 	if err != nil {
 		return err
@@ -124,13 +127,37 @@ func (c *Context) Renewed(cert, authorities []byte) error {
 		name string
 		text []byte
 	}{{authoritiesFile, authorities}, {certificateFile, cert}} {
-		if _, err := identity.ReadCerts(file.text); err != nil {
-			return err
-		}
 		path := filepath.Join(c.Directory, file.name)
 		if err := durable.Replace(path, path+".new", file.text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fits returns an error unless cert is a certificate of the key, for the user.
+func (own *Credentials) fits(user string, cert, authorities []byte) error {
+	trusted, err := identity.ReadCerts(authorities)
+	if err != nil {
+		return fmt.Errorf("its authorities: %w", err)
+	}
+	chain, err := identity.ReadCerts(cert)
+	if err != nil {
+		return err
+	}
+	if !sameKey(own.Key, chain[0]) {
+		return errors.New("it is that of another key")
+	}
+	trust := identity.Trust{Cluster: own.cluster, Authorities: trusted}
+	id, err := trust.Judge(chain, chain[0].NotAfter) // whatever this host's clock says
+	if want := (identity.Identity{Kind: identity.User, Name: user}); err == nil && id != want {
+		err = fmt.Errorf("it is that of %s", id)
+	}
+	return err
+}
+
+// sameKey reports whether a certificate belongs to a key.
+func sameKey(key crypto.Signer, cert *x509.Certificate) bool {
+	public, ok := key.Public().(*ecdsa.PublicKey)
+	return ok && public.Equal(cert.PublicKey)
 }

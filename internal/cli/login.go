@@ -122,6 +122,10 @@ func (l Login) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	own := &Credentials{Key: key, cluster: signed.Cluster}
+	if err := own.fits(id.Name, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
+		return fmt.Errorf("the controller at %s has answered with a certificate that is not usable: %w", address, err)
+	}
 	c := Context{Name: name, Controller: address, Cluster: signed.Cluster, User: id.Name}
 	if err := l.Contexts.Add(c, private, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
 		return fmt.Errorf("store the context: %w; ask an admin for another token", err)

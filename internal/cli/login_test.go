@@ -49,6 +49,10 @@ func TestLogin(t *testing.T) {
 		"a used token":  {good, "", func(*testing.T) any { return &api.Problem{Status: 401, Detail: "this token was used"} }, "this token was used"},
 		"not a user's": {good, "", func(t *testing.T) any { return s.logsIn(t, agent) },
 			`the controller at ADDRESS has answered with the certificate of "agent/sensor-1", which is no user`},
+		"a certificate of another key": {good, "", func(t *testing.T) any {
+			_, cert := s.credentials(t, ann, time.Now(), time.Hour)
+			return api.Certificate{Cluster: s.cluster, Identity: "user/ann", Certificate: string(cert), Authorities: string(s.authorities())}
+		}, "the controller at ADDRESS has answered with a certificate that is not usable: it is that of another key"},
 		"a token of another cluster": {identity.NewToken("x"), "", nil,
 			"the controller at ADDRESS is not the one that made this token: the token names the authority x, and the controller shows " + identity.KeyHash(s.authority.Cert)},
 	} {

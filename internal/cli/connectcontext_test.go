@@ -1,0 +1,59 @@
+package cli_test
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// TestClientCommandsUseTheContext runs a command over the WebSocket of a controller, which
+// has the certificate of each identity once. The certificate of the user is old enough
+// to be renewed.
+func TestClientCommandsUseTheContext(t *testing.T) {
+	s := newSite(t)
+	_, conversations := recorded(t, "zeek-client.json")
+	ack, exchanges := conversations[0].parts()
+	for name, tt := range map[string]struct {
+		server identity.Identity
+		status int
+		stderr string // ADDRESS stands for the controller's
+	}{
+		"the controller": {theController, cli.StatusDone, ""},
+		"another user": {ann, cli.StatusFailed,
+			"zeekfleet: socket TLS error in connect() with controller ADDRESS: TLS handshake: the program at ADDRESS shows the certificate of user/ann, and is no controller\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r replayed
+			f := &fakeController{answers: map[string]any{"POST /api/v1/renew": s.renews(t, ann)}}
+			mux := http.NewServeMux()
+			mux.Handle("/api/", f)
+			mux.Handle("/v1/messages/json", r.handler(t, ack, exchanges))
+			server := httptest.NewUnstartedServer(mux)
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.TLS = s.serverTLS(t, tt.server)
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			address := server.Listener.Addr().String()
+			contexts := cli.ContextsIn(t.TempDir())
+			s.addContext(t, contexts, "west", address, time.Now().Add(-50*time.Minute), time.Hour)
+			a, stdout, stderr := admin(t, address)
+			var err error
+			a.Settings.Context, err = contexts.Find("")
+			must(t, err)
+			status := a.GetInstances(t.Context())
+			if want := strings.ReplaceAll(tt.stderr, "ADDRESS", address); status != tt.status || stderr.String() != want {
+				t.Errorf("status %d, stderr:\n%swant:\n%s", status, stderr, want)
+			}
+			if done := status == cli.StatusDone; done != (stdout.Len() > 0) || done != (len(f.seen()) == 1) {
+				t.Errorf("stdout %s, asked %q", stdout, f.seen())
+			}
+		})
+	}
+}
