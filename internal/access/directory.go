@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/x509"
 	"fmt"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 type Directory struct {
 	// Trust judges certificates.
 	Trust *identity.Trust
+	// NodeAuthorities are those that sign the certificates of nodes. It is empty if an
+	// organisation signs the certificates of the cluster.
+	NodeAuthorities []*x509.Certificate
 	// Roles are the roles of the users, by name.
 	Roles map[string]mgmt.UserRole
 	// Until is when the last certificate of an identity ends that counts, by the text of

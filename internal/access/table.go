@@ -18,6 +18,12 @@ type Row struct {
 	Changes bool
 }
 
+// Forbids returns why a user with too low a role may not make the request.
+func (r Row) Forbids(who mgmt.Principal) string {
+	return fmt.Sprintf("user %q may not %s on this controller: it takes the role %s, and the user's is %s; ask an admin of the cluster",
+		who.Name, r.Name, r.May, who.Role)
+}
+
 // rows is the table of the administrative requests: one row for each type.
 var rows = []struct {
 	Request

@@ -1,0 +1,34 @@
+package authority
+
+import (
+	"fmt"
+	"time"
+)
+
+// CheckClock returns an error if the authorities of the State are not valid now. Then
+// nothing that they sign would be valid. Most often the clock is wrong.
+func (s State) CheckClock(now time.Time) error {
+	for _, i := range s.authorities {
+		if early := i.Cert.NotBefore.Sub(now); early > 0 {
+			return fmt.Errorf("the authority of this cluster is valid from %s on, and this host's clock says %s: the clock is wrong by %s or more; set it, and start again",
+				clock(i.Cert.NotBefore), clock(now), rough(early))
+		}
+	}
+	for _, i := range s.authorities {
+		if !now.Before(i.Cert.NotAfter) && !s.replaced(i) {
+			return fmt.Errorf("the authority of this cluster expired at %s, and this host's clock says %s: set the clock if it is wrong; otherwise move the authority away, and let everybody join again",
+				clock(i.Cert.NotAfter), clock(now))
+		}
+	}
+	return nil
+}
+
+// replaced reports whether a later authority has the place of one.
+func (s State) replaced(i *issuer) bool {
+	for _, other := range s.authorities {
+		if other.nodes == i.nodes && other.number > i.number {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,185 @@
+package authority
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// main returns the authorities that sign controllers, agents and users, the latest one
+// first. It signs.
+func (m *base) main() []*issuer { return m.issuers(false) }
+
+// signing returns the authority that signs now, and oldest the one that is trusted for
+// the longest time: it signs the controller's own certificate.
+func (m *base) signing() *issuer { return m.main()[0] }
+
+func (m *base) oldest() *issuer {
+	main := m.main()
+	return main[len(main)-1]
+}
+
+// nodes returns the authority that signs nodes.
+func (m *base) nodes() *issuer { return m.issuers(true)[0] }
+
+func (m *base) issuers(nodes bool) []*issuer {
+	list := slices.DeleteFunc(slices.Collect(maps.Values(m.state.authorities)), func(i *issuer) bool { return i.nodes != nodes })
+	slices.SortFunc(list, func(a, b *issuer) int { return b.number - a.number })
+	return list
+}
+
+// ofMain returns the authority with this KeyHash, if it signs controllers, agents and
+// users.
+func (m *base) ofMain(hash string) *issuer {
+	if i := m.state.authorities[hash]; i != nil && !i.nodes {
+		return i
+	}
+	return nil
+}
+
+// rotation replaces the authority.
+type rotation struct{ *base }
+
+// newIssuer makes an authority.
+func (m *rotation) newIssuer(nodes bool) (*issuer, error) {
+	name := "zeekfleet " + m.state.cluster.id
+	if nodes {
+		name = "zeekfleet nodes " + m.state.cluster.id
+	}
+	made, err := m.maker.Authority(name, m.now, m.cfg.AuthorityLife)
+	if err != nil {
+		return nil, err
+	}
+	number := 1
+	for _, i := range m.state.authorities {
+		number = max(number, i.number+1)
+	}
+	return &issuer{made, identity.KeyHash(made.Cert), number, nodes}, nil
+}
+
+// rotate makes another authority, which signs from now on.
+func (m *rotation) rotate() outcome {
+	if main := m.main(); len(main) > 1 {
+		var names []string
+		for _, id := range m.waiting() {
+			names = append(names, id.String())
+		}
+		return refuse(access.Conflict, "the authority is being replaced already, and waits for %s: revoke the certificates of an agent that never returns (zeekfleet cert revoke)",
+			named(names))
+	}
+	next, err := m.newIssuer(false)
+	if err != nil {
+		return refuse(access.Failed, "%v", err)
+	}
+	m.put(next)
+	return outcome{answer: m.listAuthorities(), subject: next.hash}
+}
+
+// named lists names, and not too many.
+func named(names []string) string {
+	const most = 5
+	switch {
+	case len(names) == 0:
+		return "the last certificates to settle"
+	case len(names) > most:
+		names = append(names[:most:most], "others")
+	}
+	return strings.Join(names, ", ")
+}
+
+// waiting returns the agents and controllers that hold a valid certificate of an old
+// authority, and that have not moved to the new one.
+func (m *rotation) waiting() []identity.Identity {
+	signing := m.signing().hash
+	moved := map[identity.Identity]bool{}
+	for _, c := range m.state.certificates {
+		if !m.awaited(c) {
+			continue
+		}
+		settled := c.authority == signing && (c.used || !m.now.Before(c.issued.Add(m.cfg.Settle)))
+		moved[c.owner] = moved[c.owner] || settled
+	}
+	var list []identity.Identity
+	for _, c := range m.state.certificates {
+		if m.awaited(c) && c.authority != signing && !moved[c.owner] && !slices.Contains(list, c.owner) {
+			list = append(list, c.owner)
+		}
+	}
+	slices.SortFunc(list, func(a, b identity.Identity) int { return strings.Compare(a.String(), b.String()) })
+	return list
+}
+
+// awaited reports whether an old authority must be kept for the owner of a certificate.
+// The controller's own certificate follows at the end.
+func (m *rotation) awaited(c *certificate) bool {
+	switch c.owner.Kind {
+	case identity.Agent:
+		return c.valid(m.now)
+	case identity.Controller:
+		return c.valid(m.now) && c.owner.Name != m.started.Name
+	}
+	return false
+}
+
+// movesAt returns when waiting may next change although nothing happens: a certificate
+// settles, or expires.
+func (m *rotation) movesAt() (next time.Time, found bool) {
+	signing := m.signing().hash
+	for _, c := range m.state.certificates {
+		at := c.expires
+		if c.authority == signing && !c.used {
+			at = c.issued.Add(m.cfg.Settle)
+		}
+		if m.awaited(c) && at.After(m.now) && (!found || at.Before(next)) {
+			next, found = at, true
+		}
+	}
+	return next, found
+}
+
+// certificateUsed notes that somebody has shown a certificate.
+func (m *rotation) certificateUsed(serial string) {
+	c := m.state.certificates[serial]
+	if m.deposed || c == nil || c.used || len(m.cfg.Foreign) > 0 || len(m.main()) < 2 {
+		return
+	}
+	next := *c
+	next.used = true
+	m.put(&next)
+	m.save(&saving{})
+}
+
+// endRotation drops the old authority when nobody needs it any more.
+func (m *rotation) endRotation() {
+	main := m.main()
+	if len(main) < 2 || len(m.waiting()) > 0 && m.now.Before(main[len(main)-1].Cert.NotAfter) {
+		return
+	}
+	m.drop(main[len(main)-1])
+}
+
+func (m *rotation) listAuthorities() access.Authorities {
+	list := access.Authorities{}
+	for _, cert := range m.cfg.Foreign {
+		list = append(list, access.AuthorityInfo{
+			KeyHash: identity.KeyHash(cert), Fingerprint: identity.Fingerprint(cert), Created: cert.NotBefore, Expires: cert.NotAfter,
+		})
+	}
+	if len(list) > 0 {
+		return list
+	}
+	for n, i := range m.main() {
+		info := access.AuthorityInfo{
+			KeyHash: i.hash, Fingerprint: identity.Fingerprint(i.Cert), Created: i.Cert.NotBefore, Expires: i.Cert.NotAfter, Signing: n == 0,
+		}
+		if n > 0 {
+			info.Waiting = m.waiting()
+		}
+		list = append(list, info)
+	}
+	return list
+}
