@@ -85,7 +85,7 @@ func readHead(line []byte) (h head, object []byte, err error) {
 	if !found || !ends {
 		return head{}, nil, durable.ErrDamaged
 	}
-	if h.seq, err = strconv.ParseUint(string(number), 10, 64); err != nil {
+	if h.seq, err = strconv.ParseUint(string(number), 10, 63); err != nil { // there is always a next one
 		return head{}, nil, fmt.Errorf("the number of a record: %w", err)
 	}
 	if h.time, err = time.Parse(time.RFC3339Nano, string(moment)); err != nil {

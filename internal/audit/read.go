@@ -1,17 +1,18 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -126,13 +127,21 @@ func (q Query) readSegment(g segment) (found []mgmt.AuditRecord, damaged bool, e
 	if err != nil {
 		return nil, false, err
 	}
-	for line := range iter.Seq[[]byte](wholeLines(text)) {
+	found, damaged = q.scan(text)
+	return found, damaged, nil
+}
+
+// scan returns the records in the text of a segment that q wants, and whether the text
+// is damaged.
+func (q Query) scan(text []byte) (found []mgmt.AuditRecord, damaged bool) {
+	who := encodedWho(q.User)
+	for line := range wholeLines(text) {
 		h, object, err := readHead(line)
 		if err != nil {
 			damaged = true
 			continue
 		}
-		if h.seq <= q.After || h.time.Before(q.Since) {
+		if h.seq <= q.After || h.time.Before(q.Since) || !bytes.Contains(object, who) {
 			continue
 		}
 		rec, err := decode(h, object)
@@ -144,5 +153,12 @@ func (q Query) readSegment(g segment) (found []mgmt.AuditRecord, damaged bool, e
 			found = append(found, rec)
 		}
 	}
-	return found, damaged, nil
+	return found, damaged
+}
+
+// encodedWho returns what stands in the line of each record of a user, so that most
+// other lines need not be decoded.
+func encodedWho(user string) []byte {
+	name := bytes.TrimSuffix(form.Encode(user), []byte(`"`))
+	return append([]byte(`"who":`), name...)
 }

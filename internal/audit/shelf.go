@@ -119,26 +119,15 @@ func (s *shelf) firstOf(name string) (uint64, bool) {
 
 // index reads a segment.
 func (s *shelf) index(path string) (segment, error) {
-	g := segment{path: path}
 	text, err := durable.ReadRegular(path, maxSegment+maxLine)
 	if err != nil {
-		return g, err
+		return segment{}, err
 	}
-	damaged := 0
-	for line := range wholeLines(text) {
-		g.count++
-		g.size += int64(len(line)) + 1
-		h, _, err := readHead(line)
-		if newer, ok := errors.AsType[*form.NewerError](err); ok {
-			return g, newer
-		}
-		if err != nil {
-			damaged++
-			g.last++ // it had a number, too
-			continue
-		}
-		g.add(h)
+	g, damaged, err := survey(text)
+	if err != nil {
+		return segment{}, err
 	}
+	g.path = path
 	if damaged > 0 {
 		g.damaged = true
 		s.cfg.Logger.Error("the audit log is damaged: lines are skipped", "path", path, "count", damaged)
@@ -147,6 +136,26 @@ func (s *shelf) index(path string) (segment, error) {
 		s.cfg.Logger.Warn("the last line of the audit log was not written whole: nobody was answered, and it is cut off", "path", path, "bytes", rest)
 	}
 	return g, nil
+}
+
+// survey returns what is in the text of a segment, and how many lines are damaged. The
+// error is a *form.NewerError.
+func survey(text []byte) (g segment, damaged int, err error) {
+	for line := range wholeLines(text) {
+		g.count++
+		g.size += int64(len(line)) + 1
+		h, _, err := readHead(line)
+		if newer, ok := errors.AsType[*form.NewerError](err); ok {
+			return segment{}, 0, newer
+		}
+		if err != nil {
+			damaged++
+			g.last++ // it had a number, too
+			continue
+		}
+		g.add(h)
+	}
+	return g, damaged, nil
 }
 
 // wholeLines returns the lines of a text that end with a newline, without it.
@@ -167,7 +176,8 @@ func (s *shelf) append(h head, line []byte) error {
 	if err := s.ready(h, int64(len(line))); err != nil {
 		return err
 	}
-	_, err := s.file.Write(line)
+	// The offset is ours. A file system that was full may have a size of its own in mind.
+	_, err := s.file.WriteAt(line, s.segments[len(s.segments)-1].size)
 	if err == nil {
 		err = unix.Fdatasync(int(s.file.Fd()))
 	}
@@ -188,7 +198,7 @@ func (s *shelf) append(h head, line []byte) error {
 // ready makes the last segment ready for a line of this many bytes.
 func (s *shelf) ready(h head, bytes int64) error {
 	if len(s.segments) > 0 && s.file == nil {
-		f, err := os.OpenFile(s.segments[len(s.segments)-1].path, os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		f, err := os.OpenFile(s.segments[len(s.segments)-1].path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
