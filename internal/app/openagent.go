@@ -67,6 +67,9 @@ func OpenAgent(
 	if a.Bus, err = busConfig(set.Common); err != nil {
 		return a, err
 	}
+	if set, err = a.useCredentials(set); err != nil {
+		return a, err
+	}
 	if a.Callers.Users, err = localUsers(set.LocalUsers); err != nil {
 		return a, err
 	}
@@ -109,6 +112,9 @@ func OpenAgent(
 	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
 	a.Controller = set.Controller
 	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
+	if a.Credentials != nil {
+		a.ControllerDial.Transport = bus.TransportTLS // a controller of this host, too, renews the certificate of who shows it
+	}
 	a.ControllerNames = set.ControllerNames
 	for _, name := range set.ForeignNodes {
 		a.ForeignNodes = append(a.ForeignNodes, mgmt.NodeName(name))
@@ -129,7 +135,7 @@ func OpenAgent(
 func absolute(set settings.Agent) (settings.Agent, error) {
 	var errs []error
 	for _, path := range []*string{
-		&set.StateDir, &set.Directory, &set.SpoolDir, &set.Archive.Dir, &set.TLS.Cert, &set.TLS.Key, &set.TLS.CA,
+		&set.StateDir, &set.Directory, &set.Joined, &set.SpoolDir, &set.Archive.Dir, &set.TLS.Cert, &set.TLS.Key, &set.TLS.CA,
 		&set.Zeek.TLS.Cert, &set.Zeek.TLS.Key, &set.Zeek.TLS.CA,
 	} {
 		if *path == "" {

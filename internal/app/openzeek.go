@@ -35,7 +35,7 @@ func openZeek(set settings.Agent, install zeek.Install, listening string) (launc
 			StateDir:         set.StateDir,
 			SpoolDir:         set.SpoolDir,
 			AgentAddr:        agentAddr,
-			BrokerTLS:        zeek.BrokerTLS{CertFile: set.Zeek.TLS.Cert, KeyFile: set.Zeek.TLS.Key, CAFile: set.Zeek.TLS.CA},
+			BrokerTLS:        nodeTLS(set),
 			AgentTLS:         set.Transport == settings.TransportTLS,
 			ListenAddr:       set.Zeek.ListenAddr,
 			MetricsAddr:      set.Zeek.MetricsAddr,

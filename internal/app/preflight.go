@@ -46,6 +46,9 @@ func Preflight(
 		return nil, fmt.Errorf("no node is on this host's instance, %s (--name); there are the instances %s", instance, strings.Join(there, ", "))
 	}
 	set, err := absolute(set)
+	if err == nil {
+		set, err = withNodeCertificate(set)
+	}
 	if err != nil {
 		return nil, err
 	}

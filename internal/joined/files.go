@@ -30,6 +30,7 @@ const (
 	NodeKeyFile         = "nodes.key"
 	// NodeAuthoritiesFile has the authorities of nodes. NodeAndAgentAuthoritiesFile also
 	// has those of agents: a node before Zeek 8.1 speaks Broker with its agent as well.
+	AgentKeyFile                = "agent.key"
 	NodeAuthoritiesFile         = "nodes-authorities.pem"
 	NodeAndAgentAuthoritiesFile = "nodes-and-agent-authorities.pem"
 )
@@ -42,6 +43,9 @@ var ErrNone = errors.New("this agent has not joined a cluster")
 
 // Path returns the path of one of the files.
 func (d Dir) Path(name string) string { return filepath.Join(string(d), name) }
+
+// File returns the path of the file with the credentials.
+func (d Dir) File() string { return d.Path(mainFile) }
 
 // Load reads the credentials, and checks them. It returns ErrNone if there are none.
 func (d Dir) Load() (*Held, error) {
@@ -163,7 +167,7 @@ func (d Dir) Repair(h *Held) error {
 		// now reads a key and a certificate that belong together.
 		{NodeKeyFile, h.NodeKey}, {NodeCertificateFile, h.NodeCertificate}, {NodeAuthoritiesFile, h.NodeAuthorities},
 		{NodeAndAgentAuthoritiesFile, both},
-		{"agent.key", h.Key}, {"agent.pem", h.Certificate}, {"authorities.pem", h.Authorities},
+		{AgentKeyFile, h.Key}, {"agent.pem", h.Certificate}, {"authorities.pem", h.Authorities},
 	} {
 		if err := d.repair(f.name, f.text); err != nil {
 			return fmt.Errorf("write %s: %w", d.Path(f.name), err)

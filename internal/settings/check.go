@@ -69,7 +69,7 @@ func (a Agent) check(o origins) error {
 	if a.Zeek.TLS.Key != "" && a.Zeek.TLS.Key == a.TLS.Key {
 		return fmt.Errorf("zeek.tls_key from %s is the agent's own key: a node with it could act as the agent; make a key for nodes", o.from("zeek.tls_key"))
 	}
-	return a.exposed(a.Broker, "agent.listen_address", a.mutual(), mutualBroker, o)
+	return a.exposed(a.Broker, "agent.listen_address", a.mutual() || a.Joined != "", mutualAgent, o)
 }
 
 func (c Common) check(o origins) error {
@@ -114,6 +114,7 @@ func (c Common) mutual() bool {
 // The settings that make a listener safe to reach from other hosts.
 const (
 	mutualBroker    = "tls.cert, tls.key and tls.ca"
+	mutualAgent     = mutualBroker + ", or join a cluster (--join)"
 	mutualWebSocket = "controller.websocket_tls.cert, .key, .ca and .verify"
 )
 

@@ -20,6 +20,9 @@ type Sources struct {
 	// ReadFile returns the text of a configuration file. Nil means the function
 	// ReadFile.
 	ReadFile func(path string) ([]byte, error)
+	// Joined returns what follows for an agent from its having joined a cluster. The
+	// agent's credentials are below its state directory. Nil means that it has not joined.
+	Joined func(stateDir string) (Joined, error)
 	// Defaults are the values of settings that nobody has set.
 	Defaults Defaults
 	// Hostname is the name of the host. Default names contain it. Empty means
@@ -96,7 +99,7 @@ func (s Sources) file() (file, error) {
 }
 
 // An Entry is the value of one setting, and its origin: "flag --name",
-// "environment ZEEK_AGENT_NAME", "file f.yaml:3" or "default".
+// "environment ZEEK_AGENT_NAME", "file f.yaml:3", "joined PATH" or "default".
 type Entry struct{ Key, Value, Origin string }
 
 // originDefault is the origin of a value that nobody has set.
@@ -126,8 +129,16 @@ func ResolveAgent(src Sources) (Agent, []Entry, error) {
 		a Agent
 		p parts
 	)
-	r, err := resolve(src, agentTable(src, &p), &a)
+	j, err := src.joined()
 	if err != nil {
+		return Agent{}, nil, err
+	}
+	r, err := resolve(src, j.fill(agentTable(src, &p)), &a)
+	if err != nil {
+		return Agent{}, nil, err
+	}
+	a.Joined = j.Dir
+	if err := j.check(a, r); err != nil {
 		return Agent{}, nil, err
 	}
 	a.Directory = a.directory(a.Directory, a.Name)
@@ -181,7 +192,7 @@ func (s setting[T]) find(src Sources, f file) (text, origin string) {
 			return v.text, fmt.Sprintf("file %s:%d", f.path, v.line)
 		}
 	}
-	return s.initial, originDefault
+	return s.initial, cmp.Or(s.initialFrom, originDefault)
 }
 
 // setBy returns the flag, the variable and the key that set the setting called

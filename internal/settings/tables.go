@@ -24,6 +24,8 @@ type setting[T any] struct {
 	flag, env string
 	// initial is the default, as one would write it.
 	initial string
+	// initialFrom is the origin of initial. Empty means that it is a default.
+	initialFrom string
 	// packages says that the default comes from Defaults instead.
 	packages bool
 	// hostly says that the default depends on the host.
@@ -171,7 +173,7 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 func agentTable(src Sources, p *parts) []setting[Agent] {
 	table := append(commonTable(src, p, func(a *Agent) *Common { return &a.Common }), []setting[Agent]{
 		{key: "agent.name", hostly: true, flag: "name", env: "ZEEK_AGENT_NAME", initial: "agent-" + src.hostname(),
-			doc:   "name of the agent and of its instance (default: agent-<hostname>)",
+			doc:   "name of the agent and of its instance (default: the name with which it has joined, or agent-<hostname>)",
 			field: func(a *Agent) value { return nameAt(&a.Name) }},
 		{key: "agent.directory", flag: "directory", env: "ZEEKFLEET_AGENT_DIRECTORY",
 			doc:   "directory of the agent's files, below nodes in the state directory unless absolute (default: its name)",
@@ -183,7 +185,7 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 			doc:   "port where nodes connect, and a controller that dials; 0 for any",
 			field: func(a *Agent) value { return portAt(&a.Broker.Port, 0) }},
 		{key: "agent.controller_address", flag: "controller-address", env: "ZEEKFLEET_AGENT_CONTROLLER_ADDRESS", initial: "127.0.0.1",
-			doc:   "host of the controller that the agent dials; 0.0.0.0 to wait for the controller",
+			doc:   "host of the controller that the agent dials; 0.0.0.0 to wait for the controller; an agent that has joined knows its controller",
 			field: func(*Agent) value { return hostAt(&p.controllerHost) }},
 		{key: "agent.controller_port", also: "controller.listen_port", flag: "controller-port", env: "ZEEK_CONTROLLER_PORT", initial: strconv.Itoa(mgmt.ControllerPort),
 			doc:   "Broker port of that controller",

@@ -69,6 +69,9 @@ type Agent struct {
 	// Directory is the directory of the agent's files. It is below StateDir's
 	// "nodes", unless an absolute one was given.
 	Directory string
+	// Joined is the directory of the agent's credentials. It is empty if the agent has
+	// not joined a cluster.
+	Joined string
 	// Broker is where nodes connect. A controller that dials connects there as
 	// well.
 	Broker Listen

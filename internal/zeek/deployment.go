@@ -105,8 +105,9 @@ type Site struct {
 }
 
 // BrokerTLS names files in PEM format, absolute. Certificate and key belong
-// together.
-type BrokerTLS struct{ CertFile, KeyFile, CAFile string }
+// together. AgentCAFile, if set, takes the place of CAFile for a node that peers with its
+// agent: it also has the authority of the agent's certificate.
+type BrokerTLS struct{ CertFile, KeyFile, CAFile, AgentCAFile string }
 
 // LogQueue is the directory in SpoolDir to which logs are rotated.
 const LogQueue = "log-queue"
@@ -208,7 +209,7 @@ func (s *Site) check() error {
 	for _, f := range []struct{ what, path string }{
 		{"state directory", s.StateDir}, {"spool directory", s.SpoolDir},
 		{"Broker certificate", cmp.Or(tls.CertFile, "/")}, {"Broker key", cmp.Or(tls.KeyFile, "/")},
-		{"Broker CA", cmp.Or(tls.CAFile, "/")},
+		{"Broker CA", cmp.Or(tls.CAFile, "/")}, {"Broker CA of agents", cmp.Or(tls.AgentCAFile, "/")},
 	} {
 		if !path.IsAbs(f.path) || strings.ContainsRune(f.path, 0) {
 			return fmt.Errorf("the path of the %s, %.200q, is not absolute", f.what, f.path)

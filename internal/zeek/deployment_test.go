@@ -426,6 +426,13 @@ func TestBrokerIsEncryptedUnlessEverythingIsOnLoopback(t *testing.T) {
 		"certificates": {[2]string{"127.0.0.1", "127.0.0.1"}, func(d *zeek.Deployment) {
 			d.Site.BrokerTLS = zeek.BrokerTLS{CertFile: "/c", KeyFile: "/k", CAFile: "/a"}
 		}, "redef Broker::ssl_certificate = \"/c\";\nredef Broker::ssl_keyfile = \"/k\";\nredef Broker::ssl_cafile = \"/a\";", "disable_ssl"},
+		"certificates, and an agent to peer with": {[2]string{"127.0.0.1", "127.0.0.1"}, func(d *zeek.Deployment) {
+			d.Site.BrokerTLS = zeek.BrokerTLS{CertFile: "/c", KeyFile: "/k", CAFile: "/a", AgentCAFile: "/both"}
+		}, "redef Broker::ssl_cafile = \"/both\";", "\"/a\""},
+		"certificates, and an agent that connects": {[2]string{"127.0.0.1", "127.0.0.1"}, func(d *zeek.Deployment) {
+			d.Install.Version = version(t, "8.2.2") // the agent speaks WebSocket
+			d.Site.BrokerTLS = zeek.BrokerTLS{CertFile: "/c", KeyFile: "/k", CAFile: "/a", AgentCAFile: "/both"}
+		}, "redef Broker::ssl_cafile = \"/a\";", "\"/both\""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := deployment(t, "8.0.0", clusterOf(tc.hosts), "worker-1")

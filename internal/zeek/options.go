@@ -167,6 +167,9 @@ func (s *script) broker(d *Deployment, c *cluster) {
 	tls := d.Site.BrokerTLS
 	switch {
 	case tls != BrokerTLS{}:
+		if agent && tls.AgentCAFile != "" {
+			tls.CAFile = tls.AgentCAFile
+		}
 		for _, f := range []struct{ option, path string }{
 			{"ssl_certificate", tls.CertFile}, {"ssl_keyfile", tls.KeyFile}, {"ssl_cafile", tls.CAFile},
 		} {
