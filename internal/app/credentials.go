@@ -36,13 +36,17 @@ func Joined(stateDir string) (settings.Joined, error) {
 	}, nil
 }
 
-// useCredentials makes the agent use its credentials, if it has joined a cluster. It
-// returns the settings with the certificate of the nodes, unless they have another.
-func (a *Agent) useCredentials(set settings.Agent) (settings.Agent, error) {
-	if set.Joined == "" {
-		return set, nil
+// identify reads the certificate with which the agent shows who it is: that of the
+// settings, or that of the cluster which it has joined. It returns the settings with the
+// certificate of the nodes, unless they have another.
+func (a *Agent) identify(set settings.Agent) (settings.Agent, error) {
+	err := refuseSharedKey(set.Zeek.TLS.Key, set.TLS.Key)
+	if err == nil {
+		a.Bus, err = busConfig(set.Common)
 	}
-	var err error
+	if err != nil || set.Joined == "" {
+		return set, err
+	}
 	if a.Credentials, err = daemon.OpenCredentials(joined.Dir(set.Joined)); err != nil {
 		return set, err
 	}

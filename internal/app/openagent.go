@@ -61,13 +61,7 @@ func OpenAgent(
 	if set, err = absolute(set); err != nil {
 		return a, err
 	}
-	if err = refuseSharedKey(set.Zeek.TLS.Key, set.TLS.Key); err != nil {
-		return a, err
-	}
-	if a.Bus, err = busConfig(set.Common); err != nil {
-		return a, err
-	}
-	if set, err = a.useCredentials(set); err != nil {
+	if set, err = a.identify(set); err != nil {
 		return a, err
 	}
 	if a.Callers.Users, err = localUsers(set.LocalUsers); err != nil {
@@ -109,17 +103,7 @@ func OpenAgent(
 	a.ScratchDir = set.Directory
 	a.PreflightAhead = set.Preflight != settings.PreflightOff
 	a.Checked = preflight.OpenMemory(filepath.Join(set.Directory, "checked"), log)
-	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
-	a.Controller = set.Controller
-	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
-	if a.Credentials != nil {
-		a.ControllerDial.Transport = bus.TransportTLS // a controller of this host, too, renews the certificate of who shows it
-	}
-	a.ControllerNames = set.ControllerNames
-	for _, name := range set.ForeignNodes {
-		a.ForeignNodes = append(a.ForeignNodes, mgmt.NodeName(name))
-	}
-	a.AgentTopics, a.NodeTopic = set.Topics.Agent, set.Topics.Node
+	a.connect(set)
 	a.Logger = log
 	warnExposed(log, set.Common, set.Broker, "agent.listen_address")
 	if set.TLS.Cert != "" && set.Controller == "" && len(set.ControllerNames) == 0 {
@@ -127,6 +111,22 @@ func OpenAgent(
 	}
 	warnOfUnit(ctx, log)
 	return a, nil
+}
+
+// connect says whom the agent hears, and how.
+func (a *Agent) connect(set settings.Agent) {
+	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
+	a.Controller = set.Controller
+	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
+	if a.Credentials != nil {
+		// A controller of this host, too, renews the certificate that it is shown.
+		a.ControllerDial.Transport = bus.TransportTLS
+	}
+	a.ControllerNames = set.ControllerNames
+	for _, name := range set.ForeignNodes {
+		a.ForeignNodes = append(a.ForeignNodes, mgmt.NodeName(name))
+	}
+	a.AgentTopics, a.NodeTopic = set.Topics.Agent, set.Topics.Node
 }
 
 // absolute makes paths absolute. The agent and its nodes have different working
