@@ -107,6 +107,9 @@ func (c *Client) Audit(ctx context.Context, q AuditQuery) ([]AuditRecord, error)
 	if q.Limit > 0 {
 		query.Set("limit", strconv.Itoa(q.Limit))
 	}
+	if q.Latest {
+		query.Set("latest", "true")
+	}
 	if q.Wait > 0 {
 		query.Set("wait", strconv.Itoa(int(q.Wait/time.Second)))
 	}

@@ -109,6 +109,8 @@ type AuditQuery struct {
 	After uint64
 	// Limit bounds the records of one answer. Zero leaves it to the controller.
 	Limit int
+	// Latest says which records to return if there are more than Limit: the latest ones.
+	Latest bool
 	// Wait is how long the controller waits for a record if there is none.
 	Wait time.Duration
 }

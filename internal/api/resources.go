@@ -12,6 +12,13 @@ type Page[T any] struct {
 	Revision uint64 `json:"revision,omitempty" doc:"The revision of the controller's store that the list shows."`
 }
 
+// Each calls f for each item.
+func (p Page[T]) Each(f func(item any)) {
+	for _, item := range p.Items {
+		f(item)
+	}
+}
+
 // Root says what one has reached.
 type Root struct {
 	Name    string `json:"name" doc:"The name of the controller."`

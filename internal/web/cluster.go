@@ -1,0 +1,232 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// taggedPageInput are the parameters of a list that has a tag.
+type taggedPageInput struct {
+	PageInput
+	TaggedInput
+}
+
+// registerCluster adds what the cluster is and does.
+func (a *routes) registerCluster() {
+	register(a, operation{
+		id: "list-instances", method: http.MethodGet, path: api.PathInstances, may: rowOf(mgmt.GetInstancesRequest{}),
+		summary: "List the connected and the deployed instances",
+	}, a.s.listInstances)
+	register(a, operation{
+		id: "list-nodes", method: http.MethodGet, path: api.PathNodes, may: rowOf(mgmt.GetNodesRequest{}),
+		summary: "List the nodes, as the controller last heard of them",
+	}, a.s.listNodes)
+	register(a, operation{
+		id: "list-configurations", method: http.MethodGet, path: api.PathConfigurations, may: rowOf(mgmt.GetHistoryRequest{}),
+		summary: "List the configurations that are staged, are deployed, or were deployed, the newest first",
+	}, a.s.listConfigurations)
+	register(a, operation{
+		id: "get-configuration", method: http.MethodGet, path: api.PathConfigurations + "/{state}", may: rowOf(mgmt.GetConfigurationRequest{}),
+		summary: "Show the staged or the deployed configuration", errors: []int{http.StatusNotFound},
+	}, a.s.getConfiguration)
+	register(a, operation{
+		id: "list-crashes", method: http.MethodGet, path: api.PathCrashes, may: rowOf(mgmt.GetNodesRequest{}),
+		summary: "List how nodes ended by themselves last",
+		details: "The controller asks the connected instances. Each tells the latest crash of at most 20 nodes.",
+	}, a.s.listCrashes)
+}
+
+func (s *Server) snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
+	snap, err := s.cfg.Cluster.Snapshot(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return snap, nil
+}
+
+// taggedPage returns a page of a list from a snapshot.
+func taggedPage[T any](in *taggedPageInput, snap *mgmt.Snapshot, items []T, key func(T) string) (*taggedOutput[api.Page[T]], error) {
+	page := paged(items, in.PageInput, key)
+	page.Revision = snap.Revision
+	return tagged(in.TaggedInput, snap.Revision, page)
+}
+
+func (s *Server) listInstances(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Instance]], error) {
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []api.Instance
+	for _, i := range snap.Instances {
+		one := api.Instance{
+			Name: string(i.Name), Standing: string(i.Standing), Dialed: i.Dialed,
+			Since: utc(i.Since), Heard: utc(i.Heard), Nodes: len(i.Nodes),
+		}
+		if i.Addr.IsValid() {
+			one.Address = i.Addr.String()
+		}
+		list = append(list, one)
+	}
+	return taggedPage(in, snap, list, func(i api.Instance) string { return i.Name })
+}
+
+func (s *Server) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Node]], error) {
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []api.Node
+	for _, i := range snap.Instances {
+		for _, n := range i.Nodes {
+			one := api.Node{
+				Name: string(n.Node), Instance: string(i.Name), State: string(n.State), Role: string(n.ClusterRole),
+				Port: number(n.Port), MetricsPort: number(n.MetricsPort), Since: utc(n.Since),
+			}
+			if n.ClusterRole == mgmt.ClusterNone {
+				one.Role = string(n.MgmtRole)
+			}
+			if n.PID != nil {
+				one.PID = *n.PID
+			}
+			list = append(list, one)
+		}
+	}
+	return taggedPage(in, snap, list, func(n api.Node) string { return n.Name + "@" + n.Instance })
+}
+
+func (s *Server) listConfigurations(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Revision]], error) {
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []api.Revision
+	add := func(state string, c *mgmt.ConfigRevision) {
+		if c != nil {
+			list = append(list, api.Revision{
+				Revision: c.Revision, State: state, When: utc(c.When), Who: c.Who, ID: c.Config.ID,
+				Instances: len(c.Config.Instances), Nodes: len(c.Config.Nodes),
+			})
+		}
+	}
+	add(api.Staged, snap.Staged)
+	add(api.Deployed, snap.Deployed)
+	for _, c := range snap.History {
+		list = append(list, api.Revision{
+			Revision: c.Revision, State: api.Past, When: utc(c.When), Who: c.Who, ID: c.ID, Instances: c.Instances, Nodes: c.Nodes,
+		})
+	}
+	order := map[string]int{api.Staged: 1, api.Deployed: 2, api.Past: 3}
+	return taggedPage(in, snap, list, func(r api.Revision) string {
+		return fmt.Sprintf("%020d-%d", math.MaxUint64-r.Revision, order[r.State])
+	})
+}
+
+type configurationInput struct {
+	State string `path:"state" enum:"staged,deployed"`
+	TaggedInput
+}
+
+func (s *Server) getConfiguration(ctx context.Context, in *configurationInput) (*taggedOutput[api.Configuration], error) {
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := snap.Deployed
+	if in.State == api.Staged {
+		c = snap.Staged
+	}
+	if c == nil {
+		return nil, problem(http.StatusNotFound, fmt.Sprintf("no %s configuration available", in.State))
+	}
+	body := api.Configuration{
+		Revision: c.Revision, State: in.State, When: utc(c.When), Who: c.Who, ID: c.Config.ID,
+		Hosts: []api.ConfiguredHost{}, Nodes: []api.ConfiguredNode{},
+	}
+	for _, i := range c.Config.Instances {
+		host := api.ConfiguredHost{Name: string(i.Name), Port: number(i.ListenPort)}
+		if mgmt.KnownHost(i.Host) {
+			host.Host = i.Host.String()
+		}
+		body.Hosts = append(body.Hosts, host)
+	}
+	for _, n := range c.Config.Nodes {
+		body.Nodes = append(body.Nodes, configuredNode(n))
+	}
+	return tagged(in.TaggedInput, c.Revision, body)
+}
+
+func configuredNode(n mgmt.Node) api.ConfiguredNode {
+	one := api.ConfiguredNode{
+		Name: string(n.Name), Instance: string(n.Instance), Role: string(n.Role), Port: number(n.Port), MetricsPort: number(n.MetricsPort),
+		Scripts: n.Scripts, CPUAffinity: n.CPUAffinity, Env: n.Env,
+	}
+	if n.Interface != nil {
+		one.Interface = *n.Interface
+	}
+	for _, o := range n.Options {
+		if one.Options == nil {
+			one.Options = map[string]string{}
+		}
+		one.Options[o.Name] = o.Value
+	}
+	return one
+}
+
+func (s *Server) listCrashes(ctx context.Context, in *PageInput) (*pageOutput[api.Crash], error) {
+	answer, err := s.cfg.Cluster.Submit(ctx, askerOf(ctx).Principal, mgmt.GetNodesRequest{})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	list, now := []api.Crash{}, time.Now()
+	for _, r := range answer.Outcomes() {
+		if r.Success {
+			list = append(list, readCrashes(string(r.Instance), r.Error, now)...)
+		}
+	}
+	return &pageOutput[api.Crash]{paged(list, *in, func(c api.Crash) string { return c.Instance + "/" + c.Node })}, nil
+}
+
+// crashForm is a line in the text of an agent's result about its nodes
+// (docs/decisions/0006).
+var crashForm = regexp.MustCompile(`^node (\S+) ((?:crashed: |failed [0-9]+ times in a row, ).*) \(([0-9hms.]+) ago\)$`)
+
+// readCrashes returns the crashes of which an agent tells in a text. The text has other
+// lines as well.
+func readCrashes(instance, text string, now time.Time) []api.Crash {
+	var list []api.Crash
+	for line := range strings.SplitSeq(text, "\n") {
+		m := crashForm.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		ago, err := time.ParseDuration(m[3])
+		if err != nil || ago < 0 {
+			continue
+		}
+		list = append(list, api.Crash{Instance: instance, Node: m[1], When: utc(now.Add(-ago).Truncate(time.Second)), Why: m[2]})
+	}
+	return list
+}
+
+// utc returns a time in UTC. The zero time stays as it is.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func number(p *mgmt.Port) int {
+	if p == nil {
+		return 0
+	}
+	return int(p.Number)
+}

@@ -1,0 +1,158 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// Cluster is what the server needs of the controller.
+type Cluster interface {
+	Snapshot(ctx context.Context) (*mgmt.Snapshot, error)
+	Submit(ctx context.Context, who mgmt.Principal, req mgmt.Request) (mgmt.Response, error)
+}
+
+// Authority is what the server needs of the cluster's authority.
+type Authority interface {
+	Ask(ctx context.Context, who mgmt.Principal, req access.Request) (access.Answer, error)
+	Directory() *access.Directory
+	Changed(f func(*access.Directory)) (stop func())
+}
+
+// Audit is what the server needs of the audit.
+type Audit interface {
+	Read(audit.Query) ([]mgmt.AuditRecord, error)
+	Newest() uint64
+	Wait(ctx context.Context, after uint64) error
+}
+
+// SSO logs users in through a provider of identities.
+type SSO interface {
+	// Handler returns the handler of the paths below api.PathSSO. When the provider has
+	// proved who asks and the authority knows the user, the handler calls begin. It
+	// begins a session, whose cookie is in the header of w.
+	Handler(begin func(w http.ResponseWriter, user string)) http.Handler
+}
+
+// Config is what a Server needs to know. Cluster is required. The zero value of the other
+// fields works.
+type Config struct {
+	Cluster Cluster
+	// Authority and Audit may be nil. Then nobody can join or log in, and there is no
+	// audit to read.
+	Authority Authority
+	Audit     Audit
+	// SSO may be nil: then there is no single sign-on.
+	SSO SSO
+	// Refused takes the refusals that no other part has recorded. Nil discards them.
+	Refused func(mgmt.AuditRecord)
+	// Ready are checks by which the controller says whether it is ready, by the name of
+	// what they check.
+	Ready map[string]func(context.Context) error
+	// Name is the controller's name, Version is the program's version. Addresses are those
+	// at which agents can join.
+	Name, Version string
+	Addresses     []string
+	// HostNames are the names of this host that a request may have in its Host header. An
+	// IP address and localhost are always allowed. "*." at the beginning of a name stands
+	// for one label.
+	HostNames []string
+	// PlainElsewhere lets callers on other hosts speak plain HTTP.
+	PlainElsewhere bool
+
+	// MaxConnections bounds the connections. At the bound, a connection that has not shown
+	// who it is gives way: the address that has most of them loses its oldest one. Without
+	// one, the connection that is idle longest gives way. Zero means 256.
+	MaxConnections int
+	// ReservedConnections is the number of MaxConnections that are kept for root and the
+	// controller's own user. Zero means 16.
+	ReservedConnections int
+	// MaxHeader bounds the header of a request, and MaxBody its body, in bytes. Zero means
+	// 16 KiB and 1 MiB. The body of a request that anybody may make is bounded by 64 KiB
+	// as well.
+	MaxHeader, MaxBody int
+	// HeaderTimeout bounds the time for reading a request's header, ReadTimeout that for
+	// the whole request, and WriteTimeout the time from there to the end of the answer.
+	// IdleTimeout is how long a connection waits for its next request. Zero means 5 s,
+	// 15 s, 90 s and 60 s.
+	HeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
+	// MaxWait bounds how long a request may ask the server to wait. Zero means 60 s.
+	MaxWait time.Duration
+	// AttemptsBurst is how often one address may try to join or to log in at once, and
+	// AttemptInterval how often after that. AllAttemptsBurst and AllAttemptInterval are
+	// the same for all addresses together. Zero means 10, 6 s, 200 and 20 ms.
+	AttemptsBurst, AllAttemptsBurst     int
+	AttemptInterval, AllAttemptInterval time.Duration
+	// MaxAttempters bounds the addresses that are remembered for it. Zero means 10,000.
+	MaxAttempters int
+	// MaxSessions bounds the sessions of browsers. At the bound, the user with most of
+	// them loses the oldest one. Zero means 1000.
+	MaxSessions int
+	// SessionLife is how long a session lasts. Zero means 12 hours.
+	SessionLife time.Duration
+	// StopTimeout bounds the wait for requests at the end. Zero means 2 s.
+	StopTimeout time.Duration
+	// Logger gets the log records. Nil discards them.
+	Logger *slog.Logger
+}
+
+// maxOpenBody bounds the body of a request that anybody may make, in bytes: two signing
+// requests and a token.
+const maxOpenBody = 64 << 10
+
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	if c.Cluster == nil {
+		errs = append(errs, errors.New("Cluster is missing"))
+	}
+	count := func(name string, n *int, zero int) { errs = append(errs, fill(name, n, zero)) }
+	duration := func(name string, d *time.Duration, zero time.Duration) { errs = append(errs, fill(name, d, zero)) }
+	count("MaxConnections", &c.MaxConnections, 256)
+	count("ReservedConnections", &c.ReservedConnections, 16)
+	count("MaxHeader", &c.MaxHeader, 16<<10)
+	count("MaxBody", &c.MaxBody, 1<<20)
+	count("AttemptsBurst", &c.AttemptsBurst, 10)
+	count("AllAttemptsBurst", &c.AllAttemptsBurst, 200)
+	count("MaxAttempters", &c.MaxAttempters, 10_000)
+	count("MaxSessions", &c.MaxSessions, 1000)
+	duration("HeaderTimeout", &c.HeaderTimeout, 5*time.Second)
+	duration("ReadTimeout", &c.ReadTimeout, 15*time.Second)
+	duration("WriteTimeout", &c.WriteTimeout, 90*time.Second)
+	duration("IdleTimeout", &c.IdleTimeout, time.Minute)
+	duration("MaxWait", &c.MaxWait, time.Minute)
+	duration("AttemptInterval", &c.AttemptInterval, 6*time.Second)
+	duration("AllAttemptInterval", &c.AllAttemptInterval, 20*time.Millisecond)
+	duration("SessionLife", &c.SessionLife, 12*time.Hour)
+	duration("StopTimeout", &c.StopTimeout, 2*time.Second)
+	if c.ReservedConnections >= c.MaxConnections {
+		errs = append(errs, fmt.Errorf("ReservedConnections (%d) is not below MaxConnections (%d)", c.ReservedConnections, c.MaxConnections))
+	}
+	if c.MaxWait >= c.WriteTimeout {
+		errs = append(errs, fmt.Errorf("MaxWait (%s) is not below WriteTimeout (%s)", c.MaxWait, c.WriteTimeout))
+	}
+	if c.Refused == nil {
+		c.Refused = func(mgmt.AuditRecord) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, errors.Join(errs...)
+}
+
+// fill puts the default into a field that is zero. A field must not be negative.
+func fill[T int | time.Duration](name string, field *T, zero T) error {
+	switch {
+	case *field < 0:
+		return fmt.Errorf("%s is negative", name)
+	case *field == 0:
+		*field = zero
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/site"
+)
+
+// serveHTTP answers every request. What it refuses never reaches an operation.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	c := r.Context().Value(connKey{}).(*conn)
+	defer c.busy()()
+	setHeaders(w.Header())
+	if err := s.check(c, r); err != nil {
+		writeProblem(w, http.StatusForbidden, err.Error())
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, int64(s.cfg.MaxBody)+1)
+	r.Header.Set("Accept", accepted(r.Header.Get("Accept")))
+	mux := s.api().mux
+	if handler, pattern := mux.Handler(r); pattern == "" {
+		s.notFound(w, r, handler)
+		return
+	}
+	mux.ServeHTTP(w, r)
+}
+
+// setHeaders sets what each answer says to browsers.
+func setHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Server", "zeekfleet")
+}
+
+var errPlain = errors.New("this controller takes plain HTTP from its own host alone: use https")
+
+// check refuses requests that web pages of other sites make browsers send, and plain text
+// that has crossed a network.
+func (s *Server) check(c *conn, r *http.Request) error {
+	if !c.Secure && !c.Here && !s.cfg.PlainElsewhere {
+		return errPlain
+	}
+	origins := r.Header.Values("Origin")
+	if len(origins) > 1 {
+		return errors.New("the request has more than one Origin")
+	}
+	if err := site.Check(r.Host, strings.Join(origins, ""), s.cfg.HostNames); err != nil {
+		return err
+	}
+	if s.crossing.Check(r) != nil {
+		return errors.New("the request comes from a page of another site")
+	}
+	return nil
+}
+
+// notFound answers a request that is for no operation. refuse is the mux's own answer,
+// whose text is for people.
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request, refuse http.Handler) {
+	found := &statusOnly{header: http.Header{}}
+	refuse.ServeHTTP(found, r)
+	if allow := found.header.Get("Allow"); allow != "" {
+		w.Header().Set("Allow", allow)
+		writeProblem(w, http.StatusMethodNotAllowed, "this path takes "+allow)
+		return
+	}
+	writeProblem(w, http.StatusNotFound, "there is nothing at this path; "+api.PathOpenAPI+".yaml describes what there is")
+}
+
+// accepted returns which of our two media types the asker wants. An Accept header can
+// have any form.
+func accepted(accept string) string {
+	if strings.Contains(accept, api.ContentNDJSON) {
+		return api.ContentNDJSON
+	}
+	return "application/json"
+}
+
+// statusOnly is a ResponseWriter that keeps the header alone.
+type statusOnly struct{ header http.Header }
+
+func (s *statusOnly) Header() http.Header            { return s.header }
+func (s *statusOnly) Write(text []byte) (int, error) { return len(text), nil }
+func (s *statusOnly) WriteHeader(int)                {}
+
+// writeProblem answers with an error.
+func writeProblem(w http.ResponseWriter, status int, detail string) {
+	text, err := json.Marshal(api.Problem{Title: http.StatusText(status), Status: status, Detail: detail})
+	if err != nil {
+		panic("web: a problem cannot be encoded: " + err.Error())
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	w.Write(append(text, '\n'))
+}

@@ -1,0 +1,160 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/api"
+)
+
+// registerTokens adds the tokens.
+func (a *routes) registerTokens() {
+	register(a, operation{
+		id: "list-tokens", method: http.MethodGet, path: api.PathTokens, may: access.RowOf(access.ListTokens{}),
+		summary: "List the tokens, without their secrets",
+	}, a.s.listTokens)
+	register(a, operation{
+		id: "create-token", method: http.MethodPost, path: api.PathTokens, may: access.RowOf(access.CreateToken{}), status: http.StatusCreated,
+		summary: "Make a joining token of an instance, or an API token of a user",
+		errors:  []int{http.StatusNotFound, http.StatusInsufficientStorage},
+	}, a.s.createToken)
+	register(a, operation{
+		id: "revoke-token", method: http.MethodDelete, path: api.PathTokens + "/{id}", may: access.RowOf(access.RevokeToken{}), status: http.StatusNoContent,
+		summary: "End a token", errors: []int{http.StatusNotFound},
+	}, a.s.revokeToken)
+}
+
+// registerUsers adds the users.
+func (a *routes) registerUsers() {
+	register(a, operation{
+		id: "list-users", method: http.MethodGet, path: api.PathUsers, may: access.RowOf(access.ListUsers{}),
+		summary: "List the users",
+	}, a.s.listUsers)
+	register(a, operation{
+		id: "add-user", method: http.MethodPost, path: api.PathUsers, may: access.RowOf(access.AddUser{}), status: http.StatusCreated,
+		summary: "Add a user, or give a known user another login",
+		errors:  []int{http.StatusConflict, http.StatusInsufficientStorage},
+	}, a.s.addUser)
+	register(a, operation{
+		id: "set-role", method: http.MethodPut, path: api.PathUsers + "/{name}", may: access.RowOf(access.SetRole{}), status: http.StatusNoContent,
+		summary: "Change the role of a user", errors: []int{http.StatusNotFound, http.StatusConflict},
+	}, a.s.setRole)
+	register(a, operation{
+		id: "remove-user", method: http.MethodDelete, path: api.PathUsers + "/{name}", may: access.RowOf(access.RemoveUser{}), status: http.StatusNoContent,
+		summary: "Remove a user, with all certificates, sessions and API tokens", errors: []int{http.StatusNotFound, http.StatusConflict},
+	}, a.s.removeUser)
+}
+
+func (s *Server) listTokens(ctx context.Context, in *PageInput) (*pageOutput[api.Token], error) {
+	found, err := ask[access.Tokens](ctx, s, access.ListTokens{})
+	if err != nil {
+		return nil, err
+	}
+	var list []api.Token
+	for _, t := range found {
+		list = append(list, token(t))
+	}
+	return &pageOutput[api.Token]{paged(list, *in, func(t api.Token) string { return t.ID })}, nil
+}
+
+func token(t access.TokenInfo) api.Token {
+	one := api.Token{
+		ID: t.ID, For: t.For.String(), Kind: api.JoinToken, Name: t.Name, By: t.By,
+		Created: utc(t.Created), Expires: utc(t.Expires), Uses: t.Uses, LastUse: utc(t.LastUse),
+	}
+	switch {
+	case t.API:
+		one.Kind = api.APIToken
+	case t.For.Kind == "user":
+		one.Kind = api.LoginToken
+	}
+	return one
+}
+
+func (s *Server) createToken(ctx context.Context, in *bodyInput[api.TokenRequest]) (*bodyOutput[api.Token], error) {
+	var req access.Request
+	switch b := in.Body; {
+	case (b.Instance == "") == (b.User == ""):
+		return nil, problem(http.StatusUnprocessableEntity, "name either the instance that may join, or the user of an API token")
+	case b.Instance != "" && b.Name != "", b.User != "" && b.Uses != 0:
+		return nil, problem(http.StatusUnprocessableEntity, "a joining token has no name, and an API token has no number of uses")
+	case b.Instance != "":
+		req = access.CreateToken{Instance: b.Instance, TTL: seconds(b.TTL), Uses: b.Uses}
+	default:
+		req = access.CreateAPIToken{User: b.User, Name: b.Name, TTL: seconds(b.TTL)}
+	}
+	made, err := ask[access.Token](ctx, s, req)
+	if err != nil {
+		return nil, err
+	}
+	return newToken(made), nil
+}
+
+func newToken(made access.Token) *bodyOutput[api.Token] {
+	t := token(made.TokenInfo)
+	t.Text = made.Text
+	return &bodyOutput[api.Token]{t}
+}
+
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
+
+type idInput struct {
+	ID string `path:"id" maxLength:"100"`
+}
+
+func (s *Server) revokeToken(ctx context.Context, in *idInput) (*struct{}, error) {
+	_, err := ask[access.Done](ctx, s, access.RevokeToken{ID: in.ID})
+	return nil, err
+}
+
+func (s *Server) listUsers(ctx context.Context, in *PageInput) (*pageOutput[api.User], error) {
+	found, err := ask[access.Users](ctx, s, access.ListUsers{})
+	if err != nil {
+		return nil, err
+	}
+	var list []api.User
+	for _, u := range found {
+		list = append(list, api.User{Name: u.Name, Role: u.Role.String(), Created: utc(u.Created), SSO: u.SSO, LastUse: utc(u.LastUse)})
+	}
+	return &pageOutput[api.User]{paged(list, *in, func(u api.User) string { return u.Name })}, nil
+}
+
+func (s *Server) addUser(ctx context.Context, in *bodyInput[api.UserRequest]) (*bodyOutput[api.Token], error) {
+	role, err := access.ParseRole(in.Body.Role)
+	if err != nil {
+		return nil, problem(http.StatusUnprocessableEntity, err.Error())
+	}
+	made, err := ask[access.Token](ctx, s, access.AddUser{Name: in.Body.Name, Role: role, TTL: seconds(in.Body.TTL)})
+	if err != nil {
+		return nil, err
+	}
+	return newToken(made), nil
+}
+
+type NameInput struct {
+	Name string `path:"name" maxLength:"300"`
+}
+
+type roleInput struct {
+	NameInput
+	Body api.RoleRequest
+}
+
+func (s *Server) setRole(ctx context.Context, in *roleInput) (*struct{}, error) {
+	role, err := access.ParseRole(in.Body.Role)
+	if err != nil {
+		return nil, problem(http.StatusUnprocessableEntity, err.Error())
+	}
+	_, err = ask[access.Done](ctx, s, access.SetRole{Name: in.Name, Role: role})
+	return nil, err
+}
+
+func (s *Server) removeUser(ctx context.Context, in *NameInput) (*struct{}, error) {
+	_, err := ask[access.Done](ctx, s, access.RemoveUser{Name: in.Name})
+	if err == nil {
+		s.sessions.endOf(func(user string) bool { return user == in.Name })
+	}
+	return nil, err
+}

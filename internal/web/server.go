@@ -1,0 +1,117 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Server serves the HTTP API on connections that others have accepted.
+type Server struct {
+	cfg      Config
+	handed   *handed
+	places   places
+	sessions *sessions
+	attempts *attempts
+	crossing *http.CrossOriginProtection
+	// api makes the API at the first request. Making it takes milliseconds, which the
+	// start of a controller does not have to wait for.
+	api func() *routes
+}
+
+// New returns a server, which can serve once.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("http config: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, handed: newHanded(),
+		places:   places{limit: cfg.MaxConnections, reserved: cfg.ReservedConnections},
+		sessions: newSessions(cfg), attempts: newAttempts(cfg),
+		crossing: http.NewCrossOriginProtection(),
+	}
+	s.api = sync.OnceValue(func() *routes { return newRoutes(s) })
+	return s, nil
+}
+
+// Take serves a connection until it ends, and closes it. If Serve has ended, Take closes
+// the connection at once. Any goroutine may call Take.
+func (s *Server) Take(c Connection) {
+	one := newConn(c, time.Now())
+	if !s.places.take(one) {
+		turnAway(c)
+		return
+	}
+	defer s.places.leave(one)
+	if !s.handed.take(one) {
+		one.Close()
+		return
+	}
+	<-one.closed
+}
+
+// connKey is the key of a request's connection in its context.
+type connKey struct{}
+
+// Serve serves until ctx is done, and returns ctx's cause then. Requests that are being
+// answered have StopTimeout to end.
+func (s *Server) Serve(ctx context.Context) error {
+	requests, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	srv := &http.Server{
+		Handler:           http.HandlerFunc(s.serveHTTP),
+		ReadHeaderTimeout: s.cfg.HeaderTimeout,
+		ReadTimeout:       s.cfg.ReadTimeout,
+		WriteTimeout:      s.cfg.WriteTimeout,
+		IdleTimeout:       s.cfg.IdleTimeout,
+		MaxHeaderBytes:    s.cfg.MaxHeader,
+		ErrorLog:          log.New(debugLog{s.cfg.Logger}, "", 0),
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+	}
+	if s.cfg.Authority != nil {
+		defer s.cfg.Authority.Changed(s.sessions.follow)()
+	}
+	var ending sync.WaitGroup
+	defer ending.Wait()
+	ctx, done := context.WithCancelCause(ctx)
+	defer done(nil)
+	ending.Go(func() {
+		<-ctx.Done()
+		cancel(context.Cause(ctx)) // a request that waits answers now
+		stop, over := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.StopTimeout)
+		defer over()
+		if srv.Shutdown(stop) != nil {
+			srv.Close()
+		}
+		s.handed.Close()
+	})
+	err := srv.Serve(s.handed)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("serve HTTP: %w", err)
+}
+
+// debugLog takes what net/http has to say: mostly that a caller has gone or sends no HTTP.
+// A panic of a handler is an error of ours.
+type debugLog struct{ log *slog.Logger }
+
+func (d debugLog) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	level := slog.LevelDebug
+	if strings.Contains(text, "panic") {
+		level = slog.LevelError
+	}
+	d.log.Log(context.Background(), level, "http", "err", text)
+	return len(line), nil
+}
