@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
@@ -19,7 +20,13 @@ func newUserCommand(s streams) *cobra.Command {
 	role := adminCommand(s, &cobra.Command{
 		Use:   "role NAME ROLE",
 		Short: "Change the role of a user: viewer, operator or admin",
-		Args:  wantArgs(2, 2),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := wantArgs(2, 2)(cmd, args); err != nil {
+				return err
+			}
+			_, err := access.ParseRole(args[1])
+			return err
+		},
 	}, false, func(ctx context.Context, a cli.Admin, args []string) int { return a.SetRole(ctx, args[0], args[1]) })
 	remove := adminCommand(s, &cobra.Command{
 		Use:   "remove NAME",
@@ -49,7 +56,8 @@ func newUserAddCommand(s streams) *cobra.Command {
 			if n.Role == "" {
 				return errors.New("a user needs a role: --role viewer, operator or admin")
 			}
-			return nil
+			_, err := access.ParseRole(n.Role)
+			return err
 		},
 	}, true, func(ctx context.Context, a cli.Admin, args []string) int {
 		n.Name, n.TTL = args[0], time.Duration(life)

@@ -68,7 +68,8 @@ func (a Admin) askMessage(err error) string {
 }
 
 // renewContext renews the certificate of the context that was used, if two thirds of its
-// life are over. It fails no command: there is a third of the life left to try again.
+// life are over. It fails no command: later commands try again, and warn when little of
+// the life is left.
 func (c *Commands) renewContext(ctx context.Context) {
 	used := c.Settings.Context
 	if used == nil {
@@ -79,7 +80,11 @@ func (c *Commands) renewContext(ctx context.Context) {
 		return
 	}
 	if err := c.renewCredentials(ctx, used, own); err != nil {
-		c.Log.Warning("the certificate of context %s expires at %s, and cannot be renewed: %v",
+		say := c.Log.Info
+		if endNear(own.Certificate, time.Now()) {
+			say = c.Log.Warning
+		}
+		say("the certificate of context %s expires at %s, and cannot be renewed: %v",
 			quote(used.Name), own.Certificate.NotAfter.Local().Format(timeForm), err)
 		return
 	}

@@ -223,6 +223,14 @@ var adminCommands = map[string]struct {
 		stderr: "zeekfleet: ann logs in with this line, once, as operator, until NOON\n" +
 			"zeekfleet: zeekfleet token revoke bbbbbbbb takes it back\n",
 	},
+	"user add, without an authority": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.AddUser(t.Context(), cli.NewUser{Name: "ann", Role: "operator", Address: "h"})
+		},
+		answers: map[string]any{"POST /api/v1/users": api.Token{For: "user/ann"}},
+		asked:   []string{`POST /api/v1/users {"name":"ann","role":"operator"}`},
+		stderr:  "zeekfleet: ann is operator now; whoever signs the certificates of this cluster gives ann one\n",
+	},
 	"user list": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ListUsers(t.Context()) },
 		answers: map[string]any{"GET /api/v1/users": api.Page[api.User]{Items: []api.User{
@@ -452,16 +460,17 @@ func TestRenewal(t *testing.T) {
 		"an old certificate": {age: life * 3 / 4, stderr: "^$", renews: true, answer: func(t *testing.T) any {
 			return s.renews(t, ann)
 		}},
-		"a certificate of another user": {age: life * 3 / 4, answer: func(t *testing.T) any {
+		"a certificate of another user": {age: life * 9 / 10, answer: func(t *testing.T) any {
 			return s.renews(t, identity.Identity{Kind: identity.User, Name: "bob"})
 		}, stderr: `cannot be renewed: the new certificate is not usable: it is that of user/bob\n$`},
-		"a certificate of another key": {age: life * 3 / 4, answer: func(t *testing.T) any {
+		"a certificate of another key": {age: life * 9 / 10, answer: func(t *testing.T) any {
 			_, cert := s.credentials(t, ann, time.Now(), time.Hour)
 			return api.Certificate{Certificate: string(cert), Authorities: string(s.authorities())}
 		}, stderr: `cannot be renewed: the new certificate is not usable: it is that of another key\n$`},
-		"a renewal that is refused": {age: life * 3 / 4, answer: func(*testing.T) any { return refusal },
+		"a renewal that is refused, with time left": {age: life * 3 / 4, answer: func(*testing.T) any { return refusal }, stderr: "^$"},
+		"a renewal that is refused": {age: life * 9 / 10, answer: func(*testing.T) any { return refusal },
 			stderr: `^zeekfleet: warning: the certificate of context "west" expires at .*, and cannot be renewed: user "guest" may not do this: ask an admin\n$`},
-		"a renewal with nonsense": {age: life * 3 / 4, answer: func(*testing.T) any { return api.Certificate{} },
+		"a renewal with nonsense": {age: life * 9 / 10, answer: func(*testing.T) any { return api.Certificate{} },
 			stderr: `^zeekfleet: warning: the certificate of context "west" expires at .*, and cannot be renewed: the new certificate is not usable: its authorities: there is no certificate in PEM form`},
 		"an expired certificate": {age: life + time.Minute, status: cli.StatusFailed,
 			stderr: `^zeekfleet: context "west": the certificate of user ann expired at .*: ask an admin for a new login \(zeekfleet user add\), and log in again \(zeekfleet login .* --token …\)\n$`},

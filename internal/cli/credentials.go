@@ -107,9 +107,15 @@ func (own *Credentials) TLS(address string) *tls.Config {
 
 // renewDue reports whether two thirds of the life of a certificate are over.
 func renewDue(cert *x509.Certificate, now time.Time) bool {
-	life := cert.NotAfter.Sub(cert.NotBefore)
-	return now.After(cert.NotBefore.Add(life / 3 * 2))
+	return now.After(cert.NotBefore.Add(life(cert) / 3 * 2))
 }
+
+// endNear reports whether five sixths of the life of a certificate are over.
+func endNear(cert *x509.Certificate, now time.Time) bool {
+	return now.After(cert.NotBefore.Add(life(cert) / 6 * 5))
+}
+
+func life(cert *x509.Certificate) time.Duration { return cert.NotAfter.Sub(cert.NotBefore) }
 
 // Renewed stores a new certificate of the context's key, and the authorities of now. It
 // changes nothing if they do not fit.
