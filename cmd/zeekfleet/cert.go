@@ -37,6 +37,13 @@ func newCertSignCommand(s streams) *cobra.Command {
 	cmd := adminCommand(s, &cobra.Command{
 		Use:   "sign FILE --identity IDENTITY",
 		Short: "Sign a signing request, for a host that cannot reach the controller",
+
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveDefault // any file
+		},
 		Long: "Sign the request in FILE, and write the certificate with the authorities. For\n" +
 			"what \"zeekfleet agent csr\" wrote on a sensor, the answer is one file, which\n" +
 			"\"zeekfleet agent install\" takes there. For any other signing request in PEM\n" +
@@ -81,6 +88,7 @@ func newCertZeekCommand(s streams) *cobra.Command {
 		return id, id.Check()
 	}, cli.Admin.ForZeek)
 	cmd.Flags().StringVar(&role, "role", "agent", "`ROLE` of that Zeek: agent or controller")
+	completeFlag(cmd, "role", func() []cobra.Completion { return []cobra.Completion{"agent", "controller"} })
 	return cmd
 }
 

@@ -51,6 +51,7 @@ func (f *clientFlags) setTimeout(text string) error {
 func clientCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, c *cli.Commands, args []string) int) *cobra.Command {
 	var flags clientFlags
 	flags.add(cmd.Flags())
+	completeFlag(cmd, "context", contextNames)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := exclusive(cmd, "quiet", "verbose"); err != nil {
 			return err

@@ -29,23 +29,6 @@ func wantArgs(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// completeArguments makes a shell offer cluster files for a command that takes
-// one, and no files for any other command. The same holds for its subcommands.
-func completeArguments(cmd *cobra.Command) {
-	for _, sub := range cmd.Commands() {
-		completeArguments(sub)
-	}
-	cmd.ValidArgsFunction = cobra.NoFileCompletions
-	if strings.Contains(cmd.Use, " FILE") || strings.Contains(cmd.Use, "CLUSTER.INI") {
-		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return []cobra.Completion{"ini", "cfg"}, cobra.ShellCompDirectiveFilterFileExt
-		}
-	}
-}
-
 // exclusive returns an error if both flags are given.
 func exclusive(cmd *cobra.Command, one, other string) error {
 	if cmd.Flags().Changed(one) && cmd.Flags().Changed(other) {

@@ -20,11 +20,15 @@ func newContextCommand(s streams) *cobra.Command {
 		Use:   "use NAME",
 		Short: "Make a context the current one",
 		Args:  wantArgs(1, 1),
+
+		ValidArgsFunction: completeAt(0, contextNames),
 	}, false, func(c cli.ContextCommands, name string) error { return c.Use(name) })
 	show := contextCommand(s, &cobra.Command{
 		Use:   "show [NAME]",
 		Short: "Show a context, by default the current one",
 		Args:  wantArgs(0, 1),
+
+		ValidArgsFunction: completeAt(0, contextNames),
 	}, true, func(c cli.ContextCommands, name string) error { return c.Show(name) })
 	cmd := groupCommand(s, &cobra.Command{
 		Use:   "context",
@@ -60,6 +64,8 @@ func newLogoutCommand(s streams) *cobra.Command {
 		Use:   "logout [CONTEXT]",
 		Short: "Forget a controller, with the key and the certificate",
 		Args:  wantArgs(0, 1),
+
+		ValidArgsFunction: completeAt(0, contextNames),
 	}, false, func(c cli.ContextCommands, name string) error { return c.Logout(name) })
 }
 

@@ -20,6 +20,8 @@ func newUserCommand(s streams) *cobra.Command {
 	role := adminCommand(s, &cobra.Command{
 		Use:   "role NAME ROLE",
 		Short: "Change the role of a user: viewer, operator or admin",
+
+		ValidArgsFunction: completeAt(1, roleNames),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := wantArgs(2, 2)(cmd, args); err != nil {
 				return err
@@ -65,6 +67,7 @@ func newUserAddCommand(s streams) *cobra.Command {
 	})
 	fs := cmd.Flags()
 	fs.StringVar(&n.Role, "role", "", "`ROLE` of the user: viewer, operator or admin")
+	completeFlag(cmd, "role", roleNames)
 	fs.Var(&life, "ttl", "how long the login works, such as 12h or 7d (default 1h)")
 	fs.StringVar(&n.Address, "address", "", "`HOST[:PORT]` at which the user finds the controller (default: the controller says)")
 	return cmd

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// completeArguments makes a shell offer cluster files for a command that takes
+// one, and no files for any other command. The same holds for its subcommands. A command
+// that completes its arguments itself goes on doing so.
+func completeArguments(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		completeArguments(sub)
+	}
+	switch {
+	case cmd.ValidArgsFunction != nil:
+	case strings.Contains(cmd.Use, " FILE") || strings.Contains(cmd.Use, "CLUSTER.INI"):
+		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return []cobra.Completion{"ini", "cfg"}, cobra.ShellCompDirectiveFilterFileExt
+		}
+	default:
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+}
+
+// completeAt returns a function that completes the argument at position i.
+func completeAt(i int, words func() []cobra.Completion) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) != i {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return words(), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeFlag makes a shell offer words for the value of a flag.
+func completeFlag(cmd *cobra.Command, flag string, words func() []cobra.Completion) {
+	err := cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return words(), cobra.ShellCompDirectiveNoFileComp
+	})
+	if err != nil {
+		panic("zeekfleet: " + err.Error()) // there is no such flag
+	}
+}
+
+func roleNames() []cobra.Completion { return []cobra.Completion{"viewer", "operator", "admin"} }
+
+// contextNames returns the names of the contexts of the user who runs this program.
+func contextNames() []cobra.Completion {
+	known, err := contexts()
+	if err != nil {
+		return nil
+	}
+	list, _, err := known.List()
+	if err != nil {
+		return nil
+	}
+	var names []cobra.Completion
+	for _, c := range list {
+		names = append(names, c.Name)
+	}
+	return names
+}
