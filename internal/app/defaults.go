@@ -52,8 +52,6 @@ func agentDefaults(common settings.Common, core agent.Config) settings.Agent {
 		},
 		Archive: settings.Archive{Interval: archive.DefaultInterval, Level: archive.DefaultLevel},
 		Zeek: settings.Zeek{
-			XPubPort: zeek.DefaultXPubPort,
-			XSubPort: zeek.DefaultXSubPort,
 			Rotation: zeek.DefaultRotation,
 		},
 	}

@@ -254,7 +254,7 @@ func openLauncher(ctx context.Context, set settings.Agent, log *slog.Logger, lis
 		l, err := openEmbedded(set, listening)
 		return l, nil, err
 	}
-	l, err := openZeek(set, *install, listening)
+	l, err := openZeek(set, *install, listening, log)
 	return l, install, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -17,12 +18,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-func openZeek(set settings.Agent, install zeek.Install, listening string) (launch.Launcher, error) {
+func openZeek(set settings.Agent, install zeek.Install, listening string, log *slog.Logger) (launch.Launcher, error) {
 	agentAddr, err := netip.ParseAddrPort(listening)
 	if err != nil {
 		return nil, fmt.Errorf("tell nodes where the agent listens: %w", err)
 	}
 	secret, err := readSecret(set.Zeek.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	zeroMQ, err := launch.OpenZeroMQState(filepath.Join(set.Directory, "zeromq.json"), log)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +53,8 @@ func openZeek(set settings.Agent, install zeek.Install, listening string) (launc
 			PluginPath:       set.Zeek.PluginPath,
 			Environ:          os.Environ(),
 		},
+		ZeroMQ:       zeroMQ,
+		NoCurve:      set.Zeek.Curve == settings.Off,
 		RecordDir:    filepath.Join(set.Directory, "launches"),
 		GeneratedDir: filepath.Join(set.Directory, "generated"),
 		Stdout:       set.StdoutFile,

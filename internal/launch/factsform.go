@@ -6,7 +6,6 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // record2 is form 2 of a factsRecord. Its file has a checksum.
@@ -31,17 +30,7 @@ type socketTLS2 struct {
 type zeroMQ2 struct {
 	XPub  uint16 `json:"xpub"`
 	XSub  uint16 `json:"xsub"`
-	Curve curve2 `json:"curve,omitzero"`
-}
-
-type curve2 struct {
-	Server keyPair2 `json:"server"`
-	Client keyPair2 `json:"client"`
-}
-
-type keyPair2 struct {
-	Public string `json:"public"`
-	Secret string `json:"secret"`
+	Curve curve1 `json:"curve,omitzero"`
 }
 
 // record1 is form 1. Its file has a checksum.
@@ -85,11 +74,9 @@ func newFacts2(f Facts) facts2 {
 			Secret: f.Secret, Generated: f.Generated, KeepsLogs: f.KeepsLogs, LogSuffix: f.LogSuffix, Zone: f.Zone,
 		},
 		SocketTLS: socketTLS2(f.SocketTLS),
-		ZeroMQ:    zeroMQ2{f.ZeroMQ.XPub, f.ZeroMQ.XSub, newCurve2(f.ZeroMQ.Curve)},
+		ZeroMQ:    zeroMQ2{f.ZeroMQ.XPub, f.ZeroMQ.XSub, newCurve1(f.ZeroMQ.Curve)},
 	}
 }
-
-func newCurve2(k zeek.CurveKeys) curve2 { return curve2{keyPair2(k.Server), keyPair2(k.Client)} }
 
 func (f facts1) facts() Facts {
 	return Facts{
@@ -101,9 +88,7 @@ func (f facts1) facts() Facts {
 func (f facts2) facts() Facts {
 	facts := f.facts1.facts()
 	facts.SocketTLS = SocketTLS(f.SocketTLS)
-	facts.ZeroMQ = ZeroMQ{f.ZeroMQ.XPub, f.ZeroMQ.XSub, zeek.CurveKeys{
-		Server: zeek.KeyPair(f.ZeroMQ.Curve.Server), Client: zeek.KeyPair(f.ZeroMQ.Curve.Client),
-	}}
+	facts.ZeroMQ = ZeroMQ{f.ZeroMQ.XPub, f.ZeroMQ.XSub, f.ZeroMQ.Curve.keys()}
 	return facts
 }
 

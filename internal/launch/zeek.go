@@ -25,7 +25,14 @@ type ZeekConfig struct {
 	Backend       zeek.Backend
 	NodeScript    zeek.NodeScript
 	AgentProtocol zeek.AgentProtocol
-	Site          zeek.Site
+	// Site.ZeroMQ has what the settings name: ports that are not zero, and the keys of
+	// the cluster's secret.
+	Site zeek.Site
+	// ZeroMQ chooses ports and keys for a cluster whose nodes are all on this instance,
+	// unless the settings name them. Nil chooses nothing.
+	ZeroMQ *ZeroMQState
+	// NoCurve says that nodes have no CURVE keys, whatever else could give them some.
+	NoCurve bool
 	// RecordDir holds the facts of launches. GeneratedDir holds the generated files.
 	// No other part of the program uses these directories.
 	RecordDir, GeneratedDir string
@@ -85,6 +92,9 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 		secret = newSecret()
 	}
 	d := z.deployment(plan, port, secret)
+	if d.Site.ZeroMQ, err = z.zeroMQ(plan, d); err != nil {
+		return Process{}, err
+	}
 	var agentTLS SocketTLS
 	if d.ServesWithTLS() {
 		if d.SocketTLS, agentTLS, err = newSocketTLS(); err != nil {
@@ -106,6 +116,7 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 		StatusFile:    zeek.StatusFile,
 		WebSocketPort: port,
 		SocketTLS:     agentTLS,
+		ZeroMQ:        zeroMQFacts(d),
 		Secret:        secret,
 		Generated:     generated.Hash,
 		KeepsLogs:     true,
@@ -118,6 +129,7 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 	if err := z.files.keep(plan.Node.Name, number, facts); err != nil {
 		return Process{}, err
 	}
+	z.cfg.ZeroMQ.lives(plan.Node.Name, factsRecord{number, facts})
 	return Process{
 		Spec: proc.Spec{
 			Argv:   command.Argv,
@@ -170,15 +182,9 @@ func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
 		_, ok := plan.Cluster[node]
 		return !ok
 	})
-	taken := map[uint16]bool{}
+	taken := portsOf(plan.Cluster)
 	for node, port := range z.ports {
-		taken[port] = node != plan.Node.Name
-	}
-	for _, e := range plan.Cluster {
-		taken[e.Port.Number] = true
-		if e.MetricsPort != nil {
-			taken[e.MetricsPort.Number] = true
-		}
+		taken[port] = taken[port] || node != plan.Node.Name
 	}
 	port := z.ports[plan.Node.Name]
 	if port == 0 || taken[port] || !isFree(port) {
@@ -198,6 +204,7 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 		// A process other than Zeek has no facts.
 		return Facts{Dir: NodeDir(z.cfg.Site.StateDir, node), StatusFile: zeek.StatusFile}, err
 	}
+	z.cfg.ZeroMQ.lives(node, factsRecord{number, facts})
 	if facts.WebSocketPort != 0 {
 		z.ports[node] = facts.WebSocketPort
 	}
@@ -205,10 +212,14 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 }
 
 // Forget implements Launcher.
-func (z *Zeek) Forget(node mgmt.NodeName, number uint64) { z.files.forget(node, number) }
+func (z *Zeek) Forget(node mgmt.NodeName, number uint64) {
+	z.files.forget(node, number)
+	z.cfg.ZeroMQ.ended(node, number)
+}
 
 // Check implements Launcher. It does not check the port on which the node serves
-// its agent: that port is chosen at the launch.
+// its agent, nor ports of the ZeroMQ proxy that are not chosen yet: those ports are
+// chosen at the launch, among the free ones.
 func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	var port uint16
 	if z.servesAgent(plan) {
@@ -218,6 +229,11 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	if d.ServesWithTLS() {
 		d.SocketTLS = new(zeek.SocketTLS) // the same for equal checks, as checkSecret
 	}
+	// Nodes of other instances may be processes of this host.
+	zeroMQ, missing := z.zeroMQNow(plan, d)
+	open := plan.OneInstance && d.UsesZeroMQ() && (zeroMQ.Curve == nil || !d.CanEncryptZeroMQ())
+	zeroMQ.Curve = nil // a check speaks with nobody
+	d.Site.ZeroMQ = zeroMQ
 	generated, err := d.Generate()
 	if err != nil {
 		return preflight.Check{}, err
@@ -260,8 +276,12 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		check.Interface = *plan.Node.Interface
 	}
 	for _, l := range listens {
-		if l.What != "websocket" {
-			check.Ports = append(check.Ports, preflight.Port{Addr: l.Addr.Addr(), Number: l.Addr.Port(), Use: l.What})
+		chosenLater := l.What == "websocket" || l.What == zeek.ListenProxy && missing && zeroMQ.XPubPort == 0
+		if !chosenLater {
+			check.Ports = append(check.Ports, preflight.Port{
+				Addr: l.Addr.Addr(), Number: l.Addr.Port(), Use: l.What,
+				OursAlone: open && (l.What == zeek.ListenProxy || l.What == zeek.ListenLogs),
+			})
 		}
 	}
 	return check, nil

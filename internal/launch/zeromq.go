@@ -1,6 +1,23 @@
 package launch
 
-import "github.com/zeekfleet/zeekfleet/internal/zeek"
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	mathrand "math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
+)
 
 // ZeroMQ is how the nodes of a cluster find and recognise each other with the ZeroMQ
 // backend. It must be the same for all of them.
@@ -9,4 +26,228 @@ type ZeroMQ struct {
 	XPub, XSub uint16
 	// Curve is zero if the nodes have no keys.
 	Curve zeek.CurveKeys
+}
+
+// ZeroMQState keeps the ports and the keys that an agent has chosen for the cluster
+// whose nodes are all on its instance. They stay with the cluster.
+//
+// It also knows with which ports and keys each living node was launched. A node that
+// is launched alone must use those of the living nodes: with others it could not join
+// them.
+type ZeroMQState struct {
+	path string
+
+	mu     sync.Mutex
+	chosen ZeroMQ                        // zero ports and keys are not chosen yet
+	living map[mgmt.NodeName]factsRecord // with the ZeroMQ backend or another one
+}
+
+const maxZeroMQState = 4 << 10 // bytes; zeekfleet's own is shorter
+
+// OpenZeroMQState reads the file at path. The file is made when something is chosen.
+// A damaged file counts as missing, and the log says so: each launch record has what
+// living nodes use. A file of a newer zeekfleet is an error.
+func OpenZeroMQState(path string, log *slog.Logger) (*ZeroMQState, error) {
+	s := &ZeroMQState{path: path, living: map[mgmt.NodeName]factsRecord{}}
+	text, err := durable.ReadRegular(path, maxZeroMQState)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		s.chosen, err = decodeZeroMQ(text)
+	}
+	if _, ok := errors.AsType[*form.NewerError](err); ok {
+		return nil, fmt.Errorf("the file with the cluster's ZeroMQ ports and keys, %s, was %w", path, err)
+	}
+	if err != nil {
+		s.chosen = ZeroMQ{}
+		log.Warn("the ZeroMQ ports and keys of the cluster are lost, others are chosen when all nodes start together", "path", path, "err", err)
+	}
+	return s, nil
+}
+
+// lives notes a living process of a node.
+func (s *ZeroMQState) lives(node mgmt.NodeName, rec factsRecord) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.living[node] = rec
+}
+
+// ended notes that the process of a launch is gone.
+func (s *ZeroMQState) ended(node mgmt.NodeName, number uint64) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.living[node].Launch == number {
+		delete(s.living, node)
+	}
+}
+
+// others returns how the living nodes of the plan's cluster were launched, other than
+// the plan's node, and false if none lives. The zero ZeroMQ means that a zeekfleet
+// launched them that made no choices.
+//
+// If they differ, the manager counts, because it runs the proxy.
+func (s *ZeroMQState) others(plan mgmt.Plan) (ZeroMQ, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := ZeroMQ{}, false
+	for _, name := range slices.Sorted(maps.Keys(plan.Cluster)) {
+		rec, lives := s.living[name]
+		if lives && name != plan.Node.Name && (!ok || plan.Cluster[name].Role == mgmt.Manager) {
+			found, ok = rec.Facts.ZeroMQ, true
+		}
+	}
+	return found, ok
+}
+
+func (s *ZeroMQState) current() ZeroMQ {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.chosen
+}
+
+// save makes a choice outlive the agent, and only then uses it.
+func (s *ZeroMQState) save(z ZeroMQ) error {
+	if err := durable.Replace(s.path, s.path+".new", encodeZeroMQ(z)); err != nil {
+		return fmt.Errorf("save the ZeroMQ ports and keys of the cluster: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chosen = z
+	return nil
+}
+
+// The texts of ZeroMQSite.Keyless.
+const (
+	curveIsOff   = "zeek.zeromq_curve is off"
+	curveIsLater = "its nodes run since before they could have keys; restart all of them together, or deploy a change of all of them"
+	curveAgents  = "several instances share this address, and each has an agent of its own; give them different addresses and set zeek.secret_file"
+)
+
+// zeroMQNow returns what a launch of the plan would use now. What is not chosen yet is
+// zero, and missing is true.
+//
+// If all nodes of the cluster are on this instance and others of them live, the launch
+// uses what they use. So a cluster gets other ports or keys, such as its first keys
+// after an upgrade, only when none of its nodes lives: when all of them start together.
+func (z *Zeek) zeroMQNow(plan mgmt.Plan, d zeek.Deployment) (site zeek.ZeroMQSite, missing bool) {
+	site = z.cfg.Site.ZeroMQ
+	if z.cfg.NoCurve {
+		site.Curve, site.Keyless = nil, curveIsOff
+	}
+	switch {
+	case !d.UsesZeroMQ():
+		return site, false
+	case !plan.OneInstance || z.cfg.ZeroMQ == nil:
+		if oneAddress(plan.Cluster) && site.Keyless == "" {
+			site.Curve, site.Keyless = nil, curveAgents // as before Zeek 8.2
+		}
+		return site, false
+	}
+	if running, ok := z.cfg.ZeroMQ.others(plan); ok {
+		site.XPubPort, site.XSubPort = cmp.Or(running.XPub, site.XPubPort), cmp.Or(running.XSub, site.XSubPort)
+		site.Curve, site.Keyless = nil, cmp.Or(site.Keyless, curveIsLater)
+		if running.Curve != (zeek.CurveKeys{}) {
+			site.Curve = &running.Curve
+		}
+		return site, false
+	}
+	chosen := z.cfg.ZeroMQ.current()
+	if site.XPubPort == 0 && site.XSubPort == 0 {
+		site.XPubPort, site.XSubPort = chosen.XPub, chosen.XSub
+		missing = chosen.XPub == 0
+	}
+	if site.Curve == nil && site.Keyless == "" && d.CanEncryptZeroMQ() {
+		site.Curve = &chosen.Curve
+		missing = missing || chosen.Curve == (zeek.CurveKeys{})
+	}
+	return site, missing
+}
+
+// zeroMQ returns what a launch of the plan uses. It chooses what is not chosen yet.
+func (z *Zeek) zeroMQ(plan mgmt.Plan, d zeek.Deployment) (zeek.ZeroMQSite, error) {
+	site, missing := z.zeroMQNow(plan, d)
+	if !missing {
+		return site, nil
+	}
+	chosen := z.cfg.ZeroMQ.current()
+	var err error
+	if site.XPubPort == 0 {
+		if chosen.XPub, chosen.XSub, err = freePair(portsOf(plan.Cluster)); err != nil {
+			return site, fmt.Errorf("choose ports for the ZeroMQ proxy: %w", err)
+		}
+	}
+	if site.Curve != nil && *site.Curve == (zeek.CurveKeys{}) {
+		if chosen.Curve, err = zeek.NewCurveKeys(rand.Reader); err != nil {
+			return site, err
+		}
+	}
+	if err := z.cfg.ZeroMQ.save(chosen); err != nil {
+		return site, err
+	}
+	site, _ = z.zeroMQNow(plan, d)
+	return site, nil
+}
+
+// zeroMQFacts returns what the record of a launch says of its ZeroMQ backend.
+func zeroMQFacts(d zeek.Deployment) ZeroMQ {
+	if !d.UsesZeroMQ() {
+		return ZeroMQ{}
+	}
+	used := ZeroMQ{XPub: d.Site.ZeroMQ.XPub(), XSub: d.Site.ZeroMQ.XSub()}
+	if d.Site.ZeroMQ.Curve != nil && d.CanEncryptZeroMQ() {
+		used.Curve = *d.Site.ZeroMQ.Curve
+	}
+	return used
+}
+
+// oneAddress reports whether all nodes have the same address.
+func oneAddress(cluster map[mgmt.NodeName]mgmt.ClusterEndpoint) bool {
+	seen := map[netip.Addr]bool{}
+	for _, e := range cluster {
+		host := e.Host.Unmap()
+		if !mgmt.KnownHost(host) {
+			host = Loopback
+		}
+		seen[host] = true
+	}
+	return len(seen) <= 1
+}
+
+// portsOf returns the ports that the layout of a cluster names.
+func portsOf(cluster map[mgmt.NodeName]mgmt.ClusterEndpoint) map[uint16]bool {
+	taken := map[uint16]bool{}
+	for _, e := range cluster {
+		taken[e.Port.Number] = true
+		if e.MetricsPort != nil {
+			taken[e.MetricsPort.Number] = true
+		}
+	}
+	return taken
+}
+
+// The ports of ZeroMQ proxies are pairs from firstPair on. The kernel does not use
+// these ports for outgoing connections, so a port stays free while the cluster is
+// down.
+const firstPair, pairs = 30_000, 1380
+
+// freePair returns two ports of the loopback address that are not in taken and on
+// which nothing listens. It begins with a pair by chance, so that two clusters of a
+// host get different pairs even if only one of them runs.
+func freePair(taken map[uint16]bool) (first, second uint16, err error) {
+	begin := mathrand.IntN(pairs)
+	for i := range pairs {
+		first = uint16(firstPair + (begin+i)%pairs*2)
+		second = first + 1
+		if !taken[first] && !taken[second] && isFree(first) && isFree(second) {
+			return first, second, nil
+		}
+	}
+	return 0, 0, fmt.Errorf("all ports from %d to %d are in use", firstPair, firstPair+2*pairs-1)
 }

@@ -13,6 +13,10 @@ import (
 type Plan struct {
 	Node    Node
 	Cluster map[NodeName]ClusterEndpoint
+	// OneInstance says that all nodes of the cluster are on the instance of Node. It
+	// is no part of the fingerprint: earlier versions did not have it, and the nodes
+	// that they launched go on.
+	OneInstance bool
 }
 
 // PlanFor returns the plan of the node called name, and false if the
@@ -23,14 +27,15 @@ func PlanFor(c Configuration, name NodeName) (Plan, bool) {
 	if !ok {
 		return Plan{}, false
 	}
-	return Plan{launchedAs(n), layoutOf(c)}, true
+	return Plan{launchedAs(n), layoutOf(c), len(c.NodesOf(n.Instance)) == len(c.Nodes)}, true
 }
 
 // Plans are the plans of all nodes of one instance. They share the layout of the
 // cluster, which their fingerprints render once. A Plans is for one goroutine.
 type Plans struct {
-	nodes  map[NodeName]Node
-	layout layout
+	nodes       map[NodeName]Node
+	layout      layout
+	oneInstance bool
 }
 
 // PlansOf returns the plans of the nodes that c has on the instance.
@@ -39,6 +44,7 @@ func PlansOf(c Configuration, instance InstanceName) *Plans {
 	for _, n := range c.NodesOf(instance) {
 		p.nodes[n.Name] = launchedAs(n)
 	}
+	p.oneInstance = len(p.nodes) == len(c.Nodes)
 	return p
 }
 
@@ -46,7 +52,7 @@ func PlansOf(c Configuration, instance InstanceName) *Plans {
 func (p *Plans) All() iter.Seq2[NodeName, Plan] {
 	return func(yield func(NodeName, Plan) bool) {
 		for _, name := range slices.Sorted(maps.Keys(p.nodes)) {
-			if !yield(name, Plan{p.nodes[name], p.layout.entries}) {
+			if !yield(name, Plan{p.nodes[name], p.layout.entries, p.oneInstance}) {
 				return
 			}
 		}
@@ -59,7 +65,7 @@ func (p *Plans) Of(name NodeName) (Plan, bool) {
 	if !ok {
 		return Plan{}, false
 	}
-	return Plan{n, p.layout.entries}, true
+	return Plan{n, p.layout.entries, p.oneInstance}, true
 }
 
 // Has reports whether there is a plan of the node called name.

@@ -21,11 +21,14 @@ func checkPorts(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding 
 	found := portClashes(checks)
 	for _, c := range checks {
 		for _, p := range c.Ports {
+			if problem := strangerProblem(p, strangers(p, cfg)); problem != "" {
+				found = append(found, mgmt.Finding{Node: c.Node, Problem: problem})
+			}
 			err := tryBind(ctx, p)
 			if err == nil {
 				continue
 			}
-			held := Listeners(p.Addr, p.Number)
+			held := listeners(p)
 			inUse := errors.Is(err, syscall.EADDRINUSE)
 			if inUse && len(held) == 0 && couldBeOurs(p, sockowner.Listening(), os.Geteuid(), hides(cfg.Ours())) {
 				continue
@@ -53,13 +56,10 @@ func tryBind(ctx context.Context, p Port) error {
 // portProblem returns the problem of a port that could not be bound because of err.
 // held are the processes that listen on it. It returns "" if only processes of ours
 // hold the port.
-func portProblem(p Port, err error, held []sockowner.Process, ours []int) string {
-	isOurs := func(l sockowner.Process) bool {
-		return slices.Contains(ours, l.Session) || slices.Contains(ours, l.PID)
-	}
+func portProblem(p Port, err error, held []holder, ours []int) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		i := slices.IndexFunc(held, func(l sockowner.Process) bool { return !isOurs(l) })
+		i := slices.IndexFunc(held, func(h holder) bool { return !h.isOf(ours) })
 		switch {
 		case i >= 0:
 			return fmt.Sprintf("%v is in use by %v", p, held[i])

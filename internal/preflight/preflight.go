@@ -92,6 +92,9 @@ type Port struct {
 	Number uint16
 	// Use is the purpose of the port in a word, such as "metrics".
 	Use string
+	// OursAlone says that a process that is not one of our nodes must not be connected
+	// with the port. The node cannot tell such a process from a node.
+	OursAlone bool
 }
 
 // Report is the result of a preflight.

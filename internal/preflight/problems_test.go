@@ -13,18 +13,21 @@ import (
 
 func TestPortProblem(t *testing.T) {
 	p := Port{Addr: netip.MustParseAddr("::1"), Number: 9000, Use: "metrics"}
-	other, ours := sockowner.Process{PID: 7, Session: 3, Name: "sshd"}, sockowner.Process{PID: 8, Session: 5, Name: "zeek"}
+	const unknown = 4_294_000_000 // a user without a name
+	other := holder{sockowner.Process{PID: 7, Session: 3, Name: "sshd"}, unknown}
+	ours, unseen := holder{sockowner.Process{PID: 8, Session: 5, Name: "zeek"}, 0}, holder{user: unknown}
 	tests := map[string]struct {
 		err  error
-		held []sockowner.Process
+		held []holder
 		want string
 	}{
-		"a port of another process names it":       {syscall.EADDRINUSE, []sockowner.Process{ours, other}, "metrics port [::1]:9000 is in use by sshd (pid 7)"},
-		"a port that only our nodes hold is free":  {syscall.EADDRINUSE, []sockowner.Process{ours}, ""},
-		"a port of an invisible process is in use": {syscall.EADDRINUSE, nil, "metrics port [::1]:9000 is in use"},
-		"an address of another host is named":      {syscall.EADDRNOTAVAIL, nil, "metrics port [::1]:9000 cannot be bound: this host has no such address"},
-		"a privileged port says so":                {syscall.EACCES, nil, "metrics port [::1]:9000 cannot be bound: ports below 1024 need permission"},
-		"another error is quoted":                  {errors.New("out of luck"), nil, "metrics port [::1]:9000 cannot be bound: out of luck"},
+		"a port of another process names it":         {syscall.EADDRINUSE, []holder{ours, other}, "metrics port [::1]:9000 is in use by sshd (pid 7) of user 4294000000"},
+		"a port that only our nodes hold is free":    {syscall.EADDRINUSE, []holder{ours}, ""},
+		"a port of an invisible user names the user": {syscall.EADDRINUSE, []holder{ours, unseen}, "metrics port [::1]:9000 is in use by a process of user 4294000000"},
+		"a port of an invisible process is in use":   {syscall.EADDRINUSE, nil, "metrics port [::1]:9000 is in use"},
+		"an address of another host is named":        {syscall.EADDRNOTAVAIL, nil, "metrics port [::1]:9000 cannot be bound: this host has no such address"},
+		"a privileged port says so":                  {syscall.EACCES, nil, "metrics port [::1]:9000 cannot be bound: ports below 1024 need permission"},
+		"another error is quoted":                    {errors.New("out of luck"), nil, "metrics port [::1]:9000 cannot be bound: out of luck"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

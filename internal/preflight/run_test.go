@@ -200,3 +200,52 @@ func TestPortOfANodeThatHasStartedMeanwhileIsFree(t *testing.T) {
 		t.Errorf("found %v", found)
 	}
 }
+
+// A node without keys cannot tell a process that is connected with it from a node.
+func TestForeignProcessThatIsConnectedWithAPortIsNamed(t *testing.T) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	conn, err := net.Dial("tcp4", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	accepted, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	ln.Close() // the port can be bound, so the connection is the only problem
+	at := netip.MustParseAddrPort(ln.Addr().String())
+	port := Port{Addr: at.Addr(), Number: at.Port(), Use: "zeromq proxy", OursAlone: true}
+	of := func(p Port, ours ...int) (problems []string) {
+		for _, f := range findings(t.Context(), Config{Ours: func() []int { return ours }}, []Check{{Node: "manager", Ports: []Port{p}}}) {
+			problems = append(problems, f.Problem)
+		}
+		return problems
+	}
+	got := of(port)
+	who := fmt.Sprintf("%v has a connection with %s (pid %d) of user ", port, processName(t), os.Getpid())
+	if len(got) != 1 || !strings.HasPrefix(got[0], who) || !strings.Contains(got[0], "which is no node of this agent") {
+		t.Errorf("got %q, want %s…", got, who)
+	}
+	if got := of(port, os.Getpid()); len(got) > 0 {
+		t.Errorf("a process of ours: got %q", got)
+	}
+	port.OursAlone = false
+	if got := of(port); len(got) > 0 {
+		t.Errorf("a port for everybody: got %q", got)
+	}
+}
+
+func processName(t *testing.T) string {
+	t.Helper()
+	name, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(name))
+}

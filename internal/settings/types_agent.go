@@ -73,6 +73,9 @@ const (
 // Auto leaves the choice to the version of Zeek.
 const Auto = "auto"
 
+// Off turns a choice off.
+const Off = "off"
+
 // Zeek says how an agent launches Zeek processes.
 type Zeek struct {
 	Kind NodeKind
@@ -88,8 +91,11 @@ type Zeek struct {
 	// MetricsAddr and ListenAddr are where nodes serve metrics and listen for
 	// each other. An invalid address means the node's own address.
 	MetricsAddr, ListenAddr netip.Addr
-	// XPubPort and XSubPort are the ports of the ZeroMQ proxy.
+	// XPubPort and XSubPort are the ports of the ZeroMQ proxy. Zero leaves the choice to
+	// the agent.
 	XPubPort, XSubPort uint16
+	// Curve is Auto or Off.
+	Curve string
 	// TLS has the certificate that nodes show each other. They also show it to
 	// the agent if they peer with it over Broker. The operator copies it to the
 	// hosts.

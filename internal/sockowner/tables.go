@@ -85,6 +85,35 @@ func Listening() []Socket {
 	return found
 }
 
+// ConnectedWith returns the TCP sockets of this host that are connected with the port
+// at an address of this host: the clients' ends of the connections. The zero Addr and
+// unspecified addresses mean all addresses. It leaves out tables and rows that it
+// cannot read, and sockets that no process has any longer.
+func ConnectedWith(at netip.AddrPort) []Socket {
+	var found []Socket
+	for _, table := range tables {
+		f, err := os.Open(table)
+		if err != nil {
+			continue
+		}
+		found = append(found, connectedWith(f, at)...)
+		f.Close()
+	}
+	return found
+}
+
+func connectedWith(table io.Reader, at netip.AddrPort) []Socket {
+	all := !at.Addr().IsValid() || at.Addr().IsUnspecified()
+	var found []Socket
+	for s, err := range rows(table) {
+		matches := s.peer.Port() == at.Port() && (all || s.peer.Addr() == at.Addr().Unmap())
+		if err == nil && matches && connected(s.state) && s.Inode != 0 {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
 // listens is the state of a socket that listens (BPF_TCP_LISTEN).
 const listens = unix.BPF_TCP_LISTEN
 

@@ -87,7 +87,7 @@ func (d Deployment) representative() Deployment {
 	if d.Site.AgentAddr.IsValid() {
 		d.Site.AgentAddr = netip.AddrPortFrom(loopback, 1)
 	}
-	d.Site.ZeroMQ.Curve = nil
+	d.Site.ZeroMQ = ZeroMQSite{}
 	return d
 }
 

@@ -106,7 +106,11 @@ func TestOnlyNodesThatNeedCurveKeysGetThem(t *testing.T) {
 		}
 	}
 	d.Plan = deployment(t, "8.2.2", oneHost(), "manager").Plan
+	if keys, _ := count(d, "manager"); keys != 4 {
+		t.Errorf("the manager of a cluster on one host has %d keys", keys)
+	}
+	d.Install.Version = version(t, "8.1.4")
 	if keys, _ := count(d, "manager"); keys != 0 {
-		t.Errorf("a cluster on one host has %d keys", keys)
+		t.Errorf("Zeek 8.1 gets %d keys", keys)
 	}
 }

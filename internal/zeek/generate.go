@@ -1,6 +1,7 @@
 package zeek
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -114,18 +115,30 @@ func (d *Deployment) warnings(c *cluster) []string {
 	return w
 }
 
-// clusterWarnings returns the warnings about a cluster on several hosts whose
-// traffic is not protected.
+// clusterWarnings returns the warnings about a cluster that others can join.
 func (d *Deployment) clusterWarnings(c *cluster) []string {
 	switch {
-	case c.oneAddress:
-	case d.backend() == Broker && d.Site.BrokerTLS == BrokerTLS{}:
+	case d.UsesZeroMQ():
+		return d.zeroMQWarnings(c)
+	case !c.oneAddress && d.Site.BrokerTLS == BrokerTLS{}:
 		return []string{"nodes on different hosts do not authenticate each other, so anybody who reaches their ports can act as a node: " +
 			"set zeek.tls_cert, zeek.tls_key and zeek.tls_ca"}
-	case d.backend() == ZeroMQ && !hasCurve(d.version()):
-		return []string{"the traffic between the hosts of this cluster is not encrypted: with ZeroMQ, that takes Zeek 8.2 or later"}
-	case d.backend() == ZeroMQ && d.Site.ZeroMQ.Curve == nil:
-		return []string{"the traffic between the hosts of this cluster is not encrypted: it has no CURVE keys; set zeek.secret_file"}
 	}
 	return nil
+}
+
+func (d *Deployment) zeroMQWarnings(c *cluster) []string {
+	why := ""
+	switch {
+	case !hasCurve(d.version()):
+		why = "with ZeroMQ, that takes Zeek 8.2 or later"
+	case d.Site.ZeroMQ.Curve == nil:
+		why = cmp.Or(d.Site.ZeroMQ.Keyless, "it has no CURVE keys; set zeek.secret_file")
+	default:
+		return nil
+	}
+	if c.oneAddress {
+		return []string{"any process of this host can join this cluster and act as a node, because its nodes do not encrypt their traffic: " + why}
+	}
+	return []string{"the traffic between the hosts of this cluster is not encrypted: " + why}
 }

@@ -9,11 +9,17 @@ import (
 
 // Listen is an address and port where a node will listen, and for what.
 type Listen struct {
-	// What is "broker", "zeromq proxy", "zeromq logger", "metrics" or "websocket".
+	// What is "broker", ListenProxy, ListenLogs, "metrics" or "websocket".
 	What string
 	// Addr with an unspecified address means all addresses.
 	Addr netip.AddrPort
 }
+
+// The values of Listen.What for ZeroMQ.
+const (
+	ListenProxy = "zeromq proxy"
+	ListenLogs  = "zeromq logger"
+)
 
 // Listens returns the addresses and ports where the node will listen for TCP
 // connections. If a port is taken, the node ends at its start; a taken port of
@@ -38,11 +44,11 @@ func (d Deployment) Listens() ([]Listen, error) {
 		add("broker", d.listenAddr(c), listeningPort(own.Port))
 	case d.backend() == ZeroMQ && c.self == c.manager:
 		p := d.zeroMQ(c)
-		add("zeromq proxy", p.addr, p.xPub)
-		add("zeromq proxy", p.addr, p.xSub)
+		add(ListenProxy, p.addr, p.xPub)
+		add(ListenProxy, p.addr, p.xSub)
 	}
 	if d.backend() == ZeroMQ && c.writesLogs() {
-		add("zeromq logger", own.Host, listeningPort(own.Port))
+		add(ListenLogs, own.Host, listeningPort(own.Port))
 	}
 	if own.MetricsPort != nil && hasMetricsPorts(d.version()) {
 		add("metrics", d.metricsAddr(c), listeningPort(*own.MetricsPort))

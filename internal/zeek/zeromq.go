@@ -15,22 +15,25 @@ const (
 	DefaultXSubPort = 5556
 )
 
-// ZeroMQSite holds the settings of the ZeroMQ backend. They must be the same on all
-// hosts of a cluster.
+// ZeroMQSite says how the nodes of a cluster find and recognise each other with the
+// ZeroMQ backend. It must be the same for all nodes of a cluster.
 type ZeroMQSite struct {
 	// XPubPort and XSubPort are the ports where the manager's proxy listens. Zero
 	// means DefaultXPubPort and DefaultXSubPort. Two clusters on one host need
 	// different ports.
 	XPubPort, XSubPort uint16
-	// Curve encrypts the traffic of a cluster with more than one address, from
-	// Zeek 8.2 on. If it is nil, such traffic is not encrypted, and
-	// Generated.ClusterWarnings says so.
+	// Curve are the keys with which nodes encrypt, from Zeek 8.2 on. A process without
+	// the keys cannot join the cluster. If Curve is nil, anybody who reaches the ports
+	// can join, and Generated.ClusterWarnings says so.
 	Curve *CurveKeys
+	// Keyless says in ClusterWarnings why Curve is nil and what to do about it. Empty
+	// means a text about zeek.secret_file.
+	Keyless string
 }
 
 func (z *ZeroMQSite) check() error {
-	if z.xPub() == z.xSub() {
-		return fmt.Errorf("the ZeroMQ proxy cannot use port %d for both of its sockets", z.xPub())
+	if z.XPub() == z.XSub() {
+		return fmt.Errorf("the ZeroMQ proxy cannot use port %d for both of its sockets", z.XPub())
 	}
 	if z.Curve != nil {
 		return z.Curve.check()
@@ -38,8 +41,11 @@ func (z *ZeroMQSite) check() error {
 	return nil
 }
 
-func (z *ZeroMQSite) xPub() uint16 { return cmp.Or(z.XPubPort, DefaultXPubPort) }
-func (z *ZeroMQSite) xSub() uint16 { return cmp.Or(z.XSubPort, DefaultXSubPort) }
+// XPub returns the XPUB port of the proxy.
+func (z *ZeroMQSite) XPub() uint16 { return cmp.Or(z.XPubPort, DefaultXPubPort) }
+
+// XSub returns the XSUB port of the proxy.
+func (z *ZeroMQSite) XSub() uint16 { return cmp.Or(z.XSubPort, DefaultXSubPort) }
 
 // proxy holds the address and ports of the manager's ZeroMQ proxy.
 type proxy struct {
@@ -52,7 +58,7 @@ type proxy struct {
 // on the loopback address, which no other host can reach.
 func (d *Deployment) zeroMQ(c *cluster) proxy {
 	z := &d.Site.ZeroMQ
-	p := proxy{addr: c.entries[c.manager].Host, xPub: z.xPub(), xSub: z.xSub(), ipv6: c.hasIPv6()}
+	p := proxy{addr: c.entries[c.manager].Host, xPub: z.XPub(), xSub: z.XSub(), ipv6: c.hasIPv6()}
 	if c.oneAddress {
 		p.addr = loopback
 	}
@@ -92,12 +98,12 @@ func (s *script) zeroMQ(p proxy, v Version) {
 }
 
 // curveEnv returns the variables with the keys that the node needs, or nil if the
-// traffic is not encrypted. All keys are in the environment, because Zeek refuses
+// cluster has no keys. All keys are in the environment, because Zeek refuses
 // to read some keys from the environment and some from scripts. Only the manager,
 // which runs the proxy, and nodes that receive logs get the server's secret key.
 func (d *Deployment) curveEnv(c *cluster) []string {
 	keys := d.Site.ZeroMQ.Curve
-	if keys == nil || !d.wantsCurve(c) {
+	if keys == nil || !d.CanEncryptZeroMQ() {
 		return nil
 	}
 	env := []string{
@@ -113,8 +119,8 @@ func (d *Deployment) curveEnv(c *cluster) []string {
 
 const curvePrefix = "ZEEK_CLUSTER_BACKEND_ZEROMQ_CURVE_"
 
-// wantsCurve tells whether the cluster's traffic leaves the host and can be
-// encrypted.
-func (d *Deployment) wantsCurve(c *cluster) bool {
-	return d.backend() == ZeroMQ && !c.oneAddress && hasCurve(d.version())
-}
+// UsesZeroMQ tells whether the nodes of the cluster speak ZeroMQ with each other.
+func (d Deployment) UsesZeroMQ() bool { return d.backend() == ZeroMQ }
+
+// CanEncryptZeroMQ tells whether the nodes can use Site.ZeroMQ.Curve.
+func (d Deployment) CanEncryptZeroMQ() bool { return d.UsesZeroMQ() && hasCurve(d.version()) }

@@ -22,7 +22,7 @@ type behaviour struct {
 	connectTime          time.Duration
 	fatal, initError     string
 	busy                 bool
-	checks               string
+	checks, peers        string
 	neverReady           bool
 	crashes              bool
 	crashAfter           time.Duration
@@ -41,6 +41,7 @@ func parseBehaviour(env func(string) string) (behaviour, error) {
 		initError:   env("FAKEZEEK_INIT_ERROR"),
 		busy:        env("FAKEZEEK_BUSY") != "",
 		checks:      env("FAKEZEEK_CHECKS"),
+		peers:       env("FAKEZEEK_PEERS"),
 		neverReady:  env("FAKEZEEK_NEVER_READY") != "",
 		crashes:     env("FAKEZEEK_CRASH_AFTER") != "",
 		crashWith:   cmp.Or(env("FAKEZEEK_CRASH_WITH"), "SIGSEGV"),

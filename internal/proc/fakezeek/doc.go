@@ -15,6 +15,7 @@
 //
 //	FAKEZEEK_PARSE=3s            takes 3 s to read its scripts, with -a as well
 //	FAKEZEEK_CHECKS=FILE         appends a line with the node's name to the file at each run with -a
+//	FAKEZEEK_PEERS=FILE          appends a line with the name of each node that joins the ZeroMQ cluster of this manager
 //	FAKEZEEK_BUSY=1              uses processor time for the times of PARSE and START, instead of sleeping
 //	FAKEZEEK_START=3s            takes 3 s to start; signals do not end it before
 //	FAKEZEEK_CONNECT=3s              speaks with its agent only 3 s after it wrote RUNNING

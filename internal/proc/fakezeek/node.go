@@ -28,12 +28,13 @@ type node struct {
 	member    member
 	clustered bool
 	endpoint  *bus.Endpoint // of a clustered node
+	failed    chan error    // what ends the node while it runs
 }
 
 // runNode starts the node and runs it until a signal ends it. It returns nil after an
 // orderly end.
 func (z *zeek) runNode(s *scripts, signals <-chan os.Signal) error {
-	n := &node{zeek: z, scripts: s, name: z.env("CLUSTER_NODE"), began: time.Now()}
+	n := &node{zeek: z, scripts: s, name: z.env("CLUSTER_NODE"), began: time.Now(), failed: make(chan error, 1)}
 	n.member, n.clustered = s.layout[n.name]
 	n.clustered = n.clustered && n.hasBackend()
 	defer runtime.KeepAlive(z.occupy())
@@ -135,6 +136,8 @@ func (n *node) loop(signals <-chan os.Signal) error {
 		select {
 		case <-crash:
 			return n.crash()
+		case err := <-n.failed:
+			return err
 		case sig := <-signals:
 			n.status("TERMINATING", "termination_signal")
 			if sig == syscall.SIGHUP || n.ignoreTerm {

@@ -107,29 +107,38 @@ func (n *node) serveBroker(ctx context.Context) {
 	}
 }
 
-// serveZeroMQ opens the ports of the ZeroMQ backend: the manager opens those of the
-// proxy, and a node that receives logs opens the port for logs.
+// serveZeroMQ opens the ports of the ZeroMQ backend, and joins the cluster: the manager
+// opens those of the proxy, and a node that receives logs opens the port for logs.
 func (n *node) serveZeroMQ(ctx context.Context, parts *sync.WaitGroup) error {
-	var addrs []string
+	keys, err := n.curveKeys()
+	if err != nil {
+		return err
+	}
+	var proxies []string
 	if n.member.nodeType == "Cluster::MANAGER" {
 		const module = "Cluster::Backend::ZeroMQ::"
 		for _, option := range []string{"listen_xpub_endpoint", "listen_xsub_endpoint"} {
-			addrs = append(addrs, strings.TrimPrefix(n.str(module+option), "tcp://"))
+			proxies = append(proxies, strings.TrimPrefix(n.str(module+option), "tcp://"))
 		}
 	}
-	if n.takesZeroMQLogs() {
-		addrs = append(addrs, n.logAddr())
-	}
-	for _, addr := range addrs {
+	for _, addr := range proxies {
 		ln, err := net.Listen("tcp", addr)
 		if err != nil {
 			return fatalf("ZeroMQ: Failed to bind %s: Address already in use", addr)
+		}
+		parts.Go(func() { n.serveProxy(ctx, ln, keys) })
+	}
+	if n.takesZeroMQLogs() {
+		ln, err := net.Listen("tcp", n.logAddr())
+		if err != nil {
+			return fatalf("ZeroMQ: Failed to bind %s: Address already in use", n.logAddr())
 		}
 		parts.Go(func() {
 			<-ctx.Done()
 			ln.Close()
 		})
 	}
+	parts.Go(func() { n.join(ctx, keys) })
 	return nil
 }
 
