@@ -143,7 +143,7 @@ func TestNodesOfAnEarlierVersionAreAdoptedInPlainText(t *testing.T) {
 	before := z.pids()
 	z.stop()
 	for _, n := range z.nodes() {
-		z.recordInForm1(mgmt.NodeName(n.Name))
+		z.recordWithout(mgmt.NodeName(n.Name), 1, "socket_tls", "zeromq")
 	}
 	z.install.Version.Minor = 1 // 8.1
 	for len(z.changes) > 0 {
@@ -170,9 +170,9 @@ func TestNodesOfAnEarlierVersionAreAdoptedInPlainText(t *testing.T) {
 	}
 }
 
-// recordInForm1 writes the record of a launch anew, as a zeekfleet did that knew only
-// form 1.
-func (z *zeekAgent) recordInForm1(node mgmt.NodeName) {
+// recordWithout writes the record of a launch anew, in this form and without the
+// fields of the facts that an earlier zeekfleet did not know.
+func (z *zeekAgent) recordWithout(node mgmt.NodeName, form int, unknown ...string) {
 	z.t.Helper()
 	path := z.launchRecord(node)
 	sealed, err := os.ReadFile(path)
@@ -191,9 +191,10 @@ func (z *zeekAgent) recordInForm1(node mgmt.NodeName) {
 	if err := json.Unmarshal(text, &rec); err != nil {
 		z.t.Fatal(err)
 	}
-	rec.Version = 1
-	delete(rec.Facts, "socket_tls")
-	delete(rec.Facts, "zeromq")
+	rec.Version = form
+	for _, field := range unknown {
+		delete(rec.Facts, field)
+	}
 	if text, err = json.Marshal(rec); err != nil {
 		z.t.Fatal(err)
 	}

@@ -145,7 +145,7 @@ func (z *Zeek) zeroMQNow(plan mgmt.Plan, d zeek.Deployment) (site zeek.ZeroMQSit
 	case !d.UsesZeroMQ():
 		return site, false
 	case !plan.OneInstance || z.cfg.ZeroMQ == nil:
-		if oneAddress(plan.Cluster) && site.Keyless == "" {
+		if !plan.OneInstance && oneAddress(plan.Cluster) && site.Keyless == "" {
 			site.Curve, site.Keyless = nil, curveAgents // as before Zeek 8.2
 		}
 		return site, false
