@@ -33,6 +33,9 @@ type (
 		// Key and NodeKey are signing requests in PEM form: one for the agent, one for its
 		// nodes. NodeKey may be empty.
 		Key, NodeKey []byte
+		// Instance is the name that the agent expects. A token for another name is refused,
+		// and stays unused. Empty means any.
+		Instance string
 		// Replace says that an agent that has joined with the name gives it up: its
 		// certificates are revoked.
 		Replace bool

@@ -38,7 +38,9 @@ type JoinRequest struct {
 	Key   string `json:"key" maxLength:"16384" doc:"A signing request in PEM form, with the agent's key."`
 	// NodeKey is the same for the agent's nodes.
 	NodeKey string `json:"node_key,omitempty" maxLength:"16384" doc:"A signing request in PEM form, with the key of the agent's nodes."`
-	Replace bool   `json:"replace,omitempty" doc:"Take the name from an agent that has joined with it. Its certificates are revoked."`
+	// Instance is the name that the agent expects.
+	Instance string `json:"instance,omitempty" maxLength:"200" doc:"The name that the agent has in its own settings. A token for another name is refused, and stays unused."`
+	Replace  bool   `json:"replace,omitempty" doc:"Take the name from an agent that has joined with it. Its certificates are revoked."`
 	// Clock is the asker's time. Client.Join sets it.
 	Clock time.Time `json:"clock,omitzero" doc:"The asker's time, so that a wrong clock can be named."`
 }

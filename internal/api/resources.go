@@ -71,6 +71,8 @@ const (
 
 // Joined is what an agent gets that joins.
 type Joined struct {
+	// BrokerPort is where the agent dials the controller. Zero means the usual port.
+	BrokerPort  uint16 `json:"broker_port,omitempty" doc:"The port at which the agent connects to the controller. Absent: 2150."`
 	Cluster     string `json:"cluster"`
 	Instance    string `json:"instance"`
 	Certificate string `json:"certificate" doc:"The agent's certificate in PEM form."`
