@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -33,18 +32,26 @@ type certifying struct {
 	endpoint  *bus.Endpoint
 	sub       *bus.Subscription
 	log       *slog.Logger
-	agents    map[string]string // the topics of agents that know these messages, by peer
-	told      map[string]string // the authorities that each of them was told
-	busy      map[string]bool   // the peers that wait for an answer
-	work      chan renewalOrder
-	done      chan string // a peer got its answer
+	agents    map[string]string                  // the topics of agents that know these messages, by peer
+	told      map[string]mgmt.AuthoritiesChanged // what each of them was told
+	busy      map[string]bool                    // the peers that wait for an answer
+	// serials are those of the certificates that were signed over a peering, the latest
+	// one by peer. The one that the peer has shown expires while the peering goes on.
+	serials map[string]string
+	work    chan renewalOrder
+	done    chan renewalDone
 }
+
+// renewalDone says that a peer got its answer. serial is that of its new certificate. It
+// is empty if there is none.
+type renewalDone struct{ peer, serial string }
 
 // renewalOrder is an agent's request.
 type renewalOrder struct {
-	from  bus.Peer
-	topic string
-	msg   mgmt.RenewCertificateRequest
+	from   bus.Peer
+	serial string // of the certificate that the agent has
+	topic  string
+	msg    mgmt.RenewCertificateRequest
 }
 
 // newCertifying subscribes. The caller must call run.
@@ -52,8 +59,8 @@ func newCertifying(authority renewer, endpoint *bus.Endpoint, log *slog.Logger) 
 	return &certifying{
 		authority: authority, endpoint: endpoint, log: log,
 		sub:    endpoint.Subscribe(0, fleetCertificates+"/"),
-		agents: map[string]string{}, told: map[string]string{}, busy: map[string]bool{},
-		work: make(chan renewalOrder, maxRenewals), done: make(chan string, maxRenewals),
+		agents: map[string]string{}, told: map[string]mgmt.AuthoritiesChanged{}, busy: map[string]bool{}, serials: map[string]string{},
+		work: make(chan renewalOrder, maxRenewals), done: make(chan renewalDone, maxRenewals),
 	}
 }
 
@@ -75,8 +82,11 @@ func (c *certifying) run(ctx context.Context) error {
 			for peer := range c.agents {
 				c.tell(peer)
 			}
-		case peer := <-c.done:
-			delete(c.busy, peer)
+		case ended := <-c.done:
+			if c.busy[ended.peer] && ended.serial != "" {
+				c.serials[ended.peer] = ended.serial
+			}
+			delete(c.busy, ended.peer)
 		case ev := <-c.sub.Events():
 			c.heard(ev)
 		}
@@ -90,12 +100,12 @@ func (c *certifying) sign(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case order := <-c.work:
-			result, err := c.renew(ctx, order)
+			result, serial, err := c.renew(ctx, order)
 			if err != nil {
 				return err
 			}
+			c.done <- renewalDone{order.from.ID, serial} // it has room for every order
 			c.answer(order, result)
-			c.done <- order.from.ID // it has room for every order
 		}
 	}
 }
@@ -108,8 +118,11 @@ func (c *certifying) heard(happened bus.Event) {
 	case bus.PeerUpdated:
 		c.peer(ev.Peer)
 	case bus.PeerLost:
-		delete(c.agents, ev.Peer.ID)
-		delete(c.told, ev.Peer.ID)
+		id := ev.Peer.ID
+		delete(c.agents, id)
+		delete(c.told, id)
+		delete(c.busy, id)
+		delete(c.serials, id)
 	case bus.Message:
 		c.message(ev)
 	}
@@ -130,12 +143,15 @@ func (c *certifying) peer(p bus.Peer) {
 
 // tell tells an agent which authorities count, if it does not know.
 func (c *certifying) tell(peer string) {
-	authorities := string(identity.CertPEM(c.authority.Directory().Trust.Authorities...))
-	if authorities == "" || c.told[peer] == authorities {
+	d := c.authority.Directory()
+	news := mgmt.AuthoritiesChanged{
+		Authorities: string(identity.CertPEM(d.Trust.Authorities...)), NodeAuthorities: string(identity.CertPEM(d.NodeAuthorities...)),
+	}
+	if news.Authorities == "" || c.told[peer] == news {
 		return
 	}
-	if c.endpoint.PublishTo(peer, c.agents[peer], codec.Encode(mgmt.AuthoritiesChanged{Authorities: authorities})) {
-		c.told[peer] = authorities
+	if c.endpoint.PublishTo(peer, c.agents[peer], codec.Encode(news)) {
+		c.told[peer] = news
 	}
 }
 
@@ -147,7 +163,13 @@ func (c *certifying) message(m bus.Message) {
 		c.log.Warn("message about certificates ignored", "peer", m.From.ID, "topic", m.Topic, "identity", m.From.Identity, "err", err)
 		return
 	}
-	order := renewalOrder{m.From, m.Topic, request}
+	if m.From.Certificate == nil {
+		return // isAgent: nobody has an identity without one
+	}
+	order := renewalOrder{m.From, identity.Serial(m.From.Certificate), m.Topic, request}
+	if latest := c.serials[m.From.ID]; latest != "" {
+		order.serial = latest
+	}
 	if c.busy[m.From.ID] {
 		c.answer(order, mgmt.Result{Error: "an earlier request of this agent is not answered yet"})
 		return
@@ -160,34 +182,35 @@ func (c *certifying) message(m bus.Message) {
 	}
 }
 
-// renew asks the authority. Its error says that the authority has ended.
-func (c *certifying) renew(ctx context.Context, order renewalOrder) (mgmt.Result, error) {
+// renew asks the authority. It returns the serial number of the new certificate, if there
+// is one. Its error says that the authority has ended.
+func (c *certifying) renew(ctx context.Context, order renewalOrder) (result mgmt.Result, serial string, err error) {
 	id, err := identity.Parse(order.from.Identity)
-	if err == nil && order.from.Certificate == nil {
-		err = errors.New("no certificate was shown")
-	}
 	if err != nil {
-		return mgmt.Result{Error: err.Error()}, nil
+		return mgmt.Result{Error: err.Error()}, "", nil
 	}
 	who := mgmt.Principal{Name: id.String(), Source: order.from.Addr.String()}
 	answer, err := c.authority.Ask(ctx, who, access.Renew{
-		Identity: id, Serial: identity.Serial(order.from.Certificate),
-		Key: []byte(order.msg.Key), NodeKey: []byte(order.msg.NodeKey),
+		Identity: id, Serial: order.serial, Key: []byte(order.msg.Key), NodeKey: []byte(order.msg.NodeKey),
 	})
 	if err != nil {
-		return mgmt.Result{}, err
+		return mgmt.Result{}, "", err
 	}
 	switch answer := answer.(type) {
 	case access.Joined:
+		signed, err := identity.ReadCerts(answer.Certificate)
+		if err != nil {
+			return mgmt.Result{}, "", err
+		}
 		text, err := json.Marshal(mgmt.RenewedCertificate{
 			Certificate: string(answer.Certificate), Authorities: string(answer.Authorities),
 			NodeCertificate: string(answer.NodeCertificate), NodeAuthorities: string(answer.NodeAuthorities),
 		})
-		return mgmt.Result{Success: true, Instance: mgmt.InstanceName(id.Name), Data: mgmt.Text(text)}, err
+		return mgmt.Result{Success: true, Instance: mgmt.InstanceName(id.Name), Data: mgmt.Text(text)}, identity.Serial(signed[0]), err
 	case access.Refusal:
-		return mgmt.Result{Error: answer.Reason}, nil
+		return mgmt.Result{Error: answer.Reason}, "", nil
 	}
-	return mgmt.Result{Error: fmt.Sprintf("the authority has answered %T", answer)}, nil
+	return mgmt.Result{Error: fmt.Sprintf("the authority has answered %T", answer)}, "", nil
 }
 
 // answer answers a request. Any goroutine may call it.

@@ -34,6 +34,7 @@ type authorityInMemory struct {
 	all      []identity.Authority
 	refuses  string
 	renewed  []access.Renew
+	signed   []string // the serial numbers of agents' certificates
 	listener func(*access.Directory)
 }
 
@@ -65,6 +66,9 @@ func (a *authorityInMemory) issue(by identity.Authority, who string, request []b
 	if err != nil {
 		return nil, err
 	}
+	if id.Kind == identity.Agent && id.Name == "sensor-1" {
+		a.signed = append(a.signed, identity.Serial(cert))
+	}
 	return identity.CertPEM(cert), nil
 }
 
@@ -74,6 +78,9 @@ func (a *authorityInMemory) Ask(_ context.Context, who mgmt.Principal, req acces
 	renew := req.(access.Renew)
 	if a.refuses != "" {
 		return access.Refusal{Why: access.Failed, Reason: a.refuses}, nil
+	}
+	if n := len(a.signed); renew.Serial != a.signed[n-1] {
+		return access.Refusal{Why: access.Unproved, Reason: "this is not the latest certificate"}, nil
 	}
 	a.renewed = append(a.renewed, renew)
 	answer := access.Joined{Cluster: a.cluster, Instance: renew.Identity.Name, Authorities: a.authorities()}
@@ -97,7 +104,10 @@ func (a *authorityInMemory) certs() (all []*x509.Certificate) {
 func (a *authorityInMemory) Directory() *access.Directory {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return &access.Directory{Trust: &identity.Trust{Cluster: a.cluster, Authorities: a.certs()}}
+	return &access.Directory{
+		Trust:           &identity.Trust{Cluster: a.cluster, Authorities: a.certs()},
+		NodeAuthorities: []*x509.Certificate{a.nodes.Cert},
+	}
 }
 
 func (a *authorityInMemory) Changed(f func(*access.Directory)) (stop func()) {

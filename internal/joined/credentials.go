@@ -123,11 +123,11 @@ func youngest(authorities []*x509.Certificate) *x509.Certificate {
 }
 
 // NodesOutdated reports whether the certificate of the nodes must be renewed: there is
-// none, the youngest of their authorities has not signed it, it is near its end, or the
-// agent's own is outdated. Nodes read it when they start.
+// none, the youngest of their authorities has not signed it, or two thirds of its life are
+// over. Nodes read it when they start.
 func (h *Held) NodesOutdated(now time.Time) bool {
 	chain, err := identity.ReadCerts(h.NodeCertificate)
-	if err != nil || h.Outdated() {
+	if err != nil {
 		return true
 	}
 	left := chain[0].NotAfter.Sub(now)

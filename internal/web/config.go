@@ -60,6 +60,8 @@ type Config struct {
 	// at which agents can join.
 	Name, Version string
 	Addresses     []string
+	// BrokerPort is where agents that have joined connect. Zero means the usual port.
+	BrokerPort uint16
 	// HostNames are the names of this host that a request may have in its Host header. An
 	// IP address and localhost are always allowed. "*." at the beginning of a name stands
 	// for one label.

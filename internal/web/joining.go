@@ -45,13 +45,15 @@ type bodyOutput[T any] struct{ Body T }
 
 func (s *Server) join(ctx context.Context, in *bodyInput[api.JoinRequest]) (*bodyOutput[api.Joined], error) {
 	j, err := ask[access.Joined](ctx, s, access.Join{
-		Token: in.Body.Token, Key: []byte(in.Body.Key), NodeKey: []byte(in.Body.NodeKey), Replace: in.Body.Replace, Clock: in.Body.Clock,
+		Token: in.Body.Token, Key: []byte(in.Body.Key), NodeKey: []byte(in.Body.NodeKey),
+		Instance: in.Body.Instance, Replace: in.Body.Replace, Clock: in.Body.Clock,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &bodyOutput[api.Joined]{api.Joined{
-		Cluster: j.Cluster, Instance: j.Instance, Certificate: string(j.Certificate), Authorities: string(j.Authorities),
+		BrokerPort: s.cfg.BrokerPort,
+		Cluster:    j.Cluster, Instance: j.Instance, Certificate: string(j.Certificate), Authorities: string(j.Authorities),
 		NodeCertificate: string(j.NodeCertificate), NodeAuthorities: string(j.NodeAuthorities), Expires: utc(j.Expires),
 	}}, nil
 }

@@ -18,7 +18,10 @@ func (m *joining) join(req access.Join) outcome {
 		return *no
 	}
 	o := outcome{}
-	if no := m.vacate(t.forWhom, req.Replace); no != nil {
+	if req.Instance != "" && req.Instance != t.forWhom.Name {
+		o = refuse(access.Conflict, "the token %s is for instance %q, and the agent that shows it is set up as %.64q (agent.name, --name): remove that setting, or make a token for that name",
+			t.id, t.forWhom.Name, req.Instance)
+	} else if no := m.vacate(t.forWhom, req.Replace); no != nil {
 		o = *no
 	} else {
 		o = m.giveAgent(t.forWhom, nil, req.Key, req.NodeKey)

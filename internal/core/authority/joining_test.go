@@ -145,6 +145,14 @@ func TestTokenWorksAfterAWrongClockIsSet(t *testing.T) {
 	want[access.Joined](w, w.ask(nobody, access.Join{Token: text, Key: csr(t), Clock: epoch.Add(time.Minute)}))
 }
 
+func TestTokenIsNotUsedUpByAnAgentWithAnotherName(t *testing.T) {
+	w := newWorld(t, Config{})
+	text := w.token("sensor-1")
+	w.refused(w.ask(nobody, access.Join{Token: text, Key: csr(t), Instance: "sensor-2"}), access.Conflict,
+		`is for instance "sensor-1", and the agent that shows it is set up as "sensor-2" (agent.name, --name)`)
+	want[access.Joined](w, w.ask(nobody, access.Join{Token: text, Key: csr(t), Instance: "sensor-1"}))
+}
+
 func TestNameThatHasJoinedIsReplacedOnlyOnRequest(t *testing.T) {
 	w := newWorld(t, Config{})
 	first := w.join("sensor-1")
