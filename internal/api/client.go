@@ -72,7 +72,7 @@ func New(cfg Config) (*Client, error) {
 		http: &http.Client{
 			Transport: &http.Transport{
 				TLSClientConfig:        cfg.TLS,
-				TLSHandshakeTimeout:    handshakeTimeout,
+				TLSHandshakeTimeout:    10 * time.Second,
 				MaxResponseHeaderBytes: maxAnswerHeader,
 				MaxConnsPerHost:        4,
 				IdleConnTimeout:        30 * time.Second,

@@ -64,7 +64,8 @@ func OpenController(
 	if c.Bus, err = busConfig(set.Common); err != nil {
 		return c, err
 	}
-	if c.Callers.Users, err = localUsers(set.LocalUsers); err != nil {
+	c.Insecure = set.Insecure
+	if c.Callers, err = localUsers(set.LocalUsers); err != nil {
 		return c, err
 	}
 	if c.WebSocketServer, err = websocketConfig(set); err != nil {

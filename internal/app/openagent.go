@@ -64,7 +64,7 @@ func OpenAgent(
 	if set, err = a.identify(set); err != nil {
 		return a, err
 	}
-	if a.Callers.Users, err = localUsers(set.LocalUsers); err != nil {
+	if a.Callers, err = localUsers(set.LocalUsers); err != nil {
 		return a, err
 	}
 	if a.store, err = daemon.OpenAgentState(ctx, set.Directory, log); err != nil {
@@ -116,7 +116,7 @@ func OpenAgent(
 // connect says whom the agent hears, and how.
 func (a *Agent) connect(set settings.Agent) {
 	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
-	a.Controller = set.Controller
+	a.Controller, a.Insecure = set.Controller, set.Insecure
 	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
 	if a.Credentials != nil {
 		// A controller of this host, too, renews the certificate that it is shown.

@@ -3,6 +3,7 @@ package bus
 import (
 	"crypto/x509"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -61,8 +62,13 @@ type Peer struct {
 	Bearer string
 }
 
-// Chain is a list of certificates.
-type Chain struct{ Certificates []*x509.Certificate }
+// Chain is a list of certificates that one connection has shown.
+type Chain struct {
+	Certificates []*x509.Certificate
+	// Judged is for those who judge the chain again while the connection lasts. The bus
+	// leaves it alone.
+	Judged atomic.Value
+}
 
 // An Event is something that a subscription reports. The set is closed.
 type Event interface{ isEvent() }

@@ -15,12 +15,14 @@ type Refusal struct {
 	// Addr is where the connection comes from, and Local where it has come to.
 	Addr, Local netip.AddrPort
 	Caller      Caller
-	// Certificate is the certificate because of which it was refused, or nil. Nobody has
-	// verified it.
+	// Certificate is the certificate because of which it was refused, or nil. Unless there
+	// is an Identity, nobody has verified it.
 	Certificate *x509.Certificate
+	// Identity is that of a peer that has proved who it is. The bus itself sets none.
+	Identity string
 	// Reason is one line.
 	Reason string
-	// Listener is BrokerListener or WebSocketListener.
+	// Listener is BrokerListener, WebSocketListener or DialedPeer.
 	Listener string
 	// Times counts the refusals of this source since the last one that was reported,
 	// with this one.
@@ -31,6 +33,7 @@ type Refusal struct {
 const (
 	BrokerListener    = "broker"
 	WebSocketListener = "websocket"
+	DialedPeer        = "dialed" // this side has opened the connection
 )
 
 // source is where a connection comes from.

@@ -116,7 +116,7 @@ func (t *TLS) judge(shown []*x509.Certificate, usage x509.ExtKeyUsage) (verdict,
 	if err != nil {
 		return verdict{}, &uncounted{shown[0], err}
 	}
-	return verdict{&Chain{shown}, identity}, nil
+	return verdict{&Chain{Certificates: shown}, identity}, nil
 }
 
 func usableFor(cert *x509.Certificate, usage x509.ExtKeyUsage) bool {

@@ -72,7 +72,7 @@ func (a Admin) askMessage(err error) string {
 // the life is left.
 func (c *Commands) renewContext(ctx context.Context) {
 	used := c.Settings.Context
-	if used == nil || used.SSO {
+	if used == nil {
 		return
 	}
 	own, err := used.Credentials()

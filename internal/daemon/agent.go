@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -28,7 +29,8 @@ type AgentConfig struct {
 	// Store keeps the configuration that the agent must run. The caller closes it
 	// after RunAgent.
 	Store store.Store
-	// Bus configures the endpoint. Its Screen is made from Callers.
+	// Bus configures the endpoint. Its Screen is made from Callers. If its TLS gives
+	// identities, only controllers and nodes may connect, and only controllers give orders.
 	Bus bus.Config
 	// Callers are the users of this host who may be controllers and nodes.
 	Callers Callers
@@ -37,9 +39,12 @@ type AgentConfig struct {
 	// node, the program takes its place.
 	ForeignNodes []mgmt.NodeName
 	// ControllerNames are names of controllers. The certificate of a controller must
-	// have one of them. If the list is empty, the agent accepts any name, but only of
-	// the controller that the agent dials.
+	// have one of them, if it has no identity. If the list is empty, the agent accepts any
+	// name, but only of the controller that the agent dials.
 	ControllerNames []string
+	// Insecure means that a peer needs not prove that it is a controller, unless the kernel
+	// or a certificate says who it is.
+	Insecure bool
 	// Broker is where nodes connect. A controller that dials connects there as
 	// well. The agent closes it at the end.
 	Broker        net.Listener
@@ -123,7 +128,9 @@ func (c AgentConfig) withDefaults() AgentConfig {
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger
-	c.Bus.Screen = c.Callers.screen
+	c.Bus.Screen = c.Callers.screen("agent")
+	c.Bus.TLS = judgeKinds(c.Bus.TLS, onlyControllers, identity.Controller, identity.Node)
+	c.Bus.OnRefused = reporting(c.Audit, c.Bus.OnRefused)
 	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
 	c.Bus.ReservedPeers = cmp.Or(c.Bus.ReservedPeers, reservedPeers)
 	return c

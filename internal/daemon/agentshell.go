@@ -128,6 +128,9 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 	}
 	peer := mgmt.PeerID(m.From.ID)
 	if m.Topic == a.topic {
+		if why := a.cfg.barred(m.From); why != "" {
+			a.cfg.Bus.OnRefused(refusalOf(m.From, why)) // the core answers it
+		}
 		return agent.FromController{Peer: peer, Msg: msg}
 	}
 	if hello, ok := msg.(mgmt.NotifyNodeHello); ok {

@@ -5,18 +5,26 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/user"
 	"slices"
+	"strconv"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
 
-// Callers says which users of this host may connect to a daemon, and to which
-// users the daemon may connect. Its zero value trusts root and the daemon's own
-// user.
+// Callers says which users of this host may connect to a daemon, and what they may do.
+// The daemon connects to programs of these users alone. Root and the daemon's own user are
+// admins. With its zero value nobody else may connect.
 type Callers struct {
-	// Users are trusted as well as root and the daemon's own user.
-	Users []uint32
+	// Users are the roles of further users, by number.
+	Users map[uint32]mgmt.UserRole
+	// Groups are the roles of the members of groups, by number. A user has the highest
+	// role of all.
+	Groups map[uint32]mgmt.UserRole
+	// GroupsOf returns the numbers of a user's groups. Nil asks the system.
+	GroupsOf func(uid uint32) []uint32
 	// Owner returns the owner of the socket at one address that is connected
 	// with another address. Nil asks the kernel.
 	Owner func(at, peer netip.AddrPort) (sockowner.Owner, error)
@@ -41,31 +49,87 @@ func (c Callers) holders(inode uint64) []sockowner.Process {
 	return c.Holders(inode)
 }
 
-// screen is the bus.Screen of these callers. It judges callers of this host
-// alone.
-func (c Callers) screen(remote, local netip.AddrPort) (bus.Caller, error) {
-	of := c.Owner
-	if of == nil {
-		of = sockowner.Of
+// screen returns the bus.Screen of a daemon with these callers. It judges callers of this
+// host alone. daemon is "controller" or "agent".
+func (c Callers) screen(daemon string) bus.Screen {
+	return func(remote, local netip.AddrPort) (bus.Caller, error) {
+		of := c.Owner
+		if of == nil {
+			of = sockowner.Of
+		}
+		owner, err := of(remote, local)
+		elsewhere := errors.Is(err, sockowner.ErrElsewhere) && !c.here(remote.Addr())
+		switch {
+		case elsewhere && local.Addr().IsLoopback():
+			return bus.Caller{}, errors.New("it is on another host, and has come to an address that is for this host alone")
+		case elsewhere:
+			return bus.Caller{}, nil
+		case err != nil:
+			return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is: %w", err)
+		}
+		caller := bus.Caller{
+			Local: true, Known: true, UID: owner.UID, Inode: owner.Inode,
+			Trusted: c.role(owner.UID) > mgmt.NoUser, Own: own(owner.UID),
+		}
+		if !caller.Trusted {
+			return caller, errors.New(notAllowed(owner.UID, "connect to this "+daemon, leastRole[daemon]))
+		}
+		return caller, nil
 	}
-	owner, err := of(remote, local)
-	elsewhere := errors.Is(err, sockowner.ErrElsewhere) && !c.here(remote.Addr())
-	switch {
-	case elsewhere && local.Addr().IsLoopback():
-		return bus.Caller{}, errors.New("it is on another host, and has come to an address that is for this host alone")
-	case elsewhere:
-		return bus.Caller{}, nil
-	case err != nil:
-		return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is: %w", err)
+}
+
+// leastRole is the role that a message offers to somebody who may not connect to a daemon.
+// A viewer has no business with an agent.
+var leastRole = map[string]mgmt.UserRole{"controller": mgmt.Viewer, "agent": mgmt.Operator}
+
+// notAllowed says that a user of this host may not do something, and which role would do.
+func notAllowed(uid uint32, what string, role mgmt.UserRole) string {
+	name, known := account(uid)
+	who := fmt.Sprintf("user %q", name)
+	if !known {
+		name = strconv.FormatUint(uint64(uid), 10)
+		who = fmt.Sprintf("user \"unknown\" (uid %s)", name)
 	}
-	caller := bus.Caller{
-		Local: true, Known: true, UID: owner.UID, Inode: owner.Inode,
-		Trusted: c.trusts(owner.UID), Own: own(owner.UID),
+	return fmt.Sprintf("%s may not %s; root can allow it with local_users (--local-users %s=%s)", who, what, name, role)
+}
+
+// role returns the role of a user of this host.
+func (c Callers) role(uid uint32) mgmt.UserRole {
+	if own(uid) {
+		return mgmt.Admin
 	}
-	if !caller.Trusted {
-		return caller, fmt.Errorf("user %d of this host may not connect; allow it with local_users (--local-users %[1]d)", owner.UID)
+	role := c.Users[uid]
+	if len(c.Groups) == 0 {
+		return role
 	}
-	return caller, nil
+	groupsOf := c.GroupsOf
+	if groupsOf == nil {
+		groupsOf = groupsOfUser
+	}
+	for _, gid := range groupsOf(uid) {
+		role = max(role, c.Groups[gid])
+	}
+	return role
+}
+
+// groupsOfUser returns the groups of a user that /etc/passwd and /etc/group know: this
+// program is built without cgo, and os/user reads these files.
+func groupsOfUser(uid uint32) []uint32 {
+	found, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
+	if err != nil {
+		return nil
+	}
+	ids, err := found.GroupIds()
+	if err != nil {
+		return nil
+	}
+	var gids []uint32
+	for _, id := range ids {
+		if gid, err := strconv.ParseUint(id, 10, 32); err == nil {
+			gids = append(gids, uint32(gid))
+		}
+	}
+	return gids
 }
 
 func (c Callers) here(addr netip.Addr) bool {
@@ -73,10 +137,6 @@ func (c Callers) here(addr netip.Addr) bool {
 		return sockowner.Here(addr)
 	}
 	return c.Here(addr)
-}
-
-func (c Callers) trusts(uid uint32) bool {
-	return own(uid) || slices.Contains(c.Users, uid)
 }
 
 // own reports whether uid is root or the daemon's own user.

@@ -18,6 +18,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
@@ -48,10 +49,12 @@ func TestOnlyKnownUsersOfThisHostAreTrusted(t *testing.T) {
 	}{
 		"root":                                  {loopback, here, daemon.Callers{Owner: owned(0)}, true, ""},
 		"the daemon's own user":                 {loopback, here, daemon.Callers{Owner: owned(own)}, true, ""},
-		"a user who is allowed":                 {loopback, here, daemon.Callers{Owner: owned(1001), Users: []uint32{1001}}, true, ""},
-		"another user":                          {loopback, here, daemon.Callers{Owner: owned(1002), Users: []uint32{1001}}, false, "user 1002 of this host may not connect; allow it with local_users"},
-		"another user, at an address of here":   {itself, inside, daemon.Callers{Owner: owned(1002)}, false, "user 1002"},
-		"another user, at another address":      {"192.0.2.2:40000", inside, daemon.Callers{Owner: owned(1002)}, false, "user 1002"},
+		"a user who is allowed":                 {loopback, here, daemon.Callers{Owner: owned(1001), Users: map[uint32]mgmt.UserRole{1001: mgmt.Viewer}}, true, ""},
+		"a user of a group":                     {loopback, here, daemon.Callers{Owner: owned(1003), Groups: map[uint32]mgmt.UserRole{50: mgmt.Viewer}}, true, ""},
+		"a user of another group":               {loopback, here, daemon.Callers{Owner: owned(1003), Groups: map[uint32]mgmt.UserRole{51: mgmt.Viewer}}, false, "(uid 1003)"},
+		"another user":                          {loopback, here, daemon.Callers{Owner: owned(1002), Users: map[uint32]mgmt.UserRole{1001: mgmt.Viewer}}, false, `user "unknown" (uid 1002) may not connect to this controller; root can allow it with local_users (--local-users 1002=viewer)`},
+		"another user, at an address of here":   {itself, inside, daemon.Callers{Owner: owned(1002)}, false, "(uid 1002)"},
+		"another user, at another address":      {"192.0.2.2:40000", inside, daemon.Callers{Owner: owned(1002)}, false, "(uid 1002)"},
 		"a socket of here that is not found":    {"192.0.2.2:40000", inside, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, "does not say which user"},
 		"another host":                          {outside, inside, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, ""},
 		"another host, at a loopback address":   {outside, here, daemon.Callers{Owner: unknown(sockowner.ErrElsewhere)}, false, "to an address that is for this host alone"},
@@ -62,10 +65,11 @@ func TestOnlyKnownUsersOfThisHostAreTrusted(t *testing.T) {
 		"a kernel that does not say, from afar": {outside, inside, daemon.Callers{Owner: unknown(errors.New("no netlink"))}, false, "does not say which user"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			tt.callers.GroupsOf = func(uid uint32) []uint32 { return map[uint32][]uint32{1003: {49, 50}}[uid] }
 			tt.callers.Here = func(a netip.Addr) bool {
 				return a.IsLoopback() || a == netip.MustParseAddr("192.0.2.1") || a == netip.MustParseAddr("192.0.2.2")
 			}
-			caller, err := daemon.Screen(tt.callers, netip.MustParseAddrPort(tt.remote), netip.MustParseAddrPort(tt.local))
+			caller, err := daemon.Screen(tt.callers, "controller")(netip.MustParseAddrPort(tt.remote), netip.MustParseAddrPort(tt.local))
 			if caller.Trusted != tt.trusted {
 				t.Errorf("trusted is %t, want %t", caller.Trusted, tt.trusted)
 			}
@@ -73,6 +77,24 @@ func TestOnlyKnownUsersOfThisHostAreTrusted(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.why)
 			}
 		})
+	}
+}
+
+func TestTheRoleOfAUserIsTheHighestThatTheSettingsGive(t *testing.T) {
+	c := daemon.Callers{
+		Users:  map[uint32]mgmt.UserRole{1001: mgmt.Viewer, 1002: mgmt.Operator},
+		Groups: map[uint32]mgmt.UserRole{50: mgmt.Operator, 51: mgmt.Viewer},
+		GroupsOf: func(uid uint32) []uint32 {
+			return map[uint32][]uint32{1001: {50}, 1002: {51}, 1003: {51, 52}, 1004: {52}}[uid]
+		},
+	}
+	for uid, want := range map[uint32]mgmt.UserRole{
+		0: mgmt.Admin, uint32(os.Geteuid()): mgmt.Admin,
+		1001: mgmt.Operator, 1002: mgmt.Operator, 1003: mgmt.Viewer, 1004: mgmt.NoUser, 1005: mgmt.NoUser,
+	} {
+		if got := daemon.Role(c, uid); got != want {
+			t.Errorf("user %d is %s, want %s", uid, got, want)
+		}
 	}
 }
 
@@ -128,7 +150,7 @@ func TestStrangersOfThisHostAreRefused(t *testing.T) {
 			}
 			resp := upgrade(t, conn)
 			body, err := io.ReadAll(resp.Body)
-			if resp.StatusCode != http.StatusForbidden || !strings.Contains(string(body), "user 65534 of this host may not connect; allow it with local_users") {
+			if resp.StatusCode != http.StatusForbidden || !strings.Contains(string(body), "may not connect to this controller; root can allow it with local_users (--local-users nobody=viewer)") {
 				t.Errorf("got %s, %q, %v", resp.Status, body, err)
 			}
 		})
@@ -140,7 +162,7 @@ func TestUsersWhoAreAllowedAreLetIn(t *testing.T) {
 	cluster := &testCluster{t: t, dir: t.TempDir()}
 	ln := listen(t)
 	dial, callers := anotherUser(t, ln.Addr().String())
-	callers.Users = []uint32{sockownertest.Nobody}
+	callers.Users = map[uint32]mgmt.UserRole{sockownertest.Nobody: mgmt.Viewer}
 	cluster.controllerFor(callers, nil, ln)
 	conn, err := dial(t.Context())
 	if err != nil {

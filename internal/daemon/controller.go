@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/loop"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/store"
@@ -31,7 +32,8 @@ type ControllerConfig struct {
 	// Authority says who may do what, and signs certificates. Nil means that this
 	// controller has none: files have the certificates. The caller runs it.
 	Authority *Authority
-	// Bus configures the endpoint. Its Screen is made from Callers.
+	// Bus configures the endpoint. Its Screen is made from Callers. If its TLS gives
+	// identities, only agents may connect.
 	Bus bus.Config
 	// Callers are the users of this host who may connect. An agent that the
 	// controller dials must run as one of them.
@@ -39,8 +41,15 @@ type ControllerConfig struct {
 	// AgentNames maps names in certificates to instances. An agent whose certificate
 	// has the name may introduce itself as one of these instances. It may always
 	// introduce itself as the instance with the name itself. AnyInstance stands for
-	// all instances.
+	// all instances. An agent whose certificate has an identity is the instance of that
+	// identity, and no other.
 	AgentNames map[string][]string
+	// SharedAuthority says that the same authority signs certificates of clients and of
+	// agents. A client's certificate then counts only if it has the identity of a user.
+	SharedAuthority bool
+	// Insecure means that nobody needs to prove anything, unless the kernel or a
+	// certificate says who it is.
+	Insecure bool
 	// Broker accepts peers, and WebSocket accepts clients. Nil means that none can
 	// connect. The controller closes both at the end.
 	Broker, WebSocket net.Listener
@@ -85,7 +94,9 @@ func (c ControllerConfig) withDefaults() ControllerConfig {
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger
-	c.Bus.Screen = c.Callers.screen
+	c.Bus.Screen = c.Callers.screen("controller")
+	c.Bus.TLS = judgeKinds(c.Bus.TLS, onlyAgents, identity.Agent)
+	c.Bus.OnRefused = reporting(c.Audit, c.Bus.OnRefused)
 	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
 	c.Bus.ReservedPeers = cmp.Or(c.Bus.ReservedPeers, reservedPeers)
 	c.WebSocketServer.ReservedClients = cmp.Or(c.WebSocketServer.ReservedClients, reservedClients)
@@ -121,6 +132,11 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	cfg.WebSocketServer.Admit = clientsOnly(cfg.Topic)
 	cfg.WebSocketServer.Announce = mgmt.ControllerWords
+	who := NewWho(cfg)
+	cfg.WebSocketServer.Greet = func(p bus.Peer) error {
+		_, err := who.Principal(p, p.Denied, p.Bearer)
+		return err
+	}
 	// Requests are for the controller. Other clients get them as well, as with Zeek. A
 	// client that does not read them is not dropped for that.
 	cfg.Bus.LocalTopics = append(cfg.Bus.LocalTopics, cfg.Topic)
@@ -140,7 +156,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		parts:      parts,
 		dials:      map[mgmt.InstanceName]context.CancelFunc{},
 		unreadable: unreadable{},
-		clients:    map[mgmt.PeerID]client{},
+		callers:    newCallers(who, endpoint.Drop, cfg.Bus.OnRefused),
 	}
 	// Subscribing precedes listening, so that the handshake with the first peer
 	// announces every topic.
@@ -163,6 +179,9 @@ func (c *Controller) Run(ctx context.Context) error {
 		parts.run(ctx, "websocket listener", func(ctx context.Context) error {
 			return endpoint.ServeWebSocket(ctx, cfg.WebSocket, cfg.WebSocketServer)
 		})
+	}
+	if cfg.Authority != nil {
+		defer cfg.Authority.Changed(shell.callers.change)()
 	}
 	cfg.Logger.Info("controller is live", "peer", endpoint.ID().String(),
 		"broker", address(cfg.Broker), "websocket", address(cfg.WebSocket))
@@ -208,7 +227,7 @@ type controllerShell struct {
 	dials      map[mgmt.InstanceName]context.CancelFunc
 	unreadable unreadable
 	configs    sharedConfigs
-	clients    map[mgmt.PeerID]client
+	callers    *connected
 	// conflict is the error that another controller has changed the store. The shell
 	// ends with this error when farewell comes.
 	conflict error
@@ -229,6 +248,12 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 			return controller.Tick{}, true
 		case happened := <-sub.Events():
 			return c.translate(happened)
+		case <-c.callers.changed:
+			c.callers.judgeAll(time.Now())
+			return nil, false
+		case <-c.callers.ends.C:
+			c.callers.judgeAll(time.Now())
+			return nil, false
 		case s := <-c.port.submitted:
 			return c.waiting.begin(s), true
 		case asker := <-c.port.withdrawn:
@@ -245,16 +270,16 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool) {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
+		c.callers.add(ev.Peer, time.Now())
 		if ev.Peer.Kind == bus.Native {
 			return c.peerAdded(ev.Peer), true
 		}
-		c.clients[mgmt.PeerID(ev.Peer.ID)] = client{ev.Peer, principal(ev.Peer)}
 	case bus.PeerLost:
 		delete(c.unreadable, ev.Peer.ID)
+		c.callers.remove(ev.Peer)
 		if ev.Peer.Kind == bus.Native {
 			return controller.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}, true
 		}
-		delete(c.clients, mgmt.PeerID(ev.Peer.ID))
 		return controller.ClientGone{Client: mgmt.PeerID(ev.Peer.ID)}, true
 	case bus.Message:
 		return c.message(ev)
@@ -262,20 +287,13 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 	return nil, false
 }
 
-// peerAdded tells the core as which instances a peer may introduce itself. A peer
-// that is a trusted user of this host needs no certificate.
+// peerAdded tells the core as which instances a peer may introduce itself.
 func (c *controllerShell) peerAdded(p bus.Peer) controller.PeerAdded {
-	ev := controller.PeerAdded{
+	claim := c.cfg.claim(p)
+	return controller.PeerAdded{
 		Peer: mgmt.PeerID(p.ID), Addr: p.Addr, Dialed: p.Dialed, Fleet: announces(c.endpoint, p, fleetPrepares),
+		Certificate: claim.certificate, Instances: claim.instances, Fixed: claim.fixed, Barred: claim.barred,
 	}
-	if p.Certificate == nil || p.Caller.Trusted {
-		return ev
-	}
-	instances, any := c.cfg.instances(p.Certificate)
-	if !any {
-		ev.Certificate, ev.Instances = certificateName(p.Certificate), instances
-	}
-	return ev
 }
 
 // message accepts an event only on its proper topic, because subscriptions match
@@ -289,6 +307,7 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 	}
 	if !fromAgent && m.From.Kind != bus.WebSocket {
 		c.cfg.Logger.Warn("request refused: peers of the Broker port are no clients", "peer", m.From.ID, "addr", m.From.Addr.String())
+		c.callers.report(m.From, "peers of the Broker port are no clients")
 		return nil, false
 	}
 	msg, err := codec.Decode(m.Value)
@@ -300,7 +319,11 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 	if fromAgent {
 		return controller.FromAgent{Peer: peer, Instance: mgmt.InstanceName(instance), Msg: msg}, true
 	}
-	return controller.FromClient{Client: peer, Principal: c.clients[peer].user, Msg: msg}, true
+	user, ok := c.callers.user(m.From)
+	if !ok {
+		return nil, false
+	}
+	return controller.FromClient{Client: peer, Principal: user, Msg: msg}, true
 }
 
 func (c *controllerShell) perform(ctx context.Context, effect controller.Effect) (*controller.Event, error) {
@@ -311,6 +334,7 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		c.endpoint.Meet(string(e.Peer))
 		c.toAgent(e.Peer, e.Instance, e.Msg)
 	case controller.Refuse:
+		c.callers.reportID(string(e.Peer), e.Reason)
 		c.toAgent(e.Peer, e.Instance, mgmt.NotifyError{Instance: e.Instance, Msg: e.Reason})
 	case controller.Reply:
 		if s := c.waiting[e.Client]; s != nil {
@@ -324,7 +348,7 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	case controller.Audit:
 		c.cfg.Audit.Record(e.Record)
 	case controller.Note:
-		logNote(ctx, c.cfg.Logger, e, "addr", c.clientAddr(e.Peer), "who", c.clientUser(e.Peer), "origin", c.clients[e.Peer].Origin)
+		logNote(ctx, c.cfg.Logger, e, "addr", c.clientAddr(e.Peer), "who", c.clientUser(e.Peer), "origin", c.callers.client(e.Peer).Origin)
 	default:
 		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
 	}
@@ -355,7 +379,7 @@ func (c *controllerShell) save(ctx context.Context, changes []controller.Change)
 // clientAddr and clientUser return the address and the user of a client, for the
 // log. They are empty for any other peer.
 func (c *controllerShell) clientAddr(id mgmt.PeerID) string {
-	if p, ok := c.clients[id]; ok && p.Addr.IsValid() {
+	if p := c.callers.client(id); p.Addr.IsValid() {
 		return p.Addr.String()
 	}
 	return ""
@@ -365,7 +389,7 @@ func (c *controllerShell) clientUser(id mgmt.PeerID) string {
 	if s := c.waiting[id]; s != nil {
 		return s.user.Name
 	}
-	return c.clients[id].user.Name
+	return c.callers.client(id).user.Name
 }
 
 func (c *controllerShell) toAgent(peer mgmt.PeerID, instance mgmt.InstanceName, msg mgmt.Message) {

@@ -12,8 +12,10 @@ var (
 	LimitedLog = limitedLog
 	WriteNote  = logNote
 	Screen     = Callers.screen
+	Role       = Callers.role
 	Barred     = AgentConfig.barred
 	Instances  = ControllerConfig.instances
+	Claim      = ControllerConfig.claim
 	Holder     = AgentConfig.holder
 	EndsInTime = endsInTime
 )
@@ -33,6 +35,3 @@ func NewSharedConfigs() *sharedConfigs { return new(sharedConfigs) }
 func (s *sharedConfigs) Encode(msg mgmt.Message, share func(zval.Value)) zval.Value {
 	return s.encode(msg, share)
 }
-
-// Principal is principal.
-var Principal = principal

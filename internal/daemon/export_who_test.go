@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
@@ -51,3 +52,20 @@ func (g Greeted) Born(ctx context.Context, pid int) []agent.Event {
 	}
 	return told
 }
+
+// NewWhoOf is NewWho with another registry.
+func NewWhoOf(cfg ControllerConfig, of registry) *Who {
+	w := NewWho(cfg)
+	w.authority = of
+	return w
+}
+
+// Stands is stands.
+func (w *Who) Stands(p bus.Peer, now time.Time) error { return w.stands(p, now) }
+
+// Ends is ends.
+func (w *Who) Ends(p bus.Peer, now time.Time) time.Time { return w.ends(p, now) }
+
+func (c agentClaim) Certificate() string            { return c.certificate }
+func (c agentClaim) Instances() []mgmt.InstanceName { return c.instances }
+func (c agentClaim) Barred() string                 { return c.barred }

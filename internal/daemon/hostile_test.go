@@ -103,7 +103,7 @@ func startController(t *testing.T, dir string, log *slog.Logger) *testCluster {
 // user. That user may connect.
 func attackersAreNobody() daemon.Callers {
 	return daemon.Callers{
-		Users: []uint32{sockownertest.Nobody},
+		Users: map[uint32]mgmt.UserRole{sockownertest.Nobody: mgmt.Admin},
 		Owner: func(at, peer netip.AddrPort) (sockowner.Owner, error) {
 			if at.Addr() == netip.MustParseAddr(crowd.Source) {
 				return sockowner.Owner{UID: sockownertest.Nobody}, nil

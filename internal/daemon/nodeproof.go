@@ -72,25 +72,44 @@ func screenNodes(screen bus.Screen, live *livePIDs) bus.Screen {
 }
 
 // barred returns the reason why a peer may not make requests of the agent. It
-// returns the empty string if the peer may. A peer about which nothing is known has
-// passed the screen, because the settings admit everybody.
+// returns the empty string if the peer may.
 func (c AgentConfig) barred(p bus.Peer) string {
 	switch {
-	case p.Caller.Local && p.Caller.Trusted:
+	case p.Caller.Trusted && p.Denied == nil:
+		if c.Callers.role(p.Caller.UID) < mgmt.Operator {
+			return notAllowed(p.Caller.UID, "give orders to this agent", mgmt.Operator)
+		}
 		return ""
-	case p.Certificate != nil && len(c.ControllerNames) > 0:
+	case p.Identity != "":
+		if !isController(p.Identity) {
+			return fmt.Sprintf("this is the certificate of %s, and %s", p.Identity, onlyControllers)
+		}
+		return ""
+	case p.Certificate != nil:
+		return c.barredByName(p)
+	case p.Caller.Local:
+		return fmt.Sprintf("user %d of this host may be a node, and nothing else", p.Caller.UID)
+	case c.Insecure || !p.Addr.IsValid(): // without an address it is a connection within this program
+		return ""
+	}
+	return "this agent does not know who you are: it takes orders from a controller that shows its certificate; join the cluster (zeekfleet agent --join), " +
+		"or let the agent admit the controller's certificate (agent.admit)"
+}
+
+// barredByName is barred for a peer whose certificate gives it no identity.
+func (c AgentConfig) barredByName(p bus.Peer) string {
+	switch {
+	case len(c.ControllerNames) > 0:
 		if !named(p.Certificate, c.ControllerNames) {
 			return fmt.Sprintf("the certificate of %s is not one of the controller's; its name would have to be among agent.controller_names",
 				certificateName(p.Certificate))
 		}
 		return ""
-	case p.Certificate != nil && !p.Dialed && c.Controller != "":
+	case !p.Dialed && c.Controller != "":
 		return "the agent takes orders from the controller that it connects to; for others set agent.controller_names"
-	case p.Certificate != nil && !p.Dialed:
+	case !p.Dialed:
 		return fmt.Sprintf("every agent has a certificate of the same authority, and %s is not known to be the controller's; "+
 			"say what the controller's is called with agent.controller_names", certificateName(p.Certificate))
-	case p.Caller.Local:
-		return fmt.Sprintf("user %d of this host may be a node, and nothing else", p.Caller.UID)
 	}
 	return ""
 }

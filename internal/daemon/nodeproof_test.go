@@ -168,6 +168,8 @@ func TestWhoMayGiveOrdersToAnAgent(t *testing.T) {
 	uri := &x509.Certificate{URIs: []*url.URL{{Scheme: "zeekfleet", Host: "c", Path: "/controller/main"}}}
 	dialing := daemon.AgentConfig{Controller: "192.0.2.1:2150"}
 	waiting := daemon.AgentConfig{}
+	insecure := daemon.AgentConfig{Insecure: true}
+	local := daemon.AgentConfig{Callers: daemon.Callers{Users: map[uint32]mgmt.UserRole{8: mgmt.Operator, 4_000_000_000: mgmt.Viewer}}}
 	naming := daemon.AgentConfig{ControllerNames: []string{"ctl", "zeekfleet://c/controller/main"}}
 	for name, tt := range map[string]struct {
 		cfg  daemon.AgentConfig
@@ -177,6 +179,19 @@ func TestWhoMayGiveOrdersToAnAgent(t *testing.T) {
 		"a user who is trusted": {
 			dialing, bus.Peer{Addr: addr, Caller: bus.Caller{Local: true, Known: true, Trusted: true}}, "",
 		},
+		"an operator of this host": {
+			local, bus.Peer{Addr: addr, Caller: bus.Caller{Local: true, Known: true, UID: 8, Trusted: true}}, "",
+		},
+		"a viewer of this host": {
+			local, bus.Peer{Addr: addr, Caller: bus.Caller{Local: true, Known: true, UID: 4_000_000_000, Trusted: true}},
+			`user "unknown" (uid 4000000000) may not give orders to this agent; root can allow it with local_users (--local-users 4000000000=operator)`,
+		},
+		"a controller": {dialing, bus.Peer{Addr: addr, Certificate: sensor, Identity: "controller/main"}, ""},
+		"the controller that it dials, by identity":  {waiting, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor, Identity: "controller/main"}, ""},
+		"a stolen certificate, where it is dialed":   {dialing, bus.Peer{Addr: addr, Certificate: sensor, Identity: "agent/sensor-1"}, "this is the certificate of agent/sensor-1, and only controllers"},
+		"a stolen certificate, where it dials":       {dialing, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor, Identity: "agent/sensor-1"}, "this is the certificate of agent/sensor-1, and only controllers"},
+		"a stolen certificate, that is also named":   {naming, bus.Peer{Addr: addr, Certificate: uri, Identity: "user/ann"}, "this is the certificate of user/ann, and only controllers"},
+		"a user who was refused, with a certificate": {dialing, bus.Peer{Addr: addr, Denied: errors.New("no"), Caller: bus.Caller{Local: true, Known: true, Trusted: true}, Certificate: sensor, Identity: "node/x"}, "this is the certificate of node/x"},
 		"the process of another user that was started as a node": {
 			dialing, bus.Peer{Addr: addr, Caller: bus.Caller{Local: true, Known: true, UID: 7}}, "user 7 of this host may be a node, and nothing else",
 		},
@@ -186,7 +201,9 @@ func TestWhoMayGiveOrdersToAnAgent(t *testing.T) {
 		"a certificate that is named":                       {naming, bus.Peer{Addr: addr, Certificate: uri}, ""},
 		"a certificate that is not":                         {naming, bus.Peer{Addr: addr, Certificate: sensor}, "the certificate of sensor-1 is not one of the controller's"},
 		"a certificate that is not, of whom it dials":       {naming, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor}, "the certificate of sensor-1 is not one of the controller's"},
-		"whoever comes, where the settings let everyone in": {dialing, bus.Peer{Addr: addr}, ""},
+		"somebody without a certificate":                    {dialing, bus.Peer{Addr: addr}, "this agent does not know who you are"},
+		"whom it dials, without a certificate":              {dialing, bus.Peer{Addr: addr, Dialed: true}, "this agent does not know who you are"},
+		"whoever comes, where the settings let everyone in": {insecure, bus.Peer{Addr: addr}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := daemon.Barred(tt.cfg, tt.peer); (got == "") != (tt.want == "") || !strings.HasPrefix(got, tt.want) {

@@ -194,7 +194,7 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 		topic:  socketTopic(p.node),
 		log:    a.cfg.Logger,
 		ending: &p.asked,
-		screen: screenNodes(a.cfg.Callers.screen, a.live),
+		screen: screenNodes(a.cfg.Callers.screen("agent"), a.live),
 		report: func(happened socketEvent) bool {
 			select {
 			case a.sockets <- happened:

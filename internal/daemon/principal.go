@@ -8,20 +8,7 @@ import (
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
-
-// client is a WebSocket client that is connected.
-type client struct {
-	bus.Peer
-	user mgmt.Principal
-}
-
-// principal returns the user for whom a client asks. Every client that may
-// connect may do everything.
-func principal(from bus.Peer) mgmt.Principal {
-	return mgmt.Principal{Name: principalName(from), Role: mgmt.Admin, Source: source(from.Addr)}
-}
 
 // source returns the address of a peer as a principal has it.
 func source(addr netip.AddrPort) string {
@@ -36,8 +23,8 @@ func source(addr netip.AddrPort) string {
 // Longer names are cut.
 const maxCertificateName = 255
 
-// principalName identifies the user of a client for people. The name is the same
-// when the client connects anew.
+// principalName identifies the user of a client for people, as far as nobody has given
+// the client an identity. The name is the same when the client connects anew.
 func principalName(from bus.Peer) string {
 	switch {
 	case from.Certificate != nil:
@@ -56,10 +43,20 @@ func principalName(from bus.Peer) string {
 // accountName returns "NAME (uid NUMBER)", or the number alone if the host does
 // not know the account.
 func accountName(uid uint32) string {
-	number := strconv.FormatUint(uint64(uid), 10)
-	account, err := user.LookupId(number)
-	if err != nil {
-		return "uid " + number
+	name, known := account(uid)
+	if !known {
+		return name
 	}
-	return fmt.Sprintf("%s (uid %s)", account.Username, number)
+	return fmt.Sprintf("%s (uid %d)", name, uid)
+}
+
+// account returns the name of an account of this host, or "uid NUMBER" if the host does
+// not know the account.
+func account(uid uint32) (name string, known bool) {
+	number := strconv.FormatUint(uint64(uid), 10)
+	found, err := user.LookupId(number)
+	if err != nil {
+		return "uid " + number, false
+	}
+	return found.Username, true
 }

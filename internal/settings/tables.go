@@ -70,7 +70,7 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 			doc:   "allow listening beyond loopback addresses without mutual TLS: everyone who reaches these ports controls the cluster",
 			field: on(func(c *Common) value { return boolAt(&c.Insecure) })},
 		{key: "local_users", flag: "local-users", env: "ZEEKFLEET_LOCAL_USERS",
-			doc:   "users of this host, by name or number, who may connect and do everything, besides root and the daemon's own user",
+			doc:   "users of this host, by name or number, who may connect, besides root and the daemon's own user, and groups with % before the name; =viewer, =operator or =admin may follow (default: admin); names are looked up in /etc/passwd and /etc/group alone",
 			field: on(func(c *Common) value { return wordsAt(&c.LocalUsers, "users") })},
 		{key: "transport", flag: "transport", env: "ZEEKFLEET_TRANSPORT", initial: string(TransportAuto),
 			doc: "protection of Broker peerings: auto (TLS with certificates; without any, both TLS and plain, but only TLS beyond loopback addresses), tls, or plain",

@@ -130,8 +130,9 @@ type Common struct {
 	// Insecure allows listeners beyond loopback addresses to which everyone may
 	// connect.
 	Insecure bool
-	// LocalUsers are users of this host, by name or number, who may do
-	// everything. Root and the daemon's own user may do everything in any case.
+	// LocalUsers are users of this host, by name or number, and groups with "%" before
+	// their name. "=" and a role may follow. Root and the daemon's own user are admins in
+	// any case.
 	LocalUsers []string
 	// TLS protects native Broker peerings, in both directions.
 	TLS TLS

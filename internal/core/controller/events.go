@@ -27,6 +27,11 @@ type (
 		// the peer may introduce itself as any instance.
 		Certificate string
 		Instances   []mgmt.InstanceName
+		// Fixed says that no setting lets the peer introduce itself as another instance.
+		Fixed bool
+		// Barred says why the peer may not introduce itself as any instance. Empty means
+		// that it may.
+		Barred string
 	}
 	// PeerLost says that a native peering ended. It comes after every other event of
 	// that peer.

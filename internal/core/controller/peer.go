@@ -21,9 +21,11 @@ type peer struct {
 	// not been reported yet.
 	retired bool
 
-	// certificate and instances are as in PeerAdded.
+	// These are as in PeerAdded.
 	certificate string
 	instances   []mgmt.InstanceName
+	fixed       bool
+	barred      string
 
 	// name is the instance as which the peer first introduced itself, at the time
 	// since. It is empty before.
@@ -36,7 +38,7 @@ type peer struct {
 func newPeer(ev PeerAdded) *peer {
 	return &peer{
 		id: ev.Peer, addr: netip.AddrPortFrom(ev.Addr.Addr().Unmap(), ev.Addr.Port()), dialed: ev.Dialed,
-		fleet: ev.Fleet, certificate: ev.Certificate, instances: ev.Instances,
+		fleet: ev.Fleet, certificate: ev.Certificate, instances: ev.Instances, fixed: ev.Fixed, barred: ev.Barred,
 	}
 }
 
@@ -62,8 +64,13 @@ func refuseHello(p *peer, ev FromAgent, hello mgmt.NotifyAgentHello) string {
 // notTheirs returns the reason why a peer may not introduce itself as an instance.
 // It returns the empty string if the peer may.
 func (p *peer) notTheirs(name mgmt.InstanceName) string {
-	if p.certificate == "" || slices.Contains(p.instances, name) {
+	switch {
+	case p.barred != "":
+		return p.barred
+	case p.certificate == "" || slices.Contains(p.instances, name):
 		return ""
+	case p.fixed:
+		return fmt.Sprintf("the certificate of %s is not that of instance '%s'", p.certificate, name)
 	}
 	return fmt.Sprintf("the certificate of %s is not that of instance '%s'; controller.agent_names can say that it is", p.certificate, name)
 }

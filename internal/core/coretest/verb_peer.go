@@ -8,13 +8,18 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// "peer PEER ADDRESS [dialed] [fleet] [certificate=NAME [INSTANCE]...]": an
-// agent connects, or is dialed.
+// "peer PEER ADDRESS [dialed] [fleet] [certificate=NAME [INSTANCE]...] [agent=INSTANCE]
+// [barred=REASON]": an agent connects, or is dialed. agent is for a certificate that names
+// its instance.
 func (s *controllerStage) peer(args *Args) error {
 	ev := controller.PeerAdded{Peer: mgmt.PeerID(args.Next()), Dialed: args.Flag("dialed"), Fleet: args.Flag("fleet")}
 	var err error
 	if ev.Addr, err = netip.ParseAddrPort(args.Next()); err != nil {
 		return err
+	}
+	ev.Barred, _ = args.Value("barred")
+	if instance, given := args.Value("agent"); given {
+		ev.Certificate, ev.Instances, ev.Fixed = "agent/"+instance, []mgmt.InstanceName{mgmt.InstanceName(instance)}, true
 	}
 	if name, given := args.Value("certificate"); given {
 		ev.Certificate = name
