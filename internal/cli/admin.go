@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -64,8 +65,14 @@ func (a Admin) askMessage(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return fmt.Sprintf("controller %s is not reached: %s", a.where(), dialReason(err))
 	}
+	if p, ok := errors.AsType[*api.Problem](err); ok && p.Status == http.StatusBadRequest && strings.HasSuffix(p.Detail, useTLS) {
+		return fmt.Sprintf("controller %s speaks TLS: %s", a.where(), wantsTLS)
+	}
 	return err.Error()
 }
+
+// useTLS is how the answer to a request in plain text ends that came to a port with TLS.
+const useTLS = "use wss instead of ws"
 
 // renewContext renews the certificate of the context that was used, if two thirds of its
 // life are over. It fails no command: later commands try again, and warn when little of

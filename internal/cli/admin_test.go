@@ -262,6 +262,12 @@ var adminCommands = map[string]struct {
 		answers: map[string]any{"GET /api/v1/whoami": api.Principal{Name: "ann", Role: "operator", Source: "192.0.2.7"}},
 		asked:   []string{"GET /api/v1/whoami"}, stdout: "ann, operator at controller ADDRESS, from 192.0.2.7\n",
 	},
+	"whoami, without TLS": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.WhoAmI(t.Context()) },
+		answers: map[string]any{"GET /api/v1/whoami": &api.Problem{Status: 400, Detail: "This port speaks TLS: use wss instead of ws"}},
+		asked:   []string{"GET /api/v1/whoami"}, status: cli.StatusFailed,
+		stderr: "zeekfleet: controller ADDRESS speaks TLS: log in (zeekfleet login), or set ssl.enable=true\n",
+	},
 	"ca show": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ShowAuthorities(t.Context()) },
 		answers: map[string]any{"GET /api/v1/authorities": api.Page[api.Authority]{Items: []api.Authority{

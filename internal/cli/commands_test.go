@@ -119,7 +119,7 @@ func TestServerThatIsNoController(t *testing.T) {
 	}{
 		"a server that wants TLS": {
 			says: "\x15\x03\x03\x00\x02\x02\x46",
-			want: "zeekfleet: socket TLS error in connect() with controller ADDRESS: server speaks TLS: set ssl.enable=true\n",
+			want: "zeekfleet: socket TLS error in connect() with controller ADDRESS: server speaks TLS: log in (zeekfleet login), or set ssl.enable=true\n",
 		},
 		"a server without TLS": {
 			says: "HTTP/1.1 400 Bad Request\r\n\r\n", change: withTLS,

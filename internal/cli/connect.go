@@ -137,11 +137,14 @@ func dialReason(err error) string {
 		return "not a WebSocket server: it speaks before it is asked"
 	}
 	return strings.NewReplacer(
-		"use wss instead of ws", "set ssl.enable=true",
+		"use wss instead of ws", wantsTLS,
 		"does it expect wss?", "does it expect ssl.enable=true?",
 		"use ws instead of wss", "set ssl.enable=false",
 	).Replace(text)
 }
+
+// wantsTLS is what to do about a controller that speaks TLS alone.
+const wantsTLS = "log in (zeekfleet login), or set ssl.enable=true"
 
 // tlsConfig returns the TLS configuration for the settings of section ssl; nil is
 // a connection without TLS. zeek-client never verifies the controller's
