@@ -35,7 +35,7 @@ func newCheckCommand(s streams) *cobra.Command {
 }
 
 func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error) {
-	set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
+	set, _, err := settings.ResolveAgent(agentSources(cmd.Flags()))
 	if err != nil {
 		return cli.StatusFailed, err
 	}

@@ -24,6 +24,7 @@ func newConfigCommand(streams) *cobra.Command {
 	})
 	app.Defaults().AddControllerFlags(forController.Flags())
 	forAgent := showSettings("agent", func(src settings.Sources) ([]settings.Entry, error) {
+		src.Joined = app.Joined
 		_, entries, err := settings.ResolveAgent(src)
 		return entries, err
 	})

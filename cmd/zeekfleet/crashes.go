@@ -31,7 +31,7 @@ func newCrashesCommand(s streams) *cobra.Command {
 			"run.",
 		Args: wantArgs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
+			set, _, err := settings.ResolveAgent(agentSources(cmd.Flags()))
 			if err != nil {
 				return failed(err)
 			}

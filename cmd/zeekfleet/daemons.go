@@ -43,54 +43,6 @@ func newControllerCommand(streams) *cobra.Command {
 	return cmd
 }
 
-func newAgentCommand(streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "agent",
-		Short: "Run this host's agent",
-		Long: "Run this host's agent: it starts, watches and stops the cluster nodes of this\n" +
-			"host. It ends on SIGINT or SIGTERM; its nodes go on, and the agent that starts\n" +
-			"next takes them over. With --stop-nodes, and as the first process of a\n" +
-			"container, it stops them first.",
-		Args: wantArgs(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			surviveClosedPipes()
-			set, _, err := settings.ResolveAgent(sources(cmd.Flags()))
-			if err != nil {
-				return failed(err)
-			}
-			saveMemory()
-			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
-			a, err := app.OpenAgent(cmd.Context(), set, log, app.PortFlags{Broker: "--listen-port"})
-			if err != nil {
-				return failed(err)
-			}
-			if set.Lifecycle.StopNodes.Applies(os.Getpid()) {
-				why := "agent.stop_nodes is always"
-				if set.Lifecycle.StopNodes != settings.StopNodesAlways {
-					why = "it is the first process of a container, and all others end with it"
-				}
-				return failed(runStopping(cmd.Context(), a, log, why))
-			}
-			return ended(cmd.Context(), a.Run(cmd.Context()))
-		},
-	}
-	app.Defaults().AddAgentFlags(cmd.Flags())
-	return cmd
-}
-
-// runStopping runs an agent. When ctx is done, the agent stops its nodes in order,
-// and ends when they have ended. why is the reason, for the log.
-func runStopping(ctx context.Context, a app.Agent, log *slog.Logger, why string) error {
-	stopNodes := make(chan struct{})
-	a.StopNodes = stopNodes
-	stop := context.AfterFunc(ctx, func() {
-		log.Info("agent stops its nodes and ends: " + why)
-		close(stopNodes)
-	})
-	defer stop()
-	return a.Run(context.WithoutCancel(ctx))
-}
-
 // saveMemory sets the memory limit of the daemons, app.MemoryTarget, unless the
 // environment sets GOMEMLIMIT.
 func saveMemory() {
@@ -114,6 +66,13 @@ func sources(flags *pflag.FlagSet) settings.Sources {
 		host = "" // package settings has a default for this case
 	}
 	return settings.Sources{Flags: flags, LookupEnv: os.LookupEnv, Defaults: app.Defaults(), Hostname: host}
+}
+
+// agentSources are the sources of this host's agent, which may have joined a cluster.
+func agentSources(flags *pflag.FlagSet) settings.Sources {
+	src := sources(flags)
+	src.Joined = app.Joined
+	return src
 }
 
 func newLogger(w io.Writer, level slog.Level) *slog.Logger {

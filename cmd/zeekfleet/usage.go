@@ -17,11 +17,19 @@ const (
 	helpIndent = 32
 )
 
+// runsItself is the annotation of a command that has subcommands and also works without
+// one.
+const runsItself = "runs-itself"
+
 // usage writes the part of cmd's help that lists subcommands and flags.
 func usage(cmd *cobra.Command) error {
 	var b strings.Builder
 	if commands := availableCommands(cmd); len(commands) > 0 {
-		fmt.Fprintf(&b, "Usage:\n  %s COMMAND\n", cmd.CommandPath())
+		b.WriteString("Usage:\n")
+		if cmd.Annotations[runsItself] != "" {
+			fmt.Fprintf(&b, "  %s\n", cmd.UseLine())
+		}
+		fmt.Fprintf(&b, "  %s COMMAND\n", cmd.CommandPath())
 		writeCommands(&b, cmd, commands)
 	} else {
 		fmt.Fprintf(&b, "Usage:\n  %s\n", cmd.UseLine())

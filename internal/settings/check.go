@@ -114,7 +114,7 @@ func (c Common) mutual() bool {
 // The settings that make a listener safe to reach from other hosts.
 const (
 	mutualBroker    = "tls.cert, tls.key and tls.ca"
-	mutualAgent     = mutualBroker + ", or join a cluster (--join)"
+	mutualAgent     = mutualBroker + ", join a cluster (--join)"
 	mutualWebSocket = "controller.websocket_tls.cert, .key, .ca and .verify"
 )
 

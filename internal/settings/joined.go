@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"log/slog"
 	"strconv"
 )
 
@@ -17,6 +18,35 @@ type Joined struct {
 	Name           string
 	ControllerHost string
 	ControllerPort uint16
+}
+
+// Joining has the settings that count when an agent joins a cluster.
+type Joining struct {
+	StateDir string
+	// Name is the name that somebody gave to the agent. It is empty if nobody did.
+	Name     string
+	LogLevel slog.Level
+}
+
+// ResolveJoining returns the settings for joining. It returns an error if a setting
+// contradicts the certificate that the agent will get.
+func ResolveJoining(src Sources) (Joining, error) {
+	var a Agent
+	r, err := resolve(src, agentTable(src, new(parts)), &a)
+	if err != nil {
+		return Joining{}, err
+	}
+	switch {
+	case a.TLS.Cert != "":
+		return Joining{}, fmt.Errorf("--join: tls.cert from %s, but an agent that joins a cluster gets its certificate from there: remove that setting", r.from("tls.cert"))
+	case a.Transport == TransportPlain:
+		return Joining{}, fmt.Errorf("--join: with transport plain from %s, a certificate has no effect: remove that setting", r.from("transport"))
+	}
+	j := Joining{StateDir: a.StateDir, LogLevel: a.LogLevel}
+	if r.from("agent.name") != originDefault {
+		j.Name = a.Name
+	}
+	return j, nil
 }
 
 // AgentStateDir returns the state directory of an agent with these sources. It does not

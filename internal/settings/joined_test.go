@@ -80,7 +80,7 @@ func TestSettingsThatContradictJoiningAreRefused(t *testing.T) {
 		"certificates":    {[]string{"--state-dir", "/s", "--tls-cert", "c", "--tls-key", "k", "--tls-ca", "a"}, "tls.cert from flag --tls-cert, but this agent has joined"},
 		"plain text":      {[]string{"--state-dir", "/s", "--transport", "plain"}, "with transport plain from flag --transport"},
 		"damaged":         {[]string{"--state-dir", "/damaged"}, "it is damaged"},
-		"open to anybody": {[]string{"--state-dir", "/none", "--listen-address", "0.0.0.0"}, "or join a cluster (--join)"},
+		"open to anybody": {[]string{"--state-dir", "/none", "--listen-address", "0.0.0.0"}, "join a cluster (--join), or allow"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := settings.ResolveAgent(joinedAgent(t, tt.args...))

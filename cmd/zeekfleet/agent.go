@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+)
+
+func newAgentCommand(s streams) *cobra.Command {
+	var join joinFlags
+	cmd := &cobra.Command{
+		Use:   "agent",
+		Short: "Run this host's agent",
+		Long: "Run this host's agent: it starts, watches and stops the cluster nodes of this\n" +
+			"host. It ends on SIGINT or SIGTERM; its nodes go on, and the agent that starts\n" +
+			"next takes them over. With --stop-nodes, and as the first process of a\n" +
+			"container, it stops them first.\n\n" +
+			"With --join the agent first becomes a member of a controller's cluster: it gets\n" +
+			"its name and certificates for a token that \"zeekfleet token create\" prints on\n" +
+			"the controller. Later it starts without --join. Where the controller cannot be\n" +
+			"reached, \"agent csr\" and \"agent install\" do the same with two files.",
+		Annotations: map[string]string{runsItself: "yes"},
+		Args:        noSuchSubcommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			surviveClosedPipes()
+			if err := join.run(cmd, s); err != nil {
+				return err
+			}
+			set, _, err := settings.ResolveAgent(agentSources(cmd.Flags()))
+			if err != nil {
+				return failed(err)
+			}
+			saveMemory()
+			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
+			a, err := app.OpenAgent(cmd.Context(), set, log, app.PortFlags{Broker: "--listen-port"})
+			if err != nil {
+				return failed(err)
+			}
+			if set.Lifecycle.StopNodes.Applies(os.Getpid()) {
+				why := "agent.stop_nodes is always"
+				if set.Lifecycle.StopNodes != settings.StopNodesAlways {
+					why = "it is the first process of a container, and all others end with it"
+				}
+				return failed(runStopping(cmd.Context(), a, log, why))
+			}
+			return ended(cmd.Context(), a.Run(cmd.Context()))
+		},
+	}
+	join.add(cmd)
+	app.Defaults().AddAgentFlags(cmd.Flags())
+	for _, sub := range []*cobra.Command{newAgentCSRCommand(s), newAgentInstallCommand(s)} {
+		completeArguments(sub)
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+// runStopping runs an agent. When ctx is done, the agent stops its nodes in order,
+// and ends when they have ended. why is the reason, for the log.
+func runStopping(ctx context.Context, a app.Agent, log *slog.Logger, why string) error {
+	stopNodes := make(chan struct{})
+	a.StopNodes = stopNodes
+	stop := context.AfterFunc(ctx, func() {
+		log.Info("agent stops its nodes and ends: " + why)
+		close(stopNodes)
+	})
+	defer stop()
+	return a.Run(context.WithoutCancel(ctx))
+}
+
+// joinTimeout bounds the joining of a cluster.
+const joinTimeout = 30 * time.Second
+
+// joinFlags say whether and how an agent joins a cluster before it runs.
+type joinFlags struct {
+	address string
+	replace bool
+	token   cli.TokenSources
+}
+
+func (j *joinFlags) add(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringVar(&j.address, "join", "", "first join the cluster of the controller at `HOST[:PORT]`; an agent that has joined already only notes the address")
+	fs.StringVar(&j.token.Token, "token", "", "`TOKEN` from zeekfleet token create, for --join ("+cli.EnvToken+")")
+	fs.StringVar(&j.token.File, "token-file", "", "`FILE` with the token; - is standard input")
+	fs.BoolVar(&j.replace, "replace", false, "join although this agent has joined before, or although another agent has the name, which then loses it")
+}
+
+// run joins the cluster, if --join says so. Neither this process nor the nodes that it
+// starts have the token in their environment afterwards.
+func (j *joinFlags) run(cmd *cobra.Command, s streams) error {
+	j.token.Stdin, j.token.LookupEnv = s.in, os.LookupEnv
+	defer os.Unsetenv(cli.EnvToken)
+	if j.address == "" {
+		for _, flag := range []string{"token", "token-file", "replace"} {
+			if cmd.Flags().Changed(flag) {
+				return fmt.Errorf("--%s needs --join, with the host of the controller", flag)
+			}
+		}
+		return nil
+	}
+	set, err := settings.ResolveJoining(sources(cmd.Flags()))
+	if err != nil {
+		return failed(err)
+	}
+	token, err := j.token.Read()
+	text := token.String()
+	if usage, ok := errors.AsType[*cli.UsageError](err); ok {
+		if cmd.Flags().Changed("token") && cmd.Flags().Changed("token-file") {
+			return usage
+		}
+		text, err = "", nil // an agent that has joined needs none
+	}
+	if err != nil {
+		return failed(err)
+	}
+	ctx, cancel := context.WithTimeoutCause(cmd.Context(), joinTimeout, fmt.Errorf("joining took longer than %v", joinTimeout))
+	defer cancel()
+	return failed(app.Join(ctx, app.Joining{
+		StateDir: set.StateDir, Name: set.Name, Address: j.address, Token: text, Replace: j.replace,
+		Logger: newLogger(cmd.ErrOrStderr(), set.LogLevel),
+	}))
+}
