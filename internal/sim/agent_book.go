@@ -272,6 +272,7 @@ func (b *agentBook) checkStatuses(res mgmt.Result) {
 // checkSave demands that the agent saves only a configuration that a controller
 // deploys. A configuration that is only prepared is not saved.
 func (b *agentBook) checkSave(s agent.State) {
+	b.w.warrants.checkDesired(b.agent.label, s.Desired)
 	deploys := func(r asked) bool { return r.kind == "deploy" && reflect.DeepEqual(r.config, s.Desired) }
 	if s.Desired.ID != "" && !slices.ContainsFunc(b.asked, deploys) {
 		b.w.violated("%s saves %s, which nobody deploys", b.agent.label, s.Desired.ID)
@@ -283,6 +284,7 @@ func (b *agentBook) checkSave(s agent.State) {
 // after a crash.
 func (b *agentBook) checkStart(e agent.Start) {
 	name := e.Plan.Node.Name
+	b.w.warrants.checkDesired(b.agent.label, b.agent.disk.saved.Desired)
 	if plan, ok := b.agent.disk.planned(name); !ok || plan != e.Fingerprint || e.Plan.Node.Instance != b.agent.name {
 		b.w.violated("%s starts %s, which is not saved like that", b.agent.label, name)
 	}

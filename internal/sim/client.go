@@ -16,6 +16,7 @@ type client struct {
 	ep     *endpoint // nil: it neither is connected nor connects
 	dialer *dialer
 	life   int
+	role   mgmt.UserRole // of its user, as the controller finds it when a request comes
 	awaits []awaited
 	last   mgmt.Configuration // the configuration that it staged last
 	// heard holds the latest answer of each kind that the client got.
@@ -32,7 +33,7 @@ type awaited struct {
 const patience = 30 * time.Second
 
 func (w *world) newClient(name string) *client {
-	c := &client{w: w, name: name, host: w.controller.host, heard: map[string][]mgmt.Result{}}
+	c := &client{w: w, name: name, host: w.controller.host, role: mgmt.Admin, heard: map[string][]mgmt.Result{}}
 	w.clients = append(w.clients, c)
 	return c
 }

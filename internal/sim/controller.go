@@ -45,6 +45,7 @@ func (c *controllerPart) start() {
 	c.alarm, c.dials, c.book.asked, c.peers = alarm{}, nil, nil, nil
 	c.book.stagedBy, c.book.reports = map[mgmt.PeerID]uint64{}, newReports()
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
+	c.w.warrants.open = nil // of the earlier life, whose clients are gone
 	saved := c.disk.load(c.w)
 	c.book.checkRemembered()
 	c.m, c.deposed = controller.New(c.w.terms.controller, saved, c.w.source()), false
@@ -100,13 +101,15 @@ func (c *controllerPart) peerLost(e *end) {
 // agents from the agents' topics.
 func (c *controllerPart) receive(e *end, got parcel) {
 	from := e.far.self.id
-	_, fromClient := e.far.self.part.(*client)
+	sender, fromClient := e.far.self.part.(*client)
 	switch {
-	case got.topic.channel == toController:
-		c.book.expect(from, got.msg)
-		c.step(controller.FromClient{
-			Client: from, Principal: mgmt.Principal{Name: string(from), Role: mgmt.Admin}, Msg: got.msg,
-		})
+	case got.topic.channel == toController && fromClient:
+		user := mgmt.Principal{Name: string(from), Role: sender.role}
+		c.book.expect(from, user.Role, got.msg)
+		if c.w.gullible {
+			user.Role = mgmt.Admin
+		}
+		c.step(controller.FromClient{Client: from, Principal: user, Msg: got.msg})
 	case !fromClient:
 		c.peers.meet(c.w.now, from, got)
 		if h := c.peers.holder(got.topic.instance); h != nil && h.id == from {
@@ -171,6 +174,7 @@ func (c *controllerPart) perform(effect controller.Effect) (outcome controller.E
 		return c.save(e.Changes)
 	case controller.ToAgent:
 		c.book.checkSent(e)
+		c.w.warrants.checkSent(e.Msg)
 		c.w.net.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, e.Msg})
 	case controller.Refuse:
 		c.w.net.sendTo(c.ep, e.Peer, parcel{topic{toAgents, e.Instance}, mgmt.NotifyError{Instance: e.Instance, Msg: e.Reason}})
@@ -184,6 +188,10 @@ func (c *controllerPart) perform(effect controller.Effect) (outcome controller.E
 		c.w.did(string(c.ep.id), e)
 		c.peers.retire(e)
 		c.disconnect(e.Instance)
+	case controller.Audit:
+		c.book.audited = e.Record
+		c.w.warrants.audited(e.Record)
+		c.w.did(string(c.ep.id), e)
 	case controller.Note:
 		c.w.did(string(c.ep.id), e)
 	}
@@ -200,6 +208,7 @@ func (c *controllerPart) save(changes []controller.Change) controller.Event {
 		values := c.disk.changed(changes)
 		s := restore(c.w, values)
 		c.book.checkSave(s)
+		c.w.warrants.checkSave(c.disk.saved, s)
 		c.w.did(string(c.ep.id), s)
 		c.disk.values, c.disk.saved = values, s
 		c.disk.saves++

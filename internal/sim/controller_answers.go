@@ -39,8 +39,12 @@ func (b *controllerBook) replied(e controller.Reply) {
 	if kind == "deploy" && !deployed(results) && !b.controller.deposed {
 		b.checkUntouched(r)
 	}
-	if why, refused := refusal(results); refused && b.mayRefuse(r, why) {
+	why, refused := refusal(results)
+	if refused && b.mayRefuse(r, why) {
 		return
+	}
+	if r.denied {
+		b.w.violated("controller answers %s %q with %+v without a request that its user may make", kind, id, results[0])
 	}
 	b.checkAnswer(r, results)
 }
@@ -82,6 +86,11 @@ func refusal(results []mgmt.Result) (why string, ok bool) {
 // mayRefuse reports whether a request may be refused for this reason.
 func (b *controllerBook) mayRefuse(r request, why string) bool {
 	limits := b.w.terms.controller.Limits
+	if forbidden := strings.HasPrefix(why, "user "); r.denied || forbidden {
+		a := b.audited
+		inAudit := a.Outcome == mgmt.AuditRefused && a.Who == string(r.client) && a.Request == r.kind && a.Reason == why
+		return r.denied && (forbidden && inAudit || b.controller.deposed)
+	}
 	switch why {
 	case "no instances connected":
 		return len(r.instances) == 0

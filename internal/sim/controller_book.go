@@ -18,6 +18,9 @@ type controllerBook struct {
 	reports *reports
 	asked   []request // the requests that are not answered, in the order of arrival
 
+	// audited is the latest record of the audit.
+	audited mgmt.AuditRecord
+
 	// stagedBy holds the revision that each connected client staged last.
 	stagedBy map[mgmt.PeerID]uint64
 
@@ -31,6 +34,7 @@ type request struct {
 	client mgmt.PeerID
 	id     mgmt.ReqID
 	kind   string
+	denied bool // its user may not make it
 	since  time.Duration
 	due    time.Duration
 
@@ -46,13 +50,14 @@ type request struct {
 
 // expect notes that a request must be answered. Messages that users may not send
 // need no answer.
-func (b *controllerBook) expect(client mgmt.PeerID, msg mgmt.Message) {
+func (b *controllerBook) expect(client mgmt.PeerID, role mgmt.UserRole, msg mgmt.Message) {
 	req, ok := mgmt.AsRequest(msg)
 	if !ok || mgmt.KindOf(req).May == mgmt.NoUser {
 		return
 	}
+	b.w.warrants.ask(mgmt.Principal{Name: string(client), Role: role}, msg, b.patience(req))
 	r := request{
-		client: client, id: req.RequestID(), kind: mgmt.KindOf(req).Name(),
+		client: client, id: req.RequestID(), kind: mgmt.KindOf(req).Name(), denied: !allowed(role, mgmt.KindOf(req).Name()),
 		since: b.w.now, due: b.w.now + b.patience(req),
 	}
 	r.setConfig(b.controller.disk.saved.Deployed)

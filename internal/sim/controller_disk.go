@@ -65,9 +65,11 @@ func (d *controllerDisk) predecessors(w *world) []*controller.Entry {
 func (ch *chaos) saveBehind() {
 	d := &ch.controller.disk
 	second := controller.New(ch.terms.controller, restore(ch.world, d.values), ch.source())
+	config := ch.load.someConfiguration(mgmt.Configuration{})
+	ch.warrants.stage("behind", config)
 	effects := second.Step(epoch.Add(ch.now), controller.FromClient{
 		Client: "behind", Principal: mgmt.Principal{Name: "behind", Role: mgmt.Admin},
-		Msg: mgmt.StageConfigurationRequest{ReqID: ch.newReqID(), Config: ch.load.someConfiguration(mgmt.Configuration{})},
+		Msg: mgmt.StageConfigurationRequest{ReqID: ch.newReqID(), Config: config},
 	})
 	for _, e := range effects {
 		if save, ok := e.(controller.Save); ok {

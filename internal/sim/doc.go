@@ -14,7 +14,8 @@
 // A run is a series of episodes. Each episode is a time of mischief and then a time
 // of peace. After each step the package checks the promises of the core: see
 // controllerBook and agentBook. In peace it checks that every deployed node runs and
-// nothing else: see referee. The same seed is the same run, step by step.
+// nothing else: see referee. Users have roles, and nothing changes without a request
+// of a user who may make it: see warrants. The same seed is the same run, step by step.
 //
 // The parts meet as the shells of package daemon let them meet: with the same
 // topics, the same filters, and the same order of outcomes. The package starts no

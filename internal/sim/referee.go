@@ -53,6 +53,7 @@ func (r *referee) checkRecovery() {
 	r.checkSnapshot(d.Config)
 	c := r.clients[0]
 	c.connect()
+	c.role = mgmt.Viewer // nothing changes in peace
 	r.runUntil(r.now + 5*time.Second)
 	if r.broken != nil {
 		return

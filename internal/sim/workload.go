@@ -43,11 +43,20 @@ func (l *workload) behave(c *client) {
 		c.leave()
 	case c.connected() && len(c.awaits) < 4:
 		for range 1 + l.rng.IntN(10)/8 {
+			c.role = l.someRole()
 			id, unique := l.someReqID()
 			c.ask(l.someRequest(c, id), unique)
 		}
 	}
 	l.after(l.between(10*time.Millisecond, 5*time.Second), func() { l.behave(c) })
+}
+
+// someRole returns the role that a user has now. Most users may change something.
+func (l *workload) someRole() mgmt.UserRole {
+	if l.chance(0.2) {
+		return pick(l.dice, []mgmt.UserRole{mgmt.NoUser, mgmt.Viewer})
+	}
+	return pick(l.dice, []mgmt.UserRole{mgmt.Operator, mgmt.Admin})
 }
 
 // someReqID returns a request ID, and whether no other request has it.

@@ -17,6 +17,10 @@ type world struct {
 	load    *workload
 	chaos   *chaos
 	referee *referee
+	// warrants are the requests that users were allowed to make. If gullible is set, the
+	// controller takes every user for an admin, and the warrants show that.
+	warrants *warrants
+	gullible bool
 
 	controller *controllerPart
 	agents     []*agentPart
@@ -44,6 +48,7 @@ func newWorld(rng *rand.Rand, t terms) *world {
 	}
 	w.net = &network{environment: w.environment, endpoints: w.endpoints}
 	w.load, w.chaos, w.referee = &workload{world: w}, &chaos{world: w}, &referee{world: w}
+	w.warrants = newWarrants(w.environment)
 	w.controller = &controllerPart{w: w, host: &host{addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
 	w.controller.book.w, w.controller.book.controller = w, w.controller
 	return w
