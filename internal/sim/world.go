@@ -17,10 +17,10 @@ type world struct {
 	load    *workload
 	chaos   *chaos
 	referee *referee
-	// warrants are the requests that users were allowed to make. If gullible is set, the
-	// controller takes every user for an admin, and the warrants show that.
+	// warrants are the requests that users were allowed to make. The controller takes
+	// everybody who makes a request of the kind gullible for an admin.
 	warrants *warrants
-	gullible bool
+	gullible string
 
 	controller *controllerPart
 	agents     []*agentPart
