@@ -54,8 +54,8 @@ type Config struct {
 	// Refused takes the refusals that no other part has recorded. Nil discards them.
 	Refused func(mgmt.AuditRecord)
 	// Ready are checks by which the controller says whether it is ready, by the name of
-	// what they check.
-	Ready map[string]func(context.Context) error
+	// what they check. They must not wait.
+	Ready map[string]func() error
 	// Name is the controller's name, Version is the program's version. Addresses are those
 	// at which agents can join.
 	Name, Version string

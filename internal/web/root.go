@@ -75,7 +75,7 @@ func (s *Server) ready(ctx context.Context, _ *struct{}) (*bodyOutput[api.Health
 		wrong = append(wrong, "state")
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.cfg.Ready)) {
-		if s.cfg.Ready[name](ctx) != nil {
+		if s.cfg.Ready[name]() != nil {
 			wrong = append(wrong, name)
 		}
 	}

@@ -53,6 +53,9 @@ func (s *Server) who(c *conn, r *http.Request) (asker, error) {
 	default:
 		a.Principal, err = c.Who("")
 	}
+	if err == nil && a.Role == mgmt.NoUser {
+		err = errors.New("this controller does not know who you are")
+	}
 	if err != nil {
 		return a, err
 	}

@@ -1,0 +1,4 @@
+package web
+
+// Places returns how many connections have a place.
+func (s *Server) Places() int { return s.places.count() }
