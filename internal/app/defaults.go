@@ -6,6 +6,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/archive"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/core/authority"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -21,9 +22,10 @@ func Defaults() settings.Defaults {
 	core := controller.Config{}.WithDefaults()
 	return settings.Defaults{
 		Controller: settings.Controller{
-			Common:         common,
-			RequestTimeout: core.RequestTimeout,
-			DeployTimeout:  core.DeployTimeout,
+			Common:          common,
+			RequestTimeout:  core.RequestTimeout,
+			DeployTimeout:   core.DeployTimeout,
+			CertificateLife: authority.Config{}.WithDefaults().CertificateLife,
 			SSO: settings.SSO{
 				GroupsClaim: sso.DefaultGroupsClaim,
 				NameClaim:   sso.DefaultNameClaim,

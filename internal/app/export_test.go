@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
@@ -20,7 +21,9 @@ func OpenLauncher(t *testing.T, set settings.Agent) (launch.Launcher, error) {
 }
 
 // WebSocketConfig is how a controller with these settings serves its clients.
-var WebSocketConfig = websocketConfig
+func WebSocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
+	return new(Controller).websocketConfig(set)
+}
 
 // Close gives up an agent that is not run.
 func (a Agent) Close() {

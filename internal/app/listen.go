@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
 // Listen binds a TCP listener to addr ("host:port"). option names the setting that
@@ -33,6 +35,24 @@ func Listen(ctx context.Context, addr, option string) (net.Listener, error) {
 		return nil, fmt.Errorf("no permission to listen on %s; choose a port above 1023 with %s", addr, option)
 	}
 	return nil, fmt.Errorf("listen on %s (%s): %w", addr, option, err)
+}
+
+// listenHereToo listens at an address of a controller. If the controller has an authority
+// of its own, and if others can reach the address, it listens on 127.0.0.1 as well: so the
+// programs of this host need not know the address.
+func listenHereToo(ctx context.Context, set settings.Controller, at settings.Listen, option string) (net.Listener, error) {
+	ln, err := Listen(ctx, at.AddrPort().String(), option)
+	if err != nil || !set.OwnAuthority() || at.Addr.IsLoopback() || at.Addr.IsUnspecified() {
+		return ln, err
+	}
+	port := netip.MustParseAddrPort(ln.Addr().String()).Port()
+	here := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
+	too, err := Listen(ctx, here.String(), option)
+	if err != nil {
+		ln.Close()
+		return nil, err
+	}
+	return bus.Merged(ln, too), nil
 }
 
 func ownerClause(addr string) string {

@@ -42,6 +42,9 @@ func (c Controller) Close() {
 }
 
 func (c Controller) closeFiles() {
+	if c.Authority != nil {
+		c.Authority.Close()
+	}
 	c.AuditLog.Close()
 	c.store.Close()
 }
@@ -68,9 +71,6 @@ func OpenController(
 	if c.Callers, err = localUsers(set.LocalUsers); err != nil {
 		return c, err
 	}
-	if c.WebSocketServer, err = websocketConfig(set); err != nil {
-		return c, err
-	}
 	if c.store, err = daemon.OpenControllerState(ctx, set.Directory, log); err != nil {
 		return c, err
 	}
@@ -81,18 +81,44 @@ func OpenController(
 	}
 	opened.add(c.AuditLog)
 	if !set.Broker.Off {
-		if c.Broker, err = Listen(ctx, set.Broker.AddrPort().String(), flags.Broker+" (ZEEK_CONTROLLER_PORT)"); err != nil {
+		if c.Broker, err = listenHereToo(ctx, set, set.Broker, flags.Broker+" (ZEEK_CONTROLLER_PORT)"); err != nil {
 			return c, err
 		}
 		opened.add(c.Broker)
 	}
 	if !set.WebSocket.Off {
-		if c.WebSocket, err = Listen(ctx, set.WebSocket.AddrPort().String(), flags.WebSocket+" (ZEEK_CONTROLLER_WEBSOCKET_PORT)"); err != nil {
+		if c.WebSocket, err = listenHereToo(ctx, set, set.WebSocket, flags.WebSocket+" (ZEEK_CONTROLLER_WEBSOCKET_PORT)"); err != nil {
 			return c, err
 		}
 		opened.add(c.WebSocket)
 	}
-	c.Core = controller.Config{
+	if err = c.openAuthority(ctx, set, log); err != nil {
+		return c, err
+	}
+	if c.Authority != nil {
+		opened.add(c.Authority)
+	}
+	if c.WebSocketServer, err = c.websocketConfig(set); err != nil {
+		return c, err
+	}
+	c.Core = c.core(set)
+	c.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
+	c.AgentDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
+	c.AgentNames = pairs(set.AgentNames)
+	c.Topic, c.AgentTopics = set.Topics.Controller, set.Topics.Agent
+	c.Logger = log
+	warnExposed(log, set.Common, set.Broker, "controller.listen_address")
+	warnExposed(log, set.Common, set.WebSocket, "controller.websocket_address")
+	if set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA) {
+		log.Warn("the same authority signs certificates of clients and of agents: with the certificate of any agent, a client may do everything; make another authority for clients",
+			"agents", set.TLS.CA, "clients", set.WebSocketTLS.CA)
+	}
+	return c, nil
+}
+
+// core returns the configuration of the core. The ports must be open.
+func (c *Controller) core(set settings.Controller) controller.Config {
+	cfg := controller.Config{
 		Rules: mgmt.Rules{
 			AssignBroker:  set.BrokerPorts.Enabled,
 			BrokerStart:   set.BrokerPorts.Start,
@@ -110,20 +136,9 @@ func OpenController(
 		DeployTimeout:  set.DeployTimeout,
 	}
 	if set.ShownPort != 0 {
-		c.Core.ShownPort = mgmt.TCPPort(set.ShownPort)
+		cfg.ShownPort = mgmt.TCPPort(set.ShownPort)
 	}
-	c.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
-	c.AgentDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
-	c.AgentNames = pairs(set.AgentNames)
-	c.Topic, c.AgentTopics = set.Topics.Controller, set.Topics.Agent
-	c.Logger = log
-	warnExposed(log, set.Common, set.Broker, "controller.listen_address")
-	warnExposed(log, set.Common, set.WebSocket, "controller.websocket_address")
-	if set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA) {
-		log.Warn("the same authority signs certificates of clients and of agents: with the certificate of any agent, a client may do everything; make another authority for clients",
-			"agents", set.TLS.CA, "clients", set.WebSocketTLS.CA)
-	}
-	return c, nil
+	return cfg
 }
 
 // hostAddrs returns the addresses of this host, as far as they can be seen.
@@ -165,34 +180,42 @@ func busConfig(set settings.Common) (bus.Config, error) {
 		return cfg, nil
 	}
 	var err error
-	cfg.TLS, err = bus.LoadTLS(set.TLS.Cert, set.TLS.Key, set.TLS.CA)
-	return cfg, err
+	if cfg.TLS, err = bus.LoadTLS(set.TLS.Cert, set.TLS.Key, set.TLS.CA); err != nil {
+		return cfg, err
+	}
+	return cfg, withIdentities(cfg.TLS, set)
 }
 
 // zeekVersion is the version that the controller sends to WebSocket clients. It names
 // the version of Zeek whose protocols this program speaks, and this program.
 const zeekVersion = "8.2.2-zeekfleet"
 
-// websocketConfig returns the configuration of the port for clients. If there is a
-// certificate for clients, they must use TLS. Otherwise they may use plain text, or TLS
-// with the daemon's certificate. If the daemon has none, TLS is anonymous.
-func websocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
+// websocketConfig returns the configuration of the port for clients. With an authority,
+// clients of other hosts must use TLS, and those of this host may use plain text. Without
+// one, all clients must use TLS if there is a certificate for clients. Otherwise they may
+// use plain text, or TLS with the daemon's certificate. If the daemon has none, TLS is
+// anonymous.
+func (c *Controller) websocketConfig(set settings.Controller) (bus.WebSocketConfig, error) {
 	cfg := bus.WebSocketConfig{Version: zeekVersion, HostNames: hostNames(set.HostNames)}
 	authorities := ""
 	if set.WebSocketVerify {
 		authorities = set.WebSocketTLS.CA
 	}
+	var shown *tls.Config
 	var err error
 	switch {
 	case set.WebSocketTLS.Cert != "":
-		cfg.TLS, err = bus.WebSocketTLS(set.WebSocketTLS.Cert, set.WebSocketTLS.Key, authorities)
-		cfg.HostNames = append(cfg.HostNames, shownNames(cfg.TLS)...)
+		shown, err = bus.WebSocketTLS(set.WebSocketTLS.Cert, set.WebSocketTLS.Key, authorities)
+		cfg.TLS = c.judging(set, shown)
 	case set.TLS.Cert != "":
-		cfg.OptionalTLS, err = bus.WebSocketTLS(set.TLS.Cert, set.TLS.Key, "")
-		cfg.HostNames = append(cfg.HostNames, shownNames(cfg.OptionalTLS)...)
+		shown, err = bus.WebSocketTLS(set.TLS.Cert, set.TLS.Key, "")
+		cfg.OptionalTLS = c.judging(set, shown)
+	case c.Authority != nil:
+		cfg.TLS, cfg.PlainHere = bus.ServerTLS(c.Bus.TLS, false), true
 	default:
 		cfg.OptionalTLS, err = bus.AnonymousTLS()
 	}
+	cfg.HostNames = append(cfg.HostNames, shownNames(shown)...)
 	return cfg, err
 }
 

@@ -99,13 +99,16 @@ func OpenAuthority(ctx context.Context, cfg AuthorityConfig) (*Authority, error)
 // Founded reports whether OpenAuthority made the authority, because there was none.
 func (a *Authority) Founded() bool { return a.founded }
 
-// Close closes an authority that is not run.
+// Foreign reports whether an organisation signs the certificates of the cluster itself.
+// Then Certificate and all that signs return errors.
+func (a *Authority) Foreign() bool { return len(a.shell.cfg.Core.Foreign) > 0 }
+
+// Close closes the authority's file, when it is not running.
 func (a *Authority) Close() error { return a.store.Close() }
 
-// Run runs the authority until ctx is done, returns the cause of ctx then, and closes the
-// authority's file. It returns store.ErrConflict if another process has changed the file.
+// Run runs the authority until ctx is done, and returns the cause of ctx then. It returns
+// store.ErrConflict if another process has changed the file. It can run once.
 func (a *Authority) Run(ctx context.Context) error {
-	defer a.store.Close()
 	defer close(a.ended)
 	return a.shell.run(ctx)
 }

@@ -36,7 +36,11 @@ func startAuthority(t *testing.T, cfg daemon.AuthorityConfig) (a *daemon.Authori
 			t.Errorf("Run: %v", err)
 		}
 	})
-	stop = func() { cancel(); run.Wait() }
+	stop = func() {
+		cancel()
+		run.Wait()
+		a.Close()
+	}
 	t.Cleanup(stop)
 	return a, stop
 }

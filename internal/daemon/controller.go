@@ -30,7 +30,8 @@ type ControllerConfig struct {
 	// Store keeps the configurations. The caller closes it afterwards.
 	Store store.Store
 	// Authority says who may do what, and signs certificates. Nil means that this
-	// controller has none: files have the certificates. The caller runs it.
+	// controller has none: everybody may do everything, or what the certificates in files
+	// say. The controller runs it; the caller closes it afterwards.
 	Authority *Authority
 	// Bus configures the endpoint. Its Screen is made from Callers. If its TLS gives
 	// identities, only agents may connect.
@@ -166,6 +167,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		parts.run(ctx, "audit", cfg.Audit.Run)
 	}
 	if cfg.Authority != nil {
+		parts.run(ctx, "authority", cfg.Authority.Run)
 		c := newCertifying(cfg.Authority, endpoint, cfg.Logger)
 		parts.run(ctx, "certificates of agents", c.run)
 		parts.run(ctx, "renewals", c.sign)

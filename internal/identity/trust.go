@@ -35,6 +35,33 @@ type Rule struct {
 	Identity Identity
 }
 
+// ParseRule parses "cn:sensor-*.example.org=agent/sensor-*".
+func ParseRule(text string) (Rule, error) {
+	at := strings.LastIndexByte(text, '=')
+	if at < 0 {
+		return Rule{}, fmt.Errorf("%q is not of the form SUBJECT=IDENTITY, as in cn:sensor-*.example.org=agent/sensor-*", printable(text))
+	}
+	subject := text[:at]
+	kind, name, _ := strings.Cut(subject, ":")
+	if !slices.Contains([]string{"uri", "dns", "cn"}, kind) || name == "" {
+		return Rule{}, fmt.Errorf("%q is not a name in a certificate: it begins with uri:, dns: or cn:", printable(subject))
+	}
+	id, err := Parse(text[at+1:])
+	if err != nil {
+		return Rule{}, err
+	}
+	switch stars := strings.Count(id.Name, "*"); {
+	case strings.Count(subject, "*") > 1 || stars > 1:
+		return Rule{}, fmt.Errorf("%q has more than one star", printable(text))
+	case stars == 1 && !strings.Contains(subject, "*"):
+		return Rule{}, fmt.Errorf("%q has a star in the identity, and none in the name of the certificate", printable(text))
+	}
+	return Rule{subject, id}, nil
+}
+
+// String returns the text that ParseRule parses.
+func (r Rule) String() string { return r.Subject + "=" + r.Identity.String() }
+
 // ErrNobody says that a certificate is in order and gives its owner no identity.
 var ErrNobody = errors.New("nothing says whose certificate this is")
 

@@ -50,10 +50,30 @@ func (c Controller) check(o origins) error {
 		return fmt.Errorf("controller.websocket_tls.verify from %s needs controller.websocket_tls.cert, .key and .ca",
 			o.from("controller.websocket_tls.verify"))
 	}
+	if c.OwnAuthority() {
+		return c.checkOwnAuthority(o)
+	}
 	if err := c.exposed(c.Broker, "controller.listen_address", c.mutual(), mutualBroker, o); err != nil {
 		return err
 	}
 	return c.exposed(c.WebSocket, "controller.websocket_address", c.WebSocketVerify, mutualWebSocket, o)
+}
+
+// OwnAuthority reports whether the controller signs the certificates of its cluster
+// itself.
+func (c Controller) OwnAuthority() bool { return c.TLS.Cert == "" && !c.Insecure }
+
+// noAuthority reports whether files have the certificates of the cluster, or nobody
+// needs any.
+func noAuthority(c *Controller) bool { return !c.OwnAuthority() }
+
+// checkOwnAuthority finds settings with which the certificates would protect nobody.
+func (c Controller) checkOwnAuthority(o origins) error {
+	if c.Transport == TransportPlain && !c.Broker.Off && !c.Broker.Addr.IsLoopback() {
+		return fmt.Errorf("controller.listen_address: %v from %s would let everyone who reaches it control the cluster, with transport plain from %s: remove that, or allow it with %s",
+			c.Broker.Addr, o.from("controller.listen_address"), o.from("transport"), o.setBy("insecure"))
+	}
+	return nil
 }
 
 func (a Agent) check(o origins) error {

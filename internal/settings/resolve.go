@@ -169,7 +169,11 @@ func resolve[T any](src Sources, table []setting[T], into *T) (resolved[T], erro
 	for _, s := range table {
 		text, origin := s.find(src, f)
 		if origin == originDefault && s.follows != "" {
-			text, origin = texts[s.follows], r.origin[s.follows]
+			key := s.follows
+			if s.instead != nil && s.instead(into) {
+				key = s.unless
+			}
+			text, origin = texts[key], r.origin[key]
 		}
 		if err := s.field(into).parse(text); err != nil {
 			return resolved[T]{}, fmt.Errorf("%s: %q from %s is %w", s.key, text, origin, err)

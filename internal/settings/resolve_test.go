@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -60,19 +61,20 @@ func sources(t *testing.T, g given, add func(*pflag.FlagSet)) settings.Sources {
 func defaultController() settings.Controller {
 	local := netip.MustParseAddr("127.0.0.1")
 	return settings.Controller{
-		Common:         defaultCommon(),
-		Name:           "controller-sensor-1",
-		Directory:      "/home/ann/.local/state/zeekfleet/nodes/controller-sensor-1",
-		Broker:         settings.Listen{Addr: local, Port: 2150},
-		WebSocket:      settings.Listen{Addr: local, Port: 2149},
-		BrokerPorts:    settings.PortAssignment{Enabled: true, Start: 2200},
-		MetricsPorts:   settings.PortAssignment{Enabled: true, Start: 9000},
-		HostNames:      []string{},
-		AgentNames:     []string{},
-		RequestTimeout: 10 * time.Second,
-		DeployTimeout:  18 * time.Second,
-		AuditKeep:      100_000,
-		AuditDays:      400,
+		Common:          defaultCommon(),
+		Name:            "controller-sensor-1",
+		Directory:       "/home/ann/.local/state/zeekfleet/nodes/controller-sensor-1",
+		Broker:          settings.Listen{Addr: local, Port: 2150},
+		WebSocket:       settings.Listen{Addr: local, Port: 2149},
+		BrokerPorts:     settings.PortAssignment{Enabled: true, Start: 2200},
+		MetricsPorts:    settings.PortAssignment{Enabled: true, Start: 9000},
+		HostNames:       []string{},
+		AgentNames:      []string{},
+		RequestTimeout:  10 * time.Second,
+		DeployTimeout:   18 * time.Second,
+		CertificateLife: 30 * 24 * time.Hour,
+		AuditKeep:       100_000,
+		AuditDays:       400,
 		SSO: settings.SSO{
 			GroupsClaim: "groups",
 			NameClaim:   "preferred_username",
@@ -190,6 +192,33 @@ controller:
 			files := settings.TLS{Cert: "c.pem", Key: "k.pem", CA: "ca.pem"}
 			c.Broker.Addr, c.WebSocket.Addr = addr, addr
 			c.TLS, c.WebSocketTLS, c.WebSocketVerify = files, files, true
+		},
+	},
+	"with an authority, listening elsewhere needs nothing, and clients go there as well": {
+		given: given{flags: []string{"--listen-address=192.0.2.1"}},
+		want: func(c *settings.Controller) {
+			c.Broker.Addr = netip.MustParseAddr("192.0.2.1")
+			c.WebSocket.Addr = c.Broker.Addr
+		},
+	},
+	"with certificates from files, clients do not follow the agents": {
+		given: given{flags: []string{"--listen-address=192.0.2.1", "--tls-cert=c", "--tls-key=k", "--tls-ca=a"}},
+		want: func(c *settings.Controller) {
+			c.Broker.Addr, c.TLS = netip.MustParseAddr("192.0.2.1"), settings.TLS{Cert: "c", Key: "k", CA: "a"}
+		},
+	},
+	"insecure clients do not follow the agents": {
+		given: given{flags: []string{"--listen-address=192.0.2.1", "--insecure"}},
+		want:  func(c *settings.Controller) { c.Broker.Addr, c.Insecure = netip.MustParseAddr("192.0.2.1"), true },
+	},
+	"certificates of an organisation have identities": {
+		given: given{file: "tls:\n  identities: [dns:*.sensors.example=agent/*, 'cn:ann=user/ann']\ncontroller: {certificate_life: 3}\n"},
+		want: func(c *settings.Controller) {
+			c.Identities = []identity.Rule{
+				{Subject: "dns:*.sensors.example", Identity: identity.Identity{Kind: identity.Agent, Name: "*"}},
+				{Subject: "cn:ann", Identity: identity.Identity{Kind: identity.User, Name: "ann"}},
+			}
+			c.CertificateLife = 3 * time.Second
 		},
 	},
 	"ports need not be assigned": {
@@ -346,13 +375,27 @@ var wrongSettings = map[string]struct {
 		given: given{env: map[string]string{"ZEEK_MANAGEMENT_STATE_DIR": "~/fleet"}},
 		want:  `state_dir: "~/fleet" from environment ZEEK_MANAGEMENT_STATE_DIR is not a path: only a shell replaces the ~, so write the directory out`,
 	},
-	"open to the world": {
-		given: given{env: map[string]string{"ZEEK_CONTROLLER_ADDR": "0.0.0.0"}},
-		want:  "controller.listen_address: 0.0.0.0 from environment ZEEK_CONTROLLER_ADDR would let everyone who reaches it control the cluster; set tls.cert, tls.key and tls.ca, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
+	"open to the world in plain text": {
+		given: given{env: map[string]string{"ZEEK_CONTROLLER_ADDR": "0.0.0.0"}, flags: []string{"--transport=plain"}},
+		want:  "controller.listen_address: 0.0.0.0 from environment ZEEK_CONTROLLER_ADDR would let everyone who reaches it control the cluster, with transport plain from flag --transport: remove that, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
+	},
+	"an identity without a kind of name": {
+		given: given{env: map[string]string{"ZEEKFLEET_TLS_IDENTITIES": "dns:a.example=agent/a sensor.example=agent/b"}},
+		want:  `tls.identities: "dns:a.example=agent/a sensor.example=agent/b" from environment ZEEKFLEET_TLS_IDENTITIES is not a list of identities: "sensor.example" is not a name in a certificate: it begins with uri:, dns: or cn:`,
+	},
+	"a star that stands for nothing": {
+		given: given{file: "tls:\n  identities:\n  - dns:a.example=agent/*\n"},
+		want:  `tls.identities: "dns:a.example=agent/*" from file fleet.yaml:3 is not a list of identities: "dns:a.example=agent/*" has a star in the identity, and none in the name of the certificate`,
+	},
+	"certificates that live too short": {
+		given: given{env: map[string]string{"ZEEKFLEET_CONTROLLER_CERTIFICATE_LIFE": "100ms"}},
+		want:  `controller.certificate_life: "100ms" from environment ZEEKFLEET_CONTROLLER_CERTIFICATE_LIFE is not a time between 1s and 87600h0m0s, such as 1.5s or 500ms`,
 	},
 	"WebSocket open to the world although encrypted": {
-		given: given{flags: []string{"--websocket-address=::", "--websocket-tls-cert=c", "--websocket-tls-key=k"}},
-		want:  "controller.websocket_address: :: from flag --websocket-address would let everyone who reaches it control the cluster; set controller.websocket_tls.cert, .key, .ca and .verify, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
+		given: given{flags: []string{
+			"--websocket-address=::", "--websocket-tls-cert=c", "--websocket-tls-key=k", "--tls-cert=c", "--tls-key=k", "--tls-ca=a",
+		}},
+		want: "controller.websocket_address: :: from flag --websocket-address would let everyone who reaches it control the cluster; set controller.websocket_tls.cert, .key, .ca and .verify, or allow it with --insecure (ZEEKFLEET_INSECURE, or insecure in the file)",
 	},
 	"certificate without key": {
 		given: given{flags: []string{"--tls-cert=c.pem"}},

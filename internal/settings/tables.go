@@ -20,7 +20,10 @@ type setting[T any] struct {
 	also string
 	// follows, if set, is the key of an earlier setting of the table. This
 	// setting takes the value of that one if nobody has set it.
-	follows   string
+	follows string
+	// unless, if set, is the key that it follows instead if instead says so.
+	unless    string
+	instead   func(*T) bool
 	flag, env string
 	// initial is the default, as one would write it.
 	initial string
@@ -40,6 +43,9 @@ const (
 	minTimeout, maxTimeout = 100 * time.Millisecond, 10 * time.Minute
 	minSilence, maxSilence = time.Second, time.Hour
 )
+
+// maxCertificateLife bounds the life of certificates.
+const maxCertificateLife = 3650 * 24 * time.Hour
 
 // maxOutputLines bounds the lines that are kept of a node's output.
 const maxOutputLines = 10_000
@@ -78,7 +84,7 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 				return choiceAt(&c.Transport, "mode", TransportAuto, TransportTLS, TransportPlain)
 			})},
 		{key: "tls.cert", flag: "tls-cert", env: "ZEEKFLEET_TLS_CERT",
-			doc:   "PEM file with the certificate for Broker peerings",
+			doc:   "PEM file with the certificate for Broker peerings (default: a controller makes an authority for its cluster, which signs all certificates)",
 			field: on(func(c *Common) value { return pathAt(&c.TLS.Cert, "file") })},
 		{key: "tls.key", flag: "tls-key", env: "ZEEKFLEET_TLS_KEY",
 			doc:   "PEM file with the certificate's private key",
@@ -86,6 +92,9 @@ func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T]
 		{key: "tls.ca", flag: "tls-ca", env: "ZEEKFLEET_TLS_CA",
 			doc:   "PEM file with the authorities whose certificates Broker peers must show",
 			field: on(func(c *Common) value { return pathAt(&c.TLS.CA, "file") })},
+		{key: "tls.identities", flag: "tls-identities", env: "ZEEKFLEET_TLS_IDENTITIES",
+			doc:   "SUBJECT=IDENTITY, for certificates of another authority: SUBJECT is uri:, dns: or cn: and a name in the certificate, IDENTITY is controller, agent, node or user, a slash and a name; one star in both stands for any text, as in cn:sensor-*.example.org=agent/sensor-*",
+			field: on(func(c *Common) value { return rulesAt(&c.Identities) })},
 		{key: "connect_retry", flag: "connect-retry", env: "ZEEK_DEFAULT_CONNECT_RETRY", packages: true,
 			doc:   "pause between attempts to connect to a peer",
 			field: on(func(c *Common) value { return durationAt(&c.ConnectRetry, minRetry, maxRetry) })},
@@ -116,13 +125,13 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 			doc:   "directory of the controller's files, below nodes in the state directory unless absolute (default: its name)",
 			field: func(c *Controller) value { return pathAt(&c.Directory, "dir") }},
 		{key: "controller.listen_address", follows: "default_address", flag: "listen-address", env: "ZEEK_CONTROLLER_ADDR",
-			doc:   "IP address where agents connect",
+			doc:   "IP address where agents connect; the controller also listens on 127.0.0.1, unless it has certificates from files",
 			field: func(c *Controller) value { return addressAt(&c.Broker.Addr) }},
 		{key: "controller.listen_port", flag: "listen-port", env: "ZEEK_CONTROLLER_PORT", initial: strconv.Itoa(mgmt.ControllerPort),
 			doc:   "port where agents connect; 0 for any, off for none",
 			field: func(c *Controller) value { return listenPortAt(&c.Broker) }},
-		{key: "controller.websocket_address", follows: "default_address", flag: "websocket-address", env: "ZEEK_CONTROLLER_WEBSOCKET_ADDR",
-			doc:   "IP address where clients connect",
+		{key: "controller.websocket_address", follows: "controller.listen_address", unless: "default_address", instead: noAuthority, flag: "websocket-address", env: "ZEEK_CONTROLLER_WEBSOCKET_ADDR",
+			doc:   "IP address where clients connect, and agents that join; with certificates from files, or with insecure, the default is default_address",
 			field: func(c *Controller) value { return addressAt(&c.WebSocket.Addr) }},
 		{key: "controller.websocket_port", flag: "websocket-port", env: "ZEEK_CONTROLLER_WEBSOCKET_PORT", initial: strconv.Itoa(mgmt.ClientPort),
 			doc:   "port where clients connect; 0 for any, off for none",
@@ -130,6 +139,9 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 		{key: "controller.host_names", flag: "host-names", env: "ZEEKFLEET_CONTROLLER_HOST_NAMES",
 			doc:   "names by which clients may call the controller's host, besides IP addresses, localhost, the host's own name and the names in its certificate",
 			field: func(c *Controller) value { return wordsAt(&c.HostNames, "names") }},
+		{key: "controller.certificate_life", flag: "certificate-life", env: "ZEEKFLEET_CONTROLLER_CERTIFICATE_LIFE", packages: true,
+			doc:   "how long the certificates are valid that the controller signs for agents, users and itself; they are renewed after two thirds of it",
+			field: func(c *Controller) value { return durationAt(&c.CertificateLife, time.Second, maxCertificateLife) }},
 		{key: "controller.agent_names", flag: "agent-names", env: "ZEEKFLEET_CONTROLLER_AGENT_NAMES",
 			doc:   "CERTIFICATE=INSTANCE, for each instance that is not one of the names in its agent's certificate; CERTIFICATE=* for all instances",
 			field: func(c *Controller) value { return pairsAt(&c.AgentNames) }},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
 // Controller has the settings of a controller.
@@ -21,6 +22,8 @@ type Controller struct {
 	// HostNames are names by which clients may call the controller's host,
 	// besides its addresses, its own name and localhost.
 	HostNames []string
+	// CertificateLife is how long the certificates are valid that the controller signs.
+	CertificateLife time.Duration
 	// AgentNames have the form NAME=INSTANCE. An agent whose certificate has
 	// that name may introduce itself as that instance; * stands for all
 	// instances. Any agent may introduce itself by a name in its own
@@ -134,6 +137,8 @@ type Common struct {
 	// their name. "=" and a role may follow. Root and the daemon's own user are admins in
 	// any case.
 	LocalUsers []string
+	// Identities give identities to certificates that another authority has signed.
+	Identities []identity.Rule
 	// TLS protects native Broker peerings, in both directions.
 	TLS TLS
 	// Transport says whether peerings are encrypted.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
 // notAt reads a setting that is true if the field is false.
@@ -47,6 +49,29 @@ func listOfWords(items []string) (string, error) {
 		}
 	}
 	return strings.Join(items, " "), nil
+}
+
+// rulesAt reads words of the form SUBJECT=IDENTITY.
+func rulesAt(p *[]identity.Rule) value {
+	v := at(p, "identities", func(text string) ([]identity.Rule, error) {
+		var rules []identity.Rule
+		for word := range strings.FieldsSeq(text) {
+			rule, err := identity.ParseRule(word)
+			if err != nil {
+				return nil, fmt.Errorf("not a list of identities: %w", err)
+			}
+			rules = append(rules, rule)
+		}
+		return rules, nil
+	}, func(rules []identity.Rule) string {
+		var words []string
+		for _, rule := range rules {
+			words = append(words, rule.String())
+		}
+		return strings.Join(words, " ")
+	})
+	v.list = listOfWords
+	return v
 }
 
 // pairsAt reads words of the form NAME=VALUE.

@@ -1,0 +1,145 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/authority"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+)
+
+// openAuthority opens the authority of the cluster. If files have the certificates, it
+// knows users and API tokens, and signs nothing. With insecure there is none.
+func (c *Controller) openAuthority(ctx context.Context, set settings.Controller, log *slog.Logger) error {
+	if set.Insecure {
+		return nil
+	}
+	cfg := daemon.AuthorityConfig{
+		Core:      authority.Config{Rules: set.Identities, CertificateLife: set.CertificateLife},
+		Directory: set.Directory, Name: set.Name, Hosts: certifiedHosts(set), Audit: c.Audit.Record, Logger: log,
+	}
+	if !set.OwnAuthority() {
+		var err error
+		if cfg.Core.Foreign, err = readAuthorities(set.TLS.CA); err != nil {
+			return err
+		}
+	}
+	a, err := daemon.OpenAuthority(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	c.Authority = a
+	if set.OwnAuthority() {
+		c.Bus.TLS = &bus.TLS{Certificate: a.Certificate, Judge: a.Judge, Authorities: a.Authorities, PlainHere: true}
+		return nil
+	}
+	c.Bus.TLS.Judge = orNobody(c.Bus.TLS.Judge, a.Judge)
+	return nil
+}
+
+// orNobody returns a judgement of certificates that an organisation has signed. One that
+// gives its owner no identity counts all the same, if counts says so.
+func orNobody(counts, judge func([]*x509.Certificate) (string, error)) func([]*x509.Certificate) (string, error) {
+	return func(chain []*x509.Certificate) (string, error) {
+		id, err := judge(chain)
+		if errors.Is(err, identity.ErrNobody) {
+			return counts(chain)
+		}
+		return id, err
+	}
+}
+
+// withIdentities makes the rules of a setting give identities to certificates.
+func withIdentities(t *bus.TLS, set settings.Common) error {
+	if len(set.Identities) == 0 {
+		return nil
+	}
+	authorities, err := readAuthorities(set.TLS.CA)
+	if err != nil {
+		return err
+	}
+	trust := &identity.Trust{Authorities: authorities, Rules: set.Identities}
+	t.Judge = orNobody(t.Judge, func(chain []*x509.Certificate) (string, error) {
+		id, err := trust.Judge(chain, time.Now())
+		if err != nil {
+			return "", err
+		}
+		return id.String(), nil
+	})
+	return nil
+}
+
+// readAuthorities reads the certificates in a file. There may be more than in a chain.
+func readAuthorities(file string) ([]*x509.Certificate, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("load authorities: %w", err)
+	}
+	var list []*x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		// crypto/x509 reads such files in the same way: it passes over what it cannot read.
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+			list = append(list, cert)
+		}
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("load authorities: no certificate in %s", file)
+	}
+	return list, nil
+}
+
+// certifiedHosts returns the names and addresses in the controller's own certificate, in
+// an order that does not depend on that of the host.
+func certifiedHosts(set settings.Controller) []string {
+	hosts := append(hostNames(set.HostNames), "localhost", "127.0.0.1", "::1")
+	for _, l := range []settings.Listen{set.Broker, set.WebSocket} {
+		switch addr := l.Addr.Unmap().WithZone(""); {
+		case l.Off:
+		case addr.IsUnspecified():
+			for _, a := range hostAddrs() {
+				hosts = append(hosts, a.WithZone("").String())
+			}
+		default:
+			hosts = append(hosts, addr.String())
+		}
+	}
+	hosts = slices.DeleteFunc(hosts, func(host string) bool { return !certifiable(host) })
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+// certifiable reports whether a certificate may hold the name of a host.
+func certifiable(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return host != "" && !strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// judging returns the settings of the port for clients with which a client may show a
+// certificate, which the authority judges. shown has the port's own certificate.
+func (c *Controller) judging(set settings.Controller, shown *tls.Config) *tls.Config {
+	if shown == nil || c.Authority == nil || set.WebSocketVerify || !set.OwnAuthority() && len(set.Identities) == 0 {
+		return shown
+	}
+	own := &shown.Certificates[0]
+	return bus.ServerTLS(&bus.TLS{
+		Certificate: func() (*tls.Certificate, error) { return own, nil }, Judge: c.Authority.Judge,
+	}, false)
+}
