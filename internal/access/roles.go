@@ -17,13 +17,15 @@ func ParseRole(text string) (mgmt.UserRole, error) {
 	return mgmt.NoUser, fmt.Errorf("%.40q is not a role: it is viewer, operator or admin", text)
 }
 
-// Denied says that a user may not do something: "deploy", or the name of a request. may
-// is the lowest role that may.
-func Denied(who mgmt.Principal, action string, may mgmt.UserRole) string {
+// Denied says that a user may not make a request, such as "deploy". may is the lowest
+// role that may.
+func Denied(who mgmt.Principal, request string, may mgmt.UserRole) string {
 	name, how, _ := strings.Cut(strings.TrimSuffix(who.Name, ")"), " (")
 	if how != "" {
 		how += ", "
 	}
-	return fmt.Sprintf("user %q (%s%s) may not %s on this controller; ask an admin for the role %s",
-		name, how, who.Role, strings.ReplaceAll(action, "_", " "), may)
+	if strings.ContainsAny(request, " _") {
+		request = fmt.Sprintf("make the request %q", request)
+	}
+	return fmt.Sprintf("user %q (%s%s) may not %s on this controller; ask an admin for the role %s", name, how, who.Role, request, may)
 }

@@ -20,8 +20,7 @@ type Row struct {
 
 // Forbids returns why a user with too low a role may not make the request.
 func (r Row) Forbids(who mgmt.Principal) string {
-	return fmt.Sprintf("user %q may not %s on this controller: it takes the role %s, and the user's is %s; ask an admin of the cluster",
-		who.Name, r.Name, r.May, who.Role)
+	return Denied(who, r.Name, r.May)
 }
 
 // rows is the table of the administrative requests: one row for each type.

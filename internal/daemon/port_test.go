@@ -64,7 +64,7 @@ func TestRequestsAreSubmittedWithoutABus(t *testing.T) {
 func TestSubmittedRequestsAreRefusedToThoseWhoMayNotMakeThem(t *testing.T) {
 	c, _ := ownController(t)
 	viewer := mgmt.Principal{Name: "vic", Role: mgmt.Viewer}
-	if r := outcome(t, c, viewer, mgmt.StageConfigurationRequest{ReqID: "s"}); r.Success || !strings.HasPrefix(r.Error, `user "vic" (viewer) may not stage`) {
+	if r := outcome(t, c, viewer, mgmt.StageConfigurationRequest{ReqID: "s"}); r.Success || !strings.HasPrefix(r.Error, `user "vic" (viewer) may not make the request`) {
 		t.Errorf("stage: %+v", r)
 	}
 	if r := outcome(t, c, viewer, mgmt.GetInstancesRequest{ReqID: "g"}); !r.Success {
