@@ -85,6 +85,19 @@ func (p *Provider) Public() Public {
 // Life returns how long a login counts.
 func (p *Provider) Life() time.Duration { return p.cfg.Life }
 
+// StartURL returns the address of a path at the host to which the provider sends browsers
+// back. It is nil if browsers cannot log in.
+func (p *Provider) StartURL(path string) *url.URL {
+	if p.cfg.RedirectURL == "" {
+		return nil
+	}
+	u, err := url.Parse(p.cfg.RedirectURL)
+	if err != nil {
+		return nil // New has parsed it
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}
+}
+
 // The pauses of discovery.
 const (
 	// discoveryLife is how long the provider's description counts. Keys that the

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/sso"
 )
 
 // Cluster is what the server needs of the controller.
@@ -33,14 +33,6 @@ type Audit interface {
 	Wait(ctx context.Context, after uint64) error
 }
 
-// SSO logs users in through a provider of identities.
-type SSO interface {
-	// Handler returns the handler of the paths below api.PathSSO. When the provider has
-	// proved who asks and the authority knows the user, the handler calls begin. It
-	// begins a session, whose cookie is in the header of w.
-	Handler(begin func(w http.ResponseWriter, user string)) http.Handler
-}
-
 // Config is what a Server needs to know. Cluster is required. The zero value of the other
 // fields works.
 type Config struct {
@@ -50,7 +42,7 @@ type Config struct {
 	Authority Authority
 	Audit     Audit
 	// SSO may be nil: then there is no single sign-on.
-	SSO SSO
+	SSO *sso.Provider
 	// Refused takes the refusals that no other part has recorded. Nil discards them.
 	Refused func(mgmt.AuditRecord)
 	// Ready are checks by which the controller says whether it is ready, by the name of

@@ -126,8 +126,8 @@ func (s *Server) beginSession(ctx context.Context, in *bodyInput[api.SessionRequ
 	if err != nil {
 		return nil, problem(http.StatusUnauthorized, err.Error())
 	}
-	secret, ends := s.sessions.begin(c.Identity.Name, time.Now())
-	return &sessionOutput{*s.sessions.cookie(secret), api.Session{Name: who.Name, Role: who.Role.String(), Expires: utc(ends)}}, nil
+	secret, ends := s.sessions.begin(c.Identity.Name, time.Now(), s.sessions.life)
+	return &sessionOutput{*s.sessions.cookie(secret, s.sessions.life), api.Session{Name: who.Name, Role: who.Role.String(), Expires: utc(ends)}}, nil
 }
 
 type endSessionOutput struct {
@@ -140,16 +140,5 @@ func (s *Server) endSession(ctx context.Context, _ *struct{}) (*endSessionOutput
 		return nil, problem(http.StatusUnprocessableEntity, "this request belongs to no session")
 	}
 	s.sessions.end(who.secret)
-	return &endSessionOutput{*s.sessions.cookie("")}, nil
-}
-
-// serveSSO adds the paths of single sign-on.
-func (a *routes) serveSSO() {
-	if a.s.cfg.SSO == nil {
-		return
-	}
-	a.mux.Handle(api.PathSSO, a.s.cfg.SSO.Handler(func(w http.ResponseWriter, user string) {
-		secret, _ := a.s.sessions.begin(user, time.Now())
-		http.SetCookie(w, a.s.sessions.cookie(secret))
-	}))
+	return &endSessionOutput{*s.sessions.cookie("", 0)}, nil
 }

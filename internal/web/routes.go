@@ -43,6 +43,7 @@ func newRoutes(s *Server) *routes {
 	a := &routes{huma: humago.New(mux, cfg), mux: mux, s: s}
 	a.registerRoot()
 	a.registerJoining()
+	a.registerSSO()
 	a.registerTokens()
 	a.registerUsers()
 	a.registerCertificates()
@@ -52,7 +53,6 @@ func newRoutes(s *Server) *routes {
 	a.describeRoot()
 	a.describeProblems()
 	a.serveDescription()
-	a.serveSSO()
 	return a
 }
 

@@ -28,6 +28,7 @@ type sessions struct {
 type session struct {
 	user  string
 	began time.Time
+	life  time.Duration
 }
 
 func newSessions(cfg Config) *sessions {
@@ -35,7 +36,7 @@ func newSessions(cfg Config) *sessions {
 }
 
 // begin begins a session of a user and returns its secret.
-func (s *sessions) begin(user string, now time.Time) (secret string, ends time.Time) {
+func (s *sessions) begin(user string, now time.Time, life time.Duration) (secret string, ends time.Time) {
 	var random [32]byte
 	rand.Read(random[:])
 	secret = base64.RawURLEncoding.EncodeToString(random[:])
@@ -44,8 +45,8 @@ func (s *sessions) begin(user string, now time.Time) (secret string, ends time.T
 	if len(s.open) >= s.limit {
 		s.makeRoom(now)
 	}
-	s.open[sha256.Sum256([]byte(secret))] = session{user, now}
-	return secret, now.Add(s.life)
+	s.open[sha256.Sum256([]byte(secret))] = session{user, now, life}
+	return secret, now.Add(life)
 }
 
 // makeRoom ends the sessions that are over, or else the oldest one of the user who has
@@ -53,7 +54,7 @@ func (s *sessions) begin(user string, now time.Time) (secret string, ends time.T
 func (s *sessions) makeRoom(now time.Time) {
 	number, most, over := map[string]int{}, 0, false
 	for key, one := range s.open {
-		if now.Sub(one.began) >= s.life {
+		if now.Sub(one.began) >= one.life {
 			delete(s.open, key)
 			over = true
 			continue
@@ -80,7 +81,7 @@ func (s *sessions) find(secret string, now time.Time) (user string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one, ok := s.open[key]
-	if ok && now.Sub(one.began) >= s.life {
+	if ok && now.Sub(one.began) >= one.life {
 		delete(s.open, key)
 		return "", false
 	}
@@ -111,9 +112,9 @@ func (s *sessions) follow(d *access.Directory) {
 }
 
 // cookie returns the cookie of a session. An empty secret makes the browser forget it.
-func (s *sessions) cookie(secret string) *http.Cookie {
+func (s *sessions) cookie(secret string, life time.Duration) *http.Cookie {
 	c := &http.Cookie{
-		Name: sessionCookie, Value: secret, Path: "/", MaxAge: int(s.life / time.Second),
+		Name: sessionCookie, Value: secret, Path: "/", MaxAge: int(life / time.Second),
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	}
 	if secret == "" {

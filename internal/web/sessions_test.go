@@ -152,23 +152,3 @@ func TestTokensCountBeforeSessions(t *testing.T) {
 		t.Errorf("got %s", body)
 	}
 }
-
-// provider stands for single sign-on: it believes everybody.
-type provider struct{}
-
-func (provider) Handler(begin func(http.ResponseWriter, string)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begin(w, strings.TrimPrefix(r.URL.Path, api.PathSSO))
-	})
-}
-
-func TestSingleSignOnBeginsSessions(t *testing.T) {
-	s := serve(t, web.Config{Authority: loggingIn(), SSO: provider{}}, nil)
-	answer, _ := s.ask("GET", "/api/v1/sso/ann", "", "")
-	if len(answer.Cookies()) != 1 {
-		t.Fatalf("got %s, %v", answer.Status, answer.Header)
-	}
-	if status, p := s.me(answer.Cookies()[0]); status != http.StatusOK || p.Name != "ann" {
-		t.Errorf("got %d, %+v", status, p)
-	}
-}

@@ -1,13 +1,17 @@
 package ssotest
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"html"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -17,6 +21,8 @@ type Browser struct {
 	// Stop, if set, is the beginning of addresses to which the browser does not go. It
 	// then returns the redirection.
 	Stop string
+	// Hosts are addresses of this host by the host:port that the browser is told.
+	Hosts map[string]string
 }
 
 // Browser returns a new browser.
@@ -26,9 +32,16 @@ func (p *Provider) Browser(t testing.TB) *Browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Browser{Client: &http.Client{Transport: p.server.Client().Transport, Jar: jar}}
+	b := &Browser{Hosts: map[string]string{}}
+	transport := p.server.Client().Transport.(*http.Transport).Clone()
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, cmp.Or(b.Hosts[address], address))
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	b.Client = &http.Client{Transport: transport, Jar: jar}
 	b.CheckRedirect = func(r *http.Request, via []*http.Request) error {
-		if b.Stop != "" && len(r.URL.String()) >= len(b.Stop) && r.URL.String()[:len(b.Stop)] == b.Stop {
+		if b.Stop != "" && strings.HasPrefix(r.URL.String(), b.Stop) {
 			return http.ErrUseLastResponse
 		}
 		return nil

@@ -3,6 +3,7 @@ package ssotest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -85,6 +86,12 @@ func New(t testing.TB, redirect string, users ...User) *Provider {
 	}
 	return p
 }
+
+// FleetHost is a name for which Certificate is valid as well as for 127.0.0.1.
+const FleetHost = "example.com"
+
+// Certificate returns a certificate that browsers of this package trust.
+func (p *Provider) Certificate() tls.Certificate { return p.server.TLS.Certificates[0] }
 
 // Set makes a user known, or changes one.
 func (p *Provider) Set(user User) { p.store.set(user) }

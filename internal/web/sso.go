@@ -1,0 +1,198 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/sso"
+)
+
+// registerSSO adds what logs users in through a provider of identities. The operations
+// exist without a provider as well, so that the API is the same everywhere.
+func (a *routes) registerSSO() {
+	register(a, operation{
+		id: "single-sign-on", method: http.MethodGet, path: api.PathSSOInfo, anybody: true,
+		summary: "Say what a login through single sign-on needs",
+		details: "A command line logs in at the provider with the device flow (RFC 8628). A browser begins at " + api.PathSSOStart + ".",
+		errors:  []int{http.StatusNotFound},
+	}, a.s.ssoInfo)
+	register(a, operation{
+		id: "login-sso", method: http.MethodPost, path: api.PathSSOLogin, anybody: true, attempt: true,
+		summary: "Log in through single sign-on, for a certificate",
+		errors:  []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusNotImplemented, http.StatusServiceUnavailable},
+	}, a.s.loginSSO)
+	a.mux.HandleFunc("GET "+api.PathSSOStart, a.s.startSSO)
+	a.mux.HandleFunc("GET "+api.PathSSOCallback, a.s.finishSSO)
+}
+
+var errNoSSO = errors.New("this controller has no single sign-on: an admin can set controller.sso.issuer")
+
+func (s *Server) ssoInfo(context.Context, *struct{}) (*bodyOutput[api.SSO], error) {
+	if s.cfg.SSO == nil {
+		return nil, problem(http.StatusNotFound, errNoSSO.Error())
+	}
+	p := s.cfg.SSO.Public()
+	return &bodyOutput[api.SSO]{api.SSO{
+		Issuer: p.Issuer, ClientID: p.ClientID, Scopes: p.Scopes, Authorities: string(p.Authorities), Browser: p.Browser,
+	}}, nil
+}
+
+func (s *Server) loginSSO(ctx context.Context, in *bodyInput[api.SSOLoginRequest]) (*bodyOutput[api.Certificate], error) {
+	switch {
+	case s.cfg.SSO == nil:
+		return nil, problem(http.StatusNotFound, errNoSSO.Error())
+	case in.Body.Key == "":
+		return nil, problem(http.StatusUnprocessableEntity, "key: there is no signing request in PEM form")
+	}
+	person, err := s.cfg.SSO.Check(ctx, sso.Tokens{ID: in.Body.IDToken, Access: in.Body.AccessToken})
+	if err != nil {
+		return nil, problem(s.ssoFailed(askerOf(ctx), err), err.Error())
+	}
+	c, err := ask[access.Certificate](ctx, s, access.LoginSSO{
+		Name: person.Name, Role: person.Role, Subject: person.Subject, Life: s.cfg.SSO.Life(), Key: []byte(in.Body.Key),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bodyOutput[api.Certificate]{signed(c)}, nil
+}
+
+// ssoFailed returns the status of a login that failed. A refusal gets into the audit: the
+// authority has not heard of it.
+func (s *Server) ssoFailed(who asker, err error) int {
+	refused, ok := errors.AsType[*sso.Refused](err)
+	if !ok {
+		s.cfg.Logger.Warn("single sign-on", "err", err)
+		return http.StatusServiceUnavailable
+	}
+	s.cfg.Refused(mgmt.AuditRecord{
+		Who: who.Name, Source: who.Source, Request: access.RowOf(access.LoginSSO{}).Name, Outcome: mgmt.AuditRefused, Reason: refused.Reason,
+	})
+	return http.StatusUnauthorized
+}
+
+// stateCookie is the name of the cookie that binds a login to the browser that has begun
+// it. Browsers send a cookie with SameSite=Lax when the provider sends them back; they
+// would not send the session's cookie then, which is Strict.
+const stateCookie = "__Host-zeekfleet-sso"
+
+// newStateCookie returns the cookie. An empty value makes the browser forget it.
+func newStateCookie(value string) *http.Cookie {
+	c := &http.Cookie{
+		Name: stateCookie, Value: value, Path: "/", MaxAge: int(sso.PendingLife / time.Second),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+// startSSO sends a browser to the provider. A browser that came by another name of this
+// host first goes to the name in the settings, because it would not send the cookie of
+// one name to another.
+func (s *Server) startSSO(w http.ResponseWriter, r *http.Request) {
+	who, ok := s.attemptSSO(w, r)
+	if !ok {
+		return
+	}
+	home := s.cfg.SSO.StartURL(api.PathSSOStart)
+	if home != nil && home.Hostname() != hostOf(r) && !r.URL.Query().Has("here") {
+		home.RawQuery = "here"
+		http.Redirect(w, r, home.String(), http.StatusFound)
+		return
+	}
+	start, err := s.cfg.SSO.Start(r.Context(), who.Source)
+	if err != nil {
+		writePage(w, s.ssoFailed(who, err), failedPage, err.Error())
+		return
+	}
+	http.SetCookie(w, newStateCookie(start.Cookie))
+	http.Redirect(w, r, start.URL, http.StatusFound)
+}
+
+// hostOf returns the name or the address by which the browser calls this host.
+func hostOf(r *http.Request) string { return (&url.URL{Host: r.Host}).Hostname() }
+
+// finishSSO begins the session of a browser that comes back from the provider. The page
+// sends the browser on by itself: a redirection would count as coming from the provider,
+// and the browser would not send the session's cookie with it.
+func (s *Server) finishSSO(w http.ResponseWriter, r *http.Request) {
+	who, ok := s.attemptSSO(w, r)
+	if !ok {
+		return
+	}
+	var bound string
+	if cookie, none := r.Cookie(stateCookie); none == nil {
+		bound = cookie.Value
+	}
+	http.SetCookie(w, newStateCookie(""))
+	person, err := s.cfg.SSO.Finish(r.Context(), bound, r.URL.Query())
+	if err != nil {
+		writePage(w, s.ssoFailed(who, err), failedPage, err.Error())
+		return
+	}
+	ctx := context.WithValue(r.Context(), askerKey{}, who)
+	if _, err := ask[access.Certificate](ctx, s, access.LoginSSO{Name: person.Name, Role: person.Role, Subject: person.Subject}); err != nil {
+		writePage(w, statusOf(err), failedPage, err.Error())
+		return
+	}
+	life := min(s.cfg.SSO.Life(), s.sessions.life)
+	secret, _ := s.sessions.begin(person.Name, time.Now(), life)
+	http.SetCookie(w, s.sessions.cookie(secret, life))
+	writePage(w, http.StatusOK, donePage, person.Name)
+}
+
+// attemptSSO returns who asks for a page of single sign-on. It answers the request and
+// returns false if there is no single sign-on, or if there were too many attempts.
+func (s *Server) attemptSSO(w http.ResponseWriter, r *http.Request) (who asker, ok bool) {
+	c := r.Context().Value(connKey{}).(*conn)
+	if s.cfg.SSO == nil {
+		writePage(w, http.StatusNotFound, failedPage, errNoSSO.Error())
+		return who, false
+	}
+	if wait := s.attempts.take(time.Now(), c.Remote.Addr()); wait > 0 {
+		seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+		w.Header().Set("Retry-After", seconds)
+		writePage(w, http.StatusTooManyRequests, failedPage, "there were too many attempts: try again in "+seconds+" s")
+		return who, false
+	}
+	return stranger(c), true
+}
+
+// statusOf returns the HTTP status of an error of an operation.
+func statusOf(err error) int {
+	if p, ok := errors.AsType[interface {
+		error
+		GetStatus() int
+	}](err); ok {
+		return p.GetStatus()
+	}
+	return http.StatusInternalServerError
+}
+
+// The pages for a browser. Nothing in them comes from the request, but what is escaped.
+var (
+	donePage = template.Must(template.New("done").Parse(
+		`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zeekfleet</title><meta http-equiv="refresh" content="0; url=/"></head>` +
+			`<body><p>Logged in as {{.}}. <a href="/">Go on</a></p></body></html>` + "\n"))
+	failedPage = template.Must(template.New("failed").Parse(
+		`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zeekfleet: not logged in</title></head>` +
+			`<body><h1>Not logged in</h1><p>{{.}}</p><p><a href="` + api.PathSSOStart + `">Log in again</a></p></body></html>` + "\n"))
+)
+
+// writePage answers with a page.
+func writePage(w http.ResponseWriter, status int, page *template.Template, text string) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	page.Execute(w, text) // a browser that has gone does not matter
+}
