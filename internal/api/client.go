@@ -72,7 +72,7 @@ func New(cfg Config) (*Client, error) {
 		http: &http.Client{
 			Transport: &http.Transport{
 				TLSClientConfig:        cfg.TLS,
-				TLSHandshakeTimeout:    10 * time.Second,
+				TLSHandshakeTimeout:    handshakeTimeout,
 				MaxResponseHeaderBytes: maxAnswerHeader,
 				MaxConnsPerHost:        4,
 				IdleConnTimeout:        30 * time.Second,

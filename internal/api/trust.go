@@ -60,23 +60,32 @@ func believing(certificate func() (*tls.Certificate, error), check func([]*x509.
 // checkToken returns an error unless the chain is that of a controller whose authority
 // has made the token.
 func checkToken(address string, token identity.Token, chain []*x509.Certificate, now time.Time) error {
-	var authority *x509.Certificate
 	shown := "none"
-	for _, cert := range chain {
-		if !cert.IsCA {
-			continue
-		}
+	authority := authorityIn(chain, func(cert *x509.Certificate) bool {
 		shown = identity.KeyHash(cert)
-		if shown == token.Authority {
-			authority = cert
-			break
-		}
-	}
+		return shown == token.Authority
+	})
 	if authority == nil {
 		return &wrongController{fmt.Sprintf(
 			"the controller at %s is not the one that made this token: the token names the authority %s, and the controller shows %s",
 			address, token.Authority, shown)}
 	}
+	return checkSigned(address, authority, chain, now)
+}
+
+// authorityIn returns the first authority of a chain that is accepted, or nil.
+func authorityIn(chain []*x509.Certificate, accepted func(*x509.Certificate) bool) *x509.Certificate {
+	for _, cert := range chain {
+		if cert.IsCA && accepted(cert) {
+			return cert
+		}
+	}
+	return nil
+}
+
+// checkSigned returns an error unless the chain is that of a controller, signed by an
+// authority.
+func checkSigned(address string, authority *x509.Certificate, chain []*x509.Certificate, now time.Time) error {
 	trust := identity.Trust{Cluster: clusterOf(chain[0].URIs), Authorities: []*x509.Certificate{authority}}
 	id, err := trust.Judge(chain, now)
 	if err != nil {

@@ -79,7 +79,7 @@ const useTLS = "use wss instead of ws"
 // the life is left.
 func (c *Commands) renewContext(ctx context.Context) {
 	used := c.Settings.Context
-	if used == nil {
+	if used == nil || used.SSO {
 		return
 	}
 	own, err := used.Credentials()

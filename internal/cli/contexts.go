@@ -27,6 +27,9 @@ type Context struct {
 	User string
 	// Directory holds the user's key and certificates.
 	Directory string
+	// SSO says that a provider of identities vouches for the user. The certificate cannot
+	// be renewed then.
+	SSO bool
 }
 
 // Contexts are the contexts of a user, in a directory. Several processes may use the
@@ -91,7 +94,7 @@ func (s *Contexts) Add(c Context, key, cert, authorities []byte) error {
 		return err
 	}
 	serial := identity.Serial(certs[0])
-	entry := contextForm1{c.Name, c.Controller, c.Cluster, c.User, c.Name + "-" + serial[:min(len(serial), 8)]}
+	entry := contextForm1{c.Name, c.Controller, c.Cluster, c.User, c.Name + "-" + serial[:min(len(serial), 8)], c.SSO}
 	if err := entry.check(); err != nil {
 		return err
 	}
@@ -218,7 +221,7 @@ func (s *Contexts) load() (contextsForm1, error) {
 }
 
 func (s *Contexts) context(c contextForm1) Context {
-	return Context{c.Name, c.Controller, c.Cluster, c.User, filepath.Join(s.dir, c.Directory)}
+	return Context{c.Name, c.Controller, c.Cluster, c.User, filepath.Join(s.dir, c.Directory), c.SSO}
 }
 
 // index returns the index of the context with this name.

@@ -219,8 +219,8 @@ func TestContextsOfForm1AreRead(t *testing.T) {
 	list, current, err := cli.ContextsIn(dir).List()
 	must(t, err)
 	want := []cli.Context{
-		{"fleet", "192.0.2.1:2149", "k7qpl3vuo2mwx4ra", "ann", filepath.Join(dir, "fleet-5ab0c1d2")},
-		{"lab.example", "[2001:db8::1]:2149", "zzqpl3vuo2mwx4ra", "ann", filepath.Join(dir, "lab.example-4f00c1d2")},
+		{"fleet", "192.0.2.1:2149", "k7qpl3vuo2mwx4ra", "ann", filepath.Join(dir, "fleet-5ab0c1d2"), false},
+		{"lab.example", "[2001:db8::1]:2149", "zzqpl3vuo2mwx4ra", "ann", filepath.Join(dir, "lab.example-4f00c1d2"), false},
 	}
 	if diff := cmp.Diff(want, list); diff != "" || current != "fleet" {
 		t.Errorf("current %q, -want +got:\n%s", current, diff)

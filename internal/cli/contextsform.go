@@ -33,6 +33,7 @@ type contextForm1 struct {
 	// Directory holds the key and the certificates. Its path begins in the directory of
 	// contexts.yaml.
 	Directory string `yaml:"directory"`
+	SSO       bool   `yaml:"sso,omitempty"`
 }
 
 // MaxContexts bounds the contexts of a user.

@@ -81,16 +81,29 @@ func (c *Context) certificates(name string) ([]*x509.Certificate, error) {
 
 // damaged returns the error of a context whose files cannot be used.
 func (c *Context) damaged(err error) error {
-	return fmt.Errorf("context %s: %w: log in again (zeekfleet login %s --token …)", quote(c.Name), err, c.Controller)
+	return fmt.Errorf("context %s: %w: log in again (%s)", quote(c.Name), err, c.loginAgain())
+}
+
+// loginAgain returns the command that makes the context anew.
+func (c *Context) loginAgain() string {
+	if c.SSO {
+		return "zeekfleet login " + c.Controller + " --sso"
+	}
+	return "zeekfleet login " + c.Controller + " --token …"
 }
 
 // CheckValid returns an error if the user's certificate is not valid any more.
 func (c *Context) CheckValid(own *Credentials, now time.Time) error {
-	if now.After(own.Certificate.NotAfter) {
-		return fmt.Errorf("context %s: the certificate of user %s expired at %s: ask an admin for a new login (zeekfleet user add), and log in again (zeekfleet login %s --token …)",
-			quote(c.Name), c.User, own.Certificate.NotAfter.Local().Format(timeForm), c.Controller)
+	end := own.Certificate.NotAfter
+	switch {
+	case !now.After(end):
+		return nil
+	case c.SSO:
+		return fmt.Errorf("context %s: the login of user %s ended at %s: log in again (%s)",
+			quote(c.Name), c.User, end.Local().Format(timeForm), c.loginAgain())
 	}
-	return nil
+	return fmt.Errorf("context %s: the certificate of user %s expired at %s: ask an admin for a new login (zeekfleet user add), and log in again (%s)",
+		quote(c.Name), c.User, end.Local().Format(timeForm), c.loginAgain())
 }
 
 // timeForm is how commands print a time for a person. It has the zone, because readers

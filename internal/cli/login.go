@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io"
@@ -83,56 +84,85 @@ type Login struct {
 // Run logs in. It sends nothing to a controller that is not the one that made the token,
 // and uses no token up if the result could not be stored.
 func (l Login) Run(ctx context.Context) error {
-	address, err := api.JoinPort(l.Address)
-	if err != nil {
-		return usageError("%v", err)
-	}
-	name := l.Name
-	if name == "" {
-		name = nameOfContext(address)
-	}
-	if err := CheckContextName(name); err != nil {
-		return usageError("%v; choose a name with --name", err)
-	}
-	if err := l.Contexts.mayAdd(name, address); err != nil {
-		return err
-	}
-	key, err := identity.NewKey()
+	n, err := l.Contexts.begin(l.Name, l.Address)
 	if err != nil {
 		return err
 	}
-	request, err := identity.NewRequest(identity.Identity{Kind: identity.User}, key)
-	if err != nil {
-		return err
-	}
-	client, err := api.JoinClient(address, l.Token)
+	client, err := api.JoinClient(n.address, l.Token)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	signed, err := client.Login(ctx, api.LoginRequest{Token: l.Token.String(), Key: string(request)})
+	signed, err := client.Login(ctx, api.LoginRequest{Token: l.Token.String(), Key: string(n.request)})
 	if err != nil {
-		return loginMessage(address, err)
+		return loginMessage(n.address, err)
 	}
-	id, err := identity.Parse(signed.Identity)
-	if err != nil || id.Kind != identity.User {
-		return fmt.Errorf("the controller at %s has answered with the certificate of %s, which is no user", address, quote(signed.Identity))
+	user, err := n.store(signed, false)
+	if errors.Is(err, errNotStored) {
+		return fmt.Errorf("%w; ask an admin for another token", err)
 	}
-	private, err := identity.KeyPEM(key)
 	if err != nil {
 		return err
 	}
-	own := &Credentials{Key: key, cluster: signed.Cluster}
-	if err := own.fits(id.Name, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
-		return fmt.Errorf("the controller at %s has answered with a certificate that is not usable: %w", address, err)
-	}
-	c := Context{Name: name, Controller: address, Cluster: signed.Cluster, User: id.Name}
-	if err := l.Contexts.Add(c, private, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
-		return fmt.Errorf("store the context: %w; ask an admin for another token", err)
-	}
-	l.Log.Notice("logged in to controller %s as %s; commands ask it from now on (context %s)", address, id.Name, name)
+	l.Log.Notice("logged in to controller %s as %s; commands ask it from now on (context %s)", n.address, user, n.name)
 	l.Log.Notice("the login lasts until %s, and each use renews it", signed.Expires.Local().Format(timeForm))
 	return nil
+}
+
+// begun is a context for which a controller has not given a certificate yet.
+type begun struct {
+	contexts      *Contexts
+	name, address string
+	key           *ecdsa.PrivateKey
+	request       []byte
+}
+
+// begin makes a key for a new context of the controller at address, whose name is the
+// controller's host if it is empty. It fails if the context could not be stored.
+func (s *Contexts) begin(name, address string) (begun, error) {
+	address, err := api.JoinPort(address)
+	if err != nil {
+		return begun{}, usageError("%v", err)
+	}
+	if name == "" {
+		name = nameOfContext(address)
+	}
+	if err := CheckContextName(name); err != nil {
+		return begun{}, usageError("%v; choose a name with --name", err)
+	}
+	if err := s.mayAdd(name, address); err != nil {
+		return begun{}, err
+	}
+	key, err := identity.NewKey()
+	if err != nil {
+		return begun{}, err
+	}
+	request, err := identity.NewRequest(identity.Identity{Kind: identity.User}, key)
+	return begun{s, name, address, key, request}, err
+}
+
+var errNotStored = errors.New("store the context")
+
+// store stores the context with the certificate that the controller has signed. sso says
+// that a provider of identities vouches for the user. It returns the user's name.
+func (n begun) store(signed api.Certificate, sso bool) (user string, err error) {
+	id, err := identity.Parse(signed.Identity)
+	if err != nil || id.Kind != identity.User {
+		return "", fmt.Errorf("the controller at %s has answered with the certificate of %s, which is no user", n.address, quote(signed.Identity))
+	}
+	private, err := identity.KeyPEM(n.key)
+	if err != nil {
+		return "", err
+	}
+	own := &Credentials{Key: n.key, cluster: signed.Cluster}
+	if err := own.fits(id.Name, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
+		return "", fmt.Errorf("the controller at %s has answered with a certificate that is not usable: %w", n.address, err)
+	}
+	c := Context{Name: n.name, Controller: n.address, Cluster: signed.Cluster, User: id.Name, SSO: sso}
+	if err := n.contexts.Add(c, private, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
+		return "", fmt.Errorf("%w: %w", errNotStored, err)
+	}
+	return id.Name, nil
 }
 
 // loginMessage returns the error of a login that failed, for a person.

@@ -1,6 +1,8 @@
 package sso
 
 import (
+	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -35,49 +37,51 @@ func newClient(authorities []byte) (*http.Client, error) {
 		}
 	}
 	base := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: timeout}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2:     true,
-		TLSHandshakeTimeout:   timeout,
-		ResponseHeaderTimeout: timeout,
+		Proxy:             http.ProxyFromEnvironment,
+		DialContext:       (&net.Dialer{Timeout: timeout}).DialContext,
+		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2: true,
 		// Logins are rare, and an idle connection keeps a goroutine.
 		DisableKeepAlives: true,
 	}
 	return &http.Client{
 		Transport: guarded{base},
-		Timeout:   timeout,
 		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 			return fmt.Errorf("the provider sends us on to %.200s, and single sign-on follows nobody", r.URL.Redacted())
 		},
 	}, nil
 }
 
-// guarded makes requests only where nobody between can change the answer, and bounds
-// answers.
+// guarded makes requests only where nobody between can change the answer. It reads the
+// whole answer, which is bounded, so that nothing is open when a caller forgets it.
 type guarded struct{ base http.RoundTripper }
 
 func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !protected(r.URL) {
 		return nil, fmt.Errorf("the provider names an address without TLS: %.200s", r.URL.Redacted())
 	}
-	response, err := g.base.RoundTrip(r)
-	if err == nil {
-		response.Body = &bounded{response.Body, maxAnswer}
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	response, err := g.base.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		return nil, late(ctx, r, err)
 	}
-	return response, err
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, late(ctx, r, err)
+	case len(body) > maxAnswer:
+		return nil, fmt.Errorf("the provider's answer has more than %d bytes", maxAnswer)
+	}
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	return response, nil
 }
 
-// bounded is the body of an answer.
-type bounded struct {
-	io.ReadCloser
-	left int // bytes
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
-	if b.left -= n; b.left < 0 {
-		return n, fmt.Errorf("the provider's answer has more than %d bytes", maxAnswer)
+// late returns the error of a request, and names the timeout if that is the reason.
+func late(ctx context.Context, r *http.Request, err error) error {
+	if ctx.Err() != nil && r.Context().Err() == nil {
+		return fmt.Errorf("there was no answer within %v", timeout)
 	}
-	return n, err
+	return err
 }

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// asker returns the function that asks the person at the terminal. It returns nil if
+// standard input is no terminal.
+func asker(s streams) func(context.Context, string) (string, error) {
+	in, ok := s.in.(*os.File)
+	if !ok {
+		return nil
+	}
+	if _, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS); err != nil {
+		return nil
+	}
+	return func(ctx context.Context, question string) (string, error) {
+		fmt.Fprint(s.err, question)
+		if err := readable(ctx, in); err != nil {
+			return "", err
+		}
+		answer, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil {
+			return "", errors.New("there was no answer")
+		}
+		return answer, nil
+	}
+}
+
+// readable waits until the person has written a line. Reading alone would not end when
+// the command is interrupted.
+func readable(ctx context.Context, in *os.File) error {
+	const pause = 100 // milliseconds
+	for ctx.Err() == nil {
+		fds := []unix.PollFd{{Fd: int32(in.Fd()), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, pause)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("wait for an answer: %w", err)
+		}
+		if n > 0 {
+			return nil
+		}
+	}
+	return context.Cause(ctx)
+}
