@@ -403,6 +403,89 @@ func TestAgentsBelieveControllersAlone(t *testing.T) {
 	}
 }
 
+// TestAgentsRequestsWaitForTheirAnswers asks again before there is an answer, and as a
+// peer that is no agent.
+func TestAgentsRequestsWaitForTheirAnswers(t *testing.T) {
+	a := newAuthorityInMemory(t, time.Hour)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	held := heldBack{a, asked, answer}
+	controller, err := bus.New(bus.Config{TLS: a.tls("controller/c")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, sign := daemon.NewCertifying(held, controller, slog.New(slog.DiscardHandler))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer cancel()
+	for _, part := range []func(context.Context) error{
+		run, sign, func(ctx context.Context) error { return controller.Serve(ctx, ln, bus.ListenConfig{}) },
+	} {
+		parts.Go(func() { part(ctx) })
+	}
+	ask := func(who, topic string) (send func(id mgmt.ReqID), answered func() mgmt.RenewCertificateResponse) {
+		e, err := bus.New(bus.Config{TLS: a.tls(who)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub := e.Subscribe(0, topic)
+		parts.Go(func() { e.Dial(ctx, ln.Addr().String(), bus.DialConfig{Transport: bus.TransportTLS}) })
+		peer := (<-sub.Events()).(bus.PeerAdded).Peer
+		send = func(id mgmt.ReqID) {
+			if !e.PublishTo(peer.ID, topic, codec.Encode(mgmt.RenewCertificateRequest{ReqID: id, Key: "no key"})) {
+				t.Error("the controller does not hear it")
+			}
+		}
+		return send, func() mgmt.RenewCertificateResponse {
+			for {
+				m, ok := patience.Next(t, sub.Events(), "an answer").(bus.Message)
+				if !ok {
+					continue
+				}
+				if msg, err := codec.Decode(m.Value); err == nil {
+					if r, ok := msg.(mgmt.RenewCertificateResponse); ok {
+						return r
+					}
+				}
+			}
+		}
+	}
+	agent, answered := ask("agent/sensor-1", "zeek/fleet/certificates/sensor-1")
+	agent("first")
+	<-asked
+	agent("second")
+	if got := answered(); got.ReqID != "second" || got.Result.Success || !strings.Contains(got.Result.Error, "is not answered yet") {
+		t.Errorf("got %+v", got)
+	}
+	user, _ := ask("user/ann", "zeek/fleet/certificates/sensor-1")
+	user("third")
+	close(answer)
+	if got := answered(); got.ReqID != "first" || got.Result.Success || !strings.Contains(got.Result.Error, "the answer came late") {
+		t.Errorf("got %+v", got)
+	}
+	select {
+	case <-asked:
+		t.Error("the authority was asked for a user")
+	default:
+	}
+}
+
+// heldBack is an authority that waits before it answers.
+type heldBack struct {
+	*authorityInMemory
+	asked, answer chan struct{}
+}
+
+func (h heldBack) Ask(ctx context.Context, _ mgmt.Principal, _ access.Request) (access.Answer, error) {
+	h.asked <- struct{}{}
+	<-h.answer
+	return access.Refusal{Why: access.Failed, Reason: "the answer came late"}, nil
+}
+
 func TestNodesOfOtherInstancesHaveNoBusinessWithAnAgent(t *testing.T) {
 	a := newAuthorityInMemory(t, time.Hour)
 	dir := joined.DirIn(t.TempDir())
