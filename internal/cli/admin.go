@@ -65,6 +65,9 @@ func (a Admin) askMessage(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return fmt.Sprintf("controller %s is not reached: %s", a.where(), dialReason(err))
 	}
+	if text, ok := a.certificateRefused(a.where(), err); ok {
+		return text
+	}
 	if p, ok := errors.AsType[*api.Problem](err); ok && p.Status == http.StatusBadRequest && strings.HasSuffix(p.Detail, useTLS) {
 		return fmt.Sprintf("controller %s speaks TLS: %s", a.where(), wantsTLS)
 	}

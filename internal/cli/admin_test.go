@@ -306,13 +306,13 @@ var adminCommands = map[string]struct {
 		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "5a") },
 		answers: map[string]any{"POST /api/v1/certificates/revoke": noAnswer},
 		asked:   []string{`POST /api/v1/certificates/revoke {"serial":"5a"}`},
-		stderr:  "zeekfleet: certificate 5a is revoked; open connections with it end now\n",
+		stderr:  "zeekfleet: certificate 5a is revoked, and open connections end\n",
 	},
 	"cert revoke, an identity": {
 		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "agent/sensor-1") },
 		answers: map[string]any{"POST /api/v1/certificates/revoke": noAnswer},
 		asked:   []string{`POST /api/v1/certificates/revoke {"identity":"agent/sensor-1"}`},
-		stderr:  "zeekfleet: all certificates of agent/sensor-1 are revoked; open connections with it end now\n",
+		stderr:  "zeekfleet: all certificates of agent/sensor-1 are revoked, and open connections end\n",
 	},
 	"cert revoke, no identity": {
 		run:    func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "sensor/1") },

@@ -94,7 +94,7 @@ func (a Admin) RevokeCertificate(ctx context.Context, what string) int {
 		if err := client.Revoke(ctx, in); err != nil {
 			return err
 		}
-		a.Log.Notice("%s revoked; open connections with it end now", text)
+		a.Log.Notice("%s revoked, and open connections end", text)
 		return nil
 	})
 }

@@ -95,6 +95,9 @@ func (c *Commands) dialMessage(where string, err error) string {
 		}
 		return text
 	}
+	if text, ok := c.certificateRefused(where, err); ok {
+		return text
+	}
 	failed, ok := errors.AsType[*client.DialError](err)
 	if !ok {
 		return fmt.Sprintf("connecting to controller %s: %v", where, err)
@@ -113,6 +116,24 @@ func (c *Commands) dialMessage(where string, err error) string {
 		kind = "websocket error"
 	}
 	return fmt.Sprintf("%s in %s with controller %s: %s", kind, failed.Stage, where, dialReason(failed.Err))
+}
+
+// certificateRefused returns the message about a controller that has refused the
+// certificate of the context. TLS has no place for the controller's reason.
+func (c *Commands) certificateRefused(where string, err error) (text string, ok bool) {
+	const refused = "refused by the server: " // of package client
+	why := ""
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		why = op.Err.Error()
+	} else if failed, ok := errors.AsType[*client.DialError](err); ok && failed.Failure == client.DialTLS {
+		_, why, _ = strings.Cut(failed.Err.Error(), refused)
+	}
+	if why == "" || c.Settings.Context == nil {
+		return "", false
+	}
+	user := c.Settings.Context.User
+	return fmt.Sprintf("controller %s does not take the certificate of user %s any more (%s); its audit says why: ask an admin for a new login (zeekfleet user add %[2]s), and log in again",
+		where, user, why), true
 }
 
 // dialReason returns the last part of dialMessage: the cause, and the setting
