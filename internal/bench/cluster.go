@@ -232,12 +232,12 @@ func cluster(ctx context.Context, dir string) (figures []figure, err error) {
 		atMost("one client command (get-nodes), wall, p50", command, "ms", 25)), nil
 }
 
-// commandTime returns the median wall time of a client command.
-func commandTime(ctx context.Context, program, address string) (float64, error) {
+// commandTime returns the median wall time of a client command with these settings.
+func commandTime(ctx context.Context, program, address string, settings ...string) (float64, error) {
 	var took []time.Duration
 	for range 21 {
 		began := time.Now()
-		if err := exec.CommandContext(ctx, program, "--controller", address, "get-nodes").Run(); err != nil {
+		if err := exec.CommandContext(ctx, program, append(settings, "--controller", address, "get-nodes")...).Run(); err != nil {
 			return 0, fmt.Errorf("get-nodes: %w", err)
 		}
 		took = append(took, time.Since(began))
