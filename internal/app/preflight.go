@@ -69,6 +69,9 @@ func Preflight(
 		plans = append(plans, plan)
 	}
 	seen := launch.Preflight{Launcher: launcher}.Run(ctx, plans, func() []int { return pids })
+	for _, doubt := range seen.Doubts {
+		log.Warn("cluster would be deployed with reservations", "why", doubt)
+	}
 	for _, n := range seen.Unfinished {
 		seen.Findings = append(seen.Findings, mgmt.Finding{Node: n, Problem: "the check of its scripts did not end"})
 	}

@@ -118,10 +118,12 @@ func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agen
 	switch ev := happened.(type) {
 	case proc.Started:
 		id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
+		exposed := ""
 		if p := a.nodes[id]; p != nil {
 			a.born(ctx, p, ev.PID)
+			exposed = p.facts.Exposed()
 		}
-		return agent.Started{Node: id.node, Launch: id.number, PID: int64(ev.PID)}
+		return agent.Started{Node: id.node, Launch: id.number, PID: int64(ev.PID), Exposed: exposed}
 	case proc.StartFailed:
 		id := launchID{mgmt.NodeName(ev.Name), ev.Launch}
 		if p := a.nodes[id]; p != nil {
@@ -267,6 +269,7 @@ func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgm
 			PID:         int64(rec.PID),
 			Fingerprint: mgmt.Fingerprint(rec.Fingerprint),
 			Started:     rec.Started,
+			Exposed:     p.facts.Exposed(),
 		})
 	}
 	return ev

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -38,6 +39,21 @@ func (z *zeekAgent) curved() (nodes []client.NodeName) {
 		}
 	}
 	return nodes
+}
+
+// remark returns what the agent says of its nodes beside their states.
+func (z *zeekAgent) remark() (text string) {
+	z.t.Helper()
+	conn := z.client()
+	defer conn.Close()
+	results, err := conn.GetNodes(z.t.Context())
+	if err != nil {
+		z.t.Fatal(err)
+	}
+	for _, r := range results {
+		text += r.Error
+	}
+	return text
 }
 
 // crash kills a node and waits until it is up again. Its plan stays the same.
@@ -85,6 +101,9 @@ func TestRunningZeroMQClusterIsNotHalfConvertedByAnUpgrade(t *testing.T) {
 	if diff := cmp.Diff(before, z.pids()); diff != "" {
 		t.Errorf("PIDs changed with the upgrade (-before +after):\n%s", diff)
 	}
+	if got := z.remark(); !strings.Contains(got, "can join it and act as a node: its nodes have no ZeroMQ keys") {
+		t.Errorf("the status of the nodes says %q", got)
+	}
 	for _, node := range []client.NodeName{"worker-1", "manager"} {
 		z.crash(node)
 		z.expectAnswers(4)
@@ -95,6 +114,9 @@ func TestRunningZeroMQClusterIsNotHalfConvertedByAnUpgrade(t *testing.T) {
 	z.restart()
 	if got := z.curved(); len(got) != 4 {
 		t.Errorf("after a restart of all nodes, %v have keys", got)
+	}
+	if got := z.remark(); strings.Contains(got, "can join") {
+		t.Errorf("the status of nodes with keys says %q", got)
 	}
 	z.crash("worker-2")
 	z.expectAnswers(4)

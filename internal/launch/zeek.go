@@ -205,6 +205,11 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 		return Facts{Dir: NodeDir(z.cfg.Site.StateDir, node), StatusFile: zeek.StatusFile}, err
 	}
 	z.cfg.ZeroMQ.lives(node, factsRecord{number, facts})
+	if d := z.deployment(mgmt.Plan{}, 0, ""); facts.ZeroMQ == (ZeroMQ{}) && d.UsesZeroMQ() {
+		// A zeekfleet that recorded neither ports nor keys has launched it.
+		d.Site.ZeroMQ.Curve = nil
+		facts.ZeroMQ = zeroMQFacts(d)
+	}
 	if facts.WebSocketPort != 0 {
 		z.ports[node] = facts.WebSocketPort
 	}
@@ -229,9 +234,8 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	if d.ServesWithTLS() {
 		d.SocketTLS = new(zeek.SocketTLS) // the same for equal checks, as checkSecret
 	}
-	// Nodes of other instances may be processes of this host.
 	zeroMQ, missing := z.zeroMQNow(plan, d)
-	open := plan.OneInstance && d.UsesZeroMQ() && (zeroMQ.Curve == nil || !d.CanEncryptZeroMQ())
+	keyless := d.UsesZeroMQ() && (zeroMQ.Curve == nil || !d.CanEncryptZeroMQ())
 	zeroMQ.Curve = nil // a check speaks with nobody
 	d.Site.ZeroMQ = zeroMQ
 	generated, err := d.Generate()
@@ -272,6 +276,9 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		Dirs:    generated.Dirs,
 		CPUs:    cpus,
 	}
+	if keyless || !d.UsesZeroMQ() { // with keys, only this check has none
+		check.Doubts = generated.ClusterWarnings
+	}
 	if plan.Node.Interface != nil {
 		check.Interface = *plan.Node.Interface
 	}
@@ -280,7 +287,8 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		if !chosenLater {
 			check.Ports = append(check.Ports, preflight.Port{
 				Addr: l.Addr.Addr(), Number: l.Addr.Port(), Use: l.What,
-				OursAlone: open && (l.What == zeek.ListenProxy || l.What == zeek.ListenLogs),
+				// Nodes of other instances may be processes of this host.
+				OursAlone: keyless && plan.OneInstance && (l.What == zeek.ListenProxy || l.What == zeek.ListenLogs),
 			})
 		}
 	}

@@ -28,6 +28,15 @@ type ZeroMQ struct {
 	Curve zeek.CurveKeys
 }
 
+// Exposed says who else can act as a node of the process's cluster, in a sentence for
+// people. Empty means nobody, as far as the backend ZeroMQ is concerned.
+func (f Facts) Exposed() string {
+	if f.ZeroMQ.XPub == 0 || f.ZeroMQ.Curve != (zeek.CurveKeys{}) {
+		return ""
+	}
+	return "any process that reaches the ports of this cluster can join it and act as a node: its nodes have no ZeroMQ keys"
+}
+
 // ZeroMQState keeps the ports and the keys that an agent has chosen for the cluster
 // whose nodes are all on its instance. They stay with the cluster.
 //

@@ -396,6 +396,12 @@ func TestPreflightLooksAtThePortsThatAreToBeUsed(t *testing.T) {
 	if got := ports(keyless); len(got) != 2 || !got[0].OursAlone {
 		t.Errorf("without keys: %v", got)
 	}
+	for cluster, want := range map[*zeroMQCluster]int{c: 0, keyless: 1} {
+		plan, _ := mgmt.PlanFor(cluster.config, "manager")
+		if check, err := cluster.Check(plan, t.TempDir()); err != nil || len(check.Doubts) != want {
+			t.Errorf("doubts %q, %v, want %d", check.Doubts, err, want)
+		}
+	}
 	// A listener that takes a chosen port is named; the port is not exchanged.
 	ln, err := net.Listen("tcp4", netip.AddrPortFrom(launch.Loopback, chosen.XPub).String())
 	if err != nil {

@@ -83,6 +83,8 @@ type Check struct {
 	Interface string
 	// CPUs are the processors to which the node is bound.
 	CPUs []int
+	// Doubts are texts for people about the node's cluster. They are no problems.
+	Doubts []string
 }
 
 // Port is a TCP port on which a node listens.
@@ -104,6 +106,8 @@ type Report struct {
 	Findings []mgmt.Finding
 	// Unfinished are the nodes whose check of scripts was interrupted, sorted.
 	Unfinished []mgmt.NodeName
+	// Doubts are the Doubts of the checks, each once.
+	Doubts []string
 }
 
 // Run makes all checks and returns when they have ended. The end of ctx interrupts the
@@ -123,7 +127,12 @@ func Run(ctx context.Context, cfg Config, checks []Check) Report {
 		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Problem, b.Problem))
 	})
 	slices.Sort(unfinished)
-	return Report{slices.CompactFunc(found, func(a, b mgmt.Finding) bool { return a == b }), unfinished}
+	var doubts []string
+	for _, c := range checks {
+		doubts = append(doubts, c.Doubts...)
+	}
+	slices.Sort(doubts)
+	return Report{slices.CompactFunc(found, func(a, b mgmt.Finding) bool { return a == b }), unfinished, slices.Compact(doubts)}
 }
 
 // nodeList returns the names of the first few nodes, for a message.

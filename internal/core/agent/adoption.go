@@ -35,7 +35,10 @@ func (r *rollout) adopt(ev Adopted) {
 		r.nodes.named[p.Node] = &node{
 			plan:  planless(r.cfg.Name, p.Node),
 			state: mgmt.Unknown,
-			proc:  &process{launch: p.Launch, fingerprint: p.Fingerprint, pid: p.PID, since: p.Started, begun: true, state: mgmt.Unknown},
+			proc: &process{
+				launch: p.Launch, fingerprint: p.Fingerprint, pid: p.PID, since: p.Started, begun: true, state: mgmt.Unknown,
+				exposed: p.Exposed,
+			},
 		}
 	}
 	r.cannotSee(ev.Unseen)

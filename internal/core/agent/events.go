@@ -73,6 +73,9 @@ type (
 		Node   mgmt.NodeName
 		Launch uint64
 		PID    int64
+		// Exposed says who else can act as a node of its cluster, in a sentence for
+		// people. Empty means nobody.
+		Exposed string
 	}
 	// StartFailed answers a Start: there is no process. Outputs holds the text that
 	// the failed start printed, if any.
@@ -142,6 +145,7 @@ type Process struct {
 	PID         int64
 	Fingerprint mgmt.Fingerprint // as in the Start that made it
 	Started     time.Time
+	Exposed     string // as in Started
 }
 
 // Unseen is a process of a node that may run, and that the agent can neither watch

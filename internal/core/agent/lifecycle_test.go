@@ -52,6 +52,49 @@ func TestReportsAboutOtherLaunchesMeanNothing(t *testing.T) {
 	}
 }
 
+func TestStatusSaysOnceWhoElseCanActAsANode(t *testing.T) {
+	const text = "any process can join"
+	list := nodes("logger", "worker", "worker-2")
+	m := agent.New(agent.Config{Name: "host", Backoff: agent.Backoff{Jitter: -1}}, agent.State{Desired: configuration(list...), Told: true}, nil)
+	var adopted agent.Adopted
+	for i, n := range list {
+		plan, _ := mgmt.PlanFor(configuration(list...), n.Name)
+		adopted.Processes = append(adopted.Processes, agent.Process{
+			Node: n.Name, Launch: uint64(i + 1), PID: int64(i + 1), Fingerprint: plan.Fingerprint(), Exposed: text,
+		})
+	}
+	m.Step(start, adopted)
+	m.Step(start, agent.PeerAdded{Peer: controller})
+	remarks := func(id mgmt.ReqID) string {
+		for _, e := range m.Step(start, agent.FromController{Peer: controller, Msg: mgmt.AgentGetNodesRequest{ReqID: id}}) {
+			if lines := strings.Join(coretest.AgentEntry(e).Lines(func(id mgmt.ReqID) string { return string(id) }), "\n"); strings.Contains(lines, "answered") {
+				return lines
+			}
+		}
+		t.Fatal("no answer")
+		return ""
+	}
+	if got := remarks("n1"); strings.Count(got, text) != 1 {
+		t.Errorf("adopted: got %q, want %q once", got, text)
+	}
+	for i, n := range list {
+		m.Step(start, agent.Exited{Node: n.Name, Launch: uint64(i + 1), Reason: "exit status 1"})
+		m.Step(start, agent.Buried{Node: n.Name, Launch: uint64(i + 1)})
+	}
+	if got := remarks("n2"); strings.Contains(got, text) {
+		t.Errorf("ended: got %q", got)
+	}
+	later := start.Add(time.Hour)
+	for _, e := range m.Step(later, agent.Tick{}) {
+		if s, ok := e.(agent.Start); ok {
+			m.Step(later, agent.Started{Node: s.Plan.Node.Name, Launch: s.Launch, PID: 1, Exposed: text})
+		}
+	}
+	if got := remarks("n3"); strings.Count(got, text) != 1 {
+		t.Errorf("started: got %q, want %q once", got, text)
+	}
+}
+
 // A process may connect before its start is reported.
 func TestNodeRunsFromWhenItsPIDIsKnown(t *testing.T) {
 	w := newWorld(t, agent.Config{})

@@ -45,6 +45,7 @@ type process struct {
 	// has an older version if an older program has started the process.
 	fingerprint mgmt.Fingerprint
 	pid         int64  // zero until Started
+	exposed     string // as in Started
 	moment      uint64 // when it was started, see turn.moment; zero if it was adopted
 	since       time.Time
 	begun       bool // it was Started, or adopted

@@ -100,6 +100,17 @@ func (s *nodes) obstacles() []string {
 	return list
 }
 
+// exposures returns who else can act as a node. It names each text once: it is the same
+// for all nodes of a cluster.
+func (s *nodes) exposures() []string {
+	var texts []string
+	for _, n := range s.sorted(func(n *node) bool { return n.proc != nil && n.proc.exposed != "" }) {
+		texts = append(texts, n.proc.exposed)
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
 // unaware returns a text that names the kept nodes, or nothing if there are none.
 func (s *nodes) unaware() string {
 	kept := s.sorted(func(n *node) bool { return n.kept })
@@ -125,6 +136,7 @@ func (s *nodes) remarks(now time.Time) string {
 		texts = append(texts, why)
 	}
 	texts = append(texts, s.obstacles()...)
+	texts = append(texts, s.exposures()...)
 	if crashes := s.crashes(now); crashes != "" {
 		texts = append(texts, crashes)
 	}

@@ -23,7 +23,7 @@ func (r *rollout) started(ev Started) {
 	if !ok || n.proc.begun {
 		return
 	}
-	n.proc.begun, n.proc.pid, n.proc.since = true, ev.PID, r.now
+	n.proc.begun, n.proc.pid, n.proc.since, n.proc.exposed = true, ev.PID, r.now, ev.Exposed
 	if n.up() {
 		r.cameUp(n)
 	}
