@@ -36,9 +36,7 @@ func (s *Server) readAudit(ctx context.Context, in *auditInput) (*pageOutput[api
 	who := askerOf(ctx)
 	if who.Role < access.ReadAudit.May {
 		reason := access.Denied(who.Principal, "read the audit", access.ReadAudit.May)
-		s.cfg.Refused(mgmt.AuditRecord{
-			Who: who.Name, Role: who.Role, Source: who.Source, Request: access.ReadAudit.Name, Outcome: mgmt.AuditRefused, Reason: reason,
-		})
+		s.refusing(who, access.ReadAudit.Name, "", reason)
 		return nil, problem(http.StatusForbidden, reason)
 	}
 	if s.cfg.Audit == nil {

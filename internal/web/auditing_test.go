@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -117,18 +116,49 @@ func TestWaitsAreBounded(t *testing.T) {
 	}
 }
 
-// Nobody else records that the audit was refused.
-func TestRefusedReadersAreInTheAudit(t *testing.T) {
-	refused := make(chan mgmt.AuditRecord, 1)
-	s := serve(t, web.Config{Audit: newBook(), Refused: func(r mgmt.AuditRecord) { refused <- r }}, nil)
-	reason := access.Denied(mgmt.Principal{Name: "opal", Role: mgmt.Operator, Source: "127.0.0.1"}, "read the audit", mgmt.Admin)
-	_, err := s.client("operator").Audit(t.Context(), api.AuditQuery{})
-	if p, ok := errors.AsType[*api.Problem](err); !ok || p.Status != http.StatusForbidden || p.Detail != reason {
-		t.Errorf("got %v", err)
-	}
-	want := mgmt.AuditRecord{Who: "opal", Role: mgmt.Operator, Source: "127.0.0.1", Request: "audit", Outcome: mgmt.AuditRefused, Reason: reason}
-	if got := patience.Next(t, refused, "the record"); got != want {
-		t.Errorf("got %+v", got)
+// Nobody else records what the server refuses by itself.
+func TestRefusalsAreInTheAudit(t *testing.T) {
+	refused := make(chan mgmt.AuditRecord, 10)
+	s := serve(t, web.Config{
+		Authority: &office{}, Audit: newBook(), Refused: func(r mgmt.AuditRecord) { refused <- r }, AttemptsBurst: 1,
+	}, nil)
+	reason := access.Denied(users["operator"], "read the audit", mgmt.Admin)
+	login := `{"token":"t","key":"k"}`
+	s.ask("POST", "/api/v1/login", "", login)
+	const nobody = "unknown at 127.0.0.1"
+	for _, tc := range []struct {
+		method, path, bearer, body, header string
+		want                               *mgmt.AuditRecord
+	}{
+		{"GET", "/api/v1/audit", "operator", "", "", &mgmt.AuditRecord{Who: "opal", Role: mgmt.Operator, Request: "audit", Reason: reason}},
+		{"GET", "/api/v1/users", "", "", "", &mgmt.AuditRecord{Who: nobody, Request: "user list", Reason: errNobody.Error()}},
+		{"POST", "/api/v1/login", "", login, "", &mgmt.AuditRecord{Who: nobody, Request: "login", Reason: "there were too many attempts"}},
+		{"GET", "/api/v1/users", "admin", "", "Sec-Fetch-Mode: cors\r\nOrigin: http://evil.example", &mgmt.AuditRecord{
+			Who: nobody, Request: "connect", Subject: "http",
+			Reason: `the request comes from a page of another site, "http://evil.example"; its Origin must be its Host, or absent`,
+		}},
+		{"GET", "/api/v1/whoami", "", "", "", nil}, // a page asks in this way whether somebody has logged in
+		{"GET", "/nothing", "", "", "", nil},
+	} {
+		header := tc.header
+		if header == "" {
+			header = "X: y"
+		}
+		s.ask(tc.method, tc.path, tc.bearer, tc.body, header)
+		if tc.want == nil {
+			if n := len(refused); n != 0 {
+				t.Errorf("%s: %d records", tc.path, n)
+			}
+			continue
+		}
+		got := patience.Next(t, refused, "the record")
+		if !strings.HasPrefix(got.Source, "127.0.0.1:") {
+			t.Errorf("%s: the source is %s", tc.path, got.Source)
+		}
+		got.Source, tc.want.Outcome = "", mgmt.AuditRefused
+		if got != *tc.want {
+			t.Errorf("%s: got %+v", tc.path, got)
+		}
 	}
 }
 

@@ -33,16 +33,15 @@ type Connection struct {
 // conn is a connection that the server serves.
 type conn struct {
 	Connection
-	since  time.Time
 	known  atomic.Bool  // somebody has shown here who it is
 	active atomic.Int32 // requests that are being answered: 0 or 1
 	used   atomic.Int64 // when the last one was answered, in Unix nanoseconds
-	closed chan struct{}
 	once   sync.Once
+	leave  func(*conn) // gives its place back
 }
 
-func newConn(c Connection, now time.Time) *conn {
-	one := &conn{Connection: c, since: now, closed: make(chan struct{})}
+func newConn(c Connection, now time.Time, leave func(*conn)) *conn {
+	one := &conn{Connection: c, leave: leave}
 	one.used.Store(now.UnixNano())
 	return one
 }
@@ -52,7 +51,7 @@ func (c *conn) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() {
 		err = c.Connection.Close()
-		close(c.closed)
+		c.leave(c)
 	})
 	return err
 }

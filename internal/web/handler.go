@@ -16,6 +16,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.busy()()
 	setHeaders(w.Header())
 	if err := s.check(c, r); err != nil {
+		s.refusing(stranger(c), "connect", "http", err.Error())
 		writeProblem(w, http.StatusForbidden, err.Error())
 		return
 	}

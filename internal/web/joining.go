@@ -14,11 +14,11 @@ import (
 // registerJoining adds what gives somebody an identity.
 func (a *routes) registerJoining() {
 	register(a, operation{
-		id: "join", method: http.MethodPost, path: api.PathJoin, anybody: true, attempt: true,
+		id: "join", method: http.MethodPost, path: api.PathJoin, may: access.RowOf(access.Join{}), anybody: true, attempt: true,
 		summary: "Join the cluster as an agent", errors: []int{http.StatusUnauthorized, http.StatusConflict, http.StatusNotImplemented},
 	}, a.s.join)
 	register(a, operation{
-		id: "login", method: http.MethodPost, path: api.PathLogin, anybody: true, attempt: true,
+		id: "login", method: http.MethodPost, path: api.PathLogin, may: access.RowOf(access.Login{}), anybody: true, attempt: true,
 		summary: "Log in as a user, for a certificate", errors: []int{http.StatusUnauthorized, http.StatusNotImplemented},
 	}, a.s.login)
 	register(a, operation{
@@ -28,7 +28,7 @@ func (a *routes) registerJoining() {
 		errors:  []int{http.StatusUnauthorized, http.StatusNotImplemented},
 	}, a.s.renew)
 	register(a, operation{
-		id: "begin-session", method: http.MethodPost, path: api.PathSession, anybody: true, attempt: true,
+		id: "begin-session", method: http.MethodPost, path: api.PathSession, may: access.RowOf(access.Login{}), anybody: true, attempt: true,
 		summary: "Log in as a user, for a session of a browser",
 		details: "The session's secret is in a cookie that no script can read.",
 		errors:  []int{http.StatusUnauthorized, http.StatusNotImplemented},
@@ -89,6 +89,7 @@ func (s *Server) renew(ctx context.Context, in *bodyInput[api.RenewRequest]) (*b
 	}
 	id, err := s.cfg.Authority.Directory().Trust.Judge([]*x509.Certificate{cert}, time.Now())
 	if err != nil {
+		s.refusing(who, access.RowOf(access.Renew{}).Name, "", err.Error())
 		return nil, problem(http.StatusUnauthorized, err.Error())
 	}
 	who.Name = id.String()

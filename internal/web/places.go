@@ -52,13 +52,6 @@ func (p *places) leave(one *conn) {
 	}
 }
 
-// count returns the number of connections.
-func (p *places) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.taken)
-}
-
 // victim returns the index of the connection that must give way, or -1 if none must. The
 // caller holds mu.
 func (p *places) victim() int {

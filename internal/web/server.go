@@ -41,20 +41,18 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Take serves a connection until it ends, and closes it. If Serve has ended, Take closes
-// the connection at once. Any goroutine may call Take.
+// Take serves a connection. It returns soon, and the connection is closed when it has
+// ended. If Serve has ended, Take closes the connection at once. Any goroutine may call
+// Take.
 func (s *Server) Take(c Connection) {
-	one := newConn(c, time.Now())
+	one := newConn(c, time.Now(), s.places.leave)
 	if !s.places.take(one) {
 		turnAway(c)
 		return
 	}
-	defer s.places.leave(one)
 	if !s.handed.take(one) {
 		one.Close()
-		return
 	}
-	<-one.closed
 }
 
 // connKey is the key of a request's connection in its context.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +61,7 @@ func (s *Server) who(c *conn, r *http.Request) (asker, error) {
 		return a, err
 	}
 	if a.Source == "" && c.Remote.IsValid() {
-		a.Source = c.Remote.Addr().Unmap().String()
+		a.Source = source(c)
 	}
 	c.known.Store(true)
 	return a, nil
@@ -84,8 +85,22 @@ func (s *Server) bySession(secret string) (mgmt.Principal, error) {
 
 // stranger returns an asker whom nobody knows.
 func stranger(c *conn) asker {
-	addr := c.Remote.Addr().Unmap().String()
-	return asker{Principal: mgmt.Principal{Name: "unknown at " + addr, Source: addr}, conn: c}
+	return asker{Principal: mgmt.Principal{Name: "unknown at " + c.Remote.Addr().Unmap().String(), Source: source(c)}, conn: c}
+}
+
+// source returns the address of a connection in the form that the audit has.
+func source(c *conn) string {
+	return netip.AddrPortFrom(c.Remote.Addr().Unmap(), c.Remote.Port()).String()
+}
+
+// refusing reports a refusal that no other part of the controller sees.
+func (s *Server) refusing(who asker, request, subject, reason string) {
+	if who.Name == "" {
+		who.Principal = stranger(who.conn).Principal
+	}
+	s.cfg.Refused(mgmt.AuditRecord{
+		Who: who.Name, Role: who.Role, Source: source(who.conn), Request: request, Subject: subject, Outcome: mgmt.AuditRefused, Reason: reason,
+	})
 }
 
 // admit puts the asker into the context of an operation. It refuses an asker whom nobody
@@ -99,7 +114,9 @@ func (s *Server) admit(a *routes, op operation) func(huma.Context, func(huma.Con
 			if wait := s.attempts.take(time.Now(), c.Remote.Addr()); wait > 0 {
 				seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
 				ctx.SetHeader("Retry-After", seconds)
-				a.refuse(ctx, http.StatusTooManyRequests, "there were too many attempts: try again in "+seconds+" s")
+				reason := "there were too many attempts: try again in " + seconds + " s"
+				s.refusing(stranger(c), op.may.Name, "", "there were too many attempts")
+				a.refuse(ctx, http.StatusTooManyRequests, reason)
 				return
 			}
 		}
@@ -107,6 +124,9 @@ func (s *Server) admit(a *routes, op operation) func(huma.Context, func(huma.Con
 		if !op.anybody {
 			var err error
 			if who, err = s.who(c, r); err != nil {
+				if op.may != knownUser { // a page asks in this way whether somebody has logged in
+					s.refusing(who, op.may.Name, "", err.Error())
+				}
 				ctx.SetHeader("WWW-Authenticate", `Bearer realm="zeekfleet"`)
 				a.refuse(ctx, http.StatusUnauthorized, err.Error())
 				return
