@@ -36,6 +36,7 @@ func newControllerCommand(streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
+			c.Version = programVersion()
 			return ended(cmd.Context(), c.Run(cmd.Context()))
 		},
 	}

@@ -100,6 +100,7 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 	ctx, stop := untilHangup(cmd.Context())
 	defer stop()
 	cfg.Source = "the default cluster"
+	cfg.Version = programVersion()
 	if len(args) == 1 {
 		cluster, err := readCluster(args[0], cmd.InOrStdin(), cmd.ErrOrStderr())
 		if err != nil {

@@ -28,7 +28,9 @@ type Controller struct {
 	daemon.ControllerConfig
 	// AuditLog is where Audit writes.
 	AuditLog *audit.Log
-	store    *boltstore.Store
+	// Version is the program's version, which the HTTP API tells.
+	Version string
+	store   *boltstore.Store
 }
 
 // Close closes a controller that is not run.
@@ -49,11 +51,14 @@ func (c Controller) closeFiles() {
 	c.store.Close()
 }
 
-// Run runs the controller as daemon.Controller.Run does, and then closes the
-// controller's files.
+// Run runs the controller as daemon.Controller.Run does, with the HTTP API on the port
+// for clients, and then closes the controller's files.
 func (c Controller) Run(ctx context.Context) error {
 	defer c.closeFiles()
-	return daemon.NewController(c.ControllerConfig).Run(ctx)
+	if c.WebSocket == nil {
+		return daemon.NewController(c.ControllerConfig).Run(ctx)
+	}
+	return c.runWithHTTP(ctx)
 }
 
 // OpenController opens the file and the ports of a controller. After an error

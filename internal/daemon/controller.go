@@ -368,6 +368,7 @@ func (c *controllerShell) save(ctx context.Context, changes []controller.Change)
 		list[i] = store.Change(change)
 	}
 	err := c.kept.save(ctx, list)
+	c.port.unsaved.Store(&err)
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		c.conflict, c.farewell = err, time.After(lastAnswers)

@@ -20,6 +20,9 @@ type port struct {
 	snapshots chan snapshot
 	ended     chan struct{} // is closed when the controller has ended
 	askers    atomic.Uint64 // counts them
+	// unsaved is why the latest save has failed. It points to nil if the save has
+	// succeeded.
+	unsaved atomic.Pointer[error]
 }
 
 // submission is a request that does not come from the bus. To the core, its asker
@@ -87,6 +90,15 @@ func (c *Controller) Snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+}
+
+// Unsaved returns why the latest save of the state has failed. It returns nil if it has
+// succeeded, or if there was none. Any goroutine may call it.
+func (c *Controller) Unsaved() error {
+	if err := c.port.unsaved.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // submissions are those that the core has not answered yet.

@@ -60,6 +60,7 @@ func (c *cluster) openParts(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	c.controller.Version = c.cfg.Version
 	if c.client, err = clientConfig(c.cfg.Controller, c.controller.WebSocket.Addr().String()); err != nil {
 		c.controller.Close()
 		return err

@@ -33,6 +33,8 @@ type Config struct {
 	// Program is the command that runs this program, and Crashes the command that
 	// shows more about a crash. Messages suggest both to the user.
 	Program, Crashes string
+	// Version is the program's version.
+	Version string
 	// Began is when the user started the command.
 	Began time.Time
 	// Out gets what is shown to the user, Err gets errors.

@@ -1,0 +1,96 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/web"
+)
+
+// runWithHTTP runs the controller, with its HTTP API on the port for clients, until ctx is
+// done or one of the two fails. It returns the first error.
+func (c Controller) runWithHTTP(ctx context.Context) error {
+	var api *web.Server
+	who := daemon.NewWho(c.ControllerConfig)
+	c.WebSocketServer.HTTP = func(conn bus.HTTPConn) { api.Take(httpConnection(conn, who)) }
+	controller := daemon.NewController(c.ControllerConfig)
+	api, err := web.New(c.webConfig(controller))
+	if err != nil {
+		return err
+	}
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	serving.Go(func() { stop(api.Serve(ctx)) })
+	return controller.Run(ctx)
+}
+
+// webConfig returns the configuration of the HTTP API of a controller.
+func (c Controller) webConfig(controller *daemon.Controller) web.Config {
+	cfg := web.Config{
+		Cluster:        controller,
+		Refused:        c.Audit.Refused,
+		Name:           c.Core.Rules.Controller.Name,
+		Version:        c.Version,
+		Addresses:      joinAddresses(c.WebSocket, c.WebSocketServer.HostNames),
+		HostNames:      c.WebSocketServer.HostNames,
+		PlainElsewhere: c.Insecure,
+		Ready:          map[string]func() error{"store": controller.Unsaved, "audit": c.Audit.Err},
+		Logger:         cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
+	}
+	if c.AuditLog != nil {
+		cfg.Audit = c.AuditLog
+	}
+	if c.Authority != nil {
+		cfg.Authority = c.Authority
+	}
+	return cfg
+}
+
+// httpConnection tells the HTTP API what the endpoint knows of a connection.
+func httpConnection(conn bus.HTTPConn, who *daemon.Who) web.Connection {
+	caller := conn.Peer.Caller
+	return web.Connection{
+		Conn:        conn.Conn,
+		Remote:      conn.Peer.Addr,
+		Secure:      conn.Secure,
+		Here:        caller.Local,
+		Own:         caller.Own,
+		Certificate: conn.Peer.Certificate,
+		Who:         func(bearer string) (mgmt.Principal, error) { return who.Principal(conn.Peer, conn.Denied, bearer) },
+	}
+}
+
+// joinAddresses returns where agents of other hosts can reach a listener: by the names of
+// this host if it listens on all addresses.
+func joinAddresses(ln net.Listener, names []string) []string {
+	at, err := netip.ParseAddrPort(ln.Addr().String())
+	if err != nil || at.Addr().IsLoopback() {
+		return nil
+	}
+	if !at.Addr().IsUnspecified() {
+		return []string{at.String()}
+	}
+	var list []string
+	for _, name := range names {
+		if name != "" && name != "localhost" && !strings.HasPrefix(name, "*") {
+			list = append(list, net.JoinHostPort(name, strconv.Itoa(int(at.Port()))))
+		}
+	}
+	for _, addr := range hostAddrs() {
+		if !addr.IsLoopback() && !addr.IsLinkLocalUnicast() {
+			list = append(list, netip.AddrPortFrom(addr, at.Port()).String())
+		}
+	}
+	return list
+}
