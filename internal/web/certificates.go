@@ -9,38 +9,41 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
+// certificates are the operations on certificates and authorities.
+type certificates struct{ *Server }
+
 // registerCertificates adds the certificates and the authorities.
 func (a *routes) registerCertificates() {
 	register(a, operation{
 		id: "list-certificates", method: http.MethodGet, path: api.PathCertificates, may: access.RowOf(access.ListCertificates{}),
 		summary: "List the certificates that are valid or revoked",
-	}, a.s.listCertificates)
+	}, certificates{a.s}.listCertificates)
 	register(a, operation{
 		id: "sign-certificate", method: http.MethodPost, path: api.PathCertificates, may: access.RowOf(access.Sign{}), status: http.StatusCreated,
 		summary: "Sign a certificate of any identity", errors: []int{http.StatusConflict, http.StatusInsufficientStorage},
-	}, a.s.sign)
+	}, certificates{a.s}.sign)
 	register(a, operation{
 		id: "revoke-certificate", method: http.MethodDelete, path: api.PathCertificates + "/{serial}", may: access.RowOf(access.RevokeCertificate{}),
 		status: http.StatusNoContent, summary: "End a certificate", errors: []int{http.StatusNotFound},
-	}, a.s.revokeSerial)
+	}, certificates{a.s}.revokeSerial)
 	register(a, operation{
 		id: "revoke-certificates", method: http.MethodPost, path: api.PathCertificates + "/revoke", may: access.RowOf(access.RevokeCertificate{}),
 		status: http.StatusNoContent, summary: "End a certificate, or all certificates of an identity", errors: []int{http.StatusNotFound},
-	}, a.s.revoke)
+	}, certificates{a.s}.revoke)
 	register(a, operation{
 		id: "list-authorities", method: http.MethodGet, path: api.PathAuthorities, may: access.RowOf(access.ListAuthorities{}),
 		summary: "List the authorities that are trusted, the signing one first",
-	}, a.s.listAuthorities)
+	}, certificates{a.s}.listAuthorities)
 	register(a, operation{
 		id: "rotate-authority", method: http.MethodPost, path: api.PathAuthorities, may: access.RowOf(access.RotateAuthority{}), status: http.StatusCreated,
 		summary: "Make a new authority, which signs from now on",
 		details: "The old one is trusted until every agent has a certificate of the new one.",
 		errors:  []int{http.StatusConflict},
-	}, a.s.rotate)
+	}, certificates{a.s}.rotate)
 }
 
-func (s *Server) listCertificates(ctx context.Context, in *PageInput) (*pageOutput[api.IssuedCertificate], error) {
-	found, err := ask[access.Certificates](ctx, s, access.ListCertificates{})
+func (s certificates) listCertificates(ctx context.Context, in *PageInput) (*pageOutput[api.IssuedCertificate], error) {
+	found, err := ask[access.Certificates](ctx, s.Server, access.ListCertificates{})
 	if err != nil {
 		return nil, err
 	}
@@ -55,12 +58,12 @@ func (s *Server) listCertificates(ctx context.Context, in *PageInput) (*pageOutp
 	return &pageOutput[api.IssuedCertificate]{paged(list, *in, key)}, nil
 }
 
-func (s *Server) sign(ctx context.Context, in *bodyInput[api.SignRequest]) (*bodyOutput[api.Certificate], error) {
+func (s certificates) sign(ctx context.Context, in *bodyInput[api.SignRequest]) (*bodyOutput[api.Certificate], error) {
 	id, err := identity.Parse(in.Body.Identity)
 	if err != nil {
 		return nil, problem(http.StatusUnprocessableEntity, err.Error())
 	}
-	c, err := ask[access.Certificate](ctx, s, access.Sign{
+	c, err := ask[access.Certificate](ctx, s.Server, access.Sign{
 		Identity: id, Key: []byte(in.Body.Key), Hosts: in.Body.Hosts, Life: seconds(in.Body.Life), Replace: in.Body.Replace,
 	})
 	if err != nil {
@@ -73,13 +76,13 @@ type serialInput struct {
 	Serial string `path:"serial" maxLength:"64"`
 }
 
-func (s *Server) revokeSerial(ctx context.Context, in *serialInput) (*struct{}, error) {
-	_, err := ask[access.Done](ctx, s, access.RevokeCertificate{Serial: in.Serial})
+func (s certificates) revokeSerial(ctx context.Context, in *serialInput) (*struct{}, error) {
+	_, err := ask[access.Done](ctx, s.Server, access.RevokeCertificate{Serial: in.Serial})
 	return nil, err
 }
 
 // revoke ends certificates. If it ends all of a user, the user's sessions end as well.
-func (s *Server) revoke(ctx context.Context, in *bodyInput[api.RevokeRequest]) (*struct{}, error) {
+func (s certificates) revoke(ctx context.Context, in *bodyInput[api.RevokeRequest]) (*struct{}, error) {
 	req := access.RevokeCertificate{Serial: in.Body.Serial}
 	switch {
 	case (in.Body.Serial == "") == (in.Body.Identity == ""):
@@ -90,15 +93,15 @@ func (s *Server) revoke(ctx context.Context, in *bodyInput[api.RevokeRequest]) (
 			return nil, problem(http.StatusUnprocessableEntity, err.Error())
 		}
 	}
-	_, err := ask[access.Done](ctx, s, req)
+	_, err := ask[access.Done](ctx, s.Server, req)
 	if err == nil && req.Identity.Kind == identity.User {
 		s.sessions.endOf(func(user string) bool { return user == req.Identity.Name })
 	}
 	return nil, err
 }
 
-func (s *Server) listAuthorities(ctx context.Context, _ *struct{}) (*pageOutput[api.Authority], error) {
-	found, err := ask[access.Authorities](ctx, s, access.ListAuthorities{})
+func (s certificates) listAuthorities(ctx context.Context, _ *struct{}) (*pageOutput[api.Authority], error) {
+	found, err := ask[access.Authorities](ctx, s.Server, access.ListAuthorities{})
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +122,8 @@ func authorities(found access.Authorities) []api.Authority {
 	return list
 }
 
-func (s *Server) rotate(ctx context.Context, _ *struct{}) (*pageOutput[api.Authority], error) {
-	made, err := ask[access.Authorities](ctx, s, access.RotateAuthority{})
+func (s certificates) rotate(ctx context.Context, _ *struct{}) (*pageOutput[api.Authority], error) {
+	made, err := ask[access.Authorities](ctx, s.Server, access.RotateAuthority{})
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// views are the operations that show the cluster.
+type views struct{ *Server }
+
 // taggedPageInput are the parameters of a list that has a tag.
 type taggedPageInput struct {
 	PageInput
@@ -24,27 +27,27 @@ func (a *routes) registerCluster() {
 	register(a, operation{
 		id: "list-instances", method: http.MethodGet, path: api.PathInstances, may: rowOf(mgmt.GetInstancesRequest{}),
 		summary: "List the connected and the deployed instances",
-	}, a.s.listInstances)
+	}, views{a.s}.listInstances)
 	register(a, operation{
 		id: "list-nodes", method: http.MethodGet, path: api.PathNodes, may: rowOf(mgmt.GetNodesRequest{}),
 		summary: "List the nodes, as the controller last heard of them",
-	}, a.s.listNodes)
+	}, views{a.s}.listNodes)
 	register(a, operation{
 		id: "list-configurations", method: http.MethodGet, path: api.PathConfigurations, may: rowOf(mgmt.GetHistoryRequest{}),
 		summary: "List the configurations that are staged, are deployed, or were deployed, the newest first",
-	}, a.s.listConfigurations)
+	}, views{a.s}.listConfigurations)
 	register(a, operation{
 		id: "get-configuration", method: http.MethodGet, path: api.PathConfigurations + "/{state}", may: rowOf(mgmt.GetConfigurationRequest{}),
 		summary: "Show the staged or the deployed configuration", errors: []int{http.StatusNotFound},
-	}, a.s.getConfiguration)
+	}, views{a.s}.getConfiguration)
 	register(a, operation{
 		id: "list-crashes", method: http.MethodGet, path: api.PathCrashes, may: rowOf(mgmt.GetNodesRequest{}),
 		summary: "List how nodes ended by themselves last",
 		details: "The controller asks the connected instances. Each tells the latest crash of at most 20 nodes.",
-	}, a.s.listCrashes)
+	}, views{a.s}.listCrashes)
 }
 
-func (s *Server) snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
+func (s views) snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
 	snap, err := s.cfg.Cluster.Snapshot(ctx)
 	if err != nil {
 		return nil, unavailable(err)
@@ -59,7 +62,7 @@ func taggedPage[T any](in *taggedPageInput, snap *mgmt.Snapshot, items []T, key 
 	return tagged(in.TaggedInput, snap.Revision, page)
 }
 
-func (s *Server) listInstances(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Instance]], error) {
+func (s views) listInstances(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Instance]], error) {
 	snap, err := s.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -78,7 +81,7 @@ func (s *Server) listInstances(ctx context.Context, in *taggedPageInput) (*tagge
 	return taggedPage(in, snap, list, func(i api.Instance) string { return i.Name })
 }
 
-func (s *Server) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Node]], error) {
+func (s views) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Node]], error) {
 	snap, err := s.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -102,7 +105,7 @@ func (s *Server) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOut
 	return taggedPage(in, snap, list, func(n api.Node) string { return n.Name + "@" + n.Instance })
 }
 
-func (s *Server) listConfigurations(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Revision]], error) {
+func (s views) listConfigurations(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Revision]], error) {
 	snap, err := s.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -134,7 +137,7 @@ type configurationInput struct {
 	TaggedInput
 }
 
-func (s *Server) getConfiguration(ctx context.Context, in *configurationInput) (*taggedOutput[api.Configuration], error) {
+func (s views) getConfiguration(ctx context.Context, in *configurationInput) (*taggedOutput[api.Configuration], error) {
 	snap, err := s.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -180,7 +183,7 @@ func configuredNode(n mgmt.Node) api.ConfiguredNode {
 	return one
 }
 
-func (s *Server) listCrashes(ctx context.Context, in *PageInput) (*pageOutput[api.Crash], error) {
+func (s views) listCrashes(ctx context.Context, in *PageInput) (*pageOutput[api.Crash], error) {
 	answer, err := s.cfg.Cluster.Submit(ctx, askerOf(ctx).Principal, mgmt.GetNodesRequest{})
 	if err != nil {
 		return nil, unavailable(err)

@@ -9,21 +9,24 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/api"
 )
 
+// people are the operations on tokens and users.
+type people struct{ *Server }
+
 // registerTokens adds the tokens.
 func (a *routes) registerTokens() {
 	register(a, operation{
 		id: "list-tokens", method: http.MethodGet, path: api.PathTokens, may: access.RowOf(access.ListTokens{}),
 		summary: "List the tokens, without their secrets",
-	}, a.s.listTokens)
+	}, people{a.s}.listTokens)
 	register(a, operation{
 		id: "create-token", method: http.MethodPost, path: api.PathTokens, may: access.RowOf(access.CreateToken{}), status: http.StatusCreated,
 		summary: "Make a joining token of an instance, or an API token of a user",
 		errors:  []int{http.StatusNotFound, http.StatusInsufficientStorage},
-	}, a.s.createToken)
+	}, people{a.s}.createToken)
 	register(a, operation{
 		id: "revoke-token", method: http.MethodDelete, path: api.PathTokens + "/{id}", may: access.RowOf(access.RevokeToken{}), status: http.StatusNoContent,
 		summary: "End a token", errors: []int{http.StatusNotFound},
-	}, a.s.revokeToken)
+	}, people{a.s}.revokeToken)
 }
 
 // registerUsers adds the users.
@@ -31,24 +34,24 @@ func (a *routes) registerUsers() {
 	register(a, operation{
 		id: "list-users", method: http.MethodGet, path: api.PathUsers, may: access.RowOf(access.ListUsers{}),
 		summary: "List the users",
-	}, a.s.listUsers)
+	}, people{a.s}.listUsers)
 	register(a, operation{
 		id: "add-user", method: http.MethodPost, path: api.PathUsers, may: access.RowOf(access.AddUser{}), status: http.StatusCreated,
 		summary: "Add a user, or give a known user another login",
 		errors:  []int{http.StatusConflict, http.StatusInsufficientStorage},
-	}, a.s.addUser)
+	}, people{a.s}.addUser)
 	register(a, operation{
 		id: "set-role", method: http.MethodPut, path: api.PathUsers + "/{name}", may: access.RowOf(access.SetRole{}), status: http.StatusNoContent,
 		summary: "Change the role of a user", errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, a.s.setRole)
+	}, people{a.s}.setRole)
 	register(a, operation{
 		id: "remove-user", method: http.MethodDelete, path: api.PathUsers + "/{name}", may: access.RowOf(access.RemoveUser{}), status: http.StatusNoContent,
 		summary: "Remove a user, with all certificates, sessions and API tokens", errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, a.s.removeUser)
+	}, people{a.s}.removeUser)
 }
 
-func (s *Server) listTokens(ctx context.Context, in *PageInput) (*pageOutput[api.Token], error) {
-	found, err := ask[access.Tokens](ctx, s, access.ListTokens{})
+func (s people) listTokens(ctx context.Context, in *PageInput) (*pageOutput[api.Token], error) {
+	found, err := ask[access.Tokens](ctx, s.Server, access.ListTokens{})
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +76,7 @@ func token(t access.TokenInfo) api.Token {
 	return one
 }
 
-func (s *Server) createToken(ctx context.Context, in *bodyInput[api.TokenRequest]) (*bodyOutput[api.Token], error) {
+func (s people) createToken(ctx context.Context, in *bodyInput[api.TokenRequest]) (*bodyOutput[api.Token], error) {
 	var req access.Request
 	switch b := in.Body; {
 	case (b.Instance == "") == (b.User == ""):
@@ -85,7 +88,7 @@ func (s *Server) createToken(ctx context.Context, in *bodyInput[api.TokenRequest
 	default:
 		req = access.CreateAPIToken{User: b.User, Name: b.Name, TTL: seconds(b.TTL)}
 	}
-	made, err := ask[access.Token](ctx, s, req)
+	made, err := ask[access.Token](ctx, s.Server, req)
 	if err != nil {
 		return nil, err
 	}
@@ -104,13 +107,13 @@ type idInput struct {
 	ID string `path:"id" maxLength:"100"`
 }
 
-func (s *Server) revokeToken(ctx context.Context, in *idInput) (*struct{}, error) {
-	_, err := ask[access.Done](ctx, s, access.RevokeToken{ID: in.ID})
+func (s people) revokeToken(ctx context.Context, in *idInput) (*struct{}, error) {
+	_, err := ask[access.Done](ctx, s.Server, access.RevokeToken{ID: in.ID})
 	return nil, err
 }
 
-func (s *Server) listUsers(ctx context.Context, in *PageInput) (*pageOutput[api.User], error) {
-	found, err := ask[access.Users](ctx, s, access.ListUsers{})
+func (s people) listUsers(ctx context.Context, in *PageInput) (*pageOutput[api.User], error) {
+	found, err := ask[access.Users](ctx, s.Server, access.ListUsers{})
 	if err != nil {
 		return nil, err
 	}
@@ -121,12 +124,12 @@ func (s *Server) listUsers(ctx context.Context, in *PageInput) (*pageOutput[api.
 	return &pageOutput[api.User]{paged(list, *in, func(u api.User) string { return u.Name })}, nil
 }
 
-func (s *Server) addUser(ctx context.Context, in *bodyInput[api.UserRequest]) (*bodyOutput[api.Token], error) {
+func (s people) addUser(ctx context.Context, in *bodyInput[api.UserRequest]) (*bodyOutput[api.Token], error) {
 	role, err := access.ParseRole(in.Body.Role)
 	if err != nil {
 		return nil, problem(http.StatusUnprocessableEntity, err.Error())
 	}
-	made, err := ask[access.Token](ctx, s, access.AddUser{Name: in.Body.Name, Role: role, TTL: seconds(in.Body.TTL)})
+	made, err := ask[access.Token](ctx, s.Server, access.AddUser{Name: in.Body.Name, Role: role, TTL: seconds(in.Body.TTL)})
 	if err != nil {
 		return nil, err
 	}
@@ -142,17 +145,17 @@ type roleInput struct {
 	Body api.RoleRequest
 }
 
-func (s *Server) setRole(ctx context.Context, in *roleInput) (*struct{}, error) {
+func (s people) setRole(ctx context.Context, in *roleInput) (*struct{}, error) {
 	role, err := access.ParseRole(in.Body.Role)
 	if err != nil {
 		return nil, problem(http.StatusUnprocessableEntity, err.Error())
 	}
-	_, err = ask[access.Done](ctx, s, access.SetRole{Name: in.Name, Role: role})
+	_, err = ask[access.Done](ctx, s.Server, access.SetRole{Name: in.Name, Role: role})
 	return nil, err
 }
 
-func (s *Server) removeUser(ctx context.Context, in *NameInput) (*struct{}, error) {
-	_, err := ask[access.Done](ctx, s, access.RemoveUser{Name: in.Name})
+func (s people) removeUser(ctx context.Context, in *NameInput) (*struct{}, error) {
+	_, err := ask[access.Done](ctx, s.Server, access.RemoveUser{Name: in.Name})
 	if err == nil {
 		s.sessions.endOf(func(user string) bool { return user == in.Name })
 	}
