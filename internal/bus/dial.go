@@ -61,7 +61,10 @@ func (e *Endpoint) Dial(ctx context.Context, addr string, cfg DialConfig) error 
 		return fmt.Errorf("dial %s: %w", addr, err)
 	}
 	log := e.log.With("peer", addr)
-	d := dialing{endpoint: e, addr: addr, cfg: cfg, log: log, retries: RetryLog{Log: log, With: "peer"}}
+	d := dialing{
+		endpoint: e, addr: addr, cfg: cfg, log: log, retries: RetryLog{Log: log, With: "peer"},
+		refusals: refusals{limit: dialedSources, listener: DialedPeer, report: e.cfg.OnRefused},
+	}
 	for {
 		began := time.Now()
 		err := d.once(ctx)
@@ -81,7 +84,11 @@ type dialing struct {
 	cfg      DialConfig
 	log      *slog.Logger
 	retries  RetryLog
+	refusals refusals
 }
+
+// dialedSources bounds the addresses behind one name whose refusals are counted.
+const dialedSources = 16
 
 // errLost is the end of a peering that was established. Any other error means that
 // no peering was established.
@@ -103,6 +110,9 @@ func (d *dialing) once(ctx context.Context) error {
 			d.retries.NotNeeded()
 			return errLost{wait(ctx, existing.ended)}
 		}
+		if refusedCertificate(err) != nil {
+			d.refused(conn, Caller{}, err)
+		}
 		return err
 	}
 	// This is asked after the handshake: before it, the other side may not have
@@ -111,12 +121,23 @@ func (d *dialing) once(ctx context.Context) error {
 	if denied != nil && p.verdict.chain == nil {
 		p.claim.release()
 		conn.Close()
-		return fmt.Errorf("who listens there: %w", denied)
+		err := fmt.Errorf("who listens there: %w", denied)
+		d.refused(conn, caller, err)
+		return err
 	}
+	d.refusals.accepted(addr.Addr())
 	ended := d.retries.Connected("id", p.remote.String())
 	err = d.endpoint.runPeering(ctx, p, Peer{Addr: addr, Dialed: true, Caller: caller, Denied: denied})
 	ended(err, ctx.Err() != nil)
 	return errLost{err}
+}
+
+// refused reports that this side has refused who listens there.
+func (d *dialing) refused(conn net.Conn, caller Caller, err error) {
+	from := sourceOf(conn, caller)
+	if times, _ := d.refusals.add(time.Now(), from.addr.Addr(), err); times > 0 {
+		d.refusals.tell(from, err, times)
+	}
 }
 
 func (d *dialing) connect(ctx context.Context) (net.Conn, error) {
