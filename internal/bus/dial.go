@@ -61,10 +61,7 @@ func (e *Endpoint) Dial(ctx context.Context, addr string, cfg DialConfig) error 
 		return fmt.Errorf("dial %s: %w", addr, err)
 	}
 	log := e.log.With("peer", addr)
-	d := dialing{
-		endpoint: e, addr: addr, cfg: cfg, log: log, retries: RetryLog{Log: log, With: "peer"},
-		refusals: refusals{limit: dialedSources, listener: DialedPeer, report: e.cfg.OnRefused},
-	}
+	d := dialing{endpoint: e, addr: addr, cfg: cfg, log: log, retries: RetryLog{Log: log, With: "peer"}}
 	for {
 		began := time.Now()
 		err := d.once(ctx)
@@ -84,11 +81,7 @@ type dialing struct {
 	cfg      DialConfig
 	log      *slog.Logger
 	retries  RetryLog
-	refusals refusals
 }
-
-// dialedSources bounds the addresses behind one name whose refusals are counted.
-const dialedSources = 16
 
 // errLost is the end of a peering that was established. Any other error means that
 // no peering was established.
@@ -111,7 +104,7 @@ func (d *dialing) once(ctx context.Context) error {
 			return errLost{wait(ctx, existing.ended)}
 		}
 		if refusedCertificate(err) != nil {
-			d.refused(conn, Caller{}, err)
+			d.endpoint.report(DialedPeer, sourceOf(conn, Caller{}), err)
 		}
 		return err
 	}
@@ -122,22 +115,13 @@ func (d *dialing) once(ctx context.Context) error {
 		p.claim.release()
 		conn.Close()
 		err := fmt.Errorf("who listens there: %w", denied)
-		d.refused(conn, caller, err)
+		d.endpoint.report(DialedPeer, sourceOf(conn, caller), err)
 		return err
 	}
-	d.refusals.accepted(addr.Addr())
 	ended := d.retries.Connected("id", p.remote.String())
 	err = d.endpoint.runPeering(ctx, p, Peer{Addr: addr, Dialed: true, Caller: caller, Denied: denied})
 	ended(err, ctx.Err() != nil)
 	return errLost{err}
-}
-
-// refused reports that this side has refused who listens there.
-func (d *dialing) refused(conn net.Conn, caller Caller, err error) {
-	from := sourceOf(conn, caller)
-	if times, _ := d.refusals.add(time.Now(), from.addr.Addr(), err); times > 0 {
-		d.refusals.tell(from, err, times)
-	}
 }
 
 func (d *dialing) connect(ctx context.Context) (net.Conn, error) {

@@ -85,9 +85,9 @@ type Config struct {
 	// authentication. Callers of this host that Screen does not refuse need no
 	// certificate.
 	TLS *TLS
-	// OnRefused is called when a connection was refused, by several goroutines at once.
-	// It must return soon. If one source is refused again and again, only a few of its
-	// refusals are reported; Refusal.Times counts the others. Nil reports nothing.
+	// OnRefused is called for each connection that was refused, by several goroutines at
+	// once. It must return soon. A connection that was closed without a word is no refusal,
+	// nor is a second one of a peer that is connected. Nil reports nothing.
 	OnRefused func(Refusal)
 	// Screen is asked about each connection, whichever side has opened it. It returns
 	// at once. A peer that Screen refuses may still show a certificate, if the

@@ -24,9 +24,6 @@ type Refusal struct {
 	Reason string
 	// Listener is BrokerListener, WebSocketListener or DialedPeer.
 	Listener string
-	// Times counts the refusals of this source since the last one that was reported,
-	// with this one.
-	Times int
 }
 
 // The names of listeners in a Refusal.
@@ -46,12 +43,21 @@ func sourceOf(conn net.Conn, caller Caller) source {
 	return source{addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr()), caller}
 }
 
-// refusals logs and reports the connections that a listener has refused. If a source
-// address tries again every second, only a few refusals an hour are logged for it.
+// report reports a refusal to Config.OnRefused.
+func (e *Endpoint) report(listener string, from source, err error) {
+	if e.cfg.OnRefused == nil {
+		return
+	}
+	e.cfg.OnRefused(Refusal{
+		Addr: from.addr, Local: from.local, Caller: from.caller, Certificate: refusedCertificate(err),
+		Reason: err.Error(), Listener: listener,
+	})
+}
+
+// refusals logs the connections that a listener has refused. If a source address
+// tries again every second, only a few refusals an hour are logged for it.
 type refusals struct {
-	limit    int // of sources; beyond it the source that was refused least recently is forgotten
-	listener string
-	report   func(Refusal) // nil reports nothing
+	limit int // of sources; beyond it the source that was refused least recently is forgotten
 
 	mu sync.Mutex
 	by map[netip.Addr]*refusedSource
@@ -60,35 +66,29 @@ type refusals struct {
 type refusedSource struct {
 	outage outage
 	last   time.Time
-	untold int // refusals that were neither logged nor reported
 }
 
 // refused logs that a connection of source was refused, unless that was logged
 // lately. If the peer is connected already, the refusal is no warning, because
 // both sides may dial.
-func (r *refusals) refused(log *slog.Logger, from source, err error) {
-	if why, ok := errors.AsType[*refusal](err); ok && why.existing != nil {
+func (r *refusals) refused(log *slog.Logger, source netip.Addr, err error) {
+	if isRedundant(err) {
 		log.Info("connection refused", "err", err)
 		return
 	}
-	if times, lasted := r.add(time.Now(), from.addr.Addr(), err); times > 0 {
+	if tell, lasted := r.add(time.Now(), source, err); tell {
 		log.Warn("connection refused", "for", lasted.Round(time.Second), "err", err)
-		r.tell(from, err, times)
 	}
 }
 
-func (r *refusals) tell(from source, err error, times int) {
-	if r.report == nil {
-		return
-	}
-	r.report(Refusal{
-		Addr: from.addr, Local: from.local, Caller: from.caller, Certificate: refusedCertificate(err),
-		Reason: err.Error(), Listener: r.listener, Times: times,
-	})
+// isRedundant reports whether a connection was refused because its peer is connected
+// already.
+func isRedundant(err error) bool {
+	why, ok := errors.AsType[*refusal](err)
+	return ok && why.existing != nil
 }
 
-// add counts a refusal. It returns how many are to be told now; zero if none.
-func (r *refusals) add(now time.Time, source netip.Addr, err error) (times int, lasted time.Duration) {
+func (r *refusals) add(now time.Time, source netip.Addr, err error) (tell bool, lasted time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	one := r.by[source]
@@ -103,12 +103,7 @@ func (r *refusals) add(now time.Time, source netip.Addr, err error) (times int, 
 		r.by[source] = one
 	}
 	one.last = now
-	one.untold++
-	tell, lasted := one.outage.failed(now, err)
-	if tell {
-		times, one.untold = one.untold, 0
-	}
-	return times, lasted
+	return one.outage.failed(now, err)
 }
 
 // leastRecent returns the source that was refused least recently. The caller holds

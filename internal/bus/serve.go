@@ -40,7 +40,7 @@ func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig)
 		ln.Close() // unblocks Accept
 	})
 	pending := newPendingConns(e.cfg.MaxHandshakes)
-	refusals := refusals{limit: e.cfg.MaxHandshakes, listener: BrokerListener, report: e.cfg.OnRefused}
+	refusals := refusals{limit: e.cfg.MaxHandshakes}
 	for {
 		conn, err := accept(ctx, ln)
 		if err != nil {
@@ -90,7 +90,8 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, pen
 	caller, denied := e.screen(conn)
 	if !a.hears(denied) {
 		conn.Close()
-		r.refused(log, sourceOf(conn, caller), denied)
+		r.refused(log, addr.Addr(), denied)
+		e.report(BrokerListener, sourceOf(conn, caller), denied)
 		return
 	}
 	handshake, leave := pending.enter(ctx, addr.Addr())
@@ -102,7 +103,10 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, pen
 		return
 	case err != nil:
 		if ctx.Err() == nil {
-			r.refused(log, sourceOf(conn, caller), err)
+			r.refused(log, addr.Addr(), err)
+		}
+		if ctx.Err() == nil && !isRedundant(err) {
+			e.report(BrokerListener, sourceOf(conn, caller), err)
 		}
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"time"
 )
 
 // wsServer is one call of ServeWebSocket.
@@ -18,7 +17,6 @@ type wsServer struct {
 	upgrading [2]*pendingConns // upgrades that have not finished: of others, and of callers with Own
 	http      [2]*pendingConns // connections that HTTP has: of others, and of callers with Own
 	clients   seats            // of the clients whose upgrade has succeeded
-	refusals  refusals
 }
 
 // ServeWebSocket serves Zeek's WebSocket API, version 1, on ln until ctx is done.
@@ -43,7 +41,6 @@ func (e *Endpoint) ServeWebSocket(ctx context.Context, ln net.Listener, cfg WebS
 		upgrading: [2]*pendingConns{newPendingConns(cfg.MaxClients), newPendingConns(cfg.MaxClients)},
 		http:      [2]*pendingConns{newPendingConns(cfg.MaxHTTP), newPendingConns(cfg.MaxHTTP)},
 		clients:   seats{limit: cfg.MaxClients, reserved: cfg.ReservedClients, idleAfter: e.cfg.IdleAfter},
-		refusals:  refusals{limit: e.cfg.MaxHandshakes, listener: WebSocketListener, report: e.cfg.OnRefused},
 	}
 	var conns sync.WaitGroup
 	defer conns.Wait() // deferred before cancel, so it runs after cancel
@@ -77,31 +74,21 @@ func (s *wsServer) serve(ctx context.Context, raw net.Conn, id string) {
 	}
 	if err != nil {
 		s.logEnd("websocket upgrade refused", raw.RemoteAddr().String(), err)
-		s.report(raw, self.Caller, err)
+		if !errors.Is(err, errProbe) {
+			s.e.report(WebSocketListener, sourceOf(raw, self.Caller), err)
+		}
 		return
 	}
 	if up.http != nil {
 		s.handOver(ctx, up)
 		return
 	}
-	s.refusals.accepted(self.Addr.Addr())
 	c, err := newWSClient(s, raw, up)
 	if err != nil {
 		s.log.Error("websocket upgrade not completed", "peer", id, "err", err)
 		return
 	}
 	s.logEnd("websocket client gone", id, c.run(ctx, up))
-}
-
-// report reports a refused connection, unless the other side has sent nothing.
-func (s *wsServer) report(conn net.Conn, caller Caller, err error) {
-	if errors.Is(err, errProbe) {
-		return
-	}
-	from := sourceOf(conn, caller)
-	if times, _ := s.refusals.add(time.Now(), from.addr.Addr(), err); times > 0 {
-		s.refusals.tell(from, err, times)
-	}
 }
 
 // upgradeInTurn is upgrade for one of a limited number of connections that are

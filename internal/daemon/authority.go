@@ -144,7 +144,8 @@ func (a *Authority) Ask(ctx context.Context, who mgmt.Principal, req access.Requ
 // Directory.
 func (a *Authority) Directory() *access.Directory { return a.view.Load().Directory }
 
-// Changed calls f after each change of the Directory, until stop is called. f must not
+// Changed calls f after each change of the Directory, and after the end of an API token,
+// until stop is called. f must not
 // wait, and must not call Ask. A call of f may still run when stop returns.
 func (a *Authority) Changed(f func(*access.Directory)) (stop func()) { return a.listeners.add(f) }
 

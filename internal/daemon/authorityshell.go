@@ -144,15 +144,26 @@ func (s *authorityShell) save(ctx context.Context, changes []authority.Change) a
 	return authority.Saved{}
 }
 
-// publish makes a view the one that all goroutines see, and tells the listeners.
+// publish makes a view the one that all goroutines see. It tells the listeners if the
+// Directory has changed, or if an API token has ended.
 func (s *authorityShell) publish(view authority.View) {
 	before := s.view.Swap(&view)
-	if before == nil || before.Directory == view.Directory {
+	if before == nil || before.Directory == view.Directory && !lost(before.Bearers, view.Bearers) {
 		return
 	}
 	for _, f := range s.listeners.all() {
 		f(view.Directory)
 	}
+}
+
+// lost reports whether there was an API token that is no longer there.
+func lost(before, after map[string]authority.Bearer) bool {
+	for id := range before {
+		if _, ok := after[id]; !ok {
+			return true
+		}
+	}
+	return false
 }
 
 // listeners are the functions that Changed calls.

@@ -150,7 +150,7 @@ func refusalOf(p bus.Peer, reason string) bus.Refusal {
 	if p.Dialed {
 		listener = bus.DialedPeer
 	}
-	return bus.Refusal{Addr: p.Addr, Caller: p.Caller, Certificate: p.Certificate, Identity: p.Identity, Reason: reason, Listener: listener, Times: 1}
+	return bus.Refusal{Addr: p.Addr, Caller: p.Caller, Certificate: p.Certificate, Identity: p.Identity, Reason: reason, Listener: listener}
 }
 
 // reporting returns a function that reports refusals to the audit, and to more.
@@ -158,7 +158,7 @@ func reporting(log *audit.Recorder, more func(bus.Refusal)) func(bus.Refusal) {
 	return func(r bus.Refusal) {
 		log.Refused(mgmt.AuditRecord{
 			Who: refusedName(r), Source: source(r.Addr), Request: "connect", Subject: r.Listener,
-			Outcome: mgmt.AuditRefused, Reason: r.Reason, Times: r.Times,
+			Outcome: mgmt.AuditRefused, Reason: r.Reason,
 		})
 		if more != nil {
 			more(r)

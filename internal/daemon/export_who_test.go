@@ -22,8 +22,10 @@ func NewGreeted(ctx context.Context, callers Callers, launcher launch.Launcher) 
 	a := &agentShell{
 		inbox:     inbox{happened: make(chan agent.Event)},
 		processes: processes{nodes: map[launchID]*launched{}, live: &livePIDs{}},
-		cfg:       AgentConfig{Callers: callers, Launch: launcher, Logger: slog.New(slog.DiscardHandler)},
-		parts:     parts,
+		cfg: AgentConfig{
+			Callers: callers, Launch: launcher, Logger: slog.New(slog.DiscardHandler), Bus: bus.Config{OnRefused: reporting(nil, nil)},
+		},
+		parts: parts,
 	}
 	a.adopt(ctx, proc.Adoption{Unseen: []proc.Unseen{{Name: "unseen", Launch: 1}}}, mgmt.Configuration{})
 	id := launchID{"starting", 2}

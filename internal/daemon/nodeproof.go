@@ -131,7 +131,11 @@ func (a *agentShell) nodeHello(from bus.Peer, msg mgmt.NotifyNodeHello) agent.Ev
 		p.early[from.ID] = hello{from, msg}
 		return nil
 	}
-	return agent.FromNode{Peer: mgmt.PeerID(from.ID), Msg: msg, Proof: a.identify(from, msg.Node)}
+	proof := a.identify(from, msg.Node)
+	if proof.Other != "" {
+		a.cfg.Bus.OnRefused(refusalOf(from, fmt.Sprintf("it says that it is node %.60q, and it is not: %s", msg.Node, proof.Other)))
+	}
+	return agent.FromNode{Peer: mgmt.PeerID(from.ID), Msg: msg, Proof: proof}
 }
 
 // launchedAs returns the latest launch of a node that has not been released, or

@@ -16,6 +16,9 @@ type Config struct {
 	// App is sent as X-Application-Name, unless it is empty. Zeek takes
 	// letters, digits and -/_.=:*@.
 	App string
+	// Bearer is sent as "Authorization: Bearer", unless it is empty. It is a secret: use
+	// it over TLS alone.
+	Bearer string
 	// MaxMessage bounds the length in bytes of a message from the server. A
 	// longer message ends the connection. Zero means 64 MiB.
 	MaxMessage int

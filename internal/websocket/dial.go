@@ -69,7 +69,7 @@ func connect(ctx context.Context, rawURL string, cfg Config) (*Client, *DialErro
 	} else {
 		conn = &alertConn{Conn: raw}
 	}
-	ws, announced, failed := upgrade(ctx, u, conn, cfg.App)
+	ws, announced, failed := upgrade(ctx, u, conn, cfg.App, cfg.Bearer)
 	if failed != nil {
 		raw.Close()
 		return nil, failed
@@ -80,10 +80,13 @@ func connect(ctx context.Context, rawURL string, cfg Config) (*Client, *DialErro
 
 // upgrade does the HTTP upgrade on conn. It also returns the value of the
 // ServerHeader.
-func upgrade(ctx context.Context, u *url.URL, conn net.Conn, app string) (_ *framing.Conn, announced string, _ *DialError) {
+func upgrade(ctx context.Context, u *url.URL, conn net.Conn, app, bearer string) (_ *framing.Conn, announced string, _ *DialError) {
 	header := http.Header{}
 	if app != "" {
 		header.Set("X-Application-Name", app)
+	}
+	if bearer != "" {
+		header.Set("Authorization", "Bearer "+bearer)
 	}
 	given := make(chan net.Conn, 1)
 	given <- conn
