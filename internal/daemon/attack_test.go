@@ -66,7 +66,11 @@ func nobodyIsHere() daemon.Callers {
 
 func startFortress(t *testing.T) *fortress {
 	t.Helper()
-	a, _ := startAuthority(t, daemon.AuthorityConfig{Directory: t.TempDir()})
+	a, err := daemon.OpenAuthority(t.Context(), daemon.AuthorityConfig{Directory: t.TempDir(), Name: "ctl", Hosts: []string{"127.0.0.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
 	broker, clients := listen(t), listen(t)
 	f := &fortress{
 		testCluster: &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: clients.Addr().String()},
@@ -431,7 +435,7 @@ func TestNewRoleCountsFromTheNextRequestOn(t *testing.T) {
 		t.Fatalf("as an operator: %+v, %v", r, err)
 	}
 	askAuthority[access.Done](t, f.authority, authorityAdmin, access.SetRole{Name: "ann", Role: mgmt.Viewer})
-	if r, err := f.ask(c, stage("b")); err != nil || r.Error != `user "ann" (viewer) may not stage configuration on this controller; ask an admin for the role operator` {
+	if r, err := f.ask(c, stage("b")); err != nil || !strings.HasPrefix(r.Error, `user "ann" (viewer) may not `) || !strings.HasSuffix(r.Error, "ask an admin for the role operator") {
 		t.Errorf("as a viewer: %+v, %v", r, err)
 	}
 	if r, err := f.ask(c, mgmt.GetInstancesRequest{ReqID: "c"}); err != nil || !r.Success {
