@@ -43,6 +43,7 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 		Name:           c.Core.Rules.Controller.Name,
 		Version:        c.Version,
 		Addresses:      joinAddresses(c.WebSocket, c.WebSocketServer.HostNames),
+		BrokerPort:     c.Core.Rules.Controller.Broker.Number,
 		HostNames:      c.WebSocketServer.HostNames,
 		PlainElsewhere: c.Insecure,
 		Ready:          map[string]func() error{"store": controller.Unsaved, "audit": c.Audit.Err},

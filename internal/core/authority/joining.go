@@ -149,7 +149,7 @@ func again(owner identity.Identity) string {
 	return "let an admin sign another one (zeekfleet cert sign)"
 }
 
-// login gives a user a certificate.
+// login gives a user a certificate, or says who has the token.
 func (m *joining) login(req access.Login) outcome {
 	t, no := m.tokens.redeem(req.Token, identity.User, req.Clock)
 	if no != nil {
@@ -160,7 +160,11 @@ func (m *joining) login(req access.Login) outcome {
 		o = m.unknownUser(t.forWhom.Name)
 	} else {
 		m.seen(u)
-		o = m.give(wish{owner: t.forWhom, request: req.Key})
+		if len(req.Key) == 0 {
+			o.answer = access.Certificate{Cluster: m.state.cluster.id, Identity: t.forWhom}
+		} else {
+			o = m.give(wish{owner: t.forWhom, request: req.Key})
+		}
 	}
 	o.subject = t.forWhom.String()
 	return o

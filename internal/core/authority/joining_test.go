@@ -137,6 +137,22 @@ func TestTokensThatDoNotCount(t *testing.T) {
 	}
 }
 
+// A browser logs in for a session: its token counts once, and there is no certificate.
+func TestLoginWithoutAKey(t *testing.T) {
+	w := newWorld(t, Config{})
+	made := want[access.Token](w, w.ask(root, access.AddUser{Name: "ann", Role: mgmt.Viewer}))
+	got := want[access.Certificate](w, w.ask(nobody, access.Login{Token: made.Text}))
+	if got.Identity != (identity.Identity{Kind: identity.User, Name: "ann"}) || got.Serial != "" || len(got.Certificate) > 0 {
+		t.Errorf("got %+v", got)
+	}
+	w.refused(w.ask(nobody, access.Login{Token: made.Text}), access.Unproved, "token")
+	for _, c := range want[access.Certificates](w, w.ask(root, access.ListCertificates{})) {
+		if c.Identity.Kind == identity.User {
+			t.Errorf("there is the certificate %+v", c)
+		}
+	}
+}
+
 func TestTokenWorksAfterAWrongClockIsSet(t *testing.T) {
 	w := newWorld(t, Config{})
 	text := w.token("s")
