@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -37,6 +38,7 @@ func newControllerCommand(streams) *cobra.Command {
 				return failed(err)
 			}
 			c.Version = programVersion()
+			fmt.Fprint(cmd.OutOrStdout(), c.Greeting())
 			return ended(cmd.Context(), c.Run(cmd.Context()))
 		},
 	}

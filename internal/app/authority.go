@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -48,6 +49,33 @@ func (c *Controller) openAuthority(ctx context.Context, set settings.Controller,
 	}
 	c.Bus.TLS.Judge = orNobody(c.Bus.TLS.Judge, a.Judge)
 	return nil
+}
+
+// Greeting tells a person that a controller is live which other hosts can reach, and what
+// to do next. It is empty for every other controller.
+func (c Controller) Greeting() string {
+	if c.Authority == nil || c.Authority.Foreign() || !reachable(c.Broker) && !reachable(c.WebSocket) {
+		return ""
+	}
+	text := fmt.Sprintf("controller %s is live: agents connect to %s, clients and agents that join to %s\n",
+		c.Core.Rules.Controller.Name, place(c.Broker), place(c.WebSocket))
+	if c.Authority.Founded() {
+		text += fmt.Sprintf("it has made the authority of a new cluster: %s\n", identity.Fingerprint(c.Authority.Directory().Trust.Authorities[0]))
+	}
+	return text + "to add a sensor, run on this host: zeekfleet token create sensor-1\n"
+}
+
+// reachable reports whether other hosts can reach a listener.
+func reachable(ln net.Listener) bool {
+	return ln != nil && !netip.MustParseAddrPort(ln.Addr().String()).Addr().IsLoopback()
+}
+
+// place names the address of a listener.
+func place(ln net.Listener) string {
+	if ln == nil {
+		return "no port"
+	}
+	return ln.Addr().String()
 }
 
 // orNobody returns a judgement of certificates that an organisation has signed. One that

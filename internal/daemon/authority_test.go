@@ -159,6 +159,9 @@ func TestChangedDirectoryIsTold(t *testing.T) {
 		t.Errorf("got roles %v", d.Roles)
 	}
 	signed := askAuthority[access.Certificate](t, a, mgmt.Principal{}, access.Login{Token: made.Text, Key: authorityCSR(t)})
+	if d := <-told; !d.Until["user/ann"].Equal(signed.Expires) {
+		t.Errorf("got %v", d.Until)
+	}
 	askAuthority[access.Done](t, a, authorityAdmin, access.RevokeCertificate{Serial: signed.Serial})
 	if d := <-told; !d.Trust.Revoked[signed.Serial] {
 		t.Error("the certificate was not revoked")
