@@ -90,7 +90,11 @@ func rejoin(dir joined.Dir, held *joined.Held, address string, token identity.To
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir.File(), err)
 	}
-	log.Info("this agent has joined already; the token is not used", "cluster", held.Cluster, "instance", held.Instance)
+	said := "this agent has joined already"
+	if token != (identity.Token{}) {
+		said += "; the token is not used"
+	}
+	log.Info(said, "cluster", held.Cluster, "instance", held.Instance)
 	if host == oldHost {
 		return nil
 	}
