@@ -103,8 +103,9 @@ func (c *connected) user(p bus.Peer) (mgmt.Principal, bool) {
 	return user, true
 }
 
-// end drops a peer.
+// end drops a peer. It may still be heard until the end of its connection is reported.
 func (c *connected) end(p bus.Peer, why error) {
+	c.remove(p)
 	c.report(p, why.Error())
 	c.drop(p.ID, why)
 }

@@ -71,3 +71,27 @@ func (w *Who) Ends(p bus.Peer, now time.Time) time.Time { return w.ends(p, now) 
 func (c agentClaim) Certificate() string            { return c.certificate }
 func (c agentClaim) Instances() []mgmt.InstanceName { return c.instances }
 func (c agentClaim) Barred() string                 { return c.barred }
+
+// Connected are the callers of a controller, without its loop.
+type Connected struct{ *connected }
+
+// NewConnected returns the callers of a controller to which nobody is connected.
+func NewConnected(who *Who, drop func(string, error), refused func(bus.Refusal)) Connected {
+	return Connected{newCallers(who, drop, refused)}
+}
+
+// Add says that a peer has connected.
+func (c Connected) Add(p bus.Peer) { c.add(p, time.Now()) }
+
+// Change says that the authority has changed.
+func (c Connected) Change() {
+	c.change(nil)
+	<-c.changed
+	c.judgeAll(time.Now())
+}
+
+// AwaitEnd waits until the next certificate ends.
+func (c Connected) AwaitEnd() {
+	<-c.ends.C
+	c.judgeAll(time.Now())
+}

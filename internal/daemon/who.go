@@ -119,7 +119,7 @@ func (w *Who) stands(p bus.Peer, now time.Time) error {
 	}
 	directory := w.directory()
 	trust := directory.Trust
-	expired := !now.Before(p.Certificate.NotAfter)
+	expired := now.After(p.Certificate.NotAfter)
 	switch {
 	case trust == nil || p.Identity == "":
 		if expired {
@@ -148,8 +148,8 @@ func (w *Who) ends(p bus.Peer, now time.Time) time.Time {
 	if p.Certificate == nil {
 		return time.Time{}
 	}
-	if now.Before(p.Certificate.NotAfter) {
-		return p.Certificate.NotAfter
+	if !now.After(p.Certificate.NotAfter) {
+		return p.Certificate.NotAfter.Add(1) // at NotAfter itself it is valid (RFC 5280 section 4.1.2.5)
 	}
 	return w.directory().Until[p.Identity]
 }
