@@ -15,10 +15,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
@@ -134,9 +136,18 @@ func TestStrangersOfThisHostAreRefused(t *testing.T) {
 		"nodes":   {nodes, func(c *testCluster, who daemon.Callers) { c.agentFor(who, nodes) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cluster := &testCluster{t: t, dir: t.TempDir()}
+			refusals := make(chan bus.Refusal, 10)
+			cluster := &testCluster{t: t, dir: t.TempDir(), refused: func(r bus.Refusal) { refusals <- r }}
 			dial, callers := anotherUser(t, tt.ln.Addr().String())
 			tt.run(cluster, callers)
+			defer func() {
+				for { // anotherUser has connected before
+					r := patience.Next(t, refusals, "the report")
+					if r.Caller.UID == sockownertest.Nobody && strings.Contains(r.Reason, "may not connect to this") {
+						return
+					}
+				}
+			}()
 			conn, err := dial(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -194,6 +205,7 @@ func (c *testCluster) controllerFor(who daemon.Callers, broker, websocket net.Li
 	c.inBackground("controller", nil, func(ctx context.Context) error {
 		return daemon.NewController(daemon.ControllerConfig{
 			Store: c.open("controller"), Broker: broker, WebSocket: websocket, Callers: who, Logger: c.logger("controller"),
+			Bus: bus.Config{OnRefused: c.refused},
 		}).Run(ctx)
 	})
 }
@@ -203,6 +215,7 @@ func (c *testCluster) agentFor(who daemon.Callers, broker net.Listener) {
 	c.inBackground("agent", nil, func(ctx context.Context) error {
 		return daemon.RunAgent(ctx, daemon.AgentConfig{
 			Core: agent.Config{Name: "agent"}, Store: c.open("agent"), Broker: broker, Callers: who,
+			Bus:       bus.Config{OnRefused: c.refused},
 			Processes: fakeProcesses{proctest.New(proctest.Config{})},
 			Launch:    launch.Embedded{Program: os.Args[0], StateDir: c.dir},
 			Logger:    c.logger("agent"),

@@ -31,6 +31,8 @@ type testCluster struct {
 	peers   string       // host:port for agents
 	clients string       // host:port for clients
 	agents  slog.Handler // what agents log to; nil: the test's output
+	// refused, if not nil, is called for what controllerFor refuses, and what agents refuse.
+	refused func(bus.Refusal)
 	// controller is nil in clusters that were not made by startCluster.
 	controller *daemon.Controller
 }
@@ -94,6 +96,7 @@ func (c *testCluster) startAgent(name mgmt.InstanceName) (at string) {
 				Environ:  os.Environ(),
 			},
 			StopNodes: stop,
+			Bus:       bus.Config{OnRefused: c.refused},
 			Logger:    c.agentLog(name),
 		})
 	})

@@ -56,6 +56,8 @@ func TestAProgramThatSaysHelloAsARunningNodeIsRefused(t *testing.T) {
 	cluster := startCluster(t)
 	refusals := heard{"hello refused: it is not from the process that was launched as the node", make(chan string, 10)}
 	cluster.agents = refusals
+	reported := make(chan bus.Refusal, 10)
+	cluster.refused = func(r bus.Refusal) { reported <- r }
 	at := cluster.startAgent("a")
 	cluster.deployTwo("a")
 	conn := cluster.client()
@@ -76,6 +78,9 @@ func TestAProgramThatSaysHelloAsARunningNodeIsRefused(t *testing.T) {
 	stranger.Publish(mgmt.NodeTopic, codec.Encode(mgmt.NotifyNodeHello{Node: "worker"}))
 	if line := patience.Next(t, refusals.lines, "the log to say who is refused"); !strings.Contains(line, "node=worker") || !strings.Contains(line, "daemon.test (pid ") {
 		t.Errorf("the log says %s", line)
+	}
+	if r := patience.Next(t, reported, "the report"); !strings.Contains(r.Reason, `it says that it is node "worker", and it is not: it is daemon.test (pid `) || !r.Caller.Known {
+		t.Errorf("reported %+v", r)
 	}
 	ask := func(when string) {
 		t.Helper()
