@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"time"
 )
 
 // protected reports whether nobody between can change what comes from a URL.
@@ -45,7 +46,7 @@ func newClient(authorities []byte) (*http.Client, error) {
 		DisableKeepAlives: true,
 	}
 	return &http.Client{
-		Transport: guarded{base},
+		Transport: guarded{base, timeout},
 		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 			return fmt.Errorf("the provider sends us on to %.200s, and single sign-on follows nobody", r.URL.Redacted())
 		},
@@ -54,23 +55,26 @@ func newClient(authorities []byte) (*http.Client, error) {
 
 // guarded makes requests only where nobody between can change the answer. It reads the
 // whole answer, which is bounded, so that nothing is open when a caller forgets it.
-type guarded struct{ base http.RoundTripper }
+type guarded struct {
+	base    http.RoundTripper
+	timeout time.Duration
+}
 
 func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !protected(r.URL) {
 		return nil, fmt.Errorf("the provider names an address without TLS: %.200s", r.URL.Redacted())
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	ctx, cancel := context.WithTimeout(r.Context(), g.timeout)
 	defer cancel()
 	response, err := g.base.RoundTrip(r.WithContext(ctx))
 	if err != nil {
-		return nil, late(ctx, r, err)
+		return nil, g.late(ctx, r, err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, late(ctx, r, err)
+		return nil, g.late(ctx, r, err)
 	case len(body) > maxAnswer:
 		return nil, fmt.Errorf("the provider's answer has more than %d bytes", maxAnswer)
 	}
@@ -79,9 +83,9 @@ func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // late returns the error of a request, and names the timeout if that is the reason.
-func late(ctx context.Context, r *http.Request, err error) error {
+func (g guarded) late(ctx context.Context, r *http.Request, err error) error {
 	if ctx.Err() != nil && r.Context().Err() == nil {
-		return fmt.Errorf("there was no answer within %v", timeout)
+		return fmt.Errorf("there was no answer within %v", g.timeout)
 	}
 	return err
 }
