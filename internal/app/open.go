@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/sso"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
@@ -28,6 +29,8 @@ type Controller struct {
 	daemon.ControllerConfig
 	// AuditLog is where Audit writes.
 	AuditLog *audit.Log
+	// SSO is the provider of identities, or nil.
+	SSO *sso.Provider
 	// Version is the program's version, which the HTTP API tells.
 	Version string
 	store   *boltstore.Store
@@ -73,6 +76,10 @@ func OpenController(
 		return c, err
 	}
 	c.Insecure = set.Insecure
+	if c.SSO, err = openSSO(set.SSO); err != nil {
+		return c, err
+	}
+	set.HostNames = withSSOHost(set.HostNames, set.SSO)
 	if c.Callers, err = localUsers(set.LocalUsers); err != nil {
 		return c, err
 	}

@@ -43,6 +43,9 @@ func (c Controller) check(o origins) error {
 	if err := c.SSO.check(o); err != nil {
 		return err
 	}
+	if c.Insecure && c.SSO.Issuer != "" {
+		return fmt.Errorf("with insecure from %s nobody logs in, and %s from %s has no effect: remove one of them", o.from("insecure"), ssoIssuer, o.from(ssoIssuer))
+	}
 	if err := c.WebSocketTLS.check("controller.websocket_tls.cert", "controller.websocket_tls.key", o); err != nil {
 		return err
 	}

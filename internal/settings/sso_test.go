@@ -98,6 +98,8 @@ func TestBadSettingsOfSingleSignOn(t *testing.T) {
 		"an issuer alone":        {"issuer: https://id.example.com", "controller.sso.issuer from file fleet.yaml:3 needs the provider's name for this controller: set --sso-client-id"},
 		"no groups": {"issuer: https://id.example.com\n    client_id: x",
 			"controller.sso.issuer from file fleet.yaml:3 needs groups that may log in: set --sso-roles"},
+		"insecure": {"issuer: https://id.example.com\n    client_id: x\n    roles: \"*=viewer\"\ninsecure: true",
+			"with insecure from file fleet.yaml:6 nobody logs in, and controller.sso.issuer from file fleet.yaml:3 has no effect"},
 		"no issuer": {"client_id: x", "controller.sso.client_id from file fleet.yaml:3 has no effect without a provider: set --sso-issuer"},
 	} {
 		text := tc.text

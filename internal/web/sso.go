@@ -74,8 +74,10 @@ func (s *Server) ssoFailed(who asker, err error) int {
 		s.cfg.Logger.Warn("single sign-on", "err", err)
 		return http.StatusServiceUnavailable
 	}
+	row := access.RowOf(access.LoginSSO{})
+	s.cfg.Logger.Warn("access request refused", "request", row.Name, "who", who.Name, "err", refused.Reason)
 	s.cfg.Refused(mgmt.AuditRecord{
-		Who: who.Name, Source: who.Source, Request: access.RowOf(access.LoginSSO{}).Name, Outcome: mgmt.AuditRefused, Reason: refused.Reason,
+		Who: who.Name, Source: who.Source, Request: row.Name, Outcome: mgmt.AuditRefused, Reason: refused.Reason,
 	})
 	return http.StatusUnauthorized
 }

@@ -3,6 +3,7 @@ package ssotest
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"html"
 	"io"
@@ -23,6 +24,8 @@ type Browser struct {
 	Stop string
 	// Hosts are addresses of this host by the host:port that the browser is told.
 	Hosts map[string]string
+	// Trust makes the browser trust another authority. Call it before the browser is used.
+	Trust func(*x509.Certificate)
 }
 
 // Browser returns a new browser.
@@ -39,6 +42,9 @@ func (p *Provider) Browser(t testing.TB) *Browser {
 		return d.DialContext(ctx, network, cmp.Or(b.Hosts[address], address))
 	}
 	t.Cleanup(transport.CloseIdleConnections)
+	roots := transport.TLSClientConfig.RootCAs.Clone()
+	transport.TLSClientConfig.RootCAs = roots
+	b.Trust = roots.AddCert
 	b.Client = &http.Client{Transport: transport, Jar: jar}
 	b.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		if b.Stop != "" && strings.HasPrefix(r.URL.String(), b.Stop) {
