@@ -338,6 +338,21 @@ func TestDamagedFileOfPortsAndKeys(t *testing.T) {
 	}
 }
 
+func TestFileOfPortsAndKeysHasALimit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "zeromq.json")
+	content := launch.EncodeZeroMQ(facts.ZeroMQ)
+	for size, lost := range map[int]bool{4 << 10: false, 4<<10 + 1: true} {
+		text := append(bytes.Repeat([]byte(" "), size-len(content)), content...) // blanks before an object mean nothing
+		if err := os.WriteFile(path, launch.Reseal(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		if _, err := launch.OpenZeroMQState(path, slog.New(slog.NewTextHandler(&log, nil))); err != nil || (log.Len() > 0) != lost {
+			t.Errorf("%d bytes: %v, log %q", size, err, &log)
+		}
+	}
+}
+
 func TestFileOfPortsAndKeysThatANewerVersionWrote(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "zeromq.json")
 	if err := os.WriteFile(path, []byte(`{"version":2}`), 0o600); err != nil {

@@ -106,3 +106,23 @@ func TestUnsetAndEmptyLaunchTheSame(t *testing.T) {
 		t.Errorf("plans differ: %+v, %+v", a, b)
 	}
 }
+
+// Whether a cluster is on one instance decides nothing that a running node has to
+// restart for.
+func TestPlanKnowsWhetherItsInstanceHasTheWholeCluster(t *testing.T) {
+	c := one(instance("i"), node("w", "i", mgmt.Worker))
+	alone, _ := mgmt.PlanFor(c, "w")
+	ofAll, _ := mgmt.PlansOf(c, "i").Of("w")
+	c.Instances = append(c.Instances, instance("j"))
+	c.Nodes = append(c.Nodes, node("v", "j", mgmt.Worker))
+	shared, _ := mgmt.PlanFor(c, "w")
+	ofSome, _ := mgmt.PlansOf(c, "i").Of("w")
+	if !alone.OneInstance || !ofAll.OneInstance || shared.OneInstance || ofSome.OneInstance {
+		t.Errorf("alone %t, %t; with another instance %t, %t", alone.OneInstance, ofAll.OneInstance, shared.OneInstance, ofSome.OneInstance)
+	}
+	same := alone
+	same.OneInstance = false
+	if same.Fingerprint() != alone.Fingerprint() {
+		t.Error("it is part of the fingerprint")
+	}
+}
