@@ -189,14 +189,15 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 		return
 	}
 	s := &nodeSocket{
-		node:   p.node,
-		launch: p.number,
-		port:   p.facts.WebSocketPort,
-		tls:    p.facts.SocketTLS,
-		topic:  socketTopic(p.node),
-		log:    a.cfg.Logger,
-		ending: &p.asked,
-		screen: screenNodes(a.cfg.Callers.screen("agent"), a.live),
+		node:    p.node,
+		launch:  p.number,
+		port:    p.facts.WebSocketPort,
+		tls:     p.facts.SocketTLS,
+		topic:   socketTopic(p.node),
+		log:     a.cfg.Logger,
+		ending:  &p.asked,
+		screen:  screenNodes(a.cfg.Callers.screen("agent"), a.live),
+		holders: a.cfg.Callers.holders,
 		report: func(happened socketEvent) bool {
 			select {
 			case a.sockets <- happened:

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
@@ -53,6 +55,7 @@ type nodeSocket struct {
 	// screen checks which program listens. Another program may have the node's port by
 	// now.
 	screen  bus.Screen
+	holders func(inode uint64) []sockowner.Process
 	retries bus.RetryLog
 	ending  *atomic.Bool // the process was asked to end
 }
@@ -137,7 +140,7 @@ func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err er
 	})
 	cancelDial()
 	if err != nil {
-		return false, err
+		return false, s.heldUp(err)
 	}
 	defer conn.Close()
 	if _, err := s.screen(addrPortOf(below.RemoteAddr()), addrPortOf(below.LocalAddr())); err != nil {
@@ -179,6 +182,25 @@ func (s *nodeSocket) address() (url string, cfg *tls.Config, err error) {
 		scheme = "wss"
 	}
 	return scheme + "://" + netip.AddrPortFrom(launch.Loopback, s.port).String() + websocket.Path, cfg, nil
+}
+
+// heldUp adds to err who else is connected with the process, if the process did not answer
+// in time. Zeek makes one TLS handshake after the other and waits for each without a limit.
+// So a client that stays silent holds up the agent.
+func (s *nodeSocket) heldUp(err error) error {
+	failed, ok := errors.AsType[*websocket.DialError](err)
+	if !ok || failed.Failure != websocket.DialTimeout || s.tls == (launch.SocketTLS{}) {
+		return err
+	}
+	for _, socket := range sockowner.ConnectedWith(netip.AddrPortFrom(launch.Loopback, s.port)) {
+		name, _ := account(socket.UID)
+		for _, p := range s.holders(socket.Inode) {
+			if p.PID != os.Getpid() {
+				return fmt.Errorf("%w; %v of user %s is connected with that port and may hold up everyone else", err, p, name)
+			}
+		}
+	}
+	return err
 }
 
 func (s *socketSession) write(ctx context.Context, conn *websocket.Client) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,13 +13,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
@@ -215,6 +219,40 @@ func (z *zeekAgent) restart(nodes ...client.NodeName) {
 	for _, r := range results {
 		if !r.Success {
 			z.t.Fatalf("restart: %+v", r)
+		}
+	}
+}
+
+// Zeek makes TLS handshakes one after another. A client that stays silent holds up all
+// others, and the agent says which client that may be.
+func TestAgentNamesWhoMayHoldItUp(t *testing.T) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	conn, err := net.Dial("tcp4", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	stranger := func(uint64) []sockowner.Process { return []sockowner.Process{{PID: 1, Name: "nc"}} }
+	ourselves := func(uint64) []sockowner.Process { return []sockowner.Process{{PID: os.Getpid()}} }
+	late, refused := &websocket.DialError{Failure: websocket.DialTimeout, Err: context.DeadlineExceeded}, &websocket.DialError{Failure: websocket.DialRefused, Err: unix.ECONNREFUSED}
+	for name, tt := range map[string]struct {
+		tls     bool
+		holders func(uint64) []sockowner.Process
+		err     error
+		named   bool
+	}{
+		"a stranger is connected": {true, stranger, late, true},
+		"nobody else is":          {true, ourselves, late, false},
+		"nothing listens":         {true, stranger, refused, false},
+		"without TLS":             {false, stranger, late, false},
+	} {
+		got := daemon.HeldUp(portOf(ln), tt.tls, tt.holders, tt.err)
+		if named := strings.Contains(got.Error(), "nc (pid 1) of user "); named != tt.named || !errors.Is(got, tt.err) {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
