@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // fleet is a controller with its HTTP API, on loopback.
@@ -342,3 +344,29 @@ func TestReadiness(t *testing.T) {
 }
 
 func (f *fleet) signing() *x509.Certificate { return f.Authority.Directory().Trust.Authorities[0] }
+
+// Connections that begin a request and never end it take no place from others for long,
+// on the port that Zeek's clients use as well.
+func TestSlowCallersKeepNobodyOut(t *testing.T) {
+	f := runFleet(t)
+	client := f.client(nil, "")
+	for i := range 1000 {
+		conn, err := net.Dial("tcp", f.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, []string{"", "G", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n", "\x16\x03"}[i%4])
+		if i%100 != 99 {
+			continue
+		}
+		if _, err := client.WhoAmI(t.Context()); err != nil {
+			t.Errorf("after %d connections, HTTP: %v", i, err)
+		}
+		zeek, err := websocket.Dial(t.Context(), "ws://"+f.addr+websocket.Path, []string{"zeek/management"}, websocket.Config{})
+		if err != nil {
+			t.Fatalf("after %d connections, a client of Zeek's: %v", i, err)
+		}
+		zeek.Close()
+	}
+}

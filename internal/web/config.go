@@ -63,7 +63,8 @@ type Config struct {
 
 	// MaxConnections bounds the connections. At the bound, a connection that has not shown
 	// who it is gives way: the address that has most of them loses its oldest one. Without
-	// one, the connection that is idle longest gives way. Zero means 256.
+	// one, the connection that is idle longest gives way, and root's only to root's. Zero
+	// means 256.
 	MaxConnections int
 	// ReservedConnections is the number of MaxConnections that are kept for root and the
 	// controller's own user. Zero means 16.

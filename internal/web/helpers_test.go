@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -99,11 +100,7 @@ func usual(req access.Request) access.Answer {
 func (o *office) Directory() *access.Directory {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	roles := map[string]mgmt.UserRole{}
-	for name, role := range o.roles {
-		roles[name] = role
-	}
-	return &access.Directory{Trust: &o.trust, Roles: roles}
+	return &access.Directory{Trust: &o.trust, Roles: maps.Clone(o.roles)}
 }
 
 func (o *office) Changed(f func(*access.Directory)) (stop func()) {

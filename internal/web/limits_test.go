@@ -296,6 +296,10 @@ func TestPlaces(t *testing.T) {
 		if !alive(root, rootBR) {
 			t.Error("root's connection was closed")
 		}
+		own.Store(true)
+		s.open() // in the place of the stranger
+		s.open() // in the place of root's own, which is idle
+		closed(t, root)
 	})
 }
 

@@ -32,7 +32,7 @@ func (p *places) swap(one *conn) (victim *conn, ok bool) {
 		limit -= p.reserved
 	}
 	if len(p.taken) >= limit {
-		i := p.victim()
+		i := p.victim(one.Own)
 		if i < 0 {
 			return nil, false
 		}
@@ -52,9 +52,10 @@ func (p *places) leave(one *conn) {
 	}
 }
 
-// victim returns the index of the connection that must give way, or -1 if none must. The
+// victim returns the index of the connection that must give way, or -1 if none must.
+// Connections of root and of the controller's own user give way to each other alone. The
 // caller holds mu.
-func (p *places) victim() int {
+func (p *places) victim(own bool) int {
 	strangers := map[netip.Addr]int{}
 	most := 0
 	for _, c := range p.taken {
@@ -67,13 +68,22 @@ func (p *places) victim() int {
 	if most > 0 {
 		return slices.IndexFunc(p.taken, func(c *conn) bool { return c.stranger() && strangers[c.network()] == most })
 	}
-	idlest := -1
+	if i := p.idlest(func(c *conn) bool { return !c.Own }); i >= 0 || !own {
+		return i
+	}
+	return p.idlest(func(c *conn) bool { return c.Own })
+}
+
+// idlest returns the index of the connection of some that is idle longest, or -1. The
+// caller holds mu.
+func (p *places) idlest(of func(*conn) bool) int {
+	found := -1
 	for i, c := range p.taken {
-		if c.active.Load() == 0 && !c.Own && (idlest < 0 || c.used.Load() < p.taken[idlest].used.Load()) {
-			idlest = i
+		if of(c) && c.active.Load() == 0 && (found < 0 || c.used.Load() < p.taken[found].used.Load()) {
+			found = i
 		}
 	}
-	return idlest
+	return found
 }
 
 // stranger reports whether nobody knows whose connection it is.
