@@ -27,9 +27,11 @@ func openZeek(set settings.Agent, install zeek.Install, listening string, log *s
 	if err != nil {
 		return nil, err
 	}
-	zeroMQ, err := launch.OpenZeroMQState(filepath.Join(set.Directory, "zeromq.json"), log)
-	if err != nil {
-		return nil, err
+	var zeroMQ *launch.ZeroMQState
+	if zeek.Backend(set.Zeek.Backend) == zeek.ZeroMQ {
+		if zeroMQ, err = launch.OpenZeroMQState(filepath.Join(set.Directory, "zeromq.json"), log); err != nil {
+			return nil, err
+		}
 	}
 	return launch.NewZeek(launch.ZeekConfig{
 		Install:       install,

@@ -70,7 +70,7 @@ func OpenZeroMQState(path string, log *slog.Logger) (*ZeroMQState, error) {
 	}
 	if err != nil {
 		s.chosen = ZeroMQ{}
-		log.Warn("the ZeroMQ ports and keys of the cluster are lost, others are chosen when all nodes start together", "path", path, "err", err)
+		log.Warn("the ZeroMQ ports and keys of the cluster cannot be read, others are chosen when all nodes start together", "path", path, "err", err)
 	}
 	return s, nil
 }
