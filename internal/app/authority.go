@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ func (c *Controller) openAuthority(ctx context.Context, set settings.Controller,
 		return err
 	}
 	c.Authority = a
+	if a.Founded() {
+		warnOfOthers(set, log)
+	}
 	if set.OwnAuthority() {
 		c.Bus.TLS = &bus.TLS{Certificate: a.Certificate, Judge: a.Judge, Authorities: a.Authorities, PlainHere: true}
 		return nil
@@ -76,6 +80,22 @@ func place(ln net.Listener) string {
 		return "no port"
 	}
 	return ln.Addr().String()
+}
+
+// warnOfOthers warns if the state directory has the authority of another controller. The
+// name of a controller may follow that of its host. A controller that has moved to another
+// host then begins anew, and no agent believes it.
+func warnOfOthers(set settings.Controller, log *slog.Logger) {
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(set.Directory), "*", "authority.db"))
+	if err != nil {
+		return // the pattern has a character of a directory's name; nothing depends on this warning
+	}
+	for _, path := range found {
+		if dir := filepath.Dir(path); dir != set.Directory {
+			log.Warn("a new authority was made, and the state directory has that of another controller: if this controller was moved from another host, end it and give it its old name (--name)",
+				"name", filepath.Base(dir))
+		}
+	}
 }
 
 // orNobody returns a judgement of certificates that an organisation has signed. One that
