@@ -15,17 +15,18 @@ func openSSO(set settings.SSO) (*sso.Provider, error) {
 		return nil, nil
 	}
 	return sso.New(sso.Config{
-		Issuer:      set.Issuer,
-		ClientID:    set.ClientID,
-		CLIClientID: set.CLIClientID,
-		SecretFile:  set.SecretFile,
-		RedirectURL: set.RedirectURL,
-		Scopes:      set.Scopes,
-		GroupsClaim: set.GroupsClaim,
-		NameClaim:   set.NameClaim,
-		Roles:       set.Roles,
-		CAFile:      set.CAFile,
-		Life:        set.Life,
+		Issuer:       set.Issuer,
+		ClientID:     set.ClientID,
+		CLIClientID:  set.CLIClientID,
+		SecretFile:   set.SecretFile,
+		RedirectURL:  set.RedirectURL,
+		Scopes:       set.Scopes,
+		GroupsClaim:  set.GroupsClaim,
+		NameClaim:    set.NameClaim,
+		SubjectClaim: set.SubjectClaim,
+		Roles:        set.Roles,
+		CAFile:       set.CAFile,
+		Life:         set.Life,
 	})
 }
 

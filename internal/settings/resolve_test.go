@@ -76,10 +76,11 @@ func defaultController() settings.Controller {
 		AuditKeep:       100_000,
 		AuditDays:       400,
 		SSO: settings.SSO{
-			GroupsClaim: "groups",
-			NameClaim:   "preferred_username",
-			Scopes:      []string{"openid", "profile", "email"},
-			Life:        12 * time.Hour,
+			GroupsClaim:  "groups",
+			NameClaim:    "preferred_username",
+			SubjectClaim: "sub",
+			Scopes:       []string{"openid", "profile", "email"},
+			Life:         12 * time.Hour,
 		},
 	}
 }

@@ -35,21 +35,23 @@ controller:
       - "*=viewer"
     groups_claim: realm_access.roles
     name_claim: email
+    subject_claim: oid
     scopes: [openid, groups]
     redirect_url: https://fleet.example.com:2149/api/v1/sso/callback
     ca_file: /etc/zeekfleet/ca.pem
     login_life: 1h
 `})
 	want := settings.SSO{
-		Issuer:      "https://id.example.com/realms/soc",
-		ClientID:    "fleet",
-		CLIClientID: "fleet-cli",
-		SecretFile:  "/etc/zeekfleet/secret",
-		RedirectURL: "https://fleet.example.com:2149/api/v1/sso/callback",
-		CAFile:      "/etc/zeekfleet/ca.pem",
-		GroupsClaim: "realm_access.roles",
-		NameClaim:   "email",
-		Scopes:      []string{"openid", "groups"},
+		Issuer:       "https://id.example.com/realms/soc",
+		ClientID:     "fleet",
+		CLIClientID:  "fleet-cli",
+		SecretFile:   "/etc/zeekfleet/secret",
+		RedirectURL:  "https://fleet.example.com:2149/api/v1/sso/callback",
+		CAFile:       "/etc/zeekfleet/ca.pem",
+		GroupsClaim:  "realm_access.roles",
+		NameClaim:    "email",
+		SubjectClaim: "oid",
+		Scopes:       []string{"openid", "groups"},
 		Roles: []access.GroupRole{
 			{Group: "Fleet Admins", Role: mgmt.Admin}, {Group: "CN=soc,DC=example", Role: mgmt.Operator}, {Group: "*", Role: mgmt.Viewer},
 		},

@@ -54,12 +54,12 @@ type Controller struct {
 // SSO has the settings of single sign-on. Its fields are those of sso.Config.
 type SSO struct {
 	// Issuer is the URL of the provider. Empty means that there is no single sign-on.
-	Issuer                            string
-	ClientID, CLIClientID, SecretFile string
-	RedirectURL, CAFile               string
-	GroupsClaim, NameClaim            string
-	Scopes                            []string
-	Roles                             []access.GroupRole
+	Issuer                               string
+	ClientID, CLIClientID, SecretFile    string
+	RedirectURL, CAFile                  string
+	GroupsClaim, NameClaim, SubjectClaim string
+	Scopes                               []string
+	Roles                                []access.GroupRole
 	// Life is how long a login counts.
 	Life time.Duration
 }

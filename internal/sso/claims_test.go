@@ -91,12 +91,33 @@ func TestAddedClaims(t *testing.T) {
 	}
 }
 
+func TestSubjectInClaims(t *testing.T) {
+	for name, tc := range map[string]struct{ text, claim, want, err string }{
+		"the usual claim": {`{"sub":"1","oid":"2"}`, "sub", "https://id.example 1", ""},
+		"another claim":   {`{"sub":"1","oid":"2"}`, "oid", "https://id.example 2", ""},
+		"none":            {`{"sub":"1"}`, "oid", "", `does not say by what it knows the user (claim "oid")`},
+		"a number":        {`{"oid":1}`, "oid", "", `the claim "oid" is not a text`},
+		"long":            {`{"sub":"` + strings.Repeat("x", 256) + `"}`, "sub", "", "does not say by what it knows the user"},
+	} {
+		said := read(t, tc.text)
+		said["preferred_username"], said["groups"] = json.RawMessage(`"ann"`), json.RawMessage(`"soc"`)
+		cfg := Config{
+			Issuer: "https://id.example", GroupsClaim: "groups", NameClaim: DefaultNameClaim, SubjectClaim: tc.claim,
+			Roles: []access.GroupRole{{Group: "soc", Role: mgmt.Viewer}},
+		}
+		got, err := cfg.person(said)
+		if got.Subject != tc.want || err == nil != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
+
 // Whatever a provider says, a person has a name that can be an identity, and the role of
 // a rule.
 func FuzzPerson(f *testing.F) {
 	for _, text := range []string{
-		`{"preferred_username":"ann","groups":["soc"]}`,
-		`{"email":"a@x.example","email_verified":"true","a":{"b":{"soc":1}}}`,
+		`{"sub":"1","preferred_username":"ann","groups":["soc"]}`,
+		`{"sub":"1","email":"a@x.example","email_verified":"true","a":{"b":{"soc":1}}}`,
 		`{"preferred_username":"ann","groups":null}`, `{"groups":{}}`, `{"a.b":"soc"}`,
 	} {
 		f.Add(text, "groups", "preferred_username")
@@ -108,15 +129,15 @@ func FuzzPerson(f *testing.F) {
 		if json.Unmarshal([]byte(text), &said) != nil {
 			return
 		}
-		cfg := Config{Issuer: "https://id.example", GroupsClaim: groupsClaim, NameClaim: nameClaim, Roles: rules}
-		person, err := cfg.person("1", said)
+		cfg := Config{Issuer: "https://id.example", GroupsClaim: groupsClaim, NameClaim: nameClaim, SubjectClaim: "sub", Roles: rules}
+		person, err := cfg.person(said)
 		if err != nil {
 			if reason := err.Error(); strings.ContainsAny(reason, "\n\x1b") {
 				t.Errorf("the refusal is not one line: %q", reason)
 			}
 			return
 		}
-		if identity.CheckName(person.Name) != nil || person.Role != mgmt.Operator || !strings.Contains(text, "soc") {
+		if identity.CheckName(person.Name) != nil || !strings.HasPrefix(person.Subject, "https://id.example ") || person.Role != mgmt.Operator || !strings.Contains(text, "soc") {
 			t.Errorf("%q gave %+v", text, person)
 		}
 	})

@@ -30,9 +30,10 @@ type Config struct {
 	RedirectURL string
 	// Scopes are what the provider is asked for. Nil means DefaultScopes.
 	Scopes []string
-	// GroupsClaim and NameClaim are the claims with the groups and the name of a user.
-	// Empty means DefaultGroupsClaim and DefaultNameClaim.
-	GroupsClaim, NameClaim string
+	// GroupsClaim and NameClaim are the claims with the groups and the name of a user, and
+	// SubjectClaim is the one by which the provider itself knows the user. Empty means
+	// DefaultGroupsClaim, DefaultNameClaim and DefaultSubjectClaim.
+	GroupsClaim, NameClaim, SubjectClaim string
 	// Roles give roles to groups. Nobody else may log in.
 	Roles []access.GroupRole
 	// CAFile is a PEM file with the authorities that have signed the provider's
@@ -50,9 +51,10 @@ type Config struct {
 
 // The defaults of Config.
 const (
-	DefaultGroupsClaim = "groups"
-	DefaultNameClaim   = "preferred_username"
-	DefaultLife        = 12 * time.Hour
+	DefaultGroupsClaim  = "groups"
+	DefaultNameClaim    = "preferred_username"
+	DefaultSubjectClaim = "sub"
+	DefaultLife         = 12 * time.Hour
 )
 
 // DefaultScopes returns the scopes that every provider knows.
@@ -74,6 +76,9 @@ const (
 	timeout = 10 * time.Second
 	// MaxToken bounds a token, in bytes.
 	MaxToken = 64 << 10
+	// maxSubject bounds the provider's own name for a user, in bytes. OpenID Connect
+	// bounds it by 255.
+	maxSubject = 255
 	// maxAnswer bounds an answer of the provider, in bytes.
 	maxAnswer = 1 << 20
 	// maxFile bounds the files that Config names, in bytes.
@@ -85,6 +90,7 @@ func (c *Config) complete() error {
 	c.CLIClientID = cmp.Or(c.CLIClientID, c.ClientID)
 	c.GroupsClaim = cmp.Or(c.GroupsClaim, DefaultGroupsClaim)
 	c.NameClaim = cmp.Or(c.NameClaim, DefaultNameClaim)
+	c.SubjectClaim = cmp.Or(c.SubjectClaim, DefaultSubjectClaim)
 	c.Life = cmp.Or(c.Life, DefaultLife)
 	c.MaxPending = cmp.Or(c.MaxPending, 1024)
 	c.MaxSeen = cmp.Or(c.MaxSeen, 10_000)

@@ -67,7 +67,7 @@ func (p *Provider) judge(ctx context.Context, f *found, tokens Tokens, want expe
 			return Person{}, nil, err
 		}
 	}
-	person, err := p.cfg.person(token.Subject, said)
+	person, err := p.cfg.person(said)
 	return person, token, err
 }
 
@@ -172,10 +172,17 @@ func ask(ctx context.Context, f *found, accessToken string, said claims) error {
 }
 
 // person returns who the claims are of, and the role of the groups.
-func (c Config) person(subject string, said claims) (Person, error) {
+func (c Config) person(said claims) (Person, error) {
 	name, err := said.name(c.NameClaim)
 	if err != nil {
 		return Person{}, &Refused{err.Error()}
+	}
+	subject, err := said.text(c.SubjectClaim)
+	if err == nil && (subject == "" || len(subject) > maxSubject) {
+		err = fmt.Errorf("the provider does not say by what it knows the user (claim %q)", c.SubjectClaim)
+	}
+	if err != nil {
+		return Person{}, refuse("user %q: %v", name, err)
 	}
 	groups, found, err := said.groups(c.GroupsClaim)
 	if err != nil {
