@@ -193,6 +193,7 @@ func TestSigningForThoseWhoCannotJoin(t *testing.T) {
 		t.Errorf("got %s until %v", judged, got.Expires)
 	}
 	w.refused(w.ask(root, access.Sign{Identity: agent("s"), Key: csr(t)}), access.Conflict, "say --replace")
+	w.wait(time.Second)
 	want[access.Certificate](w, w.ask(root, access.Sign{Identity: agent("s"), Key: csr(t), Replace: true}))
 	if judged := w.judge(got.Certificate); judged != "the certificate of agent/s was revoked" {
 		t.Errorf("got %s", judged)
