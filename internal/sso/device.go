@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -31,9 +32,10 @@ func Device(ctx context.Context, to Public, show func(Prompt)) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, fmt.Errorf("the authorities of the controller's provider: %w", err)
 	}
+	client.Transport = ending(ctx, client.Transport)
 	f, err := discover(ctx, client, to.Issuer)
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, orCause(ctx, err)
 	}
 	if f.DeviceURL == "" {
 		return Tokens{}, fmt.Errorf("the provider %s has no login for command lines (device_authorization_endpoint): enable it there, or log in with a token (zeekfleet login --token)", to.Issuer)
@@ -45,7 +47,7 @@ func Device(ctx context.Context, to Public, show func(Prompt)) (Tokens, error) {
 	ctx = oidc.ClientContext(ctx, client)
 	answer, err := flow.DeviceAuth(ctx)
 	if err != nil {
-		return Tokens{}, asked("begin a login", err)
+		return Tokens{}, orCause(ctx, asked("begin a login", err))
 	}
 	prompt, err := promptOf(answer)
 	if err != nil {
@@ -53,6 +55,29 @@ func Device(ctx context.Context, to Public, show func(Prompt)) (Tokens, error) {
 	}
 	show(prompt)
 	return wait(ctx, &flow, answer)
+}
+
+// ending returns a RoundTripper whose requests end with ctx: oauth2 begins the device flow
+// without the context that it is given.
+func ending(ctx context.Context, base http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		limited, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		return base.RoundTrip(r.WithContext(limited))
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// orCause returns why ctx ended, if it has, and else err.
+func orCause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // promptOf returns what to show to the person.

@@ -2,8 +2,6 @@ package sso_test
 
 import (
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -195,103 +193,6 @@ func TestWrongSecretIsNamed(t *testing.T) {
 	cookie, back := logIn(t, there, here, "ann")
 	_, err = here.Finish(t.Context(), cookie, back.Query())
 	refusedWith(t, err, "controller.sso.client_secret_file")
-}
-
-func TestCLILogsIn(t *testing.T) {
-	there, here := setUp(t, nil, ann("fleet-admins"))
-	tokens, err := sso.Device(t.Context(), here.Public(), func(prompt sso.Prompt) {
-		if prompt.URL != there.Issuer+"/device" || !strings.Contains(prompt.Complete, prompt.Code) {
-			t.Errorf("got the prompt %+v", prompt)
-		}
-		if err := there.Confirm(t.Context(), prompt.URL, prompt.Code, "ann", true); err != nil {
-			t.Error(err)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := here.Check(t.Context(), sso.Tokens{ID: tokens.ID, Access: "another"}); !strings.Contains(text(err), "the access token is not the one") {
-		t.Errorf("with another access token: got %v", err)
-	}
-	if _, err := here.Check(t.Context(), sso.Tokens{ID: tokens.ID}); !strings.Contains(text(err), "the access token is not the one") {
-		t.Errorf("without the access token: got %v", err)
-	}
-	got, err := here.Check(t.Context(), tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := (sso.Person{Name: "ann", Role: mgmt.Admin, Subject: there.Issuer + " sub-ann"}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	_, err = here.Check(t.Context(), tokens)
-	refusedWith(t, err, "this ID token has been used already")
-}
-
-// A provider that does not answer for a moment does not end the login.
-func TestCLIWaitsForAProviderThatIsAway(t *testing.T) {
-	there, here := setUp(t, nil, ann("soc"))
-	tokens, err := sso.Device(t.Context(), here.Public(), func(prompt sso.Prompt) {
-		if err := there.Confirm(t.Context(), prompt.URL, prompt.Code, "ann", true); err != nil {
-			t.Error(err)
-		}
-		there.SetAway(1)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := here.Check(t.Context(), tokens); err != nil {
-		t.Error(err)
-	}
-}
-
-// Some providers tell name and groups only to those who ask with the access token.
-func TestProviderIsAskedForWhatTheTokenDoesNotSay(t *testing.T) {
-	there, here := setUp(t, func(c *sso.Config) { c.CLIClientID = ssotest.Terse }, ann("soc"))
-	tokens, err := sso.Device(t.Context(), here.Public(), func(prompt sso.Prompt) {
-		if err := there.Confirm(t.Context(), prompt.URL, prompt.Code, "ann", true); err != nil {
-			t.Error(err)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if said := payload(t, tokens.ID); said["groups"] != nil || said["preferred_username"] != nil {
-		t.Fatalf("the token says %v", said)
-	}
-	got, err := here.Check(t.Context(), tokens)
-	if want := (sso.Person{Name: "ann", Role: mgmt.Operator, Subject: there.Issuer + " sub-ann"}); err != nil || got != want {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
-	}
-}
-
-// payload returns what a token says.
-func payload(t *testing.T, token string) map[string]any {
-	t.Helper()
-	data, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said map[string]any
-	if err := json.Unmarshal(data, &said); err != nil {
-		t.Fatal(err)
-	}
-	return said
-}
-
-func TestCLIThatIsDenied(t *testing.T) {
-	there, here := setUp(t, nil, ann("soc"))
-	_, err := sso.Device(t.Context(), here.Public(), func(prompt sso.Prompt) {
-		if err := there.Confirm(t.Context(), prompt.URL, prompt.Code, "ann", false); err != nil {
-			t.Error(err)
-		}
-	})
-	if got := text(err); got != "the login was denied at the provider" {
-		t.Errorf("got %q", got)
-	}
-	public := here.Public()
-	public.ClientID = ssotest.Web
-	_, err = sso.Device(t.Context(), public, func(sso.Prompt) { t.Error("a client that may not use the device flow has a prompt") })
-	refusedWith(t, err, "the provider does not know the client")
 }
 
 func TestReplacedKeyOfTheProvider(t *testing.T) {
