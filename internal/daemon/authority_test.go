@@ -9,11 +9,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/core/authority"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
 var authorityAdmin = mgmt.Principal{Name: "root (uid 0)", Role: mgmt.Admin}
@@ -226,6 +230,35 @@ func TestUnreadableAuthorityIsAnError(t *testing.T) {
 	}
 	_, err = daemon.OpenAuthority(t.Context(), daemon.AuthorityConfig{Directory: t.TempDir(), Name: "a/b"})
 	if err == nil || !strings.Contains(err.Error(), "controller.name") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// An authority that was made while the clock was ahead.
+func TestAuthorityWithAWrongClockSaysSo(t *testing.T) {
+	dir := t.TempDir()
+	ahead := time.Now().Add(72 * time.Hour)
+	m := authority.New(authority.Config{}, authority.State{}, daemon.Maker{})
+	s, err := boltstore.Open(t.Context(), filepath.Join(dir, "authority.db"), boltstore.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range m.Step(ahead, authority.Start{Cluster: "c", Name: "ctl"}) {
+		save, ok := e.(authority.Save)
+		if !ok {
+			t.Fatalf("got %T", e)
+		}
+		var changes []store.Change
+		for _, c := range save.Changes {
+			changes = append(changes, store.Change(c))
+		}
+		if _, err := s.Save(t.Context(), changes, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	_, err = daemon.OpenAuthority(t.Context(), daemon.AuthorityConfig{Directory: dir, Name: "ctl"})
+	if err == nil || !strings.Contains(err.Error(), "the clock is wrong by 71h55m") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
 }
