@@ -30,7 +30,7 @@ func (c *Controller) openAuthority(ctx context.Context, set settings.Controller,
 		return nil
 	}
 	cfg := daemon.AuthorityConfig{
-		Core:      authority.Config{Rules: set.Identities, CertificateLife: set.CertificateLife},
+		Core:      authority.Config{Rules: set.Identities, Pins: identity.Pins(set.Admit), CertificateLife: set.CertificateLife},
 		Directory: set.Directory, Name: set.Name, Hosts: certifiedHosts(set), Audit: c.Audit.Record, Logger: log,
 	}
 	if !set.OwnAuthority() {
@@ -51,8 +51,38 @@ func (c *Controller) openAuthority(ctx context.Context, set settings.Controller,
 		c.Bus.TLS = &bus.TLS{Certificate: a.Certificate, Judge: a.Judge, Authorities: a.Authorities, PlainHere: true}
 		return nil
 	}
-	c.Bus.TLS.Judge = orNobody(c.Bus.TLS.Judge, a.Judge)
+	judge := orNobody(c.Bus.TLS.Judge, a.Judge)
+	if len(set.Admit) > 0 { // Judge alone decides, and not the authorities of the file
+		c.Bus.TLS = &bus.TLS{Certificate: c.Bus.TLS.Certificate, Authorities: c.Bus.TLS.Authorities}
+	}
+	c.Bus.TLS.Judge = judge
 	return nil
+}
+
+// admitting returns t, which also takes the certificates of single controllers.
+func admitting(t *bus.TLS, pins []identity.Pin) (*bus.TLS, error) {
+	if len(pins) == 0 {
+		return t, nil
+	}
+	if t == nil {
+		return nil, errors.New("agent.admit names the certificate of a controller, and the agent has none of its own to show: join the cluster, or set tls.cert")
+	}
+	pinned := &identity.Trust{Pins: identity.Pins(pins)}
+	return &bus.TLS{
+		Certificate: t.Certificate,
+		Judge: func(chain []*x509.Certificate) (string, error) {
+			if _, ok := pinned.Pins[identity.Fingerprint(chain[0])]; !ok {
+				return t.Judge(chain)
+			}
+			id, err := pinned.Judge(chain, time.Now())
+			if err != nil {
+				return "", err
+			}
+			return id.String(), nil
+		},
+		Authorities: t.Authorities,
+		PlainHere:   t.PlainHere,
+	}, nil
 }
 
 // Greeting tells a person that a controller is live which other hosts can reach, and what
@@ -103,7 +133,7 @@ func warnOfOthers(set settings.Controller, log *slog.Logger) {
 func orNobody(counts, judge func([]*x509.Certificate) (string, error)) func([]*x509.Certificate) (string, error) {
 	return func(chain []*x509.Certificate) (string, error) {
 		id, err := judge(chain)
-		if errors.Is(err, identity.ErrNobody) {
+		if _, foreign := errors.AsType[x509.UnknownAuthorityError](err); foreign || errors.Is(err, identity.ErrNobody) {
 			return counts(chain)
 		}
 		return id, err
@@ -182,12 +212,48 @@ func certifiable(host string) bool {
 
 // judging returns the settings of the port for clients with which a client may show a
 // certificate, which the authority judges. shown has the port's own certificate.
-func (c *Controller) judging(set settings.Controller, shown *tls.Config) *tls.Config {
-	if shown == nil || c.Authority == nil || set.WebSocketVerify || !set.OwnAuthority() && len(set.Identities) == 0 {
-		return shown
+func (c *Controller) judging(set settings.Controller, shown *tls.Config) (*tls.Config, error) {
+	if shown == nil || c.Authority == nil {
+		return shown, nil
 	}
-	own := &shown.Certificates[0]
+	own := shown.Certificates[0]
+	switch {
+	case set.WebSocketVerify:
+		return c.verifying(set, own)
+	case !set.OwnAuthority() && len(set.Identities) == 0:
+		return shown, nil
+	}
 	return bus.ServerTLS(&bus.TLS{
-		Certificate: func() (*tls.Certificate, error) { return own, nil }, Judge: c.Authority.Judge,
-	}, false)
+		Certificate: func() (*tls.Certificate, error) { return &own, nil }, Judge: c.Authority.Judge,
+	}, false), nil
+}
+
+// verifying returns the settings of the port for clients that demands certificates of
+// controller.websocket_tls.ca. A certificate of the cluster's own authority has the
+// identity that this authority has given it, and tls.identities says whose others are.
+func (c *Controller) verifying(set settings.Controller, own tls.Certificate) (*tls.Config, error) {
+	authorities, err := readAuthorities(set.WebSocketTLS.CA)
+	if err != nil {
+		return nil, err
+	}
+	judge := c.Authority.Judge
+	if !set.OwnAuthority() {
+		trust := &identity.Trust{Cluster: c.Authority.Directory().Trust.Cluster, Authorities: authorities, Rules: set.Identities}
+		judge = func(chain []*x509.Certificate) (string, error) {
+			id, err := trust.Judge(chain, time.Now())
+			if err != nil {
+				return "", err
+			}
+			return id.String(), nil
+		}
+	}
+	roots := x509.NewCertPool()
+	for _, cert := range authorities {
+		roots.AddCert(cert)
+	}
+	t := bus.FixedTLS(own, roots)
+	t.Judge = orNobody(t.Judge, judge)
+	cfg := bus.ServerTLS(t, true)
+	cfg.Certificates = []tls.Certificate{own} // for those who want to read its names
+	return cfg, nil
 }

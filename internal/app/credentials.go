@@ -44,13 +44,17 @@ func (a *Agent) identify(set settings.Agent) (settings.Agent, error) {
 	if err == nil {
 		a.Bus, err = busConfig(set.Common)
 	}
+	if err == nil && set.Joined != "" {
+		if a.Credentials, err = daemon.OpenCredentials(joined.Dir(set.Joined)); err == nil {
+			a.Bus.TLS = a.Credentials.TLS()
+		}
+	}
+	if err == nil {
+		a.Bus.TLS, err = admitting(a.Bus.TLS, set.Admit)
+	}
 	if err != nil || set.Joined == "" {
 		return set, err
 	}
-	if a.Credentials, err = daemon.OpenCredentials(joined.Dir(set.Joined)); err != nil {
-		return set, err
-	}
-	a.Bus.TLS = a.Credentials.TLS()
 	dir := joined.Dir(set.Joined)
 	if err := refuseSharedKey(set.Zeek.TLS.Key, dir.Path(joined.AgentKeyFile)); err != nil {
 		return set, err

@@ -121,8 +121,8 @@ func OpenController(
 	c.Logger = log
 	warnExposed(log, set.Common, set.Broker, "controller.listen_address")
 	warnExposed(log, set.Common, set.WebSocket, "controller.websocket_address")
-	if set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA) {
-		log.Warn("the same authority signs certificates of clients and of agents: with the certificate of any agent, a client may do everything; make another authority for clients",
+	if c.SharedAuthority = set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA); c.SharedAuthority {
+		log.Warn("the same authority signs certificates of clients and of agents: a client's certificate counts only if tls.identities says that it is a user's",
 			"agents", set.TLS.CA, "clients", set.WebSocketTLS.CA)
 	}
 	return c, nil
@@ -217,11 +217,13 @@ func (c *Controller) websocketConfig(set settings.Controller) (bus.WebSocketConf
 	var err error
 	switch {
 	case set.WebSocketTLS.Cert != "":
-		shown, err = bus.WebSocketTLS(set.WebSocketTLS.Cert, set.WebSocketTLS.Key, authorities)
-		cfg.TLS = c.judging(set, shown)
+		if shown, err = bus.WebSocketTLS(set.WebSocketTLS.Cert, set.WebSocketTLS.Key, authorities); err == nil {
+			cfg.TLS, err = c.judging(set, shown)
+		}
 	case set.TLS.Cert != "":
-		shown, err = bus.WebSocketTLS(set.TLS.Cert, set.TLS.Key, "")
-		cfg.OptionalTLS = c.judging(set, shown)
+		if shown, err = bus.WebSocketTLS(set.TLS.Cert, set.TLS.Key, ""); err == nil {
+			cfg.OptionalTLS, err = c.judging(set, shown)
+		}
 	case c.Authority != nil:
 		cfg.TLS, cfg.PlainHere = bus.ServerTLS(c.Bus.TLS, false), true
 	default:

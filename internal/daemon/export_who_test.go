@@ -58,7 +58,7 @@ func (g Greeted) Born(ctx context.Context, pid int) []agent.Event {
 // NewWhoOf is NewWho with another registry.
 func NewWhoOf(cfg ControllerConfig, of registry) *Who {
 	w := NewWho(cfg)
-	w.authority = of
+	w.authority, w.files = of, false
 	return w
 }
 

@@ -222,6 +222,15 @@ controller:
 			c.CertificateLife = 3 * time.Second
 		},
 	},
+	"an agent of Zeek is admitted by its certificate": {
+		given: given{file: "controller:\n  admit:\n  - sensor-9=sha256:" + strings.Repeat("0A1F", 16) + "\n"},
+		want: func(c *settings.Controller) {
+			c.Admit = []identity.Pin{{
+				Identity:    identity.Identity{Kind: identity.Agent, Name: "sensor-9"},
+				Fingerprint: "sha256:" + strings.Repeat("0a1f", 16),
+			}}
+		},
+	},
 	"ports need not be assigned": {
 		given: given{flags: []string{"--auto-assign-broker-ports=F", "--auto-assign-metrics-start-port=9100"}},
 		want:  func(c *settings.Controller) { c.BrokerPorts.Enabled, c.MetricsPorts.Start = false, 9100 },

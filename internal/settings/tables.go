@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -145,6 +146,9 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 		{key: "controller.agent_names", flag: "agent-names", env: "ZEEKFLEET_CONTROLLER_AGENT_NAMES",
 			doc:   "CERTIFICATE=INSTANCE, for each instance that is not one of the names in its agent's certificate; CERTIFICATE=* for all instances",
 			field: func(c *Controller) value { return pairsAt(&c.AgentNames) }},
+		{key: "controller.admit", flag: "admit", env: "ZEEKFLEET_CONTROLLER_ADMIT",
+			doc:   "INSTANCE=sha256:HEX, the fingerprint of an agent's certificate: it is admitted as that instance, whoever has signed the certificate; for agents of Zeek",
+			field: func(c *Controller) value { return pinsAt(&c.Admit, identity.Agent) }},
 		{key: "controller.websocket_tls.cert", flag: "websocket-tls-cert", env: "ZEEKFLEET_WEBSOCKET_TLS_CERT",
 			doc:   "PEM file with the certificate shown to clients; with it clients must use TLS, without it plain connections are accepted",
 			field: func(c *Controller) value { return pathAt(&c.WebSocketTLS.Cert, "file") }},
@@ -205,6 +209,9 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 		{key: "agent.controller_names", flag: "controller-names", env: "ZEEKFLEET_AGENT_CONTROLLER_NAMES",
 			doc:   "names; a controller's certificate must have one of them (default: any name, for the controller that the agent dials)",
 			field: func(a *Agent) value { return wordsAt(&a.ControllerNames, "names") }},
+		{key: "agent.admit", flag: "admit", env: "ZEEKFLEET_AGENT_ADMIT",
+			doc:   "NAME=sha256:HEX, the fingerprint of a controller's certificate: it may give orders, whoever has signed the certificate; for controllers of Zeek",
+			field: func(a *Agent) value { return pinsAt(&a.Admit, identity.Controller) }},
 		{key: "agent.foreign_nodes", flag: "foreign-nodes", env: "ZEEKFLEET_AGENT_FOREIGN_NODES",
 			doc:   "names of nodes that programs may use to say hello although the agent has not started them, such as programs with package node",
 			field: func(a *Agent) value { return wordsAt(&a.ForeignNodes, "names") }},

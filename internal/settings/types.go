@@ -29,6 +29,9 @@ type Controller struct {
 	// instances. Any agent may introduce itself by a name in its own
 	// certificate.
 	AgentNames []string
+	// Admit gives identities to single certificates: each is the agent of an instance,
+	// whoever has signed it.
+	Admit []identity.Pin
 	// WebSocketTLS protects WebSocket. Without a certificate clients may speak
 	// plain text.
 	WebSocketTLS TLS
@@ -85,6 +88,9 @@ type Agent struct {
 	// there are none, the agent accepts any certificate of the controller that it
 	// dials, and no certificate of a controller that dials the agent.
 	ControllerNames []string
+	// Admit gives identities to single certificates: each is a controller's, whoever has
+	// signed it.
+	Admit []identity.Pin
 	// ForeignNodes are names of nodes. A program that the agent has not launched may
 	// say hello as one of them.
 	ForeignNodes []string

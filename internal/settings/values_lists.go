@@ -74,6 +74,29 @@ func rulesAt(p *[]identity.Rule) value {
 	return v
 }
 
+// pinsAt reads words of the form NAME=FINGERPRINT. Each names an identity of this kind.
+func pinsAt(p *[]identity.Pin, kind identity.Kind) value {
+	v := at(p, "pins", func(text string) ([]identity.Pin, error) {
+		var pins []identity.Pin
+		for word := range strings.FieldsSeq(text) {
+			pin, err := identity.ParsePin(kind, word)
+			if err != nil {
+				return nil, fmt.Errorf("not a list of certificates: %w", err)
+			}
+			pins = append(pins, pin)
+		}
+		return pins, nil
+	}, func(pins []identity.Pin) string {
+		var words []string
+		for _, pin := range pins {
+			words = append(words, pin.String())
+		}
+		return strings.Join(words, " ")
+	})
+	v.list = listOfWords
+	return v
+}
+
 // pairsAt reads words of the form NAME=VALUE.
 func pairsAt(p *[]string) value {
 	v := wordsAt(p, "pairs")
