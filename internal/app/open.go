@@ -110,6 +110,7 @@ func OpenController(
 	if c.Authority != nil {
 		opened.add(c.Authority)
 	}
+	c.SharedAuthority = set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA)
 	if c.WebSocketServer, err = c.websocketConfig(set); err != nil {
 		return c, err
 	}
@@ -121,7 +122,7 @@ func OpenController(
 	c.Logger = log
 	warnExposed(log, set.Common, set.Broker, "controller.listen_address")
 	warnExposed(log, set.Common, set.WebSocket, "controller.websocket_address")
-	if c.SharedAuthority = set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA); c.SharedAuthority {
+	if c.SharedAuthority {
 		log.Warn("the same authority signs certificates of clients and of agents: a client's certificate counts only if tls.identities says that it is a user's",
 			"agents", set.TLS.CA, "clients", set.WebSocketTLS.CA)
 	}
@@ -219,6 +220,7 @@ func (c *Controller) websocketConfig(set settings.Controller) (bus.WebSocketConf
 	case set.WebSocketTLS.Cert != "":
 		if shown, err = bus.WebSocketTLS(set.WebSocketTLS.Cert, set.WebSocketTLS.Key, authorities); err == nil {
 			cfg.TLS, err = c.judging(set, shown)
+			cfg.PlainHere = c.SharedAuthority // or nobody could add the first user
 		}
 	case set.TLS.Cert != "":
 		if shown, err = bus.WebSocketTLS(set.TLS.Cert, set.TLS.Key, ""); err == nil {
