@@ -222,8 +222,14 @@ type renewingAgent struct {
 	lost              <-chan struct{} // the peering has ended
 }
 
-// startRenewing starts both. life is the life of certificates.
+// startRenewing starts both. life is the life of certificates. The agent dials.
 func startRenewing(t *testing.T, life time.Duration) *renewingAgent {
+	t.Helper()
+	return startRenewingBy(t, life, func(r *renewingAgent) (dials, serves *bus.Endpoint) { return r.agent, r.controller })
+}
+
+// startRenewingBy is startRenewing with a choice of who dials whom.
+func startRenewingBy(t *testing.T, life time.Duration, by func(*renewingAgent) (dials, serves *bus.Endpoint)) *renewingAgent {
 	t.Helper()
 	a := newAuthorityInMemory(t, life)
 	dir := joined.DirIn(t.TempDir())
@@ -261,11 +267,12 @@ func startRenewing(t *testing.T, life time.Duration) *renewingAgent {
 	lost := make(chan struct{})
 	r.lost = lost
 	watch := r.agent.Subscribe(0)
+	dials, serves := by(r)
 	for _, part := range []func(context.Context) error{
 		run, sign, renews,
-		func(ctx context.Context) error { return r.controller.Serve(ctx, ln, bus.ListenConfig{}) },
+		func(ctx context.Context) error { return serves.Serve(ctx, ln, bus.ListenConfig{}) },
 		func(ctx context.Context) error {
-			return r.agent.Dial(ctx, ln.Addr().String(), bus.DialConfig{Transport: bus.TransportTLS})
+			return dials.Dial(ctx, ln.Addr().String(), bus.DialConfig{Transport: bus.TransportTLS})
 		},
 		func(ctx context.Context) error {
 			defer watch.Close()
@@ -347,6 +354,17 @@ func TestNewAuthorityIsTrustedBesideTheOldOneAndSignsAtOnce(t *testing.T) {
 	// The controller's certificate on this connection is of the old one: it stays until
 	// there is another connection.
 	r.authority.change(func() { r.authority.all = []identity.Authority{next} })
+	r.stillConnected(t)
+}
+
+func TestAgentThatWaitsForItsControllerRenewsToo(t *testing.T) {
+	r := startRenewingBy(t, time.Hour, func(r *renewingAgent) (dials, serves *bus.Endpoint) { return r.controller, r.agent })
+	next := r.authority.newAuthority("new", time.Now())
+	r.authority.change(func() { r.authority.all = append(r.authority.all, next) })
+	r.log.await(t, "certificate renewed")
+	if err := r.Held().Pair.Leaf.CheckSignatureFrom(next.Cert); err != nil {
+		t.Errorf("the new authority has not signed the agent's certificate: %v", err)
+	}
 	r.stillConnected(t)
 }
 
