@@ -20,7 +20,7 @@ type Recorder struct {
 
 	mu       sync.Mutex // guards what follows
 	refusals *Refusals
-	waiting  []mgmt.AuditRecord // for Run; as many as Refusals lets through
+	waiting  []mgmt.AuditRecord // for Run; at most maxWaiting
 	err      error              // of the latest Append
 }
 
@@ -56,10 +56,18 @@ func (r *Recorder) Refused(rec mgmt.AuditRecord) {
 		return
 	}
 	r.mu.Lock()
-	r.waiting = append(r.waiting, r.refusals.Add(time.Now(), rec)...)
+	for _, due := range r.refusals.Add(time.Now(), rec) {
+		if len(r.waiting) < maxWaiting {
+			r.waiting = append(r.waiting, due)
+		}
+	}
 	r.mu.Unlock()
 	r.poke()
 }
+
+// maxWaiting bounds the refusals that wait for the disk. It is several minutes of as many
+// as Refusals lets through. Later ones are lost.
+const maxWaiting = 1000
 
 func (r *Recorder) poke() {
 	select {

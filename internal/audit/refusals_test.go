@@ -170,6 +170,25 @@ func TestRecorderSaysOnceThatTheAuditIsNotWritten(t *testing.T) {
 	}
 }
 
+func TestRefusalsThatWaitForTheDiskAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &memory{}
+		r := audit.NewRecorder(log, nil)
+		for i := range 100 { // minutes
+			for j := range 64 {
+				r.Refused(stranger(fmt.Sprintf("10.0.%d.%d:1", i, j), "x"))
+			}
+			time.Sleep(time.Minute)
+		}
+		ctx, end := context.WithCancel(t.Context())
+		end()
+		r.Run(ctx)
+		if got := len(log.records()); got != 1000 {
+			t.Errorf("%d refusals were kept, want 1000", got)
+		}
+	})
+}
+
 func TestNilRecorderRecordsNothing(t *testing.T) {
 	var r *audit.Recorder
 	r.Record(change(0))
