@@ -17,7 +17,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/api"
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
@@ -368,5 +370,54 @@ func TestSlowCallersKeepNobodyOut(t *testing.T) {
 			t.Fatalf("after %d connections, a client of Zeek's: %v", i, err)
 		}
 		zeek.Close()
+	}
+}
+
+// askAs makes a request on a connection of another user of this host.
+func (f *fleet) askAs(uid int, method, path, body string) (status int, text string) {
+	f.t.Helper()
+	stranger := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return sockownertest.DialAs(ctx, uid, addr)
+		},
+	}}
+	req, err := http.NewRequestWithContext(f.t.Context(), method, "http://"+f.addr+path, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	answer, err := stranger.Do(req)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	read, err := io.ReadAll(answer.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return answer.StatusCode, string(read)
+}
+
+// A stranger's shell on the controller's host may log in like everybody, and is nobody
+// before.
+func TestStrangersOfThisHost(t *testing.T) {
+	roottest.Need(t, "connects as another user")
+	f := runFleet(t)
+	const uid = sockownertest.Nobody
+	for path, want := range map[string]int{
+		api.PathHealth: 200, api.PathReady: 200, api.PathOpenAPI + ".yaml": 200,
+		api.PathWhoAmI: 401, api.PathNodes: 401, api.PathTokens: 401, api.PathAudit: 401,
+	} {
+		status, text := f.askAs(uid, http.MethodGet, path, "")
+		if status != want || want == 401 && !strings.Contains(text, "nobody") {
+			t.Errorf("%s: got %d: %s", path, status, text)
+		}
+	}
+	if status, text := f.askAs(uid, http.MethodPost, api.PathTokens, `{"instance":"x"}`); status != http.StatusUnauthorized {
+		t.Errorf("a token: got %d: %s", status, text)
+	}
+	status, text := f.askAs(uid, http.MethodPost, api.PathJoin, fmt.Sprintf(`{"token":%q,"key":"k"}`, identity.NewToken(strings.Repeat("a", 32))))
+	if status != http.StatusUnauthorized || !strings.Contains(text, "token") {
+		t.Errorf("a foreign token: got %d: %s", status, text)
 	}
 }
