@@ -9,10 +9,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
 
 // site has the authorities of a cluster.
@@ -167,6 +170,39 @@ func TestCredentialsThatAreDamagedOrOpenAreRefused(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestCredentialsOfAnotherUserAreForThatUserAndForRoot(t *testing.T) {
+	roottest.Need(t, "gives a directory to another user")
+	parent := t.TempDir()
+	dir := joined.DirIn(parent)
+	if err := dir.Save(newSite(t).join(t, "sensor-1")); err != nil {
+		t.Fatal(err)
+	}
+	const owner, stranger = 65533, 65534
+	for _, path := range []string{parent, filepath.Dir(parent)} { // both are of this test
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chown(string(dir), owner, owner); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dir.Load(); err != nil {
+		t.Errorf("root: %v", err)
+	}
+	loaded := make(chan error, 1)
+	go sockownertest.OnAnotherThread(func() {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, stranger, stranger, stranger); errno != 0 {
+			loaded <- errno
+			return
+		}
+		_, err := dir.Load()
+		loaded <- err
+	})
+	if err := <-loaded; err == nil || !strings.Contains(err.Error(), "belongs to user 65533, and this program runs as user 65534") {
+		t.Errorf("a stranger: got %v", err)
 	}
 }
 
