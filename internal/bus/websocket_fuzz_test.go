@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"slices"
@@ -23,9 +24,18 @@ func FuzzWebSocketConnection(f *testing.F) {
 	f.Add([]byte(request + maskedFrame(0x01, `[`) + maskedFrame(opPing, "x") + maskedFrame(0x80, `]`)))
 	f.Add([]byte(request + maskedFrame(opClose, closePayload(1000, "bye"))))
 	f.Add([]byte(request + "\x81\x02{}\xff\xff"))
+	f.Add([]byte("POST /api/v1/join HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"))
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		synctest.Test(t, func(t *testing.T) {
-			ln := pipeWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{})
+			ln := pipeWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{HTTP: func(c bus.HTTPConn) {
+				go func() {
+					defer c.Close()
+					got, _ := io.ReadAll(c)
+					if !bytes.Equal(got, sent) {
+						t.Errorf("the handler reads %q of %q", got, sent)
+					}
+				}()
+			}})
 			c := ln.dial()
 			go io.Copy(io.Discard, c)
 			c.SetWriteDeadline(time.Now().Add(time.Minute)) // the server may have stopped reading

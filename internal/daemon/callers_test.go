@@ -222,3 +222,27 @@ func (c *testCluster) agentFor(who daemon.Callers, broker net.Listener) {
 		})
 	})
 }
+
+// TestViewersOfThisHostSeeAndDoNotChange asks as another user, who is a viewer.
+func TestViewersOfThisHostSeeAndDoNotChange(t *testing.T) {
+	ln := listen(t)
+	dial, callers := anotherUser(t, ln.Addr().String())
+	callers.Users = map[uint32]mgmt.UserRole{sockownertest.Nobody: mgmt.Viewer}
+	cluster := &testCluster{t: t, dir: t.TempDir(), clients: ln.Addr().String()}
+	cluster.controllerFor(callers, nil, ln)
+	c, err := websocket.Dial(t.Context(), "ws://"+cluster.clients+websocket.Path, []string{mgmt.ControllerTopic}, websocket.Config{
+		Connect: func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	f := &fortress{testCluster: cluster}
+	if r, err := f.ask(c, mgmt.GetInstancesRequest{ReqID: "a"}); err != nil || !r.Success {
+		t.Errorf("a viewer may not see: %+v, %v", r, err)
+	}
+	r, err := f.ask(c, mgmt.StageConfigurationRequest{ReqID: "b", Config: mgmt.Configuration{ID: "x"}})
+	if err != nil || !strings.HasPrefix(r.Error, `user "nobody" (uid 65534, viewer) may not `) || !strings.HasSuffix(r.Error, "on this controller; ask an admin for the role operator") {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}

@@ -89,8 +89,12 @@ func (c *connected) judge(p bus.Peer, now time.Time) {
 }
 
 // user returns the user for whom a client asks now. It drops a client that acts for
-// nobody any more, and reports false.
+// nobody any more, and reports false. A user of this host stays the same for as long as the
+// client is connected.
 func (c *connected) user(p bus.Peer) (mgmt.Principal, bool) {
+	if known := c.client(mgmt.PeerID(p.ID)).user; p.Certificate == nil && p.Bearer == "" && known.Role != mgmt.NoUser {
+		return known, true
+	}
 	user, err := c.who.Principal(p, p.Denied, p.Bearer)
 	if err != nil {
 		c.end(p, err)
