@@ -78,7 +78,7 @@ func (a Admin) askMessage(err error) string {
 const useTLS = "use wss instead of ws"
 
 // renewContext renews the certificate of the context that was used, if two thirds of its
-// life are over. It fails no command: later commands try again, and warn when little of
+// life are over, or if the command has replaced the authority. It fails no command: later commands try again, and warn when little of
 // the life is left.
 func (c *Commands) renewContext(ctx context.Context) {
 	used := c.Settings.Context
@@ -86,7 +86,7 @@ func (c *Commands) renewContext(ctx context.Context) {
 		return
 	}
 	own, err := used.Credentials()
-	if err != nil || !renewDue(own.Certificate, time.Now()) {
+	if err != nil || !c.authorityReplaced && !renewDue(own.Certificate, time.Now()) {
 		return
 	}
 	if err := c.renewCredentials(ctx, used, own); err != nil {

@@ -291,7 +291,7 @@ var adminCommands = map[string]struct {
 			"old       no     NOON  NOON  agent/a\n",
 		stderr: "zeekfleet: a new authority signs from now on; the old one is trusted until every agent has a certificate of the new one\n" +
 			"zeekfleet: awaited: agent/a\n" +
-			"zeekfleet: connected agents renew at once, others when they connect, users with their next command; zeekfleet ca show tells who is awaited\n",
+			"zeekfleet: connected agents renew at once, others when they connect, users log in again if they do not renew soon; zeekfleet ca show tells who is awaited\n",
 	},
 	"cert list": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ListCertificates(t.Context()) },
@@ -505,5 +505,32 @@ func TestRenewal(t *testing.T) {
 				t.Errorf("renewed: %v, want %v", renewed, tt.renews)
 			}
 		})
+	}
+}
+
+// The old authority does not count for long. So whoever replaces it must have another
+// certificate at once.
+func TestReplacingTheAuthorityRenewsAYoungCertificate(t *testing.T) {
+	s := newSite(t)
+	f := &fakeController{answers: map[string]any{
+		"POST /api/v1/authorities": api.Page[api.Authority]{Items: []api.Authority{{KeyHash: "new", Signing: true}, {KeyHash: "old"}}},
+		"POST /api/v1/renew":       s.renews(t, ann),
+	}}
+	f.start(t, s.serverTLS(t, theController))
+	contexts := cli.ContextsIn(t.TempDir())
+	s.addContext(t, contexts, "west", f.address, time.Now(), time.Hour)
+	a, _, stderr := admin(t, f.address)
+	used, err := contexts.Find("")
+	must(t, err)
+	before, err := used.Credentials()
+	must(t, err)
+	a.Settings.Context = used
+	if status := a.RotateAuthority(t.Context()); status != cli.StatusDone {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	after, err := used.Credentials()
+	must(t, err)
+	if after.Certificate.Equal(before.Certificate) {
+		t.Error("it was not renewed")
 	}
 }

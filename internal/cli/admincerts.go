@@ -51,6 +51,7 @@ func (a Admin) RotateAuthority(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
+		a.authorityReplaced = true // for renewContext
 		a.Log.Notice("a new authority signs from now on; the old one is trusted until every agent has a certificate of the new one")
 		waiting := 0
 		for _, one := range list {
@@ -60,7 +61,7 @@ func (a Admin) RotateAuthority(ctx context.Context) int {
 			}
 		}
 		if waiting > 0 {
-			a.Log.Notice("connected agents renew at once, others when they connect, users with their next command; zeekfleet ca show tells who is awaited")
+			a.Log.Notice("connected agents renew at once, others when they connect, users log in again if they do not renew soon; zeekfleet ca show tells who is awaited")
 		}
 		return a.printAuthorities(list)
 	})

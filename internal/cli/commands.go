@@ -30,6 +30,9 @@ type Commands struct {
 	AsZeekClient bool
 	// Partial deploys to the instances that are connected, even if others are not.
 	Partial bool
+
+	// authorityReplaced says that the command has replaced the authority of the cluster.
+	authorityReplaced bool
 }
 
 // StageConfig uploads the cluster configuration in the file at path. The path

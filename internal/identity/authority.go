@@ -37,9 +37,12 @@ const backdate = 5 * time.Minute
 // RenewAt returns when the owner of a certificate asks for the next one: after two thirds
 // of its life.
 func RenewAt(cert *x509.Certificate) time.Time {
-	made := cert.NotBefore.Add(backdate)
+	made := MadeAt(cert)
 	return made.Add(cert.NotAfter.Sub(made) * 2 / 3)
 }
+
+// MadeAt returns when a certificate was made, to the second.
+func MadeAt(cert *x509.Certificate) time.Time { return cert.NotBefore.Add(backdate) }
 
 // Authority signs certificates.
 type Authority struct {

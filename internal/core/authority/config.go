@@ -36,7 +36,8 @@ type Config struct {
 	Memory time.Duration
 	// Settle is how long an agent has a new certificate until it counts as having moved
 	// to a new authority, even if it has not used the certificate. Zero means a tenth of
-	// CertificateLife, at most 10 min.
+	// CertificateLife, at most 10 min. Users are awaited for as long, after the new
+	// authority was made.
 	Settle time.Duration
 	// UseGrain is how exactly the last use of an API token is kept. Zero means 1 min.
 	UseGrain time.Duration

@@ -29,8 +29,8 @@
 // controller's own certificate stays signed by the old one: an agent that was away
 // trusts only that. The old one is dropped when each agent has a new certificate, which
 // it has used, or had for Config.Settle. The owner of a revoked or expired certificate is
-// not awaited. Users are not awaited either: a user whose certificate the old authority
-// has signed logs in again.
+// not awaited. Users are awaited for Config.Settle. A user who has not renewed by then
+// logs in again.
 //
 // The authority of nodes is never replaced. Zeek reads its certificates once, when it
 // starts, so nodes with certificates of two authorities could not meet.

@@ -91,7 +91,7 @@ func named(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// waiting returns the agents and controllers that hold a valid certificate of an old
+// waiting returns the owners that hold a valid certificate of an old
 // authority, and that have not moved to the new one.
 func (m *rotation) waiting() []identity.Identity {
 	signing := m.signing().hash
@@ -114,9 +114,12 @@ func (m *rotation) waiting() []identity.Identity {
 }
 
 // awaited reports whether an old authority must be kept for the owner of a certificate.
-// The controller's own certificate follows at the end.
+// The controller's own certificate follows at the end. Users are awaited for a short time:
+// whoever has asked for the rotation renews at once.
 func (m *rotation) awaited(c *certificate) bool {
 	switch c.owner.Kind {
+	case identity.User:
+		return c.valid(m.now) && !c.sso && m.now.Before(m.usersUntil())
 	case identity.Agent:
 		return c.valid(m.now)
 	case identity.Controller:
@@ -125,10 +128,18 @@ func (m *rotation) awaited(c *certificate) bool {
 	return false
 }
 
+// usersUntil returns how long users are awaited.
+func (m *rotation) usersUntil() time.Time {
+	return identity.MadeAt(m.signing().Cert).Add(m.cfg.Settle)
+}
+
 // movesAt returns when waiting may next change although nothing happens: a certificate
 // settles, or expires.
 func (m *rotation) movesAt() (next time.Time, found bool) {
 	signing := m.signing().hash
+	if at := m.usersUntil(); at.After(m.now) {
+		next, found = at, true
+	}
 	for _, c := range m.state.certificates {
 		at := c.expires
 		if c.authority == signing && !c.used {

@@ -91,7 +91,6 @@ func TestRotationWaitsForEachAgent(t *testing.T) {
 func TestRevokingAnAgentThatNeverReturnsEndsTheRotation(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.join("gone")
-	w.login("ann", mgmt.Admin)
 	w.ask(root, access.RotateAuthority{})
 	if n := len(w.authorities()); n != 2 {
 		t.Fatalf("there are %d authorities", n)
@@ -99,6 +98,29 @@ func TestRevokingAnAgentThatNeverReturnsEndsTheRotation(t *testing.T) {
 	want[access.Done](w, w.ask(root, access.RevokeCertificate{Identity: agent("gone")}))
 	if n := len(w.authorities()); n != 1 {
 		t.Errorf("there are %d authorities", n)
+	}
+}
+
+func TestUsersAreAwaitedForAShortTime(t *testing.T) {
+	w := newWorld(t, Config{})
+	ann, bob := w.login("ann", mgmt.Admin), w.login("bob", mgmt.Viewer)
+	list := want[access.Authorities](w, w.ask(root, access.RotateAuthority{}))
+	if want := []identity.Identity{user("ann"), user("bob")}; len(list) != 2 || !slices.Equal(list[1].Waiting, want) {
+		t.Errorf("the authorities are %+v", list)
+	}
+	next := want[access.Certificate](w, w.ask(nobody, access.Renew{Identity: user("ann"), Serial: ann.Serial, Key: csr(t)}))
+	w.wait(10*time.Minute - time.Second)
+	for _, text := range [][]byte{ann.Certificate, bob.Certificate, next.Certificate} {
+		if got := w.judge(text); !strings.HasPrefix(got, "user/") {
+			t.Errorf("got %s", got)
+		}
+	}
+	w.wait(time.Second)
+	if got := w.judge(next.Certificate); got != "user/ann" {
+		t.Errorf("ann: %s", got)
+	}
+	if got := w.judge(bob.Certificate); !strings.Contains(got, "none of our authorities") {
+		t.Errorf("bob: %s", got)
 	}
 }
 
