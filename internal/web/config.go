@@ -82,7 +82,8 @@ type Config struct {
 	MaxWait time.Duration
 	// AttemptsBurst is how often one address may try to join or to log in at once, and
 	// AttemptInterval how often after that. AllAttemptsBurst and AllAttemptInterval are
-	// the same for all addresses together. Zero means 10, 6 s, 200 and 20 ms.
+	// the same for all addresses together. Many hosts may join from behind one address.
+	// Zero means 30, 2 s, 200 and 20 ms.
 	AttemptsBurst, AllAttemptsBurst     int
 	AttemptInterval, AllAttemptInterval time.Duration
 	// MaxAttempters bounds the addresses that are remembered for it. Zero means 10,000.
@@ -113,7 +114,7 @@ func (c Config) withDefaults() (Config, error) {
 	count("ReservedConnections", &c.ReservedConnections, 16)
 	count("MaxHeader", &c.MaxHeader, 16<<10)
 	count("MaxBody", &c.MaxBody, 1<<20)
-	count("AttemptsBurst", &c.AttemptsBurst, 10)
+	count("AttemptsBurst", &c.AttemptsBurst, 30)
 	count("AllAttemptsBurst", &c.AllAttemptsBurst, 200)
 	count("MaxAttempters", &c.MaxAttempters, 10_000)
 	count("MaxSessions", &c.MaxSessions, 1000)
@@ -122,7 +123,7 @@ func (c Config) withDefaults() (Config, error) {
 	duration("WriteTimeout", &c.WriteTimeout, 90*time.Second)
 	duration("IdleTimeout", &c.IdleTimeout, time.Minute)
 	duration("MaxWait", &c.MaxWait, time.Minute)
-	duration("AttemptInterval", &c.AttemptInterval, 6*time.Second)
+	duration("AttemptInterval", &c.AttemptInterval, 2*time.Second)
 	duration("AllAttemptInterval", &c.AllAttemptInterval, 20*time.Millisecond)
 	duration("SessionLife", &c.SessionLife, 12*time.Hour)
 	duration("StopTimeout", &c.StopTimeout, 2*time.Second)
