@@ -109,7 +109,10 @@ func (a Admin) printAudit(records []api.AuditRecord, head bool) error {
 		if r.Times > 1 {
 			outcome += fmt.Sprintf(" ×%d", r.Times)
 		}
-		subject := strings.TrimSpace(r.Subject + " " + r.Revision)
+		subject := r.Subject
+		if r.Revision != subject { // a configuration that was staged or deployed is both
+			subject = strings.TrimSpace(subject + " " + r.Revision)
+		}
 		writeRow(w, []string{
 			local(r.Time, "-"), cmp.Or(r.Who, "-"), r.Role, cmp.Or(r.Source, "-"), r.Request, cmp.Or(subject, "-"), outcome, cmp.Or(r.Reason, "-"),
 		})
