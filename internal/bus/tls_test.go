@@ -224,11 +224,20 @@ func TestListenersTakeTLSOnlyFromOutside(t *testing.T) {
 // configuration does: no certificate, one anonymous TLS 1.2 cipher that Go does
 // not have, and P-384 alone (spec broker-wire 2.3).
 func TestUnconfiguredZeekCanDial(t *testing.T) {
+	ca := newAuthority(t)
+	here := judging(t, ca.identity(), ca.identity())
+	here.PlainHere = true
+	for name, id := range map[string]*bus.TLS{"without certificates": nil, "with certificates, on loopback": here} {
+		t.Run(name, func(t *testing.T) { unconfiguredZeekDials(t, id) })
+	}
+}
+
+func unconfiguredZeekDials(t *testing.T, id *bus.TLS) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
 		t.Fatalf("this test needs the openssl command (package openssl): %v", err)
 	}
-	e := newEndpoint(t, bus.Config{ID: middleID})
+	e := newEndpoint(t, bus.Config{ID: middleID, TLS: id})
 	events := subscribe(t, e, "news")
 	addr, _ := serve(t, e, bus.ListenConfig{})
 	cmd := exec.CommandContext(t.Context(), openssl, "s_client", "-connect", addr, "-quiet", "-nocommands",

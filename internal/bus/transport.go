@@ -141,6 +141,9 @@ func (a acceptor) opener(caller Caller, denied error) func(context.Context, net.
 		ctx, found := withVerdict(ctx)
 		secure := tls.Server(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
+			if ctx.Err() == nil && !closedByPeer(err) {
+				closeHeard(conn) // so that the other side reads the TLS alert
+			}
 			return secured{}, fmt.Errorf("TLS handshake: %w", err)
 		}
 		return secured{secure, *found}, nil
