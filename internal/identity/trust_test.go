@@ -124,3 +124,42 @@ func TestURIOfAClusterComesBeforeRules(t *testing.T) {
 		t.Errorf("it is of %v, want an error", id)
 	}
 }
+
+func TestParseRule(t *testing.T) {
+	for text, want := range map[string]string{
+		"cn:sensor-*.example.org=agent/sensor-*": "",
+		"dns:hub.example=controller/hub":         "",
+		"uri:https://id.example/?a=b=user/ann":   "",
+		"cn:*=user/*":                            "",
+		"cn:*.example=user/ann":                  "",
+		"":                                       `"" is not of the form SUBJECT=IDENTITY, as in cn:sensor-*.example.org=agent/sensor-*`,
+		"cn:ann":                                 `"cn:ann" is not of the form SUBJECT=IDENTITY, as in cn:sensor-*.example.org=agent/sensor-*`,
+		"ann=user/ann":                           `"ann" is not a name in a certificate: it begins with uri:, dns: or cn:`,
+		"ip:192.0.2.1=user/ann":                  `"ip:192.0.2.1" is not a name in a certificate: it begins with uri:, dns: or cn:`,
+		"cn:=user/ann":                           `"cn:" is not a name in a certificate: it begins with uri:, dns: or cn:`,
+		"cn:ann=ann":                             `"ann" is not an identity: write a kind and a name, as in agent/sensor-1`,
+		"cn:ann=god/ann":                         `"god" is not a kind of identity: it is controller, agent, node or user`,
+		"cn:ann=user/*":                          `"cn:ann=user/*" has a star in the identity, and none in the name of the certificate`,
+		"cn:*-*=user/*":                          `"cn:*-*=user/*" has more than one star`,
+		"cn:*=user/*-*":                          `"cn:*=user/*-*" has more than one star`,
+	} {
+		rule, err := identity.ParseRule(text)
+		switch {
+		case want == "" && (err != nil || rule.String() != text):
+			t.Errorf("%q: got %v, %v", text, rule, err)
+		case want != "" && (err == nil || err.Error() != want):
+			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+func TestRenewalIsDueAfterTwoThirdsOfALife(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	a, err := identity.NewAuthority("a", now, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made, renew := identity.MadeAt(a.Cert), identity.RenewAt(a.Cert); !made.Equal(now) || !renew.Equal(now.Add(40*time.Minute)) {
+		t.Errorf("made at %v, renewed at %v", made, renew)
+	}
+}
