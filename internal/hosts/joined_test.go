@@ -230,9 +230,9 @@ func (f *joinedFleet) renewsWithoutLoss(t *testing.T) {
 	const clients, perSecond = 4, 100
 	lostBefore := f.first.logged("peer disconnected")
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var asking sync.WaitGroup
 	defer asking.Wait()
+	defer stop() // before the wait
 	began := time.Now()
 	answers := make([]asked, clients)
 	for i := range answers {
