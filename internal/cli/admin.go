@@ -78,49 +78,59 @@ func (a Admin) askMessage(err error) string {
 const useTLS = "use wss instead of ws"
 
 // renewContext renews the certificate of the context that was used, if two thirds of its
-// life are over, or if the command has replaced the authority. It fails no command: later commands try again, and warn when little of
-// the life is left.
+// life are over, or if another authority signs now. It fails no command: later commands
+// try again, and warn when little of the life is left.
 func (c *Commands) renewContext(ctx context.Context) {
-	used := c.Settings.Context
-	if used == nil || used.SSO {
+	used, own := c.Settings.Context, c.own
+	if used == nil || own == nil {
 		return
 	}
-	own, err := used.Credentials()
-	if err != nil || !c.authorityReplaced && !renewDue(own.Certificate, time.Now()) {
+	due := c.authorityReplaced || time.Now().After(identity.RenewAt(own.Certificate))
+	if !due && !own.hearsOfAnother() {
 		return
 	}
-	if err := c.renewCredentials(ctx, used, own); err != nil {
+	renewed, err := c.renewCredentials(ctx, used, own, due)
+	switch {
+	case err != nil:
 		say := c.Log.Info
-		if endNear(own.Certificate, time.Now()) {
+		if c.authorityReplaced || endNear(own.Certificate, time.Now()) {
 			say = c.Log.Warning
 		}
 		say("the certificate of context %s expires at %s, and cannot be renewed: %v",
 			quote(used.Name), own.Certificate.NotAfter.Local().Format(timeForm), err)
-		return
+	case renewed:
+		c.Log.Info("renewed the certificate of context %s", quote(used.Name))
 	}
-	c.Log.Info("renewed the certificate of context %s", quote(used.Name))
 }
 
 // renewTimeout bounds a renewal, for which the user of a command has not asked.
 const renewTimeout = 5 * time.Second
 
-func (c *Commands) renewCredentials(ctx context.Context, used *Context, own *Credentials) error {
+// renewCredentials renews the certificate of a context. If it is not due, the controller
+// is asked first whether another authority signs now.
+func (c *Commands) renewCredentials(ctx context.Context, used *Context, own *Credentials, due bool) (renewed bool, err error) {
 	where := c.where()
 	client, err := api.New(api.Config{Address: where, TLS: own.TLS(where), Timeout: min(renewTimeout, c.Settings.RequestTimeout)})
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer client.Close()
+	if !due {
+		root, err := client.Root(ctx)
+		if err != nil || own.signedBy(root.Authority) {
+			return false, err
+		}
+	}
 	// The key stays, so that replacing one file is enough.
 	request, err := identity.NewRequest(identity.Identity{Kind: identity.User, Name: used.User}, own.Key)
 	if err != nil {
-		return err
+		return false, err
 	}
 	signed, err := client.Renew(ctx, api.RenewRequest{Key: string(request)})
 	if err != nil {
-		return err
+		return false, err
 	}
-	return used.Renewed(own, []byte(signed.Certificate), []byte(signed.Authorities))
+	return true, used.Renewed(own, []byte(signed.Certificate), []byte(signed.Authorities))
 }
 
 // printJSON prints an answer of the API.

@@ -291,7 +291,7 @@ var adminCommands = map[string]struct {
 			"old       no     NOON  NOON  agent/a\n",
 		stderr: "zeekfleet: a new authority signs from now on; the old one is trusted until every agent has a certificate of the new one\n" +
 			"zeekfleet: awaited: agent/a\n" +
-			"zeekfleet: connected agents renew at once, others when they connect, users log in again if they do not renew soon; zeekfleet ca show tells who is awaited\n",
+			"zeekfleet: connected agents renew at once, others when they connect, users with their next command if that is soon; zeekfleet ca show tells who is awaited\n",
 	},
 	"cert list": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ListCertificates(t.Context()) },

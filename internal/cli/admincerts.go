@@ -61,7 +61,7 @@ func (a Admin) RotateAuthority(ctx context.Context) int {
 			}
 		}
 		if waiting > 0 {
-			a.Log.Notice("connected agents renew at once, others when they connect, users log in again if they do not renew soon; zeekfleet ca show tells who is awaited")
+			a.Log.Notice("connected agents renew at once, others when they connect, users with their next command if that is soon; zeekfleet ca show tells who is awaited")
 		}
 		return a.printAuthorities(list)
 	})

@@ -31,6 +31,8 @@ type Commands struct {
 	// Partial deploys to the instances that are connected, even if others are not.
 	Partial bool
 
+	// own are the credentials of the context that was used.
+	own *Credentials
 	// authorityReplaced says that the command has replaced the authority of the cluster.
 	authorityReplaced bool
 }

@@ -180,6 +180,7 @@ func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
 		if err != nil {
 			return nil, err
 		}
+		c.own = own
 		return own.TLS(where), nil
 	}
 	t := c.Settings.TLS

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,6 +28,9 @@ type Credentials struct {
 	Certificate *x509.Certificate
 	cluster     string
 	authorities []*x509.Certificate
+	// told are the names of the authorities whose certificates the controller takes, as
+	// it says in the handshake.
+	told atomic.Pointer[[][]byte]
 }
 
 // Credentials reads the key and the certificates of a context. It refuses a key that
@@ -46,7 +51,7 @@ func (c *Context) Credentials() (*Credentials, error) {
 	if !sameKey(key, own[0]) {
 		return nil, c.damaged(errors.New("the key is not that of the certificate"))
 	}
-	return &Credentials{key, own[0], c.Cluster, authorities}, nil
+	return &Credentials{Key: key, Certificate: own[0], cluster: c.Cluster, authorities: authorities}, nil
 }
 
 func (c *Context) key() (crypto.Signer, error) {
@@ -115,20 +120,43 @@ const timeForm = "2006-01-02 15:04:05 -0700"
 func (own *Credentials) TLS(address string) *tls.Config {
 	shown := &tls.Certificate{Certificate: [][]byte{own.Certificate.Raw}, PrivateKey: own.Key, Leaf: own.Certificate}
 	trust := &identity.Trust{Cluster: own.cluster, Authorities: own.authorities}
-	return api.ControllerTLS(address, trust, func() (*tls.Certificate, error) { return shown, nil })
+	cfg := api.ControllerTLS(address, trust, nil)
+	cfg.GetClientCertificate = func(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		own.told.Store(&asked.AcceptableCAs)
+		return shown, nil
+	}
+	return cfg
 }
 
-// renewDue reports whether two thirds of the life of a certificate are over.
-func renewDue(cert *x509.Certificate, now time.Time) bool {
-	return now.After(cert.NotBefore.Add(life(cert) / 3 * 2))
+// hearsOfAnother reports whether the controller takes the certificates of an authority
+// that is not known here. All authorities of a cluster have the same name.
+func (own *Credentials) hearsOfAnother() bool {
+	told := own.told.Load()
+	if told == nil {
+		return false
+	}
+	known := map[string]int{}
+	for _, authority := range own.authorities {
+		known[string(authority.RawSubject)]++
+	}
+	return slices.ContainsFunc(*told, func(name []byte) bool {
+		known[string(name)]--
+		return known[string(name)] < 0
+	})
+}
+
+// signedBy reports whether the authority with this identity.KeyHash has signed the
+// certificate.
+func (own *Credentials) signedBy(keyHash string) bool {
+	return slices.ContainsFunc(own.authorities, func(a *x509.Certificate) bool {
+		return identity.KeyHash(a) == keyHash && own.Certificate.CheckSignatureFrom(a) == nil
+	})
 }
 
 // endNear reports whether five sixths of the life of a certificate are over.
 func endNear(cert *x509.Certificate, now time.Time) bool {
-	return now.After(cert.NotBefore.Add(life(cert) / 6 * 5))
+	return now.After(cert.NotAfter.Add(-cert.NotAfter.Sub(cert.NotBefore) / 6))
 }
-
-func life(cert *x509.Certificate) time.Duration { return cert.NotAfter.Sub(cert.NotBefore) }
 
 // Renewed stores a new certificate of the context's key, and the authorities of now. It
 // changes nothing if they do not fit.
