@@ -1,16 +1,27 @@
 package daemon_test
 
 import (
+	"context"
 	"errors"
+	"net"
+	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/store/memstore"
 )
 
 // gatekeeper is the callers of a controller, and notes who was dropped and why.
@@ -149,5 +160,51 @@ func TestTrustedUsersOfThisHostNeedNoCertificate(t *testing.T) {
 	g.Add(p)
 	if len(g.dropped) != 1 {
 		t.Errorf("dropped %q", g.dropped)
+	}
+}
+
+// auditLog passes on what is appended.
+type auditLog chan mgmt.AuditRecord
+
+func (l auditLog) Append(r mgmt.AuditRecord) error {
+	l <- r
+	return nil
+}
+
+// TestRefusedConnectionsAreInTheAudit connects as somebody whom nobody knows, to both ports
+// of a controller and to the port of an agent.
+func TestRefusedConnectionsAreInTheAudit(t *testing.T) {
+	broker, clients, nodes := listen(t), listen(t), listen(t)
+	stranger := daemon.Callers{Owner: func(netip.AddrPort, netip.AddrPort) (sockowner.Owner, error) {
+		return sockowner.Owner{UID: 4_000_000_000}, nil
+	}}
+	records := make(auditLog, 100)
+	cluster := &testCluster{t: t, dir: t.TempDir()}
+	cluster.inBackground("controller", nil, daemon.NewController(daemon.ControllerConfig{
+		Store: new(memstore.Store), Broker: broker, WebSocket: clients, Callers: stranger, Audit: audit.NewRecorder(records, nil),
+	}).Run)
+	cluster.inBackground("agent", nil, func(ctx context.Context) error {
+		return daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core: agent.Config{Name: "a"}, Store: new(memstore.Store), Broker: nodes, Callers: stranger, Audit: audit.NewRecorder(records, nil),
+			Processes: fakeProcesses{proctest.New(proctest.Config{})}, Launch: launch.Embedded{Program: os.Args[0], StateDir: cluster.dir},
+		})
+	})
+	for _, tt := range []struct {
+		ln            net.Listener
+		port, subject string
+	}{{broker, "controller", "broker"}, {clients, "controller", "websocket"}, {nodes, "agent", "broker"}} {
+		conn, err := net.Dial("tcp", tt.ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.subject == "websocket" {
+			upgrade(t, conn)
+		}
+		r := patience.Next(t, records, "a record")
+		if r.Who != "uid 4000000000" || r.Role != mgmt.NoUser || r.Source != conn.LocalAddr().String() || r.Request != "connect" ||
+			r.Subject != tt.subject || r.Outcome != mgmt.AuditRefused || !strings.Contains(r.Reason, `user "unknown" (uid 4000000000) may not connect to this `+tt.port) {
+			t.Errorf("the record is %+v", r)
+		}
+		conn.Close()
 	}
 }
