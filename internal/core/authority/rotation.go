@@ -185,7 +185,7 @@ func (m *rotation) listAuthorities() access.Authorities {
 	}
 	for n, i := range m.main() {
 		info := access.AuthorityInfo{
-			KeyHash: i.hash, Fingerprint: identity.Fingerprint(i.Cert), Created: i.Cert.NotBefore, Expires: i.Cert.NotAfter, Signing: n == 0,
+			KeyHash: i.hash, Fingerprint: identity.Fingerprint(i.Cert), Created: identity.MadeAt(i.Cert), Expires: i.Cert.NotAfter, Signing: n == 0,
 		}
 		if n > 0 {
 			info.Waiting = m.waiting()

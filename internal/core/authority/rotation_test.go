@@ -39,6 +39,9 @@ func TestRotationWaitsForEachAgent(t *testing.T) {
 	one, two := w.join("sensor-1"), w.join("sensor-2")
 	nodes := one.NodeAuthorities
 	old := w.authorities()[0]
+	if !old.Created.Equal(epoch) {
+		t.Errorf("it was made at %v", old.Created)
+	}
 	list := want[access.Authorities](w, w.ask(root, access.RotateAuthority{}))
 	if len(list) != 2 || !list[0].Signing || list[1].Signing || list[1].KeyHash != old.KeyHash ||
 		!slices.Equal(list[1].Waiting, []identity.Identity{agent("sensor-1"), agent("sensor-2")}) {
