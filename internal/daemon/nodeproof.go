@@ -89,7 +89,7 @@ func (c AgentConfig) barred(p bus.Peer) string {
 		return c.barredByName(p)
 	case p.Caller.Local:
 		return fmt.Sprintf("user %d of this host may be a node, and nothing else", p.Caller.UID)
-	case c.Insecure || !p.Addr.IsValid(): // without an address it is a connection within this program
+	case c.Insecure:
 		return ""
 	}
 	return "this agent does not know who you are: it takes orders from a controller that shows its certificate; join the cluster (zeekfleet agent --join), " +
