@@ -197,10 +197,8 @@ func (c ControllerConfig) claim(p bus.Peer) agentClaim {
 
 // onlyKind returns an error with the rule if an identity is of another kind.
 func onlyKind(id identity.Identity, rule string, kinds ...identity.Kind) error {
-	for _, kind := range kinds {
-		if id.Kind == kind {
-			return nil
-		}
+	if slices.Contains(kinds, id.Kind) {
+		return nil
 	}
 	return fmt.Errorf("this is the certificate of %s, and %s", id, rule)
 }

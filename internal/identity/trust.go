@@ -44,7 +44,7 @@ func ParseRule(text string) (Rule, error) {
 	subject := text[:at]
 	kind, name, _ := strings.Cut(subject, ":")
 	if !slices.Contains([]string{"uri", "dns", "cn"}, kind) || name == "" {
-		return Rule{}, fmt.Errorf("%q is not a name in a certificate: it begins with uri:, dns: or cn:", printable(subject))
+		return Rule{}, fmt.Errorf("%q is not a name in a certificate: write uri:NAME, dns:NAME or cn:NAME", printable(subject))
 	}
 	id, err := Parse(text[at+1:])
 	if err != nil {

@@ -391,7 +391,7 @@ var wrongSettings = map[string]struct {
 	},
 	"an identity without a kind of name": {
 		given: given{env: map[string]string{"ZEEKFLEET_TLS_IDENTITIES": "dns:a.example=agent/a sensor.example=agent/b"}},
-		want:  `tls.identities: "dns:a.example=agent/a sensor.example=agent/b" from environment ZEEKFLEET_TLS_IDENTITIES is not a list of identities: "sensor.example" is not a name in a certificate: it begins with uri:, dns: or cn:`,
+		want:  `tls.identities: "dns:a.example=agent/a sensor.example=agent/b" from environment ZEEKFLEET_TLS_IDENTITIES is not a list of identities: "sensor.example" is not a name in a certificate: write uri:NAME, dns:NAME or cn:NAME`,
 	},
 	"a star that stands for nothing": {
 		given: given{file: "tls:\n  identities:\n  - dns:a.example=agent/*\n"},

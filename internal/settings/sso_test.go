@@ -78,9 +78,10 @@ func TestRolesOfGroupsAsWords(t *testing.T) {
 }
 
 func TestBadSettingsOfSingleSignOn(t *testing.T) {
-	many := "controller:\n  sso:\n    roles:\n"
+	var many strings.Builder
+	many.WriteString("controller:\n  sso:\n    roles:\n")
 	for i := range 1001 {
-		many += fmt.Sprintf("    - g%d=viewer\n", i)
+		fmt.Fprintf(&many, "    - g%d=viewer\n", i)
 	}
 	for name, tc := range map[string]struct {
 		text string // below controller.sso, or a whole file
@@ -92,7 +93,7 @@ func TestBadSettingsOfSingleSignOn(t *testing.T) {
 		"no role":                {"roles: soc", `fleet.yaml:3 is not a list of groups with roles: "soc" is not of the form GROUP=ROLE`},
 		"a group twice":          {"roles: [soc=viewer, soc=admin]", `the group "soc" is there twice`},
 		"two lines":              {`roles: ["a\nb=admin"]`, `fleet.yaml:3: controller.sso.roles: "a\nb=admin" in the list has more than one line`},
-		"too many groups":        {many, "it has 1001 groups, and at most 1000 are allowed"},
+		"too many groups":        {many.String(), "it has 1001 groups, and at most 1000 are allowed"},
 		"another callback":       {"redirect_url: https://fleet.example.com/cb", "must have the path /api/v1/sso/callback"},
 		"a secret in the file":   {"client_secret: x", `fleet.yaml:3: unknown setting "controller.sso.client_secret"`},
 		"an id with blanks":      {"client_id: a b", `"a b" from file fleet.yaml:3 is not one word`},

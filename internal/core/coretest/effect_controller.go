@@ -37,15 +37,16 @@ func controllerEffect(effect any) string {
 }
 
 func auditLine(r mgmt.AuditRecord) string {
-	line := fmt.Sprintf("audit: %s %s", r.Request, r.Outcome)
+	var line strings.Builder
+	fmt.Fprintf(&line, "audit: %s %s", r.Request, r.Outcome)
 	for _, attribute := range [][2]string{
 		{"who", r.Who}, {"role", r.Role.String()}, {"source", r.Source}, {"subject", r.Subject}, {"revision", r.Revision}, {"reason", r.Reason},
 	} {
 		if key, value := attribute[0], attribute[1]; value != "" {
-			line += " " + key + "=" + quote(value)
+			line.WriteString(" " + key + "=" + quote(value))
 		}
 	}
-	return line
+	return line.String()
 }
 
 func controllerState(s controller.State) string {
