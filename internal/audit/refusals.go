@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -23,8 +24,9 @@ type RefusalsConfig struct {
 // Refusals makes few records of many refusals. The first refusal is a record at once.
 // Refusals of the same user, source, request and reason that follow within Window are
 // one record with their number at its end. The ports of sources do not count, and IPv6
-// addresses count by their first 64 bits, because one host has many of both. It belongs
-// to one goroutine.
+// addresses count by their first 64 bits, because one host has many of both. Numbers and
+// times in reasons do not count either: some reasons say what the clock says, or a port.
+// It belongs to one goroutine.
 type Refusals struct {
 	cfg  RefusalsConfig
 	open map[refusal]*repeated
@@ -57,7 +59,7 @@ func (r *Refusals) Add(now time.Time, rec mgmt.AuditRecord) []mgmt.AuditRecord {
 	if rec.Time.IsZero() {
 		rec.Time = now
 	}
-	key := refusal{rec.Who, place(rec.Source), rec.Request, rec.Subject, rec.Reason, rec.Role}
+	key := refusal{rec.Who, place(rec.Source), rec.Request, rec.Subject, gist(rec.Reason), rec.Role}
 	if same := r.open[key]; same != nil {
 		same.latest, same.count = rec, same.count+max(rec.Times, 1)
 		return due
@@ -146,6 +148,18 @@ func (r *Refusals) Next() (next time.Time, ok bool) {
 		offer(r.rest.ends)
 	}
 	return next, ok
+}
+
+// gist returns a reason without the words that begin with a digit. Names of instances
+// and users stay, because they stand in quotes or after a word and a slash.
+func gist(reason string) string {
+	words := strings.Fields(reason)
+	for i, word := range words {
+		if '0' <= word[0] && word[0] <= '9' {
+			words[i] = "0"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // place returns the part of a source that all connections of a host have in common.

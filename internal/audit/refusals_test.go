@@ -64,6 +64,28 @@ func TestRepeatedRefusalsBecomeFewRecords(t *testing.T) {
 	}
 }
 
+func TestNumbersAndTimesInReasonsMakeNoOtherRefusals(t *testing.T) {
+	tests := map[string]struct {
+		first, second string
+		one           bool
+	}{
+		"the clock":        {`agent/sensor-2 expired at 01:05:15, and the clock says 01:05:25: it is wrong by 10s`, `agent/sensor-2 expired at 01:05:15, and the clock says 01:05:26: it is wrong by 11s`, true},
+		"a port":           {"read tcp4 192.0.2.1:2150->192.0.2.3:43702: connection reset", "read tcp4 192.0.2.1:2150->192.0.2.3:43712: connection reset", true},
+		"another instance": {"the certificate of agent/sensor-2 was revoked", "the certificate of agent/sensor-3 was revoked", false},
+		"another user":     {`user "1" is unknown`, `user "2" is unknown`, false},
+		"another text":     {"10 s late", "10 s early", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := audit.NewRefusals(audit.RefusalsConfig{})
+			r.Add(start, stranger("192.0.2.7:1", test.first))
+			if got := r.Add(start, stranger("192.0.2.7:2", test.second)); (len(got) == 0) != test.one {
+				t.Errorf("records of the second refusal: %v; the two are the same: %t", got, test.one)
+			}
+		})
+	}
+}
+
 func TestRefusalsOfOneIPv6NetworkAreOne(t *testing.T) {
 	r := audit.NewRefusals(audit.RefusalsConfig{})
 	for _, c := range []struct {
