@@ -78,8 +78,9 @@ func newCertZeekCommand(s streams) *cobra.Command {
 		Use:   "zeek NAME",
 		Short: "Make a certificate for a Zeek that is an agent or a controller",
 		Long: "Make a key and a certificate for an agent or a controller of Zeek's own\n" +
-			"Management framework. Write the three files that Zeek wants, and print the lines\n" +
-			"for local.zeek.",
+			"Management framework. Write the files that Zeek wants, and print the lines for\n" +
+			"the script with which it starts. The nodes of an agent get a certificate of\n" +
+			"their own.",
 	}, func(name string) (identity.Identity, error) {
 		id := identity.Identity{Kind: identity.Kind(role), Name: name}
 		if id.Kind != identity.Agent && id.Kind != identity.Controller {

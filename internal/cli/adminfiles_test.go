@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func (s *site) signing(t *testing.T) *fakeController {
 func TestFilesForZeek(t *testing.T) {
 	s := newSite(t)
 	f := s.signing(t)
+	f.answers["GET /api/v1/"] = api.Root{Addresses: []string{"192.0.2.1:2149"}}
 	f.start(t, nil)
 	dir := filepath.Join(t.TempDir(), "certs")
 	a, stdout, stderr := admin(t, f.address)
@@ -46,10 +48,17 @@ func TestFilesForZeek(t *testing.T) {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
 	want := strings.ReplaceAll(`redef Broker::disable_ssl = F;
+@if ( getenv("CLUSTER_NODE") == "" )
 redef Broker::ssl_certificate = "DIR/sensor-9.pem";
 redef Broker::ssl_keyfile = "DIR/sensor-9.key";
+@else
+redef Broker::ssl_certificate = "DIR/sensor-9-nodes.pem";
+redef Broker::ssl_keyfile = "DIR/sensor-9-nodes.key";
+@endif
 redef Broker::ssl_cafile = "DIR/sensor-9-ca.pem";
 redef Management::Agent::name = "sensor-9";
+# If it connects to the controller, and not the controller to it:
+# redef Management::Agent::controller = [$address="192.0.2.1", $bound_port=2150/tcp];
 `, "DIR", dir)
 	if stdout.String() != want {
 		t.Errorf("got:\n%swant:\n%s", stdout, want)
@@ -60,15 +69,21 @@ redef Management::Agent::name = "sensor-9";
 	if id, err := trust.Judge([]*x509.Certificate{pair.Leaf}, time.Now()); err != nil || id != n.Identity {
 		t.Errorf("it is the certificate of %v, %v", id, err)
 	}
-	if text, _ := os.ReadFile(filepath.Join(dir, "sensor-9-ca.pem")); !bytes.Equal(text, s.authorities()) {
-		t.Error("the authorities are not the cluster's")
+	if text, _ := os.ReadFile(filepath.Join(dir, "sensor-9-ca.pem")); !bytes.Equal(text, slices.Concat(s.authorities(), s.authorities())) {
+		t.Error("the authorities are not those of both answers") // the site's is one authority for both
+	}
+	nodes, err := tls.LoadX509KeyPair(filepath.Join(dir, "sensor-9-nodes.pem"), filepath.Join(dir, "sensor-9-nodes.key"))
+	must(t, err)
+	if id, err := trust.Judge([]*x509.Certificate{nodes.Leaf}, time.Now()); err != nil || id.String() != "node/sensor-9" {
+		t.Errorf("the certificate of its nodes is that of %v, %v", id, err)
 	}
 	if info, err := os.Stat(filepath.Join(dir, "sensor-9.key")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key: %v, %v", info.Mode(), err)
 	}
 
 	stderr.Reset()
-	if status := a.ForZeek(t.Context(), n); status != cli.StatusFailed || len(f.seen()) != 1 {
+	asked := len(f.seen())
+	if status := a.ForZeek(t.Context(), n); status != cli.StatusFailed || len(f.seen()) != asked {
 		t.Errorf("files are overwritten: status %d", status)
 	}
 	exists := "zeekfleet: " + filepath.Join(dir, "sensor-9.pem") + " exists already: choose another directory with --dir, or replace it with --replace\n"
@@ -82,6 +97,43 @@ redef Management::Agent::name = "sensor-9";
 	left, _ := filepath.Glob(filepath.Join(dir, "*.new"))
 	if left != nil {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestControllerOfZeekHasNoNodes(t *testing.T) {
+	s := newSite(t)
+	f := s.signing(t)
+	f.start(t, nil)
+	dir := filepath.Join(t.TempDir(), "certs")
+	a, stdout, stderr := admin(t, f.address)
+	n := cli.NewFiles{Identity: identity.Identity{Kind: identity.Controller, Name: "zeek"}, Dir: dir, Life: cli.ByHand}
+	if status := a.ForZeek(t.Context(), n); status != cli.StatusDone {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	want := strings.ReplaceAll(`redef Broker::disable_ssl = F;
+redef Broker::ssl_certificate = "DIR/zeek.pem";
+redef Broker::ssl_keyfile = "DIR/zeek.key";
+redef Broker::ssl_cafile = "DIR/zeek-ca.pem";
+redef Management::Controller::name = "zeek";
+`, "DIR", dir)
+	if stdout.String() != want {
+		t.Errorf("got:\n%swant:\n%s", stdout, want)
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) != 3 {
+		t.Errorf("files: %v", files)
+	}
+}
+
+func TestFileOfNodesIsNotOverwritten(t *testing.T) {
+	s := newSite(t)
+	f := s.signing(t)
+	f.start(t, nil)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "sensor-9-nodes.key"), nil, 0o600))
+	a, _, stderr := admin(t, f.address)
+	n := cli.NewFiles{Identity: identity.Identity{Kind: identity.Agent, Name: "sensor-9"}, Dir: dir, Life: cli.ByHand}
+	if status := a.ForZeek(t.Context(), n); status != cli.StatusFailed || len(f.seen()) != 0 {
+		t.Errorf("status %d, asked %v: %s", status, f.seen(), stderr)
 	}
 }
 
