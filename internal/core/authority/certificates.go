@@ -43,7 +43,7 @@ func (m *certificates) revokeCertificate(req access.RevokeCertificate) outcome {
 		case !c.revoked.IsZero():
 			return refuse(access.NotFound, "the certificate %s of %s was revoked already, at %s", c.serial, c.owner, clock(c.revoked))
 		}
-		m.revoke(c)
+		m.revokeLine(c)
 		return outcome{answer: access.Done{}, subject: c.owner.String() + " " + c.serial}
 	}
 	if err := req.Identity.Check(); err != nil {

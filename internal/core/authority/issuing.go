@@ -19,6 +19,8 @@ type wish struct {
 	hosts   []string
 	life    time.Duration // zero means that of the owner's kind
 	sso     bool
+	// from is the serial number of the certificate that is renewed, if one is.
+	from string
 }
 
 // issuing signs certificates.
@@ -80,7 +82,7 @@ func (m *issuing) unexpired() int {
 func (m *issuing) recordOf(cert *x509.Certificate, w wish, by *issuer) *certificate {
 	return &certificate{
 		serial: identity.Serial(cert), owner: w.owner, issued: m.now, expires: cert.NotAfter, authority: by.hash,
-		hosts: w.hosts, sso: w.sso,
+		hosts: w.hosts, sso: w.sso, from: w.from,
 	}
 }
 
@@ -119,6 +121,29 @@ func (m *base) revokeAll(owner identity.Identity) {
 	for _, c := range m.validOf(owner) {
 		m.revoke(c)
 	}
+}
+
+// revokeLine revokes a certificate, and those that its owner has got for it: whoever has
+// stolen its key may have renewed it.
+func (m *base) revokeLine(c *certificate) {
+	if c.valid(m.now) {
+		m.revoke(c)
+	}
+	for _, next := range m.renewedFrom(c) {
+		m.revokeLine(next)
+	}
+}
+
+// renewedFrom returns the certificates that were got for one.
+func (m *base) renewedFrom(c *certificate) []*certificate {
+	var list []*certificate
+	for _, next := range m.state.certificates {
+		if next.from == c.serial {
+			list = append(list, next)
+		}
+	}
+	slices.SortFunc(list, func(a, b *certificate) int { return strings.Compare(a.serial, b.serial) })
+	return list
 }
 
 func (m *base) revoke(c *certificate) {

@@ -24,7 +24,7 @@ func (m *joining) join(req access.Join) outcome {
 	} else if no := m.vacate(t.forWhom, req.Replace); no != nil {
 		o = *no
 	} else {
-		o = m.giveAgent(t.forWhom, nil, req.Key, req.NodeKey)
+		o = m.giveAgent(wish{owner: t.forWhom, request: req.Key}, req.NodeKey)
 	}
 	o.subject = t.forWhom.String()
 	return o
@@ -48,8 +48,9 @@ func (m *joining) vacate(agent identity.Identity, replace bool) *outcome {
 }
 
 // giveAgent signs the certificates of an agent and of its nodes.
-func (m *joining) giveAgent(agent identity.Identity, hosts []string, key, nodeKey []byte) outcome {
-	cert, no := m.issue(wish{owner: agent, request: key, hosts: hosts})
+func (m *joining) giveAgent(w wish, nodeKey []byte) outcome {
+	agent := w.owner
+	cert, no := m.issue(w)
 	if no != nil {
 		return *no
 	}
@@ -123,9 +124,10 @@ func (m *joining) renew(req access.Renew) outcome {
 	case c.sso:
 		return refuse(access.Unproved, "user %q has logged in through single sign-on, and logs in again instead of renewing", c.owner.Name)
 	}
+	next := wish{owner: c.owner, request: req.Key, hosts: c.hosts, from: c.serial}
 	switch c.owner.Kind {
 	case identity.Agent:
-		return m.giveAgent(c.owner, c.hosts, req.Key, req.NodeKey)
+		return m.giveAgent(next, req.NodeKey)
 	case identity.User:
 		u := m.state.users[c.owner.Name]
 		if u == nil {
@@ -135,7 +137,7 @@ func (m *joining) renew(req access.Renew) outcome {
 	case identity.Node:
 		return refuse(access.Invalid, "the certificate of nodes is renewed with that of their agent")
 	}
-	return m.give(wish{owner: c.owner, request: req.Key, hosts: c.hosts})
+	return m.give(next)
 }
 
 // again says how the owner of a certificate that does not count gets another one.

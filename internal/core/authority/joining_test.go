@@ -232,6 +232,45 @@ func TestRefusedSigningChangesNothing(t *testing.T) {
 	want[access.Joined](w, w.ask(nobody, access.Join{Token: text, Key: csr(t), Replace: true}))
 }
 
+func TestRevocationEndsWhatWasRenewed(t *testing.T) {
+	w := newWorld(t, Config{})
+	stolen := serial(t, w.join("sensor-1").Certificate)
+	renew := func(old string) string {
+		t.Helper()
+		return serial(t, want[access.Joined](w, w.ask(nobody, access.Renew{Identity: agent("sensor-1"), Serial: old, Key: csr(t)})).Certificate)
+	}
+	second := renew(stolen)
+	third := renew(second)
+	w.restart()
+	other := serial(t, w.join("sensor-2").Certificate)
+	want[access.Done](w, w.ask(root, access.RevokeCertificate{Serial: second}))
+	revoked := w.view.Directory.Trust.Revoked
+	if revoked[stolen] || !revoked[second] || !revoked[third] || revoked[other] {
+		t.Errorf("the second of three was revoked; revoked are %v of %v", revoked, []string{stolen, second, third, other})
+	}
+	fourth := renew(stolen)
+	want[access.Done](w, w.ask(root, access.RevokeCertificate{Serial: stolen}))
+	if revoked := w.view.Directory.Trust.Revoked; !revoked[stolen] || !revoked[fourth] || revoked[other] {
+		t.Errorf("the first was revoked; revoked are %v of %v", revoked, []string{stolen, fourth, other})
+	}
+}
+
+func TestRevocationEndsWhatWasRenewedLongAgo(t *testing.T) {
+	w := newWorld(t, Config{})
+	want[access.Token](w, w.ask(root, access.AddUser{Name: "ann", Role: mgmt.Viewer}))
+	ann := user("ann")
+	first := want[access.Certificate](w, w.ask(root, access.Sign{Identity: ann, Key: csr(t), Life: 365 * 24 * time.Hour})).Serial
+	latest := first
+	for range 5 {
+		latest = want[access.Certificate](w, w.ask(nobody, access.Renew{Identity: ann, Serial: latest, Key: csr(t)})).Serial
+		w.wait(identity.LeafLife * 3 / 4)
+	}
+	want[access.Done](w, w.ask(root, access.RevokeCertificate{Serial: first}))
+	if revoked := w.view.Directory.Trust.Revoked; !revoked[latest] {
+		t.Errorf("revoked are %v, and not %s", revoked, latest)
+	}
+}
+
 func TestRenewal(t *testing.T) {
 	w := newWorld(t, Config{})
 	joined := w.join("sensor-1")
@@ -251,8 +290,9 @@ func TestRenewal(t *testing.T) {
 	w.refused(w.ask(nobody, access.Renew{Identity: agent("sensor-2"), Serial: old, Key: csr(t)}), access.Unproved, "is that of agent/sensor-1, and not of agent/sensor-2")
 	node := serial(t, joined.NodeCertificate)
 	w.refused(w.ask(nobody, access.Renew{Identity: identity.Identity{Kind: identity.Node, Name: "sensor-1"}, Serial: node, Key: csr(t)}), access.Invalid, "renewed with that of their agent")
+	other := serial(t, w.join("sensor-3").Certificate)
 	want[access.Done](w, w.ask(root, access.RevokeCertificate{Serial: old}))
 	w.refused(w.ask(nobody, access.Renew{Identity: agent("sensor-1"), Serial: old, Key: csr(t)}), access.Unproved, "was revoked at 2026-03-21 12:00:00 UTC")
 	w.wait(identity.LeafLife)
-	w.refused(w.ask(nobody, access.Renew{Identity: agent("sensor-1"), Serial: serial(t, renewed.Certificate), Key: csr(t)}), access.Unproved, "expired at 2026-04-20 12:00:00 UTC, and this clock says 2026-04-20 12:00:00 UTC")
+	w.refused(w.ask(nobody, access.Renew{Identity: agent("sensor-3"), Serial: other, Key: csr(t)}), access.Unproved, "expired at 2026-04-20 12:00:00 UTC, and this clock says 2026-04-20 12:00:00 UTC")
 }

@@ -2,6 +2,7 @@ package authority_test
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,8 @@ type spell struct {
 type holding struct {
 	owner identity.Identity
 	until time.Time
+	// line are the serial numbers of the certificates from which it was renewed.
+	line []string
 }
 
 // TestNobodyGetsACertificateWithoutAProof makes requests of all kinds by chance, as users
@@ -144,16 +147,23 @@ func (o *oracle) judge(rt *rapid.T, who mgmt.Principal, req access.Request, answ
 		if h == nil || h.owner != req.Identity || !o.now.Before(h.until) {
 			rt.Errorf("%s renewed with the certificate %q, which is %+v", req.Identity, req.Serial, h)
 		}
-		o.give(rt, req.Identity, certificateOf(answer))
+		text := certificateOf(answer)
+		o.give(rt, req.Identity, text)
+		if h != nil {
+			o.held[serial(o, text)].line = append(slices.Clone(h.line), req.Serial)
+		}
 	case access.Sign:
 		if req.Replace && req.Identity.Kind == identity.Agent {
 			o.revoke(req.Identity)
 		}
 		o.give(rt, req.Identity, answer.(access.Certificate).Certificate)
 	case access.RevokeCertificate:
-		if delete(o.held, req.Serial); req.Serial == "" {
+		if req.Serial == "" {
 			o.revoke(req.Identity)
+			break
 		}
+		delete(o.held, req.Serial)
+		maps.DeleteFunc(o.held, func(_ string, h *holding) bool { return slices.Contains(h.line, req.Serial) })
 	case access.RevokeToken:
 		for text := range o.tokens {
 			if idOf(text) == req.ID {
@@ -202,7 +212,7 @@ func (o *oracle) give(rt *rapid.T, owner identity.Identity, text []byte) {
 		rt.Errorf("%s is no user, and has a certificate", owner)
 	}
 	serial := serial(o, text)
-	o.held[serial] = &holding{owner, parse(o, text)[0].NotAfter}
+	o.held[serial] = &holding{owner: owner, until: parse(o, text)[0].NotAfter}
 	o.serials = append(o.serials, serial)
 }
 

@@ -97,6 +97,8 @@ type (
 		// sso says that it cannot be renewed: a provider of identities must vouch for its
 		// owner anew.
 		sso bool
+		// from is the serial number of the certificate that was renewed with it, if one was.
+		from string
 		// used says that somebody has shown it. Nobody asks while there is one authority.
 		used bool
 	}

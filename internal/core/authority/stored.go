@@ -78,6 +78,7 @@ type (
 		Hosts     []string  `json:"hosts,omitempty"`
 		SSO       bool      `json:"sso,omitempty"`
 		Used      bool      `json:"used,omitempty"`
+		From      string    `json:"from,omitempty"`
 	}
 )
 
@@ -119,7 +120,7 @@ func (u *user) encode() []byte {
 
 func (c *certificate) encode() []byte {
 	return form.Encode(certificateForm1{
-		storedForm, c.owner.String(), c.issued.UTC(), c.expires.UTC(), c.revoked.UTC(), c.authority, c.hosts, c.sso, c.used,
+		storedForm, c.owner.String(), c.issued.UTC(), c.expires.UTC(), c.revoked.UTC(), c.authority, c.hosts, c.sso, c.used, c.from,
 	})
 }
 
@@ -287,6 +288,7 @@ func readCertificate(serial string, value []byte) (record, error) {
 	}
 	owner, err := identity.Parse(f.Owner)
 	return &certificate{
-		serial, owner, f.Issued, f.Expires, f.Revoked, f.Authority, f.Hosts, f.SSO, f.Used,
+		serial: serial, owner: owner, issued: f.Issued, expires: f.Expires, revoked: f.Revoked, authority: f.Authority,
+		hosts: f.Hosts, sso: f.SSO, used: f.Used, from: f.From,
 	}, err
 }

@@ -99,11 +99,7 @@ func (m *upkeep) renewAt(c *certificate) time.Time {
 // forget forgets the certificates that have expired, and the tokens that have ended long
 // ago.
 func (m *upkeep) forget() {
-	for _, serial := range slices.Sorted(maps.Keys(m.state.certificates)) {
-		if c := m.state.certificates[serial]; !m.now.Before(c.forgetAt(m.cfg.CertificateLife)) {
-			m.drop(c)
-		}
-	}
+	m.forgetCertificates()
 	for _, id := range slices.Sorted(maps.Keys(m.state.tokens)) {
 		if t := m.state.tokens[id]; !m.now.Before(t.forgetAt(m.cfg.Memory)) {
 			m.drop(t)
@@ -112,6 +108,34 @@ func (m *upkeep) forget() {
 	for _, id := range slices.Sorted(maps.Keys(m.state.apiTokens)) {
 		if t := m.state.apiTokens[id]; !t.expires.IsZero() && !m.now.Before(t.expires) {
 			m.drop(t)
+		}
+	}
+}
+
+// forgetCertificates forgets certificates. Those that were renewed from one that is
+// forgotten count as renewed from that one's predecessor.
+func (m *upkeep) forgetCertificates() {
+	gone := map[string]*certificate{}
+	for serial, c := range m.state.certificates {
+		if !m.now.Before(c.forgetAt(m.cfg.CertificateLife)) {
+			gone[serial] = c
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	for _, serial := range slices.Sorted(maps.Keys(m.state.certificates)) {
+		c := m.state.certificates[serial]
+		if gone[serial] != nil {
+			m.drop(c)
+			continue
+		}
+		next := *c
+		for gone[next.from] != nil {
+			next.from = gone[next.from].from
+		}
+		if next.from != c.from {
+			m.put(&next)
 		}
 	}
 }
