@@ -23,6 +23,9 @@ type (
 	Token struct {
 		TokenInfo
 		Text string
+		// Instead says how a user proves who it is if there is no token, because an
+		// organisation signs the certificates: one line, for a person. Text is then empty.
+		Instead string
 	}
 	// Tokens lists tokens.
 	Tokens []TokenInfo

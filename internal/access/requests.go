@@ -78,7 +78,8 @@ type (
 	// Authorities.
 	ListAuthorities struct{}
 
-	// AddUser makes a user, or gives a known user another login. The answer is a Token.
+	// AddUser makes a user, or gives a known user another login. The answer is a Token. It
+	// has no text if an organisation signs the certificates of this cluster.
 	AddUser struct {
 		Name string
 		Role mgmt.UserRole

@@ -49,7 +49,8 @@ func (c *Client) RevokeToken(ctx context.Context, id string) error {
 // Users returns all users.
 func (c *Client) Users(ctx context.Context) ([]User, error) { return all[User](ctx, c, PathUsers) }
 
-// AddUser makes a user, or gives a known user another login. It returns the login token.
+// AddUser makes a user, or gives a known user another login. It returns the login token,
+// which has no text if the controller signs no certificates.
 func (c *Client) AddUser(ctx context.Context, in UserRequest) (t Token, err error) {
 	return t, c.post(ctx, PathUsers, in, &t)
 }

@@ -60,6 +60,8 @@ type Token struct {
 	LastUse time.Time `json:"last_use,omitzero" doc:"Absent if it was not used."`
 	// Text is the token itself. Only the answer that makes a token has it.
 	Text string `json:"text,omitempty" doc:"The token itself. It is shown once, when it is made."`
+	// Instead says what a user without a token shows.
+	Instead string `json:"instead,omitempty" doc:"If the controller signs no certificates: what the user shows instead of a token, for a person."`
 }
 
 // The kinds of tokens.

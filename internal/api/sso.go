@@ -19,6 +19,7 @@ type SSO struct {
 	// Authorities are empty if the system knows them.
 	Authorities string `json:"authorities,omitempty" doc:"The authorities of the provider's certificate in PEM form. Absent: those of the system."`
 	Browser     bool   `json:"browser" doc:"Whether browsers can log in: at /api/v1/sso/start."`
+	Instead     string `json:"instead,omitempty" doc:"If the controller signs no certificates: why no command line can log in, for a person."`
 }
 
 // SSOLoginRequest asks for the certificate of a user who has logged in at the provider.

@@ -225,9 +225,18 @@ var adminCommands = map[string]struct {
 		run: func(t *testing.T, a cli.Admin) int {
 			return a.AddUser(t.Context(), cli.NewUser{Name: "ann", Role: "operator", Address: "h"})
 		},
-		answers: map[string]any{"POST /api/v1/users": api.Token{For: "user/ann"}},
+		answers: map[string]any{"POST /api/v1/users": api.Token{For: "user/ann", Instead: "the user shows cn:ann"}},
 		asked:   []string{`POST /api/v1/users {"name":"ann","role":"operator"}`},
-		stderr:  "zeekfleet: ann is operator now; whoever signs the certificates of this cluster gives ann one\n",
+		stderr:  "zeekfleet: ann is operator now\nzeekfleet: the user shows cn:ann\n",
+	},
+	"user add --json, without an authority": {
+		run: func(t *testing.T, a cli.Admin) int {
+			a.AsJSON = true
+			return a.AddUser(t.Context(), cli.NewUser{Name: "ann", Role: "operator", Address: "h"})
+		},
+		answers: map[string]any{"POST /api/v1/users": api.Token{For: "user/ann", Kind: api.LoginToken, Instead: "the user shows cn:ann"}},
+		asked:   []string{`POST /api/v1/users {"name":"ann","role":"operator"}`},
+		stdout:  "{\n  \"id\": \"\",\n  \"for\": \"user/ann\",\n  \"kind\": \"login\",\n  \"instead\": \"the user shows cn:ann\"\n}\n",
 	},
 	"user list": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ListUsers(t.Context()) },

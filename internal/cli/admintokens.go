@@ -44,6 +44,7 @@ func (a Admin) CreateToken(ctx context.Context, n NewToken) int {
 		if n.User != "" {
 			return a.showAPIToken(token, n)
 		}
+		a.warnOfLoopback(address)
 		return a.showToken(token, "zeekfleet agent --join "+address+" --token "+token.Text,
 			fmt.Sprintf("run this line on the sensor: it joins as %s%s", n.Instance, uses(token.Uses)))
 	})
@@ -99,11 +100,14 @@ func (a Admin) address(ctx context.Context, client *api.Client, given string) (s
 	if len(root.Addresses) > 0 {
 		told = root.Addresses[0]
 	}
-	address := cmp.Or(told, client.Address())
-	if isLoopback(address) {
-		a.Log.Warning("other hosts cannot reach %s: give the controller --listen-address, or name its address with --address", address)
+	return shortAddress(cmp.Or(told, client.Address())), nil
+}
+
+// warnOfLoopback warns if the line that uses a token works on this host alone.
+func (a Admin) warnOfLoopback(address string) {
+	if full, err := api.JoinPort(address); err == nil && isLoopback(full) {
+		a.Log.Warning("other hosts cannot reach %s: give the controller --listen-address, or name its address with --address", full)
 	}
-	return shortAddress(address), nil
 }
 
 func isLoopback(address string) bool {

@@ -27,8 +27,14 @@ func (a Admin) AddUser(ctx context.Context, n NewUser) int {
 		if err != nil {
 			return err
 		}
-		if token.Text == "" && !a.AsJSON { // this cluster has no authority of its own
-			a.Log.Notice("%s is %s now; whoever signs the certificates of this cluster gives %[1]s one", n.Name, n.Role)
+		switch {
+		case token.Text != "":
+			a.warnOfLoopback(address)
+		case a.AsJSON:
+			return a.printJSON(token)
+		default:
+			a.Log.Notice("%s is %s now", n.Name, n.Role)
+			a.Log.Notice("%s", token.Instead)
 			return nil
 		}
 		return a.showToken(token, "zeekfleet login "+address+" --token "+token.Text,

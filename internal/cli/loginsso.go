@@ -55,6 +55,9 @@ func (l LoginSSO) Run(ctx context.Context) error {
 	if err != nil {
 		return loginMessage(n.address, err)
 	}
+	if offer.Instead != "" {
+		return errors.New(offer.Instead)
+	}
 	tokens, err := sso.Device(ctx, sso.Public{
 		Issuer: offer.Issuer, ClientID: offer.ClientID, Scopes: offer.Scopes, Authorities: []byte(offer.Authorities),
 	}, l.show)

@@ -208,6 +208,14 @@ func TestLoginThroughSingleSignOnThatFails(t *testing.T) {
 	if err := try(); err == nil || err.Error() != "the login was denied at the provider" {
 		t.Errorf("denied: got %v", err)
 	}
+	offer := s.fake.answers["GET /api/v1/sso"].(api.SSO)
+	offer.Instead = "only browsers log in"
+	s.fake.answers["GET /api/v1/sso"] = offer
+	if err := try(); err == nil || err.Error() != "only browsers log in" {
+		t.Errorf("nobody signs: got %v", err)
+	}
+	offer.Instead = ""
+	s.fake.answers["GET /api/v1/sso"] = offer
 	s.provider.SetAway(-1)
 	if err := try(); err == nil || !strings.Contains(err.Error(), "the provider of single sign-on is away") {
 		t.Errorf("away: got %v", err)

@@ -182,6 +182,26 @@ func subjects(cert *x509.Certificate) []string {
 	return names
 }
 
+// NameOf returns the name of a certificate to which a rule gives this identity. For a rule
+// without a star in the identity, the name may have a star.
+func (r Rule) NameOf(id Identity) (name string, ok bool) {
+	if r.Identity.Kind != id.Kind {
+		return "", false
+	}
+	before, after, star := strings.Cut(r.Identity.Name, "*")
+	switch {
+	case !star && r.Identity == id:
+		return r.Subject, true
+	case !star:
+		return "", false
+	}
+	if len(id.Name) <= len(before)+len(after) || !strings.HasPrefix(id.Name, before) || !strings.HasSuffix(id.Name, after) {
+		return "", false
+	}
+	text := id.Name[len(before) : len(id.Name)-len(after)]
+	return strings.Replace(r.Subject, "*", text, 1), true
+}
+
 // apply returns the identity that the rule gives to a name.
 func (r Rule) apply(name string) (Identity, bool) {
 	before, after, star := strings.Cut(r.Subject, "*")

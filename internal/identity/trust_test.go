@@ -111,6 +111,34 @@ func TestRulesGiveIdentitiesToCertificatesOfAnOrganisation(t *testing.T) {
 
 // An organisation's authority may sign any URI, and a certificate of another cluster
 // must not become someone of this cluster through its other names.
+func TestRulesSayWhichNameGivesAnIdentity(t *testing.T) {
+	for _, c := range []struct {
+		rule, id, want string
+	}{
+		{"cn:*=user/*", "user/ann", "cn:ann"},
+		{"uri:spiffe://example.org/people/*=user/*", "user/ann", "uri:spiffe://example.org/people/ann"},
+		{"cn:a-*=user/ann", "user/ann", "cn:a-*"},
+		{"cn:ann=user/ann", "user/ann", "cn:ann"},
+		{"cn:x-*=user/dev-*", "user/dev-ann", "cn:x-ann"},
+		{"cn:x-*=user/dev-*", "user/dev-", ""},
+		{"cn:x-*=user/dev-*", "user/ann", ""},
+		{"cn:bob=user/bob", "user/ann", ""},
+		{"cn:*=agent/*", "user/ann", ""},
+	} {
+		rule, err := identity.ParseRule(c.rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := identity.Parse(c.id)
+		if err != nil {
+			id = identity.Identity{Kind: identity.User, Name: "dev-"} // no name
+		}
+		if name, ok := rule.NameOf(id); name != c.want || ok != (c.want != "") {
+			t.Errorf("%s for %s: got %q, %t", c.rule, c.id, name, ok)
+		}
+	}
+}
+
 func TestURIOfAClusterComesBeforeRules(t *testing.T) {
 	authority := newAuthority(t)
 	trust := identity.Trust{

@@ -3,6 +3,7 @@ package web_test
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -47,6 +48,7 @@ type office struct {
 	roles    map[string]mgmt.UserRole
 	trust    identity.Trust
 	watchers []func(*access.Directory)
+	foreign  bool // an organisation signs the certificates
 }
 
 func (o *office) Ask(_ context.Context, who mgmt.Principal, req access.Request) (access.Answer, error) {
@@ -100,7 +102,11 @@ func usual(req access.Request) access.Answer {
 func (o *office) Directory() *access.Directory {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return &access.Directory{Trust: &o.trust, Roles: maps.Clone(o.roles)}
+	d := &access.Directory{Trust: &o.trust, Roles: maps.Clone(o.roles)}
+	if !o.foreign {
+		d.NodeAuthorities = []*x509.Certificate{{}}
+	}
+	return d
 }
 
 func (o *office) Changed(f func(*access.Directory)) (stop func()) {

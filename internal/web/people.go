@@ -38,6 +38,7 @@ func (a *routes) registerUsers() {
 	register(a, operation{
 		id: "add-user", method: http.MethodPost, path: api.PathUsers, may: access.RowOf(access.AddUser{}), status: http.StatusCreated,
 		summary: "Add a user, or give a known user another login",
+		details: "A controller that signs no certificates answers without a token: \"instead\" says what the user shows.",
 		errors:  []int{http.StatusConflict, http.StatusInsufficientStorage},
 	}, people{a.s}.addUser)
 	register(a, operation{
@@ -97,7 +98,7 @@ func (s people) createToken(ctx context.Context, in *bodyInput[api.TokenRequest]
 
 func newToken(made access.Token) *bodyOutput[api.Token] {
 	t := token(made.TokenInfo)
-	t.Text = made.Text
+	t.Text, t.Instead = made.Text, made.Instead
 	return &bodyOutput[api.Token]{t}
 }
 

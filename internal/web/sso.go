@@ -41,10 +41,18 @@ func (s *Server) ssoInfo(context.Context, *struct{}) (*bodyOutput[api.SSO], erro
 		return nil, problem(http.StatusNotFound, errNoSSO.Error())
 	}
 	p := s.cfg.SSO.Public()
-	return &bodyOutput[api.SSO]{api.SSO{
+	info := api.SSO{
 		Issuer: p.Issuer, ClientID: p.ClientID, Scopes: p.Scopes, Authorities: string(p.Authorities), Browser: p.Browser,
-	}}, nil
+	}
+	if s.cfg.Authority != nil && len(s.cfg.Authority.Directory().NodeAuthorities) == 0 {
+		info.Instead = onlyBrowsers
+	}
+	return &bodyOutput[api.SSO]{info}, nil
 }
+
+// onlyBrowsers says that a command line needs a certificate, which an organisation signs.
+const onlyBrowsers = "this controller signs no certificates (tls.cert is set), so only browsers log in through single sign-on: " +
+	"commands show a certificate of the organisation that tls.identities names, or an API token (zeekfleet token create --user)"
 
 func (s *Server) loginSSO(ctx context.Context, in *bodyInput[api.SSOLoginRequest]) (*bodyOutput[api.Certificate], error) {
 	switch {

@@ -371,6 +371,24 @@ func TestCLILogsInThroughSingleSignOn(t *testing.T) {
 	}
 }
 
+func TestCLICannotLogInWhereNobodySigns(t *testing.T) {
+	s := newSSOSite(t, nil)
+	info := func() (offer api.SSO) {
+		_, text := get(t, s.browser(t), fleetURL+api.PathSSOInfo)
+		if err := json.Unmarshal([]byte(text), &offer); err != nil {
+			t.Fatal(err)
+		}
+		return offer
+	}
+	if offer := info(); offer.Instead != "" {
+		t.Errorf("with an authority: got %q", offer.Instead)
+	}
+	s.office.foreign = true
+	if offer := info(); !offer.Browser || !strings.Contains(offer.Instead, "only browsers log in through single sign-on") {
+		t.Errorf("without one: got %+v", offer)
+	}
+}
+
 func TestSiteWithoutSingleSignOn(t *testing.T) {
 	s := serve(t, web.Config{Authority: &office{}}, nil)
 	for _, request := range [][2]string{

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -37,10 +38,22 @@ func (m *users) addUser(who mgmt.Principal, req access.AddUser) outcome {
 	}
 	owner := identity.Identity{Kind: identity.User, Name: req.Name}
 	if len(m.cfg.Foreign) > 0 {
-		// Whoever signs the certificates of this cluster gives the user one.
-		return outcome{answer: access.Token{TokenInfo: access.TokenInfo{For: owner, By: who.Name, Created: m.now}}}
+		return outcome{answer: access.Token{
+			TokenInfo: access.TokenInfo{For: owner, By: who.Name, Created: m.now}, Instead: m.instead(owner),
+		}}
 	}
 	return m.tokens.newToken(who, owner, req.TTL, 1)
+}
+
+// instead says which certificate proves who a user is, if an organisation signs them.
+func (m *users) instead(owner identity.Identity) string {
+	const none = "this controller signs no certificates (tls.cert is set), so there is no token to log in with: "
+	for _, rule := range m.cfg.Rules {
+		if name, ok := rule.NameOf(owner); ok {
+			return fmt.Sprintf("%sthe user shows a certificate of the organisation with the name %s (tls.identities has %s)", none, name, rule)
+		}
+	}
+	return fmt.Sprintf("%sset tls.identities so that it names the certificate of this user, as in cn:%s=%s, and restart the controller", none, owner.Name, owner)
 }
 
 func isRole(r mgmt.UserRole) bool { return r >= mgmt.Viewer && r <= mgmt.Admin }

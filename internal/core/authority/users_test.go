@@ -236,8 +236,12 @@ func TestOrganisationSignsTheCertificates(t *testing.T) {
 	} {
 		w.refused(w.ask(root, req), access.Unavailable, "this controller has no authority of its own")
 	}
-	if made := want[access.Token](w, w.ask(root, access.AddUser{Name: "ann", Role: mgmt.Operator})); made.Text != "" {
-		t.Errorf("the token is %q", made.Text)
+	made := want[access.Token](w, w.ask(root, access.AddUser{Name: "ann", Role: mgmt.Operator}))
+	if made.Text != "" || made.ID != "" || !strings.HasSuffix(made.Instead, "the user shows a certificate of the organisation with the name cn:ann (tls.identities has cn:*=user/*)") {
+		t.Errorf("the token is %+v", made)
+	}
+	if list := want[access.Tokens](w, w.ask(root, access.ListTokens{})); len(list) != 0 {
+		t.Errorf("the tokens are %+v", list)
 	}
 	if w.view.Directory.Roles["ann"] != mgmt.Operator {
 		t.Errorf("the roles are %v", w.view.Directory.Roles)
@@ -248,6 +252,18 @@ func TestOrganisationSignsTheCertificates(t *testing.T) {
 	}
 	w.wait(time.Hour)
 	w.restart()
+}
+
+func TestUserWhoseCertificateNothingNames(t *testing.T) {
+	org, err := identity.NewAuthority("org", epoch, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, Config{Foreign: []*x509.Certificate{org.Cert}})
+	made := want[access.Token](w, w.ask(root, access.AddUser{Name: "ann", Role: mgmt.Operator}))
+	if made.Text != "" || !strings.Contains(made.Instead, "set tls.identities so that it names the certificate of this user, as in cn:ann=user/ann") {
+		t.Errorf("the token is %+v", made)
+	}
 }
 
 func TestAnotherProcessHasChangedTheState(t *testing.T) {
