@@ -68,17 +68,14 @@ func admitting(t *bus.TLS, pins []identity.Pin) (*bus.TLS, error) {
 		return nil, errors.New("agent.admit names the certificate of a controller, and the agent has none of its own to show: join the cluster, or set tls.cert")
 	}
 	pinned := &identity.Trust{Pins: identity.Pins(pins)}
+	judge := judgeOf(pinned)
 	return &bus.TLS{
 		Certificate: t.Certificate,
 		Judge: func(chain []*x509.Certificate) (string, error) {
 			if _, ok := pinned.Pins[identity.Fingerprint(chain[0])]; !ok {
 				return t.Judge(chain)
 			}
-			id, err := pinned.Judge(chain, time.Now())
-			if err != nil {
-				return "", err
-			}
-			return id.String(), nil
+			return judge(chain)
 		},
 		Authorities: t.Authorities,
 		PlainHere:   t.PlainHere,
@@ -150,14 +147,19 @@ func withIdentities(t *bus.TLS, set settings.Common) error {
 		return err
 	}
 	trust := &identity.Trust{Authorities: authorities, Rules: set.Identities}
-	t.Judge = orNobody(t.Judge, func(chain []*x509.Certificate) (string, error) {
+	t.Judge = orNobody(t.Judge, judgeOf(trust))
+	return nil
+}
+
+// judgeOf returns the judgement of a trust, now.
+func judgeOf(trust *identity.Trust) func([]*x509.Certificate) (string, error) {
+	return func(chain []*x509.Certificate) (string, error) {
 		id, err := trust.Judge(chain, time.Now())
 		if err != nil {
 			return "", err
 		}
 		return id.String(), nil
-	})
-	return nil
+	}
 }
 
 // readAuthorities reads the certificates in a file. There may be more than in a chain.
@@ -239,19 +241,9 @@ func (c *Controller) verifying(set settings.Controller, own tls.Certificate) (*t
 	judge := c.Authority.Judge
 	if !set.OwnAuthority() {
 		trust := &identity.Trust{Cluster: c.Authority.Directory().Trust.Cluster, Authorities: authorities, Rules: set.Identities}
-		judge = func(chain []*x509.Certificate) (string, error) {
-			id, err := trust.Judge(chain, time.Now())
-			if err != nil {
-				return "", err
-			}
-			return id.String(), nil
-		}
+		judge = judgeOf(trust)
 	}
-	roots := x509.NewCertPool()
-	for _, cert := range authorities {
-		roots.AddCert(cert)
-	}
-	t := bus.FixedTLS(own, roots)
+	t := bus.FixedTLS(own, identity.Pool(authorities))
 	t.Judge = orNobody(t.Judge, judge)
 	cfg := bus.ServerTLS(t, true)
 	cfg.Certificates = []tls.Certificate{own} // for those who want to read its names

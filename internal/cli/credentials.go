@@ -2,7 +2,6 @@ package cli
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -48,7 +47,7 @@ func (c *Context) Credentials() (*Credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !sameKey(key, own[0]) {
+	if !identity.IsKeyOf(key, own[0]) {
 		return nil, c.damaged(errors.New("the key is not that of the certificate"))
 	}
 	return &Credentials{Key: key, Certificate: own[0], cluster: c.Cluster, authorities: authorities}, nil
@@ -192,7 +191,7 @@ func (own *Credentials) fits(user string, cert, authorities []byte) error {
 	if err != nil {
 		return err
 	}
-	if !sameKey(own.Key, chain[0]) {
+	if !identity.IsKeyOf(own.Key, chain[0]) {
 		return errors.New("it is that of another key")
 	}
 	trust := identity.Trust{Cluster: own.cluster, Authorities: trusted}
@@ -201,10 +200,4 @@ func (own *Credentials) fits(user string, cert, authorities []byte) error {
 		err = fmt.Errorf("it is that of %s", id)
 	}
 	return err
-}
-
-// sameKey reports whether a certificate belongs to a key.
-func sameKey(key crypto.Signer, cert *x509.Certificate) bool {
-	public, ok := key.Public().(*ecdsa.PublicKey)
-	return ok && public.Equal(cert.PublicKey)
 }

@@ -145,8 +145,8 @@ func (a *Authority) Ask(ctx context.Context, who mgmt.Principal, req access.Requ
 func (a *Authority) Directory() *access.Directory { return a.view.Load().Directory }
 
 // Changed calls f after each change of the Directory, and after the end of an API token,
-// until stop is called. f must not
-// wait, and must not call Ask. A call of f may still run when stop returns.
+// until stop is called. f must not wait, and must not call Ask. A call of f may still run
+// when stop returns.
 func (a *Authority) Changed(f func(*access.Directory)) (stop func()) { return a.listeners.add(f) }
 
 // Bearer returns the user who acts with an API token. Its error is for that user.
@@ -162,7 +162,7 @@ func (a *Authority) Bearer(text string) (mgmt.Principal, error) {
 	case !ok || subtle.ConstantTimeCompare(known.Hash[:], hash[:]) != 1:
 		return mgmt.Principal{}, fmt.Errorf("the API token %s is not known here: it was revoked, it has expired, or it is misspelt", shown.ID)
 	case !known.Expires.IsZero() && !now.Before(known.Expires):
-		return mgmt.Principal{}, fmt.Errorf("the API token %s expired at %s", shown.ID, known.Expires.UTC().Format(time.DateTime+" MST"))
+		return mgmt.Principal{}, fmt.Errorf("the API token %s expired at %s", shown.ID, identity.Clock(known.Expires))
 	}
 	user, err := view.Directory.Principal(identity.Identity{Kind: identity.User, Name: known.User})
 	if err == nil && !now.Before(known.NextUse) {
@@ -196,11 +196,7 @@ func (a *Authority) Judge(chain []*x509.Certificate) (string, error) {
 
 // Authorities returns the authorities whose certificates count, as a hint for peers.
 func (a *Authority) Authorities() *x509.CertPool {
-	pool := x509.NewCertPool()
-	for _, cert := range a.Directory().Trust.Authorities {
-		pool.AddCert(cert)
-	}
-	return pool
+	return identity.Pool(a.Directory().Trust.Authorities)
 }
 
 func (a *Authority) noteUse(ev authority.Event) {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -58,11 +59,8 @@ func (c *Credentials) TLS() *bus.TLS {
 		Certificate: func() (*tls.Certificate, error) { return &c.Held().Pair, nil },
 		Judge:       func(chain []*x509.Certificate) (string, error) { return c.judge(chain, time.Now()) },
 		Authorities: func() *x509.CertPool {
-			held, pool := c.Held(), x509.NewCertPool()
-			for _, cert := range append(held.Trusted[:len(held.Trusted):len(held.Trusted)], held.NodesTrusted...) {
-				pool.AddCert(cert)
-			}
-			return pool
+			held := c.Held()
+			return identity.Pool(slices.Concat(held.Trusted, held.NodesTrusted))
 		},
 		PlainHere: true,
 	}

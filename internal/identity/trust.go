@@ -93,15 +93,8 @@ func (t *Trust) verify(chain []*x509.Certificate, now time.Time) error {
 	if err := validity(cert, now); err != nil {
 		return err
 	}
-	roots, between := x509.NewCertPool(), x509.NewCertPool()
-	for _, authority := range t.Authorities {
-		roots.AddCert(authority)
-	}
-	for _, c := range chain[1:] {
-		between.AddCert(c)
-	}
 	_, err := cert.Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: Pool(t.Authorities), Intermediates: Pool(chain[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return fmt.Errorf("none of our authorities has signed the certificate of %s: %w", nameOf(cert), err)
@@ -119,27 +112,18 @@ const clockDoubt = 48 * time.Hour
 // validity returns an error if a certificate is not valid now. It names the clock if the
 // clock is the likely reason.
 func validity(cert *x509.Certificate, now time.Time) error {
-	const form = "2006-01-02 15:04:05 MST"
 	switch early, late := cert.NotBefore.Sub(now), now.Sub(cert.NotAfter); {
 	case early > 0:
 		return fmt.Errorf("the certificate of %s is valid from %s on, and this host's clock says %s: one of the two clocks is wrong by %s or more",
-			nameOf(cert), cert.NotBefore.UTC().Format(form), now.UTC().Format(form), rough(early))
+			nameOf(cert), Clock(cert.NotBefore), Clock(now), Rough(early))
 	case late > 0 && late < clockDoubt:
 		return fmt.Errorf("the certificate of %s expired at %s, and this host's clock says %s: it was not renewed in time, or a clock is wrong by %s",
-			nameOf(cert), cert.NotAfter.UTC().Format(form), now.UTC().Format(form), rough(late))
+			nameOf(cert), Clock(cert.NotAfter), Clock(now), Rough(late))
 	case late > 0:
 		return fmt.Errorf("the certificate of %s expired at %s (this host's clock says %s)",
-			nameOf(cert), cert.NotAfter.UTC().Format(form), now.UTC().Format(form))
+			nameOf(cert), Clock(cert.NotAfter), Clock(now))
 	}
 	return nil
-}
-
-// rough returns a time to the second, or to the minute if it is long.
-func rough(d time.Duration) string {
-	if d >= time.Hour {
-		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
-	}
-	return d.Round(time.Second).String()
 }
 
 // identify returns the identity that a certificate gives.

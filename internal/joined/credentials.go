@@ -2,7 +2,6 @@ package joined
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -77,8 +76,7 @@ func (c Credentials) pair(who identity.Identity, key, certificate, authorities [
 		return tls.Certificate{}, nil, fmt.Errorf("its authorities: %w", err)
 	}
 	leaf := chain[0]
-	own, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-	if !ok || !own.Equal(private.Public()) {
+	if !identity.IsKeyOf(private, leaf) {
 		return tls.Certificate{}, nil, errors.New("it does not belong to the key")
 	}
 	trust := identity.Trust{Cluster: c.Cluster, Authorities: trusted}

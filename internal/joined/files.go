@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
@@ -155,7 +156,7 @@ func (d Dir) put(name string, text []byte) error {
 // Repair makes the files for Zeek and for people again where they are not those of the
 // credentials.
 func (d Dir) Repair(h *Held) error {
-	both := identity.CertPEM(append(append(h.NodesTrusted[:0:0], h.NodesTrusted...), h.Trusted...)...)
+	both := identity.CertPEM(slices.Concat(h.NodesTrusted, h.Trusted)...)
 	if len(h.NodeCertificate) == 0 {
 		both = nil
 	}

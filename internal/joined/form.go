@@ -2,7 +2,6 @@ package joined
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
@@ -107,7 +106,7 @@ func decode[Form any](text []byte, sealed bool) (f Form, err error) {
 		return f, err
 	}
 	if version != currentForm {
-		return f, fmt.Errorf("it has no version")
+		return f, errors.New("it has no version")
 	}
 	return f, form.Decode(text, &f)
 }

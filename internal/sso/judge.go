@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -131,18 +132,17 @@ func checkToken(now time.Time, token *oidc.IDToken, said claims, want expected) 
 // checkTimes checks when a token was made and when it ends. Its error names the clock if
 // the clock is the likely reason.
 func checkTimes(now, made, ends time.Time, fresh time.Duration) error {
-	const form = "2006-01-02 15:04:05 MST"
-	clock := now.UTC().Format(form)
+	clock := identity.Clock(now)
 	switch {
 	case made.Sub(now) > maxSkew:
-		return refuse("the ID token was made at %s, and this controller's clock says %s: one of the two clocks is wrong by %v",
-			made.UTC().Format(form), clock, made.Sub(now).Round(time.Second))
+		return refuse("the ID token was made at %s, and this controller's clock says %s: one of the two clocks is wrong by %s",
+			identity.Clock(made), clock, identity.Rough(made.Sub(now)))
 	case now.Sub(ends) > maxSkew:
-		return refuse("the ID token expired at %s, and this controller's clock says %s: log in anew; if the login was just now, one of the two clocks is wrong by %v or more",
-			ends.UTC().Format(form), clock, now.Sub(ends).Round(time.Second))
+		return refuse("the ID token expired at %s, and this controller's clock says %s: log in anew; if the login was just now, one of the two clocks is wrong by %s or more",
+			identity.Clock(ends), clock, identity.Rough(now.Sub(ends)))
 	case fresh > 0 && now.Sub(made) > fresh+maxSkew:
 		return refuse("the ID token was made at %s, and this controller's clock says %s: it counts for %v only; log in anew; if the login was just now, one of the two clocks is wrong",
-			made.UTC().Format(form), clock, fresh)
+			identity.Clock(made), clock, fresh)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (m *certificates) revokeCertificate(req access.RevokeCertificate) outcome {
 		case c == nil || !m.now.Before(c.expires):
 			return refuse(access.NotFound, "there is no certificate %.60q that has not expired (zeekfleet cert list)", req.Serial)
 		case !c.revoked.IsZero():
-			return refuse(access.NotFound, "the certificate %s of %s was revoked already, at %s", c.serial, c.owner, clock(c.revoked))
+			return refuse(access.NotFound, "the certificate %s of %s was revoked already, at %s", c.serial, c.owner, identity.Clock(c.revoked))
 		}
 		m.revokeLine(c)
 		return outcome{answer: access.Done{}, subject: c.owner.String() + " " + c.serial}

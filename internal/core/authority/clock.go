@@ -3,6 +3,8 @@ package authority
 import (
 	"fmt"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
 // CheckClock returns an error if the authorities of the State are not valid now. Then
@@ -11,13 +13,13 @@ func (s State) CheckClock(now time.Time) error {
 	for _, i := range s.authorities {
 		if early := i.Cert.NotBefore.Sub(now); early > 0 {
 			return fmt.Errorf("the authority of this cluster is valid from %s on, and this host's clock says %s: the clock is wrong by %s or more; set it, and start again",
-				clock(i.Cert.NotBefore), clock(now), rough(early))
+				identity.Clock(i.Cert.NotBefore), identity.Clock(now), identity.Rough(early))
 		}
 	}
 	for _, i := range s.authorities {
 		if !now.Before(i.Cert.NotAfter) && !s.replaced(i) {
 			return fmt.Errorf("the authority of this cluster expired at %s, and this host's clock says %s: set the clock if it is wrong; otherwise move the authority away, and let everybody join again",
-				clock(i.Cert.NotAfter), clock(now))
+				identity.Clock(i.Cert.NotAfter), identity.Clock(now))
 		}
 	}
 	return nil

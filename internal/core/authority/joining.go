@@ -39,7 +39,7 @@ func nodesOf(agent identity.Identity) identity.Identity {
 func (m *joining) vacate(agent identity.Identity, replace bool) *outcome {
 	if valid := m.validOf(agent); len(valid) > 0 && !replace {
 		o := refuse(access.Conflict, "an agent has joined as instance %q already, at %s: if this one takes its place, say --replace; the certificates of the other one are then revoked",
-			agent.Name, clock(valid[len(valid)-1].issued))
+			agent.Name, identity.Clock(valid[len(valid)-1].issued))
 		return &o
 	}
 	m.revokeAll(agent)
@@ -118,9 +118,9 @@ func (m *joining) renew(req access.Renew) outcome {
 	case c.owner != req.Identity:
 		return refuse(access.Unproved, "the certificate %s is that of %s, and not of %s", c.serial, c.owner, req.Identity)
 	case !c.revoked.IsZero():
-		return refuse(access.Unproved, "the certificate %s of %s was revoked at %s: %s", c.serial, c.owner, clock(c.revoked), again(c.owner))
+		return refuse(access.Unproved, "the certificate %s of %s was revoked at %s: %s", c.serial, c.owner, identity.Clock(c.revoked), again(c.owner))
 	case !m.now.Before(c.expires):
-		return refuse(access.Unproved, "the certificate %s of %s expired at %s, and this clock says %s: %s", c.serial, c.owner, clock(c.expires), clock(m.now), again(c.owner))
+		return refuse(access.Unproved, "the certificate %s of %s expired at %s, and this clock says %s: %s", c.serial, c.owner, identity.Clock(c.expires), identity.Clock(m.now), again(c.owner))
 	case c.sso:
 		return refuse(access.Unproved, "user %q has logged in through single sign-on, and logs in again instead of renewing", c.owner.Name)
 	}

@@ -221,8 +221,7 @@ func readPair(certText, keyText string) (*x509.Certificate, crypto.Signer, error
 	if err != nil {
 		return nil, nil, err
 	}
-	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	if !ok || !public.Equal(certs[0].PublicKey) {
+	if !identity.IsKeyOf(key, certs[0]) {
 		return nil, nil, errors.New("the key is not that of the certificate")
 	}
 	return certs[0], key, nil

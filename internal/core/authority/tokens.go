@@ -142,11 +142,11 @@ func (m *base) endToken(t *token, why end) {
 func (m *tokens) whyEnded(t *token) string {
 	switch t.ended {
 	case used:
-		return fmt.Sprintf("the token %s has been used, at %s: make another", t.id, clock(t.endedAt))
+		return fmt.Sprintf("the token %s has been used, at %s: make another", t.id, identity.Clock(t.endedAt))
 	case revoked:
-		return fmt.Sprintf("the token %s was revoked, at %s", t.id, clock(t.endedAt))
+		return fmt.Sprintf("the token %s was revoked, at %s", t.id, identity.Clock(t.endedAt))
 	}
-	return fmt.Sprintf("the token %s expired at %s: make another", t.id, clock(t.expires))
+	return fmt.Sprintf("the token %s expired at %s: make another", t.id, identity.Clock(t.expires))
 }
 
 // redeem takes one use of the token with this text, and returns the token, if it works for
@@ -178,7 +178,7 @@ func (m *tokens) redeem(text string, kind identity.Kind, theirs time.Time) (*tok
 	}
 	if skew := m.now.Sub(theirs).Abs(); !theirs.IsZero() && skew > m.cfg.MaxSkew {
 		return no(access.Unproved, "the clocks differ by %s: that of %s says %s, and the controller's says %s; set the wrong one, and try again with the same token",
-			rough(skew), t.forWhom, clock(theirs), clock(m.now))
+			identity.Rough(skew), t.forWhom, identity.Clock(theirs), identity.Clock(m.now))
 	}
 	if t.uses == 1 {
 		m.endToken(t, used)
@@ -188,17 +188,6 @@ func (m *tokens) redeem(text string, kind identity.Kind, theirs time.Time) (*tok
 	next.uses--
 	m.put(&next)
 	return t, nil
-}
-
-// clock writes a time for people.
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
-
-// rough writes a duration without more digits than people need.
-func rough(d time.Duration) string {
-	if d >= time.Hour {
-		return d.Round(time.Minute).String()
-	}
-	return d.Round(time.Second).String()
 }
 
 func (m *tokens) createAPIToken(who mgmt.Principal, req access.CreateAPIToken) outcome {
