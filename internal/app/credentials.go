@@ -63,10 +63,11 @@ func (a *Agent) identify(set settings.Agent) (settings.Agent, error) {
 }
 
 // withNodeCertificate returns the settings of an agent that has joined, with the
-// certificate that its nodes have from the cluster, unless the settings name another. A
+// certificate that its nodes have from the cluster, unless the settings name another or
+// say that nodes have none. A
 // node reads it when it starts; nodes that run go on with what they have.
 func withNodeCertificate(set settings.Agent) (settings.Agent, error) {
-	if set.Joined == "" || set.Zeek.TLS.Cert != "" {
+	if set.Joined == "" || set.Zeek.TLS.Cert != "" || set.Zeek.BrokerTLS == settings.Off {
 		return set, nil
 	}
 	dir := joined.Dir(set.Joined)

@@ -87,6 +87,7 @@ func TestLauncherWarnsOfAClusterThatProvesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		plan := launchtest.WorkerPlan(mgmt.Node{})
+		plan.OneInstance = false
 		for name, e := range plan.Cluster {
 			e.Host = netip.MustParseAddr(map[mgmt.NodeName]string{"worker": "192.0.2.1", "manager": "192.0.2.2"}[name])
 			plan.Cluster[name] = e

@@ -116,6 +116,9 @@ func OpenAgent(
 // connect says whom the agent hears, and how.
 func (a *Agent) connect(set settings.Agent) {
 	a.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
+	if nodes, ok := a.Launch.(*launch.Zeek); ok && showsNodesCertificate(set) {
+		a.BrokerAccepts.Certificate = nodes.AgentCertificate
+	}
 	a.Controller, a.Insecure = set.Controller, set.Insecure
 	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
 	if a.Credentials != nil {

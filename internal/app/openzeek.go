@@ -28,10 +28,14 @@ func openZeek(set settings.Agent, install zeek.Install, listening string, log *s
 		return nil, err
 	}
 	var zeroMQ *launch.ZeroMQState
+	var broker *launch.BrokerState
 	if zeek.Backend(set.Zeek.Backend) == zeek.ZeroMQ {
-		if zeroMQ, err = launch.OpenZeroMQState(filepath.Join(set.Directory, "zeromq.json"), log); err != nil {
-			return nil, err
-		}
+		zeroMQ, err = launch.OpenZeroMQState(filepath.Join(set.Directory, "zeromq.json"), log)
+	} else {
+		broker, err = launch.OpenBrokerState(filepath.Join(set.Directory, "broker.json"), log)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return launch.NewZeek(launch.ZeekConfig{
 		Install:       install,
@@ -57,12 +61,21 @@ func openZeek(set settings.Agent, install zeek.Install, listening string, log *s
 		},
 		ZeroMQ:       zeroMQ,
 		NoCurve:      set.Zeek.Curve == settings.Off,
+		Broker:       broker,
+		NoBrokerTLS:  set.Zeek.BrokerTLS == settings.Off,
+		AgentShows:   showsNodesCertificate(set),
 		RecordDir:    filepath.Join(set.Directory, "launches"),
 		GeneratedDir: filepath.Join(set.Directory, "generated"),
 		Stdout:       set.StdoutFile,
 		Stderr:       set.StderrFile,
 		Limits:       proc.Limits{MemoryBytes: set.Zeek.MemoryLimit},
 	}), nil
+}
+
+// showsNodesCertificate reports whether the agent can show its nodes a certificate of
+// their authority: it has none of its own, and its nodes may use TLS.
+func showsNodesCertificate(set settings.Agent) bool {
+	return set.TLS.Cert == "" && set.Joined == "" && set.Transport != settings.TransportPlain
 }
 
 // clusterSecret has the keys that are derived from the secret of a cluster. All hosts

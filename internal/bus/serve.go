@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,10 @@ import (
 type ListenConfig struct {
 	// Transport is what peers may use. Zero means TransportAuto.
 	Transport Transport
+	// Certificate is the certificate that peers are shown if Config.TLS is not set, so
+	// that peers who know its authority can verify it. If it is nil or returns nil, the
+	// listener makes a certificate for itself. Neither demands a certificate of peers.
+	Certificate func() *tls.Certificate
 }
 
 // acceptPause is the wait after an accept that has failed because the system or
@@ -26,7 +31,7 @@ const acceptPause = 100 * time.Millisecond
 // goodbye to the peers, and returns when every goroutine that it started has ended.
 // It returns ctx's cause, or the error of ln.
 func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig) error {
-	a, err := newAcceptor(e, cfg.Transport)
+	a, err := newAcceptor(e, cfg)
 	if err != nil {
 		ln.Close()
 		return err

@@ -222,8 +222,9 @@ func (t *TLS) accepting(auth tls.ClientAuthType, ctx context.Context) *tls.Confi
 
 // serverTLS returns the settings for accepted native connections. Without an identity it
 // makes a certificate. A Zeek without TLS configuration accepts that certificate,
-// and speaks nothing but TLS 1.3 with P-384 (spec broker-wire 2.3, 2.6).
-func serverTLS(id *TLS, demand bool) (*tls.Config, error) {
+// and speaks nothing but TLS 1.3 with P-384 (spec broker-wire 2.3, 2.6). other is
+// ListenConfig.Certificate.
+func serverTLS(id *TLS, demand bool, other func() *tls.Certificate) (*tls.Config, error) {
 	if id != nil {
 		return ServerTLS(id, demand), nil
 	}
@@ -232,7 +233,14 @@ func serverTLS(id *TLS, demand bool) (*tls.Config, error) {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
 	return &tls.Config{
-		Certificates:           []tls.Certificate{cert},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if other != nil {
+				if chosen := other(); chosen != nil {
+					return chosen, nil
+				}
+			}
+			return &cert, nil
+		},
 		CurvePreferences:       []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
 		MinVersion:             tls.VersionTLS13,
 		SessionTicketsDisabled: true,

@@ -46,12 +46,12 @@ type acceptor struct {
 	demanding, optional *tls.Config
 }
 
-func newAcceptor(e *Endpoint, t Transport) (a acceptor, err error) {
-	a = acceptor{endpoint: e, transport: t}
-	if t == TransportPlain {
+func newAcceptor(e *Endpoint, cfg ListenConfig) (a acceptor, err error) {
+	a = acceptor{endpoint: e, transport: cfg.Transport}
+	if cfg.Transport == TransportPlain {
 		return a, nil
 	}
-	if a.demanding, err = serverTLS(e.cfg.TLS, true); err != nil {
+	if a.demanding, err = serverTLS(e.cfg.TLS, true, cfg.Certificate); err != nil {
 		return a, err
 	}
 	a.optional = a.demanding

@@ -33,7 +33,7 @@ func WebSocketTLS(certFile, keyFile, clientCA string) (*tls.Config, error) {
 
 // AnonymousTLS returns the TLS settings of a listener that has no certificate. It
 // makes a certificate for itself, which clients cannot verify.
-func AnonymousTLS() (*tls.Config, error) { return serverTLS(nil, false) }
+func AnonymousTLS() (*tls.Config, error) { return serverTLS(nil, false, nil) }
 
 // A client is told what to change if the client or the listener speaks TLS and the
 // other side does not.

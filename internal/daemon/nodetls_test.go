@@ -147,7 +147,7 @@ func TestNodesOfAnEarlierVersionAreAdoptedInPlainText(t *testing.T) {
 	before := z.pids()
 	z.stop()
 	for _, n := range z.nodes() {
-		z.recordWithout(mgmt.NodeName(n.Name), 1, "socket_tls", "zeromq")
+		z.recordWithout(mgmt.NodeName(n.Name), 1, "socket_tls", "zeromq", "broker")
 	}
 	z.install.Version.Minor = 1 // 8.1
 	for len(z.changes) > 0 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
@@ -139,13 +140,15 @@ func (z *zeekAgent) start() {
 	if z.change != nil {
 		z.change(&zeekConfig)
 	}
+	launcher := launch.NewZeek(zeekConfig)
 	cfg := daemon.AgentConfig{
+		BrokerAccepts:  bus.ListenConfig{Certificate: launcher.AgentCertificate},
 		Core:           agent.Config{Name: mgmt.InstanceName(z.name), Connecting: true, Preflight: agent.PreflightStrict},
 		Store:          z.open("agent"),
 		Broker:         broker,
 		Controller:     z.peers,
 		Processes:      host,
-		Launch:         launch.NewZeek(zeekConfig),
+		Launch:         launcher,
 		Crashes:        z.crashes,
 		Archive:        archiver,
 		ScratchDir:     z.t.TempDir(),

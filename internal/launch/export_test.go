@@ -21,6 +21,12 @@ func EncodeZeroMQ(z ZeroMQ) []byte { return encodeZeroMQ(z) }
 // DecodeZeroMQ reads the content of the file of a ZeroMQState.
 func DecodeZeroMQ(text []byte) (ZeroMQ, error) { return decodeZeroMQ(text) }
 
+// EncodeBroker returns the content of the file of a BrokerState.
+func EncodeBroker(t BrokerTLS) []byte { return encodeBroker(t) }
+
+// DecodeBroker reads the content of the file of a BrokerState.
+func DecodeBroker(text []byte) (BrokerTLS, error) { return decodeBroker(text) }
+
 // Reseal gives a text whose object was changed a valid checksum.
 func Reseal(text []byte) []byte {
 	end := bytes.LastIndex(text, []byte(`,"sum"`))

@@ -19,6 +19,7 @@ type facts2 struct {
 	facts1
 	SocketTLS socketTLS2 `json:"socket_tls,omitzero"`
 	ZeroMQ    zeroMQ2    `json:"zeromq,omitzero"`
+	Broker    broker2    `json:"broker,omitzero"`
 }
 
 type socketTLS2 struct {
@@ -75,6 +76,7 @@ func newFacts2(f Facts) facts2 {
 		},
 		SocketTLS: socketTLS2(f.SocketTLS),
 		ZeroMQ:    zeroMQ2{f.ZeroMQ.XPub, f.ZeroMQ.XSub, newCurve1(f.ZeroMQ.Curve)},
+		Broker:    newBroker2(f.Broker),
 	}
 }
 
@@ -89,6 +91,7 @@ func (f facts2) facts() Facts {
 	facts := f.facts1.facts()
 	facts.SocketTLS = SocketTLS(f.SocketTLS)
 	facts.ZeroMQ = ZeroMQ{f.ZeroMQ.XPub, f.ZeroMQ.XSub, f.ZeroMQ.Curve.keys()}
+	facts.Broker = f.Broker.broker()
 	return facts
 }
 

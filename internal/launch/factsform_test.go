@@ -24,7 +24,12 @@ var facts = launch.Facts{
 	ZeroMQ: launch.ZeroMQ{XPub: 21000, XSub: 21001, Curve: zeek.CurveKeys{
 		Server: zeek.KeyPair{Public: "a", Secret: "b"}, Client: zeek.KeyPair{Public: "c", Secret: "d"},
 	}},
+	Broker: launch.Broker{
+		Peers: launch.BrokerOwn, TLS: brokerTLS, Files: zeek.BrokerTLS{CertFile: "/c", KeyFile: "/k", CAFile: "/a", AgentCAFile: "/b"},
+	},
 }
+
+var brokerTLS = launch.BrokerTLS{Authority: "authority", Certificate: "certificate", Key: "key", AgentCertificate: "agent", AgentKey: "agent key"}
 
 func read(t *testing.T, path string) []byte {
 	t.Helper()
@@ -49,7 +54,7 @@ func TestFactsAreWrittenInForm2(t *testing.T) {
 // A node that runs since before form 2 serves in plain text, and has no keys.
 func TestFactsOfForm1AreRead(t *testing.T) {
 	want := facts
-	want.SocketTLS, want.ZeroMQ = launch.SocketTLS{}, launch.ZeroMQ{}
+	want.SocketTLS, want.ZeroMQ, want.Broker = launch.SocketTLS{}, launch.ZeroMQ{}, launch.Broker{}
 	if number, got, err := launch.DecodeFacts(read(t, "testdata/launch-1.json")); number != 7 || err != nil || got != want {
 		t.Errorf("read: launch %d, %v (-want +got):\n%s", number, err, gocmp.Diff(want, got))
 	}

@@ -61,6 +61,9 @@ type Facts struct {
 	// backend is another one, or that a zeekfleet launched the process that recorded only
 	// the fields above and below.
 	ZeroMQ ZeroMQ
+	// Broker is how the process and the other nodes of its cluster recognise each other over
+	// Broker. It is zero with another backend.
+	Broker Broker
 	// Secret is the key with which the process and its agent prove their
 	// messages. Empty means that they prove nothing.
 	Secret mgmt.Secret

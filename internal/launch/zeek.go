@@ -33,6 +33,14 @@ type ZeekConfig struct {
 	ZeroMQ *ZeroMQState
 	// NoCurve says that nodes have no CURVE keys, whatever else could give them some.
 	NoCurve bool
+	// Broker makes certificates for a cluster with the Broker backend whose nodes are all on
+	// this instance, unless Site.BrokerTLS names some. Nil makes none.
+	Broker *BrokerState
+	// NoBrokerTLS says that Broker makes none, because the settings say so.
+	NoBrokerTLS bool
+	// AgentShows says that the agent's listener for nodes shows Zeek.AgentCertificate.
+	// Nodes that peer with their agent get certificates only then.
+	AgentShows bool
 	// RecordDir holds the facts of launches. GeneratedDir holds the generated files.
 	// No other part of the program uses these directories.
 	RecordDir, GeneratedDir string
@@ -46,7 +54,9 @@ type ZeekConfig struct {
 type Zeek struct {
 	cfg   ZeekConfig
 	files *launchFiles
-	ports map[mgmt.NodeName]uint16 // the ports on which nodes served the agent last
+	// living has the nodes of any backend.
+	living livingNodes
+	ports  map[mgmt.NodeName]uint16 // the ports on which nodes served the agent last
 }
 
 // NewZeek returns a launcher of Zeek processes. It neither reads nor writes files.
@@ -92,7 +102,8 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 		secret = newSecret()
 	}
 	d := z.deployment(plan, port, secret)
-	if d.Site.ZeroMQ, err = z.zeroMQ(plan, d); err != nil {
+	d, broker, err := z.joining(plan, d)
+	if err != nil {
 		return Process{}, err
 	}
 	var agentTLS SocketTLS
@@ -117,6 +128,7 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 		WebSocketPort: port,
 		SocketTLS:     agentTLS,
 		ZeroMQ:        zeroMQFacts(d),
+		Broker:        broker,
 		Secret:        secret,
 		Generated:     generated.Hash,
 		KeepsLogs:     true,
@@ -129,7 +141,7 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 	if err := z.files.keep(plan.Node.Name, number, facts); err != nil {
 		return Process{}, err
 	}
-	z.cfg.ZeroMQ.lives(plan.Node.Name, factsRecord{number, facts})
+	z.living.lives(plan.Node.Name, factsRecord{number, facts})
 	return Process{
 		Spec: proc.Spec{
 			Argv:   command.Argv,
@@ -143,6 +155,22 @@ func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 		Facts:    facts,
 		Warnings: generated.Warnings, ClusterWarnings: generated.ClusterWarnings,
 	}, nil
+}
+
+// joining returns the deployment with how the node joins its cluster, and what the record
+// says of that for Broker.
+func (z *Zeek) joining(plan mgmt.Plan, d zeek.Deployment) (zeek.Deployment, Broker, error) {
+	zeroMQ, err := z.zeroMQ(plan, d)
+	if err != nil {
+		return d, Broker{}, err
+	}
+	use, err := z.broker(plan, d)
+	if err != nil {
+		return d, Broker{}, err
+	}
+	d.Site.ZeroMQ = zeroMQ
+	d.Site.BrokerTLS, d.Site.BrokerOpen = use.site()
+	return d, use.facts(d), nil
 }
 
 // newSecret returns a secret for one launch.
@@ -204,7 +232,10 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 		// A process other than Zeek has no facts.
 		return Facts{Dir: NodeDir(z.cfg.Site.StateDir, node), StatusFile: zeek.StatusFile}, err
 	}
-	z.cfg.ZeroMQ.lives(node, factsRecord{number, facts})
+	if facts.Broker == (Broker{}) {
+		facts.Broker = z.brokerBefore(facts)
+	}
+	z.living.lives(node, factsRecord{number, facts})
 	if d := z.deployment(mgmt.Plan{}, 0, ""); facts.ZeroMQ == (ZeroMQ{}) && d.UsesZeroMQ() {
 		// A zeekfleet that recorded neither ports nor keys has launched it.
 		d.Site.ZeroMQ.Curve = nil
@@ -219,7 +250,7 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 // Forget implements Launcher.
 func (z *Zeek) Forget(node mgmt.NodeName, number uint64) {
 	z.files.forget(node, number)
-	z.cfg.ZeroMQ.ended(node, number)
+	z.living.ended(node, number)
 }
 
 // Check implements Launcher. It does not check the port on which the node serves
@@ -234,6 +265,7 @@ func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	if d.ServesWithTLS() {
 		d.SocketTLS = new(zeek.SocketTLS) // the same for equal checks, as checkSecret
 	}
+	d = z.checkBroker(plan, d)
 	zeroMQ, missing := z.zeroMQNow(plan, d)
 	keyless := d.UsesZeroMQ() && (zeroMQ.Curve == nil || !d.CanEncryptZeroMQ())
 	zeroMQ.Curve = nil // a check speaks with nobody
@@ -311,7 +343,7 @@ func (z *Zeek) usual(scratch string) []preflight.Check {
 		if e.Role == mgmt.Worker {
 			node.Interface = new("lo")
 		}
-		c, err := z.Check(mgmt.Plan{Node: node, Cluster: cluster}, scratch)
+		c, err := z.Check(mgmt.Plan{Node: node, Cluster: cluster, OneInstance: true}, scratch)
 		if err == nil && c.Group != "" { // a deployment reports an error in its own preflight
 			checks = append(checks, preflight.Check{
 				Node: name, Argv: c.Argv, Env: c.Env, Prepare: c.Prepare, Group: c.Group, Reads: c.Reads,

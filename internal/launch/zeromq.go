@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	mathrand "math/rand/v2"
 	"net/netip"
-	"slices"
 	"sync"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
@@ -29,26 +27,24 @@ type ZeroMQ struct {
 }
 
 // Exposed says who else can act as a node of the process's cluster, in a sentence for
-// people. Empty means nobody, as far as the backend ZeroMQ is concerned.
+// people. Empty means nobody, as far as it is known.
 func (f Facts) Exposed() string {
-	if f.ZeroMQ.XPub == 0 || f.ZeroMQ.Curve != (zeek.CurveKeys{}) {
-		return ""
+	switch {
+	case f.Broker.Peers == BrokerOpen:
+		return "any process that reaches the ports of this cluster can join it and act as a node: its nodes do not authenticate each other over Broker"
+	case f.ZeroMQ.XPub != 0 && f.ZeroMQ.Curve == (zeek.CurveKeys{}):
+		return "any process that reaches the ports of this cluster can join it and act as a node: its nodes have no ZeroMQ keys"
 	}
-	return "any process that reaches the ports of this cluster can join it and act as a node: its nodes have no ZeroMQ keys"
+	return ""
 }
 
 // ZeroMQState keeps the ports and the keys that an agent has chosen for the cluster
 // whose nodes are all on its instance. They stay with the cluster.
-//
-// It also knows with which ports and keys each living node was launched. A node that
-// is launched alone must use those of the living nodes: with others it could not join
-// them.
 type ZeroMQState struct {
 	path string
 
 	mu     sync.Mutex
-	chosen ZeroMQ                        // zero ports and keys are not chosen yet
-	living map[mgmt.NodeName]factsRecord // with the ZeroMQ backend or another one
+	chosen ZeroMQ // zero ports and keys are not chosen yet
 }
 
 const maxZeroMQState = 4 << 10 // bytes; zeekfleet's own is shorter
@@ -57,7 +53,7 @@ const maxZeroMQState = 4 << 10 // bytes; zeekfleet's own is shorter
 // A damaged file counts as missing, and the log says so: each launch record has what
 // living nodes use. A file of a newer zeekfleet is an error.
 func OpenZeroMQState(path string, log *slog.Logger) (*ZeroMQState, error) {
-	s := &ZeroMQState{path: path, living: map[mgmt.NodeName]factsRecord{}}
+	s := &ZeroMQState{path: path}
 	text, err := durable.ReadRegular(path, maxZeroMQState)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -73,46 +69,6 @@ func OpenZeroMQState(path string, log *slog.Logger) (*ZeroMQState, error) {
 		log.Warn("the ZeroMQ ports and keys of the cluster cannot be read, others are chosen when all nodes start together", "path", path, "err", err)
 	}
 	return s, nil
-}
-
-// lives notes a living process of a node.
-func (s *ZeroMQState) lives(node mgmt.NodeName, rec factsRecord) {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.living[node] = rec
-}
-
-// ended notes that the process of a launch is gone.
-func (s *ZeroMQState) ended(node mgmt.NodeName, number uint64) {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.living[node].Launch == number {
-		delete(s.living, node)
-	}
-}
-
-// others returns how the living nodes of the plan's cluster were launched, other than
-// the plan's node, and false if none lives. The zero ZeroMQ means that a zeekfleet
-// launched them that made no choices.
-//
-// If they differ, the manager counts, because it runs the proxy.
-func (s *ZeroMQState) others(plan mgmt.Plan) (ZeroMQ, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	found, ok := ZeroMQ{}, false
-	for _, name := range slices.Sorted(maps.Keys(plan.Cluster)) {
-		rec, lives := s.living[name]
-		if lives && name != plan.Node.Name && (!ok || plan.Cluster[name].Role == mgmt.Manager) {
-			found, ok = rec.Facts.ZeroMQ, true
-		}
-	}
-	return found, ok
 }
 
 func (s *ZeroMQState) current() ZeroMQ {
@@ -159,7 +115,8 @@ func (z *Zeek) zeroMQNow(plan mgmt.Plan, d zeek.Deployment) (site zeek.ZeroMQSit
 		}
 		return site, false
 	}
-	if running, ok := z.cfg.ZeroMQ.others(plan); ok {
+	if others, ok := z.living.others(plan); ok {
+		running := others.ZeroMQ
 		site.XPubPort, site.XSubPort = cmp.Or(running.XPub, site.XPubPort), cmp.Or(running.XSub, site.XSubPort)
 		site.Curve, site.Keyless = nil, cmp.Or(site.Keyless, curveIsLater)
 		if running.Curve != (zeek.CurveKeys{}) {

@@ -34,6 +34,7 @@ func defaultZeek() settings.Zeek {
 		NodeScript: "ours",
 		Args:       []string{"local"},
 		Curve:      "auto",
+		BrokerTLS:  "auto",
 		Rotation:   time.Hour,
 	}
 }
@@ -92,7 +93,7 @@ var nodeSettings = map[string]struct {
 			flags: []string{"--zeek=/opt/zeek/bin/zeek", "--node-kind=zeek", "--preflight=false", "--zeek-memory-limit=8GiB"},
 			file: "zeek:\n  backend: zeromq\n  transport: broker\n  node_script: upstream\n  args: -C local  mine\n" +
 				"  prefixes: a b\n  script_path: /a:/b\n  plugin_path: /p\n  metrics_address: 127.0.0.1\n" +
-				"  listen_address: 10.0.0.1\n  zeromq_xpub_port: 6555\n  zeromq_xsub_port: 6556\n  zeromq_curve: off\n  secret_file: /s\n" +
+				"  listen_address: 10.0.0.1\n  zeromq_xpub_port: 6555\n  zeromq_xsub_port: 6556\n  zeromq_curve: off\n  broker_tls: off\n  secret_file: /s\n" +
 				"  rotation_interval: 10m\n",
 		},
 		want: func(a *settings.Agent) {
@@ -101,7 +102,7 @@ var nodeSettings = map[string]struct {
 				Kind: settings.NodeZeek, Path: "/opt/zeek/bin/zeek", Backend: "zeromq", Transport: "broker", NodeScript: "upstream",
 				Args: []string{"-C", "local", "mine"}, Prefixes: []string{"a", "b"}, ScriptPath: []string{"/a", "/b"},
 				PluginPath: "/p", MetricsAddr: netip.MustParseAddr("127.0.0.1"), ListenAddr: netip.MustParseAddr("10.0.0.1"),
-				XPubPort: 6555, XSubPort: 6556, Curve: "off", SecretFile: "/s", Rotation: 10 * time.Minute, MemoryLimit: 8 << 30,
+				XPubPort: 6555, XSubPort: 6556, Curve: "off", BrokerTLS: "off", SecretFile: "/s", Rotation: 10 * time.Minute, MemoryLimit: 8 << 30,
 			}
 		},
 	},

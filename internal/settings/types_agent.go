@@ -96,6 +96,8 @@ type Zeek struct {
 	XPubPort, XSubPort uint16
 	// Curve is Auto or Off.
 	Curve string
+	// BrokerTLS is Auto or Off.
+	BrokerTLS string
 	// TLS has the certificate that nodes show each other. They also show it to
 	// the agent if they peer with it over Broker. The operator copies it to the
 	// hosts.

@@ -88,6 +88,9 @@ func (d Deployment) representative() Deployment {
 		d.Site.AgentAddr = netip.AddrPortFrom(loopback, 1)
 	}
 	d.Site.ZeroMQ = ZeroMQSite{}
+	if d.Site.BrokerTLS.Own != nil {
+		d.Site.BrokerTLS = BrokerTLS{}
+	}
 	return d
 }
 

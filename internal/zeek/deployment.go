@@ -71,6 +71,9 @@ type Site struct {
 	// authentication. But if all addresses involved are loopback addresses, the
 	// zero value turns encryption off.
 	BrokerTLS BrokerTLS
+	// BrokerOpen says in ClusterWarnings why BrokerTLS is zero and what to do about it.
+	// Empty means a text about zeek.tls_cert.
+	BrokerOpen string
 	// AgentTLS says that the agent accepts no unencrypted connections.
 	AgentTLS bool
 	// ListenAddr is the address where nodes listen for their cluster peers with
@@ -106,8 +109,12 @@ type Site struct {
 
 // BrokerTLS names files in PEM format, absolute. Certificate and key belong
 // together. AgentCAFile, if set, takes the place of CAFile for a node that peers with its
-// agent: it also has the authority of the agent's certificate.
-type BrokerTLS struct{ CertFile, KeyFile, CAFile, AgentCAFile string }
+// agent: it also has the authority of the agent's certificate. Own, if not nil, takes the
+// place of all files.
+type BrokerTLS struct {
+	CertFile, KeyFile, CAFile, AgentCAFile string
+	Own                                    *ClusterTLS
+}
 
 // LogQueue is the directory in SpoolDir to which logs are rotated.
 const LogQueue = "log-queue"

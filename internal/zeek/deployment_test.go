@@ -265,7 +265,7 @@ func TestGenerateWarnsOfWhatTheNodeWillNotHave(t *testing.T) {
 	}
 }
 
-func TestClusterOnTwoHostsWithoutCertificatesIsWarnedOf(t *testing.T) {
+func TestClusterWithoutCertificatesIsWarnedOf(t *testing.T) {
 	const unproven = "do not authenticate each other"
 	for name, tc := range map[string]struct {
 		config mgmt.Configuration
@@ -277,7 +277,10 @@ func TestClusterOnTwoHostsWithoutCertificatesIsWarnedOf(t *testing.T) {
 			d.Site.BrokerTLS = zeek.BrokerTLS{CertFile: "/c", KeyFile: "/k", CAFile: "/a"}
 		}, false},
 		"two hosts with encrypted ZMQ": {twoHosts(), func(d *zeek.Deployment) { d.Backend, d.Site.ZeroMQ.Curve = zeek.ZeroMQ, &documentedKeys }, false},
-		"one host":                     {oneHost(), func(*zeek.Deployment) {}, false},
+		"one host":                     {oneHost(), func(*zeek.Deployment) {}, true},
+		"one host with certificates of the agent": {oneHost(), func(d *zeek.Deployment) {
+			d.Site.BrokerTLS.Own = &zeek.ClusterTLS{Certificate: "c", Key: "k", Authority: "a"}
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := deployment(t, "8.2.2", tc.config, "worker-1")
@@ -426,6 +429,13 @@ func TestBrokerIsEncryptedUnlessEverythingIsOnLoopback(t *testing.T) {
 		"certificates": {[2]string{"127.0.0.1", "127.0.0.1"}, func(d *zeek.Deployment) {
 			d.Site.BrokerTLS = zeek.BrokerTLS{CertFile: "/c", KeyFile: "/k", CAFile: "/a"}
 		}, "redef Broker::ssl_certificate = \"/c\";\nredef Broker::ssl_keyfile = \"/k\";\nredef Broker::ssl_cafile = \"/a\";", "disable_ssl"},
+		"certificates of the agent": {[2]string{"127.0.0.1", "127.0.0.1"}, func(d *zeek.Deployment) {
+			d.Site.BrokerTLS.Own = &zeek.ClusterTLS{Certificate: "c", Key: "k", Authority: "a"}
+		}, "redef Broker::ssl_certificate = @DIR + \"/zeekfleet-broker.pem\";\nredef Broker::ssl_keyfile = @DIR + \"/zeekfleet-broker.key\";\nredef Broker::ssl_cafile = @DIR + \"/zeekfleet-broker-nodes.pem\";", "disable_ssl"},
+		"certificates of the agent, and ZeroMQ": {[2]string{"127.0.0.1", "127.0.0.1"}, func(d *zeek.Deployment) {
+			d.Backend = zeek.ZeroMQ
+			d.Site.BrokerTLS.Own = &zeek.ClusterTLS{Certificate: "c", Key: "k", Authority: "a"}
+		}, "redef Broker::disable_ssl = T;", "@DIR"},
 		"certificates, and an agent to peer with": {[2]string{"127.0.0.1", "127.0.0.1"}, func(d *zeek.Deployment) {
 			d.Site.BrokerTLS = zeek.BrokerTLS{CertFile: "/c", KeyFile: "/k", CAFile: "/a", AgentCAFile: "/both"}
 		}, "redef Broker::ssl_cafile = \"/both\";", "\"/a\""},

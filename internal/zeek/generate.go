@@ -16,7 +16,7 @@ import (
 // The generated files.
 const (
 	layoutFile   = "cluster-layout.zeek" // a name that Zeek asks for
-	optionsFile  = "zeekfleet-options.zeek"
+	optionsFile  = OptionsFile
 	nodeFile     = "zeekfleet-node.zeek"
 	proofFile    = "zeekfleet-proof.zeek"
 	dispatchFile = "zeekfleet-dispatch.zeek"
@@ -69,6 +69,9 @@ func (d Deployment) Generate() (Generated, error) {
 	if d.SocketTLS != nil {
 		g.Files = append(g.Files, d.SocketTLS.files()...)
 	}
+	if own := d.ownTLS(); own != nil {
+		g.Files = append(g.Files, own.files()...)
+	}
 	g.Hash = hashOf(g.Files)
 	return g, nil
 }
@@ -120,11 +123,17 @@ func (d *Deployment) clusterWarnings(c *cluster) []string {
 	switch {
 	case d.UsesZeroMQ():
 		return d.zeroMQWarnings(c)
-	case !c.oneAddress && d.Site.BrokerTLS == BrokerTLS{}:
-		return []string{"nodes on different hosts do not authenticate each other, so anybody who reaches their ports can act as a node: " +
-			"set zeek.tls_cert, zeek.tls_key and zeek.tls_ca"}
+	case d.Site.BrokerTLS != BrokerTLS{}:
+		return nil
 	}
-	return nil
+	why := cmp.Or(d.Site.BrokerOpen, "set zeek.tls_cert, zeek.tls_key and zeek.tls_ca")
+	switch {
+	case !c.oneAddress:
+		return []string{"nodes on different hosts do not authenticate each other, so anybody who reaches their ports can act as a node: " + why}
+	case !c.loopback:
+		return []string{"anybody who reaches the ports of this cluster can act as a node, because its nodes do not authenticate each other: " + why}
+	}
+	return []string{"any process of this host can join this cluster and act as a node, because its nodes do not authenticate each other: " + why}
 }
 
 func (d *Deployment) zeroMQWarnings(c *cluster) []string {

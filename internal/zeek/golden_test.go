@@ -40,6 +40,15 @@ func TestLaunchesWithZeroMQAndWithoutKeys(t *testing.T) {
 	golden.Check(t, filepath.Join("testdata", "golden", "8.2-zeromq-one-host-keyless.txt"), launchOf(t, d), *update)
 }
 
+// Likewise with Broker.
+func TestLaunchesWithBrokerAndWithoutCertificates(t *testing.T) {
+	for _, v := range []string{"7.0.0", "8.2.2"} {
+		d := deployment(t, v, oneHost(), "worker-1")
+		d.Site.BrokerOpen = "zeek.broker_tls is off"
+		golden.Check(t, filepath.Join("testdata", "golden", v[:3]+"-broker-one-host-open.txt"), launchOf(t, withSocketTLS(d)), *update)
+	}
+}
+
 func TestLaunchesWithUpstreamsNodeScript(t *testing.T) {
 	for _, v := range []string{"5.0.0", "5.1.0", "6.0.0", "7.0.0", "7.1.0", "7.2.0", "8.0.0", "8.1.0", "8.2.2", "9.0.0"} {
 		t.Run(v, func(t *testing.T) {
@@ -58,6 +67,9 @@ func launches(t *testing.T, v string, backend zeek.Backend, c mgmt.Configuration
 		d := deployment(t, v, c, node)
 		d.Backend = backend
 		d.Site.ZeroMQ.Curve = &documentedKeys
+		if d.Plan.Cluster["manager"].Host.IsLoopback() {
+			d.Site.BrokerTLS.Own = &zeek.ClusterTLS{Certificate: "certificate\n", Key: "key\n", Authority: "authority\n"}
+		}
 		b.WriteString(launchOf(t, withSocketTLS(d)))
 	}
 	return b.String()

@@ -165,7 +165,10 @@ func (s *script) broker(d *Deployment, c *cluster) {
 	}
 	s.section("Broker.")
 	tls := d.Site.BrokerTLS
+	tls.Own = nil
 	switch {
+	case d.ownTLS() != nil:
+		s.clusterTLS()
 	case tls != BrokerTLS{}:
 		if agent && tls.AgentCAFile != "" {
 			tls.CAFile = tls.AgentCAFile

@@ -44,7 +44,7 @@ func (n *node) open(ctx context.Context, parts *sync.WaitGroup) error {
 
 // brokerConfig returns the configuration of Broker's encryption from the options.
 func (n *node) brokerConfig() (bus.Config, error) {
-	cert, key, ca := n.str("Broker::ssl_certificate"), n.str("Broker::ssl_keyfile"), n.str("Broker::ssl_cafile")
+	cert, key, ca := n.file("Broker::ssl_certificate"), n.file("Broker::ssl_keyfile"), n.file("Broker::ssl_cafile")
 	if cert == "" {
 		return bus.Config{}, nil
 	}

@@ -190,6 +190,17 @@ func (s *scripts) str(name string) string {
 	return v
 }
 
+// file returns the value of an option that names a file. @DIR is the directory of the
+// script that has the option.
+func (s *scripts) file(name string) string {
+	if quoted, ok := strings.CutPrefix(s.values[name], "@DIR + "); ok {
+		if text, err := strconv.Unquote(quoted); err == nil {
+			return filepath.Dir(s.from[name]) + text
+		}
+	}
+	return s.str(name)
+}
+
 // port returns the value of an option that is a port, 0 if there is none.
 func (s *scripts) port(name string) uint16 { return portNumber(s.values[name]) }
 
