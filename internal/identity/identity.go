@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // Kind says what an identity may be used for.
@@ -54,12 +55,16 @@ func CheckName(name string) error {
 	case len(name) > MaxName:
 		return fmt.Errorf("a name must not be longer than %d bytes", MaxName)
 	case strings.ContainsFunc(name, notInName):
-		return fmt.Errorf("%q is not a name: it must not hold slashes, blanks or control characters", printable(name))
+		return fmt.Errorf("%q is not a name: it must not hold slashes, blanks or characters that are not printed", printable(name))
 	}
 	return nil
 }
 
-func notInName(r rune) bool { return r == '/' || r <= ' ' || r == 0x7f || r == 0xfffd }
+// notInName reports whether a name must not hold a character. People compare names in the
+// audit: so none may look like a blank or like nothing, and none may turn the text around.
+func notInName(r rune) bool {
+	return r == '/' || r == ' ' || r == 0xfffd || !unicode.IsPrint(r) || strings.ContainsRune("\u2800\u115f\u1160\u3164\uffa0", r)
+}
 
 // Parse parses "agent/sensor-1".
 func Parse(text string) (Identity, error) {

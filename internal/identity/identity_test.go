@@ -48,6 +48,7 @@ func TestNamesOfIdentities(t *testing.T) {
 	for name, wrong := range map[string]bool{
 		"a": false, "a.b": false, "é": false, strings.Repeat("x", identity.MaxName): false,
 		"": true, ".": true, "..": true, "a/b": true, "a b": true, "a\nb": true, "a\x00": true, "\xff": true,
+		"root\u00a0(uid\u00a00)": true, "root\u2800(uid)": true, "ann\u202e": true, "an\u200bn": true, "ann\u0085": true, "\u3164": true, "安娜": false,
 		strings.Repeat("x", identity.MaxName+1): true,
 	} {
 		if err := identity.CheckName(name); (err != nil) != wrong {
