@@ -33,11 +33,8 @@ type auditInput struct {
 }
 
 func (s *Server) readAudit(ctx context.Context, in *auditInput) (*pageOutput[api.AuditRecord], error) {
-	who := askerOf(ctx)
-	if who.Role < access.ReadAudit.May {
-		reason := access.Denied(who.Principal, "read the audit", access.ReadAudit.May)
-		s.refusing(who, access.ReadAudit.Name, "", reason)
-		return nil, problem(http.StatusForbidden, reason)
+	if err := s.mayReadAudit(askerOf(ctx)); err != nil {
+		return nil, err
 	}
 	if s.cfg.Audit == nil {
 		return nil, problem(http.StatusNotImplemented, "this controller keeps no audit")
@@ -45,6 +42,16 @@ func (s *Server) readAudit(ctx context.Context, in *auditInput) (*pageOutput[api
 	found, err := s.awaitRecords(ctx, *in)
 	if err != nil {
 		return nil, problem(http.StatusInternalServerError, err.Error())
+	}
+	if in.Wait > 0 { // meanwhile the asker may have lost the role
+		who, err := askerOf(ctx).again()
+		if err != nil {
+			s.refusing(who, access.ReadAudit.Name, "", err.Error())
+			return nil, problem(http.StatusUnauthorized, err.Error())
+		}
+		if err := s.mayReadAudit(who); err != nil {
+			return nil, err
+		}
 	}
 	page := api.Page[api.AuditRecord]{Items: []api.AuditRecord{}}
 	for _, r := range found {
@@ -57,6 +64,17 @@ func (s *Server) readAudit(ctx context.Context, in *auditInput) (*pageOutput[api
 		page.Next = strconv.FormatUint(found[len(found)-1].Seq, 10)
 	}
 	return &pageOutput[api.AuditRecord]{page}, nil
+}
+
+// mayReadAudit returns an error, which the audit has as well, if the asker may not read the
+// audit.
+func (s *Server) mayReadAudit(who asker) error {
+	if who.Role >= access.ReadAudit.May {
+		return nil
+	}
+	reason := access.Denied(who.Principal, "read the audit", access.ReadAudit.May)
+	s.refusing(who, access.ReadAudit.Name, "", reason)
+	return problem(http.StatusForbidden, reason)
 }
 
 // awaitRecords returns the records that are asked for. If there are none, it waits as

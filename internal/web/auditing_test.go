@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,6 +102,35 @@ func TestAuditFollows(t *testing.T) {
 	got := patience.Next(t, answers, "the answer")
 	if got.err != nil || len(got.recs) != 1 || got.recs[0].Seq != 5 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// Whoever loses the role while a request waits does not get what happened meanwhile.
+func TestAuditEndsWithTheRoleOfItsReader(t *testing.T) {
+	for name, after := range map[string]func(string) (mgmt.Principal, error){
+		"a lower role": func(string) (mgmt.Principal, error) { return users["operator"], nil },
+		"nobody":       func(string) (mgmt.Principal, error) { return mgmt.Principal{}, errNobody },
+	} {
+		log := newBook()
+		var judge atomic.Value
+		judge.Store(who)
+		s := serve(t, web.Config{Audit: log}, func(c *web.Connection) {
+			c.Who = func(bearer string) (mgmt.Principal, error) {
+				return judge.Load().(func(string) (mgmt.Principal, error))(bearer)
+			}
+		})
+		bodies := make(chan string, 1)
+		go func() {
+			_, body := s.ask("GET", "/api/v1/audit?wait=60", "admin", "")
+			bodies <- body
+		}()
+		patience.Next(t, log.grew, "a request that waits")
+		judge.Store(after)
+		log.add(mgmt.AuditRecord{Who: "bob", Time: noon})
+		log.more <- struct{}{}
+		if body := patience.Next(t, bodies, "the answer"); strings.Contains(body, "bob") {
+			t.Errorf("%s: got %s", name, body)
+		}
 	}
 }
 

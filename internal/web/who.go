@@ -23,6 +23,8 @@ type asker struct {
 	conn *conn
 	// secret is that of the session in the request, or empty.
 	secret string
+	// again returns who makes the request by now, for a request that has waited.
+	again func() (asker, error)
 }
 
 type askerKey struct{}
@@ -131,6 +133,7 @@ func (s *Server) admit(a *routes, op operation) func(huma.Context, func(huma.Con
 				a.refuse(ctx, http.StatusUnauthorized, err.Error())
 				return
 			}
+			who.again = func() (asker, error) { return s.who(c, r) }
 		}
 		next(huma.WithValue(ctx, askerKey{}, who))
 	}
