@@ -92,7 +92,7 @@ func (j *joinFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&j.address, "join", "", "first join the cluster of the controller at `HOST[:PORT]`; an agent that has joined already only notes the address")
 	fs.StringVar(&j.token.Token, "token", "", "`TOKEN` from zeekfleet token create, for --join ("+cli.EnvToken+")")
 	fs.StringVar(&j.token.File, "token-file", "", "`FILE` with the token; - is standard input")
-	fs.BoolVar(&j.replace, "replace", false, "join although this agent has joined before, or although another agent has the name, which then loses it")
+	fs.BoolVar(&j.replace, "replace", false, "join although this agent has joined before, or although another agent has the name; the certificates of the other agent are revoked")
 }
 
 // run joins the cluster, if --join says so. Neither this process nor the nodes that it

@@ -32,10 +32,10 @@ func newAgentCSRCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "csr NAME",
 		Short: "Write a signing request for an agent that cannot reach its controller",
-		Long: "Make the keys of the agent NAME and of its nodes, and write a signing request for\n" +
-			"both to NAME.csr. The file has no secret. Copy it to the controller, let an admin\n" +
-			"sign it there with \"zeekfleet cert sign\", and give the answer to \"zeekfleet agent\n" +
-			"install\" here.",
+		Long: "Make the keys of the agent NAME and of its nodes, and write a signing request\n" +
+			"for both keys to NAME.csr. The file has no secret. Copy the file to the\n" +
+			"controller. There an admin signs it with \"zeekfleet cert sign\". Give the answer\n" +
+			"to \"zeekfleet agent install\" here.",
 		Args: wantArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := identity.CheckName(args[0]); err != nil {

@@ -21,8 +21,8 @@ func newAuditCommand(s streams) *cobra.Command {
 		return a.Audit(ctx, req)
 	})
 	fs := cmd.Flags()
-	fs.Var(&since, "since", "look back this `TIME`, such as 1h or 7d (default: as far as the audit goes)")
-	fs.StringVar(&req.User, "user", "", "show what this user `NAME` asked for")
+	fs.Var(&since, "since", "show what happened in the last `TIME`, such as 1h or 7d (default: as far as the audit goes)")
+	fs.StringVar(&req.User, "user", "", "show what the user `NAME` asked for")
 	fs.IntVar(&req.Limit, "limit", 0, "show at most this `NUMBER` of records, the newest (default: all)")
 	fs.BoolVar(&req.Follow, "follow", false, "go on with new records as they come, until Ctrl-C")
 	return cmd

@@ -16,9 +16,9 @@ func newCACommand(s streams) *cobra.Command {
 	}, true, func(ctx context.Context, a cli.Admin, _ []string) int { return a.ShowAuthorities(ctx) })
 	rotate := adminCommand(s, &cobra.Command{
 		Use:   "rotate",
-		Short: "Make a new authority, which takes the place of the old one",
-		Long: "Make a new authority. It signs from now on. The old one is trusted until every\n" +
-			"agent has a certificate of the new one. Nothing is disconnected.",
+		Short: "Replace the authority by a new one",
+		Long: "Make a new authority. It signs from now on. The old authority is trusted until\n" +
+			"every agent has a certificate of the new one. No connection ends.",
 		Args: wantArgs(0, 0),
 	}, true, func(ctx context.Context, a cli.Admin, _ []string) int { return a.RotateAuthority(ctx) })
 	return groupCommand(s, &cobra.Command{

@@ -44,10 +44,10 @@ func newCertSignCommand(s streams) *cobra.Command {
 			}
 			return nil, cobra.ShellCompDirectiveDefault // any file
 		},
-		Long: "Sign the request in FILE, and write the certificate with the authorities. For\n" +
-			"what \"zeekfleet agent csr\" wrote on a sensor, the answer is one file, which\n" +
-			"\"zeekfleet agent install\" takes there. For any other signing request in PEM\n" +
-			"form, the answer is two PEM files. - is standard input.",
+		Long: "Sign the signing request in FILE, and write the certificate and the authorities.\n" +
+			"If \"zeekfleet agent csr\" wrote FILE on a sensor, the answer is one file. Give\n" +
+			"that file to \"zeekfleet agent install\" on the sensor. If FILE is any other\n" +
+			"signing request in PEM form, the answer is two PEM files. - is standard input.",
 	}, false, func(ctx context.Context, a cli.Admin, args []string) int {
 		sign.Path, sign.Life = args[0], time.Duration(life)
 		return a.Sign(ctx, sign)
@@ -125,7 +125,7 @@ func newFilesCommand(s streams, cmd *cobra.Command, who func(string) (identity.I
 	fs := cmd.Flags()
 	fs.StringVar(&n.Dir, "dir", ".", "`DIR` for the files")
 	fs.StringArrayVar(&n.Hosts, "host", nil, "`NAME` or address in the certificate; repeatable")
-	fs.Var(&life, "life", "how long the certificate is valid: nothing renews it (default 365d)")
+	fs.Var(&life, "life", "how long the certificate is valid; nothing renews it (default 365d)")
 	fs.BoolVar(&n.Replace, "replace", false, "revoke the certificates that the identity has, and overwrite files")
 	return cmd
 }

@@ -43,7 +43,7 @@ func newLoginCommand(s streams) *cobra.Command {
 	fs.StringVar(&l.token.File, "token-file", "", "`FILE` with the token; - is standard input")
 	fs.StringVar(&l.name, "name", "", "`NAME` of the context (default: the controller's host)")
 	fs.BoolVar(&l.sso, "sso", false, "log in at the provider of identities")
-	fs.StringVar(&l.fingerprint, "fingerprint", "", "with --sso: sha256:… of the controller's authority, which zeekfleet ca show prints there (default: that of the context before, or ask)")
+	fs.StringVar(&l.fingerprint, "fingerprint", "", "with --sso: `FINGERPRINT` of the controller's authority, which zeekfleet ca show prints at the controller (default: that of the context before, or ask)")
 	fs.StringVar(&l.caFile, "cafile", "", "with --sso: PEM `FILE` with the certificate of the controller's authority")
 	cmd.MarkFlagsMutuallyExclusive("sso", "token")
 	cmd.MarkFlagsMutuallyExclusive("sso", "token-file")

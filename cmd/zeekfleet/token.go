@@ -18,7 +18,7 @@ func newTokenCommand(s streams) *cobra.Command {
 	}, true, func(ctx context.Context, a cli.Admin, _ []string) int { return a.ListTokens(ctx) })
 	revoke := adminCommand(s, &cobra.Command{
 		Use:   "revoke ID",
-		Short: "Take a token back",
+		Short: "Revoke a token",
 		Args:  wantArgs(1, 1),
 	}, false, func(ctx context.Context, a cli.Admin, args []string) int { return a.RevokeToken(ctx, args[0]) })
 	return groupCommand(s, &cobra.Command{
@@ -33,10 +33,10 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 	cmd := adminCommand(s, &cobra.Command{
 		Use:   "create [INSTANCE]",
 		Short: "Make a token: for an agent to join, or for a program to ask",
-		Long: "With INSTANCE make a joining token, and print the line to paste on that host. It\n" +
-			"names the controller that made it, so the agent knows whom it speaks with.\n" +
-			"With --user make an API token, and print it. Programs that show it act as that\n" +
-			"user.",
+		Long: "With INSTANCE make a joining token, and print the line to paste on that host.\n" +
+			"The token names the authority of the cluster. So the agent joins no other\n" +
+			"cluster. With --user make an API token, and print it. A program that shows the\n" +
+			"API token acts as that user.",
 	}, true, func(ctx context.Context, a cli.Admin, args []string) int {
 		n.TTL = time.Duration(life)
 		if len(args) > 0 {
@@ -47,7 +47,9 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case n.User == "" && n.Name != "":
-			return errors.New("--name is the name of an API token: say whose with --user")
+			return errors.New("--name is the name of an API token: name its user with --user")
+		case n.User == "" && len(args) == 0:
+			return errors.New("name the instance that joins, as in token create sensor-1, or the user of an API token with --user")
 		case n.User == "":
 			return wantArgs(1, 1)(cmd, args)
 		case len(args) > 0:
@@ -62,8 +64,8 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 	fs := cmd.Flags()
 	fs.Var(&life, "ttl", "how long the token works, such as 12h or 30d (default: 1h for joining, for ever for the API)")
 	fs.IntVar(&n.Uses, "uses", 0, "`NUMBER` of agents that may join with the token (default 1)")
-	fs.StringVar(&n.Address, "address", "", "`HOST[:PORT]` at which the agent finds the controller (default: the controller says)")
-	fs.StringVar(&n.User, "user", "", "`NAME` of the user as whom a program acts")
+	fs.StringVar(&n.Address, "address", "", "`HOST[:PORT]` at which the agent reaches the controller (default: the controller says)")
+	fs.StringVar(&n.User, "user", "", "`NAME` of the user as whom a program with the API token acts")
 	fs.StringVar(&n.Name, "name", "", "`NAME` of the API token, such as ci")
 	return cmd
 }

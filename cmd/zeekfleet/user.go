@@ -49,8 +49,8 @@ func newUserAddCommand(s streams) *cobra.Command {
 	cmd := adminCommand(s, &cobra.Command{
 		Use:   "add NAME --role ROLE",
 		Short: "Add a user, or give a known user another login",
-		Long: "Add a user, and print the line with which the user logs in, once. For a known\n" +
-			"user it is another login.",
+		Long: "Add a user, and print the line with which the user logs in. The line works once.\n" +
+			"A user who is known gets another login.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := wantArgs(1, 1)(cmd, args); err != nil {
 				return err
@@ -69,7 +69,7 @@ func newUserAddCommand(s streams) *cobra.Command {
 	fs.StringVar(&n.Role, "role", "", "`ROLE` of the user: viewer, operator or admin")
 	completeFlag(cmd, "role", roleNames)
 	fs.Var(&life, "ttl", "how long the login works, such as 12h or 7d (default 1h)")
-	fs.StringVar(&n.Address, "address", "", "`HOST[:PORT]` at which the user finds the controller (default: the controller says)")
+	fs.StringVar(&n.Address, "address", "", "`HOST[:PORT]` at which the user reaches the controller (default: the controller says)")
 	return cmd
 }
 

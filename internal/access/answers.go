@@ -104,10 +104,10 @@ type AuthorityInfo struct {
 	KeyHash          string
 	Fingerprint      string
 	Created, Expires time.Time
-	// Signing says that it signs new certificates. Waiting are the identities whose
-	// certificates only this authority has signed.
+	// Signing says that it signs new certificates. Awaited are the identities for which an
+	// old authority is kept: they have not moved to the new one yet.
 	Signing bool
-	Waiting []identity.Identity
+	Awaited []identity.Identity
 }
 
 // UserInfo is a user.

@@ -43,7 +43,7 @@ var rows = []struct {
 	{RemoveUser{}, Row{"user remove", mgmt.Admin, true}},
 	{ListUsers{}, Row{"user list", mgmt.Admin, false}},
 	{Login{}, Row{"login", mgmt.NoUser, true}},
-	{LoginSSO{}, Row{"login through single sign-on", mgmt.NoUser, true}},
+	{LoginSSO{}, Row{"login --sso", mgmt.NoUser, true}},
 	{CreateAPIToken{}, Row{"token create --user", mgmt.Admin, true}},
 }
 

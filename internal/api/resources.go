@@ -116,8 +116,8 @@ type Authority struct {
 	Created     time.Time `json:"created"`
 	Expires     time.Time `json:"expires"`
 	Signing     bool      `json:"signing" doc:"Whether it signs new certificates."`
-	// Waiting are the identities whose certificates only this authority has signed.
-	Waiting []string `json:"waiting,omitempty" nullable:"false" doc:"The identities whose certificates only this authority has signed."`
+	// Awaited is empty for the authority that signs now.
+	Awaited []string `json:"awaited,omitempty" nullable:"false" doc:"The identities for which an old authority is kept: they have no certificate of the new one yet."`
 }
 
 // User is a user.

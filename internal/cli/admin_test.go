@@ -129,7 +129,7 @@ var adminCommands = map[string]struct {
 		asked:  []string{"GET /api/v1/", `POST /api/v1/tokens {"instance":"sensor-1"}`},
 		stdout: "zeekfleet agent --join 192.0.2.1 --token " + token + "\n",
 		stderr: "zeekfleet: run this line on the sensor: it joins as sensor-1, once, until NOON\n" +
-			"zeekfleet: zeekfleet token revoke bbbbbbbb takes it back\n",
+			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
 	"token create, all settings": {
 		run: func(t *testing.T, a cli.Admin) int {
@@ -141,7 +141,7 @@ var adminCommands = map[string]struct {
 		asked:  []string{`POST /api/v1/tokens {"instance":"sensor-1","ttl_seconds":5400,"uses":3}`},
 		stdout: "zeekfleet agent --join [2001:db8::1]:4000 --token " + token + "\n",
 		stderr: "zeekfleet: run this line on the sensor: it joins as sensor-1, up to 3 times, until NOON\n" +
-			"zeekfleet: zeekfleet token revoke bbbbbbbb takes it back\n",
+			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
 	"token create, a bad address": {
 		run: func(t *testing.T, a cli.Admin) int {
@@ -161,7 +161,7 @@ var adminCommands = map[string]struct {
 		stdout: "zeekfleet agent --join 127.0.0.1 --token " + token + "\n",
 		stderr: "zeekfleet: warning: other hosts cannot reach 127.0.0.1:2149: give the controller --listen-address, or name its address with --address\n" +
 			"zeekfleet: run this line on the sensor: it joins as sensor-1, once, until NOON\n" +
-			"zeekfleet: zeekfleet token revoke bbbbbbbb takes it back\n",
+			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
 	"token create --user": {
 		run: func(t *testing.T, a cli.Admin) int {
@@ -170,8 +170,8 @@ var adminCommands = map[string]struct {
 		answers: map[string]any{"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", For: "user/ann", Kind: api.APIToken, Text: "zfa-x"}},
 		asked:   []string{`POST /api/v1/tokens {"user":"ann","name":"ci"}`},
 		stdout:  "zfa-x\n",
-		stderr: "zeekfleet: whoever shows this token acts as user ann, until it is revoked; it is not shown again\n" +
-			"zeekfleet: requests show it as Authorization: Bearer; zeekfleet token revoke bbbbbbbb takes it back\n",
+		stderr: "zeekfleet: a program that shows this token acts as user ann, until it is revoked; the token is not shown again\n" +
+			"zeekfleet: a request shows the token in the header Authorization: Bearer; to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
 	"token create, refused": {
 		run: func(t *testing.T, a cli.Admin) int {
@@ -198,7 +198,7 @@ var adminCommands = map[string]struct {
 			{ID: "cccccccc", For: "user/ann\x1b[2J", Kind: api.APIToken, Name: "ci", LastUse: noon},
 		}}},
 		asked: []string{"GET /api/v1/tokens"},
-		stdout: "ID        KIND  FOR             NAME  USES  EXPIRES                    MADE BY       LAST USE\n" +
+		stdout: "ID        KIND  FOR             NAME  USES  EXPIRES                    CREATED BY    LAST USE\n" +
 			"bbbbbbbb  join  agent/sensor-1  -     1     NOON  root (uid 0)  -\n" +
 			"cccccccc  api   user/ann?[2J    ci    -     never                      -             NOON\n",
 	},
@@ -218,8 +218,8 @@ var adminCommands = map[string]struct {
 		},
 		asked:  []string{"GET /api/v1/", `POST /api/v1/users {"name":"ann","role":"operator","ttl_seconds":3600}`},
 		stdout: "zeekfleet login [2001:db8::1] --token " + token + "\n",
-		stderr: "zeekfleet: ann logs in with this line, once, as operator, until NOON\n" +
-			"zeekfleet: zeekfleet token revoke bbbbbbbb takes it back\n",
+		stderr: "zeekfleet: user ann logs in with this line, once, as operator, until NOON\n" +
+			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
 	"user add, without an authority": {
 		run: func(t *testing.T, a cli.Admin) int {
@@ -227,7 +227,7 @@ var adminCommands = map[string]struct {
 		},
 		answers: map[string]any{"POST /api/v1/users": api.Token{For: "user/ann", Instead: "the user shows cn:ann"}},
 		asked:   []string{`POST /api/v1/users {"name":"ann","role":"operator"}`},
-		stderr:  "zeekfleet: ann is operator now\nzeekfleet: the user shows cn:ann\n",
+		stderr:  "zeekfleet: user ann has the role operator now\nzeekfleet: the user shows cn:ann\n",
 	},
 	"user add --json, without an authority": {
 		run: func(t *testing.T, a cli.Admin) int {
@@ -244,7 +244,7 @@ var adminCommands = map[string]struct {
 			{Name: "ann", Role: "operator", Created: noon}, {Name: "bob", Role: "viewer", SSO: true},
 		}}},
 		asked: []string{"GET /api/v1/users"},
-		stdout: "NAME  ROLE      KNOWN BY        ADDED                      LAST USE\n" +
+		stdout: "NAME  ROLE      KNOWN BY        CREATED                    LAST USE\n" +
 			"ann   operator  certificate     NOON  -\n" +
 			"bob   viewer    single sign-on  -                          -\n",
 	},
@@ -256,13 +256,13 @@ var adminCommands = map[string]struct {
 	"user role": {
 		run:     func(t *testing.T, a cli.Admin) int { return a.SetRole(t.Context(), "ann", "viewer") },
 		answers: map[string]any{"PUT /api/v1/users/ann": noAnswer},
-		asked:   []string{`PUT /api/v1/users/ann {"role":"viewer"}`}, stderr: "zeekfleet: ann is viewer now\n",
+		asked:   []string{`PUT /api/v1/users/ann {"role":"viewer"}`}, stderr: "zeekfleet: user ann has the role viewer now\n",
 	},
 	"user remove": {
 		run:     func(t *testing.T, a cli.Admin) int { return a.RemoveUser(t.Context(), "ann") },
 		answers: map[string]any{"DELETE /api/v1/users/ann": noAnswer},
 		asked:   []string{"DELETE /api/v1/users/ann"},
-		stderr:  "zeekfleet: ann is no user any more; all certificates and API tokens of this user are revoked\n",
+		stderr:  "zeekfleet: user ann is removed; all certificates and tokens of this user are revoked\n",
 	},
 	"whoami": {
 		run:     func(t *testing.T, a cli.Admin) int { return a.WhoAmI(t.Context()) },
@@ -278,27 +278,26 @@ var adminCommands = map[string]struct {
 	"ca show": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ShowAuthorities(t.Context()) },
 		answers: map[string]any{"GET /api/v1/authorities": api.Page[api.Authority]{Items: []api.Authority{
-			{KeyHash: "new", Created: noon, Expires: noon, Signing: true},
-			{KeyHash: "old", Created: noon, Expires: noon, Waiting: []string{"agent/a", "agent/b", "agent/c", "agent/d", "agent/e", "agent/f"}},
+			{Fingerprint: "sha256:5a", KeyHash: "new", Created: noon, Expires: noon, Signing: true},
+			{Fingerprint: "sha256:6b", KeyHash: "old", Created: noon, Expires: noon, Awaited: []string{"agent/a", "agent/b", "agent/c", "agent/d", "agent/e", "agent/f"}},
 		}}},
 		asked: []string{"GET /api/v1/authorities"},
-		stdout: "KEY HASH  SIGNS  MADE                       EXPIRES                    AWAITED\n" +
-			"new       yes    NOON  NOON  -\n" +
-			"old       no     NOON  NOON  agent/a, agent/b, agent/c, agent/d, agent/e and 1 more\n",
+		stdout: "sha256:5a\n  key hash  new\n  signs     yes\n  created   NOON\n  expires   NOON\n  awaited   -\n" +
+			"sha256:6b\n  key hash  old\n  signs     no\n  created   NOON\n  expires   NOON\n" +
+			"  awaited   agent/a, agent/b, agent/c, agent/d, agent/e and 1 more\n",
 	},
 	"ca rotate": {
 		run: func(t *testing.T, a cli.Admin) int { return a.RotateAuthority(t.Context()) },
 		answers: map[string]any{"POST /api/v1/authorities": api.Page[api.Authority]{Items: []api.Authority{
-			{KeyHash: "new", Created: noon, Expires: noon, Signing: true},
-			{KeyHash: "old", Created: noon, Expires: noon, Waiting: []string{"agent/a"}},
+			{Fingerprint: "sha256:5a", KeyHash: "new", Created: noon, Expires: noon, Signing: true},
+			{Fingerprint: "sha256:6b", KeyHash: "old", Created: noon, Expires: noon, Awaited: []string{"agent/a"}},
 		}}},
 		asked: []string{"POST /api/v1/authorities {}"},
-		stdout: "KEY HASH  SIGNS  MADE                       EXPIRES                    AWAITED\n" +
-			"new       yes    NOON  NOON  -\n" +
-			"old       no     NOON  NOON  agent/a\n",
-		stderr: "zeekfleet: a new authority signs from now on; the old one is trusted until every agent has a certificate of the new one\n" +
+		stdout: "sha256:5a\n  key hash  new\n  signs     yes\n  created   NOON\n  expires   NOON\n  awaited   -\n" +
+			"sha256:6b\n  key hash  old\n  signs     no\n  created   NOON\n  expires   NOON\n  awaited   agent/a\n",
+		stderr: "zeekfleet: a new authority signs from now on; the old authority is trusted until every agent has a certificate of the new one\n" +
 			"zeekfleet: awaited: agent/a\n" +
-			"zeekfleet: connected agents renew at once, others when they connect, users with their next command if that is soon; zeekfleet ca show tells who is awaited\n",
+			"zeekfleet: connected agents renew at once, other agents when they connect; a user's next command renews, if it comes soon, and later users log in again; zeekfleet ca show says who is awaited\n",
 	},
 	"cert list": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ListCertificates(t.Context()) },

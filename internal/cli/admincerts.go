@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/zeekfleet/zeekfleet/internal/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
@@ -20,19 +21,30 @@ func (a Admin) ShowAuthorities(ctx context.Context) int {
 	})
 }
 
+// printAuthorities prints each authority below its fingerprint: a person compares
+// fingerprints, and a row of a table would be too long for a terminal.
 func (a Admin) printAuthorities(list []api.Authority) error {
-	head := []string{"KEY HASH", "SIGNS", "MADE", "EXPIRES", "AWAITED"}
-	return printList(a, list, head, func(one api.Authority) []string {
-		signs := "no"
+	if a.AsJSON {
+		return a.printJSON(append([]api.Authority{}, list...))
+	}
+	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
+	for _, one := range list {
+		signs, awaited := "no", "-"
 		if one.Signing {
 			signs = "yes"
 		}
-		awaited := "-"
-		if n := len(one.Waiting); !one.Signing && n > 0 {
-			awaited = few(one.Waiting)
+		if !one.Signing && len(one.Awaited) > 0 {
+			awaited = few(one.Awaited)
 		}
-		return []string{one.KeyHash, signs, local(one.Created, "-"), local(one.Expires, "-"), awaited}
-	})
+		fmt.Fprintln(w, Printable(one.Fingerprint))
+		for _, line := range [][]string{
+			{"  key hash", one.KeyHash}, {"  signs", signs}, {"  created", local(one.Created, "-")},
+			{"  expires", local(one.Expires, "-")}, {"  awaited", awaited},
+		} {
+			writeRow(w, line)
+		}
+	}
+	return w.Flush()
 }
 
 // few returns a list for a person, with the number of those that it leaves out.
@@ -52,16 +64,16 @@ func (a Admin) RotateAuthority(ctx context.Context) int {
 			return err
 		}
 		a.authorityReplaced = true // for renewContext
-		a.Log.Notice("a new authority signs from now on; the old one is trusted until every agent has a certificate of the new one")
+		a.Log.Notice("a new authority signs from now on; the old authority is trusted until every agent has a certificate of the new one")
 		waiting := 0
 		for _, one := range list {
-			if !one.Signing && len(one.Waiting) > 0 {
-				waiting += len(one.Waiting)
-				a.Log.Notice("awaited: %s", few(one.Waiting))
+			if !one.Signing && len(one.Awaited) > 0 {
+				waiting += len(one.Awaited)
+				a.Log.Notice("awaited: %s", few(one.Awaited))
 			}
 		}
 		if waiting > 0 {
-			a.Log.Notice("connected agents renew at once, others when they connect, users with their next command if that is soon; zeekfleet ca show tells who is awaited")
+			a.Log.Notice("connected agents renew at once, other agents when they connect; a user's next command renews, if it comes soon, and later users log in again; zeekfleet ca show says who is awaited")
 		}
 		return a.printAuthorities(list)
 	})

@@ -69,7 +69,7 @@ func (a Admin) showToken(token api.Token, line, purpose string) error {
 		return err
 	}
 	a.Log.Notice("%s, until %s", purpose, local(token.Expires, "it is revoked"))
-	a.Log.Notice("zeekfleet token revoke %s takes it back", token.ID)
+	a.Log.Notice("to revoke the token: zeekfleet token revoke %s", token.ID)
 	return nil
 }
 
@@ -80,8 +80,8 @@ func (a Admin) showAPIToken(token api.Token, n NewToken) error {
 	if _, err := fmt.Fprintln(a.Stdout, token.Text); err != nil {
 		return err
 	}
-	a.Log.Notice("whoever shows this token acts as user %s, until %s; it is not shown again", n.User, local(token.Expires, "it is revoked"))
-	a.Log.Notice("requests show it as Authorization: Bearer; zeekfleet token revoke %s takes it back", token.ID)
+	a.Log.Notice("a program that shows this token acts as user %s, until %s; the token is not shown again", n.User, local(token.Expires, "it is revoked"))
+	a.Log.Notice("a request shows the token in the header Authorization: Bearer; to revoke the token: zeekfleet token revoke %s", token.ID)
 	return nil
 }
 
@@ -138,7 +138,7 @@ func (a Admin) ListTokens(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
-		head := []string{"ID", "KIND", "FOR", "NAME", "USES", "EXPIRES", "MADE BY", "LAST USE"}
+		head := []string{"ID", "KIND", "FOR", "NAME", "USES", "EXPIRES", "CREATED BY", "LAST USE"}
 		return printList(a, tokens, head, func(t api.Token) []string {
 			left := "-"
 			if t.Kind != api.APIToken {

@@ -33,12 +33,12 @@ func (a Admin) AddUser(ctx context.Context, n NewUser) int {
 		case a.AsJSON:
 			return a.printJSON(token)
 		default:
-			a.Log.Notice("%s is %s now", n.Name, n.Role)
+			a.Log.Notice("user %s has the role %s now", n.Name, n.Role)
 			a.Log.Notice("%s", token.Instead)
 			return nil
 		}
 		return a.showToken(token, "zeekfleet login "+address+" --token "+token.Text,
-			fmt.Sprintf("%s logs in with this line, once, as %s", n.Name, n.Role))
+			fmt.Sprintf("user %s logs in with this line, once, as %s", n.Name, n.Role))
 	})
 }
 
@@ -49,7 +49,7 @@ func (a Admin) ListUsers(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
-		return printList(a, users, []string{"NAME", "ROLE", "KNOWN BY", "ADDED", "LAST USE"}, func(u api.User) []string {
+		return printList(a, users, []string{"NAME", "ROLE", "KNOWN BY", "CREATED", "LAST USE"}, func(u api.User) []string {
 			by := "certificate"
 			if u.SSO {
 				by = "single sign-on"
@@ -65,7 +65,7 @@ func (a Admin) SetRole(ctx context.Context, name, role string) int {
 		if err := client.SetRole(ctx, name, role); err != nil {
 			return err
 		}
-		a.Log.Notice("%s is %s now", name, role)
+		a.Log.Notice("user %s has the role %s now", name, role)
 		return nil
 	})
 }
@@ -76,7 +76,7 @@ func (a Admin) RemoveUser(ctx context.Context, name string) int {
 		if err := client.RemoveUser(ctx, name); err != nil {
 			return err
 		}
-		a.Log.Notice("%s is no user any more; all certificates and API tokens of this user are revoked", name)
+		a.Log.Notice("user %s is removed; all certificates and tokens of this user are revoked", name)
 		return nil
 	})
 }

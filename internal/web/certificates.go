@@ -114,8 +114,8 @@ func authorities(found access.Authorities) []api.Authority {
 		one := api.Authority{
 			KeyHash: a.KeyHash, Fingerprint: a.Fingerprint, Created: utc(a.Created), Expires: utc(a.Expires), Signing: a.Signing,
 		}
-		for _, id := range a.Waiting {
-			one.Waiting = append(one.Waiting, id.String())
+		for _, id := range a.Awaited {
+			one.Awaited = append(one.Awaited, id.String())
 		}
 		list = append(list, one)
 	}

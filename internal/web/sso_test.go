@@ -243,7 +243,7 @@ func TestLoginsThroughSingleSignOnThatAreRefused(t *testing.T) {
 				t.Errorf("audit: %+v", s.refused)
 			}
 			for _, r := range s.refused {
-				if !strings.Contains(r.Reason, tc.audit) || r.Request != "login through single sign-on" || !strings.HasPrefix(r.Source, "127.0.0.1:") || r.Outcome != mgmt.AuditRefused {
+				if !strings.Contains(r.Reason, tc.audit) || r.Request != "login --sso" || !strings.HasPrefix(r.Source, "127.0.0.1:") || r.Outcome != mgmt.AuditRefused {
 					t.Errorf("audit: %+v", r)
 				}
 			}

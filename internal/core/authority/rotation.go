@@ -188,7 +188,7 @@ func (m *rotation) listAuthorities() access.Authorities {
 			KeyHash: i.hash, Fingerprint: identity.Fingerprint(i.Cert), Created: identity.MadeAt(i.Cert), Expires: i.Cert.NotAfter, Signing: n == 0,
 		}
 		if n > 0 {
-			info.Waiting = m.waiting()
+			info.Awaited = m.waiting()
 		}
 		list = append(list, info)
 	}

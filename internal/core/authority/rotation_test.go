@@ -44,7 +44,7 @@ func TestRotationWaitsForEachAgent(t *testing.T) {
 	}
 	list := want[access.Authorities](w, w.ask(root, access.RotateAuthority{}))
 	if len(list) != 2 || !list[0].Signing || list[1].Signing || list[1].KeyHash != old.KeyHash ||
-		!slices.Equal(list[1].Waiting, []identity.Identity{agent("sensor-1"), agent("sensor-2")}) {
+		!slices.Equal(list[1].Awaited, []identity.Identity{agent("sensor-1"), agent("sensor-2")}) {
 		t.Fatalf("the authorities are %+v", list)
 	}
 	w.refused(w.ask(root, access.RotateAuthority{}), access.Conflict, "is being replaced already, and waits for agent/sensor-1, agent/sensor-2: revoke")
@@ -57,11 +57,11 @@ func TestRotationWaitsForEachAgent(t *testing.T) {
 		t.Errorf("the new authority has not signed: %v", got)
 	}
 	// The answer may be lost. So the old one still counts for both.
-	if got := w.authorities()[1].Waiting; len(got) != 2 {
+	if got := w.authorities()[1].Awaited; len(got) != 2 {
 		t.Errorf("it waits for %v", got)
 	}
 	w.step(CertificateUsed{Serial: serial(t, renewed.Certificate)})
-	if got := w.authorities()[1].Waiting; !slices.Equal(got, []identity.Identity{agent("sensor-2")}) {
+	if got := w.authorities()[1].Awaited; !slices.Equal(got, []identity.Identity{agent("sensor-2")}) {
 		t.Errorf("it waits for %v", got)
 	}
 	w.restart()
@@ -108,7 +108,7 @@ func TestUsersAreAwaitedForAShortTime(t *testing.T) {
 	w := newWorld(t, Config{})
 	ann, bob := w.login("ann", mgmt.Admin), w.login("bob", mgmt.Viewer)
 	list := want[access.Authorities](w, w.ask(root, access.RotateAuthority{}))
-	if want := []identity.Identity{user("ann"), user("bob")}; len(list) != 2 || !slices.Equal(list[1].Waiting, want) {
+	if want := []identity.Identity{user("ann"), user("bob")}; len(list) != 2 || !slices.Equal(list[1].Awaited, want) {
 		t.Errorf("the authorities are %+v", list)
 	}
 	next := want[access.Certificate](w, w.ask(nobody, access.Renew{Identity: user("ann"), Serial: ann.Serial, Key: csr(t)}))

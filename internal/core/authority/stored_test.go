@@ -87,7 +87,7 @@ func TestValuesOfForm1AreRead(t *testing.T) {
 	if diff := cmp.Diff([]string{"agent/sensor-1", "agent/zeek", "controller/ctl", "node/sensor-1", "user/ann revoked", "user/bob"}, certificates); diff != "" {
 		t.Errorf("certificates (-want +got):\n%s", diff)
 	}
-	if list := w.authorities(); len(list) != 2 || len(list[1].Waiting) != 2 {
+	if list := w.authorities(); len(list) != 2 || len(list[1].Awaited) != 2 {
 		t.Errorf("the authorities are %+v", list)
 	}
 }
