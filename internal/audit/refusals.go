@@ -16,9 +16,13 @@ type RefusalsConfig struct {
 	// Window is the time within which equal refusals become one record. Zero means a
 	// minute.
 	Window time.Duration
-	// Kinds bounds the different refusals within a window. All beyond it are counted
-	// together. Zero means 64.
+	// Kinds bounds the different refusals within a window, of users and of strangers each.
+	// All beyond it are counted together. Zero means 128.
 	Kinds int
+	// KindsOfOne bounds those of one user or stranger at one place. The others of that one
+	// are counted together, so that a stranger with many inventions hides nobody else.
+	// Zero means 16.
+	KindsOfOne int
 }
 
 // Refusals makes few records of many refusals. The first refusal is a record at once.
@@ -30,26 +34,40 @@ type RefusalsConfig struct {
 type Refusals struct {
 	cfg  RefusalsConfig
 	open map[refusal]*repeated
-	rest *repeated // those beyond Kinds; nil if there were none
+	// rest counts those beyond Kinds: of users (true), and of strangers.
+	rest map[bool]*repeated
 }
 
 // refusal is what equal refusals have in common.
 type refusal struct {
 	who, source, request, subject, reason string
 	role                                  mgmt.UserRole
+	// others stands for those beyond KindsOfOne.
+	others bool
+}
+
+// owner is who has caused a refusal, and where.
+type owner struct {
+	who, network string
+	user         bool // and no stranger
+}
+
+func ownerOf(rec mgmt.AuditRecord) owner {
+	return owner{rec.Who, network(rec.Source, 48), rec.Role > mgmt.NoUser}
 }
 
 // repeated counts equal refusals within a window.
 type repeated struct {
 	latest mgmt.AuditRecord
+	owner  owner
 	count  int // of those that are not a record yet
 	ends   time.Time
 }
 
 // NewRefusals returns an aggregator that has seen nothing.
 func NewRefusals(cfg RefusalsConfig) *Refusals {
-	cfg.Window, cfg.Kinds = cmp.Or(cfg.Window, time.Minute), cmp.Or(cfg.Kinds, 64)
-	return &Refusals{cfg: cfg, open: map[refusal]*repeated{}}
+	cfg.Window, cfg.Kinds, cfg.KindsOfOne = cmp.Or(cfg.Window, time.Minute), cmp.Or(cfg.Kinds, 128), cmp.Or(cfg.KindsOfOne, 16)
+	return &Refusals{cfg: cfg, open: map[refusal]*repeated{}, rest: map[bool]*repeated{}}
 }
 
 // Add takes a refusal. It returns the records that must be written now: those of Due,
@@ -59,25 +77,55 @@ func (r *Refusals) Add(now time.Time, rec mgmt.AuditRecord) []mgmt.AuditRecord {
 	if rec.Time.IsZero() {
 		rec.Time = now
 	}
-	key := refusal{rec.Who, place(rec.Source), rec.Request, rec.Subject, gist(rec.Reason), rec.Role}
+	by := ownerOf(rec)
+	key := refusal{
+		who: rec.Who, source: network(rec.Source, 64), request: rec.Request, subject: rec.Subject, reason: gist(rec.Reason), role: rec.Role,
+	}
+	all, ofOne := r.kinds(by)
+	if r.open[key] == nil && ofOne >= r.cfg.KindsOfOne {
+		key, rec = refusal{who: by.who, source: by.network, role: rec.Role, others: true}, r.other(rec)
+	}
 	if same := r.open[key]; same != nil {
 		same.latest, same.count = rec, same.count+max(rec.Times, 1)
 		return due
 	}
-	if len(r.open) < r.cfg.Kinds {
-		r.open[key] = &repeated{latest: rec, ends: now.Add(r.cfg.Window)}
+	if all < r.cfg.Kinds {
+		r.open[key] = &repeated{latest: rec, owner: by, ends: now.Add(r.cfg.Window)}
 		return append(due, rec)
 	}
-	if r.rest == nil {
-		r.rest = &repeated{ends: now.Add(r.cfg.Window)}
+	rest := r.rest[by.user]
+	if rest == nil {
+		rest = &repeated{ends: now.Add(r.cfg.Window)}
+		r.rest[by.user] = rest
 	}
-	r.rest.count += max(rec.Times, 1)
-	r.rest.latest = mgmt.AuditRecord{
+	rest.count += max(rec.Times, 1)
+	rest.latest = mgmt.AuditRecord{
 		Time: rec.Time, Who: "many", Request: rec.Request, Outcome: mgmt.AuditRefused,
 		Reason: fmt.Sprintf("there were more than %d different refusals within %v; the latest of the others: %s at %s: %s",
 			r.cfg.Kinds, r.cfg.Window, rec.Who, rec.Source, rec.Reason),
 	}
 	return due
+}
+
+// kinds returns how many different refusals there are of users, or of strangers, and how
+// many of them are of one.
+func (r *Refusals) kinds(by owner) (all, ofOne int) {
+	for _, one := range r.open {
+		if one.owner.user == by.user {
+			all++
+		}
+		if one.owner == by {
+			ofOne++
+		}
+	}
+	return all, ofOne
+}
+
+// other returns the record of a refusal beyond KindsOfOne.
+func (r *Refusals) other(rec mgmt.AuditRecord) mgmt.AuditRecord {
+	rec.Reason = fmt.Sprintf("there were more than %d different refusals of this one within %v; the latest of the others: %s",
+		r.cfg.KindsOfOne, r.cfg.Window, rec.Reason)
+	return rec
 }
 
 // Due returns the records of windows that have ended. A kind that was refused within
@@ -95,9 +143,11 @@ func (r *Refusals) Due(now time.Time) []mgmt.AuditRecord {
 		due = append(due, same.record())
 		same.ends = now.Add(r.cfg.Window)
 	}
-	if r.rest != nil && !now.Before(r.rest.ends) {
-		due = append(due, r.rest.record())
-		r.rest = nil
+	for user, rest := range r.rest {
+		if !now.Before(rest.ends) {
+			due = append(due, rest.record())
+			delete(r.rest, user)
+		}
 	}
 	return sorted(due)
 }
@@ -110,10 +160,10 @@ func (r *Refusals) Flush() []mgmt.AuditRecord {
 			all = append(all, same.record())
 		}
 	}
-	if r.rest != nil {
-		all = append(all, r.rest.record())
+	for _, rest := range r.rest {
+		all = append(all, rest.record())
 	}
-	r.open, r.rest = map[refusal]*repeated{}, nil
+	r.open, r.rest = map[refusal]*repeated{}, map[bool]*repeated{}
 	return sorted(all)
 }
 
@@ -144,8 +194,8 @@ func (r *Refusals) Next() (next time.Time, ok bool) {
 	for _, same := range r.open {
 		offer(same.ends)
 	}
-	if r.rest != nil {
-		offer(r.rest.ends)
+	for _, rest := range r.rest {
+		offer(rest.ends)
 	}
 	return next, ok
 }
@@ -162,8 +212,9 @@ func gist(reason string) string {
 	return strings.Join(words, " ")
 }
 
-// place returns the part of a source that all connections of a host have in common.
-func place(source string) string {
+// network returns the part of a source that all connections of a host have in common: of
+// an IPv6 address, that are the first bits.
+func network(source string, bits int) string {
 	addr, err := netip.ParseAddr(source)
 	if err != nil {
 		with, err := netip.ParseAddrPort(source)
@@ -176,7 +227,7 @@ func place(source string) string {
 	if addr.Is4() {
 		return addr.String()
 	}
-	prefix, err := addr.WithZone("").Prefix(64)
+	prefix, err := addr.WithZone("").Prefix(bits)
 	if err != nil {
 		return source
 	}

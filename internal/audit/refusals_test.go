@@ -120,6 +120,46 @@ func TestKindsOfRefusalsAreBounded(t *testing.T) {
 	}
 }
 
+func TestStrangerWithManyInventionsHidesNobodyElse(t *testing.T) {
+	r := audit.NewRefusals(audit.RefusalsConfig{})
+	records := 0
+	for i := range 1000 {
+		for _, source := range []string{"192.0.2.66:1", fmt.Sprintf("[2001:db8:0:%x::1]:1", i)} {
+			records += len(r.Add(start, stranger(source, fmt.Sprintf("the request is for a host named \"a%d\"", i))))
+		}
+	}
+	if records != 2*17 {
+		t.Errorf("%d records of two strangers, want 17 of each", records)
+	}
+	user := mgmt.AuditRecord{Who: "ann", Role: mgmt.Viewer, Source: "192.0.2.66:9", Request: "deploy", Outcome: mgmt.AuditRefused, Reason: "ann may not"}
+	for what, rec := range map[string]mgmt.AuditRecord{"a user at the same place": user, "another stranger": stranger("192.0.2.8:1", "x")} {
+		if got := r.Add(start, rec); len(got) != 1 || got[0].Reason != rec.Reason {
+			t.Errorf("%s: got %v", what, got)
+		}
+	}
+	var times int
+	for _, rec := range r.Due(start.Add(time.Minute)) {
+		if !strings.Contains(rec.Reason, `the latest of the others: the request is for a host named "a999"`) {
+			t.Errorf("at the end there is %+v", rec)
+		}
+		times += rec.Times
+	}
+	if times != 2*983 {
+		t.Errorf("%d refusals were counted, want %d", times, 2*983)
+	}
+}
+
+func TestStrangersDoNotHideUsers(t *testing.T) {
+	r := audit.NewRefusals(audit.RefusalsConfig{Kinds: 2})
+	for i := range 10 {
+		r.Add(start, stranger(fmt.Sprintf("10.0.0.%d:1", i), "x"))
+	}
+	user := mgmt.AuditRecord{Who: "ann", Role: mgmt.Viewer, Source: "192.0.2.66:9", Request: "deploy", Outcome: mgmt.AuditRefused, Reason: "ann may not"}
+	if got := r.Add(start, user); len(got) != 1 {
+		t.Errorf("the refusal of a user is not recorded at once: %v", got)
+	}
+}
+
 // memory is a log in memory.
 type memory struct {
 	mu   sync.Mutex
