@@ -136,7 +136,7 @@ func TestAuditEndsWithTheRoleOfItsReader(t *testing.T) {
 
 func TestWaitsAreBounded(t *testing.T) {
 	log := newBook()
-	s := serve(t, web.Config{Audit: log, MaxWait: time.Millisecond}, nil)
+	s := serve(t, web.Config{Audit: log, Limits: web.Limits{MaxWait: time.Millisecond}}, nil)
 	go patience.Next(t, log.grew, "a request that waits")
 	if answer, body := s.ask("GET", "/api/v1/audit?wait=60", "admin", ""); answer.StatusCode != http.StatusOK || body != "{\"items\":[]}\n" {
 		t.Errorf("got %s: %s", answer.Status, body)
@@ -150,7 +150,7 @@ func TestWaitsAreBounded(t *testing.T) {
 func TestRefusalsAreInTheAudit(t *testing.T) {
 	refused := make(chan mgmt.AuditRecord, 10)
 	s := serve(t, web.Config{
-		Authority: &office{}, Audit: newBook(), Refused: func(r mgmt.AuditRecord) { refused <- r }, AttemptsBurst: 1,
+		Authority: &office{}, Audit: newBook(), Refused: func(r mgmt.AuditRecord) { refused <- r }, Limits: web.Limits{AttemptsBurst: 1},
 	}, nil)
 	reason := access.Denied(users["operator"], "read the audit", mgmt.Admin)
 	login := `{"token":"t","key":"k"}`

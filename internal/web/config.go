@@ -60,7 +60,14 @@ type Config struct {
 	HostNames []string
 	// PlainElsewhere lets callers on other hosts speak plain HTTP.
 	PlainElsewhere bool
+	// Logger gets the log records. Nil discards them.
+	Logger *slog.Logger
 
+	Limits
+}
+
+// Limits bound what callers can use up. The zero value of every field works.
+type Limits struct {
 	// MaxConnections bounds the connections. At the bound, a connection that has not shown
 	// who it is gives way: the address that has most of them loses its oldest one. Without
 	// one, the connection that is idle longest gives way, and root's only to root's. Zero
@@ -95,8 +102,6 @@ type Config struct {
 	SessionLife time.Duration
 	// StopTimeout bounds the wait for requests at the end. Zero means 2 s.
 	StopTimeout time.Duration
-	// Logger gets the log records. Nil discards them.
-	Logger *slog.Logger
 }
 
 // maxOpenBody bounds the body of a request that anybody may make, in bytes: two signing
@@ -104,12 +109,24 @@ type Config struct {
 const maxOpenBody = 64 << 10
 
 func (c Config) withDefaults() (Config, error) {
-	var errs []error
-	if c.Cluster == nil {
-		errs = append(errs, errors.New("Cluster is missing"))
+	if c.Refused == nil {
+		c.Refused = func(mgmt.AuditRecord) {}
 	}
-	count := func(name string, n *int, zero int) { errs = append(errs, fill(name, n, zero)) }
-	duration := func(name string, d *time.Duration, zero time.Duration) { errs = append(errs, fill(name, d, zero)) }
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	err := c.Limits.fill()
+	if c.Cluster == nil {
+		err = errors.Join(errors.New("Cluster is missing"), err)
+	}
+	return c, err
+}
+
+// fill puts defaults into fields that are zero.
+func (c *Limits) fill() error {
+	var errs []error
+	count := func(name string, n *int, zero int) { errs = append(errs, fillOne(name, n, zero)) }
+	duration := func(name string, d *time.Duration, zero time.Duration) { errs = append(errs, fillOne(name, d, zero)) }
 	count("MaxConnections", &c.MaxConnections, 256)
 	count("ReservedConnections", &c.ReservedConnections, 16)
 	count("MaxHeader", &c.MaxHeader, 16<<10)
@@ -133,17 +150,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxWait >= c.WriteTimeout {
 		errs = append(errs, fmt.Errorf("MaxWait (%s) is not below WriteTimeout (%s)", c.MaxWait, c.WriteTimeout))
 	}
-	if c.Refused == nil {
-		c.Refused = func(mgmt.AuditRecord) {}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	return c, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-// fill puts the default into a field that is zero. A field must not be negative.
-func fill[T int | time.Duration](name string, field *T, zero T) error {
+// fillOne puts the default into a field that is zero. A field must not be negative.
+func fillOne[T int | time.Duration](name string, field *T, zero T) error {
 	switch {
 	case *field < 0:
 		return fmt.Errorf("%s is negative", name)

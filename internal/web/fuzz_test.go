@@ -39,8 +39,9 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, request []byte) {
 		authority := &office{}
 		s := serve(t, web.Config{
-			Cluster: someFleet(), Authority: authority, Audit: newBook(someRecords...), MaxWait: time.Millisecond,
-			HeaderTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, IdleTimeout: time.Second,
+			Cluster: someFleet(), Authority: authority, Audit: newBook(someRecords...), Limits: web.Limits{
+				MaxWait: time.Millisecond, HeaderTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, IdleTimeout: time.Second,
+			},
 			Logger: slog.New(slog.NewTextHandler(panics{t}, nil)),
 		}, func(c *web.Connection) {
 			c.Who = func(string) (mgmt.Principal, error) { return users["viewer"], nil }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestAttemptersAreBounded(t *testing.T) {
-	cfg, err := Config{Cluster: nobody{}, MaxAttempters: 3, AttemptsBurst: 1, AttemptInterval: time.Hour}.withDefaults()
+	cfg, err := Config{Cluster: nobody{}, Limits: Limits{MaxAttempters: 3, AttemptsBurst: 1, AttemptInterval: time.Hour}}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

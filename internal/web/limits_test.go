@@ -26,14 +26,14 @@ func closed(t *testing.T, c net.Conn) {
 }
 
 func TestAHeaderThatDoesNotEnd(t *testing.T) {
-	s := serve(t, web.Config{HeaderTimeout: 50 * time.Millisecond}, nil)
+	s := serve(t, web.Config{Limits: web.Limits{HeaderTimeout: 50 * time.Millisecond}}, nil)
 	c := s.dial()
 	io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
 	closed(t, c)
 }
 
 func TestABodyThatDoesNotEnd(t *testing.T) {
-	s := serve(t, web.Config{ReadTimeout: 100 * time.Millisecond, Authority: &office{}}, nil)
+	s := serve(t, web.Config{Limits: web.Limits{ReadTimeout: 100 * time.Millisecond}, Authority: &office{}}, nil)
 	answer, body := s.raw("POST /api/v1/join HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
 	if answer.StatusCode != http.StatusRequestTimeout {
 		t.Errorf("got %s: %s", answer.Status, body)
@@ -41,7 +41,7 @@ func TestABodyThatDoesNotEnd(t *testing.T) {
 }
 
 func TestAConnectionWithoutARequest(t *testing.T) {
-	s := serve(t, web.Config{HeaderTimeout: 50 * time.Millisecond, IdleTimeout: 50 * time.Millisecond}, nil)
+	s := serve(t, web.Config{Limits: web.Limits{HeaderTimeout: 50 * time.Millisecond, IdleTimeout: 50 * time.Millisecond}}, nil)
 	closed(t, s.dial())
 	c := s.dial()
 	io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -50,7 +50,7 @@ func TestAConnectionWithoutARequest(t *testing.T) {
 }
 
 func TestLongHeaders(t *testing.T) {
-	s := serve(t, web.Config{MaxHeader: 4 << 10}, nil)
+	s := serve(t, web.Config{Limits: web.Limits{MaxHeader: 4 << 10}}, nil)
 	get := func(n int) int {
 		answer, _ := s.raw("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + strings.Repeat("x", n) + "\r\n\r\n")
 		return answer.StatusCode
@@ -79,7 +79,7 @@ func repeat(w io.Writer, begin, more string) {
 }
 
 func TestLongBodies(t *testing.T) {
-	s := serve(t, web.Config{MaxBody: 100 << 10, Authority: &office{}}, nil)
+	s := serve(t, web.Config{Limits: web.Limits{MaxBody: 100 << 10}, Authority: &office{}}, nil)
 	fill := func(path, bearer, before, after string, n int) int {
 		text := before + strings.Repeat(" ", n-len(before)-len(after)) + after
 		answer, _ := s.ask("POST", path, bearer, text)
@@ -110,7 +110,7 @@ func TestLongBodies(t *testing.T) {
 
 // A caller who reads nothing of an answer holds it for WriteTimeout at most.
 func TestACallerWhoDoesNotRead(t *testing.T) {
-	s := serve(t, web.Config{WriteTimeout: 200 * time.Millisecond, MaxWait: time.Millisecond}, nil)
+	s := serve(t, web.Config{Limits: web.Limits{WriteTimeout: 200 * time.Millisecond, MaxWait: time.Millisecond}}, nil)
 	c := s.dial()
 	c.(*net.TCPConn).SetReadBuffer(1)
 	stopped := make(chan struct{})
@@ -184,7 +184,7 @@ func spread(n *atomic.Uint32) func(*web.Connection) {
 // a token is served meanwhile, and so is a stranger who says something at once.
 func TestTenThousandConnections(t *testing.T) {
 	var n atomic.Uint32
-	s := serve(t, web.Config{MaxConnections: 50, ReservedConnections: 5, HeaderTimeout: time.Hour}, spread(&n))
+	s := serve(t, web.Config{Limits: web.Limits{MaxConnections: 50, ReservedConnections: 5, HeaderTimeout: time.Hour}}, spread(&n))
 	user := s.dial()
 	users := bufio.NewReader(user)
 	look := func() {
@@ -249,7 +249,7 @@ func alive(c net.Conn, br *bufio.Reader) bool {
 func TestPlaces(t *testing.T) {
 	t.Run("the address with most of them loses its oldest", func(t *testing.T) {
 		address := make(chan string, 1)
-		s := serve(t, web.Config{MaxConnections: 3, ReservedConnections: 1}, func(c *web.Connection) {
+		s := serve(t, web.Config{Limits: web.Limits{MaxConnections: 3, ReservedConnections: 1}}, func(c *web.Connection) {
 			c.Remote = netip.MustParseAddrPort(<-address)
 		})
 		address <- "192.0.2.1:1"
@@ -268,7 +268,7 @@ func TestPlaces(t *testing.T) {
 	})
 	t.Run("networks of IPv6 count as one address", func(t *testing.T) {
 		address := make(chan string, 1)
-		s := serve(t, web.Config{MaxConnections: 4, ReservedConnections: 1}, func(c *web.Connection) {
+		s := serve(t, web.Config{Limits: web.Limits{MaxConnections: 4, ReservedConnections: 1}}, func(c *web.Connection) {
 			c.Remote = netip.MustParseAddrPort(<-address)
 		})
 		address <- "192.0.2.1:1"
@@ -286,7 +286,7 @@ func TestPlaces(t *testing.T) {
 	})
 	t.Run("places are kept for root", func(t *testing.T) {
 		var own atomic.Bool
-		s := serve(t, web.Config{MaxConnections: 2, ReservedConnections: 1}, func(c *web.Connection) { c.Own = own.Load() })
+		s := serve(t, web.Config{Limits: web.Limits{MaxConnections: 2, ReservedConnections: 1}}, func(c *web.Connection) { c.Own = own.Load() })
 		stranger, _ := s.open()
 		own.Store(true)
 		root, rootBR := s.open()
@@ -306,7 +306,7 @@ func TestPlaces(t *testing.T) {
 // A connection whose user is known gives way only to another when it is idle.
 func TestUsersGiveWayWhenTheyAreIdle(t *testing.T) {
 	log := &book{grew: make(chan struct{}), more: make(chan struct{})}
-	s := serve(t, web.Config{MaxConnections: 2, ReservedConnections: 1, Audit: log, MaxWait: time.Minute}, nil)
+	s := serve(t, web.Config{Audit: log, Limits: web.Limits{MaxConnections: 2, ReservedConnections: 1, MaxWait: time.Minute}}, nil)
 	waiting := s.dial()
 	io.WriteString(waiting, "GET /api/v1/audit?wait=60 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin\r\n\r\n")
 	patience.Next(t, log.grew, "a request that waits")
@@ -328,7 +328,7 @@ func TestUsersGiveWayWhenTheyAreIdle(t *testing.T) {
 func TestAttempts(t *testing.T) {
 	var n atomic.Uint32
 	s := serve(t, web.Config{
-		Authority: &office{}, AttemptsBurst: 2, AttemptInterval: time.Hour, AllAttemptsBurst: 5, AllAttemptInterval: 30 * time.Minute,
+		Authority: &office{}, Limits: web.Limits{AttemptsBurst: 2, AttemptInterval: time.Hour, AllAttemptsBurst: 5, AllAttemptInterval: 30 * time.Minute},
 	}, func(c *web.Connection) {
 		c.Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(n.Load())}), 1)
 	})

@@ -302,7 +302,7 @@ func TestRequestsToTheAuthority(t *testing.T) {
 
 func TestBadRequests(t *testing.T) {
 	authority := &office{}
-	s := serve(t, web.Config{Authority: authority, AttemptsBurst: 1000}, nil)
+	s := serve(t, web.Config{Authority: authority, Limits: web.Limits{AttemptsBurst: 1000}}, nil)
 	for _, tc := range []struct{ path, body, want string }{
 		{"/api/v1/tokens", `{}`, "name either the instance"},
 		{"/api/v1/tokens", `{"instance":"a","user":"b"}`, "name either the instance"},

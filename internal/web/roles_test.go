@@ -107,7 +107,7 @@ func named(name string) access.Row {
 func TestRoles(t *testing.T) {
 	authority := &office{roles: map[string]mgmt.UserRole{"ann": mgmt.Viewer}}
 	cfg := web.Config{
-		Authority: authority, Audit: &book{}, AttemptsBurst: 1000, AllAttemptsBurst: 1000,
+		Authority: authority, Audit: &book{}, Limits: web.Limits{AttemptsBurst: 1000, AllAttemptsBurst: 1000},
 		Cluster: &fleet{
 			snap:   mgmt.Snapshot{Deployed: &mgmt.ConfigRevision{}},
 			answer: mgmt.GetNodesResponse{},

@@ -106,10 +106,10 @@ type debugLog struct{ log *slog.Logger }
 
 func (d debugLog) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
-	level := slog.LevelDebug
-	if strings.Contains(text, "panic") {
-		level = slog.LevelError
+	if strings.HasPrefix(text, "http: panic") {
+		d.log.Error("http", "err", text)
+	} else {
+		d.log.Debug("http", "err", text)
 	}
-	d.log.Log(context.Background(), level, "http", "err", text)
 	return len(line), nil
 }

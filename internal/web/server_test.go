@@ -17,10 +17,10 @@ import (
 func TestConfig(t *testing.T) {
 	for want, cfg := range map[string]web.Config{
 		"Cluster is missing":          {},
-		"MaxBody is negative":         {Cluster: &fleet{}, MaxBody: -1},
-		"IdleTimeout is negative":     {Cluster: &fleet{}, IdleTimeout: -1},
-		"is not below MaxConnections": {Cluster: &fleet{}, MaxConnections: 16},
-		"is not below WriteTimeout":   {Cluster: &fleet{}, WriteTimeout: time.Second},
+		"MaxBody is negative":         {Cluster: &fleet{}, Limits: web.Limits{MaxBody: -1}},
+		"IdleTimeout is negative":     {Cluster: &fleet{}, Limits: web.Limits{IdleTimeout: -1}},
+		"is not below MaxConnections": {Cluster: &fleet{}, Limits: web.Limits{MaxConnections: 16}},
+		"is not below WriteTimeout":   {Cluster: &fleet{}, Limits: web.Limits{WriteTimeout: time.Second}},
 	} {
 		if _, err := web.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

@@ -118,14 +118,14 @@ func TestRevocationEndsSessions(t *testing.T) {
 }
 
 func TestSessionsAreOverSomeTime(t *testing.T) {
-	s := serve(t, web.Config{Authority: loggingIn(), SessionLife: time.Nanosecond}, nil)
+	s := serve(t, web.Config{Authority: loggingIn(), Limits: web.Limits{SessionLife: time.Nanosecond}}, nil)
 	if status, _ := s.me(s.begin("ann")); status != http.StatusUnauthorized {
 		t.Errorf("got %d", status)
 	}
 }
 
 func TestSessionsAreBounded(t *testing.T) {
-	s := serve(t, web.Config{Authority: loggingIn(), MaxSessions: 3, AttemptsBurst: 100}, nil)
+	s := serve(t, web.Config{Authority: loggingIn(), Limits: web.Limits{MaxSessions: 3, AttemptsBurst: 100}}, nil)
 	bob := s.begin("bob")
 	var ann []*http.Cookie
 	for range 4 {

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"html/template"
-	"math"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/api"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/sso"
 )
 
@@ -26,7 +23,7 @@ func (a *routes) registerSSO() {
 		errors:  []int{http.StatusNotFound},
 	}, a.s.ssoInfo)
 	register(a, operation{
-		id: "login-sso", method: http.MethodPost, path: api.PathSSOLogin, anybody: true, attempt: true,
+		id: "login-sso", method: http.MethodPost, path: api.PathSSOLogin, may: access.RowOf(access.LoginSSO{}), anybody: true, attempt: true,
 		summary: "Log in through single sign-on, for a certificate",
 		errors:  []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusNotImplemented, http.StatusServiceUnavailable},
 	}, a.s.loginSSO)
@@ -84,9 +81,7 @@ func (s *Server) ssoFailed(who asker, err error) int {
 	}
 	row := access.RowOf(access.LoginSSO{})
 	s.cfg.Logger.Warn("access request refused", "request", row.Name, "who", who.Name, "err", refused.Reason)
-	s.cfg.Refused(mgmt.AuditRecord{
-		Who: who.Name, Source: who.Source, Request: row.Name, Outcome: mgmt.AuditRefused, Reason: refused.Reason,
-	})
+	s.refusing(who, row.Name, "", refused.Reason)
 	return http.StatusUnauthorized
 }
 
@@ -170,10 +165,9 @@ func (s *Server) attemptSSO(w http.ResponseWriter, r *http.Request) (who asker, 
 		writePage(w, http.StatusNotFound, failedPage, errNoSSO.Error())
 		return who, false
 	}
-	if wait := s.attempts.take(time.Now(), c.Remote.Addr()); wait > 0 {
-		seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+	if seconds := s.attempt(c, access.RowOf(access.LoginSSO{}).Name); seconds != "" {
 		w.Header().Set("Retry-After", seconds)
-		writePage(w, http.StatusTooManyRequests, failedPage, "there were too many attempts: try again in "+seconds+" s")
+		writePage(w, http.StatusTooManyRequests, failedPage, tooMany(seconds))
 		return who, false
 	}
 	return stranger(c), true

@@ -319,6 +319,15 @@ func TestSingleSignOnIsLimited(t *testing.T) {
 	if status, text := read(t, answer); status != http.StatusTooManyRequests {
 		t.Errorf("got %d: %s", status, text)
 	}
+	var limited int
+	for _, r := range s.refused {
+		if r.Request == "login through single sign-on" && r.Reason == "there were too many attempts" {
+			limited++
+		}
+	}
+	if limited != 3 {
+		t.Errorf("the audit has %d refusals because of too many attempts, want 3: %+v", limited, s.refused)
+	}
 }
 
 func TestCLILogsInThroughSingleSignOn(t *testing.T) {

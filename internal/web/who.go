@@ -105,6 +105,21 @@ func (s *Server) refusing(who asker, request, subject, reason string) {
 	})
 }
 
+// attempt counts an attempt to join or to log in. It returns an empty text, or the seconds
+// that the asker must wait.
+func (s *Server) attempt(c *conn, request string) (seconds string) {
+	wait := s.attempts.take(time.Now(), c.Remote.Addr())
+	if wait <= 0 {
+		return ""
+	}
+	s.refusing(stranger(c), request, "", "there were too many attempts")
+	return strconv.Itoa(int(math.Ceil(wait.Seconds())))
+}
+
+func tooMany(seconds string) string {
+	return "there were too many attempts: try again in " + seconds + " s"
+}
+
 // admit puts the asker into the context of an operation. It refuses an asker whom nobody
 // knows, unless the operation is for anybody. The parts that carry the request out refuse
 // a role that is too low.
@@ -113,12 +128,9 @@ func (s *Server) admit(a *routes, op operation) func(huma.Context, func(huma.Con
 		r, _ := humago.Unwrap(ctx)
 		c := r.Context().Value(connKey{}).(*conn)
 		if op.attempt {
-			if wait := s.attempts.take(time.Now(), c.Remote.Addr()); wait > 0 {
-				seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+			if seconds := s.attempt(c, op.may.Name); seconds != "" {
 				ctx.SetHeader("Retry-After", seconds)
-				reason := "there were too many attempts: try again in " + seconds + " s"
-				s.refusing(stranger(c), op.may.Name, "", "there were too many attempts")
-				a.refuse(ctx, http.StatusTooManyRequests, reason)
+				a.refuse(ctx, http.StatusTooManyRequests, tooMany(seconds))
 				return
 			}
 		}
