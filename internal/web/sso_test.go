@@ -321,7 +321,7 @@ func TestSingleSignOnIsLimited(t *testing.T) {
 	}
 	var limited int
 	for _, r := range s.refused {
-		if r.Request == "login through single sign-on" && r.Reason == "there were too many attempts" {
+		if r.Request == access.RowOf(access.LoginSSO{}).Name && r.Reason == "there were too many attempts" {
 			limited++
 		}
 	}
