@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -28,6 +30,11 @@ type Config struct {
 	Address string
 	// TLS is the TLS configuration of the connection. Nil means plain text.
 	TLS *tls.Config
+	// Bearer is an API token, which is shown to the controller. Empty means none. It is a
+	// secret. In plain text Dial shows it only to a loopback address.
+	Bearer string
+	// Connect opens a connection, below TLS. Nil means TCP.
+	Connect func(ctx context.Context, address string) (net.Conn, error)
 	// AppName tells the controller which program connects. It consists of letters,
 	// digits and -/_.=:*@. Empty means "zeekfleet-client".
 	AppName string
@@ -63,6 +70,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, negative("RequestTimeout")
 	}
 	c.Address = cmp.Or(c.Address, DefaultAddress)
+	if c.Bearer != "" && c.TLS == nil && !isLoopback(c.Address) {
+		return c, fmt.Errorf("an API token must not cross the network in plain text: use TLS with the controller at %s", c.Address)
+	}
 	c.AppName = cmp.Or(c.AppName, "zeekfleet-client")
 	c.Topic = cmp.Or(c.Topic, DefaultTopic)
 	c.Attempts = cmp.Or(c.Attempts, 10)
@@ -75,6 +85,15 @@ func (c Config) withDefaults() (Config, error) {
 		c.OnSkip = func(error) {}
 	}
 	return c, nil
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 func negative(field string) error { return fmt.Errorf("%s is negative", field) }
@@ -139,7 +158,9 @@ func connect(ctx context.Context, cfg Config) (*websocket.Client, error) {
 func dialOnce(ctx context.Context, cfg Config) (*websocket.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.RetryDelay)
 	defer cancel()
-	conn, err := websocket.Dial(ctx, cfg.url(), []string{cfg.Topic}, websocket.Config{TLS: cfg.TLS, App: cfg.AppName})
+	conn, err := websocket.Dial(ctx, cfg.url(), []string{cfg.Topic}, websocket.Config{
+		TLS: cfg.TLS, App: cfg.AppName, Bearer: cfg.Bearer, Connect: cfg.Connect,
+	})
 	return conn, own(err)
 }
 

@@ -18,6 +18,7 @@ import (
 type clientFlags struct {
 	configFile, controller string
 	context                string
+	apiToken, fingerprint  string
 	set                    []string
 	quiet                  bool
 	verbose                int
@@ -28,6 +29,8 @@ func (f *clientFlags) add(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.configFile, "configfile", "c", "", "`FILE` with zeek-client's settings ("+cli.EnvConfigFile+")")
 	fs.StringVar(&f.controller, "controller", "", "`HOST:PORT` of the controller, either of which may be omitted (default 127.0.0.1:2149)")
 	fs.StringVar(&f.context, "context", "", "`NAME` of a context to use instead of the current one ("+cli.EnvContext+")")
+	fs.StringVar(&f.apiToken, "api-token-file", "", "`FILE` with an API token to show in place of a certificate ("+cli.EnvAPIToken+" has the token itself)")
+	fs.StringVar(&f.fingerprint, "fingerprint", "", "`SHA256` of the controller's authority, for an API token without a context ("+cli.EnvFingerprint+")")
 	fs.StringArrayVar(&f.set, "set", nil, "`SECTION.KEY=VAL` to change a setting; repeatable ("+cli.EnvConfigSettings+")")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but results")
 	fs.CountVarP(&f.verbose, "verbose", "v", "say more; repeatable")
@@ -93,6 +96,8 @@ func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
 		AsZeekClient: asZeekClient(),
 		Contexts:     known,
 		Context:      f.context,
+		APITokenFile: f.apiToken,
+		Fingerprint:  f.fingerprint,
 	})
 	if _, misuse := errors.AsType[*cli.UsageError](err); misuse {
 		return nil, err

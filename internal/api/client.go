@@ -36,6 +36,8 @@ type Config struct {
 	TLS *tls.Config
 	// Bearer is an API token. It may be empty.
 	Bearer string
+	// Connect opens connections, below TLS. Nil means TCP.
+	Connect func(ctx context.Context, address string) (net.Conn, error)
 	// Timeout bounds a request with its answer. The time for which a request asks the
 	// controller to wait comes on top. Zero means 30 seconds.
 	Timeout time.Duration
@@ -66,11 +68,16 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Bearer != "" && cfg.TLS == nil && !isLoopback(address) {
 		return nil, fmt.Errorf("an API token must not cross the network in plain text: use TLS with the controller at %s", address)
 	}
+	var dial func(ctx context.Context, network, address string) (net.Conn, error)
+	if cfg.Connect != nil {
+		dial = func(ctx context.Context, _, address string) (net.Conn, error) { return cfg.Connect(ctx, address) }
+	}
 	return &Client{
 		cfg:  cfg,
 		base: scheme + "://" + strings.ReplaceAll(address, "%", "%25"), // of an IPv6 zone
 		http: &http.Client{
 			Transport: &http.Transport{
+				DialContext:            dial,
 				TLSClientConfig:        cfg.TLS,
 				TLSHandshakeTimeout:    handshakeTimeout,
 				MaxResponseHeaderBytes: maxAnswerHeader,

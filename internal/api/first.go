@@ -19,13 +19,19 @@ func AuthorityClient(address string, knows func(*x509.Certificate) bool) (*Clien
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Address: address, TLS: believing(nil, func(chain []*x509.Certificate) error {
+	return New(Config{Address: address, TLS: AuthorityTLS(address, knows)})
+}
+
+// AuthorityTLS returns the settings of a client that knows an authority of the controller.
+// It believes a controller with a certificate of an authority that knows accepts.
+func AuthorityTLS(address string, knows func(*x509.Certificate) bool) *tls.Config {
+	return believing(nil, func(chain []*x509.Certificate) error {
 		authority := authorityIn(chain, knows)
 		if authority == nil {
 			return &wrongController{fmt.Sprintf("the controller at %s is another one than expected: %s", address, shownBy(chain))}
 		}
 		return checkSigned(address, authority, chain, time.Now())
-	})})
+	})
 }
 
 // shownBy says which authority a controller shows.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,7 +46,9 @@ func (a Admin) asked(ctx context.Context, then func(*api.Client) error) error {
 	if err != nil {
 		return err
 	}
-	client, err := api.New(api.Config{Address: where, TLS: config, Timeout: a.Settings.RequestTimeout})
+	client, err := api.New(api.Config{
+		Address: where, TLS: config, Bearer: a.Settings.Bearer, Connect: a.connecting(config), Timeout: a.Settings.RequestTimeout,
+	})
 	if err != nil {
 		return err
 	}
@@ -67,6 +70,9 @@ func (a Admin) askMessage(err error) string {
 	}
 	if text, ok := a.certificateRefused(a.where(), err); ok {
 		return text
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Sprintf("controller %s: %s", a.where(), dialReason(err))
 	}
 	if p, ok := errors.AsType[*api.Problem](err); ok && p.Status == http.StatusBadRequest && strings.HasSuffix(p.Detail, useTLS) {
 		return fmt.Sprintf("controller %s speaks TLS: %s", a.where(), wantsTLS)

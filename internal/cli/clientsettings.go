@@ -34,6 +34,10 @@ type Settings struct {
 	// Context is the context to use. Host and Port are then those of its controller,
 	// and TLS does not count. It is nil if the settings name the controller themselves.
 	Context *Context
+	// Bearer is an API token that commands show in place of the certificate of the
+	// context. Empty means none. Fingerprint is that of an authority of the controller. It
+	// takes the place of the authorities of the context and of TLS, and may be empty.
+	Bearer, Fingerprint string
 }
 
 // TLSSettings are the settings of section ssl.

@@ -30,7 +30,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		c.Log.Error("cannot configure connection to %s: controller port number %d outside valid range", where, s.Port)
 		return StatusFailed
 	}
-	config, err := c.tlsConfig(where)
+	config, err := c.tlsConfig(c.where())
 	if err != nil && s.Context != nil {
 		c.Log.Error("%v", err)
 		return StatusFailed
@@ -47,6 +47,8 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 	ctl, err := client.Dial(ctx, client.Config{
 		Address:        net.JoinHostPort(strings.Trim(s.Host, "[]"), strconv.Itoa(s.Port)),
 		TLS:            config,
+		Bearer:         s.Bearer,
+		Connect:        c.connecting(config),
 		AppName:        c.AppName,
 		Attempts:       s.PeeringAttempts,
 		RetryDelay:     s.PeeringRetryDelay,
@@ -128,7 +130,7 @@ func (c *Commands) certificateRefused(where string, err error) (text string, ok 
 	} else if failed, ok := errors.AsType[*client.DialError](err); ok && failed.Failure == client.DialTLS {
 		_, why, _ = strings.Cut(failed.Err.Error(), refused)
 	}
-	if why == "" || c.Settings.Context == nil {
+	if why == "" || c.Settings.Context == nil || c.Settings.Bearer != "" {
 		return "", false
 	}
 	user := c.Settings.Context.User
@@ -172,6 +174,9 @@ const wantsTLS = "log in (zeekfleet login), or set ssl.enable=true"
 // certificate. This client verifies it if the settings name authorities or a
 // certificate of the client. where is the controller's address, for a warning.
 func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
+	if c.Settings.Bearer != "" {
+		return c.bearerTLS(where)
+	}
 	if used := c.Settings.Context; used != nil {
 		own, err := used.Credentials()
 		if err == nil {
@@ -187,6 +192,19 @@ func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
 	if !t.Enable {
 		return nil, nil
 	}
+	config, err := t.config()
+	if err != nil {
+		return nil, err
+	}
+	if config.RootCAs == nil && config.Certificates == nil {
+		c.Log.Warning("nothing verifies that %s is the controller: set ssl.cafile", where)
+		config.InsecureSkipVerify = true
+	}
+	return config, nil
+}
+
+// config returns the configuration that verifies the controller's certificate.
+func (t TLSSettings) config() (*tls.Config, error) {
 	var config tls.Config
 	if err := t.addCertificate(&config); err != nil {
 		return nil, err
@@ -194,11 +212,15 @@ func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
 	if err := t.addAuthorities(&config); err != nil {
 		return nil, err
 	}
-	if config.RootCAs == nil && config.Certificates == nil {
-		c.Log.Warning("nothing verifies that %s is the controller: set ssl.cafile", where)
-		config.InsecureSkipVerify = true
-	}
 	return &config, nil
+}
+
+// connecting returns what opens connections with this TLS configuration. Nil means TCP.
+func (c *Commands) connecting(config *tls.Config) func(ctx context.Context, address string) (net.Conn, error) {
+	if c.Settings.Bearer != "" && config == nil {
+		return connectOwn
+	}
+	return nil
 }
 
 func (t TLSSettings) addCertificate(config *tls.Config) error {

@@ -39,7 +39,9 @@ func (s *site) credentials(t *testing.T, id identity.Identity, now time.Time, li
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := s.authority.Issue(identity.Leaf{Cluster: s.cluster, Identity: id, Key: private.Public(), Life: life}, now)
+	signed, err := s.authority.Issue(identity.Leaf{
+		Cluster: s.cluster, Identity: id, Key: private.Public(), Hosts: []string{"127.0.0.1"}, Life: life,
+	}, now)
 	if err != nil {
 		t.Fatal(err)
 	}

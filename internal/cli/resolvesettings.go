@@ -39,6 +39,11 @@ type SettingsSources struct {
 	// name of the one that the command line names.
 	Contexts *Contexts
 	Context  string
+	// APITokenFile is a file with an API token. Empty means the token in the environment.
+	APITokenFile string
+	// Fingerprint is that of an authority of the controller. Empty means the one in the
+	// environment.
+	Fingerprint string
 	// AsZeekClient makes an unknown setting, and a settings file that does not
 	// exist, a warning and not an error.
 	AsZeekClient bool
@@ -67,8 +72,10 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 			return Settings{}, nil, err
 		}
 	}
-	if err := r.useContext(&s); err != nil {
-		return Settings{}, nil, err
+	for _, step := range []func(*Settings) error{r.useContext, r.useToken} {
+		if err := step(&s); err != nil {
+			return Settings{}, nil, err
+		}
 	}
 	return s, r.warnings, nil
 }
