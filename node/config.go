@@ -42,8 +42,14 @@ type Config struct {
 	// Agent is the host:port of the node's agent. Empty means DefaultAgent.
 	Agent string
 	// Listen is the host:port on which the node accepts connections from other
-	// cluster nodes. It ignores what they send. Empty means that it does not listen.
+	// cluster nodes. It ignores what they send. Programs of this host may connect if
+	// they run as root or as the node's own user. Empty means that it does not listen.
 	Listen string
+	// ListenCertFile, ListenKeyFile and ListenCAFile are PEM files: what the node shows
+	// cluster nodes that connect, its key, and the authorities that must have signed the
+	// certificates of cluster nodes on other hosts. Set all or none. Without them, those
+	// are CertFile, KeyFile and CAFile.
+	ListenCertFile, ListenKeyFile, ListenCAFile string
 
 	// Identifiers are the identifiers that get_id_value knows beside ClusterNode. An
 	// entry is a Func, or a value that must not change after New.
@@ -136,20 +142,37 @@ func (c Config) check() error {
 
 func negative(field string) error { return fmt.Errorf("%s is negative", field) }
 
-// bus returns the settings of the node's endpoint.
+// bus returns the settings of the node's endpoint for its agent.
 func (c Config) bus() (bus.Config, error) {
+	return c.secured("", c.CertFile, c.KeyFile, c.CAFile)
+}
+
+// listenBus returns the settings of the node's endpoint for other nodes.
+func (c Config) listenBus() (bus.Config, error) {
+	prefix, cert, key, ca := "Listen", c.ListenCertFile, c.ListenKeyFile, c.ListenCAFile
+	if cert == "" && key == "" && ca == "" {
+		prefix, cert, key, ca = "", c.CertFile, c.KeyFile, c.CAFile
+	}
+	cfg, err := c.secured(prefix, cert, key, ca)
+	cfg.Screen = screen
+	return cfg, err
+}
+
+// secured returns the settings of an endpoint with these certificates. prefix begins the
+// names of their fields.
+func (c Config) secured(prefix, cert, key, ca string) (bus.Config, error) {
 	cfg := bus.Config{Logger: c.Logger}
-	switch given := [3]bool{c.CertFile != "", c.KeyFile != "", c.CAFile != ""}; given {
+	switch given := [3]bool{cert != "", key != "", ca != ""}; given {
 	case [3]bool{}:
 		return cfg, nil
 	case [3]bool{true, true, true}:
 	default:
-		return cfg, errors.New("CertFile, KeyFile and CAFile go together")
+		return cfg, fmt.Errorf("%[1]sCertFile, %[1]sKeyFile and %[1]sCAFile go together", prefix)
 	}
 	if c.DisableTLS {
 		return cfg, errors.New("certificates contradict DisableTLS")
 	}
-	tls, err := bus.LoadTLS(c.CertFile, c.KeyFile, c.CAFile)
+	tls, err := bus.LoadTLS(cert, key, ca)
 	cfg.TLS = tls
 	return cfg, err
 }

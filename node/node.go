@@ -20,7 +20,8 @@ import (
 // Node is a managed node of a cluster.
 type Node struct {
 	cfg      Config
-	endpoint *bus.Endpoint
+	endpoint *bus.Endpoint // for the agent
+	peers    *bus.Endpoint // for other nodes: nobody listens to what they say
 }
 
 // New returns a node. The node does nothing before Run. An error names the wrong
@@ -38,7 +39,14 @@ func New(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
 	}
-	return &Node{cfg: cfg, endpoint: endpoint}, nil
+	if busConfig, err = cfg.listenBus(); err != nil {
+		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
+	}
+	peers, err := bus.New(busConfig)
+	if err != nil {
+		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
+	}
+	return &Node{cfg: cfg, endpoint: endpoint, peers: peers}, nil
 }
 
 // Run keeps the node connected to its agent and answers the agent until ctx is done.
@@ -66,7 +74,7 @@ func (n *Node) Run(ctx context.Context) error {
 	})
 	if ln != nil {
 		parts.Go(func() {
-			cancel(n.endpoint.Serve(running, ln, bus.ListenConfig{Transport: n.cfg.transport()}))
+			cancel(n.peers.Serve(running, ln, bus.ListenConfig{Transport: n.cfg.transport()}))
 		})
 	}
 	n.loop(running, sub)

@@ -55,6 +55,9 @@ func newNodeCommand(streams) *cobra.Command {
 	flags.StringVar(&o.CertFile, "tls-cert", "", "PEM `file` with the node's certificate")
 	flags.StringVar(&o.KeyFile, "tls-key", "", "PEM `file` with its private key")
 	flags.StringVar(&o.CAFile, "tls-ca", "", "PEM `file` with the authorities that the agent's certificate must chain to")
+	flags.StringVar(&o.ListenCertFile, "listen-tls-cert", "", "PEM `file` with the certificate for cluster peers (default: that of --tls-cert)")
+	flags.StringVar(&o.ListenKeyFile, "listen-tls-key", "", "PEM `file` with its private key")
+	flags.StringVar(&o.ListenCAFile, "listen-tls-ca", "", "PEM `file` with the authorities that cluster peers of other hosts must chain to")
 	flags.StringVar(&o.Topic, "topic", "", "topic of requests to nodes (default zeek/management/node)")
 	return cmd
 }
@@ -69,6 +72,9 @@ func (o *nodeOptions) check() error {
 	}
 	if (o.CertFile == "") != (o.KeyFile == "") || (o.CertFile == "") != (o.CAFile == "") {
 		return errors.New("--tls-cert, --tls-key and --tls-ca go together")
+	}
+	if (o.ListenCertFile == "") != (o.ListenKeyFile == "") || (o.ListenCertFile == "") != (o.ListenCAFile == "") {
+		return errors.New("--listen-tls-cert, --listen-tls-key and --listen-tls-ca go together")
 	}
 	switch settings.Transport(o.transport) {
 	case settings.TransportAuto:

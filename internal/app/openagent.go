@@ -272,15 +272,20 @@ func openEmbedded(set settings.Agent, listening string) (launch.Launcher, error)
 		StateDir: set.StateDir,
 		Stdout:   set.StdoutFile,
 		Stderr:   set.StderrFile,
-		Args:     nodeArgs(set.Common),
+		Args:     nodeArgs(set),
 		Environ:  os.Environ(),
 	}, nil
 }
 
 // nodeArgs are the arguments with which an embedded node speaks as its agent
-// expects. The node needs no certificate: the agent knows the node's process.
-func nodeArgs(set settings.Common) []string {
-	return []string{"--topic", set.Topics.Node, "--transport", string(set.Transport)}
+// expects. The node needs no certificate for its agent: the agent knows the node's
+// process. It shows other nodes the certificate of nodes, if there is one.
+func nodeArgs(set settings.Agent) []string {
+	args := []string{"--topic", set.Topics.Node, "--transport", string(set.Transport)}
+	if tls := set.Zeek.TLS; tls.Cert != "" && tls.CA != "" && set.Transport != settings.TransportPlain {
+		args = append(args, "--listen-tls-cert", tls.Cert, "--listen-tls-key", tls.Key, "--listen-tls-ca", tls.CA)
+	}
+	return args
 }
 
 func openArchive(set settings.Agent, log *slog.Logger) (*archive.Archiver, error) {

@@ -1,0 +1,33 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner"
+)
+
+// screen refuses programs of this host that belong to other users than root and the
+// node's own. The kernel says whose they are. Callers from other hosts are not its
+// business, except at a loopback address.
+func screen(remote, local netip.AddrPort) (bus.Caller, error) {
+	owner, err := sockowner.Of(remote, local)
+	elsewhere := errors.Is(err, sockowner.ErrElsewhere) && !sockowner.Here(remote.Addr())
+	switch {
+	case elsewhere && local.Addr().IsLoopback():
+		return bus.Caller{}, errors.New("it is on another host, and has come to an address that is for this host alone")
+	case elsewhere:
+		return bus.Caller{}, nil
+	case err != nil:
+		return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is: %w", err)
+	}
+	own := owner.UID == 0 || int64(owner.UID) == int64(os.Geteuid())
+	caller := bus.Caller{Local: true, Known: true, UID: owner.UID, Inode: owner.Inode, Trusted: own, Own: own}
+	if !own {
+		return caller, fmt.Errorf("user %d may not connect to this node: root and the node's own user may", owner.UID)
+	}
+	return caller, nil
+}
