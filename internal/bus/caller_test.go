@@ -88,6 +88,16 @@ func TestPeersSayWhoTheirCallersAre(t *testing.T) {
 	}
 }
 
+// firstReason returns a function that sends the first reason to reasons and drops the others.
+func firstReason(reasons chan<- string) func(bus.Refusal) {
+	return func(r bus.Refusal) {
+		select {
+		case reasons <- r.Reason:
+		default:
+		}
+	}
+}
+
 // The listener of this test demands certificates. A caller that it does not trust has a
 // certificate; a caller that it trusts has none.
 func TestCertificatesStandInForUsers(t *testing.T) {
@@ -116,7 +126,8 @@ func TestCertificatesStandInForUsers(t *testing.T) {
 		})
 	}
 	t.Run("refused, without a certificate", func(t *testing.T) {
-		e := newEndpoint(t, bus.Config{Screen: stranger, TLS: identity()})
+		reasons := make(chan string, 1)
+		e := newEndpoint(t, bus.Config{Screen: stranger, TLS: identity(), OnRefused: firstReason(reasons)})
 		events := subscribe(t, e, "x")
 		addr, stop := serve(t, e, bus.ListenConfig{})
 		conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
@@ -127,7 +138,22 @@ func TestCertificatesStandInForUsers(t *testing.T) {
 		if err == nil {
 			t.Error("nothing is wrong without a certificate")
 		}
+		if reason := <-reasons; reason != "user 1001 may not connect; see local_users" {
+			t.Errorf("the reason is %q", reason)
+		}
 		stop()
 		expectNothing(t, events)
+	})
+	t.Run("refused, with a certificate that does not count", func(t *testing.T) {
+		reasons := make(chan string, 1)
+		e := newEndpoint(t, bus.Config{Screen: stranger, TLS: identity(), OnRefused: firstReason(reasons)})
+		addr, _ := serve(t, e, bus.ListenConfig{})
+		foreign := newAuthority(t).identity(x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth)
+		foreign.Judge = ca.identity(x509.ExtKeyUsageClientAuth).Judge // it takes the listener's
+		dialer := newEndpoint(t, bus.Config{TLS: foreign})
+		dial(t, dialer, addr, bus.DialConfig{Transport: bus.TransportTLS})
+		if reason := <-reasons; !strings.HasPrefix(reason, "TLS handshake: ") {
+			t.Errorf("the reason is %q", reason)
+		}
 	})
 }

@@ -144,6 +144,9 @@ func (a acceptor) opener(caller Caller, denied error) func(context.Context, net.
 			if ctx.Err() == nil && !closedByPeer(err) {
 				closeHeard(conn) // so that the other side reads the TLS alert
 			}
+			if denied != nil && found.chain == nil && refusedCertificate(err) == nil {
+				return secured{}, denied // it says more than that there was no certificate
+			}
 			return secured{}, fmt.Errorf("TLS handshake: %w", err)
 		}
 		return secured{secure, *found}, nil
