@@ -29,6 +29,7 @@ func startAuthority(t *testing.T, cfg daemon.AuthorityConfig) (a *daemon.Authori
 	if cfg.Name == "" {
 		cfg.Name, cfg.Hosts = "ctl", []string{"127.0.0.1", "localhost"}
 	}
+	cfg.SaveTimeout = time.Minute // no test depends on how fast the disk is
 	a, err := daemon.OpenAuthority(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

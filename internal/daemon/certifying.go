@@ -60,7 +60,7 @@ func newCertifying(authority renewer, endpoint *bus.Endpoint, log *slog.Logger) 
 		authority: authority, endpoint: endpoint, log: log,
 		sub:    endpoint.Subscribe(0, fleetCertificates+"/"),
 		agents: map[string]string{}, told: map[string]mgmt.AuthoritiesChanged{}, busy: map[string]bool{}, serials: map[string]string{},
-		work: make(chan renewalOrder, maxRenewals), done: make(chan renewalDone, maxRenewals),
+		work: make(chan renewalOrder, maxRenewals), done: make(chan renewalDone),
 	}
 }
 
@@ -104,7 +104,11 @@ func (c *certifying) sign(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			c.done <- renewalDone{order.from.ID, serial} // it has room for every order
+			select {
+			case c.done <- renewalDone{order.from.ID, serial}:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 			c.answer(order, result)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -131,7 +132,7 @@ func (r *renewing) ask() error {
 		msg.NodeKey = string(nodes)
 	}
 	if !r.endpoint.PublishTo(asked.peer, r.topic, codec.Encode(msg)) {
-		return fmt.Errorf("the request could not be sent to the controller")
+		return errors.New("the request could not be sent to the controller")
 	}
 	r.asked = asked
 	return nil
