@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/zeekfleet/zeekfleet/internal/api"
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
@@ -44,7 +45,7 @@ func newAgentCSRCommand(s streams) *cobra.Command {
 			if controller == "" {
 				return errors.New("please say with --controller at which host and port the agent connects to its controller")
 			}
-			at, err := joined.HostPort(controller, mgmt.ControllerPort)
+			at, err := api.HostPort(controller, mgmt.ControllerPort)
 			if err != nil {
 				return badFlag("controller", controller, err.Error())
 			}

@@ -65,7 +65,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.TLS == nil {
 		scheme = "http"
 	}
-	if cfg.Bearer != "" && cfg.TLS == nil && !isLoopback(address) {
+	if cfg.Bearer != "" && cfg.TLS == nil && !IsLoopback(address) {
 		return nil, fmt.Errorf("an API token must not cross the network in plain text: use TLS with the controller at %s", address)
 	}
 	var dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -96,11 +96,15 @@ func (c *Client) Address() string { return c.cfg.Address }
 // Close ends the connections that no request uses.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// JoinPort returns host and port for a host with or without a port.
-func JoinPort(address string) (string, error) {
+// JoinPort returns host and port for a host with or without a port. Without one the port
+// is DefaultPort.
+func JoinPort(address string) (string, error) { return HostPort(address, DefaultPort) }
+
+// HostPort is JoinPort with another default.
+func HostPort(address string, otherwise uint16) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		host, port = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"), strconv.Itoa(DefaultPort)
+		host, port = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"), strconv.Itoa(int(otherwise))
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || number == 0 || !isHost(host) {
@@ -122,7 +126,8 @@ func isHost(text string) bool {
 	})
 }
 
-func isLoopback(address string) bool {
+// IsLoopback reports whether a host:port is one that other hosts cannot reach.
+func IsLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false

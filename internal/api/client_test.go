@@ -44,11 +44,15 @@ func TestJoinPort(t *testing.T) {
 		"https://host":       "",
 		"a b":                "",
 		"host?":              "",
+		"https://[::1]:7/":   "",
 	} {
 		got, err := api.JoinPort(given)
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: got %q, %v, want %q", given, got, err, want)
 		}
+	}
+	if got, err := api.HostPort("192.0.2.1", 2150); got != "192.0.2.1:2150" || err != nil {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 

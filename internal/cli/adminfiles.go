@@ -124,7 +124,7 @@ func redef(name, value string) string { return "redef " + name + " = " + value +
 // It is empty if no other host can reach the controller.
 func dialHint(ctx context.Context, client *api.Client) string {
 	root, err := client.Root(ctx)
-	if err != nil || len(root.Addresses) == 0 || isLoopback(root.Addresses[0]) {
+	if err != nil || len(root.Addresses) == 0 || api.IsLoopback(root.Addresses[0]) {
 		return ""
 	}
 	host, _, err := net.SplitHostPort(root.Addresses[0])

@@ -105,18 +105,9 @@ func (a Admin) address(ctx context.Context, client *api.Client, given string) (s
 
 // warnOfLoopback warns if the line that uses a token works on this host alone.
 func (a Admin) warnOfLoopback(address string) {
-	if full, err := api.JoinPort(address); err == nil && isLoopback(full) {
+	if full, err := api.JoinPort(address); err == nil && api.IsLoopback(full) {
 		a.Log.Warning("other hosts cannot reach %s: give the controller --listen-address, or name its address with --address", full)
 	}
-}
-
-func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // shortAddress leaves out the usual port.

@@ -92,7 +92,7 @@ func (c *Commands) bearerTLS(where string) (*tls.Config, error) {
 		}
 		config.VerifyConnection = func(state tls.ConnectionState) error { return noOtherThanAController(where, state.PeerCertificates) }
 		return config, nil
-	case isLoopback(where):
+	case api.IsLoopback(where):
 		return nil, nil
 	}
 	return nil, fmt.Errorf("an API token is not sent to %s in plain text: name the authority of the controller with --fingerprint, as zeekfleet ca show prints it there, or set ssl.enable=true and ssl.cafile", where)

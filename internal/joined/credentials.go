@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/identity"
@@ -161,35 +160,4 @@ func sorted(text []byte) []*x509.Certificate {
 	}
 	slices.SortFunc(certs, func(x, y *x509.Certificate) int { return bytes.Compare(x.Raw, y.Raw) })
 	return slices.CompactFunc(certs, func(x, y *x509.Certificate) bool { return x.Equal(y) })
-}
-
-// HostPort returns host:port for a text that has a host and perhaps a port, such as
-// "192.0.2.1", "fleet.example:2149", "2001:db8::1" or "[2001:db8::1]:2149".
-func HostPort(text string, port uint16) (string, error) {
-	host, given, err := net.SplitHostPort(text)
-	if err != nil {
-		host, given = text, strconv.Itoa(int(port))
-		if n := len(text); n > 2 && text[0] == '[' && text[n-1] == ']' {
-			host = text[1 : n-1]
-		}
-	}
-	number, err := strconv.ParseUint(given, 10, 16)
-	if err != nil || number == 0 || host == "" || !hostText(host) {
-		return "", fmt.Errorf("%.100q is not a host: write an address or a name, and perhaps a colon and a port", text)
-	}
-	return net.JoinHostPort(host, given), nil
-}
-
-// hostText reports whether a text may be an address or a name. A name's letters are
-// left to the resolver; blanks, slashes and the like are a mistake.
-func hostText(host string) bool {
-	if net.ParseIP(host) != nil {
-		return true
-	}
-	for _, r := range host {
-		if r <= ' ' || r == 0x7f || r == '/' || r == '@' || r == ':' || r == '[' || r == ']' {
-			return false
-		}
-	}
-	return true
 }

@@ -369,29 +369,3 @@ func TestExchangedFilesAreRefusedInOneLine(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-func TestHostPort(t *testing.T) {
-	for text, want := range map[string]string{
-		"192.0.2.1":           "192.0.2.1:2149",
-		"192.0.2.1:9":         "192.0.2.1:9",
-		"fleet.example":       "fleet.example:2149",
-		"fleet.example:443":   "fleet.example:443",
-		"2001:db8::1":         "[2001:db8::1]:2149",
-		"[2001:db8::1]":       "[2001:db8::1]:2149",
-		"[2001:db8::1]:9":     "[2001:db8::1]:9",
-		"":                    "",
-		":2149":               "",
-		"host:0":              "",
-		"host:http":           "",
-		"host:70000":          "",
-		"https://host":        "",
-		"ann@host":            "",
-		"a host":              "",
-		"https://[::1]:2149/": "",
-	} {
-		got, err := joined.HostPort(text, 2149)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
-		}
-	}
-}
