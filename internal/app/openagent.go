@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/archive"
@@ -16,6 +17,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
@@ -106,11 +108,28 @@ func OpenAgent(
 	a.connect(set)
 	a.Logger = log
 	warnExposed(log, set.Common, set.Broker, "agent.listen_address")
-	if set.TLS.Cert != "" && set.Controller == "" && len(set.ControllerNames) == 0 {
-		log.Warn("no controller can use this agent: the agent waits for a controller, and no setting names the controller's certificate", "setting", "agent.controller_names")
-	}
+	warnOfNamelessController(set, log)
 	warnOfUnit(ctx, log)
 	return a, nil
+}
+
+// warnOfNamelessController warns if certificates come from files, and no setting says which
+// of them is the controller's.
+func warnOfNamelessController(set settings.Agent, log *slog.Logger) {
+	switch {
+	case set.TLS.Cert == "" || set.Insecure || len(set.ControllerNames) > 0 || identifiesControllers(set.Common):
+	case set.Controller != "":
+		log.Warn("whoever answers where this agent dials is obeyed with any certificate of the authority, and other agents have one: name the controller's certificate with agent.controller_names or tls.identities",
+			"setting", "agent.controller_names", "controller", set.Controller)
+	case len(set.Admit) == 0:
+		log.Warn("no controller can use this agent: the agent waits for a controller, and no setting names the controller's certificate", "setting", "agent.controller_names")
+	}
+}
+
+// identifiesControllers reports whether tls.identities says which certificates are
+// controllers'.
+func identifiesControllers(set settings.Common) bool {
+	return slices.ContainsFunc(set.Identities, func(r identity.Rule) bool { return r.Identity.Kind == identity.Controller })
 }
 
 // connect says whom the agent hears, and how.
@@ -125,7 +144,7 @@ func (a *Agent) connect(set settings.Agent) {
 		// A controller of this host, too, renews the certificate that it is shown.
 		a.ControllerDial.Transport = bus.TransportTLS
 	}
-	a.ControllerNames = set.ControllerNames
+	a.ControllerNames, a.ControllersIdentified = set.ControllerNames, identifiesControllers(set.Common)
 	for _, name := range set.ForeignNodes {
 		a.ForeignNodes = append(a.ForeignNodes, mgmt.NodeName(name))
 	}

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -194,5 +196,53 @@ func TestNodeIsBoundToAListOfProcessors(t *testing.T) {
 	}
 	if slices.ContainsFunc(process.Spec.Env, func(kv string) bool { return strings.HasPrefix(kv, mgmt.CPUsEnv) }) {
 		t.Errorf("the process gets %q", process.Spec.Env)
+	}
+}
+
+func TestAgentWarnsIfNothingNamesItsController(t *testing.T) {
+	cert, key := selfSigned(t, "sensor-1")
+	rules := func(text string) []identity.Rule {
+		rule, err := identity.ParseRule(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []identity.Rule{rule}
+	}
+	const dials, waits = "obeyed with any certificate of the authority", "no controller can use this agent"
+	for name, tt := range map[string]struct {
+		change func(*settings.Agent)
+		want   string
+	}{
+		"it dials":                               {func(*settings.Agent) {}, dials},
+		"it waits":                               {func(a *settings.Agent) { a.Controller = "" }, waits},
+		"it dials, and a name is given":          {func(a *settings.Agent) { a.ControllerNames = []string{"controller"} }, ""},
+		"it waits, and a name is given":          {func(a *settings.Agent) { a.Controller, a.ControllerNames = "", []string{"controller"} }, ""},
+		"it dials, and an identity is given":     {func(a *settings.Agent) { a.Identities = rules("cn:controller=controller/main") }, ""},
+		"it waits, and an identity is given":     {func(a *settings.Agent) { a.Controller, a.Identities = "", rules("cn:controller=controller/main") }, ""},
+		"it dials, and agents have identities":   {func(a *settings.Agent) { a.Identities = rules("cn:sensor-*=agent/sensor-*") }, dials},
+		"it needs no certificate of controllers": {func(a *settings.Agent) { a.Insecure = true }, ""},
+		"it has no certificate":                  {func(a *settings.Agent) { a.TLS = settings.TLS{} }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			a, err := app.OpenAgent(t.Context(), agentSettings(t, func(a *settings.Agent) {
+				a.TLS = settings.TLS{Cert: cert, Key: key, CA: cert}
+				a.Controller = "192.0.2.1:2150"
+				a.Zeek.Kind = settings.NodeEmbedded
+				tt.change(a)
+			}), slog.New(slog.NewTextHandler(&log, nil)), app.PortFlags{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Close()
+			for _, warning := range []string{dials, waits} {
+				if got := strings.Contains(log.String(), warning); got != (warning == tt.want) {
+					t.Errorf("%q: %t; the log:\n%s", warning, got, &log)
+				}
+			}
+			if len(a.ControllerNames) == 0 && a.ControllersIdentified != strings.Contains(name, "an identity") {
+				t.Errorf("identified: %t", a.ControllersIdentified)
+			}
+		})
 	}
 }

@@ -42,6 +42,9 @@ type AgentConfig struct {
 	// have one of them, if it has no identity. If the list is empty, the agent accepts any
 	// name, but only of the controller that the agent dials.
 	ControllerNames []string
+	// ControllersIdentified says that controllers have identities. A certificate without one
+	// is then no controller's, unless it has one of ControllerNames.
+	ControllersIdentified bool
 	// Insecure means that a peer needs not prove that it is a controller, unless the kernel
 	// or a certificate says who it is.
 	Insecure bool

@@ -105,6 +105,8 @@ func (c AgentConfig) barredByName(p bus.Peer) string {
 				certificateName(p.Certificate))
 		}
 		return ""
+	case c.ControllersIdentified:
+		return fmt.Sprintf("tls.identities says which certificates are controllers', and that of %s is none of them", certificateName(p.Certificate))
 	case !p.Dialed && c.Controller != "":
 		return "the agent takes orders from the controller that it connects to; for others set agent.controller_names"
 	case !p.Dialed:

@@ -176,11 +176,18 @@ func TestWhoMayGiveOrdersToAnAgent(t *testing.T) {
 	insecure := daemon.AgentConfig{Insecure: true}
 	local := daemon.AgentConfig{Callers: daemon.Callers{Users: map[uint32]mgmt.UserRole{8: mgmt.Operator, 4_000_000_000: mgmt.Viewer}}}
 	naming := daemon.AgentConfig{ControllerNames: []string{"ctl", "zeekfleet://c/controller/main"}}
+	identified := daemon.AgentConfig{Controller: "192.0.2.1:2150", ControllersIdentified: true}
+	both := daemon.AgentConfig{ControllerNames: []string{"sensor-1"}, ControllersIdentified: true}
+	const none = "tls.identities says which certificates are controllers', and that of sensor-1 is none of them"
 	for name, tt := range map[string]struct {
 		cfg  daemon.AgentConfig
 		peer bus.Peer
 		want string // empty: it may
 	}{
+		"whom it dials, where controllers have identities":     {identified, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor}, none},
+		"a certificate, where controllers have identities":     {identified, bus.Peer{Addr: addr, Certificate: sensor}, none},
+		"an identity, where controllers have them":             {identified, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor, Identity: "controller/main"}, ""},
+		"a certificate that is named, beside those identities": {both, bus.Peer{Addr: addr, Dialed: true, Certificate: sensor}, ""},
 		"a user who is trusted": {
 			dialing, bus.Peer{Addr: addr, Caller: bus.Caller{Local: true, Known: true, Trusted: true}}, "",
 		},
