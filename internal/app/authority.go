@@ -91,7 +91,7 @@ func (c Controller) Greeting() string {
 	text := fmt.Sprintf("controller %s is live: agents connect to %s, clients and agents that join to %s\n",
 		c.Core.Rules.Controller.Name, place(c.Broker), place(c.WebSocket))
 	if c.Authority.Founded() {
-		text += fmt.Sprintf("it has made the authority of a new cluster: %s\n", identity.Fingerprint(c.Authority.Directory().Trust.Authorities[0]))
+		text += fmt.Sprintf("it has made the authority of a new cluster, with the fingerprint %s\n", identity.Fingerprint(c.Authority.Directory().Trust.Authorities[0]))
 	}
 	return text + "to add a sensor, run on this host: zeekfleet token create sensor-1\n"
 }

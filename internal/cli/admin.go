@@ -66,7 +66,7 @@ func (c *Commands) where() string {
 // controller's own words.
 func (a Admin) askMessage(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return fmt.Sprintf("controller %s is not reached: %s", a.where(), dialReason(err))
+		return fmt.Sprintf("cannot reach controller %s: %s", a.where(), dialReason(err))
 	}
 	if text, ok := a.certificateRefused(a.where(), err); ok {
 		return text

@@ -354,7 +354,7 @@ func TestAdminCommandSaysWhenTheControllerIsNotReached(t *testing.T) {
 	address := nobody(t)
 	a, _, stderr := admin(t, address)
 	status := a.WhoAmI(t.Context())
-	want := "zeekfleet: controller " + address + " is not reached: connection refused\n"
+	want := "zeekfleet: cannot reach controller " + address + ": connection refused\n"
 	if status != cli.StatusFailed || stderr.String() != want {
 		t.Errorf("status %d:\n%swant:\n%s", status, stderr, want)
 	}

@@ -134,7 +134,7 @@ func (c *Commands) certificateRefused(where string, err error) (text string, ok 
 		return "", false
 	}
 	user := c.Settings.Context.User
-	return fmt.Sprintf("controller %s does not take the certificate of user %s any more (%s); its audit says why: ask an admin for a new login (zeekfleet user add %[2]s), and log in again",
+	return fmt.Sprintf("controller %s no longer takes the certificate of user %s (%s), and the controller's audit says why: ask an admin for a new login (zeekfleet user add %[2]s), and log in again",
 		where, user, why), true
 }
 

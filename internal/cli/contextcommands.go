@@ -120,7 +120,7 @@ func (c ContextCommands) Logout(name string) error {
 	}
 	c.Log.Notice("context %s is removed", one.Name)
 	if unusable == nil && c.Now().Before(own.Certificate.NotAfter) {
-		c.Log.Notice("its certificate has no other copy of the key; an admin can revoke it too: zeekfleet cert revoke %s", identity.Serial(own.Certificate))
+		c.Log.Notice("the key of the context is deleted; an admin can also revoke the certificate: zeekfleet cert revoke %s", identity.Serial(own.Certificate))
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func (l Login) Run(ctx context.Context) error {
 		return err
 	}
 	l.Log.Notice("logged in to controller %s as %s; commands ask it from now on (context %s)", n.address, user, n.name)
-	l.Log.Notice("the login lasts until %s, and each use renews it", signed.Expires.Local().Format(timeForm))
+	l.Log.Notice("the certificate is valid until %s; commands renew it before", signed.Expires.Local().Format(timeForm))
 	return nil
 }
 
@@ -168,7 +168,7 @@ func (n begun) store(signed api.Certificate, sso bool) (user string, err error) 
 // loginMessage returns the error of a login that failed, for a person.
 func loginMessage(address string, err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return fmt.Errorf("controller %s is not reached: %s", address, dialReason(err))
+		return fmt.Errorf("cannot reach controller %s: %s", address, dialReason(err))
 	}
 	return err
 }

@@ -73,7 +73,7 @@ func (l LoginSSO) Run(ctx context.Context) error {
 		return err
 	}
 	l.Log.Notice("logged in to controller %s as %s; commands ask it from now on (context %s)", n.address, user, n.name)
-	l.Log.Notice("the login lasts until %s", signed.Expires.Local().Format(timeForm))
+	l.Log.Notice("the certificate is valid until %s; then log in again", signed.Expires.Local().Format(timeForm))
 	return nil
 }
 

@@ -65,7 +65,7 @@ func (c Callers) screen(daemon string) bus.Screen {
 		case elsewhere:
 			return bus.Caller{}, nil
 		case err != nil:
-			return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is: %w", err)
+			return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is (%w): only a certificate can (zeekfleet login, zeekfleet agent --join)", err)
 		}
 		caller := bus.Caller{
 			Local: true, Known: true, UID: owner.UID, Inode: owner.Inode,

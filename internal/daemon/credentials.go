@@ -81,7 +81,7 @@ func (c *Credentials) judge(chain []*x509.Certificate, now time.Time) (string, e
 		case nodeErr == nil && id == own:
 			return id.String(), nil
 		case nodeErr == nil:
-			return "", fmt.Errorf("this is the certificate of %s, and nodes of other instances have no business with this agent", id)
+			return "", fmt.Errorf("this is the certificate of %s, and only the nodes of this agent's own instance may connect to it", id)
 		}
 	}
 	return "", err

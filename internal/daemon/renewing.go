@@ -89,7 +89,7 @@ func (r *renewing) step(ev joined.RenewalEvent) {
 		done := r.machine.Step(time.Now(), ev)
 		if done.Failed != "" {
 			r.asked = nil
-			r.log.Warn("certificate was not renewed; it is tried again", "err", done.Failed)
+			r.log.Warn("certificate was not renewed; the agent tries again", "err", done.Failed)
 		}
 		if done.Warning != "" {
 			r.log.Warn(done.Warning)
@@ -204,7 +204,7 @@ func (r *renewing) message(m bus.Message) {
 	case mgmt.AuthoritiesChanged:
 		more, err := r.authorities(m.From, msg)
 		if err != nil {
-			r.log.Warn("the controller's authorities are not taken over", "err", err)
+			r.log.Warn("the controller's new authorities are not trusted", "err", err)
 			return
 		}
 		if more {

@@ -48,6 +48,6 @@ func TestUserLogsInFromAnotherHost(t *testing.T) {
 	demand("with another role", laptop.run("zeekfleet user list"), "ann")
 	demand("the audit", controller.run("zeekfleet audit --user ann"), "  "+sensor1Addr+":")
 	controller.run("zeekfleet cert revoke user/ann")
-	demand("after a revocation", laptop.refused("zeekfleet whoami"), "does not take the certificate of user ann any more")
-	demand("after a revocation", laptop.refused("zeekfleet get-nodes"), "does not take the certificate of user ann any more")
+	demand("after a revocation", laptop.refused("zeekfleet whoami"), "no longer takes the certificate of user ann")
+	demand("after a revocation", laptop.refused("zeekfleet get-nodes"), "no longer takes the certificate of user ann")
 }

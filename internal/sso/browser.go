@@ -49,15 +49,15 @@ func (p *Provider) Finish(ctx context.Context, cookie string, query url.Values) 
 	login, ok := p.pending.take(time.Now(), query.Get("state"))
 	switch issuer := query.Get("iss"); {
 	case !ok:
-		return Person{}, refuse("this login is unknown here: it took more than %v, it is done already, or the controller was started meanwhile; begin anew", PendingLife)
+		return Person{}, refuse("this login is unknown here: it took more than %v, it is done already, or the controller was started meanwhile; log in again", PendingLife)
 	case !login.isFrom(cookie):
-		return Person{}, refuse("this login was begun in another browser: begin anew in this one")
+		return Person{}, refuse("this login was begun in another browser: log in again in this one")
 	case issuer != "" && issuer != p.cfg.Issuer: // RFC 9207
 		return Person{}, refuse("another provider has answered this login")
 	case query.Get("error") != "":
 		return Person{}, refuse("the provider refused the login: %s", said(query.Get("error"), query.Get("error_description")))
 	case query.Get("code") == "":
-		return Person{}, refuse("the provider sent no code with the browser: begin anew")
+		return Person{}, refuse("the provider sent no code with the browser: log in again")
 	}
 	f, err := p.find(ctx)
 	if err != nil {

@@ -124,7 +124,7 @@ func checkToken(now time.Time, token *oidc.IDToken, said claims, want expected) 
 	case want.nonce == "" && token.Nonce != "":
 		return refuse("the ID token is of a login in a browser, and counts only there")
 	case subtle.ConstantTimeCompare([]byte(want.nonce), []byte(token.Nonce)) != 1:
-		return refuse("the ID token is of another login: begin anew")
+		return refuse("the ID token is of another login: log in again")
 	}
 	return checkTimes(now, token.IssuedAt, token.Expiry, want.fresh)
 }
@@ -138,10 +138,10 @@ func checkTimes(now, made, ends time.Time, fresh time.Duration) error {
 		return refuse("the ID token was made at %s, and this controller's clock says %s: one of the two clocks is wrong by %s",
 			identity.Clock(made), clock, identity.Rough(made.Sub(now)))
 	case now.Sub(ends) > maxSkew:
-		return refuse("the ID token expired at %s, and this controller's clock says %s: log in anew; if the login was just now, one of the two clocks is wrong by %s or more",
+		return refuse("the ID token expired at %s, and this controller's clock says %s: log in again; if the login was just now, one of the two clocks is wrong by %s or more",
 			identity.Clock(ends), clock, identity.Rough(now.Sub(ends)))
 	case fresh > 0 && now.Sub(made) > fresh+maxSkew:
-		return refuse("the ID token was made at %s, and this controller's clock says %s: it counts for %v only; log in anew; if the login was just now, one of the two clocks is wrong",
+		return refuse("the ID token was made at %s, and this controller's clock says %s: it counts for %v only; log in again; if the login was just now, one of the two clocks is wrong",
 			identity.Clock(made), clock, fresh)
 	}
 	return nil

@@ -102,7 +102,7 @@ func (s *seen) once(now, until time.Time, payload []byte) error {
 	}
 	sum := sha256.Sum256(payload)
 	if _, dup := s.all[sum]; dup {
-		return refuse("this ID token has been used already: log in anew")
+		return refuse("this ID token has been used already: log in again")
 	}
 	if len(s.all) >= s.most {
 		return refuse("too many logins through single sign-on within %v: wait, and log in again", freshness)

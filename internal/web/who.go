@@ -57,7 +57,7 @@ func (s *Server) who(c *conn, r *http.Request) (asker, error) {
 		a.Principal, err = c.Who("")
 	}
 	if err == nil && a.Role == mgmt.NoUser {
-		err = errors.New("this controller does not know who you are")
+		err = errors.New("this controller does not know who you are: show the certificate of a user (zeekfleet login), or an API token")
 	}
 	if err != nil {
 		return a, err

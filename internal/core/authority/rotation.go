@@ -68,7 +68,7 @@ func (m *rotation) rotate() outcome {
 		for _, id := range m.waiting() {
 			names = append(names, id.String())
 		}
-		return refuse(access.Conflict, "the authority is being replaced already, and waits for %s: revoke the certificates of an agent that never returns (zeekfleet cert revoke)",
+		return refuse(access.Conflict, "the authority is being replaced already, and %s awaited: revoke the certificates of an agent that never returns (zeekfleet cert revoke)",
 			named(names))
 	}
 	next, err := m.newIssuer(false)
@@ -79,16 +79,18 @@ func (m *rotation) rotate() outcome {
 	return outcome{answer: m.listAuthorities(), subject: next.hash}
 }
 
-// named lists names, and not too many.
+// named lists names, and not too many, with a verb.
 func named(names []string) string {
 	const most = 5
 	switch {
 	case len(names) == 0:
-		return "the last certificates to settle"
+		return "the last renewals are"
+	case len(names) == 1:
+		return names[0] + " is"
 	case len(names) > most:
 		names = append(names[:most:most], "others")
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, ", ") + " are"
 }
 
 // waiting returns the owners that hold a valid certificate of an old

@@ -47,7 +47,7 @@ func TestRotationWaitsForEachAgent(t *testing.T) {
 		!slices.Equal(list[1].Awaited, []identity.Identity{agent("sensor-1"), agent("sensor-2")}) {
 		t.Fatalf("the authorities are %+v", list)
 	}
-	w.refused(w.ask(root, access.RotateAuthority{}), access.Conflict, "is being replaced already, and waits for agent/sensor-1, agent/sensor-2: revoke")
+	w.refused(w.ask(root, access.RotateAuthority{}), access.Conflict, "is being replaced already, and agent/sensor-1, agent/sensor-2 are awaited: revoke")
 	// An agent that was away trusts only the old one.
 	w.trusts(one.Authorities, true)
 

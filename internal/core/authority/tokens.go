@@ -45,7 +45,7 @@ func (m *tokens) newToken(who mgmt.Principal, forWhom identity.Identity, ttl tim
 	}
 	secret := m.maker.Secret()
 	if m.state.tokens[secret.ID] != nil || m.state.apiTokens[secret.ID] != nil {
-		return refuse(access.Failed, "chance has made the ID of another token: ask again")
+		return refuse(access.Failed, "the new token has by chance the ID of another token: ask again")
 	}
 	t := &token{
 		id: secret.ID, forWhom: forWhom, authority: m.oldest().hash, secret: identity.SecretHash(secret.Secret),
@@ -196,7 +196,7 @@ func (m *tokens) createAPIToken(who mgmt.Principal, req access.CreateAPIToken) o
 		return m.unknownUser(req.User)
 	}
 	if err := identity.CheckName(req.Name); err != nil {
-		return refuse(access.Invalid, "the token's name: %v", err)
+		return refuse(access.Invalid, "the name of the API token: %v", err)
 	}
 	if req.TTL < 0 {
 		return refuse(access.Invalid, "a token cannot work for %v", req.TTL)
@@ -207,15 +207,15 @@ func (m *tokens) createAPIToken(who mgmt.Principal, req access.CreateAPIToken) o
 			continue
 		}
 		if count++; t.name == req.Name {
-			return refuse(access.Conflict, "user %q has a token %q already: revoke it (zeekfleet token revoke %s), or name another", req.User, req.Name, t.id)
+			return refuse(access.Conflict, "user %q has an API token %q already: revoke it (zeekfleet token revoke %s), or choose another name", req.User, req.Name, t.id)
 		}
 	}
 	if count >= m.cfg.Limits.APITokens {
-		return refuse(access.Limited, "user %q has %d tokens: revoke some (zeekfleet token list)", req.User, count)
+		return refuse(access.Limited, "user %q has %d API tokens: revoke some (zeekfleet token list)", req.User, count)
 	}
 	secret := m.maker.Secret()
 	if m.state.tokens[secret.ID] != nil || m.state.apiTokens[secret.ID] != nil {
-		return refuse(access.Failed, "chance has made the ID of another token: ask again")
+		return refuse(access.Failed, "the new token has by chance the ID of another token: ask again")
 	}
 	t := &apiToken{
 		id: secret.ID, user: req.User, name: req.Name, secret: identity.SecretHash(secret.Secret), by: who.Name, created: m.now,

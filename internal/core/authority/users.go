@@ -66,7 +66,7 @@ func (m *users) setRole(req access.SetRole) outcome {
 	case !isRole(req.Role):
 		return refuse(access.Invalid, "user %q needs a role: viewer, operator or admin", req.Name)
 	case u.sso:
-		return refuse(access.Conflict, "the groups of user %q at the provider of identities say the role: change those", req.Name)
+		return refuse(access.Conflict, "the role of user %q follows from the groups that the user has at the provider of identities: change these groups", req.Name)
 	}
 	next := *u
 	next.role = req.Role
@@ -107,7 +107,7 @@ func (m *users) listUsers() access.Users {
 }
 
 func (m *base) unknownUser(name string) outcome {
-	return refuse(access.NotFound, "user %.60q is unknown here: an admin can add the user (zeekfleet user add NAME --role viewer)", name)
+	return refuse(access.NotFound, "user %.60q is unknown here: an admin can add the user (zeekfleet user add)", name)
 }
 
 func (m *base) tooManyUsers() outcome {

@@ -108,7 +108,7 @@ func TestSingleSignOn(t *testing.T) {
 	w.refused(w.ask(nobody, in), access.Conflict, `the provider calls another person "ann" than before`)
 	w.refused(w.ask(nobody, access.LoginSSO{Name: "bob", Subject: "1"}), access.Forbidden, `user "bob" is in no group that has a role here`)
 	w.refused(w.ask(root, access.AddUser{Name: "ann"}), access.Conflict, "comes through single sign-on")
-	w.refused(w.ask(root, access.SetRole{Name: "ann", Role: mgmt.Admin}), access.Conflict, "the groups of user")
+	w.refused(w.ask(root, access.SetRole{Name: "ann", Role: mgmt.Admin}), access.Conflict, "the groups that the user has")
 	w.login("carl", mgmt.Viewer)
 	w.refused(w.ask(nobody, access.LoginSSO{Name: "carl", Role: mgmt.Admin, Subject: "9"}), access.Conflict, `user "carl" was added here`)
 }
@@ -124,11 +124,11 @@ func TestAPITokens(t *testing.T) {
 	if b := w.view.Bearers[shown.ID]; b.User != "ann" || b.Hash != identity.SecretHash(shown.Secret) || !b.Expires.Equal(epoch.Add(time.Hour)) {
 		t.Errorf("the bearer is %+v", b)
 	}
-	w.refused(w.ask(root, access.CreateAPIToken{User: "ann", Name: "ci"}), access.Conflict, `user "ann" has a token "ci" already: revoke it (zeekfleet token revoke `+made.ID+")")
-	w.refused(w.ask(root, access.CreateAPIToken{User: "ann", Name: ""}), access.Invalid, "the token's name")
+	w.refused(w.ask(root, access.CreateAPIToken{User: "ann", Name: "ci"}), access.Conflict, `user "ann" has an API token "ci" already: revoke it (zeekfleet token revoke `+made.ID+")")
+	w.refused(w.ask(root, access.CreateAPIToken{User: "ann", Name: ""}), access.Invalid, "the name of the API token")
 	w.refused(w.ask(root, access.CreateAPIToken{User: "bob", Name: "ci"}), access.NotFound, "is unknown here")
 	want[access.Token](w, w.ask(root, access.CreateAPIToken{User: "ann", Name: "other"}))
-	w.refused(w.ask(root, access.CreateAPIToken{User: "ann", Name: "third"}), access.Limited, `user "ann" has 2 tokens`)
+	w.refused(w.ask(root, access.CreateAPIToken{User: "ann", Name: "third"}), access.Limited, `user "ann" has 2 API tokens`)
 
 	w.wait(time.Second)
 	w.step(BearerUsed{Token: made.ID})
