@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,11 +47,17 @@ func TestMain(m *testing.M) {
 //	                      NODE's process, and sets VAR to its PID
 //
 // A script must stop all of its nodes before it ends.
-func TestScripts(t *testing.T) { runScripts(t, "testdata", setUpScript) }
+func TestScripts(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runScripts(t, scripts, setUpScript)
+}
 
 // TestSavedStates runs the scripts testdata/saved/*.txtar once for each commit whose
 // program has left its state in testdata/state-COMMIT. The variable SAVED is the
-// commit.
+// commit. NAME.txtar is about the directory NAME, which early commits need not have.
 func TestSavedStates(t *testing.T) {
 	dirs, err := filepath.Glob(filepath.Join(savedStates, "state-*"))
 	if err != nil || len(dirs) == 0 {
@@ -55,8 +65,9 @@ func TestSavedStates(t *testing.T) {
 	}
 	for _, dir := range dirs {
 		_, commit, _ := strings.Cut(filepath.Base(dir), "-")
+		scripts := savedScripts(t, dir)
 		t.Run(commit, func(t *testing.T) {
-			runScripts(t, "testdata/saved", func(env *testscript.Env) error {
+			runScripts(t, scripts, func(env *testscript.Env) error {
 				env.Setenv("SAVED", commit)
 				return setUpScript(env)
 			})
@@ -64,13 +75,30 @@ func TestSavedStates(t *testing.T) {
 	}
 }
 
-// runScripts runs all scripts of the directory dir. setUp prepares each script.
-func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
+// savedScripts returns the scripts about the state directories in dir.
+func savedScripts(t *testing.T, dir string) []string {
+	t.Helper()
+	all, err := filepath.Glob("testdata/saved/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts := slices.DeleteFunc(all, func(script string) bool {
+		_, err := os.Stat(filepath.Join(dir, strings.TrimSuffix(filepath.Base(script), ".txtar")))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	if len(scripts) == 0 {
+		t.Fatalf("no script is about the directories in %s", dir)
+	}
+	return scripts
+}
+
+// runScripts runs scripts. setUp prepares each.
+func runScripts(t *testing.T, scripts []string, setUp func(*testscript.Env) error) {
 	// testscript makes a directory for all scripts below GOTMPDIR, and leaves it
 	// behind if -run excludes some scripts.
 	t.Setenv("GOTMPDIR", t.TempDir())
 	testscript.Run(t, testscript.Params{
-		Dir:   dir,
+		Files: scripts,
 		Setup: setUp,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"isolate":  cmdIsolate,
