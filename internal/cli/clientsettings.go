@@ -31,6 +31,8 @@ type Settings struct {
 	Host string
 	Port int
 	TLS  TLSSettings
+	// ControllerUser is the user of EnvControllerUser.
+	ControllerUser string
 	// Context is the context to use. Host and Port are then those of its controller,
 	// and TLS does not count. It is nil if the settings name the controller themselves.
 	Context *Context

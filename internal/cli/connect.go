@@ -215,12 +215,16 @@ func (t TLSSettings) config() (*tls.Config, error) {
 	return &config, nil
 }
 
-// connecting returns what opens connections with this TLS configuration. Nil means TCP.
+// connecting returns what opens connections with this TLS configuration. TLS proves that
+// the other side is the controller, plain text does not. Nil means TCP.
 func (c *Commands) connecting(config *tls.Config) func(ctx context.Context, address string) (net.Conn, error) {
-	if c.Settings.Bearer != "" && config == nil {
+	switch {
+	case config != nil:
+		return nil
+	case c.Settings.Bearer != "":
 		return connectOwn
 	}
-	return nil
+	return newConnector(c.Settings.ControllerUser).connect
 }
 
 func (t TLSSettings) addCertificate(config *tls.Config) error {

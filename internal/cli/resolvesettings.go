@@ -77,6 +77,7 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 			return Settings{}, nil, err
 		}
 	}
+	s.ControllerUser, _ = src.LookupEnv(EnvControllerUser)
 	return s, r.warnings, nil
 }
 

@@ -16,7 +16,7 @@ const ownPrefix = "ZEEKFLEET_"
 var frameworkPrefixes = []string{"ZEEK_AGENT_", "ZEEK_CONTROLLER_", "ZEEK_MANAGEMENT_", "ZEEK_CLIENT_"}
 
 // ofCommands are variables that single commands read.
-var ofCommands = []string{"ZEEKFLEET_CONTEXT", "ZEEKFLEET_TOKEN", "ZEEKFLEET_API_TOKEN", "ZEEKFLEET_FINGERPRINT"}
+var ofCommands = []string{"ZEEKFLEET_CONTEXT", "ZEEKFLEET_CONTROLLER_USER", "ZEEKFLEET_TOKEN", "ZEEKFLEET_API_TOKEN", "ZEEKFLEET_FINGERPRINT"}
 
 // notOurs are variables of the framework that no daemon of ours reads.
 var notOurs = []string{"ZEEK_MANAGEMENT_NODE", "ZEEK_MANAGEMENT_TESTING", "ZEEK_CLIENT_CONFIG_FILE", "ZEEK_CLIENT_CONFIG_SETTINGS"}
