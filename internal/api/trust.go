@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -22,10 +23,18 @@ func ControllerTLS(address string, trust *identity.Trust, certificate func() (*t
 	return believing(certificate, func(chain []*x509.Certificate) error {
 		id, err := trust.Judge(chain, time.Now())
 		if err != nil {
-			return &wrongController{fmt.Sprintf("the controller at %s is not believed: %v", address, err)}
+			return &wrongController{fmt.Sprintf("the controller at %s is not believed: %v%s", address, err, whatNow(err))}
 		}
 		return checkController(address, id)
 	})
+}
+
+// whatNow says what to do about a controller whose authority is not known here.
+func whatNow(err error) string {
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+		return "; if the authority of its cluster was replaced, ask an admin for a new login (zeekfleet user add), and log in again"
+	}
+	return ""
 }
 
 // JoinClient returns a client of somebody who knows nothing of the cluster but a token,

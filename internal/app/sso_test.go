@@ -207,7 +207,7 @@ func TestSingleSignOnOfACommandLine(t *testing.T) {
 	if who, err := client.WhoAmI(t.Context()); err == nil {
 		t.Errorf("a removed user is %+v", who)
 	}
-	c.auditHas(t, `login --sso ann done`, `login --sso bob refused`, `login --sso  refused`)
+	c.auditHas(t, `login --sso user/ann done`, `login --sso user/bob refused`, `login --sso  refused`)
 }
 
 // auditHas checks that there are records with these requests, subjects and outcomes.

@@ -300,7 +300,7 @@ func TestAuditThroughTheAPI(t *testing.T) {
 	stranger := f.client(f.trusting(f.shownAuthorities(), "", nil), "zfa-aaaaaaaa-aaaaaaaaaaaaaaaaaaaaaaaaaa")
 	stranger.Users(t.Context())
 	var after uint64
-	missing := []string{"user add ann done", "login user/ann done", "token list  refused", "audit  refused", "user list  refused"}
+	missing := []string{"user add user/ann done", "login user/ann done", "token list  refused", "audit  refused", "user list  refused"}
 	for len(missing) > 0 {
 		recs, err := admin.Audit(t.Context(), api.AuditQuery{After: after, Wait: 20_000_000_000})
 		if err != nil || len(recs) == 0 {

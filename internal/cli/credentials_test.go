@@ -25,7 +25,7 @@ func TestAContextBelievesAControllerOfItsClusterAlone(t *testing.T) {
 		"an agent": {s.serverTLS(t, agent),
 			"zeekfleet: the program at ADDRESS shows the certificate of agent/sensor-1, and is no controller\n"},
 		"another cluster's controller": {other.serverTLS(t, theController),
-			"zeekfleet: the controller at ADDRESS is not believed: none of our authorities has signed the certificate of controller/controller: x509: certificate signed by unknown authority\n"},
+			"zeekfleet: the controller at ADDRESS is not believed: none of our authorities has signed the certificate of controller/controller; if the authority of its cluster was replaced, ask an admin for a new login (zeekfleet user add), and log in again\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeController{answers: map[string]any{"GET /api/v1/whoami": api.Principal{Name: "ann"}}}

@@ -183,7 +183,7 @@ func TestChangedDirectoryIsTold(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if got := strings.Join(audited, ", "); got != "user add ann done, login user/ann done, cert revoke user/ann "+signed.Serial+" done, user remove ann done" {
+	if got := strings.Join(audited, ", "); got != "user add user/ann done, login user/ann done, cert revoke user/ann "+signed.Serial+" done, user remove user/ann done" {
 		t.Errorf("the audit is %s", got)
 	}
 }

@@ -96,14 +96,27 @@ func (t *Trust) verify(chain []*x509.Certificate, now time.Time) error {
 	_, err := cert.Verify(x509.VerifyOptions{
 		Roots: Pool(t.Authorities), Intermediates: Pool(chain[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
-	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
-		return fmt.Errorf("none of our authorities has signed the certificate of %s: %w", nameOf(cert), err)
+	if cause, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+		return &unsigned{nameOf(cert), cause}
 	}
 	if err != nil {
 		return fmt.Errorf("the certificate of %s: %w", nameOf(cert), err)
 	}
 	return nil
 }
+
+// unsigned says that no authority that is trusted has signed a certificate. The text of
+// its cause would say that again, and guess at reasons.
+type unsigned struct {
+	owner string
+	cause x509.UnknownAuthorityError
+}
+
+func (u *unsigned) Error() string {
+	return "none of our authorities has signed the certificate of " + u.owner
+}
+
+func (u *unsigned) Unwrap() error { return u.cause }
 
 // clockDoubt is how far outside its validity a certificate may be for a wrong clock to
 // be the likely reason.

@@ -34,7 +34,7 @@ func TestAgentJoinsWithItsToken(t *testing.T) {
 	if got := want[access.Tokens](w, w.ask(root, access.ListTokens{})); len(got) != 0 {
 		t.Errorf("a used token is listed: %v", got)
 	}
-	const audited = `root (uid 0) (admin, 127.0.0.1:1) token create sensor-1: done 
+	const audited = `root (uid 0) (admin, 127.0.0.1:1) token create agent/sensor-1: done 
 unknown at 192.0.2.9 (nobody, 192.0.2.9:1) join agent/sensor-1: done 
 `
 	if got := w.outcomes(); got != audited {

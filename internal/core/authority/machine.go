@@ -6,6 +6,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/core/note"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -269,7 +270,7 @@ func (m *base) unavailable() outcome {
 func subjectOf(req access.Request) string {
 	switch req := req.(type) {
 	case access.CreateToken:
-		return req.Instance
+		return identity.Identity{Kind: identity.Agent, Name: req.Instance}.String()
 	case access.RevokeToken:
 		return req.ID
 	case access.Sign:
@@ -282,15 +283,20 @@ func subjectOf(req access.Request) string {
 		}
 		return req.Identity.String()
 	case access.AddUser:
-		return req.Name
+		return userText(req.Name)
 	case access.SetRole:
-		return req.Name
+		return userText(req.Name)
 	case access.RemoveUser:
-		return req.Name
+		return userText(req.Name)
 	case access.LoginSSO:
-		return req.Name
+		return userText(req.Name)
 	case access.CreateAPIToken:
-		return req.User
+		return userText(req.User)
 	}
 	return ""
+}
+
+// userText returns the identity of a user as text.
+func userText(name string) string {
+	return identity.Identity{Kind: identity.User, Name: name}.String()
 }
