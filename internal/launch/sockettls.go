@@ -1,19 +1,16 @@
 package launch
 
 import (
-	"bytes"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -32,16 +29,16 @@ func (t SocketTLS) Config() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the agent's certificate for the node: %w", err)
 	}
-	block, _ := pem.Decode([]byte(t.Server))
-	if block == nil {
-		return nil, errors.New("the node's certificate: it is not in PEM format")
+	server, err := identity.ReadCerts([]byte(t.Server))
+	if err != nil {
+		return nil, fmt.Errorf("the node's certificate: %w", err)
 	}
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		Certificates:       []tls.Certificate{own},
 		InsecureSkipVerify: true, // VerifyConnection compares the whole certificate instead
 		VerifyConnection: func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, block.Bytes) {
+			if len(s.PeerCertificates) == 0 || !s.PeerCertificates[0].Equal(server[0]) {
 				return errors.New("who listens shows another certificate than the one made for this launch of the node")
 			}
 			return nil
@@ -89,14 +86,12 @@ var (
 
 // newCertificate makes a certificate and its key. issuer nil makes an authority.
 func newCertificate(name string, issuer *certificate) (*certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := identity.NewKey()
 	if err != nil {
 		return nil, err
 	}
-	var serial [16]byte
-	rand.Read(serial[:])
 	template := &x509.Certificate{
-		SerialNumber:          new(big.Int).SetBytes(append([]byte{1}, serial[:]...)),
+		SerialNumber:          identity.NewSerial(),
 		Subject:               pkix.Name{CommonName: name},
 		NotBefore:             validFrom,
 		NotAfter:              validUntil,
@@ -117,11 +112,9 @@ func newCertificate(name string, issuer *certificate) (*certificate, error) {
 	return &certificate{cert, key}, err
 }
 
-func (c *certificate) pem() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
-}
+func (c *certificate) pem() string { return string(identity.CertPEM(c.Certificate)) }
 
 func (c *certificate) keyPEM() (string, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(c.key)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), err
+	text, err := identity.KeyPEM(c.key)
+	return string(text), err
 }

@@ -88,12 +88,7 @@ func (m *upkeep) ownFits() bool {
 	}
 	c := m.state.certificates[identity.Serial(m.state.own.cert)]
 	return c != nil && c.owner == m.ownIdentity() && c.revoked.IsZero() && c.authority == m.oldest().hash &&
-		slices.Equal(c.hosts, m.started.Hosts) && m.now.Before(m.renewAt(c))
-}
-
-// renewAt returns when the controller renews its own certificate.
-func (m *upkeep) renewAt(c *certificate) time.Time {
-	return c.issued.Add(c.expires.Sub(c.issued) * 2 / 3)
+		slices.Equal(c.hosts, m.started.Hosts) && m.now.Before(identity.RenewAt(m.state.own.cert))
 }
 
 // forget forgets the certificates that have expired, and the tokens that have ended long
@@ -161,9 +156,7 @@ func (m *upkeep) next() (time.Time, bool) {
 		}
 	}
 	if len(m.cfg.Foreign) == 0 && m.state.own != nil {
-		if c := m.state.certificates[identity.Serial(m.state.own.cert)]; c != nil {
-			offer(m.renewAt(c))
-		}
+		offer(identity.RenewAt(m.state.own.cert))
 		if main := m.main(); len(main) > 1 {
 			offer(main[len(main)-1].Cert.NotAfter)
 			if at, ok := m.movesAt(); ok {
