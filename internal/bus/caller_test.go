@@ -152,7 +152,7 @@ func TestCertificatesStandInForUsers(t *testing.T) {
 		foreign.Judge = ca.identity(x509.ExtKeyUsageClientAuth).Judge // it takes the listener's
 		dialer := newEndpoint(t, bus.Config{TLS: foreign})
 		dial(t, dialer, addr, bus.DialConfig{Transport: bus.TransportTLS})
-		if reason := <-reasons; !strings.HasPrefix(reason, "TLS handshake: ") {
+		if reason := <-reasons; !strings.HasPrefix(reason, `TLS handshake: the certificate of "`) {
 			t.Errorf("the reason is %q", reason)
 		}
 	})

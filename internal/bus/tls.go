@@ -147,6 +147,17 @@ func refusedCertificate(err error) *x509.Certificate {
 	return nil
 }
 
+// handshakeError says that a TLS handshake failed. crypto/tls does not say whose
+// certificate it has not verified.
+func handshakeError(err error) error {
+	failed, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	if !ok || len(failed.UnverifiedCertificates) == 0 {
+		return fmt.Errorf("TLS handshake: %w", err)
+	}
+	const longest = 200
+	return fmt.Errorf("TLS handshake: the certificate of %.*q: %w", longest, failed.UnverifiedCertificates[0].Subject, err)
+}
+
 // verdict is what a handshake has found out about the other side. It is zero if the other
 // side has shown no certificate, or if nobody has judged the certificate.
 type verdict struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 )
 
@@ -147,7 +146,7 @@ func (a acceptor) opener(caller Caller, denied error) func(context.Context, net.
 			if denied != nil && found.chain == nil && refusedCertificate(err) == nil {
 				return secured{}, denied // it says more than that there was no certificate
 			}
-			return secured{}, fmt.Errorf("TLS handshake: %w", err)
+			return secured{}, handshakeError(err)
 		}
 		return secured{secure, *found}, nil
 	}
@@ -163,7 +162,7 @@ func (e *Endpoint) dialer(t Transport) func(context.Context, net.Conn) (secured,
 		var found verdict
 		secure := tls.Client(conn, clientTLS(e.cfg.TLS, &found))
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return secured{}, fmt.Errorf("TLS handshake: %w", err)
+			return secured{}, handshakeError(err)
 		}
 		return secured{secure, found}, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -60,7 +59,7 @@ func handshakeTLS(ctx context.Context, raw net.Conn, cfg *tls.Config) (secured, 
 		return secured{}, errProbe
 	}
 	closeHeard(raw) // so that the client reads the TLS alert
-	return secured{}, fmt.Errorf("TLS handshake: %w", err)
+	return secured{}, handshakeError(err)
 }
 
 // looksLikeHTTP reports whether start may be the start of an HTTP request line.
