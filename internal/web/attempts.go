@@ -34,11 +34,15 @@ func newAttempts(cfg Config) *attempts {
 	}
 }
 
+// site48 is how many bits of an IPv6 address count here: one attacker can have as many
+// networks of 64 bits as the limit for all addresses would let through.
+const site48 = 48
+
 // take counts an attempt. It returns zero, or how long the address must wait.
 func (a *attempts) take(now time.Time, addr netip.Addr) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	one := a.of(network(addr)).ReserveN(now, 1)
+	one := a.of(network(addr, site48)).ReserveN(now, 1)
 	if wait := one.DelayFrom(now); wait > 0 {
 		one.CancelAt(now)
 		return wait

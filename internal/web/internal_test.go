@@ -34,6 +34,28 @@ func TestAttemptersAreBounded(t *testing.T) {
 	}
 }
 
+// An attacker with a network of 48 bits does not use up what all others may do.
+func TestNetworksOfOneSiteKeepNobodyOut(t *testing.T) {
+	cfg, err := Config{Cluster: nobody{}}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, now, tried := newAttempts(cfg), time.Now(), 0
+	for i := range 10_000 {
+		if a.take(now, netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", i))) == 0 {
+			tried++
+		}
+	}
+	if tried != cfg.AttemptsBurst {
+		t.Errorf("%d attempts of one site, want %d", tried, cfg.AttemptsBurst)
+	}
+	for _, other := range []string{"192.0.2.1", "2001:db8:2::1"} {
+		if wait := a.take(now, netip.MustParseAddr(other)); wait != 0 {
+			t.Errorf("%s waits %s", other, wait)
+		}
+	}
+}
+
 func TestAddressesThatCountAsOne(t *testing.T) {
 	for text, want := range map[string]string{
 		"192.0.2.1":        "192.0.2.1",
@@ -41,11 +63,11 @@ func TestAddressesThatCountAsOne(t *testing.T) {
 		"2001:db8:1:2::3":  "2001:db8:1:2::",
 		"fe80::1%eth0":     "fe80::",
 	} {
-		if got := network(netip.MustParseAddr(text)).String(); got != want {
+		if got := network(netip.MustParseAddr(text), 64).String(); got != want {
 			t.Errorf("%s counts as %s, want %s", text, got, want)
 		}
 	}
-	if got := network(netip.Addr{}); got.IsValid() {
+	if got := network(netip.Addr{}, 64); got.IsValid() {
 		t.Errorf("no address counts as %s", got)
 	}
 }

@@ -90,16 +90,16 @@ func (p *places) idlest(of func(*conn) bool) int {
 func (c *conn) stranger() bool { return !c.Own && !c.known.Load() }
 
 // network returns the address for which a connection counts.
-func (c *conn) network() netip.Addr { return network(c.Remote.Addr()) }
+func (c *conn) network() netip.Addr { return network(c.Remote.Addr(), 64) }
 
-// network returns the address by which an attacker counts: of IPv6 addresses, one host
-// has as many as it likes in its network of 64 bits.
-func network(addr netip.Addr) netip.Addr {
+// network returns the address by which an attacker counts: of an IPv6 address, the first
+// bits. One host has as many as it likes in its network of 64 bits.
+func network(addr netip.Addr, bits int) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if !addr.Is6() {
 		return addr
 	}
-	prefix, err := addr.Prefix(64)
+	prefix, err := addr.Prefix(bits)
 	if err != nil {
 		return addr
 	}
