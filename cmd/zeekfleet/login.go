@@ -42,6 +42,7 @@ func newLoginCommand(s streams) *cobra.Command {
 	fs.StringVar(&l.token.Token, "token", "", "`TOKEN` from zeekfleet user add ("+cli.EnvToken+")")
 	fs.StringVar(&l.token.File, "token-file", "", "`FILE` with the token; - is standard input")
 	fs.StringVar(&l.name, "name", "", "`NAME` of the context (default: the controller's host)")
+	fs.BoolVar(&l.replace, "replace", false, "overwrite the context with that name, although it is another user's")
 	fs.BoolVar(&l.sso, "sso", false, "log in at the provider of identities")
 	fs.StringVar(&l.fingerprint, "fingerprint", "", "with --sso: `FINGERPRINT` of the controller's authority, which zeekfleet ca show prints at the controller (default: that of the context before, or ask)")
 	fs.StringVar(&l.caFile, "cafile", "", "with --sso: PEM `FILE` with the certificate of the controller's authority")
@@ -54,6 +55,7 @@ type loginFlags struct {
 	token                     cli.TokenSources
 	sso                       bool
 	name, fingerprint, caFile string
+	replace                   bool
 }
 
 func (l loginFlags) run(ctx context.Context, s streams, address string) error {
@@ -66,7 +68,7 @@ func (l loginFlags) run(ctx context.Context, s streams, address string) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, ssoTimeout, errors.New("the login took too long: log in again"))
 		defer cancel()
 		return cli.LoginSSO{
-			Contexts: stored, Log: log, Address: address, Name: l.name,
+			Contexts: stored, Log: log, Address: address, Name: l.name, Replace: l.replace,
 			Fingerprint: l.fingerprint, CAFile: l.caFile, Ask: asker(s),
 		}.Run(ctx)
 	}
@@ -81,5 +83,5 @@ func (l loginFlags) run(ctx context.Context, s streams, address string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	return cli.Login{Contexts: stored, Log: log, Address: address, Token: token, Name: l.name}.Run(ctx)
+	return cli.Login{Contexts: stored, Log: log, Address: address, Token: token, Name: l.name, Replace: l.replace}.Run(ctx)
 }

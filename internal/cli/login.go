@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/api"
@@ -79,6 +80,8 @@ type Login struct {
 	Token   identity.Token
 	// Name is the name of the context. Empty means the controller's host.
 	Name string
+	// Replace overwrites the context of another user with that name.
+	Replace bool
 }
 
 // Run logs in. It sends nothing to a controller that is not the one that made the token,
@@ -97,6 +100,7 @@ func (l Login) Run(ctx context.Context) error {
 	if err != nil {
 		return loginMessage(n.address, err)
 	}
+	n.replace = l.Replace
 	user, err := n.store(signed, false)
 	if errors.Is(err, errNotStored) {
 		return fmt.Errorf("%w; ask an admin for another token", err)
@@ -104,7 +108,7 @@ func (l Login) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.Log.Notice("logged in to controller %s as %s; commands ask it from now on (context %s)", n.address, user, n.name)
+	n.tell(l.Log, user)
 	l.Log.Notice("the certificate is valid until %s; commands renew it before", signed.Expires.Local().Format(timeForm))
 	return nil
 }
@@ -115,6 +119,8 @@ type begun struct {
 	name, address string
 	key           *ecdsa.PrivateKey
 	request       []byte
+	replace       bool   // overwrites the context of another user
+	kept          string // the user whose context has the name
 }
 
 // begin makes a key for a new context of the controller at address, whose name is the
@@ -138,14 +144,14 @@ func (s *Contexts) begin(name, address string) (begun, error) {
 		return begun{}, err
 	}
 	request, err := identity.NewRequest(identity.Identity{Kind: identity.User}, key)
-	return begun{s, name, address, key, request}, err
+	return begun{contexts: s, name: name, address: address, key: key, request: request}, err
 }
 
 var errNotStored = errors.New("store the context")
 
 // store stores the context with the certificate that the controller has signed. sso says
 // that a provider of identities vouches for the user. It returns the user's name.
-func (n begun) store(signed api.Certificate, sso bool) (user string, err error) {
+func (n *begun) store(signed api.Certificate, sso bool) (user string, err error) {
 	id, err := identity.Parse(signed.Identity)
 	if err != nil || id.Kind != identity.User {
 		return "", fmt.Errorf("the controller at %s has answered with the certificate of %s, which is no user", n.address, quote(signed.Identity))
@@ -158,11 +164,57 @@ func (n begun) store(signed api.Certificate, sso bool) (user string, err error) 
 	if err := own.fits(id.Name, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
 		return "", fmt.Errorf("the controller at %s has answered with a certificate that is not usable: %w", n.address, err)
 	}
+	if err := n.choose(id.Name); err != nil {
+		return "", fmt.Errorf("%w: %w", errNotStored, err)
+	}
 	c := Context{Name: n.name, Controller: n.address, Cluster: signed.Cluster, User: id.Name, SSO: sso}
 	if err := n.contexts.Add(c, private, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
 		return "", fmt.Errorf("%w: %w", errNotStored, err)
 	}
 	return id.Name, nil
+}
+
+// choose takes another name if the context with the name is that of another user. Only
+// the controller's answer says who the user is, and the token is used up by then.
+func (n *begun) choose(user string) error {
+	first := n.name
+	for i := 1; ; i++ {
+		there, err := n.contexts.Find(n.name)
+		switch {
+		case errors.Is(err, ErrNoContext):
+			return nil
+		case err != nil:
+			return err
+		case n.replace && i == 1, there.User == user && there.Controller == n.address:
+			return nil
+		case i == 1:
+			n.kept = there.User
+		}
+		if n.name = nameFor(first, user); i > 1 {
+			n.name = nameFor(first, user+"-"+strconv.Itoa(i))
+		}
+	}
+}
+
+// nameFor returns the name of a context of a user, when the first name is taken.
+func nameFor(first, user string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r < 0x80 && contextName.MatchString("a"+string(r)) {
+			return r
+		}
+		return '-'
+	}, user)
+	const most = 64
+	clean = clean[max(0, len(clean)-most/2):] // a number at the end stays
+	return first[:min(len(first), most-1-len(clean))] + "-" + clean
+}
+
+// tell says what the login has made.
+func (n *begun) tell(log *Log, user string) {
+	log.Notice("logged in to controller %s as %s; commands ask it from now on (context %s)", n.address, user, n.name)
+	if n.kept != "" && n.kept != user {
+		log.Notice("the context of user %s stays: zeekfleet context use NAME changes between them; --replace would have overwritten it", n.kept)
+	}
 }
 
 // loginMessage returns the error of a login that failed, for a person.

@@ -97,6 +97,45 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+func TestLoginKeepsTheContextOfAnotherUser(t *testing.T) {
+	s := newSite(t)
+	f := &fakeController{answers: map[string]any{}}
+	f.start(t, s.serverTLS(t, theController))
+	contexts := cli.ContextsIn(t.TempDir())
+	var stderr bytes.Buffer
+	login := func(user string, replace bool) {
+		t.Helper()
+		stderr.Reset()
+		f.answers["POST /api/v1/login"] = s.logsIn(t, identity.Identity{Kind: identity.User, Name: user})
+		must(t, cli.Login{
+			Contexts: contexts, Log: &cli.Log{Out: &stderr, Program: "zeekfleet"}, Address: f.address,
+			Token: identity.NewToken(identity.KeyHash(s.authority.Cert)), Name: "fleet", Replace: replace,
+		}.Run(t.Context()))
+	}
+	for _, step := range []struct {
+		user    string
+		replace bool
+		want    string // the contexts
+	}{
+		{"ann", false, "*fleet"},
+		{"ann", false, "*fleet"}, // again
+		{"bob", false, "fleet *fleet-bob"},
+		{"bob", false, "fleet *fleet-bob"},
+		{"carl@example.org", false, "fleet fleet-bob *fleet-carl-example.org"},
+		{"carl-example.org", false, "fleet fleet-bob fleet-carl-example.org *fleet-carl-example.org-2"},
+		{strings.Repeat("d", 60), false, "fleet fleet-bob fleet-carl-example.org fleet-carl-example.org-2 *fleet-" + strings.Repeat("d", 32)},
+		{"bob", true, "*fleet fleet-bob fleet-carl-example.org fleet-carl-example.org-2 fleet-" + strings.Repeat("d", 32)},
+	} {
+		login(step.user, step.replace)
+		if got := names(t, contexts); got != step.want {
+			t.Errorf("%s logs in: got %s, want %s", step.user, got, step.want)
+		}
+		if kept := strings.Contains(stderr.String(), "the context of user ann stays"); kept != (step.user != "ann" && !step.replace) {
+			t.Errorf("%s logs in: %s", step.user, stderr.String())
+		}
+	}
+}
+
 func TestTokenSources(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "token")

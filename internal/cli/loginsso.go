@@ -24,6 +24,8 @@ type LoginSSO struct {
 	Address string
 	// Name is the name of the context. Empty means the controller's host.
 	Name string
+	// Replace overwrites the context of another user with that name.
+	Replace bool
 	// Fingerprint is that of the controller's authority, and CAFile a PEM file with its
 	// certificate. With neither, the authority is that of the context before, or a person
 	// is asked.
@@ -68,11 +70,12 @@ func (l LoginSSO) Run(ctx context.Context) error {
 	if err != nil {
 		return loginMessage(n.address, err)
 	}
+	n.replace = l.Replace
 	user, err := n.store(signed, true)
 	if err != nil {
 		return err
 	}
-	l.Log.Notice("logged in to controller %s as %s; commands ask it from now on (context %s)", n.address, user, n.name)
+	n.tell(l.Log, user)
 	l.Log.Notice("the certificate is valid until %s; then log in again", signed.Expires.Local().Format(timeForm))
 	return nil
 }
