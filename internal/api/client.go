@@ -142,6 +142,7 @@ type request struct {
 	query        url.Values
 	in           any           // nil for none
 	wait         time.Duration // for which the controller may wait on purpose
+	host         string        // by which the controller is called; empty means its address
 }
 
 // do makes a request and decodes the answer's JSON into out, unless out is nil.
@@ -177,6 +178,7 @@ func (c *Client) ask(ctx context.Context, r request) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a request to %s: %w", c.cfg.Address, err)
 	}
+	req.Host = cmp.Or(r.host, req.Host)
 	req.Header.Set("Accept", "application/json")
 	if r.in != nil {
 		req.Header.Set("Content-Type", "application/json")

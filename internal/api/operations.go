@@ -2,7 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
@@ -10,6 +14,23 @@ import (
 
 // Root says what one has reached.
 func (c *Client) Root(ctx context.Context) (r Root, err error) { return r, c.get(ctx, PathRoot, &r) }
+
+// CheckCalled returns an error if the controller refuses requests that call it by the host
+// of address, as others are going to do.
+func (c *Client) CheckCalled(ctx context.Context, address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil // every controller goes by every address
+	}
+	_, err = c.ask(ctx, request{method: http.MethodGet, path: PathRoot, host: address})
+	if problem, ok := errors.AsType[*Problem](err); ok && problem.Status == http.StatusForbidden {
+		return fmt.Errorf("the controller does not go by the name %q and would refuse whoever calls it so: start it with --host-names %s (controller.host_names), or give an address", host, host)
+	}
+	return err
+}
 
 // WhoAmI returns who asks.
 func (c *Client) WhoAmI(ctx context.Context) (p Principal, err error) {

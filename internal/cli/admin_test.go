@@ -149,6 +149,28 @@ var adminCommands = map[string]struct {
 		},
 		stderr: "zeekfleet: \"a b\" is not the address of a controller: write host or host:port\n", status: cli.StatusFailed,
 	},
+	"token create, a name of the controller": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.CreateToken(t.Context(), cli.NewToken{Instance: "sensor-1", Address: "fleet.example.org"})
+		},
+		answers: map[string]any{
+			"GET /api/v1/":        api.Root{},
+			"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", Expires: noon, Uses: 1, Text: token},
+		},
+		asked:  []string{"GET /api/v1/", `POST /api/v1/tokens {"instance":"sensor-1"}`},
+		stdout: "zeekfleet agent --join fleet.example.org --token " + token + "\n",
+		stderr: "zeekfleet: run this line on the sensor: it joins as sensor-1, once, until NOON\n" +
+			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
+	},
+	"token create, another name": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.CreateToken(t.Context(), cli.NewToken{Instance: "sensor-1", Address: "fleet.example.org"})
+		},
+		answers: map[string]any{"GET /api/v1/": refusal},
+		asked:   []string{"GET /api/v1/"},
+		stderr:  "zeekfleet: the controller does not go by the name \"fleet.example.org\" and would refuse whoever calls it so: start it with --host-names fleet.example.org (controller.host_names), or give an address\n",
+		status:  cli.StatusFailed,
+	},
 	"token create, only loopback": {
 		run: func(t *testing.T, a cli.Admin) int {
 			return a.CreateToken(t.Context(), cli.NewToken{Instance: "sensor-1"})
@@ -184,12 +206,12 @@ var adminCommands = map[string]struct {
 	"token create --json": {
 		run: func(t *testing.T, a cli.Admin) int {
 			a.AsJSON = true
-			return a.CreateToken(t.Context(), cli.NewToken{Instance: "s", Address: "h"})
+			return a.CreateToken(t.Context(), cli.NewToken{Instance: "s", Address: "192.0.2.9"})
 		},
 		answers: map[string]any{"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", For: "agent/s", Kind: api.JoinToken, Uses: 1, Text: token}},
 		asked:   []string{`POST /api/v1/tokens {"instance":"s"}`},
 		stdout: "{\n  \"id\": \"bbbbbbbb\",\n  \"for\": \"agent/s\",\n  \"kind\": \"join\",\n  \"uses\": 1,\n  \"text\": \"" + token +
-			"\",\n  \"line\": \"zeekfleet agent --join h --token " + token + "\"\n}\n",
+			"\",\n  \"line\": \"zeekfleet agent --join 192.0.2.9 --token " + token + "\"\n}\n",
 	},
 	"token list": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ListTokens(t.Context()) },
@@ -223,7 +245,7 @@ var adminCommands = map[string]struct {
 	},
 	"user add, without an authority": {
 		run: func(t *testing.T, a cli.Admin) int {
-			return a.AddUser(t.Context(), cli.NewUser{Name: "ann", Role: "operator", Address: "h"})
+			return a.AddUser(t.Context(), cli.NewUser{Name: "ann", Role: "operator", Address: "192.0.2.9"})
 		},
 		answers: map[string]any{"POST /api/v1/users": api.Token{For: "user/ann", Instead: "the user shows cn:ann"}},
 		asked:   []string{`POST /api/v1/users {"name":"ann","role":"operator"}`},
@@ -232,7 +254,7 @@ var adminCommands = map[string]struct {
 	"user add --json, without an authority": {
 		run: func(t *testing.T, a cli.Admin) int {
 			a.AsJSON = true
-			return a.AddUser(t.Context(), cli.NewUser{Name: "ann", Role: "operator", Address: "h"})
+			return a.AddUser(t.Context(), cli.NewUser{Name: "ann", Role: "operator", Address: "192.0.2.9"})
 		},
 		answers: map[string]any{"POST /api/v1/users": api.Token{For: "user/ann", Kind: api.LoginToken, Instead: "the user shows cn:ann"}},
 		asked:   []string{`POST /api/v1/users {"name":"ann","role":"operator"}`},

@@ -90,7 +90,10 @@ func (a Admin) showAPIToken(token api.Token, n NewToken) error {
 func (a Admin) address(ctx context.Context, client *api.Client, given string) (string, error) {
 	if given != "" {
 		full, err := api.JoinPort(given)
-		return shortAddress(full), err
+		if err != nil {
+			return "", err
+		}
+		return shortAddress(full), client.CheckCalled(ctx, full)
 	}
 	root, err := client.Root(ctx)
 	if err != nil {
