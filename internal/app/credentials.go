@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -34,6 +36,23 @@ func Joined(stateDir string) (settings.Joined, error) {
 	return settings.Joined{
 		Dir: string(dir), File: dir.File(), Name: held.Instance, ControllerHost: host, ControllerPort: uint16(port),
 	}, nil
+}
+
+// adviceToJoined says what to do if an agent that has joined and its controller do not take
+// each other's certificates.
+func adviceToJoined(held *joined.Held) bus.Advice {
+	host, _, err := net.SplitHostPort(held.Controller)
+	if err != nil || host == "" {
+		host = "HOST" // Load has checked the address
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	again := fmt.Sprintf("its nodes go on; to join again run on the controller: zeekfleet token create %s, and here: zeekfleet agent --join %s --token … --replace", held.Instance, host)
+	return bus.Advice{
+		OursRefused:   fmt.Sprintf("the controller does not take the certificate of %s any more: it was revoked or has expired, or another host has joined with this name; %s", held.Instance, again),
+		TheirsUnknown: "this agent does not know the authority of whoever answers there: the authority of the cluster was replaced while the agent was away, or that is another cluster; " + again,
+	}
 }
 
 // identify reads the certificate with which the agent shows who it is: that of the

@@ -143,6 +143,7 @@ func (a *Agent) connect(set settings.Agent) {
 	if a.Credentials != nil {
 		// A controller of this host, too, renews the certificate that it is shown.
 		a.ControllerDial.Transport = bus.TransportTLS
+		a.ControllerDial.Advice = adviceToJoined(a.Credentials.Held())
 	}
 	a.ControllerNames, a.ControllersIdentified = set.ControllerNames, identifiesControllers(set.Common)
 	for _, name := range set.ForeignNodes {

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -26,6 +27,16 @@ type DialConfig struct {
 	ConnectTimeout time.Duration
 	// Connect opens the connection. Nil means TCP.
 	Connect func(ctx context.Context, addr string) (net.Conn, error)
+	// Advice is for the log.
+	Advice Advice
+}
+
+// Advice says what a person can do about a peer that is not reached. An empty text means a
+// general one.
+type Advice struct {
+	// OursRefused is for a peer that does not take our certificate, and TheirsUnknown for
+	// one whose certificate none of our authorities has signed.
+	OursRefused, TheirsUnknown string
 }
 
 // DefaultRetry is that of a DialConfig without one.
@@ -150,16 +161,16 @@ func (d *dialing) pause(took time.Duration, err error) time.Duration {
 		return max(0, d.cfg.Retry-took)
 	}
 	if de, ok := errors.AsType[*wire.DropError](err); ok && de.Code == wire.DropPeerIncompatible {
-		d.retries.Failed(explain(err))
+		d.retries.Failed(explain(err, d.cfg.Advice))
 		return max(d.cfg.Retry, incompatibleRetry)
 	}
-	d.retries.Failed(explain(err))
+	d.retries.Failed(explain(err, d.cfg.Advice))
 	return d.cfg.Retry
 }
 
 // explain adds to the error of an attempt what a person can do about it, where that
 // is known.
-func explain(err error) error {
+func explain(err error, advice Advice) error {
 	hint := ""
 	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
 	de, dropped := errors.AsType[*wire.DropError](err)
@@ -173,9 +184,9 @@ func explain(err error) error {
 		hint = "a Zeek without certificates speaks anonymous TLS, which cannot be dialed from here: " +
 			"give both sides certificates, or set Broker::disable_ssl=T there and the transport to plain here"
 	case unknownAuthority:
-		hint = "none of our authorities has signed the peer's certificate, or the peer was given none"
+		hint = cmp.Or(advice.TheirsUnknown, "none of our authorities has signed the peer's certificate, or the peer was given none")
 	case websocket.RemoteAlert(err):
-		hint = "the peer does not take our certificate, or the lack of one"
+		hint = cmp.Or(advice.OursRefused, "the peer does not take our certificate, or the lack of one")
 	case errors.Is(err, errPeerTLS):
 		hint = "set the transport to tls here, or, if it is a Zeek without certificates, Broker::disable_ssl=T there"
 	case errors.Is(err, errProbe):

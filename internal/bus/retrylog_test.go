@@ -177,12 +177,17 @@ func TestWhyAPeerIsNotReachedSaysWhatToDo(t *testing.T) {
 		"not a word":           {bus.TransportPlain, func(net.Conn) {}, "without a word (it may be no Broker, or expect TLS: "},
 		"another protocol":     {bus.TransportPlain, answerWith("HTTP/1.1 400 Bad Request\r\n\r\n"), "err="},
 		"not a word, of TLS":   {bus.TransportTLS, func(net.Conn) {}, "TLS handshake: "},
+		"advice":               {bus.TransportTLS, answerWith("\x15\x03\x03\x00\x02\x02\x2a"), "tls: bad certificate (join again)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines := make(chan string, 100)
 			log := slog.New(slog.NewTextHandler(lineWriter(lines), nil))
 			e := newEndpoint(t, bus.Config{Logger: log})
-			stop := dial(t, e, serveEach(t, tt.serve), bus.DialConfig{Transport: tt.transport})
+			var advice bus.Advice
+			if name == "advice" {
+				advice.OursRefused = "join again"
+			}
+			stop := dial(t, e, serveEach(t, tt.serve), bus.DialConfig{Transport: tt.transport, Advice: advice})
 			defer stop()
 			if got := take(t, lines); !strings.Contains(got, `level=WARN msg="peer not reached"`) || !strings.Contains(got, tt.want) {
 				t.Errorf("logged %s, want %s", got, tt.want)

@@ -133,9 +133,12 @@ func (c *Commands) certificateRefused(where string, err error) (text string, ok 
 	if why == "" || c.Settings.Context == nil || c.Settings.Bearer != "" {
 		return "", false
 	}
-	user := c.Settings.Context.User
-	return fmt.Sprintf("controller %s no longer takes the certificate of user %s (%s), and the controller's audit says why: ask an admin for a new login (zeekfleet user add %[2]s), and log in again",
-		where, user, why), true
+	used, again := c.Settings.Context, ""
+	if !used.SSO {
+		again = fmt.Sprintf("ask an admin for a new login (zeekfleet user add %s), and ", used.User)
+	}
+	return fmt.Sprintf("controller %s no longer takes the certificate of user %s (%s), and the controller's audit says why: %slog in again (%s)",
+		where, used.User, why, again, used.loginAgain()), true
 }
 
 // dialReason returns the last part of dialMessage: the cause, and the setting

@@ -80,8 +80,8 @@ func (c *connected) judge(p bus.Peer, now time.Time) {
 		c.user(p)
 		return
 	}
-	if p.Denied == nil && p.Caller.Trusted {
-		return // it needs no certificate
+	if p.Denied == nil && p.Caller.Trusted && p.Identity == "" {
+		return // it needs no certificate, and is believed as a user of this host
 	}
 	if err := c.who.stands(p, now); err != nil {
 		c.end(p, err)

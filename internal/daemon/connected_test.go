@@ -99,6 +99,20 @@ func TestConnectionOutlastsACertificateThatWasRenewed(t *testing.T) {
 	})
 }
 
+// A user of this host may be an agent without a certificate. One that shows a certificate is
+// the instance that the certificate names, for as long as it counts.
+func TestRevokedAgentOfTheControllersHostIsDropped(t *testing.T) {
+	g := newGatekeeper(t)
+	here := bus.Caller{Local: true, Known: true, Trusted: true, Own: true}
+	p := g.registry.peer("agent/sensor-1")
+	p.ID, p.Kind, p.Caller = "agent/sensor-1", bus.Native, here
+	g.Add(p)
+	g.Add(bus.Peer{ID: "without", Kind: bus.Native, Caller: here})
+	revoke(g.registry, p)
+	g.Change()
+	g.expectDropped(t, "agent/sensor-1", "was revoked")
+}
+
 func TestWhoeverDoesNotCountAnyMoreIsDropped(t *testing.T) {
 	for name, tt := range map[string]struct {
 		who    string
