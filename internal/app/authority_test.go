@@ -74,7 +74,7 @@ func TestControllerAtANamedAddressListensOnLoopbackToo(t *testing.T) {
 	}
 	greeting := c.Greeting()
 	if !strings.Contains(greeting, "controller ctl is live: agents connect to "+c.Broker.Addr().String()) ||
-		!strings.Contains(greeting, "the authority of a new cluster: sha256:") || strings.Count(greeting, "\n") != 3 {
+		!strings.Contains(greeting, "the authority of a new cluster, with the fingerprint sha256:") || strings.Count(greeting, "\n") != 3 {
 		t.Errorf("the greeting is\n%s", greeting)
 	}
 	own, err := c.Authority.Certificate()

@@ -160,10 +160,12 @@ func TestRevocationDuringTheHandshakeCounts(t *testing.T) {
 	g.expectDropped(t, "agent/sensor-1", "was revoked")
 }
 
-// TestTrustedUsersOfThisHostNeedNoCertificate drops nobody whom the kernel vouches for.
+// TestTrustedUsersOfThisHostNeedNoCertificate drops nobody whom the kernel vouches for, and
+// whose certificate gives no identity.
 func TestTrustedUsersOfThisHostNeedNoCertificate(t *testing.T) {
 	g := newGatekeeper(t)
 	p := g.registry.peer("agent/sensor-1")
+	p.Identity, p.Certificate.NotAfter = "", time.Now().Add(-time.Second)
 	p.Kind, p.Caller = bus.Native, bus.Caller{Local: true, Known: true, Trusted: true}
 	revoke(g.registry, p)
 	g.Add(p)
