@@ -64,6 +64,15 @@ func RowOf(req Request) Row {
 	return row
 }
 
+// Requests returns an empty request of each type, in the order of the table.
+func Requests() []Request {
+	var all []Request
+	for _, r := range rows {
+		all = append(all, r.Request)
+	}
+	return all
+}
+
 // ReadAudit is the row of reading the audit, which is no request to the authority.
 var ReadAudit = Row{"audit", mgmt.Admin, false}
 

@@ -276,3 +276,19 @@ func TestAnotherProcessHasChangedTheState(t *testing.T) {
 		t.Error("it wakes")
 	}
 }
+
+// Nothing that a user asks for stops the authority, not even a request without any of its
+// fields.
+func TestEveryRequestIsDecided(t *testing.T) {
+	org, err := identity.NewAuthority("organisation", epoch, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, cfg := range map[string]Config{"own authority": {}, "authority of an organisation": {Foreign: []*x509.Certificate{org.Cert}}} {
+		for _, req := range access.Requests() {
+			if answer := newWorld(t, cfg).ask(root, req); answer == nil {
+				t.Errorf("%s: %T has no answer", name, req)
+			}
+		}
+	}
+}
