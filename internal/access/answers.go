@@ -13,7 +13,7 @@ type Answer interface{ isAnswer() }
 type (
 	// Done says that the request was carried out.
 	Done struct{}
-	// Refusal says why it was not.
+	// Refusal says why the request was not carried out.
 	Refusal struct {
 		Why    Why
 		Reason string // one line, for a person

@@ -67,7 +67,7 @@ func (w *Who) Principal(p bus.Peer, denied error, bearer string) (mgmt.Principal
 func (w *Who) user(p bus.Peer, denied error, bearer string, now time.Time) (mgmt.Principal, error) {
 	switch {
 	case bearer != "" && w.authority == nil:
-		return mgmt.Principal{}, errors.New("this controller has no API tokens, because it has no authority of its own")
+		return mgmt.Principal{}, errors.New("this controller has no users and no API tokens, because it runs with insecure")
 	case bearer != "":
 		return w.authority.Bearer(bearer)
 	case p.Certificate != nil:

@@ -24,11 +24,11 @@ func (a *routes) registerCertificates() {
 	}, certificates{a.s}.sign)
 	register(a, operation{
 		id: "revoke-certificate", method: http.MethodDelete, path: api.PathCertificates + "/{serial}", may: access.RowOf(access.RevokeCertificate{}),
-		status: http.StatusNoContent, summary: "End a certificate", errors: []int{http.StatusNotFound},
+		status: http.StatusNoContent, summary: "Revoke a certificate", errors: []int{http.StatusNotFound},
 	}, certificates{a.s}.revokeSerial)
 	register(a, operation{
 		id: "revoke-certificates", method: http.MethodPost, path: api.PathCertificates + "/revoke", may: access.RowOf(access.RevokeCertificate{}),
-		status: http.StatusNoContent, summary: "End a certificate, or all certificates of an identity", errors: []int{http.StatusNotFound},
+		status: http.StatusNoContent, summary: "Revoke a certificate, or all certificates of an identity", errors: []int{http.StatusNotFound},
 	}, certificates{a.s}.revoke)
 	register(a, operation{
 		id: "list-authorities", method: http.MethodGet, path: api.PathAuthorities, may: access.RowOf(access.ListAuthorities{}),
@@ -36,8 +36,8 @@ func (a *routes) registerCertificates() {
 	}, certificates{a.s}.listAuthorities)
 	register(a, operation{
 		id: "rotate-authority", method: http.MethodPost, path: api.PathAuthorities, may: access.RowOf(access.RotateAuthority{}), status: http.StatusCreated,
-		summary: "Make a new authority, which signs from now on",
-		details: "The old one is trusted until every agent has a certificate of the new one.",
+		summary: "Replace the authority by a new one",
+		details: "The new authority signs from now on. The old authority is trusted until every agent has a certificate of the new one.",
 		errors:  []int{http.StatusConflict},
 	}, certificates{a.s}.rotate)
 }

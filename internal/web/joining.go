@@ -23,7 +23,7 @@ func (a *routes) registerJoining() {
 	}, a.s.login)
 	register(a, operation{
 		id: "renew", method: http.MethodPost, path: api.PathRenew, anybody: true,
-		summary: "Renew the certificate that one shows on this connection",
+		summary: "Renew the certificate that the asker shows on this connection",
 		details: "The new certificate has the same identity. The key may be a new one.",
 		errors:  []int{http.StatusUnauthorized, http.StatusNotImplemented},
 	}, a.s.renew)

@@ -45,7 +45,7 @@ func paged[T any](items []T, in PageInput, key func(T) string) api.Page[T] {
 
 // TaggedInput are the parameters of something that has a tag.
 type TaggedInput struct {
-	IfNoneMatch string `header:"If-None-Match" maxLength:"1000" doc:"The ETag of the answer that one has. If it is still right, the answer is 304."`
+	IfNoneMatch string `header:"If-None-Match" maxLength:"1000" doc:"The ETag of the answer that the asker has. If that answer is still right, the answer is 304."`
 }
 
 // taggedOutput is an answer with a tag. The tag begins with the revision of the

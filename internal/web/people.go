@@ -25,7 +25,7 @@ func (a *routes) registerTokens() {
 	}, people{a.s}.createToken)
 	register(a, operation{
 		id: "revoke-token", method: http.MethodDelete, path: api.PathTokens + "/{id}", may: access.RowOf(access.RevokeToken{}), status: http.StatusNoContent,
-		summary: "End a token", errors: []int{http.StatusNotFound},
+		summary: "Revoke a token", errors: []int{http.StatusNotFound},
 	}, people{a.s}.revokeToken)
 }
 

@@ -37,7 +37,7 @@ func refused(r access.Refusal) error {
 }
 
 var errNoAuthority = access.Refusal{
-	Why: access.Unavailable, Reason: "this controller has no authority of its own: its certificates and users come from elsewhere",
+	Why: access.Unavailable, Reason: "this controller has no authority, no users and no tokens, because it runs with insecure",
 }
 
 // ask makes a request to the authority. It returns an error unless the answer is an A.

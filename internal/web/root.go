@@ -20,11 +20,11 @@ import (
 func (a *routes) registerRoot() {
 	register(a, operation{
 		id: "get-root", method: http.MethodGet, path: api.PathRoot + "{$}", may: knownUser,
-		summary: "Say what one has reached",
+		summary: "Describe the controller",
 	}, a.s.root)
 	register(a, operation{
 		id: "who-am-i", method: http.MethodGet, path: api.PathWhoAmI, may: knownUser,
-		summary: "Say who asks",
+		summary: "Show the name and the role of the asker",
 	}, a.s.whoAmI)
 }
 
