@@ -254,10 +254,63 @@ func TestNodesOfAnAgentThatHasJoinedGetTheirCertificate(t *testing.T) {
 			t.Errorf("the node is not told of %s", name)
 		}
 	}
-	if strings.Contains(generated, joined.AgentKeyFile) {
-		t.Error("the node is told of the agent's key")
+	if strings.Contains(generated, joined.AgentKeyFile) || strings.Contains(generated, "disable_ssl") {
+		t.Error("the node is told of the agent's key, or to do without TLS on loopback addresses")
 	}
 	if identity, err := a.Bus.TLS.Certificate(); err != nil || identity.Leaf == nil {
 		t.Errorf("the agent shows no certificate: %v", err)
+	}
+}
+
+// Embedded nodes get the certificate of nodes for their listeners. With broker_tls off,
+// nodes get none of the cluster's.
+func TestWhichNodesOfAnAgentThatHasJoinedGetTheirCertificate(t *testing.T) {
+	s, dir := newAPIServer(t), t.TempDir()
+	if _, err := s.joining(t, dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	program := launchtest.InstallZeek(t)
+	for _, kind := range []settings.NodeKind{settings.NodeZeek, settings.NodeEmbedded} {
+		for _, mode := range []string{settings.Auto, settings.Off} {
+			var nodes string
+			a, err := openAgent(t, func(a *settings.Agent) {
+				a.Joined, a.Zeek.Kind, a.Zeek.Path, a.Zeek.BrokerTLS = string(joined.DirIn(dir)), kind, program, mode
+				nodes = a.Directory
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := a.Launch.Launch(launchtest.WorkerPlan(mgmt.Node{}), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := strings.Join(p.Spec.Argv, " ") + generatedText(t, nodes)
+			if told := strings.Contains(said, joined.DirIn(dir).Path(joined.NodeKeyFile)); told != (mode == settings.Auto) {
+				t.Errorf("%s, %s: told of the nodes' key: %t", kind, mode, told)
+			}
+			if a.BrokerAccepts.Certificate != nil {
+				t.Errorf("%s, %s: the agent shows another certificate than its own", kind, mode)
+			}
+		}
+	}
+}
+
+func TestAgentWithoutCertificateShowsItsZeekNodesTheirs(t *testing.T) {
+	program := launchtest.InstallZeek(t)
+	for _, transport := range []settings.Transport{settings.TransportAuto, settings.TransportPlain} {
+		a, err := openAgent(t, func(a *settings.Agent) {
+			a.Zeek.Kind, a.Zeek.Path, a.Zeek.Transport, a.Transport = settings.NodeZeek, program, "broker", transport
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := a.Launch.Launch(launchtest.WorkerPlan(mgmt.Node{}), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shows := a.BrokerAccepts.Certificate != nil && a.BrokerAccepts.Certificate() != nil
+		if want := transport == settings.TransportAuto; shows != want || (p.Facts.Exposed() == "") != want {
+			t.Errorf("%s: shows %t, exposed %q", transport, shows, p.Facts.Exposed())
+		}
 	}
 }
