@@ -120,8 +120,8 @@ func OpenController(
 	c.AgentNames = pairs(set.AgentNames)
 	c.Topic, c.AgentTopics = set.Topics.Controller, set.Topics.Agent
 	c.Logger = log
-	warnExposed(log, set.Common, set.Broker, "controller.listen_address")
-	warnExposed(log, set.Common, set.WebSocket, "controller.websocket_address")
+	warnExposed(log, set.Common, set.Broker, "controller.listen_address", demandsCertificates(set.Common))
+	warnExposed(log, set.Common, set.WebSocket, "controller.websocket_address", set.WebSocketVerify)
 	if c.SharedAuthority {
 		log.Warn("the same authority signs certificates of clients and of agents: a client's certificate counts only if tls.identities says that it is a user's",
 			"agents", set.TLS.CA, "clients", set.WebSocketTLS.CA)
@@ -279,8 +279,15 @@ func tcpPort(ln net.Listener) mgmt.Port {
 	return mgmt.TCPPort(netip.MustParseAddrPort(ln.Addr().String()).Port())
 }
 
-func warnExposed(log *slog.Logger, set settings.Common, l settings.Listen, key string) {
-	if set.Insecure && !l.Off && !l.Addr.IsLoopback() {
+// demandsCertificates reports whether Broker peers must show a certificate.
+func demandsCertificates(set settings.Common) bool {
+	return set.TLS.Cert != "" && set.TLS.CA != "" && set.Transport != settings.TransportPlain
+}
+
+// warnExposed warns of a listener that other hosts can reach and that demands no
+// certificates.
+func warnExposed(log *slog.Logger, set settings.Common, l settings.Listen, key string, demanding bool) {
+	if set.Insecure && !demanding && !l.Off && !l.Addr.IsLoopback() {
 		log.Warn("this port accepts everyone: every program that can reach it controls the cluster", "setting", key, "addr", l.AddrPort().String())
 	}
 }

@@ -107,7 +107,7 @@ func OpenAgent(
 	a.Checked = preflight.OpenMemory(filepath.Join(set.Directory, "checked"), log)
 	a.connect(set)
 	a.Logger = log
-	warnExposed(log, set.Common, set.Broker, "agent.listen_address")
+	warnExposed(log, set.Common, set.Broker, "agent.listen_address", demandsCertificates(set.Common))
 	warnOfNamelessController(set, log)
 	warnOfUnit(ctx, log)
 	return a, nil
