@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -422,5 +423,67 @@ func TestAudit(t *testing.T) {
 				t.Errorf("status %d, stderr %s, stdout:\n%swant:\n%s", status, stderr, stdout, tt.want)
 			}
 		})
+	}
+}
+
+// TestFollowedAuditGoesOnAfterARestart has a controller that cuts a connection, and later says
+// that it is not ready.
+func TestFollowedAuditGoesOnAfterARestart(t *testing.T) {
+	records := []api.AuditRecord{
+		{Seq: 1, Time: noon, Who: "ann", Request: "deploy", Outcome: "begun"}, {Seq: 2, Time: noon, Who: "ann", Request: "deploy", Outcome: "done"},
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var asked int
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		switch asked {
+		case 1:
+			audited(records[0])(w, r)
+		case 3, 5:
+			panic(http.ErrAbortHandler)
+		case 4:
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			io.WriteString(w, `{"status":503,"detail":"not yet"}`)
+		case 6:
+			if after := r.FormValue("after"); after != "1" {
+				t.Errorf("asked for records after %q", after)
+			}
+			audited(records...)(w, r)
+		case 7:
+			cancel()
+			fallthrough
+		default:
+			json.NewEncoder(w).Encode(api.Page[api.AuditRecord]{})
+		}
+	}))
+	t.Cleanup(server.Close)
+	a, stdout, stderr := admin(t, server.Listener.Addr().String())
+	a.AsJSON = true
+	status := a.Audit(ctx, cli.AuditRequest{Follow: true, Pause: time.Microsecond})
+	if got := strings.Count(stdout.String(), `"seq":`); status != cli.StatusDone || got != 2 || !strings.Contains(stdout.String(), `"seq":2`) {
+		t.Errorf("status %d, stdout:\n%s", status, stdout)
+	}
+	said := stderr.String()
+	if strings.Count(said, "the audit goes on when the controller is back\n") != 1 || strings.Count(said, "is back\n") != 2 || strings.Count(said, "\n") != 2 {
+		t.Errorf("said:\n%s", said)
+	}
+}
+
+func TestFollowedAuditEndsWithARefusal(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked++; asked <= 1 {
+			json.NewEncoder(w).Encode(api.Page[api.AuditRecord]{})
+			return
+		}
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, `{"status":403,"detail":"you may not"}`)
+	}))
+	t.Cleanup(server.Close)
+	a, _, stderr := admin(t, server.Listener.Addr().String())
+	if status := a.Audit(t.Context(), cli.AuditRequest{Follow: true}); status != cli.StatusFailed || stderr.String() != "zeekfleet: you may not\n" {
+		t.Errorf("status %d, said %s", status, stderr)
 	}
 }

@@ -3,7 +3,11 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,6 +25,9 @@ type AuditRequest struct {
 	Limit int
 	// Follow goes on with records as they come, until ctx ends.
 	Follow bool
+	// Pause is the time between two attempts to reach a controller that is away. Zero means
+	// a second.
+	Pause time.Duration
 }
 
 const (
@@ -44,7 +51,7 @@ func (a Admin) Audit(ctx context.Context, req AuditRequest) int {
 		if err := a.printAudit(records, !req.Follow || len(records) > 0); err != nil || !req.Follow {
 			return err
 		}
-		return a.follow(ctx, client, q)
+		return a.follow(ctx, client, q, cmp.Or(req.Pause, time.Second))
 	})
 	if req.Follow && ctx.Err() != nil { // the user has ended it
 		return StatusDone
@@ -70,16 +77,31 @@ func auditUntilNow(ctx context.Context, client *api.Client, q *api.AuditQuery, l
 	}
 }
 
-// follow prints records as they come.
-func (a Admin) follow(ctx context.Context, client *api.Client, q api.AuditQuery) error {
+// follow prints records as they come. If the controller is away for a while, it goes on
+// after the last record.
+func (a Admin) follow(ctx context.Context, client *api.Client, q api.AuditQuery, pause time.Duration) error {
 	q.Wait = auditWait
+	away := false
 	for {
 		page, err := client.Audit(ctx, q)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil
-		}
-		if err != nil {
+		case err != nil && !a.isAway(err):
 			return err
+		case err != nil:
+			if !away {
+				a.Log.Warning("%s; the audit goes on when the controller is back", a.askMessage(err))
+			}
+			away = true
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+			continue
+		case away:
+			away = false
+			a.Log.Notice("controller %s is back", a.where())
 		}
 		if len(page) == 0 {
 			continue
@@ -89,6 +111,18 @@ func (a Admin) follow(ctx context.Context, client *api.Client, q api.AuditQuery)
 			return err
 		}
 	}
+}
+
+// isAway reports whether a controller has not answered, or cannot answer now, and may later.
+func (a Admin) isAway(err error) bool {
+	if problem, ok := errors.AsType[*api.Problem](err); ok {
+		return problem.Status >= http.StatusInternalServerError
+	}
+	if _, refused := a.certificateRefused(a.where(), err); refused {
+		return false
+	}
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func (a Admin) printAudit(records []api.AuditRecord, head bool) error {
