@@ -17,6 +17,10 @@ type Directory struct {
 	// NodeAuthorities are those that sign the certificates of nodes. It is empty if an
 	// organisation signs the certificates of the cluster.
 	NodeAuthorities []*x509.Certificate
+	// RevokedControllers are the serial numbers of the certificates of controllers that
+	// were revoked and that have not expired. Agents must know them. There are at most
+	// mgmt.MaxRevoked: those that live longest.
+	RevokedControllers []string
 	// Roles are the roles of the users, by name.
 	Roles map[string]mgmt.UserRole
 	// Until is when the last certificate of an identity ends that counts, by the text of

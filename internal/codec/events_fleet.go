@@ -96,9 +96,11 @@ var fleetEvents = []event{
 		}),
 	message(mgmt.FleetAgentAPI+"authorities_changed",
 		func(f *fields) mgmt.AuthoritiesChanged {
-			return mgmt.AuthoritiesChanged{Authorities: f.str("authorities"), NodeAuthorities: f.str("node_authorities")}
+			return mgmt.AuthoritiesChanged{
+				Authorities: f.str("authorities"), NodeAuthorities: f.str("node_authorities"), Revoked: optVector(f, "revoked", stringElem[string]),
+			}
 		},
 		func(m mgmt.AuthoritiesChanged) []zval.Value {
-			return list(zval.String(m.Authorities), zval.String(m.NodeAuthorities))
+			return list(zval.String(m.Authorities), zval.String(m.NodeAuthorities), vectorValue(m.Revoked, zval.String))
 		}),
 }

@@ -75,6 +75,10 @@ func TestMessagesOfFleetAreScalarsAndWhatUpstreamHas(t *testing.T) {
 			send("Fleet::Agent::API::authorities_changed", str("a"), str("")),
 			mgmt.AuthoritiesChanged{Authorities: "a"},
 		},
+		"which controllers were revoked": {
+			send("Fleet::Agent::API::authorities_changed", str("a"), str(""), vec(str("1f"))),
+			mgmt.AuthoritiesChanged{Authorities: "a", Revoked: []string{"1f"}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			same := cmp.Options{sameAddrs, cmpopts.EquateEmpty()}

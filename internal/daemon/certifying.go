@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
@@ -150,8 +151,9 @@ func (c *certifying) tell(peer string) {
 	d := c.authority.Directory()
 	news := mgmt.AuthoritiesChanged{
 		Authorities: string(identity.CertPEM(d.Trust.Authorities...)), NodeAuthorities: string(identity.CertPEM(d.NodeAuthorities...)),
+		Revoked: d.RevokedControllers,
 	}
-	if news.Authorities == "" || c.told[peer] == news {
+	if told, ok := c.told[peer]; news.Authorities == "" || ok && reflect.DeepEqual(told, news) {
 		return
 	}
 	if c.endpoint.PublishTo(peer, c.agents[peer], codec.Encode(news)) {

@@ -35,8 +35,10 @@ type renewing struct {
 	log         *slog.Logger
 	machine     *joined.Renewal
 	controllers []string // the peers that can be asked
-	asked       *renewal // nil: nobody was asked
-	count       int      // of requests
+	// shown are the certificates that the controllers have shown, by peer.
+	shown map[string]*x509.Certificate
+	asked *renewal // nil: nobody was asked
+	count int      // of requests
 }
 
 // renewal is a request that was not answered yet.
@@ -51,7 +53,8 @@ func newRenewing(c *Credentials, endpoint *bus.Endpoint, cfg joined.RenewalConfi
 	topic := certificatesTopic(c.Held().Instance)
 	return &renewing{
 		credentials: c, endpoint: endpoint, topic: topic, log: log, machine: joined.NewRenewal(cfg),
-		sub: endpoint.Subscribe(0, topic),
+		shown: map[string]*x509.Certificate{},
+		sub:   endpoint.Subscribe(0, topic),
 	}
 }
 
@@ -146,6 +149,7 @@ func (r *renewing) heard(happened bus.Event) {
 	case bus.PeerUpdated:
 		r.peer(ev.Peer)
 	case bus.PeerLost:
+		delete(r.shown, ev.Peer.ID)
 		r.lost(ev.Peer.ID)
 	case bus.Message:
 		r.message(ev)
@@ -154,6 +158,10 @@ func (r *renewing) heard(happened bus.Event) {
 
 // peer notes whether a peer is a controller that can be asked.
 func (r *renewing) peer(p bus.Peer) {
+	if isController(p.Identity) && p.Certificate != nil {
+		r.shown[p.ID] = p.Certificate
+		r.dropRevoked() // it may have connected while the agent learned of the revocation
+	}
 	if !isController(p.Identity) || !r.endpoint.Wants(p.ID, r.topic) {
 		r.lost(p.ID)
 		return
@@ -209,6 +217,19 @@ func (r *renewing) message(m bus.Message) {
 		}
 		if more {
 			r.step(joined.Urgent{})
+		}
+		r.dropRevoked()
+	}
+}
+
+// dropRevoked ends the connections of controllers whose certificates were revoked.
+func (r *renewing) dropRevoked() {
+	revoked := r.credentials.Held().Trust().Revoked
+	for peer, cert := range r.shown {
+		if serial := identity.Serial(cert); revoked[serial] {
+			r.log.Warn("a controller is dropped: its certificate was revoked", "peer", peer, "serial", serial)
+			r.endpoint.Drop(peer, errors.New("the certificate of this controller was revoked"))
+			delete(r.shown, peer)
 		}
 	}
 }
@@ -268,13 +289,20 @@ func (r *renewing) authorities(from bus.Peer, msg mgmt.AuthoritiesChanged) (more
 		next.NodeAuthorities = identity.CertPEM(joined.WithSigner(ofNodes, chain[0], held.NodesTrusted)...)
 		more = more || joined.HasMore(ofNodes, held.NodesTrusted)
 	}
-	if joined.SameAuthorities(next.Authorities, held.Authorities) && joined.SameAuthorities(next.NodeAuthorities, held.NodeAuthorities) {
+	next.Revoked = msg.Revoked
+	same := joined.SameAuthorities(next.Authorities, held.Authorities) && joined.SameAuthorities(next.NodeAuthorities, held.NodeAuthorities)
+	if same && slices.Equal(next.Revoked, held.Revoked) {
 		return false, nil
 	}
 	if err := r.credentials.replace(next); err != nil {
 		return false, err
 	}
-	r.log.Info("the cluster's authorities have changed", "authorities", hashes(r.credentials.Held().Trusted))
+	if !slices.Equal(next.Revoked, held.Revoked) {
+		r.log.Info("the controllers that were revoked have changed", "serials", next.Revoked)
+	}
+	if !same {
+		r.log.Info("the cluster's authorities have changed", "authorities", hashes(r.credentials.Held().Trusted))
+	}
 	return more, nil
 }
 

@@ -32,6 +32,7 @@ type authorityInMemory struct {
 
 	mu       sync.Mutex
 	all      []identity.Authority
+	revoked  []string // controllers
 	refuses  string
 	renewed  []access.Renew
 	signed   []string // the serial numbers of agents' certificates
@@ -106,7 +107,7 @@ func (a *authorityInMemory) Directory() *access.Directory {
 	defer a.mu.Unlock()
 	return &access.Directory{
 		Trust:           &identity.Trust{Cluster: a.cluster, Authorities: a.certs()},
-		NodeAuthorities: []*x509.Certificate{a.nodes.Cert},
+		NodeAuthorities: []*x509.Certificate{a.nodes.Cert}, RevokedControllers: a.revoked,
 	}
 }
 
@@ -553,4 +554,62 @@ func (a *authorityInMemory) signedByNodes(who string) []byte {
 		a.t.Fatal(err)
 	}
 	return text
+}
+
+// TestRevokedControllerIsDroppedAndNoLongerBelieved revokes the certificate of another
+// controller that an agent is connected with. That controller subscribes to nothing.
+// Afterwards it comes in the place of the real controller, which is away.
+func TestRevokedControllerIsDroppedAndNoLongerBelieved(t *testing.T) {
+	r := startRenewing(t, time.Hour)
+	stolen := r.authority.tls("controller/zd")
+	cert, err := stolen.Certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer cancel()
+	parts.Go(func() { r.agent.Serve(ctx, ln, bus.ListenConfig{}) })
+	rogue, err := bus.New(bus.Config{TLS: stolen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := rogue.Subscribe(64)
+	defer sub.Close()
+	parts.Go(func() { rogue.Dial(ctx, ln.Addr().String(), bus.DialConfig{Transport: bus.TransportTLS}) })
+	if _, ok := patience.Next(t, sub.Events(), "a connection").(bus.PeerAdded); !ok {
+		t.Fatal("not connected")
+	}
+	serial := identity.Serial(cert.Leaf)
+	r.authority.change(func() { r.authority.revoked = []string{serial} })
+	r.log.await(t, "a controller is dropped: its certificate was revoked")
+	if _, ok := patience.Next(t, sub.Events(), "the end of the connection").(bus.PeerLost); !ok {
+		t.Error("the revoked controller is still connected")
+	}
+	r.stillConnected(t)
+
+	again, err := daemon.OpenCredentials(r.dir) // as after a restart of the agent
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]*daemon.Credentials{"running": r.Credentials, "restarted": again} {
+		if got, err := c.TLS().Judge([]*x509.Certificate{cert.Leaf}); err == nil || !strings.Contains(err.Error(), "the certificate of controller/zd was revoked") {
+			t.Errorf("%s: the revoked controller is %q, %v", name, got, err)
+		}
+	}
+}
+
+// TestTooManyRevokedControllersAreNotTakenOver sends an agent a list that is too long.
+func TestTooManyRevokedControllersAreNotTakenOver(t *testing.T) {
+	r := startRenewing(t, time.Hour)
+	r.authority.change(func() { r.authority.revoked = make([]string, mgmt.MaxRevoked+1) })
+	r.log.await(t, "the controller's new authorities are not trusted")
+	if len(r.Held().Revoked) > 0 {
+		t.Error("the list was taken over")
+	}
 }

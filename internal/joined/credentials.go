@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Credentials are those of one agent. The texts are in PEM form.
@@ -26,6 +28,9 @@ type Credentials struct {
 	// NodeKey, NodeCertificate and NodeAuthorities are those of its nodes. All three are
 	// empty if the nodes have none.
 	NodeKey, NodeCertificate, NodeAuthorities []byte
+	// Revoked are the serial numbers of the certificates of controllers that no longer
+	// count. There are at most mgmt.MaxRevoked.
+	Revoked []string
 }
 
 // Held are credentials that were checked, in the form in which they are used.
@@ -42,6 +47,9 @@ type Held struct {
 func (c Credentials) Use() (*Held, error) {
 	if _, _, err := net.SplitHostPort(c.Controller); err != nil {
 		return nil, fmt.Errorf("%.100q is not the address and port of a controller", c.Controller)
+	}
+	if err := CheckRevoked(c.Revoked); err != nil {
+		return nil, err
 	}
 	h := &Held{Credentials: c}
 	var err error
@@ -94,7 +102,25 @@ func (c Credentials) pair(who identity.Identity, key, certificate, authorities [
 
 // Trust is what an agent with these credentials believes.
 func (h *Held) Trust() *identity.Trust {
-	return &identity.Trust{Cluster: h.Cluster, Authorities: h.Trusted}
+	t := &identity.Trust{Cluster: h.Cluster, Authorities: h.Trusted, Revoked: map[string]bool{}}
+	for _, serial := range h.Revoked {
+		t.Revoked[serial] = true
+	}
+	return t
+}
+
+// CheckRevoked returns an error unless all of a list are serial numbers.
+func CheckRevoked(serials []string) error {
+	if len(serials) > mgmt.MaxRevoked {
+		return fmt.Errorf("%d certificates are revoked, and more than %d are not kept", len(serials), mgmt.MaxRevoked)
+	}
+	for _, serial := range serials {
+		// A serial number has at most 20 bytes (RFC 5280, section 4.1.2.2).
+		if serial == "" || len(serial) > 40 || strings.Trim(serial, "0123456789abcdef") != "" {
+			return fmt.Errorf("%.60q is not the serial number of a certificate", serial)
+		}
+	}
+	return nil
 }
 
 // Valid returns an error if the agent's own certificate is not valid now. The error

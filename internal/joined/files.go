@@ -124,7 +124,8 @@ func (d Dir) Renew(old, next Credentials) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(text, old.encode()) {
+	// The file may be of an older form.
+	if now, err := decodeCredentials(text); err != nil || !bytes.Equal(now.encode(), old.encode()) {
 		return fmt.Errorf("save the agent's credentials: %s was changed by another program; start this agent again", d.Path(mainFile))
 	}
 	return d.Save(next)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
@@ -304,6 +306,10 @@ func TestEveryFormIsRead(t *testing.T) {
 	if err != nil || p.Instance != "sensor-1" {
 		t.Errorf("request.json: %v, %v", p.Instance, err)
 	}
+	copyFile("form2/joined.json", "joined.json")
+	if h, err := dir.Load(); err != nil || h.Instance != "sensor-1" || !slices.Equal(h.Revoked, []string{"1f00"}) {
+		t.Errorf("joined.json of form 2: %+v, %v", h, err)
+	}
 	copyFile("form9.json", "joined.json")
 	before, _ := os.ReadFile(dir.Path("joined.json"))
 	_, err = dir.Load()
@@ -367,5 +373,38 @@ func TestExchangedFilesAreRefusedInOneLine(t *testing.T) {
 	signed.Instance = "sensor-2"
 	if _, err := pending.Complete(signed); err == nil || !strings.Contains(err.Error(), `for instance "sensor-2", and the request was for "sensor-1"`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestCredentialsOfAnOlderFormAreRenewed replaces credentials that an older program wrote.
+func TestCredentialsOfAnOlderFormAreRenewed(t *testing.T) {
+	text, err := os.ReadFile("testdata/form1/joined.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := joined.DirIn(t.TempDir())
+	if err := os.Mkdir(string(dir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir.File(), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h, err := dir.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := h.Credentials
+	next.Revoked = []string{"1f00", "2"}
+	if err := dir.Renew(h.Credentials, next); err != nil {
+		t.Fatal(err)
+	}
+	if h, err = dir.Load(); err != nil || !slices.Equal(h.Revoked, next.Revoked) || !h.Trust().Revoked["1f00"] {
+		t.Errorf("%v, %v", h.Revoked, err)
+	}
+	for _, bad := range [][]string{{""}, {"XYZ"}, {strings.Repeat("1", 41)}, make([]string, mgmt.MaxRevoked+1)} {
+		next.Revoked = bad
+		if _, err := next.Use(); err == nil {
+			t.Errorf("%.3q is taken for serial numbers", bad)
+		}
 	}
 }

@@ -189,7 +189,17 @@ type RenewedCertificate struct {
 // AuthoritiesChanged tells an agent which authorities count, in PEM form. The agent
 // trusts these from now on. If one of them is new to the agent, the agent asks for a new
 // certificate at once. NodeAuthorities may be empty; then those of nodes stay as they are.
-type AuthoritiesChanged struct{ Authorities, NodeAuthorities string }
+//
+// Revoked are the serial numbers of the certificates of controllers that were revoked and
+// that have not expired. They replace those that the agent knew. A controller that is
+// older than this field sends none.
+type AuthoritiesChanged struct {
+	Authorities, NodeAuthorities string
+	Revoked                      []string
+}
+
+// MaxRevoked bounds AuthoritiesChanged.Revoked.
+const MaxRevoked = 1000
 
 func (RenewCertificateRequest) isMessage()  {}
 func (RenewCertificateResponse) isMessage() {}

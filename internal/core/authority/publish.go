@@ -1,7 +1,10 @@
 package authority
 
 import (
+	"cmp"
 	"crypto/x509"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
@@ -89,10 +92,33 @@ func (m *publishing) directory() *access.Directory {
 			d.Until[owner] = c.expires
 		}
 	}
+	d.RevokedControllers = m.revokedControllers()
 	for _, u := range m.state.users {
 		d.Roles[u.name] = u.role
 	}
 	return d
+}
+
+// revokedControllers returns the serial numbers that agents must know.
+func (m *publishing) revokedControllers() []string {
+	var list []*certificate
+	for _, c := range m.state.certificates {
+		if c.owner.Kind == identity.Controller && !c.revoked.IsZero() && m.now.Before(c.expires) {
+			list = append(list, c)
+		}
+	}
+	slices.SortFunc(list, func(a, b *certificate) int {
+		return cmp.Or(b.expires.Compare(a.expires), strings.Compare(a.serial, b.serial))
+	})
+	if len(list) > mgmt.MaxRevoked {
+		m.emit(Note{Note: note.Note{Level: Warn, Text: "agents do not learn of all revoked controllers: there are too many; replace the authority (zeekfleet ca rotate)"}})
+		list = list[:mgmt.MaxRevoked]
+	}
+	var serials []string
+	for _, c := range list {
+		serials = append(serials, c.serial)
+	}
+	return serials
 }
 
 func certsOf(list []*issuer) []*x509.Certificate {
