@@ -161,13 +161,16 @@ func printList[T any](a Admin, list []T, head []string, row func(T) []string) er
 		}
 		return a.printJSON(list)
 	}
-	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
+	w := newTable(a.Stdout)
 	writeRow(w, head)
 	for _, one := range list {
 		writeRow(w, row(one))
 	}
 	return w.Flush()
 }
+
+// newTable returns a writer of rows with aligned columns. Flush prints them.
+func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 8, 2, ' ', 0) }
 
 // writeRow writes a row of a table. Nothing in it can control the terminal.
 func writeRow(w io.Writer, cells []string) {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/api"
@@ -134,7 +133,7 @@ func (a Admin) printAudit(records []api.AuditRecord, head bool) error {
 		}
 		return nil
 	}
-	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
+	w := newTable(a.Stdout)
 	if head {
 		writeRow(w, []string{"TIME", "WHO", "ROLE", "FROM", "REQUEST", "SUBJECT", "OUTCOME", "WHY"})
 	}

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/identity"
@@ -37,14 +35,14 @@ func (c ContextCommands) List() error {
 		c.Log.Notice("there are no contexts: zeekfleet login makes one")
 		return nil
 	}
-	w := tabwriter.NewWriter(c.Stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, " \tNAME\tCONTROLLER\tUSER\tEXPIRES")
+	w := newTable(c.Stdout)
+	writeRow(w, []string{" ", "NAME", "CONTROLLER", "USER", "EXPIRES"})
 	for _, one := range list {
 		mark := ""
 		if one.Name == current {
 			mark = "*"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", mark, one.Name, Printable(one.Controller), Printable(one.User), c.expires(one))
+		writeRow(w, []string{mark, one.Name, one.Controller, one.User, c.expires(one)})
 	}
 	return w.Flush()
 }
@@ -98,12 +96,12 @@ func (c ContextCommands) Show(name string) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(c.Stdout, 0, 8, 2, ' ', 0)
+	w := newTable(c.Stdout)
 	for _, line := range [][2]string{
 		{"context", one.Name}, {"controller", one.Controller}, {"cluster", one.Cluster}, {"user", one.User},
 		{"directory", one.Directory}, {"expires", own.Certificate.NotAfter.Local().Format(timeForm)},
 	} {
-		fmt.Fprintf(w, "%s\t%s\n", line[0], Printable(line[1]))
+		writeRow(w, line[:])
 	}
 	return w.Flush()
 }
