@@ -9,11 +9,26 @@ import (
 )
 
 func newCACommand(s streams) *cobra.Command {
+	var pem bool
+	var out string
 	show := adminCommand(s, &cobra.Command{
 		Use:   "show",
 		Short: "Show the authorities that are trusted, and who is awaited",
-		Args:  wantArgs(0, 0),
-	}, true, func(ctx context.Context, a cli.Admin, _ []string) int { return a.ShowAuthorities(ctx) })
+		Long: "Show the authorities that are trusted, and who is awaited. With --pem or --out,\n" +
+			"give their certificates to programs that check the controller's, as in\n" +
+			"curl --cacert FILE.",
+		Args: wantArgs(0, 0),
+	}, true, func(ctx context.Context, a cli.Admin, _ []string) int {
+		if pem || out != "" {
+			return a.WriteAuthorities(ctx, out)
+		}
+		return a.ShowAuthorities(ctx)
+	})
+	show.Flags().BoolVar(&pem, "pem", false, "print the certificates of the authorities in PEM form")
+	show.Flags().StringVar(&out, "out", "", "write the certificates of the authorities to `FILE`, in PEM form")
+	show.MarkFlagsMutuallyExclusive("pem", "json")
+	show.MarkFlagsMutuallyExclusive("out", "json")
+	show.MarkFlagsMutuallyExclusive("out", "pem")
 	rotate := adminCommand(s, &cobra.Command{
 		Use:   "rotate",
 		Short: "Replace the authority by a new one",

@@ -103,6 +103,7 @@ type CertificateInfo struct {
 type AuthorityInfo struct {
 	KeyHash          string
 	Fingerprint      string
+	Certificate      []byte // in PEM form
 	Created, Expires time.Time
 	// Signing says that it signs new certificates. Awaited are the identities for which an
 	// old authority is kept: they have not moved to the new one yet.

@@ -113,6 +113,7 @@ type IssuedCertificate struct {
 type Authority struct {
 	KeyHash     string    `json:"key_hash"`
 	Fingerprint string    `json:"fingerprint"`
+	Certificate string    `json:"certificate" doc:"The certificate of the authority in PEM form, for clients that check the controller's."`
 	Created     time.Time `json:"created"`
 	Expires     time.Time `json:"expires"`
 	Signing     bool      `json:"signing" doc:"Whether it signs new certificates."`

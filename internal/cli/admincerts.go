@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -17,7 +19,33 @@ func (a Admin) ShowAuthorities(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
+		if !slices.ContainsFunc(list, func(one api.Authority) bool { return one.Signing }) {
+			a.Log.Notice("this controller signs no certificates: these authorities are an organisation's own (tls.ca)")
+		}
 		return a.printAuthorities(list)
+	})
+}
+
+// WriteAuthorities prints the certificates of the authorities in PEM form, or writes them
+// to the file out.
+func (a Admin) WriteAuthorities(ctx context.Context, out string) int {
+	return a.ask(ctx, func(client *api.Client) error {
+		list, err := client.Authorities(ctx)
+		if err != nil {
+			return err
+		}
+		var text strings.Builder
+		for _, one := range list {
+			if _, err := identity.ReadCerts([]byte(one.Certificate)); err != nil {
+				return fmt.Errorf("the certificate of authority %s: %w", one.Fingerprint, err)
+			}
+			text.WriteString(one.Certificate)
+		}
+		if out == "" {
+			_, err = io.WriteString(a.Stdout, text.String())
+			return err
+		}
+		return writeNew(out, []byte(text.String()), 0o644)
 	})
 }
 

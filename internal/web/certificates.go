@@ -112,7 +112,8 @@ func authorities(found access.Authorities) []api.Authority {
 	list := []api.Authority{}
 	for _, a := range found {
 		one := api.Authority{
-			KeyHash: a.KeyHash, Fingerprint: a.Fingerprint, Created: utc(a.Created), Expires: utc(a.Expires), Signing: a.Signing,
+			KeyHash: a.KeyHash, Fingerprint: a.Fingerprint, Certificate: string(a.Certificate),
+			Created: utc(a.Created), Expires: utc(a.Expires), Signing: a.Signing,
 		}
 		for _, id := range a.Awaited {
 			one.Awaited = append(one.Awaited, id.String())

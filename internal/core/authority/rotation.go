@@ -179,7 +179,8 @@ func (m *rotation) listAuthorities() access.Authorities {
 	list := access.Authorities{}
 	for _, cert := range m.cfg.Foreign {
 		list = append(list, access.AuthorityInfo{
-			KeyHash: identity.KeyHash(cert), Fingerprint: identity.Fingerprint(cert), Created: cert.NotBefore, Expires: cert.NotAfter,
+			KeyHash: identity.KeyHash(cert), Fingerprint: identity.Fingerprint(cert), Certificate: identity.CertPEM(cert),
+			Created: cert.NotBefore, Expires: cert.NotAfter,
 		})
 	}
 	if len(list) > 0 {
@@ -187,7 +188,8 @@ func (m *rotation) listAuthorities() access.Authorities {
 	}
 	for n, i := range m.main() {
 		info := access.AuthorityInfo{
-			KeyHash: i.hash, Fingerprint: identity.Fingerprint(i.Cert), Created: identity.MadeAt(i.Cert), Expires: i.Cert.NotAfter, Signing: n == 0,
+			KeyHash: i.hash, Fingerprint: identity.Fingerprint(i.Cert), Certificate: identity.CertPEM(i.Cert),
+			Created: identity.MadeAt(i.Cert), Expires: i.Cert.NotAfter, Signing: n == 0,
 		}
 		if n > 0 {
 			info.Awaited = m.waiting()
