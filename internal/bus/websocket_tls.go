@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -59,7 +60,24 @@ func handshakeTLS(ctx context.Context, raw net.Conn, cfg *tls.Config) (secured, 
 		return secured{}, errProbe
 	}
 	closeHeard(raw) // so that the client reads the TLS alert
-	return secured{}, handshakeError(err)
+	return secured{}, clientHandshakeError(err)
+}
+
+// clientHandshakeError says that the handshake with a client failed. A client that does
+// not trust the server's certificate ends the handshake. OpenSSL does so in a way that
+// crypto/tls takes for a damaged record.
+func clientHandshakeError(err error) error {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Err == nil {
+		return handshakeError(err)
+	}
+	switch op.Op + ": " + op.Err.Error() {
+	case "remote error: tls: bad certificate", "remote error: tls: unknown certificate", "remote error: tls: unknown certificate authority":
+		return fmt.Errorf("the client does not trust our authority, which zeekfleet ca show --pem prints, or calls us by a name that our certificate does not have (%w)", err)
+	case "local error: tls: bad record MAC":
+		return fmt.Errorf("the client has ended the TLS handshake: perhaps it does not trust our authority, which zeekfleet ca show --pem prints (%w)", err)
+	}
+	return handshakeError(err)
 }
 
 // looksLikeHTTP reports whether start may be the start of an HTTP request line.

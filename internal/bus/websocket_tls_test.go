@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -244,6 +245,35 @@ func TestWebSocketTLSNamesTheFileThatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if _, err := bus.WebSocketTLS(tt.cert, tt.key, tt.ca); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestClientsThatDoNotTrustTheListener(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Fatalf("this test needs the openssl command (package openssl): %v", err)
+	}
+	server := newCertificate(t)
+	for name, tt := range map[string]struct {
+		dial func(addr string)
+		want string
+	}{
+		"a client in Go": {func(addr string) {
+			tls.Dial("tcp", addr, nil) // its error is the refusal
+		}, "the client does not trust our authority"},
+		"a client with OpenSSL": {func(addr string) {
+			exec.CommandContext(t.Context(), openssl, "s_client", "-connect", addr, "-verify_return_error", "-no-CAfile", "-no-CApath").Run()
+		}, "perhaps it does not trust our authority"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reasons := make(chan string, 1)
+			e := newEndpoint(t, bus.Config{OnRefused: firstReason(reasons)})
+			addr, _ := serveWebSocket(t, e, bus.WebSocketConfig{TLS: loadWebSocketTLS(t, server, "")})
+			tt.dial(addr)
+			if got := take(t, reasons); !strings.Contains(got, tt.want) {
+				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
 	}
