@@ -55,6 +55,7 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 	}
 	if c.Authority != nil {
 		cfg.Authority = c.Authority
+		cfg.Ready["authority"] = c.Authority.Unsaved
 	}
 	return cfg
 }

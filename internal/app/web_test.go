@@ -343,6 +343,18 @@ func TestReadiness(t *testing.T) {
 	if answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(text), "not ready: audit;") {
 		t.Errorf("without an audit: got %s: %s", answer.Status, text)
 	}
+	f.Authority.Close()
+	if _, err := f.client(nil, "").CreateToken(t.Context(), api.TokenRequest{Instance: "y"}); err == nil {
+		t.Error("a token was made that could not be saved")
+	}
+	if answer, err = http.Get("http://" + f.addr + api.PathReady); err != nil {
+		t.Fatal(err)
+	}
+	text, _ = io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(text), "not ready: audit, authority;") {
+		t.Errorf("without a file: got %s: %s", answer.Status, text)
+	}
 }
 
 func (f *fleet) signing() *x509.Certificate { return f.Authority.Directory().Trust.Authorities[0] }

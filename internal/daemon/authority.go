@@ -66,6 +66,8 @@ type Authority struct {
 	own       atomic.Pointer[tls.Certificate]
 	listeners listeners
 	founded   bool
+	// unsaved is the error of the latest save, or nil.
+	unsaved atomic.Pointer[error]
 }
 
 // question is a request of Ask.
@@ -102,6 +104,15 @@ func (a *Authority) Founded() bool { return a.founded }
 // Foreign reports whether an organisation signs the certificates of the cluster itself.
 // Then Certificate and all that signs return errors.
 func (a *Authority) Foreign() bool { return len(a.shell.cfg.Core.Foreign) > 0 }
+
+// Unsaved returns why the latest save of the authority's state has failed. It returns nil if
+// it has not. Any goroutine may call it.
+func (a *Authority) Unsaved() error {
+	if err := a.unsaved.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // Close closes the authority's file, when it is not running.
 func (a *Authority) Close() error { return a.store.Close() }

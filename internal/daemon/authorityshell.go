@@ -134,6 +134,10 @@ func (s *authorityShell) save(ctx context.Context, changes []authority.Change) a
 		list[i] = store.Change(change)
 	}
 	s.saveErr = s.kept.save(ctx, list)
+	s.unsaved.Store(nil)
+	if s.saveErr != nil {
+		s.unsaved.Store(new(s.saveErr))
+	}
 	switch {
 	case errors.Is(s.saveErr, store.ErrConflict):
 		s.conflict = s.saveErr
