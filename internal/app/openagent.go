@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -100,6 +101,7 @@ func OpenAgent(
 	}
 	a.Nodes = nodesText(install)
 	a.Core = coreConfig(set)
+	a.Renewal.Chance = rand.Float64
 	a.Core.ListenPort = tcpPort(a.Broker)
 	a.StopGrace = perRole(set.Lifecycle.StopGrace)
 	a.ScratchDir = set.Directory

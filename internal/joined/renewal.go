@@ -13,6 +13,10 @@ type RenewalConfig struct {
 	// failure, up to MaxRetry, and is at most a tenth of the life that is left. Zero
 	// means 1 s and 1 h.
 	FirstRetry, MaxRetry time.Duration
+	// Chance returns a number from 0 up to 1, by chance. A renewal comes earlier by up to a
+	// twentieth of the life, and a retry later by up to half of its pause, so that many
+	// agents do not ask in the same second. Nil means 0.
+	Chance func() float64
 }
 
 // leastRetry is the shortest pause between two attempts.
@@ -28,11 +32,14 @@ func (c RenewalConfig) withDefaults() RenewalConfig {
 	if c.MaxRetry == 0 {
 		c.MaxRetry = time.Hour
 	}
+	if c.Chance == nil {
+		c.Chance = func() float64 { return 0 }
+	}
 	return c
 }
 
-// Renewal decides when an agent asks for a new certificate: at two thirds of the life
-// of the one that it has, at once when the cluster has a new authority, and again after
+// Renewal decides when an agent asks for a new certificate: before two thirds of the life
+// of the one that it has are over, at once when the cluster has a new authority, and again after
 // a failure.
 type Renewal struct {
 	cfg               RenewalConfig
@@ -121,7 +128,7 @@ func (r *Renewal) holds(now time.Time, c Holds) {
 	renewed := !r.deadline.IsZero()
 	life := c.Expires.Sub(c.Received)
 	r.received, r.expires = c.Received, c.Expires
-	r.due = c.Received.Add(life * 2 / 3)
+	r.due = c.Received.Add(life*2/3 - r.upTo(life/20))
 	if c.Outdated && !renewed { // a controller that gives outdated ones is not asked again and again
 		r.due = now
 	}
@@ -139,8 +146,14 @@ func (r *Renewal) fail(now time.Time, why string) string {
 	if left := r.expires.Sub(now); left > 0 {
 		pause = min(pause, max(left/10, leastRetry))
 	}
-	r.due = now.Add(max(pause, leastRetry))
+	pause = max(pause, leastRetry)
+	r.due = now.Add(pause + r.upTo(pause/2))
 	return why
+}
+
+// upTo returns a time between 0 and most, by chance.
+func (r *Renewal) upTo(most time.Duration) time.Duration {
+	return time.Duration(r.cfg.Chance() * float64(most))
 }
 
 // warning returns the warning that is due, and sets the time of the next one.

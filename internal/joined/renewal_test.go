@@ -1,6 +1,7 @@
 package joined_test
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -147,4 +148,34 @@ func TestLittleLifeLeftIsWarnedOf(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	l.want(l.step(31*day, joined.Connected{Yes: false}), "")
+}
+
+// A thousand agents join in one minute. Their renewals are spread over a day and a half.
+func TestAgentsThatJoinedTogetherRenewApart(t *testing.T) {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	const life, agents = 30 * 24 * time.Hour, 1000
+	chance := rand.New(rand.NewPCG(1, 2))
+	seconds := map[time.Time]int{}
+	for i := range agents {
+		r := joined.NewRenewal(joined.RenewalConfig{Chance: chance.Float64})
+		received := start.Add(time.Minute * time.Duration(i) / agents)
+		r.Step(received, joined.Holds{Received: received, Expires: received.Add(life)})
+		r.Step(received, joined.Connected{Yes: true})
+		at, ok := r.NextWake()
+		if early := received.Add(life * 2 / 3).Sub(at); !ok || early < 0 || early > life/20 {
+			t.Fatalf("agent %d renews at %v, %t", i, at, ok)
+		}
+		if done := r.Step(at, joined.TimePassed{}); !done.Ask {
+			t.Fatalf("agent %d does not ask at %v", i, at)
+		}
+		seconds[at.Truncate(time.Second)]++
+	}
+	for at, n := range seconds {
+		if n > 3 {
+			t.Errorf("%d agents renew at %v", n, at)
+		}
+	}
+	if len(seconds) < agents*9/10 {
+		t.Errorf("they renew in %d different seconds", len(seconds))
+	}
 }
