@@ -47,7 +47,7 @@ func (a Admin) asked(ctx context.Context, then func(*api.Client) error) error {
 		return err
 	}
 	client, err := api.New(api.Config{
-		Address: where, TLS: config, Bearer: a.Settings.Bearer, Connect: a.connecting(config), Timeout: a.Settings.RequestTimeout,
+		Address: where, TLS: config, Bearer: a.Settings.Bearer, Connect: a.connecting(config, nil), Timeout: a.Settings.RequestTimeout,
 	})
 	if err != nil {
 		return err

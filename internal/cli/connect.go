@@ -48,7 +48,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		Address:        net.JoinHostPort(strings.Trim(s.Host, "[]"), strconv.Itoa(s.Port)),
 		TLS:            config,
 		Bearer:         s.Bearer,
-		Connect:        c.connecting(config),
+		Connect:        c.connecting(config, c.doubted),
 		AppName:        c.AppName,
 		Attempts:       s.PeeringAttempts,
 		RetryDelay:     s.PeeringRetryDelay,
@@ -219,16 +219,23 @@ func (t TLSSettings) config() (*tls.Config, error) {
 }
 
 // connecting returns what opens connections with this TLS configuration. TLS proves that
-// the other side is the controller, plain text does not. Nil means TCP.
-func (c *Commands) connecting(config *tls.Config) func(ctx context.Context, address string) (net.Conn, error) {
+// the other side is the controller, plain text does not. doubt is that of the connector.
+// Nil means TCP.
+func (c *Commands) connecting(config *tls.Config, doubt func(error)) func(ctx context.Context, address string) (net.Conn, error) {
 	switch {
 	case config != nil:
 		return nil
 	case c.Settings.Bearer != "":
 		return connectOwn
+	case c.AsZeekClient && doubt != nil:
+		return nil
 	}
-	return newConnector(c.Settings.ControllerUser).connect
+	return newConnector(c.Settings.ControllerUser, doubt).connect
 }
+
+// doubted warns that the program that answers may not be the controller. The requests of
+// the Management API have no secrets, and their answers bring none.
+func (c *Commands) doubted(why error) { c.Log.Warning("%v", why) }
 
 func (t TLSSettings) addCertificate(config *tls.Config) error {
 	if t.Certificate == "" {

@@ -59,7 +59,7 @@ func TestProgramOfAStrangerIsNotTheController(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := connector{
-				test.user, func(netip.Addr) bool { return !test.elsewhere }, func() []sockowner.Socket { return test.listening },
+				test.user, nil, func(netip.Addr) bool { return !test.elsewhere }, func() []sockowner.Socket { return test.listening },
 				func(server, _ netip.AddrPort) (sockowner.Owner, error) {
 					if server != at {
 						t.Errorf("the owner of %v is asked for, want %v", server, at)
@@ -79,6 +79,34 @@ func TestProgramOfAStrangerIsNotTheController(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.wrong)
 			}
 		})
+	}
+}
+
+// A controller may run as a user of its own, and root asks it as before.
+func TestProgramOfAnotherUserIsDoubtedAndAsked(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	at := netip.MustParseAddrPort(ln.Addr().String())
+	for uid, want := range map[uint32]string{
+		4294967000: `that of user "4294967000", and not root's or your own`,
+		0:          "",
+	} {
+		var doubts []string
+		k := newConnector("", func(why error) { doubts = append(doubts, why.Error()) })
+		k.listening = func() []sockowner.Socket {
+			return []sockowner.Socket{{At: at, Owner: sockowner.Owner{UID: uid, Inode: 1}}}
+		}
+		conn, err := k.connect(t.Context(), at.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		if got := strings.Join(doubts, "; "); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("user %d: doubts %q, want %q", uid, got, want)
+		}
 	}
 }
 
