@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,13 +31,32 @@ func newContextCommand(s streams) *cobra.Command {
 
 		ValidArgsFunction: completeAt(0, contextNames),
 	}, true, func(c cli.ContextCommands, name string) error { return c.Show(name) })
+	var address string
+	var set *cobra.Command
+	set = contextCommand(s, &cobra.Command{
+		Use:   "set [NAME] --controller HOST[:PORT]",
+		Short: "Say where the controller of a context is now",
+		Long: "Say where the controller of a context is now, by default that of the current one.\n" +
+			"The controller there must be of the same cluster. No token is needed.",
+		Args: wantArgs(0, 1),
+
+		ValidArgsFunction: completeAt(0, contextNames),
+	}, false, func(c cli.ContextCommands, name string) error {
+		ctx, cancel := context.WithTimeout(set.Context(), loginTimeout)
+		defer cancel()
+		return c.Move(ctx, name, address)
+	})
+	set.Flags().StringVar(&address, "controller", "", "`HOST[:PORT]` of the controller")
+	if err := set.MarkFlagRequired("controller"); err != nil {
+		panic("zeekfleet: " + err.Error()) // there is no such flag
+	}
 	cmd := groupCommand(s, &cobra.Command{
 		Use:   "context",
 		Short: "List and choose the controllers you have logged in to",
 		Long: "List and choose the controllers to which you have logged in. Client commands ask\n" +
 			"the controller of the current context, unless an option, the environment or the\n" +
 			"settings file names another controller. Without a command, list the contexts.",
-	}, list, use, show)
+	}, list, use, show, set)
 	cmd.RunE = list.RunE
 	cmd.Flags().AddFlag(list.Flags().Lookup("json"))
 	return cmd

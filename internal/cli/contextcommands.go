@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
@@ -106,6 +108,41 @@ func (c ContextCommands) Show(name string) error {
 	return w.Flush()
 }
 
+// Move notes that the controller of a context is at another address. An empty name stands
+// for the current context. Nothing is noted unless a controller of the same cluster answers
+// there, with a certificate of the authorities that the context knows.
+func (c ContextCommands) Move(ctx context.Context, name, address string) error {
+	address, err := api.JoinPort(address)
+	if err != nil {
+		return usageError("--controller: %v", err)
+	}
+	one, err := c.find(name)
+	if err != nil {
+		return err
+	}
+	own, err := one.Credentials()
+	if err != nil {
+		return err
+	}
+	if err := one.CheckValid(own, c.Now()); err != nil {
+		return err
+	}
+	client, err := api.New(api.Config{Address: address, TLS: own.TLS(address)})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	who, err := client.WhoAmI(ctx)
+	if err != nil {
+		return loginMessage(address, err)
+	}
+	if err := c.Contexts.SetController(one.Name, address); err != nil {
+		return err
+	}
+	c.Log.Notice("the controller of context %s is at %s now, and knows user %s (%s)", one.Name, address, who.Name, who.Role)
+	return nil
+}
+
 // Logout removes the context with this name, or the current one.
 func (c ContextCommands) Logout(name string) error {
 	one, err := c.find(name)
@@ -116,9 +153,28 @@ func (c ContextCommands) Logout(name string) error {
 	if err := c.Contexts.Remove(one.Name); err != nil {
 		return err
 	}
-	c.Log.Notice("context %s is removed", one.Name)
+	c.Log.Notice("context %s is removed from this host, with its key", one.Name)
+	if err := c.tellNext(); err != nil {
+		return err
+	}
 	if unusable == nil && c.Now().Before(own.Certificate.NotAfter) {
-		c.Log.Notice("the key of the context is deleted; an admin can also revoke the certificate: zeekfleet cert revoke %s", identity.Serial(own.Certificate))
+		c.Log.Notice("the certificate stays valid for whoever has a copy of the key; if there may be one, an admin revokes it: zeekfleet cert revoke %s", identity.Serial(own.Certificate))
+	}
+	return nil
+}
+
+// tellNext says what commands ask after a context was removed.
+func (c ContextCommands) tellNext() error {
+	list, current, err := c.Contexts.List()
+	if err != nil || current != "" {
+		return err
+	}
+	var names []string
+	for _, one := range list {
+		names = append(names, one.Name)
+	}
+	if len(names) > 0 {
+		c.Log.Notice("no context is the current one now, so commands ask the controller of this host; zeekfleet context use NAME chooses one: %s", few(names))
 	}
 	return nil
 }

@@ -139,6 +139,18 @@ func (s *Contexts) Use(name string) error {
 	})
 }
 
+// SetController changes the address of a context's controller, as host:port.
+func (s *Contexts) SetController(name, address string) error {
+	return s.change(func(f *contextsForm1) error {
+		i, err := f.index(name)
+		if err != nil {
+			return err
+		}
+		f.Contexts[i].Controller = address
+		return f.Contexts[i].check()
+	})
+}
+
 // Remove removes the context with this name, with its key.
 func (s *Contexts) Remove(name string) error {
 	return s.change(func(f *contextsForm1) error {

@@ -247,7 +247,7 @@ func (s *Contexts) mayAdd(name, address string) error {
 	case err != nil:
 		return err
 	case there.Controller != address:
-		return fmt.Errorf("context %s is already that of controller %s: choose another name with --name, or remove it with zeekfleet logout %[1]s", name, there.Controller)
+		return fmt.Errorf("context %s is already that of controller %s: choose another name with --name, or say that its controller has moved (zeekfleet context set %[1]s --controller %[3]s)", name, there.Controller, address)
 	}
 	return s.writable()
 }

@@ -45,7 +45,7 @@ func TestLogin(t *testing.T) {
 		"done":          {good, "", func(t *testing.T) any { return s.logsIn(t, ann) }, ""},
 		"a name":        {good, "west", func(t *testing.T) any { return s.logsIn(t, ann) }, ""},
 		"a bad name":    {good, "a b", nil, `"a b" cannot be the name of a context: use letters, digits, hyphens, dots and underscores, at most 64; choose a name with --name`},
-		"a name in use": {good, "east", nil, "context east is already that of controller h:1: choose another name with --name, or remove it with zeekfleet logout east"},
+		"a name in use": {good, "east", nil, "context east is already that of controller h:1: choose another name with --name, or say that its controller has moved (zeekfleet context set east --controller ADDRESS)"},
 		"a used token":  {good, "", func(*testing.T) any { return &api.Problem{Status: 401, Detail: "this token was used"} }, "this token was used"},
 		"not a user's": {good, "", func(t *testing.T) any { return s.logsIn(t, agent) },
 			`the controller at ADDRESS has answered with the certificate of "agent/sensor-1", which is no user`},
