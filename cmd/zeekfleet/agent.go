@@ -42,6 +42,9 @@ func newAgentCommand(s streams) *cobra.Command {
 			saveMemory()
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
 			a, err := app.OpenAgent(cmd.Context(), set, log, app.PortFlags{Broker: "--listen-port"})
+			if join.address != "" {
+				err = app.AfterJoin(err)
+			}
 			if err != nil {
 				return failed(err)
 			}

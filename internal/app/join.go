@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
 // Joining says how an agent joins a cluster.
@@ -73,6 +74,15 @@ func Join(ctx context.Context, j Joining) error {
 	j.Logger.Info("this agent has joined", "cluster", credentials.Cluster, "instance", credentials.Instance,
 		"controller", credentials.Controller, "credentials", string(dir))
 	return nil
+}
+
+// AfterJoin returns the error of an agent that did not open. An agent of this directory that
+// runs knows nothing yet of what Join has saved.
+func AfterJoin(err error) error {
+	if !errors.Is(err, boltstore.ErrInUse) {
+		return err
+	}
+	return fmt.Errorf("what this agent has joined is saved, but an agent runs with this state directory already: restart that agent (%w)", err)
 }
 
 // rejoin keeps the credentials of an agent that is a member already. If the controller
