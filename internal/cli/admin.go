@@ -189,6 +189,21 @@ func local(t time.Time, none string) string {
 	return t.Local().Format(timeForm)
 }
 
+// inUTC returns a time of a table, whose head says that it is UTC. The zone in each row would
+// make tables too wide for a terminal.
+func inUTC(t time.Time, form string) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(form)
+}
+
+// The forms of times in tables.
+const (
+	toTheSecond = "2006-01-02 15:04:05"
+	toTheMinute = "2006-01-02 15:04"
+)
+
 // ttlSeconds returns a time to live as the API has it.
 func ttlSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 

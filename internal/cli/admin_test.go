@@ -107,6 +107,9 @@ var (
 	noon     = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	refusal  = &api.Problem{Title: "Forbidden", Status: 403, Detail: `user "guest" may not do this: ask an admin`}
 	noAnswer any // answered with status 204
+	serials  = api.Page[api.IssuedCertificate]{Items: []api.IssuedCertificate{
+		{Serial: "5a01", Identity: "agent/sensor-1"}, {Serial: "5b02", Identity: "user/ann"},
+	}}
 )
 
 // adminCommands are commands with the controller's answers, and what they must ask and
@@ -325,17 +328,39 @@ var adminCommands = map[string]struct {
 	"cert list": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ListCertificates(t.Context()) },
 		answers: map[string]any{"GET /api/v1/certificates": api.Page[api.IssuedCertificate]{Items: []api.IssuedCertificate{
-			{Serial: "5a", Identity: "agent/sensor-1", Issued: noon, Expires: noon},
+			{Serial: "aaaaaaaa1b", Identity: "user/ann", Issued: noon, Expires: noon},
+			{Serial: "aaaaaaaa2b", Identity: "controller/ctl", Issued: noon, Expires: noon, Revoked: noon},
+			{Serial: "5a", Identity: "agent/sensor-1", Issued: noon.Add(-time.Hour), Expires: noon},
 		}}},
 		asked: []string{"GET /api/v1/certificates"},
-		stdout: "SERIAL  IDENTITY        ISSUED                     EXPIRES                    REVOKED\n" +
-			"5a      agent/sensor-1  NOON  NOON  -\n",
+		stdout: "SERIAL     IDENTITY        ISSUED (UTC)      EXPIRES (UTC)     REVOKED (UTC)\n" +
+			"5a         agent/sensor-1  2026-03-01 11:00  2026-03-01 12:00  -\n" +
+			"aaaaaaaa2  controller/ctl  2026-03-01 12:00  2026-03-01 12:00  2026-03-01 12:00\n" +
+			"aaaaaaaa1  user/ann        2026-03-01 12:00  2026-03-01 12:00  -\n",
 	},
-	"cert revoke, a serial": {
-		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "5a") },
-		answers: map[string]any{"POST /api/v1/certificates/revoke": noAnswer},
-		asked:   []string{`POST /api/v1/certificates/revoke {"serial":"5a"}`},
-		stderr:  "zeekfleet: certificate 5a is revoked, and open connections end\n",
+	"cert revoke, the beginning of a serial": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "5A") },
+		answers: map[string]any{"POST /api/v1/certificates/revoke": noAnswer, "GET /api/v1/certificates": serials},
+		asked:   []string{"GET /api/v1/certificates", `POST /api/v1/certificates/revoke {"serial":"5a01"}`},
+		stderr:  "zeekfleet: certificate 5a01 is revoked, and open connections end\n",
+	},
+	"cert revoke, several serials": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "5") },
+		answers: map[string]any{"GET /api/v1/certificates": serials},
+		asked:   []string{"GET /api/v1/certificates"},
+		stderr:  "zeekfleet: 2 serial numbers begin with 5: 5a01, 5b02\n", status: cli.StatusFailed,
+	},
+	"cert revoke, no serial": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "6") },
+		answers: map[string]any{"GET /api/v1/certificates": serials},
+		asked:   []string{"GET /api/v1/certificates"},
+		stderr:  "zeekfleet: no certificate has a serial number that begins with \"6\" (zeekfleet cert list)\n", status: cli.StatusFailed,
+	},
+	"cert revoke, a name without its kind": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "ann") },
+		answers: map[string]any{"GET /api/v1/certificates": serials},
+		asked:   []string{"GET /api/v1/certificates"},
+		stderr:  "zeekfleet: \"ann\" is no serial number: to revoke all certificates of an identity, name it with its kind: user/ann\n", status: cli.StatusFailed,
 	},
 	"cert revoke, an identity": {
 		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "agent/sensor-1") },
@@ -398,18 +423,18 @@ func audited(records ...api.AuditRecord) http.HandlerFunc {
 
 func TestAudit(t *testing.T) {
 	server := httptest.NewServer(audited(
-		api.AuditRecord{Seq: 1, Time: noon, Who: "ann", Role: "operator", Source: "192.0.2.7", Request: "deploy", Revision: "r1", Outcome: "begun"},
+		api.AuditRecord{Seq: 1, Time: noon, Who: "ann", Role: "operator", Source: "192.0.2.7:40000", Request: "deploy", Revision: "r1", Outcome: "begun"},
 		api.AuditRecord{Seq: 2, Time: noon, Who: "ann", Role: "operator", Source: "192.0.2.7", Request: "deploy", Revision: "r1", Outcome: "done"},
 		api.AuditRecord{Seq: 3, Time: noon, Role: "nobody", Source: "192.0.2.9", Request: "connect", Outcome: "refused", Reason: "no certificate was shown", Times: 4},
 	))
 	t.Cleanup(server.Close)
-	stamp := noon.Local().Format("2006-01-02 15:04:05 -0700")
+	stamp := "2026-03-01 12:00:00"
 	for name, tt := range map[string]struct {
 		asJSON bool
 		limit  int
 		want   string
 	}{
-		"all": {false, 0, "TIME                       WHO  ROLE      FROM       REQUEST  SUBJECT  OUTCOME     WHY\n" +
+		"all": {false, 0, "TIME (UTC)           WHO  ROLE      FROM       REQUEST  SUBJECT  OUTCOME     WHY\n" +
 			stamp + "  ann  operator  192.0.2.7  deploy   r1       begun       -\n" +
 			stamp + "  ann  operator  192.0.2.7  deploy   r1       done        -\n" +
 			stamp + "  -    nobody    192.0.2.9  connect  -        refused ×4  no certificate was shown\n"},

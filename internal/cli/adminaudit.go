@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (a Admin) Audit(ctx context.Context, req AuditRequest) int {
 		if err != nil {
 			return err
 		}
-		if err := a.printAudit(records, !req.Follow || len(records) > 0); err != nil || !req.Follow {
+		if err := a.printAudit(records, true); err != nil || !req.Follow {
 			return err
 		}
 		return a.follow(ctx, client, q, cmp.Or(req.Pause, time.Second))
@@ -135,7 +136,7 @@ func (a Admin) printAudit(records []api.AuditRecord, head bool) error {
 	}
 	w := newTable(a.Stdout)
 	if head {
-		writeRow(w, []string{"TIME", "WHO", "ROLE", "FROM", "REQUEST", "SUBJECT", "OUTCOME", "WHY"})
+		writeRow(w, []string{"TIME (UTC)", "WHO", "ROLE", "FROM", "REQUEST", "SUBJECT", "OUTCOME", "WHY"})
 	}
 	for _, r := range records {
 		outcome := r.Outcome
@@ -147,8 +148,25 @@ func (a Admin) printAudit(records []api.AuditRecord, head bool) error {
 			subject = strings.TrimSpace(subject + " " + r.Revision)
 		}
 		writeRow(w, []string{
-			local(r.Time, "-"), cmp.Or(r.Who, "-"), r.Role, cmp.Or(r.Source, "-"), r.Request, cmp.Or(subject, "-"), outcome, cmp.Or(r.Reason, "-"),
+			inUTC(r.Time, toTheSecond), cmp.Or(r.Who, "-"), r.Role, withoutPort(r.Source), r.Request, cmp.Or(shortWords(subject), "-"),
+			outcome, cmp.Or(r.Reason, "-"),
 		})
 	}
 	return w.Flush()
+}
+
+// withoutPort returns the host of a source. The port of a client tells a person nothing.
+func withoutPort(source string) string {
+	if host, _, err := net.SplitHostPort(source); err == nil {
+		return host
+	}
+	return cmp.Or(source, "-")
+}
+
+// longID is a serial number, a hash or the ID of a configuration.
+var longID = regexp.MustCompile(`\b[0-9a-f]{8}[0-9a-f-]{16,}\b`)
+
+// shortWords shortens the IDs in a text, so that a row fits a terminal. JSON has them whole.
+func shortWords(text string) string {
+	return longID.ReplaceAllStringFunc(text, func(id string) string { return id[:8] })
 }

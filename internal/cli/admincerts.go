@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -114,23 +115,81 @@ func (a Admin) ListCertificates(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
-		head := []string{"SERIAL", "IDENTITY", "ISSUED", "EXPIRES", "REVOKED"}
+		slices.SortStableFunc(list, func(a, b api.IssuedCertificate) int {
+			return cmp.Or(strings.Compare(a.Identity, b.Identity), a.Issued.Compare(b.Issued))
+		})
+		digits := serialDigits(list)
+		head := []string{"SERIAL", "IDENTITY", "ISSUED (UTC)", "EXPIRES (UTC)", "REVOKED (UTC)"}
 		return printList(a, list, head, func(c api.IssuedCertificate) []string {
-			return []string{c.Serial, c.Identity, local(c.Issued, "-"), local(c.Expires, "-"), local(c.Revoked, "-")}
+			return []string{
+				c.Serial[:min(digits, len(c.Serial))], c.Identity,
+				inUTC(c.Issued, toTheMinute), inUTC(c.Expires, toTheMinute), inUTC(c.Revoked, toTheMinute),
+			}
 		})
 	})
+}
+
+// serialDigits returns how many digits tell the serial numbers of a list apart. There are
+// at least eight, so that a certificate that is signed later rarely has the same ones.
+func serialDigits(list []api.IssuedCertificate) int {
+	serials := make([]string, len(list))
+	for i, c := range list {
+		serials[i] = c.Serial
+	}
+	slices.Sort(serials)
+	digits := 8
+	for i := 1; i < len(serials); i++ {
+		same := 0
+		for a, b := serials[i-1], serials[i]; same < len(a) && same < len(b) && a[same] == b[same]; {
+			same++
+		}
+		digits = max(digits, same+1)
+	}
+	return digits
+}
+
+// theSerial returns the serial number that begins with what the user has given. Its error
+// names what the user may have meant.
+func theSerial(ctx context.Context, client *api.Client, given string) (string, error) {
+	list, err := client.Certificates(ctx)
+	if err != nil {
+		return "", err
+	}
+	var fit, owners []string
+	for _, c := range list {
+		if given != "" && strings.HasPrefix(c.Serial, strings.ToLower(given)) {
+			fit = append(fit, c.Serial)
+		}
+		if _, name, _ := strings.Cut(c.Identity, "/"); name == given && !slices.Contains(owners, c.Identity) {
+			owners = append(owners, c.Identity)
+		}
+	}
+	switch {
+	case len(fit) == 1:
+		return fit[0], nil
+	case len(fit) > 1:
+		return "", fmt.Errorf("%d serial numbers begin with %s: %s", len(fit), given, few(fit))
+	case len(owners) > 0:
+		return "", fmt.Errorf("%s is no serial number: to revoke all certificates of an identity, name it with its kind: %s", quote(given), strings.Join(owners, " or "))
+	}
+	return "", fmt.Errorf("no certificate has a serial number that begins with %s (zeekfleet cert list)", quote(given))
 }
 
 // RevokeCertificate ends the certificate with a serial number, or all certificates of an
 // identity.
 func (a Admin) RevokeCertificate(ctx context.Context, what string) int {
 	return a.ask(ctx, func(client *api.Client) error {
-		in, text := api.RevokeRequest{Serial: what}, "certificate "+what+" is"
+		in, text := api.RevokeRequest{Identity: what}, "all certificates of "+what+" are"
 		if strings.Contains(what, "/") {
 			if _, err := identity.Parse(what); err != nil {
 				return err
 			}
-			in, text = api.RevokeRequest{Identity: what}, "all certificates of "+what+" are"
+		} else {
+			serial, err := theSerial(ctx, client, what)
+			if err != nil {
+				return err
+			}
+			in, text = api.RevokeRequest{Serial: serial}, "certificate "+serial+" is"
 		}
 		if err := client.Revoke(ctx, in); err != nil {
 			return err
