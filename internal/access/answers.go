@@ -109,6 +109,10 @@ type AuthorityInfo struct {
 	// old authority is kept: they have not moved to the new one yet.
 	Signing bool
 	Awaited []identity.Identity
+	// Renewed are those of Awaited that have a certificate of the new authority, and have
+	// not shown it yet. Until is when nobody is awaited any more, at the latest.
+	Renewed []identity.Identity
+	Until   time.Time
 }
 
 // UserInfo is a user.

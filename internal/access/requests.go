@@ -71,9 +71,10 @@ type (
 		Identity identity.Identity
 	}
 	// RotateAuthority makes a new authority, which signs from now on. The old one is
-	// trusted until every agent has a certificate of the new one. The answer is
-	// Authorities.
-	RotateAuthority struct{}
+	// trusted until every agent has a certificate of the new one, and for users until they
+	// have renewed or their certificates end. With Now, users are awaited for a few minutes
+	// alone, also in a rotation that has begun. The answer is Authorities.
+	RotateAuthority struct{ Now bool }
 	// ListAuthorities asks for the authorities that are trusted. The answer is
 	// Authorities.
 	ListAuthorities struct{}

@@ -241,7 +241,8 @@ func TestOperations(t *testing.T) {
 			return c.Revoke(t.Context(), api.RevokeRequest{Identity: "agent/x"})
 		}},
 		{"GET /api/v1/authorities ", "{}", func(c *api.Client) error { _, err := c.Authorities(t.Context()); return err }},
-		{"POST /api/v1/authorities {}", "{}", func(c *api.Client) error { _, err := c.RotateAuthority(t.Context()); return err }},
+		{"POST /api/v1/authorities {}", "{}", func(c *api.Client) error { _, err := c.RotateAuthority(t.Context(), false); return err }},
+		{"POST /api/v1/authorities?now=true {}", "{}", func(c *api.Client) error { _, err := c.RotateAuthority(t.Context(), true); return err }},
 		{"GET /api/v1/audit?after=7&limit=5&since=2026-01-02T03%3A04%3A05Z&user=ann&wait=60 ", "{}", func(c *api.Client) error {
 			_, err := c.Audit(t.Context(), api.AuditQuery{
 				Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), User: "ann", After: 7, Limit: 5, Wait: time.Minute,

@@ -107,10 +107,14 @@ func (c *Client) Authorities(ctx context.Context) ([]Authority, error) {
 }
 
 // RotateAuthority makes a new authority, and returns the authorities that are trusted
-// now.
-func (c *Client) RotateAuthority(ctx context.Context) ([]Authority, error) {
+// now. With now, users are awaited for a few minutes alone.
+func (c *Client) RotateAuthority(ctx context.Context, now bool) ([]Authority, error) {
 	var page Page[Authority]
-	err := c.post(ctx, PathAuthorities, struct{}{}, &page)
+	path := PathAuthorities
+	if now {
+		path += "?now=true"
+	}
+	err := c.post(ctx, path, struct{}{}, &page)
 	return page.Items, err
 }
 

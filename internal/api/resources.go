@@ -118,7 +118,9 @@ type Authority struct {
 	Expires     time.Time `json:"expires"`
 	Signing     bool      `json:"signing" doc:"Whether it signs new certificates."`
 	// Awaited is empty for the authority that signs now.
-	Awaited []string `json:"awaited,omitempty" nullable:"false" doc:"The identities for which an old authority is kept: they have no certificate of the new one yet."`
+	Awaited []string  `json:"awaited,omitempty" nullable:"false" doc:"The identities for which an old authority is kept: they have no certificate of the new one yet, or have not shown it."`
+	Renewed []string  `json:"renewed,omitempty" nullable:"false" doc:"Those of awaited that have a certificate of the new authority, and have not shown it yet."`
+	Until   time.Time `json:"until,omitzero" doc:"When nobody is awaited any more, at the latest. Absent for the authority that signs now."`
 }
 
 // User is a user.

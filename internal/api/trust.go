@@ -23,18 +23,19 @@ func ControllerTLS(address string, trust *identity.Trust, certificate func() (*t
 	return believing(certificate, func(chain []*x509.Certificate) error {
 		id, err := trust.Judge(chain, time.Now())
 		if err != nil {
-			return &wrongController{fmt.Sprintf("the controller at %s is not believed: %v%s", address, err, whatNow(err))}
+			return &wrongController{fmt.Sprintf("the controller at %s is not believed: %s", address, disbelief(trust, err))}
 		}
 		return checkController(address, id)
 	})
 }
 
-// whatNow says what to do about a controller whose authority is not known here.
-func whatNow(err error) string {
-	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
-		return "; if the authority of its cluster was replaced, ask an admin for a new login (zeekfleet user add), and log in again"
+// disbelief says why a controller is not believed, and what to do.
+func disbelief(trust *identity.Trust, err error) string {
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); !unknown || len(trust.Authorities) == 0 {
+		return err.Error()
 	}
-	return ""
+	return "its authority was replaced, or this is another controller: an admin can give you another login (zeekfleet user add NAME); " +
+		"the authority that you knew has the fingerprint " + identity.Fingerprint(trust.Authorities[0])
 }
 
 // JoinClient returns a client of somebody who knows nothing of the cluster but a token,

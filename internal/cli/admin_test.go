@@ -313,17 +313,17 @@ var adminCommands = map[string]struct {
 			"  awaited   agent/a, agent/b, agent/c, agent/d, agent/e and 1 more\n",
 	},
 	"ca rotate": {
-		run: func(t *testing.T, a cli.Admin) int { return a.RotateAuthority(t.Context()) },
+		run: func(t *testing.T, a cli.Admin) int { return a.RotateAuthority(t.Context(), false) },
 		answers: map[string]any{"POST /api/v1/authorities": api.Page[api.Authority]{Items: []api.Authority{
 			{Fingerprint: "sha256:5a", KeyHash: "new", Created: noon, Expires: noon, Signing: true},
-			{Fingerprint: "sha256:6b", KeyHash: "old", Created: noon, Expires: noon, Awaited: []string{"agent/a"}},
+			{Fingerprint: "sha256:6b", KeyHash: "old", Created: noon, Expires: noon, Awaited: []string{"agent/a"}, Renewed: []string{"agent/a"}, Until: noon},
 		}}},
 		asked: []string{"POST /api/v1/authorities {}"},
 		stdout: "sha256:5a\n  key hash  new\n  signs     yes\n  created   NOON\n  expires   NOON\n  awaited   -\n" +
-			"sha256:6b\n  key hash  old\n  signs     no\n  created   NOON\n  expires   NOON\n  awaited   agent/a\n",
+			"sha256:6b\n  key hash  old\n  signs     no\n  created   NOON\n  expires   NOON\n  awaited   agent/a (has renewed)\n  trusted   at the latest until NOON\n",
 		stderr: "zeekfleet: a new authority signs from now on; the old authority is trusted until every agent has a certificate of the new one\n" +
-			"zeekfleet: awaited: agent/a\n" +
-			"zeekfleet: connected agents renew at once, other agents when they connect; a user's next command renews, if it comes soon, and later users log in again; zeekfleet ca show says who is awaited\n",
+			"zeekfleet: awaited: agent/a (has renewed); at the latest until NOON\n" +
+			"zeekfleet: connected agents renew at once, other agents when they connect; a user's next command renews; a user who runs none until then logs in again; zeekfleet ca show says who is awaited\n",
 	},
 	"cert list": {
 		run: func(t *testing.T, a cli.Admin) int { return a.ListCertificates(t.Context()) },

@@ -58,22 +58,38 @@ func (a Admin) printAuthorities(list []api.Authority) error {
 	}
 	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
 	for _, one := range list {
-		signs, awaited := "no", "-"
+		signs := "no"
 		if one.Signing {
 			signs = "yes"
 		}
-		if !one.Signing && len(one.Awaited) > 0 {
-			awaited = few(one.Awaited)
-		}
 		fmt.Fprintln(w, Printable(one.Fingerprint))
-		for _, line := range [][]string{
+		lines := [][]string{
 			{"  key hash", one.KeyHash}, {"  signs", signs}, {"  created", local(one.Created, "-")},
-			{"  expires", local(one.Expires, "-")}, {"  awaited", awaited},
-		} {
+			{"  expires", local(one.Expires, "-")}, {"  awaited", awaited(one)},
+		}
+		if !one.Until.IsZero() {
+			lines = append(lines, []string{"  trusted", "at the latest until " + local(one.Until, "-")})
+		}
+		for _, line := range lines {
 			writeRow(w, line)
 		}
 	}
 	return w.Flush()
+}
+
+// awaited names those for whom an old authority is kept.
+func awaited(a api.Authority) string {
+	if a.Signing || len(a.Awaited) == 0 {
+		return "-"
+	}
+	var names []string
+	for _, name := range a.Awaited {
+		if slices.Contains(a.Renewed, name) {
+			name += " (has renewed)"
+		}
+		names = append(names, name)
+	}
+	return few(names)
 }
 
 // few returns a list for a person, with the number of those that it leaves out.
@@ -86,9 +102,10 @@ func few(names []string) string {
 }
 
 // RotateAuthority makes a new authority. It says what happens next, and who is awaited.
-func (a Admin) RotateAuthority(ctx context.Context) int {
+// With now, users are awaited for a few minutes alone.
+func (a Admin) RotateAuthority(ctx context.Context, now bool) int {
 	return a.ask(ctx, func(client *api.Client) error {
-		list, err := client.RotateAuthority(ctx)
+		list, err := client.RotateAuthority(ctx, now)
 		if err != nil {
 			return err
 		}
@@ -98,11 +115,11 @@ func (a Admin) RotateAuthority(ctx context.Context) int {
 		for _, one := range list {
 			if !one.Signing && len(one.Awaited) > 0 {
 				waiting += len(one.Awaited)
-				a.Log.Notice("awaited: %s", few(one.Awaited))
+				a.Log.Notice("awaited: %s; at the latest until %s", awaited(one), local(one.Until, "-"))
 			}
 		}
 		if waiting > 0 {
-			a.Log.Notice("connected agents renew at once, other agents when they connect; a user's next command renews, if it comes soon, and later users log in again; zeekfleet ca show says who is awaited")
+			a.Log.Notice("connected agents renew at once, other agents when they connect; a user's next command renews; a user who runs none until then logs in again; zeekfleet ca show says who is awaited")
 		}
 		return a.printAuthorities(list)
 	})

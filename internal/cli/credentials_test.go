@@ -25,7 +25,7 @@ func TestAContextBelievesAControllerOfItsClusterAlone(t *testing.T) {
 		"an agent": {s.serverTLS(t, agent),
 			"zeekfleet: the program at ADDRESS shows the certificate of agent/sensor-1, and is no controller\n"},
 		"another cluster's controller": {other.serverTLS(t, theController),
-			"zeekfleet: the controller at ADDRESS is not believed: none of our authorities has signed the certificate of controller/controller; if the authority of its cluster was replaced, ask an admin for a new login (zeekfleet user add), and log in again\n"},
+			"zeekfleet: the controller at ADDRESS is not believed: its authority was replaced, or this is another controller: an admin can give you another login (zeekfleet user add NAME); the authority that you knew has the fingerprint " + identity.Fingerprint(s.authority.Cert) + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeController{answers: map[string]any{"GET /api/v1/whoami": api.Principal{Name: "ann"}}}
@@ -142,7 +142,7 @@ func TestReplacingTheAuthorityRenewsAYoungCertificate(t *testing.T) {
 	before, err := used.Credentials()
 	must(t, err)
 	a.Settings.Context = used
-	if status := a.RotateAuthority(t.Context()); status != cli.StatusDone {
+	if status := a.RotateAuthority(t.Context(), false); status != cli.StatusDone {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
 	after, err := used.Credentials()

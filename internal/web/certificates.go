@@ -118,13 +118,21 @@ func authorities(found access.Authorities) []api.Authority {
 		for _, id := range a.Awaited {
 			one.Awaited = append(one.Awaited, id.String())
 		}
+		for _, id := range a.Renewed {
+			one.Renewed = append(one.Renewed, id.String())
+		}
+		one.Until = utc(a.Until)
 		list = append(list, one)
 	}
 	return list
 }
 
-func (s certificates) rotate(ctx context.Context, _ *struct{}) (*pageOutput[api.Authority], error) {
-	made, err := ask[access.Authorities](ctx, s.Server, access.RotateAuthority{})
+type rotateInput struct {
+	Now bool `query:"now" doc:"Whether users are awaited for a few minutes alone, as after a theft. It also counts for a rotation that has begun."`
+}
+
+func (s certificates) rotate(ctx context.Context, in *rotateInput) (*pageOutput[api.Authority], error) {
+	made, err := ask[access.Authorities](ctx, s.Server, access.RotateAuthority{Now: in.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -283,6 +283,7 @@ func TestRequestsToTheAuthority(t *testing.T) {
 		{"DELETE", "/api/v1/certificates/1f", "admin", "", access.RevokeCertificate{Serial: "1f"}, "ada"},
 		{"POST", "/api/v1/certificates/revoke", "admin", `{"identity":"user/ann"}`, access.RevokeCertificate{Identity: user}, "ada"},
 		{"POST", "/api/v1/authorities", "admin", "", access.RotateAuthority{}, "ada"},
+		{"POST", "/api/v1/authorities?now=true", "admin", "", access.RotateAuthority{Now: true}, "ada"},
 	} {
 		authority := &office{}
 		s := serve(t, web.Config{Authority: authority}, nil)

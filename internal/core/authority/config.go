@@ -36,9 +36,12 @@ type Config struct {
 	Memory time.Duration
 	// Settle is how long an agent has a new certificate until it counts as having moved
 	// to a new authority, even if it has not used the certificate. Zero means a tenth of
-	// CertificateLife, at most 10 min. Users are awaited for as long, after the new
-	// authority was made.
+	// CertificateLife, at most 10 min. In a hurried rotation, users are awaited for as long,
+	// after the new authority was made.
 	Settle time.Duration
+	// AwaitUsers bounds how long users are awaited in a rotation that is not hurried. Zero
+	// means CertificateLife.
+	AwaitUsers time.Duration
 	// UseGrain is how exactly the last use of an API token is kept. Zero means 1 min.
 	UseGrain time.Duration
 	// RetryDelay is the pause after a save has failed that no request has caused. Zero
@@ -77,6 +80,7 @@ func (c Config) WithDefaults() Config {
 	c.MaxSkew = cmp.Or(c.MaxSkew, 10*time.Minute)
 	c.Memory = cmp.Or(c.Memory, 24*time.Hour)
 	c.Settle = cmp.Or(c.Settle, min(c.CertificateLife/10, 10*time.Minute))
+	c.AwaitUsers = cmp.Or(c.AwaitUsers, c.CertificateLife)
 	c.UseGrain = cmp.Or(c.UseGrain, time.Minute)
 	c.RetryDelay = cmp.Or(c.RetryDelay, 10*time.Second)
 	c.Limits.Tokens = cmp.Or(c.Limits.Tokens, 1000)

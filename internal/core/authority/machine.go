@@ -256,7 +256,7 @@ func (m *Machine) decide(who mgmt.Principal, req access.Request) outcome {
 	case access.Login:
 		return m.joining.login(req)
 	case access.RotateAuthority:
-		return m.rotation.rotate()
+		return m.rotation.rotate(req)
 	}
 	panic(fmt.Sprintf("authority: unhandled request %T", req))
 }

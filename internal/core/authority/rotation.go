@@ -58,23 +58,34 @@ func (m *rotation) newIssuer(nodes bool) (*issuer, error) {
 	for _, i := range m.state.authorities {
 		number = max(number, i.number+1)
 	}
-	return &issuer{made, identity.KeyHash(made.Cert), number, nodes}, nil
+	return &issuer{made, identity.KeyHash(made.Cert), number, nodes, false}, nil
 }
 
 // rotate makes another authority, which signs from now on.
-func (m *rotation) rotate() outcome {
-	if main := m.main(); len(main) > 1 {
+func (m *rotation) rotate(req access.RotateAuthority) outcome {
+	main := m.main()
+	switch {
+	case len(main) > 1 && req.Now && !main[0].hurried:
+		next := *main[0]
+		next.hurried = true
+		m.put(&next)
+		return outcome{answer: m.listAuthorities(), subject: next.hash}
+	case len(main) > 1:
 		var names []string
 		for _, id := range m.waiting() {
 			names = append(names, id.String())
 		}
-		return refuse(access.Conflict, "the authority is being replaced already, and %s awaited: revoke the certificates of an agent that never returns (zeekfleet cert revoke)",
-			named(names))
+		advice := "revoke the certificates of an agent that never returns (zeekfleet cert revoke)"
+		if !main[0].hurried {
+			advice += ", and do not wait for users (zeekfleet ca rotate --now)"
+		}
+		return refuse(access.Conflict, "the authority is being replaced already, and %s awaited: %s", named(names), advice)
 	}
 	next, err := m.newIssuer(false)
 	if err != nil {
 		return refuse(access.Failed, "%v", err)
 	}
+	next.hurried = req.Now
 	m.put(next)
 	return outcome{answer: m.listAuthorities(), subject: next.hash}
 }
@@ -116,8 +127,8 @@ func (m *rotation) waiting() []identity.Identity {
 }
 
 // awaited reports whether an old authority must be kept for the owner of a certificate.
-// The controller's own certificate follows at the end. Users are awaited for a short time:
-// whoever has asked for the rotation renews at once.
+// The controller's own certificate follows at the end. Users are awaited for a bounded
+// time: their commands renew, and some users run none.
 func (m *rotation) awaited(c *certificate) bool {
 	switch c.owner.Kind {
 	case identity.User:
@@ -132,7 +143,12 @@ func (m *rotation) awaited(c *certificate) bool {
 
 // usersUntil returns how long users are awaited.
 func (m *rotation) usersUntil() time.Time {
-	return identity.MadeAt(m.signing().Cert).Add(m.cfg.Settle)
+	signing := m.signing()
+	wait := m.cfg.AwaitUsers
+	if signing.hurried {
+		wait = m.cfg.Settle
+	}
+	return identity.MadeAt(signing.Cert).Add(wait)
 }
 
 // movesAt returns when waiting may next change although nothing happens: a certificate
@@ -193,8 +209,32 @@ func (m *rotation) listAuthorities() access.Authorities {
 		}
 		if n > 0 {
 			info.Awaited = m.waiting()
+			info.Renewed, info.Until = m.progress(info.Awaited)
 		}
 		list = append(list, info)
 	}
 	return list
+}
+
+// progress returns which of the owners that are awaited have a certificate of the new
+// authority, and when the last one is no longer awaited.
+func (m *rotation) progress(awaited []identity.Identity) (renewed []identity.Identity, until time.Time) {
+	signing := m.signing().hash
+	for _, owner := range awaited {
+		has := false
+		for _, c := range m.validOf(owner) {
+			has = has || c.authority == signing
+			end := c.expires
+			if owner.Kind == identity.User && m.usersUntil().Before(end) {
+				end = m.usersUntil()
+			}
+			if c.authority != signing && end.After(until) {
+				until = end
+			}
+		}
+		if has {
+			renewed = append(renewed, owner)
+		}
+	}
+	return renewed, until
 }

@@ -104,14 +104,63 @@ func TestRevokingAnAgentThatNeverReturnsEndsTheRotation(t *testing.T) {
 	}
 }
 
-func TestUsersAreAwaitedForAShortTime(t *testing.T) {
+// TestUsersAreAwaitedUntilTheirCertificatesEnd has two users who run no command for long.
+// One has a certificate for a year.
+func TestUsersAreAwaitedUntilTheirCertificatesEnd(t *testing.T) {
 	w := newWorld(t, Config{})
 	ann, bob := w.login("ann", mgmt.Admin), w.login("bob", mgmt.Viewer)
+	year := w.signed(identity.User, "bob", 365*24*time.Hour)
+	w.wait(24 * time.Hour)
 	list := want[access.Authorities](w, w.ask(root, access.RotateAuthority{}))
+	if until := epoch.Add(31 * 24 * time.Hour); len(list) != 2 || !list[1].Until.Equal(until) || !list[0].Until.IsZero() {
+		t.Errorf("the authorities are %+v, want the old one until %v", list, until)
+	}
+	w.wait(28 * 24 * time.Hour)
+	next := want[access.Certificate](w, w.ask(nobody, access.Renew{Identity: user("ann"), Serial: ann.Serial, Key: csr(t)}))
+	if list := w.authorities(); len(list) != 2 || !slices.Equal(list[1].Renewed, []identity.Identity{user("ann")}) {
+		t.Errorf("the authorities are %+v, want that ann has renewed", list)
+	}
+	w.wait(24*time.Hour - time.Second)
+	for _, text := range [][]byte{bob.Certificate, year.Certificate, next.Certificate} {
+		if got := w.judge(text); !strings.HasPrefix(got, "user/") {
+			t.Errorf("got %s", got)
+		}
+	}
+	w.wait(24*time.Hour + time.Second)
+	if got := w.judge(next.Certificate); got != "user/ann" || len(w.authorities()) != 1 {
+		t.Errorf("ann: %s; the authorities are %+v", got, w.authorities())
+	}
+	if got := w.judge(year.Certificate); !strings.Contains(got, "none of our authorities") {
+		t.Errorf("bob: %s", got)
+	}
+}
+
+// TestRotationIsHurried hurries a rotation that has begun.
+func TestRotationIsHurried(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.login("ann", mgmt.Admin)
+	w.ask(root, access.RotateAuthority{})
+	w.wait(time.Hour)
+	w.refused(w.ask(root, access.RotateAuthority{}), access.Conflict, "user/ann is awaited: revoke the certificates of an agent that never returns (zeekfleet cert revoke), and do not wait for users (zeekfleet ca rotate --now)")
+	w.restart()
+	if list := w.authorities(); len(list) != 2 {
+		t.Errorf("the authorities are %+v", list)
+	}
+	want[access.Authorities](w, w.ask(root, access.RotateAuthority{Now: true}))
+	if list := w.authorities(); len(list) != 1 {
+		t.Errorf("hurried, the authorities are %+v", list)
+	}
+}
+
+func TestUsersAreAwaitedForAShortTimeInAHurry(t *testing.T) {
+	w := newWorld(t, Config{})
+	ann, bob := w.login("ann", mgmt.Admin), w.login("bob", mgmt.Viewer)
+	list := want[access.Authorities](w, w.ask(root, access.RotateAuthority{Now: true}))
 	if want := []identity.Identity{user("ann"), user("bob")}; len(list) != 2 || !slices.Equal(list[1].Awaited, want) {
 		t.Errorf("the authorities are %+v", list)
 	}
 	next := want[access.Certificate](w, w.ask(nobody, access.Renew{Identity: user("ann"), Serial: ann.Serial, Key: csr(t)}))
+	w.restart()
 	w.wait(10*time.Minute - time.Second)
 	for _, text := range [][]byte{ann.Certificate, bob.Certificate, next.Certificate} {
 		if got := w.judge(text); !strings.HasPrefix(got, "user/") {

@@ -42,6 +42,8 @@ type (
 		number int
 		// nodes says that it signs certificates of nodes alone.
 		nodes bool
+		// hurried says that users are awaited for a short time alone.
+		hurried bool
 	}
 
 	// own is the controller's own certificate with its key.

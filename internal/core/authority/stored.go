@@ -35,6 +35,7 @@ type (
 		Version     int    `json:"version"`
 		Number      int    `json:"number"`
 		Nodes       bool   `json:"nodes,omitempty"`
+		Hurried     bool   `json:"hurried,omitempty"`
 		Certificate string `json:"certificate"` // PEM
 		Key         string `json:"key"`         // PEM
 	}
@@ -89,7 +90,7 @@ func (o *own) encode() []byte {
 }
 
 func (i *issuer) encode() []byte {
-	return form.Encode(issuerForm1{storedForm, i.number, i.nodes, string(identity.CertPEM(i.Cert)), keyText(i.Key)})
+	return form.Encode(issuerForm1{storedForm, i.number, i.nodes, i.hurried, string(identity.CertPEM(i.Cert)), keyText(i.Key)})
 }
 
 // keyText returns a private key in PEM form. It panics for a key that Maker cannot make.
@@ -208,7 +209,7 @@ func readIssuer(hash string, value []byte) (record, error) {
 	if got := identity.KeyHash(cert); got != hash || !cert.IsCA {
 		return nil, fmt.Errorf("it has the certificate of another authority: %s", got)
 	}
-	return &issuer{identity.Authority{Cert: cert, Key: key}, hash, f.Number, f.Nodes}, nil
+	return &issuer{identity.Authority{Cert: cert, Key: key}, hash, f.Number, f.Nodes, f.Hurried}, nil
 }
 
 // readPair reads a certificate and its key.
