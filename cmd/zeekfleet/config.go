@@ -12,9 +12,10 @@ import (
 func newConfigCommand(streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Show the effective settings of a daemon",
-		Long: "Show the settings of a daemon with the same flags, environment and settings\n" +
-			"file, and where each value comes from.",
+		Short: "Show the settings with which a daemon would start",
+		Long: "Show the settings with which a daemon would start that has the same flags,\n" +
+			"environment and settings file, and where each value comes from. A daemon that\n" +
+			"runs may have been started with others.",
 		Args: noSuchSubcommand,
 		RunE: func(*cobra.Command, []string) error { return errors.New("please name a daemon: controller or agent") },
 	}

@@ -17,7 +17,10 @@ func newTokenCommand(s streams) *cobra.Command {
 		Args:  wantArgs(0, 0),
 	}, true, func(ctx context.Context, a cli.Admin, _ []string) int { return a.ListTokens(ctx) })
 	revoke := adminCommand(s, &cobra.Command{
-		Use:   "revoke ID",
+		Use: "revoke ID",
+
+		SuggestFor: []string{"delete", "remove"},
+
 		Short: "Revoke a token",
 		Args:  wantArgs(1, 1),
 	}, false, func(ctx context.Context, a cli.Admin, args []string) int { return a.RevokeToken(ctx, args[0]) })

@@ -31,15 +31,18 @@ func newUserCommand(s streams) *cobra.Command {
 		},
 	}, false, func(ctx context.Context, a cli.Admin, args []string) int { return a.SetRole(ctx, args[0], args[1]) })
 	remove := adminCommand(s, &cobra.Command{
-		Use:   "remove NAME",
+		Use: "remove NAME",
+
+		SuggestFor: []string{"delete", "revoke"},
+
 		Short: "Remove a user, and revoke what the user has",
 		Args:  wantArgs(1, 1),
 	}, false, func(ctx context.Context, a cli.Admin, args []string) int { return a.RemoveUser(ctx, args[0]) })
 	return groupCommand(s, &cobra.Command{
 		Use:   "user",
 		Short: "Add, list and remove users, and change their roles",
-		Long: "Users have one of three roles. A viewer may see everything. An operator may also\n" +
-			"change what runs. An admin may also say who may do what.",
+		Long: "Users have one of three roles. A viewer may see what runs. An operator may also\n" +
+			"change what runs. An admin may also see and say who may do what.",
 	}, newUserAddCommand(s), list, role, remove)
 }
 

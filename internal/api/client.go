@@ -217,6 +217,10 @@ func (c *Client) noAnswer(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Errorf("the program at %s does not speak TLS: is this the port of a controller, and has that controller an authority of its own?", c.cfg.Address)
 	}
+	if c.cfg.TLS != nil && c.cfg.TLS.GetClientCertificate == nil && strings.HasSuffix(err.Error(), "tls: certificate required") {
+		return fmt.Errorf("the program at %s wants a certificate at once, as controllers do on their port for agents: the port for clients, and for joining, is %d by default",
+			c.cfg.Address, DefaultPort)
+	}
 	return fmt.Errorf("ask the controller at %s: %w", c.cfg.Address, err)
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -136,6 +137,38 @@ func TestJoinClientWithoutTLSAtTheOtherSide(t *testing.T) {
 	_, err = client.Login(t.Context(), api.LoginRequest{})
 	if err == nil || !strings.Contains(err.Error(), "does not speak TLS") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestThePortForAgentsIsNamed(t *testing.T) {
+	authority := newAuthority(t)
+	cert := issue(t, authority, "controller/controller", time.Now())
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer ln.Close()
+	serving.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conn.(*tls.Conn).Handshake() // it fails, and the client hears why
+			io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+	})
+	client, err := api.JoinClient(ln.Addr().String(), identity.NewToken(identity.KeyHash(authority.Cert)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_, err = client.Join(t.Context(), api.JoinRequest{})
+	if want := "wants a certificate at once, as controllers do on their port for agents: the port for clients, and for joining, is 2149 by default"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -66,7 +67,11 @@ func (c *Commands) where() string {
 // controller's own words.
 func (a Admin) askMessage(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return fmt.Sprintf("cannot reach controller %s: %s", a.where(), dialReason(err))
+		text := fmt.Sprintf("cannot reach controller %s: %s", a.where(), dialReason(err))
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			text += a.noControllerHere()
+		}
+		return text
 	}
 	if text, ok := a.certificateRefused(a.where(), err); ok {
 		return text

@@ -98,7 +98,7 @@ func (a Admin) ForZeek(ctx context.Context, n NewFiles) int {
 // zeekController and zeekAgent return the lines for Zeek's local.zeek. Zeek takes part in
 // authenticated TLS only if all of them are set (spec broker-wire 2.4).
 func zeekController(id identity.Identity, made madeFiles) string {
-	return redef("Broker::disable_ssl", "F") + zeekFiles(made) +
+	return zeekHead("controller") + redef("Broker::disable_ssl", "F") + zeekFiles(made) +
 		redef("Broker::ssl_cafile", zeekString(made.authorities)) +
 		redef("Management::Controller::name", zeekString(id.Name))
 }
@@ -106,11 +106,17 @@ func zeekController(id identity.Identity, made madeFiles) string {
 // The nodes of a Zeek agent read the same scripts. They alone have CLUSTER_NODE in their
 // environment (spec zeek-launch 2.2).
 func zeekAgent(id identity.Identity, made madeFiles) string {
-	return redef("Broker::disable_ssl", "F") +
+	return zeekHead("agent") + redef("Broker::disable_ssl", "F") +
 		"@if ( getenv(\"CLUSTER_NODE\") == \"\" )\n" + zeekFiles(made) +
 		"@else\n" + zeekFiles(made.ofNodes()) + "@endif\n" +
 		redef("Broker::ssl_cafile", zeekString(made.authorities)) +
 		redef("Management::Agent::name", zeekString(id.Name))
+}
+
+// zeekHead returns how the lines begin. Zeek loads the role again without an effect.
+func zeekHead(role string) string {
+	return "# For local.zeek on the host of that Zeek. The paths are those of this host: adapt them.\n" +
+		"@load policy/frameworks/management/" + role + "\n"
 }
 
 func zeekFiles(made madeFiles) string {
@@ -152,7 +158,7 @@ func (a Admin) ForZeekClient(ctx context.Context, n NewFiles) int {
 			return err
 		}
 		escape := strings.NewReplacer("%", "%%").Replace
-		_, err = fmt.Fprintf(a.Stdout, "[ssl]\nenable = true\ncertificate = %s\nkeyfile = %s\ncafile = %s\n",
+		_, err = fmt.Fprintf(a.Stdout, "# The paths are those of this host: adapt them where zeek-client runs.\n[ssl]\nenable = true\ncertificate = %s\nkeyfile = %s\ncafile = %s\n",
 			escape(made.certificate), escape(made.key), escape(made.authorities))
 		return err
 	})

@@ -47,7 +47,9 @@ func TestFilesForZeek(t *testing.T) {
 	if status := a.ForZeek(t.Context(), n); status != cli.StatusDone {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
-	want := strings.ReplaceAll(`redef Broker::disable_ssl = F;
+	want := strings.ReplaceAll(`# For local.zeek on the host of that Zeek. The paths are those of this host: adapt them.
+@load policy/frameworks/management/agent
+redef Broker::disable_ssl = F;
 @if ( getenv("CLUSTER_NODE") == "" )
 redef Broker::ssl_certificate = "DIR/sensor-9.pem";
 redef Broker::ssl_keyfile = "DIR/sensor-9.key";
@@ -110,7 +112,9 @@ func TestControllerOfZeekHasNoNodes(t *testing.T) {
 	if status := a.ForZeek(t.Context(), n); status != cli.StatusDone {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
-	want := strings.ReplaceAll(`redef Broker::disable_ssl = F;
+	want := strings.ReplaceAll(`# For local.zeek on the host of that Zeek. The paths are those of this host: adapt them.
+@load policy/frameworks/management/controller
+redef Broker::disable_ssl = F;
 redef Broker::ssl_certificate = "DIR/zeek.pem";
 redef Broker::ssl_keyfile = "DIR/zeek.key";
 redef Broker::ssl_cafile = "DIR/zeek-ca.pem";

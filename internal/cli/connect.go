@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/api"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -93,7 +94,7 @@ func (c *Commands) dialMessage(where string, err error) string {
 	if late, ok := errors.AsType[*client.TimeoutError](err); ok {
 		text := fmt.Sprintf("websocket connection to %s timed out in %s", where, late.Stage)
 		if errors.Is(late.Err, syscall.ECONNREFUSED) && !c.AsZeekClient {
-			text += ": connection refused"
+			text += ": connection refused" + c.noControllerHere()
 		}
 		return text
 	}
@@ -118,6 +119,15 @@ func (c *Commands) dialMessage(where string, err error) string {
 		kind = "websocket error"
 	}
 	return fmt.Sprintf("%s in %s with controller %s: %s", kind, failed.Stage, where, dialReason(failed.Err))
+}
+
+// noControllerHere returns what to do if no controller runs on this host, and nothing names
+// another one. Otherwise it is empty.
+func (c *Commands) noControllerHere() string {
+	if c.Settings.Context != nil || !api.IsLoopback(c.where()) {
+		return ""
+	}
+	return "; for a controller of another host, log in (zeekfleet login), or choose a context (zeekfleet context use)"
 }
 
 // certificateRefused returns the message about a controller that has refused the

@@ -71,6 +71,9 @@ func (d Dir) read(name string) ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNone
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("read the agent's credentials: only root and the agent's own user may look into %s: run this command as that user, or give another --state-dir", filepath.Dir(string(d)))
+	}
 	if err == nil {
 		err = d.private(info)
 	}

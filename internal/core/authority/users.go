@@ -107,6 +107,9 @@ func (m *users) listUsers() access.Users {
 }
 
 func (m *base) unknownUser(name string) outcome {
+	if near := mgmt.Nearest(name, slices.Sorted(maps.Keys(m.state.users))); near != "" {
+		return refuse(access.NotFound, "user %.60q is unknown here; did you mean %q?", name, near)
+	}
 	return refuse(access.NotFound, "user %.60q is unknown here: an admin can add the user (zeekfleet user add)", name)
 }
 
