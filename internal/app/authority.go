@@ -43,10 +43,16 @@ func (c *Controller) openAuthority(ctx context.Context, set settings.Controller,
 	if err != nil {
 		return err
 	}
-	c.Authority = a
 	if a.Founded() {
 		warnOfOthers(set, log)
 	}
+	if a.Founded() && set.OwnAuthority() {
+		if err := c.warnOfLostAuthority(ctx, set, log); err != nil {
+			a.Close()
+			return err
+		}
+	}
+	c.Authority = a
 	if set.OwnAuthority() {
 		c.Bus.TLS = &bus.TLS{Certificate: a.Certificate, Judge: a.Judge, Authorities: a.Authorities, PlainHere: true}
 		return nil

@@ -110,6 +110,7 @@ func OpenController(
 	if c.Authority != nil {
 		opened.add(c.Authority)
 	}
+	c.warnOfAbsentAgents(log)
 	c.SharedAuthority = set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA)
 	if c.WebSocketServer, err = c.websocketConfig(set); err != nil {
 		return c, err
