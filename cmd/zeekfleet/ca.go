@@ -33,9 +33,10 @@ func newCACommand(s streams) *cobra.Command {
 		Use:   "rotate",
 		Short: "Replace the authority by a new one",
 		Long: "Make a new authority. It signs from now on. The old authority is trusted until\n" +
-			"every agent has a certificate of the new one. No connection ends. Users are awaited\n" +
-			"until they have renewed, or their certificates end. With --now, as after a theft,\n" +
-			"users are awaited for a few minutes; a rotation that has begun is hurried, too.",
+			"every agent has a certificate of the new one. No connection ends. Users are\n" +
+			"awaited until they have renewed, or their certificates end. With --now, as after\n" +
+			"a theft, users are awaited for a few minutes; a rotation that has begun is\n" +
+			"hurried, too.",
 		Args: wantArgs(0, 0),
 	}, true, func(ctx context.Context, a cli.Admin, _ []string) int { return a.RotateAuthority(ctx, now) })
 	rotate.Flags().BoolVar(&now, "now", false, "wait for users a few minutes alone")

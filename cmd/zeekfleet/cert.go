@@ -23,9 +23,9 @@ func newCertCommand(s streams) *cobra.Command {
 		SuggestFor: []string{"delete", "remove"},
 
 		Short: "Revoke a certificate, or all certificates of an identity",
-		Long: "Revoke the certificate with a serial number, of which the beginning is enough, or\n" +
-			"all certificates of an identity such as agent/sensor-1 or user/ann. Open\n" +
-			"connections with them end.",
+		Long: "Revoke the certificate with a serial number, or all certificates of an identity\n" +
+			"such as agent/sensor-1 or user/ann. The beginning of a serial number is enough.\n" +
+			"Open connections with them end.",
 		Args: wantArgs(1, 1),
 	}, false, func(ctx context.Context, a cli.Admin, args []string) int { return a.RevokeCertificate(ctx, args[0]) })
 	return groupCommand(s, &cobra.Command{
