@@ -60,7 +60,7 @@ func newAgentCommand(s streams) *cobra.Command {
 	}
 	join.add(cmd)
 	app.Defaults().AddAgentFlags(cmd.Flags())
-	for _, sub := range []*cobra.Command{newAgentCSRCommand(s), newAgentInstallCommand(s)} {
+	for _, sub := range []*cobra.Command{newAgentCSRCommand(s), newAgentInstallCommand(s), newAgentAuditCommand(s)} {
 		completeArguments(sub)
 		cmd.AddCommand(sub)
 	}

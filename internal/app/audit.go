@@ -1,11 +1,16 @@
 package app
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -35,4 +40,21 @@ const agentAuditKeep = 10_000
 // openAgentAudit opens the audit log of an agent.
 func openAgentAudit(set settings.Agent, log *slog.Logger) (*audit.Log, *audit.Recorder, error) {
 	return openAudit(audit.Config{Dir: filepath.Join(set.Directory, auditDir), MaxRecords: agentAuditKeep, Logger: log})
+}
+
+// AgentAudit returns the newest records of an agent's audit log since a time, of a user or of
+// everybody. A limit of zero means as many as one reading gives. The agent may run.
+func AgentAudit(set settings.Agent, since time.Time, user string, limit int) ([]mgmt.AuditRecord, error) {
+	dir := filepath.Join(set.Directory, auditDir)
+	l, err := audit.OpenToRead(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no audit in %s: no agent has run with this name and this state directory", dir)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("only root and the agent's own user may read the audit in %s", dir)
+	case err != nil:
+		return nil, err
+	}
+	defer l.Close()
+	return l.Read(audit.Query{Since: since, User: user, Limit: cmp.Or(limit, audit.MaxLimit), Latest: true})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -68,10 +69,28 @@ type Log struct {
 // Open opens the log in a directory, or makes a new one.
 func Open(cfg Config) (*Log, error) {
 	cfg = cfg.withDefaults()
-	l := &Log{cfg: cfg, turn: make(chan struct{}, 1), grown: make(chan struct{})}
 	if err := makeDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
 	}
+	return open(cfg)
+}
+
+// OpenToRead opens a log that another process may be writing. It changes nothing: Append
+// returns ErrClosed, and the bounds of the log do not count. A directory that does not
+// exist is an error.
+func OpenToRead(dir string) (*Log, error) {
+	const unbounded = 1 << 30
+	cfg := Config{Dir: dir, MaxRecords: unbounded, MaxBytes: unbounded << 30, MaxAge: math.MaxInt64}
+	l, err := open(cfg.withDefaults())
+	if err == nil {
+		l.closed, l.ending = true, true
+	}
+	return l, err
+}
+
+// open reads what a log has.
+func open(cfg Config) (*Log, error) {
+	l := &Log{cfg: cfg, turn: make(chan struct{}, 1), grown: make(chan struct{})}
 	part := func(k kind, of int) *shelf {
 		return &shelf{kind: k, cfg: cfg, maxRecords: max(cfg.MaxRecords/of, 1), maxBytes: max(cfg.MaxBytes/int64(of), 1), mu: &l.mu}
 	}

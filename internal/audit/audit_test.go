@@ -1,7 +1,9 @@
 package audit_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"testing"
 	"time"
 
@@ -64,5 +66,45 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 	l.Close()
 	if diff := cmp.Diff(want, read(t, open(t, cfg), audit.Query{})); diff != "" {
 		t.Errorf("after another start (-want +got):\n%s", diff)
+	}
+}
+
+func TestALogIsReadWhileAnotherProcessWritesIt(t *testing.T) {
+	cfg := audit.Config{Dir: t.TempDir() + "/audit", MaxRecords: 40}
+	l := open(t, cfg)
+	add(t, l, change(0), change(1))
+	other, err := audit.OpenToRead(cfg.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, other, audit.Query{}); len(got) != 2 {
+		t.Errorf("got %d records", len(got))
+	}
+	if err := other.Append(change(2)); err != audit.ErrClosed {
+		t.Errorf("append: got %v", err)
+	}
+	add(t, l, change(2))
+	if got := read(t, l, audit.Query{}); len(got) != 3 {
+		t.Errorf("the writer has %d records", len(got))
+	}
+	missing := t.TempDir() + "/missing"
+	if _, err := audit.OpenToRead(missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no log: got %v", err)
+	}
+}
+
+func TestReadingALogRemovesNothing(t *testing.T) {
+	cfg := audit.Config{Dir: t.TempDir() + "/audit", MaxAge: 250 * 365 * 24 * time.Hour}
+	old := change(0)
+	old.Time = time.Date(1800, 1, 1, 0, 0, 0, 0, time.UTC)
+	l := open(t, cfg)
+	add(t, l, old, change(1))
+	before := read(t, l, audit.Query{})
+	other, err := audit.OpenToRead(cfg.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, read(t, other, audit.Query{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // AuditRequest says which part of the audit to print.
@@ -126,15 +127,32 @@ func (a Admin) isAway(err error) bool {
 }
 
 func (a Admin) printAudit(records []api.AuditRecord, head bool) error {
-	if a.AsJSON {
+	return writeAudit(a.Stdout, records, a.AsJSON, head)
+}
+
+// WriteAudit prints records of a daemon's own audit: a table, or JSON lines as the HTTP API
+// has them.
+func WriteAudit(w io.Writer, records []mgmt.AuditRecord, asJSON bool) error {
+	list := make([]api.AuditRecord, len(records))
+	for i, r := range records {
+		list[i] = api.AuditRecord{
+			Seq: r.Seq, Time: r.Time.UTC(), Who: r.Who, Role: r.Role.String(), Source: r.Source, Request: r.Request, Subject: r.Subject,
+			Outcome: string(r.Outcome), Reason: r.Reason, Revision: r.Revision, Times: r.Times,
+		}
+	}
+	return writeAudit(w, list, asJSON, true)
+}
+
+func writeAudit(out io.Writer, records []api.AuditRecord, asJSON, head bool) error {
+	if asJSON {
 		for _, r := range records {
-			if err := writeJSON(a.Stdout, r, false); err != nil {
+			if err := writeJSON(out, r, false); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	w := newTable(a.Stdout)
+	w := newTable(out)
 	if head {
 		writeRow(w, []string{"TIME (UTC)", "WHO", "ROLE", "FROM", "REQUEST", "SUBJECT", "OUTCOME", "WHY"})
 	}
