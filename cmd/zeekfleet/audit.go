@@ -22,7 +22,7 @@ func newAuditCommand(s streams) *cobra.Command {
 	})
 	fs := cmd.Flags()
 	fs.Var(&since, "since", "show what happened in the last `TIME`, such as 1h or 7d (default: as far as the audit goes)")
-	fs.StringVar(&req.User, "user", "", "show what the user `NAME` asked for")
+	fs.StringVar(&req.User, "user", "", "show what the user `NAME` asked for, as the audit calls the user")
 	fs.IntVar(&req.Limit, "limit", 0, "show at most this `NUMBER` of records, the newest (default: all)")
 	fs.BoolVar(&req.Follow, "follow", false, "go on with new records as they come, until Ctrl-C")
 	return cmd

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,6 +52,8 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 		switch {
 		case n.User == "" && n.Name != "":
 			return errors.New("--name is the name of an API token: name its user with --user")
+		case cmd.Flags().Changed("uses") && n.Uses < 1:
+			return fmt.Errorf("--uses %d: a token is for one agent or more", n.Uses)
 		case n.User == "" && len(args) == 0:
 			return errors.New("name the instance that joins, as in token create sensor-1, or the user of an API token with --user")
 		case n.User == "":

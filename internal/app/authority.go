@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func (c *Controller) openAuthority(ctx context.Context, set settings.Controller,
 		return nil
 	}
 	cfg := daemon.AuthorityConfig{
-		Core:      authority.Config{Rules: set.Identities, Pins: identity.Pins(set.Admit), CertificateLife: set.CertificateLife},
+		Core:      authority.Config{Rules: set.Identities, Pins: identity.Pins(set.Admit), CertificateLife: set.CertificateLife, Reserved: superusers()},
 		Directory: set.Directory, Name: set.Name, Hosts: certifiedHosts(set), Audit: c.Audit.Record, Logger: log,
 	}
 	if !set.OwnAuthority() {
@@ -254,4 +255,13 @@ func (c *Controller) verifying(set settings.Controller, own tls.Certificate) (*t
 	cfg := bus.ServerTLS(t, true)
 	cfg.Certificates = []tls.Certificate{own} // for those who want to read its names
 	return cfg, nil
+}
+
+// superusers returns the names of the accounts that are root.
+func superusers() []string {
+	names := []string{"root"}
+	if root, err := user.LookupId("0"); err == nil && root.Username != "root" {
+		names = append(names, root.Username)
+	}
+	return names
 }

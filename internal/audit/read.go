@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
@@ -20,8 +19,8 @@ import (
 type Query struct {
 	// Since is the time of the earliest record. The zero time means all.
 	Since time.Time
-	// User is who asked, with or without the addition that says how the host knows:
-	// "root" finds "root (uid 0)" as well. Empty means everybody.
+	// User is who asked, as the record has it, such as "ann" or "root (uid 0)". Empty means
+	// everybody.
 	User string
 	// After is the number of the record after which to begin. Zero means all.
 	After uint64
@@ -149,7 +148,7 @@ func (q Query) scan(text []byte) (found []mgmt.AuditRecord, damaged bool) {
 			damaged = true
 			continue
 		}
-		if q.User == "" || rec.Who == q.User || strings.HasPrefix(rec.Who, q.User+" (") {
+		if q.User == "" || rec.Who == q.User {
 			found = append(found, rec)
 		}
 	}

@@ -362,11 +362,32 @@ var adminCommands = map[string]struct {
 		asked:   []string{"GET /api/v1/certificates"},
 		stderr:  "zeekfleet: \"ann\" is no serial number: to revoke all certificates of an identity, name it with its kind: user/ann\n", status: cli.StatusFailed,
 	},
-	"cert revoke, an identity": {
-		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "agent/sensor-1") },
+	"cert revoke, an agent": {
+		run: func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "agent/sensor-1") },
+		answers: map[string]any{"POST /api/v1/certificates/revoke": noAnswer, "GET /api/v1/certificates": api.Page[api.IssuedCertificate]{
+			Items: []api.IssuedCertificate{{Identity: "node/sensor-1", Expires: noon}, {Identity: "node/sensor-2", Expires: noon.Add(time.Hour)}},
+		}},
+		asked: []string{`POST /api/v1/certificates/revoke {"identity":"agent/sensor-1"}`, "GET /api/v1/certificates"},
+		stderr: "zeekfleet: all certificates of agent/sensor-1 are revoked, and open connections end\n" +
+			"zeekfleet: nodes of other hosts still take the key of its nodes, until NOON: Zeek asks nobody whether a certificate was revoked. If the key is stolen, only a new authority ends that: move authority.db away, and let everybody join again\n",
+	},
+	"cert revoke, a user": {
+		run: func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "user/ann") },
+		answers: map[string]any{"POST /api/v1/certificates/revoke": noAnswer, "GET /api/v1/tokens": api.Page[api.Token]{
+			Items: []api.Token{
+				{ID: "aaaaaaaa", For: "user/ann", Kind: api.APIToken, Name: "ci"}, {ID: "bbbbbbbb", For: "user/bob", Kind: api.APIToken, Name: "ci"},
+				{ID: "cccccccc", For: "user/ann", Kind: api.LoginToken},
+			},
+		}},
+		asked: []string{`POST /api/v1/certificates/revoke {"identity":"user/ann"}`, "GET /api/v1/tokens"},
+		stderr: "zeekfleet: all certificates of user/ann are revoked, and open connections end\n" +
+			"zeekfleet: API tokens of ann still work: aaaaaaaa (ci); end one with zeekfleet token revoke ID, or all with zeekfleet user remove ann\n",
+	},
+	"cert revoke, a controller": {
+		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "controller/zd") },
 		answers: map[string]any{"POST /api/v1/certificates/revoke": noAnswer},
-		asked:   []string{`POST /api/v1/certificates/revoke {"identity":"agent/sensor-1"}`},
-		stderr:  "zeekfleet: all certificates of agent/sensor-1 are revoked, and open connections end\n",
+		asked:   []string{`POST /api/v1/certificates/revoke {"identity":"controller/zd"}`},
+		stderr:  "zeekfleet: all certificates of controller/zd are revoked, and open connections end\n",
 	},
 	"cert revoke, no identity": {
 		run:    func(t *testing.T, a cli.Admin) int { return a.RevokeCertificate(t.Context(), "sensor/1") },

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
@@ -212,6 +213,43 @@ func (a Admin) RevokeCertificate(ctx context.Context, what string) int {
 			return err
 		}
 		a.Log.Notice("%s revoked, and open connections end", text)
-		return nil
+		return a.noteRest(ctx, client, in.Identity)
 	})
+}
+
+// noteRest says what an identity still has whose certificates were revoked.
+func (a Admin) noteRest(ctx context.Context, client *api.Client, revoked string) error {
+	kind, name, _ := strings.Cut(revoked, "/")
+	switch identity.Kind(kind) {
+	case identity.User:
+		tokens, err := client.Tokens(ctx)
+		if err != nil {
+			return err
+		}
+		var left []string
+		for _, t := range tokens {
+			if t.For == revoked && t.Kind == api.APIToken {
+				left = append(left, t.ID+" ("+t.Name+")")
+			}
+		}
+		if len(left) > 0 {
+			a.Log.Notice("API tokens of %s still work: %s; end one with zeekfleet token revoke ID, or all with zeekfleet user remove %s", name, few(left), name)
+		}
+	case identity.Agent:
+		list, err := client.Certificates(ctx)
+		if err != nil {
+			return err
+		}
+		var until time.Time
+		for _, c := range list {
+			if c.Identity == string(identity.Node)+"/"+name && c.Expires.After(until) {
+				until = c.Expires
+			}
+		}
+		if !until.IsZero() {
+			a.Log.Notice("nodes of other hosts still take the key of its nodes, until %s: Zeek asks nobody whether a certificate was revoked. "+
+				"If the key is stolen, only a new authority ends that: move authority.db away, and let everybody join again", local(until, "-"))
+		}
+	}
+	return nil
 }

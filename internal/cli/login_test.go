@@ -155,7 +155,7 @@ func TestTokenSources(t *testing.T) {
 		"two":              {src: cli.TokenSources{Token: token, File: file}, want: "--token and --token-file exclude each other"},
 		"a long file":      {src: cli.TokenSources{File: long}, want: "read the token: " + long + ": more than 4096 bytes"},
 		"nonsense": {src: cli.TokenSources{Token: "secret"},
-			want: `this is not a token: a token is one word that begins with zf1-; copy the whole line that "zeekfleet token create" printed`},
+			want: `this is not a token: a token is one word that begins with zf1-; copy the whole line that "zeekfleet token create" or "zeekfleet user add" printed`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.src.LookupEnv = func(string) (string, bool) { return tt.env, tt.env != "" }

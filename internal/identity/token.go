@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -22,6 +23,9 @@ type Token struct {
 // tokenForm is the one spelling of a token. It is one word of letters, digits and
 // hyphens, so that no shell changes it.
 var tokenForm = regexp.MustCompile(`^zf1-([a-z2-7]{32})-([a-z2-7]{8})-([a-z2-7]{26})$`)
+
+// tokenLength is the length of a token.
+const tokenLength = len("zf1-") + 32 + 1 + 8 + 1 + 26
 
 // NewToken returns a token by chance.
 func NewToken(authority string) Token {
@@ -43,8 +47,11 @@ func (t Token) String() string {
 // secret.
 func ParseToken(text string) (Token, error) {
 	m := tokenForm.FindStringSubmatch(text)
-	if m == nil {
-		return Token{}, errors.New("this is not a token: a token is one word that begins with zf1-; copy the whole line that \"zeekfleet token create\" printed")
+	switch {
+	case m == nil && strings.HasPrefix(text, "zf1-") && len(text) != tokenLength:
+		return Token{}, fmt.Errorf("this token has %d characters, and a token has %d: copy the whole line that \"zeekfleet token create\" or \"zeekfleet user add\" printed", len(text), tokenLength)
+	case m == nil:
+		return Token{}, errors.New("this is not a token: a token is one word that begins with zf1-; copy the whole line that \"zeekfleet token create\" or \"zeekfleet user add\" printed")
 	}
 	return Token{m[1], m[2], m[3]}, nil
 }

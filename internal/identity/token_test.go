@@ -55,3 +55,10 @@ func FuzzParseToken(f *testing.F) {
 		}
 	})
 }
+
+func TestTokenThatIsNotWholeIsNamedAsSuch(t *testing.T) {
+	whole := identity.NewToken(strings.Repeat("a", 32)).String()
+	if _, err := identity.ParseToken(whole[:len(whole)-1]); err == nil || !strings.HasPrefix(err.Error(), "this token has 71 characters, and a token has 72: copy the whole line") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -49,7 +49,8 @@ func (m *certificates) revokeCertificate(req access.RevokeCertificate) outcome {
 	if err := req.Identity.Check(); err != nil {
 		return refuse(access.Invalid, "name a certificate or its owner: %v", err)
 	}
-	if len(m.validOf(req.Identity)) == 0 {
+	ended := m.endLogins(req.Identity)
+	if len(m.validOf(req.Identity)) == 0 && !ended {
 		return refuse(access.NotFound, "%s has no valid certificate (zeekfleet cert list)", req.Identity)
 	}
 	m.revokeAll(req.Identity)

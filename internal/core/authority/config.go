@@ -18,6 +18,10 @@ type Config struct {
 	Rules []identity.Rule
 	Pins  map[string]identity.Identity
 
+	// Reserved are names that no new user gets: those of the accounts of this host that are
+	// admins in any case.
+	Reserved []string
+
 	// CertificateLife is the life of the certificates of controllers, agents and users.
 	// Zero means identity.LeafLife. The certificates of nodes live as long as their
 	// authority.

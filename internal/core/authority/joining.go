@@ -1,6 +1,8 @@
 package authority
 
 import (
+	"slices"
+
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
@@ -185,6 +187,8 @@ func (m *joining) loginSSO(req access.LoginSSO) outcome {
 		return refuse(access.Conflict, "user %q was added here, and does not come through single sign-on: an admin can remove that user (zeekfleet user remove %[1]s)", req.Name)
 	case u != nil && u.subject != req.Subject:
 		return refuse(access.Conflict, "the provider calls another person %q than before: an admin must first remove the user (zeekfleet user remove %[1]s)", req.Name)
+	case u == nil && slices.Contains(m.cfg.Reserved, req.Name):
+		return m.reservedName(req.Name)
 	case u == nil && len(m.state.users) >= m.cfg.Limits.Users:
 		return m.tooManyUsers()
 	}

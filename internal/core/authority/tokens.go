@@ -23,6 +23,9 @@ func (m *tokens) createToken(who mgmt.Principal, req access.CreateToken) outcome
 	if err := identity.CheckName(req.Instance); err != nil {
 		return refuse(access.Invalid, "%v", err)
 	}
+	if strings.Contains(req.Instance, "*") {
+		return refuse(access.Invalid, "%.60q has a star: a token is for one instance, whose whole name it has", req.Instance)
+	}
 	return m.newToken(who, identity.Identity{Kind: identity.Agent, Name: req.Instance}, req.TTL, req.Uses)
 }
 

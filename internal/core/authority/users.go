@@ -28,6 +28,8 @@ func (m *users) addUser(who mgmt.Principal, req access.AddUser) outcome {
 		return refuse(access.Conflict, "user %q comes through single sign-on, and needs no token", req.Name)
 	case u != nil && req.Role != mgmt.NoUser && req.Role != u.role:
 		return refuse(access.Conflict, "user %q has the role %s already: change it with zeekfleet user role %[1]s %[3]s", req.Name, u.role, req.Role)
+	case u == nil && slices.Contains(m.cfg.Reserved, req.Name):
+		return m.reservedName(req.Name)
 	case u == nil && !isRole(req.Role):
 		return refuse(access.Invalid, "user %q needs a role: viewer, operator or admin", req.Name)
 	case u == nil && len(m.state.users) >= m.cfg.Limits.Users:
@@ -89,12 +91,23 @@ func (m *users) removeUser(req access.RemoveUser) outcome {
 			m.drop(t)
 		}
 	}
+	m.endLogins(owner)
+	return outcome{answer: access.Done{}}
+}
+
+// endLogins ends the tokens with which a user can log in, and reports whether there was
+// one.
+func (m *base) endLogins(owner identity.Identity) (ended bool) {
+	if owner.Kind != identity.User {
+		return false
+	}
 	for _, id := range slices.Sorted(maps.Keys(m.state.tokens)) {
 		if t := m.state.tokens[id]; t.forWhom == owner && t.works(m.now) {
 			m.endToken(t, revoked)
+			ended = true
 		}
 	}
-	return outcome{answer: access.Done{}}
+	return ended
 }
 
 func (m *users) listUsers() access.Users {
@@ -111,6 +124,10 @@ func (m *base) unknownUser(name string) outcome {
 		return refuse(access.NotFound, "user %.60q is unknown here; did you mean %q?", name, near)
 	}
 	return refuse(access.NotFound, "user %.60q is unknown here: an admin can add the user (zeekfleet user add)", name)
+}
+
+func (m *base) reservedName(name string) outcome {
+	return refuse(access.Invalid, "%q is an account of this host that is an admin without a certificate: choose a name that nobody takes for it in the audit", name)
 }
 
 func (m *base) tooManyUsers() outcome {

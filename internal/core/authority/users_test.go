@@ -292,3 +292,23 @@ func TestEveryRequestIsDecided(t *testing.T) {
 		}
 	}
 }
+
+// TestRevokingAUserEndsUnusedLogins revokes a user who holds a certificate and a token to
+// log in, and one who has a token alone.
+func TestRevokingAUserEndsUnusedLogins(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.login("ann", mgmt.Operator)
+	for _, name := range []string{"ann", "bob"} {
+		left := want[access.Token](w, w.ask(root, access.AddUser{Name: name, Role: mgmt.Operator}))
+		want[access.Done](w, w.ask(root, access.RevokeCertificate{Identity: user(name)}))
+		w.refused(w.ask(nobody, access.Login{Token: left.Text, Key: csr(t)}), access.Unproved, "was revoked")
+	}
+	w.refused(w.ask(root, access.RevokeCertificate{Identity: user("bob")}), access.NotFound, "user/bob has no valid certificate")
+}
+
+func TestNamesThatMislead(t *testing.T) {
+	w := newWorld(t, Config{Reserved: []string{"root"}})
+	w.refused(w.ask(root, access.AddUser{Name: "root", Role: mgmt.Viewer}), access.Invalid, `"root" is an account of this host`)
+	w.refused(w.ask(nobody, access.LoginSSO{Name: "root", Role: mgmt.Admin, Subject: "1"}), access.Invalid, `"root" is an account of this host`)
+	w.refused(w.ask(root, access.CreateToken{Instance: "probe-*"}), access.Invalid, "has a star")
+}
