@@ -218,7 +218,7 @@ func (c *Client) noAnswer(ctx context.Context, err error) error {
 		return fmt.Errorf("the program at %s does not speak TLS: is this the port of a controller, and has that controller an authority of its own?", c.cfg.Address)
 	}
 	if c.cfg.TLS != nil && c.cfg.TLS.GetClientCertificate == nil && strings.HasSuffix(err.Error(), "tls: certificate required") {
-		return fmt.Errorf("the program at %s wants a certificate at once, as controllers do on their port for agents: the port for clients, and for joining, is %d by default",
+		return fmt.Errorf("the program at %s takes nobody without a certificate: if this is the port for agents, use that for clients, and for joining, which is %d by default; else show a certificate (ssl.certificate)",
 			c.cfg.Address, DefaultPort)
 	}
 	return fmt.Errorf("ask the controller at %s: %w", c.cfg.Address, err)

@@ -167,7 +167,7 @@ func TestThePortForAgentsIsNamed(t *testing.T) {
 	}
 	defer client.Close()
 	_, err = client.Join(t.Context(), api.JoinRequest{})
-	if want := "wants a certificate at once, as controllers do on their port for agents: the port for clients, and for joining, is 2149 by default"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "takes nobody without a certificate: if this is the port for agents, use that for clients, and for joining, which is 2149 by default"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
