@@ -49,7 +49,7 @@ func ParseToken(text string) (Token, error) {
 	m := tokenForm.FindStringSubmatch(text)
 	switch {
 	case m == nil && strings.HasPrefix(text, "zf1-") && len(text) != tokenLength:
-		return Token{}, fmt.Errorf("this token has %d characters, and a token has %d: copy the whole line that \"zeekfleet token create\" or \"zeekfleet user add\" printed", len(text), tokenLength)
+		return Token{}, fmt.Errorf("this is not a token: it has %d characters in place of %d; copy the whole line that \"zeekfleet token create\" or \"zeekfleet user add\" printed", len(text), tokenLength)
 	case m == nil:
 		return Token{}, errors.New("this is not a token: a token is one word that begins with zf1-; copy the whole line that \"zeekfleet token create\" or \"zeekfleet user add\" printed")
 	}

@@ -58,7 +58,7 @@ func FuzzParseToken(f *testing.F) {
 
 func TestTokenThatIsNotWholeIsNamedAsSuch(t *testing.T) {
 	whole := identity.NewToken(strings.Repeat("a", 32)).String()
-	if _, err := identity.ParseToken(whole[:len(whole)-1]); err == nil || !strings.HasPrefix(err.Error(), "this token has 71 characters, and a token has 72: copy the whole line") {
+	if _, err := identity.ParseToken(whole[:len(whole)-1]); err == nil || !strings.HasPrefix(err.Error(), "this is not a token: it has 71 characters in place of 72; copy the whole line") {
 		t.Errorf("got %v", err)
 	}
 }
