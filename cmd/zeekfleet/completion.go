@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // completeArguments makes a shell offer cluster files for a command that takes
@@ -25,6 +26,13 @@ func completeArguments(cmd *cobra.Command) {
 	default:
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		_, known := cmd.GetFlagCompletionFunc(f.Name)
+		if name, _ := pflag.UnquoteUsage(f); known || name == "FILE" || name == "DIR" || name == "file" || name == "dir" || name == "files" {
+			return
+		}
+		completeFlag(cmd, f.Name, func() []cobra.Completion { return nil })
+	})
 }
 
 // completeAt returns a function that completes the argument at position i.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -212,9 +213,29 @@ func nameFor(first, user string) string {
 // tell says what the login has made.
 func (n *begun) tell(log *Log, user string) {
 	log.Notice("logged in to controller %s as %s; commands ask it from now on (context %s)", n.address, user, n.name)
+	if os.Geteuid() == 0 && isHere(n.address) {
+		log.Notice("root of this host needs no login and is an admin; until zeekfleet logout, commands of root act as user %s", user)
+	}
 	if n.kept != "" && n.kept != user {
 		log.Notice("the context of user %s stays: zeekfleet context use NAME changes between them; --replace would have overwritten it", n.kept)
 	}
+}
+
+// isHere reports whether address is one of this host.
+func isHere(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil || ip.IsLoopback() {
+		return api.IsLoopback(address)
+	}
+	own, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(own, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && prefix.Addr() == ip.WithZone("")
+	})
 }
 
 // loginMessage returns the error of a login that failed, for a person.
