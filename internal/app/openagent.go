@@ -295,6 +295,7 @@ func openEmbedded(set settings.Agent, listening string) (launch.Launcher, error)
 		Stdout:   set.StdoutFile,
 		Stderr:   set.StderrFile,
 		Args:     nodeArgs(set),
+		NoZeek:   set.Zeek.Kind != settings.NodeEmbedded,
 		Environ:  os.Environ(),
 	}, nil
 }

@@ -121,7 +121,7 @@ func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agen
 		exposed := ""
 		if p := a.nodes[id]; p != nil {
 			a.born(ctx, p, ev.PID)
-			exposed = p.facts.Exposed()
+			exposed = p.remark()
 		}
 		return agent.Started{Node: id.node, Launch: id.number, PID: int64(ev.PID), Exposed: exposed}
 	case proc.StartFailed:
@@ -270,10 +270,18 @@ func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgm
 			PID:         int64(rec.PID),
 			Fingerprint: mgmt.Fingerprint(rec.Fingerprint),
 			Started:     rec.Started,
-			Exposed:     p.facts.Exposed(),
+			Exposed:     p.remark(),
 		})
 	}
 	return ev
+}
+
+// remark says what a person should know about a process beside its state.
+func (p *launched) remark() string {
+	if p.facts.NoCapture != "" && p.plan.Node.Interface != nil {
+		return p.facts.NoCapture
+	}
+	return p.facts.Exposed()
 }
 
 // recall returns the facts of a launch, and logs if they are lost. Embedded nodes

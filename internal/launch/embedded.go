@@ -30,6 +30,8 @@ type Embedded struct {
 	Stdout, Stderr string
 	// Args are further arguments of the node command.
 	Args []string
+	// NoZeek says that nobody has chosen embedded nodes: no Zeek was found.
+	NoZeek bool
 	// Environ is the agent's environment, name=value, which nodes inherit.
 	Environ []string
 }
@@ -51,14 +53,23 @@ func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Process, error) {
 			Stderr: l.Stderr,
 			CPUs:   cpus,
 		},
-		Facts:    Facts{Program: l.Program, Dir: dir},
+		Facts:    l.facts(dir),
 		Warnings: reservedVariables(n),
 	}, nil
 }
 
 // Recall implements Launcher.
 func (l Embedded) Recall(node mgmt.NodeName, _ uint64) (Facts, error) {
-	return Facts{Program: l.Program, Dir: NodeDir(l.StateDir, node)}, nil
+	return l.facts(NodeDir(l.StateDir, node)), nil
+}
+
+func (l Embedded) facts(dir string) Facts {
+	f := Facts{Program: l.Program, Dir: dir}
+	if l.NoZeek {
+		f.NoCapture = "embedded nodes capture nothing: no Zeek was found on this host; install Zeek or set zeek.path, and restart the agent and the nodes " +
+			"(zeek.kind = embedded says that it is meant so)"
+	}
+	return f
 }
 
 // Forget implements Launcher.

@@ -67,6 +67,9 @@ type Facts struct {
 	// Secret is the key with which the process and its agent prove their
 	// messages. Empty means that they prove nothing.
 	Secret mgmt.Secret
+	// NoCapture says why the process captures nothing if it has an interface. Empty means
+	// that it captures, or that somebody has chosen that it does not.
+	NoCapture string
 	// Generated names the directory of its generated files.
 	Generated string
 	// KeepsLogs says that the agent archives the logs that the process leaves in Dir.
