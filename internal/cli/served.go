@@ -22,8 +22,9 @@ const EnvControllerUser = "ZEEKFLEET_CONTROLLER_USER"
 // it is root's, or the user's own, or of the user of EnvControllerUser.
 type connector struct {
 	user string // of EnvControllerUser; may be empty
-	// doubt is told of a program that does not count, and the connection is made all the
-	// same. Nil means that it is not made.
+	// doubt is told of a program that does not count, when it answers, and the connection
+	// goes on all the same. Nil means that it ends, and that nothing is sent to a listener
+	// that does not count.
 	doubt func(error)
 	// here, listening and owner ask the kernel.
 	here      func(netip.Addr) bool
@@ -35,8 +36,8 @@ func newConnector(user string, doubt func(error)) connector {
 	return connector{user, doubt, sockowner.Here, sockowner.Listening, sockowner.Of}
 }
 
-// connect connects, and checks who listens before anything is sent. Who has answered is
-// checked again at the first byte: only then a process has the other end.
+// connect connects. Without doubt it checks who listens before anything is sent. Who has
+// answered is checked at the first byte: only then a process has the other end.
 func (k connector) connect(ctx context.Context, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -46,16 +47,18 @@ func (k connector) connect(ctx context.Context, addr string) (net.Conn, error) {
 	if !ok || !k.here(server.AddrPort().Addr()) {
 		return conn, nil
 	}
+	if k.doubt != nil { // the listeners of a host take milliseconds to read
+		return &servedConn{Conn: conn, check: sync.OnceValue(func() error {
+			if err := k.answerer(conn, true); err != nil {
+				k.doubt(err)
+			}
+			return nil
+		})}, nil
+	}
 	seen, err := k.listener(server.AddrPort())
-	switch {
-	case err != nil && k.doubt != nil:
-		k.doubt(err)
-		return conn, nil
-	case err != nil:
+	if err != nil {
 		conn.Close()
 		return nil, err
-	case k.doubt != nil:
-		return conn, nil
 	}
 	return &servedConn{Conn: conn, check: sync.OnceValue(func() error { return k.answerer(conn, seen) })}, nil
 }

@@ -89,21 +89,32 @@ func TestProgramOfAnotherUserIsDoubtedAndAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	at := netip.MustParseAddrPort(ln.Addr().String())
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			io.WriteString(conn, "hello")
+			conn.Close()
+		}
+	}()
 	for uid, want := range map[uint32]string{
 		4294967000: `that of user "4294967000", and not root's or your own`,
 		0:          "",
 	} {
 		var doubts []string
 		k := newConnector("", func(why error) { doubts = append(doubts, why.Error()) })
-		k.listening = func() []sockowner.Socket {
-			return []sockowner.Socket{{At: at, Owner: sockowner.Owner{UID: uid, Inode: 1}}}
-		}
-		conn, err := k.connect(t.Context(), at.String())
+		k.owner = func(_, _ netip.AddrPort) (sockowner.Owner, error) { return sockowner.Owner{UID: uid, Inode: 1}, nil }
+		conn, err := k.connect(t.Context(), ln.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
+		text, err := io.ReadAll(conn)
 		conn.Close()
+		if string(text) != "hello" || err != nil {
+			t.Errorf("user %d: read %q, %v", uid, text, err)
+		}
 		if got := strings.Join(doubts, "; "); want == "" && got != "" || !strings.Contains(got, want) {
 			t.Errorf("user %d: doubts %q, want %q", uid, got, want)
 		}
