@@ -2,15 +2,11 @@ package launch
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
-	"sync"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
-	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
@@ -65,52 +61,24 @@ func newBrokerTLS() (t BrokerTLS, err error) {
 
 // BrokerState keeps the certificates that an agent has made for the cluster whose nodes
 // are all on its instance. They stay with the cluster.
-type BrokerState struct {
-	path string
+type BrokerState struct{ *kept[BrokerTLS] }
 
-	mu   sync.Mutex
-	made BrokerTLS // zero is not made yet
+var keptBroker = keptKind[BrokerTLS]{
+	encode: encodeBroker, decode: decodeBroker, most: 16 << 10,
+	file: "the file with the certificates of the cluster's nodes",
+	lost: "the certificates of the cluster's nodes cannot be read, others are made when all nodes start together",
+	save: "the certificates of the cluster's nodes",
 }
-
-const maxBrokerState = 16 << 10 // bytes; zeekfleet's own is shorter
 
 // OpenBrokerState reads the file at path. The file is made together with the
 // certificates. A damaged file counts as missing, and the log says so: each launch record
 // has what living nodes use. A file of a newer zeekfleet is an error.
 func OpenBrokerState(path string, log *slog.Logger) (*BrokerState, error) {
-	s := &BrokerState{path: path}
-	text, err := durable.ReadRegular(path, maxBrokerState)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err == nil {
-		s.made, err = decodeBroker(text)
-	}
-	if _, ok := errors.AsType[*form.NewerError](err); ok {
-		return nil, fmt.Errorf("the file with the certificates of the cluster's nodes, %s, was %w", path, err)
-	}
+	k, err := openKept(path, keptBroker, log)
 	if err != nil {
-		s.made = BrokerTLS{}
-		log.Warn("the certificates of the cluster's nodes cannot be read, others are made when all nodes start together", "path", path, "err", err)
+		return nil, err
 	}
-	return s, nil
-}
-
-func (s *BrokerState) current() BrokerTLS {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.made
-}
-
-// save makes certificates outlive the agent, and only then uses them.
-func (s *BrokerState) save(t BrokerTLS) error {
-	if err := durable.Replace(s.path, s.path+".new", encodeBroker(t)); err != nil {
-		return fmt.Errorf("save the certificates of the cluster's nodes: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.made = t
-	return nil
+	return &BrokerState{k}, nil
 }
 
 // The texts of Site.BrokerOpen.

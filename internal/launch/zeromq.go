@@ -3,16 +3,11 @@ package launch
 import (
 	"cmp"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net/netip"
-	"sync"
 
-	"github.com/zeekfleet/zeekfleet/internal/durable"
-	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
@@ -39,53 +34,26 @@ func (f Facts) Exposed() string {
 }
 
 // ZeroMQState keeps the ports and the keys that an agent has chosen for the cluster
-// whose nodes are all on its instance. They stay with the cluster.
-type ZeroMQState struct {
-	path string
+// whose nodes are all on its instance. They stay with the cluster. Zero ports and keys are
+// not chosen yet.
+type ZeroMQState struct{ *kept[ZeroMQ] }
 
-	mu     sync.Mutex
-	chosen ZeroMQ // zero ports and keys are not chosen yet
+var keptZeroMQ = keptKind[ZeroMQ]{
+	encode: encodeZeroMQ, decode: decodeZeroMQ, most: 4 << 10,
+	file: "the file with the cluster's ZeroMQ ports and keys",
+	lost: "the ZeroMQ ports and keys of the cluster cannot be read, others are chosen when all nodes start together",
+	save: "the ZeroMQ ports and keys of the cluster",
 }
-
-const maxZeroMQState = 4 << 10 // bytes; zeekfleet's own is shorter
 
 // OpenZeroMQState reads the file at path. The file is made when something is chosen.
 // A damaged file counts as missing, and the log says so: each launch record has what
 // living nodes use. A file of a newer zeekfleet is an error.
 func OpenZeroMQState(path string, log *slog.Logger) (*ZeroMQState, error) {
-	s := &ZeroMQState{path: path}
-	text, err := durable.ReadRegular(path, maxZeroMQState)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err == nil {
-		s.chosen, err = decodeZeroMQ(text)
-	}
-	if _, ok := errors.AsType[*form.NewerError](err); ok {
-		return nil, fmt.Errorf("the file with the cluster's ZeroMQ ports and keys, %s, was %w", path, err)
-	}
+	k, err := openKept(path, keptZeroMQ, log)
 	if err != nil {
-		s.chosen = ZeroMQ{}
-		log.Warn("the ZeroMQ ports and keys of the cluster cannot be read, others are chosen when all nodes start together", "path", path, "err", err)
+		return nil, err
 	}
-	return s, nil
-}
-
-func (s *ZeroMQState) current() ZeroMQ {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.chosen
-}
-
-// save makes a choice outlive the agent, and only then uses it.
-func (s *ZeroMQState) save(z ZeroMQ) error {
-	if err := durable.Replace(s.path, s.path+".new", encodeZeroMQ(z)); err != nil {
-		return fmt.Errorf("save the ZeroMQ ports and keys of the cluster: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.chosen = z
-	return nil
+	return &ZeroMQState{k}, nil
 }
 
 // The texts of ZeroMQSite.Keyless.
