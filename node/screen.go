@@ -1,7 +1,6 @@
 package node
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -14,13 +13,10 @@ import (
 // node's own. The kernel says whose they are. Callers from other hosts are not its
 // business, except at a loopback address.
 func screen(remote, local netip.AddrPort) (bus.Caller, error) {
-	owner, err := sockowner.Of(remote, local)
-	elsewhere := errors.Is(err, sockowner.ErrElsewhere) && !sockowner.Here(remote.Addr())
+	owner, elsewhere, err := sockowner.Caller(remote, local, sockowner.Of, sockowner.Here)
 	switch {
-	case elsewhere && local.Addr().IsLoopback():
-		return bus.Caller{}, errors.New("it is on another host, and has come to an address that is for this host alone")
 	case elsewhere:
-		return bus.Caller{}, nil
+		return bus.Caller{}, err
 	case err != nil:
 		return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is: %w", err)
 	}

@@ -57,13 +57,10 @@ func (c Callers) screen(daemon string) bus.Screen {
 		if of == nil {
 			of = sockowner.Of
 		}
-		owner, err := of(remote, local)
-		elsewhere := errors.Is(err, sockowner.ErrElsewhere) && !c.here(remote.Addr())
+		owner, elsewhere, err := sockowner.Caller(remote, local, of, c.here)
 		switch {
-		case elsewhere && local.Addr().IsLoopback():
-			return bus.Caller{}, errors.New("it is on another host, and has come to an address that is for this host alone")
 		case elsewhere:
-			return bus.Caller{}, nil
+			return bus.Caller{}, err
 		case err != nil:
 			return bus.Caller{Local: true}, fmt.Errorf("this host does not say which user it is (%w): only a certificate can (zeekfleet login, zeekfleet agent --join)", err)
 		}

@@ -115,3 +115,24 @@ func diagnose(at, peer netip.AddrPort) (Owner, error) {
 	}
 	return answer(buf[:n])
 }
+
+// errAstray refuses a caller that cannot have come to a loopback address.
+var errAstray = errors.New("it is on another host, and has come to an address that is for this host alone")
+
+// Caller returns the owner of the socket at remote, which is connected with the socket of
+// this host at local. elsewhere says that the caller is on another host: then it has no
+// owner here, and an error says that it may not be at a loopback address. Any other error
+// says that this host does not tell. The functions of and here are Of and Here, or take
+// their place.
+func Caller(
+	remote, local netip.AddrPort, of func(at, peer netip.AddrPort) (Owner, error), here func(netip.Addr) bool,
+) (owner Owner, elsewhere bool, err error) {
+	owner, err = of(remote, local)
+	switch {
+	case !errors.Is(err, ErrElsewhere) || here(remote.Addr()):
+		return owner, false, err
+	case local.Addr().IsLoopback():
+		return Owner{}, true, errAstray
+	}
+	return Owner{}, true, nil
+}
