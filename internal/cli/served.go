@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/user"
 	"strconv"
 	"sync"
 
@@ -95,11 +94,7 @@ func (k connector) answerer(conn net.Conn, seen bool) error {
 }
 
 func (k connector) check(at netip.AddrPort, uid uint32) error {
-	number := strconv.FormatUint(uint64(uid), 10)
-	name := number
-	if found, err := user.LookupId(number); err == nil {
-		name = found.Username
-	}
+	name, number := nameOfUser(uid), strconv.FormatUint(uint64(uid), 10)
 	if uid == 0 || int64(uid) == int64(os.Geteuid()) || k.user != "" && (k.user == name || k.user == number) {
 		return nil
 	}
