@@ -45,6 +45,34 @@ var fleetEvents = []event{
 		func(m mgmt.AgentPrepareResponse) []zval.Value {
 			return list(stringValue(m.ReqID), resultsValue(m.Results))
 		}),
+	request(
+		func(f *fields) mgmt.AgentPlanRequest {
+			return mgmt.AgentPlanRequest{ReqID: f.reqID(), Config: f.configuration("config"), Preflight: f.span("preflight")}
+		},
+		func(m mgmt.AgentPlanRequest) []zval.Value {
+			return list(stringValue(m.ReqID), configurationValue(m.Config), zval.Span(m.Preflight))
+		}),
+	response(
+		func(f *fields) mgmt.AgentPlanResponse {
+			return mgmt.AgentPlanResponse{ReqID: f.reqID(), Result: f.result(textData)}
+		},
+		func(m mgmt.AgentPlanResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultValue(m.Result))
+		}),
+	request(
+		func(f *fields) mgmt.AgentSteerRequest {
+			return mgmt.AgentSteerRequest{ReqID: f.reqID(), Stopped: f.nodeNames("stopped"), Paused: f.nodeNames("paused")}
+		},
+		func(m mgmt.AgentSteerRequest) []zval.Value {
+			return list(stringValue(m.ReqID), setValue(m.Stopped, stringValue), setValue(m.Paused, stringValue))
+		}),
+	response(
+		func(f *fields) mgmt.AgentSteerResponse {
+			return mgmt.AgentSteerResponse{ReqID: f.reqID(), Results: f.results(outputsData)}
+		},
+		func(m mgmt.AgentSteerResponse) []zval.Value {
+			return list(stringValue(m.ReqID), resultsValue(m.Results))
+		}),
 
 	message(mgmt.FleetNodeAPI+"notify_dispatches",
 		func(f *fields) mgmt.NotifyDispatches {

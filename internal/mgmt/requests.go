@@ -46,6 +46,9 @@ type RequestKind struct {
 	Deadline DeadlineClass
 	// FanOut says whom the receiver asks before it answers.
 	FanOut FanOut
+	// Local says that no event carries the request: it is made over the HTTP API. Event
+	// gives it its name alone.
+	Local bool
 }
 
 // requestKinds is the table of all requests: one row for each type.
@@ -54,28 +57,34 @@ var requestKinds = []struct {
 	RequestKind
 }{
 	// Clients ask the controller.
-	{GetInstancesRequest{}, RequestKind{ControllerAPI + "get_instances_request", Viewer, DeadlineRequest, FanOutNone}},
-	{StageConfigurationRequest{}, RequestKind{ControllerAPI + "stage_configuration_request", Operator, DeadlineRequest, FanOutNone}},
-	{GetConfigurationRequest{}, RequestKind{ControllerAPI + "get_configuration_request", Viewer, DeadlineRequest, FanOutNone}},
-	{DeployRequest{}, RequestKind{ControllerAPI + "deploy_request", Operator, DeadlineDeploy, FanOutInstances}},
-	{StagedDeployRequest{}, RequestKind{FleetControllerAPI + "deploy_request", Operator, DeadlineDeploy, FanOutInstances}},
-	{GetNodesRequest{}, RequestKind{ControllerAPI + "get_nodes_request", Viewer, DeadlineRequest, FanOutInstances}},
-	{GetIDValueRequest{}, RequestKind{ControllerAPI + "get_id_value_request", Viewer, DeadlineRequest, FanOutNodes}},
-	{RestartRequest{}, RequestKind{ControllerAPI + "restart_request", Operator, DeadlineRestart, FanOutNodes}},
-	{GetHistoryRequest{}, RequestKind{FleetControllerAPI + "get_history_request", Viewer, DeadlineRequest, FanOutNone}},
-	{TestTimeoutRequest{}, RequestKind{ControllerAPI + "test_timeout_request", Viewer, DeadlineRequest, FanOutNone}},
+	{GetInstancesRequest{}, RequestKind{ControllerAPI + "get_instances_request", Viewer, DeadlineRequest, FanOutNone, false}},
+	{StageConfigurationRequest{}, RequestKind{ControllerAPI + "stage_configuration_request", Operator, DeadlineRequest, FanOutNone, false}},
+	{GetConfigurationRequest{}, RequestKind{ControllerAPI + "get_configuration_request", Viewer, DeadlineRequest, FanOutNone, false}},
+	{DeployRequest{}, RequestKind{ControllerAPI + "deploy_request", Operator, DeadlineDeploy, FanOutInstances, false}},
+	{StagedDeployRequest{}, RequestKind{FleetControllerAPI + "deploy_request", Operator, DeadlineDeploy, FanOutInstances, false}},
+	{GetNodesRequest{}, RequestKind{ControllerAPI + "get_nodes_request", Viewer, DeadlineRequest, FanOutInstances, false}},
+	{GetIDValueRequest{}, RequestKind{ControllerAPI + "get_id_value_request", Viewer, DeadlineRequest, FanOutNodes, false}},
+	{RestartRequest{}, RequestKind{ControllerAPI + "restart_request", Operator, DeadlineRestart, FanOutNodes, false}},
+	{GetHistoryRequest{}, RequestKind{FleetControllerAPI + "get_history_request", Viewer, DeadlineRequest, FanOutNone, false}},
+	{TestTimeoutRequest{}, RequestKind{ControllerAPI + "test_timeout_request", Viewer, DeadlineRequest, FanOutNone, false}},
+	{PlanRequest{}, RequestKind{FleetControllerAPI + "plan_request", Operator, DeadlineDeploy, FanOutInstances, true}},
+	{ChangeRequest{}, RequestKind{FleetControllerAPI + "change_request", Operator, DeadlineRequest, FanOutNone, true}},
+	{OperateRequest{}, RequestKind{FleetControllerAPI + "operate_request", Operator, DeadlineRequest, FanOutNone, true}},
+	{DispatchRequest{}, RequestKind{FleetControllerAPI + "dispatch_request", Operator, DeadlineRequest, FanOutNodes, true}},
 
 	// The controller asks an agent.
-	{AgentDeployRequest{}, RequestKind{AgentAPI + "deploy_request", NoUser, DeadlineDeploy, FanOutNone}},
-	{AgentPrepareRequest{}, RequestKind{FleetAgentAPI + "prepare_request", NoUser, DeadlineStated, FanOutNone}},
-	{AgentGetNodesRequest{}, RequestKind{AgentAPI + "get_nodes_request", NoUser, DeadlineRequest, FanOutNone}},
-	{AgentDispatchRequest{}, RequestKind{AgentAPI + "node_dispatch_request", NoUser, DeadlineRequest, FanOutNodes}},
-	{AgentWelcomeRequest{}, RequestKind{AgentAPI + "agent_welcome_request", NoUser, DeadlineRequest, FanOutNone}},
-	{AgentStandbyRequest{}, RequestKind{AgentAPI + "agent_standby_request", NoUser, DeadlineRequest, FanOutNone}},
-	{AgentRestartRequest{}, RequestKind{AgentAPI + "restart_request", NoUser, DeadlineRestart, FanOutNone}},
+	{AgentDeployRequest{}, RequestKind{AgentAPI + "deploy_request", NoUser, DeadlineDeploy, FanOutNone, false}},
+	{AgentPrepareRequest{}, RequestKind{FleetAgentAPI + "prepare_request", NoUser, DeadlineStated, FanOutNone, false}},
+	{AgentPlanRequest{}, RequestKind{FleetAgentAPI + "plan_request", NoUser, DeadlineStated, FanOutNone, false}},
+	{AgentSteerRequest{}, RequestKind{FleetAgentAPI + "steer_request", NoUser, DeadlineRestart, FanOutNone, false}},
+	{AgentGetNodesRequest{}, RequestKind{AgentAPI + "get_nodes_request", NoUser, DeadlineRequest, FanOutNone, false}},
+	{AgentDispatchRequest{}, RequestKind{AgentAPI + "node_dispatch_request", NoUser, DeadlineRequest, FanOutNodes, false}},
+	{AgentWelcomeRequest{}, RequestKind{AgentAPI + "agent_welcome_request", NoUser, DeadlineRequest, FanOutNone, false}},
+	{AgentStandbyRequest{}, RequestKind{AgentAPI + "agent_standby_request", NoUser, DeadlineRequest, FanOutNone, false}},
+	{AgentRestartRequest{}, RequestKind{AgentAPI + "restart_request", NoUser, DeadlineRestart, FanOutNone, false}},
 
 	// An agent asks its nodes.
-	{NodeDispatchRequest{}, RequestKind{NodeAPI + "node_dispatch_request", NoUser, DeadlineNone, FanOutNone}},
+	{NodeDispatchRequest{}, RequestKind{NodeAPI + "node_dispatch_request", NoUser, DeadlineNone, FanOutNone, false}},
 }
 
 // Requests returns an empty request of each type, in the order of the table.
@@ -119,7 +128,9 @@ func indexKinds() (map[reflect.Type]RequestKind, map[string]RequestKind) {
 	byType, byEvent := map[reflect.Type]RequestKind{}, map[string]RequestKind{}
 	for _, row := range requestKinds {
 		byType[reflect.TypeOf(row.Request)] = row.RequestKind
-		byEvent[row.Event] = row.RequestKind
+		if !row.Local {
+			byEvent[row.Event] = row.RequestKind
+		}
 		response := reflect.TypeOf(row.Answer("", Result{}))
 		if _, known := byType[response]; !known {
 			byType[response] = row.RequestKind

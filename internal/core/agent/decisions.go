@@ -12,6 +12,8 @@ import (
 var decisions = table(
 	on((*Machine).deploy, traits{deploys: true, changes: true, leads: true, waits: untilUp, failure: failedDeployment}),
 	on((*Machine).prepare, traits{changes: true, leads: true, failure: failedDeployment}),
+	on((*Machine).plan, traits{}),
+	on((*Machine).steer, traits{changes: true, leads: true, waits: untilUp, failure: failedRestart}),
 	on((*Machine).restart, traits{changes: true, leads: true, waits: untilUp, failure: failedRestart}),
 	on((*Machine).standby, traits{changes: true, leads: true, waits: untilEnded}),
 	on((*Machine).dispatch, traits{waits: untilAnswered}),
@@ -116,6 +118,14 @@ func (m *Machine) refusal(r *request, p *peer) string {
 		return "too many requests in flight"
 	}
 	return ""
+}
+
+func (m *Machine) plan(r *request, _ mgmt.AgentPlanRequest) {
+	m.requests.refuse(r, "plans are not known yet")
+}
+
+func (m *Machine) steer(r *request, _ mgmt.AgentSteerRequest) {
+	m.requests.refuse(r, "steering is not known yet")
 }
 
 // restart restarts nodes, in any state. The answer goes out when each node is up again

@@ -20,6 +20,7 @@ func newDecisions() decisions {
 	table.addStaging()
 	table.addDeployments()
 	table.addQuestions()
+	table.addOperations()
 	decide(table, func(*Machine, *request, mgmt.TestTimeoutRequest) {}) // only its deadline ends it
 	return table
 }

@@ -1,0 +1,46 @@
+package mgmt
+
+// FleetPlan says what a deployment would do now.
+type FleetPlan struct {
+	// Deployed is the revision that is deployed now. Zero is none.
+	Deployed uint64
+	// Nodes has every node of the new and of the deployed configuration, sorted by
+	// instance and node.
+	Nodes []PlannedNode
+	// Problems are the findings of the preflight of all hosts, and Doubts are warnings.
+	// With a problem, the deployment would be refused.
+	Problems, Doubts []PlanFinding
+	// Unknown has the instances that did not say what they would do, with the reason.
+	Unknown []PlanFinding
+}
+
+// PlannedNode is what a deployment does with one node.
+type PlannedNode struct {
+	Instance InstanceName
+	Node     NodeName
+	Role     ClusterRole
+	Action   NodeAction
+	// Because has a reason for each thing that has changed, such as "script
+	// local.zeek was added". For a start it may be empty.
+	Because []string
+	// Stopped says that a user has stopped the node: it stays stopped.
+	Stopped bool
+}
+
+// PlanFinding is a text about an instance or a node.
+type PlanFinding struct {
+	Instance InstanceName
+	Node     NodeName // may be empty
+	Text     string
+	Outputs  NodeOutputs
+}
+
+// Changes reports whether the deployment would change anything.
+func (p FleetPlan) Changes() bool {
+	for _, n := range p.Nodes {
+		if n.Action != ActionNone {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,81 @@
+package mgmt
+
+import "time"
+
+// The controller sends the requests below to agents of ours alone. An agent that
+// understands them subscribes to FleetSteers (docs/decisions/0005).
+
+// AgentSteerRequest tells an agent which of its nodes users have stopped, and which
+// nodes are not restarted by themselves when they end. Both lists are complete, so that
+// the latest request alone counts. The agent saves them. The answer goes out when the
+// nodes that are stopped have ended, and the nodes that are no longer stopped are up.
+type AgentSteerRequest struct {
+	ReqID           ReqID
+	Stopped, Paused []NodeName // sorted
+}
+
+// AgentSteerResponse carries one result for each node whose process was stopped or
+// started, or one success without a node.
+type AgentSteerResponse struct {
+	ReqID   ReqID
+	Results []Result
+}
+
+// AgentPlanRequest asks an agent what it would do if Config was deployed. The agent runs
+// its preflight. It saves, starts and stops nothing.
+type AgentPlanRequest struct {
+	ReqID  ReqID
+	Config Configuration
+	// Preflight is how long the agent may take.
+	Preflight time.Duration
+}
+
+// AgentPlanResponse carries the JSON text of an InstancePlan as Text. The text is JSON so
+// that fields can be added.
+type AgentPlanResponse struct {
+	ReqID  ReqID
+	Result Result
+}
+
+// InstancePlan is what an agent would do. Texts of a preflight that has not ended in time
+// are in Doubts.
+type InstancePlan struct {
+	Nodes    []InstancePlanNode    `json:"nodes"`
+	Problems []InstancePlanFinding `json:"problems,omitempty"`
+	Doubts   []InstancePlanFinding `json:"doubts,omitempty"`
+}
+
+// InstancePlanNode is a PlannedNode without the instance.
+type InstancePlanNode struct {
+	Node    NodeName    `json:"node"`
+	Role    ClusterRole `json:"role,omitempty"`
+	Action  NodeAction  `json:"action"`
+	Because []string    `json:"because,omitempty"`
+	Stopped bool        `json:"stopped,omitempty"`
+}
+
+// InstancePlanFinding is a PlanFinding without the instance.
+type InstancePlanFinding struct {
+	Node   NodeName `json:"node,omitempty"`
+	Text   string   `json:"text"`
+	Stdout string   `json:"stdout,omitempty"`
+	Stderr string   `json:"stderr,omitempty"`
+}
+
+func (AgentSteerRequest) isMessage()         {}
+func (r AgentSteerRequest) RequestID() ReqID { return r.ReqID }
+func (AgentSteerRequest) Answer(id ReqID, results ...Result) Response {
+	return AgentSteerResponse{ReqID: id, Results: results}
+}
+func (AgentSteerResponse) isMessage()           {}
+func (r AgentSteerResponse) RequestID() ReqID   { return r.ReqID }
+func (r AgentSteerResponse) Outcomes() []Result { return r.Results }
+
+func (AgentPlanRequest) isMessage()         {}
+func (r AgentPlanRequest) RequestID() ReqID { return r.ReqID }
+func (AgentPlanRequest) Answer(id ReqID, results ...Result) Response {
+	return AgentPlanResponse{ReqID: id, Result: results[0]}
+}
+func (AgentPlanResponse) isMessage()           {}
+func (r AgentPlanResponse) RequestID() ReqID   { return r.ReqID }
+func (r AgentPlanResponse) Outcomes() []Result { return []Result{r.Result} }
