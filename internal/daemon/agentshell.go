@@ -172,6 +172,8 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 		a.endpoint.Drop(string(e.Peer), errors.New(e.Reason))
 	case agent.StoppedAll:
 		return nil, errStopped
+	case agent.Happened:
+		logHappening(ctx, a.cfg.Logger, e.Happening)
 	case agent.Note:
 		logNote(ctx, a.cfg.Logger, e)
 	default:

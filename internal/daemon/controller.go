@@ -349,6 +349,8 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		c.disconnect(e.Instance)
 	case controller.Audit:
 		c.cfg.Audit.Record(e.Record)
+	case controller.Happened:
+		logHappening(ctx, c.cfg.Logger, e.Happening)
 	case controller.Note:
 		logNote(ctx, c.cfg.Logger, e, "addr", c.clientAddr(e.Peer), "who", c.clientUser(e.Peer), "origin", c.callers.client(e.Peer).Origin)
 	default:

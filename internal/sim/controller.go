@@ -163,7 +163,7 @@ func (c *controllerPart) step(ev controller.Event) {
 
 func (c *controllerPart) perform(effect controller.Effect) (outcome controller.Event) {
 	switch effect.(type) {
-	case controller.Reply, controller.Note, controller.Audit:
+	case controller.Reply, controller.Note, controller.Audit, controller.Happened:
 	default:
 		if c.deposed {
 			c.w.violated("controller leads no longer, and does %T", effect)

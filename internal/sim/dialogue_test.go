@@ -47,7 +47,7 @@ func (s *stage) write(e entry) {
 		if what.Level < note.Warn {
 			return
 		}
-	case mgmt.NotifyChange:
+	case mgmt.NotifyChange, note.Happened:
 		return
 	}
 	if !e.Heard {

@@ -69,6 +69,8 @@ type (
 
 	// Note is for the log.
 	Note = note.Note
+	// Happened is for the log of what happens in the cluster.
+	Happened = note.Happened
 )
 
 // NodePeer is a node's process and the peering with it.

@@ -65,6 +65,8 @@ type (
 
 	// Note is for the log.
 	Note = note.Note
+	// Happened is for the log of what happens in the cluster.
+	Happened = note.Happened
 )
 
 // The levels of a Note.

@@ -3,6 +3,7 @@ package coretest
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
@@ -44,6 +45,8 @@ func text(what any, name func(mgmt.ReqID) string) []string {
 		return []string{what}
 	case note.Note:
 		return []string{noteLine(what, name)}
+	case note.Happened:
+		return []string{happenedLine(what.Happening)}
 	case agent.State:
 		return []string{agentState(what)}
 	case controller.State:
@@ -94,4 +97,29 @@ func noteLine(n note.Note, name func(mgmt.ReqID) string) string {
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// happenedLine leaves out what the other lines of a dialogue show: the time.
+func happenedLine(h mgmt.Happening) string {
+	words := []string{"happened: " + string(h.Kind)}
+	if h.From != "" || h.To != "" {
+		words = append(words, strings.TrimSpace(h.From+" > "+h.To))
+	}
+	for _, attribute := range [][2]string{
+		{"instance", string(h.Instance)}, {"node", string(h.Node)}, {"operation", number(uint64(h.Operation))},
+		{"revision", number(h.Revision)}, {"pid", number(uint64(h.PID))}, {"who", h.Who}, {"cause", h.Cause},
+	} {
+		if key, value := attribute[0], attribute[1]; value != "" {
+			words = append(words, key+"="+quote(value))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// number returns a number as text, and nothing for zero.
+func number(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 10)
 }

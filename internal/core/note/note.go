@@ -1,5 +1,5 @@
-// Package note has the log records of the cores. A shell writes them into the log, and
-// a test reads them.
+// Package note has what every core may say: records for the log, and what has happened in
+// the cluster. A shell writes them, and a test reads them.
 package note
 
 import "github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -18,6 +18,13 @@ type Note struct {
 
 // IsEffect makes a Note an effect of every core.
 func (Note) IsEffect() {}
+
+// Happened is for the log of what happens in the cluster. Its Time is set, its Seq and its
+// Heard are not. A happening that is lost changes no decision of a core.
+type Happened struct{ mgmt.Happening }
+
+// IsEffect makes a Happened an effect of every core.
+func (Happened) IsEffect() {}
 
 // Level is a Note's severity, numbered as in log/slog.
 type Level int
