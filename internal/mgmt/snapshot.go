@@ -16,6 +16,12 @@ type Snapshot struct {
 	History []PastConfig
 	// Instances are the connected and the deployed instances, sorted by name.
 	Instances []*ObservedInstance
+	// Operations are the operations that run, and the latest that have ended, newest
+	// first.
+	Operations []*Operation
+	// Stopped are the nodes that users have stopped, and Paused are the nodes that are not
+	// restarted by themselves when they end. Both are sorted.
+	Stopped, Paused []NodeName
 }
 
 // ConfigRevision is a configuration that was staged or deployed.

@@ -58,6 +58,11 @@ type Config struct {
 	// not kept. Zero means 64 MiB: more than 20 configurations of 10,000 nodes.
 	HistoryBytes int
 
+	// Operations is how many operations are kept, and OperationBytes bounds about how much
+	// memory they take. If there are more, the oldest that have ended are forgotten. Zero
+	// means 200, and 64 MiB.
+	Operations, OperationBytes int
+
 	Limits Limits
 }
 
@@ -87,6 +92,9 @@ type Limits struct {
 	// Results bounds the results of one response. One failure that says so replaces
 	// the further results. Zero means 25,000.
 	Results int
+	// StepOutputs bounds the bytes of what nodes printed in the steps of one operation.
+	// Further outputs are left out. Zero means 1 MiB.
+	StepOutputs int
 }
 
 // WithDefaults returns c with defaults in place of zero values.
@@ -103,6 +111,8 @@ func (c Config) WithDefaults() Config {
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 24*time.Hour)
 	c.History = max(cmp.Or(c.History, 20), 0)
 	c.HistoryBytes = cmp.Or(c.HistoryBytes, 64<<20)
+	c.Operations = cmp.Or(c.Operations, 200)
+	c.OperationBytes = cmp.Or(c.OperationBytes, 64<<20)
 	c.Limits = c.Limits.withDefaults()
 	return c
 }
@@ -140,5 +150,6 @@ func (l Limits) withDefaults() Limits {
 	l.Observed = cmp.Or(l.Observed, 50_000)
 	l.Leaving = cmp.Or(l.Leaving, 1000)
 	l.Results = cmp.Or(l.Results, 25_000)
+	l.StepOutputs = cmp.Or(l.StepOutputs, 1<<20)
 	return l
 }

@@ -23,6 +23,8 @@ type Machine struct {
 	questions   nodeQuestions
 	watching    *watching
 	decisions   decisions
+	// began says that the first Step came.
+	began bool
 	// deposed says that another controller has changed the stored state.
 	deposed bool
 }
@@ -32,14 +34,16 @@ type Machine struct {
 func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	cfg = cfg.WithDefaults()
 	t := &turn{rng: rng}
+	ops := newOperations(t, &cfg, saved)
 	p := parts{
 		turn: t, cfg: &cfg,
-		memory:   newMemory(t, &cfg, saved),
-		roster:   newRoster(t, &cfg),
-		dials:    &dials{turn: t, inForce: map[mgmt.InstanceName]netip.AddrPort{}, stale: true},
-		legs:     &legs{turn: t},
-		requests: newRequests(t, &cfg),
-		observed: newObserved(t, &cfg),
+		memory:     newMemory(t, &cfg, saved, ops),
+		operations: ops,
+		roster:     newRoster(t, &cfg),
+		dials:      &dials{turn: t, inForce: map[mgmt.InstanceName]netip.AddrPort{}, stale: true},
+		legs:       &legs{turn: t},
+		requests:   newRequests(t, &cfg),
+		observed:   newObserved(t, &cfg),
 	}
 	m := &Machine{
 		parts:     p,
@@ -67,11 +71,25 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 		m.refuseRequest(ev)
 		return m.out
 	}
+	m.begin()
 	m.redial()
 	m.handle(ev)
 	m.advance()
 	return m.out
 }
+
+// begin takes up the operations that ran when the controller ended last.
+func (m *Machine) begin() {
+	if m.began {
+		return
+	}
+	m.began = true
+	m.operations.interruptAll(m.goesOn)
+}
+
+// goesOn reports whether a part of m goes on with an operation that ran when the
+// controller ended.
+func (m *Machine) goesOn(*operation) bool { return false }
 
 func answersSave(ev Event) bool {
 	switch ev.(type) {
@@ -119,7 +137,7 @@ func (m *Machine) advance() {
 	if m.memory.saving == nil {
 		m.forgetLeavers()
 	}
-	if m.memory.saving == nil && m.memory.overdue() {
+	if m.memory.saving == nil && (m.memory.overdue() || m.operations.unsaved && !m.memory.unsaved) {
 		m.memory.keep(m.memory.state, redialAfterSave{m.dials})
 	}
 }

@@ -12,6 +12,7 @@ import (
 type memory struct {
 	*turn
 	cfg      *Config
+	ops      *operations
 	state    State
 	deployed *target // state.Deployed, indexed; nil if there is none
 	saving   *saving // nil unless a Save is unanswered
@@ -32,14 +33,16 @@ type saving struct {
 	// holds says that next becomes the state even if it cannot be saved.
 	holds bool
 	then  afterSave
+	// operations says that an operation had to be saved.
+	operations bool
 }
 
 // afterSave goes on after a State was saved, or could not be saved. An empty err
 // means success.
 type afterSave interface{ saved(err string) }
 
-func newMemory(t *turn, cfg *Config, saved State) *memory {
-	m := &memory{turn: t, cfg: cfg, state: saved, disk: saved}
+func newMemory(t *turn, cfg *Config, saved State, ops *operations) *memory {
+	m := &memory{turn: t, cfg: cfg, ops: ops, state: saved, disk: saved}
 	if old := saved.converted; old != nil {
 		m.state.converted, m.disk = nil, State{}
 		m.unwritten, m.unsaved = old.deployed, true
@@ -60,7 +63,10 @@ func (m *memory) keep(next State, then afterSave) {
 	m.begin(&saving{next: next, holds: true, then: then})
 }
 
+// begin asks the shell to store a State. It has the operations as they are now.
 func (m *memory) begin(s *saving) {
+	s.next, s.operations = m.ops.kept(s.next), m.ops.unsaved
+	m.ops.unsaved = false
 	m.saving = s
 	m.emit(Save{m.disk.changes(s.next, m.unwritten)})
 }
@@ -81,6 +87,7 @@ func (m *memory) saved(err string) {
 		m.attempts++
 	}
 	if err != "" {
+		m.ops.unsaved = m.ops.unsaved || s.operations
 		m.note(Note{Level: Error, Text: "state not saved", Err: err})
 	}
 	s.then.saved(err)

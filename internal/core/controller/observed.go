@@ -137,6 +137,7 @@ func (m *Machine) Snapshot() *mgmt.Snapshot {
 	state := m.memory.state
 	snap := &mgmt.Snapshot{
 		Revision: state.Revision, Staged: state.Staged.configRevision(), Deployed: state.Deployed.configRevision(), History: state.History,
+		Operations: m.operations.newestFirst(), Stopped: state.Stopped, Paused: state.Paused,
 	}
 	names := map[mgmt.InstanceName]bool{}
 	for name := range m.roster.agents {

@@ -6,13 +6,14 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 // other, but all share the turn.
 type parts struct {
 	*turn
-	cfg      *Config
-	memory   *memory
-	roster   *roster
-	dials    *dials
-	legs     *legs
-	requests *requests
-	observed *observed
+	cfg        *Config
+	memory     *memory
+	operations *operations
+	roster     *roster
+	dials      *dials
+	legs       *legs
+	requests   *requests
+	observed   *observed
 }
 
 // fill returns config with the addresses of its agents and with ports, as a

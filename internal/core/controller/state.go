@@ -28,6 +28,13 @@ type State struct {
 	Leaving []Leaving
 	// Revision is the highest revision that an Entry has got so far.
 	Revision uint64
+	// Operations are the operations that run, and the latest that have ended, oldest
+	// first. They do not change. LastOperation is the highest ID of an operation so far.
+	Operations    []*mgmt.Operation
+	LastOperation mgmt.OperationID
+	// Stopped are the nodes that users have stopped. Paused are the nodes that are not
+	// restarted by themselves. Both are sorted.
+	Stopped, Paused []mgmt.NodeName
 
 	// converted is set if the state was read from form 0.
 	converted *converted

@@ -1,0 +1,253 @@
+package controller
+
+import (
+	"slices"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// operations holds the operations that run, and the latest that have ended. What other
+// goroutines get of them is a copy, which is made when somebody asks for it and shared
+// until the operation changes.
+type operations struct {
+	*turn
+	cfg  *Config
+	last mgmt.OperationID
+	list []*operation // oldest first
+	// unsaved says that an operation must be saved soon: one has ended, or has come to a
+	// point from which another life of the controller could go on.
+	unsaved bool
+}
+
+// operation is one operation. Its owner is the part of the Machine that began it.
+type operation struct {
+	all *operations
+	// is holds the operation now. Nobody else has its steps.
+	is    mgmt.Operation
+	steps map[stepKey]int // their indexes
+	// outputs is the size of all outputs in the steps.
+	outputs int
+	// shown is a copy of is. It is nil if is has changed since.
+	shown *mgmt.Operation
+}
+
+// stepKey says which step is meant. An empty node means the step about the instance.
+type stepKey struct {
+	instance mgmt.InstanceName
+	node     mgmt.NodeName
+}
+
+func newOperations(t *turn, cfg *Config, saved State) *operations {
+	ops := &operations{turn: t, cfg: cfg, last: saved.LastOperation}
+	for _, old := range saved.Operations {
+		o := &operation{all: ops, is: *old, shown: old}
+		o.setSteps(old.Steps)
+		ops.list = append(ops.list, o)
+		ops.last = max(ops.last, old.ID)
+	}
+	return ops
+}
+
+// begin begins an operation. Its ID, State and Begun are set here. The caller adds its
+// steps. It is saved with the next Save, whoever asks for that.
+func (ops *operations) begin(is mgmt.Operation) *operation {
+	ops.last++
+	is.ID, is.State, is.Begun = ops.last, mgmt.OperationRunning, ops.now
+	o := &operation{all: ops, is: is}
+	o.setSteps(is.Steps)
+	ops.list = append(ops.list, o)
+	ops.forgetOld()
+	return o
+}
+
+// forgetOld forgets the oldest operations that have ended, if there are too many, or if
+// they are too large together. It never forgets one that runs.
+func (ops *operations) forgetOld() {
+	count, bytes := 0, 0
+	for i, o := range slices.Backward(ops.list) {
+		count++
+		bytes += o.size()
+		if o.is.State.Ends() && (count > ops.cfg.Operations || bytes > ops.cfg.OperationBytes) {
+			ops.list = slices.Delete(ops.list, i, i+1)
+		}
+	}
+}
+
+// unfinished returns the operations that run, oldest first.
+func (ops *operations) unfinished() []*operation {
+	var list []*operation
+	for _, o := range ops.list {
+		if o.running() {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// find returns the operation with this ID, or nil.
+func (ops *operations) find(id mgmt.OperationID) *operation {
+	for _, o := range slices.Backward(ops.list) {
+		if o.is.ID == id {
+			return o
+		}
+	}
+	return nil
+}
+
+// newestFirst returns copies of all operations for a Snapshot.
+func (ops *operations) newestFirst() []*mgmt.Operation {
+	list := ops.views()
+	slices.Reverse(list)
+	return list
+}
+
+// views returns copies of all operations, oldest first.
+func (ops *operations) views() []*mgmt.Operation {
+	var list []*mgmt.Operation
+	for _, o := range ops.list {
+		list = append(list, o.view())
+	}
+	return list
+}
+
+func (o *operation) id() mgmt.OperationID { return o.is.ID }
+
+func (o *operation) running() bool { return o != nil && !o.is.State.Ends() }
+
+// view returns a copy that does not change.
+func (o *operation) view() *mgmt.Operation {
+	if o.shown == nil {
+		is := o.is
+		is.Steps = slices.Clone(o.is.Steps)
+		o.shown = &is
+	}
+	return o.shown
+}
+
+// change lets f change o, except its ID, its State, and its steps.
+func (o *operation) change(f func(*mgmt.Operation)) {
+	f(&o.is)
+	o.shown = nil
+}
+
+// doing says what o waits for.
+func (o *operation) doing(text string) {
+	if o.is.Doing != text {
+		o.change(func(is *mgmt.Operation) { is.Doing = text })
+	}
+}
+
+// setSteps replaces all steps.
+func (o *operation) setSteps(steps []mgmt.OperationStep) {
+	o.is.Steps, o.steps, o.outputs = nil, make(map[stepKey]int, len(steps)), 0
+	for _, s := range steps {
+		o.put(s)
+	}
+}
+
+// plan replaces all steps. They keep this order.
+func (o *operation) plan(steps []mgmt.OperationStep) {
+	o.setSteps(steps)
+	o.shown = nil
+}
+
+// put adds a step, or replaces the step about the same node.
+func (o *operation) put(s mgmt.OperationStep) {
+	size := len(s.Outputs.Stdout) + len(s.Outputs.Stderr)
+	if o.outputs+size > o.all.cfg.Limits.StepOutputs {
+		s.Outputs, size = mgmt.NodeOutputs{}, 0
+	}
+	key := stepKey{s.Instance, s.Node}
+	if i, ok := o.steps[key]; ok {
+		old := o.is.Steps[i].Outputs
+		o.outputs -= len(old.Stdout) + len(old.Stderr)
+		o.is.Steps[i] = s
+	} else {
+		o.steps[key] = len(o.is.Steps)
+		o.is.Steps = append(o.is.Steps, s)
+	}
+	o.outputs += size
+}
+
+// step sets the state of a step. why is its error, and may be empty. A step that o did
+// not have is added without an action.
+func (o *operation) step(key stepKey, state mgmt.StepState, why string, outputs mgmt.NodeOutputs) {
+	s := mgmt.OperationStep{Instance: key.instance, Node: key.node, Action: mgmt.ActionNone}
+	if i, ok := o.steps[key]; ok {
+		s = o.is.Steps[i]
+	}
+	s.State, s.Error, s.Outputs = state, why, outputs
+	o.put(s)
+	o.shown = nil
+}
+
+// stepOf returns a step. It returns false if o has none about that node.
+func (o *operation) stepOf(key stepKey) (mgmt.OperationStep, bool) {
+	i, ok := o.steps[key]
+	if !ok {
+		return mgmt.OperationStep{}, false
+	}
+	return o.is.Steps[i], true
+}
+
+// failures returns how many steps have failed.
+func (o *operation) failures() int {
+	n := 0
+	for _, s := range o.is.Steps {
+		if s.State == mgmt.StepFailed {
+			n++
+		}
+	}
+	return n
+}
+
+// save has o saved before anything else happens that needs no Save of its own.
+func (o *operation) save() { o.all.unsaved = true }
+
+// end ends o. Steps that were not begun are skipped. A step that was begun, and whose
+// outcome is not known, has failed. The end is saved soon.
+func (o *operation) end(state mgmt.OperationState, err string) {
+	if !o.running() {
+		return
+	}
+	for i, s := range o.is.Steps {
+		switch s.State {
+		case mgmt.StepWaiting:
+			o.is.Steps[i].State = mgmt.StepSkipped
+		case mgmt.StepRunning:
+			o.is.Steps[i].State = mgmt.StepFailed
+			if s.Error == "" {
+				o.is.Steps[i].Error = "its outcome is not known"
+			}
+		}
+	}
+	o.is.State, o.is.Ended, o.is.Error, o.is.Doing = state, o.all.now, err, ""
+	o.shown = nil
+	o.save()
+	o.all.forgetOld()
+}
+
+// errInterrupted is the error of an operation that ran when the controller ended.
+const errInterrupted = "the controller ended meanwhile"
+
+// interruptAll ends the operations that ran when the controller ended, except those with
+// which a part of the Machine goes on.
+func (ops *operations) interruptAll(goesOn func(*operation) bool) {
+	for _, o := range ops.unfinished() {
+		if !goesOn(o) {
+			o.end(mgmt.OperationInterrupted, errInterrupted)
+		}
+	}
+}
+
+// size returns about how many bytes o takes.
+func (o *operation) size() int {
+	const operation, step = 500, 200
+	return operation + step*len(o.is.Steps) + o.outputs
+}
+
+// kept returns s with the operations as they are now.
+func (ops *operations) kept(s State) State {
+	s.LastOperation, s.Operations = ops.last, ops.views()
+	return s
+}
