@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
@@ -130,7 +130,7 @@ func (j Joining) ask(ctx context.Context, address string, token identity.Token) 
 	if err != nil {
 		return none, err
 	}
-	client, err := api.JoinClient(address, token)
+	client, err := api.JoinClient(address, token.String())
 	if err != nil {
 		return none, err
 	}

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
-	"github.com/zeekfleet/zeekfleet/internal/api"
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/cli"

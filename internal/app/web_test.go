@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
@@ -106,7 +106,7 @@ func (f *fleet) trusting(authorities, cert string, key any) *tls.Config {
 		}
 		shown = func() (*tls.Certificate, error) { return pair, nil }
 	}
-	return api.ControllerTLS(f.addr, &identity.Trust{Cluster: f.Authority.Directory().Trust.Cluster, Authorities: trusted}, shown)
+	return api.Trust{Cluster: f.Authority.Directory().Trust.Cluster, Authorities: trusted}.TLS(f.addr, shown)
 }
 
 // login adds a user and logs in.
@@ -127,11 +127,7 @@ func (f *fleet) login(name, role string) *tls.Config {
 // joining returns the client of somebody who has a token.
 func (f *fleet) joining(text string) *api.Client {
 	f.t.Helper()
-	token, err := identity.ParseToken(text)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	client, err := api.JoinClient(f.addr, token)
+	client, err := api.JoinClient(f.addr, text)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -185,7 +181,7 @@ func TestAgentJoinsThroughTheAPI(t *testing.T) {
 		t.Error("a certificate that was revoked was renewed")
 	}
 
-	other, err := api.JoinClient(f.addr, identity.NewToken(strings.Repeat("a", 32)))
+	other, err := api.JoinClient(f.addr, identity.NewToken(strings.Repeat("a", 32)).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -428,7 +424,7 @@ func TestStrangersOfThisHost(t *testing.T) {
 	if status, text := f.askAs(uid, http.MethodPost, api.PathTokens, `{"instance":"x"}`); status != http.StatusUnauthorized {
 		t.Errorf("a token: got %d: %s", status, text)
 	}
-	status, text := f.askAs(uid, http.MethodPost, api.PathJoin, fmt.Sprintf(`{"token":%q,"key":"k"}`, identity.NewToken(strings.Repeat("a", 32))))
+	status, text := f.askAs(uid, http.MethodPost, api.PathJoin, fmt.Sprintf(`{"token":%q,"key":"k"}`, identity.NewToken(strings.Repeat("a", 32)).String()))
 	if status != http.StatusUnauthorized || !strings.Contains(text, "token") {
 		t.Errorf("a foreign token: got %d: %s", status, text)
 	}

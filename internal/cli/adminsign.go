@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
 )

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 )
 
 // NewUser says which user to add.

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
 )
@@ -84,7 +84,7 @@ func (c *Commands) bearerTLS(where string) (*tls.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		return api.ControllerTLS(where, &identity.Trust{Cluster: s.Context.Cluster, Authorities: authorities}, nil), nil
+		return api.Trust{Cluster: s.Context.Cluster, Authorities: authorities}.TLS(where, nil), nil
 	case s.TLS.Enable:
 		config, err := s.TLS.config()
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 

@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
@@ -118,8 +118,8 @@ const timeForm = "2006-01-02 15:04:05 -0700"
 // a controller of this cluster alone; host names do not count.
 func (own *Credentials) TLS(address string) *tls.Config {
 	shown := &tls.Certificate{Certificate: [][]byte{own.Certificate.Raw}, PrivateKey: own.Key, Leaf: own.Certificate}
-	trust := &identity.Trust{Cluster: own.cluster, Authorities: own.authorities}
-	cfg := api.ControllerTLS(address, trust, nil)
+	trust := api.Trust{Cluster: own.cluster, Authorities: own.authorities}
+	cfg := trust.TLS(address, nil)
 	cfg.GetClientCertificate = func(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		own.told.Store(&asked.AcceptableCAs)
 		return shown, nil

@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
@@ -92,7 +92,7 @@ func (l Login) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := api.JoinClient(n.address, l.Token)
+	client, err := api.JoinClient(n.address, l.Token.String())
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
@@ -53,8 +53,8 @@ func TestLogin(t *testing.T) {
 			_, cert := s.credentials(t, ann, time.Now(), time.Hour)
 			return api.Certificate{Cluster: s.cluster, Identity: "user/ann", Certificate: string(cert), Authorities: string(s.authorities())}
 		}, "the controller at ADDRESS has answered with a certificate that is not usable: it is that of another key"},
-		"a token of another cluster": {identity.NewToken("x"), "", nil,
-			"the controller at ADDRESS is not the one that made this token: the token names the authority x, and the controller shows " + identity.KeyHash(s.authority.Cert)},
+		"a token of another cluster": {identity.NewToken(strings.Repeat("x", 32)), "", nil,
+			"the controller at ADDRESS is not the one that made this token: the token names the authority xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx, and the controller shows " + identity.KeyHash(s.authority.Cert)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeController{answers: map[string]any{}}

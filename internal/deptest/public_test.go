@@ -18,7 +18,7 @@ import (
 )
 
 // publicPackages are the packages that other modules can import.
-var publicPackages = []string{"client", "node"}
+var publicPackages = []string{"client", "client/api", "node"}
 
 // load returns the public packages with the types that an importing program sees.
 func load(t *testing.T) []*types.Package {
@@ -273,17 +273,32 @@ func TestAnotherModuleUsesThePublicPackages(t *testing.T) {
 	run("go", "vet", ".")
 	run("go", "build", "-o", "sensors", ".")
 	// No program listens on port 1.
-	want := "node: joined and left\nclient: no answer from 127.0.0.1:1 in connect(), usually 127.0.0.1:2149\n"
+	want := "node: joined and left\nclient: no answer from 127.0.0.1:1 in connect(), usually 127.0.0.1:2149\n" +
+		"api: ask the controller at 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused\n"
 	if got := run("./sensors", "127.0.0.1:1"); got != want {
 		t.Errorf("the program said\n%swant\n%s", got, want)
 	}
 }
 
-func TestTheOtherModuleUsesEverything(t *testing.T) {
-	text, err := os.ReadFile("testdata/othermodule/main.go")
+// readAll returns the text of all files whose names match.
+func readAll(t *testing.T, pattern string) (text []byte) {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, path := range paths {
+		more, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, more...)
+	}
+	return text
+}
+
+func TestTheOtherModuleUsesEverything(t *testing.T) {
+	text := readAll(t, "testdata/othermodule/*.go")
 	for _, pkg := range load(t) {
 		for _, name := range pkg.Scope().Names() {
 			if ast.IsExported(name) && !regexp.MustCompile(`\b`+pkg.Name()+`\.`+name+`\b`).Match(text) {

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
-	"github.com/zeekfleet/zeekfleet/internal/api"
 	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )

@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
-	"github.com/zeekfleet/zeekfleet/internal/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 

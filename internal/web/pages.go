@@ -11,7 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 )
 
 // PageInput are the parameters of a list.

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
-	"github.com/zeekfleet/zeekfleet/internal/api"
 )
 
 // people are the operations on tokens and users.

@@ -1,5 +1,5 @@
 // Command sensors is a program of another module. It uses all that packages
-// client and node export.
+// client, client/api and node export.
 package main
 
 import (
@@ -22,6 +22,7 @@ func main() {
 	}
 	fmt.Println("node: joined and left")
 	fmt.Println("client:", explain(deploy(ctx, os.Args[1])))
+	fmt.Println("api:", look(ctx, os.Args[1]))
 }
 
 // join runs a node for a moment.

@@ -11,50 +11,19 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// The bounds of a Client that no configuration changes.
-const (
-	// MaxAnswer bounds the body of an answer, in bytes.
-	MaxAnswer = 16 << 20
-	// MaxItems bounds a list, which may have many pages.
-	MaxItems = 100_000
-	// maxAnswerHeader bounds the header of an answer, in bytes.
-	maxAnswerHeader = 64 << 10
-)
-
-// Config says how a Client reaches a controller.
-type Config struct {
-	// Address is the controller's host and port. Without a port it is DefaultPort.
-	Address string
-	// TLS is nil for plain text, which controllers take from their own host alone.
-	TLS *tls.Config
-	// Bearer is an API token. It may be empty.
-	Bearer string
-	// Connect opens connections, below TLS. Nil means TCP.
-	Connect func(ctx context.Context, address string) (net.Conn, error)
-	// Timeout bounds a request with its answer. The time for which a request asks the
-	// controller to wait comes on top. Zero means 30 seconds.
-	Timeout time.Duration
-}
-
-// Client asks a controller. Any goroutine may use it.
-//
-// The error of a request is a *Problem if the controller has answered, and the cause of
-// the context's end if the context has ended.
-type Client struct {
+// caller makes requests, for Client and Access.
+type caller struct {
 	cfg  Config
 	base string
 	http *http.Client
 }
 
-// New returns a client. It connects at its first request.
-func New(cfg Config) (*Client, error) {
+func newCaller(cfg Config) (*caller, error) {
 	address, err := JoinPort(cfg.Address)
 	if err != nil {
 		return nil, err
@@ -72,7 +41,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Connect != nil {
 		dial = func(ctx context.Context, _, address string) (net.Conn, error) { return cfg.Connect(ctx, address) }
 	}
-	return &Client{
+	return &caller{
 		cfg:  cfg,
 		base: scheme + "://" + strings.ReplaceAll(address, "%", "%25"), // of an IPv6 zone
 		http: &http.Client{
@@ -90,52 +59,6 @@ func New(cfg Config) (*Client, error) {
 	}, nil
 }
 
-// Address returns the controller's host and port.
-func (c *Client) Address() string { return c.cfg.Address }
-
-// Close ends the connections that no request uses.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
-
-// JoinPort returns host and port for a host with or without a port. Without one the port
-// is DefaultPort.
-func JoinPort(address string) (string, error) { return HostPort(address, DefaultPort) }
-
-// HostPort is JoinPort with another default.
-func HostPort(address string, otherwise uint16) (string, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		host, port = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"), strconv.Itoa(int(otherwise))
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || number == 0 || !isHost(host) {
-		return "", fmt.Errorf("%.100q is not the address of a controller: write host or host:port", address)
-	}
-	return net.JoinHostPort(host, port), nil
-}
-
-// isHost reports whether text is an IP address, or may be a name. A zone may have
-// characters that a URL cannot.
-func isHost(text string) bool {
-	if ip, err := netip.ParseAddr(text); err == nil {
-		text = ip.Zone()
-	} else if text == "" {
-		return false
-	}
-	return !strings.ContainsFunc(text, func(r rune) bool {
-		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && !strings.ContainsRune("-._", r)
-	})
-}
-
-// IsLoopback reports whether a host:port is one that other hosts cannot reach.
-func IsLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
-}
-
 // request is one request to the controller.
 type request struct {
 	method, path string
@@ -146,7 +69,7 @@ type request struct {
 }
 
 // do makes a request and decodes the answer's JSON into out, unless out is nil.
-func (c *Client) do(ctx context.Context, r request, out any) error {
+func (c *caller) do(ctx context.Context, r request, out any) error {
 	body, err := c.ask(ctx, r)
 	if err != nil || out == nil {
 		return err
@@ -158,7 +81,7 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 }
 
 // ask makes a request and returns the body of the answer.
-func (c *Client) ask(ctx context.Context, r request) ([]byte, error) {
+func (c *caller) ask(ctx context.Context, r request) ([]byte, error) {
 	timed, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout+r.wait,
 		fmt.Errorf("the controller at %s did not answer within %s", c.cfg.Address, c.cfg.Timeout+r.wait))
 	defer cancel()
@@ -204,7 +127,7 @@ func (c *Client) ask(ctx context.Context, r request) ([]byte, error) {
 }
 
 // noAnswer returns the error of a request without an answer.
-func (c *Client) noAnswer(ctx context.Context, err error) error {
+func (c *caller) noAnswer(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -225,7 +148,7 @@ func (c *Client) noAnswer(ctx context.Context, err error) error {
 }
 
 // all returns every item of a list.
-func all[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+func all[T any](ctx context.Context, c *caller, path string) ([]T, error) {
 	var items []T
 	query := url.Values{}
 	for {
@@ -244,4 +167,16 @@ func all[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 		}
 		query.Set("after", page.Next)
 	}
+}
+
+func (c *caller) get(ctx context.Context, path string, out any) error {
+	return c.do(ctx, request{method: http.MethodGet, path: path}, out)
+}
+
+func (c *caller) post(ctx context.Context, path string, in, out any) error {
+	return c.do(ctx, request{method: http.MethodPost, path: path, in: in}, out)
+}
+
+func (c *caller) delete(ctx context.Context, path, name string) error {
+	return c.do(ctx, request{method: http.MethodDelete, path: path + "/" + url.PathEscape(name)}, nil)
 }

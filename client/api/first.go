@@ -71,7 +71,7 @@ func ShownAuthority(ctx context.Context, address string) (*x509.Certificate, err
 	defer cancel()
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, (&Client{cfg: Config{Address: address}}).noAnswer(ctx, err)
+		return nil, (&caller{cfg: Config{Address: address}}).noAnswer(ctx, err)
 	}
 	return shown, conn.Close()
 }

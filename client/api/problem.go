@@ -21,6 +21,7 @@ type Problem struct {
 	RetryAfter time.Duration `json:"-"`
 }
 
+// Error returns Detail, or Title if there is no Detail.
 func (p *Problem) Error() string {
 	if p.Detail == "" {
 		return p.Title

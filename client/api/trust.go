@@ -16,38 +16,51 @@ type wrongController struct{ reason string }
 
 func (w *wrongController) Error() string { return w.reason }
 
-// ControllerTLS returns the settings of a client that believes a controller of the
-// cluster alone. certificate returns what the client shows, and may be nil. The address
-// does not count: the certificate's identity does.
-func ControllerTLS(address string, trust *identity.Trust, certificate func() (*tls.Certificate, error)) *tls.Config {
+// Trust is what a client believes of controllers: those of one cluster that show a
+// certificate of one of the authorities. Their addresses and host names do not count.
+type Trust struct {
+	// Cluster is the ID of the cluster, as in Root and in Certificate.
+	Cluster string
+	// Authorities are the certificates of the authorities.
+	Authorities []*x509.Certificate
+}
+
+// TLS returns the settings of a client of the controller at address. certificate returns
+// what the client shows. If it is nil, the client shows no certificate.
+func (t Trust) TLS(address string, certificate func() (*tls.Certificate, error)) *tls.Config {
+	trust := &identity.Trust{Cluster: t.Cluster, Authorities: t.Authorities}
 	return believing(certificate, func(chain []*x509.Certificate) error {
 		id, err := trust.Judge(chain, time.Now())
 		if err != nil {
-			return &wrongController{fmt.Sprintf("the controller at %s is not believed: %s", address, disbelief(trust, err))}
+			return &wrongController{fmt.Sprintf("the controller at %s is not believed: %s", address, t.disbelief(err))}
 		}
 		return checkController(address, id)
 	})
 }
 
 // disbelief says why a controller is not believed, and what to do.
-func disbelief(trust *identity.Trust, err error) string {
-	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); !unknown || len(trust.Authorities) == 0 {
+func (t Trust) disbelief(err error) string {
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); !unknown || len(t.Authorities) == 0 {
 		return err.Error()
 	}
 	return "its authority was replaced, or this is another controller: an admin can give you another login (zeekfleet user add NAME); " +
-		"the authority that you knew has the fingerprint " + identity.Fingerprint(trust.Authorities[0])
+		"the authority that you knew has the fingerprint " + identity.Fingerprint(t.Authorities[0])
 }
 
 // JoinClient returns a client of somebody who knows nothing of the cluster but a token,
 // for Join and Login. It connects by TLS, and sends nothing unless the other side is a
 // controller with a certificate of the authority that the token names.
-func JoinClient(address string, token identity.Token) (*Client, error) {
-	address, err := JoinPort(address)
+func JoinClient(address, token string) (*Client, error) {
+	parsed, err := identity.ParseToken(token)
+	if err != nil {
+		return nil, err
+	}
+	address, err = JoinPort(address)
 	if err != nil {
 		return nil, err
 	}
 	return New(Config{Address: address, TLS: believing(nil, func(chain []*x509.Certificate) error {
-		return checkToken(address, token, chain, time.Now())
+		return checkToken(address, parsed, chain, time.Now())
 	})})
 }
 

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/api"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
@@ -77,7 +77,7 @@ func joined(w http.ResponseWriter, _ *http.Request) {
 func TestJoin(t *testing.T) {
 	authority := newAuthority(t)
 	server := serve(t, issue(t, authority, "controller/c", time.Now()), joined)
-	client, err := api.JoinClient(server.address(), identity.NewToken(identity.KeyHash(authority.Cert)))
+	client, err := api.JoinClient(server.address(), identity.NewToken(identity.KeyHash(authority.Cert)).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestJoinClientSendsNothingToOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, tc.shows, joined)
-			client, err := api.JoinClient(server.address(), identity.NewToken(identity.KeyHash(authority.Cert)))
+			client, err := api.JoinClient(server.address(), identity.NewToken(identity.KeyHash(authority.Cert)).String())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestJoinClientSendsNothingToOthers(t *testing.T) {
 func TestJoinClientWithoutTLSAtTheOtherSide(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(joined))
 	defer server.Close()
-	client, err := api.JoinClient(server.Listener.Addr().String(), identity.NewToken(strings.Repeat("a", 32)))
+	client, err := api.JoinClient(server.Listener.Addr().String(), identity.NewToken(strings.Repeat("a", 32)).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestThePortForAgentsIsNamed(t *testing.T) {
 			conn.Close()
 		}
 	})
-	client, err := api.JoinClient(ln.Addr().String(), identity.NewToken(identity.KeyHash(authority.Cert)))
+	client, err := api.JoinClient(ln.Addr().String(), identity.NewToken(identity.KeyHash(authority.Cert)).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,11 +180,11 @@ func TestControllerTLS(t *testing.T) {
 		shown <- r.TLS.PeerCertificates[0].URIs[0].String()
 		io.WriteString(w, `{"name":"ann","role":"viewer"}`)
 	})
-	trust := &identity.Trust{Cluster: cluster, Authorities: []*x509.Certificate{authority.Cert}}
-	ask := func(trust *identity.Trust) (api.Principal, error) {
+	trust := api.Trust{Cluster: cluster, Authorities: []*x509.Certificate{authority.Cert}}
+	ask := func(trust api.Trust) (api.Principal, error) {
 		client, err := api.New(api.Config{
 			Address: server.address(),
-			TLS:     api.ControllerTLS(server.address(), trust, func() (*tls.Certificate, error) { return &mine, nil }),
+			TLS:     trust.TLS(server.address(), func() (*tls.Certificate, error) { return &mine, nil }),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -199,7 +199,7 @@ func TestControllerTLS(t *testing.T) {
 	if who := <-shown; who != "zeekfleet://"+cluster+"/user/ann" {
 		t.Errorf("the client has shown the certificate of %s", who)
 	}
-	_, err = ask(&identity.Trust{Cluster: "another", Authorities: []*x509.Certificate{authority.Cert}})
+	_, err = ask(api.Trust{Cluster: "another", Authorities: []*x509.Certificate{authority.Cert}})
 	if err == nil || !strings.Contains(err.Error(), "is of cluster "+cluster) {
 		t.Errorf("another cluster: got %v", err)
 	}

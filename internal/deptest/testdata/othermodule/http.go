@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+)
+
+// look asks a controller over HTTP what it runs.
+func look(ctx context.Context, address string) error {
+	c, err := api.New(api.Config{Address: address})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	nodes, err := c.Nodes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		fmt.Println(n.Instance, n.Name, n.State)
+	}
+	return nil
+}
+
+// enter returns a client for each way of knowing a controller.
+func enter(ctx context.Context, address, token, cluster string, shown tls.Certificate) ([]*api.Client, error) {
+	address, err := api.JoinPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := api.HostPort(address, api.DefaultPort); err != nil || api.IsLoopback(address) {
+		return nil, err
+	}
+	newcomer, err := api.JoinClient(address, token)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := api.ShownAuthority(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	knows := authority.Equal
+	visitor, err := api.AuthorityClient(address, knows)
+	if err != nil {
+		return nil, err
+	}
+	trust := api.Trust{Cluster: cluster, Authorities: []*x509.Certificate{authority}}
+	user, err := api.New(api.Config{Address: address, TLS: trust.TLS(address, func() (*tls.Certificate, error) { return &shown, nil })})
+	if err != nil {
+		return nil, err
+	}
+	machine, err := api.New(api.Config{Address: address, TLS: api.AuthorityTLS(address, knows), Bearer: token})
+	return []*api.Client{newcomer, visitor, user, machine}, err
+}
+
+// administer lets a user in.
+func administer(ctx context.Context, a api.Access) (string, error) {
+	token, err := a.AddUser(ctx, api.UserRequest{Name: "ann", Role: "viewer", TTL: 3600})
+	if p, ok := errors.AsType[*api.Problem](err); ok && p.Status == http.StatusForbidden {
+		return "", fmt.Errorf("ask an admin: %w", p)
+	}
+	return kinds[token.Kind] + token.Text, err
+}
+
+var (
+	kinds    = map[string]string{api.JoinToken: "joins with ", api.LoginToken: "logs in with ", api.APIToken: "shows "}
+	standing = map[string]string{api.Staged: "waiting", api.Deployed: "in force", api.Past: "over"}
+)
+
+// documents are examples of what the API takes and returns.
+var documents = []any{
+	api.AuditQuery{Since: time.Time{}, Limit: 10}, api.AuditRecord{}, api.Authority{}, api.Certificate{},
+	api.Configuration{Hosts: []api.ConfiguredHost{{Name: "host-1"}}, Nodes: []api.ConfiguredNode{{Name: "worker-1"}}},
+	api.Crash{}, api.Health{}, api.Instance{}, api.IssuedCertificate{}, api.JoinRequest{}, api.Joined{},
+	api.LoginRequest{}, api.Node{}, api.Page[api.Node]{}, api.Principal{}, api.RenewRequest{}, api.Revision{},
+	api.RevokeRequest{}, api.RoleRequest{}, api.Root{}, api.SSO{}, api.SSOLoginRequest{}, api.Session{},
+	api.SessionRequest{}, api.SignRequest{}, api.Token{}, api.TokenRequest{}, api.User{},
+}
+
+// paths are those that a proxy lets through, with the media types and the sizes of answers.
+var (
+	paths = []string{
+		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathUsers,
+		api.PathCertificates, api.PathAuthorities, api.PathAudit, api.PathInstances, api.PathNodes, api.PathConfigurations,
+		api.PathCrashes, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
+		api.PathHealth, api.PathReady, api.PathOpenAPI,
+	}
+	media = []string{"application/json", api.ContentNDJSON}
+	most  = max(api.MaxAnswer, api.MaxItems)
+)
