@@ -24,7 +24,7 @@ func TestProcessThatANewerProgramStartedIsReplaced(t *testing.T) {
 		},
 		agent.Stop{Node: "worker", Launch: 3},
 	}
-	if diff := cmp.Diff(want, effects); diff != "" {
+	if diff := cmp.Diff(want, decided(effects)); diff != "" {
 		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 }
@@ -36,7 +36,7 @@ func TestFurtherProcessesOfOneNodeAreStopped(t *testing.T) {
 	one := agent.Process{Node: "worker", Launch: 3, PID: 1, Fingerprint: plan.Fingerprint()}
 	two := agent.Process{Node: "worker", Launch: 9, PID: 2, Fingerprint: plan.Fingerprint()}
 	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{one, two}})
-	if diff := cmp.Diff([]agent.Effect{agent.Stop{Node: "worker", Launch: 9}}, effects); diff != "" {
+	if diff := cmp.Diff([]agent.Effect{agent.Stop{Node: "worker", Launch: 9}}, decided(effects)); diff != "" {
 		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 	m.Step(time.Unix(1, 0), agent.Exited{Node: "worker", Launch: 3})

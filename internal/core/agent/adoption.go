@@ -12,7 +12,7 @@ func (m *Machine) adopted(ev Adopted) {
 	m.mode = serving
 	m.rollout.adopt(ev)
 	if m.told {
-		m.rollout.setDesired(m.desired, false)
+		m.rollout.setDesired(m.desired, false, agentStarted)
 	} else {
 		m.rollout.keepAll()
 	}
@@ -40,6 +40,7 @@ func (r *rollout) adopt(ev Adopted) {
 				exposed: p.Exposed,
 			},
 		}
+		r.happened(p.Node, p.PID, "", mgmt.Unknown, "adopted: it has run on while its agent was away")
 	}
 	r.cannotSee(ev.Unseen)
 }
@@ -60,6 +61,7 @@ func (r *rollout) cannotSee(unseen []Unseen) {
 			r.nodes.named[u.Node] = n
 		}
 		n.unseen = u.Why
+		r.happened(u.Node, n.pid(), "", mgmt.Unknown, u.Why)
 		r.emit(Note{Level: Error, Text: "node is not started: it may run already", Node: u.Node, Err: u.Why})
 		r.tell(mgmt.NotifyError{Instance: r.cfg.Name, Msg: u.Why, Node: u.Node})
 	}
@@ -83,9 +85,9 @@ func (r *rollout) freed(ev Freed) {
 	switch {
 	case n.proc != nil:
 	case n.wanted:
-		r.setState(n, mgmt.Pending)
+		r.setState(n, mgmt.Pending, "its process that the agent could not see is gone")
 	default:
-		r.setState(n, mgmt.Stopped)
+		r.setState(n, mgmt.Stopped, "its process that the agent could not see is gone")
 		r.nodes.forget(n)
 	}
 }

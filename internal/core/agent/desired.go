@@ -2,10 +2,43 @@ package agent
 
 import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
+// occasion is what makes another configuration desired, as far as people want to know.
+type occasion int
+
+const (
+	agentStarted  occasion = iota // it was desired before
+	deployed                      // a controller has deployed it
+	deployedAnew                  // and wants all nodes restarted
+	toldToStandBy                 // it has no nodes
+)
+
+// whyStarted says why a node is started. had says that the node had a process.
+func (o occasion) whyStarted(had bool) string {
+	switch {
+	case o == agentStarted && had:
+		return "restarted: it runs with another plan than the one that was deployed"
+	case o == agentStarted:
+		return "the agent started, and the node did not run"
+	case o == deployedAnew && had:
+		return "restarted by a deployment of all nodes"
+	case had:
+		return "restarted: a deployment has changed its plan"
+	}
+	return "deployed"
+}
+
+// whyStopped says why a node that is not in the configuration is stopped.
+func (o occasion) whyStopped() string {
+	if o == toldToStandBy {
+		return "stopped: the agent was told to stand by"
+	}
+	return "stopped: it is no part of the configuration any more"
+}
+
 // setDesired makes c what is to run. A node that is not in c is stopped. A node in c
 // that runs with another plan, or not at all, is started afresh. With force, all
 // nodes of c are started afresh.
-func (r *rollout) setDesired(c mgmt.Configuration, force bool) {
+func (r *rollout) setDesired(c mgmt.Configuration, force bool, o occasion) {
 	plans := mgmt.PlansOf(c, r.cfg.Name)
 	for name := range plans.All() {
 		n, ok := r.nodes.named[name]
@@ -13,16 +46,16 @@ func (r *rollout) setDesired(c mgmt.Configuration, force bool) {
 			n = &node{state: mgmt.Stopped}
 			r.nodes.named[name] = n
 		}
-		r.want(n, name, plans, force)
+		r.want(n, name, plans, force, o)
 	}
 	for _, n := range r.nodes.sorted(func(n *node) bool { return !plans.Has(n.name()) }) {
-		r.retire(n)
+		r.retire(n, o.whyStopped())
 	}
 	r.nodes.sortTiers()
 }
 
 // want makes n run the plan of that name.
-func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force bool) {
+func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force bool, o occasion) {
 	fingerprint := plans.Fingerprint(name)
 	if fingerprint != n.fingerprint || force {
 		n.failures = 0
@@ -40,7 +73,7 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 		n.proc.spec = new(n.plan.Node)
 		return
 	}
-	r.relaunch(n)
+	r.relaunch(n, o.whyStarted(n.proc != nil))
 }
 
 // runs reports whether p was started with the node's plan. If the fingerprints
@@ -56,31 +89,31 @@ func (r *rollout) runs(p *process, name mgmt.NodeName, plans *mgmt.Plans) bool {
 // wanted plan.
 func (r *rollout) keepRunning(n *node) {
 	n.proc.halt, n.fresh = nil, false
-	r.setState(n, n.proc.state)
+	r.setState(n, n.proc.state, "it could not be stopped before, and is to run after all")
 }
 
 // restart makes the rollout start n again, in any state of n.
 func (r *rollout) restart(n *node) {
 	n.failures = 0
-	r.relaunch(n)
+	r.relaunch(n, "restarted by request")
 }
 
 // relaunch has n started afresh, after its present process has ended.
-func (r *rollout) relaunch(n *node) {
+func (r *rollout) relaunch(n *node, why string) {
 	r.halt(n)
 	n.fresh = true
 	if n.unseen == "" {
-		r.setState(n, mgmt.Pending)
+		r.setState(n, mgmt.Pending, why)
 	}
 }
 
 // retire makes n one that is not desired.
-func (r *rollout) retire(n *node) {
+func (r *rollout) retire(n *node, why string) {
 	wasWanted := n.wanted
 	n.wanted, n.fresh, n.kept = false, false, false
 	r.halt(n)
 	if n.unseen == "" {
-		r.setState(n, mgmt.Stopped)
+		r.setState(n, mgmt.Stopped, why)
 	}
 	if wasWanted { // otherwise a deployment may wait for its end already
 		r.failed(n, "the node was removed", mgmt.NodeOutputs{})
@@ -108,6 +141,6 @@ func (r *rollout) stopAll() {
 	for _, n := range r.nodes.all() {
 		n.wanted, n.fresh, n.kept = false, false, false
 		r.halt(n)
-		r.setState(n, mgmt.Stopped)
+		r.setState(n, mgmt.Stopped, "stopped: the agent stops all its nodes and ends")
 	}
 }

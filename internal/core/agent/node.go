@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -91,6 +92,26 @@ func (p *process) starts(now time.Time) bool {
 
 // name returns the name of the node.
 func (n *node) name() mgmt.NodeName { return n.plan.Node.Name }
+
+// pid returns the PID of n's process, or 0 if n has no process that has begun.
+func (n *node) pid() int64 {
+	if n.proc == nil {
+		return 0
+	}
+	return n.proc.pid
+}
+
+// whyAgain says why a node that has failed is started.
+func (n *node) whyAgain() string {
+	switch {
+	case n.failures > 1:
+	case n.state == mgmt.Failed:
+		return "started again after its start had failed"
+	default:
+		return "started again after it had ended by itself"
+	}
+	return fmt.Sprintf("started again after it had failed %d times in a row", n.failures)
+}
 
 // up reports whether the node does its work, and its PID is known.
 func (n *node) up() bool {

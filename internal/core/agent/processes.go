@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -41,7 +42,7 @@ func (r *rollout) startFailed(ev StartFailed) {
 	}
 	n.failures++
 	n.due = r.now.Add(r.cfg.Backoff.delay(n.failures, r.rng))
-	r.setState(n, mgmt.Failed)
+	r.setState(n, mgmt.Failed, "start failed: "+ev.Err)
 	r.emit(Note{Level: Error, Text: "node could not be started", Node: ev.Node, Err: ev.Err})
 	r.tell(mgmt.NotifyError{
 		Instance: r.cfg.Name,
@@ -64,7 +65,11 @@ func (r *rollout) cameUp(n *node) {
 	if !n.up() {
 		return
 	}
-	r.setState(n, mgmt.Running)
+	why := "came up"
+	if n.state == mgmt.Unknown {
+		why = "connected with its agent again"
+	}
+	r.setState(n, mgmt.Running, why)
 	r.became(n, up)
 }
 
@@ -76,7 +81,7 @@ func (r *rollout) disconnected(n *node) {
 	}
 	n.proc.state = mgmt.Unknown
 	if !n.stopping() {
-		r.setState(n, mgmt.Unknown)
+		r.setState(n, mgmt.Unknown, "its connection with its agent was lost")
 	}
 }
 
@@ -90,10 +95,10 @@ func (r *rollout) exited(ev Exited) {
 	r.vanished(n)
 	switch {
 	case p.halt != nil && !n.wanted:
-		r.setState(n, mgmt.Stopped) // it is UNKNOWN if it could not be stopped before
+		r.setStateOf(n, p.pid, mgmt.Stopped, "ended after all: "+ended(ev.Reason)) // it is UNKNOWN if it could not be stopped before
 	case p.halt != nil:
 	case n.kept:
-		r.keptEnded(n, ev)
+		r.keptEnded(n, p, ev)
 	case n.wanted:
 		r.crashed(n, p, ev)
 	}
@@ -119,10 +124,10 @@ func (r *rollout) crashed(n *node, p *process, ev Exited) {
 	why := withWords(ev.Reason, ev.Outputs)
 	msg := fmt.Sprintf("node %s crashed: %s", ev.Node, why)
 	if n.failures >= r.cfg.Backoff.GiveUp {
-		r.setState(n, mgmt.Failed)
+		r.setStateOf(n, p.pid, mgmt.Failed, fmt.Sprintf("%s; it failed %d times in a row, and is tried again in %s", withWords(ended(ev.Reason), ev.Outputs), n.failures, delay))
 		msg = fmt.Sprintf("node %s failed %d times in a row, next try in %s: %s", ev.Node, n.failures, delay, why)
 	} else {
-		r.setState(n, mgmt.Crashed)
+		r.setStateOf(n, p.pid, mgmt.Crashed, withWords(ended(ev.Reason), ev.Outputs))
 	}
 	n.last = crash{r.now, msg}
 	r.reportEnd(n, msg, ev)
@@ -130,9 +135,9 @@ func (r *rollout) crashed(n *node, p *process, ev Exited) {
 }
 
 // keptEnded takes note that a kept node ended. The agent does not start it again.
-func (r *rollout) keptEnded(n *node, ev Exited) {
+func (r *rollout) keptEnded(n *node, p *process, ev Exited) {
 	n.kept = false
-	r.setState(n, mgmt.Crashed)
+	r.setStateOf(n, p.pid, mgmt.Crashed, ended(ev.Reason)+"; it is not started again: the agent does not know what it should run")
 	r.reportEnd(n, fmt.Sprintf("node %s ended: %s. It is not started again: the agent does not know what it should run, until a controller tells it (deploy)", ev.Node, ev.Reason), ev)
 }
 
@@ -141,6 +146,14 @@ func (r *rollout) reportEnd(n *node, msg string, ev Exited) {
 	r.emit(Note{Level: Error, Text: "node ended by itself", Node: ev.Node, Err: msg})
 	r.tell(mgmt.NotifyError{Instance: r.cfg.Name, Msg: msg, Node: ev.Node})
 	r.silenced(n, fmt.Sprintf("cluster node %s exited: %s", ev.Node, ev.Reason))
+}
+
+// ended says how a process has ended, in words that can begin a sentence.
+func ended(reason string) string {
+	if status, ok := strings.CutPrefix(reason, "exit status "); ok {
+		return "exited with status " + status
+	}
+	return reason
 }
 
 // withWords adds the line that tells most of what the process printed.
@@ -160,7 +173,7 @@ func (r *rollout) stopFailed(ev StopFailed) {
 	}
 	n.proc.halt.stuck = fmt.Sprintf("process %d of cluster node %s cannot be stopped and runs on: %s", n.proc.pid, ev.Node, ev.Err)
 	r.emit(Note{Level: Error, Text: "node cannot be stopped", Node: ev.Node, Err: n.stuck()})
-	r.setState(n, mgmt.Unknown)
+	r.setState(n, mgmt.Unknown, n.stuck())
 	r.failed(n, n.stuck(), mgmt.NodeOutputs{})
 	r.became(n, gone)
 }

@@ -39,6 +39,17 @@ const (
 	standsBy
 )
 
+// occasion returns what the nodes of the change are started and stopped for.
+func (c change) occasion() occasion {
+	switch {
+	case c.purpose == standsBy:
+		return toldToStandBy
+	case c.force:
+		return deployedAnew
+	}
+	return deployed
+}
+
 // requests returns all requests for the change, oldest first.
 func (c change) requests() []*request { return append(slices.Clone(c.twins), c.request) }
 
@@ -137,7 +148,7 @@ func (m *Machine) saved(ev Saved) {
 	}
 	m.supersede(c, c.repeats(m.desired))
 	m.desired, m.told = c.config, true
-	m.rollout.setDesired(c.config, c.force)
+	m.rollout.setDesired(c.config, c.force, c.occasion())
 	m.settle()
 	if c.purpose == standsBy {
 		m.awaitGone(c.request)

@@ -160,7 +160,7 @@ func TestNotifyChangeDescribesTheNodeWithoutItsEnvironment(t *testing.T) {
 	described.State = mgmt.Unknown
 	described.Env = nil // everyone can subscribe
 	want := []agent.Effect{agent.ToController{Msg: mgmt.NotifyChange{Instance: "host", Node: described, Old: mgmt.Running, New: mgmt.Unknown}}}
-	if diff := cmp.Diff(want, w.effects); diff != "" {
+	if diff := cmp.Diff(want, decided(w.effects)); diff != "" {
 		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 }

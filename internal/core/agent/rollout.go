@@ -27,8 +27,11 @@ func newRollout(t *turn) *rollout {
 	return &rollout{turn: t, nodes: nodes{named: map[mgmt.NodeName]*node{}}, burials: burials{}}
 }
 
-// setState records and announces a change of n's state.
-func (r *rollout) setState(n *node, s mgmt.State) {
+// setState records and announces a change of n's state. why is a sentence for people.
+func (r *rollout) setState(n *node, s mgmt.State, why string) { r.setStateOf(n, n.pid(), s, why) }
+
+// setStateOf is setState if the change is about a process that n has no more.
+func (r *rollout) setStateOf(n *node, pid int64, s mgmt.State, why string) {
 	if n.state == s {
 		return
 	}
@@ -36,7 +39,17 @@ func (r *rollout) setState(n *node, s mgmt.State) {
 	described.State = s
 	described.Env = nil // it may hold secrets, and everyone can subscribe
 	r.tell(mgmt.NotifyChange{Instance: r.cfg.Name, Node: described, Old: n.state, New: s})
+	r.happened(n.name(), pid, n.state, s, why)
 	n.state = s
+}
+
+// happened says what has happened to a node, and why. Environments of nodes may hold
+// secrets: they are no part of it.
+func (r *rollout) happened(node mgmt.NodeName, pid int64, from, to mgmt.State, why string) {
+	r.emit(Happened{Happening: mgmt.Happening{
+		Time: r.now, Kind: mgmt.HappenedNode, Instance: r.cfg.Name, Node: node,
+		From: string(from), To: string(to), Cause: why, PID: pid,
+	}})
 }
 
 // advance asks for every Stop and every Start that need not wait any longer.
@@ -103,7 +116,7 @@ func (r *rollout) launch(n *node) {
 		n.proc.gate = r.now.Add(r.cfg.StartGate)
 	}
 	n.fresh = false
-	r.setState(n, mgmt.Pending)
+	r.setState(n, mgmt.Pending, n.whyAgain())
 	r.emit(Start{Launch: n.proc.launch, Plan: n.plan, Fingerprint: n.fingerprint})
 }
 

@@ -38,15 +38,27 @@ func running(t coretest.T, cfg agent.Config, list ...mgmt.Node) *world {
 // skip forgets the effects so far.
 func (w *world) skip() { w.effects = nil }
 
-// said returns the effects that are no notes as the dialogues show them.
+// said returns the effects that change something as the dialogues show them.
 func (w *world) said() (lines []string) {
 	for _, e := range w.effects {
-		if _, ok := e.(agent.Note); !ok {
+		switch e.(type) {
+		case agent.Note, agent.Happened:
+		default:
 			text := coretest.AgentEntry(e).Lines(func(id mgmt.ReqID) string { return string(id) })
 			lines = append(lines, strings.Join(text, "\n"))
 		}
 	}
 	return lines
+}
+
+// decided returns the effects that are no happenings.
+func decided(effects []agent.Effect) (list []agent.Effect) {
+	for _, e := range effects {
+		if _, ok := e.(agent.Happened); !ok {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 func (w *world) ask(msg mgmt.Message) { w.Step(agent.FromController{Peer: controller, Msg: msg}) }

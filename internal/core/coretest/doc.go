@@ -9,12 +9,15 @@
 //	running worker
 //	at 2s kill worker
 //	  2s       -> everyone  worker is CRASHED, was RUNNING
+//	  2s       happened: node RUNNING > CRASHED instance=host node=worker pid=101 cause="killed by SIGKILL"
 //	  2s       error: node ended by itself node=worker err="node worker crashed: killed by SIGKILL"
 //	  2s       -> everyone  error: node worker crashed: killed by SIGKILL
 //	  3s       -> everyone  worker is PENDING, was CRASHED
+//	  3s       happened: node CRASHED > PENDING instance=host node=worker cause="started again after it had ended by itself"
 //	  3s       start worker, launch 2
 //	  3s       -> worker#2  hello, I am host
 //	  3s       -> everyone  worker is RUNNING, was PENDING
+//	  3s       happened: node PENDING > RUNNING instance=host node=worker pid=102 cause="came up"
 //	at 10s wait
 //
 // To write a dialogue, write the lines that are not indented, run the tests of the
