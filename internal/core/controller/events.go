@@ -22,6 +22,9 @@ type (
 		// (docs/decisions/0005). The controller asks such an agent for its nodes when it
 		// joins, and whether it could run a configuration (mgmt.AgentPrepareRequest).
 		Fleet bool
+		// Tells says that the agent itself tells what happens to its nodes, with the causes,
+		// to the log of happenings. The machine then does not say it.
+		Tells bool
 		// Certificate is the name of the peer's certificate. Instances are the instances
 		// for which the certificate lets the peer introduce itself. Without a certificate
 		// the peer may introduce itself as any instance.

@@ -136,12 +136,17 @@ func (g *greetings) failed(*leg, string) {}
 
 func (g *greetings) welcomed(a *agent, result mgmt.Result) {
 	if !result.Success {
-		a.refusal = reason(result)
+		if why := reason(result); why != a.refusal {
+			a.refusal = why
+			g.stands(a.name, standingOf(a), standingOf(a), "its agent has refused to join: "+why)
+		}
 		g.note(Note{Level: Warn, Text: "agent refused to join", Instance: a.name, Err: a.refusal})
 		g.roster.failedAttempt(a)
 		return
 	}
+	before := standingOf(a)
 	a.standing = ready
+	g.stands(a.name, before, standingOf(a), "its agent takes part in the cluster")
 	a.resetAttempts()
 	g.note(Note{Level: Info, Text: "instance ready", Instance: a.name})
 }
@@ -156,7 +161,9 @@ func (g *greetings) stoodDown(a *agent, result mgmt.Result) {
 		}
 		return
 	}
+	before := standingOf(a)
 	a.standing, a.has = dismissed, nil
+	g.stands(a.name, before, standingOf(a), "its agent runs no nodes, as it was told")
 	a.resetAttempts()
 	g.note(Note{Level: Info, Text: "instance stands by", Instance: a.name})
 }

@@ -57,6 +57,7 @@ func (ops *operations) begin(is mgmt.Operation) *operation {
 	o.setSteps(is.Steps)
 	ops.list = append(ops.list, o)
 	ops.forgetOld()
+	o.happened("", mgmt.OperationRunning, o.beginning())
 	return o
 }
 
@@ -176,8 +177,10 @@ func (o *operation) step(key stepKey, state mgmt.StepState, why string, outputs 
 	if i, ok := o.steps[key]; ok {
 		s = o.is.Steps[i]
 	}
+	before := s.State
 	s.State, s.Error, s.Outputs = state, why, outputs
 	o.put(s)
+	o.stepped(before, s)
 	o.shown = nil
 }
 
@@ -220,9 +223,11 @@ func (o *operation) end(state mgmt.OperationState, err string) {
 				o.is.Steps[i].Error = "its outcome is not known"
 			}
 		}
+		o.stepped(s.State, o.is.Steps[i])
 	}
 	o.is.State, o.is.Ended, o.is.Error, o.is.Doing = state, o.all.now, err, ""
 	o.shown = nil
+	o.happened(mgmt.OperationRunning, state, o.ending())
 	o.save()
 	o.all.forgetOld()
 }

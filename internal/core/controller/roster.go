@@ -80,13 +80,15 @@ func (r *roster) hello(ev FromAgent, hello mgmt.NotifyAgentHello) *agent {
 	if first {
 		p.name, p.since = hello.Instance, r.now
 	}
+	a := r.agents[p.name]
+	before := standingOf(a)
 	changed := p.version != hello.APIVersion
 	p.version = hello.APIVersion
-	a := r.agents[p.name]
 	if a == nil {
 		return r.join(p)
 	}
 	if a.peer == p && changed {
+		r.stands(a.name, before, standingOf(a), "its agent speaks another version of the API now")
 		r.noteVersion(a)
 	} else if a.peer != p && first {
 		r.refuseSecond(p, a)
@@ -105,6 +107,7 @@ func (r *roster) join(p *peer) *agent {
 	r.agents[a.name] = a
 	r.changes++
 	r.note(Note{Level: Info, Text: "agent joined", Instance: a.name, Peer: p.id})
+	r.stands(a.name, mgmt.Absent, standingOf(a), "its agent has connected from "+a.peer.addr.String())
 	r.noteVersion(a)
 	return a
 }
@@ -117,6 +120,11 @@ func (r *roster) noteVersion(a *agent) {
 
 // remove ends a's role as its instance's agent.
 func (r *roster) remove(a *agent) {
+	why := "the connection with its agent was lost"
+	if a.peer.retired {
+		why = "the controller has ended the connection with its agent"
+	}
+	r.stands(a.name, standingOf(a), mgmt.Absent, why)
 	delete(r.agents, a.name)
 	r.changes++
 }

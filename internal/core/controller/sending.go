@@ -21,6 +21,9 @@ type commitSave struct{ *deployment }
 // saved sends the configuration, or refuses the deployment.
 func (d commitSave) saved(err string) {
 	if err == "" {
+		if !d.internal() {
+			d.deploys(d.memory.state.Deployed)
+		}
 		d.leaving = d.dismissing(d.memory.deployed, d.target)
 		d.memory.deployed = d.target
 		d.observed.deploy(d.target, d.roster.agents)

@@ -1,0 +1,76 @@
+package controller
+
+import (
+	"fmt"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// happened says what has happened in the cluster, now.
+func (t *turn) happened(h mgmt.Happening) {
+	h.Time = t.now
+	t.emit(Happened{Happening: h})
+}
+
+// stands says that an instance has another standing, or the same one for another reason.
+func (t *turn) stands(name mgmt.InstanceName, from, to mgmt.Standing, why string) {
+	t.happened(mgmt.Happening{Kind: mgmt.HappenedInstance, Instance: name, From: string(from), To: string(to), Cause: why})
+}
+
+// asItsAgentSays says that a node changed, if the node's agent does not say so itself with
+// the cause: an agent of Zeek tells states alone.
+func (t *turn) asItsAgentSays(a *agent, msg mgmt.NotifyChange) {
+	if a.peer.tells || mgmt.CheckName(string(msg.Node.Name)) != nil {
+		return
+	}
+	t.happened(mgmt.Happening{
+		Kind: mgmt.HappenedNode, Instance: a.name, Node: msg.Node.Name, From: string(msg.Old), To: string(msg.New), Cause: "as its agent says",
+	})
+}
+
+// deploys says that another revision is deployed.
+func (t *turn) deploys(e *Entry) {
+	t.happened(mgmt.Happening{
+		Kind: mgmt.HappenedRevision, Revision: e.Revision, Who: e.Who,
+		Cause: fmt.Sprintf("revision %d is deployed, configuration '%.100s'", e.Revision, e.Config.ID),
+	})
+}
+
+// happened says that o began, or ended.
+func (o *operation) happened(from, to mgmt.OperationState, why string) {
+	o.all.happened(mgmt.Happening{
+		Kind: mgmt.HappenedOperation, Operation: o.is.ID, Revision: o.is.Revision, From: string(from), To: string(to), Cause: why, Who: o.is.Who,
+	})
+}
+
+// beginning says what o is.
+func (o *operation) beginning() string {
+	if o.is.Note == "" {
+		return string(o.is.Kind)
+	}
+	return string(o.is.Kind) + ": " + o.is.Note
+}
+
+// ending says how o has ended.
+func (o *operation) ending() string {
+	if o.is.Error == "" {
+		return string(o.is.Kind)
+	}
+	return string(o.is.Kind) + ": " + o.is.Error
+}
+
+// stepped says that a step of o has another state. A step that waits has not happened yet.
+func (o *operation) stepped(from mgmt.StepState, s mgmt.OperationStep) {
+	if from == s.State || s.State == mgmt.StepWaiting {
+		return
+	}
+	why := string(s.Action)
+	if s.Error != "" {
+		why += ": " + s.Error
+	} else if s.Because != "" {
+		why += ": " + s.Because
+	}
+	o.all.happened(mgmt.Happening{
+		Kind: mgmt.HappenedStep, Operation: o.is.ID, Instance: s.Instance, Node: s.Node, From: string(from), To: string(s.State), Cause: why, Who: o.is.Who,
+	})
+}
