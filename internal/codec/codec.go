@@ -11,7 +11,7 @@ import (
 )
 
 // The table of events, by the type of the message and by the event's name.
-var eventsByType, eventsByName = indexEvents(slices.Concat(controllerEvents, agentEvents, nodeEvents, fleetEvents))
+var eventsByType, eventsByName = indexEvents(slices.Concat(controllerEvents, agentEvents, nodeEvents, fleetEvents, bytesEvents))
 
 func indexEvents(events []event) (map[reflect.Type]event, map[string]event) {
 	byType, byName := map[reflect.Type]event{}, map[string]event{}

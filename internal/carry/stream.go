@@ -1,0 +1,163 @@
+package carry
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// Stream is a stream that this side has opened. One goroutine at a time may read it.
+type Stream struct {
+	opener  *Opener
+	id      mgmt.StreamID
+	peer    string
+	release func() // of the context
+	wake    chan struct{}
+
+	rest  string // of the chunk that is being read; belongs to the reader
+	taken int    // chunks that were read and not granted again; belongs to the reader
+
+	mu      sync.Mutex
+	chunks  []string
+	granted int   // chunks that the peer may send
+	err     error // nil while the stream goes on; io.EOF after a success
+	over    bool  // the peer knows that it need not send more
+}
+
+// Read implements io.Reader. At the end of a stream that is not whole, the error is a
+// *mgmt.StreamError, or the cause of the context's end. It comes after all bytes that have
+// arrived before it, unless the context has ended.
+func (s *Stream) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for s.rest == "" {
+		if err := s.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, s.rest)
+	s.rest = s.rest[n:]
+	return n, nil
+}
+
+// next waits for the next chunk.
+func (s *Stream) next() error {
+	silence := time.NewTimer(s.opener.cfg.Silence)
+	defer silence.Stop()
+	for {
+		s.mu.Lock()
+		if len(s.chunks) > 0 {
+			s.rest = s.chunks[0]
+			s.chunks = s.chunks[1:]
+			s.mu.Unlock()
+			s.grant()
+			return nil
+		}
+		err := s.err
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-s.wake:
+			silence.Reset(s.opener.cfg.Silence)
+		case <-silence.C:
+			s.cancel(fault(mgmt.StreamLost, fmt.Sprintf("the agent has said nothing for %v", s.opener.cfg.Silence)))
+		}
+	}
+}
+
+// grant lets the peer send more, when half of the window was read.
+func (s *Stream) grant() {
+	s.taken++
+	if s.taken < max(1, s.opener.cfg.Window/2) {
+		return
+	}
+	n := s.taken
+	s.taken = 0
+	s.mu.Lock()
+	s.granted += n
+	going := s.err == nil
+	s.mu.Unlock()
+	if going {
+		s.opener.send(s.peer, mgmt.StreamCredit{Stream: s.id, Chunks: uint64(n)})
+	}
+}
+
+// chunk takes a chunk of the peer.
+func (s *Stream) chunk(data string) {
+	s.mu.Lock()
+	switch {
+	case s.err != nil:
+		s.mu.Unlock()
+		return
+	case data == "":
+	case s.granted == 0 || len(data) > mgmt.MaxChunk:
+		s.mu.Unlock()
+		s.cancel(fault(mgmt.StreamFailed, "the agent has sent more than it may"))
+		return
+	default:
+		s.granted--
+		s.chunks = append(s.chunks, data)
+	}
+	s.mu.Unlock()
+	s.signal()
+}
+
+// ended takes the peer's word that the stream is over.
+func (s *Stream) ended(msg mgmt.StreamEnd) {
+	if msg.Code == "" {
+		s.end(io.EOF)
+		return
+	}
+	s.end(fault(msg.Code, msg.Error))
+}
+
+// end ends the stream, whose peer sends no more.
+func (s *Stream) end(err error) {
+	s.mu.Lock()
+	s.over = true
+	if s.err == nil {
+		s.err = err
+	}
+	s.mu.Unlock()
+	s.signal()
+}
+
+// cancel ends the stream from this side.
+func (s *Stream) cancel(err error) {
+	s.mu.Lock()
+	tell := !s.over
+	s.over = true
+	if s.err == nil {
+		s.err, s.chunks = err, nil
+	}
+	s.mu.Unlock()
+	s.signal()
+	if tell {
+		s.opener.send(s.peer, mgmt.StreamCancel{Stream: s.id})
+	}
+}
+
+func (s *Stream) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// errClosed is the error of a stream that its reader has closed.
+var errClosed = errors.New("the stream is closed")
+
+// Close ends the stream. A second Close does nothing.
+func (s *Stream) Close() error {
+	s.cancel(errClosed)
+	s.opener.remove(s)
+	s.release()
+	return nil
+}
