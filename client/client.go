@@ -197,7 +197,7 @@ func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, erro
 	answer := codec.Name(req.Answer("", mgmt.Result{}))
 	for {
 		_, v, err := c.conn.Receive(request)
-		if _, ok := errors.AsType[*wsjson.Error](err); ok {
+		if isMalformed(err) {
 			c.cfg.OnSkip(err)
 			continue
 		}
@@ -216,6 +216,12 @@ func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, erro
 		}
 		return each(msg.(mgmt.Response).Outcomes(), resultOf), nil
 	}
+}
+
+// isMalformed reports whether err is about a message that is no JSON of Zeek.
+func isMalformed(err error) bool {
+	_, ok := errors.AsType[*wsjson.Error](err)
+	return ok
 }
 
 // reportProgress calls c.progress if v is a DeployProgress for request id. It
@@ -263,13 +269,19 @@ func notAnswer(v zval.Value, name string, id mgmt.ReqID) error {
 		return err
 	}
 	if e.Name != name {
-		return fmt.Errorf("event %s is not the answer", e.Name)
+		return &OtherEvent{e.Name}
 	}
 	if len(e.Args) == 0 || !zval.Equal(e.Args[0], zval.String(string(id))) {
 		return fmt.Errorf("event %s answers another request", e.Name)
 	}
 	return nil
 }
+
+// OtherEvent says that an event is not of the kind that answers the request.
+type OtherEvent struct{ Name string }
+
+// Error names the event.
+func (e *OtherEvent) Error() string { return fmt.Sprintf("event %s is not the answer", e.Name) }
 
 // fail marks the connection as lost unless err is a *ServerError. It returns the
 // error for the caller: a *TimeoutError if the deadline of the request has passed,

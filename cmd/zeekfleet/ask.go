@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,4 +49,35 @@ func readable(ctx context.Context, in *os.File) error {
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// askPassphrase asks the person at the terminal for the passphrase of a private key, in
+// OpenSSL's words. The terminal does not show what they type.
+func askPassphrase(ctx context.Context) (string, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return "", err
+	}
+	defer tty.Close()
+	fd := int(tty.Fd())
+	shown, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return "", fmt.Errorf("ask for the passphrase: %w", err)
+	}
+	hidden := *shown
+	hidden.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &hidden); err != nil {
+		return "", fmt.Errorf("ask for the passphrase: %w", err)
+	}
+	defer unix.IoctlSetTermios(fd, unix.TCSETS, shown)
+	defer fmt.Fprintln(tty) // the end of the line was not shown either
+	fmt.Fprint(tty, "Enter PEM pass phrase:")
+	if err := readable(ctx, tty); err != nil {
+		return "", err
+	}
+	answer, err := bufio.NewReader(tty).ReadString('\n')
+	if err != nil {
+		return "", errors.New("there was no answer")
+	}
+	return strings.TrimRight(answer, "\r\n"), nil
 }

@@ -77,14 +77,10 @@ func clientCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, c
 // commands resolves the client's settings from flags, environment and settings
 // file, and returns the commands that use them.
 func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
-	var known *cli.Contexts
-	if !asZeekClient() {
-		var err error
-		known, err = contexts()
-		if err != nil && f.context != "" {
-			return nil, failed(err)
-		} // otherwise, without a home there are no contexts
-	}
+	known, err := contexts()
+	if err != nil && f.context != "" {
+		return nil, failed(err)
+	} // otherwise, without a home there are no contexts
 	resolved, warnings, err := cli.ResolveSettings(cli.SettingsSources{
 		ReadFile:     settings.ReadFile,
 		ConfigFile:   f.configFile,
@@ -93,7 +89,6 @@ func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
 		Set:          f.set,
 		Controller:   f.controller,
 		Verbosity:    f.verbose,
-		AsZeekClient: asZeekClient(),
 		Contexts:     known,
 		Context:      f.context,
 		APITokenFile: f.apiToken,
@@ -107,22 +102,15 @@ func (f *clientFlags) commands(s streams) (*cli.Commands, error) {
 	log := &cli.Log{
 		Out: s.err, Program: "zeekfleet", Quiet: f.quiet, Verbosity: resolved.Verbosity, Rich: resolved.RichLogging,
 	}
-	if asZeekClient() {
-		log.Program = ""
-	}
 	for _, text := range warnings {
 		log.Warning("%s", text)
 	}
 	hostname, _ := os.Hostname() // cli.Commands accepts an empty name
 	return &cli.Commands{
 		Settings: resolved, Log: log, Stdin: s.in, Stdout: s.out,
-		Hostname: hostname, AppName: appName(), AsZeekClient: asZeekClient(),
+		Hostname: hostname, AppName: appName(), AskPassphrase: askPassphrase,
 	}, nil
 }
-
-// asZeekClient reports whether the program was started under the name zeek-client.
-// It then accepts the same input and prints the same messages as zeek-client.
-func asZeekClient() bool { return filepath.Base(os.Args[0]) == "zeek-client" }
 
 // clientConfigFiles returns the usual paths of zeek-client's settings file, the
 // user's own file first.

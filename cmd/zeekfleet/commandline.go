@@ -63,9 +63,9 @@ func flagProblem(cmd *cobra.Command, err error) error {
 }
 
 // warnOfVariables warns of environment variables that look like settings of this
-// program but that it does not read. Under the name zeek-client it prints nothing.
+// program but that it does not read.
 func warnOfVariables(cmd *cobra.Command, _ []string) {
-	if quiet, err := cmd.Flags().GetBool("quiet"); err == nil && quiet || asZeekClient() || cmd.Name() == "__complete" {
+	if quiet, err := cmd.Flags().GetBool("quiet"); err == nil && quiet || cmd.Name() == "__complete" {
 		return
 	}
 	for _, text := range settings.UnknownVariables(os.Environ()) {

@@ -44,7 +44,7 @@ func subcommands() []commandGroup {
 		{"Ask a controller", []func(streams) *cobra.Command{
 			newDeployConfigCommand, newStageConfigCommand, newDeployCommand, newGetConfigCommand, newGetHistoryCommand,
 			newGetInstancesCommand, newGetNodesCommand, newGetIDValueCommand, newRestartCommand,
-			newTestTimeoutCommand,
+			newMonitorCommand, newTestTimeoutCommand, newShowSettingsCommand,
 		}},
 		{"Say who may do what, at a controller", []func(streams) *cobra.Command{
 			newTokenCommand, newUserCommand, newCertCommand, newCACommand, newAuditCommand, newLoginCommand, newLogoutCommand,
@@ -69,6 +69,9 @@ func main() {
 
 // run executes the command line and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if asZeekClient() {
+		return runZeekClient(ctx, args, streams{stdin, stdout, stderr})
+	}
 	root := newRootCommand(streams{stdin, stdout, stderr})
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

@@ -43,7 +43,7 @@ func (a Admin) asked(ctx context.Context, then func(*api.Client) error) error {
 	if port := a.Settings.Port; port < 1 || port > 65535 {
 		return fmt.Errorf("cannot configure connection to %s: controller port number %d outside valid range", where, port)
 	}
-	config, err := a.tlsConfig(where)
+	config, err := a.tlsConfig(ctx, where)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (r *settingsResolver) useToken(s *Settings) error {
 // bearerTLS returns the TLS configuration with which an API token is shown to the
 // controller at where, host:port. Nil is plain text, for a connection of connectOwn. An
 // API token is shown to nobody who is not known to be the controller.
-func (c *Commands) bearerTLS(where string) (*tls.Config, error) {
+func (c *Commands) bearerTLS(ctx context.Context, where string) (*tls.Config, error) {
 	s := c.Settings
 	switch {
 	case s.Fingerprint != "":
@@ -86,7 +86,7 @@ func (c *Commands) bearerTLS(where string) (*tls.Config, error) {
 		}
 		return api.Trust{Cluster: s.Context.Cluster, Authorities: authorities}.TLS(where, nil), nil
 	case s.TLS.Enable:
-		config, err := s.TLS.config()
+		config, err := s.TLS.config(c.passphrase(ctx))
 		if err != nil {
 			return nil, err
 		}

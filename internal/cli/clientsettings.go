@@ -40,6 +40,8 @@ type Settings struct {
 	// context. Empty means none. Fingerprint is that of an authority of the controller. It
 	// takes the place of the authorities of the context and of TLS, and may be empty.
 	Bearer, Fingerprint string
+	// Text has all settings as show-settings prints them, except for the passphrase.
+	Text string
 }
 
 // TLSSettings are the settings of section ssl.

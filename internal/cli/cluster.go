@@ -54,7 +54,7 @@ func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, erro
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, fmt.Errorf("please provide a cluster configuration file: %w", err)
+			return &Cluster{}, fmt.Errorf("please provide a cluster configuration file: %w", err)
 		}
 		defer f.Close()
 		name, in = path, f
@@ -62,7 +62,7 @@ func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, erro
 	// ParseCluster refuses a text that has one byte more than allowed.
 	text, err := io.ReadAll(io.LimitReader(in, MaxClusterFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("please provide a cluster configuration file: %w", err)
+		return &Cluster{}, fmt.Errorf("please provide a cluster configuration file: %w", err)
 	}
 	return ParseCluster(name, text, o)
 }
@@ -78,22 +78,25 @@ func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, erro
 //   - Names of instances keep their case.
 //   - An entry of [DEFAULT] is an instance only if its key is no key of nodes.
 //   - A header that lacks a bracket, or that stands behind blanks, is an error.
-//   - A file without any section is an error. A file with an [instances] section
-//     and nothing else says that nothing shall run.
+//
+// If not AsZeekClient, a file without any section is an error. A file with an [instances]
+// section and nothing else says that nothing shall run.
+//
+// With an error it returns a Cluster that has nothing but the warnings.
 func ParseCluster(name string, text []byte, o ClusterOptions) (*Cluster, error) {
 	if len(text) > MaxClusterFile {
-		return nil, &lineError{name, 0, fmt.Sprintf("more than %d bytes", MaxClusterFile)}
+		return &Cluster{}, &lineError{file: name, text: fmt.Sprintf("more than %d bytes", MaxClusterFile)}
 	}
 	file, err := parseINI(name, text)
 	if err != nil {
-		return nil, err
+		return &Cluster{}, err
 	}
-	if len(file.sections) == 0 {
-		return nil, file.errorAt(0, "no section in it: to run nothing, give a file with an empty [instances] section")
+	if len(file.sections) == 0 && !o.AsZeekClient {
+		return &Cluster{}, file.errorAt(0, "no section in it: to run nothing, give a file with an empty [instances] section")
 	}
 	p := clusterParser{ClusterOptions: o, file: file}
 	if err := p.parse(); err != nil {
-		return nil, err
+		return &Cluster{Warnings: p.warnings}, err
 	}
 	p.config.ID = uuid.NewString()
 	c := &Cluster{Config: p.config, Warnings: p.warnings}
@@ -119,6 +122,15 @@ func (p *clusterParser) warn(line int, format string, args ...any) {
 	p.warnings = append(p.warnings, p.file.errorAt(line, format, args...).Error())
 }
 
+// warnAsBoth is warn for a message that zeek-client has too.
+func (p *clusterParser) warnAsBoth(line int, format string, args ...any) {
+	if p.AsZeekClient {
+		p.warnings = append(p.warnings, fmt.Sprintf(format, args...))
+		return
+	}
+	p.warn(line, format, args...)
+}
+
 func (p *clusterParser) parse() error {
 	for _, s := range p.file.sections {
 		if s.after != "" && !p.AsZeekClient {
@@ -139,9 +151,9 @@ func (p *clusterParser) parse() error {
 	listed := p.file.byName[instancesSection]
 	switch {
 	case len(p.withoutInstance) > 0 && len(p.withoutInstance) < len(p.config.Nodes):
-		return p.file.errorAt(p.withoutInstance[0].line, "either all or no nodes must state instances")
+		return p.file.errorOfBoth(p.withoutInstance[0].line, "either all or no nodes must state instances")
 	case len(p.withoutInstance) > 0 && listed != nil:
-		return p.file.errorAt(listed.line, "omit instances section when skipping instances in node definitions")
+		return p.file.errorOfBoth(listed.line, "omit instances section when skipping instances in node definitions")
 	case listed == nil:
 		p.deriveInstances()
 	default:
@@ -167,6 +179,9 @@ func (p *clusterParser) instances(s *iniSection) error {
 		}
 		if err != nil && inherited {
 			continue // an entry of [DEFAULT] that values of nodes may refer to
+		}
+		if err == errNoEndpoint {
+			return p.file.errorOfBoth(e.line, "invalid spec for instance %s: %s %v", quote(e.key), quote(*value), err)
 		}
 		if err != nil {
 			return p.file.errorAt(e.line, "invalid spec for instance %s: %s %v", quote(e.key), quote(*value), err)

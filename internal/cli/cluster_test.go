@@ -122,13 +122,13 @@ metrics_port: 9_001
 		want:     mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
 		warnings: []string{`c.ini:2: instance "I" is taken as "i", as nodes name it: write both alike`},
 	},
-	"keys without effect are named with their line": {
+	"as zeek-client keys without effect are named as by zeek-client": {
 		text:         "[instances]\ni\n[w]\ninstance=i\nrole=worker\nlb_procs=4\ninterfcae=lo\nstate=stopped\ntype=logger\n",
 		asZeekClient: true,
 		want:         mgmt.Configuration{Instances: []mgmt.Instance{agent("i")}, Nodes: []mgmt.Node{worker}},
 		warnings: []string{
-			`c.ini:8: ignoring node "w" state "stopped" in configuration`,
-			"c.ini:6: ignoring unexpected keys: interfcae, lb_procs, type",
+			`ignoring node "w" state "stopped" in configuration`,
+			"ignoring unexpected keys: interfcae, lb_procs, state, type",
 		},
 	},
 	"an entry of DEFAULT whose key is no key of nodes is an instance as zeek-client": {
@@ -140,6 +140,7 @@ metrics_port: 9_001
 				Name: "w", Instance: "i", Role: mgmt.Worker, State: mgmt.Running, Interface: new("lo"), Scripts: []string{"/opt/x"},
 			}},
 		},
+		warnings: []string{"ignoring unexpected keys: base, spare"},
 	},
 	"only a whole line is a comment": {
 		text:         "# x\n[instances]\n  ; y\ni\n[w]\ninstance=i\n#role=logger\nrole=worker\ninterface = lo ; not a comment\n",
@@ -162,7 +163,7 @@ metrics_port: 9_001
 		want: mgmt.Configuration{Instances: []mgmt.Instance{agent("agent-host-1")}, Nodes: []mgmt.Node{{
 			Name: "w", Instance: "agent-host-1", Role: mgmt.Worker, State: mgmt.Running, Interface: new("<worker>%"),
 		}}},
-		warnings: []string{"c.ini:4: ignoring unexpected keys: x"},
+		warnings: []string{"ignoring unexpected keys: x"},
 	},
 	"a byte order mark, line ends of other systems, and what follows a header": {
 		text:         "\ufeff[instances] here\r\ni\r\n[w]\rinstance=i\rrole=worker",

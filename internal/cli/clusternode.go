@@ -19,18 +19,18 @@ var nodeKeys = []string{
 // node reads a node's section (spec zeek-client 7.3).
 func (p *clusterParser) node(s *iniSection) (mgmt.Node, error) {
 	r := nodeReader{clusterParser: p, section: s}
-	n := mgmt.Node{
-		Name:        mgmt.NodeName(s.name),
-		Instance:    r.instance(),
-		State:       mgmt.Running,
-		Port:        r.port("port", "port"),
-		CPUAffinity: r.integer("cpu_affinity"),
-		MetricsPort: r.port("metrics_port", "metrics port"),
-		Role:        r.role(),
-		Scripts:     r.scripts(),
-		Interface:   r.text("interface"),
-		Env:         r.env(),
-	}
+	// The order is zeek-client's: of several mistakes both report the same.
+	n := mgmt.Node{Name: mgmt.NodeName(s.name), Instance: r.instance(), State: mgmt.Running}
+	r.warnState()
+	port := r.integer("port")
+	n.Interface = r.text("interface")
+	n.CPUAffinity = r.integer("cpu_affinity")
+	metricsPort := r.integer("metrics_port")
+	n.Role = r.role()
+	n.Port = r.port("port", "port", port)
+	n.MetricsPort = r.port("metrics_port", "metrics port", metricsPort)
+	n.Scripts = r.scripts()
+	n.Env = r.env()
 	if !p.AsZeekClient {
 		r.refuseUnused()
 	}
@@ -57,7 +57,7 @@ func (r *nodeReader) fail(key, format string, args ...any) {
 	if e := r.file.lookup(r.section, key); e != nil {
 		line = e.line
 	}
-	r.err = r.file.errorAt(line, "invalid node %s configuration: %s", quote(r.section.name), fmt.Sprintf(format, args...))
+	r.err = r.file.errorOfBoth(line, "invalid node %s configuration: %s", quote(r.section.name), fmt.Sprintf(format, args...))
 }
 
 // text returns the value of a key. It returns nil if the key is absent, or
@@ -153,8 +153,8 @@ func parseInt(text string) (int64, error) {
 	return strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64)
 }
 
-func (r *nodeReader) port(key, word string) *mgmt.Port {
-	n := r.integer(key)
+// port returns the port with the number that integer has returned. word names it.
+func (r *nodeReader) port(key, word string, n *int64) *mgmt.Port {
 	if n == nil {
 		return nil
 	}
@@ -281,27 +281,30 @@ func (r *nodeReader) warnUnused() {
 			r.warn(e.line, "%s has no value, and no effect", quote(e.key))
 		}
 	}
-	if state := r.text("state"); state != nil && *state != "" {
-		r.warn(r.file.lookup(r.section, "state").line, "ignoring node %s state %s in configuration", quote(r.section.name), quote(*state))
-	}
 	if r.AsZeekClient {
 		r.warnUnexpected()
 	}
 }
 
-// warnUnexpected warns of unknown keys in zeek-client's words.
+// warnState warns of a state, which has no effect.
+func (r *nodeReader) warnState() {
+	if state := r.text("state"); state != nil && *state != "" {
+		r.warnAsBoth(r.file.lookup(r.section, "state").line, "ignoring node %s state %s in configuration", quote(r.section.name), quote(*state))
+	}
+}
+
+// warnUnexpected warns of unknown keys as zeek-client does: of the section's own and of
+// inherited ones. zeek-client also counts "type" and "state" as unknown.
 func (r *nodeReader) warnUnexpected() {
 	var unused []string
-	line := 0
-	for _, e := range r.section.entries {
-		if !slices.Contains(nodeKeys, e.key) || e.key == "type" && r.text("role") != nil {
-			unused = append(unused, clip(e.key))
-			line = cmp.Or(line, e.line)
+	for _, e := range r.file.items(r.section) {
+		if !slices.Contains(nodeKeys, e.key) || e.key == "type" || e.key == "state" {
+			unused = append(unused, e.key)
 		}
 	}
 	if len(unused) > 0 {
 		slices.Sort(unused)
-		r.warn(line, "ignoring unexpected keys: %s", strings.Join(unused, ", "))
+		r.warnAsBoth(r.section.line, "ignoring unexpected keys: %s", strings.Join(unused, ", "))
 	}
 }
 

@@ -3,10 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
@@ -26,8 +29,11 @@ type Commands struct {
 	// AppName is the name of this program and its version. The client sends it to
 	// the controller.
 	AppName string
-	// AsZeekClient reads cluster files as zeek-client reads them.
+	// AsZeekClient reads cluster files as zeek-client reads them, and prints its messages.
 	AsZeekClient bool
+	// AskPassphrase asks a person for the passphrase of the private key that the settings
+	// name. Nil means that there is nobody to ask.
+	AskPassphrase func(ctx context.Context) (string, error)
 	// Partial deploys to the instances that are connected, even if others are not.
 	Partial bool
 
@@ -71,7 +77,7 @@ func (c *Commands) Deploy(ctx context.Context) int {
 func (c *Commands) stage(ctx context.Context, ctl *client.Client, config client.Configuration) (o Outcome, id string) {
 	results, err := ctl.Stage(ctx, config)
 	id, _ = client.ConfigurationID(results)
-	return answer(StageOutcome)(results, err), id
+	return answer(c, StageOutcome)(results, err), id
 }
 
 // deploy deploys the staged configuration with this ID. With an empty ID it
@@ -81,8 +87,8 @@ func (c *Commands) deploy(ctx context.Context, ctl *client.Client, id string) in
 		ID: id, Partial: c.Partial,
 		OnProgress: func(text string) { c.Log.Notice("%s", text) },
 	})
-	o := answer(DeployOutcome)(results, err)
-	if err == nil && !c.Partial && lacksInstances(results) {
+	o := answer(c, c.deployOutcome)(results, err)
+	if err == nil && !c.Partial && lacksInstances(results) && !c.AsZeekClient {
 		o.Warnings = append(o.Warnings, "--partial deploys to the instances that are connected; the others get their nodes when they connect")
 	}
 	if goesOn(ctx, err) {
@@ -133,7 +139,7 @@ func (c *Commands) GetConfig(ctx context.Context, req ConfigRequest) int {
 			}
 			return o
 		}
-		o := answer(outcome)(ctl.GetConfiguration(ctx, req.Deployed))
+		o := answer(c, outcome)(ctl.GetConfiguration(ctx, req.Deployed))
 		if req.Path == "" || req.Path == "-" || o.Document == nil {
 			return c.finish(o)
 		}
@@ -148,7 +154,7 @@ func (c *Commands) GetConfig(ctx context.Context, req ConfigRequest) int {
 // GetHistory prints which configurations were deployed, newest first.
 func (c *Commands) GetHistory(ctx context.Context) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
-		return c.finish(answer(getHistoryOutcome)(ctl.GetHistory(ctx)))
+		return c.finish(answer(c, getHistoryOutcome)(ctl.GetHistory(ctx)))
 	})
 }
 
@@ -166,14 +172,14 @@ func getHistoryOutcome(history []client.DeployedRevision) Outcome {
 // GetInstances prints the connected agents.
 func (c *Commands) GetInstances(ctx context.Context) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
-		return c.finish(answer(GetInstancesOutcome)(ctl.GetInstances(ctx)))
+		return c.finish(answer(c, GetInstancesOutcome)(ctl.GetInstances(ctx)))
 	})
 }
 
 // GetNodes prints the status of all processes.
 func (c *Commands) GetNodes(ctx context.Context) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
-		return c.finish(answer(GetNodesOutcome)(ctl.GetNodes(ctx)))
+		return c.finish(answer(c, GetNodesOutcome)(ctl.GetNodes(ctx)))
 	})
 }
 
@@ -182,7 +188,7 @@ func (c *Commands) GetNodes(ctx context.Context) int {
 func (c *Commands) GetIDValue(ctx context.Context, id string, nodes []string) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
 		results, err := ctl.GetIDValue(ctx, id, nodeNames(nodes)...)
-		o := answer(GetIDValueOutcome)(results, err)
+		o := answer(c, GetIDValueOutcome)(results, err)
 		c.nearestNodes(ctx, ctl, results, &o)
 		return c.finish(o)
 	})
@@ -192,7 +198,7 @@ func (c *Commands) GetIDValue(ctx context.Context, id string, nodes []string) in
 func (c *Commands) Restart(ctx context.Context, nodes []string) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
 		results, err := ctl.Restart(ctx, nodeNames(nodes)...)
-		o := answer(RestartOutcome)(results, err)
+		o := answer(c, RestartOutcome)(results, err)
 		if goesOn(ctx, err) {
 			o.fail("the restart goes on; get-nodes shows its progress")
 		}
@@ -236,7 +242,7 @@ const unknownNode = "unknown cluster node"
 // deadline.
 func (c *Commands) TestTimeout(ctx context.Context, withState bool) int {
 	return c.connected(ctx, func(ctl *client.Client) int {
-		return c.finish(answer(TestTimeoutOutcome)(ctl.TestTimeout(ctx, withState)))
+		return c.finish(answer(c, TestTimeoutOutcome)(ctl.TestTimeout(ctx, withState)))
 	})
 }
 
@@ -250,15 +256,24 @@ func nodeNames(names []string) []client.NodeName {
 
 // answer wraps outcome for a call of the client: it returns the outcome of the
 // answer, or a failure if the call returned an error.
-func answer[A any](outcome func(A) Outcome) func(A, error) Outcome {
+func answer[A any](c *Commands, outcome func(A) Outcome) func(A, error) Outcome {
 	return func(a A, err error) Outcome {
 		if err != nil {
 			var o Outcome
-			o.fail("no response received: %v", err)
+			o.fail("no response received: %s", c.noAnswer(err))
 			return o
 		}
 		return outcome(a)
 	}
+}
+
+// noAnswer returns the reason why a request has no answer. As zeek-client it has
+// zeek-client's words (spec zeek-client 6.3).
+func (c *Commands) noAnswer(err error) string {
+	if _, lost := errors.AsType[*client.ServerClosed](err); lost && c.AsZeekClient {
+		return fmt.Sprintf("unexpected error with controller %s: %v", c.where(), err)
+	}
+	return err.Error()
 }
 
 // finish prints the warnings, the errors and the document of o, and returns its
@@ -281,12 +296,50 @@ func (c *Commands) finish(o Outcome) int {
 // then. A bad file fails the command before it connects.
 func (c *Commands) withConfig(path string, then func(client.Configuration) int) int {
 	cluster, err := ReadCluster(path, c.Stdin, ClusterOptions{Hostname: c.Hostname, AsZeekClient: c.AsZeekClient})
-	if err != nil {
-		c.Log.Error("%v", err)
-		return StatusFailed
-	}
 	for _, text := range slices.Concat(cluster.Warnings, cluster.Doubts) {
 		c.Log.Warning("%s", text)
 	}
+	if err != nil {
+		c.badCluster(err)
+		return StatusFailed
+	}
 	return then(ForClient(cluster.Config))
+}
+
+// badCluster logs the mistake in a cluster configuration. Where zeek-client has a message
+// about the mistake, it is that one, as zeek-client.
+func (c *Commands) badCluster(err error) {
+	mistake, ok := errors.AsType[*lineError](err)
+	switch {
+	case !c.AsZeekClient || ok && !mistake.zeekClients:
+		c.Log.Error("%v", err)
+	case ok:
+		c.Log.Error("%s", mistake.text)
+		c.Log.Error("configuration has errors, not sending")
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR):
+		c.Log.Error("please provide a cluster configuration file.")
+	default:
+		c.Log.Error("%v", err)
+	}
+}
+
+// deployOutcome is DeployOutcome. As zeek-client the document is zeek-client's: a node
+// that failed is no entry of its errors, but a message.
+func (c *Commands) deployOutcome(results []client.Result) Outcome {
+	o := DeployOutcome(results)
+	if !c.AsZeekClient {
+		return o
+	}
+	inDocument := []any{}
+	for _, r := range results {
+		switch {
+		case r.Success:
+		case r.Node == "" && r.Error != "":
+			inDocument = append(inDocument, r.Error)
+		default:
+			o.Errors = append(o.Errors, failure(r))
+		}
+	}
+	o.Document.(document)["errors"] = inDocument
+	return o
 }

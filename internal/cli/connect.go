@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -31,7 +30,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		c.Log.Error("cannot configure connection to %s: controller port number %d outside valid range", where, s.Port)
 		return StatusFailed
 	}
-	config, err := c.tlsConfig(c.where())
+	config, err := c.tlsConfig(ctx, c.where())
 	if err != nil && s.Context != nil {
 		c.Log.Error("%v", err)
 		return StatusFailed
@@ -55,17 +54,36 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		RetryDelay:     s.PeeringRetryDelay,
 		RequestTimeout: s.RequestTimeout,
 		OnRetry:        func(attempt int, err error) { c.retrying(ctx, where, attempt, err) },
-		OnSkip:         func(why error) { c.Log.Debug("skipping a message: %v", why) },
+		OnSkip:         c.skipped,
 	})
 	if err != nil {
+		if c.AsZeekClient && errors.Is(err, syscall.ECONNREFUSED) {
+			c.Log.Debug("connection refused for controller %s", where) // the last attempt
+		}
 		c.Log.Error("%s", c.dialMessage(where, err))
 		return StatusFailed
 	}
 	defer ctl.Close()
-	c.Log.Info("peered with controller %s, version %s, as %s", where, ctl.Version(), ctl.Endpoint())
+	if c.AsZeekClient {
+		c.Log.Info("peered with controller %s", where)
+		c.Log.Debug("controller %s has version %s, and calls this client %s", where, ctl.Version(), ctl.Endpoint())
+	} else {
+		c.Log.Info("peered with controller %s, version %s, as %s", where, ctl.Version(), ctl.Endpoint())
+	}
 	status := then(ctl)
 	c.renewContext(ctx)
 	return status
+}
+
+// skipped logs a message that answers no request.
+func (c *Commands) skipped(why error) {
+	if other, ok := errors.AsType[*client.OtherEvent](why); ok && c.AsZeekClient {
+		if _, known := knownArguments(other.Name); !known {
+			c.Log.Warning("received unexpected event %s, skipping", quote(other.Name))
+			return
+		}
+	}
+	c.Log.Debug("skipping a message: %v", why)
 }
 
 // retrying logs a failed attempt to connect: the first one as a warning with the
@@ -76,7 +94,7 @@ func (c *Commands) retrying(ctx context.Context, where string, attempt int, err 
 	if failed, ok := errors.AsType[*client.DialError](err); ok && failed.Failure == client.DialRefused {
 		reason, each = "connection refused for", c.Settings.PeeringRetryDelay
 	}
-	if attempt == 1 {
+	if attempt == 1 && !c.AsZeekClient {
 		left := time.Duration(c.Settings.PeeringAttempts-1) * each
 		if end, ok := ctx.Deadline(); ok {
 			left = min(left, time.Until(end).Round(100*time.Millisecond))
@@ -118,7 +136,11 @@ func (c *Commands) dialMessage(where string, err error) string {
 	case client.DialName, client.DialRejected, client.DialProtocol, client.DialInvalid:
 		kind = "websocket error"
 	}
-	return fmt.Sprintf("%s in %s with controller %s: %s", kind, failed.Stage, where, dialReason(failed.Err))
+	reason := dialReason(failed.Err)
+	if c.AsZeekClient {
+		reason = strings.ReplaceAll(reason, wantsTLS, "set ssl.enable=true")
+	}
+	return fmt.Sprintf("%s in %s with controller %s: %s", kind, failed.Stage, where, reason)
 }
 
 // noControllerHere returns what to do if no controller runs on this host, and nothing names
@@ -186,9 +208,9 @@ const wantsTLS = "log in (zeekfleet login), or set ssl.enable=true"
 // a connection without TLS. zeek-client never verifies the controller's
 // certificate. This client verifies it if the settings name authorities or a
 // certificate of the client. where is the controller's address, for a warning.
-func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
+func (c *Commands) tlsConfig(ctx context.Context, where string) (*tls.Config, error) {
 	if c.Settings.Bearer != "" {
-		return c.bearerTLS(where)
+		return c.bearerTLS(ctx, where)
 	}
 	if used := c.Settings.Context; used != nil {
 		own, err := used.Credentials()
@@ -205,7 +227,7 @@ func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
 	if !t.Enable {
 		return nil, nil
 	}
-	config, err := t.config()
+	config, err := t.config(c.passphrase(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -217,10 +239,18 @@ func (c *Commands) tlsConfig(where string) (*tls.Config, error) {
 }
 
 // config returns the configuration that verifies the controller's certificate.
-func (t TLSSettings) config() (*tls.Config, error) {
-	var config tls.Config
-	if err := t.addCertificate(&config); err != nil {
+func (t TLSSettings) config(passphrase func() (string, error)) (*tls.Config, error) {
+	if err := t.checkFiles(); err != nil {
 		return nil, err
+	}
+	var config tls.Config
+	if t.Certificate != "" {
+		keyFile := cmp.Or(t.KeyFile, t.Certificate) // one file may hold both
+		cert, err := keyPair(t.Certificate, keyFile, passphrase)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{cert}
 	}
 	if err := t.addAuthorities(&config); err != nil {
 		return nil, err
@@ -247,43 +277,17 @@ func (c *Commands) connecting(config *tls.Config, doubt func(error)) func(ctx co
 // the Management API have no secrets, and their answers bring none.
 func (c *Commands) doubted(why error) { c.Log.Warning("%v", why) }
 
-func (t TLSSettings) addCertificate(config *tls.Config) error {
-	if t.Certificate == "" {
-		return nil
-	}
-	if t.Passphrase != "" {
-		return errors.New("ssl.passphrase is set, but private keys with a passphrase are not supported")
-	}
-	keyFile := cmp.Or(t.KeyFile, t.Certificate) // one file may hold both
-	for _, file := range []struct{ name, path string }{
-		{"SSL certificate file", t.Certificate}, {"SSL private key file", keyFile},
-	} {
-		if _, err := os.Stat(file.path); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s %s not found", file.name, quote(file.path))
-		}
-	}
-	cert, err := tls.LoadX509KeyPair(t.Certificate, keyFile)
-	if err != nil {
-		return fmt.Errorf("SSL certificate file %s: %w", quote(t.Certificate), err)
-	}
-	config.Certificates = []tls.Certificate{cert}
-	return nil
-}
-
 // addAuthorities makes config trust the authorities of the settings. If the
 // settings name none, config keeps those of the system.
 func (t TLSSettings) addAuthorities(config *tls.Config) error {
 	var files []string
 	if t.CAFile != "" {
 		files = append(files, t.CAFile)
-		if _, err := os.Stat(t.CAFile); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("SSL trusted CAs file %s not found", quote(t.CAFile))
-		}
 	}
 	if t.CAPath != "" {
 		entries, err := os.ReadDir(t.CAPath)
 		if err != nil {
-			return fmt.Errorf("SSL trusted CAs path %s not found", quote(t.CAPath))
+			return fmt.Errorf("read SSL trusted CAs path: %w", err)
 		}
 		for _, e := range entries {
 			if !e.IsDir() {

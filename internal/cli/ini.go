@@ -50,6 +50,8 @@ type lineError struct {
 	file string
 	line int // 0 is the whole file
 	text string
+	// zeekClients says that zeek-client has the same message, without file and line.
+	zeekClients bool
 }
 
 func (e *lineError) Error() string {
@@ -68,14 +70,19 @@ func newSection(name string, line int) *iniSection {
 }
 
 func (f *iniFile) errorAt(line int, format string, args ...any) error {
-	return &lineError{f.name, line, fmt.Sprintf(format, args...)}
+	return &lineError{file: f.name, line: line, text: fmt.Sprintf(format, args...)}
+}
+
+// errorOfBoth is errorAt for a message that zeek-client has too.
+func (f *iniFile) errorOfBoth(line int, format string, args ...any) error {
+	return &lineError{file: f.name, line: line, text: fmt.Sprintf(format, args...), zeekClients: true}
 }
 
 // entryError returns an error about e. It begins with the place of e: the line of
 // the file, or the other source.
 func (f *iniFile) entryError(e *iniEntry, format string, args ...any) error {
 	if e.from != "" {
-		return &lineError{e.from, 0, fmt.Sprintf(format, args...)}
+		return &lineError{file: e.from, text: fmt.Sprintf(format, args...)}
 	}
 	return f.errorAt(e.line, format, args...)
 }

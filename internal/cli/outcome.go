@@ -61,9 +61,10 @@ func sourced(source, text string) document {
 }
 
 // failed returns the entry of a failed result. The source is the result's node,
-// or else its instance, or else null for the controller.
+// or else its instance, or else null for the controller. The error is null if none is
+// given.
 func failed(r client.Result) document {
-	return sourced(cmp.Or(string(r.Node), string(r.Instance)), cmp.Or(r.Error, noReason))
+	return sourced(cmp.Or(string(r.Node), string(r.Instance)), r.Error)
 }
 
 func nullable(text string) any {

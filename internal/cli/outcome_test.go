@@ -129,7 +129,7 @@ func TestGetIDValueOutcome(t *testing.T) {
 		},
 		"failures are sorted by instance and node, those of the controller last": {
 			[]client.Result{{Node: "n-0", Error: "unknown cluster node"}, {Instance: "b", Node: "n-1", Error: "unknown id"}, {Instance: "a", Node: "n-2"}},
-			said{document: `{"errors": [{"error": "no reason given", "source": "n-2"}, {"error": "unknown id", "source": "n-1"}, ` +
+			said{document: `{"errors": [{"error": null, "source": "n-2"}, {"error": "unknown id", "source": "n-1"}, ` +
 				`{"error": "unknown cluster node", "source": "n-0"}], "results": {}}`, status: 1},
 		},
 		"an instance that failed is named": {

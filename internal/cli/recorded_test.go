@@ -76,7 +76,8 @@ func (c conversation) parts() (ack string, list []exchange) {
 
 // TestRecordedConversations runs each command against a controller that replays
 // the answers of Zeek's controller. The command must send the same requests as
-// zeek-client, and print the text of the golden file.
+// zeek-client, and print the text of the golden file. Package dropin has the same
+// test for the program under the name zeek-client.
 func TestRecordedConversations(t *testing.T) {
 	for _, name := range []string{"zeek-client.json", "zeek-client-two-instances.json"} {
 		files, conversations := recorded(t, name)
@@ -130,7 +131,6 @@ func perform(t *testing.T, address string, files map[string]string, command stri
 		t.Fatal(err)
 	}
 	c := commands(t, "--controller="+address, &stdout, &stderr)
-	c.AsZeekClient = true
 	if c.Settings.Host != host || strconv.Itoa(c.Settings.Port) != port {
 		t.Fatalf("settings name %s:%d, want %s", c.Settings.Host, c.Settings.Port, address)
 	}
@@ -223,10 +223,36 @@ func (r *replayed) handler(t *testing.T, ack string, exchanges []exchange) http.
 		for _, x := range exchanges {
 			send(ctx, t, ws, r.answer(t, x, receive(ctx, t, ws)))
 		}
-		if _, _, err := ws.Read(ctx); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
-			t.Errorf("the client left with %v, want a proper close", err)
+		for {
+			_, text, err := ws.Read(ctx)
+			if err == nil { // to suggest the nearest node, commands ask which there are
+				send(ctx, t, ws, nothingDeployed(t, string(text)))
+				continue
+			}
+			if websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+				t.Errorf("the client left with %v, want a proper close", err)
+			}
+			return
 		}
 	}
+}
+
+// nothingDeployed answers a request for the deployed configuration.
+func nothingDeployed(t *testing.T, request string) string {
+	t.Helper()
+	parsed, err := wsjson.Parse([]byte(request), wsjson.Limits{})
+	if err != nil {
+		t.Errorf("request %s: %v", request, err)
+		return ""
+	}
+	data := parsed.(wsjson.Data)
+	msg, err := codec.Decode(data.Value)
+	req, ok := msg.(mgmt.GetConfigurationRequest)
+	if err != nil || !ok || !req.Deployed {
+		t.Errorf("one request too many: %s", request)
+	}
+	answer := mgmt.GetConfigurationResponse{ReqID: req.ReqID, Result: mgmt.Result{ReqID: req.ReqID, Error: "no deployed configuration available"}}
+	return string(wsjson.AppendMessage(nil, data.Topic, codec.Encode(answer)))
 }
 
 func receive(ctx context.Context, t *testing.T, ws *websocket.Conn) string {

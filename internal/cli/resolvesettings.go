@@ -72,6 +72,7 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 			return Settings{}, nil, err
 		}
 	}
+	s.Text = r.text()
 	for _, step := range []func(*Settings) error{r.useContext, r.useToken} {
 		if err := step(&s); err != nil {
 			return Settings{}, nil, err
@@ -214,8 +215,14 @@ func (r *settingsResolver) set(section, key, value, from string) *iniEntry {
 	if s == nil {
 		s = newSection(section, 0)
 		r.file.byName[section] = s
+		r.file.sections = append(r.file.sections, s)
 	}
 	e := &iniEntry{key: key, value: &value, from: from}
+	if i := slices.IndexFunc(s.entries, func(old *iniEntry) bool { return old.key == key }); i >= 0 {
+		s.entries[i] = e
+	} else {
+		s.entries = append(s.entries, e)
+	}
 	s.byKey[key] = e
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
@@ -147,7 +148,7 @@ func TestResolveSettings(t *testing.T) {
 			if err != nil {
 				t.Fatalf("ResolveSettings: %v", err)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(cli.Settings{}, "Text")); diff != "" {
 				t.Errorf("settings (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(tt.warnings, warnings); diff != "" {

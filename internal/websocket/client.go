@@ -84,6 +84,9 @@ func (c *Client) Send(ctx context.Context, topic string, v zval.Value) error {
 // Send.
 func (c *Client) Skip() { c.in.setSkip(true) }
 
+// Keep ends Skip: Receive returns the messages that arrive from now on.
+func (c *Client) Keep() { c.in.setSkip(false) }
+
 // Lost reports whether the connection has ended.
 func (c *Client) Lost() bool { return c.in.lost() }
 

@@ -121,6 +121,25 @@ func deployedBefore(ctx context.Context, c *client.Client) error {
 
 func nodes(ctx context.Context, c *client.Client) ([]client.Result, error) { return c.GetNodes(ctx) }
 
+// overhear waits for an event of another client.
+func overhear(ctx context.Context, c *client.Client) (string, error) {
+	ev, err := c.Receive(ctx)
+	if odd, ok := errors.AsType[*client.NoEventError](err); ok {
+		return "", odd
+	}
+	return eventLine(ev), err
+}
+
+func eventLine(ev client.Event) string {
+	line := ev.Topic + " " + ev.Name
+	for _, arg := range ev.Args {
+		line += argument(arg)
+	}
+	return line
+}
+
+func argument(arg client.EventArg) string { return " " + arg.Type + " " + string(arg.JSON) }
+
 func show(results []client.Result) error {
 	for _, r := range results {
 		if !r.Success {
@@ -178,6 +197,9 @@ func explain(err error) string {
 	}
 	if late, ok := errors.AsType[*client.TimeoutError](err); ok {
 		return "no answer from " + late.Address + " in " + late.Stage + ", usually " + client.DefaultAddress
+	}
+	if other, ok := errors.AsType[*client.OtherEvent](err); ok {
+		return "another client: " + other.Name
 	}
 	if refused, ok := errors.AsType[*client.ServerError](err); ok {
 		return refused.Code
