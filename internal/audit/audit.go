@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/journal"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -52,13 +53,13 @@ var ErrClosed = errors.New("the audit log is closed")
 type Log struct {
 	cfg Config
 	// turn holds a value while nobody writes. The goroutine that has taken the value
-	// owns the shelves' files, copied and closed.
+	// may append to the shelves, and owns copied and closed.
 	turn   chan struct{}
-	shelf  map[kind]*shelf
+	shelf  map[kind]*journal.Journal
 	copied *copied // nil for none
 	closed bool
 
-	mu sync.Mutex // guards what follows, and the segments of the shelves
+	mu sync.Mutex // guards what follows
 	// newest is the number of the newest record.
 	newest uint64
 	// grown is closed when newest grows, and when the log is closed.
@@ -90,16 +91,17 @@ func OpenToRead(dir string) (*Log, error) {
 
 // open reads what a log has.
 func open(cfg Config) (*Log, error) {
-	l := &Log{cfg: cfg, turn: make(chan struct{}, 1), grown: make(chan struct{})}
-	part := func(k kind, of int) *shelf {
-		return &shelf{kind: k, cfg: cfg, maxRecords: max(cfg.MaxRecords/of, 1), maxBytes: max(cfg.MaxBytes/int64(of), 1), mu: &l.mu}
-	}
-	l.shelf = map[kind]*shelf{changes: part(changes, 1), refusals: part(refusals, 4)}
-	for _, s := range l.shelf {
-		last, err := s.open(time.Now())
+	l := &Log{cfg: cfg, turn: make(chan struct{}, 1), grown: make(chan struct{}), shelf: map[kind]*journal.Journal{}}
+	for k, part := range map[kind]int{changes: 1, refusals: 4} {
+		shelf, last, err := journal.Open(journal.Config{
+			Dir: cfg.Dir, Name: string(k), What: "audit log", MaxLines: max(cfg.MaxRecords/part, 1), MaxBytes: max(cfg.MaxBytes/int64(part), 1),
+			MaxAge: cfg.MaxAge, LineBytes: maxLine, Logger: cfg.Logger,
+			Read: func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err },
+		}, time.Now())
 		if err != nil {
 			return nil, fmt.Errorf("open the audit log: %w", err)
 		}
+		l.shelf[k] = shelf
 		l.newest = max(l.newest, last)
 	}
 	if cfg.File != "" {
@@ -131,7 +133,7 @@ func (l *Log) Append(rec mgmt.AuditRecord) error {
 		rec.Time = time.Now()
 	}
 	line := encode(rec)
-	err := l.shelf[kindOf(rec)].append(head{rec.Seq, rec.Time}, line)
+	_, err := l.shelf[kindOf(rec)].Append([]journal.Line{{Head: journal.Head{Seq: rec.Seq, Time: rec.Time}, Text: line}})
 	if err != nil {
 		err = fmt.Errorf("write the audit log: %w", err)
 	} else {
@@ -196,7 +198,7 @@ func (l *Log) Close() error {
 	l.mu.Unlock()
 	var errs []error
 	for _, s := range l.shelf {
-		errs = append(errs, s.close())
+		errs = append(errs, s.Close())
 	}
 	if l.copied != nil {
 		errs = append(errs, l.copied.close())

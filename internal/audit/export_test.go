@@ -1,6 +1,9 @@
 package audit
 
-import "github.com/zeekfleet/zeekfleet/internal/mgmt"
+import (
+	"github.com/zeekfleet/zeekfleet/internal/journal"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
 
 // Encode returns the line of a record.
 var Encode = encode
@@ -8,8 +11,8 @@ var Encode = encode
 // Survey returns how many bytes of a text are whole lines, and the number of the last
 // record. Scan returns the records.
 func Survey(text []byte) (size int64, last uint64, err error) {
-	g, _, err := survey(text)
-	return g.size, g.last, err
+	g, _, err := journal.Survey(text, func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err })
+	return g.Size, g.Last, err
 }
 
 // Scan returns the records in a text.

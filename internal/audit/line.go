@@ -9,6 +9,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/journal"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -60,36 +61,45 @@ func cut(text string, most int) string {
 	return strings.ToValidUTF8(text[:most-len("…")], "") + "…"
 }
 
-// head is the part of a line that the index of a log needs.
-type head struct {
-	seq  uint64
-	time time.Time
+// kind is the kind of the records in a segment. The names of files begin with it.
+type kind string
+
+const (
+	changes  kind = "changes"
+	refusals kind = "refused"
+)
+
+func kindOf(rec mgmt.AuditRecord) kind {
+	if rec.Outcome == mgmt.AuditRefused {
+		return refusals
+	}
+	return changes
 }
 
 // readHead returns the head of a line without its newline, and the JSON object in the
 // line. The error is a *form.NewerError if a newer zeekfleet has written the line.
-func readHead(line []byte) (h head, object []byte, err error) {
+func readHead(line []byte) (h journal.Head, object []byte, err error) {
 	object, sealed, err := durable.Unseal(line)
 	if err == nil && !sealed {
 		err = durable.ErrDamaged
 	}
 	if err != nil {
-		return head{}, nil, err
+		return journal.Head{}, nil, err
 	}
 	rest, ok := bytes.CutPrefix(object, []byte(`{"version":1,"seq":`))
 	if !ok {
-		return head{}, nil, otherForm(object)
+		return journal.Head{}, nil, otherForm(object)
 	}
 	number, rest, found := bytes.Cut(rest, []byte(`,"time":"`))
 	moment, _, ends := bytes.Cut(rest, []byte(`"`))
 	if !found || !ends {
-		return head{}, nil, durable.ErrDamaged
+		return journal.Head{}, nil, durable.ErrDamaged
 	}
-	if h.seq, err = strconv.ParseUint(string(number), 10, 63); err != nil { // there is always a next one
-		return head{}, nil, fmt.Errorf("the number of a record: %w", err)
+	if h.Seq, err = strconv.ParseUint(string(number), 10, 63); err != nil { // there is always a next one
+		return journal.Head{}, nil, fmt.Errorf("the number of a record: %w", err)
 	}
-	if h.time, err = time.Parse(time.RFC3339Nano, string(moment)); err != nil {
-		return head{}, nil, fmt.Errorf("the time of a record: %w", err)
+	if h.Time, err = time.Parse(time.RFC3339Nano, string(moment)); err != nil {
+		return journal.Head{}, nil, fmt.Errorf("the time of a record: %w", err)
 	}
 	return h, object, nil
 }
@@ -103,7 +113,7 @@ func otherForm(object []byte) error {
 }
 
 // decode returns the record in the JSON object of a line.
-func decode(h head, object []byte) (mgmt.AuditRecord, error) {
+func decode(h journal.Head, object []byte) (mgmt.AuditRecord, error) {
 	var r record1
 	if err := form.Decode(object, &r); err != nil {
 		return mgmt.AuditRecord{}, err
@@ -113,7 +123,7 @@ func decode(h head, object []byte) (mgmt.AuditRecord, error) {
 		return mgmt.AuditRecord{}, err
 	}
 	return mgmt.AuditRecord{
-		Seq: h.seq, Time: h.time, Who: r.Who, Role: role, Source: r.Source, Request: r.Request, Subject: r.Subject,
+		Seq: h.Seq, Time: h.Time, Who: r.Who, Role: role, Source: r.Source, Request: r.Request, Subject: r.Subject,
 		Outcome: mgmt.AuditOutcome(r.Outcome), Reason: r.Reason, Revision: r.Revision, Times: r.Times,
 	}, nil
 }

@@ -3,15 +3,12 @@ package audit
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"slices"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/journal"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -43,7 +40,7 @@ func (l *Log) Read(q Query) ([]mgmt.AuditRecord, error) {
 	q.Limit = min(cmp.Or(max(q.Limit, 0), DefaultLimit), MaxLimit)
 	var found []mgmt.AuditRecord
 	for _, s := range l.shelf {
-		some, err := l.readShelf(s, q)
+		some, err := q.readShelf(s)
 		if err != nil {
 			return nil, fmt.Errorf("read the audit log: %w", err)
 		}
@@ -65,25 +62,24 @@ func (q Query) limited(found []mgmt.AuditRecord) []mgmt.AuditRecord {
 }
 
 // readShelf returns the records of a shelf that q wants, sorted.
-func (l *Log) readShelf(s *shelf, q Query) ([]mgmt.AuditRecord, error) {
-	l.mu.Lock()
-	segments := slices.Clone(s.segments)
-	l.mu.Unlock()
+func (q Query) readShelf(s *journal.Journal) ([]mgmt.AuditRecord, error) {
+	segments := s.Segments()
 	order := slices.All(segments)
 	if q.Latest {
 		order = slices.Backward(segments)
 	}
 	var found []mgmt.AuditRecord
 	for _, g := range order {
-		if g.last <= q.After || g.to.Before(q.Since) {
+		if g.Last <= q.After || g.To.Before(q.Since) {
 			continue
 		}
-		some, damaged, err := q.readSegment(g)
+		text, err := s.Text(g)
 		if err != nil {
 			return nil, err
 		}
-		if damaged && !g.damaged {
-			l.reportDamage(s, g.path)
+		some, damaged := q.scan(text)
+		if damaged {
+			s.ReportDamage(g)
 		}
 		if q.Latest {
 			some = append(some, found...)
@@ -97,50 +93,17 @@ func (l *Log) readShelf(s *shelf, q Query) ([]mgmt.AuditRecord, error) {
 	return found, nil
 }
 
-// reportDamage logs once that a segment is damaged.
-func (l *Log) reportDamage(s *shelf, path string) {
-	l.mu.Lock()
-	i := slices.IndexFunc(s.segments, func(g segment) bool { return g.path == path })
-	known := i < 0 || s.segments[i].damaged
-	if !known {
-		s.segments[i].damaged = true
-	}
-	l.mu.Unlock()
-	if !known {
-		l.cfg.Logger.Error("the audit log is damaged: lines are skipped", "path", path)
-	}
-}
-
-// readSegment returns the records of a segment that q wants, and whether the segment
-// is damaged. A segment that was removed has none.
-func (q Query) readSegment(g segment) (found []mgmt.AuditRecord, damaged bool, err error) {
-	f, err := durable.OpenRegular(g.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, g.size)) // what follows may be written just now
-	if err != nil {
-		return nil, false, err
-	}
-	found, damaged = q.scan(text)
-	return found, damaged, nil
-}
-
 // scan returns the records in the text of a segment that q wants, and whether the text
 // is damaged.
 func (q Query) scan(text []byte) (found []mgmt.AuditRecord, damaged bool) {
 	who := encodedWho(q.User)
-	for line := range wholeLines(text) {
+	for line := range journal.WholeLines(text) {
 		h, object, err := readHead(line)
 		if err != nil {
 			damaged = true
 			continue
 		}
-		if h.seq <= q.After || h.time.Before(q.Since) || !bytes.Contains(object, who) {
+		if h.Seq <= q.After || h.Time.Before(q.Since) || !bytes.Contains(object, who) {
 			continue
 		}
 		rec, err := decode(h, object)
