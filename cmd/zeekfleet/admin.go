@@ -12,12 +12,11 @@ import (
 // adminCommand makes cmd a command that asks the controller who may do what. If prints
 // is set, it has the flag --json. do returns the exit status.
 func adminCommand(s streams, cmd *cobra.Command, prints bool, do func(context.Context, cli.Admin, []string) int) *cobra.Command {
-	var asJSON bool
 	if prints {
-		cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+		new(outputFlags).addJSON(cmd.Flags())
 	}
 	return clientCommand(s, cmd, func(ctx context.Context, c *cli.Commands, args []string) int {
-		return do(ctx, cli.Admin{Commands: c, AsJSON: asJSON}, args)
+		return do(ctx, cli.Admin{Commands: c}, args)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -15,7 +16,7 @@ func newAgentAuditCommand(s streams) *cobra.Command {
 	var since ttl
 	var user string
 	var limit int
-	var asJSON bool
+	var output outputFlags
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Show who was refused by this host's agent",
@@ -24,6 +25,11 @@ func newAgentAuditCommand(s streams) *cobra.Command {
 			"which root and the agent's own user may read. The agent need not run.",
 		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := output.settings(cmd, s)
+			if err != nil {
+				return err
+			}
+			out.Piped = show.AsTable
 			set, _, err := settings.ResolveAgent(agentSources(cmd.Flags()))
 			if err != nil {
 				return failed(err)
@@ -36,7 +42,7 @@ func newAgentAuditCommand(s streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			return failed(cli.WriteAudit(s.out, records, asJSON))
+			return failed(cli.WriteAudit(out, records))
 		},
 	}
 	fs := cmd.Flags()
@@ -51,6 +57,8 @@ func newAgentAuditCommand(s streams) *cobra.Command {
 	fs.Var(&since, "since", "show what happened in the last `TIME`, such as 1h or 7d (default: as far as the audit goes)")
 	fs.StringVar(&user, "user", "", "show the records of the user `NAME`")
 	fs.IntVar(&limit, "limit", 0, "show at most this `NUMBER` of records, the newest (default: all, up to 10000)")
-	fs.BoolVar(&asJSON, "json", false, "print JSON")
+	output.add(fs)
+	output.addJSON(fs)
+	completeOutput(cmd)
 	return cmd
 }

@@ -23,6 +23,7 @@ type clientFlags struct {
 	quiet                  bool
 	verbose                int
 	timeout                time.Duration
+	output                 outputFlags
 }
 
 func (f *clientFlags) add(fs *pflag.FlagSet) {
@@ -34,6 +35,7 @@ func (f *clientFlags) add(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.set, "set", nil, "`SECTION.KEY=VAL` to change a setting; repeatable ("+cli.EnvConfigSettings+")")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but results")
 	fs.CountVarP(&f.verbose, "verbose", "v", "say more; repeatable")
+	f.output.add(fs)
 	fs.Func("timeout", "longest `TIME` for the whole command, such as 30s; a bare number counts seconds", f.setTimeout)
 }
 
@@ -55,12 +57,16 @@ func clientCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, c
 	var flags clientFlags
 	flags.add(cmd.Flags())
 	completeFlag(cmd, "context", contextNames)
+	completeOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := exclusive(cmd, "quiet", "verbose"); err != nil {
 			return err
 		}
 		c, err := flags.commands(s)
 		if err != nil {
+			return err
+		}
+		if c.Output, err = flags.output.settings(cmd, s); err != nil {
 			return err
 		}
 		ctx := cmd.Context()

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 )
 
 func newContextCommand(s streams) *cobra.Command {
@@ -58,19 +59,30 @@ func newContextCommand(s streams) *cobra.Command {
 			"settings file names another controller. Without a command, list the contexts.",
 	}, list, use, show, set)
 	cmd.RunE = list.RunE
-	cmd.Flags().AddFlag(list.Flags().Lookup("json"))
+	for _, name := range []string{"json", "output", "color"} {
+		if f := list.Flags().Lookup(name); f != nil {
+			cmd.Flags().AddFlag(f)
+		}
+	}
 	return cmd
 }
 
 // contextCommand makes cmd a command about contexts. do gets the argument, or an empty
 // text.
 func contextCommand(s streams, cmd *cobra.Command, prints bool, do func(cli.ContextCommands, string) error) *cobra.Command {
-	c := cli.ContextCommands{Log: &cli.Log{Out: s.err, Program: "zeekfleet"}, Stdout: s.out, Now: time.Now}
+	c := cli.ContextCommands{Log: &cli.Log{Out: s.err, Program: "zeekfleet"}, Now: time.Now}
+	var output outputFlags
 	if prints {
-		cmd.Flags().BoolVar(&c.AsJSON, "json", false, "print JSON")
+		output.add(cmd.Flags())
+		output.addJSON(cmd.Flags())
+		completeOutput(cmd)
 	}
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error
+		if c.Output, err = output.settings(cmd, s); err != nil {
+			return err
+		}
+		c.Output.Piped = show.AsTable
 		if c.Contexts, err = contexts(); err != nil {
 			return failed(err)
 		}

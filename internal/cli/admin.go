@@ -3,19 +3,17 @@ package cli
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
@@ -23,9 +21,21 @@ import (
 // HTTP API. Each exported method is one command, and returns the exit status.
 type Admin struct {
 	*Commands
-	// AsJSON prints the controller's answer as JSON, in the form of the API.
-	AsJSON bool
 }
+
+// output returns how results are printed. Without a terminal, they are tables nevertheless:
+// these commands are older than Output, and scripts read what they print.
+func (a Admin) output() show.Settings {
+	out := a.Commands.output()
+	out.Piped = show.AsTable
+	return out
+}
+
+// asData reports whether the user wants data, in the form of the API.
+func (a Admin) asData() bool { return a.output().Chosen() != show.AsTable }
+
+// printData prints an answer of the API as data.
+func (a Admin) printData(v any) error { return show.Print(a.output(), v, nil) }
 
 // ask calls then with a client of the controller. It prints the error of then.
 func (a Admin) ask(ctx context.Context, then func(*api.Client) error) int {
@@ -144,47 +154,22 @@ func (c *Commands) renewCredentials(ctx context.Context, used *Context, own *Cre
 	return true, used.Renewed(own, []byte(signed.Certificate), []byte(signed.Authorities))
 }
 
-// printJSON prints an answer of the API.
-func (a Admin) printJSON(v any) error {
-	return writeJSON(a.Stdout, v, a.Settings.PrettyJSON)
-}
-
-func writeJSON(w io.Writer, v any, pretty bool) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	if pretty {
-		enc.SetIndent("", "  ")
+// printList prints a list.
+func printList[T any](a Admin, list []T, columns []show.Column, row func(T) []string) error {
+	if list == nil {
+		list = []T{}
 	}
-	return enc.Encode(v)
-}
-
-// printList prints a list as JSON, or as a table.
-func printList[T any](a Admin, list []T, head []string, row func(T) []string) error {
-	if a.AsJSON {
-		if list == nil {
-			list = []T{}
+	return show.Print(a.output(), list, func() show.Table {
+		table := show.Table{Columns: columns}
+		for _, one := range list {
+			table.Rows = append(table.Rows, show.Row(row(one)...))
 		}
-		return a.printJSON(list)
-	}
-	w := newTable(a.Stdout)
-	writeRow(w, head)
-	for _, one := range list {
-		writeRow(w, row(one))
-	}
-	return w.Flush()
+		return table
+	})
 }
 
-// newTable returns a writer of rows with aligned columns. Flush prints them.
-func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 8, 2, ' ', 0) }
-
-// writeRow writes a row of a table. Nothing in it can control the terminal.
-func writeRow(w io.Writer, cells []string) {
-	var shown []string
-	for _, cell := range cells {
-		shown = append(shown, Printable(cell))
-	}
-	fmt.Fprintln(w, strings.Join(shown, "\t"))
-}
+// fact returns a line of a page.
+func fact(name, text string) show.Fact { return show.Fact{Name: name, Cell: show.Cell{Text: text}} }
 
 // local returns a time for a person, and none for the zero time.
 func local(t time.Time, none string) string {

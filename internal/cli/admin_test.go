@@ -18,6 +18,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
@@ -209,7 +210,7 @@ var adminCommands = map[string]struct {
 	},
 	"token create --json": {
 		run: func(t *testing.T, a cli.Admin) int {
-			a.AsJSON = true
+			a.Output.Format = show.AsJSON
 			return a.CreateToken(t.Context(), cli.NewToken{Instance: "s", Address: "192.0.2.9"})
 		},
 		answers: map[string]any{"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", For: "agent/s", Kind: api.JoinToken, Uses: 1, Text: token}},
@@ -257,7 +258,7 @@ var adminCommands = map[string]struct {
 	},
 	"user add --json, without an authority": {
 		run: func(t *testing.T, a cli.Admin) int {
-			a.AsJSON = true
+			a.Output.Format = show.AsJSON
 			return a.AddUser(t.Context(), cli.NewUser{Name: "ann", Role: "operator", Address: "192.0.2.9"})
 		},
 		answers: map[string]any{"POST /api/v1/users": api.Token{For: "user/ann", Kind: api.LoginToken, Instead: "the user shows cn:ann"}},
@@ -275,7 +276,7 @@ var adminCommands = map[string]struct {
 			"bob   viewer    single sign-on  -                          -\n",
 	},
 	"user list --json, of nobody": {
-		run:     func(t *testing.T, a cli.Admin) int { a.AsJSON = true; return a.ListUsers(t.Context()) },
+		run:     func(t *testing.T, a cli.Admin) int { a.Output.Format = show.AsJSON; return a.ListUsers(t.Context()) },
 		answers: map[string]any{"GET /api/v1/users": api.Page[api.User]{}},
 		asked:   []string{"GET /api/v1/users"}, stdout: "[]\n",
 	},
@@ -464,7 +465,9 @@ func TestAudit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, stdout, stderr := admin(t, server.Listener.Addr().String())
-			a.AsJSON = tt.asJSON
+			if tt.asJSON {
+				a.Output.Format = show.AsJSON
+			}
 			if status := a.Audit(t.Context(), cli.AuditRequest{Limit: tt.limit}); status != cli.StatusDone || stdout.String() != tt.want {
 				t.Errorf("status %d, stderr %s, stdout:\n%swant:\n%s", status, stderr, stdout, tt.want)
 			}
@@ -505,7 +508,7 @@ func TestFollowedAuditGoesOnAfterARestart(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	a, stdout, stderr := admin(t, server.Listener.Addr().String())
-	a.AsJSON = true
+	a.Output.Format = show.AsJSON
 	status := a.Audit(ctx, cli.AuditRequest{Follow: true, Pause: time.Microsecond})
 	if got := strings.Count(stdout.String(), `"seq":`); status != cli.StatusDone || got != 2 || !strings.Contains(stdout.String(), `"seq":2`) {
 		t.Errorf("status %d, stdout:\n%s", status, stdout)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -38,7 +39,7 @@ const (
 	auditWait = 20 * time.Second
 )
 
-// Audit prints a part of the audit, oldest first: a table, or JSON lines.
+// Audit prints a part of the audit, oldest first: a table, or data with one record a line.
 func (a Admin) Audit(ctx context.Context, req AuditRequest) int {
 	status := a.ask(ctx, func(client *api.Client) error {
 		q := api.AuditQuery{User: req.User, Limit: auditPage}
@@ -49,10 +50,11 @@ func (a Admin) Audit(ctx context.Context, req AuditRequest) int {
 		if err != nil {
 			return err
 		}
-		if err := a.printAudit(records, true); err != nil || !req.Follow {
+		out := newAuditStream(a.output())
+		if err := out.print(records); err != nil || !req.Follow {
 			return err
 		}
-		return a.follow(ctx, client, q, cmp.Or(req.Pause, time.Second))
+		return a.follow(ctx, client, q, out, cmp.Or(req.Pause, time.Second))
 	})
 	if req.Follow && ctx.Err() != nil { // the user has ended it
 		return StatusDone
@@ -80,7 +82,7 @@ func auditUntilNow(ctx context.Context, client *api.Client, q *api.AuditQuery, l
 
 // follow prints records as they come. If the controller is away for a while, it goes on
 // after the last record.
-func (a Admin) follow(ctx context.Context, client *api.Client, q api.AuditQuery, pause time.Duration) error {
+func (a Admin) follow(ctx context.Context, client *api.Client, q api.AuditQuery, out auditStream, pause time.Duration) error {
 	q.Wait = auditWait
 	away := false
 	for {
@@ -108,7 +110,7 @@ func (a Admin) follow(ctx context.Context, client *api.Client, q api.AuditQuery,
 			continue
 		}
 		q.After = page[len(page)-1].Seq
-		if err := a.printAudit(page, false); err != nil {
+		if err := out.print(page); err != nil {
 			return err
 		}
 	}
@@ -126,13 +128,9 @@ func (a Admin) isAway(err error) bool {
 	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-func (a Admin) printAudit(records []api.AuditRecord, head bool) error {
-	return writeAudit(a.Stdout, records, a.AsJSON, head)
-}
-
-// WriteAudit prints records of a daemon's own audit: a table, or JSON lines as the HTTP API
-// has them.
-func WriteAudit(w io.Writer, records []mgmt.AuditRecord, asJSON bool) error {
+// WriteAudit prints records of a daemon's own audit: a table, or data as the HTTP API has
+// it.
+func WriteAudit(out show.Settings, records []mgmt.AuditRecord) error {
 	list := make([]api.AuditRecord, len(records))
 	for i, r := range records {
 		list[i] = api.AuditRecord{
@@ -140,37 +138,41 @@ func WriteAudit(w io.Writer, records []mgmt.AuditRecord, asJSON bool) error {
 			Outcome: string(r.Outcome), Reason: r.Reason, Revision: r.Revision, Times: r.Times,
 		}
 	}
-	return writeAudit(w, list, asJSON, true)
+	return newAuditStream(out).print(list)
 }
 
-func writeAudit(out io.Writer, records []api.AuditRecord, asJSON, head bool) error {
-	if asJSON {
-		for _, r := range records {
-			if err := writeJSON(out, r, false); err != nil {
-				return err
-			}
-		}
-		return nil
+// auditStream prints records of an audit.
+type auditStream struct{ *show.Stream }
+
+func newAuditStream(out show.Settings) auditStream {
+	return auditStream{show.NewStream(out, []show.Column{
+		{Head: "TIME (UTC)"}, {Head: "WHO"}, {Head: "ROLE", Drop: 2}, {Head: "FROM", Drop: 1}, {Head: "REQUEST"}, {Head: "SUBJECT"},
+		{Head: "OUTCOME"}, {Head: "WHY", Least: 20, Wraps: true},
+	})}
+}
+
+func (s auditStream) print(records []api.AuditRecord) error {
+	return show.StreamOf(s.Stream, records, auditRow)
+}
+
+func auditRow(r api.AuditRecord) []show.Cell {
+	outcome := show.Cell{Text: r.Outcome}
+	if o := mgmt.AuditOutcome(r.Outcome); o == mgmt.AuditRefused || o == mgmt.AuditFailed {
+		outcome.Tone = show.Bad
 	}
-	w := newTable(out)
-	if head {
-		writeRow(w, []string{"TIME (UTC)", "WHO", "ROLE", "FROM", "REQUEST", "SUBJECT", "OUTCOME", "WHY"})
+	if r.Times > 1 {
+		outcome.Text += fmt.Sprintf(" ×%d", r.Times)
 	}
-	for _, r := range records {
-		outcome := r.Outcome
-		if r.Times > 1 {
-			outcome += fmt.Sprintf(" ×%d", r.Times)
-		}
-		subject := r.Subject
-		if r.Revision != subject { // a configuration that was staged or deployed is both
-			subject = strings.TrimSpace(subject + " " + r.Revision)
-		}
-		writeRow(w, []string{
-			inUTC(r.Time, toTheSecond), cmp.Or(r.Who, "-"), r.Role, withoutPort(r.Source), r.Request, cmp.Or(shortWords(subject), "-"),
-			outcome, cmp.Or(r.Reason, "-"),
-		})
+	subject := r.Subject
+	if r.Revision != subject { // a configuration that was staged or deployed is both
+		subject = strings.TrimSpace(subject + " " + r.Revision)
 	}
-	return w.Flush()
+	row := show.Row(
+		inUTC(r.Time, toTheSecond), cmp.Or(r.Who, "-"), r.Role, withoutPort(r.Source), r.Request, cmp.Or(shortWords(subject), "-"),
+		"", cmp.Or(r.Reason, "-"),
+	)
+	row[6] = outcome
+	return row
 }
 
 // withoutPort returns the host of a source. The port of a client tells a person nothing.

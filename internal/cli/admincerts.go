@@ -7,10 +7,10 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
@@ -54,28 +54,24 @@ func (a Admin) WriteAuthorities(ctx context.Context, out string) int {
 // printAuthorities prints each authority below its fingerprint: a person compares
 // fingerprints, and a row of a table would be too long for a terminal.
 func (a Admin) printAuthorities(list []api.Authority) error {
-	if a.AsJSON {
-		return a.printJSON(append([]api.Authority{}, list...))
-	}
-	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
-	for _, one := range list {
-		signs := "no"
-		if one.Signing {
-			signs = "yes"
+	return show.PrintPage(a.output(), append([]api.Authority{}, list...), func() show.Page {
+		var page show.Page
+		for _, one := range list {
+			signs := "no"
+			if one.Signing {
+				signs = "yes"
+			}
+			facts := show.Facts{
+				fact("  key hash", one.KeyHash), fact("  signs", signs), fact("  created", local(one.Created, "-")),
+				fact("  expires", local(one.Expires, "-")), fact("  awaited", awaited(one)),
+			}
+			if !one.Until.IsZero() {
+				facts = append(facts, fact("  trusted", "at the latest until "+local(one.Until, "-")))
+			}
+			page = append(page, show.Text{Text: one.Fingerprint}, facts)
 		}
-		fmt.Fprintln(w, Printable(one.Fingerprint))
-		lines := [][]string{
-			{"  key hash", one.KeyHash}, {"  signs", signs}, {"  created", local(one.Created, "-")},
-			{"  expires", local(one.Expires, "-")}, {"  awaited", awaited(one)},
-		}
-		if !one.Until.IsZero() {
-			lines = append(lines, []string{"  trusted", "at the latest until " + local(one.Until, "-")})
-		}
-		for _, line := range lines {
-			writeRow(w, line)
-		}
-	}
-	return w.Flush()
+		return page
+	})
 }
 
 // awaited names those for whom an old authority is kept.
@@ -137,8 +133,8 @@ func (a Admin) ListCertificates(ctx context.Context) int {
 			return cmp.Or(strings.Compare(a.Identity, b.Identity), a.Issued.Compare(b.Issued))
 		})
 		digits := serialDigits(list)
-		head := []string{"SERIAL", "IDENTITY", "ISSUED (UTC)", "EXPIRES (UTC)", "REVOKED (UTC)"}
-		return printList(a, list, head, func(c api.IssuedCertificate) []string {
+		columns := show.Heads("SERIAL", "IDENTITY", "ISSUED (UTC)", "EXPIRES (UTC)", "REVOKED (UTC)")
+		return printList(a, list, columns, func(c api.IssuedCertificate) []string {
 			return []string{
 				c.Serial[:min(digits, len(c.Serial))], c.Identity,
 				inUTC(c.Issued, toTheMinute), inUTC(c.Expires, toTheMinute), inUTC(c.Revoked, toTheMinute),

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -59,8 +60,8 @@ func uses(n int) string {
 
 // showToken prints the line that uses a token, and what the line is good for.
 func (a Admin) showToken(token api.Token, line, purpose string) error {
-	if a.AsJSON {
-		return a.printJSON(struct {
+	if a.asData() {
+		return a.printData(struct {
 			api.Token
 			Line string `json:"line"`
 		}{token, line})
@@ -74,8 +75,8 @@ func (a Admin) showToken(token api.Token, line, purpose string) error {
 }
 
 func (a Admin) showAPIToken(token api.Token, n NewToken) error {
-	if a.AsJSON {
-		return a.printJSON(token)
+	if a.asData() {
+		return a.printData(token)
 	}
 	if _, err := fmt.Fprintln(a.Stdout, token.Text); err != nil {
 		return err
@@ -132,8 +133,8 @@ func (a Admin) ListTokens(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
-		head := []string{"ID", "KIND", "FOR", "NAME", "USES", "EXPIRES", "CREATED BY", "LAST USE"}
-		return printList(a, tokens, head, func(t api.Token) []string {
+		columns := show.Heads("ID", "KIND", "FOR", "NAME", "USES", "EXPIRES", "CREATED BY", "LAST USE")
+		return printList(a, tokens, columns, func(t api.Token) []string {
 			left := "-"
 			if t.Kind != api.APIToken {
 				left = strconv.Itoa(t.Uses)

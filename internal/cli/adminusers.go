@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 )
 
 // NewUser says which user to add.
@@ -30,8 +31,8 @@ func (a Admin) AddUser(ctx context.Context, n NewUser) int {
 		switch {
 		case token.Text != "":
 			a.warnOfLoopback(address)
-		case a.AsJSON:
-			return a.printJSON(token)
+		case a.asData():
+			return a.printData(token)
 		default:
 			a.Log.Notice("user %s has the role %s now", n.Name, n.Role)
 			a.Log.Notice("%s", token.Instead)
@@ -49,7 +50,7 @@ func (a Admin) ListUsers(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
-		return printList(a, users, []string{"NAME", "ROLE", "KNOWN BY", "CREATED", "LAST USE"}, func(u api.User) []string {
+		return printList(a, users, show.Heads("NAME", "ROLE", "KNOWN BY", "CREATED", "LAST USE"), func(u api.User) []string {
 			by := "certificate"
 			if u.SSO {
 				by = "single sign-on"
@@ -88,8 +89,8 @@ func (a Admin) WhoAmI(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
-		if a.AsJSON {
-			return a.printJSON(who)
+		if a.asData() {
+			return a.printData(who)
 		}
 		text := fmt.Sprintf("%s, %s at controller %s", who.Name, who.Role, client.Address())
 		if who.Source != "" && !strings.Contains(who.Name, who.Source) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -24,6 +25,9 @@ type Commands struct {
 	Log      *Log
 	Stdin    io.Reader
 	Stdout   io.Writer
+	// Output says how results are printed. Its Out and its Compact have no effect: Stdout
+	// and Settings.PrettyJSON stand for them.
+	Output show.Settings
 	// Hostname is the name of the local host; empty if it is unknown.
 	Hostname string
 	// AppName is the name of this program and its version. The client sends it to
@@ -131,6 +135,9 @@ type ConfigRequest struct {
 
 // GetConfig prints a configuration, or writes it to a file.
 func (c *Commands) GetConfig(ctx context.Context, req ConfigRequest) int {
+	if f := c.Output.Format; f == show.AsJSON || f == show.AsYAML {
+		req.AsJSON = true // INI is neither
+	}
 	return c.connected(ctx, func(ctl *client.Client) int {
 		outcome := func(r client.Result) Outcome {
 			o := GetConfigOutcome(r, req.AsJSON)
@@ -285,11 +292,38 @@ func (c *Commands) finish(o Outcome) int {
 	for _, text := range o.Errors {
 		c.Log.Error("%s", text)
 	}
-	if _, err := io.WriteString(c.Stdout, o.Render(c.Settings.PrettyJSON)); err != nil {
-		c.Log.Error("write result: %v", err)
+	if err := c.print(o); err != nil {
+		c.Log.Error("%v", err)
 		return StatusFailed
 	}
 	return o.Status
+}
+
+// print prints the document of o: the page for a person, or the data.
+func (c *Commands) print(o Outcome) error {
+	out := c.output()
+	switch d := o.Document.(type) {
+	case nil:
+		return nil
+	case document:
+		if o.Page != nil || out.Chosen() != show.AsTable {
+			return show.PrintPage(out, d, o.Page)
+		}
+	}
+	if _, err := io.WriteString(c.Stdout, o.Render(c.Settings.PrettyJSON)); err != nil {
+		return fmt.Errorf("write result: %w", err)
+	}
+	return nil
+}
+
+// output returns how results are printed. zeek-client prints JSON alone.
+func (c *Commands) output() show.Settings {
+	out := c.Output
+	out.Out, out.Compact = c.Stdout, !c.Settings.PrettyJSON
+	if c.AsZeekClient {
+		out.Format = show.AsJSON
+	}
+	return out
 }
 
 // withConfig reads and checks the cluster configuration at path, and then calls

@@ -2,10 +2,10 @@ package cli
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
@@ -15,9 +15,9 @@ import (
 type ContextCommands struct {
 	Contexts *Contexts
 	Log      *Log
-	Stdout   io.Writer
-	AsJSON   bool
-	Now      func() time.Time
+	// Output says how results are printed, and where.
+	Output show.Settings
+	Now    func() time.Time
 }
 
 // List prints the contexts, with a star before the current one.
@@ -26,27 +26,25 @@ func (c ContextCommands) List() error {
 	if err != nil {
 		return err
 	}
-	if c.AsJSON {
-		contexts := []any{}
-		for _, one := range list {
-			contexts = append(contexts, c.describe(one, current))
-		}
-		return c.print(contexts)
-	}
-	if len(list) == 0 {
+	if len(list) == 0 && c.Output.Chosen() == show.AsTable {
 		c.Log.Notice("there are no contexts: zeekfleet login makes one")
 		return nil
 	}
-	w := newTable(c.Stdout)
-	writeRow(w, []string{" ", "NAME", "CONTROLLER", "USER", "EXPIRES"})
+	contexts := documents{}
 	for _, one := range list {
-		mark := ""
-		if one.Name == current {
-			mark = "*"
-		}
-		writeRow(w, []string{mark, one.Name, one.Controller, one.User, c.expires(one)})
+		contexts = append(contexts, c.describe(one, current))
 	}
-	return w.Flush()
+	return show.Print(c.Output, contexts, func() show.Table {
+		table := show.Table{Columns: show.Heads(" ", "NAME", "CONTROLLER", "USER", "EXPIRES")}
+		for _, one := range list {
+			mark := ""
+			if one.Name == current {
+				mark = "*"
+			}
+			table.Rows = append(table.Rows, show.Row(mark, one.Name, one.Controller, one.User, c.expires(one)))
+		}
+		return table
+	})
 }
 
 // expires returns when the certificate of a context expires, or why nobody can tell.
@@ -73,11 +71,6 @@ func (c ContextCommands) describe(one Context, current string) document {
 	return d
 }
 
-func (c ContextCommands) print(v any) error {
-	_, err := io.WriteString(c.Stdout, renderJSON(v, true))
-	return err
-}
-
 // Use makes the context with this name the current one.
 func (c ContextCommands) Use(name string) error { return c.Contexts.Use(name) }
 
@@ -91,21 +84,16 @@ func (c ContextCommands) Show(name string) error {
 	if err != nil {
 		return err
 	}
-	if c.AsJSON {
-		return c.print(c.describe(*one, current))
-	}
 	own, err := one.Credentials()
-	if err != nil {
+	if err != nil && c.Output.Chosen() == show.AsTable {
 		return err
 	}
-	w := newTable(c.Stdout)
-	for _, line := range [][2]string{
-		{"context", one.Name}, {"controller", one.Controller}, {"cluster", one.Cluster}, {"user", one.User},
-		{"directory", one.Directory}, {"expires", own.Certificate.NotAfter.Local().Format(timeForm)},
-	} {
-		writeRow(w, line[:])
-	}
-	return w.Flush()
+	return show.PrintPage(c.Output, c.describe(*one, current), func() show.Page {
+		return show.Page{show.Facts{
+			fact("context", one.Name), fact("controller", one.Controller), fact("cluster", one.Cluster), fact("user", one.User),
+			fact("directory", one.Directory), fact("expires", own.Certificate.NotAfter.Local().Format(timeForm)),
+		}}
+	})
 }
 
 // Move notes that the controller of a context is at another address. An empty name stands

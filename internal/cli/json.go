@@ -16,6 +16,42 @@ import (
 // A document is a JSON object that a command prints.
 type document map[string]any
 
+// JSON implements show.Own.
+func (d document) JSON(pretty bool) string { return renderJSON(d, pretty) }
+
+// Plain implements show.Own.
+func (d document) Plain() any { return plain(d) }
+
+// documents is a list that a command prints.
+type documents []any
+
+// JSON implements show.Own.
+func (d documents) JSON(pretty bool) string { return renderJSON([]any(d), pretty) }
+
+// Plain implements show.Own.
+func (d documents) Plain() any { return plain([]any(d)) }
+
+// plain returns v without documents.
+func plain(v any) any {
+	switch v := v.(type) {
+	case document:
+		return plain(map[string]any(v))
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for key, member := range v {
+			m[key] = plain(member)
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i, member := range v {
+			list[i] = plain(member)
+		}
+		return list
+	}
+	return v
+}
+
 // renderJSON renders v as Python's json.dumps with sorted keys does, because
 // zeek-client prints so (spec zeek-client section 8). The text has an indentation
 // of two spaces if pretty, else it is one line. Everything but printable ASCII is

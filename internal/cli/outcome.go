@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -21,6 +22,9 @@ type Outcome struct {
 	// Document goes to standard output. A nil Document prints nothing. See
 	// Render.
 	Document any
+	// Page returns what a person sees of the document. Nil means that a person sees the
+	// document itself.
+	Page func() show.Page
 	// Errors and Warnings go to standard error, one line each.
 	Errors, Warnings []string
 	// Status is the exit status.

@@ -51,6 +51,15 @@ func (s *Stream) Print(values []any, row func(i int) []Cell) error {
 	return nil
 }
 
+// StreamOf prints one more batch of values of one type.
+func StreamOf[T any](s *Stream, values []T, row func(T) []Cell) error {
+	list := make([]any, len(values))
+	for i, v := range values {
+		list[i] = v
+	}
+	return s.Print(list, func(i int) []Cell { return row(values[i]) })
+}
+
 // rows returns the lines of a batch, below the head if it is the first one.
 func (s *Stream) rows(n int, row func(i int) []Cell) string {
 	t := Table{Columns: slices.Clone(s.columns)}
