@@ -15,6 +15,9 @@ const (
 	// fleetPrepares is the subscription of an agent that can be asked whether a
 	// deployment is possible (mgmt.AgentPrepareRequest).
 	fleetPrepares = fleetTopics + "/agent/prepare/"
+	// fleetSteers is the subscription of an agent that can be told which nodes stay
+	// stopped, and which are not restarted (mgmt.AgentSteerRequest).
+	fleetSteers = fleetTopics + "/agent/steer/"
 )
 
 // announces reports whether the peer subscribes to this topic of ours. A peer

@@ -3,7 +3,7 @@ package mgmt
 import "time"
 
 // The controller sends the requests below to agents of ours alone. An agent that
-// understands them subscribes to FleetSteers (docs/decisions/0005).
+// understands them subscribes to a topic that says so (docs/decisions/0005).
 
 // AgentSteerRequest tells an agent which of its nodes users have stopped, and which
 // nodes are not restarted by themselves when they end. Both lists are complete, so that

@@ -39,7 +39,7 @@ func (b burials) of(n *node) bool { return len(b[n.name()].launches) > 0 }
 // gate returns until when the burials of n hold up other nodes. They hold up
 // nobody, and gate returns the zero time, if n is not to be started afresh.
 func (b burials) gate(n *node, patience time.Duration) time.Time {
-	if !n.wanted || !n.fresh || !b.of(n) {
+	if !n.startable() || !n.fresh || !b.of(n) {
 		return time.Time{}
 	}
 	return b[n.name()].since.Add(patience)

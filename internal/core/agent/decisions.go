@@ -10,10 +10,10 @@ import (
 // decisions is the table of the requests that an agent answers, with one row for
 // each type.
 var decisions = table(
-	on((*Machine).deploy, traits{deploys: true, changes: true, leads: true, waits: untilUp, failure: failedDeployment}),
+	on((*Machine).deploy, traits{deploys: true, answersEmpty: true, changes: true, leads: true, waits: untilUp, failure: failedDeployment}),
 	on((*Machine).prepare, traits{changes: true, leads: true, failure: failedDeployment}),
 	on((*Machine).plan, traits{}),
-	on((*Machine).steer, traits{changes: true, leads: true, waits: untilUp, failure: failedRestart}),
+	on((*Machine).steer, traits{changes: true, leads: true, answersEmpty: true, waits: untilUp, failure: failedDeployment}),
 	on((*Machine).restart, traits{changes: true, leads: true, waits: untilUp, failure: failedRestart}),
 	on((*Machine).standby, traits{changes: true, leads: true, waits: untilEnded}),
 	on((*Machine).dispatch, traits{waits: untilAnswered}),
@@ -31,10 +31,12 @@ type decision struct {
 
 // traits is what the requests of one type have in common.
 type traits struct {
-	deploys bool  // the request makes its configuration the desired one
-	changes bool  // it changes what runs, or announces a request that does
-	leads   bool  // a peer that makes it is a controller
-	waits   waits // when the request no longer waits for a node
+	deploys bool // the request makes its configuration the desired one
+	changes bool // it changes what runs, or announces a request that does
+	leads   bool // a peer that makes it is a controller
+	// answersEmpty says that an answer without results gets one success.
+	answersEmpty bool
+	waits        waits // when the request no longer waits for a node
 	// failure is the result for a node that did not come up.
 	failure func(n mgmt.NodeName, why string, outputs mgmt.NodeOutputs) mgmt.Result
 	noData  mgmt.Data // is put into a result that has no data
@@ -124,10 +126,6 @@ func (m *Machine) plan(r *request, _ mgmt.AgentPlanRequest) {
 	m.requests.refuse(r, "plans are not known yet")
 }
 
-func (m *Machine) steer(r *request, _ mgmt.AgentSteerRequest) {
-	m.requests.refuse(r, "steering is not known yet")
-}
-
 // restart restarts nodes, in any state. The answer goes out when each node is up again
 // or has failed (spec management-api 7.2, G-A13).
 func (m *Machine) restart(r *request, msg mgmt.AgentRestartRequest) {
@@ -141,7 +139,11 @@ func (m *Machine) restart(r *request, msg mgmt.AgentRestartRequest) {
 			m.requests.settle(r, n.name(), r.Detail.failure(n.name(), n.unseen, mgmt.NodeOutputs{}))
 			continue
 		}
-		m.rollout.restart(n)
+		if n.rests {
+			m.requests.settle(r, n.name(), mgmt.Result{Success: true, Error: restsText})
+			continue
+		}
+		m.rollout.restart(n, "restarted by request")
 		r.Await(n.name())
 	}
 	m.settle()

@@ -57,11 +57,18 @@ func (r *rollout) setDesired(c mgmt.Configuration, force bool, o occasion) {
 // want makes n run the plan of that name.
 func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force bool, o occasion) {
 	fingerprint := plans.Fingerprint(name)
-	if fingerprint != n.fingerprint || force {
+	changed := fingerprint != n.fingerprint || force
+	if changed {
 		n.failures = 0
 	}
 	n.plan, _ = plans.Of(name)
 	n.fingerprint, n.wanted, n.kept = fingerprint, true, false
+	n.paused = r.steering.pauses(name)
+	if r.steering.stops(name) {
+		r.rest(n)
+		return
+	}
+	n.rests = false
 	same := n.proc != nil && r.runs(n.proc, name, plans)
 	if same {
 		n.proc.fingerprint = fingerprint // comparing an older version takes longer
@@ -71,6 +78,10 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 	}
 	if same && n.proc.halt == nil && !force {
 		n.proc.spec = new(n.plan.Node)
+		return
+	}
+	if n.paused && n.proc == nil && (n.held && !changed || o == agentStarted && n.unseen == "") {
+		r.hold(n)
 		return
 	}
 	r.relaunch(n, o.whyStarted(n.proc != nil))
@@ -93,15 +104,15 @@ func (r *rollout) keepRunning(n *node) {
 }
 
 // restart makes the rollout start n again, in any state of n.
-func (r *rollout) restart(n *node) {
+func (r *rollout) restart(n *node, why string) {
 	n.failures = 0
-	r.relaunch(n, "restarted by request")
+	r.relaunch(n, why)
 }
 
 // relaunch has n started afresh, after its present process has ended.
 func (r *rollout) relaunch(n *node, why string) {
 	r.halt(n)
-	n.fresh = true
+	n.fresh, n.held = true, false
 	if n.unseen == "" {
 		r.setState(n, mgmt.Pending, why)
 	}
@@ -110,7 +121,7 @@ func (r *rollout) relaunch(n *node, why string) {
 // retire makes n one that is not desired.
 func (r *rollout) retire(n *node, why string) {
 	wasWanted := n.wanted
-	n.wanted, n.fresh, n.kept = false, false, false
+	n.wanted, n.fresh, n.kept, n.rests, n.held = false, false, false, false, false
 	r.halt(n)
 	if n.unseen == "" {
 		r.setState(n, mgmt.Stopped, why)
@@ -139,7 +150,7 @@ func (r *rollout) keepAll() {
 // stopAll has every process stopped, and none started any more.
 func (r *rollout) stopAll() {
 	for _, n := range r.nodes.all() {
-		n.wanted, n.fresh, n.kept = false, false, false
+		n.wanted, n.fresh, n.kept, n.rests, n.held = false, false, false, false, false
 		r.halt(n)
 		r.setState(n, mgmt.Stopped, "stopped: the agent stops all its nodes and ends")
 	}

@@ -37,11 +37,13 @@ const (
 func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	t := &turn{cfg: cfg.WithDefaults(), rng: rng}
 	requests := newRequests(t)
+	rollout := newRollout(t)
+	rollout.steering = newSteering(saved.Stopped, saved.Paused)
 	return &Machine{
 		turn:      t,
 		desired:   saved.Desired,
 		told:      saved.Told,
-		rollout:   newRollout(t),
+		rollout:   rollout,
 		peers:     newPeers(t),
 		requests:  requests,
 		proposals: &proposals{turn: t, requests: requests},
@@ -59,9 +61,20 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	m.handle(ev)
 	m.proceed()
 	if m.saving() {
-		m.emit(Save{State{Desired: m.proposals.saving.config, Told: true}.Changes()})
+		m.emit(Save{m.next(*m.proposals.saving).Changes()})
 	}
 	return m.out
+}
+
+// next returns the State in which c is saved.
+func (m *Machine) next(c change) State {
+	s := State{Desired: c.config, Told: true}
+	by := m.rollout.steering.within(c.config, m.cfg.Name)
+	if c.purpose == steers {
+		s, by = State{Desired: m.desired, Told: m.told}, c.steering
+	}
+	s.Stopped, s.Paused = by.stopped, by.paused
+	return s
 }
 
 func (m *Machine) saving() bool { return m.proposals.saving != nil }

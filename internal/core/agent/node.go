@@ -14,6 +14,8 @@ type node struct {
 	plan        mgmt.Plan
 	fingerprint mgmt.Fingerprint // of plan
 	wanted      bool             // it is desired; if not, it is forgotten when its process is gone
+	rests       bool             // a user has stopped it: it is desired, and does not run
+	paused      bool             // it is not started again when it ends by itself
 	kept        bool             // it runs on, and nobody has said whether it is wanted; see State.Told
 
 	// What is observed.
@@ -28,6 +30,7 @@ type node struct {
 	fresh    bool      // the node starts in the order of a rollout; if not, due counts
 	due      time.Time // when a node that ended by itself is started again
 	failures int       // in a row
+	held     bool      // it ended while it was paused: it is not started
 
 	last crash // the latest, under the present plan or an earlier one
 }
@@ -118,6 +121,10 @@ func (n *node) up() bool {
 	return n.proc != nil && n.proc.begun && n.proc.halt == nil && n.proc.state == mgmt.Running
 }
 
+// startable reports whether the node is to run, as far as users say, and has no process
+// that cannot be seen.
+func (n *node) startable() bool { return n.wanted && !n.rests && !n.held && n.unseen == "" }
+
 // lives reports whether the node is up, or was up when its peering or the earlier
 // life of its agent ended.
 func (n *node) lives() bool {
@@ -155,7 +162,7 @@ func (n *node) whyNotUp() string {
 	switch {
 	case n.unseen != "":
 		return n.unseen
-	case !n.wanted && n.stuck() == "":
+	case (!n.wanted || n.rests) && n.stuck() == "":
 		return "cluster node " + name + " still stopping"
 	case n.proc == nil:
 		return "cluster node " + name + " still waiting to be started"

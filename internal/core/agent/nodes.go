@@ -135,6 +135,7 @@ func (s *nodes) remarks(now time.Time) string {
 	if why := s.unaware(); why != "" {
 		texts = append(texts, why)
 	}
+	texts = append(texts, s.marks()...)
 	texts = append(texts, s.obstacles()...)
 	texts = append(texts, s.exposures()...)
 	if crashes := s.crashes(now); crashes != "" {

@@ -21,6 +21,7 @@ const (
 	up     outcomeKind = iota // its process does its work
 	failed                    // it did not come up, or it ended; why says how
 	gone                      // it has no process, or one that cannot be stopped
+	rests                     // a user has stopped it
 	silent                    // it does not answer the dispatches that it was asked; why says why
 )
 
@@ -51,6 +52,8 @@ func (m *Machine) settle() {
 			m.requests.up(o.node)
 		case failed:
 			m.requests.failed(o.node, o.why, o.outputs)
+		case rests:
+			m.requests.rested(o.node)
 		case silent:
 			m.requests.silent(o.node, o.why)
 		case gone:
@@ -66,8 +69,11 @@ func (m *Machine) gone(n *node) {
 		r.Settle(n.name())
 		m.awaitGone(r)
 	}
-	if !n.wanted {
+	switch {
+	case !n.wanted:
 		m.requests.removed(n)
+	case n.rests:
+		m.requests.rested(n)
 	}
 }
 
@@ -105,6 +111,10 @@ func (m *Machine) awaitUp(r *request) {
 		switch {
 		case n.up():
 			m.requests.settle(r, n.name(), mgmt.Result{Success: true})
+		case n.rests && n.proc == nil && n.unseen == "":
+			m.requests.settle(r, n.name(), mgmt.Result{Success: true, Error: restsText})
+		case n.held:
+			m.requests.settle(r, n.name(), mgmt.Result{Success: true, Error: "it has ended and is " + heldText})
 		case n.unseen != "":
 			m.requests.settle(r, n.name(), mgmt.Result{Error: n.unseen})
 		default:

@@ -29,7 +29,7 @@ const (
 )
 
 // preflightOf returns the Preflight of c, and false if c needs none: c has no node
-// with a new plan, or c is forced. A node that is down and keeps its plan had a
+// with a new plan that is to run, or c is forced. A node that is down and keeps its plan had a
 // preflight when that plan came. It must not keep other nodes from being changed.
 func (m *Machine) preflightOf(c change) (Preflight, bool) {
 	if m.cfg.Preflight == PreflightOff || c.force {
@@ -38,6 +38,9 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 	var p Preflight
 	plans := mgmt.PlansOf(c.config, m.cfg.Name)
 	for name, plan := range plans.All() {
+		if m.rollout.steering.stops(name) {
+			continue
+		}
 		if n := m.rollout.nodes.named[name]; n == nil || !n.has(name, plans) {
 			p.Start = append(p.Start, plan)
 		}

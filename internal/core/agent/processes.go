@@ -42,11 +42,16 @@ func (r *rollout) startFailed(ev StartFailed) {
 	}
 	n.failures++
 	n.due = r.now.Add(r.cfg.Backoff.delay(n.failures, r.rng))
-	r.setState(n, mgmt.Failed, "start failed: "+ev.Err)
+	msg := fmt.Sprintf("failed to create node %s: %s", ev.Node, ev.Err)
+	cause := "start failed: " + ev.Err
+	if n.held = n.paused; n.held {
+		msg, cause = msg+"; "+heldText, cause+"; "+heldText
+	}
+	r.setState(n, mgmt.Failed, cause)
 	r.emit(Note{Level: Error, Text: "node could not be started", Node: ev.Node, Err: ev.Err})
 	r.tell(mgmt.NotifyError{
 		Instance: r.cfg.Name,
-		Msg:      fmt.Sprintf("failed to create node %s: %s", ev.Node, ev.Err),
+		Msg:      msg,
 		Node:     ev.Node,
 	})
 	r.failed(n, ev.Err, ev.Outputs)
@@ -94,7 +99,7 @@ func (r *rollout) exited(ev Exited) {
 	p := n.proc
 	r.vanished(n)
 	switch {
-	case p.halt != nil && !n.wanted:
+	case p.halt != nil && (!n.wanted || n.rests):
 		r.setStateOf(n, p.pid, mgmt.Stopped, "ended after all: "+ended(ev.Reason)) // it is UNKNOWN if it could not be stopped before
 	case p.halt != nil:
 	case n.kept:
@@ -123,11 +128,17 @@ func (r *rollout) crashed(n *node, p *process, ev Exited) {
 	n.due = r.now.Add(delay)
 	why := withWords(ev.Reason, ev.Outputs)
 	msg := fmt.Sprintf("node %s crashed: %s", ev.Node, why)
-	if n.failures >= r.cfg.Backoff.GiveUp {
-		r.setStateOf(n, p.pid, mgmt.Failed, fmt.Sprintf("%s; it failed %d times in a row, and is tried again in %s", withWords(ended(ev.Reason), ev.Outputs), n.failures, delay))
+	cause := withWords(ended(ev.Reason), ev.Outputs)
+	switch {
+	case n.paused:
+		n.held = true
+		r.setStateOf(n, p.pid, mgmt.Crashed, cause+"; "+heldText)
+		msg += "; " + heldText
+	case n.failures >= r.cfg.Backoff.GiveUp:
+		r.setStateOf(n, p.pid, mgmt.Failed, fmt.Sprintf("%s; it failed %d times in a row, and is tried again in %s", cause, n.failures, delay))
 		msg = fmt.Sprintf("node %s failed %d times in a row, next try in %s: %s", ev.Node, n.failures, delay, why)
-	} else {
-		r.setStateOf(n, p.pid, mgmt.Crashed, withWords(ended(ev.Reason), ev.Outputs))
+	default:
+		r.setStateOf(n, p.pid, mgmt.Crashed, cause)
 	}
 	n.last = crash{r.now, msg}
 	r.reportEnd(n, msg, ev)

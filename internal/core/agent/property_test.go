@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 func TestAnythingThatHappensEndsWell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &chaos{world: newWorld(t, withPreflight), draw: t, asked: map[mgmt.ReqID]time.Time{}}
+		c.refuseStarts()
 		c.Step(agent.PeerAdded{Peer: controller})
 		moves := c.moves()
 		for range c.dice("steps", 80) {
@@ -49,6 +51,7 @@ func (c *chaos) moves() []func() {
 		wait, wait, wait,
 		func() { c.request(c.someDeployment) },
 		c.prepareAndDeploy,
+		func() { c.request(c.someSteering) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return restart(id, c.someNames()...) }) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return dispatch(id, c.someNames()...) }) },
 		func() { c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentStandbyRequest{ReqID: id} }) },
@@ -89,6 +92,21 @@ func (c *chaos) chance(label string) bool { return c.dice(label, 4) == 0 }
 
 func (c *chaos) someDeployment(id mgmt.ReqID) mgmt.Message {
 	return mgmt.AgentDeployRequest{ReqID: id, Config: configuration(c.someNodes()...), Force: c.chance("force")}
+}
+
+func (c *chaos) someSteering(id mgmt.ReqID) mgmt.Message {
+	return mgmt.AgentSteerRequest{ReqID: id, Stopped: c.someNames(), Paused: c.someNames()}
+}
+
+// refuseStarts fails the test when a node is started that users have stopped.
+func (c *chaos) refuseStarts() {
+	keep := c.Heard
+	c.Heard = func(e agent.Effect) {
+		keep(e)
+		if start, ok := e.(agent.Start); ok && slices.Contains(c.Saved.Stopped, start.Plan.Node.Name) {
+			c.draw.Errorf("%s is started although it is stopped", start.Plan.Node.Name)
+		}
+	}
 }
 
 // prepareAndDeploy asks whether something could be deployed, and mostly deploys it.
@@ -265,11 +283,15 @@ func (c *chaos) heal() {
 	if !c.Saved.Told {
 		c.request(c.someDeployment)
 	}
+	c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentSteerRequest{ReqID: id, Stopped: c.Saved.Stopped} })
 	c.Run(10 * time.Minute)
 	c.account()
 	want := map[mgmt.NodeName]string{}
 	for name, plan := range mgmt.PlansOf(c.Saved.Desired, "host").All() {
 		want[name] = string(plan.Fingerprint()) + " RUNNING"
+		if slices.Contains(c.Saved.Stopped, name) {
+			want[name] = " STOPPED"
+		}
 	}
 	got := map[mgmt.NodeName]string{}
 	for _, s := range c.Statuses()[1:] {

@@ -26,6 +26,8 @@ type change struct {
 	purpose purpose
 	config  mgmt.Configuration
 	force   bool
+	// steering is what is saved if the purpose is steers. There is no config then.
+	steering steering
 	// twins are earlier requests for the same. They get the same answer.
 	twins []*request
 }
@@ -37,6 +39,7 @@ const (
 	deploys  purpose = iota
 	prepares         // it has a preflight, and is never saved
 	standsBy
+	steers
 )
 
 // occasion returns what the nodes of the change are started and stopped for.
@@ -146,8 +149,13 @@ func (m *Machine) saved(ev Saved) {
 		m.proposals.failAll(c, "save configuration: "+ev.Err)
 		return
 	}
+	if c.purpose == steers {
+		m.steered(c)
+		return
+	}
 	m.supersede(c, c.repeats(m.desired))
 	m.desired, m.told = c.config, true
+	m.rollout.steering = m.rollout.steering.within(c.config, m.cfg.Name)
 	m.rollout.setDesired(c.config, c.force, c.occasion())
 	m.settle()
 	if c.purpose == standsBy {

@@ -85,7 +85,7 @@ func (rs *requests) close(r *request) {
 		return // answered already
 	}
 	rs.legs.Close(r.Detail.ask.ReqID)
-	if len(r.Results) == 0 && r.Detail.deploys {
+	if len(r.Results) == 0 && r.Detail.answersEmpty {
 		r.Results = []mgmt.Result{rs.result(r, "", mgmt.Result{Success: true})} // (spec management-api 7.2, G-A2)
 	}
 	slices.SortStableFunc(r.Results, func(a, b mgmt.Result) int {
@@ -150,6 +150,15 @@ func (rs *requests) failed(n *node, why string, outputs mgmt.NodeOutputs) {
 		rs.closeIfSettled(r)
 	}
 	rs.settleLate(n, why)
+}
+
+// rested tells requests that n, which a user has stopped, has ended or is about to.
+func (rs *requests) rested(n *node) {
+	for _, r := range rs.awaiting(n, untilUp) {
+		rs.settle(r, n.name(), mgmt.Result{Success: true, Error: restsText})
+		rs.closeIfSettled(r)
+	}
+	rs.settleLate(n, "")
 }
 
 // removed tells deployments that a node which they have removed has no process any

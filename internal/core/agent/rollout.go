@@ -18,6 +18,7 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 type rollout struct {
 	*turn
 	nodes    nodes
+	steering steering
 	burials  burials
 	launches uint64    // the highest number of a launch so far
 	outcomes []outcome // that the requests were not told yet
@@ -74,7 +75,7 @@ func (r *rollout) advanceStops() (held bool) {
 			}
 			blocks := r.blocks(n.proc)
 			blocked = blocked || blocks
-			held = held || n.wanted && blocks
+			held = held || n.wanted && !n.rests && blocks
 		}
 	}
 	return held
@@ -88,7 +89,7 @@ func (r *rollout) advanceStarts(held bool) {
 	for _, tier := range r.nodes.tiers {
 		for _, n := range tier {
 			switch {
-			case !n.wanted || n.proc != nil || n.unseen != "" || r.burials.of(n):
+			case !n.startable() || n.proc != nil || r.burials.of(n):
 			case !n.fresh:
 				if !r.now.Before(n.due) {
 					r.launch(n)
@@ -139,7 +140,7 @@ func (r *rollout) wakeUp(w *wake) {
 	for _, n := range r.nodes.named {
 		switch p := n.proc; {
 		case p == nil:
-			if n.wanted && !n.fresh && n.unseen == "" && !r.burials.of(n) {
+			if n.startable() && !n.fresh && !r.burials.of(n) {
 				w.at(n.due)
 			}
 			w.after(r.now, r.burials.gate(n, r.cfg.StopGate))

@@ -16,6 +16,10 @@ type State struct {
 	// nothing: no controller has told the agent what to run, or the agent has lost
 	// its state.
 	Told bool
+	// Stopped are the nodes that users have stopped. Paused are the nodes that are not
+	// started again when they end by themselves. Both are sorted. They may have nodes that
+	// are not in Desired.
+	Stopped, Paused []mgmt.NodeName
 }
 
 // Change replaces the value of a key in the agent's store.
@@ -28,9 +32,18 @@ type Change struct {
 const stateKey = "state"
 
 // storedForm is the newest form of a State.
-const storedForm = 1
+const storedForm = 2
 
-// stateForm1 is form 1 of a State.
+// stateForm2 is form 2 of a State.
+type stateForm2 struct {
+	Version int                `json:"version"`
+	Told    bool               `json:"told"`
+	Desired form.Configuration `json:"desired"`
+	Stopped []mgmt.NodeName    `json:"stopped,omitempty"`
+	Paused  []mgmt.NodeName    `json:"paused,omitempty"`
+}
+
+// stateForm1 is form 1 of a State. It was written until 2026-12 and is only read.
 type stateForm1 struct {
 	Version int                `json:"version"`
 	Told    bool               `json:"told"`
@@ -46,7 +59,7 @@ type stateForm0 struct {
 
 // Changes returns the changes that store s. They replace all that is stored.
 func (s State) Changes() []Change {
-	return []Change{{stateKey, form.Encode(stateForm1{storedForm, s.Told, form.NewConfiguration(s.Desired)})}}
+	return []Change{{stateKey, form.Encode(stateForm2{storedForm, s.Told, form.NewConfiguration(s.Desired), s.Stopped, s.Paused})}}
 }
 
 // Restore reads the State from the stored values, by their keys. Without values it
@@ -71,9 +84,20 @@ func readState(value []byte) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	if version == 0 {
+	switch version {
+	case 0:
 		return readState0(value)
+	case 1:
+		return readState1(value)
 	}
+	var f stateForm2
+	if err := form.Decode(value, &f); err != nil {
+		return State{}, fmt.Errorf("form 2: %w", err)
+	}
+	return State{Desired: f.Desired.Configuration(), Told: f.Told, Stopped: f.Stopped, Paused: f.Paused}, nil
+}
+
+func readState1(value []byte) (State, error) {
 	var f stateForm1
 	if err := form.Decode(value, &f); err != nil {
 		return State{}, fmt.Errorf("form 1: %w", err)

@@ -35,9 +35,11 @@ func wantState(t *testing.T, want, got agent.State) {
 }
 
 // A change of the text is a new form.
-func TestStateIsWrittenInForm1(t *testing.T) {
+func TestStateIsWrittenInForm2(t *testing.T) {
+	told := told
+	told.Stopped, told.Paused = []mgmt.NodeName{"worker", "worker-2"}, []mgmt.NodeName{"worker-3"}
 	changes := told.Changes()
-	path := filepath.Join("testdata", "stored", "form1.json")
+	path := filepath.Join("testdata", "stored", "form2.json")
 	if *update {
 		if err := os.WriteFile(path, append(changes[0].Value, '\n'), 0o644); err != nil {
 			t.Fatal(err)
@@ -50,6 +52,14 @@ func TestStateIsWrittenInForm1(t *testing.T) {
 	want := []agent.Change{{Key: "state", Value: []byte(strings.TrimSuffix(string(text), "\n"))}}
 	if diff := cmp.Diff(want, changes); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	wantState(t, told, restore(t, string(text)))
+}
+
+func TestStateIsReadFromForm1(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "stored", "form1.json"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	wantState(t, told, restore(t, string(text)))
 }
@@ -139,8 +149,9 @@ func TestNothingStoredIsTheZeroState(t *testing.T) {
 
 func TestStateThatIsNotUnderstoodIsRefused(t *testing.T) {
 	for name, tt := range map[string]struct{ key, value, want string }{
-		"newer form":          {"state", `{"version":2,"told":true}`, `value "state": written by a newer zeekfleet (form 2, known are up to 1); run that zeekfleet, or a later one`},
-		"unknown field":       {"state", `{"version":1,"bundles":[]}`, `value "state": form 1: json: unknown field "bundles"`},
+		"newer form":          {"state", `{"version":3,"told":true}`, `value "state": written by a newer zeekfleet (form 3, known are up to 2); run that zeekfleet, or a later one`},
+		"unknown field":       {"state", `{"version":2,"bundles":[]}`, `value "state": form 2: json: unknown field "bundles"`},
+		"field of form 2":     {"state", `{"version":1,"stopped":[]}`, `value "state": form 1: json: unknown field "stopped"`},
 		"unknown field, old":  {"state", `{"Desired":{},"Bundles":[]}`, `value "state": form 0: json: unknown field "Bundles"`},
 		"damaged":             {"state", `{"version":1,`, `value "state": not a JSON object: unexpected end of JSON input`},
 		"value of a new kind": {"bundles", `{}`, `value "bundles" is not known`},

@@ -22,6 +22,9 @@ type (
 		// (docs/decisions/0005). The controller asks such an agent for its nodes when it
 		// joins, and whether it could run a configuration (mgmt.AgentPrepareRequest).
 		Fleet bool
+		// Steers says that the peer is an agent of ours that can be told which nodes stay
+		// stopped and which are not restarted (mgmt.AgentSteerRequest).
+		Steers bool
 		// Tells says that the agent itself tells what happens to its nodes, with the causes,
 		// to the log of happenings. The machine then does not say it.
 		Tells bool

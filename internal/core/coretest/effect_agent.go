@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // AgentEntry returns the entry of an agent's effect. No other core is on the stage.
@@ -62,8 +63,15 @@ func restored(changes []agent.Change) agent.State {
 }
 
 func agentState(s agent.State) string {
+	text := "save nothing"
 	if s.Told {
-		return "save " + Configuration(s.Desired)
+		text = "save " + Configuration(s.Desired)
 	}
-	return "save nothing"
+	if len(s.Stopped) > 0 {
+		text += " stopped " + mgmt.FewNames(s.Stopped, len(s.Stopped))
+	}
+	if len(s.Paused) > 0 {
+		text += " paused " + mgmt.FewNames(s.Paused, len(s.Paused))
+	}
+	return text
 }
