@@ -87,10 +87,23 @@ func WakeController(ctx context.Context, directory string, log *slog.Logger) (co
 	}
 	core := controller.New(controller.Config{}, saved, newRand())
 	now := time.Now()
-	core.Step(now, controller.PeerAdded{Peer: "sensor"})
-	effects := core.Step(now, controller.FromAgent{Peer: "sensor", Instance: "agent-sensor", Msg: mgmt.NotifyAgentHello{
-		Instance: "agent-sensor", ID: "sensor", APIVersion: mgmt.APIVersion,
-	}})
+	var effects []controller.Effect
+	events := []controller.Event{
+		controller.PeerAdded{Peer: "sensor"},
+		controller.FromAgent{Peer: "sensor", Instance: "agent-sensor", Msg: mgmt.NotifyAgentHello{
+			Instance: "agent-sensor", ID: "sensor", APIVersion: mgmt.APIVersion,
+		}},
+	}
+	for len(events) > 0 {
+		step := core.Step(now, events[0])
+		events, effects = events[1:], append(effects, step...)
+		if len(step) == 0 {
+			continue
+		}
+		if _, saves := step[len(step)-1].(controller.Save); saves {
+			events = append([]controller.Event{controller.Saved{}}, events...) // into nothing
+		}
+	}
 	return saved, effects, nil
 }
 

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -69,12 +70,22 @@ func TestTheGreatestConfigurationsAreKept(t *testing.T) {
 		if err != nil || snap.Deployed == nil || len(snap.Deployed.Config.Nodes) != mgmt.DefaultMaxNodes {
 			t.Fatalf("after the restart: %v", err)
 		}
-		bytes := 0
+		kept, bytes := 0, 0
 		for _, past := range snap.History {
-			bytes += past.Bytes
+			revision, err := c.Revision(t.Context(), past.Revision)
+			if _, missing := errors.AsType[*mgmt.NoRevisionError](err); missing == past.Kept {
+				t.Errorf("revision %d: %+v, %v", past.Revision, past, err)
+			}
+			if past.Kept {
+				kept++
+				bytes += past.Bytes
+				if revision.Config.ID != past.ID || len(revision.Config.Nodes) != past.Nodes {
+					t.Errorf("revision %d has configuration %s with %d nodes", past.Revision, revision.Config.ID, len(revision.Config.Nodes))
+				}
+			}
 		}
-		if kept := len(snap.History); kept == 0 || kept >= rounds-1 || bytes > room {
-			t.Errorf("the history has %d configurations with %d bytes", kept, bytes)
+		if kept == 0 || kept >= rounds-1 || bytes > room || len(snap.History) != rounds-1 {
+			t.Errorf("the history has %d revisions, and %d configurations with %d bytes", len(snap.History), kept, bytes)
 		}
 	})
 }

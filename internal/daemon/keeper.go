@@ -46,14 +46,19 @@ type digests map[string][sha256.Size]byte
 // after returns the digests of the stored values after the changes.
 func (d digests) after(changes []store.Change) digests {
 	next := maps.Clone(d)
+	next.change(changes)
+	return next
+}
+
+// change makes the changes. There may be ten thousand other values.
+func (d digests) change(changes []store.Change) {
 	for _, c := range changes {
 		if c.Value == nil {
-			delete(next, c.Key)
+			delete(d, c.Key)
 		} else {
-			next[c.Key] = sha256.Sum256(c.Value)
+			d[c.Key] = sha256.Sum256(c.Value)
 		}
 	}
-	return next
 }
 
 func digestsOf(entries []store.Entry) digests {
@@ -114,7 +119,8 @@ func (k *keeper) replace(ctx context.Context, changes []store.Change) error {
 	rev, err := k.saveIn(ctx, changes)
 	switch {
 	case err == nil:
-		k.revision, k.stored = rev, k.stored.after(changes)
+		k.revision = rev
+		k.stored.change(changes)
 		return nil
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrTooLarge):
 		return err

@@ -12,7 +12,7 @@ type Snapshot struct {
 	Revision uint64
 	// Staged and Deployed are nil if there is none.
 	Staged, Deployed *ConfigRevision
-	// History is what was deployed before, oldest first.
+	// History is what was deployed before, oldest first. The deployed one is not in it.
 	History []PastConfig
 	// Instances are the connected and the deployed instances, sorted by name.
 	Instances []*ObservedInstance
@@ -22,28 +22,6 @@ type Snapshot struct {
 	// Stopped are the nodes that users have stopped, and Paused are the nodes that are not
 	// restarted by themselves when they end. Both are sorted.
 	Stopped, Paused []NodeName
-}
-
-// ConfigRevision is a configuration that was staged or deployed.
-type ConfigRevision struct {
-	Revision uint64
-	When     time.Time
-	// Who is the name of the Principal who staged or deployed it.
-	Who    string
-	Config Configuration
-}
-
-// PastConfig describes a configuration that was deployed before.
-type PastConfig struct {
-	// Revision, When and Who are as in ConfigRevision.
-	Revision uint64
-	When     time.Time
-	Who      string
-	// ID is the ID of the configuration. Instances and Nodes are their numbers in it.
-	ID               string
-	Instances, Nodes int
-	// Bytes is the size of the configuration in the controller's store.
-	Bytes int
 }
 
 // Standing says whether an instance's agent is connected, and what the controller

@@ -46,10 +46,13 @@ func restore(w *world, values disk) controller.State {
 	return state
 }
 
-// predecessors returns the configurations that were deployed earlier.
+// predecessors returns the configurations that were deployed earlier and are kept.
 func (d *controllerDisk) predecessors(w *world) []*controller.Entry {
 	var list []*controller.Entry
 	for _, past := range d.saved.History {
+		if !past.Kept {
+			continue
+		}
 		e, err := controller.ReadEntry(d.values[fmt.Sprintf("deployed/%016x", past.Revision)])
 		if err != nil {
 			w.violated("a predecessor of the deployed configuration cannot be read: %v", err)

@@ -49,7 +49,7 @@ func (e *environment) newTerms() terms {
 	t.steady = false
 	t.agents, t.clients = 1+e.rng.IntN(4), 1+e.rng.IntN(3)
 	t.delay = e.between(50*time.Microsecond, 5*time.Millisecond)
-	t.controller.History, t.agent.Backoff = 3, agent.Backoff{}
+	t.controller.History, t.controller.Contents, t.agent.Backoff = 5, 3, agent.Backoff{}
 	if e.chance(0.8) {
 		t.controller.MaxRetryDelay = 8 * time.Second
 		t.agent.Backoff = agent.Backoff{GiveUp: 2 + e.rng.IntN(4), Retry: 40 * time.Second}

@@ -49,12 +49,15 @@ type Config struct {
 	// cluster, to tell it so. Zero means 24 h.
 	LeaveTimeout time.Duration
 
-	// History is how many predecessors of the deployed configuration are kept. If
-	// there are more, the oldest is deleted. Zero means 20. A negative number means
-	// none.
+	// History is how many predecessors of the deployed revision are described. If there
+	// are more, the oldest is forgotten. Zero means 10,000. A negative number means none.
 	History int
-	// HistoryBytes bounds the stored size of all these predecessors together. If they
-	// are larger, the oldest are deleted. A predecessor that is larger by itself is
+	// Contents is how many of them have their configurations kept. If there are more, the
+	// oldest configuration is deleted, and its description stays. Zero means 1,000. A
+	// negative number means none.
+	Contents int
+	// HistoryBytes bounds the stored size of all these configurations together. If they
+	// are larger, the oldest are deleted. A configuration that is larger by itself is
 	// not kept. Zero means 64 MiB: more than 20 configurations of 10,000 nodes.
 	HistoryBytes int
 
@@ -109,7 +112,8 @@ func (c Config) WithDefaults() Config {
 	c.RetryDelay = cmp.Or(c.RetryDelay, 2*time.Second)
 	c.MaxRetryDelay = max(cmp.Or(c.MaxRetryDelay, time.Minute), c.RetryDelay)
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 24*time.Hour)
-	c.History = max(cmp.Or(c.History, 20), 0)
+	c.History = max(cmp.Or(c.History, 10_000), 0)
+	c.Contents = max(cmp.Or(c.Contents, 1000), 0)
 	c.HistoryBytes = cmp.Or(c.HistoryBytes, 64<<20)
 	c.Operations = cmp.Or(c.Operations, 200)
 	c.OperationBytes = cmp.Or(c.OperationBytes, 64<<20)

@@ -16,10 +16,9 @@ type memory struct {
 	state    State
 	deployed *target // state.Deployed, indexed; nil if there is none
 	saving   *saving // nil unless a Save is unanswered
-	// disk is the State that was saved last. unwritten holds the entries that were
-	// deployed in form 0 and that are not on disk in form 1 yet.
-	disk      State
-	unwritten []*Entry
+	// disk is the State that was saved last, but for what it lacks.
+	disk  State
+	lacks lacking
 	// unsaved says that the disk lacks a part of the state. The state is saved again
 	// at retryAt. attempts counts the failed saves since the last good one.
 	unsaved  bool
@@ -44,8 +43,11 @@ type afterSave interface{ saved(err string) }
 func newMemory(t *turn, cfg *Config, saved State, ops *operations) *memory {
 	m := &memory{turn: t, cfg: cfg, ops: ops, state: saved, disk: saved}
 	if old := saved.converted; old != nil {
-		m.state.converted, m.disk = nil, State{}
-		m.unwritten, m.unsaved = old.deployed, true
+		m.state.converted, m.disk.converted = nil, nil
+		m.lacks, m.unsaved = lacking{descriptions: true, deployed: old.deployed}, true
+		if !old.written {
+			m.disk = State{}
+		}
 	}
 	if saved.Deployed != nil {
 		m.deployed = newTarget(saved.Deployed.Config)
@@ -68,7 +70,7 @@ func (m *memory) begin(s *saving) {
 	s.next, s.operations = m.ops.kept(s.next), m.ops.unsaved
 	m.ops.unsaved = false
 	m.saving = s
-	m.emit(Save{m.disk.changes(s.next, m.unwritten)})
+	m.emit(Save{m.disk.changes(s.next, m.lacks)})
 }
 
 // saved takes the outcome of the Save.
@@ -80,7 +82,7 @@ func (m *memory) saved(err string) {
 	}
 	switch {
 	case err == "":
-		m.disk, m.unwritten = s.next, nil
+		m.disk, m.lacks = s.next, lacking{}
 		m.unsaved, m.attempts = false, 0
 	case s.holds:
 		m.unsaved, m.retryAt = true, m.now.Add(m.cfg.retryDelay(m.attempts))
@@ -121,17 +123,41 @@ func (m *memory) withStaged(config, filled mgmt.Configuration, who string) State
 }
 
 // withDeployed returns the state in which t is the deployed configuration. t was
-// made of the staged entry.
-func (m *memory) withDeployed(t *target, staged *Entry, who string) State {
+// made of the staged entry. If t is deployed already, its revision stays: a revision
+// never changes.
+func (m *memory) withDeployed(t *target, staged *Entry, who string, origin mgmt.Origin) State {
 	next := m.state
-	next.Revision++
-	next.History = m.history(t)
-	next.Leaving = m.leaving(t)
-	next.Deployed, next.Refused = &Entry{Config: t.config, Revision: next.Revision, When: m.now, Who: who}, nil
+	next.Leaving, next.Refused = m.leaving(t), nil
+	if s := m.state.Deployed; s == nil || !reflect.DeepEqual(s.Config, t.config) {
+		next.Revision++
+		next.History = m.history()
+		origin.From = s.revision()
+		next.Deployed = &Entry{
+			Config: t.config, Revision: next.Revision, When: m.now, Who: who,
+			Origin: origin, Found: foundHosts(staged.Config, t.config),
+		}
+	}
 	if next.Staged == staged {
 		next.Ready = next.Deployed
 	}
 	return next
+}
+
+// foundHosts returns, sorted, the instances whose hosts are known in filled, but not in
+// given.
+func foundHosts(given, filled mgmt.Configuration) []mgmt.InstanceName {
+	known := map[mgmt.InstanceName]bool{}
+	for _, in := range given.Instances {
+		known[in.Name] = mgmt.KnownHost(in.Host)
+	}
+	var names []mgmt.InstanceName
+	for _, in := range filled.Instances {
+		if mgmt.KnownHost(in.Host) && !known[in.Name] {
+			names = append(names, in.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // withHosts returns the state in which t is the deployed configuration. t differs
@@ -139,7 +165,10 @@ func (m *memory) withDeployed(t *target, staged *Entry, who string) State {
 func (m *memory) withHosts(t *target) State {
 	next := m.state
 	was := next.Deployed
-	next.Deployed = &Entry{Config: t.config, Revision: was.Revision, When: was.When, Who: was.Who}
+	next.Deployed = &Entry{
+		Config: t.config, Revision: was.Revision, When: was.When, Who: was.Who, Origin: was.Origin,
+		Found: slices.Sorted(slices.Values(append(foundHosts(was.Config, t.config), was.Found...))),
+	}
 	if next.Ready == m.state.Deployed {
 		next.Ready = next.Deployed
 	}
@@ -154,19 +183,27 @@ func (m *memory) withRefused(names []mgmt.InstanceName) State {
 	return next
 }
 
-// history returns the predecessors of t. If there are too many, it leaves out the
-// oldest ones. Deploying the same configuration again adds no predecessor.
-func (m *memory) history(t *target) []mgmt.PastConfig {
+// history returns the predecessors of the next revision. If there are too many, it leaves
+// out the oldest ones. If their configurations are too many or too large, the oldest of
+// these are not kept.
+func (m *memory) history() []mgmt.PastConfig {
 	s := m.state
-	if s.Deployed == nil || reflect.DeepEqual(s.Deployed.Config, t.config) {
-		return s.History
+	if s.Deployed == nil || m.cfg.History == 0 {
+		return nil
 	}
-	history := append(slices.Clone(s.History), s.Deployed.past())
-	bytes := 0
-	for i, p := range slices.Backward(history) {
-		if bytes += p.Bytes; len(history)-i > m.cfg.History || bytes > m.cfg.HistoryBytes {
-			return history[i+1:]
+	past := s.Deployed.past()
+	past.Kept = true
+	oldest := max(0, len(s.History)+1-m.cfg.History)
+	history := append(slices.Clip(s.History[min(oldest, len(s.History)):]), past)
+	bytes, full := 0, false
+	for i := range slices.Backward(history) {
+		p := &history[i]
+		bytes += p.Bytes
+		full = full || len(history)-i > m.cfg.Contents || bytes > m.cfg.HistoryBytes
+		if full && !p.Kept {
+			break // so are the older ones
 		}
+		p.Kept = p.Kept && !full
 	}
 	return history
 }

@@ -136,7 +136,7 @@ func (o *observed) change(instance mgmt.InstanceName, msg mgmt.NotifyChange, wan
 func (m *Machine) Snapshot() *mgmt.Snapshot {
 	state := m.memory.state
 	snap := &mgmt.Snapshot{
-		Revision: state.Revision, Staged: state.Staged.configRevision(), Deployed: state.Deployed.configRevision(), History: state.History,
+		Revision: state.Revision, Staged: state.Staged.View(), Deployed: state.Deployed.View(), History: state.History,
 		Operations: m.operations.newestFirst(), Stopped: state.Stopped, Paused: state.Paused,
 	}
 	names := map[mgmt.InstanceName]bool{}
@@ -154,11 +154,12 @@ func (m *Machine) Snapshot() *mgmt.Snapshot {
 	return snap
 }
 
-func (e *Entry) configRevision() *mgmt.ConfigRevision {
+// View returns e as a Snapshot shows it. e may be nil.
+func (e *Entry) View() *mgmt.ConfigRevision {
 	if e == nil {
 		return nil
 	}
-	return &mgmt.ConfigRevision{Revision: e.Revision, When: e.When, Who: e.Who, Config: e.Config}
+	return &mgmt.ConfigRevision{Revision: e.Revision, When: e.When, Who: e.Who, Origin: e.Origin, Config: e.Config, Found: e.Found}
 }
 
 // observedInstance returns the view of an instance.

@@ -143,5 +143,5 @@ func (d *deployment) judge() {
 			return
 		}
 	}
-	d.commit(d.memory.withDeployed(d.target, d.order.staged, d.order.asked.principal.Name))
+	d.commit(d.memory.withDeployed(d.target, d.order.staged, d.order.asked.principal.Name, mgmt.Origin{Kind: mgmt.OperationDeploy}))
 }

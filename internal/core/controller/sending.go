@@ -12,17 +12,20 @@ import (
 // commit saves the state in which d's target is the deployed configuration.
 func (d *deployment) commit(next State) {
 	d.phase = committing
-	d.memory.save(next, commitSave{d})
+	d.memory.save(next, commitSave{d, d.memory.state.Deployed.revision()})
 }
 
 // commitSave goes on with a deployment after its Save.
-type commitSave struct{ *deployment }
+type commitSave struct {
+	*deployment
+	before uint64 // the revision that was deployed
+}
 
 // saved sends the configuration, or refuses the deployment.
 func (d commitSave) saved(err string) {
 	if err == "" {
-		if !d.internal() {
-			d.deploys(d.memory.state.Deployed)
+		if now := d.memory.state.Deployed; now.revision() != d.before {
+			d.deploys(now)
 		}
 		d.leaving = d.dismissing(d.memory.deployed, d.target)
 		d.memory.deployed = d.target

@@ -330,8 +330,13 @@ func TestSnapshotHasTheRevisions(t *testing.T) {
 	want := &mgmt.Snapshot{
 		Revision: 5,
 		Staged:   &mgmt.ConfigRevision{Revision: 5, When: at(5), Who: "ann", Config: mgmt.Configuration{ID: "third"}},
-		Deployed: &mgmt.ConfigRevision{Revision: 4, When: at(4), Who: "ann", Config: mgmt.Configuration{ID: "second"}},
-		History:  []mgmt.PastConfig{{Revision: 2, When: at(2), Who: "ann", ID: "first"}},
+		Deployed: &mgmt.ConfigRevision{
+			Revision: 4, When: at(4), Who: "ann", Origin: mgmt.Origin{Kind: mgmt.OperationDeploy, From: 2},
+			Config: mgmt.Configuration{ID: "second"},
+		},
+		History: []mgmt.PastConfig{{
+			Revision: 2, When: at(2), Who: "ann", Origin: mgmt.Origin{Kind: mgmt.OperationDeploy}, ID: "first", Kept: true,
+		}},
 	}
 	if diff := cmp.Diff(want, s.core.Snapshot(), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(mgmt.PastConfig{}, "Bytes")); diff != "" {
 		t.Errorf("snapshot (-want +got):\n%s", diff)

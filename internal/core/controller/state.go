@@ -21,7 +21,7 @@ type State struct {
 	// deployed it. They keep their nodes as they are until a client deploys again.
 	Refused []mgmt.InstanceName
 	// History describes the predecessors of Deployed, oldest first. Only the store has
-	// their configurations.
+	// their configurations, if they are kept.
 	History []mgmt.PastConfig
 	// Leaving holds the instances that the controller dials although they are no
 	// longer part of Deployed, because they have not confirmed yet that they stopped.
@@ -36,7 +36,7 @@ type State struct {
 	// restarted by themselves. Both are sorted.
 	Stopped, Paused []mgmt.NodeName
 
-	// converted is set if the state was read from form 0.
+	// converted is set if the state was read from form 0 or 1.
 	converted *converted
 }
 
@@ -49,6 +49,9 @@ type Entry struct {
 	When     time.Time
 	// Who is the name of the principal who staged or deployed it.
 	Who string
+	mgmt.Origin
+	// Found is as in mgmt.ConfigRevision.
+	Found []mgmt.InstanceName
 
 	size int // the length of the entry's stored value; zero before it was written or read
 }
@@ -59,10 +62,10 @@ type Leaving struct {
 	Since    time.Time
 }
 
-// past returns the description of e that History keeps.
+// past returns the description of e. Its size is known when e was written or read.
 func (e *Entry) past() mgmt.PastConfig {
 	return mgmt.PastConfig{
-		Revision: e.Revision, When: e.When, Who: e.Who,
+		Revision: e.Revision, When: e.When, Who: e.Who, Origin: e.Origin,
 		ID: e.Config.ID, Instances: len(e.Config.Instances), Nodes: len(e.Config.Nodes), Bytes: e.size,
 	}
 }

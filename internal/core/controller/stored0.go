@@ -36,9 +36,10 @@ type leavingForm0 struct {
 // ended.
 const unknownWho = "unknown"
 
-// converted has the parts of a State of form 0 that the store does not have in form
-// 1.
+// converted says what the store lacks of a State that was read from form 0 or 1.
 type converted struct {
+	// written says that the store has the configurations, as in form 1.
+	written  bool
 	deployed []*Entry // the predecessors of the deployed configuration, oldest first, and then that configuration
 }
 
@@ -66,7 +67,9 @@ func readState0(text []byte) (State, error) {
 	}
 	for _, old := range f.History {
 		e := s.converted.add(old.entry())
-		s.History = append(s.History, e.past())
+		p := e.past()
+		p.Kept = true
+		s.History = append(s.History, p)
 	}
 	if s.Deployed != nil {
 		s.converted.add(s.Deployed)
@@ -74,7 +77,12 @@ func readState0(text []byte) (State, error) {
 	return s, nil
 }
 
+// add adds the next configuration that was deployed.
 func (c *converted) add(e *Entry) *Entry {
+	e.Kind = mgmt.OperationDeploy
+	if n := len(c.deployed); n > 0 {
+		e.From = c.deployed[n-1].Revision
+	}
 	e.encode() // for its size
 	c.deployed = append(c.deployed, e)
 	return e

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/form"
@@ -47,7 +46,7 @@ type stepForm2 struct {
 // encodeOperation returns the value of an operation.
 func encodeOperation(o *mgmt.Operation) []byte {
 	f := operationForm2{
-		Version: 2, ID: o.ID, Kind: o.Kind, State: o.State, Who: o.Who, Note: o.Note,
+		Version: storedForm, ID: o.ID, Kind: o.Kind, State: o.State, Who: o.Who, Note: o.Note,
 		Begun: o.Begun.UTC(), Ended: inUTC(o.Ended), Selectors: o.Selectors, Batch: o.Batch,
 		From: o.From, Revision: o.Revision, Of: o.Of,
 		Resumes: o.Resumes, Reverts: o.Reverts, RevertedBy: o.RevertedBy, RevertAt: inUTC(o.RevertAt), Error: o.Error,
@@ -69,16 +68,8 @@ func inUTC(t time.Time) time.Time {
 
 // readOperation returns the operation that a value holds.
 func readOperation(value []byte) (*mgmt.Operation, error) {
-	const newest = 2
-	version, err := form.Version(value, newest)
-	if err != nil {
-		return nil, err
-	}
-	if version != newest {
-		return nil, fmt.Errorf("an operation is not stored in form %d", version)
-	}
 	var f operationForm2
-	if err := form.Decode(value, &f); err != nil {
+	if err := readForm2(value, &f); err != nil {
 		return nil, err
 	}
 	o := &mgmt.Operation{

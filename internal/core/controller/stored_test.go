@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/core/coretest"
@@ -136,14 +137,27 @@ func readForm0(t *testing.T, path string) coretest.Stored {
 	return coretest.Stored{"state": all}
 }
 
-// Form 0 is what zeekfleet wrote until 2026-11. Form 1 is what today's makes of it.
-func TestAStateOfForm0IsReadAndWrittenInForm1(t *testing.T) {
-	s := newStoring(t, controller.Config{}, readForm0(t, "testdata/stored/form0.json"))
+// Forms 0 and 1 are what zeekfleet wrote until 2026-11. Form 2 is what today's makes of
+// them.
+func TestAStateOfAnEarlierFormIsReadAndWrittenInForm2(t *testing.T) {
+	for golden2, stored := range map[string]coretest.Stored{
+		"form2_of_0.txt": readForm0(t, "testdata/stored/form0.json"),
+		"form2_of_1.txt": read(t, "testdata/stored/form1.txt"),
+	} {
+		s := newStoring(t, controller.Config{}, stored)
+		s.step(controller.Tick{})
+		golden.Check(t, "testdata/stored/"+golden2, text(s.stored), *update)
+		again := newStoring(t, controller.Config{}, s.stored)
+		again.step(controller.Tick{})
+		again.wantSaved() // nothing: it is in form 2
+	}
+}
+
+// The configurations of form 1 are read in their form. Only what form 1 lacks is written.
+func TestAConversionOfForm1WritesNoConfiguration(t *testing.T) {
+	s := newStoring(t, controller.Config{}, read(t, "testdata/stored/form1.txt"))
 	s.step(controller.Tick{})
-	golden.Check(t, "testdata/stored/form1.txt", text(s.stored), *update)
-	again := newStoring(t, controller.Config{}, s.stored)
-	again.step(controller.Tick{})
-	again.wantSaved() // nothing: it is in form 1
+	s.wantSaved("revision/0000000000000002", "revision/0000000000000004", "revision/0000000000000006", "state")
 }
 
 func TestAStateOfForm1IsRead(t *testing.T) {
@@ -199,7 +213,7 @@ func revision(e *controller.Entry) uint64 {
 }
 
 func TestAConversionThatCannotBeSavedIsTriedAgain(t *testing.T) {
-	s := newStoring(t, controller.Config{History: 1}, readForm0(t, "testdata/stored/form0.json"))
+	s := newStoring(t, controller.Config{}, readForm0(t, "testdata/stored/form0.json"))
 	s.full = true
 	s.step(controller.Tick{})
 	if _, ok := s.stored["staged"]; ok || len(s.saved) == 0 {
@@ -207,7 +221,8 @@ func TestAConversionThatCannotBeSavedIsTriedAgain(t *testing.T) {
 	}
 	s.full = false
 	s.ask(mgmt.StageConfigurationRequest{ReqID: "s", Config: mgmt.Configuration{ID: "x"}})
-	s.wantSaved("deployed/0000000000000002", "deployed/0000000000000004", "deployed/0000000000000006", "ready", "staged", "state")
+	s.wantSaved("deployed/0000000000000002", "deployed/0000000000000004", "deployed/0000000000000006", "ready",
+		"revision/0000000000000002", "revision/0000000000000004", "revision/0000000000000006", "staged", "state")
 	if at, ok := s.core.NextWake(); ok && at.Before(s.now.Add(time.Hour)) {
 		t.Errorf("after the state was saved the machine wakes up at %v", at)
 	}
@@ -222,7 +237,8 @@ func TestADeploymentCompletesAConversionThatCouldNotBeSaved(t *testing.T) {
 	s.step(controller.Tick{})
 	s.full = false
 	s.ask(mgmt.DeployRequest{ReqID: "d"})
-	s.wantSaved("deployed/0000000000000002", "deployed/0000000000000004", "staged", "state")
+	s.wantSaved("deployed/0000000000000002", "deployed/0000000000000004",
+		"revision/0000000000000002", "revision/0000000000000004", "staged", "state")
 	past := s.state().History
 	if len(past) != 1 || past[0].ID != "x" || past[0].Bytes != len(s.stored["deployed/0000000000000002"]) {
 		t.Errorf("history is %+v", past)
@@ -231,34 +247,51 @@ func TestADeploymentCompletesAConversionThatCouldNotBeSaved(t *testing.T) {
 
 func TestValuesThatCannotBeUnderstoodAreRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
+		form   int
 		change func(coretest.Stored)
 		want   string
 	}{
-		"a newer state": {func(s coretest.Stored) { s["state"] = []byte(`{"version":2}`) },
-			`value "state": ` + (&form.NewerError{Form: 2, Known: 1}).Error()},
-		"a newer configuration": {func(s coretest.Stored) { s["staged"] = []byte(`{"version":2}`) },
-			`value "staged": ` + (&form.NewerError{Form: 2, Known: 1}).Error()},
-		"a configuration without a form": {func(s coretest.Stored) { s["staged"] = []byte(`{}`) },
+		"a newer state": {2, func(s coretest.Stored) { s["state"] = []byte(`{"version":3}`) },
+			`value "state": ` + (&form.NewerError{Form: 3, Known: 2}).Error()},
+		"a newer configuration": {2, func(s coretest.Stored) { s["staged"] = []byte(`{"version":3}`) },
+			`value "staged": ` + (&form.NewerError{Form: 3, Known: 2}).Error()},
+		"a newer description": {2, func(s coretest.Stored) { s["revision/0000000000000002"] = []byte(`{"version":3}`) },
+			`value "revision/0000000000000002": ` + (&form.NewerError{Form: 3, Known: 2}).Error()},
+		"a newer operation": {2, func(s coretest.Stored) { s["operation/0000000000000002"] = []byte(`{"version":3}`) },
+			`value "operation/0000000000000002": ` + (&form.NewerError{Form: 3, Known: 2}).Error()},
+		"a description without a form": {2, func(s coretest.Stored) { s["revision/0000000000000002"] = []byte(`{}`) },
+			`value "revision/0000000000000002": it is not stored in form 0`},
+		"a configuration without a form": {2, func(s coretest.Stored) { s["staged"] = []byte(`{}`) },
 			`value "staged": a configuration is not stored in form 0`},
-		"a field of form 0 that nobody wrote": {func(s coretest.Stored) { s["state"] = []byte(`{"Colour":7}`) },
+		"a field of form 0 that nobody wrote": {1, func(s coretest.Stored) { s["state"] = []byte(`{"Colour":7}`) },
 			`value "state", form 0: json: unknown field "Colour"`},
-		"a field of form 1 that nobody wrote": {func(s coretest.Stored) { s["state"] = []byte(`{"version":1,"colour":7}`) },
+		"a field of form 1 that nobody wrote": {1, func(s coretest.Stored) { s["state"] = []byte(`{"version":1,"colour":7}`) },
 			`value "state": json: unknown field "colour"`},
-		"a value of another name":       {func(s coretest.Stored) { s["bundle"] = []byte(`{}`) }, `value "bundle" is not known`},
-		"a configuration that is lost":  {func(s coretest.Stored) { delete(s, "staged") }, `value "staged" is missing`},
-		"a predecessor that is lost":    {func(s coretest.Stored) { delete(s, "deployed/0000000000000002") }, `value "deployed/0000000000000002" is missing`},
-		"a deployed one of nobody":      {func(s coretest.Stored) { s["deployed/0000000000000009"] = s["staged"] }, `value "deployed/0000000000000009" is not known`},
-		"another revision than is said": {func(s coretest.Stored) { s["staged"] = s["deployed/0000000000000006"] }, `value "staged" has revision 6, not 7`},
-		"a revision of the future": {func(s coretest.Stored) { replaceIn(s, `"revision":7,`, `"revision":6,`) },
+		"a field of form 2 that nobody wrote": {2, func(s coretest.Stored) { s["state"] = []byte(`{"version":2,"colour":7}`) },
+			`value "state": json: unknown field "colour"`},
+		"a value of another name":              {2, func(s coretest.Stored) { s["bundle"] = []byte(`{}`) }, `value "bundle" is not known`},
+		"a revision that is no number":         {2, func(s coretest.Stored) { s["revision/x"] = []byte(`{}`) }, `value "revision/x" is not known`},
+		"a configuration that is lost":         {2, func(s coretest.Stored) { delete(s, "staged") }, `value "staged" is missing`},
+		"a predecessor of form 1 that is lost": {1, func(s coretest.Stored) { delete(s, "deployed/0000000000000002") }, `value "deployed/0000000000000002" is missing`},
+		"a description of the deployed one that is lost": {2, func(s coretest.Stored) { delete(s, "revision/0000000000000006") },
+			`value "revision/0000000000000006" is missing`},
+		"a deployed one of nobody":      {2, func(s coretest.Stored) { s["deployed/0000000000000005"] = s["staged"] }, `value "deployed/0000000000000005" is not known`},
+		"another revision than is said": {2, func(s coretest.Stored) { s["staged"] = s["deployed/0000000000000006"] }, `value "staged" has revision 6, not 7`},
+		"another description than is said": {2, func(s coretest.Stored) { s["revision/0000000000000002"] = s["revision/0000000000000004"] },
+			`value "revision/0000000000000002" has revision 4`},
+		"a description of the future": {2, func(s coretest.Stored) {
+			s["revision/0000000000000009"] = bytes.Replace(s["revision/0000000000000006"], []byte(`"revision":6,`), []byte(`"revision":9,`), 1)
+		}, `value "revision/0000000000000009": the history has revision 9, and 6 is deployed`},
+		"a revision of the future": {2, func(s coretest.Stored) { replaceIn(s, `"revision":7,`, `"revision":6,`) },
 			`value "state": revision 7 is there, and the last one is 6`},
-		"a revision after which none comes": {func(s coretest.Stored) { replaceIn(s, `"revision":7,`, `"revision":18446744073709551615,`) },
+		"a revision after which none comes": {2, func(s coretest.Stored) { replaceIn(s, `"revision":7,`, `"revision":18446744073709551615,`) },
 			`value "state": revision 7 is there, and the last one is 18446744073709551615`},
-		"the same revision twice": {func(s coretest.Stored) { replaceIn(s, `"revision":4,`, `"revision":2,`) },
+		"the same revision twice": {1, func(s coretest.Stored) { replaceIn(s, `"revision":4,`, `"revision":2,`) },
 			`value "state": the history has revision 2 before 2`},
-		"no state": {func(s coretest.Stored) { delete(s, "state") }, `value "state": not a JSON object: unexpected end of JSON input`},
+		"no state": {2, func(s coretest.Stored) { delete(s, "state") }, `value "state": not a JSON object: unexpected end of JSON input`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stored := read(t, "testdata/stored/form1.txt")
+			stored := read(t, map[int]string{1: "testdata/stored/form1.txt", 2: "testdata/stored/form2_of_1.txt"}[tt.form])
 			tt.change(stored)
 			if _, err := controller.Restore(stored); err == nil || err.Error() != tt.want {
 				t.Errorf("Restore: got %v, want %s", err, tt.want)
@@ -268,17 +301,19 @@ func TestValuesThatCannotBeUnderstoodAreRefused(t *testing.T) {
 }
 
 func TestOnlyValuesThatChangeAreWritten(t *testing.T) {
-	s := newStoring(t, controller.Config{History: 1}, nil)
+	s := newStoring(t, controller.Config{History: 2, Contents: 1}, nil)
 	s.ask(mgmt.StageConfigurationRequest{ReqID: "s", Config: mgmt.Configuration{ID: "x"}})
 	s.wantSaved("ready", "staged", "state")
 	s.ask(mgmt.DeployRequest{ReqID: "d"})
-	s.wantSaved("deployed/0000000000000002", "-ready", "state")
+	s.wantSaved("deployed/0000000000000002", "-ready", "revision/0000000000000002", "state")
 	s.deploy("y")
-	s.wantSaved("deployed/0000000000000004", "-ready", "state")
-	s.deploy("z")
-	s.wantSaved("-deployed/0000000000000002", "deployed/0000000000000006", "-ready", "state")
-	s.ask(mgmt.DeployRequest{ReqID: "again"})
-	s.wantSaved("-deployed/0000000000000006", "deployed/0000000000000007", "state")
+	s.wantSaved("deployed/0000000000000004", "-ready", "revision/0000000000000004", "state")
+	s.deploy("z") // the oldest configuration goes
+	s.wantSaved("-deployed/0000000000000002", "deployed/0000000000000006", "-ready", "revision/0000000000000006", "state")
+	s.deploy("w") // the oldest description goes
+	s.wantSaved("-deployed/0000000000000004", "deployed/0000000000000008", "-ready", "-revision/0000000000000002", "revision/0000000000000008", "state")
+	s.ask(mgmt.DeployRequest{ReqID: "again"}) // the same revision
+	s.wantSaved("state")
 }
 
 func TestHistoryIsBounded(t *testing.T) {
@@ -287,12 +322,14 @@ func TestHistoryIsBounded(t *testing.T) {
 	size := len(probe.stored["deployed/0000000000000002"])
 	for name, tt := range map[string]struct {
 		cfg  controller.Config
-		want []string
+		want []string // a configuration that is not kept has a minus
 	}{
 		"by its count":                   {controller.Config{History: 2}, []string{"3", "4"}},
-		"by its bytes":                   {controller.Config{HistoryBytes: 3 * size}, []string{"2", "3", "4"}},
-		"by one byte less":               {controller.Config{HistoryBytes: 3*size - 1}, []string{"3", "4"}},
-		"to none, as each is too large":  {controller.Config{HistoryBytes: size - 1}, nil},
+		"by its configurations":          {controller.Config{Contents: 2}, []string{"-1", "-2", "3", "4"}},
+		"by its bytes":                   {controller.Config{HistoryBytes: 3*size + 40}, []string{"-1", "2", "3", "4"}},
+		"by fewer bytes":                 {controller.Config{HistoryBytes: 3*size - 1}, []string{"-1", "-2", "3", "4"}},
+		"as each is too large":           {controller.Config{HistoryBytes: size - 1}, []string{"-1", "-2", "-3", "-4"}},
+		"as none is wished for":          {controller.Config{Contents: -1}, []string{"-1", "-2", "-3", "-4"}},
 		"to none, as none is wished for": {controller.Config{History: -1}, nil},
 		"to what there is":               {controller.Config{History: 5}, []string{"1", "2", "3", "4"}},
 	} {
@@ -303,13 +340,28 @@ func TestHistoryIsBounded(t *testing.T) {
 			}
 			state := s.state()
 			var got []string
+			kept := 0
 			for _, p := range state.History {
-				got = append(got, p.ID)
+				if p.Kept {
+					kept++
+					got = append(got, p.ID)
+				} else {
+					got = append(got, "-"+p.ID)
+				}
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("history is %v, want %v", got, tt.want)
 			}
-			if values := len(s.stored); values != 3+len(got) { // state, staged, deployed
+			if diff := cmp.Diff(state.History, s.core.Snapshot().History, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("the snapshot has another history (-stored +snapshot):\n%s", diff)
+			}
+			values := 0
+			for key := range s.stored {
+				if !strings.HasPrefix(key, "operation/") {
+					values++
+				}
+			}
+			if values != 4+len(got)+kept { // state, staged, deployed and its description
 				t.Errorf("stored are %v", slices.Sorted(maps.Keys(s.stored)))
 			}
 		})
