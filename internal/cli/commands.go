@@ -173,7 +173,10 @@ func getHistoryOutcome(history []client.DeployedRevision) Outcome {
 			"id": d.ID, "instances": d.Instances, "nodes": d.Nodes,
 		})
 	}
-	return Outcome{Document: wrapped(document{"deployed": list}, []any{})}
+	return Outcome{
+		Document: wrapped(document{"deployed": list}, []any{}),
+		Page:     func() show.Page { return historyPage(history) },
+	}
 }
 
 // GetInstances prints the connected agents.

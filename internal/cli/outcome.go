@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
@@ -99,6 +100,10 @@ func StageOutcome(results []client.Result) Outcome {
 		}
 	}
 	o.Document = wrapped(found, errors)
+	o.Page = func() show.Page {
+		id, _ := found["id"].(string)
+		return stagePage(id, errors)
+	}
 	return o
 }
 
@@ -136,6 +141,7 @@ func DeployOutcome(results []client.Result) Outcome {
 		found["nodes"] = nodes
 	}
 	o.Document, o.Status = wrapped(found, errors), failedIf(errors)
+	o.Page = func() show.Page { return deployPage(results, errors) }
 	return o
 }
 
@@ -189,6 +195,7 @@ func dataProblem(data client.Data) string {
 func GetIDValueOutcome(results []client.Result) Outcome {
 	var o Outcome
 	values, errors := document{}, []any{}
+	var nodes []string
 	for _, r := range ordered(results) {
 		text, isText := r.Data.(client.Text)
 		switch {
@@ -207,9 +214,11 @@ func GetIDValueOutcome(results []client.Result) Outcome {
 				continue
 			}
 			values[string(r.Node)] = v
+			nodes = append(nodes, string(r.Node))
 		}
 	}
 	o.Document, o.Status = wrapped(values, errors), failedIf(errors)
+	o.Page = func() show.Page { return valuesPage(nodes, values, errors) }
 	return o
 }
 
@@ -233,6 +242,7 @@ func RestartOutcome(results []client.Result) Outcome {
 		}
 	}
 	o.Document, o.Status = wrapped(restarted, errors), failedIf(errors)
+	o.Page = func() show.Page { return restartPage(ordered(results), errors) }
 	return o
 }
 
@@ -240,7 +250,12 @@ func RestartOutcome(results []client.Result) Outcome {
 // 9.11). Its status is StatusDone even though the request fails, because the test
 // asks for that failure.
 func TestTimeoutOutcome(r client.Result) Outcome {
-	return Outcome{Document: document{"success": r.Success, "error": nullable(r.Error)}}
+	return Outcome{
+		Document: document{"success": r.Success, "error": nullable(r.Error)},
+		Page: func() show.Page {
+			return show.Page{show.Facts{fact("success", strconv.FormatBool(r.Success)), fact("error", cmp.Or(r.Error, "-"))}}
+		},
+	}
 }
 
 // ordered returns results sorted by instance, then by node. Results without an

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 )
 
 // GetInstancesOutcome returns the outcome of get-instances (spec zeek-client
@@ -29,6 +30,10 @@ func GetInstancesOutcome(r client.Result) Outcome {
 		o.fail("instance data invalid: %s", dataProblem(data))
 	}
 	o.Document = found
+	o.Page = func() show.Page {
+		list, _ := r.Data.(client.Instances)
+		return instancesPage(list)
+	}
 	return o
 }
 
@@ -68,6 +73,7 @@ func GetNodesOutcome(results []client.Result) Outcome {
 		}
 	}
 	o.Document, o.Status = wrapped(instances, errors), failedIf(errors)
+	o.Page = func() show.Page { return nodesPage(results, errors) }
 	return o
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/golden"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -125,6 +126,12 @@ interface = lo
 // perform runs a command, and returns its output on both streams and its status.
 func perform(t *testing.T, address string, files map[string]string, command string) string {
 	t.Helper()
+	return performIn(t, address, files, command, show.Settings{})
+}
+
+// performIn is perform with output in another form.
+func performIn(t *testing.T, address string, files map[string]string, command string, out show.Settings) string {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -134,6 +141,7 @@ func perform(t *testing.T, address string, files map[string]string, command stri
 	if c.Settings.Host != host || strconv.Itoa(c.Settings.Port) != port {
 		t.Fatalf("settings name %s:%d, want %s", c.Settings.Host, c.Settings.Port, address)
 	}
+	c.Output = out
 	words := strings.Fields(command)[1:]
 	file := func() string {
 		c.Stdin = strings.NewReader(files[strings.Join(words[1:], "")])

@@ -79,6 +79,20 @@ func renderYAML(value any) (string, error) {
 			return "", fmt.Errorf("encode result: %v", err)
 		}
 	}
+	return yamlText(root)
+}
+
+// YAML returns a value, made of what encoding/json decodes into an any, as YAML. The keys of
+// maps are sorted.
+func YAML(plain any) string {
+	text, err := yamlText(plainNode(plain))
+	if err != nil {
+		panic("show: " + err.Error()) // these nodes have a form
+	}
+	return text
+}
+
+func yamlText(root *yaml.Node) (string, error) {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
