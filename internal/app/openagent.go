@@ -101,6 +101,7 @@ func OpenAgent(
 	}
 	a.Nodes = nodesText(install)
 	a.Core = coreConfig(set)
+	a.Core.LayoutUse = a.Launch.LayoutUse()
 	a.Renewal.Chance = rand.Float64
 	a.Core.ListenPort = tcpPort(a.Broker)
 	a.StopGrace = perRole(set.Lifecycle.StopGrace)

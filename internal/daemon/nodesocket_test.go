@@ -47,6 +47,8 @@ func (s servingNodes) Recall(mgmt.NodeName, uint64) (launch.Facts, error) {
 
 func (servingNodes) Forget(mgmt.NodeName, uint64) {}
 
+func (servingNodes) LayoutUse() mgmt.LayoutUse { return mgmt.OwnEntry }
+
 func (servingNodes) Check(plan mgmt.Plan, _ string) (preflight.Check, error) {
 	return preflight.Check{Node: plan.Node.Name}, nil
 }

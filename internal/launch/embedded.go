@@ -72,6 +72,9 @@ func (l Embedded) facts(dir string) Facts {
 	return f
 }
 
+// LayoutUse implements Launcher.
+func (Embedded) LayoutUse() mgmt.LayoutUse { return mgmt.OwnEntry }
+
 // Forget implements Launcher.
 func (Embedded) Forget(mgmt.NodeName, uint64) {}
 

@@ -25,6 +25,8 @@ type Launcher interface {
 	// Forget says that the process of a launch is gone. The Launcher may delete the
 	// facts of the launch.
 	Forget(node mgmt.NodeName, number uint64)
+	// LayoutUse says how nodes use the layout of their cluster.
+	LayoutUse() mgmt.LayoutUse
 	// Check returns the conditions for a launch of the plan to succeed. It
 	// writes what the check needs below scratch.
 	Check(plan mgmt.Plan, scratch string) (preflight.Check, error)

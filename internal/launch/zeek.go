@@ -87,6 +87,9 @@ func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16, secret mgmt.Secr
 	}
 }
 
+// LayoutUse implements Launcher.
+func (z *Zeek) LayoutUse() mgmt.LayoutUse { return z.deployment(mgmt.Plan{}, 0, "").LayoutUse() }
+
 // Launch implements Launcher.
 func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
 	cpus, err := nodeCPUs(plan.Node)

@@ -50,6 +50,7 @@ func (n Node) Clone() Node {
 	n.CPUAffinity = clonePointer(n.CPUAffinity)
 	n.Env = maps.Clone(n.Env)
 	n.MetricsPort = clonePointer(n.MetricsPort)
+	n.Command = slices.Clone(n.Command)
 	return n
 }
 

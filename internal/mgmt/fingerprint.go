@@ -21,16 +21,21 @@ import (
 // version never changes.
 type Fingerprint string
 
-const fingerprintVersion = "1"
+// The versions of fingerprints. Version 1 has the whole layout of the cluster: it is for
+// nodes that cannot be told of a change. Version 2 has the LayoutFacts of the node.
+const (
+	fingerprintWhole = "1"
+	fingerprintUsed  = "2"
+)
 
 // Check returns an error if this program cannot compare f with a plan, because a
 // newer program made it.
 func (f Fingerprint) Check() error {
 	switch v := f.version(); v {
-	case "0", fingerprintVersion:
+	case "0", fingerprintWhole, fingerprintUsed:
 		return nil
 	default:
-		return fmt.Errorf("fingerprint %q has version %q, this program knows versions 0 to %s", string(f), v, fingerprintVersion)
+		return fmt.Errorf("fingerprint %q has version %q, this program knows versions 0 to %s", string(f), v, fingerprintUsed)
 	}
 }
 
@@ -41,55 +46,75 @@ func (f Fingerprint) version() string {
 	return "0"
 }
 
+// Whole reports whether f has the whole layout of the cluster. A node that was launched
+// with such a fingerprint cannot be told of a change of the layout.
+func (f Fingerprint) Whole() bool { return f.version() != fingerprintUsed }
+
 // layout is the layout of a cluster. Each version of fingerprints renders it
 // once, for the plans of all nodes.
 type layout struct {
-	entries map[NodeName]ClusterEndpoint
+	entries     map[NodeName]ClusterEndpoint
+	oneInstance bool     // as in Plan
+	drawn       *outline // for version 2; nil: not made yet
+	action      []string // as in Telling; nil: not made yet
 
-	digested string // for version 1; empty: not made yet
+	digested string // for version 1, and for telling nodes; empty: not made yet
 	json     []byte // for version 0; nil: not made yet
 }
 
-// is reports whether f is a fingerprint of the plan of n.
+// is reports whether f is a fingerprint of the plan of n. A fingerprint of version 2
+// counts for the use of the layout with which it was made: the agent's settings may have
+// changed since, and its nodes go on.
 func (l *layout) is(n Node, f Fingerprint) bool {
 	switch f.version() {
 	case "0":
-		return f.isVersion0() && f == l.fingerprint0(n)
-	case fingerprintVersion:
-		return f == l.fingerprint(n)
+		return f.isVersion0() && len(n.Command) == 0 && f == l.fingerprint0(n)
+	case fingerprintWhole:
+		return len(n.Command) == 0 && f == l.whole(n)
+	case fingerprintUsed:
+		for use := range layoutUses {
+			if use == useOf(n, use) && f == l.used(n, use) {
+				return true
+			}
+		}
 	}
 	return false
 }
 
-// fingerprint returns the fingerprint of the plan of n. It hashes one line for each
-// field that does not have its default value. So a new field changes no fingerprint
-// of a plan in which that field has its default value. State is no part of a plan.
-func (l *layout) fingerprint(n Node) Fingerprint {
-	var t lines
-	t.add("node")
-	t.addText("name", string(n.Name))
-	t.addText("instance", string(n.Instance))
-	t.addText("role", string(n.Role))
-	t.addPort("port", n.Port)
-	for _, script := range n.Scripts {
-		t.add("script", script)
+// fingerprint returns the fingerprint of the plan of n, whose Zeek nodes use the layout
+// like this.
+func (l *layout) fingerprint(n Node, zeek LayoutUse) Fingerprint {
+	if use := useOf(n, zeek); use != WholeLayout {
+		return l.used(n, use)
 	}
-	for _, o := range n.Options {
-		t.add("option", o.Name, o.Value)
-	}
-	t.addSet("interface", n.Interface)
-	if n.CPUAffinity != nil {
-		t.add("cpu", strconv.FormatInt(*n.CPUAffinity, 10))
-	}
-	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
-		t.add("env", name, n.Env[name])
-	}
-	t.addPort("metrics-port", n.MetricsPort)
-	t.addText("cluster", l.digest())
-	return Fingerprint(fingerprintVersion + ":" + t.digest()[:32])
+	return l.whole(n)
 }
 
-// digest returns a hash of the layout, which is part of every fingerprint. It is
+// whole returns the fingerprint of version 1. A fingerprint hashes one line for each
+// field that does not have its default value. So a new field changes no fingerprint
+// of a plan in which that field has its default value. State is no part of a plan.
+func (l *layout) whole(n Node) Fingerprint {
+	var t lines
+	t.addNode(n)
+	t.addText("cluster", l.digest())
+	return Fingerprint(fingerprintWhole + ":" + t.digest()[:32])
+}
+
+// used returns the fingerprint of version 2.
+func (l *layout) used(n Node, use LayoutUse) Fingerprint {
+	var t lines
+	t.addNode(n)
+	for _, word := range n.Command {
+		t.add("command", word)
+	}
+	t.add("uses", layoutUses[use])
+	for _, fact := range l.facts(n, use) {
+		t.add(fact.Name, fact.Values...)
+	}
+	return Fingerprint(fingerprintUsed + ":" + t.digest()[:32])
+}
+
+// digest returns a hash of the layout, which is part of fingerprints of version 1. It is
 // empty for an empty layout.
 func (l *layout) digest() string {
 	if l.digested != "" || len(l.entries) == 0 {
@@ -118,6 +143,30 @@ func (l *layout) digest() string {
 // length of each value stands before the value, so that two different lists of
 // values never give the same line.
 type lines []byte
+
+// addNode adds the node's own fields. It does not add Command, which a plan of version 1
+// cannot have.
+func (t *lines) addNode(n Node) {
+	t.add("node")
+	t.addText("name", string(n.Name))
+	t.addText("instance", string(n.Instance))
+	t.addText("role", string(n.Role))
+	t.addPort("port", n.Port)
+	for _, script := range n.Scripts {
+		t.add("script", script)
+	}
+	for _, o := range n.Options {
+		t.add("option", o.Name, o.Value)
+	}
+	t.addSet("interface", n.Interface)
+	if n.CPUAffinity != nil {
+		t.add("cpu", strconv.FormatInt(*n.CPUAffinity, 10))
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
+		t.add("env", name, n.Env[name])
+	}
+	t.addPort("metrics-port", n.MetricsPort)
+}
 
 func (t *lines) add(word string, values ...string) {
 	*t = append(*t, word...)

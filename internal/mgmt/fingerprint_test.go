@@ -28,6 +28,23 @@ func TestFingerprintsNeverChange(t *testing.T) {
 	}
 }
 
+// A node that was launched with a fingerprint of version 2 goes on as long as what it uses
+// of the layout does not change.
+func TestFingerprintsOfUsedLayoutsNeverChange(t *testing.T) {
+	for _, tt := range fingerprinted {
+		for use, want := range tt.v2 {
+			plan := tt.plan
+			plan.Use = mgmt.LayoutUse(use + 1)
+			if got := plan.Fingerprint(); got != want {
+				t.Errorf("%s, use %d: got %s, want %s", tt.name, plan.Use, got, want)
+			}
+			if err := want.Check(); err != nil || !tt.plan.Is(want) {
+				t.Errorf("%s: the plan is not the one of fingerprint %s: %v", tt.name, want, err)
+			}
+		}
+	}
+}
+
 func TestFingerprintsOfOtherPlans(t *testing.T) {
 	for _, tt := range fingerprinted {
 		if tt.name == "everything set" {
@@ -45,11 +62,11 @@ func TestFingerprintsOfOtherPlans(t *testing.T) {
 }
 
 func TestFingerprintOfANewerVersionIsAnother(t *testing.T) {
-	newer := "2" + everythingSet.Fingerprint()[1:]
+	newer := "3" + everythingSet.Fingerprint()[1:]
 	if everythingSet.Is(newer) {
 		t.Errorf("the plan is the one of fingerprint %s", newer)
 	}
-	want := fmt.Sprintf(`fingerprint %q has version "2", this program knows versions 0 to 1`, string(newer))
+	want := fmt.Sprintf(`fingerprint %q has version "3", this program knows versions 0 to 2`, string(newer))
 	if err := newer.Check(); err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}

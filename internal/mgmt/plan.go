@@ -14,9 +14,11 @@ type Plan struct {
 	Node    Node
 	Cluster map[NodeName]ClusterEndpoint
 	// OneInstance says that all nodes of the cluster are on the instance of Node. It
-	// is no part of the fingerprint: earlier versions did not have it, and the nodes
-	// that they launched go on.
+	// is no part of a fingerprint before version 2: earlier programs did not have it, and
+	// the nodes that they launched go on.
 	OneInstance bool
+	// Use says how Node uses Cluster if it is a Zeek node.
+	Use LayoutUse
 }
 
 // PlanFor returns the plan of the node called name, and false if the
@@ -27,24 +29,31 @@ func PlanFor(c Configuration, name NodeName) (Plan, bool) {
 	if !ok {
 		return Plan{}, false
 	}
-	return Plan{launchedAs(n), layoutOf(c), len(c.NodesOf(n.Instance)) == len(c.Nodes)}, true
+	return Plan{Node: launchedAs(n), Cluster: layoutOf(c), OneInstance: len(c.NodesOf(n.Instance)) == len(c.Nodes)}, true
 }
 
 // Plans are the plans of all nodes of one instance. They share the layout of the
 // cluster, which their fingerprints render once. A Plans is for one goroutine.
 type Plans struct {
-	nodes       map[NodeName]Node
-	layout      layout
-	oneInstance bool
+	nodes  map[NodeName]Node
+	layout layout
+	use    LayoutUse
 }
 
-// PlansOf returns the plans of the nodes that c has on the instance.
+// PlansOf returns the plans of the nodes that c has on the instance, if nothing is known
+// of how Zeek nodes use the layout.
 func PlansOf(c Configuration, instance InstanceName) *Plans {
-	p := &Plans{nodes: make(map[NodeName]Node), layout: layout{entries: layoutOf(c)}}
+	return PlansUsing(c, instance, WholeLayout)
+}
+
+// PlansUsing returns the plans of the nodes that c has on the instance. Its Zeek nodes
+// use the layout as use says.
+func PlansUsing(c Configuration, instance InstanceName, use LayoutUse) *Plans {
+	p := &Plans{nodes: make(map[NodeName]Node), layout: layout{entries: layoutOf(c)}, use: use}
 	for _, n := range c.NodesOf(instance) {
 		p.nodes[n.Name] = launchedAs(n)
 	}
-	p.oneInstance = len(p.nodes) == len(c.Nodes)
+	p.layout.oneInstance = len(p.nodes) == len(c.Nodes)
 	return p
 }
 
@@ -52,7 +61,7 @@ func PlansOf(c Configuration, instance InstanceName) *Plans {
 func (p *Plans) All() iter.Seq2[NodeName, Plan] {
 	return func(yield func(NodeName, Plan) bool) {
 		for _, name := range slices.Sorted(maps.Keys(p.nodes)) {
-			if !yield(name, Plan{p.nodes[name], p.layout.entries, p.oneInstance}) {
+			if !yield(name, p.plan(p.nodes[name])) {
 				return
 			}
 		}
@@ -65,7 +74,11 @@ func (p *Plans) Of(name NodeName) (Plan, bool) {
 	if !ok {
 		return Plan{}, false
 	}
-	return Plan{n, p.layout.entries, p.oneInstance}, true
+	return p.plan(n), true
+}
+
+func (p *Plans) plan(n Node) Plan {
+	return Plan{Node: n, Cluster: p.layout.entries, OneInstance: p.layout.oneInstance, Use: p.use}
 }
 
 // Has reports whether there is a plan of the node called name.
@@ -81,7 +94,7 @@ func (p *Plans) Fingerprint(name NodeName) Fingerprint {
 	if !ok {
 		return ""
 	}
-	return p.layout.fingerprint(n)
+	return p.layout.fingerprint(n, p.use)
 }
 
 // Is reports whether f is a fingerprint of the node's plan, in any version that
@@ -105,7 +118,8 @@ func launchedAs(n Node) Node {
 }
 
 // layoutOf returns the entry of every node of c in the cluster's layout. A node
-// whose instance is not declared gets UnknownHost.
+// whose instance is not declared gets UnknownHost. A program of the site is no Zeek node,
+// and has no entry.
 func layoutOf(c Configuration) map[NodeName]ClusterEndpoint {
 	hosts := make(map[InstanceName]Instance, len(c.Instances))
 	for _, in := range c.Instances {
@@ -113,6 +127,9 @@ func layoutOf(c Configuration) map[NodeName]ClusterEndpoint {
 	}
 	layout := make(map[NodeName]ClusterEndpoint, len(c.Nodes))
 	for _, n := range c.Nodes {
+		if len(n.Command) > 0 {
+			continue
+		}
 		e := ClusterEndpoint{Role: n.Role, Host: UnknownHost, Port: NoPort, MetricsPort: n.MetricsPort}
 		if in, ok := hosts[n.Instance]; ok {
 			e.Host = in.Host
@@ -127,11 +144,13 @@ func layoutOf(c Configuration) map[NodeName]ClusterEndpoint {
 
 // Fingerprint returns the fingerprint of p. For many nodes, Plans.Fingerprint is
 // faster.
-func (p Plan) Fingerprint() Fingerprint { return (&layout{entries: p.Cluster}).fingerprint(p.Node) }
+func (p Plan) Fingerprint() Fingerprint { return p.layout().fingerprint(p.Node, p.Use) }
 
 // Is reports whether f is a fingerprint of p, in any version that this program
 // can compare.
-func (p Plan) Is(f Fingerprint) bool { return (&layout{entries: p.Cluster}).is(p.Node, f) }
+func (p Plan) Is(f Fingerprint) bool { return p.layout().is(p.Node, f) }
+
+func (p Plan) layout() *layout { return &layout{entries: p.Cluster, oneInstance: p.OneInstance} }
 
 // PlanComparison says for which instances two configurations have the same plans.
 // It compares the layout of the cluster, which is part of every plan, only once.
@@ -155,7 +174,9 @@ func byInstance(c Configuration) map[InstanceName][]Node {
 }
 
 // Same reports whether the instance has the same plans in both configurations. It
-// compares the fingerprints of the plans.
+// compares the fingerprints of the plans. It does not know how the instance's nodes use
+// the layout: after any change of the layout, it says that the plans are others. They may
+// be the same, but the instance must know of the change: its nodes are told of it.
 func (c PlanComparison) Same(instance InstanceName) bool {
 	before, after := c.before[instance], c.after[instance]
 	if len(before) == 0 && len(after) == 0 {

@@ -131,6 +131,10 @@ type Node struct {
 	Env map[string]string
 	// MetricsPort is where the node serves its metrics; nil is unset.
 	MetricsPort *Port
+	// Command is the program that the agent runs as the node, with its arguments; nil is
+	// unset: the agent runs Zeek. It is zeekfleet's own: Zeek's record of a node has no such
+	// field, and the codec passes it as an option (CommandOption).
+	Command []string
 }
 
 // Configuration is a cluster as a client describes it.

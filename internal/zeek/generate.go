@@ -21,6 +21,8 @@ const (
 	proofFile    = "zeekfleet-proof.zeek"
 	dispatchFile = "zeekfleet-dispatch.zeek"
 	optionFile   = "zeekfleet-option.zeek"
+	changeFile   = "zeekfleet-layout.zeek"
+	clusterFile  = "zeekfleet-cluster.zeek"
 	apiFile      = "zeekfleet-api.zeek"
 )
 

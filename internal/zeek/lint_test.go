@@ -20,7 +20,7 @@ import (
 var keywords = words(`add addr any bool break case const copy count default delete double else enum event export
 	fallthrough file for function global hook if in int interval is local module next of opaque option pattern port
 	print record redef return schedule set string subnet switch table time timeout type vector when while assert list
-	T F sec secs tcp udp icmp unknown optional priority`)
+	T F sec secs mins create_expire tcp udp icmp unknown optional priority`)
 
 // released lists the names of Zeek that our scripts use, by the first version that
 // has them, such as 72 for 7.2; 0 is 5.0 or earlier.
@@ -37,10 +37,14 @@ var released = names{
 		Reporter::error Reporter::warning cat current_time double_to_interval double_to_time fmt get_event_stats get_net_stats get_proc_stats
 		global_hash_seed interval_to_double is_valid_ip lookup_ID network_time reading_live_traffic sha256_hash
 		open set_buf sort split_string split_string1 strcmp strftime string_vec strip subst_string time_to_double to_addr to_count
-		to_double to_int to_json to_port to_subnet type_name zeek_init zeek_script_loaded zeek_version GLOBAL`),
+		to_double to_int to_json to_port to_subnet type_name zeek_init
+		Broker::unpeer Version::at_least copy
+		LOGGER MANAGER PROXY WORKER Node NamedNode PoolNode RoundRobinTable nodes node registered_pools init_pool_node
+		mark_pool_node_dead Cluster::log Cluster::hello Cluster::node_down Cluster::Node Cluster::NodeType zeek_script_loaded zeek_version GLOBAL`),
 	51: words(`Broker::metrics_port`),
 	70: words(`Telemetry::metrics_address`),
-	71: words(`Cluster::publish Cluster::subscribe Cluster::Backend::ZeroMQ::listen_xpub_endpoint
+	60: words(`Cluster::connect_node_hook connect_node_hook`),
+	71: words(`Cluster::backend Cluster::CLUSTER_BACKEND_BROKER Cluster::publish Cluster::subscribe Cluster::Backend::ZeroMQ::listen_xpub_endpoint
 		Cluster::Backend::ZeroMQ::listen_xsub_endpoint Cluster::Backend::ZeroMQ::connect_xpub_endpoint
 		Cluster::Backend::ZeroMQ::connect_xsub_endpoint`),
 	72: words(`Cluster::listen_websocket Cluster::websocket_client_added Cluster::EndpointInfo
@@ -53,6 +57,7 @@ var released = names{
 // from 8.0 on.
 var fields = words(`network address bound_port pkts_recvd pkts_dropped pkts_link bytes_recvd mem real_time queued
 	dispatched open close path dir file_basename node_type ip zone_id p manager interface metrics_port
+	id manager name spec exclusive max_nodes node_list rr_key_seq
 	listen_addr listen_port tls_options cert_file key_file ca_file enable_peer_verification`)
 
 type names map[int][]string
@@ -114,6 +119,40 @@ func code(t testing.TB, file, script string) string {
 	return strings.ReplaceAll(directive.ReplaceAllString(b.String(), ""), "@DIR", `""`)
 }
 
+// atVersion returns the script without what its conditions leave out in a version: what
+// depends on a name of Zeek's that the version does not have, or on a newer version. It
+// keeps what depends on names of ours.
+func atVersion(script string, version int) string {
+	var kept []string
+	leaving, nested := "", 0 // the part that is left out; conditions in it
+	for line := range strings.Lines(script) {
+		m := condition.FindStringSubmatch(line)
+		switch {
+		case leaving != "" && m != nil:
+			nested++
+		case leaving != "" && nested > 0 && strings.HasPrefix(line, "@endif"):
+			nested--
+		case leaving != "" && nested == 0 && (strings.HasPrefix(line, "@endif") || strings.HasPrefix(line, "@else")):
+			leaving = ""
+			if strings.HasPrefix(line, "@else") {
+				kept = append(kept, "\n")
+			}
+		case leaving == "" && strings.HasPrefix(line, "@else"):
+			leaving = "the other case"
+		case m != nil && (m[1] != "" && !strings.HasPrefix(m[1], "Fleet::") && !strings.HasPrefix(m[1], "Management::") && !released.has(m[1], version) ||
+			m[2] != "" && fmt.Sprint(version) < m[2]+m[3]):
+			leaving = line
+		}
+		if leaving == "" {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+// condition is the first line of what depends on a name or on a version.
+var condition = regexp.MustCompile(`^@(?:ifdef \( ([\w:]+) \)|if \( Version::at_least\("(\d)\.(\d)\.0"\) \)|ifndef )`)
+
 // lint checks the rules that hold for all our scripts, and returns the code.
 func lint(t testing.TB, file, script string) string {
 	t.Helper()
@@ -158,7 +197,8 @@ func unknown(t testing.TB, scripts []zeek.File, version int) []string {
 	t.Helper()
 	declared, used := map[string]bool{}, map[string]bool{}
 	for _, f := range scripts {
-		text := lint(t, f.Name, f.Content)
+		lint(t, f.Name, f.Content)
+		text := code(t, f.Name, atVersion(f.Content, version))
 		for _, m := range ifdef.FindAllStringSubmatch(f.Content, -1) {
 			declared[m[1]] = true
 		}

@@ -7,13 +7,17 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// The node scripts. Both protocols use the first four, which answer requests. The
+// The node scripts. Both protocols use the first six, which answer requests. The
 // last two, one for each protocol, receive requests and send the answers.
 var (
 	//go:embed scripts/api.zeek
 	apiScript string
 	//go:embed scripts/option.zeek
 	optionScript string
+	//go:embed scripts/layout.zeek
+	layoutScript string
+	//go:embed scripts/cluster.zeek
+	clusterScript string
 	//go:embed scripts/dispatch.zeek
 	dispatchScript string
 	//go:embed scripts/proof.zeek
@@ -42,6 +46,8 @@ func NodeScriptFiles(t AgentProtocol) []File {
 		{Name: proofFile, Mode: 0o644, Content: proofScript},
 		{Name: dispatchFile, Mode: 0o644, Content: dispatchScript},
 		{Name: optionFile, Mode: 0o644, Content: optionScript},
+		{Name: changeFile, Mode: 0o644, Content: layoutScript},
+		{Name: clusterFile, Mode: 0o644, Content: clusterScript},
 		{Name: apiFile, Mode: 0o644, Content: apiScript},
 	}
 }

@@ -13,14 +13,14 @@ import (
 
 func TestProcessThatANewerProgramStartedIsReplaced(t *testing.T) {
 	m := agent.New(agent.Config{Name: "host"}, agent.State{Desired: configuration(nodes("worker")...), Told: true}, nil)
-	process := agent.Process{Node: "worker", Launch: 3, PID: 1, Fingerprint: "2:0123"}
+	process := agent.Process{Node: "worker", Launch: 3, PID: 1, Fingerprint: "3:0123"}
 	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{process}})
 	effects = slices.DeleteFunc(effects, func(e agent.Effect) bool { _, tells := e.(agent.ToController); return tells })
 	want := []agent.Effect{
 		agent.Note{
 			Level: agent.Warn, Node: "worker",
 			Text: "process is replaced: a newer version of the program started it, and its plan cannot be compared",
-			Err:  `fingerprint "2:0123" has version "2", this program knows versions 0 to 1`,
+			Err:  `fingerprint "3:0123" has version "3", this program knows versions 0 to 2`,
 		},
 		agent.Stop{Node: "worker", Launch: 3},
 	}

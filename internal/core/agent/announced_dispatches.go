@@ -24,6 +24,7 @@ func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
 			p.can = append(p.can, name)
 		}
 	}
+	n.proc.hears = slices.Contains(p.can, mgmt.ClusterLayout)
 	m.emit(Note{Level: Debug, Text: "node announced its dispatches", Node: p.node, Peer: p.id})
 }
 

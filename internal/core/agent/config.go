@@ -68,6 +68,10 @@ type Config struct {
 	// Backoff says when a node that ended by itself is started again.
 	Backoff Backoff
 
+	// LayoutUse says how Zeek nodes use the layout of their cluster. Zero means
+	// mgmt.WholeLayout: any change of the layout restarts all nodes.
+	LayoutUse mgmt.LayoutUse
+
 	// Permits says which settings of nodes that can run any command on this host
 	// are allowed.
 	Permits mgmt.Permits

@@ -39,7 +39,8 @@ func (o occasion) whyStopped() string {
 // that runs with another plan, or not at all, is started afresh. With force, all
 // nodes of c are started afresh.
 func (r *rollout) setDesired(c mgmt.Configuration, force bool, o occasion) {
-	plans := mgmt.PlansOf(c, r.cfg.Name)
+	plans := mgmt.PlansUsing(c, r.cfg.Name, r.cfg.LayoutUse)
+	r.layouts.present = plans.Telling()
 	for name := range plans.All() {
 		n, ok := r.nodes.named[name]
 		if !ok {
@@ -70,8 +71,8 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 	}
 	n.rests = false
 	same := n.proc != nil && r.runs(n.proc, name, plans)
-	if same {
-		n.proc.fingerprint = fingerprint // comparing an older version takes longer
+	if same && n.proc.fingerprint.Whole() {
+		n.proc.layout = r.layouts.present.Layout // it has not changed
 	}
 	if same && n.stuck() != "" && !force {
 		r.keepRunning(n)

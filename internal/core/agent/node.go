@@ -62,6 +62,14 @@ type process struct {
 	late  time.Time // when it is reported as still starting; zero: never, or that is done
 
 	halt *halt // nil: the process is not to end
+
+	// layout is the layout of the cluster that the process knows, as in mgmt.Telling. It is
+	// empty if an earlier life of the agent started it.
+	layout string
+	hears  bool     // it can be told of another layout
+	told   *telling // was sent and not answered yet; nil: none
+
+	untold string // why the process does not know the present layout; empty: it does, or will
 }
 
 // halt says that a process is to end.

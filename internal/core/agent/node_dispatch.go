@@ -12,9 +12,13 @@ import (
 // connect. Every node is launched with a script that connects them (spec
 // zeek-launch).
 //
-// set_option does not set an option that can run commands, unless the host permits
+// cluster_layout is the agent's own. set_option does not set an option that can run commands, unless the host permits
 // that option.
 func (m *Machine) dispatch(r *request, msg mgmt.AgentDispatchRequest) {
+	if len(msg.Action) > 0 && msg.Action[0] == mgmt.ClusterLayout {
+		m.requests.refuse(r, mgmt.ClusterLayout+" is for the agent alone: it tells its nodes which configuration was deployed")
+		return
+	}
 	if len(msg.Action) > 1 && msg.Action[0] == mgmt.SetOption {
 		if why := m.cfg.Permits.CheckName(msg.Action[1]); why != "" {
 			m.requests.refuse(r, mgmt.SetOption+" would set "+why)
@@ -72,7 +76,8 @@ func (m *Machine) nodeAnswered(p *peer, msg mgmt.NodeDispatchResponse) {
 	r, ok := m.requests.legs.Find(msg.ReqID)
 	n := m.rollout.nodes.named[p.node]
 	switch {
-	case !ok: // late
+	case !ok:
+		m.rollout.layouts.heard(p, n, msg) // or late
 	case n == nil || n.peer != p.id || msg.Result.Node != "" && msg.Result.Node != p.node:
 		m.emit(Note{Level: Warn, Text: "answer ignored: it is not the peer's to give", Node: msg.Result.Node, Peer: p.id, ReqID: msg.ReqID})
 	case r.Awaits(p.node):

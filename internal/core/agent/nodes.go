@@ -138,6 +138,7 @@ func (s *nodes) remarks(now time.Time) string {
 	texts = append(texts, s.marks()...)
 	texts = append(texts, s.obstacles()...)
 	texts = append(texts, s.exposures()...)
+	texts = append(texts, s.untold()...)
 	if crashes := s.crashes(now); crashes != "" {
 		texts = append(texts, crashes)
 	}

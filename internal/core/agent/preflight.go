@@ -36,7 +36,7 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 		return Preflight{}, false
 	}
 	var p Preflight
-	plans := mgmt.PlansOf(c.config, m.cfg.Name)
+	plans := mgmt.PlansUsing(c.config, m.cfg.Name, m.cfg.LayoutUse)
 	for name, plan := range plans.All() {
 		if m.rollout.steering.stops(name) {
 			continue

@@ -22,10 +22,13 @@ type rollout struct {
 	burials  burials
 	launches uint64    // the highest number of a launch so far
 	outcomes []outcome // that the requests were not told yet
+	layouts  *layouts
 }
 
 func newRollout(t *turn) *rollout {
-	return &rollout{turn: t, nodes: nodes{named: map[mgmt.NodeName]*node{}}, burials: burials{}}
+	r := &rollout{turn: t, nodes: nodes{named: map[mgmt.NodeName]*node{}}, burials: burials{}}
+	r.layouts = &layouts{turn: t, nodes: &r.nodes}
+	return r
 }
 
 // setState records and announces a change of n's state. why is a sentence for people.
@@ -55,6 +58,7 @@ func (r *rollout) happened(node mgmt.NodeName, pid int64, from, to mgmt.State, w
 
 // advance asks for every Stop and every Start that need not wait any longer.
 func (r *rollout) advance() {
+	r.layouts.tellAll()
 	held := r.advanceStops()
 	r.advanceStarts(held || r.burialsHold())
 }
@@ -107,6 +111,7 @@ func (r *rollout) launch(n *node) {
 	n.proc = &process{
 		launch:      r.launches,
 		fingerprint: n.fingerprint,
+		layout:      r.layouts.present.Layout,
 		spec:        new(n.plan.Node),
 		moment:      r.moment(),
 		since:       r.now,

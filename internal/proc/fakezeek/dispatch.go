@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -13,6 +14,7 @@ import (
 
 // dispatches are the dispatches of the node script.
 var dispatches = map[string]func(n *node, args []string) mgmt.Result{
+	"cluster_layout":     (*node).clusterLayout,
 	"get_id_value":       (*node).getIDValue,
 	"get_loaded_scripts": func(n *node, _ []string) mgmt.Result { return success(n.loaded) },
 	"get_stats":          (*node).getStats,
@@ -95,6 +97,17 @@ func (n *node) getStats([]string) mgmt.Result {
 		"memory": n.memory << 20, "events_queued": 0, "events_dispatched": 0,
 		"uptime": time.Since(n.began).Seconds(),
 	})
+}
+
+// clusterLayout prints the names of the nodes of the changed cluster.
+func (n *node) clusterLayout(args []string) mgmt.Result {
+	var names []string
+	for _, entry := range args {
+		name, _, _ := strings.Cut(entry, " ")
+		names = append(names, name)
+	}
+	fmt.Fprintf(n.err, "the cluster has %s now\n", strings.Join(names, " "))
+	return success(len(args))
 }
 
 // setOption sets an identifier to which the scripts have assigned a value.

@@ -3,6 +3,7 @@
 ##! load it receive requests and send answers.
 
 @load ./zeekfleet-api
+@load ./zeekfleet-layout
 @load ./zeekfleet-option
 
 module Fleet::Node;
@@ -85,6 +86,7 @@ export {
 		["get_version"] = get_version,
 		["get_loaded_scripts"] = get_loaded_scripts,
 		["set_option"] = set_option,
+		["cluster_layout"] = cluster_layout,
 		["rotate_logs"] = rotate_logs,
 	} &redef;
 }
