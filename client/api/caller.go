@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,22 +67,28 @@ type request struct {
 	in           any           // nil for none
 	wait         time.Duration // for which the controller may wait on purpose
 	host         string        // by which the controller is called; empty means its address
+	header       http.Header   // in addition; may be nil
 }
 
 // do makes a request and decodes the answer's JSON into out, unless out is nil.
 func (c *caller) do(ctx context.Context, r request, out any) error {
-	body, err := c.ask(ctx, r)
+	body, _, err := c.ask(ctx, r)
 	if err != nil || out == nil {
 		return err
 	}
+	return c.decode(body, r.path, out)
+}
+
+// decode decodes the JSON of an answer.
+func (c *caller) decode(body []byte, path string, out any) error {
 	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("the controller at %s has answered something else than the JSON of %s: %v", c.cfg.Address, r.path, err)
+		return fmt.Errorf("the controller at %s has answered something else than the JSON of %s: %v", c.cfg.Address, path, err)
 	}
 	return nil
 }
 
-// ask makes a request and returns the body of the answer.
-func (c *caller) ask(ctx context.Context, r request) ([]byte, error) {
+// ask makes a request and returns the body and the header of the answer.
+func (c *caller) ask(ctx context.Context, r request) ([]byte, http.Header, error) {
 	timed, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout+r.wait,
 		fmt.Errorf("the controller at %s did not answer within %s", c.cfg.Address, c.cfg.Timeout+r.wait))
 	defer cancel()
@@ -89,7 +96,7 @@ func (c *caller) ask(ctx context.Context, r request) ([]byte, error) {
 	if r.in != nil {
 		text, err := json.Marshal(r.in)
 		if err != nil {
-			return nil, fmt.Errorf("encode the request: %w", err)
+			return nil, nil, fmt.Errorf("encode the request: %w", err)
 		}
 		body = bytes.NewReader(text)
 	}
@@ -99,9 +106,10 @@ func (c *caller) ask(ctx context.Context, r request) ([]byte, error) {
 	}
 	req, err := http.NewRequestWithContext(timed, r.method, target, body)
 	if err != nil {
-		return nil, fmt.Errorf("make a request to %s: %w", c.cfg.Address, err)
+		return nil, nil, fmt.Errorf("make a request to %s: %w", c.cfg.Address, err)
 	}
 	req.Host = cmp.Or(r.host, req.Host)
+	maps.Copy(req.Header, r.header)
 	req.Header.Set("Accept", "application/json")
 	if r.in != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -111,19 +119,19 @@ func (c *caller) ask(ctx context.Context, r request) ([]byte, error) {
 	}
 	answer, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.noAnswer(timed, err)
+		return nil, nil, c.noAnswer(timed, err)
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, MaxAnswer+1))
 	switch {
 	case answer.StatusCode < 200 || answer.StatusCode > 299:
-		return nil, readProblem(answer, text)
+		return nil, nil, readProblem(answer, text)
 	case err != nil:
-		return nil, c.noAnswer(timed, err)
+		return nil, nil, c.noAnswer(timed, err)
 	case len(text) > MaxAnswer:
-		return nil, fmt.Errorf("the controller at %s has answered more than %d bytes", c.cfg.Address, MaxAnswer)
+		return nil, nil, fmt.Errorf("the controller at %s has answered more than %d bytes", c.cfg.Address, MaxAnswer)
 	}
-	return text, nil
+	return text, answer.Header, nil
 }
 
 // noAnswer returns the error of a request without an answer.

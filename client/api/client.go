@@ -14,7 +14,7 @@ import (
 // The bounds of a Client that no configuration changes.
 const (
 	// MaxAnswer bounds the body of an answer, in bytes.
-	MaxAnswer = 16 << 20
+	MaxAnswer = 64 << 20
 	// MaxItems bounds a list, which may have many pages.
 	MaxItems = 100_000
 	// maxAnswerHeader bounds the header of an answer, in bytes.

@@ -23,7 +23,7 @@ func (c *Client) CheckCalled(ctx context.Context, address string) error {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return nil // every controller goes by every address
 	}
-	_, err = c.ask(ctx, request{method: http.MethodGet, path: PathRoot, host: address})
+	_, _, err = c.ask(ctx, request{method: http.MethodGet, path: PathRoot, host: address})
 	if problem, ok := errors.AsType[*Problem](err); ok && problem.Status == http.StatusForbidden {
 		return fmt.Errorf("the controller does not go by the name %q and would refuse whoever calls it so: start it with --host-names %s (controller.host_names), or give an address", host, host)
 	}

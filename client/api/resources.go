@@ -176,6 +176,12 @@ type Revision struct {
 	State     string    `json:"state" enum:"staged,deployed,past"`
 	When      time.Time `json:"when"`
 	Who       string    `json:"who"`
+	Note      string    `json:"note,omitempty" doc:"What the user said about it."`
+	Kind      string    `json:"kind,omitempty" enum:"deploy,rollback,revert" doc:"What has made it. Absent for a staged configuration."`
+	From      uint64    `json:"from,omitempty" doc:"The revision that was deployed before it."`
+	Of        uint64    `json:"of,omitempty" doc:"The revision whose configuration a rollback or a revert has deployed again."`
+	Operation uint64    `json:"operation,omitempty" doc:"The operation that has deployed it."`
+	Kept      bool      `json:"kept" doc:"Whether the controller still has the configuration."`
 	ID        string    `json:"id"`
 	Instances int       `json:"instances" doc:"How many instances it has."`
 	Nodes     int       `json:"nodes" doc:"How many nodes it has."`
@@ -188,31 +194,34 @@ const (
 	Past     = "past"
 )
 
-// Configuration is a whole configuration.
+// Configuration is a configuration that is staged, is deployed, or was deployed.
 type Configuration struct {
-	Revision uint64           `json:"revision"`
-	State    string           `json:"state" enum:"staged,deployed"`
-	When     time.Time        `json:"when"`
-	Who      string           `json:"who"`
-	ID       string           `json:"id"`
-	Hosts    []ConfiguredHost `json:"instances" nullable:"false"`
-	Nodes    []ConfiguredNode `json:"nodes" nullable:"false"`
+	Revision  uint64    `json:"revision"`
+	State     string    `json:"state" enum:"staged,deployed,past"`
+	When      time.Time `json:"when"`
+	Who       string    `json:"who"`
+	Note      string    `json:"note,omitempty"`
+	Kind      string    `json:"kind,omitempty" enum:"deploy,rollback,revert"`
+	From      uint64    `json:"from,omitempty"`
+	Of        uint64    `json:"of,omitempty"`
+	Operation uint64    `json:"operation,omitempty"`
+	Cluster
 }
 
 // ConfiguredHost is an instance in a configuration.
 type ConfiguredHost struct {
-	Name string `json:"name"`
-	Host string `json:"host,omitempty" doc:"Its address. Absent if it is not known."`
-	Port int    `json:"port,omitempty" doc:"The port of its agent, if the controller connects to the agent."`
+	Name string `json:"name" maxLength:"300"`
+	Host string `json:"host,omitempty" maxLength:"50" doc:"Its address. Absent if it is not known."`
+	Port int    `json:"port,omitempty" minimum:"0" maximum:"65535" doc:"The port of its agent, if the controller connects to the agent."`
 }
 
 // ConfiguredNode is a node in a configuration.
 type ConfiguredNode struct {
-	Name        string            `json:"name"`
-	Instance    string            `json:"instance"`
+	Name        string            `json:"name" maxLength:"300"`
+	Instance    string            `json:"instance" maxLength:"300"`
 	Role        string            `json:"role" enum:"LOGGER,MANAGER,PROXY,WORKER"`
-	Port        int               `json:"port,omitempty"`
-	MetricsPort int               `json:"metrics_port,omitempty"`
+	Port        int               `json:"port,omitempty" minimum:"0" maximum:"65535"`
+	MetricsPort int               `json:"metrics_port,omitempty" minimum:"0" maximum:"65535"`
 	Scripts     []string          `json:"scripts,omitempty" nullable:"false"`
 	Options     map[string]string `json:"options,omitempty"`
 	Interface   string            `json:"interface,omitempty"`

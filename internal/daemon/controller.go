@@ -239,7 +239,8 @@ type controllerShell struct {
 func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core *controller.Machine) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	return loop.New(core, c.perform).Run(ctx, func(due <-chan time.Time) (controller.Event, bool) {
+	defer c.port.stirs.tell()
+	return loop.New(stirring{core, &c.port.stirs}, c.perform).Run(ctx, func(due <-chan time.Time) (controller.Event, bool) {
 		select {
 		case <-ctx.Done():
 			return nil, false

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -20,9 +22,49 @@ type port struct {
 	snapshots chan snapshot
 	ended     chan struct{} // is closed when the controller has ended
 	askers    atomic.Uint64 // counts them
+	stirs     stirs
 	// unsaved is why the latest save has failed. It points to nil if the save has
 	// succeeded.
 	unsaved atomic.Pointer[error]
+}
+
+// stirs tells goroutines that wait for a change of the core.
+type stirs struct {
+	mu sync.Mutex
+	// next is closed when the core has got an event. It is nil if nobody waits.
+	next chan struct{}
+}
+
+// await returns a channel that is closed when the core has got an event.
+func (s *stirs) await() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next == nil {
+		s.next = make(chan struct{})
+	}
+	return s.next
+}
+
+// tell wakes everybody who waits.
+func (s *stirs) tell() {
+	s.mu.Lock()
+	next := s.next
+	s.next = nil
+	s.mu.Unlock()
+	if next != nil {
+		close(next)
+	}
+}
+
+// stirring is a core that wakes everybody who waits for a change of it.
+type stirring struct {
+	*controller.Machine
+	stirs *stirs
+}
+
+func (s stirring) Step(now time.Time, ev controller.Event) []controller.Effect {
+	defer s.stirs.tell()
+	return s.Machine.Step(now, ev)
 }
 
 // submission is a request that does not come from the bus. To the core, its asker
@@ -91,6 +133,11 @@ func (c *Controller) Snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
 		return nil, context.Cause(ctx)
 	}
 }
+
+// Changed returns a channel that is closed when the next Snapshot may differ from one that
+// is taken now, or when the controller has ended. Take the channel first and the Snapshot
+// then, so that no change is missed. Any goroutine may call Changed.
+func (c *Controller) Changed() <-chan struct{} { return c.port.stirs.await() }
 
 // Unsaved returns why the latest save of the state has failed. It returns nil if it has
 // succeeded, or if there was none. Any goroutine may call it.

@@ -28,7 +28,7 @@ func (c *Controller) Revision(ctx context.Context, revision uint64) (*mgmt.Confi
 		return nil, err
 	}
 	if len(entries) == 0 { // a deployment has just taken its place
-		return nil, &mgmt.NoRevisionError{Revision: revision, Reason: "is described in the history, but its configuration is not kept any more"}
+		return nil, &mgmt.NoRevisionError{Revision: revision, Described: true, Reason: "is described in the history, but its configuration is not kept any more"}
 	}
 	entry, err := controller.ReadEntry(entries[0].Value)
 	if err != nil {

@@ -67,6 +67,8 @@ func (r ConfigRevision) Given() Configuration {
 type NoRevisionError struct {
 	Revision uint64
 	Reason   string
+	// Described says that only its configuration is not there.
+	Described bool
 }
 
 func (e *NoRevisionError) Error() string { return fmt.Sprintf("revision %d %s", e.Revision, e.Reason) }
@@ -77,7 +79,9 @@ func (s *Snapshot) Past(revision uint64) (PastConfig, error) {
 	i, ok := slices.BinarySearchFunc(s.History, revision, func(p PastConfig, r uint64) int { return cmp.Compare(p.Revision, r) })
 	if ok {
 		if past := s.History[i]; !past.Kept {
-			return past, &NoRevisionError{revision, "is described in the history, but its configuration is not kept any more" + s.oldestKept()}
+			return past, &NoRevisionError{
+				Revision: revision, Described: true, Reason: "is described in the history, but its configuration is not kept any more" + s.oldestKept(),
+			}
 		}
 		return s.History[i], nil
 	}
@@ -92,7 +96,7 @@ func (s *Snapshot) Past(revision uint64) (PastConfig, error) {
 	case revision < s.History[0].Revision:
 		reason = fmt.Sprintf("is not there: the oldest that is known is %d", s.History[0].Revision)
 	}
-	return PastConfig{}, &NoRevisionError{revision, reason}
+	return PastConfig{}, &NoRevisionError{Revision: revision, Reason: reason}
 }
 
 func (s *Snapshot) oldestKept() string {

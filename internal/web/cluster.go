@@ -111,20 +111,14 @@ func (s views) listConfigurations(ctx context.Context, in *taggedPageInput) (*ta
 		return nil, err
 	}
 	var list []api.Revision
-	add := func(state string, c *mgmt.ConfigRevision) {
-		if c != nil {
-			list = append(list, api.Revision{
-				Revision: c.Revision, State: state, When: utc(c.When), Who: c.Who, ID: c.Config.ID,
-				Instances: len(c.Config.Instances), Nodes: len(c.Config.Nodes),
-			})
-		}
+	if snap.Staged != nil {
+		list = append(list, revisionOf(snap.Staged, api.Staged))
 	}
-	add(api.Staged, snap.Staged)
-	add(api.Deployed, snap.Deployed)
+	if snap.Deployed != nil {
+		list = append(list, revisionOf(snap.Deployed, api.Deployed))
+	}
 	for _, c := range snap.History {
-		list = append(list, api.Revision{
-			Revision: c.Revision, State: api.Past, When: utc(c.When), Who: c.Who, ID: c.ID, Instances: c.Instances, Nodes: c.Nodes,
-		})
+		list = append(list, pastRevision(c))
 	}
 	order := map[string]int{api.Staged: 1, api.Deployed: 2, api.Past: 3}
 	return taggedPage(in, snap, list, func(r api.Revision) string {
@@ -149,44 +143,23 @@ func (s views) getConfiguration(ctx context.Context, in *configurationInput) (*t
 	if c == nil {
 		return nil, problem(http.StatusNotFound, fmt.Sprintf("no %s configuration available", in.State))
 	}
-	body := api.Configuration{
-		Revision: c.Revision, State: in.State, When: utc(c.When), Who: c.Who, ID: c.Config.ID,
-		Hosts: []api.ConfiguredHost{}, Nodes: []api.ConfiguredNode{},
-	}
-	for _, i := range c.Config.Instances {
-		host := api.ConfiguredHost{Name: string(i.Name), Port: number(i.ListenPort)}
-		if mgmt.KnownHost(i.Host) {
-			host.Host = i.Host.String()
-		}
-		body.Hosts = append(body.Hosts, host)
-	}
-	for _, n := range c.Config.Nodes {
-		body.Nodes = append(body.Nodes, configuredNode(n))
-	}
+	body := configuration(c, in.State)
 	return tagged(in.TaggedInput, c.Revision, body)
 }
 
-func configuredNode(n mgmt.Node) api.ConfiguredNode {
-	one := api.ConfiguredNode{
-		Name: string(n.Name), Instance: string(n.Instance), Role: string(n.Role), Port: number(n.Port), MetricsPort: number(n.MetricsPort),
-		Scripts: n.Scripts, CPUAffinity: n.CPUAffinity, Env: n.Env,
+func (s views) listCrashes(ctx context.Context, in *PageInput) (*pageOutput[api.Crash], error) {
+	list, err := s.crashes(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if n.Interface != nil {
-		one.Interface = *n.Interface
-	}
-	for _, o := range n.Options {
-		if one.Options == nil {
-			one.Options = map[string]string{}
-		}
-		one.Options[o.Name] = o.Value
-	}
-	return one
+	return &pageOutput[api.Crash]{paged(list, *in, func(c api.Crash) string { return c.Instance + "/" + c.Node })}, nil
 }
 
-func (s views) listCrashes(ctx context.Context, in *PageInput) (*pageOutput[api.Crash], error) {
-	answer, err := s.cfg.Cluster.Submit(ctx, askerOf(ctx).Principal, mgmt.GetNodesRequest{})
+// crashes asks the connected instances how nodes have ended by themselves.
+func (s views) crashes(ctx context.Context) ([]api.Crash, error) {
+	answer, err := submit[mgmt.GetNodesResponse](ctx, s.Server, mgmt.GetNodesRequest{})
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
 	list, now := []api.Crash{}, time.Now()
 	for _, r := range answer.Outcomes() {
@@ -194,7 +167,7 @@ func (s views) listCrashes(ctx context.Context, in *PageInput) (*pageOutput[api.
 			list = append(list, readCrashes(string(r.Instance), r.Error, now)...)
 		}
 	}
-	return &pageOutput[api.Crash]{paged(list, *in, func(c api.Crash) string { return c.Instance + "/" + c.Node })}, nil
+	return list, nil
 }
 
 // crashForm is a line in the text of an agent's result about its nodes
@@ -225,11 +198,4 @@ func utc(t time.Time) time.Time {
 		return time.Time{}
 	}
 	return t.UTC()
-}
-
-func number(p *mgmt.Port) int {
-	if p == nil {
-		return 0
-	}
-	return int(p.Number)
 }

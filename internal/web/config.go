@@ -17,6 +17,11 @@ import (
 type Cluster interface {
 	Snapshot(ctx context.Context) (*mgmt.Snapshot, error)
 	Submit(ctx context.Context, who mgmt.Principal, req mgmt.Request) (mgmt.Response, error)
+	// Revision returns a revision with its configuration. If it is not there, or if its
+	// configuration is not kept, the error is a *mgmt.NoRevisionError.
+	Revision(ctx context.Context, number uint64) (*mgmt.ConfigRevision, error)
+	// Changed returns a channel that is closed when the next Snapshot may differ.
+	Changed() <-chan struct{}
 }
 
 // Authority is what the server needs of the cluster's authority.
@@ -85,6 +90,12 @@ type Limits struct {
 	// IdleTimeout is how long a connection waits for its next request. Zero means 5 s,
 	// 15 s, 90 s and 60 s.
 	HeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
+	// MaxConfiguration bounds the body of a request that has a configuration, in bytes, in
+	// place of MaxBody. Such bodies are read for users who may make the request, at most
+	// MaxConfigurations at once, and each within ConfigurationTimeout. Zero means 48 MiB,
+	// in which 20,000 nodes have 2,400 bytes each, 2, and 60 s.
+	MaxConfiguration, MaxConfigurations int
+	ConfigurationTimeout                time.Duration
 	// MaxWait bounds how long a request may ask the server to wait. Zero means 60 s.
 	MaxWait time.Duration
 	// AttemptsBurst is how often one address may try to join or to log in at once, and
@@ -131,6 +142,8 @@ func (c *Limits) fill() error {
 	count("ReservedConnections", &c.ReservedConnections, 16)
 	count("MaxHeader", &c.MaxHeader, 16<<10)
 	count("MaxBody", &c.MaxBody, 1<<20)
+	count("MaxConfiguration", &c.MaxConfiguration, 48<<20)
+	count("MaxConfigurations", &c.MaxConfigurations, 2)
 	count("AttemptsBurst", &c.AttemptsBurst, 30)
 	count("AllAttemptsBurst", &c.AllAttemptsBurst, 200)
 	count("MaxAttempters", &c.MaxAttempters, 10_000)
@@ -139,6 +152,7 @@ func (c *Limits) fill() error {
 	duration("ReadTimeout", &c.ReadTimeout, 15*time.Second)
 	duration("WriteTimeout", &c.WriteTimeout, 90*time.Second)
 	duration("IdleTimeout", &c.IdleTimeout, time.Minute)
+	duration("ConfigurationTimeout", &c.ConfigurationTimeout, time.Minute)
 	duration("MaxWait", &c.MaxWait, time.Minute)
 	duration("AttemptInterval", &c.AttemptInterval, 2*time.Second)
 	duration("AllAttemptInterval", &c.AllAttemptInterval, 20*time.Millisecond)

@@ -20,14 +20,19 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusForbidden, err.Error())
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, int64(s.cfg.MaxBody)+1)
 	r.Header.Set("Accept", accepted(r.Header.Get("Accept")))
-	mux := s.api().mux
-	if handler, pattern := mux.Handler(r); pattern == "" {
+	routes := s.api()
+	handler, pattern := routes.mux.Handler(r)
+	if pattern == "" {
 		s.notFound(w, r, handler)
 		return
 	}
-	mux.ServeHTTP(w, r)
+	most := s.cfg.MaxBody
+	if routes.large[pattern] {
+		most = max(most, s.cfg.MaxConfiguration)
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, int64(most)+1)
+	routes.mux.ServeHTTP(w, r)
 }
 
 // setHeaders sets what each answer says to browsers.

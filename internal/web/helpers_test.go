@@ -25,17 +25,100 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/web"
 )
 
-// fleet is a cluster that never changes.
+// fleet is a cluster that changes when a test changes it.
 type fleet struct {
 	snap   mgmt.Snapshot
 	answer mgmt.Response
-	err    error
+	// answers, if not nil, answers in place of answer.
+	answers func(mgmt.Request) mgmt.Response
+	past    map[uint64]*mgmt.ConfigRevision
+	err     error
+
+	mu      sync.Mutex
+	asked   []mgmt.Request
+	by      []mgmt.Principal
+	changed chan struct{}
+	// awaited gets a value when somebody takes the channel of Changed. Nil: nobody asks.
+	awaited chan struct{}
 }
 
-func (f *fleet) Snapshot(context.Context) (*mgmt.Snapshot, error) { return &f.snap, f.err }
+func (f *fleet) Snapshot(context.Context) (*mgmt.Snapshot, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	snap := f.snap
+	return &snap, f.err
+}
 
-func (f *fleet) Submit(_ context.Context, _ mgmt.Principal, _ mgmt.Request) (mgmt.Response, error) {
-	return f.answer, f.err
+// Submit refuses by role, like the core.
+func (f *fleet) Submit(_ context.Context, who mgmt.Principal, req mgmt.Request) (mgmt.Response, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	kind := mgmt.KindOf(req)
+	switch {
+	case f.err != nil:
+		return nil, f.err
+	case who.Role < kind.May:
+		return req.Answer("", mgmt.Result{Error: access.Denied(who, kind.Name(), kind.May)}), nil
+	}
+	f.asked, f.by = append(f.asked, req), append(f.by, who)
+	if f.answers != nil {
+		return f.answers(req), nil
+	}
+	return f.answer, nil
+}
+
+func (f *fleet) Revision(_ context.Context, number uint64) (*mgmt.ConfigRevision, error) {
+	if c := f.snap.Deployed; c != nil && c.Revision == number {
+		return c, f.err
+	}
+	if _, err := f.snap.Past(number); err != nil {
+		return nil, err
+	}
+	return f.past[number], f.err
+}
+
+func (f *fleet) Changed() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.changed == nil {
+		f.changed = make(chan struct{})
+	}
+	if f.awaited != nil {
+		f.awaited <- struct{}{}
+	}
+	return f.changed
+}
+
+// change changes what the cluster is, and tells whoever waits.
+func (f *fleet) change(to func(*mgmt.Snapshot)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	to(&f.snap)
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
+}
+
+// requests returns what was asked, without refusals.
+func (f *fleet) requests() []mgmt.Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked
+}
+
+// usually answers each request as a controller does that is well.
+func usually(req mgmt.Request) mgmt.Response {
+	done := mgmt.Result{Success: true}
+	switch req := req.(type) {
+	case mgmt.PlanRequest:
+		return mgmt.PlanResponse{Result: done, Plan: &mgmt.FleetPlan{}}
+	case mgmt.ChangeRequest:
+		return mgmt.OperationResponse{Result: done, Operation: &mgmt.Operation{ID: 7, Kind: mgmt.OperationDeploy, State: mgmt.OperationRunning, Note: req.Note}}
+	case mgmt.OperateRequest:
+		return mgmt.OperationResponse{Result: done, Operation: &mgmt.Operation{ID: 8, Kind: req.Kind, State: mgmt.OperationRunning}}
+	}
+	return req.Answer("", done)
 }
 
 // office is an authority that refuses by role alone and gives every other request the

@@ -38,7 +38,7 @@ func someFleet() *fleet {
 			Revision: 4,
 			Staged:   &mgmt.ConfigRevision{Revision: 4, When: noon, Who: "ann", Config: mgmt.Configuration{ID: "id-4"}},
 			Deployed: &mgmt.ConfigRevision{Revision: 3, When: noon, Who: "bob", Config: config},
-			History:  []mgmt.PastConfig{{Revision: 2, When: noon, Who: "eve", ID: "id-2", Instances: 5, Nodes: 6}},
+			History:  []mgmt.PastConfig{{Revision: 2, When: noon, Who: "eve", ID: "id-2", Instances: 5, Nodes: 6, Kept: true}},
 			Instances: []*mgmt.ObservedInstance{
 				{
 					Name: "a", Standing: mgmt.Ready, Addr: netip.MustParseAddrPort("192.0.2.1:2151"), Since: noon,
@@ -55,6 +55,16 @@ func someFleet() *fleet {
 			{Instance: "b", Error: "node x crashed: of an instance that did not answer (1s ago)"},
 		}},
 	}
+}
+
+// someCluster is what someFleet has deployed.
+var someCluster = api.Cluster{
+	ID:    "id-3",
+	Hosts: []api.ConfiguredHost{{Name: "a", Host: "192.0.2.1"}, {Name: "b", Port: 2200}},
+	Nodes: []api.ConfiguredNode{{
+		Name: "w", Instance: "a", Role: "WORKER", MetricsPort: 2200, Scripts: []string{"x.zeek"}, Options: map[string]string{"M::x": "T"},
+		Interface: "eth0", CPUAffinity: new(int64(3)), Env: map[string]string{"K": "v"},
+	}},
 }
 
 // client returns a client of the API.
@@ -91,18 +101,13 @@ func TestCluster(t *testing.T) {
 	}, err)
 	revisions, err := c.Configurations(t.Context())
 	check("configurations", revisions, []api.Revision{
-		{Revision: 4, State: "staged", When: utc, Who: "ann", ID: "id-4"},
-		{Revision: 3, State: "deployed", When: utc, Who: "bob", ID: "id-3", Instances: 2, Nodes: 1},
-		{Revision: 2, State: "past", When: utc, Who: "eve", ID: "id-2", Instances: 5, Nodes: 6},
+		{Revision: 4, State: "staged", When: utc, Who: "ann", ID: "id-4", Kept: true},
+		{Revision: 3, State: "deployed", When: utc, Who: "bob", Kept: true, ID: "id-3", Instances: 2, Nodes: 1},
+		{Revision: 2, State: "past", When: utc, Who: "eve", ID: "id-2", Instances: 5, Nodes: 6, Kept: true},
 	}, err)
 	deployed, err := c.Configuration(t.Context(), api.Deployed)
 	check("the deployed configuration", deployed, api.Configuration{
-		Revision: 3, State: "deployed", When: utc, Who: "bob", ID: "id-3",
-		Hosts: []api.ConfiguredHost{{Name: "a", Host: "192.0.2.1"}, {Name: "b", Port: 2200}},
-		Nodes: []api.ConfiguredNode{{
-			Name: "w", Instance: "a", Role: "WORKER", MetricsPort: 2200, Scripts: []string{"x.zeek"}, Options: map[string]string{"M::x": "T"},
-			Interface: "eth0", CPUAffinity: new(int64(3)), Env: map[string]string{"K": "v"},
-		}},
+		Revision: 3, State: "deployed", When: utc, Who: "bob", Cluster: someCluster,
 	}, err)
 	before := time.Now()
 	crashes, err := c.Crashes(t.Context())

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -23,6 +24,8 @@ type routes struct {
 	huma huma.API
 	mux  *http.ServeMux
 	s    *Server
+	// large has the patterns of the operations whose requests have a configuration.
+	large map[string]bool
 }
 
 func newRoutes(s *Server) *routes {
@@ -40,7 +43,7 @@ func newRoutes(s *Server) *routes {
 		"certificate": {Type: "mutualTLS", Description: "The certificate of a user."},
 		"session":     {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "The session of a browser."},
 	}
-	a := &routes{huma: humago.New(mux, cfg), mux: mux, s: s}
+	a := &routes{huma: humago.New(mux, cfg), mux: mux, s: s, large: map[string]bool{}}
 	a.registerRoot()
 	a.registerJoining()
 	a.registerSSO()
@@ -49,6 +52,10 @@ func newRoutes(s *Server) *routes {
 	a.registerCertificates()
 	a.registerAudit()
 	a.registerCluster()
+	a.registerStatus()
+	a.registerRevisions()
+	a.registerOperations()
+	a.registerChanges()
 	a.registerHealth()
 	a.describeRoot()
 	a.describeProblems()
@@ -107,6 +114,11 @@ type operation struct {
 	anybody bool
 	// attempt says that the operation takes a secret, so that attempts are counted.
 	attempt bool
+	// large says that the request has a configuration. The role is checked before it is
+	// read.
+	large bool
+	// takes is for how long the operation may take on purpose, beyond Limits.WriteTimeout.
+	takes time.Duration
 	// status is that of a success. Zero means 200, or 204 if there is no body.
 	status int
 	errors []int
@@ -135,10 +147,18 @@ func register[I, O any](a *routes, op operation, handle func(context.Context, *I
 		described.Extensions = map[string]any{"x-role": op.may.May.String()}
 		described.Description = joinSentences(op.details, fmt.Sprintf("It takes the role %s.", op.may.May))
 	}
+	if op.large {
+		a.large[op.method+" "+op.path] = true
+		described.MaxBodyBytes, described.BodyReadTimeout = int64(max(a.s.cfg.MaxBody, a.s.cfg.MaxConfiguration)), a.s.cfg.ConfigurationTimeout
+		described.Errors = append(described.Errors, http.StatusServiceUnavailable)
+	}
 	if op.attempt {
 		described.Errors = append(described.Errors, http.StatusTooManyRequests)
 	}
 	described.Middlewares = huma.Middlewares{a.s.admit(a, op)}
+	if op.large {
+		described.Middlewares = append(described.Middlewares, a.s.admitLarge(a, op))
+	}
 	huma.Register(a.huma, described, handle)
 }
 

@@ -20,6 +20,8 @@ type Server struct {
 	sessions *sessions
 	attempts *attempts
 	crossing *http.CrossOriginProtection
+	// reading has a value for each request whose configuration is being read.
+	reading chan struct{}
 	// api makes the API at the first request. Making it takes milliseconds, which the
 	// start of a controller does not have to wait for.
 	api func() *routes
@@ -35,7 +37,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, handed: newHanded(),
 		places:   places{limit: cfg.MaxConnections, reserved: cfg.ReservedConnections},
 		sessions: newSessions(cfg), attempts: newAttempts(cfg),
-		crossing: http.NewCrossOriginProtection(),
+		crossing: http.NewCrossOriginProtection(), reading: make(chan struct{}, cfg.MaxConfigurations),
 	}
 	s.api = sync.OnceValue(func() *routes { return newRoutes(s) })
 	return s, nil

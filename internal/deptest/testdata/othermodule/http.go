@@ -26,8 +26,50 @@ func look(ctx context.Context, address string) error {
 	for _, n := range nodes {
 		fmt.Println(n.Instance, n.Name, n.State)
 	}
-	return nil
+	return change(ctx, c)
 }
+
+// change restarts the workers one after the other, and shows what is deployed.
+func change(ctx context.Context, c *api.Client) error {
+	before, err := c.Revisions(ctx, api.RevisionQuery{Limit: 1})
+	if err != nil || len(before) == 0 {
+		return err
+	}
+	if _, err := c.Deploy(ctx, api.DeployRequest{Configuration: &api.Cluster{}, Seen: &before[0].Revision}); err != nil {
+		return err
+	}
+	begun, err := c.Operate(ctx, api.OperateRequest{Kind: api.KindRestart, Selectors: []string{"@workers"}, Rolling: true})
+	if err != nil {
+		return err
+	}
+	for o, err := range c.Follow(ctx, begun.ID) {
+		if err != nil {
+			return err
+		}
+		for _, step := range o.Steps {
+			fmt.Println(step.Node, doing[step.Action], reached[step.State])
+		}
+		fmt.Println(results[o.State])
+	}
+	_, err = c.Dispatch(ctx, api.DispatchRequest{Action: "get_stats"})
+	return err
+}
+
+var (
+	doing = map[string]string{
+		api.ActionNone: "stays", api.ActionStart: "starts", api.ActionStop: "stops", api.ActionRestart: "restarts",
+		api.ActionPause: "pauses", api.ActionResume: "resumes",
+	}
+	reached = map[string]string{
+		api.StepWaiting: "later", api.StepRunning: "now", api.StepDone: "and has", api.StepFailed: "in vain", api.StepSkipped: "not",
+	}
+	results = map[string]string{
+		api.OperationRunning: "goes on", api.OperationDone: "done", api.OperationFailed: "failed", api.OperationInterrupted: "unfinished",
+	}
+	operations = []string{
+		api.KindDeploy, api.KindRollback, api.KindRevert, api.KindStart, api.KindStop, api.KindRestart, api.KindPause, api.KindResume,
+	}
+)
 
 // enter returns a client for each way of knowing a controller.
 func enter(ctx context.Context, address, token, cluster string, shown tls.Certificate) ([]*api.Client, error) {
@@ -77,11 +119,14 @@ var (
 // documents are examples of what the API takes and returns.
 var documents = []any{
 	api.AuditQuery{Since: time.Time{}, Limit: 10}, api.AuditRecord{}, api.Authority{}, api.Certificate{},
-	api.Configuration{Hosts: []api.ConfiguredHost{{Name: "host-1"}}, Nodes: []api.ConfiguredNode{{Name: "worker-1"}}},
+	api.Configuration{Cluster: api.Cluster{Hosts: []api.ConfiguredHost{{Name: "host-1"}}, Nodes: []api.ConfiguredNode{{Name: "worker-1"}}}},
 	api.Crash{}, api.Health{}, api.Instance{}, api.IssuedCertificate{}, api.JoinRequest{}, api.Joined{},
 	api.LoginRequest{}, api.Node{}, api.Page[api.Node]{}, api.Principal{}, api.RenewRequest{}, api.Revision{},
 	api.RevokeRequest{}, api.RoleRequest{}, api.Root{}, api.SSO{}, api.SSOLoginRequest{}, api.Session{},
 	api.SessionRequest{}, api.SignRequest{}, api.Token{}, api.TokenRequest{}, api.User{},
+	api.PlanRequest{}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
+	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
+	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}},
 }
 
 // paths are those that a proxy lets through, with the media types and the sizes of answers.
@@ -90,7 +135,7 @@ var (
 		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathUsers,
 		api.PathCertificates, api.PathAuthorities, api.PathAudit, api.PathInstances, api.PathNodes, api.PathConfigurations,
 		api.PathCrashes, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
-		api.PathHealth, api.PathReady, api.PathOpenAPI,
+		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathHealth, api.PathReady, api.PathOpenAPI,
 	}
 	media = []string{"application/json", api.ContentNDJSON}
 	most  = max(api.MaxAnswer, api.MaxItems)

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"context"
+	"time"
+)
+
+// Status says in one document whether a cluster is well, and what is not.
+type Status struct {
+	Well bool      `json:"well" doc:"Whether nothing is wrong."`
+	Time time.Time `json:"time" doc:"When this was so, by the controller's clock."`
+	// Controller and Version are those of the Root.
+	Controller string `json:"controller" doc:"The name of the controller."`
+	Version    string `json:"version" doc:"The version of the controller."`
+	// Deployed and Staged are nil if there is none.
+	Deployed   *Revision      `json:"deployed,omitempty"`
+	Staged     *Revision      `json:"staged,omitempty" doc:"A configuration that was staged and is not deployed."`
+	Instances  InstanceCount  `json:"instances"`
+	Nodes      NodeCount      `json:"nodes"`
+	Wrong      []StatusDetail `json:"wrong" nullable:"false" doc:"What is not well."`
+	Stopped    []string       `json:"stopped" nullable:"false" doc:"The nodes that users have stopped."`
+	Paused     []string       `json:"paused" nullable:"false" doc:"The nodes that are not restarted by themselves when they end."`
+	Operations []Operation    `json:"operations" nullable:"false" doc:"The operations that run, without their steps."`
+}
+
+// InstanceCount counts instances by their standing.
+type InstanceCount struct {
+	Total        int `json:"total"`
+	Ready        int `json:"ready"`
+	Absent       int `json:"absent"`
+	Incompatible int `json:"incompatible"`
+	Newcomer     int `json:"newcomer"`
+	StandsBy     int `json:"stands_by"`
+}
+
+// NodeCount counts nodes by their state.
+type NodeCount struct {
+	Total   int `json:"total"`
+	Running int `json:"running"`
+	Pending int `json:"pending"`
+	Stopped int `json:"stopped"`
+	Failed  int `json:"failed"`
+	Crashed int `json:"crashed"`
+	Unknown int `json:"unknown"`
+}
+
+// StatusDetail is something that is not well.
+type StatusDetail struct {
+	Kind     string    `json:"kind" enum:"controller,instance,node"`
+	Instance string    `json:"instance,omitempty"`
+	Node     string    `json:"node,omitempty"`
+	State    string    `json:"state,omitempty" doc:"The standing of the instance, or the state of the node."`
+	Since    time.Time `json:"since,omitzero"`
+	Text     string    `json:"text" doc:"What is wrong, for a person."`
+}
+
+// Status says whether the cluster is well, and what is not.
+func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	return s, c.get(ctx, PathStatus, &s)
+}

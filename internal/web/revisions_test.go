@@ -1,0 +1,144 @@
+package web_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/web"
+)
+
+// contains reports whether text contains all of these.
+func contains(text string, parts ...string) bool {
+	return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) })
+}
+
+// manyRevisions has revisions 1 to n, of which the last one is deployed.
+func manyRevisions(n int) *fleet {
+	f := &fleet{snap: mgmt.Snapshot{Revision: uint64(n), Deployed: &mgmt.ConfigRevision{Revision: uint64(n), When: noon, Who: "ann"}}}
+	for r := 1; r < n; r++ {
+		f.snap.History = append(f.snap.History, mgmt.PastConfig{Revision: uint64(r), When: noon, Who: "bob", ID: "x"})
+	}
+	return f
+}
+
+func TestRevisions(t *testing.T) {
+	s := serve(t, web.Config{Cluster: manyRevisions(10_000)}, nil)
+	c := s.client("viewer")
+	for _, tc := range []struct {
+		q           api.RevisionQuery
+		n           int
+		first, last uint64
+	}{
+		{api.RevisionQuery{}, 200, 10_000, 9801},
+		{api.RevisionQuery{Limit: 3}, 3, 10_000, 9998},
+		{api.RevisionQuery{Limit: 2500}, 2500, 10_000, 7501},
+		{api.RevisionQuery{Limit: 20_000}, 10_000, 10_000, 1},
+		{api.RevisionQuery{Before: 10_000, Limit: 2}, 2, 9999, 9998},
+		{api.RevisionQuery{Before: 3}, 2, 2, 1},
+		{api.RevisionQuery{Before: 1}, 0, 0, 0},
+	} {
+		got, err := c.Revisions(t.Context(), tc.q)
+		if err != nil || len(got) != tc.n || tc.n > 0 && (got[0].Revision != tc.first || got[tc.n-1].Revision != tc.last) {
+			t.Errorf("%+v: got %d revisions, %v", tc.q, len(got), err)
+		}
+	}
+	got, err := c.Revisions(t.Context(), api.RevisionQuery{Limit: 1})
+	want := []api.Revision{{Revision: 10_000, State: "deployed", When: noon.UTC(), Who: "ann", Kept: true}}
+	if err != nil || !cmp.Equal(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestRevision(t *testing.T) {
+	f := someFleet()
+	origin := mgmt.Origin{Note: "n", Kind: mgmt.OperationRollback, From: 4, Of: 1, Operation: 6}
+	f.past = map[uint64]*mgmt.ConfigRevision{2: {Revision: 2, When: noon, Who: "eve", Origin: origin, Config: mgmt.Configuration{ID: "id-2"}}}
+	f.snap.History[0].Origin = origin
+	f.snap.History = append([]mgmt.PastConfig{{Revision: 1}}, f.snap.History...)
+	s := serve(t, web.Config{Cluster: f}, nil)
+	c := s.client("viewer")
+	for revision, want := range map[uint64]api.Configuration{
+		2: {Revision: 2, State: "past", When: noon.UTC(), Who: "eve", Note: "n", Kind: "rollback", From: 4, Of: 1, Operation: 6, Cluster: api.Cluster{ID: "id-2", Hosts: []api.ConfiguredHost{}, Nodes: []api.ConfiguredNode{}}},
+		3: {Revision: 3, State: "deployed", When: noon.UTC(), Who: "bob", Cluster: someCluster},
+	} {
+		got, err := c.Revision(t.Context(), revision)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%d: %v %s", revision, err, diff)
+		}
+	}
+	list, err := c.Revisions(t.Context(), api.RevisionQuery{Before: 3})
+	want := []api.Revision{
+		{Revision: 2, State: "past", When: noon.UTC(), Who: "eve", ID: "id-2", Instances: 5, Nodes: 6, Note: "n", Kind: "rollback", From: 4, Of: 1, Operation: 6, Kept: true},
+		{Revision: 1, State: "past"},
+	}
+	if diff := cmp.Diff(want, list); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	for revision, status := range map[uint64]int{1: http.StatusGone, 4: http.StatusNotFound, 9: http.StatusNotFound} {
+		_, err := c.Revision(t.Context(), revision)
+		if p, ok := errors.AsType[*api.Problem](err); !ok || p.Status != status {
+			t.Errorf("%d: got %v", revision, err)
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	f := someFleet()
+	f.snap.Stopped, f.snap.Paused = []mgmt.NodeName{"v"}, []mgmt.NodeName{"w"}
+	f.snap.Operations = []*mgmt.Operation{{ID: 8, State: mgmt.OperationRunning, Steps: []mgmt.OperationStep{{State: mgmt.StepDone}}}, {ID: 7, State: mgmt.OperationDone}}
+	unsaved := errors.New("save: no space left on device")
+	s := serve(t, web.Config{Cluster: f, Name: "c", Version: "v1", Ready: map[string]func() error{
+		"store": func() error { return unsaved }, "audit": func() error { return nil },
+	}}, nil)
+	got, err := s.client("viewer").Status(t.Context())
+	if off := time.Since(got.Time); err != nil || off < 0 || off > time.Minute {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	got.Time = time.Time{}
+	want := api.Status{
+		Controller: "c", Version: "v1",
+		Deployed:  &api.Revision{Revision: 3, State: "deployed", When: noon.UTC(), Who: "bob", Kept: true, ID: "id-3", Instances: 2, Nodes: 1},
+		Staged:    &api.Revision{Revision: 4, State: "staged", When: noon.UTC(), Who: "ann", Kept: true, ID: "id-4"},
+		Instances: api.InstanceCount{Total: 2, Ready: 1, Absent: 1}, Nodes: api.NodeCount{Total: 1, Crashed: 1},
+		Wrong: []api.StatusDetail{
+			{Kind: "controller", Text: "store: save: no space left on device"},
+			{Kind: "instance", Instance: "b", State: "ABSENT", Text: "its agent was not seen since the controller started"},
+			{Kind: "node", Instance: "a", Node: "w", State: "CRASHED", Since: noon.UTC(), Text: "crashed: exit status 1; it printed: no"},
+		},
+		Stopped: []string{"v"}, Paused: []string{"w"},
+		Operations: []api.Operation{{ID: 8, State: "running", Counts: api.StepCount{Done: 1}}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestStatusOfAClusterThatIsWell(t *testing.T) {
+	f := someFleet()
+	f.snap.Staged = nil
+	f.snap.Deployed.Config.Instances = f.snap.Deployed.Config.Instances[:1]
+	f.snap.Instances[0].Nodes[1].State = mgmt.Running
+	s := serve(t, web.Config{Cluster: f}, nil)
+	check := func(want bool) {
+		t.Helper()
+		if got, err := s.client("viewer").Status(t.Context()); err != nil || got.Well != want || got.Well != (len(got.Wrong) == 0) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	}
+	check(true)
+	if n := len(f.requests()); n != 0 {
+		t.Errorf("%d requests for reasons", n)
+	}
+	f.snap.Instances[0].Nodes[1].State = mgmt.Stopped
+	check(false)
+	f.snap.Stopped = []mgmt.NodeName{"w"}
+	check(true)
+}
