@@ -37,15 +37,21 @@ func (j *Journal) indexPath() string { return filepath.Join(j.cfg.Dir, j.cfg.Nam
 // index holds the segments that the index knows, by First.
 type index map[uint64]segment1
 
-// of returns what the index says about a file. It returns false if it says nothing, if the
-// file has another size than the index says, or if it is larger than most bytes.
-func (x index) of(first uint64, file fs.DirEntry, most int64) (Segment, bool) {
+// known returns what the index says about a file. It returns false if it says nothing, if the
+// file has another size than the index says, or if it is larger than a segment can be.
+func (j *Journal) known(x index, first uint64, file fs.DirEntry) (Segment, bool) {
 	s, ok := x[first]
+	most := j.cfg.SegmentBytes + int64(j.cfg.LineBytes)
 	if !ok {
 		return Segment{}, false
 	}
 	info, err := file.Info()
-	if err != nil || !info.Mode().IsRegular() || info.Size() != s.Size || s.Size > most {
+	if err != nil || !info.Mode().IsRegular() || s.Size > most {
+		return Segment{}, false
+	}
+	if info.Size() != s.Size {
+		j.cfg.Logger.Error("the "+j.cfg.What+" is damaged: a file has another size than it had", "path", filepath.Join(j.cfg.Dir, file.Name()),
+			"bytes", info.Size(), "had", s.Size)
 		return Segment{}, false
 	}
 	return Segment{

@@ -131,12 +131,12 @@ func (j *Journal) open(now time.Time) (uint64, error) {
 		return 0, err
 	}
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { _, ok := j.firstOf(e.Name()); return !ok })
-	known := j.readIndex()
+	index := j.readIndex()
 	var newest uint64
 	for i, entry := range entries { // sorted by name, and so by number
 		path := filepath.Join(j.cfg.Dir, entry.Name())
 		first, _ := j.firstOf(entry.Name())
-		g, ok := known.of(first, entry, j.cfg.SegmentBytes+int64(j.cfg.LineBytes))
+		g, ok := j.known(index, first, entry)
 		if !ok || i == len(entries)-1 {
 			g, err = j.survey(path)
 		}
@@ -244,7 +244,10 @@ func (j *Journal) Text(g Segment) ([]byte, error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
 	}
-	return text[:n], err
+	if text = text[:n]; err == nil && (int64(n) < g.Size || n > 0 && text[n-1] != '\n') {
+		j.ReportDamage(g)
+	}
+	return text, err
 }
 
 // ReportDamage logs once that a segment is damaged.
