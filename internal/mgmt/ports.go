@@ -13,7 +13,8 @@ import (
 // sequence per host (spec management-api 6.7 to 6.9). Ports that are set stay. Unlike
 // Zeek's controller, it passes over the ports of the controller and of agents, and
 // over metrics ports of the same host. Where no such ports are in the way, the
-// numbers are those that Zeek assigns (7.3, G-C16).
+// numbers are those that Zeek assigns (7.3, G-C16). A node that is deployed keeps its
+// ports where they are free (Rules.Deployed).
 //
 // If there are not enough ports, it also returns the sorted errors, and the copy
 // must not be deployed. The same arguments always give the same ports. Assigning
@@ -21,6 +22,7 @@ import (
 func (c Configuration) AssignPorts(rules Rules) (Configuration, []string) {
 	c = c.Clone()
 	a := newAssigner(c, rules)
+	a.keep(rules)
 	if rules.AssignBroker {
 		a.broker(int(rules.brokerStart()))
 	}
@@ -93,6 +95,43 @@ func (a *assigner) machine(m netip.Addr) portSet {
 		a.there[m] = portSet{}
 	}
 	return a.there[m]
+}
+
+// keep gives nodes the ports that they have in the deployed configuration, unless they
+// are in use now.
+func (a *assigner) keep(rules Rules) {
+	deployed := make(map[NodeName]*Node, len(rules.Deployed.Nodes))
+	for i := range rules.Deployed.Nodes {
+		deployed[rules.Deployed.Nodes[i].Name] = &rules.Deployed.Nodes[i]
+	}
+	for _, n := range a.nodes {
+		before := deployed[n.Name]
+		if before == nil || before.Instance != n.Instance || !n.Role.runs() {
+			continue
+		}
+		here := a.at(n.Instance)
+		if p := before.Port; rules.AssignBroker && n.Role.listens() && n.Port == nil && isFree(p, a.everywhere, here) {
+			n.Port = new(*p)
+			a.everywhere[p.Number], here[p.Number] = true, true
+		}
+		if p := before.MetricsPort; rules.AssignMetrics && n.MetricsPort == nil && isFree(p, here) {
+			n.MetricsPort = new(*p)
+			here[p.Number] = true
+		}
+	}
+}
+
+// isFree reports whether p is a TCP port that is in none of the sets.
+func isFree(p *Port, used ...portSet) bool {
+	if p == nil || p.Number == 0 || p.Proto != TCP {
+		return false
+	}
+	for _, set := range used {
+		if set[p.Number] {
+			return false
+		}
+	}
+	return true
 }
 
 func (a *assigner) broker(start int) {

@@ -142,6 +142,60 @@ func TestAssignPorts(t *testing.T) {
 	}
 }
 
+// The ports of deployed nodes stay, whatever comes and goes.
+func TestAssignedPortsStay(t *testing.T) {
+	deployed, _ := one(instance("i"),
+		node("m", "i", mgmt.Manager), node("l", "i", mgmt.Logger), node("w1", "i", mgmt.Worker), node("w3", "i", mgmt.Worker),
+	).AssignPorts(usual())
+	rules := usual()
+	rules.Deployed = deployed
+	for name, tt := range map[string]struct {
+		c    mgmt.Configuration
+		want map[mgmt.NodeName]assigned
+	}{
+		"nodes come": {
+			one(instance("i"), node("a", "i", mgmt.Proxy), node("m", "i", mgmt.Manager), node("k", "i", mgmt.Logger),
+				node("l", "i", mgmt.Logger), node("w1", "i", mgmt.Worker), node("w2", "i", mgmt.Worker), node("w3", "i", mgmt.Worker)),
+			map[mgmt.NodeName]assigned{
+				"m": {2200, 9000}, "l": {2201, 9001}, "k": {2202, 9004}, "a": {2203, 9005}, "w1": {0, 9002}, "w2": {0, 9006}, "w3": {0, 9003},
+			},
+		},
+		"nodes go, and a new one gets the ports of one that went": {
+			one(instance("i"), node("l", "i", mgmt.Logger), node("w2", "i", mgmt.Worker), node("w3", "i", mgmt.Worker)),
+			map[mgmt.NodeName]assigned{"l": {2201, 9001}, "w2": {0, 9000}, "w3": {0, 9003}},
+		},
+		"a port that a node sets itself is taken from another": {
+			one(instance("i"), node("l", "i", mgmt.Logger), node("m", "i", mgmt.Manager, port(2201), metrics(9001))),
+			map[mgmt.NodeName]assigned{"m": {2201, 9001}, "l": {2200, 9000}},
+		},
+		"a node that no longer listens": {
+			one(instance("i"), node("l", "i", mgmt.Worker)), map[mgmt.NodeName]assigned{"l": {0, 9001}},
+		},
+		"a node on another instance": {
+			mgmt.Configuration{
+				Instances: []mgmt.Instance{instance("i", at("10.0.0.1")), instance("j", at("10.0.0.2"))},
+				Nodes:     []mgmt.Node{node("w3", "j", mgmt.Worker), node("w1", "i", mgmt.Worker)},
+			},
+			map[mgmt.NodeName]assigned{"w1": {0, 9002}, "w3": {0, 9000}},
+		},
+	} {
+		got, errs := tt.c.AssignPorts(rules)
+		if diff := cmp.Diff(tt.want, portsOf(got)); errs != nil || diff != "" {
+			t.Errorf("%s: errors %q, ports (-want +got):\n%s", name, errs, diff)
+		}
+	}
+}
+
+func TestPortsThatTheControllerOrAgentsTookDoNotStay(t *testing.T) {
+	rules := usual()
+	rules.Deployed = one(instance("i"), node("m", "i", mgmt.Manager, port(2150), metrics(2151)))
+	rules.Agents = []mgmt.Instance{instance("i", at("127.0.0.1"), listening(2151))}
+	got, errs := one(instance("i", at("127.0.0.1")), node("m", "i", mgmt.Manager)).AssignPorts(rules)
+	if diff := cmp.Diff(map[mgmt.NodeName]assigned{"m": {2200, 9000}}, portsOf(got)); errs != nil || diff != "" {
+		t.Errorf("errors %q, ports (-want +got):\n%s", errs, diff)
+	}
+}
+
 func TestAssignPortsRunsOut(t *testing.T) {
 	rules := usual()
 	rules.BrokerStart, rules.MetricsStart = 65534, 65535
@@ -217,6 +271,7 @@ func TestAssignedPortsProperties(t *testing.T) {
 		rules.Agents = []mgmt.Instance{
 			instance("i0", at("10.0.0.1"), listening(2151)), instance("elsewhere", at("10.0.0.2"), listening(9001)),
 		}
+		rules.Deployed = drawConfiguration(t)
 		got, errs := c.AssignPorts(rules)
 		if errs != nil {
 			t.Fatalf("ran out: %q", errs)

@@ -42,6 +42,7 @@ func (p parts) filled(config mgmt.Configuration) (filled mgmt.Configuration, err
 func (p parts) rules() mgmt.Rules {
 	rules := p.cfg.Rules
 	rules.Agents = p.seen()
+	rules.Deployed = p.memory.deployedConfig()
 	return rules
 }
 
