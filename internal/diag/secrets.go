@@ -1,0 +1,128 @@
+package diag
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// Secrets takes secrets out of texts and plans. Its zero value knows none.
+type Secrets struct {
+	known   map[string]string // what each value is
+	removed map[string]int    // how often each kind of secret was taken out
+}
+
+// minKnown is the length in bytes from which on a value is looked for in texts. Shorter
+// ones, such as "1" and "eth0", are parts of too many words.
+const minKnown = 6
+
+// Know says that a value is a secret. what is what it is, for people.
+func (s *Secrets) Know(what, value string) {
+	if len(value) < minKnown {
+		return
+	}
+	if s.known == nil {
+		s.known = map[string]string{}
+	}
+	s.known[value] = what
+}
+
+// KnowEnv says that the values of a node's environment are secrets.
+func (s *Secrets) KnowEnv(env map[string]string) {
+	for name, value := range env {
+		s.Know("environment variable "+name, value)
+	}
+}
+
+// suspicious matches names of what is secret.
+var suspicious = regexp.MustCompile(`(?i)(passw|passphrase|secret|token|credential|api_?key|private_?key|auth(?:_|$)|key$)`)
+
+// Suspicious reports whether what has this name is probably a secret.
+func Suspicious(name string) bool { return suspicious.MatchString(name) }
+
+// Plan returns a plan without secrets: without the values of environment variables, and
+// without those of options whose names are suspicious.
+func (s *Secrets) Plan(p mgmt.Plan) mgmt.Plan {
+	if p.Node.Env != nil {
+		env := map[string]string{}
+		for name := range p.Node.Env {
+			env[name] = s.gone("values of environment variables")
+		}
+		p.Node.Env = env
+	}
+	p.Node.Options = slices.Clone(p.Node.Options)
+	for i, o := range p.Node.Options {
+		if Suspicious(o.Name) {
+			s.Know("option "+o.Name, o.Value)
+			p.Node.Options[i].Value = s.gone("options with telling names")
+			continue
+		}
+		p.Node.Options[i].Value = s.Text(o.Value)
+	}
+	return p
+}
+
+// look is something that looks like a secret. The first group, if there is one, stays.
+var looks = []struct {
+	what    string
+	pattern *regexp.Regexp
+}{
+	{"private keys", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`)},
+	{"private keys", regexp.MustCompile(`\A[A-Za-z0-9+/=\s]*-----END [A-Z ]*PRIVATE KEY-----`)}, // whose beginning was cut off
+	{"tokens of zeekfleet", regexp.MustCompile(`\bzf[1a]-[a-z2-7-]{20,}`)},
+	{"tokens", regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)[a-z0-9._~+/=-]{8,}`)},
+	{"passwords in addresses", regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:)[^/\s@]+(?:@)`)},
+	{"values with telling names", regexp.MustCompile(`(?i)((?:[a-z0-9_.:-]*)(?:passw(?:or)?d|passphrase|secret|token|credentials?|api_?key|private_?key)["']?\s*[=:]\s*)("[^"\n]*"|'[^'\n]*'|[^\s,;"']+)`)},
+	{"CURVE keys", regexp.MustCompile(`(?i)(curve\S*\s*[=:]?\s*)["']?[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}(?:["']|\b|$)`)},
+}
+
+// Text returns a text without secrets.
+func (s *Secrets) Text(text string) string {
+	// Longer ones first: one may be a part of another one.
+	values := slices.SortedFunc(maps.Keys(s.known), func(a, b string) int { return len(b) - len(a) })
+	for _, value := range values {
+		if strings.Contains(text, value) {
+			text = strings.ReplaceAll(text, value, s.gone("value of "+s.known[value]))
+		}
+	}
+	for _, l := range looks {
+		text = l.pattern.ReplaceAllStringFunc(text, func(found string) string {
+			groups := l.pattern.FindStringSubmatch(found)
+			kept := ""
+			if l.pattern.NumSubexp() > 0 {
+				kept = groups[1]
+			}
+			if strings.Contains(found, "(removed") {
+				return found // something more exact has been taken out already
+			}
+			gone := s.gone(l.what)
+			if strings.HasSuffix(found, "@") {
+				gone += "@"
+			}
+			return kept + gone
+		})
+	}
+	return text
+}
+
+// gone notes that a secret was taken out, and returns what stands in its place.
+func (s *Secrets) gone(what string) string {
+	if s.removed == nil {
+		s.removed = map[string]int{}
+	}
+	s.removed[what]++
+	return "(removed)"
+}
+
+// Removed says what was taken out.
+func (s *Secrets) Removed() []string {
+	var list []string
+	for _, what := range slices.Sorted(maps.Keys(s.removed)) {
+		list = append(list, fmt.Sprintf("%s: %d", what, s.removed[what]))
+	}
+	return list
+}

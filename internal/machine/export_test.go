@@ -1,0 +1,8 @@
+package machine
+
+var (
+	OSName   = osName
+	ReadLoad = load
+	Booted   = booted
+	Meminfo  = memory
+)

@@ -1,0 +1,57 @@
+package machine_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/machine"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+func TestThisHost(t *testing.T) {
+	dir := t.TempDir()
+	f := machine.Look([]machine.Dir{{Use: "state", Path: dir}, {Use: "archive", Path: filepath.Join(dir, "none")}})
+	if f.Kernel == "" || f.OS == "" || f.Hostname == "" || f.CPUs < 1 || f.Booted.IsZero() || f.Booted.After(time.Now()) {
+		t.Errorf("got %+v", f)
+	}
+	if f.Memory.Total < 1<<20 || f.Memory.Available > f.Memory.Total {
+		t.Errorf("memory: %+v", f.Memory)
+	}
+	if len(f.Disks) != 2 || f.Disks[0].Total == 0 || f.Disks[0].Free > f.Disks[0].Total || f.Disks[0].Err != "" || f.Disks[1].Err == "" {
+		t.Errorf("disks: %+v", f.Disks)
+	}
+}
+
+func TestWhatTheKernelTells(t *testing.T) {
+	if got, want := machine.ReadLoad("0.26 1.50 12.00 2/345 6789\n"), [3]float64{0.26, 1.5, 12}; got != want {
+		t.Errorf("load: %v", got)
+	}
+	if got, want := machine.Booted("cpu 1 2\nbtime 1764460800\nprocesses 9\n"), time.Date(2025, 11, 30, 0, 0, 0, 0, time.UTC); !got.Equal(want) {
+		t.Errorf("boot: %v", got)
+	}
+	got := machine.Meminfo("MemTotal:       16303220 kB\nMemFree: 1 kB\nMemAvailable:  8000000 kB\nSwapTotal: 10 kB\nSwapFree: 5 kB\n")
+	if want := (mgmt.Memory{Total: 16303220 << 10, Available: 8000000 << 10, SwapTotal: 10 << 10, SwapFree: 5 << 10}); got != want {
+		t.Errorf("memory: %+v", got)
+	}
+	if machine.ReadLoad("") != [3]float64{} || !machine.Booted("btime x").IsZero() || machine.Meminfo("nonsense") != (mgmt.Memory{}) {
+		t.Error("nonsense is taken for something")
+	}
+}
+
+func TestNameOfTheSystem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "os-release")
+	for text, want := range map[string]string{
+		"NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\n": "Debian GNU/Linux 13 (trixie)",
+		"PRETTY_NAME='Alpine'\n":                                 "Alpine",
+		"NAME=x\n":                                               "linux",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := machine.OSName(path+".none", path); got != want {
+			t.Errorf("%q: got %q", text, got)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package mgmt
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The types below travel as JSON in streams (messages_bytes.go), so that fields can be
+// added. A field that is not known is absent.
+
+// LogsQuery are the parameters of StreamLogs.
+type LogsQuery struct {
+	Node   NodeName `json:"node"`
+	Stderr bool     `json:"stderr,omitempty"` // instead of stdout
+	// Lines is how many of the last lines are sent first.
+	Lines int `json:"lines"`
+	// Follow goes on with what the node prints later.
+	Follow bool `json:"follow,omitempty"`
+}
+
+// MaxLogLines bounds LogsQuery.Lines.
+const MaxLogLines = 100_000
+
+// CrashQuery are the parameters of StreamCrash.
+type CrashQuery struct {
+	ID string `json:"id"`
+}
+
+// DiagQuery are the parameters of StreamDiag.
+type DiagQuery struct {
+	Node NodeName `json:"node"`
+	// Lines bounds the last lines of each output. Zero means 50.
+	Lines int `json:"lines,omitempty"`
+}
+
+// CrashSummary describes one process that ended by itself.
+type CrashSummary struct {
+	ID     string        `json:"id"`
+	Node   NodeName      `json:"node"`
+	When   time.Time     `json:"when"`
+	Uptime time.Duration `json:"uptime_ns"`
+	PID    int           `json:"pid"`
+	End    string        `json:"end"`
+	// Why is the line of its output that says best why it ended.
+	Why       string `json:"why,omitempty"`
+	Backtrace bool   `json:"backtrace,omitempty"` // there is one
+}
+
+// CrashReport is the record of one process that ended by itself.
+type CrashReport struct {
+	CrashSummary
+	Launch      uint64 `json:"launch"`
+	Program     string `json:"program,omitempty"`
+	Version     string `json:"version,omitempty"`
+	Dir         string `json:"dir,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Stdout      string `json:"stdout,omitempty"`
+	Stderr      string `json:"stderr,omitempty"`
+	Core        string `json:"core,omitempty"`
+	Trace       string `json:"trace,omitempty"` // the backtrace
+	Note        string `json:"note,omitempty"`
+	Pending     bool   `json:"pending,omitempty"`
+	// Plan is in the form in which configurations are written (package form).
+	Plan json.RawMessage `json:"plan,omitempty"`
+}
+
+// HostFacts says what the host of an instance is.
+type HostFacts struct {
+	// Time is the host's clock. Unsynced says that nothing keeps it right.
+	Time     time.Time `json:"time"`
+	Unsynced bool      `json:"unsynced,omitempty"`
+
+	Version string    `json:"version"` // of the agent's program
+	Build   string    `json:"build,omitempty"`
+	Started time.Time `json:"started"` // the agent
+
+	// Nodes is the kind of the nodes that the agent starts, in a few words.
+	Nodes       string        `json:"nodes,omitempty"`
+	ZeekPath    string        `json:"zeek_path,omitempty"`
+	ZeekVersion string        `json:"zeek_version,omitempty"`
+	Running     []NodeVersion `json:"running,omitempty"`
+
+	Hostname string     `json:"hostname,omitempty"`
+	OS       string     `json:"os,omitempty"`
+	Kernel   string     `json:"kernel,omitempty"`
+	Arch     string     `json:"arch,omitempty"`
+	Booted   time.Time  `json:"booted,omitzero"`
+	CPUs     int        `json:"cpus,omitempty"`
+	Load     [3]float64 `json:"load"` // of 1, 5, 15 minutes
+	Memory   Memory     `json:"memory"`
+	Disks    []Disk     `json:"disks,omitempty"`
+}
+
+// NodeVersion says what runs as a node.
+type NodeVersion struct {
+	Node    NodeName `json:"node"`
+	PID     int      `json:"pid"`
+	Program string   `json:"program,omitempty"`
+	Version string   `json:"version,omitempty"`
+}
+
+// Memory is that of a host, in bytes.
+type Memory struct {
+	Total     uint64 `json:"total"`
+	Available uint64 `json:"available"`
+	SwapTotal uint64 `json:"swap_total,omitempty"`
+	SwapFree  uint64 `json:"swap_free,omitempty"`
+}
+
+// Disk is the file system of a directory, in bytes.
+type Disk struct {
+	Use   string `json:"use"` // "state", "spool" or "archive"
+	Path  string `json:"path"`
+	Total uint64 `json:"total"`
+	Free  uint64 `json:"free"`
+	Err   string `json:"err,omitempty"`
+}
+
+// NodeDiag is a report about one node, without secrets.
+type NodeDiag struct {
+	Node     NodeName     `json:"node"`
+	Instance InstanceName `json:"instance"`
+	// Deployed says whether the configuration of the agent has the node.
+	Deployed bool          `json:"deployed"`
+	State    State         `json:"state,omitempty"`
+	History  []StateChange `json:"history,omitempty"` // oldest first
+
+	PID     int    `json:"pid,omitempty"`
+	Launch  uint64 `json:"launch,omitempty"`
+	Program string `json:"program,omitempty"`
+	Version string `json:"version,omitempty"`
+	Dir     string `json:"dir,omitempty"`
+	// Remark says what a person should know about the process beside its state.
+	Remark string `json:"remark,omitempty"`
+
+	// Plan is in the form in which configurations are written (package form).
+	Plan        json.RawMessage `json:"plan,omitempty"`
+	Fingerprint string          `json:"fingerprint,omitempty"`
+
+	Stdout string       `json:"stdout,omitempty"`
+	Stderr string       `json:"stderr,omitempty"`
+	Crash  *CrashReport `json:"crash,omitempty"` // the last one
+	Host   HostFacts    `json:"host"`
+
+	// Removed says which secrets were taken out.
+	Removed []string `json:"removed,omitempty"`
+}
+
+// StateChange is a change of a node's state.
+type StateChange struct {
+	Time  time.Time `json:"time"`
+	From  string    `json:"from,omitempty"`
+	To    string    `json:"to"`
+	Cause string    `json:"cause,omitempty"`
+	PID   int64     `json:"pid,omitempty"`
+}
