@@ -40,7 +40,7 @@ var fleetEvents = []event{
 		}),
 	response(
 		func(f *fields) mgmt.AgentPrepareResponse {
-			return mgmt.AgentPrepareResponse{ReqID: f.reqID(), Results: f.results(outputsData)}
+			return mgmt.AgentPrepareResponse{ReqID: f.reqID(), Results: f.results(deployData)}
 		},
 		func(m mgmt.AgentPrepareResponse) []zval.Value {
 			return list(stringValue(m.ReqID), resultsValue(m.Results))

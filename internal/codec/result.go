@@ -26,7 +26,8 @@ func configurationData(d *decoder, v zval.Value, at step) mgmt.Data {
 func outputsData(d *decoder, v zval.Value, at step) mgmt.Data { return readNodeOutputs(d, v, at) }
 
 // deployData reads the data of a deployment's results: the configuration's ID in the
-// controller's own result, a node's output in the agents' results.
+// controller's own result, a node's output in the agents' results. An agent that is asked
+// to prepare also returns a text.
 func deployData(d *decoder, v zval.Value, at step) mgmt.Data {
 	if v.Kind() == zval.KindString {
 		return textData(d, v, at)

@@ -191,7 +191,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake
 	// announces every topic.
-	sub := endpoint.Subscribe(subscriptionQueue, a.topic, cfg.NodeTopic, fleetPrepares, fleetSteers)
+	sub := endpoint.Subscribe(subscriptionQueue, a.topic, cfg.NodeTopic, fleetPrepares, fleetPlans, fleetSteers)
 	defer sub.Close()
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)

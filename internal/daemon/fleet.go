@@ -15,6 +15,9 @@ const (
 	// fleetPrepares is the subscription of an agent that can be asked whether a
 	// deployment is possible (mgmt.AgentPrepareRequest).
 	fleetPrepares = fleetTopics + "/agent/prepare/"
+	// fleetPlans is the subscription of an agent that says what a deployment would do
+	// (mgmt.AgentPlanRequest).
+	fleetPlans = fleetTopics + "/agent/plan/"
 	// fleetSteers is the subscription of an agent that can be told which nodes stay
 	// stopped, and which are not restarted (mgmt.AgentSteerRequest).
 	fleetSteers = fleetTopics + "/agent/steer/"

@@ -74,6 +74,9 @@ func withoutConfig(msg mgmt.Message) (config mgmt.Configuration, bare mgmt.Messa
 	case mgmt.AgentPrepareRequest:
 		config, m.Config = m.Config, mgmt.Configuration{}
 		return config, m, []int{1}
+	case mgmt.AgentPlanRequest:
+		config, m.Config = m.Config, mgmt.Configuration{}
+		return config, m, []int{1}
 	case mgmt.GetConfigurationResponse:
 		config, _ = m.Result.Data.(mgmt.Configuration)
 		m.Result.Data = nil

@@ -89,7 +89,8 @@ type AgentPrepareRequest struct {
 }
 
 // AgentPrepareResponse carries one success without a node if the configuration can
-// be deployed. Otherwise it carries one failure without a node, and one failure
+// be deployed. The success carries the JSON text of an InstancePlan as Text, unless the
+// agent is older than plans. Otherwise it carries one failure without a node, and one failure
 // with NodeOutputs for each node that cannot run.
 type AgentPrepareResponse struct {
 	ReqID   ReqID

@@ -40,7 +40,7 @@ type AgentPlanResponse struct {
 // InstancePlan is what an agent would do. Texts of a preflight that has not ended in time
 // are in Doubts.
 type InstancePlan struct {
-	Nodes    []InstancePlanNode    `json:"nodes"`
+	Nodes    []InstancePlanNode    `json:"nodes,omitempty"`
 	Problems []InstancePlanFinding `json:"problems,omitempty"`
 	Doubts   []InstancePlanFinding `json:"doubts,omitempty"`
 }

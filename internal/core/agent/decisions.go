@@ -122,10 +122,6 @@ func (m *Machine) refusal(r *request, p *peer) string {
 	return ""
 }
 
-func (m *Machine) plan(r *request, _ mgmt.AgentPlanRequest) {
-	m.requests.refuse(r, "plans are not known yet")
-}
-
 // restart restarts nodes, in any state. The answer goes out when each node is up again
 // or has failed (spec management-api 7.2, G-A13).
 func (m *Machine) restart(r *request, msg mgmt.AgentRestartRequest) {

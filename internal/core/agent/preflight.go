@@ -54,9 +54,12 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 func (ps *proposals) startPreflight(c change, p Preflight) {
 	if ps.pending != nil {
 		before := ps.pending.change
-		if before.purpose == deploys && c.repeats(before.config) {
+		switch {
+		case before.purpose == deploys && c.repeats(before.config):
 			c.twins = before.requests()
-		} else {
+		case before.purpose == plans:
+			ps.answerPlan(before, "the preflight was not finished: it gave way to a later one")
+		default:
 			ps.failAll(before, supersededBy(c))
 		}
 	}
@@ -75,7 +78,7 @@ func (ps *proposals) startPreflight(c change, p Preflight) {
 // preflightDeadline returns the Deadline of c's Preflight. With PreflightOn it leaves
 // half of the time for the deployment itself.
 func (ps *proposals) preflightDeadline(c change) time.Time {
-	if ps.cfg.Preflight == PreflightStrict || c.purpose == prepares {
+	if ps.cfg.Preflight == PreflightStrict || c.purpose != deploys {
 		return c.request.Deadline.Add(-preflightMargin)
 	}
 	return ps.now.Add(c.request.Deadline.Sub(ps.now) / 2)
@@ -118,9 +121,13 @@ func (ps *proposals) preflighted(ev Preflighted) {
 	ps.pending = nil
 	if ps.cfg.Preflight == PreflightStrict {
 		for _, n := range ev.Unfinished {
-			ev.Findings = append(ev.Findings, mgmt.Finding{Node: n, Problem: "it could not be looked at in time"})
+			ev.Findings = append(ev.Findings, mgmt.Finding{Node: n, Problem: notFinished})
 		}
 		ev.Unfinished = nil
+	}
+	if c.purpose == plans {
+		ps.answerPlanned(c, ev.Findings, ev.Unfinished)
+		return
 	}
 	if len(ev.Findings) == 0 {
 		ps.goOn(c, ev.Unfinished)
@@ -132,9 +139,16 @@ func (ps *proposals) preflighted(ev Preflighted) {
 	}
 }
 
+// notFinished is the problem, or the doubt, about a node whose preflight was not finished.
+const notFinished = "its preflight was not finished in time"
+
 // goOn saves a deployment that has no findings, or answers a preparation that has
 // none. If the preflight was not finished, goOn names the nodes that were not checked.
 func (ps *proposals) goOn(c change, unfinished []mgmt.NodeName) {
+	if c.purpose == plans {
+		ps.answerPlanned(c, nil, unfinished)
+		return
+	}
 	if len(unfinished) > 0 {
 		text := fmt.Sprintf("deployment %s goes on without a complete preflight of %s, which was not finished in time",
 			c.request.ID, nodeList(unfinished))

@@ -26,7 +26,7 @@ func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
 	}
 	r.Detail.answer = m.now.Add(min(msg.Whole, m.cfg.MaxPatience))
 	m.requests.open(r, min(msg.Preflight, m.cfg.MaxPatience))
-	c := change{request: r, purpose: prepares, config: msg.Config}
+	c := change{request: r, purpose: prepares, config: msg.Config, plan: m.planFor(msg.Config)}
 	if preflight, ok := m.preflightOf(c); ok {
 		m.proposals.startPreflight(c, preflight)
 		return
@@ -34,13 +34,13 @@ func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
 	m.proposals.passed(c)
 }
 
-// passed answers that c could be deployed.
+// passed answers that c could be deployed, and what that would do.
 func (ps *proposals) passed(c change) {
 	r := c.request
 	ps.prepared = &prepared{
 		peer: r.Asker, config: c.config, until: ps.now.Add(ps.cfg.PreparedFor), answer: r.Detail.answer,
 	}
-	ps.requests.closeWith(r, mgmt.Result{Success: true})
+	ps.answerPlan(c)
 }
 
 // wasPrepared reports whether r deploys the configuration that its peer has prepared.

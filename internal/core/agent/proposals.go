@@ -26,6 +26,7 @@ type change struct {
 	purpose purpose
 	config  mgmt.Configuration
 	force   bool
+	plan    *mgmt.InstancePlan // if the controller wants to know it
 	// steering is what is saved if the purpose is steers. There is no config then.
 	steering steering
 	// twins are earlier requests for the same. They get the same answer.
@@ -38,6 +39,7 @@ type purpose int
 const (
 	deploys  purpose = iota
 	prepares         // it has a preflight, and is never saved
+	plans            // so does this one, and its answer says what it would do
 	standsBy
 	steers
 )

@@ -22,6 +22,9 @@ type (
 		// (docs/decisions/0005). The controller asks such an agent for its nodes when it
 		// joins, and whether it could run a configuration (mgmt.AgentPrepareRequest).
 		Fleet bool
+		// Plans says that the peer is an agent of ours that says what a deployment would do
+		// (mgmt.AgentPlanRequest).
+		Plans bool
 		// Steers says that the peer is an agent of ours that can be told which nodes stay
 		// stopped and which are not restarted (mgmt.AgentSteerRequest).
 		Steers bool

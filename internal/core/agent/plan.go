@@ -1,0 +1,120 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// plan answers what a deployment of a configuration would do now. It saves, starts and
+// stops nothing.
+func (m *Machine) plan(r *request, msg mgmt.AgentPlanRequest) {
+	if why := m.cfg.mistake(msg.Config); why != "" {
+		m.requests.reply(r, planned(mgmt.InstancePlan{Problems: []mgmt.InstancePlanFinding{{Text: why}}}))
+		return
+	}
+	m.requests.open(r, min(msg.Preflight, m.cfg.MaxPatience))
+	c := change{request: r, purpose: plans, config: msg.Config, plan: m.planFor(msg.Config)}
+	preflight, needed := m.preflightOf(c)
+	switch p := m.proposals.pending; {
+	case !needed:
+		m.proposals.answerPlan(c)
+	case p != nil && p.change.purpose != plans:
+		m.proposals.answerPlan(c, "the preflight was not run: that of a deployment runs at present")
+	default:
+		m.proposals.startPreflight(c, preflight)
+	}
+}
+
+// answerPlan answers a request for a plan. The doubts are texts about the host.
+func (ps *proposals) answerPlan(c change, doubts ...string) {
+	for _, text := range doubts {
+		c.plan.Doubts = append(c.plan.Doubts, mgmt.InstancePlanFinding{Text: text})
+	}
+	ps.requests.closeWith(c.request, planned(*c.plan))
+}
+
+// answerPlanned answers a request for a plan when its preflight has ended.
+func (ps *proposals) answerPlanned(c change, findings []mgmt.Finding, unfinished []mgmt.NodeName) {
+	for _, f := range findings {
+		outputs := ps.requests.cut(f.Outputs)
+		c.plan.Problems = append(c.plan.Problems, mgmt.InstancePlanFinding{
+			Node: f.Node, Text: f.Problem, Stdout: outputs.Stdout, Stderr: outputs.Stderr,
+		})
+	}
+	for _, n := range unfinished {
+		c.plan.Doubts = append(c.plan.Doubts, mgmt.InstancePlanFinding{Node: n, Text: notFinished})
+	}
+	ps.answerPlan(c)
+}
+
+// planned returns the result that carries a plan.
+func planned(plan mgmt.InstancePlan) mgmt.Result {
+	text, err := json.Marshal(plan)
+	if err != nil {
+		panic(fmt.Sprintf("agent: marshal plan: %v", err)) // it holds plain data only
+	}
+	return mgmt.Result{Success: true, Data: mgmt.Text(text)}
+}
+
+// planFor returns what a deployment of c would do with each node of this instance.
+func (m *Machine) planFor(c mgmt.Configuration) *mgmt.InstancePlan {
+	next := mgmt.PlansUsing(c, m.cfg.Name, m.cfg.LayoutUse)
+	present := mgmt.PlansUsing(m.desired, m.cfg.Name, m.cfg.LayoutUse)
+	r := planning{m.rollout, next, mgmt.NewPlanDifferences(present, next)}
+	p := &mgmt.InstancePlan{}
+	for name, plan := range next.All() {
+		node := r.of(name)
+		node.Node, node.Role = name, plan.Node.Role
+		p.Nodes = append(p.Nodes, node)
+	}
+	for _, n := range r.nodes.sorted(func(n *node) bool { return !next.Has(n.name()) }) {
+		p.Nodes = append(p.Nodes, mgmt.InstancePlanNode{
+			Node: n.name(), Role: n.plan.Node.Role, Action: mgmt.ActionStop, Because: []string{"it is no part of the configuration"},
+		})
+	}
+	slices.SortFunc(p.Nodes, func(a, b mgmt.InstancePlanNode) int { return strings.Compare(string(a.Node), string(b.Node)) })
+	return p
+}
+
+// planning finds out what a deployment of next would do.
+type planning struct {
+	*rollout
+	next    *mgmt.Plans
+	present *mgmt.PlanDifferences // from what is desired now to next
+}
+
+// of says what the deployment would do with a node, as rollout.want does it.
+func (r planning) of(name mgmt.NodeName) mgmt.InstancePlanNode {
+	n := r.nodes.named[name]
+	stopped := r.steering.stops(name)
+	does := func(action mgmt.NodeAction, because ...string) mgmt.InstancePlanNode {
+		return mgmt.InstancePlanNode{Action: action, Because: because, Stopped: stopped}
+	}
+	switch {
+	case stopped && n != nil && n.proc != nil:
+		return does(mgmt.ActionStop, "a user has stopped it")
+	case stopped:
+		return does(mgmt.ActionNone)
+	case n == nil:
+		return does(mgmt.ActionStart)
+	case n.unseen != "":
+		return does(mgmt.ActionNone, n.unseen)
+	case n.proc == nil && n.paused && n.held && n.has(name, r.next):
+		return does(mgmt.ActionNone, "it has ended, and a user has paused it")
+	case n.proc == nil:
+		return does(mgmt.ActionStart, "it does not run")
+	case !r.next.Is(name, n.proc.fingerprint):
+		because := r.present.Because(name)
+		if len(because) == 0 {
+			because = []string{"it runs with another plan"}
+		}
+		return does(mgmt.ActionRestart, because...)
+	case n.proc.halt != nil && n.stuck() == "":
+		return does(mgmt.ActionRestart, "it is about to be restarted")
+	}
+	return does(mgmt.ActionNone)
+}
