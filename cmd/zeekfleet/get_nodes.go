@@ -12,9 +12,7 @@ func newGetNodesCommand(s streams) *cobra.Command {
 	return clientCommand(s, &cobra.Command{
 		Use:   "get-nodes",
 		Short: "Show the processes on each instance",
-		// These names are zeekctl's commands. Other commands here suggest theirs too.
-		SuggestFor: []string{"status", "top", "nodes"},
-		Args:       wantArgs(0, 0),
+		Args:  wantArgs(0, 0),
 	}, func(ctx context.Context, c *cli.Commands, _ []string) int {
 		return c.GetNodes(ctx)
 	})

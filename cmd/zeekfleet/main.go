@@ -41,6 +41,7 @@ func subcommands() []commandGroup {
 			newUpCommand, newControllerCommand, newAgentCommand, newNodeCommand, newCheckCommand, newCrashesCommand,
 			newConfigCommand,
 		}},
+		{"Operate a cluster", []func(streams) *cobra.Command{newStatusCommand, newNodesCommand}},
 		{"Ask a controller", []func(streams) *cobra.Command{
 			newDeployConfigCommand, newStageConfigCommand, newDeployCommand, newGetConfigCommand, newGetHistoryCommand,
 			newGetInstancesCommand, newGetNodesCommand, newGetIDValueCommand, newRestartCommand,

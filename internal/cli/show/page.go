@@ -105,16 +105,29 @@ func (f Facts) Lines(s Screen) []string {
 // terminal breaks the lines.
 const leastWrap = 10
 
-// wrapped breaks a printable text between words. It returns at least one line.
+// wrapped breaks a printable text at its blanks, so that names and paths stay whole. Only a
+// word that is wider than the width is broken itself. There is at least one line.
 func wrapped(text string, width int) []string {
-	if width < leastWrap {
+	if width < leastWrap || WidthOf(text) <= width {
 		return []string{text}
 	}
-	lines := strings.Split(ansi.Wrap(text, width, ""), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
+	var lines []string
+	line, used := "", 0
+	for word := range strings.SplitSeq(text, " ") {
+		w := WidthOf(word)
+		switch {
+		case line != "" && used+1+w <= width:
+			line, used = line+" "+word, used+1+w
+			continue
+		case line != "":
+			lines = append(lines, strings.TrimRight(line, " "))
+		}
+		parts := strings.Split(ansi.Hardwrap(word, width, true), "\n")
+		lines = append(lines, parts[:len(parts)-1]...)
+		line = parts[len(parts)-1]
+		used = WidthOf(line)
 	}
-	return lines
+	return append(lines, strings.TrimRight(line, " "))
 }
 
 // cut shortens a printable text to a width, with a sign that there is more.
@@ -124,3 +137,6 @@ func cut(text string, width int) string { return ansi.Truncate(text, width, "…
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(width-WidthOf(text), 0))
 }
+
+// Cut makes a text printable, and shortens it to a width, with a sign that there is more.
+func Cut(text string, width int) string { return cut(Printable(text), width) }

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+)
+
+func newStatusCommand(s streams) *cobra.Command {
+	return clientCommand(s, &cobra.Command{
+		Use:   "status",
+		Short: "Say whether the cluster is well, and what is not",
+		Long: "Say on one screen whether the cluster is well, and what is not. The exit status is\n" +
+			"0 if the cluster is well, and 1 if it is not or if nobody can tell.",
+		Args: wantArgs(0, 0),
+	}, func(ctx context.Context, c *cli.Commands, _ []string) int { return c.Status(ctx) })
+}
+
+func newNodesCommand(s streams) *cobra.Command {
+	return clientCommand(s, &cobra.Command{
+		Use: "nodes [SELECTOR...]",
+		// top is a command of zeekctl. Other commands here suggest themselves for zeekctl's
+		// names, too.
+		SuggestFor: []string{"top", "peerstatus"},
+		Short:      "List the nodes, first those that are not well",
+		Long: "List the nodes, first those that are not well, with the reason. A SELECTOR is the\n" +
+			"name of a node, a pattern (worker-1*), a role (@workers) or an instance\n" +
+			"(%sensor-1).",
+		Args: cobra.ArbitraryArgs,
+	}, func(ctx context.Context, c *cli.Commands, args []string) int { return c.Nodes(ctx, args) })
+}

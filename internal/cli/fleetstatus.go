@@ -1,0 +1,386 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// Status prints whether the cluster is well, and what is not. The exit status is StatusDone
+// only if it is well, so that a script need not read the output.
+func (c *Commands) Status(ctx context.Context) int {
+	well := false
+	status := Admin{c}.ask(ctx, func(client *api.Client) error {
+		s, err := client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		well = s.Well
+		return show.PrintPage(c.output(), s, func() show.Page { return statusPage(s, client.Address(), c.Output.Screen.Height) })
+	})
+	if status == StatusDone && !well {
+		return StatusFailed
+	}
+	return status
+}
+
+// shownWrong returns how many causes a page lists: as many as a screen with this many
+// lines has room for, if each takes up to three lines. Zero lines mean that nobody knows.
+func shownWrong(height int) int {
+	const frame = 12 // the lines above and below
+	if height == 0 {
+		return 15
+	}
+	return max((height-frame)/3, 3)
+}
+
+// statusPage returns what a person sees of a status: first what is wrong.
+func statusPage(s api.Status, address string, height int) show.Page {
+	page := show.Page{show.Text{Text: "The cluster is well.", Tone: show.Good}, show.Blank()}
+	switch {
+	case len(s.Wrong) > 0:
+		table, hidden := wrongTable(s, shownWrong(height))
+		text := "The cluster is not well: 1 thing is wrong."
+		if n := len(s.Wrong); n > 1 {
+			text = fmt.Sprintf("The cluster is not well: %d things are wrong.", n)
+		}
+		page = show.Page{show.Text{Text: text, Tone: show.Bad}, show.Blank(), table}
+		if hidden > 0 {
+			page = append(page, show.Text{Text: fmt.Sprintf("… and %d more: zeekfleet nodes lists all nodes", hidden)})
+		}
+		page = append(page, show.Blank())
+	case s.Deployed == nil:
+		page[0] = show.Text{Text: "Nothing is deployed: zeekfleet deploy FILE deploys a cluster.", Tone: show.Warning}
+	}
+	facts := show.Facts{
+		fact("controller", fmt.Sprintf("%s at %s, version %s", s.Controller, address, s.Version)),
+		fact("deployed", revisionText(s.Deployed, s.Time)),
+	}
+	if s.Staged != nil {
+		facts = append(facts, fact("staged", revisionText(s.Staged, s.Time)+"; zeekfleet deploy deploys it"))
+	}
+	facts = append(facts, fact("instances", instanceCounts(s.Instances)), fact("nodes", nodeCounts(s.Nodes)))
+	if len(s.Stopped) > 0 {
+		facts = append(facts, fact("stopped", "by users: "+few(s.Stopped)))
+	}
+	if len(s.Paused) > 0 {
+		facts = append(facts, fact("paused", "not restarted by themselves: "+few(s.Paused)))
+	}
+	for _, o := range s.Operations {
+		facts = append(facts, fact("running", operationText(o, s.Time)))
+	}
+	return append(page, facts)
+}
+
+// severity sorts what is wrong.
+var severity = map[string]int{"controller": 0, "instance": 1, string(mgmt.Failed): 2, string(mgmt.Crashed): 3}
+
+func rankOf(d api.StatusDetail) int {
+	if d.Kind != "node" {
+		return severity[d.Kind]
+	}
+	if n, ok := severity[d.State]; ok {
+		return n
+	}
+	return len(severity)
+}
+
+// wrongTable lists what is wrong: nodes of which the same is known are one row. It returns
+// how many things it leaves out if it has at most this many rows.
+func wrongTable(s api.Status, most int) (table show.Table, hidden int) {
+	table.Columns = []show.Column{
+		{Head: "WHAT", Least: 24, Wraps: true}, {Head: "STATE"}, {Head: "FOR", Right: true, Drop: 1}, {Head: "WHY", Least: 24, Wraps: true},
+	}
+	wrong := slices.Clone(s.Wrong)
+	slices.SortStableFunc(wrong, func(a, b api.StatusDetail) int { return rankOf(a) - rankOf(b) })
+	var rows []api.StatusDetail
+	same := map[[3]string][]string{}
+	for _, d := range wrong {
+		key := [3]string{d.Kind, d.State, d.Text}
+		if same[key] == nil {
+			rows = append(rows, d)
+		}
+		same[key] = append(same[key], whatOf(d))
+	}
+	for i, d := range rows {
+		what := same[[3]string{d.Kind, d.State, d.Text}]
+		if i >= most {
+			hidden += len(what)
+			continue
+		}
+		tone := show.Bad
+		if d.Kind == "node" {
+			tone = toneOf(d.State)
+		}
+		table.Rows = append(table.Rows, []show.Cell{
+			{Text: few(what)}, {Text: cmp.Or(d.State, "-"), Tone: tone}, {Text: ago(s.Time, d.Since)}, {Text: d.Text},
+		})
+	}
+	return table, hidden
+}
+
+// whatOf names what is not well.
+func whatOf(d api.StatusDetail) string {
+	switch d.Kind {
+	case "node":
+		return d.Node + " on " + d.Instance
+	case "instance":
+		return "instance " + d.Instance
+	}
+	return d.Kind
+}
+
+// revisionText describes a revision in a line.
+func revisionText(r *api.Revision, now time.Time) string {
+	if r == nil {
+		return "nothing"
+	}
+	text := fmt.Sprintf("revision %d", r.Revision)
+	if r.Of > 0 {
+		text += fmt.Sprintf(" (%s to %d)", cmp.Or(r.Kind, "rollback"), r.Of)
+	}
+	text += fmt.Sprintf(", %s ago", ago(now, r.When))
+	if r.Who != "" {
+		text += " by " + r.Who
+	}
+	if r.Note != "" {
+		text += ": " + quote(r.Note)
+	}
+	return text
+}
+
+// instanceCounts says how many instances there are, and in which standings those are that
+// are not ready.
+func instanceCounts(c api.InstanceCount) string {
+	text := fmt.Sprintf("%d of %d ready", c.Ready, c.Total)
+	return text + others([]countOf{
+		{c.Absent, "absent"}, {c.Incompatible, "incompatible"}, {c.Newcomer, "not ready yet"}, {c.StandsBy, "without nodes"},
+	})
+}
+
+func nodeCounts(c api.NodeCount) string {
+	text := fmt.Sprintf("%d of %d running", c.Running, c.Total)
+	return text + others([]countOf{
+		{c.Failed, "failed"}, {c.Crashed, "crashed"}, {c.Pending, "starting"}, {c.Stopped, "stopped"}, {c.Unknown, "unknown"},
+	})
+}
+
+// countOf is a number of things in one state.
+type countOf struct {
+	n     int
+	state string
+}
+
+func others(list []countOf) string {
+	text := ""
+	for _, one := range list {
+		if one.n > 0 {
+			text += fmt.Sprintf(", %d %s", one.n, one.state)
+		}
+	}
+	return text
+}
+
+// operationText describes an operation that runs in a line.
+func operationText(o api.Operation, now time.Time) string {
+	all := o.Counts.Waiting + o.Counts.Running + o.Counts.Done + o.Counts.Failed + o.Counts.Skipped
+	text := fmt.Sprintf("operation %d, %s by %s for %s, %d of %d steps done", o.ID, o.Kind, cmp.Or(o.Who, "-"), ago(now, o.Begun), o.Counts.Done, all)
+	if o.Doing != "" {
+		text += ": " + o.Doing
+	}
+	return text
+}
+
+// ShownNode is a node with everything that is known of it.
+type ShownNode struct {
+	api.Node
+	Interface string `json:"interface,omitempty"`
+	// Stopped says that a user has stopped it, and Paused that it is not restarted when it
+	// ends.
+	Stopped bool `json:"stopped,omitempty"`
+	Paused  bool `json:"paused,omitempty"`
+	// Why says what is wrong with it. It is empty if nothing is.
+	Why string `json:"why,omitempty"`
+}
+
+// Nodes prints the nodes that are selected, or all nodes: those first with which something
+// is wrong.
+func (c *Commands) Nodes(ctx context.Context, selectors []string) int {
+	chosen, err := mgmt.ParseSelectors(selectors)
+	if err != nil {
+		c.Log.Error("%v", err)
+		return StatusMisuse
+	}
+	return Admin{c}.ask(ctx, func(client *api.Client) error {
+		s, err := client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		list, err := client.Nodes(ctx)
+		if err != nil {
+			return err
+		}
+		nodes := shownNodes(list, s)
+		if s.Deployed != nil {
+			deployed, err := client.Configuration(ctx, api.Deployed)
+			if err != nil {
+				return err
+			}
+			addInterfaces(nodes, deployed)
+		}
+		if nodes, err = selected(nodes, chosen); err != nil {
+			return err
+		}
+		return show.PrintPage(c.output(), nodes, func() show.Page { return shownPage(nodes, s) })
+	})
+}
+
+// shownNodes returns the nodes of the Zeek cluster, in the order of a page.
+func shownNodes(list []api.Node, s api.Status) []ShownNode {
+	why, instances := map[string]string{}, map[string]string{}
+	for _, d := range s.Wrong {
+		switch d.Kind {
+		case "node":
+			why[d.Instance+"/"+d.Node] = d.Text
+		case "instance":
+			instances[d.Instance] = fmt.Sprintf("instance %s is %s", d.Instance, d.State)
+		}
+	}
+	nodes := []ShownNode{}
+	for _, n := range list {
+		if !isClusterRole(n.Role) {
+			continue
+		}
+		one := ShownNode{Node: n, Stopped: slices.Contains(s.Stopped, n.Name), Paused: slices.Contains(s.Paused, n.Name)}
+		one.Why = cmp.Or(why[n.Instance+"/"+n.Name], instances[n.Instance])
+		nodes = append(nodes, one)
+	}
+	slices.SortStableFunc(nodes, func(a, b ShownNode) int {
+		return cmp.Or(
+			wrongFirst(a)-wrongFirst(b), cmp.Compare(mgmt.RoleRank(mgmt.ClusterRole(a.Role)), mgmt.RoleRank(mgmt.ClusterRole(b.Role))),
+			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Instance, b.Instance),
+		)
+	})
+	return nodes
+}
+
+func isClusterRole(role string) bool {
+	switch mgmt.ClusterRole(role) {
+	case mgmt.Logger, mgmt.Manager, mgmt.Proxy, mgmt.Worker:
+		return true
+	}
+	return false
+}
+
+// wrongFirst sorts nodes by what is wrong with them.
+func wrongFirst(n ShownNode) int {
+	switch {
+	case n.Why == "" && n.Paused:
+		return len(severity) + 1
+	case n.Why == "" && n.Stopped:
+		return len(severity) + 2
+	case n.Why == "":
+		return len(severity) + 3
+	}
+	if rank, ok := severity[n.State]; ok {
+		return rank
+	}
+	return len(severity)
+}
+
+func addInterfaces(nodes []ShownNode, deployed api.Configuration) {
+	of := map[string]string{}
+	for _, n := range deployed.Nodes {
+		of[n.Instance+"/"+n.Name] = n.Interface
+	}
+	for i, n := range nodes {
+		nodes[i].Interface = of[n.Instance+"/"+n.Name]
+	}
+}
+
+// selected returns the nodes that are chosen, in their order. Without selectors these are
+// all nodes.
+func selected(nodes []ShownNode, chosen mgmt.Selectors) ([]ShownNode, error) {
+	if chosen.None() {
+		return nodes, nil
+	}
+	var all []mgmt.Node
+	for _, n := range nodes {
+		all = append(all, mgmt.Node{Name: mgmt.NodeName(n.Name), Instance: mgmt.InstanceName(n.Instance), Role: mgmt.ClusterRole(n.Role)})
+	}
+	names, err := chosen.Select(all)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(nodes, func(n ShownNode) bool {
+		_, found := slices.BinarySearch(names, mgmt.NodeName(n.Name))
+		return !found
+	}), nil
+}
+
+func shownPage(nodes []ShownNode, s api.Status) show.Page {
+	table := show.Table{
+		Columns: []show.Column{
+			{Head: "NODE", Least: 12}, {Head: "INSTANCE", Least: 10}, {Head: "ROLE", Drop: 2}, {Head: "INTERFACE", Drop: 3},
+			{Head: "STATE"}, {Head: "FOR", Right: true}, {Head: "PID", Right: true, Drop: 4}, {Head: "NOTE", Least: 32},
+		},
+		Empty: "There are no nodes.",
+	}
+	var wrong []string
+	counts := map[string]int{}
+	for _, n := range nodes {
+		counts[n.State]++
+		if n.Why != "" {
+			wrong = append(wrong, n.Name)
+		}
+		row := show.Row(n.Name, n.Instance, strings.ToLower(n.Role), cmp.Or(n.Interface, "-"), n.State, ago(s.Time, n.Since), pidText(n.PID), noteOf(n))
+		row[4].Tone = toneOf(n.State)
+		table.Rows = append(table.Rows, row)
+	}
+	page := show.Page{table}
+	if len(wrong) > 0 {
+		text := fmt.Sprintf("%d of %s not well: %s", len(wrong), counted(len(nodes), "node"), few(wrong)+"; zeekfleet status says why")
+		page = append(page, show.Blank(), show.Text{Text: text, Tone: show.Bad})
+	} else if len(nodes) > 0 {
+		page = append(page, show.Blank(), show.Text{Text: wellText(len(nodes), counts[string(mgmt.Running)]), Tone: show.Good})
+	}
+	return page
+}
+
+// wellText says how many nodes run, where nothing is wrong.
+func wellText(nodes, running int) string {
+	if running == nodes {
+		return counted(nodes, "node") + ", all running"
+	}
+	return fmt.Sprintf("%s, %d running", counted(nodes, "node"), running)
+}
+
+// noteOf says what is special about a node.
+func noteOf(n ShownNode) string {
+	var notes []string
+	if n.Stopped {
+		notes = append(notes, "stopped by a user")
+	}
+	if n.Paused {
+		notes = append(notes, "paused: not restarted when it ends")
+	}
+	if n.Why != "" {
+		notes = append(notes, n.Why)
+	}
+	return strings.Join(notes, "; ")
+}
+
+func pidText(pid int64) string {
+	if pid == 0 {
+		return "-"
+	}
+	return strconv.FormatInt(pid, 10)
+}
