@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 //	child NAME VAR        sets the variable VAR to the PID of the process's only child
 //	nodes NODE=STATE …    waits until get-nodes shows these states; NODE=absent: until it does not list NODE
 //	pid NODE VAR          sets VAR to the PID that get-nodes shows
+//	restarts [NODE…]      fails unless exactly these nodes have another PID than at the
+//	                      last "restarts"; nodes that are new or gone do not count
+//	told NODE REGEXP      waits until a fake Zeek prints that its cluster has these nodes
 //	answers NODE …        waits until get-id-value has an answer of each node
 //	alive PID             checks that a process of this script lives; ! alive waits until it has ended
 //	appears PATTERN       waits until a file matches the pattern
@@ -110,6 +113,8 @@ func runScripts(t *testing.T, scripts []string, setUp func(*testscript.Env) erro
 			"nodes":    cmdNodes,
 			"pid":      cmdPID,
 			"answers":  cmdAnswers,
+			"restarts": cmdRestarts,
+			"told":     cmdTold,
 			"alive":    cmdAlive,
 			"appears":  cmdAppears,
 			"vanishes": cmdVanishes,

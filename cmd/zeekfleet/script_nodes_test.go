@@ -3,7 +3,10 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,6 +95,43 @@ func cmdPID(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("get-nodes shows no PID of %s", args[0])
 	}
 	ts.Setenv(args[1], strconv.Itoa(nodes[args[0]].PID))
+}
+
+func cmdRestarts(ts *testscript.TestScript, neg bool, args []string) {
+	nodes, ok := getNodes(ts)
+	if neg || !ok {
+		ts.Fatalf("usage: restarts [NODE…], while the controller answers")
+	}
+	s := scriptOf(ts)
+	before := s.pids
+	s.pids = map[string]int{}
+	var restarted []string
+	for _, name := range slices.Sorted(maps.Keys(nodes)) {
+		s.pids[name] = nodes[name].PID
+		if was := before[name]; was != 0 && was != nodes[name].PID {
+			restarted = append(restarted, name)
+		}
+	}
+	if slices.Sort(args); !slices.Equal(restarted, args) {
+		ts.Fatalf("nodes with another PID are %q, want %q", restarted, args)
+	}
+}
+
+func cmdTold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: told NODE REGEXP")
+	}
+	file, want := ts.MkAbs(filepath.Join("state", "nodes", args[0], "stderr")), regexp.MustCompile(args[1])
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollInterval) {
+		text, err := os.ReadFile(file)
+		ts.Check(err)
+		if want.Match(text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s was not told %q within %v: %s", args[0], args[1], patience, text)
+		}
+	}
 }
 
 func cmdAlive(ts *testscript.TestScript, neg bool, args []string) {

@@ -24,6 +24,7 @@ type script struct {
 	dir     string // the script's working directory; the environment of its processes names it
 	started map[string]*scriptProcess
 	ports   *porttest.Ports // the ports for the script's daemons
+	pids    map[string]int  // of nodes, at the last "restarts"
 }
 
 type scriptKey struct{}
