@@ -62,10 +62,10 @@ func statusPage(s api.Status, address string, height int) show.Page {
 	}
 	facts := show.Facts{
 		fact("controller", fmt.Sprintf("%s at %s, version %s", s.Controller, address, s.Version)),
-		fact("deployed", revisionText(s.Deployed, s.Time)),
+		fact("deployed", deployedText(s.Deployed, s.Time)),
 	}
 	if s.Staged != nil {
-		facts = append(facts, fact("staged", revisionText(s.Staged, s.Time)+"; zeekfleet deploy deploys it"))
+		facts = append(facts, fact("staged", deployedText(s.Staged, s.Time)+"; zeekfleet deploy deploys it"))
 	}
 	facts = append(facts, fact("instances", instanceCounts(s.Instances)), fact("nodes", nodeCounts(s.Nodes)))
 	if len(s.Stopped) > 0 {
@@ -75,7 +75,7 @@ func statusPage(s api.Status, address string, height int) show.Page {
 		facts = append(facts, fact("paused", "not restarted by themselves: "+few(s.Paused)))
 	}
 	for _, o := range s.Operations {
-		facts = append(facts, fact("running", operationText(o, s.Time)))
+		facts = append(facts, fact("running", runningText(o, s.Time)))
 	}
 	return append(page, facts)
 }
@@ -138,8 +138,8 @@ func whatOf(d api.StatusDetail) string {
 	return d.Kind
 }
 
-// revisionText describes a revision in a line.
-func revisionText(r *api.Revision, now time.Time) string {
+// deployedText describes a revision in a line.
+func deployedText(r *api.Revision, now time.Time) string {
 	if r == nil {
 		return "nothing"
 	}
@@ -189,8 +189,8 @@ func others(list []countOf) string {
 	return text
 }
 
-// operationText describes an operation that runs in a line.
-func operationText(o api.Operation, now time.Time) string {
+// runningText describes an operation that runs in a line.
+func runningText(o api.Operation, now time.Time) string {
 	all := o.Counts.Waiting + o.Counts.Running + o.Counts.Done + o.Counts.Failed + o.Counts.Skipped
 	text := fmt.Sprintf("operation %d, %s by %s for %s, %d of %d steps done", o.ID, o.Kind, cmp.Or(o.Who, "-"), ago(now, o.Begun), o.Counts.Done, all)
 	if o.Doing != "" {
