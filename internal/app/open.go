@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/sso"
@@ -29,11 +30,11 @@ type Controller struct {
 	daemon.ControllerConfig
 	// AuditLog is where Audit writes.
 	AuditLog *audit.Log
+	// HappeningsLog is where Happenings writes.
+	HappeningsLog *happenings.Log
 	// SSO is the provider of identities, or nil.
-	SSO *sso.Provider
-	// Version is the program's version, which the HTTP API tells.
-	Version string
-	store   *boltstore.Store
+	SSO   *sso.Provider
+	store *boltstore.Store
 }
 
 // Close closes a controller that is not run.
@@ -51,6 +52,7 @@ func (c Controller) closeFiles() {
 		c.Authority.Close()
 	}
 	c.AuditLog.Close()
+	c.HappeningsLog.Close()
 	c.store.Close()
 }
 
@@ -92,6 +94,10 @@ func OpenController(
 		return c, err
 	}
 	opened.add(c.AuditLog)
+	if c.HappeningsLog, c.Happenings, err = openControllerHappenings(set, log); err != nil {
+		return c, err
+	}
+	opened.add(c.HappeningsLog)
 	if !set.Broker.Off {
 		if c.Broker, err = listenHereToo(ctx, set, set.Broker, flags.Broker+" (ZEEK_CONTROLLER_PORT)"); err != nil {
 			return c, err

@@ -18,6 +18,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -37,6 +38,8 @@ type Agent struct {
 	store *boltstore.Store
 	// auditLog is where Audit writes.
 	auditLog *audit.Log
+	// happeningsLog is where Happenings writes.
+	happeningsLog *happenings.Log
 }
 
 func (a Agent) closeFiles() {
@@ -44,6 +47,7 @@ func (a Agent) closeFiles() {
 		a.Archive.Close()
 	}
 	a.auditLog.Close()
+	a.happeningsLog.Close()
 	a.store.Close()
 }
 
@@ -79,6 +83,10 @@ func OpenAgent(
 		return a, err
 	}
 	opened.add(a.auditLog)
+	if a.happeningsLog, a.Happenings, err = openAgentHappenings(set, log); err != nil {
+		return a, err
+	}
+	opened.add(a.happeningsLog)
 	if a.Broker, err = Listen(ctx, set.Broker.AddrPort().String(), flags.Broker+" (ZEEK_AGENT_PORT)"); err != nil {
 		return a, err
 	}

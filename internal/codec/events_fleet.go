@@ -122,6 +122,18 @@ var fleetEvents = []event{
 		func(m mgmt.RenewCertificateResponse) []zval.Value {
 			return list(stringValue(m.ReqID), resultValue(m.Result))
 		}),
+	message(mgmt.FleetAgentAPI+"happenings_wanted",
+		func(f *fields) mgmt.HappeningsWanted {
+			return mgmt.HappeningsWanted{Log: f.str("log"), After: f.count("after")}
+		},
+		func(m mgmt.HappeningsWanted) []zval.Value { return list(zval.String(m.Log), zval.Count(m.After)) }),
+	message(mgmt.FleetAgentAPI+"happenings_told",
+		func(f *fields) mgmt.HappeningsTold {
+			return mgmt.HappeningsTold{Log: f.str("log"), Last: f.count("last"), Lines: f.str("lines")}
+		},
+		func(m mgmt.HappeningsTold) []zval.Value {
+			return list(zval.String(m.Log), zval.Count(m.Last), zval.String(m.Lines))
+		}),
 	message(mgmt.FleetAgentAPI+"authorities_changed",
 		func(f *fields) mgmt.AuthoritiesChanged {
 			return mgmt.AuthoritiesChanged{

@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
@@ -83,6 +84,9 @@ type AgentConfig struct {
 	// Audit keeps the records of callers and controllers that were refused. Nil keeps
 	// none.
 	Audit *audit.Recorder
+	// Happenings keeps what happens to the nodes, and the agent tells it to controllers. Nil
+	// keeps nothing. Then controllers know states alone.
+	Happenings *happenings.Recorder
 	// ScratchDir is the directory in which preflights write files. They remove
 	// them again. The directory exists. Empty means the system's directory for
 	// temporary files.
@@ -191,11 +195,12 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake
 	// announces every topic.
-	sub := endpoint.Subscribe(subscriptionQueue, a.topic, cfg.NodeTopic, fleetPrepares, fleetPlans, fleetSteers)
+	sub := endpoint.Subscribe(subscriptionQueue, a.topics()...)
 	defer sub.Close()
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)
 	}
+	a.keepHappenings(ctx)
 	if cfg.Credentials != nil {
 		parts.run(ctx, "certificate", newRenewing(cfg.Credentials, endpoint, cfg.Renewal, cfg.Logger).run)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/loop"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/store"
@@ -28,7 +29,17 @@ type agentShell struct {
 	provers       map[mgmt.PeerID]launchID // the launch with whose secret a peer proves its messages, if there is a secret
 	lastPreflight *runningPreflight        // the latest; nil: there was none
 	unreadable    unreadable
+	teller        *happenings.Teller                     // nil: nobody is told what happens
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
+}
+
+// topics returns what the agent subscribes to.
+func (a *agentShell) topics() []string {
+	topics := []string{a.topic, a.cfg.NodeTopic, fleetPrepares, fleetPlans, fleetSteers}
+	if a.cfg.Happenings != nil {
+		topics = append(topics, fleetTells)
+	}
+	return topics
 }
 
 // inbox is where events come from that do not come from the bus or from Processes.
@@ -104,6 +115,7 @@ func (a *agentShell) translate(happened bus.Event) agent.Event {
 	case bus.PeerLost:
 		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
 		delete(a.unreadable, ev.Peer.ID)
+		a.teller.Forget(mgmt.PeerID(ev.Peer.ID))
 		for _, p := range a.nodes {
 			delete(p.early, ev.Peer.ID)
 		}
@@ -173,7 +185,9 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	case agent.StoppedAll:
 		return nil, errStopped
 	case agent.Happened:
-		logHappening(ctx, a.cfg.Logger, e.Happening)
+		a.cfg.Happenings.Record(e.Happening)
+	case agent.Tell:
+		a.teller.Ask(happenings.Ask{Peer: e.Peer, Log: e.Log, After: e.After})
 	case agent.Note:
 		logNote(ctx, a.cfg.Logger, e)
 	default:

@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/loop"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -68,6 +69,10 @@ type ControllerConfig struct {
 	// Audit keeps the records of changes that users have asked for, and of refusals. Nil
 	// keeps none.
 	Audit *audit.Recorder
+	// Happenings keeps what happens in the cluster. Nil keeps nothing.
+	Happenings *happenings.Recorder
+	// Version is the program's version, for people. It may be empty.
+	Version string
 	// SaveTimeout bounds a save. Zero means 5 s.
 	SaveTimeout time.Duration
 	// Logger gets the log records. Nil discards them.
@@ -165,6 +170,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer sub.Close()
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)
+	}
+	if cfg.Happenings != nil {
+		parts.run(ctx, "happenings", shell.keepHappenings)
 	}
 	if cfg.Authority != nil {
 		parts.run(ctx, "authority", cfg.Authority.Run)
@@ -279,6 +287,7 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 		}
 	case bus.PeerLost:
 		delete(c.unreadable, ev.Peer.ID)
+		c.cfg.Happenings.Unfollow(mgmt.PeerID(ev.Peer.ID))
 		c.callers.remove(ev.Peer)
 		if ev.Peer.Kind == bus.Native {
 			return controller.PeerLost{Peer: mgmt.PeerID(ev.Peer.ID)}, true
@@ -296,6 +305,7 @@ func (c *controllerShell) peerAdded(p bus.Peer) controller.PeerAdded {
 	return controller.PeerAdded{
 		Peer: mgmt.PeerID(p.ID), Addr: p.Addr, Dialed: p.Dialed, Fleet: announces(c.endpoint, p, fleetPrepares),
 		Plans:       announces(c.endpoint, p, fleetPlans),
+		Tells:       announces(c.endpoint, p, fleetTells),
 		Steers:      announces(c.endpoint, p, fleetSteers),
 		Certificate: claim.certificate, Instances: claim.instances, Fixed: claim.fixed, Barred: claim.barred,
 	}
@@ -353,7 +363,11 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	case controller.Audit:
 		c.cfg.Audit.Record(e.Record)
 	case controller.Happened:
-		logHappening(ctx, c.cfg.Logger, e.Happening)
+		c.cfg.Happenings.Record(e.Happening)
+	case controller.Follow:
+		c.cfg.Happenings.Follow(e.Peer, e.Instance)
+	case controller.Hear:
+		c.cfg.Happenings.Hear(happenings.Batch{Peer: e.Peer, Log: e.Told.Log, Last: e.Told.Last, Lines: e.Told.Lines})
 	case controller.Note:
 		logNote(ctx, c.cfg.Logger, e, "addr", c.clientAddr(e.Peer), "who", c.clientUser(e.Peer), "origin", c.callers.client(e.Peer).Origin)
 	default:

@@ -18,6 +18,9 @@ const (
 	// fleetPlans is the subscription of an agent that says what a deployment would do
 	// (mgmt.AgentPlanRequest).
 	fleetPlans = fleetTopics + "/agent/plan/"
+	// fleetTells is the subscription of an agent that tells what happens, if it is asked
+	// (mgmt.HappeningsWanted).
+	fleetTells = fleetTopics + "/agent/happenings/"
 	// fleetSteers is the subscription of an agent that can be told which nodes stay
 	// stopped, and which are not restarted (mgmt.AgentSteerRequest).
 	fleetSteers = fleetTopics + "/agent/steer/"

@@ -2,13 +2,39 @@ package daemon
 
 import (
 	"context"
-	"log/slog"
+	"strings"
+	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/codec"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// logHappening writes what has happened to the log.
-func logHappening(ctx context.Context, log *slog.Logger, h mgmt.Happening) {
-	log.LogAttrs(ctx, slog.LevelDebug, "happened", slog.String("kind", string(h.Kind)), slog.String("instance", string(h.Instance)),
-		slog.String("node", string(h.Node)), slog.String("from", h.From), slog.String("to", h.To), slog.String("why", h.Cause))
+// keepHappenings writes what happens into the controller's log, and asks agents to tell more,
+// until ctx is done.
+func (c *controllerShell) keepHappenings(ctx context.Context) error {
+	c.cfg.Happenings.Record(mgmt.Happening{
+		Time: time.Now(), Kind: mgmt.HappenedController, Cause: strings.TrimSpace("the controller has started " + c.cfg.Version),
+	})
+	return c.cfg.Happenings.Run(ctx, func(a happenings.Ask) {
+		topic := c.cfg.AgentTopics + "/" + string(a.Instance)
+		c.endpoint.PublishTo(string(a.Peer), topic, codec.Encode(mgmt.HappeningsWanted{Log: a.Log, After: a.After}))
+	})
+}
+
+// keepHappenings writes what happens into the agent's log, and tells it to the controllers
+// that ask.
+func (a *agentShell) keepHappenings(ctx context.Context) {
+	if a.cfg.Happenings == nil {
+		return
+	}
+	a.teller = happenings.NewTeller(a.cfg.Happenings.Log(), a.cfg.Logger)
+	a.parts.run(ctx, "happenings", func(ctx context.Context) error {
+		return a.cfg.Happenings.Run(ctx, func(happenings.Ask) {})
+	})
+	a.parts.run(ctx, "telling what happens", func(ctx context.Context) error {
+		return a.teller.Run(ctx, func(b happenings.Batch) {
+			a.endpoint.PublishTo(string(b.Peer), a.topic, codec.Encode(mgmt.HappeningsTold{Log: b.Log, Last: b.Last, Lines: b.Lines}))
+		})
+	})
 }

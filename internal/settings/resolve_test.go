@@ -73,8 +73,9 @@ func defaultController() settings.Controller {
 		RequestTimeout:  10 * time.Second,
 		DeployTimeout:   18 * time.Second,
 		CertificateLife: 30 * 24 * time.Hour,
-		AuditKeep:       100_000,
-		AuditDays:       400,
+		EventsKeep:      1_000_000, EventsDays: 400, EventsMegabytes: 512,
+		AuditKeep: 100_000,
+		AuditDays: 400,
 		SSO: settings.SSO{
 			GroupsClaim:  "groups",
 			NameClaim:    "preferred_username",

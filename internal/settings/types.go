@@ -46,6 +46,8 @@ type Controller struct {
 	// RequestTimeout bounds the wait for agents' answers to a request.
 	// DeployTimeout bounds it for deployments and restarts.
 	RequestTimeout, DeployTimeout time.Duration
+	// EventsKeep, EventsDays and EventsMegabytes bound the log of what happens.
+	EventsKeep, EventsDays, EventsMegabytes int
 	// AuditFile gets a copy of the audit. It is empty for none.
 	AuditFile string
 	// AuditKeep and AuditDays bound the audit: how many records of changes, and how

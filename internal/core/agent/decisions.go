@@ -73,6 +73,10 @@ func (m *Machine) fromController(ev FromController) {
 		m.emit(Note{Level: Error, Text: "a controller refuses this agent", Peer: ev.Peer, Err: e.Msg})
 		return
 	}
+	if msg, ok := ev.Msg.(mgmt.HappeningsWanted); ok {
+		m.wanted(ev.Peer, msg)
+		return
+	}
 	d, ok := decisions[reflect.TypeOf(ev.Msg)]
 	if !ok {
 		m.emit(Note{Level: Debug, Text: "message that an agent has no use for", Peer: ev.Peer})

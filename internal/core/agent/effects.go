@@ -57,6 +57,14 @@ type (
 		Msg mgmt.NodeDispatchRequest
 	}
 
+	// Tell sends what the log of happenings has after a record to a controller, as soon as
+	// there is something (mgmt.HappeningsWanted).
+	Tell struct {
+		Peer  mgmt.PeerID
+		Log   string
+		After uint64
+	}
+
 	// Drop ends the connection with Peer. The peer may connect anew.
 	Drop struct {
 		Peer   mgmt.PeerID
@@ -94,5 +102,6 @@ func (Start) IsEffect()        {}
 func (Stop) IsEffect()         {}
 func (ToController) IsEffect() {}
 func (ToNodes) IsEffect()      {}
+func (Tell) IsEffect()         {}
 func (Drop) IsEffect()         {}
 func (StoppedAll) IsEffect()   {}

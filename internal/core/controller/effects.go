@@ -41,6 +41,17 @@ type (
 		Msg    mgmt.Message
 	}
 
+	// Follow asks the agent of an instance what happens there, from now on and since it was
+	// heard last. Hear is what the agent answers (mgmt.HappeningsTold).
+	Follow struct {
+		Peer     mgmt.PeerID
+		Instance mgmt.InstanceName
+	}
+	Hear struct {
+		Peer mgmt.PeerID
+		Told mgmt.HappeningsTold
+	}
+
 	// Connect asks for a peering with the agent at Addr. The shell keeps the peering
 	// up until Disconnect. There is at most one Connect for each instance.
 	Connect struct {
@@ -81,6 +92,8 @@ func (Save) IsEffect()       {}
 func (ToAgent) IsEffect()    {}
 func (Refuse) IsEffect()     {}
 func (Reply) IsEffect()      {}
+func (Follow) IsEffect()     {}
+func (Hear) IsEffect()       {}
 func (Connect) IsEffect()    {}
 func (Disconnect) IsEffect() {}
 func (Audit) IsEffect()      {}

@@ -201,6 +201,9 @@ func (m *Machine) joined(a *agent) {
 	if a != nil {
 		m.observed.join(a.name)
 		m.watching.begin(a)
+		if a.peer.tells {
+			m.emit(Follow{a.peer.id, a.name})
+		}
 	}
 }
 
@@ -216,6 +219,10 @@ func (m *Machine) fromAgent(ev FromAgent) {
 	switch msg := ev.Msg.(type) {
 	case mgmt.Response:
 		m.legs.answer(a, msg)
+	case mgmt.HappeningsTold:
+		if a.peer.tells {
+			m.emit(Hear{a.peer.id, msg})
+		}
 	case mgmt.NotifyError:
 		m.note(Note{Level: Warn, Text: "agent complains", Instance: a.name, Node: msg.Node, Err: msg.Msg})
 		if d := m.deployments.running(); d != nil {

@@ -45,6 +45,7 @@ var agentVerbs = Verbs[*agentStage]{
 	"shutdown":   (*agentStage).shutdown,
 	"updated":    (*agentStage).updated,
 	"wait":       (*agentStage).wait,
+	"wanted":     (*agentStage).wanted,
 }
 
 // Do makes the agent before the first line that is not a setting.

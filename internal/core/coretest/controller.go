@@ -53,6 +53,7 @@ var controllerVerbs = Verbs[*controllerStage]{
 	"peer":    (*controllerStage).peer,
 	"restart": (*controllerStage).restart,
 	"set":     (*controllerStage).set,
+	"told":    (*controllerStage).told,
 	"wait":    (*controllerStage).wait,
 }
 

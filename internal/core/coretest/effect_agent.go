@@ -41,6 +41,8 @@ func agentEffect(effect any) string {
 		return fmt.Sprintf("start %s, launch %d", e.Plan.Node.Name, e.Launch)
 	case agent.Stop:
 		return fmt.Sprintf("stop %s, launch %d", e.Node, e.Launch)
+	case agent.Tell:
+		return fmt.Sprintf("tell %s what happened after %d", e.Peer, e.After)
 	case agent.Drop:
 		return fmt.Sprintf("drop %s: %s", e.Peer, e.Reason)
 	case agent.StoppedAll:

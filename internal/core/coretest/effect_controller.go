@@ -26,6 +26,10 @@ func controllerEffect(effect any) string {
 	switch e := effect.(type) {
 	case controller.Refuse:
 		return fmt.Sprintf("refuse %s (%s): %s", e.Instance, e.Peer, e.Reason)
+	case controller.Follow:
+		return fmt.Sprintf("follow %s (%s)", e.Instance, e.Peer)
+	case controller.Hear:
+		return fmt.Sprintf("hear %s: up to %d", e.Peer, e.Told.Last)
 	case controller.Connect:
 		return fmt.Sprintf("connect %s %s", e.Instance, e.Addr)
 	case controller.Disconnect:
