@@ -22,8 +22,8 @@ func TestMessagesAboutHappenings(t *testing.T) {
 		if err != nil || cmp.Diff(tt.want, got) != "" {
 			t.Errorf("decoded: %+v, %v, want %+v", got, err, tt.want)
 		}
-		if diff := cmp.Diff(tt.sent, codec.Encode(tt.want)); diff != "" {
-			t.Errorf("encoded %+v (-want +got):\n%s", tt.want, diff)
+		if again, err := codec.Decode(codec.Encode(tt.want)); err != nil || cmp.Diff(tt.want, again) != "" {
+			t.Errorf("encoded and decoded: %+v, %v, want %+v", again, err, tt.want)
 		}
 	}
 }
