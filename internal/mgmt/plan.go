@@ -196,3 +196,14 @@ func withoutLayout(nodes []Node) map[NodeName]Fingerprint {
 func compareOptions(a, b Option) int {
 	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
 }
+
+// PlansOfCluster returns the plans of all nodes of c, on all instances, if nothing is
+// known of how Zeek nodes use the layout.
+func PlansOfCluster(c Configuration) *Plans {
+	p := &Plans{nodes: make(map[NodeName]Node, len(c.Nodes)), layout: layout{entries: layoutOf(c), oneInstance: true}, use: WholeLayout}
+	for _, n := range c.Nodes {
+		p.nodes[n.Name] = launchedAs(n)
+		p.layout.oneInstance = p.layout.oneInstance && n.Instance == c.Nodes[0].Instance
+	}
+	return p
+}

@@ -27,6 +27,8 @@ func subject(msg mgmt.Request) string {
 	switch msg := msg.(type) {
 	case mgmt.StageConfigurationRequest:
 		return msg.Config.ID
+	case mgmt.ChangeRequest:
+		return msg.Config.ID
 	case mgmt.StagedDeployRequest:
 		return msg.ID
 	case mgmt.RestartRequest:

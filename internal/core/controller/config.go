@@ -95,6 +95,8 @@ type Limits struct {
 	// Results bounds the results of one response. One failure that says so replaces
 	// the further results. Zero means 25,000.
 	Results int
+	// NoteBytes bounds what a user may say about a change. Zero means 1,000.
+	NoteBytes int
 	// StepOutputs bounds the bytes of what nodes printed in the steps of one operation.
 	// Further outputs are left out. Zero means 1 MiB.
 	StepOutputs int
@@ -154,6 +156,7 @@ func (l Limits) withDefaults() Limits {
 	l.Observed = cmp.Or(l.Observed, 50_000)
 	l.Leaving = cmp.Or(l.Leaving, 1000)
 	l.Results = cmp.Or(l.Results, 25_000)
+	l.NoteBytes = cmp.Or(l.NoteBytes, 1000)
 	l.StepOutputs = cmp.Or(l.StepOutputs, 1<<20)
 	return l
 }

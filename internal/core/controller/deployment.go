@@ -34,13 +34,19 @@ type deployment struct {
 	// cluster. The deployment is answered when their nodes have ended.
 	leaving []*agent
 	outcome outcome
+	steps   deploymentSteps
 }
 
 // order says what the client of a deployment wants.
 type order struct {
-	request *request // the request to answer; nil if its client is gone
-	asked   detail   // of that request
-	staged  *Entry
+	// request is the request to answer. It is nil if its client is gone, and if it was
+	// answered when the deployment began.
+	request *request
+	asked   detail // of that request
+	// given is the configuration as the user has given it: the staged entry, or an entry
+	// that was not staged.
+	given   *Entry
+	origin  mgmt.Origin
 	partial bool // deploys without the instances that are not connected
 	tells   bool // the client understands DeployProgress
 }
@@ -107,6 +113,7 @@ func (d *deployment) proceed() bool {
 		d.times.telling = time.Time{}
 		d.tellWaiting()
 	}
+	defer d.sayDoing()
 	switch d.phase {
 	case gathering:
 		if d.now.Before(d.times.grace) && len(d.awaited()) > 0 {
@@ -172,6 +179,22 @@ func (d *deployment) tellWaiting() {
 	}
 	if text != "" && d.order != nil && d.order.tells && d.order.request != nil {
 		d.emit(Reply{d.order.request.Asker, mgmt.DeployProgress{ReqID: d.id, Text: text}})
+	}
+}
+
+// sayDoing has the operation say what d waits for.
+func (d *deployment) sayDoing() {
+	if d.steps.op == nil || d.phase == ended {
+		return
+	}
+	switch whom := d.awaitedAnswers(); {
+	case d.phase == gathering:
+		d.steps.op.doing("waiting for " + mgmt.FewNames(d.awaited(), maxNamed))
+	case whom == "":
+	case d.phase == preparing:
+		d.steps.op.doing("preflight on " + whom)
+	case d.phase == sending:
+		d.steps.op.doing("waiting for the nodes of " + whom)
 	}
 }
 

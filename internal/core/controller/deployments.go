@@ -15,6 +15,7 @@ func (table decisions) addDeployments() {
 		m.deployments.deploy(r, mgmt.StagedDeployRequest{})
 	})
 	decide(table, func(m *Machine, r *request, msg mgmt.StagedDeployRequest) { m.deployments.deploy(r, msg) })
+	decide(table, func(m *Machine, r *request, msg mgmt.ChangeRequest) { m.deployments.change(r, msg) })
 }
 
 // deployments starts deployments. At most one deployment runs at a time.
@@ -52,12 +53,29 @@ func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
 	}
 	_, tells := r.Detail.msg.(mgmt.StagedDeployRequest)
 	d := &deployment{id: r.ID, target: newTarget(staged.Config), order: &order{
-		request: r, asked: r.Detail, staged: staged, partial: on.Partial, tells: tells,
+		request: r, asked: r.Detail, given: staged, partial: on.Partial, tells: tells,
+		origin: mgmt.Origin{Kind: mgmt.OperationDeploy},
 	}}
 	r.Detail.deployment = d
-	ds.requests.audit(r.Detail, mgmt.AuditRecord{Outcome: mgmt.AuditBegun, Subject: staged.Config.ID})
+	ds.operate(d)
+	ds.start(d, on.Patience)
+}
+
+// operate makes d an operation.
+func (ds *deployments) operate(d *deployment) {
+	o := d.order
+	d.steps = deploymentSteps{planned: map[mgmt.InstanceName][]mgmt.NodeName{}, op: ds.operations.begin(mgmt.Operation{
+		Kind: o.origin.Kind, Who: o.asked.principal.Name, Note: o.origin.Note,
+		From: ds.memory.state.Deployed.revision(), Of: o.origin.Of,
+	})}
+	o.origin.Operation = d.steps.op.id()
+}
+
+// start starts a client's deployment, which may take as long as its client waits.
+func (ds *deployments) start(d *deployment, patience time.Duration) {
+	ds.requests.audit(d.order.asked, mgmt.AuditRecord{Outcome: mgmt.AuditBegun, Subject: d.order.given.Config.ID})
 	ds.roster.resetAllAttempts()
-	ds.begin(d, ds.timeFor(on))
+	ds.begin(d, ds.timeFor(patience))
 }
 
 // answerMargin is the time between the answer and the moment when the client gives
@@ -65,11 +83,11 @@ func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
 const answerMargin = 2 * time.Second
 
 // timeFor returns how long a client's deployment may take.
-func (ds *deployments) timeFor(on mgmt.StagedDeployRequest) time.Duration {
-	if on.Patience <= 0 {
+func (ds *deployments) timeFor(patience time.Duration) time.Duration {
+	if patience <= 0 {
 		return ds.cfg.DeployTimeout
 	}
-	return min(max(on.Patience-answerMargin, on.Patience/2), ds.cfg.MaxDeployTimeout)
+	return min(max(patience-answerMargin, patience/2), ds.cfg.MaxDeployTimeout)
 }
 
 func (ds *deployments) begin(d *deployment, timeout time.Duration) {
@@ -83,7 +101,7 @@ func (ds *deployments) begin(d *deployment, timeout time.Duration) {
 	d.outcome.complaints = map[mgmt.NodeName]string{}
 	ds.latest = d
 	begins := Note{Level: Info, Text: d.title("deployment begins"), ReqID: d.id}
-	if !d.internal() {
+	if !d.internal() && d.order.request != nil {
 		begins.Peer = d.order.request.Asker
 	}
 	ds.note(begins)

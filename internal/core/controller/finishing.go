@@ -38,10 +38,23 @@ func (d *deployment) end() {
 	d.phase = ended
 	d.noteOutcome()
 	d.audit()
+	d.endOperation()
 	if d.order != nil && d.order.request != nil {
 		d.requests.reply(d.order.request, d.outcome.results...)
 	}
 	d.dials.stale = true
+}
+
+// endOperation ends the operation of a client's deployment.
+func (d *deployment) endOperation() {
+	if d.internal() {
+		return
+	}
+	if failure := ending(d.outcome.results).Reason; failure != "" {
+		d.steps.op.end(mgmt.OperationFailed, failure)
+	} else {
+		d.steps.op.end(mgmt.OperationDone, "")
+	}
 }
 
 // audit emits the record of the end of a client's deployment.
@@ -50,7 +63,7 @@ func (d *deployment) audit() {
 		return
 	}
 	rec := ending(d.outcome.results)
-	rec.Subject = d.order.staged.Config.ID
+	rec.Subject = d.order.given.Config.ID
 	d.requests.audit(d.order.asked, rec)
 }
 

@@ -62,7 +62,7 @@ func (d *deployment) idleAll(names []mgmt.InstanceName) bool {
 // have the launch plans that they have now.
 func (d *deployment) idleAt(name mgmt.InstanceName) bool {
 	if in := &d.idle; !in.made || in.roster != d.roster.changes {
-		config, errs, _ := d.filled(d.order.staged.Config)
+		config, errs, _ := d.filled(d.order.given.Config)
 		*in = idleness{made: true, roster: d.roster.changes, known: len(errs) == 0}
 		if in.known {
 			in.change = mgmt.ComparePlans(d.memory.deployedConfig(), config)

@@ -60,12 +60,16 @@ func (o *operation) ending() string {
 }
 
 // stepped says that a step of o has another state. A step that waits has not happened yet.
+// Of a step about an instance, or a node that stays as it is, it says only that it failed.
 func (o *operation) stepped(from mgmt.StepState, s mgmt.OperationStep) {
-	if from == s.State || s.State == mgmt.StepWaiting {
+	quiet := s.Node == "" || s.Action == mgmt.ActionNone
+	if from == s.State || s.State == mgmt.StepWaiting || quiet && s.State != mgmt.StepFailed {
 		return
 	}
 	why := string(s.Action)
-	if s.Error != "" {
+	if quiet {
+		why = s.Error
+	} else if s.Error != "" {
 		why += ": " + s.Error
 	} else if s.Because != "" {
 		why += ": " + s.Because

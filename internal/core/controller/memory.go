@@ -123,9 +123,10 @@ func (m *memory) withStaged(config, filled mgmt.Configuration, who string) State
 }
 
 // withDeployed returns the state in which t is the deployed configuration. t was
-// made of the staged entry. If t is deployed already, its revision stays: a revision
-// never changes.
-func (m *memory) withDeployed(t *target, staged *Entry, who string, origin mgmt.Origin) State {
+// made of given. If t is deployed already, its revision stays: a revision never changes.
+// If given was not staged, a configuration that is staged and not deployed stays
+// (docs/decisions/0040).
+func (m *memory) withDeployed(t *target, given *Entry, who string, origin mgmt.Origin) State {
 	next := m.state
 	next.Leaving, next.Refused = m.leaving(t), nil
 	if s := m.state.Deployed; s == nil || !reflect.DeepEqual(s.Config, t.config) {
@@ -134,10 +135,15 @@ func (m *memory) withDeployed(t *target, staged *Entry, who string, origin mgmt.
 		origin.From = s.revision()
 		next.Deployed = &Entry{
 			Config: t.config, Revision: next.Revision, When: m.now, Who: who,
-			Origin: origin, Found: foundHosts(staged.Config, t.config),
+			Origin: origin, Found: foundHosts(given.Config, t.config),
 		}
 	}
-	if next.Staged == staged {
+	switch {
+	case next.Staged == given:
+		next.Ready = next.Deployed
+	case next.Staged == nil || m.state.Ready == m.state.Deployed && next.Deployed != m.state.Deployed:
+		// Nothing is staged that is not deployed.
+		next.Staged = &Entry{Config: given.Config, Revision: next.Deployed.Revision, When: m.now, Who: who}
 		next.Ready = next.Deployed
 	}
 	return next

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -120,9 +121,17 @@ func (o *operation) view() *mgmt.Operation {
 	if o.shown == nil {
 		is := o.is
 		is.Steps = slices.Clone(o.is.Steps)
+		if is.Batch == 0 {
+			slices.SortFunc(is.Steps, byNode)
+		}
 		o.shown = &is
 	}
 	return o.shown
+}
+
+// byNode orders steps by instance and node. The step about an instance comes first.
+func byNode(a, b mgmt.OperationStep) int {
+	return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Node, b.Node))
 }
 
 // change lets f change o, except its ID, its State, and its steps.
@@ -181,6 +190,14 @@ func (o *operation) step(key stepKey, state mgmt.StepState, why string, outputs 
 	s.State, s.Error, s.Outputs = state, why, outputs
 	o.put(s)
 	o.stepped(before, s)
+	o.shown = nil
+}
+
+// set adds a step, or replaces the step about the same node.
+func (o *operation) set(s mgmt.OperationStep) {
+	before, _ := o.stepOf(stepKey{s.Instance, s.Node})
+	o.put(s)
+	o.stepped(before.State, s)
 	o.shown = nil
 }
 

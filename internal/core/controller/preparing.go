@@ -20,7 +20,7 @@ func (d *deployment) weigh() {
 		d.refuseAbsent(slices.Sorted(maps.Keys(d.target.instances)))
 		return
 	}
-	config, errs := d.fill(d.order.staged.Config)
+	config, errs := d.fill(d.order.given.Config)
 	if len(errs) > 0 {
 		d.outcome.results = mistakes(errs)
 		d.end()
@@ -50,7 +50,9 @@ func (d *deployment) lacking() []mgmt.InstanceName {
 // refuseAbsent refuses d as a whole because some instances are not connected.
 func (d *deployment) refuseAbsent(names []mgmt.InstanceName) {
 	for _, name := range names {
-		d.addResults(mgmt.Result{Instance: name, Error: d.roster.missingWithHint(d.target, name)})
+		absent := mgmt.Result{Instance: name, Error: d.roster.missingWithHint(d.target, name)}
+		d.addResults(absent)
+		d.steps.miss(name, absent)
 	}
 	d.addResults(mgmt.Result{Error: "nothing was deployed; " + d.roster.connected()})
 	d.end()
@@ -77,6 +79,7 @@ func (d *deployment) preflightAll() {
 			continue
 		}
 		d.asked[a] = true
+		d.steps.instance(name, mgmt.StepRunning, "preflight", "")
 		l := d.begin(a, preflights{d})
 		d.legs.send(l, mgmt.AgentPrepareRequest{
 			ReqID: l.id, Config: d.target.config, Preflight: d.times.preflight.Sub(d.now) - margin, Whole: left - margin,
@@ -92,15 +95,26 @@ type preflights struct{ *deployment }
 // the configuration cannot run on its instance.
 func (d preflights) answered(l *leg, answers []mgmt.Result) {
 	d.closed(l)
+	name := l.agent.name
+	var failures []mgmt.Result
 	for _, answer := range answers {
 		if answer.Success {
+			if plan, ok := readPlan(answer.Data, d.cfg.Limits.Nodes); ok {
+				d.steps.plan(name, plannedNodes(name, plan))
+			}
 			continue
 		}
-		failure := launchResult(l.agent.name, answer)
+		failure := launchResult(name, answer)
 		if failure.Error == "" {
 			failure.Error = "no reason given"
 		}
-		d.addResults(failure)
+		failures = append(failures, failure)
+	}
+	d.addResults(failures...)
+	if len(failures) > 0 {
+		d.steps.took(name, failures, false)
+	} else {
+		d.steps.instance(name, mgmt.StepDone, "its preflight found nothing", "")
 	}
 }
 
@@ -109,6 +123,7 @@ func (d preflights) answered(l *leg, answers []mgmt.Result) {
 // instance as absent.
 func (d preflights) failed(l *leg, why string) {
 	d.closed(l)
+	d.steps.instance(l.agent.name, mgmt.StepFailed, "", why)
 	if d.roster.agents[l.agent.name] == l.agent {
 		d.addResults(mgmt.Result{Instance: l.agent.name, Error: why})
 	}
@@ -143,5 +158,14 @@ func (d *deployment) judge() {
 			return
 		}
 	}
-	d.commit(d.memory.withDeployed(d.target, d.order.staged, d.order.asked.principal.Name, mgmt.Origin{Kind: mgmt.OperationDeploy}))
+	d.commitOrdered()
+}
+
+// commitOrdered saves what a client has ordered.
+func (d *deployment) commitOrdered() {
+	before := d.memory.state.Deployed.revision()
+	next := d.memory.withDeployed(d.target, d.order.given, d.order.asked.principal.Name, d.order.origin)
+	d.steps.op.change(func(is *mgmt.Operation) { is.From, is.Revision = before, next.Deployed.Revision })
+	d.steps.foreseen = foresee(d.memory.deployed, d.target)
+	d.commit(next)
 }

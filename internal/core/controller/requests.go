@@ -99,6 +99,13 @@ func (rs *requests) answer(r *request, results ...mgmt.Result) {
 	rs.emit(Reply{r.Asker, r.Detail.msg.Answer(r.ID, results...)})
 }
 
+// answerOperation answers r with the operation that has begun. The audit gets the end of
+// the operation later.
+func (rs *requests) answerOperation(r *request, op *operation) {
+	rs.ledger.Close(r)
+	rs.emit(Reply{r.Asker, mgmt.OperationResponse{ReqID: r.ID, Result: mgmt.Result{ReqID: r.ID, Success: true}, Operation: op.view()}})
+}
+
 // refuse answers r with one failure.
 func (rs *requests) refuse(r *request, err string) { rs.reply(r, mgmt.Result{Error: err}) }
 

@@ -36,6 +36,8 @@ func (d commitSave) saved(err string) {
 	d.outcome.results = []mgmt.Result{{Error: "save configuration: " + err}}
 	if d.internal() {
 		d.postponeAll()
+	} else {
+		d.steps.op.change(func(is *mgmt.Operation) { is.Revision = 0 })
 	}
 	d.end()
 }
@@ -58,7 +60,9 @@ func (d *deployment) send() {
 	d.enter(sending)
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		if why := d.roster.missing(name); why != "" {
-			d.addResults(d.absent(name, why))
+			absent := d.absent(name, why)
+			d.addResults(absent)
+			d.steps.miss(name, absent)
 			continue
 		}
 		a := d.roster.agents[name]
@@ -67,9 +71,24 @@ func (d *deployment) send() {
 		}
 		d.sendTo(a, false)
 	}
+	for _, a := range d.leaving {
+		d.beginSteps(a)
+	}
+}
+
+// beginSteps says that the nodes of a are about to change.
+func (d *deployment) beginSteps(a *agent) {
+	if d.internal() {
+		return
+	}
+	if _, ok := d.steps.planned[a.name]; !ok {
+		d.steps.plan(a.name, d.steps.foreseen.of(a.name, !a.peer.fleet))
+	}
+	d.steps.begin(a.name)
 }
 
 func (d *deployment) sendTo(a *agent, force bool) {
+	d.beginSteps(a)
 	l := d.begin(a, deliveries{d})
 	d.legs.send(l, mgmt.AgentDeployRequest{ReqID: l.id, Config: d.target.config, Force: force})
 }
@@ -104,6 +123,7 @@ func (d deliveries) answered(l *leg, answers []mgmt.Result) {
 	}
 	results, accepted := d.target.read(a.name, answers)
 	d.addResults(results...)
+	d.steps.took(a.name, results, accepted)
 	if !accepted {
 		d.roster.failedAttempt(a)
 		if !d.internal() && failedPreflight(answers) {
@@ -117,7 +137,9 @@ func (d deliveries) answered(l *leg, answers []mgmt.Result) {
 
 func (d deliveries) failed(l *leg, why string) {
 	d.closed(l)
-	d.addResults(mgmt.Result{Instance: l.agent.name, Error: why})
+	failure := mgmt.Result{Instance: l.agent.name, Error: why}
+	d.addResults(failure)
+	d.steps.took(l.agent.name, []mgmt.Result{failure}, false)
 	d.roster.failedAttempt(l.agent)
 }
 
@@ -147,7 +169,14 @@ func (d *deployment) expireAnswers() {
 // forgetLeft ends the wait for agents that stand by or are gone.
 func (d *deployment) forgetLeft() {
 	d.leaving = slices.DeleteFunc(d.leaving, func(a *agent) bool {
-		return a.standing == dismissed || d.roster.agents[a.name] != a
+		gone := d.roster.agents[a.name] != a
+		switch {
+		case gone:
+			d.steps.took(a.name, []mgmt.Result{{Error: "its connection was lost"}}, false)
+		case a.standing == dismissed:
+			d.steps.took(a.name, nil, true)
+		}
+		return gone || a.standing == dismissed
 	})
 }
 
@@ -155,7 +184,9 @@ func (d *deployment) forgetLeft() {
 func (d *deployment) left(a *agent, why string) {
 	if i := slices.Index(d.leaving, a); i >= 0 {
 		d.leaving = slices.Delete(d.leaving, i, i+1)
-		d.addResults(mgmt.Result{Instance: a.name, Error: why})
+		failure := mgmt.Result{Instance: a.name, Error: why}
+		d.addResults(failure)
+		d.steps.took(a.name, []mgmt.Result{failure}, false)
 	}
 }
 

@@ -331,12 +331,16 @@ func TestSnapshotHasTheRevisions(t *testing.T) {
 		Revision: 5,
 		Staged:   &mgmt.ConfigRevision{Revision: 5, When: at(5), Who: "ann", Config: mgmt.Configuration{ID: "third"}},
 		Deployed: &mgmt.ConfigRevision{
-			Revision: 4, When: at(4), Who: "ann", Origin: mgmt.Origin{Kind: mgmt.OperationDeploy, From: 2},
+			Revision: 4, When: at(4), Who: "ann", Origin: mgmt.Origin{Kind: mgmt.OperationDeploy, From: 2, Operation: 2},
 			Config: mgmt.Configuration{ID: "second"},
 		},
 		History: []mgmt.PastConfig{{
-			Revision: 2, When: at(2), Who: "ann", Origin: mgmt.Origin{Kind: mgmt.OperationDeploy}, ID: "first", Kept: true,
+			Revision: 2, When: at(2), Who: "ann", Origin: mgmt.Origin{Kind: mgmt.OperationDeploy, Operation: 1}, ID: "first", Kept: true,
 		}},
+		Operations: []*mgmt.Operation{
+			{ID: 2, Kind: mgmt.OperationDeploy, State: mgmt.OperationDone, Who: "ann", Begun: at(4), Ended: at(4), From: 2, Revision: 4},
+			{ID: 1, Kind: mgmt.OperationDeploy, State: mgmt.OperationDone, Who: "ann", Begun: at(2), Ended: at(2), Revision: 2},
+		},
 	}
 	if diff := cmp.Diff(want, s.core.Snapshot(), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(mgmt.PastConfig{}, "Bytes")); diff != "" {
 		t.Errorf("snapshot (-want +got):\n%s", diff)

@@ -28,7 +28,7 @@ type storing struct {
 	now    time.Time
 	stored coretest.Stored
 	full   bool                // the disk
-	saved  []controller.Change // by the latest step
+	saved  []controller.Change // by the latest step, beside operations and the state that has only these
 	failed bool                // the latest request
 }
 
@@ -55,7 +55,11 @@ func (s *storing) step(ev controller.Event) {
 		for _, e := range s.core.Step(s.now, queue[0]) {
 			switch e := e.(type) {
 			case controller.Save:
-				if s.saved = e.Changes; s.full {
+				changes := slices.DeleteFunc(slices.Clone(e.Changes), func(c controller.Change) bool { return strings.HasPrefix(c.Key, "operation/") })
+				if len(changes) > 1 || len(s.saved) == 0 {
+					s.saved = changes
+				}
+				if s.full {
 					queue = append(queue, controller.Saved{Err: "disk full"})
 					continue
 				}

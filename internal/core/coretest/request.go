@@ -92,6 +92,9 @@ func setField(f reflect.Value, text string) error {
 		return err
 	}
 	switch f.Kind() {
+	case reflect.Pointer:
+		f.Set(reflect.New(f.Type().Elem()))
+		return setField(f.Elem(), text)
 	case reflect.String:
 		f.SetString(text)
 	case reflect.Bool:
