@@ -12,6 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/resources"
 )
 
 // changes are the operations that plan changes and begin them.
@@ -75,7 +76,11 @@ func (s changes) chosen(ctx context.Context, given *api.Cluster, revision uint64
 	case (given == nil) == (revision == 0):
 		return mgmt.Configuration{}, problem(http.StatusUnprocessableEntity, "name either the configuration or a revision")
 	case given != nil:
-		return configurationOf(*given)
+		config, err := resources.Configuration(*given)
+		if err != nil {
+			return config, problem(http.StatusUnprocessableEntity, err.Error())
+		}
+		return config, nil
 	}
 	found, err := views{s.Server}.revision(ctx, revision)
 	if err != nil {

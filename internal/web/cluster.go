@@ -199,3 +199,11 @@ func utc(t time.Time) time.Time {
 	}
 	return t.UTC()
 }
+
+// number returns the number of a port, and 0 if there is none.
+func number(p *mgmt.Port) int {
+	if p == nil {
+		return 0
+	}
+	return int(p.Number)
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/resources"
 )
 
 // registerRevisions adds what is deployed and what was deployed before.
@@ -83,7 +84,7 @@ func configuration(c *mgmt.ConfigRevision, state string) api.Configuration {
 	return api.Configuration{
 		Revision: c.Revision, State: state, When: utc(c.When), Who: c.Who,
 		Note: c.Note, Kind: string(c.Kind), From: c.From, Of: c.Of, Operation: uint64(c.Operation),
-		Cluster: clusterOf(c.Config),
+		Cluster: resources.Cluster(c.Config),
 	}
 }
 

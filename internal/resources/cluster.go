@@ -1,10 +1,9 @@
-package web
+package resources
 
 import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/netip"
 	"slices"
 
@@ -14,8 +13,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// clusterOf returns the JSON of a configuration.
-func clusterOf(c mgmt.Configuration) api.Cluster {
+// Cluster returns the JSON of a configuration.
+func Cluster(c mgmt.Configuration) api.Cluster {
 	body := api.Cluster{
 		ID: c.ID, Hosts: make([]api.ConfiguredHost, 0, len(c.Instances)), Nodes: make([]api.ConfiguredNode, 0, len(c.Nodes)),
 	}
@@ -49,6 +48,7 @@ func configuredNode(n mgmt.Node) api.ConfiguredNode {
 	return one
 }
 
+// number returns the number of a port, and 0 if there is none.
 func number(p *mgmt.Port) int {
 	if p == nil {
 		return 0
@@ -56,16 +56,16 @@ func number(p *mgmt.Port) int {
 	return int(p.Number)
 }
 
-// configurationOf returns the configuration that a caller has given as JSON. The
-// controller checks it.
-func configurationOf(c api.Cluster) (mgmt.Configuration, error) {
+// Configuration returns the configuration with this JSON. It may have mistakes that only
+// Configuration.Check finds.
+func Configuration(c api.Cluster) (mgmt.Configuration, error) {
 	config := mgmt.Configuration{ID: cmp.Or(c.ID, uuid.NewString())}
 	for _, h := range c.Hosts {
 		in := mgmt.Instance{Name: mgmt.InstanceName(h.Name), Host: mgmt.UnknownHost, ListenPort: port(h.Port)}
 		if h.Host != "" {
 			addr, err := netip.ParseAddr(h.Host)
 			if err != nil || addr.Zone() != "" {
-				return config, problem(http.StatusUnprocessableEntity, fmt.Sprintf("instance %.200q: its host is not an IP address: %.60q", h.Name, h.Host))
+				return config, fmt.Errorf("instance %.200q: its host is not an IP address: %.60q", h.Name, h.Host)
 			}
 			in.Host = addr
 		}
