@@ -122,6 +122,9 @@ func (c *caller) ask(ctx context.Context, r request) ([]byte, http.Header, error
 		return nil, nil, c.noAnswer(timed, err)
 	}
 	defer answer.Body.Close()
+	if err := c.foreign(answer); err != nil {
+		return nil, nil, err
+	}
 	text, err := io.ReadAll(io.LimitReader(answer.Body, MaxAnswer+1))
 	switch {
 	case answer.StatusCode < 200 || answer.StatusCode > 299:
@@ -144,6 +147,9 @@ func (c *caller) noAnswer(ctx context.Context, err error) error {
 	}
 	if _, ok := errors.AsType[*wrongController](err); ok {
 		return err
+	}
+	if strings.Contains(err.Error(), `\aZEEK`) { // the beginning of a Broker peer's hello
+		return &NoAPIError{Address: c.cfg.Address, Reason: fmt.Sprintf("Broker peers connect there, not clients: name the controller's port for clients, by default %d", DefaultPort)}
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Errorf("the program at %s does not speak TLS: is this the port of a controller, and has that controller an authority of its own?", c.cfg.Address)

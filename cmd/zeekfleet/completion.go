@@ -16,7 +16,7 @@ func completeArguments(cmd *cobra.Command) {
 	}
 	switch {
 	case cmd.ValidArgsFunction != nil:
-	case strings.Contains(cmd.Use, " FILE") || strings.Contains(cmd.Use, "CLUSTER.INI"):
+	case strings.Contains(cmd.Use, " FILE") || strings.Contains(cmd.Use, " [FILE]") || strings.Contains(cmd.Use, "CLUSTER.INI"):
 		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp

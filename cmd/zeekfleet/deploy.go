@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -15,13 +16,30 @@ func addPartial(cmd *cobra.Command) *bool {
 
 func newDeployCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "deploy",
-		Short: "Deploy the staged cluster configuration",
-		Args:  wantArgs(0, 0),
+		Use:   "deploy [FILE]",
+		Short: "Deploy a cluster file, or the staged configuration",
+		Long: "Deploy a cluster file: the command shows what would start, stop and restart, asks\n" +
+			"whether to go on, and follows the deployment. If somebody else deploys meanwhile,\n" +
+			"nothing is done. FILE has zeek-client's INI form; - reads standard input.\n\n" +
+			"Without FILE, the command deploys the staged configuration, as zeek-client does.",
+		Args: wantArgs(0, 1),
 	}
-	partial := addPartial(cmd)
-	return clientCommand(s, cmd, func(ctx context.Context, c *cli.Commands, _ []string) int {
+	partial, note, yes, revert := addPartial(cmd), addNote(cmd), addYes(cmd), addRollback(cmd)
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		for _, name := range []string{"note", "yes", "rollback-on-failure"} {
+			if len(args) == 0 && cmd.Flags().Changed(name) {
+				return fmt.Errorf("--%s is for the deployment of a cluster file: name the file", name)
+			}
+		}
+		return nil
+	}
+	return clientCommand(s, cmd, func(ctx context.Context, c *cli.Commands, args []string) int {
 		c.Partial = *partial
-		return c.Deploy(ctx)
+		if len(args) == 0 {
+			return c.Deploy(ctx)
+		}
+		f := newFleet(s, c)
+		f.Yes = *yes
+		return f.DeployFile(ctx, cli.Change{Path: args[0], Note: *note, RevertAfter: int64(*revert)})
 	})
 }

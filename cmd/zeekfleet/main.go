@@ -41,10 +41,14 @@ func subcommands() []commandGroup {
 			newUpCommand, newControllerCommand, newAgentCommand, newNodeCommand, newCheckCommand, newCrashesCommand,
 			newConfigCommand,
 		}},
-		{"Operate a cluster", []func(streams) *cobra.Command{newStatusCommand, newNodesCommand}},
-		{"Ask a controller", []func(streams) *cobra.Command{
-			newDeployConfigCommand, newStageConfigCommand, newDeployCommand, newGetConfigCommand, newGetHistoryCommand,
-			newGetInstancesCommand, newGetNodesCommand, newGetIDValueCommand, newRestartCommand,
+		{"Operate a cluster", []func(streams) *cobra.Command{
+			newStatusCommand, newNodesCommand, newPlanCommand, newDeployCommand, newRollbackCommand, newHistoryCommand,
+			newShowCommand, newDiffCommand, newStartCommand, newStopCommand, newRestartCommand, newPauseCommand, newResumeCommand,
+			newOperationsCommand, newOperationCommand, newDispatchCommand, newScriptsCommand,
+		}},
+		{"Ask a controller, as zeek-client does", []func(streams) *cobra.Command{
+			newDeployConfigCommand, newStageConfigCommand, newGetConfigCommand, newGetHistoryCommand,
+			newGetInstancesCommand, newGetNodesCommand, newGetIDValueCommand,
 			newMonitorCommand, newTestTimeoutCommand, newShowSettingsCommand,
 		}},
 		{"Say who may do what, at a controller", []func(streams) *cobra.Command{

@@ -2,14 +2,9 @@ package cli
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
@@ -37,66 +32,11 @@ func (a Admin) asData() bool { return a.output().Chosen() != show.AsTable }
 // printData prints an answer of the API as data.
 func (a Admin) printData(v any) error { return show.Print(a.output(), v, nil) }
 
-// ask calls then with a client of the controller. It prints the error of then.
+// ask calls then with a client of the controller. It prints the error of then. These
+// requests have secrets.
 func (a Admin) ask(ctx context.Context, then func(*api.Client) error) int {
-	err := a.asked(ctx, then)
-	if err != nil {
-		a.Log.Error("%s", a.askMessage(err))
-		return StatusFailed
-	}
-	a.renewContext(ctx)
-	return StatusDone
+	return a.asking(ctx, nil, then)
 }
-
-func (a Admin) asked(ctx context.Context, then func(*api.Client) error) error {
-	where := a.where()
-	if port := a.Settings.Port; port < 1 || port > 65535 {
-		return fmt.Errorf("cannot configure connection to %s: controller port number %d outside valid range", where, port)
-	}
-	config, err := a.tlsConfig(ctx, where)
-	if err != nil {
-		return err
-	}
-	client, err := api.New(api.Config{
-		Address: where, TLS: config, Bearer: a.Settings.Bearer, Connect: a.connecting(config, nil), Timeout: a.Settings.RequestTimeout,
-	})
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	a.Log.Info("asking controller %s", where)
-	return then(client)
-}
-
-// where returns the host:port of the controller.
-func (c *Commands) where() string {
-	return net.JoinHostPort(strings.Trim(c.Settings.Host, "[]"), strconv.Itoa(c.Settings.Port))
-}
-
-// askMessage returns the message about a request that failed. A refusal has the
-// controller's own words.
-func (a Admin) askMessage(err error) string {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		text := fmt.Sprintf("cannot reach controller %s: %s", a.where(), dialReason(err))
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			text += a.noControllerHere()
-		}
-		return text
-	}
-	if text, ok := a.certificateRefused(a.where(), err); ok {
-		return text
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return fmt.Sprintf("controller %s: %s", a.where(), dialReason(err))
-	}
-	if p, ok := errors.AsType[*api.Problem](err); ok && p.Status == http.StatusBadRequest && strings.HasSuffix(p.Detail, useTLS) {
-		return fmt.Sprintf("controller %s speaks TLS: %s", a.where(), wantsTLS)
-	}
-	return err.Error()
-}
-
-// useTLS is how the answer to a request in plain text ends that came to a port with TLS.
-const useTLS = "use wss instead of ws"
 
 // renewContext renews the certificate of the context that was used, if two thirds of its
 // life are over, or if another authority signs now. It fails no command: later commands

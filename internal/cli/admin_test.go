@@ -48,6 +48,7 @@ func (f *fakeController) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.asked = append(f.asked, text)
 	f.mu.Unlock()
+	w.Header().Set("Server", "zeekfleet")
 	answer, ok := f.answers[r.Method+" "+r.URL.Path]
 	if make, is := answer.(func([]byte) any); is {
 		answer = make(body)
@@ -64,6 +65,13 @@ func (f *fakeController) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusNoContent)
 		}
 		return
+	case api.Operation:
+		tag := fmt.Sprintf(`"%d-%s-%d"`, a.ID, a.State, a.Counts.Done)
+		w.Header().Set("ETag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
 	}
 	json.NewEncoder(w).Encode(answer)
 }

@@ -16,6 +16,11 @@ const (
 	StatusDone   = 0 // the command did everything that the user asked for
 	StatusFailed = 1 // the request was refused, or failed at least in part
 	StatusMisuse = 2 // the command line is wrong
+	// StatusChanges is that of a plan with changes, if the user has asked for that.
+	StatusChanges = 3
+	// StatusInterrupted says that the user has interrupted a command that follows an
+	// operation, which goes on: 128 and the number of SIGINT, as shells have it.
+	StatusInterrupted = 130
 )
 
 // An Outcome is the output of a command after the controller's answer.

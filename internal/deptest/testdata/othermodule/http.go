@@ -20,6 +20,9 @@ func look(ctx context.Context, address string) error {
 	}
 	defer c.Close()
 	nodes, err := c.Nodes(ctx)
+	if other, ok := errors.AsType[*api.NoAPIError](err); ok && other.Zeek {
+		return errors.New("this needs zeekfleet's controller")
+	}
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+)
+
+// asking calls then with a client of the controller's HTTP API. It prints the error of
+// then, and returns the exit status. doubt is that of a connector.
+func (c *Commands) asking(ctx context.Context, doubt func(error), then func(*api.Client) error) int {
+	err := c.asked(ctx, doubt, then)
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
+	if err != nil {
+		c.Log.Error("%s", c.askMessage(err))
+		return StatusFailed
+	}
+	c.renewContext(ctx)
+	return StatusDone
+}
+
+// exitStatus is the error of a command that has said why it fails.
+type exitStatus int
+
+func (s exitStatus) Error() string { return "exit status " + strconv.Itoa(int(s)) }
+
+func (c *Commands) asked(ctx context.Context, doubt func(error), then func(*api.Client) error) error {
+	where := c.where()
+	if port := c.Settings.Port; port < 1 || port > 65535 {
+		return fmt.Errorf("cannot configure connection to %s: controller port number %d outside valid range", where, port)
+	}
+	config, err := c.tlsConfig(ctx, where)
+	if err != nil {
+		return err
+	}
+	client, err := api.New(api.Config{
+		Address: where, TLS: config, Bearer: c.Settings.Bearer, Connect: c.connecting(config, doubt), Timeout: c.Settings.RequestTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	c.Log.Info("asking controller %s", where)
+	return then(client)
+}
+
+// where returns the host:port of the controller.
+func (c *Commands) where() string {
+	return net.JoinHostPort(strings.Trim(c.Settings.Host, "[]"), strconv.Itoa(c.Settings.Port))
+}
+
+// askMessage returns the message about a request that failed. A refusal has the
+// controller's own words.
+func (c *Commands) askMessage(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		text := fmt.Sprintf("cannot reach controller %s: %s", c.where(), dialReason(err))
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			text += c.noControllerHere()
+		}
+		return text
+	}
+	if text, ok := c.certificateRefused(c.where(), err); ok {
+		return text
+	}
+	if other, ok := errors.AsType[*api.NoAPIError](err); ok && other.Zeek {
+		return fmt.Sprintf("controller %s is Zeek's own, and has no HTTP API: this command needs zeekfleet's controller; "+
+			"Zeek's knows deploy-config, stage-config, deploy, restart NODE, get-config, get-nodes, get-instances and get-id-value", c.where())
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return fmt.Sprintf("controller %s has ended the connection before it answered: it has stopped, or something between has; "+
+			"what it has begun goes on when it runs again (zeekfleet operations)", c.where())
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Sprintf("controller %s: %s", c.where(), dialReason(err))
+	}
+	if p, ok := errors.AsType[*api.Problem](err); ok && p.Status == http.StatusBadRequest && strings.HasSuffix(p.Detail, useTLS) {
+		return fmt.Sprintf("controller %s speaks TLS: %s", c.where(), wantsTLS)
+	}
+	return err.Error()
+}
+
+// useTLS is how the answer to a request in plain text ends that came to a port with TLS.
+const useTLS = "use wss instead of ws"

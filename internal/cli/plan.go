@@ -1,0 +1,253 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
+	"github.com/zeekfleet/zeekfleet/internal/resources"
+)
+
+// PlanRequest says what to plan.
+type PlanRequest struct {
+	// Path is the cluster file. The path "-" is standard input.
+	Path string
+	// Revision, if not zero, is the revision to plan in place of a file.
+	Revision uint64
+	// ExitCode makes the exit status StatusChanges if something would change.
+	ExitCode bool
+}
+
+// Plan says what a deployment would do.
+func (f Fleet) Plan(ctx context.Context, req PlanRequest) int {
+	in := api.PlanRequest{Revision: req.Revision}
+	if req.Revision == 0 {
+		var err error
+		if in.Configuration, err = f.cluster(req.Path); err != nil {
+			f.Log.Error("%v", err)
+			return StatusFailed
+		}
+	}
+	return f.ask(ctx, func(c *api.Client) error {
+		plan, err := f.plan(ctx, c, in)
+		if err != nil {
+			return err
+		}
+		if err := f.printPage(plan, func() show.Page { return planPage(plan) }); err != nil {
+			return err
+		}
+		switch {
+		case len(plan.Problems) > 0:
+			return f.refusedPlan(plan)
+		case plan.Changes && req.ExitCode:
+			return exitStatus(StatusChanges)
+		}
+		return nil
+	})
+}
+
+// cluster reads and checks the cluster file at path.
+func (f Fleet) cluster(path string) (*api.Cluster, error) {
+	cluster, err := ReadCluster(path, f.Stdin, ClusterOptions{Hostname: f.Hostname})
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range slices.Concat(cluster.Warnings, cluster.Doubts) {
+		f.Log.Warning("%s", text)
+	}
+	return new(resources.Cluster(cluster.Config)), nil
+}
+
+// plan asks for a plan, for as long as the command has.
+func (f Fleet) plan(ctx context.Context, c *api.Client, in api.PlanRequest) (api.Plan, error) {
+	in.Timeout = min(timeLeft(ctx), 600)
+	f.Log.Info("asking all hosts what a deployment would do")
+	return c.Plan(ctx, in)
+}
+
+// refusedPlan says that a deployment would be refused. A page has the problems already.
+func (f Fleet) refusedPlan(plan api.Plan) error {
+	if !f.forPerson() {
+		for _, p := range plan.Problems {
+			f.Log.Error("%s", findingText(p))
+		}
+	}
+	f.Log.Error("a deployment would be refused: %s", counted(len(plan.Problems), "problem"))
+	return exitStatus(StatusFailed)
+}
+
+func findingText(f api.Finding) string {
+	if f.Instance == "" && f.Node == "" {
+		return f.Text
+	}
+	return at(f.Instance, f.Node) + ": " + f.Text
+}
+
+// planCounts counts what a plan does.
+type planCounts struct{ start, restart, stop, none int }
+
+func countPlan(plan api.Plan) (n planCounts) {
+	for _, node := range plan.Nodes {
+		switch node.Action {
+		case api.ActionStart:
+			n.start++
+		case api.ActionRestart:
+			n.restart++
+		case api.ActionStop:
+			n.stop++
+		default:
+			n.none++
+		}
+	}
+	return n
+}
+
+// planSummary says in a line what a plan does.
+func planSummary(plan api.Plan) string {
+	n := countPlan(plan)
+	before := "nothing is deployed yet"
+	if plan.Deployed > 0 {
+		before = fmt.Sprintf("revision %d is deployed now", plan.Deployed)
+	}
+	return fmt.Sprintf("%d to start, %d to restart, %d to stop, %d unchanged; %s", n.start, n.restart, n.stop, n.none, before)
+}
+
+// planPage shows a plan: what happens to which node, and why.
+func planPage(plan api.Plan) show.Page {
+	var page show.Page
+	table := show.Table{Columns: []show.Column{
+		{Head: "ACTION"}, {Head: "NODE", Least: 12}, {Head: "INSTANCE", Least: 8}, {Head: "ROLE", Drop: 1}, {Head: "BECAUSE", Least: 20, Wraps: true},
+	}}
+	for _, n := range plan.Nodes {
+		if n.Action == api.ActionNone {
+			continue
+		}
+		because := strings.Join(n.Because, "; ")
+		if n.Stopped {
+			because = strings.TrimPrefix(because+"; a user has stopped it, and it stays stopped", "; ")
+		}
+		table.Rows = append(table.Rows, append([]show.Cell{{Text: n.Action, Tone: actionTones[n.Action]}}, show.Row(n.Node, n.Instance, strings.ToLower(n.Role), because)...))
+	}
+	if len(table.Rows) > 0 {
+		page = append(page, table, show.Blank())
+	}
+	for _, list := range []struct {
+		head     string
+		tone     show.Tone
+		findings []api.Finding
+	}{
+		{"Problems", show.Bad, plan.Problems}, {"Doubts", show.Warning, plan.Doubts}, {"Not known", show.Warning, plan.Unknown},
+	} {
+		page = append(page, findingsPart(list.head, list.tone, list.findings)...)
+	}
+	return append(page, show.Text{Text: planSummary(plan), Tone: show.Strong})
+}
+
+var actionTones = map[string]show.Tone{api.ActionStart: show.Good, api.ActionStop: show.Bad, api.ActionRestart: show.Warning}
+
+func findingsPart(head string, tone show.Tone, findings []api.Finding) show.Page {
+	if len(findings) == 0 {
+		return nil
+	}
+	page := show.Page{show.Text{Text: head, Tone: show.Strong}}
+	for _, one := range findings {
+		page = append(page, show.Text{Text: findingText(one), Tone: tone, Indent: 2})
+		if lines := lastLines(one.Stdout, one.Stderr, shownLines); len(lines) > 0 {
+			page = append(page, show.Block{Text: strings.Join(lines, "\n"), Tone: show.Faint, Indent: 4})
+		}
+	}
+	return append(page, show.Blank())
+}
+
+// shownLines is how many of the last lines of a process a page shows.
+const shownLines = 5
+
+// Change says what to deploy.
+type Change struct {
+	// Path is the cluster file, for DeployFile. Revision is the revision to deploy again,
+	// for Rollback. Zero means the one before the deployed one.
+	Path     string
+	Revision uint64
+	// Note is what the history shall say.
+	Note string
+	// RevertAfter is as in api.DeployRequest, in seconds.
+	RevertAfter int64
+}
+
+// DeployFile deploys a cluster file: it shows the plan, asks whether to go on, and follows
+// the deployment.
+func (f Fleet) DeployFile(ctx context.Context, ch Change) int {
+	config, err := f.cluster(ch.Path)
+	if err != nil {
+		f.Log.Error("%v", err)
+		return StatusFailed
+	}
+	return f.ask(ctx, func(c *api.Client) error {
+		return f.change(ctx, c, ch, api.DeployRequest{Configuration: config})
+	})
+}
+
+// Rollback deploys an earlier revision again.
+func (f Fleet) Rollback(ctx context.Context, ch Change) int {
+	return f.ask(ctx, func(c *api.Client) error {
+		revision := ch.Revision
+		if revision == 0 {
+			var err error
+			if revision, err = revisionBefore(ctx, c); err != nil {
+				return err
+			}
+		}
+		return f.change(ctx, c, ch, api.DeployRequest{Revision: revision})
+	})
+}
+
+// revisionBefore returns the revision that was deployed before the deployed one.
+func revisionBefore(ctx context.Context, c *api.Client) (uint64, error) {
+	list, err := c.Revisions(ctx, api.RevisionQuery{Limit: 2})
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case len(list) == 0:
+		return 0, errors.New("nothing was deployed yet, so there is nothing to go back to")
+	case len(list) == 1:
+		return 0, fmt.Errorf("revision %d is the only one, so there is nothing to go back to", list[0].Revision)
+	}
+	return list[1].Revision, nil
+}
+
+// change shows the plan of a deployment, asks whether to go on, deploys and follows the
+// deployment.
+func (f Fleet) change(ctx context.Context, c *api.Client, ch Change, in api.DeployRequest) error {
+	plan, err := f.plan(ctx, c, api.PlanRequest{Configuration: in.Configuration, Revision: in.Revision})
+	if err != nil {
+		return err
+	}
+	if f.forPerson() {
+		if err := f.printPage(nil, func() show.Page { return planPage(plan) }); err != nil {
+			return err
+		}
+	} else {
+		f.Log.Notice("plan: %s", planSummary(plan))
+	}
+	if len(plan.Problems) > 0 {
+		return f.refusedPlan(plan)
+	}
+	question := "Deploy this?"
+	if in.Revision > 0 {
+		question = fmt.Sprintf("Deploy revision %d again?", in.Revision)
+	}
+	if err := f.confirmed(ctx, question); err != nil {
+		return err
+	}
+	in.Note, in.Seen, in.Partial, in.RevertAfter, in.Timeout = ch.Note, &plan.Deployed, f.Partial, ch.RevertAfter, timeLeft(ctx)
+	begun, err := c.Deploy(ctx, in)
+	if err != nil {
+		return f.notBegun(ctx, c, plan.Deployed, err)
+	}
+	return f.follow(ctx, c, begun)
+}
