@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,13 @@ func fleetCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, f 
 	})
 }
 
-func newFleet(s streams, c *cli.Commands) cli.Fleet { return cli.Fleet{Commands: c, Ask: asker(s)} }
+func newFleet(s streams, c *cli.Commands) cli.Fleet {
+	f := cli.Fleet{Commands: c, Ask: asker(s), Environment: os.Environ()}
+	if f.Ask != nil { // standard input is a terminal
+		f.Keys = s.in
+	}
+	return f
+}
 
 // addNote adds the flag --note.
 func addNote(cmd *cobra.Command) *string {

@@ -77,7 +77,7 @@ func (c *Commands) askMessage(err error) string {
 		return fmt.Sprintf("controller %s is Zeek's own, and has no HTTP API: this command needs zeekfleet's controller; "+
 			"Zeek's knows deploy-config, stage-config, deploy, restart NODE, get-config, get-nodes, get-instances and get-id-value", c.where())
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+	if endedEarly(err) {
 		return fmt.Sprintf("controller %s has ended the connection before it answered: it has stopped, or something between has; "+
 			"what it has begun goes on when it runs again (zeekfleet operations)", c.where())
 	}
@@ -88,6 +88,11 @@ func (c *Commands) askMessage(err error) string {
 		return fmt.Sprintf("controller %s speaks TLS: %s", c.where(), wantsTLS)
 	}
 	return err.Error()
+}
+
+// endedEarly reports whether the connection has ended before the answer did.
+func endedEarly(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // useTLS is how the answer to a request in plain text ends that came to a port with TLS.

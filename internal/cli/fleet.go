@@ -22,17 +22,10 @@ type Fleet struct {
 	Ask func(ctx context.Context, question string) (string, error)
 	// Yes answers the question whether to deploy.
 	Yes bool
-	// Watch returns what shows an operation while it runs. Nil means lines on standard
-	// error.
-	Watch func(begun api.Operation) Watcher
-}
-
-// Watcher shows an operation while it runs.
-type Watcher interface {
-	// Show shows what has become of the operation.
-	Show(api.Operation)
-	// Close ends the view. What was shown last may stay.
-	Close()
+	// Keys is the terminal at which the person can type. Nil means that there is none.
+	Keys io.Reader
+	// Environment is that of the program, as os.Environ returns it.
+	Environment []string
 }
 
 // ask calls then with a client of the controller. It prints the error of then.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/live"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 )
 
@@ -74,25 +75,25 @@ func operationFacts(o api.Operation) show.Page {
 		facts = append(facts, fact("ended", local(o.Ended, "-")))
 	}
 	for _, one := range []struct{ name, text string }{
-		{"note", o.Note}, {"from", revisionText(o.From)}, {"revision", revisionText(o.Revision)},
-		{"of", revisionText(o.Of)}, {"reverts", operationText(o.Reverts)}, {"reverted by", operationText(o.RevertedBy)},
+		{"note", o.Note}, {"from", asRevision(o.From)}, {"revision", asRevision(o.Revision)},
+		{"of", asRevision(o.Of)}, {"reverts", asOperation(o.Reverts)}, {"reverted by", asOperation(o.RevertedBy)},
 		{"taken back", local(o.RevertAt, "")},
 	} {
 		if one.text != "" {
 			facts = append(facts, fact(one.name, one.text))
 		}
 	}
-	return append(operationPage(o), show.Blank(), facts, show.Blank())
+	return append(live.Summary(o), show.Blank(), facts, show.Blank())
 }
 
-func revisionText(r uint64) string {
+func asRevision(r uint64) string {
 	if r == 0 {
 		return ""
 	}
 	return fmt.Sprintf("revision %d", r)
 }
 
-func operationText(id uint64) string {
+func asOperation(id uint64) string {
 	if id == 0 {
 		return ""
 	}
