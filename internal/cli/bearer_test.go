@@ -18,6 +18,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/replay"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
@@ -88,15 +89,14 @@ type tokenTaker struct {
 	*site
 	address string
 	shown   chan string
-	replayed
 }
 
 // takesTokens starts a controller. It speaks TLS with the certificate of an identity, or
 // plain text if that is zero.
 func takesTokens(t *testing.T, s *site, id identity.Identity) *tokenTaker {
 	taker := &tokenTaker{site: s, shown: make(chan string, 10)}
-	_, conversations := recorded(t, "zeek-client.json")
-	ack, exchanges := conversations[0].parts()
+	_, conversations := replay.Load(t, "zeek-client.json")
+	ack, exchanges := conversations[0].Exchanges()
 	note := func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			taker.shown <- r.URL.Path + " " + r.Header.Get("Authorization")
@@ -107,7 +107,7 @@ func takesTokens(t *testing.T, s *site, id identity.Identity) *tokenTaker {
 	mux.Handle("/api/", note(&fakeController{answers: map[string]any{
 		"GET /api/v1/whoami": api.Principal{Name: "ann", Role: "operator"},
 	}}))
-	mux.Handle("/v1/messages/json", note(taker.handler(t, ack, exchanges)))
+	mux.Handle("/v1/messages/json", note((&replay.Controller{Ack: ack, Exchanges: exchanges, App: "test"}).Handler(t)))
 	server := httptest.NewUnstartedServer(mux)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if id == (identity.Identity{}) {

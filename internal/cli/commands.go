@@ -373,7 +373,7 @@ func (c *Commands) deployOutcome(results []client.Result) Outcome {
 		case r.Success:
 		case r.Node == "" && r.Error != "":
 			inDocument = append(inDocument, r.Error)
-		default:
+		case r.Error != "" || saidBy(r) != "":
 			o.Errors = append(o.Errors, failure(r))
 		}
 	}

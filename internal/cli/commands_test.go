@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,9 +15,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/coder/websocket"
-
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/replay"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -209,22 +207,13 @@ func TestInterruptedRequestGoesOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-				ws, err := websocket.Accept(w, req, nil)
-				if err != nil {
-					t.Errorf("accept: %v", err)
-					return
-				}
-				defer ws.CloseNow()
-				receive(t.Context(), t, ws)
-				send(t.Context(), t, ws, `{"type":"ack","endpoint":"e","version":"v"}`)
-				receive(t.Context(), t, ws)
+			controller := &replay.Controller{Exchanges: []replay.Exchange{{Answer: func(mgmt.Request) []string {
 				cancel(errors.New("interrupted"))
-				ws.Read(t.Context()) // returns when the client closes the connection
-			}))
-			defer server.Close()
+				return nil
+			}}}}
+			controller.Start(t)
 			var stdout, stderr bytes.Buffer
-			status := tt.run(commands(t, strings.TrimPrefix(server.URL, "http://"), &stdout, &stderr), ctx)
+			status := tt.run(commands(t, controller.Address, &stdout, &stderr), ctx)
 			want := "zeekfleet: no response received: receive from server: interrupted\n" + tt.want
 			if status != cli.StatusFailed || stdout.Len() > 0 || stderr.String() != want {
 				t.Errorf("got status %d, stdout %q, stderr:\n%s\nwant:\n%s", status, &stdout, &stderr, want)
@@ -235,11 +224,10 @@ func TestInterruptedRequestGoesOn(t *testing.T) {
 
 func TestServerErrorFailsAtOnce(t *testing.T) {
 	const ack = `{"type":"ack","endpoint":"e","version":"v"}`
-	_, conversations := recorded(t, "zeek-client.json")
-	_, exchanges := conversations[2].parts()
-	exchanges[0].response = `{"type":"error","code":"deserialization_failed","context":"failed to create Zeek event"}`
-	controller := replay(t, ack, exchanges)
-	got := perform(t, controller.address, nil, "zeek-client get-nodes")
+	_, conversations := replay.Load(t, "zeek-client.json")
+	_, exchanges := conversations[2].Exchanges()
+	exchanges[0].Response = `{"type":"error","code":"deserialization_failed","context":"failed to create Zeek event"}`
+	got := perform(t, replayed(t, ack, exchanges), nil, replay.Conversation{Command: "zeek-client get-nodes"})
 	want := `$ zeek-client get-nodes
 -- stderr --
 zeekfleet: no response received: server error deserialization_failed: failed to create Zeek event
@@ -263,8 +251,8 @@ func TestBadConfigurationIsNotSent(t *testing.T) {
 }
 
 func TestGetConfigWritesAFile(t *testing.T) {
-	_, conversations := recorded(t, "zeek-client.json")
-	ack, exchanges := conversations[7].parts()
+	_, conversations := replay.Load(t, "zeek-client.json")
+	ack, exchanges := conversations[7].Exchanges()
 	path := filepath.Join(t.TempDir(), "out.cfg")
 	for _, tt := range []struct {
 		path, stderr string
@@ -274,7 +262,7 @@ func TestGetConfigWritesAFile(t *testing.T) {
 		{filepath.Join(path, "x"), "zeekfleet: write configuration: open " + path + "/x: not a directory\n", cli.StatusFailed},
 	} {
 		var stdout, stderr bytes.Buffer
-		c := commands(t, replay(t, ack, exchanges).address, &stdout, &stderr)
+		c := commands(t, replayed(t, ack, exchanges), &stdout, &stderr)
 		status := c.GetConfig(t.Context(), cli.ConfigRequest{Path: tt.path})
 		if status != tt.status || stdout.Len() > 0 || stderr.String() != tt.stderr {
 			t.Errorf("%s: got status %d, stdout %q, stderr %q, want status %d, stderr %q",
@@ -319,11 +307,11 @@ func TestLog(t *testing.T) {
 // an option and an address without port were added. No cluster file can say these.
 func TestGetConfigWarnsOfPartsWithoutINIForm(t *testing.T) {
 	const none = `{"@data-type":"none","data":{}}`
-	_, conversations := recorded(t, "zeek-client.json")
-	ack, exchanges := conversations[7].parts()
+	_, conversations := replay.Load(t, "zeek-client.json")
+	ack, exchanges := conversations[7].Exchanges()
 	const running = `"Management::RUNNING"},` + none + `,` + none + `,`
 	const option = `{"@data-type":"set","data":[{"@data-type":"vector","data":[{"@data-type":"string","data":"Notice::x"},{"@data-type":"string","data":"y"}]}]}`
-	changed := strings.Replace(exchanges[0].response, running+none, running+option, 1)
+	changed := strings.Replace(exchanges[0].Response, running+none, running+option, 1)
 	changed = strings.Replace(changed, `"0.0.0.0"`, `"192.0.2.1"`, 1)
 	const lacks = "zeekfleet: warning: the INI form has no place for options, which are left out here: those of logger; --as-json shows them\n" +
 		"zeekfleet: warning: the INI form has no place for an address without a port, which is left out here: that of instance-1; --as-json shows it\n"
@@ -336,9 +324,9 @@ func TestGetConfigWarnsOfPartsWithoutINIForm(t *testing.T) {
 		"INI of zeek-client": {false, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			exchanges[0].response = changed
+			exchanges[0].Response = changed
 			var stdout, stderr bytes.Buffer
-			c := commands(t, replay(t, ack, exchanges).address, &stdout, &stderr)
+			c := commands(t, replayed(t, ack, exchanges), &stdout, &stderr)
 			c.AsZeekClient = tt.asZeekClient
 			status := c.GetConfig(t.Context(), cli.ConfigRequest{AsJSON: tt.asJSON})
 			if status != cli.StatusDone || stderr.String() != tt.stderr {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/replay"
 )
 
 // TestClientCommandsUseTheContext runs a command over the WebSocket of a controller, which
@@ -18,8 +19,8 @@ import (
 // to be renewed.
 func TestClientCommandsUseTheContext(t *testing.T) {
 	s := newSite(t)
-	_, conversations := recorded(t, "zeek-client.json")
-	ack, exchanges := conversations[0].parts()
+	_, conversations := replay.Load(t, "zeek-client.json")
+	ack, exchanges := conversations[0].Exchanges()
 	for name, tt := range map[string]struct {
 		server identity.Identity
 		status int
@@ -30,11 +31,10 @@ func TestClientCommandsUseTheContext(t *testing.T) {
 			"zeekfleet: socket TLS error in connect() with controller ADDRESS: TLS handshake: the program at ADDRESS shows the certificate of user/ann, and is no controller\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var r replayed
 			f := &fakeController{answers: map[string]any{"POST /api/v1/renew": s.renews(t, ann)}}
 			mux := http.NewServeMux()
 			mux.Handle("/api/", f)
-			mux.Handle("/v1/messages/json", r.handler(t, ack, exchanges))
+			mux.Handle("/v1/messages/json", (&replay.Controller{Ack: ack, Exchanges: exchanges, App: "test"}).Handler(t))
 			server := httptest.NewUnstartedServer(mux)
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.TLS = s.serverTLS(t, tt.server)

@@ -156,10 +156,8 @@ func DeployOutcome(results []client.Result) Outcome {
 // node; then the message quotes a line of the output.
 func failure(r client.Result) string {
 	why := cmp.Or(r.Error, noReason)
-	if out, ok := r.Data.(client.NodeOutputs); ok && r.Error == "" {
-		if said := mgmt.NodeOutputs(out).TellingLine(); said != "" {
-			why += "; it printed: " + said
-		}
+	if said := saidBy(r); said != "" && r.Error == "" {
+		why += "; it printed: " + said
 	}
 	switch {
 	case r.Node != "" && r.Instance != "":
@@ -170,6 +168,13 @@ func failure(r client.Result) string {
 		return fmt.Sprintf("instance %s: %s", r.Instance, why)
 	}
 	return why
+}
+
+// saidBy returns the line of a node's output that says why it failed. It is empty without
+// output.
+func saidBy(r client.Result) string {
+	out, _ := r.Data.(client.NodeOutputs)
+	return mgmt.NodeOutputs(out).TellingLine()
 }
 
 // describe returns a short description of r for a message.

@@ -12,6 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/golden"
+	"github.com/zeekfleet/zeekfleet/internal/replay"
 )
 
 // forms are the forms of output besides JSON, which TestRecordedConversations has.
@@ -30,21 +31,18 @@ var forms = []struct {
 // forms. A form that prints the same as the one before is left out of the golden file. With
 // --output json, the output is the same as on a pipe.
 func TestRecordedAnswersInAllForms(t *testing.T) {
-	for _, name := range []string{"zeek-client.json", "zeek-client-two-instances.json"} {
-		files, conversations := recorded(t, name)
-		if files == nil {
-			files = map[string]string{"": oneInstance}
-		}
+	for _, name := range replay.Recordings {
+		files, conversations := replay.Load(t, name)
 		for i, c := range conversations {
 			title := fmt.Sprintf("%s-%02d", strings.TrimSuffix(name, ".json"), i)
 			t.Run(title+" "+c.Command, func(t *testing.T) {
 				var all strings.Builder
 				before := ""
 				play := func(out show.Settings) string {
-					ack, exchanges := c.parts()
-					controller := replay(t, ack, exchanges)
-					got := performIn(t, controller.address, files, c.Command, out)
-					for _, id := range controller.configIDs {
+					ack, exchanges := c.Exchanges()
+					controller := (&replay.Controller{Ack: ack, Exchanges: exchanges, App: "test"}).Start(t)
+					got := performIn(t, controller.Address, files, c, out)
+					for _, id := range controller.ConfigIDs() {
 						got = strings.ReplaceAll(got, id, "CONFIGURATION-ID")
 					}
 					return got

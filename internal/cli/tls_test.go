@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/replay"
 )
 
 // stranger returns a certificate that is signed by its own key.
@@ -36,10 +37,10 @@ func stranger(t *testing.T) []byte {
 }
 
 func TestTLSVerifiesTheControllerIfSettingsNameAuthorities(t *testing.T) {
-	_, conversations := recorded(t, "zeek-client.json")
-	ack, exchanges := conversations[0].parts()
-	var r replayed
-	server := httptest.NewUnstartedServer(r.handler(t, ack, exchanges))
+	_, conversations := replay.Load(t, "zeek-client.json")
+	ack, exchanges := conversations[0].Exchanges()
+	controller := replay.Controller{Ack: ack, Exchanges: exchanges, App: "test"}
+	server := httptest.NewUnstartedServer(controller.Handler(t))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // would hold the handshakes that the test makes fail
 	server.StartTLS()
 	t.Cleanup(server.Close)

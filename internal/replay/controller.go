@@ -1,0 +1,230 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/zeekfleet/zeekfleet/internal/codec"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
+)
+
+// Exchange is one request of a client, and what the controller sends then.
+type Exchange struct {
+	// Request is zeek-client's request as JSON. The client's must be equivalent: equal but
+	// for IDs and for the order of sets. Empty accepts any request.
+	Request string
+	// Response is the answer to Request as JSON. It gets the IDs of the client's request.
+	Response string
+	// Answer, if not nil, returns what to send in place of Response, message by message.
+	Answer func(mgmt.Request) []string
+	// Leave makes the controller end the connection in place of an answer.
+	Leave bool
+}
+
+// Controller is a controller that replays exchanges to each of its clients.
+type Controller struct {
+	// Ack is the controller's first message. Empty means one of Zeek 8.2.2.
+	Ack       string
+	Exchanges []Exchange
+	// App is the name of the program that must connect. Empty means any program. A
+	// program with a name must close the connection as RFC 6455 demands.
+	App string
+
+	// Address is the host:port of a controller that Start has started.
+	Address string
+
+	mu        sync.Mutex
+	configIDs []string // of configurations in the requests
+	recorded  []string // the IDs at the same places in zeek-client's requests
+}
+
+// Start starts the controller, until the test ends.
+func (c *Controller) Start(t testing.TB) *Controller {
+	t.Helper()
+	server := httptest.NewServer(c.Handler(t))
+	t.Cleanup(server.Close)
+	c.Address = strings.TrimPrefix(server.URL, "http://")
+	return c
+}
+
+// ConfigIDs returns the IDs of the configurations that clients have staged.
+func (c *Controller) ConfigIDs() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.configIDs...)
+}
+
+// defaultAck is the ack of a controller without recording.
+const defaultAck = `{"type":"ack","endpoint":"0a1b2c3d-0000-0000-0000-000000000000","version":"8.2.2"}`
+
+// Handler returns the controller as a handler of HTTP requests.
+func (c *Controller) Handler(t testing.TB) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		if app := req.Header.Get("X-Application-Name"); req.URL.Path != "/v1/messages/json" || c.App != "" && app != c.App {
+			t.Errorf("upgrade of %s by %q", req.URL, app)
+		}
+		ws, err := websocket.Accept(w, req, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+		if err != nil {
+			t.Errorf("accept: %v", err)
+			return
+		}
+		defer ws.CloseNow()
+		ctx, cancel := context.WithTimeout(req.Context(), time.Minute)
+		defer cancel()
+		if topics := receive(ctx, t, ws); topics != `["zeek/management/controller"]` {
+			t.Errorf("topics: %s", topics)
+		}
+		send(ctx, t, ws, cmp.Or(c.Ack, defaultAck))
+		for _, x := range c.Exchanges {
+			request := receive(ctx, t, ws)
+			if x.Leave {
+				return
+			}
+			for _, text := range c.answer(t, x, request) {
+				send(ctx, t, ws, text)
+			}
+		}
+		c.finish(ctx, t, ws)
+	}
+}
+
+// finish waits until the client leaves.
+func (c *Controller) finish(ctx context.Context, t testing.TB, ws *websocket.Conn) {
+	for {
+		_, text, err := ws.Read(ctx)
+		if err == nil { // to suggest the nearest node, commands ask which there are
+			send(ctx, t, ws, nothingDeployed(t, string(text)))
+			continue
+		}
+		if c.App != "" && websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+			t.Errorf("the client left with %v, want a proper close", err)
+		}
+		return
+	}
+}
+
+// nothingDeployed answers a request for the deployed configuration.
+func nothingDeployed(t testing.TB, text string) string {
+	t.Helper()
+	req, ok := parse(t, text).(mgmt.GetConfigurationRequest)
+	if !ok || !req.Deployed {
+		t.Errorf("one request too many: %s", text)
+	}
+	return Message(mgmt.GetConfigurationResponse{
+		ReqID: req.ReqID, Result: mgmt.Result{ReqID: req.ReqID, Error: "no deployed configuration available"},
+	})
+}
+
+// topic is the topic of the controller's API.
+const topic = "zeek/management/controller"
+
+// Message returns the text of the message that carries m.
+func Message(m mgmt.Message) string {
+	return string(wsjson.AppendMessage(nil, topic, codec.Encode(m)))
+}
+
+func receive(ctx context.Context, t testing.TB, ws *websocket.Conn) string {
+	t.Helper()
+	_, text, err := ws.Read(ctx)
+	if err != nil {
+		t.Errorf("controller: %v", err)
+	}
+	return string(text)
+}
+
+func send(ctx context.Context, t testing.TB, ws *websocket.Conn, text string) {
+	t.Helper()
+	if err := ws.Write(ctx, websocket.MessageText, []byte(text)); err != nil && ctx.Err() == nil {
+		t.Logf("the client left before this could be sent: %s", text)
+	}
+}
+
+// answer returns what to send in answer to a request.
+func (c *Controller) answer(t testing.TB, x Exchange, request string) []string {
+	t.Helper()
+	if x.Answer != nil {
+		req, ok := parse(t, request).(mgmt.Request)
+		if !ok {
+			return nil
+		}
+		return x.Answer(req)
+	}
+	want, wantIDs := withoutIDs(t, x.Request)
+	got, gotIDs := withoutIDs(t, request)
+	options := []gocmp.Option{
+		cmpopts.SortSlices(func(a, b mgmt.Node) bool { return a.Name < b.Name }),
+		cmpopts.SortSlices(func(a, b mgmt.Instance) bool { return a.Name < b.Name }),
+		cmpopts.SortSlices(func(a, b mgmt.NodeName) bool { return a < b }),
+		cmpopts.EquateComparable(mgmt.UnknownHost), cmpopts.EquateEmpty(),
+	}
+	if diff := gocmp.Diff(want, got, options...); diff != "" {
+		t.Errorf("request differs from zeek-client's (-want +got):\n%s", diff)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(gotIDs) > 1 {
+		c.configIDs, c.recorded = append(c.configIDs, gotIDs[1]), append(c.recorded, wantIDs[1])
+	}
+	response := x.Response
+	for i, id := range c.recorded {
+		response = strings.ReplaceAll(response, id, c.configIDs[i])
+	}
+	for i := range min(len(wantIDs), len(gotIDs)) {
+		response = strings.ReplaceAll(response, wantIDs[i], gotIDs[i])
+	}
+	return []string{response}
+}
+
+// parse returns the message in a client's text. It fails the test, and returns nil, if
+// there is none.
+func parse(t testing.TB, text string) mgmt.Message {
+	t.Helper()
+	parsed, err := wsjson.Parse([]byte(text), wsjson.Limits{})
+	if err != nil {
+		t.Errorf("request %s: %v", text, err)
+		return nil
+	}
+	data, ok := parsed.(wsjson.Data)
+	if !ok {
+		t.Errorf("request %s: no data", text)
+		return nil
+	}
+	msg, err := codec.Decode(data.Value)
+	if err != nil {
+		t.Errorf("request %s: %v", text, err)
+	}
+	return msg
+}
+
+// withoutIDs returns a request without the IDs that its sender chose, and the
+// IDs.
+func withoutIDs(t testing.TB, text string) (mgmt.Message, []string) {
+	t.Helper()
+	req, ok := parse(t, text).(mgmt.Request)
+	if !ok {
+		t.Errorf("no request: %s", text)
+		return nil, nil
+	}
+	ids := []string{cmp.Or(string(req.RequestID()), "no ID")}
+	if m, ok := req.(mgmt.StageConfigurationRequest); ok {
+		ids = append(ids, m.Config.ID)
+		m.Config.ID = ""
+		req = m
+	}
+	without := reflect.New(reflect.TypeOf(req)).Elem()
+	without.Set(reflect.ValueOf(req))
+	without.FieldByName("ReqID").SetZero()
+	return without.Interface().(mgmt.Message), ids
+}
