@@ -260,6 +260,21 @@ func TestSilentControllerTimesOut(t *testing.T) {
 	}
 }
 
+func TestOthersMessagesDoNotProlongTheWait(t *testing.T) {
+	ctl := start(t, func(c *controller, _ mgmt.Message) {
+		for range 100 { // of another request, for a second
+			c.publish(mgmt.GetNodesResponse{ReqID: "another"})
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	c := dial(t, client.Config{Address: ctl.address, RequestTimeout: 100 * time.Millisecond})
+	began := time.Now()
+	_, err := c.GetNodes(t.Context())
+	if _, ok := errors.AsType[*client.TimeoutError](err); !ok || time.Since(began) > 900*time.Millisecond {
+		t.Errorf("GetNodes: %v after %v, want a *TimeoutError before others are silent", err, time.Since(began))
+	}
+}
+
 func TestCancelledRequest(t *testing.T) {
 	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())

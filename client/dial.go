@@ -51,6 +51,9 @@ type Config struct {
 	// means 20 seconds. That is longer than controllers take by default: Zeek's
 	// controller takes up to 10 seconds, ours up to 18.
 	RequestTimeout time.Duration
+	// Listen keeps the events that arrive before the first Receive. It is for clients that
+	// make no requests.
+	Listen bool
 	// OnRetry, if not nil, is called before each pause between two attempts. attempt
 	// is the number of the failed attempt, from 1, and err says why it failed.
 	OnRetry func(attempt int, err error)
@@ -133,7 +136,9 @@ func connect(ctx context.Context, cfg Config) (*websocket.Client, error) {
 	for attempt := 1; ; attempt++ {
 		conn, err := dialOnce(ctx, cfg)
 		if err == nil {
-			conn.Skip() // no message that comes before a request answers it
+			if !cfg.Listen {
+				conn.Skip() // no message that comes before a request answers it
+			}
 			return conn, nil
 		}
 		failed, ok := errors.AsType[*DialError](err)

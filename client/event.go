@@ -40,15 +40,18 @@ func (e *NoEventError) Error() string { return e.Err.Error() }
 func (e *NoEventError) Unwrap() error { return e.Err }
 
 // Receive returns the next event on the topic of the API. Events that arrive during a
-// request, and before the first Receive after a request, are lost.
+// request, and before the first Receive after a request, are lost. Without Config.Listen
+// those before the first Receive after Dial are lost, too.
 //
 // The error is a *TimeoutError if no event arrives for Config.RequestTimeout, and a
 // *NoEventError; after both the connection goes on. Other errors are those of a request.
 func (c *Client) Receive(ctx context.Context) (Event, error) {
 	within, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
-	if err := c.renew(ctx); err != nil {
-		return Event{}, err
+	if c.lost { // a connection that has ended may still have events in its queue
+		if err := c.renew(ctx); err != nil {
+			return Event{}, err
+		}
 	}
 	c.conn.Keep()
 	topic, v, err := c.conn.Receive(within)

@@ -165,7 +165,7 @@ func (p *clusterParser) parse() error {
 
 func (p *clusterParser) instances(s *iniSection) error {
 	for _, e := range p.file.items(s) {
-		inherited := s.byKey[e.key] == nil
+		inherited := s.byKey[e.key] != e
 		if inherited && (!p.AsZeekClient || slices.Contains(nodeKeys, e.key)) {
 			continue // a default for nodes
 		}

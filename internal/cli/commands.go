@@ -43,6 +43,8 @@ type Commands struct {
 
 	// own are the credentials of the context that was used.
 	own *Credentials
+	// listens keeps the events that arrive from the connection on.
+	listens bool
 	// authorityReplaced says that the command has replaced the authority of the cluster.
 	authorityReplaced bool
 }
@@ -280,6 +282,9 @@ func answer[A any](c *Commands, outcome func(A) Outcome) func(A, error) Outcome 
 // noAnswer returns the reason why a request has no answer. As zeek-client it has
 // zeek-client's words (spec zeek-client 6.3).
 func (c *Commands) noAnswer(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
 	if _, lost := errors.AsType[*client.ServerClosed](err); lost && c.AsZeekClient {
 		return fmt.Sprintf("unexpected error with controller %s: %v", c.where(), err)
 	}
@@ -369,12 +374,15 @@ func (c *Commands) deployOutcome(results []client.Result) Outcome {
 	}
 	inDocument := []any{}
 	for _, r := range results {
-		switch {
-		case r.Success:
-		case r.Node == "" && r.Error != "":
+		if !r.Success && r.Node == "" && r.Error != "" {
 			inDocument = append(inDocument, r.Error)
-		case r.Error != "" || saidBy(r) != "":
-			o.Errors = append(o.Errors, failure(r))
+		}
+	}
+	for _, text := range o.Document.(document)["errors"].([]any) {
+		said := text.(string)
+		tellsNothing := strings.HasPrefix(said, "node ") && strings.HasSuffix(said, ": "+noReason)
+		if !slices.Contains(inDocument, text) && !tellsNothing {
+			o.Errors = append(o.Errors, said)
 		}
 	}
 	o.Document.(document)["errors"] = inDocument

@@ -247,14 +247,17 @@ func (f *iniFile) lookup(s *iniSection, key string) *iniEntry {
 	return f.defaults.byKey[key]
 }
 
-// items returns the entries of s in configparser's order: first the entries that
-// it inherits from the defaults, then its own.
+// items returns the entries of s in configparser's order: first the keys that the defaults
+// have, with the section's own values where it has them, and then its other keys.
 func (f *iniFile) items(s *iniSection) []*iniEntry {
 	var items []*iniEntry
 	for _, e := range f.defaults.entries {
-		if s.byKey[e.key] == nil {
+		items = append(items, f.lookup(s, e.key))
+	}
+	for _, e := range s.entries {
+		if f.defaults.byKey[e.key] == nil {
 			items = append(items, e)
 		}
 	}
-	return append(items, s.entries...)
+	return items
 }

@@ -49,7 +49,9 @@ func (f *iniFile) interpolate(b *strings.Builder, s *iniSection, e *iniEntry, re
 			return f.entryError(e, "%q refers to %q, which has no value", clip(e.key), clip(key))
 		}
 		target.referred = true
-		if err := f.interpolate(b, s, e, *target.value, depth+1); err != nil {
+		if !strings.Contains(*target.value, "%") { // as in configparser, this is no further level
+			b.WriteString(*target.value)
+		} else if err := f.interpolate(b, s, e, *target.value, depth+1); err != nil {
 			return err
 		}
 		rest = after

@@ -42,6 +42,7 @@ func knownArguments(event string) ([]string, bool) {
 // Monitor prints the events on the topic of the controller's API, one line each, until
 // the user interrupts it. If the connection is lost, it connects again.
 func (c *Commands) Monitor(ctx context.Context) int {
+	c.listens = true
 	return c.connected(ctx, func(ctl *client.Client) int {
 		for {
 			ev, err := ctl.Receive(ctx)

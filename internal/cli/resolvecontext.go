@@ -50,7 +50,7 @@ func (r *settingsResolver) useContext(s *Settings) error {
 // that has the default does not count: a file may list all settings.
 func (g givenSetting) reaches() bool {
 	return slices.ContainsFunc(clientSettings(), func(c clientSetting) bool {
-		if c.section == "client" || c.key != g.entry.key || g.section != c.section && g.section != defaultSection {
+		if c.section == "client" || c.key != g.entry.key || g.section != c.section {
 			return false
 		}
 		isDefault := g.entry.value == nil || *g.entry.value == c.initial

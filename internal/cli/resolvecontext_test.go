@@ -38,7 +38,6 @@ func TestSettingsChooseTheContext(t *testing.T) {
 			"ZEEK_CLIENT_CONFIG_SETTINGS": "controller.port=5", "ZEEKFLEET_CONTEXT": "six",
 		}}, "", "six [2001:db8::1] 4000"},
 		"the file has a host":             {configured{files: file("[controller]\nhost = h\n")}, "", "- h 2149"},
-		"the file has a default":          {configured{files: file("[DEFAULT]\nhost = h\n")}, "", "- h 2149"},
 		"the file has an authority":       {configured{files: file("[ssl]\ncafile = ca.pem\n")}, "", "- 127.0.0.1 2149"},
 		"the file lists the defaults":     {configured{files: file("[controller]\nhost = 127.0.0.1\nport = 2149\n[ssl]\nenable = False\ncafile =\n")}, "", "now fleet.example 2149"},
 		"the file has a host, a name too": {configured{files: file("[controller]\nhost = h\n")}, "west", "west 192.0.2.1 2149"},

@@ -57,7 +57,7 @@ const MaxSettingsFile = 1 << 20
 // command line, or about EnvConfigSettings, is of type *UsageError.
 func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err error) {
 	r := settingsResolver{src: src}
-	for _, step := range []func() error{r.readFile, r.addEnvironment, r.addCommandLine} {
+	for _, step := range []func() error{r.readFile, r.addDefaults, r.addEnvironment, r.addCommandLine} {
 		if err := step(); err != nil {
 			return Settings{}, nil, err
 		}
@@ -154,6 +154,17 @@ func (r *settingsResolver) checkFile() error {
 	return nil
 }
 
+// addDefaults adds the settings that the file does not have, with their initial values. So
+// an entry of [DEFAULT] never is the value of a setting, but values may refer to it.
+func (r *settingsResolver) addDefaults() error {
+	for _, known := range clientSettings() {
+		if s := r.file.byName[known.section]; s == nil || s.byKey[known.key] == nil {
+			r.set(known.section, known.key, known.initial, "")
+		}
+	}
+	return nil
+}
+
 func (r *settingsResolver) warn(e *iniEntry, format string, args ...any) {
 	r.warnings = append(r.warnings, r.file.entryError(e, format, args...).Error())
 }
@@ -230,8 +241,7 @@ func (r *settingsResolver) set(section, key, value, from string) *iniEntry {
 // checkUse warns of, or refuses, an entry that is no setting, unless the value of
 // a setting refers to it. All settings must be resolved before.
 func (r *settingsResolver) checkUse(g givenSetting) error {
-	inAll := g.section == defaultSection
-	isKnown := func(c clientSetting) bool { return c.key == g.entry.key && (inAll || c.section == g.section) }
+	isKnown := func(c clientSetting) bool { return c.key == g.entry.key && c.section == g.section }
 	switch {
 	case g.entry.referred || slices.ContainsFunc(clientSettings(), isKnown):
 		return nil
@@ -250,11 +260,8 @@ func (r *settingsResolver) checkUse(g givenSetting) error {
 // give gives s the value of one setting.
 func (r *settingsResolver) give(known clientSetting, s *Settings) error {
 	section := r.file.byName[known.section]
-	if section == nil {
-		section = newSection(known.section, 0)
-	}
-	e := r.file.lookup(section, known.key)
-	if e == nil || e.value == nil {
+	e := section.byKey[known.key]
+	if e.value == nil {
 		return known.set(s, known.initial)
 	}
 	value, err := r.file.value(section, e)

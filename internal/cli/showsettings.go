@@ -25,11 +25,7 @@ func (r *settingsResolver) text() string {
 		}
 	}
 	for _, name := range names {
-		s := r.file.byName[name]
-		if s == nil {
-			s = newSection(name, 0)
-		}
-		writeSection(&b, s, clientSettings())
+		writeSection(&b, r.file.byName[name], clientSettings())
 	}
 	for _, s := range r.file.sections {
 		if !slices.Contains(names, s.name) {
@@ -53,11 +49,11 @@ func writeSection(b *strings.Builder, s *iniSection, known []clientSetting) {
 		if k.section != s.name {
 			continue
 		}
-		value := k.initial
-		if e := s.byKey[k.key]; e != nil && e.value != nil {
-			value = *e.value
+		value := s.byKey[k.key].value
+		if value == nil { // the key stands alone in the file
+			value = &k.initial
 		}
-		write(k.key, value)
+		write(k.key, *value)
 	}
 	for _, e := range s.entries {
 		isKnown := slices.ContainsFunc(known, func(k clientSetting) bool { return k.section == s.name && k.key == e.key })

@@ -52,7 +52,7 @@ func TestTLSVerifiesTheControllerIfSettingsNameAuthorities(t *testing.T) {
 		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		if err := os.WriteFile(path, pemOf(der), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -93,4 +93,8 @@ func TestTLSVerifiesTheControllerIfSettingsNameAuthorities(t *testing.T) {
 			}
 		})
 	}
+}
+
+func pemOf(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

@@ -63,21 +63,55 @@ func exists(dir, file, test, name string) error {
 	if err != nil {
 		return err
 	}
+	hasTest, hasName := false, name == ""
 	for _, path := range sources {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		if !strings.Contains(string(text), "\nfunc "+test+"(") {
-			continue
-		}
-		// Tables of cases may stand beside their test.
-		if name != "" && !strings.Contains(string(text), `"`+name+`"`) {
-			return fmt.Errorf("%s in %s has no case %q", test, path, name)
-		}
-		return nil
+		hasTest = hasTest || strings.Contains(string(text), "\nfunc "+test+"(")
+		// Tables of cases may stand beside their test, or in a file of their own.
+		hasName = hasName || strings.Contains(string(text), `"`+name+`"`)
 	}
-	return fmt.Errorf("%s has no %s", dir, test)
+	switch {
+	case !hasTest:
+		return fmt.Errorf("%s has no %s", dir, test)
+	case !hasName:
+		return fmt.Errorf("%s in %s has no case %q", test, dir, name)
+	}
+	return nil
+}
+
+var differenceRow = regexp.MustCompile(`(?m)^\| (D[0-9]+) \|.*\| ([^|]+) \|$`)
+
+// TestEveryDifferenceFromZeekClientHasATestThatExists checks the tables in
+// docs/zeek-client-differences.md.
+func TestEveryDifferenceFromZeekClientHasATestThatExists(t *testing.T) {
+	const root = "../.."
+	text, err := os.ReadFile(filepath.Join(root, "docs/zeek-client-differences.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, row := range differenceRow.FindAllStringSubmatch(string(text), -1) {
+		key, shown := row[1], row[2]
+		if seen[key] {
+			t.Errorf("there are two rows %s", key)
+		}
+		seen[key] = true
+		found := evidence.FindAllStringSubmatch(shown, -1)
+		if len(found) == 0 || len(found) != strings.Count(shown, "`")/2 {
+			t.Errorf("%s: %s is no list of tests", key, shown)
+		}
+		for _, e := range found {
+			if err := exists(filepath.Join(root, e[1]), e[2], e[3], e[4]); err != nil {
+				t.Errorf("%s: %v", key, err)
+			}
+		}
+	}
+	if rows := strings.Count(string(text), "\n| D"); rows == 0 || rows != len(seen) {
+		t.Errorf("%d rows of %d have the right form", len(seen), rows)
+	}
 }
 
 // hasCase returns an error unless the dialogue at path has a case called name, or

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +38,7 @@ type play struct {
 	// exchanges are the controller's part. Nil means that there is no controller.
 	exchanges []replay.Exchange
 	ack       string
+	sends     []string // behind the ack
 	// lasts is the time after which the command is interrupted. Zero means never.
 	lasts time.Duration
 	// differs is why our output differs from zeek-client's: the title of the row in
@@ -49,6 +51,7 @@ type output struct {
 	Stdout, Stderr string
 	Status         int
 	Files          map[string]string // that it has written
+	Requests       string            // that it has sent
 }
 
 // check plays p with our program. It compares the output with zeek-client's, which the
@@ -108,6 +111,9 @@ func putOutput(a *txtar.Archive, whose string, o output) {
 		txtar.File{Name: whose + " stderr", Data: []byte(o.Stderr)},
 		txtar.File{Name: whose + " status", Data: fmt.Appendln(nil, o.Status)},
 	)
+	if o.Requests != "" {
+		a.Files = append(a.Files, txtar.File{Name: whose + " requests", Data: []byte(o.Requests)})
+	}
 	for name, text := range o.Files {
 		a.Files = append(a.Files, txtar.File{Name: whose + " wrote " + name, Data: []byte(text)})
 	}
@@ -127,6 +133,8 @@ func getOutput(a *txtar.Archive, whose string) (o output, ok bool) {
 			o.Stderr = string(f.Data)
 		case "status":
 			fmt.Sscan(string(f.Data), &o.Status)
+		case "requests":
+			o.Requests = string(f.Data)
 		default:
 			o.Files[strings.TrimPrefix(section, "wrote ")] = string(f.Data)
 		}
@@ -151,14 +159,19 @@ func (p play) run(t *testing.T, program func(context.Context, *testing.T, hostOf
 			t.Fatal(err)
 		}
 	}
-	controller := &replay.Controller{Ack: p.ack, Exchanges: p.exchanges}
+	controller := &replay.Controller{Ack: p.ack, Sends: p.sends, Exchanges: p.exchanges}
 	where := "127.0.0.1:1"
-	if p.exchanges != nil {
+	if p.exchanges != nil || p.sends != nil || p.ack != "" {
 		where = controller.Start(t).Address
 	}
 	h.args = append([]string{"--set", "client.peering_attempts=2", "--set", "client.peering_retry_delay_secs=0.05"}, h.args...)
+	places := strings.NewReplacer("ADDRESS", where, "DIR", h.dir)
 	for i, arg := range h.args {
-		h.args[i] = strings.ReplaceAll(arg, "ADDRESS", where)
+		h.args[i] = places.Replace(arg)
+	}
+	h.env = maps.Clone(p.env)
+	for name, value := range h.env {
+		h.env[name] = places.Replace(value)
 	}
 	ctx := t.Context()
 	if p.lasts > 0 {
@@ -167,6 +180,9 @@ func (p play) run(t *testing.T, program func(context.Context, *testing.T, hostOf
 		defer time.AfterFunc(p.lasts, cancel).Stop()
 	}
 	o := program(ctx, t, h)
+	for _, request := range controller.Requests() {
+		o.Requests += request + "\n"
+	}
 	o.Files = map[string]string{}
 	entries, err := os.ReadDir(h.dir)
 	if err != nil {
@@ -184,7 +200,7 @@ func (p play) run(t *testing.T, program func(context.Context, *testing.T, hostOf
 		for _, id := range controller.ConfigIDs() {
 			text = strings.ReplaceAll(text, id, "CONFIGURATION-ID")
 		}
-		return text
+		return uuids.ReplaceAllString(clock.ReplaceAllString(text, "DATE TIME"), "AN-ID")
 	}
 	o.Stdout, o.Stderr = plain(o.Stdout), plain(o.Stderr)
 	return o
@@ -221,9 +237,29 @@ func under(dir, path string) string {
 }
 
 var (
-	traceback = regexp.MustCompile(`(?s)Traceback \(most recent call last\):\n.*\n([A-Za-z_.]+(Error|Exception)[^\n]*)\n(\s[^\n]*\n)*$`)
-	objects   = regexp.MustCompile(` at 0x[0-9a-f]+`)
+	uuids   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	clock   = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
+	objects = regexp.MustCompile(` at 0x[0-9a-f]+`)
 )
+
+// lastOfTraceback replaces each traceback by the text of its exception.
+func lastOfTraceback(text string) string {
+	var b strings.Builder
+	inside := false
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(line, "Traceback (most recent call last):"):
+			inside = true
+		case inside && strings.HasPrefix(line, " "):
+		case inside:
+			b.WriteString("TRACEBACK: " + line)
+			inside = false
+		default:
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
 
 // runReference runs a real zeek-client. Of a traceback it keeps the last line.
 func runReference(ctx context.Context, t *testing.T, h hostOf) output {
@@ -244,6 +280,6 @@ func runReference(ctx context.Context, t *testing.T, h hostOf) output {
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		t.Fatal(err)
 	}
-	said := traceback.ReplaceAllString(stderr.String(), "TRACEBACK: $1\n")
+	said := lastOfTraceback(stderr.String())
 	return output{Stdout: objects.ReplaceAllString(stdout.String(), ""), Stderr: objects.ReplaceAllString(said, ""), Status: cmd.ProcessState.ExitCode()}
 }

@@ -36,7 +36,11 @@ type Exchange struct {
 // Controller is a controller that replays exchanges to each of its clients.
 type Controller struct {
 	// Ack is the controller's first message. Empty means one of Zeek 8.2.2.
-	Ack       string
+	Ack string
+	// Sends are texts that the controller sends behind its ack.
+	Sends []string
+	// Leaves is the number of clients that it leaves behind Sends.
+	Leaves    int
 	Exchanges []Exchange
 	// App is the name of the program that must connect. Empty means any program. A
 	// program with a name must close the connection as RFC 6455 demands.
@@ -44,10 +48,14 @@ type Controller struct {
 
 	// Address is the host:port of a controller that Start has started.
 	Address string
+	// Stop ends a controller that Start has started, and does not return before its
+	// clients are gone. It may be called more than once.
+	Stop func()
 
 	mu        sync.Mutex
 	configIDs []string // of configurations in the requests
 	recorded  []string // the IDs at the same places in zeek-client's requests
+	requests  []string
 }
 
 // Start starts the controller, until the test ends.
@@ -55,6 +63,7 @@ func (c *Controller) Start(t testing.TB) *Controller {
 	t.Helper()
 	server := httptest.NewServer(c.Handler(t))
 	t.Cleanup(server.Close)
+	c.Stop = server.Close
 	c.Address = strings.TrimPrefix(server.URL, "http://")
 	return c
 }
@@ -64,6 +73,28 @@ func (c *Controller) ConfigIDs() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]string(nil), c.configIDs...)
+}
+
+// Requests returns the requests of clients in Zeek's JSON form, without the IDs that
+// clients choose, and with sorted sets.
+func (c *Controller) Requests() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.requests...)
+}
+
+// note keeps a request for Requests, and the ID of its configuration.
+func (c *Controller) note(t testing.TB, text string) {
+	without, ids := withoutIDs(t, text)
+	if without == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests = append(c.requests, Message(without))
+	if len(ids) > 1 {
+		c.configIDs = append(c.configIDs, ids[1])
+	}
 }
 
 // defaultAck is the ack of a controller without recording.
@@ -83,12 +114,22 @@ func (c *Controller) Handler(t testing.TB) http.HandlerFunc {
 		defer ws.CloseNow()
 		ctx, cancel := context.WithTimeout(req.Context(), time.Minute)
 		defer cancel()
-		if topics := receive(ctx, t, ws); topics != `["zeek/management/controller"]` {
+		if topics, _ := receive(ctx, ws); topics != `["zeek/management/controller"]` {
 			t.Errorf("topics: %s", topics)
 		}
 		send(ctx, t, ws, cmp.Or(c.Ack, defaultAck))
+		for _, text := range c.Sends {
+			send(ctx, t, ws, text)
+		}
+		if c.leaves() {
+			return
+		}
 		for _, x := range c.Exchanges {
-			request := receive(ctx, t, ws)
+			request, ok := receive(ctx, ws)
+			if !ok {
+				return // the client does not like the ack
+			}
+			c.note(t, request)
 			if x.Leave {
 				return
 			}
@@ -98,6 +139,14 @@ func (c *Controller) Handler(t testing.TB) http.HandlerFunc {
 		}
 		c.finish(ctx, t, ws)
 	}
+}
+
+// leaves reports whether the controller leaves this client.
+func (c *Controller) leaves() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Leaves--
+	return c.Leaves >= 0
 }
 
 // finish waits until the client leaves.
@@ -135,13 +184,9 @@ func Message(m mgmt.Message) string {
 	return string(wsjson.AppendMessage(nil, topic, codec.Encode(m)))
 }
 
-func receive(ctx context.Context, t testing.TB, ws *websocket.Conn) string {
-	t.Helper()
-	_, text, err := ws.Read(ctx)
-	if err != nil {
-		t.Errorf("controller: %v", err)
-	}
-	return string(text)
+func receive(ctx context.Context, ws *websocket.Conn) (text string, ok bool) {
+	_, b, err := ws.Read(ctx)
+	return string(b), err == nil
 }
 
 func send(ctx context.Context, t testing.TB, ws *websocket.Conn, text string) {
@@ -174,11 +219,11 @@ func (c *Controller) answer(t testing.TB, x Exchange, request string) []string {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(gotIDs) > 1 {
-		c.configIDs, c.recorded = append(c.configIDs, gotIDs[1]), append(c.recorded, wantIDs[1])
+	if len(wantIDs) > 1 {
+		c.recorded = append(c.recorded, wantIDs[1])
 	}
 	response := x.Response
-	for i, id := range c.recorded {
+	for i, id := range c.recorded[:min(len(c.recorded), len(c.configIDs))] {
 		response = strings.ReplaceAll(response, id, c.configIDs[i])
 	}
 	for i := range min(len(wantIDs), len(gotIDs)) {

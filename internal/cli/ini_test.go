@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// pythonEntry is an entry of a section as Python's configparser reads it. Error is the
+// class of the exception that reading its value raises.
+type pythonEntry struct {
+	Key   string
+	Value *string
+	Error string
+}
+
+type pythonSection struct {
+	Name    string
+	Entries []pythonEntry
+}
+
+// pythonCases are texts, and what Python's configparser reads. scripts/ini-cases writes
+// them.
+func pythonCases(t testing.TB) (cases []struct {
+	Text, Error string
+	Sections    []pythonSection
+}) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/ini.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := struct{ Cases any }{&cases}
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
+// asPython returns the sections of text as configparser presents them.
+func asPython(text string) ([]pythonSection, error) {
+	f, err := parseINI("f", []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	var sections []pythonSection
+	for _, s := range f.sections {
+		ours := pythonSection{Name: s.name, Entries: []pythonEntry{}}
+		for _, e := range f.items(s) {
+			value, err := f.value(s, e)
+			entry := pythonEntry{Key: strings.ToLower(e.key), Value: value}
+			if err != nil {
+				entry.Error = "error"
+			}
+			ours.Entries = append(ours.Entries, entry)
+		}
+		sections = append(sections, ours)
+	}
+	return sections, nil
+}
+
+// refusedOnPurpose are the messages about texts that configparser reads and we refuse,
+// because their author has meant something else: each is a row of
+// docs/zeek-client-differences.md.
+var refusedOnPurpose = map[string]*regexp.Regexp{
+	"a header without its bracket": regexp.MustCompile(`lacks the (closing|opening) bracket of a section's header$`),
+	"a header behind blanks":       regexp.MustCompile(`remove the blanks before a section's header$`),
+	"a header without a name":      regexp.MustCompile(`"\[\]" lacks a name$`),
+	"a control character":          regexp.MustCompile(`not a text file: it holds the byte 0x`),
+}
+
+// TestINIAsPython compares the reading of each text with Python's.
+func TestINIAsPython(t *testing.T) {
+	cases := pythonCases(t)
+	if len(cases) < 800 {
+		t.Fatalf("got %d cases, want some hundreds", len(cases))
+	}
+	differences := map[string]int{}
+	for _, c := range cases {
+		ours, err := asPython(c.Text)
+		switch why := differs(c.Text, c.Error, err); {
+		case why != "":
+			differences[why]++
+		case (err != nil) != (c.Error != ""):
+			t.Errorf("%q: got error %v, Python's is %q", c.Text, err, c.Error)
+		case err == nil:
+			for i := range c.Sections {
+				for j, e := range c.Sections[i].Entries {
+					if e.Error != "" {
+						c.Sections[i].Entries[j].Error = "error"
+					}
+				}
+			}
+			if len(c.Sections) == 0 {
+				c.Sections = nil
+			}
+			if diff := cmp.Diff(c.Sections, ours); diff != "" {
+				t.Errorf("%q (-Python +ours):\n%s", c.Text, diff)
+			}
+		}
+	}
+	for why := range refusedOnPurpose {
+		if differences[why] == 0 {
+			t.Errorf("no case is refused because of %s", why)
+		}
+	}
+	t.Logf("%d cases, of which we read differently on purpose: %v", len(cases), differences)
+}
+
+// differs returns why we read text differently on purpose, if we do.
+func differs(text, theirs string, ours error) string {
+	if strings.ContainsAny(text, "Σİ") {
+		return "letters whose lower case depends on their place"
+	}
+	if ours != nil {
+		if bad, ok := errors.AsType[*lineError](ours); ok {
+			for why, message := range refusedOnPurpose {
+				if message.MatchString(bad.text) {
+					return why
+				}
+			}
+		}
+		return ""
+	}
+	switch {
+	case theirs == "MissingSectionHeaderError" && strings.HasPrefix(text, "\ufeff"):
+		return "a mark of the byte order"
+	case theirs == "DuplicateOptionError" && strings.Contains(text, "[instances]"):
+		return "names of instances that differ in case"
+	}
+	return ""
+}
+
+// FuzzINI checks that whatever is read can be written, and is then read as the same.
+func FuzzINI(f *testing.F) {
+	for _, c := range pythonCases(f) {
+		f.Add(c.Text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		first, err := parseINI("f", []byte(text))
+		if err != nil {
+			return
+		}
+		written := iniText(first)
+		second, err := parseINI("f", []byte(written))
+		if err != nil {
+			t.Fatalf("%q is written as %q, which is refused: %v", text, written, err)
+		}
+		if again := iniText(second); again != written {
+			t.Errorf("%q is written as %q, and then as %q", text, written, again)
+		}
+		for _, s := range first.sections { // references end, whatever they are
+			for _, e := range first.items(s) {
+				first.value(s, e)
+			}
+		}
+	})
+}
+
+// iniText writes a file in configparser's form.
+func iniText(f *iniFile) string {
+	var b strings.Builder
+	for _, s := range append([]*iniSection{f.defaults}, f.sections...) {
+		writeSection(&b, s, nil)
+	}
+	return b.String()
+}
