@@ -48,6 +48,7 @@ func newAgentCommand(s streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
+			a.About.Version, a.About.Build = programVersion(), programBuild()
 			if set.Lifecycle.StopNodes.Applies(os.Getpid()) {
 				why := "agent.stop_nodes is always"
 				if set.Lifecycle.StopNodes != settings.StopNodesAlways {

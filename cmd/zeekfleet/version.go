@@ -36,6 +36,13 @@ func programVersion() string {
 	return versionOf(version, info)
 }
 
+// programBuild returns what this program was built from, without its version, in one line.
+func programBuild() string {
+	info, _ := debug.ReadBuildInfo()
+	_, rest, _ := strings.Cut(strings.TrimSpace(describeBuild(version, info)), "\n")
+	return strings.ReplaceAll(rest, "\n", ", ")
+}
+
 // versionOf returns the version that the linker set, or else the module version
 // that the go command found, or else the commit. info may be nil.
 func versionOf(linked string, info *debug.BuildInfo) string {

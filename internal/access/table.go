@@ -73,6 +73,29 @@ func Requests() []Request {
 	return all
 }
 
+// streamRows is the table of what agents are asked for in streams. What a node prints may
+// be secret, and so may what a crash has left.
+var streamRows = []struct {
+	Kind mgmt.StreamKind
+	Row
+}{
+	{mgmt.StreamLogs, Row{"read logs", mgmt.Operator, false}},
+	{mgmt.StreamCrashes, Row{"list crashes", mgmt.Viewer, false}},
+	{mgmt.StreamCrash, Row{"read crash", mgmt.Operator, false}},
+	{mgmt.StreamHost, Row{"list hosts", mgmt.Viewer, false}},
+	{mgmt.StreamDiag, Row{"read diag", mgmt.Operator, false}},
+}
+
+// StreamRow returns the row of a kind of streams, and false if users cannot ask for it.
+func StreamRow(kind mgmt.StreamKind) (Row, bool) {
+	for _, r := range streamRows {
+		if r.Kind == kind {
+			return r.Row, true
+		}
+	}
+	return Row{}, false
+}
+
 // ReadAudit is the row of reading the audit, which is no request to the authority.
 var ReadAudit = Row{"audit", mgmt.Admin, false}
 
@@ -84,6 +107,9 @@ func Table() []Row {
 		if kind := mgmt.KindOf(req); kind.May != mgmt.NoUser {
 			all = append(all, Row{kind.Name(), kind.May, kind.May > mgmt.Viewer})
 		}
+	}
+	for _, r := range streamRows {
+		all = append(all, r.Row)
 	}
 	for _, r := range rows {
 		all = append(all, r.Row)

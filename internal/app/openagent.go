@@ -21,6 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/machine"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -108,6 +109,7 @@ func OpenAgent(
 		}
 	}
 	a.Nodes = nodesText(install)
+	a.About = about(set, a.Nodes, install)
 	a.Core = coreConfig(set)
 	a.Core.LayoutUse = a.Launch.LayoutUse()
 	a.Renewal.Chance = rand.Float64
@@ -122,6 +124,22 @@ func OpenAgent(
 	warnOfNamelessController(set, log)
 	warnOfUnit(ctx, log)
 	return a, nil
+}
+
+// about returns what the agent tells about itself. The caller knows the version.
+func about(set settings.Agent, nodes string, install *zeek.Install) daemon.About {
+	a := daemon.About{
+		Nodes: nodes, StateDir: set.StateDir, Stdout: set.StdoutFile, Stderr: set.StderrFile,
+		Dirs: []machine.Dir{{Use: "state", Path: set.Directory}},
+	}
+	if install != nil {
+		a.ZeekPath, a.ZeekVersion = install.Path, install.Version.String()
+		a.Dirs = append(a.Dirs, machine.Dir{Use: "spool", Path: set.SpoolDir})
+		if !set.Archive.Off {
+			a.Dirs = append(a.Dirs, machine.Dir{Use: "archive", Path: set.Archive.Dir})
+		}
+	}
+	return a
 }
 
 // warnOfNamelessController warns if certificates come from files, and no setting says which

@@ -263,7 +263,7 @@ func TestLostPeerEndsItsStreamsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		l.opener.Lost("agent")
+		l.opener.Lost(func(peer string) bool { return peer == "agent" })
 		l.server.Lost("agent")
 		got, err := io.ReadAll(s)
 		if string(got) != "begun" {

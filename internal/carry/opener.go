@@ -117,12 +117,12 @@ func (o *Opener) find(peer string, id mgmt.StreamID) *Stream {
 	return nil
 }
 
-// Lost says that a peer is gone: its streams end.
-func (o *Opener) Lost(peer string) {
+// Lost says that peers are gone: their streams end.
+func (o *Opener) Lost(gone func(peer string) bool) {
 	o.mu.Lock()
 	var lost []*Stream
 	for _, s := range o.streams {
-		if s.peer == peer {
+		if gone(s.peer) {
 			lost = append(lost, s)
 		}
 	}

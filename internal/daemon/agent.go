@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/archive"
 	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/carry"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
@@ -87,6 +89,10 @@ type AgentConfig struct {
 	// Happenings keeps what happens to the nodes, and the agent tells it to controllers. Nil
 	// keeps nothing. Then controllers know states alone.
 	Happenings *happenings.Recorder
+	// About is what the agent tells about itself, and Streams bounds the streams in which
+	// it tells something.
+	About   About
+	Streams carry.Config
 	// ScratchDir is the directory in which preflights write files. They remove
 	// them again. The directory exists. Empty means the system's directory for
 	// temporary files.
@@ -182,7 +188,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 
 	a := &agentShell{
 		inbox:      inbox{stopNodes: cfg.StopNodes, happened: make(chan agent.Event), sockets: make(chan socketEvent)},
-		processes:  processes{nodes: map[launchID]*launched{}, live: live},
+		processes:  processes{nodes: map[launchID]*launched{}, live: live, book: newNodeBook()},
 		cfg:        cfg,
 		topic:      cfg.AgentTopics + "/" + string(cfg.Core.Name),
 		kept:       kept,
@@ -195,6 +201,9 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake
 	// announces every topic.
+	if err := a.serveStreams(ctx); err != nil {
+		return err
+	}
 	sub := endpoint.Subscribe(subscriptionQueue, a.topics()...)
 	defer sub.Close()
 	if cfg.Audit != nil {
@@ -236,6 +245,19 @@ func (c AgentConfig) drain(ctx context.Context) {
 		fmt.Errorf("it took longer than %v; the next run archives the rest", c.DrainTimeout))
 	defer cancel()
 	c.Archive.Drain(ctx)
+}
+
+// serveStreams lets controllers ask for streams.
+func (a *agentShell) serveStreams(ctx context.Context) error {
+	tells := &telling{
+		instance: a.cfg.Core.Name, about: a.cfg.About, book: a.book, crashes: a.cfg.Crashes, started: time.Now(), environ: os.Environ(),
+	}
+	streams, err := newStreaming(&a.cfg, a.endpoint, tells.sources(), a.parts.task)
+	if err != nil {
+		return err
+	}
+	a.parts.run(ctx, "streams", streams.run)
+	return nil
 }
 
 // runHelpers starts the parts that work beside the loop.

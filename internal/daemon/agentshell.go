@@ -63,6 +63,7 @@ type processes struct {
 	nodes map[launchID]*launched
 	live  *livePIDs    // the PIDs of those that have begun
 	watch *statusWatch // nil: status files are not watched
+	book  *nodeBook
 }
 
 func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted agent.Adopted) error {
@@ -185,6 +186,7 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	case agent.StoppedAll:
 		return nil, errStopped
 	case agent.Happened:
+		a.book.happened(e.Happening)
 		a.cfg.Happenings.Record(e.Happening)
 	case agent.Tell:
 		a.teller.Ask(happenings.Ask{Peer: e.Peer, Log: e.Log, After: e.After})

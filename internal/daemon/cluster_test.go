@@ -15,6 +15,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/machine"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -94,6 +95,10 @@ func (c *testCluster) startAgent(name mgmt.InstanceName) (at string) {
 				Stdout:   "stdout",
 				Stderr:   "stderr",
 				Environ:  os.Environ(),
+			},
+			About: daemon.About{
+				Version: "test", StateDir: filepath.Join(c.dir, string(name)), Stdout: "stdout", Stderr: "stderr",
+				Dirs: []machine.Dir{{Use: "state", Path: c.dir}},
 			},
 			StopNodes: stop,
 			Bus:       bus.Config{OnRefused: c.refused},

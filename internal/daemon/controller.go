@@ -14,6 +14,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/carry"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
@@ -73,6 +74,8 @@ type ControllerConfig struct {
 	Happenings *happenings.Recorder
 	// Version is the program's version, for people. It may be empty.
 	Version string
+	// Streams bounds the streams of agents.
+	Streams carry.Config
 	// SaveTimeout bounds a save. Zero means 5 s.
 	SaveTimeout time.Duration
 	// Logger gets the log records. Nil discards them.
@@ -168,6 +171,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	// announces every topic.
 	sub := endpoint.Subscribe(subscriptionQueue, cfg.AgentTopics, cfg.Topic, fleetController)
 	defer sub.Close()
+	if err := c.fetch(ctx, parts, endpoint); err != nil {
+		return err
+	}
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)
 	}
@@ -332,6 +338,9 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 	}
 	peer := mgmt.PeerID(m.From.ID)
 	if fromAgent {
+		if change, ok := msg.(mgmt.NotifyChange); ok && change.New == mgmt.Running {
+			c.port.hosts.changed(mgmt.InstanceName(instance))
+		}
 		return controller.FromAgent{Peer: peer, Instance: mgmt.InstanceName(instance), Msg: msg}, true
 	}
 	user, ok := c.callers.user(m.From)
@@ -363,6 +372,9 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	case controller.Audit:
 		c.cfg.Audit.Record(e.Record)
 	case controller.Happened:
+		if h := e.Happening; h.Kind == mgmt.HappenedInstance && h.To != string(mgmt.Absent) {
+			c.port.hosts.changed(h.Instance)
+		}
 		c.cfg.Happenings.Record(e.Happening)
 	case controller.Follow:
 		c.cfg.Happenings.Follow(e.Peer, e.Instance)

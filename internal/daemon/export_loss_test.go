@@ -53,7 +53,7 @@ func WakeAgent(ctx context.Context, directory, stateDir, procDir string, launche
 	logAdoption(log, found)
 	a := &agentShell{
 		cfg:       AgentConfig{Launch: launcher, Processes: host, Logger: log},
-		processes: processes{nodes: map[launchID]*launched{}, live: &livePIDs{}},
+		processes: processes{nodes: map[launchID]*launched{}, live: &livePIDs{}, book: newNodeBook()},
 	}
 	a.buryEnded(ctx, found.Ended, saved.Desired)
 	w.Desired, w.Facts = saved.Desired, map[mgmt.NodeName]launch.Facts{}

@@ -21,7 +21,7 @@ func NewGreeted(ctx context.Context, callers Callers, launcher launch.Launcher) 
 	parts, _ := newGroup(ctx)
 	a := &agentShell{
 		inbox:     inbox{happened: make(chan agent.Event)},
-		processes: processes{nodes: map[launchID]*launched{}, live: &livePIDs{}},
+		processes: processes{nodes: map[launchID]*launched{}, live: &livePIDs{}, book: newNodeBook()},
 		cfg: AgentConfig{
 			Callers: callers, Launch: launcher, Logger: slog.New(slog.DiscardHandler), Bus: bus.Config{OnRefused: reporting(nil, nil)},
 		},

@@ -149,6 +149,7 @@ func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agen
 func (a *agentShell) born(ctx context.Context, p *launched, pid int) {
 	p.pid, p.awaited = pid, false
 	a.live.add(pid)
+	a.book.lives(p)
 	a.identified(ctx, p)
 	a.connect(ctx, p)
 }
@@ -157,6 +158,7 @@ func (a *agentShell) born(ctx context.Context, p *launched, pid int) {
 func (a *agentShell) release(p *launched) {
 	delete(a.nodes, p.launchID)
 	a.live.remove(p.pid)
+	a.book.ended(p.launchID)
 	if p.status != nil {
 		a.watch.remove(p.status)
 	}

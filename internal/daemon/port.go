@@ -26,6 +26,9 @@ type port struct {
 	// unsaved is why the latest save has failed. It points to nil if the save has
 	// succeeded.
 	unsaved atomic.Pointer[error]
+	// fetching is nil until the controller runs.
+	fetching atomic.Pointer[fetching]
+	hosts    *knownHosts
 }
 
 // stirs tells goroutines that wait for a change of the core.
@@ -82,7 +85,7 @@ type snapshot chan *mgmt.Snapshot
 func newPort() *port {
 	return &port{
 		submitted: make(chan *submission), withdrawn: make(chan mgmt.PeerID),
-		snapshots: make(chan snapshot), ended: make(chan struct{}),
+		snapshots: make(chan snapshot), hosts: newKnownHosts(), ended: make(chan struct{}),
 	}
 }
 

@@ -154,3 +154,16 @@ type StateChange struct {
 	Cause string    `json:"cause,omitempty"`
 	PID   int64     `json:"pid,omitempty"`
 }
+
+// HostReport is what a controller knows of the host of an instance.
+type HostReport struct {
+	Instance InstanceName
+	// Present says that the agent is connected.
+	Present bool
+	// Facts are nil if the agent has told nothing since the controller started.
+	Facts *HostFacts
+	// Heard is when the agent has told them, by the controller's clock.
+	Heard time.Time
+	// Err says why the agent has told nothing, or nothing newer.
+	Err string
+}

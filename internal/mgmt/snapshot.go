@@ -1,7 +1,9 @@
 package mgmt
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -41,6 +43,8 @@ const (
 type ObservedInstance struct {
 	Name     InstanceName
 	Standing Standing
+	// Peer is its agent's. It is empty if the agent is absent.
+	Peer PeerID
 	// Addr is the address of its agent as the controller sees it. If the agent is
 	// absent, it is the zero AddrPort.
 	Addr netip.AddrPort
@@ -63,4 +67,13 @@ type ObservedNode struct {
 	// Since is when the controller first heard of this state. Zero means that the
 	// controller has heard of no state.
 	Since time.Time
+}
+
+// Instance returns an instance, or nil.
+func (s *Snapshot) Instance(name InstanceName) *ObservedInstance {
+	i, ok := slices.BinarySearchFunc(s.Instances, name, func(in *ObservedInstance, name InstanceName) int { return cmp.Compare(in.Name, name) })
+	if !ok {
+		return nil
+	}
+	return s.Instances[i]
 }

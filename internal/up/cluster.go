@@ -71,6 +71,7 @@ func (c *cluster) openParts(ctx context.Context) (err error) {
 	if err != nil {
 		c.controller.Close()
 	}
+	c.agent.About.Version = c.cfg.Version
 	c.living = func() ([]proc.Record, error) { return app.LivingNodes(set) }
 	return err
 }

@@ -171,9 +171,9 @@ func (m *Machine) observedInstance(name mgmt.InstanceName) *mgmt.ObservedInstanc
 	}
 	view := mgmt.ObservedInstance{Name: name, Standing: standingOf(a), Since: s.since, Heard: s.heard}
 	if a != nil {
-		view.Addr, view.Dialed = a.peer.addr, a.peer.dialed
+		view.Peer, view.Addr, view.Dialed = a.peer.id, a.peer.addr, a.peer.dialed
 	}
-	if old := s.shown; old != nil && s.of == deployed && old.Standing == view.Standing {
+	if old := s.shown; old != nil && s.of == deployed && old.Standing == view.Standing && old.Peer == view.Peer {
 		return old
 	}
 	view.Nodes = slices.Collect(maps.Values(s.nodes))

@@ -1,0 +1,111 @@
+package daemon
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// nodeBook has what an agent can tell about its nodes to somebody who asks: what it last
+// launched, and how states have changed since the agent started. The loop of the agent
+// writes it, and other goroutines read it.
+type nodeBook struct {
+	mu    sync.Mutex
+	pages map[mgmt.NodeName]*nodePage
+}
+
+// The bounds of a nodeBook. Beyond bookNodes, a further node is not noted.
+const (
+	bookNodes   = 4096
+	bookChanges = 50 // of one node; older ones go
+)
+
+// nodePage is what is known of one node.
+type nodePage struct {
+	state   mgmt.State
+	changes []mgmt.StateChange
+	launch  uint64
+	pid     int // 0: no process lives
+	known   bool
+	plan    mgmt.Plan // if known, that of the launch
+	facts   launch.Facts
+	remark  string
+}
+
+func newNodeBook() *nodeBook { return &nodeBook{pages: map[mgmt.NodeName]*nodePage{}} }
+
+// page returns the page of a node for writing, or nil if there are too many. The caller
+// holds mu.
+func (b *nodeBook) page(node mgmt.NodeName) *nodePage {
+	p := b.pages[node]
+	if p == nil && len(b.pages) < bookNodes {
+		p = &nodePage{}
+		b.pages[node] = p
+	}
+	return p
+}
+
+// lives notes a process.
+func (b *nodeBook) lives(l *launched) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.page(l.node); p != nil {
+		p.launch, p.pid, p.plan, p.known, p.facts, p.remark = l.number, l.pid, l.plan, l.known, l.facts, l.remark()
+	}
+}
+
+// ended notes that the process of a launch is gone.
+func (b *nodeBook) ended(id launchID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.pages[id.node]; p != nil && p.launch == id.number {
+		p.pid = 0
+	}
+}
+
+// happened notes the change of a node's state.
+func (b *nodeBook) happened(h mgmt.Happening) {
+	if h.Kind != mgmt.HappenedNode {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.page(h.Node)
+	if p == nil {
+		return
+	}
+	p.state = mgmt.State(h.To)
+	p.changes = append(p.changes, mgmt.StateChange{Time: h.Time.UTC(), From: h.From, To: h.To, Cause: h.Cause, PID: h.PID})
+	if over := len(p.changes) - bookChanges; over > 0 {
+		p.changes = slices.Delete(p.changes, 0, over)
+	}
+}
+
+// read returns the page of a node, and false if there is none.
+func (b *nodeBook) read(node mgmt.NodeName) (nodePage, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.pages[node]
+	if p == nil {
+		return nodePage{}, false
+	}
+	one := *p
+	one.changes = slices.Clone(p.changes)
+	return one, true
+}
+
+// versions returns what runs.
+func (b *nodeBook) versions() (list []mgmt.NodeVersion) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for node, p := range b.pages {
+		if p.pid != 0 {
+			list = append(list, mgmt.NodeVersion{Node: node, PID: p.pid, Program: p.facts.Program, Version: p.facts.Version})
+		}
+	}
+	slices.SortFunc(list, func(a, b mgmt.NodeVersion) int { return cmp.Compare(a.Node, b.Node) })
+	return list
+}

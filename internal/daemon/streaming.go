@@ -1,0 +1,84 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/carry"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// fleetBytes is the prefix of the topics on which streams travel: a slash and the agent's
+// name follow. A peer that does not subscribe there knows no streams, and gets no message
+// of any (docs/decisions/0005, 0036).
+const fleetBytes = fleetTopics + "/bytes"
+
+func bytesTopic(instance mgmt.InstanceName) string { return fleetBytes + "/" + string(instance) }
+
+// streaming sends the streams for which controllers ask. It belongs to the goroutine of
+// its run; each stream has another one.
+type streaming struct {
+	cfg      *AgentConfig
+	endpoint *bus.Endpoint
+	sub      *bus.Subscription
+	topic    string
+	log      *slog.Logger
+	server   *carry.Server
+}
+
+// newStreaming subscribes. The caller must call run. start runs a task in a goroutine for
+// which somebody waits.
+func newStreaming(cfg *AgentConfig, endpoint *bus.Endpoint, sources map[mgmt.StreamKind]carry.Source, start func(func())) (*streaming, error) {
+	s := &streaming{cfg: cfg, endpoint: endpoint, topic: bytesTopic(cfg.Core.Name), log: cfg.Logger}
+	var err error
+	s.server, err = carry.NewServer(cfg.Streams, func(peer string, msg mgmt.Message) bool {
+		return endpoint.PublishTo(peer, s.topic, codec.Encode(msg))
+	}, sources, start)
+	if err == nil {
+		s.sub = endpoint.Subscribe(0, s.topic)
+	}
+	return s, err
+}
+
+func (s *streaming) run(ctx context.Context) error {
+	defer s.sub.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case happened := <-s.sub.Events():
+			switch ev := happened.(type) {
+			case bus.PeerLost:
+				s.server.Lost(ev.Peer.ID)
+			case bus.Message:
+				s.message(ctx, ev)
+			}
+		}
+	}
+}
+
+// message hears those who may give orders to the agent.
+func (s *streaming) message(ctx context.Context, m bus.Message) {
+	if m.Topic != s.topic || m.From.Kind != bus.Native {
+		s.log.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
+		return
+	}
+	msg, err := codec.Decode(m.Value)
+	if err != nil {
+		s.log.Warn("message about a stream is not understood", "peer", m.From.ID, "err", err)
+		return
+	}
+	if open, ok := msg.(mgmt.StreamOpen); ok {
+		if why := s.cfg.barred(m.From); why != "" {
+			s.cfg.Bus.OnRefused(refusalOf(m.From, why))
+			s.endpoint.PublishTo(m.From.ID, s.topic, codec.Encode(mgmt.StreamEnd{Stream: open.Stream, Code: mgmt.StreamForbidden, Error: why}))
+			return
+		}
+		// A controller that has dialed the agent would else be a newcomer, whose messages
+		// are slowed down.
+		s.endpoint.Meet(m.From.ID)
+	}
+	s.server.Take(ctx, m.From.ID, msg)
+}
