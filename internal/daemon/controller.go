@@ -186,22 +186,27 @@ func (c *Controller) Run(ctx context.Context) error {
 		parts.run(ctx, "certificates of agents", c.run)
 		parts.run(ctx, "renewals", c.sign)
 	}
-	if cfg.Broker != nil {
-		parts.run(ctx, "broker listener", func(ctx context.Context) error {
-			return endpoint.Serve(ctx, cfg.Broker, cfg.BrokerAccepts)
-		})
-	}
-	if cfg.WebSocket != nil {
-		parts.run(ctx, "websocket listener", func(ctx context.Context) error {
-			return endpoint.ServeWebSocket(ctx, cfg.WebSocket, cfg.WebSocketServer)
-		})
-	}
+	cfg.listen(ctx, parts, endpoint)
 	if cfg.Authority != nil {
 		defer cfg.Authority.Changed(shell.callers.change)()
 	}
 	cfg.Logger.Info("controller is live", "peer", endpoint.ID().String(),
 		"broker", address(cfg.Broker), "websocket", address(cfg.WebSocket))
 	return shell.loop(ctx, sub, controller.New(cfg.Core, saved, newRand()))
+}
+
+// listen serves the ports of the controller.
+func (c ControllerConfig) listen(ctx context.Context, parts *group, endpoint *bus.Endpoint) {
+	if c.Broker != nil {
+		parts.run(ctx, "broker listener", func(ctx context.Context) error {
+			return endpoint.Serve(ctx, c.Broker, c.BrokerAccepts)
+		})
+	}
+	if c.WebSocket != nil {
+		parts.run(ctx, "websocket listener", func(ctx context.Context) error {
+			return endpoint.ServeWebSocket(ctx, c.WebSocket, c.WebSocketServer)
+		})
+	}
 }
 
 // newRand returns a source of chance for a core.
