@@ -7,9 +7,12 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// changes reports whether a client's request is to change something. All that a viewer
-// may ask for changes nothing.
-func changes(msg mgmt.Request) bool { return mgmt.KindOf(msg).May > mgmt.Viewer }
+// changes reports whether a client's request is to change something. A plan changes
+// nothing, and neither does all that a viewer may ask for.
+func changes(msg mgmt.Request) bool {
+	_, plans := msg.(mgmt.PlanRequest)
+	return mgmt.KindOf(msg).May > mgmt.Viewer && !plans
+}
 
 // audit emits a record about a client's request.
 func (rs *requests) audit(asked detail, rec mgmt.AuditRecord) {

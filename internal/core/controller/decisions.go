@@ -19,6 +19,7 @@ func newDecisions() decisions {
 	table.addListings()
 	table.addStaging()
 	table.addDeployments()
+	table.addPlans()
 	table.addQuestions()
 	table.addOperations()
 	decide(table, func(*Machine, *request, mgmt.TestTimeoutRequest) {}) // only its deadline ends it

@@ -75,19 +75,20 @@ func (ds *deployments) operate(d *deployment) {
 func (ds *deployments) start(d *deployment, patience time.Duration) {
 	ds.requests.audit(d.order.asked, mgmt.AuditRecord{Outcome: mgmt.AuditBegun, Subject: d.order.given.Config.ID})
 	ds.roster.resetAllAttempts()
-	ds.begin(d, ds.timeFor(patience))
+	ds.begin(d, ds.cfg.deployTime(patience))
 }
 
 // answerMargin is the time between the answer and the moment when the client gives
 // up.
 const answerMargin = 2 * time.Second
 
-// timeFor returns how long a client's deployment may take.
-func (ds *deployments) timeFor(patience time.Duration) time.Duration {
+// deployTime returns how long a deployment, or a plan, may take if its client waits that
+// long.
+func (c Config) deployTime(patience time.Duration) time.Duration {
 	if patience <= 0 {
-		return ds.cfg.DeployTimeout
+		return c.DeployTimeout
 	}
-	return min(max(patience-answerMargin, patience/2), ds.cfg.MaxDeployTimeout)
+	return min(max(patience-answerMargin, patience/2), c.MaxDeployTimeout)
 }
 
 func (ds *deployments) begin(d *deployment, timeout time.Duration) {

@@ -4,7 +4,6 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
 // addOperations adds the requests that begin operations.
 func (table decisions) addOperations() {
-	decide(table, func(m *Machine, r *request, _ mgmt.PlanRequest) { m.requests.refuse(r, "plans are not known yet") })
 	decide(table, func(m *Machine, r *request, _ mgmt.OperateRequest) {
 		m.requests.refuse(r, "operations are not known yet")
 	})

@@ -23,6 +23,8 @@ type detail struct {
 	// deployment is the deployment that a deploy request started. The deployment
 	// answers the request, which then has neither a deadline nor legs.
 	deployment *deployment
+	// plan is the answer in the making, if r asks for a plan.
+	plan *fleetPlan
 }
 
 // requests holds the clients' requests in flight.

@@ -76,11 +76,40 @@ func answer(kind string, msg mgmt.Response, name func(mgmt.ReqID) string) []stri
 	case 0:
 		return []string{line + " nothing"}
 	case 1:
-		return []string{line + " " + result(results[0], id, name)}
+		return append([]string{line + " " + result(results[0], id, name)}, planLines(msg)...)
 	}
 	lines := []string{line}
 	for _, r := range results {
 		lines = append(lines, "  "+result(r, id, name))
+	}
+	return lines
+}
+
+// planLines writes the plan that a response carries, or nothing.
+func planLines(msg mgmt.Response) (lines []string) {
+	response, ok := msg.(mgmt.PlanResponse)
+	if !ok || response.Plan == nil {
+		return nil
+	}
+	plan := response.Plan
+	lines = append(lines, fmt.Sprintf("  revision %d is deployed", plan.Deployed))
+	for _, n := range plan.Nodes {
+		line := fmt.Sprintf("  %s %s@%s", n.Action, n.Node, n.Instance)
+		if n.Stopped {
+			line += " (stopped)"
+		}
+		if len(n.Because) > 0 {
+			line += ": " + strings.Join(n.Because, "; ")
+		}
+		lines = append(lines, line)
+	}
+	for _, list := range []struct {
+		what     string
+		findings []mgmt.PlanFinding
+	}{{"problem", plan.Problems}, {"doubt", plan.Doubts}, {"unknown", plan.Unknown}} {
+		for _, f := range list.findings {
+			lines = append(lines, fmt.Sprintf("  %s %s@%s: %s%s%s", list.what, f.Node, f.Instance, f.Text, f.Outputs.Stdout, f.Outputs.Stderr))
+		}
 	}
 	return lines
 }

@@ -1,0 +1,150 @@
+package controller
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// addPlans adds the request that asks what a deployment would do.
+func (table decisions) addPlans() {
+	decide(table, func(m *Machine, r *request, msg mgmt.PlanRequest) { planning{asking{m.parts}}.plan(r, msg) })
+}
+
+// planning asks agents what they would do if a configuration was deployed. For agents that
+// cannot say it, it compares the configuration with the deployed one.
+type planning struct{ asking }
+
+// fleetPlan is the answer to a request for a plan in the making.
+type fleetPlan struct {
+	is       *mgmt.FleetPlan
+	foreseen *foreseen
+}
+
+// planMargin is the time between the agents' answers and the moment when the controller
+// gives up.
+const planMargin = 500 * time.Millisecond
+
+func (p planning) plan(r *request, msg mgmt.PlanRequest) {
+	filled, errs, doubts := p.filled(msg.Config)
+	if len(errs) > 0 {
+		p.requests.refuse(r, mgmt.FewTexts(errs, maxNamed, "; "))
+		return
+	}
+	next := newTarget(filled)
+	making := &fleetPlan{&mgmt.FleetPlan{Deployed: p.memory.state.Deployed.revision()}, foresee(p.memory.deployed, next)}
+	r.Detail.plan = making
+	for _, text := range doubts {
+		making.is.Doubts = append(making.is.Doubts, mgmt.PlanFinding{Text: text})
+	}
+	patience := p.cfg.deployTime(msg.Patience)
+	r.Deadline = p.now.Add(patience)
+	for _, name := range p.concerned(next) {
+		if why := p.cannotSay(name); why != "" && len(next.of[name]) > 0 {
+			making.guess(name, p.roster.agents[name], why)
+			continue
+		}
+		if len(next.of[name]) == 0 { // all its nodes are stopped
+			making.is.Nodes = append(making.is.Nodes, making.foreseen.of(name, false)...)
+			continue
+		}
+		l := p.ask(r, p.roster.agents[name], p)
+		p.legs.send(l, mgmt.AgentPlanRequest{ReqID: l.id, Config: filled, Preflight: patience - min(planMargin, patience/8)})
+	}
+	p.answerIfSettled(r)
+}
+
+// concerned returns, sorted, the instances of the next and of the deployed configuration.
+func (p planning) concerned(next *target) []mgmt.InstanceName {
+	names := slices.Collect(maps.Keys(next.instances))
+	if p.memory.deployed != nil {
+		names = slices.AppendSeq(names, maps.Keys(p.memory.deployed.instances))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// cannotSay returns why an instance cannot say what it would do, or nothing.
+func (p planning) cannotSay(name mgmt.InstanceName) string {
+	if why := p.roster.absence(name); why != "" {
+		return why
+	}
+	switch peer := p.roster.agents[name].peer; {
+	case !peer.fleet:
+		return fmt.Sprintf("the agent of instance '%s' is Zeek's own: it cannot say what it would do", name)
+	case !peer.plans:
+		return fmt.Sprintf("the zeekfleet of instance '%s' is older than plans", name)
+	}
+	return ""
+}
+
+// guess has the nodes of an instance that has not said what it would do. a is its agent,
+// or nil.
+func (f *fleetPlan) guess(name mgmt.InstanceName, a *agent, why string) {
+	f.is.Unknown = append(f.is.Unknown, mgmt.PlanFinding{
+		Instance: name, Text: why + "; its nodes are compared with what was deployed, not with what runs, and nothing was checked there",
+	})
+	f.is.Nodes = append(f.is.Nodes, f.foreseen.of(name, a != nil && !a.peer.fleet)...)
+}
+
+// answered takes an agent's plan.
+func (p planning) answered(l *leg, results []mgmt.Result) {
+	making, name := l.request.Detail.plan, l.agent.name
+	plan, ok := readPlan(results[0].Data, p.cfg.Limits.Nodes)
+	switch {
+	case !results[0].Success:
+		making.guess(name, l.agent, fmt.Sprintf("instance '%s' did not say what it would do: %s", name, reason(results[0])))
+	case !ok:
+		making.guess(name, l.agent, fmt.Sprintf("instance '%s' has answered without a plan", name))
+	case len(plan.Nodes) == 0: // it refuses the configuration
+		making.is.Nodes = append(making.is.Nodes, making.foreseen.of(name, false)...)
+	default:
+		making.is.Nodes = append(making.is.Nodes, plannedNodes(name, plan)...)
+	}
+	making.is.Problems = append(making.is.Problems, findings(name, plan.Problems)...)
+	making.is.Doubts = append(making.is.Doubts, findings(name, plan.Doubts)...)
+	p.settled(l)
+}
+
+func (p planning) failed(l *leg, why string) {
+	l.request.Detail.plan.guess(l.agent.name, l.agent, fmt.Sprintf("instance '%s' did not say what it would do: %s", l.agent.name, why))
+	p.settled(l)
+}
+
+func (p planning) settled(l *leg) {
+	delete(l.request.Detail.legs, l.agent.name)
+	l.request.Settle(l.agent.name)
+	p.answerIfSettled(l.request)
+}
+
+// answerIfSettled answers a request for which no agent is asked any more.
+func (p planning) answerIfSettled(r *request) {
+	if !r.Settled() {
+		return
+	}
+	plan := r.Detail.plan.is
+	slices.SortFunc(plan.Nodes, func(a, b mgmt.PlannedNode) int {
+		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Node, b.Node))
+	})
+	for _, list := range [][]mgmt.PlanFinding{plan.Problems, plan.Doubts, plan.Unknown} {
+		slices.SortStableFunc(list, func(a, b mgmt.PlanFinding) int {
+			return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Node, b.Node))
+		})
+	}
+	p.requests.ledger.Close(r)
+	p.emit(Reply{r.Asker, mgmt.PlanResponse{ReqID: r.ID, Result: mgmt.Result{ReqID: r.ID, Success: true}, Plan: plan}})
+}
+
+func findings(name mgmt.InstanceName, list []mgmt.InstancePlanFinding) []mgmt.PlanFinding {
+	var all []mgmt.PlanFinding
+	for _, f := range list {
+		all = append(all, mgmt.PlanFinding{
+			Instance: name, Node: f.Node, Text: f.Text, Outputs: mgmt.NodeOutputs{Stdout: f.Stdout, Stderr: f.Stderr},
+		})
+	}
+	return all
+}
