@@ -25,6 +25,8 @@ const (
 	PathOperations     = "/api/v1/operations"
 	PathDispatches     = "/api/v1/dispatches"
 	PathStatus         = "/api/v1/status"
+	PathEvents         = "/api/v1/events"
+	PathEventStream    = "/api/v1/events/stream"
 	PathSSO            = "/api/v1/sso/"
 	PathHealth         = "/healthz"
 	PathReady          = "/readyz"

@@ -53,6 +53,10 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 	if c.AuditLog != nil {
 		cfg.Audit = c.AuditLog
 	}
+	if c.HappeningsLog != nil {
+		cfg.Happenings = c.HappeningsLog
+		cfg.Ready["events"] = c.Happenings.Err
+	}
 	if c.Authority != nil {
 		cfg.Authority = c.Authority
 		cfg.Ready["authority"] = c.Authority.Unsaved

@@ -211,6 +211,16 @@ func (l *Log) Newest() uint64 {
 	return l.newest
 }
 
+// Oldest returns the number of the oldest record that is kept. It is 0 if there is none.
+func (l *Log) Oldest() uint64 {
+	for _, g := range l.journal.Segments() {
+		if g.Count > 0 {
+			return g.First
+		}
+	}
+	return 0
+}
+
 // Grown returns a channel that is closed when there is another record than now, or when the
 // log is closed.
 func (l *Log) Grown() <-chan struct{} {

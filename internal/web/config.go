@@ -9,6 +9,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/sso"
 )
@@ -38,6 +39,14 @@ type Audit interface {
 	Wait(ctx context.Context, after uint64) error
 }
 
+// Happenings is what the server needs of the log of what happens.
+type Happenings interface {
+	Read(happenings.Query) ([]happenings.Record, error)
+	Oldest() uint64
+	Newest() uint64
+	Wait(ctx context.Context, after uint64) error
+}
+
 // Config is what a Server needs to know. Cluster is required. The zero value of the other
 // fields works.
 type Config struct {
@@ -46,6 +55,8 @@ type Config struct {
 	// audit to read.
 	Authority Authority
 	Audit     Audit
+	// Happenings may be nil: then there are no events.
+	Happenings Happenings
 	// SSO may be nil: then there is no single sign-on.
 	SSO *sso.Provider
 	// Refused takes the refusals that no other part has recorded. Nil discards them.
@@ -111,6 +122,14 @@ type Limits struct {
 	MaxSessions int
 	// SessionLife is how long a session lasts. Zero means 12 hours.
 	SessionLife time.Duration
+	// MaxStreams bounds the event streams, and MaxStreamsOfOne those of one user. Zero means 64
+	// and 16.
+	MaxStreams, MaxStreamsOfOne int
+	// StreamSilence is after how long without an event a stream says that it lives. Zero means
+	// 15 s. StreamPatience is how long a reader may take for what the stream sends at once. A
+	// slower one is dropped, and a reader that needs half of it is told so first. Zero means
+	// 20 s.
+	StreamSilence, StreamPatience time.Duration
 	// StopTimeout bounds the wait for requests at the end. Zero means 2 s.
 	StopTimeout time.Duration
 }
@@ -147,6 +166,10 @@ func (c *Limits) fill() error {
 	count("AttemptsBurst", &c.AttemptsBurst, 30)
 	count("AllAttemptsBurst", &c.AllAttemptsBurst, 200)
 	count("MaxAttempters", &c.MaxAttempters, 10_000)
+	count("MaxStreams", &c.MaxStreams, 64)
+	count("MaxStreamsOfOne", &c.MaxStreamsOfOne, 16)
+	duration("StreamSilence", &c.StreamSilence, 15*time.Second)
+	duration("StreamPatience", &c.StreamPatience, 20*time.Second)
 	count("MaxSessions", &c.MaxSessions, 1000)
 	duration("HeaderTimeout", &c.HeaderTimeout, 5*time.Second)
 	duration("ReadTimeout", &c.ReadTimeout, 15*time.Second)

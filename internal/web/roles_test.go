@@ -98,6 +98,8 @@ var rows = map[string]access.Row{
 	"list-operations":     named("get_history"),
 	"get-operation":       named("get_history"),
 	"status":              named("get_nodes"),
+	"list-events":         named("get_nodes"),
+	"stream-events":       named("get_nodes"),
 	// Every user may do these, and they ask for nothing that the table has.
 	"get-root":    {Name: "look", May: mgmt.Viewer},
 	"who-am-i":    {Name: "look", May: mgmt.Viewer},
@@ -128,7 +130,7 @@ func TestRoles(t *testing.T) {
 	}
 	cfg := web.Config{
 		Authority: authority, Audit: &book{}, Limits: web.Limits{AttemptsBurst: 1000, AllAttemptsBurst: 1000},
-		Cluster: cluster,
+		Cluster: cluster, Happenings: endedLog(t),
 	}
 	s := serve(t, cfg, nil)
 	operations := 0

@@ -56,6 +56,7 @@ func newRoutes(s *Server) *routes {
 	a.registerRevisions()
 	a.registerOperations()
 	a.registerChanges()
+	a.registerEvents()
 	a.registerHealth()
 	a.describeRoot()
 	a.describeProblems()
@@ -119,6 +120,8 @@ type operation struct {
 	large bool
 	// takes is for how long the operation may take on purpose, beyond Limits.WriteTimeout.
 	takes time.Duration
+	// stream describes a success as server-sent events.
+	stream string
 	// status is that of a success. Zero means 200, or 204 if there is no body.
 	status int
 	errors []int
@@ -138,6 +141,11 @@ func register[I, O any](a *routes, op operation, handle func(context.Context, *I
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.details,
 		DefaultStatus: op.status, Errors: op.errors, MaxBodyBytes: int64(a.s.cfg.MaxBody), BodyReadTimeout: a.s.cfg.ReadTimeout,
+	}
+	if op.stream != "" {
+		described.Responses = map[string]*huma.Response{"200": {Description: op.stream, Content: map[string]*huma.MediaType{
+			api.ContentEventStream: {Schema: &huma.Schema{Type: huma.TypeString}},
+		}}}
 	}
 	if op.anybody {
 		described.MaxBodyBytes = min(described.MaxBodyBytes, maxOpenBody)

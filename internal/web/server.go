@@ -19,6 +19,7 @@ type Server struct {
 	places   places
 	sessions *sessions
 	attempts *attempts
+	streams  *streams
 	crossing *http.CrossOriginProtection
 	// reading has a value for each request whose configuration is being read.
 	reading chan struct{}
@@ -36,7 +37,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, handed: newHanded(),
 		places:   places{limit: cfg.MaxConnections, reserved: cfg.ReservedConnections},
-		sessions: newSessions(cfg), attempts: newAttempts(cfg),
+		sessions: newSessions(cfg), attempts: newAttempts(cfg), streams: &streams{limits: cfg.Limits, of: map[string]int{}},
 		crossing: http.NewCrossOriginProtection(), reading: make(chan struct{}, cfg.MaxConfigurations),
 	}
 	s.api = sync.OnceValue(func() *routes { return newRoutes(s) })

@@ -1,0 +1,273 @@
+package web_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/web"
+)
+
+// openLog opens a log of happenings that ends with the test.
+func openLog(t testing.TB) *happenings.Log {
+	t.Helper()
+	l, err := happenings.Open(happenings.Config{Dir: t.TempDir(), MaxRecords: 4000, Recent: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// endedLog is a log that tells of its end whoever follows it.
+func endedLog(t testing.TB) *happenings.Log {
+	l := openLog(t)
+	happen(t, l, 0, 1)
+	l.Close()
+	return l
+}
+
+// happen adds the happenings from one number up to another, of two nodes.
+func happen(t testing.TB, l *happenings.Log, from, to int) {
+	t.Helper()
+	var list []happenings.Record
+	for i := from; i < to; i++ {
+		list = append(list, happenings.Record{Happening: mgmt.Happening{
+			Time: time.Date(2025, 11, 30, 12, 0, i, 0, time.UTC), Kind: mgmt.HappenedNode, Instance: "sensor-1", Node: mgmt.NodeName(fmt.Sprint("w-", i%2)),
+			From: "RUNNING", To: "CRASHED", Cause: "killed by SIGKILL", PID: int64(i + 1),
+		}})
+	}
+	if err := l.Append(list); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEventsArePagedAndFiltered(t *testing.T) {
+	l := openLog(t)
+	happen(t, l, 0, 10)
+	s := serve(t, web.Config{Happenings: l}, nil)
+	for query, want := range map[string]string{
+		"":                                   "1 2 3 4 5 6 7 8 9 10 next ",
+		"?limit=3":                           "8 9 10 next ",
+		"?after=2&limit=3":                   "3 4 5 next 5",
+		"?after=8&limit=2":                   "9 10 next 10",
+		"?node=w-1&after=3":                  "4 6 8 10 next ",
+		"?instance=sensor-2":                 "next ",
+		"?kind=revision":                     "next ",
+		"?since=2025-11-30T12:00:08Z":        "9 10 next ",
+		"?since=1ns":                         "next ",
+		"?since=2025-11-30T14:00:08%2B02:00": "9 10 next ",
+	} {
+		answer, text := s.ask("GET", api.PathEvents+query, "viewer", "")
+		var page api.Page[api.Event]
+		if err := json.Unmarshal([]byte(text), &page); err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s: %s", query, answer.Status, text)
+		}
+		got := ""
+		for _, e := range page.Items {
+			got += fmt.Sprint(e.Seq, " ")
+		}
+		if got += "next " + page.Next; got != want {
+			t.Errorf("%s: got %s, want %s", query, got, want)
+		}
+	}
+	for query, want := range map[string]int{"?since=yesterday": 422, "?kind=nonsense": 422, "?limit=10001": 422, "?since=-1h": 422, "?nodes=x": 422} {
+		if answer, text := s.ask("GET", api.PathEvents+query, "viewer", ""); answer.StatusCode != want {
+			t.Errorf("%s: %s: %s", query, answer.Status, text)
+		}
+	}
+	if answer, text := serve(t, web.Config{}, nil).ask("GET", api.PathEvents, "viewer", ""); answer.StatusCode != http.StatusNotImplemented {
+		t.Errorf("without a log: %s: %s", answer.Status, text)
+	}
+}
+
+// listener reads an event stream.
+type listener struct {
+	t      *testing.T
+	conn   net.Conn
+	answer *http.Response
+	lines  *bufio.Scanner
+}
+
+// listen opens a stream, with further header lines.
+func (s *site) listen(t *testing.T, query, bearer string, headers ...string) *listener {
+	t.Helper()
+	c := s.dial()
+	lines := append([]string{
+		"GET " + api.PathEventStream + query + " HTTP/1.1", "Host: " + s.addr, "Accept: text/event-stream", "Authorization: Bearer " + bearer,
+	}, headers...)
+	if _, err := io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &listener{t, c, answer, bufio.NewScanner(answer.Body)}
+}
+
+// next returns the next event: its number and its data. An event without data is only its
+// number.
+func (l *listener) next() string {
+	l.t.Helper()
+	var parts []string
+	for l.lines.Scan() {
+		line := l.lines.Text()
+		switch {
+		case line == "" && len(parts) > 0:
+			return strings.Join(parts, " ")
+		case strings.HasPrefix(line, "id: "), strings.HasPrefix(line, "event: "):
+			_, value, _ := strings.Cut(line, ": ")
+			parts = append(parts, value)
+		case strings.HasPrefix(line, "data: "):
+			var e struct{ Kind, Node, Reason, Cause string }
+			if err := json.Unmarshal([]byte(line[6:]), &e); err != nil {
+				l.t.Fatalf("%q: %v", line, err)
+			}
+			if e.Kind == "lost" {
+				e.Reason = e.Cause
+			}
+			parts = append(parts, strings.TrimSpace(e.Kind+" "+e.Node+e.Reason))
+		}
+	}
+	return "closed"
+}
+
+func (l *listener) expect(want ...string) {
+	l.t.Helper()
+	for _, w := range want {
+		if got := l.next(); got != w {
+			l.t.Fatalf("the stream says %q, want %q", got, w)
+		}
+	}
+}
+
+func TestStreamGoesOnWhereItBrokeOff(t *testing.T) {
+	l := openLog(t)
+	happen(t, l, 0, 4)
+	s := serve(t, web.Config{Happenings: l}, nil)
+	now := s.listen(t, "", "viewer")
+	if got := now.answer.Header.Get("Content-Type"); got != "text/event-stream" || now.answer.StatusCode != http.StatusOK {
+		t.Errorf("got %s of type %s", now.answer.Status, got)
+	}
+	happen(t, l, 4, 5)
+	now.expect("5 node w-0")
+	now.conn.Close()
+	happen(t, l, 5, 7)
+	again := s.listen(t, "", "viewer", "Last-Event-ID: 5")
+	again.expect("6 node w-1", "7 node w-0")
+	happen(t, l, 7, 8)
+	again.expect("8 node w-1")
+	s.listen(t, "?after=6&node=w-1", "viewer").expect("8 node w-1")
+	s.listen(t, "?since=2025-11-30T12:00:06Z", "viewer").expect("7 node w-0", "8 node w-1")
+	s.listen(t, "?after=2", "viewer", "Last-Event-ID: 6").expect("7 node w-0") // as a browser comes back
+	s.listen(t, "", "viewer", "Last-Event-ID: 99").expect("1 node w-0")        // of a log that is gone
+	if answer, text := s.ask("GET", api.PathEventStream, "viewer", "", "Last-Event-ID: x"); answer.StatusCode != 422 {
+		t.Errorf("a number that is none: %s: %s", answer.Status, text)
+	}
+}
+
+func TestStreamSaysWhatIsNotKeptAnyMore(t *testing.T) {
+	l := openLog(t)
+	for i := range 100 {
+		happen(t, l, i*50, i*50+50)
+	}
+	s := serve(t, web.Config{Happenings: l}, nil)
+	oldest := l.Oldest()
+	if oldest < 100 {
+		t.Fatalf("the oldest is %d", oldest)
+	}
+	s.listen(t, "", "viewer", "Last-Event-ID: 7").expect(
+		fmt.Sprintf("lost the events 8 to %d are not kept any more", oldest-1), fmt.Sprintf("%d node w-%d", oldest, (oldest-1)%2))
+}
+
+func TestStreamOutlivesTheTimeForAnAnswerAndSaysThatItLives(t *testing.T) {
+	l := openLog(t)
+	happen(t, l, 0, 1)
+	s := serve(t, web.Config{Happenings: l, Limits: web.Limits{
+		ReadTimeout: 30 * time.Millisecond, WriteTimeout: 40 * time.Millisecond, MaxWait: time.Millisecond, StreamSilence: 20 * time.Millisecond,
+	}}, nil)
+	stream := s.listen(t, "?node=nobody", "viewer")
+	for range 10 {
+		stream.expect("1")
+	}
+	happen(t, l, 1, 2)
+	for got := ""; got != "2"; {
+		if got = stream.next(); got != "1" && got != "2" {
+			t.Fatalf("the stream says %q", got)
+		}
+	}
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	l := openLog(t)
+	s := serve(t, web.Config{Happenings: l, Limits: web.Limits{MaxStreams: 3, MaxStreamsOfOne: 2, StreamSilence: 10 * time.Millisecond}}, nil)
+	first := s.listen(t, "", "viewer")
+	s.listen(t, "", "viewer")
+	if answer, text := s.ask("GET", api.PathEventStream, "viewer", ""); answer.StatusCode != http.StatusTooManyRequests || answer.Header.Get("Retry-After") == "" {
+		t.Errorf("a third of one user: %s: %s", answer.Status, text)
+	}
+	s.listen(t, "", "operator")
+	if answer, text := s.ask("GET", api.PathEventStream, "admin", ""); answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a fourth of all: %s: %s", answer.Status, text)
+	}
+	first.conn.Close()
+	for { // the server notices at its next word
+		if again := s.listen(t, "", "viewer"); again.answer.StatusCode == http.StatusOK {
+			return
+		}
+	}
+}
+
+func TestStreamEndsWithTheRightsOfItsUser(t *testing.T) {
+	l := openLog(t)
+	var gone atomic.Bool
+	authority := &office{}
+	judge := func(bearer string) (mgmt.Principal, error) {
+		if gone.Load() {
+			return mgmt.Principal{}, errNobody
+		}
+		return who(bearer)
+	}
+	s := serve(t, web.Config{Happenings: l, Authority: authority}, func(c *web.Connection) { c.Who = judge })
+	stream := s.listen(t, "", "viewer")
+	happen(t, l, 0, 1)
+	stream.expect("1 node w-0")
+	gone.Store(true)
+	authority.setRole("vic", mgmt.NoUser) // long before the next sign of life
+	happen(t, l, 1, 2)
+	stream.expect("end "+errNobody.Error(), "closed")
+}
+
+func TestStreamEndsWithTheControllerAndTheLog(t *testing.T) {
+	l := openLog(t)
+	s := serve(t, web.Config{Happenings: l}, nil)
+	stream := s.listen(t, "", "viewer")
+	s.stop(nil)
+	stream.expect("end the controller ends, or the request", "closed")
+	serve(t, web.Config{Happenings: endedLog(t)}, nil).listen(t, "", "viewer").expect("end the log of happenings is closed", "closed")
+}
+
+// TestReaderThatTakesNothingIsDropped fills the buffers of a connection whose other end
+// reads nothing.
+func TestReaderThatTakesNothingIsDropped(t *testing.T) {
+	l := openLog(t)
+	s := serve(t, web.Config{Happenings: l, Limits: web.Limits{MaxStreams: 1, StreamPatience: 50 * time.Millisecond}}, nil)
+	s.listen(t, "?after=1", "viewer")
+	for i := 0; ; i++ {
+		happen(t, l, i*100, i*100+100)
+		if again := s.listen(t, "", "viewer"); again.answer.StatusCode == http.StatusOK {
+			return // the place is free again
+		}
+	}
+}
