@@ -91,6 +91,7 @@ func (c *Client) Events(ctx context.Context, q EventQuery) ([]Event, error) {
 // after the event that came last.
 type StreamEndedError struct{ Reason string }
 
+// Error returns a sentence for people.
 func (e *StreamEndedError) Error() string { return "the controller has ended the stream: " + e.Reason }
 
 // StreamEvents returns events as they happen: those after q.After, or else since q.Since, or

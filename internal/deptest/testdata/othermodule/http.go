@@ -70,6 +70,7 @@ var (
 		api.OperationRunning: "goes on", api.OperationDone: "done", api.OperationFailed: "failed", api.OperationInterrupted: "unfinished",
 	}
 	operations = []string{
+		api.EventNode, api.EventInstance, api.EventOperation, api.EventStep, api.EventRevision, api.EventController, api.EventLost,
 		api.KindDeploy, api.KindRollback, api.KindRevert, api.KindStart, api.KindStop, api.KindRestart, api.KindPause, api.KindResume,
 	}
 )
@@ -128,6 +129,7 @@ var documents = []any{
 	api.RevokeRequest{}, api.RoleRequest{}, api.Root{}, api.SSO{}, api.SSOLoginRequest{}, api.Session{},
 	api.SessionRequest{}, api.SignRequest{}, api.Token{}, api.TokenRequest{}, api.User{},
 	api.PlanRequest{}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
+	api.Event{}, api.EventQuery{}, &api.StreamEndedError{},
 	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
 	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}},
 }
@@ -138,7 +140,7 @@ var (
 		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathUsers,
 		api.PathCertificates, api.PathAuthorities, api.PathAudit, api.PathInstances, api.PathNodes, api.PathConfigurations,
 		api.PathCrashes, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
-		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathHealth, api.PathReady, api.PathOpenAPI,
+		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.ContentEventStream, api.PathHealth, api.PathReady, api.PathOpenAPI,
 	}
 	media = []string{"application/json", api.ContentNDJSON}
 	most  = max(api.MaxAnswer, api.MaxItems)
