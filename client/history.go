@@ -22,6 +22,14 @@ type DeployedRevision struct {
 	// ID is the ID of the configuration. Instances and Nodes are their numbers in it.
 	ID               string
 	Instances, Nodes int
+	// Note is what the user has said about it. Kind is deploy, rollback or revert. From is
+	// the revision that was deployed before, and Of the one whose content was deployed
+	// again. Operation is the operation that has deployed it. Kept says that the controller
+	// still has the configuration. An earlier version of zeekfleet says none of these.
+	Note, Kind string
+	From, Of   uint64
+	Operation  uint64
+	Kept       bool
 }
 
 // ErrNoHistory says that the controller keeps no history. Zeek's controller and
@@ -50,6 +58,13 @@ func (c *Client) GetHistory(ctx context.Context) ([]DeployedRevision, error) {
 		if err := json.Unmarshal([]byte(text), &list); err != nil {
 			return nil, fmt.Errorf("get history: the answer is no list of revisions: %w", err)
 		}
-		return each(list, func(d mgmt.DeployedRevision) DeployedRevision { return DeployedRevision(d) }), nil
+		return each(list, deployedRevision), nil
+	}
+}
+
+func deployedRevision(d mgmt.DeployedRevision) DeployedRevision {
+	return DeployedRevision{
+		Revision: d.Revision, When: d.When, Who: d.Who, ID: d.ID, Instances: d.Instances, Nodes: d.Nodes,
+		Note: d.Note, Kind: string(d.Kind), From: d.From, Of: d.Of, Operation: uint64(d.Operation), Kept: d.Kept,
 	}
 }

@@ -65,6 +65,14 @@ type DeployedRevision struct {
 	ID        string    `json:"id"`   // of the configuration
 	Instances int       `json:"instances"`
 	Nodes     int       `json:"nodes"`
+	// The rest is as in Origin and PastConfig. Controllers that are older than this do not
+	// send it.
+	Note      string        `json:"note,omitempty"`
+	Kind      OperationKind `json:"kind,omitempty"`
+	From      uint64        `json:"from,omitempty"`
+	Of        uint64        `json:"of,omitempty"`
+	Operation OperationID   `json:"operation,omitempty"`
+	Kept      bool          `json:"kept,omitempty"`
 }
 
 func (GetHistoryRequest) isMessage()         {}

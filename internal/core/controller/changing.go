@@ -29,7 +29,7 @@ func (ds *deployments) change(r *request, msg mgmt.ChangeRequest) {
 	who := r.Detail.principal.Name
 	given := &Entry{Config: msg.Config.Clone(), When: ds.now, Who: who}
 	d := &deployment{parts: ds.parts, id: r.ID, target: newTarget(given.Config), order: &order{
-		asked: r.Detail, given: given, partial: msg.Partial,
+		asked: r.Detail, given: given, partial: msg.Partial, revertAfter: msg.RevertAfter,
 		origin: mgmt.Origin{Kind: mgmt.OperationDeploy, Note: msg.Note, Of: msg.Of},
 	}}
 	if msg.Of != 0 {
@@ -72,6 +72,9 @@ func (ds *deployments) whyNot(msg mgmt.ChangeRequest) string {
 		if err := state.known(msg.Of); err != nil {
 			return err.Error()
 		}
+	}
+	if why := ds.whyNotRevertible(msg.RevertAfter); why != "" {
+		return why
 	}
 	return checkNote(msg.Note, ds.cfg.Limits.NoteBytes)
 }

@@ -61,6 +61,12 @@ type Config struct {
 	// not kept. Zero means 64 MiB: more than 20 configurations of 10,000 nodes.
 	HistoryBytes int
 
+	// RevertSettle is how long all nodes of a deployment that may be taken back must be up
+	// until they count as up. RevertGrace is how long a controller that has started waits
+	// for its agents before it takes back a deployment of its earlier life. MaxRevertAfter
+	// bounds ChangeRequest.RevertAfter. Zero means 5 s, 20 s and 24 h.
+	RevertSettle, RevertGrace, MaxRevertAfter time.Duration
+
 	// Operations is how many operations are kept, and OperationBytes bounds about how much
 	// memory they take. If there are more, the oldest that have ended are forgotten. Zero
 	// means 200, and 64 MiB.
@@ -117,6 +123,9 @@ func (c Config) WithDefaults() Config {
 	c.History = max(cmp.Or(c.History, 10_000), 0)
 	c.Contents = max(cmp.Or(c.Contents, 1000), 0)
 	c.HistoryBytes = cmp.Or(c.HistoryBytes, 64<<20)
+	c.RevertSettle = cmp.Or(c.RevertSettle, 5*time.Second)
+	c.RevertGrace = cmp.Or(c.RevertGrace, 20*time.Second)
+	c.MaxRevertAfter = cmp.Or(c.MaxRevertAfter, 24*time.Hour)
 	c.Operations = cmp.Or(c.Operations, 200)
 	c.OperationBytes = cmp.Or(c.OperationBytes, 64<<20)
 	c.Limits = c.Limits.withDefaults()

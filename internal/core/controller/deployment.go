@@ -35,6 +35,9 @@ type deployment struct {
 	leaving []*agent
 	outcome outcome
 	steps   deploymentSteps
+	unsaved bool // the configuration could not be saved
+	// reverting watches what d deploys.
+	reverting *reverting
 }
 
 // order says what the client of a deployment wants.
@@ -49,6 +52,12 @@ type order struct {
 	origin  mgmt.Origin
 	partial bool // deploys without the instances that are not connected
 	tells   bool // the client understands DeployProgress
+	// revertAfter is how long the nodes may take to come up. Zero means that the deployment
+	// is not taken back.
+	revertAfter time.Duration
+	// reverts is the operation of the deployment that this one takes back, or nil. Its
+	// configuration ran before: it needs no preflight, and waits for nobody.
+	reverts *operation
 }
 
 // times are the times at which a deployment goes on by itself.

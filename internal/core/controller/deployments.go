@@ -21,8 +21,9 @@ func (table decisions) addDeployments() {
 // deployments starts deployments. At most one deployment runs at a time.
 type deployments struct {
 	parts
-	staging *staging
-	latest  *deployment // nil before the first
+	staging   *staging
+	reverting *reverting
+	latest    *deployment // nil before the first
 }
 
 // running returns the deployment that runs, or nil.
@@ -96,7 +97,7 @@ func (ds *deployments) begin(d *deployment, timeout time.Duration) {
 	if d.internal() || d.partial() {
 		wait = min(ds.cfg.ReadyGrace, wait)
 	}
-	d.parts = ds.parts
+	d.parts, d.reverting = ds.parts, ds.reverting
 	d.enter(gathering)
 	d.times.grace, d.times.deadline = ds.now.Add(wait), ds.now.Add(timeout)
 	d.outcome.complaints = map[mgmt.NodeName]string{}

@@ -50,10 +50,19 @@ func (d *deployment) endOperation() {
 	if d.internal() {
 		return
 	}
-	if failure := ending(d.outcome.results).Reason; failure != "" {
-		d.steps.op.end(mgmt.OperationFailed, failure)
-	} else {
-		d.steps.op.end(mgmt.OperationDone, "")
+	op, failure := d.steps.op, ending(d.outcome.results).Reason
+	switch {
+	case d.reverting.watches(op):
+		op.doing("watching whether its nodes come up")
+		op.save()
+		d.reverting.check = d.now
+	case failure != "":
+		op.end(mgmt.OperationFailed, failure)
+	default:
+		op.end(mgmt.OperationDone, "")
+	}
+	if o := d.order.reverts; o != nil && op.is.Revision == 0 {
+		d.reverting.notReverted(o, failure, d.unsaved)
 	}
 }
 

@@ -14,14 +14,15 @@ import (
 type foreseen struct {
 	before, after *target // before may be nil
 	differences   *mgmt.PlanDifferences
+	stopped       []mgmt.NodeName // as in State
 }
 
-func foresee(before, after *target) *foreseen {
+func foresee(before, after *target, stopped []mgmt.NodeName) *foreseen {
 	var was mgmt.Configuration
 	if before != nil {
 		was = before.config
 	}
-	return &foreseen{before, after, mgmt.NewPlanDifferences(mgmt.PlansOfCluster(was), mgmt.PlansOfCluster(after.config))}
+	return &foreseen{before, after, mgmt.NewPlanDifferences(mgmt.PlansOfCluster(was), mgmt.PlansOfCluster(after.config)), stopped}
 }
 
 // restartsAll is why an agent of upstream restarts a node.
@@ -35,7 +36,10 @@ func (f *foreseen) of(name mgmt.InstanceName, all bool) []mgmt.PlannedNode {
 		nodes = append(nodes, mgmt.PlannedNode{Instance: name, Node: n.Name, Role: n.Role, Action: action, Because: because})
 	}
 	for _, n := range f.after.of[name] {
-		switch because := f.differences.Because(n.Name); {
+		because := f.differences.Because(n.Name)
+		switch _, stopped := slices.BinarySearch(f.stopped, n.Name); {
+		case stopped:
+			nodes = append(nodes, mgmt.PlannedNode{Instance: name, Node: n.Name, Role: n.Role, Action: mgmt.ActionNone, Stopped: true})
 		case !f.before.runs(name, n.Name):
 			add(n, mgmt.ActionStart)
 		case len(because) > 0:

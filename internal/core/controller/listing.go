@@ -37,14 +37,12 @@ func (l listings) getConfiguration(r *request, deployed bool) {
 // getHistory lists the deployed configuration and its predecessors, newest first.
 func (l listings) getHistory(r *request) {
 	state := l.memory.state
-	past := slices.Clone(state.History)
-	if state.Deployed != nil {
-		past = append(past, state.Deployed.past())
-	}
 	list := []mgmt.DeployedRevision{}
-	for _, c := range slices.Backward(past) {
+	for _, c := range slices.Backward(state.descriptions()) {
 		list = append(list, mgmt.DeployedRevision{
 			Revision: c.Revision, When: c.When.UTC(), Who: c.Who, ID: c.ID, Instances: c.Instances, Nodes: c.Nodes,
+			Note: c.Note, Kind: c.Kind, From: c.From, Of: c.Of, Operation: c.Operation,
+			Kept: c.Kept || c.Revision == state.Deployed.Revision,
 		})
 	}
 	text, err := json.Marshal(list)

@@ -17,6 +17,7 @@ type Machine struct {
 	parts
 	staging     *staging
 	deployments *deployments
+	reverting   *reverting
 	greetings   *greetings
 	listings    listings
 	nodeLists   nodeLists
@@ -55,6 +56,8 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 		decisions: newDecisions(),
 	}
 	m.deployments = &deployments{parts: p, staging: m.staging}
+	m.reverting = &reverting{parts: p, deployments: m.deployments}
+	m.deployments.reverting = m.reverting
 	m.greetings = &greetings{parts: p, deployments: m.deployments}
 	return m
 }
@@ -84,12 +87,13 @@ func (m *Machine) begin() {
 		return
 	}
 	m.began = true
+	m.reverting.takeUp()
 	m.operations.interruptAll(m.goesOn)
 }
 
 // goesOn reports whether a part of m goes on with an operation that ran when the
 // controller ended.
-func (m *Machine) goesOn(*operation) bool { return false }
+func (m *Machine) goesOn(o *operation) bool { return m.reverting.watches(o) }
 
 func answersSave(ev Event) bool {
 	switch ev.(type) {
@@ -131,7 +135,7 @@ func (m *Machine) advance() {
 	m.watching.askAgain()
 	for again := true; again && m.memory.saving == nil; {
 		m.greetings.renewAll()
-		again = m.deployments.proceed()
+		again = m.deployments.proceed() || m.reverting.proceed()
 		m.redial()
 	}
 	if m.memory.saving == nil {
@@ -161,6 +165,7 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	}
 	offer(m.requests.next())
 	offer(m.deployments.next())
+	offer(m.reverting.next())
 	offer(m.watching.next())
 	for _, a := range m.roster.agents {
 		offer(m.greetings.next(a))

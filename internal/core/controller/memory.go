@@ -131,7 +131,7 @@ func (m *memory) withDeployed(t *target, given *Entry, who string, origin mgmt.O
 	next.Leaving, next.Refused = m.leaving(t), nil
 	if s := m.state.Deployed; s == nil || !reflect.DeepEqual(s.Config, t.config) {
 		next.Revision++
-		next.History = m.history()
+		next.History, next.Fallback = m.history(), nil
 		origin.From = s.revision()
 		next.Deployed = &Entry{
 			Config: t.config, Revision: next.Revision, When: m.now, Who: who,

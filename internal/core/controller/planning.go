@@ -36,7 +36,7 @@ func (p planning) plan(r *request, msg mgmt.PlanRequest) {
 		return
 	}
 	next := newTarget(filled)
-	making := &fleetPlan{&mgmt.FleetPlan{Deployed: p.memory.state.Deployed.revision()}, foresee(p.memory.deployed, next)}
+	making := &fleetPlan{&mgmt.FleetPlan{Deployed: p.memory.state.Deployed.revision()}, foresee(p.memory.deployed, next, p.memory.state.Stopped)}
 	r.Detail.plan = making
 	for _, text := range doubts {
 		making.is.Doubts = append(making.is.Doubts, mgmt.PlanFinding{Text: text})

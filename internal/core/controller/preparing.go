@@ -16,7 +16,7 @@ func (d *deployment) weigh() {
 		d.weighInternal()
 		return
 	}
-	if !d.reachesAnybody() {
+	if !d.reachesAnybody() && d.order.reverts == nil {
 		d.refuseAbsent(slices.Sorted(maps.Keys(d.target.instances)))
 		return
 	}
@@ -31,6 +31,10 @@ func (d *deployment) weigh() {
 		return
 	}
 	d.retarget(config)
+	if d.order.reverts != nil {
+		d.commitOrdered()
+		return
+	}
 	d.preflightAll()
 }
 
@@ -161,11 +165,25 @@ func (d *deployment) judge() {
 	d.commitOrdered()
 }
 
+func earlierOf(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // commitOrdered saves what a client has ordered.
 func (d *deployment) commitOrdered() {
 	before := d.memory.state.Deployed.revision()
 	next := d.memory.withDeployed(d.target, d.order.given, d.order.asked.principal.Name, d.order.origin)
-	d.steps.op.change(func(is *mgmt.Operation) { is.From, is.Revision = before, next.Deployed.Revision })
-	d.steps.foreseen = foresee(d.memory.deployed, d.target)
+	d.steps.op.change(func(is *mgmt.Operation) {
+		is.From, is.Revision = before, next.Deployed.Revision
+		if d.order.revertAfter > 0 && is.Revision != before {
+			is.RevertAt = d.now.Add(d.order.revertAfter)
+			next.Fallback = d.memory.state.Deployed
+			d.times.deadline = earlierOf(d.times.deadline, is.RevertAt)
+		}
+	})
+	d.steps.foreseen = foresee(d.memory.deployed, d.target, d.memory.state.Stopped)
 	d.commit(next)
 }

@@ -62,7 +62,20 @@ func (r restoring) state() (State, error) {
 	if err := r.operations(&s); err != nil {
 		return State{}, err
 	}
-	return s, r.entries(&s, f.Staged, f.Ready, f.Deployed)
+	if err := r.entries(&s, f.Staged, f.Ready, f.Deployed); err != nil {
+		return State{}, err
+	}
+	return s, r.fallback(&s)
+}
+
+// fallback reads the one earlier configuration that may be needed at once.
+func (r restoring) fallback(s *State) (err error) {
+	for _, op := range s.Operations {
+		if !op.State.Ends() && !op.RevertAt.IsZero() && op.Revision == s.Deployed.revision() && r.values[DeployedKey(op.From)] != nil {
+			s.Fallback, err = r.entry(DeployedKey(op.From), op.From)
+		}
+	}
+	return err
 }
 
 // checkRevisions finds revisions that would be used twice.

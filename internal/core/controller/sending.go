@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -26,6 +27,9 @@ func (d commitSave) saved(err string) {
 	if err == "" {
 		if now := d.memory.state.Deployed; now.revision() != d.before {
 			d.deploys(now)
+			if !d.internal() {
+				d.reverting.superseded(d.steps.op)
+			}
 		}
 		d.leaving = d.dismissing(d.memory.deployed, d.target)
 		d.memory.deployed = d.target
@@ -37,7 +41,8 @@ func (d commitSave) saved(err string) {
 	if d.internal() {
 		d.postponeAll()
 	} else {
-		d.steps.op.change(func(is *mgmt.Operation) { is.Revision = 0 })
+		d.steps.op.change(func(is *mgmt.Operation) { is.Revision, is.RevertAt = 0, time.Time{} })
+		d.unsaved = true
 	}
 	d.end()
 }

@@ -28,6 +28,9 @@ type State struct {
 	Leaving []Leaving
 	// Revision is the highest revision that an Entry has got so far.
 	Revision uint64
+	// Fallback is the revision before Deployed as long as the deployment of Deployed may be
+	// taken back. It is nil otherwise.
+	Fallback *Entry
 	// Operations are the operations that run, and the latest that have ended, oldest
 	// first. They do not change. LastOperation is the highest ID of an operation so far.
 	Operations    []*mgmt.Operation
