@@ -117,11 +117,11 @@ func (a Admin) follow(ctx context.Context, client *api.Client, q api.AuditQuery,
 }
 
 // isAway reports whether a controller has not answered, or cannot answer now, and may later.
-func (a Admin) isAway(err error) bool {
+func (c *Commands) isAway(err error) bool {
 	if problem, ok := errors.AsType[*api.Problem](err); ok {
 		return problem.Status >= http.StatusInternalServerError
 	}
-	if _, refused := a.certificateRefused(a.where(), err); refused {
+	if _, refused := c.certificateRefused(c.where(), err); refused {
 		return false
 	}
 	_, network := errors.AsType[*net.OpError](err)

@@ -12,9 +12,12 @@ const (
 	toldToStandBy                 // it has no nodes
 )
 
-// whyStarted says why a node is started. had says that the node had a process.
-func (o occasion) whyStarted(had bool) string {
+// whyStarted says why a node is started. had says that the node had a process, and again
+// that it was to run with this plan before.
+func (o occasion) whyStarted(had, again bool) string {
 	switch {
+	case o == deployed && again:
+		return "started again, because its configuration came again"
 	case o == agentStarted && had:
 		return "restarted: it runs with another plan than the one that was deployed"
 	case o == agentStarted:
@@ -59,6 +62,7 @@ func (r *rollout) setDesired(c mgmt.Configuration, force bool, o occasion) {
 func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force bool, o occasion) {
 	fingerprint := plans.Fingerprint(name)
 	changed := fingerprint != n.fingerprint || force
+	again := n.wanted && !changed
 	if changed {
 		n.failures = 0
 	}
@@ -85,7 +89,7 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 		r.hold(n)
 		return
 	}
-	r.relaunch(n, o.whyStarted(n.proc != nil))
+	r.relaunch(n, o.whyStarted(n.proc != nil, again))
 }
 
 // runs reports whether p was started with the node's plan. If the fingerprints

@@ -161,8 +161,13 @@ func (r *rollout) reportEnd(n *node, msg string, ev Exited) {
 
 // ended says how a process has ended, in words that can begin a sentence.
 func ended(reason string) string {
-	if status, ok := strings.CutPrefix(reason, "exit status "); ok {
-		return "exited with status " + status
+	if reason == "exit status unknown" {
+		return "exited with a status that nobody knows"
+	}
+	for prefix, words := range map[string]string{"exit status ": "exited with status ", "exit code ": "exited with status ", "signal ": "killed by "} {
+		if rest, ok := strings.CutPrefix(reason, prefix); ok {
+			return words + rest
+		}
 	}
 	return reason
 }
