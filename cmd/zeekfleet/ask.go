@@ -52,26 +52,31 @@ func readable(ctx context.Context, in *os.File) error {
 }
 
 // askPassphrase asks the person at the terminal for the passphrase of a private key, in
-// OpenSSL's words. The terminal does not show what they type.
+// OpenSSL's words.
 func askPassphrase(ctx context.Context) (string, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return "", err
 	}
 	defer tty.Close()
+	return askHidden(ctx, tty, "Enter PEM pass phrase:")
+}
+
+// askHidden asks at a terminal for a line that the terminal does not show.
+func askHidden(ctx context.Context, tty *os.File, question string) (string, error) {
 	fd := int(tty.Fd())
 	shown, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
-		return "", fmt.Errorf("ask for the passphrase: %w", err)
+		return "", fmt.Errorf("ask at the terminal: %w", err)
 	}
 	hidden := *shown
 	hidden.Lflag &^= unix.ECHO
 	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &hidden); err != nil {
-		return "", fmt.Errorf("ask for the passphrase: %w", err)
+		return "", fmt.Errorf("ask at the terminal: %w", err)
 	}
 	defer unix.IoctlSetTermios(fd, unix.TCSETS, shown)
 	defer fmt.Fprintln(tty) // the end of the line was not shown either
-	fmt.Fprint(tty, "Enter PEM pass phrase:")
+	fmt.Fprint(tty, question)
 	if err := readable(ctx, tty); err != nil {
 		return "", err
 	}

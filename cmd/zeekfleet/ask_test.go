@@ -68,3 +68,39 @@ func TestNobodyIsAskedWithoutATerminal(t *testing.T) {
 		t.Error("a pipe is taken for a terminal")
 	}
 }
+
+func TestHiddenAnswerIsNotShown(t *testing.T) {
+	person, program := terminal(t)
+	shown := make(chan string)
+	go func() { // the person types when they are asked
+		var all strings.Builder
+		buf := make([]byte, 100)
+		for !strings.HasSuffix(all.String(), "\n") {
+			n, err := person.Read(buf)
+			if err != nil {
+				break
+			}
+			all.Write(buf[:n])
+			if all.String() == "Word?" {
+				person.WriteString("geheim wört \n")
+			}
+		}
+		shown <- all.String()
+	}()
+	answer, err := askHidden(t.Context(), program, "Word?")
+	if err != nil || answer != "geheim wört " {
+		t.Errorf("got %q, %v", answer, err)
+	}
+	if got := <-shown; got != "Word?\r\n" {
+		t.Errorf("the terminal showed %q", got)
+	}
+	after, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
+	if err != nil || after.Lflag&unix.ECHO == 0 {
+		t.Errorf("afterwards the terminal shows nothing, %v", err)
+	}
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	interrupt(errors.New("interrupted"))
+	if _, err := askHidden(ctx, program, ""); err == nil || err.Error() != "interrupted" {
+		t.Errorf("an interrupt: got %v", err)
+	}
+}

@@ -31,6 +31,8 @@ var connectionPlays = map[string]play{
 	"nobody listens, in detail":        {args: at("-vvv", "get-instances")},
 	"nobody listens, quietly":          {args: at("-q", "get-instances")},
 	"no attempts":                      {args: at("--set", "client.peering_attempts=0", "get-instances")},
+	"one attempt":                      instancesOfNone.with("--set", "client.peering_attempts=1").because("D60"),
+	"TLS to a controller without TLS":  instancesOfNone.with("--set", "ssl.enable=yes").because("D62"),
 	"notes":                            instancesOfNone.with("-vv"),
 	"notes with times":                 instancesOfNone.with("-vv", "--set", "client.rich_logging_format=on"),
 	"an error with a time":             {args: at("--set", "client.rich_logging_format=on", "get-instances")},
