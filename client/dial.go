@@ -57,6 +57,9 @@ type Config struct {
 	// OnRetry, if not nil, is called before each pause between two attempts. attempt
 	// is the number of the failed attempt, from 1, and err says why it failed.
 	OnRetry func(attempt int, err error)
+	// OnMessage, if not nil, is called with each message that is sent or received, in
+	// Zeek's JSON form, from several goroutines.
+	OnMessage func(sent bool, text []byte)
 	// OnSkip, if not nil, is called for each message that does not answer the open
 	// request. why says how it differs from the answer.
 	OnSkip func(why error)
@@ -164,7 +167,7 @@ func dialOnce(ctx context.Context, cfg Config) (*websocket.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.RetryDelay)
 	defer cancel()
 	conn, err := websocket.Dial(ctx, cfg.url(), []string{cfg.Topic}, websocket.Config{
-		TLS: cfg.TLS, App: cfg.AppName, Bearer: cfg.Bearer, Connect: cfg.Connect,
+		TLS: cfg.TLS, App: cfg.AppName, Bearer: cfg.Bearer, Connect: cfg.Connect, OnMessage: cfg.OnMessage,
 	})
 	return conn, own(err)
 }

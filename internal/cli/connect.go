@@ -56,6 +56,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		Listen:         c.listens,
 		OnRetry:        func(attempt int, err error) { c.retrying(ctx, where, attempt, err) },
 		OnSkip:         c.skipped,
+		OnMessage:      c.traced,
 	})
 	if err != nil {
 		if c.AsZeekClient && errors.Is(err, syscall.ECONNREFUSED) {
@@ -74,6 +75,15 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 	status := then(ctl)
 	c.renewContext(ctx)
 	return status
+}
+
+// traced logs a message of the connection.
+func (c *Commands) traced(sent bool, text []byte) {
+	if sent {
+		c.Log.Trace("sent %s", text)
+		return
+	}
+	c.Log.Trace("received %s", text)
 }
 
 // skipped logs a message that answers no request.

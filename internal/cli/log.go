@@ -19,7 +19,8 @@ type Log struct {
 	Program string
 	// Quiet suppresses every message.
 	Quiet bool
-	// Verbosity 0 shows errors, warnings and notices, 1 also Info, 2 also Debug.
+	// Verbosity 0 shows errors, warnings and notices, 1 also Info, 2 also Debug, 3 also
+	// Trace.
 	Verbosity int
 	// Rich adds the time and a level.
 	Rich bool
@@ -39,6 +40,9 @@ func (l *Log) Info(format string, args ...any) { l.write(1, "info", format, args
 
 // Debug logs a detail for developers.
 func (l *Log) Debug(format string, args ...any) { l.write(2, "debug", format, args) }
+
+// Trace logs what crosses the connection.
+func (l *Log) Trace(format string, args ...any) { l.write(3, "trace", format, args) }
 
 func (l *Log) write(verbosity int, level, format string, args []any) {
 	if l.Program == "" && level != "error" {

@@ -280,6 +280,8 @@ func runReference(ctx context.Context, t *testing.T, h hostOf) output {
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		t.Fatal(err)
 	}
-	said := lastOfTraceback(stderr.String())
-	return output{Stdout: objects.ReplaceAllString(stdout.String(), ""), Stderr: objects.ReplaceAllString(said, ""), Status: cmd.ProcessState.ExitCode()}
+	prefix := filepath.Dir(filepath.Dir(*reference))
+	out, said := objects.ReplaceAllString(stdout.String(), ""), objects.ReplaceAllString(lastOfTraceback(stderr.String()), "")
+	out, said = strings.ReplaceAll(out, prefix, "PREFIX"), strings.ReplaceAll(said, prefix, "PREFIX")
+	return output{Stdout: out, Stderr: said, Status: cmd.ProcessState.ExitCode()}
 }

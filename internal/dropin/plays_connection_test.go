@@ -37,6 +37,7 @@ var connectionPlays = map[string]play{
 	"notes with times":                 instancesOfNone.with("-vv", "--set", "client.rich_logging_format=on"),
 	"an error with a time":             {args: at("--set", "client.rich_logging_format=on", "get-instances")},
 	"details":                          instancesOfNone.with("-vvv").because("D50"),
+	"frames":                           instancesOfNone.with("-vvvv").because("D50"),
 	"a silent controller":              {args: at("--set", "client.request_timeout_secs=1", "get-instances"), exchanges: []replay.Exchange{silence}},
 	"a controller that leaves":         {args: at("get-instances"), exchanges: []replay.Exchange{{Leave: true}}, differs: "D51"},
 	"a controller that refuses":        sent(`{"type":"error","code":"deserialization_failed","context":"bad"}`).because("D52"),

@@ -24,6 +24,7 @@ type Client struct {
 	reading   sync.WaitGroup
 	closing   sync.Once
 	announced string
+	onMessage func(sent bool, text []byte)
 }
 
 // ServerError is an error message from the server. The connection goes on,
@@ -74,10 +75,15 @@ func (c *Client) Send(ctx context.Context, topic string, v zval.Value) error {
 		v = ev
 	}
 	c.in.setSkip(false)
-	if err := c.ws.Write(ctx, framing.MessageText, wsjson.AppendMessage(nil, topic, v)); err != nil {
+	if err := c.write(ctx, wsjson.AppendMessage(nil, topic, v)); err != nil {
 		return fmt.Errorf("send to server: %w", clientError(ctx, err))
 	}
 	return nil
+}
+
+func (c *Client) write(ctx context.Context, text []byte) error {
+	c.onMessage(true, text)
+	return c.ws.Write(ctx, framing.MessageText, text)
 }
 
 // Skip drops all messages that have arrived, and all that arrive before the next
@@ -124,6 +130,7 @@ func (c *Client) read(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, clientError(ctx, err)
 	}
+	c.onMessage(false, text)
 	return text, nil
 }
 

@@ -29,6 +29,9 @@ type Config struct {
 	ReceiveQueue int
 	// Connect opens the connection, below TLS. Nil means TCP.
 	Connect func(ctx context.Context, addr string) (net.Conn, error)
+	// OnMessage, if not nil, is called with each message that is sent or received, from
+	// several goroutines.
+	OnMessage func(sent bool, text []byte)
 }
 
 // withDefaults checks the config and fills in what is zero.
@@ -42,6 +45,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.MaxMessage = cmp.Or(c.MaxMessage, 64<<20)
 	c.ReceiveQueue = cmp.Or(c.ReceiveQueue, 256)
+	if c.OnMessage == nil {
+		c.OnMessage = func(bool, []byte) {}
+	}
 	if c.Connect == nil {
 		c.Connect = func(ctx context.Context, addr string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr)

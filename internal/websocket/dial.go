@@ -75,7 +75,9 @@ func connect(ctx context.Context, rawURL string, cfg Config) (*Client, *DialErro
 		return nil, failed
 	}
 	ws.SetReadLimit(int64(cfg.MaxMessage))
-	return &Client{ws: ws, raw: raw, announced: announced, in: newReceived(cfg.ReceiveQueue, cfg.MaxMessage)}, nil
+	return &Client{
+		ws: ws, raw: raw, announced: announced, in: newReceived(cfg.ReceiveQueue, cfg.MaxMessage), onMessage: cfg.OnMessage,
+	}, nil
 }
 
 // upgrade does the HTTP upgrade on conn. It also returns the value of the
@@ -130,7 +132,7 @@ func upgrade(ctx context.Context, u *url.URL, conn net.Conn, app, bearer string)
 
 // subscribe sends the topics and waits for the ack.
 func (c *Client) subscribe(ctx context.Context, topics []string) *DialError {
-	if err := c.ws.Write(ctx, framing.MessageText, wsjson.AppendTopics(nil, topics)); err != nil {
+	if err := c.write(ctx, wsjson.AppendTopics(nil, topics)); err != nil {
 		return dialError(StageHandshake, DialSocket, clientError(ctx, err))
 	}
 	text, err := c.read(ctx)
