@@ -92,11 +92,30 @@ func (c *caller) ask(ctx context.Context, r request) ([]byte, http.Header, error
 	timed, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout+r.wait,
 		fmt.Errorf("the controller at %s did not answer within %s", c.cfg.Address, c.cfg.Timeout+r.wait))
 	defer cancel()
+	answer, err := c.open(timed, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, MaxAnswer+1))
+	switch {
+	case answer.StatusCode < 200 || answer.StatusCode > 299:
+		return nil, nil, readProblem(answer, text)
+	case err != nil:
+		return nil, nil, c.noAnswer(timed, err)
+	case len(text) > MaxAnswer:
+		return nil, nil, fmt.Errorf("the controller at %s has answered more than %d bytes", c.cfg.Address, MaxAnswer)
+	}
+	return text, answer.Header, nil
+}
+
+// open makes a request. The caller reads the body of the answer and closes it.
+func (c *caller) open(ctx context.Context, r request) (*http.Response, error) {
 	var body io.Reader
 	if r.in != nil {
 		text, err := json.Marshal(r.in)
 		if err != nil {
-			return nil, nil, fmt.Errorf("encode the request: %w", err)
+			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 		body = bytes.NewReader(text)
 	}
@@ -104,9 +123,9 @@ func (c *caller) ask(ctx context.Context, r request) ([]byte, http.Header, error
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
 	}
-	req, err := http.NewRequestWithContext(timed, r.method, target, body)
+	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a request to %s: %w", c.cfg.Address, err)
+		return nil, fmt.Errorf("make a request to %s: %w", c.cfg.Address, err)
 	}
 	req.Host = cmp.Or(r.host, req.Host)
 	maps.Copy(req.Header, r.header)
@@ -119,22 +138,13 @@ func (c *caller) ask(ctx context.Context, r request) ([]byte, http.Header, error
 	}
 	answer, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, c.noAnswer(timed, err)
+		return nil, c.noAnswer(ctx, err)
 	}
-	defer answer.Body.Close()
 	if err := c.foreign(answer); err != nil {
-		return nil, nil, err
+		answer.Body.Close()
+		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, MaxAnswer+1))
-	switch {
-	case answer.StatusCode < 200 || answer.StatusCode > 299:
-		return nil, nil, readProblem(answer, text)
-	case err != nil:
-		return nil, nil, c.noAnswer(timed, err)
-	case len(text) > MaxAnswer:
-		return nil, nil, fmt.Errorf("the controller at %s has answered more than %d bytes", c.cfg.Address, MaxAnswer)
-	}
-	return text, answer.Header, nil
+	return answer, nil
 }
 
 // noAnswer returns the error of a request without an answer.

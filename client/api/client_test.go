@@ -256,7 +256,7 @@ func TestOperations(t *testing.T) {
 			_, err := c.Configuration(t.Context(), api.Deployed)
 			return err
 		}},
-		{"GET /api/v1/crashes ", "{}", func(c *api.Client) error { _, err := c.Crashes(t.Context()); return err }},
+		{"GET /api/v1/crashes ", "{}", func(c *api.Client) error { _, err := c.Crashes(t.Context(), ""); return err }},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
 			asked := make(chan string, 1)

@@ -24,8 +24,3 @@ func (c *Client) Configurations(ctx context.Context) ([]Revision, error) {
 func (c *Client) Configuration(ctx context.Context, state string) (conf Configuration, err error) {
 	return conf, c.get(ctx, PathConfigurations+"/"+url.PathEscape(state), &conf)
 }
-
-// Crashes tells how nodes ended by themselves last.
-func (c *Client) Crashes(ctx context.Context) ([]Crash, error) {
-	return all[Crash](ctx, c.caller, PathCrashes)
-}

@@ -19,6 +19,7 @@ const (
 	PathNodes          = "/api/v1/nodes"
 	PathConfigurations = "/api/v1/configurations"
 	PathCrashes        = "/api/v1/crashes"
+	PathHosts          = "/api/v1/hosts"
 	PathPlans          = "/api/v1/plans"
 	PathDeployments    = "/api/v1/deployments"
 	PathRevisions      = "/api/v1/revisions"

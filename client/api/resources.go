@@ -168,6 +168,7 @@ type Node struct {
 	Port        int       `json:"port,omitempty"`
 	MetricsPort int       `json:"metrics_port,omitempty"`
 	Since       time.Time `json:"since,omitzero" doc:"When the controller first heard of this state."`
+	Version     string    `json:"version,omitempty" doc:"The version of its program, such as that of its Zeek. Absent if its agent did not tell."`
 }
 
 // Revision describes a configuration that is staged, is deployed, or was deployed.
@@ -227,15 +228,6 @@ type ConfiguredNode struct {
 	Interface   string            `json:"interface,omitempty"`
 	CPUAffinity *int64            `json:"cpu_affinity,omitempty"`
 	Env         map[string]string `json:"env,omitempty"`
-}
-
-// Crash tells how a node ended by itself last.
-type Crash struct {
-	Instance string `json:"instance"`
-	Node     string `json:"node"`
-	// When is right to a second or two: the agent tells how long ago it was.
-	When time.Time `json:"when"`
-	Why  string    `json:"why"`
 }
 
 // Health says whether the controller is well.

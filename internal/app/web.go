@@ -39,6 +39,7 @@ func (c Controller) runWithHTTP(ctx context.Context) error {
 func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 	cfg := web.Config{
 		Cluster:        controller,
+		Agents:         controller,
 		SSO:            c.SSO,
 		Refused:        c.Audit.Refused,
 		Name:           c.Core.Rules.Controller.Name,

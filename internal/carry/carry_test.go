@@ -207,6 +207,36 @@ func TestUnknownKindIsRefused(t *testing.T) {
 	wantCode(t, err, mgmt.StreamUnsupported, `the agent does not know streams of the kind "wishes": it is older than its controller`)
 }
 
+func TestStreamBeginsBeforeItHasBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refuse := make(chan error)
+		l := newLink(t, carry.Config{}, func(ctx context.Context, _ []byte, to *carry.Writer) error {
+			if err := <-refuse; err != nil {
+				return err
+			}
+			to.Begin()
+			<-ctx.Done()
+			return nil
+		})
+		s := l.open(t, t.Context())
+		defer s.Close()
+		began := make(chan error, 1)
+		l.tasks.Go(func() { began <- s.Begin() })
+		synctest.Wait()
+		if len(began) > 0 {
+			t.Error("it began before its source said so")
+		}
+		refuse <- nil
+		if err := <-began; err != nil {
+			t.Error(err)
+		}
+		other := l.open(t, t.Context())
+		defer other.Close()
+		refuse <- fmt.Errorf("no%w", &mgmt.StreamError{Code: mgmt.StreamNotFound})
+		wantCode(t, other.Begin(), mgmt.StreamNotFound, "no")
+	})
+}
+
 // idles is a source that writes once and then waits for the end.
 func idles(ended chan<- error) carry.Source {
 	return func(ctx context.Context, _ []byte, to *carry.Writer) error {

@@ -219,6 +219,9 @@ func (w *Writer) take() bool {
 	return true
 }
 
+// Begin tells the reader that the stream begins, before there are any bytes.
+func (w *Writer) Begin() { w.server.send(w.key.peer, mgmt.StreamChunk{Stream: w.key.id}) }
+
 // Write sends p in chunks. Before each it waits until the reader has taken enough of those
 // before, or ctx is done. What one call writes never waits for the next call, so a source
 // should write much at a time.

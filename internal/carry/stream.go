@@ -23,6 +23,7 @@ type Stream struct {
 
 	mu      sync.Mutex
 	chunks  []string
+	heard   bool  // the peer has sent something
 	granted int   // chunks that the peer may send
 	err     error // nil while the stream goes on; io.EOF after a success
 	over    bool  // the peer knows that it need not send more
@@ -45,22 +46,45 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Begin waits until the peer has begun to send, or has sent everything. It returns the
+// error of a stream that ends before any bytes.
+func (s *Stream) Begin() error {
+	return s.wait(func() (bool, error) {
+		switch {
+		case len(s.chunks) > 0 || s.err == io.EOF:
+			return true, nil
+		case s.err != nil:
+			return true, s.err
+		}
+		return s.heard, nil
+	})
+}
+
 // next waits for the next chunk.
 func (s *Stream) next() error {
+	err := s.wait(func() (bool, error) {
+		if len(s.chunks) == 0 {
+			return s.err != nil, s.err
+		}
+		s.rest = s.chunks[0]
+		s.chunks = s.chunks[1:]
+		return true, nil
+	})
+	if err == nil {
+		s.grant()
+	}
+	return err
+}
+
+// wait waits until over returns true, and returns its error. over holds mu.
+func (s *Stream) wait(over func() (bool, error)) error {
 	silence := time.NewTimer(s.opener.cfg.Silence)
 	defer silence.Stop()
 	for {
 		s.mu.Lock()
-		if len(s.chunks) > 0 {
-			s.rest = s.chunks[0]
-			s.chunks = s.chunks[1:]
-			s.mu.Unlock()
-			s.grant()
-			return nil
-		}
-		err := s.err
+		done, err := over()
 		s.mu.Unlock()
-		if err != nil {
+		if done {
 			return err
 		}
 		select {
@@ -92,6 +116,7 @@ func (s *Stream) grant() {
 // chunk takes a chunk of the peer.
 func (s *Stream) chunk(data string) {
 	s.mu.Lock()
+	s.heard = true
 	switch {
 	case s.err != nil:
 		s.mu.Unlock()

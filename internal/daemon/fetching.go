@@ -95,7 +95,7 @@ func (c *Controller) fetch(ctx context.Context, parts *group, endpoint *bus.Endp
 }
 
 // Stream asks the agent of an instance for a stream, on behalf of a user. parameters are
-// those of the kind, or nil. The caller closes the stream, which also ends when ctx is done.
+// those of the kind, or nil. Stream waits until the agent begins to send. The caller closes the stream, which also ends when ctx is done.
 // An error for people is a *mgmt.StreamError. Any goroutine may call Stream while Run runs.
 func (c *Controller) Stream(
 	ctx context.Context, who mgmt.Principal, instance mgmt.InstanceName, kind mgmt.StreamKind, parameters any,
@@ -147,6 +147,10 @@ func (c *Controller) stream(ctx context.Context, instance mgmt.InstanceName, kin
 	}
 	s, err := f.opener.Open(ctx, streamPeer(in.Peer, instance), kind, text)
 	if err != nil {
+		return nil, ofInstance(instance, err)
+	}
+	if err := s.Begin(); err != nil {
+		s.Close()
 		return nil, ofInstance(instance, err)
 	}
 	return instanceStream{s, instance}, nil

@@ -94,6 +94,7 @@ func (t *telling) logs(ctx context.Context, text []byte, to *carry.Writer) error
 	if err != nil {
 		return err
 	}
+	to.Begin()
 	if q.Follow {
 		return tail.Follow(ctx, tail.Config{}, path, q.Lines, to.Write)
 	}

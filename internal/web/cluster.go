@@ -40,11 +40,6 @@ func (a *routes) registerCluster() {
 		id: "get-configuration", method: http.MethodGet, path: api.PathConfigurations + "/{state}", may: rowOf(mgmt.GetConfigurationRequest{}),
 		summary: "Show the staged or the deployed configuration", errors: []int{http.StatusNotFound},
 	}, views{a.s}.getConfiguration)
-	register(a, operation{
-		id: "list-crashes", method: http.MethodGet, path: api.PathCrashes, may: rowOf(mgmt.GetNodesRequest{}),
-		summary: "List how nodes ended by themselves last",
-		details: "The controller asks the connected instances. Each tells the latest crash of at most 20 nodes.",
-	}, views{a.s}.listCrashes)
 }
 
 func (s views) snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
@@ -87,6 +82,7 @@ func (s views) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutpu
 		return nil, err
 	}
 	var list []api.Node
+	versions := s.nodeVersions(ctx)
 	for _, i := range snap.Instances {
 		for _, n := range i.Nodes {
 			one := api.Node{
@@ -98,6 +94,9 @@ func (s views) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutpu
 			}
 			if n.PID != nil {
 				one.PID = *n.PID
+			}
+			if n.State == mgmt.Running {
+				one.Version = versions[one.Instance+"/"+one.Name]
 			}
 			list = append(list, one)
 		}
@@ -147,27 +146,22 @@ func (s views) getConfiguration(ctx context.Context, in *configurationInput) (*t
 	return tagged(in.TaggedInput, c.Revision, body)
 }
 
-func (s views) listCrashes(ctx context.Context, in *PageInput) (*pageOutput[api.Crash], error) {
-	list, err := s.crashes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &pageOutput[api.Crash]{paged(list, *in, func(c api.Crash) string { return c.Instance + "/" + c.Node })}, nil
-}
-
-// crashes asks the connected instances how nodes have ended by themselves.
-func (s views) crashes(ctx context.Context) ([]api.Crash, error) {
+// crashes asks the connected instances for the latest crash of each node, in a way that
+// agents of every kind understand.
+func (s views) crashes(ctx context.Context) ([]api.Crash, []api.Missing, error) {
 	answer, err := submit[mgmt.GetNodesResponse](ctx, s.Server, mgmt.GetNodesRequest{})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	list, now := []api.Crash{}, time.Now()
+	list, missing, now := []api.Crash{}, []api.Missing{}, time.Now()
 	for _, r := range answer.Outcomes() {
 		if r.Success {
 			list = append(list, readCrashes(string(r.Instance), r.Error, now)...)
+		} else {
+			missing = append(missing, api.Missing{Instance: string(r.Instance), Why: r.Error})
 		}
 	}
-	return list, nil
+	return list, missing, nil
 }
 
 // crashForm is a line in the text of an agent's result about its nodes

@@ -51,6 +51,8 @@ type Happenings interface {
 // fields works.
 type Config struct {
 	Cluster Cluster
+	// Agents may be nil. Then agents cannot be asked for what they alone know.
+	Agents Agents
 	// Authority and Audit may be nil. Then nobody can join or log in, and there is no
 	// audit to read.
 	Authority Authority
@@ -109,6 +111,13 @@ type Limits struct {
 	ConfigurationTimeout                time.Duration
 	// MaxWait bounds how long a request may ask the server to wait. Zero means 60 s.
 	MaxWait time.Duration
+	// AgentWait bounds the wait for what an agent tells, and MaxTold that in bytes. Zero
+	// means 10 s and 16 MiB.
+	AgentWait time.Duration
+	MaxTold   int
+	// RoleInterval is how often the server looks whether somebody who follows a text may
+	// still read it. Zero means 10 s.
+	RoleInterval time.Duration
 	// AttemptsBurst is how often one address may try to join or to log in at once, and
 	// AttemptInterval how often after that. AllAttemptsBurst and AllAttemptInterval are
 	// the same for all addresses together. Many hosts may join from behind one address.
@@ -163,6 +172,9 @@ func (c *Limits) fill() error {
 	count("MaxBody", &c.MaxBody, 1<<20)
 	count("MaxConfiguration", &c.MaxConfiguration, 48<<20)
 	count("MaxConfigurations", &c.MaxConfigurations, 2)
+	duration("AgentWait", &c.AgentWait, 10*time.Second)
+	count("MaxTold", &c.MaxTold, 16<<20)
+	duration("RoleInterval", &c.RoleInterval, 10*time.Second)
 	count("AttemptsBurst", &c.AttemptsBurst, 30)
 	count("AllAttemptsBurst", &c.AllAttemptsBurst, 200)
 	count("MaxAttempters", &c.MaxAttempters, 10_000)

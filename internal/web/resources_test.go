@@ -110,8 +110,9 @@ func TestCluster(t *testing.T) {
 		Revision: 3, State: "deployed", When: utc, Who: "bob", Cluster: someCluster,
 	}, err)
 	before := time.Now()
-	crashes, err := c.Crashes(t.Context())
-	for i, ago := range []time.Duration{3723 * time.Second, 5 * time.Second} {
+	found, err := c.Crashes(t.Context(), "")
+	crashes := found.Items
+	for i, ago := range []time.Duration{5 * time.Second, 3723 * time.Second} {
 		if i < len(crashes) {
 			if off := crashes[i].When.Sub(before.Add(-ago)); off < -time.Second || off > time.Minute {
 				t.Errorf("crash %d: off by %s", i, off)
@@ -120,8 +121,8 @@ func TestCluster(t *testing.T) {
 		}
 	}
 	check("crashes", crashes, []api.Crash{
-		{Instance: "a", Node: "v", Why: "failed 3 times in a row, next try in 8s: signal: killed"},
 		{Instance: "a", Node: "w", Why: "crashed: exit status 1; it printed: no"},
+		{Instance: "a", Node: "v", Why: "failed 3 times in a row, next try in 8s: signal: killed"},
 	}, err)
 }
 

@@ -86,7 +86,11 @@ var rows = map[string]access.Row{
 	"login-sso":           access.RowOf(access.LoginSSO{}),
 	"list-instances":      named("get_instances"),
 	"list-nodes":          named("get_nodes"),
-	"list-crashes":        named("get_nodes"),
+	"list-crashes":        named("list crashes"),
+	"get-crash":           named("read crash"),
+	"list-hosts":          named("list hosts"),
+	"get-diag":            named("read diag"),
+	"read-logs":           named("read logs"),
 	"list-configurations": named("get_history"),
 	"get-configuration":   named("get_configuration"),
 	"plan":                named("plan"),
@@ -130,7 +134,7 @@ func TestRoles(t *testing.T) {
 	}
 	cfg := web.Config{
 		Authority: authority, Audit: &book{}, Limits: web.Limits{AttemptsBurst: 1000, AllAttemptsBurst: 1000},
-		Cluster: cluster, Happenings: endedLog(t),
+		Cluster: cluster, Happenings: endedLog(t), Agents: &agents{tell: tellsAll},
 	}
 	s := serve(t, cfg, nil)
 	operations := 0
@@ -145,7 +149,7 @@ func TestRoles(t *testing.T) {
 			if want := map[bool]string{true: row.May.String()}[row.May > mgmt.NoUser]; op.Role != want {
 				t.Errorf("%s: the description says %q, and the table of access %q", op.ID, op.Role, want)
 			}
-			path := strings.NewReplacer("{state}", "deployed", "{name}", "ann", "{id}", "abc", "{serial}", "1f", "{revision}", "5").Replace(path)
+			path := strings.NewReplacer("{node}/logs", "w/logs?instance=a", "{node}/diag", "w/diag?instance=a", "{instance}", "a", "{state}", "deployed", "{name}", "ann", "{id}", "abc", "{serial}", "1f", "{revision}", "5").Replace(path)
 			if op.ID == "get-operation" {
 				path = api.PathOperations + "/7"
 			}
@@ -192,8 +196,6 @@ func TestEveryRowHasAnOperation(t *testing.T) {
 	elsewhere := []string{
 		// The WebSocket API has these.
 		"stage_configuration", "deploy", "get_id_value", "restart", "test_timeout",
-		// These come with their operations.
-		"read logs", "list crashes", "read crash", "list hosts", "read diag",
 		// An operation with two rows.
 		access.RowOf(access.CreateAPIToken{}).Name,
 	}

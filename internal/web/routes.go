@@ -52,6 +52,7 @@ func newRoutes(s *Server) *routes {
 	a.registerCertificates()
 	a.registerAudit()
 	a.registerCluster()
+	a.registerTelling()
 	a.registerStatus()
 	a.registerRevisions()
 	a.registerOperations()

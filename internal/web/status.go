@@ -81,7 +81,7 @@ func (s views) reasons(ctx context.Context) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, reasonsWait)
 	defer cancel()
 	found := map[string]string{}
-	list, err := s.crashes(ctx)
+	list, _, err := s.crashes(ctx)
 	if err != nil {
 		return found
 	}

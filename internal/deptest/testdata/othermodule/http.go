@@ -134,12 +134,18 @@ var documents = []any{
 	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}},
 }
 
+// told are examples of what agents tell.
+var told = []any{
+	api.Crashes{Items: []api.Crash{}, Missing: []api.Missing{}}, api.CrashRecord{}, api.LogsQuery{Lines: 10}, api.TrailerError,
+	api.Host{Memory: api.Memory{}, Disks: []api.Disk{}, Running: []api.NodeVersion{}}, api.NodeDiag{History: []api.StateChange{}},
+}
+
 // paths are those that a proxy lets through, with the media types and the sizes of answers.
 var (
 	paths = []string{
 		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathUsers,
 		api.PathCertificates, api.PathAuthorities, api.PathAudit, api.PathInstances, api.PathNodes, api.PathConfigurations,
-		api.PathCrashes, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
+		api.PathCrashes, api.PathHosts, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
 		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.ContentEventStream, api.PathHealth, api.PathReady, api.PathOpenAPI,
 	}
 	media = []string{"application/json", api.ContentNDJSON}
