@@ -31,6 +31,7 @@ func (n Node) mgmt() mgmt.Node {
 		CPUAffinity: n.CPUAffinity,
 		Env:         n.Env,
 		MetricsPort: n.MetricsPort.mgmt(),
+		Command:     n.Command,
 	}
 }
 
@@ -96,6 +97,7 @@ func nodeOf(n mgmt.Node) Node {
 		CPUAffinity: n.CPUAffinity,
 		Env:         n.Env,
 		MetricsPort: portOf(n.MetricsPort),
+		Command:     n.Command,
 	}
 }
 

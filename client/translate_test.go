@@ -27,7 +27,7 @@ var everything = client.Configuration{
 			Name: "w", Instance: "i", Role: client.Worker, State: client.Running,
 			Port: &client.Port{Number: 5000, Proto: client.UDP}, MetricsPort: new(client.TCPPort(9000)),
 			Scripts: []string{"local"}, Options: []client.Option{{Name: "o", Value: "v"}},
-			Interface: new("eth0"), CPUAffinity: new(int64(3)), Env: map[string]string{"A": "a"},
+			Interface: new("eth0"), CPUAffinity: new(int64(3)), Env: map[string]string{"A": "a"}, Command: []string{"/bin/feeder", "a b", "\"é"},
 		},
 	},
 }

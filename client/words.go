@@ -58,6 +58,9 @@ type Node struct {
 	// MetricsPort is where the node serves its metrics. If it is nil, the controller
 	// chooses a port.
 	MetricsPort *Port
+	// Command is a program, with its arguments, that the agent runs in place of Zeek. Nil
+	// means Zeek. Only agents of zeekfleet can do that.
+	Command []string
 }
 
 // Option is a script option of a node.

@@ -220,7 +220,7 @@ type ConfiguredHost struct {
 type ConfiguredNode struct {
 	Name        string            `json:"name" maxLength:"300"`
 	Instance    string            `json:"instance" maxLength:"300"`
-	Role        string            `json:"role" enum:"LOGGER,MANAGER,PROXY,WORKER"`
+	Role        string            `json:"role" enum:"LOGGER,MANAGER,PROXY,WORKER,NONE" doc:"NONE is for nodes with a command."`
 	Port        int               `json:"port,omitempty" minimum:"0" maximum:"65535"`
 	MetricsPort int               `json:"metrics_port,omitempty" minimum:"0" maximum:"65535"`
 	Scripts     []string          `json:"scripts,omitempty" nullable:"false"`
@@ -228,6 +228,7 @@ type ConfiguredNode struct {
 	Interface   string            `json:"interface,omitempty"`
 	CPUAffinity *int64            `json:"cpu_affinity,omitempty"`
 	Env         map[string]string `json:"env,omitempty"`
+	Command     []string          `json:"command,omitempty" nullable:"false" doc:"A program, with its arguments, that the agent runs in place of Zeek."`
 }
 
 // Health says whether the controller is well.

@@ -23,7 +23,7 @@ var _ *string = &version
 
 func TestMain(m *testing.M) {
 	proc.ChildMain()
-	testscript.Main(m, map[string]func(){"zeekfleet": main, "zeek-client": main, "zeek": fakezeek.Main})
+	testscript.Main(m, map[string]func(){"zeekfleet": main, "zeek-client": main, "zeek": fakezeek.Main, "feeder": feeder})
 }
 
 // TestScripts runs the whole binary with the scripts testdata/*.txtar. Beside the

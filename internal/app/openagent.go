@@ -211,7 +211,7 @@ func coreConfig(set settings.Agent) agent.Config {
 		OutputLines:    set.OutputLines,
 		Preflight:      preflightMode(set.Preflight),
 		MaxStarting:    max(minStarting, startingPerCPU*runtime.NumCPU()),
-		Permits:        mgmt.Permits{Options: set.AllowOptions, Env: set.AllowEnv},
+		Permits:        mgmt.Permits{Options: set.AllowOptions, Env: set.AllowEnv, Commands: set.AllowCommands},
 		StartDeadline:  perRole(l.StartDeadline),
 		Backoff: agent.Backoff{
 			First:  l.BackoffFirst,
@@ -324,7 +324,16 @@ func openEmbedded(set settings.Agent, listening string) (launch.Launcher, error)
 		Args:     nodeArgs(set),
 		NoZeek:   set.Zeek.Kind != settings.NodeEmbedded,
 		Environ:  os.Environ(),
+		Programs: programConfig(set, listening),
 	}, nil
+}
+
+// programConfig says how programs of the site are run as nodes.
+func programConfig(set settings.Agent, listening string) launch.ProgramConfig {
+	return launch.ProgramConfig{
+		Agent: listening, Topic: set.Topics.Node, Transport: string(set.Transport),
+		StateDir: set.StateDir, Stdout: set.StdoutFile, Stderr: set.StderrFile, Environ: os.Environ(),
+	}
 }
 
 // nodeArgs are the arguments with which an embedded node speaks as its agent

@@ -64,6 +64,7 @@ func openZeek(set settings.Agent, install zeek.Install, listening string, log *s
 		Broker:       broker,
 		NoBrokerTLS:  set.Zeek.BrokerTLS == settings.Off,
 		AgentShows:   showsNodesCertificate(set),
+		Programs:     programConfig(set, listening),
 		RecordDir:    filepath.Join(set.Directory, "launches"),
 		GeneratedDir: filepath.Join(set.Directory, "generated"),
 		Stdout:       set.StdoutFile,

@@ -13,7 +13,7 @@ import (
 
 // nodeKeys are all keys that a node's section may have, sorted.
 var nodeKeys = []string{
-	"cpu_affinity", "env", "instance", "interface", "metrics_port", "port", "role", "scripts", "state", "type",
+	"command", "cpu_affinity", "env", "instance", "interface", "metrics_port", "port", "role", "scripts", "state", "type",
 }
 
 // node reads a node's section (spec zeek-client 7.3).
@@ -31,6 +31,7 @@ func (p *clusterParser) node(s *iniSection) (mgmt.Node, error) {
 	n.MetricsPort = r.port("metrics_port", "metrics port", metricsPort)
 	n.Scripts = r.scripts()
 	n.Env = r.env()
+	n.Command = r.command()
 	if !p.AsZeekClient {
 		r.refuseUnused()
 	}
@@ -85,10 +86,14 @@ func (r *nodeReader) instance() mgmt.InstanceName {
 	return mgmt.InstanceName("agent-" + cmp.Or(r.Hostname, "localhost"))
 }
 
+// role reads the role. A program in place of Zeek needs none.
 func (r *nodeReader) role() mgmt.ClusterRole {
 	key, text := "role", r.text("role")
 	if text == nil {
 		key, text = "type", r.text("type")
+	}
+	if (text == nil || *text == "") && r.text("command") != nil {
+		return mgmt.ClusterNone
 	}
 	if text == nil || *text == "" {
 		r.fail(key, "node requires a role%s", r.instancesMeant())
@@ -177,6 +182,23 @@ func (r *nodeReader) scripts() []string {
 	}
 	slices.Sort(scripts)
 	return scripts
+}
+
+// command reads the program that runs in place of Zeek, with its arguments.
+func (r *nodeReader) command() []string {
+	text := r.text("command")
+	if text == nil || *text == "" {
+		return nil
+	}
+	words, err := splitWords(*text)
+	if err != nil {
+		r.fail("command", "%v", err)
+		return nil
+	}
+	if why := (mgmt.Node{Command: words}).CheckCommand(); why != "" {
+		r.fail("command", "node %s", why)
+	}
+	return words
 }
 
 func (r *nodeReader) env() map[string]string {

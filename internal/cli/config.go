@@ -113,6 +113,13 @@ func nodeEntries(n client.Node) []nodeEntry {
 	if n.MetricsPort != nil {
 		add("metrics_port", strconv.Itoa(int(n.MetricsPort.Number)))
 	}
+	if len(n.Command) > 0 {
+		var words []string
+		for _, word := range n.Command {
+			words = append(words, shellWord(word))
+		}
+		add("command", strings.Join(words, " "))
+	}
 	return entries
 }
 
@@ -165,6 +172,9 @@ func nodeJSON(n client.Node) document {
 	}
 	if n.CPUAffinity != nil {
 		d["cpu_affinity"] = *n.CPUAffinity
+	}
+	if len(n.Command) > 0 { // zeek-client knows no such key
+		d["command"] = n.Command
 	}
 	return d
 }

@@ -31,6 +31,7 @@ func nodeForClient(n mgmt.Node) client.Node {
 		CPUAffinity: n.CPUAffinity,
 		Env:         n.Env,
 		MetricsPort: portForClient(n.MetricsPort),
+		Command:     n.Command,
 	}
 	for _, o := range n.Options {
 		node.Options = append(node.Options, client.Option(o))

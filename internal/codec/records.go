@@ -1,7 +1,10 @@
 package codec
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -37,7 +40,7 @@ func instanceValue(in mgmt.Instance) zval.Value {
 func readNode(d *decoder, v zval.Value, at step) mgmt.Node {
 	f := d.enter(v, at)
 	defer d.pop()
-	return mgmt.Node{
+	return withCommand(mgmt.Node{
 		Name:     f.nodeName("name"),
 		Instance: f.instanceName("instance"),
 		Role:     roles.decode(&f, "role"),
@@ -50,10 +53,49 @@ func readNode(d *decoder, v zval.Value, at step) mgmt.Node {
 		CPUAffinity: f.optInt("cpu_affinity"),
 		Env:         optTable[string](&f, "env", stringElem[string]),
 		MetricsPort: f.optPort("metrics_port"),
+	})
+}
+
+// withCommand takes the Command out of the options. Text that is no command stays an
+// option, which controllers and agents refuse.
+func withCommand(n mgmt.Node) mgmt.Node {
+	for i, o := range n.Options {
+		if o.Name != mgmt.CommandOption {
+			continue
+		}
+		var words []string
+		if json.Unmarshal([]byte(o.Value), &words) != nil || len(words) == 0 || commandText(words) != o.Value {
+			continue // a command has one spelling
+		}
+		n.Command = words
+		if n.Options = slices.Delete(slices.Clone(n.Options), i, i+1); len(n.Options) == 0 {
+			n.Options = nil
+		}
+		return n
 	}
+	return n
+}
+
+// withCommandOption puts the Command into the options.
+func withCommandOption(n mgmt.Node) mgmt.Node {
+	if len(n.Command) == 0 {
+		return n
+	}
+	n.Options = append(slices.Clone(n.Options), mgmt.Option{Name: mgmt.CommandOption, Value: commandText(n.Command)})
+	return n
+}
+
+// commandText returns a command as the value of its option.
+func commandText(words []string) string {
+	text, err := json.Marshal(words)
+	if err != nil {
+		panic(fmt.Sprintf("codec: marshal a list of texts: %v", err))
+	}
+	return string(text)
 }
 
 func nodeValue(n mgmt.Node) zval.Value {
+	n = withCommandOption(n)
 	if n.Role == "" {
 		n.Role = mgmt.ClusterNone
 	}

@@ -280,6 +280,9 @@ func (a *agentShell) adopt(ctx context.Context, found proc.Adoption, desired mgm
 
 // remark says what a person should know about a process beside its state.
 func (p *launched) remark() string {
+	if program := launch.ProgramOf(p.plan); program != "" {
+		return program
+	}
 	if p.facts.NoCapture != "" && p.plan.Node.Interface != nil {
 		return p.facts.NoCapture
 	}

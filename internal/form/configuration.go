@@ -24,7 +24,8 @@ type Instance struct {
 	ListenPort *Port             `json:"listen_port,omitempty"`
 }
 
-// Node is form 1 of a mgmt.Node.
+// Node is form 1 of a mgmt.Node. Command came later: a text without a command is the same
+// as before, and an earlier program refuses a text with one.
 type Node struct {
 	Name        mgmt.NodeName     `json:"name"`
 	Instance    mgmt.InstanceName `json:"instance,omitempty"`
@@ -37,6 +38,7 @@ type Node struct {
 	CPUAffinity *int64            `json:"cpu_affinity,omitempty"`
 	Env         map[string]string `json:"env,omitzero"`
 	MetricsPort *Port             `json:"metrics_port,omitempty"`
+	Command     []string          `json:"command,omitempty"`
 }
 
 // Option is form 1 of a mgmt.Option.
@@ -104,6 +106,7 @@ func NewNode(n mgmt.Node) Node {
 		CPUAffinity: n.CPUAffinity,
 		Env:         n.Env,
 		MetricsPort: (*Port)(n.MetricsPort),
+		Command:     n.Command,
 	}
 }
 
@@ -121,6 +124,7 @@ func (f Node) Node() mgmt.Node {
 		CPUAffinity: f.CPUAffinity,
 		Env:         f.Env,
 		MetricsPort: (*mgmt.Port)(f.MetricsPort),
+		Command:     f.Command,
 	}
 }
 

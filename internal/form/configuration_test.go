@@ -26,7 +26,7 @@ var full = mgmt.Configuration{
 			Port: new(mgmt.NoPort), Scripts: []string{"local", "a.zeek"},
 			Options:   []mgmt.Option{{Name: "A::b", Value: "<T>"}},
 			Interface: new("eth0"), CPUAffinity: new(int64(3)),
-			Env: map[string]string{"A": "b"}, MetricsPort: new(mgmt.TCPPort(9000)),
+			Env: map[string]string{"A": "b"}, MetricsPort: new(mgmt.TCPPort(9000)), Command: []string{"/bin/feeder", "a b"},
 		},
 		{Name: "empty", Scripts: []string{}, Options: []mgmt.Option{}, Env: map[string]string{}, Interface: new("")},
 		{Name: "unset"},
@@ -35,8 +35,8 @@ var full = mgmt.Configuration{
 
 const fullForm1 = `{"id":"one","instances":[{"name":"sensor-1","host":"192.0.2.1","listen_port":"2151/tcp"},{"name":"sensor-2"}],` +
 	`"nodes":[{"name":"worker","instance":"sensor-1","role":"WORKER","state":"RUNNING","port":"0/unknown","scripts":["local","a.zeek"],` +
-	`"options":[{"name":"A::b","value":"\u003cT\u003e"}],"interface":"eth0","cpu_affinity":3,"env":{"A":"b"},"metrics_port":"9000/tcp"},` +
-	`{"name":"empty","scripts":[],"options":[],"interface":"","env":{}},{"name":"unset"}]}`
+	`"options":[{"name":"A::b","value":"\u003cT\u003e"}],"interface":"eth0","cpu_affinity":3,"env":{"A":"b"},"metrics_port":"9000/tcp",` +
+	`"command":["/bin/feeder","a b"]},{"name":"empty","scripts":[],"options":[],"interface":"","env":{}},{"name":"unset"}]}`
 
 // Form 0 is a mgmt.Configuration and a mgmt.Plan as encoding/json wrote them.
 const (
@@ -66,7 +66,9 @@ func TestConfigurationIsReadFromEachForm(t *testing.T) {
 	if err := form.Decode([]byte(fullForm0), &old); err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, full, old.Configuration())
+	before := full.Clone()
+	before.Nodes[0].Command = nil // form 0 is older
+	wantSame(t, before, old.Configuration())
 	var now form.Configuration
 	if err := form.Decode([]byte(fullForm1), &now); err != nil {
 		t.Fatal(err)
@@ -95,7 +97,9 @@ func TestPlanIsReadFromEachForm(t *testing.T) {
 	if err := form.Decode([]byte(planForm0), &old); err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, plan, old.Plan())
+	before := plan
+	before.Node.Command = nil // form 0 is older
+	wantSame(t, before, old.Plan())
 	var now form.Plan
 	if err := form.Decode(form.Encode(form.NewPlan(plan)), &now); err != nil {
 		t.Fatal(err)

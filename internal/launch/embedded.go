@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,11 +36,16 @@ type Embedded struct {
 	NoZeek bool
 	// Environ is the agent's environment, name=value, which nodes inherit.
 	Environ []string
+	// Programs says how nodes with a Command are launched.
+	Programs ProgramConfig
 }
 
 // Launch implements Launcher.
 func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Process, error) {
 	n := plan.Node
+	if len(n.Command) > 0 {
+		return l.Programs.launch(plan)
+	}
 	cpus, err := nodeCPUs(n)
 	if err != nil {
 		return Process{}, err
@@ -60,7 +67,11 @@ func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Process, error) {
 
 // Recall implements Launcher.
 func (l Embedded) Recall(node mgmt.NodeName, _ uint64) (Facts, error) {
-	return l.facts(NodeDir(l.StateDir, node)), nil
+	f := l.facts(NodeDir(l.StateDir, node))
+	if _, err := os.Lstat(filepath.Join(f.Dir, zeek.StatusFile)); err == nil {
+		f.StatusFile = zeek.StatusFile // a program of the site has written it
+	}
+	return f, nil
 }
 
 func (l Embedded) facts(dir string) Facts {
@@ -81,6 +92,9 @@ func (Embedded) Forget(mgmt.NodeName, uint64) {}
 // Check implements Launcher. An embedded node captures nothing, so its interface
 // need not exist. Its scripts must exist, as with Zeek.
 func (l Embedded) Check(plan mgmt.Plan, _ string) (preflight.Check, error) {
+	if len(plan.Node.Command) > 0 {
+		return l.Programs.check(plan)
+	}
 	cpus, err := nodeCPUs(plan.Node)
 	if err != nil {
 		return preflight.Check{}, err

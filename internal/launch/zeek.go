@@ -41,6 +41,8 @@ type ZeekConfig struct {
 	// AgentShows says that the agent's listener for nodes shows Zeek.AgentCertificate.
 	// Nodes that peer with their agent get certificates only then.
 	AgentShows bool
+	// Programs says how nodes with a Command are launched.
+	Programs ProgramConfig
 	// RecordDir holds the facts of launches. GeneratedDir holds the generated files.
 	// No other part of the program uses these directories.
 	RecordDir, GeneratedDir string
@@ -92,6 +94,18 @@ func (z *Zeek) LayoutUse() mgmt.LayoutUse { return z.deployment(mgmt.Plan{}, 0, 
 
 // Launch implements Launcher.
 func (z *Zeek) Launch(plan mgmt.Plan, number uint64) (Process, error) {
+	if len(plan.Node.Command) == 0 {
+		return z.launch(plan, number)
+	}
+	p, err := z.cfg.Programs.launch(plan)
+	if err != nil {
+		return Process{}, err
+	}
+	return p, z.files.keep(plan.Node.Name, number, p.Facts)
+}
+
+// launch prepares a launch of a Zeek process.
+func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 	cpus, err := nodeCPUs(plan.Node)
 	if err != nil {
 		return Process{}, err
@@ -235,6 +249,9 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 		// A process other than Zeek has no facts.
 		return Facts{Dir: NodeDir(z.cfg.Site.StateDir, node), StatusFile: zeek.StatusFile}, err
 	}
+	if facts.isProgram() {
+		return facts, nil
+	}
 	if facts.Broker == (Broker{}) {
 		facts.Broker = z.brokerBefore(facts)
 	}
@@ -260,6 +277,14 @@ func (z *Zeek) Forget(node mgmt.NodeName, number uint64) {
 // its agent, nor ports of the ZeroMQ proxy that are not chosen yet: those ports are
 // chosen at the launch, among the free ones.
 func (z *Zeek) Check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
+	if len(plan.Node.Command) > 0 {
+		return z.cfg.Programs.check(plan)
+	}
+	return z.check(plan, scratch)
+}
+
+// check returns the conditions for a launch of a Zeek process to succeed.
+func (z *Zeek) check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	var port uint16
 	if z.servesAgent(plan) {
 		port = 1 // nothing listens during a check

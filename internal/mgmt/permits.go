@@ -117,10 +117,15 @@ type Permits struct {
 	Options []string
 	// Env are the permitted environment variables for which LoadsCode is true.
 	Env []string
+	// Commands are the permitted programs of a node's Command, by their paths.
+	Commands []string
 }
 
 // Check returns why the host must not run a node, and nothing if it may.
 func (p Permits) Check(n Node) string {
+	if why := p.checkCommand(n); why != "" {
+		return why
+	}
 	for _, o := range n.Options {
 		if err := CheckOption(o); err != nil {
 			return fmt.Sprintf("node '%s': %v", n.Name, err)

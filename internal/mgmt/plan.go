@@ -113,6 +113,9 @@ func launchedAs(n Node) Node {
 	if len(n.Env) == 0 {
 		n.Env = nil
 	}
+	if len(n.Command) == 0 {
+		n.Command = nil
+	}
 	n.Options = slices.SortedFunc(slices.Values(n.Options), compareOptions)
 	return n
 }
@@ -127,7 +130,7 @@ func layoutOf(c Configuration) map[NodeName]ClusterEndpoint {
 	}
 	layout := make(map[NodeName]ClusterEndpoint, len(c.Nodes))
 	for _, n := range c.Nodes {
-		if len(n.Command) > 0 {
+		if n.isProgram() {
 			continue
 		}
 		e := ClusterEndpoint{Role: n.Role, Host: UnknownHost, Port: NoPort, MetricsPort: n.MetricsPort}

@@ -106,11 +106,11 @@ func (a *assigner) keep(rules Rules) {
 	}
 	for _, n := range a.nodes {
 		before := deployed[n.Name]
-		if before == nil || before.Instance != n.Instance || !n.Role.runs() {
+		if before == nil || before.Instance != n.Instance || !n.Role.runs() || n.isProgram() {
 			continue
 		}
 		here := a.at(n.Instance)
-		if p := before.Port; rules.AssignBroker && n.Role.listens() && n.Port == nil && isFree(p, a.everywhere, here) {
+		if p := before.Port; rules.AssignBroker && n.listens() && n.Port == nil && isFree(p, a.everywhere, here) {
 			n.Port = new(*p)
 			a.everywhere[p.Number], here[p.Number] = true, true
 		}
@@ -137,7 +137,7 @@ func isFree(p *Port, used ...portSet) bool {
 func (a *assigner) broker(start int) {
 	next := start
 	for _, n := range a.nodes {
-		if !n.Role.listens() || n.Port != nil {
+		if !n.listens() || n.Port != nil {
 			continue
 		}
 		here := a.at(n.Instance)
@@ -155,7 +155,7 @@ func (a *assigner) broker(start int) {
 func (a *assigner) metrics(start int) {
 	next := make(map[netip.Addr]int)
 	for _, n := range a.nodes {
-		if !n.Role.runs() || n.MetricsPort != nil {
+		if !n.Role.runs() || n.isProgram() || n.MetricsPort != nil {
 			continue
 		}
 		m := a.places.of(n.Instance).machine

@@ -31,6 +31,7 @@ func (c Configuration) Check(rules Rules) (errs, warnings []string) {
 	k.environment()
 	k.text()
 	k.permits()
+	k.commands()
 	k.ports()
 	k.doubts()
 	slices.Sort(k.errs)
@@ -124,7 +125,7 @@ func (k *checker) presentPorts() {
 	}
 	var lacking []string
 	for _, n := range k.nodes {
-		if n.Role.listens() && n.Port == nil {
+		if n.listens() && n.Port == nil {
 			lacking = append(lacking, string(n.Name))
 		}
 	}
@@ -133,12 +134,16 @@ func (k *checker) presentPorts() {
 	}
 }
 
-// properRoles refuses nodes without a role in the cluster, and a second manager.
+// properRoles refuses nodes without a role in the cluster, and a second manager. A
+// program of the site is no part of Zeek's cluster, and may have any role or none.
 // Zeek converts the layout wrongly if a node has no role (spec management-api 7.5,
 // G-S6).
 func (k *checker) properRoles() {
 	var managers []string
 	for _, n := range k.nodes {
+		if n.isProgram() {
+			continue
+		}
 		if !n.Role.runs() {
 			k.refuse("node '%s' has role '%s', not manager, logger, proxy or worker", n.Name, n.Role)
 		}

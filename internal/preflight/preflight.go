@@ -71,6 +71,9 @@ type Check struct {
 	// or relative to WorkDir. If there is Argv, Scripts is only used to word the
 	// finding: a script that Zeek loads is never missing.
 	Scripts []string
+	// Program is the program that the node runs if it is no Zeek node: it must be a file
+	// that can be run. Empty means that there is none.
+	Program string
 	// WorkDir is the node's working directory.
 	WorkDir string
 	// Dirs are further directories in which the node writes, absolute. It must be
@@ -121,6 +124,7 @@ func Run(ctx context.Context, cfg Config, checks []Check) Report {
 		checkCapability(checks),
 		checkCPUs(checks),
 		checkDirs(cfg, checks),
+		checkPrograms(checks),
 		scripts,
 	)
 	slices.SortStableFunc(found, func(a, b mgmt.Finding) int {

@@ -34,7 +34,7 @@ func Cluster(c mgmt.Configuration) api.Cluster {
 func configuredNode(n mgmt.Node) api.ConfiguredNode {
 	one := api.ConfiguredNode{
 		Name: string(n.Name), Instance: string(n.Instance), Role: string(n.Role), Port: number(n.Port), MetricsPort: number(n.MetricsPort),
-		Scripts: n.Scripts, CPUAffinity: n.CPUAffinity, Env: n.Env,
+		Scripts: n.Scripts, CPUAffinity: n.CPUAffinity, Env: n.Env, Command: n.Command,
 	}
 	if n.Interface != nil {
 		one.Interface = *n.Interface
@@ -81,6 +81,9 @@ func nodeOf(n api.ConfiguredNode) mgmt.Node {
 	one := mgmt.Node{
 		Name: mgmt.NodeName(n.Name), Instance: mgmt.InstanceName(n.Instance), Role: mgmt.ClusterRole(n.Role), State: mgmt.Running,
 		Port: port(n.Port), MetricsPort: port(n.MetricsPort), CPUAffinity: n.CPUAffinity, Env: n.Env,
+	}
+	if len(n.Command) > 0 {
+		one.Command = n.Command
 	}
 	if len(n.Scripts) > 0 {
 		one.Scripts = n.Scripts

@@ -97,6 +97,7 @@ func defaultAgent() settings.Agent {
 		ForeignNodes:    []string{},
 		AllowOptions:    []string{},
 		AllowEnv:        []string{},
+		AllowCommands:   []string{},
 		RequestTimeout:  5 * time.Second,
 		DeployTimeout:   14 * time.Second,
 		StdoutFile:      "stdout",

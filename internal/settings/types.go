@@ -99,6 +99,8 @@ type Agent struct {
 	// AllowOptions and AllowEnv are options and variables that nodes may set
 	// although they could run any program. See mgmt.Permits.
 	AllowOptions, AllowEnv []string
+	// AllowCommands are programs that nodes may run in place of Zeek.
+	AllowCommands []string
 	// RequestTimeout bounds the wait for nodes' answers to one request;
 	// DeployTimeout bounds the answer to a deployment.
 	RequestTimeout, DeployTimeout time.Duration

@@ -41,7 +41,7 @@ func (r *rollout) setStateOf(n *node, pid int64, s mgmt.State, why string) {
 	}
 	described := n.plan.Node
 	described.State = s
-	described.Env = nil // it may hold secrets, and everyone can subscribe
+	described.Env, described.Command = nil, nil // they may hold secrets, and everyone can subscribe
 	r.tell(mgmt.NotifyChange{Instance: r.cfg.Name, Node: described, Old: n.state, New: s})
 	r.happened(n.name(), pid, n.state, s, why)
 	n.state = s

@@ -1,0 +1,42 @@
+package codec_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zeekfleet/zeekfleet/internal/codec"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// A command travels as an option. Zeek's programs know no such option, and a Zeek that
+// gets it ends.
+func TestCommandsTravelAsOptions(t *testing.T) {
+	for name, tt := range map[string]struct{ sent, got mgmt.Node }{
+		"a command": {
+			mgmt.Node{Name: "f", Role: mgmt.ClusterNone, State: mgmt.Running, Command: []string{"/bin/feeder", "a b", "", "\"é<"}},
+			mgmt.Node{Name: "f", Role: mgmt.ClusterNone, State: mgmt.Running, Command: []string{"/bin/feeder", "a b", "", "\"é<"}},
+		},
+		"a command and options, which an agent refuses": {
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Command: []string{"/bin/feeder"}, Options: []mgmt.Option{{Name: "A", Value: "b"}}},
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Command: []string{"/bin/feeder"}, Options: []mgmt.Option{{Name: "A", Value: "b"}}},
+		},
+		"the option": {
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::command", Value: `["/bin/feeder"]`}}},
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Command: []string{"/bin/feeder"}},
+		},
+		"an option that is no command, which an agent refuses": {
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::command", Value: `[ "/bin/feeder" ]`}}},
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::command", Value: `[ "/bin/feeder" ]`}}},
+		},
+	} {
+		sent := mgmt.AgentDeployRequest{ReqID: "q", Config: mgmt.Configuration{ID: "c", Nodes: []mgmt.Node{tt.sent}}}
+		msg, err := codec.Decode(codec.Encode(sent))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(tt.got, msg.(mgmt.AgentDeployRequest).Config.Nodes[0]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
