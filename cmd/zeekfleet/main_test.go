@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 //
 //	isolate               gives the script's daemons ports and a state directory of their own
 //	start NAME PROGRAM …  starts a process in the background under the name NAME
+//	terminal NAME 80x24 PROGRAM …  starts a process on a terminal with 80 columns and 24 lines
+//	type NAME KEYS        types on the terminal of the process; ^C and ^M are Ctrl-C and Enter
+//	resize NAME 80x24     changes the size of the terminal
+//	tidy NAME             waits until the process ends, and checks that it leaves the terminal as it was
 //	await NAME REGEXP     waits until the process prints a line that matches, below the last awaited line
 //	signal NAME SIGNAL    sends a signal to the process; a PID instead of NAME is a node of the script
 //	ended NAME [STATUS]   waits until the process ends, and checks its status: "exit status 0", or STATUS
@@ -106,6 +110,10 @@ func runScripts(t *testing.T, scripts []string, setUp func(*testscript.Env) erro
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"isolate":  cmdIsolate,
 			"start":    cmdStart,
+			"terminal": cmdTerminal,
+			"type":     cmdType,
+			"resize":   cmdResize,
+			"tidy":     cmdTidy,
 			"await":    cmdAwait,
 			"signal":   cmdSignal,
 			"ended":    cmdEnded,

@@ -21,6 +21,8 @@ type scriptProcess struct {
 	cmd  *exec.Cmd
 	out  *output
 	done chan struct{} // closed when it has ended
+	// terminal is the user's end of its terminal. It is nil if there is none.
+	terminal *os.File
 }
 
 // output is the output of a process on both of its streams.

@@ -68,7 +68,7 @@ func (f Fleet) follow(ctx context.Context, c *api.Client, begun api.Operation) e
 	if err != nil {
 		return err
 	}
-	if err := show.PrintPage(f.output(), o, func() show.Page { return live.Summary(o) }); err != nil {
+	if err := show.PrintPage(f.output().Measured(), o, func() show.Page { return live.Summary(o) }); err != nil {
 		return err
 	}
 	if o.State == api.OperationDone {
@@ -104,7 +104,7 @@ func (f Fleet) shown(ctx context.Context, c *api.Client, o api.Operation) (api.O
 		},
 		IsAway: func(err error) bool { return isAway(err) && time.Since(heard) < lostPatience },
 	}
-	o, err := follower.Follow(ctx, o, time.Now())
+	o, err := follower.Follow(ctx, o, beginning(o))
 	switch {
 	case isAway(err):
 		f.Log.Error("the controller does not answer; when it runs again, zeekfleet operation %d --follow shows what has become of operation %d", o.ID, o.ID)
@@ -116,6 +116,16 @@ func (f Fleet) shown(ctx context.Context, c *api.Client, o api.Operation) (api.O
 		return o, exitStatus(interrupted(ctx))
 	}
 	return o, nil
+}
+
+// beginning returns when an operation began, by the clock of this host. If it seems to have
+// begun just now, it has: the clock of the controller may be a little off.
+func beginning(o api.Operation) time.Time {
+	const off = 5 * time.Second
+	if now := time.Now(); now.Sub(o.Begun) < off {
+		return now
+	}
+	return o.Begun
 }
 
 // isAway reports whether an error means that the controller does not answer now, and may

@@ -61,35 +61,79 @@ func (f Follower) drawn() bool {
 	return s.Terminal && s.Width > 0 && s.Height > 0 && f.Output.Chosen() == show.AsTable
 }
 
+// quick is how long an operation may take without being drawn.
+const quick = 300 * time.Millisecond
+
 func (f Follower) draw(ctx context.Context, op api.Operation, begun time.Time) (api.Operation, error) {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	var asking sync.WaitGroup
+	d := drawing{last: op}
+	var failure error
+	ended := make(chan struct{})
+	asking.Go(func() {
+		failure = f.watch(watching, op.ID, func(now api.Operation) { d.tell(Changed{now}) }, func(why string) { d.tell(Away{why}) })
+		close(ended)
+		d.tell(Ended{})
+	})
+	select {
+	case <-ended:
+	case <-time.After(quick):
+	}
+	err := d.run(func(now api.Operation) *tea.Program { return f.program(ctx, now, begun) }, ended)
+	stop()
+	asking.Wait()
+	if ctx.Err() != nil { // the program has its own error for that
+		err = nil
+	}
+	if err != nil {
+		return d.last, fmt.Errorf("draw the progress: %w", err)
+	}
+	return d.last, failure
+}
+
+func (f Follower) program(ctx context.Context, op api.Operation, begun time.Time) *tea.Program {
 	profile := colorprofile.Ascii
 	if f.Output.Screen.Color {
 		profile = colorprofile.ANSI
 	}
-	program := tea.NewProgram(NewModel(f.Output.Screen, op, begun),
+	return tea.NewProgram(NewModel(f.Output.Screen, op, begun),
 		tea.WithContext(ctx), tea.WithInput(f.In), tea.WithOutput(f.Output.Out), tea.WithEnvironment(f.Environment),
 		tea.WithColorProfile(profile), tea.WithoutSignalHandler())
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	var asking sync.WaitGroup
-	var failure error
-	asking.Go(func() {
-		failure = f.watch(watching, op.ID, func(now api.Operation) { program.Send(Changed{now}) }, func(why string) { program.Send(Away{why}) })
-		program.Send(Ended{})
-	})
-	last, err := program.Run()
-	stop()
-	asking.Wait()
-	if ctx.Err() != nil { // Run has its own error for that
-		err = nil
+}
+
+// drawing hands on what is told of an operation to the program that draws it, if that runs
+// already.
+type drawing struct {
+	mu      sync.Mutex
+	last    api.Operation
+	program *tea.Program
+}
+
+func (d *drawing) tell(msg tea.Msg) {
+	d.mu.Lock()
+	if now, ok := msg.(Changed); ok {
+		d.last = now.Operation
 	}
-	if m, ok := last.(Model); ok {
-		op = m.op
+	program := d.program
+	d.mu.Unlock()
+	if program != nil {
+		program.Send(msg) // returns at once when the program has ended
 	}
-	if err != nil {
-		return op, fmt.Errorf("draw the progress: %w", err)
+}
+
+// run draws until the program ends. It draws nothing if ended is closed already.
+func (d *drawing) run(program func(api.Operation) *tea.Program, ended <-chan struct{}) error {
+	d.mu.Lock()
+	d.program = program(d.last)
+	d.mu.Unlock()
+	select {
+	case <-ended: // Ended may have been told before there was a program
+		return nil
+	default:
 	}
-	return op, failure
+	_, err := d.program.Run()
+	return err
 }
 
 // watch calls changed with the operation until it has ended or ctx is done. While the

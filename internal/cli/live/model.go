@@ -23,7 +23,8 @@ type Model struct {
 	// offset is how many rows are above the screen.
 	offset int
 	// over says that nothing is to be drawn any more. left says that the user has left.
-	over, left bool
+	// ticked says that the view was drawn for a second.
+	over, left, ticked bool
 }
 
 // NewModel returns the view of an operation. begun is when it began, by the clock of this
@@ -58,16 +59,14 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case Changed:
 		m.op, m.away = msg.Operation, ""
 		if m.op.Ends() {
-			m.over = true
-			return m, tea.Quit
+			return m.end()
 		}
 	case Away:
 		m.away = msg.Why
 	case Ended:
-		m.over = true
-		return m, tea.Quit
+		return m.end()
 	case Tick:
-		m.now = msg.Now
+		m.now, m.ticked = msg.Now, true
 		return m, tick()
 	case tea.WindowSizeMsg:
 		m.screen.Width, m.screen.Height = msg.Width, msg.Height
@@ -78,6 +77,19 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m.key(msg.String())
 	}
 	return m, nil
+}
+
+// linger is how long a view waits that ends just after its beginning. Meanwhile the
+// terminal answers what the library has asked it. An answer that came later would stand
+// beside the prompt of the shell.
+const linger = 250 * time.Millisecond
+
+func (m Model) end() (tea.Model, tea.Cmd) {
+	m.over = true
+	if !m.ticked {
+		return m, tea.Tick(linger, func(time.Time) tea.Msg { return tea.Quit() })
+	}
+	return m, tea.Quit
 }
 
 func (m Model) key(name string) (tea.Model, tea.Cmd) {
@@ -149,7 +161,7 @@ func (m Model) cut(text string) string {
 // head returns the lines above the rows: three, or four with a reason.
 func (m Model) head() []string {
 	t := tallyOf(m.op)
-	text := span(m.now.Sub(m.begun).Truncate(time.Second))
+	text := seconds(m.now.Sub(m.begun))
 	if t.work > 0 {
 		text += "  " + bar(t, 20)
 	}
@@ -177,7 +189,7 @@ func becauseOf(o api.Operation) string {
 	why := ""
 	for _, s := range o.Steps {
 		switch {
-		case s.Because == "":
+		case s.Because == "" || s.Node == "":
 		case why == "":
 			why = s.Because
 		case s.Because != why:

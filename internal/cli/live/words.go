@@ -79,7 +79,9 @@ func tallyOf(o api.Operation) tally {
 	var t tally
 	for _, s := range o.Steps {
 		if !isWork(s) {
-			t.unchanged++
+			if s.Node != "" {
+				t.unchanged++
+			}
 			continue
 		}
 		t.work++
@@ -139,6 +141,14 @@ func few(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// seconds is span for a clock that runs.
+func seconds(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%ds", max(int(d.Seconds()), 0))
+	}
+	return span(d)
 }
 
 // span returns a time in at most two units.

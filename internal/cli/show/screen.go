@@ -65,6 +65,19 @@ func ScreenOf(out io.Writer, lookup func(string) (string, bool), when Coloring) 
 	return s
 }
 
+// Measured returns the settings with the size that the terminal has now: its user may have
+// changed it.
+func (s Settings) Measured() Settings {
+	file, ok := s.Out.(*os.File)
+	if !ok || !s.Screen.Terminal {
+		return s
+	}
+	if size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ); err == nil {
+		s.Screen.Width, s.Screen.Height = int(size.Col), int(size.Row)
+	}
+	return s
+}
+
 // wantsColor reports whether the terminal of this environment can show colour, and the
 // user has not said that there should be none (no-color.org).
 func wantsColor(lookup func(string) (string, bool)) bool {

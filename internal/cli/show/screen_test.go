@@ -38,6 +38,18 @@ func terminal(t *testing.T, columns, lines uint16) *os.File {
 	return slave
 }
 
+func TestMeasured(t *testing.T) {
+	tty := terminal(t, 132, 43)
+	s := show.Settings{Out: tty, Screen: show.Screen{Terminal: true, Width: 80, Height: 24, Color: true}}
+	if got, want := s.Measured().Screen, (show.Screen{Terminal: true, Width: 132, Height: 43, Color: true}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	s.Screen.Terminal = false // the user wants no table
+	if got := s.Measured().Screen; got != s.Screen {
+		t.Errorf("no terminal: got %+v, want %+v", got, s.Screen)
+	}
+}
+
 func TestScreen(t *testing.T) {
 	tty := terminal(t, 132, 43)
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
