@@ -30,9 +30,10 @@ type Batch struct {
 	Lines string
 }
 
-// The bounds of a Batch. A line that would make it larger is in the next one.
+// The bounds of a Batch. A line that would make it larger is in the next one. It is shorter
+// than a message that takes turns at its receiver (bus).
 const (
-	MaxBatchBytes   = 48 << 10
+	MaxBatchBytes   = 30 << 10
 	maxBatchRecords = 200
 )
 

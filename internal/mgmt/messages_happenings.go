@@ -1,6 +1,6 @@
 package mgmt
 
-// The messages below bring what happens from an agent to its controller (docs/decisions/0037).
+// The messages below bring what happens from an agent to its controller (docs/decisions/0041).
 // They travel on the agent's topic, to one peer. The controller asks only agents that subscribe
 // to a topic of ours (docs/decisions/0005), and an agent tells only if it is asked.
 
