@@ -57,6 +57,7 @@ func clientCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, c
 	var flags clientFlags
 	flags.add(cmd.Flags())
 	completeFlag(cmd, "context", contextNames)
+	completeSettings(cmd)
 	completeOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := exclusive(cmd, "quiet", "verbose"); err != nil {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 )
 
 // completeArguments makes a shell offer cluster files for a command that takes
@@ -72,4 +74,19 @@ func contextNames() []cobra.Completion {
 		names = append(names, c.Name)
 	}
 	return names
+}
+
+// completeSettings makes a shell offer the settings of zeek-client for --set, up to the
+// equals sign.
+func completeSettings(cmd *cobra.Command) {
+	err := cmd.RegisterFlagCompletionFunc("set", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var names []cobra.Completion
+		for _, name := range cli.SettingNames() {
+			names = append(names, name+"=")
+		}
+		return names, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+	})
+	if err != nil {
+		panic("zeekfleet: " + err.Error()) // there is no such flag
+	}
 }

@@ -85,6 +85,15 @@ func clientSettings() []clientSetting {
 	}
 }
 
+// SettingNames returns the names of all settings, such as controller.host.
+func SettingNames() []string {
+	var names []string
+	for _, known := range clientSettings() {
+		names = append(names, known.section+"."+known.key)
+	}
+	return names
+}
+
 func text(field func(*Settings) *string) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		*field(s) = value

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -148,6 +149,9 @@ func (c *Commands) dialMessage(where string, err error) string {
 		kind = "websocket error"
 	}
 	reason := dialReason(failed.Err)
+	if failed.Status == http.StatusBadRequest && !c.Settings.TLS.Enable && c.Settings.Context == nil {
+		reason += ", as servers do that want TLS: " + wantsTLS
+	}
 	if c.AsZeekClient {
 		reason = strings.ReplaceAll(reason, wantsTLS, "set ssl.enable=true")
 	}

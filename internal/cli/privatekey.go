@@ -23,24 +23,27 @@ const maxKeyFile = 1 << 20
 func keyPair(certFile, keyFile string, ask func() (string, error)) (tls.Certificate, error) {
 	certs, err := readBounded(certFile)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("SSL certificate file %s: %w", quote(certFile), err)
+		return tls.Certificate{}, fmt.Errorf("SSL certificate file %s: %w", quotePath(certFile), err)
 	}
 	keys := certs
 	if keyFile != certFile {
 		if keys, err = readBounded(keyFile); err != nil {
-			return tls.Certificate{}, fmt.Errorf("SSL private key file %s: %w", quote(keyFile), err)
+			return tls.Certificate{}, fmt.Errorf("SSL private key file %s: %w", quotePath(keyFile), err)
 		}
 	}
 	key, err := plainKey(keys, ask)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("SSL private key file %s: %w", quote(keyFile), err)
+		return tls.Certificate{}, fmt.Errorf("SSL private key file %s: %w", quotePath(keyFile), err)
 	}
 	cert, err := tls.X509KeyPair(certs, key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("SSL certificate file %s: %w", quote(certFile), err)
+		return tls.Certificate{}, fmt.Errorf("SSL certificate file %s: %w", quotePath(certFile), err)
 	}
 	return cert, nil
 }
+
+// quotePath puts a path into quotes. Unlike quote, it does not shorten it.
+func quotePath(path string) string { return `"` + path + `"` }
 
 func readBounded(path string) ([]byte, error) {
 	info, err := os.Stat(path)
@@ -142,7 +145,7 @@ func (t TLSSettings) checkFiles() error {
 		}
 		info, err := os.Stat(file.path)
 		if err == nil && info.IsDir() != file.isDir || errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s %s not found", file.name, quote(file.path))
+			return fmt.Errorf("%s %s not found", file.name, quotePath(file.path))
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package dropin_test
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
@@ -39,6 +40,9 @@ type play struct {
 	exchanges []replay.Exchange
 	ack       string
 	sends     []string // behind the ack
+	// secured makes the controller speak TLS. The working directory then has its
+	// certificate, ca.pem, and those of internal/cli/testdata/keys.
+	secured bool
 	// lasts is the time after which the command is interrupted. Zero means never.
 	lasts time.Duration
 	// differs is why our output differs from zeek-client's: the title of the row in
@@ -154,15 +158,29 @@ type hostOf struct {
 func (p play) run(t *testing.T, program func(context.Context, *testing.T, hostOf) output) output {
 	t.Helper()
 	h := hostOf{dir: t.TempDir(), args: p.args, env: p.env, stdin: p.stdin}
-	for name, text := range p.files {
+	controller := &replay.Controller{Ack: p.ack, Sends: p.sends, Exchanges: p.exchanges}
+	where := "127.0.0.1:1"
+	own := maps.Clone(p.files)
+	if own == nil {
+		own = map[string]string{}
+	}
+	if p.secured {
+		own["ca.pem"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: controller.StartTLS(t)}))
+		where = controller.Address
+		for _, name := range []string{"cert.pem", "plain.pem", "pkcs8.pem", "legacy.pem"} {
+			key, err := os.ReadFile(filepath.Join("..", "cli", "testdata", "keys", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			own[name] = string(key)
+		}
+	} else if p.exchanges != nil || p.sends != nil || p.ack != "" {
+		where = controller.Start(t).Address
+	}
+	for name, text := range own {
 		if err := os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-	controller := &replay.Controller{Ack: p.ack, Sends: p.sends, Exchanges: p.exchanges}
-	where := "127.0.0.1:1"
-	if p.exchanges != nil || p.sends != nil || p.ack != "" {
-		where = controller.Start(t).Address
 	}
 	h.args = append([]string{"--set", "client.peering_attempts=2", "--set", "client.peering_retry_delay_secs=0.05"}, h.args...)
 	places := strings.NewReplacer("ADDRESS", where, "DIR", h.dir)
@@ -190,7 +208,7 @@ func (p play) run(t *testing.T, program func(context.Context, *testing.T, hostOf
 	}
 	for _, e := range entries {
 		text, err := os.ReadFile(filepath.Join(h.dir, e.Name()))
-		if err == nil && p.files[e.Name()] != string(text) {
+		if err == nil && own[e.Name()] != string(text) {
 			o.Files[e.Name()] = string(text)
 		}
 	}

@@ -25,6 +25,17 @@ func monitored(texts ...string) play {
 	return play{args: at("monitor"), ack: `{"type":"ack","endpoint":"e","version":"v"}`, sends: texts, lasts: 700 * time.Millisecond}
 }
 
+// secured is a command to a controller that speaks TLS.
+func secured(settings ...string) play {
+	p := instancesOfNone
+	p.secured = true
+	options := []string{"--set", "ssl.enable=true"}
+	for _, s := range settings {
+		options = append(options, "--set", s)
+	}
+	return p.with(options...)
+}
+
 // connectionPlays are about connecting and waiting (spec zeek-client 4 to 6, 9.9).
 var connectionPlays = map[string]play{
 	"nobody listens":                   {args: at("get-instances")},
@@ -57,6 +68,17 @@ var connectionPlays = map[string]play{
 	"another's event with a microsecond": instancesOfNone.said(eventText("x", zval.Span(3*time.Microsecond))).because("D56"),
 	"another's event with port 0":        instancesOfNone.said(eventText("x", zval.Port(0, zval.ProtoTCP))).because("D56"),
 	"another's event of the wrong form":  instancesOfNone.said(eventText("get_nodes_request")).because("D56"),
+
+	"TLS that verifies nothing":                    secured(),
+	"TLS with the right authority alone":           secured("ssl.cafile=DIR/ca.pem"),
+	"TLS with a wrong authority alone":             secured("ssl.cafile=DIR/cert.pem").because("D59"),
+	"TLS with a certificate":                       secured("ssl.cafile=DIR/ca.pem", "ssl.certificate=DIR/cert.pem", "ssl.keyfile=DIR/plain.pem"),
+	"TLS with a certificate and a passphrase":      secured("ssl.cafile=DIR/ca.pem", "ssl.certificate=DIR/cert.pem", "ssl.keyfile=DIR/pkcs8.pem", "ssl.passphrase=fünf Worte"),
+	"TLS with a key in the old form":               secured("ssl.cafile=DIR/ca.pem", "ssl.certificate=DIR/cert.pem", "ssl.keyfile=DIR/legacy.pem", "ssl.passphrase=fünf Worte"),
+	"TLS with a certificate and a wrong authority": secured("ssl.cafile=DIR/cert.pem", "ssl.certificate=DIR/cert.pem", "ssl.keyfile=DIR/plain.pem").because("D62"),
+	"TLS with a wrong passphrase":                  secured("ssl.certificate=DIR/cert.pem", "ssl.keyfile=DIR/pkcs8.pem", "ssl.passphrase=falsch").because("D62"),
+	"TLS with the key of another certificate":      secured("ssl.certificate=DIR/ca.pem", "ssl.keyfile=DIR/plain.pem").because("D62"),
+	"plain text to a controller with TLS":          func() play { p := instancesOfNone; p.secured = true; return p }().because("D62"),
 
 	"monitor": monitored(
 		replay.Message(mgmt.GetNodesRequest{ReqID: "r"}),

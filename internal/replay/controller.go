@@ -3,6 +3,9 @@ package replay
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -66,6 +69,20 @@ func (c *Controller) Start(t testing.TB) *Controller {
 	c.Stop = server.Close
 	c.Address = strings.TrimPrefix(server.URL, "http://")
 	return c
+}
+
+// StartTLS is Start with TLS. It also returns the controller's certificate, which its own
+// key has signed. The controller asks for the certificate of the client, and takes any.
+func (c *Controller) StartTLS(t testing.TB) (certificate []byte) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(c.Handler(t))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // would hold the handshakes that tests make fail
+	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c.Stop = server.Close
+	c.Address = strings.TrimPrefix(server.URL, "https://")
+	return server.Certificate().Raw
 }
 
 // ConfigIDs returns the IDs of the configurations that clients have staged.
