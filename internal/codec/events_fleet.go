@@ -61,10 +61,10 @@ var fleetEvents = []event{
 		}),
 	request(
 		func(f *fields) mgmt.AgentSteerRequest {
-			return mgmt.AgentSteerRequest{ReqID: f.reqID(), Stopped: f.nodeNames("stopped"), Paused: f.nodeNames("paused")}
+			return mgmt.AgentSteerRequest{ReqID: f.reqID(), Stopped: f.nodeNames("stopped"), Paused: f.nodeNames("paused"), Adds: f.boolean("adds")}
 		},
 		func(m mgmt.AgentSteerRequest) []zval.Value {
-			return list(stringValue(m.ReqID), setValue(m.Stopped, stringValue), setValue(m.Paused, stringValue))
+			return list(stringValue(m.ReqID), setValue(m.Stopped, stringValue), setValue(m.Paused, stringValue), zval.Bool(m.Adds))
 		}),
 	response(
 		func(f *fields) mgmt.AgentSteerResponse {

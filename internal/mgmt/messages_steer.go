@@ -6,12 +6,17 @@ import "time"
 // understands them subscribes to a topic that says so (docs/decisions/0005).
 
 // AgentSteerRequest tells an agent which of its nodes users have stopped, and which
-// nodes are not restarted by themselves when they end. Both lists are complete, so that
-// the latest request alone counts. The agent saves them. The answer goes out when the
-// nodes that are stopped have ended, and the nodes that are no longer stopped are up.
+// nodes are not restarted by themselves when they end. The agent saves that. The answer
+// goes out when the nodes that are stopped have ended, and the nodes that are no longer
+// stopped are up.
 type AgentSteerRequest struct {
-	ReqID           ReqID
-	Stopped, Paused []NodeName // sorted
+	ReqID ReqID
+	// Stopped and Paused are complete lists, and sorted.
+	Stopped, Paused []NodeName
+	// Adds says that the lists are not complete: what the agent was told before holds, too.
+	// A controller says so before it sends another configuration. Otherwise the agent might
+	// start a node that this configuration removes.
+	Adds bool
 }
 
 // AgentSteerResponse carries one result for each node whose process was stopped or

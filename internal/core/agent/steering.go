@@ -53,9 +53,15 @@ func (s steering) within(c mgmt.Configuration, instance mgmt.InstanceName) steer
 // steer saves what users have said of nodes, and does it. The answer goes out when the
 // nodes that are stopped have ended, and those that are started are up.
 func (m *Machine) steer(r *request, msg mgmt.AgentSteerRequest) {
+	most := m.cfg.MaxNodes
+	if msg.Adds {
+		most *= 2 // those of the configuration before, and those of the next one
+		msg.Stopped = slices.Concat(msg.Stopped, m.rollout.steering.stopped)
+		msg.Paused = slices.Concat(msg.Paused, m.rollout.steering.paused)
+	}
 	next := newSteering(msg.Stopped, msg.Paused)
-	if len(next.stopped) > m.cfg.MaxNodes || len(next.paused) > m.cfg.MaxNodes {
-		m.requests.refuse(r, fmt.Sprintf("more than %d nodes are named", m.cfg.MaxNodes))
+	if len(next.stopped) > most || len(next.paused) > most {
+		m.requests.refuse(r, fmt.Sprintf("more than %d nodes are named", most))
 		return
 	}
 	for _, n := range slices.Concat(next.stopped, next.paused) {

@@ -3,6 +3,7 @@ package controller
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -38,6 +39,13 @@ func subject(msg mgmt.Request) string {
 		return mgmt.FewTexts(texts(msg.Nodes), maxNamed, ", ")
 	case mgmt.GetIDValueRequest:
 		return msg.ID
+	case mgmt.OperateRequest:
+		if msg.Resumes != 0 {
+			return fmt.Sprintf("%s that goes on with operation %d", msg.Kind, msg.Resumes)
+		}
+		return strings.TrimSpace(string(msg.Kind) + " " + mgmt.FewTexts(msg.Selectors, maxNamed, ", "))
+	case mgmt.DispatchRequest:
+		return fmt.Sprintf("%.200s", strings.Join(msg.Action, " "))
 	}
 	return ""
 }

@@ -45,6 +45,10 @@ type Config struct {
 	// or a standby, and after a save has failed. The pause doubles with every attempt,
 	// up to MaxRetryDelay. Zero means 2 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
+	// StepTimeout is how long an operation waits for the nodes that it has restarted,
+	// started or stopped. Agents answer earlier: a node that is still starting then is
+	// waited for. Zero means 2 min.
+	StepTimeout time.Duration
 	// LeaveTimeout is how long the controller dials an instance that has left the
 	// cluster, to tell it so. Zero means 24 h.
 	LeaveTimeout time.Duration
@@ -101,6 +105,9 @@ type Limits struct {
 	// Results bounds the results of one response. One failure that says so replaces
 	// the further results. Zero means 25,000.
 	Results int
+	// Operating bounds the operations that stop, start, pause, resume or restart nodes and
+	// that run. Zero means 100.
+	Operating int
 	// NoteBytes bounds what a user may say about a change. Zero means 1,000.
 	NoteBytes int
 	// StepOutputs bounds the bytes of what nodes printed in the steps of one operation.
@@ -119,6 +126,7 @@ func (c Config) WithDefaults() Config {
 	c.ReadyGrace = min(cmp.Or(c.ReadyGrace, 3*time.Second), c.DeployTimeout/2)
 	c.RetryDelay = cmp.Or(c.RetryDelay, 2*time.Second)
 	c.MaxRetryDelay = max(cmp.Or(c.MaxRetryDelay, time.Minute), c.RetryDelay)
+	c.StepTimeout = cmp.Or(c.StepTimeout, 2*time.Minute)
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 24*time.Hour)
 	c.History = max(cmp.Or(c.History, 10_000), 0)
 	c.Contents = max(cmp.Or(c.Contents, 1000), 0)
@@ -165,6 +173,7 @@ func (l Limits) withDefaults() Limits {
 	l.Observed = cmp.Or(l.Observed, 50_000)
 	l.Leaving = cmp.Or(l.Leaving, 1000)
 	l.Results = cmp.Or(l.Results, 25_000)
+	l.Operating = cmp.Or(l.Operating, 100)
 	l.NoteBytes = cmp.Or(l.NoteBytes, 1000)
 	l.StepOutputs = cmp.Or(l.StepOutputs, 1<<20)
 	return l

@@ -22,6 +22,7 @@ func newDecisions() decisions {
 	table.addPlans()
 	table.addQuestions()
 	table.addOperations()
+	table.addOperating()
 	decide(table, func(*Machine, *request, mgmt.TestTimeoutRequest) {}) // only its deadline ends it
 	return table
 }

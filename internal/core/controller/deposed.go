@@ -20,6 +20,7 @@ func (m *Machine) depose() {
 		d.outcome.results = []mgmt.Result{{Error: errDeposed}}
 		d.audit()
 	}
+	m.operating.depose()
 	for _, r := range m.requests.ledger.All() {
 		m.requests.refuse(r, errDeposed)
 	}

@@ -19,6 +19,7 @@ type Machine struct {
 	deployments *deployments
 	reverting   *reverting
 	greetings   *greetings
+	operating   *operating
 	listings    listings
 	nodeLists   nodeLists
 	questions   nodeQuestions
@@ -36,15 +37,17 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	cfg = cfg.WithDefaults()
 	t := &turn{rng: rng}
 	ops := newOperations(t, &cfg, saved)
+	mem, ros, legs := newMemory(t, &cfg, saved, ops), newRoster(t, &cfg), &legs{turn: t}
 	p := parts{
 		turn: t, cfg: &cfg,
-		memory:     newMemory(t, &cfg, saved, ops),
+		memory:     mem,
 		operations: ops,
-		roster:     newRoster(t, &cfg),
+		roster:     ros,
 		dials:      &dials{turn: t, inForce: map[mgmt.InstanceName]netip.AddrPort{}, stale: true},
-		legs:       &legs{turn: t},
+		legs:       legs,
 		requests:   newRequests(t, &cfg),
 		observed:   newObserved(t, &cfg),
+		steers:     &steers{turn: t, cfg: &cfg, memory: mem, roster: ros, legs: legs},
 	}
 	m := &Machine{
 		parts:     p,
@@ -58,6 +61,8 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	m.deployments = &deployments{parts: p, staging: m.staging}
 	m.reverting = &reverting{parts: p, deployments: m.deployments}
 	m.deployments.reverting = m.reverting
+	m.operating = &operating{parts: p, deployments: m.deployments}
+	p.steers.asker = m.operating
 	m.greetings = &greetings{parts: p, deployments: m.deployments}
 	return m
 }
@@ -135,7 +140,10 @@ func (m *Machine) advance() {
 	m.watching.askAgain()
 	for again := true; again && m.memory.saving == nil; {
 		m.greetings.renewAll()
-		again = m.deployments.proceed() || m.reverting.proceed()
+		m.steers.tellAll()
+		if again = m.deployments.proceed() || m.reverting.proceed(); m.memory.saving == nil {
+			again = m.operating.proceed() || again
+		}
 		m.redial()
 	}
 	if m.memory.saving == nil {
@@ -167,6 +175,8 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	offer(m.deployments.next())
 	offer(m.reverting.next())
 	offer(m.watching.next())
+	offer(m.steers.next())
+	offer(m.operating.next())
 	for _, a := range m.roster.agents {
 		offer(m.greetings.next(a))
 	}
@@ -195,6 +205,7 @@ func (m *Machine) peerLost(id mgmt.PeerID) {
 func (m *Machine) drop(a *agent) {
 	m.roster.remove(a)
 	m.legs.lose(a)
+	m.operating.lost(a.name)
 	if m.observed.lose(a.name); !m.memory.deployed.has(a.name) {
 		m.observed.forget(a.name)
 	}
@@ -243,6 +254,7 @@ func (m *Machine) fromAgent(ev FromAgent) {
 		if d := m.deployments.running(); d != nil && d.phase == sending {
 			d.steps.changed(a.name, msg)
 		}
+		m.operating.changed(stepKey{a.name, msg.Node.Name})
 	}
 }
 
@@ -274,6 +286,10 @@ func (m *Machine) fromClient(ev FromClient) {
 func (m *Machine) expireRequests() {
 	for _, r := range m.requests.ledger.Due(m.now) {
 		m.note(Note{Level: Warn, Text: "request timed out", Peer: r.Asker, ReqID: r.ID})
+		if t := r.Detail.task; t != nil {
+			t.clientLate()
+			continue
+		}
 		if r.Settled() {
 			m.requests.refuse(r, errTimedOut)
 			continue
@@ -291,6 +307,8 @@ func (m *Machine) clientGone(client mgmt.PeerID) {
 	for _, r := range m.requests.ledger.Leave(client) {
 		if d := r.Detail.deployment; d != nil {
 			d.order.request = nil
+		} else if t := r.Detail.task; t != nil {
+			t.clientLeft(r.Detail)
 		} else {
 			m.requests.auditEnd(r.Detail, []mgmt.Result{{Error: "its client left before the outcome was known"}})
 		}

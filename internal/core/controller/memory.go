@@ -129,6 +129,7 @@ func (m *memory) withStaged(config, filled mgmt.Configuration, who string) State
 func (m *memory) withDeployed(t *target, given *Entry, who string, origin mgmt.Origin) State {
 	next := m.state
 	next.Leaving, next.Refused = m.leaving(t), nil
+	next.Stopped, next.Paused = t.stillThere(next.Stopped), t.stillThere(next.Paused)
 	if s := m.state.Deployed; s == nil || !reflect.DeepEqual(s.Config, t.config) {
 		next.Revision++
 		next.History, next.Fallback = m.history(), nil

@@ -4,9 +4,6 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
 // addOperations adds the requests that begin operations.
 func (table decisions) addOperations() {
-	decide(table, func(m *Machine, r *request, _ mgmt.OperateRequest) {
-		m.requests.refuse(r, "operations are not known yet")
-	})
 	decide(table, func(m *Machine, r *request, _ mgmt.DispatchRequest) {
 		m.requests.refuse(r, "dispatches are not known yet")
 	})

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -257,9 +258,21 @@ const errInterrupted = "the controller ended meanwhile"
 func (ops *operations) interruptAll(goesOn func(*operation) bool) {
 	for _, o := range ops.unfinished() {
 		if !goesOn(o) {
-			o.end(mgmt.OperationInterrupted, errInterrupted)
+			o.interrupt()
 		}
 	}
+}
+
+// interrupt ends o, which ran when the controller ended.
+func (o *operation) interrupt() {
+	why := errInterrupted
+	switch o.is.Kind {
+	case mgmt.OperationRestart:
+		why += fmt.Sprintf(" (a restart that resumes operation %d goes on)", o.id())
+	case mgmt.OperationStart, mgmt.OperationStop, mgmt.OperationPause, mgmt.OperationResume:
+		why += "; the order holds, and agents that do not have it get it when they connect"
+	}
+	o.end(mgmt.OperationInterrupted, why)
 }
 
 // size returns about how many bytes o takes.

@@ -14,6 +14,7 @@ type parts struct {
 	legs       *legs
 	requests   *requests
 	observed   *observed
+	steers     *steers
 }
 
 // fill returns config with the addresses of its agents and with ports, as a

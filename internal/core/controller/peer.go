@@ -89,6 +89,14 @@ type agent struct {
 	overdue  *greeting // the greeting before, of the same kind, if it was not answered
 	refusal  string    // the agent's answer to its welcome, if it refused
 	has      *target   // the configuration that the agent last said it runs, over this connection
+	// told are the marks that the agent has over this connection, as far as nothing was
+	// added. added are those that were added last. toldAt counts when it was told last (see
+	// steers.sent). telling is the leg that it has not answered.
+	told, added *marks
+	toldAt      uint64
+	telling     *leg
+	// tellAt is when it may be told again.
+	tellAt time.Time
 	// attempts counts the failures in a row. The next attempt waits for retryAt.
 	attempts int
 	retryAt  time.Time

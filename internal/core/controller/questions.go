@@ -11,7 +11,6 @@ import (
 // addQuestions adds the requests that go to nodes.
 func (table decisions) addQuestions() {
 	decide(table, func(m *Machine, r *request, msg mgmt.GetIDValueRequest) { m.questions.getIDValue(r, msg) })
-	decide(table, func(m *Machine, r *request, msg mgmt.RestartRequest) { m.questions.restart(r, msg) })
 }
 
 // nodeQuestions asks nodes for something through their agents. The answer has
@@ -27,22 +26,6 @@ func (q nodeQuestions) getIDValue(r *request, msg mgmt.GetIDValueRequest) {
 	}
 	q.askAll(r, msg.Nodes, func(id mgmt.ReqID, nodes []mgmt.NodeName) mgmt.Request {
 		return mgmt.AgentDispatchRequest{ReqID: id, Action: []string{mgmt.GetIDValue, msg.ID}, Nodes: nodes}
-	})
-}
-
-// restart asks for a restart of nodes (spec management-api 6.14).
-func (q nodeQuestions) restart(r *request, msg mgmt.RestartRequest) {
-	switch {
-	case len(q.roster.agents) == 0:
-		q.requests.refuse(r, "no instances connected")
-		return
-	case q.memory.deployed == nil:
-		q.requests.refuse(r, "no active cluster deployment")
-		return
-	}
-	q.requests.audit(r.Detail, mgmt.AuditRecord{Outcome: mgmt.AuditBegun})
-	q.askAll(r, msg.Nodes, func(id mgmt.ReqID, nodes []mgmt.NodeName) mgmt.Request {
-		return mgmt.AgentRestartRequest{ReqID: id, Nodes: nodes}
 	})
 }
 
@@ -73,10 +56,13 @@ func (q nodeQuestions) askAll(r *request, names []mgmt.NodeName, question func(m
 	q.requests.replyIfSettled(r)
 }
 
-// answered takes an agent's results for the nodes that it was asked about. A
-// failure without a node counts for every node without a result (spec
-// management-api 7.2, G-A14).
-func (q nodeQuestions) answered(l *leg, answers []mgmt.Result) {
+// answered takes an agent's results for the nodes that it was asked about.
+func (q nodeQuestions) answered(l *leg, answers []mgmt.Result) { q.settle(l, q.sorted(l, answers)...) }
+
+// sorted returns an agent's results for the nodes that it was asked about: one for each. A
+// failure without a node counts for every node without a result (spec management-api 7.2,
+// G-A14).
+func (p parts) sorted(l *leg, answers []mgmt.Result) []mgmt.Result {
 	open := make(map[mgmt.NodeName]bool, len(l.nodes))
 	for _, n := range l.nodes {
 		open[n] = true
@@ -91,11 +77,10 @@ func (q nodeQuestions) answered(l *leg, answers []mgmt.Result) {
 			delete(open, answer.Node)
 			results = append(results, l.nodeResult(answer))
 		default:
-			q.note(Note{Level: Debug, Text: "result of a node that was not asked ignored", Instance: l.agent.name, Node: answer.Node})
+			p.note(Note{Level: Debug, Text: "result of a node that was not asked ignored", Instance: l.agent.name, Node: answer.Node})
 		}
 	}
-	results = append(results, nodesFailed(l.agent.name, slices.Sorted(maps.Keys(open)), why)...)
-	q.settle(l, results...)
+	return append(results, nodesFailed(l.agent.name, slices.Sorted(maps.Keys(open)), why)...)
 }
 
 func (q nodeQuestions) failed(l *leg, why string) {

@@ -25,6 +25,8 @@ type detail struct {
 	deployment *deployment
 	// plan is the answer in the making, if r asks for a plan.
 	plan *fleetPlan
+	// task is the restart that a client waits for.
+	task *task
 }
 
 // requests holds the clients' requests in flight.

@@ -34,6 +34,7 @@ func (d commitSave) saved(err string) {
 		d.leaving = d.dismissing(d.memory.deployed, d.target)
 		d.memory.deployed = d.target
 		d.observed.deploy(d.target, d.roster.agents)
+		d.steers.tellAll()
 		d.send()
 		return
 	}

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -22,10 +24,13 @@ var unmarked = &marks{}
 // ready, and when that changes. The agents' answers go to asker.
 type steers struct {
 	*turn
+	cfg    *Config
 	memory *memory
 	roster *roster
 	legs   *legs
 	asker  asker
+	// sent counts what was sent to agents.
+	sent uint64
 	// of has the marks of each instance that has any. It was made from the lists and the
 	// configuration below.
 	of              map[mgmt.InstanceName]*marks
@@ -79,37 +84,70 @@ func (s *steers) make(stopped, paused []mgmt.NodeName, deployed *target) {
 }
 
 // tellAll tells the agents that do not know it which of their nodes are stopped or
-// paused. It comes before a configuration, so that no agent starts a node that is
+// paused. It comes before a configuration is sent, so that no agent starts a node that is
 // stopped.
 func (s *steers) tellAll() {
-	for _, a := range s.roster.sorted() {
+	var due []*agent
+	for _, a := range s.roster.agents {
+		if s.due(a) {
+			due = append(due, a)
+		}
+	}
+	slices.SortFunc(due, func(a, b *agent) int { return strings.Compare(string(a.name), string(b.name)) })
+	for _, a := range due {
 		s.tell(a)
 	}
 }
 
-func (s *steers) tell(a *agent) {
-	if a.standing != ready || !a.compatible() || !s.memory.deployed.has(a.name) {
-		return
+// due reports whether a is to be told something now.
+func (s *steers) due(a *agent) bool {
+	if a.standing != ready || !a.compatible() || !s.memory.deployed.has(a.name) || s.now.Before(a.tellAt) {
+		return false
 	}
 	wanted := s.wanted(a.name)
-	if a.told == wanted {
-		return
-	}
-	a.told = wanted
+	return a.told != wanted && (s.current(a) || wanted != unmarked && a.added != wanted)
+}
+
+// current reports whether a has the deployed configuration, as far as it ever gets it. An
+// agent that has an earlier one is told only which more nodes are stopped or paused. If it
+// started a node now, the configuration that is on its way might remove that node.
+func (s *steers) current(a *agent) bool {
+	return a.has == s.memory.deployed || s.memory.refused(a.name)
+}
+
+func (s *steers) tell(a *agent) {
+	wanted, current := s.wanted(a.name), s.current(a)
+	s.sent++
+	a.told, a.added, a.toldAt = wanted, wanted, s.sent
 	if !a.peer.steers {
 		if wanted != unmarked {
-			s.note(Note{Level: Warn, Text: "agent cannot be told that nodes are stopped or paused", Instance: a.name,
-				Err: "it is Zeek's own, or an older one"})
+			s.note(Note{Level: Warn, Text: "agent cannot be told that nodes are stopped or paused", Instance: a.name, Err: a.unable()})
 		}
 		return
 	}
+	if !current {
+		a.told = nil
+	}
 	s.legs.close(a.telling)
 	a.telling = s.legs.begin(a, s.asker)
-	s.legs.send(a.telling, mgmt.AgentSteerRequest{ReqID: a.telling.id, Stopped: wanted.stopped, Paused: wanted.paused})
+	s.legs.send(a.telling, mgmt.AgentSteerRequest{
+		ReqID: a.telling.id, Stopped: wanted.stopped, Paused: wanted.paused, Adds: !current,
+	})
 }
 
-// again has the agent told once more.
-func (s *steers) again(a *agent) { a.told = nil }
+// again has the agent told once more, after a while.
+func (s *steers) again(a *agent) { a.told, a.added, a.tellAt = nil, nil, s.now.Add(s.cfg.RetryDelay) }
+
+// next returns when an agent is told again, if nothing happens before.
+func (s *steers) next() (time.Time, bool) {
+	var next time.Time
+	for _, a := range s.roster.agents {
+		if a.told == nil && a.tellAt.After(s.now) && (next.IsZero() || a.tellAt.Before(next)) {
+			next = a.tellAt
+		}
+	}
+	return next, !next.IsZero()
+}
 
 // unable returns why an agent cannot be told, or nothing. It is nil if the instance has no
 // agent: then nobody knows yet.

@@ -43,18 +43,19 @@ func newControllerStage(t T, trace *Trace) *controllerStage {
 }
 
 var controllerVerbs = Verbs[*controllerStage]{
-	"answer":  (*controllerStage).answer,
-	"ask":     (*controllerStage).ask,
-	"disk":    (*controllerStage).disk,
-	"gone":    (*controllerStage).gone,
-	"hello":   (*controllerStage).hello,
-	"lost":    (*controllerStage).lost,
-	"notify":  (*controllerStage).notify,
-	"peer":    (*controllerStage).peer,
-	"restart": (*controllerStage).restart,
-	"set":     (*controllerStage).set,
-	"told":    (*controllerStage).told,
-	"wait":    (*controllerStage).wait,
+	"answer":     (*controllerStage).answer,
+	"ask":        (*controllerStage).ask,
+	"disk":       (*controllerStage).disk,
+	"gone":       (*controllerStage).gone,
+	"hello":      (*controllerStage).hello,
+	"lost":       (*controllerStage).lost,
+	"notify":     (*controllerStage).notify,
+	"operations": (*controllerStage).operations,
+	"peer":       (*controllerStage).peer,
+	"restart":    (*controllerStage).restart,
+	"set":        (*controllerStage).set,
+	"told":       (*controllerStage).told,
+	"wait":       (*controllerStage).wait,
 }
 
 func (s *controllerStage) Do(verb string, args *Args) error { return controllerVerbs.Do(s, verb, args) }

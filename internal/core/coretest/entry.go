@@ -66,6 +66,12 @@ func message(msg mgmt.Message, name func(mgmt.ReqID) string) []string {
 	switch msg := msg.(type) {
 	case mgmt.Request:
 		return []string{request(msg, name)}
+	case mgmt.OperationResponse:
+		lines := answer(mgmt.KindAnswered(msg).Name(), msg, name)
+		if msg.Operation != nil {
+			lines[0] += fmt.Sprintf(" operation %d", msg.Operation.ID)
+		}
+		return lines
 	case mgmt.Response:
 		return answer(mgmt.KindAnswered(msg).Name(), msg, name)
 	case mgmt.NotifyAgentHello:

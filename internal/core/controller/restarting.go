@@ -1,0 +1,330 @@
+package controller
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// beginRestart begins a restart of nodes: at once, or batch by batch.
+func (o *operating) beginRestart(r *request, msg mgmt.OperateRequest) {
+	nodes, earlier, why := o.toRestart(msg)
+	if why == "" {
+		why = o.atWork(nodes, func(*task) bool { return true })
+	}
+	if why != "" {
+		o.requests.refuse(r, why)
+		return
+	}
+	selectors, note := msg.Selectors, msg.Note
+	if earlier != nil {
+		selectors = earlier.is.Selectors
+	}
+	t := o.task(r, mgmt.OperationRestart, selectors, note)
+	running, stopped := o.withoutStopped(nodes)
+	size := 0
+	if msg.Rolling {
+		size = batchSize(msg.Batch, msg.Percent, len(running))
+	} else if earlier != nil {
+		size = earlier.is.Batch
+	}
+	t.change(func(is *mgmt.Operation) { is.Batch, is.Resumes = size, msg.Resumes })
+	t.planRestart(running, stopped, size)
+	o.accept(r, t, o.memory.state)
+}
+
+// toRestart returns the nodes that a restart has, and the operation that it goes on with.
+func (o *operating) toRestart(msg mgmt.OperateRequest) (nodes []mgmt.Node, earlier *operation, why string) {
+	if d := o.deployments.running(); d != nil && !d.internal() {
+		return nil, nil, "a deployment is at work, which restarts what it changes: wait for its end"
+	}
+	if msg.Resumes == 0 {
+		nodes, why = o.selected(msg)
+		return nodes, nil, why
+	}
+	earlier = o.operations.find(msg.Resumes)
+	switch {
+	case earlier == nil:
+		return nil, nil, fmt.Sprintf("there is no operation %d, or it is forgotten", msg.Resumes)
+	case earlier.is.Kind != mgmt.OperationRestart:
+		return nil, nil, fmt.Sprintf("operation %d is a %s: only a restart can be resumed", msg.Resumes, earlier.is.Kind)
+	case earlier.running():
+		return nil, nil, fmt.Sprintf("operation %d is still at work", msg.Resumes)
+	}
+	for _, later := range o.operations.list {
+		if later.is.Resumes == msg.Resumes {
+			return nil, nil, fmt.Sprintf("operation %d went on with operation %d: resume that one", later.id(), msg.Resumes)
+		}
+	}
+	for _, s := range earlier.is.Steps {
+		if n, ok := o.memory.deployed.nodes[s.Node]; ok && s.State != mgmt.StepDone {
+			nodes = append(nodes, n)
+		}
+	}
+	if len(nodes) == 0 {
+		return nil, nil, fmt.Sprintf("operation %d left nothing to restart", msg.Resumes)
+	}
+	return nodes, earlier, ""
+}
+
+// atWork returns which restart is at work on one of these nodes, or nothing.
+func (o *operating) atWork(nodes []mgmt.Node, counts func(*task) bool) string {
+	for _, t := range o.tasks {
+		if t.is.Kind != mgmt.OperationRestart || !counts(t) {
+			continue
+		}
+		for _, n := range nodes {
+			if s, ok := t.stepOf(stepKey{n.Instance, n.Name}); ok && (s.State == mgmt.StepWaiting || s.State == mgmt.StepRunning) {
+				return fmt.Sprintf("operation %d, a restart by %s, is at work on node '%s': wait for its end", t.id(), t.is.Who, n.Name)
+			}
+		}
+	}
+	return ""
+}
+
+// withoutStopped splits nodes into those that are to run and those that users have stopped.
+func (o *operating) withoutStopped(nodes []mgmt.Node) (running, stopped []mgmt.Node) {
+	for _, n := range nodes {
+		if hasName(o.memory.state.Stopped, n.Name) {
+			stopped = append(stopped, n)
+		} else {
+			running = append(running, n)
+		}
+	}
+	return running, stopped
+}
+
+// staysStopped says why a restart skips a node.
+const staysStopped = "it was stopped by a user, and stays stopped"
+
+// planRestart plans the batches and steps of a restart. A size of zero means one batch.
+func (t *task) planRestart(running, stopped []mgmt.Node, size int) {
+	batches := []batch{{nodes: slices.SortedFunc(slices.Values(running), byPlace)}}
+	if size > 0 {
+		all, _ := t.withoutStopped(t.memory.deployed.config.Nodes)
+		batches = batchesOf(running, all, size)
+	}
+	var steps []mgmt.OperationStep
+	for i, b := range batches {
+		var keys []stepKey
+		for _, n := range b.nodes {
+			s := mgmt.OperationStep{Instance: n.Instance, Node: n.Name, Action: mgmt.ActionRestart, State: mgmt.StepWaiting, Because: b.because}
+			if size > 0 {
+				s.Batch = i + 1
+			}
+			keys, steps = append(keys, stepKey{n.Instance, n.Name}), append(steps, s)
+		}
+		if len(keys) > 0 {
+			t.batches = append(t.batches, keys)
+		}
+	}
+	for _, n := range slices.SortedFunc(slices.Values(stopped), byPlace) {
+		steps = append(steps, mgmt.OperationStep{
+			Instance: n.Instance, Node: n.Name, Action: mgmt.ActionNone, State: mgmt.StepSkipped, Because: staysStopped,
+		})
+	}
+	t.plan(steps)
+}
+
+// interrupted ends a rolling restart between two batches if a deployment has begun or has
+// changed what is deployed. It reports whether it has.
+func (t *task) interrupted() bool {
+	why := ""
+	if d := t.deployments.running(); t.is.Batch > 0 && d != nil && !d.internal() {
+		why = "a deployment began meanwhile"
+	} else if now := t.memory.state.Deployed.revision(); t.is.Batch > 0 && now != t.is.From {
+		why = fmt.Sprintf("revision %d was deployed meanwhile", now)
+	}
+	if why == "" {
+		return false
+	}
+	t.conclude(mgmt.OperationInterrupted, fmt.Sprintf("%s (a restart that resumes operation %d goes on)", why, t.id()))
+	return true
+}
+
+// restart asks agents for a restart of the nodes of a batch.
+func (t *task) restart(keys []stepKey) {
+	by := map[mgmt.InstanceName][]mgmt.NodeName{}
+	for _, key := range keys {
+		switch why := t.roster.absence(key.instance); {
+		case !t.memory.deployed.runs(key.instance, key.node):
+			t.settle(key, mgmt.StepSkipped, "it is no part of the configuration any more", mgmt.NodeOutputs{})
+		case hasName(t.memory.state.Stopped, key.node):
+			t.answerClient(key, mgmt.Result{Success: true, Error: staysStopped})
+			t.settle(key, mgmt.StepSkipped, staysStopped, mgmt.NodeOutputs{})
+		case why != "":
+			t.answerClient(key, mgmt.Result{Error: why})
+			t.settle(key, mgmt.StepFailed, why, mgmt.NodeOutputs{})
+		default:
+			by[key.instance] = append(by[key.instance], key.node)
+		}
+	}
+	if t.is.Batch > 0 {
+		for in, why := range t.blinded(by) {
+			for _, n := range by[in] {
+				t.settle(stepKey{in, n}, mgmt.StepFailed, why, mgmt.NodeOutputs{})
+			}
+			delete(by, in)
+		}
+	}
+	t.askRestarts(by)
+}
+
+// blinded returns the instances where a batch would leave an interface without a worker
+// that runs, although other workers could capture from it. The plan of the batches takes
+// care of that, as far as all workers run.
+func (t *task) blinded(by map[mgmt.InstanceName][]mgmt.NodeName) map[mgmt.InstanceName]string {
+	type group struct{ members, up, ends int }
+	groups := map[captureGroup]*group{}
+	down := map[captureGroup]mgmt.NodeName{}
+	for in, list := range by {
+		for _, n := range t.memory.deployed.of[in] {
+			if hasName(t.memory.state.Stopped, n.Name) {
+				continue
+			}
+			state := t.observed.stateOf(stepKey{in, n.Name})
+			ended := hasEnded[state] || state == mgmt.Pending
+			for _, g := range groupsOf(n) {
+				if groups[g] == nil {
+					groups[g] = &group{}
+				}
+				groups[g].members++
+				switch {
+				case ended:
+					down[g] = n.Name
+				case slices.Contains(list, n.Name):
+					groups[g].ends++
+				default:
+					groups[g].up++
+				}
+			}
+		}
+	}
+	blind := map[mgmt.InstanceName]string{}
+	for g, is := range groups {
+		if is.members > 1 && is.up == 0 && is.ends > 0 {
+			blind[g.instance] = fmt.Sprintf("nothing would capture on %s meanwhile, because node %s is not up", g.device, down[g])
+		}
+	}
+	return blind
+}
+
+// askRestarts asks agents for a restart of nodes.
+func (t *task) askRestarts(by map[mgmt.InstanceName][]mgmt.NodeName) {
+	for _, in := range slices.Sorted(maps.Keys(by)) {
+		l := t.legs.begin(t.roster.agents[in], restartLegs{t})
+		l.nodes = slices.Sorted(slices.Values(by[in]))
+		t.legs.send(l, mgmt.AgentRestartRequest{ReqID: l.id, Nodes: l.nodes})
+	}
+}
+
+// restartLegs takes the answers of agents that were asked for a restart.
+type restartLegs struct{ *task }
+
+func (t restartLegs) answered(l *leg, answers []mgmt.Result) {
+	for _, result := range t.sorted(l, answers) {
+		key := stepKey{l.agent.name, result.Node}
+		t.answerClient(key, result)
+		switch state := t.observed.stateOf(key); {
+		case result.Success && result.Error != "":
+			t.settle(key, mgmt.StepSkipped, result.Error, mgmt.NodeOutputs{})
+		case result.Success:
+			t.settle(key, mgmt.StepDone, "", mgmt.NodeOutputs{})
+		case state == mgmt.Pending:
+			t.watch(key, reason(result))
+		default:
+			t.settle(key, mgmt.StepFailed, reason(result), mgmt.NodeOutputs{})
+		}
+	}
+}
+
+func (t restartLegs) failed(l *leg, why string) {
+	for _, n := range l.nodes {
+		key := stepKey{l.agent.name, n}
+		t.answerClient(key, mgmt.Result{Error: why})
+		t.settle(key, mgmt.StepFailed, why, mgmt.NodeOutputs{})
+	}
+}
+
+// restartNodes restarts nodes for a client of the Management API (spec management-api
+// 6.14). The client is answered when the agents have answered. If it leaves, the restart
+// goes on.
+func (o *operating) restartNodes(r *request, msg mgmt.RestartRequest) {
+	switch {
+	case len(o.roster.agents) == 0:
+		o.requests.refuse(r, "no instances connected")
+		return
+	case o.memory.deployed == nil:
+		o.requests.refuse(r, "no active cluster deployment")
+		return
+	case len(msg.Nodes) > o.cfg.Limits.Nodes:
+		o.requests.refuse(r, fmt.Sprintf("more than %d nodes named", o.cfg.Limits.Nodes))
+		return
+	case len(o.tasks) >= o.cfg.Limits.Operating:
+		o.requests.refuse(r, fmt.Sprintf("more than %d operations would run", o.cfg.Limits.Operating))
+		return
+	}
+	known, strange := o.memory.deployed.split(msg.Nodes)
+	if len(msg.Nodes) == 0 {
+		known, _ = o.memory.deployed.split(allNames(o.memory.deployed))
+	}
+	var nodes []mgmt.Node
+	for _, n := range known {
+		nodes = append(nodes, o.memory.deployed.nodes[n])
+	}
+	if why := o.atWork(nodes, func(t *task) bool { return t.is.Batch > 0 }); why != "" {
+		o.requests.refuse(r, why)
+		return
+	}
+	o.requests.audit(r.Detail, mgmt.AuditRecord{Outcome: mgmt.AuditBegun})
+	for _, n := range strange {
+		r.Results = append(r.Results, mgmt.Result{Node: n, Error: "unknown cluster node"})
+	}
+	if len(nodes) == 0 {
+		o.requests.replyIfSettled(r)
+		return
+	}
+	t := o.task(r, mgmt.OperationRestart, texts(msg.Nodes), "")
+	t.planRestart(nodes, nil, 0)
+	t.asked, t.client, t.left = nil, r, maps.Collect(keysOf(t.batches[0]))
+	r.Detail.task = t
+	o.tasks = append(o.tasks, t)
+	t.proceed()
+}
+
+func keysOf(keys []stepKey) func(yield func(stepKey, bool) bool) {
+	return func(yield func(stepKey, bool) bool) {
+		for _, key := range keys {
+			if !yield(key, true) {
+				return
+			}
+		}
+	}
+}
+
+// answerClient adds a result about a node to the answer to t's client. It answers when
+// there is a result for each node.
+func (t *task) answerClient(key stepKey, result mgmt.Result) {
+	r := t.client
+	if r == nil || !t.left[key] {
+		return
+	}
+	delete(t.left, key)
+	result.Instance, result.Node = key.instance, key.node
+	if r.Results = append(r.Results, result); len(t.left) == 0 {
+		t.client = nil
+		t.requests.reply(r, t.requests.capped(r.Results)...)
+	}
+}
+
+// clientLate answers t's client at its deadline.
+func (t *task) clientLate() {
+	for _, key := range t.openKeys() {
+		t.answerClient(key, mgmt.Result{Error: errTimedOut})
+	}
+}
+
+// clientLeft goes on without a client.
+func (t *task) clientLeft(asked detail) { t.client, t.asked = nil, &asked }
