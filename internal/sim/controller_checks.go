@@ -80,7 +80,7 @@ func (b *controllerBook) checkHeld() {
 		}
 	}
 	if held.Peers > len(b.controller.peers) || held.Requests > len(b.asked) || held.Agents > agents ||
-		held.Legs > (len(b.asked)+4)*agents {
+		held.Legs > (len(b.asked)+held.Operations+4)*agents {
 		b.w.violated("controller remembers %+v, has %d peers, %d agents and owes %d answers",
 			held, len(b.controller.peers), agents, len(b.asked))
 	}

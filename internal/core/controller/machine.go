@@ -378,9 +378,11 @@ type redialAfterSave struct{ *dials }
 func (t redialAfterSave) saved(string) { t.stale = true }
 
 // Held says how much a Machine remembers beside its State.
-type Held struct{ Peers, Agents, Requests, Legs int }
+type Held struct{ Peers, Agents, Requests, Legs, Operations int }
 
 // Held returns how much m remembers. All of it is bounded; see Config.
 func (m *Machine) Held() Held {
-	return Held{len(m.roster.peers), len(m.roster.agents), m.requests.ledger.Len(), m.legs.open.Len()}
+	return Held{
+		len(m.roster.peers), len(m.roster.agents), m.requests.ledger.Len(), m.legs.open.Len(), len(m.operations.unfinished()),
+	}
 }

@@ -40,6 +40,8 @@ type task struct {
 	open     map[stepKey]bool
 	watched  map[stepKey]string
 	deadline time.Time
+	// restarting are the restarts that agents have not answered yet.
+	restarting []*leg
 	// told says which answers of agents count: those to what was sent later.
 	told uint64
 	// begun says that the first batch has begun. saved says that the end of the present
@@ -330,6 +332,15 @@ func (t *task) expire() {
 		t.answerClient(key, mgmt.Result{Error: errTimedOut})
 		t.settle(key, mgmt.StepFailed, why, mgmt.NodeOutputs{})
 	}
+	t.closeLegs()
+}
+
+// closeLegs ends the wait for agents.
+func (t *task) closeLegs() {
+	for _, l := range t.restarting {
+		t.legs.close(l)
+	}
+	t.restarting = nil
 }
 
 // openKeys returns the open steps, in the order of the steps.
@@ -378,6 +389,7 @@ func counted(n int, thing string) string {
 
 // conclude ends t, and brings its end into the audit.
 func (t *task) conclude(state mgmt.OperationState, why string) {
+	t.closeLegs()
 	t.operation.end(state, why)
 	if t.asked == nil {
 		return

@@ -216,6 +216,7 @@ func (t *task) askRestarts(by map[mgmt.InstanceName][]mgmt.NodeName) {
 	for _, in := range slices.Sorted(maps.Keys(by)) {
 		l := t.legs.begin(t.roster.agents[in], restartLegs{t})
 		l.nodes = slices.Sorted(slices.Values(by[in]))
+		t.restarting = append(t.restarting, l)
 		t.legs.send(l, mgmt.AgentRestartRequest{ReqID: l.id, Nodes: l.nodes})
 	}
 }
@@ -223,7 +224,12 @@ func (t *task) askRestarts(by map[mgmt.InstanceName][]mgmt.NodeName) {
 // restartLegs takes the answers of agents that were asked for a restart.
 type restartLegs struct{ *task }
 
+func (t restartLegs) closed(l *leg) {
+	t.restarting = slices.DeleteFunc(t.restarting, func(o *leg) bool { return o == l })
+}
+
 func (t restartLegs) answered(l *leg, answers []mgmt.Result) {
+	t.closed(l)
 	for _, result := range t.sorted(l, answers) {
 		key := stepKey{l.agent.name, result.Node}
 		t.answerClient(key, result)
@@ -241,6 +247,7 @@ func (t restartLegs) answered(l *leg, answers []mgmt.Result) {
 }
 
 func (t restartLegs) failed(l *leg, why string) {
+	t.closed(l)
 	for _, n := range l.nodes {
 		key := stepKey{l.agent.name, n}
 		t.answerClient(key, mgmt.Result{Error: why})
