@@ -25,6 +25,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/removed"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
@@ -116,6 +117,9 @@ func OpenAgent(
 	a.Core.ListenPort = tcpPort(a.Broker)
 	a.StopGrace = perRole(set.Lifecycle.StopGrace)
 	a.ScratchDir = set.Directory
+	if err = a.openRemoved(set, log); err != nil {
+		return a, err
+	}
 	a.PreflightAhead = set.Preflight != settings.PreflightOff
 	a.Checked = preflight.OpenMemory(filepath.Join(set.Directory, "checked"), log)
 	a.connect(set)
@@ -140,6 +144,24 @@ func about(set settings.Agent, nodes string, install *zeek.Install) daemon.About
 		}
 	}
 	return a
+}
+
+// openRemoved lets the agent delete the directories of removed nodes.
+func (a *Agent) openRemoved(set settings.Agent, log *slog.Logger) (err error) {
+	if set.RemovedKeepDays == 0 {
+		return nil
+	}
+	nodes := filepath.Dir(launch.NodeDir(set.StateDir, "node"))
+	cfg := removed.Config{
+		Nodes: nodes, Trash: filepath.Join(nodes, ".removed", set.Name), File: filepath.Join(set.Directory, "directories.json"),
+		Keep: time.Duration(set.RemovedKeepDays) * 24 * time.Hour, Logger: log,
+	}
+	if a.Archive != nil {
+		rescuer := daemon.AgentConfig{Archive: a.Archive, Logger: log}
+		cfg.Rescue = rescuer.RescueLogs
+	}
+	a.Removed, err = removed.Open(cfg)
+	return err
 }
 
 // warnOfNamelessController warns if certificates come from files, and no setting says which

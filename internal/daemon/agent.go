@@ -23,6 +23,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/removed"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
 
@@ -93,6 +94,10 @@ type AgentConfig struct {
 	// it tells something.
 	About   About
 	Streams carry.Config
+	// Removed deletes the directories of nodes that were removed. Nil keeps them. It looks
+	// for them at the start and each SweepEvery. Zero means an hour.
+	Removed    *removed.Directories
+	SweepEvery time.Duration
 	// ScratchDir is the directory in which preflights write files. They remove
 	// them again. The directory exists. Empty means the system's directory for
 	// temporary files.
@@ -138,6 +143,7 @@ func (c AgentConfig) withDefaults() AgentConfig {
 	c.AgentTopics = cmp.Or(c.AgentTopics, mgmt.AgentTopics)
 	c.NodeTopic = cmp.Or(c.NodeTopic, mgmt.NodeTopic)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, 5*time.Second)
+	c.SweepEvery = cmp.Or(c.SweepEvery, time.Hour)
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, defaultSaveTimeout)
 	c.Logger = limitedLog(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	c.Bus.Logger = c.Logger

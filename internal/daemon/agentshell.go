@@ -29,6 +29,8 @@ type agentShell struct {
 	provers       map[mgmt.PeerID]launchID // the launch with whose secret a peer proves its messages, if there is a secret
 	lastPreflight *runningPreflight        // the latest; nil: there was none
 	unreadable    unreadable
+	present       func() ([]mgmt.NodeName, bool)
+	sweep         <-chan time.Time                       // when directories of removed nodes are looked for; nil: never
 	teller        *happenings.Teller                     // nil: nobody is told what happens
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
 }
@@ -68,6 +70,8 @@ type processes struct {
 
 func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted agent.Adopted) error {
 	l := loop.New(core, a.perform)
+	a.present = core.Present
+	a.beginSweeps()
 	if err := l.Step(ctx, adopted); err != nil {
 		return err
 	}
@@ -92,6 +96,9 @@ func (a *agentShell) next(ctx context.Context, sub *bus.Subscription, due <-chan
 		return agent.Shutdown{}
 	case <-due:
 		return agent.Tick{}
+	case now := <-a.sweep:
+		a.sweepRemoved(ctx, now)
+		return nil
 	case ev := <-a.happened:
 		return ev
 	case happened := <-a.sockets:

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"reflect"
 	"sync/atomic"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/removed"
 )
 
 // launchID identifies a launch among the launches of all nodes.
@@ -62,6 +64,9 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 	a.warnOfCluster(e.Plan.Cluster, process.ClusterWarnings)
 	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, known: true, facts: process.Facts, awaited: true}
 	a.nodes[p.launchID] = p
+	if a.cfg.Removed != nil {
+		a.cfg.Removed.Launched(time.Now(), name, removed.Logs{Suffix: p.facts.LogSuffix, Zone: p.facts.Zone})
+	}
 	a.watchStatus(p)
 	spec := process.Spec
 	spec.Name, spec.Launch, spec.Fingerprint = string(name), e.Launch, string(e.Fingerprint)

@@ -46,6 +46,8 @@ type zeekAgent struct {
 	endNodes chan struct{}
 	// ahead, if not nil, has the agent run its preflight ahead of deployments, and is closed when it has.
 	ahead chan struct{}
+	// removed, if not nil, has the agent delete the directories of removed nodes.
+	removed func(*daemon.AgentConfig)
 }
 
 // listener is a log that tells of one message.
@@ -155,6 +157,9 @@ func (z *zeekAgent) start() {
 		Checked:        preflight.OpenMemory(filepath.Join(z.dir, "checked"), z.agentLog("agent")),
 		PreflightAhead: z.ahead != nil,
 		Logger:         z.agentLog("agent"),
+	}
+	if z.removed != nil {
+		z.removed(&cfg)
 	}
 	if z.ahead != nil {
 		cfg.Logger = slog.New(listener{cfg.Logger.Handler(), "the scripts that all nodes have load", z.ahead})

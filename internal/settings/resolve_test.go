@@ -98,6 +98,7 @@ func defaultAgent() settings.Agent {
 		AllowOptions:    []string{},
 		AllowEnv:        []string{},
 		AllowCommands:   []string{},
+		RemovedKeepDays: 7,
 		RequestTimeout:  5 * time.Second,
 		DeployTimeout:   14 * time.Second,
 		StdoutFile:      "stdout",

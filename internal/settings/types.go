@@ -99,6 +99,9 @@ type Agent struct {
 	// AllowOptions and AllowEnv are options and variables that nodes may set
 	// although they could run any program. See mgmt.Permits.
 	AllowOptions, AllowEnv []string
+	// RemovedKeepDays is for how many days the directory of a removed node stays. Zero
+	// means for ever.
+	RemovedKeepDays int
 	// AllowCommands are programs that nodes may run in place of Zeek.
 	AllowCommands []string
 	// RequestTimeout bounds the wait for nodes' answers to one request;

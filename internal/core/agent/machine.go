@@ -2,7 +2,9 @@ package agent
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -162,6 +164,16 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	}
 	m.rollout.wakeUp(&w)
 	return w.next, !w.next.IsZero()
+}
+
+// Present returns the nodes that are desired, that have a process, or that may have one, in
+// no order. It returns false if that is not known: processes were not adopted yet, or no
+// controller has said what should run.
+func (m *Machine) Present() ([]mgmt.NodeName, bool) {
+	if m.mode == waiting || !m.told {
+		return nil, false
+	}
+	return slices.Collect(maps.Keys(m.rollout.nodes.named)), true
 }
 
 // Held counts what a machine remembers.
