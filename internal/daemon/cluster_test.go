@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/machine"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -36,6 +37,8 @@ type testCluster struct {
 	refused func(bus.Refusal)
 	// controller is nil in clusters that were not made by startCluster.
 	controller *daemon.Controller
+	// happenings is the log of the controller, or nil like controller.
+	happenings *happenings.Log
 }
 
 // startCluster starts a controller that assigns the usual ports. The nodes of its
@@ -51,6 +54,7 @@ func startClusterWith(t *testing.T, rules mgmt.Rules) *testCluster {
 	rules.AssignBroker, rules.AssignMetrics, rules.Controller.Name = true, true, "controller"
 	broker, websocket := listen(t), listen(t)
 	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
+	c.happenings = c.openHappenings("controller")
 	c.controller = daemon.NewController(daemon.ControllerConfig{
 		Core: controller.Config{
 			Rules:     rules,
@@ -61,6 +65,7 @@ func startClusterWith(t *testing.T, rules mgmt.Rules) *testCluster {
 		Broker:          broker,
 		WebSocket:       websocket,
 		WebSocketServer: bus.WebSocketConfig{Version: "test"},
+		Happenings:      happenings.NewRecorder(happenings.RecorderConfig{Log: c.happenings, Hears: true}),
 		Logger:          c.logger("controller"),
 	})
 	c.inBackground("controller", nil, c.controller.Run)
@@ -100,9 +105,10 @@ func (c *testCluster) startAgent(name mgmt.InstanceName) (at string) {
 				Version: "test", StateDir: filepath.Join(c.dir, string(name)), Stdout: "stdout", Stderr: "stderr",
 				Dirs: []machine.Dir{{Use: "state", Path: c.dir}},
 			},
-			StopNodes: stop,
-			Bus:       bus.Config{OnRefused: c.refused},
-			Logger:    c.agentLog(name),
+			Happenings: happenings.NewRecorder(happenings.RecorderConfig{Log: c.openHappenings(string(name))}),
+			StopNodes:  stop,
+			Bus:        bus.Config{OnRefused: c.refused},
+			Logger:     c.agentLog(name),
 		})
 	})
 	c.awaitInstance(client.InstanceName(name))
@@ -172,6 +178,15 @@ func (c *testCluster) open(name string) store.Store {
 	}
 	c.t.Cleanup(func() { s.Close() })
 	return s
+}
+
+func (c *testCluster) openHappenings(name string) *happenings.Log {
+	l, err := happenings.Open(happenings.Config{Dir: filepath.Join(c.dir, name, "happenings")})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { l.Close() })
+	return l
 }
 
 // stranger is a WebSocket client that may send anything.

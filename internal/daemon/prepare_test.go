@@ -58,6 +58,7 @@ type obedientAgent struct {
 	name mgmt.InstanceName
 	mu   sync.Mutex
 	all  []string // the events that were meant for it
+	say  func(mgmt.Message)
 }
 
 // heard returns what the agent heard but for one event.
@@ -82,6 +83,7 @@ func (c *testCluster) obedientAgent(name mgmt.InstanceName, topics ...string) *o
 		return endpoint.Dial(ctx, c.peers, bus.DialConfig{})
 	})
 	say := func(msg mgmt.Message) { endpoint.Publish(own, codec.Encode(msg)) }
+	a.say = say
 	c.inBackground(string(name)+"'s answers", nil, func(ctx context.Context) error {
 		for {
 			select {
