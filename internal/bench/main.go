@@ -102,7 +102,7 @@ func run(ctx context.Context, only []string) error {
 		name    string
 		measure func(context.Context, string) ([]figure, error)
 	}{
-		{"echo", loopbackEcho}, {"codecs", codecs}, {"peering", peering}, {"cluster", cluster}, {"mutual", mutual}, {"audit", auditing}, {"fleet", fleet}, {"siege", siege},
+		{"echo", loopbackEcho}, {"codecs", codecs}, {"peering", peering}, {"cluster", cluster}, {"mutual", mutual}, {"audit", auditing}, {"events", events}, {"fleet", fleet}, {"siege", siege},
 		{"greed", greed}, {"up", upTime}, {"deployments", deployments}, {"revisions", revisions}, {"scale", largest},
 		{"simulation", simulation},
 	} {
