@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -27,6 +28,22 @@ func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
 	n.proc.hears = slices.Contains(p.can, mgmt.ClusterLayout)
 	m.emit(Note{Level: Debug, Text: "node announced its dispatches", Node: p.node, Peer: p.id})
 }
+
+// unknown says that the node does not know a dispatch, and which ones it knows. It begins
+// as the answer of Zeek's nodes does.
+func (p *peer) unknown(name string) string {
+	text := fmt.Sprintf("dispatch %.100s unknown", name)
+	if nearest := mgmt.Nearest(name, p.can); nearest != "" {
+		text += fmt.Sprintf(" (did you mean %s?)", nearest)
+	}
+	if len(p.can) == 0 {
+		return text + "; the node knows none"
+	}
+	return text + "; the node knows " + mgmt.FewTexts(slices.Compact(slices.Sorted(slices.Values(p.can))), maxKnown, ", ")
+}
+
+// maxKnown bounds the dispatches that an answer names.
+const maxKnown = 20
 
 // lacks reports whether the peer, which may be nil, announced its dispatches
 // without this action.

@@ -1,10 +1,6 @@
 package agent
 
-import (
-	"fmt"
-
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-)
+import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
 // dispatch asks each node that lives over its own peering, and fails the others at
 // once. A node that lives and is not connected is asked as soon as it is connected:
@@ -38,7 +34,7 @@ func (m *Machine) dispatch(r *request, msg mgmt.AgentDispatchRequest) {
 			r.Await(n.name())
 			r.Detail.unasked[n.name()] = true
 		case m.peers.known[n.peer].lacks(msg.Action):
-			rs.settle(r, n.name(), mgmt.Result{Error: fmt.Sprintf("dispatch %.100s unknown", msg.Action[0])})
+			rs.settle(r, n.name(), mgmt.Result{Error: m.peers.known[n.peer].unknown(msg.Action[0])})
 		default:
 			r.Await(n.name())
 			ready = append(ready, n)

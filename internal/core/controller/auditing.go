@@ -45,7 +45,7 @@ func subject(msg mgmt.Request) string {
 		}
 		return strings.TrimSpace(string(msg.Kind) + " " + mgmt.FewTexts(msg.Selectors, maxNamed, ", "))
 	case mgmt.DispatchRequest:
-		return fmt.Sprintf("%.200s", strings.Join(msg.Action, " "))
+		return fmt.Sprintf("%.200s", strings.Join(msg.Action[:min(len(msg.Action), 2)], " ")) // values may be secrets
 	}
 	return ""
 }

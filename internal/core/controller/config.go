@@ -110,6 +110,9 @@ type Limits struct {
 	Operating int
 	// NoteBytes bounds what a user may say about a change. Zero means 1,000.
 	NoteBytes int
+	// ActionWords bounds the name and the arguments of an action that nodes are asked for,
+	// and ActionBytes all of them together. Zero means 100 and 64 KiB.
+	ActionWords, ActionBytes int
 	// StepOutputs bounds the bytes of what nodes printed in the steps of one operation.
 	// Further outputs are left out. Zero means 1 MiB.
 	StepOutputs int
@@ -175,6 +178,8 @@ func (l Limits) withDefaults() Limits {
 	l.Results = cmp.Or(l.Results, 25_000)
 	l.Operating = cmp.Or(l.Operating, 100)
 	l.NoteBytes = cmp.Or(l.NoteBytes, 1000)
+	l.ActionWords = cmp.Or(l.ActionWords, 100)
+	l.ActionBytes = cmp.Or(l.ActionBytes, 64<<10)
 	l.StepOutputs = cmp.Or(l.StepOutputs, 1<<20)
 	return l
 }

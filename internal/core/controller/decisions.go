@@ -21,7 +21,7 @@ func newDecisions() decisions {
 	table.addDeployments()
 	table.addPlans()
 	table.addQuestions()
-	table.addOperations()
+	table.addDispatches()
 	table.addOperating()
 	decide(table, func(*Machine, *request, mgmt.TestTimeoutRequest) {}) // only its deadline ends it
 	return table

@@ -101,7 +101,8 @@ func nodesFailed(name mgmt.InstanceName, nodes []mgmt.NodeName, why string) []mg
 // 7.1, G-P7).
 func (l *leg) nodeResult(answer mgmt.Result) mgmt.Result {
 	result := mgmt.Result{Success: answer.Success, Instance: l.agent.name, Node: answer.Node, Error: answer.Error}
-	if _, ok := l.asked.(mgmt.AgentDispatchRequest); !ok || !answer.Success {
+	asked, ok := l.asked.(mgmt.AgentDispatchRequest)
+	if !ok || !answer.Success {
 		return result
 	}
 	switch data := answer.Data.(type) {
@@ -109,6 +110,10 @@ func (l *leg) nodeResult(answer mgmt.Result) mgmt.Result {
 		result.Data = data
 	case mgmt.BadData:
 		result.Success, result.Error = false, data.Reason
+	case nil:
+		if action := asked.Action; len(action) == 0 || action[0] == mgmt.GetIDValue {
+			result.Success, result.Error = false, "answer without a value"
+		}
 	default:
 		result.Success, result.Error = false, "answer without a value"
 	}
