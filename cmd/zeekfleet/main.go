@@ -38,13 +38,14 @@ const otherCommands = "Other commands"
 func subcommands() []commandGroup {
 	return []commandGroup{
 		{"Run a cluster, on this host", []func(streams) *cobra.Command{
-			newUpCommand, newControllerCommand, newAgentCommand, newNodeCommand, newCheckCommand, newCrashesCommand,
+			newUpCommand, newControllerCommand, newAgentCommand, newNodeCommand, newCheckCommand,
 			newConfigCommand,
 		}},
 		{"Operate a cluster", []func(streams) *cobra.Command{
 			newStatusCommand, newNodesCommand, newPlanCommand, newDeployCommand, newRollbackCommand, newHistoryCommand,
 			newShowCommand, newDiffCommand, newStartCommand, newStopCommand, newRestartCommand, newPauseCommand, newResumeCommand,
-			newOperationsCommand, newOperationCommand, newEventsCommand, newDispatchCommand, newScriptsCommand,
+			newOperationsCommand, newOperationCommand, newEventsCommand, newLogsCommand, newDiagCommand, newCrashesCommand, newHostsCommand,
+			newDispatchCommand, newScriptsCommand,
 		}},
 		{"Ask a controller, as zeek-client does", []func(streams) *cobra.Command{
 			newDeployConfigCommand, newStageConfigCommand, newGetConfigCommand, newGetHistoryCommand,

@@ -113,7 +113,7 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 	}
 	saveMemory()
 	cfg.Program = programName(os.Args[0])
-	cfg.Crashes = cfg.Program + " crashes" + whereArgs(cmd.Flags())
+	cfg.Crashes = cfg.Program + " agent crashes" + whereArgs(cmd.Flags())
 	cfg.Out, cfg.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
 	return up.Run(ctx, cfg)
 }
@@ -145,7 +145,7 @@ func programName(called string) string {
 	return called
 }
 
-// whereArgs returns the options for `crashes` with which it finds the records of
+// whereArgs returns the options for `agent crashes` with which it finds the records of
 // an `up` with these flags. A blank is before each option.
 func whereArgs(given *pflag.FlagSet) string {
 	var args strings.Builder

@@ -19,16 +19,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
-func newCrashesCommand(s streams) *cobra.Command {
+func newAgentCrashesCommand(s streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:        "crashes [NODE]",
-		SuggestFor: []string{"diag"},
-		Short:      "Show the crashes of this host's nodes",
+		Use:   "crashes [NODE]",
+		Short: "Show the crashes of this host's nodes",
 		Long: "Show the crashes of this host's nodes, newest first. With NODE show the crashes\n" +
 			"of that node in full: its last output, its plan, and the backtrace of its core\n" +
 			"file. The records are in the directory of this host's agent. The agent need not\n" +
-			"run.",
+			"run. \"zeekfleet crashes\" shows those of all hosts.",
 		Args: wantArgs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, _, err := settings.ResolveAgent(agentSources(cmd.Flags()))

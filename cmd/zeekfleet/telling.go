@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zeekfleet/zeekfleet/internal/cli"
+)
+
+func newLogsCommand(s streams) *cobra.Command {
+	var req cli.LogsRequest
+	cmd := &cobra.Command{
+		Use:   "logs NODE",
+		Short: "Show what a node has printed",
+		Long: "Show the last lines that a node has printed, also before it was restarted. The text\n" +
+			"comes from the node's host, through its agent. It may have secrets in it.\n" +
+			"The logs that Zeek writes (conn.log and so on) are in the archive of the host.",
+		Args: wantArgs(1, 1),
+	}
+	fs := cmd.Flags()
+	fs.BoolVarP(&req.Follow, "follow", "f", false, "go on with what the node prints, until Ctrl-C")
+	fs.BoolVar(&req.Stderr, "stderr", false, "show what it has printed to standard error, in place of standard output")
+	fs.IntVar(&req.Lines, "lines", 100, "show the last `NUMBER` of lines, up to 100000")
+	addInstance(cmd, &req.Instance)
+	return fleetCommand(s, cmd, func(ctx context.Context, f cli.Fleet, args []string) int {
+		req.Node = args[0]
+		return f.Logs(ctx, req)
+	})
+}
+
+// addInstance adds the flag that says where a node is.
+func addInstance(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVar(to, "instance", "", "`NAME` of the instance of the node, if the node is no longer deployed")
+}
+
+func newDiagCommand(s streams) *cobra.Command {
+	var instance string
+	cmd := &cobra.Command{
+		Use:   "diag NODE",
+		Short: "Make a report about a node, to pass on",
+		Long: "Make a report about a node: its states, its last crash with the backtrace, what it\n" +
+			"has printed, its plan, the versions, and the disks and the memory of its host. What\n" +
+			"looks like a secret is taken out. Look through the report before you pass it on.",
+		Args: wantArgs(1, 1),
+	}
+	addInstance(cmd, &instance)
+	return fleetCommand(s, cmd, func(ctx context.Context, f cli.Fleet, args []string) int { return f.Diag(ctx, args[0], instance) })
+}
+
+func newCrashesCommand(s streams) *cobra.Command {
+	cmd := fleetCommand(s, &cobra.Command{
+		Use:   "crashes [NODE]",
+		Short: "List how nodes ended by themselves, on all hosts",
+		Long: "List how nodes ended by themselves, newest first: of all hosts, or of NODE.\n" +
+			"\"zeekfleet agent crashes\" shows those of this host, also if no agent runs.",
+		Annotations: map[string]string{runsItself: "yes"},
+		Args:        wantArgs(0, 1),
+	}, func(ctx context.Context, f cli.Fleet, args []string) int {
+		node := ""
+		if len(args) > 0 {
+			node = args[0]
+		}
+		return f.Crashes(ctx, node)
+	})
+	cmd.AddCommand(fleetCommand(s, &cobra.Command{
+		Use:   "show ID",
+		Short: "Show everything about a crash",
+		Long: "Show everything about a crash: the last output, the plan, and the backtrace of the\n" +
+			"core file. \"zeekfleet crashes\" lists the IDs; a part from the beginning will do.\n" +
+			"The output may have secrets in it.",
+		Args: wantArgs(1, 1),
+	}, func(ctx context.Context, f cli.Fleet, args []string) int { return f.ShowCrash(ctx, args[0]) }))
+	return cmd
+}
+
+func newHostsCommand(s streams) *cobra.Command {
+	return fleetCommand(s, &cobra.Command{
+		Use:   "hosts",
+		Short: "List the hosts: versions, load, memory and disks",
+		Long: "List the hosts of all instances: versions of zeekfleet and of Zeek, load, memory and\n" +
+			"disks. Of a host that is not connected the list has what was known last.",
+		Args: wantArgs(0, 0),
+	}, func(ctx context.Context, f cli.Fleet, _ []string) int { return f.Hosts(ctx) })
+}
