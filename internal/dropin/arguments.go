@@ -53,16 +53,15 @@ func parse(args []string) (*arguments, error) {
 			args = args[1:]
 			arg = args[0]
 		} else if all.looksLikeOption(arg) {
-			rest, known, err := all.takeOption(args, &seen)
+			rest, known, help, err := all.takeOption(args, &seen)
 			if err != nil {
 				return nil, err
 			}
+			if help {
+				return &arguments{help: true, of: all}, nil
+			}
 			if !known {
 				unknown = append(unknown, arg)
-			}
-			if known && seen[len(seen)-1].option.takes("--help") {
-				a.help, a.of = true, all
-				return &a, nil
 			}
 			args = rest
 			continue
@@ -108,43 +107,54 @@ func (a *arguments) parseCommand(args []string) (unknown []string, err error) {
 	if err := s.checkAbbreviations(args); err != nil {
 		return nil, err
 	}
+	filled := false // the first words, up to an option, are all that the command takes
 	for len(args) > 0 {
-		switch arg := args[0]; {
-		case arg == "--":
-			a.words = append(a.words, args[1:]...)
-			args = nil
-		case s.looksLikeOption(arg):
-			rest, known, err := s.takeOption(args, &a.options)
+		if s.looksLikeOption(args[0]) {
+			rest, known, help, err := s.takeOption(args, &a.options)
 			if err != nil {
 				return nil, err
 			}
-			if !known {
-				unknown = append(unknown, arg)
-			}
-			if known && a.options[len(a.options)-1].option.takes("--help") {
+			if help {
 				a.help, a.of = true, s
 				return nil, nil
 			}
+			if !known {
+				unknown = append(unknown, args[0])
+			}
+			filled = filled || len(a.words) > 0
 			args = rest
-		default:
-			a.words = append(a.words, arg)
-			args = args[1:]
+			continue
 		}
-	}
-	one := 0
-	for _, p := range s.positionals {
-		if !p.many {
-			one++
+		word := args[0]
+		args = args[1:]
+		if word == "--" {
+			a.words, unknown = s.fill(a.words, unknown, args, filled)
+			break
 		}
+		a.words, unknown = s.fill(a.words, unknown, []string{word}, filled)
 	}
-	if len(a.words) < one {
+	if least := s.least(); len(a.words) < least {
 		return nil, s.misuse("the following arguments are required: %s", s.positionals[len(a.words)].name)
 	}
-	if len(s.positionals) == one && len(a.words) > one {
-		unknown = append(unknown, a.words[one:]...)
-		a.words = a.words[:one]
-	}
 	return unknown, nil
+}
+
+// least is the number of words that a command needs.
+func (s *syntax) least() int {
+	return len(slices.DeleteFunc(slices.Clone(s.positionals), func(p positional) bool { return p.many }))
+}
+
+// fill adds more words to those of a command, or to the unknown arguments if the command
+// takes no more.
+func (s *syntax) fill(words, unknown, more []string, filled bool) (_, _ []string) {
+	for _, word := range more {
+		if full := len(words) == len(s.positionals) && len(words) == s.least(); filled || full {
+			unknown = append(unknown, word)
+			continue
+		}
+		words = append(words, word)
+	}
+	return words, unknown
 }
 
 // take keeps the program's own options.

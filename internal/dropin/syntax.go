@@ -64,7 +64,7 @@ var negative = regexp.MustCompile(`^-\d+$|^-\d*\.\d+$`)
 
 // looksLikeOption reports whether an argument is an option, known or not.
 func (s *syntax) looksLikeOption(arg string) bool {
-	if len(arg) < 2 || arg[0] != '-' {
+	if len(arg) < 2 || arg[0] != '-' || arg == "--" {
 		return false
 	}
 	name, _, _ := strings.Cut(arg, "=")
@@ -117,36 +117,49 @@ func (s *syntax) lookUp(arg string) (o *option, name, attached string, has bool,
 	return nil, "", "", false, s.misuse("ambiguous option: %s could match %s", arg, strings.Join(alike, ", "))
 }
 
-// options reads the option at the beginning of args, which may be several short ones in
-// one argument. It returns the arguments behind it. An unknown option gives nothing.
-func (s *syntax) takeOption(args []string, seen *[]given) (rest []string, known bool, err error) {
+// takeOption reads the option at the beginning of args, which may be several short ones in
+// one argument. It adds them to seen, and returns the arguments behind them. help is
+// whether one of them asks for help; those behind it do not count then. An unknown option
+// gives nothing.
+func (s *syntax) takeOption(args []string, seen *[]given) (rest []string, known, help bool, err error) {
+	taken, rest, err := s.cutOption(args)
+	for _, g := range taken {
+		if err := s.checkExclusive(g.option, *seen); err != nil {
+			return nil, true, false, err
+		}
+		*seen = append(*seen, g)
+		if g.option.takes("--help") {
+			return rest, true, true, nil
+		}
+	}
+	return rest, len(taken) > 0, false, err
+}
+
+// cutOption cuts the option at the beginning of args off.
+func (s *syntax) cutOption(args []string) (taken []given, rest []string, err error) {
+	rest = args[1:]
 	o, name, attached, has, err := s.lookUp(args[0])
 	if o == nil || err != nil {
-		return args[1:], false, err
+		return nil, rest, err
 	}
-	rest = args[1:]
 	for {
-		if err := s.checkExclusive(o, *seen); err != nil {
-			return nil, true, err
-		}
-		if o.argument != "" {
-			if !has {
-				if len(rest) == 0 || s.looksLikeOption(rest[0]) {
-					return nil, true, s.misuse("argument %s: expected one argument", o.title())
-				}
-				attached, rest = rest[0], rest[1:]
+		switch {
+		case o.argument != "" && has:
+			return append(taken, given{o, attached}), rest, nil
+		case o.argument != "":
+			if len(rest) == 0 || s.looksLikeOption(rest[0]) || rest[0] == "--" {
+				return nil, nil, s.misuse("argument %s: expected one argument", o.title())
 			}
-			*seen = append(*seen, given{o, attached})
-			return rest, true, nil
+			return append(taken, given{o, rest[0]}), rest[1:], nil
 		}
-		*seen = append(*seen, given{o, ""})
+		taken = append(taken, given{o, ""})
 		if !has {
-			return rest, true, nil
+			return taken, rest, nil
 		}
 		// Another short option may follow in the same argument.
 		next := s.find("-" + firstRune(attached))
 		if strings.HasPrefix(name, "--") || next == nil {
-			return nil, true, s.misuse("argument %s: ignored explicit argument %s", o.title(), quoted(attached))
+			return nil, nil, s.misuse("argument %s: ignored explicit argument %s", o.title(), quoted(attached))
 		}
 		o, name = next, "-"+firstRune(attached)
 		attached = attached[len(name)-1:]
