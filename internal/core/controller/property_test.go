@@ -286,7 +286,7 @@ func (w *world) expect(client mgmt.PeerID, id mgmt.ReqID, msg mgmt.Message, kind
 
 // bound is how long a request of this kind may take by default.
 func bound(kind string) time.Duration {
-	if kind == "deploy" || kind == "restart" {
+	if kind == "deploy" || kind == "restart" || kind == "plan" {
 		return 18 * time.Second
 	}
 	return 10 * time.Second
@@ -294,7 +294,7 @@ func bound(kind string) time.Duration {
 
 func (w *world) request(t *rapid.T) {
 	client, id := clientIDs.Draw(t, "client"), mgmt.ReqID(rapid.SampledFrom([]string{"", "r1", "r2", "r3"}).Draw(t, "id"))
-	kinds := []string{"stage_configuration", "deploy", "get_configuration", "get_instances", "get_nodes", "get_id_value", "restart", "test_timeout"}
+	kinds := []string{"stage_configuration", "deploy", "get_configuration", "get_instances", "get_nodes", "get_id_value", "restart", "test_timeout", "plan", "change", "change"}
 	kind := rapid.SampledFrom(kinds).Draw(t, "kind")
 	names := rapid.SliceOfNDistinct(nodes, 0, 3, rapid.ID[mgmt.NodeName]).Draw(t, "nodes")
 	slices.Sort(names)
@@ -319,6 +319,13 @@ func (w *world) request(t *rapid.T) {
 		msg, asked = mgmt.GetIDValueRequest{ReqID: id, ID: "x", Nodes: names}, w.coverage(names)
 	case "restart":
 		msg, asked = mgmt.RestartRequest{ReqID: id, Nodes: names}, w.coverage(names)
+	case "plan":
+		msg = mgmt.PlanRequest{ReqID: id, Config: w.config(t)}
+	case "change":
+		msg = mgmt.ChangeRequest{
+			ReqID: id, Config: w.config(t), Partial: rapid.Bool().Draw(t, "partial"),
+			RevertAfter: rapid.SampledFrom([]time.Duration{0, 0, 5 * time.Second, time.Minute}).Draw(t, "revert after"),
+		}
 	case "test_timeout":
 		msg = mgmt.TestTimeoutRequest{ReqID: id, WithState: true}
 	}
@@ -363,6 +370,7 @@ func (w *world) peer(t *rapid.T) {
 	}
 	w.peers[id] = true
 	ev := controller.PeerAdded{Peer: id, Addr: netip.MustParseAddrPort("10.0.0.1:40000"), Fleet: rapid.Bool().Draw(t, "fleet")}
+	ev.Plans = ev.Fleet && rapid.Bool().Draw(t, "plans")
 	if len(w.dials) > 0 && rapid.Bool().Draw(t, "dialed") {
 		ev.Dialed, ev.Addr = true, w.dials[slices.Sorted(maps.Keys(w.dials))[0]]
 	}
