@@ -113,11 +113,13 @@ func (c *caller) ask(ctx context.Context, r request) ([]byte, http.Header, error
 func (c *caller) open(ctx context.Context, r request) (*http.Response, error) {
 	var body io.Reader
 	if r.in != nil {
-		text, err := json.Marshal(r.in)
-		if err != nil {
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false) // a configuration may be near the limit of a body
+		if err := enc.Encode(r.in); err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
-		body = bytes.NewReader(text)
+		body = bytes.NewReader(bytes.TrimSpace(text.Bytes()))
 	}
 	target := c.base + r.path
 	if len(r.query) > 0 {

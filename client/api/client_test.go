@@ -258,25 +258,31 @@ func TestOperations(t *testing.T) {
 		}},
 		{"GET /api/v1/crashes ", "{}", func(c *api.Client) error { _, err := c.Crashes(t.Context(), ""); return err }},
 	} {
-		t.Run(tc.want, func(t *testing.T) {
-			asked := make(chan string, 1)
-			client := plain(t, api.Config{Bearer: "zfa-secret"}, func(w http.ResponseWriter, r *http.Request) {
-				body, _ := io.ReadAll(r.Body)
-				if got := r.Header.Get("Authorization"); got != "Bearer zfa-secret" {
-					body = append(body, " with authorization "+got...)
-				}
-				asked <- r.Method + " " + r.RequestURI + " " + string(body)
-				if tc.answer == "" {
-					w.WriteHeader(http.StatusNoContent)
-				}
-				io.WriteString(w, tc.answer)
-			})
-			if err := tc.do(client); err != nil {
-				t.Error(err)
-			}
-			if got := <-asked; got != tc.want {
-				t.Errorf("got %s", got)
-			}
-		})
+		sends(t, tc.want, tc.answer, tc.do)
 	}
+}
+
+// sends checks that do asks for what want says, and takes the answer.
+func sends(t *testing.T, want, answer string, do func(*api.Client) error) {
+	t.Helper()
+	t.Run(want, func(t *testing.T) {
+		asked := make(chan string, 1)
+		client := plain(t, api.Config{Bearer: "zfa-secret"}, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if got := r.Header.Get("Authorization"); got != "Bearer zfa-secret" {
+				body = append(body, " with authorization "+got...)
+			}
+			asked <- r.Method + " " + r.RequestURI + " " + string(body)
+			if answer == "" {
+				w.WriteHeader(http.StatusNoContent)
+			}
+			io.WriteString(w, answer)
+		})
+		if err := do(client); err != nil {
+			t.Error(err)
+		}
+		if got := <-asked; got != want {
+			t.Errorf("got %s", got)
+		}
+	})
 }

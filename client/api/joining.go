@@ -30,6 +30,13 @@ func (c *Client) CheckCalled(ctx context.Context, address string) error {
 	return err
 }
 
+// Health returns nil if the controller serves. Anybody may ask.
+func (c *Client) Health(ctx context.Context) error { return c.get(ctx, PathHealth, nil) }
+
+// Ready returns nil if the controller can do its work. Otherwise the error says what
+// hinders it. Anybody may ask.
+func (c *Client) Ready(ctx context.Context) error { return c.get(ctx, PathReady, nil) }
+
 // WhoAmI returns who asks.
 func (c *Client) WhoAmI(ctx context.Context) (p Principal, err error) {
 	return p, c.get(ctx, PathWhoAmI, &p)

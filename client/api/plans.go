@@ -13,6 +13,21 @@ type Cluster struct {
 	Nodes []ConfiguredNode `json:"nodes" nullable:"false"`
 }
 
+// whole returns a configuration with lists: the API takes no null in place of them.
+func (c *Cluster) whole() *Cluster {
+	if c == nil {
+		return nil
+	}
+	whole := *c
+	if whole.Hosts == nil {
+		whole.Hosts = []ConfiguredHost{}
+	}
+	if whole.Nodes == nil {
+		whole.Nodes = []ConfiguredNode{}
+	}
+	return &whole
+}
+
 // PlanRequest asks what a deployment would do. It has a configuration, or the revision
 // whose configuration is meant.
 type PlanRequest struct {
@@ -64,6 +79,7 @@ type Finding struct {
 
 // Plan asks what a deployment would do. Nothing is changed.
 func (c *Client) Plan(ctx context.Context, in PlanRequest) (p Plan, err error) {
+	in.Configuration = in.Configuration.whole()
 	wait := time.Duration(in.Timeout) * time.Second
 	if wait == 0 {
 		wait = usualDeployment
@@ -92,5 +108,6 @@ type DeployRequest struct {
 // operation goes on without the client; Follow shows its progress. If Seen is not the
 // deployed revision, the error is a *Problem with the status 412 (Precondition Failed).
 func (c *Client) Deploy(ctx context.Context, in DeployRequest) (o Operation, err error) {
+	in.Configuration = in.Configuration.whole()
 	return o, c.post(ctx, PathDeployments, in, &o)
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // asking calls then with a client of the controller's HTTP API. It prints the error of
@@ -76,6 +77,9 @@ func (c *Commands) askMessage(err error) string {
 	if other, ok := errors.AsType[*api.NoAPIError](err); ok && other.Zeek {
 		return fmt.Sprintf("controller %s is Zeek's own, and has no HTTP API: this command needs zeekfleet's controller; "+
 			"Zeek's knows deploy-config, stage-config, deploy, restart NODE, get-config, get-nodes, get-instances and get-id-value", c.where())
+	}
+	if endedEarly(err) && (c.Settings.Port == mgmt.ControllerPort || c.Settings.Port == mgmt.AgentPort) {
+		return fmt.Sprintf("the program at %s takes no clients: agents and controllers use this port; name the controller's port for clients, by default %d", c.where(), api.DefaultPort)
 	}
 	if endedEarly(err) {
 		return fmt.Sprintf("controller %s has ended the connection before it answered: it has stopped, or something between has; "+

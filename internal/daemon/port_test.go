@@ -173,3 +173,28 @@ func TestManySubmitAndLookAtOnce(t *testing.T) {
 		t.Errorf("snapshot: %+v, %v", snap, err)
 	}
 }
+
+// Whoever waits for a change takes the channel before the snapshot, and misses nothing.
+func TestChangesAreTold(t *testing.T) {
+	c, end := ownController(t)
+	look := func() {
+		t.Helper()
+		if _, err := c.Snapshot(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	outcome(t, c, ann, mgmt.StageConfigurationRequest{ReqID: "r", Config: mgmt.Configuration{ID: "w"}})
+	look() // now the controller is done with the request
+	changed := c.Changed()
+	look()
+	select {
+	case <-changed:
+		t.Error("to look at the controller is a change")
+	default:
+	}
+	outcome(t, c, ann, mgmt.StageConfigurationRequest{ReqID: "s", Config: mgmt.Configuration{ID: "x"}})
+	<-changed
+	changed = c.Changed()
+	end()
+	<-changed
+}

@@ -105,8 +105,9 @@ type Limits struct {
 	HeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 	// MaxConfiguration bounds the body of a request that has a configuration, in bytes, in
 	// place of MaxBody. Such bodies are read for users who may make the request, at most
-	// MaxConfigurations at once, and each within ConfigurationTimeout. Zero means 48 MiB,
-	// in which 20,000 nodes have 2,400 bytes each, 2, and 60 s.
+	// MaxConfigurations at once, and each within ConfigurationTimeout. A request waits up
+	// to MaxWait for its turn. Zero means 48 MiB, in which 20,000 nodes have 2,400 bytes
+	// each, 2, and 60 s.
 	MaxConfiguration, MaxConfigurations int
 	ConfigurationTimeout                time.Duration
 	// MaxWait bounds how long a request may ask the server to wait. Zero means 60 s.

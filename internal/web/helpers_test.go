@@ -51,16 +51,18 @@ func (f *fleet) Snapshot(context.Context) (*mgmt.Snapshot, error) {
 
 // Submit refuses by role, like the core.
 func (f *fleet) Submit(_ context.Context, who mgmt.Principal, req mgmt.Request) (mgmt.Response, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	kind := mgmt.KindOf(req)
+	f.mu.Lock()
+	if f.err == nil && who.Role >= kind.May {
+		f.asked, f.by = append(f.asked, req), append(f.by, who)
+	}
+	f.mu.Unlock()
 	switch {
 	case f.err != nil:
 		return nil, f.err
 	case who.Role < kind.May:
 		return req.Answer("", mgmt.Result{Error: access.Denied(who, kind.Name(), kind.May)}), nil
 	}
-	f.asked, f.by = append(f.asked, req), append(f.by, who)
 	if f.answers != nil {
 		return f.answers(req), nil
 	}

@@ -22,22 +22,24 @@ func (s *Server) admitLarge(a *routes, op operation) func(huma.Context, func(hum
 		if who.Role < op.may.May {
 			reason := access.Denied(who.Principal, op.may.Name, op.may.May)
 			s.refusing(who, op.may.Name, "", reason)
+			ctx.SetHeader("Connection", "close") // else net/http reads the body before it answers
 			a.refuse(ctx, http.StatusForbidden, reason)
 			return
 		}
 		_, w := humago.Unwrap(ctx)
 		limits := s.cfg.Limits
-		end := time.Now().Add(2*limits.ConfigurationTimeout + op.takes + limits.WriteTimeout)
+		end := time.Now().Add(limits.MaxWait + limits.ConfigurationTimeout + op.takes + limits.WriteTimeout)
 		if err := http.NewResponseController(w).SetWriteDeadline(end); err != nil {
 			a.refuse(ctx, http.StatusInternalServerError, fmt.Sprintf("set the time for the answer: %v", err))
 			return
 		}
-		patience, cancel := context.WithTimeout(ctx.Context(), limits.ConfigurationTimeout)
+		patience, cancel := context.WithTimeout(ctx.Context(), limits.MaxWait)
 		defer cancel()
 		select {
 		case s.reading <- struct{}{}:
 		case <-patience.Done():
 			ctx.SetHeader("Retry-After", "10")
+			ctx.SetHeader("Connection", "close")
 			a.refuse(ctx, http.StatusServiceUnavailable, "the controller is reading other configurations: try again in 10 s")
 			return
 		}
