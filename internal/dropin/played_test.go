@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/zeekfleet/zeekfleet/internal/dropin"
 	"github.com/zeekfleet/zeekfleet/internal/golden"
