@@ -44,7 +44,7 @@ func subcommands() []commandGroup {
 		{"Operate a cluster", []func(streams) *cobra.Command{
 			newStatusCommand, newNodesCommand, newPlanCommand, newDeployCommand, newRollbackCommand, newHistoryCommand,
 			newShowCommand, newDiffCommand, newStartCommand, newStopCommand, newRestartCommand, newPauseCommand, newResumeCommand,
-			newOperationsCommand, newOperationCommand, newEventsCommand, newLogsCommand, newDiagCommand, newCrashesCommand, newHostsCommand,
+			newOperationsCommand, newOperationCommand, newEventsCommand, newWatchCommand, newLogsCommand, newDiagCommand, newCrashesCommand, newHostsCommand,
 			newDispatchCommand, newScriptsCommand,
 		}},
 		{"Ask a controller, as zeek-client does", []func(streams) *cobra.Command{

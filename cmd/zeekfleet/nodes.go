@@ -31,3 +31,13 @@ func newNodesCommand(s streams) *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	}, func(ctx context.Context, c *cli.Commands, args []string) int { return c.Nodes(ctx, args) })
 }
+
+func newWatchCommand(s streams) *cobra.Command {
+	return fleetCommand(s, &cobra.Command{
+		Use:   "watch",
+		Short: "Show the cluster on the terminal as it changes",
+		Long: "Show the cluster on the terminal as it changes: first the nodes that are not well,\n" +
+			"below them what happens. The arrow keys move, q leaves.",
+		Args: wantArgs(0, 0),
+	}, func(ctx context.Context, f cli.Fleet, _ []string) int { return f.WatchCluster(ctx) })
+}

@@ -326,7 +326,8 @@ func selected(nodes []ShownNode, chosen mgmt.Selectors) ([]ShownNode, error) {
 	}), nil
 }
 
-func shownPage(nodes []ShownNode, s api.Status) show.Page {
+// nodeTable lists nodes as they are at a time, by the controller's clock.
+func nodeTable(nodes []ShownNode, now time.Time) show.Table {
 	table := show.Table{
 		Columns: []show.Column{
 			{Head: "NODE", Least: 12}, {Head: "INSTANCE", Least: 10}, {Head: "ROLE", Drop: 2}, {Head: "INTERFACE", Drop: 3},
@@ -334,6 +335,16 @@ func shownPage(nodes []ShownNode, s api.Status) show.Page {
 		},
 		Empty: "There are no nodes.",
 	}
+	for _, n := range nodes {
+		row := show.Row(n.Name, n.Instance, strings.ToLower(n.Role), cmp.Or(n.Interface, "-"), n.State, ago(now, n.Since), pidText(n.PID), noteOf(n))
+		row[4].Tone = toneOf(n.State)
+		table.Rows = append(table.Rows, row)
+	}
+	return table
+}
+
+func shownPage(nodes []ShownNode, s api.Status) show.Page {
+	page := show.Page{nodeTable(nodes, s.Time)}
 	var wrong []string
 	counts := map[string]int{}
 	for _, n := range nodes {
@@ -341,11 +352,7 @@ func shownPage(nodes []ShownNode, s api.Status) show.Page {
 		if n.Why != "" {
 			wrong = append(wrong, n.Name)
 		}
-		row := show.Row(n.Name, n.Instance, strings.ToLower(n.Role), cmp.Or(n.Interface, "-"), n.State, ago(s.Time, n.Since), pidText(n.PID), noteOf(n))
-		row[4].Tone = toneOf(n.State)
-		table.Rows = append(table.Rows, row)
 	}
-	page := show.Page{table}
 	if len(wrong) > 0 {
 		text := fmt.Sprintf("%d of %s not well: %s", len(wrong), counted(len(nodes), "node"), few(wrong)+"; zeekfleet status says why")
 		page = append(page, show.Blank(), show.Text{Text: text, Tone: show.Bad})

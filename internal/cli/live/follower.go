@@ -43,7 +43,7 @@ func (f Follower) Follow(ctx context.Context, op api.Operation, begun time.Time)
 	if op.Ends() {
 		return op, nil
 	}
-	if f.drawn() {
+	if f.Drawn() {
 		return f.draw(ctx, op, begun)
 	}
 	p := lines{say: f.Say}
@@ -55,8 +55,8 @@ func (f Follower) Follow(ctx context.Context, op api.Operation, begun time.Time)
 	return op, err
 }
 
-// drawn reports whether there is a terminal to draw on.
-func (f Follower) drawn() bool {
+// Drawn reports whether there is a terminal to draw on.
+func (f Follower) Drawn() bool {
 	s := f.Output.Screen
 	return s.Terminal && s.Width > 0 && s.Height > 0 && f.Output.Chosen() == show.AsTable
 }
@@ -93,13 +93,19 @@ func (f Follower) draw(ctx context.Context, op api.Operation, begun time.Time) (
 }
 
 func (f Follower) program(ctx context.Context, op api.Operation, begun time.Time) *tea.Program {
+	return tea.NewProgram(NewModel(f.Output.Screen, op, begun), f.options(ctx)...)
+}
+
+// options are those of the library for this terminal.
+func (f Follower) options(ctx context.Context) []tea.ProgramOption {
 	profile := colorprofile.Ascii
 	if f.Output.Screen.Color {
 		profile = colorprofile.ANSI
 	}
-	return tea.NewProgram(NewModel(f.Output.Screen, op, begun),
+	return []tea.ProgramOption{
 		tea.WithContext(ctx), tea.WithInput(f.In), tea.WithOutput(f.Output.Out), tea.WithEnvironment(f.Environment),
-		tea.WithColorProfile(profile), tea.WithoutSignalHandler())
+		tea.WithColorProfile(profile), tea.WithoutSignalHandler(),
+	}
 }
 
 // drawing hands on what is told of an operation to the program that draws it, if that runs
