@@ -294,7 +294,7 @@ func bound(kind string) time.Duration {
 
 func (w *world) request(t *rapid.T) {
 	client, id := clientIDs.Draw(t, "client"), mgmt.ReqID(rapid.SampledFrom([]string{"", "r1", "r2", "r3"}).Draw(t, "id"))
-	kinds := []string{"stage_configuration", "deploy", "get_configuration", "get_instances", "get_nodes", "get_id_value", "restart", "test_timeout", "plan", "change", "change"}
+	kinds := []string{"stage_configuration", "deploy", "get_configuration", "get_instances", "get_nodes", "get_id_value", "restart", "test_timeout", "plan", "change", "change", "operate", "operate", "operate", "dispatch"}
 	kind := rapid.SampledFrom(kinds).Draw(t, "kind")
 	names := rapid.SliceOfNDistinct(nodes, 0, 3, rapid.ID[mgmt.NodeName]).Draw(t, "nodes")
 	slices.Sort(names)
@@ -326,10 +326,33 @@ func (w *world) request(t *rapid.T) {
 			ReqID: id, Config: w.config(t), Partial: rapid.Bool().Draw(t, "partial"),
 			RevertAfter: rapid.SampledFrom([]time.Duration{0, 0, 5 * time.Second, time.Minute}).Draw(t, "revert after"),
 		}
+	case "operate":
+		msg, kind = w.operation(t, id, names), "change" // both have one type of answer
+	case "dispatch":
+		msg = mgmt.DispatchRequest{ReqID: id, Action: []string{"get_version"}, Selectors: w.selectors(names)}
 	case "test_timeout":
 		msg = mgmt.TestTimeoutRequest{ReqID: id, WithState: true}
 	}
 	w.expect(client, id, msg, kind, asked)
+}
+
+func (w *world) selectors(names []mgmt.NodeName) []string {
+	var list []string
+	for _, n := range names {
+		list = append(list, string(n))
+	}
+	return list
+}
+
+func (w *world) operation(t *rapid.T, id mgmt.ReqID, names []mgmt.NodeName) mgmt.Message {
+	kinds := []mgmt.OperationKind{mgmt.OperationStop, mgmt.OperationStart, mgmt.OperationPause, mgmt.OperationResume, mgmt.OperationRestart}
+	msg := mgmt.OperateRequest{ReqID: id, Kind: rapid.SampledFrom(kinds).Draw(t, "operation"), Selectors: w.selectors(names)}
+	if msg.Kind == mgmt.OperationRestart {
+		if msg.Rolling = rapid.Bool().Draw(t, "rolling"); !msg.Rolling && rapid.Bool().Draw(t, "resumes") {
+			msg.Selectors, msg.Resumes = nil, mgmt.OperationID(rapid.IntRange(1, 20).Draw(t, "earlier"))
+		}
+	}
+	return msg
 }
 
 // coverage returns the nodes that must have a result if these are asked for.
@@ -371,6 +394,7 @@ func (w *world) peer(t *rapid.T) {
 	w.peers[id] = true
 	ev := controller.PeerAdded{Peer: id, Addr: netip.MustParseAddrPort("10.0.0.1:40000"), Fleet: rapid.Bool().Draw(t, "fleet")}
 	ev.Plans = ev.Fleet && rapid.Bool().Draw(t, "plans")
+	ev.Steers = ev.Fleet && rapid.Bool().Draw(t, "steers")
 	if len(w.dials) > 0 && rapid.Bool().Draw(t, "dialed") {
 		ev.Dialed, ev.Addr = true, w.dials[slices.Sorted(maps.Keys(w.dials))[0]]
 	}
