@@ -18,6 +18,8 @@ type ConfigRevision struct {
 	// Found has, sorted, the instances whose hosts the user has left open. Config has the
 	// hosts that their agents had.
 	Found []InstanceName
+	// Assigned are the ports that the user has left open.
+	Assigned AssignedPorts
 }
 
 // Origin says why a revision was made. A configuration that is only staged has none.
@@ -50,10 +52,10 @@ type PastConfig struct {
 }
 
 // Given returns the configuration as it is deployed again: the hosts that the user has
-// left open are open again, because agents may have other addresses today. Ports that
-// were assigned stay.
+// left open are open again, because agents may have other addresses today. So are the
+// ports: nodes that are deployed have assigned ports today, with which they run.
 func (r ConfigRevision) Given() Configuration {
-	c := r.Config
+	c := r.Config.WithoutPorts(r.Assigned)
 	c.Instances = slices.Clone(c.Instances)
 	for i, in := range c.Instances {
 		if _, found := slices.BinarySearch(r.Found, in.Name); found {

@@ -47,3 +47,12 @@ func TestHostsThatTheUserLeftOpenAreOpenAgain(t *testing.T) {
 		t.Errorf("given is %v, and the revision has %v", given.Instances, r.Config.Instances)
 	}
 }
+
+func TestPortsThatTheUserLeftOpenAreOpenAgain(t *testing.T) {
+	nodes := []mgmt.Node{{Name: "a", Port: tcp(2200), MetricsPort: tcp(9900)}}
+	r := mgmt.ConfigRevision{Config: mgmt.Configuration{Nodes: nodes}, Assigned: mgmt.AssignedPorts{Broker: []mgmt.NodeName{"a"}}}
+	given := r.Given().Nodes[0]
+	if given.Port != nil || given.MetricsPort == nil || nodes[0].Port == nil {
+		t.Errorf("given is %+v, and the revision has %+v", given, nodes[0])
+	}
+}

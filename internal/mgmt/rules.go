@@ -28,9 +28,9 @@ type Rules struct {
 	// DefaultMetricsStart.
 	MetricsStart uint16
 	Controller   ControllerSite
-	// Deployed is the configuration that is deployed, with all its ports. A node of the
-	// same name on the same instance keeps its assigned ports, so that it need not restart
-	// when other nodes come and go.
+	// Deployed is the configuration that is deployed, with those of its ports that were
+	// assigned. A node of the same name on the same instance keeps them, so that it need
+	// not restart when other nodes come and go.
 	Deployed Configuration
 	// Agents are the connected agents, with their hosts as the controller sees them.
 	// A host here stands for a host that the configuration does not name. The ports

@@ -205,9 +205,9 @@ func (d *deployment) commitInternal() {
 // assigned.
 func (d *deployment) withoutCollisions(config mgmt.Configuration) mgmt.Configuration {
 	errs, _ := config.Check(d.rules())
-	if s := d.memory.state.Staged; len(errs) > 0 && s != nil && s.Config.ID == config.ID {
+	if assigned := d.memory.state.Deployed.Assigned; len(errs) > 0 && !assigned.None() {
 		var again mgmt.Configuration
-		if again, errs = d.fill(s.Config); len(errs) == 0 {
+		if again, errs = d.fill(config.WithoutPorts(assigned)); len(errs) == 0 {
 			return again
 		}
 	}

@@ -130,13 +130,19 @@ func (m *memory) withDeployed(t *target, given *Entry, who string, origin mgmt.O
 	next := m.state
 	next.Leaving, next.Refused = m.leaving(t), nil
 	next.Stopped, next.Paused = t.stillThere(next.Stopped), t.stillThere(next.Paused)
-	if s := m.state.Deployed; s == nil || !reflect.DeepEqual(s.Config, t.config) {
+	assigned := mgmt.PortsAssigned(given.Config, t.config)
+	switch s := m.state.Deployed; {
+	case s == nil || !reflect.DeepEqual(s.Config, t.config):
 		next.Revision++
 		next.History, next.Fallback = m.history(), nil
 		origin.From = s.revision()
 		next.Deployed = &Entry{
 			Config: t.config, Revision: next.Revision, When: m.now, Who: who,
-			Origin: origin, Found: foundHosts(given.Config, t.config),
+			Origin: origin, Found: foundHosts(given.Config, t.config), Assigned: assigned,
+		}
+	case !s.Assigned.Equal(assigned): // the user sets ports that were assigned, or the other way round
+		next.Deployed = &Entry{
+			Config: s.Config, Revision: s.Revision, When: s.When, Who: s.Who, Origin: s.Origin, Found: s.Found, Assigned: assigned,
 		}
 	}
 	switch {
@@ -173,7 +179,7 @@ func (m *memory) withHosts(t *target) State {
 	next := m.state
 	was := next.Deployed
 	next.Deployed = &Entry{
-		Config: t.config, Revision: was.Revision, When: was.When, Who: was.Who, Origin: was.Origin,
+		Config: t.config, Revision: was.Revision, When: was.When, Who: was.Who, Origin: was.Origin, Assigned: was.Assigned,
 		Found: slices.Sorted(slices.Values(append(foundHosts(was.Config, t.config), was.Found...))),
 	}
 	if next.Ready == m.state.Deployed {

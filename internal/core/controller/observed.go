@@ -159,7 +159,7 @@ func (e *Entry) View() *mgmt.ConfigRevision {
 	if e == nil {
 		return nil
 	}
-	return &mgmt.ConfigRevision{Revision: e.Revision, When: e.When, Who: e.Who, Origin: e.Origin, Config: e.Config, Found: e.Found}
+	return &mgmt.ConfigRevision{Revision: e.Revision, When: e.When, Who: e.Who, Origin: e.Origin, Config: e.Config, Found: e.Found, Assigned: e.Assigned}
 }
 
 // observedInstance returns the view of an instance.

@@ -43,7 +43,9 @@ func (p parts) filled(config mgmt.Configuration) (filled mgmt.Configuration, err
 func (p parts) rules() mgmt.Rules {
 	rules := p.cfg.Rules
 	rules.Agents = p.seen()
-	rules.Deployed = p.memory.deployedConfig()
+	if s := p.memory.state.Deployed; s != nil {
+		rules.Deployed = s.Config.WithOnlyPorts(s.Assigned)
+	}
 	return rules
 }
 

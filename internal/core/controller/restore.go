@@ -169,7 +169,16 @@ func (r restoring) entries(s *State, staged, ready, deployed uint64) (err error)
 	if s.Ready = s.Deployed; ready != deployed {
 		s.Ready, err = r.entry(readyKey, ready)
 	}
+	s.deriveAssigned()
 	return err
+}
+
+// deriveAssigned sets which ports were assigned if the deployed configuration was stored
+// by a controller that did not store that. What was staged for it says so.
+func (s *State) deriveAssigned() {
+	if d := s.Deployed; d != nil && s.Staged != nil && s.Ready == d && d.Assigned.None() && s.Staged.Config.ID == d.Config.ID {
+		d.Assigned = mgmt.PortsAssigned(s.Staged.Config, d.Config)
+	}
 }
 
 // entry reads the Entry of this revision, or nil if the revision is zero.

@@ -53,8 +53,9 @@ type Entry struct {
 	// Who is the name of the principal who staged or deployed it.
 	Who string
 	mgmt.Origin
-	// Found is as in mgmt.ConfigRevision.
-	Found []mgmt.InstanceName
+	// Found and Assigned are as in mgmt.ConfigRevision.
+	Found    []mgmt.InstanceName
+	Assigned mgmt.AssignedPorts
 
 	size int // the length of the entry's stored value; zero before it was written or read
 }

@@ -86,15 +86,19 @@ type entryForm2 struct {
 	When     time.Time `json:"when"`
 	Who      string    `json:"who"`
 	originForm2
-	Found         []mgmt.InstanceName `json:"found,omitempty"`
-	Configuration form.Configuration  `json:"configuration"`
+	Found []mgmt.InstanceName `json:"found,omitempty"`
+	// AssignedPorts and AssignedMetricsPorts are missing in older entries. Ports of such an entry
+	// count as set by its user.
+	AssignedPorts        []mgmt.NodeName    `json:"assigned_ports,omitempty"`
+	AssignedMetricsPorts []mgmt.NodeName    `json:"assigned_metrics_ports,omitempty"`
+	Configuration        form.Configuration `json:"configuration"`
 }
 
 // encode returns the value of e. The first call also sets e.size. At that time no
 // other goroutine has e.
 func (e *Entry) encode() []byte {
 	value := form.Encode(entryForm2{
-		storedForm, e.Revision, e.When.UTC(), e.Who, originForm2(e.Origin), e.Found, form.NewConfiguration(e.Config),
+		storedForm, e.Revision, e.When.UTC(), e.Who, originForm2(e.Origin), e.Found, e.Assigned.Broker, e.Assigned.Metrics, form.NewConfiguration(e.Config),
 	})
 	if e.size == 0 {
 		e.size = len(value)
@@ -120,6 +124,7 @@ func ReadEntry(value []byte) (*Entry, error) {
 	return &Entry{
 		Config: f.Configuration.Configuration(), Revision: f.Revision, When: f.When, Who: f.Who,
 		Origin: mgmt.Origin(f.originForm2), Found: f.Found, size: len(value),
+		Assigned: mgmt.AssignedPorts{Broker: f.AssignedPorts, Metrics: f.AssignedMetricsPorts},
 	}, nil
 }
 

@@ -376,3 +376,39 @@ func TestHistoryIsBounded(t *testing.T) {
 func replaceIn(s coretest.Stored, old, new string) {
 	s["state"] = bytes.Replace(s["state"], []byte(old), []byte(new), 1)
 }
+
+// A controller of before did not store which ports were assigned. What it has staged for
+// the deployed configuration says so.
+func TestAssignedPortsOfOlderEntries(t *testing.T) {
+	const state = `{"version":2,"revision":2,"staged":1,"ready":%d,"deployed":2}`
+	const entry = `{"version":%d,"revision":%d,"when":"2026-01-01T00:00:00Z","who":"ann","configuration":{"id":"%s","instances":[{"name":"a","host":"10.0.0.1"}],"nodes":[{"name":"m","instance":"a","role":"MANAGER","state":"RUNNING"%s}]}}`
+	const ports = `,"port":"2200/tcp","metrics_port":"9900/tcp"`
+	for name, tt := range map[string]struct {
+		version, ready int
+		staged, given  string
+		want           mgmt.AssignedPorts
+	}{
+		"form 1":                       {1, 2, "x", `,"metrics_port":"9900/tcp"`, mgmt.AssignedPorts{Broker: []mgmt.NodeName{"m"}}},
+		"form 2":                       {2, 2, "x", "", mgmt.AssignedPorts{Broker: []mgmt.NodeName{"m"}, Metrics: []mgmt.NodeName{"m"}}},
+		"all are set":                  {2, 2, "x", ports, mgmt.AssignedPorts{}},
+		"something else was staged":    {2, 1, "y", "", mgmt.AssignedPorts{}},
+		"something else has that name": {2, 2, "y", "", mgmt.AssignedPorts{}},
+	} {
+		stored := coretest.Stored{
+			"state":                     fmt.Appendf(nil, state, tt.ready),
+			"staged":                    fmt.Appendf(nil, entry, tt.version, 1, tt.staged, tt.given),
+			"deployed/0000000000000002": fmt.Appendf(nil, entry, tt.version, 2, "x", ports),
+			"revision/0000000000000002": []byte(`{"version":2,"revision":2,"when":"2026-01-01T00:00:00Z","who":"ann","id":"x","instances":1,"nodes":1,"bytes":9}`),
+		}
+		if tt.ready == 1 {
+			stored["ready"] = fmt.Appendf(nil, entry, tt.version, 1, tt.staged, ports)
+		}
+		s, err := controller.Restore(stored)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(tt.want, s.Deployed.Assigned, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
