@@ -124,14 +124,15 @@ func finished(status int) error {
 
 func newRootCommand(s streams) *cobra.Command {
 	cobra.EnableCommandSorting = false
+	var asksVersion bool
 	root := &cobra.Command{
 		Use:           "zeekfleet",
 		Short:         "Runs Zeek clusters across hosts",
-		Version:       programVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("verbose") && cmd.Flags().NFlag() == 1 { // -v without a command asks for the version
+			alone := cmd.Flags().Changed("verbose") && cmd.Flags().NFlag() == 1
+			if asksVersion || alone { // -v without a command asks for the version, too
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), programVersion())
 				return failed(err)
 			}
@@ -142,7 +143,6 @@ func newRootCommand(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(flagProblem)
 	root.SetHelpCommand(newHelpCommand())
@@ -150,6 +150,9 @@ func newRootCommand(s streams) *cobra.Command {
 	// has them so that cobra knows which of them take an argument.
 	new(clientFlags).add(root.Flags())
 	root.Flags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
+	// cobra's own flag prints the version through text/template. That package makes a
+	// program keep every method of every type, because a template can name any of them.
+	root.Flags().BoolVar(&asksVersion, "version", false, "version for zeekfleet")
 	for _, group := range subcommands() {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, construct := range group.constructs {

@@ -59,6 +59,11 @@ var forbidden = []struct {
 		[]string{module + "/internal/app", module + "/internal/cli", module + "/internal/up", module + "/internal/settings"},
 		"the shells do not know how they are put together",
 	},
+	{
+		"",
+		[]string{"html/template", "text/template"},
+		"a template can name any method, so the linker keeps every method of every type: the program grows by two megabytes",
+	},
 }
 
 func list(t *testing.T) map[string]pkg {

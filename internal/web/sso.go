@@ -3,7 +3,8 @@ package web
 import (
 	"context"
 	"errors"
-	"html/template"
+	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"time"
@@ -184,19 +185,18 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// The pages for a browser. Nothing in them comes from the request, but what is escaped.
-var (
-	donePage = template.Must(template.New("done").Parse(
-		`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zeekfleet</title><meta http-equiv="refresh" content="0; url=/"></head>` +
-			`<body><p>Logged in as {{.}}. <a href="/">Go on</a></p></body></html>` + "\n"))
-	failedPage = template.Must(template.New("failed").Parse(
-		`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zeekfleet: not logged in</title></head>` +
-			`<body><h1>Not logged in</h1><p>{{.}}</p><p><a href="` + api.PathSSOStart + `">Log in again</a></p></body></html>` + "\n"))
+// The pages for a browser, each around one text. They are no templates: html/template
+// makes a program keep every method of every type, because a template can name any of them.
+const (
+	donePage = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zeekfleet</title><meta http-equiv="refresh" content="0; url=/"></head>` +
+		`<body><p>Logged in as %s. <a href="/">Go on</a></p></body></html>` + "\n"
+	failedPage = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zeekfleet: not logged in</title></head>` +
+		`<body><h1>Not logged in</h1><p>%s</p><p><a href="` + api.PathSSOStart + `">Log in again</a></p></body></html>` + "\n"
 )
 
-// writePage answers with a page.
-func writePage(w http.ResponseWriter, status int, page *template.Template, text string) {
+// writePage answers with a page. Whatever text says, it is text for the browser.
+func writePage(w http.ResponseWriter, status int, page, text string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	page.Execute(w, text) // a browser that has gone does not matter
+	fmt.Fprintf(w, page, html.EscapeString(text)) // a browser that has gone does not matter
 }
