@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -402,6 +404,30 @@ func TestStreamsAreBounded(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestErrorOfAPeerIsShort(t *testing.T) {
+	var opened mgmt.StreamID
+	opener, err := carry.NewOpener(carry.Config{}, func(_ string, msg mgmt.Message) bool {
+		if open, ok := msg.(mgmt.StreamOpen); ok {
+			opened = open.Stream
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := opener.Open(t.Context(), "agent", mgmt.StreamLogs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	opener.Take("agent", mgmt.StreamEnd{Stream: opened, Code: mgmt.StreamCode(strings.Repeat("c", 1<<20)), Error: strings.Repeat("é", 1<<20)})
+	_, err = s.Read(make([]byte, 1))
+	got, ok := errors.AsType[*mgmt.StreamError](err)
+	if !ok || len(got.Text) > 4<<10 || len(got.Text) < 4<<10-8 || len(got.Code) > 64 || !utf8.ValidString(got.Text) {
+		t.Errorf("got %.100v", err)
 	}
 }
 

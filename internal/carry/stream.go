@@ -140,8 +140,14 @@ func (s *Stream) ended(msg mgmt.StreamEnd) {
 		s.end(io.EOF)
 		return
 	}
-	s.end(fault(msg.Code, msg.Error))
+	s.end(fault(mgmt.StreamCode(mgmt.CutText(string(msg.Code), maxCode)), mgmt.CutText(msg.Error, maxError)))
 }
+
+// The longest code and the longest error of a stream that a peer is believed, in bytes.
+const (
+	maxCode  = 64
+	maxError = 4 << 10
+)
 
 // end ends the stream, whose peer sends no more.
 func (s *Stream) end(err error) {

@@ -64,10 +64,10 @@ func (l *Log) write(verbosity int, level, format string, args []any) {
 	}
 }
 
-// printable replaces control characters by blanks. A text from a peer then stays
-// on one line and cannot control the terminal.
+// printable replaces characters that are not printable by blanks. A text from a peer then
+// stays on one line, cannot control the terminal, and does not turn the direction of text.
 func printable(r rune) rune {
-	if unicode.IsControl(r) {
+	if !unicode.IsPrint(r) {
 		return ' '
 	}
 	return r

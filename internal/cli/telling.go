@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
@@ -31,8 +32,8 @@ func (f Fleet) Logs(ctx context.Context, req LogsRequest) int {
 		}
 		defer text.Close()
 		out := io.Writer(f.Stdout)
-		if f.output().Screen.Width > 0 {
-			out = harmless{f.Stdout}
+		if f.output().Screen.Terminal {
+			out = &harmless{to: f.Stdout}
 		}
 		_, err = io.Copy(out, text)
 		return err
@@ -43,20 +44,43 @@ func (f Fleet) Logs(ctx context.Context, req LogsRequest) int {
 	return status
 }
 
-// harmless writes to a terminal a text that comes from elsewhere.
-type harmless struct{ to io.Writer }
+// harmless writes to a terminal a text that comes from elsewhere, in pieces.
+type harmless struct {
+	to   io.Writer
+	rest []byte // of the text so far: the beginning of a character, or of the end of a line
+}
 
-func (h harmless) Write(p []byte) (int, error) {
+func (h *harmless) Write(p []byte) (int, error) {
+	text := append(h.rest, p...)
+	end := len(text) - unfinished(text)
+	h.rest = bytes.Clone(text[end:])
 	safe := bytes.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
 			return r
 		}
 		return []rune(show.Printable(string(r)))[0]
-	}, bytes.ReplaceAll(p, []byte("\r\n"), []byte("\n")))
+	}, bytes.ReplaceAll(text[:end], []byte("\r\n"), []byte("\n")))
 	if _, err := h.to.Write(safe); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// unfinished returns how many bytes at the end of a text may become one character together
+// with what follows.
+func unfinished(text []byte) int {
+	if bytes.HasSuffix(text, []byte("\r")) {
+		return 1
+	}
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				return n
+			}
+			break
+		}
+	}
+	return 0
 }
 
 // Hosts lists the hosts of all instances.

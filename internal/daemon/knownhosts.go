@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,11 +26,13 @@ type knownHosts struct {
 
 // The bounds of knownHosts.
 const (
-	hostsKept    = 10_000
-	hostsAtOnce  = 16              // agents that are asked at a time
-	hostsTimeout = 5 * time.Second // for the answer of one agent
-	hostsDelay   = time.Second     // from a change to the question: more nodes may start
-	maxHostFacts = 1 << 20         // bytes
+	hostsKept     = 10_000
+	hostsAtOnce   = 16              // agents that are asked at a time
+	hostsTimeout  = 5 * time.Second // for the answer of one agent
+	hostsDelay    = time.Second     // from a change to the question: more nodes may start
+	maxHostFacts  = 1 << 20         // bytes
+	maxHostText   = 1 << 10         // bytes of each text
+	maxHostValues = 30_000          // JSON values: six for each node of an agent's nodeBook, and the host's
 )
 
 func newKnownHosts() *knownHosts {
@@ -130,7 +131,7 @@ func (c *Controller) askHost(ctx context.Context, instance mgmt.InstanceName) {
 	var facts mgmt.HostFacts
 	s, err := c.stream(ctx, instance, mgmt.StreamHost, nil)
 	if err == nil {
-		err = readAnswer(s, maxHostFacts, &facts)
+		facts, err = readHost(s)
 	}
 	if known, ok := errors.AsType[*mgmt.StreamError](err); ok && known.Code == mgmt.StreamNotFound {
 		return // there is no such instance
@@ -138,20 +139,22 @@ func (c *Controller) askHost(ctx context.Context, instance mgmt.InstanceName) {
 	c.port.hosts.told(instance, &facts, err)
 }
 
-// readAnswer reads a stream of JSON, and closes it.
-func readAnswer(s io.ReadCloser, most int64, into any) error {
+// readHost reads what an agent tells of its host, and closes the stream. An agent that was
+// taken over can tell anything.
+func readHost(s io.ReadCloser) (facts mgmt.HostFacts, err error) {
 	defer s.Close()
-	text, err := io.ReadAll(io.LimitReader(s, most+1))
+	text, err := io.ReadAll(io.LimitReader(s, maxHostFacts+1))
 	switch {
 	case err != nil:
-		return err
-	case int64(len(text)) > most:
-		return errors.New("the agent's answer is too long")
+		return facts, err
+	case len(text) > maxHostFacts:
+		return facts, errors.New("the agent's answer is too long")
 	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("the agent's answer is not understood: %v", err)
+	if err := mgmt.ReadJSON(text, maxHostValues, &facts); err != nil {
+		return mgmt.HostFacts{}, fmt.Errorf("the agent's answer is not understood: %v", err)
 	}
-	return nil
+	facts.Cut(maxHostText)
+	return facts, nil
 }
 
 // Hosts returns what is known of the hosts of all instances, sorted by name. With fresh, the

@@ -2,6 +2,7 @@ package mgmt
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -89,6 +90,33 @@ type HostFacts struct {
 	Load     [3]float64 `json:"load"` // of 1, 5, 15 minutes
 	Memory   Memory     `json:"memory"`
 	Disks    []Disk     `json:"disks,omitempty"`
+}
+
+// Cut shortens all texts to so many bytes.
+func (f *HostFacts) Cut(most int) {
+	texts := []*string{
+		&f.Version, &f.Build, &f.Nodes, &f.ZeekPath, &f.ZeekVersion, &f.Hostname, &f.OS, &f.Kernel, &f.Arch,
+	}
+	for i := range f.Running {
+		n := &f.Running[i]
+		texts = append(texts, (*string)(&n.Node), &n.Program, &n.Version)
+	}
+	for i := range f.Disks {
+		d := &f.Disks[i]
+		texts = append(texts, &d.Use, &d.Path, &d.Err)
+	}
+	for _, text := range texts {
+		*text = CutText(*text, most)
+	}
+}
+
+// CutText returns text, or the beginning of it if it is longer than most bytes.
+func CutText(text string, most int) string {
+	const more = "…"
+	if len(text) <= most || most < len(more) {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most-len(more)], "") + more
 }
 
 // NodeVersion says what runs as a node.

@@ -112,10 +112,11 @@ type Limits struct {
 	ConfigurationTimeout                time.Duration
 	// MaxWait bounds how long a request may ask the server to wait. Zero means 60 s.
 	MaxWait time.Duration
-	// AgentWait bounds the wait for what an agent tells, and MaxTold that in bytes. Zero
-	// means 10 s and 16 MiB.
-	AgentWait time.Duration
-	MaxTold   int
+	// AgentWait bounds the wait for what an agent tells, and MaxTold that in bytes.
+	// MaxToldValues bounds the JSON values in it, of which each takes memory, however
+	// short it is. Zero means 10 s, 16 MiB and 200,000.
+	AgentWait              time.Duration
+	MaxTold, MaxToldValues int
 	// RoleInterval is how often the server looks whether somebody who follows a text may
 	// still read it. Zero means 10 s.
 	RoleInterval time.Duration
@@ -175,6 +176,7 @@ func (c *Limits) fill() error {
 	count("MaxConfigurations", &c.MaxConfigurations, 2)
 	duration("AgentWait", &c.AgentWait, 10*time.Second)
 	count("MaxTold", &c.MaxTold, 16<<20)
+	count("MaxToldValues", &c.MaxToldValues, 200_000)
 	duration("RoleInterval", &c.RoleInterval, 10*time.Second)
 	count("AttemptsBurst", &c.AttemptsBurst, 30)
 	count("AllAttemptsBurst", &c.AllAttemptsBurst, 200)

@@ -24,7 +24,7 @@ func (a *routes) registerOperations() {
 		id: "get-operation", method: http.MethodGet, path: api.PathOperations + "/{id}", may: rowOf(mgmt.GetHistoryRequest{}),
 		summary: "Show an operation with its steps",
 		details: "With wait, the answer comes when the operation has changed: since the answer with the tag in If-None-Match, or else since the request. " +
-			"An operation that has ended does not change.",
+			"An operation that has ended does not change. What nodes printed is shown to operators.",
 		errors: []int{http.StatusNotFound},
 	}, s.getOperation)
 }
@@ -53,6 +53,18 @@ func (s views) listOperations(ctx context.Context, in *operationsInput) (*tagged
 		page.Items = append(page.Items, withoutSteps(operationOf(o)))
 	}
 	return tagged(in.TaggedInput, snap.Revision, page)
+}
+
+// shownOperation returns an operation as the asker may see it: what nodes printed is for
+// those who may read it.
+func shownOperation(ctx context.Context, o *mgmt.Operation) api.Operation {
+	one := operationOf(o)
+	if askerOf(ctx).Role < rowOfStream(mgmt.StreamLogs).May {
+		for i := range one.Steps {
+			one.Steps[i].Stdout, one.Steps[i].Stderr = "", ""
+		}
+	}
+	return one
 }
 
 func withoutSteps(o api.Operation) api.Operation {
@@ -116,7 +128,7 @@ func (s views) getOperation(ctx context.Context, in *operationInput) (*taggedOut
 		if o != seen {
 			first := seen == nil
 			seen = o
-			out, err := tagged(in.TaggedInput, revision, operationOf(o))
+			out, err := tagged(in.TaggedInput, revision, shownOperation(ctx, o))
 			awaited := first && in.IfNoneMatch == "" && !o.State.Ends()
 			if err == nil && !awaited || in.Wait == 0 {
 				return out, err
@@ -126,7 +138,7 @@ func (s views) getOperation(ctx context.Context, in *operationInput) (*taggedOut
 		case <-changed:
 			rest(patience, settle)
 		case <-patience.Done():
-			return tagged(in.TaggedInput, revision, operationOf(o))
+			return tagged(in.TaggedInput, revision, shownOperation(ctx, o))
 		}
 	}
 }

@@ -38,7 +38,7 @@ func TestOperations(t *testing.T) {
 		},
 	}
 	s := serve(t, web.Config{Cluster: f}, nil)
-	c := s.client("viewer")
+	c := s.client("operator")
 	want := api.Operation{
 		ID: 5, Kind: "restart", State: "running", Who: "ann", Note: "n", Begun: noon.UTC(), Selectors: []string{"w*"},
 		Batch: 2, From: 1, Revision: 2, Of: 3, Resumes: 4, Reverts: 5, RevertedBy: 6, RevertAt: noon.UTC(), Doing: "waits", Error: "e",
@@ -51,6 +51,12 @@ func TestOperations(t *testing.T) {
 	got, err := c.Operation(t.Context(), 5)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
+	}
+	c = s.client("viewer")
+	want.Steps[0].Stdout, want.Steps[0].Stderr = "", "" // for operators
+	got, err = c.Operation(t.Context(), 5)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("a viewer: %v %s", err, diff)
 	}
 	ids := func(q api.OperationQuery) (ids []uint64) {
 		t.Helper()

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -128,7 +127,7 @@ func (s views) fetch(ctx context.Context, instance mgmt.InstanceName, kind mgmt.
 	case len(text) > s.cfg.MaxTold:
 		return &mgmt.StreamError{Code: mgmt.StreamFailed, Text: fmt.Sprintf("instance %s answers more than %d bytes", instance, s.cfg.MaxTold)}
 	}
-	if err := json.Unmarshal(text, into); err != nil {
+	if err := mgmt.ReadJSON(text, s.cfg.MaxToldValues, into); err != nil {
 		return &mgmt.StreamError{Code: mgmt.StreamFailed, Text: fmt.Sprintf("instance %s answers something that is not understood: %v", instance, err)}
 	}
 	return nil

@@ -148,7 +148,8 @@ func TestAgentThatAnswersTooLateTooMuchOrNonsense(t *testing.T) {
 		}
 		return answer, nil
 	}
-	s := serve(t, web.Config{Agents: &agents{tell: tell}, Limits: web.Limits{AgentWait: 10 * time.Millisecond, MaxTold: 100}}, nil)
+	cluster := &fleet{snap: mgmt.Snapshot{Instances: instances("a")}}
+	s := serve(t, web.Config{Cluster: cluster, Agents: &agents{tell: tell}, Limits: web.Limits{AgentWait: 10 * time.Millisecond, MaxTold: 100, MaxToldValues: 9}}, nil)
 	_, err := s.client("operator").CrashRecord(t.Context(), "a", "1a")
 	wantProblem(t, err, 502, "instance a did not answer within 10ms")
 	answer = strings.NewReader(strings.Repeat("x", 101))
@@ -157,6 +158,11 @@ func TestAgentThatAnswersTooLateTooMuchOrNonsense(t *testing.T) {
 	answer = strings.NewReader("nonsense")
 	_, err = s.client("operator").CrashRecord(t.Context(), "a", "1a")
 	wantProblem(t, err, 502, "instance a answers something that is not understood")
+	answer = strings.NewReader("[{},{},{},{},{},{},{},{},{}]")
+	list, err := s.client("viewer").Crashes(t.Context(), "")
+	if err != nil || len(list.Items) != 0 || len(list.Missing) != 1 || !strings.Contains(list.Missing[0].Why, "more than 9 values") {
+		t.Errorf("many empty records: %+v, %v", list, err)
+	}
 }
 
 func TestHostsAreShownAndVersionsInNodes(t *testing.T) {
