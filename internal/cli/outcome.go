@@ -246,8 +246,11 @@ func RestartOutcome(results []client.Result) Outcome {
 			errors = append(errors, document{"error": "result lacking node: " + describe(r)})
 		default:
 			restarted[string(r.Node)] = r.Success
-			if !r.Success {
+			switch {
+			case !r.Success:
 				errors = append(errors, failed(r))
+			case r.Error != "": // a success with a text left the node as it was
+				o.Warnings = append(o.Warnings, fmt.Sprintf("node %s was not restarted: %s", r.Node, r.Error))
 			}
 		}
 	}

@@ -116,7 +116,7 @@ func outputsOf(r client.Result, out client.NodeOutputs) show.Page {
 func restartPage(results []client.Result, errors []any) show.Page {
 	var names []string
 	for _, r := range results {
-		if r.Success && r.Node != "" {
+		if r.Success && r.Node != "" && r.Error == "" {
 			names = append(names, string(r.Node))
 		}
 	}

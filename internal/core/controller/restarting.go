@@ -152,7 +152,7 @@ func (t *task) restart(keys []stepKey) {
 		case !t.memory.deployed.runs(key.instance, key.node):
 			t.settle(key, mgmt.StepSkipped, "it is no part of the configuration any more", mgmt.NodeOutputs{})
 		case hasName(t.memory.state.Stopped, key.node):
-			t.answerClient(key, mgmt.Result{Success: true, Error: staysStopped})
+			t.answerClient(key, mgmt.Result{Success: !t.names(key.node), Error: staysStopped})
 			t.settle(key, mgmt.StepSkipped, staysStopped, mgmt.NodeOutputs{})
 		case why != "":
 			t.answerClient(key, mgmt.Result{Error: why})
@@ -171,6 +171,10 @@ func (t *task) restart(keys []stepKey) {
 	}
 	t.askRestarts(by)
 }
+
+// names reports whether the client has named the node, instead of all nodes. A client that
+// named it would take a success for a restart.
+func (t *task) names(n mgmt.NodeName) bool { return slices.Contains(t.is.Selectors, string(n)) }
 
 // blinded returns the instances where a batch would leave an interface without a worker
 // that runs, although other workers could capture from it. The plan of the batches takes
