@@ -75,6 +75,7 @@ type Finding struct {
 	Text     string `json:"text"`
 	Stdout   string `json:"stdout,omitempty" doc:"What the node printed."`
 	Stderr   string `json:"stderr,omitempty"`
+	Absent   bool   `json:"absent,omitempty" doc:"Whether the instance is not connected."`
 }
 
 // Plan asks what a deployment would do. Nothing is changed.

@@ -11,7 +11,7 @@ import (
 
 func newPlanCommand(s streams) *cobra.Command {
 	var req cli.PlanRequest
-	cmd := fleetCommand(s, &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "plan FILE | --revision REV",
 		Short: "Say what a deployment would start, stop and restart, and why",
 		Long: "Say what a deployment of a cluster file would start, stop and restart, and why.\n" +
@@ -26,13 +26,15 @@ func newPlanCommand(s streams) *cobra.Command {
 			}
 			return nil
 		},
-	}, func(ctx context.Context, f cli.Fleet, args []string) int {
+	}
+	partial := addPartial(cmd)
+	cmd.Flags().BoolVar(&req.ExitCode, "exit-code", false, "exit with status 3 if something would change")
+	cmd.Flags().Uint64Var(&req.Revision, "revision", 0, "plan to deploy `REV` again, in place of a file")
+	return fleetCommand(s, cmd, func(ctx context.Context, f cli.Fleet, args []string) int {
 		if len(args) == 1 {
 			req.Path = args[0]
 		}
+		f.Partial = *partial
 		return f.Plan(ctx, req)
 	})
-	cmd.Flags().BoolVar(&req.ExitCode, "exit-code", false, "exit with status 3 if something would change")
-	cmd.Flags().Uint64Var(&req.Revision, "revision", 0, "plan to deploy `REV` again, in place of a file")
-	return cmd
 }

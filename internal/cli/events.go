@@ -119,7 +119,7 @@ type eventStream struct{ *show.Stream }
 
 func newEventStream(out show.Settings) eventStream {
 	return eventStream{show.NewStream(out, []show.Column{
-		{Head: "TIME (UTC)"}, {Head: "WHAT"}, {Head: "STATE"}, {Head: "WHO", Drop: 1}, {Head: "PID", Drop: 2}, {Head: "WHY", Least: 20, Wraps: true},
+		{Head: "TIME (UTC)"}, {Head: "WHAT", Least: 16, Wraps: true}, {Head: "STATE"}, {Head: "WHO", Drop: 1}, {Head: "PID", Drop: 2}, {Head: "WHY", Least: 20, Wraps: true},
 	})}
 }
 

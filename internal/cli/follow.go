@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net"
 	"net/http"
@@ -34,7 +33,7 @@ func (f Fleet) notBegun(ctx context.Context, c *api.Client, seen uint64, err err
 	}
 	for _, r := range since {
 		if r.Revision > seen {
-			f.Log.Error("revision %d was deployed since the plan, by %s at %s%s", r.Revision, r.Who, local(r.When, "an unknown time"), noted(r.Note))
+			f.Log.Error("revision %d was deployed since the plan, by %s at %s%s", r.Revision, r.Who, inUTC(r.When, toTheSecond)+" UTC", noted(r.Note))
 		}
 	}
 	if seen > 0 {
@@ -142,9 +141,18 @@ func (f Fleet) sayFailure(o api.Operation) {
 	if f.forPerson() {
 		return
 	}
-	for line := range strings.Lines(live.Summary(o).Text(show.Screen{})) {
-		if line = strings.TrimRight(line, " \n"); line != "" {
-			f.Log.Error("%s", line)
+	for line := range summaryLines(o) {
+		f.Log.Error("%s", line)
+	}
+}
+
+// summaryLines returns the lines of a summary, without empty ones.
+func summaryLines(o api.Operation) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(live.Summary(o).Text(show.Screen{})) {
+			if line = strings.TrimRight(line, " \n"); line != "" && !yield(line) {
+				return
+			}
 		}
 	}
 }
@@ -158,30 +166,13 @@ func (f Fleet) followRevert(ctx context.Context, c *api.Client, id uint64) error
 	if revert, err = f.shown(ctx, c, revert); err != nil {
 		return err
 	}
-	for line := range strings.Lines(live.Summary(revert).Text(show.Screen{})) {
-		if line = strings.TrimRight(line, " \n"); line != "" {
-			f.Log.Notice("%s", line)
-		}
+	if f.forPerson() {
+		return f.printPage(nil, func() show.Page { return append(show.Page{show.Blank()}, live.Summary(revert)...) })
+	}
+	for line := range summaryLines(revert) { // data has one document: that of the deployment
+		f.Log.Notice("%s", line)
 	}
 	return nil
-}
-
-// what says what an operation does.
-func what(o api.Operation) string {
-	text := o.Kind
-	switch {
-	case o.Of > 0 && o.Kind != api.KindDeploy:
-		text = fmt.Sprintf("%s to revision %d", o.Kind, o.Of)
-	case o.Batch > 0:
-		text = fmt.Sprintf("rolling %s, %s at a time", o.Kind, counted(o.Batch, "node"))
-	}
-	if len(o.Selectors) > 0 {
-		text += " of " + strings.Join(o.Selectors, " ")
-	}
-	if o.Resumes > 0 {
-		text += fmt.Sprintf(", which goes on with operation %d", o.Resumes)
-	}
-	return text
 }
 
 var stateTones = map[string]show.Tone{

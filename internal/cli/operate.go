@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -37,13 +38,14 @@ func (f Fleet) Operations(ctx context.Context, q api.OperationQuery) int {
 
 func operationsTable(list []api.Operation) show.Table {
 	table := show.Table{Empty: "there was no operation yet", Columns: []show.Column{
-		{Head: "ID", Right: true}, {Head: "STATE"}, {Head: "WHAT", Least: 16, Wraps: true}, {Head: "NODES", Right: true, Drop: 2},
-		{Head: "BEGUN (UTC)", Drop: 1}, {Head: "TOOK", Right: true, Drop: 3}, {Head: "BY", Least: 6, Drop: 4}, {Head: "NOTE", Least: 12, Wraps: true, Drop: 5},
+		{Head: "ID", Right: true}, {Head: "STATE"}, {Head: "WHAT", Least: 16, Wraps: true}, {Head: "STEPS", Right: true, Drop: 4},
+		{Head: "BEGUN (UTC)", Drop: 2}, {Head: "TOOK", Right: true, Drop: 5}, {Head: "BY", Least: 6, Drop: 3},
+		{Head: "NOTE", Least: 16, Wraps: true, Drop: 1, Optional: true},
 	}}
 	for _, o := range list {
 		n := o.Counts
-		nodes := fmt.Sprintf("%d/%d", n.Done, n.Waiting+n.Running+n.Done+n.Failed+n.Skipped)
-		row := show.Row(strconv.FormatUint(o.ID, 10), o.State, what(o), nodes, inUTC(o.Begun, toTheSecond), took(o.Begun, o.Ended), o.Who, o.Note)
+		steps := fmt.Sprintf("%d/%d", n.Done, n.Waiting+n.Running+n.Done+n.Failed+n.Skipped)
+		row := show.Row(strconv.FormatUint(o.ID, 10), o.State, live.What(o), steps, inUTC(o.Begun, toTheSecond), took(o.Begun, o.Ended), o.Who, o.Note)
 		row[1].Tone = stateTones[o.State]
 		if o.Error != "" {
 			row[7].Text = o.Error
@@ -70,20 +72,32 @@ func (f Fleet) Operation(ctx context.Context, id uint64, follow bool) int {
 
 // operationFacts shows all that there is to know of an operation, apart from its steps.
 func operationFacts(o api.Operation) show.Page {
-	facts := show.Facts{fact("begun", local(o.Begun, "-")+" by "+o.Who)}
+	facts := show.Facts{fact("begun", inUTC(o.Begun, toTheSecond)+" UTC by "+o.Who)}
 	if !o.Ended.IsZero() {
-		facts = append(facts, fact("ended", local(o.Ended, "-")))
+		facts = append(facts, fact("ended", inUTC(o.Ended, toTheSecond)+" UTC"))
+	}
+	before := ""
+	if o.Revision > 0 { // other operations leave it deployed
+		before = asRevision(o.From)
 	}
 	for _, one := range []struct{ name, text string }{
-		{"note", o.Note}, {"from", asRevision(o.From)}, {"revision", asRevision(o.Revision)},
-		{"of", asRevision(o.Of)}, {"reverts", asOperation(o.Reverts)}, {"reverted by", asOperation(o.RevertedBy)},
-		{"taken back", local(o.RevertAt, "")},
+		{"note", o.Note}, {"deployed before", before}, {"deployed", asRevision(o.Revision)},
+		{"content of", asRevision(o.Of)}, {"takes back", asOperation(o.Reverts)}, {"taken back by", asOperation(o.RevertedBy)},
+		{"deadline", deadlineText(o)},
 	} {
 		if one.text != "" {
 			facts = append(facts, fact(one.name, one.text))
 		}
 	}
 	return append(live.Summary(o), show.Blank(), facts, show.Blank())
+}
+
+// deadlineText says until when a deployment that runs may take.
+func deadlineText(o api.Operation) string {
+	if o.RevertAt.IsZero() || o.Ends() {
+		return ""
+	}
+	return inUTC(o.RevertAt, toTheSecond) + " UTC"
 }
 
 func asRevision(r uint64) string {
@@ -102,8 +116,8 @@ func asOperation(id uint64) string {
 
 func stepsTable(o api.Operation) show.Table {
 	table := show.Table{Empty: "it concerns no node", Columns: []show.Column{
-		{Head: "STATE"}, {Head: "ACTION"}, {Head: "NODE", Least: 12}, {Head: "INSTANCE", Least: 8}, {Head: "BATCH", Right: true, Drop: 1},
-		{Head: "BECAUSE", Least: 20, Wraps: true, Drop: 2},
+		{Head: "STATE"}, {Head: "ACTION"}, {Head: "NODE", Least: 12}, {Head: "INSTANCE", Least: 8}, {Head: "BATCH", Right: true, Drop: 1, Optional: true},
+		{Head: "BECAUSE", Least: 20, Wraps: true, Drop: 2, Optional: true},
 	}}
 	tones := map[string]show.Tone{api.StepDone: show.Good, api.StepFailed: show.Bad, api.StepRunning: show.Warning, api.StepSkipped: show.Faint}
 	for _, s := range o.Steps {
@@ -113,6 +127,9 @@ func stepsTable(o api.Operation) show.Table {
 		}
 		row := show.Row(s.State, s.Action, s.Node, s.Instance, batch, s.Because)
 		row[0].Tone = tones[s.State]
+		if s.Error != "" && !o.Ends() { // the summary of one that has ended says it
+			row[5] = show.Cell{Text: s.Error, Tone: show.Bad}
+		}
 		table.Rows = append(table.Rows, row)
 	}
 	return table
@@ -126,9 +143,15 @@ func (f Fleet) Dispatch(ctx context.Context, in api.DispatchRequest) int {
 		if err != nil {
 			return err
 		}
-		err = show.Print(f.output(), append([]api.DispatchResult{}, results...), func() show.Table { return dispatchTable(results) })
+		err = f.printPage(append([]api.DispatchResult{}, results...), func() show.Page { return dispatchPage(results) })
 		if err != nil {
 			return err
+		}
+		if f.forPerson() { // the page has the failures
+			if slices.ContainsFunc(results, func(r api.DispatchResult) bool { return !r.Success }) {
+				return exitStatus(StatusFailed)
+			}
+			return nil
 		}
 		return f.dispatchFailures(results)
 	})
@@ -144,18 +167,34 @@ func (f Fleet) dispatchFailures(results []api.DispatchResult) (failed error) {
 	return failed
 }
 
-func dispatchTable(results []api.DispatchResult) show.Table {
-	table := show.Table{Empty: "no node was asked", Columns: []show.Column{
-		{Head: "NODE", Least: 12}, {Head: "INSTANCE", Least: 8, Drop: 1}, {Head: "ANSWER", Least: 20, Wraps: true},
-	}}
+// dispatchPage shows the answers as those of get-id-value. Below them it names the nodes
+// that have not answered, once for each reason.
+func dispatchPage(results []api.DispatchResult) show.Page {
+	var nodes, reasons []string
+	values, failed := document{}, map[string][]string{}
 	for _, r := range results {
-		row := show.Row(r.Node, r.Instance, string(r.Value))
-		if !r.Success {
-			row[2] = show.Cell{Text: r.Error, Tone: show.Bad}
+		name := at(r.Instance, r.Node)
+		if r.Success {
+			v, err := parseJSON(string(r.Value))
+			if err != nil {
+				v = string(r.Value)
+			}
+			nodes, values[r.Node] = append(nodes, r.Node), v
+			continue
 		}
-		table.Rows = append(table.Rows, row)
+		if failed[r.Error] == nil {
+			reasons = append(reasons, r.Error)
+		}
+		failed[r.Error] = append(failed[r.Error], name)
 	}
-	return table
+	var errors []any
+	for _, why := range reasons {
+		errors = append(errors, few(failed[why])+": "+why)
+	}
+	if len(results) == 0 {
+		return show.Page{show.Text{Text: "no node was asked"}}
+	}
+	return valuesPage(nodes, values, errors)
 }
 
 // Scripts prints the scripts that a node has loaded, in the order in which it has loaded

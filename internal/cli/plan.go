@@ -66,7 +66,49 @@ func (f Fleet) cluster(path string) (*api.Cluster, error) {
 func (f Fleet) plan(ctx context.Context, c *api.Client, in api.PlanRequest) (api.Plan, error) {
 	in.Timeout = min(timeLeft(ctx), 600)
 	f.Log.Info("asking all hosts what a deployment would do")
-	return c.Plan(ctx, in)
+	plan, err := c.Plan(ctx, in)
+	if err == nil {
+		plan = withAbsent(plan, f.Partial)
+	}
+	return plan, err
+}
+
+// withAbsent says what a deployment does about instances that are not connected: with
+// --partial they get their nodes later, and without it the deployment waits for those of
+// which it changes nodes.
+func withAbsent(plan api.Plan, partial bool) api.Plan {
+	absent := map[string]bool{}
+	for _, one := range plan.Unknown {
+		if one.Absent {
+			absent[one.Instance] = true
+		}
+	}
+	if len(absent) == 0 {
+		return plan
+	}
+	changes := map[string]bool{}
+	plan.Nodes = slices.Clone(plan.Nodes)
+	for i, n := range plan.Nodes {
+		if n.Action != api.ActionNone && absent[n.Instance] {
+			changes[n.Instance] = true
+			if partial {
+				plan.Nodes[i].Because = append(slices.Clip(n.Because), "when its instance connects")
+			}
+		}
+	}
+	plan.Unknown = slices.Clone(plan.Unknown)
+	for i, one := range plan.Unknown {
+		switch {
+		case !one.Absent:
+		case !changes[one.Instance]:
+			plan.Unknown[i].Text = "it is not connected; nothing changes for it"
+		case partial:
+			plan.Unknown[i].Text = "it is not connected; it gets its nodes when it connects"
+		default:
+			plan.Unknown[i].Text = "it is not connected, and nothing was checked there; a deployment waits for it, and is refused if it does not connect; with --partial it gets its nodes later"
+		}
+	}
+	return plan
 }
 
 // refusedPlan says that a deployment would be refused. A page has the problems already.
@@ -113,14 +155,26 @@ func planSummary(plan api.Plan) string {
 	if plan.Deployed > 0 {
 		before = fmt.Sprintf("revision %d is deployed now", plan.Deployed)
 	}
-	return fmt.Sprintf("%d to start, %d to restart, %d to stop, %d unchanged; %s", n.start, n.restart, n.stop, n.none, before)
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		text string
+	}{{n.start, "to start"}, {n.restart, "to restart"}, {n.stop, "to stop"}, {n.none, "unchanged"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.text))
+		}
+	}
+	if !plan.Changes {
+		parts = slices.Insert(parts, 0, "nothing would change")
+	}
+	return strings.Join(parts, ", ") + "; " + before
 }
 
 // planPage shows a plan: what happens to which node, and why.
 func planPage(plan api.Plan) show.Page {
 	var page show.Page
 	table := show.Table{Columns: []show.Column{
-		{Head: "ACTION"}, {Head: "NODE", Least: 12}, {Head: "INSTANCE", Least: 8}, {Head: "ROLE", Drop: 1}, {Head: "BECAUSE", Least: 20, Wraps: true},
+		{Head: "ACTION"}, {Head: "NODE", Least: 12}, {Head: "INSTANCE", Least: 8}, {Head: "ROLE", Drop: 1}, {Head: "BECAUSE", Least: 20, Wraps: true, Optional: true},
 	}}
 	for _, n := range plan.Nodes {
 		if n.Action == api.ActionNone {
@@ -228,7 +282,7 @@ func (f Fleet) change(ctx context.Context, c *api.Client, ch Change, in api.Depl
 		return err
 	}
 	if f.forPerson() {
-		if err := f.printPage(nil, func() show.Page { return planPage(plan) }); err != nil {
+		if err := f.printPage(nil, func() show.Page { return append(planPage(plan), show.Blank()) }); err != nil {
 			return err
 		}
 	} else {

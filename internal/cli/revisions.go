@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/resources"
 )
 
@@ -26,8 +27,8 @@ func (f Fleet) History(ctx context.Context, limit int) int {
 
 func historyTable(list []api.Revision) show.Table {
 	table := show.Table{Empty: "nothing was deployed yet", Columns: []show.Column{
-		{Head: "REV", Right: true}, {Head: "DEPLOYED (UTC)"}, {Head: "BY", Least: 6}, {Head: "NODES", Right: true, Drop: 2},
-		{Head: "INSTANCES", Right: true, Drop: 3}, {Head: "WHAT", Drop: 1}, {Head: "NOTE", Least: 12, Wraps: true},
+		{Head: "REV", Right: true}, {Head: "DEPLOYED (UTC)"}, {Head: "BY", Least: 12}, {Head: "NODES", Right: true, Drop: 2},
+		{Head: "INSTANCES", Right: true, Drop: 3}, {Head: "WHAT", Least: 14, Wraps: true, Drop: 1}, {Head: "NOTE", Least: 12, Wraps: true, Optional: true},
 	}}
 	for _, r := range list {
 		row := show.Row(strconv.FormatUint(r.Revision, 10), inUTC(r.When, toTheSecond), r.Who,
@@ -80,6 +81,11 @@ func (f Fleet) asFile(c api.Configuration) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	for i := range config.Instances {
+		if in := &config.Instances[i]; in.ListenPort == nil {
+			in.Host = mgmt.UnknownHost // the controller has noted it: no file can have it
+		}
+	}
 	for _, text := range iniLacks(ForClient(config)) {
 		f.Log.Warning("%s", strings.Replace(text, "--as-json", "--output json", 1))
 	}
@@ -87,7 +93,10 @@ func (f Fleet) asFile(c api.Configuration) (string, error) {
 }
 
 func revisionHead(c api.Configuration) string {
-	head := fmt.Sprintf("# revision %d, %s, deployed by %s at %s\n", c.Revision, c.State, Printable(c.Who), c.When.UTC().Format(timeForm))
+	head := fmt.Sprintf("# revision %d, deployed by %s at %s\n", c.Revision, Printable(c.Who), c.When.UTC().Format(timeForm))
+	if c.State == api.Deployed {
+		head = strings.TrimSuffix(head, "\n") + ", deployed now\n"
+	}
 	if text := madeBy(c.Kind, c.Of); text != "" {
 		head += "# " + text
 		if c.From > 0 {

@@ -97,7 +97,7 @@ func (f Fleet) Hosts(ctx context.Context) int {
 func hostsTable(hosts []api.Host) show.Table {
 	table := show.Table{Empty: "there are no instances yet", Columns: []show.Column{
 		{Head: "INSTANCE"}, {Head: "ZEEKFLEET"}, {Head: "ZEEK"}, {Head: "SYSTEM", Drop: 2, Least: 10}, {Head: "UP", Right: true, Drop: 3},
-		{Head: "LOAD", Right: true, Drop: 1}, {Head: "MEMORY FREE", Right: true}, {Head: "DISKS FREE", Least: 12}, {Head: "REMARK", Least: 12, Wraps: true},
+		{Head: "LOAD", Right: true, Drop: 1}, {Head: "MEMORY FREE", Right: true}, {Head: "DISKS FREE", Least: 16, Wraps: true}, {Head: "REMARK", Least: 12, Wraps: true, Optional: true},
 	}}
 	for _, h := range hosts {
 		row := show.Row(h.Instance, cmp.Or(h.Version, "-"), cmp.Or(h.ZeekVersion, "-"), cmp.Or(h.Kernel, "-"), "-", "-", "-", "-", hostRemark(h))
@@ -129,7 +129,11 @@ func hostRemark(h api.Host) string {
 	}
 	const most = 2 * time.Second
 	if off := h.Clock.Sub(h.Heard); h.Err == "" && !h.Heard.IsZero() && (off > most || off < -most) {
-		remarks = append(remarks, fmt.Sprintf("its clock is off by %s", off.Round(time.Second)))
+		text := "its clock is %s ahead"
+		if off < 0 {
+			text = "its clock is %s behind"
+		}
+		remarks = append(remarks, fmt.Sprintf(text, off.Abs().Round(time.Second)))
 	}
 	for _, d := range h.Disks {
 		if d.Err != "" {
@@ -140,11 +144,24 @@ func hostRemark(h api.Host) string {
 }
 
 func disksText(disks []api.Disk) string {
-	var list []string
+	var sizes []string
+	uses := map[string][]string{}
 	for _, d := range disks {
-		if d.Err == "" {
-			list = append(list, d.Use+" "+freeOf(d.Free, d.Total))
+		if d.Err != "" {
+			continue
 		}
+		size := freeOf(d.Free, d.Total)
+		if uses[size] == nil {
+			sizes = append(sizes, size)
+		}
+		uses[size] = append(uses[size], d.Use)
+	}
+	if len(sizes) == 1 {
+		return sizes[0] // all on one disk, as a rule
+	}
+	var list []string
+	for _, size := range sizes {
+		list = append(list, strings.Join(uses[size], "+")+" "+size)
 	}
 	return cmp.Or(strings.Join(list, ", "), "-")
 }
@@ -186,7 +203,7 @@ func (f Fleet) Crashes(ctx context.Context, node string) int {
 
 func crashesPage(found api.Crashes) show.Page {
 	table := show.Table{Empty: "no crash is recorded", Columns: []show.Column{
-		{Head: "ID"}, {Head: "WHEN (UTC)"}, {Head: "NODE"}, {Head: "AFTER", Right: true, Drop: 1}, {Head: "END", Least: 12}, {Head: "WHY", Least: 16, Wraps: true},
+		{Head: "ID"}, {Head: "WHEN (UTC)"}, {Head: "NODE", Least: 12, Wraps: true}, {Head: "AFTER", Right: true, Drop: 1}, {Head: "END", Least: 10, Wraps: true}, {Head: "WHY", Least: 16, Wraps: true},
 	}}
 	for _, c := range found.Items {
 		after := "-"

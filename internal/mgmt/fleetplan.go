@@ -33,6 +33,8 @@ type PlanFinding struct {
 	Node     NodeName // may be empty
 	Text     string
 	Outputs  NodeOutputs
+	// Absent says that the instance is not connected.
+	Absent bool
 }
 
 // Changes reports whether the deployment would change anything.

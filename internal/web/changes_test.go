@@ -113,7 +113,7 @@ func TestPlan(t *testing.T) {
 			{Instance: "b", Node: "v", Role: mgmt.Worker, Action: mgmt.ActionNone, Stopped: true},
 		},
 		Problems: []mgmt.PlanFinding{{Instance: "a", Node: "w", Text: "no interface eth9", Outputs: mgmt.NodeOutputs{Stdout: "o", Stderr: "e"}}},
-		Unknown:  []mgmt.PlanFinding{{Instance: "b", Text: "absent"}},
+		Unknown:  []mgmt.PlanFinding{{Instance: "b", Text: "absent", Absent: true}},
 	}}
 	s := serve(t, web.Config{Cluster: f}, nil)
 	got, err := s.client("operator").Plan(t.Context(), api.PlanRequest{Configuration: &someCluster})
@@ -124,7 +124,7 @@ func TestPlan(t *testing.T) {
 			{Instance: "b", Node: "v", Role: "WORKER", Action: "none", Stopped: true},
 		},
 		Problems: []api.Finding{{Instance: "a", Node: "w", Text: "no interface eth9", Stdout: "o", Stderr: "e"}},
-		Doubts:   []api.Finding{}, Unknown: []api.Finding{{Instance: "b", Text: "absent"}},
+		Doubts:   []api.Finding{}, Unknown: []api.Finding{{Instance: "b", Text: "absent", Absent: true}},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)

@@ -181,6 +181,7 @@ type lines struct {
 	say   func(string)
 	doing string
 	known map[string]string
+	ended int // of the steps that were told
 }
 
 func (l *lines) changed(o api.Operation) {
@@ -196,7 +197,8 @@ func (l *lines) changed(o api.Operation) {
 		if before == s.State || !isWork(s) || s.State != api.StepDone && s.State != api.StepFailed {
 			continue
 		}
-		text := fmt.Sprintf("%s %s (%d of %d)", nameOf(s), stateOf(s).Text, t.done+t.failed+t.skipped, t.work)
+		l.ended++
+		text := fmt.Sprintf("%s %s (%d of %d)", nameOf(s), stateOf(s).Text, l.ended, t.work)
 		if s.Error != "" {
 			text += ": " + s.Error
 		}

@@ -249,8 +249,8 @@ func TestLines(t *testing.T) {
 			"waiting for the nodes to be RUNNING",
 			"the controller does not answer, and the operation goes on: connection refused",
 			"the controller does not answer, and the operation goes on: connection refused",
-			"worker-001 FAILED (4 of 4): exited with status 1 after 3 starts within a minute",
-			"worker-002 restarted (4 of 4)", "worker-003 restarted (4 of 4)", "worker-004 restarted (4 of 4)",
+			"worker-001 FAILED (1 of 4): exited with status 1 after 3 starts within a minute",
+			"worker-002 restarted (2 of 4)", "worker-003 restarted (3 of 4)", "worker-004 restarted (4 of 4)",
 		}
 		if diff := cmp.Diff(want, said); diff != "" {
 			t.Error(diff)

@@ -24,7 +24,11 @@ func Summary(o api.Operation) show.Page {
 	case api.OperationDone:
 		return show.Page{show.Text{Text: endedWell(o), Tone: show.Good}}
 	case api.OperationRunning:
-		return show.Page{show.Text{Text: titleOf(o) + " still runs.", Tone: show.Warning}}
+		text := fmt.Sprintf("Operation %d still runs: %s", o.ID, What(o))
+		if o.Doing != "" {
+			text += ": " + o.Doing
+		}
+		return show.Page{show.Text{Text: sentence(text), Tone: show.Warning}}
 	}
 	head := fmt.Sprintf("%s has failed%s", capital(nounOf(o)), took(o))
 	if o.State == api.OperationInterrupted {
@@ -48,7 +52,7 @@ func Summary(o api.Operation) show.Page {
 	if rest := t.skipped + t.waiting; rest > 0 {
 		counts = append(counts, fmt.Sprintf("%d not begun", rest))
 	}
-	if len(counts) > 0 {
+	if t.work+t.unchanged > 1 {
 		page = append(page, show.Text{Text: sentence("Of " + counted(t.work+t.unchanged, "step") + ": " + strings.Join(counts, ", "))})
 	}
 	page = append(page, failures(o)...)
@@ -68,7 +72,7 @@ func endedWell(o api.Operation) string {
 	case api.KindDeploy:
 		text = fmt.Sprintf("Deployed revision %d", o.Revision)
 	case api.KindRollback, api.KindRevert:
-		text = fmt.Sprintf("Deployed revision %d, which has the configuration of revision %d", o.Revision, o.Of)
+		text = fmt.Sprintf("Deployed revision %d, with the configuration of revision %d,", o.Revision, o.Of)
 	default:
 		text = capital(nounOf(o)) + " is done"
 	}
@@ -182,10 +186,9 @@ func nextSteps(o api.Operation) []string {
 	switch {
 	case o.Kind == api.KindRestart && o.Batch > 0:
 		next = append(next, fmt.Sprintf("Next: zeekfleet restart --resume %d goes on with the nodes that are left.", o.ID))
-	case o.RevertedBy > 0:
-		next = append(next, fmt.Sprintf("Operation %d takes it back: it deploys the configuration of revision %d again.", o.RevertedBy, o.From))
+	case o.RevertedBy > 0: // the error of the operation says so
 	case !o.RevertAt.IsZero() && o.Kind == api.KindDeploy:
-		next = append(next, "The revision before is deployed again by itself if the nodes are not up at "+o.RevertAt.Local().Format(time.TimeOnly)+".")
+		next = append(next, "The revision before is deployed again by itself if the nodes are not up at "+o.RevertAt.UTC().Format(time.TimeOnly)+" UTC.")
 	case o.Kind == api.KindDeploy && o.Revision > 0 && o.From > 0:
 		next = append(next, fmt.Sprintf("Next: zeekfleet rollback %d deploys the revision before again.", o.From))
 	}

@@ -45,18 +45,30 @@ func nameOf(s api.OperationStep) string {
 	return s.Node
 }
 
-// titleOf says what an operation does, who began it, and why.
-func titleOf(o api.Operation) string {
-	text := fmt.Sprintf("Operation %d: %s", o.ID, o.Kind)
-	switch {
-	case o.Of > 0:
+// What says what an operation does, such as "rolling restart of @workers, 2 nodes at a time".
+func What(o api.Operation) string {
+	text := o.Kind
+	if o.Batch > 0 {
+		text = "rolling " + text
+	}
+	if o.Of > 0 {
 		text += fmt.Sprintf(" to revision %d", o.Of)
-	case o.Batch > 0:
-		text += fmt.Sprintf(" of %s at a time", counted(o.Batch, "node"))
 	}
 	if len(o.Selectors) > 0 {
 		text += " of " + few(o.Selectors)
 	}
+	if o.Batch > 0 {
+		text += fmt.Sprintf(", %s at a time", counted(o.Batch, "node"))
+	}
+	if o.Resumes > 0 {
+		text += fmt.Sprintf(", which goes on with operation %d", o.Resumes)
+	}
+	return text
+}
+
+// titleOf says what an operation does, who began it, and why.
+func titleOf(o api.Operation) string {
+	text := fmt.Sprintf("Operation %d: %s", o.ID, What(o))
 	if o.Who != "" {
 		text += ", by " + o.Who
 	}
@@ -101,7 +113,12 @@ func tallyOf(o api.Operation) tally {
 	return t
 }
 
-// done says in words what an operation has done with nodes, such as "3 nodes restarted, 1
+// idleWords say why an operation has left nodes as they are.
+var idleWords = map[string]string{
+	api.KindStart: "running already", api.KindStop: "stopped already", api.KindPause: "paused already", api.KindResume: "not paused",
+}
+
+// doneText says in words what an operation has done with nodes, such as "3 nodes restarted, 1
 // started".
 func doneText(o api.Operation) string {
 	counts := map[string]int{}
@@ -114,13 +131,16 @@ func doneText(o api.Operation) string {
 	for _, action := range []string{
 		api.ActionRestart, api.ActionStart, api.ActionStop, api.ActionPause, api.ActionResume, api.ActionNone,
 	} {
-		n := counts[action]
+		n, word := counts[action], actionWords[action][1]
+		if action == api.ActionNone {
+			word = cmp.Or(idleWords[o.Kind], word)
+		}
 		switch {
 		case n == 0:
 		case len(parts) == 0:
-			parts = append(parts, counted(n, "node")+" "+actionWords[action][1])
+			parts = append(parts, counted(n, "node")+" "+word)
 		default:
-			parts = append(parts, strconv.Itoa(n)+" "+actionWords[action][1])
+			parts = append(parts, strconv.Itoa(n)+" "+word)
 		}
 	}
 	return strings.Join(parts, ", ")

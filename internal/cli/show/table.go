@@ -30,6 +30,8 @@ type Column struct {
 	// Drop says that the column is left out if the screen is too narrow even for the
 	// shrunken columns. The column with the highest number goes first. Zero means never.
 	Drop int
+	// Optional leaves the column out if it has no text in any row.
+	Optional bool
 }
 
 // Cell is a field of a Table. Its zero value is empty.
@@ -81,11 +83,15 @@ type layout struct {
 func (t Table) layout(s Screen) layout {
 	natural := make([]int, len(t.Columns))
 	for i, c := range t.Columns {
-		natural[i] = WidthOf(Printable(c.Head))
+		width := 0
 		for _, row := range t.Rows {
 			if i < len(row) {
-				natural[i] = max(natural[i], WidthOf(Printable(row[i].Text)))
+				width = max(width, WidthOf(Printable(row[i].Text)))
 			}
+		}
+		natural[i] = max(width, WidthOf(Printable(c.Head)))
+		if width == 0 && c.Optional {
+			natural[i] = -1
 		}
 	}
 	l := layout{t.Columns, s, natural}
@@ -112,7 +118,7 @@ func (l *layout) shrink(width int) bool {
 		widest, second := -1, 0
 		for i, c := range l.columns {
 			switch {
-			case c.Least == 0 || l.widths[i] <= c.Least:
+			case c.Least == 0 || l.widths[i] <= c.Least: // those that are left out, too
 			case widest < 0 || l.widths[i] > l.widths[widest]:
 				if widest >= 0 {
 					second = max(second, l.widths[widest])

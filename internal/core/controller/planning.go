@@ -46,6 +46,7 @@ func (p planning) plan(r *request, msg mgmt.PlanRequest) {
 	for _, name := range p.concerned(next) {
 		if why := p.cannotSay(name); why != "" && len(next.of[name]) > 0 {
 			making.guess(name, p.roster.agents[name], why)
+			making.is.Unknown[len(making.is.Unknown)-1].Absent = p.roster.absence(name) != ""
 			continue
 		}
 		if len(next.of[name]) == 0 { // all its nodes are stopped

@@ -108,7 +108,11 @@ func planLines(msg mgmt.Response) (lines []string) {
 		findings []mgmt.PlanFinding
 	}{{"problem", plan.Problems}, {"doubt", plan.Doubts}, {"unknown", plan.Unknown}} {
 		for _, f := range list.findings {
-			lines = append(lines, fmt.Sprintf("  %s %s@%s: %s%s%s", list.what, f.Node, f.Instance, f.Text, f.Outputs.Stdout, f.Outputs.Stderr))
+			what := list.what
+			if f.Absent {
+				what = "absent, " + what
+			}
+			lines = append(lines, fmt.Sprintf("  %s %s@%s: %s%s%s", what, f.Node, f.Instance, f.Text, f.Outputs.Stdout, f.Outputs.Stderr))
 		}
 	}
 	return lines
