@@ -116,6 +116,12 @@ type Limits struct {
 	// StepOutputs bounds the bytes of what nodes printed in the steps of one operation.
 	// Further outputs are left out. Zero means 1 MiB.
 	StepOutputs int
+	// StepText bounds the reason of a step, its error, and the error of an operation, in
+	// bytes: agents write them. The rest is cut off. Zero means 2,000.
+	StepText int
+	// PlanText bounds each reason and each finding in an agent's plan in the same way, and
+	// PlanReasons the reasons for a node. Zero means 2,000 and 100.
+	PlanText, PlanReasons int
 }
 
 // WithDefaults returns c with defaults in place of zero values.
@@ -181,5 +187,8 @@ func (l Limits) withDefaults() Limits {
 	l.ActionWords = cmp.Or(l.ActionWords, 100)
 	l.ActionBytes = cmp.Or(l.ActionBytes, 64<<10)
 	l.StepOutputs = cmp.Or(l.StepOutputs, 1<<20)
+	l.StepText = cmp.Or(l.StepText, 2000)
+	l.PlanText = cmp.Or(l.PlanText, 2000)
+	l.PlanReasons = cmp.Or(l.PlanReasons, 100)
 	return l
 }

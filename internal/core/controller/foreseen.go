@@ -2,7 +2,6 @@ package controller
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -62,16 +61,38 @@ func (f *foreseen) of(name mgmt.InstanceName, all bool) []mgmt.PlannedNode {
 }
 
 // readPlan returns what an agent says that it would do. It returns false if the text is no
-// plan. It leaves out what no agent may say: names that no node can have.
-func readPlan(data mgmt.Data, most int) (mgmt.InstancePlan, bool) {
+// plan, or a greater one than an agent has. It leaves out what no agent may say: names that
+// no node can have, and actions that there are not.
+func readPlan(data mgmt.Data, limits Limits) (mgmt.InstancePlan, bool) {
 	text, ok := data.(mgmt.Text)
 	var plan mgmt.InstancePlan
-	if !ok || json.Unmarshal([]byte(text), &plan) != nil || len(plan.Nodes)+len(plan.Problems)+len(plan.Doubts) > most {
+	const values = 50 // of a node, or of a finding
+	if !ok || mgmt.ReadJSON([]byte(text), values*(limits.Nodes+1), &plan) != nil ||
+		len(plan.Nodes)+len(plan.Problems)+len(plan.Doubts) > limits.Nodes {
 		return mgmt.InstancePlan{}, false
 	}
-	plan.Nodes = slices.DeleteFunc(plan.Nodes, func(n mgmt.InstancePlanNode) bool { return mgmt.CheckName(string(n.Node)) != nil })
+	plan.Nodes = slices.DeleteFunc(plan.Nodes, func(n mgmt.InstancePlanNode) bool {
+		return mgmt.CheckName(string(n.Node)) != nil || !slices.Contains(planActions, n.Action)
+	})
+	for i := range plan.Nodes {
+		n := &plan.Nodes[i]
+		n.Role = mgmt.ClusterRole(mgmt.CutText(string(n.Role), limits.PlanText))
+		n.Because = n.Because[:min(len(n.Because), limits.PlanReasons)]
+		for j := range n.Because {
+			n.Because[j] = mgmt.CutText(n.Because[j], limits.PlanText)
+		}
+	}
+	for _, list := range [][]mgmt.InstancePlanFinding{plan.Problems, plan.Doubts} {
+		for i := range list {
+			list[i].Node = mgmt.NodeName(mgmt.CutText(string(list[i].Node), mgmt.MaxNameLen))
+			list[i].Text = mgmt.CutText(list[i].Text, limits.PlanText)
+		}
+	}
 	return plan, true
 }
+
+// planActions are what a plan may say of a node.
+var planActions = []mgmt.NodeAction{mgmt.ActionNone, mgmt.ActionStart, mgmt.ActionStop, mgmt.ActionRestart}
 
 // plannedNodes returns the nodes of an agent's plan.
 func plannedNodes(name mgmt.InstanceName, plan mgmt.InstancePlan) []mgmt.PlannedNode {

@@ -73,6 +73,9 @@ func (o *operating) operate(r *request, msg mgmt.OperateRequest) {
 // mistake returns what is wrong with a request, or nothing.
 func (o *operating) mistake(msg mgmt.OperateRequest) string {
 	limits := o.cfg.Limits
+	if why := checkNote(msg.Note, limits.NoteBytes); why != "" {
+		return why
+	}
 	switch msg.Kind {
 	case mgmt.OperationStart, mgmt.OperationStop, mgmt.OperationPause, mgmt.OperationResume:
 		if msg.Rolling || msg.Batch != 0 || msg.Percent != 0 || msg.Resumes != 0 {
@@ -91,8 +94,6 @@ func (o *operating) mistake(msg mgmt.OperateRequest) string {
 		return "a batch has a number of nodes or a percentage of them, not both"
 	case msg.Resumes != 0 && (len(msg.Selectors) > 0 || msg.Rolling || msg.Batch != 0 || msg.Percent != 0):
 		return "a restart that goes on with an earlier one has its nodes and its batches, and no others"
-	case len(msg.Note) > limits.NoteBytes:
-		return fmt.Sprintf("the note is longer than %d bytes", limits.NoteBytes)
 	case len(msg.Selectors) > limits.Nodes:
 		return fmt.Sprintf("more than %d selectors", limits.Nodes)
 	case len(o.tasks) >= limits.Operating:

@@ -27,8 +27,8 @@ type operation struct {
 	// is holds the operation now. Nobody else has its steps.
 	is    mgmt.Operation
 	steps map[stepKey]int // their indexes
-	// outputs is the size of all outputs in the steps.
-	outputs int
+	// outputs is the size of all outputs in the steps, and texts that of all other texts.
+	outputs, texts int
 	// shown is a copy of is. It is nil if is has changed since.
 	shown *mgmt.Operation
 }
@@ -150,7 +150,7 @@ func (o *operation) doing(text string) {
 
 // setSteps replaces all steps.
 func (o *operation) setSteps(steps []mgmt.OperationStep) {
-	o.is.Steps, o.steps, o.outputs = nil, make(map[stepKey]int, len(steps)), 0
+	o.is.Steps, o.steps, o.outputs, o.texts = nil, make(map[stepKey]int, len(steps)), 0, 0
 	for _, s := range steps {
 		o.put(s)
 	}
@@ -164,20 +164,28 @@ func (o *operation) plan(steps []mgmt.OperationStep) {
 
 // put adds a step, or replaces the step about the same node.
 func (o *operation) put(s mgmt.OperationStep) {
-	size := len(s.Outputs.Stdout) + len(s.Outputs.Stderr)
-	if o.outputs+size > o.all.cfg.Limits.StepOutputs {
-		s.Outputs, size = mgmt.NodeOutputs{}, 0
-	}
+	limits := o.all.cfg.Limits
+	s.Because, s.Error = mgmt.CutText(s.Because, limits.StepText), mgmt.CutText(s.Error, limits.StepText)
 	key := stepKey{s.Instance, s.Node}
-	if i, ok := o.steps[key]; ok {
-		old := o.is.Steps[i].Outputs
-		o.outputs -= len(old.Stdout) + len(old.Stderr)
-		o.is.Steps[i] = s
+	i, known := o.steps[key]
+	if known {
+		o.count(o.is.Steps[i], -1)
 	} else {
-		o.steps[key] = len(o.is.Steps)
+		i = len(o.is.Steps)
+		o.steps[key] = i
 		o.is.Steps = append(o.is.Steps, s)
 	}
-	o.outputs += size
+	if o.outputs+len(s.Outputs.Stdout)+len(s.Outputs.Stderr) > limits.StepOutputs {
+		s.Outputs = mgmt.NodeOutputs{}
+	}
+	o.is.Steps[i] = s
+	o.count(s, 1)
+}
+
+// count adds the sizes of a step, or takes them away.
+func (o *operation) count(s mgmt.OperationStep, sign int) {
+	o.outputs += sign * (len(s.Outputs.Stdout) + len(s.Outputs.Stderr))
+	o.texts += sign * (len(s.Because) + len(s.Error))
 }
 
 // step sets the state of a step. why is its error, and may be empty. A step that o did
@@ -243,7 +251,7 @@ func (o *operation) end(state mgmt.OperationState, err string) {
 		}
 		o.stepped(s.State, o.is.Steps[i])
 	}
-	o.is.State, o.is.Ended, o.is.Error, o.is.Doing = state, o.all.now, err, ""
+	o.is.State, o.is.Ended, o.is.Error, o.is.Doing = state, o.all.now, mgmt.CutText(err, o.all.cfg.Limits.StepText), ""
 	o.shown = nil
 	o.happened(mgmt.OperationRunning, state, o.ending())
 	o.save()
@@ -277,8 +285,12 @@ func (o *operation) interrupt() {
 
 // size returns about how many bytes o takes.
 func (o *operation) size() int {
-	const operation, step = 500, 200
-	return operation + step*len(o.is.Steps) + o.outputs
+	const operation, step, selector = 500, 200, 16
+	given := len(o.is.Note) + len(o.is.Error)
+	for _, text := range o.is.Selectors {
+		given += selector + len(text)
+	}
+	return operation + given + step*len(o.is.Steps) + o.outputs + o.texts
 }
 
 // kept returns s with the operations as they are now.

@@ -95,7 +95,7 @@ func (f *fleetPlan) guess(name mgmt.InstanceName, a *agent, why string) {
 // answered takes an agent's plan.
 func (p planning) answered(l *leg, results []mgmt.Result) {
 	making, name := l.request.Detail.plan, l.agent.name
-	plan, ok := readPlan(results[0].Data, p.cfg.Limits.Nodes)
+	plan, ok := readPlan(results[0].Data, p.cfg.Limits)
 	switch {
 	case !results[0].Success:
 		making.guess(name, l.agent, fmt.Sprintf("instance '%s' did not say what it would do: %s", name, reason(results[0])))

@@ -103,7 +103,7 @@ func (d preflights) answered(l *leg, answers []mgmt.Result) {
 	var failures []mgmt.Result
 	for _, answer := range answers {
 		if answer.Success {
-			if plan, ok := readPlan(answer.Data, d.cfg.Limits.Nodes); ok {
+			if plan, ok := readPlan(answer.Data, d.cfg.Limits); ok {
 				d.steps.plan(name, plannedNodes(name, plan))
 			}
 			continue

@@ -47,6 +47,9 @@ func operation(o *mgmt.Operation) []string {
 		if step.Error != "" {
 			line += ", error " + quote(step.Error)
 		}
+		if step.Outputs != (mgmt.NodeOutputs{}) {
+			line += ", printed " + quote(step.Outputs.Stdout+step.Outputs.Stderr)
+		}
 		lines = append(lines, line)
 	}
 	return lines
