@@ -19,7 +19,8 @@ type AuditRecord struct {
 	// Subject is what the request names: an instance, a user, a configuration.
 	Subject string
 	Outcome AuditOutcome
-	// Reason is why it was refused, or has failed.
+	// Reason is why it was refused, or has failed, or why the controller itself has done it
+	// on behalf of Who.
 	Reason string
 	// Revision is the ID of the configuration that it made. It is empty if there is none.
 	Revision string

@@ -44,7 +44,7 @@ func (b *controllerBook) replied(e controller.Reply) {
 		return
 	}
 	if r.denied {
-		b.w.violated("controller answers %s %q with %+v without a request that its user may make", kind, id, results[0])
+		b.w.violated("controller answers %s %q with %+v without a request that its user may make", kind, id, results)
 	}
 	b.checkAnswer(r, results)
 }

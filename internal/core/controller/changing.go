@@ -61,7 +61,7 @@ func (s changeSave) saved(err string) {
 // whyNot returns why a change is refused, or nothing.
 func (ds *deployments) whyNot(msg mgmt.ChangeRequest) string {
 	state := ds.memory.state
-	if d := ds.running(); d != nil && !d.internal() {
+	if d := ds.running(); d != nil && !d.order.again() {
 		o := d.steps.op.is
 		return fmt.Sprintf("earlier deployment still pending: operation %d, a %s by %s", o.ID, o.Kind, o.Who)
 	}

@@ -67,7 +67,8 @@ type Config struct {
 
 	// RevertSettle is how long all nodes of a deployment that may be taken back must be up
 	// until they count as up. RevertGrace is how long a controller that has started waits
-	// for its agents before it takes back a deployment of its earlier life. MaxRevertAfter
+	// for its agents before it goes on with a deployment of its earlier life, or takes it
+	// back. MaxRevertAfter
 	// bounds ChangeRequest.RevertAfter. Zero means 5 s, 20 s and 24 h.
 	RevertSettle, RevertGrace, MaxRevertAfter time.Duration
 

@@ -58,6 +58,12 @@ type order struct {
 	// reverts is the operation of the deployment that this one takes back, or nil. Its
 	// configuration ran before: it needs no preflight, and waits for nobody.
 	reverts *operation
+	// resumed says that an earlier life of the controller has begun and saved the
+	// deployment. late are the instances that have not connected yet.
+	resumed bool
+	late    []mgmt.InstanceName
+	// because says, for the audit, why the controller itself deploys.
+	because string
 }
 
 // times are the times at which a deployment goes on by itself.
@@ -65,6 +71,7 @@ type times struct {
 	telling   time.Time // when to tell the client for whom this phase waits; zero if it was told
 	grace     time.Time // ends gathering
 	preflight time.Time // ends preparing
+	late      time.Time // ends the wait of a resumed deployment for instances that are late
 	deadline  time.Time // ends the deployment
 }
 
@@ -99,6 +106,10 @@ func (d *deployment) due() time.Time {
 		end = d.times.grace
 	case preparing:
 		end = d.times.preflight
+	case sending:
+		if (resumption{d}).waits() {
+			end = earlierOf(end, d.times.late)
+		}
 	}
 	if telling := d.times.telling; !telling.IsZero() && telling.Before(end) {
 		return telling
@@ -140,7 +151,8 @@ func (d *deployment) proceed() bool {
 	case sending:
 		d.expireAnswers()
 		d.forgetLeft()
-		if len(d.open) > 0 || len(d.leaving) > 0 {
+		resumption{d}.sendLate()
+		if len(d.open) > 0 || len(d.leaving) > 0 || (resumption{d}).waits() {
 			return false
 		}
 		d.finish()
@@ -215,6 +227,11 @@ func (d *deployment) awaitedAnswers() string {
 	}
 	for _, a := range d.leaving {
 		names = append(names, string(a.name))
+	}
+	if d.order.isResumed() {
+		for _, name := range d.order.late {
+			names = append(names, string(name))
+		}
 	}
 	return mgmt.FewTexts(names, maxNamed, ", ")
 }

@@ -46,7 +46,7 @@ func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
 	case ds.staging.anothers(r.Asker, on.ID):
 		ds.requests.refuse(r, fmt.Sprintf("another configuration was staged since, by %s: stage yours again", staged.Who))
 		return
-	case earlier != nil && !earlier.internal():
+	case earlier != nil && !earlier.order.again():
 		ds.requests.refuse(r, fmt.Sprintf("earlier deployment %s still pending", earlier.id))
 		return
 	case earlier != nil:
@@ -74,7 +74,9 @@ func (ds *deployments) operate(d *deployment) {
 
 // start starts a client's deployment, which may take as long as its client waits.
 func (ds *deployments) start(d *deployment, patience time.Duration) {
-	ds.requests.audit(d.order.asked, mgmt.AuditRecord{Outcome: mgmt.AuditBegun, Subject: d.order.given.Config.ID})
+	ds.requests.audit(d.order.asked, mgmt.AuditRecord{
+		Outcome: mgmt.AuditBegun, Subject: d.order.given.Config.ID, Reason: d.order.because,
+	})
 	ds.roster.resetAllAttempts()
 	ds.begin(d, ds.cfg.deployTime(patience))
 }
@@ -97,22 +99,30 @@ func (ds *deployments) begin(d *deployment, timeout time.Duration) {
 	if d.internal() || d.partial() {
 		wait = min(ds.cfg.ReadyGrace, wait)
 	}
+	begins := "deployment begins"
+	if d.order.isResumed() {
+		begins = "deployment goes on"
+	}
 	d.parts, d.reverting = ds.parts, ds.reverting
 	d.enter(gathering)
 	d.times.grace, d.times.deadline = ds.now.Add(wait), ds.now.Add(timeout)
 	d.outcome.complaints = map[mgmt.NodeName]string{}
 	ds.latest = d
-	begins := Note{Level: Info, Text: d.title("deployment begins"), ReqID: d.id}
+	n := Note{Level: Info, Text: d.title(begins), ReqID: d.id}
 	if !d.internal() && d.order.request != nil {
-		begins.Peer = d.order.request.Asker
+		n.Peer = d.order.request.Asker
 	}
-	ds.note(begins)
+	ds.note(n)
 	ds.dials.stale = true
 }
 
-// supersede ends an internal deployment without a result.
+// supersede ends a deployment without a result: an internal one, or one of an earlier
+// life.
 func (ds *deployments) supersede(d *deployment) {
-	ds.note(Note{Level: Info, Text: "internal deployment superseded", ReqID: d.id})
+	ds.note(Note{Level: Info, Text: d.title("deployment superseded"), ReqID: d.id})
+	if !d.internal() && !ds.reverting.watches(d.steps.op) {
+		ds.reverting.interrupted(d.steps.op)
+	}
 	for _, l := range d.open {
 		ds.legs.close(l)
 	}

@@ -10,6 +10,7 @@ import (
 // controller's own. That result says which configuration is deployed now,
 // whether or not all nodes run (spec management-api 6.10).
 func (d *deployment) finish() {
+	resumption{d}.missLate()
 	for i, r := range d.outcome.results {
 		if !r.Success && r.Error == "" {
 			d.outcome.results[i].Error = d.outcome.complaints[r.Node]
@@ -58,6 +59,8 @@ func (d *deployment) endOperation() {
 		d.reverting.check = d.now
 	case failure != "":
 		op.end(mgmt.OperationFailed, failure)
+	case d.order.resumed:
+		resumption{d}.end()
 	default:
 		op.end(mgmt.OperationDone, "")
 	}
@@ -72,8 +75,19 @@ func (d *deployment) audit() {
 		return
 	}
 	rec := ending(d.outcome.results)
-	rec.Subject = d.order.given.Config.ID
+	if rec.Reason == "" && len(d.order.late) > 0 {
+		rec.Reason = resumption{d}.later()
+	}
+	rec.Subject, rec.Reason = d.order.given.Config.ID, d.order.reason(rec.Reason)
 	d.requests.audit(d.order.asked, rec)
+}
+
+// reason returns the reason in a record of the audit.
+func (o *order) reason(failure string) string {
+	if o.because == "" || failure == "" {
+		return o.because + failure
+	}
+	return o.because + ": " + failure
 }
 
 // noteOutcome notes the outcome of a deployment. An internal deployment has no

@@ -20,7 +20,7 @@ func (d *deployment) awaited() []mgmt.InstanceName {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 || !d.internal() && d.reachesAnybody() && d.idleAll(names) {
+	if len(names) == 0 || !d.order.again() && d.reachesAnybody() && d.idleAll(names) {
 		return nil
 	}
 	slices.Sort(names)

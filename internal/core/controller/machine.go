@@ -98,7 +98,10 @@ func (m *Machine) begin() {
 
 // goesOn reports whether a part of m goes on with an operation that ran when the
 // controller ended.
-func (m *Machine) goesOn(o *operation) bool { return m.reverting.watches(o) }
+func (m *Machine) goesOn(o *operation) bool {
+	d := m.deployments.running()
+	return m.reverting.watches(o) || d != nil && d.steps.op == o
+}
 
 func answersSave(ev Event) bool {
 	switch ev.(type) {

@@ -12,8 +12,12 @@ import (
 // weigh decides whether d is possible with the agents that are connected. If it is,
 // the agents run their preflights before anything changes.
 func (d *deployment) weigh() {
-	if d.internal() {
+	switch {
+	case d.internal():
 		d.weighInternal()
+		return
+	case d.order.resumed:
+		d.commitInternal()
 		return
 	}
 	if !d.reachesAnybody() && d.order.reverts == nil {

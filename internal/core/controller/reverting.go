@@ -45,20 +45,31 @@ func (v *reverting) watches(o *operation) bool {
 	return !o.is.RevertAt.IsZero() && o.is.Revision != 0 && o.is.Revision == v.memory.state.Deployed.revision()
 }
 
-// takeUp is called once, at the first Step. It ends the deployments that ran when the
-// controller ended last, but for one that it goes on watching.
+// takeUp is called once, at the first Step. It goes on with the deployment that ran when
+// the controller ended last, if that was saved, and with the watch. It ends the others.
 func (v *reverting) takeUp() {
 	if v.watched() != nil {
 		v.notBefore = v.now.Add(v.cfg.RevertGrace)
 	}
-	for _, o := range v.operations.unfinished() {
-		switch o.is.Kind {
-		case mgmt.OperationDeploy, mgmt.OperationRollback, mgmt.OperationRevert:
-			if !v.watches(o) {
-				v.interrupted(o)
-			}
+	var latest *operation
+	unfinished := v.operations.unfinished()
+	for _, o := range unfinished {
+		if isDeployment[o.is.Kind] && v.resumable(o) {
+			latest = o
 		}
 	}
+	for _, o := range unfinished {
+		if isDeployment[o.is.Kind] && o != latest && !v.watches(o) {
+			v.interrupted(o)
+		}
+	}
+	if latest != nil {
+		v.deployments.resume(latest)
+	}
+}
+
+var isDeployment = map[mgmt.OperationKind]bool{
+	mgmt.OperationDeploy: true, mgmt.OperationRollback: true, mgmt.OperationRevert: true,
 }
 
 // interrupted ends the deployment o of an earlier life.
@@ -179,7 +190,8 @@ func (v *reverting) settle(o *operation) {
 		return
 	}
 	for _, step := range slices.Clone(o.is.Steps) {
-		if step.State == mgmt.StepFailed { // it came up later
+		switch step.State {
+		case mgmt.StepFailed, mgmt.StepRunning, mgmt.StepWaiting: // it came up later
 			step.State, step.Error, step.Outputs = mgmt.StepDone, "", mgmt.NodeOutputs{}
 			o.set(step)
 		}
@@ -208,7 +220,8 @@ func (v *reverting) revert(o *operation, why string) bool {
 			principal: mgmt.Principal{Name: o.is.Who, Role: mgmt.Operator},
 		},
 		given: given, partial: true, reverts: o,
-		origin: mgmt.Origin{Kind: mgmt.OperationRevert, Note: why, Of: before.Revision},
+		because: fmt.Sprintf("the controller on behalf of %s: revert of operation %d", o.is.Who, o.id()),
+		origin:  mgmt.Origin{Kind: mgmt.OperationRevert, Note: why, Of: before.Revision},
 	}}
 	v.deployments.operate(d)
 	by := d.steps.op

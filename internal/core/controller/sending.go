@@ -39,7 +39,7 @@ func (d commitSave) saved(err string) {
 		return
 	}
 	d.outcome.results = []mgmt.Result{{Error: "save configuration: " + err}}
-	if d.internal() {
+	if d.order.again() {
 		d.postponeAll()
 	} else {
 		d.steps.op.change(func(is *mgmt.Operation) { is.Revision, is.RevertAt = 0, time.Time{} })
@@ -65,14 +65,19 @@ func (d *deployment) dismissing(before, next *target) []*agent {
 func (d *deployment) send() {
 	d.enter(sending)
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
-		if why := d.roster.missing(name); why != "" {
+		why := d.roster.missing(name)
+		if why != "" && d.order.isResumed() {
+			d.order.late = append(d.order.late, name)
+			continue
+		}
+		if why != "" {
 			absent := d.absent(name, why)
 			d.addResults(absent)
 			d.steps.miss(name, absent)
 			continue
 		}
 		a := d.roster.agents[name]
-		if d.internal() && (a.has == d.target || d.memory.refused(name)) {
+		if d.order.again() && (a.has == d.target || d.memory.refused(name)) {
 			continue
 		}
 		d.sendTo(a, false)
@@ -87,7 +92,7 @@ func (d *deployment) beginSteps(a *agent) {
 	if d.internal() {
 		return
 	}
-	if _, ok := d.steps.planned[a.name]; !ok {
+	if _, ok := d.steps.planned[a.name]; !ok && d.steps.foreseen != nil {
 		d.steps.plan(a.name, d.steps.foreseen.of(a.name, !a.peer.fleet))
 	}
 	d.steps.begin(a.name)
