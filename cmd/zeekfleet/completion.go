@@ -16,8 +16,11 @@ func completeArguments(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		completeArguments(sub)
 	}
+	offered := argumentWords()[strings.TrimPrefix(cmd.CommandPath(), "zeekfleet ")]
 	switch {
 	case cmd.ValidArgsFunction != nil:
+	case offered.words != nil || offered.fixed != nil:
+		cmd.ValidArgsFunction = offered.complete
 	case strings.Contains(cmd.Use, " FILE") || strings.Contains(cmd.Use, " [FILE]") || strings.Contains(cmd.Use, "CLUSTER.INI"):
 		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -30,6 +33,10 @@ func completeArguments(cmd *cobra.Command) {
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		_, known := cmd.GetFlagCompletionFunc(f.Name)
+		if offered, ok := flagWords()[f.Name]; ok && !known && isClient(cmd) {
+			completeLive(cmd, f.Name, offered)
+			return
+		}
 		if name, _ := pflag.UnquoteUsage(f); known || name == "FILE" || name == "DIR" || name == "file" || name == "dir" || name == "files" {
 			return
 		}

@@ -170,6 +170,7 @@ func newRootCommand(s streams) *cobra.Command {
 		completion.RunE = func(*cobra.Command, []string) error {
 			return errors.New("please name a shell: bash, zsh, fish or powershell")
 		}
+		completeInBash(completion)
 	}
 	return root
 }

@@ -86,7 +86,7 @@ func cmdType(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: type NAME KEYS")
 	}
 	b := onTerminal(ts, args[0])
-	_, err := io.WriteString(b.terminal, strings.NewReplacer("^C", "\x03", "^M", "\r", "<down>", "\x1b[B").Replace(args[1]))
+	_, err := io.WriteString(b.terminal, strings.NewReplacer("^C", "\x03", "^M", "\r", "<down>", "\x1b[B", "<tab>", "\t").Replace(args[1]))
 	ts.Check(err)
 }
 
