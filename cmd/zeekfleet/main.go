@@ -27,36 +27,47 @@ type streams struct {
 
 // commandGroup is a group of subcommands under one title.
 type commandGroup struct {
-	title      string
-	constructs []func(streams) *cobra.Command
+	title    string
+	commands []command
+}
+
+// command is a subcommand that is not constructed yet: hundreds of flags take longer than
+// most requests.
+type command struct {
+	name      string
+	construct func(streams) *cobra.Command
 }
 
 const otherCommands = "Other commands"
 
-// subcommands returns the constructors of all subcommands, in the order in which
-// help lists them.
+// subcommands returns all subcommands, in the order in which help lists them.
 func subcommands() []commandGroup {
 	return []commandGroup{
-		{"Run a cluster, on this host", []func(streams) *cobra.Command{
-			newUpCommand, newControllerCommand, newAgentCommand, newNodeCommand, newCheckCommand,
-			newConfigCommand,
+		{"Run a cluster, on this host", []command{
+			{"up", newUpCommand}, {"controller", newControllerCommand}, {"agent", newAgentCommand}, {"node", newNodeCommand},
+			{"check", newCheckCommand}, {"config", newConfigCommand},
 		}},
-		{"Operate a cluster", []func(streams) *cobra.Command{
-			newStatusCommand, newNodesCommand, newPlanCommand, newDeployCommand, newRollbackCommand, newHistoryCommand,
-			newShowCommand, newDiffCommand, newStartCommand, newStopCommand, newRestartCommand, newPauseCommand, newResumeCommand,
-			newOperationsCommand, newOperationCommand, newEventsCommand, newWatchCommand, newLogsCommand, newDiagCommand, newCrashesCommand, newHostsCommand,
-			newDispatchCommand, newScriptsCommand,
+		{"Operate a cluster", []command{
+			{"status", newStatusCommand}, {"nodes", newNodesCommand}, {"plan", newPlanCommand}, {"deploy", newDeployCommand},
+			{"rollback", newRollbackCommand}, {"history", newHistoryCommand},
+			{"show", newShowCommand}, {"diff", newDiffCommand}, {"start", newStartCommand}, {"stop", newStopCommand},
+			{"restart", newRestartCommand}, {"pause", newPauseCommand}, {"resume", newResumeCommand},
+			{"operations", newOperationsCommand}, {"operation", newOperationCommand}, {"events", newEventsCommand},
+			{"watch", newWatchCommand}, {"logs", newLogsCommand}, {"diag", newDiagCommand}, {"crashes", newCrashesCommand},
+			{"hosts", newHostsCommand}, {"dispatch", newDispatchCommand}, {"scripts", newScriptsCommand},
 		}},
-		{"Ask a controller, as zeek-client does", []func(streams) *cobra.Command{
-			newDeployConfigCommand, newStageConfigCommand, newGetConfigCommand, newGetHistoryCommand,
-			newGetInstancesCommand, newGetNodesCommand, newGetIDValueCommand,
-			newMonitorCommand, newTestTimeoutCommand, newShowSettingsCommand,
+		{"Ask a controller, as zeek-client does", []command{
+			{"deploy-config", newDeployConfigCommand}, {"stage-config", newStageConfigCommand}, {"get-config", newGetConfigCommand},
+			{"get-history", newGetHistoryCommand},
+			{"get-instances", newGetInstancesCommand}, {"get-nodes", newGetNodesCommand}, {"get-id-value", newGetIDValueCommand},
+			{"monitor", newMonitorCommand}, {"test-timeout", newTestTimeoutCommand}, {"show-settings", newShowSettingsCommand},
 		}},
-		{"Say who may do what, at a controller", []func(streams) *cobra.Command{
-			newTokenCommand, newUserCommand, newCertCommand, newCACommand, newAuditCommand, newLoginCommand, newLogoutCommand,
-			newContextCommand, newWhoAmICommand,
+		{"Say who may do what, at a controller", []command{
+			{"token", newTokenCommand}, {"user", newUserCommand}, {"cert", newCertCommand}, {"ca", newCACommand},
+			{"audit", newAuditCommand}, {"login", newLoginCommand}, {"logout", newLogoutCommand},
+			{"context", newContextCommand}, {"whoami", newWhoAmICommand},
 		}},
-		{otherCommands, []func(streams) *cobra.Command{newSimCommand, newVersionCommand}},
+		{otherCommands, []command{{"sim", newSimCommand}, {"version", newVersionCommand}}},
 	}
 }
 
@@ -78,7 +89,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if asZeekClient() {
 		return runZeekClient(ctx, args, streams{stdin, stdout, stderr})
 	}
-	root := newRootCommand(streams{stdin, stdout, stderr})
+	root := newRootCommand(streams{stdin, stdout, stderr}, firstCommand(args))
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
@@ -122,7 +133,22 @@ func finished(status int) error {
 	return &exitError{status: status}
 }
 
-func newRootCommand(s streams) *cobra.Command {
+// firstCommand returns the name of the subcommand with which a command line begins, or
+// nothing.
+func firstCommand(args []string) string {
+	for _, group := range subcommands() {
+		for _, c := range group.commands {
+			if len(args) > 0 && args[0] == c.name {
+				return c.name
+			}
+		}
+	}
+	return ""
+}
+
+// newRootCommand returns the root command, with the subcommand only. If only is empty, it
+// has all of them.
+func newRootCommand(s streams, only string) *cobra.Command {
 	cobra.EnableCommandSorting = false
 	var asksVersion bool
 	root := &cobra.Command{
@@ -155,8 +181,11 @@ func newRootCommand(s streams) *cobra.Command {
 	root.Flags().BoolVar(&asksVersion, "version", false, "version for zeekfleet")
 	for _, group := range subcommands() {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
-		for _, construct := range group.constructs {
-			cmd := construct(s)
+		for _, c := range group.commands {
+			if only != "" && c.name != only {
+				continue
+			}
+			cmd := c.construct(s)
 			cmd.GroupID = group.title
 			completeArguments(cmd)
 			root.AddCommand(cmd)
@@ -164,6 +193,9 @@ func newRootCommand(s streams) *cobra.Command {
 	}
 	root.SetHelpCommandGroupID(otherCommands)
 	root.SetCompletionCommandGroupID(otherCommands)
+	if only != "" {
+		return root
+	}
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		completion.Args = cobra.NoArgs
