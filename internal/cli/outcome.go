@@ -128,6 +128,8 @@ func DeployOutcome(results []client.Result) Outcome {
 			o.Warnings = append(o.Warnings, "skipping unexpected response "+describe(r))
 		case r.Node == "" && r.Error != "": // the deployment left this instance out
 			o.Warnings = append(o.Warnings, r.Error)
+		case r.Error != "": // a user has stopped the node, and it stays so
+			o.Warnings = append(o.Warnings, fmt.Sprintf("node %s: %s", r.Node, r.Error))
 		}
 		if r.Node == "" || r.Instance == "" {
 			continue

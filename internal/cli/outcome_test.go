@@ -99,6 +99,14 @@ func TestDeployOutcome(t *testing.T) {
 	}
 }
 
+func TestDeployOutcomeNamesNodesThatStayStopped(t *testing.T) {
+	results := []client.Result{{Success: true, Instance: "i", Node: "w", Error: "it was stopped by a user"}}
+	check(t, cli.DeployOutcome(results), said{
+		document: `{"errors": [], "results": {"nodes": {"w": {"instance": "i", "success": true}}}}`,
+		warnings: []string{"node w: it was stopped by a user"},
+	})
+}
+
 func TestStageOutcome(t *testing.T) {
 	for name, tt := range map[string]struct {
 		results []client.Result

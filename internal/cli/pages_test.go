@@ -137,7 +137,7 @@ func answers() map[string]cli.Outcome {
 			value("worker-1", `{"a":[1,2],"b":{"c":"d"}}`), value("worker-2", `{"b":{"c":"d"},"a":[1,2]}`), value("worker-3", `[]`),
 		}),
 		"values-none":      cli.GetIDValueOutcome([]client.Result{{Error: "no instances connected"}}),
-		"restart":          cli.RestartOutcome([]client.Result{{Success: true, Instance: "i1", Node: "a"}, {Success: true, Instance: "i1", Node: "b"}, {Instance: "i2", Node: "c", Error: "it did not end"}}),
+		"restart":          cli.RestartOutcome([]client.Result{{Success: true, Instance: "i1", Node: "a"}, {Success: true, Instance: "i1", Node: "b"}, {Instance: "i2", Node: "c", Error: "it did not end"}, {Success: true, Instance: "i2", Node: "d", Error: "it was stopped by a user"}}),
 		"instances":        cli.GetInstancesOutcome(client.Result{Success: true, Data: client.Instances{{Name: "b", Host: client.UnknownHost}, {Name: "a", Host: client.UnknownHost, ListenPort: port(2151)}}}),
 		"instances-none":   cli.GetInstancesOutcome(client.Result{Success: true, Data: client.Instances{}}),
 		"test-timeout":     cli.TestTimeoutOutcome(client.Result{Error: "request timed out"}),

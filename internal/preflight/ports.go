@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
@@ -17,28 +18,73 @@ import (
 
 // checkPorts tries to bind every port. It also finds ports that two nodes want, which
 // binding alone would not show.
+//
+// A node that crashes may end between the look at its port and the look at its process.
+// Such a port looks like one of a stranger, but only for a moment. So a problem counts
+// if it lasts.
 func checkPorts(ctx context.Context, cfg Config, checks []Check) []mgmt.Finding {
-	found := portClashes(checks)
+	var wanted []wantedPort
 	for _, c := range checks {
 		for _, p := range c.Ports {
-			if problem := strangerProblem(p, strangers(p, cfg)); problem != "" {
-				found = append(found, mgmt.Finding{Node: c.Node, Problem: problem})
-			}
-			err := tryBind(ctx, p)
-			if err == nil {
-				continue
-			}
-			held := listeners(p)
-			inUse := errors.Is(err, syscall.EADDRINUSE)
-			if inUse && len(held) == 0 && couldBeOurs(p, sockowner.Listening(), os.Geteuid(), hides(cfg.Ours())) {
-				continue
-			}
-			if problem := portProblem(p, err, held, cfg.Ours()); problem != "" {
-				found = append(found, mgmt.Finding{Node: c.Node, Problem: problem})
-			}
+			wanted = append(wanted, wantedPort{node: c.Node, Port: p})
+		}
+	}
+	bad := withProblems(ctx, cfg, wanted)
+	for end := time.Now().Add(cfg.PortGrace); len(bad) > 0 && time.Now().Before(end); bad = withProblems(ctx, cfg, bad) {
+		select {
+		case <-ctx.Done():
+			end = time.Time{}
+		case <-time.After(portPause):
+		}
+	}
+	found := portClashes(checks)
+	for _, p := range bad {
+		for _, problem := range p.problems {
+			found = append(found, mgmt.Finding{Node: p.node, Problem: problem})
 		}
 	}
 	return found
+}
+
+// portPause is the time from one look at the ports to the next.
+const portPause = 20 * time.Millisecond
+
+// wantedPort is a port of a node, with the problems of the latest look at it.
+type wantedPort struct {
+	node mgmt.NodeName
+	Port
+	problems []string
+}
+
+// withProblems looks at the ports and returns those that have problems.
+func withProblems(ctx context.Context, cfg Config, ports []wantedPort) []wantedPort {
+	var bad []wantedPort
+	for _, p := range ports {
+		p.problems = nil
+		for _, problem := range []string{strangerProblem(p.Port, strangers(p.Port, cfg)), bindProblem(ctx, cfg, p.Port)} {
+			if problem != "" {
+				p.problems = append(p.problems, problem)
+			}
+		}
+		if len(p.problems) > 0 {
+			bad = append(bad, p)
+		}
+	}
+	return bad
+}
+
+// bindProblem returns why a node could not listen on the port, or "".
+func bindProblem(ctx context.Context, cfg Config, p Port) string {
+	err := tryBind(ctx, p)
+	if err == nil {
+		return ""
+	}
+	held := listeners(p)
+	inUse := errors.Is(err, syscall.EADDRINUSE)
+	if inUse && len(held) == 0 && couldBeOurs(p, sockowner.Listening(), os.Geteuid(), hides(cfg.Ours())) {
+		return ""
+	}
+	return portProblem(p, err, held, cfg.Ours())
 }
 
 func tryBind(ctx context.Context, p Port) error {

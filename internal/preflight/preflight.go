@@ -33,6 +33,10 @@ type Config struct {
 	// OutputBytes is how much of the end of stdout and of stderr of a script check is
 	// kept. Zero means 16 KiB.
 	OutputBytes int
+	// PortGrace is how long a problem with a port must last to be found. A process that
+	// ends may still hold its port. Zero means 250 ms. A negative value means that the
+	// first look counts.
+	PortGrace time.Duration
 	// MinFree is the free space, in bytes, that each file system needs on which a node
 	// writes. Zero means 256 MiB. A negative value turns this check off.
 	MinFree int64
@@ -45,6 +49,7 @@ func (c Config) withDefaults() Config {
 	c.Timeout = cmp.Or(max(c.Timeout, 0), 5*time.Minute)
 	c.Parallel = cmp.Or(max(c.Parallel, 0), runtime.NumCPU())
 	c.OutputBytes = cmp.Or(max(c.OutputBytes, 0), 16<<10)
+	c.PortGrace = cmp.Or(c.PortGrace, 250*time.Millisecond)
 	c.MinFree = cmp.Or(c.MinFree, 256<<20)
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
@@ -202,6 +203,38 @@ func TestPortOfANodeThatHasStartedMeanwhileIsFree(t *testing.T) {
 }
 
 // A node without keys cannot tell a process that is connected with it from a node.
+// A node that crashes is no node of the agent any more when Ours is asked, but held its
+// port when the port was tried.
+func TestPortOfANodeThatEndsMeanwhileIsFree(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	check := Check{Node: "n", Ports: []Port{{Addr: loopback, Number: netip.MustParseAddrPort(ln.Addr().String()).Port(), Use: "metrics"}}}
+	cfg := Config{PortGrace: patience.Limit, Ours: func() []int { asked++; ln.Close(); return nil }}
+	if found := findings(t.Context(), cfg, []Check{check}); len(found) > 0 || asked == 0 {
+		t.Errorf("found %v, with %d questions who is ours", found, asked)
+	}
+}
+
+func TestPortGraceBoundsTheLooksAtAPort(t *testing.T) {
+	check := Check{Node: "n", Ports: []Port{{Addr: loopback, Number: held(t)}}}
+	looks := func(grace time.Duration) (asked int) {
+		cfg := Config{PortGrace: grace, Ours: func() []int { asked++; return nil }}
+		if found := findings(t.Context(), cfg, []Check{check}); len(found) != 1 {
+			t.Errorf("with a grace of %v: found %v, want one finding", grace, found)
+		}
+		return asked
+	}
+	if once := looks(-1); once != 1 {
+		t.Errorf("without a grace the port was looked at %d times", once)
+	}
+	if often := looks(50 * time.Millisecond); often < 2 {
+		t.Errorf("with a grace the port was looked at %d times", often)
+	}
+}
+
 func TestForeignProcessThatIsConnectedWithAPortIsNamed(t *testing.T) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
