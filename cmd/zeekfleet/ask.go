@@ -24,6 +24,7 @@ func asker(s streams) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, question string) (string, error) {
 		fmt.Fprint(s.err, question)
 		if err := readable(ctx, in); err != nil {
+			fmt.Fprintln(s.err) // the end of the line with the question
 			return "", err
 		}
 		answer, err := bufio.NewReader(in).ReadString('\n')

@@ -175,18 +175,11 @@ func changePages() map[string]fleetPage {
 	reverted.Error = "revision 12 did not come up: not up in time: worker-1; the content of revision 11 is deployed again as revision 13 (operation 8)"
 	revert := anOperation(8, api.KindRevert, api.OperationDone, api.ActionRestart)
 	revert.Revision, revert.From, revert.Of, revert.Reverts = 13, 12, 11, 7
-	moved := &api.Problem{Title: "Precondition Failed", Status: 412, Detail: "the plan was made for revision 11, and revision 13 is deployed now"}
+	moved := &api.Problem{Title: "Precondition Failed", Status: 412, Detail: "nothing was deployed: since revision 11 others have deployed revision 12 (deploy by bob, 2026-03-01 11:59:00 UTC) and revision 13 (deploy by bob, 2026-03-01 12:00:00 UTC, \"a new sensor\"); plan again"}
 	return map[string]fleetPage{
 		"deploy": deploy(done, nil), "deploy-failed": deploy(failed, nil),
 		"deploy-reverted": deploy(reverted, map[string]any{"GET /api/v1/operations/8": revert}),
-		"deploy-stale": deploy(done, map[string]any{
-			"POST /api/v1/deployments": moved,
-			"GET /api/v1/revisions": api.Page[api.Revision]{Items: []api.Revision{
-				{Revision: 13, State: api.Deployed, When: noon, Who: "bob", Note: "a new sensor", Kind: api.KindDeploy, Kept: true},
-				{Revision: 12, State: api.Past, When: noon.Add(-time.Minute), Who: "bob", Kind: api.KindDeploy, Kept: true},
-				{Revision: 11, State: api.Past, When: noon.Add(-time.Hour), Who: "ann", Kind: api.KindDeploy, Kept: true},
-			}},
-		}),
+		"deploy-stale":    deploy(done, map[string]any{"POST /api/v1/deployments": moved}),
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 )
 
 // notBegun says why a change was not begun. If another revision is deployed than the plan
-// was made for, it says which ones were deployed since.
-func (f Fleet) notBegun(ctx context.Context, c *api.Client, seen uint64, err error) error {
+// was made for, it says how to see what has changed.
+func (f Fleet) notBegun(ctx context.Context, seen uint64, err error) error {
 	if ctx.Err() != nil {
 		f.Log.Error("%v: what was asked for may have begun all the same; zeekfleet operations shows it", context.Cause(ctx))
 		return exitStatus(interrupted(ctx))
@@ -25,28 +25,11 @@ func (f Fleet) notBegun(ctx context.Context, c *api.Client, seen uint64, err err
 	if !ok || p.Status != http.StatusPreconditionFailed {
 		return err
 	}
-	f.Log.Error("%s", p.Detail)
-	const most = 10
-	since, err := c.Revisions(ctx, api.RevisionQuery{Limit: most})
-	if err != nil {
-		return exitStatus(StatusFailed) // the list is an extra
-	}
-	for _, r := range since {
-		if r.Revision > seen {
-			f.Log.Error("revision %d was deployed since the plan, by %s at %s%s", r.Revision, r.Who, inUTC(r.When, toTheSecond)+" UTC", noted(r.Note))
-		}
-	}
+	f.Log.Error("%s", p.Detail) // it names the revisions
 	if seen > 0 {
-		f.Log.Error("zeekfleet diff %d shows what has changed; plan and deploy again", seen)
+		f.Log.Error("zeekfleet diff %d shows what they have changed", seen)
 	}
 	return exitStatus(StatusFailed)
-}
-
-func noted(note string) string {
-	if note == "" {
-		return ""
-	}
-	return ": " + note
 }
 
 // interrupted returns the exit status of a command that has not waited for the end.

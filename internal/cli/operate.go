@@ -19,7 +19,7 @@ func (f Fleet) Operate(ctx context.Context, in api.OperateRequest) int {
 	return f.ask(ctx, func(c *api.Client) error {
 		begun, err := c.Operate(ctx, in)
 		if err != nil {
-			return f.notBegun(ctx, c, 0, err)
+			return f.notBegun(ctx, 0, err)
 		}
 		return f.follow(ctx, c, begun)
 	})

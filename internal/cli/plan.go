@@ -301,7 +301,7 @@ func (f Fleet) change(ctx context.Context, c *api.Client, ch Change, in api.Depl
 	in.Note, in.Seen, in.Partial, in.RevertAfter, in.Timeout = ch.Note, &plan.Deployed, f.Partial, ch.RevertAfter, timeLeft(ctx)
 	begun, err := c.Deploy(ctx, in)
 	if err != nil {
-		return f.notBegun(ctx, c, plan.Deployed, err)
+		return f.notBegun(ctx, plan.Deployed, err)
 	}
 	return f.follow(ctx, c, begun)
 }

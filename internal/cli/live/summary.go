@@ -34,8 +34,8 @@ func Summary(o api.Operation) show.Page {
 	if o.State == api.OperationInterrupted {
 		head = fmt.Sprintf("%s was interrupted%s", capital(nounOf(o)), took(o))
 	}
-	if o.Error != "" {
-		head += ": " + o.Error
+	if why := shortError(o); why != "" {
+		head += ": " + why
 	}
 	page := show.Page{show.Text{Text: sentence(head), Tone: show.Bad}}
 	t := tallyOf(o)
@@ -63,6 +63,16 @@ func Summary(o api.Operation) show.Page {
 		page = append(page, show.Text{Text: next})
 	}
 	return page
+}
+
+// shortError returns why an operation has failed, without what the steps say below it.
+func shortError(o api.Operation) string {
+	for _, s := range o.Steps {
+		if s.State == api.StepFailed && s.Error != "" {
+			return strings.Replace(o.Error, ": "+s.Error, " failed", 1)
+		}
+	}
+	return o.Error
 }
 
 // endedWell is the summary of an operation without any fault.

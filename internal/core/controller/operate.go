@@ -375,7 +375,7 @@ func (t *task) finish() {
 		why += "; so did " + counted(failures-1, "more node")
 	}
 	if t.is.Batch > 0 {
-		why += fmt.Sprintf("; the restart stopped there, with %s left (a restart that resumes operation %d goes on)", counted(waiting, "node"), t.id())
+		why += fmt.Sprintf("; the restart stopped there, with %s left", counted(waiting, "node"))
 	}
 	t.conclude(mgmt.OperationFailed, why)
 }
