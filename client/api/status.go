@@ -18,8 +18,9 @@ type Status struct {
 	Instances  InstanceCount  `json:"instances"`
 	Nodes      NodeCount      `json:"nodes"`
 	Wrong      []StatusDetail `json:"wrong" nullable:"false" doc:"What is not well."`
-	Stopped    []string       `json:"stopped" nullable:"false" doc:"The nodes that users have stopped."`
-	Paused     []string       `json:"paused" nullable:"false" doc:"The nodes that are not restarted by themselves when they end."`
+	Crashed    []StatusCrash  `json:"crashed" nullable:"false" doc:"The nodes that have ended by themselves within the last hour, the latest first."`
+	Stopped    []StatusMark   `json:"stopped" nullable:"false" doc:"The nodes that users have stopped."`
+	Paused     []StatusMark   `json:"paused" nullable:"false" doc:"The nodes that are not restarted by themselves when they end."`
 	Operations []Operation    `json:"operations" nullable:"false" doc:"The operations that run, without their steps."`
 }
 
@@ -52,6 +53,25 @@ type StatusDetail struct {
 	State    string    `json:"state,omitempty" doc:"The standing of the instance, or the state of the node."`
 	Since    time.Time `json:"since,omitzero"`
 	Text     string    `json:"text" doc:"What is wrong, for a person."`
+}
+
+// StatusCrash is a node that has ended by itself.
+type StatusCrash struct {
+	Instance string    `json:"instance"`
+	Node     string    `json:"node"`
+	Times    int       `json:"times" doc:"How often, within the last hour."`
+	Last     time.Time `json:"last" doc:"When it ended last."`
+	Text     string    `json:"text" doc:"How it ended last, for a person."`
+}
+
+// StatusMark is a node that a user has stopped or paused. Who did that is not known any more
+// if the operation is forgotten.
+type StatusMark struct {
+	Node      string    `json:"node"`
+	Who       string    `json:"who,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	Note      string    `json:"note,omitempty"`
+	Operation uint64    `json:"operation,omitempty"`
 }
 
 // Status says whether the cluster is well, and what is not.

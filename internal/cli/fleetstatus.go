@@ -68,11 +68,14 @@ func statusPage(s api.Status, address string, height int) show.Page {
 		facts = append(facts, fact("staged", deployedText(s.Staged, s.Time)+"; zeekfleet deploy deploys it"))
 	}
 	facts = append(facts, fact("instances", instanceCounts(s.Instances)), fact("nodes", nodeCounts(s.Nodes)))
+	if len(s.Crashed) > 0 {
+		facts = append(facts, fact("crashed", crashedText(s.Crashed, s.Time)))
+	}
 	if len(s.Stopped) > 0 {
-		facts = append(facts, fact("stopped", "by users: "+few(s.Stopped)))
+		facts = append(facts, fact("stopped", markedText(s.Stopped, s.Time)))
 	}
 	if len(s.Paused) > 0 {
-		facts = append(facts, fact("paused", "not restarted by themselves: "+few(s.Paused)))
+		facts = append(facts, fact("paused", "not restarted by themselves: "+markedText(s.Paused, s.Time)))
 	}
 	for _, o := range s.Operations {
 		facts = append(facts, fact("running", runningText(o, s.Time)))
@@ -157,6 +160,54 @@ func deployedText(r *api.Revision, now time.Time) string {
 	return text
 }
 
+// crashedText names the nodes that have ended by themselves within the last hour.
+func crashedText(list []api.StatusCrash, now time.Time) string {
+	var texts []string
+	for _, c := range list {
+		text := fmt.Sprintf("%s %s ago", c.Node, ago(now, c.Last))
+		if c.Times > 1 {
+			text = fmt.Sprintf("%s %d times, last %s ago", c.Node, c.Times, ago(now, c.Last))
+		}
+		texts = append(texts, text)
+	}
+	return "within an hour: " + mgmt.FewTexts(texts, maxMarks, ", ") + "; zeekfleet crashes says more"
+}
+
+// maxMarks bounds the nodes that a line of the status names.
+const maxMarks = 4
+
+// markedText names nodes that users have stopped or paused, with who has done so.
+func markedText(list []api.StatusMark, now time.Time) string {
+	var texts []string
+	nodes := map[string][]string{}
+	for _, m := range list {
+		by := "by a user"
+		if m.Who != "" {
+			by = fmt.Sprintf("by %s %s ago", m.Who, ago(now, m.Since))
+		}
+		if m.Note != "" {
+			by += ": " + quote(m.Note)
+		}
+		if nodes[by] == nil {
+			texts = append(texts, by)
+		}
+		nodes[by] = append(nodes[by], m.Node)
+	}
+	for i, by := range texts {
+		texts[i] = few(nodes[by]) + " " + by
+	}
+	return mgmt.FewTexts(texts, maxMarks, "; ")
+}
+
+// markOf returns the mark of a node, or nil.
+func markOf(list []api.StatusMark, node string) *api.StatusMark {
+	i := slices.IndexFunc(list, func(m api.StatusMark) bool { return m.Node == node })
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
 // instanceCounts says how many instances there are, and in which standings those are that
 // are not ready.
 func instanceCounts(c api.InstanceCount) string {
@@ -203,10 +254,10 @@ func runningText(o api.Operation, now time.Time) string {
 type ShownNode struct {
 	api.Node
 	Interface string `json:"interface,omitempty"`
-	// Stopped says that a user has stopped it, and Paused that it is not restarted when it
+	// Stopped is set if a user has stopped it, and Paused if it is not restarted when it
 	// ends.
-	Stopped bool `json:"stopped,omitempty"`
-	Paused  bool `json:"paused,omitempty"`
+	Stopped *api.StatusMark `json:"stopped,omitempty"`
+	Paused  *api.StatusMark `json:"paused,omitempty"`
 	// Why says what is wrong with it. It is empty if nothing is.
 	Why string `json:"why,omitempty"`
 }
@@ -259,7 +310,7 @@ func shownNodes(list []api.Node, s api.Status) []ShownNode {
 		if !isClusterRole(n.Role) {
 			continue
 		}
-		one := ShownNode{Node: n, Stopped: slices.Contains(s.Stopped, n.Name), Paused: slices.Contains(s.Paused, n.Name)}
+		one := ShownNode{Node: n, Stopped: markOf(s.Stopped, n.Name), Paused: markOf(s.Paused, n.Name)}
 		one.Why = cmp.Or(why[n.Instance+"/"+n.Name], instances[n.Instance])
 		nodes = append(nodes, one)
 	}
@@ -283,9 +334,9 @@ func isClusterRole(role string) bool {
 // wrongFirst sorts nodes by what is wrong with them.
 func wrongFirst(n ShownNode) int {
 	switch {
-	case n.Why == "" && n.Paused:
+	case n.Why == "" && n.Paused != nil:
 		return len(severity) + 1
-	case n.Why == "" && n.Stopped:
+	case n.Why == "" && n.Stopped != nil:
 		return len(severity) + 2
 	case n.Why == "":
 		return len(severity) + 3
@@ -373,10 +424,10 @@ func wellText(nodes, running int) string {
 // noteOf says what is special about a node.
 func noteOf(n ShownNode) string {
 	var notes []string
-	if n.Stopped {
-		notes = append(notes, "stopped by a user")
+	if n.Stopped != nil {
+		notes = append(notes, "stopped by "+cmp.Or(n.Stopped.Who, "a user"))
 	}
-	if n.Paused {
+	if n.Paused != nil {
 		notes = append(notes, "paused: not restarted when it ends")
 	}
 	if n.Why != "" {

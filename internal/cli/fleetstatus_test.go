@@ -21,7 +21,7 @@ func clusterAnswers(n int, change func(*api.Status)) map[string]any {
 		Deployed: &api.Revision{
 			Revision: 12, State: api.Deployed, When: noon.Add(-76 * time.Hour), Who: "ann", Note: "more workers", Kind: api.KindDeploy, ID: "x", Kept: true,
 		},
-		Wrong: []api.StatusDetail{}, Stopped: []string{}, Paused: []string{}, Operations: []api.Operation{},
+		Wrong: []api.StatusDetail{}, Stopped: []api.StatusMark{}, Paused: []api.StatusMark{}, Operations: []api.Operation{},
 		Instances: api.InstanceCount{Total: 3, Ready: 3},
 	}
 	var nodes []api.Node
@@ -78,7 +78,12 @@ func TestStatusAndNodes(t *testing.T) {
 			api.StatusDetail{Kind: "instance", Instance: "sensor-3", State: "ABSENT", Since: noon.Add(-5 * time.Minute), Text: "its agent is not connected; the state of its 2 nodes is not known"},
 			api.StatusDetail{Kind: "controller", Text: "store: no space left on device"})
 		s.Staged = &api.Revision{Revision: 13, State: api.Staged, When: noon.Add(-2 * time.Hour), Who: "bob"}
-		s.Stopped, s.Paused = []string{"worker-01"}, []string{"worker-02"}
+		s.Stopped = []api.StatusMark{{Node: "worker-01", Who: "ann", Since: noon.Add(-3 * time.Hour), Note: "cable", Operation: 15}}
+		s.Paused = []api.StatusMark{{Node: "worker-02"}}
+		s.Crashed = []api.StatusCrash{
+			{Instance: "sensor-1", Node: "worker-04", Times: 7, Last: noon.Add(-time.Minute), Text: "killed by SIGSEGV"},
+			{Instance: "sensor-2", Node: "worker-05", Times: 1, Last: noon.Add(-40 * time.Minute), Text: "exit code 1"},
+		}
 		s.Operations = []api.Operation{{
 			ID: 17, Kind: api.KindRestart, State: api.OperationRunning, Who: "bob", Begun: noon.Add(-time.Minute), Batch: 1,
 			Doing: "waiting for worker-05 to be RUNNING", Counts: api.StepCount{Done: 2, Running: 1, Waiting: 3},

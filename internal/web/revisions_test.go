@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/web"
 )
@@ -93,7 +94,14 @@ func TestRevision(t *testing.T) {
 func TestStatus(t *testing.T) {
 	f := someFleet()
 	f.snap.Stopped, f.snap.Paused = []mgmt.NodeName{"v"}, []mgmt.NodeName{"w"}
-	f.snap.Operations = []*mgmt.Operation{{ID: 8, State: mgmt.OperationRunning, Steps: []mgmt.OperationStep{{State: mgmt.StepDone}}}, {ID: 7, State: mgmt.OperationDone}}
+	stopped := func(id mgmt.OperationID, who string) *mgmt.Operation {
+		return &mgmt.Operation{ID: id, Kind: mgmt.OperationStop, State: mgmt.OperationDone, Who: who, Note: "cable", Begun: noon, Steps: []mgmt.OperationStep{
+			{Node: "v", Action: mgmt.ActionStop, State: mgmt.StepDone},
+		}}
+	}
+	f.snap.Operations = []*mgmt.Operation{
+		{ID: 8, State: mgmt.OperationRunning, Steps: []mgmt.OperationStep{{State: mgmt.StepDone}}}, stopped(7, "ann"), stopped(6, "bob"),
+	}
 	unsaved := errors.New("save: no space left on device")
 	s := serve(t, web.Config{Cluster: f, Name: "c", Version: "v1", Ready: map[string]func() error{
 		"store": func() error { return unsaved }, "audit": func() error { return nil },
@@ -113,12 +121,72 @@ func TestStatus(t *testing.T) {
 			{Kind: "instance", Instance: "b", State: "ABSENT", Text: "its agent was not seen since the controller started"},
 			{Kind: "node", Instance: "a", Node: "w", State: "CRASHED", Since: noon.UTC(), Text: "crashed: exit status 1; it printed: no"},
 		},
-		Stopped: []string{"v"}, Paused: []string{"w"},
+		Crashed: []api.StatusCrash{},
+		Stopped: []api.StatusMark{{Node: "v", Who: "ann", Since: noon.UTC(), Note: "cable", Operation: 7}}, Paused: []api.StatusMark{{Node: "w"}},
 		Operations: []api.Operation{{ID: 8, State: "running", Counts: api.StepCount{Done: 1}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// A node that has ended by itself is told of for an hour. For five minutes the cluster is not
+// well, although the node runs again.
+func TestStatusTellsOfCrashes(t *testing.T) {
+	f := someFleet()
+	f.snap.Staged, f.snap.Deployed.Config.Instances = nil, f.snap.Deployed.Config.Instances[:1]
+	f.snap.Instances[0].Nodes[1].State = mgmt.Running
+	log := &crashLog{}
+	s := serve(t, web.Config{Cluster: f, Happenings: log}, nil)
+	crash := func(node mgmt.NodeName, ago time.Duration, to mgmt.State) happenings.Record {
+		return happenings.Record{Happening: mgmt.Happening{
+			Kind: mgmt.HappenedNode, Time: time.Now().Add(-ago), Instance: "a", Node: node, To: string(to), Cause: "killed by SIGSEGV",
+		}}
+	}
+	for name, tt := range map[string]struct {
+		records []happenings.Record
+		times   int
+		wrong   string
+	}{
+		"none":          {nil, 0, ""},
+		"another state": {[]happenings.Record{crash("w", time.Minute, mgmt.Running)}, 0, ""},
+		"another node":  {[]happenings.Record{crash("gone", time.Minute, mgmt.Crashed)}, 0, ""},
+		"long ago":      {[]happenings.Record{crash("w", 30*time.Minute, mgmt.Crashed)}, 1, ""},
+		"just now":      {[]happenings.Record{crash("w", time.Minute, mgmt.Crashed)}, 1, "it was started again after it ended by itself: killed by SIGSEGV"},
+		"again and again": {[]happenings.Record{crash("w", 50*time.Minute, mgmt.Crashed), crash("w", time.Minute, mgmt.Failed)}, 2,
+			"it was started again after it ended by itself 2 times within an hour, last: killed by SIGSEGV"},
+	} {
+		log.records = tt.records
+		got, err := s.client("viewer").Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		times, wrong := 0, ""
+		for _, c := range got.Crashed {
+			times += c.Times
+		}
+		for _, w := range got.Wrong {
+			wrong += w.Text
+		}
+		if times != tt.times || wrong != tt.wrong || got.Well != (wrong == "") {
+			t.Errorf("%s: got %d crashes, wrong %q, well %t", name, times, wrong, got.Well)
+		}
+	}
+	if q := log.asked; q.Kind != mgmt.HappenedNode || time.Since(q.Since) < time.Hour || time.Since(q.Since) > time.Hour+time.Minute {
+		t.Errorf("the log was asked for %+v", q)
+	}
+}
+
+// crashLog is a log of happenings with these records.
+type crashLog struct {
+	web.Happenings
+	records []happenings.Record
+	asked   happenings.Query
+}
+
+func (l *crashLog) Read(q happenings.Query) ([]happenings.Record, error) {
+	l.asked = q
+	return l.records, nil
 }
 
 func TestStatusOfAClusterThatIsWell(t *testing.T) {

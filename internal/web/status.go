@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -29,7 +30,8 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 	}
 	body := api.Status{
 		Time: time.Now().UTC(), Controller: s.cfg.Name, Version: s.cfg.Version,
-		Stopped: texts(snap.Stopped), Paused: texts(snap.Paused), Operations: []api.Operation{}, Wrong: s.unready(),
+		Stopped: marks(snap, snap.Stopped, mgmt.OperationStop), Paused: marks(snap, snap.Paused, mgmt.OperationPause),
+		Operations: []api.Operation{}, Wrong: s.unready(),
 	}
 	if snap.Deployed != nil {
 		body.Deployed = new(revisionOf(snap.Deployed, api.Deployed))
@@ -48,17 +50,68 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 	if look.asks {
 		reasons = s.reasons(ctx)
 	}
+	body.Crashed = s.recentCrashes(look, body.Time)
 	look.nodes(&body, reasons)
 	body.Well = len(body.Wrong) == 0
 	return &bodyOutput[api.Status]{body}, nil
 }
 
-func texts[S ~string](list []S) []string {
-	all := make([]string, 0, len(list))
-	for _, one := range list {
-		all = append(all, string(one))
+// marks returns the nodes that users have stopped or paused, each with the latest operation
+// of this kind that has done so.
+func marks(snap *mgmt.Snapshot, nodes []mgmt.NodeName, kind mgmt.OperationKind) []api.StatusMark {
+	all := make([]api.StatusMark, 0, len(nodes))
+	at := map[mgmt.NodeName]int{}
+	for _, n := range nodes {
+		at[n] = len(all)
+		all = append(all, api.StatusMark{Node: string(n)})
+	}
+	for _, o := range slices.Backward(snap.Operations) { // the newest is the first
+		if o.Kind != kind {
+			continue
+		}
+		for _, step := range o.Steps {
+			if i, ok := at[step.Node]; ok && step.Action != mgmt.ActionNone {
+				all[i] = api.StatusMark{Node: string(step.Node), Who: o.Who, Since: utc(o.Begun), Note: o.Note, Operation: uint64(o.ID)}
+			}
+		}
 	}
 	return all
+}
+
+// crashWindow is for how long the status tells of a crash. Within crashWorry after it, a
+// node that runs again does not count as well: it may be about to crash again.
+const (
+	crashWindow = time.Hour
+	crashWorry  = 5 * time.Minute
+)
+
+// recentCrashes returns the deployed nodes that have ended by themselves lately.
+func (s views) recentCrashes(l *look, now time.Time) []api.StatusCrash {
+	list := []api.StatusCrash{}
+	if s.cfg.Happenings == nil {
+		return list
+	}
+	found, err := s.cfg.Happenings.Read(happenings.Query{
+		Since: now.Add(-crashWindow), Kind: mgmt.HappenedNode, Limit: happenings.MaxLimit, Latest: true,
+	})
+	if err != nil {
+		s.cfg.Logger.Warn("the status tells of no crashes", "err", err)
+		return list
+	}
+	at := map[mgmt.NodeName]int{}
+	for _, r := range slices.Backward(found) {
+		ended := r.To == string(mgmt.Crashed) || r.To == string(mgmt.Failed)
+		if !ended || l.expected[r.Node] != r.Instance {
+			continue
+		}
+		i, known := at[r.Node]
+		if !known {
+			i, at[r.Node] = len(list), len(list)
+			list = append(list, api.StatusCrash{Instance: string(r.Instance), Node: string(r.Node), Last: utc(r.Time), Text: r.Cause})
+		}
+		list[i].Times++
+	}
+	return list
 }
 
 // unready returns what is wrong with the controller itself.
@@ -186,6 +239,10 @@ func unreadyInstance(in *mgmt.ObservedInstance, nodes int) string {
 
 // nodes counts the nodes, and names those that should run and do not.
 func (l *look) nodes(body *api.Status, reasons map[string]string) {
+	crashed := map[mgmt.NodeName]api.StatusCrash{}
+	for _, c := range body.Crashed {
+		crashed[mgmt.NodeName(c.Node)] = c
+	}
 	for _, in := range l.Instances {
 		for _, n := range in.Nodes {
 			if n.ClusterRole == mgmt.ClusterNone {
@@ -193,18 +250,31 @@ func (l *look) nodes(body *api.Status, reasons map[string]string) {
 			}
 			body.Nodes.Total++
 			*stateCounter(&body.Nodes, n.State)++
-			if n.State == mgmt.Running || l.stopped[n.Node] || l.expected[n.Node] != in.Name || in.Standing != mgmt.Ready {
+			c, hasCrashed := crashed[n.Node]
+			hasCrashed = hasCrashed && body.Time.Sub(c.Last) < crashWorry
+			if l.stopped[n.Node] || l.expected[n.Node] != in.Name || in.Standing != mgmt.Ready || n.State == mgmt.Running && !hasCrashed {
 				continue
 			}
-			if n.State == mgmt.Pending && len(body.Operations) > 0 {
+			if n.State == mgmt.Pending && len(body.Operations) > 0 && !hasCrashed {
 				continue // an operation starts it
 			}
+			text := cmp.Or(reasons[string(in.Name)+"/"+string(n.Node)], unwellNode(n.State))
+			if hasCrashed && (n.State == mgmt.Running || n.State == mgmt.Pending) {
+				text = crashText(c)
+			}
 			body.Wrong = append(body.Wrong, api.StatusDetail{
-				Kind: "node", Instance: string(in.Name), Node: string(n.Node), State: string(n.State), Since: utc(n.Since),
-				Text: cmp.Or(reasons[string(in.Name)+"/"+string(n.Node)], unwellNode(n.State)),
+				Kind: "node", Instance: string(in.Name), Node: string(n.Node), State: string(n.State), Since: utc(n.Since), Text: text,
 			})
 		}
 	}
+}
+
+// crashText says of a node that runs or starts that it has crashed.
+func crashText(c api.StatusCrash) string {
+	if c.Times == 1 {
+		return "it was started again after it ended by itself: " + c.Text
+	}
+	return fmt.Sprintf("it was started again after it ended by itself %d times within an hour, last: %s", c.Times, c.Text)
 }
 
 func stateCounter(c *api.NodeCount, s mgmt.State) *int {
