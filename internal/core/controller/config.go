@@ -49,6 +49,10 @@ type Config struct {
 	// started or stopped. Agents answer earlier: a node that is still starting then is
 	// waited for. Zero means 2 min.
 	StepTimeout time.Duration
+	// PIDDelay is how long after a node has come up the controller asks its agent for PIDs,
+	// so that one request serves all nodes that come up together. Agents of Zeek are not
+	// asked. Zero means 500 ms.
+	PIDDelay time.Duration
 	// LeaveTimeout is how long the controller dials an instance that has left the
 	// cluster, to tell it so. Zero means 24 h.
 	LeaveTimeout time.Duration
@@ -137,6 +141,7 @@ func (c Config) WithDefaults() Config {
 	c.RetryDelay = cmp.Or(c.RetryDelay, 2*time.Second)
 	c.MaxRetryDelay = max(cmp.Or(c.MaxRetryDelay, time.Minute), c.RetryDelay)
 	c.StepTimeout = cmp.Or(c.StepTimeout, 2*time.Minute)
+	c.PIDDelay = cmp.Or(c.PIDDelay, 500*time.Millisecond)
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 24*time.Hour)
 	c.History = max(cmp.Or(c.History, 10_000), 0)
 	c.Contents = max(cmp.Or(c.Contents, 1000), 0)

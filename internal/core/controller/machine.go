@@ -254,6 +254,7 @@ func (m *Machine) fromAgent(ev FromAgent) {
 			Err: fmt.Sprintf("%s to %s", msg.Old, msg.New)})
 		m.asItsAgentSays(a, msg)
 		m.observed.change(a.name, msg, m.memory.deployed.runs(a.name, msg.Node.Name))
+		m.watching.changed(a, msg.Node.Name)
 		if d := m.deployments.running(); d != nil && d.phase == sending {
 			d.steps.changed(a.name, msg)
 		}

@@ -179,6 +179,22 @@ var observations = map[string]struct {
 			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
 		},
 	},
+	"the PID of a node that has come up is asked for": {
+		happen: func(o *observing) {
+			o.join("a", true)
+			o.answer("a", running("worker-1", 1), running("worker-2", 2))
+			o.wait(time.Second)
+			o.change("a", "worker-2", mgmt.Running, mgmt.Pending)
+			o.change("a", "worker-2", mgmt.Pending, mgmt.Running)
+			o.wait(500 * time.Millisecond)
+			o.step(controller.Tick{})
+			o.answer("a", running("worker-1", 1), running("worker-2", 3))
+		},
+		want: []string{
+			"a READY since 0s heard 1.5s", "  worker-1 RUNNING since 0s with a PID", "  worker-2 RUNNING since 1s with a PID",
+			"b ABSENT since never heard never", "  worker-3 UNKNOWN since never",
+		},
+	},
 	"a node that is removed is forgotten when it has stopped": {
 		happen: func(o *observing) {
 			o.join("a", true)

@@ -9,11 +9,12 @@ import (
 )
 
 // watching asks each agent of ours for the states of its nodes when the agent has
-// joined. From then on the agent announces every change, and needs no further
-// request.
+// joined. From then on the agent announces every change of a state. It does not announce
+// the PIDs with them, because Zeek's message has no place for one: so watching asks again
+// when a node has come up.
 type watching struct {
 	parts
-	// again holds, for agents that could not answer, when to ask them again.
+	// again holds when to ask agents again.
 	again map[mgmt.InstanceName]time.Time
 }
 
@@ -25,6 +26,18 @@ func (w *watching) begin(a *agent) {
 	}
 	l := w.legs.begin(a, w)
 	w.legs.send(l, mgmt.AgentGetNodesRequest{ReqID: l.id})
+}
+
+// changed asks for the PID of a node that has come up, a little later: one request is
+// enough for all nodes that come up with it.
+func (w *watching) changed(a *agent, node mgmt.NodeName) {
+	is, known := w.observed.reports[a.name].nodes[node]
+	if !known || is.State != mgmt.Running || is.PID != nil || !a.peer.fleet {
+		return
+	}
+	if due, ok := w.again[a.name]; !ok || due.After(w.now.Add(w.cfg.PIDDelay)) {
+		w.again[a.name] = w.now.Add(w.cfg.PIDDelay)
+	}
 }
 
 // answered keeps the states. An agent that could not answer is asked again.
