@@ -103,6 +103,11 @@ type Limits struct {
 	// IdleTimeout is how long a connection waits for its next request. Zero means 5 s,
 	// 15 s, 90 s and 60 s.
 	HeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
+	// MaxValues bounds the JSON values in the body of a request, and MaxConfigurationValues
+	// those of a request that has a configuration. Each takes up to a kilobyte while it is
+	// checked, however short it is. Zero means 30,000 and 500,000. The body of a request
+	// that anybody may make has at most 1000.
+	MaxValues, MaxConfigurationValues int
 	// MaxConfiguration bounds the body of a request that has a configuration, in bytes, in
 	// place of MaxBody. Such bodies are read for users who may make the request, at most
 	// MaxConfigurations at once, and each within ConfigurationTimeout. A request waits up
@@ -149,6 +154,9 @@ type Limits struct {
 // requests and a token.
 const maxOpenBody = 64 << 10
 
+// maxOpenValues bounds the JSON values in it.
+const maxOpenValues = 1000
+
 func (c Config) withDefaults() (Config, error) {
 	if c.Refused == nil {
 		c.Refused = func(mgmt.AuditRecord) {}
@@ -172,6 +180,8 @@ func (c *Limits) fill() error {
 	count("ReservedConnections", &c.ReservedConnections, 16)
 	count("MaxHeader", &c.MaxHeader, 16<<10)
 	count("MaxBody", &c.MaxBody, 1<<20)
+	count("MaxValues", &c.MaxValues, 30_000)
+	count("MaxConfigurationValues", &c.MaxConfigurationValues, 500_000)
 	count("MaxConfiguration", &c.MaxConfiguration, 48<<20)
 	count("MaxConfigurations", &c.MaxConfigurations, 2)
 	duration("AgentWait", &c.AgentWait, 10*time.Second)

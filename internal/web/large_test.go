@@ -60,6 +60,37 @@ func TestConfigurationsAreBounded(t *testing.T) {
 	}
 }
 
+// A value takes up to a kilobyte while a request is checked: 48 MiB of "{}," would take 16
+// GiB.
+func TestValuesOfRequestsAreBounded(t *testing.T) {
+	f := &fleet{answers: usually}
+	s := serve(t, web.Config{Cluster: f, Authority: &office{}, Limits: web.Limits{MaxValues: 10, MaxConfigurationValues: 50}}, nil)
+	listOf := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(`"a",`, n), ",") + "]" }
+	for _, tc := range []struct {
+		path, bearer, body string
+		status             int
+	}{
+		{"/api/v1/operations", "operator", `{"kind":"stop","nodes":` + listOf(6) + `}`, http.StatusAccepted},
+		{"/api/v1/operations", "operator", `{"kind":"stop","nodes":` + listOf(10) + `}`, http.StatusRequestEntityTooLarge},
+		{"/api/v1/operations", "viewer", listOf(1000), http.StatusRequestEntityTooLarge},
+		{"/api/v1/dispatches", "operator", `{"action":"x","arguments":` + listOf(10) + `}`, http.StatusRequestEntityTooLarge},
+		{"/api/v1/deployments", "operator", `{"configuration":{"instances":[],"nodes":[` + strings.Repeat("{},", 60) + `{}]}}`, http.StatusRequestEntityTooLarge},
+		{"/api/v1/plans", "operator", `{"configuration":{"instances":[],"nodes":[{"name":"w","instance":"a","role":"WORKER","scripts":` + listOf(30) + `}]}}`, http.StatusOK},
+		{"/api/v1/login", "", listOf(10), http.StatusRequestEntityTooLarge},
+	} {
+		answer, text := s.ask("POST", tc.path, tc.bearer, tc.body)
+		if answer.StatusCode != tc.status || tc.status == http.StatusRequestEntityTooLarge && !strings.Contains(text, "JSON values, and no more are allowed") {
+			t.Errorf("%s %.100s: got %s: %.300s", tc.path, tc.body, answer.Status, text)
+		}
+	}
+	usual := serve(t, web.Config{Cluster: f, Authority: &office{}}, nil)
+	for path, most := range map[string]int{"/api/v1/login": 1000, "/api/v1/operations": 30_000, "/api/v1/deployments": 500_000} {
+		if answer, text := usual.ask("POST", path, "operator", "["+strings.Repeat("0,", most)+"0]"); answer.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(text, fmt.Sprint(most)) {
+			t.Errorf("%s: got %s: %.300s", path, answer.Status, text)
+		}
+	}
+}
+
 // A viewer's configuration is not read: the answer comes before the body.
 func TestConfigurationsOfThoseWhoMayNotDeployAreNotRead(t *testing.T) {
 	var refused []mgmt.AuditRecord

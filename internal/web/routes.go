@@ -168,6 +168,9 @@ func register[I, O any](a *routes, op operation, handle func(context.Context, *I
 	if op.large {
 		described.Middlewares = append(described.Middlewares, a.s.admitLarge(a, op))
 	}
+	if op.method != http.MethodGet {
+		described.Middlewares = append(described.Middlewares, a.s.boundValues(a, op, described.BodyReadTimeout))
+	}
 	huma.Register(a.huma, described, handle)
 }
 

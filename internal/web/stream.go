@@ -126,7 +126,7 @@ func (s *stream) run(ctx context.Context) (why string) {
 }
 
 // rights returns a context that ends when somebody's rights change.
-func (s *stream) rights(ctx context.Context) (context.Context, func()) {
+func (s *Server) rights(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	if s.cfg.Authority == nil {
 		return ctx, cancel

@@ -446,6 +446,8 @@ func (s views) watchReader(ctx context.Context, node mgmt.NodeName, instance mgm
 	deployed := false // the node was there
 	look := time.NewTicker(s.cfg.RoleInterval)
 	defer look.Stop()
+	rights, stop := s.rights(ctx)
+	defer func() { stop() }()
 	for {
 		changed := s.cfg.Cluster.Changed()
 		if snap, err := s.snapshot(ctx); err == nil && snap.Deployed != nil {
@@ -464,14 +466,18 @@ func (s views) watchReader(ctx context.Context, node mgmt.NodeName, instance mgm
 		case <-ctx.Done():
 			return nil
 		case <-changed:
+			continue
+		case <-rights.Done():
+			stop()
+			rights, stop = s.rights(ctx)
 		case <-look.C:
-			now, err := who.again()
-			if err == nil && now.Role < row.May {
-				err = errors.New(row.Forbids(now.Principal))
-			}
-			if err != nil {
-				return err
-			}
+		}
+		now, err := who.again()
+		if err == nil && now.Role < row.May {
+			err = errors.New(row.Forbids(now.Principal))
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -336,5 +337,43 @@ func TestWhichInstanceANodeIsOn(t *testing.T) {
 		} else if err != nil || string(on) != tt.want {
 			t.Errorf("%s: asked %q, %v", tt.node, on, err)
 		}
+	}
+}
+
+// The reader of a text loses it together with the role: at once, or when the server looks
+// next if nobody says that rights have changed.
+func TestFollowingEndsWithTheRightsOfItsReader(t *testing.T) {
+	for name, interval := range map[string]time.Duration{"at once": time.Hour, "at the next look": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			var demoted atomic.Bool
+			authority := &office{}
+			judge := func(bearer string) (mgmt.Principal, error) {
+				p, err := who(bearer)
+				if demoted.Load() {
+					p.Role = mgmt.Viewer
+				}
+				return p, err
+			}
+			tell, node, _ := printing()
+			s := serve(t, web.Config{
+				Cluster: &fleet{snap: deployedOn("a")}, Agents: &agents{tell: tell}, Authority: authority, Limits: web.Limits{RoleInterval: interval},
+			}, func(c *web.Connection) { c.Who = judge })
+			logs, err := s.client("operator").Logs(patience.Context(t), "worker-1", api.LogsQuery{Follow: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer logs.Close()
+			go io.WriteString(node, "one\n")
+			if _, err := io.ReadFull(logs, make([]byte, 4)); err != nil {
+				t.Fatal(err)
+			}
+			demoted.Store(true)
+			if interval == time.Hour {
+				authority.setRole("opal", mgmt.Viewer)
+			}
+			if _, err := io.ReadAll(logs); err == nil || !strings.Contains(err.Error(), `may not make the request "read logs"`) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
