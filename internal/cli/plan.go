@@ -259,7 +259,9 @@ func (f Fleet) Rollback(ctx context.Context, ch Change) int {
 	})
 }
 
-// revisionBefore returns the revision that was deployed before the deployed one.
+// revisionBefore returns the revision that was deployed before the deployed one. If that one
+// is a rollback, it returns the revision before the one that was rolled back to: going back
+// twice must not lead to the configuration that was left.
 func revisionBefore(ctx context.Context, c *api.Client) (uint64, error) {
 	list, err := c.Revisions(ctx, api.RevisionQuery{Limit: 2})
 	if err != nil {
@@ -271,7 +273,18 @@ func revisionBefore(ctx context.Context, c *api.Client) (uint64, error) {
 	case len(list) == 1:
 		return 0, fmt.Errorf("revision %d is the only one, so there is nothing to go back to", list[0].Revision)
 	}
-	return list[1].Revision, nil
+	deployed := list[0]
+	if deployed.Of == 0 {
+		return list[1].Revision, nil
+	}
+	if list, err = c.Revisions(ctx, api.RevisionQuery{Before: deployed.Of, Limit: 1}); err != nil {
+		return 0, err
+	}
+	if len(list) == 0 {
+		return 0, fmt.Errorf("revision %d has the configuration of revision %d, and none is known from before that: name the revision to go back to (zeekfleet history)",
+			deployed.Revision, deployed.Of)
+	}
+	return list[0].Revision, nil
 }
 
 // change shows the plan of a deployment, asks whether to go on, deploys and follows the
@@ -295,8 +308,10 @@ func (f Fleet) change(ctx context.Context, c *api.Client, ch Change, in api.Depl
 	if in.Revision > 0 {
 		question = fmt.Sprintf("Deploy revision %d again?", in.Revision)
 	}
-	if err := f.confirmed(ctx, question); err != nil {
-		return err
+	if plan.Changes || len(plan.Unknown) > 0 {
+		if err := f.confirmed(ctx, question); err != nil {
+			return err
+		}
 	}
 	in.Note, in.Seen, in.Partial, in.RevertAfter, in.Timeout = ch.Note, &plan.Deployed, f.Partial, ch.RevertAfter, timeLeft(ctx)
 	begun, err := c.Deploy(ctx, in)
