@@ -17,12 +17,12 @@ func TestPreflightHasThePlansThatStart(t *testing.T) {
 			continue
 		}
 		if got := fmt.Sprintf("%s %d", preflight.Start[0].Node.Name, len(preflight.Start)); got != "worker 1" {
-			t.Errorf("looked at %s", got)
+			t.Errorf("preflight of %s", got)
 		}
 		if want := w.Now().Add(4250 * time.Millisecond); !preflight.Deadline.Equal(want) {
 			t.Errorf("deadline %v, want half of the request's, %v", preflight.Deadline, want)
 		}
 		return
 	}
-	t.Error("nothing was looked at")
+	t.Error("there was no preflight")
 }

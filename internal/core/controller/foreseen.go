@@ -60,6 +60,23 @@ func (f *foreseen) of(name mgmt.InstanceName, all bool) []mgmt.PlannedNode {
 	return nodes
 }
 
+// compared says of a restart that only the controller foresees it.
+const compared = "as compared by the controller"
+
+// steps returns what becomes of the nodes of one instance, for the steps of a deployment.
+func (f *foreseen) steps(name mgmt.InstanceName, all bool) []mgmt.PlannedNode {
+	nodes := f.of(name, all)
+	if all && f.before != nil && f.before.config.ID != f.after.config.ID {
+		return nodes // they do restart
+	}
+	for i, n := range nodes {
+		if n.Action == mgmt.ActionRestart {
+			nodes[i].Because = append(slices.Clip(n.Because), compared)
+		}
+	}
+	return nodes
+}
+
 // readPlan returns what an agent says that it would do. It returns false if the text is no
 // plan, or a greater one than an agent has. It leaves out what no agent may say: names that
 // no node can have, and actions that there are not.

@@ -93,7 +93,7 @@ func (d *deployment) beginSteps(a *agent) {
 		return
 	}
 	if _, ok := d.steps.planned[a.name]; !ok && d.steps.foreseen != nil {
-		d.steps.plan(a.name, d.steps.foreseen.of(a.name, !a.peer.fleet))
+		d.steps.plan(a.name, d.steps.foreseen.steps(a.name, !a.peer.fleet))
 	}
 	d.steps.begin(a.name)
 }
