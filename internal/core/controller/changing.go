@@ -62,8 +62,7 @@ func (s changeSave) saved(err string) {
 func (ds *deployments) whyNot(msg mgmt.ChangeRequest) string {
 	state := ds.memory.state
 	if d := ds.running(); d != nil && !d.order.again() {
-		o := d.steps.op.is
-		return fmt.Sprintf("earlier deployment still pending: operation %d, a %s by %s", o.ID, o.Kind, o.Who)
+		return "earlier deployment still pending: " + d.steps.op.title()
 	}
 	if msg.Seen != nil && *msg.Seen != state.Deployed.revision() {
 		return ds.moved(*msg.Seen)

@@ -257,6 +257,8 @@ func (t *task) proceed() bool {
 		return true
 	case t.begun && t.operations.unsaved:
 		return false // the batches that are done are saved before the next one begins
+	case t.begun && t.interrupted():
+		return true
 	}
 	t.begun, t.saved = true, false
 	t.beginBatch()

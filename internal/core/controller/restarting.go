@@ -14,6 +14,9 @@ func (o *operating) beginRestart(r *request, msg mgmt.OperateRequest) {
 	if why == "" {
 		why = o.atWork(nodes, func(*task) bool { return true })
 	}
+	if why == "" && (msg.Rolling || earlier != nil && earlier.is.Batch > 0) {
+		why = o.rollsAlready()
+	}
 	if why != "" {
 		o.requests.refuse(r, why)
 		return
@@ -37,8 +40,8 @@ func (o *operating) beginRestart(r *request, msg mgmt.OperateRequest) {
 
 // toRestart returns the nodes that a restart has, and the operation that it goes on with.
 func (o *operating) toRestart(msg mgmt.OperateRequest) (nodes []mgmt.Node, earlier *operation, why string) {
-	if d := o.deployments.running(); d != nil && !d.internal() {
-		return nil, nil, "a deployment is at work, which restarts what it changes: wait for its end"
+	if why := o.deploys(); why != "" {
+		return nil, nil, why
 	}
 	if msg.Resumes == 0 {
 		nodes, why = o.selected(msg)
@@ -67,6 +70,39 @@ func (o *operating) toRestart(msg mgmt.OperateRequest) (nodes []mgmt.Node, earli
 		return nil, nil, fmt.Sprintf("operation %d left nothing to restart", msg.Resumes)
 	}
 	return nodes, earlier, ""
+}
+
+// deploys returns why no restart begins while a deployment is at work, or nothing.
+func (o *operating) deploys() string {
+	d := o.deployments.running()
+	if d == nil || d.internal() {
+		return ""
+	}
+	return d.steps.op.title() + ", is at work, which restarts what it changes: wait for its end"
+}
+
+// title names a deployment in a sentence.
+func (o *operation) title() string {
+	kind := string(o.is.Kind)
+	if o.is.Kind == mgmt.OperationDeploy {
+		kind = "deployment"
+	}
+	return fmt.Sprintf("operation %d, a %s by %s", o.id(), kind, o.is.Who)
+}
+
+// rollsAlready returns why no other rolling restart begins now, or nothing. Two of them
+// could take all workers of an interface, which each of them spares. While a deployment
+// may be taken back, a node that is restarted counts as not up.
+func (o *operating) rollsAlready() string {
+	for _, t := range o.tasks {
+		if t.is.Batch > 0 && t.running() {
+			return fmt.Sprintf("operation %d, a rolling restart by %s, is at work: wait for its end, so that no interface loses all its workers", t.id(), t.is.Who)
+		}
+	}
+	if w := o.deployments.reverting.watched(); w != nil {
+		return w.title() + ", is taken back if a node is not up: wait for its end"
+	}
+	return ""
 }
 
 // atWork returns which restart is at work on one of these nodes, or nothing.
@@ -140,6 +176,9 @@ func (t *task) interrupted() bool {
 	if why == "" {
 		return false
 	}
+	if t.saved { // the next batch was saved as begun, and is not
+		t.mark(mgmt.StepWaiting)
+	}
 	t.conclude(mgmt.OperationInterrupted, fmt.Sprintf("%s (a restart that resumes operation %d goes on)", why, t.id()))
 	return true
 }
@@ -189,7 +228,7 @@ func (t *task) blinded(by map[mgmt.InstanceName][]mgmt.NodeName) map[mgmt.Instan
 				continue
 			}
 			state := t.observed.stateOf(stepKey{in, n.Name})
-			ended := hasEnded[state] || state == mgmt.Pending
+			ended := hasEnded[state] || state == mgmt.Pending || t.restartedByAnother(stepKey{in, n.Name})
 			for _, g := range groupsOf(n) {
 				if groups[g] == nil {
 					groups[g] = &group{}
@@ -213,6 +252,13 @@ func (t *task) blinded(by map[mgmt.InstanceName][]mgmt.NodeName) map[mgmt.Instan
 		}
 	}
 	return blind
+}
+
+// restartedByAnother reports whether another operation is restarting a node now.
+func (t *task) restartedByAnother(key stepKey) bool {
+	return slices.ContainsFunc(t.tasks, func(o *task) bool {
+		return o.id() != t.id() && o.is.Kind == mgmt.OperationRestart && o.open[key]
+	})
 }
 
 // askRestarts asks agents for a restart of nodes.
@@ -285,7 +331,11 @@ func (o *operating) restartNodes(r *request, msg mgmt.RestartRequest) {
 	for _, n := range known {
 		nodes = append(nodes, o.memory.deployed.nodes[n])
 	}
-	if why := o.atWork(nodes, func(t *task) bool { return t.is.Batch > 0 }); why != "" {
+	why := o.deploys()
+	if why == "" {
+		why = o.atWork(nodes, func(t *task) bool { return t.is.Batch > 0 })
+	}
+	if why != "" {
 		o.requests.refuse(r, why)
 		return
 	}
