@@ -6,13 +6,19 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 FUZZ       ?= 2000x
 GOFLAGS_STATIC := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: all build test check unit fuzz fuzz-smoke bench tools
+.PHONY: all build man test check unit fuzz fuzz-smoke bench tools
 
 all: build
 
 ## build: the static binary ./zeekfleet
 build:
 	CGO_ENABLED=0 go build $(GOFLAGS_STATIC) -o zeekfleet ./cmd/zeekfleet
+
+## man: the man pages, in dist/man; "man -l dist/man/zeekfleet.1" shows one
+man:
+	@rm -rf dist/man
+	@CGO_ENABLED=0 go test -count=1 -run '^TestManPages$$' ./cmd/zeekfleet -args -man "$(CURDIR)/dist/man"
+	@echo "$$(ls dist/man | wc -l) pages in dist/man"
 
 ## test: everything that must hold before a change lands
 test: tools

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -23,7 +24,15 @@ var _ *string = &version
 
 func TestMain(m *testing.M) {
 	proc.ChildMain()
-	testscript.Main(m, map[string]func(){"zeekfleet": main, "zeek-client": main, "zeek": fakezeek.Main, "feeder": feeder})
+	testscript.Main(m, map[string]func(){"zeekfleet": mainOfScripts, "zeek-client": main, "zeek": fakezeek.Main, "feeder": feeder})
+}
+
+// mainOfScripts is main with the patience for completion that a script has set.
+func mainOfScripts() {
+	if d, err := time.ParseDuration(os.Getenv("COMPLETION_TIME")); err == nil {
+		completionTime = d
+	}
+	main()
 }
 
 // TestScripts runs the whole binary with the scripts testdata/*.txtar. Beside the
