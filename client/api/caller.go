@@ -38,9 +38,18 @@ func newCaller(cfg Config) (*caller, error) {
 	if cfg.Bearer != "" && cfg.TLS == nil && !IsLoopback(address) {
 		return nil, fmt.Errorf("an API token must not cross the network in plain text: use TLS with the controller at %s", address)
 	}
-	var dial func(ctx context.Context, network, address string) (net.Conn, error)
-	if cfg.Connect != nil {
-		dial = func(ctx context.Context, _, address string) (net.Conn, error) { return cfg.Connect(ctx, address) }
+	connect := cfg.Connect
+	if connect == nil {
+		connect = func(ctx context.Context, address string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
+		}
+	}
+	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
+		conn, err := connect(ctx, address)
+		if err != nil || cfg.TLS != nil {
+			return conn, err
+		}
+		return &zeekConn{Conn: conn}, nil
 	}
 	return &caller{
 		cfg:  cfg,

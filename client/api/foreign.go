@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 )
@@ -39,4 +41,32 @@ func (c *caller) foreign(answer *http.Response) error {
 		return nil // a server may refuse the request before it knows what is asked
 	}
 	return &NoAPIError{Address: c.cfg.Address, Reason: "it has answered " + printable(answer.Status)}
+}
+
+// zeekConn completes what Zeek's WebSocket server answers to any other request. Zeek 8.2.2
+// sends a status and a header without the empty line that ends it, and ends the connection.
+// Package http takes that for a connection that was lost.
+type zeekConn struct {
+	net.Conn
+	head []byte // the beginning of what the server has sent
+}
+
+// maxZeekHead is more than Zeek's server says of itself.
+const maxZeekHead = 1024
+
+// Read reads what the server has sent, and the empty line that is missing.
+func (c *zeekConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.head = append(c.head, b[:min(n, maxZeekHead-len(c.head))]...)
+	if n > 0 || err == nil || !unfinishedByZeek(c.head) {
+		return n, err
+	}
+	n = copy(b, "\r\n")
+	c.head = append(c.head, b[:n]...)
+	return n, nil
+}
+
+func unfinishedByZeek(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("HTTP/1.1 400 ")) && bytes.Contains(head, []byte("\r\nServer: ixwebsocket/")) &&
+		bytes.HasSuffix(head, []byte("\r\n")) && !bytes.HasSuffix(head, []byte("\r\n\r\n"))
 }
