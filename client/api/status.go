@@ -21,7 +21,16 @@ type Status struct {
 	Crashed    []StatusCrash  `json:"crashed" nullable:"false" doc:"The nodes that have ended by themselves within the last hour, the latest first."`
 	Stopped    []StatusMark   `json:"stopped" nullable:"false" doc:"The nodes that users have stopped."`
 	Paused     []StatusMark   `json:"paused" nullable:"false" doc:"The nodes that are not restarted by themselves when they end."`
+	Commands   []string       `json:"commands" nullable:"false" doc:"The nodes of the deployed configuration that are no Zeek nodes, but run a command."`
 	Operations []Operation    `json:"operations" nullable:"false" doc:"The operations that run, without their steps."`
+	Versions   []HostVersions `json:"versions" nullable:"false" doc:"What the instances run that are connected. Instances with the same versions are one entry."`
+}
+
+// HostVersions says what some instances run.
+type HostVersions struct {
+	Instances []string `json:"instances" nullable:"false"`
+	Version   string   `json:"version,omitempty" doc:"The version of the agents. Absent if they did not tell."`
+	Zeek      string   `json:"zeek,omitempty" doc:"The version of the Zeek that the agents start."`
 }
 
 // InstanceCount counts instances by their standing.

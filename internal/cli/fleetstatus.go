@@ -68,6 +68,12 @@ func statusPage(s api.Status, address string, height int) show.Page {
 		facts = append(facts, fact("staged", deployedText(s.Staged, s.Time)+"; zeekfleet deploy deploys it"))
 	}
 	facts = append(facts, fact("instances", instanceCounts(s.Instances)), fact("nodes", nodeCounts(s.Nodes)))
+	if len(s.Versions) > 0 {
+		facts = append(facts, fact("versions", versionsText(s.Versions)))
+	}
+	if len(s.Commands) > 0 {
+		facts = append(facts, fact("no Zeek", few(s.Commands)+": a command runs in place of Zeek"))
+	}
 	if len(s.Crashed) > 0 {
 		facts = append(facts, fact("crashed", crashedText(s.Crashed, s.Time)))
 	}
@@ -81,6 +87,30 @@ func statusPage(s api.Status, address string, height int) show.Page {
 		facts = append(facts, fact("running", runningText(o, s.Time)))
 	}
 	return append(page, facts)
+}
+
+// versionsText says what the hosts run.
+func versionsText(all []api.HostVersions) string {
+	const most = 3
+	var parts []string
+	for _, v := range all[:min(len(all), most)] {
+		on := few(v.Instances)
+		if len(all) == 1 && len(v.Instances) > 1 {
+			on = fmt.Sprintf("all %d instances", len(v.Instances))
+		}
+		var programs []string
+		if v.Version != "" {
+			programs = append(programs, "zeekfleet "+v.Version)
+		}
+		if v.Zeek != "" {
+			programs = append(programs, "Zeek "+v.Zeek)
+		}
+		parts = append(parts, cmp.Or(strings.Join(programs, ", "), "not told")+" on "+on)
+	}
+	if len(all) > most {
+		parts = append(parts, fmt.Sprintf("and %d other combinations: zeekfleet hosts lists all", len(all)-most))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // severity sorts what is wrong.
@@ -254,6 +284,8 @@ func runningText(o api.Operation, now time.Time) string {
 type ShownNode struct {
 	api.Node
 	Interface string `json:"interface,omitempty"`
+	// Command is the program that runs in place of Zeek, with its arguments.
+	Command []string `json:"command,omitempty"`
 	// Stopped is set if a user has stopped it, and Paused if it is not restarted when it
 	// ends.
 	Stopped *api.StatusMark `json:"stopped,omitempty"`
@@ -285,7 +317,7 @@ func (c *Commands) Nodes(ctx context.Context, selectors []string) int {
 			if err != nil {
 				return err
 			}
-			addInterfaces(nodes, deployed)
+			addConfigured(nodes, deployed)
 		}
 		if nodes, err = selected(nodes, chosen); err != nil {
 			return err
@@ -307,7 +339,7 @@ func shownNodes(list []api.Node, s api.Status) []ShownNode {
 	}
 	nodes := []ShownNode{}
 	for _, n := range list {
-		if !isClusterRole(n.Role) {
+		if n.Role == string(mgmt.RoleAgent) || n.Role == string(mgmt.RoleController) {
 			continue
 		}
 		one := ShownNode{Node: n, Stopped: markOf(s.Stopped, n.Name), Paused: markOf(s.Paused, n.Name)}
@@ -321,14 +353,6 @@ func shownNodes(list []api.Node, s api.Status) []ShownNode {
 		)
 	})
 	return nodes
-}
-
-func isClusterRole(role string) bool {
-	switch mgmt.ClusterRole(role) {
-	case mgmt.Logger, mgmt.Manager, mgmt.Proxy, mgmt.Worker:
-		return true
-	}
-	return false
 }
 
 // wrongFirst sorts nodes by what is wrong with them.
@@ -347,13 +371,15 @@ func wrongFirst(n ShownNode) int {
 	return len(severity)
 }
 
-func addInterfaces(nodes []ShownNode, deployed api.Configuration) {
-	of := map[string]string{}
+// addConfigured adds what the deployed configuration says of nodes.
+func addConfigured(nodes []ShownNode, deployed api.Configuration) {
+	of := map[string]api.ConfiguredNode{}
 	for _, n := range deployed.Nodes {
-		of[n.Instance+"/"+n.Name] = n.Interface
+		of[n.Instance+"/"+n.Name] = n
 	}
 	for i, n := range nodes {
-		nodes[i].Interface = of[n.Instance+"/"+n.Name]
+		configured := of[n.Instance+"/"+n.Name]
+		nodes[i].Interface, nodes[i].Command = configured.Interface, configured.Command
 	}
 }
 
@@ -382,12 +408,13 @@ func nodeTable(nodes []ShownNode, now time.Time) show.Table {
 	table := show.Table{
 		Columns: []show.Column{
 			{Head: "NODE", Least: 12}, {Head: "INSTANCE", Least: 10}, {Head: "ROLE", Drop: 2}, {Head: "INTERFACE", Drop: 3},
-			{Head: "STATE"}, {Head: "FOR", Right: true}, {Head: "PID", Right: true, Drop: 4}, {Head: "NOTE", Least: 32},
+			{Head: "STATE"}, {Head: "FOR", Right: true}, {Head: "PID", Right: true, Drop: 5}, {Head: "VERSION", Drop: 4, Optional: true},
+			{Head: "NOTE", Least: 32, Optional: true},
 		},
 		Empty: "There are no nodes.",
 	}
 	for _, n := range nodes {
-		row := show.Row(n.Name, n.Instance, strings.ToLower(n.Role), cmp.Or(n.Interface, "-"), n.State, ago(now, n.Since), pidText(n.PID), noteOf(n))
+		row := show.Row(n.Name, n.Instance, strings.ToLower(n.Role), cmp.Or(n.Interface, "-"), n.State, ago(now, n.Since), pidText(n.PID), n.Version, noteOf(n))
 		row[4].Tone = toneOf(n.State)
 		table.Rows = append(table.Rows, row)
 	}
@@ -432,6 +459,9 @@ func noteOf(n ShownNode) string {
 	}
 	if n.Why != "" {
 		notes = append(notes, n.Why)
+	}
+	if len(n.Command) > 0 {
+		notes = append(notes, "no Zeek: it runs "+n.Command[0])
 	}
 	return strings.Join(notes, "; ")
 }

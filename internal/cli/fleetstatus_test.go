@@ -21,15 +21,16 @@ func clusterAnswers(n int, change func(*api.Status)) map[string]any {
 		Deployed: &api.Revision{
 			Revision: 12, State: api.Deployed, When: noon.Add(-76 * time.Hour), Who: "ann", Note: "more workers", Kind: api.KindDeploy, ID: "x", Kept: true,
 		},
-		Wrong: []api.StatusDetail{}, Stopped: []api.StatusMark{}, Paused: []api.StatusMark{}, Operations: []api.Operation{},
+		Wrong: []api.StatusDetail{}, Stopped: []api.StatusMark{}, Paused: []api.StatusMark{}, Commands: []string{}, Operations: []api.Operation{},
+		Versions:  []api.HostVersions{{Instances: []string{"sensor-1", "sensor-2", "sensor-3"}, Version: "1.2.3", Zeek: "8.2.2"}},
 		Instances: api.InstanceCount{Total: 3, Ready: 3},
 	}
 	var nodes []api.Node
 	var configured []api.ConfiguredNode
 	add := func(name, instance, role, state string) {
-		node := api.Node{Name: name, Instance: instance, Role: role, State: state, Since: noon.Add(-76 * time.Hour), PID: int64(4000 + len(nodes)), Port: 2200}
+		node := api.Node{Name: name, Instance: instance, Role: role, State: state, Since: noon.Add(-76 * time.Hour), PID: int64(4000 + len(nodes)), Port: 2200, Version: "8.2.2"}
 		if state == "FAILED" {
-			node.PID, node.Since = 0, noon.Add(-90*time.Second)
+			node.PID, node.Version, node.Since = 0, "", noon.Add(-90*time.Second)
 			status.Nodes.Failed++
 			status.Wrong = append(status.Wrong, api.StatusDetail{
 				Kind: "node", Instance: instance, Node: name, State: state, Since: node.Since,
@@ -48,7 +49,7 @@ func clusterAnswers(n int, change func(*api.Status)) map[string]any {
 		if role == "WORKER" {
 			in = "af_packet::eth1"
 		}
-		configured = append(configured, api.ConfiguredNode{Name: name, Instance: instance, Role: role, Interface: in})
+		configured = append(configured, api.ConfiguredNode{Name: name, Instance: instance, Role: role, Interface: in, Command: commandOf[role]})
 	}
 	add("sensor-1", "sensor-1", "AGENT", "RUNNING")
 	add("manager", "sensor-1", "MANAGER", "RUNNING")
@@ -58,6 +59,10 @@ func clusterAnswers(n int, change func(*api.Status)) map[string]any {
 			state = "FAILED"
 		}
 		add(fmt.Sprintf("worker-%02d", i+1), fmt.Sprintf("sensor-%d", i%3+1), "WORKER", state)
+	}
+	if n == 3 {
+		add("feeder", "sensor-1", "NONE", "RUNNING")
+		status.Commands = []string{"feeder"}
 	}
 	status.Well = len(status.Wrong) == 0
 	if change != nil {
@@ -69,6 +74,8 @@ func clusterAnswers(n int, change func(*api.Status)) map[string]any {
 	}
 }
 
+var commandOf = map[string][]string{"NONE": {"/opt/site/feeder", "--from", "a b"}}
+
 // TestStatusAndNodes prints the status and the nodes of clusters on several screens, and as
 // data.
 func TestStatusAndNodes(t *testing.T) {
@@ -78,6 +85,7 @@ func TestStatusAndNodes(t *testing.T) {
 			api.StatusDetail{Kind: "instance", Instance: "sensor-3", State: "ABSENT", Since: noon.Add(-5 * time.Minute), Text: "its agent is not connected; the state of its 2 nodes is not known"},
 			api.StatusDetail{Kind: "controller", Text: "store: no space left on device"})
 		s.Staged = &api.Revision{Revision: 13, State: api.Staged, When: noon.Add(-2 * time.Hour), Who: "bob"}
+		s.Versions = []api.HostVersions{{Instances: []string{"sensor-1"}, Version: "1.2.3", Zeek: "8.2.2"}, {Instances: []string{"zeek-1"}}}
 		s.Stopped = []api.StatusMark{{Node: "worker-01", Who: "ann", Since: noon.Add(-3 * time.Hour), Note: "cable", Operation: 15}}
 		s.Paused = []api.StatusMark{{Node: "worker-02"}}
 		s.Crashed = []api.StatusCrash{

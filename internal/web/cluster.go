@@ -82,7 +82,7 @@ func (s views) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutpu
 		return nil, err
 	}
 	var list []api.Node
-	versions := s.nodeVersions(ctx)
+	told := s.toldNodes(ctx)
 	for _, i := range snap.Instances {
 		for _, n := range i.Nodes {
 			one := api.Node{
@@ -95,8 +95,11 @@ func (s views) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutpu
 			if n.PID != nil {
 				one.PID = *n.PID
 			}
-			if n.State == mgmt.Running {
-				one.Version = versions[one.Instance+"/"+one.Name]
+			if t, ok := told[one.Instance+"/"+one.Name]; ok && n.State == mgmt.Running {
+				one.Version = t.Version
+				if n.PID == nil && t.heard.After(n.Since) { // before, it may have been another process
+					one.PID = int64(t.PID)
+				}
 			}
 			list = append(list, one)
 		}

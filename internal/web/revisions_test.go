@@ -122,7 +122,7 @@ func TestStatus(t *testing.T) {
 			{Kind: "node", Instance: "a", Node: "w", State: "CRASHED", Since: noon.UTC(), Text: "crashed: exit status 1; it printed: no"},
 		},
 		Crashed: []api.StatusCrash{},
-		Stopped: []api.StatusMark{{Node: "v", Who: "ann", Since: noon.UTC(), Note: "cable", Operation: 7}}, Paused: []api.StatusMark{{Node: "w"}},
+		Stopped: []api.StatusMark{{Node: "v", Who: "ann", Since: noon.UTC(), Note: "cable", Operation: 7}}, Paused: []api.StatusMark{{Node: "w"}}, Commands: []string{}, Versions: []api.HostVersions{},
 		Operations: []api.Operation{{ID: 8, State: "running", Counts: api.StepCount{Done: 1}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -209,4 +209,61 @@ func TestStatusOfAClusterThatIsWell(t *testing.T) {
 	check(false)
 	f.snap.Stopped = []mgmt.NodeName{"w"}
 	check(true)
+}
+
+// The status says what the hosts run, and which nodes are no Zeek nodes. Those count, too.
+func TestStatusOfVersionsAndCommands(t *testing.T) {
+	host := func(name mgmt.InstanceName, version, zeek string) mgmt.HostReport {
+		return mgmt.HostReport{Instance: name, Present: true, Facts: &mgmt.HostFacts{Version: version, ZeekVersion: zeek}, Heard: noon}
+	}
+	away := host("e", "v1", "8.2.2")
+	away.Present = false
+	f := someFleet()
+	f.snap.Deployed.Config.Nodes = append(f.snap.Deployed.Config.Nodes, mgmt.Node{Name: "feeder", Instance: "a", Role: mgmt.ClusterNone, Command: []string{"/bin/feeder"}})
+	f.snap.Instances[0].Nodes = append(f.snap.Instances[0].Nodes, mgmt.ObservedNode{
+		NodeStatus: mgmt.NodeStatus{Node: "feeder", State: mgmt.Failed, MgmtRole: mgmt.RoleNone, ClusterRole: mgmt.ClusterNone}, Since: noon,
+	})
+	told := &agents{tell: tellsAll, hosts: []mgmt.HostReport{
+		host("a", "v1", "8.2.2"), host("b", "v2", "8.2.2"), host("c", "v1", "8.2.2"), {Instance: "d", Present: true, Err: "Zeek's own"}, away,
+	}}
+	s := serve(t, web.Config{Cluster: f, Agents: told}, nil)
+	got, err := s.client("viewer").Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []api.HostVersions{
+		{Instances: []string{"a", "c"}, Version: "v1", Zeek: "8.2.2"}, {Instances: []string{"b"}, Version: "v2", Zeek: "8.2.2"}, {Instances: []string{"d"}},
+	}
+	if diff := cmp.Diff(want, got.Versions); diff != "" {
+		t.Error(diff)
+	}
+	if !slices.Equal(got.Commands, []string{"feeder"}) || got.Nodes.Failed != 1 ||
+		!slices.ContainsFunc(got.Wrong, func(d api.StatusDetail) bool { return d.Node == "feeder" && d.State == "FAILED" }) {
+		t.Errorf("a node with a command: got %+v", got)
+	}
+}
+
+// A report of a new state has no PID. What the agent has told of its processes since then
+// has it; what it told before is about an earlier process.
+func TestPIDsOfNodes(t *testing.T) {
+	f := someFleet()
+	f.snap.Instances[0].Nodes[1].State = mgmt.Running
+	f.snap.Instances[0].Nodes[1].PID, f.snap.Instances[0].Nodes[1].Since = nil, noon
+	node := f.snap.Instances[0].Nodes[1].Node
+	for _, tt := range []struct {
+		heard time.Time
+		want  int64
+	}{{noon.Add(-time.Second), 0}, {noon.Add(time.Second), 4711}} {
+		told := &agents{tell: tellsAll, hosts: []mgmt.HostReport{{
+			Instance: "a", Present: true, Heard: tt.heard, Facts: &mgmt.HostFacts{Running: []mgmt.NodeVersion{{Node: node, PID: 4711, Version: "8.2.2"}}},
+		}}}
+		list, err := serve(t, web.Config{Cluster: f, Agents: told}, nil).client("viewer").Nodes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(list, func(n api.Node) bool { return n.Name == string(node) })
+		if list[i].PID != tt.want || list[i].Version != "8.2.2" {
+			t.Errorf("told at %v: got %+v", tt.heard, list[i])
+		}
+	}
 }

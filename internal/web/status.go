@@ -32,6 +32,7 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 		Time: time.Now().UTC(), Controller: s.cfg.Name, Version: s.cfg.Version,
 		Stopped: marks(snap, snap.Stopped, mgmt.OperationStop), Paused: marks(snap, snap.Paused, mgmt.OperationPause),
 		Operations: []api.Operation{}, Wrong: s.unready(),
+		Commands: []string{}, Versions: s.versions(ctx),
 	}
 	if snap.Deployed != nil {
 		body.Deployed = new(revisionOf(snap.Deployed, api.Deployed))
@@ -44,6 +45,7 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 			body.Operations = append(body.Operations, withoutSteps(operationOf(o)))
 		}
 	}
+	body.Commands = commandNodes(snap)
 	look := newLook(snap)
 	look.instances(&body)
 	reasons := map[string]string{}
@@ -54,6 +56,48 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 	look.nodes(&body, reasons)
 	body.Well = len(body.Wrong) == 0
 	return &bodyOutput[api.Status]{body}, nil
+}
+
+// commandNodes returns the deployed nodes that are no Zeek nodes.
+func commandNodes(snap *mgmt.Snapshot) []string {
+	names := []string{}
+	if snap.Deployed == nil {
+		return names
+	}
+	for _, n := range snap.Deployed.Config.Nodes {
+		if len(n.Command) > 0 {
+			names = append(names, string(n.Name))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// versions returns what the connected instances run, as they told last.
+func (s views) versions(ctx context.Context) []api.HostVersions {
+	list := []api.HostVersions{}
+	hosts, err := s.hosts(ctx, false)
+	if err != nil {
+		return list // the status does without
+	}
+	at := map[[2]string]int{}
+	for _, h := range hosts {
+		if !h.Present {
+			continue
+		}
+		var key [2]string
+		if h.Facts != nil {
+			key = [2]string{h.Facts.Version, h.Facts.ZeekVersion}
+		}
+		i, known := at[key]
+		if !known {
+			i = len(list)
+			at[key] = i
+			list = append(list, api.HostVersions{Version: key[0], Zeek: key[1]})
+		}
+		list[i].Instances = append(list[i].Instances, string(h.Instance))
+	}
+	return list
 }
 
 // marks returns the nodes that users have stopped or paused, each with the latest operation
@@ -245,8 +289,8 @@ func (l *look) nodes(body *api.Status, reasons map[string]string) {
 	}
 	for _, in := range l.Instances {
 		for _, n := range in.Nodes {
-			if n.ClusterRole == mgmt.ClusterNone {
-				continue // an agent, or a controller
+			if n.ClusterRole == mgmt.ClusterNone && l.expected[n.Node] != in.Name {
+				continue // an agent, or a controller; a deployed one runs a command
 			}
 			body.Nodes.Total++
 			*stateCounter(&body.Nodes, n.State)++

@@ -302,22 +302,28 @@ func factsOf(f mgmt.HostFacts) api.Host {
 	return h
 }
 
-// nodeVersions returns the versions of the nodes that run, by "instance/node" and PID.
-func (s views) nodeVersions(ctx context.Context) map[string]string {
-	versions := map[string]string{}
+// toldNode is what an agent has told of a node that runs.
+type toldNode struct {
+	mgmt.NodeVersion
+	heard time.Time
+}
+
+// toldNodes returns what agents have told of the nodes that run, by "instance/node".
+func (s views) toldNodes(ctx context.Context) map[string]toldNode {
+	nodes := map[string]toldNode{}
 	hosts, err := s.hosts(ctx, false)
 	if err != nil {
-		return versions // lists of nodes do without
+		return nodes // lists of nodes do without
 	}
 	for _, h := range hosts {
 		if h.Facts == nil || !h.Present {
 			continue
 		}
 		for _, n := range h.Facts.Running {
-			versions[string(h.Instance)+"/"+string(n.Node)] = n.Version
+			nodes[string(h.Instance)+"/"+string(n.Node)] = toldNode{n, h.Heard}
 		}
 	}
-	return versions
+	return nodes
 }
 
 type diagInput struct {

@@ -131,7 +131,7 @@ var documents = []any{
 	api.PlanRequest{}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
 	api.Event{}, api.EventQuery{}, &api.StreamEndedError{},
 	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
-	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}, Crashed: []api.StatusCrash{}, Stopped: []api.StatusMark{}},
+	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}, Crashed: []api.StatusCrash{}, Stopped: []api.StatusMark{}, Versions: []api.HostVersions{}},
 }
 
 // told are examples of what agents tell.
