@@ -220,6 +220,9 @@ func (t *telling) diag(ctx context.Context, text []byte, to *carry.Writer) error
 		Node: q.Node, Instance: t.instance, State: page.state, PID: page.pid, Launch: page.launch,
 		Program: page.facts.Program, Version: page.facts.Version, Dir: dir, Remark: page.remark, Host: t.facts(),
 	}
+	if d.Crash, err = t.lastCrash(q.Node, &secrets); err != nil { // its environment may have had other secrets
+		return err
+	}
 	for _, c := range page.changes {
 		c.Cause = secrets.Text(c.Cause)
 		d.History = append(d.History, c)
@@ -227,9 +230,6 @@ func (t *telling) diag(ctx context.Context, text []byte, to *carry.Writer) error
 	if page.known {
 		d.Fingerprint = string(page.plan.Fingerprint())
 		d.Plan = form.Encode(form.NewPlan(secrets.Plan(page.plan)))
-	}
-	if d.Crash, err = t.lastCrash(q.Node, &secrets); err != nil {
-		return err
 	}
 	lines := min(q.Lines, mgmt.MaxLogLines)
 	if lines <= 0 {

@@ -122,6 +122,9 @@ type Limits struct {
 	// short it is. Zero means 10 s, 16 MiB and 200,000.
 	AgentWait              time.Duration
 	MaxTold, MaxToldValues int
+	// MaxFleetQuestions bounds the requests that ask all agents at a time, so that they leave
+	// room for those that ask one. A further one waits for up to AgentWait. Zero means 2.
+	MaxFleetQuestions int
 	// RoleInterval is how often the server looks whether somebody who follows a text may
 	// still read it. Zero means 10 s.
 	RoleInterval time.Duration
@@ -187,6 +190,7 @@ func (c *Limits) fill() error {
 	duration("AgentWait", &c.AgentWait, 10*time.Second)
 	count("MaxTold", &c.MaxTold, 16<<20)
 	count("MaxToldValues", &c.MaxToldValues, 200_000)
+	count("MaxFleetQuestions", &c.MaxFleetQuestions, 2)
 	duration("RoleInterval", &c.RoleInterval, 10*time.Second)
 	count("AttemptsBurst", &c.AttemptsBurst, 30)
 	count("AllAttemptsBurst", &c.AllAttemptsBurst, 200)

@@ -60,10 +60,21 @@ func (s *Server) check(c *conn, r *http.Request) error {
 	if err := site.Check(r.Host, strings.Join(origins, ""), s.cfg.HostNames); err != nil {
 		return err
 	}
-	if s.crossing.Check(r) != nil {
+	if s.crossing.Check(r) != nil || embedded(r) {
 		return errors.New("the request comes from a page of another site")
 	}
 	return nil
+}
+
+// embedded reports whether a page of another site has made a browser read something in the
+// page's own name. The page cannot see the answer, but the answer may be a stream that never
+// ends, or all agents may be asked for it. A link that somebody has followed is no such thing.
+func embedded(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
+	}
+	return false
 }
 
 // notFound answers a request that is for no operation. refuse is the mux's own answer,

@@ -23,6 +23,8 @@ type Server struct {
 	crossing *http.CrossOriginProtection
 	// reading has a value for each request whose configuration is being read.
 	reading chan struct{}
+	// asking has a value for each request that asks all agents.
+	asking chan struct{}
 	// api makes the API at the first request. Making it takes milliseconds, which the
 	// start of a controller does not have to wait for.
 	api func() *routes
@@ -38,7 +40,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, handed: newHanded(),
 		places:   places{limit: cfg.MaxConnections, reserved: cfg.ReservedConnections},
 		sessions: newSessions(cfg), attempts: newAttempts(cfg), streams: &streams{limits: cfg.Limits, of: map[string]int{}},
-		crossing: http.NewCrossOriginProtection(), reading: make(chan struct{}, cfg.MaxConfigurations),
+		crossing: http.NewCrossOriginProtection(), reading: make(chan struct{}, cfg.MaxConfigurations), asking: make(chan struct{}, cfg.MaxFleetQuestions),
 	}
 	s.api = sync.OnceValue(func() *routes { return newRoutes(s) })
 	return s, nil

@@ -27,6 +27,9 @@ func TestPagesOfOtherSites(t *testing.T) {
 		"two origins":                        {create, "Host: localhost\r\nOrigin: http://localhost\r\nOrigin: http://evil.example\r\n", 403},
 		"a browser says it is another site":  {create, "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", 403},
 		"a browser says it is the same site": {create, "Host: localhost\r\nSec-Fetch-Site: same-site\r\n", 403},
+		"a link of another site is followed": {read, "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n", 200},
+		"another site frames an answer":      {read, "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n", 403},
+		"another site reads without seeing":  {read, "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n", 403},
 		"a name that leads here":             {read, "Host: evil.example:2149\r\n", 403},
 		"a name that leads here changes":     {create, "Host: evil.example:2149\r\nOrigin: http://evil.example:2149\r\nSec-Fetch-Site: same-origin\r\n", 403},
 		"a name that only begins right":      {read, "Host: sensor.example.evil.example\r\n", 403},
@@ -120,5 +123,26 @@ func TestWhatNobodyMayDo(t *testing.T) {
 		if answer.StatusCode != http.StatusUnauthorized || !strings.Contains(body, tc.want) || answer.Header.Get("WWW-Authenticate") != `Bearer realm="zeekfleet"` {
 			t.Errorf("%s: got %s %v: %s", name, answer.Status, answer.Header, body)
 		}
+	}
+}
+
+// Pages of other sites reach none of the operations that change a cluster or follow it.
+func TestPagesOfOtherSitesChangeAndFollowNothing(t *testing.T) {
+	f := &fleet{answers: usually}
+	s := serve(t, web.Config{Cluster: f, Agents: &agents{tell: tellsAll}, Happenings: openLog(t)}, nil)
+	for _, what := range []string{
+		"POST /api/v1/plans", "POST /api/v1/deployments", "POST /api/v1/operations", "POST /api/v1/dispatches",
+		"GET /api/v1/events", "GET /api/v1/events/stream", "GET /api/v1/nodes/w/logs?follow=true", "GET /api/v1/nodes/w/diag", "GET /api/v1/crashes",
+	} {
+		for _, from := range []string{"Origin: https://evil.example", "Sec-Fetch-Site: cross-site"} {
+			method, path, _ := strings.Cut(what, " ")
+			answer, body := s.ask(method, path, "admin", `{"revision":1,"kind":"stop","action":"x"}`, from)
+			if answer.StatusCode != http.StatusForbidden {
+				t.Errorf("%s with %s: got %s: %.200s", what, from, answer.Status, body)
+			}
+		}
+	}
+	if got := f.requests(); len(got) > 0 {
+		t.Errorf("the controller was asked for %v", got)
 	}
 }

@@ -150,6 +150,11 @@ func (s views) listCrashes(ctx context.Context, in *crashesInput) (*bodyOutput[a
 	if err != nil {
 		return nil, err
 	}
+	done, err := s.askFleet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	body := api.Crashes{Items: []api.Crash{}}
 	var mu sync.Mutex
 	var older []mgmt.InstanceName // whose agents keep no records that can be asked for
@@ -188,6 +193,19 @@ func newestCrash(a, b api.Crash) int {
 		return c
 	}
 	return strings.Compare(a.Instance+"/"+a.Node+"/"+a.ID, b.Instance+"/"+b.Node+"/"+b.ID)
+}
+
+// askFleet takes a turn at asking all agents. The caller gives it back with done.
+func (s views) askFleet(ctx context.Context) (done func(), err error) {
+	patience := time.NewTimer(s.cfg.AgentWait)
+	defer patience.Stop()
+	select {
+	case s.asking <- struct{}{}:
+		return func() { <-s.asking }, nil
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	return nil, huma.ErrorWithHeaders(problem(http.StatusServiceUnavailable, "others ask all agents at present: try again in 10 s"), http.Header{"Retry-After": {"10"}})
 }
 
 // eachInstance calls do for the instances that were named, for some of them at a time.
@@ -260,6 +278,13 @@ type hostsInput struct {
 }
 
 func (s views) listHosts(ctx context.Context, in *hostsInput) (*pageOutput[api.Host], error) {
+	if in.Fresh {
+		done, err := s.askFleet(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
 	hosts, err := s.hosts(ctx, in.Fresh)
 	if err != nil {
 		return nil, untold(err)

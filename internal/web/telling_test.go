@@ -377,3 +377,42 @@ func TestFollowingEndsWithTheRightsOfItsReader(t *testing.T) {
 		})
 	}
 }
+
+// Those who ask all agents again and again leave room for those who ask one.
+func TestQuestionsToTheWholeFleetTakeTurns(t *testing.T) {
+	asked, end := make(chan struct{}, 9), make(chan struct{})
+	tell := func(ctx context.Context, instance mgmt.InstanceName, kind mgmt.StreamKind, parameters any) (io.Reader, error) {
+		if kind == mgmt.StreamCrashes {
+			asked <- struct{}{}
+			<-end
+		}
+		return tellsAll(ctx, instance, kind, parameters)
+	}
+	s := serve(t, web.Config{
+		Cluster: &fleet{snap: mgmt.Snapshot{Instances: instances("a")}}, Agents: &agents{tell: tell},
+		Limits: web.Limits{MaxFleetQuestions: 1, AgentWait: 50 * time.Millisecond},
+	}, nil)
+	first := make(chan error)
+	go func() {
+		_, err := s.client("viewer").Crashes(t.Context(), "")
+		first <- err
+	}()
+	<-asked
+	for _, path := range []string{"/api/v1/crashes", "/api/v1/hosts?fresh=true"} {
+		if answer, body := s.ask("GET", path, "viewer", ""); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: got %s: %s", path, answer.Status, body)
+		}
+	}
+	for _, path := range []string{"/api/v1/hosts", "/api/v1/nodes/w/logs?instance=a"} {
+		if answer, body := s.ask("GET", path, "operator", ""); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: got %s: %s", path, answer.Status, body)
+		}
+	}
+	close(end)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	if answer, body := s.ask("GET", "/api/v1/hosts?fresh=true", "viewer", ""); answer.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: got %s: %s", answer.Status, body)
+	}
+}
