@@ -479,6 +479,16 @@ func (s views) watchReader(ctx context.Context, node mgmt.NodeName, instance mgm
 	defer look.Stop()
 	rights, stop := s.rights(ctx)
 	defer func() { stop() }()
+	mayRead := func() error {
+		now, err := who.again()
+		if err == nil && now.Role < row.May {
+			err = errors.New(row.Forbids(now.Principal))
+		}
+		return err
+	}
+	if err := mayRead(); err != nil {
+		return err // they have changed before anybody listened
+	}
 	for {
 		changed := s.cfg.Cluster.Changed()
 		if snap, err := s.snapshot(ctx); err == nil && snap.Deployed != nil {
@@ -503,11 +513,7 @@ func (s views) watchReader(ctx context.Context, node mgmt.NodeName, instance mgm
 			rights, stop = s.rights(ctx)
 		case <-look.C:
 		}
-		now, err := who.again()
-		if err == nil && now.Role < row.May {
-			err = errors.New(row.Forbids(now.Principal))
-		}
-		if err != nil {
+		if err := mayRead(); err != nil {
 			return err
 		}
 	}
