@@ -190,14 +190,24 @@ func (v *reverting) settle(o *operation) {
 		return
 	}
 	for _, step := range slices.Clone(o.is.Steps) {
-		switch step.State {
-		case mgmt.StepFailed, mgmt.StepRunning, mgmt.StepWaiting: // it came up later
+		if v.settled(step) {
 			step.State, step.Error, step.Outputs = mgmt.StepDone, "", mgmt.NodeOutputs{}
 			o.set(step)
 		}
 	}
 	v.allUp = time.Time{}
 	o.end(mgmt.OperationDone, "")
+}
+
+// settled reports whether a step is done after all, now that all nodes are up: it had failed,
+// or the controller has ended before it heard of its outcome. A node that was to stop may
+// still run.
+func (v *reverting) settled(step mgmt.OperationStep) bool {
+	if step.State == mgmt.StepDone || step.State == mgmt.StepSkipped {
+		return false
+	}
+	state := v.observed.stateOf(stepKey{step.Instance, step.Node})
+	return step.Action != mgmt.ActionStop || state == "" || hasEnded[state]
 }
 
 // revert deploys the revision again that was deployed before o.
