@@ -48,6 +48,9 @@ func (r *rollout) setDesired(c mgmt.Configuration, force bool, o occasion) {
 		n, ok := r.nodes.named[name]
 		if !ok {
 			n = &node{state: mgmt.Stopped}
+			if o != agentStarted && r.steering.stops(name) {
+				n.state = mgmt.Unknown // nobody knows yet that it is stopped here, too
+			}
 			r.nodes.named[name] = n
 		}
 		r.want(n, name, plans, force, o)

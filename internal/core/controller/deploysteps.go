@@ -117,6 +117,12 @@ func (s *deploymentSteps) miss(name mgmt.InstanceName, r mgmt.Result) {
 	s.each(name, mgmt.StepWaiting, func(step *mgmt.OperationStep) { step.State = mgmt.StepSkipped })
 }
 
+// away says that an instance whose nodes are to end is gone. They end later.
+func (s *deploymentSteps) away(name mgmt.InstanceName, why string) {
+	s.instance(name, mgmt.StepSkipped, "", why)
+	s.each(name, mgmt.StepRunning, func(step *mgmt.OperationStep) { step.State, step.Error = mgmt.StepSkipped, why })
+}
+
 // changed says that a node is up.
 func (s *deploymentSteps) changed(name mgmt.InstanceName, msg mgmt.NotifyChange) {
 	if s.op == nil || msg.New != mgmt.Running {

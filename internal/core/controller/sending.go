@@ -183,7 +183,7 @@ func (d *deployment) forgetLeft() {
 		gone := d.roster.agents[a.name] != a
 		switch {
 		case gone:
-			d.steps.took(a.name, []mgmt.Result{{Error: "its connection was lost"}}, false)
+			d.steps.away(a.name, "its connection was lost; its nodes end when it connects")
 		case a.standing == dismissed:
 			d.steps.took(a.name, nil, true)
 		}
