@@ -34,7 +34,6 @@ func (d commitSave) saved(err string) {
 		d.leaving = d.dismissing(d.memory.deployed, d.target)
 		d.memory.deployed = d.target
 		d.observed.deploy(d.target, d.roster.agents)
-		d.steers.tellAll()
 		d.send()
 		return
 	}
@@ -64,6 +63,7 @@ func (d *deployment) dismissing(before, next *target) []*agent {
 // for the other agents.
 func (d *deployment) send() {
 	d.enter(sending)
+	d.steers.tellBefore()
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		why := d.roster.missing(name)
 		if why != "" && d.order.isResumed() {

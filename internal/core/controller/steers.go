@@ -99,6 +99,15 @@ func (s *steers) tellAll() {
 	}
 }
 
+// tellBefore tells all agents that do not know it, because a configuration is sent next. None
+// waits for its next attempt: it might start a node that is stopped.
+func (s *steers) tellBefore() {
+	for _, a := range s.roster.agents {
+		a.tellAt = time.Time{}
+	}
+	s.tellAll()
+}
+
 // due reports whether a is to be told something now.
 func (s *steers) due(a *agent) bool {
 	if a.standing != ready || !a.compatible() || !s.memory.deployed.has(a.name) || s.now.Before(a.tellAt) {
