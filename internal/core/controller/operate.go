@@ -448,6 +448,8 @@ func (t *task) look(key stepKey) {
 		t.settle(key, mgmt.StepDone, "", mgmt.NodeOutputs{})
 	case mgmt.Crashed, mgmt.Failed:
 		t.settle(key, mgmt.StepFailed, t.watched[key], mgmt.NodeOutputs{})
+	case mgmt.Unknown: // its earlier process cannot be stopped: it may run on, and was not restarted
+		t.settle(key, mgmt.StepFailed, t.watched[key]+"; its state is UNKNOWN now", mgmt.NodeOutputs{})
 	case mgmt.Stopped:
 		t.settle(key, mgmt.StepSkipped, "it was stopped meanwhile", mgmt.NodeOutputs{})
 	}
