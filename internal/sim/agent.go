@@ -33,6 +33,7 @@ type agentPart struct {
 	clock clock
 	alarm alarm
 	book  agentBook
+	pure  purity
 }
 
 func (w *world) newAgent(label string, name mgmt.InstanceName, h *host, dials bool) *agentPart {
@@ -53,7 +54,7 @@ func (a *agentPart) start() {
 	a.life++
 	a.clock = a.w.newClock(a.clock)
 	a.alarm = alarm{}
-	a.book = newAgentBook(a)
+	a.book, a.pure = newAgentBook(a), purity{}
 	cfg := a.w.terms.agent
 	cfg.Name, cfg.Connecting = a.name, a.dials
 	a.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", a.label, a.life)), part: a, host: a.host}
@@ -61,7 +62,9 @@ func (a *agentPart) start() {
 	if a.life > 1 && a.w.chance(a.w.mood.lost) {
 		a.w.did(string(a.ep.id), "finds its state missing")
 		a.disk.lose()
+		a.procs.forgiveAll()
 	}
+	a.procs.forgive(&a.disk)
 	a.m = agent.New(cfg, a.restored(a.disk.values), a.w.source())
 	a.w.did(string(a.ep.id), "starts")
 	for _, p := range a.procs.latest {
@@ -114,7 +117,7 @@ func (a *agentPart) powerOff() {
 // remove ends a process.
 func (a *agentPart) remove(p *process) {
 	p.buried = p.phase == launching // there was no process yet: nothing is to be buried
-	p.phase = over
+	p.phase, p.fell = over, !p.condemned
 	a.procs.remove(p)
 	if p.ep != nil {
 		p.dialer.stopped = true
@@ -139,6 +142,9 @@ func (a *agentPart) peerLost(e *end) { a.step(agent.PeerLost{Peer: e.far.self.id
 // nodes.
 func (a *agentPart) receive(e *end, got parcel) {
 	from := e.far.self.id
+	if !a.beginPurely(isPlan(got.msg) && got.topic == (topic{toAgents, a.name})) {
+		return
+	}
 	switch {
 	case got.topic.channel == toNodes:
 		a.step(agent.FromNode{Peer: from, Msg: got.msg})
@@ -157,6 +163,7 @@ func (a *agentPart) step(ev agent.Event) {
 	for queue := []agent.Event{ev}; len(queue) > 0; {
 		a.w.steps++
 		effects := a.m.Step(a.clock.read(a.w.now), queue[0])
+		a.checkPure(queue[0], effects)
 		handled := queue[0]
 		queue = queue[1:]
 		for _, effect := range effects {
@@ -263,7 +270,9 @@ func (a *agentPart) preflight(e agent.Preflight) {
 	life := a.life
 	a.w.after(took, func() {
 		if a.alive(life) {
-			a.step(found)
+			if a.beginPurely(a.pure.preflights[found.ID]) {
+				a.step(found)
+			}
 		}
 	})
 }
@@ -286,6 +295,7 @@ func (a *agentPart) save(changes []agent.Change) agent.Event {
 		a.w.did(string(a.ep.id), s)
 		a.disk.save(values, s)
 		a.procs.condemnChanged(&a.disk)
+		a.procs.forgive(&a.disk)
 	}
 	switch {
 	case !survived:

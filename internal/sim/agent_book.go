@@ -48,6 +48,9 @@ type asked struct {
 	blind bool
 	nodes []mgmt.NodeName // the nodes that the answer must name, sorted; of requests about nodes
 
+	// stopped and paused are the lists of a request that says so.
+	stopped, paused []mgmt.NodeName
+
 	config mgmt.Configuration // of a deployment
 	whole  time.Duration      // of a preparation: when the deployment is to be answered
 }
@@ -79,6 +82,11 @@ func (b *agentBook) expect(from mgmt.PeerID, msg mgmt.Message) {
 		r.nodes = b.agent.disk.targets(msg.Nodes)
 		b.agent.procs.condemn(r.nodes)
 		patience = b.patience(b.w.terms.agent.RestartTimeout, 16*time.Second)
+	case mgmt.AgentSteerRequest:
+		r.steer(msg, b.agent.disk.saved)
+		patience = b.patience(b.w.terms.agent.RestartTimeout, 16*time.Second)
+	case mgmt.AgentPlanRequest:
+		patience = msg.Preflight
 	case mgmt.AgentDispatchRequest:
 		r.nodes = b.agent.disk.targets(msg.Nodes)
 	case mgmt.AgentGetNodesRequest, mgmt.AgentWelcomeRequest:
@@ -133,6 +141,8 @@ func (b *agentBook) checkAnswer(r asked, results []mgmt.Result) {
 		}
 	case "restart", "dispatch":
 		b.checkResults(r, results)
+	case "steer":
+		b.checkSteered(r, results)
 	case "standby":
 		if results[0].Success && (len(b.agent.disk.saved.Desired.Nodes) > 0 || len(b.agent.procs.live) > 0) {
 			b.w.violated("%s says that it stands by, and desires or runs nodes", b.agent.label)
@@ -228,7 +238,7 @@ func (b *agentBook) checkEnded(r asked, results []mgmt.Result) {
 // plan.
 func (b *agentBook) checkDeployed(results []mgmt.Result) {
 	for _, res := range results {
-		if !res.Success || res.Node == "" {
+		if !res.Success || res.Node == "" || res.Error != "" && b.rests(res.Node) {
 			continue
 		}
 		if plan, ok := b.agent.disk.planned(res.Node); !ok || b.ran[res.Node] != plan {
@@ -273,8 +283,9 @@ func (b *agentBook) checkStatuses(res mgmt.Result) {
 // deploys. A configuration that is only prepared is not saved.
 func (b *agentBook) checkSave(s agent.State) {
 	b.w.warrants.checkDesired(b.agent.label, s.Desired)
+	b.checkMarks(s)
 	deploys := func(r asked) bool { return r.kind == "deploy" && reflect.DeepEqual(r.config, s.Desired) }
-	if s.Desired.ID != "" && !slices.ContainsFunc(b.asked, deploys) {
+	if s.Desired.ID != "" && !reflect.DeepEqual(s.Desired, b.agent.disk.saved.Desired) && !slices.ContainsFunc(b.asked, deploys) {
 		b.w.violated("%s saves %s, which nobody deploys", b.agent.label, s.Desired.ID)
 	}
 }
@@ -288,6 +299,7 @@ func (b *agentBook) checkStart(e agent.Start) {
 	if plan, ok := b.agent.disk.planned(name); !ok || plan != e.Fingerprint || e.Plan.Node.Instance != b.agent.name {
 		b.w.violated("%s starts %s, which is not saved like that", b.agent.label, name)
 	}
+	b.checkMayStart(name)
 	for _, p := range b.agent.procs.live {
 		if p.name == name {
 			b.w.violated("%s starts %s while %s lives", b.agent.label, name, p)

@@ -77,10 +77,10 @@ func (c *client) receive(_ *end, got parcel) {
 	if !ok {
 		return
 	}
-	kind := mgmt.KindAnswered(resp).Name()
-	if i := slices.Index(c.awaits, awaited{kind, resp.RequestID()}); i >= 0 {
+	i := slices.IndexFunc(c.awaits, func(r awaited) bool { return answers(resp, r.kind) && r.id == resp.RequestID() })
+	if i >= 0 {
+		c.heard[c.awaits[i].kind] = resp.Outcomes()
 		c.awaits = slices.Delete(c.awaits, i, i+1)
-		c.heard[kind] = resp.Outcomes()
 	}
 }
 

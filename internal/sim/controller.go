@@ -27,6 +27,8 @@ type controllerPart struct {
 	book  controllerBook
 	// deposed says that the core was told of a save by another controller.
 	deposed bool
+	// pure says that the event that comes next must change nothing.
+	pure bool
 }
 
 // instanceDial dials an instance, from its Connect until its Disconnect.
@@ -45,6 +47,7 @@ func (c *controllerPart) start() {
 	c.alarm, c.dials, c.book.asked, c.peers = alarm{}, nil, nil, nil
 	c.book.stagedBy, c.book.reports = map[mgmt.PeerID]uint64{}, newReports()
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
+	c.w.ops.begins()
 	c.w.warrants.open = nil // of the earlier life, whose clients are gone
 	saved := c.disk.load(c.w)
 	c.book.checkRemembered()
@@ -82,7 +85,7 @@ func (c *controllerPart) peerAdded(e *end) {
 	if most := c.w.terms.controller.Limits.Peers; most == 0 || len(c.peers) < most {
 		c.peers = append(c.peers, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed, fleet: fleet})
 	}
-	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Fleet: fleet})
+	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Fleet: fleet, Plans: fleet && c.w.terms.plans, Steers: fleet && c.w.terms.steers})
 }
 
 func (c *controllerPart) peerLost(e *end) {
@@ -93,8 +96,18 @@ func (c *controllerPart) peerLost(e *end) {
 		c.step(controller.ClientGone{Client: id})
 		return
 	}
+	c.lost(id)
 	c.peers = slices.DeleteFunc(c.peers, func(a *acquaintance) bool { return a.id == id })
 	c.step(controller.PeerLost{Peer: id})
+}
+
+// lost notes that the agent of an instance is gone.
+func (c *controllerPart) lost(id mgmt.PeerID) {
+	for _, a := range c.peers {
+		if a.id == id && c.peers.holder(a.name) == a {
+			c.w.ops.lost(a.name)
+		}
+	}
 }
 
 // receive takes messages of clients from the controller's topic, and messages of
@@ -102,6 +115,9 @@ func (c *controllerPart) peerLost(e *end) {
 func (c *controllerPart) receive(e *end, got parcel) {
 	from := e.far.self.id
 	sender, fromClient := e.far.self.part.(*client)
+	if !c.beginPurely(isPlan(got.msg)) {
+		return
+	}
 	switch {
 	case got.topic.channel == toController && fromClient:
 		user := mgmt.Principal{Name: string(from), Role: sender.role}
@@ -114,6 +130,7 @@ func (c *controllerPart) receive(e *end, got parcel) {
 		c.peers.meet(c.w.now, from, got)
 		if h := c.peers.holder(got.topic.instance); h != nil && h.id == from {
 			c.book.reports.take(h, got.msg)
+			c.w.ops.heard(h.name, got.msg)
 		}
 		c.step(controller.FromAgent{Peer: from, Instance: got.topic.instance, Msg: got.msg})
 	}
@@ -132,6 +149,9 @@ func (c *controllerPart) step(ev controller.Event) {
 	for queue := []controller.Event{ev}; len(queue) > 0; {
 		c.w.steps++
 		effects := c.m.Step(c.clock.read(c.w.now), queue[0])
+		c.w.ops.tells(effects)
+		c.w.ops.checkSnapshot(c.m.Snapshot())
+		c.checkPure(queue[0], effects)
 		queue = queue[1:]
 		for _, effect := range effects {
 			if c.w.chance(c.w.mood.stepCrash) {
@@ -186,7 +206,9 @@ func (c *controllerPart) perform(effect controller.Effect) (outcome controller.E
 		c.connect(e)
 	case controller.Disconnect:
 		c.w.did(string(c.ep.id), e)
-		c.peers.retire(e)
+		if a := c.peers.retire(e); a != nil {
+			c.w.ops.lost(a.name)
+		}
 		c.disconnect(e.Instance)
 	case controller.Audit:
 		c.book.audited = e.Record
@@ -208,6 +230,7 @@ func (c *controllerPart) save(changes []controller.Change) controller.Event {
 		values := c.disk.changed(changes)
 		s := restore(c.w, values)
 		c.book.checkSave(s)
+		c.w.ops.checkSave(c.disk.saved, s, c.disk.values, values)
 		c.w.warrants.checkSave(c.disk.saved, s)
 		c.w.did(string(c.ep.id), s)
 		c.disk.values, c.disk.saved = values, s

@@ -23,9 +23,9 @@ func (b *controllerBook) replied(e controller.Reply) {
 		return
 	}
 	r, ok := b.answered(e.Client, resp)
-	kind, id, results := mgmt.KindAnswered(resp).Name(), resp.RequestID(), resp.Outcomes()
+	kind, id, results := r.kind, resp.RequestID(), resp.Outcomes()
 	if !ok {
-		b.w.violated("controller answers %s %q of %s, which it was not asked or has answered", kind, id, e.Client)
+		b.w.violated("controller answers %s %q of %s, which it was not asked or has answered", mgmt.KindAnswered(resp).Name(), id, e.Client)
 		return
 	}
 	for _, res := range results {
@@ -43,10 +43,21 @@ func (b *controllerBook) replied(e controller.Reply) {
 	if refused && b.mayRefuse(r, why) {
 		return
 	}
+	if refused && r.asked != nil && isOurs(r.asked) {
+		b.w.violated("controller refuses %s %q (%+v): %s", kind, id, r.asked, why)
+		return
+	}
 	if r.denied {
 		b.w.violated("controller answers %s %q with %+v without a request that its user may make", kind, id, results)
 	}
-	b.checkAnswer(r, results)
+	switch resp := e.Msg.(type) {
+	case mgmt.OperationResponse:
+		b.w.ops.accept(r, resp.Operation)
+	case mgmt.PlanResponse:
+		b.checkPlan(r, resp.Plan)
+	default:
+		b.checkAnswer(r, results)
+	}
 }
 
 // deployed reports whether these results answer a deployment that was not refused.
@@ -91,6 +102,9 @@ func (b *controllerBook) mayRefuse(r request, why string) bool {
 		inAudit := a.Outcome == mgmt.AuditRefused && a.Who == string(r.client) && a.Request == r.kind && a.Reason == why
 		return r.denied && (forbidden && inAudit || b.controller.deposed)
 	}
+	if may, ok := b.mayRefuseOperation(r, why); ok {
+		return may
+	}
 	switch why {
 	case "no instances connected":
 		return len(r.instances) == 0
@@ -109,6 +123,8 @@ func (b *controllerBook) mayRefuse(r request, why string) bool {
 		strings.HasPrefix(why, "earlier deployment ") && r.kind == "deploy" ||
 		strings.HasPrefix(why, "more than ") && limits.Requests > 0 && len(b.asked) >= min(limits.Requests, limits.ClientRequests) ||
 		strings.HasPrefix(why, "another controller has changed the stored state") && b.controller.deposed ||
+		r.kind == "restart" && strings.HasPrefix(why, "operation ") && slices.ContainsFunc(r.begun, rolling) ||
+		strings.HasPrefix(why, "more than 2 operations") && r.kind == "restart" && limits.Operating == 2 && len(r.begun) >= 2 ||
 		strings.HasPrefix(why, "save configuration: disk full") && (r.kind == "stage_configuration" || r.kind == "deploy")
 }
 
@@ -131,7 +147,7 @@ func (b *controllerBook) checkAnswer(r request, results []mgmt.Result) {
 		b.checkNames(r, names)
 	case "get_nodes":
 		b.checkNodes(r, results)
-	case "get_id_value", "restart":
+	case "get_id_value", "dispatch", "restart":
 		b.checkPerNode(r, results)
 	default:
 		b.w.violated("controller answers %s %q with %+v", r.kind, r.id, results)
@@ -274,12 +290,12 @@ func (b *controllerBook) checkPerNode(r request, results []mgmt.Result) {
 // checkSuccess demands that the node itself answered, or that it was restarted.
 func (b *controllerBook) checkSuccess(r request, res mgmt.Result) {
 	switch r.kind {
-	case "get_id_value":
+	case "get_id_value", "dispatch":
 		if res.Data != mgmt.Text(fmt.Sprintf("%q", string(res.Node)+"@"+string(res.Instance))) {
 			b.w.violated("controller has the answer %v for %s on %s", res.Data, res.Node, res.Instance)
 		}
 	case "restart":
-		if since, ok := b.w.launched[place{res.Instance, res.Node}]; !ok || since < r.since {
+		if since, ok := b.w.launched[place{res.Instance, res.Node}]; res.Error == "" && (!ok || since < r.since) {
 			b.w.violated("controller says that %s was restarted, and it was not", res.Node)
 		}
 	}

@@ -46,6 +46,13 @@ type request struct {
 	nodes      []mgmt.NodeName     // the nodes that the answer must name, sorted
 	named      bool                // the client named them
 	instances  []mgmt.InstanceName // the instances that the answer must name, sorted
+
+	asked mgmt.Request
+	// meant are the nodes that selectors mean. meantAll says that each selector means one.
+	meant    []mgmt.Node
+	meantAll bool
+	resumed  *mgmt.Operation   // that the request is to go on with
+	begun    []*mgmt.Operation // that ran when the request came
 }
 
 // expect notes that a request must be answered. Messages that users may not send
@@ -58,7 +65,7 @@ func (b *controllerBook) expect(client mgmt.PeerID, role mgmt.UserRole, msg mgmt
 	b.w.warrants.ask(mgmt.Principal{Name: string(client), Role: role}, msg, b.patience(req))
 	r := request{
 		client: client, id: req.RequestID(), kind: mgmt.KindOf(req).Name(), denied: !allowed(role, mgmt.KindOf(req).Name()),
-		since: b.w.now, due: b.w.now + b.patience(req),
+		since: b.w.now, due: b.w.now + b.patience(req), asked: req,
 	}
 	r.setConfig(b.controller.disk.saved.Deployed)
 	switch msg := msg.(type) {
@@ -81,7 +88,15 @@ func (b *controllerBook) expect(client mgmt.PeerID, role mgmt.UserRole, msg mgmt
 		}
 	case mgmt.GetIDValueRequest:
 		r.name(msg.Nodes)
+	case mgmt.DispatchRequest:
+		r.mean(msg.Selectors)
+		r.name(namesOf(r.meant))
+	case mgmt.OperateRequest:
+		b.bookOperate(&r, msg)
+	case mgmt.ChangeRequest:
+		r.begun = b.running()
 	case mgmt.RestartRequest:
+		r.begun = b.running()
 		r.instances = b.controller.peers.connected()
 		r.name(msg.Nodes)
 	}
@@ -93,6 +108,8 @@ func (b *controllerBook) patience(req mgmt.Request) time.Duration {
 	cfg, kind := b.w.terms.controller, mgmt.KindOf(req)
 	switch req := req.(type) {
 	case mgmt.StagedDeployRequest:
+		return cmp.Or(req.Patience, cfg.DeployTimeout, 18*time.Second)
+	case mgmt.PlanRequest:
 		return cmp.Or(req.Patience, cfg.DeployTimeout, 18*time.Second)
 	case mgmt.TestTimeoutRequest:
 		return cmp.Or(cfg.RequestTimeout, 10*time.Second)
@@ -114,6 +131,24 @@ func (b *controllerBook) bookDeploy(r *request, msg mgmt.StagedDeployRequest) {
 	r.setConfig(staged)
 	own, ok := b.stagedBy[r.client]
 	r.anothers = staged != nil && (msg.ID != "" && msg.ID != staged.Config.ID || ok && own != staged.Revision)
+}
+
+func (b *controllerBook) bookOperate(r *request, msg mgmt.OperateRequest) {
+	r.begun = b.running()
+	if r.mean(msg.Selectors); msg.Resumes != 0 {
+		r.resumed = operationOf(b.controller.m.Snapshot().Operations, msg.Resumes)
+		r.meant, r.meantAll = left(r.resumed, b.controller.disk.saved.Deployed)
+	}
+}
+
+// running returns the operations that run.
+func (b *controllerBook) running() []*mgmt.Operation {
+	return slices.DeleteFunc(slices.Clone(b.controller.m.Snapshot().Operations), func(o *mgmt.Operation) bool { return o.State.Ends() })
+}
+
+// mean sets the deployed nodes that selectors mean.
+func (r *request) mean(selectors []string) {
+	r.meant, r.meantAll = selected(selectors, r.config.Nodes)
 }
 
 func (r *request) setConfig(e *controller.Entry) {
@@ -149,10 +184,10 @@ func (r *request) name(names []mgmt.NodeName) {
 // requests may have the ID. If the newest of them came just now, it is refused: the
 // response answers it. Otherwise the response answers the oldest.
 func (b *controllerBook) answered(client mgmt.PeerID, resp mgmt.Response) (request, bool) {
-	kind, id := mgmt.KindAnswered(resp).Name(), resp.RequestID()
+	id := resp.RequestID()
 	found := -1
 	for i, r := range b.asked {
-		if r.client == client && r.kind == kind && r.id == id && (found < 0 || r.since == b.w.now) {
+		if r.client == client && answers(resp, r.kind) && r.id == id && (found < 0 || r.since == b.w.now) {
 			found = i
 		}
 	}
@@ -162,6 +197,14 @@ func (b *controllerBook) answered(client mgmt.PeerID, resp mgmt.Response) (reque
 	r := b.asked[found]
 	b.asked = slices.Delete(b.asked, found, found+1)
 	return r, true
+}
+
+// answers reports whether a response may answer a request of this kind.
+func answers(resp mgmt.Response, kind string) bool {
+	if _, ok := resp.(mgmt.OperationResponse); ok {
+		return kind == "change" || kind == "operate"
+	}
+	return mgmt.KindAnswered(resp).Name() == kind
 }
 
 // checkOverdue demands that no answer is overdue.
@@ -184,7 +227,7 @@ func (r request) awaitsNobody(connected []mgmt.InstanceName) bool {
 	switch r.kind {
 	case "get_nodes":
 		return !slices.ContainsFunc(connected, func(name mgmt.InstanceName) bool { return slices.Contains(r.instances, name) })
-	case "get_id_value", "restart":
+	case "get_id_value", "dispatch", "restart":
 		return !slices.ContainsFunc(r.nodes, func(name mgmt.NodeName) bool {
 			n, ok := r.config.Node(name)
 			return ok && slices.Contains(connected, n.Instance)

@@ -18,6 +18,14 @@ func (b *controllerBook) checkSent(e controller.ToAgent) {
 	if list, ok := e.Msg.(mgmt.AgentGetNodesRequest); ok {
 		b.askedList(e, list.ReqID)
 	}
+	switch msg := e.Msg.(type) {
+	case mgmt.AgentRestartRequest:
+		b.w.ops.restarting(e.Instance, msg.Nodes)
+	case mgmt.AgentSteerRequest:
+		b.checkSteer(e.Instance, msg)
+	case mgmt.AgentDeployRequest:
+		b.checkSteered(e.Instance, msg.Config)
+	}
 	msg, ok := e.Msg.(mgmt.AgentDeployRequest)
 	if ok && (b.controller.disk.saved.Deployed == nil || !reflect.DeepEqual(msg.Config, b.controller.disk.saved.Deployed.Config)) {
 		b.w.violated("controller deploys %s before it has saved it", msg.Config.ID)

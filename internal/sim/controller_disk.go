@@ -77,7 +77,9 @@ func (ch *chaos) saveBehind() {
 	for _, e := range effects {
 		if save, ok := e.(controller.Save); ok {
 			ch.did("a second controller", "saves")
-			d.values = d.changed(save.Changes)
+			values := d.changed(save.Changes)
+			ch.ops.checkSave(restore(ch.world, d.values), restore(ch.world, values), d.values, values)
+			d.values = values
 			d.saves++
 		}
 	}

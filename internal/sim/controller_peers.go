@@ -25,6 +25,8 @@ type acquaintance struct {
 	// listed is the ID of the controller's first request for all its nodes. It is
 	// empty before that request.
 	listed mgmt.ReqID
+	// stopped and paused are what it was told last.
+	stopped, paused []mgmt.NodeName
 }
 
 // meet notes the hello of a peer.
@@ -52,11 +54,14 @@ func (l acquaintances) holder(name mgmt.InstanceName) *acquaintance {
 	return first
 }
 
-// retire notes that a Disconnect ends the role of the agent that was dialed.
-func (l acquaintances) retire(e controller.Disconnect) {
-	if a := l.holder(e.Instance); a != nil && a.dialed && a.addr == e.Addr {
-		a.retired = true
+// retire notes that a Disconnect ends the role of the agent that was dialed, and returns it.
+func (l acquaintances) retire(e controller.Disconnect) *acquaintance {
+	a := l.holder(e.Instance)
+	if a == nil || !a.dialed || a.addr != e.Addr {
+		return nil
 	}
+	a.retired = true
+	return a
 }
 
 // connected returns the instances with an agent, sorted.

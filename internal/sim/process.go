@@ -31,6 +31,7 @@ type process struct {
 	stopped   int           // the life of the agent that has stopped it
 	stuck     int           // the life of the agent that has heard that it cannot be stopped
 	ended     time.Duration // when the agent heard that it ended by itself; zero: it has not
+	fell      bool          // it ended by itself, and nothing was a reason to start it again since
 	buried    bool          // its logs and its crash record are put away, or there are none
 
 	latest mgmt.ReqID // of the last dispatch that it got
@@ -291,7 +292,7 @@ func (p *process) call(c node.Call) {
 	}
 	p.w.after(took, func() {
 		returned := node.Returned{Call: c.Call, Data: fmt.Sprintf("%q", string(p.name)+"@"+string(p.home.name))}
-		if c.Args[0] == unknownID {
+		if len(c.Args) > 0 && c.Args[0] == unknownID {
 			returned = node.Returned{Call: c.Call, Err: "unknown id"}
 		}
 		p.step(returned)

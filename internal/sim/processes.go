@@ -49,7 +49,7 @@ func (t *processTable) condemn(names []mgmt.NodeName) {
 	}
 	for _, name := range names {
 		if p := t.latest[name]; p != nil {
-			p.condemned, p.ended = true, 0
+			p.condemned, p.ended, p.fell = true, 0, false
 		}
 	}
 }
@@ -66,7 +66,34 @@ func (t *processTable) condemnAll() {
 func (t *processTable) condemnChanged(d *agentDisk) {
 	for _, p := range t.latest {
 		plan, ok := d.planned(p.name)
-		p.condemned = p.condemned || !ok || plan != p.plan || p.phase == over
+		p.condemned = p.condemned || !ok || plan != p.plan || p.phase == over || slices.Contains(d.saved.Stopped, p.name)
 		p.ended = 0
 	}
+}
+
+// forgive lets nodes be started again that ended by themselves, where d, which was saved
+// just now or with which the agent starts, gives a reason: they are not paused, they are stopped, or they are to run
+// another plan.
+func (t *processTable) forgive(d *agentDisk) {
+	for _, p := range t.latest {
+		plan, ok := d.planned(p.name)
+		if !ok || plan != p.plan || !slices.Contains(d.saved.Paused, p.name) || slices.Contains(d.saved.Stopped, p.name) {
+			p.fell = false
+		}
+	}
+}
+
+// forgiveAll lets all nodes be started again: the agent does not know any more which are
+// paused.
+func (t *processTable) forgiveAll() {
+	for _, p := range t.latest {
+		p.fell = false
+	}
+}
+
+// fell reports whether the node's latest process has ended by itself, and nothing was a
+// reason to start it again.
+func (t *processTable) fell(n mgmt.NodeName) bool {
+	p := t.latest[n]
+	return p != nil && p.fell
 }

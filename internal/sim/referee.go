@@ -32,6 +32,9 @@ func (r *referee) checkPlacement() {
 			if r.reachable(a) && !r.refused(a.name) && (!ok || n.Instance != a.name) {
 				r.violated("%s runs although it is not deployed there, %v after the last fault", p, r.terms.settling())
 			}
+			if r.reachable(a) && r.isStopped(p.name) {
+				r.violated("%s runs although a user has stopped it, %v after the last fault", p, r.terms.settling())
+			}
 			if seen[p.name] {
 				r.violated("%s runs twice on %s", p.name, a.label)
 			}
@@ -43,6 +46,7 @@ func (r *referee) checkPlacement() {
 // checkRecovery demands that every deployed node runs, and that a client hears so.
 func (r *referee) checkRecovery() {
 	r.checkPlacement()
+	r.ops.checkPeace()
 	d := r.controller.disk.saved.Deployed
 	if d == nil || r.broken != nil {
 		return
@@ -89,7 +93,7 @@ func (r *referee) checkSnapshot(config mgmt.Configuration) {
 	}
 	for _, n := range config.Nodes {
 		a := r.agent(n.Instance)
-		if a != nil && r.reachable(a) && !r.refused(a.name) && states[n.Name] != mgmt.Running {
+		if a != nil && r.reachable(a) && !r.refused(a.name) && !r.rightState(a, n.Name, states[n.Name]) {
 			r.violated("in peace the controller's snapshot has %s as %q", n.Name, states[n.Name])
 		}
 		delete(states, n.Name)
@@ -112,9 +116,34 @@ func (r *referee) checkNode(config mgmt.Configuration, n mgmt.Node) {
 		return
 	}
 	plan, _ := mgmt.PlanFor(config, n.Name)
-	if p := a.procs.running(n.Name); p == nil || p.plan != plan.Fingerprint() {
+	p := a.procs.running(n.Name)
+	if r.isStopped(n.Name) || p == nil && r.isPaused(n.Name) {
+		return // checkPlacement has looked at stopped nodes
+	}
+	if p == nil || p.plan != plan.Fingerprint() {
 		r.violated("%s does not run on %s as deployed, %v after the last fault", n.Name, n.Instance, r.terms.settling()+r.terms.recovery())
 	}
+}
+
+// isStopped reports whether users have stopped the node, and its agent can be told so.
+func (r *referee) isStopped(n mgmt.NodeName) bool {
+	return r.terms.steers && slices.Contains(r.controller.disk.saved.Stopped, n)
+}
+
+// isPaused reports whether users have paused the node, and its agent can be told so.
+func (r *referee) isPaused(n mgmt.NodeName) bool {
+	return r.terms.steers && slices.Contains(r.controller.disk.saved.Paused, n)
+}
+
+// rightState reports whether a node may be in this state in peace.
+func (r *referee) rightState(a *agentPart, n mgmt.NodeName, state mgmt.State) bool {
+	switch {
+	case r.isStopped(n):
+		return state == mgmt.Stopped
+	case r.isPaused(n) && a.procs.running(n) == nil:
+		return state == mgmt.Crashed || state == mgmt.Failed
+	}
+	return state == mgmt.Running
 }
 
 // checkHeard demands that a client was told the truth in peace.
@@ -139,7 +168,7 @@ func (r *referee) checkHeard(c *client, config mgmt.Configuration) {
 	for _, n := range config.Nodes {
 		a := r.agent(n.Instance)
 		here := a != nil && r.reachable(a) && !r.refused(a.name)
-		if here && (states[n.Name] != mgmt.Running || !answered[n.Name]) {
+		if here && (!r.rightState(a, n.Name, states[n.Name]) || !answered[n.Name] && states[n.Name] == mgmt.Running) {
 			r.violated("in peace %s is reported %q, and answers a client: %t", n.Name, states[n.Name], answered[n.Name])
 		}
 		if here {

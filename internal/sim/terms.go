@@ -23,8 +23,11 @@ type terms struct {
 	fleet     bool          // agents know the controller as ours
 	// fleetAgents says that the controller knows the agents as ours.
 	fleetAgents bool
-	agents      int
-	clients     int
+	// plans and steers say that the controller knows that the agents understand requests
+	// for plans, and lists of nodes that are stopped or paused.
+	plans, steers bool
+	agents        int
+	clients       int
 }
 
 // steadyTerms returns the terms of the dialogues. Nothing is left to chance.
@@ -72,6 +75,12 @@ func (e *environment) newTerms() terms {
 	t.agent.Preflight = pick(e.dice, []agent.PreflightMode{agent.PreflightOff, agent.PreflightOn, agent.PreflightStrict})
 	t.agent.MaxStarting, t.fleet = pick(e.dice, []int{0, 1, 2}), e.chance(0.8)
 	t.fleetAgents = e.chance(0.7)
+	t.plans, t.steers = t.fleetAgents && e.chance(0.9), t.fleetAgents && e.chance(0.9)
+	t.controller.Operations = pick(e.dice, []int{3, 12})
+	t.controller.StepTimeout = pick(e.dice, []time.Duration{0, 8 * time.Second, 30 * time.Second})
+	if e.chance(0.2) {
+		t.controller.Limits.Operating = 2
+	}
 	if e.chance(0.2) {
 		t.controller.Rules = mgmt.Rules{}
 	}

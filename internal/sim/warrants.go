@@ -13,6 +13,7 @@ import (
 // in the cluster changes without such a request. It knows by itself who may do what.
 type warrants struct {
 	*environment
+	ops  *operationBook
 	open []warrant
 	// staged holds the configurations that were to be staged, by their IDs.
 	staged map[string][]stagedBy
@@ -40,7 +41,7 @@ func newWarrants(e *environment) *warrants {
 // allowed reports whether a user with this role may make a request of this kind.
 func allowed(role mgmt.UserRole, kind string) bool {
 	switch kind {
-	case "stage_configuration", "deploy", "restart":
+	case "stage_configuration", "deploy", "restart", "plan", "change", "operate", "dispatch":
 		return role == mgmt.Operator || role == mgmt.Admin
 	}
 	return role == mgmt.Viewer || role == mgmt.Operator || role == mgmt.Admin
@@ -53,9 +54,15 @@ func (ws *warrants) ask(user mgmt.Principal, msg mgmt.Message, patience time.Dur
 		return
 	}
 	ws.open = slices.DeleteFunc(ws.open, func(o warrant) bool { return o.until < ws.now })
+	if kind := mgmt.KindOf(req).Name(); kind == "change" || kind == "operate" {
+		patience = time.Hour // the operation goes on after the answer
+	}
 	ws.open = append(ws.open, warrant{who: user.Name, kind: mgmt.KindOf(req).Name(), since: ws.now, until: ws.now + patience + lateness})
-	if stage, ok := req.(mgmt.StageConfigurationRequest); ok {
-		ws.stage(user.Name, stage.Config)
+	switch req := req.(type) {
+	case mgmt.StageConfigurationRequest:
+		ws.stage(user.Name, req.Config)
+	case mgmt.ChangeRequest:
+		ws.stage(user.Name, req.Config)
 	}
 }
 
@@ -76,6 +83,9 @@ func (ws *warrants) audited(rec mgmt.AuditRecord) {
 	fresh := ws.latest(rec.Who, rec.Request, false)
 	switch rec.Outcome {
 	case mgmt.AuditBegun:
+		if fresh < 0 && ws.ops.reverts(rec.Who) {
+			return
+		}
 		if fresh < 0 {
 			ws.violated("the audit says that %s has begun to %s without a request that its user may make", rec.Who, rec.Request)
 			return
@@ -106,11 +116,16 @@ func (ws *warrants) latest(who, kind string, begun bool) int {
 // checkSave demands that users who were allowed to have asked for what the controller
 // saves.
 func (ws *warrants) checkSave(before, next controller.State) {
-	if e := next.Staged; revision(e) != revision(before.Staged) && !ws.hasStaged(e.Who, e.Config) {
+	if e := next.Staged; revision(e) != revision(before.Staged) && e.Revision != revision(next.Deployed) && !ws.hasStaged(e.Who, e.Config) {
 		ws.violated("controller saves that %s is staged by %s without a request that its user may make", e.Config.ID, e.Who)
 	}
 	if e := next.Deployed; revision(e) != revision(before.Deployed) {
-		if !ws.has(e.Who, "deploy", true) || !ws.hasStaged("", e.Config) {
+		kind := "deploy"
+		if ws.ops.orders[e.Operation] != nil {
+			kind = "change"
+		}
+		reverts := e.Kind == mgmt.OperationRevert && ws.ops.reverts(e.Who)
+		if !reverts && !ws.has(e.Who, kind, true) || !ws.hasStaged("", e.Config) {
 			ws.violated("controller saves that %s is deployed by %s without a request that its user may make", e.Config.ID, e.Who)
 		}
 		ws.deployed[e.Config.ID] = true
@@ -144,16 +159,20 @@ func (ws *warrants) checkSent(msg mgmt.Message) {
 			why = "deploys " + msg.Config.ID
 		}
 	case mgmt.AgentPrepareRequest:
-		if !ws.has("", "deploy", true) {
+		if !ws.has("", "deploy", true) && !ws.has("", "change", true) {
 			why = "prepares " + msg.Config.ID
 		}
 	case mgmt.AgentRestartRequest:
-		if !ws.has("", "restart", true) {
+		if !ws.has("", "restart", true) && !ws.has("", "operate", true) {
 			why = "restarts nodes"
 		}
 	case mgmt.AgentDispatchRequest:
-		if !ws.has("", "get_id_value", false) {
+		if !ws.has("", "get_id_value", false) && !ws.has("", "dispatch", false) {
 			why = "asks nodes"
+		}
+	case mgmt.AgentPlanRequest:
+		if !ws.has("", "plan", false) {
+			why = "asks agents for a plan"
 		}
 	}
 	if why != "" {

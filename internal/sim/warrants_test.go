@@ -15,6 +15,10 @@ func TestEffectsThatNobodyWasAllowedToAskForAreFoundOut(t *testing.T) {
 		"restart":             "has begun to restart without a request",
 		"get_id_value":        "controller asks nodes without a request",
 		"get_nodes":           "controller answers get_nodes",
+		"plan":                "controller asks agents for a plan without a request",
+		"change":              "controller answers change",
+		"operate":             "controller",
+		"dispatch":            "controller asks nodes without a request",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			for seed := range uint64(300) {

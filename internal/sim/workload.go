@@ -16,10 +16,10 @@ var nodePool = []mgmt.Node{
 	{Name: "logger", Role: mgmt.Logger},
 	{Name: "manager", Role: mgmt.Manager},
 	{Name: "proxy", Role: mgmt.Proxy},
-	{Name: "w1", Role: mgmt.Worker},
-	{Name: "w10", Role: mgmt.Worker},
-	{Name: "w2", Role: mgmt.Worker},
-	{Name: "w3", Role: mgmt.Worker},
+	{Name: "w1", Role: mgmt.Worker, Interface: new("eth0")},
+	{Name: "w10", Role: mgmt.Worker, Interface: new("af_packet::eth0")},
+	{Name: "w2", Role: mgmt.Worker, Interface: new("eth0")},
+	{Name: "w3", Role: mgmt.Worker, Interface: new("eth1")},
 }
 
 // instancePool holds the names of instances. A world takes them from the start.
@@ -73,7 +73,7 @@ func (l *workload) someReqID() (id mgmt.ReqID, unique bool) {
 }
 
 func (l *workload) someRequest(c *client, id mgmt.ReqID) mgmt.Message {
-	switch l.rng.IntN(20) {
+	switch l.rng.IntN(36) {
 	case 0, 1, 2, 3:
 		c.last = l.someConfiguration(c.last)
 		config := c.last.Clone()
@@ -97,6 +97,14 @@ func (l *workload) someRequest(c *client, id mgmt.ReqID) mgmt.Message {
 		return mgmt.GetConfigurationRequest{ReqID: id, Deployed: l.chance(0.5)}
 	case 18:
 		return mgmt.TestTimeoutRequest{ReqID: id, WithState: l.chance(0.5)}
+	case 20, 21, 22, 23, 24:
+		return l.someChange(c, id)
+	case 25, 26, 27, 28, 29, 30, 31:
+		return l.someOperation(id)
+	case 32, 33:
+		return l.someDispatch(id)
+	case 34, 35:
+		return l.somePlan(c, id)
 	}
 	return pick(l.dice, []mgmt.Message{
 		mgmt.DeployResponse{ReqID: id},

@@ -20,6 +20,7 @@ type world struct {
 	// warrants are the requests that users were allowed to make. The controller takes
 	// everybody who makes a request of the kind gullible for an admin.
 	warrants *warrants
+	ops      *operationBook
 	gullible string
 
 	controller *controllerPart
@@ -48,7 +49,8 @@ func newWorld(rng *rand.Rand, t terms) *world {
 	}
 	w.net = &network{environment: w.environment, endpoints: w.endpoints}
 	w.load, w.chaos, w.referee = &workload{world: w}, &chaos{world: w}, &referee{world: w}
-	w.warrants = newWarrants(w.environment)
+	w.warrants, w.ops = newWarrants(w.environment), newOperationBook(w)
+	w.warrants.ops = w.ops
 	w.controller = &controllerPart{w: w, host: &host{addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
 	w.controller.book.w, w.controller.book.controller = w, w.controller
 	return w
