@@ -443,15 +443,16 @@ func (o *operating) changed(key stepKey) {
 
 // look settles a step that is watched, if the node's state says what became of it.
 func (t *task) look(key stepKey) {
-	switch t.observed.stateOf(key) {
-	case mgmt.Running:
+	switch state := t.observed.stateOf(key); {
+	case state == mgmt.Running:
 		t.settle(key, mgmt.StepDone, "", mgmt.NodeOutputs{})
-	case mgmt.Crashed, mgmt.Failed:
+	case state == mgmt.Crashed || state == mgmt.Failed:
 		t.settle(key, mgmt.StepFailed, t.watched[key], mgmt.NodeOutputs{})
-	case mgmt.Unknown: // its earlier process cannot be stopped: it may run on, and was not restarted
-		t.settle(key, mgmt.StepFailed, t.watched[key]+"; its state is UNKNOWN now", mgmt.NodeOutputs{})
-	case mgmt.Stopped:
+	case state == mgmt.Stopped && hasName(t.memory.state.Stopped, key.node):
 		t.settle(key, mgmt.StepSkipped, "it was stopped meanwhile", mgmt.NodeOutputs{})
+	case state == mgmt.Stopped, state == mgmt.Unknown:
+		// Its agent is shutting down, or cannot stop its earlier process, which may run on.
+		t.settle(key, mgmt.StepFailed, fmt.Sprintf("%s; its state is %s now", t.watched[key], state), mgmt.NodeOutputs{})
 	}
 }
 
