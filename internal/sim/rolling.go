@@ -67,12 +67,14 @@ func stepOf(op *mgmt.Operation, at place) (mgmt.OperationStep, bool) {
 	return mgmt.OperationStep{}, false
 }
 
-// note notes when an agent was asked to restart a node.
+// note notes when an agent was first asked to restart a node.
 func (o *order) note(n mgmt.NodeName, now time.Duration) {
 	if o.began == nil {
 		o.began, o.down = map[mgmt.NodeName]time.Duration{}, map[place]int{}
 	}
-	o.began[n] = now
+	if _, known := o.began[n]; !known {
+		o.began[n] = now
+	}
 }
 
 // restartsNode checks that the restart of a node for an operation is in order.

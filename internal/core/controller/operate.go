@@ -450,7 +450,7 @@ func (t *task) look(key stepKey) {
 		t.settle(key, mgmt.StepFailed, t.watched[key], mgmt.NodeOutputs{})
 	case state == mgmt.Stopped && hasName(t.memory.state.Stopped, key.node):
 		t.settle(key, mgmt.StepSkipped, "it was stopped meanwhile", mgmt.NodeOutputs{})
-	case state == mgmt.Stopped, state == mgmt.Unknown:
+	case t.restarts(key) && (state == mgmt.Stopped || state == mgmt.Unknown):
 		// Its agent is shutting down, or cannot stop its earlier process, which may run on.
 		t.settle(key, mgmt.StepFailed, fmt.Sprintf("%s; its state is %s now", t.watched[key], state), mgmt.NodeOutputs{})
 	}
