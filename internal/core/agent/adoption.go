@@ -86,6 +86,8 @@ func (r *rollout) freed(ev Freed) {
 	case n.proc != nil:
 	case n.wanted && n.rests:
 		r.setState(n, mgmt.Stopped, "its process that the agent could not see is gone; it was stopped by a user")
+	case n.wanted && n.held:
+		r.holds(n)
 	case n.wanted:
 		r.setState(n, mgmt.Pending, "its process that the agent could not see is gone")
 	default:

@@ -88,7 +88,7 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 		n.proc.spec = new(n.plan.Node)
 		return
 	}
-	if n.paused && n.proc == nil && (n.held && !changed || o == agentStarted && n.unseen == "") {
+	if n.paused && n.proc == nil && (n.held && !changed || o == agentStarted) {
 		r.hold(n)
 		return
 	}

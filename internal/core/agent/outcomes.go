@@ -113,10 +113,10 @@ func (m *Machine) awaitUp(r *request) {
 			m.requests.settle(r, n.name(), mgmt.Result{Success: true})
 		case n.rests && n.proc == nil && n.unseen == "":
 			m.requests.settle(r, n.name(), mgmt.Result{Success: true, Error: restsText})
-		case n.held:
-			m.requests.settle(r, n.name(), mgmt.Result{Success: true, Error: "it has ended and is " + heldText})
 		case n.unseen != "":
 			m.requests.settle(r, n.name(), mgmt.Result{Error: n.unseen})
+		case n.held:
+			m.requests.settle(r, n.name(), mgmt.Result{Success: true, Error: "it has ended and is " + heldText})
 		default:
 			r.Await(n.name())
 		}

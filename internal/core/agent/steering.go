@@ -116,8 +116,8 @@ func (r *rollout) steer(n *node) bool {
 	case n.held && !n.paused:
 		r.restart(n, "resumed by a user")
 		return true
-	case n.paused && n.proc == nil && !n.fresh && n.startable():
-		r.hold(n) // it has ended by itself, and its delay is not over
+	case n.paused && n.proc == nil && (n.unseen != "" || !n.fresh && n.startable()):
+		r.hold(n) // it has ended by itself, and its delay is not over, or it may still run
 	}
 	return false
 }
@@ -139,12 +139,20 @@ func (r *rollout) rest(n *node) {
 const restsText = "it was stopped by a user, and stays stopped until it is started"
 
 // hold keeps n down. It has no process, and is paused. If the agent has started just now,
-// the process has ended while no agent saw it, or before.
+// the process has ended while no agent saw it, or before. A process that cannot be seen may
+// still run: n stays down when it has ended.
 func (r *rollout) hold(n *node) {
 	if n.held {
 		return
 	}
 	n.held, n.fresh = true, false
+	if n.unseen == "" {
+		r.holds(n)
+	}
+}
+
+// holds says that n, which has no process, is kept down.
+func (r *rollout) holds(n *node) {
 	if n.state == mgmt.Crashed || n.state == mgmt.Failed {
 		return
 	}
@@ -167,8 +175,8 @@ func (s *nodes) marks() []string {
 		has  func(*node) bool
 	}{
 		{"stopped by a user, and not started until somebody starts them: ", func(n *node) bool { return n.wanted && n.rests }},
-		{"paused, so that they are not restarted when they end: ", func(n *node) bool { return n.wanted && n.paused && !n.held }},
-		{"paused, and not restarted after they have ended (resume starts them): ", func(n *node) bool { return n.wanted && n.held }},
+		{"paused, so that they are not restarted when they end: ", func(n *node) bool { return n.wanted && n.paused && (!n.held || n.unseen != "") }},
+		{"paused, and not restarted after they have ended (resume starts them): ", func(n *node) bool { return n.wanted && n.held && n.unseen == "" }},
 	} {
 		if list := s.sorted(mark.has); len(list) > 0 {
 			texts = append(texts, mark.text+names(list))
