@@ -280,6 +280,7 @@ func (t restartLegs) closed(l *leg) {
 
 func (t restartLegs) answered(l *leg, answers []mgmt.Result) {
 	t.closed(l)
+	refused := slices.ContainsFunc(answers, func(r mgmt.Result) bool { return r.Node == "" && !r.Success && r.Error != errTimedOut })
 	for _, result := range t.sorted(l, answers) {
 		key := stepKey{l.agent.name, result.Node}
 		t.answerClient(key, result)
@@ -288,7 +289,7 @@ func (t restartLegs) answered(l *leg, answers []mgmt.Result) {
 			t.settle(key, mgmt.StepSkipped, result.Error, mgmt.NodeOutputs{})
 		case result.Success:
 			t.settle(key, mgmt.StepDone, "", mgmt.NodeOutputs{})
-		case state == mgmt.Pending:
+		case state == mgmt.Pending && !refused: // if its agent has refused, it is starting for another reason
 			t.watch(key, reason(result))
 		default:
 			t.settle(key, mgmt.StepFailed, reason(result), mgmt.NodeOutputs{})
