@@ -43,12 +43,12 @@ func (b *controllerBook) replied(e controller.Reply) {
 	if refused && b.mayRefuse(r, why) {
 		return
 	}
-	if refused && r.asked != nil && isOurs(r.asked) {
-		b.w.violated("controller refuses %s %q (%+v): %s", kind, id, r.asked, why)
-		return
-	}
 	if r.denied {
 		b.w.violated("controller answers %s %q with %+v without a request that its user may make", kind, id, results)
+	}
+	if refused && !r.denied && r.asked != nil && isOurs(r.asked) {
+		b.w.violated("controller refuses %s %q (%+v): %s", kind, id, r.asked, why)
+		return
 	}
 	switch resp := e.Msg.(type) {
 	case mgmt.OperationResponse:

@@ -18,6 +18,8 @@ type operationBook struct {
 	orders map[mgmt.OperationID]*order
 	// deployed holds the nodes of each revision that was deployed, without their ports.
 	deployed map[uint64][]mgmt.Node
+	// refused says that an agent has refused what is deployed. That may not be saved yet.
+	refused bool
 	// rolling are the rolling restarts that run, of the controller's present life.
 	rolling map[mgmt.OperationID]*order
 	// told holds the operations whose end the controller's present life has told.
@@ -57,6 +59,7 @@ func operationOf(list []*mgmt.Operation, id mgmt.OperationID) *mgmt.Operation {
 func (ops *operationBook) begins() {
 	clear(ops.shown)
 	clear(ops.rolling)
+	ops.refused = false
 	clear(ops.told)
 }
 
@@ -194,7 +197,7 @@ func (ops *operationBook) mayVanish(op *mgmt.Operation, list []*mgmt.Operation) 
 			newer++
 		}
 	}
-	return (op.State.Ends() || ops.told[op.ID]) && newer >= ops.terms.controller.Operations
+	return (op.State.Ends() || ops.told[op.ID]) && newer >= ops.terms.controller.WithDefaults().Operations
 }
 
 // checkEnd checks what an operation that has ended says of itself.

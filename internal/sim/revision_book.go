@@ -19,6 +19,7 @@ func (ops *operationBook) checkRevisions(before, next controller.State) {
 	if revision(e) == revision(before.Deployed) {
 		return
 	}
+	ops.refused = false
 	ops.deployed[e.Revision] = unplaced(e.Config)
 	if e.Revision <= before.Revision {
 		ops.violated("controller deploys r%d, and r%d was there", e.Revision, before.Revision)
@@ -50,21 +51,21 @@ func (ops *operationBook) checkRevisions(before, next controller.State) {
 // checkHistory demands that what is described does not change, and that only the oldest
 // revisions are forgotten.
 func (ops *operationBook) checkHistory(before, next controller.State) {
-	want := before.History
+	want, limits := before.History, ops.terms.controller.WithDefaults()
 	if e := before.Deployed; e != nil && revision(next.Deployed) != e.Revision {
 		want = append(slices.Clip(want), mgmt.PastConfig{
 			Revision: e.Revision, When: e.When, Who: e.Who, Origin: e.Origin, ID: e.Config.ID,
 			Instances: len(e.Config.Instances), Nodes: len(e.Config.Nodes), Kept: true,
 		})
 	}
-	want = want[max(0, len(want)-ops.terms.controller.History):]
+	want = want[max(0, len(want)-limits.History):]
 	if len(want) != len(next.History) {
 		ops.violated("controller saves a history of %d revisions, there were %d", len(next.History), len(want))
 		return
 	}
 	for i, is := range next.History {
 		was := want[i]
-		mayGo := len(want)-i > ops.terms.controller.Contents
+		mayGo := len(want)-i > limits.Contents
 		if was.Kept != is.Kept && (is.Kept || !mayGo) {
 			ops.violated("controller's store has the content of r%d: %t, which was %t", is.Revision, is.Kept, was.Kept)
 		}
@@ -148,7 +149,7 @@ func (ops *operationBook) downOf(op *mgmt.Operation) (down []mgmt.NodeName, fail
 			down = append(down, n.Name)
 		}
 	}
-	return down, fails || len(saved.Refused) > 0
+	return down, fails || ops.refused || len(saved.Refused) > 0
 }
 
 // said returns the state of a node that its agent has told the controller last.

@@ -144,8 +144,13 @@ func (ops *operationBook) checkBlind(instance mgmt.InstanceName, nodes []mgmt.No
 	}
 }
 
-// heard takes what an agent tells the controller, for the restarts that wait for it.
+// heard takes what an agent tells the controller, for the operations that wait for it.
 func (ops *operationBook) heard(instance mgmt.InstanceName, msg mgmt.Message) {
+	if msg, ok := msg.(mgmt.AgentDeployResponse); ok {
+		ops.refused = ops.refused || slices.ContainsFunc(msg.Results, func(r mgmt.Result) bool {
+			return r.Node == "" && strings.HasPrefix(r.Error, mgmt.PreflightFailed)
+		})
+	}
 	for _, o := range ops.rolling {
 		switch msg := msg.(type) {
 		case mgmt.NotifyChange:

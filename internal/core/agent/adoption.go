@@ -87,7 +87,8 @@ func (r *rollout) freed(ev Freed) {
 	case n.wanted && n.rests:
 		r.setState(n, mgmt.Stopped, "its process that the agent could not see is gone; it was stopped by a user")
 	case n.wanted && n.held:
-		r.holds(n)
+		n.held = false
+		r.hold(n)
 	case n.wanted:
 		r.setState(n, mgmt.Pending, "its process that the agent could not see is gone")
 	default:

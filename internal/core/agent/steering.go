@@ -146,14 +146,7 @@ func (r *rollout) hold(n *node) {
 		return
 	}
 	n.held, n.fresh = true, false
-	if n.unseen == "" {
-		r.holds(n)
-	}
-}
-
-// holds says that n, which has no process, is kept down.
-func (r *rollout) holds(n *node) {
-	if n.state == mgmt.Crashed || n.state == mgmt.Failed {
+	if n.unseen != "" || n.state == mgmt.Crashed || n.state == mgmt.Failed {
 		return
 	}
 	r.setState(n, mgmt.Crashed, "it has no process; "+heldText)
