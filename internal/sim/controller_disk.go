@@ -74,6 +74,10 @@ func (ch *chaos) saveBehind() {
 		Client: "behind", Principal: mgmt.Principal{Name: "behind", Role: mgmt.Admin},
 		Msg: mgmt.StageConfigurationRequest{ReqID: ch.newReqID(), Config: config},
 	})
+	told := ch.ops.told
+	ch.ops.told = map[mgmt.OperationID]bool{} // by the second one: the first one does not know yet that it leads no longer
+	defer func() { ch.ops.told = told }()
+	ch.ops.tells(effects)
 	for _, e := range effects {
 		if save, ok := e.(controller.Save); ok {
 			ch.did("a second controller", "saves")

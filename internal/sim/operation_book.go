@@ -250,7 +250,7 @@ func (ops *operationBook) checkSnapshot(snap *mgmt.Snapshot) {
 		case op.State.Ends():
 			ops.checkUp(op, was)
 			delete(ops.rolling, op.ID)
-		case was == nil && op.Kind == mgmt.OperationRevert:
+		case op.Kind == mgmt.OperationRevert && was == nil && operationOf(ops.controller.disk.saved.Operations, op.ID) == nil:
 			ops.checkRevert(op, snap)
 		}
 	}

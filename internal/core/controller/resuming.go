@@ -21,9 +21,14 @@ func (ds *deployments) resume(o *operation) {
 		because: fmt.Sprintf("operation %d of %s, which goes on after a restart of the controller", o.id(), o.is.Who),
 	}}
 	d.steps = deploymentSteps{planned: map[mgmt.InstanceName][]mgmt.NodeName{}, op: o}
-	for _, s := range o.is.Steps {
-		if s.Node != "" {
-			d.steps.planned[s.Instance] = append(d.steps.planned[s.Instance], s.Node)
+	for _, s := range slices.Clone(o.is.Steps) {
+		if s.Node == "" {
+			continue
+		}
+		d.steps.planned[s.Instance] = append(d.steps.planned[s.Instance], s.Node)
+		if s.State == mgmt.StepFailed { // its agent says again what became of it
+			s.State, s.Error, s.Outputs = mgmt.StepWaiting, "", mgmt.NodeOutputs{}
+			o.put(s)
 		}
 	}
 	ds.begin(d, ds.cfg.RevertGrace+ds.cfg.DeployTimeout)
