@@ -64,8 +64,7 @@ func (b *controllerBook) mayRefuseChange(r request, msg mgmt.ChangeRequest, begi
 func (b *controllerBook) mayRefuseOperate(r request, msg mgmt.OperateRequest, begins func(string) bool) bool {
 	limit := b.w.terms.controller.Limits.Operating
 	restarts := msg.Kind == mgmt.OperationRestart
-	deploys := func(o *mgmt.Operation) bool { return !isSteer(o.Kind) && o.Kind != mgmt.OperationRestart }
-	atWork := func(o *mgmt.Operation) bool { return o.Kind == mgmt.OperationRestart }
+	atWork := func(o *mgmt.Operation) bool { return !isSteer(o.Kind) }
 	switch {
 	case begins("a batch needs a rolling restart"):
 		return restarts && !msg.Rolling && (msg.Batch != 0 || msg.Percent != 0)
@@ -73,8 +72,6 @@ func (b *controllerBook) mayRefuseOperate(r request, msg mgmt.OperateRequest, be
 		return len(r.config.Nodes) == 0
 	case begins("more than 2 operations"):
 		return limit == 2 && len(r.begun) >= limit
-	case begins("a deployment is at work"):
-		return restarts && slices.ContainsFunc(r.begun, deploys)
 	case begins("operation ") && restarts && slices.ContainsFunc(r.begun, atWork):
 		return true
 	case begins("there is no operation"):
