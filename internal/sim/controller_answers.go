@@ -123,7 +123,7 @@ func (b *controllerBook) mayRefuse(r request, why string) bool {
 		strings.HasPrefix(why, "earlier deployment ") && r.kind == "deploy" ||
 		strings.HasPrefix(why, "more than ") && limits.Requests > 0 && len(b.asked) >= min(limits.Requests, limits.ClientRequests) ||
 		strings.HasPrefix(why, "another controller has changed the stored state") && b.controller.deposed ||
-		r.kind == "restart" && strings.HasPrefix(why, "operation ") && slices.ContainsFunc(r.begun, rolling) ||
+		r.kind == "restart" && strings.HasPrefix(why, "operation ") && slices.ContainsFunc(r.begun, holdsUp) ||
 		strings.HasPrefix(why, "more than 2 operations") && r.kind == "restart" && limits.Operating == 2 && len(r.begun) >= 2 ||
 		strings.HasPrefix(why, "save configuration: disk full") && (r.kind == "stage_configuration" || r.kind == "deploy")
 }

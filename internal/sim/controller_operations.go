@@ -91,7 +91,11 @@ func (b *controllerBook) mayRefuseOperate(r request, msg mgmt.OperateRequest, be
 // isOurs reports whether a request is one that only our own clients make.
 func isOurs(req mgmt.Request) bool { return mgmt.KindOf(req).Local }
 
-func rolling(o *mgmt.Operation) bool { return o.Batch > 0 }
+// holdsUp reports whether no client of the Management API may restart nodes because of an
+// operation: a rolling restart, or a deployment.
+func holdsUp(o *mgmt.Operation) bool {
+	return o.Batch > 0 || !isSteer(o.Kind) && o.Kind != mgmt.OperationRestart
+}
 
 // checkPlan demands that a plan has all nodes of the configuration, and that it was made
 // for what is deployed.

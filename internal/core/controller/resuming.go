@@ -22,10 +22,9 @@ func (ds *deployments) resume(o *operation) {
 	}}
 	d.steps = deploymentSteps{planned: map[mgmt.InstanceName][]mgmt.NodeName{}, op: o}
 	for _, s := range slices.Clone(o.is.Steps) {
-		if s.Node == "" {
-			continue
+		if s.Node != "" {
+			d.steps.planned[s.Instance] = append(d.steps.planned[s.Instance], s.Node)
 		}
-		d.steps.planned[s.Instance] = append(d.steps.planned[s.Instance], s.Node)
 		if s.State == mgmt.StepFailed { // its agent says again what became of it
 			s.State, s.Error, s.Outputs = mgmt.StepWaiting, "", mgmt.NodeOutputs{}
 			o.put(s)
