@@ -68,7 +68,7 @@ func statusPage(s api.Status, address string, height int) show.Page {
 		facts = append(facts, fact("staged", deployedText(s.Staged, s.Time)+"; zeekfleet deploy deploys it"))
 	}
 	facts = append(facts, fact("instances", instanceCounts(s.Instances)), fact("nodes", nodeCounts(s.Nodes)))
-	if len(s.Versions) > 0 {
+	if len(s.Versions) > 1 || len(s.Versions) == 1 && s.Versions[0].Version != "" { // else nobody has told
 		facts = append(facts, fact("versions", versionsText(s.Versions)))
 	}
 	if len(s.Commands) > 0 {
