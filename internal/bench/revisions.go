@@ -61,12 +61,12 @@ func revisions(ctx context.Context, dir string) ([]figure, error) {
 	figures = append(figures,
 		atMost("10,000 revisions: the controller starts", ms(time.Since(began)), "ms", 1000),
 		atMost("10,000 revisions: memory", float64(heap()-was)/(1<<20), "MiB", 10))
-	more, err := asked(ctx, c, snap)
+	more, err := asked(ctx, c)
 	return append(figures, more...), err
 }
 
 // asked measures what users ask for.
-func asked(ctx context.Context, c *daemon.Controller, snap *mgmt.Snapshot) ([]figure, error) {
+func asked(ctx context.Context, c *daemon.Controller) ([]figure, error) {
 	user := mgmt.Principal{Name: "ann", Role: mgmt.Operator}
 	var lists, snapshots, reads, stages []time.Duration
 	for i := range 20 {
@@ -77,7 +77,8 @@ func asked(ctx context.Context, c *daemon.Controller, snap *mgmt.Snapshot) ([]fi
 		}
 		lists = append(lists, time.Since(began))
 		began = time.Now()
-		if snap, err = c.Snapshot(ctx); err != nil || len(snap.History) != manyRevisions {
+		snap, err := c.Snapshot(ctx)
+		if err != nil || len(snap.History) != manyRevisions {
 			return nil, errors.Join(errors.New("the history is not complete"), err)
 		}
 		snapshots = append(snapshots, time.Since(began))

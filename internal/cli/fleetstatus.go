@@ -261,13 +261,13 @@ type countOf struct {
 }
 
 func others(list []countOf) string {
-	text := ""
+	var text strings.Builder
 	for _, one := range list {
 		if one.n > 0 {
-			text += fmt.Sprintf(", %d %s", one.n, one.state)
+			fmt.Fprintf(&text, ", %d %s", one.n, one.state)
 		}
 	}
-	return text
+	return text.String()
 }
 
 // runningText describes an operation that runs in a line.

@@ -59,8 +59,8 @@ func fill(v reflect.Value) {
 		fill(value)
 		v.SetMapIndex(reflect.ValueOf(evil).Convert(v.Type().Key()), value)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i))
+		for _, field := range v.Fields() {
+			fill(field)
 		}
 	default:
 		panic("no value for " + v.Type().String())

@@ -95,16 +95,6 @@ func TestAcknowledgedRecordsOutliveKillAndNoneIsThereTwice(t *testing.T) {
 	}
 }
 
-// segments returns the files of a log with records.
-func segments(t testing.TB, dir string) []string {
-	t.Helper()
-	list, err := filepath.Glob(filepath.Join(dir, "happenings-0*.jsonl"))
-	if err != nil || len(list) == 0 {
-		t.Fatalf("segments in %s: %v, %v", dir, list, err)
-	}
-	return list
-}
-
 // eachDamage calls f with copies of a log's directory, each with one file damaged in another
 // way.
 func eachDamage(t *testing.T, dir string, f func(t *testing.T, dir, file string)) {

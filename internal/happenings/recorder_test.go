@@ -85,16 +85,16 @@ func TestInstanceWhereMuchHappensLeavesRoomForOthers(t *testing.T) {
 		r.Record(mgmt.Happening{Time: time.Now(), Kind: mgmt.HappenedController})
 		synctest.Wait()
 		count := map[mgmt.InstanceName]int{}
-		lost := ""
+		var lost strings.Builder
 		for _, rec := range read(t, l, happenings.Query{}) {
 			if rec.Kind == mgmt.HappenedLost {
-				lost += string(rec.Instance) + ": " + rec.Cause
+				lost.WriteString(string(rec.Instance) + ": " + rec.Cause)
 				continue
 			}
 			count[rec.Instance]++
 		}
-		if count["a"] != 5 || count["b"] != 1 || count[""] != 1 || !strings.HasPrefix(lost, "a: 5 happenings are missing here: too much") {
-			t.Errorf("recorded: %v, lost: %s", count, lost)
+		if count["a"] != 5 || count["b"] != 1 || count[""] != 1 || !strings.HasPrefix(lost.String(), "a: 5 happenings are missing here: too much") {
+			t.Errorf("recorded: %v, lost: %s", count, lost.String())
 		}
 		time.Sleep(2 * time.Second)
 		for i := range 5 {

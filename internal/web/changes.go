@@ -82,7 +82,7 @@ func (s changes) chosen(ctx context.Context, given *api.Cluster, revision uint64
 		}
 		return config, nil
 	}
-	found, err := views{s.Server}.revision(ctx, revision)
+	found, err := views(s).revision(ctx, revision)
 	if err != nil {
 		return mgmt.Configuration{}, err
 	}

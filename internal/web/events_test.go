@@ -73,12 +73,12 @@ func TestEventsArePagedAndFiltered(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &page); err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %s: %s", query, answer.Status, text)
 		}
-		got := ""
+		var got strings.Builder
 		for _, e := range page.Items {
-			got += fmt.Sprint(e.Seq, " ")
+			got.WriteString(fmt.Sprint(e.Seq, " "))
 		}
-		if got += "next " + page.Next; got != want {
-			t.Errorf("%s: got %s, want %s", query, got, want)
+		if got.WriteString("next " + page.Next); got.String() != want {
+			t.Errorf("%s: got %s, want %s", query, got.String(), want)
 		}
 	}
 	for query, want := range map[string]int{"?since=yesterday": 422, "?kind=nonsense": 422, "?limit=10001": 422, "?since=-1h": 422, "?nodes=x": 422} {

@@ -161,23 +161,24 @@ func (m Model) cut(text string) string {
 // head returns the lines above the rows: three, or four with a reason.
 func (m Model) head() []string {
 	t := tallyOf(m.op)
-	text := seconds(m.now.Sub(m.begun))
+	var text strings.Builder
+	text.WriteString(seconds(m.now.Sub(m.begun)))
 	if t.work > 0 {
-		text += "  " + bar(t, 20)
+		text.WriteString("  " + bar(t, 20))
 	}
 	for _, part := range []struct {
 		n    int
 		word string
 	}{{t.failed, "failed"}, {t.running, "running"}, {t.waiting, "waiting"}, {t.unchanged, "unchanged"}} {
 		if part.n > 0 {
-			text += fmt.Sprintf(", %d %s", part.n, part.word)
+			fmt.Fprintf(&text, ", %d %s", part.n, part.word)
 		}
 	}
 	doing := m.screen.In(show.Faint, m.cut(m.op.Doing))
 	if m.away != "" {
 		doing = m.screen.In(show.Warning, m.cut("The controller does not answer, and the operation goes on: "+m.away))
 	}
-	lines := []string{m.screen.In(show.Strong, m.cut(titleOf(m.op))), m.cut(text), doing}
+	lines := []string{m.screen.In(show.Strong, m.cut(titleOf(m.op))), m.cut(text.String()), doing}
 	if why := becauseOf(m.op); why != "" {
 		lines = append(lines, m.screen.In(show.Faint, m.cut("because "+why)))
 	}
