@@ -172,6 +172,9 @@ func (c *caller) noAnswer(ctx context.Context, err error) error {
 	if strings.Contains(err.Error(), `\aZEEK`) { // the beginning of a Broker peer's hello
 		return &NoAPIError{Address: c.cfg.Address, Reason: fmt.Sprintf("Broker peers connect there, not clients: name the controller's port for clients, by default %d", DefaultPort)}
 	}
+	if _, said, ok := strings.Cut(err.Error(), "malformed HTTP response "); ok { // net/http has no type for it
+		return &NoAPIError{Address: c.cfg.Address, Reason: fmt.Sprintf("it does not speak HTTP, and has said %s: name the controller's port for clients, by default %d", clipped(said), DefaultPort)}
+	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Errorf("the program at %s does not speak TLS: is this the port of a controller, and has that controller an authority of its own?", c.cfg.Address)
 	}
@@ -180,6 +183,15 @@ func (c *caller) noAnswer(ctx context.Context, err error) error {
 			c.cfg.Address, DefaultPort)
 	}
 	return fmt.Errorf("ask the controller at %s: %w", c.cfg.Address, err)
+}
+
+// clipped returns the beginning of a text.
+func clipped(text string) string {
+	const most = 100
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "…"
 }
 
 // all returns every item of a list.

@@ -103,7 +103,8 @@ func run(ctx context.Context, only []string) error {
 		measure func(context.Context, string) ([]figure, error)
 	}{
 		{"echo", loopbackEcho}, {"codecs", codecs}, {"peering", peering}, {"cluster", cluster}, {"mutual", mutual}, {"audit", auditing}, {"events", events}, {"fleet", fleet}, {"siege", siege},
-		{"greed", greed}, {"up", upTime}, {"deployments", deployments}, {"revisions", revisions}, {"scale", largest},
+		{"greed", greed}, {"up", upTime}, {"deployments", deployments}, {"revisions", revisions}, {"told", told},
+		{"scale", largest},
 		{"simulation", simulation},
 	} {
 		if len(only) > 0 && !slices.Contains(only, m.name) {

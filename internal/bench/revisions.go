@@ -23,10 +23,7 @@ const manyRevisions = 10_000
 // revisions measures a controller with as many revisions as it describes: how long it
 // takes to start, to save one more, to list them, and to read one.
 func revisions(ctx context.Context, dir string) ([]figure, error) {
-	past := &pastCluster{values: map[string][]byte{}, now: time.Now()}
-	past.core = controller.New(controller.Config{}, controller.State{}, rand.New(rand.NewPCG(1, 2)))
-	past.step(controller.PeerAdded{Peer: "sensor", Addr: netip.MustParseAddrPort("192.0.2.1:40000")})
-	past.step(controller.FromAgent{Peer: "sensor", Instance: "sensor", Msg: mgmt.NotifyAgentHello{Instance: "sensor", ID: "sensor", APIVersion: mgmt.APIVersion}})
+	past := newPast()
 	for range manyRevisions {
 		past.deploy()
 	}
@@ -115,6 +112,15 @@ type pastCluster struct {
 	values map[string][]byte
 	now    time.Time
 	made   int
+}
+
+// newPast returns a cluster of which nothing is deployed yet.
+func newPast() *pastCluster {
+	past := &pastCluster{values: map[string][]byte{}, now: time.Now()}
+	past.core = controller.New(controller.Config{}, controller.State{}, rand.New(rand.NewPCG(1, 2)))
+	past.step(controller.PeerAdded{Peer: "sensor", Addr: netip.MustParseAddrPort("192.0.2.1:40000")})
+	past.step(controller.FromAgent{Peer: "sensor", Instance: "sensor", Msg: mgmt.NotifyAgentHello{Instance: "sensor", ID: "sensor", APIVersion: mgmt.APIVersion}})
+	return past
 }
 
 // deploy deploys one more configuration of forty nodes.

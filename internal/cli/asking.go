@@ -82,8 +82,11 @@ func (c *Commands) askMessage(err error) string {
 		return fmt.Sprintf("the program at %s takes no clients: agents and controllers use this port; name the controller's port for clients, by default %d", c.where(), api.DefaultPort)
 	}
 	if endedEarly(err) {
-		return fmt.Sprintf("controller %s has ended the connection before it answered: it has stopped, or something between has; "+
-			"what it has begun goes on when it runs again (zeekfleet operations)", c.where())
+		return fmt.Sprintf("controller %s has ended the connection before it answered: it has stopped%s, or something between has; "+
+			"what it has begun goes on when it runs again (zeekfleet operations)", c.where(), c.perhapsTLS())
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("the controller at %s has not answered within the time of --timeout", c.where())
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return fmt.Sprintf("controller %s: %s", c.where(), dialReason(err))
@@ -92,6 +95,15 @@ func (c *Commands) askMessage(err error) string {
 		return fmt.Sprintf("controller %s speaks TLS: %s", c.where(), wantsTLS)
 	}
 	return err.Error()
+}
+
+// perhapsTLS says that a controller of another host may speak TLS, if it was asked in plain
+// text.
+func (c *Commands) perhapsTLS() string {
+	if api.IsLoopback(c.where()) || c.Settings.TLS.Enable || c.Settings.Context != nil || c.Settings.Bearer != "" {
+		return ""
+	}
+	return ", or speaks TLS alone (" + wantsTLS + ")"
 }
 
 // endedEarly reports whether the connection has ended before the answer did.
