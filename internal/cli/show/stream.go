@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // Stream prints results that come one after the other, such as records that are followed:
@@ -24,17 +25,17 @@ func NewStream(s Settings, columns []Column) *Stream {
 
 // Print prints one more batch of values. row makes the row of the i-th value.
 func (s *Stream) Print(values []any, row func(i int) []Cell) error {
-	text := ""
+	var text strings.Builder // a batch may have thousands of values
 	switch s.settings.Chosen() {
 	case AsTable:
-		text = s.rows(len(values), row)
+		text.WriteString(s.rows(len(values), row))
 	case AsYAML:
 		for _, v := range values {
 			one, err := renderYAML(v)
 			if err != nil {
 				return err
 			}
-			text += "---\n" + one
+			text.WriteString("---\n" + one)
 		}
 	default:
 		for _, v := range values {
@@ -42,10 +43,10 @@ func (s *Stream) Print(values []any, row func(i int) []Cell) error {
 			if err != nil {
 				return err
 			}
-			text += one
+			text.WriteString(one)
 		}
 	}
-	if _, err := io.WriteString(s.settings.Out, text); err != nil {
+	if _, err := io.WriteString(s.settings.Out, text.String()); err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
 	return nil
