@@ -83,7 +83,7 @@ func (c *Commands) askMessage(err error) string {
 	}
 	if endedEarly(err) {
 		return fmt.Sprintf("controller %s has ended the connection before it answered: it has stopped%s, or something between has; "+
-			"what it has begun goes on when it runs again (zeekfleet operations)", c.where(), c.perhapsTLS())
+			"what it has begun goes on when it runs again (zeekfleet operations)", c.where(), perhapsTLS(c.where(), c.Settings))
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Sprintf("the controller at %s has not answered within the time of --timeout", c.where())
@@ -99,8 +99,8 @@ func (c *Commands) askMessage(err error) string {
 
 // perhapsTLS says that a controller of another host may speak TLS, if it was asked in plain
 // text.
-func (c *Commands) perhapsTLS() string {
-	if api.IsLoopback(c.where()) || c.Settings.TLS.Enable || c.Settings.Context != nil || c.Settings.Bearer != "" {
+func perhapsTLS(where string, s Settings) string {
+	if api.IsLoopback(where) || s.TLS.Enable || s.Context != nil || s.Bearer != "" {
 		return ""
 	}
 	return ", or speaks TLS alone (" + wantsTLS + ")"
