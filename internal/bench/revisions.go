@@ -51,8 +51,7 @@ func revisions(ctx context.Context, dir string) ([]figure, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(life) }()
 	defer func() { end(); <-ended }()
-	snap, err := c.Snapshot(ctx)
-	if err != nil {
+	if _, err := c.Snapshot(ctx); err != nil {
 		return nil, err
 	}
 	figures = append(figures,

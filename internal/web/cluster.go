@@ -77,7 +77,7 @@ func (s views) listInstances(ctx context.Context, in *taggedPageInput) (*taggedO
 }
 
 func (s views) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Node]], error) {
-	snap, err := s.snapshot(ctx)
+	snap, err := s.listed(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -125,6 +125,10 @@ type Limits struct {
 	// MaxFleetQuestions bounds the requests that ask all agents at a time, so that they leave
 	// room for those that ask one. A further one waits for up to AgentWait. Zero means 2.
 	MaxFleetQuestions int
+	// ListInterval is how often agents may be asked to list their nodes because the
+	// controller does not know a state or a PID, and ListWait bounds the wait for that.
+	// Zero means 2 s and 2 s.
+	ListInterval, ListWait time.Duration
 	// RoleInterval is how often the server looks whether somebody who follows a text may
 	// still read it. Zero means 10 s.
 	RoleInterval time.Duration
@@ -188,6 +192,8 @@ func (c *Limits) fill() error {
 	count("MaxConfiguration", &c.MaxConfiguration, 48<<20)
 	count("MaxConfigurations", &c.MaxConfigurations, 2)
 	duration("AgentWait", &c.AgentWait, 10*time.Second)
+	duration("ListInterval", &c.ListInterval, 2*time.Second)
+	duration("ListWait", &c.ListWait, 2*time.Second)
 	count("MaxTold", &c.MaxTold, 16<<20)
 	count("MaxToldValues", &c.MaxToldValues, 200_000)
 	count("MaxFleetQuestions", &c.MaxFleetQuestions, 2)

@@ -20,6 +20,7 @@ type Server struct {
 	sessions *sessions
 	attempts *attempts
 	streams  *streams
+	listings *listings
 	crossing *http.CrossOriginProtection
 	// reading has a value for each request whose configuration is being read.
 	reading chan struct{}
@@ -40,6 +41,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, handed: newHanded(),
 		places:   places{limit: cfg.MaxConnections, reserved: cfg.ReservedConnections},
 		sessions: newSessions(cfg), attempts: newAttempts(cfg), streams: &streams{limits: cfg.Limits, of: map[string]int{}},
+		listings: &listings{every: cfg.ListInterval},
 		crossing: http.NewCrossOriginProtection(), reading: make(chan struct{}, cfg.MaxConfigurations), asking: make(chan struct{}, cfg.MaxFleetQuestions),
 	}
 	s.api = sync.OnceValue(func() *routes { return newRoutes(s) })

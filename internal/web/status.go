@@ -24,7 +24,7 @@ func (a *routes) registerStatus() {
 }
 
 func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status], error) {
-	snap, err := s.snapshot(ctx)
+	snap, err := s.listed(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -446,6 +446,12 @@ func (s views) readLogs(ctx context.Context, in *logsInput) (*huma.StreamRespons
 	if err != nil {
 		return nil, err
 	}
+	// Whoever follows is told when the node goes, from now on.
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, deployed := whereIs(snap, mgmt.NodeName(in.Node), instance)
 	ctx, cancel := context.WithCancelCause(ctx)
 	q := mgmt.LogsQuery{Node: mgmt.NodeName(in.Node), Stderr: in.Stream == "stderr", Lines: in.Lines, Follow: in.Follow}
 	stream, err := s.stream(ctx, instance, mgmt.StreamLogs, q)
@@ -461,7 +467,7 @@ func (s views) readLogs(ctx context.Context, in *logsInput) (*huma.StreamRespons
 		over, end := context.WithCancel(ctx)
 		defer end()
 		watching.Go(func() {
-			if err := s.watchReader(over, q.Node, instance); err != nil {
+			if err := s.watchReader(over, q.Node, instance, deployed); err != nil {
 				cancel(err)
 			}
 		})
@@ -469,12 +475,24 @@ func (s views) readLogs(ctx context.Context, in *logsInput) (*huma.StreamRespons
 	}}, nil
 }
 
+// whereIs returns the instance on which a node is deployed, or "", and whether that is
+// instance.
+func whereIs(snap *mgmt.Snapshot, node mgmt.NodeName, instance mgmt.InstanceName) (mgmt.InstanceName, bool) {
+	if snap.Deployed == nil {
+		return "", false
+	}
+	n, ok := snap.Deployed.Config.Node(node)
+	if !ok {
+		return "", false
+	}
+	return n.Instance, n.Instance == instance
+}
+
 // watchReader returns why a reader must not go on, when that is so. It returns nil when ctx
-// is done.
-func (s views) watchReader(ctx context.Context, node mgmt.NodeName, instance mgmt.InstanceName) error {
+// is done. The node was deployed on the instance when the reader began, or it was not.
+func (s views) watchReader(ctx context.Context, node mgmt.NodeName, instance mgmt.InstanceName, deployed bool) error {
 	who := askerOf(ctx)
 	row := rowOfStream(mgmt.StreamLogs)
-	deployed := false // the node was there
 	look := time.NewTicker(s.cfg.RoleInterval)
 	defer look.Stop()
 	rights, stop := s.rights(ctx)
@@ -492,13 +510,12 @@ func (s views) watchReader(ctx context.Context, node mgmt.NodeName, instance mgm
 	for {
 		changed := s.cfg.Cluster.Changed()
 		if snap, err := s.snapshot(ctx); err == nil && snap.Deployed != nil {
-			n, ok := snap.Deployed.Config.Node(node)
-			here := ok && n.Instance == instance
+			at, here := whereIs(snap, node, instance)
 			switch {
 			case here:
 				deployed = true
-			case deployed && ok:
-				return fmt.Errorf("node %s is on instance %s now: ask again", node, n.Instance)
+			case deployed && at != "":
+				return fmt.Errorf("node %s is on instance %s now: ask again", node, at)
 			case deployed:
 				return fmt.Errorf("node %s is no longer deployed", node)
 			}
