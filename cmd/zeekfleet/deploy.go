@@ -21,12 +21,13 @@ func newDeployCommand(s streams) *cobra.Command {
 		Long: "Deploy a cluster file: the command shows what would start, stop and restart, asks\n" +
 			"whether to go on, and follows the deployment. If somebody else deploys meanwhile,\n" +
 			"nothing is done. FILE has zeek-client's INI form; - reads standard input.\n\n" +
-			"Without FILE, the command deploys the staged configuration, as zeek-client does.",
+			"Without FILE, the command deploys the staged configuration, whoever has staged it. At\n" +
+			"a terminal it asks as well; without one it deploys at once, as zeek-client does.",
 		Args: wantArgs(0, 1),
 	}
 	partial, note, yes, revert := addPartial(cmd), addNote(cmd), addYes(cmd), addRollback(cmd)
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
-		for _, name := range []string{"note", "yes", "rollback-on-failure"} {
+		for _, name := range []string{"note", "rollback-on-failure"} {
 			if len(args) == 0 && cmd.Flags().Changed(name) {
 				return fmt.Errorf("--%s is for the deployment of a cluster file: name the file", name)
 			}
@@ -35,11 +36,11 @@ func newDeployCommand(s streams) *cobra.Command {
 	}
 	return clientCommand(s, cmd, func(ctx context.Context, c *cli.Commands, args []string) int {
 		c.Partial = *partial
-		if len(args) == 0 {
-			return c.Deploy(ctx)
-		}
 		f := newFleet(s, c)
 		f.Yes = *yes
+		if len(args) == 0 {
+			return f.DeployStaged(ctx)
+		}
 		return f.DeployFile(ctx, cli.Change{Path: args[0], Note: *note, RevertAfter: int64(*revert)})
 	})
 }
