@@ -25,7 +25,7 @@ func newEventsCommand(s streams) *cobra.Command {
 		Args: wantArgs(0, 0),
 	}
 	fs := cmd.Flags()
-	fs.Var((*sinceTime)(&req.Since), "since", "show what happened since `TIME`: how long ago (2h, 7d), or a time (2026-11-30T14:00:00Z)")
+	fs.Var((*sinceTime)(&req.Since), "since", "show what happened since `TIME`: how long ago (2h, 7d), or a time in UTC (14:00, 2026-11-30T14:00:00Z)")
 	fs.BoolVarP(&req.Follow, "follow", "f", false, "go on with events as they happen, until Ctrl-C")
 	fs.StringVar(&req.Node, "node", "", "show the events of the node `NAME`")
 	fs.StringVar(&req.Instance, "instance", "", "show the events of the instance `NAME`")
@@ -71,14 +71,34 @@ func (t *sinceTime) Type() string { return "TIME" }
 
 // Set implements pflag.Value.
 func (t *sinceTime) Set(text string) error {
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		*t = sinceTime(at)
-		return nil
+	at, err := parseSince(text, time.Now())
+	*t = sinceTime(at)
+	return err
+}
+
+// parseSince returns the time that a user means. A time without a zone is in UTC, as events
+// prints it. A time of day is the latest one that is not after now.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02 15:04", time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, nil
+		}
+	}
+	for _, layout := range []string{time.TimeOnly, "15:04"} {
+		clock, err := time.Parse(layout, text)
+		if err != nil {
+			continue
+		}
+		now = now.UTC()
+		at := time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), clock.Second(), 0, time.UTC)
+		if at.After(now) {
+			at = at.AddDate(0, 0, -1)
+		}
+		return at, nil
 	}
 	ago, err := cli.ParseTTL(text)
 	if err != nil {
-		return errors.New("neither how long ago, such as 30m, 2h or 7d, nor a time, such as 2026-11-30T14:00:00Z")
+		return time.Time{}, errors.New("neither how long ago, such as 30m, 2h or 7d, nor a time in UTC, such as 14:00, 14:00:30, \"2026-11-30 14:00:30\" or 2026-11-30T14:00:00Z")
 	}
-	*t = sinceTime(time.Now().Add(-ago))
-	return nil
+	return now.Add(-ago), nil
 }

@@ -432,7 +432,7 @@ func TestAdminCommandSaysWhenTheControllerIsNotReached(t *testing.T) {
 	address := nobody(t)
 	a, _, stderr := admin(t, address)
 	status := a.WhoAmI(t.Context())
-	want := "zeekfleet: cannot reach controller " + address + ": connection refused; for a controller of another host, log in (zeekfleet login), or choose a context (zeekfleet context use)\n"
+	want := "zeekfleet: no controller runs on this host (nothing listens on " + address + "): start it, or choose one of another host with --controller or zeekfleet context use (after zeekfleet login)\n"
 	if status != cli.StatusFailed || stderr.String() != want {
 		t.Errorf("status %d:\n%swant:\n%s", status, stderr, want)
 	}

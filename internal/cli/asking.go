@@ -66,8 +66,8 @@ func (c *Commands) where() string {
 func (c *Commands) askMessage(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		text := fmt.Sprintf("cannot reach controller %s: %s", c.where(), dialReason(err))
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			text += c.noControllerHere()
+		if here := c.noControllerHere(); here != "" && errors.Is(err, syscall.ECONNREFUSED) {
+			return here
 		}
 		return text
 	}

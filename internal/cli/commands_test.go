@@ -42,7 +42,7 @@ func TestNoController(t *testing.T) {
 		"nobody listens": {
 			func(s *cli.Settings) { s.PeeringAttempts, s.PeeringRetryDelay = 2, time.Second }, // each attempt has as long
 			"zeekfleet: warning: connection refused for controller " + address + ", trying for another 1s\n" +
-				"zeekfleet: websocket connection to " + address + " timed out in connect(): connection refused; for a controller of another host, log in (zeekfleet login), or choose a context (zeekfleet context use)\n",
+				"zeekfleet: websocket connection to " + address + " timed out in connect(): no controller runs on this host (nothing listens on " + address + "): start it, or choose one of another host with --controller or zeekfleet context use (after zeekfleet login)\n",
 		},
 		"no attempts": {
 			func(s *cli.Settings) { s.PeeringAttempts = 0 },

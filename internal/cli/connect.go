@@ -124,7 +124,10 @@ func (c *Commands) dialMessage(where string, err error) string {
 	if late, ok := errors.AsType[*client.TimeoutError](err); ok {
 		text := fmt.Sprintf("websocket connection to %s timed out in %s", where, late.Stage)
 		if errors.Is(late.Err, syscall.ECONNREFUSED) && !c.AsZeekClient {
-			text += ": connection refused" + c.noControllerHere()
+			if here := c.noControllerHere(); here != "" {
+				return text + ": " + here
+			}
+			text += ": connection refused"
 		}
 		return text
 	}
@@ -158,13 +161,13 @@ func (c *Commands) dialMessage(where string, err error) string {
 	return fmt.Sprintf("%s in %s with controller %s: %s", kind, failed.Stage, where, reason)
 }
 
-// noControllerHere returns what to do if no controller runs on this host, and nothing names
-// another one. Otherwise it is empty.
+// noControllerHere returns what is said if nothing listens on this host, and no context names
+// a controller of another one. Otherwise it is empty.
 func (c *Commands) noControllerHere() string {
 	if c.Settings.Context != nil || !api.IsLoopback(c.where()) {
 		return ""
 	}
-	return "; for a controller of another host, log in (zeekfleet login), or choose a context (zeekfleet context use)"
+	return fmt.Sprintf("no controller runs on this host (nothing listens on %s): start it, or choose one of another host with --controller or zeekfleet context use (after zeekfleet login)", c.where())
 }
 
 // certificateRefused returns the message about a controller that has refused the

@@ -171,9 +171,14 @@ func (t *telling) crash(ctx context.Context, text []byte, to *carry.Writer) erro
 }
 
 func summary(r crash.Record) mgmt.CrashSummary {
+	out := mgmt.NodeOutputs{Stdout: r.Stdout, Stderr: r.Stderr}
+	why := out.TellingLine()
+	if r.Exit.Signal != 0 || !r.Exit.Known {
+		why = out.EndingLine()
+	}
 	return mgmt.CrashSummary{
 		ID: r.ID(), Node: r.Node, When: r.When.UTC(), Uptime: r.Uptime, PID: r.PID, End: r.Exit.Text,
-		Why: mgmt.NodeOutputs{Stdout: r.Stdout, Stderr: r.Stderr}.TellingLine(), Backtrace: r.Backtrace != "",
+		Why: why, Backtrace: r.Backtrace != "",
 	}
 }
 

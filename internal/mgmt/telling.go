@@ -13,6 +13,8 @@ var (
 	// reported matches a message of Zeek: an optional time, the kind, an optional
 	// place.
 	reported = regexp.MustCompile(`^(?:\d+\.\d{6} )?(?:fatal |internal |runtime |expression |analyzer )?(error|warning)(?: in [^:]|:)`)
+	// fatal matches a message of Zeek after which it ends.
+	fatal = regexp.MustCompile(`^(?:\d+\.\d{6} )?(?:fatal|internal) error(?: in [^:]|:)`)
 	// aborted matches the message that the dynamic linker, the C library, the C++
 	// library, or Go prints before the process ends.
 	aborted = regexp.MustCompile(`error while loading shared libraries:|symbol lookup error:|Assertion .* failed|^\s*what\(\):|^panic: |^terminate called without`)
@@ -43,6 +45,21 @@ func (o NodeOutputs) TellingLine() string {
 		return strings.ToValidUTF8(best[:maxTelling], "") + "…"
 	}
 	return best
+}
+
+// EndingLine is TellingLine for a process that was killed, or of whose end nobody knows the
+// reason. It returns nothing unless the process has printed an error that ends processes:
+// what it printed before, such as that it listens or that a request was wrong, has nothing
+// to do with its end.
+func (o NodeOutputs) EndingLine() string {
+	for _, text := range []string{o.Stdout, o.Stderr} {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); fatal.MatchString(line) || aborted.MatchString(line) {
+				return o.TellingLine()
+			}
+		}
+	}
+	return ""
 }
 
 // tellingRank returns how well a line says why the process ended. Greater is better.

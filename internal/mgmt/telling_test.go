@@ -68,3 +68,24 @@ func TestTellingLineIsTheLastErrorThatIsNotTheGeneralOne(t *testing.T) {
 		})
 	}
 }
+
+func TestEndingLineIsNoLineThatHasNothingToDoWithTheEnd(t *testing.T) {
+	for name, tt := range map[string]struct{ stderr, want string }{
+		"nothing":        {},
+		"a normal line":  {stderr: "listening on mon0\n"},
+		"an old error":   {stderr: "listening on mon0\n1796012625.480789 error in /opt/option.zeek, line 174: ID 'ignore_checksums' is not an option\n"},
+		"a fatal error":  {stderr: "listening on mon0\nfatal error: out of memory\n", want: "fatal error: out of memory"},
+		"internal error": {stderr: "1796012625.480789 internal error: bad\n", want: "1796012625.480789 internal error: bad"},
+		"an assertion":   {stderr: "zeek: a.cc:12: int f(): Assertion `p' failed.\n", want: "zeek: a.cc:12: int f(): Assertion `p' failed."},
+		"the reason of the general one": {
+			stderr: "error in a.zeek, line 1: unknown identifier foo\nfatal error: errors occurred while initializing\n",
+			want:   "error in a.zeek, line 1: unknown identifier foo",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (mgmt.NodeOutputs{Stderr: tt.stderr}).EndingLine(); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -125,10 +125,10 @@ func TestCrashIsReportedWithTheLastWords(t *testing.T) {
 			mgmt.NodeOutputs{Stderr: "warning: w\nerror in m.zeek, line 9: e\nfatal error: errors occurred while initializing\n"},
 			"node worker crashed: signal SIGSEGV; it printed: error in m.zeek, line 9: e",
 		},
-		"else what there is": {mgmt.NodeOutputs{Stdout: "hello\nbye", Stderr: " \n"}, "node worker crashed: signal SIGSEGV; it printed: bye"},
+		"no line that has nothing to do with it": {mgmt.NodeOutputs{Stdout: "hello\nbye", Stderr: "listening on mon0\n"}, "node worker crashed: signal SIGSEGV"},
 		"not too many": {
-			mgmt.NodeOutputs{Stderr: strings.Repeat("x", 1000)},
-			"node worker crashed: signal SIGSEGV; it printed: " + strings.Repeat("x", 300) + "…",
+			mgmt.NodeOutputs{Stderr: "fatal error: " + strings.Repeat("x", 1000)},
+			"node worker crashed: signal SIGSEGV; it printed: fatal error: " + strings.Repeat("x", 287) + "…",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -172,9 +172,14 @@ func ended(reason string) string {
 	return reason
 }
 
-// withWords adds the line that tells most of what the process printed.
+// withWords adds the line that tells most of what the process printed. If the process has
+// not ended by itself, only an error that ends processes has to do with its end.
 func withWords(why string, outputs mgmt.NodeOutputs) string {
-	if said := outputs.TellingLine(); said != "" {
+	said := outputs.TellingLine()
+	if strings.HasPrefix(why, "signal ") || strings.HasPrefix(why, "killed by ") || why == "exit status unknown" || why == ended("exit status unknown") {
+		said = outputs.EndingLine()
+	}
+	if said != "" {
 		return why + "; it printed: " + said
 	}
 	return why
