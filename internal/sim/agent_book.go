@@ -23,6 +23,7 @@ type agentBook struct {
 	asked     []asked                            // the requests that are not answered, in the order of arrival
 	announced map[mgmt.NodeName]mgmt.State       // the latest notify_change of each node
 	ran       map[mgmt.NodeName]mgmt.Fingerprint // the plan with which each node was last RUNNING
+	steered   mgmt.ReqID                         // the latest request that says which nodes are stopped
 	shutdown  bool                               // the agent was asked to shut down
 	prepared  asked                              // the last preparation that succeeded
 	unheard   map[mgmt.NodeName]int              // how many ends of processes the agent has not heard of
@@ -84,6 +85,7 @@ func (b *agentBook) expect(from mgmt.PeerID, msg mgmt.Message) {
 		patience = b.patience(b.w.terms.agent.RestartTimeout, 16*time.Second)
 	case mgmt.AgentSteerRequest:
 		r.steer(msg, b.agent.disk.saved)
+		b.steered = msg.ReqID
 		patience = b.patience(b.w.terms.agent.RestartTimeout, 16*time.Second)
 	case mgmt.AgentPlanRequest:
 		patience = msg.Preflight
@@ -238,7 +240,7 @@ func (b *agentBook) checkEnded(r asked, results []mgmt.Result) {
 // plan.
 func (b *agentBook) checkDeployed(results []mgmt.Result) {
 	for _, res := range results {
-		if !res.Success || res.Node == "" || res.Error != "" && b.rests(res.Node) {
+		if !res.Success || res.Node == "" || res.Error != "" { // it was stopped, or was paused and had ended
 			continue
 		}
 		if plan, ok := b.agent.disk.planned(res.Node); !ok || b.ran[res.Node] != plan {

@@ -52,19 +52,16 @@ func (b *agentBook) checkMayStart(n mgmt.NodeName) {
 	}
 }
 
-// rests reports whether a node is not to run now, although it is desired.
-func (b *agentBook) rests(n mgmt.NodeName) bool {
-	saved := b.agent.disk.saved
-	return slices.Contains(saved.Stopped, n) || slices.Contains(saved.Paused, n) && b.agent.procs.running(n) == nil
-}
-
-// checkSteered demands that the agent has saved what it was told, and that nodes that are
-// stopped have ended.
+// checkSteered demands that nodes that were stopped have ended, if nothing else was said
+// since. One that was started again may run.
 func (b *agentBook) checkSteered(r asked, results []mgmt.Result) {
+	if r.id != b.steered {
+		return
+	}
 	for _, res := range results {
 		p := b.agent.procs.running(res.Node)
 		stopped := slices.Contains(r.stopped, res.Node) && slices.Contains(b.agent.disk.saved.Stopped, res.Node)
-		if res.Success && res.Node != "" && stopped && p != nil {
+		if res.Success && res.Node != "" && stopped && p != nil && b.w.launched[place{b.agent.name, res.Node}] < r.since {
 			b.w.violated("%s says that %s was stopped, and it runs", b.agent.label, p)
 		}
 	}

@@ -20,7 +20,7 @@ func (b *controllerBook) checkSent(e controller.ToAgent) {
 	}
 	switch msg := e.Msg.(type) {
 	case mgmt.AgentRestartRequest:
-		b.w.ops.restarting(e.Instance, msg.Nodes)
+		b.w.ops.restarting(e.Instance, msg.ReqID, msg.Nodes)
 	case mgmt.AgentSteerRequest:
 		b.checkSteer(e.Instance, msg)
 	case mgmt.AgentDeployRequest:

@@ -111,7 +111,7 @@ func (ops *operationBook) checkRevert(op *mgmt.Operation, snap *mgmt.Snapshot) {
 	}
 	late := !ops.controller.clock.read(ops.now).Before(failed.RevertAt)
 	down, fails := ops.downOf(failed)
-	if !fails && (!late || len(down) == 0) {
+	if !fails && !ops.refused && (!late || len(down) == 0) {
 		ops.violated("controller takes back operation %d, whose nodes have not failed; not up are %v, late: %t", failed.ID, down, late)
 	}
 }
@@ -149,7 +149,7 @@ func (ops *operationBook) downOf(op *mgmt.Operation) (down []mgmt.NodeName, fail
 			down = append(down, n.Name)
 		}
 	}
-	return down, fails || ops.refused || len(saved.Refused) > 0
+	return down, fails || len(saved.Refused) > 0
 }
 
 // said returns the state of a node that its agent has told the controller last.
@@ -159,5 +159,9 @@ func (ops *operationBook) said(at place) mgmt.State {
 	if holder == nil {
 		return mgmt.Unknown
 	}
-	return b.reports.of(at.instance, holder)[at.node].state
+	r := b.reports.of(at.instance, holder)[at.node]
+	if !r.heard {
+		return mgmt.Unknown // its agent has left it out of a list
+	}
+	return r.state
 }

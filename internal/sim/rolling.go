@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 // restarts is what the controller has done for a restart.
 type restarts struct {
+	ids   map[mgmt.ReqID]bool             // of the requests to agents
 	began map[mgmt.NodeName]time.Duration // when agents were asked for it
 	// What follows is of the controller's present life. down are the nodes of a rolling
 	// restart that were asked to end and that nobody has said to be up again, with their
@@ -20,8 +22,9 @@ type restarts struct {
 
 // restarting checks a request to an agent for a restart. Several operations may restart a
 // node. Then nobody can tell for which of them the request is, and only its time is noted.
-func (ops *operationBook) restarting(instance mgmt.InstanceName, nodes []mgmt.NodeName) {
+func (ops *operationBook) restarting(instance mgmt.InstanceName, id mgmt.ReqID, nodes []mgmt.NodeName) {
 	rolls := false
+	ops.forgetStopped()
 	for _, n := range nodes {
 		wants := ops.restartersOf(place{instance, n})
 		for _, op := range wants {
@@ -32,6 +35,7 @@ func (ops *operationBook) restarting(instance mgmt.InstanceName, nodes []mgmt.No
 				o.note(n, ops.now)
 			default:
 				ops.restartsNode(o, op, place{instance, n})
+				o.ids[id] = true
 				rolls = rolls || o.batch > 0
 			}
 		}
@@ -43,6 +47,13 @@ func (ops *operationBook) restarting(instance mgmt.InstanceName, nodes []mgmt.No
 	}
 	if rolls {
 		ops.checkBlind(instance, nodes)
+	}
+}
+
+// forgetStopped lets rolling restarts wait no longer for nodes that users have stopped.
+func (ops *operationBook) forgetStopped() {
+	for _, o := range ops.rolling {
+		maps.DeleteFunc(o.down, func(at place, _ int) bool { return slices.Contains(ops.controller.disk.saved.Stopped, at.node) })
 	}
 }
 
@@ -70,7 +81,7 @@ func stepOf(op *mgmt.Operation, at place) (mgmt.OperationStep, bool) {
 // note notes when an agent was first asked to restart a node.
 func (o *order) note(n mgmt.NodeName, now time.Duration) {
 	if o.began == nil {
-		o.began, o.down = map[mgmt.NodeName]time.Duration{}, map[place]int{}
+		o.ids, o.began, o.down = map[mgmt.ReqID]bool{}, map[mgmt.NodeName]time.Duration{}, map[place]int{}
 	}
 	if _, known := o.began[n]; !known {
 		o.began[n] = now
@@ -160,6 +171,9 @@ func (ops *operationBook) heard(instance mgmt.InstanceName, msg mgmt.Message) {
 			}
 		case mgmt.AgentRestartResponse:
 			for _, res := range msg.Results {
+				if !o.ids[msg.ReqID] {
+					break
+				}
 				ops.heardResult(o, place{instance, res.Node}, res)
 			}
 		}
