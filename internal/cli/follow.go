@@ -54,6 +54,11 @@ func (f Fleet) follow(ctx context.Context, c *api.Client, begun api.Operation) e
 		return err
 	}
 	if o.State == api.OperationDone {
+		if !f.forPerson() {
+			for _, text := range live.Later(o) {
+				f.Log.Warning("%s", text)
+			}
+		}
 		return nil
 	}
 	f.sayFailure(o)

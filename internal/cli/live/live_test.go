@@ -177,6 +177,14 @@ func TestSummary(t *testing.T) {
 	for i := range stop.Steps {
 		stop.Steps[i].Action = api.ActionStop
 	}
+	away := ended(deployment(3, 0, 3, 0), api.OperationDone, "")
+	away.Kind, away.Steps = api.KindStop, away.Steps[len(away.Steps)-3:]
+	for i := range away.Steps {
+		away.Steps[i].Action = api.ActionStop
+		if i > 0 {
+			away.Steps[i].State, away.Steps[i].Because = api.StepSkipped, "instance 'sensor-2' is not connected; it stops the node when it connects"
+		}
+	}
 	silent := ended(deployment(1, 1, 0, 0), api.OperationFailed, "")
 	silent.Steps[0].Error, silent.Steps[0].Stderr, silent.From = "", "", 0
 	refused := api.Operation{ID: 7, Kind: api.KindDeploy, State: api.OperationFailed, From: 11, Begun: noon, Ended: noon, Error: "the preflight of sensor-1 found: port 2200 is taken"}
@@ -189,7 +197,7 @@ func TestSummary(t *testing.T) {
 	for name, o := range map[string]api.Operation{
 		"various": various, "done": ended(deployment(40, 0, 40, 0), api.OperationDone, ""), "failed": ended(deployment(40, 2, 17, 3), api.OperationFailed, "2 nodes did not come up"),
 		"many failed": ended(deployment(40, 12, 17, 0), api.OperationFailed, ""), "taken back": taken, "watched": watched,
-		"rolling": rolling, "interrupted": interrupted, "rollback": rollback, "stop": stop, "silent": silent, "refused": refused,
+		"rolling": rolling, "interrupted": interrupted, "rollback": rollback, "stop": stop, "away": away, "silent": silent, "refused": refused,
 		"still runs": deployment(3, 0, 1, 0),
 	} {
 		t.Run(name, func(t *testing.T) {

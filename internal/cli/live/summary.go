@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +23,11 @@ const (
 func Summary(o api.Operation) show.Page {
 	switch o.State {
 	case api.OperationDone:
-		return show.Page{show.Text{Text: endedWell(o), Tone: show.Good}}
+		page := show.Page{show.Text{Text: endedWell(o), Tone: show.Good}}
+		for _, text := range Later(o) {
+			page = append(page, show.Text{Text: text, Tone: show.Warning})
+		}
+		return page
 	case api.OperationRunning:
 		text := fmt.Sprintf("Operation %d still runs: %s", o.ID, What(o))
 		if o.Doing != "" {
@@ -73,6 +78,27 @@ func shortError(o api.Operation) string {
 		}
 	}
 	return o.Error
+}
+
+// Later says which nodes an operation that is done has left as they are, and why: mostly
+// because an agent is not connected, and does what it is to do when it connects.
+func Later(o api.Operation) []string {
+	var texts []string
+	nodes := map[string][]string{}
+	for _, s := range o.Steps {
+		why := cmp.Or(s.Error, s.Because)
+		if s.State != api.StepSkipped || why == "" {
+			continue
+		}
+		if nodes[why] == nil {
+			texts = append(texts, why)
+		}
+		nodes[why] = append(nodes[why], nameOf(s))
+	}
+	for i, why := range texts {
+		texts[i] = sentence(fmt.Sprintf("Not done: %s: %s", few(nodes[why]), why))
+	}
+	return texts
 }
 
 // endedWell is the summary of an operation without any fault.
