@@ -111,9 +111,18 @@ func (ops *operationBook) checkRevert(op *mgmt.Operation, snap *mgmt.Snapshot) {
 	}
 	late := !ops.controller.clock.read(ops.now).Before(failed.RevertAt)
 	down, fails := ops.downOf(failed)
-	if !fails && !ops.refused && (!late || len(down) == 0) {
+	if !fails && !ops.refused && !ops.mayHaveFailed() && (!late || len(down) == 0) {
 		ops.violated("controller takes back operation %d, whose nodes have not failed; not up are %v, late: %t", failed.ID, down, late)
 	}
+}
+
+// mayHaveFailed reports whether the controller may take a deployed node for failed, although
+// its agent has left the node out of a list since.
+func (ops *operationBook) mayHaveFailed() bool {
+	b := &ops.controller.book
+	return slices.ContainsFunc(ops.controller.disk.saved.Deployed.Config.Nodes, func(n mgmt.Node) bool {
+		return b.reports.of(n.Instance, b.controller.peers.holder(n.Instance))[n.Name].state == mgmt.Failed
+	})
 }
 
 // checkUp demands that a deployment that may be taken back is done only when its nodes are
