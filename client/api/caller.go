@@ -49,7 +49,7 @@ func newCaller(cfg Config) (*caller, error) {
 		if err != nil || cfg.TLS != nil {
 			return conn, err
 		}
-		return &zeekConn{Conn: conn}, nil
+		return newZeekConn(conn), nil
 	}
 	return &caller{
 		cfg:  cfg,

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // NoAPIError says that the program at an address answers, and is no controller of
@@ -46,9 +47,29 @@ func (c *caller) foreign(answer *http.Response) error {
 // zeekConn completes what Zeek's WebSocket server answers to any other request. Zeek 8.2.2
 // sends a status and a header without the empty line that ends it, and ends the connection.
 // Package http takes that for a connection that was lost.
+//
+// It also holds back what a server says before it is asked, as SSH servers do. Package http
+// loses that, and then has no answer to look at.
 type zeekConn struct {
 	net.Conn
-	head []byte // the beginning of what the server has sent
+	head  []byte // the beginning of what the server has sent
+	ask   sync.Once
+	asked chan struct{} // is closed when the server is asked for the first time, or never will be
+}
+
+func newZeekConn(conn net.Conn) *zeekConn { return &zeekConn{Conn: conn, asked: make(chan struct{})} }
+
+// Write sends a part of a request.
+func (c *zeekConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.ask.Do(func() { close(c.asked) })
+	return n, err
+}
+
+// Close ends the connection.
+func (c *zeekConn) Close() error {
+	c.ask.Do(func() { close(c.asked) })
+	return c.Conn.Close()
 }
 
 // maxZeekHead is more than Zeek's server says of itself.
@@ -57,6 +78,9 @@ const maxZeekHead = 1024
 // Read reads what the server has sent, and the empty line that is missing.
 func (c *zeekConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
+	if n > 0 {
+		<-c.asked
+	}
 	c.head = append(c.head, b[:min(n, maxZeekHead-len(c.head))]...)
 	if n > 0 || err == nil || !unfinishedByZeek(c.head) {
 		return n, err
