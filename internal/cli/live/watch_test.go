@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,11 +100,11 @@ func TestFeed(t *testing.T) {
 		start := time.Now()
 		var said []string
 		say := func(text string) { said = append(said, fmt.Sprintf("%v %s", time.Since(start), text)) }
-		streams := 0
+		var streams atomic.Int32
 		w := live.Watcher{
 			Follower: live.Follower{IsAway: func(err error) bool { return err == errAway }},
 			Stream: func(ctx context.Context, each func([]show.Cell)) error {
-				if streams++; streams == 3 {
+				if streams.Add(1) == 3 {
 					<-ctx.Done()
 					return ctx.Err()
 				}
@@ -115,7 +116,7 @@ func TestFeed(t *testing.T) {
 				return errAway
 			},
 			Look: func(context.Context) (live.Scene, error) {
-				if streams == 3 {
+				if streams.Load() == 3 {
 					cancel()
 				}
 				return scene(1, 0), nil
