@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,7 @@ type pair struct {
 	mu      sync.Mutex
 	link    mgmt.PeerID // empty while there is none
 	links   int
-	asks    int
+	asks    atomic.Int64
 	batches []happenings.Batch
 }
 
@@ -49,7 +50,7 @@ func newPair(t *testing.T, agentDir, ourDir string, cfg happenings.RecorderConfi
 func (p *pair) ask(a happenings.Ask) {
 	p.mu.Lock()
 	there := p.link == a.Peer
-	p.asks++
+	p.asks.Add(1)
 	p.mu.Unlock()
 	if there {
 		p.teller.Ask(a)
@@ -284,8 +285,8 @@ func TestAgentIsAskedAgainWhenTheLogCannotBeWritten(t *testing.T) {
 		add(t, p.agent, records(0, 3)...)
 		p.connect()
 		time.Sleep(62 * time.Second) // between two attempts
-		if p.ours.Newest() != 0 || p.asks < 3 || p.asks > 20 {
-			t.Errorf("%d records, and %d questions within a minute", p.ours.Newest(), p.asks)
+		if p.ours.Newest() != 0 || p.asks.Load() < 3 || p.asks.Load() > 20 {
+			t.Errorf("%d records, and %d questions within a minute", p.ours.Newest(), p.asks.Load())
 		}
 		if err := os.RemoveAll(obstacle); err != nil {
 			t.Fatal(err)
