@@ -53,8 +53,8 @@ func splitHost(host string) (name, port string) {
 	name = host
 	if h, p, err := net.SplitHostPort(host); err == nil && isPort(p) {
 		name, port = h, p
-	} else {
-		name = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	} else if inner, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inner, "]") { // one bracket alone stays, and is no name
+		name = strings.TrimSuffix(inner, "]")
 	}
 	return strings.ToLower(strings.TrimSuffix(name, ".")), port
 }
