@@ -1,9 +1,7 @@
 package audit
 
 import (
-	"bytes"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -79,37 +77,8 @@ func kindOf(rec mgmt.AuditRecord) kind {
 // readHead returns the head of a line without its newline, and the JSON object in the
 // line. The error is a *form.NewerError if a newer zeekfleet has written the line.
 func readHead(line []byte) (h journal.Head, object []byte, err error) {
-	object, sealed, err := durable.Unseal(line)
-	if err == nil && !sealed {
-		err = durable.ErrDamaged
-	}
-	if err != nil {
-		return journal.Head{}, nil, err
-	}
-	rest, ok := bytes.CutPrefix(object, []byte(`{"version":1,"seq":`))
-	if !ok {
-		return journal.Head{}, nil, otherForm(object)
-	}
-	number, rest, found := bytes.Cut(rest, []byte(`,"time":"`))
-	moment, _, ends := bytes.Cut(rest, []byte(`"`))
-	if !found || !ends {
-		return journal.Head{}, nil, durable.ErrDamaged
-	}
-	if h.Seq, err = strconv.ParseUint(string(number), 10, 63); err != nil { // there is always a next one
-		return journal.Head{}, nil, fmt.Errorf("the number of a record: %w", err)
-	}
-	if h.Time, err = time.Parse(time.RFC3339Nano, string(moment)); err != nil {
-		return journal.Head{}, nil, fmt.Errorf("the time of a record: %w", err)
-	}
-	return h, object, nil
-}
-
-// otherForm returns the error of a line that does not begin as form 1 does.
-func otherForm(object []byte) error {
-	if _, err := form.Version(object, version); err != nil {
-		return err
-	}
-	return durable.ErrDamaged
+	h, object, _, err = journal.ReadHead(line)
+	return h, object, err
 }
 
 // decode returns the record in the JSON object of a line.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -82,27 +81,9 @@ func cut(text string, most int) string {
 // readHead returns the head of a line without its newline, and the JSON object in the
 // line. The error is a *form.NewerError if a newer zeekfleet has written the line.
 func readHead(line []byte) (h journal.Head, object []byte, err error) {
-	object, sealed, err := durable.Unseal(line)
-	if err == nil && !sealed {
-		err = durable.ErrDamaged
-	}
+	h, object, rest, err := journal.ReadHead(line)
 	if err != nil {
 		return journal.Head{}, nil, err
-	}
-	rest, ok := bytes.CutPrefix(object, []byte(`{"version":1,"seq":`))
-	if !ok {
-		return journal.Head{}, nil, otherForm(object)
-	}
-	number, rest, found := bytes.Cut(rest, []byte(`,"time":"`))
-	moment, rest, ends := bytes.Cut(rest, []byte(`"`))
-	if !found || !ends {
-		return journal.Head{}, nil, durable.ErrDamaged
-	}
-	if h.Seq, err = strconv.ParseUint(string(number), 10, 63); err != nil { // there is always a next one
-		return journal.Head{}, nil, fmt.Errorf("the number of a record: %w", err)
-	}
-	if h.Time, err = time.Parse(time.RFC3339Nano, string(moment)); err != nil {
-		return journal.Head{}, nil, fmt.Errorf("the time of a record: %w", err)
 	}
 	if moment, ok := bytes.CutPrefix(rest, []byte(`,"heard":"`)); ok {
 		moment, _, _ = bytes.Cut(moment, []byte(`"`))
@@ -111,14 +92,6 @@ func readHead(line []byte) (h journal.Head, object []byte, err error) {
 		}
 	}
 	return h, object, nil
-}
-
-// otherForm returns the error of a line that does not begin as form 1 does.
-func otherForm(object []byte) error {
-	if _, err := form.Version(object, version); err != nil {
-		return err
-	}
-	return durable.ErrDamaged
 }
 
 // decode returns the record in the JSON object of a line.
