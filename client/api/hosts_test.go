@@ -48,13 +48,6 @@ func TestWhatAgentsTell(t *testing.T) {
 }
 
 func TestTextThatIsNotWhole(t *testing.T) {
-	end := func(w http.ResponseWriter) {}
-	client := plain(t, api.Config{}, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Trailer", api.TrailerError)
-		io.WriteString(w, "begun")
-		http.NewResponseController(w).Flush()
-		end(w)
-	})
 	for name, tt := range map[string]struct {
 		end  func(http.ResponseWriter)
 		want string
@@ -63,7 +56,12 @@ func TestTextThatIsNotWhole(t *testing.T) {
 		"without a reason": {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "was lost"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			end = tt.end
+			client := plain(t, api.Config{}, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Trailer", api.TrailerError)
+				io.WriteString(w, "begun")
+				http.NewResponseController(w).Flush()
+				tt.end(w)
+			})
 			r, err := client.Logs(t.Context(), "w", api.LogsQuery{})
 			if err != nil {
 				t.Fatal(err)

@@ -115,10 +115,12 @@ func (s *nodeSocket) run(ctx context.Context) {
 }
 
 // doesNotListen reports whether err can come from a node that starts or ends.
-// Such a node refuses connections or resets them.
+// Such a node refuses connections or resets them. Who writes after the reset was read gets
+// EPIPE.
 func doesNotListen(err error) bool {
 	failed, ok := errors.AsType[*websocket.DialError](err)
-	return ok && failed.Failure == websocket.DialRefused || errors.Is(err, unix.ECONNRESET)
+	return ok && failed.Failure == websocket.DialRefused ||
+		errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
 }
 
 // connect makes the n-th connection, and serves it until it ends.
