@@ -9,7 +9,7 @@ import (
 
 // maxProgramSize is the budget of the program in bytes. Sensors get it over slow lines, and
 // some have small disks.
-const maxProgramSize = 25_000_000
+const maxProgramSize = 25 << 20
 
 // TestProgramIsSmallEnoughForSensors builds the program as the Makefile does. If it is too
 // large, look first for a package that came in with a new import: "go version -m" and

@@ -22,6 +22,9 @@ type Happening struct {
 	From, To string
 	// Cause is why, in a sentence for people.
 	Cause string
+	// Alert is the ID of an alert, and Severity its severity.
+	Alert    string
+	Severity AlertSeverity
 	// Who is the user who caused it. It may be empty.
 	Who string
 	// PID is the process of the node, if it has one.
@@ -38,6 +41,7 @@ const (
 	HappenedOperation  HappeningKind = "operation"  // an operation began, or ended
 	HappenedStep       HappeningKind = "step"       // a step of an operation has another state
 	HappenedRevision   HappeningKind = "revision"   // another revision is deployed
+	HappenedAlert      HappeningKind = "alert"      // an alert has another state; Alert names it
 	HappenedController HappeningKind = "controller" // the controller started
 	HappenedLost       HappeningKind = "lost"       // happenings are missing here; Cause says how many and why
 )

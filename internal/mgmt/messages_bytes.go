@@ -18,6 +18,8 @@ const (
 	StreamCrash   StreamKind = "crash"   // CrashQuery: the JSON of a CrashReport
 	StreamHost    StreamKind = "host"    // no parameters: the JSON of HostFacts
 	StreamDiag    StreamKind = "diag"    // DiagQuery: the JSON of a NodeDiag
+	StreamSamples StreamKind = "samples" // no parameters: a line of JSON for each HostSample, until it is cancelled
+	StreamMetrics StreamKind = "metrics" // MetricsQuery: the text of a Prometheus endpoint
 )
 
 // StreamOpen asks a peer for a stream. Parameters is JSON, or empty if the kind has none.

@@ -195,3 +195,9 @@ type HostReport struct {
 	// Err says why the agent has told nothing, or nothing newer.
 	Err string
 }
+
+// MetricsQuery asks for the text of a Prometheus endpoint: that of a node, or that of the agent
+// if Node is empty.
+type MetricsQuery struct {
+	Node NodeName `json:"node,omitempty"`
+}

@@ -1,0 +1,92 @@
+package mgmt
+
+import "time"
+
+// A HostSample is what an agent measured on its host at one time. The agent sends one line of
+// JSON for each interval in a stream of kind StreamSamples. Counters count from a start that
+// the sampled thing has: of the process, of the interface. Readers make rates of two samples.
+type HostSample struct {
+	// Time is the host's clock when the sample was taken.
+	Time time.Time `json:"time"`
+	// CPUs is the number of processors, and Busy how many of them were at work since the
+	// sample before (0 to CPUs).
+	CPUs   int        `json:"cpus"`
+	Busy   float64    `json:"busy"`
+	Load   [3]float64 `json:"load"` // of 1, 5, 15 minutes
+	Memory Memory     `json:"memory"`
+	Disks  []Disk     `json:"disks,omitempty"`
+	// Interfaces are those on which nodes capture, and the others of the host that are up.
+	Interfaces []InterfaceSample `json:"interfaces,omitempty"`
+	Nodes      []NodeSample      `json:"nodes,omitempty"`
+	// Peers are the connections of the agent itself.
+	Peers []PeerSample `json:"peers,omitempty"`
+}
+
+// A NodeSample is what was measured of one node. PID is 0 if it has no process; then nothing
+// else is known but Restarts and Interface.
+type NodeSample struct {
+	Node      NodeName  `json:"node"`
+	PID       int       `json:"pid,omitempty"`
+	Started   time.Time `json:"started,omitzero"`
+	Restarts  uint64    `json:"restarts,omitempty"`  // since the agent first started the node
+	CPU       float64   `json:"cpu"`                 // processors used since the sample before
+	Memory    uint64    `json:"memory"`              // resident, bytes
+	Threads   int       `json:"threads"`             //
+	Files     int       `json:"files"`               // open
+	Interface string    `json:"interface,omitempty"` // on which it captures
+	// Zeek is what the node itself told, and nil if it told nothing in this interval.
+	Zeek *ZeekSample `json:"zeek,omitempty"`
+	// Peers are the node's connections, if it tells them.
+	Peers []PeerSample `json:"peers,omitempty"`
+	// Metrics is the port of the node's own Prometheus endpoint, or 0.
+	Metrics uint16 `json:"metrics,omitempty"`
+}
+
+// A ZeekSample is a node's answer to the dispatch get_stats.
+type ZeekSample struct {
+	Received   uint64 `json:"packets_received"`
+	Dropped    uint64 `json:"packets_dropped"`
+	Link       uint64 `json:"packets_on_link"`
+	Bytes      uint64 `json:"bytes_received"`
+	Queued     uint64 `json:"events_queued"`     // since the node started
+	Dispatched uint64 `json:"events_dispatched"` // since the node started
+	// Lag is how far the last packet's time is behind the clock, in seconds. It is nil for a
+	// node that captures nothing.
+	Lag *float64 `json:"lag,omitempty"`
+}
+
+// An InterfaceSample is what the kernel and the network card told of an interface.
+type InterfaceSample struct {
+	Name    string `json:"name"`
+	Up      bool   `json:"up"`                // it is switched on
+	Link    bool   `json:"link"`              // and has a link
+	Speed   uint64 `json:"speed,omitempty"`   // bits per second, 0: unknown
+	Capture bool   `json:"capture,omitempty"` // nodes of the host capture on it
+	Packets uint64 `json:"packets"`           // received
+	Bytes   uint64 `json:"bytes"`
+	Errors  uint64 `json:"errors"`
+	// Dropped are the packets that the kernel or the card had to drop: the kernel's count, and
+	// missed packets that only the card counts.
+	Dropped uint64 `json:"dropped"`
+	// Promiscuous says whether it takes packets that are for others.
+	Promiscuous bool `json:"promiscuous,omitempty"`
+}
+
+// A PeerSample is one connection as one of its ends sees it.
+type PeerSample struct {
+	// Peer names the other end: a node, an agent, a controller, or an address.
+	Peer string `json:"peer"`
+	Addr string `json:"addr,omitempty"`
+	// Kind is the protocol: broker, websocket, zeromq.
+	Kind   string    `json:"kind,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+	Queued uint64    `json:"queued"` // messages that wait for the peer
+	Limit  uint64    `json:"limit,omitempty"`
+	// Sent, Received count messages; Dropped are those that were lost because too many waited.
+	Sent     uint64 `json:"sent,omitempty"`
+	Received uint64 `json:"received,omitempty"`
+	Dropped  uint64 `json:"dropped,omitempty"`
+}
+
+// SampleInterval is the usual time between two samples.
+const SampleInterval = 5 * time.Second

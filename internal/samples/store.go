@@ -1,0 +1,101 @@
+package samples
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// Config bounds a Store. Its zero value works.
+type Config struct {
+	// MaxHosts bounds the hosts. A further one is not kept. Zero means 10,000.
+	MaxHosts int
+	// Fresh is how long a sample counts as the newest one of a host. Zero means 20 s.
+	Fresh time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxHosts <= 0 {
+		c.MaxHosts = 10_000
+	}
+	if c.Fresh <= 0 {
+		c.Fresh = 4 * mgmt.SampleInterval
+	}
+	return c
+}
+
+// Store keeps samples.
+type Store struct {
+	cfg Config
+
+	mu      sync.Mutex
+	hosts   map[mgmt.InstanceName]*host
+	changed chan struct{} // closed when the next sample comes; nil: nobody waits
+}
+
+// host is what is kept of one host.
+type host struct{ view Host }
+
+// New returns an empty Store.
+func New(cfg Config) *Store {
+	return &Store{cfg: cfg.withDefaults(), hosts: map[mgmt.InstanceName]*host{}}
+}
+
+// Take keeps a sample, which must not be changed any more. It reports false if there are too
+// many hosts.
+func (s *Store) Take(now time.Time, instance mgmt.InstanceName, sample *mgmt.HostSample) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.hosts[instance]
+	if h == nil {
+		if len(s.hosts) >= s.cfg.MaxHosts {
+			return false
+		}
+		h = &host{}
+		s.hosts[instance] = h
+	}
+	h.view = rates(instance, now, sample, h.view.Sample)
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+	return true
+}
+
+// Latest returns the newest sample of each host that has a fresh one, sorted by instance.
+func (s *Store) Latest(now time.Time) []Host {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]Host, 0, len(s.hosts))
+	for _, h := range s.hosts {
+		if now.Sub(h.view.Heard) <= s.cfg.Fresh {
+			list = append(list, h.view)
+		}
+	}
+	slices.SortFunc(list, func(a, b Host) int { return cmp.Compare(a.Instance, b.Instance) })
+	return list
+}
+
+// Changed returns a channel that is closed when the next sample comes.
+func (s *Store) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
+
+// Keep forgets the hosts for which keep is false.
+func (s *Store) Keep(keep func(mgmt.InstanceName) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.hosts {
+		if !keep(name) {
+			delete(s.hosts, name)
+		}
+	}
+}
