@@ -90,9 +90,9 @@ func (r GetHistoryResponse) Outcomes() []Result { return []Result{r.Result} }
 type AgentPrepareRequest struct {
 	ReqID  ReqID
 	Config Configuration
-	// Preflight is how long the agent may take to answer this request. Whole is how
-	// long it may take from this request to its answer to the deployment that
-	// follows.
+	// Preflight is how long the agent may take to answer this request. Zero means that
+	// the configuration needs no preflight. Whole is how long it may take from this
+	// request to its answer to the deployment that follows.
 	Preflight, Whole time.Duration
 }
 

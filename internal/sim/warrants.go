@@ -159,7 +159,11 @@ func (ws *warrants) checkSent(msg mgmt.Message) {
 			why = "deploys " + msg.Config.ID
 		}
 	case mgmt.AgentPrepareRequest:
-		if !ws.has("", "deploy", true) && !ws.has("", "change", true) {
+		if msg.Preflight == 0 { // a revert, which is deployed already
+			if !ws.deployed[msg.Config.ID] {
+				why = "trusts " + msg.Config.ID
+			}
+		} else if !ws.has("", "deploy", true) && !ws.has("", "change", true) {
 			why = "prepares " + msg.Config.ID
 		}
 	case mgmt.AgentRestartRequest:

@@ -17,7 +17,8 @@ type prepared struct {
 }
 
 // prepare answers whether a configuration could be deployed. It saves, starts and
-// stops nothing.
+// stops nothing. A controller that gives a preflight no time wants none: its
+// configuration ran before, and what runs now is worse.
 func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
 	m.proposals.prepared = nil
 	if why := m.cfg.mistake(msg.Config); why != "" {
@@ -27,7 +28,7 @@ func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
 	r.Detail.answer = m.now.Add(min(msg.Whole, m.cfg.MaxPatience))
 	m.requests.open(r, min(msg.Preflight, m.cfg.MaxPatience))
 	c := change{request: r, purpose: prepares, config: msg.Config, plan: m.planFor(msg.Config)}
-	if preflight, ok := m.preflightOf(c); ok {
+	if preflight, ok := m.preflightOf(c); ok && msg.Preflight > 0 {
 		m.proposals.startPreflight(c, preflight)
 		return
 	}

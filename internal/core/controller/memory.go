@@ -104,6 +104,12 @@ func (m *memory) refused(name mgmt.InstanceName) bool {
 	return slices.Contains(m.state.Refused, name)
 }
 
+// reverted reports whether a revert has deployed what is deployed. It needs no preflight:
+// it ran before, and what was deployed in its place did not come up.
+func (m *memory) reverted() bool {
+	return m.state.Deployed != nil && m.state.Deployed.Kind == mgmt.OperationRevert
+}
+
 // deployedConfig returns the deployed configuration, or the empty one.
 func (m *memory) deployedConfig() mgmt.Configuration {
 	if m.deployed == nil {

@@ -100,8 +100,19 @@ func (d *deployment) beginSteps(a *agent) {
 
 func (d *deployment) sendTo(a *agent, force bool) {
 	d.beginSteps(a)
+	if d.memory.reverted() && a.peer.fleet && !d.asked[a] {
+		d.trust(a)
+	}
 	l := d.begin(a, deliveries{d})
 	d.legs.send(l, mgmt.AgentDeployRequest{ReqID: l.id, Config: d.target.config, Force: force})
+}
+
+// trust tells an agent that the configuration that it is sent next needs no preflight.
+// Nobody waits for its answer.
+func (d *deployment) trust(a *agent) {
+	l := d.legs.begin(a, nil)
+	d.legs.send(l, mgmt.AgentPrepareRequest{ReqID: l.id, Config: d.target.config, Whole: max(0, d.times.deadline.Sub(d.now))})
+	d.legs.close(l)
 }
 
 // absent returns the result for an instance to which nothing can be sent now. It is
@@ -133,11 +144,15 @@ func (d deliveries) answered(l *leg, answers []mgmt.Result) {
 		return
 	}
 	results, accepted := d.target.read(a.name, answers)
+	refused := !accepted && failedPreflight(answers)
+	if refused && d.memory.reverted() {
+		results[0].Error += "; the controller tries again"
+	}
 	d.addResults(results...)
 	d.steps.took(a.name, results, accepted)
 	if !accepted {
 		d.roster.failedAttempt(a)
-		if !d.internal() && failedPreflight(answers) {
+		if refused && !d.internal() && !d.memory.reverted() {
 			d.outcome.refusers = append(d.outcome.refusers, a.name)
 		}
 		return
