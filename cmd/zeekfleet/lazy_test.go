@@ -21,9 +21,33 @@ func TestCommandsGoByTheirNames(t *testing.T) {
 			}
 		}
 	}
-	for _, args := range [][]string{nil, {"--controller", "nodes"}, {"-v", "nodes"}, {"help", "nodes"}, {"__complete", "nodes", ""}, {"nods"}} {
+	for _, args := range [][]string{
+		nil, {"--controller", "nodes"}, {"help", "nodes"}, {"__complete", "nodes", ""}, {"nods"}, {"-v", "nods"}, {"--", "nodes"},
+		{"--help", "nodes"}, {"--version", "nodes"}, {"--no-such", "nodes"}, {"-cFILE", "nodes"}, {"--json", "nodes"}, {"--controller"},
+	} {
 		if name := firstCommand(args); name != "" {
 			t.Errorf("the command of %q is %q", args, name)
+		}
+	}
+}
+
+// TestCommandsGoByTheirNamesAfterFlags checks that a command is found after the flags that
+// may stand before it, and that cobra finds the same one.
+func TestCommandsGoByTheirNamesAfterFlags(t *testing.T) {
+	s := streams{strings.NewReader(""), io.Discard, io.Discard}
+	for _, flags := range [][]string{
+		{"--controller", "host:1"}, {"--controller=host:1"}, {"-v"}, {"-q"}, {"-c", "FILE"}, {"-c=FILE"}, {"-v", "--set", "a.b=c", "--timeout", "3"},
+		{"--output", "json"}, {"--controller", "status"}, {"--quiet=false"},
+	} {
+		args := append(flags, "nodes", "-q")
+		name := firstCommand(args)
+		if name != "nodes" {
+			t.Errorf("the command of %q is %q", args, name)
+		}
+		for _, only := range []string{name, ""} {
+			if found, _, err := newRootCommand(s, only).Find(args); err != nil || found.Name() != "nodes" {
+				t.Errorf("cobra finds %v in %q, error %v", found.Name(), args, err)
+			}
 		}
 	}
 }

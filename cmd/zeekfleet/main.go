@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -133,14 +134,44 @@ func finished(status int) error {
 	return &exitError{status: status}
 }
 
-// firstCommand returns the name of the subcommand with which a command line begins, or
-// nothing.
+// firstCommand returns the name of the subcommand that a command line names first, after
+// flags of client commands, or nothing. It reads flags as cobra does.
 func firstCommand(args []string) string {
+	name := firstArgument(args)
 	for _, group := range subcommands() {
 		for _, c := range group.commands {
-			if len(args) > 0 && args[0] == c.name {
-				return c.name
+			if c.name == name {
+				return name
 			}
+		}
+	}
+	return ""
+}
+
+// firstArgument returns the first argument after flags of client commands, or nothing if
+// there is none, or a flag that not every client command has.
+func firstArgument(args []string) string {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(clientFlags).add(flags)
+	for i := 0; i < len(args); i++ {
+		name, isFlag := strings.CutPrefix(args[i], "-")
+		if !isFlag {
+			return args[i]
+		}
+		name, long := strings.CutPrefix(name, "-")
+		name, _, hasValue := strings.Cut(name, "=")
+		var f *pflag.Flag
+		switch {
+		case long:
+			f = flags.Lookup(name)
+		case len(name) == 1: // cobra looks no closer at -xVALUE either
+			f = flags.ShorthandLookup(name)
+		}
+		if f == nil {
+			return ""
+		}
+		if f.NoOptDefVal == "" && !hasValue {
+			i++
 		}
 	}
 	return ""
