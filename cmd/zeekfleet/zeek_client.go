@@ -15,6 +15,7 @@ func asZeekClient() bool { return filepath.Base(os.Args[0]) == dropin.Program }
 
 // runZeekClient executes the command line as zeek-client does.
 func runZeekClient(ctx context.Context, args []string, s streams) int {
+	collectLate()
 	hostname, _ := os.Hostname() // dropin.Host accepts an empty name
 	return dropin.Run(ctx, args, dropin.Host{
 		Stdin: s.in, Stdout: s.out, Stderr: s.err, ReadFile: settings.ReadFile, LookupEnv: os.LookupEnv,

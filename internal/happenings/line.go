@@ -96,9 +96,12 @@ func readHead(line []byte) (h journal.Head, object []byte, err error) {
 
 // decode returns the record in the JSON object of a line.
 func decode(h journal.Head, object []byte) (Record, error) {
-	var r record1
-	if err := form.Decode(object, &r); err != nil {
-		return Record{}, err
+	r, plain := readPlain(object)
+	if !plain {
+		r = record1{}
+		if err := form.Decode(object, &r); err != nil {
+			return Record{}, err
+		}
 	}
 	if r.Kind == "" {
 		return Record{}, errors.New("a record without a kind")

@@ -82,7 +82,7 @@ func (s *Server) listEvents(_ context.Context, in *eventsInput) (*pageOutput[api
 	if err != nil {
 		return nil, problem(http.StatusInternalServerError, err.Error())
 	}
-	page := api.Page[api.Event]{Items: []api.Event{}}
+	page := api.Page[api.Event]{Items: make([]api.Event, 0, len(found))}
 	for _, r := range found {
 		page.Items = append(page.Items, eventOf(r))
 	}

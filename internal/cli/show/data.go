@@ -42,7 +42,7 @@ func encode(value any, pretty bool) ([]byte, error) {
 // escaped escapes each character that is not printable, except newlines. Only the strings
 // of a JSON text can have such characters, because everything else is ASCII.
 func escaped(text string) string {
-	if !strings.ContainsFunc(text, hidden) {
+	if plainASCII(text) || !strings.ContainsFunc(text, hidden) {
 		return text
 	}
 	var b strings.Builder
@@ -58,6 +58,17 @@ func escaped(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// plainASCII reports whether a text is ASCII without hidden characters. Most are, and events
+// come by the thousand.
+func plainASCII(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < ' ' || c > '~') && c != '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 func hidden(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
