@@ -59,7 +59,7 @@ func (g *greetings) next(a *agent) (time.Time, bool) {
 	switch {
 	case a.greeting != nil && a.greeting.kind == wanted:
 		return a.greeting.deadline, true
-	case a.greeting != nil:
+	case a.greeting != nil || a.outdated(wanted):
 		return g.now, true
 	case wanted != nothing:
 		return a.retryAt, true
@@ -83,7 +83,8 @@ func (g *greetings) renewAll() {
 
 // renew replaces a's greeting in flight by the one that a needs. At most one
 // greeting is in flight (spec management-api 7.3, G-C14). A greeting that is not
-// answered in time is sent again. A late answer to the previous one still counts.
+// answered in time is sent again. A late answer to the previous one still counts, unless it is
+// outdated.
 func (g *greetings) renew(a *agent) {
 	wanted := g.wanted(a)
 	if c := a.greeting; c != nil && c.kind == wanted {
@@ -94,11 +95,11 @@ func (g *greetings) renew(a *agent) {
 	} else if c != nil {
 		g.forgetAll(a)
 	}
+	if a.outdated(wanted) {
+		g.forgetAll(a)
+	}
 	if wanted == nothing || g.now.Before(a.retryAt) {
 		return
-	}
-	if a.overdue != nil && a.overdue.kind != wanted {
-		g.forgetAll(a)
 	}
 	l := g.legs.begin(a, g)
 	a.greeting = &greeting{leg: l, kind: wanted, deadline: g.now.Add(g.cfg.RequestTimeout)}
@@ -107,6 +108,13 @@ func (g *greetings) renew(a *agent) {
 	} else {
 		g.legs.send(l, mgmt.AgentStandbyRequest{ReqID: l.id})
 	}
+}
+
+// outdated reports whether a late answer must not count any more, because another greeting is
+// wanted now. A standby is outdated also if a needs no greeting: a is part of the cluster, and
+// is sent what to run.
+func (a *agent) outdated(wanted greetingKind) bool {
+	return a.overdue != nil && a.overdue.kind != wanted && (wanted != nothing || a.overdue.kind == standby)
 }
 
 func (g *greetings) forget(old *greeting) {
