@@ -3,6 +3,7 @@ package controller
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -36,10 +37,22 @@ func (d *deployment) weigh() {
 	}
 	d.retarget(config)
 	if d.order.reverts != nil {
-		d.commitOrdered()
+		d.commitRevert()
 		return
 	}
 	d.preflightAll()
+}
+
+// commitRevert saves the configuration that a revert deploys again, unless it is what is
+// deployed. It may be: the two revisions may differ only in addresses that were found, and an
+// agent may have another address by now. Then nothing could be taken back.
+func (d *deployment) commitRevert() {
+	if deployed := d.memory.state.Deployed; reflect.DeepEqual(d.target.config, deployed.Config) {
+		d.outcome.results = []mgmt.Result{{Error: fmt.Sprintf("its configuration is now the same as that of revision %d", deployed.Revision)}}
+		d.end()
+		return
+	}
+	d.commitOrdered()
 }
 
 // lacking returns the instances, sorted, without which d is impossible: those that
