@@ -38,6 +38,8 @@ type deployment struct {
 	unsaved bool // the configuration could not be saved
 	// reverting watches what d deploys.
 	reverting *reverting
+	// watching learns what the nodes do.
+	watching *watching
 }
 
 // order says what the client of a deployment wants.

@@ -23,6 +23,7 @@ type deployments struct {
 	parts
 	staging   *staging
 	reverting *reverting
+	watching  *watching
 	latest    *deployment // nil before the first
 }
 
@@ -103,7 +104,7 @@ func (ds *deployments) begin(d *deployment, timeout time.Duration) {
 	if d.order.isResumed() {
 		begins = "deployment goes on"
 	}
-	d.parts, d.reverting = ds.parts, ds.reverting
+	d.parts, d.reverting, d.watching = ds.parts, ds.reverting, ds.watching
 	d.enter(gathering)
 	d.times.grace, d.times.deadline = ds.now.Add(wait), ds.now.Add(timeout)
 	d.outcome.complaints = map[mgmt.NodeName]string{}

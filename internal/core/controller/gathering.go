@@ -15,7 +15,7 @@ func (d *deployment) awaited() []mgmt.InstanceName {
 	var names []mgmt.InstanceName
 	for name := range d.target.instances {
 		a := d.roster.agents[name]
-		hopeless := a != nil && (!a.compatible() || a.refusal != "")
+		hopeless := a != nil && (!a.compatible() || a.refusal != "") || d.order.isResumed() && d.memory.refused(name)
 		if d.roster.missing(name) != "" && !hopeless {
 			names = append(names, name)
 		}

@@ -58,7 +58,7 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 		watching:  &watching{parts: p, again: map[mgmt.InstanceName]time.Time{}},
 		decisions: newDecisions(),
 	}
-	m.deployments = &deployments{parts: p, staging: m.staging}
+	m.deployments = &deployments{parts: p, staging: m.staging, watching: m.watching}
 	m.reverting = &reverting{parts: p, deployments: m.deployments}
 	m.deployments.reverting = m.reverting
 	m.operating = &operating{parts: p, deployments: m.deployments}

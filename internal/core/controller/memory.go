@@ -194,11 +194,11 @@ func (m *memory) withHosts(t *target) State {
 	return next
 }
 
-// withRefused returns the state in which these instances refused the deployed
+// withRefused returns the state in which these instances, too, refused the deployed
 // configuration.
 func (m *memory) withRefused(names []mgmt.InstanceName) State {
 	next := m.state
-	next.Refused = slices.Sorted(slices.Values(names))
+	next.Refused = slices.Compact(slices.Sorted(slices.Values(slices.Concat(next.Refused, names))))
 	return next
 }
 

@@ -227,20 +227,19 @@ func (t *task) blinded(by map[mgmt.InstanceName][]mgmt.NodeName) map[mgmt.Instan
 			if hasName(t.memory.state.Stopped, n.Name) {
 				continue
 			}
-			state := t.observed.stateOf(stepKey{in, n.Name})
-			ended := hasEnded[state] || state == mgmt.Pending || t.restartedByAnother(stepKey{in, n.Name})
+			key, ends := stepKey{in, n.Name}, slices.Contains(list, n.Name)
 			for _, g := range groupsOf(n) {
 				if groups[g] == nil {
 					groups[g] = &group{}
 				}
 				groups[g].members++
 				switch {
-				case ended:
-					down[g] = n.Name
-				case slices.Contains(list, n.Name):
+				case ends && t.mayCapture(key):
 					groups[g].ends++
-				default:
+				case !ends && t.captures(key):
 					groups[g].up++
+				default:
+					down[g] = n.Name
 				}
 			}
 		}
@@ -248,10 +247,25 @@ func (t *task) blinded(by map[mgmt.InstanceName][]mgmt.NodeName) map[mgmt.Instan
 	blind := map[mgmt.InstanceName]string{}
 	for g, is := range groups {
 		if is.members > 1 && is.up == 0 && is.ends > 0 {
-			blind[g.instance] = fmt.Sprintf("nothing would capture on %s meanwhile, because node %s is not up", g.device, down[g])
+			blind[g.instance] = fmt.Sprintf("nothing would capture on %s meanwhile, because node %s is not up, or not known to be", g.device, down[g])
 		}
 	}
 	return blind
+}
+
+// captures reports whether a node surely runs and goes on. If an agent of Zeek has not told
+// the node's state, it is enough that it has accepted the configuration: such an agent
+// announces less.
+func (t *task) captures(key stepKey) bool {
+	state, a := t.observed.stateOf(key), t.roster.agents[key.instance]
+	accepted := state == "" && a != nil && !a.peer.fleet && a.has == t.memory.deployed
+	return (state == mgmt.Running || accepted) && !t.restartedByAnother(key)
+}
+
+// mayCapture reports whether a node may run now. It may if its state is not known.
+func (t *task) mayCapture(key stepKey) bool {
+	state := t.observed.stateOf(key)
+	return !hasEnded[state] && state != mgmt.Pending && !t.restartedByAnother(key)
 }
 
 // restartedByAnother reports whether another operation is restarting a node now.

@@ -25,7 +25,7 @@ func (ds *deployments) resume(o *operation) {
 		if s.Node != "" {
 			d.steps.planned[s.Instance] = append(d.steps.planned[s.Instance], s.Node)
 		}
-		if s.State == mgmt.StepFailed { // its agent says again what became of it
+		if s.State == mgmt.StepFailed && !ds.memory.refused(s.Instance) { // its agent says again what became of it
 			s.State, s.Error, s.Outputs = mgmt.StepWaiting, "", mgmt.NodeOutputs{}
 			o.put(s)
 		}
@@ -69,6 +69,22 @@ func (o *operation) unsettled() bool {
 // resumption is a deployment with what only one of an earlier life does. Its methods do
 // nothing for another deployment.
 type resumption struct{ *deployment }
+
+// isRefused reports whether an instance has refused the configuration already. Then it is not
+// sent again, and d has failed there.
+func (d resumption) isRefused(name mgmt.InstanceName) bool {
+	if !d.order.isResumed() || !d.memory.refused(name) {
+		return false
+	}
+	why := "it has refused the configuration"
+	if s, ok := d.steps.op.stepOf(stepKey{name, ""}); ok && s.Error != "" {
+		why = s.Error
+	}
+	failure := mgmt.Result{Instance: name, Error: why}
+	d.addResults(failure)
+	d.steps.took(name, []mgmt.Result{failure}, false)
+	return true
+}
 
 // waits reports whether d waits for instances that are late.
 func (d resumption) waits() bool {

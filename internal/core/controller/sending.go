@@ -66,6 +66,9 @@ func (d *deployment) send() {
 	d.steers.tellBefore()
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		why := d.roster.missing(name)
+		if (resumption{d}).isRefused(name) {
+			continue
+		}
 		if why != "" && d.order.isResumed() {
 			d.order.late = append(d.order.late, name)
 			continue
@@ -159,6 +162,7 @@ func (d deliveries) answered(l *leg, answers []mgmt.Result) {
 	}
 	a.has = d.target
 	a.resetAttempts()
+	d.watching.accepted(a, results)
 }
 
 func (d deliveries) failed(l *leg, why string) {

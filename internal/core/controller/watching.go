@@ -28,6 +28,18 @@ func (w *watching) begin(a *agent) {
 	w.legs.send(l, mgmt.AgentGetNodesRequest{ReqID: l.id})
 }
 
+// accepted asks an agent that has accepted the configuration and has left a node as it is, if
+// the state of that node is not known. The agent announces changes only, and it may have the
+// node, stopped or crashed, from an earlier configuration. Such a node is forgotten here while
+// it is no part of what is deployed.
+func (w *watching) accepted(a *agent, results []mgmt.Result) {
+	if slices.ContainsFunc(results, func(r mgmt.Result) bool {
+		return r.Node != "" && r.Error != "" && w.observed.stateOf(stepKey{a.name, r.Node}) == ""
+	}) {
+		w.begin(a)
+	}
+}
+
 // changed asks for the PID of a node that has come up, a little later: one request is
 // enough for all nodes that come up with it.
 func (w *watching) changed(a *agent, node mgmt.NodeName) {

@@ -26,6 +26,8 @@ type controllerStage struct {
 	core     *controller.Machine
 	now      time.Duration
 	diskFull bool
+	// diskOnce says that the disk is full after the next save.
+	diskOnce bool
 	// diskTaken says that another controller has changed what is on the disk.
 	diskTaken bool
 	stored    Stored // what is on the disk
@@ -120,6 +122,7 @@ func (s *controllerStage) save(e controller.Save) controller.Event {
 		return controller.Saved{Err: "disk full"}
 	}
 	s.stored = next
+	s.diskFull, s.diskOnce = s.diskOnce, false
 	return controller.Saved{}
 }
 

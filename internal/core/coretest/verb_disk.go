@@ -2,11 +2,15 @@ package coretest
 
 import "fmt"
 
-// "disk full|works|taken": the state of the disk from now on. "taken" means that
-// another controller has saved.
+// "disk full|works|taken|once": the state of the disk from now on. "taken" means that
+// another controller has saved. "once" means that there is room for one more save.
 func (s *controllerStage) disk(args *Args) error {
 	state := args.Next()
 	if s.diskTaken = state == "taken"; s.diskTaken {
+		return nil
+	}
+	if s.diskOnce = state == "once"; s.diskOnce {
+		s.diskFull = false
 		return nil
 	}
 	full, err := diskFull(state)
