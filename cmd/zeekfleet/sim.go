@@ -31,17 +31,20 @@ func newSimCommand(streams) *cobra.Command {
 			if !cmd.Flags().Changed("seed") {
 				s.first = rand.Uint64N(1 << 53) // short enough for a person to type
 			}
-			failure := s.run(cmd.Context(), cmd.ErrOrStderr())
-			if failure == nil {
+			failures := s.run(cmd.Context(), cmd.ErrOrStderr())
+			if len(failures) == 0 {
 				return nil
 			}
-			fmt.Fprint(cmd.OutOrStdout(), failure.Text())
+			for _, f := range failures {
+				fmt.Fprint(cmd.OutOrStdout(), f.Text())
+			}
 			return finished(cli.StatusFailed)
 		},
 	}
 	cmd.Flags().Uint64Var(&s.seeds, "seeds", 1000, "number of seeds to run")
 	cmd.Flags().Uint64Var(&s.first, "seed", 0, "first seed (default: a random one)")
 	cmd.Flags().IntVar(&s.cfg.Steps, "steps", 0, "least number of steps for each seed (default 2000)")
+	cmd.Flags().BoolVar(&s.all, "all", false, "run all seeds, also after one has failed, and print every failure")
 	cmd.Flags().IntVar(&s.parallel, "parallel", runtime.GOMAXPROCS(0), "simulations at a time")
 	return cmd
 }
@@ -51,13 +54,17 @@ type simulation struct {
 	seeds, first uint64
 	parallel     int
 	cfg          sim.Config
+	all          bool // goes on after a failure
 
 	taken, done, steps atomic.Uint64
-	failure            atomic.Pointer[sim.Failure]
+
+	mu       sync.Mutex
+	failures []*sim.Failure
 }
 
-// run returns the first failure, or nil.
-func (s *simulation) run(ctx context.Context, progress io.Writer) *sim.Failure {
+// run returns the failures, in the order in which they came. Unless s.all is set, no seed
+// begins after the first failure.
+func (s *simulation) run(ctx context.Context, progress io.Writer) []*sim.Failure {
 	began := time.Now()
 	var workers sync.WaitGroup
 	for range max(1, s.parallel) {
@@ -81,12 +88,12 @@ func (s *simulation) run(ctx context.Context, progress io.Writer) *sim.Failure {
 	close(finished)
 	reporter.Wait()
 	s.report(progress, began)
-	return s.failure.Load()
+	return s.failures
 }
 
 // work runs seeds until there are no more, one fails, or ctx is done.
 func (s *simulation) work(ctx context.Context) {
-	for ctx.Err() == nil && s.failure.Load() == nil {
+	for ctx.Err() == nil && (s.all || !s.failed()) {
 		i := s.taken.Add(1) - 1
 		if i >= s.seeds {
 			return
@@ -95,9 +102,21 @@ func (s *simulation) work(ctx context.Context) {
 		s.done.Add(1)
 		s.steps.Add(uint64(r.Steps))
 		if r.Failure != nil {
-			s.failure.CompareAndSwap(nil, r.Failure)
+			s.fail(r.Failure)
 		}
 	}
+}
+
+func (s *simulation) fail(f *sim.Failure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures = append(s.failures, f)
+}
+
+func (s *simulation) failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.failures) > 0
 }
 
 func (s *simulation) report(w io.Writer, began time.Time) {
