@@ -12,10 +12,25 @@
 // request, and much nonsense.
 //
 // A run is a series of episodes. Each episode is a time of mischief and then a time
-// of peace. After each step the package checks the promises of the core: see
-// controllerBook and agentBook. In peace it checks that every deployed node runs and
-// nothing else: see referee. Users have roles, and nothing changes without a request
-// of a user who may make it: see warrants. The same seed is the same run, step by step.
+// of peace. After each step the package checks the promises of the cores. Each of
+// these holds what was asked and said, and checks what follows from it:
+//
+//   - controllerBook: every request has one answer, and it is right; nothing is sent
+//     before it is saved; what a plan or a refusal must leave alone is left alone
+//   - reports: the controller's snapshot shows of each node what its agent said last
+//   - operationBook: an operation is what its user asked for, is saved before it
+//     begins, ends once, and then stays as it is; nodes are stopped and paused as
+//     users have said. Its other files check revisions, their history and what is
+//     taken back (revision_book.go), and restarts: batch by batch, no node twice,
+//     nothing after a failure, never all workers of an interface (rolling.go)
+//   - agentBook: an agent starts and stops only what is saved, with a reason, and
+//     keeps stopped nodes stopped and paused ones down (agent_steering.go)
+//   - warrants: users have roles, and nothing changes without a request of a user who
+//     may make it
+//   - referee: in peace every deployed node runs and nothing else, no operation runs,
+//     and clients and the snapshot hear so
+//
+// The same seed is the same run, step by step.
 //
 // The parts meet as the shells of package daemon let them meet: with the same
 // topics, the same filters, and the same order of outcomes. The package starts no

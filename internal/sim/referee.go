@@ -83,20 +83,20 @@ func (r *referee) checkSnapshot(config mgmt.Configuration) {
 	if !r.terms.fleetAgents || r.broken != nil {
 		return
 	}
-	states := map[mgmt.NodeName]mgmt.State{}
+	states := map[place]mgmt.State{} // an instance that has refused the configuration may run a node that another one runs, too
 	for _, in := range r.controller.m.Snapshot().Instances {
 		for _, n := range in.Nodes {
 			if n.MgmtRole == mgmt.RoleNone {
-				states[n.Node] = n.State
+				states[place{in.Name, n.Node}] = n.State
 			}
 		}
 	}
 	for _, n := range config.Nodes {
-		a := r.agent(n.Instance)
-		if a != nil && r.reachable(a) && !r.refused(a.name) && !r.rightState(a, n.Name, states[n.Name]) {
-			r.violated("in peace the controller's snapshot has %s as %q", n.Name, states[n.Name])
+		a, at := r.agent(n.Instance), place{n.Instance, n.Name}
+		if a != nil && r.reachable(a) && !r.refused(a.name) && !r.rightState(a, n.Name, states[at]) {
+			r.violated("in peace the controller's snapshot has %s on %s as %q", n.Name, n.Instance, states[at])
 		}
-		delete(states, n.Name)
+		delete(states, at)
 	}
 	if r.everybodyReachable() && len(states) > 0 {
 		r.violated("in peace the controller's snapshot has nodes that are not deployed: %v", states)
@@ -151,12 +151,12 @@ func (r *referee) checkHeard(c *client, config mgmt.Configuration) {
 	if r.broken != nil {
 		return
 	}
-	states := map[mgmt.NodeName]mgmt.State{}
+	states := map[place]mgmt.State{}
 	for _, res := range c.heard["get_nodes"] {
 		statuses, _ := res.Data.(mgmt.NodeStatuses)
 		for _, s := range statuses {
 			if s.MgmtRole == mgmt.RoleNone {
-				states[s.Node] = s.State
+				states[place{res.Instance, s.Node}] = s.State
 			}
 		}
 	}
@@ -164,17 +164,13 @@ func (r *referee) checkHeard(c *client, config mgmt.Configuration) {
 	for _, res := range c.heard["get_id_value"] {
 		answered[res.Node] = res.Success
 	}
-	reached := 0
 	for _, n := range config.Nodes {
-		a := r.agent(n.Instance)
+		a, at := r.agent(n.Instance), place{n.Instance, n.Name}
 		here := a != nil && r.reachable(a) && !r.refused(a.name)
-		if here && (!r.rightState(a, n.Name, states[n.Name]) || !answered[n.Name] && states[n.Name] == mgmt.Running) {
-			r.violated("in peace %s is reported %q, and answers a client: %t", n.Name, states[n.Name], answered[n.Name])
+		if here && (!r.rightState(a, n.Name, states[at]) || !answered[n.Name] && states[at] == mgmt.Running) {
+			r.violated("in peace %s on %s is reported %q, and answers a client: %t", n.Name, n.Instance, states[at], answered[n.Name])
 		}
-		if here {
-			reached++
-		}
-		delete(states, n.Name)
+		delete(states, at)
 	}
 	if r.everybodyReachable() && len(states) > 0 {
 		r.violated("in peace %d nodes are reported that are not deployed", len(states))

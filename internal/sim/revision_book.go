@@ -95,10 +95,12 @@ func (ops *operationBook) checkReverted(e *controller.Entry, op *mgmt.Operation,
 	}
 }
 
-// reverts reports whether the controller takes back a deployment of this user.
+// reverts reports whether the controller takes back a deployment of this user. That may have
+// ended in the present step.
 func (ops *operationBook) reverts(who string) bool {
+	now := ops.controller.clock.read(ops.now)
 	return slices.ContainsFunc(ops.controller.m.Snapshot().Operations, func(o *mgmt.Operation) bool {
-		return o.Kind == mgmt.OperationRevert && o.Who == who && !o.State.Ends()
+		return o.Kind == mgmt.OperationRevert && o.Who == who && (!o.State.Ends() || o.Ended.Equal(now))
 	})
 }
 
@@ -111,18 +113,9 @@ func (ops *operationBook) checkRevert(op *mgmt.Operation, snap *mgmt.Snapshot) {
 	}
 	late := !ops.controller.clock.read(ops.now).Before(failed.RevertAt)
 	down, fails := ops.downOf(failed)
-	if !fails && !ops.refused && !ops.mayHaveFailed() && (!late || len(down) == 0) {
+	if !fails && !ops.refused && (!late || len(down) == 0) {
 		ops.violated("controller takes back operation %d, whose nodes have not failed; not up are %v, late: %t", failed.ID, down, late)
 	}
-}
-
-// mayHaveFailed reports whether the controller may take a deployed node for failed, although
-// its agent has left the node out of a list since.
-func (ops *operationBook) mayHaveFailed() bool {
-	b := &ops.controller.book
-	return slices.ContainsFunc(ops.controller.disk.saved.Deployed.Config.Nodes, func(n mgmt.Node) bool {
-		return b.reports.of(n.Instance, b.controller.peers.holder(n.Instance))[n.Name].state == mgmt.Failed
-	})
 }
 
 // checkUp demands that a deployment that may be taken back is done only when its nodes are
@@ -161,16 +154,30 @@ func (ops *operationBook) downOf(op *mgmt.Operation) (down []mgmt.NodeName, fail
 	return down, fails || len(saved.Refused) > 0
 }
 
-// said returns the state of a node that its agent has told the controller last.
+// said returns the state of a node that its agent has told the controller last. It is UNKNOWN
+// if the controller has not heard it. The controller need not hear a list that comes late: of
+// such a list the snapshot says whether it was heard, and checkObserved has compared the two.
 func (ops *operationBook) said(at place) mgmt.State {
 	b := &ops.controller.book
 	holder := b.controller.peers.holder(at.instance)
 	if holder == nil {
 		return mgmt.Unknown
 	}
-	r := b.reports.of(at.instance, holder)[at.node]
-	if !r.heard {
-		return mgmt.Unknown // its agent has left it out of a list
+	r, known := b.reports.of(at.instance, holder)[at.node]
+	if known && (r.heard || shownState(ops.controller.m.Snapshot(), at) == r.state) {
+		return r.state
 	}
-	return r.state
+	return mgmt.Unknown
+}
+
+// shownState returns the state of a node in a snapshot, or nothing.
+func shownState(snap *mgmt.Snapshot, at place) mgmt.State {
+	for _, in := range snap.Instances {
+		for _, n := range in.Nodes {
+			if in.Name == at.instance && n.Node == at.node {
+				return n.State
+			}
+		}
+	}
+	return ""
 }

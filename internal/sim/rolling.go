@@ -139,11 +139,12 @@ func (ops *operationBook) checkBlind(instance mgmt.InstanceName, nodes []mgmt.No
 		g := groups[device]
 		g.all++
 		said := ops.said(place{instance, n.Name})
-		switch isUp := !endedState(said) && said != mgmt.Pending; {
-		case !isUp:
-		case slices.Contains(nodes, n.Name):
+		// Of an agent of Zeek nobody need know what its nodes do. Ours tells it.
+		up := said == mgmt.Running || said == mgmt.Unknown && !ops.terms.fleetAgents
+		switch mayRun := !endedState(said) && said != mgmt.Pending; {
+		case slices.Contains(nodes, n.Name) && mayRun:
 			g.ends++
-		default:
+		case !slices.Contains(nodes, n.Name) && up:
 			g.up++
 		}
 		groups[device] = g
