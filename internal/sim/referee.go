@@ -32,7 +32,7 @@ func (r *referee) checkPlacement() {
 			if r.reachable(a) && !r.refused(a.name) && (!ok || n.Instance != a.name) {
 				r.violated("%s runs although it is not deployed there, %v after the last fault", p, r.terms.settling())
 			}
-			if r.reachable(a) && r.isStopped(p.name) {
+			if r.reachable(a) && ok && n.Instance == a.name && r.isStopped(p.name) {
 				r.violated("%s runs although a user has stopped it, %v after the last fault", p, r.terms.settling())
 			}
 			if seen[p.name] {

@@ -36,23 +36,15 @@ func (d *deployment) weigh() {
 		return
 	}
 	d.retarget(config)
-	if d.order.reverts != nil {
-		d.commitRevert()
-		return
-	}
-	d.preflightAll()
-}
-
-// commitRevert saves the configuration that a revert deploys again, unless it is what is
-// deployed. It may be: the two revisions may differ only in addresses that were found, and an
-// agent may have another address by now. Then nothing could be taken back.
-func (d *deployment) commitRevert() {
-	if deployed := d.memory.state.Deployed; reflect.DeepEqual(d.target.config, deployed.Config) {
+	switch deployed := d.memory.state.Deployed; {
+	case d.order.reverts == nil:
+		d.preflightAll()
+	case reflect.DeepEqual(config, deployed.Config): // the two revisions differ only in addresses that were found, and an agent has another one now
 		d.outcome.results = []mgmt.Result{{Error: fmt.Sprintf("its configuration is now the same as that of revision %d", deployed.Revision)}}
 		d.end()
-		return
+	default:
+		d.commitOrdered()
 	}
-	d.commitOrdered()
 }
 
 // lacking returns the instances, sorted, without which d is impossible: those that
