@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/samples"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/sso"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
@@ -98,6 +99,7 @@ func OpenController(
 		return c, err
 	}
 	opened.add(c.HappeningsLog)
+	c.Samples = samples.New(samples.Config{})
 	if !set.Broker.Off {
 		if c.Broker, err = listenHereToo(ctx, set, set.Broker, flags.Broker+" (ZEEK_CONTROLLER_PORT)"); err != nil {
 			return c, err

@@ -41,6 +41,7 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 		Cluster:        controller,
 		Agents:         controller,
 		SSO:            c.SSO,
+		Samples:        c.Samples,
 		Refused:        c.Audit.Refused,
 		Name:           c.Core.Rules.Controller.Name,
 		Version:        c.Version,

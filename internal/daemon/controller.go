@@ -21,6 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/loop"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/samples"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -72,6 +73,8 @@ type ControllerConfig struct {
 	Audit *audit.Recorder
 	// Happenings keeps what happens in the cluster. Nil keeps nothing.
 	Happenings *happenings.Recorder
+	// Samples keeps what agents measure. Nil keeps nothing.
+	Samples *samples.Store
 	// Version is the program's version, for people. It may be empty.
 	Version string
 	// Streams bounds the streams of agents.

@@ -11,6 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/samples"
 	"github.com/zeekfleet/zeekfleet/internal/sso"
 )
 
@@ -61,6 +62,8 @@ type Config struct {
 	Happenings Happenings
 	// SSO may be nil: then there is no single sign-on.
 	SSO *sso.Provider
+	// Samples may be nil: then nothing is known of what agents measure.
+	Samples *samples.Store
 	// Refused takes the refusals that no other part has recorded. Nil discards them.
 	Refused func(mgmt.AuditRecord)
 	// Ready are checks by which the controller says whether it is ready, by the name of
