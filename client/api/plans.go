@@ -76,6 +76,7 @@ type Finding struct {
 	Stdout   string `json:"stdout,omitempty" doc:"What the node printed."`
 	Stderr   string `json:"stderr,omitempty"`
 	Absent   bool   `json:"absent,omitempty" doc:"Whether the instance is not connected."`
+	Meant    string `json:"meant,omitempty" doc:"A connected instance that may have been meant by the name of one that is not connected."`
 }
 
 // Plan asks what a deployment would do. Nothing is changed.

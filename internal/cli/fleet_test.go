@@ -129,7 +129,7 @@ func planPages() map[string]fleetPage {
 	refused.Doubts = []api.Finding{{Instance: "sensor-1", Node: "worker-1", Text: "worker-1 and worker-2 each capture all packets of eth0"}}
 	absent := samplePlan()
 	absent.Unknown = []api.Finding{
-		{Instance: "sensor-2", Absent: true, Text: "instance 'sensor-2' is not connected; connected: sensor-1; its nodes are compared"},
+		{Instance: "sensor-2", Absent: true, Meant: "sensor-02", Text: "instance 'sensor-2' is not connected; connected: sensor-1; its nodes are compared"},
 		{Instance: "sensor-3", Absent: true, Text: "instance 'sensor-3' is not connected; connected: sensor-1; its nodes are compared"},
 		{Instance: "sensor-4", Text: "the agent of instance 'sensor-4' is Zeek's own: it cannot say what it would do"},
 	}

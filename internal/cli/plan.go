@@ -103,12 +103,20 @@ func withAbsent(plan api.Plan, partial bool) api.Plan {
 		case !changes[one.Instance]:
 			plan.Unknown[i].Text = "it is not connected; nothing changes for it"
 		case partial:
-			plan.Unknown[i].Text = "it is not connected; it gets its nodes when it connects"
+			plan.Unknown[i].Text = "it is not connected; it gets its nodes when it connects" + meant(one)
 		default:
-			plan.Unknown[i].Text = "it is not connected, and nothing was checked there; a deployment waits for it, and is refused if it does not connect; with --partial it gets its nodes later"
+			plan.Unknown[i].Text = "it is not connected, and nothing was checked there; a deployment waits for it, and is refused if it does not connect; with --partial it gets its nodes later" + meant(one)
 		}
 	}
 	return plan
+}
+
+// meant asks whether another instance was meant.
+func meant(f api.Finding) string {
+	if f.Meant == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean '%s'?)", f.Meant)
 }
 
 // refusedPlan says that a deployment would be refused. A page has the problems already.

@@ -33,8 +33,10 @@ type PlanFinding struct {
 	Node     NodeName // may be empty
 	Text     string
 	Outputs  NodeOutputs
-	// Absent says that the instance is not connected.
+	// Absent says that the instance is not connected. Meant is a connected instance that the
+	// user may have meant, or empty.
 	Absent bool
+	Meant  InstanceName
 }
 
 // Changes reports whether the deployment would change anything.

@@ -106,7 +106,7 @@ func findings(list []mgmt.PlanFinding) []api.Finding {
 	found := make([]api.Finding, 0, len(list))
 	for _, f := range list {
 		found = append(found, api.Finding{
-			Instance: string(f.Instance), Node: string(f.Node), Text: f.Text, Stdout: f.Outputs.Stdout, Stderr: f.Outputs.Stderr, Absent: f.Absent,
+			Instance: string(f.Instance), Node: string(f.Node), Text: f.Text, Stdout: f.Outputs.Stdout, Stderr: f.Outputs.Stderr, Absent: f.Absent, Meant: string(f.Meant),
 		})
 	}
 	return found

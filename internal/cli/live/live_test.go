@@ -187,6 +187,15 @@ func TestSummary(t *testing.T) {
 	}
 	silent := ended(deployment(1, 1, 0, 0), api.OperationFailed, "")
 	silent.Steps[0].Error, silent.Steps[0].Stderr, silent.From = "", "", 0
+	partly := ended(deployment(3, 0, 3, 0), api.OperationDone, "")
+	partly.Steps = append(partly.Steps[len(partly.Steps)-3:], api.OperationStep{
+		Instance: "sensor-22", Action: api.ActionNone, State: api.StepSkipped,
+		Error: "instance 'sensor-22' is not connected (did you mean 'sensor-2'?); it gets its nodes when it connects: worker-4, worker-5",
+	})
+	mistyped := ended(deployment(1, 0, 0, 0), api.OperationFailed, "2 of 2 results are failures; the first: instance sensor-22: instance 'sensor-22' is not connected (did you mean 'sensor-2'?)")
+	mistyped.Steps = []api.OperationStep{{
+		Instance: "sensor-22", Action: api.ActionNone, State: api.StepFailed, Error: "instance 'sensor-22' is not connected (did you mean 'sensor-2'?)",
+	}}
 	refused := api.Operation{ID: 7, Kind: api.KindDeploy, State: api.OperationFailed, From: 11, Begun: noon, Ended: noon, Error: "the preflight of sensor-1 found: port 2200 is taken"}
 	various := ended(deployment(40, 12, 17, 0), api.OperationFailed, "")
 	for i := range various.Steps {
@@ -195,7 +204,7 @@ func TestSummary(t *testing.T) {
 		}
 	}
 	for name, o := range map[string]api.Operation{
-		"various": various, "done": ended(deployment(40, 0, 40, 0), api.OperationDone, ""), "failed": ended(deployment(40, 2, 17, 3), api.OperationFailed, "2 nodes did not come up"),
+		"various": various, "partly": partly, "mistyped": mistyped, "done": ended(deployment(40, 0, 40, 0), api.OperationDone, ""), "failed": ended(deployment(40, 2, 17, 3), api.OperationFailed, "2 nodes did not come up"),
 		"many failed": ended(deployment(40, 12, 17, 0), api.OperationFailed, ""), "taken back": taken, "watched": watched,
 		"rolling": rolling, "interrupted": interrupted, "rollback": rollback, "stop": stop, "away": away, "silent": silent, "refused": refused,
 		"still runs": deployment(3, 0, 1, 0),

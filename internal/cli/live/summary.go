@@ -72,12 +72,16 @@ func Summary(o api.Operation) show.Page {
 
 // shortError returns why an operation has failed, without what the steps say below it.
 func shortError(o api.Operation) string {
+	err := o.Error
+	if _, first, ok := strings.Cut(err, " results are failures; the first: "); ok {
+		err = first // the steps count better
+	}
 	for _, s := range o.Steps {
 		if s.State == api.StepFailed && s.Error != "" {
-			return strings.Replace(o.Error, ": "+s.Error, " failed", 1)
+			return strings.Replace(err, ": "+s.Error, " failed", 1)
 		}
 	}
-	return o.Error
+	return err
 }
 
 // Later says which nodes an operation that is done has left as they are, and why: mostly
@@ -86,7 +90,7 @@ func Later(o api.Operation) []string {
 	var texts []string
 	nodes := map[string][]string{}
 	for _, s := range o.Steps {
-		why := cmp.Or(s.Error, s.Because)
+		why := itself(s, cmp.Or(s.Error, s.Because))
 		if s.State != api.StepSkipped || why == "" {
 			continue
 		}
@@ -99,6 +103,14 @@ func Later(o api.Operation) []string {
 		texts[i] = sentence(fmt.Sprintf("Not done: %s: %s", few(nodes[why]), why))
 	}
 	return texts
+}
+
+// itself says "it" in place of the instance of a step with which a text about it begins.
+func itself(s api.OperationStep, text string) string {
+	if rest, ok := strings.CutPrefix(text, "instance '"+s.Instance+"' "); ok && s.Node == "" {
+		return "it " + rest
+	}
+	return text
 }
 
 // endedWell is the summary of an operation without any fault.
@@ -177,7 +189,7 @@ func failures(o api.Operation) show.Page {
 	list := failuresOf(o)
 	var page show.Page
 	for _, f := range list[:min(len(list), shownFailures)] {
-		page = append(page, show.Blank(), show.Text{Text: few(f.names) + ": " + orNoReason(f.step.Error), Tone: show.Bad})
+		page = append(page, show.Blank(), show.Text{Text: few(f.names) + ": " + orNoReason(itself(f.step, f.step.Error)), Tone: show.Bad})
 		for _, out := range [][2]string{{"stderr", f.step.Stderr}, {"stdout", f.step.Stdout}} {
 			if text := lastLines(out[1], shownLines); text != "" {
 				page = append(page, show.Text{Text: out[0] + ":", Indent: 2, Tone: show.Faint}, show.Block{Text: text, Indent: 4})

@@ -46,7 +46,8 @@ func (p planning) plan(r *request, msg mgmt.PlanRequest) {
 	for _, name := range p.concerned(next) {
 		if why := p.cannotSay(name); why != "" && len(next.of[name]) > 0 {
 			making.guess(name, p.roster.agents[name], why)
-			making.is.Unknown[len(making.is.Unknown)-1].Absent = p.roster.absence(name) != ""
+			last := &making.is.Unknown[len(making.is.Unknown)-1]
+			last.Absent, last.Meant = p.roster.absence(name) != "", p.roster.meant(next, name)
 			continue
 		}
 		if len(next.of[name]) == 0 { // all its nodes are stopped

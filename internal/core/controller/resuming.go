@@ -111,7 +111,7 @@ func (d resumption) missLate() {
 		return
 	}
 	for _, name := range d.order.late {
-		absent := d.absent(name, d.roster.missing(name))
+		absent := d.absent(name)
 		d.addResults(absent)
 		if !d.reverting.watches(d.steps.op) { // if it is watched, its nodes must come up
 			d.steps.miss(name, absent)

@@ -192,8 +192,17 @@ func (r *roster) lacking(t *target) []mgmt.InstanceName {
 // which is no part of t.
 func (r *roster) missingWithHint(t *target, name mgmt.InstanceName) string {
 	why := r.missing(name)
+	if meant := r.meant(t, name); meant != "" {
+		why += fmt.Sprintf(" (did you mean '%s'?)", meant)
+	}
+	return why
+}
+
+// meant returns the connected instance that may have been meant by the name of one that is
+// absent, or nothing. It is no part of t.
+func (r *roster) meant(t *target, name mgmt.InstanceName) mgmt.InstanceName {
 	if r.agents[name] != nil {
-		return why
+		return ""
 	}
 	var others []mgmt.InstanceName
 	for _, a := range r.sorted() {
@@ -201,10 +210,7 @@ func (r *roster) missingWithHint(t *target, name mgmt.InstanceName) string {
 			others = append(others, a.name)
 		}
 	}
-	if nearest := mgmt.Nearest(name, others); nearest != "" {
-		why += fmt.Sprintf(" (did you mean '%s'?)", nearest)
-	}
-	return why
+	return mgmt.Nearest(name, others)
 }
 
 // connected returns a text that names the connected instances.

@@ -74,7 +74,7 @@ func (d *deployment) send() {
 			continue
 		}
 		if why != "" {
-			absent := d.absent(name, why)
+			absent := d.absent(name)
 			d.addResults(absent)
 			d.steps.miss(name, absent)
 			continue
@@ -121,18 +121,33 @@ func (d *deployment) trust(a *agent) {
 // absent returns the result for an instance to which nothing can be sent now. It is
 // a success with a reason if nothing changes for the instance, or if the client has
 // asked for a partial deployment.
-func (d *deployment) absent(name mgmt.InstanceName, why string) mgmt.Result {
+func (d *deployment) absent(name mgmt.InstanceName) mgmt.Result {
+	why := d.roster.missing(name)
 	switch {
 	case d.internal():
 		return mgmt.Result{Instance: name, Error: why}
 	case d.idle.known && d.idle.change.Same(name):
 		return mgmt.Result{Success: true, Instance: name, Error: why + "; nothing changes for it"}
 	case d.partial() && d.roster.agents[name] == nil:
-		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its nodes when it connects"}
+		why = d.roster.missingWithHint(d.target, name)
+		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its nodes when it connects" + d.target.namesOf(name)}
 	case d.partial():
-		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its nodes when its agent accepts them"}
+		return mgmt.Result{Success: true, Instance: name, Error: why + "; it gets its nodes when its agent accepts them" + d.target.namesOf(name)}
 	}
 	return mgmt.Result{Instance: name, Error: why}
+}
+
+// namesOf names the nodes of an instance, behind a colon.
+func (t *target) namesOf(name mgmt.InstanceName) string {
+	var nodes []string
+	for _, n := range t.of[name] {
+		nodes = append(nodes, string(n.Name))
+	}
+	if len(nodes) == 0 {
+		return ""
+	}
+	slices.Sort(nodes)
+	return ": " + mgmt.FewTexts(nodes, maxNamed, ", ")
 }
 
 // deliveries takes the answers of the agents that were sent the configuration.

@@ -112,6 +112,9 @@ func planLines(msg mgmt.Response) (lines []string) {
 			if f.Absent {
 				what = "absent, " + what
 			}
+			if f.Meant != "" {
+				what += fmt.Sprintf(" (meant: %s)", f.Meant)
+			}
 			lines = append(lines, fmt.Sprintf("  %s %s@%s: %s%s%s", what, f.Node, f.Instance, f.Text, f.Outputs.Stdout, f.Outputs.Stderr))
 		}
 	}
