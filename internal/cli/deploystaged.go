@@ -8,28 +8,47 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/client/api"
-	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 )
 
 // DeployStaged deploys the staged configuration, and says who has staged it: it may be
-// another person than the one who deploys. At a terminal it shows the plan and asks whether
-// to go on. Without one, or with Yes, it deploys at once, as scripts for zeek-client expect.
+// another person than the one who deploys. At a terminal it shows the plan, asks whether to
+// go on, and deploys what it has shown, as DeployFile does. Without a terminal, or with Yes,
+// it deploys at once, as scripts for zeek-client expect.
 func (f Fleet) DeployStaged(ctx context.Context) int {
-	asks := f.Ask != nil && !f.Yes
-	var staged api.Configuration
-	err := f.asked(ctx, f.doubted, func(c *api.Client) (err error) {
-		if staged, err = c.Configuration(ctx, api.Staged); err != nil || !asks {
+	if f.Ask == nil || f.Yes {
+		var staged api.Configuration
+		err := f.asked(ctx, f.doubted, func(c *api.Client) (err error) {
+			staged, err = c.Configuration(ctx, api.Staged)
+			return err
+		})
+		if err == nil {
+			f.Log.Notice("%s", stagedText(staged))
+		}
+		return f.deployAtOnce(ctx, staged.ID)
+	}
+	atOnce := false
+	status := f.ask(ctx, func(c *api.Client) error {
+		staged, err := c.Configuration(ctx, api.Staged)
+		if atOnce = nothingToAsk(err); atOnce {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
-		return f.confirmStaged(ctx, c, staged)
-	})
-	if asks && err != nil && !nothingToAsk(err) {
-		return f.asking(ctx, f.doubted, func(*api.Client) error { return err })
-	}
-	if err == nil && !asks {
 		f.Log.Notice("%s", stagedText(staged))
+		shown := staged.Cluster
+		shown.ID = staged.ID
+		return f.change(ctx, c, Change{}, api.DeployRequest{Configuration: &shown})
+	})
+	if atOnce {
+		return f.deployAtOnce(ctx, "")
 	}
-	return f.connected(ctx, func(ctl *client.Client) int { return f.deploy(ctx, ctl, staged.ID) })
+	return status
+}
+
+// deployAtOnce deploys the staged configuration if it has this ID, or any if the ID is empty.
+func (f Fleet) deployAtOnce(ctx context.Context, id string) int {
+	return f.connected(ctx, func(ctl *client.Client) int { return f.deploy(ctx, ctl, id) })
 }
 
 // nothingToAsk reports whether the deployment itself says what there is to say: nothing is
@@ -40,30 +59,6 @@ func nothingToAsk(err error) bool {
 	}
 	_, foreign := errors.AsType[*api.NoAPIError](err)
 	return foreign
-}
-
-// confirmStaged shows what a deployment of the staged configuration would do, and asks
-// whether to go on.
-func (f Fleet) confirmStaged(ctx context.Context, c *api.Client, staged api.Configuration) error {
-	f.Log.Notice("%s", stagedText(staged))
-	plan, err := f.plan(ctx, c, api.PlanRequest{Configuration: &staged.Cluster})
-	if err != nil {
-		return err
-	}
-	if f.forPerson() {
-		if err := f.printPage(nil, func() show.Page { return append(planPage(plan), show.Blank()) }); err != nil {
-			return err
-		}
-	} else {
-		f.Log.Notice("plan: %s", planSummary(plan))
-	}
-	if len(plan.Problems) > 0 {
-		return f.refusedPlan(plan)
-	}
-	if !plan.Changes && len(plan.Unknown) == 0 {
-		return nil
-	}
-	return f.confirmed(ctx, "Deploy this?")
 }
 
 // stagedText says who has staged a configuration, and when.

@@ -158,8 +158,15 @@ func (m *memory) withDeployed(t *target, given *Entry, who string, origin mgmt.O
 		// Nothing is staged that is not deployed.
 		next.Staged = &Entry{Config: given.Config, Revision: next.Deployed.Revision, When: m.now, Who: who}
 		next.Ready = next.Deployed
+	case next.Staged.holds(given.Config): // the client gives what it was shown of it
+		next.Ready = next.Deployed
 	}
 	return next
+}
+
+// holds reports whether e is the entry of a configuration, which has an ID of its own.
+func (e *Entry) holds(c mgmt.Configuration) bool {
+	return e != nil && e.Config.ID == c.ID && reflect.DeepEqual(e.Config, c)
 }
 
 // foundHosts returns, sorted, the instances whose hosts are known in filled, but not in
