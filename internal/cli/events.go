@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/cli/live"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 )
 
@@ -133,13 +136,43 @@ func eventRow(e api.Event) []show.Cell {
 	if e.PID != 0 {
 		pid = fmt.Sprint(e.PID)
 	}
-	state := cmp.Or(e.To, "-")
-	if e.From != "" && e.From != e.To {
-		state = e.From + " → " + state
-	}
-	row := show.Row(inUTC(e.Time, toTheSecond), eventSubject(e), state, cmp.Or(e.Who, "-"), pid, cmp.Or(e.Cause, "-")+heardLate(e))
-	row[2].Tone = eventTone(e)
+	state, why := eventState(e)
+	row := show.Row(inUTC(e.Time, toTheSecond), eventSubject(e), "", cmp.Or(e.Who, "-"), pid, cmp.Or(why, "-")+heardLate(e))
+	row[2] = state
 	return row
+}
+
+// stepActions are the actions with which the causes of steps begin.
+var stepActions = []string{
+	api.ActionNone, api.ActionStart, api.ActionStop, api.ActionRestart, api.ActionPause, api.ActionResume,
+}
+
+// eventState returns the state after an event, and why it has come. Operations and their
+// steps have words of their own: a step that runs must not look like a node that does.
+func eventState(e api.Event) (state show.Cell, why string) {
+	switch e.Kind {
+	case api.EventStep:
+		action, because, _ := strings.Cut(e.Cause, ": ")
+		if !slices.Contains(stepActions, action) {
+			action, because = "", e.Cause
+		}
+		state = live.StateOf(api.OperationStep{Action: action, State: e.To})
+		if e.To == api.StepFailed || e.To == api.StepSkipped {
+			state.Text = strings.TrimSpace(action + " " + state.Text)
+		}
+		return state, because
+	case api.EventOperation:
+		text := cmp.Or(e.To, "-")
+		if e.From == "" && e.To == api.OperationRunning {
+			text = "begun"
+		}
+		return show.Cell{Text: text, Tone: stateTones[e.To]}, e.Cause
+	}
+	text := cmp.Or(e.To, "-")
+	if e.From != "" && e.From != e.To {
+		text = e.From + " → " + text
+	}
+	return show.Cell{Text: text, Tone: eventTone(e)}, e.Cause
 }
 
 // eventSubject says what an event is about.
@@ -166,8 +199,6 @@ func eventTone(e api.Event) show.Tone {
 	switch e.Kind {
 	case api.EventNode:
 		return toneOf(e.To)
-	case api.EventOperation, api.EventStep:
-		return stateTones[e.To]
 	case api.EventLost:
 		return show.Bad
 	}

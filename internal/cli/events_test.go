@@ -58,9 +58,9 @@ func TestEventsAsATableAndAsLines(t *testing.T) {
 	want := strings.ReplaceAll(`TIME (UTC)           WHAT                       STATE              WHO  PID   WHY
 NOW  controller                 -                  -    -     the controller has started v1
 NOW  instance sensor-1          ABSENT → READY     -    -     its agent takes part in the cluster
-NOW  operation 7                running            ann  -     deploy: more workers
+NOW  operation 7                begun              ann  -     deploy: more workers
 NOW  revision 12                -                  ann  -     revision 12 is deployed
-NOW  operation 7: w-1@sensor-1  running → done     ann  -     start
+NOW  operation 7: w-1@sensor-1  started            ann  -     -
 NOW  w-1@sensor-1               RUNNING → CRASHED  -    4711  killed by SIGKILL?[2J (the controller heard of it at LATER)
 NOW  sensor-1                   -                  -    -     2 happenings of this instance are missing: its agent has them no more
 `, "NOW", at)

@@ -198,7 +198,7 @@ func (l *lines) changed(o api.Operation) {
 			continue
 		}
 		l.ended++
-		text := fmt.Sprintf("%s %s (%d of %d)", nameOf(s), stateOf(s).Text, l.ended, t.work)
+		text := fmt.Sprintf("%s %s (%d of %d)", nameOf(s), StateOf(s).Text, l.ended, t.work)
 		if s.Error != "" {
 			text += ": " + s.Error
 		}

@@ -228,7 +228,7 @@ func (m Model) rows() []string {
 		if s.Because == common {
 			s.Because = "" // the head says it
 		}
-		row := []show.Cell{stateOf(s), {Text: nameOf(s)}, {Text: s.Instance, Tone: show.Faint}, {Text: s.Because, Tone: show.Faint}}
+		row := []show.Cell{StateOf(s), {Text: nameOf(s)}, {Text: s.Instance, Tone: show.Faint}, {Text: s.Because, Tone: show.Faint}}
 		if s.Error != "" {
 			row[3] = show.Cell{Text: s.Error, Tone: show.Bad}
 		}

@@ -21,8 +21,8 @@ var actionWords = map[string][2]string{
 	api.ActionResume:  {"resuming", "resumed"},
 }
 
-// stateOf says how far a step is.
-func stateOf(s api.OperationStep) show.Cell {
+// StateOf says how far a step is.
+func StateOf(s api.OperationStep) show.Cell {
 	words := actionWords[s.Action]
 	switch s.State {
 	case api.StepRunning:
