@@ -63,14 +63,18 @@ func newCrashesCommand(s streams) *cobra.Command {
 		}
 		return f.Crashes(ctx, node)
 	})
-	cmd.AddCommand(fleetCommand(s, &cobra.Command{
+	var full bool
+	one := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show everything about a crash",
-		Long: "Show everything about a crash: the last output, the plan, and the backtrace of the\n" +
-			"core file. \"zeekfleet crashes\" lists the IDs; a part from the beginning will do.\n" +
-			"The output may have secrets in it.",
+		Short: "Show how a node crashed",
+		Long: "Show how a node crashed: why, the top of its stack, and the last lines that it\n" +
+			"printed. With --full show everything that is recorded: the whole backtrace and\n" +
+			"output, and the plan. \"zeekfleet crashes\" lists the IDs; a part from the\n" +
+			"beginning will do. The output may have secrets in it.",
 		Args: wantArgs(1, 1),
-	}, func(ctx context.Context, f cli.Fleet, args []string) int { return f.ShowCrash(ctx, args[0]) }))
+	}
+	one.Flags().BoolVar(&full, "full", false, "show everything that is recorded, the whole backtrace and the plan included")
+	cmd.AddCommand(fleetCommand(s, one, func(ctx context.Context, f cli.Fleet, args []string) int { return f.ShowCrash(ctx, args[0], full) }))
 	return cmd
 }
 

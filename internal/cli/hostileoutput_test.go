@@ -136,7 +136,7 @@ func TestNothingThatOthersHaveWrittenControlsTheTerminal(t *testing.T) {
 		"diff":       func(f cli.Fleet) int { return f.Diff(t.Context(), 1, 0) },
 		"hosts":      func(f cli.Fleet) int { return f.Hosts(t.Context()) },
 		"crashes":    func(f cli.Fleet) int { return f.Crashes(t.Context(), "") },
-		"crash":      func(f cli.Fleet) int { return f.ShowCrash(t.Context(), "1a") },
+		"crash":      func(f cli.Fleet) int { return f.ShowCrash(t.Context(), "1a", true) },
 		"diag":       func(f cli.Fleet) int { return f.Diag(t.Context(), "w", "") },
 		"events":     func(f cli.Fleet) int { return f.Events(t.Context(), cli.EventsRequest{}) },
 		"logs":       func(f cli.Fleet) int { return f.Logs(t.Context(), cli.LogsRequest{Node: "w"}) },

@@ -219,8 +219,9 @@ func crashesPage(found api.Crashes) show.Page {
 	return page
 }
 
-// ShowCrash prints everything about a crash. id may be the beginning of an ID.
-func (f Fleet) ShowCrash(ctx context.Context, id string) int {
+// ShowCrash prints what is most useful about a crash, or everything. As data, it is always
+// everything. id may be the beginning of an ID.
+func (f Fleet) ShowCrash(ctx context.Context, id string, full bool) int {
 	return f.ask(ctx, func(c *api.Client) error {
 		found, err := c.Crashes(ctx, "")
 		if err != nil {
@@ -245,29 +246,8 @@ func (f Fleet) ShowCrash(ctx context.Context, id string) int {
 		if err != nil {
 			return err
 		}
-		return f.printPage(r, func() show.Page { return crashPage(r) })
+		return f.printPage(r, func() show.Page { return crashPage(r, full) })
 	})
-}
-
-func crashPage(r api.CrashRecord) show.Page {
-	facts := show.Facts{
-		fact("node", at(r.Instance, r.Node)), fact("crash", r.ID), fact("when", inUTC(r.When, toTheSecond)+" UTC"),
-		fact("end", r.End), fact("uptime", time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond).String()),
-		fact("process", fmt.Sprintf("PID %d, launch %d", r.PID, r.Launch)), fact("program", strings.TrimSpace(r.Program+" "+r.Version)),
-		fact("directory", r.Dir),
-	}
-	if r.Core != "" {
-		facts = append(facts, fact("core", r.Core))
-	}
-	if r.Note != "" {
-		facts = append(facts, fact("note", r.Note))
-	}
-	if r.Pending {
-		facts = append(facts, fact("note", "the core file has not been looked at yet"))
-	}
-	page := show.Page{facts}
-	return append(page, blocks(
-		"stderr", r.Stderr, "stdout", r.Stdout, "backtrace", r.Trace, "plan", indented(r.Plan))...)
 }
 
 // blocks returns the texts that are not empty, each below its name.
@@ -343,7 +323,7 @@ func diagPage(d api.NodeDiag) show.Page {
 	page = append(page, blocks("plan", indented(d.Plan), "stderr", d.Stderr, "stdout", d.Stdout)...)
 	if d.Crash != nil {
 		page = append(page, show.Blank(), show.Text{Text: "the last crash:"})
-		page = append(page, crashPage(*d.Crash)...)
+		page = append(page, crashPage(*d.Crash, true)...)
 	}
 	removed := "nothing that looks like a secret was found"
 	if len(d.Removed) > 0 {
