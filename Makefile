@@ -56,7 +56,7 @@ bench:
 	@go run ./internal/bench
 
 # The tests need programs that a bare machine may lack: a C compiler for the race
-# detector, openssl for certificates and as a TLS peer with Zeek's defaults, and ip
-# for the network namespaces of internal/hosts.
+# detector, openssl for certificates and as a TLS peer with Zeek's defaults, ip
+# for the network namespaces of internal/hosts, and zsh and fish for completion.
 tools:
-	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2
+	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2 zsh:zsh fish:fish

@@ -13,7 +13,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the files in testdata that hold output")
 
 // TestCompletionScripts compares the scripts for shells with files, because not every
-// machine has these shells. completion_live.txtar runs bash.
+// machine has these shells. completion_live.txtar runs bash, and completion_shells.txtar the others.
 func TestCompletionScripts(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		var out, errors bytes.Buffer
