@@ -1,8 +1,8 @@
 package machine
 
 var (
-	OSName   = osName
-	ReadLoad = load
-	Booted   = booted
-	Meminfo  = memory
+	OSName     = osName
+	ReadLoad   = load
+	ReadBooted = booted
+	Meminfo    = memory
 )

@@ -39,6 +39,18 @@ func Look(dirs []Dir) mgmt.HostFacts {
 	return f
 }
 
+// Measure fills in the load, the memory and the disks of a sample of this host.
+func Measure(s *mgmt.HostSample, dirs []Dir) {
+	s.Load = load(read("/proc/loadavg"))
+	s.Memory = memory(read("/proc/meminfo"))
+	for _, d := range dirs {
+		s.Disks = append(s.Disks, disk(d))
+	}
+}
+
+// Booted returns when this host was booted, to the second.
+func Booted() time.Time { return booted(read("/proc/stat")) }
+
 // read returns the content of a small file, or nothing.
 func read(path string) string {
 	text, err := os.ReadFile(path)

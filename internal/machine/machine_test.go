@@ -28,14 +28,14 @@ func TestWhatTheKernelTells(t *testing.T) {
 	if got, want := machine.ReadLoad("0.26 1.50 12.00 2/345 6789\n"), [3]float64{0.26, 1.5, 12}; got != want {
 		t.Errorf("load: %v", got)
 	}
-	if got, want := machine.Booted("cpu 1 2\nbtime 1764460800\nprocesses 9\n"), time.Date(2025, 11, 30, 0, 0, 0, 0, time.UTC); !got.Equal(want) {
+	if got, want := machine.ReadBooted("cpu 1 2\nbtime 1764460800\nprocesses 9\n"), time.Date(2025, 11, 30, 0, 0, 0, 0, time.UTC); !got.Equal(want) {
 		t.Errorf("boot: %v", got)
 	}
 	got := machine.Meminfo("MemTotal:       16303220 kB\nMemFree: 1 kB\nMemAvailable:  8000000 kB\nSwapTotal: 10 kB\nSwapFree: 5 kB\n")
 	if want := (mgmt.Memory{Total: 16303220 << 10, Available: 8000000 << 10, SwapTotal: 10 << 10, SwapFree: 5 << 10}); got != want {
 		t.Errorf("memory: %+v", got)
 	}
-	if machine.ReadLoad("") != [3]float64{} || !machine.Booted("btime x").IsZero() || machine.Meminfo("nonsense") != (mgmt.Memory{}) {
+	if machine.ReadLoad("") != [3]float64{} || !machine.ReadBooted("btime x").IsZero() || machine.Meminfo("nonsense") != (mgmt.Memory{}) {
 		t.Error("nonsense is taken for something")
 	}
 }

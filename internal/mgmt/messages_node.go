@@ -7,6 +7,9 @@ const (
 	// GetIDValue is the action that every node knows: it returns the value of a
 	// global identifier (spec management-api 4.4).
 	GetIDValue = "get_id_value"
+	// GetStats is the action of our node script that tells the figures of a node, as the
+	// JSON of a NodeStats.
+	GetStats = "get_stats"
 	// SetOption is the action of our node script that sets an option while the node
 	// runs. Its arguments are the option's name and its value.
 	SetOption = "set_option"

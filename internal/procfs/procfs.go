@@ -24,7 +24,14 @@ type Stat struct {
 	Parent  int    // the PID of the parent
 	Session int
 	Ticks   uint64 // the time of the start, in clock ticks since boot
+	Used    uint64 // processor time that all its threads have used, in clock ticks
+	Threads int
+	Pages   uint64 // of memory that is resident
 }
+
+// TicksPerSecond is the number of clock ticks in a second. The kernel's interface has 100
+// on every architecture that Go knows (USER_HZ).
+const TicksPerSecond = 100
 
 // Dead reports whether the process has ended.
 func (s Stat) Dead() bool { return s.State == 'Z' || s.State == 'X' }
@@ -85,5 +92,75 @@ func parseStat(text []byte) (s Stat, err error) {
 	if s.Ticks, err = strconv.ParseUint(string(fields[22-3]), 10, 64); err != nil {
 		return s, fmt.Errorf("start time: %w", err)
 	}
-	return s, nil
+	return s, s.parseUse(fields)
+}
+
+// parseUse reads the fields about what the process uses.
+func (s *Stat) parseUse(fields [][]byte) error {
+	if len(fields) < 22 {
+		return nil // a kernel that tells less: unknown
+	}
+	numbers := [4]uint64{}
+	for i, field := range [...]int{14, 15, 20, 24} {
+		var err error
+		if numbers[i], err = strconv.ParseUint(string(fields[field-3]), 10, 63); err != nil {
+			return fmt.Errorf("field %d: %w", field, err)
+		}
+	}
+	s.Used, s.Threads, s.Pages = numbers[0]+numbers[1], int(numbers[2]), numbers[3]
+	return nil
+}
+
+// Files returns how many files a process has open. Only root and the user of the process
+// may know.
+func (d Dir) Files(pid int) (int, error) {
+	dir, err := os.Open(filepath.Join(string(d), strconv.Itoa(pid), "fd"))
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	// Since Linux 6.2 the size of the directory is the number of files.
+	if info, err := dir.Stat(); err == nil && info.Size() > 0 {
+		return int(info.Size()), nil
+	}
+	names, err := dir.Readdirnames(-1)
+	return len(names), err
+}
+
+// Processors is the time of all processors together since the boot, in clock ticks.
+type Processors struct{ Busy, Total uint64 }
+
+// Processors reads the first line of the file stat.
+func (d Dir) Processors() (Processors, error) {
+	path := filepath.Join(string(d), "stat")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Processors{}, err
+	}
+	p, err := parseProcessors(text)
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// parseProcessors reads the times: of user, nice, system, idle, iowait, irq, softirq and
+// steal. Those of guests, which may follow, are in the first two as well.
+func parseProcessors(text []byte) (p Processors, err error) {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	fields := bytes.Fields(line)
+	if len(fields) < 5 || string(fields[0]) != "cpu" {
+		return p, fmt.Errorf("the first line is %.40q", line)
+	}
+	for i, field := range fields[1:min(len(fields), 9)] {
+		ticks, err := strconv.ParseUint(string(field), 10, 63)
+		if err != nil {
+			return p, err
+		}
+		p.Total += ticks
+		if i != 3 && i != 4 {
+			p.Busy += ticks
+		}
+	}
+	return p, nil
 }

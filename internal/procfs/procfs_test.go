@@ -53,3 +53,42 @@ func TestStat(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatAProcessUses(t *testing.T) {
+	root := procfs.Dir(t.TempDir())
+	dir := filepath.Join(string(root), "7")
+	if err := os.MkdirAll(filepath.Join(dir, "fd"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{
+		filepath.Join(dir, "stat"):          "7 (zeek) S 1 7 6 0 -1 4194304 1 2 3 4 150 50 9 9 20 0 12 0 4711 99999 321 0",
+		filepath.Join(dir, "fd", "0"):       "",
+		filepath.Join(dir, "fd", "1"):       "",
+		filepath.Join(string(root), "stat"): "cpu  10 20 30 400 50 6 7 8 9 9\ncpu0 1 1 1 1\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := root.Stat(7)
+	if want := (procfs.Stat{Name: "zeek", State: 'S', Parent: 1, Session: 6, Ticks: 4711, Used: 200, Threads: 12, Pages: 321}); err != nil || s != want {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	p, err := root.Processors()
+	if want := (procfs.Processors{Busy: 81, Total: 531}); err != nil || p != want {
+		t.Errorf("processors: %+v, %v", p, err)
+	}
+	here, err := procfs.Root.Files(os.Getpid())
+	if err != nil || here < 3 {
+		t.Errorf("%d files are open, %v", here, err)
+	}
+	if _, err := root.Files(8); err == nil {
+		t.Error("a process that is gone has files")
+	}
+	if err := os.WriteFile(filepath.Join(string(root), "stat"), []byte("nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := root.Processors(); err == nil {
+		t.Error("nonsense is taken for processors")
+	}
+}

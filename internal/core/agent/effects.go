@@ -65,6 +65,13 @@ type (
 		After uint64
 	}
 
+	// Measured has the figures of a node: the JSON text with which it answered get_stats.
+	Measured struct {
+		Node    mgmt.NodeName
+		Launch  uint64
+		Figures string
+	}
+
 	// Drop ends the connection with Peer. The peer may connect anew.
 	Drop struct {
 		Peer   mgmt.PeerID
@@ -103,5 +110,6 @@ func (Stop) IsEffect()         {}
 func (ToController) IsEffect() {}
 func (ToNodes) IsEffect()      {}
 func (Tell) IsEffect()         {}
+func (Measured) IsEffect()     {}
 func (Drop) IsEffect()         {}
 func (StoppedAll) IsEffect()   {}

@@ -124,6 +124,9 @@ type (
 	// ended. The machine refuses further requests. The saved State stays as it is.
 	Shutdown struct{}
 
+	// Measure asks the nodes for their figures. Measured follows for each that answers.
+	Measure struct{}
+
 	// Tick says that the time offered by NextWake has come.
 	Tick struct{}
 )
@@ -173,4 +176,5 @@ func (Exited) isEvent()         {}
 func (Buried) isEvent()         {}
 func (Saved) isEvent()          {}
 func (Shutdown) isEvent()       {}
+func (Measure) isEvent()        {}
 func (Tick) isEvent()           {}

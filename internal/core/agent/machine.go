@@ -115,6 +115,8 @@ func (m *Machine) handle(ev Event) {
 		m.saved(ev)
 	case Shutdown:
 		m.shutdown()
+	case Measure:
+		m.measure()
 	case Tick:
 	default:
 		panic(fmt.Sprintf("agent: unhandled event %T", ev))

@@ -72,6 +72,7 @@ func (m *Machine) nodeAnswered(p *peer, msg mgmt.NodeDispatchResponse) {
 	r, ok := m.requests.legs.Find(msg.ReqID)
 	n := m.rollout.nodes.named[p.node]
 	switch {
+	case !ok && m.measured(p, n, msg):
 	case !ok:
 		m.rollout.layouts.heard(p, n, msg) // or late
 	case n == nil || n.peer != p.id || msg.Result.Node != "" && msg.Result.Node != p.node:

@@ -26,6 +26,8 @@ type peer struct {
 	past   bool          // a controller that connected later has led, and is gone
 	// can lists the dispatches that the node announced; nil: it did not.
 	can []string
+	// measuring is the last request for its figures.
+	measuring measuring
 }
 
 func newPeers(t *turn) *peers { return &peers{turn: t, known: map[mgmt.PeerID]*peer{}} }

@@ -35,6 +35,7 @@ var agentVerbs = Verbs[*agentStage]{
 	"hello":      (*agentStage).hello,
 	"kill":       (*agentStage).kill,
 	"lost":       (*agentStage).lost,
+	"measure":    (*agentStage).measure,
 	"node":       (*agentStage).node,
 	"peer":       (*agentStage).peer,
 	"preflight":  (*agentStage).preflight,

@@ -43,6 +43,8 @@ func agentEffect(effect any) string {
 		return fmt.Sprintf("stop %s, launch %d", e.Node, e.Launch)
 	case agent.Tell:
 		return fmt.Sprintf("tell %s what happened after %d", e.Peer, e.After)
+	case agent.Measured:
+		return fmt.Sprintf("figures of %s, launch %d: %s", e.Node, e.Launch, e.Figures)
 	case agent.Drop:
 		return fmt.Sprintf("drop %s: %s", e.Peer, e.Reason)
 	case agent.StoppedAll:
