@@ -258,7 +258,10 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 	tells := &telling{
 		instance: a.cfg.Core.Name, about: a.cfg.About, book: a.book, crashes: a.cfg.Crashes, started: time.Now(), environ: os.Environ(),
 	}
-	streams, err := newStreaming(&a.cfg, a.endpoint, tells.sources(), a.parts.task)
+	a.sampling = a.newSampling()
+	a.parts.run(ctx, "samples", a.sampling.run)
+	standing := map[mgmt.StreamKind]carry.Source{mgmt.StreamSamples: a.sampling.stream}
+	streams, err := newStreaming(&a.cfg, a.endpoint, tells.sources(), standing, a.parts.task)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,8 @@ type agentShell struct {
 	lastPreflight *runningPreflight        // the latest; nil: there was none
 	unreadable    unreadable
 	present       func() ([]mgmt.NodeName, bool)
-	sweep         <-chan time.Time                       // when directories of removed nodes are looked for; nil: never
+	sweep         <-chan time.Time // when directories of removed nodes are looked for; nil: never
+	sampling      *sampling
 	teller        *happenings.Teller                     // nil: nobody is told what happens
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
 }
@@ -188,6 +189,8 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 		a.toController(e)
 	case agent.ToNodes:
 		a.toNodes(e)
+	case agent.Measured:
+		a.sampling.told(time.Now(), e)
 	case agent.Drop:
 		a.endpoint.Drop(string(e.Peer), errors.New(e.Reason))
 	case agent.StoppedAll:

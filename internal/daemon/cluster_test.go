@@ -20,6 +20,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/samples"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
@@ -37,6 +38,7 @@ type testCluster struct {
 	refused func(bus.Refusal)
 	// controller is nil in clusters that were not made by startCluster.
 	controller *daemon.Controller
+	samples    *samples.Store
 	// happenings is the log of the controller, or nil like controller.
 	happenings *happenings.Log
 }
@@ -55,6 +57,7 @@ func startClusterWith(t *testing.T, rules mgmt.Rules) *testCluster {
 	broker, websocket := listen(t), listen(t)
 	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
 	c.happenings = c.openHappenings("controller")
+	c.samples = samples.New(samples.Config{})
 	c.controller = daemon.NewController(daemon.ControllerConfig{
 		Core: controller.Config{
 			Rules:     rules,
@@ -66,6 +69,7 @@ func startClusterWith(t *testing.T, rules mgmt.Rules) *testCluster {
 		WebSocket:       websocket,
 		WebSocketServer: bus.WebSocketConfig{Version: "test"},
 		Happenings:      happenings.NewRecorder(happenings.RecorderConfig{Log: c.happenings, Hears: true}),
+		Samples:         c.samples,
 		Logger:          c.logger("controller"),
 	})
 	c.inBackground("controller", nil, c.controller.Run)

@@ -380,8 +380,8 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 	case controller.Audit:
 		c.cfg.Audit.Record(e.Record)
 	case controller.Happened:
-		if h := e.Happening; h.Kind == mgmt.HappenedInstance && h.To != string(mgmt.Absent) {
-			c.port.hosts.changed(h.Instance)
+		if h := e.Happening; h.Kind == mgmt.HappenedInstance {
+			c.instanceChanged(h.Instance, h.To != string(mgmt.Absent))
 		}
 		c.cfg.Happenings.Record(e.Happening)
 	case controller.Follow:
@@ -394,6 +394,13 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
 	}
 	return nil, nil
+}
+
+func (c *controllerShell) instanceChanged(instance mgmt.InstanceName, present bool) {
+	if present {
+		c.port.hosts.changed(instance)
+	}
+	c.port.follows.changed(instance, present)
 }
 
 // lastAnswers is how long a controller that no longer leads goes on answering its

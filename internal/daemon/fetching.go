@@ -22,13 +22,17 @@ type fetching struct {
 	sub      *bus.Subscription
 	log      *slog.Logger
 	opener   *carry.Opener
+	standing *carry.Opener // of streams that the controller reads as long as agents are connected
 }
 
 // newFetching subscribes. The caller must call run.
 func newFetching(cfg carry.Config, endpoint *bus.Endpoint, log *slog.Logger) (*fetching, error) {
 	f := &fetching{endpoint: endpoint, log: log}
 	var err error
-	f.opener, err = carry.NewOpener(cfg, f.send)
+	if f.opener, err = carry.NewOpener(cfg, f.send); err != nil {
+		return nil, err
+	}
+	f.standing, err = carry.NewOpener(standingStreams(cfg, 1, followsAtMost), f.send)
 	if err == nil {
 		f.sub = endpoint.Subscribe(0, fleetBytes+"/")
 	}
@@ -56,7 +60,9 @@ func (f *fetching) run(ctx context.Context) error {
 		case happened := <-f.sub.Events():
 			switch ev := happened.(type) {
 			case bus.PeerLost:
-				f.opener.Lost(func(peer string) bool { return strings.HasPrefix(peer, ev.Peer.ID+" ") })
+				gone := func(peer string) bool { return strings.HasPrefix(peer, ev.Peer.ID+" ") }
+				f.opener.Lost(gone)
+				f.standing.Lost(gone)
 			case bus.Message:
 				f.message(ev)
 			}
@@ -77,7 +83,7 @@ func (f *fetching) message(m bus.Message) {
 		f.log.Warn("message of a stream is not understood", "peer", m.From.ID, "err", err)
 		return
 	}
-	if !f.opener.Take(streamPeer(mgmt.PeerID(m.From.ID), mgmt.InstanceName(instance)), msg) {
+	if peer := streamPeer(mgmt.PeerID(m.From.ID), mgmt.InstanceName(instance)); !f.opener.Take(peer, msg) && !f.standing.Take(peer, msg) {
 		f.log.Debug("message of no stream is ignored", "peer", m.From.ID, "topic", m.Topic)
 	}
 }
@@ -90,6 +96,10 @@ func (c *Controller) fetch(ctx context.Context, parts *group, endpoint *bus.Endp
 	}
 	c.port.fetching.Store(f)
 	parts.run(ctx, "streams", f.run)
+	if c.cfg.Samples != nil {
+		c.port.follows = newFollowing(c.cfg.Samples)
+		parts.run(ctx, "samples", func(ctx context.Context) error { return c.followSamples(ctx, c.port.follows) })
+	}
 	parts.run(ctx, "facts of hosts", func(ctx context.Context) error { return c.port.hosts.follow(ctx, c.askHost) })
 	return nil
 }
@@ -107,7 +117,7 @@ func (c *Controller) Stream(
 	if why := c.cfg.forbids(who, row, string(instance)); why != "" {
 		return nil, &mgmt.StreamError{Code: mgmt.StreamForbidden, Text: why}
 	}
-	return c.stream(ctx, instance, kind, parameters)
+	return c.stream(ctx, forUsers, instance, kind, parameters)
 }
 
 // forbids returns why a user may not make a request, and puts the refusal into the audit.
@@ -122,8 +132,16 @@ func (c *ControllerConfig) forbids(who mgmt.Principal, row access.Row, subject s
 	return why
 }
 
+// openerOf chooses among the places that streams can take.
+type openerOf func(*fetching) *carry.Opener
+
+func forUsers(f *fetching) *carry.Opener { return f.opener }
+func standing(f *fetching) *carry.Opener { return f.standing }
+
 // stream asks the agent that the core has for an instance.
-func (c *Controller) stream(ctx context.Context, instance mgmt.InstanceName, kind mgmt.StreamKind, parameters any) (io.ReadCloser, error) {
+func (c *Controller) stream(
+	ctx context.Context, whose openerOf, instance mgmt.InstanceName, kind mgmt.StreamKind, parameters any,
+) (io.ReadCloser, error) {
 	snap, err := c.Snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -145,7 +163,7 @@ func (c *Controller) stream(ctx context.Context, instance mgmt.InstanceName, kin
 			return nil, err
 		}
 	}
-	s, err := f.opener.Open(ctx, streamPeer(in.Peer, instance), kind, text)
+	s, err := whose(f).Open(ctx, streamPeer(in.Peer, instance), kind, text)
 	if err != nil {
 		return nil, ofInstance(instance, err)
 	}

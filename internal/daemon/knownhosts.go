@@ -129,7 +129,7 @@ func (c *Controller) askHost(ctx context.Context, instance mgmt.InstanceName) {
 	ctx, cancel := context.WithTimeoutCause(ctx, hostsTimeout, fmt.Errorf("instance %s did not answer within %v", instance, hostsTimeout))
 	defer cancel()
 	var facts mgmt.HostFacts
-	s, err := c.stream(ctx, instance, mgmt.StreamHost, nil)
+	s, err := c.stream(ctx, forUsers, instance, mgmt.StreamHost, nil)
 	if err == nil {
 		facts, err = readHost(s)
 	}

@@ -28,11 +28,13 @@ type nodePage struct {
 	state   mgmt.State
 	changes []mgmt.StateChange
 	launch  uint64
-	pid     int // 0: no process lives
-	known   bool
-	plan    mgmt.Plan // if known, that of the launch
-	facts   launch.Facts
-	remark  string
+	// launches counts those since the agent started; one that was adopted is the first.
+	launches uint64
+	pid      int // 0: no process lives
+	known    bool
+	plan     mgmt.Plan // if known, that of the launch
+	facts    launch.Facts
+	remark   string
 }
 
 func newNodeBook() *nodeBook { return &nodeBook{pages: map[mgmt.NodeName]*nodePage{}} }
@@ -53,6 +55,7 @@ func (b *nodeBook) lives(l *launched) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p := b.page(l.node); p != nil {
+		p.launches++
 		p.launch, p.pid, p.plan, p.known, p.facts, p.remark = l.number, l.pid, l.plan, l.known, l.facts, l.remark()
 	}
 }

@@ -29,6 +29,7 @@ type port struct {
 	// fetching is nil until the controller runs.
 	fetching atomic.Pointer[fetching]
 	hosts    *knownHosts
+	follows  *following // nil: no samples are kept
 }
 
 // stirs tells goroutines that wait for a change of the core.

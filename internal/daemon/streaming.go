@@ -26,16 +26,23 @@ type streaming struct {
 	topic    string
 	log      *slog.Logger
 	server   *carry.Server
+	// standing sends those that last as long as the connection, and has kinds of its own.
+	standing *carry.Server
+	stands   map[mgmt.StreamKind]carry.Source
 }
 
 // newStreaming subscribes. The caller must call run. start runs a task in a goroutine for
-// which somebody waits.
-func newStreaming(cfg *AgentConfig, endpoint *bus.Endpoint, sources map[mgmt.StreamKind]carry.Source, start func(func())) (*streaming, error) {
-	s := &streaming{cfg: cfg, endpoint: endpoint, topic: bytesTopic(cfg.Core.Name), log: cfg.Logger}
+// which somebody waits. sources and standing are different kinds.
+func newStreaming(
+	cfg *AgentConfig, endpoint *bus.Endpoint, sources, standing map[mgmt.StreamKind]carry.Source, start func(func()),
+) (*streaming, error) {
+	s := &streaming{cfg: cfg, endpoint: endpoint, topic: bytesTopic(cfg.Core.Name), log: cfg.Logger, stands: standing}
+	send := func(peer string, msg mgmt.Message) bool { return endpoint.PublishTo(peer, s.topic, codec.Encode(msg)) }
 	var err error
-	s.server, err = carry.NewServer(cfg.Streams, func(peer string, msg mgmt.Message) bool {
-		return endpoint.PublishTo(peer, s.topic, codec.Encode(msg))
-	}, sources, start)
+	if s.server, err = carry.NewServer(cfg.Streams, send, sources, start); err != nil {
+		return nil, err
+	}
+	s.standing, err = carry.NewServer(standingStreams(cfg.Streams, samplesPerPeer, samplesTotal), send, standing, start)
 	if err == nil {
 		s.sub = endpoint.Subscribe(0, s.topic)
 	}
@@ -52,6 +59,7 @@ func (s *streaming) run(ctx context.Context) error {
 			switch ev := happened.(type) {
 			case bus.PeerLost:
 				s.server.Lost(ev.Peer.ID)
+				s.standing.Lost(ev.Peer.ID)
 			case bus.Message:
 				s.message(ctx, ev)
 			}
@@ -80,5 +88,12 @@ func (s *streaming) message(ctx context.Context, m bus.Message) {
 		// are slowed down.
 		s.endpoint.Meet(m.From.ID)
 	}
-	s.server.Take(ctx, m.From.ID, msg)
+	open, opens := msg.(mgmt.StreamOpen)
+	_, stands := s.stands[open.Kind]
+	if !opens || !stands {
+		s.server.Take(ctx, m.From.ID, msg)
+	}
+	if !opens || stands {
+		s.standing.Take(ctx, m.From.ID, msg)
+	}
 }

@@ -1,6 +1,9 @@
 package mgmt
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A HostSample is what an agent measured on its host at one time. The agent sends one line of
 // JSON for each interval in a stream of kind StreamSamples. Counters count from a start that
@@ -28,7 +31,7 @@ type NodeSample struct {
 	Node      NodeName  `json:"node"`
 	PID       int       `json:"pid,omitempty"`
 	Started   time.Time `json:"started,omitzero"`
-	Restarts  uint64    `json:"restarts,omitempty"`  // since the agent first started the node
+	Restarts  uint64    `json:"restarts,omitempty"`  // since the agent itself started
 	CPU       float64   `json:"cpu"`                 // processors used since the sample before
 	Memory    uint64    `json:"memory"`              // resident, bytes
 	Threads   int       `json:"threads"`             //
@@ -44,15 +47,24 @@ type NodeSample struct {
 
 // A ZeekSample is a node's answer to the dispatch get_stats.
 type ZeekSample struct {
-	Received   uint64 `json:"packets_received"`
-	Dropped    uint64 `json:"packets_dropped"`
-	Link       uint64 `json:"packets_on_link"`
-	Bytes      uint64 `json:"bytes_received"`
-	Queued     uint64 `json:"events_queued"`     // since the node started
-	Dispatched uint64 `json:"events_dispatched"` // since the node started
+	// Time is when the node told it, by the host's clock. Rates are those between two
+	// such times.
+	Time       time.Time `json:"time,omitzero"`
+	Received   uint64    `json:"packets_received"`
+	Dropped    uint64    `json:"packets_dropped"`
+	Link       uint64    `json:"packets_on_link"`
+	Bytes      uint64    `json:"bytes_received"`
+	Queued     uint64    `json:"events_queued"`     // since the node started
+	Dispatched uint64    `json:"events_dispatched"` // since the node started
 	// Lag is how far the last packet's time is behind the clock, in seconds. It is nil for a
 	// node that captures nothing.
 	Lag *float64 `json:"lag,omitempty"`
+}
+
+// NodeStats is what get_stats returns. A node that does not tell Peers has nil.
+type NodeStats struct {
+	ZeekSample
+	Peers []PeerSample `json:"peers,omitempty"`
 }
 
 // An InterfaceSample is what the kernel and the network card told of an interface.
@@ -90,3 +102,46 @@ type PeerSample struct {
 
 // SampleInterval is the usual time between two samples.
 const SampleInterval = 5 * time.Second
+
+// The bounds of a HostSample.
+const (
+	MaxSampleNodes      = 1024
+	MaxSampleInterfaces = 64
+	MaxSampleDisks      = 16
+	MaxSamplePeers      = 4096 // of the agent and all nodes together
+	maxSampleText       = 256  // bytes
+)
+
+// Cut keeps a sample within its bounds: lists and texts are shortened, and nodes without a
+// proper name are left out.
+func (s *HostSample) Cut() {
+	s.Disks = s.Disks[:min(len(s.Disks), MaxSampleDisks)]
+	s.Interfaces = s.Interfaces[:min(len(s.Interfaces), MaxSampleInterfaces)]
+	s.Nodes = slices.DeleteFunc(s.Nodes, func(n NodeSample) bool { return CheckName(string(n.Node)) != nil })
+	s.Nodes = s.Nodes[:min(len(s.Nodes), MaxSampleNodes)]
+	left := MaxSamplePeers
+	s.Peers = cutPeers(s.Peers, &left)
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		n.Interface = CutText(n.Interface, maxSampleText)
+		n.Peers = cutPeers(n.Peers, &left)
+	}
+	for i := range s.Interfaces {
+		s.Interfaces[i].Name = CutText(s.Interfaces[i].Name, maxSampleText)
+	}
+	for i := range s.Disks {
+		d := &s.Disks[i]
+		d.Use, d.Path, d.Err = CutText(d.Use, maxSampleText), CutText(d.Path, maxSampleText), CutText(d.Err, maxSampleText)
+	}
+}
+
+// cutPeers keeps peers within left, which it reduces.
+func cutPeers(peers []PeerSample, left *int) []PeerSample {
+	peers = peers[:min(len(peers), *left)]
+	*left -= len(peers)
+	for i := range peers {
+		p := &peers[i]
+		p.Peer, p.Addr, p.Kind = CutText(p.Peer, maxSampleText), CutText(p.Addr, maxSampleText), CutText(p.Kind, maxSampleText)
+	}
+	return peers
+}

@@ -16,7 +16,7 @@ func sampleOf(at time.Time, pid int, packets, dropped uint64) *mgmt.HostSample {
 		Time:       at,
 		Interfaces: []mgmt.InterfaceSample{{Name: "eth0", Packets: packets, Bytes: 100 * packets, Dropped: dropped}},
 		Nodes: []mgmt.NodeSample{{Node: "w", PID: pid, Zeek: &mgmt.ZeekSample{
-			Received: packets, Dropped: dropped, Bytes: 100 * packets, Queued: 12, Dispatched: 10,
+			Time: at, Received: packets, Dropped: dropped, Bytes: 100 * packets, Queued: 12, Dispatched: 10,
 		}}},
 	}
 }

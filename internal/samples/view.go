@@ -82,6 +82,8 @@ func rates(instance mgmt.InstanceName, heard time.Time, now, before *mgmt.HostSa
 	return h
 }
 
+// since fills in the rates. seconds are those between the samples; when a node has told its
+// figures is more exact.
 func (r *NodeRates) since(now, before *mgmt.NodeSample, seconds float64) {
 	if now.Zeek == nil || before.Zeek == nil || now.PID != before.PID || !now.Started.Equal(before.Started) {
 		return
@@ -89,6 +91,11 @@ func (r *NodeRates) since(now, before *mgmt.NodeSample, seconds float64) {
 	n, b := now.Zeek, before.Zeek
 	if n.Received < b.Received || n.Bytes < b.Bytes || n.Dropped < b.Dropped || n.Dispatched < b.Dispatched {
 		return
+	}
+	if !n.Time.IsZero() && !b.Time.IsZero() {
+		if seconds = n.Time.Sub(b.Time).Seconds(); seconds <= 0 {
+			return
+		}
 	}
 	r.Known = true
 	r.Packets = float64(n.Received-b.Received) / seconds

@@ -1,0 +1,5 @@
+package daemon
+
+const MaxSampleFacts = maxSampleFacts
+
+var ReadSample = readSample

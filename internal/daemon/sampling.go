@@ -1,0 +1,240 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/carry"
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/measure"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// The times of samples.
+const (
+	firstSample  = time.Second // after which the first sample of a listener comes
+	nodesAnswer  = time.Second // after the question: later answers count for the next sample
+	maxNodeStats = 256 << 10   // bytes of a node's figures
+	maxNodeFacts = 20_000      // JSON values of a node's figures
+)
+
+// standingStreams bounds the streams that go on as long as their peers are connected. They
+// have places of their own: users' streams do not take them, nor these those of users.
+func standingStreams(cfg carry.Config, perPeer, total int) carry.Config {
+	cfg.PerPeer, cfg.Total = perPeer, total
+	return cfg
+}
+
+// The bounds of an agent's standing streams. A controller that has lost a stream may open
+// another before the agent knows.
+const (
+	samplesPerPeer = 2
+	samplesTotal   = 16
+)
+
+// sampling takes samples as long as somebody listens.
+type sampling struct {
+	book    *nodeBook
+	sampler func() *measure.Sampler
+	ask     func(context.Context) // asks the nodes for their figures
+	peers   func() []mgmt.PeerSample
+	log     *slog.Logger
+	wake    chan struct{}
+
+	mu        sync.Mutex
+	listeners map[chan []byte]bool
+	figures   map[mgmt.NodeName]nodeFigures
+}
+
+// nodeFigures is what the process of a launch has told.
+type nodeFigures struct {
+	launch uint64
+	told   time.Time
+	zeek   mgmt.ZeekSample
+	peers  []mgmt.PeerSample
+}
+
+func (a *agentShell) newSampling() *sampling {
+	return &sampling{
+		book: a.book, log: a.cfg.Logger, wake: make(chan struct{}, 1),
+		sampler: func() *measure.Sampler { return measure.NewSampler(measure.Config{Dirs: a.cfg.About.Dirs}) },
+		ask:     func(ctx context.Context) { a.post(ctx, agent.Measure{}) },
+		peers:   func() []mgmt.PeerSample { return nil },
+
+		listeners: map[chan []byte]bool{}, figures: map[mgmt.NodeName]nodeFigures{},
+	}
+}
+
+// stream is the source of the streams of samples.
+func (s *sampling) stream(ctx context.Context, _ []byte, to *carry.Writer) error {
+	lines := make(chan []byte, 1)
+	s.mu.Lock()
+	s.listeners[lines] = true
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.listeners, lines)
+		s.mu.Unlock()
+	}()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	to.Begin()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case line := <-lines:
+			if err := to.Write(ctx, line); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// run takes samples until ctx is done.
+func (s *sampling) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.wake:
+		}
+		if err := s.serve(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// serve takes samples until nobody listens. What is measured before the first sample is
+// where the rates of that sample begin.
+func (s *sampling) serve(ctx context.Context) error {
+	sampler := s.sampler()
+	sampler.Take(time.Now(), s.nodes(time.Now()))
+	wait := firstSample - nodesAnswer
+	for {
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+		if !s.heard() {
+			return nil
+		}
+		s.ask(ctx)
+		if err := pause(ctx, nodesAnswer); err != nil {
+			return err
+		}
+		now := time.Now()
+		sample := sampler.Take(now, s.nodes(now))
+		sample.Peers = s.peers()
+		sample.Cut()
+		s.send(sample)
+		wait = mgmt.SampleInterval - nodesAnswer
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func (s *sampling) heard() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.listeners) > 0
+}
+
+// send hands a sample to all listeners. One that has not taken the sample before gets this
+// one in its place.
+func (s *sampling) send(sample *mgmt.HostSample) {
+	line, err := json.Marshal(sample)
+	if err != nil {
+		s.log.Error("sample cannot be written", "err", err)
+		return
+	}
+	line = append(line, '\n')
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for lines := range s.listeners {
+		select {
+		case <-lines:
+		default:
+		}
+		lines <- line
+	}
+}
+
+// nodes returns what is known of the nodes without measuring. Figures are those of this
+// interval.
+func (s *sampling) nodes(now time.Time) []mgmt.NodeSample {
+	list, launches := s.book.samples()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range list {
+		f, ok := s.figures[list[i].Node]
+		if ok && f.launch == launches[i] && now.Sub(f.told) < mgmt.SampleInterval {
+			zeek := f.zeek
+			list[i].Zeek, list[i].Peers = &zeek, f.peers
+		}
+	}
+	clear(s.figures)
+	return list
+}
+
+// told takes the figures of a node, which can say anything.
+func (s *sampling) told(now time.Time, e agent.Measured) {
+	var stats mgmt.NodeStats
+	err := fmt.Errorf("%d bytes are more than %d", len(e.Figures), maxNodeStats)
+	if len(e.Figures) <= maxNodeStats {
+		err = mgmt.ReadJSON([]byte(e.Figures), maxNodeFacts, &stats)
+	}
+	if err != nil {
+		s.log.Debug("figures of a node are not understood", "node", string(e.Node), "err", err)
+		return
+	}
+	f := nodeFigures{launch: e.Launch, told: now, zeek: stats.ZeekSample}
+	f.zeek.Time = now.UTC()
+	f.peers = stats.Peers
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.figures) < bookNodes {
+		s.figures[e.Node] = f
+	}
+}
+
+// samples returns the nodes that have a process or have lost it, sorted, and the launches of
+// their processes.
+func (b *nodeBook) samples() (list []mgmt.NodeSample, launches []uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	type entry struct {
+		sample mgmt.NodeSample
+		launch uint64
+	}
+	var entries []entry
+	for name, p := range b.pages {
+		if p.pid == 0 && p.state != mgmt.Crashed && p.state != mgmt.Failed && p.state != mgmt.Pending {
+			continue // it was stopped or removed
+		}
+		n := mgmt.NodeSample{Node: name, PID: p.pid, Restarts: max(p.launches, 1) - 1}
+		if p.plan.Node.Interface != nil {
+			n.Interface = *p.plan.Node.Interface
+		}
+		entries = append(entries, entry{n, p.launch})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.sample.Node, b.sample.Node) })
+	for _, e := range entries[:min(len(entries), mgmt.MaxSampleNodes)] {
+		list, launches = append(list, e.sample), append(launches, e.launch)
+	}
+	return list, launches
+}

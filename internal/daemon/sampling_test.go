@@ -1,0 +1,126 @@
+package daemon_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/samples"
+)
+
+// awaitSample waits until the controller has such a sample of an instance.
+func (c *testCluster) awaitSample(instance mgmt.InstanceName, such func(samples.Host) bool) samples.Host {
+	c.t.Helper()
+	ctx := patience.Context(c.t)
+	for {
+		changed := c.samples.Changed()
+		latest := c.samples.Latest(time.Now())
+		for _, h := range latest {
+			if h.Instance == instance && such(h) {
+				return h
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			c.t.Fatalf("no such sample of %s; the last ones are %+v", instance, latest)
+		}
+	}
+}
+
+func TestSamplesOfHostsAndNodesComeToTheController(t *testing.T) {
+	c := startCluster(t)
+	c.startAgent("sensor-1")
+	c.startAgent("sensor-2")
+	c.deployTwo("sensor-1")
+	h := c.awaitSample("sensor-1", func(h samples.Host) bool { return len(h.Sample.Nodes) == 2 && h.Sample.Nodes[1].PID != 0 })
+	for _, n := range h.Sample.Nodes {
+		if n.PID == 0 || n.Memory == 0 || n.Threads == 0 || n.Files == 0 || n.Started.IsZero() || n.Restarts != 0 {
+			t.Errorf("got %+v", n)
+		}
+	}
+	s := h.Sample
+	if s.CPUs == 0 || s.Memory.Total == 0 || len(s.Disks) != 1 || s.Disks[0].Use != "state" || h.Skew > time.Minute {
+		t.Errorf("host: %+v", h)
+	}
+	if other := c.awaitSample("sensor-2", func(samples.Host) bool { return true }); len(other.Sample.Nodes) != 0 {
+		t.Errorf("the other host: %+v", other.Sample)
+	}
+}
+
+// The stream of samples does not take a place of those that users have.
+func TestSamplesTakeNoPlaceOfUsersStreams(t *testing.T) {
+	c := startCluster(t)
+	c.startAgent("sensor-1")
+	c.awaitSample("sensor-1", func(samples.Host) bool { return true })
+	c.keep("sensor-1", "worker-1", "stdout", "line\n")
+	for i := range 8 { // carry.Config.PerPeer
+		s, err := c.controller.Stream(patience.Context(t), anOperator, "sensor-1", mgmt.StreamLogs, mgmt.LogsQuery{Node: "worker-1", Lines: 1, Follow: true})
+		if err != nil {
+			t.Fatalf("stream %d: %v", i, err)
+		}
+		defer s.Close()
+	}
+	_, err := c.controller.Stream(patience.Context(t), anOperator, "sensor-1", mgmt.StreamLogs, mgmt.LogsQuery{Node: "worker-1", Lines: 1, Follow: true})
+	wantStreamError(t, err, mgmt.StreamBusy, "no more are allowed")
+	after := time.Now()
+	c.awaitSample("sensor-1", func(h samples.Host) bool { return h.Heard.After(after) })
+}
+
+func TestSamplesOfAnAgentThatComesBack(t *testing.T) {
+	c := startCluster(t)
+	broker := listen(t)
+	host, err := proc.New(proc.Config{RecordDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = daemon.RunAgent(ctx, daemon.AgentConfig{
+			Core:  agent.Config{Name: "sensor-1", Connecting: true, PID: int64(os.Getpid())},
+			Store: c.open("first"), Broker: broker, Controller: c.peers, Processes: host,
+			Launch: launch.Embedded{Program: os.Args[0], StateDir: t.TempDir()},
+		})
+	}()
+	c.awaitSample("sensor-1", func(samples.Host) bool { return true })
+	stop()
+	patience.Closed(t, ended, "the agent ends")
+	after := time.Now()
+	c.startAgent("sensor-1")
+	c.awaitSample("sensor-1", func(h samples.Host) bool { return h.Heard.After(after) })
+}
+
+// An agent that somebody has taken over fills neither memory nor screens with samples.
+func TestSamplesAreBounded(t *testing.T) {
+	long := strings.Repeat("x", 1000)
+	got, err := daemon.ReadSample([]byte(`{"disks":[{"path":"` + long + `"}],"nodes":[{"node":"` + long + `"},{"node":"w","interface":"` + long + `"}],` +
+		`"interfaces":[{"name":"` + long + `"}` + strings.Repeat(`,{"name":"x"}`, mgmt.MaxSampleInterfaces) + `],` +
+		`"peers":[{"peer":"` + long + `"}` + strings.Repeat(`,{"peer":"x"}`, mgmt.MaxSamplePeers) + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Disks[0].Path) > 256 || len(got.Nodes) != 1 || len(got.Nodes[0].Interface) > 256 || len(got.Peers[0].Peer) > 256 {
+		t.Errorf("texts: %+v", got)
+	}
+	if len(got.Interfaces) != mgmt.MaxSampleInterfaces || len(got.Peers) != mgmt.MaxSamplePeers {
+		t.Errorf("%d interfaces, %d peers", len(got.Interfaces), len(got.Peers))
+	}
+	for name, text := range map[string]string{
+		"no JSON":         "\x1b[2J",
+		"too many values": `{"nodes":[{}` + strings.Repeat(",{}", daemon.MaxSampleFacts) + `]}`,
+	} {
+		if _, err := daemon.ReadSample([]byte(text)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
