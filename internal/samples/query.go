@@ -53,6 +53,8 @@ type Query struct {
 	// From is more than an hour ago or there would be more than 1500 points. Zero means the
 	// fine.
 	Step time.Duration
+
+	distance time.Duration // of the points that are kept
 }
 
 // A Series is the history of one figure. Point i is the mean from Start + i*Step to
@@ -101,11 +103,11 @@ func (q *Query) check(now time.Time) error {
 	if !q.From.Before(q.To) {
 		return errors.New("the history is to end before it begins")
 	}
-	unit := fine
+	q.distance = fine
 	if span := q.To.Sub(q.From); q.From.Before(now.Add(-fineKept-coarse)) || span/fine > maxPoints {
-		unit = coarse
+		q.distance = coarse
 	}
-	q.Step = max((q.Step+unit-1)/unit*unit, unit)
+	q.Step = max((q.Step+q.distance-1)/q.distance, 1) * q.distance
 	q.From = q.From.Truncate(q.Step)
 	return nil
 }
@@ -118,9 +120,79 @@ func (s *Store) History(now time.Time, q Query) ([]Series, error) {
 		return nil, err
 	}
 	n := int((q.To.Sub(q.From) + q.Step - 1) / q.Step)
+	sums := make([]point, n)
+	kept := keptOf(&q)
+	s.mu.Lock()
+	if t := s.thing(&q); t != nil {
+		t.each(q.distance, kept, func(at time.Time, values *[maxFigures]float64) {
+			if since := at.Sub(q.From); since >= 0 && since < time.Duration(n)*q.Step {
+				sums[since/q.Step].add(values)
+			}
+		})
+	}
+	s.mu.Unlock()
 	list := make([]Series, len(q.Figures))
 	for i, f := range q.Figures {
-		list[i] = Series{Figure: f, Start: q.From, Step: q.Step, Points: slices.Repeat([]float64{math.NaN()}, n)}
+		list[i] = Series{Figure: f, Start: q.From, Step: q.Step, Points: make([]float64, n)}
+		for at := range sums {
+			list[i].Points[at] = sums[at].of(f, kept)
+		}
 	}
 	return list, nil
+}
+
+// thing returns the thing of a query, or nil if it has no history. The caller holds mu.
+func (s *Store) thing(q *Query) *thing {
+	h := s.hosts[q.Instance]
+	switch {
+	case h == nil || h.past == nil:
+		return nil
+	case q.Node != "":
+		return h.past.nodes[q.Node]
+	case q.Interface != "":
+		return h.past.interfaces[q.Interface]
+	}
+	return &h.past.self
+}
+
+// keptOf returns what is kept of the thing of a query.
+func keptOf(q *Query) []Figure {
+	switch {
+	case q.Node != "":
+		return keptOfNode
+	case q.Interface != "":
+		return keptOfInterface
+	}
+	return keptOfHost
+}
+
+// point collects what is known of one point.
+type point struct {
+	sums   [maxFigures]float64
+	counts [maxFigures]uint16
+}
+
+func (p *point) add(values *[maxFigures]float64) {
+	for i, v := range values {
+		if !math.IsNaN(v) {
+			p.sums[i] += v
+			p.counts[i]++
+		}
+	}
+}
+
+// of returns the mean of a figure, or NaN.
+func (p *point) of(f Figure, kept []Figure) float64 {
+	if f == DropShare {
+		packets, dropped := p.of(Packets, kept), p.of(Dropped, kept)
+		if math.IsNaN(packets) || math.IsNaN(dropped) {
+			return math.NaN()
+		}
+		return share(dropped, packets)
+	}
+	i := slices.Index(kept, f)
+	if p.counts[i] == 0 {
+		return math.NaN()
+	}
+	return p.sums[i] / float64(p.counts[i])
 }

@@ -15,6 +15,13 @@ type Config struct {
 	MaxHosts int
 	// Fresh is how long a sample counts as the newest one of a host. Zero means 20 s.
 	Fresh time.Duration
+	// MaxHistories bounds the hosts, nodes and interfaces that have history, and PerHost
+	// those of one host. Beyond them a further one has none, unless another one of its host
+	// was not heard of for a minute: that one goes. Zero means 20,000 and 2048.
+	MaxHistories, PerHost int
+	// HistoryBytes bounds the history of one of them, in bytes. What is oldest goes. Zero
+	// means 8 KiB.
+	HistoryBytes int
 }
 
 func (c Config) withDefaults() Config {
@@ -23,6 +30,15 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Fresh <= 0 {
 		c.Fresh = 4 * mgmt.SampleInterval
+	}
+	if c.MaxHistories <= 0 {
+		c.MaxHistories = 20_000
+	}
+	if c.PerHost <= 0 {
+		c.PerHost = 2048
+	}
+	if c.HistoryBytes <= 0 {
+		c.HistoryBytes = 8 << 10
 	}
 	return c
 }
@@ -33,11 +49,15 @@ type Store struct {
 
 	mu      sync.Mutex
 	hosts   map[mgmt.InstanceName]*host
+	things  int           // that have history
 	changed chan struct{} // closed when the next sample comes; nil: nobody waits
 }
 
 // host is what is kept of one host.
-type host struct{ view Host }
+type host struct {
+	view Host
+	past *history // nil: there was no room for it
+}
 
 // New returns an empty Store.
 func New(cfg Config) *Store {
@@ -58,11 +78,32 @@ func (s *Store) Take(now time.Time, instance mgmt.InstanceName, sample *mgmt.Hos
 		s.hosts[instance] = h
 	}
 	h.view = rates(instance, now, sample, h.view.Sample)
+	s.remember(now, h)
 	if s.changed != nil {
 		close(s.changed)
 		s.changed = nil
 	}
 	return true
+}
+
+// remember adds the newest sample of a host to its history. The caller holds mu.
+func (s *Store) remember(now time.Time, h *host) {
+	if h.past == nil {
+		if s.things >= s.cfg.MaxHistories {
+			return
+		}
+		h.past = newHistory()
+	} else {
+		s.things -= h.past.things()
+	}
+	h.past.take(now, &h.view, func(past *history) bool {
+		if here := past.things(); here < s.cfg.PerHost && s.things+here < s.cfg.MaxHistories {
+			return true
+		}
+		return past.evict(now)
+	})
+	h.past.prune(now, s.cfg.HistoryBytes)
+	s.things += h.past.things()
 }
 
 // Latest returns the newest sample of each host that has a fresh one, sorted by instance.
@@ -93,8 +134,11 @@ func (s *Store) Changed() <-chan struct{} {
 func (s *Store) Keep(keep func(mgmt.InstanceName) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for name := range s.hosts {
+	for name, h := range s.hosts {
 		if !keep(name) {
+			if h.past != nil {
+				s.things -= h.past.things()
+			}
 			delete(s.hosts, name)
 		}
 	}
