@@ -61,7 +61,7 @@ func newAgentCommand(s streams) *cobra.Command {
 	}
 	join.add(cmd)
 	app.Defaults().AddAgentFlags(cmd.Flags())
-	for _, sub := range []*cobra.Command{newAgentCSRCommand(s), newAgentInstallCommand(s), newAgentAuditCommand(s), newAgentCrashesCommand(s)} {
+	for _, sub := range []*cobra.Command{newAgentCSRCommand(s), newAgentInstallCommand(s), newAgentNodesCommand(s), newAgentAuditCommand(s), newAgentCrashesCommand(s)} {
 		completeArguments(sub)
 		cmd.AddCommand(sub)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,6 +86,20 @@ func Open(cfg Config) (*Log, error) {
 	return l, nil
 }
 
+// OpenToRead opens the log in a directory to read what it has now, while another process may
+// be writing it. It changes nothing: Append returns ErrClosed, and the bounds of the log do
+// not count. A directory that does not exist is an error.
+func OpenToRead(dir string) (*Log, error) {
+	const unbounded = 1 << 30
+	cfg := Config{Dir: dir, MaxRecords: unbounded, MaxBytes: unbounded << 30, MaxAge: math.MaxInt64}.withDefaults()
+	l := &Log{cfg: cfg, turn: make(chan struct{}, 1), grown: make(chan struct{}), closed: true, ending: true}
+	if err := l.openJournal(); err != nil {
+		return nil, fmt.Errorf("read the log of happenings: %w", err)
+	}
+	l.turn <- struct{}{}
+	return l, nil
+}
+
 func (l *Log) open() error {
 	if err := makeDir(l.cfg.Dir); err != nil {
 		return err
@@ -93,16 +108,20 @@ func (l *Log) open() error {
 	if l.id, err = readIdentity(l.cfg); err != nil {
 		return err
 	}
+	if err := l.openJournal(); err != nil {
+		return err
+	}
+	l.copies = readCopies(l.cfg)
+	return l.catchUp()
+}
+
+func (l *Log) openJournal() (err error) {
 	l.journal, l.newest, err = journal.Open(journal.Config{
 		Dir: l.cfg.Dir, Name: "happenings", What: "log of happenings", MaxLines: l.cfg.MaxRecords, MaxBytes: l.cfg.MaxBytes, MaxAge: l.cfg.MaxAge,
 		LineBytes: maxLine, Indexed: true, Logger: l.cfg.Logger,
 		Read: func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err },
 	}, time.Now())
-	if err != nil {
-		return err
-	}
-	l.copies = readCopies(l.cfg)
-	return l.catchUp()
+	return err
 }
 
 // catchUp reads what was written since the copies were saved, and the newest records.
