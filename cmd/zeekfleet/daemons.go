@@ -38,6 +38,7 @@ func newControllerCommand(streams) *cobra.Command {
 				return failed(err)
 			}
 			c.Version = programVersion()
+			boundRevisions(&c)
 			fmt.Fprint(cmd.OutOrStdout(), c.Greeting())
 			return ended(cmd.Context(), c.Run(cmd.Context()))
 		},
@@ -45,6 +46,10 @@ func newControllerCommand(streams) *cobra.Command {
 	app.Defaults().AddControllerFlags(cmd.Flags())
 	return cmd
 }
+
+// boundRevisions sets how many revisions a controller keeps. Tests replace it, because
+// thousands take long to make.
+var boundRevisions = func(*app.Controller) {}
 
 // saveMemory sets the memory limit of the daemons, app.MemoryTarget, unless the
 // environment sets GOMEMLIMIT.

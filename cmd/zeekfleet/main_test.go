@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
@@ -27,10 +28,17 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"zeekfleet": mainOfScripts, "zeek-client": main, "zeek": fakezeek.Main, "feeder": feeder})
 }
 
-// mainOfScripts is main with the patience for completion that a script has set.
+// mainOfScripts is main with the patience for completion, and the bounds of revisions, that a
+// script has set.
 func mainOfScripts() {
 	if d, err := time.ParseDuration(os.Getenv("COMPLETION_TIME")); err == nil {
 		completionTime = d
+	}
+	if _, err := fmt.Sscan(os.Getenv("REVISIONS_KEPT"), new(int)); err == nil {
+		boundRevisions = func(c *app.Controller) {
+			fmt.Sscan(os.Getenv("REVISIONS_DESCRIBED"), &c.Core.History)
+			fmt.Sscan(os.Getenv("REVISIONS_KEPT"), &c.Core.Contents)
+		}
 	}
 	main()
 }
