@@ -307,7 +307,10 @@ func dispatchPages() map[string]fleetPage {
 	}
 	unknown := "dispatch get_verson unknown (did you mean get_version?); the node knows get_id_value, get_stats, get_version"
 	return map[string]fleetPage{
-		"dispatch":         page(answer("manager", `"8.2.2"`), answer("worker-1", `"8.2.2"`), answer("worker-2", `"8.0.1"`)),
+		"dispatch": page(answer("manager", `"8.2.2"`), answer("worker-1", `"8.2.2"`), answer("worker-2", `"8.0.1"`)),
+		"dispatch-wide": page(answer("worker-1", `{"bytes_received":123456789012,"events_dispatched":12345678,"packets_dropped":0,"packets_received":1234567890,"uptime":86400.5}`),
+			answer("worker-2", `{"bytes_received":1,"events_dispatched":2,"packets_dropped":3,"packets_received":4,"uptime":5.5}`)),
+		"dispatch-uneven":  page(answer("worker-1", `{"a":1}`), answer("worker-2", `{"b":2}`), answer("worker-3", `{"a":[1]}`)),
 		"dispatch-objects": page(answer("worker-1", `{"packets_dropped":0,"memory":1024}`), answer("worker-2", `{"packets_dropped":12,"memory":2048}`)),
 		"dispatch-refused": page(refused("manager", unknown), refused("worker-1", unknown), refused("worker-2", unknown)),
 		"dispatch-partly":  page(answer("worker-1", `true`), refused("worker-2", "the node is not running")),

@@ -214,8 +214,8 @@ func historyPage(history []client.DeployedRevision) show.Page {
 }
 
 // valuesPage shows the values of an identifier, which are values of renderJSON. Simple
-// values make a table. Other values are shown as YAML, once for all nodes that have the
-// same.
+// values make a table, and records with the same simple fields as well if it fits on the
+// screen. Other values are shown as YAML, once for all nodes that have the same.
 func valuesPage(nodes []string, values document, errors []any) show.Page {
 	if len(nodes) == 0 {
 		return problems(errors)
@@ -245,6 +245,9 @@ func valuesPage(nodes []string, values document, errors []any) show.Page {
 			head = fmt.Sprintf("%s (the same in %d nodes)", few(nodes), len(nodes))
 		}
 		page = below(page, show.Page{show.Text{Text: head, Tone: show.Strong}, show.Block{Text: show.YAML(plain(values[nodes[0]])), Indent: 2}})
+	}
+	if table, ok := tableOfRecords(nodes, values); ok && len(nodes) > 1 {
+		page = show.Page{recordsTable{table, page}}
 	}
 	return below(page, problems(errors))
 }
