@@ -134,17 +134,18 @@ type User struct {
 
 // AuditRecord is a line of the audit.
 type AuditRecord struct {
-	Seq      uint64    `json:"seq"`
-	Time     time.Time `json:"time"`
-	Who      string    `json:"who"`
-	Role     string    `json:"role" enum:"nobody,viewer,operator,admin"`
-	Source   string    `json:"source,omitempty" doc:"The address of the asker."`
-	Request  string    `json:"request" example:"deploy"`
-	Subject  string    `json:"subject,omitempty" doc:"What the request names."`
-	Outcome  string    `json:"outcome" enum:"begun,done,refused,failed"`
-	Reason   string    `json:"reason,omitempty" doc:"Why it was refused or has failed."`
-	Revision string    `json:"revision,omitempty" doc:"The ID of the configuration that it made."`
-	Times    int       `json:"times,omitempty" doc:"How often the same was refused. Absent for once."`
+	Seq       uint64    `json:"seq"`
+	Time      time.Time `json:"time"`
+	Who       string    `json:"who"`
+	Role      string    `json:"role" enum:"nobody,viewer,operator,admin"`
+	Source    string    `json:"source,omitempty" doc:"The address of the asker."`
+	Request   string    `json:"request" example:"deploy"`
+	Subject   string    `json:"subject,omitempty" doc:"What the request names."`
+	Operation uint64    `json:"operation,omitempty" doc:"The operation that began, or has ended as the outcome says."`
+	Outcome   string    `json:"outcome" enum:"begun,done,refused,failed,interrupted"`
+	Reason    string    `json:"reason,omitempty" doc:"Why it was refused, has failed, or was interrupted."`
+	Revision  string    `json:"revision,omitempty" doc:"The ID of the configuration that it made."`
+	Times     int       `json:"times,omitempty" doc:"How often the same was refused. Absent for once."`
 }
 
 // Instance is a host with an agent, as the controller last knew it.

@@ -56,7 +56,7 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 	cfg := audit.Config{Dir: t.TempDir() + "/audit"}
 	l := open(t, cfg)
 	full := change(0)
-	full.Reason, full.Times, full.Outcome = "because \"of\" <this>\n", 7, mgmt.AuditRefused
+	full.Reason, full.Times, full.Outcome, full.Operation = "because \"of\" <this>\n", 7, mgmt.AuditRefused, 12
 	add(t, l, full, mgmt.AuditRecord{Time: start, Outcome: mgmt.AuditBegun})
 	full.Seq = 1
 	want := []mgmt.AuditRecord{full, {Seq: 2, Time: start, Outcome: mgmt.AuditBegun}}

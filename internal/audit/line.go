@@ -15,20 +15,21 @@ import (
 const version = 1
 
 // record1 is form 1 of a record. Its line is sealed by package durable. The order of
-// the first three fields is part of the form.
+// the first three fields is part of the form. Operation came later.
 type record1 struct {
-	Version  int    `json:"version"`
-	Seq      uint64 `json:"seq"`
-	Time     string `json:"time"`
-	Who      string `json:"who"`
-	Role     string `json:"role"`
-	Source   string `json:"source,omitempty"`
-	Request  string `json:"request"`
-	Subject  string `json:"subject,omitempty"`
-	Outcome  string `json:"outcome"`
-	Reason   string `json:"reason,omitempty"`
-	Revision string `json:"revision,omitempty"`
-	Times    int    `json:"times,omitempty"`
+	Version   int    `json:"version"`
+	Seq       uint64 `json:"seq"`
+	Time      string `json:"time"`
+	Who       string `json:"who"`
+	Role      string `json:"role"`
+	Source    string `json:"source,omitempty"`
+	Request   string `json:"request"`
+	Subject   string `json:"subject,omitempty"`
+	Operation uint64 `json:"operation,omitempty"`
+	Outcome   string `json:"outcome"`
+	Reason    string `json:"reason,omitempty"`
+	Revision  string `json:"revision,omitempty"`
+	Times     int    `json:"times,omitempty"`
 }
 
 // The longest texts of a record, in bytes. Longer texts are cut.
@@ -45,7 +46,7 @@ func encode(rec mgmt.AuditRecord) []byte {
 	return durable.Seal(form.Encode(record1{
 		Version: version, Seq: rec.Seq, Time: rec.Time.UTC().Format(time.RFC3339Nano),
 		Who: cut(rec.Who, maxName), Role: rec.Role.String(), Source: cut(rec.Source, maxName),
-		Request: cut(rec.Request, maxName), Subject: cut(rec.Subject, maxName),
+		Request: cut(rec.Request, maxName), Subject: cut(rec.Subject, maxName), Operation: uint64(rec.Operation),
 		Outcome: cut(string(rec.Outcome), maxName), Reason: cut(rec.Reason, maxReason),
 		Revision: cut(rec.Revision, maxName), Times: rec.Times,
 	}))
@@ -92,7 +93,7 @@ func decode(h journal.Head, object []byte) (mgmt.AuditRecord, error) {
 		return mgmt.AuditRecord{}, err
 	}
 	return mgmt.AuditRecord{
-		Seq: h.Seq, Time: h.Time, Who: r.Who, Role: role, Source: r.Source, Request: r.Request, Subject: r.Subject,
+		Seq: h.Seq, Time: h.Time, Who: r.Who, Role: role, Source: r.Source, Request: r.Request, Subject: r.Subject, Operation: mgmt.OperationID(r.Operation),
 		Outcome: mgmt.AuditOutcome(r.Outcome), Reason: r.Reason, Revision: r.Revision, Times: r.Times,
 	}, nil
 }

@@ -135,7 +135,7 @@ func WriteAudit(out show.Settings, records []mgmt.AuditRecord) error {
 	for i, r := range records {
 		list[i] = api.AuditRecord{
 			Seq: r.Seq, Time: r.Time.UTC(), Who: r.Who, Role: r.Role.String(), Source: r.Source, Request: r.Request, Subject: r.Subject,
-			Outcome: string(r.Outcome), Reason: r.Reason, Revision: r.Revision, Times: r.Times,
+			Operation: uint64(r.Operation), Outcome: string(r.Outcome), Reason: r.Reason, Revision: r.Revision, Times: r.Times,
 		}
 	}
 	return newAuditStream(out).print(list)
@@ -160,6 +160,9 @@ func auditRow(r api.AuditRecord) []show.Cell {
 	if o := mgmt.AuditOutcome(r.Outcome); o == mgmt.AuditRefused || o == mgmt.AuditFailed {
 		outcome.Tone = show.Bad
 	}
+	if mgmt.AuditOutcome(r.Outcome) == mgmt.AuditInterrupted {
+		outcome.Tone = show.Warning
+	}
 	if r.Times > 1 {
 		outcome.Text += fmt.Sprintf(" ×%d", r.Times)
 	}
@@ -167,9 +170,13 @@ func auditRow(r api.AuditRecord) []show.Cell {
 	if r.Revision != subject { // a configuration that was staged or deployed is both
 		subject = strings.TrimSpace(subject + " " + r.Revision)
 	}
+	why := r.Reason
+	if r.Operation != 0 {
+		why = strings.TrimSuffix(fmt.Sprintf("operation %d: %s", r.Operation, why), ": ")
+	}
 	row := show.Row(
 		inUTC(r.Time, toTheSecond), cmp.Or(r.Who, "-"), r.Role, withoutPort(r.Source), r.Request, cmp.Or(shortWords(subject), "-"),
-		"", cmp.Or(r.Reason, "-"),
+		"", cmp.Or(why, "-"),
 	)
 	row[6] = outcome
 	return row

@@ -18,7 +18,9 @@ type AuditRecord struct {
 	Request string
 	// Subject is what the request names: an instance, a user, a configuration.
 	Subject string
-	Outcome AuditOutcome
+	// Operation is the operation that began, or has ended. Zero is none.
+	Operation OperationID
+	Outcome   AuditOutcome
 	// Reason is why it was refused, or has failed, or why the controller itself has done it
 	// on behalf of Who.
 	Reason string
@@ -31,10 +33,12 @@ type AuditRecord struct {
 // AuditOutcome is what became of a request.
 type AuditOutcome string
 
-// The outcomes. A request that takes time is AuditBegun first.
+// The outcomes. A request that takes time is AuditBegun first. An operation ends as its
+// OperationState says.
 const (
-	AuditBegun   AuditOutcome = "begun"
-	AuditDone    AuditOutcome = "done"
-	AuditRefused AuditOutcome = "refused"
-	AuditFailed  AuditOutcome = "failed"
+	AuditBegun       AuditOutcome = "begun"
+	AuditDone        AuditOutcome = "done"
+	AuditRefused     AuditOutcome = "refused"
+	AuditFailed      AuditOutcome = "failed"
+	AuditInterrupted AuditOutcome = "interrupted"
 )

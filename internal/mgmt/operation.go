@@ -38,8 +38,11 @@ type Operation struct {
 	Kind  OperationKind
 	State OperationState
 	// Who is the name of the Principal who began it, and Note what that user has said
-	// about it.
+	// about it. Request is what people call the request, and Role is the role that its
+	// user had. Operations of earlier versions of the program have neither.
 	Who, Note    string
+	Request      string
+	Role         UserRole
 	Begun, Ended time.Time // Ended is zero while it runs
 	// Selectors are the nodes as the user has named them (Selector).
 	Selectors []string

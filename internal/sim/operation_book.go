@@ -64,8 +64,14 @@ func (ops *operationBook) begins() {
 }
 
 // tells takes what the controller tells of operations. It demands that an operation that has
-// ended does not end again.
+// ended does not end again, and that the audit says the same of its end.
 func (ops *operationBook) tells(effects []controller.Effect) {
+	audited := map[mgmt.OperationID]mgmt.AuditOutcome{}
+	for _, effect := range effects {
+		if e, ok := effect.(controller.Audit); ok {
+			audited[e.Record.Operation] = e.Record.Outcome
+		}
+	}
 	for _, effect := range effects {
 		e, ok := effect.(controller.Happened)
 		if !ok || e.Kind != mgmt.HappenedOperation || !mgmt.OperationState(e.To).Ends() {
@@ -75,6 +81,9 @@ func (ops *operationBook) tells(effects []controller.Effect) {
 			ops.violated("controller tells twice that operation %d has ended: %+v", e.Operation, e.Happening)
 		}
 		ops.told[e.Operation] = true
+		if got := audited[e.Operation]; string(got) != e.To {
+			ops.violated("operation %d ends as %s, and the audit says %q of it", e.Operation, e.To, got)
+		}
 	}
 }
 

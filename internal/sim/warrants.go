@@ -91,7 +91,7 @@ func (ws *warrants) audited(rec mgmt.AuditRecord) {
 			return
 		}
 		ws.open[fresh].begun = true
-	case mgmt.AuditDone, mgmt.AuditFailed:
+	case mgmt.AuditDone, mgmt.AuditFailed, mgmt.AuditInterrupted:
 		ended := ws.latest(rec.Who, rec.Request, true)
 		if fresh >= 0 && ws.open[fresh].since == ws.now {
 			ended = fresh // it came just now, and has not begun

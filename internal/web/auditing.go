@@ -57,7 +57,7 @@ func (s *Server) readAudit(ctx context.Context, in *auditInput) (*pageOutput[api
 	for _, r := range found {
 		page.Items = append(page.Items, api.AuditRecord{
 			Seq: r.Seq, Time: utc(r.Time), Who: r.Who, Role: r.Role.String(), Source: r.Source, Request: r.Request, Subject: r.Subject,
-			Outcome: string(r.Outcome), Reason: r.Reason, Revision: r.Revision, Times: r.Times,
+			Operation: uint64(r.Operation), Outcome: string(r.Outcome), Reason: r.Reason, Revision: r.Revision, Times: r.Times,
 		})
 	}
 	if len(found) == in.Limit {

@@ -26,6 +26,46 @@ func (rs *requests) audit(asked detail, rec mgmt.AuditRecord) {
 	rs.emit(Audit{rec})
 }
 
+// outcomes has the outcome in the audit of each end of an operation.
+var outcomes = map[mgmt.OperationState]mgmt.AuditOutcome{
+	mgmt.OperationDone: mgmt.AuditDone, mgmt.OperationFailed: mgmt.AuditFailed, mgmt.OperationInterrupted: mgmt.AuditInterrupted,
+}
+
+// audit emits a record about o.
+func (o *operation) audit(outcome mgmt.AuditOutcome, why string) {
+	rec := mgmt.AuditRecord{
+		Operation: o.id(), Who: o.is.Who, Role: o.is.Role, Source: o.source, Request: o.is.Request, Subject: o.subject,
+		Outcome: outcome, Reason: why,
+	}
+	if rec.Reason != "" && o.because != "" {
+		rec.Reason = ": " + rec.Reason
+	}
+	rec.Reason = o.because + rec.Reason
+	if rec.Request == "" { // an earlier version of the program has saved it
+		rec.Request, rec.Role = "operate", mgmt.Operator
+		if isDeployment[o.is.Kind] {
+			rec.Request = "change"
+		}
+	}
+	if outcome != mgmt.AuditBegun && isDeployment[o.is.Kind] && o.is.Revision != 0 {
+		rec.Revision = o.subject
+	}
+	o.all.emit(Audit{rec})
+}
+
+// named returns what the user of o, an operation of an earlier life, has named.
+func (o *operation) named(saved State) string {
+	if !isDeployment[o.is.Kind] {
+		return subject(mgmt.OperateRequest{Kind: o.is.Kind, Selectors: o.is.Selectors, Resumes: o.is.Resumes})
+	}
+	for _, p := range saved.descriptions() {
+		if p.Revision == o.is.Revision {
+			return p.ID
+		}
+	}
+	return ""
+}
+
 // subject returns what a request names.
 func subject(msg mgmt.Request) string {
 	switch msg := msg.(type) {

@@ -36,6 +36,7 @@ func (ds *deployments) change(r *request, msg mgmt.ChangeRequest) {
 		d.order.origin.Kind = mgmt.OperationRollback
 	}
 	ds.operate(d)
+	r.Detail.operation = d.steps.op
 	ds.memory.save(ds.memory.state, changeSave{ds, r, d, msg.Patience})
 }
 

@@ -47,7 +47,7 @@ type order struct {
 	// request is the request to answer. It is nil if its client is gone, and if it was
 	// answered when the deployment began.
 	request *request
-	asked   detail // of that request
+	asked   detail // of that request; empty if the deployment is resumed
 	// given is the configuration as the user has given it: the staged entry, or an entry
 	// that was not staged.
 	given   *Entry
@@ -64,8 +64,6 @@ type order struct {
 	// deployment. late are the instances that have not connected yet.
 	resumed bool
 	late    []mgmt.InstanceName
-	// because says, for the audit, why the controller itself deploys.
-	because string
 }
 
 // times are the times at which a deployment goes on by itself.

@@ -60,6 +60,7 @@ func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
 	}}
 	r.Detail.deployment = d
 	ds.operate(d)
+	r.Detail.operation = d.steps.op
 	ds.start(d, on.Patience)
 }
 
@@ -67,17 +68,15 @@ func (ds *deployments) deploy(r *request, on mgmt.StagedDeployRequest) {
 func (ds *deployments) operate(d *deployment) {
 	o := d.order
 	d.steps = deploymentSteps{planned: map[mgmt.InstanceName][]mgmt.NodeName{}, op: ds.operations.begin(mgmt.Operation{
-		Kind: o.origin.Kind, Who: o.asked.principal.Name, Note: o.origin.Note,
-		From: ds.memory.state.Deployed.revision(), Of: o.origin.Of,
-	})}
+		Kind: o.origin.Kind, Note: o.origin.Note, From: ds.memory.state.Deployed.revision(), Of: o.origin.Of,
+	}, o.asked)}
+	d.steps.op.subject = o.given.Config.ID
 	o.origin.Operation = d.steps.op.id()
 }
 
 // start starts a client's deployment, which may take as long as its client waits.
 func (ds *deployments) start(d *deployment, patience time.Duration) {
-	ds.requests.audit(d.order.asked, mgmt.AuditRecord{
-		Outcome: mgmt.AuditBegun, Subject: d.order.given.Config.ID, Reason: d.order.because,
-	})
+	d.steps.op.audit(mgmt.AuditBegun, "")
 	ds.roster.resetAllAttempts()
 	ds.begin(d, ds.cfg.deployTime(patience))
 }

@@ -16,11 +16,10 @@ func (m *Machine) depose() {
 	m.deposed = true
 	m.memory.saving = nil
 	m.note(Note{Level: Error, Text: "another controller has changed the stored state"})
-	if d := m.deployments.running(); d != nil {
-		d.outcome.results = []mgmt.Result{{Error: errDeposed}}
-		d.audit()
+	for _, o := range m.operations.unfinished() {
+		o.audit(mgmt.AuditInterrupted, errDeposed)
 	}
-	m.operating.depose()
+	m.operating.tasks = nil
 	for _, r := range m.requests.ledger.All() {
 		m.requests.refuse(r, errDeposed)
 	}

@@ -38,7 +38,6 @@ func (d refusedSave) saved(string) { d.end() }
 func (d *deployment) end() {
 	d.phase = ended
 	d.noteOutcome()
-	d.audit()
 	d.endOperation()
 	if d.order != nil && d.order.request != nil {
 		d.requests.reply(d.order.request, d.outcome.results...)
@@ -67,27 +66,6 @@ func (d *deployment) endOperation() {
 	if o := d.order.reverts; o != nil && op.is.Revision == 0 {
 		d.reverting.notReverted(o, failure, d.unsaved)
 	}
-}
-
-// audit emits the record of the end of a client's deployment.
-func (d *deployment) audit() {
-	if d.internal() {
-		return
-	}
-	rec := ending(d.outcome.results)
-	if rec.Reason == "" && len(d.order.late) > 0 {
-		rec.Reason = resumption{d}.later()
-	}
-	rec.Subject, rec.Reason = d.order.given.Config.ID, d.order.reason(rec.Reason)
-	d.requests.audit(d.order.asked, rec)
-}
-
-// reason returns the reason in a record of the audit.
-func (o *order) reason(failure string) string {
-	if o.because == "" || failure == "" {
-		return o.because + failure
-	}
-	return o.because + ": " + failure
 }
 
 // noteOutcome notes the outcome of a deployment. An internal deployment has no

@@ -312,7 +312,7 @@ func (m *Machine) clientGone(client mgmt.PeerID) {
 		if d := r.Detail.deployment; d != nil {
 			d.order.request = nil
 		} else if t := r.Detail.task; t != nil {
-			t.clientLeft(r.Detail)
+			t.clientLeft()
 		} else {
 			m.requests.auditEnd(r.Detail, []mgmt.Result{{Error: "its client left before the outcome was known"}})
 		}

@@ -26,9 +26,6 @@ type operating struct {
 type task struct {
 	*operating
 	*operation
-	// asked is the request that began it, for the audit. It is nil if the request itself
-	// brings its end into the audit.
-	asked *detail
 	// client is a RestartRequest that waits for the agents' answers. left are the nodes for
 	// which it waits.
 	client *request
@@ -157,10 +154,11 @@ func (o *operating) unable(nodes []mgmt.Node) string {
 
 // task returns a task for an operation that begins now.
 func (o *operating) task(r *request, kind mgmt.OperationKind, selectors []string, note string) *task {
-	t := &task{operating: o, asked: &r.Detail, open: map[stepKey]bool{}, watched: map[stepKey]string{}, told: o.steers.sent}
+	t := &task{operating: o, open: map[stepKey]bool{}, watched: map[stepKey]string{}, told: o.steers.sent}
 	t.operation = o.operations.begin(mgmt.Operation{
-		Kind: kind, Who: r.Detail.principal.Name, Note: note, Selectors: slices.Clone(selectors), From: o.memory.state.Deployed.revision(),
-	})
+		Kind: kind, Note: note, Selectors: slices.Clone(selectors), From: o.memory.state.Deployed.revision(),
+	}, r.Detail)
+	r.Detail.operation = t.operation
 	return t
 }
 
@@ -210,7 +208,7 @@ func (s operateSave) saved(err string) {
 
 // accept answers a request with the operation that it has begun.
 func (rs *requests) accept(r *request, o *operation) {
-	rs.audit(r.Detail, mgmt.AuditRecord{Outcome: mgmt.AuditBegun})
+	o.audit(mgmt.AuditBegun, "")
 	rs.ledger.Close(r)
 	rs.emit(Reply{r.Asker, mgmt.OperationResponse{
 		ReqID: r.ID, Result: mgmt.Result{ReqID: r.ID, Success: true}, Operation: o.view(),
@@ -332,8 +330,8 @@ func (t *task) expire() {
 		if last := t.watched[key]; last != "" {
 			why += ": " + last
 		}
-		t.answerClient(key, mgmt.Result{Error: errTimedOut})
 		t.settle(key, mgmt.StepFailed, why, mgmt.NodeOutputs{})
+		t.answerClient(key, mgmt.Result{Error: errTimedOut})
 	}
 	t.closeLegs()
 }
@@ -390,28 +388,10 @@ func counted(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// conclude ends t, and brings its end into the audit.
+// conclude ends t.
 func (t *task) conclude(state mgmt.OperationState, why string) {
 	t.closeLegs()
 	t.operation.end(state, why)
-	if t.asked == nil {
-		return
-	}
-	rec := mgmt.AuditRecord{Outcome: mgmt.AuditDone, Reason: why}
-	if state != mgmt.OperationDone {
-		rec.Outcome = mgmt.AuditFailed
-	}
-	t.requests.audit(*t.asked, rec)
-}
-
-// depose brings the end of all tasks into the audit. Another controller leads.
-func (o *operating) depose() {
-	for _, t := range o.tasks {
-		if t.asked != nil {
-			t.requests.audit(*t.asked, mgmt.AuditRecord{Outcome: mgmt.AuditFailed, Reason: errDeposed})
-		}
-	}
-	o.tasks = nil
 }
 
 // lost is called when the agent of an instance is gone.
@@ -422,12 +402,12 @@ func (o *operating) lost(name mgmt.InstanceName) {
 				continue
 			}
 			why := fmt.Sprintf("connection to instance '%s' lost", name)
-			t.answerClient(key, mgmt.Result{Error: why})
 			if t.restarts(key) {
 				t.settle(key, mgmt.StepFailed, why, mgmt.NodeOutputs{})
-				continue
+			} else {
+				t.settle(key, mgmt.StepSkipped, why+"; "+t.later(), mgmt.NodeOutputs{})
 			}
-			t.settle(key, mgmt.StepSkipped, why+"; "+t.later(), mgmt.NodeOutputs{})
+			t.answerClient(key, mgmt.Result{Error: why})
 		}
 	}
 }

@@ -31,6 +31,10 @@ type operation struct {
 	outputs, texts int
 	// shown is a copy of is. It is nil if is has changed since.
 	shown *mgmt.Operation
+	// source is the address of the user who began it, and subject what that user has named.
+	// because says, if the controller itself has begun it or goes on with it, why. They are
+	// for the audit, and may be empty.
+	source, subject, because string
 }
 
 // stepKey says which step is meant. An empty node means the step about the instance.
@@ -44,18 +48,21 @@ func newOperations(t *turn, cfg *Config, saved State) *operations {
 	for _, old := range saved.Operations {
 		o := &operation{all: ops, is: *old, shown: old}
 		o.setSteps(old.Steps)
+		o.subject = o.named(saved)
 		ops.list = append(ops.list, o)
 		ops.last = max(ops.last, old.ID)
 	}
 	return ops
 }
 
-// begin begins an operation. Its ID, State and Begun are set here. The caller adds its
-// steps. It is saved with the next Save, whoever asks for that.
-func (ops *operations) begin(is mgmt.Operation) *operation {
+// begin begins an operation that somebody has asked for. Its ID, State, Begun and what is
+// known of its user are set here. The caller adds its steps. It is saved with the next Save,
+// whoever asks for that.
+func (ops *operations) begin(is mgmt.Operation, asked detail) *operation {
 	ops.last++
 	is.ID, is.State, is.Begun = ops.last, mgmt.OperationRunning, ops.now
-	o := &operation{all: ops, is: is}
+	is.Who, is.Role, is.Request = asked.principal.Name, asked.principal.Role, mgmt.KindOf(asked.msg).Name()
+	o := &operation{all: ops, is: is, source: asked.principal.Source, subject: subject(asked.msg)}
 	o.setSteps(is.Steps)
 	ops.list = append(ops.list, o)
 	ops.forgetOld()
@@ -234,7 +241,8 @@ func (o *operation) failures() int {
 func (o *operation) save() { o.all.unsaved = true }
 
 // end ends o. Steps that were not begun are skipped. A step that was begun, and whose
-// outcome is not known, has failed. The end is saved soon.
+// outcome is not known, has failed. The audit gets the end at once: if the controller ended
+// before the end is saved, its next life would end o again. The end is saved soon.
 func (o *operation) end(state mgmt.OperationState, err string) {
 	if !o.running() {
 		return
@@ -253,6 +261,7 @@ func (o *operation) end(state mgmt.OperationState, err string) {
 	}
 	o.is.State, o.is.Ended, o.is.Error, o.is.Doing = state, o.all.now, mgmt.CutText(err, o.all.cfg.Limits.StepText), ""
 	o.shown = nil
+	o.audit(outcomes[state], o.is.Error)
 	o.happened(mgmt.OperationRunning, state, o.ending())
 	o.save()
 	o.all.forgetOld()

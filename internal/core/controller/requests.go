@@ -25,6 +25,9 @@ type detail struct {
 	deployment *deployment
 	// plan is the answer in the making, if r asks for a plan.
 	plan *fleetPlan
+	// operation is the operation that the request has begun. Its end is in the audit, not
+	// that of the request.
+	operation *operation
 	// task is the restart that a client waits for.
 	task *task
 }
@@ -87,9 +90,10 @@ func (rs *requests) overLimit(key ledger.Key) string {
 }
 
 // reply answers r with its results and forgets it. If r is to change something, the
-// audit gets its end before. The end of a deployment is in the audit already.
+// audit gets its end before. Of a request that has begun an operation it gets the end of
+// the operation.
 func (rs *requests) reply(r *request, results ...mgmt.Result) {
-	if r.Detail.deployment == nil {
+	if r.Detail.operation == nil {
 		rs.auditEnd(r.Detail, results)
 	}
 	rs.answer(r, results...)

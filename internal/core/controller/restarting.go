@@ -191,11 +191,11 @@ func (t *task) restart(keys []stepKey) {
 		case !t.memory.deployed.runs(key.instance, key.node):
 			t.settle(key, mgmt.StepSkipped, "it is no part of the configuration any more", mgmt.NodeOutputs{})
 		case hasName(t.memory.state.Stopped, key.node):
-			t.answerClient(key, mgmt.Result{Success: !t.names(key.node), Error: staysStopped})
 			t.settle(key, mgmt.StepSkipped, staysStopped, mgmt.NodeOutputs{})
+			t.answerClient(key, mgmt.Result{Success: !t.names(key.node), Error: staysStopped})
 		case why != "":
-			t.answerClient(key, mgmt.Result{Error: why})
 			t.settle(key, mgmt.StepFailed, why, mgmt.NodeOutputs{})
+			t.answerClient(key, mgmt.Result{Error: why})
 		default:
 			by[key.instance] = append(by[key.instance], key.node)
 		}
@@ -297,7 +297,6 @@ func (t restartLegs) answered(l *leg, answers []mgmt.Result) {
 	refused := slices.ContainsFunc(answers, func(r mgmt.Result) bool { return r.Node == "" && !r.Success && r.Error != errTimedOut })
 	for _, result := range t.sorted(l, answers) {
 		key := stepKey{l.agent.name, result.Node}
-		t.answerClient(key, result)
 		switch state := t.observed.stateOf(key); {
 		case result.Success && result.Error != "":
 			t.settle(key, mgmt.StepSkipped, result.Error, mgmt.NodeOutputs{})
@@ -308,6 +307,7 @@ func (t restartLegs) answered(l *leg, answers []mgmt.Result) {
 		default:
 			t.settle(key, mgmt.StepFailed, reason(result), mgmt.NodeOutputs{})
 		}
+		t.answerClient(key, result)
 	}
 }
 
@@ -315,8 +315,8 @@ func (t restartLegs) failed(l *leg, why string) {
 	t.closed(l)
 	for _, n := range l.nodes {
 		key := stepKey{l.agent.name, n}
-		t.answerClient(key, mgmt.Result{Error: why})
 		t.settle(key, mgmt.StepFailed, why, mgmt.NodeOutputs{})
+		t.answerClient(key, mgmt.Result{Error: why})
 	}
 }
 
@@ -354,7 +354,6 @@ func (o *operating) restartNodes(r *request, msg mgmt.RestartRequest) {
 		o.requests.refuse(r, why)
 		return
 	}
-	o.requests.audit(r.Detail, mgmt.AuditRecord{Outcome: mgmt.AuditBegun})
 	for _, n := range strange {
 		r.Results = append(r.Results, mgmt.Result{Node: n, Error: "unknown cluster node"})
 	}
@@ -363,8 +362,12 @@ func (o *operating) restartNodes(r *request, msg mgmt.RestartRequest) {
 		return
 	}
 	t := o.task(r, mgmt.OperationRestart, texts(msg.Nodes), "")
+	if len(strange) > 0 {
+		t.because = "not known: " + mgmt.FewNames(strange, maxNamed)
+	}
+	t.audit(mgmt.AuditBegun, "")
 	t.planRestart(nodes, nil, 0)
-	t.asked, t.client, t.left = nil, r, maps.Collect(keysOf(t.batches[0]))
+	t.client, t.left = r, maps.Collect(keysOf(t.batches[0]))
 	r.Detail.task = t
 	o.tasks = append(o.tasks, t)
 	t.proceed()
@@ -381,7 +384,8 @@ func keysOf(keys []stepKey) func(yield func(stepKey, bool) bool) {
 }
 
 // answerClient adds a result about a node to the answer to t's client. It answers when
-// there is a result for each node.
+// there is a result for each node. If nothing is left to do, it ends t before, so that the
+// audit has the end when the client has the answer.
 func (t *task) answerClient(key stepKey, result mgmt.Result) {
 	r := t.client
 	if r == nil || !t.left[key] {
@@ -390,7 +394,9 @@ func (t *task) answerClient(key stepKey, result mgmt.Result) {
 	delete(t.left, key)
 	result.Instance, result.Node = key.instance, key.node
 	if r.Results = append(r.Results, result); len(t.left) == 0 {
-		t.client = nil
+		if t.client = nil; len(t.open) == 0 {
+			t.finish()
+		}
 		t.requests.reply(r, t.requests.capped(r.Results)...)
 	}
 }
@@ -403,4 +409,4 @@ func (t *task) clientLate() {
 }
 
 // clientLeft goes on without a client.
-func (t *task) clientLeft(asked detail) { t.client, t.asked = nil, &asked }
+func (t *task) clientLeft() { t.client = nil }

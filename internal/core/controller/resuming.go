@@ -13,13 +13,9 @@ import (
 func (ds *deployments) resume(o *operation) {
 	deployed := ds.memory.state.Deployed
 	d := &deployment{id: mgmt.NewReqID(ds.rng), target: ds.memory.deployed, order: &order{
-		asked: detail{
-			msg:       mgmt.ChangeRequest{Config: deployed.Config, Of: o.is.Of},
-			principal: mgmt.Principal{Name: o.is.Who, Role: mgmt.Operator},
-		},
 		given: deployed, origin: deployed.Origin, partial: true, resumed: true,
-		because: fmt.Sprintf("operation %d of %s, which goes on after a restart of the controller", o.id(), o.is.Who),
 	}}
+	o.because = "it went on after a restart of the controller"
 	d.steps = deploymentSteps{planned: map[mgmt.InstanceName][]mgmt.NodeName{}, op: o}
 	for _, s := range slices.Clone(o.is.Steps) {
 		if s.Node != "" {

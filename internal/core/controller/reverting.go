@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -227,14 +228,14 @@ func (v *reverting) revert(o *operation, why string) bool {
 	d := &deployment{id: mgmt.NewReqID(v.rng), target: newTarget(given.Config), order: &order{
 		asked: detail{
 			msg:       mgmt.ChangeRequest{Config: given.Config, Of: before.Revision},
-			principal: mgmt.Principal{Name: o.is.Who, Role: mgmt.Operator},
+			principal: mgmt.Principal{Name: o.is.Who, Role: cmp.Or(o.is.Role, mgmt.Operator)},
 		},
 		given: given, partial: true, reverts: o,
-		because: fmt.Sprintf("the controller on behalf of %s: revert of operation %d", o.is.Who, o.id()),
-		origin:  mgmt.Origin{Kind: mgmt.OperationRevert, Note: why, Of: before.Revision},
+		origin: mgmt.Origin{Kind: mgmt.OperationRevert, Note: why, Of: before.Revision},
 	}}
 	v.deployments.operate(d)
 	by := d.steps.op
+	by.because = fmt.Sprintf("the controller on behalf of %s: revert of operation %d", o.is.Who, o.id())
 	by.change(func(is *mgmt.Operation) { is.Reverts = o.id() })
 	o.change(func(is *mgmt.Operation) {
 		is.RevertedBy = by.id()

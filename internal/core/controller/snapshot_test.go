@@ -354,8 +354,8 @@ func TestSnapshotHasTheRevisions(t *testing.T) {
 			Revision: 2, When: at(2), Who: "ann", Origin: mgmt.Origin{Kind: mgmt.OperationDeploy, Operation: 1}, ID: "first", Kept: true,
 		}},
 		Operations: []*mgmt.Operation{
-			{ID: 2, Kind: mgmt.OperationDeploy, State: mgmt.OperationDone, Who: "ann", Begun: at(4), Ended: at(4), From: 2, Revision: 4},
-			{ID: 1, Kind: mgmt.OperationDeploy, State: mgmt.OperationDone, Who: "ann", Begun: at(2), Ended: at(2), Revision: 2},
+			{ID: 2, Kind: mgmt.OperationDeploy, State: mgmt.OperationDone, Who: "ann", Request: "deploy", Role: mgmt.Admin, Begun: at(4), Ended: at(4), From: 2, Revision: 4},
+			{ID: 1, Kind: mgmt.OperationDeploy, State: mgmt.OperationDone, Who: "ann", Request: "deploy", Role: mgmt.Admin, Begun: at(2), Ended: at(2), Revision: 2},
 		},
 	}
 	if diff := cmp.Diff(want, s.core.Snapshot(), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(mgmt.PastConfig{}, "Bytes")); diff != "" {

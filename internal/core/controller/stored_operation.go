@@ -3,12 +3,13 @@ package controller
 import (
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // operationForm2 is an operation in form 2 of the stored state. A number of zero means
-// none.
+// none. Request and Role came later.
 type operationForm2 struct {
 	Version    int                 `json:"version"`
 	ID         mgmt.OperationID    `json:"id"`
@@ -16,6 +17,8 @@ type operationForm2 struct {
 	State      mgmt.OperationState `json:"state"`
 	Who        string              `json:"who,omitempty"`
 	Note       string              `json:"note,omitempty"`
+	Request    string              `json:"request,omitempty"`
+	Role       string              `json:"role,omitempty"`
 	Begun      time.Time           `json:"begun"`
 	Ended      time.Time           `json:"ended,omitzero"`
 	Selectors  []string            `json:"selectors,omitempty"`
@@ -46,10 +49,13 @@ type stepForm2 struct {
 // encodeOperation returns the value of an operation.
 func encodeOperation(o *mgmt.Operation) []byte {
 	f := operationForm2{
-		Version: storedForm, ID: o.ID, Kind: o.Kind, State: o.State, Who: o.Who, Note: o.Note,
+		Version: storedForm, ID: o.ID, Kind: o.Kind, State: o.State, Who: o.Who, Note: o.Note, Request: o.Request,
 		Begun: o.Begun.UTC(), Ended: inUTC(o.Ended), Selectors: o.Selectors, Batch: o.Batch,
 		From: o.From, Revision: o.Revision, Of: o.Of,
 		Resumes: o.Resumes, Reverts: o.Reverts, RevertedBy: o.RevertedBy, RevertAt: inUTC(o.RevertAt), Error: o.Error,
+	}
+	if o.Role != mgmt.NoUser {
+		f.Role = o.Role.String()
 	}
 	for _, s := range o.Steps {
 		f.Steps = append(f.Steps, stepForm2{
@@ -72,8 +78,15 @@ func readOperation(value []byte) (*mgmt.Operation, error) {
 	if err := readForm2(value, &f); err != nil {
 		return nil, err
 	}
+	role := mgmt.NoUser
+	if f.Role != "" {
+		var err error
+		if role, err = access.ParseRole(f.Role); err != nil {
+			return nil, err
+		}
+	}
 	o := &mgmt.Operation{
-		ID: f.ID, Kind: f.Kind, State: f.State, Who: f.Who, Note: f.Note, Begun: f.Begun, Ended: f.Ended,
+		ID: f.ID, Kind: f.Kind, State: f.State, Who: f.Who, Note: f.Note, Request: f.Request, Role: role, Begun: f.Begun, Ended: f.Ended,
 		Selectors: f.Selectors, Batch: f.Batch, From: f.From, Revision: f.Revision, Of: f.Of,
 		Resumes: f.Resumes, Reverts: f.Reverts, RevertedBy: f.RevertedBy, RevertAt: f.RevertAt, Error: f.Error,
 	}

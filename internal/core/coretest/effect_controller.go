@@ -43,6 +43,9 @@ func controllerEffect(effect any) string {
 func auditLine(r mgmt.AuditRecord) string {
 	var line strings.Builder
 	fmt.Fprintf(&line, "audit: %s %s", r.Request, r.Outcome)
+	if r.Operation != 0 {
+		fmt.Fprintf(&line, " operation=%d", r.Operation)
+	}
 	for _, attribute := range [][2]string{
 		{"who", r.Who}, {"role", r.Role.String()}, {"source", r.Source}, {"subject", r.Subject}, {"revision", r.Revision}, {"reason", r.Reason},
 	} {
