@@ -168,7 +168,7 @@ type Node struct {
 	PID         int64     `json:"pid,omitempty"`
 	Port        int       `json:"port,omitempty"`
 	MetricsPort int       `json:"metrics_port,omitempty"`
-	Since       time.Time `json:"since,omitzero" doc:"When the controller first heard of this state."`
+	Since       time.Time `json:"since,omitzero" doc:"When the node came into this state, or, if its agent has not told, when the controller first heard of it."`
 	Version     string    `json:"version,omitempty" doc:"The version of its program, such as that of its Zeek. Absent if its agent did not tell."`
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -50,12 +51,13 @@ func TestFactsOfTheGreatestHostAreTaken(t *testing.T) {
 		facts.Running = append(facts.Running, mgmt.NodeVersion{
 			Node: mgmt.NodeName(fmt.Sprintf("worker-%032d", i)), PID: 1 << 22, Program: "/opt/zeek-8.2.2/bin/zeek/with/a/longer/path/zeek", Version: "8.2.2-dev.123",
 		})
+		facts.States = append(facts.States, mgmt.NodeAge{Node: facts.Running[i].Node, State: mgmt.Running, Age: 1000 * time.Hour})
 	}
 	text, err := json.Marshal(facts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := daemon.ReadHost(io.NopCloser(strings.NewReader(string(text)))); err != nil || len(got.Running) != daemon.BookNodes {
+	if got, err := daemon.ReadHost(io.NopCloser(strings.NewReader(string(text)))); err != nil || len(got.Running) != daemon.BookNodes || len(got.States) != daemon.BookNodes {
 		t.Errorf("%d nodes of %d, %v", len(got.Running), daemon.BookNodes, err)
 	}
 }

@@ -30,9 +30,9 @@ const (
 	hostsAtOnce   = 16              // agents that are asked at a time
 	hostsTimeout  = 5 * time.Second // for the answer of one agent
 	hostsDelay    = time.Second     // from a change to the question: more nodes may start
-	maxHostFacts  = 1 << 20         // bytes
+	maxHostFacts  = 2 << 20         // bytes
 	maxHostText   = 1 << 10         // bytes of each text
-	maxHostValues = 30_000          // JSON values: six for each node of an agent's nodeBook, and the host's
+	maxHostValues = 50_000          // JSON values: ten for each node of an agent's nodeBook, and the host's
 )
 
 func newKnownHosts() *knownHosts {

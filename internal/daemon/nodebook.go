@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -26,6 +27,7 @@ const (
 // nodePage is what is known of one node.
 type nodePage struct {
 	state   mgmt.State
+	since   time.Time // of state
 	changes []mgmt.StateChange
 	launch  uint64
 	// launches counts those since the agent started; one that was adopted is the first.
@@ -80,7 +82,7 @@ func (b *nodeBook) happened(h mgmt.Happening) {
 	if p == nil {
 		return
 	}
-	p.state = mgmt.State(h.To)
+	p.state, p.since = mgmt.State(h.To), h.Time
 	p.changes = append(p.changes, mgmt.StateChange{Time: h.Time.UTC(), From: h.From, To: h.To, Cause: h.Cause, PID: h.PID})
 	if over := len(p.changes) - bookChanges; over > 0 {
 		p.changes = slices.Delete(p.changes, 0, over)
@@ -98,6 +100,19 @@ func (b *nodeBook) read(node mgmt.NodeName) (nodePage, bool) {
 	one := *p
 	one.changes = slices.Clone(p.changes)
 	return one, true
+}
+
+// ages returns how long nodes have been in their states.
+func (b *nodeBook) ages(now time.Time) (list []mgmt.NodeAge) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for node, p := range b.pages {
+		if p.state != "" {
+			list = append(list, mgmt.NodeAge{Node: node, State: p.state, Age: now.Sub(p.since)})
+		}
+	}
+	slices.SortFunc(list, func(a, b mgmt.NodeAge) int { return cmp.Compare(a.Node, b.Node) })
+	return list
 }
 
 // versions returns what runs.

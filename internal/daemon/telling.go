@@ -201,7 +201,7 @@ func (t *telling) facts() mgmt.HostFacts {
 	f := machine.Look(t.about.Dirs)
 	f.Version, f.Build, f.Started = t.about.Version, t.about.Build, t.started.UTC()
 	f.Nodes, f.ZeekPath, f.ZeekVersion = t.about.Nodes, t.about.ZeekPath, t.about.ZeekVersion
-	f.Running = t.book.versions()
+	f.Running, f.States = t.book.versions(), t.book.ages(time.Now())
 	return f
 }
 

@@ -80,6 +80,7 @@ type HostFacts struct {
 	ZeekPath    string        `json:"zeek_path,omitempty"`
 	ZeekVersion string        `json:"zeek_version,omitempty"`
 	Running     []NodeVersion `json:"running,omitempty"`
+	States      []NodeAge     `json:"states,omitempty"`
 
 	Hostname string     `json:"hostname,omitempty"`
 	OS       string     `json:"os,omitempty"`
@@ -100,6 +101,10 @@ func (f *HostFacts) Cut(most int) {
 	for i := range f.Running {
 		n := &f.Running[i]
 		texts = append(texts, (*string)(&n.Node), &n.Program, &n.Version)
+	}
+	for i := range f.States {
+		n := &f.States[i]
+		texts = append(texts, (*string)(&n.Node), (*string)(&n.State))
 	}
 	for i := range f.Disks {
 		d := &f.Disks[i]
@@ -125,6 +130,14 @@ type NodeVersion struct {
 	PID     int      `json:"pid"`
 	Program string   `json:"program,omitempty"`
 	Version string   `json:"version,omitempty"`
+}
+
+// NodeAge says for how long a node has been in its state, as its agent knows. It is no time:
+// the clock of the host may be wrong.
+type NodeAge struct {
+	Node  NodeName      `json:"node"`
+	State State         `json:"state"`
+	Age   time.Duration `json:"age"` // in nanoseconds
 }
 
 // Memory is that of a host, in bytes.

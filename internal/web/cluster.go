@@ -89,13 +89,17 @@ func (s views) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutpu
 				Name: string(n.Node), Instance: string(i.Name), State: string(n.State), Role: string(n.ClusterRole),
 				Port: number(n.Port), MetricsPort: number(n.MetricsPort), Since: utc(n.Since),
 			}
+			t, ok := told[one.Instance+"/"+one.Name]
+			if ok {
+				one.Since = utc(t.began(n))
+			}
 			if n.ClusterRole == mgmt.ClusterNone {
 				one.Role = string(n.MgmtRole)
 			}
 			if n.PID != nil {
 				one.PID = *n.PID
 			}
-			if t, ok := told[one.Instance+"/"+one.Name]; ok && n.State == mgmt.Running {
+			if ok && n.State == mgmt.Running {
 				one.Version = t.Version
 				if n.PID == nil && t.heard.After(n.Since) { // before, it may have been another process
 					one.PID = int64(t.PID)

@@ -243,6 +243,44 @@ func TestStatusOfVersionsAndCommands(t *testing.T) {
 	}
 }
 
+// A controller that has just started has heard of a state when the agent connected. The agent
+// knows for how long the node is in that state. What it told before the state began is about
+// an earlier one.
+func TestSinceOfNodesIsWhatTheirAgentsKnow(t *testing.T) {
+	for name, tt := range map[string]struct {
+		state mgmt.State
+		heard time.Time
+		age   time.Duration
+		want  time.Time
+	}{
+		"told since":              {mgmt.Failed, noon.Add(time.Second), time.Hour, noon.Add(time.Second - time.Hour)},
+		"told before":             {mgmt.Failed, noon.Add(-time.Second), time.Hour, noon},
+		"told of another state":   {mgmt.Running, noon.Add(time.Second), time.Hour, noon},
+		"the state is just there": {mgmt.Failed, noon.Add(time.Second), time.Millisecond, noon},
+	} {
+		f := someFleet()
+		n := &f.snap.Instances[0].Nodes[1]
+		n.State, n.Since = mgmt.Failed, noon
+		told := &agents{tell: tellsAll, hosts: []mgmt.HostReport{{
+			Instance: "a", Present: true, Heard: tt.heard, Facts: &mgmt.HostFacts{States: []mgmt.NodeAge{{Node: n.Node, State: tt.state, Age: tt.age}}},
+		}}}
+		s := serve(t, web.Config{Cluster: f, Agents: told}, nil)
+		list, err := s.client("viewer").Nodes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, err := s.client("viewer").Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(list, func(one api.Node) bool { return one.Name == string(n.Node) })
+		j := slices.IndexFunc(status.Wrong, func(d api.StatusDetail) bool { return d.Node == string(n.Node) })
+		if i < 0 || j < 0 || !list[i].Since.Equal(tt.want) || !status.Wrong[j].Since.Equal(tt.want) {
+			t.Errorf("%s: got %+v and %+v, want since %v", name, list, status.Wrong, tt.want)
+		}
+	}
+}
+
 // A report of a new state has no PID. What the agent has told of its processes since then
 // has it; what it told before is about an earlier process.
 func TestPIDsOfNodes(t *testing.T) {

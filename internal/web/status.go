@@ -53,7 +53,7 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 		reasons = s.reasons(ctx)
 	}
 	body.Crashed = s.recentCrashes(look, body.Time)
-	look.nodes(&body, reasons)
+	look.nodes(&body, reasons, s.toldNodes(ctx))
 	body.Well = len(body.Wrong) == 0
 	return &bodyOutput[api.Status]{body}, nil
 }
@@ -282,7 +282,7 @@ func unreadyInstance(in *mgmt.ObservedInstance, nodes int) string {
 }
 
 // nodes counts the nodes, and names those that should run and do not.
-func (l *look) nodes(body *api.Status, reasons map[string]string) {
+func (l *look) nodes(body *api.Status, reasons map[string]string, told map[string]toldNode) {
 	crashed := map[mgmt.NodeName]api.StatusCrash{}
 	for _, c := range body.Crashed {
 		crashed[mgmt.NodeName(c.Node)] = c
@@ -302,12 +302,13 @@ func (l *look) nodes(body *api.Status, reasons map[string]string) {
 			if n.State == mgmt.Pending && len(body.Operations) > 0 && !hasCrashed {
 				continue // an operation starts it
 			}
-			text := cmp.Or(reasons[string(in.Name)+"/"+string(n.Node)], unwellNode(n.State))
+			key := string(in.Name) + "/" + string(n.Node)
+			text := cmp.Or(reasons[key], unwellNode(n.State))
 			if hasCrashed && (n.State == mgmt.Running || n.State == mgmt.Pending) {
 				text = crashText(c)
 			}
 			body.Wrong = append(body.Wrong, api.StatusDetail{
-				Kind: "node", Instance: string(in.Name), Node: string(n.Node), State: string(n.State), Since: utc(n.Since), Text: text,
+				Kind: "node", Instance: string(in.Name), Node: string(n.Node), State: string(n.State), Since: utc(told[key].began(n)), Text: text,
 			})
 		}
 	}
@@ -345,7 +346,7 @@ func unwellNode(s mgmt.State) string {
 	case mgmt.Stopped:
 		return "it has stopped, and no user has stopped it"
 	case mgmt.Failed:
-		return "it failed, and is not started again"
+		return "it failed"
 	case mgmt.Crashed:
 		return "it crashed, and is started again soon"
 	}

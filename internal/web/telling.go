@@ -327,13 +327,25 @@ func factsOf(f mgmt.HostFacts) api.Host {
 	return h
 }
 
-// toldNode is what an agent has told of a node that runs.
+// toldNode is what an agent has told of a node. It has a version only if the node runs.
 type toldNode struct {
 	mgmt.NodeVersion
+	state mgmt.State
+	since time.Time // by the clock of this host
 	heard time.Time
 }
 
-// toldNodes returns what agents have told of the nodes that run, by "instance/node".
+// began returns since when a node is in its state. The controller has heard of the state
+// when it came, or, if it started later, when the agent connected. Only the agent knows the
+// time then. What it told before is about an earlier state.
+func (t toldNode) began(n mgmt.ObservedNode) time.Time {
+	if t.state == n.State && t.heard.After(n.Since) && t.since.Before(n.Since) {
+		return t.since
+	}
+	return n.Since
+}
+
+// toldNodes returns what agents have told of their nodes, by "instance/node".
 func (s views) toldNodes(ctx context.Context) map[string]toldNode {
 	nodes := map[string]toldNode{}
 	hosts, err := s.hosts(ctx, false)
@@ -345,7 +357,12 @@ func (s views) toldNodes(ctx context.Context) map[string]toldNode {
 			continue
 		}
 		for _, n := range h.Facts.Running {
-			nodes[string(h.Instance)+"/"+string(n.Node)] = toldNode{n, h.Heard}
+			nodes[string(h.Instance)+"/"+string(n.Node)] = toldNode{NodeVersion: n, heard: h.Heard}
+		}
+		for _, n := range h.Facts.States {
+			t := nodes[string(h.Instance)+"/"+string(n.Node)]
+			t.state, t.since, t.heard = n.State, h.Heard.Add(-n.Age), h.Heard
+			nodes[string(h.Instance)+"/"+string(n.Node)] = t
 		}
 	}
 	return nodes
