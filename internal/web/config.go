@@ -149,8 +149,11 @@ type Limits struct {
 	// SessionLife is how long a session lasts. Zero means 12 hours.
 	SessionLife time.Duration
 	// MaxStreams bounds the event streams, and MaxStreamsOfOne those of one user. Zero means 64
-	// and 16.
-	MaxStreams, MaxStreamsOfOne int
+	// and 16. MaxFollows bounds those who follow outputs of nodes on one instance. It must be
+	// below the streams that an agent sends, so that others can be sent meanwhile. Zero means 6.
+	// At MaxStreams and MaxFollows a user with fewer of them gets the oldest of the user with
+	// the most.
+	MaxStreams, MaxStreamsOfOne, MaxFollows int
 	// StreamSilence is after how long without an event a stream says that it lives. Zero means
 	// 15 s. StreamPatience is how long a reader may take for what the stream sends at once. A
 	// slower one is dropped, and a reader that needs half of it is told so first. Zero means
@@ -206,6 +209,7 @@ func (c *Limits) fill() error {
 	count("MaxAttempters", &c.MaxAttempters, 10_000)
 	count("MaxStreams", &c.MaxStreams, 64)
 	count("MaxStreamsOfOne", &c.MaxStreamsOfOne, 16)
+	count("MaxFollows", &c.MaxFollows, 6)
 	duration("StreamSilence", &c.StreamSilence, 15*time.Second)
 	duration("StreamPatience", &c.StreamPatience, 20*time.Second)
 	count("MaxSessions", &c.MaxSessions, 1000)

@@ -125,12 +125,12 @@ func (s *Server) streamEvents(ctx context.Context, in *streamInput) (*huma.Strea
 		q.After = 0 // of a log that is gone: this one has begun anew
 	}
 	who := askerOf(ctx)
-	leave, why := s.streams.enter(who.Name)
+	one, why := s.streams.enter(who.Name)
 	if why != nil {
 		return nil, why
 	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		defer leave()
-		s.stream(ctx, who, q)
+		defer s.streams.leave(one)
+		s.stream(ctx, who, one, q)
 	}}, nil
 }

@@ -217,11 +217,20 @@ func TestStreamsAreBounded(t *testing.T) {
 	if answer, text := s.ask("GET", api.PathEventStream, "viewer", ""); answer.StatusCode != http.StatusTooManyRequests || answer.Header.Get("Retry-After") == "" {
 		t.Errorf("a third of one user: %s: %s", answer.Status, text)
 	}
-	s.listen(t, "", "operator")
-	if answer, text := s.ask("GET", api.PathEventStream, "admin", ""); answer.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("a fourth of all: %s: %s", answer.Status, text)
+	third := s.listen(t, "", "operator")
+	// A user who has none gets the oldest of the user who has most.
+	if fourth := s.listen(t, "", "admin"); fourth.answer.StatusCode != http.StatusOK {
+		t.Errorf("the first of another user: %s", fourth.answer.Status)
 	}
-	first.conn.Close()
+	for got := ""; got != "closed"; got = first.next() {
+		if strings.HasPrefix(got, "end ") && !strings.Contains(got, "gives way to another user") {
+			t.Errorf("the oldest stream says %q", got)
+		}
+	}
+	if answer, text := s.ask("GET", api.PathEventStream, "viewer", ""); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+		t.Errorf("a second of a user, where all have one: %s: %s", answer.Status, text)
+	}
+	third.conn.Close()
 	for { // the server notices at its next word
 		if again := s.listen(t, "", "viewer"); again.answer.StatusCode == http.StatusOK {
 			return

@@ -19,7 +19,8 @@ type Server struct {
 	places   places
 	sessions *sessions
 	attempts *attempts
-	streams  *streams
+	streams  *shares
+	follows  *follows
 	listings *listings
 	crossing *http.CrossOriginProtection
 	// reading has a value for each request whose configuration is being read.
@@ -40,7 +41,9 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, handed: newHanded(),
 		places:   places{limit: cfg.MaxConnections, reserved: cfg.ReservedConnections},
-		sessions: newSessions(cfg), attempts: newAttempts(cfg), streams: &streams{limits: cfg.Limits, of: map[string]int{}},
+		sessions: newSessions(cfg), attempts: newAttempts(cfg),
+		streams:  &shares{limit: cfg.MaxStreams, ofOne: cfg.MaxStreamsOfOne, what: "event streams"},
+		follows:  &follows{limit: cfg.MaxFollows, at: map[string]*shares{}},
 		listings: &listings{every: cfg.ListInterval},
 		crossing: http.NewCrossOriginProtection(), reading: make(chan struct{}, cfg.MaxConfigurations), asking: make(chan struct{}, cfg.MaxFleetQuestions),
 	}

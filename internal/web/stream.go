@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,43 +17,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// streams counts the event streams.
-type streams struct {
-	limits Limits
-
-	mu  sync.Mutex // guards what follows
-	all int
-	of  map[string]int
-}
-
-// enter takes a place for a stream of a user. The stream gives it back with leave.
-func (s *streams) enter(user string) (leave func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.of[user] >= s.limits.MaxStreamsOfOne:
-		return nil, huma.ErrorWithHeaders(
-			problem(http.StatusTooManyRequests, fmt.Sprintf("%s has %d event streams already: end one of them", user, s.of[user])), http.Header{"Retry-After": {"10"}})
-	case s.all >= s.limits.MaxStreams:
-		return nil, huma.ErrorWithHeaders(
-			problem(http.StatusServiceUnavailable, fmt.Sprintf("there are %d event streams already: try again in 10 s", s.all)), http.Header{"Retry-After": {"10"}})
-	}
-	s.all++
-	s.of[user]++
-	return sync.OnceFunc(func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.all--
-		if s.of[user]--; s.of[user] == 0 {
-			delete(s.of, user)
-		}
-	}), nil
-}
-
 // stream is an event stream.
 type stream struct {
 	*Server
 	who asker
+	one *share
 	out *http.ResponseController
 	w   http.ResponseWriter
 	q   happenings.Query
@@ -66,16 +33,22 @@ type stream struct {
 const streamBatch = 200
 
 // stream sends events until the asker goes, may see them no more, or is too slow.
-func (s *Server) stream(ctx huma.Context, who asker, q happenings.Query) {
+func (s *Server) stream(ctx huma.Context, who asker, one *share, q happenings.Query) {
 	_, w := humago.Unwrap(ctx)
-	st := &stream{Server: s, who: who, out: http.NewResponseController(w), w: w, q: q, seen: q.After}
+	st := &stream{Server: s, who: who, one: one, out: http.NewResponseController(w), w: w, q: q, seen: q.After}
 	st.q.Limit = streamBatch
 	w.Header().Set("Content-Type", api.ContentEventStream)
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy passes each event on
 	if st.out.SetReadDeadline(time.Time{}) != nil || !st.send([]byte("retry: 2000\n\n")) {
 		return
 	}
-	if why := st.run(ctx.Context()); why != "" {
+	over, cancel := context.WithCancel(ctx.Context())
+	defer cancel()
+	defer context.AfterFunc(one.over, func() {
+		st.out.SetWriteDeadline(time.Now()) // it may be sending to somebody who takes nothing
+		cancel()
+	})()
+	if why := st.run(over); why != "" {
 		st.send(sentEvent("end", 0, map[string]string{"reason": why}))
 	}
 }
@@ -112,6 +85,8 @@ func (s *stream) run(ctx context.Context) (why string) {
 		late := quiet.Err() != nil
 		cancel()
 		switch {
+		case s.one.over.Err() != nil:
+			return s.streams.gaveWay()
 		case ctx.Err() != nil:
 			return "the controller ends, or the request"
 		case wake.Err() != nil:

@@ -67,7 +67,7 @@ func (a *routes) registerTelling() {
 		summary: "Read what a node has printed",
 		details: "The answer is text, and may have secrets in it. With follow it goes on until the asker leaves. " +
 			"If it is not whole, the trailer " + api.TrailerError + " says why.",
-		errors: []int{http.StatusNotFound, http.StatusBadGateway},
+		errors: []int{http.StatusNotFound, http.StatusBadGateway, http.StatusTooManyRequests, http.StatusServiceUnavailable},
 	}, s.readLogs)
 }
 
@@ -471,12 +471,21 @@ func (s views) readLogs(ctx context.Context, in *logsInput) (*huma.StreamRespons
 	_, deployed := whereIs(snap, mgmt.NodeName(in.Node), instance)
 	ctx, cancel := context.WithCancelCause(ctx)
 	q := mgmt.LogsQuery{Node: mgmt.NodeName(in.Node), Stderr: in.Stream == "stderr", Lines: in.Lines, Follow: in.Follow}
+	leave := func() {}
+	if in.Follow {
+		if leave, err = s.follow(ctx, string(instance), cancel); err != nil {
+			cancel(nil)
+			return nil, err
+		}
+	}
 	stream, err := s.stream(ctx, instance, mgmt.StreamLogs, q)
 	if err != nil {
+		leave()
 		cancel(nil)
 		return nil, untold(err)
 	}
 	return &huma.StreamResponse{Body: func(answer huma.Context) {
+		defer leave()
 		defer cancel(nil)
 		defer stream.Close()
 		var watching sync.WaitGroup
@@ -490,6 +499,17 @@ func (s views) readLogs(ctx context.Context, in *logsInput) (*huma.StreamRespons
 		})
 		s.sendText(answer, stream)
 	}}, nil
+}
+
+// follow takes a place for somebody who follows an output. end is called if the place goes to
+// another user.
+func (s views) follow(ctx context.Context, instance string, end context.CancelCauseFunc) (leave func(), err error) {
+	all, one, err := s.follows.enter(instance, askerOf(ctx).Name)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(one.over, func() { end(errors.New(all.gaveWay())) })
+	return func() { stop(); s.follows.leave(instance, all, one) }, nil
 }
 
 // whereIs returns the instance on which a node is deployed, or "", and whether that is

@@ -219,6 +219,47 @@ func printing() (func(context.Context, mgmt.InstanceName, mgmt.StreamKind, any) 
 	}, w, asked
 }
 
+// Nobody keeps others from following the outputs of an instance, and a stream that does not
+// last needs no place.
+func TestFollowersOfAnInstanceAreBounded(t *testing.T) {
+	tell := func(ctx context.Context, _ mgmt.InstanceName, _ mgmt.StreamKind, parameters any) (io.Reader, error) {
+		r, w := io.Pipe()
+		if q := parameters.(mgmt.LogsQuery); !q.Follow {
+			return strings.NewReader("old\n"), nil
+		}
+		context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
+		return r, nil
+	}
+	s := serve(t, web.Config{Cluster: &fleet{snap: deployedOn("a")}, Agents: &agents{tell: tell}, Limits: web.Limits{MaxFollows: 2}}, nil)
+	follow := func(user string) (io.ReadCloser, error) {
+		return s.client(user).Logs(patience.Context(t), "worker-1", api.LogsQuery{Follow: true})
+	}
+	var logs [2]io.ReadCloser
+	for i := range logs {
+		var err error
+		if logs[i], err = follow("operator"); err != nil {
+			t.Fatal(err)
+		}
+		defer logs[i].Close()
+	}
+	_, err := follow("operator")
+	wantProblem(t, err, 429, "has 2 outputs of instance a that are followed already: end one of them")
+	if text, err := s.client("operator").Logs(t.Context(), "worker-1", api.LogsQuery{}); err != nil {
+		t.Errorf("one that does not last: %v", err)
+	} else {
+		text.Close()
+	}
+	other, err := follow("admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(logs[0]); err == nil || !strings.Contains(err.Error(), "gives way to another user") {
+		t.Errorf("the oldest one ends with %v", err)
+	}
+	other.Close()
+	logs[1].Close()
+}
+
 func TestLogsComeAsTheNodePrintsThem(t *testing.T) {
 	tell, node, asked := printing()
 	cluster := &fleet{snap: deployedOn("a")}
