@@ -121,8 +121,9 @@ type Limits struct {
 	// StepOutputs bounds the bytes of what nodes printed in the steps of one operation.
 	// Further outputs are left out. Zero means 1 MiB.
 	StepOutputs int
-	// StepText bounds the reason of a step, its error, and the error of an operation, in
-	// bytes: agents write them. The rest is cut off. Zero means 2,000.
+	// StepText bounds the reason of a step, its error, the error of an operation, and any other
+	// reason that an agent gives for a failure, in bytes: agents write them. The rest is cut
+	// off. Zero means 2,000.
 	StepText int
 	// PlanText bounds each reason and each finding in an agent's plan in the same way, and
 	// PlanReasons the reasons for a node. Zero means 2,000 and 100.

@@ -79,7 +79,7 @@ func (s *deploymentSteps) took(name mgmt.InstanceName, results []mgmt.Result, ac
 		case r.Node != "":
 			s.node(name, r)
 		case !r.Success:
-			state, why = mgmt.StepFailed, reason(r)
+			state, why = mgmt.StepFailed, s.op.all.cfg.Limits.reason(r)
 		}
 	}
 	s.instance(name, state, "", why)
@@ -99,7 +99,7 @@ func (s *deploymentSteps) node(name mgmt.InstanceName, r mgmt.Result) {
 	outputs, _ := r.Data.(mgmt.NodeOutputs)
 	switch {
 	case !r.Success:
-		step.State, step.Error, step.Outputs = mgmt.StepFailed, reason(r), outputs
+		step.State, step.Error, step.Outputs = mgmt.StepFailed, s.op.all.cfg.Limits.reason(r), outputs
 	case step.State != mgmt.StepSkipped:
 		step.State = mgmt.StepDone
 	}

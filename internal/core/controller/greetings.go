@@ -144,7 +144,7 @@ func (g *greetings) failed(*leg, string) {}
 
 func (g *greetings) welcomed(a *agent, result mgmt.Result) {
 	if !result.Success {
-		if why := reason(result); why != a.refusal {
+		if why := g.cfg.Limits.reason(result); why != a.refusal {
 			a.refusal = why
 			g.stands(a.name, standingOf(a), standingOf(a), "its agent has refused to join: "+why)
 		}
@@ -161,7 +161,7 @@ func (g *greetings) welcomed(a *agent, result mgmt.Result) {
 
 func (g *greetings) stoodDown(a *agent, result mgmt.Result) {
 	if !result.Success {
-		why := reason(result)
+		why := g.cfg.Limits.reason(result)
 		g.note(Note{Level: Warn, Text: "agent refused to stand by", Instance: a.name, Err: why})
 		g.roster.failedAttempt(a)
 		if d := g.deployments.running(); d != nil {
@@ -176,10 +176,11 @@ func (g *greetings) stoodDown(a *agent, result mgmt.Result) {
 	g.note(Note{Level: Info, Text: "instance stands by", Instance: a.name})
 }
 
-// reason returns the error text of a failure.
-func reason(r mgmt.Result) string {
+// reason returns the error text of a failure, as far as it is kept. An agent may send a text of
+// any size.
+func (l Limits) reason(r mgmt.Result) string {
 	if r.Error == "" {
 		return "no reason given"
 	}
-	return r.Error
+	return mgmt.CutText(r.Error, l.StepText)
 }

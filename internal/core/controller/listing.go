@@ -94,7 +94,7 @@ func (n nodeLists) answered(l *leg, results []mgmt.Result) {
 	var result mgmt.Result
 	switch bad, isBad := answer.Data.(mgmt.BadData); {
 	case !answer.Success:
-		result = n.unknown(name, reason(answer))
+		result = n.unknown(name, n.cfg.Limits.reason(answer))
 	case isBad:
 		result = n.unknown(name, bad.Reason)
 	case !ok:

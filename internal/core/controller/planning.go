@@ -99,7 +99,7 @@ func (p planning) answered(l *leg, results []mgmt.Result) {
 	plan, ok := readPlan(results[0].Data, p.cfg.Limits)
 	switch {
 	case !results[0].Success:
-		making.guess(name, l.agent, fmt.Sprintf("instance '%s' did not say what it would do: %s", name, reason(results[0])))
+		making.guess(name, l.agent, fmt.Sprintf("instance '%s' did not say what it would do: %s", name, p.cfg.Limits.reason(results[0])))
 	case !ok:
 		making.guess(name, l.agent, fmt.Sprintf("instance '%s' has answered without a plan", name))
 	case len(plan.Nodes) == 0: // it refuses the configuration

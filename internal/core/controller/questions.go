@@ -72,7 +72,7 @@ func (p parts) sorted(l *leg, answers []mgmt.Result) []mgmt.Result {
 	for _, answer := range answers {
 		switch {
 		case answer.Node == "" && !answer.Success:
-			why = reason(answer)
+			why = p.cfg.Limits.reason(answer)
 		case open[answer.Node]:
 			delete(open, answer.Node)
 			results = append(results, l.nodeResult(answer))

@@ -303,9 +303,9 @@ func (t restartLegs) answered(l *leg, answers []mgmt.Result) {
 		case result.Success:
 			t.settle(key, mgmt.StepDone, "", mgmt.NodeOutputs{})
 		case state == mgmt.Pending && !refused: // if its agent has refused, it is starting for another reason
-			t.watch(key, reason(result))
+			t.watch(key, t.cfg.Limits.reason(result))
 		default:
-			t.settle(key, mgmt.StepFailed, reason(result), mgmt.NodeOutputs{})
+			t.settle(key, mgmt.StepFailed, t.cfg.Limits.reason(result), mgmt.NodeOutputs{})
 		}
 		t.answerClient(key, result)
 	}

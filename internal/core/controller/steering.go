@@ -191,7 +191,7 @@ func (o *operating) answered(l *leg, answers []mgmt.Result) {
 		if answer.Node != "" {
 			of[answer.Node] = answer
 		} else if !answer.Success {
-			refusal = reason(answer)
+			refusal = o.cfg.Limits.reason(answer)
 		}
 	}
 	if refusal != "" {
@@ -234,9 +234,9 @@ func (t *task) steered(key stepKey, answer mgmt.Result) {
 	case t.is.Kind == mgmt.OperationStop && state == mgmt.Stopped:
 		t.steers.again(t.roster.agents[key.instance]) // it is still ending: the next answer says when it has ended
 	case state == mgmt.Pending && t.is.Kind != mgmt.OperationStop:
-		t.watch(key, reason(answer))
+		t.watch(key, t.cfg.Limits.reason(answer))
 	default:
-		t.settle(key, mgmt.StepFailed, reason(answer), outputs)
+		t.settle(key, mgmt.StepFailed, t.cfg.Limits.reason(answer), outputs)
 	}
 }
 
