@@ -78,13 +78,41 @@ func (q EventQuery) values() url.Values {
 	return v
 }
 
-// Events returns events, oldest first.
+// EventPage is a part of the events, oldest first. The controller searches only so many for one
+// request: Items may be few or none although there are more.
+type EventPage struct {
+	Items []Event `json:"items" nullable:"false"`
+	Next  string  `json:"next,omitempty" doc:"The value of the parameter after with which to go on. Absent if there are no more."`
+	Older string  `json:"older,omitempty" doc:"The value of the parameter before with which to go on among older events. Absent if all were searched, or limit was reached."`
+}
+
+// Events returns events, oldest first. It asks as often as is needed.
 func (c *Client) Events(ctx context.Context, q EventQuery) ([]Event, error) {
-	query := q.values()
-	query.Set("limit", strconv.Itoa(cmp.Or(q.Limit, 1000)))
-	var page Page[Event]
-	err := c.do(ctx, request{method: http.MethodGet, path: PathEvents, query: query}, &page)
-	return page.Items, err
+	query, limit := q.values(), cmp.Or(q.Limit, 1000)
+	var all []Event
+	for {
+		query.Set("limit", strconv.Itoa(limit-len(all)))
+		var page EventPage
+		err := c.do(ctx, request{method: http.MethodGet, path: PathEvents, query: query}, &page)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case page.Older != "" && q.After == 0:
+			all = append(page.Items, all...)
+			query.Set("before", page.Older)
+		case page.Next != "" && q.After > 0:
+			all = append(all, page.Items...)
+			query.Set("after", page.Next)
+		case q.After == 0:
+			return append(page.Items, all...), nil
+		default:
+			return append(all, page.Items...), nil
+		}
+		if len(all) >= limit {
+			return all, nil
+		}
+	}
 }
 
 // StreamEndedError says why the controller has ended a stream of events. The stream can go on

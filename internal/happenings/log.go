@@ -33,6 +33,9 @@ type Config struct {
 	// Recent is how many of the newest records are kept in memory, for readers that follow.
 	// Zero means 2,048.
 	Recent int
+	// SearchSegments bounds the segments of 1 MiB that one Search reads: a query that wants what
+	// is nowhere in the log would read all of it. Zero means 32.
+	SearchSegments int
 	// Copies bounds the logs of which this one remembers how far it has copied them. The one
 	// of which it has heard least lately is forgotten: if it comes back, it is copied from
 	// its beginning. Zero means 10,000.
@@ -46,6 +49,7 @@ func (c Config) withDefaults() Config {
 	c.MaxBytes = cmp.Or(c.MaxBytes, 512<<20)
 	c.MaxAge = cmp.Or(c.MaxAge, 400*24*time.Hour)
 	c.Recent = cmp.Or(c.Recent, 2048)
+	c.SearchSegments = cmp.Or(c.SearchSegments, 32)
 	c.Copies = cmp.Or(c.Copies, 10_000)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c

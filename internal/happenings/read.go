@@ -18,6 +18,8 @@ type Query struct {
 	Since time.Time
 	// After is the number of the record after which to begin. Zero means all.
 	After uint64
+	// Before is the number of the record before which to end. Zero means all.
+	Before uint64
 	// Instance, Node and Kind are those of the records. Empty means all.
 	Instance mgmt.InstanceName
 	Node     mgmt.NodeName
@@ -36,25 +38,51 @@ const (
 )
 
 // Read returns the records that a query wants, in the order in which they were written. It
-// skips damaged lines.
+// skips damaged lines. It searches the whole log if need be.
 func (l *Log) Read(q Query) ([]Record, error) {
 	q.Limit = min(cmp.Or(max(q.Limit, 0), DefaultLimit), MaxLimit)
+	var all []Record
+	for {
+		found, rest, err := l.Search(q)
+		if q.Latest {
+			all, q.Before = append(found, all...), rest
+		} else {
+			all, q.After = append(all, found...), rest
+		}
+		if err != nil || rest == 0 || len(all) >= q.Limit {
+			return q.limited(all), err
+		}
+	}
+}
+
+// Search is a Read that does a limited amount of work. If it has not searched everything, or
+// has found as many of the earliest records as the query wants, rest is the number with which
+// to go on: in place of Before if the query wants the latest records, and else in place of
+// After. Otherwise it is zero.
+func (l *Log) Search(q Query) (found []Record, rest uint64, err error) {
+	q.Limit = min(cmp.Or(max(q.Limit, 0), DefaultLimit), MaxLimit)
 	if list, ok := l.readRecent(q); ok {
-		return list, nil
+		return list, q.rest(list, 0), nil
 	}
 	segments := l.journal.Segments()
 	order := slices.All(segments)
 	if q.Latest {
 		order = slices.Backward(segments)
 	}
-	var found []Record
+	searched, last := 0, uint64(0)
 	for _, g := range order {
-		if g.Last <= q.After || g.To.Before(q.Since) {
+		if g.Last <= q.After || g.To.Before(q.Since) || q.Before > 0 && g.First >= q.Before {
 			continue
+		}
+		if searched++; searched > l.cfg.SearchSegments {
+			return found, q.rest(found, last), nil
+		}
+		if last = g.Last; q.Latest {
+			last = g.First
 		}
 		text, err := l.journal.Text(g)
 		if err != nil {
-			return nil, fmt.Errorf("read the log of happenings: %w", err)
+			return nil, 0, fmt.Errorf("read the log of happenings: %w", err)
 		}
 		some, damaged := q.scan(text)
 		if damaged {
@@ -69,7 +97,19 @@ func (l *Log) Read(q Query) ([]Record, error) {
 			break
 		}
 	}
-	return found, nil
+	return found, q.rest(found, 0), nil
+}
+
+// rest returns with which number to go on after these records were found. searched is that of
+// the record up to which the log was searched, or zero if all of it was.
+func (q Query) rest(found []Record, searched uint64) uint64 {
+	switch {
+	case len(found) < q.Limit:
+		return searched
+	case q.Latest:
+		return 0
+	}
+	return found[len(found)-1].Seq
 }
 
 // readRecent answers a query from memory, if memory has everything that it may want.
@@ -92,7 +132,7 @@ func (l *Log) readRecent(q Query) ([]Record, bool) {
 
 // wants reports whether a record is one of those that q wants.
 func (q Query) wants(r Record) bool {
-	return r.Seq > q.After && !r.Time.Before(q.Since) && (q.Instance == "" || r.Instance == q.Instance) &&
+	return r.Seq > q.After && (q.Before == 0 || r.Seq < q.Before) && !r.Time.Before(q.Since) && (q.Instance == "" || r.Instance == q.Instance) &&
 		(q.Node == "" || r.Node == q.Node) && (q.Kind == "" || r.Kind == q.Kind)
 }
 

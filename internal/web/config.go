@@ -43,6 +43,7 @@ type Audit interface {
 // Happenings is what the server needs of the log of what happens.
 type Happenings interface {
 	Read(happenings.Query) ([]happenings.Record, error)
+	Search(happenings.Query) (found []happenings.Record, rest uint64, err error)
 	Oldest() uint64
 	Newest() uint64
 	Wait(ctx context.Context, after uint64) error

@@ -19,8 +19,9 @@ func (a *routes) registerEvents() {
 	register(a, operation{
 		id: "list-events", method: http.MethodGet, path: api.PathEvents, may: rowOf(mgmt.GetNodesRequest{}),
 		summary: "List what has happened, the oldest first",
-		details: "Without after, and if there are more than limit, it is the newest ones.",
-		errors:  []int{http.StatusNotImplemented},
+		details: "Without after, and if there are more than limit, it is the newest ones. One request searches only so many events: " +
+			"the answer may have few or none, and say with which number to go on.",
+		errors: []int{http.StatusNotImplemented},
 	}, a.s.listEvents)
 	register(a, operation{
 		id: "stream-events", method: http.MethodGet, path: api.PathEventStream, may: rowOf(mgmt.GetNodesRequest{}),
@@ -66,10 +67,11 @@ var errNoEvents = problem(http.StatusNotImplemented, "this controller keeps no e
 
 type eventsInput struct {
 	EventFilter
-	Limit int `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"How many events to show at most."`
+	Before uint64 `query:"before" doc:"Show the events before the one with this number. It goes with no after."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"How many events to show at most."`
 }
 
-func (s *Server) listEvents(_ context.Context, in *eventsInput) (*pageOutput[api.Event], error) {
+func (s *Server) listEvents(_ context.Context, in *eventsInput) (*bodyOutput[api.EventPage], error) {
 	if s.cfg.Happenings == nil {
 		return nil, errNoEvents
 	}
@@ -77,19 +79,26 @@ func (s *Server) listEvents(_ context.Context, in *eventsInput) (*pageOutput[api
 	if err != nil {
 		return nil, err
 	}
-	q.Limit, q.Latest = in.Limit, in.After == 0
-	found, err := s.cfg.Happenings.Read(q)
+	q.Limit, q.Latest, q.Before = in.Limit, in.After == 0, in.Before
+	if in.After > 0 && in.Before > 0 {
+		return nil, problem(http.StatusUnprocessableEntity, "after and before do not go together")
+	}
+	found, rest, err := s.cfg.Happenings.Search(q)
 	if err != nil {
 		return nil, problem(http.StatusInternalServerError, err.Error())
 	}
-	page := api.Page[api.Event]{Items: make([]api.Event, 0, len(found))}
+	page := api.EventPage{Items: make([]api.Event, 0, len(found))}
 	for _, r := range found {
 		page.Items = append(page.Items, eventOf(r))
 	}
-	if len(found) == in.Limit && !q.Latest {
-		page.Next = strconv.FormatUint(found[len(found)-1].Seq, 10)
+	switch {
+	case rest == 0:
+	case q.Latest:
+		page.Older = strconv.FormatUint(rest, 10)
+	default:
+		page.Next = strconv.FormatUint(rest, 10)
 	}
-	return &pageOutput[api.Event]{page}, nil
+	return &bodyOutput[api.EventPage]{page}, nil
 }
 
 func eventOf(r happenings.Record) api.Event {

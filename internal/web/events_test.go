@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -207,6 +208,56 @@ func TestStreamOutlivesTheTimeForAnAnswerAndSaysThatItLives(t *testing.T) {
 			t.Fatalf("the stream says %q", got)
 		}
 	}
+}
+
+// One request searches only so much of the log. The client asks as often as is needed.
+func TestEventsAreSearchedInParts(t *testing.T) {
+	l, err := happenings.Open(happenings.Config{Dir: t.TempDir(), Recent: 10, SearchSegments: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	rare := []happenings.Record{{Happening: mgmt.Happening{Time: noon, Kind: mgmt.HappenedNode, Node: "rare"}}}
+	for i, some := range [][]happenings.Record{rare, nil, rare} {
+		if some == nil {
+			happen(t, l, 0, 12_000)
+		} else if err := l.Append(some); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	s := serve(t, web.Config{Happenings: l}, nil)
+	var page api.EventPage
+	if answer, text := s.ask("GET", api.PathEvents+"?node=rare", "viewer", ""); answer.StatusCode != http.StatusOK || json.Unmarshal([]byte(text), &page) != nil || page.Older == "" || len(page.Items) > 1 {
+		t.Errorf("one request: %s: %s", answer.Status, text)
+	}
+	if answer, text := s.ask("GET", api.PathEvents+"?after=1&before=5", "viewer", ""); answer.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("after and before: %s: %s", answer.Status, text)
+	}
+	for name, tt := range map[string]struct {
+		q    api.EventQuery
+		want []uint64
+	}{
+		"all":          {api.EventQuery{Node: "rare"}, []uint64{1, 12_002}},
+		"the newest":   {api.EventQuery{Node: "rare", Limit: 1}, []uint64{12_002}},
+		"after one":    {api.EventQuery{Node: "rare", After: 1}, []uint64{12_002}},
+		"of nobody":    {api.EventQuery{Node: "nobody"}, nil},
+		"limited":      {api.EventQuery{After: 11_999, Limit: 2}, []uint64{12_000, 12_001}},
+		"after others": {api.EventQuery{Node: "nobody", After: 1}, nil},
+	} {
+		list, err := s.client("viewer").Events(t.Context(), tt.q)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		var got []uint64
+		for _, e := range list {
+			got = append(got, e.Seq)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
+	}
+	stream := s.listen(t, "?node=rare&since=2000-01-01T00:00:00Z", "viewer")
+	stream.expect("1 node rare", "12002 node rare")
 }
 
 func TestStreamsAreBounded(t *testing.T) {

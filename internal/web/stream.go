@@ -131,7 +131,7 @@ func (s *stream) next(newest uint64) (text []byte, more bool, err error) {
 		s.seen = oldest - 1
 	}
 	s.q.After = s.seen
-	found, err := s.cfg.Happenings.Read(s.q)
+	found, rest, err := s.cfg.Happenings.Search(s.q)
 	if err != nil {
 		return nil, false, err
 	}
@@ -139,7 +139,9 @@ func (s *stream) next(newest uint64) (text []byte, more bool, err error) {
 		text = append(text, sentEvent("", r.Seq, eventOf(r))...)
 		s.seen = r.Seq
 	}
-	if more = len(found) == streamBatch; !more {
+	if more = rest > 0; more {
+		s.seen = rest
+	} else {
 		s.seen = max(s.seen, newest)
 	}
 	return text, more, nil

@@ -129,7 +129,7 @@ var documents = []any{
 	api.RevokeRequest{}, api.RoleRequest{}, api.Root{}, api.SSO{}, api.SSOLoginRequest{}, api.Session{},
 	api.SessionRequest{}, api.SignRequest{}, api.Token{}, api.TokenRequest{}, api.User{},
 	api.PlanRequest{}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
-	api.Event{}, api.EventQuery{}, &api.StreamEndedError{},
+	api.Event{}, api.EventPage{}, api.EventQuery{}, &api.StreamEndedError{},
 	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
 	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}, Crashed: []api.StatusCrash{}, Stopped: []api.StatusMark{}, Versions: []api.HostVersions{}},
 }
