@@ -304,6 +304,9 @@ func (l *look) nodes(body *api.Status, reasons map[string]string, told map[strin
 			}
 			key := string(in.Name) + "/" + string(n.Node)
 			text := cmp.Or(reasons[key], unwellNode(n.State))
+			if n.State == mgmt.Failed && !slices.Contains(l.Paused, n.Node) {
+				text += fmt.Sprintf("; zeekfleet start %s tries at once", n.Node)
+			}
 			if hasCrashed && (n.State == mgmt.Running || n.State == mgmt.Pending) {
 				text = crashText(c)
 			}
