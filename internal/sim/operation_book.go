@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -175,7 +174,7 @@ func namesOf(nodes []mgmt.Node) []mgmt.NodeName {
 // except the oldest, if there are too many, and that no ID comes twice.
 func (ops *operationBook) checkSave(before, next controller.State, had, has disk) {
 	for _, was := range before.Operations {
-		key := fmt.Sprintf("operation/%016x", uint64(was.ID))
+		key := operationKey(was.ID)
 		now := operationOf(next.Operations, was.ID)
 		switch {
 		case now == nil && !ops.mayVanish(was, next.Operations):
