@@ -18,6 +18,8 @@ type link interface {
 	// answer is send for an answer to the other side. The answer is taken out of
 	// the allowance of the other side.
 	answer(m *outgoing) bool
+	// queued returns how many messages wait for the other side, and how many may.
+	queued() (now, most int)
 	// close ends the connection because of reason. It does not block.
 	close(reason error)
 }

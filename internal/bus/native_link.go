@@ -73,6 +73,8 @@ func (l *nativeLink) answer(m *outgoing) bool {
 
 func (l *nativeLink) place() *seat { return &l.seat }
 
+func (l *nativeLink) queued() (now, most int) { return l.queue.length(), l.queue.maxFrames }
+
 func (l *nativeLink) meet() { l.allowance.known.Store(true) }
 
 // announce queues the filter of this side, unless a filter of a higher version was

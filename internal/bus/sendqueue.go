@@ -67,6 +67,13 @@ func (q *sendQueue) waiting() int {
 	return q.bytes
 }
 
+// length returns the number of frames that are queued.
+func (q *sendQueue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.frames)
+}
+
 // full reports whether size more bytes are too many. The caller holds mu.
 func (q *sendQueue) full(size int) bool {
 	return len(q.frames) >= q.maxFrames || q.bytes > 0 && q.bytes+size > q.maxBytes

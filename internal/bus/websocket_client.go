@@ -218,4 +218,6 @@ func (c *wsClient) overhear(m *outgoing) {
 	c.outbox.enqueue(text)
 }
 
+func (c *wsClient) queued() (now, most int) { return len(c.outbox.texts), cap(c.outbox.texts) }
+
 func (c *wsClient) close(reason error) { c.end(endDropped(reason)) }

@@ -202,6 +202,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		parts:      parts,
 		sessions:   map[mgmt.PeerID]*socketSession{},
 		provers:    map[mgmt.PeerID]launchID{},
+		ends:       newEnds(),
 		unreadable: unreadable{},
 	}
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)

@@ -32,6 +32,7 @@ type agentShell struct {
 	present       func() ([]mgmt.NodeName, bool)
 	sweep         <-chan time.Time // when directories of removed nodes are looked for; nil: never
 	sampling      *sampling
+	ends          *ends
 	teller        *happenings.Teller                     // nil: nobody is told what happens
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
 }
@@ -122,6 +123,7 @@ func (a *agentShell) translate(happened bus.Event) agent.Event {
 	case bus.PeerUpdated:
 		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announces(a.endpoint, ev.Peer, fleetController)}
 	case bus.PeerLost:
+		a.ends.lost(mgmt.PeerID(ev.Peer.ID))
 		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
 		delete(a.unreadable, ev.Peer.ID)
 		a.teller.Forget(mgmt.PeerID(ev.Peer.ID))
@@ -165,9 +167,11 @@ func (a *agentShell) socketEvent(happened socketEvent) agent.Event {
 	switch ev := happened.event.(type) {
 	case agent.PeerAdded:
 		a.sessions[happened.session.peer] = happened.session
+		a.ends.connected(happened.session)
 		a.provers[happened.session.peer] = happened.session.with
 	case agent.PeerLost:
 		delete(a.sessions, happened.session.peer)
+		a.ends.lost(happened.session.peer)
 		delete(a.provers, happened.session.peer)
 	case agent.FromNode:
 		return a.fromNode(ev)
@@ -256,6 +260,7 @@ func (a *agentShell) toNodes(e agent.ToNodes) {
 			s.send(v)
 			continue
 		}
+		a.ends.isNode(to.Peer, to.Node)
 		a.endpoint.Meet(string(to.Peer))
 		a.endpoint.PublishTo(string(to.Peer), a.cfg.NodeTopic, v)
 	}

@@ -18,8 +18,7 @@ import (
 
 // The times of samples.
 const (
-	firstSample  = time.Second // after which the first sample of a listener comes
-	nodesAnswer  = time.Second // after the question: later answers count for the next sample
+	nodesAnswer  = time.Second // from the question to the sample: later answers count for the next one
 	maxNodeStats = 256 << 10   // bytes of a node's figures
 	maxNodeFacts = 20_000      // JSON values of a node's figures
 )
@@ -65,7 +64,7 @@ func (a *agentShell) newSampling() *sampling {
 		book: a.book, log: a.cfg.Logger, wake: make(chan struct{}, 1),
 		sampler: func() *measure.Sampler { return measure.NewSampler(measure.Config{Dirs: a.cfg.About.Dirs}) },
 		ask:     func(ctx context.Context) { a.post(ctx, agent.Measure{}) },
-		peers:   func() []mgmt.PeerSample { return nil },
+		peers:   func() []mgmt.PeerSample { return a.ends.peers(a.endpoint) },
 
 		listeners: map[chan []byte]bool{}, figures: map[mgmt.NodeName]nodeFigures{},
 	}
@@ -116,15 +115,17 @@ func (s *sampling) run(ctx context.Context) error {
 // serve takes samples until nobody listens. What is measured before the first sample is
 // where the rates of that sample begin.
 func (s *sampling) serve(ctx context.Context) error {
-	sampler := s.sampler()
-	sampler.Take(time.Now(), s.nodes(time.Now()))
-	wait := firstSample - nodesAnswer
+	sampler, due := s.sampler(), time.Now()
+	sampler.Take(due, s.nodes(due))
 	for {
-		if err := pause(ctx, wait); err != nil {
+		if err := pause(ctx, time.Until(due)); err != nil {
 			return err
 		}
 		if !s.heard() {
 			return nil
+		}
+		if due = due.Add(mgmt.SampleInterval); time.Until(due) < 0 {
+			due = time.Now().Add(mgmt.SampleInterval) // this host has slept
 		}
 		s.ask(ctx)
 		if err := pause(ctx, nodesAnswer); err != nil {
@@ -135,7 +136,6 @@ func (s *sampling) serve(ctx context.Context) error {
 		sample.Peers = s.peers()
 		sample.Cut()
 		s.send(sample)
-		wait = mgmt.SampleInterval - nodesAnswer
 	}
 }
 
@@ -204,7 +204,11 @@ func (s *sampling) told(now time.Time, e agent.Measured) {
 	}
 	f := nodeFigures{launch: e.Launch, told: now, zeek: stats.ZeekSample}
 	f.zeek.Time = now.UTC()
-	f.peers = stats.Peers
+	for _, p := range stats.Peers {
+		f.peers = append(f.peers, mgmt.PeerSample{
+			Peer: cmp.Or(string(p.Peer), p.Address), Addr: p.Address, Kind: p.Kind, Queued: p.Queued, Limit: p.Limit, Dropped: p.Dropped,
+		})
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.figures) < bookNodes {

@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,13 @@ func TestSamplesOfHostsAndNodesComeToTheController(t *testing.T) {
 	s := h.Sample
 	if s.CPUs == 0 || s.Memory.Total == 0 || len(s.Disks) != 1 || s.Disks[0].Use != "state" || h.Skew > time.Minute {
 		t.Errorf("host: %+v", h)
+	}
+	if !slices.ContainsFunc(s.Peers, func(p mgmt.PeerSample) bool { return p.Peer == "controller" && p.Kind == "broker" && p.Limit > 0 }) {
+		t.Errorf("peers of the agent: %+v", s.Peers)
+	}
+	peers, err := c.controller.Peers(patience.Context(t))
+	if err != nil || len(peers) < 2 || peers[0].Peer != "sensor-1" || peers[1].Peer != "sensor-2" || peers[0].Limit == 0 {
+		t.Errorf("peers of the controller: %+v, %v", peers, err)
 	}
 	if other := c.awaitSample("sensor-2", func(samples.Host) bool { return true }); len(other.Sample.Nodes) != 0 {
 		t.Errorf("the other host: %+v", other.Sample)

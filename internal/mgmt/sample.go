@@ -64,7 +64,17 @@ type ZeekSample struct {
 // NodeStats is what get_stats returns. A node that does not tell Peers has nil.
 type NodeStats struct {
 	ZeekSample
-	Peers []PeerSample `json:"peers,omitempty"`
+	Peers []NodePeer `json:"peers,omitempty"`
+}
+
+// A NodePeer is a connection as a node tells it. Peer may be empty.
+type NodePeer struct {
+	Peer    NodeName `json:"peer"`
+	Address string   `json:"address"`
+	Kind    string   `json:"kind"`
+	Queued  uint64   `json:"queued"`
+	Limit   uint64   `json:"limit"`
+	Dropped uint64   `json:"dropped"`
 }
 
 // An InterfaceSample is what the kernel and the network card told of an interface.

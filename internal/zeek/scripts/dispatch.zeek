@@ -9,6 +9,19 @@
 module Fleet::Node;
 
 export {
+	## A connection with another node, or with a program.
+	type Peer: record {
+		## The name of a node; empty if it has none.
+		peer: string &default="";
+		address: string &default="";
+		kind: string &default="broker";
+		## Messages that wait for the peer, and how many may.
+		queued: count &default=0;
+		limit: count &default=0;
+		## How often a message was lost because too many waited.
+		dropped: count &default=0;
+	};
+
 	## The result of get_stats. Times are in seconds, sizes in bytes.
 	type Stats: record {
 		packets_received: count;
@@ -22,6 +35,8 @@ export {
 		## How far the last packet's time is behind the clock; only for a node that
 		## captures packets.
 		lag: double &optional;
+		## Only with Zeek 7.1 and later, and with Broker between nodes.
+		peers: vector of Peer &optional;
 	};
 }
 
@@ -38,6 +53,38 @@ function get_id_value(args: vector of string, res: Management::Result)
 	local val = lookup_global(args[0], res);
 	if ( res$success )
 		res$data = to_json(val);
+	}
+
+## Adds the peers of this node, as far as Zeek knows them.
+function add_peers(stats: Stats)
+	{
+@ifdef ( Broker::peering_stats )
+	local names: table[string] of string;
+	for ( name, node in Cluster::nodes )
+		if ( node?$id )
+			names[node$id] = name;
+
+	stats$peers = vector();
+	# A peer to which nothing was sent yet has no queue.
+	local queues = Broker::peering_stats();
+	local all = Broker::peers();
+	for ( i in all )
+		{
+		local info = all[i]$peer;
+		local one = Peer();
+		if ( info$id in names )
+			one$peer = names[info$id];
+		if ( info?$network )
+			one$address = fmt("%s:%d", info$network$address, port_to_count(info$network$bound_port));
+		if ( info$id in queues )
+			{
+			one$queued = queues[info$id]$num_queued;
+			one$limit = Broker::peer_buffer_size;
+			one$dropped = queues[info$id]$num_overflows;
+			}
+		stats$peers += one;
+		}
+@endif
 	}
 
 function get_stats(args: vector of string, res: Management::Result)
@@ -58,6 +105,7 @@ function get_stats(args: vector of string, res: Management::Result)
 	if ( reading_live_traffic() && time_to_double(network_time()) > 0.0 )
 		stats$lag = interval_to_double(current_time() - network_time());
 
+	add_peers(stats);
 	res$data = to_json(stats);
 	}
 
