@@ -103,7 +103,7 @@ func run(ctx context.Context, only []string) error {
 		measure func(context.Context, string) ([]figure, error)
 	}{
 		{"echo", loopbackEcho}, {"codecs", codecs}, {"peering", peering}, {"cluster", cluster}, {"mutual", mutual}, {"audit", auditing}, {"events", events}, {"fleet", fleet}, {"siege", siege},
-		{"greed", greed}, {"up", upTime}, {"deployments", deployments}, {"revisions", revisions}, {"told", told},
+		{"greed", greed}, {"up", upTime}, {"deployments", deployments}, {"revisions", revisions}, {"told", told}, {"idle", idle},
 		{"scale", largest},
 		{"simulation", simulation},
 	} {
