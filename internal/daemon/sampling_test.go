@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,6 +62,70 @@ func TestSamplesOfHostsAndNodesComeToTheController(t *testing.T) {
 	}
 	if other := c.awaitSample("sensor-2", func(samples.Host) bool { return true }); len(other.Sample.Nodes) != 0 {
 		t.Errorf("the other host: %+v", other.Sample)
+	}
+}
+
+// A node that hangs holds nobody up, and has no figures of its own. Nodes of Zeek before 8.1
+// connect to their agent, and later ones serve it.
+func TestFiguresOfZeekComeToTheController(t *testing.T) {
+	for _, version := range []string{"7.0.0", "8.2.2"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			z := newZeekAgent(t, version, nil)
+			z.start()
+			nodes := z.nodes()
+			z.deployAll(nodes...)
+			all := func(h samples.Host) bool {
+				return len(h.Sample.Nodes) == len(nodes) && !slices.ContainsFunc(h.Sample.Nodes, func(n mgmt.NodeSample) bool { return n.Zeek == nil })
+			}
+			h := z.awaitSample(mgmt.InstanceName(z.name), all)
+			for _, n := range h.Sample.Nodes {
+				if n.Zeek.Time.IsZero() || n.Zeek.Lag != nil || n.Memory == 0 {
+					t.Errorf("node: %+v", n)
+				}
+				if !slices.ContainsFunc(h.Sample.Peers, func(p mgmt.PeerSample) bool { return p.Peer == string(n.Node) }) {
+					t.Errorf("%s is not among the peers %+v", n.Node, h.Sample.Peers)
+				}
+			}
+			hangs := h.Sample.Nodes[0]
+			signal := func(sig syscall.Signal) {
+				t.Helper()
+				if err := syscall.Kill(hangs.PID, sig); err != nil {
+					t.Fatal(err)
+				}
+			}
+			signal(syscall.SIGSTOP)
+			defer signal(syscall.SIGCONT)
+			z.awaitSample(mgmt.InstanceName(z.name), func(h samples.Host) bool {
+				told := 0
+				for _, n := range h.Sample.Nodes {
+					if n.Zeek != nil {
+						told++
+					}
+				}
+				return h.Sample.Nodes[0].Zeek == nil && h.Sample.Nodes[0].PID == hangs.PID && told == len(nodes)-1
+			})
+		})
+	}
+}
+
+// What a node tells of itself is taken with care.
+func TestFiguresOfNodesAreJudged(t *testing.T) {
+	told := daemon.FiguresOf(`{"packets_received":7,"packets_dropped":1,"packets_on_link":9,"bytes_received":8,"memory":5,"events_queued":3,` +
+		`"events_dispatched":2,"uptime":1.5,"lag":0.25,"peers":[{"peer":"","address":"127.0.0.1:41552","kind":"broker","queued":1,"limit":8192,"dropped":2},{"peer":"logger"}]}`)
+	want := []mgmt.PeerSample{
+		{Peer: "127.0.0.1:41552", Addr: "127.0.0.1:41552", Kind: "broker", Queued: 1, Limit: 8192, Dropped: 2}, {Peer: "logger"},
+	}
+	if told == nil || told.Zeek.Received != 7 || told.Zeek.Lag == nil || *told.Zeek.Lag != 0.25 || !slices.Equal(told.Peers, want) {
+		t.Errorf("got %+v", told)
+	}
+	for name, text := range map[string]string{
+		"no JSON": "T", "a negative count": `{"packets_received":-7}`, "too long": strings.Repeat(" ", daemon.MaxNodeStats) + "{}",
+		"too many values": `{"peers":[{}` + strings.Repeat(",{}", daemon.MaxNodeFacts) + `]}`,
+	} {
+		if got := daemon.FiguresOf(text); got != nil {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 
