@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/node"
 )
@@ -99,7 +100,9 @@ func (o *nodeOptions) run(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	o.Identifiers = o.identifiers(time.Now())
+	began := time.Now()
+	o.Identifiers = o.identifiers(began)
+	o.Dispatches = map[string]node.Dispatch{mgmt.GetStats: ownStats(began)}
 	o.Logger = newLogger(cmd.ErrOrStderr(), slog.LevelWarn)
 	n, err := node.New(o.Config)
 	if err != nil {
