@@ -26,6 +26,7 @@ func NewGreeted(ctx context.Context, callers Callers, launcher launch.Launcher) 
 			Callers: callers, Launch: launcher, Logger: slog.New(slog.DiscardHandler), Bus: bus.Config{OnRefused: reporting(nil, nil)},
 		},
 		parts: parts,
+		ends:  newEnds(),
 	}
 	a.adopt(ctx, proc.Adoption{Unseen: []proc.Unseen{{Name: "unseen", Launch: 1}}}, mgmt.Configuration{})
 	id := launchID{"starting", 2}
