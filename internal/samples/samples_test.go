@@ -75,3 +75,28 @@ func TestSamplesAreBoundedAndGrowOld(t *testing.T) {
 		t.Error("the place of a host that is gone is not free")
 	}
 }
+
+func TestTheReasonWhySamplesAreMissing(t *testing.T) {
+	store := samples.New(samples.Config{MaxHosts: 1})
+	changed := store.Changed()
+	store.Miss("a", "too old")
+	select {
+	case <-changed:
+	default:
+		t.Error("nobody was told of a reason")
+	}
+	store.Miss("a", "older still")
+	store.Miss("b", "beyond the bound")
+	if store.Missing("a") != "older still" || store.Missing("b") != "" {
+		t.Errorf("got %q, %q", store.Missing("a"), store.Missing("b"))
+	}
+	store.Take(epoch, "a", sampleOf(epoch, 7, 0, 0))
+	if why := store.Missing("a"); why != "" {
+		t.Errorf("a sample came, and there is still a reason: %s", why)
+	}
+	store.Miss("a", "gone")
+	store.Keep(func(mgmt.InstanceName) bool { return false })
+	if why := store.Missing("a"); why != "" {
+		t.Errorf("the instance is forgotten, and there is still a reason: %s", why)
+	}
+}

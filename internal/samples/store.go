@@ -2,6 +2,7 @@ package samples
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -49,7 +50,8 @@ type Store struct {
 
 	mu      sync.Mutex
 	hosts   map[mgmt.InstanceName]*host
-	things  int           // that have history
+	things  int // that have history
+	missing map[mgmt.InstanceName]string
 	changed chan struct{} // closed when the next sample comes; nil: nobody waits
 }
 
@@ -61,7 +63,7 @@ type host struct {
 
 // New returns an empty Store.
 func New(cfg Config) *Store {
-	return &Store{cfg: cfg.withDefaults(), hosts: map[mgmt.InstanceName]*host{}}
+	return &Store{cfg: cfg.withDefaults(), hosts: map[mgmt.InstanceName]*host{}, missing: map[mgmt.InstanceName]string{}}
 }
 
 // Take keeps a sample, which must not be changed any more. It reports false if there are too
@@ -79,11 +81,36 @@ func (s *Store) Take(now time.Time, instance mgmt.InstanceName, sample *mgmt.Hos
 	}
 	h.view = rates(instance, now, sample, h.view.Sample)
 	s.remember(now, h)
+	delete(s.missing, instance)
+	s.tell()
+	return true
+}
+
+// Miss keeps the reason for people why no samples of an instance come, until one comes. Beyond
+// MaxHosts, no further reason is kept.
+func (s *Store) Miss(instance mgmt.InstanceName, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.missing[instance]; !known && len(s.missing) >= s.cfg.MaxHosts {
+		return
+	}
+	s.missing[instance] = why
+	s.tell()
+}
+
+// Missing returns the reason why no samples of an instance come, or "".
+func (s *Store) Missing(instance mgmt.InstanceName) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.missing[instance]
+}
+
+// tell tells whoever waits. The caller holds mu.
+func (s *Store) tell() {
 	if s.changed != nil {
 		close(s.changed)
 		s.changed = nil
 	}
-	return true
 }
 
 // remember adds the newest sample of a host to its history. The caller holds mu.
@@ -142,4 +169,5 @@ func (s *Store) Keep(keep func(mgmt.InstanceName) bool) {
 			delete(s.hosts, name)
 		}
 	}
+	maps.DeleteFunc(s.missing, func(name mgmt.InstanceName, _ string) bool { return !keep(name) })
 }
