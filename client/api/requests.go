@@ -28,6 +28,8 @@ const (
 	PathStatus         = "/api/v1/status"
 	PathEvents         = "/api/v1/events"
 	PathEventStream    = "/api/v1/events/stream"
+	PathSamples        = "/api/v1/samples"
+	PathSampleHistory  = "/api/v1/samples/history"
 	PathSSO            = "/api/v1/sso/"
 	PathHealth         = "/healthz"
 	PathReady          = "/readyz"

@@ -47,20 +47,26 @@ func (f EventFilter) query(now time.Time) (happenings.Query, error) {
 	q := happenings.Query{
 		After: f.After, Instance: mgmt.InstanceName(f.Instance), Node: mgmt.NodeName(f.Node), Kind: mgmt.HappeningKind(f.Kind),
 	}
-	if f.Since == "" {
-		return q, nil
+	var err error
+	q.Since, err = timeOf("since", f.Since, now)
+	return q, err
+}
+
+// timeOf returns the time that a parameter says, as a time or as how long ago. It is zero if
+// the text is empty.
+func timeOf(name, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
 	}
-	if ago, err := time.ParseDuration(f.Since); err == nil && ago >= 0 {
-		q.Since = now.Add(-ago)
-		return q, nil
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
 	}
-	at, err := time.Parse(time.RFC3339Nano, f.Since)
+	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return q, problem(http.StatusUnprocessableEntity,
-			fmt.Sprintf("since is %q: write a time like %s, or how long ago, like 2h30m", f.Since, now.UTC().Format(time.RFC3339)))
+		return at, problem(http.StatusUnprocessableEntity,
+			fmt.Sprintf("%s is %q: write a time like %s, or how long ago, like 2h30m", name, text, now.UTC().Format(time.RFC3339)))
 	}
-	q.Since = at
-	return q, nil
+	return at, nil
 }
 
 var errNoEvents = problem(http.StatusNotImplemented, "this controller keeps no events")

@@ -13,6 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/golden"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/samples"
 	"github.com/zeekfleet/zeekfleet/internal/web"
 )
 
@@ -104,6 +105,8 @@ var rows = map[string]access.Row{
 	"status":              named("get_nodes"),
 	"list-events":         named("get_nodes"),
 	"stream-events":       named("get_nodes"),
+	"list-samples":        named("get_nodes"),
+	"get-sample-history":  named("get_nodes"),
 	// Every user may do these, and they ask for nothing that the table has.
 	"get-root":    {Name: "look", May: mgmt.Viewer},
 	"who-am-i":    {Name: "look", May: mgmt.Viewer},
@@ -128,13 +131,14 @@ func TestRoles(t *testing.T) {
 	authority := &office{roles: map[string]mgmt.UserRole{"ann": mgmt.Viewer}}
 	cluster := &fleet{
 		snap: mgmt.Snapshot{
-			Deployed: &mgmt.ConfigRevision{Revision: 5}, Operations: []*mgmt.Operation{{ID: 7, State: mgmt.OperationDone}},
+			Instances: []*mgmt.ObservedInstance{{Name: "a", Standing: mgmt.Absent}},
+			Deployed:  &mgmt.ConfigRevision{Revision: 5}, Operations: []*mgmt.Operation{{ID: 7, State: mgmt.OperationDone}},
 		},
 		answers: usually,
 	}
 	cfg := web.Config{
 		Authority: authority, Audit: &book{}, Limits: web.Limits{AttemptsBurst: 1000, AllAttemptsBurst: 1000},
-		Cluster: cluster, Happenings: endedLog(t), Agents: &agents{tell: tellsAll},
+		Cluster: cluster, Happenings: endedLog(t), Agents: &agents{tell: tellsAll}, Samples: samples.New(samples.Config{}),
 	}
 	s := serve(t, cfg, nil)
 	operations := 0
@@ -149,7 +153,7 @@ func TestRoles(t *testing.T) {
 			if want := map[bool]string{true: row.May.String()}[row.May > mgmt.NoUser]; op.Role != want {
 				t.Errorf("%s: the description says %q, and the table of access %q", op.ID, op.Role, want)
 			}
-			path := strings.NewReplacer("{node}/logs", "w/logs?instance=a", "{node}/diag", "w/diag?instance=a", "{instance}", "a", "{state}", "deployed", "{name}", "ann", "{id}", "abc", "{serial}", "1f", "{revision}", "5").Replace(path)
+			path := strings.NewReplacer("{node}/logs", "w/logs?instance=a", "{node}/diag", "w/diag?instance=a", "{instance}", "a", "{state}", "deployed", "{name}", "ann", "{id}", "abc", "{serial}", "1f", "{revision}", "5", "samples/history", "samples/history?instance=a").Replace(path)
 			if op.ID == "get-operation" {
 				path = api.PathOperations + "/7"
 			}

@@ -58,6 +58,7 @@ func newRoutes(s *Server) *routes {
 	a.registerOperations()
 	a.registerChanges()
 	a.registerEvents()
+	a.registerSamples()
 	a.registerHealth()
 	a.describeRoot()
 	a.describeProblems()
