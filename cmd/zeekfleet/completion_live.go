@@ -38,6 +38,7 @@ func argumentWords() map[string]offer {
 	node := offer{words: cli.Words.Nodes, to: 1}
 	return map[string]offer{
 		"start": selectors, "stop": selectors, "restart": selectors, "pause": selectors, "resume": selectors, "nodes": selectors,
+		"top": selectors, "netstats": selectors, "capstats": selectors, "peers": selectors, "df": selectors,
 		"logs": node, "diag": node, "scripts": node, "crashes": node,
 		"crashes show": {words: cli.Words.Crashes, to: 1},
 		"show":         {words: cli.Words.Revisions, to: 1},

@@ -54,7 +54,8 @@ func subcommands() []commandGroup {
 			{"show", newShowCommand}, {"diff", newDiffCommand}, {"start", newStartCommand}, {"stop", newStopCommand},
 			{"restart", newRestartCommand}, {"pause", newPauseCommand}, {"resume", newResumeCommand},
 			{"operations", newOperationsCommand}, {"operation", newOperationCommand}, {"events", newEventsCommand},
-			{"watch", newWatchCommand}, {"logs", newLogsCommand}, {"diag", newDiagCommand}, {"crashes", newCrashesCommand},
+			{"watch", newWatchCommand}, {"top", newTopCommand}, {"netstats", newNetStatsCommand}, {"capstats", newCapStatsCommand},
+			{"peers", newPeersCommand}, {"df", newDFCommand}, {"logs", newLogsCommand}, {"diag", newDiagCommand}, {"crashes", newCrashesCommand},
 			{"hosts", newHostsCommand}, {"dispatch", newDispatchCommand}, {"scripts", newScriptsCommand},
 		}},
 		{"Ask a controller, as zeek-client does", []command{

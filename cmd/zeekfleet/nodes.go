@@ -20,11 +20,8 @@ func newStatusCommand(s streams) *cobra.Command {
 
 func newNodesCommand(s streams) *cobra.Command {
 	return clientCommand(s, &cobra.Command{
-		Use: "nodes [SELECTOR...]",
-		// top is a command of zeekctl. Other commands here suggest themselves for zeekctl's
-		// names, too.
-		SuggestFor: []string{"top", "peerstatus"},
-		Short:      "List the nodes, first those that are not well",
+		Use:   "nodes [SELECTOR...]",
+		Short: "List the nodes, first those that are not well",
 		Long: "List the nodes, first those that are not well, with the reason. A SELECTOR is the\n" +
 			"name of a node, a pattern (worker-1*), a role (@workers) or an instance\n" +
 			"(%sensor-1).",

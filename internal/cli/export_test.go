@@ -10,3 +10,6 @@ var HistoryOutcome = getHistoryOutcome
 
 // NewHarmless returns a writer that makes a text harmless for a terminal.
 func NewHarmless(to io.Writer) io.Writer { return &harmless{to: to} }
+
+// Amount is amount, for tests.
+func Amount(v float64) string { return amount(v) }

@@ -82,10 +82,13 @@ func hostileController(t *testing.T) string {
 	operation.Steps[0].State = api.StepFailed
 	crash := filled[api.Crashes]()
 	crash.Items[0].ID = "1a"
+	measured := filled[api.Samples]()
+	measured.Next = ""
 	answers := map[string]any{
 		api.PathStatus: filled[api.Status](), api.PathNodes: pageOf[api.Node](), api.PathConfigurations + "/deployed": filled[api.Configuration](),
 		api.PathOperations: pageOf[api.Operation](), api.PathOperations + "/1": operation, api.PathDispatches: filled[api.Dispatched](),
-		api.PathPlans: filled[api.Plan](), api.PathRevisions: pageOf[api.Revision](), api.PathRevisions + "/1": filled[api.Configuration](),
+		api.PathSamples: measured,
+		api.PathPlans:   filled[api.Plan](), api.PathRevisions: pageOf[api.Revision](), api.PathRevisions + "/1": filled[api.Configuration](),
 		api.PathHosts: pageOf[api.Host](), api.PathCrashes: crash, api.PathNodes + "/w/diag": filled[api.NodeDiag](), api.PathEvents: pageOf[api.Event](),
 		"POST " + api.PathOperations:  operation,
 		"POST " + api.PathDeployments: api.Problem{Title: evil, Status: http.StatusPreconditionFailed, Detail: evil},
@@ -139,6 +142,11 @@ func TestNothingThatOthersHaveWrittenControlsTheTerminal(t *testing.T) {
 		"crash":      func(f cli.Fleet) int { return f.ShowCrash(t.Context(), "1a", true) },
 		"diag":       func(f cli.Fleet) int { return f.Diag(t.Context(), "w", "") },
 		"events":     func(f cli.Fleet) int { return f.Events(t.Context(), cli.EventsRequest{}) },
+		"top":        func(f cli.Fleet) int { return cli.Measured{Fleet: f}.Top(t.Context(), cli.TopRequest{Once: true}) },
+		"netstats":   func(f cli.Fleet) int { return cli.Measured{Fleet: f}.NetStats(t.Context()) },
+		"capstats":   func(f cli.Fleet) int { return cli.Measured{Fleet: f}.CapStats(t.Context(), true) },
+		"peers":      func(f cli.Fleet) int { return cli.Measured{Fleet: f}.Peers(t.Context()) },
+		"df":         func(f cli.Fleet) int { return cli.Measured{Fleet: f}.DF(t.Context()) },
 		"logs":       func(f cli.Fleet) int { return f.Logs(t.Context(), cli.LogsRequest{Node: "w"}) },
 	}
 	for name, run := range commands {

@@ -78,7 +78,7 @@ func (l *looker) look(ctx context.Context, c *api.Client) (live.Scene, error) {
 	}
 	nodes, looked := shownNodes(list, s), time.Now()
 	addConfigured(nodes, l.deployed)
-	return live.Scene{Draw: func(now time.Time) (show.Page, show.Table) {
+	return live.Scene{Draw: func(now time.Time, _ int) (show.Page, show.Table) {
 		then := s.Time.Add(max(now.Sub(looked), 0)) // by the controller's clock
 		return watchHead(s, then), nodeTable(nodes, then)
 	}}, nil

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,10 +14,14 @@ import (
 )
 
 // Scene is a cluster at one moment. It does not change. Draw computes what a person sees
-// of it at a time: what to say above the nodes, and the nodes.
+// of it at a time: what to say above the nodes, and the nodes. order is the number of the
+// Order that the person has chosen.
 type Scene struct {
-	Draw func(now time.Time) (above show.Page, nodes show.Table)
+	Draw func(now time.Time, order int) (above show.Page, nodes show.Table)
 }
+
+// Order is an order of the nodes. A person chooses it with a key.
+type Order struct{ Key, Name string }
 
 // The messages of a Watched, beside Away, Ended, Tick and those of the library.
 type (
@@ -34,9 +39,12 @@ type Watched struct {
 	// events are the latest, the newest last. columns are those of their rows.
 	events  [][]show.Cell
 	columns []show.Column
-	away    string
-	offset  int
-	over    bool
+	// orders are those that the person can choose, and order is the number of the chosen one.
+	orders []Order
+	order  int
+	away   string
+	offset int
+	over   bool
 }
 
 // keptEvents bounds the events of a view.
@@ -45,6 +53,12 @@ const keptEvents = 100
 // NewWatched returns the view of a cluster. columns are those of the events.
 func NewWatched(screen show.Screen, columns []show.Column, now time.Time) Watched {
 	return Watched{screen: screen, columns: columns, now: now}
+}
+
+// Ordered returns the view with orders. The one with this number is chosen.
+func (w Watched) Ordered(orders []Order, chosen int) Watched {
+	w.orders, w.order = orders, chosen
+	return w
 }
 
 // Init implements tea.Model.
@@ -91,6 +105,10 @@ func (w Watched) key(name string) (tea.Model, tea.Cmd) {
 		w.offset = 0
 	case "end", "G":
 		w.offset = len(rows)
+	default:
+		if i := slices.IndexFunc(w.orders, func(o Order) bool { return o.Key == name }); i >= 0 {
+			w.order, w.offset = i, 0
+		}
 	}
 	w.offset = max(0, min(w.offset, len(rows)-room))
 	return w, nil
@@ -117,7 +135,7 @@ func (w Watched) parts() (above, rows []string, room int) {
 		}
 		return above, nil, 0
 	}
-	page, nodes := w.scene.Draw(w.now)
+	page, nodes := w.scene.Draw(w.now, w.order)
 	for _, part := range page {
 		above = append(above, part.Lines(w.screen)...)
 	}
@@ -164,11 +182,27 @@ func (w Watched) Text() string {
 		lines = append(lines, "")
 		lines = append(lines, table.Lines(w.screen)[1:]...)
 	}
-	lines = append(lines, w.screen.In(show.Faint, "q leaves"))
+	lines = append(lines, w.screen.In(show.Faint, w.foot()))
 	if h := w.screen.Height; h > 0 && len(lines) > h {
 		lines = append(lines[:h-1], lines[len(lines)-1])
 	}
 	return strings.Join(lines, "\n")
+}
+
+// foot names the keys.
+func (w Watched) foot() string {
+	text := "q leaves"
+	for i, o := range w.orders {
+		word := ", "
+		if i == 0 {
+			word = "; sort by "
+		}
+		text += word + o.Key + " " + o.Name
+	}
+	if w.screen.Width > 0 {
+		text = show.Cut(text, w.screen.Width)
+	}
+	return text
 }
 
 // Watcher shows a cluster until the user leaves.
@@ -177,6 +211,10 @@ type Watcher struct {
 	Follower
 	// Columns are those of the rows of events. They must not wrap.
 	Columns []show.Column
+	// Orders are the orders of the nodes that the user can choose, and Order is the number of
+	// the first one.
+	Orders []Order
+	Order  int
 	// Stream tells of what happens, until it fails. It calls each with the row of an event,
 	// or with nil when it only has begun or lives.
 	Stream func(ctx context.Context, each func(row []show.Cell)) error
@@ -190,7 +228,7 @@ const settling = 100 * time.Millisecond
 
 // Run draws the cluster until the user leaves, ctx is done, or the controller refuses.
 func (w Watcher) Run(ctx context.Context) error {
-	program := tea.NewProgram(NewWatched(w.Output.Screen, w.Columns, time.Now()), w.options(ctx)...)
+	program := tea.NewProgram(NewWatched(w.Output.Screen, w.Columns, time.Now()).Ordered(w.Orders, w.Order), w.options(ctx)...)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	var asking sync.WaitGroup

@@ -22,7 +22,7 @@ var eventColumns = []show.Column{{Head: "TIME"}, {Head: "WHAT", Least: 12}, {Hea
 
 // scene has n nodes, of which the first ones have failed.
 func scene(n, failed int) live.Scene {
-	return live.Scene{Draw: func(now time.Time) (show.Page, show.Table) {
+	return live.Scene{Draw: func(now time.Time, _ int) (show.Page, show.Table) {
 		table := show.Table{Columns: []show.Column{{Head: "NODE"}, {Head: "STATE"}, {Head: "FOR", Right: true}, {Head: "NOTE", Least: 20}}, Empty: "There are no nodes."}
 		for i := range n {
 			row := show.Row(fmt.Sprintf("worker-%03d", i+1), "RUNNING", now.Sub(noon).String(), "")
@@ -78,6 +78,33 @@ func TestWatched(t *testing.T) {
 			}
 			golden.Check(t, filepath.Join("testdata", "watch", strings.NewReplacer(" ", "-", ",", "").Replace(name)+".txt"), all.String(), *update)
 		})
+	}
+}
+
+// Keys choose the order of the nodes, and the view goes back to the first of them.
+func TestOrdersOfAView(t *testing.T) {
+	orders := []live.Order{{Key: "c", Name: "cpu"}, {Key: "n", Name: "name"}}
+	var m tea.Model = live.NewWatched(show.Screen{Terminal: true, Width: 40, Height: 6}, eventColumns, noon).Ordered(orders, 1)
+	scene := live.Scene{Draw: func(_ time.Time, order int) (show.Page, show.Table) {
+		table := show.Table{Columns: show.Heads("BY " + orders[order].Name)}
+		for i := range 9 {
+			table.Rows = append(table.Rows, show.Row(fmt.Sprintf("row %d", i)))
+		}
+		return nil, table
+	}}
+	for _, step := range []struct {
+		msg  tea.Msg
+		want string
+	}{
+		{live.Scened{Scene: scene}, "BY name\nrow 0\nrow 1\nrow 2\n… 6 more; ↑ and ↓ move\nq leaves; sort by c cpu, n name"},
+		{key('G'), "BY name\nrow 6\nrow 7\nrow 8\n… 6 more; ↑ and ↓ move\nq leaves; sort by c cpu, n name"},
+		{key('c'), "BY cpu\nrow 0\nrow 1\nrow 2\n… 6 more; ↑ and ↓ move\nq leaves; sort by c cpu, n name"},
+		{key('x'), "BY cpu\nrow 0\nrow 1\nrow 2\n… 6 more; ↑ and ↓ move\nq leaves; sort by c cpu, n name"},
+	} {
+		m, _ = m.Update(step.msg)
+		if text := m.(live.Watched).Text(); text != step.want {
+			t.Errorf("after %v:\n%s\nwant:\n%s", step.msg, text, step.want)
+		}
 	}
 }
 
