@@ -106,8 +106,14 @@ func (a *routes) describeProblems() {
 
 // serveDescription adds the description of the API.
 func (a *routes) serveDescription() {
+	exampled := sync.OnceValue(a.addExamples)
 	serve := func(ext, mediaType string, render func() ([]byte, error)) {
-		rendered := sync.OnceValues(render)
+		rendered := sync.OnceValues(func() ([]byte, error) {
+			if err := exampled(); err != nil {
+				return nil, err
+			}
+			return render()
+		})
 		a.mux.HandleFunc("GET "+api.PathOpenAPI+ext, func(w http.ResponseWriter, _ *http.Request) {
 			text, err := rendered()
 			if err != nil {

@@ -1,0 +1,80 @@
+package web
+
+import (
+	"io/fs"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Every operation that takes or gives something has an example of it, which is what the
+// description says.
+func TestExamplesAreWhatTheDescriptionSays(t *testing.T) {
+	cfg, err := Config{Cluster: nobody{}}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newRoutes(&Server{cfg: cfg})
+	if err := a.addExamples(); err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for path, methods := range a.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{methods.Get, methods.Post, methods.Put, methods.Delete, methods.Patch} {
+			if op == nil {
+				continue
+			}
+			known[op.OperationID] = true
+			if op.RequestBody != nil {
+				a.checkExample(t, op.OperationID+" request", op.RequestBody.Content, huma.ModeWriteToServer)
+			}
+			for status, answer := range op.Responses {
+				if strings.HasPrefix(status, "2") {
+					a.checkExample(t, op.OperationID+" answer of "+path, answer.Content, huma.ModeReadFromServer)
+				}
+			}
+		}
+	}
+	files, err := fs.ReadDir(exampleFiles, "examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !known[strings.TrimSuffix(f.Name(), ".json")] {
+			t.Errorf("no operation has the example %s", f.Name())
+		}
+	}
+}
+
+func (a *routes) checkExample(t *testing.T, what string, content map[string]*huma.MediaType, mode huma.ValidateMode) {
+	t.Helper()
+	for kind, media := range content {
+		if media.Example == nil {
+			t.Errorf("%s (%s) has no example", what, kind)
+			continue
+		}
+		var found huma.ValidateResult
+		huma.Validate(a.huma.OpenAPI().Components.Schemas, media.Schema, huma.NewPathBuffer([]byte{}, 0), mode, media.Example, &found)
+		for _, err := range found.Errors {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// The check of the examples finds what is wrong.
+func TestTheCheckOfExamplesIsNoFormality(t *testing.T) {
+	registry := huma.NewMapRegistry("#/", huma.DefaultSchemaNamer)
+	type body struct {
+		Name string `json:"name" enum:"a,b"`
+	}
+	schema := huma.SchemaFromType(registry, reflect.TypeFor[body]())
+	for _, bad := range []any{map[string]any{}, map[string]any{"name": "c"}, map[string]any{"name": "a", "x": 1}, "a"} {
+		var found huma.ValidateResult
+		huma.Validate(registry, schema, huma.NewPathBuffer([]byte{}, 0), huma.ModeReadFromServer, bad, &found)
+		if len(found.Errors) == 0 {
+			t.Errorf("%v passes", bad)
+		}
+	}
+}
