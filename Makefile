@@ -56,7 +56,8 @@ bench:
 	@go run ./internal/bench
 
 # The tests need programs that a bare machine may lack: a C compiler for the race
-# detector, openssl for certificates and as a TLS peer with Zeek's defaults, ip
-# for the network namespaces of internal/hosts, and zsh and fish for completion.
+# detector, openssl for certificates and as a TLS peer with Zeek's defaults, ip for the
+# network namespaces of internal/hosts, curl and jq for the commands of docs/api.md, and
+# zsh and fish for completion.
 tools:
-	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2 zsh:zsh fish:fish
+	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2 curl:curl jq:jq zsh:zsh fish:fish

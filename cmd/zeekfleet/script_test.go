@@ -35,6 +35,9 @@ func setUpScript(env *testscript.Env) error {
 	if err := writeCertificatesScript(filepath.Join(env.WorkDir, "certificates.sh")); err != nil {
 		return err
 	}
+	if err := writeAPIScript(filepath.Join(env.WorkDir, "api.sh")); err != nil {
+		return err
+	}
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // by default the race detector delays the end of every process by a second
 	t := env.T()
 	env.Defer(func() {

@@ -246,7 +246,7 @@ func topHead(f figures, nodes []MeasuredNode, order topOrder, now time.Time) sho
 			captures++
 		}
 	}
-	text := fmt.Sprintf("%s running on %s: %.1f processors, %s of memory", counted(run, "node"), counted(len(on), "instance"), cpu, bytesText(memory))
+	text := fmt.Sprintf("%s running on %s: %.2f processors, %s of memory", counted(run, "node"), counted(len(on), "instance"), cpu, bytesText(memory))
 	page := show.Page{show.Text{Text: text}}
 	if captures > 0 {
 		cell := dropCell(shareOf(dropped, packets))
