@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/samples"
 )
 
 const (
@@ -28,4 +30,9 @@ func FiguresOf(text string) *mgmt.NodeSample {
 		return &n
 	}
 	return nil
+}
+
+// FollowInstance follows the samples of an instance as long as it has them.
+func (c *Controller) FollowInstance(ctx context.Context, store *samples.Store, instance mgmt.InstanceName) {
+	c.followInstance(ctx, store, instance)
 }

@@ -33,6 +33,7 @@ const (
 	maxSampleFacts = 200_000 // JSON values
 	followAgain    = mgmt.SampleInterval
 	followAgainMax = 5 * time.Minute
+	maxMissing     = 500 // bytes of the reason why no samples come
 )
 
 func newFollowing(store *samples.Store) *following {
@@ -112,6 +113,7 @@ func (c *Controller) followInstance(ctx context.Context, store *samples.Store, i
 	again := followAgain
 	for {
 		taken, err := c.readSamples(ctx, store, instance)
+		store.Miss(instance, mgmt.CutText(fmt.Sprintf("its samples do not come: %v", err), maxMissing))
 		known, ok := errors.AsType[*mgmt.StreamError](err)
 		if ok && (known.Code == mgmt.StreamUnsupported || known.Code == mgmt.StreamNotFound || known.Code == mgmt.StreamLost || known.Code == mgmt.StreamForbidden) {
 			c.cfg.Logger.Debug("an instance has no samples", "instance", string(instance), "err", err)

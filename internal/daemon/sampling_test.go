@@ -197,3 +197,13 @@ func TestSamplesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Whoever looks for samples that do not come is told why.
+func TestSamplesThatDoNotComeHaveAReason(t *testing.T) {
+	c := startCluster(t)
+	store := samples.New(samples.Config{})
+	c.controller.FollowInstance(patience.Context(t), store, "nowhere")
+	if why := store.Missing("nowhere"); !strings.Contains(why, `its samples do not come: there is no instance "nowhere"`) {
+		t.Errorf("got %q", why)
+	}
+}

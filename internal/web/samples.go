@@ -106,7 +106,7 @@ func (s views) sampled(ctx context.Context, snap *mgmt.Snapshot, now time.Time, 
 			continue
 		}
 		var one api.HostSample
-		if h, known := newest[i.Name]; known {
+		if h, known := newest[i.Name]; known && i.Standing != mgmt.Absent { // else it was seconds ago
 			one = resources.HostSample(h)
 		} else {
 			one = resources.NoSample(i.Name, unsampled(i, cmp.Or(s.cfg.Samples.Missing(i.Name), untold[i.Name])))

@@ -51,6 +51,7 @@ func TestSamplesOfAllInstances(t *testing.T) {
 	now := time.Now()
 	store.Take(now.Add(-5*time.Second), "a", sample(now.Add(-5*time.Second), 1000))
 	store.Take(now, "a", sample(now, 2000))
+	store.Take(now, "c", sample(now, 1)) // and its agent was lost just then
 	store.Miss("b", "it is too old for this")
 	told := &agents{tell: tellsAll, hosts: []mgmt.HostReport{{Instance: "e", Present: true, Err: "its agent is Zeek's own"}}}
 	s := serve(t, web.Config{Cluster: measured(), Samples: store, Agents: told}, nil)
