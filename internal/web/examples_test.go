@@ -1,7 +1,6 @@
 package web
 
 import (
-	"io/fs"
 	"reflect"
 	"strings"
 	"testing"
@@ -20,13 +19,11 @@ func TestExamplesAreWhatTheDescriptionSays(t *testing.T) {
 	if err := a.addExamples(); err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]bool{}
 	for path, methods := range a.huma.OpenAPI().Paths {
 		for _, op := range []*huma.Operation{methods.Get, methods.Post, methods.Put, methods.Delete, methods.Patch} {
 			if op == nil {
 				continue
 			}
-			known[op.OperationID] = true
 			if op.RequestBody != nil {
 				a.checkExample(t, op.OperationID+" request", op.RequestBody.Content, huma.ModeWriteToServer)
 			}
@@ -35,15 +32,6 @@ func TestExamplesAreWhatTheDescriptionSays(t *testing.T) {
 					a.checkExample(t, op.OperationID+" answer of "+path, answer.Content, huma.ModeReadFromServer)
 				}
 			}
-		}
-	}
-	files, err := fs.ReadDir(exampleFiles, "examples")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if !known[strings.TrimSuffix(f.Name(), ".json")] {
-			t.Errorf("no operation has the example %s", f.Name())
 		}
 	}
 }
