@@ -95,6 +95,8 @@ type agent struct {
 	told, added *marks
 	toldAt      uint64
 	telling     *leg
+	// listing is the leg of watching that a has not answered.
+	listing *leg
 	// tellAt is when it may be told again.
 	tellAt time.Time
 	// attempts counts the failures in a row. The next attempt waits for retryAt.

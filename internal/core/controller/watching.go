@@ -18,14 +18,15 @@ type watching struct {
 	again map[mgmt.InstanceName]time.Time
 }
 
-// begin asks an agent. Upstream's agents are not asked.
+// begin asks an agent. Upstream's agents are not asked, nor is an agent that has not answered:
+// its answer comes after all that it has said so far, and is as new.
 func (w *watching) begin(a *agent) {
 	delete(w.again, a.name)
-	if !a.peer.fleet || !a.compatible() {
+	if !a.peer.fleet || !a.compatible() || a.listing != nil {
 		return
 	}
-	l := w.legs.begin(a, w)
-	w.legs.send(l, mgmt.AgentGetNodesRequest{ReqID: l.id})
+	a.listing = w.legs.begin(a, w)
+	w.legs.send(a.listing, mgmt.AgentGetNodesRequest{ReqID: a.listing.id})
 }
 
 // accepted asks an agent that has accepted the configuration and has left a node as it is, if
@@ -54,12 +55,14 @@ func (w *watching) changed(a *agent, node mgmt.NodeName) {
 
 // answered keeps the states. An agent that could not answer is asked again.
 func (w *watching) answered(l *leg, results []mgmt.Result) {
+	a := l.agent
+	a.listing = nil
 	statuses, ok := results[0].Data.(mgmt.NodeStatuses)
 	switch {
 	case !results[0].Success || !ok:
-		w.again[l.agent.name] = w.now.Add(w.cfg.RequestTimeout)
+		w.again[a.name] = w.now.Add(w.cfg.RequestTimeout)
 	case len(statuses) <= w.cfg.Limits.Nodes:
-		w.observed.list(l.agent.name, statuses, w.memory.deployed)
+		w.observed.list(a.name, statuses, w.memory.deployed)
 	}
 }
 
