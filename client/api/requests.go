@@ -33,6 +33,9 @@ const (
 	PathSSO            = "/api/v1/sso/"
 	PathHealth         = "/healthz"
 	PathReady          = "/readyz"
+	PathMetrics        = "/metrics"
+	// PathServiceDiscovery lists what Prometheus can scrape.
+	PathServiceDiscovery = "/sd"
 	// PathOpenAPI is the path of the API's description, without ".json" or ".yaml".
 	PathOpenAPI = "/api/v1/openapi"
 )

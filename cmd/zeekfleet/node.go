@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/zeekfleet/zeekfleet/internal/metrics"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/node"
@@ -27,6 +30,7 @@ type nodeOptions struct {
 	iface     string
 	scripts   []string
 	transport string
+	metrics   string
 }
 
 func newNodeCommand(streams) *cobra.Command {
@@ -50,6 +54,7 @@ func newNodeCommand(streams) *cobra.Command {
 	flags.StringVar(&o.Name, "name", os.Getenv("CLUSTER_NODE"), "name of the node (CLUSTER_NODE)")
 	flags.StringVar(&o.Agent, "agent", node.DefaultAgent, "`host:port` of the agent")
 	flags.StringVar(&o.Listen, "listen", "", "`host:port` where cluster peers may connect")
+	flags.StringVar(&o.metrics, "metrics-listen", "", "`host:port` where the node serves metrics of its process for Prometheus")
 	flags.StringVar(&o.iface, "interface", "", "interface that a Zeek node would capture on")
 	flags.StringArrayVar(&o.scripts, "script", nil, "script that a Zeek node would load; it must exist")
 	flags.StringVar(&o.transport, "transport", string(settings.TransportAuto), "transport of the peering with the agent: auto, tls or plain")
@@ -70,6 +75,11 @@ func (o *nodeOptions) check() error {
 	}
 	if host, port, err := net.SplitHostPort(o.Agent); err != nil || host == "" || port == "" {
 		return fmt.Errorf("--agent %q should be <host>:<port>", o.Agent)
+	}
+	if o.metrics != "" {
+		if _, err := netip.ParseAddrPort(o.metrics); err != nil {
+			return fmt.Errorf("--metrics-listen %q should be <address>:<port>", o.metrics)
+		}
 	}
 	if (o.CertFile == "") != (o.KeyFile == "") || (o.CertFile == "") != (o.CAFile == "") {
 		return errors.New("--tls-cert, --tls-key and --tls-ca go together")
@@ -108,8 +118,32 @@ func (o *nodeOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	run := n.Run
+	if o.metrics != "" {
+		ln, err := new(net.ListenConfig).Listen(cmd.Context(), "tcp", o.metrics)
+		if err != nil {
+			return fmt.Errorf("serve metrics: %w", err)
+		}
+		run = func(ctx context.Context) error { return o.withMetrics(ctx, ln, n.Run) }
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "embedded node %s: it captures nothing\n", o.Name)
-	return n.Run(cmd.Context())
+	return run(cmd.Context())
+}
+
+// withMetrics runs a node that serves metrics, until one of the two ends.
+func (o *nodeOptions) withMetrics(asked context.Context, ln net.Listener, run func(context.Context) error) error {
+	ctx, end := context.WithCancelCause(asked)
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer end(nil)
+	serving.Go(func() {
+		end(metrics.Serve(ctx, ln, func(context.Context) ([]byte, error) { return metrics.Node(o.Name, programVersion()) }))
+	})
+	err := run(ctx)
+	if err == nil && asked.Err() == nil {
+		err = context.Cause(ctx)
+	}
+	return err
 }
 
 // findScript returns an error if Zeek would not find the script: as a file, or as

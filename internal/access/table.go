@@ -84,6 +84,7 @@ var streamRows = []struct {
 	{mgmt.StreamCrash, Row{"read crash", mgmt.Operator, false}},
 	{mgmt.StreamHost, Row{"list hosts", mgmt.Viewer, false}},
 	{mgmt.StreamDiag, Row{"read diag", mgmt.Operator, false}},
+	{mgmt.StreamMetrics, Row{"read metrics", mgmt.Viewer, false}},
 }
 
 // StreamRow returns the row of a kind of streams, and false if users cannot ask for it.

@@ -15,6 +15,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
+	"github.com/zeekfleet/zeekfleet/internal/metrics"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/samples"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -33,6 +34,10 @@ type Controller struct {
 	AuditLog *audit.Log
 	// HappeningsLog is where Happenings writes.
 	HappeningsLog *happenings.Log
+	// Counts are what the controller counts for its metrics.
+	Counts *metrics.Counts
+	// MetricsAnonymous lets everybody read metrics.
+	MetricsAnonymous bool
 	// SSO is the provider of identities, or nil.
 	SSO   *sso.Provider
 	store *boltstore.Store
@@ -95,7 +100,9 @@ func OpenController(
 		return c, err
 	}
 	opened.add(c.AuditLog)
-	if c.HappeningsLog, c.Happenings, err = openControllerHappenings(set, log); err != nil {
+	c.Counts, c.MetricsAnonymous = metrics.NewCounts(), set.MetricsAnonymous
+	c.Tally = c.Counts
+	if c.HappeningsLog, c.Happenings, err = openControllerHappenings(set, log, c.Counts.Records); err != nil {
 		return c, err
 	}
 	opened.add(c.HappeningsLog)

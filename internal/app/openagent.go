@@ -93,6 +93,9 @@ func OpenAgent(
 		return a, err
 	}
 	opened.add(a.Broker)
+	if err = a.openMetrics(ctx, set, &opened); err != nil {
+		return a, err
+	}
 	launch.RemoveScratch(set.Directory)
 	if a.Processes, err = openProcesses(set, log); err != nil {
 		return a, err
@@ -109,8 +112,7 @@ func OpenAgent(
 			return a, err
 		}
 	}
-	a.Nodes = nodesText(install)
-	a.About = about(set, a.Nodes, install)
+	a.Nodes, a.About = nodesText(install), about(set, nodesText(install), install)
 	a.Core = coreConfig(set)
 	a.Core.LayoutUse = a.Launch.LayoutUse()
 	a.Renewal.Chance = rand.Float64
@@ -130,10 +132,22 @@ func OpenAgent(
 	return a, nil
 }
 
+// openMetrics opens the port where the agent serves its own metrics, if there is one.
+func (a *Agent) openMetrics(ctx context.Context, set settings.Agent, opened *closers) (err error) {
+	if !set.MetricsListen.Addr.IsValid() {
+		return nil
+	}
+	a.Metrics, err = Listen(ctx, set.MetricsListen.AddrPort().String(), "--metrics-listen (ZEEKFLEET_AGENT_METRICS_LISTEN)")
+	if err == nil {
+		opened.add(a.Metrics)
+	}
+	return err
+}
+
 // about returns what the agent tells about itself. The caller knows the version.
 func about(set settings.Agent, nodes string, install *zeek.Install) daemon.About {
 	a := daemon.About{
-		Nodes: nodes, StateDir: set.StateDir, Stdout: set.StdoutFile, Stderr: set.StderrFile,
+		Nodes: nodes, MetricsAddr: set.Zeek.MetricsAddr, StateDir: set.StateDir, Stdout: set.StdoutFile, Stderr: set.StderrFile,
 		Dirs: []machine.Dir{{Use: "state", Path: set.Directory}},
 	}
 	if install != nil {
@@ -345,8 +359,10 @@ func openEmbedded(set settings.Agent, listening string) (launch.Launcher, error)
 		Stderr:   set.StderrFile,
 		Args:     nodeArgs(set),
 		NoZeek:   set.Zeek.Kind != settings.NodeEmbedded,
-		Environ:  os.Environ(),
-		Programs: programConfig(set, listening),
+
+		MetricsAddr: set.Zeek.MetricsAddr,
+		Environ:     os.Environ(),
+		Programs:    programConfig(set, listening),
 	}, nil
 }
 

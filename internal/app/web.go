@@ -12,6 +12,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/metrics"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/web"
 )
@@ -52,6 +53,7 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 		Ready:          map[string]func() error{"store": controller.Unsaved, "audit": c.Audit.Err},
 		Logger:         cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
 	}
+	cfg.Metrics, cfg.MetricsAnonymous, cfg.Counted = metrics.NewController(c.metricsConfig(controller)).Text, c.MetricsAnonymous, c.Counts.HTTP
 	if c.AuditLog != nil {
 		cfg.Audit = c.AuditLog
 	}
@@ -62,6 +64,15 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 	if c.Authority != nil {
 		cfg.Authority = c.Authority
 		cfg.Ready["authority"] = c.Authority.Unsaved
+	}
+	return cfg
+}
+
+// metricsConfig says where the figures of the controller come from.
+func (c Controller) metricsConfig(controller *daemon.Controller) metrics.ControllerConfig {
+	cfg := metrics.ControllerConfig{Snapshot: controller.Snapshot, Counts: c.Counts, Version: c.Version}
+	if c.Samples != nil {
+		cfg.Samples = c.Samples.Latest
 	}
 	return cfg
 }

@@ -117,6 +117,13 @@ func (v *Server) find(peer string, id mgmt.StreamID) *Writer {
 	return v.writers[writerKey{peer, id}]
 }
 
+// Open returns how many streams are being sent.
+func (v *Server) Open() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.writers)
+}
+
 // Lost says that a peer is gone: its streams end.
 func (v *Server) Lost(peer string) {
 	v.mu.Lock()

@@ -20,6 +20,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/metrics"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
@@ -107,6 +108,9 @@ type AgentConfig struct {
 	// PreflightAhead makes the agent check the usual scripts of nodes when it starts.
 	// The first deployment then finds them Checked.
 	PreflightAhead bool
+	// Metrics is where the agent serves its own metrics to everybody who connects. Nil means
+	// nowhere. The agent closes it.
+	Metrics net.Listener
 	// OnChange, if not nil, is called with each change of a node's state. It
 	// must return at once.
 	OnChange func(mgmt.NotifyChange)
@@ -258,6 +262,10 @@ func (c AgentConfig) drain(ctx context.Context) {
 func (a *agentShell) serveStreams(ctx context.Context) error {
 	tells := &telling{
 		instance: a.cfg.Core.Name, about: a.cfg.About, book: a.book, crashes: a.cfg.Crashes, started: time.Now(), environ: os.Environ(),
+		controllers: &a.controllers,
+	}
+	if a.cfg.Metrics != nil {
+		tells.metricsAt = a.cfg.Metrics.Addr().String()
 	}
 	a.sampling = a.newSampling()
 	a.parts.run(ctx, "samples", a.sampling.run)
@@ -266,7 +274,11 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tells.streams = streams.server.Open
 	a.parts.run(ctx, "streams", streams.run)
+	if a.cfg.Metrics != nil {
+		a.parts.run(ctx, "metrics", func(ctx context.Context) error { return metrics.Serve(ctx, a.cfg.Metrics, tells.ownMetrics) })
+	}
 	return nil
 }
 

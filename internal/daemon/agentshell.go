@@ -35,6 +35,7 @@ type agentShell struct {
 	ends          *ends
 	teller        *happenings.Teller                     // nil: nobody is told what happens
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
+	controllers   connectedControllers
 }
 
 // topics returns what the agent subscribes to.
@@ -117,13 +118,16 @@ func (a *agentShell) next(ctx context.Context, sub *bus.Subscription, due <-chan
 func (a *agentShell) translate(happened bus.Event) agent.Event {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
-		return agent.PeerAdded{
-			Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announces(a.endpoint, ev.Peer, fleetController), Barred: a.cfg.barred(ev.Peer),
-		}
+		fleet, barred := announces(a.endpoint, ev.Peer, fleetController), a.cfg.barred(ev.Peer)
+		a.controllers.set(ev.Peer, fleet && barred == "")
+		return agent.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: fleet, Barred: barred}
 	case bus.PeerUpdated:
-		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announces(a.endpoint, ev.Peer, fleetController)}
+		fleet := announces(a.endpoint, ev.Peer, fleetController)
+		a.controllers.set(ev.Peer, fleet && a.cfg.barred(ev.Peer) == "")
+		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: fleet}
 	case bus.PeerLost:
 		a.ends.lost(mgmt.PeerID(ev.Peer.ID))
+		a.controllers.set(ev.Peer, false)
 		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
 		delete(a.unreadable, ev.Peer.ID)
 		a.teller.Forget(mgmt.PeerID(ev.Peer.ID))

@@ -75,6 +75,8 @@ type ControllerConfig struct {
 	Happenings *happenings.Recorder
 	// Samples keeps what agents measure. Nil keeps nothing.
 	Samples *samples.Store
+	// Tally is told of requests and operations that have ended. Nil tells nobody.
+	Tally Tally
 	// Version is the program's version, for people. It may be empty.
 	Version string
 	// Streams bounds the streams of agents.
@@ -262,7 +264,7 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	defer c.port.stirs.tell()
-	return loop.New(stirring{core, &c.port.stirs}, c.perform).Run(ctx, func(due <-chan time.Time) (controller.Event, bool) {
+	return c.around(core).Run(ctx, func(due <-chan time.Time) (controller.Event, bool) {
 		select {
 		case <-ctx.Done():
 			return nil, false
@@ -288,6 +290,15 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 			return nil, false
 		}
 	})
+}
+
+// around returns the loop around a core.
+func (c *controllerShell) around(core *controller.Machine) *loop.Loop[controller.Event, controller.Effect] {
+	stirs := stirring{core, &c.port.stirs}
+	if c.cfg.Tally == nil {
+		return loop.New(stirs, c.perform)
+	}
+	return loop.New(&tallied{stirring: stirs, tally: c.cfg.Tally, open: map[openRequest]begunRequest{}}, c.perform)
 }
 
 // translate returns the core's event for an event of the bus. It returns false if

@@ -69,6 +69,7 @@ func nodeMain(args []string) int {
 	agent := flags.String("agent", "", "")
 	script := flags.String("script", "", "")
 	flags.String("listen", "", "")
+	flags.String("metrics-listen", "", "")
 	flags.String("interface", "", "")
 	if err := flags.Parse(args); err != nil {
 		return 2

@@ -37,6 +37,8 @@ type nodePage struct {
 	plan     mgmt.Plan // if known, that of the launch
 	facts    launch.Facts
 	remark   string
+	// starts and crashes count since the agent started.
+	starts, crashes uint64
 }
 
 func newNodeBook() *nodeBook { return &nodeBook{pages: map[mgmt.NodeName]*nodePage{}} }
@@ -83,6 +85,12 @@ func (b *nodeBook) happened(h mgmt.Happening) {
 		return
 	}
 	p.state, p.since = mgmt.State(h.To), h.Time
+	switch p.state {
+	case mgmt.Pending:
+		p.starts++
+	case mgmt.Crashed:
+		p.crashes++
+	}
 	p.changes = append(p.changes, mgmt.StateChange{Time: h.Time.UTC(), From: h.From, To: h.To, Cause: h.Cause, PID: h.PID})
 	if over := len(p.changes) - bookChanges; over > 0 {
 		p.changes = slices.Delete(p.changes, 0, over)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,8 @@ type About struct {
 	// output, as in proc.Spec.
 	StateDir       string
 	Stdout, Stderr string
+	// MetricsAddr is where nodes serve metrics. Zero means their address in the layout.
+	MetricsAddr netip.Addr
 	// Dirs are the directories whose disks are of interest.
 	Dirs []machine.Dir
 }
@@ -46,6 +49,10 @@ type telling struct {
 	crashes  *crash.Store // nil: there are no records
 	started  time.Time
 	environ  []string // of the agent
+
+	controllers *connectedControllers
+	streams     func() int // how many are being sent; nil: nobody knows
+	metricsAt   string     // where the agent itself serves metrics; empty: nowhere
 }
 
 func (t *telling) sources() map[mgmt.StreamKind]carry.Source {
@@ -55,6 +62,7 @@ func (t *telling) sources() map[mgmt.StreamKind]carry.Source {
 		mgmt.StreamCrash:   t.crash,
 		mgmt.StreamHost:    t.host,
 		mgmt.StreamDiag:    t.diag,
+		mgmt.StreamMetrics: t.metrics,
 	}
 }
 
@@ -202,6 +210,7 @@ func (t *telling) facts() mgmt.HostFacts {
 	f.Version, f.Build, f.Started = t.about.Version, t.about.Build, t.started.UTC()
 	f.Nodes, f.ZeekPath, f.ZeekVersion = t.about.Nodes, t.about.ZeekPath, t.about.ZeekVersion
 	f.Running, f.States = t.book.versions(), t.book.ages(time.Now())
+	f.Metrics = t.metricsAt
 	return f
 }
 

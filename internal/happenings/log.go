@@ -40,6 +40,9 @@ type Config struct {
 	// of which it has heard least lately is forgotten: if it comes back, it is copied from
 	// its beginning. Zero means 10,000.
 	Copies int
+	// Appended is called with the records that the log has got. It must not wait, nor use the
+	// log. Nil tells nobody.
+	Appended func([]Record)
 	// Logger gets reports of damage. Nil discards them.
 	Logger *slog.Logger
 }
@@ -182,6 +185,9 @@ func (l *Log) Append(list []Record) error {
 		l.copies.note(r)
 	}
 	l.announce(list[:done])
+	if l.cfg.Appended != nil && done > 0 {
+		l.cfg.Appended(list[:done])
+	}
 	l.saveCopies(false)
 	if err != nil {
 		return fmt.Errorf("write the log of happenings: %w", err)

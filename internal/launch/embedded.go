@@ -30,6 +30,9 @@ type Embedded struct {
 	// Stdout and Stderr name the files in a node's directory for the node's output.
 	// Empty means no file.
 	Stdout, Stderr string
+	// MetricsAddr is where nodes serve metrics. Zero means the node's address in the
+	// layout, as with Zeek.
+	MetricsAddr netip.Addr
 	// Args are further arguments of the node command.
 	Args []string
 	// NoZeek says that nobody has chosen embedded nodes: no Zeek was found.
@@ -110,6 +113,10 @@ func (l Embedded) Check(plan mgmt.Plan, _ string) (preflight.Check, error) {
 		at := netip.MustParseAddrPort(listenAddress(plan))
 		check.Ports = []preflight.Port{{Addr: at.Addr(), Number: at.Port(), Use: "cluster"}}
 	}
+	if plan.Node.MetricsPort != nil {
+		at := netip.MustParseAddrPort(l.metricsAddress(plan))
+		check.Ports = append(check.Ports, preflight.Port{Addr: at.Addr(), Number: at.Port(), Use: "metrics"})
+	}
 	return check, nil
 }
 
@@ -118,6 +125,9 @@ func (l Embedded) argv(plan mgmt.Plan) []string {
 	argv := []string{l.Program, "node", "--name", string(n.Name), "--agent", l.Agent}
 	if n.Port != nil {
 		argv = append(argv, "--listen", listenAddress(plan))
+	}
+	if n.MetricsPort != nil {
+		argv = append(argv, "--metrics-listen", l.metricsAddress(plan))
 	}
 	if n.Interface != nil {
 		argv = append(argv, "--interface", *n.Interface)
@@ -132,11 +142,24 @@ func (l Embedded) argv(plan mgmt.Plan) []string {
 // host is the node's host in the cluster's layout, or loopback if the layout has no
 // address for it.
 func listenAddress(plan mgmt.Plan) string {
+	return net.JoinHostPort(layoutHost(plan).String(), strconv.Itoa(int(plan.Node.Port.Number)))
+}
+
+func layoutHost(plan mgmt.Plan) netip.Addr {
 	host := plan.Cluster[plan.Node.Name].Host
 	if !host.IsValid() || host.IsUnspecified() {
 		host = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	return net.JoinHostPort(host.String(), strconv.Itoa(int(plan.Node.Port.Number)))
+	return host
+}
+
+// metricsAddress returns the host:port on which the node serves metrics.
+func (l Embedded) metricsAddress(plan mgmt.Plan) string {
+	host := layoutHost(plan)
+	if l.MetricsAddr.IsValid() {
+		host = l.MetricsAddr.Unmap()
+	}
+	return net.JoinHostPort(host.String(), strconv.Itoa(int(plan.Node.MetricsPort.Number)))
 }
 
 // environment returns base with the node's own variables and CLUSTER_NODE. It leaves

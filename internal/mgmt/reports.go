@@ -81,6 +81,8 @@ type HostFacts struct {
 	ZeekVersion string        `json:"zeek_version,omitempty"`
 	Running     []NodeVersion `json:"running,omitempty"`
 	States      []NodeAge     `json:"states,omitempty"`
+	// Metrics is the host:port at which the agent serves its own metrics, or empty.
+	Metrics string `json:"metrics,omitempty"`
 
 	Hostname string     `json:"hostname,omitempty"`
 	OS       string     `json:"os,omitempty"`
@@ -96,7 +98,7 @@ type HostFacts struct {
 // Cut shortens all texts to so many bytes.
 func (f *HostFacts) Cut(most int) {
 	texts := []*string{
-		&f.Version, &f.Build, &f.Nodes, &f.ZeekPath, &f.ZeekVersion, &f.Hostname, &f.OS, &f.Kernel, &f.Arch,
+		&f.Version, &f.Build, &f.Metrics, &f.Nodes, &f.ZeekPath, &f.ZeekVersion, &f.Hostname, &f.OS, &f.Kernel, &f.Arch,
 	}
 	for i := range f.Running {
 		n := &f.Running[i]

@@ -183,7 +183,7 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 			doc:   "longest wait for agents' answers to a deployment or a restart; zeek-client gives up after 20 s",
 			field: func(c *Controller) value { return durationAt(&c.DeployTimeout, minTimeout, maxTimeout) }},
 	}...)
-	return fill(slices.Concat(table, auditTable(), eventsTable(), ssoTable()), src.Defaults.Controller)
+	return fill(slices.Concat(table, controllerMetricsTable(), auditTable(), eventsTable(), ssoTable()), src.Defaults.Controller)
 }
 
 func agentTable(src Sources, p *parts) []setting[Agent] {
@@ -240,7 +240,7 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 			doc:   "how many of the last lines of a node's stdout and stderr are kept for reports",
 			field: func(a *Agent) value { return countAt(&a.OutputLines, 0, maxOutputLines) }},
 	}...)
-	return fill(slices.Concat(table, nodesTable(), archiveTable(), zeekTable()), src.Defaults.Agent)
+	return fill(slices.Concat(table, agentMetricsTable(), nodesTable(), archiveTable(), zeekTable()), src.Defaults.Agent)
 }
 
 // stateDir returns the default state directory: a directory of the user, or a

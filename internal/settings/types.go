@@ -48,6 +48,8 @@ type Controller struct {
 	RequestTimeout, DeployTimeout time.Duration
 	// EventsKeep, EventsDays and EventsMegabytes bound the log of what happens.
 	EventsKeep, EventsDays, EventsMegabytes int
+	// MetricsAnonymous lets everybody read metrics.
+	MetricsAnonymous bool
 	// AuditFile gets a copy of the audit. It is empty for none.
 	AuditFile string
 	// AuditKeep and AuditDays bound the audit: how many records of changes, and how
@@ -118,8 +120,11 @@ type Agent struct {
 	Lifecycle Lifecycle
 	// SpoolDir holds the queue of rotated logs.
 	SpoolDir string
-	Archive  Archive
-	Zeek     Zeek
+	// MetricsListen is where the agent serves its own metrics. Without an address, that is
+	// nowhere.
+	MetricsListen Listen
+	Archive       Archive
+	Zeek          Zeek
 }
 
 // Preflight is a mode of preflights.

@@ -70,6 +70,13 @@ type Config struct {
 	// Ready are checks by which the controller says whether it is ready, by the name of
 	// what they check. They must not wait.
 	Ready map[string]func() error
+	// Metrics returns the controller's metrics for Prometheus. Nil means that there are none.
+	Metrics func(context.Context) ([]byte, error)
+	// MetricsAnonymous lets everybody read metrics.
+	MetricsAnonymous bool
+	// Counted, if not nil, is called with each request that was answered: the ID of its
+	// operation, or "none", and the status.
+	Counted func(operation string, status int, took time.Duration)
 	// Name is the controller's name, Version is the program's version. Addresses are those
 	// at which agents can join.
 	Name, Version string
@@ -129,6 +136,10 @@ type Limits struct {
 	// MaxFleetQuestions bounds the requests that ask all agents at a time, so that they leave
 	// room for those that ask one. A further one waits for up to AgentWait. Zero means 2.
 	MaxFleetQuestions int
+	// MaxScrapes bounds the metrics that are being read for Prometheus, and MaxScrapesOfOne
+	// those of one instance. A further scrape waits for up to AgentWait. Zero means 16 and 3:
+	// there are more streams, and the others are for people.
+	MaxScrapes, MaxScrapesOfOne int
 	// ListInterval is how often agents may be asked to list their nodes because the
 	// controller does not know a state or a PID, and ListWait bounds the wait for that.
 	// Zero means 2 s and 2 s.
@@ -204,6 +215,8 @@ func (c *Limits) fill() error {
 	count("MaxTold", &c.MaxTold, 16<<20)
 	count("MaxToldValues", &c.MaxToldValues, 200_000)
 	count("MaxFleetQuestions", &c.MaxFleetQuestions, 2)
+	count("MaxScrapes", &c.MaxScrapes, 16)
+	count("MaxScrapesOfOne", &c.MaxScrapesOfOne, 3)
 	duration("RoleInterval", &c.RoleInterval, 10*time.Second)
 	count("AttemptsBurst", &c.AttemptsBurst, 30)
 	count("AllAttemptsBurst", &c.AllAttemptsBurst, 200)

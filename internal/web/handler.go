@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/site"
@@ -15,6 +16,16 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*conn)
 	defer c.busy()()
 	setHeaders(w.Header())
+	operation, own := unknownOperation, w // net/http closes its own connections alone
+	if s.cfg.Counted != nil {
+		counting := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		w = counting
+		defer func(began time.Time) {
+			if !lasting[operation] {
+				s.cfg.Counted(operation, counting.status, time.Since(began))
+			}
+		}(time.Now())
+	}
 	if err := s.check(c, r); err != nil {
 		s.refusing(stranger(c), "connect", "http", err.Error())
 		writeProblem(w, http.StatusForbidden, err.Error())
@@ -27,13 +38,37 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r, handler)
 		return
 	}
+	if id := routes.ids[pattern]; id != "" {
+		operation = id
+	}
 	most := s.cfg.MaxBody
 	if routes.large[pattern] {
 		most = max(most, s.cfg.MaxConfiguration)
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, int64(most)+1)
+	r.Body = http.MaxBytesReader(own, r.Body, int64(most)+1)
 	routes.mux.ServeHTTP(w, r)
 }
+
+// unknownOperation is counted for what is no operation.
+const unknownOperation = "none"
+
+// lasting are the operations that last as long as the asker likes. How long they took says
+// nothing.
+var lasting = map[string]bool{"stream-events": true, "read-logs": true}
+
+// statusWriter keeps the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets an http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // setHeaders sets what each answer says to browsers.
 func setHeaders(h http.Header) {

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -76,6 +77,9 @@ func call(ctx context.Context, method reflect.Value) {
 		args = append(args, arg)
 	}
 	for _, result := range method.Call(args) {
+		if text, ok := result.Interface().(io.Closer); ok {
+			text.Close()
+		}
 		if result.Kind() == reflect.Func && result.Type().CanSeq2() { // an iterator asks when it is used
 			for range result.Seq2() {
 				break

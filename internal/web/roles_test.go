@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -112,9 +113,13 @@ var rows = map[string]access.Row{
 	"who-am-i":    {Name: "look", May: mgmt.Viewer},
 	"end-session": {Name: "look", May: mgmt.Viewer},
 	// Anybody may do these.
-	"health":         {},
-	"ready":          {},
-	"single-sign-on": {},
+	"metrics":           named("read metrics"),
+	"agent-metrics":     named("read metrics"),
+	"node-metrics":      named("read metrics"),
+	"service-discovery": named("read metrics"),
+	"health":            {},
+	"ready":             {},
+	"single-sign-on":    {},
 }
 
 func named(name string) access.Row {
@@ -139,6 +144,7 @@ func TestRoles(t *testing.T) {
 	cfg := web.Config{
 		Authority: authority, Audit: &book{}, Limits: web.Limits{AttemptsBurst: 1000, AllAttemptsBurst: 1000},
 		Cluster: cluster, Happenings: endedLog(t), Agents: &agents{tell: tellsAll}, Samples: samples.New(samples.Config{}),
+		Metrics: func(context.Context) ([]byte, error) { return []byte("up 1\n"), nil },
 	}
 	s := serve(t, cfg, nil)
 	operations := 0
@@ -153,7 +159,7 @@ func TestRoles(t *testing.T) {
 			if want := map[bool]string{true: row.May.String()}[row.May > mgmt.NoUser]; op.Role != want {
 				t.Errorf("%s: the description says %q, and the table of access %q", op.ID, op.Role, want)
 			}
-			path := strings.NewReplacer("{node}/logs", "w/logs?instance=a", "{node}/diag", "w/diag?instance=a", "{instance}", "a", "{state}", "deployed", "{name}", "ann", "{id}", "abc", "{serial}", "1f", "{revision}", "5", "samples/history", "samples/history?instance=a").Replace(path)
+			path := strings.NewReplacer("nodes/{instance}/{node}", "nodes/a/w", "{node}/logs", "w/logs?instance=a", "{node}/diag", "w/diag?instance=a", "{instance}", "a", "{state}", "deployed", "{name}", "ann", "{id}", "abc", "{serial}", "1f", "{revision}", "5", "samples/history", "samples/history?instance=a").Replace(path)
 			if op.ID == "get-operation" {
 				path = api.PathOperations + "/7"
 			}

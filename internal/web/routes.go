@@ -24,6 +24,8 @@ type routes struct {
 	huma huma.API
 	mux  *http.ServeMux
 	s    *Server
+	// ids has the IDs of the operations, by pattern.
+	ids map[string]string
 	// large has the patterns of the operations whose requests have a configuration.
 	large map[string]bool
 }
@@ -43,7 +45,7 @@ func newRoutes(s *Server) *routes {
 		"certificate": {Type: "mutualTLS", Description: "The certificate of a user."},
 		"session":     {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "The session of a browser."},
 	}
-	a := &routes{huma: humago.New(mux, cfg), mux: mux, s: s, large: map[string]bool{}}
+	a := &routes{huma: humago.New(mux, cfg), mux: mux, s: s, ids: map[string]string{}, large: map[string]bool{}}
 	a.registerRoot()
 	a.registerJoining()
 	a.registerSSO()
@@ -60,6 +62,7 @@ func newRoutes(s *Server) *routes {
 	a.registerEvents()
 	a.registerSamples()
 	a.registerHealth()
+	a.registerMetrics()
 	a.describeRoot()
 	a.describeProblems()
 	a.serveDescription()
@@ -172,6 +175,7 @@ func register[I, O any](a *routes, op operation, handle func(context.Context, *I
 	if op.method != http.MethodGet {
 		described.Middlewares = append(described.Middlewares, a.s.boundValues(a, op, described.BodyReadTimeout))
 	}
+	a.ids[op.method+" "+op.path] = op.id
 	huma.Register(a.huma, described, handle)
 }
 

@@ -137,7 +137,7 @@ var documents = []any{
 // told are examples of what agents tell.
 var told = []any{
 	api.Crashes{Items: []api.Crash{}, Missing: []api.Missing{}}, api.CrashRecord{}, api.LogsQuery{Lines: 10}, api.TrailerError,
-	api.Host{Memory: api.Memory{}, Disks: []api.Disk{}, Running: []api.NodeVersion{}}, api.NodeDiag{History: []api.StateChange{}},
+	api.ScrapeTargets{}, api.Host{Memory: api.Memory{}, Disks: []api.Disk{}, Running: []api.NodeVersion{}}, api.NodeDiag{History: []api.StateChange{}},
 }
 
 // paths are those that a proxy lets through, with the media types and the sizes of answers.
@@ -146,7 +146,7 @@ var (
 		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathUsers,
 		api.PathCertificates, api.PathAuthorities, api.PathAudit, api.PathInstances, api.PathNodes, api.PathConfigurations,
 		api.PathCrashes, api.PathHosts, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
-		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.ContentEventStream, api.PathHealth, api.PathReady, api.PathOpenAPI,
+		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.ContentEventStream, api.PathHealth, api.PathReady, api.PathMetrics, api.PathServiceDiscovery, api.PathOpenAPI,
 	}
 	media = []string{"application/json", api.ContentNDJSON}
 	most  = max(api.MaxAnswer, api.MaxItems)
