@@ -274,7 +274,7 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tells.streams = streams.server.Open
+	tells.streams, tells.sample = streams.server.Open, a.sampling.newest.Load
 	a.parts.run(ctx, "streams", streams.run)
 	if a.cfg.Metrics != nil {
 		a.parts.run(ctx, "metrics", func(ctx context.Context) error { return metrics.Serve(ctx, a.cfg.Metrics, tells.ownMetrics) })

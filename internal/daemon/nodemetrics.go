@@ -171,6 +171,12 @@ func (t *telling) ownMetrics(context.Context) ([]byte, error) {
 	if t.streams != nil {
 		state.Streams = t.streams()
 	}
+	if t.sample != nil {
+		// Nobody measures while nobody listens.
+		if is := t.sample(); is != nil && time.Since(is.Time) < 4*mgmt.SampleInterval {
+			state.Sample = is
+		}
+	}
 	return metrics.Agent(state)
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/carry"
@@ -45,6 +46,8 @@ type sampling struct {
 	peers   func() []mgmt.PeerSample
 	log     *slog.Logger
 	wake    chan struct{}
+
+	newest atomic.Pointer[mgmt.HostSample] // nil: none was taken
 
 	mu        sync.Mutex
 	listeners map[chan []byte]bool
@@ -157,6 +160,7 @@ func (s *sampling) heard() bool {
 // send hands a sample to all listeners. One that has not taken the sample before gets this
 // one in its place.
 func (s *sampling) send(sample *mgmt.HostSample) {
+	s.newest.Store(sample)
 	line, err := json.Marshal(sample)
 	if err != nil {
 		s.log.Error("sample cannot be written", "err", err)

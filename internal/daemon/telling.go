@@ -51,8 +51,9 @@ type telling struct {
 	environ  []string // of the agent
 
 	controllers *connectedControllers
-	streams     func() int // how many are being sent; nil: nobody knows
-	metricsAt   string     // where the agent itself serves metrics; empty: nowhere
+	streams     func() int              // how many are being sent; nil: nobody knows
+	sample      func() *mgmt.HostSample // the newest, or nil
+	metricsAt   string                  // where the agent itself serves metrics; empty: nowhere
 }
 
 func (t *telling) sources() map[mgmt.StreamKind]carry.Source {

@@ -1,0 +1,4 @@
+package daemon
+
+// PassMetrics is passMetrics.
+var PassMetrics = passMetrics
