@@ -50,6 +50,18 @@ scrape_configs:
 	for _, path := range []string{"/metrics", "/metrics/agents/left", "/metrics/nodes/left/worker-1", "/metrics/nodes/right/worker-2"} {
 		promtool(t, getText(t, base+path), "check", "metrics")
 	}
+	own := string(getText(t, base+"/metrics"))
+	for _, want := range []string{
+		`zeekfleet_node_up{instance="right",node="worker-2",role="WORKER"} 1`, `zeekfleet_instance_connected{instance="left"} 1`,
+		`zeekfleet_operation_duration_seconds_count{kind="deploy",outcome="done"} 1`, `zeekfleet_events_total{kind="node"}`,
+		`zeekfleet_certificate_expiry_timestamp_seconds{identity="authority"}`,
+		`zeekfleet_request_duration_seconds_count{outcome="success",request="get_nodes"}`,
+		`zeekfleet_http_request_duration_seconds_count{code="2xx",operation="service-discovery"}`,
+	} {
+		if !strings.Contains(own, want) {
+			t.Errorf("the controller does not tell %s", want)
+		}
+	}
 	promtool(t, getText(t, "http://127.0.0.1:"+port(50)+"/metrics"), "check", "metrics")
 	node := string(getText(t, base+"/metrics/nodes/right/worker-2"))
 	if !strings.Contains(node, `zeekfleet_embedded_node_info{`) || !strings.Contains(node, "process_resident_memory_bytes ") {

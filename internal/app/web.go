@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/metrics"
@@ -74,7 +75,32 @@ func (c Controller) metricsConfig(controller *daemon.Controller) metrics.Control
 	if c.Samples != nil {
 		cfg.Samples = c.Samples.Latest
 	}
+	if c.Authority != nil {
+		cfg.Certificates = c.certificates
+	}
 	return cfg
+}
+
+// ownWho asks the authority for what the controller's metrics tell.
+var ownWho = mgmt.Principal{Name: "metrics of the controller", Role: mgmt.Admin}
+
+// certificates returns the certificates that count, and the authorities.
+func (c Controller) certificates(ctx context.Context) (list []metrics.Certificate) {
+	answer, err := c.Authority.Ask(ctx, ownWho, access.ListCertificates{})
+	if found, ok := answer.(access.Certificates); ok && err == nil {
+		for _, cert := range found {
+			if cert.Revoked.IsZero() {
+				list = append(list, metrics.Certificate{Identity: cert.Identity.String(), Expires: cert.Expires})
+			}
+		}
+	}
+	answer, err = c.Authority.Ask(ctx, ownWho, access.ListAuthorities{})
+	if found, ok := answer.(access.Authorities); ok && err == nil {
+		for _, a := range found {
+			list = append(list, metrics.Certificate{Identity: "authority", Expires: a.Expires})
+		}
+	}
+	return list
 }
 
 // httpConnection tells the HTTP API what the endpoint knows of a connection.

@@ -62,7 +62,7 @@ func (c *Controller) Text(ctx context.Context) ([]byte, error) {
 		// An identity may have several while one replaces another: the one that lasts counts.
 		latest := map[string]time.Time{}
 		for _, cert := range c.cfg.Certificates(ctx) {
-			if cert.Expires.After(latest[cert.Identity]) {
+			if now.Sub(cert.Expires) < endedLately && cert.Expires.After(latest[cert.Identity]) {
 				latest[cert.Identity] = cert.Expires
 			}
 		}
@@ -78,6 +78,10 @@ func (c *Controller) Text(ctx context.Context) ([]byte, error) {
 	s.add(&seriesLeftOut, float64(left), nil)
 	return s.text(c.cfg.Counts.gatherer())
 }
+
+// endedLately is for how long a certificate is told of that has ended: somebody may still miss
+// it.
+const endedLately = 24 * time.Hour
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 

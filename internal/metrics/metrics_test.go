@@ -22,6 +22,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/samples"
 )
 
+// ends is when certificates end.
+var ends = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // fleetOf returns a controller of a cluster of this size, in which everything has a figure.
@@ -56,7 +59,9 @@ func fleetOf(instances, nodes int) metrics.ControllerConfig {
 			return []mgmt.PeerSample{{Kind: "broker", Queued: 3}, {Kind: "broker", Queued: 4}}
 		},
 		Certificates: func(context.Context) []metrics.Certificate {
-			return []metrics.Certificate{{Identity: "user/ann", Expires: epoch}, {Identity: "user/ann", Expires: epoch.Add(time.Hour)}}
+			return []metrics.Certificate{
+				{Identity: "user/ann", Expires: ends.Add(-time.Hour)}, {Identity: "user/ann", Expires: ends}, {Identity: "user/gone", Expires: epoch},
+			}
 		},
 		Alerts: func() []mgmt.Alert {
 			return []mgmt.Alert{{Rule: mgmt.RuleDrops, State: mgmt.AlertFiring, Severity: mgmt.AlertWarning}}
@@ -155,7 +160,7 @@ func TestFiguresAreThoseOfTheCluster(t *testing.T) {
 		`zeekfleet_http_request_duration_seconds_count{code="2xx",operation="metrics"} 1`,
 		`zeekfleet_node_crashes_total{instance="sensor-0",node="worker-0-0"} 1`,
 		`zeekfleet_alerts{rule="packet-drops",state="firing",severity="warning"} 1`,
-		fmt.Sprintf(`zeekfleet_certificate_expiry_timestamp_seconds{identity="user/ann"} %v`, float64(epoch.Add(time.Hour).Unix())),
+		fmt.Sprintf(`zeekfleet_certificate_expiry_timestamp_seconds{identity="user/ann"} %v`, float64(ends.Unix())),
 		`zeekfleet_series_left_out 0`,
 	} {
 		if !strings.Contains(text, want+"\n") {
