@@ -14,7 +14,7 @@ type ControllerConfig struct {
 	// Samples returns what agents have measured. Nil means nothing.
 	Samples func(time.Time) []samples.Host
 	// Peers returns the controller's connections. Nil means none.
-	Peers func() []mgmt.PeerSample
+	Peers func(context.Context) ([]mgmt.PeerSample, error)
 	// Certificates returns the certificates that are valid, or were until lately. Nil means none.
 	Certificates func(context.Context) []Certificate
 	// Alerts returns the alerts that are pending or fire. Nil means none.
@@ -56,7 +56,11 @@ func (c *Controller) Text(ctx context.Context) ([]byte, error) {
 		}
 	}
 	if c.cfg.Peers != nil {
-		s.peers(c.cfg.Peers())
+		list, err := c.cfg.Peers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.peers(list)
 	}
 	if c.cfg.Certificates != nil {
 		// An identity may have several while one replaces another: the one that lasts counts.
@@ -132,7 +136,7 @@ func (s *sheet) cluster(snap *mgmt.Snapshot) {
 // peers adds the connections of the controller. Clients have names of their own choice, so the
 // figures are those of all peers of a kind.
 func (s *sheet) peers(list []mgmt.PeerSample) {
-	type sum struct{ peers, queued, longest, sent, received, dropped float64 }
+	type sum struct{ peers, queued, longest float64 }
 	kinds := map[string]sum{}
 	for i := range list {
 		p := &list[i]
@@ -140,9 +144,6 @@ func (s *sheet) peers(list []mgmt.PeerSample) {
 		one.peers++
 		one.queued += float64(p.Queued)
 		one.longest = max(one.longest, float64(p.Queued))
-		one.sent += float64(p.Sent)
-		one.received += float64(p.Received)
-		one.dropped += float64(p.Dropped)
 		kinds[p.Kind] = one
 	}
 	for kind, one := range kinds {

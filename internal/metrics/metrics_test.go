@@ -55,8 +55,8 @@ func fleetOf(instances, nodes int) metrics.ControllerConfig {
 	return metrics.ControllerConfig{
 		Snapshot: func(context.Context) (*mgmt.Snapshot, error) { return snap, nil },
 		Samples:  store.Latest, Counts: counts, Version: "v1",
-		Peers: func() []mgmt.PeerSample {
-			return []mgmt.PeerSample{{Kind: "broker", Queued: 3}, {Kind: "broker", Queued: 4}}
+		Peers: func(context.Context) ([]mgmt.PeerSample, error) {
+			return []mgmt.PeerSample{{Kind: "broker", Queued: 3}, {Kind: "broker", Queued: 4}}, nil
 		},
 		Certificates: func(context.Context) []metrics.Certificate {
 			return []metrics.Certificate{
