@@ -71,7 +71,7 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 
 // metricsConfig says where the figures of the controller come from.
 func (c Controller) metricsConfig(controller *daemon.Controller) metrics.ControllerConfig {
-	cfg := metrics.ControllerConfig{Snapshot: controller.Snapshot, Counts: c.Counts, Version: c.Version}
+	cfg := metrics.ControllerConfig{Snapshot: controller.Snapshot, Peers: controller.Peers, Counts: c.Counts, Version: c.Version}
 	if c.Samples != nil {
 		cfg.Samples = c.Samples.Latest
 	}
