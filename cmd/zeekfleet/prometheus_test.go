@@ -55,8 +55,8 @@ scrape_configs:
 		`zeekfleet_node_up{instance="right",node="worker-2",role="WORKER"} 1`, `zeekfleet_instance_connected{instance="left"} 1`,
 		`zeekfleet_operation_duration_seconds_count{kind="deploy",outcome="done"} 1`, `zeekfleet_events_total{kind="node"}`,
 		`zeekfleet_certificate_expiry_timestamp_seconds{identity="authority"}`,
-		`zeekfleet_request_duration_seconds_count{outcome="success",request="get_nodes"}`,
-		`zeekfleet_http_request_duration_seconds_count{code="2xx",operation="service-discovery"}`,
+		`zeekfleet_request_duration_seconds_count{request="get_nodes",outcome="success"}`,
+		`zeekfleet_http_request_duration_seconds_count{operation="service-discovery",code="2xx"}`,
 	} {
 		if !strings.Contains(own, want) {
 			t.Errorf("the controller does not tell %s", want)

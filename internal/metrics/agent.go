@@ -53,8 +53,8 @@ func AgentFamilies() []*Family {
 func Agent(state AgentState) ([]byte, error) {
 	s := newSheet(0)
 	s.add(&agentInfo, 1, built(state.Version))
-	s.add(&agentControllers, float64(state.Controllers), nil)
-	s.add(&agentStreams, float64(state.Streams), nil)
+	s.add(&agentControllers, float64(state.Controllers), "")
+	s.add(&agentStreams, float64(state.Streams), "")
 	states := map[mgmt.State]int{}
 	slices.SortFunc(state.Nodes, func(a, b AgentNode) int { return strings.Compare(string(a.Node), string(b.Node)) })
 	for i := range state.Nodes {
@@ -69,7 +69,7 @@ func Agent(state AgentState) ([]byte, error) {
 		s.add(&agentNodes, float64(n), labels("state", string(state)))
 	}
 	if is := state.Sample; is != nil {
-		s.add(&agentSampled, seconds(is.Time), nil)
+		s.add(&agentSampled, seconds(is.Time), "")
 		for i := range is.Nodes {
 			if n := &is.Nodes[i]; n.PID != 0 {
 				of := labels("node", string(n.Node))
@@ -78,5 +78,5 @@ func Agent(state AgentState) ([]byte, error) {
 			}
 		}
 	}
-	return s.text(nil)
+	return s.text(), nil
 }

@@ -77,10 +77,11 @@ func (c *Controller) Text(ctx context.Context) ([]byte, error) {
 	if c.cfg.Alerts != nil {
 		s.alerts(c.cfg.Alerts())
 	}
+	s.counts(c.cfg.Counts)
 	left := s.leftOut
 	s.room = 1
-	s.add(&seriesLeftOut, float64(left), nil)
-	return s.text(c.cfg.Counts.gatherer())
+	s.add(&seriesLeftOut, float64(left), "")
+	return s.text(), nil
 }
 
 // endedLately is for how long a certificate is told of that has ended: somebody may still miss
@@ -102,7 +103,7 @@ func (s *sheet) cluster(snap *mgmt.Snapshot) {
 		for _, n := range snap.Deployed.Config.Nodes {
 			roles[n.Name] = n.Role
 		}
-		s.add(&deployedRevision, float64(snap.Deployed.Revision), nil)
+		s.add(&deployedRevision, float64(snap.Deployed.Revision), "")
 	}
 	for _, in := range snap.Instances {
 		of := labels("instance", string(in.Name))
@@ -128,9 +129,9 @@ func (s *sheet) cluster(snap *mgmt.Snapshot) {
 			running++
 		}
 	}
-	s.add(&operationsRunning, float64(running), nil)
-	s.add(&nodesStopped, float64(len(snap.Stopped)), nil)
-	s.add(&nodesPaused, float64(len(snap.Paused)), nil)
+	s.add(&operationsRunning, float64(running), "")
+	s.add(&nodesStopped, float64(len(snap.Stopped)), "")
+	s.add(&nodesPaused, float64(len(snap.Paused)), "")
 }
 
 // peers adds the connections of the controller. Clients have names of their own choice, so the

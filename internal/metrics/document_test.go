@@ -23,8 +23,7 @@ func documented() string {
 	var text strings.Builder
 	text.WriteString("# Metrics\n\n" +
 		"What `/metrics` of a controller, of an agent and of an embedded node tells. `go test ./internal/metrics -update` makes this page of the code;\n" +
-		"[operations.md](operations.md#prometheus) says how Prometheus gets there. Each of them tells as well what every Go program tells of its process\n" +
-		"(`process_…`, `go_…`). Zeek's own metrics are those of [Zeek's documentation](https://docs.zeek.org/en/master/frameworks/telemetry.html).\n")
+		"[operations.md](operations.md#prometheus) says how Prometheus gets there. Zeek's own metrics are those of [Zeek's documentation](https://docs.zeek.org/en/master/frameworks/telemetry.html).\n")
 	for _, part := range []struct {
 		head, about string
 		table       []*metrics.Family
@@ -32,6 +31,7 @@ func documented() string {
 		{"Controller", "Figures of nodes, interfaces, disks and hosts are those of the newest sample of each host; a host without a fresh sample has none.", metrics.ControllerFamilies()},
 		{"Agent", "The labels of the target say which instance it is.", metrics.AgentFamilies()},
 		{"Embedded node", "", metrics.NodeFamilies()},
+		{"Each of them", "", metrics.ProcessFamilies()},
 	} {
 		fmt.Fprintf(&text, "\n## %s\n", part.head)
 		if part.about != "" {

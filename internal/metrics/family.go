@@ -1,10 +1,10 @@
 package metrics
 
 import (
+	"bytes"
+	"strconv"
 	"strings"
 	"unicode"
-
-	dto "github.com/prometheus/client_model/go"
 )
 
 // Type is the type of a family.
@@ -16,10 +16,6 @@ const (
 	Counter   Type = "counter"
 	Histogram Type = "histogram"
 )
-
-var typeOf = map[Type]*dto.MetricType{
-	Gauge: dto.MetricType_GAUGE.Enum(), Counter: dto.MetricType_COUNTER.Enum(), Histogram: dto.MetricType_HISTOGRAM.Enum(),
-}
 
 // Family describes a family of metrics. The table of docs/metrics.md is made of them.
 type Family struct {
@@ -56,28 +52,32 @@ func clean(text string) string {
 	return text
 }
 
-// pairs are labels with their values.
-type pairs []*dto.LabelPair
+// pairs are labels with their values, as they stand between braces.
+type pairs string
 
 // labels returns pairs of names and values, in turn. Names are those of a Family.
-func labels(namesAndValues ...string) pairs {
-	list := make(pairs, 0, len(namesAndValues)/2)
+func labels(namesAndValues ...string) (p pairs) {
 	for i := 0; i+1 < len(namesAndValues); i += 2 {
-		list = append(list, &dto.LabelPair{Name: &namesAndValues[i], Value: new(clean(namesAndValues[i+1]))})
+		p = p.with(namesAndValues[i], namesAndValues[i+1])
 	}
-	return list
+	return p
 }
 
 // with returns pairs and one more.
 func (p pairs) with(name, value string) pairs {
-	return append(p[:len(p):len(p)], &dto.LabelPair{Name: &name, Value: new(clean(value))})
+	if p != "" {
+		p += ","
+	}
+	return p + pairs(name+`="`+escaped.Replace(clean(value))+`"`)
 }
+
+var escaped = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 // sheet collects the series of a scrape.
 type sheet struct {
 	// room is for how many more series there is room, and leftOut how many had none.
 	room, leftOut int
-	families      map[string]*dto.MetricFamily
+	families      map[*Family]*bytes.Buffer
 }
 
 // DefaultMaxSeries bounds the series of a scrape unless a config says otherwise: 20,000 nodes
@@ -88,28 +88,37 @@ func newSheet(most int) *sheet {
 	if most <= 0 {
 		most = DefaultMaxSeries
 	}
-	return &sheet{room: most, families: map[string]*dto.MetricFamily{}}
+	return &sheet{room: most, families: map[*Family]*bytes.Buffer{}}
 }
 
-// add adds a series of a gauge or a counter. Nobody may change the labels later.
+// add adds a series of a gauge or a counter.
 func (s *sheet) add(f *Family, value float64, labels pairs) {
 	if s.room == 0 {
 		s.leftOut++
 		return
 	}
 	s.room--
-	m := &dto.Metric{Label: labels}
-	if f.Type == Counter {
-		m.Counter = &dto.Counter{Value: &value}
-	} else {
-		m.Gauge = &dto.Gauge{Value: &value}
+	s.line(f, "", value, labels)
+}
+
+// line adds a line. suffix follows the name.
+func (s *sheet) line(f *Family, suffix string, value float64, labels pairs) {
+	text := s.families[f]
+	if text == nil {
+		text = &bytes.Buffer{}
+		text.WriteString("# HELP " + f.Name + " " + f.Help + "\n# TYPE " + f.Name + " " + string(f.Type) + "\n")
+		s.families[f] = text
 	}
-	mf := s.families[f.Name]
-	if mf == nil {
-		mf = &dto.MetricFamily{Name: &f.Name, Help: &f.Help, Type: typeOf[f.Type]}
-		s.families[f.Name] = mf
+	text.WriteString(f.Name)
+	text.WriteString(suffix)
+	if labels != "" {
+		text.WriteByte('{')
+		text.WriteString(string(labels))
+		text.WriteByte('}')
 	}
-	mf.Metric = append(mf.Metric, m)
+	text.WriteByte(' ')
+	text.Write(strconv.AppendFloat(text.AvailableBuffer(), value, 'g', -1, 64))
+	text.WriteByte('\n')
 }
 
 func truth(yes bool) float64 {

@@ -11,6 +11,6 @@ var nodeInfo = Family{
 // Node returns the text of an embedded node.
 func Node(name, version string) ([]byte, error) {
 	s := newSheet(0)
-	s.add(&nodeInfo, 1, append(labels("node", name), built(version)...))
-	return s.text(nil)
+	s.add(&nodeInfo, 1, labels("node", name)+","+built(version))
+	return s.text(), nil
 }

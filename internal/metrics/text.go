@@ -2,48 +2,23 @@ package metrics
 
 import (
 	"bytes"
-	"fmt"
+	"cmp"
 	"maps"
 	"runtime"
 	"slices"
-	"sync"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/common/expfmt"
 )
 
 // ContentType is the media type of the text.
 const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
-// ofProcess gathers what every process of ours tells of itself. Making it takes memory, and most
-// processes are never scraped.
-var ofProcess = sync.OnceValue(func() *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return r
-})
-
-// text returns the sheet, what is counted, and the figures of this process.
-func (s *sheet) text(counted prometheus.Gatherer) ([]byte, error) {
-	all := prometheus.Gatherers{ofProcess()}
-	if counted != nil {
-		all = append(all, counted)
-	}
-	gathered, err := all.Gather()
-	if err != nil {
-		return nil, fmt.Errorf("gather metrics: %w", err)
-	}
-	for _, mf := range gathered {
-		s.families[mf.GetName()] = mf
-	}
+// text returns what is on the sheet and the figures of this process.
+func (s *sheet) text() []byte {
+	s.process()
 	var out bytes.Buffer
-	for _, name := range slices.Sorted(maps.Keys(s.families)) {
-		if _, err := expfmt.MetricFamilyToText(&out, s.families[name]); err != nil {
-			return nil, fmt.Errorf("write metrics: %w", err)
-		}
+	for _, f := range slices.SortedFunc(maps.Keys(s.families), func(a, b *Family) int { return cmp.Compare(a.Name, b.Name) }) {
+		out.Write(s.families[f].Bytes())
 	}
-	return out.Bytes(), nil
+	return out.Bytes()
 }
 
 // built are the labels of a program.
