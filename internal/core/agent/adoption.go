@@ -90,6 +90,7 @@ func (r *rollout) freed(ev Freed) {
 		n.held = false
 		r.hold(n)
 	case n.wanted:
+		n.fresh, n.due = false, r.now // it has ended by itself: if it is paused before it starts, it stays down
 		r.setState(n, mgmt.Pending, "its process that the agent could not see is gone")
 	default:
 		r.setState(n, mgmt.Stopped, "its process that the agent could not see is gone")
