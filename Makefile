@@ -61,3 +61,4 @@ bench:
 # zsh and fish for completion, and prometheus to scrape a fleet and to check what deploy has.
 tools:
 	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2 curl:curl jq:jq zsh:zsh fish:fish prometheus:prometheus promtool:prometheus
+	@scripts/need chromium:chromium # for the pages

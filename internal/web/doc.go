@@ -1,5 +1,6 @@
-// Package web owns the HTTP API of a controller: who may ask, which requests each path
-// makes, and what an attacker can use up.
+// Package web owns the HTTP API and the pages of a controller: who may ask, which requests
+// each path makes, and what an attacker can use up. A page calls the functions of the API's
+// operations, so it can do nothing that the API cannot.
 //
 // A Server reads no configuration of the cluster and decides nothing about it. It asks
 // the cluster, the authority and the audit, which Config names. A role counts where the

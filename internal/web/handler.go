@@ -28,13 +28,15 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.check(c, r); err != nil {
 		s.refusing(stranger(c), "connect", "http", err.Error())
-		writeProblem(w, http.StatusForbidden, err.Error())
+		s.tell(w, r, http.StatusForbidden, err.Error())
 		return
 	}
-	r.Header.Set("Accept", accepted(r.Header.Get("Accept")))
+	asks := r.Header.Get("Accept")
+	r.Header.Set("Accept", accepted(asks))
 	routes := s.api()
 	handler, pattern := routes.mux.Handler(r)
 	if pattern == "" {
+		r.Header.Set("Accept", asks)
 		s.notFound(w, r, handler)
 		return
 	}
@@ -54,7 +56,7 @@ const unknownOperation = "none"
 
 // lasting are the operations that last as long as the asker likes. How long they took says
 // nothing.
-var lasting = map[string]bool{"stream-events": true, "read-logs": true}
+var lasting = map[string]bool{"stream-events": true, "read-logs": true, pageStream: true}
 
 // statusWriter keeps the status of an answer.
 type statusWriter struct {
@@ -70,9 +72,13 @@ func (w *statusWriter) WriteHeader(status int) {
 // Unwrap lets an http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// policy lets a page load what this site serves, and nothing inline.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
 // setHeaders sets what each answer says to browsers.
 func setHeaders(h http.Header) {
-	h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'")
+	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -119,10 +125,10 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request, refuse http.Ha
 	refuse.ServeHTTP(found, r)
 	if allow := found.header.Get("Allow"); allow != "" {
 		w.Header().Set("Allow", allow)
-		writeProblem(w, http.StatusMethodNotAllowed, "this path takes "+allow)
+		s.tell(w, r, http.StatusMethodNotAllowed, "this path takes "+allow)
 		return
 	}
-	writeProblem(w, http.StatusNotFound, "there is nothing at this path; "+api.PathOpenAPI+".yaml describes what there is")
+	s.tell(w, r, http.StatusNotFound, "there is nothing at this path; "+api.PathOpenAPI+".yaml describes what there is")
 }
 
 // accepted returns which of our two media types the asker wants. An Accept header can
@@ -140,6 +146,23 @@ type statusOnly struct{ header http.Header }
 func (s *statusOnly) Header() http.Header            { return s.header }
 func (s *statusOnly) Write(text []byte) (int, error) { return len(text), nil }
 func (s *statusOnly) WriteHeader(int)                {}
+
+// tell answers a request that reaches no operation with an error: with a page, if a person
+// asks.
+func (s *Server) tell(w http.ResponseWriter, r *http.Request, status int, detail string) {
+	if !wantsPage(r) {
+		writeProblem(w, status, detail)
+		return
+	}
+	v := &visit{Request: r, w: w, who: stranger(r.Context().Value(connKey{}).(*conn))}
+	if status == http.StatusNotFound {
+		detail = "there is no page with this address"
+		if who, err := s.who(v.who.conn, r); err == nil {
+			v.who = who
+		}
+	}
+	pages{s}.fail(page{}, v, status, detail)
+}
 
 // writeProblem answers with an error.
 func writeProblem(w http.ResponseWriter, status int, detail string) {

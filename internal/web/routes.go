@@ -63,6 +63,7 @@ func newRoutes(s *Server) *routes {
 	a.registerSamples()
 	a.registerHealth()
 	a.registerMetrics()
+	a.registerPages()
 	a.describeRoot()
 	a.describeProblems()
 	a.serveDescription()

@@ -23,6 +23,7 @@ type Server struct {
 	follows  *follows
 	listings *listings
 	scrapes  *scrapes
+	board    *board
 	crossing *http.CrossOriginProtection
 	// reading has a value for each request whose configuration is being read.
 	reading chan struct{}
@@ -45,7 +46,7 @@ func New(cfg Config) (*Server, error) {
 		sessions: newSessions(cfg), attempts: newAttempts(cfg),
 		streams:  &shares{limit: cfg.MaxStreams, ofOne: cfg.MaxStreamsOfOne, what: "event streams"},
 		follows:  &follows{limit: cfg.MaxFollows, at: map[string]*shares{}},
-		listings: &listings{every: cfg.ListInterval}, scrapes: newScrapes(cfg.Limits),
+		listings: &listings{every: cfg.ListInterval}, scrapes: newScrapes(cfg.Limits), board: newBoard(),
 		crossing: http.NewCrossOriginProtection(), reading: make(chan struct{}, cfg.MaxConfigurations), asking: make(chan struct{}, cfg.MaxFleetQuestions),
 	}
 	s.api = sync.OnceValue(func() *routes { return newRoutes(s) })

@@ -96,7 +96,7 @@ func TestHeadersForBrowsers(t *testing.T) {
 	for _, path := range []string{"/healthz", "/api/v1/whoami", "/api/v1/openapi.json", "/nothing"} {
 		answer, _ := s.ask("GET", path, "viewer", "")
 		for name, want := range map[string]string{
-			"Content-Security-Policy": "default-src 'self'",
+			"Content-Security-Policy": "default-src 'none'",
 			"X-Content-Type-Options":  "nosniff",
 			"Referrer-Policy":         "no-referrer",
 			"Cache-Control":           "no-store",

@@ -3,8 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
-	"html"
 	"net/http"
 	"net/url"
 	"time"
@@ -12,6 +10,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/sso"
+	"github.com/zeekfleet/zeekfleet/internal/web/ui"
 )
 
 // registerSSO adds what logs users in through a provider of identities. The operations
@@ -119,7 +118,7 @@ func (s *Server) startSSO(w http.ResponseWriter, r *http.Request) {
 	}
 	start, err := s.cfg.SSO.Start(r.Context(), who.Source)
 	if err != nil {
-		writePage(w, s.ssoFailed(who, err), failedPage, err.Error())
+		s.ssoFailedPage(w, r, s.ssoFailed(who, err), err.Error())
 		return
 	}
 	http.SetCookie(w, newStateCookie(start.Cookie))
@@ -144,18 +143,18 @@ func (s *Server) finishSSO(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, newStateCookie(""))
 	person, err := s.cfg.SSO.Finish(r.Context(), bound, r.URL.Query())
 	if err != nil {
-		writePage(w, s.ssoFailed(who, err), failedPage, err.Error())
+		s.ssoFailedPage(w, r, s.ssoFailed(who, err), err.Error())
 		return
 	}
 	ctx := context.WithValue(r.Context(), askerKey{}, who)
 	if _, err := ask[access.Certificate](ctx, s, access.LoginSSO{Name: person.Name, Role: person.Role, Subject: person.Subject}); err != nil {
-		writePage(w, statusOf(err), failedPage, err.Error())
+		s.ssoFailedPage(w, r, statusOf(err), err.Error())
 		return
 	}
 	life := min(s.cfg.SSO.Life(), s.sessions.life)
 	secret, _ := s.sessions.begin(person.Name, time.Now(), life)
 	http.SetCookie(w, s.sessions.cookie(secret, life))
-	writePage(w, http.StatusOK, donePage, person.Name)
+	s.ssoPage(w, r, http.StatusOK, ui.DonePage("Logged in as "+person.Name, ui.PathHome))
 }
 
 // attemptSSO returns who asks for a page of single sign-on. It answers the request and
@@ -163,12 +162,12 @@ func (s *Server) finishSSO(w http.ResponseWriter, r *http.Request) {
 func (s *Server) attemptSSO(w http.ResponseWriter, r *http.Request) (who asker, ok bool) {
 	c := r.Context().Value(connKey{}).(*conn)
 	if s.cfg.SSO == nil {
-		writePage(w, http.StatusNotFound, failedPage, errNoSSO.Error())
+		s.ssoFailedPage(w, r, http.StatusNotFound, errNoSSO.Error())
 		return who, false
 	}
 	if seconds := s.attempt(c, access.RowOf(access.LoginSSO{}).Name); seconds != "" {
 		w.Header().Set("Retry-After", seconds)
-		writePage(w, http.StatusTooManyRequests, failedPage, tooMany(seconds))
+		s.ssoFailedPage(w, r, http.StatusTooManyRequests, tooMany(seconds))
 		return who, false
 	}
 	return stranger(c), true
@@ -185,18 +184,11 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// The pages for a browser, each around one text. They are no templates: html/template
-// makes a program keep every method of every type, because a template can name any of them.
-const (
-	donePage = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zeekfleet</title><meta http-equiv="refresh" content="0; url=/"></head>` +
-		`<body><p>Logged in as %s. <a href="/">Go on</a></p></body></html>` + "\n"
-	failedPage = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zeekfleet: not logged in</title></head>` +
-		`<body><h1>Not logged in</h1><p>%s</p><p><a href="` + api.PathSSOStart + `">Log in again</a></p></body></html>` + "\n"
-)
+// ssoFailedPage says why a login has failed.
+func (s *Server) ssoFailedPage(w http.ResponseWriter, r *http.Request, status int, why string) {
+	s.ssoPage(w, r, status, ui.LoginPage(ui.Login{Wrong: why, SSO: api.PathSSOStart}))
+}
 
-// writePage answers with a page. Whatever text says, it is text for the browser.
-func writePage(w http.ResponseWriter, status int, page, text string) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, page, html.EscapeString(text)) // a browser that has gone does not matter
+func (s *Server) ssoPage(w http.ResponseWriter, r *http.Request, status int, c ui.Content) {
+	pages{s}.write(page{}, &visit{Request: r, w: w, who: stranger(r.Context().Value(connKey{}).(*conn))}, status, c)
 }

@@ -28,11 +28,27 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 	if err != nil {
 		return nil, err
 	}
+	now, look := time.Now(), newLook(snap)
+	reasons := map[string]string{}
+	if look.asks {
+		reasons = s.reasons(ctx)
+	}
+	body := s.statusOf(snap, now, s.recentCrashes(look, now), reasons, s.toldNodes(ctx))
+	body.Versions = s.versions(ctx)
+	return &bodyOutput[api.Status]{body}, nil
+}
+
+// statusOf returns the status of a snapshot. crashed are the nodes that have ended by
+// themselves lately; reasons say why nodes have, and told what agents have told of them, by
+// "instance/node".
+func (s views) statusOf(
+	snap *mgmt.Snapshot, now time.Time, crashed []api.StatusCrash, reasons map[string]string, told map[string]toldNode,
+) api.Status {
 	body := api.Status{
-		Time: time.Now().UTC(), Controller: s.cfg.Name, Version: s.cfg.Version,
+		Time: now.UTC(), Controller: s.cfg.Name, Version: s.cfg.Version,
 		Stopped: marks(snap, snap.Stopped, mgmt.OperationStop), Paused: marks(snap, snap.Paused, mgmt.OperationPause),
-		Operations: []api.Operation{}, Wrong: s.unready(),
-		Commands: []string{}, Versions: s.versions(ctx),
+		Operations: []api.Operation{}, Wrong: s.unready(), Crashed: crashed,
+		Commands: commandNodes(snap), Versions: []api.HostVersions{},
 	}
 	if snap.Deployed != nil {
 		body.Deployed = new(revisionOf(snap.Deployed, api.Deployed))
@@ -45,17 +61,11 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 			body.Operations = append(body.Operations, withoutSteps(operationOf(o)))
 		}
 	}
-	body.Commands = commandNodes(snap)
 	look := newLook(snap)
 	look.instances(&body)
-	reasons := map[string]string{}
-	if look.asks {
-		reasons = s.reasons(ctx)
-	}
-	body.Crashed = s.recentCrashes(look, body.Time)
-	look.nodes(&body, reasons, s.toldNodes(ctx))
+	look.nodes(&body, reasons, told)
 	body.Well = len(body.Wrong) == 0
-	return &bodyOutput[api.Status]{body}, nil
+	return body
 }
 
 // commandNodes returns the deployed nodes that are no Zeek nodes.
@@ -281,6 +291,12 @@ func unreadyInstance(in *mgmt.ObservedInstance, nodes int) string {
 	return "its agent is not connected" + about
 }
 
+// shows reports whether something that an agent tells of is a node of the cluster, and no agent
+// and no controller. A deployed one without a role runs a command.
+func (l *look) shows(in *mgmt.ObservedInstance, n mgmt.ObservedNode) bool {
+	return n.ClusterRole != mgmt.ClusterNone || l.expected[n.Node] == in.Name
+}
+
 // nodes counts the nodes, and names those that should run and do not.
 func (l *look) nodes(body *api.Status, reasons map[string]string, told map[string]toldNode) {
 	crashed := map[mgmt.NodeName]api.StatusCrash{}
@@ -289,8 +305,8 @@ func (l *look) nodes(body *api.Status, reasons map[string]string, told map[strin
 	}
 	for _, in := range l.Instances {
 		for _, n := range in.Nodes {
-			if n.ClusterRole == mgmt.ClusterNone && l.expected[n.Node] != in.Name {
-				continue // an agent, or a controller; a deployed one runs a command
+			if !l.shows(in, n) {
+				continue
 			}
 			body.Nodes.Total++
 			*stateCounter(&body.Nodes, n.State)++

@@ -1,0 +1,99 @@
+package ui
+
+import (
+	"io"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+)
+
+// Frame is what is around the content of every page.
+type Frame struct {
+	// Controller is the name of the controller, and Version that of its program.
+	Controller, Version string
+	// User is who looks at the page, with the role. Empty: nobody has logged in.
+	User, Role string
+	// CanLogOut says that there is a session to be ended.
+	CanLogOut bool
+	// Sections are the parts of the site that the user may see.
+	Sections []Section
+	// Here is the path of the section to which the page belongs.
+	Here string
+}
+
+// Section is a part of the site, with an entry in the navigation.
+type Section struct{ Name, Path string }
+
+// Content is what one page shows.
+type Content struct {
+	Title string
+	Body  g.Node
+	// Charts says that the page draws charts.
+	Charts bool
+	// Onward is where the browser goes on by itself. Empty: it stays.
+	Onward string
+}
+
+// htmxConfig keeps htmx from what the content security policy forbids, and from what no page
+// needs.
+const htmxConfig = `{"includeIndicatorCSS":false,"history":false,"extensions":"sse","mode":"same-origin"}`
+
+// Write writes a whole page.
+func Write(w io.Writer, f Frame, c Content) error {
+	return h.Doctype(h.HTML(h.Lang("en"),
+		h.Head(
+			h.Meta(h.Charset("utf-8")),
+			h.Meta(h.Name("viewport"), h.Content("width=device-width, initial-scale=1")),
+			g.If(c.Onward != "", h.Meta(g.Attr("http-equiv", "refresh"), h.Content("0; url="+c.Onward))),
+			h.TitleEl(g.Text(title(f, c))),
+			h.Link(h.Rel("icon"), h.Href(assetPath("icon.svg")), h.Type("image/svg+xml")),
+			// The theme comes first, so that a dark page never begins light.
+			h.Script(h.Src(assetPath("theme.js"))),
+			h.Link(h.Rel("stylesheet"), h.Href(assetPath("app.css"))),
+			h.Meta(h.Name("htmx-config"), h.Content(htmxConfig)),
+			h.Script(h.Src(assetPath("htmx.min.js")), h.Defer()),
+			h.Script(h.Src(assetPath("hx-sse.min.js")), h.Defer()),
+			g.If(c.Charts, g.Group{
+				h.Link(h.Rel("stylesheet"), h.Href(assetPath("uPlot.min.css"))),
+				h.Script(h.Src(assetPath("uPlot.iife.min.js")), h.Defer()),
+			}),
+			h.Script(h.Src(assetPath("app.js")), h.Defer()),
+		),
+		h.Body(
+			h.A(h.Class("skip"), h.Href("#main"), g.Text("Skip to the content")),
+			header(f),
+			h.Main(h.ID("main"), h.TabIndex("-1"), c.Body),
+			footer(f),
+			h.P(h.ID("said"), h.Class("unseen"), h.Role("status"), g.Attr("aria-live", "polite")),
+		),
+	)).Render(w)
+}
+
+func title(f Frame, c Content) string {
+	if f.Controller == "" {
+		return c.Title + " – zeekfleet"
+	}
+	return c.Title + " – " + f.Controller
+}
+
+func header(f Frame) g.Node {
+	return h.Header(h.Class("top"),
+		h.A(h.Class("brand"), h.Href(PathHome), h.Strong(g.Text("zeekfleet")), g.If(f.Controller != "", h.Span(g.Text(f.Controller)))),
+		g.If(len(f.Sections) > 0, h.Nav(h.Aria("label", "Sections"), h.Ul(
+			g.Map(f.Sections, func(s Section) g.Node {
+				return h.Li(h.A(h.Href(s.Path), g.If(s.Path == f.Here, h.Aria("current", "page")), g.Text(s.Name)))
+			}),
+		))),
+		h.Div(h.Class("who"),
+			h.Span(h.ID("live"), h.Class("live")),
+			h.Button(h.Class("quiet"), h.Type("button"), h.Data("theme-switch", ""), g.Attr("hidden"), g.Text("Theme")),
+			g.If(f.User != "", h.Span(h.Class("user"), h.Title("Logged in as "+f.User), g.Text(f.User), h.Span(h.Class("role"), g.Text(f.Role)))),
+			g.If(f.CanLogOut, h.Form(h.Method("post"), h.Action(PathLogout), h.Button(h.Class("quiet"), h.Type("submit"), g.Text("Log out")))),
+			g.If(f.User == "", h.A(h.Href(PathLogin), g.Text("Log in"))),
+		),
+	)
+}
+
+func footer(f Frame) g.Node {
+	return h.Footer(h.Class("foot"), g.If(f.Version != "", h.Span(g.Text("zeekfleet "+f.Version))), h.Span(g.Text("Times are UTC")))
+}

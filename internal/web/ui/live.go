@@ -1,0 +1,55 @@
+package ui
+
+import (
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+)
+
+// A Piece is a part of a page that a stream renews. Its element has the ID.
+type Piece struct {
+	ID, Text string
+	// Row says that it is a row of a table.
+	Row bool
+}
+
+// pieceOf returns the piece of an element.
+func pieceOf(id string, n g.Node) Piece { return Piece{ID: id, Text: write(n)} }
+
+// show shows a piece.
+func (p Piece) show() g.Node { return g.Raw(p.Text) }
+
+// live connects what a page shows to the stream that renews its pieces.
+func live(path string, body ...g.Node) g.Node {
+	return h.Div(append([]g.Node{g.Attr("hx-sse:connect", path), g.Attr("hx-swap", "none")}, body...)...)
+}
+
+// later is a part of a page that is loaded after it, because the controller asks an agent for
+// it. Without a script it is a link.
+func later(title, path string) g.Node {
+	return Panel(title, h.Div(g.Attr("hx-get", path), g.Attr("hx-trigger", "load"), g.Attr("hx-select", "#part"), g.Attr("hx-swap", "outerHTML"),
+		h.A(h.Href(path), g.Text("Show"))))
+}
+
+// part is what a page shows that is also loaded into others.
+func part(body ...g.Node) g.Node { return h.Div(append([]g.Node{h.ID("part")}, body...)...) }
+
+// tableOf is a table with a heading for each column. A heading that begins with "#" is for
+// numbers.
+func tableOf(label string, headings []string, rows g.Node) g.Node {
+	return h.Div(h.Class("scroll"), h.Table(h.Aria("label", label), h.THead(h.Tr(g.Map(headings, func(text string) g.Node {
+		if text != "" && text[0] == '#' {
+			return h.Th(h.Scope("col"), h.Class("num"), g.Text(text[1:]))
+		}
+		return h.Th(h.Scope("col"), g.Text(text))
+	}))), rows))
+}
+
+func num(text string) g.Node { return h.Td(h.Class("num"), g.Text(text)) }
+
+func cell(nodes ...g.Node) g.Node { return h.Td(nodes...) }
+
+// none says that a list is empty.
+func none(text string) g.Node { return h.P(h.Class("muted"), g.Text(text)) }
+
+// words is a cell with a text that may be long.
+func words(nodes ...g.Node) g.Node { return h.Td(append([]g.Node{h.Class("words")}, nodes...)...) }

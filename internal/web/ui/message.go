@@ -1,0 +1,46 @@
+package ui
+
+import (
+	"fmt"
+	"net/http"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+)
+
+// headings says what an HTTP status means, for people.
+var headings = map[int]string{
+	http.StatusBadRequest:            "The request is not understood",
+	http.StatusUnauthorized:          "You are not logged in",
+	http.StatusForbidden:             "You may not do this",
+	http.StatusNotFound:              "There is nothing here",
+	http.StatusMethodNotAllowed:      "This page cannot be asked for in this way",
+	http.StatusConflict:              "This does not go together with what goes on",
+	http.StatusGone:                  "This is no longer kept",
+	http.StatusPreconditionFailed:    "Something has changed meanwhile",
+	http.StatusRequestEntityTooLarge: "That is too much",
+	http.StatusUnprocessableEntity:   "This was not accepted",
+	http.StatusTooManyRequests:       "Too many attempts",
+	http.StatusNotImplemented:        "This controller does not do this",
+	http.StatusBadGateway:            "The instance did not answer",
+	http.StatusServiceUnavailable:    "The controller cannot answer now",
+}
+
+// ErrorPage is the page of an error.
+func ErrorPage(status int, detail string) Content {
+	heading, ok := headings[status]
+	if !ok {
+		heading = "Something went wrong"
+	}
+	return Content{Title: heading, Body: h.Div(h.Class("narrow"),
+		h.H1(g.Text(heading)),
+		h.Div(h.Class("note bad"), h.Role("alert"), g.Text(detail)),
+		h.P(h.Class("muted"), g.Text(fmt.Sprintf("%d %s", status, http.StatusText(status)))),
+		h.P(g.If(status == http.StatusUnauthorized, ButtonLink(PathLogin, "Log in", "primary")), g.Text(" "), ButtonLink(PathHome, "Go to the fleet")),
+	)}
+}
+
+// DonePage says that something is done, and where the browser goes on.
+func DonePage(text, onward string) Content {
+	return Content{Title: text, Onward: onward, Body: h.Div(h.Class("narrow"), h.P(g.Text(text+". "), h.A(h.Href(onward), g.Text("Go on"))))}
+}
