@@ -8,11 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -235,6 +237,24 @@ func (tab *Tab) LogIn(site, token string) {
 	tab.Type(`input[name="token"]`, token)
 	tab.Follow(`main form button[type="submit"]`)
 	tab.Wait(`document.querySelector("nav") != null`)
+}
+
+// Busy returns how long the main thread of the page has been at work since it began.
+func (tab *Tab) Busy() time.Duration {
+	tab.t.Helper()
+	metrics := Run(tab, "read the metrics of the page", func(ctx context.Context, _ *chromedp.Target) (performance.GetMetricsResult, error) {
+		if _, err := chromedp.Call(ctx, performance.Enable, performance.EnableParams{}); err != nil {
+			return performance.GetMetricsResult{}, err
+		}
+		return chromedp.Call(ctx, performance.GetMetrics, cdp.Empty{})
+	})
+	for _, m := range metrics.Metrics {
+		if m.Name == "TaskDuration" {
+			return time.Duration(m.Value * float64(time.Second))
+		}
+	}
+	tab.t.Fatal("the browser does not say how long it was at work")
+	return 0
 }
 
 // Screenshot writes a picture of the whole page into a PNG file.
