@@ -185,6 +185,7 @@ func TestPagesOfANode(t *testing.T) {
 		picture(t, tab, site+path, name)
 	}
 	tab.Go(node)
+	tab.Wait(`document.querySelectorAll(".charts canvas").length == 4`)
 	tab.Follow(`a[href*="kind=stop"]`)
 	tab.Wait(`document.querySelector("h1").innerText == "Stop worker-02-3?"`)
 	tab.Type(`input[name="note"]`, "maintenance")

@@ -44,6 +44,12 @@ func (s pages) node(v *visit) (shown, error) {
 		n.Events = found.Body.Items
 		slices.Reverse(n.Events)
 	}
+	past, err := views(s).getSampleHistory(v.Context(), &sampleHistoryInput{
+		Instance: n.Instance, Node: n.Name, Figures: []string{"packets", "drop_share", "cpu", "memory"}, From: "1h", Step: 300,
+	})
+	if err == nil { // without it, the page has no figures of the past
+		n.History = []api.SampleHistory{past.Body}
+	}
 	return show(ui.NodePage(n))
 }
 
@@ -70,6 +76,11 @@ func (s pages) nodeNow(ctx context.Context, instance, name string) (ui.Node, err
 	if n.Deployed {
 		n.Stopped = markOf(snap, snap.Stopped, mgmt.OperationStop, name)
 		n.Paused = markOf(snap, snap.Paused, mgmt.OperationPause, name)
+	}
+	if s.cfg.Samples != nil {
+		for _, h := range views(s).sampled(ctx, snap, time.Now(), &samplesInput{Instance: instance, Node: name}) {
+			n.Sample = &h.Nodes[0]
+		}
 	}
 	return n, nil
 }

@@ -17,12 +17,15 @@ import (
 type Node struct {
 	Now time.Time
 	api.Node
+	// Sample is nil if nothing was measured.
+	Sample *api.NodeSample
 	// Stopped and Paused say who has done that. Nil: nobody.
 	Stopped, Paused *api.StatusMark
 	// Deployed says that the node is in the deployed configuration, on this instance.
 	Deployed bool
 	// Events are the changes of its state, the newest first.
-	Events []api.Event
+	Events  []api.Event
+	History []api.SampleHistory
 	// CanOperate, CanRead and CanAsk say what the user may do.
 	CanOperate, CanRead, CanAsk bool
 }
@@ -31,9 +34,10 @@ func (n Node) path(more ...string) string { return NodePath(n.Instance, n.Name, 
 
 // NodePage is the page of a node.
 func NodePage(n Node) Content {
-	return Content{Title: n.Name, Body: g.Group{
+	return Content{Title: n.Name, Charts: true, Body: g.Group{
 		Head(n.Name, nodeActions(n)),
 		live(n.path("stream"), NodeNow(n).show()),
+		Panel("The last hour", charts(n), historyTable(n.History)),
 		h.Div(h.Class("columns"),
 			Panel("Changes of its state", nodeEvents(n)),
 			later("Crashes", n.path("crashes"))),
@@ -70,7 +74,28 @@ func NodeNow(n Node) Piece {
 		{"PID", orNil(n.PID)}, {"Version", textOr(n.Version, nil)}, {"Port", orNil(int64(n.Port))}, {"Metrics port", orNil(int64(n.MetricsPort))},
 		{"Stopped by", mark(n.Stopped)}, {"Paused by", mark(n.Paused)},
 	}
+	if s := n.Sample; s != nil && s.PID != 0 {
+		facts = append(facts, Fact{"Up for", Age(n.Now, s.Started)}, Fact{"Restarts", g.Text(strconv.FormatUint(s.Restarts, 10))},
+			Fact{"CPU", g.Text(percent(s.CPU))}, Fact{"Memory", g.Text(bytesText(s.Memory))},
+			Fact{"Threads, files", g.Text(fmt.Sprintf("%d, %d", s.Threads, s.Files))}, Fact{"Interface", textOr(s.Interface, nil)})
+		facts = append(facts, zeekFacts(s.Zeek)...)
+	}
 	return pieceOf("node-now", h.Section(h.ID("node-now"), h.Class("panel"), h.Aria("label", "Now"), Facts(facts...)))
+}
+
+func zeekFacts(z *api.ZeekSample) []Fact {
+	if z == nil {
+		return nil
+	}
+	facts := []Fact{{"Events queued", g.Text(rate(float64(z.Waiting)))}}
+	if z.Lag != nil {
+		facts = append(facts, Fact{"Lag", g.Text(fmt.Sprintf("%.1f s", max(*z.Lag, 0)))})
+	}
+	if r := z.Rates; r != nil {
+		facts = append(facts, Fact{"Packets", g.Text(rate(r.Packets) + "/s, " + rate(8*r.Bytes) + "bit/s")},
+			Fact{"Dropped", g.Text(percent(r.DropShare))}, Fact{"Events", g.Text(rate(r.Events) + "/s")})
+	}
+	return facts
 }
 
 func orNil(n int64) g.Node {
