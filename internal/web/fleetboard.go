@@ -100,7 +100,7 @@ func (s pages) renew(ctx context.Context) error {
 	b.snap, b.counted = snap, newest
 	b.seq++
 	b.place(fleetOf(snap, b.figures, told))
-	b.summary.set(ui.FleetSummary(views(s).statusOf(snap, now, b.crashed, reasonsOf(b.crashed), told)), b.seq)
+	b.summary.set(ui.FleetSummary(clusterStatus(views(s), snap, now, b.crashed, reasonsOf(b.crashed), told)), b.seq)
 	return nil
 }
 

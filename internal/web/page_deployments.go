@@ -53,7 +53,7 @@ func (s pages) deploymentsNow(ctx context.Context, v *visit) (ui.Deployments, er
 	if err != nil {
 		return d, err
 	}
-	status := views(s).statusOf(snap, d.Now, nil, nil, nil)
+	status := clusterStatus(views(s), snap, d.Now, nil, nil, nil)
 	d.Deployed, d.Staged = status.Deployed, status.Staged
 	revisions, err := views(s).listRevisions(ctx, &revisionsInput{Limit: shownRevisions})
 	if err != nil {

@@ -33,16 +33,16 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 	if look.asks {
 		reasons = s.reasons(ctx)
 	}
-	body := s.statusOf(snap, now, s.recentCrashes(look, now), reasons, s.toldNodes(ctx))
+	body := clusterStatus(s, snap, now, s.recentCrashes(look, now), reasons, s.toldNodes(ctx))
 	body.Versions = s.versions(ctx)
 	return &bodyOutput[api.Status]{body}, nil
 }
 
-// statusOf returns the status of a snapshot. crashed are the nodes that have ended by
+// clusterStatus returns the status of a snapshot. crashed are the nodes that have ended by
 // themselves lately; reasons say why nodes have, and told what agents have told of them, by
 // "instance/node".
-func (s views) statusOf(
-	snap *mgmt.Snapshot, now time.Time, crashed []api.StatusCrash, reasons map[string]string, told map[string]toldNode,
+func clusterStatus(
+	s views, snap *mgmt.Snapshot, now time.Time, crashed []api.StatusCrash, reasons map[string]string, told map[string]toldNode,
 ) api.Status {
 	body := api.Status{
 		Time: now.UTC(), Controller: s.cfg.Name, Version: s.cfg.Version,
