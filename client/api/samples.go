@@ -110,12 +110,12 @@ type PeerSample struct {
 	Peer     string    `json:"peer" doc:"The other end: a node, an agent, a controller, or an address."`
 	Addr     string    `json:"addr,omitempty"`
 	Kind     string    `json:"kind,omitempty" doc:"The protocol: broker, websocket, zeromq."`
-	Since    time.Time `json:"since,omitzero"`
+	Since    time.Time `json:"since,omitzero" doc:"Absent if it is not known."`
 	Queued   uint64    `json:"queued" doc:"The messages that wait for the other end."`
 	Limit    uint64    `json:"limit,omitempty" doc:"How many may wait. Absent if it is not known."`
-	Sent     uint64    `json:"sent" doc:"Messages."`
-	Received uint64    `json:"received" doc:"Messages."`
-	Dropped  uint64    `json:"dropped" doc:"Messages that were lost because too many waited."`
+	Sent     *uint64   `json:"sent,omitempty" doc:"Messages for the other end, with those that still wait. Absent if it is not known."`
+	Received *uint64   `json:"received,omitempty" doc:"Messages. Absent if it is not known."`
+	Dropped  *uint64   `json:"dropped,omitempty" doc:"Messages that were lost because too many waited. Absent if it is not known."`
 }
 
 // SampleQuery says which figures to return. Its zero value means those of all instances.

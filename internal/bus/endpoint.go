@@ -210,25 +210,6 @@ func (e *Endpoint) Wants(peerID, topic string) bool {
 	return ok && l.wants(topic)
 }
 
-// PeerQueue is a peer with the messages that wait for it.
-type PeerQueue struct {
-	Peer
-	// Queued of at most Limit messages wait. The peer is dropped when there are more.
-	Queued, Limit int
-}
-
-// Peers returns all peers, in the order in which they connected. It takes a moment of each
-// peer's lock, and none of the endpoint's.
-func (e *Endpoint) Peers() []PeerQueue {
-	links := e.hub.table.Load().links
-	list := make([]PeerQueue, len(links))
-	for i, l := range links {
-		list[i].Peer = l.peer()
-		list[i].Queued, list[i].Limit = l.queued()
-	}
-	return list
-}
-
 // Drop ends the connection of a peer, if there is such a peer. Messages that are
 // queued for it are lost. A native peer that this side dials is dialed again.
 func (e *Endpoint) Drop(peerID string, why error) {

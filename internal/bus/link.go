@@ -18,8 +18,8 @@ type link interface {
 	// answer is send for an answer to the other side. The answer is taken out of
 	// the allowance of the other side.
 	answer(m *outgoing) bool
-	// queued returns how many messages wait for the other side, and how many may.
-	queued() (now, most int)
+	// traffic returns what the connection has carried until now.
+	traffic() Traffic
 	// close ends the connection because of reason. It does not block.
 	close(reason error)
 }

@@ -28,6 +28,7 @@ type nativeLink struct {
 	remote    ID
 	allowance allowance
 	seat      seat
+	carried   carried
 	filter    atomic.Pointer[wire.Filter] // of the peer
 	queue     *sendQueue
 	unsent    *share      // bytes in queue, while the peer is a newcomer
@@ -59,6 +60,7 @@ func (l *nativeLink) send(m *outgoing) bool {
 	if frame == nil {
 		return false
 	}
+	l.carried.sent.Add(1)
 	return l.push(frame)
 }
 
@@ -68,12 +70,17 @@ func (l *nativeLink) answer(m *outgoing) bool {
 		return false
 	}
 	l.allowance.answered(len(frame))
+	l.carried.sent.Add(1)
 	return l.push(frame)
 }
 
 func (l *nativeLink) place() *seat { return &l.seat }
 
-func (l *nativeLink) queued() (now, most int) { return l.queue.length(), l.queue.maxFrames }
+func (l *nativeLink) traffic() Traffic {
+	t := l.carried.traffic(l.info, &l.seat)
+	t.Queued, t.Limit = l.queue.length(), l.queue.maxFrames
+	return t
+}
 
 func (l *nativeLink) meet() { l.allowance.known.Store(true) }
 

@@ -82,8 +82,11 @@ func (r *reader) handle(life context.Context, buf []byte) error {
 		return err
 	}
 	e := r.link.endpoint
-	if m.Type == wire.TypeData && r.passes(m.Topic) {
-		return r.link.allowance.takeUnwanted(life)
+	if m.Type == wire.TypeData {
+		r.link.carried.received.Add(1)
+		if r.passes(m.Topic) {
+			return r.link.allowance.takeUnwanted(life)
+		}
 	}
 	if err := r.link.allowance.take(life, len(buf)); err != nil {
 		return err

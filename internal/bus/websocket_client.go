@@ -32,6 +32,7 @@ type wsClient struct {
 	outbox    wsOutbox
 	allowance allowance
 	seat      *wsSeat
+	carried   carried
 
 	topics wire.Filter   // set before joined is closed, and before the hub asks
 	joined chan struct{} // closed when the client has become a peer
@@ -193,6 +194,7 @@ func (c *wsClient) send(m *outgoing) bool {
 		c.end(endTooSlow)
 		return false
 	}
+	c.carried.sent.Add(1)
 	return true
 }
 
@@ -209,15 +211,24 @@ const maxOverheard = 64 << 10
 // fallen behind.
 func (c *wsClient) overhear(m *outgoing) {
 	if c.outbox.behind() {
+		c.carried.lost.Add(1)
 		return
 	}
 	text := m.json()
 	if text.parts == nil || totalLen(text.parts) > maxOverheard {
 		return
 	}
-	c.outbox.enqueue(text)
+	if c.outbox.enqueue(text) {
+		c.carried.sent.Add(1)
+	} else {
+		c.carried.lost.Add(1)
+	}
 }
 
-func (c *wsClient) queued() (now, most int) { return len(c.outbox.texts), cap(c.outbox.texts) }
+func (c *wsClient) traffic() Traffic {
+	t := c.carried.traffic(c.self, &c.seat.seat)
+	t.Queued, t.Limit = len(c.outbox.texts), cap(c.outbox.texts)
+	return t
+}
 
 func (c *wsClient) close(reason error) { c.end(endDropped(reason)) }

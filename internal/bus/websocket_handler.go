@@ -127,6 +127,7 @@ func parseTopics(msg []byte, cfg WebSocketConfig) ([]string, *wsEnd) {
 
 // event delivers the event in msg, or answers why it is refused.
 func (h *wsHandler) event(ctx context.Context, msg []byte) {
+	h.c.carried.received.Add(1)
 	if refused := h.deliver(ctx, msg); refused != nil {
 		h.logRefused(refused)
 		h.answer(refused)

@@ -37,9 +37,9 @@ func measuredWorker(name, iface string, cpu float64, packets, dropped float64, l
 func measuredFleet() api.Samples {
 	manager := measuredNode("manager", "MANAGER", 0.12, 210<<20)
 	manager.Peers = []api.PeerSample{
-		{Peer: "logger", Addr: "127.0.0.1:41000", Kind: "broker", Since: noon.Add(-76 * time.Hour), Limit: 10_000, Sent: 120_000, Received: 130_400},
-		{Peer: "worker-2", Addr: "10.0.0.2:41002", Kind: "broker", Since: noon.Add(-time.Hour), Queued: 6200, Limit: 10_000, Sent: 500_000, Received: 900},
-		{Peer: "worker-3", Addr: "10.0.0.2:41003", Kind: "broker", Since: noon.Add(-2 * time.Minute), Queued: 10_000, Limit: 10_000, Sent: 2, Dropped: 4096},
+		{Peer: "logger", Addr: "127.0.0.1:41000", Kind: "broker", Since: noon.Add(-76 * time.Hour), Limit: 10_000, Sent: new(uint64(120_000)), Received: new(uint64(130_400)), Dropped: new(uint64(0))},
+		{Peer: "worker-2", Addr: "10.0.0.2:41002", Kind: "broker", Since: noon.Add(-time.Hour), Queued: 6200, Limit: 10_000, Sent: new(uint64(500_000)), Received: new(uint64(900)), Dropped: new(uint64(0))},
+		{Peer: "worker-3", Addr: "10.0.0.2:41003", Kind: "broker", Since: noon.Add(-2 * time.Minute), Queued: 10_000, Limit: 10_000, Dropped: new(uint64(4096))},
 	}
 	logger := measuredNode("logger", "LOGGER", 0.4, 600<<20)
 	started := measuredWorker("worker-4", "eth2", 0.3, 10, 0, 0)
@@ -72,7 +72,7 @@ func measuredFleet() api.Samples {
 				{Use: "state", Path: "/var/lib/zeekfleet", Total: 1 << 40, Free: 1 << 39}, {Use: "spool", Path: "/var/spool/zeekfleet", Total: 1 << 40, Free: 150 << 30},
 				{Use: "archive", Path: "/data/zeek", Total: 8 << 40, Free: 200 << 30},
 			},
-			Peers: []api.PeerSample{{Peer: "controller", Addr: "10.0.0.1:2150", Kind: "broker", Since: noon.Add(-80 * time.Hour), Limit: 1024, Sent: 9000, Received: 120}},
+			Peers: []api.PeerSample{{Peer: "controller", Addr: "10.0.0.1:2150", Kind: "broker", Since: noon.Add(-80 * time.Hour), Limit: 1024, Sent: new(uint64(9000)), Received: new(uint64(120)), Dropped: new(uint64(0))}},
 		},
 		{
 			Instance: "sensor-2", Heard: noon.Add(-4 * time.Second), CPUs: 8, Busy: 7,

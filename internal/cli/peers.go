@@ -73,7 +73,7 @@ func peersOf(f figures) PeersResult {
 	}
 	slices.SortStableFunc(result.Peers, func(a, b PeersRow) int {
 		wrong := func(r PeersRow) int { return map[bool]int{true: 0, false: 1}[r.Problem != ""] }
-		return cmp.Or(wrong(a)-wrong(b), cmp.Compare(b.Dropped, a.Dropped), strings.Compare(a.Instance, b.Instance), strings.Compare(a.Node, b.Node), strings.Compare(a.Peer, b.Peer))
+		return cmp.Or(wrong(a)-wrong(b), cmp.Compare(known(b.Dropped), known(a.Dropped)), strings.Compare(a.Instance, b.Instance), strings.Compare(a.Node, b.Node), strings.Compare(a.Peer, b.Peer))
 	})
 	return result
 }
@@ -81,13 +81,31 @@ func peersOf(f figures) PeersResult {
 // peerProblem says what is wrong with a connection.
 func peerProblem(p api.PeerSample) string {
 	switch {
-	case p.Dropped > 0:
+	case known(p.Dropped) > 0:
 		return "messages were lost"
 	case p.Limit > 0 && p.Queued >= p.Limit/2 && p.Queued > 0:
 		return "its queue fills up"
 	}
 	return ""
 }
+
+// known returns a count, or 0 if it is not known.
+func known(n *uint64) uint64 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
+// ifKnown prints a count, or that it is not known.
+func ifKnown(n *uint64, text func(uint64) string) string {
+	if n == nil {
+		return "-"
+	}
+	return text(*n)
+}
+
+func messages(n uint64) string { return amount(float64(n)) }
 
 func peersTable(f figures, r PeersResult) show.Table {
 	table := show.Table{
@@ -103,10 +121,10 @@ func peersTable(f figures, r PeersResult) show.Table {
 		if p.Limit > 0 {
 			queue += " of " + grouped(p.Limit)
 		}
-		row := show.Row(cmp.Or(p.Node, "agent"), p.Instance, p.Peer, p.Addr, cmp.Or(p.Kind, "-"), ago(r.Time, p.Since), queue, grouped(p.Dropped),
-			amount(float64(p.Sent)), amount(float64(p.Received)), p.Problem)
+		row := show.Row(cmp.Or(p.Node, "agent"), p.Instance, p.Peer, p.Addr, cmp.Or(p.Kind, "-"), ago(r.Time, p.Since), queue, ifKnown(p.Dropped, grouped),
+			ifKnown(p.Sent, messages), ifKnown(p.Received, messages), p.Problem)
 		switch {
-		case p.Dropped > 0:
+		case known(p.Dropped) > 0:
 			row[7].Tone, row[10].Tone = show.Bad, show.Bad
 		case p.Problem != "":
 			row[6].Tone, row[10].Tone = show.Warning, show.Warning

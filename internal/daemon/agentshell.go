@@ -33,6 +33,7 @@ type agentShell struct {
 	sweep         <-chan time.Time // when directories of removed nodes are looked for; nil: never
 	sampling      *sampling
 	ends          *ends
+	nodePeers     func() map[mgmt.PeerID]mgmt.NodeName
 	teller        *happenings.Teller                     // nil: nobody is told what happens
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
 	controllers   connectedControllers
@@ -73,7 +74,7 @@ type processes struct {
 
 func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted agent.Adopted) error {
 	l := loop.New(core, a.perform)
-	a.present = core.Present
+	a.present, a.nodePeers = core.Present, core.NodePeers
 	a.beginSweeps()
 	if err := l.Step(ctx, adopted); err != nil {
 		return err
@@ -103,6 +104,9 @@ func (a *agentShell) next(ctx context.Context, sub *bus.Subscription, due <-chan
 		a.sweepRemoved(ctx, now)
 		return nil
 	case ev := <-a.happened:
+		if _, ok := ev.(agent.Measure); ok {
+			a.ends.areNodes(a.nodePeers())
+		}
 		return ev
 	case happened := <-a.sockets:
 		return a.socketEvent(happened)
@@ -264,7 +268,6 @@ func (a *agentShell) toNodes(e agent.ToNodes) {
 			s.send(v)
 			continue
 		}
-		a.ends.isNode(to.Peer, to.Node)
 		a.endpoint.Meet(string(to.Peer))
 		a.endpoint.PublishTo(string(to.Peer), a.cfg.NodeTopic, v)
 	}

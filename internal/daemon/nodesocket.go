@@ -71,8 +71,21 @@ type socketSession struct {
 	peer  mgmt.PeerID
 	with  launchID
 	topic string
+	addr  string // of the node
 	out   chan zval.Value
 	drop  context.CancelCauseFunc
+
+	since          time.Time
+	sent, received atomic.Uint64 // messages
+}
+
+// sample describes the connection. It ends when there is no room for a message, so it has
+// lost none.
+func (s *socketSession) sample() mgmt.PeerSample {
+	return mgmt.PeerSample{
+		Peer: string(s.with.node), Addr: s.addr, Kind: "websocket", Since: s.since, Queued: uint64(len(s.out)), Limit: uint64(cap(s.out)),
+		Sent: new(s.sent.Load()), Received: new(s.received.Load()), Dropped: new(uint64(0)),
+	}
 }
 
 // errSocketQueue ends a connection if too many messages wait for the node.
@@ -82,6 +95,7 @@ var errSocketQueue = fmt.Errorf("more than %d messages wait for the node", socke
 func (s *socketSession) send(v zval.Value) {
 	select {
 	case s.out <- v:
+		s.sent.Add(1)
 	default:
 		s.drop(errSocketQueue)
 	}
@@ -157,6 +171,8 @@ func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err er
 		topic: s.topic,
 		out:   make(chan zval.Value, socketQueue),
 		drop:  drop,
+		addr:  below.RemoteAddr().String(),
+		since: time.Now(),
 	}
 	if !s.report(socketEvent{session, agent.PeerAdded{Peer: session.peer}}) {
 		return true, nil
@@ -233,6 +249,7 @@ func (s *nodeSocket) read(ctx context.Context, conn *websocket.Client, session *
 			}
 			return err
 		}
+		session.received.Add(1)
 		msg, err := codec.Decode(v)
 		switch {
 		case err != nil:

@@ -13,7 +13,7 @@ import (
 // ends knows who is at the other end of an agent's connections. The agent's loop writes it.
 type ends struct {
 	mu       sync.Mutex
-	nodes    map[mgmt.PeerID]mgmt.NodeName // of peers of the bus
+	nodes    map[mgmt.PeerID]mgmt.NodeName
 	sessions map[mgmt.PeerID]*socketSession
 }
 
@@ -21,11 +21,11 @@ func newEnds() *ends {
 	return &ends{nodes: map[mgmt.PeerID]mgmt.NodeName{}, sessions: map[mgmt.PeerID]*socketSession{}}
 }
 
-// isNode notes that a peer of the bus is a node.
-func (e *ends) isNode(peer mgmt.PeerID, node mgmt.NodeName) {
+// areNodes notes which peers are nodes.
+func (e *ends) areNodes(nodes map[mgmt.PeerID]mgmt.NodeName) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.nodes[peer] = node
+	e.nodes = nodes
 }
 
 // connected notes a connection with a node that serves its agent.
@@ -61,15 +61,18 @@ func (e *ends) peers(endpoint *bus.Endpoint) (list []mgmt.PeerSample) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.sessions {
-		list = append(list, mgmt.PeerSample{Peer: string(s.with.node), Kind: "websocket", Queued: uint64(len(s.out)), Limit: uint64(cap(s.out))})
+		list = append(list, s.sample())
 	}
 	slices.SortStableFunc(list, func(a, b mgmt.PeerSample) int { return cmp.Compare(a.Peer, b.Peer) })
 	return list
 }
 
 // peerSample describes a peer of the bus by its identity, its program, or its address.
-func peerSample(p bus.PeerQueue) mgmt.PeerSample {
-	one := mgmt.PeerSample{Kind: "broker", Queued: uint64(p.Queued), Limit: uint64(p.Limit)}
+func peerSample(p bus.Traffic) mgmt.PeerSample {
+	one := mgmt.PeerSample{
+		Kind: "broker", Since: p.Since, Queued: uint64(p.Queued), Limit: uint64(p.Limit),
+		Sent: &p.Sent, Received: &p.Received, Dropped: &p.Lost,
+	}
 	if p.Kind == bus.WebSocket {
 		one.Kind = "websocket"
 	}

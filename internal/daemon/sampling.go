@@ -210,7 +210,7 @@ func (s *sampling) told(now time.Time, e agent.Measured) {
 	f.zeek.Time = now.UTC()
 	for _, p := range stats.Peers {
 		f.peers = append(f.peers, mgmt.PeerSample{
-			Peer: cmp.Or(string(p.Peer), p.Address), Addr: p.Address, Kind: p.Kind, Queued: p.Queued, Limit: p.Limit, Dropped: p.Dropped,
+			Peer: cmp.Or(string(p.Peer), p.Address), Addr: p.Address, Kind: p.Kind, Queued: p.Queued, Limit: p.Limit, Dropped: new(p.Dropped),
 		})
 	}
 	s.mu.Lock()

@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -38,24 +39,53 @@ func (c *testCluster) awaitSample(instance mgmt.InstanceName, such func(samples.
 	}
 }
 
+// peerOf returns a connection of an agent, or nil.
+func peerOf(h samples.Host, name string) *mgmt.PeerSample {
+	i := slices.IndexFunc(h.Sample.Peers, func(p mgmt.PeerSample) bool { return p.Peer == name })
+	if i < 0 {
+		return nil
+	}
+	return &h.Sample.Peers[i]
+}
+
+// checkPeer checks what is known of a connection over which a message came, and whether one
+// was sent.
+func checkPeer(t *testing.T, p *mgmt.PeerSample, sent bool) {
+	t.Helper()
+	if p == nil || p.Sent == nil || p.Received == nil || p.Dropped == nil {
+		t.Fatalf("got %+v", p)
+	}
+	if p.Addr == "" || p.Kind == "" || p.Limit == 0 || p.Since.IsZero() || time.Since(p.Since) > time.Hour ||
+		*p.Sent > 0 != sent || *p.Received == 0 || *p.Dropped != 0 {
+		t.Errorf("got %+v, sent %d, received %d, lost %d", p, *p.Sent, *p.Received, *p.Dropped)
+	}
+}
+
 func TestSamplesOfHostsAndNodesComeToTheController(t *testing.T) {
 	c := startCluster(t)
 	c.startAgent("sensor-1")
 	c.startAgent("sensor-2")
 	c.deployTwo("sensor-1")
-	h := c.awaitSample("sensor-1", func(h samples.Host) bool { return len(h.Sample.Nodes) == 2 && h.Sample.Nodes[1].PID != 0 })
+	connected := func(h samples.Host) bool {
+		return len(h.Sample.Nodes) == 2 && !slices.ContainsFunc(h.Sample.Nodes, func(n mgmt.NodeSample) bool {
+			return n.PID == 0 || peerOf(h, string(n.Node)) == nil
+		})
+	}
+	h := c.awaitSample("sensor-1", connected)
 	for _, n := range h.Sample.Nodes {
 		if n.PID == 0 || n.Memory == 0 || n.Threads == 0 || n.Files == 0 || n.Started.IsZero() || n.Restarts != 0 {
 			t.Errorf("got %+v", n)
 		}
+		checkPeer(t, peerOf(h, string(n.Node)), false) // these nodes have no dispatches
 	}
 	s := h.Sample
 	if s.CPUs == 0 || s.Memory.Total == 0 || len(s.Disks) != 1 || s.Disks[0].Use != "state" || h.Skew > time.Minute {
 		t.Errorf("host: %+v", h)
 	}
-	if !slices.ContainsFunc(s.Peers, func(p mgmt.PeerSample) bool { return p.Peer == "controller" && p.Kind == "broker" && p.Limit > 0 }) {
+	if len(s.Peers) != 3 {
 		t.Errorf("peers of the agent: %+v", s.Peers)
 	}
+	checkPeer(t, peerOf(h, "controller"), true)
 	peers, err := c.controller.Peers(patience.Context(t))
 	if err != nil || len(peers) < 2 || peers[0].Peer != "sensor-1" || peers[1].Peer != "sensor-2" || peers[0].Limit == 0 {
 		t.Errorf("peers of the controller: %+v, %v", peers, err)
@@ -83,9 +113,7 @@ func TestFiguresOfZeekComeToTheController(t *testing.T) {
 				if n.Zeek.Time.IsZero() || n.Zeek.Lag != nil || n.Memory == 0 {
 					t.Errorf("node: %+v", n)
 				}
-				if !slices.ContainsFunc(h.Sample.Peers, func(p mgmt.PeerSample) bool { return p.Peer == string(n.Node) }) {
-					t.Errorf("%s is not among the peers %+v", n.Node, h.Sample.Peers)
-				}
+				checkPeer(t, peerOf(h, string(n.Node)), true)
 			}
 			hangs := h.Sample.Nodes[0]
 			signal := func(sig syscall.Signal) {
@@ -114,9 +142,9 @@ func TestFiguresOfNodesAreJudged(t *testing.T) {
 	told := daemon.FiguresOf(`{"packets_received":7,"packets_dropped":1,"packets_on_link":9,"bytes_received":8,"memory":5,"events_queued":3,` +
 		`"events_dispatched":2,"uptime":1.5,"lag":0.25,"peers":[{"peer":"","address":"127.0.0.1:41552","kind":"broker","queued":1,"limit":8192,"dropped":2},{"peer":"logger"}]}`)
 	want := []mgmt.PeerSample{
-		{Peer: "127.0.0.1:41552", Addr: "127.0.0.1:41552", Kind: "broker", Queued: 1, Limit: 8192, Dropped: 2}, {Peer: "logger"},
+		{Peer: "127.0.0.1:41552", Addr: "127.0.0.1:41552", Kind: "broker", Queued: 1, Limit: 8192, Dropped: new(uint64(2))}, {Peer: "logger", Dropped: new(uint64(0))},
 	}
-	if told == nil || told.Zeek.Received != 7 || told.Zeek.Lag == nil || *told.Zeek.Lag != 0.25 || !slices.Equal(told.Peers, want) {
+	if told == nil || told.Zeek.Received != 7 || told.Zeek.Lag == nil || *told.Zeek.Lag != 0.25 || !reflect.DeepEqual(told.Peers, want) {
 		t.Errorf("got %+v", told)
 	}
 	for name, text := range map[string]string{

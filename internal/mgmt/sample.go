@@ -101,13 +101,14 @@ type PeerSample struct {
 	Addr string `json:"addr,omitempty"`
 	// Kind is the protocol: broker, websocket, zeromq.
 	Kind   string    `json:"kind,omitempty"`
-	Since  time.Time `json:"since,omitzero"`
-	Queued uint64    `json:"queued"` // messages that wait for the peer
+	Since  time.Time `json:"since,omitzero"` // zero: unknown
+	Queued uint64    `json:"queued"`         // messages that wait for the peer
 	Limit  uint64    `json:"limit,omitempty"`
 	// Sent, Received count messages; Dropped are those that were lost because too many waited.
-	Sent     uint64 `json:"sent,omitempty"`
-	Received uint64 `json:"received,omitempty"`
-	Dropped  uint64 `json:"dropped,omitempty"`
+	// Nil means that it is not known.
+	Sent     *uint64 `json:"sent,omitempty"`
+	Received *uint64 `json:"received,omitempty"`
+	Dropped  *uint64 `json:"dropped,omitempty"`
 }
 
 // SampleInterval is the usual time between two samples.

@@ -178,6 +178,17 @@ func (m *Machine) Present() ([]mgmt.NodeName, bool) {
 	return slices.Collect(maps.Keys(m.rollout.nodes.named)), true
 }
 
+// NodePeers returns which peers are nodes, whose hellos were believed.
+func (m *Machine) NodePeers() map[mgmt.PeerID]mgmt.NodeName {
+	peers := map[mgmt.PeerID]mgmt.NodeName{}
+	for name, n := range m.rollout.nodes.named {
+		if n.peer != "" {
+			peers[n.peer] = name
+		}
+	}
+	return peers
+}
+
 // Held counts what a machine remembers.
 type Held struct{ Nodes, Peers, Requests, Burials int }
 
