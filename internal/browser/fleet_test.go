@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/samples"
@@ -171,8 +173,64 @@ func (agents) Stream(_ context.Context, who mgmt.Principal, _ mgmt.InstanceName,
 	}[kind])), nil
 }
 
-func (agents) Hosts(context.Context, mgmt.Principal, bool) ([]mgmt.HostReport, error) {
-	return nil, nil
+func (agents) Hosts(context.Context, mgmt.Principal, bool) (list []mgmt.HostReport, err error) {
+	for _, name := range []mgmt.InstanceName{"sensor-01", "sensor-02"} {
+		list = append(list, mgmt.HostReport{Instance: name, Present: true, Heard: time.Now(), Facts: &mgmt.HostFacts{
+			Time: time.Now(), Version: "v1.2.3", ZeekVersion: "8.2.2", ZeekPath: "/opt/zeek/bin/zeek", Hostname: string(name) + ".example", OS: "Debian GNU/Linux 13 (trixie)",
+			Kernel: "6.12.48", Arch: "x86_64", CPUs: 16, Load: [3]float64{5.61, 5.4, 5.12}, Memory: mgmt.Memory{Total: 64 << 30, Available: 40 << 30}, Booted: anHourAgo(), Started: anHourAgo(),
+			Disks: []mgmt.Disk{{Use: "state", Path: "/var/lib/zeekfleet", Total: 100 << 30, Free: 70 << 30}, {Use: "spool", Path: "/var/spool/zeek", Total: 900 << 30, Free: 60 << 30}},
+		}})
+	}
+	return list, nil
+}
+
+func anHourAgo() time.Time { return time.Now().Add(-time.Hour) }
+
+// openEvents opens a log of events, which ends with the test.
+func openEvents(t *testing.T) *happenings.Log {
+	log, err := happenings.Open(happenings.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { log.Close() })
+	return log
+}
+
+// tell adds events of a node that crashes and is started again.
+func tell(t *testing.T, log *happenings.Log, events int) {
+	for i := range events {
+		h := mgmt.Happening{Time: time.Now(), Kind: mgmt.HappenedNode, Instance: "sensor-02", Node: "worker-02-3", From: "RUNNING", To: "CRASHED", Cause: "it was killed by signal 11 (segmentation fault)"}
+		if i%2 == 1 {
+			h.From, h.To, h.Cause = "PENDING", "RUNNING", "its agent has started it again"
+		}
+		if err := log.Append([]happenings.Record{{Happening: h}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// records is an audit with a few records.
+type records struct{}
+
+func (*records) Read(q audit.Query) (list []mgmt.AuditRecord, err error) {
+	for _, r := range []mgmt.AuditRecord{
+		{Seq: 1, Who: "admin", Role: mgmt.Admin, Request: "token create", Subject: "sensor-02", Outcome: mgmt.AuditDone},
+		{Seq: 2, Who: "ann", Role: mgmt.Operator, Request: "deploy", Operation: 9, Outcome: mgmt.AuditBegun, Revision: "5d6e7f"},
+		{Seq: 3, Who: "viewer", Role: mgmt.Viewer, Request: "restart", Outcome: mgmt.AuditRefused, Reason: "viewer is a viewer, and restart needs the role operator", Times: 4},
+	} {
+		if r.Seq > q.After {
+			r.Time, r.Source = anHourAgo(), "192.0.2.44:53122"
+			list = append(list, r)
+		}
+	}
+	return list, nil
+}
+
+func (*records) Newest() uint64 { return 3 }
+
+func (*records) Wait(ctx context.Context, _ uint64) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // measure gives the store two samples of each instance, so that there are rates.
@@ -220,11 +278,21 @@ func (office) Ask(_ context.Context, who mgmt.Principal, req access.Request) (ac
 	case access.Login:
 		return access.Certificate{Identity: identity.Identity{Kind: identity.User, Name: req.Token}}, nil
 	case access.ListUsers:
-		return access.Users{}, nil
+		return access.Users{
+			{Name: "admin", Role: mgmt.Admin, Created: anHourAgo(), LastUse: time.Now()}, {Name: "ann", Role: mgmt.Operator, Created: anHourAgo(), SSO: true},
+		}, nil
+	case access.CreateToken:
+		return access.Token{TokenInfo: access.TokenInfo{ID: "k3f9", For: identity.Identity{Kind: identity.Agent, Name: req.Instance}, Uses: 1}, Text: "zf1-secret"}, nil
 	case access.ListTokens:
-		return access.Tokens{}, nil
+		return access.Tokens{
+			{ID: "7hd2", For: identity.Identity{Kind: identity.Agent, Name: "sensor-04"}, By: "admin", Created: anHourAgo(), Expires: time.Now().Add(time.Hour), Uses: 1},
+			{ID: "p0q1", For: identity.Identity{Kind: identity.User, Name: "ann"}, API: true, Name: "ci", By: "admin", Created: anHourAgo()},
+		}, nil
 	case access.ListCertificates:
-		return access.Certificates{}, nil
+		return access.Certificates{
+			{Serial: "5f3a99c1d2", Identity: identity.Identity{Kind: identity.Agent, Name: "sensor-01"}, Issued: anHourAgo(), Expires: time.Now().Add(80 * 24 * time.Hour)},
+			{Serial: "1b7a04e8f0", Identity: identity.Identity{Kind: identity.Agent, Name: "sensor-02"}, Issued: anHourAgo(), Expires: time.Now().Add(3 * 24 * time.Hour)},
+		}, nil
 	case access.ListAuthorities:
 		return access.Authorities{}, nil
 	}

@@ -192,3 +192,40 @@ func TestPagesOfANode(t *testing.T) {
 	tab.Follow(`main button[type="submit"]`)
 	tab.Wait(`document.querySelector("h1").innerText == "Operation 9: stop"`)
 }
+
+func TestPagesOfTheSite(t *testing.T) {
+	f, store := newFleet(2, 4), samples.New(samples.Config{})
+	const hour = int(time.Hour / mgmt.SampleInterval)
+	for n := range hour {
+		f.sample(store, n, time.Now().Add(time.Duration(n-hour)*mgmt.SampleInterval))
+	}
+	store.Miss("sensor-03", "its agent is too old for this")
+	f.snap.Instances = append(f.snap.Instances, &mgmt.ObservedInstance{Name: "sensor-03", Standing: mgmt.Newcomer, Since: time.Now().Add(-time.Minute)})
+	log := openEvents(t)
+	tell(t, log, 40)
+	site := serve(t, web.Config{Cluster: f, Samples: store, Agents: agents{}, Happenings: log, Audit: &records{}, Addresses: []string{"192.0.2.1:2149"}})
+	tab := browser.Start(t).Tab(t)
+	tab.Look(1280, 800, "light")
+	tab.LogIn(site, "admin")
+	for name, path := range map[string]string{
+		"traffic": "/traffic", "instances": "/instances", "instance": "/instances/sensor-02", "events": "/events", "audit": "/audit", "users": "/users",
+		"tokens": "/tokens", "join": "/tokens/join", "user": "/users/new", "role": "/users/ann/role",
+	} {
+		tab.Go(site + path)
+		tab.Wait(`document.querySelector("h1") != null`)
+		picture(t, tab, site+path, name)
+	}
+	tab.Go(site + "/traffic/sensor-02/eth1")
+	tab.Wait(`document.querySelectorAll(".charts canvas").length == 3`)
+	picture(t, tab, site+"/traffic/sensor-02/eth1", "interface")
+	tab.Go(site + "/events")
+	tab.Wait(`document.getElementById("live").dataset.state == "on"`)
+	tell(t, log, 1)
+	tab.Wait(`document.querySelector("#events tr").id == "e/41"`)
+	tab.Go(site + "/tokens/join?instance=sensor-9")
+	tab.Follow(`main button[type="submit"]`)
+	tab.Wait(`document.querySelector("pre").innerText == "zeekfleet agent --join 192.0.2.1:2149 --token zf1-secret"`)
+	if *screenshots != "" {
+		tab.Screenshot(filepath.Join(*screenshots, "token-1280-light.png"))
+	}
+}

@@ -34,7 +34,12 @@ var sections = []struct {
 	may access.Row
 }{
 	{ui.Section{Name: "Fleet", Path: ui.PathFleet}, rowOf(mgmt.GetNodesRequest{})},
+	{ui.Section{Name: "Traffic", Path: ui.PathTraffic}, rowOf(mgmt.GetNodesRequest{})},
 	{ui.Section{Name: "Deployments", Path: ui.PathDeployments}, rowOf(mgmt.GetHistoryRequest{})},
+	{ui.Section{Name: "Instances", Path: ui.PathInstances}, rowOf(mgmt.GetNodesRequest{})},
+	{ui.Section{Name: "Events", Path: ui.PathEvents}, rowOf(mgmt.GetNodesRequest{})},
+	{ui.Section{Name: "Users", Path: ui.PathUsers}, access.RowOf(access.ListUsers{})},
+	{ui.Section{Name: "Audit", Path: ui.PathAudit}, access.ReadAudit},
 }
 
 // pages are the pages of the site.
@@ -80,6 +85,11 @@ func (a *routes) registerPages() {
 	a.registerNode()
 	a.registerOperate()
 	a.registerDeployments()
+	a.registerTraffic()
+	a.registerInstances()
+	a.registerTokenPages()
+	a.registerEventPages()
+	a.registerUserPages()
 }
 
 // page adds a page or a form.

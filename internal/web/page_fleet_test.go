@@ -78,8 +78,10 @@ func serveFleetOf(t *testing.T, name string) *site {
 	tell := func(_ context.Context, _ mgmt.InstanceName, kind mgmt.StreamKind, _ any) (io.Reader, error) {
 		return strings.NewReader(strings.ReplaceAll(text[kind], "NAME", string(quoted))), nil
 	}
-	log := openLog(t)
-	return serve(t, web.Config{Authority: loggingIn(), Cluster: fleetOf(name), Name: name, Agents: &agents{tell: tell}, Happenings: log}, nil)
+	return serve(t, web.Config{
+		Authority: peopleOf(name), Cluster: fleetOf(name), Name: name, Agents: &agents{tell: tell, hosts: hostsOf(name)}, Happenings: eventsOf(t, name),
+		Samples: samplesOf(name), Audit: auditOf(name), Addresses: []string{name, "192.0.2.1:2149"},
+	}, nil)
 }
 
 func TestNamesInPagesAreNoMarkup(t *testing.T) {
@@ -154,6 +156,7 @@ func TestAPageOfTheFleetHearsWhatChanges(t *testing.T) {
 func TestPagesShareTheLimitOfStreams(t *testing.T) {
 	s := serve(t, web.Config{Authority: loggingIn(), Cluster: fleetOf(hostile), Limits: web.Limits{MaxStreams: 3, MaxStreamsOfOne: 2}}, nil)
 	first := s.watch("/fleet/stream", "viewer")
+	first.until("event: seen") // it is not sending when it has to end
 	for _, want := range []int{200, 429} {
 		if w := s.watch("/fleet/stream", "viewer"); w.answer.StatusCode != want {
 			t.Errorf("a further stream of a user: got %s, want %d", w.answer.Status, want)

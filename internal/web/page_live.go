@@ -18,8 +18,9 @@ const (
 )
 
 // feed sends a page what next returns, at first and whenever the cluster or the samples have
-// changed, until the browser goes or its user may see it no more.
-func (s pages) feed(v *visit, next func(context.Context) ([]byte, error)) error {
+// changed, until the browser goes or its user may see it no more. also returns a channel that is
+// closed when something else has changed.
+func (s pages) feed(v *visit, next func(context.Context) ([]byte, error), also ...func(context.Context) <-chan struct{}) error {
 	one, err := s.streams.enter(v.who.Name)
 	if err != nil {
 		return err
@@ -31,7 +32,10 @@ func (s pages) feed(v *visit, next func(context.Context) ([]byte, error)) error 
 	if st.out.SetReadDeadline(time.Time{}) != nil || !st.send([]byte("retry: 2000\n\n")) {
 		return nil
 	}
-	f := feeding{stream: st, next: next, pace: rate.NewLimiter(rate.Every(pageInterval), pageBurst), spoke: time.Now()}
+	f := feeding{stream: st, next: next, also: func(context.Context) <-chan struct{} { return nil }, pace: rate.NewLimiter(rate.Every(pageInterval), pageBurst), spoke: time.Now()}
+	if len(also) > 0 {
+		f.also = also[0]
+	}
 	over, cancel := context.WithCancel(v.Context())
 	defer cancel()
 	defer context.AfterFunc(one.over, func() {
@@ -48,6 +52,7 @@ func (s pages) feed(v *visit, next func(context.Context) ([]byte, error)) error 
 type feeding struct {
 	*stream
 	next  func(context.Context) ([]byte, error)
+	also  func(context.Context) <-chan struct{}
 	pace  *rate.Limiter
 	spoke time.Time // when the stream last sent something
 }
@@ -64,7 +69,7 @@ func (f *feeding) run(ctx context.Context) (why string) {
 		if why := f.mayHear(); why != "" {
 			return why
 		}
-		changed, measured := f.cfg.Cluster.Changed(), f.measured()
+		changed, measured, also := f.cfg.Cluster.Changed(), f.measured(), f.also(ctx)
 		if why, ok := f.say(ctx); !ok {
 			return why
 		}
@@ -73,6 +78,7 @@ func (f *feeding) run(ctx context.Context) (why string) {
 			waits = false
 			select {
 			case <-changed:
+			case <-also:
 			case <-measured:
 				// Other hosts tell theirs at about the same time.
 				due, measured, waits = time.After(figuresInterval), nil, true

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -186,7 +187,7 @@ func TestAssetsAreKeptByBrowsers(t *testing.T) {
 func pagesOf(name string) map[string]mgmt.UserRole {
 	instance := "/instances/" + url.PathEscape(name)
 	node := instance + "/nodes/" + url.PathEscape(name)
-	return map[string]mgmt.UserRole{
+	all := map[string]mgmt.UserRole{
 		"/fleet":                               mgmt.Viewer,
 		node:                                   mgmt.Viewer,
 		node + "/crashes":                      mgmt.Viewer,
@@ -203,16 +204,20 @@ func pagesOf(name string) map[string]mgmt.UserRole {
 		"/deploy?revision=2":                   mgmt.Operator,
 		"/deploy?staged=yes":                   mgmt.Operator,
 	}
+	maps.Copy(all, morePagesOf(name))
+	return all
 }
 
 // formsOf has the path of each form with its fields, and the lowest role that may send it.
 func formsOf(name string) map[string]form {
-	return map[string]form{
+	all := map[string]form{
 		"/operate":     {url.Values{"kind": {"stop"}, "nodes": {name}}, mgmt.Operator, http.StatusSeeOther},
 		"/deploy":      {url.Values{"revision": {"2"}, "seen": {"3"}}, mgmt.Operator, http.StatusSeeOther},
 		"/deploy/plan": {url.Values{"text": {`{"instances":[],"nodes":[]}`}}, mgmt.Operator, http.StatusOK},
 		"/instances/" + url.PathEscape(name) + "/nodes/" + url.PathEscape(name) + "/identifier": {url.Values{"id": {name}}, mgmt.Operator, http.StatusOK},
 	}
+	maps.Copy(all, moreFormsOf(name))
+	return all
 }
 
 type form struct {

@@ -53,3 +53,10 @@ func none(text string) g.Node { return h.P(h.Class("muted"), g.Text(text)) }
 
 // words is a cell with a text that may be long.
 func words(nodes ...g.Node) g.Node { return h.Td(append([]g.Node{h.Class("words")}, nodes...)...) }
+
+// stacked is a table whose rows, on a narrow screen, are blocks with a line for each cell.
+// Cells whose text says too little without the heading have it as a label.
+func stacked(table g.Node) g.Node { return h.Div(h.Class("stacked"), table) }
+
+// when is a cell of a stacked table with a time.
+func when(label string, n g.Node) g.Node { return h.Td(h.Class("time"), h.Data("label", label), n) }

@@ -11,12 +11,21 @@ const (
 	// PathFleetStream is where the page of the fleet hears what changes.
 	PathFleetStream = "/fleet/stream"
 	PathInstances   = "/instances"
-	PathDeployments = "/deployments"
-	PathDeploy      = "/deploy"
-	PathPlan        = "/deploy/plan"
-	PathOperate     = "/operate"
-	PathOperations  = "/operations"
-	PathRevisions   = "/revisions"
+	// PathInstancesStream is where the page of the instances hears what changes. It is not below
+	// PathInstances, where an instance could have its name.
+	PathInstancesStream = "/instances-stream"
+	PathDeployments     = "/deployments"
+	PathDeploy          = "/deploy"
+	PathPlan            = "/deploy/plan"
+	PathOperate         = "/operate"
+	PathOperations      = "/operations"
+	PathRevisions       = "/revisions"
+	PathTraffic         = "/traffic"
+	PathEvents          = "/events"
+	PathAudit           = "/audit"
+	PathTokens          = "/tokens"
+	PathUsers           = "/users"
+	PathAlerts          = "/alerts"
 )
 
 // LoginPath returns the path of the login from which the browser goes on to next.

@@ -20,6 +20,9 @@
     });
   }
 
+  // On a narrow screen the navigation scrolls.
+  document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   // Ages: the same words as figures.go.
   const age = (seconds) => {
     if (seconds < 0) return "0 s";
@@ -56,6 +59,7 @@
       const list = document.getElementById(one.dataset.into ?? "");
       if (old) old.replaceWith(one);
       else if (list) list.insertBefore(one, one.dataset.order ? [...list.children].find((other) => other.dataset.order > one.dataset.order) ?? null : null);
+      while (list?.dataset.most && list.children.length > list.dataset.most) list.lastElementChild.remove();
     }
     document.getElementById("nothing")?.remove();
     document.dispatchEvent(new CustomEvent("renewed", { detail: renewed }));
@@ -85,6 +89,7 @@
     const query = new URLSearchParams({ instance, figures });
     if (node) query.set("node", node);
     if (iface) query.set("interface", iface);
+    if (box.dataset.from) query.set("from", box.dataset.from);
     const answer = await fetch("/api/v1/samples/history?" + query);
     if (!answer.ok) return;
     const { start, step_seconds: step, series } = await answer.json();
