@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -209,6 +212,7 @@ func (s *sampling) told(now time.Time, e agent.Measured) {
 	f := nodeFigures{launch: e.Launch, told: now, zeek: stats.ZeekSample}
 	f.zeek.Time = now.UTC()
 	for _, p := range stats.Peers {
+		p.Address = plainAddress(p.Address)
 		f.peers = append(f.peers, mgmt.PeerSample{
 			Peer: cmp.Or(string(p.Peer), p.Address), Addr: p.Address, Kind: p.Kind, Queued: p.Queued, Limit: p.Limit, Dropped: new(p.Dropped),
 		})
@@ -218,6 +222,21 @@ func (s *sampling) told(now time.Time, e agent.Measured) {
 	if len(s.figures) < bookNodes {
 		s.figures[e.Node] = f
 	}
+}
+
+// plainAddress writes an address of a connection as all others are written: Zeek tells an IPv4
+// address as IPv6 if the other end has connected, and IPv6 without brackets.
+func plainAddress(told string) string {
+	i := strings.LastIndexByte(told, ':')
+	if i < 0 {
+		return told
+	}
+	addr, err := netip.ParseAddr(told[:i])
+	port, errPort := strconv.ParseUint(told[i+1:], 10, 16)
+	if err != nil || errPort != nil {
+		return told
+	}
+	return netip.AddrPortFrom(addr.Unmap(), uint16(port)).String()
 }
 
 // samples returns the nodes that have a process or have lost it, sorted, and the launches of

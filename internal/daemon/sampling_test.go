@@ -140,9 +140,11 @@ func TestFiguresOfZeekComeToTheController(t *testing.T) {
 // What a node tells of itself is taken with care.
 func TestFiguresOfNodesAreJudged(t *testing.T) {
 	told := daemon.FiguresOf(`{"packets_received":7,"packets_dropped":1,"packets_on_link":9,"bytes_received":8,"memory":5,"events_queued":3,` +
-		`"events_dispatched":2,"uptime":1.5,"lag":0.25,"peers":[{"peer":"","address":"127.0.0.1:41552","kind":"broker","queued":1,"limit":8192,"dropped":2},{"peer":"logger"}]}`)
+		`"events_dispatched":2,"uptime":1.5,"lag":0.25,"peers":[{"peer":"","address":"127.0.0.1:41552","kind":"broker","queued":1,"limit":8192,"dropped":2},{"peer":"logger"},` +
+		`{"peer":"w","address":"::ffff:10.0.0.2:56698"},{"peer":"p","address":"fd00::1:2200"},{"peer":"x","address":"nonsense"}]}`)
 	want := []mgmt.PeerSample{
 		{Peer: "127.0.0.1:41552", Addr: "127.0.0.1:41552", Kind: "broker", Queued: 1, Limit: 8192, Dropped: new(uint64(2))}, {Peer: "logger", Dropped: new(uint64(0))},
+		{Peer: "w", Addr: "10.0.0.2:56698", Dropped: new(uint64(0))}, {Peer: "p", Addr: "[fd00::1]:2200", Dropped: new(uint64(0))}, {Peer: "x", Addr: "nonsense", Dropped: new(uint64(0))},
 	}
 	if told == nil || told.Zeek.Received != 7 || told.Zeek.Lag == nil || *told.Zeek.Lag != 0.25 || !reflect.DeepEqual(told.Peers, want) {
 		t.Errorf("got %+v", told)

@@ -5,4 +5,5 @@ var (
 	ReadLoad   = load
 	ReadBooted = booted
 	Meminfo    = memory
+	Space      = space
 )

@@ -121,6 +121,13 @@ func disk(d Dir) mgmt.Disk {
 		one.Err = err.Error()
 		return one
 	}
-	one.Total, one.Free = fs.Blocks*uint64(fs.Bsize), fs.Bavail*uint64(fs.Bsize)
+	one.Total, one.Free = space(fs)
 	return one
+}
+
+// space counts as df does: what only root may use is neither used nor free, and no part of
+// the total either. So the share that is used is that of df and of the archive's retention.
+func space(fs unix.Statfs_t) (total, free uint64) {
+	block := uint64(fs.Bsize)
+	return (fs.Blocks - min(fs.Bfree, fs.Blocks) + fs.Bavail) * block, fs.Bavail * block
 }

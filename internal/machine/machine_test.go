@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/zeekfleet/zeekfleet/internal/machine"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -37,6 +39,17 @@ func TestWhatTheKernelTells(t *testing.T) {
 	}
 	if machine.ReadLoad("") != [3]float64{} || !machine.ReadBooted("btime x").IsZero() || machine.Meminfo("nonsense") != (mgmt.Memory{}) {
 		t.Error("nonsense is taken for something")
+	}
+}
+
+// A disk of 100 blocks, of which 30 are used, and 5 are for root alone.
+func TestSpaceIsCountedAsDfDoes(t *testing.T) {
+	total, free := machine.Space(unix.Statfs_t{Bsize: 4096, Blocks: 100, Bfree: 70, Bavail: 65})
+	if used := total - free; used != 30*4096 || free != 65*4096 {
+		t.Errorf("%d used, %d free", used, free)
+	}
+	if total, free = machine.Space(unix.Statfs_t{Bsize: 4096, Blocks: 100, Bfree: 5}); total != 95*4096 || free != 0 {
+		t.Errorf("a full disk: %d in all, %d free", total, free)
 	}
 }
 

@@ -62,6 +62,32 @@ func TestNoRatesAcrossARestart(t *testing.T) {
 	}
 }
 
+// What a node that hung has lost meanwhile is in the first rates after that.
+func TestRatesGoOnAfterANodeHung(t *testing.T) {
+	store := samples.New(samples.Config{})
+	take := func(seconds int, pid int, packets, dropped uint64, tells bool) samples.NodeRates {
+		at := epoch.Add(time.Duration(seconds) * time.Second)
+		sample := sampleOf(at, pid, packets, dropped)
+		if !tells {
+			sample.Nodes[0].Zeek = nil
+		}
+		store.Take(at, "a", sample)
+		return store.Latest(at)[0].Nodes[0]
+	}
+	take(0, 7, 1000, 0, true)
+	if got := take(5, 7, 0, 0, false); got.Known {
+		t.Errorf("a node that tells nothing has rates: %+v", got)
+	}
+	take(10, 7, 0, 0, false)
+	if got := take(20, 7, 2000, 3000, true); !got.Known || got.Packets != 50 || got.Dropped != 150 || got.DropShare != 0.75 {
+		t.Errorf("after it hung: %+v", got)
+	}
+	take(25, 8, 0, 0, false)
+	if got := take(30, 7, 3000, 4000, true); got.Known {
+		t.Errorf("another process was between: %+v", got)
+	}
+}
+
 func TestSamplesAreBoundedAndGrowOld(t *testing.T) {
 	store := samples.New(samples.Config{MaxHosts: 1, Fresh: 10 * time.Second})
 	if !store.Take(epoch, "a", sampleOf(epoch, 7, 0, 0)) || store.Take(epoch, "b", sampleOf(epoch, 7, 0, 0)) {

@@ -58,6 +58,7 @@ type Store struct {
 // host is what is kept of one host.
 type host struct {
 	view Host
+	told map[mgmt.NodeName]told
 	past *history // nil: there was no room for it
 }
 
@@ -79,7 +80,8 @@ func (s *Store) Take(now time.Time, instance mgmt.InstanceName, sample *mgmt.Hos
 		h = &host{}
 		s.hosts[instance] = h
 	}
-	h.view = rates(instance, now, sample, h.view.Sample)
+	h.view = rates(instance, now, sample, h.view.Sample, h.told)
+	h.told = toldOf(sample, h.told)
 	s.remember(now, h)
 	delete(s.missing, instance)
 	s.tell()

@@ -21,8 +21,9 @@ type Host struct {
 	Interfaces []InterfaceRates
 }
 
-// NodeRates are the rates of a node since the sample before. They are known if both samples
-// have the same process and the node told its figures in both.
+// NodeRates are the rates of a node since it told its figures before. They are known if it has
+// told them again as the same process. A node that hung and goes on has rates over all of that
+// time: what it has lost meanwhile is in them.
 type NodeRates struct {
 	Known bool
 	// Packets, Bytes and Dropped are per second.
@@ -43,15 +44,48 @@ type InterfaceRates struct {
 	DropShare                       float64 // of Packets and Dropped together, from 0 to 1
 }
 
-// rates returns a host with the rates since the sample before, which may be nil.
-func rates(instance mgmt.InstanceName, heard time.Time, now, before *mgmt.HostSample) Host {
+// told is what a process of a node told last, and the time of that sample.
+type told struct {
+	pid     int
+	started time.Time
+	at      time.Time
+	zeek    *mgmt.ZeekSample
+}
+
+// toldOf returns what the nodes of a sample have told last. before is the same of the sample
+// before: a process that tells nothing now has told that last.
+func toldOf(now *mgmt.HostSample, before map[mgmt.NodeName]told) map[mgmt.NodeName]told {
+	last := make(map[mgmt.NodeName]told, len(now.Nodes))
+	for i := range now.Nodes {
+		n := &now.Nodes[i]
+		if n.Zeek != nil {
+			zeek := *n.Zeek // and not the whole sample
+			last[n.Node] = told{n.PID, n.Started, now.Time, &zeek}
+		} else if b, ok := before[n.Node]; ok && b.sameProcess(n) {
+			last[n.Node] = b
+		}
+	}
+	return last
+}
+
+func (t told) sameProcess(n *mgmt.NodeSample) bool {
+	return n.PID == t.pid && n.Started.Equal(t.started)
+}
+
+// rates returns a host with the rates since the sample before, which may be nil, and since the
+// nodes have told something before.
+func rates(instance mgmt.InstanceName, heard time.Time, now, before *mgmt.HostSample, last map[mgmt.NodeName]told) Host {
 	h := Host{
 		Instance: instance, Heard: heard, Skew: now.Time.Sub(heard), Sample: now,
 		Nodes: make([]NodeRates, len(now.Nodes)), Interfaces: make([]InterfaceRates, len(now.Interfaces)),
 	}
-	for i, n := range now.Nodes {
+	for i := range now.Nodes {
+		n := &now.Nodes[i]
 		if n.Zeek != nil && n.Zeek.Queued >= n.Zeek.Dispatched {
 			h.Nodes[i].Waiting = n.Zeek.Queued - n.Zeek.Dispatched
+		}
+		if b, ok := last[n.Node]; ok && n.Zeek != nil && b.sameProcess(n) {
+			h.Nodes[i].since(n.Zeek, b.zeek, now.Time.Sub(b.at).Seconds())
 		}
 	}
 	if before == nil {
@@ -60,15 +94,6 @@ func rates(instance mgmt.InstanceName, heard time.Time, now, before *mgmt.HostSa
 	seconds := now.Time.Sub(before.Time).Seconds()
 	if seconds <= 0 {
 		return h // the host's clock was set back
-	}
-	nodes := map[mgmt.NodeName]*mgmt.NodeSample{}
-	for i := range before.Nodes {
-		nodes[before.Nodes[i].Node] = &before.Nodes[i]
-	}
-	for i := range now.Nodes {
-		if b := nodes[now.Nodes[i].Node]; b != nil {
-			h.Nodes[i].since(&now.Nodes[i], b, seconds)
-		}
 	}
 	interfaces := map[string]*mgmt.InterfaceSample{}
 	for i := range before.Interfaces {
@@ -84,18 +109,15 @@ func rates(instance mgmt.InstanceName, heard time.Time, now, before *mgmt.HostSa
 
 // since fills in the rates. seconds are those between the samples; when a node has told its
 // figures is more exact.
-func (r *NodeRates) since(now, before *mgmt.NodeSample, seconds float64) {
-	if now.Zeek == nil || before.Zeek == nil || now.PID != before.PID || !now.Started.Equal(before.Started) {
-		return
-	}
-	n, b := now.Zeek, before.Zeek
+func (r *NodeRates) since(n, b *mgmt.ZeekSample, seconds float64) {
 	if n.Received < b.Received || n.Bytes < b.Bytes || n.Dropped < b.Dropped || n.Dispatched < b.Dispatched {
 		return
 	}
 	if !n.Time.IsZero() && !b.Time.IsZero() {
-		if seconds = n.Time.Sub(b.Time).Seconds(); seconds <= 0 {
-			return
-		}
+		seconds = n.Time.Sub(b.Time).Seconds()
+	}
+	if seconds <= 0 {
+		return // the host's clock was set back
 	}
 	r.Known = true
 	r.Packets = float64(n.Received-b.Received) / seconds
