@@ -61,6 +61,8 @@ func mainOfScripts() {
 //	pid NODE VAR          sets VAR to the PID that get-nodes shows
 //	restarts [NODE…]      fails unless exactly these nodes have another PID than at the
 //	                      last "restarts"; nodes that are new or gone do not count
+//	older NODE FILE       waits until "zeekfleet nodes" says that the node came into its state before the
+//	                      file was written; ! older: after that
 //	told NODE REGEXP      waits until a fake Zeek prints that its cluster has these nodes
 //	answers NODE …        waits until get-id-value has an answer of each node
 //	alive PID             checks that a process of this script lives; ! alive waits until it has ended
@@ -139,6 +141,7 @@ func runScripts(t *testing.T, scripts []string, setUp func(*testscript.Env) erro
 			"pid":      cmdPID,
 			"answers":  cmdAnswers,
 			"restarts": cmdRestarts,
+			"older":    cmdOlder,
 			"told":     cmdTold,
 			"alive":    cmdAlive,
 			"appears":  cmdAppears,

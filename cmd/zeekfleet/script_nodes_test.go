@@ -117,6 +117,42 @@ func cmdRestarts(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func cmdOlder(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: older NODE FILE")
+	}
+	file, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollInterval) {
+		since := nodeSince(ts, args[0])
+		older := since.Before(file.ModTime())
+		if !since.IsZero() && older != neg {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s is in its state since %v, and the file was written at %v", args[0], since, file.ModTime())
+		}
+	}
+}
+
+// nodeSince returns since when a node is in its state, as "zeekfleet nodes" shows it.
+func nodeSince(ts *testscript.TestScript, name string) time.Time {
+	if ts.Exec("zeekfleet", "nodes", "--output", "json") != nil {
+		return time.Time{}
+	}
+	var nodes []struct {
+		Name  string
+		Since time.Time
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &nodes))
+	for _, n := range nodes {
+		if n.Name == name {
+			return n.Since
+		}
+	}
+	return time.Time{}
+}
+
 func cmdTold(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: told NODE REGEXP")
