@@ -5,9 +5,9 @@ import (
 	"time"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // figureNames are the names of figures for people.
@@ -45,7 +45,7 @@ func figureText(unit string, v *float64) string {
 
 // charts are drawn by the script: one for each of these figures.
 func charts(n Node) g.Node {
-	return h.Div(h.Class("charts"), h.Data("instance", n.Instance), h.Data("node", n.Name), h.Data("figures", "packets,drop_share,cpu,memory"), g.Attr("hidden"))
+	return h.Div(h.Class("charts"), h.Data("instance", n.Instance), h.Data("node", n.Name), h.Data("figures", "packets,drop_share,cpu,memory"), h.Attr("hidden"))
 }
 
 // historyTable shows figures over some time as a table: for whoever runs no scripts or sees no
@@ -63,7 +63,7 @@ func historyTable(list []api.SampleHistory) g.Node {
 		var rows g.Group
 		for i := range one.Series[0].Points {
 			at := one.Start.Add(time.Duration(float64(i) * one.Step * float64(time.Second)))
-			row := g.Group{h.Td(h.Class("time"), g.Text(at.UTC().Format("15:04")))}
+			row := g.Group{h.Td(h.Class("time"), h.Text(at.UTC().Format("15:04")))}
 			for _, s := range one.Series {
 				text := "–"
 				if i < len(s.Points) {
@@ -78,5 +78,5 @@ func historyTable(list []api.SampleHistory) g.Node {
 	if len(tables) == 0 {
 		return none("Nothing was measured in the last hour.")
 	}
-	return h.Details(h.Summary(g.Text("As a table")), tables)
+	return h.Details(h.Summary(h.Text("As a table")), tables)
 }

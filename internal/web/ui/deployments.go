@@ -9,9 +9,9 @@ import (
 	"time"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // Deployments is what the page of the deployments shows.
@@ -57,12 +57,12 @@ func stagedPanel(d Deployments) g.Node {
 }
 
 func revisionFacts(r api.Revision) g.Node {
-	number := g.Node(g.Text(strconv.FormatUint(r.Revision, 10)))
+	number := g.Node(h.Text(strconv.FormatUint(r.Revision, 10)))
 	if r.State != api.Staged {
 		number = revisionLink(r.Revision)
 	}
-	return Facts(Fact{"Revision", number}, Fact{"When", Moment(r.When)}, Fact{"By", g.Text(r.Who)}, Fact{"Note", textOr(r.Note, nil)},
-		Fact{"Instances", g.Text(strconv.Itoa(r.Instances))}, Fact{"Nodes", g.Text(strconv.Itoa(r.Nodes))}, Fact{"Operation", orOperation(r.Operation)})
+	return Facts(Fact{"Revision", number}, Fact{"When", Moment(r.When)}, Fact{"By", h.Text(r.Who)}, Fact{"Note", textOr(r.Note, nil)},
+		Fact{"Instances", h.Text(strconv.Itoa(r.Instances))}, Fact{"Nodes", h.Text(strconv.Itoa(r.Nodes))}, Fact{"Operation", orOperation(r.Operation)})
 }
 
 func operationsTable(list []api.Operation) g.Node {
@@ -79,8 +79,8 @@ func operationsTable(list []api.Operation) g.Node {
 		if len(o.Selectors) > 0 {
 			what += " " + strings.Join(o.Selectors[:min(len(o.Selectors), 3)], " ")
 		}
-		return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(OperationPath(o.ID)), g.Text(strconv.FormatUint(o.ID, 10)))), cell(g.Text(what)), cell(State(o.State)),
-			h.Td(h.Class("time"), Moment(o.Begun)), cell(g.Text(o.Who)), cell(g.Text(steps)), words(g.Text(o.Note)))
+		return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(OperationPath(o.ID)), h.Text(strconv.FormatUint(o.ID, 10)))), cell(h.Text(what)), cell(State(o.State)),
+			h.Td(h.Class("time"), Moment(o.Begun)), cell(h.Text(o.Who)), cell(h.Text(steps)), words(h.Text(o.Note)))
 	})))
 }
 
@@ -97,8 +97,8 @@ func revisionsTable(d Deployments) g.Node {
 		if r.Of > 0 {
 			what += fmt.Sprintf(" of %d", r.Of)
 		}
-		return h.Tr(h.Th(h.Scope("row"), revisionLink(r.Revision)), h.Td(h.Class("time"), Moment(r.When)), cell(g.Text(r.Who)),
-			cell(g.Text(what), g.If(r.State == api.Deployed, h.Span(h.Class("mark"), g.Text("deployed now")))), num(strconv.Itoa(r.Nodes)), words(g.Text(r.Note)),
+		return h.Tr(h.Th(h.Scope("row"), revisionLink(r.Revision)), h.Td(h.Class("time"), Moment(r.When)), cell(h.Text(r.Who)),
+			cell(h.Text(what), g.If(r.State == api.Deployed, h.Span(h.Class("mark"), h.Text("deployed now")))), num(strconv.Itoa(r.Nodes)), words(h.Text(r.Note)),
 			g.If(d.CanDeploy, cell(g.If(r.Kept && r.State == api.Past, ButtonLink(withQuery(PathDeploy, "revision", strconv.FormatUint(r.Revision, 10)), "Roll back…", "small")))))
 	})))
 }
@@ -120,8 +120,8 @@ func RevisionPage(r Revision) Content {
 	return Content{Title: title, Body: g.Group{
 		Head(title, g.If(r.CanDeploy && r.State == api.Past, ButtonLink(withQuery(PathDeploy, "revision", strconv.FormatUint(r.Revision, 10)), "Roll back to it…")),
 			ButtonLink(PathDeployments, "All deployments")),
-		h.Section(h.Class("panel"), h.Aria("label", "Origin"), Facts(Fact{"State", g.Text(r.State)}, Fact{"When", Moment(r.When)}, Fact{"By", g.Text(r.Who)}, Fact{"Note", textOr(r.Note, nil)},
-			Fact{"Made by", textOr(r.Kind, nil)}, Fact{"Before it", revisionLink(r.From)}, Fact{"Content of", revisionLink(r.Of)}, Fact{"Operation", orOperation(r.Operation)}, Fact{"ID", g.Text(r.ID)})),
+		h.Section(h.Class("panel"), h.Aria("label", "Origin"), Facts(Fact{"State", h.Text(r.State)}, Fact{"When", Moment(r.When)}, Fact{"By", h.Text(r.Who)}, Fact{"Note", textOr(r.Note, nil)},
+			Fact{"Made by", textOr(r.Kind, nil)}, Fact{"Before it", revisionLink(r.From)}, Fact{"Content of", revisionLink(r.Of)}, Fact{"Operation", orOperation(r.Operation)}, Fact{"ID", h.Text(r.ID)})),
 		g.If(r.Against > 0, Panel(fmt.Sprintf("Changes since revision %d", r.Against), difference(r.Changes))),
 		Panel(count(len(r.Nodes), "node", "nodes"), tableOf("Nodes", []string{"Node", "Instance", "Role", "Interface", "#Port", "More"}, h.TBody(g.Map(r.Nodes, configuredRow)))),
 	}}
@@ -134,7 +134,7 @@ func difference(lines []string) g.Node {
 	}
 	return h.Pre(h.Class("diff"), h.TabIndex("0"), h.Aria("label", "Difference"), g.Map(lines, func(line string) g.Node {
 		class := map[byte]string{'+': "add", '-': "del"}[(line + " ")[0]]
-		return h.Span(g.If(class != "", h.Class(class)), g.Text(line))
+		return h.Span(g.If(class != "", h.Class(class)), h.Text(line))
 	}))
 }
 
@@ -155,7 +155,7 @@ func configuredRow(n api.ConfiguredNode) g.Node {
 	if n.Port > 0 {
 		port = strconv.Itoa(n.Port)
 	}
-	return h.Tr(h.Th(h.Scope("row"), g.Text(n.Name)), cell(g.Text(n.Instance)), cell(g.Text(roleName(n.Role))), cell(g.Text(n.Interface)), num(port), words(g.Text(strings.Join(more, "; "))))
+	return h.Tr(h.Th(h.Scope("row"), h.Text(n.Name)), cell(h.Text(n.Instance)), cell(h.Text(roleName(n.Role))), cell(h.Text(n.Interface)), num(port), words(h.Text(strings.Join(more, "; "))))
 }
 
 // Plan is what the page shows that asks whether to deploy.
@@ -186,9 +186,9 @@ func PlanPage(p Plan) Content {
 	}
 	body := g.Group{
 		findings("bad", "It would be refused", p.Problems), findings("warn", "What may be wrong", p.Doubts), findings("warn", "Instances that did not say what they would do", p.Unknown),
-		h.P(h.Strong(g.Text(planSummary(len(start), len(stop), len(restart), len(keep))))),
+		h.P(h.Strong(h.Text(planSummary(len(start), len(stop), len(restart), len(keep))))),
 		planned("Start", start), planned("Stop", stop), planned("Restart", restart),
-		h.Details(h.Summary(g.Text("Difference from what is deployed")), difference(p.Changes)),
+		h.Details(h.Summary(h.Text("Difference from what is deployed")), difference(p.Changes)),
 	}
 	if len(p.Problems) > 0 {
 		return Content{Title: title, Body: g.Group{Head(title), h.Div(h.Class("panel stack"), body, h.Div(h.Class("actions"), ButtonLink(PathDeployments, "Back")))}}
@@ -199,7 +199,7 @@ func PlanPage(p Plan) Content {
 	body = append(body, h.Input(h.Type("hidden"), h.Name("seen"), h.Value(strconv.FormatUint(p.Deployed, 10))),
 		Input("Note for the history (may be empty)", "note", "text", h.MaxLength("1000"), h.AutoComplete("off")),
 		Input("Take it back unless its nodes are up after so many seconds (empty: never)", "revert", "number", h.Min("1"), h.Max("86400"), h.Class("short")),
-		g.If(len(p.Unknown) > 0, h.Label(h.Class("check"), h.Input(h.Type("checkbox"), h.Name("partial"), h.Value("yes")), h.Span(g.Text("Deploy to the instances that are connected; the others follow when they connect")))))
+		g.If(len(p.Unknown) > 0, h.Label(h.Class("check"), h.Input(h.Type("checkbox"), h.Name("partial"), h.Value("yes")), h.Span(h.Text("Deploy to the instances that are connected; the others follow when they connect")))))
 	return Ask(Question{Title: title, Action: PathDeploy, Do: "Deploy", Danger: len(stop)+len(restart) > 0, Back: PathDeployments, Body: body})
 }
 
@@ -223,9 +223,9 @@ func planned(title string, list []api.PlannedNode) g.Node {
 	if len(list) == 0 {
 		return nil
 	}
-	return g.Group{h.H3(g.Text(title)), tableOf(title, []string{"Node", "Instance", "Role", "Because"}, h.TBody(g.Map(list, func(n api.PlannedNode) g.Node {
-		return h.Tr(h.Th(h.Scope("row"), g.Text(n.Node)), cell(g.Text(n.Instance)), cell(g.Text(roleName(n.Role))),
-			words(g.Text(strings.Join(n.Because, "; ")), g.If(n.Stopped, h.Span(h.Class("mark"), g.Text("stays stopped by a user")))))
+	return g.Group{h.H3(h.Text(title)), tableOf(title, []string{"Node", "Instance", "Role", "Because"}, h.TBody(g.Map(list, func(n api.PlannedNode) g.Node {
+		return h.Tr(h.Th(h.Scope("row"), h.Text(n.Node)), cell(h.Text(n.Instance)), cell(h.Text(roleName(n.Role))),
+			words(h.Text(strings.Join(n.Because, "; ")), g.If(n.Stopped, h.Span(h.Class("mark"), h.Text("stays stopped by a user")))))
 	})))}
 }
 
@@ -233,7 +233,7 @@ func findings(kind, title string, list []api.Finding) g.Node {
 	if len(list) == 0 {
 		return nil
 	}
-	return Note(kind, h.Strong(g.Text(title)), h.Ul(g.Map(list, func(f api.Finding) g.Node {
+	return Note(kind, h.Strong(h.Text(title)), h.Ul(g.Map(list, func(f api.Finding) g.Node {
 		where := f.Instance
 		if f.Node != "" {
 			where = f.Node + " on " + f.Instance
@@ -241,7 +241,7 @@ func findings(kind, title string, list []api.Finding) g.Node {
 		if where != "" {
 			where += ": "
 		}
-		return h.Li(g.Text(where+f.Text), g.If(f.Stderr != "", h.Pre(g.Text(f.Stderr))))
+		return h.Li(h.Text(where+f.Text), g.If(f.Stderr != "", h.Pre(h.Text(f.Stderr))))
 	})))
 }
 
@@ -249,11 +249,11 @@ func findings(kind, title string, list []api.Finding) g.Node {
 func DeployPage(wrong, text string) Content {
 	return Content{Title: "Deploy a configuration", Body: g.Group{
 		Head("Deploy a configuration"),
-		g.If(wrong != "", h.Div(h.Class("note bad"), h.Role("alert"), g.Text(wrong))),
-		h.Form(h.Class("panel stack"), h.Method("post"), h.Action(PathPlan), g.Attr("enctype", "multipart/form-data"),
-			h.P(h.Class("muted"), g.Text("A configuration is the JSON that "), h.Code(g.Text("zeekfleet get-config --as-json")), g.Text(" or the API shows. The next page says what would change, and asks.")),
-			h.Label(h.Span(g.Text("File")), h.Input(h.Type("file"), h.Name("file"))),
-			h.Label(h.Span(g.Text("Or its text")), h.Textarea(h.Name("text"), g.Attr("spellcheck", "false"), g.Text(text))),
-			h.Div(h.Class("actions"), h.Button(h.Class("primary"), h.Type("submit"), g.Text("Plan")), ButtonLink(PathDeployments, "Cancel"))),
+		g.If(wrong != "", h.Div(h.Class("note bad"), h.Role("alert"), h.Text(wrong))),
+		h.Form(h.Class("panel stack"), h.Method("post"), h.Action(PathPlan), h.Attr("enctype", "multipart/form-data"),
+			h.P(h.Class("muted"), h.Text("A configuration is the JSON that "), h.Code(h.Text("zeekfleet get-config --as-json")), h.Text(" or the API shows. The next page says what would change, and asks.")),
+			h.Label(h.Span(h.Text("File")), h.Input(h.Type("file"), h.Name("file"))),
+			h.Label(h.Span(h.Text("Or its text")), h.Textarea(h.Name("text"), h.Attr("spellcheck", "false"), h.Text(text))),
+			h.Div(h.Class("actions"), h.Button(h.Class("primary"), h.Type("submit"), h.Text("Plan")), ButtonLink(PathDeployments, "Cancel"))),
 	}}
 }

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // Fleet is what the page of the fleet shows.
@@ -109,21 +109,21 @@ func (n *FleetHost) Captured(packets, bits float64) {
 func FleetPage(f Fleet) Content {
 	return Content{Title: "Fleet", Body: g.Group{
 		Head("Fleet"),
-		h.Div(h.ID("board"), g.Attr("hx-sse:connect", withQuery(PathFleetStream, "seen", f.Seen)), g.Attr("hx-swap", "none"),
+		h.Div(h.ID("board"), h.Attr("hx-sse:connect", withQuery(PathFleetStream, "seen", f.Seen)), h.Attr("hx-swap", "none"),
 			g.Raw(f.Summary),
 			fleetFilter(f.Filter),
 			g.If(len(f.Instances) > 0, h.Table(h.Class("nodes columns-of-nodes"), h.Aria("hidden", "true"), fleetColumns())),
 			h.Div(h.ID("instances"), g.Map(f.Instances, g.Raw)),
-			h.P(h.ID("none"), h.Class("muted"), g.Attr("hidden"), g.Text("No node matches the filter.")),
+			h.P(h.ID("none"), h.Class("muted"), h.Attr("hidden"), h.Text("No node matches the filter.")),
 			g.If(len(f.Instances) == 0, nothingYet()),
 		),
 	}}
 }
 
 func nothingYet() g.Node {
-	return h.Section(h.ID("nothing"), h.Class("panel"), h.H2(g.Text("No instances yet")),
-		h.P(g.Text("An instance is a host with an agent. A joining token brings it into the cluster: on this controller, "),
-			h.Code(g.Text("zeekfleet token create sensor-1")), g.Text(" prints the line to paste on the host.")))
+	return h.Section(h.ID("nothing"), h.Class("panel"), h.H2(h.Text("No instances yet")),
+		h.P(h.Text("An instance is a host with an agent. A joining token brings it into the cluster: on this controller, "),
+			h.Code(h.Text("zeekfleet token create sensor-1")), h.Text(" prints the line to paste on the host.")))
 }
 
 var (
@@ -139,12 +139,12 @@ func fleetFilter(f FleetFilter) g.Node {
 		Input("Name", "text", "search", h.Value(f.Text), h.Placeholder("Node or instance"), h.AutoComplete("off"), h.MaxLength("200")),
 		Select("Role", "role", f.Role, fleetRoles),
 		Select("State", "state", f.State, nodeStates),
-		h.Button(h.Type("submit"), g.Text("Filter")),
-		h.Span(h.ID("shown"), h.Class("muted"), g.Attr("aria-live", "polite")))
+		h.Button(h.Type("submit"), h.Text("Filter")),
+		h.Span(h.ID("shown"), h.Class("muted"), h.Attr("aria-live", "polite")))
 }
 
 func fleetColumns() g.Node {
-	column := func(class, text string) g.Node { return h.Th(h.Scope("col"), h.Class(class), g.Text(text)) }
+	column := func(class, text string) g.Node { return h.Th(h.Scope("col"), h.Class(class), h.Text(text)) }
 	return h.THead(h.Tr(
 		column("c-name", "Node"), column("c-role", "Role"), column("c-state", "State"), column("c-packets num", "Packets/s"), column("c-drop num", "Dropped"),
 		column("c-cpu num", "CPU"), column("c-memory num", "Memory"), column("c-lag num", "Lag"), column("c-wait num", "Events queued")))
@@ -163,27 +163,27 @@ func FleetHeadID(instance string) string { return below("h", instance) }
 // FleetInstanceHead is the head of an instance.
 func FleetInstanceHead(host FleetHost) string {
 	figure := func(name, value string) g.Node {
-		return g.If(value != "", h.Span(h.Class("figure"), h.Span(h.Class("muted"), g.Text(name+" ")), g.Text(value)))
+		return g.If(value != "", h.Span(h.Class("figure"), h.Span(h.Class("muted"), h.Text(name+" ")), h.Text(value)))
 	}
 	return write(h.Div(h.ID(FleetHeadID(host.Instance)), h.Class("instance-head"),
-		h.H2(h.A(h.Href(InstancePath(host.Instance)), g.Text(host.Instance))), State(host.Standing), g.If(!host.Since.IsZero(), h.Span(h.Class("muted"), Age(time.Now(), host.Since))),
+		h.H2(h.A(h.Href(InstancePath(host.Instance)), h.Text(host.Instance))), State(host.Standing), g.If(!host.Since.IsZero(), h.Span(h.Class("muted"), Age(time.Now(), host.Since))),
 		figure("CPU", host.Busy), figure("Memory", host.Memory), figure("Capture", host.Traffic)))
 }
 
 // FleetRow is the row of a node. hidden rows are there, so that a script can show them.
 func FleetRow(n FleetNode, hidden bool) string {
 	return write(h.Tr(h.ID(FleetNodeID(n.Instance, n.Name)), h.Data("name", strings.ToLower(n.Name)), h.Data("role", n.Role), h.Data("state", n.State),
-		g.If(hidden, g.Attr("hidden")),
-		h.Th(h.Scope("row"), h.Class("c-name"), h.A(h.Href(NodePath(n.Instance, n.Name)), g.Text(n.Name))),
-		h.Td(h.Class("c-role"), g.Text(roleName(n.Role))),
-		h.Td(h.Class("c-state"), State(n.State), g.If(!n.Since.IsZero(), g.Group{g.Text(" "), h.Span(h.Class("muted"), Age(time.Now(), n.Since))}),
-			g.If(n.Mark != "", h.Span(h.Class("mark"), g.Text(n.Mark)))),
-		h.Td(h.Class("c-packets num"), g.Text(n.Packets)),
-		h.Td(h.Class("c-drop num"), g.If(n.Worrying, h.Strong(h.Class("bad-text"), g.Text(n.Dropped))), g.If(!n.Worrying, g.Text(n.Dropped))),
-		h.Td(h.Class("c-cpu num"), g.Text(n.CPU)),
-		h.Td(h.Class("c-memory num"), g.Text(n.Memory)),
-		h.Td(h.Class("c-lag num"), g.Text(n.Lag)),
-		h.Td(h.Class("c-wait num"), g.Text(n.Waiting))))
+		g.If(hidden, h.Attr("hidden")),
+		h.Th(h.Scope("row"), h.Class("c-name"), h.A(h.Href(NodePath(n.Instance, n.Name)), h.Text(n.Name))),
+		h.Td(h.Class("c-role"), h.Text(roleName(n.Role))),
+		h.Td(h.Class("c-state"), State(n.State), g.If(!n.Since.IsZero(), g.Group{h.Text(" "), h.Span(h.Class("muted"), Age(time.Now(), n.Since))}),
+			g.If(n.Mark != "", h.Span(h.Class("mark"), h.Text(n.Mark)))),
+		h.Td(h.Class("c-packets num"), h.Text(n.Packets)),
+		h.Td(h.Class("c-drop num"), g.If(n.Worrying, h.Strong(h.Class("bad-text"), h.Text(n.Dropped))), g.If(!n.Worrying, h.Text(n.Dropped))),
+		h.Td(h.Class("c-cpu num"), h.Text(n.CPU)),
+		h.Td(h.Class("c-memory num"), h.Text(n.Memory)),
+		h.Td(h.Class("c-lag num"), h.Text(n.Lag)),
+		h.Td(h.Class("c-wait num"), h.Text(n.Waiting))))
 }
 
 func roleName(role string) string {
@@ -213,9 +213,9 @@ func FleetSummary(s api.Status) string {
 	}
 	shown := s.Wrong[:min(len(s.Wrong), maxWrong)]
 	return write(h.Section(h.ID(FleetSummaryID), h.Class("summary"), h.Aria("label", "Summary"),
-		Note(kind, h.Strong(g.Text(first)), g.Text(": "+counts(s)+"."),
+		Note(kind, h.Strong(h.Text(first)), h.Text(": "+counts(s)+"."),
 			g.If(len(shown) > 0, h.Ul(g.Map(shown, func(d api.StatusDetail) g.Node { return h.Li(wrong(d)) }))),
-			g.If(len(shown) < len(s.Wrong), h.P(g.Text(fmt.Sprintf("And %d more.", len(s.Wrong)-len(shown))))))))
+			g.If(len(shown) < len(s.Wrong), h.P(h.Text(fmt.Sprintf("And %d more.", len(s.Wrong)-len(shown))))))))
 }
 
 // maxWrong bounds what the summary names.
@@ -252,5 +252,5 @@ func wrong(d api.StatusDetail) g.Node {
 	case d.Instance != "":
 		what = d.Instance
 	}
-	return g.Group{h.Strong(g.Text(what)), g.Text(" "), g.If(d.State != "", State(d.State)), g.Text(" " + d.Text)}
+	return g.Group{h.Strong(h.Text(what)), h.Text(" "), g.If(d.State != "", State(d.State)), h.Text(" " + d.Text)}
 }

@@ -4,7 +4,8 @@ import (
 	"io"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
+
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // Frame is what is around the content of every page.
@@ -44,8 +45,8 @@ func Write(w io.Writer, f Frame, c Content) error {
 		h.Head(
 			h.Meta(h.Charset("utf-8")),
 			h.Meta(h.Name("viewport"), h.Content("width=device-width, initial-scale=1")),
-			g.If(c.Onward != "", h.Meta(g.Attr("http-equiv", "refresh"), h.Content("0; url="+c.Onward))),
-			h.TitleEl(g.Text(title(f, c))),
+			g.If(c.Onward != "", h.Meta(h.Attr("http-equiv", "refresh"), h.Content("0; url="+c.Onward))),
+			h.TitleEl(h.Text(title(f, c))),
 			h.Link(h.Rel("icon"), h.Href(assetPath("icon.svg")), h.Type("image/svg+xml")),
 			// The theme comes first, so that a dark page never begins light.
 			h.Script(h.Src(assetPath("theme.js"))),
@@ -60,11 +61,11 @@ func Write(w io.Writer, f Frame, c Content) error {
 			h.Script(h.Src(assetPath("app.js")), h.Defer()),
 		),
 		h.Body(
-			h.A(h.Class("skip"), h.Href("#main"), g.Text("Skip to the content")),
+			h.A(h.Class("skip"), h.Href("#main"), h.Text("Skip to the content")),
 			header(f),
 			h.Main(h.ID("main"), h.TabIndex("-1"), c.Body),
 			footer(f),
-			h.P(h.ID("said"), h.Class("unseen"), h.Role("status"), g.Attr("aria-live", "polite")),
+			h.P(h.ID("said"), h.Class("unseen"), h.Role("status"), h.Attr("aria-live", "polite")),
 		),
 	)).Render(w)
 }
@@ -78,22 +79,22 @@ func title(f Frame, c Content) string {
 
 func header(f Frame) g.Node {
 	return h.Header(h.Class("top"),
-		h.A(h.Class("brand"), h.Href(PathHome), h.Strong(g.Text("zeekfleet")), g.If(f.Controller != "", h.Span(g.Text(f.Controller)))),
+		h.A(h.Class("brand"), h.Href(PathHome), h.Strong(h.Text("zeekfleet")), g.If(f.Controller != "", h.Span(h.Text(f.Controller)))),
 		g.If(len(f.Sections) > 0, h.Nav(h.Aria("label", "Sections"), h.Ul(
 			g.Map(f.Sections, func(s Section) g.Node {
-				return h.Li(h.A(h.Href(s.Path), g.If(s.Path == f.Here, h.Aria("current", "page")), g.Text(s.Name)))
+				return h.Li(h.A(h.Href(s.Path), g.If(s.Path == f.Here, h.Aria("current", "page")), h.Text(s.Name)))
 			}),
 		))),
 		h.Div(h.Class("who"),
 			h.Span(h.ID("live"), h.Class("live")),
-			h.Button(h.Class("quiet"), h.Type("button"), h.Data("theme-switch", ""), g.Attr("hidden"), g.Text("Theme")),
-			g.If(f.User != "", h.Span(h.Class("user"), h.Title("Logged in as "+f.User), g.Text(f.User), h.Span(h.Class("role"), g.Text(f.Role)))),
-			g.If(f.CanLogOut, h.Form(h.Method("post"), h.Action(PathLogout), h.Button(h.Class("quiet"), h.Type("submit"), g.Text("Log out")))),
-			g.If(f.User == "", h.A(h.Href(PathLogin), g.Text("Log in"))),
+			h.Button(h.Class("quiet"), h.Type("button"), h.Data("theme-switch", ""), h.Attr("hidden"), h.Text("Theme")),
+			g.If(f.User != "", h.Span(h.Class("user"), h.Title("Logged in as "+f.User), h.Text(f.User), h.Span(h.Class("role"), h.Text(f.Role)))),
+			g.If(f.CanLogOut, h.Form(h.Method("post"), h.Action(PathLogout), h.Button(h.Class("quiet"), h.Type("submit"), h.Text("Log out")))),
+			g.If(f.User == "", h.A(h.Href(PathLogin), h.Text("Log in"))),
 		),
 	)
 }
 
 func footer(f Frame) g.Node {
-	return h.Footer(h.Class("foot"), g.If(f.Version != "", h.Span(g.Text("zeekfleet "+f.Version))), h.Span(g.Text("Times are UTC")))
+	return h.Footer(h.Class("foot"), g.If(f.Version != "", h.Span(h.Text("zeekfleet "+f.Version))), h.Span(h.Text("Times are UTC")))
 }

@@ -2,7 +2,8 @@ package ui
 
 import (
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
+
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // A Piece is a part of a page that a stream renews. Its element has the ID.
@@ -20,14 +21,14 @@ func (p Piece) show() g.Node { return g.Raw(p.Text) }
 
 // live connects what a page shows to the stream that renews its pieces.
 func live(path string, body ...g.Node) g.Node {
-	return h.Div(append([]g.Node{g.Attr("hx-sse:connect", path), g.Attr("hx-swap", "none")}, body...)...)
+	return h.Div(append([]g.Node{h.Attr("hx-sse:connect", path), h.Attr("hx-swap", "none")}, body...)...)
 }
 
 // later is a part of a page that is loaded after it, because the controller asks an agent for
 // it. Without a script it is a link.
 func later(title, path string) g.Node {
-	return Panel(title, h.Div(g.Attr("hx-get", path), g.Attr("hx-trigger", "load"), g.Attr("hx-select", "#part"), g.Attr("hx-swap", "outerHTML"),
-		h.A(h.Href(path), g.Text("Show"))))
+	return Panel(title, h.Div(h.Attr("hx-get", path), h.Attr("hx-trigger", "load"), h.Attr("hx-select", "#part"), h.Attr("hx-swap", "outerHTML"),
+		h.A(h.Href(path), h.Text("Show"))))
 }
 
 // part is what a page shows that is also loaded into others.
@@ -38,18 +39,18 @@ func part(body ...g.Node) g.Node { return h.Div(append([]g.Node{h.ID("part")}, b
 func tableOf(label string, headings []string, rows g.Node) g.Node {
 	return h.Div(h.Class("scroll"), h.Table(h.Aria("label", label), h.THead(h.Tr(g.Map(headings, func(text string) g.Node {
 		if text != "" && text[0] == '#' {
-			return h.Th(h.Scope("col"), h.Class("num"), g.Text(text[1:]))
+			return h.Th(h.Scope("col"), h.Class("num"), h.Text(text[1:]))
 		}
-		return h.Th(h.Scope("col"), g.Text(text))
+		return h.Th(h.Scope("col"), h.Text(text))
 	}))), rows))
 }
 
-func num(text string) g.Node { return h.Td(h.Class("num"), g.Text(text)) }
+func num(text string) g.Node { return h.Td(h.Class("num"), h.Text(text)) }
 
 func cell(nodes ...g.Node) g.Node { return h.Td(nodes...) }
 
 // none says that a list is empty.
-func none(text string) g.Node { return h.P(h.Class("muted"), g.Text(text)) }
+func none(text string) g.Node { return h.P(h.Class("muted"), h.Text(text)) }
 
 // words is a cell with a text that may be long.
 func words(nodes ...g.Node) g.Node { return h.Td(append([]g.Node{h.Class("words")}, nodes...)...) }

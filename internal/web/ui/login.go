@@ -2,7 +2,8 @@ package ui
 
 import (
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
+
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // Login is what the page for logging in shows.
@@ -20,16 +21,16 @@ type Login struct {
 // LoginPage is the page for logging in.
 func LoginPage(l Login) Content {
 	return Content{Title: "Log in", Body: h.Div(h.Class("narrow"),
-		h.H1(g.Text("Log in")),
-		g.If(l.Wrong != "", h.Div(h.Class("note bad"), h.Role("alert"), g.Text(l.Wrong))),
-		g.If(l.User != "", Note("", g.Text("This controller knows you as "+l.User+" by your connection. "), h.A(h.Href(PathFleet), g.Text("Go on")))),
+		h.H1(h.Text("Log in")),
+		g.If(l.Wrong != "", h.Div(h.Class("note bad"), h.Role("alert"), h.Text(l.Wrong))),
+		g.If(l.User != "", Note("", h.Text("This controller knows you as "+l.User+" by your connection. "), h.A(h.Href(PathFleet), h.Text("Go on")))),
 		g.If(l.SSO != "", h.P(ButtonLink(l.SSO, "Log in with single sign-on", "primary", "wide"))),
 		h.Form(h.Class("panel stack"), h.Method("post"), h.Action(withQuery(PathLogin, "next", l.Next)),
 			Input("Login token", "token", "password", h.Required(), h.AutoComplete("off"), h.Placeholder("zf1-…"), h.MaxLength("200"),
-				g.If(l.SSO == "", h.AutoFocus()), g.Attr("spellcheck", "false")),
-			h.Div(h.Class("actions"), h.Button(h.Class("primary"), h.Type("submit"), g.Text("Log in"))),
-			h.P(h.Class("muted"), g.Text("A token works once. An admin makes one with "), h.Code(g.Text("zeekfleet user add NAME --role ROLE")),
-				g.Text(" on the controller, or on the page Users.")),
+				g.If(l.SSO == "", h.AutoFocus()), h.Attr("spellcheck", "false")),
+			h.Div(h.Class("actions"), h.Button(h.Class("primary"), h.Type("submit"), h.Text("Log in"))),
+			h.P(h.Class("muted"), h.Text("A token works once. An admin makes one with "), h.Code(h.Text("zeekfleet user add NAME --role ROLE")),
+				h.Text(" on the controller, or on the page Users.")),
 		),
 	)}
 }

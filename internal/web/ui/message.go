@@ -5,7 +5,8 @@ import (
 	"net/http"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
+
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // headings says what an HTTP status means, for people.
@@ -33,14 +34,14 @@ func ErrorPage(status int, detail string) Content {
 		heading = "Something went wrong"
 	}
 	return Content{Title: heading, Body: h.Div(h.Class("narrow"),
-		h.H1(g.Text(heading)),
-		h.Div(h.Class("note bad"), h.Role("alert"), g.Text(detail)),
-		h.P(h.Class("muted"), g.Text(fmt.Sprintf("%d %s", status, http.StatusText(status)))),
-		h.P(g.If(status == http.StatusUnauthorized, ButtonLink(PathLogin, "Log in", "primary")), g.Text(" "), ButtonLink(PathHome, "Go to the fleet")),
+		h.H1(h.Text(heading)),
+		h.Div(h.Class("note bad"), h.Role("alert"), h.Text(detail)),
+		h.P(h.Class("muted"), h.Text(fmt.Sprintf("%d %s", status, http.StatusText(status)))),
+		h.P(g.If(status == http.StatusUnauthorized, ButtonLink(PathLogin, "Log in", "primary")), h.Text(" "), ButtonLink(PathHome, "Go to the fleet")),
 	)}
 }
 
 // DonePage says that something is done, and where the browser goes on.
 func DonePage(text, onward string) Content {
-	return Content{Title: text, Onward: onward, Body: h.Div(h.Class("narrow"), h.P(g.Text(text+". "), h.A(h.Href(onward), g.Text("Go on"))))}
+	return Content{Title: text, Onward: onward, Body: h.Div(h.Class("narrow"), h.P(h.Text(text+". "), h.A(h.Href(onward), h.Text("Go on"))))}
 }

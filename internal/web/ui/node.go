@@ -8,9 +8,9 @@ import (
 	"time"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // Node is what the page of a node shows.
@@ -69,15 +69,15 @@ func nodeActions(n Node) g.Node {
 // NodeNow is what the page of a node shows of the present.
 func NodeNow(n Node) Piece {
 	facts := []Fact{
-		{"Instance", h.A(h.Href(InstancePath(n.Instance)), g.Text(n.Instance))}, {"Role", g.Text(roleName(n.Role))},
-		{"State", g.Group{State(n.State), g.Text(" "), Age(n.Now, n.Since)}},
+		{"Instance", h.A(h.Href(InstancePath(n.Instance)), h.Text(n.Instance))}, {"Role", h.Text(roleName(n.Role))},
+		{"State", g.Group{State(n.State), h.Text(" "), Age(n.Now, n.Since)}},
 		{"PID", orNil(n.PID)}, {"Version", textOr(n.Version, nil)}, {"Port", orNil(int64(n.Port))}, {"Metrics port", orNil(int64(n.MetricsPort))},
 		{"Stopped by", mark(n.Stopped)}, {"Paused by", mark(n.Paused)},
 	}
 	if s := n.Sample; s != nil && s.PID != 0 {
-		facts = append(facts, Fact{"Up for", Age(n.Now, s.Started)}, Fact{"Restarts", g.Text(strconv.FormatUint(s.Restarts, 10))},
-			Fact{"CPU", g.Text(percent(s.CPU))}, Fact{"Memory", g.Text(bytesText(s.Memory))},
-			Fact{"Threads, files", g.Text(fmt.Sprintf("%d, %d", s.Threads, s.Files))}, Fact{"Interface", textOr(s.Interface, nil)})
+		facts = append(facts, Fact{"Up for", Age(n.Now, s.Started)}, Fact{"Restarts", h.Text(strconv.FormatUint(s.Restarts, 10))},
+			Fact{"CPU", h.Text(percent(s.CPU))}, Fact{"Memory", h.Text(bytesText(s.Memory))},
+			Fact{"Threads, files", h.Text(fmt.Sprintf("%d, %d", s.Threads, s.Files))}, Fact{"Interface", textOr(s.Interface, nil)})
 		facts = append(facts, zeekFacts(s.Zeek)...)
 	}
 	return pieceOf("node-now", h.Section(h.ID("node-now"), h.Class("panel"), h.Aria("label", "Now"), Facts(facts...)))
@@ -87,13 +87,13 @@ func zeekFacts(z *api.ZeekSample) []Fact {
 	if z == nil {
 		return nil
 	}
-	facts := []Fact{{"Events queued", g.Text(rate(float64(z.Waiting)))}}
+	facts := []Fact{{"Events queued", h.Text(rate(float64(z.Waiting)))}}
 	if z.Lag != nil {
-		facts = append(facts, Fact{"Lag", g.Text(fmt.Sprintf("%.1f s", max(*z.Lag, 0)))})
+		facts = append(facts, Fact{"Lag", h.Text(fmt.Sprintf("%.1f s", max(*z.Lag, 0)))})
 	}
 	if r := z.Rates; r != nil {
-		facts = append(facts, Fact{"Packets", g.Text(rate(r.Packets) + "/s, " + rate(8*r.Bytes) + "bit/s")},
-			Fact{"Dropped", g.Text(percent(r.DropShare))}, Fact{"Events", g.Text(rate(r.Events) + "/s")})
+		facts = append(facts, Fact{"Packets", h.Text(rate(r.Packets) + "/s, " + rate(8*r.Bytes) + "bit/s")},
+			Fact{"Dropped", h.Text(percent(r.DropShare))}, Fact{"Events", h.Text(rate(r.Events) + "/s")})
 	}
 	return facts
 }
@@ -102,7 +102,7 @@ func orNil(n int64) g.Node {
 	if n == 0 {
 		return nil
 	}
-	return g.Text(strconv.FormatInt(n, 10))
+	return h.Text(strconv.FormatInt(n, 10))
 }
 
 func mark(m *api.StatusMark) g.Node {
@@ -116,11 +116,11 @@ func mark(m *api.StatusMark) g.Node {
 	if m.Note != "" {
 		text += ": " + m.Note
 	}
-	return g.Group{g.Text(text), g.If(m.Operation > 0, g.Group{g.Text(" ("), operationLink(m.Operation), g.Text(")")})}
+	return g.Group{h.Text(text), g.If(m.Operation > 0, g.Group{h.Text(" ("), operationLink(m.Operation), h.Text(")")})}
 }
 
 func operationLink(id uint64) g.Node {
-	return h.A(h.Href(OperationPath(id)), g.Text(fmt.Sprintf("operation %d", id)))
+	return h.A(h.Href(OperationPath(id)), h.Text(fmt.Sprintf("operation %d", id)))
 }
 
 func nodeEvents(n Node) g.Node {
@@ -128,7 +128,7 @@ func nodeEvents(n Node) g.Node {
 		return none("No change of its state is kept.")
 	}
 	return tableOf("Changes of the state", []string{"Time", "State", "Cause"}, h.TBody(g.Map(n.Events, func(e api.Event) g.Node {
-		return h.Tr(h.Td(h.Class("time"), Moment(e.Time)), cell(State(e.To)), words(g.Text(e.Cause), g.If(e.Who != "", h.Span(h.Class("muted"), g.Text(" by "+e.Who)))))
+		return h.Tr(h.Td(h.Class("time"), Moment(e.Time)), cell(State(e.To)), words(h.Text(e.Cause), g.If(e.Who != "", h.Span(h.Class("muted"), h.Text(" by "+e.Who)))))
 	})))
 }
 
@@ -144,17 +144,17 @@ type Output struct {
 func OutputPage(o Output) Content {
 	here := NodePath(o.Instance, o.Node, "output")
 	link := func(stream string) g.Node {
-		return h.A(h.Href(withQuery(here, "stream", stream, "lines", strconv.Itoa(o.Lines))), g.If(stream == o.Stream, h.Aria("current", "true")), g.Text(stream))
+		return h.A(h.Href(withQuery(here, "stream", stream, "lines", strconv.Itoa(o.Lines))), g.If(stream == o.Stream, h.Aria("current", "true")), h.Text(stream))
 	}
-	text := g.Node(h.Pre(h.TabIndex("0"), h.Aria("label", "Output"), g.Text(o.Text)))
+	text := g.Node(h.Pre(h.TabIndex("0"), h.Aria("label", "Output"), h.Text(o.Text)))
 	if o.Text == "" {
 		text = none("It has printed nothing there.")
 	}
 	return Content{Title: "Output of " + o.Node, Body: g.Group{
 		Head("Output of "+o.Node, ButtonLink(NodePath(o.Instance, o.Node), "Back to the node")),
-		part(h.P(h.Class("tabs"), link("stdout"), g.Text(" "), link("stderr"),
-			h.Span(h.Class("muted"), g.Text(fmt.Sprintf(" The last %d lines at most.", o.Lines)))),
-			g.If(o.Truncated, Note("warn", g.Text("It is more than is shown: the beginning is left out."))), text),
+		part(h.P(h.Class("tabs"), link("stdout"), h.Text(" "), link("stderr"),
+			h.Span(h.Class("muted"), h.Text(fmt.Sprintf(" The last %d lines at most.", o.Lines)))),
+			g.If(o.Truncated, Note("warn", h.Text("It is more than is shown: the beginning is left out."))), text),
 	}}
 }
 
@@ -176,7 +176,7 @@ func CrashesPage(c Crashes) Content {
 	}
 	return Content{Title: "Crashes of " + c.Node, Body: g.Group{
 		Head("Crashes of "+c.Node, ButtonLink(NodePath(c.Instance, c.Node), "Back to the node")),
-		part(g.Map(c.Missing, func(m api.Missing) g.Node { return Note("warn", g.Text(m.Instance+": "+m.Why)) }), list),
+		part(g.Map(c.Missing, func(m api.Missing) g.Node { return Note("warn", h.Text(m.Instance+": "+m.Why)) }), list),
 	}}
 }
 
@@ -185,28 +185,28 @@ func crashRow(c Crashes, one api.Crash) g.Node {
 	if why == "" {
 		why = one.End
 	}
-	text := g.Node(g.Text(why))
+	text := g.Node(h.Text(why))
 	if c.CanRead && one.ID != "" {
-		text = h.A(h.Href(CrashPath(one.Instance, one.ID)), g.Text(why))
+		text = h.A(h.Href(CrashPath(one.Instance, one.ID)), h.Text(why))
 	}
-	return h.Tr(h.Td(h.Class("time"), Moment(one.When)), words(text, g.If(one.Backtrace, h.Span(h.Class("mark"), g.Text("backtrace")))),
+	return h.Tr(h.Td(h.Class("time"), Moment(one.When)), words(text, g.If(one.Backtrace, h.Span(h.Class("mark"), h.Text("backtrace")))),
 		num(age(time.Duration(one.Seconds*float64(time.Second)))))
 }
 
 // CrashPage is the page of a crash.
 func CrashPage(c api.CrashRecord) Content {
 	text := func(title, text string) g.Node {
-		return g.If(text != "", Panel(title, h.Pre(h.TabIndex("0"), h.Aria("label", title), g.Text(text))))
+		return g.If(text != "", Panel(title, h.Pre(h.TabIndex("0"), h.Aria("label", title), h.Text(text))))
 	}
 	return Content{Title: "Crash of " + c.Node, Body: g.Group{
 		Head("Crash of "+c.Node, ButtonLink(NodePath(c.Instance, c.Node), "To the node")),
-		Note("bad", h.Strong(g.Text(c.End)), g.If(c.Why != "", h.P(g.Text(c.Why)))),
+		Note("bad", h.Strong(h.Text(c.End)), g.If(c.Why != "", h.P(h.Text(c.Why)))),
 		Panel("What ran", Facts(
-			Fact{"Instance", h.A(h.Href(InstancePath(c.Instance)), g.Text(c.Instance))}, Fact{"When", Moment(c.When)},
-			Fact{"Ran for", g.Text(age(time.Duration(c.Seconds * float64(time.Second))))}, Fact{"PID", orNil(int64(c.PID))},
+			Fact{"Instance", h.A(h.Href(InstancePath(c.Instance)), h.Text(c.Instance))}, Fact{"When", Moment(c.When)},
+			Fact{"Ran for", h.Text(age(time.Duration(c.Seconds * float64(time.Second))))}, Fact{"PID", orNil(int64(c.PID))},
 			Fact{"Program", textOr(c.Program, nil)}, Fact{"Version", textOr(c.Version, nil)}, Fact{"Directory", textOr(c.Dir, nil)}, Fact{"Core file", textOr(c.Core, nil)})),
-		g.If(c.Pending, Note("", g.Text("The core file has not been looked at yet: load the page again in a while."))),
-		g.If(c.Note != "", Note("", g.Text(c.Note))),
+		g.If(c.Pending, Note("", h.Text("The core file has not been looked at yet: load the page again in a while."))),
+		g.If(c.Note != "", Note("", h.Text(c.Note))),
 		text("Backtrace", c.Trace), text("Errors (stderr)", c.Stderr), text("Output (stdout)", c.Stdout), text("Launch plan", pretty(c.Plan)),
 	}}
 }
@@ -214,11 +214,11 @@ func CrashPage(c api.CrashRecord) Content {
 // DiagPage is the page with the report about a node.
 func DiagPage(d api.NodeDiag) Content {
 	text := func(title, text string) g.Node {
-		return g.If(text != "", Panel(title, h.Pre(h.TabIndex("0"), h.Aria("label", title), g.Text(text))))
+		return g.If(text != "", Panel(title, h.Pre(h.TabIndex("0"), h.Aria("label", title), h.Text(text))))
 	}
 	return Content{Title: "Report about " + d.Node, Body: g.Group{
 		Head("Report about "+d.Node, ButtonLink(NodePath(d.Instance, d.Node), "To the node")),
-		g.If(len(d.Removed) > 0, Note("", g.Text("What looks like a secret was taken out:"), h.Ul(g.Map(d.Removed, func(s string) g.Node { return h.Li(g.Text(s)) })))),
+		g.If(len(d.Removed) > 0, Note("", h.Text("What looks like a secret was taken out:"), h.Ul(g.Map(d.Removed, func(s string) g.Node { return h.Li(h.Text(s)) })))),
 		Panel("What runs", Facts(Fact{"State", State(d.State)}, Fact{"PID", orNil(int64(d.PID))}, Fact{"Program", textOr(d.Program, nil)},
 			Fact{"Version", textOr(d.Version, nil)}, Fact{"Directory", textOr(d.Dir, nil)}, Fact{"Fingerprint", textOr(d.Fingerprint, nil)}, Fact{"Remark", textOr(d.Remark, nil)})),
 		text("Launch plan", pretty(d.Plan)), text("Errors (stderr)", d.Stderr), text("Output (stdout)", d.Stdout),
@@ -249,9 +249,9 @@ func IdentifierPage(i Identifier) Content {
 		h.Section(h.Class("panel stack"), identifierForm(i.Instance, i.Node, i.ID),
 			g.If(i.Asked, g.Group(g.Map(i.Results, func(r api.DispatchResult) g.Node {
 				if !r.Success {
-					return Note("bad", g.Text(r.Error))
+					return Note("bad", h.Text(r.Error))
 				}
-				return h.Pre(h.TabIndex("0"), h.Aria("label", "Value of "+i.ID), g.Text(pretty(r.Value)))
+				return h.Pre(h.TabIndex("0"), h.Aria("label", "Value of "+i.ID), h.Text(pretty(r.Value)))
 			})))),
 	}}
 }
@@ -259,5 +259,5 @@ func IdentifierPage(i Identifier) Content {
 func identifierForm(instance, node, id string) g.Node {
 	return h.Form(h.Class("filter"), h.Method("post"), h.Action(NodePath(instance, node, "identifier")),
 		Input("Name of a global identifier of Zeek", "id", "text", h.Value(id), h.Required(), h.Placeholder("Log::default_rotation_interval"), h.AutoComplete("off"), h.MaxLength("300")),
-		h.Button(h.Type("submit"), g.Text("Ask for its value")))
+		h.Button(h.Type("submit"), h.Text("Ask for its value")))
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // OperatePath returns the path of the page that asks whether nodes shall be started, stopped
@@ -51,7 +51,7 @@ func OperatePage(o Operate) Content {
 		what = o.Nodes[0].Name
 	}
 	if o.Wrong != "" {
-		return Content{Title: verbs[o.Kind], Body: g.Group{Head(verbs[o.Kind] + " nodes"), Note("bad", h.Role("alert"), g.Text(o.Wrong)), h.P(ButtonLink(o.Back, "Back"))}}
+		return Content{Title: verbs[o.Kind], Body: g.Group{Head(verbs[o.Kind] + " nodes"), Note("bad", h.Role("alert"), h.Text(o.Wrong)), h.P(ButtonLink(o.Back, "Back"))}}
 	}
 	running := 0
 	for _, n := range o.Nodes {
@@ -63,11 +63,11 @@ func OperatePage(o Operate) Content {
 		Title: verbs[o.Kind] + " " + what + "?", Action: PathOperate, Do: verbs[o.Kind] + " " + what, Back: o.Back,
 		Danger: o.Kind == api.KindStop || o.Kind == api.KindRestart,
 		Body: g.Group{
-			h.P(g.Text(effects[o.Kind]), g.Text(fmt.Sprintf(" %d of %s now.", running, runs(len(o.Nodes))))),
+			h.P(h.Text(effects[o.Kind]), h.Text(fmt.Sprintf(" %d of %s now.", running, runs(len(o.Nodes))))),
 			tableOf("Nodes", []string{"Node", "Instance", "Role", "State"}, h.TBody(g.Map(o.Nodes[:min(len(o.Nodes), maxListed)], func(n api.Node) g.Node {
-				return h.Tr(h.Th(h.Scope("row"), g.Text(n.Name)), cell(g.Text(n.Instance)), cell(g.Text(roleName(n.Role))), cell(State(n.State)))
+				return h.Tr(h.Th(h.Scope("row"), h.Text(n.Name)), cell(h.Text(n.Instance)), cell(h.Text(roleName(n.Role))), cell(State(n.State)))
 			}))),
-			g.If(len(o.Nodes) > maxListed, h.P(g.Text(fmt.Sprintf("And %d more.", len(o.Nodes)-maxListed)))),
+			g.If(len(o.Nodes) > maxListed, h.P(h.Text(fmt.Sprintf("And %d more.", len(o.Nodes)-maxListed)))),
 			h.Input(h.Type("hidden"), h.Name("kind"), h.Value(o.Kind)), h.Input(h.Type("hidden"), h.Name("nodes"), h.Value(o.Selectors)),
 			h.Input(h.Type("hidden"), h.Name("back"), h.Value(o.Back)),
 			g.If(o.Kind == api.KindRestart && len(o.Nodes) > 1, Input("How many at a time (empty: all at once)", "batch", "number", h.Min("1"), h.Max("20000"), h.Class("short"))),
@@ -102,7 +102,7 @@ func OperationPage(o Operation) Content {
 		rows = append(rows, p.show())
 	}
 	body := g.Group{pieces[0].show(), Panel("Steps", h.Div(h.Class("scroll"), h.Table(h.Aria("label", "Steps"),
-		h.THead(h.Tr(g.Map([]string{"Node", "Instance", "Action", "State", "Because"}, func(text string) g.Node { return h.Th(h.Scope("col"), g.Text(text)) }))),
+		h.THead(h.Tr(g.Map([]string{"Node", "Instance", "Action", "State", "Because"}, func(text string) g.Node { return h.Th(h.Scope("col"), h.Text(text)) }))),
 		h.TBody(h.ID("steps"), rows))))}
 	title := fmt.Sprintf("Operation %d: %s", o.ID, o.Kind)
 	if o.Ends() {
@@ -117,13 +117,13 @@ func OperationPieces(o Operation) []Piece {
 	total := c.Waiting + c.Running + c.Done + c.Failed + c.Skipped
 	kind := map[string]string{api.OperationDone: "good", api.OperationFailed: "bad", api.OperationInterrupted: "warn"}[o.State]
 	said := map[string]string{api.OperationRunning: "It runs", api.OperationDone: "It is done", api.OperationFailed: "It has failed", api.OperationInterrupted: "It was interrupted"}[o.State]
-	head := h.Section(h.ID("operation"), h.Aria("label", "State"), g.Attr("aria-live", "polite"),
-		h.Div(h.Class("note "+kind), h.Strong(g.Text(said)), g.Text(fmt.Sprintf(": %d of %s done", c.Done+c.Skipped, count(total, "step", "steps"))),
-			g.If(c.Failed > 0, g.Text(fmt.Sprintf(", %d failed", c.Failed))), g.Text("."), g.If(o.Doing != "" && !o.Ends(), h.P(g.Text("Now: "+o.Doing))),
-			g.If(o.Error != "", h.P(g.Text(o.Error))),
+	head := h.Section(h.ID("operation"), h.Aria("label", "State"), h.Attr("aria-live", "polite"),
+		h.Div(h.Class("note "+kind), h.Strong(h.Text(said)), h.Text(fmt.Sprintf(": %d of %s done", c.Done+c.Skipped, count(total, "step", "steps"))),
+			g.If(c.Failed > 0, h.Text(fmt.Sprintf(", %d failed", c.Failed))), h.Text("."), g.If(o.Doing != "" && !o.Ends(), h.P(h.Text("Now: "+o.Doing))),
+			g.If(o.Error != "", h.P(h.Text(o.Error))),
 			h.Progress(h.Max(strconv.Itoa(max(total, 1))), h.Value(strconv.Itoa(c.Done+c.Skipped)), h.Aria("label", "Steps done"))),
 		h.Div(h.Class("panel"), Facts(
-			Fact{"Begun", g.Group{Moment(o.Begun), g.Text(" by " + o.Who)}}, Fact{"Ended", orMoment(o.Ended)}, Fact{"Note", textOr(o.Note, nil)},
+			Fact{"Begun", g.Group{Moment(o.Begun), h.Text(" by " + o.Who)}}, Fact{"Ended", orMoment(o.Ended)}, Fact{"Note", textOr(o.Note, nil)},
 			Fact{"Nodes", textOr(strings.Join(o.Selectors, " "), nil)}, Fact{"At a time", orNil(int64(o.Batch))}, Fact{"Revision", revisionLink(o.Revision)},
 			Fact{"Content of revision", revisionLink(o.Of)}, Fact{"Before", revisionLink(o.From)}, Fact{"Goes on with", orOperation(o.Resumes)},
 			Fact{"Takes back", orOperation(o.Reverts)}, Fact{"Taken back by", orOperation(o.RevertedBy)}, Fact{"Taken back unless up by", orMoment(o.RevertAt)})))
@@ -135,18 +135,18 @@ func OperationPieces(o Operation) []Piece {
 }
 
 func stepPiece(id string, s api.OperationStep) Piece {
-	name := g.Node(g.Text("(the instance)"))
+	name := g.Node(h.Text("(the instance)"))
 	if s.Node != "" {
-		name = h.A(h.Href(NodePath(s.Instance, s.Node)), g.Text(s.Node))
+		name = h.A(h.Href(NodePath(s.Instance, s.Node)), h.Text(s.Node))
 	}
 	output := s.Stderr
 	if output == "" {
 		output = s.Stdout
 	}
 	p := pieceOf(id, h.Tr(h.ID(id), h.Data("into", "steps"),
-		h.Th(h.Scope("row"), name), cell(g.Text(s.Instance)), cell(g.Text(s.Action)), cell(State(s.State)),
-		words(g.Text(s.Because), g.If(s.Error != "", h.P(h.Class("bad-text"), g.Text(s.Error))),
-			g.If(output != "", h.Details(h.Summary(g.Text("What it printed")), h.Pre(g.Text(output)))))))
+		h.Th(h.Scope("row"), name), cell(h.Text(s.Instance)), cell(h.Text(s.Action)), cell(State(s.State)),
+		words(h.Text(s.Because), g.If(s.Error != "", h.P(h.Class("bad-text"), h.Text(s.Error))),
+			g.If(output != "", h.Details(h.Summary(h.Text("What it printed")), h.Pre(h.Text(output)))))))
 	p.Row = true
 	return p
 }
@@ -169,7 +169,7 @@ func revisionLink(number uint64) g.Node {
 	if number == 0 {
 		return nil
 	}
-	return h.A(h.Href(RevisionPath(number)), g.Text(strconv.FormatUint(number, 10)))
+	return h.A(h.Href(RevisionPath(number)), h.Text(strconv.FormatUint(number, 10)))
 }
 
 // RevisionPath returns the path of the page of a revision.

@@ -5,22 +5,23 @@ import (
 	"time"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
+
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // Head is the heading of a page, with what can be done there.
 func Head(title string, actions ...g.Node) g.Node {
-	return h.Div(h.Class("head"), h.H1(g.Text(title)), h.Div(append([]g.Node{h.Class("actions")}, actions...)...))
+	return h.Div(h.Class("head"), h.H1(h.Text(title)), h.Div(append([]g.Node{h.Class("actions")}, actions...)...))
 }
 
 // Panel is a part of a page with a heading.
 func Panel(title string, body ...g.Node) g.Node {
-	return h.Section(append([]g.Node{h.Class("panel"), h.H2(g.Text(title))}, body...)...)
+	return h.Section(append([]g.Node{h.Class("panel"), h.H2(h.Text(title))}, body...)...)
 }
 
 // ButtonLink is a link that looks like a button. It leads to a page that asks first.
 func ButtonLink(path, text string, classes ...string) g.Node {
-	return h.A(h.Class(strings.Join(append([]string{"button"}, classes...), " ")), h.Href(path), g.Text(text))
+	return h.A(h.Class(strings.Join(append([]string{"button"}, classes...), " ")), h.Href(path), h.Text(text))
 }
 
 // Note is a remark in a box. kind is "good", "warn", "bad" or "".
@@ -43,23 +44,23 @@ func State(state string) g.Node {
 	if !ok {
 		kind = "idle"
 	}
-	return h.Span(h.Class("state "+kind), g.Text(state))
+	return h.Span(h.Class("state "+kind), h.Text(state))
 }
 
 // Age shows how long ago something was. A script keeps it right.
 func Age(now, at time.Time) g.Node {
 	if at.IsZero() {
-		return g.Text("–")
+		return h.Text("–")
 	}
-	return h.Time(h.Data("age", ""), h.DateTime(at.UTC().Format(time.RFC3339)), h.Title(moment(at)), g.Text(age(now.Sub(at))))
+	return h.Time(h.Data("age", ""), h.DateTime(at.UTC().Format(time.RFC3339)), h.Title(moment(at)), h.Text(age(now.Sub(at))))
 }
 
 // Moment shows a time.
 func Moment(at time.Time) g.Node {
 	if at.IsZero() {
-		return g.Text("–")
+		return h.Text("–")
 	}
-	return h.Time(h.DateTime(at.UTC().Format(time.RFC3339)), g.Text(moment(at)))
+	return h.Time(h.DateTime(at.UTC().Format(time.RFC3339)), h.Text(moment(at)))
 }
 
 func moment(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") }
@@ -69,7 +70,7 @@ func Facts(entries ...Fact) g.Node {
 	var list g.Group
 	for _, e := range entries {
 		if e.Value != nil {
-			list = append(list, h.Div(h.Dt(g.Text(e.Name)), h.Dd(e.Value)))
+			list = append(list, h.Div(h.Dt(h.Text(e.Name)), h.Dd(e.Value)))
 		}
 	}
 	return h.Dl(h.Class("facts"), list)
@@ -86,19 +87,19 @@ func textOr(text string, none g.Node) g.Node {
 	if text == "" {
 		return none
 	}
-	return g.Text(text)
+	return h.Text(text)
 }
 
 // Input is a field of a form, with its name for people.
 func Input(label, name, kind string, more ...g.Node) g.Node {
-	return h.Label(h.Span(g.Text(label)), h.Input(append([]g.Node{h.Name(name), h.Type(kind)}, more...)...))
+	return h.Label(h.Span(h.Text(label)), h.Input(append([]g.Node{h.Name(name), h.Type(kind)}, more...)...))
 }
 
 // Select is a field of a form with a choice.
 func Select(label, name, chosen string, options []Option) g.Node {
-	return h.Label(h.Span(g.Text(label)), h.Select(h.Name(name),
+	return h.Label(h.Span(h.Text(label)), h.Select(h.Name(name),
 		g.Map(options, func(o Option) g.Node {
-			return h.Option(h.Value(o.Value), g.If(o.Value == chosen, h.Selected()), g.Text(o.Text))
+			return h.Option(h.Value(o.Value), g.If(o.Value == chosen, h.Selected()), h.Text(o.Text))
 		})))
 }
 
@@ -127,7 +128,7 @@ func Ask(q Question) Content {
 		Head(q.Title),
 		h.Form(h.Class("ask panel"), h.Method("post"), h.Action(q.Action), q.Body,
 			h.Div(h.Class("actions"),
-				h.Button(h.Class(class), h.Type("submit"), g.Text(q.Do)),
-				h.A(h.Class("button"), h.Href(q.Back), g.Text("Cancel")))),
+				h.Button(h.Class(class), h.Type("submit"), h.Text(q.Do)),
+				h.A(h.Class("button"), h.Href(q.Back), h.Text("Cancel")))),
 	}}
 }
