@@ -202,6 +202,7 @@ func (a *agentShell) connect(ctx context.Context, p *launched) {
 		tls:     p.facts.SocketTLS,
 		topic:   socketTopic(p.node),
 		log:     a.cfg.Logger,
+		hello:   socketHello,
 		ending:  &p.asked,
 		screen:  screenNodes(a.cfg.Callers.screen("agent"), a.live),
 		holders: a.cfg.Callers.holders,

@@ -35,6 +35,8 @@ const (
 	socketMaxRetry = 400 * time.Millisecond // up to this
 	socketGrace    = 30 * time.Second       // for which a node that starts need not listen,
 	socketEnd      = 2 * time.Second        // and one that has hung up, whose end may be about to be noticed
+	socketHello    = 10 * time.Second       // for which a connected node need not say hello; twice as long after each time that it does not,
+	socketMaxHello = 2 * time.Minute        // up to this
 )
 
 // nodeSocket is the agent's end of the WebSocket connection with one process. The
@@ -57,7 +59,8 @@ type nodeSocket struct {
 	screen  bus.Screen
 	holders func(inode uint64) []sockowner.Process
 	retries bus.RetryLog
-	ending  *atomic.Bool // the process was asked to end
+	hello   time.Duration // socketHello
+	ending  *atomic.Bool  // the process was asked to end
 }
 
 // socketEvent is something that happened on a connection.
@@ -74,6 +77,7 @@ type socketSession struct {
 	addr  string // of the node
 	out   chan zval.Value
 	drop  context.CancelCauseFunc
+	hello *time.Timer // drops the connection if the node does not say hello
 
 	since          time.Time
 	sent, received atomic.Uint64 // messages
@@ -91,6 +95,11 @@ func (s *socketSession) sample() mgmt.PeerSample {
 // errSocketQueue ends a connection if too many messages wait for the node.
 var errSocketQueue = fmt.Errorf("more than %d messages wait for the node", socketQueue)
 
+// errNoHello ends a connection on which the node does not say hello. It says so once, when its
+// agent connects, over the bus of the cluster. With ZeroMQ that is lost if the manager's proxy
+// is not up yet. A new connection makes the node say it again.
+var errNoHello = errors.New("the node does not say hello")
+
 // send queues v. If the queue is full, it drops the connection.
 func (s *socketSession) send(v zval.Value) {
 	select {
@@ -106,11 +115,14 @@ func (s *socketSession) send(v zval.Value) {
 func (s *nodeSocket) run(ctx context.Context) {
 	s.retries = bus.RetryLog{Log: s.log.With("node", string(s.node)), With: "node"}
 	quiet := time.Now().Add(socketGrace) // until then it is normal that nothing listens
-	retry := socketRetry
+	retry, hello := socketRetry, s.hello
 	for n := 1; ctx.Err() == nil; n++ {
-		connected, err := s.connect(ctx, n)
+		connected, err := s.connect(ctx, n, hello)
 		if ctx.Err() != nil {
 			return
+		}
+		if hello = min(2*hello, socketMaxHello); !errors.Is(err, errNoHello) {
+			hello = s.hello
 		}
 		if connected {
 			retry, quiet = socketRetry, time.Now().Add(socketEnd)
@@ -137,8 +149,9 @@ func doesNotListen(err error) bool {
 		errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
 }
 
-// connect makes the n-th connection, and serves it until it ends.
-func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err error) {
+// connect makes the n-th connection, and serves it until it ends. The node has to say hello
+// in time.
+func (s *nodeSocket) connect(ctx context.Context, n int, hello time.Duration) (connected bool, err error) {
 	url, tlsConfig, err := s.address()
 	if err != nil {
 		return false, err
@@ -173,7 +186,9 @@ func (s *nodeSocket) connect(ctx context.Context, n int) (connected bool, err er
 		drop:  drop,
 		addr:  below.RemoteAddr().String(),
 		since: time.Now(),
+		hello: time.AfterFunc(hello, func() { drop(errNoHello) }),
 	}
+	defer session.hello.Stop()
 	if !s.report(socketEvent{session, agent.PeerAdded{Peer: session.peer}}) {
 		return true, nil
 	}
@@ -256,8 +271,13 @@ func (s *nodeSocket) read(ctx context.Context, conn *websocket.Client, session *
 			s.log.Warn("event not understood", "node", string(s.node), "topic", topic, "err", err)
 		case topic != s.topic || !s.isOwn(msg):
 			s.log.Debug("message ignored: it is not the node's", "node", string(s.node), "topic", topic)
-		case !s.report(socketEvent{session, agent.FromNode{Peer: session.peer, Msg: msg}}):
-			return nil
+		default:
+			if _, ok := msg.(mgmt.NotifyNodeHello); ok {
+				session.hello.Stop()
+			}
+			if !s.report(socketEvent{session, agent.FromNode{Peer: session.peer, Msg: msg}}) {
+				return nil
+			}
 		}
 	}
 }

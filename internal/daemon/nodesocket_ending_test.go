@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"context"
 )
@@ -22,7 +23,7 @@ func TestNodeThatHangsUpAsItEndsIsNotMissed(t *testing.T) {
 		s := &nodeSocket{
 			node: "worker-1", topic: "t", port: uint16(ln.Addr().(*net.TCPAddr).Port),
 			log:    slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
-			ending: new(atomic.Bool),
+			ending: new(atomic.Bool), hello: time.Hour,
 		}
 		s.ending.Store(ending)
 		ctx, cancel := context.WithCancel(t.Context())
