@@ -196,8 +196,12 @@ func clipped(text string) string {
 
 // all returns every item of a list.
 func all[T any](ctx context.Context, c *caller, path string) ([]T, error) {
+	return allOf[T](ctx, c, path, url.Values{})
+}
+
+// allOf returns every item of a list that a query wants.
+func allOf[T any](ctx context.Context, c *caller, path string, query url.Values) ([]T, error) {
 	var items []T
-	query := url.Values{}
 	for {
 		var page Page[T]
 		if err := c.do(ctx, request{method: http.MethodGet, path: path, query: query}, &page); err != nil {

@@ -24,16 +24,18 @@ type Event struct {
 	Seq       uint64    `json:"seq" doc:"Its number among the events of the controller. A later one has a greater number."`
 	Time      time.Time `json:"time" doc:"When it happened, by the clock of the host that saw it."`
 	Heard     time.Time `json:"heard,omitzero" doc:"When the controller heard of it. That is much later if the host was not connected."`
-	Kind      string    `json:"kind" enum:"node,instance,operation,step,revision,controller,lost"`
+	Kind      string    `json:"kind" enum:"node,instance,operation,step,revision,alert,controller,lost"`
 	Instance  string    `json:"instance,omitempty"`
 	Node      string    `json:"node,omitempty"`
 	Operation uint64    `json:"operation,omitempty"`
 	Revision  uint64    `json:"revision,omitempty"`
-	From      string    `json:"from,omitempty" doc:"The state before: of the node, of the instance, of the operation, or of its step."`
+	From      string    `json:"from,omitempty" doc:"The state before: of the node, of the instance, of the operation, of its step, or of the alert."`
 	To        string    `json:"to,omitempty" doc:"The state after."`
 	Cause     string    `json:"cause,omitempty" doc:"Why it happened, for people."`
 	Who       string    `json:"who,omitempty" doc:"The user who caused it."`
 	PID       int64     `json:"pid,omitempty" doc:"The process of the node."`
+	Alert     string    `json:"alert,omitempty" doc:"The ID of the alert that has another state."`
+	Severity  string    `json:"severity,omitempty" enum:"critical,warning" doc:"The severity of the alert."`
 }
 
 // The kinds of an Event.
@@ -43,6 +45,7 @@ const (
 	EventOperation  = "operation"
 	EventStep       = "step"
 	EventRevision   = "revision"
+	EventAlert      = "alert"
 	EventController = "controller"
 	EventLost       = "lost"
 )

@@ -17,6 +17,7 @@ type Status struct {
 	Staged     *Revision      `json:"staged,omitempty" doc:"A configuration that was staged and is not deployed."`
 	Instances  InstanceCount  `json:"instances"`
 	Nodes      NodeCount      `json:"nodes"`
+	Alerts     []Alert        `json:"alerts" nullable:"false" doc:"The alerts that fire, those that need a person first. One that is critical, and that nobody has acknowledged or silenced, is wrong as well."`
 	Wrong      []StatusDetail `json:"wrong" nullable:"false" doc:"What is not well."`
 	Crashed    []StatusCrash  `json:"crashed" nullable:"false" doc:"The nodes that have ended by themselves within the last hour, the latest first."`
 	Stopped    []StatusMark   `json:"stopped" nullable:"false" doc:"The nodes that users have stopped."`
@@ -56,10 +57,10 @@ type NodeCount struct {
 
 // StatusDetail is something that is not well.
 type StatusDetail struct {
-	Kind     string    `json:"kind" enum:"controller,instance,node"`
+	Kind     string    `json:"kind" enum:"controller,instance,node,alert"`
 	Instance string    `json:"instance,omitempty"`
 	Node     string    `json:"node,omitempty"`
-	State    string    `json:"state,omitempty" doc:"The standing of the instance, or the state of the node."`
+	State    string    `json:"state,omitempty" doc:"The standing of the instance, the state of the node, or the severity of the alert."`
 	Since    time.Time `json:"since,omitzero"`
 	Text     string    `json:"text" doc:"What is wrong, for a person."`
 }

@@ -47,6 +47,10 @@ func argumentWords() map[string]offer {
 		"operation":    {words: cli.Words.Operations, to: 1},
 		"get-id-value": {words: cli.Words.Nodes, from: 1, to: -1},
 		"dispatch":     {fixed: zeekActions, to: 1},
+
+		"alerts ack":       {words: cli.Words.Alerts, to: 1},
+		"alerts unsilence": {words: cli.Words.Silences, to: 1},
+		"alerts test":      {words: cli.Words.Receivers, to: 1},
 	}
 }
 
@@ -59,6 +63,7 @@ func flagWords() map[string]offer {
 		"resume":   {words: cli.Words.Resumable},
 		"revision": {words: cli.Words.PastRevisions},
 		"kind":     {fixed: eventKinds},
+		"rule":     {fixed: alertRules()},
 	}
 }
 

@@ -39,7 +39,7 @@ func newEventsCommand(s streams) *cobra.Command {
 
 // eventKinds are the kinds of events that a user can name.
 var eventKinds = []string{
-	api.EventNode, api.EventInstance, api.EventOperation, api.EventStep, api.EventRevision, api.EventController, api.EventLost,
+	api.EventNode, api.EventInstance, api.EventOperation, api.EventStep, api.EventRevision, api.EventAlert, api.EventController, api.EventLost,
 }
 
 // eventKind is the value of --kind.

@@ -53,7 +53,7 @@ func subcommands() []commandGroup {
 			{"rollback", newRollbackCommand}, {"history", newHistoryCommand},
 			{"show", newShowCommand}, {"diff", newDiffCommand}, {"start", newStartCommand}, {"stop", newStopCommand},
 			{"restart", newRestartCommand}, {"pause", newPauseCommand}, {"resume", newResumeCommand},
-			{"operations", newOperationsCommand}, {"operation", newOperationCommand}, {"events", newEventsCommand},
+			{"operations", newOperationsCommand}, {"operation", newOperationCommand}, {"events", newEventsCommand}, {"alerts", newAlertsCommand},
 			{"watch", newWatchCommand}, {"top", newTopCommand}, {"netstats", newNetStatsCommand}, {"capstats", newCapStatsCommand},
 			{"peers", newPeersCommand}, {"df", newDFCommand}, {"logs", newLogsCommand}, {"diag", newDiagCommand}, {"crashes", newCrashesCommand},
 			{"hosts", newHostsCommand}, {"dispatch", newDispatchCommand}, {"scripts", newScriptsCommand},

@@ -70,6 +70,7 @@ const (
 	Failed      Why = "failed"      // nothing was saved, or nobody could sign
 	Unavailable Why = "unavailable" // this controller has no authority of its own
 	Unproved    Why = "unproved"    // the token or the certificate does not count
+	Undelivered Why = "undelivered" // somebody else did not take what the request sends
 )
 
 // TokenInfo is a token without its secret.

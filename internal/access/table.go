@@ -112,6 +112,9 @@ func Table() []Row {
 	for _, r := range streamRows {
 		all = append(all, r.Row)
 	}
+	for _, r := range alertRows {
+		all = append(all, r.Row)
+	}
 	for _, r := range rows {
 		all = append(all, r.Row)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 func TestEveryRequestTypeHasOneRow(t *testing.T) {
@@ -29,5 +30,16 @@ func TestEveryRequestTypeHasOneRow(t *testing.T) {
 	slices.Sort(types)
 	if len(types) == 0 || !slices.Equal(rows, types) {
 		t.Errorf("the table has rows for\n%v, the package has the types\n%v", rows, types)
+	}
+}
+
+func TestEveryAlertRequestTypeHasARow(t *testing.T) {
+	for _, req := range []access.AlertRequest{
+		access.ListAlerts{}, access.AcknowledgeAlert{}, access.MakeSilence{}, access.EndSilence{}, access.TestReceiver{},
+	} {
+		row := access.RowOfAlerts(req)
+		if !slices.Contains(access.Table(), row) || row.Changes != (row.May > mgmt.Viewer) {
+			t.Errorf("%T has the row %+v", req, row)
+		}
 	}
 }

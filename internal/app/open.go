@@ -17,7 +17,6 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/metrics"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/samples"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/sso"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
@@ -106,7 +105,6 @@ func OpenController(
 		return c, err
 	}
 	opened.add(c.HappeningsLog)
-	c.Samples = samples.New(samples.Config{})
 	if !set.Broker.Off {
 		if c.Broker, err = listenHereToo(ctx, set, set.Broker, flags.Broker+" (ZEEK_CONTROLLER_PORT)"); err != nil {
 			return c, err
@@ -124,6 +122,9 @@ func OpenController(
 	}
 	if c.Authority != nil {
 		opened.add(c.Authority)
+	}
+	if err = c.openAlerts(set, log); err != nil {
+		return c, err
 	}
 	c.warnOfAbsentAgents(log)
 	c.SharedAuthority = set.WebSocketVerify && sharedAuthority(set.TLS.CA, set.WebSocketTLS.CA)

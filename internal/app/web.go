@@ -62,6 +62,9 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 		cfg.Happenings = c.HappeningsLog
 		cfg.Ready["events"] = c.Happenings.Err
 	}
+	if c.Alerts != nil {
+		cfg.Alerts = c.Alerts
+	}
 	if c.Authority != nil {
 		cfg.Authority = c.Authority
 		cfg.Ready["authority"] = c.Authority.Unsaved

@@ -190,6 +190,8 @@ func eventSubject(e api.Event) string {
 		return fmt.Sprintf("revision %d", e.Revision)
 	case api.EventController:
 		return "controller"
+	case api.EventAlert:
+		return "alert " + cmp.Or(e.Alert, "(all that a silence covers)")
 	}
 	return cmp.Or(e.Instance, "events")
 }
@@ -201,6 +203,8 @@ func eventTone(e api.Event) show.Tone {
 		return toneOf(e.To)
 	case api.EventLost:
 		return show.Bad
+	case api.EventAlert:
+		return alertTone(e.To, e.Severity)
 	}
 	return show.Plain
 }

@@ -77,6 +77,12 @@ func statusPage(s api.Status, address string, height int) show.Page {
 	if len(s.Crashed) > 0 {
 		facts = append(facts, fact("crashed", crashedText(s.Crashed, s.Time)))
 	}
+	for _, a := range s.Alerts[:min(len(s.Alerts), shownAlerts)] {
+		facts = append(facts, fact("alert", alertLine(a, s.Time)))
+	}
+	if n := len(s.Alerts) - shownAlerts; n > 0 {
+		facts = append(facts, fact("alert", fmt.Sprintf("and %d more: zeekfleet alerts lists them", n)))
+	}
 	if len(s.Stopped) > 0 {
 		facts = append(facts, fact("stopped", markedText(s.Stopped, s.Time)))
 	}
@@ -114,7 +120,7 @@ func versionsText(all []api.HostVersions) string {
 }
 
 // severity sorts what is wrong.
-var severity = map[string]int{"controller": 0, "instance": 1, string(mgmt.Failed): 2, string(mgmt.Crashed): 3}
+var severity = map[string]int{"controller": 0, "instance": 1, "alert": 1, string(mgmt.Failed): 2, string(mgmt.Crashed): 3}
 
 func rankOf(d api.StatusDetail) int {
 	if d.Kind != "node" {
@@ -167,6 +173,8 @@ func whatOf(d api.StatusDetail) string {
 		return d.Node + " on " + d.Instance
 	case "instance":
 		return "instance " + d.Instance
+	case "alert":
+		return cmp.Or(d.Node, d.Instance, "alert")
 	}
 	return d.Kind
 }

@@ -77,6 +77,9 @@ type ControllerConfig struct {
 	Samples *samples.Store
 	// Tally is told of requests and operations that have ended. Nil tells nobody.
 	Tally Tally
+	// Alerts watches the cluster. Nil means that nobody does. The controller runs it and its
+	// receivers.
+	Alerts *Alerts
 	// Version is the program's version, for people. It may be empty.
 	Version string
 	// Streams bounds the streams of agents.
@@ -184,6 +187,12 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	if cfg.Happenings != nil {
 		parts.run(ctx, "happenings", shell.keepHappenings)
+	}
+	if cfg.Alerts != nil {
+		parts.run(ctx, "alerts", func(ctx context.Context) error { return cfg.Alerts.run(ctx, c) })
+		if cfg.Alerts.cfg.Receivers != nil {
+			parts.run(ctx, "receivers of alerts", cfg.Alerts.cfg.Receivers.Run)
+		}
 	}
 	if cfg.Authority != nil {
 		parts.run(ctx, "authority", cfg.Authority.Run)

@@ -16,7 +16,8 @@ import (
 // version is the form of the lines that this package writes.
 const version = 1
 
-// record1 is form 1 of a record. Its line is sealed by package durable. The order of the
+// record1 is form 1 of a record. Alert and Severity came later: a line without them is the same as
+// before, and an earlier program skips a line with them. Its line is sealed by package durable. The order of the
 // first four fields is part of the form.
 type record1 struct {
 	Version   int    `json:"version"`
@@ -35,6 +36,8 @@ type record1 struct {
 	PID       int64  `json:"pid,omitempty"`
 	Log       string `json:"log,omitempty"`
 	LogSeq    uint64 `json:"log_seq,omitempty"`
+	Alert     string `json:"alert,omitempty"`
+	Severity  string `json:"severity,omitempty"`
 }
 
 // Record is a line of a log.
@@ -51,10 +54,11 @@ const (
 	maxName  = 255
 	maxWord  = 64
 	maxCause = 1024
+	maxAlert = 1000
 )
 
 // maxLine bounds a line, in bytes. JSON may need six bytes for one byte of a text.
-const maxLine = 16 << 10
+const maxLine = 24 << 10
 
 // encode returns the line of a record.
 func encode(r Record) []byte {
@@ -67,6 +71,7 @@ func encode(r Record) []byte {
 		Instance: cut(string(r.Instance), maxName), Node: cut(string(r.Node), maxName),
 		Operation: uint64(r.Operation), Revision: r.Revision, From: cut(r.From, maxWord), To: cut(r.To, maxWord),
 		Cause: cut(r.Cause, maxCause), Who: cut(r.Who, maxName), PID: r.PID, Log: cut(r.Log, maxWord), LogSeq: r.LogSeq,
+		Alert: cut(r.Alert, maxAlert), Severity: cut(string(r.Severity), maxWord),
 	}))
 }
 
@@ -111,6 +116,7 @@ func decode(h journal.Head, object []byte) (Record, error) {
 			Seq: h.Seq, Time: h.Time, Heard: h.Written, Kind: mgmt.HappeningKind(r.Kind), Instance: mgmt.InstanceName(r.Instance),
 			Node: mgmt.NodeName(r.Node), Operation: mgmt.OperationID(r.Operation), Revision: r.Revision, From: r.From, To: r.To,
 			Cause: r.Cause, Who: r.Who, PID: r.PID,
+			Alert: r.Alert, Severity: mgmt.AlertSeverity(r.Severity),
 		},
 		Log: r.Log, LogSeq: r.LogSeq,
 	}, nil

@@ -78,6 +78,9 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 			Time: noon, Heard: noon.Add(time.Hour), Kind: mgmt.HappenedStep, Instance: "a\"\n\x00b", Node: "n", Operation: 7, Revision: 8,
 			From: "waiting", To: "running", Cause: "because\n\"<&>\u2028", Who: "ann", PID: 1 << 40,
 		}, Log: "0123456789abcdef01234567", LogSeq: 1},
+		{Happening: mgmt.Happening{
+			Time: noon, Kind: mgmt.HappenedAlert, Instance: "a", From: "firing", To: "resolved", Alert: "disk-full/a/spool", Severity: mgmt.AlertWarning,
+		}},
 	}
 	add(t, l, slices.Clone(want)...)
 	for i := range want {
@@ -97,6 +100,7 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 func TestLongTextsAreCut(t *testing.T) {
 	l := open(t, happenings.Config{Dir: t.TempDir(), Recent: 1})
 	h := change(0)
+	h.Alert = strings.Repeat("\x01", 5000)
 	h.Cause, h.Node, h.From = strings.Repeat("\x01", 5000), mgmt.NodeName(strings.Repeat("é", 5000)), strings.Repeat("x", 5000)
 	add(t, l, happenings.Record{Happening: h})
 	add(t, l, records(1, 2)...)

@@ -79,6 +79,10 @@ func (r *record1) setText(key string, value []byte) bool {
 		field = &r.Who
 	case "log":
 		field = &r.Log
+	case "alert":
+		field = &r.Alert
+	case "severity":
+		field = &r.Severity
 	}
 	if field == nil || *field != "" {
 		return false

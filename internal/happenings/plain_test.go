@@ -15,6 +15,7 @@ func TestPlainLinesAreReadFast(t *testing.T) {
 	all := happenings.Record{Log: "l", LogSeq: 3, Happening: mgmt.Happening{
 		Seq: 7, Time: time.Unix(1, 0), Heard: time.Unix(2, 5), Kind: mgmt.HappenedNode, Instance: "sensor-1", Node: "worker-1",
 		Operation: 4, Revision: 5, From: "RUNNING", To: "CRASHED", Cause: "killed by SIGKILL (9)", Who: "CN=ops", PID: 123,
+		Alert: "disk-full/a/spool", Severity: mgmt.AlertWarning,
 	}}
 	object, _, err := durable.Unseal(bytes.TrimSuffix(happenings.Encode(all), []byte("\n")))
 	if err != nil {

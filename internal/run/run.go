@@ -21,6 +21,8 @@ type Program struct {
 	Env []string
 	// Dir is the working directory. Empty means that of this process.
 	Dir string
+	// Stdin is the program's input. Nil means that there is none.
+	Stdin io.Reader
 	// Files are the program's descriptors 3, 4 and so on.
 	Files []*os.File
 	// Stdout and Stderr receive the program's output, such as a Head or a Tail. They
@@ -46,7 +48,7 @@ func (p Program) Run(ctx context.Context) error {
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, p.Argv[0], p.Argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.ExtraFiles = p.Env, p.Dir, p.Files
-	cmd.Stdout, cmd.Stderr = p.Stdout, p.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, p.Stdout, p.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = outputDelay

@@ -133,7 +133,12 @@ func (f file) add(prefix string, m *yaml.Node, known keys) error {
 			}
 			continue
 		}
-		text, err := f.text(key, name.Line, v, list)
+		text, err := "", error(nil)
+		if key == receiversKey {
+			text, err = f.receivers(v)
+		} else {
+			text, err = f.text(key, name.Line, v, list)
+		}
 		if err != nil {
 			return err
 		}

@@ -175,7 +175,11 @@ func resolve[T any](src Sources, table []setting[T], into *T) (resolved[T], erro
 			}
 			text, origin = texts[key], r.origin[key]
 		}
-		if err := s.field(into).parse(text); err != nil {
+		field := s.field(into)
+		if err := field.parse(text); err != nil {
+			if field.secret {
+				return resolved[T]{}, fmt.Errorf("%s: the value from %s is %w", s.key, origin, err)
+			}
 			return resolved[T]{}, fmt.Errorf("%s: %q from %s is %w", s.key, text, origin, err)
 		}
 		texts[s.key], r.origin[s.key] = text, origin

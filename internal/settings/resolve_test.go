@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/core/alerting"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
@@ -76,6 +77,7 @@ func defaultController() settings.Controller {
 		EventsKeep:      1_000_000, EventsDays: 400, EventsMegabytes: 512,
 		AuditKeep: 100_000,
 		AuditDays: 400,
+		Alerts:    settings.Alerts{Rules: alerting.Defaults(), Repeat: 4 * time.Hour},
 		SSO: settings.SSO{
 			GroupsClaim:  "groups",
 			NameClaim:    "preferred_username",

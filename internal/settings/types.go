@@ -55,6 +55,7 @@ type Controller struct {
 	// AuditKeep and AuditDays bound the audit: how many records of changes, and how
 	// old.
 	AuditKeep, AuditDays int
+	Alerts               Alerts
 	SSO                  SSO
 }
 

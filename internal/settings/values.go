@@ -21,6 +21,8 @@ type value struct {
 	kind string
 	// list, if set, makes the text for parse of a list in the file.
 	list func(items []string) (string, error)
+	// secret says that the text may have a secret, so that no message has it.
+	secret bool
 }
 
 // at returns the value kept in p, which parse reads and print writes.

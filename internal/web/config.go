@@ -49,6 +49,16 @@ type Happenings interface {
 	Wait(ctx context.Context, after uint64) error
 }
 
+// Alerts is what the server needs of the part that watches the cluster.
+type Alerts interface {
+	// Book returns what is known of alerts. It must not be changed.
+	Book() *mgmt.AlertBook
+	// Ask makes a request. It refuses a role that is too low.
+	Ask(ctx context.Context, who mgmt.Principal, req access.AlertRequest) (access.Answer, error)
+	// Changed returns a channel that is closed when the next Book may differ.
+	Changed() <-chan struct{}
+}
+
 // Config is what a Server needs to know. Cluster is required. The zero value of the other
 // fields works.
 type Config struct {
@@ -61,6 +71,8 @@ type Config struct {
 	Audit     Audit
 	// Happenings may be nil: then there are no events.
 	Happenings Happenings
+	// Alerts may be nil: then there are no alerts.
+	Alerts Alerts
 	// SSO may be nil: then there is no single sign-on.
 	SSO *sso.Provider
 	// Samples may be nil: then nothing is known of what agents measure.

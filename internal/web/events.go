@@ -39,7 +39,7 @@ type EventFilter struct {
 	After    uint64 `query:"after" doc:"Show the events after the one with this number."`
 	Instance string `query:"instance" maxLength:"300" doc:"Show the events of this instance."`
 	Node     string `query:"node" maxLength:"300" doc:"Show the events of this node."`
-	Kind     string `query:"kind" enum:"node,instance,operation,step,revision,controller,lost" doc:"Show the events of this kind."`
+	Kind     string `query:"kind" enum:"node,instance,operation,step,revision,alert,controller,lost" doc:"Show the events of this kind."`
 }
 
 // query returns what is to be read.
@@ -111,6 +111,7 @@ func eventOf(r happenings.Record) api.Event {
 	return api.Event{
 		Seq: r.Seq, Time: utc(r.Time), Heard: utc(r.Heard), Kind: string(r.Kind), Instance: string(r.Instance), Node: string(r.Node),
 		Operation: uint64(r.Operation), Revision: r.Revision, From: r.From, To: r.To, Cause: r.Cause, Who: r.Who, PID: r.PID,
+		Alert: r.Alert, Severity: string(r.Severity),
 	}
 }
 

@@ -21,6 +21,7 @@ var statuses = map[access.Why]int{
 	access.Failed:      http.StatusInternalServerError,
 	access.Unavailable: http.StatusNotImplemented,
 	access.Unproved:    http.StatusUnauthorized,
+	access.Undelivered: http.StatusBadGateway,
 }
 
 // problem returns the error of an operation with this status. detail is one line for a

@@ -63,6 +63,8 @@ var bodies = map[string]string{
 	"deploy":              `{"configuration":{"id":"c","instances":[],"nodes":[]}}`,
 	"operate":             `{"kind":"restart"}`,
 	"dispatch":            `{"action":"get_stats"}`,
+	"acknowledge-alert":   `{"id":"node-crashed/a/w"}`,
+	"make-silence":        `{"node":"w","seconds":60}`,
 }
 
 // rows names the row of the table of access that each operation has.
@@ -108,6 +110,13 @@ var rows = map[string]access.Row{
 	"stream-events":       named("get_nodes"),
 	"list-samples":        named("get_nodes"),
 	"get-sample-history":  named("get_nodes"),
+	"list-alerts":         access.RowOfAlerts(access.ListAlerts{}),
+	"acknowledge-alert":   access.RowOfAlerts(access.AcknowledgeAlert{}),
+	"list-receivers":      access.RowOfAlerts(access.ListAlerts{}),
+	"test-receiver":       access.RowOfAlerts(access.TestReceiver{}),
+	"list-silences":       access.RowOfAlerts(access.ListAlerts{}),
+	"make-silence":        access.RowOfAlerts(access.MakeSilence{}),
+	"end-silence":         access.RowOfAlerts(access.EndSilence{}),
 	// Every user may do these, and they ask for nothing that the table has.
 	"get-root":    {Name: "look", May: mgmt.Viewer},
 	"who-am-i":    {Name: "look", May: mgmt.Viewer},
@@ -143,7 +152,7 @@ func TestRoles(t *testing.T) {
 	}
 	cfg := web.Config{
 		Authority: authority, Audit: &book{}, Limits: web.Limits{AttemptsBurst: 1000, AllAttemptsBurst: 1000},
-		Cluster: cluster, Happenings: endedLog(t), Agents: &agents{tell: tellsAll}, Samples: samples.New(samples.Config{}),
+		Cluster: cluster, Happenings: endedLog(t), Alerts: &watch{}, Agents: &agents{tell: tellsAll}, Samples: samples.New(samples.Config{}),
 		Metrics: func(context.Context) ([]byte, error) { return []byte("up 1\n"), nil },
 	}
 	s := serve(t, cfg, nil)
@@ -160,8 +169,11 @@ func TestRoles(t *testing.T) {
 				t.Errorf("%s: the description says %q, and the table of access %q", op.ID, op.Role, want)
 			}
 			path := strings.NewReplacer("nodes/{instance}/{node}", "nodes/a/w", "{node}/logs", "w/logs?instance=a", "{node}/diag", "w/diag?instance=a", "{instance}", "a", "{state}", "deployed", "{name}", "ann", "{id}", "abc", "{serial}", "1f", "{revision}", "5", "samples/history", "samples/history?instance=a").Replace(path)
-			if op.ID == "get-operation" {
+			switch op.ID {
+			case "get-operation":
 				path = api.PathOperations + "/7"
+			case "end-silence":
+				path = api.PathSilences + "/7"
 			}
 			for role, bearer := range map[mgmt.UserRole]string{mgmt.NoUser: "", mgmt.Viewer: "viewer", mgmt.Operator: "operator", mgmt.Admin: "admin"} {
 				before := len(authority.requests()) + len(cluster.requests())

@@ -61,6 +61,7 @@ func newRoutes(s *Server) *routes {
 	a.registerChanges()
 	a.registerEvents()
 	a.registerSamples()
+	a.registerAlerts()
 	a.registerHealth()
 	a.registerMetrics()
 	a.registerPages()

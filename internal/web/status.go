@@ -48,7 +48,7 @@ func clusterStatus(
 		Time: now.UTC(), Controller: s.cfg.Name, Version: s.cfg.Version,
 		Stopped: marks(snap, snap.Stopped, mgmt.OperationStop), Paused: marks(snap, snap.Paused, mgmt.OperationPause),
 		Operations: []api.Operation{}, Wrong: s.unready(), Crashed: crashed,
-		Commands: commandNodes(snap), Versions: []api.HostVersions{},
+		Commands: commandNodes(snap), Versions: []api.HostVersions{}, Alerts: []api.Alert{},
 	}
 	if snap.Deployed != nil {
 		body.Deployed = new(revisionOf(snap.Deployed, api.Deployed))
@@ -64,8 +64,30 @@ func clusterStatus(
 	look := newLook(snap)
 	look.instances(&body)
 	look.nodes(&body, reasons, told)
+	s.firing(&body)
 	body.Well = len(body.Wrong) == 0
 	return body
+}
+
+// firing adds the alerts that fire. Those that need a person are wrong, unless the status says
+// already what is wrong there.
+func (s views) firing(body *api.Status) {
+	named := map[[2]string]bool{}
+	for _, d := range body.Wrong {
+		named[[2]string{d.Instance, d.Node}] = true
+	}
+	for _, a := range s.book().Alerts {
+		if a.State != mgmt.AlertFiring {
+			continue
+		}
+		one := alertOf(a)
+		body.Alerts = append(body.Alerts, one)
+		if a.NeedsAPerson() && (a.Subject != "" || !named[[2]string{one.Instance, one.Node}]) {
+			body.Wrong = append(body.Wrong, api.StatusDetail{
+				Kind: "alert", Instance: one.Instance, Node: one.Node, State: one.Severity, Since: one.Fired, Text: one.Text,
+			})
+		}
+	}
 }
 
 // commandNodes returns the deployed nodes that are no Zeek nodes.

@@ -70,7 +70,8 @@ var (
 		api.OperationRunning: "goes on", api.OperationDone: "done", api.OperationFailed: "failed", api.OperationInterrupted: "unfinished",
 	}
 	operations = []string{
-		api.EventNode, api.EventInstance, api.EventOperation, api.EventStep, api.EventRevision, api.EventController, api.EventLost,
+		api.EventNode, api.EventInstance, api.EventOperation, api.EventStep, api.EventRevision, api.EventAlert, api.EventController, api.EventLost,
+		api.AlertPending, api.AlertFiring, api.AlertResolved, api.AlertCritical, api.AlertWarning,
 		api.KindDeploy, api.KindRollback, api.KindRevert, api.KindStart, api.KindStop, api.KindRestart, api.KindPause, api.KindResume,
 	}
 )
@@ -130,6 +131,7 @@ var documents = []any{
 	api.SessionRequest{}, api.SignRequest{}, api.Token{}, api.TokenRequest{}, api.User{},
 	api.PlanRequest{}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
 	api.Event{}, api.EventPage{}, api.EventQuery{}, &api.StreamEndedError{},
+	api.Alert{}, api.AlertMark{}, api.AlertQuery{}, api.AlertReceiver{}, api.AcknowledgeRequest{}, api.Silence{}, api.SilenceRequest{},
 	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
 	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}, Crashed: []api.StatusCrash{}, Stopped: []api.StatusMark{}, Versions: []api.HostVersions{}},
 }
@@ -146,7 +148,7 @@ var (
 		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathUsers,
 		api.PathCertificates, api.PathAuthorities, api.PathAudit, api.PathInstances, api.PathNodes, api.PathConfigurations,
 		api.PathCrashes, api.PathHosts, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
-		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.ContentEventStream, api.PathHealth, api.PathReady, api.PathMetrics, api.PathServiceDiscovery, api.PathOpenAPI,
+		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.PathAlerts, api.PathAcknowledge, api.PathAlertReceivers, api.PathSilences, api.ContentEventStream, api.PathHealth, api.PathReady, api.PathMetrics, api.PathServiceDiscovery, api.PathOpenAPI,
 	}
 	media = []string{"application/json", api.ContentNDJSON}
 	most  = max(api.MaxAnswer, api.MaxItems)

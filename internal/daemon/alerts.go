@@ -1,0 +1,448 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/core/alerting"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/loop"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/notify"
+	"github.com/zeekfleet/zeekfleet/internal/samples"
+)
+
+// AlertsConfig has the parts and the settings of Alerts. Log and Dir are required.
+type AlertsConfig struct {
+	Core alerting.Config
+	// Log is the log of happenings of the controller.
+	Log *happenings.Log
+	// Dir is the directory of the state, of which nobody else knows.
+	Dir string
+	// Receivers are told. Nil tells nobody.
+	Receivers *notify.Dispatcher
+	// Samples may be nil: then no rule knows what hosts measure.
+	Samples *samples.Store
+	// Authority may be nil. Certificates are further ones whose end matters. CertificateLife
+	// is how long those of the authority are valid.
+	Authority       *Authority
+	Certificates    []alerting.Certificate
+	CertificateLife time.Duration
+	Audit           *audit.Recorder
+	// Pause is how long the cluster is not looked at again after a look. Zero means 200 ms.
+	Pause time.Duration
+	// Logger gets the log records. Nil discards them.
+	Logger *slog.Logger
+}
+
+// Alerts watches a cluster. Any goroutine may call Book, Ask and Changed.
+type Alerts struct {
+	cfg   AlertsConfig
+	core  *alerting.Machine
+	loop  *loop.Loop[alerting.Event, alerting.Effect]
+	book  atomic.Pointer[mgmt.AlertBook]
+	stirs stirs
+	asked chan alertQuestion
+	ended chan struct{}
+	// What follows belongs to the goroutine of Run.
+	waiting map[uint64]chan access.Answer
+	count   uint64
+	tests   sync.WaitGroup
+	tested  chan alerting.Reply
+}
+
+type alertQuestion struct {
+	who    mgmt.Principal
+	req    access.AlertRequest
+	answer chan access.Answer // has room for one
+}
+
+const (
+	alertsFile    = "alerts.json"
+	maxAlertsFile = 64 << 20
+)
+
+// OpenAlerts reads the state of alerts. If the state is damaged, it says so and begins anew. It
+// returns an error if a newer program has written it.
+func OpenAlerts(cfg AlertsConfig) (*Alerts, error) {
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
+	cfg.Pause = cmp.Or(cfg.Pause, 200*time.Millisecond)
+	a := &Alerts{
+		cfg: cfg, asked: make(chan alertQuestion), ended: make(chan struct{}), waiting: map[uint64]chan access.Answer{},
+		tested: make(chan alerting.Reply),
+	}
+	if err := a.restore(); err != nil {
+		return nil, err
+	}
+	a.loop = loop.New(a.core, a.perform)
+	a.publish()
+	return a, nil
+}
+
+func (a *Alerts) restore() error {
+	path := filepath.Join(a.cfg.Dir, alertsFile)
+	text, err := durable.ReadRegular(path, maxAlertsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		a.core, err = alerting.New(a.cfg.Core, nil)
+		return err
+	}
+	if err == nil {
+		var object []byte
+		var sealed bool
+		if object, sealed, err = durable.Unseal(text); err == nil && !sealed {
+			err = errors.New("it has no checksum")
+		}
+		if err == nil {
+			a.core, err = alerting.New(a.cfg.Core, object)
+		}
+	}
+	if _, newer := errors.AsType[*form.NewerError](err); newer {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err == nil {
+		return nil
+	}
+	aside := path + ".damaged"
+	a.cfg.Logger.Warn("the state of alerts is damaged: it begins anew, without silences and acknowledgements", "path", path, "kept", aside, "err", err)
+	if err := os.Rename(path, aside); err != nil {
+		return fmt.Errorf("put the damaged state of alerts aside: %w", err)
+	}
+	a.core, err = alerting.New(a.cfg.Core, nil)
+	return err
+}
+
+// Book returns what is known of alerts. It must not be changed.
+func (a *Alerts) Book() *mgmt.AlertBook {
+	book := *a.book.Load()
+	if a.cfg.Receivers != nil {
+		book.Receivers = a.cfg.Receivers.Receivers()
+	}
+	return &book
+}
+
+// Changed returns a channel that is closed when the next Book may differ.
+func (a *Alerts) Changed() <-chan struct{} { return a.stirs.await() }
+
+// Ask makes a request about alerts.
+func (a *Alerts) Ask(ctx context.Context, who mgmt.Principal, req access.AlertRequest) (access.Answer, error) {
+	q := alertQuestion{who, req, make(chan access.Answer, 1)}
+	select {
+	case a.asked <- q:
+	case <-a.ended:
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case answer := <-q.answer:
+		return answer, nil
+	case <-a.ended:
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (a *Alerts) publish() {
+	a.book.Store(a.core.Book(time.Now()))
+	a.stirs.tell()
+}
+
+// watched is the cluster as Alerts sees it.
+type watched interface {
+	Snapshot(ctx context.Context) (*mgmt.Snapshot, error)
+	Changed() <-chan struct{}
+}
+
+// run watches a cluster until ctx is done.
+func (a *Alerts) run(ctx context.Context, cluster watched) error {
+	defer close(a.ended)
+	defer a.tests.Wait()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	look := time.NewTimer(0)
+	defer look.Stop()
+	if err := a.replay(ctx); err != nil {
+		return err
+	}
+	authority := a.authorityChanges()
+	defer authority.stop()
+	var clusterChanged, logGrown, sampled, receivers <-chan struct{}
+	return a.loop.Run(ctx, func(due <-chan time.Time) (alerting.Event, bool) {
+		select {
+		case <-ctx.Done():
+			return nil, false
+		case <-due:
+			return alerting.Tick{}, true
+		case <-clusterChanged:
+			clusterChanged = nil
+			look.Reset(a.cfg.Pause)
+		case <-logGrown:
+			logGrown = nil
+			look.Reset(0) // the cluster first: an operation may explain a crash
+		case <-sampled:
+			sampled = a.samplesChanged()
+			return a.hosts(), true
+		case <-receivers:
+			receivers = a.receiversChanged()
+			a.stirs.tell()
+		case <-authority.changed:
+			return a.certificates(ctx, cluster), true
+		case <-look.C:
+			clusterChanged, logGrown = cluster.Changed(), a.cfg.Log.Grown()
+			if sampled == nil {
+				sampled, receivers = a.samplesChanged(), a.receiversChanged()
+			}
+			snap, err := cluster.Snapshot(ctx)
+			if err != nil {
+				return nil, false // the controller ends
+			}
+			if err := a.loop.Step(ctx, alerting.Seen{Snapshot: snap}); err != nil {
+				cancel(err)
+				return nil, false
+			}
+			return a.news()
+		case q := <-a.asked:
+			a.count++
+			a.waiting[a.count] = q.answer
+			return alerting.Asked{ID: a.count, Who: q.who, Request: q.req}, true
+		case r := <-a.tested:
+			a.reply(r)
+		}
+		return nil, false
+	})
+}
+
+func (a *Alerts) samplesChanged() <-chan struct{} {
+	if a.cfg.Samples == nil {
+		return nil
+	}
+	return a.cfg.Samples.Changed()
+}
+
+func (a *Alerts) receiversChanged() <-chan struct{} {
+	if a.cfg.Receivers == nil {
+		return nil
+	}
+	return a.cfg.Receivers.Changed()
+}
+
+// maxReplay bounds the happenings that are read at once.
+const maxReplay = 5000
+
+// read returns happenings after those that the core has read, and whether there may be more.
+func (a *Alerts) read(replayed bool) (alerting.Logged, bool, error) {
+	log, after := a.core.Log()
+	newest := a.cfg.Log.Newest()
+	ev := alerting.Logged{Log: a.cfg.Log.ID(), Upto: newest, Replayed: replayed}
+	if log != ev.Log || after > newest {
+		return ev, false, nil // another log than before: what it has was not told by us
+	}
+	list, err := a.cfg.Log.Read(happenings.Query{After: after, Limit: maxReplay})
+	if err != nil {
+		return ev, false, err
+	}
+	for _, r := range list {
+		ev.Records = append(ev.Records, r.Happening)
+	}
+	if len(list) == maxReplay {
+		ev.Upto = list[len(list)-1].Seq
+	}
+	return ev, len(list) == maxReplay, nil
+}
+
+// replay reads what was written since the state was saved.
+func (a *Alerts) replay(ctx context.Context) error {
+	for more := true; more; {
+		ev, again, err := a.read(true)
+		if err != nil {
+			a.cfg.Logger.Warn("what was told of alerts lately cannot be read: some may be told twice", "err", err)
+			ev.Log = a.cfg.Log.ID()
+		}
+		more = again
+		if err := a.loop.Step(ctx, ev); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// news returns what the log has got.
+func (a *Alerts) news() (alerting.Event, bool) {
+	_, after := a.core.Log()
+	if a.cfg.Log.Newest() == after {
+		return nil, false
+	}
+	ev, _, err := a.read(false)
+	if err != nil {
+		a.cfg.Logger.Warn("alerts cannot read what has happened", "err", err)
+		return nil, false
+	}
+	return ev, true
+}
+
+func (a *Alerts) perform(ctx context.Context, effect alerting.Effect) (*alerting.Event, error) {
+	switch e := effect.(type) {
+	case alerting.Tell:
+		return a.tell(e), nil
+	case alerting.Save:
+		saved := alerting.Saved{}
+		path := filepath.Join(a.cfg.Dir, alertsFile)
+		if err := durable.Replace(path, path+".new", durable.Seal(e.State)); err != nil {
+			saved.Err = err.Error()
+		}
+		return new(alerting.Event(saved)), nil
+	case alerting.Changed:
+		a.publish()
+	case alerting.Test:
+		a.test(ctx, e)
+	case alerting.Reply:
+		a.reply(e)
+	case alerting.Audit:
+		a.cfg.Audit.Record(e.Record)
+	case alerting.Note:
+		logNote(ctx, a.cfg.Logger, e)
+	default:
+		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
+	}
+	return nil, nil
+}
+
+// tell writes alerts into the log.
+func (a *Alerts) tell(e alerting.Tell) *alerting.Event {
+	now := time.Now()
+	list := make([]happenings.Record, len(e.List))
+	for i, h := range e.List {
+		h.Heard = now
+		list[i] = happenings.Record{Happening: h}
+	}
+	if err := a.cfg.Log.Append(list); err != nil {
+		a.cfg.Logger.Error("alerts cannot be written into the log: they are told later", "err", err)
+		return new(alerting.Event(alerting.Untold{List: e.List}))
+	}
+	return nil
+}
+
+func (a *Alerts) reply(r alerting.Reply) {
+	if answer := a.waiting[r.ID]; answer != nil {
+		answer <- r.Answer
+		delete(a.waiting, r.ID)
+	}
+}
+
+// test sends a test to a receiver, beside everything else.
+func (a *Alerts) test(ctx context.Context, e alerting.Test) {
+	a.tests.Go(func() {
+		var answer access.Answer = access.Done{}
+		err := notify.ErrNoReceiver
+		if a.cfg.Receivers != nil {
+			err = a.cfg.Receivers.Test(ctx, e.Name)
+		}
+		switch {
+		case errors.Is(err, notify.ErrNoReceiver):
+			answer = access.Refusal{Why: access.NotFound, Reason: err.Error()}
+		case err != nil:
+			answer = access.Refusal{Why: access.Undelivered, Reason: fmt.Sprintf("receiver %s has not taken the test: %v", e.Name, err)}
+		}
+		select {
+		case a.tested <- alerting.Reply{ID: e.ID, Answer: answer}:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// hosts returns what hosts have measured.
+func (a *Alerts) hosts() alerting.Event {
+	var ev alerting.Sampled
+	for _, h := range a.cfg.Samples.Latest(time.Now()) {
+		ev.Hosts = append(ev.Hosts, hostOf(h))
+	}
+	return ev
+}
+
+func hostOf(h samples.Host) alerting.Host {
+	one := alerting.Host{Instance: h.Instance, Heard: h.Heard, Skew: h.Skew, Disks: h.Sample.Disks}
+	for i, in := range h.Sample.Interfaces {
+		r := h.Interfaces[i]
+		one.Interfaces = append(one.Interfaces, alerting.Flow{
+			Name: in.Name, Capture: in.Capture, Link: in.Up && in.Link, Known: r.Known, Packets: r.Packets, DropShare: r.DropShare,
+		})
+	}
+	for i, n := range h.Sample.Nodes {
+		r := h.Nodes[i]
+		if n.Zeek == nil || n.Interface == "" {
+			continue // it captures nothing, or tells nothing
+		}
+		one.Nodes = append(one.Nodes, alerting.Flow{
+			Name: string(n.Node), Interface: n.Interface, Capture: true, Known: r.Known, Packets: r.Packets, DropShare: r.DropShare,
+		})
+	}
+	return one
+}
+
+// changes is a channel with a value when the authority has changed.
+type changes struct {
+	changed chan struct{}
+	stop    func()
+}
+
+func (a *Alerts) authorityChanges() changes {
+	c := changes{make(chan struct{}, 1), func() {}}
+	poke := func(*access.Directory) {
+		select {
+		case c.changed <- struct{}{}:
+		default:
+		}
+	}
+	poke(nil)
+	if a.cfg.Authority != nil {
+		c.stop = a.cfg.Authority.Changed(poke)
+	}
+	return c
+}
+
+// certificates returns the certificates whose end matters: of the controller, of its agents,
+// and of the authorities. Users log in again.
+func (a *Alerts) certificates(ctx context.Context, cluster watched) alerting.Event {
+	ev := alerting.Certificates{List: a.cfg.Certificates}
+	if a.cfg.Authority == nil {
+		return ev
+	}
+	d := a.cfg.Authority.Directory()
+	snap, err := cluster.Snapshot(ctx)
+	if err != nil {
+		return ev
+	}
+	add := func(id identity.Identity, instance mgmt.InstanceName) {
+		if ends, ok := d.Until[id.String()]; ok {
+			one := alerting.Certificate{Subject: id.String(), Instance: instance, Ends: ends}
+			if a.cfg.CertificateLife > 0 {
+				one.Begins = ends.Add(-a.cfg.CertificateLife)
+			}
+			ev.List = append(ev.List, one)
+		}
+	}
+	for _, in := range snap.Instances {
+		add(identity.Identity{Kind: identity.Agent, Name: string(in.Name)}, in.Name)
+	}
+	for _, authority := range d.Trust.Authorities {
+		ev.List = append(ev.List, alerting.Certificate{
+			Subject: "authority " + identity.Fingerprint(authority), Begins: authority.NotBefore, Ends: authority.NotAfter,
+		})
+	}
+	return ev
+}

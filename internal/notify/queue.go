@@ -1,0 +1,192 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// queue is a receiver with the messages that wait for it.
+type queue struct {
+	Receiver
+	http *http.Client
+	cfg  Config
+	env  []string
+	log  *slog.Logger
+	// wake says that there is a message.
+	wake chan struct{}
+
+	mu      sync.Mutex // guards what follows
+	waiting []happenings.Record
+	dropped uint64 // since the receiver was told last that messages are missing
+	reached uint64 // the number up to which the receiver needs nothing any more
+	state   mgmt.AlertReceiver
+}
+
+func newQueue(cfg Config, r Receiver) *queue {
+	q := &queue{
+		Receiver: r, cfg: cfg, env: cfg.Env, log: cfg.Logger.With("receiver", r.Name), wake: make(chan struct{}, 1),
+		state: mgmt.AlertReceiver{Name: r.Name, Kind: r.Kind, Target: r.target()},
+	}
+	if r.Kind != mgmt.ReceiverCommand {
+		q.http = newHTTP(r)
+	}
+	return q
+}
+
+// wants reports whether the receiver is told of a record.
+func (q *queue) wants(r *happenings.Record) bool {
+	return mgmt.AlertIsTold(&r.Happening) && r.Log == "" && !(q.CriticalOnly && r.Severity != mgmt.AlertCritical) &&
+		!(q.NoResolved && r.To == string(mgmt.AlertResolved))
+}
+
+// add takes the records up to a number that the receiver may want. It waits for nobody.
+func (q *queue) add(list []happenings.Record, upto uint64) {
+	q.mu.Lock()
+	for i := range list {
+		if list[i].Seq > q.reached && q.wants(&list[i]) {
+			q.waiting = append(q.waiting, list[i])
+		}
+	}
+	if over := len(q.waiting) - q.cfg.Queue; over > 0 {
+		// The first may be on its way: it stays.
+		q.waiting = append(q.waiting[:1:1], q.waiting[1+over:]...)
+		q.dropped += uint64(over)
+		q.state.Lost += uint64(over)
+	}
+	if len(q.waiting) == 0 {
+		q.reached = max(q.reached, upto)
+	}
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next returns the message to deliver now, or false. lost says that it tells of lost ones.
+func (q *queue) next() (m Message, lost uint64, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.dropped > 0:
+		return lostMessage(q.cfg.Controller, q.dropped, time.Now()), q.dropped, true
+	case len(q.waiting) > 0:
+		return messageOf(q.cfg.Controller, q.waiting[0]), 0, true
+	}
+	return m, 0, false
+}
+
+// done takes a message off the queue, after the receiver has got it or has refused it.
+func (q *queue) done(lost uint64, delivered bool) {
+	q.mu.Lock()
+	switch {
+	case lost > 0:
+		q.dropped -= lost
+	case len(q.waiting) > 0:
+		q.reached = q.waiting[0].Seq
+		q.waiting = q.waiting[1:]
+		if !delivered {
+			q.dropped++
+			q.state.Lost++
+		}
+	}
+	if delivered {
+		q.state.Delivered++
+		q.state.Last = time.Now()
+		if q.state.Failing {
+			q.log.Info("a receiver of alerts takes messages again")
+		}
+		q.state.Failing, q.state.Error, q.state.Since, q.state.Next = false, "", time.Time{}, time.Time{}
+	}
+	reached := q.reached
+	q.mu.Unlock()
+	if err := saveCursor(q.cfg.Dir, q.Name, q.cfg.Log.ID(), reached); err != nil {
+		q.log.Warn("how far a receiver of alerts was told is not saved: after a restart it gets messages again", "err", err)
+	}
+}
+
+// failed keeps why an attempt has failed.
+func (q *queue) failed(why string, next time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.state.Failing {
+		q.state.Failing, q.state.Since = true, time.Now()
+		q.log.Warn("a receiver of alerts takes no messages: they wait for it", "err", why)
+	}
+	q.state.Error, q.state.Next = why, next
+}
+
+// status returns how the receiver is.
+func (q *queue) status() mgmt.AlertReceiver {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	state := q.state
+	state.Waiting = len(q.waiting)
+	return state
+}
+
+// refusals is how often a message is tried that the receiver refuses as such.
+const refusals = 3
+
+// run delivers one message after the other until ctx is done. changed is called when the
+// status is another one.
+func (q *queue) run(ctx context.Context, changed func()) error {
+	for {
+		m, lost, ok := q.next()
+		if !ok {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-q.wake:
+			}
+			continue
+		}
+		if err := q.deliver(ctx, m, lost, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// deliver delivers a message, however long that takes.
+func (q *queue) deliver(ctx context.Context, m Message, lost uint64, changed func()) error {
+	pause := q.cfg.FirstRetry
+	for attempts := 1; ; attempts++ {
+		err := q.attempt(ctx, m)
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // if the receiver has it, it gets it again
+		}
+		if err == nil {
+			q.done(lost, true)
+			changed()
+			return nil
+		}
+		f := &failure{text: err.Error()}
+		errors.As(err, &f)
+		wait := pause + time.Duration(q.cfg.Chance()*float64(pause)/5)
+		if f.after > 0 {
+			wait = max(wait, min(f.after, q.cfg.MaxRetryAfter))
+		}
+		q.failed(f.text, time.Now().Add(wait))
+		changed()
+		if f.refused && attempts >= refusals && lost == 0 {
+			q.log.Error("a receiver of alerts refuses a message: the message is dropped", "err", f.text)
+			q.done(0, false)
+			return nil
+		}
+		pause = min(2*pause, q.cfg.LastRetry)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+	}
+}
