@@ -98,11 +98,14 @@ type AlertReceiver struct {
 	Lost      uint64    `json:"lost,omitempty" doc:"How many messages were dropped since the controller started, because the receiver was away for too long or refused them."`
 }
 
+// Alerting has the requests about alerts.
+type Alerting struct{ *caller }
+
 // AlertQuery says which alerts to return. Empty fields match everything.
 type AlertQuery struct{ State, Severity, Rule, Instance, Node string }
 
 // Alerts returns alerts: those that fire first.
-func (c *Client) Alerts(ctx context.Context, q AlertQuery) ([]Alert, error) {
+func (c Alerting) Alerts(ctx context.Context, q AlertQuery) ([]Alert, error) {
 	query := url.Values{}
 	for key, value := range map[string]string{
 		"state": q.State, "severity": q.Severity, "rule": q.Rule, "instance": q.Instance, "node": q.Node,
@@ -115,27 +118,27 @@ func (c *Client) Alerts(ctx context.Context, q AlertQuery) ([]Alert, error) {
 }
 
 // Acknowledge says that a person knows of an alert. It returns the alert.
-func (c *Client) Acknowledge(ctx context.Context, in AcknowledgeRequest) (a Alert, err error) {
+func (c Alerting) Acknowledge(ctx context.Context, in AcknowledgeRequest) (a Alert, err error) {
 	return a, c.post(ctx, PathAcknowledge, in, &a)
 }
 
 // Silences returns the silences that have not ended.
-func (c *Client) Silences(ctx context.Context) ([]Silence, error) {
+func (c Alerting) Silences(ctx context.Context) ([]Silence, error) {
 	return all[Silence](ctx, c.caller, PathSilences)
 }
 
 // Silence makes a silence.
-func (c *Client) Silence(ctx context.Context, in SilenceRequest) (s Silence, err error) {
+func (c Alerting) Silence(ctx context.Context, in SilenceRequest) (s Silence, err error) {
 	return s, c.post(ctx, PathSilences, in, &s)
 }
 
 // EndSilence ends a silence before its time.
-func (c *Client) EndSilence(ctx context.Context, id uint64) error {
+func (c Alerting) EndSilence(ctx context.Context, id uint64) error {
 	return c.delete(ctx, PathSilences, strconv.FormatUint(id, 10))
 }
 
 // AlertReceivers returns the receivers of alerts, and how they are.
-func (c *Client) AlertReceivers(ctx context.Context) ([]AlertReceiver, error) {
+func (c Alerting) AlertReceivers(ctx context.Context) ([]AlertReceiver, error) {
 	return all[AlertReceiver](ctx, c.caller, PathAlertReceivers)
 }
 
@@ -144,6 +147,6 @@ const testWait = time.Minute
 
 // TestReceiver sends a message to a receiver, which says that it is a test. It returns an
 // error unless the receiver has taken it.
-func (c *Client) TestReceiver(ctx context.Context, name string) error {
+func (c Alerting) TestReceiver(ctx context.Context, name string) error {
 	return c.do(ctx, request{method: http.MethodPost, path: PathAlertReceivers + "/" + url.PathEscape(name) + "/test", wait: testWait}, nil)
 }

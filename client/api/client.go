@@ -43,6 +43,8 @@ type Config struct {
 type Client struct {
 	// Access has the requests about who may do what.
 	Access
+	// Alerting has those about alerts.
+	Alerting
 	*caller
 }
 
@@ -52,7 +54,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{Access{c}, c}, nil
+	return &Client{Access{c}, Alerting{c}, c}, nil
 }
 
 // Address returns the controller's host and port.

@@ -154,18 +154,32 @@ func (q *queue) run(ctx context.Context, changed func()) error {
 	}
 }
 
+// lastChance is how long an attempt may go on when ctx is done, so that a message that the
+// receiver has is not sent again after a restart.
+const lastChance = time.Second
+
+// tried makes an attempt, which may outlast ctx by lastChance.
+func (q *queue) tried(ctx context.Context, m Message) error {
+	attempt, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
+	late := time.AfterFunc(time.Hour, func() { end(context.Cause(ctx)) })
+	defer late.Stop()
+	defer context.AfterFunc(ctx, func() { late.Reset(lastChance) })()
+	return q.attempt(attempt, m)
+}
+
 // deliver delivers a message, however long that takes.
 func (q *queue) deliver(ctx context.Context, m Message, lost uint64, changed func()) error {
 	pause := q.cfg.FirstRetry
 	for attempts := 1; ; attempts++ {
-		err := q.attempt(ctx, m)
-		if ctx.Err() != nil {
-			return context.Cause(ctx) // if the receiver has it, it gets it again
-		}
+		err := q.tried(ctx, m)
 		if err == nil {
 			q.done(lost, true)
 			changed()
 			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // if the receiver has it, it gets it again
 		}
 		f := &failure{text: err.Error()}
 		errors.As(err, &f)

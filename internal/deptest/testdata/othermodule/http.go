@@ -131,7 +131,7 @@ var documents = []any{
 	api.SessionRequest{}, api.SignRequest{}, api.Token{}, api.TokenRequest{}, api.User{},
 	api.PlanRequest{}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
 	api.Event{}, api.EventPage{}, api.EventQuery{}, &api.StreamEndedError{},
-	api.Alert{}, api.AlertMark{}, api.AlertQuery{}, api.AlertReceiver{}, api.AcknowledgeRequest{}, api.Silence{}, api.SilenceRequest{},
+	api.Alert{}, api.Alerting{}, api.AlertMark{}, api.AlertQuery{}, api.AlertReceiver{}, api.AcknowledgeRequest{}, api.Silence{}, api.SilenceRequest{},
 	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
 	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}, Crashed: []api.StatusCrash{}, Stopped: []api.StatusMark{}, Versions: []api.HostVersions{}},
 }

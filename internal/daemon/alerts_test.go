@@ -1,0 +1,157 @@
+package daemon_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/core/alerting"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/notify"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
+)
+
+// seen is a cluster with one worker, which a test changes.
+type seen struct {
+	mu      sync.Mutex
+	state   mgmt.State
+	changed chan struct{}
+}
+
+func (s *seen) Snapshot(context.Context) (*mgmt.Snapshot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap := &mgmt.Snapshot{Deployed: &mgmt.ConfigRevision{Revision: 1}, Instances: []*mgmt.ObservedInstance{{
+		Name: "a", Standing: mgmt.Ready, Nodes: []mgmt.ObservedNode{{NodeStatus: mgmt.NodeStatus{Node: "w", State: s.state}}},
+	}}}
+	snap.Deployed.Config = mgmt.Configuration{Instances: []mgmt.Instance{{Name: "a"}}, Nodes: []mgmt.Node{{Name: "w", Instance: "a"}}}
+	return snap, nil
+}
+
+func (s *seen) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
+
+func (s *seen) set(state mgmt.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = state
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// watching is a part that watches a cluster and tells a webhook.
+type watching struct {
+	*daemon.Alerts
+	log  *happenings.Log
+	stop func()
+}
+
+func watch(t *testing.T, dir, url string, cluster *seen) *watching {
+	t.Helper()
+	log, err := happenings.Open(happenings.Config{Dir: filepath.Join(dir, "happenings")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := notify.New(notify.Config{
+		Log: log, Dir: filepath.Join(dir, "receivers"), Receivers: []notify.Receiver{{Name: "pager", Kind: mgmt.ReceiverWebhook, URL: url}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts, err := daemon.OpenAlerts(daemon.AlertsConfig{
+		Log: log, Dir: dir, Receivers: told, Pause: time.Millisecond,
+		Core: alerting.Config{Rules: map[mgmt.AlertRule]alerting.Rule{mgmt.RuleNodeCrashed: {Hold: 50 * time.Millisecond}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var parts sync.WaitGroup
+	parts.Go(func() { daemon.RunAlerts(ctx, alerts, cluster) })
+	parts.Go(func() { told.Run(ctx) })
+	w := &watching{alerts, log, sync.OnceFunc(func() {
+		cancel()
+		parts.Wait()
+		log.Close()
+	})}
+	t.Cleanup(w.stop)
+	return w
+}
+
+// A node crashes, the webhook hears of it, the watch is stopped and begins anew, and then the
+// node runs again. Each is told once.
+func TestAWebhookHearsOfACrashAndItsEndAcrossARestart(t *testing.T) {
+	heard := make(chan string, 100)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var m notify.Message
+		json.NewDecoder(r.Body).Decode(&m)
+		heard <- m.ID + " " + m.State
+	}))
+	defer hook.Close()
+	dir, cluster := t.TempDir(), &seen{state: mgmt.Running}
+	w := watch(t, dir, hook.URL, cluster)
+	// The acknowledgement of an alert that is not there says that the watch has begun.
+	if answer, err := w.Ask(t.Context(), mgmt.Principal{Name: "ann", Role: mgmt.Operator}, access.AcknowledgeAlert{ID: "x"}); err != nil {
+		t.Fatal(answer, err)
+	}
+	cluster.set(mgmt.Crashed)
+	if got := patience.Next(t, heard, "a message"); got != "node-crashed/a/w firing" {
+		t.Fatalf("heard %s", got)
+	}
+	w.stop()
+	w = watch(t, dir, hook.URL, cluster)
+	answer, err := w.Ask(t.Context(), mgmt.Principal{Name: "ann", Role: mgmt.Operator}, access.AcknowledgeAlert{ID: "node-crashed/a/w", Note: "on it"})
+	if a, ok := answer.(access.Acknowledged); err != nil || !ok || a.Acknowledged.Note != "on it" {
+		t.Fatalf("answered %+v, %v", answer, err)
+	}
+	cluster.set(mgmt.Running)
+	if got := patience.Next(t, heard, "a message"); got != "node-crashed/a/w resolved" {
+		t.Fatalf("heard %s", got)
+	}
+	if a := w.Book().Alerts; len(a) != 1 || a[0].State != mgmt.AlertResolved {
+		t.Errorf("alerts %+v", a)
+	}
+	list, err := w.log.Read(happenings.Query{Kind: mgmt.HappenedAlert})
+	if err != nil || len(list) != 3 {
+		t.Errorf("the log has %+v, %v", list, err)
+	}
+}
+
+func TestADamagedStateOfAlertsIsPutAside(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "alerts.json")
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := daemon.OpenAlerts(daemon.AlertsConfig{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(path + ".damaged"); err != nil || string(text) != "{" {
+		t.Errorf("kept %q, %v", text, err)
+	}
+	newer := `{"version":99}`
+	if err := os.WriteFile(path, []byte(newer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := daemon.OpenAlerts(daemon.AlertsConfig{Dir: dir}); err != nil && !strings.Contains(err.Error(), "newer zeekfleet") {
+		t.Errorf("a newer form: %v", err)
+	}
+}
