@@ -137,13 +137,18 @@ func OpenController(
 	c.AgentNames = pairs(set.AgentNames)
 	c.Topic, c.AgentTopics = set.Topics.Controller, set.Topics.Agent
 	c.Logger = log
+	c.warnOfStrangers(set, log)
+	return c, nil
+}
+
+// warnOfStrangers warns of settings that let in whom the operator may not mean.
+func (c *Controller) warnOfStrangers(set settings.Controller, log *slog.Logger) {
 	warnExposed(log, set.Common, set.Broker, "controller.listen_address", demandsCertificates(set.Common))
 	warnExposed(log, set.Common, set.WebSocket, "controller.websocket_address", set.WebSocketVerify)
 	if c.SharedAuthority {
 		log.Warn("the same authority signs certificates of clients and of agents: a client's certificate counts only if tls.identities says that it is a user's",
 			"agents", set.TLS.CA, "clients", set.WebSocketTLS.CA)
 	}
-	return c, nil
 }
 
 // core returns the configuration of the core. The ports must be open.

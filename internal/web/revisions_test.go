@@ -121,7 +121,7 @@ func TestStatus(t *testing.T) {
 			{Kind: "instance", Instance: "b", State: "ABSENT", Text: "its agent was not seen since the controller started"},
 			{Kind: "node", Instance: "a", Node: "w", State: "CRASHED", Since: noon.UTC(), Text: "crashed: exit status 1; it printed: no"},
 		},
-		Crashed: []api.StatusCrash{},
+		Alerts: []api.Alert{}, Crashed: []api.StatusCrash{},
 		Stopped: []api.StatusMark{{Node: "v", Who: "ann", Since: noon.UTC(), Note: "cable", Operation: 7}}, Paused: []api.StatusMark{{Node: "w"}}, Commands: []string{}, Versions: []api.HostVersions{},
 		Operations: []api.Operation{{ID: 8, State: "running", Counts: api.StepCount{Done: 1}}},
 	}

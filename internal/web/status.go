@@ -71,7 +71,7 @@ func clusterStatus(
 
 // firing adds the alerts that fire. Those that need a person are wrong, unless the status says
 // already what is wrong there.
-func (s views) firing(body *api.Status) {
+func (s *Server) firing(body *api.Status) {
 	named := map[[2]string]bool{}
 	for _, d := range body.Wrong {
 		named[[2]string{d.Instance, d.Node}] = true

@@ -18,6 +18,9 @@ type crashes struct {
 // logged takes what was written into the log.
 func (t *turn) logged(ev Logged) {
 	if ev.Log != t.log || ev.Upto != t.read {
+		if ev.Log != t.log {
+			t.urgent = true // from now on the log says what was told
+		}
 		t.log, t.read = ev.Log, ev.Upto
 		if t.dirty.IsZero() {
 			t.dirty = t.now

@@ -109,13 +109,13 @@ func (t *turn) finish() []Effect {
 		t.tell = nil
 	}
 	var effects []Effect
+	if t.changed || t.shown {
+		effects = append(effects, Changed{}) // who is told can look
+	}
 	if len(t.tell) > 0 {
 		effects = append(effects, Tell{t.tell})
 	}
 	effects = append(effects, t.effects...)
-	if t.changed || t.shown {
-		effects = append(effects, Changed{})
-	}
 	if t.changed && t.dirty.IsZero() {
 		t.dirty = t.now
 	}
