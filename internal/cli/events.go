@@ -137,6 +137,9 @@ func eventRow(e api.Event) []show.Cell {
 		pid = fmt.Sprint(e.PID)
 	}
 	state, why := eventState(e)
+	if e.Kind == api.EventNode && e.Operation != 0 {
+		why = strings.TrimSpace(fmt.Sprintf("%s (operation %d)", why, e.Operation))
+	}
 	row := show.Row(inUTC(e.Time, toTheSecond), eventSubject(e), "", cmp.Or(e.Who, "-"), pid, cmp.Or(why, "-")+heardLate(e))
 	row[2] = state
 	return row

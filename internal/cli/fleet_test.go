@@ -339,6 +339,10 @@ func tellingPages() map[string]fleetPage {
 			e.Instance, e.Node, e.From, e.To, e.PID, e.Cause = "sensor-1", "worker-1", "RUNNING", "CRASHED", 4711, "killed by SIGSEGV; it printed: out of memory"
 			e.Heard = e.Time.Add(time.Hour)
 		}),
+		event(5, api.EventNode, func(e *api.Event) {
+			e.Instance, e.Node, e.From, e.To, e.PID, e.Cause = "sensor-1", "worker-2", "RUNNING", "PENDING", 4712, "restarted by request"
+			e.Operation, e.Who = 8, "ann"
+		}),
 		event(5, api.EventInstance, func(e *api.Event) {
 			e.Instance, e.From, e.To, e.Cause = "sensor-2", "READY", "ABSENT", "the connection with its agent was lost"
 		}),

@@ -406,6 +406,8 @@ func (c *controllerShell) perform(ctx context.Context, effect controller.Effect)
 		c.cfg.Happenings.Record(e.Happening)
 	case controller.Follow:
 		c.cfg.Happenings.Follow(e.Peer, e.Instance)
+	case controller.Caused:
+		c.cfg.Happenings.Expect(e.Peer, e.Happening)
 	case controller.Hear:
 		c.cfg.Happenings.Hear(happenings.Batch{Peer: e.Peer, Log: e.Told.Log, Last: e.Told.Last, Lines: e.Told.Lines})
 	case controller.Note:

@@ -22,3 +22,6 @@ func ReadBothWays(object []byte) (plain, right bool) {
 	err := form.Decode(object, &general)
 	return plain, !plain || err == nil && fast == general
 }
+
+// MaxExpected bounds what is expected of one agent.
+const MaxExpected = maxExpected

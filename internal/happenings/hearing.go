@@ -79,6 +79,7 @@ func (r *Recorder) writeTold() {
 	told := r.takeTold()
 	for i := range told {
 		of := readBatch(told[i].instance, *told[i].told)
+		r.explain(told[i].heard, of)
 		told[i].records = max(len(of), 1)
 		list = append(list, of...)
 	}

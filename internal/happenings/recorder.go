@@ -69,6 +69,8 @@ type heard struct {
 	told     *Batch // waits for the disk
 	// next is when the agent is asked for more. It is zero while it is not to be asked.
 	next time.Time
+	// expected are changes that it is about to tell, with what caused them.
+	expected expected
 }
 
 // NewRecorder returns a recorder that has nothing to do.

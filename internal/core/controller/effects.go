@@ -52,6 +52,13 @@ type (
 		Told mgmt.HappeningsTold
 	}
 
+	// Caused says that an operation has caused a change of a node, which the agent that is
+	// Peer is about to tell.
+	Caused struct {
+		Peer      mgmt.PeerID
+		Happening mgmt.Happening
+	}
+
 	// Connect asks for a peering with the agent at Addr. The shell keeps the peering
 	// up until Disconnect. There is at most one Connect for each instance.
 	Connect struct {
@@ -94,6 +101,7 @@ func (Refuse) IsEffect()     {}
 func (Reply) IsEffect()      {}
 func (Follow) IsEffect()     {}
 func (Hear) IsEffect()       {}
+func (Caused) IsEffect()     {}
 func (Connect) IsEffect()    {}
 func (Disconnect) IsEffect() {}
 func (Audit) IsEffect()      {}

@@ -18,14 +18,68 @@ func (t *turn) stands(name mgmt.InstanceName, from, to mgmt.Standing, why string
 }
 
 // asItsAgentSays says that a node changed, if the node's agent does not say so itself with
-// the cause: an agent of Zeek tells states alone.
-func (t *turn) asItsAgentSays(a *agent, msg mgmt.NotifyChange) {
-	if a.peer.tells || mgmt.CheckName(string(msg.Node.Name)) != nil {
+// the cause: an agent of Zeek tells states alone. Agents do not know of operations: which one
+// has caused the change is said here in either case.
+func (ops *operations) asItsAgentSays(a *agent, msg mgmt.NotifyChange) {
+	if mgmt.CheckName(string(msg.Node.Name)) != nil {
 		return
 	}
-	t.happened(mgmt.Happening{
-		Kind: mgmt.HappenedNode, Instance: a.name, Node: msg.Node.Name, From: string(msg.Old), To: string(msg.New), Cause: "as its agent says",
-	})
+	h := mgmt.Happening{Kind: mgmt.HappenedNode, Instance: a.name, Node: msg.Node.Name, From: string(msg.Old), To: string(msg.New)}
+	by := ops.behind(stepKey{a.name, msg.Node.Name}, msg)
+	if by != nil {
+		h.Operation, h.Who = by.is.ID, by.is.Who
+	}
+	switch {
+	case !a.peer.tells:
+		h.Cause = "as its agent says"
+		ops.happened(h)
+	case by != nil:
+		h.Time = ops.now
+		ops.emit(Caused{a.peer.id, h})
+	}
+}
+
+// behind returns the operation that has caused a change of a node, or nil if that is not
+// certain. Its step is at work and leads to the new state, no other operation is at work with
+// the node, and the node has not ended by itself since the step began: then its agent starts
+// it again, and no user.
+func (ops *operations) behind(key stepKey, msg mgmt.NotifyChange) (by *operation) {
+	at, leads := 0, false
+	for _, o := range ops.list {
+		s, ok := o.stepOf(key)
+		if !o.running() || !ok || s.State != mgmt.StepRunning || s.Action == mgmt.ActionNone {
+			continue
+		}
+		at++
+		by, leads = o, leadsTo(s.Action, msg.New) && msg.Old != mgmt.Unknown
+		if !leads {
+			o.strayed(key)
+		}
+		leads = leads && !o.stray[key]
+	}
+	if at != 1 || !leads {
+		return nil
+	}
+	return by
+}
+
+// leadsTo reports whether an action brings a node into a state.
+func leadsTo(action mgmt.NodeAction, s mgmt.State) bool {
+	switch action {
+	case mgmt.ActionStart, mgmt.ActionRestart, mgmt.ActionResume:
+		return s == mgmt.Pending || s == mgmt.Running
+	case mgmt.ActionStop:
+		return s == mgmt.Stopped
+	}
+	return false
+}
+
+// strayed says that a node has changed otherwise than its step would change it.
+func (o *operation) strayed(key stepKey) {
+	if o.stray == nil {
+		o.stray = map[stepKey]bool{}
+	}
+	o.stray[key] = true
 }
 
 // deploys says that another revision is deployed.

@@ -252,7 +252,7 @@ func (m *Machine) fromAgent(ev FromAgent) {
 	case mgmt.NotifyChange:
 		m.note(Note{Level: changeLevel(msg.New), Text: "node changed", Instance: a.name, Node: msg.Node.Name,
 			Err: fmt.Sprintf("%s to %s", msg.Old, msg.New)})
-		m.asItsAgentSays(a, msg)
+		m.operations.asItsAgentSays(a, msg)
 		m.observed.change(a.name, msg, m.memory.deployed.runs(a.name, msg.Node.Name))
 		m.watching.changed(a, msg.Node.Name)
 		if d := m.deployments.running(); d != nil && d.phase == sending {

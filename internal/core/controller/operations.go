@@ -35,6 +35,9 @@ type operation struct {
 	// because says, if the controller itself has begun it or goes on with it, why. They are
 	// for the audit, and may be empty.
 	source, subject, because string
+	// stray are the nodes of steps that have changed otherwise than their steps would change
+	// them.
+	stray map[stepKey]bool
 }
 
 // stepKey says which step is meant. An empty node means the step about the instance.
@@ -259,6 +262,7 @@ func (o *operation) end(state mgmt.OperationState, err string) {
 		}
 		o.stepped(s.State, o.is.Steps[i])
 	}
+	o.stray = nil
 	o.is.State, o.is.Ended, o.is.Error, o.is.Doing = state, o.all.now, mgmt.CutText(err, o.all.cfg.Limits.StepText), ""
 	o.shown = nil
 	o.audit(outcomes[state], o.is.Error)

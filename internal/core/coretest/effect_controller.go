@@ -30,6 +30,8 @@ func controllerEffect(effect any) string {
 		return fmt.Sprintf("follow %s (%s)", e.Instance, e.Peer)
 	case controller.Hear:
 		return fmt.Sprintf("hear %s: up to %d", e.Peer, e.Told.Last)
+	case controller.Caused:
+		return fmt.Sprintf("expect of %s %s", e.Peer, happenedLine(e.Happening))
 	case controller.Connect:
 		return fmt.Sprintf("connect %s %s", e.Instance, e.Addr)
 	case controller.Disconnect:
