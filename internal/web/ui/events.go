@@ -6,9 +6,9 @@ import (
 	"strconv"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // Events is what the page of the events shows.
@@ -52,7 +52,7 @@ func EventsPage(e Events) Content {
 		rows = append(rows, EventRow(one).show())
 	}
 	table := h.Section(h.Class("panel"), h.Aria("label", "Events"),
-		g.If(len(e.List) == 0, h.P(h.ID("nothing"), h.Class("muted"), g.Text("No event is kept that matches."))),
+		g.If(len(e.List) == 0, h.P(h.ID("nothing"), h.Class("muted"), h.Text("No event is kept that matches."))),
 		stacked(tableOf("Events", []string{"Time", "What", "State", "Cause", "By"}, h.TBody(h.ID("events"), h.Data("most", strconv.Itoa(MaxEventRows)), rows))))
 	if e.Live {
 		table = live(e.Filter.path(PathEventsStream, "seen", strconv.FormatUint(e.Seen, 10)), table)
@@ -71,7 +71,7 @@ func eventFilter(f EventFilter) g.Node {
 	}
 	return h.Form(h.Class("filter"), h.Method("get"), h.Action(PathEvents), h.Role("search"), h.Aria("label", "Filter of events"),
 		Input("Instance", "instance", "search", h.Value(f.Instance), h.MaxLength("300"), h.AutoComplete("off")), Input("Node", "node", "search", h.Value(f.Node), h.MaxLength("300"), h.AutoComplete("off")),
-		Select("Kind", "kind", f.Kind, eventKinds), Select("Time", "since", f.Since, since), h.Button(h.Type("submit"), g.Text("Filter")))
+		Select("Kind", "kind", f.Kind, eventKinds), Select("Time", "since", f.Since, since), h.Button(h.Type("submit"), h.Text("Filter")))
 }
 
 func isOption(options []Option, value string) bool {
@@ -94,25 +94,25 @@ func EventRow(e api.Event) Piece {
 	}
 	p := pieceOf(id, h.Tr(g.If(id != "", h.ID(id)), h.Data("into", "events"), h.Data("order", fmt.Sprintf("%020d", math.MaxUint64-e.Seq)),
 		h.Td(h.Class("time"), Moment(e.Time)), words(eventSubject(e)),
-		cell(g.If(e.From != "" && e.From != e.To, g.Group{h.Span(h.Class("muted"), g.Text(e.From)), g.Text(" → ")}), g.If(e.To != "", State(e.To))),
-		words(g.Text(e.Cause)), cell(g.Text(e.Who))))
+		cell(g.If(e.From != "" && e.From != e.To, g.Group{h.Span(h.Class("muted"), h.Text(e.From)), h.Text(" → ")}), g.If(e.To != "", State(e.To))),
+		words(h.Text(e.Cause)), cell(h.Text(e.Who))))
 	p.Row = true
 	return p
 }
 
 // eventSubject says of what an event tells.
 func eventSubject(e api.Event) g.Node {
-	instance := h.A(h.Href(InstancePath(e.Instance)), g.Text(e.Instance))
+	instance := h.A(h.Href(InstancePath(e.Instance)), h.Text(e.Instance))
 	var parts g.Group
 	add := func(n ...g.Node) {
 		if len(parts) > 0 {
-			parts = append(parts, g.Text(", "))
+			parts = append(parts, h.Text(", "))
 		}
 		parts = append(parts, n...)
 	}
 	switch {
 	case e.Node != "":
-		add(h.A(h.Href(NodePath(e.Instance, e.Node)), g.Text(e.Node)), g.Text(" on "), instance)
+		add(h.A(h.Href(NodePath(e.Instance, e.Node)), h.Text(e.Node)), h.Text(" on "), instance)
 	case e.Instance != "":
 		add(instance)
 	}
@@ -120,10 +120,10 @@ func eventSubject(e api.Event) g.Node {
 		add(operationLink(e.Operation))
 	}
 	if e.Revision > 0 {
-		add(g.Text("revision "), revisionLink(e.Revision))
+		add(h.Text("revision "), revisionLink(e.Revision))
 	}
 	if len(parts) == 0 {
-		add(g.Text(e.Kind))
+		add(h.Text(e.Kind))
 	}
 	return parts
 }
@@ -157,15 +157,15 @@ func AuditPage(a Audit) Content {
 		Head("Audit", g.If(!a.Newest, ButtonLink(a.path(), "The newest records"))),
 		wrongForm(a.Wrong),
 		h.Form(h.Class("filter"), h.Method("get"), h.Action(PathAudit), h.Role("search"), h.Aria("label", "Filter of the audit"),
-			Input("User", "user", "search", h.Value(a.User), h.MaxLength("300"), h.AutoComplete("off")), Select("Time", "since", a.Since, since), h.Button(h.Type("submit"), g.Text("Filter"))),
+			Input("User", "user", "search", h.Value(a.User), h.MaxLength("300"), h.AutoComplete("off")), Select("Time", "since", a.Since, since), h.Button(h.Type("submit"), h.Text("Filter"))),
 		h.Section(h.Class("panel"), h.Aria("label", "Records"), body),
 		g.If(a.Older > 1, h.P(ButtonLink(a.path("before", strconv.FormatUint(a.Older, 10)), "Older records"))),
 	}}
 }
 
 func auditRow(r api.AuditRecord) g.Node {
-	return h.Tr(h.Td(h.Class("time"), Moment(r.Time)), h.Th(h.Scope("row"), g.Text(r.Who), h.Span(h.Class("muted"), g.Text(" "+r.Role))), cell(g.Text(r.Source)),
-		words(g.Text(r.Request), g.If(r.Subject != "", h.Span(h.Class("muted"), g.Text(" "+r.Subject)))),
-		cell(State(r.Outcome), g.If(r.Times > 1, h.Span(h.Class("mark"), g.Text(fmt.Sprintf("%d times", r.Times))))),
-		words(g.Text(r.Reason), g.If(r.Operation > 0, g.Group{g.Text(" "), operationLink(r.Operation)}), g.If(r.Revision != "", h.Span(h.Class("muted"), g.Text(" configuration "+r.Revision)))))
+	return h.Tr(h.Td(h.Class("time"), Moment(r.Time)), h.Th(h.Scope("row"), h.Text(r.Who), h.Span(h.Class("muted"), h.Text(" "+r.Role))), cell(h.Text(r.Source)),
+		words(h.Text(r.Request), g.If(r.Subject != "", h.Span(h.Class("muted"), h.Text(" "+r.Subject)))),
+		cell(State(r.Outcome), g.If(r.Times > 1, h.Span(h.Class("mark"), h.Text(fmt.Sprintf("%d times", r.Times))))),
+		words(h.Text(r.Reason), g.If(r.Operation > 0, g.Group{h.Text(" "), operationLink(r.Operation)}), g.If(r.Revision != "", h.Span(h.Class("muted"), h.Text(" configuration "+r.Revision)))))
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // Instance is an instance with what is known of its host.
@@ -56,8 +56,8 @@ func InstancesNow(i Instances) Piece {
 
 func instanceRow(i Instances, one Instance) g.Node {
 	cells := g.Group{
-		h.Th(h.Scope("row"), h.A(h.Href(InstancePath(one.Name)), g.Text(one.Name)), g.If(len(one.Wrong) > 0, h.Span(h.Class("mark bad-text"), g.Text(fmt.Sprintf("%d not well", len(one.Wrong)))))),
-		cell(State(one.Standing), g.If(!one.Since.IsZero(), h.Span(h.Class("muted"), g.Text(" "), Age(i.Now, one.Since)))), cell(g.Text(one.Address)),
+		h.Th(h.Scope("row"), h.A(h.Href(InstancePath(one.Name)), h.Text(one.Name)), g.If(len(one.Wrong) > 0, h.Span(h.Class("mark bad-text"), h.Text(fmt.Sprintf("%d not well", len(one.Wrong)))))),
+		cell(State(one.Standing), g.If(!one.Since.IsZero(), h.Span(h.Class("muted"), h.Text(" "), Age(i.Now, one.Since)))), cell(h.Text(one.Address)),
 	}
 	host := api.Host{}
 	if one.Host != nil {
@@ -73,7 +73,7 @@ func instanceRow(i Instances, one Instance) g.Node {
 	if full, ok := fullest(host.Disks); ok {
 		disk = percent(used(full.Total, full.Free))
 	}
-	cells = append(cells, cell(g.Text(host.Version)), cell(g.Text(host.ZeekVersion)), num(strconv.Itoa(one.Nodes)), words(g.Text(host.OS)), num(load), num(memory), num(disk))
+	cells = append(cells, cell(h.Text(host.Version)), cell(h.Text(host.ZeekVersion)), num(strconv.Itoa(one.Nodes)), words(h.Text(host.OS)), num(load), num(memory), num(disk))
 	if i.CanJoin {
 		cells = append(cells, h.Td(h.Class("time"), certificateEnd(i.Now, one.Certificate)))
 	}
@@ -147,43 +147,43 @@ func InstanceNow(d InstanceDetail) []Piece {
 		host = *d.Host
 	}
 	facts := []Fact{
-		{"Standing", g.Group{State(d.Standing), g.Text(" "), Age(d.Now, d.Since)}}, {"Address of its agent", textOr(d.Address, nil)},
-		{"Connection", g.Text(map[bool]string{true: "the controller dials it", false: "its agent dials the controller"}[d.Dialed])},
+		{"Standing", g.Group{State(d.Standing), h.Text(" "), Age(d.Now, d.Since)}}, {"Address of its agent", textOr(d.Address, nil)},
+		{"Connection", h.Text(map[bool]string{true: "the controller dials it", false: "its agent dials the controller"}[d.Dialed])},
 		{"Agent", textOr(host.Version, nil)}, {"Agent started", orMoment(host.Started)}, {"Zeek", textOr(host.ZeekVersion, nil)}, {"Path of Zeek", textOr(host.ZeekPath, nil)},
 		{"Host name", textOr(host.Hostname, nil)}, {"System", textOr(host.OS, nil)}, {"Kernel", textOr(strings.TrimSpace(host.Kernel+" "+host.Arch), nil)}, {"Booted", orMoment(host.Booted)},
 		{"Clock", clock(host)}, {"Load", loadText(host)}, {"Memory", memoryText(host.Memory)}, {"Told", orMoment(host.Heard)},
 	}
-	wrong := Note("good", h.Strong(g.Text("Everything is well there.")))
+	wrong := Note("good", h.Strong(h.Text("Everything is well there.")))
 	if len(d.Wrong) > 0 {
-		wrong = Note("bad", h.Strong(g.Text("What is not well there")), h.Ul(g.Map(d.Wrong, func(s api.StatusDetail) g.Node { return h.Li(wrongThere(s)) })))
+		wrong = Note("bad", h.Strong(h.Text("What is not well there")), h.Ul(g.Map(d.Wrong, func(s api.StatusDetail) g.Node { return h.Li(wrongThere(s)) })))
 	}
 	return []Piece{
-		pieceOf("instance-wrong", h.Div(h.ID("instance-wrong"), h.Class("summary"), wrong, g.If(host.Err != "", Note("warn", g.Text("Of the host: "+host.Err))))),
+		pieceOf("instance-wrong", h.Div(h.ID("instance-wrong"), h.Class("summary"), wrong, g.If(host.Err != "", Note("warn", h.Text("Of the host: "+host.Err))))),
 		pieceOf("instance-now", h.Section(h.ID("instance-now"), h.Class("panel"), h.Aria("label", "Facts"), Facts(facts...))),
-		pieceOf("instance-nodes", h.Section(h.ID("instance-nodes"), h.Class("panel"), h.H2(g.Text("Nodes")), nodesTable(d))),
+		pieceOf("instance-nodes", h.Section(h.ID("instance-nodes"), h.Class("panel"), h.H2(h.Text("Nodes")), nodesTable(d))),
 		pieceOf("instance-parts", h.Div(h.ID("instance-parts"), h.Class("columns"), Panel("Disks", disksTable(host.Disks)), Panel("Interfaces", interfacesOf(d)))),
 	}
 }
 
 func wrongThere(d api.StatusDetail) g.Node {
 	if d.Node == "" {
-		return g.Group{State(d.State), g.Text(" " + d.Text)}
+		return g.Group{State(d.State), h.Text(" " + d.Text)}
 	}
-	return g.Group{h.A(h.Href(NodePath(d.Instance, d.Node)), g.Text(d.Node)), g.Text(" "), State(d.State), g.Text(" " + d.Text)}
+	return g.Group{h.A(h.Href(NodePath(d.Instance, d.Node)), h.Text(d.Node)), h.Text(" "), State(d.State), h.Text(" " + d.Text)}
 }
 
 func clock(host api.Host) g.Node {
 	if host.Clock.IsZero() {
 		return nil
 	}
-	return g.Group{Moment(host.Clock), g.If(host.Unsynced, h.Strong(h.Class("bad-text"), g.Text(" nothing keeps it right")))}
+	return g.Group{Moment(host.Clock), g.If(host.Unsynced, h.Strong(h.Class("bad-text"), h.Text(" nothing keeps it right")))}
 }
 
 func loadText(host api.Host) g.Node {
 	if host.CPUs == 0 {
 		return nil
 	}
-	return g.Text(fmt.Sprintf("%.2f, %.2f, %.2f on %s", host.Load[0], host.Load[1], host.Load[2], count(host.CPUs, "processor", "processors")))
+	return h.Text(fmt.Sprintf("%.2f, %.2f, %.2f on %s", host.Load[0], host.Load[1], host.Load[2], count(host.CPUs, "processor", "processors")))
 }
 
 func memoryText(m api.Memory) g.Node {
@@ -194,7 +194,7 @@ func memoryText(m api.Memory) g.Node {
 	if m.SwapTotal > 0 {
 		text += fmt.Sprintf(", swap: %s of %s", bytesText(m.SwapTotal-min(m.SwapFree, m.SwapTotal)), bytesText(m.SwapTotal))
 	}
-	return g.Text(text)
+	return h.Text(text)
 }
 
 func nodesTable(d InstanceDetail) g.Node {
@@ -206,8 +206,8 @@ func nodesTable(d InstanceDetail) g.Node {
 		if n.PID > 0 {
 			pid = strconv.FormatInt(n.PID, 10)
 		}
-		return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(NodePath(n.Instance, n.Name)), g.Text(n.Name))), cell(g.Text(roleName(n.Role))),
-			cell(State(n.State), g.If(!n.Since.IsZero(), h.Span(h.Class("muted"), g.Text(" "), Age(d.Now, n.Since)))), num(pid), cell(g.Text(n.Version)))
+		return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(NodePath(n.Instance, n.Name)), h.Text(n.Name))), cell(h.Text(roleName(n.Role))),
+			cell(State(n.State), g.If(!n.Since.IsZero(), h.Span(h.Class("muted"), h.Text(" "), Age(d.Now, n.Since)))), num(pid), cell(h.Text(n.Version)))
 	})))
 }
 
@@ -217,11 +217,11 @@ func disksTable(disks []api.Disk) g.Node {
 	}
 	return tableOf("Disks", []string{"For", "Directory", "#Used", "#Free", "#Size"}, h.TBody(g.Map(disks, func(d api.Disk) g.Node {
 		if d.Err != "" {
-			return h.Tr(h.Th(h.Scope("row"), g.Text(d.Use)), words(g.Text(d.Path)), h.Td(h.ColSpan("3"), h.Class("bad-text"), g.Text(d.Err)))
+			return h.Tr(h.Th(h.Scope("row"), h.Text(d.Use)), words(h.Text(d.Path)), h.Td(h.ColSpan("3"), h.Class("bad-text"), h.Text(d.Err)))
 		}
 		share := used(d.Total, d.Free)
-		return h.Tr(h.Th(h.Scope("row"), g.Text(d.Use)), words(g.Text(d.Path)),
-			h.Td(h.Class("num"), g.If(share >= fullDisk, h.Strong(h.Class("bad-text"), g.Text(percent(share)))), g.If(share < fullDisk, g.Text(percent(share)))),
+		return h.Tr(h.Th(h.Scope("row"), h.Text(d.Use)), words(h.Text(d.Path)),
+			h.Td(h.Class("num"), g.If(share >= fullDisk, h.Strong(h.Class("bad-text"), h.Text(percent(share)))), g.If(share < fullDisk, h.Text(percent(share)))),
 			num(bytesText(d.Free)), num(bytesText(d.Total)))
 	})))
 }
@@ -238,11 +238,11 @@ func interfacesOf(d InstanceDetail) g.Node {
 		return none(why)
 	}
 	return tableOf("Interfaces", []string{"Interface", "Link", "#Packets", "#Dropped"}, h.TBody(g.Map(d.Interfaces, func(i api.InterfaceSample) g.Node {
-		packets, dropped := g.Node(g.Text("–")), g.Node(g.Text("–"))
+		packets, dropped := g.Node(h.Text("–")), g.Node(h.Text("–"))
 		if i.Rates != nil {
-			packets, dropped = g.Text(rate(i.Rates.Packets)+"/s"), lost(i.Rates.DropShare, i.Rates.Dropped)
+			packets, dropped = h.Text(rate(i.Rates.Packets)+"/s"), lost(i.Rates.DropShare, i.Rates.Dropped)
 		}
-		return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(TrafficPath(d.Name, i.Name)), g.Text(i.Name)), g.If(i.Capture, h.Span(h.Class("mark"), g.Text("capture")))),
+		return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(TrafficPath(d.Name, i.Name)), h.Text(i.Name)), g.If(i.Capture, h.Span(h.Class("mark"), h.Text("capture")))),
 			cell(linkState(i)), h.Td(h.Class("num"), packets), h.Td(h.Class("num"), dropped))
 	})))
 }
@@ -256,6 +256,6 @@ func certificatesTable(now time.Time, list []api.IssuedCertificate) g.Node {
 		if !c.Revoked.IsZero() {
 			end = Moment(c.Expires)
 		}
-		return h.Tr(h.Th(h.Scope("row"), g.Text(c.Identity)), h.Td(h.Class("time"), Moment(c.Issued)), h.Td(h.Class("time"), end), h.Td(h.Class("time"), Moment(c.Revoked)), h.Td(h.Class("mono words"), g.Text(c.Serial)))
+		return h.Tr(h.Th(h.Scope("row"), h.Text(c.Identity)), h.Td(h.Class("time"), Moment(c.Issued)), h.Td(h.Class("time"), end), h.Td(h.Class("time"), Moment(c.Revoked)), h.Td(h.Class("mono words"), h.Text(c.Serial)))
 	})))
 }

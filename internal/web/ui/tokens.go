@@ -5,9 +5,9 @@ import (
 	"time"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // TokenPath returns the path of what can be done with tokens: "join" and "api" make one.
@@ -23,12 +23,12 @@ func TokensPage(list []api.Token) Content {
 			if t.Uses > 0 {
 				uses = strconv.Itoa(t.Uses)
 			}
-			until := g.Node(g.Text("it is revoked"))
+			until := g.Node(h.Text("it is revoked"))
 			if !t.Expires.IsZero() {
 				until = Moment(t.Expires)
 			}
-			return h.Tr(h.Th(h.Scope("row"), h.Class("mono"), g.Text(t.ID)), cell(g.Text(kinds[t.Kind])), words(g.Text(t.For)), cell(g.Text(t.Name)), cell(g.Text(t.By)),
-				when("Created", Moment(t.Created)), when("Until", until), h.Td(h.Class("num"), g.If(uses != "", h.Data("label", "Uses left")), g.Text(uses)), when("Last use", Moment(t.LastUse)),
+			return h.Tr(h.Th(h.Scope("row"), h.Class("mono"), h.Text(t.ID)), cell(h.Text(kinds[t.Kind])), words(h.Text(t.For)), cell(h.Text(t.Name)), cell(h.Text(t.By)),
+				when("Created", Moment(t.Created)), when("Until", until), h.Td(h.Class("num"), g.If(uses != "", h.Data("label", "Uses left")), h.Text(uses)), when("Last use", Moment(t.LastUse)),
 				cell(ButtonLink(TokenPath(t.ID, "revoke"), "Revoke…", "small")))
 		}))))
 	}
@@ -47,14 +47,14 @@ type NewToken struct {
 var lives = []Option{{"3600", "1 hour"}, {"86400", "1 day"}, {"604800", "7 days"}, {"2592000", "30 days"}}
 
 func wrongForm(why string) g.Node {
-	return g.If(why != "", h.Div(h.Class("note bad"), h.Role("alert"), g.Text(why)))
+	return g.If(why != "", h.Div(h.Class("note bad"), h.Role("alert"), h.Text(why)))
 }
 
 // AskJoin asks for a joining token.
 func AskJoin(n NewToken) Content {
 	return Ask(Question{Title: "Let an instance join?", Action: TokenPath("join"), Do: "Make the token", Back: PathInstances, Body: g.Group{
 		wrongForm(n.Wrong),
-		h.P(g.Text("The next page shows a line to run on the host. Whoever runs it joins the cluster as this instance, and gets its nodes with their configuration. If the instance has joined before, the line replaces it only if it is told so there.")),
+		h.P(h.Text("The next page shows a line to run on the host. Whoever runs it joins the cluster as this instance, and gets its nodes with their configuration. If the instance has joined before, the line replaces it only if it is told so there.")),
 		Input("Name of the instance", "instance", "text", h.Value(n.Instance), h.Required(), h.MaxLength("200"), h.AutoComplete("off"), h.Placeholder("sensor-1")),
 		Select("It can be used for", "life", n.Life, lives),
 		Input("How many hosts may use it", "uses", "number", h.Value(n.Uses), h.Min("1"), h.Max("100000"), h.Class("short")),
@@ -65,7 +65,7 @@ func AskJoin(n NewToken) Content {
 func AskAPIToken(n NewToken) Content {
 	return Ask(Question{Title: "Make an API token?", Action: TokenPath("api"), Do: "Make the token", Back: PathTokens, Body: g.Group{
 		wrongForm(n.Wrong),
-		h.P(g.Text("A program that shows the token may do what the user may. The next page shows it, once.")),
+		h.P(h.Text("A program that shows the token may do what the user may. The next page shows it, once.")),
 		Input("User as whom the program acts", "user", "text", h.Value(n.User), h.Required(), h.MaxLength("200"), h.AutoComplete("off")),
 		Input("Name by which people know the token", "name", "text", h.Value(n.Name), h.Required(), h.MaxLength("200"), h.AutoComplete("off"), h.Placeholder("ci")),
 		Select("It can be used for", "life", n.Life, append([]Option{{"0", "ever, until it is revoked"}}, append(lives[:len(lives):len(lives)], Option{"31536000", "a year"})...)),
@@ -86,20 +86,20 @@ type MadeToken struct {
 // MadePage shows a token that was made.
 func MadePage(m MadeToken) Content {
 	if m.Text == "" {
-		return Content{Title: m.Title, Body: g.Group{Head(m.Title), Note("good", g.Text(m.Instead)), h.P(ButtonLink(m.Back, "Go on", "primary"))}}
+		return Content{Title: m.Title, Body: g.Group{Head(m.Title), Note("good", h.Text(m.Instead)), h.P(ButtonLink(m.Back, "Go on", "primary"))}}
 	}
-	until := g.Node(g.Text("it is revoked"))
+	until := g.Node(h.Text("it is revoked"))
 	if !m.Expires.IsZero() {
 		until = Moment(m.Expires)
 	}
 	return Content{Title: m.Title, Body: g.Group{
 		Head(m.Title),
 		h.Section(h.Class("panel stack"), h.Aria("label", "Token"),
-			Note("warn", h.Strong(g.Text("This is shown once. ")), g.Text(m.Remark)),
+			Note("warn", h.Strong(h.Text("This is shown once. ")), h.Text(m.Remark)),
 			g.Group(g.Map(m.Lines, func(line string) g.Node {
-				return h.Pre(h.TabIndex("0"), h.Aria("label", "Line to copy"), g.Text(line))
+				return h.Pre(h.TabIndex("0"), h.Aria("label", "Line to copy"), h.Text(line))
 			})),
-			Facts(Fact{"For", g.Text(m.For)}, Fact{"Works until", until}, Fact{"Uses", orNil(int64(m.Uses))}, Fact{"Number", g.Text(m.ID)}),
+			Facts(Fact{"For", h.Text(m.For)}, Fact{"Works until", until}, Fact{"Uses", orNil(int64(m.Uses))}, Fact{"Number", h.Text(m.ID)}),
 			h.Div(h.Class("actions"), ButtonLink(m.Back, "I have it", "primary"), ButtonLink(TokenPath(m.ID, "revoke"), "Revoke it…"))),
 	}}
 }
@@ -107,7 +107,7 @@ func MadePage(m MadeToken) Content {
 // AskRevoke asks whether a token shall be revoked.
 func AskRevoke(id string) Content {
 	return Ask(Question{Title: "Revoke the token " + id + "?", Action: TokenPath(id, "revoke"), Do: "Revoke it", Danger: true, Back: PathTokens, Body: g.Group{
-		h.P(g.Text("Nobody can use it from then on. What has joined with it stays.")),
+		h.P(h.Text("Nobody can use it from then on. What has joined with it stays.")),
 	}})
 }
 
@@ -129,8 +129,8 @@ func UsersPage(u Users) Content {
 	body := none("There is no user yet.")
 	if len(u.List) > 0 {
 		body = stacked(tableOf("Users", []string{"User", "Role", "Created", "Last use", ""}, h.TBody(g.Map(u.List, func(one api.User) g.Node {
-			return h.Tr(h.Th(h.Scope("row"), g.Text(one.Name), g.If(one.Name == u.Self, h.Span(h.Class("mark"), g.Text("you"))), g.If(one.SSO, h.Span(h.Class("mark"), g.Text("single sign-on")))),
-				cell(g.Text(one.Role)), when("Created", Moment(one.Created)), when("Last use", Moment(one.LastUse)),
+			return h.Tr(h.Th(h.Scope("row"), h.Text(one.Name), g.If(one.Name == u.Self, h.Span(h.Class("mark"), h.Text("you"))), g.If(one.SSO, h.Span(h.Class("mark"), h.Text("single sign-on")))),
+				cell(h.Text(one.Role)), when("Created", Moment(one.Created)), when("Last use", Moment(one.LastUse)),
 				cell(h.Div(h.Class("actions"), ButtonLink(UserPath(one.Name, "role"), "Role…", "small"), ButtonLink(withQuery(PathUsers+"/new", "name", one.Name, "role", one.Role), "New login…", "small"),
 					ButtonLink(UserPath(one.Name, "remove"), "Remove…", "small"))))
 		}))))
@@ -145,7 +145,7 @@ func UsersPage(u Users) Content {
 func AskUser(wrong, name, role string) Content {
 	return Ask(Question{Title: "Add a user?", Action: PathUsers + "/new", Do: "Add the user", Back: PathUsers, Body: g.Group{
 		wrongForm(wrong),
-		h.P(g.Text("The next page shows a login token for the user, once. A user who is known already gets another login, and the role that is chosen here.")),
+		h.P(h.Text("The next page shows a login token for the user, once. A user who is known already gets another login, and the role that is chosen here.")),
 		Input("Name", "name", "text", h.Value(name), h.Required(), h.MaxLength("200"), h.AutoComplete("off")),
 		Select("Role", "role", role, roleOptions), Select("The login token can be used for", "life", "3600", lives),
 	}})
@@ -155,7 +155,7 @@ func AskUser(wrong, name, role string) Content {
 func AskRole(wrong string, u api.User) Content {
 	return Ask(Question{Title: "Change the role of " + u.Name + "?", Action: UserPath(u.Name, "role"), Do: "Change the role", Back: PathUsers, Body: g.Group{
 		wrongForm(wrong),
-		h.P(g.Text("It counts at once, also for sessions, certificates and API tokens that the user has.")),
+		h.P(h.Text("It counts at once, also for sessions, certificates and API tokens that the user has.")),
 		Select("Role", "role", u.Role, roleOptions),
 	}})
 }
@@ -164,6 +164,6 @@ func AskRole(wrong string, u api.User) Content {
 func AskRemove(wrong, name string) Content {
 	return Ask(Question{Title: "Remove " + name + "?", Action: UserPath(name, "remove"), Do: "Remove the user", Danger: true, Back: PathUsers, Body: g.Group{
 		wrongForm(wrong),
-		h.P(g.Text("All sessions, certificates and API tokens of the user end at once. What the user has done stays in the audit.")),
+		h.P(h.Text("All sessions, certificates and API tokens of the user end at once. What the user has done stays in the audit.")),
 	}})
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	h "github.com/zeekfleet/zeekfleet/internal/web/ui/html"
 )
 
 // Traffic is what the page of the traffic shows: the newest figures of all instances.
@@ -31,8 +31,8 @@ func TrafficPage(t Traffic) Content {
 func TrafficPieces(t Traffic) []Piece {
 	return []Piece{
 		pieceOf("traffic-sum", h.Section(h.ID("traffic-sum"), h.Class("summary"), h.Aria("label", "Summary"), trafficSum(t))),
-		pieceOf("traffic-interfaces", h.Section(h.ID("traffic-interfaces"), h.Class("panel"), h.H2(g.Text("Interfaces")), interfacesTable(t))),
-		pieceOf("traffic-workers", h.Section(h.ID("traffic-workers"), h.Class("panel"), h.H2(g.Text("Workers")), workersTable(t))),
+		pieceOf("traffic-interfaces", h.Section(h.ID("traffic-interfaces"), h.Class("panel"), h.H2(h.Text("Interfaces")), interfacesTable(t))),
+		pieceOf("traffic-workers", h.Section(h.ID("traffic-workers"), h.Class("panel"), h.H2(h.Text("Workers")), workersTable(t))),
 	}
 }
 
@@ -49,7 +49,7 @@ func trafficSum(t Traffic) g.Node {
 	interfaces, untold := 0, []g.Node{}
 	for _, host := range t.Hosts {
 		if host.Err != "" {
-			untold = append(untold, h.Li(h.A(h.Href(InstancePath(host.Instance)), g.Text(host.Instance)), g.Text(": "+host.Err)))
+			untold = append(untold, h.Li(h.A(h.Href(InstancePath(host.Instance)), h.Text(host.Instance)), h.Text(": "+host.Err)))
 		}
 		for _, i := range host.Interfaces {
 			if i.Capture && i.Rates != nil {
@@ -65,22 +65,22 @@ func trafficSum(t Traffic) g.Node {
 	}
 	return g.Group{
 		h.Div(h.Class("panel"), Facts(
-			Fact{"Interfaces on which nodes capture", g.Text(strconv.Itoa(interfaces))}, Fact{"Packets", g.Text(rate(packets) + "/s")}, Fact{"Traffic", g.Text(rate(bits) + "bit/s")},
+			Fact{"Interfaces on which nodes capture", h.Text(strconv.Itoa(interfaces))}, Fact{"Packets", h.Text(rate(packets) + "/s")}, Fact{"Traffic", h.Text(rate(bits) + "bit/s")},
 			Fact{"Lost before the nodes", lost(lossShare(packets, lostByHosts), lostByHosts)}, Fact{"Lost by the nodes", lost(lossShare(seen, lostByNodes), lostByNodes)})),
-		g.If(len(untold) > 0, Note("warn", h.Strong(g.Text("Instances without figures")), h.Ul(untold...))),
+		g.If(len(untold) > 0, Note("warn", h.Strong(h.Text("Instances without figures")), h.Ul(untold...))),
 	}
 }
 
 // lost shows a share of packets that was lost, and how many that are. Much is marked.
 func lost(share, perSecond float64) g.Node {
-	text := g.Node(g.Text(percent(share)))
+	text := g.Node(h.Text(percent(share)))
 	if share >= worryingDrops {
 		text = h.Strong(h.Class("bad-text"), text)
 	}
 	if perSecond > 0 && perSecond < 0.5 {
-		return g.Group{text, h.Span(h.Class("muted"), g.Text(" <1/s"))}
+		return g.Group{text, h.Span(h.Class("muted"), h.Text(" <1/s"))}
 	}
-	return g.Group{text, g.If(perSecond > 0, h.Span(h.Class("muted"), g.Text(" "+rate(perSecond)+"/s")))}
+	return g.Group{text, g.If(perSecond > 0, h.Span(h.Class("muted"), h.Text(" "+rate(perSecond)+"/s")))}
 }
 
 func interfacesTable(t Traffic) g.Node {
@@ -105,12 +105,12 @@ func interfaceRow(instance string, i api.InterfaceSample) g.Node {
 		}
 		figures = g.Group{num(rate(r.Packets) + "/s"), num(rate(8*r.Bytes) + "bit/s"), h.Td(h.Class("num"), lost(r.DropShare, r.Dropped)), num(use), num(rate(r.Errors) + "/s")}
 	}
-	return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(TrafficPath(instance, i.Name)), g.Text(i.Name)), onInstance(instance), g.If(i.Capture, h.Span(h.Class("mark"), g.Text("capture")))),
+	return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(TrafficPath(instance, i.Name)), h.Text(i.Name)), onInstance(instance), g.If(i.Capture, h.Span(h.Class("mark"), h.Text("capture")))),
 		figures, cell(linkState(i)))
 }
 
 func onInstance(instance string) g.Node {
-	return h.Span(h.Class("muted"), g.Text(" on "), h.A(h.Href(InstancePath(instance)), g.Text(instance)))
+	return h.Span(h.Class("muted"), h.Text(" on "), h.A(h.Href(InstancePath(instance)), h.Text(instance)))
 }
 
 func linkState(i api.InterfaceSample) g.Node {
@@ -126,7 +126,7 @@ func linkState(i api.InterfaceSample) g.Node {
 	if !i.Capture && kind == "bad" {
 		kind = "idle"
 	}
-	return h.Span(h.Class("state "+kind), g.Text(text))
+	return h.Span(h.Class("state "+kind), h.Text(text))
 }
 
 func workersTable(t Traffic) g.Node {
@@ -145,19 +145,19 @@ func workersTable(t Traffic) g.Node {
 }
 
 func workerRow(instance string, n api.NodeSample) g.Node {
-	begin := h.Th(h.Scope("row"), h.A(h.Href(NodePath(instance, n.Node)), g.Text(n.Node)), onInstance(instance), g.If(n.State != "" && n.State != "RUNNING", g.Group{g.Text(" "), State(n.State)}))
+	begin := h.Th(h.Scope("row"), h.A(h.Href(NodePath(instance, n.Node)), h.Text(n.Node)), onInstance(instance), g.If(n.State != "" && n.State != "RUNNING", g.Group{h.Text(" "), State(n.State)}))
 	if n.Zeek == nil || n.Zeek.Rates == nil {
 		why := n.Err
 		if why == "" {
 			why = "it has told no figures yet"
 		}
-		return h.Tr(begin, h.Td(h.ColSpan("5"), h.Class("muted words"), g.Text(why)), cell(g.Text(n.Interface)))
+		return h.Tr(begin, h.Td(h.ColSpan("5"), h.Class("muted words"), h.Text(why)), cell(h.Text(n.Interface)))
 	}
 	r, lag := n.Zeek.Rates, "–"
 	if n.Zeek.Lag != nil {
 		lag = fmt.Sprintf("%.1f s", math.Max(*n.Zeek.Lag, 0))
 	}
-	return h.Tr(begin, num(rate(r.Packets)+"/s"), num(rate(8*r.Bytes)+"bit/s"), h.Td(h.Class("num"), lost(r.DropShare, r.Dropped)), num(lag), num(percent(n.CPU)), cell(g.Text(n.Interface)))
+	return h.Tr(begin, num(rate(r.Packets)+"/s"), num(rate(8*r.Bytes)+"bit/s"), h.Td(h.Class("num"), lost(r.DropShare, r.Dropped)), num(lag), num(percent(n.CPU)), cell(h.Text(n.Interface)))
 }
 
 // Interface is what the page of an interface shows.
@@ -173,24 +173,24 @@ type Interface struct {
 func InterfacePage(i Interface) Content {
 	here := TrafficPath(i.Instance, i.Name)
 	span := func(name, text string) g.Node {
-		return h.A(h.Href(withQuery(here, "span", name)), g.If(name == i.Span, h.Aria("current", "true")), g.Text(text))
+		return h.A(h.Href(withQuery(here, "span", name)), g.If(name == i.Span, h.Aria("current", "true")), h.Text(text))
 	}
 	title := i.Name + " on " + i.Instance
 	return Content{Title: title, Charts: true, Body: g.Group{
 		Head(title, ButtonLink(PathTraffic, "All traffic"), ButtonLink(InstancePath(i.Instance), "The instance")),
 		live(here+"/stream", InterfaceNow(i).show()),
-		Panel("History", h.P(h.Class("tabs"), span("1h", "The last hour"), g.Text(" "), span("24h", "The last day")),
-			h.Div(h.Class("charts"), h.Data("instance", i.Instance), h.Data("interface", i.Name), h.Data("figures", "packets,bits,drop_share"), h.Data("from", i.Span), g.Attr("hidden")),
-			h.Details(h.Summary(g.Text("As a table")), trafficTable(i.History))),
+		Panel("History", h.P(h.Class("tabs"), span("1h", "The last hour"), h.Text(" "), span("24h", "The last day")),
+			h.Div(h.Class("charts"), h.Data("instance", i.Instance), h.Data("interface", i.Name), h.Data("figures", "packets,bits,drop_share"), h.Data("from", i.Span), h.Attr("hidden")),
+			h.Details(h.Summary(h.Text("As a table")), trafficTable(i.History))),
 	}}
 }
 
 // InterfaceNow is what the page of an interface shows of the present.
 func InterfaceNow(i Interface) Piece {
 	return pieceOf("interface-now", h.Section(h.ID("interface-now"), h.Class("panel"), h.Aria("label", "Now"),
-		g.If(i.Host.Err != "", Note("warn", g.Text(i.Host.Err))),
+		g.If(i.Host.Err != "", Note("warn", h.Text(i.Host.Err))),
 		interfacesTable(Traffic{[]api.HostSample{{Instance: i.Instance, Interfaces: i.Host.Interfaces}}}),
-		h.H3(g.Text("Nodes that capture there")), workersTable(Traffic{[]api.HostSample{i.Host}})))
+		h.H3(h.Text("Nodes that capture there")), workersTable(Traffic{[]api.HostSample{i.Host}})))
 }
 
 // trafficTable shows figures over some time as a table, the newest first.
