@@ -16,7 +16,11 @@ const (
 	MaxNodeFacts   = maxNodeFacts
 )
 
-var ReadSample = readSample
+var (
+	ReadSample  = readSample
+	SampleLine  = sampleLine
+	TakeSamples = takeSamples
+)
 
 // FiguresOf returns the sample of a node that has answered get_stats with text, or nil if the
 // agent does not take that.

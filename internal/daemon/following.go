@@ -34,6 +34,7 @@ const (
 	followAgain    = mgmt.SampleInterval
 	followAgainMax = 5 * time.Minute
 	maxMissing     = 500 // bytes of the reason why no samples come
+	betweenSamples = mgmt.SampleInterval / 5
 )
 
 func newFollowing(store *samples.Store) *following {
@@ -139,7 +140,13 @@ func (c *Controller) readSamples(ctx context.Context, store *samples.Store, inst
 		return 0, err
 	}
 	defer s.Close()
-	lines := bufio.NewScanner(s)
+	return takeSamples(ctx, s, store, instance)
+}
+
+// takeSamples takes samples to the end of a stream. An agent that was taken over may send without
+// a pause: what comes too soon waits on the way.
+func takeSamples(ctx context.Context, stream io.Reader, store *samples.Store, instance mgmt.InstanceName) (taken int, err error) {
+	lines := bufio.NewScanner(stream)
 	lines.Buffer(nil, maxSampleLine)
 	for lines.Scan() {
 		sample, err := readSample(lines.Bytes())
@@ -150,6 +157,9 @@ func (c *Controller) readSamples(ctx context.Context, store *samples.Store, inst
 			return taken, errors.New("there are more hosts than samples are kept of")
 		}
 		taken++
+		if err := pause(ctx, betweenSamples); err != nil {
+			return taken, err
+		}
 	}
 	if err := lines.Err(); err != nil {
 		return taken, err

@@ -164,12 +164,11 @@ func (s *sampling) heard() bool {
 // one in its place.
 func (s *sampling) send(sample *mgmt.HostSample) {
 	s.newest.Store(sample)
-	line, err := json.Marshal(sample)
+	line, err := sampleLine(sample)
 	if err != nil {
 		s.log.Error("sample cannot be written", "err", err)
 		return
 	}
-	line = append(line, '\n')
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for lines := range s.listeners {
@@ -179,6 +178,24 @@ func (s *sampling) send(sample *mgmt.HostSample) {
 		}
 		lines <- line
 	}
+}
+
+// sampleLine returns a sample as it is sent. Nodes that were taken over can tell of so many peers
+// that the controller would not take the line: then it has no peers of nodes.
+func sampleLine(sample *mgmt.HostSample) ([]byte, error) {
+	line, err := json.Marshal(sample)
+	if err == nil && len(line) >= maxSampleLine {
+		short := *sample
+		short.Nodes = slices.Clone(sample.Nodes)
+		for i := range short.Nodes {
+			short.Nodes[i].Peers = nil
+		}
+		line, err = json.Marshal(&short)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(line, '\n'), nil
 }
 
 // nodes returns what is known of the nodes without measuring. Figures are those of this

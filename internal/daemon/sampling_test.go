@@ -1,13 +1,16 @@
 package daemon_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
@@ -205,9 +208,12 @@ func TestSamplesOfAnAgentThatComesBack(t *testing.T) {
 
 // An agent that somebody has taken over fills neither memory nor screens with samples.
 func TestSamplesAreBounded(t *testing.T) {
-	long := strings.Repeat("x", 1000)
+	long, interfaces := strings.Repeat("x", 1000), ""
+	for i := range mgmt.MaxSampleInterfaces {
+		interfaces += `,{"name":"eth` + strconv.Itoa(i) + `"}`
+	}
 	got, err := daemon.ReadSample([]byte(`{"disks":[{"path":"` + long + `"}],"nodes":[{"node":"` + long + `"},{"node":"w","interface":"` + long + `"}],` +
-		`"interfaces":[{"name":"` + long + `"}` + strings.Repeat(`,{"name":"x"}`, mgmt.MaxSampleInterfaces) + `],` +
+		`"interfaces":[{"name":"` + long + `"}` + interfaces + `],` +
 		`"peers":[{"peer":"` + long + `"}` + strings.Repeat(`,{"peer":"x"}`, mgmt.MaxSamplePeers) + `]}`))
 	if err != nil {
 		t.Fatal(err)
@@ -235,5 +241,67 @@ func TestSamplesThatDoNotComeHaveAReason(t *testing.T) {
 	c.controller.FollowInstance(patience.Context(t), store, "nowhere")
 	if why := store.Missing("nowhere"); !strings.Contains(why, `its samples do not come: there is no instance "nowhere"`) {
 		t.Errorf("got %q", why)
+	}
+}
+
+// A sample has nothing that breaks what is made of it: an SSE stream, a list, a history, a sum.
+func TestSamplesOfATakenOverAgentAreMadeHarmless(t *testing.T) {
+	got, err := daemon.ReadSample([]byte(`{"cpus":-1,"busy":1e308,"load":[-1,1e308,2],"disks":[{"use":"spool"},{"use":"spool"}],` +
+		`"interfaces":[{"name":"a\n\nevent: gone\rb\u2028\u202e\u001b[2J"},{"name":"eth0"},{"name":"eth0"}],` +
+		`"nodes":[{"node":"w","cpu":1e308,"pid":-7,"threads":-1,"files":-1,"interface":"\r\nx","zeek":{"lag":-1e308},"peers":[{"peer":"\u0000p"}]},{"node":"w","cpu":1}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.CPUs != 0 || got.Busy != 1e6 || got.Load != [3]float64{0, 1e6, 2} || len(got.Disks) != 1 || len(got.Interfaces) != 2 {
+		t.Errorf("host: %+v", got)
+	}
+	if name := got.Interfaces[0].Name; name != "a??event: gone?b???[2J" {
+		t.Errorf("interface: %q", name)
+	}
+	if len(got.Nodes) != 1 {
+		t.Fatalf("nodes: %+v", got.Nodes)
+	}
+	if n := got.Nodes[0]; n.CPU != 1e6 || n.PID != 0 || n.Threads != 0 || n.Files != 0 || n.Interface != "??x" || *n.Zeek.Lag != -1e10 || n.Peers[0].Peer != "?p" {
+		t.Errorf("node: %+v", n)
+	}
+}
+
+// endless is a stream of samples that has no end and no pause.
+type endless struct{ lines int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.lines++
+	return copy(p, "{}\n"), nil
+}
+
+func TestSamplesThatComeTooSoonWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		from := &endless{}
+		taken, err := daemon.TakeSamples(ctx, from, samples.New(samples.Config{}), "sensor-1")
+		if err == nil || taken < 12 || taken > 61 || from.lines > 100 {
+			t.Errorf("took %d of %d samples within a minute, and got the error %v", taken, from.lines, err)
+		}
+	})
+}
+
+// Nodes that tell of too many peers do not keep the controller from the figures of their host.
+func TestSampleOfNodesThatTellTooMuchIsShort(t *testing.T) {
+	is, long := &mgmt.HostSample{Busy: 1}, strings.Repeat("<", 256)
+	for i := range mgmt.MaxSampleNodes {
+		n := mgmt.NodeSample{Node: mgmt.NodeName("w" + strconv.Itoa(i)), PID: 7, Interface: long, Zeek: &mgmt.ZeekSample{Received: 1}}
+		for range 4 {
+			n.Peers = append(n.Peers, mgmt.PeerSample{Peer: long, Addr: long, Kind: long})
+		}
+		is.Nodes = append(is.Nodes, n)
+	}
+	line, err := daemon.SampleLine(is)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := daemon.TakeSamples(t.Context(), bytes.NewReader(line), samples.New(samples.Config{}), "sensor-1")
+	if taken != 1 || len(is.Nodes[0].Peers) != 4 {
+		t.Errorf("of a line of %d bytes, %d samples were taken: %v", len(line), taken, err)
 	}
 }

@@ -2,7 +2,9 @@ package mgmt
 
 import (
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // A HostSample is what an agent measured on its host at one time. The agent sends one line of
@@ -123,26 +125,49 @@ const (
 	maxSampleText       = 256  // bytes
 )
 
-// Cut keeps a sample within its bounds: lists and texts are shortened, and nodes without a
-// proper name are left out.
+// The greatest values that make sense. A sum of many of them is still a number.
+const (
+	maxSampleCPUs = 1e6
+	maxSampleLag  = 1e10 // seconds
+)
+
+// Cut keeps a sample within its bounds: lists and texts are shortened, what is told twice counts
+// once, nodes without a proper name are left out, and so are times and values that nothing can
+// have. Texts become one line of printable characters.
 func (s *HostSample) Cut() {
+	s.CPUs, s.Busy = between(s.CPUs, 0, maxSampleCPUs), between(s.Busy, 0, maxSampleCPUs)
+	for i := range s.Load {
+		s.Load[i] = between(s.Load[i], 0, maxSampleCPUs)
+	}
 	s.Disks = s.Disks[:min(len(s.Disks), MaxSampleDisks)]
+	for i := range s.Disks {
+		d := &s.Disks[i]
+		d.Use, d.Path, d.Err = sampleText(d.Use), sampleText(d.Path), sampleText(d.Err)
+	}
+	for i := range s.Interfaces {
+		s.Interfaces[i].Name = sampleText(s.Interfaces[i].Name)
+	}
+	s.Disks = once(s.Disks, func(d *Disk) string { return d.Use })
+	s.Interfaces = once(s.Interfaces, func(in *InterfaceSample) string { return in.Name })
 	s.Interfaces = s.Interfaces[:min(len(s.Interfaces), MaxSampleInterfaces)]
 	s.Nodes = slices.DeleteFunc(s.Nodes, func(n NodeSample) bool { return CheckName(string(n.Node)) != nil })
+	s.Nodes = once(s.Nodes, func(n *NodeSample) NodeName { return n.Node })
 	s.Nodes = s.Nodes[:min(len(s.Nodes), MaxSampleNodes)]
 	left := MaxSamplePeers
 	s.Peers = cutPeers(s.Peers, &left)
 	for i := range s.Nodes {
-		n := &s.Nodes[i]
-		n.Interface = CutText(n.Interface, maxSampleText)
-		n.Peers = cutPeers(n.Peers, &left)
+		s.Nodes[i].cut()
+		s.Nodes[i].Peers = cutPeers(s.Nodes[i].Peers, &left)
 	}
-	for i := range s.Interfaces {
-		s.Interfaces[i].Name = CutText(s.Interfaces[i].Name, maxSampleText)
-	}
-	for i := range s.Disks {
-		d := &s.Disks[i]
-		d.Use, d.Path, d.Err = CutText(d.Use, maxSampleText), CutText(d.Path, maxSampleText), CutText(d.Err, maxSampleText)
+}
+
+// cut keeps what was measured of a node within its bounds.
+func (n *NodeSample) cut() {
+	n.Interface = sampleText(n.Interface)
+	n.PID, n.Threads, n.Files = max(n.PID, 0), max(n.Threads, 0), max(n.Files, 0)
+	n.CPU = between(n.CPU, 0, maxSampleCPUs)
+	if n.Zeek != nil && n.Zeek.Lag != nil {
+		n.Zeek.Lag = new(between(*n.Zeek.Lag, -maxSampleLag, maxSampleLag))
 	}
 }
 
@@ -152,7 +177,30 @@ func cutPeers(peers []PeerSample, left *int) []PeerSample {
 	*left -= len(peers)
 	for i := range peers {
 		p := &peers[i]
-		p.Peer, p.Addr, p.Kind = CutText(p.Peer, maxSampleText), CutText(p.Addr, maxSampleText), CutText(p.Kind, maxSampleText)
+		p.Peer, p.Addr, p.Kind = sampleText(p.Peer), sampleText(p.Addr), sampleText(p.Kind)
 	}
 	return peers
+}
+
+func between[N int | float64](n, least, most N) N { return min(max(n, least), most) }
+
+// once returns the things of a list without those whose name has occurred before.
+func once[T any, K comparable](list []T, name func(*T) K) []T {
+	seen := make(map[K]bool, len(list))
+	return slices.DeleteFunc(list, func(one T) bool {
+		key := name(&one)
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
+}
+
+// sampleText makes one bounded line of a text.
+func sampleText(text string) string {
+	return CutText(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?")), maxSampleText)
 }

@@ -94,10 +94,11 @@ func Series(s samples.Series) api.Series {
 	return one
 }
 
-// utc returns a time in UTC. The zero time stays as it is.
+// utc returns a time in UTC. The zero time stays as it is, and so becomes a time of an agent whose
+// year JSON cannot have.
 func utc(t time.Time) time.Time {
-	if t.IsZero() {
+	if t = t.UTC(); t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
 		return time.Time{}
 	}
-	return t.UTC()
+	return t
 }

@@ -193,12 +193,13 @@ func readCrashes(instance, text string, now time.Time) []api.Crash {
 	return list
 }
 
-// utc returns a time in UTC. The zero time stays as it is.
+// utc returns a time in UTC. The zero time stays as it is, and so becomes a time of an agent whose
+// year JSON cannot have.
 func utc(t time.Time) time.Time {
-	if t.IsZero() {
+	if t = t.UTC(); t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
 		return time.Time{}
 	}
-	return t.UTC()
+	return t
 }
 
 // number returns the number of a port, and 0 if there is none.

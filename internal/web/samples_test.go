@@ -185,3 +185,28 @@ func TestAControllerWithoutSamplesSaysSo(t *testing.T) {
 		}
 	}
 }
+
+// A time of an agent may have a year that JSON cannot have. Others must be listed all the same.
+func TestTimesOfATakenOverAgentBreakNoList(t *testing.T) {
+	for _, text := range []string{"9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"} {
+		var odd time.Time
+		if err := odd.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		store, is := samples.New(samples.Config{}), sample(time.Now(), 1)
+		is.Time, is.Nodes[0].Started, is.Nodes[0].Peers[0].Since = odd, odd, odd
+		store.Take(time.Now(), "a", is)
+		store.Take(time.Now(), "b", sample(time.Now(), 1))
+		told := &agents{tell: tellsAll, hosts: []mgmt.HostReport{{Instance: "a", Present: true, Facts: &mgmt.HostFacts{Time: odd, Started: odd, Booted: odd}}}}
+		s := serve(t, web.Config{Cluster: measured(), Samples: store, Agents: told}, nil)
+		got, err := s.client("viewer").Samples(t.Context(), api.SampleQuery{})
+		if err != nil || len(got.Items) != 5 || !got.Items[0].Nodes[1].Started.IsZero() {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+		for _, path := range []string{"/api/v1/instances", "/api/v1/status", "/fleet", "/instances/a/nodes/w"} {
+			if answer, text := s.ask("GET", path, "admin", "", "Accept: text/html"); answer.StatusCode != http.StatusOK {
+				t.Errorf("%s: got %s: %.300s", path, answer.Status, text)
+			}
+		}
+	}
+}
