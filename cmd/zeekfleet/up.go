@@ -13,6 +13,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/up"
@@ -120,12 +121,12 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 
 // readCluster reads a cluster file and writes its warnings. It does not write the
 // file's doubts; each caller decides about them.
-func readCluster(path string, stdin io.Reader, warnings io.Writer) (*cli.Cluster, error) {
+func readCluster(path string, stdin io.Reader, warnings io.Writer) (*clusterfile.Cluster, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "" // nodes without an instance then go to agent-localhost
 	}
-	cluster, err := cli.ReadCluster(path, stdin, cli.ClusterOptions{Hostname: host})
+	cluster, err := clusterfile.Read(path, stdin, clusterfile.Options{Hostname: host})
 	if err != nil {
 		return nil, err
 	}

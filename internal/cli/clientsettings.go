@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/ini"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -103,7 +104,7 @@ func text(field func(*Settings) *string) func(*Settings, string) error {
 
 func integer(field func(*Settings) *int) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
-		n, err := parseInt(value)
+		n, err := ini.Int(value)
 		if err != nil || n < 0 || n > math.MaxInt32 {
 			return errors.New("must be a number from 0 up")
 		}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
+	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
+	"github.com/zeekfleet/zeekfleet/internal/ini"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -144,7 +146,7 @@ func (c *Commands) GetConfig(ctx context.Context, req ConfigRequest) int {
 		outcome := func(r client.Result) Outcome {
 			o := GetConfigOutcome(r, req.AsJSON)
 			if config, ok := r.Data.(client.Configuration); ok && !req.AsJSON && !c.AsZeekClient {
-				o.Warnings = append(o.Warnings, iniLacks(config)...)
+				o.Warnings = append(o.Warnings, clusterfile.Lacks(fromClient(config), "--as-json")...)
 			}
 			return o
 		}
@@ -337,7 +339,7 @@ func (c *Commands) output() show.Settings {
 // withConfig reads and checks the cluster configuration at path, and then calls
 // then. A bad file fails the command before it connects.
 func (c *Commands) withConfig(path string, then func(client.Configuration) int) int {
-	cluster, err := ReadCluster(path, c.Stdin, ClusterOptions{Hostname: c.Hostname, AsZeekClient: c.AsZeekClient})
+	cluster, err := clusterfile.Read(path, c.Stdin, clusterfile.Options{Hostname: c.Hostname, AsZeekClient: c.AsZeekClient})
 	for _, text := range slices.Concat(cluster.Warnings, cluster.Doubts) {
 		c.Log.Warning("%s", text)
 	}
@@ -351,12 +353,12 @@ func (c *Commands) withConfig(path string, then func(client.Configuration) int) 
 // badCluster logs the mistake in a cluster configuration. Where zeek-client has a message
 // about the mistake, it is that one, as zeek-client.
 func (c *Commands) badCluster(err error) {
-	mistake, ok := errors.AsType[*lineError](err)
+	mistake, ok := errors.AsType[*ini.Error](err)
 	switch {
-	case !c.AsZeekClient || ok && !mistake.zeekClients:
+	case !c.AsZeekClient || ok && !mistake.ZeekClients:
 		c.Log.Error("%v", err)
 	case ok:
-		c.Log.Error("%s", mistake.text)
+		c.Log.Error("%s", mistake.Text)
 		c.Log.Error("configuration has errors, not sending")
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR):
 		c.Log.Error("please provide a cluster configuration file.")

@@ -45,3 +45,44 @@ func portForClient(p *mgmt.Port) *client.Port {
 	}
 	return &client.Port{Number: p.Number, Proto: client.Proto(p.Proto)}
 }
+
+// fromClient is the reverse of ForClient.
+func fromClient(c client.Configuration) mgmt.Configuration {
+	config := mgmt.Configuration{ID: c.ID}
+	for _, in := range c.Instances {
+		config.Instances = append(config.Instances, mgmt.Instance{
+			Name: mgmt.InstanceName(in.Name), Host: in.Host, ListenPort: portFromClient(in.ListenPort),
+		})
+	}
+	for _, n := range c.Nodes {
+		config.Nodes = append(config.Nodes, nodeFromClient(n))
+	}
+	return config
+}
+
+func nodeFromClient(n client.Node) mgmt.Node {
+	node := mgmt.Node{
+		Name:        mgmt.NodeName(n.Name),
+		Instance:    mgmt.InstanceName(n.Instance),
+		Role:        mgmt.ClusterRole(n.Role),
+		State:       mgmt.State(n.State),
+		Port:        portFromClient(n.Port),
+		Scripts:     n.Scripts,
+		Interface:   n.Interface,
+		CPUAffinity: n.CPUAffinity,
+		Env:         n.Env,
+		MetricsPort: portFromClient(n.MetricsPort),
+		Command:     n.Command,
+	}
+	for _, o := range n.Options {
+		node.Options = append(node.Options, mgmt.Option(o))
+	}
+	return node
+}
+
+func portFromClient(p *client.Port) *mgmt.Port {
+	if p == nil {
+		return nil
+	}
+	return &mgmt.Port{Number: p.Number, Proto: mgmt.Proto(p.Proto)}
+}

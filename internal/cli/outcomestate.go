@@ -7,6 +7,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
+	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
 )
 
 // GetInstancesOutcome returns the outcome of get-instances (spec zeek-client
@@ -111,7 +112,7 @@ func statuses(list []client.NodeStatus) document {
 }
 
 // GetConfigOutcome returns the outcome of get-config (spec zeek-client 9.8): the
-// configuration as JSON, or as text in the form that ParseCluster reads.
+// configuration as JSON, or as text in the form that clusterfile.Parse reads.
 func GetConfigOutcome(r client.Result, asJSON bool) Outcome {
 	var o Outcome
 	if !r.Success {
@@ -123,7 +124,7 @@ func GetConfigOutcome(r client.Result, asJSON bool) Outcome {
 		if asJSON {
 			o.Document = configJSON(data)
 		} else {
-			o.Document = configINI(data)
+			o.Document = plainText(clusterfile.Text(fromClient(data)))
 		}
 	case nil:
 		o.fail("received result did not contain configuration data")

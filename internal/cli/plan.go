@@ -9,6 +9,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
+	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
 	"github.com/zeekfleet/zeekfleet/internal/resources"
 )
 
@@ -52,7 +53,7 @@ func (f Fleet) Plan(ctx context.Context, req PlanRequest) int {
 
 // cluster reads and checks the cluster file at path.
 func (f Fleet) cluster(path string) (*api.Cluster, error) {
-	cluster, err := ReadCluster(path, f.Stdin, ClusterOptions{Hostname: f.Hostname})
+	cluster, err := clusterfile.Read(path, f.Stdin, clusterfile.Options{Hostname: f.Hostname})
 	if err != nil {
 		return nil, err
 	}

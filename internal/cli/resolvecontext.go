@@ -17,7 +17,7 @@ func (r *settingsResolver) useContext(s *Settings) error {
 	}
 	name := r.src.Context
 	onLine := r.src.Controller != "" || slices.ContainsFunc(r.given, func(g givenSetting) bool {
-		return g.entry.from == "--set" && g.reaches()
+		return g.entry.From == "--set" && g.reaches()
 	})
 	switch {
 	case name != "" && onLine:
@@ -50,10 +50,10 @@ func (r *settingsResolver) useContext(s *Settings) error {
 // that has the default does not count: a file may list all settings.
 func (g givenSetting) reaches() bool {
 	return slices.ContainsFunc(clientSettings(), func(c clientSetting) bool {
-		if c.section == "client" || c.key != g.entry.key || g.section != c.section {
+		if c.section == "client" || c.key != g.entry.Key || g.section != c.section {
 			return false
 		}
-		isDefault := g.entry.value == nil || *g.entry.value == c.initial
-		return g.entry.from != "" || !isDefault
+		isDefault := g.entry.Value == nil || *g.entry.Value == c.initial
+		return g.entry.From != "" || !isDefault
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/ini"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -84,7 +85,7 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 
 type settingsResolver struct {
 	src  SettingsSources
-	file *iniFile
+	file *ini.File
 	// given are the entries of the file, the environment and Set, in this order.
 	given    []givenSetting
 	warnings []string
@@ -94,13 +95,13 @@ type settingsResolver struct {
 // it; item is empty for a line of the file.
 type givenSetting struct {
 	section, item string
-	entry         *iniEntry
+	entry         *ini.Entry
 }
 
 // readFile reads the settings file. A missing file is an error only if the
 // command line or the environment names it.
 func (r *settingsResolver) readFile() error {
-	r.file = newINI("")
+	r.file = ini.New("")
 	paths, asked := r.src.DefaultFiles, ""
 	if env, _ := r.src.LookupEnv(EnvConfigFile); env != "" {
 		paths, asked = []string{env}, EnvConfigFile
@@ -126,7 +127,7 @@ func (r *settingsResolver) readFile() error {
 		case len(text) > MaxSettingsFile:
 			return fmt.Errorf("read settings: %s: more than %d bytes", path, MaxSettingsFile)
 		}
-		if r.file, err = parseINI(path, text); err != nil {
+		if r.file, err = ini.Parse(path, text); err != nil {
 			return err
 		}
 		return r.checkFile()
@@ -137,17 +138,17 @@ func (r *settingsResolver) readFile() error {
 // checkFile adds the entries of the file to given. It warns of keys without value
 // and of comments behind a value.
 func (r *settingsResolver) checkFile() error {
-	for _, s := range append([]*iniSection{r.file.defaults}, r.file.sections...) {
-		if s.after != "" && !r.src.AsZeekClient {
-			return r.file.errorAt(s.line, "%s stands behind the header [%s]: put it on a line of its own", quote(s.after), clip(s.name))
+	for _, s := range append([]*ini.Section{r.file.Defaults}, r.file.Sections...) {
+		if s.After != "" && !r.src.AsZeekClient {
+			return r.file.ErrorAt(s.Line, "%s stands behind the header [%s]: put it on a line of its own", quote(s.After), clip(s.Name))
 		}
-		for _, e := range s.entries {
-			r.given = append(r.given, givenSetting{section: s.name, entry: e})
-			if comment := trailingComment(e); comment != "" {
+		for _, e := range s.Entries {
+			r.given = append(r.given, givenSetting{section: s.Name, entry: e})
+			if comment := ini.TrailingComment(e); comment != "" {
 				r.warn(e, "%s is taken as part of the value: a comment needs a line of its own", quote(comment))
 			}
-			if e.value == nil {
-				r.warn(e, "%s has no value, and no effect", quote(e.key))
+			if e.Value == nil {
+				r.warn(e, "%s has no value, and no effect", quote(e.Key))
 			}
 		}
 	}
@@ -158,20 +159,20 @@ func (r *settingsResolver) checkFile() error {
 // an entry of [DEFAULT] never is the value of a setting, but values may refer to it.
 func (r *settingsResolver) addDefaults() error {
 	for _, known := range clientSettings() {
-		if s := r.file.byName[known.section]; s == nil || s.byKey[known.key] == nil {
+		if s := r.file.ByName[known.section]; s == nil || s.ByKey[known.key] == nil {
 			r.set(known.section, known.key, known.initial, "")
 		}
 	}
 	return nil
 }
 
-func (r *settingsResolver) warn(e *iniEntry, format string, args ...any) {
-	r.warnings = append(r.warnings, r.file.entryError(e, format, args...).Error())
+func (r *settingsResolver) warn(e *ini.Entry, format string, args ...any) {
+	r.warnings = append(r.warnings, r.file.EntryError(e, format, args...).Error())
 }
 
 func (r *settingsResolver) addEnvironment() error {
 	value, _ := r.src.LookupEnv(EnvConfigSettings)
-	items, err := splitWords(value)
+	items, err := ini.SplitWords(value)
 	if err != nil {
 		return usageError("%s: %v", EnvConfigSettings, err)
 	}
@@ -221,56 +222,56 @@ func (r *settingsResolver) assign(item, from, where string) error {
 }
 
 // set replaces the entry of that section and key, and returns the new entry.
-func (r *settingsResolver) set(section, key, value, from string) *iniEntry {
-	s := r.file.byName[section]
+func (r *settingsResolver) set(section, key, value, from string) *ini.Entry {
+	s := r.file.ByName[section]
 	if s == nil {
-		s = newSection(section, 0)
-		r.file.byName[section] = s
-		r.file.sections = append(r.file.sections, s)
+		s = ini.NewSection(section, 0)
+		r.file.ByName[section] = s
+		r.file.Sections = append(r.file.Sections, s)
 	}
-	e := &iniEntry{key: key, value: &value, from: from}
-	if i := slices.IndexFunc(s.entries, func(old *iniEntry) bool { return old.key == key }); i >= 0 {
-		s.entries[i] = e
+	e := &ini.Entry{Key: key, Value: &value, From: from}
+	if i := slices.IndexFunc(s.Entries, func(old *ini.Entry) bool { return old.Key == key }); i >= 0 {
+		s.Entries[i] = e
 	} else {
-		s.entries = append(s.entries, e)
+		s.Entries = append(s.Entries, e)
 	}
-	s.byKey[key] = e
+	s.ByKey[key] = e
 	return e
 }
 
 // checkUse warns of, or refuses, an entry that is no setting, unless the value of
 // a setting refers to it. All settings must be resolved before.
 func (r *settingsResolver) checkUse(g givenSetting) error {
-	isKnown := func(c clientSetting) bool { return c.key == g.entry.key && c.section == g.section }
+	isKnown := func(c clientSetting) bool { return c.key == g.entry.Key && c.section == g.section }
 	switch {
-	case g.entry.referred || slices.ContainsFunc(clientSettings(), isKnown):
+	case g.entry.Referred || slices.ContainsFunc(clientSettings(), isKnown):
 		return nil
-	case g.section == "ssl" && g.entry.key == "disable":
+	case g.section == "ssl" && g.entry.Key == "disable":
 		r.warn(g.entry, "ssl.disable is deprecated and has no effect: use ssl.enable")
 		return nil
 	case r.src.AsZeekClient:
-		r.warn(g.entry, "ignoring unknown setting %s", quote(g.section+"."+g.entry.key))
+		r.warn(g.entry, "ignoring unknown setting %s", quote(g.section+"."+g.entry.Key))
 		return nil
 	case g.item != "":
-		return usageError("%s: no such setting%s", g.item, meantSetting(g.section, g.entry.key))
+		return usageError("%s: no such setting%s", g.item, meantSetting(g.section, g.entry.Key))
 	}
-	return r.file.entryError(g.entry, "no such setting: %s%s", quote(g.section+"."+g.entry.key), meantSetting(g.section, g.entry.key))
+	return r.file.EntryError(g.entry, "no such setting: %s%s", quote(g.section+"."+g.entry.Key), meantSetting(g.section, g.entry.Key))
 }
 
 // give gives s the value of one setting.
 func (r *settingsResolver) give(known clientSetting, s *Settings) error {
-	section := r.file.byName[known.section]
-	e := section.byKey[known.key]
-	if e.value == nil {
+	section := r.file.ByName[known.section]
+	e := section.ByKey[known.key]
+	if e.Value == nil {
 		return known.set(s, known.initial)
 	}
-	value, err := r.file.value(section, e)
+	value, err := r.file.Value(section, e)
 	if err == nil {
 		if err = known.set(s, *value); err != nil {
-			err = r.file.entryError(e, "%s.%s is %s: it %v", known.section, known.key, quote(*value), err)
+			err = r.file.EntryError(e, "%s.%s is %s: it %v", known.section, known.key, quote(*value), err)
 		}
 	}
-	if err != nil && e.from != "" {
+	if err != nil && e.From != "" {
 		return &UsageError{err.Error()}
 	}
 	return err

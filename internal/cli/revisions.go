@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
+	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/resources"
 )
@@ -86,10 +87,10 @@ func (f Fleet) asFile(c api.Configuration) (string, error) {
 			in.Host = mgmt.UnknownHost // the controller has noted it: no file can have it
 		}
 	}
-	for _, text := range iniLacks(ForClient(config)) {
-		f.Log.Warning("%s", strings.Replace(text, "--as-json", "--output json", 1))
+	for _, text := range clusterfile.Lacks(config, "--output json") {
+		f.Log.Warning("%s", text)
 	}
-	return string(configINI(ForClient(config))), nil
+	return clusterfile.Text(config), nil
 }
 
 func revisionHead(c api.Configuration) string {

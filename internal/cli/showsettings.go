@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/ini"
 )
 
 // hiddenPassphrase stands for a passphrase in the output of show-settings.
@@ -15,8 +17,8 @@ const hiddenPassphrase = "********"
 // References are not replaced.
 func (r *settingsResolver) text() string {
 	var b strings.Builder
-	if len(r.file.defaults.entries) > 0 {
-		writeSection(&b, r.file.defaults, nil)
+	if len(r.file.Defaults.Entries) > 0 {
+		writeSection(&b, r.file.Defaults, nil)
 	}
 	var names []string
 	for _, known := range clientSettings() {
@@ -25,10 +27,10 @@ func (r *settingsResolver) text() string {
 		}
 	}
 	for _, name := range names {
-		writeSection(&b, r.file.byName[name], clientSettings())
+		writeSection(&b, r.file.ByName[name], clientSettings())
 	}
-	for _, s := range r.file.sections {
-		if !slices.Contains(names, s.name) {
+	for _, s := range r.file.Sections {
+		if !slices.Contains(names, s.Name) {
 			writeSection(&b, s, nil)
 		}
 	}
@@ -37,8 +39,8 @@ func (r *settingsResolver) text() string {
 
 // writeSection writes the known settings of s with their values, and then the other
 // entries of s.
-func writeSection(b *strings.Builder, s *iniSection, known []clientSetting) {
-	fmt.Fprintf(b, "[%s]\n", s.name)
+func writeSection(b *strings.Builder, s *ini.Section, known []clientSetting) {
+	fmt.Fprintf(b, "[%s]\n", s.Name)
 	write := func(key, value string) {
 		if key == "passphrase" && value != "" {
 			value = hiddenPassphrase
@@ -46,23 +48,23 @@ func writeSection(b *strings.Builder, s *iniSection, known []clientSetting) {
 		fmt.Fprintf(b, "%s = %s\n", key, strings.ReplaceAll(value, "\n", "\n\t"))
 	}
 	for _, k := range known {
-		if k.section != s.name {
+		if k.section != s.Name {
 			continue
 		}
-		value := s.byKey[k.key].value
+		value := s.ByKey[k.key].Value
 		if value == nil { // the key stands alone in the file
 			value = &k.initial
 		}
 		write(k.key, *value)
 	}
-	for _, e := range s.entries {
-		isKnown := slices.ContainsFunc(known, func(k clientSetting) bool { return k.section == s.name && k.key == e.key })
+	for _, e := range s.Entries {
+		isKnown := slices.ContainsFunc(known, func(k clientSetting) bool { return k.section == s.Name && k.key == e.Key })
 		switch {
 		case isKnown:
-		case e.value == nil:
-			fmt.Fprintf(b, "%s\n", e.key)
+		case e.Value == nil:
+			fmt.Fprintf(b, "%s\n", e.Key)
 		default:
-			write(e.key, *e.value)
+			write(e.Key, *e.Value)
 		}
 	}
 	b.WriteByte('\n')

@@ -37,6 +37,7 @@ var forbidden = []struct {
 	},
 	{"internal/wire", []string{"net", "os", "sync", "context", "log/slog"}, "a codec takes bytes and returns values"},
 	{"internal/form", []string{"net", "os", "context", "log/slog", "sync"}, "cores use it: it takes bytes and returns values"},
+	{"internal/ini", []string{"net", "os", "io", "context", "log/slog", "sync"}, "it takes text and returns what it says"},
 	{"internal/zval", []string{"net", "os", "io", "log/slog"}, "values do no I/O"},
 	{"internal/mgmt", []string{"net", "os", "io", "log/slog"}, "messages and configurations do no I/O"},
 	{

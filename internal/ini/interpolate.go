@@ -1,4 +1,4 @@
-package cli
+package ini
 
 import "strings"
 
@@ -8,29 +8,29 @@ const (
 	maxValue          = 64 << 10 // in bytes; configparser has no such limit
 )
 
-// value returns the value of e in section s: it replaces %(key)s by the value of
+// Value returns the value of e in section s: it replaces %(key)s by the value of
 // that key in the section, and %% by a percent sign. It returns nil for a key
 // without value. Errors name e's line.
-func (f *iniFile) value(s *iniSection, e *iniEntry) (*string, error) {
-	if e.value == nil {
+func (f *File) Value(s *Section, e *Entry) (*string, error) {
+	if e.Value == nil {
 		return nil, nil
 	}
 	var b strings.Builder
-	if err := f.interpolate(&b, s, e, *e.value, 1); err != nil {
+	if err := f.interpolate(&b, s, e, *e.Value, 1); err != nil {
 		return nil, err
 	}
 	return new(b.String()), nil
 }
 
-func (f *iniFile) interpolate(b *strings.Builder, s *iniSection, e *iniEntry, rest string, depth int) error {
+func (f *File) interpolate(b *strings.Builder, s *Section, e *Entry, rest string, depth int) error {
 	if depth > maxReferenceDepth {
-		return f.entryError(e, "%q refers to other keys more than %d deep", clip(e.key), maxReferenceDepth)
+		return f.EntryError(e, "%q refers to other keys more than %d deep", Clip(e.Key), maxReferenceDepth)
 	}
 	for {
 		plain, tail, found := strings.Cut(rest, "%")
 		b.WriteString(plain)
 		if b.Len() > maxValue {
-			return f.entryError(e, "%q is longer than %d bytes", clip(e.key), maxValue)
+			return f.EntryError(e, "%q is longer than %d bytes", Clip(e.Key), maxValue)
 		}
 		if !found {
 			return nil
@@ -42,16 +42,16 @@ func (f *iniFile) interpolate(b *strings.Builder, s *iniSection, e *iniEntry, re
 		}
 		key, after, ok := reference(tail)
 		if !ok {
-			return f.entryError(e, "%q has a lone %% in its value: write %%%%", clip(e.key))
+			return f.EntryError(e, "%q has a lone %% in its value: write %%%%", Clip(e.Key))
 		}
-		target := f.lookup(s, strings.ToLower(key))
-		if target == nil || target.value == nil {
-			return f.entryError(e, "%q refers to %q, which has no value", clip(e.key), clip(key))
+		target := f.Lookup(s, strings.ToLower(key))
+		if target == nil || target.Value == nil {
+			return f.EntryError(e, "%q refers to %q, which has no value", Clip(e.Key), Clip(key))
 		}
-		target.referred = true
-		if !strings.Contains(*target.value, "%") { // as in configparser, this is no further level
-			b.WriteString(*target.value)
-		} else if err := f.interpolate(b, s, e, *target.value, depth+1); err != nil {
+		target.Referred = true
+		if !strings.Contains(*target.Value, "%") { // as in configparser, this is no further level
+			b.WriteString(*target.Value)
+		} else if err := f.interpolate(b, s, e, *target.Value, depth+1); err != nil {
 			return err
 		}
 		rest = after

@@ -1,13 +1,13 @@
-package cli
+package clusterfile
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/ini"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -17,10 +17,10 @@ var nodeKeys = []string{
 }
 
 // node reads a node's section (spec zeek-client 7.3).
-func (p *clusterParser) node(s *iniSection) (mgmt.Node, error) {
+func (p *clusterParser) node(s *ini.Section) (mgmt.Node, error) {
 	r := nodeReader{clusterParser: p, section: s}
 	// The order is zeek-client's: of several mistakes both report the same.
-	n := mgmt.Node{Name: mgmt.NodeName(s.name), Instance: r.instance(), State: mgmt.Running}
+	n := mgmt.Node{Name: mgmt.NodeName(s.Name), Instance: r.instance(), State: mgmt.Running}
 	r.warnState()
 	port := r.integer("port")
 	n.Interface = r.text("interface")
@@ -44,7 +44,7 @@ func (p *clusterParser) node(s *iniSection) (mgmt.Node, error) {
 // nodeReader reads the keys of one section. It keeps the first error.
 type nodeReader struct {
 	*clusterParser
-	section *iniSection
+	section *ini.Section
 	err     error
 }
 
@@ -54,21 +54,21 @@ func (r *nodeReader) fail(key, format string, args ...any) {
 	if r.err != nil {
 		return
 	}
-	line := r.section.line
-	if e := r.file.lookup(r.section, key); e != nil {
-		line = e.line
+	line := r.section.Line
+	if e := r.file.Lookup(r.section, key); e != nil {
+		line = e.Line
 	}
-	r.err = r.file.errorOfBoth(line, "invalid node %s configuration: %s", quote(r.section.name), fmt.Sprintf(format, args...))
+	r.err = r.file.ErrorOfBoth(line, "invalid node %s configuration: %s", ini.Quote(r.section.Name), fmt.Sprintf(format, args...))
 }
 
 // text returns the value of a key. It returns nil if the key is absent, or
 // stands alone without a value.
 func (r *nodeReader) text(key string) *string {
-	e := r.file.lookup(r.section, key)
+	e := r.file.Lookup(r.section, key)
 	if e == nil {
 		return nil
 	}
-	value, err := r.file.value(r.section, e)
+	value, err := r.file.Value(r.section, e)
 	if err != nil {
 		r.err = cmp.Or(r.err, err)
 		return nil
@@ -77,7 +77,7 @@ func (r *nodeReader) text(key string) *string {
 }
 
 func (r *nodeReader) instance() mgmt.InstanceName {
-	if r.file.lookup(r.section, "instance") == nil {
+	if r.file.Lookup(r.section, "instance") == nil {
 		r.withoutInstance = append(r.withoutInstance, r.section)
 	}
 	if name := r.text("instance"); name != nil && *name != "" {
@@ -108,17 +108,17 @@ func (r *nodeReader) role() mgmt.ClusterRole {
 	case mgmt.ClusterNone, mgmt.Logger, mgmt.Manager, mgmt.Proxy, mgmt.Worker:
 		return role
 	}
-	r.fail(key, "role %s is invalid%s", quote(*text), r.roleMeant(name))
+	r.fail(key, "role %s is invalid%s", ini.Quote(*text), r.roleMeant(name))
 	return ""
 }
 
 // instancesMeant returns the end of a message about a section without a role: it
 // suggests [instances] if the section's name is a misspelling of that.
 func (r *nodeReader) instancesMeant() string {
-	if r.AsZeekClient || mgmt.Nearest(r.section.name, []string{instancesSection}) == "" {
+	if r.AsZeekClient || mgmt.Nearest(r.section.Name, []string{instances}) == "" {
 		return ""
 	}
-	return "; did you mean [" + instancesSection + "]?"
+	return "; did you mean [" + instances + "]?"
 }
 
 // roleMeant returns the end of a message about an unknown role: it suggests the
@@ -128,7 +128,7 @@ func (r *nodeReader) roleMeant(name string) string {
 	if r.AsZeekClient {
 		return ""
 	}
-	return cmp.Or(didYouMean(mgmt.Nearest(name, roles)), ": it can be "+strings.Join(roles, ", "))
+	return cmp.Or(ini.DidYouMean(mgmt.Nearest(name, roles)), ": it can be "+strings.Join(roles, ", "))
 }
 
 func (r *nodeReader) integer(key string) *int64 {
@@ -136,26 +136,12 @@ func (r *nodeReader) integer(key string) *int64 {
 	if text == nil {
 		return nil
 	}
-	n, err := parseInt(*text)
+	n, err := ini.Int(*text)
 	if err != nil {
-		r.fail(key, "cannot convert %s value %s to int", quote(r.section.name+"."+key), quote(*text))
+		r.fail(key, "cannot convert %s value %s to int", ini.Quote(r.section.Name+"."+key), ini.Quote(*text))
 		return nil
 	}
 	return &n
-}
-
-var errNotInteger = errors.New("not an integer")
-
-// parseInt reads an integer as Python's int does: it accepts blanks around the
-// integer, one sign, and single underscores between digits.
-func parseInt(text string) (int64, error) {
-	text = strings.TrimSpace(text)
-	digits := strings.TrimPrefix(strings.TrimPrefix(text, "-"), "+")
-	if len(text)-len(digits) > 1 || strings.Contains("_"+digits+"_", "__") ||
-		strings.ContainsFunc(digits, func(r rune) bool { return r != '_' && (r < '0' || r > '9') }) {
-		return 0, errNotInteger
-	}
-	return strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64)
 }
 
 // port returns the port with the number that integer has returned. word names it.
@@ -176,7 +162,7 @@ func (r *nodeReader) scripts() []string {
 	if text == nil || *text == "" {
 		return nil
 	}
-	scripts, err := splitWords(*text)
+	scripts, err := ini.SplitWords(*text)
 	if err != nil {
 		r.fail("scripts", "%v", err)
 	}
@@ -190,7 +176,7 @@ func (r *nodeReader) command() []string {
 	if text == nil || *text == "" {
 		return nil
 	}
-	words, err := splitWords(*text)
+	words, err := ini.SplitWords(*text)
 	if err != nil {
 		r.fail("command", "%v", err)
 		return nil
@@ -206,7 +192,7 @@ func (r *nodeReader) env() map[string]string {
 	if text == nil || *text == "" {
 		return nil
 	}
-	items, err := splitWords(*text)
+	items, err := ini.SplitWords(*text)
 	env := make(map[string]string, len(items))
 	for _, item := range items {
 		name, value, ok := strings.Cut(item, "=")
@@ -216,7 +202,7 @@ func (r *nodeReader) env() map[string]string {
 		env[name] = value
 	}
 	if err != nil {
-		r.fail("env", "env value %s is invalid", quote(*text))
+		r.fail("env", "env value %s is invalid", ini.Quote(*text))
 	}
 	return env
 }
@@ -229,20 +215,20 @@ func (r *nodeReader) refuseUnused() {
 	if role == nil && r.instancesMeant() != "" {
 		return
 	}
-	refuse := func(e *iniEntry, format string, args ...any) {
+	refuse := func(e *ini.Entry, format string, args ...any) {
 		r.err = nil
-		r.fail(e.key, format, args...)
+		r.fail(e.Key, format, args...)
 	}
-	for _, e := range r.section.entries {
-		switch comment := trailingComment(e); {
-		case !slices.Contains(nodeKeys, e.key) && !e.referred:
-			refuse(e, "%s", unknownKey(e.key))
+	for _, e := range r.section.Entries {
+		switch comment := ini.TrailingComment(e); {
+		case !slices.Contains(nodeKeys, e.Key) && !e.Referred:
+			refuse(e, "%s", unknownKey(e.Key))
 			return
-		case e.key == "type" && role != nil && *role != "":
+		case e.Key == "type" && role != nil && *role != "":
 			refuse(e, "\"type\" and \"role\" say the same: keep \"role\"")
 			return
-		case comment != "" && (e.key == "interface" || e.key == "scripts"):
-			refuse(e, "%s would be part of the value: a comment needs a line of its own", quote(comment))
+		case comment != "" && (e.Key == "interface" || e.Key == "scripts"):
+			refuse(e, "%s would be part of the value: a comment needs a line of its own", ini.Quote(comment))
 			return
 		}
 	}
@@ -251,11 +237,11 @@ func (r *nodeReader) refuseUnused() {
 // unknownKey returns the message about a key that nodes do not have. The message
 // says what to use instead.
 func unknownKey(key string) string {
-	text := "unknown key " + quote(key)
+	text := "unknown key " + ini.Quote(key)
 	if advice := zeekctlKeys[key]; advice != "" {
 		return text + ", which is zeekctl's: " + advice
 	}
-	return text + cmp.Or(didYouMean(mgmt.Nearest(key, nodeKeys)), "; there are "+strings.Join(nodeKeys, ", "))
+	return text + cmp.Or(ini.DidYouMean(mgmt.Nearest(key, nodeKeys)), "; there are "+strings.Join(nodeKeys, ", "))
 }
 
 // zeekctlKeys maps each key of zeekctl's node.cfg to advice on how to say the
@@ -280,13 +266,13 @@ func (p *clusterParser) unusedDefaults() error {
 	if p.AsZeekClient {
 		return nil
 	}
-	for _, e := range p.file.defaults.entries {
+	for _, e := range p.file.Defaults.Entries {
 		switch {
-		case slices.Contains(nodeKeys, e.key) || e.referred:
-		case zeekctlKeys[e.key] != "" || mgmt.Nearest(e.key, nodeKeys) != "":
-			return p.file.errorAt(e.line, "[%s]: %s", defaultSection, unknownKey(e.key))
+		case slices.Contains(nodeKeys, e.Key) || e.Referred:
+		case zeekctlKeys[e.Key] != "" || mgmt.Nearest(e.Key, nodeKeys) != "":
+			return p.file.ErrorAt(e.Line, "[%s]: %s", ini.DefaultSection, unknownKey(e.Key))
 		default:
-			p.warn(e.line, "[%s]: %s is no key of nodes, and no value refers to it", defaultSection, quote(e.key))
+			p.warn(e.Line, "[%s]: %s is no key of nodes, and no value refers to it", ini.DefaultSection, ini.Quote(e.Key))
 		}
 	}
 	return nil
@@ -295,12 +281,12 @@ func (p *clusterParser) unusedDefaults() error {
 // warnUnused warns of the section's own keys that have no effect, and of values
 // that end in a comment: the comment is part of the value.
 func (r *nodeReader) warnUnused() {
-	for _, e := range r.section.entries {
-		if comment := trailingComment(e); comment != "" {
-			r.warn(e.line, "%s is taken as part of the value: a comment needs a line of its own", quote(comment))
+	for _, e := range r.section.Entries {
+		if comment := ini.TrailingComment(e); comment != "" {
+			r.warn(e.Line, "%s is taken as part of the value: a comment needs a line of its own", ini.Quote(comment))
 		}
-		if e.value == nil && !r.AsZeekClient {
-			r.warn(e.line, "%s has no value, and no effect", quote(e.key))
+		if e.Value == nil && !r.AsZeekClient {
+			r.warn(e.Line, "%s has no value, and no effect", ini.Quote(e.Key))
 		}
 	}
 	if r.AsZeekClient {
@@ -311,7 +297,7 @@ func (r *nodeReader) warnUnused() {
 // warnState warns of a state, which has no effect.
 func (r *nodeReader) warnState() {
 	if state := r.text("state"); state != nil && *state != "" {
-		r.warnAsBoth(r.file.lookup(r.section, "state").line, "ignoring node %s state %s in configuration", quote(r.section.name), quote(*state))
+		r.warnAsBoth(r.file.Lookup(r.section, "state").Line, "ignoring node %s state %s in configuration", ini.Quote(r.section.Name), ini.Quote(*state))
 	}
 }
 
@@ -319,26 +305,13 @@ func (r *nodeReader) warnState() {
 // inherited ones. zeek-client also counts "type" and "state" as unknown.
 func (r *nodeReader) warnUnexpected() {
 	var unused []string
-	for _, e := range r.file.items(r.section) {
-		if !slices.Contains(nodeKeys, e.key) || e.key == "type" || e.key == "state" {
-			unused = append(unused, e.key)
+	for _, e := range r.file.Items(r.section) {
+		if !slices.Contains(nodeKeys, e.Key) || e.Key == "type" || e.Key == "state" {
+			unused = append(unused, e.Key)
 		}
 	}
 	if len(unused) > 0 {
 		slices.Sort(unused)
-		r.warnAsBoth(r.section.line, "ignoring unexpected keys: %s", strings.Join(unused, ", "))
+		r.warnAsBoth(r.section.Line, "ignoring unexpected keys: %s", strings.Join(unused, ", "))
 	}
-}
-
-// trailingComment returns the end of e's value that looks like a comment.
-func trailingComment(e *iniEntry) string {
-	if e.value == nil {
-		return ""
-	}
-	for i, c := range *e.value {
-		if (c == '#' || c == ';') && i > 0 && strings.ContainsRune(" \t", rune((*e.value)[i-1])) {
-			return (*e.value)[i:]
-		}
-	}
-	return ""
 }

@@ -1,14 +1,17 @@
-package cli
+package ini_test
 
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/zeekfleet/zeekfleet/internal/ini"
 )
 
 // pythonEntry is an entry of a section as Python's configparser reads it. Error is the
@@ -44,16 +47,16 @@ func pythonCases(t testing.TB) (cases []struct {
 
 // asPython returns the sections of text as configparser presents them.
 func asPython(text string) ([]pythonSection, error) {
-	f, err := parseINI("f", []byte(text))
+	f, err := ini.Parse("f", []byte(text))
 	if err != nil {
 		return nil, err
 	}
 	var sections []pythonSection
-	for _, s := range f.sections {
-		ours := pythonSection{Name: s.name, Entries: []pythonEntry{}}
-		for _, e := range f.items(s) {
-			value, err := f.value(s, e)
-			entry := pythonEntry{Key: strings.ToLower(e.key), Value: value}
+	for _, s := range f.Sections {
+		ours := pythonSection{Name: s.Name, Entries: []pythonEntry{}}
+		for _, e := range f.Items(s) {
+			value, err := f.Value(s, e)
+			entry := pythonEntry{Key: strings.ToLower(e.Key), Value: value}
 			if err != nil {
 				entry.Error = "error"
 			}
@@ -118,9 +121,9 @@ func differs(text, theirs string, ours error) string {
 		return "letters whose lower case depends on their place"
 	}
 	if ours != nil {
-		if bad, ok := errors.AsType[*lineError](ours); ok {
+		if bad, ok := errors.AsType[*ini.Error](ours); ok {
 			for why, message := range refusedOnPurpose {
-				if message.MatchString(bad.text) {
+				if message.MatchString(bad.Text) {
 					return why
 				}
 			}
@@ -142,31 +145,39 @@ func FuzzINI(f *testing.F) {
 		f.Add(c.Text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		first, err := parseINI("f", []byte(text))
+		first, err := ini.Parse("f", []byte(text))
 		if err != nil {
 			return
 		}
 		written := iniText(first)
-		second, err := parseINI("f", []byte(written))
+		second, err := ini.Parse("f", []byte(written))
 		if err != nil {
 			t.Fatalf("%q is written as %q, which is refused: %v", text, written, err)
 		}
 		if again := iniText(second); again != written {
 			t.Errorf("%q is written as %q, and then as %q", text, written, again)
 		}
-		for _, s := range first.sections { // references end, whatever they are
-			for _, e := range first.items(s) {
-				first.value(s, e)
+		for _, s := range first.Sections { // references end, whatever they are
+			for _, e := range first.Items(s) {
+				first.Value(s, e)
 			}
 		}
 	})
 }
 
 // iniText writes a file in configparser's form.
-func iniText(f *iniFile) string {
+func iniText(f *ini.File) string {
 	var b strings.Builder
-	for _, s := range append([]*iniSection{f.defaults}, f.sections...) {
-		writeSection(&b, s, nil)
+	for _, s := range append([]*ini.Section{f.Defaults}, f.Sections...) {
+		fmt.Fprintf(&b, "[%s]\n", s.Name)
+		for _, e := range s.Entries {
+			if e.Value == nil {
+				fmt.Fprintf(&b, "%s\n", e.Key)
+			} else {
+				fmt.Fprintf(&b, "%s = %s\n", e.Key, strings.ReplaceAll(*e.Value, "\n", "\n\t"))
+			}
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }

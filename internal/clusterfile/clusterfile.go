@@ -1,4 +1,4 @@
-package cli
+package clusterfile
 
 import (
 	"errors"
@@ -11,16 +11,16 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/zeekfleet/zeekfleet/internal/ini"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// MaxClusterFile bounds a cluster configuration file, in bytes. Twenty thousand nodes
+// MaxSize bounds a cluster configuration file, in bytes. Twenty thousand nodes
 // fit into it, each with 1,600 bytes of settings.
-const MaxClusterFile = 32 << 20
+const MaxSize = 32 << 20
 
-// instancesSection is the section that lists the instances. Every other section
-// is a node.
-const instancesSection = "instances"
+// instances is the section that lists the instances. Every other section is a node.
+const instances = ini.InstancesSection
 
 // A Cluster is the content of a cluster configuration file.
 type Cluster struct {
@@ -37,8 +37,8 @@ type Cluster struct {
 	Doubts []string
 }
 
-// ClusterOptions say how a cluster configuration is read.
-type ClusterOptions struct {
+// Options say how a cluster configuration is read.
+type Options struct {
 	// Hostname is the name of the local host. Nodes that name no instance go to
 	// the instance of that host. It is empty if the name is unknown.
 	Hostname string
@@ -47,9 +47,9 @@ type ClusterOptions struct {
 	AsZeekClient bool
 }
 
-// ReadCluster reads the cluster configuration at path. The file may be a pipe;
-// "-" is stdin. See ParseCluster for the rest.
-func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, error) {
+// Read reads the cluster configuration at path. The file may be a pipe;
+// "-" is stdin. See Parse for the rest.
+func Read(path string, stdin io.Reader, o Options) (*Cluster, error) {
 	name, in := "standard input", stdin
 	if path != "-" {
 		f, err := os.Open(path)
@@ -59,22 +59,22 @@ func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, erro
 		defer f.Close()
 		name, in = path, f
 	}
-	// ParseCluster refuses a text that has one byte more than allowed.
-	text, err := io.ReadAll(io.LimitReader(in, MaxClusterFile+1))
+	// Parse refuses a text that has one byte more than allowed.
+	text, err := io.ReadAll(io.LimitReader(in, MaxSize+1))
 	if err != nil {
 		return &Cluster{}, fmt.Errorf("please provide a cluster configuration file: %w", err)
 	}
-	return ParseCluster(name, text, o)
+	return Parse(name, text, o)
 }
 
-// ParseCluster reads a cluster configuration in zeek-client's INI form (spec
+// Parse reads a cluster configuration in zeek-client's INI form (spec
 // zeek-client section 7). name stands for the file in messages.
 //
 // An error is one line. It begins with the file and, where it has one, the
-// number of the line. ParseCluster does not check whether the nodes' instances
+// number of the line. Parse does not check whether the nodes' instances
 // are listed; the controller does.
 //
-// ParseCluster differs from zeek-client in these points, even AsZeekClient:
+// Parse differs from zeek-client in these points, even AsZeekClient:
 //   - Names of instances keep their case.
 //   - An entry of [DEFAULT] is an instance only if its key is no key of nodes.
 //   - A header that lacks a bracket, or that stands behind blanks, is an error.
@@ -83,18 +83,18 @@ func ReadCluster(path string, stdin io.Reader, o ClusterOptions) (*Cluster, erro
 // section and nothing else says that nothing shall run.
 //
 // With an error it returns a Cluster that has nothing but the warnings.
-func ParseCluster(name string, text []byte, o ClusterOptions) (*Cluster, error) {
-	if len(text) > MaxClusterFile {
-		return &Cluster{}, &lineError{file: name, text: fmt.Sprintf("more than %d bytes", MaxClusterFile)}
+func Parse(name string, text []byte, o Options) (*Cluster, error) {
+	if len(text) > MaxSize {
+		return &Cluster{}, &ini.Error{File: name, Text: fmt.Sprintf("more than %d bytes", MaxSize)}
 	}
-	file, err := parseINI(name, text)
+	file, err := ini.Parse(name, text)
 	if err != nil {
 		return &Cluster{}, err
 	}
-	if len(file.sections) == 0 && !o.AsZeekClient {
-		return &Cluster{}, file.errorAt(0, "no section in it: to run nothing, give a file with an empty [instances] section")
+	if len(file.Sections) == 0 && !o.AsZeekClient {
+		return &Cluster{}, file.ErrorAt(0, "no section in it: to run nothing, give a file with an empty [instances] section")
 	}
-	p := clusterParser{ClusterOptions: o, file: file}
+	p := clusterParser{Options: o, file: file}
 	if err := p.parse(); err != nil {
 		return &Cluster{Warnings: p.warnings}, err
 	}
@@ -103,23 +103,23 @@ func ParseCluster(name string, text []byte, o ClusterOptions) (*Cluster, error) 
 	if !o.AsZeekClient {
 		_, doubts := p.config.Check(mgmt.Rules{})
 		for _, text := range append(doubts, p.config.CaptureDoubts()...) {
-			c.Doubts = append(c.Doubts, file.errorAt(0, "%s", text).Error())
+			c.Doubts = append(c.Doubts, file.ErrorAt(0, "%s", text).Error())
 		}
 	}
 	return c, nil
 }
 
 type clusterParser struct {
-	ClusterOptions
-	file     *iniFile
+	Options
+	file     *ini.File
 	config   mgmt.Configuration
 	warnings []string
 	// withoutInstance are the sections of nodes that name no instance.
-	withoutInstance []*iniSection
+	withoutInstance []*ini.Section
 }
 
 func (p *clusterParser) warn(line int, format string, args ...any) {
-	p.warnings = append(p.warnings, p.file.errorAt(line, format, args...).Error())
+	p.warnings = append(p.warnings, p.file.ErrorAt(line, format, args...).Error())
 }
 
 // warnAsBoth is warn for a message that zeek-client has too.
@@ -132,11 +132,11 @@ func (p *clusterParser) warnAsBoth(line int, format string, args ...any) {
 }
 
 func (p *clusterParser) parse() error {
-	for _, s := range p.file.sections {
-		if s.after != "" && !p.AsZeekClient {
-			return p.file.errorAt(s.line, "%s stands behind the header [%s]: put it on a line of its own", quote(s.after), clip(s.name))
+	for _, s := range p.file.Sections {
+		if s.After != "" && !p.AsZeekClient {
+			return p.file.ErrorAt(s.Line, "%s stands behind the header [%s]: put it on a line of its own", ini.Quote(s.After), ini.Clip(s.Name))
 		}
-		if s.name == instancesSection {
+		if s.Name == instances {
 			if err := p.instances(s); err != nil {
 				return err
 			}
@@ -148,12 +148,12 @@ func (p *clusterParser) parse() error {
 		}
 		p.config.Nodes = append(p.config.Nodes, n)
 	}
-	listed := p.file.byName[instancesSection]
+	listed := p.file.ByName[instances]
 	switch {
 	case len(p.withoutInstance) > 0 && len(p.withoutInstance) < len(p.config.Nodes):
-		return p.file.errorOfBoth(p.withoutInstance[0].line, "either all or no nodes must state instances")
+		return p.file.ErrorOfBoth(p.withoutInstance[0].Line, "either all or no nodes must state instances")
 	case len(p.withoutInstance) > 0 && listed != nil:
-		return p.file.errorOfBoth(listed.line, "omit instances section when skipping instances in node definitions")
+		return p.file.ErrorOfBoth(listed.Line, "omit instances section when skipping instances in node definitions")
 	case listed == nil:
 		p.deriveInstances()
 	default:
@@ -163,17 +163,17 @@ func (p *clusterParser) parse() error {
 	return p.unusedDefaults()
 }
 
-func (p *clusterParser) instances(s *iniSection) error {
-	for _, e := range p.file.items(s) {
-		inherited := s.byKey[e.key] != e
-		if inherited && (!p.AsZeekClient || slices.Contains(nodeKeys, e.key)) {
+func (p *clusterParser) instances(s *ini.Section) error {
+	for _, e := range p.file.Items(s) {
+		inherited := s.ByKey[e.Key] != e
+		if inherited && (!p.AsZeekClient || slices.Contains(nodeKeys, e.Key)) {
 			continue // a default for nodes
 		}
-		value, err := p.file.value(s, e)
+		value, err := p.file.Value(s, e)
 		if err != nil {
 			return err
 		}
-		in := mgmt.Instance{Name: mgmt.InstanceName(e.key), Host: mgmt.UnknownHost}
+		in := mgmt.Instance{Name: mgmt.InstanceName(e.Key), Host: mgmt.UnknownHost}
 		if value != nil && *value != "" {
 			in.Host, in.ListenPort, err = parseEndpoint(*value)
 		}
@@ -181,10 +181,10 @@ func (p *clusterParser) instances(s *iniSection) error {
 			continue // an entry of [DEFAULT] that values of nodes may refer to
 		}
 		if err == errNoEndpoint {
-			return p.file.errorOfBoth(e.line, "invalid spec for instance %s: %s %v", quote(e.key), quote(*value), err)
+			return p.file.ErrorOfBoth(e.Line, "invalid spec for instance %s: %s %v", ini.Quote(e.Key), ini.Quote(*value), err)
 		}
 		if err != nil {
-			return p.file.errorAt(e.line, "invalid spec for instance %s: %s %v", quote(e.key), quote(*value), err)
+			return p.file.ErrorAt(e.Line, "invalid spec for instance %s: %s %v", ini.Quote(e.Key), ini.Quote(*value), err)
 		}
 		p.config.Instances = append(p.config.Instances, in)
 	}
@@ -206,11 +206,11 @@ func parseEndpoint(text string) (netip.Addr, *mgmt.Port, error) {
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil || addr.Zone() != "" {
-		return netip.Addr{}, nil, fmt.Errorf("%w: %s is not an IP address", errNoEndpoint, quote(host))
+		return netip.Addr{}, nil, fmt.Errorf("%w: %s is not an IP address", errNoEndpoint, ini.Quote(host))
 	}
-	n, err := parseInt(port)
+	n, err := ini.Int(port)
 	if err != nil {
-		return netip.Addr{}, nil, fmt.Errorf("%w: %s is not a port", errNoEndpoint, quote(port))
+		return netip.Addr{}, nil, fmt.Errorf("%w: %s is not a port", errNoEndpoint, ini.Quote(port))
 	}
 	if n < 1 || n > 65535 {
 		return netip.Addr{}, nil, fmt.Errorf("%w: port %d outside valid range", errNoEndpoint, n)
@@ -234,7 +234,7 @@ func (p *clusterParser) deriveInstances() {
 // so. zeek-client folds the names in [instances] to lower case, but not the
 // names in nodes. Files that work with zeek-client for that reason work here
 // too, with a warning.
-func (p *clusterParser) foldInstances(listed *iniSection) {
+func (p *clusterParser) foldInstances(listed *ini.Section) {
 	named := make(map[mgmt.InstanceName]bool)
 	for _, n := range p.config.Nodes {
 		named[n.Instance] = true
@@ -250,7 +250,7 @@ func (p *clusterParser) foldInstances(listed *iniSection) {
 		}
 		declared[folded] = true
 		p.config.Instances[i].Name = folded
-		p.warn(p.file.lookup(listed, string(in.Name)).line, "instance %s is taken as %s, as nodes name it: write both alike", quote(string(in.Name)), quote(string(folded)))
+		p.warn(p.file.Lookup(listed, string(in.Name)).Line, "instance %s is taken as %s, as nodes name it: write both alike", ini.Quote(string(in.Name)), ini.Quote(string(folded)))
 	}
 }
 
@@ -268,22 +268,10 @@ func (p *clusterParser) warnUnlisted() {
 		if slices.Contains(listed, n.Instance) {
 			continue
 		}
-		line := p.file.byName[string(n.Name)].line
-		if e := p.file.byName[string(n.Name)].byKey["instance"]; e != nil {
-			line = e.line
+		line := p.file.ByName[string(n.Name)].Line
+		if e := p.file.ByName[string(n.Name)].ByKey["instance"]; e != nil {
+			line = e.Line
 		}
-		p.warn(line, "instance %s is not listed in [%s]%s", quote(string(n.Instance)), instancesSection, didYouMean(mgmt.Nearest(n.Instance, listed)))
+		p.warn(line, "instance %s is not listed in [%s]%s", ini.Quote(string(n.Instance)), instances, ini.DidYouMean(mgmt.Nearest(n.Instance, listed)))
 	}
 }
-
-// didYouMean returns the end of a message that suggests the nearest name. It
-// returns nothing if nearest is empty.
-func didYouMean[S ~string](nearest S) string {
-	if nearest == "" {
-		return ""
-	}
-	return "; did you mean " + quote(string(nearest)) + "?"
-}
-
-// quote puts text into plain double quotes, as zeek-client's messages do.
-func quote(text string) string { return `"` + strings.ReplaceAll(clip(text), "\n", " ") + `"` }

@@ -1,4 +1,4 @@
-package cli_test
+package clusterfile_test
 
 import (
 	"errors"
@@ -13,8 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
-	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -214,12 +213,12 @@ metrics_port: 9_001
 	},
 }
 
-func TestParseCluster(t *testing.T) {
+func TestParse(t *testing.T) {
 	for name, tt := range clusterFiles {
 		t.Run(name, func(t *testing.T) {
-			got, err := cli.ParseCluster("c.ini", []byte(tt.text), cli.ClusterOptions{Hostname: "host-1", AsZeekClient: tt.asZeekClient})
+			got, err := clusterfile.Parse("c.ini", []byte(tt.text), clusterfile.Options{Hostname: "host-1", AsZeekClient: tt.asZeekClient})
 			if err != nil {
-				t.Fatalf("ParseCluster: %v", err)
+				t.Fatalf("Parse: %v", err)
 			}
 			if diff := cmp.Diff(tt.want, got.Config, clusterOptions...); diff != "" {
 				t.Errorf("configuration (-want +got):\n%s", diff)
@@ -234,7 +233,7 @@ func TestParseCluster(t *testing.T) {
 	}
 }
 
-func TestParseClusterRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	node := func(lines string) string { return "[instances]\ni\n[w]\ninstance = i\n" + lines }
 	tests := map[string]struct{ text, want string }{
 		"an empty file":                          {"", "c.ini: no section in it: to run nothing, give a file with an empty [instances] section"},
@@ -294,19 +293,19 @@ func TestParseClusterRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := cli.ParseCluster("c.ini", []byte(tt.text), cli.ClusterOptions{Hostname: "host-1"})
+			_, err := clusterfile.Parse("c.ini", []byte(tt.text), clusterfile.Options{Hostname: "host-1"})
 			if err == nil || err.Error() != tt.want {
-				t.Errorf("ParseCluster:\n got %v\nwant %s", err, tt.want)
+				t.Errorf("Parse:\n got %v\nwant %s", err, tt.want)
 			}
 		})
 	}
 }
 
-func TestParseClusterLimits(t *testing.T) {
-	if _, err := cli.ParseCluster("c.ini", []byte("[instances]\n"+strings.Repeat("#", cli.MaxClusterFile-12)), cli.ClusterOptions{}); err != nil {
+func TestParseLimits(t *testing.T) {
+	if _, err := clusterfile.Parse("c.ini", []byte("[instances]\n"+strings.Repeat("#", clusterfile.MaxSize-12)), clusterfile.Options{}); err != nil {
 		t.Errorf("a file of the largest size: %v", err)
 	}
-	_, err := cli.ParseCluster("c.ini", make([]byte, cli.MaxClusterFile+1), cli.ClusterOptions{})
+	_, err := clusterfile.Parse("c.ini", make([]byte, clusterfile.MaxSize+1), clusterfile.Options{})
 	if want := "c.ini: more than 33554432 bytes"; err == nil || err.Error() != want {
 		t.Errorf("a larger file: got %v, want %s", err, want)
 	}
@@ -316,13 +315,13 @@ func TestParseClusterLimits(t *testing.T) {
 	for i := range 8 {
 		bomb.WriteString("a" + string(rune('1'+i)) + "=" + strings.Repeat("%(a"+string(rune('0'+i))+")s", 10) + "\n")
 	}
-	_, err = cli.ParseCluster("c.ini", []byte(bomb.String()+"interface=%(a8)s\n"), cli.ClusterOptions{})
+	_, err = clusterfile.Parse("c.ini", []byte(bomb.String()+"interface=%(a8)s\n"), clusterfile.Options{})
 	if want := `c.ini:12: "interface" is longer than 65536 bytes`; err == nil || err.Error() != want {
 		t.Errorf("references that grow: got %v, want %s", err, want)
 	}
 }
 
-func TestReadCluster(t *testing.T) {
+func TestRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.ini")
 	if err := os.WriteFile(path, []byte("[w]\nrole=x\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -341,9 +340,9 @@ func TestReadCluster(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := cli.ReadCluster(tt.path, tt.stdin, cli.ClusterOptions{Hostname: "h"})
+			_, err := clusterfile.Read(tt.path, tt.stdin, clusterfile.Options{Hostname: "h"})
 			if err == nil || err.Error() != tt.want {
-				t.Errorf("ReadCluster:\n got %v\nwant %s", err, tt.want)
+				t.Errorf("Read:\n got %v\nwant %s", err, tt.want)
 			}
 		})
 	}
@@ -353,7 +352,7 @@ type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errors.New("broken") }
 
-// oneLine checks that an error of ParseCluster is one line and begins with the
+// oneLine checks that an error of Parse is one line and begins with the
 // file.
 func oneLine(t *testing.T, err error) {
 	t.Helper()
@@ -365,18 +364,18 @@ func oneLine(t *testing.T, err error) {
 	}
 }
 
-// FuzzParseCluster checks that every configuration that is read can be written
+// FuzzParse checks that every configuration that is read can be written
 // and read again, and that every error names the file.
-func FuzzParseCluster(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add("[instances]\na = 192.0.2.1:1\n[w]\ninstance=a\nrole=worker\nenv=A=1 B='x y'\n")
 	f.Add("[DEFAULT]\nx=%(y)s\ny=%(x)s\n[w]\nrole=%(x)s\n")
 	f.Add("\ufeff[w]\n\trole:worker\n\t\tscripts = \"a b\" c\\ d\n")
 	f.Add("[w]\nrole=worker\nscripts=\"\" '\\' \\\"\ninterface=100%%\n  more\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		lenient := cli.ClusterOptions{Hostname: "h", AsZeekClient: true}
-		strictly, err := cli.ParseCluster("f", []byte(text), cli.ClusterOptions{Hostname: "h"})
+		lenient := clusterfile.Options{Hostname: "h", AsZeekClient: true}
+		strictly, err := clusterfile.Parse("f", []byte(text), clusterfile.Options{Hostname: "h"})
 		oneLine(t, err)
-		first, lenientErr := cli.ParseCluster("f", []byte(text), lenient)
+		first, lenientErr := clusterfile.Parse("f", []byte(text), lenient)
 		oneLine(t, lenientErr)
 		switch {
 		case err == nil && lenientErr != nil:
@@ -388,7 +387,7 @@ func FuzzParseCluster(f *testing.F) {
 				t.Fatalf("read strictly (-as zeek-client +strictly):\n%s", diff)
 			}
 		}
-		written := cli.GetConfigOutcome(client.Result{Success: true, Data: cli.ForClient(first.Config)}, false).Render(false)
+		written := clusterfile.Text(first.Config)
 		if written == "" || strings.Contains(text, "%(") || strings.Contains(text, "\\\n") {
 			return // nothing to run, or values with blanks at the ends of lines: the INI form cannot express them
 		}
@@ -398,7 +397,7 @@ func FuzzParseCluster(f *testing.F) {
 			// section, so reading it would derive the instances from the nodes.
 			return
 		}
-		again, err := cli.ParseCluster("g", []byte(written), lenient)
+		again, err := clusterfile.Parse("g", []byte(written), lenient)
 		if err != nil {
 			t.Fatalf("%v, in what was written:\n%s", err, written)
 		}

@@ -1,11 +1,12 @@
-package cli
+package ini
 
 import (
 	"errors"
 	"strings"
+	"unicode"
 )
 
-// Errors of splitWords. zeek-client prints these texts of Python's shlex.
+// Errors of SplitWords. zeek-client prints these texts of Python's shlex.
 var (
 	//lint:ignore ST1005 the text is Python's
 	errNoClosingQuote = errors.New("No closing quotation")
@@ -13,10 +14,10 @@ var (
 	errNoEscapedChar = errors.New("No escaped character")
 )
 
-// splitWords splits text into words as a POSIX shell does, but expands nothing.
+// SplitWords splits text into words as a POSIX shell does, but expands nothing.
 // Quotes join blanks to a word. A backslash takes the next character as it is;
 // within double quotes it does so only before a quote or a backslash.
-func splitWords(text string) ([]string, error) {
+func SplitWords(text string) ([]string, error) {
 	var (
 		words []string
 		word  strings.Builder
@@ -75,4 +76,13 @@ func quoted(word *strings.Builder, text string, quote byte) (int, error) {
 		word.WriteByte(c)
 	}
 	return 0, errNoClosingQuote
+}
+
+// Word returns text as one word that SplitWords reads back, in double
+// quotes where needed.
+func Word(text string) string {
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"'\`, r) }) {
+		return text
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
