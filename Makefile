@@ -6,7 +6,7 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 FUZZ       ?= 2000x
 GOFLAGS_STATIC := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: all build man test check unit fuzz fuzz-smoke bench tools
+.PHONY: all build man test check unit fuzz fuzz-smoke bench screenshots tools
 
 all: build
 
@@ -54,6 +54,14 @@ fuzz:
 ## bench: each measured figure beside its budget
 bench:
 	@go run ./internal/bench
+
+## screenshots: a picture of each page, in both widths and both themes, in dist/screenshots
+SCREENSHOTS ?= dist/screenshots
+screenshots:
+	@scripts/need chromium:chromium
+	@mkdir -p "$(SCREENSHOTS)"
+	@CGO_ENABLED=0 go test -count=1 ./internal/browser -args -screenshots "$$(realpath "$(SCREENSHOTS)")"
+	@echo "$$(ls "$(SCREENSHOTS)" | wc -l) pictures in $(SCREENSHOTS)"
 
 # The tests need programs that a bare machine may lack: a C compiler for the race
 # detector, openssl for certificates and as a TLS peer with Zeek's defaults, ip for the

@@ -196,6 +196,18 @@ func (tab *Tab) Look(width, height int64, theme string) {
 		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}))
 }
 
+// NoScripts forbids the pages of the tab to run scripts. Wait does not work from then on.
+func (tab *Tab) NoScripts() {
+	tab.t.Helper()
+	tab.Do("forbid scripts", command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+}
+
+// Address returns the address at which the tab is.
+func (tab *Tab) Address() string {
+	tab.t.Helper()
+	return Run(tab, "read the address", chromedp.Location())
+}
+
 // Text returns the visible text of the first element of a selector.
 func (tab *Tab) Text(selector string) string {
 	tab.t.Helper()

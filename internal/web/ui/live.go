@@ -37,12 +37,18 @@ func part(body ...g.Node) g.Node { return h.Div(append([]g.Node{h.ID("part")}, b
 // tableOf is a table with a heading for each column. A heading that begins with "#" is for
 // numbers.
 func tableOf(label string, headings []string, rows g.Node) g.Node {
-	return h.Div(h.Class("scroll"), h.Table(h.Aria("label", label), h.THead(h.Tr(g.Map(headings, func(text string) g.Node {
+	return scroll(label, h.Table(h.Aria("label", label), h.THead(h.Tr(g.Map(headings, func(text string) g.Node {
 		if text != "" && text[0] == '#' {
 			return h.Th(h.Scope("col"), h.Class("num"), h.Text(text[1:]))
 		}
 		return h.Th(h.Scope("col"), h.Text(text))
 	}))), rows))
+}
+
+// scroll is around a table that may be wider than the window. The keyboard reaches it, so that the
+// arrow keys move it.
+func scroll(label string, table g.Node) g.Node {
+	return h.Div(h.Class("scroll"), h.TabIndex("0"), h.Role("group"), h.Aria("label", label), table)
 }
 
 func num(text string) g.Node { return h.Td(h.Class("num"), h.Text(text)) }

@@ -101,7 +101,7 @@ func OperationPage(o Operation) Content {
 	for _, p := range pieces[1:] {
 		rows = append(rows, p.show())
 	}
-	body := g.Group{pieces[0].show(), Panel("Steps", h.Div(h.Class("scroll"), h.Table(h.Aria("label", "Steps"),
+	body := g.Group{pieces[0].show(), Panel("Steps", scroll("Steps", h.Table(h.Aria("label", "Steps"),
 		h.THead(h.Tr(g.Map([]string{"Node", "Instance", "Action", "State", "Because"}, func(text string) g.Node { return h.Th(h.Scope("col"), h.Text(text)) }))),
 		h.TBody(h.ID("steps"), rows))))}
 	title := fmt.Sprintf("Operation %d: %s", o.ID, o.Kind)
