@@ -149,13 +149,34 @@ func servedBy(conn net.Conn, pid int) error {
 		return err
 	}
 	owner, err := sockowner.Of(at, from)
-	if err != nil || owner.Inode == 0 {
-		return nil // it has answered, and closed the connection
+	if errors.Is(err, sockowner.ErrOrphan) {
+		return listensFor(at, pid) // it has answered, and closed the connection
 	}
-	if held, err := sockowner.Holds(pid, owner.Inode); held || err != nil {
+	if err != nil {
+		return nil
+	}
+	return heldBy(owner.Inode, pid)
+}
+
+// listensFor returns an error if none of the sockets that listen at an address is a node's.
+func listensFor(at netip.AddrPort, pid int) error {
+	err := errors.New("whoever has answered has gone")
+	for _, s := range sockowner.Listening() {
+		if a := s.At.Addr().Unmap(); s.At.Port() == at.Port() && (a == at.Addr().Unmap() || a.IsUnspecified()) {
+			if err = heldBy(s.Inode, pid); err == nil {
+				return nil
+			}
+		}
+	}
+	return err
+}
+
+// heldBy returns an error if a socket belongs to another process than a node's.
+func heldBy(inode uint64, pid int) error {
+	if held, err := sockowner.Holds(pid, inode); held || err != nil {
 		return nil // who runs with capabilities shows its files to nobody
 	}
-	for _, p := range sockowner.Holders(owner.Inode) {
+	for _, p := range sockowner.Holders(inode) {
 		if !sockowner.Descends(p.PID, pid) {
 			return fmt.Errorf("%s listens there, and not the node", p)
 		}
