@@ -45,6 +45,12 @@ type Options struct {
 	// AsZeekClient accepts every file that zeek-client accepts: a key without
 	// meaning is a warning, and not an error.
 	AsZeekClient bool
+	// NameInstances refuses nodes that name no instance: nobody can mean the local host.
+	NameInstances bool
+	// MaxValues bounds all values together, in bytes, with what each section inherits and
+	// what references stand for. A role is read twice, and counts twice. Zero means no bound
+	// but that of the file.
+	MaxValues int
 }
 
 // Read reads the cluster configuration at path. The file may be a pipe;
@@ -116,6 +122,19 @@ type clusterParser struct {
 	warnings []string
 	// withoutInstance are the sections of nodes that name no instance.
 	withoutInstance []*ini.Section
+	values          int // the bytes of all values so far
+}
+
+// value returns the value of e in section s.
+func (p *clusterParser) value(s *ini.Section, e *ini.Entry) (*string, error) {
+	value, err := p.file.Value(s, e)
+	if err != nil || value == nil {
+		return nil, err
+	}
+	if p.values += len(*value); p.MaxValues > 0 && p.values > p.MaxValues {
+		return nil, p.file.ErrorAt(e.Line, "%s: all values together, with what sections inherit, have more than %d bytes", ini.Quote(e.Key), p.MaxValues)
+	}
+	return value, nil
 }
 
 func (p *clusterParser) warn(line int, format string, args ...any) {
@@ -150,6 +169,9 @@ func (p *clusterParser) parse() error {
 	}
 	listed := p.file.ByName[instances]
 	switch {
+	case len(p.withoutInstance) > 0 && p.NameInstances:
+		s := p.withoutInstance[0]
+		return p.file.ErrorAt(s.Line, "node %s lacks \"instance\": name the instance that runs it", ini.Quote(s.Name))
 	case len(p.withoutInstance) > 0 && len(p.withoutInstance) < len(p.config.Nodes):
 		return p.file.ErrorOfBoth(p.withoutInstance[0].Line, "either all or no nodes must state instances")
 	case len(p.withoutInstance) > 0 && listed != nil:
@@ -169,7 +191,7 @@ func (p *clusterParser) instances(s *ini.Section) error {
 		if inherited && (!p.AsZeekClient || slices.Contains(nodeKeys, e.Key)) {
 			continue // a default for nodes
 		}
-		value, err := p.file.Value(s, e)
+		value, err := p.value(s, e)
 		if err != nil {
 			return err
 		}
@@ -254,6 +276,10 @@ func (p *clusterParser) foldInstances(listed *ini.Section) {
 	}
 }
 
+// maxSuggested bounds the nodes for whose instance the nearest one is sought: among
+// thousands that takes time.
+const maxSuggested = 20
+
 // warnUnlisted warns of nodes whose instance is not listed, with the line. The
 // controller refuses them, but does not know the line.
 func (p *clusterParser) warnUnlisted() {
@@ -261,17 +287,24 @@ func (p *clusterParser) warnUnlisted() {
 		return
 	}
 	var listed []mgmt.InstanceName
+	known := map[mgmt.InstanceName]bool{}
+	suggested := 0
 	for _, in := range p.config.Instances {
 		listed = append(listed, in.Name)
+		known[in.Name] = true
 	}
 	for _, n := range p.config.Nodes {
-		if slices.Contains(listed, n.Instance) {
+		if known[n.Instance] {
 			continue
 		}
 		line := p.file.ByName[string(n.Name)].Line
 		if e := p.file.ByName[string(n.Name)].ByKey["instance"]; e != nil {
 			line = e.Line
 		}
-		p.warn(line, "instance %s is not listed in [%s]%s", ini.Quote(string(n.Instance)), instances, ini.DidYouMean(mgmt.Nearest(n.Instance, listed)))
+		meant := ""
+		if suggested++; suggested <= maxSuggested {
+			meant = ini.DidYouMean(mgmt.Nearest(n.Instance, listed))
+		}
+		p.warn(line, "instance %s is not listed in [%s]%s", ini.Quote(string(n.Instance)), instances, meant)
 	}
 }

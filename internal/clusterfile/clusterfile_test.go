@@ -411,3 +411,20 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A file from elsewhere names the instances, and its values are bounded all together.
+func TestParseOfAFileFromElsewhere(t *testing.T) {
+	const text = "[DEFAULT]\ninstance = a\nrole = worker\n[instances]\na\n[w]\n[x]\n"
+	elsewhere := clusterfile.Options{NameInstances: true, MaxValues: 2 * len("aworkerworker")}
+	if _, err := clusterfile.Parse("c.ini", []byte(text), elsewhere); err != nil {
+		t.Errorf("values of the largest size: %v", err)
+	}
+	for text, want := range map[string]string{
+		text + "[y]\n":         `c.ini:2: "instance": all values together, with what sections inherit, have more than 26 bytes`,
+		"[w]\nrole = worker\n": `c.ini:1: node "w" lacks "instance": name the instance that runs it`,
+	} {
+		if _, err := clusterfile.Parse("c.ini", []byte(text), elsewhere); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}

@@ -68,7 +68,7 @@ func (r *nodeReader) text(key string) *string {
 	if e == nil {
 		return nil
 	}
-	value, err := r.file.Value(r.section, e)
+	value, err := r.value(r.section, e)
 	if err != nil {
 		r.err = cmp.Or(r.err, err)
 		return nil

@@ -17,7 +17,9 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/resources"
 	"github.com/zeekfleet/zeekfleet/internal/web/ui"
 )
 
@@ -104,6 +106,8 @@ type wanted struct {
 	given    *api.Cluster
 	revision uint64
 	cluster  api.Cluster
+	// warnings are those about a cluster file.
+	warnings []string
 }
 
 // askDeploy asks what shall be deployed, or shows the plan for what the address names.
@@ -193,6 +197,9 @@ func given(text string) (wanted, error) {
 	if strings.TrimSpace(text) == "" {
 		return wanted{}, errors.New("there is no configuration: choose a file, or paste its text")
 	}
+	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
+		return givenFile(text)
+	}
 	if mgmt.MoreValues([]byte(text), maxGivenValues) {
 		return wanted{}, fmt.Errorf("the configuration has more than %d JSON values: deploy it with zeekfleet deploy", maxGivenValues)
 	}
@@ -208,6 +215,25 @@ func given(text string) (wanted, error) {
 	return wanted{what: "this configuration", fields: map[string]string{"text": text}, given: &c, cluster: c}, nil
 }
 
+// givenFile returns the configuration of a cluster file.
+func givenFile(text string) (wanted, error) {
+	read, err := clusterfile.Parse("cluster file", []byte(text), clusterfile.Options{NameInstances: true, MaxValues: maxGivenText})
+	if err != nil {
+		return wanted{}, err
+	}
+	// The ID is new each time that the file is read.
+	c := resources.Cluster(read.Config)
+	warnings := read.Warnings[:min(len(read.Warnings), maxGivenWarnings)]
+	return wanted{what: "this cluster file", fields: map[string]string{"text": text}, given: &c, cluster: c, warnings: warnings}, nil
+}
+
+const (
+	// maxGivenText bounds the values of a cluster file in a form, in bytes.
+	maxGivenText = 8 << 20
+	// maxGivenWarnings bounds the warnings about it that a page shows.
+	maxGivenWarnings = 50
+)
+
 // maxGivenValues bounds the JSON values of the configuration in a form.
 const maxGivenValues = 100_000
 
@@ -217,7 +243,7 @@ func (s pages) showPlan(v *visit, want wanted) (shown, error) {
 	if err != nil {
 		return shown{}, err
 	}
-	p := ui.Plan{Plan: plan.Body, What: want.what, Fields: want.fields}
+	p := ui.Plan{Plan: plan.Body, What: want.what, Fields: want.fields, Warnings: want.warnings}
 	var deployed api.Cluster
 	if found, err := views(s).getConfiguration(v.Context(), &configurationInput{State: api.Deployed}); err == nil {
 		deployed = found.Body.Cluster

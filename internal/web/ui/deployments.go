@@ -166,6 +166,8 @@ type Plan struct {
 	Fields map[string]string
 	// Changes is the difference from what is deployed, as in a Revision.
 	Changes []string
+	// Warnings are those about a cluster file.
+	Warnings []string
 }
 
 // PlanPage shows what a deployment would do, and asks whether to go on.
@@ -185,7 +187,7 @@ func PlanPage(p Plan) Content {
 		}
 	}
 	body := g.Group{
-		findings("bad", "It would be refused", p.Problems), findings("warn", "What may be wrong", p.Doubts), findings("warn", "Instances that did not say what they would do", p.Unknown),
+		findings("bad", "It would be refused", p.Problems), findings("warn", "What may be wrong", p.Doubts), warnings(p.Warnings), findings("warn", "Instances that did not say what they would do", p.Unknown),
 		h.P(h.Strong(h.Text(planSummary(len(start), len(stop), len(restart), len(keep))))),
 		planned("Start", start), planned("Stop", stop), planned("Restart", restart),
 		h.Details(h.Summary(h.Text("Difference from what is deployed")), difference(p.Changes)),
@@ -229,6 +231,13 @@ func planned(title string, list []api.PlannedNode) g.Node {
 	})))}
 }
 
+func warnings(list []string) g.Node {
+	if len(list) == 0 {
+		return nil
+	}
+	return Note("warn", h.Strong(h.Text("About the cluster file")), h.Ul(g.Map(list, func(text string) g.Node { return h.Li(h.Text(text)) })))
+}
+
 func findings(kind, title string, list []api.Finding) g.Node {
 	if len(list) == 0 {
 		return nil
@@ -251,7 +260,7 @@ func DeployPage(wrong, text string) Content {
 		Head("Deploy a configuration"),
 		g.If(wrong != "", h.Div(h.Class("note bad"), h.Role("alert"), h.Text(wrong))),
 		h.Form(h.Class("panel stack"), h.Method("post"), h.Action(PathPlan), h.Attr("enctype", "multipart/form-data"),
-			h.P(h.Class("muted"), h.Text("A configuration is the JSON that "), h.Code(h.Text("zeekfleet get-config --as-json")), h.Text(" or the API shows. The next page says what would change, and asks.")),
+			h.P(h.Class("muted"), h.Text("A configuration is a cluster file, or the JSON that the API shows. The next page says what would change, and asks.")),
 			h.Label(h.Span(h.Text("File")), h.Input(h.Type("file"), h.Name("file"))),
 			h.Label(h.Span(h.Text("Or its text")), h.Textarea(h.Name("text"), h.Attr("spellcheck", "false"), h.Text(text))),
 			h.Div(h.Class("actions"), h.Button(h.Class("primary"), h.Type("submit"), h.Text("Plan")), ButtonLink(PathDeployments, "Cancel"))),
