@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -310,6 +311,7 @@ func serve(t testing.TB, cfg web.Config) string {
 	t.Helper()
 	cfg.Authority, cfg.Name, cfg.Version = office{}, "controller-1", "v1.2.3"
 	cfg.AttemptsBurst = 1000
+	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	server, err := web.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -340,3 +342,30 @@ func serve(t testing.TB, cfg web.Config) string {
 	})
 	return "http://" + ln.Addr().String()
 }
+
+// bell is a watch over alerts.
+type bell struct{}
+
+func (bell) Book() *mgmt.AlertBook {
+	at := anHourAgo()
+	return &mgmt.AlertBook{
+		Alerts: []mgmt.Alert{
+			{ID: "crash-loop/sensor-02/worker-02-3", Rule: "crash-loop", Severity: mgmt.AlertCritical, State: mgmt.AlertFiring, Instance: "sensor-02", Node: "worker-02-3", Since: at, Fired: at,
+				Text: "the node has crashed 6 times in 10 minutes", Hint: "Its page shows the crashes with their backtraces.", Value: 6, Limit: 3, Unit: "crashes"},
+			{ID: "disk-full/sensor-02/spool", Rule: "disk-full", Severity: mgmt.AlertWarning, State: mgmt.AlertFiring, Instance: "sensor-02", Subject: "spool", Since: at, Fired: at,
+				Text: "the disk of the spool is almost full", Value: 93.3, Limit: 90, Unit: "%", Acknowledged: &mgmt.AlertMark{Who: "ann", Time: at, Note: "a larger disk comes on Monday"}},
+			{ID: "agent-away/sensor-03", Rule: "agent-away", Severity: mgmt.AlertCritical, State: mgmt.AlertResolved, Instance: "sensor-03", Since: at, Fired: at, Resolved: time.Now(), Text: "its agent was away"},
+		},
+		Silences: []mgmt.Silence{{ID: 4, Instance: "sensor-04", Until: time.Now().Add(time.Hour), AlertMark: mgmt.AlertMark{Who: "ann", Time: at, Note: "new cables"}}},
+		Receivers: []mgmt.AlertReceiver{
+			{Name: "soc", Kind: mgmt.ReceiverWebhook, Target: "hooks.example.org", Delivered: 17, Last: at},
+			{Name: "pager", Kind: mgmt.ReceiverCommand, Target: "/usr/local/bin/page", Failing: true, Since: at, Error: "it ended with status 1", Next: time.Now(), Waiting: 2},
+		},
+	}
+}
+
+func (bell) Ask(context.Context, mgmt.Principal, access.AlertRequest) (access.Answer, error) {
+	return access.Silenced{Silence: mgmt.Silence{ID: 5}}, nil
+}
+
+func (bell) Changed() <-chan struct{} { return nil }

@@ -208,12 +208,12 @@ func TestPagesOfTheSite(t *testing.T) {
 	f.snap.Instances = append(f.snap.Instances, &mgmt.ObservedInstance{Name: "sensor-03", Standing: mgmt.Newcomer, Since: time.Now().Add(-time.Minute)})
 	log := openEvents(t)
 	tell(t, log, 40)
-	site := serve(t, web.Config{Cluster: f, Samples: store, Agents: agents{}, Happenings: log, Audit: &records{}, Addresses: []string{"192.0.2.1:2149"}})
+	site := serve(t, web.Config{Cluster: f, Samples: store, Agents: agents{}, Happenings: log, Audit: &records{}, Alerts: bell{}, Addresses: []string{"192.0.2.1:2149"}})
 	tab := browser.Start(t).Tab(t)
 	tab.Look(1280, 800, "light")
 	tab.LogIn(site, "admin")
 	for name, path := range map[string]string{
-		"traffic": "/traffic", "instances": "/instances", "instance": "/instances/sensor-02", "events": "/events", "audit": "/audit", "users": "/users",
+		"alerts": "/alerts", "silence": "/alerts/silence?instance=sensor-02", "traffic": "/traffic", "instances": "/instances", "instance": "/instances/sensor-02", "events": "/events", "audit": "/audit", "users": "/users",
 		"tokens": "/tokens", "join": "/tokens/join", "user": "/users/new", "role": "/users/ann/role",
 	} {
 		tab.Go(site + path)
@@ -223,6 +223,10 @@ func TestPagesOfTheSite(t *testing.T) {
 	tab.Go(site + "/traffic/sensor-02/eth1")
 	tab.Wait(`document.querySelectorAll(".charts canvas").length == 3`)
 	picture(t, tab, site+"/traffic/sensor-02/eth1", "interface")
+	tab.Go(site + "/alerts")
+	tab.Follow(`a[href*="/alerts/silence?"]`)
+	tab.Follow(`main button[type="submit"]`)
+	tab.Wait(`document.querySelector("h1").innerText == "Alerts" && document.getElementById("firing").innerText.startsWith("2")`)
 	tab.Go(site + "/events")
 	tab.Wait(`document.getElementById("live").dataset.state == "on"`)
 	tell(t, log, 1)

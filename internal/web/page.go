@@ -35,6 +35,7 @@ var sections = []struct {
 }{
 	{ui.Section{Name: "Fleet", Path: ui.PathFleet}, rowOf(mgmt.GetNodesRequest{})},
 	{ui.Section{Name: "Traffic", Path: ui.PathTraffic}, rowOf(mgmt.GetNodesRequest{})},
+	{ui.Section{Name: "Alerts", Path: ui.PathAlerts}, access.RowOfAlerts(access.ListAlerts{})},
 	{ui.Section{Name: "Deployments", Path: ui.PathDeployments}, rowOf(mgmt.GetHistoryRequest{})},
 	{ui.Section{Name: "Instances", Path: ui.PathInstances}, rowOf(mgmt.GetNodesRequest{})},
 	{ui.Section{Name: "Events", Path: ui.PathEvents}, rowOf(mgmt.GetNodesRequest{})},
@@ -90,6 +91,7 @@ func (a *routes) registerPages() {
 	a.registerTokenPages()
 	a.registerEventPages()
 	a.registerUserPages()
+	a.registerAlertPages()
 }
 
 // page adds a page or a form.
@@ -201,6 +203,9 @@ func (s pages) write(p page, v *visit, status int, c ui.Content) {
 		f.User, f.Role, f.CanLogOut = v.who.Name, v.who.Role.String(), v.who.secret != ""
 		for _, section := range sections {
 			if v.may(section.may) {
+				if section.Path == ui.PathAlerts {
+					section.Count = s.countFiring()
+				}
 				f.Sections = append(f.Sections, section.Section)
 			}
 		}

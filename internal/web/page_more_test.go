@@ -20,9 +20,14 @@ import (
 func morePagesOf(name string) map[string]mgmt.UserRole {
 	part := url.PathEscape(name)
 	return map[string]mgmt.UserRole{
-		"/traffic":                      mgmt.Viewer,
-		"/traffic/" + part + "/" + part: mgmt.Viewer,
-		"/traffic/" + part + "/" + part + "?span=24h": mgmt.Viewer,
+		"/alerts": mgmt.Viewer,
+		"/alerts/acknowledge?id=" + url.QueryEscape(name): mgmt.Operator,
+		"/alerts/silence?rule=" + url.QueryEscape(name):   mgmt.Operator,
+		"/alerts/silences/5/end":                          mgmt.Operator,
+		"/alerts/receivers/" + part + "/test":             mgmt.Operator,
+		"/traffic":                                        mgmt.Viewer,
+		"/traffic/" + part + "/" + part:                   mgmt.Viewer,
+		"/traffic/" + part + "/" + part + "?span=24h":     mgmt.Viewer,
 		"/instances":         mgmt.Viewer,
 		"/instances/" + part: mgmt.Viewer,
 		"/events":            mgmt.Viewer,
@@ -46,12 +51,16 @@ func morePagesOf(name string) map[string]mgmt.UserRole {
 func moreFormsOf(name string) map[string]form {
 	part := url.PathEscape(name)
 	return map[string]form{
-		"/tokens/join":                {url.Values{"instance": {name}, "life": {"3600"}, "uses": {"1"}}, mgmt.Admin, http.StatusOK},
-		"/tokens/api":                 {url.Values{"user": {name}, "name": {name}, "life": {"0"}}, mgmt.Admin, http.StatusOK},
-		"/tokens/" + part + "/revoke": {nil, mgmt.Admin, http.StatusSeeOther},
-		"/users/new":                  {url.Values{"name": {name}, "role": {"viewer"}, "life": {"3600"}}, mgmt.Admin, http.StatusOK},
-		"/users/" + part + "/role":    {url.Values{"role": {"operator"}}, mgmt.Admin, http.StatusSeeOther},
-		"/users/" + part + "/remove":  {nil, mgmt.Admin, http.StatusSeeOther},
+		"/alerts/acknowledge":                 {url.Values{"id": {name}, "note": {name}}, mgmt.Operator, http.StatusSeeOther},
+		"/alerts/silence":                     {url.Values{"rule": {name[:min(len(name), 60)]}, "life": {"3600"}}, mgmt.Operator, http.StatusSeeOther},
+		"/alerts/silences/5/end":              {nil, mgmt.Operator, http.StatusSeeOther},
+		"/alerts/receivers/" + part + "/test": {nil, mgmt.Operator, http.StatusSeeOther},
+		"/tokens/join":                        {url.Values{"instance": {name}, "life": {"3600"}, "uses": {"1"}}, mgmt.Admin, http.StatusOK},
+		"/tokens/api":                         {url.Values{"user": {name}, "name": {name}, "life": {"0"}}, mgmt.Admin, http.StatusOK},
+		"/tokens/" + part + "/revoke":         {nil, mgmt.Admin, http.StatusSeeOther},
+		"/users/new":                          {url.Values{"name": {name}, "role": {"viewer"}, "life": {"3600"}}, mgmt.Admin, http.StatusOK},
+		"/users/" + part + "/role":            {url.Values{"role": {"operator"}}, mgmt.Admin, http.StatusSeeOther},
+		"/users/" + part + "/remove":          {nil, mgmt.Admin, http.StatusSeeOther},
 	}
 }
 
@@ -172,7 +181,7 @@ func TestTheTrafficIsLive(t *testing.T) {
 func TestInstancesSayWhatIsNotWell(t *testing.T) {
 	s := serveFleetOf(t, "w1")
 	page := s.page("/instances", "viewer")
-	shows(t, page, ">READY<", ">95 %<", "1 not well")
+	shows(t, page, ">READY<", ">95 %<", "2 not well") // its node, and the alert about it
 	if strings.Contains(page, "Certificate until") || strings.Contains(page, "/tokens") {
 		t.Errorf("a viewer sees certificates or tokens: %s", page)
 	}

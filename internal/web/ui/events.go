@@ -40,7 +40,7 @@ const MaxEventRows = 200
 
 var eventKinds = []Option{
 	{"", "All kinds"}, {api.EventNode, "Nodes"}, {api.EventInstance, "Instances"}, {api.EventOperation, "Operations"}, {api.EventStep, "Steps"},
-	{api.EventRevision, "Revisions"}, {api.EventController, "Controller"}, {api.EventLost, "Lost events"},
+	{api.EventRevision, "Revisions"}, {api.EventAlert, "Alerts"}, {api.EventController, "Controller"}, {api.EventLost, "Lost events"},
 }
 
 var times = []Option{{"", "Any time"}, {"1h", "The last hour"}, {"24h", "The last day"}, {"168h", "The last week"}, {"720h", "The last 30 days"}}
@@ -121,6 +121,9 @@ func eventSubject(e api.Event) g.Node {
 	}
 	if e.Revision > 0 {
 		add(h.Text("revision "), revisionLink(e.Revision))
+	}
+	if e.Alert != "" {
+		add(h.A(h.Href(PathAlerts), h.Text(e.Alert)))
 	}
 	if len(parts) == 0 {
 		add(h.Text(e.Kind))

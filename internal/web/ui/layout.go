@@ -2,6 +2,7 @@ package ui
 
 import (
 	"io"
+	"strconv"
 
 	g "maragu.dev/gomponents"
 
@@ -23,7 +24,24 @@ type Frame struct {
 }
 
 // Section is a part of the site, with an entry in the navigation.
-type Section struct{ Name, Path string }
+type Section struct {
+	Name, Path string
+	// Count is how many things need a person there.
+	Count int
+}
+
+// badgeID is the ID of the count of a section: the alerts alone have one.
+const badgeID = "firing"
+
+func badge(count int) g.Node {
+	if count == 0 {
+		return h.Span(h.ID(badgeID), h.Class("badge"))
+	}
+	return h.Span(h.ID(badgeID), h.Class("badge"), h.Text(strconv.Itoa(count)), h.Span(h.Class("unseen"), h.Text(" firing")))
+}
+
+// Badge is the count of the alerts that fire, in the navigation.
+func Badge(firing int) Piece { return pieceOf(badgeID, badge(firing)) }
 
 // Content is what one page shows.
 type Content struct {
@@ -82,7 +100,7 @@ func header(f Frame) g.Node {
 		h.A(h.Class("brand"), h.Href(PathHome), h.Strong(h.Text("zeekfleet")), g.If(f.Controller != "", h.Span(h.Text(f.Controller)))),
 		g.If(len(f.Sections) > 0, h.Nav(h.Aria("label", "Sections"), h.Ul(
 			g.Map(f.Sections, func(s Section) g.Node {
-				return h.Li(h.A(h.Href(s.Path), g.If(s.Path == f.Here, h.Aria("current", "page")), h.Text(s.Name)))
+				return h.Li(h.A(h.Href(s.Path), g.If(s.Path == f.Here, h.Aria("current", "page")), h.Text(s.Name), g.If(s.Path == PathAlerts, badge(s.Count))))
 			}),
 		))),
 		h.Div(h.Class("who"),

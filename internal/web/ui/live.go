@@ -67,3 +67,8 @@ func stacked(table g.Node) g.Node { return h.Div(h.Class("stacked"), table) }
 
 // when is a cell of a stacked table with a time.
 func when(label string, n g.Node) g.Node { return h.Td(h.Class("time"), h.Data("label", label), n) }
+
+// labelled is a cell of a stacked table with a number.
+func labelled(label, text string) g.Node {
+	return h.Td(h.Class("num"), h.Data("label", label), h.Text(text))
+}
