@@ -64,6 +64,19 @@ func TestTheFleetIsLive(t *testing.T) {
 	}
 }
 
+func TestPagesWithNothingDeployed(t *testing.T) {
+	site := serve(t, web.Config{Cluster: &fleet{snap: &mgmt.Snapshot{}}, Samples: samples.New(samples.Config{})})
+	tab := browser.Start(t).Tab(t)
+	tab.LogIn(site, "admin")
+	for name, want := range map[string]string{"fleet": "Nothing is deployed yet", "deployments": "Nothing is deployed yet", "instances": "", "traffic": ""} {
+		tab.Go(site + "/" + name)
+		if text := tab.Text("main"); !strings.Contains(text, want) {
+			t.Errorf("%s shows %q", name, text)
+		}
+		picture(t, tab, site+"/"+name, name+"-empty")
+	}
+}
+
 var measure = flag.Bool("measure", false, "fail if a figure of the page of a thousand nodes is over its budget; on a quiet machine")
 
 // budget reports a figure, and fails with -measure if it is over its budget.
@@ -119,6 +132,9 @@ func TestAThousandNodesArePaintedSoonAndStayQuiet(t *testing.T) {
 	f.set("sensor-90", "worker-90-5", mgmt.Crashed)
 	at := time.UnixMilli(browser.Eval[int64](tab, `window.seen`))
 	budget(t, "one change on screen", at.Sub(changed), 200*time.Millisecond)
+	if *screenshots != "" {
+		picture(t, tab, site+"/fleet", "fleet-1000")
+	}
 }
 
 // processTime returns how long this process has used a processor.
