@@ -78,6 +78,9 @@ func (c Controller) metricsConfig(controller *daemon.Controller) metrics.Control
 	if c.Samples != nil {
 		cfg.Samples = c.Samples.Latest
 	}
+	if c.Alerts != nil {
+		cfg.Alerts = func() []mgmt.Alert { return c.Alerts.Book().Alerts }
+	}
 	if c.Authority != nil {
 		cfg.Certificates = c.certificates
 	}
