@@ -42,7 +42,7 @@ func (t *turn) toldBefore(h mgmt.Happening) {
 	rule, rest, _ := strings.Cut(h.Alert, "/")
 	it := t.items[h.Alert]
 	if it == nil {
-		if h.Alert == "" || len(t.items) >= t.cfg.MaxAlerts {
+		if h.Alert == "" || !t.room(h.Instance) {
 			return
 		}
 		it = &item{Alert: mgmt.Alert{
@@ -52,7 +52,7 @@ func (t *turn) toldBefore(h mgmt.Happening) {
 			it.Subject = rest[strings.LastIndexByte(rest, '/')+1:]
 		}
 		it.Hint = mgmt.AlertHint(&it.Alert)
-		t.items[h.Alert] = it
+		t.put(it)
 	}
 	it.Severity = h.Severity
 	switch h.To {

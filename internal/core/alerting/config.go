@@ -45,14 +45,18 @@ type Config struct {
 	// Repeat is how often people are told again of a critical alert that fires and that nobody
 	// has acknowledged. Zero means never.
 	Repeat time.Duration
-	// MaxAlerts bounds the alerts in any state. Further troubles are noted, and not told. Zero
-	// means 5000.
-	MaxAlerts int
+	// MaxAlerts bounds the alerts in any state, and MaxInstanceAlerts those of one instance. At
+	// either bound, the alert that has ended first makes room: one of the same instance, if it
+	// has one. If none has ended, further troubles are noted, and not told. Zero means 5000, and
+	// 300.
+	MaxAlerts, MaxInstanceAlerts int
 	// MaxSilences bounds the silences. Zero means 1000.
 	MaxSilences int
 	// MaxFlows bounds the interfaces and workers of which the machine remembers that they had
-	// packets, and the nodes whose crashes it counts. Zero means 50,000.
-	MaxFlows int
+	// packets, and the nodes whose crashes it counts. MaxInstanceFlows bounds those of one
+	// instance: it should be more than one sample names. At either bound, the instance loses
+	// what its samples have not named for the longest time. Zero means 50,000, and 2000.
+	MaxFlows, MaxInstanceFlows int
 	// SaveDelay is how long a change may wait that the log has as well. Zero means 5 s.
 	SaveDelay time.Duration
 }
@@ -62,8 +66,10 @@ func (c Config) withDefaults() Config {
 	maps.Copy(rules, c.Rules)
 	c.Rules = rules
 	c.MaxAlerts = cmp.Or(c.MaxAlerts, 5000)
+	c.MaxInstanceAlerts = cmp.Or(c.MaxInstanceAlerts, 300)
 	c.MaxSilences = cmp.Or(c.MaxSilences, 1000)
 	c.MaxFlows = cmp.Or(c.MaxFlows, 50_000)
+	c.MaxInstanceFlows = cmp.Or(c.MaxInstanceFlows, 2000)
 	c.SaveDelay = cmp.Or(c.SaveDelay, 5*time.Second)
 	return c
 }
@@ -82,6 +88,11 @@ const (
 	// steady is how long packets must come, with no break longer than shortBreak, for their
 	// absence to be a trouble.
 	steady, shortBreak = time.Minute, 15 * time.Second
+	// unnamed is after what time a flow is forgotten that no sample names, and sweepEvery how
+	// often such are looked for.
+	unnamed, sweepEvery = 24 * time.Hour, 10 * time.Minute
+	// fullEvery is how often it is noted that an instance has too many alerts.
+	fullEvery = time.Hour
 	// fewPackets is how many packets a second are too few for a share of drops.
 	fewPackets = 10
 	// longOperation is after what time an operation no longer excuses anything.

@@ -9,15 +9,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// flow is what is remembered of an interface, or of a worker.
-type flow struct {
-	busy              bool // it had packets for a while: their absence is a trouble
-	from, last, quiet time.Time
-	seen              time.Time
-}
-
 // sampled takes the samples of hosts.
 func (t *turn) sampled(hosts []Host) {
+	if t.flows.sweep(t.now) && t.dirty.IsZero() {
+		t.dirty = t.now
+	}
 	for i := range hosts {
 		h := &hosts[i]
 		if t.heard[h.Instance].Equal(h.Heard) {
@@ -140,15 +136,8 @@ func (t *turn) link(h *Host, in *Flow, workers int) finding {
 // quiet returns whether packets are missing. inhibited says that something else explains it.
 func (t *turn) quiet(h *Host, f finding, of *Flow, inhibited bool) finding {
 	f.rule, f.instance, f.subject, f.level = mgmt.RuleNoPackets, h.Instance, clean(f.subject), unknown
-	s := t.flows[f.id()]
-	if s == nil {
-		if len(t.flows) >= t.cfg.MaxFlows {
-			return f
-		}
-		s = &flow{}
-		t.flows[f.id()] = s
-	}
-	if !of.Known {
+	s := t.flows.get(h.Instance, f.id(), t.now)
+	if s == nil || !of.Known {
 		return f
 	}
 	if t.now.Sub(s.seen) > stale {

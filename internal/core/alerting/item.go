@@ -116,15 +116,11 @@ func (t *turn) rise(it *item, to mgmt.AlertSeverity) {
 // begin returns the item of a trouble that is new, or that has come back.
 func (t *turn) begin(id string, it *item, f finding) *item {
 	if it == nil {
-		if len(t.items) >= t.cfg.MaxAlerts {
-			if !t.full {
-				t.emit(Note{Level: 4, Text: "there are too many alerts: further ones are not told", Instance: f.instance, Node: f.node})
-			}
-			t.full = true
+		if !t.room(f.instance) {
 			return nil
 		}
 		it = &item{Alert: mgmt.Alert{ID: id, Rule: f.rule, Instance: f.instance, Node: f.node, Subject: f.subject}}
-		t.items[id] = it
+		t.put(it)
 	}
 	it.State, it.Severity, it.Since, it.calm, it.Acknowledged = mgmt.AlertPending, severityOf(f), t.now, time.Time{}, nil
 	if !f.since.IsZero() && f.since.Before(t.now) {
@@ -205,8 +201,8 @@ func (t *turn) settle() {
 			t.settleFiring(it)
 		case mgmt.AlertResolved:
 			if !t.now.Before(it.Resolved.Add(kept)) {
-				delete(t.items, id)
-				t.changed, t.full = true, false
+				t.remove(it)
+				t.changed = true
 			}
 		}
 	}
@@ -218,8 +214,7 @@ func (t *turn) settlePending(it *item) {
 	case it.level != bad || old:
 		t.changed = true
 		if it.Resolved.IsZero() {
-			delete(t.items, it.ID)
-			t.full = false
+			t.remove(it)
 			return
 		}
 		it.State = mgmt.AlertResolved // as before

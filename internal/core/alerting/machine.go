@@ -16,9 +16,10 @@ type Machine struct {
 	log      string // of happenings, and how far it was read
 	read     uint64
 	items    map[string]*item
+	count    map[mgmt.InstanceName]int // of items
 	silences []mgmt.Silence
 	silence  uint64 // the highest ID so far
-	flows    map[string]*flow
+	flows    flows
 	crashes  map[place]*crashes
 	// excused are the nodes that an operation is at work on, with the operation.
 	excused map[mgmt.NodeName]string
@@ -28,8 +29,8 @@ type Machine struct {
 	heard   map[mgmt.InstanceName]time.Time
 	untold  []mgmt.Happening
 	retry   time.Time
-	full    bool
-	clock   time.Time // of the latest Step
+	full    map[mgmt.InstanceName]time.Time // when it was noted that there is no room for it
+	clock   time.Time                       // of the latest Step
 	// dirty says since when the state differs from the saved one.
 	dirty   time.Time
 	waiting []Reply // for Saved
@@ -45,9 +46,11 @@ type place struct {
 // New returns a Machine that goes on where the one before has saved its state. Nil means that
 // there was none. An error means that the state is damaged, or of a newer program.
 func New(cfg Config, saved []byte) (*Machine, error) {
+	cfg = cfg.withDefaults()
 	m := &Machine{
-		cfg: cfg.withDefaults(), items: map[string]*item{}, flows: map[string]*flow{}, crashes: map[place]*crashes{},
-		excused: map[mgmt.NodeName]string{}, heard: map[mgmt.InstanceName]time.Time{},
+		cfg: cfg, items: map[string]*item{}, count: map[mgmt.InstanceName]int{}, crashes: map[place]*crashes{},
+		flows:   flows{of: map[mgmt.InstanceName]map[string]*flow{}, most: cfg.MaxFlows, own: cfg.MaxInstanceFlows},
+		excused: map[mgmt.NodeName]string{}, heard: map[mgmt.InstanceName]time.Time{}, full: map[mgmt.InstanceName]time.Time{},
 	}
 	if saved == nil {
 		return m, nil
@@ -67,6 +70,8 @@ type turn struct {
 	// changed says that the state is another one, shown that the book is.
 	changed, shown bool
 	urgent         bool // the state is to be saved now
+	// stuck are the instances for which there is no room, as no alert that could go has ended.
+	stuck map[mgmt.InstanceName]bool
 }
 
 // Step applies an event and returns what must be done, in order.

@@ -2,7 +2,6 @@ package alerting
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -94,11 +93,14 @@ func (m *Machine) encode() []byte {
 			Until: one.Until, By: mark1(one.AlertMark),
 		})
 	}
-	for _, id := range slices.Sorted(maps.Keys(m.flows)) {
-		if m.flows[id].busy {
-			s.Busy = append(s.Busy, id)
+	for _, own := range m.flows.of {
+		for id, f := range own {
+			if f.busy {
+				s.Busy = append(s.Busy, id)
+			}
 		}
 	}
+	slices.Sort(s.Busy)
 	for at, c := range m.crashes {
 		if len(c.times) > 0 {
 			s.Crashes = append(s.Crashes, crashes1{string(at.instance), string(at.node), c.times, c.cause})
@@ -134,7 +136,7 @@ func (m *Machine) restore(text []byte) error {
 			it.Acknowledged = new(mgmt.AlertMark(*a.Acknowledged))
 		}
 		it.Hint = mgmt.AlertHint(&it.Alert)
-		m.items[a.ID] = it
+		m.put(it)
 	}
 	for _, one := range s.Silences {
 		m.silences = append(m.silences, mgmt.Silence{
@@ -143,7 +145,7 @@ func (m *Machine) restore(text []byte) error {
 		})
 	}
 	for _, id := range s.Busy {
-		m.flows[id] = &flow{busy: true}
+		m.flows.restore(id)
 	}
 	for _, c := range s.Crashes {
 		m.crashes[place{mgmt.InstanceName(c.Instance), mgmt.NodeName(c.Node)}] = &crashes{c.Times, c.Cause}

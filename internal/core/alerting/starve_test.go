@@ -1,0 +1,183 @@
+package alerting_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/core/alerting"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+func TestOneHostLeavesRoomForAlertsOfOthers(t *testing.T) {
+	m, err := alerting.New(alerting.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	// names that stay for 35 s, then others
+	for round := 0; round < 130; round++ {
+		for i := 0; i < 8; i++ {
+			now = now.Add(5 * time.Second)
+			h := alerting.Host{Instance: "evil", Heard: now}
+			for k := 0; k < 64; k++ {
+				h.Interfaces = append(h.Interfaces, alerting.Flow{Name: fmt.Sprintf("r%dx%d", round, k), Capture: true})
+			}
+			m.Step(now, alerting.Sampled{Hosts: []alerting.Host{h}})
+		}
+	}
+	states := map[mgmt.AlertState]int{}
+	for _, a := range m.Book(now).Alerts {
+		states[a.State]++
+	}
+	t.Logf("after %s: %v", now.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), states)
+	for i := 0; i < 40; i++ {
+		now = now.Add(5 * time.Second)
+		m.Step(now, alerting.Sampled{Hosts: []alerting.Host{{Instance: "good", Heard: now, Disks: []mgmt.Disk{{Use: "spool", Path: "/s", Total: 100, Free: 0}}}}})
+	}
+	for _, a := range m.Book(now).Alerts {
+		if a.Instance == "good" {
+			return
+		}
+	}
+	t.Error("the full disk of another host makes no alert")
+}
+
+func TestOneHostLeavesRoomForFlowsOfOthers(t *testing.T) {
+	m, err := alerting.New(alerting.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for round := 0; round < 60; round++ {
+		now = now.Add(5 * time.Second)
+		h := alerting.Host{Instance: "evil", Heard: now}
+		for k := 0; k < 1024; k++ {
+			h.Nodes = append(h.Nodes, alerting.Flow{Name: fmt.Sprintf("r%dx%d", round, k), Interface: "e", Capture: true, Known: true, Packets: 1})
+		}
+		m.Step(now, alerting.Sampled{Hosts: []alerting.Host{h}})
+	}
+	for i := 0; i < 200; i++ {
+		now = now.Add(5 * time.Second)
+		p := 100.0
+		if i > 40 {
+			p = 0
+		}
+		m.Step(now, alerting.Sampled{Hosts: []alerting.Host{{Instance: "good", Heard: now, Interfaces: []alerting.Flow{{Name: "eth0", Capture: true, Link: true, Known: true, Packets: p}}}}})
+	}
+	for _, a := range m.Book(now).Alerts {
+		if a.Instance == "good" && a.Rule == mgmt.RuleNoPackets {
+			return
+		}
+	}
+	t.Error("no alert although the interface of another host has lost its packets")
+}
+
+// bounded is a Machine whose hosts tell of interfaces, and the clock.
+type bounded struct {
+	*testing.T
+	m     *alerting.Machine
+	now   time.Time
+	notes int
+}
+
+func newBounded(t *testing.T, cfg alerting.Config) *bounded {
+	m, err := alerting.New(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &bounded{T: t, m: m, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+}
+
+// tell lets a host name its interfaces for a while.
+func (b *bounded) tell(host mgmt.InstanceName, d time.Duration, interfaces ...alerting.Flow) {
+	for range d / (5 * time.Second) {
+		b.now = b.now.Add(5 * time.Second)
+		for _, e := range b.m.Step(b.now, alerting.Sampled{Hosts: []alerting.Host{{Instance: host, Heard: b.now, Interfaces: interfaces}}}) {
+			if _, ok := e.(alerting.Note); ok {
+				b.notes++
+			}
+		}
+	}
+}
+
+// want checks which alerts there are, as "ID state".
+func (b *bounded) want(want ...string) {
+	b.Helper()
+	var got []string
+	for _, a := range b.m.Book(b.now).Alerts {
+		got = append(got, a.ID+" "+string(a.State))
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		b.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func cut(names ...string) (all []alerting.Flow) {
+	for _, name := range names {
+		all = append(all, alerting.Flow{Name: name, Capture: true})
+	}
+	return all
+}
+
+func TestTheAlertThatHasEndedFirstMakesRoom(t *testing.T) {
+	b := newBounded(t, alerting.Config{MaxInstanceAlerts: 2})
+	b.tell("b", time.Minute, cut("x")...)
+	b.tell("b", time.Minute)
+	for _, name := range []string{"x1", "x2", "x3"} {
+		b.tell("a", time.Minute, cut(name)...)
+	}
+	b.want("link-down/a/interface/x2 resolved", "link-down/a/interface/x3 firing", "link-down/b/interface/x resolved")
+	b.tell("a", time.Minute, cut("x3", "x4")...)
+	if b.notes != 0 {
+		t.Errorf("%d notes although there was room", b.notes)
+	}
+	b.tell("a", 10*time.Minute, cut("x3", "x4", "x5")...)
+	b.want("link-down/a/interface/x3 firing", "link-down/a/interface/x4 firing", "link-down/b/interface/x resolved")
+	if b.notes != 1 {
+		t.Errorf("%d notes that there is no room, want 1", b.notes)
+	}
+}
+
+func TestAnAlertThatFiresMakesNoRoomForAnotherInstance(t *testing.T) {
+	b := newBounded(t, alerting.Config{MaxAlerts: 3})
+	b.tell("a", time.Minute, cut("x1", "x2")...)
+	b.tell("a", time.Minute, cut("x2")...)
+	b.tell("b", time.Minute, cut("x1", "x2", "x3")...)
+	b.want("link-down/a/interface/x2 firing", "link-down/b/interface/x1 firing", "link-down/b/interface/x2 firing")
+}
+
+func TestAFlowThatNoSampleNamesIsForgotten(t *testing.T) {
+	busy := alerting.Flow{Name: "eth0", Capture: true, Link: true, Known: true, Packets: 100}
+	quiet := busy
+	quiet.Packets = 0
+	for away, want := range map[time.Duration][]string{
+		23 * time.Hour: {"no-packets/a/interface/eth0 firing"},
+		25 * time.Hour: nil,
+	} {
+		b := newBounded(t, alerting.Config{})
+		b.tell("a", 5*time.Minute, busy)
+		b.now = b.now.Add(away)
+		b.tell("b", time.Minute)
+		b.tell("a", 10*time.Minute, quiet)
+		b.want(want...)
+	}
+}
+
+func TestAtTheBoundAHostLosesTheFlowItNamedFirst(t *testing.T) {
+	flow := func(name string, packets float64) alerting.Flow {
+		return alerting.Flow{Name: name, Capture: true, Link: true, Known: true, Packets: packets}
+	}
+	b := newBounded(t, alerting.Config{MaxInstanceFlows: 2})
+	b.tell("b", 5*time.Minute, flow("x", 100))
+	b.tell("a", 5*time.Minute, flow("x1", 100))
+	b.tell("a", 5*time.Minute, flow("x2", 100))
+	b.tell("a", 5*time.Minute, flow("x3", 100))
+	b.tell("b", 10*time.Minute, flow("x", 0))
+	b.tell("a", 10*time.Minute, flow("x2", 0), flow("x3", 0))
+	b.want("no-packets/a/interface/x2 firing", "no-packets/a/interface/x3 firing", "no-packets/b/interface/x firing")
+	b.tell("a", 10*time.Minute, flow("x1", 0))
+	b.want("no-packets/a/interface/x2 resolved", "no-packets/a/interface/x3 resolved", "no-packets/b/interface/x firing")
+}
