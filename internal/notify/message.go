@@ -81,9 +81,12 @@ func (m Message) body(kind mgmt.AlertReceiverKind) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// slack returns the message as text for Slack, and for what is compatible with it.
+// slack returns the message as text for Slack, and for what is compatible with it. A space
+// without width keeps what hosts tell, such as the name of an interface, from calling people and
+// from being a link.
 func (m Message) slack() string {
-	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;",
+		"@", "@\u200b", "://", ":\u200b//", "](", "]\u200b(", "www.", "www\u200b.", "WWW.", "WWW\u200b.")
 	sign := ":warning:"
 	switch {
 	case m.State == string(mgmt.AlertResolved):

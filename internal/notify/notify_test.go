@@ -348,6 +348,26 @@ func TestSlackGetsTextThatIsEscaped(t *testing.T) {
 	}
 }
 
+func TestWhatAHostTellsIsNoLinkAndCallsNobodyInAChat(t *testing.T) {
+	l, h := openLog(t), newHook(t)
+	r := receiver("chat", h)
+	r.Kind = mgmt.ReceiverSlack
+	begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{r}})
+	one := alert(0, "", "firing", mgmt.AlertCritical)
+	one.Cause = "@all <!channel> [eth0](http://x.example) www.x.example is down"
+	if err := l.Append([]happenings.Record{one}); err != nil {
+		t.Fatal(err)
+	}
+	m := patience.Next(t, h.taken, "a message")
+	var body map[string]string
+	if err := json.Unmarshal([]byte(m.body), &body); err != nil {
+		t.Fatal(err)
+	}
+	if want := "FIRING: @\u200ball &lt;!channel&gt; [eth0]\u200b(http:\u200b//x.example) www\u200b.x.example is down"; !strings.Contains(body["text"], want) {
+		t.Errorf("got %q", body["text"])
+	}
+}
+
 func TestACommandGetsTheAlertOnItsInputAndInItsEnvironment(t *testing.T) {
 	l, dir := openLog(t), t.TempDir()
 	out := filepath.Join(dir, "out")
