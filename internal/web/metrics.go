@@ -289,6 +289,7 @@ func (d *discovery) add(at target, path string, names map[string]string, kind st
 }
 
 func (d *discovery) agents() {
+	hosts := d.hosts()
 	for _, in := range d.snap.Instances {
 		known := d.facts[in.Name]
 		if in.Peer != "" && known.Facts == nil {
@@ -302,10 +303,24 @@ func (d *discovery) agents() {
 		if known.Facts == nil {
 			continue // nobody knows whether it serves
 		}
+		// An agent says only at which port it serves: it must not send Prometheus elsewhere.
 		if at, err := netip.ParseAddrPort(known.Facts.Metrics); err == nil {
-			d.add(target{d.addressOf(in, at.Addr(), at.Port()), "http"}, api.PathMetrics, names, "agent")
+			if addr := d.addressOf(in, hosts[in.Name], at.Port()); addr != "" {
+				d.add(target{addr, "http"}, api.PathMetrics, names, "agent")
+			}
 		}
 	}
+}
+
+// hosts returns the addresses of instances that users have deployed.
+func (d *discovery) hosts() map[mgmt.InstanceName]netip.Addr {
+	hosts := map[mgmt.InstanceName]netip.Addr{}
+	if d.snap.Deployed != nil {
+		for _, in := range d.snap.Deployed.Config.Instances {
+			hosts[in.Name] = in.Host
+		}
+	}
+	return hosts
 }
 
 // addressOf returns where a port of an instance is reached. An address that is none is the one
@@ -325,10 +340,7 @@ func (d *discovery) nodes() {
 		return
 	}
 	config := d.snap.Deployed.Config
-	hosts := map[mgmt.InstanceName]netip.Addr{}
-	for _, in := range config.Instances {
-		hosts[in.Name] = in.Host
-	}
+	hosts := d.hosts()
 	stopped := map[mgmt.NodeName]bool{}
 	for _, name := range d.snap.Stopped {
 		stopped[name] = true

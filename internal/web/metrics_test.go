@@ -46,27 +46,40 @@ func TestServiceDiscoveryListsWhatServes(t *testing.T) {
 	seen := netip.MustParseAddrPort("192.0.2.7:4711")
 	cluster := &fleet{snap: mgmt.Snapshot{
 		Deployed: &mgmt.ConfigRevision{Config: mgmt.Configuration{
-			Instances: []mgmt.Instance{{Name: "new", Host: mgmt.UnknownHost}, {Name: "old", Host: netip.MustParseAddr("192.0.2.8")}},
+			Instances: []mgmt.Instance{{Name: "new", Host: mgmt.UnknownHost}, {Name: "old", Host: netip.MustParseAddr("192.0.2.8")}, {Name: "hosted", Host: netip.MustParseAddr("192.0.2.10")}},
 			Nodes:     []mgmt.Node{node("a b", "new"), node("ended", "new"), silent, node("six", "old")},
 		}},
-		Stopped:   []mgmt.NodeName{"ended"},
-		Instances: []*mgmt.ObservedInstance{{Name: "new", Peer: "p", Addr: seen}, {Name: "old", Peer: "q"}, {Name: "zeeks", Peer: "r"}},
+		Stopped: []mgmt.NodeName{"ended"},
+		Instances: []*mgmt.ObservedInstance{
+			{Name: "hosted", Peer: "t", Addr: seen}, {Name: "liar", Peer: "s", Addr: netip.MustParseAddrPort("192.0.2.9:4711")},
+			{Name: "new", Peer: "p", Addr: seen}, {Name: "nowhere", Peer: "u"}, {Name: "old", Peer: "q"}, {Name: "zeeks", Peer: "r"},
+		},
 	}}
 	s := serve(t, web.Config{Cluster: cluster, Name: "ctl", Agents: &agents{hosts: []mgmt.HostReport{
 		{Instance: "new", Present: true, Facts: &mgmt.HostFacts{ZeekVersion: "8.2.2", Metrics: "0.0.0.0:9100"}},
 		{Instance: "old", Present: true, Facts: &mgmt.HostFacts{ZeekVersion: "6.0.4"}},
 		{Instance: "zeeks", Present: true},
+		{Instance: "hosted", Present: true, Facts: &mgmt.HostFacts{Metrics: "[fd00::1]:9102"}},
+		{Instance: "liar", Present: true, Facts: &mgmt.HostFacts{Metrics: "169.254.169.254:80"}},
+		{Instance: "nowhere", Present: true, Facts: &mgmt.HostFacts{Metrics: "169.254.169.254:80"}},
 	}}}, nil)
 	want := []string{
 		"http://" + s.addr + "/metrics ctl",
+		"http://" + s.addr + "/metrics/agents/hosted hosted  AGENT",
+		"http://" + s.addr + "/metrics/agents/liar liar  AGENT",
 		"http://" + s.addr + "/metrics/agents/new new  AGENT",
+		"http://" + s.addr + "/metrics/agents/nowhere nowhere  AGENT",
 		"http://" + s.addr + "/metrics/agents/old old  AGENT",
 		"http://" + s.addr + "/metrics/nodes/new/a%20b new a b WORKER eth0",
 	}
 	if got := discovered(t, s, "/sd"); !slices.Equal(got, want) {
 		t.Errorf("through the controller:\n%s", strings.Join(got, "\n"))
 	}
-	want = []string{"http://" + s.addr + "/metrics ctl", "http://192.0.2.7:9000/metrics new a b WORKER eth0", "http://192.0.2.7:9100/metrics new  AGENT"}
+	// An agent chooses a port, and no address.
+	want = []string{
+		"http://" + s.addr + "/metrics ctl", "http://192.0.2.7:9000/metrics new a b WORKER eth0", "http://192.0.2.7:9100/metrics new  AGENT",
+		"http://192.0.2.9:80/metrics liar  AGENT", "http://192.0.2.10:9102/metrics hosted  AGENT",
+	}
 	slices.Sort(want)
 	if got := discovered(t, s, "/sd?via=direct"); !slices.Equal(got, want) {
 		t.Errorf("directly:\n%s", strings.Join(got, "\n"))
