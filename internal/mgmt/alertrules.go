@@ -47,7 +47,22 @@ func AlertRuleInfo(rule AlertRule) AlertInfo {
 	return AlertInfo{Rule: rule, Severity: AlertWarning}
 }
 
-// AlertHint says what to do about an alert, or where to look.
+// AlertHint says what to do about an alert, or where to look. People copy its commands into a
+// shell, and hosts choose some of the names: one that a shell might take for more than a name is
+// left out.
 func AlertHint(a *Alert) string {
-	return strings.NewReplacer("$node", string(a.Node), "$instance", string(a.Instance), "$subject", a.Subject).Replace(AlertRuleInfo(a.Rule).hint)
+	return strings.NewReplacer(
+		"$node", hintName(string(a.Node), "NODE"), "$instance", hintName(string(a.Instance), "INSTANCE"), "$subject", hintName(a.Subject, "INTERFACE"),
+	).Replace(AlertRuleInfo(a.Rule).hint)
+}
+
+// hintName returns name, or instead if name is not safe in a command.
+func hintName(name, instead string) string {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._:@-", r)
+	}
+	if name == "" || name[0] == '-' || strings.ContainsFunc(name, odd) {
+		return instead
+	}
+	return name
 }

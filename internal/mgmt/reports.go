@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // The types below travel as JSON in streams (messages_bytes.go), so that fields can be
@@ -124,6 +125,17 @@ func CutText(text string, most int) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:most-len(more)], "") + more
+}
+
+// LineText makes one line of printable characters of a text that others have written, at most so
+// many bytes long. What hides, or turns the direction of writing, is not printable.
+func LineText(text string, most int) string {
+	return CutText(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?")), most)
 }
 
 // NodeVersion says what runs as a node.

@@ -2,9 +2,7 @@ package mgmt
 
 import (
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 )
 
 // A HostSample is what an agent measured on its host at one time. The agent sends one line of
@@ -196,11 +194,4 @@ func once[T any, K comparable](list []T, name func(*T) K) []T {
 }
 
 // sampleText makes one bounded line of a text.
-func sampleText(text string) string {
-	return CutText(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?")), maxSampleText)
-}
+func sampleText(text string) string { return LineText(text, maxSampleText) }

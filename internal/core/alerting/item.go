@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -311,13 +312,12 @@ func brief(d time.Duration) string {
 
 // clean makes one bounded line of a text that others have written.
 func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+	return mgmt.LineText(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || r < ' ' {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(text, "?"))
-	return mgmt.CutText(text, maxText)
+	}, text), maxText)
 }
 
 // maxText bounds the text of an alert, in bytes.

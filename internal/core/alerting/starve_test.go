@@ -3,6 +3,7 @@ package alerting_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -180,4 +181,13 @@ func TestAtTheBoundAHostLosesTheFlowItNamedFirst(t *testing.T) {
 	b.want("no-packets/a/interface/x2 firing", "no-packets/a/interface/x3 firing", "no-packets/b/interface/x firing")
 	b.tell("a", 10*time.Minute, flow("x1", 0))
 	b.want("no-packets/a/interface/x2 resolved", "no-packets/a/interface/x3 resolved", "no-packets/b/interface/x firing")
+}
+
+func TestTextsOfAlertsHideNothing(t *testing.T) {
+	b := newBounded(t, alerting.Config{})
+	b.tell("a", time.Minute, cut("e\u202et\u200bh\n\x1b0")...)
+	b.want("link-down/a/interface/e?t?h  0 firing")
+	if got, want := b.m.Book(b.now).Alerts[0].Text, "e?t?h  0 of a is down"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q", got)
+	}
 }
