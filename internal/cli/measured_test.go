@@ -131,7 +131,7 @@ func TestFiguresOfAnInstanceAndARole(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	var got cli.TopResult
-	if err := json.Unmarshal([]byte(stdout.String()), &got); err != nil || len(got.Nodes) != 0 {
+	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil || len(got.Nodes) != 0 {
 		t.Errorf("a role that no node has: got %+v, %v", got, err)
 	}
 	if asked := f.seen(); len(asked) != 1 || asked[0] != "GET /api/v1/samples?instance=sensor-2" {

@@ -332,7 +332,7 @@ func (a *Alerts) tell(e alerting.Tell) *alerting.Event {
 	}
 	if err := a.cfg.Log.Append(list); err != nil {
 		a.cfg.Logger.Error("alerts cannot be written into the log: they are told later", "err", err)
-		return new(alerting.Event(alerting.Untold{List: e.List}))
+		return new(alerting.Event(alerting.Untold(e)))
 	}
 	return nil
 }

@@ -47,7 +47,6 @@ func (s *Sampler) interfaces(nodes []mgmt.NodeSample) []mgmt.InterfaceSample {
 		for _, device := range devices {
 			if l := byName[device]; l != nil {
 				l.Capture = true
-				device = l.Name
 			}
 		}
 		if len(devices) > 0 {

@@ -254,18 +254,18 @@ func TestTooManyMessagesAreCountedAndTold(t *testing.T) {
 	fire(t, l, 0, 100)
 	await(t, d, func() bool { return !(d.Receivers()[0].Lost < 90) })
 	h.set(nil)
-	texts := ""
+	var texts strings.Builder
 	last := ""
 	for last != "w-99" {
 		m := patience.Next(t, h.taken, "a message")
 		if m.State == "lost" {
-			texts += m.Text
+			texts.WriteString(m.Text)
 		} else {
 			last = m.Node
 		}
 	}
-	if !strings.HasPrefix(texts, "90 messages about alerts are missing here") {
-		t.Errorf("told %q", texts)
+	if !strings.HasPrefix(texts.String(), "90 messages about alerts are missing here") {
+		t.Errorf("told %q", texts.String())
 	}
 	if s := d.Receivers()[0]; s.Lost != 90 {
 		t.Errorf("status %+v", s)

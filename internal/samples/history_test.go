@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,12 +152,12 @@ func TestGapsStayGaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := ""
+	var known strings.Builder
 	for _, v := range got[0].Points {
-		known += map[bool]string{true: ".", false: "x"}[math.IsNaN(v)]
+		known.WriteString(map[bool]string{true: ".", false: "x"}[math.IsNaN(v)])
 	}
-	if known != ".xx...xx....x" {
-		t.Errorf("got %s", known)
+	if known.String() != ".xx...xx....x" {
+		t.Errorf("got %s", known.String())
 	}
 }
 

@@ -84,12 +84,12 @@ func TestAlertsAreListedInOrderFilteredAndPaged(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &page); err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %s %s", query, answer.Status, text)
 		}
-		got := ""
+		var got strings.Builder
 		for _, a := range page.Items {
-			got += a.ID + " "
+			got.WriteString(a.ID + " ")
 		}
-		if got += "next " + page.Next; got != want {
-			t.Errorf("%s:\n got %s\nwant %s", query, got, want)
+		if got.WriteString("next " + page.Next); got.String() != want {
+			t.Errorf("%s:\n got %s\nwant %s", query, got.String(), want)
 		}
 	}
 	_, text := s.ask("GET", api.PathAlerts+"?rule=disk-full", "viewer", "")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -178,9 +179,7 @@ func (s pages) answer(p page, v *visit, answer shown, err error) {
 	switch {
 	case err != nil:
 		if more, ok := errors.AsType[huma.HeadersError](err); ok {
-			for name, values := range more.GetHeaders() {
-				v.w.Header()[name] = values
-			}
+			maps.Copy(v.w.Header(), more.GetHeaders())
 		}
 		s.fail(p, v, statusOf(err), err.Error())
 	case answer.to != "":

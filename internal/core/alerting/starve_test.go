@@ -18,11 +18,11 @@ func TestOneHostLeavesRoomForAlertsOfOthers(t *testing.T) {
 	}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	// names that stay for 35 s, then others
-	for round := 0; round < 130; round++ {
-		for i := 0; i < 8; i++ {
+	for round := range 130 {
+		for range 8 {
 			now = now.Add(5 * time.Second)
 			h := alerting.Host{Instance: "evil", Heard: now}
-			for k := 0; k < 64; k++ {
+			for k := range 64 {
 				h.Interfaces = append(h.Interfaces, alerting.Flow{Name: fmt.Sprintf("r%dx%d", round, k), Capture: true})
 			}
 			m.Step(now, alerting.Sampled{Hosts: []alerting.Host{h}})
@@ -33,7 +33,7 @@ func TestOneHostLeavesRoomForAlertsOfOthers(t *testing.T) {
 		states[a.State]++
 	}
 	t.Logf("after %s: %v", now.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), states)
-	for i := 0; i < 40; i++ {
+	for range 40 {
 		now = now.Add(5 * time.Second)
 		m.Step(now, alerting.Sampled{Hosts: []alerting.Host{{Instance: "good", Heard: now, Disks: []mgmt.Disk{{Use: "spool", Path: "/s", Total: 100, Free: 0}}}}})
 	}
@@ -51,15 +51,15 @@ func TestOneHostLeavesRoomForFlowsOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for round := 0; round < 60; round++ {
+	for round := range 60 {
 		now = now.Add(5 * time.Second)
 		h := alerting.Host{Instance: "evil", Heard: now}
-		for k := 0; k < 1024; k++ {
+		for k := range 1024 {
 			h.Nodes = append(h.Nodes, alerting.Flow{Name: fmt.Sprintf("r%dx%d", round, k), Interface: "e", Capture: true, Known: true, Packets: 1})
 		}
 		m.Step(now, alerting.Sampled{Hosts: []alerting.Host{h}})
 	}
-	for i := 0; i < 200; i++ {
+	for i := range 200 {
 		now = now.Add(5 * time.Second)
 		p := 100.0
 		if i > 40 {
