@@ -383,12 +383,12 @@ func TestACommandGetsTheAlertOnItsInputAndInItsEnvironment(t *testing.T) {
 
 func TestACommandThatFailsOrHangsIsTriedAgain(t *testing.T) {
 	for name, script := range map[string]string{
-		"fails": `if [ -e "$0" ]; then exit 0; fi; touch "$0"; echo "no route to the pager"; exit 3`,
-		"hangs": `if [ -e "$0" ]; then exit 0; fi; touch "$0"; sleep 1000`,
+		"fails": `if [ -e "$0" ]; then exit 0; fi; : >"$0"; echo "no route to the pager"; exit 3`,
+		"hangs": `if [ -e "$0" ]; then exit 0; fi; : >"$0"; sleep 1000`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := openLog(t)
-			r := notify.Receiver{Name: "script", Kind: mgmt.ReceiverCommand, Argv: []string{"/bin/sh", "-c", script, filepath.Join(t.TempDir(), "x")}, Timeout: 300 * time.Millisecond}
+			r := notify.Receiver{Name: "script", Kind: mgmt.ReceiverCommand, Argv: []string{"/bin/sh", "-c", script, filepath.Join(t.TempDir(), "x")}, Timeout: time.Second}
 			d, _ := begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{r}, FirstRetry: 50 * time.Millisecond, Env: []string{"PATH=/usr/bin:/bin"}})
 			fire(t, l, 0, 1)
 			failure := ""
