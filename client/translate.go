@@ -32,6 +32,10 @@ func (n Node) mgmt() mgmt.Node {
 		Env:         n.Env,
 		MetricsPort: n.MetricsPort.mgmt(),
 		Command:     n.Command,
+		Bundles: each(n.Bundles, func(b Bundle) mgmt.Bundle {
+			return mgmt.Bundle{Name: b.Name, Kind: mgmt.BundleKind(b.Kind), Hash: mgmt.BundleHash(b.Hash)}
+		}),
+		RunOptions: each(n.RunOptions, func(o Option) mgmt.Option { return mgmt.Option(o) }),
 	}
 }
 
@@ -98,6 +102,10 @@ func nodeOf(n mgmt.Node) Node {
 		Env:         n.Env,
 		MetricsPort: portOf(n.MetricsPort),
 		Command:     n.Command,
+		Bundles: each(n.Bundles, func(b mgmt.Bundle) Bundle {
+			return Bundle{Name: b.Name, Kind: string(b.Kind), Hash: string(b.Hash)}
+		}),
+		RunOptions: each(n.RunOptions, func(o mgmt.Option) Option { return Option(o) }),
 	}
 }
 

@@ -28,6 +28,7 @@ var everything = client.Configuration{
 			Port: &client.Port{Number: 5000, Proto: client.UDP}, MetricsPort: new(client.TCPPort(9000)),
 			Scripts: []string{"local"}, Options: []client.Option{{Name: "o", Value: "v"}},
 			Interface: new("eth0"), CPUAffinity: new(int64(3)), Env: map[string]string{"A": "a"}, Command: []string{"/bin/feeder", "a b", "\"é"},
+			Bundles: []client.Bundle{{Name: "site", Kind: "scripts", Hash: "sha256:00"}}, RunOptions: []client.Option{{Name: "A::b", Value: "c"}},
 		},
 	},
 }

@@ -61,6 +61,19 @@ type Node struct {
 	// Command is a program, with its arguments, that the agent runs in place of Zeek. Nil
 	// means Zeek. Only agents of zeekfleet can do that.
 	Command []string
+	// Bundles are directory trees that the node uses, in the order in which it looks for
+	// scripts. RunOptions are options of Zeek's configuration framework, sorted by name: they
+	// change without a restart.
+	Bundles    []Bundle
+	RunOptions []Option
+}
+
+// Bundle is a directory tree that a node uses. Kind is "scripts" or "data". Hash names its
+// content: "sha256:" and 64 hex digits.
+type Bundle struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+	Hash string `json:"hash"`
 }
 
 // Option is a script option of a node.

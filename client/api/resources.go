@@ -230,6 +230,15 @@ type ConfiguredNode struct {
 	CPUAffinity *int64            `json:"cpu_affinity,omitempty"`
 	Env         map[string]string `json:"env,omitempty"`
 	Command     []string          `json:"command,omitempty" nullable:"false" doc:"A program, with its arguments, that the agent runs in place of Zeek."`
+	Bundles     []NodeBundle      `json:"bundles,omitempty" nullable:"false" doc:"Directory trees that the node uses, in the order in which it looks for scripts."`
+	RunOptions  map[string]string `json:"run_options,omitempty" doc:"Options of Zeek's configuration framework. They change without a restart."`
+}
+
+// NodeBundle is a bundle that a node uses.
+type NodeBundle struct {
+	Name string `json:"name" maxLength:"60"`
+	Kind string `json:"kind" enum:"scripts,data" doc:"Other content of scripts restarts the node. Other content of data does not."`
+	Hash string `json:"hash" maxLength:"71" example:"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" doc:"The name of its content."`
 }
 
 // Health says whether the controller is well.

@@ -58,6 +58,16 @@ func nodeJSON(n client.Node) document {
 	if len(n.Command) > 0 { // zeek-client knows no such key
 		d["command"] = n.Command
 	}
+	if len(n.Bundles) > 0 {
+		d["bundles"] = n.Bundles
+	}
+	if len(n.RunOptions) > 0 {
+		options := document{}
+		for _, o := range n.RunOptions {
+			options[o.Name] = o.Value
+		}
+		d["run_options"] = options
+	}
 	return d
 }
 

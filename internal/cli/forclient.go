@@ -36,6 +36,12 @@ func nodeForClient(n mgmt.Node) client.Node {
 	for _, o := range n.Options {
 		node.Options = append(node.Options, client.Option(o))
 	}
+	for _, b := range n.Bundles {
+		node.Bundles = append(node.Bundles, client.Bundle{Name: b.Name, Kind: string(b.Kind), Hash: string(b.Hash)})
+	}
+	for _, o := range n.RunOptions {
+		node.RunOptions = append(node.RunOptions, client.Option(o))
+	}
 	return node
 }
 
@@ -76,6 +82,12 @@ func nodeFromClient(n client.Node) mgmt.Node {
 	}
 	for _, o := range n.Options {
 		node.Options = append(node.Options, mgmt.Option(o))
+	}
+	for _, b := range n.Bundles {
+		node.Bundles = append(node.Bundles, mgmt.Bundle{Name: b.Name, Kind: mgmt.BundleKind(b.Kind), Hash: mgmt.BundleHash(b.Hash)})
+	}
+	for _, o := range n.RunOptions {
+		node.RunOptions = append(node.RunOptions, mgmt.Option(o))
 	}
 	return node
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -40,7 +41,7 @@ func instanceValue(in mgmt.Instance) zval.Value {
 func readNode(d *decoder, v zval.Value, at step) mgmt.Node {
 	f := d.enter(v, at)
 	defer d.pop()
-	return withCommand(mgmt.Node{
+	return withExtras(mgmt.Node{
 		Name:     f.nodeName("name"),
 		Instance: f.instanceName("instance"),
 		Role:     roles.decode(&f, "role"),
@@ -56,38 +57,96 @@ func readNode(d *decoder, v zval.Value, at step) mgmt.Node {
 	})
 }
 
-// withCommand takes the Command out of the options. Text that is no command stays an
+// An extra is a field of a node for which Zeek's record has none. It travels as an option.
+type extra struct {
+	option string
+	// text returns the value of the option, and nothing if the node does not have the field.
+	text func(n mgmt.Node) string
+	// take puts the field into n, unless value is not what text would return.
+	take func(n *mgmt.Node, value string) bool
+}
+
+var extras = []extra{
+	extraOf(mgmt.CommandOption, func(n mgmt.Node) []string { return n.Command }, func(n *mgmt.Node, words []string) { n.Command = words }),
+	extraOf(mgmt.BundlesOption, func(n mgmt.Node) []mgmt.Bundle { return n.Bundles }, func(n *mgmt.Node, list []mgmt.Bundle) { n.Bundles = list }),
+	extraOf(mgmt.RunOptionsOption, runOptionPairs, func(n *mgmt.Node, pairs [][2]string) {
+		for _, p := range pairs {
+			n.RunOptions = append(n.RunOptions, mgmt.Option{Name: p[0], Value: p[1]})
+		}
+	}),
+}
+
+func runOptionPairs(n mgmt.Node) [][2]string {
+	var pairs [][2]string
+	for _, o := range n.RunOptions {
+		pairs = append(pairs, [2]string{o.Name, o.Value})
+	}
+	return pairs
+}
+
+// extraOf returns the extra whose option has a list as JSON. Each list has one spelling.
+func extraOf[T any](option string, list func(mgmt.Node) []T, set func(*mgmt.Node, []T)) extra {
+	return extra{
+		option: option,
+		text: func(n mgmt.Node) string {
+			if l := list(n); len(l) > 0 {
+				return listText(l)
+			}
+			return ""
+		},
+		take: func(n *mgmt.Node, value string) bool {
+			var l []T
+			if json.Unmarshal([]byte(value), &l) != nil || len(l) == 0 || listText(l) != value {
+				return false
+			}
+			set(n, l)
+			return true
+		},
+	}
+}
+
+// withExtras takes the extras out of the options. Text that has no such form stays an
 // option, which controllers and agents refuse.
-func withCommand(n mgmt.Node) mgmt.Node {
-	for i, o := range n.Options {
-		if o.Name != mgmt.CommandOption {
-			continue
+func withExtras(n mgmt.Node) mgmt.Node {
+	taken := func(o mgmt.Option) bool {
+		for _, e := range extras {
+			if o.Name == e.option && e.text(n) == "" {
+				return e.take(&n, o.Value)
+			}
 		}
-		var words []string
-		if json.Unmarshal([]byte(o.Value), &words) != nil || len(words) == 0 || commandText(words) != o.Value {
-			continue // a command has one spelling
-		}
-		n.Command = words
-		if n.Options = slices.Delete(slices.Clone(n.Options), i, i+1); len(n.Options) == 0 {
-			n.Options = nil
-		}
+		return false
+	}
+	if !slices.ContainsFunc(n.Options, func(o mgmt.Option) bool { return strings.HasPrefix(o.Name, fleetModule) }) {
 		return n
 	}
+	var rest []mgmt.Option
+	for _, o := range n.Options {
+		if !taken(o) {
+			rest = append(rest, o)
+		}
+	}
+	n.Options = rest
 	return n
 }
 
-// withCommandOption puts the Command into the options.
-func withCommandOption(n mgmt.Node) mgmt.Node {
-	if len(n.Command) == 0 {
-		return n
+// fleetModule begins the names of all extras.
+const fleetModule = "Fleet::"
+
+// withExtraOptions puts the extras into the options.
+func withExtraOptions(n mgmt.Node) mgmt.Node {
+	options := n.Options
+	for _, e := range extras {
+		if text := e.text(n); text != "" {
+			options = append(slices.Clip(options), mgmt.Option{Name: e.option, Value: text})
+		}
 	}
-	n.Options = append(slices.Clone(n.Options), mgmt.Option{Name: mgmt.CommandOption, Value: commandText(n.Command)})
+	n.Options = options
 	return n
 }
 
-// commandText returns a command as the value of its option.
-func commandText(words []string) string {
-	text, err := json.Marshal(words)
+// listText returns a list as the value of its option.
+func listText[T any](list []T) string {
+	text, err := json.Marshal(list)
 	if err != nil {
 		panic(fmt.Sprintf("codec: marshal a list of texts: %v", err))
 	}
@@ -95,7 +154,7 @@ func commandText(words []string) string {
 }
 
 func nodeValue(n mgmt.Node) zval.Value {
-	n = withCommandOption(n)
+	n = withExtraOptions(n)
 	if n.Role == "" {
 		n.Role = mgmt.ClusterNone
 	}

@@ -24,8 +24,8 @@ type Instance struct {
 	ListenPort *Port             `json:"listen_port,omitempty"`
 }
 
-// Node is form 1 of a mgmt.Node. Command came later: a text without a command is the same
-// as before, and an earlier program refuses a text with one.
+// Node is form 1 of a mgmt.Node. Command, Bundles and RunOptions came later: a text without
+// them is the same as before, and an earlier program refuses a text with one.
 type Node struct {
 	Name        mgmt.NodeName     `json:"name"`
 	Instance    mgmt.InstanceName `json:"instance,omitempty"`
@@ -39,6 +39,15 @@ type Node struct {
 	Env         map[string]string `json:"env,omitzero"`
 	MetricsPort *Port             `json:"metrics_port,omitempty"`
 	Command     []string          `json:"command,omitempty"`
+	Bundles     []Bundle          `json:"bundles,omitempty"`
+	RunOptions  []Option          `json:"run_options,omitempty"`
+}
+
+// Bundle is form 1 of a mgmt.Bundle.
+type Bundle struct {
+	Name string          `json:"name"`
+	Kind mgmt.BundleKind `json:"kind"`
+	Hash mgmt.BundleHash `json:"hash"`
 }
 
 // Option is form 1 of a mgmt.Option.
@@ -107,6 +116,8 @@ func NewNode(n mgmt.Node) Node {
 		Env:         n.Env,
 		MetricsPort: (*Port)(n.MetricsPort),
 		Command:     n.Command,
+		Bundles:     each(n.Bundles, func(b mgmt.Bundle) Bundle { return Bundle(b) }),
+		RunOptions:  each(n.RunOptions, func(o mgmt.Option) Option { return Option(o) }),
 	}
 }
 
@@ -125,6 +136,8 @@ func (f Node) Node() mgmt.Node {
 		Env:         f.Env,
 		MetricsPort: (*mgmt.Port)(f.MetricsPort),
 		Command:     f.Command,
+		Bundles:     each(f.Bundles, func(b Bundle) mgmt.Bundle { return mgmt.Bundle(b) }),
+		RunOptions:  each(f.RunOptions, func(o Option) mgmt.Option { return mgmt.Option(o) }),
 	}
 }
 

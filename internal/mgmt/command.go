@@ -11,6 +11,12 @@ import (
 // and ends: so nothing else runs in the program's place.
 const CommandOption = "Fleet::command"
 
+// BundlesOption and RunOptionsOption are the same for Bundles and RunOptions.
+const (
+	BundlesOption    = "Fleet::bundles"
+	RunOptionsOption = "Fleet::run_options"
+)
+
 // These constants bound a Command.
 const (
 	MaxCommandWords = 100
@@ -51,6 +57,10 @@ func (n Node) CheckCommand() string {
 		return "has a command and scripts; a command is run in place of Zeek and loads no scripts"
 	case len(n.Options) > 0:
 		return "has a command and options; a command is run in place of Zeek: give it arguments"
+	case len(n.Bundles) > 0:
+		return "has a command and bundles; a command is run in place of Zeek and loads no scripts"
+	case len(n.RunOptions) > 0:
+		return "has a command and options of the configuration framework; a command is run in place of Zeek: give it arguments"
 	case n.Interface != nil:
 		return "has a command and an interface; a command is run in place of Zeek: give it the interface as an argument"
 	}

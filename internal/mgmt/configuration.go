@@ -51,6 +51,8 @@ func (n Node) Clone() Node {
 	n.Env = maps.Clone(n.Env)
 	n.MetricsPort = clonePointer(n.MetricsPort)
 	n.Command = slices.Clone(n.Command)
+	n.Bundles = slices.Clone(n.Bundles)
+	n.RunOptions = slices.Clone(n.RunOptions)
 	return n
 }
 

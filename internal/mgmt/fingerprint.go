@@ -68,7 +68,7 @@ type layout struct {
 func (l *layout) is(n Node, f Fingerprint) bool {
 	switch f.version() {
 	case "0":
-		return f.isVersion0() && len(n.Command) == 0 && f == l.fingerprint0(n)
+		return f.isVersion0() && len(n.Command) == 0 && len(n.Bundles) == 0 && f == l.fingerprint0(n)
 	case fingerprintWhole:
 		return len(n.Command) == 0 && f == l.whole(n)
 	case fingerprintUsed:
@@ -145,7 +145,7 @@ func (l *layout) digest() string {
 type lines []byte
 
 // addNode adds the node's own fields. It does not add Command, which a plan of version 1
-// cannot have.
+// cannot have. RunOptions are no part of a fingerprint: a running node is told of them.
 func (t *lines) addNode(n Node) {
 	t.add("node")
 	t.addText("name", string(n.Name))
@@ -166,6 +166,14 @@ func (t *lines) addNode(n Node) {
 		t.add("env", name, n.Env[name])
 	}
 	t.addPort("metrics-port", n.MetricsPort)
+	for _, b := range n.Bundles {
+		// A data bundle keeps its path when its content changes.
+		if b.Kind == DataBundle {
+			t.add("data", b.Name)
+		} else {
+			t.add("bundle", b.Name, string(b.Hash))
+		}
+	}
 }
 
 func (t *lines) add(word string, values ...string) {

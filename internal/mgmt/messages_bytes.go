@@ -22,6 +22,19 @@ const (
 	StreamMetrics StreamKind = "metrics" // MetricsQuery: the text of a Prometheus endpoint
 )
 
+// The kinds of streams that a controller has, for its agents.
+const (
+	StreamBundle  StreamKind = "bundle"  // BundleQuery: the archive of a bundle
+	StreamBundles StreamKind = "bundles" // no parameters: a JSON list of the BundleHash that kept revisions need
+)
+
+// BundleQuery asks for the archive of a bundle, from a byte on. If the controller does not
+// have it, the stream ends with StreamNotFound.
+type BundleQuery struct {
+	Hash   BundleHash `json:"hash"`
+	Offset int64      `json:"offset"`
+}
+
 // StreamOpen asks a peer for a stream. Parameters is JSON, or empty if the kind has none.
 // Credit is how many chunks the peer may send before it hears of more.
 type StreamOpen struct {

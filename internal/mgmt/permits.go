@@ -119,6 +119,8 @@ type Permits struct {
 	Env []string
 	// Commands are the permitted programs of a node's Command, by their paths.
 	Commands []string
+	// Bundles are the permitted bundles, by their names. Scripts can run any command.
+	Bundles []string
 }
 
 // Check returns why the host must not run a node, and nothing if it may.
@@ -137,12 +139,37 @@ func (p Permits) Check(n Node) string {
 			return fmt.Sprintf("node '%s' sets %s", n.Name, why)
 		}
 	}
+	if why := p.checkBundles(n); why != "" {
+		return why
+	}
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 		if why := impossibleEnv(name, n.Env[name]); why != "" {
 			return fmt.Sprintf("node '%s' %s", n.Name, why)
 		}
 		if LoadsCode(name) && !MatchesAny(p.Env, name) {
 			return fmt.Sprintf("node '%s' sets environment variable '%s', which can make it run anything on this host; its operator can allow that with agent.allow_env", n.Name, printable(name))
+		}
+	}
+	return ""
+}
+
+// checkBundles returns why the host must not use the node's Bundles or RunOptions, or
+// nothing.
+func (p Permits) checkBundles(n Node) string {
+	for _, b := range n.Bundles {
+		if err := b.check(); err != nil {
+			return fmt.Sprintf("node '%s': %v", n.Name, err)
+		}
+		if !MatchesAny(p.Bundles, b.Name) {
+			return fmt.Sprintf("node '%s' uses bundle '%s', whose scripts can run anything on this host; its operator can allow that with agent.allow_bundles", n.Name, b.Name)
+		}
+	}
+	if why := n.checkRunOptions(); why != "" {
+		return fmt.Sprintf("node '%s': %s", n.Name, why)
+	}
+	for _, o := range n.RunOptions {
+		if why := p.CheckName(o.Name); why != "" {
+			return fmt.Sprintf("node '%s' sets %s", n.Name, why)
 		}
 	}
 	return ""

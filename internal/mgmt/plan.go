@@ -116,6 +116,12 @@ func launchedAs(n Node) Node {
 	if len(n.Command) == 0 {
 		n.Command = nil
 	}
+	if len(n.Bundles) == 0 {
+		n.Bundles = nil
+	}
+	if len(n.RunOptions) == 0 {
+		n.RunOptions = nil
+	}
 	n.Options = slices.SortedFunc(slices.Values(n.Options), compareOptions)
 	return n
 }

@@ -80,6 +80,7 @@ func (d *difference) node(before, after Node) {
 		d.add("the command is another one")
 	}
 	d.scripts(before.Scripts, after.Scripts)
+	d.bundles(before.Bundles, after.Bundles)
 	d.options(before.Options, after.Options)
 	d.env(before.Env, after.Env)
 	d.value("the metrics port", portText(before.MetricsPort), portText(after.MetricsPort))
@@ -122,6 +123,48 @@ func (d *difference) scripts(before, after []string) {
 	}
 	if !slices.Equal(kept(before, after), kept(after, before)) {
 		d.add("the scripts have another order")
+	}
+}
+
+// bundles names the bundles that differ. Other content of a data bundle is no difference of
+// plans.
+func (d *difference) bundles(before, after []Bundle) {
+	byName := func(list []Bundle) map[string]Bundle {
+		m := map[string]Bundle{}
+		for _, b := range list {
+			if b.Kind == DataBundle {
+				b.Hash = ""
+			}
+			m[b.Name] = b
+		}
+		return m
+	}
+	was, is := byName(before), byName(after)
+	names := func(list []Bundle, other map[string]Bundle) []string {
+		var kept []string
+		for _, b := range list {
+			if _, ok := other[b.Name]; ok {
+				kept = append(kept, b.Name)
+			}
+		}
+		return kept
+	}
+	for _, b := range before {
+		if now, ok := is[b.Name]; !ok {
+			d.add("bundle %s was removed", b.Name)
+		} else if now.Kind != b.Kind {
+			d.add("bundle %s has kind %s, had %s", b.Name, now.Kind, b.Kind)
+		} else if now != was[b.Name] {
+			d.add("bundle %s has other content", b.Name)
+		}
+	}
+	for _, b := range after {
+		if _, ok := was[b.Name]; !ok {
+			d.add("bundle %s was added", b.Name)
+		}
+	}
+	if !slices.Equal(names(before, is), names(after, was)) {
+		d.add("the bundles have another order")
 	}
 }
 

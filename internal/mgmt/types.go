@@ -135,6 +135,13 @@ type Node struct {
 	// unset: the agent runs Zeek. It is zeekfleet's own: Zeek's record of a node has no such
 	// field, and the codec passes it as an option (CommandOption).
 	Command []string
+	// Bundles are directory trees that the agent has before it starts the node, in the order
+	// in which the node looks for scripts. RunOptions are values of Zeek's configuration
+	// framework, sorted by name: the agent tells them to the node, which needs no restart for
+	// them. Nil and empty are the same. Both are zeekfleet's own, and travel as Command does
+	// (BundlesOption, RunOptionsOption).
+	Bundles    []Bundle
+	RunOptions []Option
 }
 
 // Configuration is a cluster as a client describes it.

@@ -32,6 +32,8 @@ func (c Configuration) Check(rules Rules) (errs, warnings []string) {
 	k.text()
 	k.permits()
 	k.commands()
+	k.bundles()
+	k.runOptions()
 	k.ports()
 	k.doubts()
 	slices.Sort(k.errs)

@@ -45,6 +45,15 @@ func configuredNode(n mgmt.Node) api.ConfiguredNode {
 		}
 		one.Options[o.Name] = o.Value
 	}
+	for _, b := range n.Bundles {
+		one.Bundles = append(one.Bundles, api.NodeBundle{Name: b.Name, Kind: string(b.Kind), Hash: string(b.Hash)})
+	}
+	for _, o := range n.RunOptions {
+		if one.RunOptions == nil {
+			one.RunOptions = map[string]string{}
+		}
+		one.RunOptions[o.Name] = o.Value
+	}
 	return one
 }
 
@@ -93,6 +102,12 @@ func nodeOf(n api.ConfiguredNode) mgmt.Node {
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.Options)) {
 		one.Options = append(one.Options, mgmt.Option{Name: name, Value: n.Options[name]})
+	}
+	for _, b := range n.Bundles {
+		one.Bundles = append(one.Bundles, mgmt.Bundle{Name: b.Name, Kind: mgmt.BundleKind(b.Kind), Hash: mgmt.BundleHash(b.Hash)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.RunOptions)) {
+		one.RunOptions = append(one.RunOptions, mgmt.Option{Name: name, Value: n.RunOptions[name]})
 	}
 	return one
 }

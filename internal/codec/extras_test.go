@@ -9,9 +9,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// A command travels as an option. Zeek's programs know no such option, and a Zeek that
+// What Zeek's record of a node has no field for travels as an option. A Zeek that
 // gets it ends.
-func TestCommandsTravelAsOptions(t *testing.T) {
+func TestExtrasTravelAsOptions(t *testing.T) {
 	for name, tt := range map[string]struct{ sent, got mgmt.Node }{
 		"a command": {
 			mgmt.Node{Name: "f", Role: mgmt.ClusterNone, State: mgmt.Running, Command: []string{"/bin/feeder", "a b", "", "\"é<"}},
@@ -28,6 +28,14 @@ func TestCommandsTravelAsOptions(t *testing.T) {
 		"an option that is no command, which an agent refuses": {
 			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::command", Value: `[ "/bin/feeder" ]`}}},
 			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::command", Value: `[ "/bin/feeder" ]`}}},
+		},
+		"bundles and options of the configuration framework": {
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Bundles: []mgmt.Bundle{{Name: "site", Kind: mgmt.ScriptBundle, Hash: "sha256:00"}}, RunOptions: []mgmt.Option{{Name: "A::b", Value: "<c,\"d\">"}}},
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Bundles: []mgmt.Bundle{{Name: "site", Kind: mgmt.ScriptBundle, Hash: "sha256:00"}}, RunOptions: []mgmt.Option{{Name: "A::b", Value: "<c,\"d\">"}}},
+		},
+		"two lists of bundles, of which the second stays an option": {
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::run_options", Value: `[["A::b","c"]]`}, {Name: "Fleet::run_options", Value: `[["A::b","d"]]`}}},
+			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, RunOptions: []mgmt.Option{{Name: "A::b", Value: "c"}}, Options: []mgmt.Option{{Name: "Fleet::run_options", Value: `[["A::b","d"]]`}}},
 		},
 	} {
 		sent := mgmt.AgentDeployRequest{ReqID: "q", Config: mgmt.Configuration{ID: "c", Nodes: []mgmt.Node{tt.sent}}}
