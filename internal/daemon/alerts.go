@@ -375,7 +375,7 @@ func (a *Alerts) hosts() alerting.Event {
 }
 
 func hostOf(h samples.Host) alerting.Host {
-	one := alerting.Host{Instance: h.Instance, Heard: h.Heard, Skew: h.Skew, Disks: h.Sample.Disks}
+	one := alerting.Host{Instance: h.Instance, Heard: h.Heard, Skew: h.Skew, Unsynced: h.Sample.Unsynced, Disks: h.Sample.Disks}
 	for i, in := range h.Sample.Interfaces {
 		r := h.Interfaces[i]
 		one.Interfaces = append(one.Interfaces, alerting.Flow{

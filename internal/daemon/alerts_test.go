@@ -19,6 +19,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/notify"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/samples"
 )
 
 // seen is a cluster with one worker, which a test changes.
@@ -153,5 +154,17 @@ func TestADamagedStateOfAlertsIsPutAside(t *testing.T) {
 	}
 	if _, err := daemon.OpenAlerts(daemon.AlertsConfig{Dir: dir}); err != nil && !strings.Contains(err.Error(), "newer zeekfleet") {
 		t.Errorf("a newer form: %v", err)
+	}
+}
+
+func TestTheAlertsHearWhetherAClockIsKeptRight(t *testing.T) {
+	for line, want := range map[string]bool{`{"unsynced":true}`: true, `{}`: false} { // older agents tell nothing of it
+		sample, err := daemon.ReadSample([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := daemon.HostOfAlerts(samples.Host{Instance: "a", Sample: sample}); got.Unsynced != want {
+			t.Errorf("of %s the alerts hear %+v", line, got)
+		}
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// HostOfAlerts is what the alerts get of a sample.
+var HostOfAlerts = hostOf
+
 // RunAlerts watches a cluster until ctx is done.
 func RunAlerts(ctx context.Context, a *Alerts, cluster interface {
 	Snapshot(context.Context) (*mgmt.Snapshot, error)

@@ -6,4 +6,5 @@ var (
 	ReadBooted = booted
 	Meminfo    = memory
 	Space      = space
+	Unsynced   = unsynced
 )

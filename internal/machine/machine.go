@@ -26,10 +26,7 @@ func Look(dirs []Dir) mgmt.HostFacts {
 	if unix.Uname(&name) == nil {
 		f.Kernel = unix.ByteSliceToString(name.Sysname[:]) + " " + unix.ByteSliceToString(name.Release[:])
 	}
-	var clock unix.Timex
-	if state, err := unix.Adjtimex(&clock); err == nil {
-		f.Unsynced = state == unix.TIME_ERROR || clock.Status&unix.STA_UNSYNC != 0
-	}
+	f.Unsynced = unsynced(unix.Adjtimex)
 	f.Load = load(read("/proc/loadavg"))
 	f.Memory = memory(read("/proc/meminfo"))
 	f.Booted = booted(read("/proc/stat"))
@@ -39,8 +36,17 @@ func Look(dirs []Dir) mgmt.HostFacts {
 	return f
 }
 
-// Measure fills in the load, the memory and the disks of a sample of this host.
+// unsynced reports whether nothing keeps the clock right, as the kernel tells it. If the kernel
+// tells nothing, it returns false.
+func unsynced(adjtimex func(*unix.Timex) (state int, err error)) bool {
+	var clock unix.Timex
+	state, err := adjtimex(&clock)
+	return err == nil && (state == unix.TIME_ERROR || clock.Status&unix.STA_UNSYNC != 0)
+}
+
+// Measure fills in the load, the memory, the disks and the clock of a sample of this host.
 func Measure(s *mgmt.HostSample, dirs []Dir) {
+	s.Unsynced = unsynced(unix.Adjtimex)
 	s.Load = load(read("/proc/loadavg"))
 	s.Memory = memory(read("/proc/meminfo"))
 	for _, d := range dirs {

@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -66,5 +67,32 @@ func TestNameOfTheSystem(t *testing.T) {
 		if got := machine.OSName(path+".none", path); got != want {
 			t.Errorf("%q: got %q", text, got)
 		}
+	}
+}
+
+func TestAClockThatNothingKeepsRight(t *testing.T) {
+	for name, c := range map[string]struct {
+		state  int
+		status int32
+		err    error
+		want   bool
+	}{
+		"kept":            {state: unix.TIME_OK, status: unix.STA_PLL},
+		"not kept":        {state: unix.TIME_OK, status: unix.STA_UNSYNC, want: true},
+		"in error":        {state: unix.TIME_ERROR, want: true},
+		"nobody can tell": {state: unix.TIME_ERROR, status: unix.STA_UNSYNC, err: errors.New("not permitted")},
+	} {
+		got := machine.Unsynced(func(clock *unix.Timex) (int, error) {
+			clock.Status = c.status
+			return c.state, c.err
+		})
+		if got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	var sample mgmt.HostSample
+	machine.Measure(&sample, nil)
+	if facts := machine.Look(nil); sample.Unsynced != facts.Unsynced {
+		t.Errorf("a sample says %v, the facts say %v", sample.Unsynced, facts.Unsynced)
 	}
 }

@@ -10,7 +10,9 @@ import (
 // the sampled thing has: of the process, of the interface. Readers make rates of two samples.
 type HostSample struct {
 	// Time is the host's clock when the sample was taken.
-	Time time.Time `json:"time"`
+	// Unsynced says that nothing keeps that clock right. Older agents do not tell it.
+	Time     time.Time `json:"time"`
+	Unsynced bool      `json:"unsynced,omitempty"`
 	// CPUs is the number of processors, and Busy how many of them were at work since the
 	// sample before (0 to CPUs).
 	CPUs   int        `json:"cpus"`

@@ -430,6 +430,22 @@ func TestLimitsHaveHysteresis(t *testing.T) {
 	}
 }
 
+func TestAClockThatNothingKeepsRight(t *testing.T) {
+	w := newWorld(t, alerting.Config{})
+	h := &alerting.Host{Unsynced: true}
+	w.hosts["a"] = h
+	w.pass(time.Minute)
+	w.want() // the first sample came 5 s later
+	w.pass(5 * time.Second)
+	w.want("clock-skew/a >firing")
+	if a := w.alert("clock-skew/a"); a.Text != "nothing keeps the clock of a right" || a.Severity != mgmt.AlertWarning {
+		t.Errorf("%+v", a)
+	}
+	h.Unsynced = false
+	w.pass(time.Minute + 5*time.Second)
+	w.want("clock-skew/a firing>resolved")
+}
+
 func TestCertificatesThatEnd(t *testing.T) {
 	w := newWorld(t, alerting.Config{})
 	day := 24 * time.Hour
