@@ -103,11 +103,11 @@ func (a *Alerts) restore() error {
 	if err == nil {
 		var object []byte
 		var sealed bool
-		if object, sealed, err = durable.Unseal(text); err == nil && !sealed {
-			err = errors.New("it has no checksum")
-		}
-		if err == nil {
+		if object, sealed, err = durable.Unseal(text); err == nil {
 			a.core, err = alerting.New(a.cfg.Core, object)
+		}
+		if err == nil && !sealed {
+			err = errors.New("it has no checksum")
 		}
 	}
 	if _, newer := errors.AsType[*form.NewerError](err); newer {

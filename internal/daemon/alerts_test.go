@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/core/alerting"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/notify"
@@ -148,12 +151,41 @@ func TestADamagedStateOfAlertsIsPutAside(t *testing.T) {
 	if text, err := os.ReadFile(path + ".damaged"); err != nil || string(text) != "{" {
 		t.Errorf("kept %q, %v", text, err)
 	}
-	newer := `{"version":99}`
-	if err := os.WriteFile(path, []byte(newer), 0o600); err != nil {
+}
+
+// A state without a checksum may be one that a person has changed.
+func TestAStateOfAlertsWithoutItsChecksumIsPutAside(t *testing.T) {
+	dir := t.TempDir()
+	path, text := filepath.Join(dir, "alerts.json"), `{"version":1,"silence":7}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := daemon.OpenAlerts(daemon.AlertsConfig{Dir: dir}); err != nil && !strings.Contains(err.Error(), "newer zeekfleet") {
-		t.Errorf("a newer form: %v", err)
+	if _, err := daemon.OpenAlerts(daemon.AlertsConfig{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := os.ReadFile(path + ".damaged"); err != nil || string(kept) != text {
+		t.Errorf("kept %q, %v", kept, err)
+	}
+}
+
+func TestAStateOfAlertsOfANewerZeekfleetIsRefusedAndStays(t *testing.T) {
+	for name, text := range map[string][]byte{
+		"sealed":   durable.Seal([]byte(`{"version":99,"alerts":7}`)),
+		"unsealed": []byte(`{"version":99}`), // another form may have another checksum
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "alerts.json")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := daemon.OpenAlerts(daemon.AlertsConfig{Dir: dir})
+		if newer, ok := errors.AsType[*form.NewerError](err); !ok || newer.Form != 99 || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+		entries, err := os.ReadDir(dir)
+		if kept, _ := os.ReadFile(path); err != nil || len(entries) != 1 || string(kept) != string(text) {
+			t.Errorf("%s: kept %q, %v, %v", name, kept, entries, err)
+		}
 	}
 }
 

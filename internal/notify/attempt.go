@@ -9,9 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -26,17 +24,6 @@ const (
 	HeaderTimestamp = "X-Zeekfleet-Timestamp"
 	HeaderSignature = "X-Zeekfleet-Signature"
 )
-
-// failure is why an attempt has failed.
-type failure struct {
-	text string
-	// refused says that the receiver will not take this message, and may take others.
-	refused bool
-	// after is for how long the receiver asks to wait.
-	after time.Duration
-}
-
-func (f *failure) Error() string { return f.text }
 
 // maxAnswer bounds what is read of an answer, and maxOutput what is kept of a command's output.
 const maxAnswer, maxOutput = 4 << 10, 2 << 10
@@ -81,7 +68,7 @@ func (q *queue) post(ctx context.Context, body []byte) error {
 	}
 	answer, err := q.http.Do(req)
 	if err != nil {
-		return &failure{text: withoutURL(ctx, err)}
+		return &failure{text: q.withoutURL(ctx, err)}
 	}
 	defer answer.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer)) // so that the connection can be used again
@@ -109,26 +96,12 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return 0
 }
 
-// withoutURL returns what has failed, without the URL and its secrets.
-func withoutURL(ctx context.Context, err error) string {
-	if ctx.Err() != nil {
-		return context.Cause(ctx).Error()
-	}
-	if outer, ok := errors.AsType[*url.Error](err); ok {
-		err = outer.Err
-	}
-	if refused, ok := errors.AsType[*net.OpError](err); ok {
-		err = refused
-	}
-	return mgmt.CutText(err.Error(), 300)
-}
-
 // newHTTP returns the client of a webhook. It follows no redirections, which could send a
 // message elsewhere.
-func newHTTP(r Receiver) *http.Client {
+func newHTTP(cfg Config, r Receiver) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
-			TLSClientConfig: r.TLS, TLSHandshakeTimeout: 10 * time.Second, MaxConnsPerHost: 2, MaxIdleConns: 1,
+			DialContext: cfg.Dial, TLSClientConfig: r.TLS, TLSHandshakeTimeout: 10 * time.Second, MaxConnsPerHost: 2, MaxIdleConns: 1,
 			IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -157,13 +130,6 @@ func (q *queue) command(ctx context.Context, m Message, body []byte) error {
 	if text := strings.TrimSpace(out.String()); text != "" {
 		f.text += ": " + text
 	}
-	f.text = mgmt.CutText(strings.Map(printable, f.text), 500)
+	f.text = oneLine(f.text)
 	return f
-}
-
-func printable(r rune) rune {
-	if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-		return ' '
-	}
-	return r
 }

@@ -2,11 +2,13 @@ package notify
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/url"
 	"path/filepath"
 	"time"
@@ -37,7 +39,7 @@ type Receiver struct {
 // Config says what a Dispatcher delivers. Log and Dir are required.
 type Config struct {
 	Log *happenings.Log
-	// Dir is the directory of the cursors. Run makes it.
+	// Dir is the directory of the cursors. New makes it.
 	Dir       string
 	Receivers []Receiver
 	// Controller is the name of the controller, for the messages.
@@ -53,6 +55,8 @@ type Config struct {
 	MaxRetryAfter time.Duration
 	// Chance returns a number from 0 to 1. Nil means math/rand.
 	Chance func() float64
+	// Dial makes the connections of webhooks. Nil means to hosts of the network.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Logger gets the log records. Nil discards them.
 	Logger *slog.Logger
 }

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,23 +37,27 @@ func saveCursor(dir, name, log string, seq uint64) error {
 // readCursor returns the number up to which a receiver was told of a log. It returns false if
 // the receiver is new, or if the log is.
 func readCursor(dir, name, log string) (seq uint64, known bool, err error) {
-	text, err := durable.ReadRegular(cursorPath(dir, name), maxCursor)
+	path := cursorPath(dir, name)
+	text, err := durable.ReadRegular(path, maxCursor)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
 	if err != nil {
 		return 0, false, err
 	}
-	object, _, err := durable.Unseal(text)
-	if err != nil {
-		return 0, false, err
+	object, sealed, err := durable.Unseal(text)
+	if err == nil {
+		_, err = form.Version(object, version)
 	}
-	if _, err := form.Version(object, version); err != nil {
-		return 0, false, err
+	if err == nil && !sealed {
+		err = errors.New("it has no checksum")
 	}
 	var c cursor1
-	if err := form.Decode(object, &c); err != nil {
-		return 0, false, err
+	if err == nil {
+		err = form.Decode(object, &c)
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("%s: %w", path, err)
 	}
 	return c.Seq, c.Log == log, nil
 }

@@ -20,7 +20,9 @@ type Dispatcher struct {
 	changed chan struct{} // closed when a status changes; nil: nobody waits
 }
 
-// New returns a Dispatcher, which can run once. The error names the receiver that is wrong.
+// New reads the cursors and returns a Dispatcher, which can run once. A new receiver is told of
+// nothing that is in the log already. The error names the receiver that is wrong, or the cursor
+// that a newer zeekfleet has written.
 func New(cfg Config) (*Dispatcher, error) {
 	d := &Dispatcher{cfg: cfg.withDefaults()}
 	names := map[string]bool{}
@@ -36,6 +38,11 @@ func New(cfg Config) (*Dispatcher, error) {
 	}
 	if len(d.queues) > MaxReceivers {
 		return nil, fmt.Errorf("there are more than %d receivers of alerts", MaxReceivers)
+	}
+	for _, q := range d.queues {
+		if err := q.restore(); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }
@@ -83,35 +90,14 @@ func (d *Dispatcher) Test(ctx context.Context, name string) error {
 
 // Run delivers until ctx is done, and returns its cause.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	from := d.begin()
+	from := d.cfg.Log.Newest()
 	var all sync.WaitGroup
 	defer all.Wait()
 	for _, q := range d.queues {
+		from = min(from, q.reached)
 		all.Go(func() { q.run(ctx, d.change) })
 	}
 	return d.read(ctx, from)
-}
-
-// begin reads the cursors. It returns the number after which to read the log. A new receiver
-// is told of nothing that was before.
-func (d *Dispatcher) begin() uint64 {
-	newest := d.cfg.Log.Newest()
-	from := newest
-	for _, q := range d.queues {
-		seq, known, err := readCursor(d.cfg.Dir, q.Name, d.cfg.Log.ID())
-		if err != nil {
-			q.log.Warn("how far a receiver of alerts was told cannot be read: it is told of what is new", "err", err)
-		}
-		if !known || seq > newest {
-			seq = newest
-			if err := saveCursor(d.cfg.Dir, q.Name, d.cfg.Log.ID(), seq); err != nil {
-				q.log.Warn("how far a receiver of alerts was told is not saved", "err", err)
-			}
-		}
-		q.reached = seq
-		from = min(from, seq)
-	}
-	return from
 }
 
 // read hands the alerts of the log to the queues, until ctx is done.

@@ -5,21 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/notify"
-	"github.com/zeekfleet/zeekfleet/internal/patience"
 )
 
 func openLog(t *testing.T) *happenings.Log {
@@ -51,14 +51,15 @@ func alert(i int, from, to string, severity mgmt.AlertSeverity) happenings.Recor
 	}}
 }
 
-// begin runs a Dispatcher until the test, or stop, ends it.
+// begin runs a Dispatcher until the test, or stop, ends it. Its pauses are not made longer by
+// chance.
 func begin(t *testing.T, cfg notify.Config) (d *notify.Dispatcher, stop func()) {
 	t.Helper()
 	if cfg.Dir == "" {
 		cfg.Dir = t.TempDir()
 	}
-	if cfg.FirstRetry == 0 {
-		cfg.FirstRetry, cfg.LastRetry = time.Millisecond, 10*time.Millisecond
+	if cfg.Chance == nil {
+		cfg.Chance = func() float64 { return 0 }
 	}
 	cfg.Controller = "controller-1"
 	d, err := notify.New(cfg)
@@ -79,349 +80,381 @@ func begin(t *testing.T, cfg notify.Config) (d *notify.Dispatcher, stop func()) 
 	return d, stop
 }
 
-// await waits until something is so of the receivers.
-func await(t *testing.T, d *notify.Dispatcher, so func() bool) {
+// bubble runs a test in virtual time, with a log and a network in memory.
+func bubble(t *testing.T, test func(t *testing.T, l *happenings.Log, n *network)) {
 	t.Helper()
-	for {
-		changed := d.Changed()
-		if so() {
-			return
-		}
-		patience.Closed(t, changed, "the status of the receivers")
-	}
-}
-
-// hook is a webhook that answers as a test says, and hands over what it has taken.
-type hook struct {
-	*httptest.Server
-	answer func(w http.ResponseWriter, r *http.Request) bool // nil: takes everything
-	taken  chan request
-	mu     sync.Mutex
-}
-
-type request struct {
-	header http.Header
-	body   string
-	notify.Message
-}
-
-func newHook(t *testing.T) *hook {
-	h := &hook{taken: make(chan request, 10_000)}
-	h.Server = httptest.NewServer(h)
-	t.Cleanup(h.Server.Close)
-	return h
-}
-
-func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	h.mu.Lock()
-	answer := h.answer
-	h.mu.Unlock()
-	if answer != nil && !answer(w, r) {
-		return
-	}
-	one := request{header: r.Header, body: string(body)}
-	json.Unmarshal(body, &one.Message)
-	h.taken <- one
-}
-
-// set changes how the webhook answers.
-func (h *hook) set(answer func(http.ResponseWriter, *http.Request) bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.answer = answer
-}
-
-// wantNodes reads the messages about nodes, in order.
-func (h *hook) wantNodes(t *testing.T, from, to int) {
-	t.Helper()
-	for i := from; i < to; i++ {
-		if m := patience.Next(t, h.taken, "a message"); m.Node != fmt.Sprintf("w-%d", i) {
-			t.Fatalf("got %+v, want that of w-%d", m.Message, i)
-		}
-	}
-}
-
-func receiver(name string, h *hook) notify.Receiver {
-	return notify.Receiver{Name: name, Kind: mgmt.ReceiverWebhook, URL: h.URL + "/secret-token"}
+	synctest.Test(t, func(t *testing.T) { test(t, openLog(t), &network{}) })
 }
 
 func TestAMessageHasItsFieldsAndItsSignature(t *testing.T) {
-	l, h := openLog(t), newHook(t)
-	r := receiver("pager", h)
-	r.Key = []byte("0123456789abcdef")
-	begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{r}})
-	fire(t, l, 0, 1)
-	m := patience.Next(t, h.taken, "a message")
-	if m.Version != 1 || m.Controller != "controller-1" || m.Seq != 1 || m.State != "firing" || m.Rule != "node-crashed" || m.Severity != "critical" ||
-		m.ID != "node-crashed/a/w-0" || m.Instance != "a" || m.Text != "w-0 has crashed <&>" || !strings.Contains(m.Hint, "diag w-0") {
-		t.Errorf("got %s", m.body)
-	}
-	stamp := m.header.Get(notify.HeaderTimestamp)
-	if at, err := strconv.ParseInt(stamp, 10, 64); err != nil || time.Since(time.Unix(at, 0)).Abs() > time.Minute {
-		t.Errorf("timestamp %q", stamp)
-	}
-	if got := m.header.Get(notify.HeaderSignature); got != notify.Sign(r.Key, stamp, []byte(m.body)) {
-		t.Errorf("signature %q", got)
-	}
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		h := newHook(t, n, "pager", nil)
+		r := receiver("pager", h)
+		r.Key = []byte("0123456789abcdef")
+		begin(t, notify.Config{Log: l, Dial: n.dial, Receivers: []notify.Receiver{r}})
+		fire(t, l, 0, 1)
+		m := h.next(t)
+		if m.Version != 1 || m.Controller != "controller-1" || m.Seq != 1 || m.State != "firing" || m.Rule != "node-crashed" || m.Severity != "critical" ||
+			m.ID != "node-crashed/a/w-0" || m.Instance != "a" || m.Text != "w-0 has crashed <&>" || !strings.Contains(m.Hint, "diag w-0") {
+			t.Errorf("got %s", m.body)
+		}
+		stamp := m.header.Get(notify.HeaderTimestamp)
+		if stamp != strconv.FormatInt(time.Now().Unix(), 10) {
+			t.Errorf("timestamp %q", stamp)
+		}
+		if got := m.header.Get(notify.HeaderSignature); got != notify.Sign(r.Key, stamp, []byte(m.body)) {
+			t.Errorf("signature %q", got)
+		}
+	})
 }
 
-// The receivers fail in every way, one after the other and beside one that is well. Nobody
-// waits for them, and what they missed arrives in order once they are back.
+// The receivers fail in every way, each beside one that is well. Nobody waits for them, and
+// what they missed arrives in order once they are back.
 func TestAReceiverThatFailsGetsEverythingInOrderOnceItIsBack(t *testing.T) {
-	broken := map[string]func(http.ResponseWriter, *http.Request) bool{
-		"fails": func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return false },
-		"hangs": func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return false },
-		"resets": func(w http.ResponseWriter, _ *http.Request) bool {
-			c, _, err := http.NewResponseController(w).Hijack()
-			if err == nil {
+	for name, c := range map[string]struct {
+		answer func(http.ResponseWriter, *http.Request) bool
+		error  string
+	}{
+		"fails": {refuses(500), "it has answered 500 Internal Server Error"},
+		"hangs": {func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return false }, "it took longer than 7s"},
+		"closes": {func(w http.ResponseWriter, _ *http.Request) bool {
+			if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
 				c.Close()
 			}
 			return false
-		},
-		"is busy": func(w http.ResponseWriter, _ *http.Request) bool {
-			w.Header().Set("Retry-After", "0")
-			w.WriteHeader(429)
-			return false
-		},
-		"redirects": func(w http.ResponseWriter, r *http.Request) bool {
+		}, "EOF"},
+		"is busy": {refuses(429), "it has answered 429 Too Many Requests"},
+		"redirects": {func(w http.ResponseWriter, r *http.Request) bool {
 			http.Redirect(w, r, "/elsewhere", http.StatusFound)
 			return false
-		},
-	}
-	for name, answer := range broken {
+		}, "it has answered 302 Found"},
+		"redirects to nowhere": {func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("Location", r.URL.Path+"/%zz")
+			w.WriteHeader(http.StatusFound)
+			return false
+		}, `failed to parse Location header "/…/%zz": parse "/…/%zz": invalid URL escape "%zz"`},
+	} {
 		t.Run(name, func(t *testing.T) {
-			l, bad, well := openLog(t), newHook(t), newHook(t)
-			bad.set(answer)
-			r := receiver("bad", bad)
-			r.Timeout = 50 * time.Millisecond
-			d, _ := begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{r, receiver("well", well)}})
-			fire(t, l, 0, 50)
-			well.wantNodes(t, 0, 50)
-			await(t, d, func() bool { return d.Receivers()[0].Failing && d.Receivers()[0].Waiting == 50 })
-			if s := d.Receivers()[0]; s.Waiting != 50 || s.Error == "" || strings.Contains(s.Error, "secret-token") || strings.Contains(s.Target, "secret-token") || s.Next.IsZero() {
-				t.Errorf("status %+v", s)
-			}
-			bad.set(nil)
-			bad.wantNodes(t, 0, 50)
-			await(t, d, func() bool { return !(d.Receivers()[0].Delivered < 50) })
-			if s := d.Receivers()[0]; s.Failing || s.Waiting != 0 || s.Lost != 0 {
-				t.Errorf("status %+v", s)
-			}
+			bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+				bad, well := newHook(t, n, "bad", nil), newHook(t, n, "well", nil)
+				bad.set(c.answer)
+				r := receiver("bad", bad)
+				r.Timeout = 7 * time.Second
+				d, _ := begin(t, notify.Config{Log: l, Dial: n.dial, Receivers: []notify.Receiver{r, receiver("well", well)}})
+				began := time.Now()
+				fire(t, l, 0, 50)
+				well.wantNodes(t, 0, 50)
+				if late := time.Since(began); late != 0 {
+					t.Errorf("the other receiver waited %v", late)
+				}
+				time.Sleep(7 * time.Second)
+				synctest.Wait()
+				s := d.Receivers()[0]
+				if !s.Failing || s.Waiting != 50 || s.Error != c.error || strings.Contains(s.Target, "secret-token") || s.Next.IsZero() {
+					t.Errorf("status %+v", s)
+				}
+				bad.set(nil)
+				bad.wantNodes(t, 0, 50)
+				synctest.Wait()
+				bad.wantNone(t)
+				if s := d.Receivers()[0]; s.Failing || s.Waiting != 0 || s.Lost != 0 || s.Delivered != 50 {
+					t.Errorf("status %+v", s)
+				}
+			})
+		})
+	}
+}
+
+func TestThePauseDoublesUntilItsBound(t *testing.T) {
+	seconds := func(of ...float64) (all []time.Duration) {
+		for _, s := range of {
+			all = append(all, time.Duration(s*float64(time.Second)))
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		chance float64
+		want   []time.Duration
+	}{
+		"by itself": {0, seconds(0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 811, 1111)},
+		"by chance": {1, seconds(0, 1.2, 3.6, 8.4, 18, 37.2, 75.6, 152.4, 306, 613.2, 973.2, 1333.2)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+				h := newHook(t, n, "pager", nil)
+				h.set(refuses(500))
+				begin(t, notify.Config{Log: l, Dial: n.dial, Chance: func() float64 { return c.chance }, Receivers: []notify.Receiver{receiver("pager", h)}})
+				fire(t, l, 0, 2)
+				time.Sleep(c.want[len(c.want)-1])
+				synctest.Wait()
+				if got := h.attempts(); !slices.Equal(got, c.want) {
+					t.Errorf("attempts after %v, want %v", got, c.want)
+				}
+				// The next message has the first pause again.
+				h.set(nil)
+				h.wantNodes(t, 0, 2)
+				h.set(refuses(500))
+				fire(t, l, 2, 3)
+				before := len(h.attempts())
+				time.Sleep(time.Second + time.Duration(c.chance*float64(time.Second)/5))
+				synctest.Wait()
+				if got := len(h.attempts()) - before; got != 2 {
+					t.Errorf("%d attempts within the first pause, want 2", got)
+				}
+			})
+		})
+	}
+}
+
+func TestAReceiverCanSayWhenToTryAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		after  func() string
+		want   time.Duration
+	}{
+		"in seconds":        {429, func() string { return "90" }, 90 * time.Second},
+		"also when away":    {503, func() string { return "90" }, 90 * time.Second},
+		"at a time":         {429, func() string { return time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat) }, 2 * time.Minute},
+		"in the past":       {429, func() string { return time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat) }, time.Second},
+		"at once":           {429, func() string { return "0" }, time.Second},
+		"too late":          {429, func() string { return "999999" }, time.Hour},
+		"nonsense":          {429, func() string { return "soon" }, time.Second},
+		"with another code": {500, func() string { return "90" }, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+				h := newHook(t, n, "pager", nil)
+				h.set(func(w http.ResponseWriter, _ *http.Request) bool {
+					w.Header().Set("Retry-After", c.after())
+					w.WriteHeader(c.status)
+					return false
+				})
+				d, _ := begin(t, notify.Config{Log: l, Dial: n.dial, Receivers: []notify.Receiver{receiver("pager", h)}})
+				fire(t, l, 0, 1)
+				synctest.Wait()
+				if next := time.Until(d.Receivers()[0].Next); next != c.want {
+					t.Errorf("the next attempt is announced in %v, want %v", next, c.want)
+				}
+				h.set(nil)
+				h.wantNodes(t, 0, 1)
+				if got := h.attempts(); len(got) != 2 || got[1] != c.want {
+					t.Errorf("attempts after %v, want the second after %v", got, c.want)
+				}
+			})
 		})
 	}
 }
 
 func TestASlowReceiverHoldsUpNobody(t *testing.T) {
-	l, slow, well := openLog(t), newHook(t), newHook(t)
-	gate := make(chan struct{})
-	slow.set(func(http.ResponseWriter, *http.Request) bool { <-gate; return true })
-	defer func() {
-		select {
-		case <-gate:
-		default:
-			close(gate)
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		slow, well := newHook(t, n, "slow", nil), newHook(t, n, "well", nil)
+		slow.set(func(http.ResponseWriter, *http.Request) bool { time.Sleep(9 * time.Second); return true })
+		begin(t, notify.Config{Log: l, Dial: n.dial, Receivers: []notify.Receiver{receiver("slow", slow), receiver("well", well)}})
+		began := time.Now()
+		fire(t, l, 0, 20)
+		well.wantNodes(t, 0, 20)
+		if late := time.Since(began); late != 0 {
+			t.Errorf("the other receiver waited %v", late)
 		}
-	}()
-	begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{receiver("slow", slow), receiver("well", well)}})
-	fire(t, l, 0, 20)
-	well.wantNodes(t, 0, 20)
-	close(gate)
-	slow.wantNodes(t, 0, 20)
+		slow.wantNodes(t, 0, 20)
+		if took := time.Since(began); took != 20*9*time.Second {
+			t.Errorf("the slow one took %v", took)
+		}
+	})
 }
 
 func TestAReceiverGoesOnAfterARestart(t *testing.T) {
-	l, h, dir := openLog(t), newHook(t), t.TempDir()
-	fire(t, l, 0, 5) // before the receiver was known
-	cfg := notify.Config{Log: l, Dir: dir, Receivers: []notify.Receiver{receiver("pager", h)}}
-	d, stop := begin(t, cfg)
-	fire(t, l, 5, 8)
-	h.wantNodes(t, 5, 8)
-	await(t, d, func() bool { return !(d.Receivers()[0].Delivered < 3) })
-	stop()
-	fire(t, l, 8, 12)
-	begin(t, cfg)
-	h.wantNodes(t, 8, 12)
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		h := newHook(t, n, "pager", nil)
+		fire(t, l, 0, 5) // before the receiver was known
+		cfg := notify.Config{Log: l, Dir: t.TempDir(), Dial: n.dial, Receivers: []notify.Receiver{receiver("pager", h)}}
+		_, stop := begin(t, cfg)
+		synctest.Wait()
+		fire(t, l, 5, 8)
+		h.wantNodes(t, 5, 8)
+		synctest.Wait() // it has written the cursor
+		stop()
+		fire(t, l, 8, 12)
+		begin(t, cfg)
+		h.wantNodes(t, 8, 12)
+		synctest.Wait()
+		h.wantNone(t)
+	})
+}
+
+// A receiver takes messages, and the controller is killed before it has written that down.
+func TestAMessageThatComesTwiceHasTheSameNumber(t *testing.T) {
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		h, dir := newHook(t, n, "pager", nil), t.TempDir()
+		cfg := notify.Config{Log: l, Dir: dir, Dial: n.dial, Receivers: []notify.Receiver{receiver("pager", h)}}
+		_, stop := begin(t, cfg)
+		synctest.Wait()
+		fire(t, l, 0, 1)
+		h.wantNodes(t, 0, 1)
+		synctest.Wait()
+		cursor := filepath.Join(dir, "pager.json")
+		before, err := os.ReadFile(cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fire(t, l, 1, 2)
+		first := h.next(t)
+		stop()
+		if err := os.WriteFile(cursor, before, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		begin(t, cfg)
+		if again := h.next(t); again.Seq != first.Seq || again.Node != "w-1" {
+			t.Errorf("first %s, then %s", first.body, again.body)
+		}
+	})
 }
 
 func TestTooManyMessagesAreCountedAndTold(t *testing.T) {
-	l, h := openLog(t), newHook(t)
-	h.set(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return false })
-	d, _ := begin(t, notify.Config{Log: l, Queue: 10, Receivers: []notify.Receiver{receiver("pager", h)}})
-	fire(t, l, 0, 100)
-	await(t, d, func() bool { return !(d.Receivers()[0].Lost < 90) })
-	h.set(nil)
-	var texts strings.Builder
-	last := ""
-	for last != "w-99" {
-		m := patience.Next(t, h.taken, "a message")
-		if m.State == "lost" {
-			texts.WriteString(m.Text)
-		} else {
-			last = m.Node
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		h := newHook(t, n, "pager", nil)
+		h.set(refuses(503))
+		d, _ := begin(t, notify.Config{Log: l, Dial: n.dial, Queue: 10, Receivers: []notify.Receiver{receiver("pager", h)}})
+		synctest.Wait()
+		fire(t, l, 0, 10)
+		synctest.Wait()
+		if s := d.Receivers()[0]; s.Waiting != 10 || s.Lost != 0 {
+			t.Errorf("at the bound: status %+v", s)
 		}
-	}
-	if !strings.HasPrefix(texts.String(), "90 messages about alerts are missing here") {
-		t.Errorf("told %q", texts.String())
-	}
-	if s := d.Receivers()[0]; s.Lost != 90 {
-		t.Errorf("status %+v", s)
-	}
+		fire(t, l, 10, 100)
+		synctest.Wait()
+		if s := d.Receivers()[0]; s.Waiting != 10 || s.Lost != 90 {
+			t.Errorf("above the bound: status %+v", s)
+		}
+		h.set(nil)
+		h.wantNodes(t, 0, 1) // it was on its way
+		if m := h.next(t); m.State != "lost" || !strings.HasPrefix(m.Text, "90 messages about alerts are missing here") {
+			t.Errorf("told %s", m.body)
+		}
+		h.wantNodes(t, 91, 100)
+	})
 }
 
 func TestAMessageThatIsRefusedIsDroppedAfterThreeAttempts(t *testing.T) {
-	l, h := openLog(t), newHook(t)
-	var mu sync.Mutex
-	tries := 0
-	h.set(func(w http.ResponseWriter, _ *http.Request) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		if tries++; tries <= 3 {
-			w.WriteHeader(400)
-			return false
-		}
-		return true
-	})
-	d, _ := begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{receiver("pager", h)}})
-	fire(t, l, 0, 2)
-	if m := patience.Next(t, h.taken, "a message"); m.State != "lost" || !strings.HasPrefix(m.Text, "1 messages") {
-		t.Errorf("got %s", m.body)
-	}
-	h.wantNodes(t, 1, 2)
-	if s := d.Receivers()[0]; s.Lost != 1 {
-		t.Errorf("status %+v", s)
-	}
-}
-
-func TestReceiversGetWhatTheyWant(t *testing.T) {
-	l, all, few := openLog(t), newHook(t), newHook(t)
-	critical := receiver("few", few)
-	critical.CriticalOnly, critical.NoResolved = true, true
-	begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{receiver("all", all), critical}})
-	fromAgent := alert(9, "", "firing", mgmt.AlertCritical)
-	fromAgent.Log, fromAgent.LogSeq = "0123456789abcdef01234567", 1
-	if err := l.Append([]happenings.Record{
-		alert(0, "", "silenced", mgmt.AlertCritical), alert(0, "silenced", "resolved", mgmt.AlertCritical), alert(1, "", "firing", mgmt.AlertWarning),
-		fromAgent, alert(1, "firing", "acknowledged", mgmt.AlertWarning), alert(1, "acknowledged", "resolved", mgmt.AlertWarning),
-		alert(2, "", "firing", mgmt.AlertCritical), alert(2, "firing", "firing", mgmt.AlertCritical), alert(2, "firing", "resolved", mgmt.AlertCritical), alert(3, "", "firing", mgmt.AlertCritical),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		h    *hook
-		want string
-	}{
-		"all": {all, "w-1 firing, w-1 resolved, w-2 firing, w-2 firing again, w-2 resolved, w-3 firing, "},
-		"few": {few, "w-2 firing, w-2 firing again, w-3 firing, "},
-	} {
-		got := ""
-		for !strings.Contains(got, "w-3") {
-			m := patience.Next(t, c.h.taken, "a message")
-			got += m.Node + " " + m.State
-			if m.Again {
-				got += " again"
-			}
-			got += ", "
-		}
-		if got != c.want {
-			t.Errorf("%s: got %s, want %s", name, got, c.want)
-		}
-	}
-}
-
-func TestSlackGetsTextThatIsEscaped(t *testing.T) {
-	l, h := openLog(t), newHook(t)
-	r := receiver("chat", h)
-	r.Kind = mgmt.ReceiverSlack
-	begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{r}})
-	fire(t, l, 0, 1)
-	m := patience.Next(t, h.taken, "a message")
-	var body map[string]string
-	if err := json.Unmarshal([]byte(m.body), &body); err != nil || len(body) != 1 {
-		t.Fatalf("got %s, %v", m.body, err)
-	}
-	if want := ":rotating_light: FIRING: w-0 has crashed &lt;&amp;&gt; (node-crashed, critical)\nzeekfleet crashes"; !strings.HasPrefix(body["text"], want) {
-		t.Errorf("got %q", body["text"])
-	}
-}
-
-func TestWhatAHostTellsIsNoLinkAndCallsNobodyInAChat(t *testing.T) {
-	l, h := openLog(t), newHook(t)
-	r := receiver("chat", h)
-	r.Kind = mgmt.ReceiverSlack
-	begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{r}})
-	one := alert(0, "", "firing", mgmt.AlertCritical)
-	one.Cause = "@all <!channel> [eth0](http://x.example) www.x.example is down"
-	if err := l.Append([]happenings.Record{one}); err != nil {
-		t.Fatal(err)
-	}
-	m := patience.Next(t, h.taken, "a message")
-	var body map[string]string
-	if err := json.Unmarshal([]byte(m.body), &body); err != nil {
-		t.Fatal(err)
-	}
-	if want := "FIRING: @\u200ball &lt;!channel&gt; [eth0]\u200b(http:\u200b//x.example) www\u200b.x.example is down"; !strings.Contains(body["text"], want) {
-		t.Errorf("got %q", body["text"])
-	}
-}
-
-func TestACommandGetsTheAlertOnItsInputAndInItsEnvironment(t *testing.T) {
-	l, dir := openLog(t), t.TempDir()
-	out := filepath.Join(dir, "out")
-	r := notify.Receiver{Name: "script", Kind: mgmt.ReceiverCommand, Argv: []string{"/bin/sh", "-c", `cat > "$0.new"; env | grep ZEEKFLEET_ALERT_NODE >> "$0.new"; echo "HOME=$HOME" >> "$0.new"; mv "$0.new" "$0"`, out}}
-	d, _ := begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{r}, Env: []string{"PATH=/usr/bin:/bin"}})
-	fire(t, l, 0, 1)
-	await(t, d, func() bool { return !(d.Receivers()[0].Delivered < 1) })
-	text, err := os.ReadFile(out)
-	if err != nil || !strings.Contains(string(text), `"id":"node-crashed/a/w-0"`) || !strings.Contains(string(text), "ZEEKFLEET_ALERT_NODE=w-0\nHOME=\n") {
-		t.Errorf("got %s, %v", text, err)
-	}
-}
-
-func TestACommandThatFailsOrHangsIsTriedAgain(t *testing.T) {
-	for name, script := range map[string]string{
-		"fails": `if [ -e "$0" ]; then exit 0; fi; : >"$0"; echo "no route to the pager"; exit 3`,
-		"hangs": `if [ -e "$0" ]; then exit 0; fi; : >"$0"; sleep 1000`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			l := openLog(t)
-			r := notify.Receiver{Name: "script", Kind: mgmt.ReceiverCommand, Argv: []string{"/bin/sh", "-c", script, filepath.Join(t.TempDir(), "x")}, Timeout: time.Second}
-			d, _ := begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{r}, FirstRetry: 50 * time.Millisecond, Env: []string{"PATH=/usr/bin:/bin"}})
-			fire(t, l, 0, 1)
-			failure := ""
-			await(t, d, func() bool {
-				s := d.Receivers()[0]
-				if s.Failing {
-					failure = s.Error
+	for _, status := range []int{400, 413, 422} {
+		bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+			h := newHook(t, n, "pager", nil)
+			h.set(func(w http.ResponseWriter, _ *http.Request) bool {
+				if len(h.attempts()) <= 3 {
+					w.WriteHeader(status)
+					return false
 				}
-				return s.Delivered == 1
+				return true
 			})
-			if name == "fails" && failure != "the command has ended with exit status 3: no route to the pager" {
-				t.Errorf("status %q", failure)
+			d, _ := begin(t, notify.Config{Log: l, Dial: n.dial, Receivers: []notify.Receiver{receiver("pager", h)}})
+			fire(t, l, 0, 2)
+			if m := h.next(t); m.State != "lost" || !strings.HasPrefix(m.Text, "1 messages") {
+				t.Errorf("got %s", m.body)
+			}
+			h.wantNodes(t, 1, 2)
+			if s := d.Receivers()[0]; s.Lost != 1 {
+				t.Errorf("status %+v", s)
 			}
 		})
 	}
 }
 
+func TestReceiversGetWhatTheyWant(t *testing.T) {
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		all, few := newHook(t, n, "all", nil), newHook(t, n, "few", nil)
+		critical := receiver("few", few)
+		critical.CriticalOnly, critical.NoResolved = true, true
+		begin(t, notify.Config{Log: l, Dial: n.dial, Receivers: []notify.Receiver{receiver("all", all), critical}})
+		fromAgent := alert(9, "", "firing", mgmt.AlertCritical)
+		fromAgent.Log, fromAgent.LogSeq = "0123456789abcdef01234567", 1
+		if err := l.Append([]happenings.Record{
+			alert(0, "", "silenced", mgmt.AlertCritical), alert(0, "silenced", "resolved", mgmt.AlertCritical), alert(1, "", "firing", mgmt.AlertWarning),
+			fromAgent, alert(1, "firing", "acknowledged", mgmt.AlertWarning), alert(1, "acknowledged", "resolved", mgmt.AlertWarning),
+			alert(2, "", "firing", mgmt.AlertCritical), alert(2, "firing", "firing", mgmt.AlertCritical), alert(2, "firing", "resolved", mgmt.AlertCritical), alert(3, "", "firing", mgmt.AlertCritical),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for name, c := range map[string]struct {
+			h    *hook
+			want string
+		}{
+			"all": {all, "w-1 firing, w-1 resolved, w-2 firing, w-2 firing again, w-2 resolved, w-3 firing, "},
+			"few": {few, "w-2 firing, w-2 firing again, w-3 firing, "},
+		} {
+			got := ""
+			for !strings.Contains(got, "w-3") {
+				m := c.h.next(t)
+				got += m.Node + " " + m.State
+				if m.Again {
+					got += " again"
+				}
+				got += ", "
+			}
+			if got != c.want {
+				t.Errorf("%s: got %s, want %s", name, got, c.want)
+			}
+		}
+	})
+}
+
+// slackText returns the text that a chat gets of an alert with this cause.
+func slackText(t *testing.T, cause string) (text string) {
+	t.Helper()
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		h := newHook(t, n, "chat", nil)
+		r := receiver("chat", h)
+		r.Kind = mgmt.ReceiverSlack
+		begin(t, notify.Config{Log: l, Dial: n.dial, Receivers: []notify.Receiver{r}})
+		one := alert(0, "", "firing", mgmt.AlertCritical)
+		one.Cause = cause
+		if err := l.Append([]happenings.Record{one}); err != nil {
+			t.Fatal(err)
+		}
+		m := h.next(t)
+		var body map[string]string
+		if err := json.Unmarshal([]byte(m.body), &body); err != nil || len(body) != 1 {
+			t.Fatalf("got %s, %v", m.body, err)
+		}
+		text = body["text"]
+	})
+	return text
+}
+
+func TestSlackGetsTextThatIsEscaped(t *testing.T) {
+	got := slackText(t, "w-0 has crashed <&>")
+	if want := ":rotating_light: FIRING: w-0 has crashed &lt;&amp;&gt; (node-crashed, critical)\nzeekfleet crashes"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestWhatAHostTellsIsNoLinkAndCallsNobodyInAChat(t *testing.T) {
+	got := slackText(t, "@all <!channel> [eth0](http://x.example) www.x.example is down")
+	if want := "FIRING: @\u200ball &lt;!channel&gt; [eth0]\u200b(http:\u200b//x.example) www\u200b.x.example is down"; !strings.Contains(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestATestIsSentOnceAndSaysSo(t *testing.T) {
-	l, h := openLog(t), newHook(t)
-	d, _ := begin(t, notify.Config{Log: l, Receivers: []notify.Receiver{receiver("pager", h)}})
-	if err := d.Test(t.Context(), "pager"); err != nil {
-		t.Error(err)
-	}
-	if m := patience.Next(t, h.taken, "a message"); m.State != "test" {
-		t.Errorf("got %s", m.body)
-	}
-	h.set(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return false })
-	if err := d.Test(t.Context(), "pager"); err == nil || err.Error() != "it has answered 403 Forbidden" {
-		t.Errorf("got %v", err)
-	}
-	if err := d.Test(t.Context(), "nobody"); !errors.Is(err, notify.ErrNoReceiver) {
-		t.Errorf("got %v", err)
-	}
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		h := newHook(t, n, "pager", nil)
+		d, _ := begin(t, notify.Config{Log: l, Dial: n.dial, Receivers: []notify.Receiver{receiver("pager", h)}})
+		if err := d.Test(t.Context(), "pager"); err != nil {
+			t.Error(err)
+		}
+		if m := h.next(t); m.State != "test" {
+			t.Errorf("got %s", m.body)
+		}
+		h.set(refuses(403))
+		if err := d.Test(t.Context(), "pager"); err == nil || err.Error() != "it has answered 403 Forbidden" {
+			t.Errorf("got %v", err)
+		}
+		if err := d.Test(t.Context(), "nobody"); !errors.Is(err, notify.ErrNoReceiver) {
+			t.Errorf("got %v", err)
+		}
+		if got := len(h.attempts()); got != 2 {
+			t.Errorf("%d attempts, want 2", got)
+		}
+	})
 }
 
 func TestReceiversThatAreWrong(t *testing.T) {
@@ -435,4 +468,60 @@ func TestReceiversThatAreWrong(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
+}
+
+// Each form of a cursor that was ever written is in testdata.
+func TestCursorsOfEveryFormAreRead(t *testing.T) {
+	text, err := os.ReadFile("testdata/cursor1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pager.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if seq, known, err := notify.ReadCursor(dir, "pager", "0123456789abcdef01234567"); seq != 17 || !known || err != nil {
+		t.Errorf("read %d, %v, %v", seq, known, err)
+	}
+	if _, known, err := notify.ReadCursor(dir, "pager", "another"); known || err != nil {
+		t.Errorf("of another log: %v, %v", known, err)
+	}
+	if err := notify.SaveCursor(dir, "pager", "0123456789abcdef01234567", 17); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := os.ReadFile(path); string(again) != string(text) || err != nil {
+		t.Errorf("written as %s, %v", again, err)
+	}
+}
+
+func TestACursorOfANewerZeekfleetIsRefusedAndStays(t *testing.T) {
+	for name, text := range map[string][]byte{"sealed": durable.Seal([]byte(`{"version":9}`)), "unsealed": []byte(`{"version":9}`)} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "pager.json")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := notify.New(notify.Config{Log: openLog(t), Dir: dir, Receivers: []notify.Receiver{{Name: "pager", URL: "http://x"}}})
+		if newer, ok := errors.AsType[*form.NewerError](err); !ok || newer.Form != 9 || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if kept, err := os.ReadFile(path); string(kept) != string(text) || err != nil {
+			t.Errorf("%s: kept %s, %v", name, kept, err)
+		}
+	}
+}
+
+func TestAReceiverWithADamagedCursorIsToldOfWhatIsNew(t *testing.T) {
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		h, dir := newHook(t, n, "pager", nil), t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "pager.json"), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fire(t, l, 0, 3)
+		begin(t, notify.Config{Log: l, Dir: dir, Dial: n.dial, Receivers: []notify.Receiver{receiver("pager", h)}})
+		synctest.Wait()
+		fire(t, l, 3, 4)
+		h.wantNodes(t, 3, 4)
+	})
 }

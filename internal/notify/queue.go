@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -35,9 +36,31 @@ func newQueue(cfg Config, r Receiver) *queue {
 		state: mgmt.AlertReceiver{Name: r.Name, Kind: r.Kind, Target: r.target()},
 	}
 	if r.Kind != mgmt.ReceiverCommand {
-		q.http = newHTTP(r)
+		q.http = newHTTP(cfg, r)
 	}
 	return q
+}
+
+// restore reads the cursor. The cursor of a new receiver is at the end of the log. The error is
+// about one that a newer zeekfleet has written.
+func (q *queue) restore() error {
+	newest := q.cfg.Log.Newest()
+	seq, known, err := readCursor(q.cfg.Dir, q.Name, q.cfg.Log.ID())
+	if _, newer := errors.AsType[*form.NewerError](err); newer {
+		return err
+	}
+	if err != nil {
+		q.log.Warn("how far a receiver of alerts was told cannot be read: it is told of what is new", "err", err)
+	}
+	if known && seq <= newest {
+		q.reached = seq
+		return nil
+	}
+	q.reached = newest
+	if err := saveCursor(q.cfg.Dir, q.Name, q.cfg.Log.ID(), newest); err != nil {
+		q.log.Warn("how far a receiver of alerts was told is not saved", "err", err)
+	}
+	return nil
 }
 
 // wants reports whether the receiver is told of a record.
@@ -138,6 +161,9 @@ const refusals = 3
 // run delivers one message after the other until ctx is done. changed is called when the
 // status is another one.
 func (q *queue) run(ctx context.Context, changed func()) error {
+	if q.http != nil {
+		defer q.http.CloseIdleConnections()
+	}
 	for {
 		m, lost, ok := q.next()
 		if !ok {

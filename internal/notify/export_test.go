@@ -1,0 +1,7 @@
+package notify
+
+var (
+	ReadCursor = readCursor
+	SaveCursor = saveCursor
+	SecretsOf  = secretsOf
+)
