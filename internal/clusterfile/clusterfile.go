@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -51,6 +52,12 @@ type Options struct {
 	// what references stand for. A role is read twice, and counts twice. Zero means no bound
 	// but that of the file.
 	MaxValues int
+	// Pack returns the hash of the bundle that is made of a directory. Nil means that
+	// directories cannot be read: a bundle must be named by its hash.
+	Pack func(name, directory string) (mgmt.BundleHash, error)
+	// Dir is the directory to which paths of bundles are relative. Read sets it, except for
+	// standard input.
+	Dir string
 }
 
 // Read reads the cluster configuration at path. The file may be a pipe;
@@ -64,6 +71,7 @@ func Read(path string, stdin io.Reader, o Options) (*Cluster, error) {
 		}
 		defer f.Close()
 		name, in = path, f
+		o.Dir = filepath.Dir(path)
 	}
 	// Parse refuses a text that has one byte more than allowed.
 	text, err := io.ReadAll(io.LimitReader(in, MaxSize+1))
@@ -84,6 +92,9 @@ func Read(path string, stdin io.Reader, o Options) (*Cluster, error) {
 //   - Names of instances keep their case.
 //   - An entry of [DEFAULT] is an instance only if its key is no key of nodes.
 //   - A header that lacks a bracket, or that stands behind blanks, is an error.
+//
+// Three kinds of sections are zeekfleet's own: [bundle NAME], [options SELECTOR] and
+// [networks]. Parse resolves them: each node has its bundles and options.
 //
 // If not AsZeekClient, a file without any section is an error. A file with an [instances]
 // section and nothing else says that nothing shall run.
@@ -122,7 +133,8 @@ type clusterParser struct {
 	warnings []string
 	// withoutInstance are the sections of nodes that name no instance.
 	withoutInstance []*ini.Section
-	values          int // the bytes of all values so far
+	own             []*ini.Section // options and networks
+	values          int            // the bytes of all values so far
 }
 
 // value returns the value of e in section s.
@@ -131,10 +143,15 @@ func (p *clusterParser) value(s *ini.Section, e *ini.Entry) (*string, error) {
 	if err != nil || value == nil {
 		return nil, err
 	}
-	if p.values += len(*value); p.MaxValues > 0 && p.values > p.MaxValues {
-		return nil, p.file.ErrorAt(e.Line, "%s: all values together, with what sections inherit, have more than %d bytes", ini.Quote(e.Key), p.MaxValues)
+	return value, p.count(e.Line, e.Key, len(*value))
+}
+
+// count refuses a value with which all values together are larger than allowed.
+func (p *clusterParser) count(line int, key string, size int) error {
+	if p.values += size; p.MaxValues > 0 && p.values > p.MaxValues {
+		return p.file.ErrorAt(line, "%s: all values together, with what sections inherit, have more than %d bytes", ini.Quote(key), p.MaxValues)
 	}
-	return value, nil
+	return nil
 }
 
 func (p *clusterParser) warn(line int, format string, args ...any) {
@@ -161,6 +178,16 @@ func (p *clusterParser) parse() error {
 			}
 			continue
 		}
+		if s.Own {
+			p.own = append(p.own, s)
+			continue
+		}
+		if p.isBundle(s) {
+			continue
+		}
+		if ini.OwnSection(s.Name) && strings.Contains(s.Name, " ") && !p.AsZeekClient {
+			return p.file.ErrorAt(s.Line, "[%s] has keys of a node: a node's name has no blanks, and no option is named role, type or command", ini.Clip(s.Name))
+		}
 		n, err := p.node(s)
 		if err != nil {
 			return err
@@ -181,6 +208,12 @@ func (p *clusterParser) parse() error {
 	default:
 		p.foldInstances(listed)
 		p.warnUnlisted()
+	}
+	if err := p.runOptions(); err != nil {
+		return err
+	}
+	if err := p.bundles(); err != nil {
+		return err
 	}
 	return p.unusedDefaults()
 }

@@ -371,6 +371,9 @@ func FuzzParse(f *testing.F) {
 	f.Add("[DEFAULT]\nx=%(y)s\ny=%(x)s\n[w]\nrole=%(x)s\n")
 	f.Add("\ufeff[w]\n\trole:worker\n\t\tscripts = \"a b\" c\\ d\n")
 	f.Add("[w]\nrole=worker\nscripts=\"\" '\\' \\\"\ninterface=100%%\n  more\n")
+	f.Add("[instances]\nx\ny\n[options]\nA::b = 1\n[options @workers]\nA::b = %%\n[options %y]\nA::c=\n  d\n[options w]\nA::b=\"#\"\n" +
+		"[networks]\nfd00::/8 = a: b\n10.0.0.0/8  Private\n[bundle a]\nhash = sha256:" + strings.Repeat("0", 64) + "\nnodes = @workers \"l\"\nload = main x\n" +
+		"[w]\nrole=worker\ninstance=x\n[l]\nrole=logger\ninstance=y\n[options-x]\ncommand=/bin/x\ninstance=x\n[options]")
 	f.Fuzz(func(t *testing.T, text string) {
 		lenient := clusterfile.Options{Hostname: "h", AsZeekClient: true}
 		strictly, err := clusterfile.Parse("f", []byte(text), clusterfile.Options{Hostname: "h"})

@@ -28,15 +28,21 @@ func Text(c mgmt.Configuration) string {
 		}
 		b.WriteByte('\n')
 	}
+	writeBundles(&b, c)
+	writeOptions(&b, c)
 	for _, n := range byName(c.Nodes, nameOfNode) {
-		fmt.Fprintf(&b, "[%s]\n", n.Name)
-		for _, kv := range nodeEntries(n) {
-			value := strings.NewReplacer("%", "%%", "\n", "\n\t").Replace(kv.value)
-			fmt.Fprintf(&b, "%s = %s\n", kv.key, value)
-		}
-		b.WriteByte('\n')
+		writeSection(&b, string(n.Name), nodeEntries(n))
 	}
 	return b.String()
+}
+
+func writeSection(b *strings.Builder, name string, entries []nodeEntry) {
+	fmt.Fprintf(b, "[%s]\n", name)
+	for _, kv := range entries {
+		value := strings.NewReplacer("%", "%%", "\n", "\n\t").Replace(kv.value)
+		fmt.Fprintf(b, "%s = %s\n", kv.key, value)
+	}
+	b.WriteByte('\n')
 }
 
 // Lacks returns warnings about the parts of c that Text leaves out, because a cluster file
@@ -59,6 +65,12 @@ func Lacks(c mgmt.Configuration, whole string) []string {
 	}
 	if len(addresses) > 0 {
 		lacks = append(lacks, "the INI form has no place for an address without a port, which is left out here: that of "+mgmt.FewNames(addresses, maxNamed)+"; "+whole+" shows it")
+	}
+	if nodes := otherOrder(c); len(nodes) > 0 {
+		lacks = append(lacks, "the INI form has one order of bundles for all nodes, which is not that of "+mgmt.FewNames(nodes, maxNamed)+"; "+whole+" shows it")
+	}
+	if nodes := spacedOptions(c); len(nodes) > 0 {
+		lacks = append(lacks, "the INI form has no place for blanks around the value of an option, which are left out here: those of "+mgmt.FewNames(nodes, maxNamed)+"; "+whole+" shows them")
 	}
 	return lacks
 }

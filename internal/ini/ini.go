@@ -2,6 +2,7 @@ package ini
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,14 +23,17 @@ type Section struct {
 	Name string
 	Line int
 	// After is the text behind the header's last bracket, without comments.
-	After   string
+	After string
+	// Own says that the keys are those of an OwnSection: they keep their case and may have
+	// colons.
+	Own     bool
 	Entries []*Entry // in order of appearance
 	ByKey   map[string]*Entry
 }
 
 // An Entry is one key of a section.
 type Entry struct {
-	// Key is in lower case, except in InstancesSection.
+	// Key is in lower case, except in InstancesSection and in an OwnSection.
 	Key string
 	// Value is nil for a key that stands alone. It has its references still in
 	// it; File.Value replaces them.
@@ -39,6 +43,8 @@ type Entry struct {
 	From string
 	// Referred is set once a reference to this entry has been replaced.
 	Referred bool
+	// text is the entry's first line, and more what continues it.
+	text, more string
 }
 
 // DefaultSection is the name of the section whose entries all others inherit.
@@ -48,6 +54,20 @@ const DefaultSection = "DEFAULT"
 // and keep their case. zeek-client folds them too; then they differ from the names that
 // nodes use.
 const InstancesSection = "instances"
+
+// The sections of a cluster file that zeek-client does not have, and whose keys have
+// colons: names of options, and networks.
+const (
+	OptionsSection  = "options"
+	NetworksSection = "networks"
+)
+
+// OwnSection reports whether name is OptionsSection, with or without more words, or
+// NetworksSection. Parse reads such a section as a node if it has a key that every node
+// has.
+func OwnSection(name string) bool {
+	return name == NetworksSection || name == OptionsSection || strings.HasPrefix(name, OptionsSection+" ")
+}
 
 // An Error is a mistake on one line of a file, or in the file as a whole.
 type Error struct {
@@ -104,6 +124,13 @@ func Parse(name string, text []byte) (*File, error) {
 		}
 		if err := p.add(line); err != nil {
 			return nil, err
+		}
+	}
+	for _, s := range p.file.Sections {
+		if OwnSection(s.Name) && slices.ContainsFunc(s.Entries, (*Entry).isOfNode) {
+			if err := p.asNode(s); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return p.file, nil
@@ -188,7 +215,7 @@ func (p *iniParser) startSection(name, after string) error {
 		return p.file.ErrorAt(p.line, "section [%s] is already defined on line %d", Clip(name), first.Line)
 	}
 	p.section = NewSection(name, p.line)
-	p.section.After = after
+	p.section.After, p.section.Own = after, OwnSection(name)
 	p.file.Sections = append(p.file.Sections, p.section)
 	p.file.ByName[name] = p.section
 	return nil
@@ -201,23 +228,69 @@ func (p *iniParser) startEntry(text string) error {
 	if p.section == nil {
 		return p.file.ErrorAt(p.line, "%q stands before the first section", Clip(text))
 	}
-	e := &Entry{Key: text, Line: p.line}
-	if i := strings.IndexAny(text, "=:"); i >= 0 {
-		e.Key = strings.TrimSpace(text[:i])
-		e.Value = new(strings.TrimSpace(text[i+1:]))
-	}
+	e := &Entry{Line: p.line, text: text}
+	e.split(p.section.Own)
 	if e.Key == "" || e.Key == "[]" {
 		return p.file.ErrorAt(p.line, "%q lacks a name", Clip(text))
 	}
-	if p.section.Name != InstancesSection {
+	if !p.section.Own && p.section.Name != InstancesSection {
 		e.Key = strings.ToLower(e.Key)
 	}
-	if first := p.section.ByKey[e.Key]; first != nil {
-		return p.file.ErrorAt(p.line, "%q is already set in section [%s] on line %d", Clip(e.Key), Clip(p.section.Name), first.Line)
+	if err := p.file.addEntry(p.section, e); err != nil {
+		return err
 	}
-	p.section.Entries = append(p.section.Entries, e)
-	p.section.ByKey[e.Key] = e
 	p.entry = e
+	return nil
+}
+
+// split makes the key and the value from the entry's text.
+func (e *Entry) split(own bool) {
+	ends := "=:"
+	if own {
+		ends = "="
+	}
+	e.Key, e.Value = e.text, nil
+	if i := strings.IndexAny(e.text, ends); i >= 0 {
+		e.Key = strings.TrimSpace(e.text[:i])
+		e.Value = new(strings.TrimSpace(e.text[i+1:]) + e.more)
+	}
+}
+
+// addEntry refuses a key that the section has.
+func (f *File) addEntry(s *Section, e *Entry) error {
+	if first := s.ByKey[e.Key]; first != nil {
+		return f.ErrorAt(e.Line, "%q is already set in section [%s] on line %d", Clip(e.Key), Clip(s.Name), first.Line)
+	}
+	s.Entries = append(s.Entries, e)
+	s.ByKey[e.Key] = e
+	return nil
+}
+
+// isOfNode reports whether e says what a node is. No option has such a name.
+func (e *Entry) isOfNode() bool {
+	one := Entry{text: e.text}
+	one.split(false)
+	switch strings.ToLower(one.Key) {
+	case "role", "type", "command":
+		return one.Value == nil || !strings.HasPrefix(*one.Value, ":") || !strings.Contains(e.text, "=")
+	}
+	return false
+}
+
+// asNode reads the entries of an OwnSection again, as those of a node.
+func (p *iniParser) asNode(s *Section) error {
+	entries := s.Entries
+	s.Own, s.Entries, s.ByKey = false, nil, make(map[string]*Entry)
+	for _, e := range entries {
+		e.split(false)
+		e.Key = strings.ToLower(e.Key)
+		if e.Key == "" {
+			return p.file.ErrorAt(e.Line, "%q lacks a name", Clip(e.text))
+		}
+		if err := p.file.addEntry(s, e); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -228,7 +301,9 @@ func (p *iniParser) continueEntry(text string) error {
 	if p.entry.Value == nil {
 		return p.file.ErrorAt(p.line, "%q continues %q, which has no value: remove the blanks before it", Clip(text), Clip(p.entry.Key))
 	}
-	*p.entry.Value += strings.Repeat("\n", p.blank+1) + text
+	more := strings.Repeat("\n", p.blank+1) + text
+	p.entry.more += more
+	*p.entry.Value += more
 	p.blank = 0
 	return nil
 }

@@ -181,3 +181,45 @@ func iniText(f *ini.File) string {
 	}
 	return b.String()
 }
+
+// TestSectionsOfOurOwn checks how options and networks are read: their names have colons.
+func TestSectionsOfOurOwn(t *testing.T) {
+	for text, want := range map[string]string{
+		"[options]\nSite::Local = a:b = c\n  d\nX::y\n":         "own Site::Local=a:b = c\nd;X::y",
+		"[options @workers]\nA::b = 1\nA::c = 2\n":              "own A::b=1;A::c=2",
+		"[networks]\nfd00::/8 = a: b\n10.0.0.0/8  Private: x\n": "own fd00::/8=a: b;10.0.0.0/8  Private: x",
+		"[networks]\nrole = worker\nInstance: x\n":              "role=worker;instance=x",
+		"[options]\nInstance: x\nTYPE : worker\n":               "instance=x;type=worker",
+		"[options]\nrole::worker\n":                             "role=:worker",
+		"[options]\ntype::x = 3\n":                              "own type::x=3",
+		"[options-2]\nA::b = 1\n":                               "a=:b = 1",
+		"[options]\nA::b = 1\nA::b = 2\n":                       `f:3: "A::b" is already set in section [options] on line 2`,
+		"[options]\nrole = x\nA = 1\na = 2\n":                   `f:4: "a" is already set in section [options] on line 3`,
+		"[options]\nrole = x\n: 1\n":                            `f:3: ": 1" lacks a name`,
+		"[options]\nA::b\n  c\n":                                `f:3: "c" continues "A::b", which has no value: remove the blanks before it`,
+	} {
+		f, err := ini.Parse("f", []byte(text))
+		if err != nil {
+			if err.Error() != want {
+				t.Errorf("%q: got %v, want %s", text, err, want)
+			}
+			continue
+		}
+		s := f.Sections[0]
+		var parts []string
+		for _, e := range s.Entries {
+			if e.Value == nil {
+				parts = append(parts, e.Key)
+				continue
+			}
+			parts = append(parts, e.Key+"="+*e.Value)
+		}
+		got := strings.Join(parts, ";")
+		if s.Own {
+			got = "own " + got
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
