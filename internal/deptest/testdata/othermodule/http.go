@@ -124,7 +124,7 @@ var (
 // documents are examples of what the API takes and returns.
 var documents = []any{
 	api.AuditQuery{Since: time.Time{}, Limit: 10}, api.AuditRecord{}, api.Authority{}, api.Certificate{},
-	api.Configuration{Cluster: api.Cluster{Hosts: []api.ConfiguredHost{{Name: "host-1"}}, Nodes: []api.ConfiguredNode{{Name: "worker-1"}}}},
+	api.Configuration{Cluster: api.Cluster{Hosts: []api.ConfiguredHost{{Name: "host-1"}}, Nodes: []api.ConfiguredNode{{Name: "worker-1", Bundles: []api.NodeBundle{{Name: "site"}}}}}},
 	api.Crash{}, api.Health{}, api.Instance{}, api.IssuedCertificate{}, api.JoinRequest{}, api.Joined{},
 	api.LoginRequest{}, api.Node{}, api.Page[api.Node]{}, api.Principal{}, api.RenewRequest{}, api.Revision{},
 	api.RevokeRequest{}, api.RoleRequest{}, api.Root{}, api.SSO{}, api.SSOLoginRequest{}, api.Session{},

@@ -70,6 +70,7 @@ func sensors() client.Configuration {
 			{
 				Name: first, Instance: host, Role: client.Worker, State: client.Running,
 				Options: []client.Option{{Name: "ignore_checksums", Value: "T"}},
+				Bundles: []client.Bundle{{Name: "site", Kind: "scripts", Hash: "sha256:…"}},
 				Port:    &client.Port{Number: 5000, Proto: transport},
 			},
 		},
