@@ -134,6 +134,15 @@ var fleetEvents = []event{
 		func(m mgmt.HappeningsTold) []zval.Value {
 			return list(zval.String(m.Log), zval.Count(m.Last), zval.String(m.Lines))
 		}),
+	message(mgmt.FleetAgentAPI+"notify_fetching",
+		func(f *fields) mgmt.NotifyFetching {
+			return mgmt.NotifyFetching{
+				ReqID: f.reqID(), Instance: f.instanceName("instance"), Bundle: f.str("bundle"), Done: f.size("done"), Total: f.size("total"),
+			}
+		},
+		func(m mgmt.NotifyFetching) []zval.Value {
+			return list(stringValue(m.ReqID), stringValue(m.Instance), zval.String(m.Bundle), sizeValue(m.Done), sizeValue(m.Total))
+		}),
 	message(mgmt.FleetAgentAPI+"authorities_changed",
 		func(f *fields) mgmt.AuthoritiesChanged {
 			return mgmt.AuthoritiesChanged{

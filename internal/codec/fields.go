@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -82,6 +83,23 @@ func (f *fields) count(name string) uint64 {
 	}
 	return n
 }
+
+// size reads a number of bytes.
+func (f *fields) size(name string) int64 {
+	v, at := f.required(name)
+	n, ok := v.Count()
+	switch {
+	case !ok:
+		f.d.failKind(at, v, zval.KindCount)
+	case n > math.MaxInt64:
+		f.d.fail(at, "too large")
+		return 0
+	}
+	return int64(n)
+}
+
+// sizeValue returns a number of bytes as a value.
+func sizeValue(n int64) zval.Value { return zval.Count(uint64(max(n, 0))) }
 
 func (f *fields) optInt(name string) *int64 {
 	v, at := f.optional(name)

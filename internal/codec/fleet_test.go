@@ -1,6 +1,7 @@
 package codec_test
 
 import (
+	"math"
 	"net/netip"
 	"strings"
 	"testing"
@@ -97,5 +98,23 @@ func TestMessagesOfFleetAreScalarsAndWhatUpstreamHas(t *testing.T) {
 	_, err := codec.Decode(send("Fleet::Controller::API::deploy_request", str("r"), str("id"), zval.Bool(true), zval.Count(5)))
 	if err == nil || !strings.Contains(err.Error(), "patience") {
 		t.Errorf("a count was taken for an interval: %v", err)
+	}
+}
+
+func TestWhatAnAgentFetchesHasSizesThatFilesCanHave(t *testing.T) {
+	fetching := func(total zval.Value) (mgmt.Message, error) {
+		return codec.Decode(send("Fleet::Agent::API::notify_fetching", str("r"), str("i"), str("site"), zval.Count(5), total))
+	}
+	want := mgmt.NotifyFetching{ReqID: "r", Instance: "i", Bundle: "site", Done: 5, Total: math.MaxInt64}
+	if got, err := fetching(zval.Count(math.MaxInt64)); err != nil || got != want {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if again, err := codec.Decode(codec.Encode(want)); err != nil || again != want {
+		t.Errorf("encoded and decoded: %v, %v", again, err)
+	}
+	for _, bad := range []zval.Value{zval.Count(1 << 63), zval.Int(5)} {
+		if _, err := fetching(bad); err == nil || !strings.Contains(err.Error(), "total") {
+			t.Errorf("a size of %v was taken: %v", bad, err)
+		}
 	}
 }

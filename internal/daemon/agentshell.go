@@ -191,6 +191,9 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	switch e := effect.(type) {
 	case agent.Save:
 		return a.save(ctx, e.Changes)
+	case agent.Fetch:
+		return new(agent.Event(a.fetch(e))), nil
+	case agent.Use:
 	case agent.Preflight:
 		a.preflight(ctx, e)
 	case agent.Start:

@@ -50,6 +50,16 @@ type Bundle struct {
 	Hash mgmt.BundleHash `json:"hash"`
 }
 
+// NewBundles returns the form of bundles.
+func NewBundles(bundles []mgmt.Bundle) []Bundle {
+	return each(bundles, func(b mgmt.Bundle) Bundle { return Bundle(b) })
+}
+
+// Bundles returns the bundles in list.
+func Bundles(list []Bundle) []mgmt.Bundle {
+	return each(list, func(b Bundle) mgmt.Bundle { return mgmt.Bundle(b) })
+}
+
 // Option is form 1 of a mgmt.Option.
 type Option struct {
 	Name  string `json:"name"`
@@ -116,7 +126,7 @@ func NewNode(n mgmt.Node) Node {
 		Env:         n.Env,
 		MetricsPort: (*Port)(n.MetricsPort),
 		Command:     n.Command,
-		Bundles:     each(n.Bundles, func(b mgmt.Bundle) Bundle { return Bundle(b) }),
+		Bundles:     NewBundles(n.Bundles),
 		RunOptions:  each(n.RunOptions, func(o mgmt.Option) Option { return Option(o) }),
 	}
 }
@@ -136,7 +146,7 @@ func (f Node) Node() mgmt.Node {
 		Env:         f.Env,
 		MetricsPort: (*mgmt.Port)(f.MetricsPort),
 		Command:     f.Command,
-		Bundles:     each(f.Bundles, func(b Bundle) mgmt.Bundle { return mgmt.Bundle(b) }),
+		Bundles:     Bundles(f.Bundles),
 		RunOptions:  each(f.RunOptions, func(o Option) mgmt.Option { return mgmt.Option(o) }),
 	}
 }

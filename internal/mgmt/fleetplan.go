@@ -7,6 +7,9 @@ type FleetPlan struct {
 	// Nodes has every node of the new and of the deployed configuration, sorted by
 	// instance and node.
 	Nodes []PlannedNode
+	// Bundles has every bundle that nodes of an instance use, or have used so far, sorted
+	// by instance and name.
+	Bundles []PlannedBundle
 	// Problems are the findings of the preflight of all hosts, and Doubts are warnings.
 	// With a problem, the deployment would be refused.
 	Problems, Doubts []PlanFinding
@@ -27,6 +30,20 @@ type PlannedNode struct {
 	Stopped bool
 }
 
+// PlannedBundle is what becomes of a bundle on an instance.
+type PlannedBundle struct {
+	Instance InstanceName
+	Name     string
+	Kind     BundleKind
+	// Hash is the content that nodes get. It is empty if no node of the instance uses the
+	// bundle any more. Was is the content that is deployed now. It is empty if the bundle
+	// is new on the instance.
+	Hash, Was BundleHash
+	// Missing says that the instance does not have the content, although it has tried to
+	// fetch it.
+	Missing bool
+}
+
 // PlanFinding is a text about an instance or a node.
 type PlanFinding struct {
 	Instance InstanceName
@@ -43,6 +60,11 @@ type PlanFinding struct {
 func (p FleetPlan) Changes() bool {
 	for _, n := range p.Nodes {
 		if n.Action != ActionNone {
+			return true
+		}
+	}
+	for _, b := range p.Bundles {
+		if b.Hash != b.Was {
 			return true
 		}
 	}

@@ -115,6 +115,24 @@ func (AgentPrepareResponse) isMessage()           {}
 func (r AgentPrepareResponse) RequestID() ReqID   { return r.ReqID }
 func (r AgentPrepareResponse) Outcomes() []Result { return r.Results }
 
+// NotifyFetching tells the controller that has made a request with a Configuration that the
+// agent fetches the content of bundles first. While it does, the request's time does not
+// run. The agent sends it at most once a second.
+type NotifyFetching struct {
+	ReqID    ReqID
+	Instance InstanceName
+	// Bundle is the bundle that is on its way. Done and Total count bytes, of all bundles
+	// that the agent fetches.
+	Bundle      string
+	Done, Total int64
+}
+
+func (NotifyFetching) isMessage() {}
+
+// FetchFailed begins the error of an agent that could not fetch the content of a bundle.
+// The agent has changed nothing, and its result names no node.
+const FetchFailed = "bundles could not be fetched, nothing was changed"
+
 // PreflightFailed begins the error of an agent whose preflight failed. The agent
 // has changed nothing, and its result names no node.
 const PreflightFailed = "preflight failed, nothing was changed"

@@ -46,6 +46,7 @@ type AgentPlanResponse struct {
 // are in Doubts.
 type InstancePlan struct {
 	Nodes    []InstancePlanNode    `json:"nodes,omitempty"`
+	Bundles  []InstancePlanBundle  `json:"bundles,omitempty"`
 	Problems []InstancePlanFinding `json:"problems,omitempty"`
 	Doubts   []InstancePlanFinding `json:"doubts,omitempty"`
 }
@@ -57,6 +58,15 @@ type InstancePlanNode struct {
 	Action  NodeAction  `json:"action"`
 	Because []string    `json:"because,omitempty"`
 	Stopped bool        `json:"stopped,omitempty"`
+}
+
+// InstancePlanBundle is a PlannedBundle without the instance.
+type InstancePlanBundle struct {
+	Name    string     `json:"name"`
+	Kind    BundleKind `json:"kind"`
+	Hash    BundleHash `json:"hash,omitempty"`
+	Was     BundleHash `json:"was,omitempty"`
+	Missing bool       `json:"missing,omitempty"`
 }
 
 // InstancePlanFinding is a PlanFinding without the instance.

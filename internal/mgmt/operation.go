@@ -110,4 +110,6 @@ const (
 	ActionRestart NodeAction = "restart"
 	ActionPause   NodeAction = "pause"
 	ActionResume  NodeAction = "resume"
+	// ActionOptions sets the node's RunOptions while it runs on.
+	ActionOptions NodeAction = "options"
 )

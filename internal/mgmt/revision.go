@@ -45,6 +45,8 @@ type PastConfig struct {
 	// ID is the ID of the configuration. Instances and Nodes are their numbers in it.
 	ID               string
 	Instances, Nodes int
+	// Bundles are the bundles of its nodes, each once, sorted by name.
+	Bundles []Bundle
 	// Bytes is the size of the configuration in the controller's store.
 	Bytes int
 	// Kept says that the store still has the configuration.

@@ -189,6 +189,9 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 	switch e := effect.(type) {
 	case agent.Save:
 		return a.save(e.Changes)
+	case agent.Fetch:
+		return agent.Fetched{ID: e.ID}
+	case agent.Use:
 	case agent.Preflight:
 		a.preflight(e)
 	case agent.Start:

@@ -90,7 +90,7 @@ func (r *reports) list(nodes map[mgmt.NodeName]report, statuses mgmt.NodeStatuse
 func (b *controllerBook) checkSnapshot() {
 	snap, saved := b.controller.m.Snapshot(), b.controller.disk.saved
 	if snap.Revision != saved.Revision || !showsEntry(snap.Staged, saved.Staged) || !showsEntry(snap.Deployed, saved.Deployed) ||
-		!slices.Equal(snap.History, saved.History) || !slices.Equal(snap.Stopped, saved.Stopped) || !slices.Equal(snap.Paused, saved.Paused) {
+		!slices.EqualFunc(snap.History, saved.History, samePast) || !slices.Equal(snap.Stopped, saved.Stopped) || !slices.Equal(snap.Paused, saved.Paused) {
 		b.w.violated("controller's snapshot has revision %d, and r%d is saved, or something else is not what is saved",
 			snap.Revision, saved.Revision)
 	}

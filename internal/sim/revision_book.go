@@ -55,7 +55,7 @@ func (ops *operationBook) checkHistory(before, next controller.State) {
 	if e := before.Deployed; e != nil && revision(next.Deployed) != e.Revision {
 		want = append(slices.Clip(want), mgmt.PastConfig{
 			Revision: e.Revision, When: e.When, Who: e.Who, Origin: e.Origin, ID: e.Config.ID,
-			Instances: len(e.Config.Instances), Nodes: len(e.Config.Nodes), Kept: true,
+			Instances: len(e.Config.Instances), Nodes: len(e.Config.Nodes), Bundles: e.Config.Bundles(), Kept: true,
 		})
 	}
 	want = want[max(0, len(want)-limits.History):]
@@ -73,11 +73,13 @@ func (ops *operationBook) checkHistory(before, next controller.State) {
 		if !is.When.Equal(was.When) {
 			ops.violated("controller's history has r%d at %s, it was at %s", is.Revision, is.When, was.When)
 		}
-		if was.When = is.When; was != is {
+		if was.When = is.When; !samePast(was, is) {
 			ops.violated("controller's history has %+v, it was %+v", is, was)
 		}
 	}
 }
+
+func samePast(a, b mgmt.PastConfig) bool { return reflect.DeepEqual(a, b) }
 
 // checkReverted demands that a revert deploys the content of the revision before the
 // deployment that it takes back, that its user has agreed to that, and that both know each

@@ -18,6 +18,21 @@ type (
 	// ends, and its nodes run on.
 	Save struct{ Changes []Change }
 
+	// Fetch asks for the content of bundles, before the Preflight and the Save of a
+	// deployment that Peer has asked for. Fetched answers it, at once if all of it is there.
+	// Fetching may come any number of times before. A later Fetch takes the place of this
+	// one, which then needs no answer: what both want goes on, and the rest ends.
+	Fetch struct {
+		ID      uint64        // new for each
+		Peer    mgmt.PeerID   // it has the content
+		Bundles []mgmt.Bundle // sorted by name
+	}
+
+	// Use says which bundles the nodes of this host use from now on. The shell switches the
+	// paths of data bundles at once, before it performs the next effect, and then removes
+	// what nobody needs. It comes when the configuration is desired, before any Start.
+	Use struct{ Bundles []mgmt.Bundle }
+
 	// Preflight asks whether the nodes of a deployment could start. Preflighted
 	// answers it. A preflight changes nothing on the host. A port or an interface that
 	// a node of this agent uses is no finding: the deployment ends the processes whose
@@ -104,6 +119,8 @@ const (
 )
 
 func (Save) IsEffect()         {}
+func (Fetch) IsEffect()        {}
+func (Use) IsEffect()          {}
 func (Preflight) IsEffect()    {}
 func (Start) IsEffect()        {}
 func (Stop) IsEffect()         {}

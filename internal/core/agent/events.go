@@ -59,6 +59,23 @@ type (
 		Proof Proof
 	}
 
+	// Fetching says that a Fetch makes progress. Done and Total count the bytes of all its
+	// bundles that the host lacked when it began. Bundle is the name of one that is on its
+	// way.
+	Fetching struct {
+		ID          uint64 // as in the Fetch
+		Bundle      string
+		Done, Total int64
+	}
+	// Fetched answers a Fetch. A finding fails the whole deployment. Its text names the
+	// bundle and says why this host does not have it. Missing names the bundles that the
+	// host still lacks, sorted.
+	Fetched struct {
+		ID       uint64 // as in the Fetch
+		Findings []mgmt.Finding
+		Missing  []string
+	}
+
 	// Preflighted answers a Preflight. A finding fails the whole deployment.
 	Preflighted struct {
 		ID       uint64 // as in the Preflight
@@ -168,6 +185,8 @@ func (PeerUpdated) isEvent()    {}
 func (PeerLost) isEvent()       {}
 func (FromController) isEvent() {}
 func (FromNode) isEvent()       {}
+func (Fetching) isEvent()       {}
+func (Fetched) isEvent()        {}
 func (Preflighted) isEvent()    {}
 func (Started) isEvent()        {}
 func (StartFailed) isEvent()    {}

@@ -97,6 +97,7 @@ func (m *Machine) handle(ev Event) {
 		m.fromController(ev)
 	case FromNode:
 		m.fromNode(ev)
+	case Fetching, Fetched:
 	case Preflighted:
 		m.proposals.preflighted(ev)
 	case Started:

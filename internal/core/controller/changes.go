@@ -2,6 +2,7 @@ package controller
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -108,7 +109,7 @@ func describeAll(had, next []mgmt.PastConfig) []Change {
 			next = next[1:]
 		default:
 			was := had[0]
-			if was.Kept = next[0].Kept; was != next[0] {
+			if was.Kept = next[0].Kept; !reflect.DeepEqual(was, next[0]) {
 				list = append(list, Change{revisionKey(was.Revision), encodePast(next[0])})
 			}
 			had, next = had[1:], next[1:]

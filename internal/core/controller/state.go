@@ -70,6 +70,6 @@ type Leaving struct {
 func (e *Entry) past() mgmt.PastConfig {
 	return mgmt.PastConfig{
 		Revision: e.Revision, When: e.When, Who: e.Who, Origin: e.Origin,
-		ID: e.Config.ID, Instances: len(e.Config.Instances), Nodes: len(e.Config.Nodes), Bytes: e.size,
+		ID: e.Config.ID, Instances: len(e.Config.Instances), Nodes: len(e.Config.Nodes), Bundles: e.Config.Bundles(), Bytes: e.size,
 	}
 }

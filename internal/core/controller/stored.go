@@ -66,17 +66,19 @@ type originForm2 struct {
 }
 
 // descriptionForm2 is the value of one description, in form 2. Whether the
-// configuration is kept, the store says by having it.
+// configuration is kept, the store says by having it. Bundles came later: a description
+// without them is the same as before, and an earlier program refuses one with some.
 type descriptionForm2 struct {
 	Version  int       `json:"version"`
 	Revision uint64    `json:"revision"`
 	When     time.Time `json:"when"`
 	Who      string    `json:"who"`
 	originForm2
-	ID        string `json:"id"`
-	Instances int    `json:"instances"`
-	Nodes     int    `json:"nodes"`
-	Bytes     int    `json:"bytes"`
+	ID        string        `json:"id"`
+	Instances int           `json:"instances"`
+	Nodes     int           `json:"nodes"`
+	Bytes     int           `json:"bytes"`
+	Bundles   []form.Bundle `json:"bundles,omitempty"`
 }
 
 // entryForm2 is the value of one Entry, in form 2.
@@ -132,6 +134,7 @@ func ReadEntry(value []byte) (*Entry, error) {
 func encodePast(p mgmt.PastConfig) []byte {
 	return form.Encode(descriptionForm2{
 		storedForm, p.Revision, p.When.UTC(), p.Who, originForm2(p.Origin), p.ID, p.Instances, p.Nodes, p.Bytes,
+		form.NewBundles(p.Bundles),
 	})
 }
 
@@ -142,7 +145,7 @@ func readPast(value []byte) (mgmt.PastConfig, error) {
 	}
 	return mgmt.PastConfig{
 		Revision: f.Revision, When: f.When, Who: f.Who, Origin: mgmt.Origin(f.originForm2),
-		ID: f.ID, Instances: f.Instances, Nodes: f.Nodes, Bytes: f.Bytes,
+		ID: f.ID, Instances: f.Instances, Nodes: f.Nodes, Bytes: f.Bytes, Bundles: form.Bundles(f.Bundles),
 	}, nil
 }
 

@@ -54,7 +54,8 @@ func (a *Args) instance() mgmt.Instance {
 
 // Nodes takes all words, each a node: NAME[:ROLE][@INSTANCE][:PORT[:METRICSPORT]]
 // and then any of ,interface=NAME ,cpu=NUMBER ,script=NAME ,OPTION::NAME=VALUE
-// ,VARIABLE=VALUE. Without a role it is the one that the name begins with, else
+// ,VARIABLE=VALUE ,bundle=NAME:HEX ,data=NAME:HEX (see Bundle) ,set=OPTION::NAME=VALUE
+// (of the RunOptions, sorted by name). Without a role it is the one that the name begins with, else
 // worker.
 func (a *Args) Nodes() (nodes []mgmt.Node) {
 	for a.Left() > 0 {
@@ -93,6 +94,13 @@ func set(n *mgmt.Node, name, value string) error {
 		return err
 	case name == "script":
 		n.Scripts = append(n.Scripts, value)
+	case name == "bundle" || name == "data":
+		b, err := Bundle(name, value)
+		n.Bundles = append(n.Bundles, b)
+		return err
+	case name == "set":
+		option, value, _ := strings.Cut(value, "=")
+		n.RunOptions = append(n.RunOptions, mgmt.Option{Name: option, Value: value})
 	case strings.Contains(name, "::"):
 		n.Options = append(n.Options, mgmt.Option{Name: name, Value: value})
 	default:
@@ -173,11 +181,42 @@ func node(n mgmt.Node) string {
 	for _, o := range n.Options {
 		text += "," + o.Name + "=" + o.Value
 	}
+	for _, word := range bundleWords(n.Bundles) {
+		text += "," + word
+	}
+	for _, o := range n.RunOptions {
+		text += ",set=" + o.Name + "=" + o.Value
+	}
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 		text += "," + name + "=" + n.Env[name]
 	}
 	return quote(text)
 }
+
+// Bundle takes the bundle of a node: its kind is "bundle" or "data", and its content is
+// written as NAME:HEX, where zeros at the beginning of the hash are left out.
+func Bundle(kind, content string) (mgmt.Bundle, error) {
+	name, hex, _ := strings.Cut(content, ":")
+	b := mgmt.Bundle{Name: name, Kind: mgmt.ScriptBundle, Hash: mgmt.BundleHash("sha256:" + strings.Repeat("0", max(0, 64-len(hex))) + hex)}
+	if kind == "data" {
+		b.Kind = mgmt.DataBundle
+	}
+	return b, b.Hash.Check()
+}
+
+// bundleWords writes what Bundle reads.
+func bundleWords(list []mgmt.Bundle) (words []string) {
+	for _, b := range list {
+		kind := "bundle"
+		if b.Kind == mgmt.DataBundle {
+			kind = "data"
+		}
+		words = append(words, kind+"="+b.Name+":"+strings.TrimLeft(b.Hash.Digits(), "0"))
+	}
+	return words
+}
+
+func bundles(list []mgmt.Bundle) string { return strings.Join(bundleWords(list), " ") }
 
 func port(p *mgmt.Port) string {
 	if p == nil {

@@ -31,6 +31,10 @@ func agentEffect(effect any) string {
 	switch e := effect.(type) {
 	case agent.Save:
 		return agentState(restored(e.Changes))
+	case agent.Fetch:
+		return fmt.Sprintf("fetch from %s %s", e.Peer, bundles(e.Bundles))
+	case agent.Use:
+		return strings.TrimSpace("use " + bundles(e.Bundles))
 	case agent.Preflight:
 		var names []string
 		for _, plan := range e.Start {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
@@ -72,6 +73,7 @@ func sensors() client.Configuration {
 				Options: []client.Option{{Name: "ignore_checksums", Value: "T"}},
 				Bundles: []client.Bundle{{Name: "site", Kind: "scripts", Hash: "sha256:…"}},
 				Port:    &client.Port{Number: 5000, Proto: transport},
+				Bundles: []client.Bundle{{Name: "site", Kind: "scripts", Hash: "sha256:" + strings.Repeat("0", 64)}},
 			},
 		},
 	}
