@@ -206,7 +206,7 @@ func TestUnknownKindIsRefused(t *testing.T) {
 	}
 	defer s.Close()
 	_, err = s.Read(make([]byte, 1))
-	wantCode(t, err, mgmt.StreamUnsupported, `the agent does not know streams of the kind "wishes": it is older than its controller`)
+	wantCode(t, err, mgmt.StreamUnsupported, `the agent does not know streams of the kind "wishes": it is an older version`)
 }
 
 func TestStreamBeginsBeforeItHasBytes(t *testing.T) {
@@ -377,7 +377,7 @@ func TestStreamHasABoundedLife(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	busy := "%d streams of this instance are open, and no more are allowed; try again later"
+	busy := "%d streams of this agent are open, and no more are allowed; try again later"
 	for name, tt := range map[string]struct {
 		cfg  carry.Config
 		open int
@@ -455,7 +455,7 @@ func TestServerBoundsItsStreamsItself(t *testing.T) {
 		synctest.Wait()
 		want := []mgmt.Message{
 			mgmt.StreamEnd{Stream: "1", Code: mgmt.StreamInvalid, Error: "there is a stream with this ID already"},
-			mgmt.StreamEnd{Stream: "3", Code: mgmt.StreamBusy, Error: "the agent sends 2 streams to its controller, and no more are allowed; try again later"},
+			mgmt.StreamEnd{Stream: "3", Code: mgmt.StreamBusy, Error: "the agent sends this peer 2 streams, and no more are allowed; try again later"},
 			mgmt.StreamEnd{Stream: "2", Code: mgmt.StreamBusy, Error: "the agent sends 3 streams, and no more are allowed; try again later"},
 		}
 		if !slices.Equal(sent, want) {

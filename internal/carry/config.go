@@ -28,6 +28,12 @@ type Config struct {
 	Stall time.Duration
 	// Life is how long a stream may last. Zero means 24 hours.
 	Life time.Duration
+	// Gentle makes a stream take what other traffic leaves of a line: it has chunks of 4 KiB,
+	// and as many on the way as do not wait for each other. Both sides must say so.
+	// ChunkBytes and Window do not count then.
+	Gentle bool
+	// Sender is what errors call the side that sends. Empty means "agent".
+	Sender string
 }
 
 // maxWindow bounds the chunks that a peer may let this side send ahead.
@@ -40,6 +46,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ChunkBytes > mgmt.MaxChunk || c.Window > maxWindow {
 		return c, errors.New("carry config: chunks or windows are larger than peers take")
 	}
+	if c.Gentle {
+		c.ChunkBytes, c.Window = gentleChunk, gentleWindow
+	}
+	c.Sender = cmp.Or(c.Sender, "agent")
 	c.ChunkBytes = cmp.Or(c.ChunkBytes, 30<<10)
 	c.Window = cmp.Or(c.Window, 8)
 	c.PerPeer = cmp.Or(c.PerPeer, 8)

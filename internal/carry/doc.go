@@ -6,6 +6,9 @@
 // one only when it has taken one. So messages of others wait behind few chunks, and a slow
 // reader stops the sender.
 //
+// A gentle sender (Config.Gentle) does not rely on the reader's window alone. It measures how
+// long chunks are on the way, and has fewer there when they begin to wait for each other.
+//
 // A stream ends with a success, or with an error for people. It ends with an error when
 // the peer is lost, when the peer says nothing, when nobody takes the chunks, and after
 // Config.Life.

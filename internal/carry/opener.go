@@ -62,7 +62,7 @@ func (o *Opener) add(peer string) (*Stream, error) {
 	case len(o.streams) >= o.cfg.Total:
 		return nil, fault(mgmt.StreamBusy, fmt.Sprintf("%d streams are open, and no more are allowed; try again later", o.cfg.Total))
 	case o.peers[peer] >= o.cfg.PerPeer:
-		return nil, fault(mgmt.StreamBusy, fmt.Sprintf("%d streams of this instance are open, and no more are allowed; try again later", o.cfg.PerPeer))
+		return nil, fault(mgmt.StreamBusy, fmt.Sprintf("%d streams of this %s are open, and no more are allowed; try again later", o.cfg.PerPeer, o.cfg.Sender))
 	}
 	o.count++
 	s := &Stream{
@@ -128,6 +128,6 @@ func (o *Opener) Lost(gone func(peer string) bool) {
 	}
 	o.mu.Unlock()
 	for _, s := range lost {
-		s.end(fault(mgmt.StreamLost, "the connection with the agent was lost"))
+		s.end(fault(mgmt.StreamLost, "the connection with the "+o.cfg.Sender+" was lost"))
 	}
 }

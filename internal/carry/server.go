@@ -67,12 +67,15 @@ func (v *Server) open(ctx context.Context, peer string, msg mgmt.StreamOpen) {
 	source := v.sources[msg.Kind]
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &Writer{server: v, key: writerKey{peer, msg.Stream}, stop: cancel, wake: make(chan struct{}, 1)}
+	if v.cfg.Gentle {
+		w.gentle = newGentle()
+	}
 	err := v.add(w)
 	switch {
 	case err != nil:
 	case source == nil:
 		v.remove(w)
-		err = fault(mgmt.StreamUnsupported, fmt.Sprintf("the agent does not know streams of the kind %.40q: it is older than its controller", msg.Kind))
+		err = fault(mgmt.StreamUnsupported, fmt.Sprintf("the %s does not know streams of the kind %.40q: it is an older version", v.cfg.Sender, msg.Kind))
 	}
 	if err != nil {
 		cancel(err)
@@ -93,9 +96,9 @@ func (v *Server) add(w *Writer) error {
 	case v.writers[w.key] != nil:
 		return fault(mgmt.StreamInvalid, "there is a stream with this ID already")
 	case len(v.writers) >= v.cfg.Total:
-		return fault(mgmt.StreamBusy, fmt.Sprintf("the agent sends %d streams, and no more are allowed; try again later", v.cfg.Total))
+		return fault(mgmt.StreamBusy, fmt.Sprintf("the %s sends %d streams, and no more are allowed; try again later", v.cfg.Sender, v.cfg.Total))
 	case v.peers[w.key.peer] >= v.cfg.PerPeer:
-		return fault(mgmt.StreamBusy, fmt.Sprintf("the agent sends %d streams to its controller, and no more are allowed; try again later", v.cfg.PerPeer))
+		return fault(mgmt.StreamBusy, fmt.Sprintf("the %s sends this peer %d streams, and no more are allowed; try again later", v.cfg.Sender, v.cfg.PerPeer))
 	}
 	v.writers[w.key] = w
 	v.peers[w.key.peer]++
@@ -161,6 +164,7 @@ type Writer struct {
 	wake   chan struct{}
 	mu     sync.Mutex
 	credit uint64
+	gentle *gentle // nil: only the credit counts
 }
 
 func (w *Writer) run(ctx context.Context, source Source, parameters []byte) {
@@ -208,7 +212,11 @@ func (w *Writer) keepAlive() (stop func()) {
 // grant lets the source send more chunks.
 func (w *Writer) grant(chunks uint64) {
 	w.mu.Lock()
-	w.credit = min(w.credit+min(chunks, maxWindow), maxWindow)
+	most := uint64(max(maxWindow, w.server.cfg.Window))
+	w.credit = min(w.credit+min(chunks, most), most)
+	if w.gentle != nil {
+		w.gentle.taken(chunks, time.Now())
+	}
 	w.mu.Unlock()
 	select {
 	case w.wake <- struct{}{}:
@@ -219,10 +227,13 @@ func (w *Writer) grant(chunks uint64) {
 func (w *Writer) take() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.credit == 0 {
+	if w.credit == 0 || w.gentle != nil && !w.gentle.may() {
 		return false
 	}
 	w.credit--
+	if w.gentle != nil {
+		w.gentle.send(time.Now())
+	}
 	return true
 }
 

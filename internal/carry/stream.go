@@ -91,15 +91,16 @@ func (s *Stream) wait(over func() (bool, error)) error {
 		case <-s.wake:
 			silence.Reset(s.opener.cfg.Silence)
 		case <-silence.C:
-			s.cancel(fault(mgmt.StreamLost, fmt.Sprintf("the agent has said nothing for %v", s.opener.cfg.Silence)))
+			s.cancel(fault(mgmt.StreamLost, fmt.Sprintf("the %s has said nothing for %v", s.opener.cfg.Sender, s.opener.cfg.Silence)))
 		}
 	}
 }
 
-// grant lets the peer send more, when half of the window was read.
+// grant lets the peer send more, when half of the window was read. A gentle sender hears of
+// each chunk, because it measures how long chunks are on the way.
 func (s *Stream) grant() {
 	s.taken++
-	if s.taken < max(1, s.opener.cfg.Window/2) {
+	if s.taken < max(1, s.opener.cfg.Window/2) && !s.opener.cfg.Gentle {
 		return
 	}
 	n := s.taken
@@ -124,7 +125,7 @@ func (s *Stream) chunk(data string) {
 	case data == "":
 	case s.granted == 0 || len(data) > mgmt.MaxChunk:
 		s.mu.Unlock()
-		s.cancel(fault(mgmt.StreamFailed, "the agent has sent more than it may"))
+		s.cancel(fault(mgmt.StreamFailed, "the "+s.opener.cfg.Sender+" has sent more than it may"))
 		return
 	default:
 		s.granted--
