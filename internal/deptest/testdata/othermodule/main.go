@@ -71,7 +71,6 @@ func sensors() client.Configuration {
 			{
 				Name: first, Instance: host, Role: client.Worker, State: client.Running,
 				Options: []client.Option{{Name: "ignore_checksums", Value: "T"}},
-				Bundles: []client.Bundle{{Name: "site", Kind: "scripts", Hash: "sha256:…"}},
 				Port:    &client.Port{Number: 5000, Proto: transport},
 				Bundles: []client.Bundle{{Name: "site", Kind: "scripts", Hash: "sha256:" + strings.Repeat("0", 64)}},
 			},
