@@ -68,19 +68,17 @@ func (f Follower) draw(ctx context.Context, op api.Operation, begun time.Time) (
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	var asking sync.WaitGroup
-	d := drawing{last: op}
+	d := drawing{last: op, ended: make(chan struct{})}
 	var failure error
-	ended := make(chan struct{})
 	asking.Go(func() {
 		failure = f.watch(watching, op.ID, func(now api.Operation) { d.tell(Changed{now}) }, func(why string) { d.tell(Away{why}) })
-		close(ended)
-		d.tell(Ended{})
+		d.end()
 	})
 	select {
-	case <-ended:
+	case <-d.ended:
 	case <-time.After(quick):
 	}
-	err := d.run(func(now api.Operation) *tea.Program { return f.program(ctx, now, begun) }, ended)
+	err := d.run(func(now api.Operation) *tea.Program { return f.program(ctx, now, begun) })
 	stop()
 	asking.Wait()
 	if ctx.Err() != nil { // the program has its own error for that
@@ -111,8 +109,11 @@ func (f Follower) options(ctx context.Context) []tea.ProgramOption {
 // drawing hands on what is told of an operation to the program that draws it, if that runs
 // already.
 type drawing struct {
-	mu      sync.Mutex
-	last    api.Operation
+	mu    sync.Mutex
+	last  api.Operation
+	ended chan struct{} // closed when nothing more is told
+	// program is nil until something is drawn. If it is not nil, it runs, or soon will: a
+	// program that never runs would hold up whoever tells it something.
 	program *tea.Program
 }
 
@@ -128,16 +129,25 @@ func (d *drawing) tell(msg tea.Msg) {
 	}
 }
 
-// run draws until the program ends. It draws nothing if ended is closed already.
-func (d *drawing) run(program func(api.Operation) *tea.Program, ended <-chan struct{}) error {
+// end tells that nothing more comes.
+func (d *drawing) end() {
 	d.mu.Lock()
-	d.program = program(d.last)
+	close(d.ended)
 	d.mu.Unlock()
+	d.tell(Ended{})
+}
+
+// run draws until the program ends. It draws nothing if nothing more comes.
+func (d *drawing) run(program func(api.Operation) *tea.Program) error {
+	d.mu.Lock()
 	select {
-	case <-ended: // Ended may have been told before there was a program
+	case <-d.ended:
+		d.mu.Unlock()
 		return nil
 	default:
 	}
+	d.program = program(d.last)
+	d.mu.Unlock()
 	_, err := d.program.Run()
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"iter"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli/live"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/golden"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -276,6 +278,24 @@ func TestLines(t *testing.T) {
 			t.Errorf("waited %v", waited)
 		}
 	})
+}
+
+// TestFollowEndsWithAnOperationThatIsOverAtOnce: the end may be told just when the drawing
+// begins, and each time the follower must come back.
+func TestFollowEndsWithAnOperationThatIsOverAtOnce(t *testing.T) {
+	over := ended(deployment(1, 0, 1, 0), api.OperationDone, "")
+	f := live.Follower{Output: show.Settings{Out: io.Discard, Screen: show.Screen{Terminal: true, Width: 80, Height: 24}}}
+	came := make(chan struct{})
+	go func() {
+		defer close(came)
+		for range 20_000 {
+			f.Watch = told([]any{over})
+			if o, err := f.Follow(t.Context(), deployment(1, 0, 0, 0), noon); err != nil || !o.Ends() {
+				t.Errorf("got %s, %v", o.State, err)
+			}
+		}
+	}()
+	patience.Closed(t, came, "the end of every operation")
 }
 
 // TestFollowEnds: each way in which following ends.
