@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -93,3 +94,17 @@ func FuzzReadCrashes(f *testing.F) {
 
 // nobody is a Cluster that is never asked.
 type nobody struct{ Cluster }
+
+func TestAFreePlaceIsTakenThoughTheTimeToWaitIsOver(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		places := make(chan struct{}, 1)
+		if !takePlace(over, places) {
+			t.Fatal("a free place was not taken")
+		}
+		if takePlace(over, places) {
+			t.Fatal("a place was taken that was not free")
+		}
+	}
+}

@@ -35,9 +35,7 @@ func (s *Server) admitLarge(a *routes, op operation) func(huma.Context, func(hum
 		}
 		patience, cancel := context.WithTimeout(ctx.Context(), limits.MaxWait)
 		defer cancel()
-		select {
-		case s.reading <- struct{}{}:
-		case <-patience.Done():
+		if !takePlace(patience, s.reading) {
 			ctx.SetHeader("Retry-After", "10")
 			ctx.SetHeader("Connection", "close")
 			a.refuse(ctx, http.StatusServiceUnavailable, "the controller is reading other configurations: try again in 10 s")

@@ -41,9 +41,8 @@ func TestABodyThatDoesNotEnd(t *testing.T) {
 }
 
 func TestAConnectionWithoutARequest(t *testing.T) {
-	s := serve(t, web.Config{Limits: web.Limits{HeaderTimeout: 50 * time.Millisecond, IdleTimeout: 50 * time.Millisecond}}, nil)
-	closed(t, s.dial())
-	c := s.dial()
+	closed(t, serve(t, web.Config{Limits: web.Limits{HeaderTimeout: 50 * time.Millisecond}}, nil).dial())
+	c := serve(t, web.Config{Limits: web.Limits{IdleTimeout: 50 * time.Millisecond}}, nil).dial()
 	io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	readAnswer(t, bufio.NewReader(c))
 	closed(t, c)

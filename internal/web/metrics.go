@@ -168,24 +168,15 @@ func newScrapes(l Limits) *scrapes {
 // enter takes a place for a scrape of an instance, and waits for one if there is none. The caller
 // gives it back with done.
 func (s *scrapes) enter(ctx context.Context, instance string, wait time.Duration) (done func(), err error) {
-	patience := time.NewTimer(wait)
-	defer patience.Stop()
+	patience, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	one := s.join(instance)
-	take := func(places chan struct{}) bool {
-		select {
-		case places <- struct{}{}:
-			return true
-		case <-patience.C:
-		case <-ctx.Done():
-		}
-		return false
-	}
 	busy := huma.ErrorWithHeaders(problem(http.StatusServiceUnavailable, "too many scrapes are going on: scrape less often, or directly"), http.Header{"Retry-After": {"10"}})
-	if !take(one.places) {
+	if !takePlace(patience, one.places) {
 		s.leave(instance, one)
 		return nil, busy
 	}
-	if !take(s.all) {
+	if !takePlace(patience, s.all) {
 		<-one.places
 		s.leave(instance, one)
 		return nil, busy

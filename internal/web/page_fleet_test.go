@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/web"
 )
 
@@ -154,9 +155,16 @@ func TestAPageOfTheFleetHearsWhatChanges(t *testing.T) {
 }
 
 func TestPagesShareTheLimitOfStreams(t *testing.T) {
-	s := serve(t, web.Config{Authority: loggingIn(), Cluster: fleetOf(hostile), Limits: web.Limits{MaxStreams: 3, MaxStreamsOfOne: 2}}, nil)
+	f := fleetOf(hostile)
+	f.awaited = make(chan struct{}, 100)
+	s := serve(t, web.Config{Authority: loggingIn(), Cluster: f, Limits: web.Limits{MaxStreams: 3, MaxStreamsOfOne: 2}}, nil)
 	first := s.watch("/fleet/stream", "viewer")
-	first.until("event: seen") // it is not sending when it has to end
+	// A stream that is sending when it has to end may not say why. This one has sent the page
+	// when it looks again, and then there is nothing new.
+	patience.Next(t, f.awaited, "the first look")
+	first.until("event: seen")
+	f.change(func(*mgmt.Snapshot) {})
+	patience.Next(t, f.awaited, "the second look")
 	for _, want := range []int{200, 429} {
 		if w := s.watch("/fleet/stream", "viewer"); w.answer.StatusCode != want {
 			t.Errorf("a further stream of a user: got %s, want %d", w.answer.Status, want)

@@ -74,6 +74,22 @@ func later(status int, why string) error {
 	return huma.ErrorWithHeaders(problem(status, why), http.Header{"Retry-After": {"10"}})
 }
 
+// takePlace takes a place, and waits for one until ctx is done. A place that is free is taken
+// even if ctx is done already: a slow host refuses nobody whom it can serve.
+func takePlace(ctx context.Context, places chan<- struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // follows are the shares of those who follow the outputs of nodes, for each instance.
 type follows struct {
 	limit int

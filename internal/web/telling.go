@@ -197,13 +197,10 @@ func newestCrash(a, b api.Crash) int {
 
 // askFleet takes a turn at asking all agents. The caller gives it back with done.
 func (s views) askFleet(ctx context.Context) (done func(), err error) {
-	patience := time.NewTimer(s.cfg.AgentWait)
-	defer patience.Stop()
-	select {
-	case s.asking <- struct{}{}:
+	patience, cancel := context.WithTimeout(ctx, s.cfg.AgentWait)
+	defer cancel()
+	if takePlace(patience, s.asking) {
 		return func() { <-s.asking }, nil
-	case <-patience.C:
-	case <-ctx.Done():
 	}
 	return nil, huma.ErrorWithHeaders(problem(http.StatusServiceUnavailable, "others ask all agents at present: try again in 10 s"), http.Header{"Retry-After": {"10"}})
 }

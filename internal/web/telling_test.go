@@ -150,9 +150,10 @@ func TestAgentThatAnswersTooLateTooMuchOrNonsense(t *testing.T) {
 		return answer, nil
 	}
 	cluster := &fleet{snap: mgmt.Snapshot{Instances: instances("a")}}
-	s := serve(t, web.Config{Cluster: cluster, Agents: &agents{tell: tell}, Limits: web.Limits{AgentWait: 10 * time.Millisecond, MaxTold: 100, MaxToldValues: 9}}, nil)
+	s := serve(t, web.Config{Cluster: cluster, Agents: &agents{tell: tell}, Limits: web.Limits{AgentWait: 10 * time.Millisecond}}, nil)
 	_, err := s.client("operator").CrashRecord(t.Context(), "a", "1a")
 	wantProblem(t, err, 502, "instance a did not answer within 10ms")
+	s = serve(t, web.Config{Cluster: cluster, Agents: &agents{tell: tell}, Limits: web.Limits{MaxTold: 100, MaxToldValues: 9}}, nil)
 	answer = strings.NewReader(strings.Repeat("x", 101))
 	_, err = s.client("operator").CrashRecord(t.Context(), "a", "1a")
 	wantProblem(t, err, 502, "instance a answers more than 100 bytes")
