@@ -12,7 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/replay"
 )
 
-// until is an output that calls then once it has as many lines with word.
+// until is an output that calls then, which may be nil, when it has as many lines with word.
 type until struct {
 	word  string
 	lines int
@@ -26,7 +26,7 @@ func (u *until) Write(p []byte) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.text.Write(p)
-	if strings.Count(u.text.String(), u.word) >= u.lines {
+	if u.then != nil && u.lines > 0 && strings.Count(u.text.String(), u.word) >= u.lines {
 		u.then()
 	}
 	return len(p), nil
@@ -60,7 +60,7 @@ func TestMonitorEndsIfTheControllerIsGone(t *testing.T) {
 	// The controller goes away for good once the client has left it.
 	gone := &until{word: "no response", lines: 1, then: controller.Stop}
 	status := dropin.Run(t.Context(), []string{
-		"--controller", controller.Address, "--set", "client.peering_attempts=2", "--set", "client.peering_retry_delay_secs=0.05", "monitor",
+		"--controller", controller.Address, "--set", "client.peering_attempts=2", "--set", "client.peering_retry_delay_secs=1", "monitor", // the delay bounds each attempt, too
 	}, dropin.Host{Stdout: gone, Stderr: &stderr, LookupEnv: func(string) (string, bool) { return "", false }})
 	want := "error: websocket connection to " + controller.Address + " timed out in connect()\n"
 	if status != 1 || stderr.String() != want {

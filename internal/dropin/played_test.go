@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/dropin"
 	"github.com/zeekfleet/zeekfleet/internal/golden"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/replay"
 )
 
@@ -43,7 +46,9 @@ type play struct {
 	// secured makes the controller speak TLS. The working directory then has its
 	// certificate, ca.pem, and those of internal/cli/testdata/keys.
 	secured bool
-	// lasts is the time after which the command is interrupted. Zero means never.
+	// lasts is the time after which zeek-client is interrupted. Zero means never. Our
+	// program is interrupted as soon as it has printed as many lines. If there are none,
+	// it is interrupted when it has made its request.
 	lasts time.Duration
 	// differs is why our output differs from zeek-client's: the title of the row in
 	// docs/zeek-client-differences.md. Empty means that it must not differ.
@@ -76,7 +81,7 @@ func (p play) check(t *testing.T, name string) {
 	if !ok {
 		t.Fatalf("%s has no output of zeek-client: run the test with -reference", path)
 	}
-	ours := p.run(t, runOurs)
+	ours := p.run(t, func(ctx context.Context, _ *testing.T, h hostOf) output { return runOurs(ctx, h, theirs) })
 	if p.differs == "" {
 		if diff := cmp.Diff(theirs, ours); diff != "" {
 			t.Errorf("output differs from zeek-client's (-zeek-client +ours):\n%s", diff)
@@ -152,13 +157,15 @@ type hostOf struct {
 	args  []string
 	env   map[string]string
 	stdin string
+	lasts time.Duration
+	end   func() // interrupts the program; nil if it ends by itself
 }
 
 // run plays p with a program, in a directory of its own.
 func (p play) run(t *testing.T, program func(context.Context, *testing.T, hostOf) output) output {
 	t.Helper()
-	h := hostOf{dir: t.TempDir(), args: p.args, env: p.env, stdin: p.stdin}
-	controller := &replay.Controller{Ack: p.ack, Sends: p.sends, Exchanges: p.exchanges}
+	h := hostOf{dir: t.TempDir(), args: p.args, env: p.env, stdin: p.stdin, lasts: p.lasts}
+	controller := &replay.Controller{Ack: p.ack, Sends: p.sends, Exchanges: slices.Clone(p.exchanges)}
 	where := "127.0.0.1:1"
 	own := maps.Clone(p.files)
 	if own == nil {
@@ -182,7 +189,7 @@ func (p play) run(t *testing.T, program func(context.Context, *testing.T, hostOf
 			t.Fatal(err)
 		}
 	}
-	h.args = append([]string{"--set", "client.peering_attempts=2", "--set", "client.peering_retry_delay_secs=0.05"}, h.args...)
+	h.args = append(attempts(controller), h.args...)
 	places := strings.NewReplacer("ADDRESS", where, "DIR", h.dir)
 	for i, arg := range h.args {
 		h.args[i] = places.Replace(arg)
@@ -191,11 +198,13 @@ func (p play) run(t *testing.T, program func(context.Context, *testing.T, hostOf
 	for name, value := range h.env {
 		h.env[name] = places.Replace(value)
 	}
-	ctx := t.Context()
+	ctx := patience.Context(t)
 	if p.lasts > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer time.AfterFunc(p.lasts, cancel).Stop()
+		ctx, h.end = context.WithCancel(ctx)
+		defer h.end()
+		for i := range controller.Exchanges { // none of them is answered
+			controller.Exchanges[i].Answer = func(mgmt.Request) []string { h.end(); return nil }
+		}
 	}
 	o := program(ctx, t, h)
 	for _, request := range controller.Requests() {
@@ -224,15 +233,27 @@ func (p play) run(t *testing.T, program func(context.Context, *testing.T, hostOf
 	return o
 }
 
-func runOurs(ctx context.Context, _ *testing.T, h hostOf) output {
-	var stdout, stderr bytes.Buffer
+// attempts returns the settings for connecting.
+func attempts(controller *replay.Controller) []string {
+	delay := "0.05"
+	if controller.Address != "" {
+		delay = "60" // it bounds each attempt, too, and a slow host needs its time to connect
+	}
+	return []string{"--set", "client.peering_attempts=2", "--set", "client.peering_retry_delay_secs=" + delay}
+}
+
+// runOurs runs our program. If it does not end by itself, it is interrupted when it has printed
+// as many lines as zeek-client.
+func runOurs(ctx context.Context, h hostOf, theirs output) output {
+	stdout := &until{word: "\n", lines: strings.Count(theirs.Stdout, "\n"), then: h.end}
+	stderr := &until{word: "\n", lines: strings.Count(theirs.Stderr, "\n"), then: h.end}
 	status := dropin.Run(ctx, absolute(h), dropin.Host{
-		Stdin: strings.NewReader(h.stdin), Stdout: &stdout, Stderr: &stderr, Hostname: "host-1",
+		Stdin: strings.NewReader(h.stdin), Stdout: stdout, Stderr: stderr, Hostname: "host-1",
 		ReadFile:  func(path string) ([]byte, error) { return os.ReadFile(under(h.dir, path)) },
 		LookupEnv: func(name string) (string, bool) { v, ok := h.env[name]; return v, ok },
 		AppName:   "test",
 	})
-	return output{Stdout: stdout.String(), Stderr: stderr.String(), Status: status}
+	return output{Stdout: stdout.text.String(), Stderr: stderr.text.String(), Status: status}
 }
 
 // absolute returns the arguments with the files of h.dir under their whole names: our
@@ -294,6 +315,9 @@ func runReference(ctx context.Context, t *testing.T, h hostOf) output {
 		t.Fatal(err)
 	}
 	defer context.AfterFunc(ctx, func() { cmd.Process.Signal(os.Interrupt) })()
+	if h.end != nil {
+		defer time.AfterFunc(h.lasts, h.end).Stop()
+	}
 	err := cmd.Wait()
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		t.Fatal(err)
