@@ -101,6 +101,12 @@ func (f *fleet) end() {
 	for _, pid := range f.script.processes() {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
+	f.await("nothing of the fleet lives", func() error { // or writes into the directory that is removed next
+		if left := f.script.processes(); len(left) > 0 {
+			return fmt.Errorf("processes %v", left)
+		}
+		return nil
+	})
 	f.script.ports.Close()
 }
 

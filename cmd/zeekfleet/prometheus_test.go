@@ -39,7 +39,7 @@ func TestPrometheusReachesEveryTarget(t *testing.T) {
 	})
 	base := "http://" + f.client.Address()
 	at := startPrometheus(f, port(55), `
-global: {scrape_interval: 1s}
+global: {scrape_interval: 3s}
 scrape_configs:
   - job_name: through
     http_sd_configs: [{url: '`+base+`/sd', refresh_interval: 1s}]

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -90,11 +92,16 @@ func cmdPID(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: pid NODE VAR")
 	}
-	nodes, _ := getNodes(ts)
-	if nodes[args[0]].PID == 0 {
-		ts.Fatalf("get-nodes shows no PID of %s", args[0])
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollInterval) {
+		nodes, _ := getNodes(ts)
+		if pid := nodes[args[0]].PID; pid != 0 {
+			ts.Setenv(args[1], strconv.Itoa(pid))
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("get-nodes shows no PID of %s after %v", args[0], patience)
+		}
 	}
-	ts.Setenv(args[1], strconv.Itoa(nodes[args[0]].PID))
 }
 
 func cmdRestarts(ts *testscript.TestScript, neg bool, args []string) {
@@ -160,7 +167,9 @@ func cmdTold(ts *testscript.TestScript, neg bool, args []string) {
 	file, want := ts.MkAbs(filepath.Join("state", "nodes", args[0], "stderr")), regexp.MustCompile(args[1])
 	for deadline := time.Now().Add(patience); ; time.Sleep(pollInterval) {
 		text, err := os.ReadFile(file)
-		ts.Check(err)
+		if !errors.Is(err, fs.ErrNotExist) {
+			ts.Check(err)
+		}
 		if want.Match(text) {
 			return
 		}
