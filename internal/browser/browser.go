@@ -63,6 +63,8 @@ type Tab struct {
 	t   testing.TB
 	ctx context.Context
 
+	news chan struct{} // holds one token if there is a new problem
+
 	mu       sync.Mutex
 	problems []string
 	allowed  []string
@@ -71,7 +73,7 @@ type Tab struct {
 // Tab opens a tab. It ends with the test, which fails then if the tab has problems.
 func (b *Browser) Tab(t testing.TB) *Tab {
 	t.Helper()
-	tab := &Tab{t: t}
+	tab := &Tab{t: t, news: make(chan struct{}, 1)}
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(tab.hear))
 	tab.ctx = ctx
 	t.Cleanup(func() {
@@ -121,8 +123,21 @@ func (tab *Tab) hear(event any) {
 
 func (tab *Tab) note(format string, args ...any) {
 	tab.mu.Lock()
-	defer tab.mu.Unlock()
 	tab.problems = append(tab.problems, fmt.Sprintf(format, args...))
+	tab.mu.Unlock()
+	select {
+	case tab.news <- struct{}{}:
+	default: // the token of an earlier one is still there
+	}
+}
+
+// Hear waits until something went wrong that has this text. The browser may tell of it after
+// the page is loaded.
+func (tab *Tab) Hear(text string) {
+	tab.t.Helper()
+	for !strings.Contains(strings.Join(tab.Heard(), "\n"), text) {
+		patience.Next(tab.t, tab.news, "the problem "+text)
+	}
 }
 
 // Allow says that problems with this text are expected: an answer that is an error is one.
