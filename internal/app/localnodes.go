@@ -1,12 +1,11 @@
 package app
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
+	"sort"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
@@ -62,6 +61,6 @@ func LocalNodes(set settings.Agent) ([]LocalNode, error) {
 	for _, n := range known {
 		list = append(list, n)
 	}
-	slices.SortFunc(list, func(a, b LocalNode) int { return cmp.Compare(a.Node, b.Node) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Node < list[j].Node })
 	return list, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -207,8 +208,8 @@ func (a *Archiver) archiveAll(ctx context.Context, files []string, r *Report) {
 		}
 		logs = append(logs, queued{file: file, name: name})
 	}
-	slices.SortStableFunc(logs, func(x, y queued) int {
-		return cmp.Or(x.name.Close.Compare(y.name.Close), cmp.Compare(x.file, y.file))
+	sort.SliceStable(logs, func(i, j int) bool {
+		return cmp.Or(logs[i].name.Close.Compare(logs[j].name.Close), cmp.Compare(logs[i].file, logs[j].file)) < 0
 	})
 	var next atomic.Int64
 	var workers sync.WaitGroup

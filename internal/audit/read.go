@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/form"
@@ -46,7 +47,7 @@ func (l *Log) Read(q Query) ([]mgmt.AuditRecord, error) {
 		}
 		found = append(found, some...)
 	}
-	slices.SortFunc(found, func(a, b mgmt.AuditRecord) int { return cmp.Compare(a.Seq, b.Seq) })
+	sort.Slice(found, func(i, j int) bool { return found[i].Seq < found[j].Seq })
 	return q.limited(found), nil
 }
 

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -177,9 +177,9 @@ func (s *repeated) record() mgmt.AuditRecord {
 // sorted sorts records by their times. Those with the same time are sorted by their
 // texts, so that the order is always the same.
 func sorted(list []mgmt.AuditRecord) []mgmt.AuditRecord {
-	slices.SortFunc(list, func(a, b mgmt.AuditRecord) int {
-		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Who, b.Who), cmp.Compare(a.Source, b.Source),
-			cmp.Compare(a.Request, b.Request), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Reason, b.Reason))
+	sort.Slice(list, func(i, j int) bool {
+		return cmp.Or(list[i].Time.Compare(list[j].Time), cmp.Compare(list[i].Who, list[j].Who), cmp.Compare(list[i].Source, list[j].Source),
+			cmp.Compare(list[i].Request, list[j].Request), cmp.Compare(list[i].Subject, list[j].Subject), cmp.Compare(list[i].Reason, list[j].Reason)) < 0
 	})
 	return list
 }

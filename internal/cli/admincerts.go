@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -129,8 +130,8 @@ func (a Admin) ListCertificates(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
-		slices.SortStableFunc(list, func(a, b api.IssuedCertificate) int {
-			return cmp.Or(strings.Compare(a.Identity, b.Identity), a.Issued.Compare(b.Issued))
+		sort.SliceStable(list, func(i, j int) bool {
+			return cmp.Or(strings.Compare(list[i].Identity, list[j].Identity), list[i].Issued.Compare(list[j].Issued)) < 0
 		})
 		digits := serialDigits(list)
 		columns := show.Heads("SERIAL", "IDENTITY", "ISSUED (UTC)", "EXPIRES (UTC)", "REVOKED (UTC)")

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -74,8 +74,8 @@ func capStats(f figures, all bool) CapStatsResult {
 			result.Instances = append(result.Instances, sum)
 		}
 	}
-	slices.SortStableFunc(result.Interfaces, func(a, b CapStatsInterface) int {
-		return cmp.Or(strings.Compare(a.Instance, b.Instance), strings.Compare(a.Name, b.Name))
+	sort.SliceStable(result.Interfaces, func(i, j int) bool {
+		return cmp.Or(strings.Compare(result.Interfaces[i].Instance, result.Interfaces[j].Instance), strings.Compare(result.Interfaces[i].Name, result.Interfaces[j].Name)) < 0
 	})
 	return result
 }

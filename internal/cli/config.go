@@ -2,7 +2,7 @@ package cli
 
 import (
 	"cmp"
-	"slices"
+	"sort"
 
 	"github.com/zeekfleet/zeekfleet/client"
 )
@@ -11,7 +11,9 @@ import (
 type plainText string
 
 func byName[T any, N cmp.Ordered](list []T, name func(T) N) []T {
-	return slices.SortedStableFunc(slices.Values(list), func(a, b T) int { return cmp.Compare(name(a), name(b)) })
+	list = append([]T(nil), list...)
+	sort.SliceStable(list, func(i, j int) bool { return name(list[i]) < name(list[j]) })
+	return list
 }
 
 // configJSON renders c for get-config --as-json. Options are objects with name

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"sort"
 	"syscall"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
@@ -62,7 +62,7 @@ func (s *Contexts) List() (list []Context, current string, err error) {
 	for _, c := range f.Contexts {
 		list = append(list, s.context(c))
 	}
-	slices.SortFunc(list, func(a, b Context) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	return list, f.Current, nil
 }
 

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -48,9 +48,10 @@ func disksOf(f figures) DFResult {
 			result.Disks = append(result.Disks, row)
 		}
 	}
-	slices.SortStableFunc(result.Disks, func(a, b DiskRow) int {
+	sort.SliceStable(result.Disks, func(i, j int) bool {
+		a, b := result.Disks[i], result.Disks[j]
 		unknown := func(d DiskRow) int { return map[bool]int{true: 0, false: 1}[d.Err != ""] } // it may be full
-		return cmp.Or(unknown(a)-unknown(b), cmp.Compare(b.UsedShare, a.UsedShare), strings.Compare(a.Instance, b.Instance))
+		return cmp.Or(unknown(a)-unknown(b), cmp.Compare(b.UsedShare, a.UsedShare), strings.Compare(a.Instance, b.Instance)) < 0
 	})
 	return result
 }

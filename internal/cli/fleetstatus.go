@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -139,7 +140,7 @@ func wrongTable(s api.Status, most int) (table show.Table, hidden int) {
 		{Head: "WHAT", Least: 24, Wraps: true}, {Head: "STATE"}, {Head: "FOR", Right: true, Drop: 1}, {Head: "WHY", Least: 24, Wraps: true},
 	}
 	wrong := slices.Clone(s.Wrong)
-	slices.SortStableFunc(wrong, func(a, b api.StatusDetail) int { return rankOf(a) - rankOf(b) })
+	sort.SliceStable(wrong, func(i, j int) bool { return rankOf(wrong[i]) < rankOf(wrong[j]) })
 	var rows []api.StatusDetail
 	same := map[[3]string][]string{}
 	for _, d := range wrong {
@@ -354,11 +355,11 @@ func shownNodes(list []api.Node, s api.Status) []ShownNode {
 		one.Why = cmp.Or(why[n.Instance+"/"+n.Name], instances[n.Instance])
 		nodes = append(nodes, one)
 	}
-	slices.SortStableFunc(nodes, func(a, b ShownNode) int {
+	sort.SliceStable(nodes, func(i, j int) bool {
 		return cmp.Or(
-			wrongFirst(a)-wrongFirst(b), cmp.Compare(mgmt.RoleRank(mgmt.ClusterRole(a.Role)), mgmt.RoleRank(mgmt.ClusterRole(b.Role))),
-			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Instance, b.Instance),
-		)
+			wrongFirst(nodes[i])-wrongFirst(nodes[j]), cmp.Compare(mgmt.RoleRank(mgmt.ClusterRole(nodes[i].Role)), mgmt.RoleRank(mgmt.ClusterRole(nodes[j].Role))),
+			cmp.Compare(nodes[i].Name, nodes[j].Name), cmp.Compare(nodes[i].Instance, nodes[j].Instance),
+		) < 0
 	})
 	return nodes
 }

@@ -3,7 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
-	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -68,7 +68,7 @@ func (m Measured) NetStats(ctx context.Context) int {
 func netStats(f figures) NetStatsResult {
 	result := NetStatsResult{Time: f.time, Nodes: []NetStatsNode{}, Instances: []NetStatsInstance{}, Missing: f.missing()}
 	nodes := f.nodes()
-	slices.SortFunc(nodes, byPlace)
+	sort.Slice(nodes, func(i, j int) bool { return byPlace(nodes[i], nodes[j]) < 0 })
 	for _, n := range nodes {
 		if n.Role != string(mgmt.Worker) && !f.named {
 			continue

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 
 	"github.com/zeekfleet/zeekfleet/client"
@@ -277,14 +278,15 @@ func TestTimeoutOutcome(r client.Result) Outcome {
 // instance come last. The order of equal results stays.
 func ordered(results []client.Result) []client.Result {
 	results = slices.Clone(results)
-	slices.SortStableFunc(results, func(a, b client.Result) int {
+	sort.SliceStable(results, func(i, j int) bool {
+		a, b := &results[i], &results[j]
 		switch {
 		case a.Instance != b.Instance && a.Instance == "":
-			return 1
+			return false
 		case a.Instance != b.Instance && b.Instance == "":
-			return -1
+			return true
 		}
-		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Node, b.Node))
+		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Node, b.Node)) < 0
 	})
 	return results
 }

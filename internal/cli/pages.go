@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -129,7 +130,8 @@ func restartPage(results []client.Result, errors []any) show.Page {
 
 func instancesPage(list client.Instances) show.Page {
 	table := show.Table{Columns: show.Heads("INSTANCE", "HOST", "PORT"), Empty: "No instance is connected."}
-	list = slices.SortedFunc(slices.Values(list), func(a, b client.Instance) int { return cmp.Compare(a.Name, b.Name) })
+	list = slices.Clone(list)
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	for _, in := range list {
 		host, port := "-", "-"
 		if in.Host.IsValid() && in.Host != client.UnknownHost {
@@ -153,8 +155,9 @@ func nodesPage(results []client.Result, errors []any) show.Page {
 	}
 	for _, r := range ordered(results) {
 		list, _ := r.Data.(client.NodeStatuses)
-		list = slices.SortedFunc(slices.Values(list), func(a, b client.NodeStatus) int {
-			return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Node, b.Node))
+		list = slices.Clone(list)
+		sort.Slice(list, func(i, j int) bool {
+			return cmp.Or(cmp.Compare(rank(list[i]), rank(list[j])), cmp.Compare(list[i].Node, list[j].Node)) < 0
 		})
 		for _, n := range list {
 			table.Rows = append(table.Rows, nodeRow(r.Instance, n))

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -71,9 +71,10 @@ func peersOf(f figures) PeersResult {
 			}
 		}
 	}
-	slices.SortStableFunc(result.Peers, func(a, b PeersRow) int {
+	sort.SliceStable(result.Peers, func(i, j int) bool {
+		a, b := result.Peers[i], result.Peers[j]
 		wrong := func(r PeersRow) int { return map[bool]int{true: 0, false: 1}[r.Problem != ""] }
-		return cmp.Or(wrong(a)-wrong(b), cmp.Compare(known(b.Dropped), known(a.Dropped)), strings.Compare(a.Instance, b.Instance), strings.Compare(a.Node, b.Node), strings.Compare(a.Peer, b.Peer))
+		return cmp.Or(wrong(a)-wrong(b), cmp.Compare(known(b.Dropped), known(a.Dropped)), strings.Compare(a.Instance, b.Instance), strings.Compare(a.Node, b.Node), strings.Compare(a.Peer, b.Peer)) < 0
 	})
 	return result
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,16 +74,17 @@ func TopOrders() []string {
 // sorted returns nodes in an order. Those whose figure is not known are the last ones.
 func (o topOrder) sorted(nodes []MeasuredNode) []MeasuredNode {
 	nodes = slices.Clone(nodes)
-	slices.SortStableFunc(nodes, func(a, b MeasuredNode) int {
+	sort.SliceStable(nodes, func(i, j int) bool {
+		a, b := nodes[i], nodes[j]
 		if o.figure == nil {
-			return byPlace(a, b)
+			return byPlace(a, b) < 0
 		}
 		left, knownLeft := o.figure(a)
 		right, knownRight := o.figure(b)
 		if knownLeft != knownRight {
-			return map[bool]int{true: -1, false: 1}[knownLeft]
+			return knownLeft
 		}
-		return cmp.Or(cmp.Compare(right, left), byPlace(a, b))
+		return cmp.Or(cmp.Compare(right, left), byPlace(a, b)) < 0
 	})
 	return nodes
 }

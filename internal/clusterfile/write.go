@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -79,7 +80,9 @@ func Lacks(c mgmt.Configuration, whole string) []string {
 const maxNamed = 5
 
 func byName[T any, N cmp.Ordered](list []T, name func(T) N) []T {
-	return slices.SortedStableFunc(slices.Values(list), func(a, b T) int { return cmp.Compare(name(a), name(b)) })
+	list = append([]T(nil), list...)
+	sort.SliceStable(list, func(i, j int) bool { return name(list[i]) < name(list[j]) })
+	return list
 }
 
 func nameOfInstance(in mgmt.Instance) mgmt.InstanceName { return in.Name }

@@ -3,6 +3,7 @@ package codec
 import (
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 
 	"github.com/zeekfleet/zeekfleet/internal/zval"
@@ -131,7 +132,7 @@ func canonical[T any](list []T, write func(T) zval.Value) []T {
 	for _, e := range list {
 		items = append(items, item{write(e), e})
 	}
-	slices.SortFunc(items, func(a, b item) int { return zval.Compare(a.key, b.key) })
+	sort.Slice(items, func(i, j int) bool { return zval.Compare(items[i].key, items[j].key) < 0 })
 	items = slices.CompactFunc(items, func(a, b item) bool { return zval.Equal(a.key, b.key) })
 	list = list[:0]
 	for _, it := range items {

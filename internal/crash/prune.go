@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -47,11 +48,12 @@ func (s *Store) prune(added Record) error {
 func (s *Store) excess(nodes [][]file, keepDir, keepName string) []file {
 	var gone, last, older []file // last are the newest files of each node, older the rest within PerNode
 	var bytes int64
-	slices.SortStableFunc(nodes, func(a, b []file) int {
+	sort.SliceStable(nodes, func(i, j int) bool {
+		a, b := nodes[i], nodes[j]
 		if kept := cmp.Compare(rank(a, keepDir), rank(b, keepDir)); kept != 0 {
-			return kept
+			return kept < 0
 		}
-		return cmp.Compare(b[len(b)-1].name, a[len(a)-1].name)
+		return b[len(b)-1].name < a[len(a)-1].name
 	})
 	for i, files := range nodes {
 		if i >= s.cfg.Nodes {
@@ -67,9 +69,8 @@ func (s *Store) excess(nodes [][]file, keepDir, keepName string) []file {
 			bytes += f.size
 		}
 	}
-	byAge := func(a, b file) int { return cmp.Compare(a.name, b.name) }
-	slices.SortStableFunc(older, byAge)
-	slices.SortStableFunc(last, byAge)
+	sort.SliceStable(older, func(i, j int) bool { return older[i].name < older[j].name })
+	sort.SliceStable(last, func(i, j int) bool { return last[i].name < last[j].name })
 	for _, f := range append(older, last...) {
 		if bytes <= s.cfg.Bytes {
 			break

@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -197,7 +197,7 @@ func (s *Store) All() ([]Record, error) {
 		records, err := s.list(e.Name())
 		all, errs = append(all, records...), append(errs, err)
 	}
-	slices.SortStableFunc(all, newestFirst)
+	sort.SliceStable(all, func(i, j int) bool { return newestFirst(all[i], all[j]) < 0 })
 	return all, errors.Join(errs...)
 }
 
@@ -219,7 +219,7 @@ func (s *Store) list(dir string) ([]Record, error) {
 		}
 		records = append(records, r)
 	}
-	slices.SortStableFunc(records, newestFirst)
+	sort.SliceStable(records, func(i, j int) bool { return newestFirst(records[i], records[j]) < 0 })
 	return records, errors.Join(errs...)
 }
 

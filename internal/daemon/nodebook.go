@@ -1,8 +1,8 @@
 package daemon
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -119,7 +119,7 @@ func (b *nodeBook) ages(now time.Time) (list []mgmt.NodeAge) {
 			list = append(list, mgmt.NodeAge{Node: node, State: p.state, Age: now.Sub(p.since)})
 		}
 	}
-	slices.SortFunc(list, func(a, b mgmt.NodeAge) int { return cmp.Compare(a.Node, b.Node) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Node < list[j].Node })
 	return list
 }
 
@@ -132,6 +132,6 @@ func (b *nodeBook) versions() (list []mgmt.NodeVersion) {
 			list = append(list, mgmt.NodeVersion{Node: node, PID: p.pid, Program: p.facts.Program, Version: p.facts.Version})
 		}
 	}
-	slices.SortFunc(list, func(a, b mgmt.NodeVersion) int { return cmp.Compare(a.Node, b.Node) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Node < list[j].Node })
 	return list
 }

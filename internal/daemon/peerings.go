@@ -3,7 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"slices"
+	"sort"
 	"sync"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
@@ -63,7 +63,7 @@ func (e *ends) peers(endpoint *bus.Endpoint) (list []mgmt.PeerSample) {
 	for _, s := range e.sessions {
 		list = append(list, s.sample())
 	}
-	slices.SortStableFunc(list, func(a, b mgmt.PeerSample) int { return cmp.Compare(a.Peer, b.Peer) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Peer < list[j].Peer })
 	return list
 }
 
@@ -108,6 +108,6 @@ func (c *Controller) Peers(ctx context.Context) ([]mgmt.PeerSample, error) {
 		}
 		list = append(list, one)
 	}
-	slices.SortStableFunc(list, func(a, b mgmt.PeerSample) int { return cmp.Compare(a.Peer, b.Peer) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Peer < list[j].Peer })
 	return list, nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -276,7 +277,7 @@ func (b *nodeBook) samples() (list []mgmt.NodeSample, launches []uint64) {
 		}
 		entries = append(entries, entry{n, p.launch})
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.sample.Node, b.sample.Node) })
+	sort.Slice(entries, func(i, j int) bool { return entries[i].sample.Node < entries[j].sample.Node })
 	for _, e := range entries[:min(len(entries), mgmt.MaxSampleNodes)] {
 		list, launches = append(list, e.sample), append(launches, e.launch)
 	}

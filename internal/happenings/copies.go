@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sort"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
@@ -101,9 +102,12 @@ func (c *copies) save(upTo uint64) error {
 
 // latest returns the logs, beginning with the one that was copied last.
 func (c *copies) latest() []source {
-	return slices.SortedFunc(maps.Keys(c.logs), func(a, b source) int {
-		return cmp.Or(cmp.Compare(c.logs[b].at, c.logs[a].at), cmp.Compare(a.instance, b.instance), cmp.Compare(a.log, b.log))
+	list := slices.Collect(maps.Keys(c.logs))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return cmp.Or(cmp.Compare(c.logs[b].at, c.logs[a].at), cmp.Compare(a.instance, b.instance), cmp.Compare(a.log, b.log)) < 0
 	})
+	return list
 }
 
 func (c *copies) of(instance mgmt.InstanceName, log string) uint64 {

@@ -3,8 +3,7 @@ package happenings
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"sort"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/journal"
@@ -117,7 +116,7 @@ func (r *Recorder) takeTold() (list []telling) {
 			list = append(list, telling{heard: h})
 		}
 	}
-	slices.SortFunc(list, func(a, b telling) int { return strings.Compare(string(a.instance), string(b.instance)) })
+	sort.Slice(list, func(i, j int) bool { return list[i].instance < list[j].instance })
 	return list
 }
 

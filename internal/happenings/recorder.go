@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -172,9 +173,11 @@ func (r *Recorder) writeOwn() {
 	list, lost := r.waiting, r.lost
 	r.waiting, r.lost = nil, map[loss]int{}
 	r.mu.Unlock()
-	for _, l := range slices.SortedFunc(maps.Keys(lost), func(a, b loss) int {
-		return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.why, b.why))
-	}) {
+	losses := slices.Collect(maps.Keys(lost))
+	sort.Slice(losses, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(losses[i].instance, losses[j].instance), cmp.Compare(losses[i].why, losses[j].why)) < 0
+	})
+	for _, l := range losses {
 		list = append(list, Record{Happening: mgmt.Happening{
 			Time: time.Now(), Kind: mgmt.HappenedLost, Instance: l.instance, Cause: fmt.Sprintf("%d happenings are missing here: %s", lost[l], l.why),
 		}})

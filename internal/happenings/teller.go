@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -84,7 +85,9 @@ func (t *Teller) Run(ctx context.Context, tell func(Batch)) error {
 func (t *Teller) all() []Ask {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.SortedFunc(maps.Values(t.asks), func(a, b Ask) int { return strings.Compare(string(a.Peer), string(b.Peer)) })
+	list := slices.Collect(maps.Values(t.asks))
+	sort.Slice(list, func(i, j int) bool { return list[i].Peer < list[j].Peer })
+	return list
 }
 
 // answered forgets what was asked, unless the controller has asked again meanwhile.

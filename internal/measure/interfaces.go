@@ -1,10 +1,9 @@
 package measure
 
 import (
-	"cmp"
 	"encoding/binary"
 	"os"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -62,14 +61,12 @@ func (s *Sampler) interfaces(nodes []mgmt.NodeSample) []mgmt.InterfaceSample {
 			list = append(list, l.InterfaceSample)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b mgmt.InterfaceSample) int {
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
 		if a.Capture != b.Capture {
-			if a.Capture {
-				return -1
-			}
-			return 1
+			return a.Capture
 		}
-		return cmp.Compare(a.Name, b.Name)
+		return a.Name < b.Name
 	})
 	list = list[:min(len(list), s.cfg.MaxInterfaces)]
 	known := make(map[string]speed, len(list))

@@ -1,8 +1,7 @@
 package metrics
 
 import (
-	"slices"
-	"strings"
+	"sort"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -56,7 +55,7 @@ func Agent(state AgentState) ([]byte, error) {
 	s.add(&agentControllers, float64(state.Controllers), "")
 	s.add(&agentStreams, float64(state.Streams), "")
 	states := map[mgmt.State]int{}
-	slices.SortFunc(state.Nodes, func(a, b AgentNode) int { return strings.Compare(string(a.Node), string(b.Node)) })
+	sort.Slice(state.Nodes, func(i, j int) bool { return state.Nodes[i].Node < state.Nodes[j].Node })
 	for i := range state.Nodes {
 		n := &state.Nodes[i]
 		states[n.State]++

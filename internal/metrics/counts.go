@@ -1,10 +1,10 @@
 package metrics
 
 import (
-	"cmp"
 	"maps"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -176,7 +176,9 @@ func (s *sheet) histograms(f *Family, bounds []float64, all map[pair]*histogram)
 }
 
 func sortedPairs[T any](all map[pair]*T) []pair {
-	return slices.SortedFunc(maps.Keys(all), func(a, b pair) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	list := slices.Collect(maps.Keys(all))
+	sort.Slice(list, func(i, j int) bool { return slices.Compare(list[i][:], list[j][:]) < 0 })
+	return list
 }
 
 // labelled returns the labels of a family with these values.

@@ -2,7 +2,7 @@ package mgmt
 
 import (
 	"cmp"
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -26,7 +26,9 @@ func CompareAlerts(a, b Alert) int {
 }
 
 // SortAlerts sorts alerts by CompareAlerts.
-func SortAlerts(list []Alert) { slices.SortFunc(list, CompareAlerts) }
+func SortAlerts(list []Alert) {
+	sort.Slice(list, func(i, j int) bool { return CompareAlerts(list[i], list[j]) < 0 })
+}
 
 // urgency is less for an alert that needs a person sooner.
 func (a *Alert) urgency() int {

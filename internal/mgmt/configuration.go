@@ -1,10 +1,10 @@
 package mgmt
 
 import (
-	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
+	"sort"
 )
 
 // Node returns the node called name, and whether there is one.
@@ -24,7 +24,7 @@ func (c Configuration) NodesOf(instance InstanceName) []Node {
 			nodes = append(nodes, n)
 		}
 	}
-	slices.SortStableFunc(nodes, func(a, b Node) int { return cmp.Compare(a.Name, b.Name) })
+	sort.SliceStable(nodes, func(i, j int) bool { return nodes[i].Name < nodes[j].Name })
 	return nodes
 }
 

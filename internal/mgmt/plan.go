@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sort"
 )
 
 // Plan is everything that decides how a node is launched: the node's description,
@@ -122,7 +123,7 @@ func launchedAs(n Node) Node {
 	if len(n.RunOptions) == 0 {
 		n.RunOptions = nil
 	}
-	n.Options = slices.SortedFunc(slices.Values(n.Options), compareOptions)
+	n.Options = sortedOptions(n.Options)
 	return n
 }
 
@@ -202,8 +203,13 @@ func withoutLayout(nodes []Node) map[NodeName]Fingerprint {
 	return fingerprints
 }
 
-func compareOptions(a, b Option) int {
-	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
+// sortedOptions returns a copy of options, sorted by name and value.
+func sortedOptions(list []Option) []Option {
+	list = append([]Option(nil), list...)
+	sort.Slice(list, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(list[i].Name, list[j].Name), cmp.Compare(list[i].Value, list[j].Value)) < 0
+	})
+	return list
 }
 
 // PlansOfCluster returns the plans of all nodes of c, on all instances, if nothing is

@@ -171,7 +171,7 @@ func (d *difference) bundles(before, after []Bundle) {
 func (d *difference) options(before, after []Option) {
 	values := func(options []Option) map[string][]string {
 		byName := map[string][]string{}
-		for _, o := range slices.SortedFunc(slices.Values(options), compareOptions) {
+		for _, o := range sortedOptions(options) {
 			byName[o.Name] = append(byName[o.Name], o.Value)
 		}
 		return byName

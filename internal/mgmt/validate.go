@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -72,8 +73,8 @@ func newChecker(c Configuration, rules Rules) *checker {
 		rules: rules, instances: c.Instances, nodes: c.Nodes, places: placesOf(c, rules),
 		declared: make(map[InstanceName]int), named: make(map[NodeName]int),
 	}
-	slices.SortStableFunc(k.instances, func(a, b Instance) int { return strings.Compare(string(a.Name), string(b.Name)) })
-	slices.SortStableFunc(k.nodes, func(a, b Node) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	sort.SliceStable(k.instances, func(i, j int) bool { return k.instances[i].Name < k.instances[j].Name })
+	sort.SliceStable(k.nodes, func(i, j int) bool { return k.nodes[i].Name < k.nodes[j].Name })
 	for _, in := range k.instances {
 		k.declared[in.Name]++
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -132,8 +133,8 @@ func Run(ctx context.Context, cfg Config, checks []Check) Report {
 		checkPrograms(checks),
 		scripts,
 	)
-	slices.SortStableFunc(found, func(a, b mgmt.Finding) int {
-		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Problem, b.Problem))
+	sort.SliceStable(found, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(found[i].Node, found[j].Node), cmp.Compare(found[i].Problem, found[j].Problem)) < 0
 	})
 	slices.Sort(unfinished)
 	var doubts []string

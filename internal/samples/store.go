@@ -1,9 +1,8 @@
 package samples
 
 import (
-	"cmp"
 	"maps"
-	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -145,7 +144,7 @@ func (s *Store) Latest(now time.Time) []Host {
 			list = append(list, h.view)
 		}
 	}
-	slices.SortFunc(list, func(a, b Host) int { return cmp.Compare(a.Instance, b.Instance) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Instance < list[j].Instance })
 	return list
 }
 

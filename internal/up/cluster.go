@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 	"syscall"
 	"time"
@@ -167,7 +167,7 @@ func (c *cluster) leftText() string {
 	if len(living) == 0 {
 		return "no nodes"
 	}
-	slices.SortFunc(living, func(a, b proc.Record) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(living, func(i, j int) bool { return living[i].Name < living[j].Name })
 	var list []string
 	for _, rec := range living {
 		list = append(list, fmt.Sprintf("%s (PID %d)", rec.Name, rec.PID))

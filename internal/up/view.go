@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -134,8 +135,8 @@ func clusterNodes(results []client.Result) []client.NodeStatus {
 			}
 		}
 	}
-	slices.SortFunc(nodes, func(a, b client.NodeStatus) int {
-		return cmp.Or(cmp.Compare(mgmt.RoleRank(mgmt.ClusterRole(a.ClusterRole)), mgmt.RoleRank(mgmt.ClusterRole(b.ClusterRole))), cmp.Compare(a.Node, b.Node))
+	sort.Slice(nodes, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(mgmt.RoleRank(mgmt.ClusterRole(nodes[i].ClusterRole)), mgmt.RoleRank(mgmt.ClusterRole(nodes[j].ClusterRole))), cmp.Compare(nodes[i].Node, nodes[j].Node)) < 0
 	})
 	return nodes
 }

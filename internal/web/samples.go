@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
+	"sort"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
@@ -155,7 +155,7 @@ func addKnown(one *api.HostSample, i *mgmt.ObservedInstance) {
 		}
 		one.Nodes[j].Role, one.Nodes[j].State = string(n.ClusterRole), string(n.State)
 	}
-	slices.SortFunc(one.Nodes, func(a, b api.NodeSample) int { return strings.Compare(a.Node, b.Node) })
+	sort.Slice(one.Nodes, func(i, j int) bool { return one.Nodes[i].Node < one.Nodes[j].Node })
 }
 
 type sampleHistoryInput struct {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -180,8 +181,8 @@ func (s views) listCrashes(ctx context.Context, in *crashesInput) (*bodyOutput[a
 		}
 	}
 	body.Items = slices.DeleteFunc(body.Items, func(c api.Crash) bool { return in.Node != "" && c.Node != in.Node })
-	slices.SortFunc(body.Items, newestCrash)
-	slices.SortFunc(body.Missing, func(a, b api.Missing) int { return strings.Compare(a.Instance, b.Instance) })
+	sort.Slice(body.Items, func(i, j int) bool { return newestCrash(body.Items[i], body.Items[j]) < 0 })
+	sort.Slice(body.Missing, func(i, j int) bool { return body.Missing[i].Instance < body.Missing[j].Instance })
 	if len(body.Items) > in.Limit {
 		body.Items, body.More = body.Items[:in.Limit], true
 	}

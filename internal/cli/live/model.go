@@ -2,7 +2,7 @@ package live
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -221,7 +221,7 @@ func (m Model) rows() []string {
 	if len(steps) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(steps, func(a, b api.OperationStep) int { return urgency[a.State] - urgency[b.State] })
+	sort.SliceStable(steps, func(i, j int) bool { return urgency[steps[i].State] < urgency[steps[j].State] })
 	table := show.Table{Columns: []show.Column{{}, {Least: 12}, {Least: 8, Drop: 1}, {Least: 10}}}
 	common := becauseOf(m.op)
 	for _, s := range steps {

@@ -3,8 +3,7 @@ package agent
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
+	"sort"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -76,7 +75,7 @@ func (m *Machine) planFor(c mgmt.Configuration) *mgmt.InstancePlan {
 			Node: n.name(), Role: n.plan.Node.Role, Action: mgmt.ActionStop, Because: []string{"it is no part of the configuration"},
 		})
 	}
-	slices.SortFunc(p.Nodes, func(a, b mgmt.InstancePlanNode) int { return strings.Compare(string(a.Node), string(b.Node)) })
+	sort.Slice(p.Nodes, func(i, j int) bool { return p.Nodes[i].Node < p.Nodes[j].Node })
 	return p
 }
 

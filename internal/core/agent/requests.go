@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -88,8 +89,8 @@ func (rs *requests) close(r *request) {
 	if len(r.Results) == 0 && r.Detail.answersEmpty {
 		r.Results = []mgmt.Result{rs.result(r, "", mgmt.Result{Success: true})} // (spec management-api 7.2, G-A2)
 	}
-	slices.SortStableFunc(r.Results, func(a, b mgmt.Result) int {
-		return strings.Compare(string(a.Node), string(b.Node))
+	sort.SliceStable(r.Results, func(i, j int) bool {
+		return r.Results[i].Node < r.Results[j].Node
 	})
 	rs.respond(r, r.Results...)
 }

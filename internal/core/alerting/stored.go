@@ -3,6 +3,7 @@ package alerting
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/form"
@@ -106,8 +107,8 @@ func (m *Machine) encode() []byte {
 			s.Crashes = append(s.Crashes, crashes1{string(at.instance), string(at.node), c.times, c.cause})
 		}
 	}
-	slices.SortFunc(s.Crashes, func(a, b crashes1) int {
-		return slices.Compare([]string{a.Instance, a.Node}, []string{b.Instance, b.Node})
+	sort.Slice(s.Crashes, func(i, j int) bool {
+		return slices.Compare([]string{s.Crashes[i].Instance, s.Crashes[i].Node}, []string{s.Crashes[j].Instance, s.Crashes[j].Node}) < 0
 	})
 	return form.Encode(s)
 }

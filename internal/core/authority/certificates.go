@@ -1,7 +1,7 @@
 package authority
 
 import (
-	"slices"
+	"sort"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
@@ -22,14 +22,15 @@ func (m *certificates) listCertificates() access.Certificates {
 			Serial: c.serial, Identity: c.owner, Issued: c.issued, Expires: c.expires, Revoked: c.revoked, Authority: c.authority,
 		})
 	}
-	slices.SortFunc(list, func(a, b access.CertificateInfo) int {
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
 		if c := strings.Compare(a.Identity.String(), b.Identity.String()); c != 0 {
-			return c
+			return c < 0
 		}
 		if c := a.Issued.Compare(b.Issued); c != 0 {
-			return c
+			return c < 0
 		}
-		return strings.Compare(a.Serial, b.Serial)
+		return a.Serial < b.Serial
 	})
 	return list
 }

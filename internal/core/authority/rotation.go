@@ -3,6 +3,7 @@ package authority
 import (
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -122,7 +123,7 @@ func (m *rotation) waiting() []identity.Identity {
 			list = append(list, c.owner)
 		}
 	}
-	slices.SortFunc(list, func(a, b identity.Identity) int { return strings.Compare(a.String(), b.String()) })
+	sort.Slice(list, func(i, j int) bool { return list[i].String() < list[j].String() })
 	return list
 }
 

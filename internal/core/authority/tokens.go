@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -104,16 +105,17 @@ func (m *tokens) listTokens() access.Tokens {
 			list = append(list, t.info())
 		}
 	}
-	slices.SortFunc(list, func(a, b access.TokenInfo) int {
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
 		switch {
 		case a.API != b.API && b.API:
-			return -1
+			return true
 		case a.API != b.API:
-			return 1
+			return false
 		case !a.Created.Equal(b.Created):
-			return a.Created.Compare(b.Created)
+			return a.Created.Compare(b.Created) < 0
 		}
-		return strings.Compare(a.ID, b.ID)
+		return a.ID < b.ID
 	})
 	return list
 }

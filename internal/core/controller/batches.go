@@ -58,7 +58,7 @@ func batchesOf(nodes, all []mgmt.Node, size int) []batch {
 	var batches []batch
 	var left []*candidate
 	members := membersOf(all)
-	for _, n := range slices.SortedFunc(slices.Values(nodes), inOrder) {
+	for _, n := range sortedNodes(nodes, inOrder) {
 		groups := groupsOf(n)
 		switch alone := slices.IndexFunc(groups, func(g captureGroup) bool { return members[g] < 2 }); {
 		case n.Role == mgmt.Logger || n.Role == mgmt.Manager || n.Role == mgmt.Proxy:

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -45,7 +45,7 @@ func (s State) changes(next State, lacks lacking) []Change {
 	}
 	list = append(list, s.describe(next, lacks)...)
 	list = append(list, operationChanges(s.Operations, next.Operations)...)
-	slices.SortStableFunc(list, func(a, b Change) int { return strings.Compare(a.Key, b.Key) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Key < list[j].Key })
 	return append(list, Change{stateKey, next.encode()})
 }
 

@@ -1,8 +1,8 @@
 package controller
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -56,7 +56,7 @@ func (f *foreseen) of(name mgmt.InstanceName, all bool) []mgmt.PlannedNode {
 			}
 		}
 	}
-	slices.SortFunc(nodes, func(a, b mgmt.PlannedNode) int { return cmp.Compare(a.Node, b.Node) })
+	sort.Slice(nodes, func(i, j int) bool { return nodes[i].Node < nodes[j].Node })
 	return nodes
 }
 

@@ -1,10 +1,10 @@
 package controller
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -182,7 +182,7 @@ func (m *Machine) observedInstance(name mgmt.InstanceName) *mgmt.ObservedInstanc
 			view.Nodes = append(view.Nodes, mgmt.ObservedNode{NodeStatus: status})
 		}
 	}
-	slices.SortFunc(view.Nodes, func(a, b mgmt.ObservedNode) int { return cmp.Compare(a.Node, b.Node) })
+	sort.Slice(view.Nodes, func(i, j int) bool { return view.Nodes[i].Node < view.Nodes[j].Node })
 	s.shown, s.of = &view, deployed
 	return s.shown
 }

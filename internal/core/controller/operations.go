@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -133,7 +134,7 @@ func (o *operation) view() *mgmt.Operation {
 		is := o.is
 		is.Steps = slices.Clone(o.is.Steps)
 		if is.Batch == 0 {
-			slices.SortFunc(is.Steps, byNode)
+			sort.Slice(is.Steps, func(i, j int) bool { return byNode(is.Steps[i], is.Steps[j]) < 0 })
 		}
 		o.shown = &is
 	}

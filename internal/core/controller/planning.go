@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -129,12 +130,12 @@ func (p planning) answerIfSettled(r *request) {
 		return
 	}
 	plan := r.Detail.plan.is
-	slices.SortFunc(plan.Nodes, func(a, b mgmt.PlannedNode) int {
-		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Node, b.Node))
+	sort.Slice(plan.Nodes, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(plan.Nodes[i].Instance, plan.Nodes[j].Instance), cmp.Compare(plan.Nodes[i].Node, plan.Nodes[j].Node)) < 0
 	})
 	for _, list := range [][]mgmt.PlanFinding{plan.Problems, plan.Doubts, plan.Unknown} {
-		slices.SortStableFunc(list, func(a, b mgmt.PlanFinding) int {
-			return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Node, b.Node))
+		sort.SliceStable(list, func(i, j int) bool {
+			return cmp.Or(cmp.Compare(list[i].Instance, list[j].Instance), cmp.Compare(list[i].Node, list[j].Node)) < 0
 		})
 	}
 	p.requests.ledger.Close(r)

@@ -137,7 +137,7 @@ const staysStopped = "it was stopped by a user, and stays stopped"
 
 // planRestart plans the batches and steps of a restart. A size of zero means one batch.
 func (t *task) planRestart(running, stopped []mgmt.Node, size int) {
-	batches := []batch{{nodes: slices.SortedFunc(slices.Values(running), byPlace)}}
+	batches := []batch{{nodes: sortedNodes(running, byPlace)}}
 	if size > 0 {
 		all, _ := t.withoutStopped(t.memory.deployed.config.Nodes)
 		batches = batchesOf(running, all, size)
@@ -156,7 +156,7 @@ func (t *task) planRestart(running, stopped []mgmt.Node, size int) {
 			t.batches = append(t.batches, keys)
 		}
 	}
-	for _, n := range slices.SortedFunc(slices.Values(stopped), byPlace) {
+	for _, n := range sortedNodes(stopped, byPlace) {
 		steps = append(steps, mgmt.OperationStep{
 			Instance: n.Instance, Node: n.Name, Action: mgmt.ActionNone, State: mgmt.StepSkipped, Because: staysStopped,
 		})

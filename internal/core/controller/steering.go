@@ -3,6 +3,7 @@ package controller
 import (
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -14,7 +15,7 @@ func (o *operating) beginSteering(r *request, msg mgmt.OperateRequest, nodes []m
 	next := o.memory.state
 	var steps []mgmt.OperationStep
 	var keys []stepKey
-	for _, n := range slices.SortedFunc(slices.Values(nodes), byPlace) {
+	for _, n := range sortedNodes(nodes, byPlace) {
 		key := stepKey{n.Instance, n.Name}
 		s := mgmt.OperationStep{Instance: n.Instance, Node: n.Name, Action: actionOf(msg.Kind), State: mgmt.StepWaiting}
 		switch s.Because = o.needless(msg.Kind, key); s.Because {
@@ -46,6 +47,13 @@ func actionOf(kind mgmt.OperationKind) mgmt.NodeAction {
 		return mgmt.ActionResume
 	}
 	return mgmt.ActionRestart
+}
+
+// sortedNodes returns a sorted copy of a list.
+func sortedNodes(list []mgmt.Node, compare func(a, b mgmt.Node) int) []mgmt.Node {
+	list = append([]mgmt.Node(nil), list...)
+	sort.Slice(list, func(i, j int) bool { return compare(list[i], list[j]) < 0 })
+	return list
 }
 
 // byPlace orders nodes by instance and name.

@@ -1,7 +1,7 @@
 package coretest
 
 import (
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -21,7 +21,7 @@ func newTimeline() timeline { return timeline{epoch: epoch, now: epoch} }
 
 func (t *timeline) after(d time.Duration, do func()) {
 	t.queue = append(t.queue, timed{t.now.Add(d), do})
-	slices.SortStableFunc(t.queue, func(a, b timed) int { return a.at.Compare(b.at) })
+	sort.SliceStable(t.queue, func(i, j int) bool { return t.queue[i].at.Before(t.queue[j].at) })
 }
 
 // due returns the next event, if it is planned up to end.
