@@ -43,6 +43,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// MaxBytes returns the bound of an archive.
+func (c Config) MaxBytes() int64 { return c.withDefaults().Bytes }
+
 // Mode says what a path of a tree is.
 type Mode string
 
