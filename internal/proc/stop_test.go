@@ -37,11 +37,14 @@ func TestStopKillsWhenTheGraceIsOver(t *testing.T) {
 	f.start(f.spec("worker-1", "deaf"))
 	next[proc.Started](f)
 	f.hear("ready")
+	if err := f.Stop("worker-1", 1, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	f.hear("heard SIGTERM") // before a grace begins that could be over first
 	start := time.Now()
 	if err := f.Stop("worker-1", 1, grace); err != nil {
 		t.Fatal(err)
 	}
-	f.hear("heard SIGTERM")
 	got := next[proc.Exited](f)
 	if want := (proc.Status{Known: true, Signal: unix.SIGKILL}); got.Status != want || !got.Killed {
 		t.Errorf("got %v (killed: %t), want %v", got.Status, got.Killed, want)

@@ -223,11 +223,12 @@ func TestReplacedKeyOfTheProvider(t *testing.T) {
 func TestProviderThatIsAway(t *testing.T) {
 	there, here := setUp(t, nil, ann("soc"))
 	there.SetAway(-1)
+	began := time.Now()
 	_, err := here.Start(t.Context(), "192.0.2.7")
 	if !errors.Is(err, sso.ErrAway) || !strings.Contains(err.Error(), "502 Bad Gateway: down for maintenance") {
 		t.Errorf("got %v", err)
 	}
-	asked, began := there.Asked(), time.Now()
+	asked := there.Asked()
 	for range 100 { // a hundred people who try again
 		if _, err := here.Start(t.Context(), "192.0.2.7"); !errors.Is(err, sso.ErrAway) {
 			t.Fatalf("got %v", err)
