@@ -65,6 +65,7 @@ func (s *seen) set(state mgmt.State) {
 type watching struct {
 	*daemon.Alerts
 	log  *happenings.Log
+	told *notify.Dispatcher
 	stop func()
 }
 
@@ -91,7 +92,7 @@ func watch(t *testing.T, dir, url string, cluster *seen) *watching {
 	var parts sync.WaitGroup
 	parts.Go(func() { daemon.RunAlerts(ctx, alerts, cluster) })
 	parts.Go(func() { told.Run(ctx) })
-	w := &watching{alerts, log, sync.OnceFunc(func() {
+	w := &watching{alerts, log, told, sync.OnceFunc(func() {
 		cancel()
 		parts.Wait()
 		log.Close()
@@ -119,6 +120,9 @@ func TestAWebhookHearsOfACrashAndItsEndAcrossARestart(t *testing.T) {
 	cluster.set(mgmt.Crashed)
 	if got := patience.Next(t, heard, "a message"); got != "node-crashed/a/w firing" {
 		t.Fatalf("heard %s", got)
+	}
+	for changed := w.told.Changed(); w.told.Receivers()[0].Delivered == 0; changed = w.told.Changed() {
+		patience.Closed(t, changed, "the note that it was told") // else the next one tells it again
 	}
 	w.stop()
 	w = watch(t, dir, hook.URL, cluster)

@@ -318,7 +318,7 @@ func TestControllerThatLostARaceOverwritesNothing(t *testing.T) {
 		if !errors.Is(err, store.ErrConflict) {
 			t.Errorf("the loser ended with %v, want %v", err, store.ErrConflict)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience.Limit):
 		t.Errorf("the loser goes on, and stages with %v", stage(t, loser, "loser's second"))
 	}
 	staged, err := winner.GetConfiguration(t.Context(), false)
