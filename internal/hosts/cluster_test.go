@@ -26,7 +26,7 @@ const (
 
 // peerSilence is the setting of that name: after this time without a message a
 // part considers a peer lost.
-const peerSilence = 3 * time.Second
+const peerSilence = 5 * time.Second
 
 // cluster is a controller and two agents, each in a namespace of its own. The
 // agent "west" dials the controller; the agent "east" is dialed.

@@ -11,16 +11,17 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 )
 
 // recovery bounds the time until a repaired cluster is whole: the rest of a
 // connection attempt that has begun before the repair, the pause before the next
-// attempt, the handshake, and the controller's welcome.
-const recovery = 20 * time.Second
+// attempt, the handshake, and the controller's welcome. On a busy machine each takes long.
+const recovery = patience.Limit
 
 // noticing bounds the time until get-nodes shows a cut: the time until the peer
-// counts as lost, and the test's own requests.
-const noticing = peerSilence + 5*time.Second
+// counts as lost, and the test's own requests, which take long on a busy machine.
+const noticing = peerSilence + 30*time.Second
 
 func TestClusterAcrossHosts(t *testing.T) {
 	c := newCluster(t)

@@ -28,7 +28,12 @@ const (
 )
 
 // shortLife is the life of certificates that are renewed while the test waits.
-const shortLife = 9 * time.Second
+const shortLife = 18 * time.Second
+
+// atOnce is how long the controller may take to end the connection of a revoked agent. It takes
+// milliseconds, on a busy machine more. Without the revocation the connection would last for the
+// life of the certificate.
+const atOnce = 10 * time.Second
 
 // host is a host of the network: a namespace, and the home directory of its root.
 type host struct {
@@ -195,7 +200,7 @@ func TestFleetThatJoined(t *testing.T) {
 	}{
 		{"certificates are renewed, and no request is lost", (*joinedFleet).renewsWithoutLoss},
 		{"another authority takes over, and agents trust both meanwhile", (*joinedFleet).rotates},
-		{"a revoked agent is gone within a second, and its nodes go on", (*joinedFleet).revokes},
+		{"a revoked agent is gone at once, and its nodes go on", (*joinedFleet).revokes},
 		{"a controller that moved is found again", (*joinedFleet).moves},
 	} {
 		if !t.Run(tt.name, func(t *testing.T) { f.t = t; tt.does(f, t) }) {
@@ -314,7 +319,7 @@ func (f *joinedFleet) revokes(t *testing.T) {
 	lost := f.first.logged("peer disconnected")
 	f.first.run("zeekfleet cert revoke agent/sensor-2")
 	began := time.Now()
-	f.until(t, "the connection has ended", time.Second, func() bool { return f.first.logged("peer disconnected") > lost })
+	f.until(t, "the connection has ended", atOnce, func() bool { return f.first.logged("peer disconnected") > lost })
 	f.await("sensor-2 is gone", noticing, func(v view) bool { return len(v.connected) == 1 })
 	t.Logf("a revoked sensor was gone after %v", time.Since(began))
 	f.nodes.live(t)
