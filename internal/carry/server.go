@@ -128,11 +128,14 @@ func (v *Server) Open() int {
 }
 
 // Lost says that a peer is gone: its streams end.
-func (v *Server) Lost(peer string) {
+func (v *Server) Lost(peer string) { v.LostAll(func(p string) bool { return p == peer }) }
+
+// LostAll says that peers are gone.
+func (v *Server) LostAll(gone func(peer string) bool) {
 	v.mu.Lock()
 	var lost []*Writer
 	for key, w := range v.writers {
-		if key.peer == peer {
+		if gone(key.peer) {
 			lost = append(lost, w)
 		}
 	}

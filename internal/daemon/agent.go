@@ -95,6 +95,11 @@ type AgentConfig struct {
 	// it tells something.
 	About   About
 	Streams carry.Config
+	// Depot keeps the bundles of this host. Nil means that the agent takes none. BundleRate
+	// bounds how fast they are fetched, in bytes a second. Zero means as fast as the line
+	// allows beside other traffic.
+	Depot      Depot
+	BundleRate int
 	// Removed deletes the directories of nodes that were removed. Nil keeps them. It looks
 	// for them at the start and each SweepEvery. Zero means an hour.
 	Removed    *removed.Directories
@@ -270,7 +275,11 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 	a.sampling = a.newSampling()
 	a.parts.run(ctx, "samples", a.sampling.run)
 	standing := map[mgmt.StreamKind]carry.Source{mgmt.StreamSamples: a.sampling.stream}
-	streams, err := newStreaming(&a.cfg, a.endpoint, tells.sources(), standing, a.parts.task)
+	var err error
+	if a.bundles, err = a.newBundles(); err != nil {
+		return err
+	}
+	streams, err := newStreaming(&a.cfg, a.endpoint, tells.sources(), standing, a.bundles.links.opener, a.parts.task)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type agentShell struct {
 	teller        *happenings.Teller                     // nil: nobody is told what happens
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
 	controllers   connectedControllers
+	bundles       *bundles
 }
 
 // topics returns what the agent subscribes to.
@@ -192,8 +193,9 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	case agent.Save:
 		return a.save(ctx, e.Changes)
 	case agent.Fetch:
-		return new(agent.Event(a.fetch(e))), nil
+		a.bundles.fetch(ctx, e)
 	case agent.Use:
+		a.bundles.use(ctx, e)
 	case agent.Preflight:
 		a.preflight(ctx, e)
 	case agent.Start:

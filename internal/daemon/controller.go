@@ -80,6 +80,8 @@ type ControllerConfig struct {
 	// Alerts watches the cluster. Nil means that nobody does. The controller runs it and its
 	// receivers.
 	Alerts *Alerts
+	// Bundles has the archives that agents fetch. Nil means that there are none.
+	Bundles BundleArchives
 	// Version is the program's version, for people. It may be empty.
 	Version string
 	// Streams bounds the streams of agents.

@@ -22,10 +22,11 @@ type fetching struct {
 	sub      *bus.Subscription
 	log      *slog.Logger
 	opener   *carry.Opener
-	standing *carry.Opener // of streams that the controller reads as long as agents are connected
+	standing *carry.Opener  // of streams that the controller reads as long as agents are connected
+	bundles  *bundleServing // nil: the controller has none
 }
 
-// newFetching subscribes. The caller must call run.
+// newFetching returns the part that asks. The caller must call subscribe, and then run.
 func newFetching(cfg carry.Config, endpoint *bus.Endpoint, log *slog.Logger) (*fetching, error) {
 	f := &fetching{endpoint: endpoint, log: log}
 	var err error
@@ -33,10 +34,16 @@ func newFetching(cfg carry.Config, endpoint *bus.Endpoint, log *slog.Logger) (*f
 		return nil, err
 	}
 	f.standing, err = carry.NewOpener(standingStreams(cfg, 1, followsAtMost), f.send)
-	if err == nil {
-		f.sub = endpoint.Subscribe(0, fleetBytes+"/")
-	}
 	return f, err
+}
+
+// subscribe announces what the controller has.
+func (f *fetching) subscribe() {
+	topics := []string{fleetBytes + "/"}
+	if f.bundles != nil {
+		topics = append(topics, fleetBundles)
+	}
+	f.sub = f.endpoint.Subscribe(0, topics...)
 }
 
 // send sends a message to an agent. A peer that has streams has subscribed to the topic of
@@ -63,8 +70,9 @@ func (f *fetching) run(ctx context.Context) error {
 				gone := func(peer string) bool { return strings.HasPrefix(peer, ev.Peer.ID+" ") }
 				f.opener.Lost(gone)
 				f.standing.Lost(gone)
+				f.bundles.lost(ev.Peer.ID)
 			case bus.Message:
-				f.message(ev)
+				f.message(ctx, ev)
 			}
 		}
 	}
@@ -72,7 +80,7 @@ func (f *fetching) run(ctx context.Context) error {
 
 // message takes what agents send in streams that were opened. The Opener knows which peer
 // sends which stream.
-func (f *fetching) message(m bus.Message) {
+func (f *fetching) message(ctx context.Context, m bus.Message) {
 	instance, ok := strings.CutPrefix(m.Topic, fleetBytes+"/")
 	if !ok || m.From.Kind != bus.Native {
 		f.log.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
@@ -81,6 +89,9 @@ func (f *fetching) message(m bus.Message) {
 	msg, err := codec.Decode(m.Value)
 	if err != nil {
 		f.log.Warn("message of a stream is not understood", "peer", m.From.ID, "err", err)
+		return
+	}
+	if f.bundles.take(ctx, m.From, mgmt.InstanceName(instance), msg) {
 		return
 	}
 	if peer := streamPeer(mgmt.PeerID(m.From.ID), mgmt.InstanceName(instance)); !f.opener.Take(peer, msg) && !f.standing.Take(peer, msg) {
@@ -94,6 +105,12 @@ func (c *Controller) fetch(ctx context.Context, parts *group, endpoint *bus.Endp
 	if err != nil {
 		return err
 	}
+	if c.cfg.Bundles != nil {
+		if f.bundles, err = c.newBundleServing(f, parts.task); err != nil {
+			return err
+		}
+	}
+	f.subscribe()
 	c.port.fetching.Store(f)
 	parts.run(ctx, "streams", f.run)
 	if c.cfg.Samples != nil {

@@ -215,6 +215,7 @@ func (b *nodeBook) agentState() (state metrics.AgentState) {
 type connectedControllers struct {
 	mu   sync.Mutex
 	here map[string]bool // by peer
+	came chan struct{}   // closed when another one is here; nil: nobody waits
 }
 
 func (c *connectedControllers) set(peer bus.Peer, is bool) {
@@ -225,9 +226,46 @@ func (c *connectedControllers) set(peer bus.Peer, is bool) {
 			c.here = map[string]bool{}
 		}
 		c.here[peer.ID] = true
+		if c.came != nil {
+			close(c.came)
+			c.came = nil
+		}
 		return
 	}
 	delete(c.here, peer.ID)
+}
+
+// await returns a controller of this program as soon as one is connected.
+func (c *connectedControllers) await(ctx context.Context) (mgmt.PeerID, error) {
+	for {
+		if peer, ok := c.any(); ok {
+			return peer, nil
+		}
+		c.mu.Lock()
+		if c.came == nil {
+			c.came = make(chan struct{})
+		}
+		came, here := c.came, len(c.here) > 0
+		c.mu.Unlock()
+		if here {
+			continue
+		}
+		select {
+		case <-came:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// any returns a controller of this program that is connected, and false if there is none.
+func (c *connectedControllers) any() (mgmt.PeerID, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for peer := range c.here {
+		return mgmt.PeerID(peer), true
+	}
+	return "", false
 }
 
 func (c *connectedControllers) count() int {

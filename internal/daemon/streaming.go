@@ -29,14 +29,16 @@ type streaming struct {
 	// standing sends those that last as long as the connection, and has kinds of its own.
 	standing *carry.Server
 	stands   map[mgmt.StreamKind]carry.Source
+	reads    *carry.Opener // of what the agent asks of controllers
 }
 
 // newStreaming subscribes. The caller must call run. start runs a task in a goroutine for
 // which somebody waits. sources and standing are different kinds.
 func newStreaming(
-	cfg *AgentConfig, endpoint *bus.Endpoint, sources, standing map[mgmt.StreamKind]carry.Source, start func(func()),
+	cfg *AgentConfig, endpoint *bus.Endpoint, sources, standing map[mgmt.StreamKind]carry.Source, reads *carry.Opener, start func(func()),
 ) (*streaming, error) {
 	s := &streaming{cfg: cfg, endpoint: endpoint, topic: bytesTopic(cfg.Core.Name), log: cfg.Logger, stands: standing}
+	s.reads = reads
 	send := func(peer string, msg mgmt.Message) bool { return endpoint.PublishTo(peer, s.topic, codec.Encode(msg)) }
 	var err error
 	if s.server, err = carry.NewServer(cfg.Streams, send, sources, start); err != nil {
@@ -60,6 +62,7 @@ func (s *streaming) run(ctx context.Context) error {
 			case bus.PeerLost:
 				s.server.Lost(ev.Peer.ID)
 				s.standing.Lost(ev.Peer.ID)
+				s.reads.Lost(func(peer string) bool { return peer == ev.Peer.ID })
 			case bus.Message:
 				s.message(ctx, ev)
 			}
@@ -76,6 +79,9 @@ func (s *streaming) message(ctx context.Context, m bus.Message) {
 	msg, err := codec.Decode(m.Value)
 	if err != nil {
 		s.log.Warn("message about a stream is not understood", "peer", m.From.ID, "err", err)
+		return
+	}
+	if s.reads.Take(m.From.ID, msg) {
 		return
 	}
 	if open, ok := msg.(mgmt.StreamOpen); ok {

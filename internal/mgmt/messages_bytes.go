@@ -28,12 +28,16 @@ const (
 	StreamBundles StreamKind = "bundles" // no parameters: a JSON list of the BundleHash that kept revisions need
 )
 
-// BundleQuery asks for the archive of a bundle, from a byte on. If the controller does not
-// have it, the stream ends with StreamNotFound.
+// BundleQuery asks for the archive of a bundle, from a byte on. The stream begins with the
+// size of the whole archive, as BundleSizeBytes bytes with the highest first. If the
+// controller does not have the archive, the stream ends with StreamNotFound.
 type BundleQuery struct {
 	Hash   BundleHash `json:"hash"`
 	Offset int64      `json:"offset"`
 }
+
+// BundleSizeBytes is as in BundleQuery.
+const BundleSizeBytes = 8
 
 // StreamOpen asks a peer for a stream. Parameters is JSON, or empty if the kind has none.
 // Credit is how many chunks the peer may send before it hears of more.
