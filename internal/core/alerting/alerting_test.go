@@ -609,7 +609,13 @@ func TestAlertsAreBounded(t *testing.T) {
 	for _, n := range []mgmt.NodeName{"w-1", "w-2", "w-3"} {
 		w.crash(n, mgmt.Crashed)
 	}
-	w.want("node-crashed/a/w-1 >firing", "node-crashed/a/w-2 >firing")
+	w.want("node-crashed/a/w-1 >firing", "node-crashed/a/w-2 >firing", "node-crashed/a/w-2 firing>resolved", "node-crashed/b/w-3 >firing")
+	if cause := w.log[2].Cause; !strings.Contains(cause, "(it is not watched any more, because its instance has too many alerts)") {
+		t.Errorf("told %q", cause)
+	}
+	w.crash("w-2", mgmt.Crashed)
+	w.crash("w-4", mgmt.Crashed)
+	w.want() // each has its share
 }
 
 func TestARuleThatIsOff(t *testing.T) {

@@ -9,6 +9,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// clusterRules are the rules about nodes and agents.
+type clusterRules struct{ *turn }
+
 // crashes are those of one node.
 type crashes struct {
 	times []time.Time // the latest, oldest first; at most as many as make a loop
@@ -16,7 +19,7 @@ type crashes struct {
 }
 
 // logged takes what was written into the log.
-func (t *turn) logged(ev Logged) {
+func (t clusterRules) logged(ev Logged) {
 	if ev.Log != t.log || ev.Upto != t.read {
 		if ev.Log != t.log {
 			t.urgent = true // from now on the log says what was told
@@ -73,7 +76,7 @@ func (t *turn) toldBefore(h mgmt.Happening) {
 }
 
 // crashed takes that a node has ended by itself.
-func (t *turn) crashed(h mgmt.Happening) {
+func (t clusterRules) crashed(h mgmt.Happening) {
 	at := place{h.Instance, h.Node}
 	if t.seen != nil && !t.watched(at) {
 		return
@@ -97,7 +100,7 @@ func (t *turn) crashed(h mgmt.Happening) {
 
 // watched reports whether a node is to run: it is deployed there, and no user has stopped or
 // paused it.
-func (t *turn) watched(at place) bool {
+func (t clusterRules) watched(at place) bool {
 	if t.seen == nil || t.seen.Deployed == nil || slices.Contains(t.seen.Stopped, at.node) || slices.Contains(t.seen.Paused, at.node) {
 		return false
 	}
@@ -106,13 +109,13 @@ func (t *turn) watched(at place) bool {
 }
 
 // loops reports whether a node crashes again and again.
-func (t *turn) loops(c *crashes) bool {
+func (t clusterRules) loops(c *crashes) bool {
 	rule := t.cfg.Rules[mgmt.RuleCrashLoop]
 	return len(c.times) > 0 && len(c.times) >= int(rule.Limit) && t.now.Sub(c.times[0]) <= rule.For
 }
 
 // crash observes that a node has crashed: as a crash, or as a loop of crashes.
-func (t *turn) crash(at place, c *crashes, failed bool) {
+func (t clusterRules) crash(at place, c *crashes, failed bool) {
 	excuse := t.excused[at.node]
 	if failed || t.loops(c) {
 		text := fmt.Sprintf("%s on %s has crashed %d times within %s", at.node, at.instance, len(c.times), brief(t.cfg.Rules[mgmt.RuleCrashLoop].For))
@@ -142,7 +145,7 @@ func withCause(text, cause string) string {
 }
 
 // cluster takes what the cluster is now.
-func (t *turn) cluster(snap *mgmt.Snapshot) {
+func (t clusterRules) cluster(snap *mgmt.Snapshot) {
 	t.seen = snap
 	t.excuses()
 	current := map[string]bool{}
@@ -187,7 +190,7 @@ func (t *turn) cluster(snap *mgmt.Snapshot) {
 }
 
 // excuseNode ends the alerts of a node that is not to run.
-func (t *turn) excuseNode(found []finding, at place, why string) {
+func (t clusterRules) excuseNode(found []finding, at place, why string) {
 	delete(t.crashes, at)
 	for _, f := range found {
 		f.level, f.why = gone, why
@@ -196,7 +199,7 @@ func (t *turn) excuseNode(found []finding, at place, why string) {
 }
 
 // forget ends the alerts about what is no longer there.
-func (t *turn) forget(current map[string]bool, known map[mgmt.InstanceName]bool) {
+func (t clusterRules) forget(current map[string]bool, known map[mgmt.InstanceName]bool) {
 	for _, id := range t.sorted() {
 		it := t.items[id]
 		if it.Rule == mgmt.RuleCertificate || current[id] || sampledRule(it.Rule) && known[it.Instance] {
@@ -235,7 +238,7 @@ func statesOf(snap *mgmt.Snapshot) map[place]mgmt.State {
 
 // excuses finds the nodes that an operation is at work on. What it does with them needs no
 // person: the operation itself says what becomes of it.
-func (t *turn) excuses() {
+func (t clusterRules) excuses() {
 	clear(t.excused)
 	for _, o := range t.seen.Operations {
 		if o.State.Ends() || t.now.Sub(o.Begun) > longOperation {
@@ -250,7 +253,7 @@ func (t *turn) excuses() {
 }
 
 // node observes a node that is to run. found has its three findings: crashed, loop, down.
-func (t *turn) node(found []finding, at place, state mgmt.State) {
+func (t clusterRules) node(found []finding, at place, state mgmt.State) {
 	c := t.crashes[at]
 	if c == nil {
 		c = &crashes{}
@@ -283,7 +286,7 @@ func (t *turn) node(found []finding, at place, state mgmt.State) {
 }
 
 // await says that a node that has crashed is not up yet.
-func (t *turn) await(found []finding) {
+func (t clusterRules) await(found []finding) {
 	for _, f := range found {
 		if it := t.items[f.id()]; it != nil && it.State != mgmt.AlertResolved {
 			it.calm, it.excuse = time.Time{}, t.excused[f.node]
@@ -295,13 +298,13 @@ func (t *turn) await(found []finding) {
 }
 
 // crashing reports whether an alert says why a node is down.
-func (t *turn) crashing(f finding) bool {
+func (t clusterRules) crashing(f finding) bool {
 	it := t.items[f.id()]
 	return it != nil && it.State != mgmt.AlertResolved && it.level != gone
 }
 
 // instance observes whether the agent of an instance with nodes takes part.
-func (t *turn) instance(in *mgmt.ObservedInstance, name mgmt.InstanceName, nodes int) finding {
+func (t clusterRules) instance(in *mgmt.ObservedInstance, name mgmt.InstanceName, nodes int) finding {
 	f := finding{rule: mgmt.RuleInstanceAway, instance: name, level: bad}
 	standing := mgmt.Absent
 	if in != nil {

@@ -47,8 +47,9 @@ type Config struct {
 	Repeat time.Duration
 	// MaxAlerts bounds the alerts in any state, and MaxInstanceAlerts those of one instance. At
 	// either bound, the alert that has ended first makes room: one of the same instance, if it
-	// has one. If none has ended, further troubles are noted, and not told. Zero means 5000, and
-	// 300.
+	// has one. If none has ended, further troubles are noted, and not told. But at MaxAlerts, an
+	// instance with less than its share takes the place of an alert of the instance with the
+	// most. Zero means 5000, and 300.
 	MaxAlerts, MaxInstanceAlerts int
 	// MaxSilences bounds the silences. Zero means 1000.
 	MaxSilences int

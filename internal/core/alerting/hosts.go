@@ -9,8 +9,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// hostRules are the rules about what hosts measure.
+type hostRules struct{ *turn }
+
 // sampled takes the samples of hosts.
-func (t *turn) sampled(hosts []Host) {
+func (t hostRules) sampled(hosts []Host) {
 	if t.flows.sweep(t.now) && t.dirty.IsZero() {
 		t.dirty = t.now
 	}
@@ -34,7 +37,7 @@ func (t *turn) sampled(hosts []Host) {
 }
 
 // host returns what is seen of a host.
-func (t *turn) host(h *Host) (all []finding) {
+func (t hostRules) host(h *Host) (all []finding) {
 	all = append(all, t.clock(h))
 	all = append(all, t.disks(h)...)
 	byInterface := map[string][]*Flow{}
@@ -69,7 +72,7 @@ func (t *turn) host(h *Host) (all []finding) {
 }
 
 // graded returns a finding whose value is bad above a limit.
-func (t *turn) graded(f finding, value float64) finding {
+func (t hostRules) graded(f finding, value float64) finding {
 	rule := t.cfg.Rules[f.rule]
 	f.value, f.limit = math.Round(value*10)/10, rule.Limit
 	switch {
@@ -86,7 +89,7 @@ func (t *turn) graded(f finding, value float64) finding {
 	return f
 }
 
-func (t *turn) clock(h *Host) finding {
+func (t hostRules) clock(h *Host) finding {
 	f := t.graded(finding{rule: mgmt.RuleClockSkew, instance: h.Instance, unit: "s"}, math.Abs(h.Skew.Seconds()))
 	way := "ahead of"
 	if h.Skew < 0 {
@@ -101,7 +104,7 @@ func (t *turn) clock(h *Host) finding {
 
 // disks returns what is seen of the file systems of a host. Directories on the same one are one
 // trouble.
-func (t *turn) disks(h *Host) (all []finding) {
+func (t hostRules) disks(h *Host) (all []finding) {
 	type system struct{ total, free uint64 }
 	at := map[system]int{}
 	for _, d := range h.Disks {
@@ -122,7 +125,7 @@ func (t *turn) disks(h *Host) (all []finding) {
 	return all
 }
 
-func (t *turn) link(h *Host, in *Flow, workers int) finding {
+func (t hostRules) link(h *Host, in *Flow, workers int) finding {
 	f := finding{rule: mgmt.RuleInterfaceNoLink, instance: h.Instance, kind: "interface", subject: clean(in.Name), level: good}
 	if !in.Link {
 		f.level, f.text = bad, fmt.Sprintf("%s of %s is down or has no link: nothing can be captured there", in.Name, h.Instance)
@@ -134,7 +137,7 @@ func (t *turn) link(h *Host, in *Flow, workers int) finding {
 }
 
 // quiet returns whether packets are missing. inhibited says that something else explains it.
-func (t *turn) quiet(h *Host, f finding, of *Flow, inhibited bool) finding {
+func (t hostRules) quiet(h *Host, f finding, of *Flow, inhibited bool) finding {
 	f.rule, f.instance, f.subject, f.level = mgmt.RuleNoPackets, h.Instance, clean(f.subject), unknown
 	s := t.flows.get(h.Instance, f.id(), t.now)
 	if s == nil || !of.Known {
@@ -179,7 +182,7 @@ func (t *turn) quiet(h *Host, f finding, of *Flow, inhibited bool) finding {
 
 // drops returns which share of packets is lost on an interface: by the interface itself, or by
 // the worst of its workers. in may be nil.
-func (t *turn) drops(h *Host, f finding, in *Flow, workers []*Flow) finding {
+func (t hostRules) drops(h *Host, f finding, in *Flow, workers []*Flow) finding {
 	f.rule, f.instance, f.subject, f.unit, f.level = mgmt.RuleDrops, h.Instance, clean(f.subject), "%", unknown
 	worst, known := 0.0, false
 	var who []string

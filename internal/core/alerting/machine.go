@@ -61,7 +61,7 @@ func New(cfg Config, saved []byte) (*Machine, error) {
 // Log returns the log of happenings that was read last, and the number up to which it was.
 func (m *Machine) Log() (log string, upto uint64) { return m.log, m.read }
 
-// turn is one Step.
+// turn is one Step. The rules and the requests share it.
 type turn struct {
 	*Machine
 	now     time.Time
@@ -80,16 +80,16 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	m.clock = now
 	switch ev := ev.(type) {
 	case Seen:
-		t.cluster(ev.Snapshot)
+		clusterRules{t}.cluster(ev.Snapshot)
 	case Logged:
-		t.logged(ev)
+		clusterRules{t}.logged(ev)
 	case Sampled:
-		t.sampled(ev.Hosts)
+		hostRules{t}.sampled(ev.Hosts)
 	case Certificates:
 		m.certs = ev.List
 		t.certificates()
 	case Asked:
-		t.asked(ev)
+		requests{t}.asked(ev)
 	case Saved:
 		t.saved(ev.Err)
 	case Untold:

@@ -15,8 +15,11 @@ const (
 	maxSilence = 366 * 24 * time.Hour
 )
 
+// requests are those of users.
+type requests struct{ *turn }
+
 // asked answers a request.
-func (t *turn) asked(ev Asked) {
+func (t requests) asked(ev Asked) {
 	row := access.RowOfAlerts(ev.Request)
 	record := mgmt.AuditRecord{Time: t.now, Who: ev.Who.Name, Role: ev.Who.Role, Source: ev.Who.Source, Request: row.Name, Outcome: mgmt.AuditDone}
 	var answer access.Answer
@@ -56,14 +59,14 @@ func (t *turn) asked(ev Asked) {
 }
 
 // allowed does something for a user whose role may do it.
-func (t *turn) allowed(who mgmt.Principal, row access.Row, do func() access.Answer) access.Answer {
+func (t requests) allowed(who mgmt.Principal, row access.Row, do func() access.Answer) access.Answer {
 	if who.Role < row.May {
 		return access.Refusal{Why: access.Forbidden, Reason: row.Forbids(who)}
 	}
 	return do()
 }
 
-func (t *turn) acknowledge(who string, req access.AcknowledgeAlert) access.Answer {
+func (t requests) acknowledge(who string, req access.AcknowledgeAlert) access.Answer {
 	it := t.items[req.ID]
 	switch {
 	case it == nil:
@@ -84,7 +87,7 @@ func (t *turn) acknowledge(who string, req access.AcknowledgeAlert) access.Answe
 	return access.Acknowledged{Alert: a}
 }
 
-func (t *turn) makeSilence(who string, req access.MakeSilence) access.Answer {
+func (t requests) makeSilence(who string, req access.MakeSilence) access.Answer {
 	switch {
 	case req.Rule == "" && req.Instance == "" && req.Node == "" && req.Subject == "":
 		return access.Refusal{Why: access.Invalid, Reason: "name the alerts to silence: by rule, instance, node or subject"}
@@ -118,7 +121,7 @@ func (t *turn) silenced(s mgmt.Silence, to, who, cause string) {
 	t.tell = append(t.tell, mgmt.Happening{Time: t.now, Kind: mgmt.HappenedAlert, Instance: s.Instance, Node: s.Node, To: to, Cause: cause, Who: who})
 }
 
-func (t *turn) endSilence(who string, id uint64) access.Answer {
+func (t requests) endSilence(who string, id uint64) access.Answer {
 	i := slices.IndexFunc(t.silences, func(s mgmt.Silence) bool { return s.ID == id })
 	if i < 0 {
 		return access.Refusal{Why: access.NotFound, Reason: fmt.Sprintf("there is no silence %d: zeekfleet alerts silences lists them", id)}

@@ -1,6 +1,9 @@
 package alerting
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -19,31 +22,82 @@ func (m *Machine) remove(it *item) {
 	}
 }
 
-// room makes room for one more alert of an instance, and reports whether there is some. An
-// alert that has not ended never makes room for another: what one host tells must not hide the
-// troubles of others.
+// room makes room for one more alert of an instance, and reports whether there is some. What one
+// host tells must not hide the troubles of others: an alert that has not ended makes room only
+// for an instance with less than its share, and only if it is of the instance with the most.
 func (t *turn) room(instance mgmt.InstanceName) bool {
-	for t.count[instance] >= t.cfg.MaxInstanceAlerts || len(t.items) >= t.cfg.MaxAlerts {
-		var it *item
-		if !t.stuck[instance] {
-			it = endedFirst(t.items, instance, t.count[instance] >= t.cfg.MaxInstanceAlerts)
+	for {
+		mustOwn := t.count[instance] >= t.cfg.MaxInstanceAlerts
+		if !mustOwn && len(t.items) < t.cfg.MaxAlerts {
+			return true
 		}
-		if it != nil {
-			t.remove(it)
-			t.changed = true
+		if t.stuck[instance] {
+			return false
+		}
+		it := endedFirst(t.items, instance, mustOwn)
+		if it == nil && !mustOwn && t.count[instance] < t.share(instance) {
+			it = t.giveUp()
+		}
+		if it == nil {
+			break
+		}
+		t.remove(it)
+		t.changed = true
+	}
+	if t.stuck == nil {
+		t.stuck = map[mgmt.InstanceName]bool{}
+	}
+	t.stuck[instance] = true
+	t.noRoom(instance)
+	return false
+}
+
+// noRoom notes that alerts of an instance are not told.
+func (t *turn) noRoom(instance mgmt.InstanceName) {
+	if last := t.full[instance]; last.IsZero() || t.now.Sub(last) >= fullEvery {
+		t.full[instance] = t.now
+		t.emit(Note{Level: 4, Text: "there are too many alerts: further ones are not told", Instance: instance})
+	}
+}
+
+// share returns how many alerts an instance may have at MaxAlerts, beside the others that have
+// some.
+func (t *turn) share(instance mgmt.InstanceName) int {
+	instances := len(t.count)
+	if t.count[instance] == 0 {
+		instances++
+	}
+	return t.cfg.MaxAlerts / instances
+}
+
+// giveUp ends an alert of the instance with the most, and returns it: one that is pending, or
+// else the one that has fired last. People who were told of it are told that it is given up.
+func (t *turn) giveUp() *item {
+	var most mgmt.InstanceName
+	for _, instance := range slices.Sorted(maps.Keys(t.count)) {
+		if t.count[instance] > t.count[most] {
+			most = instance
+		}
+	}
+	var latest *item
+	for _, id := range t.sorted() {
+		it := t.items[id]
+		if it.Instance != most {
 			continue
 		}
-		if t.stuck == nil {
-			t.stuck = map[mgmt.InstanceName]bool{}
+		if it.State == mgmt.AlertPending {
+			latest = it
+			break
 		}
-		t.stuck[instance] = true
-		if last := t.full[instance]; last.IsZero() || t.now.Sub(last) >= fullEvery {
-			t.full[instance] = t.now
-			t.emit(Note{Level: 4, Text: "there are too many alerts: further ones are not told", Instance: instance})
+		if latest == nil || !it.Fired.Before(latest.Fired) {
+			latest = it
 		}
-		return false
 	}
-	return true
+	if latest.State == mgmt.AlertFiring {
+		t.resolve(latest, "it is not watched any more, because its instance has too many alerts")
+	}
+	t.noRoom(most)
+	return latest
 }
 
 // endedFirst returns the alert that has ended first: one of the instance if it has one, or else

@@ -142,12 +142,46 @@ func TestTheAlertThatHasEndedFirstMakesRoom(t *testing.T) {
 	}
 }
 
-func TestAnAlertThatFiresMakesNoRoomForAnotherInstance(t *testing.T) {
-	b := newBounded(t, alerting.Config{MaxAlerts: 3})
-	b.tell("a", time.Minute, cut("x1", "x2")...)
-	b.tell("a", time.Minute, cut("x2")...)
+func TestAnAlertThatFiresMakesRoomOnlyForAnInstanceBelowItsShare(t *testing.T) {
+	b := newBounded(t, alerting.Config{MaxAlerts: 4})
+	b.tell("a", time.Minute, cut("x1", "x2", "x3")...)
+	b.tell("a", time.Minute, cut("x2", "x3")...)
 	b.tell("b", time.Minute, cut("x1", "x2", "x3")...)
-	b.want("link-down/a/interface/x2 firing", "link-down/b/interface/x1 firing", "link-down/b/interface/x2 firing")
+	b.want("link-down/a/interface/x2 firing", "link-down/a/interface/x3 firing", "link-down/b/interface/x1 firing", "link-down/b/interface/x2 firing")
+	b.tell("c", time.Minute, cut("x1", "x2")...)
+	b.want("link-down/a/interface/x2 firing", "link-down/b/interface/x1 firing", "link-down/b/interface/x2 firing", "link-down/c/interface/x1 firing")
+}
+
+func TestHostsWithManyAlertsLeaveRoomForOthers(t *testing.T) {
+	for _, hosts := range []int{1, 17, 40} {
+		b := newBounded(t, alerting.Config{MaxAlerts: 500, MaxInstanceAlerts: 30})
+		var many []string
+		for i := range 40 {
+			many = append(many, fmt.Sprintf("x%d", i))
+		}
+		name := func(i int) mgmt.InstanceName { return mgmt.InstanceName(fmt.Sprintf("evil-%d", i)) }
+		for range 3 {
+			for i := range hosts {
+				b.tell(name(i), 5*time.Second, cut(many...)...)
+			}
+			b.tell("good", 5*time.Second, cut(many[:12]...)...)
+		}
+		all, of := b.m.Book(b.now).Alerts, map[mgmt.InstanceName]int{}
+		for _, a := range all {
+			of[a.Instance]++
+		}
+		if of["good"] != 12 {
+			t.Errorf("beside %d hosts another one has %d alerts, want 12", hosts, of["good"])
+		}
+		if len(all) > 500 {
+			t.Errorf("%d alerts, the bound is 500", len(all))
+		}
+		for i := range hosts {
+			if own := of[name(i)]; own < min(30, 500/(hosts+1)) || own > 30 {
+				t.Errorf("of %d hosts, %s has %d alerts, want its share, and at most 30", hosts, name(i), own)
+			}
+		}
+	}
 }
 
 func TestAFlowThatNoSampleNamesIsForgotten(t *testing.T) {
