@@ -1,0 +1,4 @@
+package alerting
+
+// Encode returns the state as it is saved.
+func (m *Machine) Encode() []byte { return m.encode() }
