@@ -209,6 +209,48 @@ func TestACrashIsToldOnceAndEndsWhenTheNodeHasRunForAWhile(t *testing.T) {
 	}
 }
 
+func TestACrashWaitsAMomentForItsCause(t *testing.T) {
+	w := newWorld(t, alerting.Config{})
+	w.see()
+	w.set("w-1", mgmt.Crashed)
+	w.want()
+	w.pass(time.Second)
+	w.crash("w-1", mgmt.Crashed) // now the log tells of it
+	w.want("node-crashed/a/w-1 >firing")
+	if got := w.log[0].Cause; got != "w-1 on a has crashed: killed by SIGSEGV" {
+		t.Errorf("told %q", got)
+	}
+	w.set("w-1", mgmt.Running)
+	w.pass(time.Hour)
+	w.want("node-crashed/a/w-1 firing>resolved")
+
+	// The log tells of the next crash late. The cause of the crash before is not told again.
+	w.set("w-1", mgmt.Crashed)
+	w.pass(2*time.Second - time.Nanosecond)
+	w.want()
+	w.pass(time.Nanosecond)
+	w.want("node-crashed/a/w-1 >firing")
+	if got := w.log[2].Cause; got != "w-1 on a has crashed" {
+		t.Errorf("told %q", got)
+	}
+	w.crash("w-1", mgmt.Crashed)
+	w.want()
+	if a := w.alert("node-crashed/a/w-1"); a.Text != "w-1 on a has crashed: killed by SIGSEGV" {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestACrashOfANodeThatRunsAgainAtOnceIsTold(t *testing.T) {
+	w := newWorld(t, alerting.Config{})
+	w.see()
+	w.set("w-1", mgmt.Crashed)
+	w.pass(time.Second)
+	w.set("w-1", mgmt.Pending)
+	w.want()
+	w.set("w-1", mgmt.Running) // and an older agent tells no cause
+	w.want("node-crashed/a/w-1 >firing")
+}
+
 func TestACrashLoopTakesThePlaceOfCrashes(t *testing.T) {
 	w := newWorld(t, alerting.Config{})
 	w.see()

@@ -95,7 +95,7 @@ func (t clusterRules) crashed(h mgmt.Happening) {
 		c.times = append(c.times, h.Time)
 		c.times = c.times[max(0, len(c.times)-most):]
 	}
-	t.crash(at, c, h.To == string(mgmt.Failed))
+	t.crash(at, c, h.To == string(mgmt.Failed), 0)
 }
 
 // watched reports whether a node is to run: it is deployed there, and no user has stopped or
@@ -114,8 +114,9 @@ func (t clusterRules) loops(c *crashes) bool {
 	return len(c.times) > 0 && len(c.times) >= int(rule.Limit) && t.now.Sub(c.times[0]) <= rule.For
 }
 
-// crash observes that a node has crashed: as a crash, or as a loop of crashes.
-func (t clusterRules) crash(at place, c *crashes, failed bool) {
+// crash observes that a node has crashed: as a crash, or as a loop of crashes. wait is how long
+// the alert waits for the cause.
+func (t clusterRules) crash(at place, c *crashes, failed bool, wait time.Duration) {
 	excuse := t.excused[at.node]
 	if failed || t.loops(c) {
 		text := fmt.Sprintf("%s on %s has crashed %d times within %s", at.node, at.instance, len(c.times), brief(t.cfg.Rules[mgmt.RuleCrashLoop].For))
@@ -123,7 +124,7 @@ func (t clusterRules) crash(at place, c *crashes, failed bool) {
 			text = fmt.Sprintf("%s on %s has failed, and is not started again", at.node, at.instance)
 		}
 		loop := t.observe(finding{
-			rule: mgmt.RuleCrashLoop, instance: at.instance, node: at.node, level: bad, text: withCause(text, c.cause), excuse: excuse,
+			rule: mgmt.RuleCrashLoop, instance: at.instance, node: at.node, level: bad, text: withCause(text, c.cause), excuse: excuse, wait: wait,
 			value: float64(len(c.times)), limit: t.cfg.Rules[mgmt.RuleCrashLoop].Limit, unit: "crashes",
 		})
 		if loop != nil {
@@ -132,7 +133,7 @@ func (t clusterRules) crash(at place, c *crashes, failed bool) {
 		}
 	}
 	t.observe(finding{
-		rule: mgmt.RuleNodeCrashed, instance: at.instance, node: at.node, level: bad, excuse: excuse,
+		rule: mgmt.RuleNodeCrashed, instance: at.instance, node: at.node, level: bad, excuse: excuse, wait: wait,
 		text: withCause(fmt.Sprintf("%s on %s has crashed", at.node, at.instance), c.cause),
 	})
 }
@@ -260,9 +261,17 @@ func (t clusterRules) node(found []finding, at place, state mgmt.State) {
 	}
 	switch state {
 	case mgmt.Crashed, mgmt.Failed:
-		t.crash(at, c, state == mgmt.Failed)
+		wait := time.Duration(0)
+		if c.cause == "" {
+			wait = causeWait
+		}
+		t.crash(at, c, state == mgmt.Failed, wait)
 	case mgmt.Running:
+		c.cause = "" // the next crash has another one
 		for _, f := range found {
+			if it := t.items[f.id()]; it != nil && it.State == mgmt.AlertPending && it.wait > 0 && it.excuse == "" {
+				t.fire(it) // the node runs again before the log has told the cause
+			}
 			f.level = good
 			t.observe(f)
 		}

@@ -86,6 +86,8 @@ const (
 	stale = 30 * time.Second
 	// lateCrash is how long ago a crash may be of which an agent tells late.
 	lateCrash = time.Hour
+	// causeWait is how long an alert that a node has crashed waits for the log to tell the cause.
+	causeWait = 2 * time.Second
 	// steady is how long packets must come, with no break longer than shortBreak, for their
 	// absence to be a trouble.
 	steady, shortBreak = time.Minute, 15 * time.Second

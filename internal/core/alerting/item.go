@@ -25,12 +25,13 @@ type item struct {
 	mgmt.Alert
 	level    level
 	observed time.Time
-	calm     time.Time // since when the trouble is gone; zero: it is not
-	why      string    // it is gone
-	told     bool      // people were told that it fires
-	last     time.Time // when people were told last
-	flaps    int       // how often it came back soon after it had ended
-	excuse   string    // the operation because of which it does not fire
+	calm     time.Time     // since when the trouble is gone; zero: it is not
+	why      string        // it is gone
+	told     bool          // people were told that it fires
+	last     time.Time     // when people were told last
+	flaps    int           // how often it came back soon after it had ended
+	excuse   string        // the operation because of which it does not fire
+	wait     time.Duration // for its cause, before it fires
 }
 
 // finding is what was seen of a trouble.
@@ -48,6 +49,7 @@ type finding struct {
 	value, limit  float64
 	unit          string
 	excuse        string
+	wait          time.Duration // for its cause
 }
 
 // id returns the ID of an alert.
@@ -86,6 +88,7 @@ func (t *turn) observe(f finding) *item {
 	}
 	if f.level == bad {
 		it.Text, it.Hint = clean(f.text), mgmt.AlertHint(&it.Alert)
+		it.wait = f.wait
 		t.rise(it, severityOf(f))
 	}
 	if it.Text != before.Text || it.Value != before.Value {
@@ -149,7 +152,7 @@ func (m *Machine) due(it *item) time.Time {
 	switch it.State {
 	case mgmt.AlertPending:
 		if it.level == bad && it.excuse == "" {
-			return it.Since.Add(forOf(it.Rule, rule))
+			return it.Since.Add(forOf(it.Rule, rule) + it.wait)
 		}
 	case mgmt.AlertResolved:
 		return it.Resolved.Add(kept)
@@ -219,7 +222,7 @@ func (t *turn) settlePending(it *item) {
 			return
 		}
 		it.State = mgmt.AlertResolved // as before
-	case it.excuse == "" && !t.now.Before(it.Since.Add(forOf(it.Rule, t.cfg.Rules[it.Rule]))):
+	case it.excuse == "" && !t.now.Before(t.due(it)):
 		t.fire(it)
 	}
 }

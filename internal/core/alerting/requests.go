@@ -105,15 +105,20 @@ func (t requests) makeSilence(who string, req access.MakeSilence) access.Answer 
 		AlertMark: mgmt.AlertMark{Who: who, Time: t.now, Note: mgmt.CutText(clean(req.Note), maxNote)},
 	}
 	t.silences = append(t.silences, s)
-	t.silenced(s, mgmt.AlertToldSilenced, who, fmt.Sprintf("alerts are silenced until %s (silence %d)", s.Until.UTC().Format(time.RFC3339), s.ID))
+	t.silenced(s, mgmt.AlertToldSilenced, who, fmt.Sprintf("alerts are silenced until %s (%s)", s.Until.UTC().Format(time.RFC3339), nameOf(s)))
 	return access.Silenced{Silence: s}
+}
+
+// nameOf names a silence, for people.
+func nameOf(s mgmt.Silence) string {
+	if s.Rule == "" {
+		return fmt.Sprintf("silence %d", s.ID)
+	}
+	return fmt.Sprintf("silence %d of the rule %s", s.ID, s.Rule)
 }
 
 // silenced writes down that there is a silence, or that it has ended.
 func (t *turn) silenced(s mgmt.Silence, to, who, cause string) {
-	if s.Rule != "" {
-		cause += " of the rule " + string(s.Rule)
-	}
 	if s.Note != "" {
 		cause += ": " + s.Note
 	}
@@ -128,7 +133,7 @@ func (t requests) endSilence(who string, id uint64) access.Answer {
 	}
 	s := t.silences[i]
 	t.silences = slices.Delete(t.silences, i, i+1)
-	t.silenced(s, mgmt.AlertToldUnsilenced, who, fmt.Sprintf("silence %d was ended", id))
+	t.silenced(s, mgmt.AlertToldUnsilenced, who, nameOf(s)+" was ended")
 	return access.Done{}
 }
 
@@ -137,7 +142,7 @@ func (t *turn) endSilences() {
 	t.silences = slices.DeleteFunc(t.silences, func(s mgmt.Silence) bool {
 		over := !t.now.Before(s.Until)
 		if over {
-			t.silenced(s, mgmt.AlertToldUnsilenced, "", fmt.Sprintf("silence %d is over", s.ID))
+			t.silenced(s, mgmt.AlertToldUnsilenced, "", nameOf(s)+" is over")
 		}
 		return over
 	})
