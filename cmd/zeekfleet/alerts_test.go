@@ -101,18 +101,21 @@ func (f *fleet) receiverOf(name string) (api.AlertReceiver, error) {
 	return api.AlertReceiver{}, fmt.Errorf("no receiver %s, %v", name, err)
 }
 
-// Nodes are killed, and their alerts reach webhooks. One of these is away while the controller
-// is killed. Afterwards it gets everything, in order and once. Others fail, hang and are slow
-// meanwhile, and nobody waits for them.
-func TestAlertsReachReceiversOverAKilledController(t *testing.T) {
-	t.Parallel()
-	pager, well, slow, hanging := newWebhook(t), newWebhook(t), newWebhook(t), newWebhook(t)
-	slow.slow, hanging.slow = 200*time.Millisecond, time.Hour
-	receivers := map[string]any{}
-	for name, h := range map[string]*webhook{"pager": pager, "well": well, "slow": slow, "hanging": hanging} {
+// alerted is a fleet with receivers of alerts.
+type alerted struct {
+	*fleet
+	pager, well, slow, hanging *webhook
+}
+
+// runAlerted starts a fleet that tells webhooks, and a command that fails, of crashes alone.
+func runAlerted(t *testing.T) *alerted {
+	t.Helper()
+	a := &alerted{pager: newWebhook(t), well: newWebhook(t), slow: newWebhook(t), hanging: newWebhook(t)}
+	a.slow.slow, a.hanging.slow = 200*time.Millisecond, time.Hour
+	receivers := map[string]any{"failing": map[string]any{"command": []string{"/bin/false"}, "severity": "critical"}}
+	for name, h := range map[string]*webhook{"pager": a.pager, "well": a.well, "slow": a.slow, "hanging": a.hanging} {
 		receivers[name] = map[string]string{"url": h.URL + "/hook", "severity": "critical", "timeout": "1m"}
 	}
-	receivers["failing"] = map[string]any{"command": []string{"/bin/false"}, "severity": "critical"}
 	text, err := json.Marshal(receivers)
 	if err != nil {
 		t.Fatal(err)
@@ -123,52 +126,70 @@ func TestAlertsReachReceiversOverAKilledController(t *testing.T) {
 			env = append(env, "ZEEKFLEET_ALERT_"+strings.ToUpper(strings.ReplaceAll(string(rule), "-", "_"))+"=off")
 		}
 	}
-	f := runFleet(t, env...)
-	f.deploy(twoInstances(configured("manager", "left", "MANAGER"), configured("worker-1", "left", "WORKER"), configured("worker-2", "right", "WORKER")))
-	const one, two = "node-crashed/left/worker-1", "node-crashed/right/worker-2"
-	crash := func(node string) {
-		t.Helper()
-		if err := syscall.Kill(int(f.up()[node]), syscall.SIGKILL); err != nil {
-			t.Fatal(err)
+	a.fleet = runFleet(t, env...)
+	return a
+}
+
+// crash kills a node.
+func (a *alerted) crash(node string) {
+	a.Helper()
+	if err := syscall.Kill(int(a.up()[node]), syscall.SIGKILL); err != nil {
+		a.Fatal(err)
+	}
+}
+
+// hears waits until a webhook was told that an alert has had a state so often.
+func (a *alerted) hears(h *webhook, times int, id, state string) {
+	a.Helper()
+	a.await(state+" of "+id+" reaches a webhook", func() error { return h.has(times, id, state) })
+}
+
+// receiver waits until something is so of a receiver.
+func (a *alerted) receiver(name string, so func(r api.AlertReceiver) bool) {
+	a.Helper()
+	a.await("receiver "+name+" is as it must be", func() error {
+		r, err := a.receiverOf(name)
+		if err == nil && !so(r) {
+			err = fmt.Errorf("%+v", r)
 		}
-	}
-	hears := func(h *webhook, times int, id, state string) {
-		t.Helper()
-		f.await(state+" of "+id+" reaches a webhook", func() error { return h.has(times, id, state) })
-	}
+		return err
+	})
+}
 
-	crash("worker-1")
-	hears(pager, 1, one, "firing")
-	hears(pager, 1, one, "resolved")
-	hears(well, 1, one, "resolved")
+// Nodes are killed, and their alerts reach webhooks. One of these is away while the controller
+// is killed. Afterwards it gets everything, in order and once. Others fail, hang and are slow
+// meanwhile, and nobody waits for them.
+func TestAlertsReachReceiversOverAKilledController(t *testing.T) {
+	t.Parallel()
+	a := runAlerted(t)
+	a.deploy(twoInstances(configured("manager", "left", "MANAGER"), configured("worker-1", "left", "WORKER"), configured("worker-2", "right", "WORKER")))
+	const one, two = "node-crashed/left/worker-1", "node-crashed/right/worker-2"
+	a.crash("worker-1")
+	a.hears(a.pager, 1, one, "firing")
+	a.hears(a.pager, 1, one, "resolved")
+	a.hears(a.well, 1, one, "resolved")
 
-	pager.setDown(true)
-	crash("worker-1")
-	hears(well, 2, one, "firing")
-	crash("worker-2")
-	hears(well, 1, two, "firing")
-	for name, waiting := range map[string]int{"pager": 2, "failing": 4, "hanging": 4} {
-		f.await("messages wait for "+name, func() error {
-			r, err := f.receiverOf(name)
-			if err == nil && (r.Waiting < waiting || r.Delivered > 0 && name != "pager" || !r.Failing && name != "hanging") {
-				err = fmt.Errorf("%+v", r)
-			}
-			return err
-		})
-	}
+	a.pager.setDown(true)
+	a.crash("worker-1")
+	a.hears(a.well, 2, one, "firing")
+	a.crash("worker-2")
+	a.hears(a.well, 1, two, "firing")
+	a.receiver("pager", func(r api.AlertReceiver) bool { return r.Failing && r.Waiting >= 2 })
+	a.receiver("failing", func(r api.AlertReceiver) bool { return r.Failing && r.Waiting >= 4 && r.Delivered == 0 })
+	a.receiver("hanging", func(r api.AlertReceiver) bool { return r.Waiting >= 4 && r.Delivered == 0 })
 
-	f.kill("controller")
-	f.start("controller")
-	pager.setDown(false)
-	for _, h := range []*webhook{pager, well, slow} {
-		hears(h, 2, one, "resolved")
-		hears(h, 1, two, "resolved")
+	a.kill("controller")
+	a.start("controller")
+	a.pager.setDown(false)
+	for _, h := range []*webhook{a.pager, a.well, a.slow} {
+		a.hears(h, 2, one, "resolved")
+		a.hears(h, 1, two, "resolved")
 	}
-	want := f.toldAlerts()
-	if got := pager.all(); !slices.Equal(got, want) {
+	want := a.toldAlerts()
+	if got := a.pager.all(); !slices.Equal(got, want) {
 		t.Errorf("the receiver that was away has taken\n%v\nwant\n%v", got, want)
 	}
-	for name, h := range map[string]*webhook{"well": well, "slow": slow} {
+	for name, h := range map[string]*webhook{"well": a.well, "slow": a.slow} {
 		// The controller may have been killed after they had taken a message.
 		got := h.all()
 		once := slices.CompactFunc(slices.Clone(got), func(a, b told) bool { return a.Seq == b.Seq })
@@ -176,25 +197,24 @@ func TestAlertsReachReceiversOverAKilledController(t *testing.T) {
 			t.Errorf("%s has taken\n%v\nwant\n%v", name, got, want)
 		}
 	}
-	if got := hanging.all(); len(got) > 0 {
+	if got := a.hanging.all(); len(got) > 0 {
 		t.Errorf("what hangs has taken %v", got)
 	}
-	f.await("everything waits for what fails", func() error {
-		r, err := f.receiverOf("failing")
-		if err == nil && (r.Delivered != 0 || r.Waiting != len(want) || r.Lost != 0) {
-			err = fmt.Errorf("%+v, want %d waiting", r, len(want))
-		}
-		return err
-	})
-	// The controller keeps how far each was told in files for its own user alone.
-	for _, path := range []string{"receivers", "receivers/pager.json", "alerts.json"} {
+	a.receiver("failing", func(r api.AlertReceiver) bool { return r.Delivered == 0 && r.Waiting == len(want) && r.Lost == 0 })
+	a.keepsToItself("receivers", "receivers/pager.json", "alerts.json")
+}
+
+// keepsToItself checks that no other user may read files of the controller.
+func (f *fleet) keepsToItself(paths ...string) {
+	f.Helper()
+	for _, path := range paths {
 		found, err := filepath.Glob(filepath.Join(f.script.dir, "controller", "nodes", "*", path))
 		if err != nil || len(found) != 1 {
-			t.Errorf("%s: %v, %v", path, found, err)
+			f.Errorf("%s: %v, %v", path, found, err)
 			continue
 		}
 		if info, err := os.Stat(found[0]); err != nil || info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+			f.Errorf("%s: %v, %v", path, info, err)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 var (
 	ServiceOf     = serviceOf
 	WarnIfItKills = warnIfItKills
+
+	AlertReceivers = alertReceivers
 )
 
 // OpenLauncher is openLauncher for an agent that listens at 127.0.0.1:2151.

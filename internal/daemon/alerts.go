@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,6 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
-	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/loop"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/notify"
@@ -61,6 +61,7 @@ type Alerts struct {
 	// What follows belongs to the goroutine of Run.
 	waiting map[uint64]chan access.Answer
 	count   uint64
+	shown   shownCertificates
 	tests   sync.WaitGroup
 	tested  chan alerting.Reply
 }
@@ -83,7 +84,7 @@ func OpenAlerts(cfg AlertsConfig) (*Alerts, error) {
 	cfg.Pause = cmp.Or(cfg.Pause, 200*time.Millisecond)
 	a := &Alerts{
 		cfg: cfg, asked: make(chan alertQuestion), ended: make(chan struct{}), waiting: map[uint64]chan access.Answer{},
-		tested: make(chan alerting.Reply),
+		tested: make(chan alerting.Reply), shown: shownCertificates{},
 	}
 	if err := a.restore(); err != nil {
 		return nil, err
@@ -166,6 +167,8 @@ func (a *Alerts) publish() {
 type watched interface {
 	Snapshot(ctx context.Context) (*mgmt.Snapshot, error)
 	Changed() <-chan struct{}
+	// PeerCertificates returns the certificates that connected peers have shown.
+	PeerCertificates() map[mgmt.PeerID]*x509.Certificate
 }
 
 // run watches a cluster until ctx is done.
@@ -201,7 +204,11 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 			receivers = a.receiversChanged()
 			a.stirs.tell()
 		case <-authority.changed:
-			return a.certificates(ctx, cluster), true
+			snap, err := cluster.Snapshot(ctx)
+			if err != nil {
+				return nil, false // the controller ends
+			}
+			return a.certificates(snap), true
 		case <-look.C:
 			clusterChanged, logGrown = cluster.Changed(), a.cfg.Log.Grown()
 			if sampled == nil {
@@ -211,7 +218,7 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 			if err != nil {
 				return nil, false // the controller ends
 			}
-			if err := a.loop.Step(ctx, alerting.Seen{Snapshot: snap}); err != nil {
+			if err := a.seen(ctx, cluster, snap); err != nil {
 				cancel(err)
 				return nil, false
 			}
@@ -225,6 +232,16 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 		}
 		return nil, false
 	})
+}
+
+// seen hands the cluster to the core.
+func (a *Alerts) seen(ctx context.Context, cluster watched, snap *mgmt.Snapshot) error {
+	if a.shown.update(snap, cluster.PeerCertificates) {
+		if err := a.loop.Step(ctx, a.certificates(snap)); err != nil {
+			return err
+		}
+	}
+	return a.loop.Step(ctx, alerting.Seen{Snapshot: snap})
 }
 
 func (a *Alerts) samplesChanged() <-chan struct{} {
@@ -392,57 +409,4 @@ func hostOf(h samples.Host) alerting.Host {
 		})
 	}
 	return one
-}
-
-// changes is a channel with a value when the authority has changed.
-type changes struct {
-	changed chan struct{}
-	stop    func()
-}
-
-func (a *Alerts) authorityChanges() changes {
-	c := changes{make(chan struct{}, 1), func() {}}
-	poke := func(*access.Directory) {
-		select {
-		case c.changed <- struct{}{}:
-		default:
-		}
-	}
-	poke(nil)
-	if a.cfg.Authority != nil {
-		c.stop = a.cfg.Authority.Changed(poke)
-	}
-	return c
-}
-
-// certificates returns the certificates whose end matters: of the controller, of its agents,
-// and of the authorities. Users log in again.
-func (a *Alerts) certificates(ctx context.Context, cluster watched) alerting.Event {
-	ev := alerting.Certificates{List: a.cfg.Certificates}
-	if a.cfg.Authority == nil {
-		return ev
-	}
-	d := a.cfg.Authority.Directory()
-	snap, err := cluster.Snapshot(ctx)
-	if err != nil {
-		return ev
-	}
-	add := func(id identity.Identity, instance mgmt.InstanceName) {
-		if ends, ok := d.Until[id.String()]; ok {
-			one := alerting.Certificate{Subject: id.String(), Instance: instance, Ends: ends}
-			if a.cfg.CertificateLife > 0 {
-				one.Begins = ends.Add(-a.cfg.CertificateLife)
-			}
-			ev.List = append(ev.List, one)
-		}
-	}
-	for _, in := range snap.Instances {
-		add(identity.Identity{Kind: identity.Agent, Name: string(in.Name)}, in.Name)
-	}
-	for _, authority := range d.Trust.Authorities {
-		ev.List = append(ev.List, alerting.Certificate{
-			Subject: "authority " + identity.Fingerprint(authority), Begins: authority.NotBefore, Ends: authority.NotAfter,
-		})
-	}
-	return ev
 }

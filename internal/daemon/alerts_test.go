@@ -2,8 +2,10 @@ package daemon_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -30,13 +32,23 @@ type seen struct {
 	mu      sync.Mutex
 	state   mgmt.State
 	changed chan struct{}
+	peer    mgmt.PeerID
+	asked   int // for certificates
+	certs   map[mgmt.PeerID]*x509.Certificate
+}
+
+func (s *seen) PeerCertificates() map[mgmt.PeerID]*x509.Certificate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked++
+	return maps.Clone(s.certs)
 }
 
 func (s *seen) Snapshot(context.Context) (*mgmt.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	snap := &mgmt.Snapshot{Deployed: &mgmt.ConfigRevision{Revision: 1}, Instances: []*mgmt.ObservedInstance{{
-		Name: "a", Standing: mgmt.Ready, Nodes: []mgmt.ObservedNode{{NodeStatus: mgmt.NodeStatus{Node: "w", State: s.state}}},
+		Name: "a", Standing: mgmt.Ready, Peer: s.peer, Nodes: []mgmt.ObservedNode{{NodeStatus: mgmt.NodeStatus{Node: "w", State: s.state}}},
 	}}}
 	snap.Deployed.Config = mgmt.Configuration{Instances: []mgmt.Instance{{Name: "a"}}, Nodes: []mgmt.Node{{Name: "w", Instance: "a"}}}
 	return snap, nil
@@ -51,10 +63,12 @@ func (s *seen) Changed() <-chan struct{} {
 	return s.changed
 }
 
-func (s *seen) set(state mgmt.State) {
+func (s *seen) set(state mgmt.State) { s.change(func() { s.state = state }) }
+
+func (s *seen) change(to func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state = state
+	to()
 	if s.changed != nil {
 		close(s.changed)
 		s.changed = nil
@@ -140,6 +154,39 @@ func TestAWebhookHearsOfACrashAndItsEndAcrossARestart(t *testing.T) {
 	list, err := w.log.Read(happenings.Query{Kind: mgmt.HappenedAlert})
 	if err != nil || len(list) != 3 {
 		t.Errorf("the log has %+v, %v", list, err)
+	}
+}
+
+// An organisation signs the certificates of agents: the controller knows those that agents show.
+func TestTheEndOfACertificateThatAnAgentHasShownIsTold(t *testing.T) {
+	heard := make(chan string, 100)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var m notify.Message
+		json.NewDecoder(r.Body).Decode(&m)
+		heard <- m.ID + " " + m.State
+	}))
+	defer hook.Close()
+	ends := func(in time.Duration) *x509.Certificate {
+		return &x509.Certificate{NotBefore: time.Now().Add(-300 * 24 * time.Hour), NotAfter: time.Now().Add(in)}
+	}
+	cluster := &seen{state: mgmt.Running, peer: "first", certs: map[mgmt.PeerID]*x509.Certificate{
+		"first": ends(10 * 24 * time.Hour), "stranger": ends(time.Hour), "second": ends(300 * 24 * time.Hour),
+	}}
+	watch(t, t.TempDir(), hook.URL, cluster)
+	if got := patience.Next(t, heard, "a message"); got != "certificate-ends/a/agent/a firing" {
+		t.Fatalf("heard %s", got)
+	}
+	// While the agent is away, its certificate is as before.
+	cluster.change(func() { cluster.peer = "" })
+	// It comes back with a new certificate.
+	cluster.change(func() { cluster.peer = "second" })
+	if got := patience.Next(t, heard, "a message"); got != "certificate-ends/a/agent/a resolved" {
+		t.Fatalf("heard %s", got)
+	}
+	cluster.mu.Lock()
+	defer cluster.mu.Unlock()
+	if cluster.asked != 2 {
+		t.Errorf("the certificates of all peers were asked for %d times, want 2", cluster.asked)
 	}
 }
 

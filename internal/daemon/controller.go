@@ -191,7 +191,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		parts.run(ctx, "happenings", shell.keepHappenings)
 	}
 	if cfg.Alerts != nil {
-		parts.run(ctx, "alerts", func(ctx context.Context) error { return cfg.Alerts.run(ctx, c) })
+		parts.run(ctx, "alerts", func(ctx context.Context) error { return cfg.Alerts.run(ctx, watchedController{c, endpoint}) })
 		if cfg.Alerts.cfg.Receivers != nil {
 			parts.run(ctx, "receivers of alerts", cfg.Alerts.cfg.Receivers.Run)
 		}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/x509"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -13,6 +14,7 @@ var HostOfAlerts = hostOf
 func RunAlerts(ctx context.Context, a *Alerts, cluster interface {
 	Snapshot(context.Context) (*mgmt.Snapshot, error)
 	Changed() <-chan struct{}
+	PeerCertificates() map[mgmt.PeerID]*x509.Certificate
 }) error {
 	return a.run(ctx, cluster)
 }
