@@ -19,6 +19,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/blob"
 	"github.com/zeekfleet/zeekfleet/internal/bundle"
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -43,7 +44,7 @@ func archive(t testing.TB, text string, size int) ([]byte, bundle.Contents) {
 func open(t testing.TB, cfg blob.Config) *blob.Store {
 	t.Helper()
 	if cfg.Dir == "" {
-		cfg.Dir = t.TempDir()
+		cfg.Dir = durabletest.Dir(t)
 	}
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	s, err := blob.Open(cfg)
@@ -87,7 +88,7 @@ func content(t testing.TB, s *blob.Store, hash mgmt.BundleHash) []byte {
 }
 
 func TestAnArchiveIsStoredInPieces(t *testing.T) {
-	dir := t.TempDir()
+	dir := durabletest.Dir(t)
 	s := open(t, blob.Config{Dir: dir})
 	text, contents := archive(t, "a", 3000)
 	if p := begin(t, s, "site", contents.Hash, len(text)); p != (blob.Progress{}) {
@@ -141,7 +142,7 @@ func wantOnly(t testing.TB, dir string, want ...string) {
 }
 
 func TestAnUploadGoesOnAfterARestart(t *testing.T) {
-	dir := t.TempDir()
+	dir := durabletest.Dir(t)
 	text, contents := archive(t, "a", 3000)
 	s := open(t, blob.Config{Dir: dir})
 	begin(t, s, "site", contents.Hash, len(text))
@@ -181,7 +182,7 @@ func TestWhatIsNoArchiveIsRemoved(t *testing.T) {
 		"no archive":         {[]byte("text"), contents.Hash, "ends early"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := durabletest.Dir(t)
 			s := open(t, blob.Config{Dir: dir})
 			begin(t, s, "site", tt.hash, len(tt.text))
 			_, err := s.Append(start, tt.hash, 0, bytes.NewReader(tt.text))
@@ -194,7 +195,7 @@ func TestWhatIsNoArchiveIsRemoved(t *testing.T) {
 }
 
 func TestBytesBeyondTheDeclaredSizeAreNotStored(t *testing.T) {
-	dir := t.TempDir()
+	dir := durabletest.Dir(t)
 	s := open(t, blob.Config{Dir: dir})
 	text, contents := archive(t, "a", 3000)
 	begin(t, s, "site", contents.Hash, 100)
@@ -282,7 +283,7 @@ func TestNamesBeyondTheLimitAreForgotten(t *testing.T) {
 }
 
 func TestAbandonedUploadsAreDropped(t *testing.T) {
-	dir := t.TempDir()
+	dir := durabletest.Dir(t)
 	s := open(t, blob.Config{Dir: dir, MaxAge: time.Hour})
 	text, contents := archive(t, "a", 3000)
 	begin(t, s, "site", contents.Hash, len(text))
@@ -299,7 +300,7 @@ func TestAbandonedUploadsAreDropped(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
-	dir := t.TempDir()
+	dir := durabletest.Dir(t)
 	s := open(t, blob.Config{Dir: dir})
 	text, contents := archive(t, "a", 3000)
 	upload(t, s, "site", text, contents.Hash)
@@ -363,7 +364,7 @@ func TestOneAtATimeChangesAnArchive(t *testing.T) {
 
 // A record beside an archive can be lost. The archive is still there.
 func TestDamagedRecords(t *testing.T) {
-	dir := t.TempDir()
+	dir := durabletest.Dir(t)
 	s := open(t, blob.Config{Dir: dir})
 	text, contents := archive(t, "a", 3000)
 	upload(t, s, "site", text, contents.Hash)
@@ -389,7 +390,7 @@ func TestDamagedRecords(t *testing.T) {
 }
 
 func TestRecordsOfANewerZeekfleetAreRefused(t *testing.T) {
-	dir := t.TempDir()
+	dir := durabletest.Dir(t)
 	s := open(t, blob.Config{Dir: dir})
 	text, contents := archive(t, "a", 3000)
 	upload(t, s, "site", text, contents.Hash)

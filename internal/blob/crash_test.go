@@ -11,23 +11,10 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/blob"
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"golang.org/x/sys/unix"
 )
-
-// errKilled is what every operation on files returns after a process was killed.
-var errKilled = errors.New("killed")
-
-// killer kills at the n-th operation on files.
-func killer(n int) (durable.Disk, *int) {
-	count := 0
-	return durable.Disk{Before: func(string, string) error {
-		if count++; count >= n {
-			return errKilled
-		}
-		return nil
-	}}, &count
-}
 
 // life is what a controller does with its store, until it fails.
 func life(dir string, disk durable.Disk, text []byte, hash mgmt.BundleHash, remove bool) error {
@@ -55,8 +42,8 @@ func TestAKillAtAnyOperationLeavesNothingHalfDone(t *testing.T) {
 	text, contents := archive(t, "a", 5000)
 	for _, remove := range []bool{false, true} {
 		for n := 1; ; n++ {
-			dir := t.TempDir()
-			disk, count := killer(n)
+			dir := durabletest.Dir(t)
+			disk, count := durabletest.Kill(n)
 			err := life(dir, disk, text, contents.Hash, remove)
 			if *count < n {
 				if err != nil {
@@ -67,8 +54,8 @@ func TestAKillAtAnyOperationLeavesNothingHalfDone(t *testing.T) {
 				}
 				break
 			}
-			if !errors.Is(err, errKilled) {
-				t.Fatalf("operation %d: got %v, want %v", n, err, errKilled)
+			if !errors.Is(err, durabletest.ErrKilled) {
+				t.Fatalf("operation %d: got %v, want %v", n, err, durabletest.ErrKilled)
 			}
 			s := open(t, blob.Config{Dir: dir})
 			if _, stored := s.Get(contents.Hash); stored && !bytes.Equal(content(t, s, contents.Hash), text) {
@@ -92,7 +79,7 @@ func TestAnArchiveIsSyncedBeforeItHasItsName(t *testing.T) {
 		seen = append(seen, operation+" "+path[strings.LastIndexByte(path, '/')+1:])
 		return nil
 	}}
-	if err := life(t.TempDir(), disk, text, contents.Hash, false); err != nil {
+	if err := life(durabletest.Dir(t), disk, text, contents.Hash, false); err != nil {
 		t.Fatal(err)
 	}
 	digits := contents.Hash.Digits()
@@ -113,7 +100,7 @@ func TestAnArchiveIsSyncedBeforeItHasItsName(t *testing.T) {
 func TestAFullDisk(t *testing.T) {
 	text, contents := archive(t, "a", 5000)
 	for n := 1; ; n++ {
-		dir := t.TempDir()
+		dir := durabletest.Dir(t)
 		count, full := 0, true
 		s := open(t, blob.Config{Dir: dir, Disk: durable.Disk{Before: func(operation, _ string) error {
 			if operation == "write" || operation == "replace" || operation == "open" {
@@ -163,7 +150,7 @@ func (p *pieces) Read(b []byte) (int, error) {
 
 // The time of an upload that was there before a restart is that of its file.
 func TestAbandonedUploadsOfAnEarlierLifeAreDropped(t *testing.T) {
-	dir := t.TempDir()
+	dir := durabletest.Dir(t)
 	text, contents := archive(t, "a", 3000)
 	s := open(t, blob.Config{Dir: dir})
 	begin(t, s, "site", contents.Hash, len(text))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bundle"
+	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
 )
 
 // foreign is an archive that somebody else's program has made.
@@ -225,7 +226,7 @@ func TestDeclaredSizesAreRefusedBeforeTheyAreRead(t *testing.T) {
 // outside of its directory, or if what is accepted is not what the archive says.
 func unpackBesideCanaries(t *testing.T, archive []byte) {
 	t.Helper()
-	top := t.TempDir()
+	top := durabletest.Dir(t)
 	for _, dir := range []string{"tree", "x"} {
 		if err := os.Mkdir(filepath.Join(top, dir), 0o755); err != nil {
 			t.Fatal(err)
