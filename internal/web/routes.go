@@ -147,7 +147,7 @@ func rowOf(req mgmt.Request) access.Row {
 // the compiler copies a generic function for each of the operations. As one function they
 // took 0.55 MB of the program.
 func register[I, O any](a *routes, op operation, handle func(context.Context, *I) (*O, error)) {
-	huma.Register(a.huma, a.describe(op), handle)
+	addEndpoint(a.huma, a.describe(op), handle)
 }
 
 // describe returns the operation in huma's words, with its limits and its checks.
