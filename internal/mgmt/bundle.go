@@ -3,7 +3,7 @@ package mgmt
 import (
 	"encoding/hex"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -105,7 +105,7 @@ func bundlesOf(nodes []Node) []Bundle {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b Bundle) int { return strings.Compare(a.Name+" "+string(a.Hash), b.Name+" "+string(b.Hash)) })
+	sort.Slice(all, func(i, j int) bool { return all[i].Name+" "+string(all[i].Hash) < all[j].Name+" "+string(all[j].Hash) })
 	return all
 }
 
