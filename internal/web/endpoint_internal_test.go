@@ -92,10 +92,10 @@ func try[I, O any](byHuma bool, a huma.API, method, path string, handle func(con
 	addEndpoint(a, op, handle)
 }
 
-// An operation answers as huma.Register would, and is described in the same way.
-func TestEndpointsAreThoseOfHuma(t *testing.T) {
-	theirAPI, theirs := triedServer(true)
-	ourAPI, ours := triedServer(false)
+// An operation is described as huma.Register describes it.
+func TestEndpointsAreDescribedAsByHuma(t *testing.T) {
+	theirAPI, _ := triedServer(true)
+	ourAPI, _ := triedServer(false)
 	want, err := theirAPI.OpenAPI().YAML()
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +107,12 @@ func TestEndpointsAreThoseOfHuma(t *testing.T) {
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("descriptions (-huma +ours):\n%s", diff)
 	}
+}
+
+// An operation answers as huma.Register would.
+func TestEndpointsAnswerAsWithHuma(t *testing.T) {
+	_, theirs := triedServer(true)
+	_, ours := triedServer(false)
 	statuses := map[int]bool{}
 	for _, request := range []struct{ target, body, header string }{
 		{target: "GET /query/7?must=be"},
