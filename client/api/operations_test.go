@@ -21,6 +21,10 @@ func TestChangesAndOperations(t *testing.T) {
 			_, err := c.Plan(t.Context(), api.PlanRequest{Configuration: &api.Cluster{ID: "<x>"}})
 			return err
 		}},
+		{`POST /api/v1/instances/a%2Fb/preflight {"staged":true,"timeout_seconds":9}`, "{}", func(c *api.Client) error {
+			_, err := c.Preflight(t.Context(), "a/b", api.PreflightRequest{Staged: true, Timeout: 9})
+			return err
+		}},
 		{`POST /api/v1/deployments {"revision":3,"note":"n","seen":0}`, "{}", func(c *api.Client) error {
 			_, err := c.Deploy(t.Context(), api.DeployRequest{Revision: 3, Note: "n", Seen: new(uint64(0))})
 			return err

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -82,11 +83,29 @@ type Finding struct {
 // Plan asks what a deployment would do. Nothing is changed.
 func (c *Client) Plan(ctx context.Context, in PlanRequest) (p Plan, err error) {
 	in.Configuration = in.Configuration.whole()
-	wait := time.Duration(in.Timeout) * time.Second
-	if wait == 0 {
-		wait = usualDeployment
+	return p, c.do(ctx, request{method: http.MethodPost, path: PathPlans, in: in, wait: planning(in.Timeout)}, &p)
+}
+
+// PreflightRequest asks an instance whether it could run its nodes.
+type PreflightRequest struct {
+	Staged bool `json:"staged,omitempty" doc:"Whether the nodes of the staged configuration are checked. Absent: those of the deployed one."`
+	// Timeout is as in PlanRequest.
+	Timeout int64 `json:"timeout_seconds,omitempty" minimum:"0" maximum:"600" doc:"How long to wait for the instance. Absent: the controller's time for deployments."`
+}
+
+// Preflight lets an instance check whether it could run its nodes, also those that run. The
+// plan has this instance alone. Nothing is changed.
+func (c *Client) Preflight(ctx context.Context, instance string, in PreflightRequest) (p Plan, err error) {
+	path := PathInstances + "/" + url.PathEscape(instance) + "/preflight"
+	return p, c.do(ctx, request{method: http.MethodPost, path: path, in: in, wait: planning(in.Timeout)}, &p)
+}
+
+// planning returns how long the client waits for a plan.
+func planning(timeout int64) time.Duration {
+	if timeout == 0 {
+		return usualDeployment
 	}
-	return p, c.do(ctx, request{method: http.MethodPost, path: PathPlans, in: in, wait: wait}, &p)
+	return time.Duration(timeout) * time.Second
 }
 
 // usualDeployment is longer than a controller waits for a deployment, unless somebody has

@@ -39,7 +39,8 @@ func argumentWords() map[string]offer {
 	return map[string]offer{
 		"start": selectors, "stop": selectors, "restart": selectors, "pause": selectors, "resume": selectors, "nodes": selectors,
 		"top": selectors, "netstats": selectors, "capstats": selectors, "peers": selectors, "df": selectors,
-		"logs": node, "diag": node, "scripts": node, "crashes": node,
+		"preflight": {words: cli.Words.Instances, to: -1},
+		"logs":      node, "diag": node, "scripts": node, "crashes": node,
 		"crashes show": {words: cli.Words.Crashes, to: 1},
 		"show":         {words: cli.Words.Revisions, to: 1},
 		"diff":         {words: cli.Words.Revisions, to: 2},

@@ -49,7 +49,7 @@ func subcommands() []commandGroup {
 			{"check", newCheckCommand}, {"config", newConfigCommand},
 		}},
 		{"Operate a cluster", []command{
-			{"status", newStatusCommand}, {"nodes", newNodesCommand}, {"plan", newPlanCommand}, {"deploy", newDeployCommand},
+			{"status", newStatusCommand}, {"nodes", newNodesCommand}, {"plan", newPlanCommand}, {"preflight", newPreflightCommand}, {"deploy", newDeployCommand},
 			{"rollback", newRollbackCommand}, {"history", newHistoryCommand},
 			{"show", newShowCommand}, {"diff", newDiffCommand}, {"start", newStartCommand}, {"stop", newStopCommand},
 			{"restart", newRestartCommand}, {"pause", newPauseCommand}, {"resume", newResumeCommand},

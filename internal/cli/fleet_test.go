@@ -117,6 +117,12 @@ func planPages() map[string]fleetPage {
 			return f.Plan(t.Context(), cli.PlanRequest{Path: "-", ExitCode: true})
 		}}
 	}
+	preflight := func(one, two api.Plan) fleetPage {
+		return fleetPage{map[string]any{
+			"GET /api/v1/configurations/deployed":       api.Configuration{Cluster: api.Cluster{Hosts: []api.ConfiguredHost{{Name: "sensor-2"}, {Name: "sensor-1"}}, Nodes: []api.ConfiguredNode{}}},
+			"POST /api/v1/instances/sensor-1/preflight": one, "POST /api/v1/instances/sensor-2/preflight": two,
+		}, func(t *testing.T, f cli.Fleet) int { return f.Preflight(t.Context(), cli.PreflightRequest{}) }}
+	}
 	first := samplePlan()
 	first.Deployed, first.Nodes = 0, []api.PlannedNode{planned("sensor-1", "manager", "MANAGER", api.ActionStart), planned("sensor-2", "worker-1", "WORKER", api.ActionStart)}
 	same := samplePlan()
@@ -135,6 +141,7 @@ func planPages() map[string]fleetPage {
 	}
 	return map[string]fleetPage{
 		"plan": plan(samplePlan(), false), "plan-first": plan(first, false), "plan-same": plan(same, false),
+		"preflight": preflight(same, same), "preflight-bad": preflight(refused, absent),
 		"plan-refused": plan(refused, false), "plan-absent": plan(absent, false), "plan-partial": plan(absent, true),
 	}
 }

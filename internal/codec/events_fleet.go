@@ -47,10 +47,14 @@ var fleetEvents = []event{
 		}),
 	request(
 		func(f *fields) mgmt.AgentPlanRequest {
-			return mgmt.AgentPlanRequest{ReqID: f.reqID(), Config: f.configuration("config"), Preflight: f.span("preflight")}
+			return mgmt.AgentPlanRequest{ReqID: f.reqID(), Config: f.configuration("config"), Preflight: f.span("preflight"), All: f.boolOr("all", false)}
 		},
 		func(m mgmt.AgentPlanRequest) []zval.Value {
-			return list(stringValue(m.ReqID), configurationValue(m.Config), zval.Span(m.Preflight))
+			args := list(stringValue(m.ReqID), configurationValue(m.Config), zval.Span(m.Preflight))
+			if m.All { // agents that do not know it refuse another argument
+				args = append(args, zval.Bool(true))
+			}
+			return args
 		}),
 	response(
 		func(f *fields) mgmt.AgentPlanResponse {

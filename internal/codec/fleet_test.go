@@ -59,6 +59,8 @@ func TestMessagesOfFleetAreScalarsAndWhatUpstreamHas(t *testing.T) {
 			send("Fleet::Agent::API::prepare_request", str("r"), wire, span, zval.Span(9*time.Second)),
 			mgmt.AgentPrepareRequest{ReqID: "r", Config: config, Preflight: 5 * time.Second, Whole: 9 * time.Second},
 		},
+		"what a deployment would do":                            {send("Fleet::Agent::API::plan_request", str("r"), wire, span), mgmt.AgentPlanRequest{ReqID: "r", Config: config, Preflight: 5 * time.Second}},
+		"what a deployment would do, with a check of all nodes": {send("Fleet::Agent::API::plan_request", str("r"), wire, span, zval.Bool(true)), mgmt.AgentPlanRequest{ReqID: "r", Config: config, Preflight: 5 * time.Second, All: true}},
 		"what keeps it from being deployed": {
 			send("Fleet::Agent::API::prepare_response", str("r"), vec(failure)),
 			mgmt.AgentPrepareResponse{ReqID: "r", Results: []mgmt.Result{{ReqID: "r", Instance: "i", Node: "w", Error: "no"}}},

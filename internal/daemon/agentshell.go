@@ -42,7 +42,7 @@ type agentShell struct {
 
 // topics returns what the agent subscribes to.
 func (a *agentShell) topics() []string {
-	topics := []string{a.topic, a.cfg.NodeTopic, fleetPrepares, fleetPlans, fleetSteers}
+	topics := []string{a.topic, a.cfg.NodeTopic, fleetPrepares, fleetPlans, fleetChecks, fleetSteers}
 	if a.cfg.Happenings != nil {
 		topics = append(topics, fleetTells)
 	}

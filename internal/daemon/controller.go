@@ -341,6 +341,7 @@ func (c *controllerShell) peerAdded(p bus.Peer) controller.PeerAdded {
 	return controller.PeerAdded{
 		Peer: mgmt.PeerID(p.ID), Addr: p.Addr, Dialed: p.Dialed, Fleet: announces(c.endpoint, p, fleetPrepares),
 		Plans:       announces(c.endpoint, p, fleetPlans),
+		Checks:      announces(c.endpoint, p, fleetChecks),
 		Tells:       announces(c.endpoint, p, fleetTells),
 		Steers:      announces(c.endpoint, p, fleetSteers),
 		Certificate: claim.certificate, Instances: claim.instances, Fixed: claim.fixed, Barred: claim.barred,

@@ -18,6 +18,9 @@ const (
 	// fleetPlans is the subscription of an agent that says what a deployment would do
 	// (mgmt.AgentPlanRequest).
 	fleetPlans = fleetTopics + "/agent/plan/"
+	// fleetChecks is the subscription of an agent that checks all its nodes if it is asked to
+	// (mgmt.AgentPlanRequest.All).
+	fleetChecks = fleetTopics + "/agent/preflight/"
 	// fleetTells is the subscription of an agent that tells what happens, if it is asked
 	// (mgmt.HappeningsWanted).
 	fleetTells = fleetTopics + "/agent/happenings/"

@@ -9,6 +9,9 @@ import "time"
 type PlanRequest struct {
 	ReqID  ReqID
 	Config Configuration
+	// Instance, if not empty, is the only instance that is asked. It checks all its nodes,
+	// also those that the deployment would not change.
+	Instance InstanceName
 	// Patience is how long the asker waits. Zero means the DeployTimeout.
 	Patience time.Duration
 }

@@ -33,6 +33,9 @@ type AgentPlanRequest struct {
 	Config Configuration
 	// Preflight is how long the agent may take.
 	Preflight time.Duration
+	// All says that the preflight checks all nodes that no user has stopped, and not only
+	// those that would be started or restarted. Only agents that say so understand it.
+	All bool
 }
 
 // AgentPlanResponse carries the JSON text of an InstancePlan as Text. The text is JSON so

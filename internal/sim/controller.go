@@ -85,7 +85,7 @@ func (c *controllerPart) peerAdded(e *end) {
 	if most := c.w.terms.controller.Limits.Peers; most == 0 || len(c.peers) < most {
 		c.peers = append(c.peers, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed, fleet: fleet})
 	}
-	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Fleet: fleet, Plans: fleet && c.w.terms.plans, Steers: fleet && c.w.terms.steers})
+	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Fleet: fleet, Plans: fleet && c.w.terms.plans, Checks: fleet && c.w.terms.plans, Steers: fleet && c.w.terms.steers})
 }
 
 func (c *controllerPart) peerLost(e *end) {

@@ -58,15 +58,7 @@ func (s changes) plan(ctx context.Context, in *planInput) (*bodyOutput[api.Plan]
 	if err != nil {
 		return nil, err
 	}
-	patience := time.Duration(in.Body.Timeout) * time.Second
-	answer, err := submit[mgmt.PlanResponse](ctx, s.Server, mgmt.PlanRequest{Config: config, Patience: patience})
-	if err != nil {
-		return nil, err
-	}
-	if !answer.Result.Success || answer.Plan == nil {
-		return nil, problem(http.StatusUnprocessableEntity, cmp.Or(answer.Result.Error, "the controller has made no plan"))
-	}
-	return &bodyOutput[api.Plan]{planOf(answer.Plan)}, nil
+	return s.planned(ctx, mgmt.PlanRequest{Config: config, Patience: time.Duration(in.Body.Timeout) * time.Second})
 }
 
 // chosen returns the configuration that a request means: the one that it has, or that of

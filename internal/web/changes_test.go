@@ -28,6 +28,7 @@ func TestRequestsToTheController(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := mgmt.Configuration{ID: "old"}
+	deployed, staged := someFleet().snap.Deployed.Given(), mgmt.Configuration{ID: "id-4", Instances: []mgmt.Instance{{Name: "a"}}}
 	given := fmt.Sprintf(`"configuration":%s`, text)
 	for _, tc := range []struct {
 		path, header, body string
@@ -35,6 +36,8 @@ func TestRequestsToTheController(t *testing.T) {
 	}{
 		{"plans", "", `{` + given + `,"timeout_seconds":9}`, mgmt.PlanRequest{Config: config, Patience: 9 * time.Second}},
 		{"plans", "", `{"revision":2}`, mgmt.PlanRequest{Config: old}},
+		{"instances/a/preflight", "", `{"timeout_seconds":9}`, mgmt.PlanRequest{Config: deployed, Instance: "a", Patience: 9 * time.Second}},
+		{"instances/a/preflight", "", `{"staged":true}`, mgmt.PlanRequest{Config: staged, Instance: "a"}},
 		{"deployments", "", `{` + given + `,"note":"n","seen":0,"partial":true,"revert_after_seconds":60,"timeout_seconds":30}`, mgmt.ChangeRequest{
 			Config: config, Note: "n", Seen: new(uint64(0)), Partial: true, RevertAfter: time.Minute, Patience: 30 * time.Second,
 		}},
@@ -49,6 +52,7 @@ func TestRequestsToTheController(t *testing.T) {
 			mgmt.DispatchRequest{Action: []string{"set_option", "a", "b"}, Selectors: []string{"w"}}},
 	} {
 		f := someFleet()
+		f.snap.Staged.Config = staged
 		f.answers, f.past = usually, map[uint64]*mgmt.ConfigRevision{2: {Revision: 2, Config: old}}
 		s := serve(t, web.Config{Cluster: f}, nil)
 		answer, body := s.raw(fmt.Sprintf("POST /api/v1/%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer operator\r\n"+
@@ -84,6 +88,7 @@ func TestBadRequestsToTheController(t *testing.T) {
 		{"plans", `{"configuration":{"instances":[],"nodes":[{"name":"w","instance":"a","role":"WORKER","port":65536}]}}`, 422, "nodes[0].port: expected number <= 65535"},
 		{"plans", `{"configuration":{"instances":[],"nodes":[{"name":"w","instance":"a","role":"BOSS"}]}}`, 422, "role: expected value to be one of"},
 		{"plans", `{"configuration":{"instances":[],"nodes":[],"colour":1}}`, 422, "colour: unexpected property"},
+		{"instances/z/preflight", `{}`, 404, `the deployed configuration has no instance "z"`},
 		{"deployments", `{"revision":9}`, 404, "revision 9 is not there"},
 		{"deployments", `{"revision":3,"seen":-1}`, 422, "seen"},
 		{"operations", `{"kind":"deploy"}`, 422, "kind: expected value to be one of"},

@@ -24,6 +24,7 @@ func (a *routes) registerInstances() {
 	a.page(page{pattern: "GET " + ui.PathInstancesStream, may: look}, s.instancesStream)
 	a.page(page{pattern: "GET " + one, may: look, section: ui.PathInstances}, s.instance)
 	a.page(page{pattern: "GET " + one + "/stream", may: look}, s.instanceStream)
+	a.page(page{pattern: "POST " + one + "/preflight", may: rowOf(mgmt.PlanRequest{}), section: ui.PathInstances}, s.preflight)
 }
 
 func (s instancePages) instances(v *visit) (shown, error) {
@@ -123,7 +124,7 @@ func (s instancePages) instanceStream(v *visit) (shown, error) {
 func (s instancePages) instanceNow(ctx context.Context, v *visit) (ui.InstanceDetail, error) {
 	name := v.PathValue("instance")
 	all, err := s.instancesNow(ctx, v)
-	d := ui.InstanceDetail{Now: all.Now, CanJoin: all.CanJoin, CanOperate: v.may(rowOf(mgmt.OperateRequest{}))}
+	d := ui.InstanceDetail{Now: all.Now, CanJoin: all.CanJoin, CanOperate: v.may(rowOf(mgmt.OperateRequest{})), CanCheck: v.may(rowOf(mgmt.PlanRequest{}))}
 	if err != nil {
 		return d, err
 	}
@@ -150,4 +151,24 @@ func (s instancePages) instanceNow(ctx context.Context, v *visit) (ui.InstanceDe
 		}
 	}
 	return d, nil
+}
+
+// preflight shows what the preflight of an instance finds. It changes nothing, but it is a form:
+// hosts work for it.
+func (s instancePages) preflight(v *visit) (shown, error) {
+	if err := v.readForm(); err != nil {
+		return shown{}, err
+	}
+	p := ui.Preflight{Instance: v.PathValue("instance"), Staged: v.field("staged") != ""}
+	snap, err := views(s.pages).snapshot(v.Context())
+	if err != nil {
+		return shown{}, err
+	}
+	p.HasStaged = snap.Staged != nil
+	found, err := changes(s.pages).preflight(v.Context(), &preflightInput{NameInput{p.Instance}, api.PreflightRequest{Staged: p.Staged}})
+	if err != nil {
+		return shown{}, err
+	}
+	p.Plan = found.Body
+	return show(ui.PreflightPage(p))
 }

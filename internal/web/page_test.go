@@ -214,6 +214,7 @@ func formsOf(name string) map[string]form {
 		"/operate":     {url.Values{"kind": {"stop"}, "nodes": {name}}, mgmt.Operator, http.StatusSeeOther},
 		"/deploy":      {url.Values{"revision": {"2"}, "seen": {"3"}}, mgmt.Operator, http.StatusSeeOther},
 		"/deploy/plan": {url.Values{"text": {`{"instances":[],"nodes":[]}`}}, mgmt.Operator, http.StatusOK},
+		"/instances/" + url.PathEscape(name) + "/preflight":                                     {url.Values{"staged": {"yes"}}, mgmt.Operator, http.StatusOK},
 		"/instances/" + url.PathEscape(name) + "/nodes/" + url.PathEscape(name) + "/identifier": {url.Values{"id": {name}}, mgmt.Operator, http.StatusOK},
 	}
 	maps.Copy(all, moreFormsOf(name))

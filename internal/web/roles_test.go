@@ -60,6 +60,7 @@ var bodies = map[string]string{
 	"sign-certificate":    `{"identity":"user/ann","key":"k"}`,
 	"revoke-certificates": `{"identity":"user/ann"}`,
 	"plan":                `{"configuration":{"id":"c","instances":[],"nodes":[]}}`,
+	"preflight":           `{}`,
 	"deploy":              `{"configuration":{"id":"c","instances":[],"nodes":[]}}`,
 	"operate":             `{"kind":"restart"}`,
 	"dispatch":            `{"action":"get_stats"}`,
@@ -98,6 +99,7 @@ var rows = map[string]access.Row{
 	"list-configurations": named("get_history"),
 	"get-configuration":   named("get_configuration"),
 	"plan":                named("plan"),
+	"preflight":           named("plan"),
 	"deploy":              named("change"),
 	"operate":             named("operate"),
 	"dispatch":            named("dispatch"),
@@ -146,7 +148,7 @@ func TestRoles(t *testing.T) {
 	cluster := &fleet{
 		snap: mgmt.Snapshot{
 			Instances: []*mgmt.ObservedInstance{{Name: "a", Standing: mgmt.Absent}},
-			Deployed:  &mgmt.ConfigRevision{Revision: 5}, Operations: []*mgmt.Operation{{ID: 7, State: mgmt.OperationDone}},
+			Deployed:  &mgmt.ConfigRevision{Revision: 5, Config: mgmt.Configuration{Instances: []mgmt.Instance{{Name: "a"}}}}, Operations: []*mgmt.Operation{{ID: 7, State: mgmt.OperationDone}},
 		},
 		answers: usually,
 	}
@@ -172,6 +174,8 @@ func TestRoles(t *testing.T) {
 			switch op.ID {
 			case "get-operation":
 				path = api.PathOperations + "/7"
+			case "preflight":
+				path = api.PathInstances + "/a/preflight"
 			case "end-silence":
 				path = api.PathSilences + "/7"
 			}

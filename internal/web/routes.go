@@ -59,6 +59,7 @@ func newRoutes(s *Server) *routes {
 	a.registerRevisions()
 	a.registerOperations()
 	a.registerChanges()
+	a.registerPreflight()
 	a.registerEvents()
 	a.registerSamples()
 	a.registerAlerts()

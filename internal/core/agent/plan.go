@@ -16,7 +16,7 @@ func (m *Machine) plan(r *request, msg mgmt.AgentPlanRequest) {
 		return
 	}
 	m.requests.open(r, min(msg.Preflight, m.cfg.MaxPatience))
-	c := change{request: r, purpose: plans, config: msg.Config, plan: m.planFor(msg.Config)}
+	c := change{request: r, purpose: plans, config: msg.Config, all: msg.All, plan: m.planFor(msg.Config)}
 	preflight, needed := m.preflightOf(c)
 	switch p := m.proposals.pending; {
 	case !needed:

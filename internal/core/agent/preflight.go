@@ -30,9 +30,11 @@ const (
 
 // preflightOf returns the Preflight of c, and false if c needs none: c has no node
 // with a new plan that is to run, or c is forced. A node that is down and keeps its plan had a
-// preflight when that plan came. It must not keep other nodes from being changed.
+// preflight when that plan came. It must not keep other nodes from being changed. If c wants
+// all nodes to be checked, none is left out, and it does not count that preflights are off: a
+// user asks for this one.
 func (m *Machine) preflightOf(c change) (Preflight, bool) {
-	if m.cfg.Preflight == PreflightOff || c.force {
+	if m.cfg.Preflight == PreflightOff && !c.all || c.force {
 		return Preflight{}, false
 	}
 	var p Preflight
@@ -41,7 +43,7 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 		if m.rollout.steering.stops(name) {
 			continue
 		}
-		if n := m.rollout.nodes.named[name]; n == nil || !n.has(name, plans) {
+		if n := m.rollout.nodes.named[name]; c.all || n == nil || !n.has(name, plans) {
 			p.Start = append(p.Start, plan)
 		}
 	}
@@ -69,7 +71,7 @@ func (ps *proposals) startPreflight(c change, p Preflight) {
 	for _, plan := range p.Start {
 		ps.pending.nodes = append(ps.pending.nodes, plan.Node.Name)
 	}
-	if ps.cfg.Preflight == PreflightOn {
+	if ps.cfg.Preflight != PreflightStrict {
 		ps.pending.until = earlier(p.Deadline.Add(preflightGrace), c.request.Deadline.Add(-preflightMargin/2))
 	}
 	ps.emit(p)

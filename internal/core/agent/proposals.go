@@ -26,6 +26,7 @@ type change struct {
 	purpose purpose
 	config  mgmt.Configuration
 	force   bool
+	all     bool               // the preflight checks nodes that would not change, too
 	plan    *mgmt.InstancePlan // if the controller wants to know it
 	// steering is what is saved if the purpose is steers. There is no config then.
 	steering steering

@@ -25,6 +25,9 @@ type (
 		// Plans says that the peer is an agent of ours that says what a deployment would do
 		// (mgmt.AgentPlanRequest).
 		Plans bool
+		// Checks says that such an agent also checks all its nodes if it is asked to
+		// (mgmt.AgentPlanRequest.All).
+		Checks bool
 		// Steers says that the peer is an agent of ours that can be told which nodes stay
 		// stopped and which are not restarted (mgmt.AgentSteerRequest).
 		Steers bool

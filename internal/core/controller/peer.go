@@ -15,8 +15,8 @@ type peer struct {
 	id     mgmt.PeerID
 	addr   netip.AddrPort
 	dialed bool
-	// fleet, plans, steers and tells are as in PeerAdded.
-	fleet, plans, steers, tells bool
+	// fleet, plans, checks, steers and tells are as in PeerAdded.
+	fleet, plans, checks, steers, tells bool
 	// retired says that a Disconnect ended the peering, although its loss has
 	// not been reported yet.
 	retired bool
@@ -38,7 +38,7 @@ type peer struct {
 func newPeer(ev PeerAdded) *peer {
 	return &peer{
 		id: ev.Peer, addr: netip.AddrPortFrom(ev.Addr.Addr().Unmap(), ev.Addr.Port()), dialed: ev.Dialed,
-		fleet: ev.Fleet, plans: ev.Plans, steers: ev.Steers, tells: ev.Tells, certificate: ev.Certificate, instances: ev.Instances, fixed: ev.Fixed, barred: ev.Barred,
+		fleet: ev.Fleet, plans: ev.Plans, checks: ev.Checks, steers: ev.Steers, tells: ev.Tells, certificate: ev.Certificate, instances: ev.Instances, fixed: ev.Fixed, barred: ev.Barred,
 	}
 }
 

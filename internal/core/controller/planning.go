@@ -37,6 +37,10 @@ func (p planning) plan(r *request, msg mgmt.PlanRequest) {
 		return
 	}
 	next := newTarget(filled)
+	if msg.Instance != "" && !next.has(msg.Instance) {
+		p.requests.refuse(r, fmt.Sprintf("instance '%s' is no part of the configuration", msg.Instance))
+		return
+	}
 	making := &fleetPlan{&mgmt.FleetPlan{Deployed: p.memory.state.Deployed.revision()}, foresee(p.memory.deployed, next, p.memory.state.Stopped)}
 	r.Detail.plan = making
 	for _, text := range doubts {
@@ -44,8 +48,8 @@ func (p planning) plan(r *request, msg mgmt.PlanRequest) {
 	}
 	patience := p.cfg.deployTime(msg.Patience)
 	r.Deadline = p.now.Add(patience)
-	for _, name := range p.concerned(next) {
-		if why := p.cannotSay(name); why != "" && len(next.of[name]) > 0 {
+	for _, name := range p.concerned(next, msg.Instance) {
+		if why := p.cannotSay(name, msg.Instance != ""); why != "" && len(next.of[name]) > 0 {
 			making.guess(name, p.roster.agents[name], why)
 			last := &making.is.Unknown[len(making.is.Unknown)-1]
 			last.Absent, last.Meant = p.roster.absence(name) != "", p.roster.meant(next, name)
@@ -56,13 +60,17 @@ func (p planning) plan(r *request, msg mgmt.PlanRequest) {
 			continue
 		}
 		l := p.ask(r, p.roster.agents[name], p)
-		p.legs.send(l, mgmt.AgentPlanRequest{ReqID: l.id, Config: filled, Preflight: patience - min(planMargin, patience/8)})
+		p.legs.send(l, mgmt.AgentPlanRequest{ReqID: l.id, Config: filled, Preflight: patience - min(planMargin, patience/8), All: msg.Instance != ""})
 	}
 	p.answerIfSettled(r)
 }
 
-// concerned returns, sorted, the instances of the next and of the deployed configuration.
-func (p planning) concerned(next *target) []mgmt.InstanceName {
+// concerned returns, sorted, the instances of the next and of the deployed configuration, or
+// only this one.
+func (p planning) concerned(next *target, only mgmt.InstanceName) []mgmt.InstanceName {
+	if only != "" {
+		return []mgmt.InstanceName{only}
+	}
 	names := slices.Collect(maps.Keys(next.instances))
 	if p.memory.deployed != nil {
 		names = slices.AppendSeq(names, maps.Keys(p.memory.deployed.instances))
@@ -71,8 +79,9 @@ func (p planning) concerned(next *target) []mgmt.InstanceName {
 	return slices.Compact(names)
 }
 
-// cannotSay returns why an instance cannot say what it would do, or nothing.
-func (p planning) cannotSay(name mgmt.InstanceName) string {
+// cannotSay returns why an instance cannot say what it would do, or cannot check all its nodes
+// if that is wanted. Otherwise it returns nothing.
+func (p planning) cannotSay(name mgmt.InstanceName, all bool) string {
 	if why := p.roster.absence(name); why != "" {
 		return why
 	}
@@ -81,6 +90,8 @@ func (p planning) cannotSay(name mgmt.InstanceName) string {
 		return fmt.Sprintf("the agent of instance '%s' is Zeek's own: it cannot say what it would do", name)
 	case !peer.plans:
 		return fmt.Sprintf("the zeekfleet of instance '%s' is older than plans", name)
+	case all && !peer.checks:
+		return fmt.Sprintf("the zeekfleet of instance '%s' is older than preflights that a user asks for", name)
 	}
 	return ""
 }

@@ -321,7 +321,7 @@ func (w *world) request(t *rapid.T) {
 	case "restart":
 		msg, asked = mgmt.RestartRequest{ReqID: id, Nodes: names}, w.coverage(names)
 	case "plan":
-		msg = mgmt.PlanRequest{ReqID: id, Config: w.config(t)}
+		msg = mgmt.PlanRequest{ReqID: id, Config: w.config(t), Instance: rapid.SampledFrom([]mgmt.InstanceName{"", "", "a", "nowhere"}).Draw(t, "only")}
 	case "change":
 		msg = mgmt.ChangeRequest{
 			ReqID: id, Config: w.config(t), Partial: rapid.Bool().Draw(t, "partial"),

@@ -8,11 +8,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// "peer PEER ADDRESS [dialed] [fleet] [plans] [steers] [tells] [certificate=NAME [INSTANCE]...] [agent=INSTANCE]
+// "peer PEER ADDRESS [dialed] [fleet] [plans] [checks] [steers] [tells] [certificate=NAME [INSTANCE]...] [agent=INSTANCE]
 // [barred=REASON]": an agent connects, or is dialed. agent is for a certificate that names
 // its instance.
 func (s *controllerStage) peer(args *Args) error {
-	ev := controller.PeerAdded{Peer: mgmt.PeerID(args.Next()), Dialed: args.Flag("dialed"), Fleet: args.Flag("fleet"), Plans: args.Flag("plans"), Steers: args.Flag("steers"), Tells: args.Flag("tells")}
+	ev := controller.PeerAdded{Peer: mgmt.PeerID(args.Next()), Dialed: args.Flag("dialed"), Fleet: args.Flag("fleet"), Plans: args.Flag("plans"), Checks: args.Flag("checks"), Steers: args.Flag("steers"), Tells: args.Flag("tells")}
 	var err error
 	if ev.Addr, err = netip.ParseAddrPort(args.Next()); err != nil {
 		return err

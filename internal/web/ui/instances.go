@@ -113,8 +113,9 @@ type InstanceDetail struct {
 	Untold     string
 	// Certificates are those of its agent and of its nodes.
 	Certificates []api.IssuedCertificate
-	// CanJoin is as in Instances, and CanOperate says that the user may start and stop nodes.
-	CanJoin, CanOperate bool
+	// CanJoin is as in Instances, CanOperate says that the user may start and stop nodes, and
+	// CanCheck that the user may let it run its preflight.
+	CanJoin, CanOperate, CanCheck bool
 }
 
 // InstancePage is the page of an instance.
@@ -124,6 +125,7 @@ func InstancePage(d InstanceDetail) Content {
 	}
 	return Content{Title: d.Name, Body: g.Group{
 		Head(d.Name, g.If(d.CanOperate && nodesOf(d.Nodes) != "", g.Group{act(api.KindRestart, "Restart its nodes…"), act(api.KindStop, "Stop its nodes…")}),
+			g.If(d.CanCheck, PreflightButton(d.Name, "Run a preflight", false)),
 			g.If(d.CanJoin, ButtonLink(withQuery(TokenPath("join"), "instance", d.Name), "Let it join again…")),
 			ButtonLink(withQuery(PathEvents, "instance", d.Name), "Its events")),
 		live(below(InstancePath(d.Name), "stream"), g.Map(InstanceNow(d), Piece.show)),
