@@ -24,11 +24,28 @@ type watch struct {
 	book   mgmt.AlertBook
 	answer access.Answer
 
-	mu    sync.Mutex
-	asked []access.AlertRequest
+	mu      sync.Mutex
+	asked   []access.AlertRequest
+	changed chan struct{} // nil: nobody has asked for it
 }
 
-func (w *watch) Book() *mgmt.AlertBook { return &w.book }
+func (w *watch) Book() *mgmt.AlertBook {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	book := w.book
+	return &book
+}
+
+// set changes the alerts, and tells whoever waits.
+func (w *watch) set(alerts ...mgmt.Alert) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.book.Alerts = alerts
+	if w.changed != nil {
+		close(w.changed)
+		w.changed = nil
+	}
+}
 
 func (w *watch) Ask(_ context.Context, _ mgmt.Principal, req access.AlertRequest) (access.Answer, error) {
 	w.mu.Lock()
@@ -46,7 +63,14 @@ func (w *watch) Ask(_ context.Context, _ mgmt.Principal, req access.AlertRequest
 	return access.Done{}, nil
 }
 
-func (w *watch) Changed() <-chan struct{} { return nil }
+func (w *watch) Changed() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changed == nil {
+		w.changed = make(chan struct{})
+	}
+	return w.changed
+}
 
 func (w *watch) requests() []access.AlertRequest {
 	w.mu.Lock()

@@ -183,6 +183,18 @@ type Limits struct {
 	// slower one is dropped, and a reader that needs half of it is told so first. Zero means
 	// 20 s.
 	StreamSilence, StreamPatience time.Duration
+	// MaxForm bounds the body of a form, in bytes. MaxGiven bounds a configuration in a form, in
+	// bytes, MaxGivenValues its JSON values, and MaxGivenText the bytes of all values of a cluster
+	// file with what its sections inherit. A larger configuration goes through the API. A page
+	// shows up to MaxGivenWarnings warnings about one. Zero means 64 KiB, 1 MiB, 100,000, 8 MiB
+	// and 50.
+	MaxForm, MaxGiven, MaxGivenValues, MaxGivenText, MaxGivenWarnings int
+	// PageBurst is how many changes an open page gets at once, and PageInterval the time between
+	// further ones. PageSilence is after how long without a change the server looks by itself:
+	// figures grow old without a sign. FiguresInterval is the least time between two looks at
+	// the figures of all instances. Zero means 4, 250 ms, 5 s and 1 s.
+	PageBurst                                  int
+	PageInterval, PageSilence, FiguresInterval time.Duration
 	// StopTimeout bounds the wait for requests at the end. Zero means 2 s.
 	StopTimeout time.Duration
 }
@@ -236,6 +248,15 @@ func (c *Limits) fill() error {
 	count("MaxStreams", &c.MaxStreams, 64)
 	count("MaxStreamsOfOne", &c.MaxStreamsOfOne, 16)
 	count("MaxFollows", &c.MaxFollows, 6)
+	count("MaxForm", &c.MaxForm, 64<<10)
+	count("MaxGiven", &c.MaxGiven, 1<<20)
+	count("MaxGivenValues", &c.MaxGivenValues, 100_000)
+	count("MaxGivenText", &c.MaxGivenText, 8<<20)
+	count("MaxGivenWarnings", &c.MaxGivenWarnings, 50)
+	count("PageBurst", &c.PageBurst, 4)
+	duration("PageInterval", &c.PageInterval, 250*time.Millisecond)
+	duration("PageSilence", &c.PageSilence, 5*time.Second)
+	duration("FiguresInterval", &c.FiguresInterval, time.Second)
 	duration("StreamSilence", &c.StreamSilence, 15*time.Second)
 	duration("StreamPatience", &c.StreamPatience, 20*time.Second)
 	count("MaxSessions", &c.MaxSessions, 1000)

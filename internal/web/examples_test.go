@@ -1,7 +1,9 @@
 package web
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +35,40 @@ func TestExamplesAreWhatTheDescriptionSays(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// There is a file for each operation that takes or gives something, and no other one.
+func TestEveryExampleHasAnOperationAndEveryOperationAnExample(t *testing.T) {
+	cfg, err := Config{Cluster: nobody{}}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := map[string]bool{}
+	for _, methods := range newRoutes(&Server{cfg: cfg}).huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{methods.Get, methods.Post, methods.Put, methods.Delete, methods.Patch} {
+			if op == nil {
+				continue
+			}
+			for status, answer := range op.Responses {
+				if op.RequestBody != nil || status[0] == '2' && len(answer.Content) > 0 {
+					wanted[op.OperationID+".json"] = true
+				}
+			}
+		}
+	}
+	files, err := exampleFiles.ReadDir("examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !wanted[f.Name()] {
+			t.Errorf("no operation takes or gives what examples/%s has", f.Name())
+		}
+		delete(wanted, f.Name())
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		t.Errorf("there is no examples/%s", name)
 	}
 }
 

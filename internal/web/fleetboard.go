@@ -65,9 +65,6 @@ func newBoard() *board {
 	return &board{life: hex.EncodeToString(life[:])}
 }
 
-// figuresInterval is how often the board takes new figures.
-const figuresInterval = time.Second
-
 // maxGone bounds the instances that have left the board and that it remembers.
 const maxGone = 1000
 
@@ -84,7 +81,7 @@ func (s pages) renew(ctx context.Context) error {
 	b := s.board
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	fresh := now.Sub(b.measured) >= figuresInterval
+	fresh := now.Sub(b.measured) >= s.cfg.FiguresInterval
 	if snap == b.snap && newest == b.counted && !fresh {
 		return nil
 	}

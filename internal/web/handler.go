@@ -154,7 +154,7 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request, status int, detail
 		writeProblem(w, status, detail)
 		return
 	}
-	v := &visit{Request: r, w: w, who: stranger(r.Context().Value(connKey{}).(*conn))}
+	v := s.visit(w, r)
 	if status == http.StatusNotFound {
 		detail = "there is no page with this address"
 		if who, err := s.who(v.who.conn, r); err == nil {

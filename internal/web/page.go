@@ -52,6 +52,15 @@ type visit struct {
 	*http.Request
 	w   http.ResponseWriter
 	who asker
+	// need is the row that says who may see the page.
+	need access.Row
+	// limits are those of the server.
+	limits *Limits
+}
+
+// visit returns the visit of a stranger.
+func (s *Server) visit(w http.ResponseWriter, r *http.Request) *visit {
+	return &visit{Request: r, w: w, who: stranger(r.Context().Value(connKey{}).(*conn)), limits: &s.cfg.Limits}
 }
 
 // may reports whether the user may do what the row says.
@@ -83,6 +92,7 @@ func (a *routes) registerPages() {
 	a.mux.HandleFunc("GET "+ui.AssetsPath, serveAsset)
 	a.ids["GET "+ui.AssetsPath] = pageOperation
 	a.registerLogin()
+	a.registerFrame()
 	a.registerFleet()
 	a.registerNode()
 	a.registerOperate()
@@ -103,7 +113,8 @@ func (a *routes) page(p page, serve func(*visit) (shown, error)) {
 		a.ids[p.pattern] = pageStream
 	}
 	a.mux.HandleFunc(p.pattern, func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{Request: r, w: w, who: stranger(r.Context().Value(connKey{}).(*conn))}
+		v := s.visit(w, r)
+		v.need = p.may
 		if !s.enter(p, v) {
 			return
 		}
@@ -249,14 +260,11 @@ func wantsPage(r *http.Request) bool {
 // field returns a field of a form, without spaces around it.
 func (v *visit) field(name string) string { return strings.TrimSpace(v.PostFormValue(name)) }
 
-// maxForm bounds the body of a form, in bytes.
-const maxForm = 64 << 10
-
 var errForm = errors.New("the form is too long, or not understood")
 
 // readForm reads a form, so that field returns its fields.
 func (v *visit) readForm() error {
-	v.Body = http.MaxBytesReader(v.w, v.Body, maxForm)
+	v.Body = http.MaxBytesReader(v.w, v.Body, int64(v.limits.MaxForm))
 	if err := v.ParseForm(); err != nil {
 		return problem(http.StatusRequestEntityTooLarge, errForm.Error())
 	}

@@ -83,16 +83,8 @@ func (s alertPages) alertsStream(v *visit) (shown, error) {
 		if err != nil {
 			return nil, err
 		}
-		return append(ui.AlertPieces(a), ui.Badge(s.countFiring())), nil
-	}), s.alertsChanged)
-}
-
-// alertsChanged returns a channel that is closed when alerts have changed, or nil.
-func (s alertPages) alertsChanged(context.Context) <-chan struct{} {
-	if s.cfg.Alerts == nil {
-		return nil
-	}
-	return s.cfg.Alerts.Changed()
+		return ui.AlertPieces(a), nil
+	}))
 }
 
 // alert returns the alert with this ID.

@@ -30,6 +30,7 @@ func (a *routes) registerDeployments() {
 	a.page(page{pattern: "GET " + ui.PathDeployments, may: history, section: in}, s.deployments)
 	a.page(page{pattern: "GET " + ui.PathDeployments + "/stream", may: history}, s.deploymentsStream)
 	a.page(page{pattern: "GET " + ui.PathRevisions + "/{revision}", may: rowOf(mgmt.GetConfigurationRequest{}), section: in}, s.revisionPage)
+	a.page(page{pattern: "GET " + ui.PathRevisions + "/{revision}/" + ui.RevisionFile, may: rowOf(mgmt.GetConfigurationRequest{})}, s.revisionFile)
 	a.page(page{pattern: "GET " + ui.PathDeploy, may: plan, section: in}, s.askDeploy)
 	a.page(page{pattern: "POST " + ui.PathPlan, may: plan, section: in}, s.planGiven)
 	a.page(page{pattern: "POST " + ui.PathDeploy, may: change, section: in}, s.deploy)
@@ -89,6 +90,9 @@ func (s pages) revisionPage(v *visit) (shown, error) {
 		return shown{}, err
 	}
 	r := ui.Revision{Configuration: found.Body, CanDeploy: v.may(rowOf(mgmt.ChangeRequest{}))}
+	if c, err := views(s).revision(v.Context(), number); err == nil { // else it was forgotten just now
+		r.Lacks = lacking(c.Given())
+	}
 	if r.From > 0 {
 		before, err := views(s).getRevision(v.Context(), &revisionInput{Revision: r.From})
 		if err == nil { // else it is no longer kept
@@ -153,7 +157,7 @@ func (s pages) planGiven(v *visit) (shown, error) {
 	if err != nil {
 		return again(http.StatusRequestEntityTooLarge, err.Error(), "")
 	}
-	want, err := given(text)
+	want, err := v.given(text)
 	if err != nil {
 		return again(http.StatusUnprocessableEntity, err.Error(), text)
 	}
@@ -164,14 +168,12 @@ func (s pages) planGiven(v *visit) (shown, error) {
 	return answer, err
 }
 
-// maxGiven bounds the configuration in a form, in bytes. A larger one goes through the API.
-const maxGiven = 1 << 20
-
 // configuration returns the text of the configuration in a form: of its file, or of its field.
 func (v *visit) configuration() (string, error) {
-	tooLong := fmt.Errorf("the form is not understood, or the configuration has more than %d bytes: deploy that with zeekfleet deploy", maxGiven)
-	v.Body = http.MaxBytesReader(v.w, v.Body, maxGiven+maxForm)
-	if err := v.ParseMultipartForm(maxGiven + maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+	tooLong := fmt.Errorf("the form is not understood, or the configuration has more than %d bytes: deploy that with zeekfleet deploy", v.limits.MaxGiven)
+	most := int64(v.limits.MaxGiven + v.limits.MaxForm)
+	v.Body = http.MaxBytesReader(v.w, v.Body, most)
+	if err := v.ParseMultipartForm(most); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return "", tooLong
 	}
 	if v.MultipartForm != nil {
@@ -193,15 +195,15 @@ func (v *visit) configuration() (string, error) {
 }
 
 // given returns the configuration with this text.
-func given(text string) (wanted, error) {
+func (v *visit) given(text string) (wanted, error) {
 	if strings.TrimSpace(text) == "" {
 		return wanted{}, errors.New("there is no configuration: choose a file, or paste its text")
 	}
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
-		return givenFile(text)
+		return v.givenFile(text)
 	}
-	if mgmt.MoreValues([]byte(text), maxGivenValues) {
-		return wanted{}, fmt.Errorf("the configuration has more than %d JSON values: deploy it with zeekfleet deploy", maxGivenValues)
+	if mgmt.MoreValues([]byte(text), v.limits.MaxGivenValues) {
+		return wanted{}, fmt.Errorf("the configuration has more than %d JSON values: deploy it with zeekfleet deploy", v.limits.MaxGivenValues)
 	}
 	var c api.Cluster
 	dec := json.NewDecoder(strings.NewReader(text))
@@ -216,26 +218,16 @@ func given(text string) (wanted, error) {
 }
 
 // givenFile returns the configuration of a cluster file.
-func givenFile(text string) (wanted, error) {
-	read, err := clusterfile.Parse("cluster file", []byte(text), clusterfile.Options{NameInstances: true, MaxValues: maxGivenText})
+func (v *visit) givenFile(text string) (wanted, error) {
+	read, err := clusterfile.Parse("cluster file", []byte(text), clusterfile.Options{NameInstances: true, MaxValues: v.limits.MaxGivenText})
 	if err != nil {
 		return wanted{}, err
 	}
 	// The ID is new each time that the file is read.
 	c := resources.Cluster(read.Config)
-	warnings := read.Warnings[:min(len(read.Warnings), maxGivenWarnings)]
+	warnings := read.Warnings[:min(len(read.Warnings), v.limits.MaxGivenWarnings)]
 	return wanted{what: "this cluster file", fields: map[string]string{"text": text}, given: &c, cluster: c, warnings: warnings}, nil
 }
-
-const (
-	// maxGivenText bounds the values of a cluster file in a form, in bytes.
-	maxGivenText = 8 << 20
-	// maxGivenWarnings bounds the warnings about it that a page shows.
-	maxGivenWarnings = 50
-)
-
-// maxGivenValues bounds the JSON values of the configuration in a form.
-const maxGivenValues = 100_000
 
 // showPlan shows what a deployment would do, and asks whether to go on.
 func (s pages) showPlan(v *visit, want wanted) (shown, error) {
@@ -261,7 +253,7 @@ func reading(ctx context.Context) context.Context {
 // deploy begins the deployment of what the form names, if what was deployed when the user looked
 // at the plan still is.
 func (s pages) deploy(v *visit) (shown, error) {
-	v.Body = http.MaxBytesReader(v.w, v.Body, 3*maxGiven+maxForm) // a form may take three bytes for one
+	v.Body = http.MaxBytesReader(v.w, v.Body, int64(3*v.limits.MaxGiven+v.limits.MaxForm)) // a form may take three bytes for one
 	if err := v.ParseForm(); err != nil {
 		return shown{}, problem(http.StatusRequestEntityTooLarge, errForm.Error())
 	}
@@ -292,7 +284,7 @@ func (s pages) deploy(v *visit) (shown, error) {
 // one of which the user has seen the plan.
 func (s pages) asked(v *visit) (wanted, error) {
 	if text := v.field("text"); text != "" {
-		want, err := given(text)
+		want, err := v.given(text)
 		if err != nil {
 			return want, problem(http.StatusUnprocessableEntity, err.Error())
 		}
@@ -307,7 +299,7 @@ func (s pages) asked(v *visit) (wanted, error) {
 
 // differences returns the difference of two configurations, line by line.
 func differences(before, after api.Cluster) []string {
-	text := diff.Diff("before", []byte(clusterText(before)), "after", []byte(clusterText(after)))
+	text := diff.Diff("before", []byte(fileOf(before)), "after", []byte(fileOf(after)))
 	if len(text) == 0 {
 		return nil
 	}
@@ -315,43 +307,46 @@ func differences(before, after api.Cluster) []string {
 	return lines[min(len(lines), 3):] // the names of the two
 }
 
-// clusterText returns a configuration in the form of a cluster file.
-func clusterText(c api.Cluster) string {
+// fileOf returns a configuration as a cluster file, with what has no place there in
+// comments.
+func fileOf(c api.Cluster) string {
+	config, err := resources.Configuration(c)
+	if err != nil {
+		return "# it cannot be read: " + err.Error() + "\n"
+	}
 	var b strings.Builder
-	line := func(name string, values ...string) {
-		if text := strings.Join(values, " "); text != "" {
-			fmt.Fprintf(&b, "%s = %s\n", name, text)
-		}
-	}
-	number := func(n int) string {
-		if n == 0 {
-			return ""
-		}
-		return strconv.Itoa(n)
-	}
-	for _, h := range c.Hosts {
-		fmt.Fprintf(&b, "[instance %s]\n", h.Name)
-		line("host", h.Host)
-		line("port", number(h.Port))
-	}
+	b.WriteString(clusterfile.Text(config))
 	for _, n := range c.Nodes {
-		fmt.Fprintf(&b, "[%s]\n", n.Name)
-		line("instance", n.Instance)
-		line("role", n.Role)
-		line("interface", n.Interface)
-		line("port", number(n.Port))
-		line("metrics_port", number(n.MetricsPort))
-		line("scripts", n.Scripts...)
-		line("command", n.Command...)
-		if n.CPUAffinity != nil {
-			line("cpu_affinity", strconv.FormatInt(*n.CPUAffinity, 10))
-		}
-		for _, name := range slices.Sorted(maps.Keys(n.Env)) {
-			line("env "+name, n.Env[name])
-		}
 		for _, name := range slices.Sorted(maps.Keys(n.Options)) {
-			line("option "+name, n.Options[name])
+			fmt.Fprintf(&b, "# option of %s: %s = %s\n", n.Name, name, n.Options[name])
 		}
 	}
 	return b.String()
+}
+
+// revisionFile sends a revision as a cluster file. Comments say what has no place there.
+func (s pages) revisionFile(v *visit) (shown, error) {
+	number, err := strconv.ParseUint(v.PathValue("revision"), 10, 64)
+	if err != nil || number == 0 {
+		return shown{}, problem(http.StatusNotFound, "the name of a revision is a number")
+	}
+	c, err := views(s).revision(v.Context(), number)
+	if err != nil {
+		return shown{}, err
+	}
+	config := c.Given()
+	head := v.w.Header()
+	head.Set("Content-Type", "text/plain; charset=utf-8")
+	head.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", fmt.Sprintf("cluster-%d.ini", number)))
+	fmt.Fprintf(v.w, "# revision %d, deployed at %s\n", number, c.When.UTC().Format(time.RFC3339))
+	for _, text := range lacking(config) {
+		fmt.Fprintf(v.w, "# %s\n", text)
+	}
+	fmt.Fprintf(v.w, "\n%s", clusterfile.Text(config))
+	return shown{}, nil // a browser that has gone does not matter
+}
+
+// lacking says what a cluster file with a configuration leaves out.
+func lacking(config mgmt.Configuration) []string {
+	return clusterfile.Lacks(config, "the JSON of the API")
 }

@@ -113,8 +113,14 @@ type watching struct {
 // watch opens a stream of a page.
 func (s *site) watch(path, bearer string) *watching {
 	s.t.Helper()
+	return s.watchWith(path, "Authorization: Bearer "+bearer)
+}
+
+// watchWith opens a stream of a page with this line in the header.
+func (s *site) watchWith(path, line string) *watching {
+	s.t.Helper()
 	c := s.dial()
-	io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: "+s.addr+"\r\nAccept: text/html, text/event-stream\r\nAuthorization: Bearer "+bearer+"\r\n\r\n")
+	io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: "+s.addr+"\r\nAccept: text/html, text/event-stream\r\n"+line+"\r\n\r\n")
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		s.t.Fatal(err)

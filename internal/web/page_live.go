@@ -11,15 +11,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/web/ui"
 )
 
-// A page gets up to burst changes at once, and one in pageInterval after that.
-const (
-	pageInterval = 250 * time.Millisecond
-	pageBurst    = 4
-)
+// registerFrame adds the stream of the pages that have no other one. It tells who looks at the
+// page by now, and how many alerts fire.
+func (a *routes) registerFrame() {
+	s := pages{a.s}
+	a.page(page{pattern: "GET " + ui.PathFrameStream, may: knownUser}, func(v *visit) (shown, error) {
+		return shown{}, s.feed(v, func(context.Context) ([]byte, error) { return nil, nil })
+	})
+}
 
-// feed sends a page what next returns, at first and whenever the cluster or the samples have
-// changed, until the browser goes or its user may see it no more. also returns a channel that is
-// closed when something else has changed.
+// feed sends a page what next returns, at first and whenever the cluster, the samples or the
+// alerts have changed, until the browser goes or its user may see it no more. It also tells who
+// the user is by now, so that the page is loaded again if that has changed, and how many alerts
+// fire. also returns a channel that is closed when something else has changed.
 func (s pages) feed(v *visit, next func(context.Context) ([]byte, error), also ...func(context.Context) <-chan struct{}) error {
 	one, err := s.streams.enter(v.who.Name)
 	if err != nil {
@@ -32,7 +36,7 @@ func (s pages) feed(v *visit, next func(context.Context) ([]byte, error), also .
 	if st.out.SetReadDeadline(time.Time{}) != nil || !st.send([]byte("retry: 2000\n\n")) {
 		return nil
 	}
-	f := feeding{stream: st, next: next, also: func(context.Context) <-chan struct{} { return nil }, pace: rate.NewLimiter(rate.Every(pageInterval), pageBurst), spoke: time.Now()}
+	f := feeding{stream: st, v: v, firing: -1, next: next, also: func(context.Context) <-chan struct{} { return nil }, pace: rate.NewLimiter(rate.Every(s.cfg.PageInterval), s.cfg.PageBurst), spoke: time.Now()}
 	if len(also) > 0 {
 		f.also = also[0]
 	}
@@ -51,14 +55,15 @@ func (s pages) feed(v *visit, next func(context.Context) ([]byte, error), also .
 // feeding is a stream to a page.
 type feeding struct {
 	*stream
-	next  func(context.Context) ([]byte, error)
-	also  func(context.Context) <-chan struct{}
-	pace  *rate.Limiter
-	spoke time.Time // when the stream last sent something
+	v *visit
+	// you and firing are what the page was told last: who its user is, and how many alerts fire.
+	you    string
+	firing int
+	next   func(context.Context) ([]byte, error)
+	also   func(context.Context) <-chan struct{}
+	pace   *rate.Limiter
+	spoke  time.Time // when the stream last sent something
 }
-
-// silence is after how long the feed looks by itself: figures grow old without a sign.
-const silence = 5 * time.Second
 
 // run returns why the stream ends. It is empty if nobody hears it.
 func (f *feeding) run(ctx context.Context) (why string) {
@@ -66,22 +71,23 @@ func (f *feeding) run(ctx context.Context) (why string) {
 	defer func() { stop() }()
 	var due <-chan time.Time // when figures that have come are shown
 	for {
-		if why := f.mayHear(); why != "" {
+		if why := f.judge(); why != "" {
 			return why
 		}
-		changed, measured, also := f.cfg.Cluster.Changed(), f.measured(), f.also(ctx)
+		changed, measured, alerts, also := f.cfg.Cluster.Changed(), f.measured(), f.alertsChanged(), f.also(ctx)
 		if why, ok := f.say(ctx); !ok {
 			return why
 		}
-		quiet := time.NewTimer(min(f.cfg.StreamSilence, silence))
+		quiet := time.NewTimer(min(f.cfg.StreamSilence, f.cfg.PageSilence))
 		for waits := true; waits; {
 			waits = false
 			select {
 			case <-changed:
+			case <-alerts:
 			case <-also:
 			case <-measured:
 				// Other hosts tell theirs at about the same time.
-				due, measured, waits = time.After(figuresInterval), nil, true
+				due, measured, waits = time.After(f.cfg.FiguresInterval), nil, true
 			case <-due:
 				due = nil
 			case <-quiet.C:
@@ -106,6 +112,35 @@ func (f *feeding) ends() string {
 	return "the controller ends, or the request"
 }
 
+// judge finds out who hears the stream by now. It returns why the stream ends.
+func (f *feeding) judge() (why string) {
+	who, err := f.v.who.again()
+	switch {
+	case err != nil:
+		why = err.Error()
+	case who.Role < f.v.need.May:
+		why = f.v.need.Forbids(who.Principal)
+	}
+	if why != "" {
+		f.send(sentEvent("you", 0, ""))
+		return why
+	}
+	who.again = f.v.who.again
+	f.v.who = who
+	if you := ui.You(who.Name, who.Role.String()); you != f.you && f.send(sentEvent("you", 0, you)) {
+		f.you = you
+	}
+	return ""
+}
+
+// alertsChanged returns a channel that is closed when alerts have changed, or nil.
+func (f *feeding) alertsChanged() <-chan struct{} {
+	if f.cfg.Alerts == nil {
+		return nil
+	}
+	return f.cfg.Alerts.Changed()
+}
+
 // measured returns a channel that is closed when the next figures come, or nil.
 func (f *feeding) measured() <-chan struct{} {
 	if f.cfg.Samples == nil {
@@ -117,7 +152,11 @@ func (f *feeding) measured() <-chan struct{} {
 // say sends what is new. It reports false if the stream ends, with the reason if somebody hears
 // it.
 func (f *feeding) say(ctx context.Context) (why string, ok bool) {
-	text, err := f.next(ctx)
+	text, err := f.next(context.WithValue(ctx, askerKey{}, f.v.who))
+	if n := f.countFiring(); err == nil && n != f.firing {
+		f.firing = n
+		text = append(text, boardNews{parts: []string{ui.Badge(n).Text}}.events()...)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return f.ends(), false

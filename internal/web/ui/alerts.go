@@ -39,7 +39,7 @@ func ReceiverPath(name string) string { return below(PathAlerts, "receivers", na
 
 // AlertsPage is the page of the alerts.
 func AlertsPage(a Alerts) Content {
-	return Content{Title: "Alerts", Body: g.Group{
+	return Content{Title: "Alerts", Live: true, Body: g.Group{
 		Head("Alerts", g.If(a.CanAct, ButtonLink(PathSilence, "Silence alerts…"))),
 		live(PathAlertsStream, g.Map(AlertPieces(a), Piece.show)),
 	}}

@@ -28,7 +28,7 @@ type Deployments struct {
 
 // DeploymentsPage is the page of the deployments.
 func DeploymentsPage(d Deployments) Content {
-	return Content{Title: "Deployments", Body: g.Group{
+	return Content{Title: "Deployments", Live: true, Body: g.Group{
 		Head("Deployments", g.If(d.CanDeploy, ButtonLink(PathDeploy, "Deploy a configuration…", "primary"))),
 		live(PathDeployments+"/stream", DeploymentsNow(d).show()),
 	}}
@@ -46,7 +46,7 @@ func deployedPanel(d Deployments) g.Node {
 	if d.Deployed == nil {
 		return Panel("Deployed", none("Nothing is deployed yet."))
 	}
-	return Panel("Deployed", revisionFacts(*d.Deployed))
+	return Panel("Deployed", revisionFacts(*d.Deployed), h.Div(h.Class("actions"), fileButton(d.Deployed.Revision, "Download as a cluster file")))
 }
 
 func stagedPanel(d Deployments) g.Node {
@@ -88,10 +88,7 @@ func revisionsTable(d Deployments) g.Node {
 	if len(d.Revisions) == 0 {
 		return none("There is no history yet.")
 	}
-	headings := []string{"Revision", "When", "By", "What", "#Nodes", "Note"}
-	if d.CanDeploy {
-		headings = append(headings, "")
-	}
+	headings := []string{"Revision", "When", "By", "What", "#Nodes", "Note", ""}
 	return tableOf("Revisions", headings, h.TBody(g.Map(d.Revisions, func(r api.Revision) g.Node {
 		what := r.Kind
 		if r.Of > 0 {
@@ -99,7 +96,8 @@ func revisionsTable(d Deployments) g.Node {
 		}
 		return h.Tr(h.Th(h.Scope("row"), revisionLink(r.Revision)), h.Td(h.Class("time"), Moment(r.When)), cell(h.Text(r.Who)),
 			cell(h.Text(what), g.If(r.State == api.Deployed, h.Span(h.Class("mark"), h.Text("deployed now")))), num(strconv.Itoa(r.Nodes)), words(h.Text(r.Note)),
-			g.If(d.CanDeploy, cell(g.If(r.Kept && r.State == api.Past, ButtonLink(withQuery(PathDeploy, "revision", strconv.FormatUint(r.Revision, 10)), "Roll back…", "small")))))
+			cell(h.Div(h.Class("actions"), g.If(r.Kept, fileButton(r.Revision, "File", "small")),
+				g.If(d.CanDeploy && r.Kept && r.State == api.Past, ButtonLink(withQuery(PathDeploy, "revision", strconv.FormatUint(r.Revision, 10)), "Roll back…", "small")))))
 	})))
 }
 
@@ -110,6 +108,8 @@ type Revision struct {
 	// " ", "+" or "-". Against says which that is. Zero: there is none.
 	Changes []string
 	Against uint64
+	// Lacks says what its cluster file leaves out.
+	Lacks []string
 	// CanDeploy says that the user may deploy it again.
 	CanDeploy bool
 }
@@ -119,12 +119,23 @@ func RevisionPage(r Revision) Content {
 	title := fmt.Sprintf("Revision %d", r.Revision)
 	return Content{Title: title, Body: g.Group{
 		Head(title, g.If(r.CanDeploy && r.State == api.Past, ButtonLink(withQuery(PathDeploy, "revision", strconv.FormatUint(r.Revision, 10)), "Roll back to it…")),
-			ButtonLink(PathDeployments, "All deployments")),
+			fileButton(r.Revision, "Download as a cluster file"), ButtonLink(PathDeployments, "All deployments")),
 		h.Section(h.Class("panel"), h.Aria("label", "Origin"), Facts(Fact{"State", h.Text(r.State)}, Fact{"When", Moment(r.When)}, Fact{"By", h.Text(r.Who)}, Fact{"Note", textOr(r.Note, nil)},
 			Fact{"Made by", textOr(r.Kind, nil)}, Fact{"Before it", revisionLink(r.From)}, Fact{"Content of", revisionLink(r.Of)}, Fact{"Operation", orOperation(r.Operation)}, Fact{"ID", h.Text(r.ID)})),
+		g.Group(g.Map(r.Lacks, func(text string) g.Node {
+			return h.Div(h.Class("summary"), Note("warn", h.Text("Of the cluster file: "+text+".")))
+		})),
 		g.If(r.Against > 0, Panel(fmt.Sprintf("Changes since revision %d", r.Against), difference(r.Changes))),
 		Panel(count(len(r.Nodes), "node", "nodes"), tableOf("Nodes", []string{"Node", "Instance", "Role", "Interface", "#Port", "More"}, h.TBody(g.Map(r.Nodes, configuredRow)))),
 	}}
+}
+
+// RevisionFile is the last part of the path of a revision as a cluster file.
+const RevisionFile = "cluster.ini"
+
+// fileButton downloads a revision as a cluster file.
+func fileButton(revision uint64, text string, classes ...string) g.Node {
+	return ButtonLink(RevisionPath(revision, RevisionFile), text, classes...)
 }
 
 // difference shows the lines of a difference.

@@ -57,7 +57,7 @@ func EventsPage(e Events) Content {
 	if e.Live {
 		table = live(e.Filter.path(PathEventsStream, "seen", strconv.FormatUint(e.Seen, 10)), table)
 	}
-	return Content{Title: "Events", Body: g.Group{
+	return Content{Title: "Events", Live: e.Live, Body: g.Group{
 		Head("Events", g.If(!e.Live, ButtonLink(e.Filter.path(PathEvents), "The newest events"))),
 		wrongForm(e.Wrong), eventFilter(e.Filter), table,
 		g.If(e.Older > 0, h.P(ButtonLink(e.Filter.path(PathEvents, "before", strconv.FormatUint(e.Older, 10)), "Older events"))),

@@ -107,7 +107,7 @@ func (n *FleetHost) Captured(packets, bits float64) {
 
 // FleetPage is the page of the fleet.
 func FleetPage(f Fleet) Content {
-	return Content{Title: "Fleet", Body: g.Group{
+	return Content{Title: "Fleet", Live: true, Body: g.Group{
 		Head("Fleet"),
 		h.Div(h.ID("board"), h.Attr("hx-sse:connect", withQuery(PathFleetStream, "seen", f.Seen)), h.Attr("hx-swap", "none"),
 			g.Raw(f.Summary),

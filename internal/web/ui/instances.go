@@ -34,7 +34,7 @@ type Instances struct {
 
 // InstancesPage is the page of the instances.
 func InstancesPage(i Instances) Content {
-	return Content{Title: "Instances", Body: g.Group{
+	return Content{Title: "Instances", Live: true, Body: g.Group{
 		Head("Instances", g.If(i.CanJoin, g.Group{ButtonLink(TokenPath("join"), "Let an instance join…", "primary"), ButtonLink(PathTokens, "Tokens")})),
 		live(PathInstancesStream, InstancesNow(i).show()),
 	}}
@@ -123,7 +123,7 @@ func InstancePage(d InstanceDetail) Content {
 	act := func(kind, text string) g.Node {
 		return ButtonLink(OperatePath(kind, InstancePath(d.Name), nodesOf(d.Nodes)), text)
 	}
-	return Content{Title: d.Name, Body: g.Group{
+	return Content{Title: d.Name, Live: true, Body: g.Group{
 		Head(d.Name, g.If(d.CanOperate && nodesOf(d.Nodes) != "", g.Group{act(api.KindRestart, "Restart its nodes…"), act(api.KindStop, "Stop its nodes…")}),
 			g.If(d.CanCheck, PreflightButton(d.Name, "Run a preflight", false)),
 			g.If(d.CanJoin, ButtonLink(withQuery(TokenPath("join"), "instance", d.Name), "Let it join again…")),

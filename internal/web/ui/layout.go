@@ -47,6 +47,8 @@ func Badge(firing int) Piece { return pieceOf(badgeID, badge(firing)) }
 type Content struct {
 	Title string
 	Body  g.Node
+	// Live says that the page has a stream of its own.
+	Live bool
 	// Charts says that the page draws charts.
 	Charts bool
 	// Onward is where the browser goes on by itself. Empty: it stays.
@@ -78,15 +80,19 @@ func Write(w io.Writer, f Frame, c Content) error {
 			}),
 			h.Script(h.Src(assetPath("app.js")), h.Defer()),
 		),
-		h.Body(
+		h.Body(g.If(f.User != "", h.Data("you", You(f.User, f.Role))),
 			h.A(h.Class("skip"), h.Href("#main"), h.Text("Skip to the content")),
-			header(f),
+			header(f, c),
 			h.Main(h.ID("main"), h.TabIndex("-1"), c.Body),
 			footer(f),
 			h.P(h.ID("said"), h.Class("unseen"), h.Role("status"), h.Attr("aria-live", "polite")),
 		),
 	)).Render(w)
 }
+
+// You names who looks at a page. A page that has become another user's, or that of a user with
+// another role, is loaded again.
+func You(user, role string) string { return role + " " + user }
 
 func title(f Frame, c Content) string {
 	if f.Controller == "" {
@@ -95,7 +101,7 @@ func title(f Frame, c Content) string {
 	return c.Title + " – " + f.Controller
 }
 
-func header(f Frame) g.Node {
+func header(f Frame, c Content) g.Node {
 	return h.Header(h.Class("top"),
 		h.A(h.Class("brand"), h.Href(PathHome), h.Strong(h.Text("zeekfleet")), g.If(f.Controller != "", h.Span(h.Text(f.Controller)))),
 		g.If(len(f.Sections) > 0, h.Nav(h.Aria("label", "Sections"), h.Ul(
@@ -105,6 +111,7 @@ func header(f Frame) g.Node {
 		))),
 		h.Div(h.Class("who"),
 			h.Span(h.ID("live"), h.Class("live")),
+			g.If(f.User != "" && !c.Live, h.Span(h.ID("frame"), h.Attr("hx-sse:connect", PathFrameStream), h.Attr("hx-swap", "none"))),
 			h.Button(h.Class("quiet"), h.Type("button"), h.Data("theme-switch", ""), h.Attr("hidden"), h.Text("Theme")),
 			g.If(f.User != "", h.Span(h.Class("user"), h.Title("Logged in as "+f.User), h.Text(f.User), h.Span(h.Class("role"), h.Text(f.Role)))),
 			g.If(f.CanLogOut, h.Form(h.Method("post"), h.Action(PathLogout), h.Button(h.Class("quiet"), h.Type("submit"), h.Text("Log out")))),

@@ -34,7 +34,7 @@ func (n Node) path(more ...string) string { return NodePath(n.Instance, n.Name, 
 
 // NodePage is the page of a node.
 func NodePage(n Node) Content {
-	return Content{Title: n.Name, Charts: true, Body: g.Group{
+	return Content{Title: n.Name, Live: true, Charts: true, Body: g.Group{
 		Head(n.Name, nodeActions(n)),
 		live(n.path("stream"), NodeNow(n).show()),
 		Panel("The last hour", charts(n), historyTable(n.History)),

@@ -108,7 +108,7 @@ func OperationPage(o Operation) Content {
 	if o.Ends() {
 		return Content{Title: title, Body: g.Group{Head(title), body}}
 	}
-	return Content{Title: title, Body: g.Group{Head(title), live(OperationPath(o.ID)+"/stream", body)}}
+	return Content{Title: title, Live: true, Body: g.Group{Head(title), live(OperationPath(o.ID)+"/stream", body)}}
 }
 
 // OperationPieces are the parts of the page of an operation: its head, and a row for each step.

@@ -4,10 +4,13 @@ import "net/url"
 
 // The paths of the pages.
 const (
-	PathHome   = "/"
-	PathLogin  = "/login"
-	PathLogout = "/logout"
-	PathFleet  = "/fleet"
+	PathHome = "/"
+	// PathFrameStream is where pages that have no stream of their own hear what changes around
+	// them.
+	PathFrameStream = "/frame/stream"
+	PathLogin       = "/login"
+	PathLogout      = "/logout"
+	PathFleet       = "/fleet"
 	// PathFleetStream is where the page of the fleet hears what changes.
 	PathFleetStream = "/fleet/stream"
 	PathInstances   = "/instances"

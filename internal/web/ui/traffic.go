@@ -24,7 +24,7 @@ func TrafficPage(t Traffic) Content {
 	for _, p := range TrafficPieces(t) {
 		body = append(body, p.show())
 	}
-	return Content{Title: "Traffic", Body: g.Group{Head("Traffic"), live(PathTraffic+"/stream", body)}}
+	return Content{Title: "Traffic", Live: true, Body: g.Group{Head("Traffic"), live(PathTraffic+"/stream", body)}}
 }
 
 // TrafficPieces are the parts of the page of the traffic.
@@ -176,7 +176,7 @@ func InterfacePage(i Interface) Content {
 		return h.A(h.Href(withQuery(here, "span", name)), g.If(name == i.Span, h.Aria("current", "true")), h.Text(text))
 	}
 	title := i.Name + " on " + i.Instance
-	return Content{Title: title, Charts: true, Body: g.Group{
+	return Content{Title: title, Live: true, Charts: true, Body: g.Group{
 		Head(title, ButtonLink(PathTraffic, "All traffic"), ButtonLink(InstancePath(i.Instance), "The instance")),
 		live(here+"/stream", InterfaceNow(i).show()),
 		Panel("History", h.P(h.Class("tabs"), span("1h", "The last hour"), h.Text(" "), span("24h", "The last day")),

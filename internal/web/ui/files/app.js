@@ -44,9 +44,17 @@
   // Whether what the page shows is live.
   const live = document.getElementById("live");
   const say = (state, text) => { if (live) { live.dataset.state = state; live.textContent = text; } };
-  document.addEventListener("htmx:sse:after:connection", () => say("on", "Live"));
-  document.addEventListener("htmx:sse:error", () => say("off", "Not live: trying again"));
-  document.addEventListener("htmx:sse:close", () => say("off", "Not live"));
+  for (const [name, state, text] of [["after:connection", "on", "Live"], ["error", "off", "Not live: trying again"], ["close", "off", "Not live"]]) {
+    // The stream of a page that is not live says nothing about what the page shows.
+    document.addEventListener("htmx:sse:" + name, (event) => { if (event.target.id !== "frame") say(state, text); });
+  }
+
+  // A stream tells who looks at the page by now. If that has changed, the page has wrong buttons,
+  // or is no longer for this user. What somebody has begun to write is not thrown away.
+  const written = () => [...all("main input, main textarea")].some((field) => field.value !== field.defaultValue && !field.closest("#filter"));
+  document.addEventListener("you", (event) => {
+    if (JSON.parse(event.detail.data) !== document.body.dataset.you && !written()) location.reload();
+  });
 
   // What a stream renews, it finds by its ID. Rows come apart from the rest, because they are
   // read in another way.
@@ -58,10 +66,12 @@
       const old = document.getElementById(one.id);
       const list = document.getElementById(one.dataset.into ?? "");
       if (old) old.replaceWith(one);
-      else if (list) list.insertBefore(one, one.dataset.order ? [...list.children].find((other) => other.dataset.order > one.dataset.order) ?? null : null);
+      else if (list) {
+        document.getElementById("nothing")?.remove();
+        list.insertBefore(one, one.dataset.order ? [...list.children].find((other) => other.dataset.order > one.dataset.order) ?? null : null);
+      }
       while (list?.dataset.most && list.children.length > list.dataset.most) list.lastElementChild.remove();
     }
-    document.getElementById("nothing")?.remove();
     document.dispatchEvent(new CustomEvent("renewed", { detail: renewed }));
     ages();
   };
