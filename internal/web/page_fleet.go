@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 
+	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/web/ui"
 )
@@ -20,7 +21,9 @@ func (s pages) fleet(v *visit) (shown, error) {
 		return shown{}, err
 	}
 	q := v.URL.Query()
-	return show(ui.FleetPage(s.board.page(ui.FleetFilter{Role: q.Get("role"), State: q.Get("state"), Text: clip(q.Get("text"), 200)})))
+	f := s.board.page(ui.FleetFilter{Role: q.Get("role"), State: q.Get("state"), Text: clip(q.Get("text"), 200)})
+	f.CanJoin = v.may(access.RowOf(access.CreateToken{}))
+	return show(ui.FleetPage(f))
 }
 
 // clip cuts a text that is too long.

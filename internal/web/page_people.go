@@ -35,6 +35,40 @@ func (a *routes) registerTokenPages() {
 	a.page(page{pattern: "POST " + ui.PathTokens + "/{id}/revoke", may: revoke, section: in}, s.revokeTokenAsked)
 }
 
+// registerCertificatePages adds the pages that list and revoke certificates.
+func (a *routes) registerCertificatePages() {
+	s, in, revoke := personPages{pages{a.s}}, ui.PathUsers, access.RowOf(access.RevokeCertificate{})
+	a.page(page{pattern: "GET " + ui.PathCertificates, may: access.RowOf(access.ListCertificates{}), section: in}, func(v *visit) (shown, error) {
+		found, err := certificates(s.pages).listCertificates(v.Context(), &PageInput{Limit: maxNodes})
+		if err != nil {
+			return shown{}, err
+		}
+		return show(ui.CertificatesPage(time.Now(), found.Body.Items))
+	})
+	a.page(page{pattern: "GET " + ui.PathCertificates + "/{serial}/revoke", may: revoke, section: in}, func(v *visit) (shown, error) {
+		return show(ui.AskRevokeCertificate("", clip(v.PathValue("serial"), 64), ""))
+	})
+	a.page(page{pattern: "GET " + ui.PathCertificates + "/revoke", may: revoke, section: in}, func(v *visit) (shown, error) {
+		return show(ui.AskRevokeCertificate("", "", clip(v.URL.Query().Get("identity"), 300)))
+	})
+	a.page(page{pattern: "POST " + ui.PathCertificates + "/{serial}/revoke", may: revoke, section: in}, func(v *visit) (shown, error) {
+		return s.revokeCertificates(v, api.RevokeRequest{Serial: clip(v.PathValue("serial"), 64)})
+	})
+	a.page(page{pattern: "POST " + ui.PathCertificates + "/revoke", may: revoke, section: in}, func(v *visit) (shown, error) {
+		if err := v.readForm(); err != nil {
+			return shown{}, err
+		}
+		return s.revokeCertificates(v, api.RevokeRequest{Identity: clip(v.field("identity"), 300)})
+	})
+}
+
+func (s personPages) revokeCertificates(v *visit, req api.RevokeRequest) (shown, error) {
+	if _, err := certificates(s.pages).revoke(v.Context(), &bodyInput[api.RevokeRequest]{req}); err != nil {
+		return again(err, func(wrong string) ui.Content { return ui.AskRevokeCertificate(wrong, req.Serial, req.Identity) })
+	}
+	return goTo(ui.PathCertificates)
+}
+
 // registerUserPages adds the pages of the users.
 func (a *routes) registerUserPages() {
 	s, in, one := personPages{pages{a.s}}, ui.PathUsers, ui.PathUsers+"/{name}/"

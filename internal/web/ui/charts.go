@@ -38,7 +38,7 @@ func figureText(unit string, v *float64) string {
 	case "processors":
 		return fmt.Sprintf("%.2f", *v)
 	case "bit/s":
-		return rate(*v) + "bit/s"
+		return bitRate(*v)
 	}
 	return rate(*v) + "/s"
 }

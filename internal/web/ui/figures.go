@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -84,4 +85,13 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + many
+}
+
+// bitRate returns a number of bits per second.
+func bitRate(n float64) string {
+	text := rate(n)
+	if !strings.Contains(text, " ") {
+		text += " "
+	}
+	return text + "bit/s"
 }

@@ -18,6 +18,8 @@ type Fleet struct {
 	Summary   string
 	Instances []string
 	Filter    FleetFilter
+	// CanJoin says that the user may make joining tokens.
+	CanJoin bool
 	// Seen names the state of the parts, for the stream that goes on from there.
 	Seen string
 }
@@ -102,7 +104,7 @@ func (n *FleetHost) Measured(busy float64, cpus int, m api.Memory) {
 
 // Captured sets the figures of the interfaces on which nodes of a host capture.
 func (n *FleetHost) Captured(packets, bits float64) {
-	n.Traffic = rate(packets) + " packets/s, " + rate(bits) + "bit/s"
+	n.Traffic = rate(packets) + " packets/s, " + bitRate(bits)
 }
 
 // FleetPage is the page of the fleet.
@@ -115,15 +117,16 @@ func FleetPage(f Fleet) Content {
 			g.If(len(f.Instances) > 0, h.Table(h.Class("nodes columns-of-nodes"), h.Aria("hidden", "true"), fleetColumns())),
 			h.Div(h.ID("instances"), g.Map(f.Instances, g.Raw)),
 			h.P(h.ID("none"), h.Class("muted"), h.Attr("hidden"), h.Text("No node matches the filter.")),
-			g.If(len(f.Instances) == 0, nothingYet()),
+			g.If(len(f.Instances) == 0, nothingYet(f.CanJoin)),
 		),
 	}}
 }
 
-func nothingYet() g.Node {
+func nothingYet(canJoin bool) g.Node {
 	return h.Section(h.ID("nothing"), h.Class("panel"), h.H2(h.Text("No instances yet")),
 		h.P(h.Text("An instance is a host with an agent. A joining token brings it into the cluster: on this controller, "),
-			h.Code(h.Text("zeekfleet token create sensor-1")), h.Text(" prints the line to paste on the host.")))
+			h.Code(h.Text("zeekfleet token create sensor-1")), h.Text(" prints the line to paste on the host.")),
+		g.If(canJoin, h.Div(h.Class("actions"), ButtonLink(TokenPath("join"), "Let an instance join…", "primary"))))
 }
 
 var (

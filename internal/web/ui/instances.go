@@ -129,7 +129,8 @@ func InstancePage(d InstanceDetail) Content {
 			g.If(d.CanJoin, ButtonLink(withQuery(TokenPath("join"), "instance", d.Name), "Let it join again…")),
 			ButtonLink(withQuery(PathEvents, "instance", d.Name), "Its events")),
 		live(below(InstancePath(d.Name), "stream"), g.Map(InstanceNow(d), Piece.show)),
-		g.If(d.CanJoin, Panel("Certificates", certificatesTable(d.Now, d.Certificates))),
+		g.If(d.CanJoin, Panel("Certificates", certificatesTable(d.Now, d.Certificates),
+			g.If(len(d.Certificates) > 0, h.Div(h.Class("actions"), ButtonLink(RevokeIdentityPath("agent/"+d.Name), "Revoke all of them…"))))),
 	}}
 }
 
@@ -246,18 +247,5 @@ func interfacesOf(d InstanceDetail) g.Node {
 		}
 		return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(TrafficPath(d.Name, i.Name)), h.Text(i.Name)), g.If(i.Capture, h.Span(h.Class("mark"), h.Text("capture")))),
 			cell(linkState(i)), h.Td(h.Class("num"), packets), h.Td(h.Class("num"), dropped))
-	})))
-}
-
-func certificatesTable(now time.Time, list []api.IssuedCertificate) g.Node {
-	if len(list) == 0 {
-		return none("This controller has signed no certificate for it.")
-	}
-	return tableOf("Certificates", []string{"Of", "Issued", "Until", "Revoked", "Serial number"}, h.TBody(g.Map(list, func(c api.IssuedCertificate) g.Node {
-		end := certificateEnd(now, c.Expires)
-		if !c.Revoked.IsZero() {
-			end = Moment(c.Expires)
-		}
-		return h.Tr(h.Th(h.Scope("row"), h.Text(c.Identity)), h.Td(h.Class("time"), Moment(c.Issued)), h.Td(h.Class("time"), end), h.Td(h.Class("time"), Moment(c.Revoked)), h.Td(h.Class("mono words"), h.Text(c.Serial)))
 	})))
 }

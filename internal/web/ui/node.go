@@ -92,7 +92,7 @@ func zeekFacts(z *api.ZeekSample) []Fact {
 		facts = append(facts, Fact{"Lag", h.Text(fmt.Sprintf("%.1f s", max(*z.Lag, 0)))})
 	}
 	if r := z.Rates; r != nil {
-		facts = append(facts, Fact{"Packets", h.Text(rate(r.Packets) + "/s, " + rate(8*r.Bytes) + "bit/s")},
+		facts = append(facts, Fact{"Packets", h.Text(rate(r.Packets) + "/s, " + bitRate(8*r.Bytes))},
 			Fact{"Dropped", h.Text(percent(r.DropShare))}, Fact{"Events", h.Text(rate(r.Events) + "/s")})
 	}
 	return facts

@@ -132,11 +132,12 @@ func UsersPage(u Users) Content {
 			return h.Tr(h.Th(h.Scope("row"), h.Text(one.Name), g.If(one.Name == u.Self, h.Span(h.Class("mark"), h.Text("you"))), g.If(one.SSO, h.Span(h.Class("mark"), h.Text("single sign-on")))),
 				cell(h.Text(one.Role)), when("Created", Moment(one.Created)), when("Last use", Moment(one.LastUse)),
 				cell(h.Div(h.Class("actions"), ButtonLink(UserPath(one.Name, "role"), "Role…", "small"), ButtonLink(withQuery(PathUsers+"/new", "name", one.Name, "role", one.Role), "New login…", "small"),
+					ButtonLink(RevokeIdentityPath("user/"+one.Name), "Revoke certificates…", "small"),
 					ButtonLink(UserPath(one.Name, "remove"), "Remove…", "small"))))
 		}))))
 	}
 	return Content{Title: "Users", Body: g.Group{
-		Head("Users", ButtonLink(PathUsers+"/new", "Add a user…", "primary"), ButtonLink(PathTokens, "Tokens")),
+		Head("Users", ButtonLink(PathUsers+"/new", "Add a user…", "primary"), ButtonLink(PathTokens, "Tokens"), ButtonLink(PathCertificates, "Certificates")),
 		h.Section(h.Class("panel"), h.Aria("label", "Users"), body),
 	}}
 }

@@ -65,7 +65,7 @@ func trafficSum(t Traffic) g.Node {
 	}
 	return g.Group{
 		h.Div(h.Class("panel"), Facts(
-			Fact{"Interfaces on which nodes capture", h.Text(strconv.Itoa(interfaces))}, Fact{"Packets", h.Text(rate(packets) + "/s")}, Fact{"Traffic", h.Text(rate(bits) + "bit/s")},
+			Fact{"Interfaces on which nodes capture", h.Text(strconv.Itoa(interfaces))}, Fact{"Packets", h.Text(rate(packets) + "/s")}, Fact{"Traffic", h.Text(bitRate(bits))},
 			Fact{"Lost before the nodes", lost(lossShare(packets, lostByHosts), lostByHosts)}, Fact{"Lost by the nodes", lost(lossShare(seen, lostByNodes), lostByNodes)})),
 		g.If(len(untold) > 0, Note("warn", h.Strong(h.Text("Instances without figures")), h.Ul(untold...))),
 	}
@@ -103,7 +103,7 @@ func interfaceRow(instance string, i api.InterfaceSample) g.Node {
 		if i.Speed > 0 {
 			use = percent(8 * r.Bytes / float64(i.Speed))
 		}
-		figures = g.Group{num(rate(r.Packets) + "/s"), num(rate(8*r.Bytes) + "bit/s"), h.Td(h.Class("num"), lost(r.DropShare, r.Dropped)), num(use), num(rate(r.Errors) + "/s")}
+		figures = g.Group{num(rate(r.Packets) + "/s"), num(bitRate(8 * r.Bytes)), h.Td(h.Class("num"), lost(r.DropShare, r.Dropped)), num(use), num(rate(r.Errors) + "/s")}
 	}
 	return h.Tr(h.Th(h.Scope("row"), h.A(h.Href(TrafficPath(instance, i.Name)), h.Text(i.Name)), onInstance(instance), g.If(i.Capture, h.Span(h.Class("mark"), h.Text("capture")))),
 		figures, cell(linkState(i)))
@@ -121,7 +121,7 @@ func linkState(i api.InterfaceSample) g.Node {
 	case !i.Link:
 		kind, text = "bad", "no link"
 	case i.Speed > 0:
-		text = rate(float64(i.Speed)) + "bit/s"
+		text = bitRate(float64(i.Speed))
 	}
 	if !i.Capture && kind == "bad" {
 		kind = "idle"
@@ -157,7 +157,7 @@ func workerRow(instance string, n api.NodeSample) g.Node {
 	if n.Zeek.Lag != nil {
 		lag = fmt.Sprintf("%.1f s", math.Max(*n.Zeek.Lag, 0))
 	}
-	return h.Tr(begin, num(rate(r.Packets)+"/s"), num(rate(8*r.Bytes)+"bit/s"), h.Td(h.Class("num"), lost(r.DropShare, r.Dropped)), num(lag), num(percent(n.CPU)), cell(h.Text(n.Interface)))
+	return h.Tr(begin, num(rate(r.Packets)+"/s"), num(bitRate(8*r.Bytes)), h.Td(h.Class("num"), lost(r.DropShare, r.Dropped)), num(lag), num(percent(n.CPU)), cell(h.Text(n.Interface)))
 }
 
 // Interface is what the page of an interface shows.

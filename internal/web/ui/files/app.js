@@ -91,6 +91,13 @@
     while (Math.abs(v) >= scale && i < 5) { v /= scale; i++; }
     return +v.toPrecision(3) + (i ? " " : "") + ["", "k", "M", "G", "T", "P"][i] + (unit === "bytes" && i ? "iB" : "");
   });
+  // Ticks of memory stand at 1, 2, 4 and so on of a unit: those that are round in tens have odd
+  // names there.
+  const binarySplits = (u, axis, low, high) => {
+    let step = 2 ** Math.max(0, Math.floor(Math.log2(high / 3)));
+    if (high / step > 4) step *= 2;
+    return Array.from({ length: Math.floor(high / step) + 1 }, (_, i) => i * step);
+  };
   const clocks = (u, seconds) => seconds.map((s) => new Date(s * 1000).toISOString().slice(11, 16));
   const titles = { packets: "Packets per second", drop_share: "Dropped packets", cpu: "CPU, in processors", memory: "Memory", bits: "Bits per second", busy: "Processors at work" };
   const draw = async (box) => {
@@ -123,7 +130,10 @@
         series: [{}, { stroke: line, width: 1.5, points: { show: false } }],
         scales: { y: { range: (u, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-        axes: [{ ...axis, space: 60, size: 28, values: clocks }, { ...axis, size: 66, values: units(one.unit) }],
+        axes: [
+          { ...axis, space: 60, size: 28, values: clocks },
+          { ...axis, size: 66, space: 28, values: units(one.unit), ...(one.unit === "bytes" && { splits: binarySplits }) },
+        ],
       }, [points.map((_, i) => began + i * step), points], frame);
     }
     box.hidden = box.children.length === 0;
