@@ -25,6 +25,22 @@ func (a Access) RevokeToken(ctx context.Context, id string) error {
 	return a.c.delete(ctx, PathTokens, id)
 }
 
+// OwnTokens returns the API tokens of the user who asks, without their secrets.
+func (a Access) OwnTokens(ctx context.Context) ([]Token, error) {
+	return all[Token](ctx, a.c, PathOwnTokens)
+}
+
+// CreateOwnToken makes an API token of the user who asks. A request that itself shows an API
+// token makes none.
+func (a Access) CreateOwnToken(ctx context.Context, in OwnTokenRequest) (t Token, err error) {
+	return t, a.c.post(ctx, PathOwnTokens, in, &t)
+}
+
+// RevokeOwnToken ends an API token of the user who asks.
+func (a Access) RevokeOwnToken(ctx context.Context, id string) error {
+	return a.c.delete(ctx, PathOwnTokens, id)
+}
+
 // Users returns all users.
 func (a Access) Users(ctx context.Context) ([]User, error) { return all[User](ctx, a.c, PathUsers) }
 

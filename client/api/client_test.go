@@ -224,6 +224,12 @@ func TestOperations(t *testing.T) {
 			_, err := c.CreateToken(t.Context(), api.TokenRequest{Instance: "sensor-1", TTL: 60})
 			return err
 		}},
+		{"GET /api/v1/whoami/tokens ", "{}", func(c *api.Client) error { _, err := c.OwnTokens(t.Context()); return err }},
+		{`POST /api/v1/whoami/tokens {"name":"ci"}`, "{}", func(c *api.Client) error {
+			_, err := c.CreateOwnToken(t.Context(), api.OwnTokenRequest{Name: "ci"})
+			return err
+		}},
+		{"DELETE /api/v1/whoami/tokens/a%2Fb ", "", func(c *api.Client) error { return c.RevokeOwnToken(t.Context(), "a/b") }},
 		{"DELETE /api/v1/tokens/abc ", "", func(c *api.Client) error { return c.RevokeToken(t.Context(), "abc") }},
 		{"DELETE /api/v1/tokens/..%2Fusers%2Fann%3F ", "", func(c *api.Client) error { return c.RevokeToken(t.Context(), "../users/ann?") }},
 		{`POST /api/v1/users {"name":"ann","role":"viewer"}`, "{}", func(c *api.Client) error {

@@ -11,6 +11,7 @@ const (
 	PathSession        = "/api/v1/session"
 	PathWhoAmI         = "/api/v1/whoami"
 	PathTokens         = "/api/v1/tokens"
+	PathOwnTokens      = "/api/v1/whoami/tokens"
 	PathUsers          = "/api/v1/users"
 	PathCertificates   = "/api/v1/certificates"
 	PathAuthorities    = "/api/v1/authorities"
@@ -91,6 +92,12 @@ type TokenRequest struct {
 	Name     string `json:"name,omitempty" maxLength:"200" doc:"The name of an API token."`
 	TTL      int64  `json:"ttl_seconds,omitempty" minimum:"0" maximum:"3155760000" doc:"How long the token works. Absent: an hour for joining, and for ever for an API token."`
 	Uses     int    `json:"uses,omitempty" minimum:"0" maximum:"100000" doc:"How many agents may join with it. Absent: one."`
+}
+
+// OwnTokenRequest asks for an API token of the user who asks.
+type OwnTokenRequest struct {
+	Name string `json:"name" minLength:"1" maxLength:"200" doc:"The name by which people know the token."`
+	TTL  int64  `json:"ttl_seconds,omitempty" minimum:"0" maximum:"3155760000" doc:"How long the token works. Absent: for ever."`
 }
 
 // UserRequest adds a user, or gives a known user another login.

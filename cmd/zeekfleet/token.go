@@ -12,11 +12,12 @@ import (
 )
 
 func newTokenCommand(s streams) *cobra.Command {
+	var own bool
 	list := adminCommand(s, &cobra.Command{
 		Use:   "list",
 		Short: "List the tokens that still work, without their secrets",
 		Args:  wantArgs(0, 0),
-	}, true, func(ctx context.Context, a cli.Admin, _ []string) int { return a.ListTokens(ctx) })
+	}, true, func(ctx context.Context, a cli.Admin, _ []string) int { return a.ListTokens(ctx, own) })
 	revoke := adminCommand(s, &cobra.Command{
 		Use: "revoke ID",
 
@@ -24,7 +25,10 @@ func newTokenCommand(s streams) *cobra.Command {
 
 		Short: "Revoke a token",
 		Args:  wantArgs(1, 1),
-	}, false, func(ctx context.Context, a cli.Admin, args []string) int { return a.RevokeToken(ctx, args[0]) })
+	}, false, func(ctx context.Context, a cli.Admin, args []string) int { return a.RevokeToken(ctx, args[0], own) })
+	for _, cmd := range []*cobra.Command{list, revoke} {
+		cmd.Flags().BoolVar(&own, "own", false, "mean the API tokens of the user who asks, which takes no role of an admin")
+	}
 	return groupCommand(s, &cobra.Command{
 		Use:   "token",
 		Short: "Make, list and revoke the tokens that agents and programs show",
@@ -40,7 +44,8 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 		Long: "With INSTANCE make a joining token, and print the line to paste on that host.\n" +
 			"The token names the authority of the cluster. So the agent joins no other\n" +
 			"cluster. With --user make an API token, and print it. A program that shows the\n" +
-			"API token acts as that user.",
+			"API token acts as that user. With --own make an API token of the user who asks, which\n" +
+			"every user may. A command that itself shows an API token makes none.",
 	}, true, func(ctx context.Context, a cli.Admin, args []string) int {
 		n.TTL = time.Duration(life)
 		if len(args) > 0 {
@@ -50,6 +55,12 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 	})
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
+		case n.Own && (n.User != "" || len(args) > 0 || n.Uses != 0 || n.Address != ""):
+			return errors.New("--own is for an API token of the user who asks: give --name alone, and --ttl")
+		case n.Own && n.Name == "":
+			return errors.New("an API token needs a name by which people know it: --name")
+		case n.Own:
+			return nil
 		case n.User == "" && n.Name != "":
 			return errors.New("--name is the name of an API token: name its user with --user")
 		case cmd.Flags().Changed("uses") && n.Uses < 1:
@@ -72,6 +83,7 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 	fs.IntVar(&n.Uses, "uses", 0, "`NUMBER` of agents that may join with the token (default 1)")
 	fs.StringVar(&n.Address, "address", "", "`HOST[:PORT]` at which the agent reaches the controller (default: the controller says)")
 	fs.StringVar(&n.User, "user", "", "`NAME` of the user as whom a program with the API token acts")
+	fs.BoolVar(&n.Own, "own", false, "make an API token of the user who asks")
 	fs.StringVar(&n.Name, "name", "", "`NAME` of the API token, such as ci")
 	return cmd
 }

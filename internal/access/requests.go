@@ -123,6 +123,17 @@ type (
 		Name string
 		TTL  time.Duration // zero means that it does not expire
 	}
+
+	// ListOwnTokens asks for the API tokens of the user who asks. The answer is Tokens.
+	ListOwnTokens struct{}
+	// CreateOwnToken asks for an API token of the user who asks. A user of single sign-on gets
+	// none, because the token would outlive the login. The answer is a Token.
+	CreateOwnToken struct {
+		Name string
+		TTL  time.Duration // zero means that it does not expire
+	}
+	// RevokeOwnToken ends an API token of the user who asks. The answer is Done.
+	RevokeOwnToken struct{ ID string }
 )
 
 func (CreateToken) isRequest()       {}
@@ -142,6 +153,9 @@ func (ListUsers) isRequest()         {}
 func (Login) isRequest()             {}
 func (LoginSSO) isRequest()          {}
 func (CreateAPIToken) isRequest()    {}
+func (ListOwnTokens) isRequest()     {}
+func (CreateOwnToken) isRequest()    {}
+func (RevokeOwnToken) isRequest()    {}
 
 // DefaultTTL is how long a joining token works, unless the request says otherwise.
 const DefaultTTL = time.Hour

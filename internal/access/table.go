@@ -45,6 +45,9 @@ var rows = []struct {
 	{Login{}, Row{"login", mgmt.NoUser, true}},
 	{LoginSSO{}, Row{"login --sso", mgmt.NoUser, true}},
 	{CreateAPIToken{}, Row{"token create --user", mgmt.Admin, true}},
+	{ListOwnTokens{}, Row{"token list --own", mgmt.Viewer, false}},
+	{CreateOwnToken{}, Row{"token create --own", mgmt.Viewer, true}},
+	{RevokeOwnToken{}, Row{"token revoke --own", mgmt.Viewer, true}},
 }
 
 var rowsByType = func() map[reflect.Type]Row {

@@ -227,7 +227,7 @@ var adminCommands = map[string]struct {
 			"\",\n  \"line\": \"zeekfleet agent --join 192.0.2.9 --token " + token + "\"\n}\n",
 	},
 	"token list": {
-		run: func(t *testing.T, a cli.Admin) int { return a.ListTokens(t.Context()) },
+		run: func(t *testing.T, a cli.Admin) int { return a.ListTokens(t.Context(), false) },
 		answers: map[string]any{"GET /api/v1/tokens": api.Page[api.Token]{Items: []api.Token{
 			{ID: "bbbbbbbb", For: "agent/sensor-1", Kind: api.JoinToken, By: "root (uid 0)", Expires: noon, Uses: 1},
 			{ID: "cccccccc", For: "user/ann\x1b[2J", Kind: api.APIToken, Name: "ci", LastUse: noon},
@@ -238,7 +238,7 @@ var adminCommands = map[string]struct {
 			"cccccccc  api   user/ann?[2J    ci    -     never                      -             NOON\n",
 	},
 	"token revoke": {
-		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeToken(t.Context(), "bbbbbbbb") },
+		run:     func(t *testing.T, a cli.Admin) int { return a.RevokeToken(t.Context(), "bbbbbbbb", false) },
 		answers: map[string]any{"DELETE /api/v1/tokens/bbbbbbbb": noAnswer},
 		asked:   []string{"DELETE /api/v1/tokens/bbbbbbbb"},
 		stderr:  "zeekfleet: token bbbbbbbb is revoked\n",

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
@@ -19,8 +20,10 @@ import (
 type NewToken struct {
 	Instance   string
 	User, Name string
-	TTL        time.Duration // zero means the controller's default
-	Uses       int           // zero means once
+	// Own means an API token of the user who asks, in place of User.
+	Own  bool
+	TTL  time.Duration // zero means the controller's default
+	Uses int           // zero means once
 	// Address is where the agent finds the controller: a host, or host:port. Empty means
 	// the address that the controller tells.
 	Address string
@@ -30,11 +33,19 @@ type NewToken struct {
 func (a Admin) CreateToken(ctx context.Context, n NewToken) int {
 	return a.ask(ctx, func(client *api.Client) error {
 		address := ""
-		if n.User == "" { // so that a wrong address leaves no token behind
+		if n.User == "" && !n.Own { // so that a wrong address leaves no token behind
 			var err error
 			if address, err = a.address(ctx, client, n.Address); err != nil {
 				return err
 			}
+		}
+		if n.Own {
+			token, err := client.CreateOwnToken(ctx, api.OwnTokenRequest{Name: n.Name, TTL: ttlSeconds(n.TTL)})
+			if err != nil {
+				return err
+			}
+			n.User = strings.TrimPrefix(token.For, "user/")
+			return a.showAPIToken(token, n)
 		}
 		token, err := client.CreateToken(ctx, api.TokenRequest{
 			Instance: n.Instance, User: n.User, Name: n.Name, TTL: ttlSeconds(n.TTL), Uses: n.Uses,
@@ -82,7 +93,11 @@ func (a Admin) showAPIToken(token api.Token, n NewToken) error {
 		return err
 	}
 	a.Log.Notice("a program that shows this token acts as user %s, until %s; the token is not shown again", n.User, local(token.Expires, "it is revoked"))
-	a.Log.Notice("a request shows the token in the header Authorization: Bearer; to revoke the token: zeekfleet token revoke %s", token.ID)
+	own := ""
+	if n.Own {
+		own = "--own "
+	}
+	a.Log.Notice("a request shows the token in the header Authorization: Bearer; to revoke the token: zeekfleet token revoke %s%s", own, token.ID)
 	return nil
 }
 
@@ -126,10 +141,14 @@ func shortAddress(address string) string {
 	return host
 }
 
-// ListTokens prints all tokens, without their secrets.
-func (a Admin) ListTokens(ctx context.Context) int {
+// ListTokens prints all tokens, or the API tokens of the user who asks, without their secrets.
+func (a Admin) ListTokens(ctx context.Context, own bool) int {
 	return a.ask(ctx, func(client *api.Client) error {
-		tokens, err := client.Tokens(ctx)
+		list := client.Tokens
+		if own {
+			list = client.OwnTokens
+		}
+		tokens, err := list(ctx)
 		if err != nil {
 			return err
 		}
@@ -144,10 +163,14 @@ func (a Admin) ListTokens(ctx context.Context) int {
 	})
 }
 
-// RevokeToken ends a token of any kind.
-func (a Admin) RevokeToken(ctx context.Context, id string) int {
+// RevokeToken ends a token of any kind, or an API token of the user who asks.
+func (a Admin) RevokeToken(ctx context.Context, id string, own bool) int {
 	return a.ask(ctx, func(client *api.Client) error {
-		if err := client.RevokeToken(ctx, id); err != nil {
+		revoke := client.RevokeToken
+		if own {
+			revoke = client.RevokeOwnToken
+		}
+		if err := revoke(ctx, id); err != nil {
 			return err
 		}
 		a.Log.Notice("token %s is revoked", id)

@@ -161,7 +161,9 @@ func usual(req access.Request) access.Answer {
 		return access.Token{TokenInfo: access.TokenInfo{ID: "abc", API: true, Name: req.Name, For: identity.Identity{Kind: identity.User, Name: req.User}}, Text: "zfa-secret"}
 	case access.AddUser:
 		return access.Token{TokenInfo: access.TokenInfo{ID: "abc", For: identity.Identity{Kind: identity.User, Name: req.Name}}, Text: "zf1-secret"}
-	case access.ListTokens:
+	case access.CreateOwnToken:
+		return access.Token{TokenInfo: access.TokenInfo{ID: "abc", API: true, Name: req.Name, For: identity.Identity{Kind: identity.User, Name: "ann"}}, Text: "zfa-secret"}
+	case access.ListTokens, access.ListOwnTokens:
 		return access.Tokens{}
 	case access.ListUsers:
 		return access.Users{}

@@ -102,6 +102,7 @@ func (a *routes) registerPages() {
 	a.registerTokenPages()
 	a.registerEventPages()
 	a.registerUserPages()
+	a.registerOwnTokenPages()
 	a.registerCertificatePages()
 	a.registerAlertPages()
 }

@@ -173,6 +173,9 @@ func (v *visit) configuration() (string, error) {
 	tooLong := fmt.Errorf("the form is not understood, or the configuration has more than %d bytes: deploy that with zeekfleet deploy", v.limits.MaxGiven)
 	most := int64(v.limits.MaxGiven + v.limits.MaxForm)
 	v.Body = http.MaxBytesReader(v.w, v.Body, most)
+	if v.ParseForm() != nil { // ParseMultipartForm would say only that the form has no parts
+		return "", tooLong
+	}
 	if err := v.ParseMultipartForm(most); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return "", tooLong
 	}

@@ -97,7 +97,7 @@ func TestLimitsOfForms(t *testing.T) {
 		}
 	}
 	instances := func(n int) string { return `{"instances":[` + strings.Repeat(`{},`, n-1) + `{}],"nodes":[]}` }
-	for n, refused := range map[int]bool{7: false, 12: true} {
+	for n, refused := range map[int]bool{2: false, 12: true} {
 		if _, page := post("/deploy/plan", url.Values{"text": {instances(n)}}); strings.Contains(page, "more than 10 JSON values") != refused {
 			t.Errorf("%d instances: %s", n, page)
 		}

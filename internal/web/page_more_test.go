@@ -43,7 +43,8 @@ func morePagesOf(name string) map[string]mgmt.UserRole {
 		"/certificates":                                  mgmt.Admin,
 		"/certificates/" + part + "/revoke":              mgmt.Admin,
 		"/certificates/revoke?identity=" + url.QueryEscape("agent/"+name): mgmt.Admin,
-		"/users": mgmt.Admin,
+		"/account/tokens": mgmt.Viewer,
+		"/users":          mgmt.Admin,
 		"/users/new?role=admin&name=" + url.QueryEscape(name): mgmt.Admin,
 		"/users/" + part + "/role":                            mgmt.Admin,
 		"/users/" + part + "/remove":                          mgmt.Admin,
@@ -187,7 +188,7 @@ func TestInstancesSayWhatIsNotWell(t *testing.T) {
 	s := serveFleetOf(t, "w1")
 	page := s.page("/instances", "viewer")
 	shows(t, page, ">READY<", ">95 %<", "2 not well") // its node, and the alert about it
-	if strings.Contains(page, "Certificate until") || strings.Contains(page, "/tokens") {
+	if strings.Contains(page, "Certificate until") || strings.Contains(page, `"/tokens`) {
 		t.Errorf("a viewer sees certificates or tokens: %s", page)
 	}
 	shows(t, s.page("/instances", "admin"), "Certificate until", `href="/tokens/join"`, "2026-07-01 12:00:00")

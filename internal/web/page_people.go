@@ -69,6 +69,53 @@ func (s personPages) revokeCertificates(v *visit, req api.RevokeRequest) (shown,
 	return goTo(ui.PathCertificates)
 }
 
+// registerOwnTokenPages adds the pages of the API tokens of the user who looks.
+func (a *routes) registerOwnTokenPages() {
+	s, create, revoke := personPages{pages{a.s}}, access.RowOf(access.CreateOwnToken{}), access.RowOf(access.RevokeOwnToken{})
+	a.page(page{pattern: "GET " + ui.PathOwnTokens, may: access.RowOf(access.ListOwnTokens{})}, func(v *visit) (shown, error) {
+		found, err := people(s.pages).listOwnTokens(v.Context(), &PageInput{Limit: maxNodes})
+		if err != nil {
+			return shown{}, err
+		}
+		return show(ui.OwnTokensPage(v.who.Name, found.Body.Items))
+	})
+	a.page(page{pattern: "GET " + ui.PathOwnTokens + "/new", may: create}, func(v *visit) (shown, error) {
+		return show(ui.AskOwnToken(ui.NewToken{Life: "2592000"}))
+	})
+	a.page(page{pattern: "POST " + ui.PathOwnTokens + "/new", may: create}, s.makeOwnToken)
+	a.page(page{pattern: "GET " + ui.PathOwnTokens + "/{id}/revoke", may: revoke}, func(v *visit) (shown, error) {
+		return show(ui.AskRevokeOwn(clip(v.PathValue("id"), 100)))
+	})
+	a.page(page{pattern: "POST " + ui.PathOwnTokens + "/{id}/revoke", may: revoke}, func(v *visit) (shown, error) {
+		if _, err := people(s.pages).revokeOwnToken(v.Context(), &idInput{ID: clip(v.PathValue("id"), 100)}); err != nil {
+			return shown{}, err
+		}
+		return goTo(ui.PathOwnTokens)
+	})
+}
+
+func (s personPages) makeOwnToken(v *visit) (shown, error) {
+	if err := v.readForm(); err != nil {
+		return shown{}, err
+	}
+	name, err := v.name("name", "the name of a token")
+	life, lifeErr := v.wholeNumber("life", "how long it can be used", 0, maxLife)
+	form := func(wrong string) ui.Content {
+		return ui.AskOwnToken(ui.NewToken{Wrong: wrong, Name: name, Life: v.field("life")})
+	}
+	if err := cmp.Or(err, lifeErr); err != nil {
+		return again(err, form)
+	}
+	made, err := people(s.pages).createOwnToken(v.Context(), &bodyInput[api.OwnTokenRequest]{api.OwnTokenRequest{Name: name, TTL: life}})
+	if err != nil {
+		return again(err, form)
+	}
+	return show(ui.MadePage(ui.MadeToken{
+		Token: made.Body, Title: "The API token " + name, Lines: []string{made.Body.Text}, Back: ui.PathOwnTokens, Revoke: ui.OwnTokenPath(made.Body.ID, "revoke"),
+		Remark: "A program shows it in the header Authorization: Bearer, and acts as you.",
+	}))
+}
+
 // registerUserPages adds the pages of the users.
 func (a *routes) registerUserPages() {
 	s, in, one := personPages{pages{a.s}}, ui.PathUsers, ui.PathUsers+"/{name}/"
@@ -142,7 +189,7 @@ func (s personPages) makeJoinToken(v *visit) (shown, error) {
 	if err != nil {
 		return again(err, form)
 	}
-	m := ui.MadeToken{Token: made.Body, Title: "Let " + instance + " join", Back: ui.PathInstances, Remark: "Run this line on the host: its agent joins as " + instance + "."}
+	m := ui.MadeToken{Token: made.Body, Revoke: ui.TokenPath(made.Body.ID, "revoke"), Title: "Let " + instance + " join", Back: ui.PathInstances, Remark: "Run this line on the host: its agent joins as " + instance + "."}
 	for _, at := range s.addresses(v) {
 		m.Lines = append(m.Lines, "zeekfleet agent --join "+at+" --token "+made.Body.Text)
 	}
@@ -181,7 +228,7 @@ func (s personPages) makeAPIToken(v *visit) (shown, error) {
 		return again(err, form)
 	}
 	return show(ui.MadePage(ui.MadeToken{
-		Token: made.Body, Title: "The API token " + name, Lines: []string{made.Body.Text}, Back: ui.PathTokens,
+		Token: made.Body, Revoke: ui.TokenPath(made.Body.ID, "revoke"), Title: "The API token " + name, Lines: []string{made.Body.Text}, Back: ui.PathTokens,
 		Remark: "A program shows it in the header Authorization: Bearer, and acts as " + user + ".",
 	}))
 }
@@ -216,7 +263,7 @@ func (s personPages) makeUser(v *visit) (shown, error) {
 		return again(err, form)
 	}
 	return show(ui.MadePage(ui.MadeToken{
-		Token: made.Body, Title: "The login of " + name, Lines: []string{made.Body.Text}, Back: ui.PathUsers,
+		Token: made.Body, Revoke: ui.TokenPath(made.Body.ID, "revoke"), Title: "The login of " + name, Lines: []string{made.Body.Text}, Back: ui.PathUsers,
 		Remark: fmt.Sprintf("%s logs in with this token, on the page for that, or with: zeekfleet login %s --token TOKEN", name, s.addresses(v)[0]),
 	}))
 }

@@ -29,6 +29,24 @@ func (a *routes) registerTokens() {
 	}, people{a.s}.revokeToken)
 }
 
+// registerOwnTokens adds the API tokens of the user who asks.
+func (a *routes) registerOwnTokens() {
+	register(a, operation{
+		id: "list-own-tokens", method: http.MethodGet, path: api.PathOwnTokens, may: access.RowOf(access.ListOwnTokens{}),
+		summary: "List the API tokens of the user who asks, without their secrets",
+	}, people{a.s}.listOwnTokens)
+	register(a, operation{
+		id: "create-own-token", method: http.MethodPost, path: api.PathOwnTokens, may: access.RowOf(access.CreateOwnToken{}), status: http.StatusCreated,
+		summary: "Make an API token of the user who asks",
+		details: "A request that itself shows an API token makes none: whoever has found a token could make others of it.",
+		errors:  []int{http.StatusNotFound, http.StatusConflict, http.StatusInsufficientStorage},
+	}, people{a.s}.createOwnToken)
+	register(a, operation{
+		id: "revoke-own-token", method: http.MethodDelete, path: api.PathOwnTokens + "/{id}", may: access.RowOf(access.RevokeOwnToken{}), status: http.StatusNoContent,
+		summary: "Revoke an API token of the user who asks", errors: []int{http.StatusNotFound},
+	}, people{a.s}.revokeOwnToken)
+}
+
 // registerUsers adds the users.
 func (a *routes) registerUsers() {
 	register(a, operation{
@@ -52,7 +70,16 @@ func (a *routes) registerUsers() {
 }
 
 func (s people) listTokens(ctx context.Context, in *PageInput) (*pageOutput[api.Token], error) {
-	found, err := ask[access.Tokens](ctx, s.Server, access.ListTokens{})
+	return s.tokensOf(ctx, in, access.ListTokens{})
+}
+
+func (s people) listOwnTokens(ctx context.Context, in *PageInput) (*pageOutput[api.Token], error) {
+	return s.tokensOf(ctx, in, access.ListOwnTokens{})
+}
+
+// tokensOf lists the tokens for which a request asks.
+func (s people) tokensOf(ctx context.Context, in *PageInput, req access.Request) (*pageOutput[api.Token], error) {
+	found, err := ask[access.Tokens](ctx, s.Server, req)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +121,24 @@ func (s people) createToken(ctx context.Context, in *bodyInput[api.TokenRequest]
 		return nil, err
 	}
 	return newToken(made), nil
+}
+
+func (s people) createOwnToken(ctx context.Context, in *bodyInput[api.OwnTokenRequest]) (*bodyOutput[api.Token], error) {
+	if who := askerOf(ctx); who.bearer {
+		const why = "an API token makes no API tokens: log in with a certificate (zeekfleet login), or on the page"
+		s.refusing(who, access.RowOf(access.CreateOwnToken{}).Name, "", why)
+		return nil, problem(http.StatusForbidden, why)
+	}
+	made, err := ask[access.Token](ctx, s.Server, access.CreateOwnToken{Name: in.Body.Name, TTL: seconds(in.Body.TTL)})
+	if err != nil {
+		return nil, err
+	}
+	return newToken(made), nil
+}
+
+func (s people) revokeOwnToken(ctx context.Context, in *idInput) (*struct{}, error) {
+	_, err := ask[access.Done](ctx, s.Server, access.RevokeOwnToken{ID: in.ID})
+	return nil, err
 }
 
 func newToken(made access.Token) *bodyOutput[api.Token] {

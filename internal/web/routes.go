@@ -50,6 +50,7 @@ func newRoutes(s *Server) *routes {
 	a.registerJoining()
 	a.registerSSO()
 	a.registerTokens()
+	a.registerOwnTokens()
 	a.registerUsers()
 	a.registerCertificates()
 	a.registerAudit()

@@ -23,6 +23,8 @@ type asker struct {
 	conn *conn
 	// secret is that of the session in the request, or empty.
 	secret string
+	// bearer says that the request shows an API token.
+	bearer bool
 	// again returns who makes the request by now, for a request that has waited.
 	again func() (asker, error)
 }
@@ -43,7 +45,7 @@ func (s *Server) who(c *conn, r *http.Request) (asker, error) {
 	shown := r.Header.Values("Authorization")
 	switch {
 	case len(shown) > 0:
-		a.secret = ""
+		a.secret, a.bearer = "", true
 		scheme, bearer, _ := strings.Cut(shown[0], " ")
 		if len(shown) > 1 || !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(bearer) == "" {
 			return a, errors.New("the request has an Authorization that is not understood: it is \"Bearer\" and an API token")

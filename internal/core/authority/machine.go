@@ -226,6 +226,12 @@ func (m *Machine) decide(who mgmt.Principal, req access.Request) outcome {
 		return m.tokens.revokeToken(req)
 	case access.CreateAPIToken:
 		return m.tokens.createAPIToken(who, req)
+	case access.ListOwnTokens:
+		return outcome{answer: m.tokens.listOwn(who)}
+	case access.CreateOwnToken:
+		return m.tokens.createOwn(who, req)
+	case access.RevokeOwnToken:
+		return m.tokens.revokeOwn(who, req)
 	case access.AddUser:
 		return m.users.addUser(who, req)
 	case access.SetRole:
@@ -292,6 +298,8 @@ func subjectOf(req access.Request) string {
 		return userText(req.Name)
 	case access.CreateAPIToken:
 		return userText(req.User)
+	case access.RevokeOwnToken:
+		return req.ID
 	}
 	return ""
 }

@@ -232,6 +232,33 @@ func (m *tokens) createAPIToken(who mgmt.Principal, req access.CreateAPIToken) o
 	return outcome{answer: access.Token{TokenInfo: t.info(), Text: secret.String()}}
 }
 
+// listOwn returns the API tokens that work of the user who asks.
+func (m *tokens) listOwn(who mgmt.Principal) access.Tokens {
+	return slices.DeleteFunc(m.listTokens(), func(t access.TokenInfo) bool { return !t.API || t.For.Name != who.Name })
+}
+
+// createOwn makes an API token of the user who asks.
+func (m *tokens) createOwn(who mgmt.Principal, req access.CreateOwnToken) outcome {
+	u := m.state.users[who.Name]
+	switch {
+	case u == nil:
+		return refuse(access.NotFound, "%q is no user of this controller, and so has no API tokens of its own: an admin can make some for a user (zeekfleet token create --user)", who.Name)
+	case u.sso:
+		return refuse(access.Conflict, "user %q logs in with single sign-on, and a token would outlive the login: ask an admin for one (zeekfleet token create --user)", who.Name)
+	}
+	o := m.createAPIToken(who, access.CreateAPIToken{User: who.Name, Name: req.Name, TTL: req.TTL})
+	o.subject = userText(who.Name)
+	return o
+}
+
+// revokeOwn ends an API token of the user who asks.
+func (m *tokens) revokeOwn(who mgmt.Principal, req access.RevokeOwnToken) outcome {
+	if t := m.state.apiTokens[req.ID]; t == nil || t.user != who.Name {
+		return refuse(access.NotFound, "user %q has no API token %.40q (zeekfleet token list --own)", who.Name, req.ID)
+	}
+	return m.revokeToken(access.RevokeToken{ID: req.ID})
+}
+
 // bearerUsed notes the use of an API token.
 func (m *tokens) bearerUsed(id string) {
 	t := m.state.apiTokens[id]

@@ -148,6 +148,35 @@ func TestAPITokens(t *testing.T) {
 	want[access.Token](w, w.ask(root, access.CreateAPIToken{User: "ann", Name: "ci"}))
 }
 
+// Every user has API tokens of its own, and sees and ends no others.
+func TestOwnTokens(t *testing.T) {
+	w := newWorld(t, Config{Limits: Limits{APITokens: 2}})
+	want[access.Token](w, w.ask(root, access.AddUser{Name: "vera", Role: mgmt.Viewer}))
+	want[access.Token](w, w.ask(root, access.AddUser{Name: "ann", Role: mgmt.Admin}))
+	vera, ann := mgmt.Principal{Name: "vera", Role: mgmt.Viewer}, mgmt.Principal{Name: "ann", Role: mgmt.Admin}
+	made := want[access.Token](w, w.ask(vera, access.CreateOwnToken{Name: "ci", TTL: time.Hour}))
+	if made.Text == "" || made.For != user("vera") || made.By != "vera" || !made.Expires.Equal(epoch.Add(time.Hour)) {
+		t.Errorf("made %+v", made)
+	}
+	w.refused(w.ask(vera, access.CreateOwnToken{Name: "ci"}), access.Conflict, "has an API token")
+	other := want[access.Token](w, w.ask(ann, access.CreateOwnToken{Name: "ci"}))
+	for who, id := range map[mgmt.Principal]string{vera: made.ID, ann: other.ID} {
+		if list := want[access.Tokens](w, w.ask(who, access.ListOwnTokens{})); len(list) != 1 || list[0].ID != id {
+			t.Errorf("%s sees %+v", who.Name, list)
+		}
+	}
+	w.refused(w.ask(vera, access.RevokeOwnToken{ID: other.ID}), access.NotFound, `user "vera" has no API token`)
+	w.refused(w.ask(ann, access.RevokeOwnToken{ID: made.ID}), access.NotFound, "has no API token")
+	want[access.Done](w, w.ask(vera, access.RevokeOwnToken{ID: made.ID}))
+	if list := want[access.Tokens](w, w.ask(vera, access.ListOwnTokens{})); len(list) != 0 || len(w.view.Bearers) != 1 {
+		t.Errorf("left are %+v, %v", list, w.view.Bearers)
+	}
+	w.refused(w.ask(nobody, access.CreateOwnToken{Name: "x"}), access.Forbidden, "viewer")
+	w.refused(w.ask(root, access.CreateOwnToken{Name: "x"}), access.NotFound, "is no user of this controller")
+	want[access.Certificate](w, w.ask(root, access.LoginSSO{Name: "sue", Role: mgmt.Viewer, Subject: "s"}))
+	w.refused(w.ask(mgmt.Principal{Name: "sue", Role: mgmt.Viewer}, access.CreateOwnToken{Name: "x"}), access.Conflict, "would outlive the login")
+}
+
 func TestLimits(t *testing.T) {
 	w := newWorld(t, Config{Limits: Limits{Tokens: 2, Users: 1, OneOwner: 2, Certificates: 6, Hosts: 1}})
 	w.refused(w.ask(root, access.CreateToken{Instance: "s", TTL: 31 * 24 * time.Hour}), access.Invalid, "a token works for a time between 0s and 720h0m0s")

@@ -113,7 +113,7 @@ func header(f Frame, c Content) g.Node {
 			h.Span(h.ID("live"), h.Class("live")),
 			g.If(f.User != "" && !c.Live, h.Span(h.ID("frame"), h.Attr("hx-sse:connect", PathFrameStream), h.Attr("hx-swap", "none"))),
 			h.Button(h.Class("quiet"), h.Type("button"), h.Data("theme-switch", ""), h.Attr("hidden"), h.Text("Theme")),
-			g.If(f.User != "", h.Span(h.Class("user"), h.Title("Logged in as "+f.User), h.Text(f.User), h.Span(h.Class("role"), h.Text(f.Role)))),
+			g.If(f.User != "", h.A(h.Class("user"), h.Href(PathOwnTokens), h.Title("Logged in as "+f.User+". Your API tokens"), h.Text(f.User), h.Span(h.Class("role"), h.Text(f.Role)))),
 			g.If(f.CanLogOut, h.Form(h.Method("post"), h.Action(PathLogout), h.Button(h.Class("quiet"), h.Type("submit"), h.Text("Log out")))),
 			g.If(f.User == "", h.A(h.Href(PathLogin), h.Text("Log in"))),
 		),

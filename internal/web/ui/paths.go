@@ -27,6 +27,7 @@ const (
 	PathEvents          = "/events"
 	PathAudit           = "/audit"
 	PathTokens          = "/tokens"
+	PathOwnTokens       = "/account/tokens"
 	PathUsers           = "/users"
 	PathAlerts          = "/alerts"
 )

@@ -79,8 +79,9 @@ type MadeToken struct {
 	// the controller.
 	Title string
 	Lines []string
-	// Remark says what to do with them, and Back is where the user goes on.
-	Remark, Back string
+	// Remark says what to do with them, Back is where the user goes on, and Revoke is the path of
+	// the page that asks whether it shall be revoked.
+	Remark, Back, Revoke string
 }
 
 // MadePage shows a token that was made.
@@ -100,7 +101,7 @@ func MadePage(m MadeToken) Content {
 				return h.Pre(h.TabIndex("0"), h.Aria("label", "Line to copy"), h.Text(line))
 			})),
 			Facts(Fact{"For", h.Text(m.For)}, Fact{"Works until", until}, Fact{"Uses", orNil(int64(m.Uses))}, Fact{"Number", h.Text(m.ID)}),
-			h.Div(h.Class("actions"), ButtonLink(m.Back, "I have it", "primary"), ButtonLink(TokenPath(m.ID, "revoke"), "Revoke it…"))),
+			h.Div(h.Class("actions"), ButtonLink(m.Back, "I have it", "primary"), ButtonLink(m.Revoke, "Revoke it…"))),
 	}}
 }
 
