@@ -145,7 +145,7 @@ var told = []any{
 // paths are those that a proxy lets through, with the media types and the sizes of answers.
 var (
 	paths = []string{
-		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathUsers,
+		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathOwnTokens, api.PathUsers,
 		api.PathCertificates, api.PathAuthorities, api.PathAudit, api.PathInstances, api.PathNodes, api.PathConfigurations,
 		api.PathCrashes, api.PathHosts, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
 		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.PathAlerts, api.PathAcknowledge, api.PathAlertReceivers, api.PathSilences, api.ContentEventStream, api.PathHealth, api.PathReady, api.PathMetrics, api.PathServiceDiscovery, api.PathOpenAPI,
