@@ -17,8 +17,10 @@ type Ports struct {
 	first, used int
 }
 
-// Size is the number of ports in a block. Ports itself listens on the first one.
-const Size = 64
+// Size is the number of ports in a block. Ports itself listens on the first one. A block has
+// room for the largest cluster of a test, which gets ports one after the other: beyond the
+// block there may be one that another test has reserved.
+const Size = 128
 
 // The range of ports to reserve. It is above the ports of well-known services, and
 // below the ports that the kernel chooses itself.
