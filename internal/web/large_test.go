@@ -13,6 +13,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/web"
 )
 
@@ -33,7 +34,7 @@ func greatest() *api.Cluster {
 
 func TestTheGreatestConfigurationIsTaken(t *testing.T) {
 	f := &fleet{answers: usually}
-	s := serve(t, web.Config{Cluster: f}, nil)
+	s := serve(t, web.Config{Cluster: f, Limits: web.Limits{ConfigurationTimeout: 5 * patience.Limit}}, nil)
 	if _, err := s.client("operator").Deploy(t.Context(), api.DeployRequest{Configuration: greatest()}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/web"
 )
 
@@ -70,7 +71,7 @@ var someCluster = api.Cluster{
 // client returns a client of the API.
 func (s *site) client(bearer string) *api.Client {
 	s.t.Helper()
-	c, err := api.New(api.Config{Address: s.addr, Bearer: bearer})
+	c, err := api.New(api.Config{Address: s.addr, Bearer: bearer, Timeout: 5 * patience.Limit})
 	if err != nil {
 		s.t.Fatal(err)
 	}
