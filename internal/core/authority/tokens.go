@@ -256,7 +256,7 @@ func (m *tokens) revokeOwn(who mgmt.Principal, req access.RevokeOwnToken) outcom
 	if t := m.state.apiTokens[req.ID]; t == nil || t.user != who.Name {
 		return refuse(access.NotFound, "user %q has no API token %.40q (zeekfleet token list --own)", who.Name, req.ID)
 	}
-	return m.revokeToken(access.RevokeToken{ID: req.ID})
+	return m.revokeToken(access.RevokeToken(req))
 }
 
 // bearerUsed notes the use of an API token.
