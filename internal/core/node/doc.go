@@ -8,7 +8,7 @@
 // other peers, by the connection and not by the address (7.4, G-N3).
 //
 // The machine answers each dispatch for this node once, to the peer that asked, as
-// long as this peer is connected. It says hello on every peering with the agent, and
-// repeats the hello. Config bounds the dispatches that it holds. The shell bounds the
+// long as this peer is connected. It says hello on every peering with the agent,
+// together with the names of its dispatches if there are more than one, and repeats both. Config bounds the dispatches that it holds. The shell bounds the
 // peers.
 package node

@@ -89,13 +89,23 @@ func (m *Machine) tick(now time.Time) []Effect {
 	return m.sayHello(now, m.agents...)
 }
 
+// sayHello says that the node is there, and which dispatches it has if it has more than
+// mgmt.GetIDValue.
 func (m *Machine) sayHello(now time.Time, peers ...mgmt.PeerID) []Effect {
 	m.hello = now.Add(m.cfg.HelloInterval)
 	var effects []Effect
 	for _, p := range peers {
 		effects = append(effects, Publish{Peer: p, Msg: mgmt.NotifyNodeHello{Node: m.cfg.Name}})
+		if len(m.cfg.Actions) > 0 {
+			effects = append(effects, Publish{Peer: p, Msg: mgmt.NotifyDispatches{Node: m.cfg.Name, Dispatches: m.dispatches()}})
+		}
 	}
 	return effects
+}
+
+// dispatches returns the names of all dispatches of the node, sorted.
+func (m *Machine) dispatches() []string {
+	return slices.Sorted(slices.Values(append([]string{mgmt.GetIDValue}, m.cfg.Actions...)))
 }
 
 // lost drops a peering with the agent. Nobody gets the answers to its calls: an

@@ -33,6 +33,10 @@ func hello(to mgmt.PeerID) node.Effect {
 	return node.Publish{Peer: to, Msg: mgmt.NotifyNodeHello{Node: me}}
 }
 
+func announcement(to mgmt.PeerID) node.Effect {
+	return node.Publish{Peer: to, Msg: mgmt.NotifyDispatches{Node: me, Dispatches: []string{"get_id_value", "own"}}}
+}
+
 func answer(res mgmt.Result) node.Effect {
 	res.ReqID, res.Node = "q", me
 	return node.Publish{Peer: agent, Msg: mgmt.NodeDispatchResponse{ReqID: "q", Result: res}}
@@ -52,18 +56,18 @@ var steps = map[string]struct {
 }{
 	"hello upon a peering": {
 		when: connected,
-		want: []node.Effect{hello(agent)},
+		want: []node.Effect{hello(agent), announcement(agent)},
 	},
 	"hello upon the next peering": {
 		given: []node.Event{connected, node.PeerLost{Peer: agent}},
 		when:  connected,
-		want:  []node.Effect{hello(agent)},
+		want:  []node.Effect{hello(agent), announcement(agent)},
 	},
 	"hello again after a minute": {
 		given: []node.Event{connected},
 		after: time.Minute,
 		when:  node.Tick{},
-		want:  []node.Effect{hello(agent)},
+		want:  []node.Effect{hello(agent), announcement(agent)},
 	},
 	"no hello before": {
 		given: []node.Event{connected},
