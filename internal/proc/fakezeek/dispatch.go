@@ -22,7 +22,8 @@ var dispatches = map[string]func(n *node, args []string) mgmt.Result{
 	"rotate_logs": func(n *node, _ []string) mgmt.Result {
 		return failure("rotate_logs is impossible: Zeek %s has no function that rotates logs", n.version)
 	},
-	"set_option": (*node).setOption,
+	"set_option":  (*node).setOption,
+	"set_options": (*node).setOptions,
 }
 
 func dispatchNames() []string { return slices.Sorted(maps.Keys(dispatches)) }
@@ -65,6 +66,9 @@ func (n *node) getIDValue(args []string) mgmt.Result {
 	case "connection":
 		return failure("no ID value")
 	default:
+		if value, ok := n.optionJSON(name); ok {
+			return success(value)
+		}
 		v, ok := n.values[name]
 		if !ok {
 			return failure("unknown id")
@@ -108,16 +112,4 @@ func (n *node) clusterLayout(args []string) mgmt.Result {
 	}
 	fmt.Fprintf(n.err, "the cluster has %s now\n", strings.Join(names, " "))
 	return success(len(args))
-}
-
-// setOption sets an identifier to which the scripts have assigned a value.
-func (n *node) setOption(args []string) mgmt.Result {
-	if len(args) < 2 {
-		return failure("set_option expects name and value of an option")
-	}
-	if _, ok := n.values[args[0]]; !ok {
-		return failure("unknown id")
-	}
-	n.values[args[0]] = args[1]
-	return success(asJSON(args[1]))
 }

@@ -7,7 +7,11 @@
 // over Broker or as a WebSocket server (spec zeek-launch). It does not execute
 // scripts: it reads the assignments in them, recognises the node script by the
 // functions that it calls, and takes a line with the comment
-// "# fakezeek error: TEXT" for an error in the script.
+// "# fakezeek error: TEXT" for an error in the script. It knows the options that scripts
+// declare on one line, and some of Zeek's.
+//
+// In one thing it is stricter than Zeek: it ends with an error if bundles are not where
+// they should be in the search paths of scripts and plugins.
 //
 // Its version is FAKEZEEK_VERSION, by default 8.2.2. Its installation is below
 // FAKEZEEK_PREFIX, by default /usr/local/zeek; that directory need not exist. These

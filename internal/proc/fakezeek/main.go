@@ -110,6 +110,9 @@ func (z *zeek) node(signals <-chan os.Signal) int {
 	z.take(z.parseTime)
 	s, err := z.load()
 	if err == nil && z.parseOnly {
+		err = z.checkOptions(s)
+	}
+	if err == nil && z.parseOnly {
 		z.status("TERMINATED", "atexit")
 		return 0
 	}

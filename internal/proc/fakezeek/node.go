@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/runoption"
 )
 
 // node is the process after it has loaded its scripts.
@@ -29,6 +30,9 @@ type node struct {
 	clustered bool
 	endpoint  *bus.Endpoint // of a clustered node
 	failed    chan error    // what ends the node while it runs
+	// runOptions are the options of the node. Only the conversation with the agent uses
+	// them after the start.
+	runOptions *runoption.Options
 }
 
 // runNode starts the node and runs it until a signal ends it. It returns nil after an
@@ -78,6 +82,7 @@ func (n *node) initScripts() error {
 	if n.initError != "" {
 		return n.failInit("base/frameworks/main.zeek", 9, n.initError)
 	}
+	n.setStartOptions()
 	if n.printed == "" {
 		return nil
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/runoption"
 )
 
 // scripts holds the loaded scripts.
@@ -20,6 +22,8 @@ type scripts struct {
 	from map[string]string
 	// text is the text of all scripts except those that Zeek ships.
 	text strings.Builder
+	// declared are the options that the scripts declare.
+	declared []runoption.Option
 	// layout is the cluster's layout, nil for a process that is not a node.
 	layout map[string]member
 }
@@ -29,6 +33,9 @@ func (z *zeek) load() (*scripts, error) {
 	l := loader{zeek: z, path: z.scriptPath(), scripts: scripts{values: map[string]string{}, from: map[string]string{}}}
 	if _, err := l.find("base/init-default", ""); err != nil {
 		return nil, fatalf("can't find base/init-bare.zeek")
+	}
+	if err := z.checkBundles(); err != nil {
+		return nil, err
 	}
 	if z.env("CLUSTER_NODE") != "" {
 		file, err := l.find("cluster-layout", "")
@@ -146,6 +153,7 @@ func (l *loader) read(file string) error {
 		if m := moduleLine.FindStringSubmatch(line); m != nil {
 			module = m[1]
 		}
+		l.declare(module, line)
 		if m := assignLine.FindStringSubmatch(line); m != nil {
 			name := qualified(module, m[1])
 			l.values[name], l.from[name] = m[2], file

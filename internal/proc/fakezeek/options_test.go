@@ -1,0 +1,57 @@
+package fakezeek_test
+
+import (
+	"strings"
+	"testing"
+)
+
+const startScript = "@load ./zeekfleet-runoption\n\nmodule Fleet::Node;\n\nredef start_options += {\n\t[\"Tst::limit\"] = \"VALUE\",\n};\n"
+
+func TestOptionsFromTheStartAreChecked(t *testing.T) {
+	for name, tt := range map[string]struct{ value, state, stderr string }{
+		"right": {"5", "exit status 0", ""},
+		"wrong": {"x", "exit status 1", "zeekfleet: an option cannot be set: Tst::limit: x is not of type count\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			writeFile(t, dir, "site.zeek", "module Tst;\noption limit: count = 3;\n")
+			writeFile(t, dir, "zeekfleet-runoption.zeek", "")
+			writeFile(t, dir, "start.zeek", strings.ReplaceAll(startScript, "VALUE", tt.value))
+			p := start(t, dir, nil, "-a", "./site.zeek", "./start.zeek")
+			if state, stderr := p.wait(); state != tt.state || !strings.HasSuffix(stderr, tt.stderr) || tt.stderr == "" && stderr != "" {
+				t.Errorf("got %s, stderr %q\nwant %s, stderr %q", state, stderr, tt.state, tt.stderr)
+			}
+			// It starts in any case.
+			p = start(t, dir, []string{"FAKEZEEK_CRASH_AFTER=1ms", "FAKEZEEK_CRASH_WITH=exit 0"}, "./site.zeek", "./start.zeek")
+			state, stderr := p.wait()
+			warned := strings.Contains(stderr, "zeekfleet: an option was not set: Tst::limit: x is not of type count")
+			if state != "exit status 0" || warned != (tt.stderr != "") {
+				t.Errorf("started: got %s, stderr %q", state, stderr)
+			}
+		})
+	}
+}
+
+func TestSearchPathsOfBundlesAreChecked(t *testing.T) {
+	const s = "/usr/local/zeek/share/zeek"
+	for name, tt := range map[string]struct{ path, plugins, stderr string }{
+		"as the launcher makes them": {s + ":DIR/bundles/aa:DIR/bundles/bb:" + s + "/site", "DIR/bundles/bb/plugins:/opt/plugins", ""},
+		"a bundle that is not there": {s + ":DIR/bundles/cc:" + s + "/site", "", "ZEEKPATH has the bundle DIR/bundles/cc, which is not there\n"},
+		"after the site's scripts":   {s + ":" + s + "/site:DIR/bundles/aa", "", "ZEEKPATH has the bundle DIR/bundles/aa, and the scripts of the site do not follow\n"},
+		"without its plugins":        {s + ":DIR/bundles/bb:" + s + "/site", "/opt/plugins", "and the plugins of bundles are in [\"DIR/bundles/bb/plugins\"]\n"},
+		"plugins of no bundle":       {s + ":DIR/bundles/aa:" + s + "/site", "DIR/bundles/bb/plugins", "ZEEK_PLUGIN_PATH has the bundle DIR/bundles/bb/plugins, which is not in ZEEKPATH\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, name := range []string{"bundles", "bundles/aa", "bundles/bb", "bundles/bb/plugins"} {
+				mkdir(t, dir, name)
+			}
+			in := func(text string) string { return strings.ReplaceAll(text, "DIR", dir) }
+			p := start(t, dir, []string{"ZEEKPATH=" + in(tt.path), "ZEEK_PLUGIN_PATH=" + in(tt.plugins)}, "-a")
+			state, stderr := p.wait()
+			if (state == "exit status 0") != (tt.stderr == "") || !strings.HasSuffix(stderr, in(tt.stderr)) {
+				t.Errorf("got %s, stderr %q, want %q", state, stderr, in(tt.stderr))
+			}
+		})
+	}
+}
