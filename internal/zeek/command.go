@@ -44,8 +44,8 @@ func (c Command) Check() Command {
 }
 
 // argv renders the argument vector in this order: Zeek's options, the backend's
-// script (upstream puts it first too), the site's arguments, our scripts, the
-// node's scripts and options. It names our scripts without their directory, because
+// script (upstream puts it first too), the site's arguments, our scripts, the node's
+// scripts, its RunOptions, which can be options of these scripts, and its options. It names our scripts without their directory, because
 // a path may contain "=" or "::", and Zeek does not take such an argument for a script.
 func (d *Deployment) argv() []string {
 	node := d.Plan.Node
@@ -71,6 +71,9 @@ func (d *Deployment) argv() []string {
 		argv = append(argv, strings.TrimSuffix(nodeFile, ".zeek"))
 	}
 	argv = append(argv, node.Scripts...)
+	if len(node.RunOptions) > 0 {
+		argv = append(argv, strings.TrimSuffix(startFile, ".zeek"))
+	}
 	for _, o := range node.Options {
 		argv = append(argv, o.Name+"="+o.Value)
 	}
@@ -78,10 +81,15 @@ func (d *Deployment) argv() []string {
 }
 
 // scriptPath renders ZEEKPATH. ZEEKPATH replaces Zeek's built-in search path, so it
-// lists the directories of that path too.
+// lists the directories of that path too. Bundles come directly before the scripts of the
+// site: they cannot replace Zeek's own.
 func (d *Deployment) scriptPath(dir string) (string, error) {
 	s := d.Install.ScriptDir
-	dirs := []string{dir, s, path.Join(s, "policy"), path.Join(s, "site"), path.Join(s, "builtin-plugins")}
+	dirs := []string{dir, s, path.Join(s, "policy")}
+	for _, b := range d.Bundles {
+		dirs = append(dirs, b.Dir)
+	}
+	dirs = append(dirs, path.Join(s, "site"), path.Join(s, "builtin-plugins"))
 	for _, more := range slices.Concat(d.Install.SearchPath, d.Site.ScriptPath) {
 		if !slices.Contains(dirs, more) {
 			dirs = append(dirs, more)

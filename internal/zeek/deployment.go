@@ -49,9 +49,25 @@ type Deployment struct {
 	// agent that an answer comes from the node. It has at least 32 letters and
 	// digits and is new for each launch. Only OurNodeScript needs it.
 	Secret mgmt.Secret
+	// Bundles are the plan's bundles with scripts, in its order.
+	Bundles []BundleDir
+	// DataDir, absolute, is where the plan's bundles with data are, each under its name.
+	// Empty means that the plan has no bundles.
+	DataDir string
 
 	Site Site
 }
+
+// BundleDir is a bundle with scripts on this host.
+type BundleDir struct {
+	Name string
+	Dir  string // absolute
+	// HasPlugins says that its directory BundlePlugins has plugins of Zeek.
+	HasPlugins bool
+}
+
+// BundlePlugins is the directory of a bundle in which Zeek looks for plugins.
+const BundlePlugins = "plugins"
 
 // Site holds the settings that all nodes of an instance share.
 type Site struct {

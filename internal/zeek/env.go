@@ -2,6 +2,7 @@ package zeek
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -71,11 +72,39 @@ func (d *Deployment) env(c *cluster, scriptPath string) []string {
 
 	e.set("CLUSTER_NODE", string(c.self))
 	e.set("ZEEKPATH", scriptPath)
+	d.bundleEnv(e)
 	maps.Copy(e, newEnviron(d.curveEnv(c)))
 	if d.nodeScript() == UpstreamNodeScript {
 		d.upstreamEnv(e)
 	}
 	return e.list()
+}
+
+// DataEnv is the variable that tells a node where its bundles with data are.
+const DataEnv = "ZEEKFLEET_DATA"
+
+// bundleEnv lets Zeek find the plugins of bundles, before all others, and scripts find
+// data. ZEEK_PLUGIN_PATH replaces Zeek's built-in search path.
+func (d *Deployment) bundleEnv(e environ) {
+	var dirs []string
+	for _, b := range d.Bundles {
+		if b.HasPlugins {
+			dirs = append(dirs, path.Join(b.Dir, BundlePlugins))
+		}
+	}
+	if len(dirs) > 0 {
+		before, ok := e["ZEEK_PLUGIN_PATH"]
+		if !ok {
+			before = d.Install.PluginPath
+		}
+		if before != "" {
+			dirs = append(dirs, before)
+		}
+		e.set("ZEEK_PLUGIN_PATH", strings.Join(dirs, ":"))
+	}
+	if d.DataDir != "" {
+		e.set(DataEnv, d.DataDir)
+	}
 }
 
 // upstreamEnv tells upstream's node script where its agent is (spec

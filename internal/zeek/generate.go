@@ -15,15 +15,19 @@ import (
 
 // The generated files.
 const (
-	layoutFile   = "cluster-layout.zeek" // a name that Zeek asks for
-	optionsFile  = OptionsFile
-	nodeFile     = "zeekfleet-node.zeek"
-	proofFile    = "zeekfleet-proof.zeek"
-	dispatchFile = "zeekfleet-dispatch.zeek"
-	optionFile   = "zeekfleet-option.zeek"
-	changeFile   = "zeekfleet-layout.zeek"
-	clusterFile  = "zeekfleet-cluster.zeek"
-	apiFile      = "zeekfleet-api.zeek"
+	layoutFile    = "cluster-layout.zeek" // a name that Zeek asks for
+	optionsFile   = OptionsFile
+	nodeFile      = "zeekfleet-node.zeek"
+	proofFile     = "zeekfleet-proof.zeek"
+	dispatchFile  = "zeekfleet-dispatch.zeek"
+	startFile     = "zeekfleet-start-options.zeek" // only for nodes that have RunOptions
+	runOptionFile = "zeekfleet-runoption.zeek"
+	optionFile    = "zeekfleet-option.zeek"
+	valueFile     = "zeekfleet-value.zeek"
+	listFile      = "zeekfleet-list.zeek"
+	changeFile    = "zeekfleet-layout.zeek"
+	clusterFile   = "zeekfleet-cluster.zeek"
+	apiFile       = "zeekfleet-api.zeek"
 )
 
 // File is a generated file.
@@ -68,6 +72,7 @@ func (d Deployment) Generate() (Generated, error) {
 	if d.nodeScript() == OurNodeScript {
 		g.Files = append(g.Files, NodeScriptFiles(d.agentProtocol())...)
 	}
+	g.Files = append(g.Files, d.startFiles()...)
 	if d.SocketTLS != nil {
 		g.Files = append(g.Files, d.SocketTLS.files()...)
 	}

@@ -17,7 +17,7 @@ import (
 // versions of Zeek for which the script is made.
 
 // keywords are the keywords of Zeek's language, up to the newest version.
-var keywords = words(`add addr any bool break case const copy count default delete double else enum event export
+var keywords = words(`add addr any as bool break case const copy count default delete double else enum event export
 	fallthrough file for function global hook if in int interval is local module next of opaque option pattern port
 	print record redef return schedule set string subnet switch table time timeout type vector when while assert list
 	T F sec secs mins create_expire tcp udp icmp unknown optional priority`)
@@ -34,7 +34,9 @@ var released = names{
 		Log::RotationFmtInfo Log::RotationPath Log::default_rotation_dir Log::default_rotation_interval
 		Log::default_rotation_postprocessor_cmd Log::rotation_format_func LogAscii::enable_leftover_log_rotation
 		Management::Log::ERROR Management::Log::level
-		Reporter::error Reporter::warning cat current_time double_to_interval double_to_time fmt get_event_stats get_net_stats get_proc_stats
+		Reporter::error Reporter::fatal Reporter::warning Notice::Type Analyzer::Tag Log::ID SMB::Action
+		count_to_port find_all getenv global_ids gsub hexstr_to_bytestring join_string_vec levenshtein_distance
+		split_string_all string_to_pattern sub to_lower transport_proto unknown_transport cat current_time double_to_interval double_to_time fmt get_event_stats get_net_stats get_proc_stats
 		global_hash_seed interval_to_double is_valid_ip lookup_ID network_time reading_live_traffic sha256_hash
 		open set_buf sort split_string split_string1 strcmp strftime string_vec strip subst_string time_to_double to_addr to_count
 		to_double to_int to_json to_port to_subnet type_name zeek_init
@@ -43,7 +45,7 @@ var released = names{
 		mark_pool_node_dead Cluster::log Cluster::hello Cluster::node_down Cluster::Node Cluster::NodeType zeek_script_loaded zeek_version GLOBAL`),
 	51: words(`Broker::metrics_port`),
 	70: words(`Telemetry::metrics_address`),
-	60: words(`Cluster::connect_node_hook connect_node_hook`),
+	60: words(`global_options Cluster::connect_node_hook connect_node_hook`),
 	71: words(`Cluster::backend Cluster::CLUSTER_BACKEND_BROKER Cluster::publish Cluster::subscribe Cluster::Backend::ZeroMQ::listen_xpub_endpoint
 		Cluster::Backend::ZeroMQ::listen_xsub_endpoint Cluster::Backend::ZeroMQ::connect_xpub_endpoint
 		Cluster::Backend::ZeroMQ::connect_xsub_endpoint`),
@@ -57,7 +59,7 @@ var released = names{
 // from 8.0 on.
 var fields = words(`network address bound_port pkts_recvd pkts_dropped pkts_link bytes_recvd mem real_time queued
 	dispatched open close path dir file_basename node_type ip zone_id p manager interface metrics_port
-	id manager name spec exclusive max_nodes node_list rr_key_seq
+	constant option_value id manager name spec exclusive max_nodes node_list rr_key_seq
 	listen_addr listen_port tls_options cert_file key_file ca_file enable_peer_verification`)
 
 type names map[int][]string
@@ -77,12 +79,15 @@ func (n names) has(name string, version int) bool {
 var (
 	identifier  = regexp.MustCompile(`\$?[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*`)
 	declaration = regexp.MustCompile(`\b(?:function|global|const|local|type)\s+([A-Za-z_][A-Za-z0-9_:]*)\s*[:(=;]|` +
-		`([A-Za-z_][A-Za-z0-9_]*)\s*:\s|for \( ([a-z_]+) in`)
+		`([A-Za-z_][A-Za-z0-9_]*)\s*:\s|for \( (?:[a-z_]+, )?([a-z_]+) in`)
 	module    = regexp.MustCompile(`(?m)^module ([A-Za-z:]+);$`)
 	directive = regexp.MustCompile(`(?m)^@.*$`)
 	// ifdef names what a script uses only if another script declares it.
 	ifdef = regexp.MustCompile(`(?m)^@ifdef \( Fleet::Node::(\w+) \)$`)
 )
+
+// beforePattern is what comes before a pattern, and before no division.
+var beforePattern = regexp.MustCompile(`(=|, ?|\(|\|\||&&|return) ?$`)
 
 // code returns a script without its comments, its directives and the content of its
 // literals.
@@ -104,8 +109,7 @@ func code(t testing.TB, file, script string) string {
 			}
 			b.WriteString(`""`)
 			i = len(script) - len(rest)
-		case c == '/' && strings.HasSuffix(strings.TrimRight(b.String(), " "), "="), c == '/' && strings.HasSuffix(b.String(), ", "),
-			c == '/' && strings.HasSuffix(b.String(), "( "):
+		case c == '/' && beforePattern.MatchString(b.String()[max(0, b.Len()-10):]):
 			end := i + 1
 			for script[end] != '/' || script[end-1] == '\\' {
 				end++
@@ -235,6 +239,7 @@ func TestScriptsUseOnlyNamesOfTheirZeekVersion(t *testing.T) {
 				for where, c := range hosts {
 					d := deployment(t, v, c, "worker-1")
 					d.Backend, d.AgentProtocol = backend, protocol
+					d.Plan.Node.RunOptions = []mgmt.Option{{Name: "Tst::a", Value: "1"}}
 					d = withSocketTLS(d)
 					has := d.Install.Version.AtLeast
 					if backend == zeek.ZeroMQ && !has(7, 1) || protocol == zeek.AgentWebSocket && !has(8, 0) {

@@ -23,6 +23,11 @@ func checkNode(n mgmt.Node) error {
 			return err
 		}
 	}
+	for _, o := range n.RunOptions {
+		if err := mgmt.CheckRunOption(o); err != nil {
+			return err
+		}
+	}
 	for name, value := range n.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
 			return fmt.Errorf("%.80q cannot be an environment variable", name)

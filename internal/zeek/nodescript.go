@@ -7,13 +7,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// The node scripts. Both protocols use the first six, which answer requests. The
+// The node scripts. Both protocols use all but the last two, which answer requests. The
 // last two, one for each protocol, receive requests and send the answers.
 var (
 	//go:embed scripts/api.zeek
 	apiScript string
+	//go:embed scripts/list.zeek
+	listScript string
+	//go:embed scripts/value.zeek
+	valueScript string
 	//go:embed scripts/option.zeek
 	optionScript string
+	//go:embed scripts/runoption.zeek
+	runOptionScript string
 	//go:embed scripts/layout.zeek
 	layoutScript string
 	//go:embed scripts/cluster.zeek
@@ -41,13 +47,23 @@ func NodeScriptFiles(t AgentProtocol) []File {
 	default:
 		panic(fmt.Sprintf("zeek: no node script for protocol %q", string(t)))
 	}
-	return []File{
+	return append([]File{
 		{Name: nodeFile, Mode: 0o644, Content: node},
 		{Name: proofFile, Mode: 0o644, Content: proofScript},
 		{Name: dispatchFile, Mode: 0o644, Content: dispatchScript},
-		{Name: optionFile, Mode: 0o644, Content: optionScript},
 		{Name: changeFile, Mode: 0o644, Content: layoutScript},
 		{Name: clusterFile, Mode: 0o644, Content: clusterScript},
+	}, runOptionScripts()...)
+}
+
+// runOptionScripts returns the part of our node script that sets options: first the file
+// that sets those from the start, then the files that this file loads.
+func runOptionScripts() []File {
+	return []File{
+		{Name: runOptionFile, Mode: 0o644, Content: runOptionScript},
+		{Name: optionFile, Mode: 0o644, Content: optionScript},
+		{Name: valueFile, Mode: 0o644, Content: valueScript},
+		{Name: listFile, Mode: 0o644, Content: listScript},
 		{Name: apiFile, Mode: 0o644, Content: apiScript},
 	}
 }

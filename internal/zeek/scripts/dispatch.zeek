@@ -4,7 +4,7 @@
 
 @load ./zeekfleet-api
 @load ./zeekfleet-layout
-@load ./zeekfleet-option
+@load ./zeekfleet-runoption
 
 module Fleet::Node;
 
@@ -134,6 +134,7 @@ export {
 		["get_version"] = get_version,
 		["get_loaded_scripts"] = get_loaded_scripts,
 		["set_option"] = set_option,
+		["set_options"] = set_options,
 		["cluster_layout"] = cluster_layout,
 		["rotate_logs"] = rotate_logs,
 	} &redef;

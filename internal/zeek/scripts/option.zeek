@@ -1,147 +1,103 @@
-##! The dispatch set_option. For Zeek 5.0 and later.
+##! The dispatch set_option, and what it needs to know about options. For Zeek 5.0 and
+##! later.
 
 @load ./zeekfleet-api
+@load ./zeekfleet-value
 
 module Fleet::Node;
 
-## The accepted text of a value, by type.
-const value_forms: table[string] of pattern = {
-	["bool"] = /T|F/,
-	["count"] = /[0-9]{1,19}/,
-	["int"] = /-?[0-9]{1,18}/,
-	["double"] = /-?[0-9]{1,15}(\.[0-9]{1,15})?/,
-	["interval"] = /-?[0-9]{1,15}(\.[0-9]{1,15})?/,
-	["port"] = /[0-9]{1,5}\/(tcp|udp|icmp|unknown)/,
-	["subnet"] = /[0-9a-fA-F:.]+\/[0-9]{1,3}/,
-};
+export {
+	## Sets an option of this node. With the third argument "cluster" it sets the option
+	## of all nodes, including nodes that join later.
+	global set_option: function(args: vector of string, res: Management::Result);
+}
 
-function is_value(kind: string, text: string): bool
+# The names of all options. They are the same as long as Zeek runs.
+global option_names: set[string];
+
+function is_option(name: string): bool
 	{
-	if ( kind in value_forms && value_forms[kind] != text )
-		return F;
-
-	if ( kind == "addr" )
-		return is_valid_ip(text);
-
-	if ( kind != "subnet" && kind != "port" )
-		return T;
-
-	# Zeek reads a number that is out of range as zero.
-	local halves = split_string1(text, /\//);
-	if ( kind == "port" )
-		return to_count(halves[0]) <= 65535;
-
-	return is_valid_ip(halves[0]) && to_count(halves[1]) <= ( /:/ in halves[0] ? 128 : 32 );
-	}
-
-## Returns the elements of a list that commas separate; fails if an element is not
-## of type kind.
-function elements(kind: string, text: string, res: Management::Result): vector of string
-	{
-	local found: vector of string;
-	local parts = split_string(text, /,/);
-
-	for ( i in parts )
+	if ( |option_names| == 0 )
 		{
-		local part = strip(parts[i]);
-		if ( part == "" )
-			next;
-
-		found += part;
-		if ( ! is_value(kind, part) )
-			fail(res, fmt("%s is not of type %s", part, kind));
+@ifdef ( global_options )
+		option_names = global_options();
+@else
+		for ( id, facts in global_ids() )
+			if ( facts$option_value )
+				add option_names[id];
+@endif
 		}
 
-	return found;
+	return name in option_names;
 	}
 
-## Returns the set of the elements of a list that commas separate.
-function set_value(kind: string, text: string, res: Management::Result): any
+## Returns the option whose name is most like this one, and "" if none is like it.
+function nearest_option(name: string): string
 	{
-	local parts = elements(kind, text, res);
-	local strings: set[string];
-	local addrs: set[addr];
-	local subnets: set[subnet];
-	local ports: set[port];
-
-	if ( ! res$success )
-		return strings;
-
-	for ( i in parts )
+	local best = "";
+	local least = 4;
+	for ( o in option_names )
 		{
-		if ( kind == "addr" )
-			add addrs[to_addr(parts[i])];
-		else if ( kind == "subnet" )
-			add subnets[to_subnet(parts[i])];
-		else if ( kind == "port" )
-			add ports[to_port(parts[i])];
-		else
-			add strings[parts[i]];
+		local distance = levenshtein_distance(name, o);
+		if ( distance < least || ( distance == least && best != "" && strcmp(o, best) < 0 ) )
+			{
+			best = o;
+			least = distance;
+			}
 		}
 
-	if ( kind == "addr" )
-		return addrs;
-	if ( kind == "subnet" )
-		return subnets;
-	if ( kind == "port" )
-		return ports;
-	return strings;
+	return best;
 	}
 
-## Returns the value of type kind that text describes.
-function value_of(kind: string, text: string, res: Management::Result): any
+## Returns why there is no option of this name.
+function why_no_option(name: string): string
 	{
-	if ( ! is_value(kind, text) )
+	local res = Management::Result($reqid="");
+	local kind = type_name(lookup_global(name, res));
+	if ( res?$error && res$error == "unknown id" )
 		{
-		fail(res, fmt("%s is not of type %s", text, kind));
+		local other = nearest_option(name);
+		return fmt("unknown id %s%s", name, other == "" ? "" : fmt(" (did you mean %s?)", other));
+		}
+
+	if ( ! res$success || /^(function|event|hook)/ in kind )
+		return fmt("%s is not an option", name);
+
+	# While Zeek reads scripts, nobody can ask it whether this is a constant.
+	if ( getenv("ZEEKCTL_CHECK_CONFIG") == "1" || ! global_ids()[name]$constant )
+		return fmt("%s is not an option: put it into a bundle, it takes a restart", name);
+
+	return fmt("%s is a constant: put it into a bundle, it takes a restart", name);
+	}
+
+## Returns the value that text describes for an option; fails if there is no such option,
+## or if its value cannot be that.
+function option_value(name: string, text: string, res: Management::Result): any
+	{
+	if ( ! is_option(name) )
+		{
+		fail(res, why_no_option(name));
 		return text;
 		}
 
-	switch ( kind )
-		{
-		case "string":
-			return text;
-		case "bool":
-			return text == "T";
-		case "count":
-			return to_count(text);
-		case "int":
-			return to_int(text);
-		case "double":
-			return to_double(text);
-		case "interval":
-			return double_to_interval(to_double(text));
-		case "port":
-			return to_port(text);
-		case "addr":
-			return to_addr(text);
-		case "subnet":
-			return to_subnet(text);
-		case "set[string]":
-			return set_value("string", text, res);
-		case "set[addr]":
-			return set_value("addr", text, res);
-		case "set[subnet]":
-			return set_value("subnet", text, res);
-		case "set[port]":
-			return set_value("port", text, res);
-		case "vector of string":
-			return elements("string", text, res);
-		}
-
-	# Other types have no text form. Their values are taken by name, such as the
-	# values of an enum.
-	local named = lookup_ID(text);
-	if ( type_name(named) != kind )
-		fail(res, fmt("%s does not name a value of type %s", text, kind));
-	return named;
+	local value = value_of(type_name(lookup_ID(name)), text, res);
+	if ( ! res$success )
+		res$error = fmt("%s: %s", name, res$error);
+	return value;
 	}
 
-# The name of the option that set_option is setting now; "" if it is setting none.
+# The name of the option that this node is setting now; "" if it is setting none.
 global being_set = "";
 
-## Sets an option of this node. With the third argument "cluster" it sets the option
-## of all nodes, including nodes that join later.
+## Sets an option of this node. Nobody can change val afterwards.
+function put_option(name: string, val: any): bool
+	{
+	being_set = name;
+	local done = Option::set(name, copy(val), "zeekfleet");
+	being_set = "";
+	return done;
+	}
+
 function set_option(args: vector of string, res: Management::Result)
 	{
 	if ( |args| < 2 || |args| > 3 || ( |args| == 3 && args[2] != "cluster" ) )
@@ -150,11 +106,7 @@ function set_option(args: vector of string, res: Management::Result)
 		return;
 		}
 
-	local old = lookup_global(args[0], res);
-	if ( ! res$success )
-		return;
-
-	local value = value_of(type_name(old), args[1], res);
+	local value = option_value(args[0], args[1], res);
 	if ( ! res$success )
 		return;
 
@@ -167,15 +119,17 @@ function set_option(args: vector of string, res: Management::Result)
 		}
 
 	local done = F;
-	being_set = args[0];
 	if ( |args| == 3 )
+		{
+		being_set = args[0];
 		done = Config::set_value(args[0], value, "zeekfleet");
+		being_set = "";
+		}
 	else
-		done = Option::set(args[0], value, "zeekfleet");
-	being_set = "";
+		done = put_option(args[0], value);
 
 	if ( done )
 		res$data = to_json(lookup_ID(args[0]));
 	else
-		fail(res, fmt("%s was not set: it is not an option, or the value was refused", args[0]));
+		fail(res, fmt("%s was not set: Zeek refused the value", args[0]));
 	}
