@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/runoption"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -54,19 +55,32 @@ func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Process, error) {
 		return Process{}, err
 	}
 	dir := NodeDir(l.StateDir, n.Name)
+	bundles, err := bundlesInPlace(l.StateDir, n)
+	if err != nil {
+		return Process{}, err
+	}
+	start := runoption.Start{Options: n.RunOptions, Bundles: n.Bundles}
+	if err := start.Write(startPath(dir)); err != nil {
+		return Process{}, fmt.Errorf("node %s: %w", n.Name, err)
+	}
+	facts := l.facts(dir)
+	facts.Bundles = n.Bundles
 	return Process{
 		Spec: proc.Spec{
 			Argv:   l.argv(plan),
-			Env:    environment(l.Environ, n),
+			Env:    environment(l.Environ, n, bundles),
 			Dir:    dir,
 			Stdout: l.Stdout,
 			Stderr: l.Stderr,
 			CPUs:   cpus,
 		},
-		Facts:    l.facts(dir),
+		Facts:    facts,
 		Warnings: reservedVariables(n),
 	}, nil
 }
+
+// startPath returns the file in a node's directory that has what the node was given.
+func startPath(dir string) string { return filepath.Join(dir, ".zeekfleet-start.json") }
 
 // Recall implements Launcher.
 func (l Embedded) Recall(node mgmt.NodeName, _ uint64) (Facts, error) {
@@ -74,7 +88,9 @@ func (l Embedded) Recall(node mgmt.NodeName, _ uint64) (Facts, error) {
 	if _, err := os.Lstat(filepath.Join(f.Dir, zeek.StatusFile)); err == nil {
 		f.StatusFile = zeek.StatusFile // a program of the site has written it
 	}
-	return f, nil
+	start, err := runoption.ReadStart(startPath(f.Dir))
+	f.Bundles = start.Bundles
+	return f, err
 }
 
 func (l Embedded) facts(dir string) Facts {
@@ -102,9 +118,16 @@ func (l Embedded) Check(plan mgmt.Plan, _ string) (preflight.Check, error) {
 	if err != nil {
 		return preflight.Check{}, err
 	}
+	bundles, err := findBundles(l.StateDir, plan.Node)
+	if err != nil {
+		return preflight.Check{}, err
+	}
+	if err := wrongOptions(plan.Node); err != nil {
+		return preflight.Check{}, err
+	}
 	check := preflight.Check{
 		Node:    plan.Node.Name,
-		Env:     environment(l.Environ, plan.Node),
+		Env:     environment(l.Environ, plan.Node, bundles),
 		Scripts: plan.Node.Scripts,
 		WorkDir: NodeDir(l.StateDir, plan.Node.Name),
 		CPUs:    cpus,
@@ -135,6 +158,9 @@ func (l Embedded) argv(plan mgmt.Plan) []string {
 	for _, script := range n.Scripts {
 		argv = append(argv, "--script", script)
 	}
+	if len(n.RunOptions) > 0 {
+		argv = append(argv, "--options", startPath(NodeDir(l.StateDir, n.Name)))
+	}
 	return append(argv, l.Args...)
 }
 
@@ -162,10 +188,18 @@ func (l Embedded) metricsAddress(plan mgmt.Plan) string {
 	return net.JoinHostPort(host.String(), strconv.Itoa(int(plan.Node.MetricsPort.Number)))
 }
 
-// environment returns base with the node's own variables and CLUSTER_NODE. It leaves
-// out the node's variables that a node cannot set. Each variable occurs once: a
-// program that finds a variable twice may take either value.
-func environment(base []string, n mgmt.Node) []string {
+// wrongOptions returns an error if an embedded node refuses one of the node's options.
+func wrongOptions(n mgmt.Node) error {
+	if err := runoption.New(runoption.Zeek(), runoption.ZeekConstants()).SetAll(n.RunOptionArguments()); err != nil {
+		return fmt.Errorf("an option cannot be set: %w", err)
+	}
+	return nil
+}
+
+// environment returns base with the node's own variables, CLUSTER_NODE and where its
+// bundles are. It leaves out the node's variables that a node cannot set. Each variable
+// occurs once: a program that finds a variable twice may take either value.
+func environment(base []string, n mgmt.Node, bundles nodeBundles) []string {
 	vars := map[string]string{}
 	for _, entry := range base {
 		if name, value, ok := strings.Cut(entry, "="); ok {
@@ -178,6 +212,12 @@ func environment(base []string, n mgmt.Node) []string {
 		}
 	}
 	vars["CLUSTER_NODE"] = string(n.Name)
+	if bundles.data != "" {
+		vars[zeek.DataEnv] = bundles.data
+	}
+	if path := bundles.path(vars["ZEEKPATH"]); path != "" {
+		vars["ZEEKPATH"] = path
+	}
 	env := make([]string, 0, len(vars))
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		env = append(env, name+"="+vars[name])

@@ -8,6 +8,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// record3 is form 3 of a factsRecord, which a launch with bundles has. Its file has a
+// checksum.
+type record3 struct {
+	Version int    `json:"version"`
+	Launch  uint64 `json:"launch"`
+	Facts   facts3 `json:"facts"`
+}
+
+type facts3 struct {
+	facts2
+	Bundles []form.Bundle `json:"bundles"`
+}
+
 // record2 is form 2 of a factsRecord. Its file has a checksum.
 type record2 struct {
 	Version int    `json:"version"`
@@ -61,11 +74,19 @@ type facts1 struct {
 }
 
 // recordForm is the newest form of a factsRecord.
-const recordForm = 2
+const recordForm = 3
 
-// encodeRecord returns the content of rec's file.
+// encodeRecord returns the content of rec's file. A launch without bundles has form 2, which
+// earlier versions read as well.
 func encodeRecord(rec factsRecord) []byte {
-	return durable.Seal(form.Encode(record2{recordForm, rec.Launch, newFacts2(rec.Facts)}))
+	if len(rec.Facts.Bundles) == 0 {
+		return durable.Seal(form.Encode(record2{2, rec.Launch, newFacts2(rec.Facts)}))
+	}
+	f := facts3{facts2: newFacts2(rec.Facts)}
+	for _, b := range rec.Facts.Bundles {
+		f.Bundles = append(f.Bundles, form.Bundle(b))
+	}
+	return durable.Seal(form.Encode(record3{recordForm, rec.Launch, f}))
 }
 
 func newFacts2(f Facts) facts2 {
@@ -95,6 +116,14 @@ func (f facts2) facts() Facts {
 	return facts
 }
 
+func (f facts3) facts() Facts {
+	facts := f.facts2.facts()
+	for _, b := range f.Bundles {
+		facts.Bundles = append(facts.Bundles, mgmt.Bundle(b))
+	}
+	return facts
+}
+
 // decodeRecord reads a factsRecord of any form.
 func decodeRecord(text []byte) (factsRecord, error) {
 	if len(text) == 0 {
@@ -118,8 +147,12 @@ func decodeRecord(text []byte) (factsRecord, error) {
 		var f record1
 		err = form.Decode(text, &f)
 		return factsRecord{f.Launch, f.Facts.facts()}, err
+	case version == 2:
+		var f record2
+		err = form.Decode(text, &f)
+		return factsRecord{f.Launch, f.Facts.facts()}, err
 	}
-	var f record2
+	var f record3
 	err = form.Decode(text, &f)
 	return factsRecord{f.Launch, f.Facts.facts()}, err
 }

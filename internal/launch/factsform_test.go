@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -46,8 +48,21 @@ func TestFactsAreWrittenInForm2(t *testing.T) {
 	if got := launch.EncodeFacts(7, facts); !bytes.Equal(got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if number, got, err := launch.DecodeFacts(want); number != 7 || err != nil || got != facts {
+	if number, got, err := launch.DecodeFacts(want); number != 7 || err != nil || !reflect.DeepEqual(got, facts) {
 		t.Errorf("read: launch %d, %v (-want +got):\n%s", number, err, gocmp.Diff(facts, got))
+	}
+}
+
+// If the content of this file changes, it is a new form.
+func TestFactsOfALaunchWithBundlesAreWrittenInForm3(t *testing.T) {
+	withBundles := facts
+	withBundles.Bundles = []mgmt.Bundle{{Name: "site", Kind: mgmt.ScriptBundle, Hash: mgmt.NewBundleHash([32]byte{1})}}
+	want := read(t, "testdata/launch-3.json")
+	if got := launch.EncodeFacts(7, withBundles); !bytes.Equal(got, want) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if number, got, err := launch.DecodeFacts(want); number != 7 || err != nil || !reflect.DeepEqual(got, withBundles) {
+		t.Errorf("read: launch %d, %v (-want +got):\n%s", number, err, gocmp.Diff(withBundles, got))
 	}
 }
 
@@ -55,7 +70,7 @@ func TestFactsAreWrittenInForm2(t *testing.T) {
 func TestFactsOfForm1AreRead(t *testing.T) {
 	want := facts
 	want.SocketTLS, want.ZeroMQ, want.Broker = launch.SocketTLS{}, launch.ZeroMQ{}, launch.Broker{}
-	if number, got, err := launch.DecodeFacts(read(t, "testdata/launch-1.json")); number != 7 || err != nil || got != want {
+	if number, got, err := launch.DecodeFacts(read(t, "testdata/launch-1.json")); number != 7 || err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("read: launch %d, %v (-want +got):\n%s", number, err, gocmp.Diff(want, got))
 	}
 	if tls, err := want.SocketTLS.Config(); tls != nil || err != nil {
@@ -99,11 +114,11 @@ func TestLaunchThatANewerVersionRecordedIsNamed(t *testing.T) {
 	l := newLaunches(t)
 	l.launch(1, "a")
 	path := filepath.Join(l.dir, "launches", "worker.json")
-	if err := os.WriteFile(path, []byte(`{"version":3}`), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(`{"version":4}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := l.Recall("worker", 1)
-	if _, ok := errors.AsType[*form.NewerError](err); !ok || !strings.Contains(err.Error(), path+" was written by a newer zeekfleet (form 3") {
+	if _, ok := errors.AsType[*form.NewerError](err); !ok || !strings.Contains(err.Error(), path+" was written by a newer zeekfleet (form 4") {
 		t.Errorf("got %v", err)
 	}
 }

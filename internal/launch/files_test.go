@@ -151,7 +151,7 @@ func TestWhatIsGeneratedLivesAsLongAsTheProcess(t *testing.T) {
 		t.Fatalf("generated (-want +got):\n%s", diff)
 	}
 	// A restarted agent keeps the files of its living node.
-	if got, err := l.Recall("worker", 1); got != first || err != nil {
+	if got, err := l.Recall("worker", 1); !gocmp.Equal(got, first) || err != nil {
 		t.Fatal("the launch was forgotten")
 	}
 	l.Forget("worker", 1)

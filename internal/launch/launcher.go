@@ -80,6 +80,8 @@ type Facts struct {
 	LogSuffix string
 	// Zone is the entry TZ=… of the environment. Empty means that there is none.
 	Zone string
+	// Bundles are the bundles with which the process was launched.
+	Bundles []mgmt.Bundle
 }
 
 // zoneOf returns the entry TZ=… of an environment.

@@ -114,11 +114,11 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	var secret mgmt.Secret
-	if z.cfg.NodeScript != zeek.UpstreamNodeScript {
-		secret = newSecret()
-	}
+	secret := z.secret()
 	d := z.deployment(plan, port, secret)
+	if err := z.addBundles(&d); err != nil {
+		return Process{}, err
+	}
 	d, broker, err := z.joining(plan, d)
 	if err != nil {
 		return Process{}, err
@@ -151,6 +151,7 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 		KeepsLogs:     true,
 		LogSuffix:     suffix,
 		Zone:          zoneOf(command.Env),
+		Bundles:       plan.Node.Bundles,
 	}
 	if err := prepareDirs(facts, generated.Dirs); err != nil {
 		return Process{}, err
@@ -172,6 +173,21 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 		Facts:    facts,
 		Warnings: generated.Warnings, ClusterWarnings: generated.ClusterWarnings,
 	}, nil
+}
+
+// secret returns the secret of a launch. Upstream's node script knows none.
+func (z *Zeek) secret() mgmt.Secret {
+	if z.cfg.NodeScript == zeek.UpstreamNodeScript {
+		return ""
+	}
+	return newSecret()
+}
+
+// addBundles gives a deployment its node's bundles, which must be in place.
+func (z *Zeek) addBundles(d *zeek.Deployment) error {
+	bundles, err := bundlesInPlace(z.cfg.Site.StateDir, d.Plan.Node)
+	d.Bundles, d.DataDir = bundles.scripts, bundles.data
+	return err
 }
 
 // joining returns the deployment with how the node joins its cluster, and what the record
@@ -293,6 +309,11 @@ func (z *Zeek) check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	if d.ServesWithTLS() {
 		d.SocketTLS = new(zeek.SocketTLS) // the same for equal checks, as checkSecret
 	}
+	bundles, err := z.checkBundles(plan.Node)
+	if err != nil {
+		return preflight.Check{}, err
+	}
+	d.Bundles, d.DataDir = bundles.scripts, bundles.data
 	d = z.checkBroker(plan, d)
 	zeroMQ, missing := z.zeroMQNow(plan, d)
 	keyless := d.UsesZeroMQ() && (zeroMQ.Curve == nil || !d.CanEncryptZeroMQ())
@@ -332,6 +353,7 @@ func (z *Zeek) check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 		Group:   group,
 		Reads:   reads,
 		Scripts: plan.Node.Scripts,
+		Bundles: bundles.named(),
 		WorkDir: workDir,
 		Dirs:    generated.Dirs,
 		CPUs:    cpus,
@@ -342,17 +364,35 @@ func (z *Zeek) check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	if plan.Node.Interface != nil {
 		check.Interface = *plan.Node.Interface
 	}
+	check.Ports = checkedPorts(listens, missing && zeroMQ.XPubPort == 0, keyless && plan.OneInstance)
+	return check, nil
+}
+
+// checkBundles returns the bundles of a node. An error says which one is not on this host,
+// or why Zeek cannot use it.
+func (z *Zeek) checkBundles(n mgmt.Node) (nodeBundles, error) {
+	bundles, err := findBundles(z.cfg.Site.StateDir, n)
+	if err == nil {
+		err = bundles.checkPlugins(z.cfg.Install.Version)
+	}
+	return bundles, err
+}
+
+// checkedPorts returns the ports that must be free. Ports of the proxy may be chosen only
+// at the launch. Nodes that are recognised by nothing share theirs with nobody: nodes of
+// other instances may be processes of this host.
+func checkedPorts(listens []zeek.Listen, proxyLater, oursAlone bool) []preflight.Port {
+	var ports []preflight.Port
 	for _, l := range listens {
-		chosenLater := l.What == "websocket" || l.What == zeek.ListenProxy && missing && zeroMQ.XPubPort == 0
+		chosenLater := l.What == "websocket" || l.What == zeek.ListenProxy && proxyLater
 		if !chosenLater {
-			check.Ports = append(check.Ports, preflight.Port{
+			ports = append(ports, preflight.Port{
 				Addr: l.Addr.Addr(), Number: l.Addr.Port(), Use: l.What,
-				// Nodes of other instances may be processes of this host.
-				OursAlone: keyless && plan.OneInstance && (l.What == zeek.ListenProxy || l.What == zeek.ListenLogs),
+				OursAlone: oursAlone && (l.What == zeek.ListenProxy || l.What == zeek.ListenLogs),
 			})
 		}
 	}
-	return check, nil
+	return ports
 }
 
 // usual returns checks of the scripts that a node without scripts of its own loads:

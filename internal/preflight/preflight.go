@@ -77,6 +77,9 @@ type Check struct {
 	// or relative to WorkDir. If there is Argv, Scripts is only used to word the
 	// finding: a script that Zeek loads is never missing.
 	Scripts []string
+	// Bundles are the bundles in which the node looks for scripts. A finding names them in
+	// place of their directories.
+	Bundles []Bundle
 	// Program is the program that the node runs if it is no Zeek node: it must be a file
 	// that can be run. Empty means that there is none.
 	Program string
@@ -95,6 +98,9 @@ type Check struct {
 	// Doubts are texts for people about the node's cluster. They are no problems.
 	Doubts []string
 }
+
+// Bundle is a bundle with scripts on this host.
+type Bundle struct{ Name, Dir string }
 
 // Port is a TCP port on which a node listens.
 type Port struct {

@@ -119,9 +119,27 @@ func (g *group) run(ctx context.Context, cfg Config) ([]mgmt.Finding, error) {
 	if missing := missingScripts(c); missing != "" {
 		problem = missing
 	} else if said := out.TellingLine(); said != "" {
-		problem = "its scripts do not load: " + said
+		problem = "its scripts do not load: " + c.inBundles(said)
+		if _, why, ours := strings.Cut(said, ourWords); ours {
+			problem = why
+		}
 	}
+	out.Stdout, out.Stderr = c.inBundles(out.Stdout), c.inBundles(out.Stderr)
 	return g.findings(problem, out), nil
+}
+
+// ourWords begins an error of our own scripts, which says all that a person must know.
+const ourWords = ": zeekfleet: "
+
+// inBundles returns text, in which files of bundles are named by the bundle and by their
+// path within it.
+func (c Check) inBundles(text string) string {
+	for _, b := range c.Bundles {
+		text = strings.ReplaceAll(text, b.Dir+"/./", b.Dir+"/")
+		text = strings.ReplaceAll(text, b.Dir+"/", "bundle "+b.Name+": ")
+		text = strings.ReplaceAll(text, b.Dir, "bundle "+b.Name)
+	}
+	return text
 }
 
 // missingScripts returns a problem that names the node's scripts that do not exist, or
