@@ -29,6 +29,7 @@ type nodeOptions struct {
 	node.Config
 	iface     string
 	scripts   []string
+	options   string
 	transport string
 	metrics   string
 }
@@ -57,6 +58,7 @@ func newNodeCommand(streams) *cobra.Command {
 	flags.StringVar(&o.metrics, "metrics-listen", "", "`host:port` where the node serves metrics of its process for Prometheus")
 	flags.StringVar(&o.iface, "interface", "", "interface that a Zeek node would capture on")
 	flags.StringArrayVar(&o.scripts, "script", nil, "script that a Zeek node would load; it must exist")
+	flags.StringVar(&o.options, "options", "", "`file` with options of Zeek that the node has from its start; its agent writes it")
 	flags.StringVar(&o.transport, "transport", string(settings.TransportAuto), "transport of the peering with the agent: auto, tls or plain")
 	flags.StringVar(&o.CertFile, "tls-cert", "", "PEM `file` with the node's certificate")
 	flags.StringVar(&o.KeyFile, "tls-key", "", "PEM `file` with its private key")
@@ -111,9 +113,14 @@ func (o *nodeOptions) run(cmd *cobra.Command) error {
 		}
 	}
 	began := time.Now()
+	o.Logger = newLogger(cmd.ErrOrStderr(), slog.LevelWarn)
+	options, err := o.runOptions()
+	if err != nil {
+		return err
+	}
 	o.Identifiers = o.identifiers(began)
 	o.Dispatches = map[string]node.Dispatch{mgmt.GetStats: ownStats(began)}
-	o.Logger = newLogger(cmd.ErrOrStderr(), slog.LevelWarn)
+	addOptions(&o.Config, options)
 	n, err := node.New(o.Config)
 	if err != nil {
 		return err
