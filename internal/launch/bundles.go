@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -82,14 +83,14 @@ func isBundle(b mgmt.Bundle, dir string) error {
 
 // path puts the bundles with scripts before a search path of scripts.
 func (b nodeBundles) path(before string) string {
-	path := ""
+	var dirs []string
 	for _, s := range b.scripts {
-		path += s.Dir + string(filepath.ListSeparator)
+		dirs = append(dirs, s.Dir)
 	}
-	if before == "" && path != "" {
-		return path[:len(path)-1]
+	if before != "" {
+		dirs = append(dirs, before)
 	}
-	return path + before
+	return strings.Join(dirs, string(filepath.ListSeparator))
 }
 
 // named returns the bundles for the messages of a preflight.

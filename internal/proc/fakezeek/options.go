@@ -153,12 +153,11 @@ func (n *node) setOption(args []string) mgmt.Result {
 // itself does not: it would not find a script, or find another one.
 func (z *zeek) checkBundles() error {
 	dirs := z.scriptPath()
-	var bundles, plugins []string
+	var plugins []string
 	for i, dir := range dirs {
 		if filepath.Base(filepath.Dir(dir)) != "bundles" {
 			continue
 		}
-		bundles = append(bundles, dir)
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 			return fatalf("ZEEKPATH has the bundle %s, which is not there", dir)
 		}
