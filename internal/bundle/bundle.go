@@ -46,6 +46,9 @@ func (c Config) withDefaults() Config {
 // MaxBytes returns the bound of an archive.
 func (c Config) MaxBytes() int64 { return c.withDefaults().Bytes }
 
+// MaxFiles returns the bound of the files and links of a tree.
+func (c Config) MaxFiles() int { return c.withDefaults().Files }
+
 // Mode says what a path of a tree is.
 type Mode string
 

@@ -206,3 +206,25 @@ func TestOrigin(t *testing.T) {
 		}
 	}
 }
+
+func TestPluginsFitOneZeekOnly(t *testing.T) {
+	plugins := bundle.Origin{ZeekVersion: "8.2.2", PluginAPI: 7}
+	debug := bundle.Origin{ZeekVersion: "8.3.0-dev.12", DebugBuild: true}
+	for _, tt := range []struct {
+		origin  bundle.Origin
+		version string
+		want    string
+	}{
+		{bundle.Origin{}, "8.2.2", ""},
+		{plugins, "8.2.2", ""},
+		{plugins, "8.2.1", "its plugins were built for Zeek 8.2.2, and this host has Zeek 8.2.1; make the bundle with that version, or install Zeek 8.2.2 here"},
+		{plugins, "8.2.2-debug", "were built for Zeek 8.2.2, and this host has Zeek 8.2.2-debug;"},
+		{debug, "8.3.0-dev.12-debug", ""},
+		{debug, "8.3.0-dev.12", "were built for Zeek 8.3.0-dev.12-debug, and"},
+	} {
+		err := tt.origin.CheckZeek(tt.version)
+		if (err == nil) != (tt.want == "") || (err != nil && !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%+v in %s: got %v, want %q", tt.origin, tt.version, err, tt.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
@@ -78,4 +79,32 @@ func ReadOrigin(dir string) (Origin, error) {
 		return Origin{}, fmt.Errorf("read %s of the bundle: %w", OriginFile, err)
 	}
 	return o, nil
+}
+
+// CheckZeek returns an error if the plugins of the tree cannot run in a Zeek of this
+// version. The version is as Zeek prints it, such as 8.2.2 or 8.2.2-debug. A plugin
+// runs only in the Zeek that it was built for.
+func (o Origin) CheckZeek(version string) error {
+	if o.ZeekVersion == "" {
+		return nil
+	}
+	plain, debug := strings.CutSuffix(version, "-debug")
+	if identifier(plain) == identifier(o.ZeekVersion) && debug == o.DebugBuild {
+		return nil
+	}
+	built := o.ZeekVersion
+	if o.DebugBuild {
+		built += "-debug"
+	}
+	return fmt.Errorf("its plugins were built for Zeek %s, and this host has Zeek %s; make the bundle with that version, or install Zeek %s here", built, version, built)
+}
+
+// identifier returns a version as it is in the names of C functions. Zeek has it there.
+func identifier(version string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' || r == '+' {
+			return '_'
+		}
+		return r
+	}, version)
 }
