@@ -63,15 +63,6 @@ type InstancePlanNode struct {
 	Stopped bool        `json:"stopped,omitempty"`
 }
 
-// InstancePlanBundle is a PlannedBundle without the instance.
-type InstancePlanBundle struct {
-	Name    string     `json:"name"`
-	Kind    BundleKind `json:"kind"`
-	Hash    BundleHash `json:"hash,omitempty"`
-	Was     BundleHash `json:"was,omitempty"`
-	Missing bool       `json:"missing,omitempty"`
-}
-
 // InstancePlanFinding is a PlanFinding without the instance.
 type InstancePlanFinding struct {
 	Node   NodeName `json:"node,omitempty"`

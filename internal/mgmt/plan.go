@@ -184,7 +184,7 @@ func byInstance(c Configuration) map[InstanceName][]Node {
 }
 
 // Same reports whether the instance has the same plans in both configurations. It
-// compares the fingerprints of the plans. It does not know how the instance's nodes use
+// compares the fingerprints of the plans, and what running nodes are told or find. It does not know how the instance's nodes use
 // the layout: after any change of the layout, it says that the plans are others. They may
 // be the same, but the instance must know of the change: its nodes are told of it.
 func (c PlanComparison) Same(instance InstanceName) bool {
@@ -192,15 +192,26 @@ func (c PlanComparison) Same(instance InstanceName) bool {
 	if len(before) == 0 && len(after) == 0 {
 		return true
 	}
-	return c.sameLayout && maps.Equal(withoutLayout(before), withoutLayout(after))
+	return c.sameLayout && maps.EqualFunc(withoutLayout(before), withoutLayout(after), sameWithoutLayout)
 }
 
-func withoutLayout(nodes []Node) map[NodeName]Fingerprint {
-	fingerprints := make(map[NodeName]Fingerprint, len(nodes))
+// nodeAlone is what decides how a node runs, without the layout.
+type nodeAlone struct {
+	fingerprint Fingerprint
+	bundles     []Bundle // with the content of data bundles, which no fingerprint has
+	runOptions  []Option
+}
+
+func sameWithoutLayout(a, b nodeAlone) bool {
+	return a.fingerprint == b.fingerprint && slices.Equal(a.bundles, b.bundles) && slices.Equal(a.runOptions, b.runOptions)
+}
+
+func withoutLayout(nodes []Node) map[NodeName]nodeAlone {
+	alone := make(map[NodeName]nodeAlone, len(nodes))
 	for _, n := range nodes {
-		fingerprints[n.Name] = Plan{Node: launchedAs(n)}.Fingerprint()
+		alone[n.Name] = nodeAlone{Plan{Node: launchedAs(n)}.Fingerprint(), n.Bundles, n.RunOptions}
 	}
-	return fingerprints
+	return alone
 }
 
 // sortedOptions returns a copy of options, sorted by name and value.

@@ -2,6 +2,8 @@ package mgmt
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -79,4 +81,32 @@ func (k *checker) runOptions() {
 			}
 		}
 	}
+}
+
+// RunOptionDifference returns a text for each of the RunOptions that two descriptions of a
+// node have not in common, by name. Values may be secret: no text has one.
+func RunOptionDifference(before, after Node) []string {
+	was, is := map[string]string{}, map[string]string{}
+	for _, o := range before.RunOptions {
+		was[o.Name] = o.Value
+	}
+	for _, o := range after.RunOptions {
+		is[o.Name] = o.Value
+	}
+	all := maps.Clone(was)
+	maps.Copy(all, is)
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		old, had := was[name]
+		value, has := is[name]
+		switch {
+		case !had:
+			texts = append(texts, fmt.Sprintf("option %s is set", name))
+		case !has:
+			texts = append(texts, fmt.Sprintf("option %s is no longer set", name))
+		case old != value:
+			texts = append(texts, fmt.Sprintf("option %s gets another value", name))
+		}
+	}
+	return texts
 }

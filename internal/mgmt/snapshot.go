@@ -16,6 +16,8 @@ type Snapshot struct {
 	Staged, Deployed *ConfigRevision
 	// History is what was deployed before, oldest first. The deployed one is not in it.
 	History []PastConfig
+	// Deploying has the bundles of a deployment that runs, which may not be deployed yet.
+	Deploying []Bundle
 	// Instances are the connected and the deployed instances, sorted by name.
 	Instances []*ObservedInstance
 	// Operations are the operations that run, and the latest that have ended, newest

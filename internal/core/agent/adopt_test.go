@@ -17,6 +17,7 @@ func TestProcessThatANewerProgramStartedIsReplaced(t *testing.T) {
 	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{process}})
 	effects = slices.DeleteFunc(effects, func(e agent.Effect) bool { _, tells := e.(agent.ToController); return tells })
 	want := []agent.Effect{
+		agent.Use{},
 		agent.Note{
 			Level: agent.Warn, Node: "worker",
 			Text: "process is replaced: a newer version of the program started it, and its plan cannot be compared",
@@ -36,7 +37,7 @@ func TestFurtherProcessesOfOneNodeAreStopped(t *testing.T) {
 	one := agent.Process{Node: "worker", Launch: 3, PID: 1, Fingerprint: plan.Fingerprint()}
 	two := agent.Process{Node: "worker", Launch: 9, PID: 2, Fingerprint: plan.Fingerprint()}
 	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{one, two}})
-	if diff := cmp.Diff([]agent.Effect{agent.Stop{Node: "worker", Launch: 9}}, decided(effects)); diff != "" {
+	if diff := cmp.Diff([]agent.Effect{agent.Stop{Node: "worker", Launch: 9}, agent.Use{}}, decided(effects)); diff != "" {
 		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 	m.Step(time.Unix(1, 0), agent.Exited{Node: "worker", Launch: 3})

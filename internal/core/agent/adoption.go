@@ -12,6 +12,7 @@ func (m *Machine) adopted(ev Adopted) {
 	m.mode = serving
 	m.rollout.adopt(ev)
 	if m.told {
+		m.emit(Use{m.desired.BundlesOf(m.cfg.Name)})
 		m.rollout.setDesired(m.desired, false, agentStarted)
 	} else {
 		m.rollout.keepAll()

@@ -42,6 +42,9 @@ type Config struct {
 	// MaxPatience bounds the time that a controller may say it waits for a
 	// deployment. Zero means 10 min.
 	MaxPatience time.Duration
+	// FetchTimeout bounds the time for which requests wait for bundles that arrive, beside
+	// the time that they have without bundles. Zero means 30 min.
+	FetchTimeout time.Duration
 	// PreparedFor is how long a preparation counts. A deployment that follows in
 	// that time has no preflight of its own. Zero means 30 s.
 	PreparedFor time.Duration
@@ -137,6 +140,7 @@ func (c Config) WithDefaults() Config {
 	c.StartGate = cmp.Or(c.StartGate, time.Second)
 	c.StopGate = cmp.Or(c.StopGate, 3*time.Second)
 	c.MaxPatience = cmp.Or(c.MaxPatience, 10*time.Minute)
+	c.FetchTimeout = cmp.Or(c.FetchTimeout, 30*time.Minute)
 	c.PreparedFor = cmp.Or(c.PreparedFor, 30*time.Second)
 	c.MaxNodes = cmp.Or(c.MaxNodes, 500)
 	c.MaxRequests = cmp.Or(c.MaxRequests, 1000)

@@ -72,6 +72,9 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 	n.plan, _ = plans.Of(name)
 	n.fingerprint, n.wanted, n.kept = fingerprint, true, false
 	n.paused = r.steering.pauses(name)
+	if n.proc != nil {
+		n.proc.options.why, n.proc.options.told = "", nil // it is told again
+	}
 	if r.steering.stops(name) {
 		r.rest(n)
 		return

@@ -22,6 +22,7 @@ type Machine struct {
 	peers     *peers
 	requests  *requests
 	proposals *proposals
+	options   *options
 }
 
 // mode says how far the agent is in its life.
@@ -41,14 +42,16 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	requests := newRequests(t)
 	rollout := newRollout(t)
 	rollout.steering = newSteering(saved.Stopped, saved.Paused)
+	peers := newPeers(t)
 	return &Machine{
 		turn:      t,
 		desired:   saved.Desired,
 		told:      saved.Told,
 		rollout:   rollout,
-		peers:     newPeers(t),
+		peers:     peers,
 		requests:  requests,
 		proposals: &proposals{turn: t, requests: requests},
+		options:   &options{turn: t, rollout: rollout, peers: peers},
 	}
 }
 
@@ -97,7 +100,10 @@ func (m *Machine) handle(ev Event) {
 		m.fromController(ev)
 	case FromNode:
 		m.fromNode(ev)
-	case Fetching, Fetched:
+	case Fetching:
+		m.proposals.progress(ev)
+	case Fetched:
+		weighing{m}.fetched(ev)
 	case Preflighted:
 		m.proposals.preflighted(ev)
 	case Started:
@@ -132,11 +138,14 @@ func (m *Machine) proceed() {
 		return
 	}
 	m.expire()
+	m.proposals.expireFetch()
 	m.proposals.expirePreflight()
 	if m.saving() {
 		return
 	}
 	m.rollout.reportLate()
+	m.options.tellAll()
+	m.settle()
 	m.rollout.advance()
 	if m.mode == stopping && m.rollout.nodes.allEnded() {
 		m.mode = stopped
@@ -164,6 +173,9 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	}
 	if c := m.proposals.pending; c != nil && !c.until.IsZero() {
 		w.at(c.until)
+	}
+	if f := m.proposals.fetching; f != nil && !f.until.IsZero() {
+		w.at(f.until)
 	}
 	m.rollout.wakeUp(&w)
 	return w.next, !w.next.IsZero()

@@ -69,6 +69,8 @@ type process struct {
 	hears  bool     // it can be told of another layout
 	told   *telling // was sent and not answered yet; nil: none
 
+	options optionsOfProcess
+
 	untold string // why the process does not know the present layout; empty: it does, or will
 }
 
@@ -180,6 +182,8 @@ func (n *node) whyNotUp() string {
 		return "earlier process of cluster node " + name + " still stopping"
 	case n.proc.state == mgmt.Unknown:
 		return "cluster node " + name + " is not connected"
+	case n.up():
+		return "cluster node " + name + " runs, and has not said yet whether it takes its options"
 	default:
 		return "cluster node " + name + " still starting"
 	}

@@ -8,11 +8,15 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 // connect. Every node is launched with a script that connects them (spec
 // zeek-launch).
 //
-// cluster_layout is the agent's own. set_option does not set an option that can run commands, unless the host permits
+// cluster_layout and set_options are the agent's own. set_option does not set an option that can run commands, unless the host permits
 // that option.
 func (m *Machine) dispatch(r *request, msg mgmt.AgentDispatchRequest) {
 	if len(msg.Action) > 0 && msg.Action[0] == mgmt.ClusterLayout {
 		m.requests.refuse(r, mgmt.ClusterLayout+" is for the agent alone: it tells its nodes which configuration was deployed")
+		return
+	}
+	if len(msg.Action) > 0 && msg.Action[0] == mgmt.SetOptions {
+		m.requests.refuse(r, mgmt.SetOptions+" is for the agent alone: it tells its nodes the options of the configuration that was deployed; "+mgmt.SetOption+" sets an option until the node ends")
 		return
 	}
 	if len(msg.Action) > 1 && msg.Action[0] == mgmt.SetOption {
@@ -72,7 +76,7 @@ func (m *Machine) nodeAnswered(p *peer, msg mgmt.NodeDispatchResponse) {
 	r, ok := m.requests.legs.Find(msg.ReqID)
 	n := m.rollout.nodes.named[p.node]
 	switch {
-	case !ok && m.measured(p, n, msg):
+	case !ok && (m.measured(p, n, msg) || m.options.heard(p, n, msg)):
 	case !ok:
 		m.rollout.layouts.heard(p, n, msg) // or late
 	case n == nil || n.peer != p.id || msg.Result.Node != "" && msg.Result.Node != p.node:

@@ -129,8 +129,9 @@ func names(nodes []*node) string {
 	return strings.Join(list, ", ")
 }
 
-// remarks returns what a person should know about the nodes beside their states.
-func (s *nodes) remarks(now time.Time) string {
+// remarks returns what a person should know about the nodes beside their states. options
+// are the remarks about options.
+func (s *nodes) remarks(now time.Time, options []string) string {
 	var texts []string
 	if why := s.unaware(); why != "" {
 		texts = append(texts, why)
@@ -139,6 +140,7 @@ func (s *nodes) remarks(now time.Time) string {
 	texts = append(texts, s.obstacles()...)
 	texts = append(texts, s.exposures()...)
 	texts = append(texts, s.untold()...)
+	texts = append(texts, options...)
 	if crashes := s.crashes(now); crashes != "" {
 		texts = append(texts, crashes)
 	}

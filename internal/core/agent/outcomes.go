@@ -18,7 +18,7 @@ type outcome struct {
 type outcomeKind int
 
 const (
-	up     outcomeKind = iota // its process does its work
+	up     outcomeKind = iota // its process does its work, or has said whether it takes its options
 	failed                    // it did not come up, or it ended; why says how
 	gone                      // it has no process, or one that cannot be stopped
 	rests                     // a user has stopped it
@@ -49,7 +49,8 @@ func (m *Machine) settle() {
 	for _, o := range m.rollout.takeOutcomes() {
 		switch o.kind {
 		case up:
-			m.requests.up(o.node)
+			owes, why := m.options.outcome(o.node)
+			m.requests.up(o.node, owes, why)
 		case failed:
 			m.requests.failed(o.node, o.why, o.outputs)
 		case rests:
@@ -99,6 +100,9 @@ func (m *Machine) expire() {
 		if m.proposals.awaitsPreflight(r) {
 			why = "preflight took too long, nothing was changed"
 		}
+		if m.proposals.awaitsFetch(r) {
+			why = mgmt.FetchFailed + ": " + m.proposals.fetching.late()
+		}
 		m.requests.expire(r, m.rollout.nodes.sorted(func(n *node) bool { return r.Awaits(n.name()) }), why)
 	}
 }
@@ -110,7 +114,8 @@ func (m *Machine) awaitUp(r *request) {
 	for _, n := range m.rollout.nodes.all() {
 		switch {
 		case n.up():
-			m.requests.settle(r, n.name(), mgmt.Result{Success: true})
+			owes, why := m.options.outcome(n)
+			m.requests.upFor(r, n, owes, why)
 		case n.rests && n.proc == nil && n.unseen == "":
 			m.requests.settle(r, n.name(), mgmt.Result{Success: true, Error: restsText})
 		case n.unseen != "":

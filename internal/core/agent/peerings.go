@@ -41,7 +41,7 @@ func (m *Machine) peerLost(ev PeerLost) {
 	if n == nil || n.peer != p.id {
 		return
 	}
-	n.peer, n.proc.told = "", nil
+	n.peer, n.proc.told, n.proc.options.told = "", nil, nil
 	m.requests.silent(n, "connection to cluster node "+string(p.node)+" lost")
 	m.rollout.disconnected(n)
 	if other := m.peers.claimant(n); other != nil {

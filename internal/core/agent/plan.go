@@ -17,14 +17,14 @@ func (m *Machine) plan(r *request, msg mgmt.AgentPlanRequest) {
 	}
 	m.requests.open(r, min(msg.Preflight, m.cfg.MaxPatience))
 	c := change{request: r, purpose: plans, config: msg.Config, all: msg.All, plan: m.planFor(msg.Config)}
-	preflight, needed := m.preflightOf(c)
-	switch p := m.proposals.pending; {
-	case !needed:
-		m.proposals.answerPlan(c)
-	case p != nil && p.change.purpose != plans:
+	_, needed := m.preflightOf(c)
+	needed = needed || len(c.config.BundlesOf(m.cfg.Name)) > 0
+	if before := m.proposals.waiting(); needed && before != nil && before.purpose != plans {
 		m.proposals.answerPlan(c, "the preflight was not run: that of a deployment runs at present")
-	default:
-		m.proposals.startPreflight(c, preflight)
+		return
+	}
+	if !m.proposals.fetch(c) {
+		weighing{m}.weigh(c)
 	}
 }
 
@@ -63,7 +63,7 @@ func planned(plan mgmt.InstancePlan) mgmt.Result {
 func (m *Machine) planFor(c mgmt.Configuration) *mgmt.InstancePlan {
 	next := mgmt.PlansUsing(c, m.cfg.Name, m.cfg.LayoutUse)
 	present := mgmt.PlansUsing(m.desired, m.cfg.Name, m.cfg.LayoutUse)
-	r := planning{m.rollout, next, mgmt.NewPlanDifferences(present, next)}
+	r := planning{m.rollout, m.options, present, next, mgmt.NewPlanDifferences(present, next)}
 	p := &mgmt.InstancePlan{}
 	for name, plan := range next.All() {
 		node := r.of(name)
@@ -75,6 +75,7 @@ func (m *Machine) planFor(c mgmt.Configuration) *mgmt.InstancePlan {
 			Node: n.name(), Role: n.plan.Node.Role, Action: mgmt.ActionStop, Because: []string{"it is no part of the configuration"},
 		})
 	}
+	p.Bundles = mgmt.CompareBundles(m.desired.BundlesOf(m.cfg.Name), c.BundlesOf(m.cfg.Name))
 	sort.Slice(p.Nodes, func(i, j int) bool { return p.Nodes[i].Node < p.Nodes[j].Node })
 	return p
 }
@@ -82,8 +83,9 @@ func (m *Machine) planFor(c mgmt.Configuration) *mgmt.InstancePlan {
 // planning finds out what a deployment of next would do.
 type planning struct {
 	*rollout
-	next    *mgmt.Plans
-	present *mgmt.PlanDifferences // from what is desired now to next
+	options       *options
+	present, next *mgmt.Plans
+	differences   *mgmt.PlanDifferences // from present, which is desired now, to next
 }
 
 // of says what the deployment would do with a node, as rollout.want does it.
@@ -107,13 +109,27 @@ func (r planning) of(name mgmt.NodeName) mgmt.InstancePlanNode {
 	case n.proc == nil:
 		return does(mgmt.ActionStart, "it does not run")
 	case !r.next.Is(name, n.proc.fingerprint):
-		because := r.present.Because(name)
+		because := r.differences.Because(name)
 		if len(because) == 0 {
 			because = []string{"it runs with another plan"}
 		}
-		return does(mgmt.ActionRestart, because...)
+		return does(mgmt.ActionRestart, append(because, r.setsOptions(n)...)...)
 	case n.proc.halt != nil && n.stuck() == "":
 		return does(mgmt.ActionRestart, "it is about to be restarted")
 	}
+	if because := r.setsOptions(n); len(because) > 0 {
+		return does(mgmt.ActionOptions, because...)
+	}
 	return does(mgmt.ActionNone)
+}
+
+// setsOptions has a reason for each option that n, which runs, gets another value of.
+func (r planning) setsOptions(n *node) []string {
+	before, _ := r.present.Of(n.name())
+	after, _ := r.next.Of(n.name())
+	because := mgmt.RunOptionDifference(before.Node, after.Node)
+	if _, why := r.options.outcome(n); why != "" && len(because) == 0 {
+		because = []string{"it did not take its options before: " + why}
+	}
+	return because
 }

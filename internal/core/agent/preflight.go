@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -29,12 +28,12 @@ const (
 )
 
 // preflightOf returns the Preflight of c, and false if c needs none: c has no node
-// with a new plan that is to run, or c is forced. A node that is down and keeps its plan had a
-// preflight when that plan came. It must not keep other nodes from being changed. If c wants
-// all nodes to be checked, none is left out, and it does not count that preflights are off: a
-// user asks for this one.
+// with a new plan that is to run, or c is forced, or it was prepared. A node that is down and
+// keeps its plan had a preflight when that plan came. It must not keep other nodes from being
+// changed. If c wants all nodes to be checked, none is left out, and it does not count that
+// preflights are off: a user asks for this one.
 func (m *Machine) preflightOf(c change) (Preflight, bool) {
-	if m.cfg.Preflight == PreflightOff && !c.all || c.force {
+	if m.cfg.Preflight == PreflightOff && !c.all || c.force || c.prepared {
 		return Preflight{}, false
 	}
 	var p Preflight
@@ -50,21 +49,10 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 	return p, len(p.Start) > 0
 }
 
-// startPreflight starts the preflight p of c. It supersedes the deployment that has
-// a preflight at present, unless both deployments are the same: the controller wants
-// the later one.
+// startPreflight starts the preflight p of c. It supersedes the change that waits at
+// present.
 func (ps *proposals) startPreflight(c change, p Preflight) {
-	if ps.pending != nil {
-		before := ps.pending.change
-		switch {
-		case before.purpose == deploys && c.repeats(before.config):
-			c.twins = before.requests()
-		case before.purpose == plans:
-			ps.answerPlan(before, "the preflight was not finished: it gave way to a later one")
-		default:
-			ps.failAll(before, supersededBy(c))
-		}
-	}
+	c = ps.superseding(c)
 	ps.preflights++
 	p.ID, p.Deadline = ps.preflights, ps.preflightDeadline(c)
 	ps.pending = &pendingPreflight{id: p.ID, change: c}
@@ -95,7 +83,7 @@ func earlier(a, b time.Time) time.Time {
 
 // awaitsPreflight reports whether r waits for a preflight.
 func (ps *proposals) awaitsPreflight(r *request) bool {
-	return ps.pending != nil && slices.Contains(ps.pending.change.requests(), r)
+	return ps.pending != nil && ps.pending.change.has(r)
 }
 
 // expirePreflight forgets a preflight whose request was answered. It goes on with a

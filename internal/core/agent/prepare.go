@@ -28,11 +28,12 @@ func (m *Machine) prepare(r *request, msg mgmt.AgentPrepareRequest) {
 	r.Detail.answer = m.now.Add(min(msg.Whole, m.cfg.MaxPatience))
 	m.requests.open(r, min(msg.Preflight, m.cfg.MaxPatience))
 	c := change{request: r, purpose: prepares, config: msg.Config, plan: m.planFor(msg.Config)}
-	if preflight, ok := m.preflightOf(c); ok && msg.Preflight > 0 {
-		m.proposals.startPreflight(c, preflight)
-		return
+	switch {
+	case msg.Preflight <= 0:
+		m.proposals.passed(c) // its bundles are fetched when it is deployed
+	case !m.proposals.fetch(c):
+		weighing{m}.weigh(c)
 	}
-	m.proposals.passed(c)
 }
 
 // passed answers that c could be deployed, and what that would do.
@@ -57,9 +58,13 @@ func (ps *proposals) wasPrepared(r *request, config mgmt.Configuration) bool {
 	return true
 }
 
-// peerLost forgets the preparation of a peer that is gone.
+// peerLost forgets the preparation of a peer that is gone, and ends the Fetch from it.
 func (ps *proposals) peerLost(id mgmt.PeerID) {
 	if ps.prepared != nil && ps.prepared.peer == id {
 		ps.prepared = nil
+	}
+	if f := ps.fetching; f != nil && f.change.request.Asker == id {
+		ps.fetching = nil
+		ps.failFetch(f.change, "the connection with the controller was lost")
 	}
 }

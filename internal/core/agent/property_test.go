@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
@@ -22,6 +23,7 @@ func TestAnythingThatHappensEndsWell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &chaos{world: newWorld(t, withPreflight), draw: t, asked: map[mgmt.ReqID]time.Time{}}
 		c.refuseStarts()
+		c.Announce = []string{mgmt.SetOptions}
 		c.Step(agent.PeerAdded{Peer: controller})
 		moves := c.moves()
 		for range c.dice("steps", 80) {
@@ -34,6 +36,9 @@ func TestAnythingThatHappensEndsWell(t *testing.T) {
 
 // refusals is what a preflight finds if it finds something.
 var refusals = []mgmt.Finding{{Node: "worker-1", Problem: "interface nope0 does not exist"}, {Problem: "no room"}}
+
+// lacking is why bundles cannot be fetched if they cannot.
+var lacking = []mgmt.Finding{{Problem: "bundle site: no route to host"}}
 
 type chaos struct {
 	*world
@@ -64,6 +69,9 @@ func (c *chaos) moves() []func() {
 		func() { c.DiskErr = pick(c, "save", "", "", "disk full") },
 		func() {
 			c.Sight = coretest.Sight{After: c.span("preflight"), Findings: pick(c, "findings", nil, nil, refusals)}
+		},
+		func() {
+			c.Carriage = coretest.Carriage{After: c.span("carriage"), Findings: pick(c, "lacking", nil, nil, lacking)}
 		},
 		c.reboot,
 		c.lose,
@@ -139,8 +147,27 @@ func (c *chaos) someNodes() []mgmt.Node {
 		if c.chance("changed") {
 			list[i] = changed(list[i])
 		}
+		c.furnish(&list[i])
 	}
 	return list
+}
+
+// furnish gives a node some bundles and some options.
+func (c *chaos) furnish(n *mgmt.Node) {
+	for _, kind := range []string{"bundle", "data"} {
+		if c.chance(kind) {
+			b, err := coretest.Bundle(kind, pick(c, "content", "site:1", "site:2", "other:3"))
+			if err != nil {
+				c.draw.Fatal(err)
+			}
+			n.Bundles = append(n.Bundles, b)
+		}
+	}
+	for _, name := range []string{"A::one", "B::two"} {
+		if c.chance(name) {
+			n.RunOptions = append(n.RunOptions, mgmt.Option{Name: name, Value: pick(c, "value", "1", "2")})
+		}
+	}
 }
 
 func (c *chaos) someProcess(do func(mgmt.NodeName, *coretest.Process)) {
@@ -165,6 +192,9 @@ func (c *chaos) newFate() {
 	if c.chance("start") {
 		f.StartErr = "no such file"
 	}
+	if c.chance("refuses") {
+		f.Refuses = "no such option"
+	}
 	c.Fates[pick(c, "node", cast...)] = f
 }
 
@@ -183,6 +213,8 @@ func (c *chaos) stray() {
 		agent.Adopted{},
 		agent.Tick{},
 		agent.Preflighted{ID: 1 << 40, Findings: refusals},
+		agent.Fetching{ID: 1 << 40, Done: 1, Total: 2},
+		agent.Fetched{ID: 1 << 40, Findings: lacking},
 		agent.Started{Node: name, Launch: 1 << 40},
 		agent.StartFailed{Node: name, Launch: 1 << 40},
 		agent.Ready{Node: name, Launch: 1 << 40},
@@ -271,8 +303,13 @@ func answered(msg mgmt.Message) (mgmt.ReqID, bool) {
 }
 
 func (c *chaos) heal() {
+	for _, name := range coretest.Sorted(c.Procs) {
+		if c.Fates[name].Deaf && c.Procs[name].Peer != "" {
+			c.Disconnect(name) // it has missed what it was asked
+		}
+	}
 	clear(c.Fates)
-	c.DiskErr, c.Sight = "", coretest.Sight{}
+	c.DiskErr, c.Sight, c.Carriage = "", coretest.Sight{}, coretest.Carriage{}
 	for _, name := range coretest.Sorted(c.Procs) {
 		if p := c.Procs[name]; p != nil && p.Unseen {
 			c.Exit(name, "exit status 0")
@@ -280,8 +317,12 @@ func (c *chaos) heal() {
 			c.Connect(name)
 		}
 	}
+	c.Run(time.Minute) // what was asked before comes to its end
+	c.account()
 	if !c.Saved.Told {
 		c.request(c.someDeployment)
+	} else { // nodes are asked again that have refused their options
+		c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentDeployRequest{ReqID: id, Config: c.Saved.Desired} })
 	}
 	c.request(func(id mgmt.ReqID) mgmt.Message { return mgmt.AgentSteerRequest{ReqID: id, Stopped: c.Saved.Stopped} })
 	c.Run(10 * time.Minute)
@@ -299,6 +340,13 @@ func (c *chaos) heal() {
 	}
 	for name, p := range c.Procs {
 		got[name] = string(p.Fingerprint) + got[name]
+		n, _ := c.Saved.Desired.Node(name)
+		if diff := cmp.Diff(n.RunOptionArguments(), p.Options, cmpopts.EquateEmpty()); diff != "" {
+			c.draw.Errorf("options of %s in the end (-want +got):\n%s", name, diff)
+		}
+	}
+	if diff := cmp.Diff(c.Saved.Desired.BundlesOf("host"), c.Used, cmpopts.EquateEmpty()); diff != "" {
+		c.draw.Errorf("bundles in use in the end (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		c.draw.Errorf("what runs in the end (-want +got):\n%s", diff)

@@ -9,11 +9,15 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// proposals are the configurations that controllers ask for. A configuration may have
-// a preflight first. Then it is saved. When it is saved it is desired.
+// proposals are the configurations that controllers ask for. The bundles of a
+// configuration are fetched first. Then it may have a preflight. Then it is saved. When it
+// is saved it is desired. At most one of fetching, pending and saving is not nil, but for a
+// change of another purpose that is saved meanwhile.
 type proposals struct {
 	*turn
 	requests   *requests
+	fetches    uint64            // so far
+	fetching   *fetching         // nil: no bundles are on their way
 	preflights uint64            // so far
 	pending    *pendingPreflight // nil: no preflight runs
 	prepared   *prepared         // nil: nothing is prepared
@@ -26,8 +30,10 @@ type change struct {
 	purpose purpose
 	config  mgmt.Configuration
 	force   bool
-	all     bool               // the preflight checks nodes that would not change, too
-	plan    *mgmt.InstancePlan // if the controller wants to know it
+	// prepared says that the peer has prepared it: it needs no preflight.
+	prepared bool
+	all      bool               // the preflight checks nodes that would not change, too
+	plan     *mgmt.InstancePlan // if the controller wants to know it
 	// steering is what is saved if the purpose is steers. There is no config then.
 	steering steering
 	// twins are earlier requests for the same. They get the same answer.
@@ -56,6 +62,9 @@ func (c change) occasion() occasion {
 	return deployed
 }
 
+// has reports whether r asks for the change.
+func (c change) has(r *request) bool { return slices.Contains(c.requests(), r) }
+
 // requests returns all requests for the change, oldest first.
 func (c change) requests() []*request { return append(slices.Clone(c.twins), c.request) }
 
@@ -77,18 +86,63 @@ func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
 		m.requests.refuse(r, why)
 		return
 	}
-	c := change{request: r, config: msg.Config, force: msg.Force}
-	var preflight Preflight
-	needed := false
-	if !m.proposals.wasPrepared(r, msg.Config) {
-		preflight, needed = m.preflightOf(c)
-	}
+	c := change{request: r, config: msg.Config, force: msg.Force, prepared: m.proposals.wasPrepared(r, msg.Config)}
 	m.requests.open(r, m.requests.patience(r, m.cfg.DeployTimeout))
-	if needed {
-		m.proposals.startPreflight(c, preflight)
-		return
+	if !m.proposals.fetch(c) {
+		weighing{m}.weigh(c)
 	}
-	m.proposals.save(c)
+}
+
+// weighing is the Machine with what it does with a change on its way to being desired.
+type weighing struct{ *Machine }
+
+// weigh goes on with a change whose bundles are here.
+func (m weighing) weigh(c change) {
+	preflight, needed := m.preflightOf(c)
+	switch {
+	case needed:
+		m.proposals.startPreflight(c, preflight)
+	case c.purpose == plans:
+		m.proposals.answerPlan(c)
+	case c.purpose == prepares:
+		m.proposals.passed(c)
+	default:
+		m.proposals.save(c)
+	}
+}
+
+// superseding returns c with the requests of the change that waits at present, if that is
+// the same deployment. Otherwise that change ends: the controller wants the later one.
+func (ps *proposals) superseding(c change) change {
+	before := ps.waiting()
+	if before == nil {
+		return c
+	}
+	gaveWay := "the preflight was not finished: it gave way to a later one"
+	if ps.fetching != nil {
+		gaveWay = "its bundles were not fetched, and nothing was checked: it gave way to a later request"
+	}
+	ps.fetching, ps.pending = nil, nil
+	switch {
+	case before.purpose == deploys && c.repeats(before.config):
+		c.twins = append(before.requests(), c.twins...)
+	case before.purpose == plans:
+		ps.answerPlan(*before, gaveWay)
+	default:
+		ps.failAll(*before, supersededBy(c))
+	}
+	return c
+}
+
+// waiting returns the change that waits for its bundles or for its preflight, or nil.
+func (ps *proposals) waiting() *change {
+	switch {
+	case ps.fetching != nil:
+		return &ps.fetching.change
+	case ps.pending != nil:
+		return &ps.pending.change
+	}
+	return nil
 }
 
 // mistake returns why the agent refuses the configuration, or nothing. The name of a
@@ -124,15 +178,15 @@ func (c Config) mistake(config mgmt.Configuration) string {
 // save has c saved. Save is the last effect of the Step.
 func (ps *proposals) save(c change) { ps.saving = &c }
 
-// dropPending fails a deployment that still has its preflight, unless it is of the same
-// configuration as c.
-func (ps *proposals) dropPending(c change) {
-	if ps.pending == nil || ps.pending.change.purpose != deploys || reflect.DeepEqual(ps.pending.change.config, c.config) {
+// dropWaiting fails a deployment that waits for its bundles or for its preflight, unless it
+// is of the same configuration as c.
+func (ps *proposals) dropWaiting(c change) {
+	before := ps.waiting()
+	if before == nil || before.purpose != deploys || reflect.DeepEqual(before.config, c.config) {
 		return
 	}
-	before := ps.pending.change
-	ps.pending = nil
-	ps.failAll(before, supersededBy(c))
+	ps.fetching, ps.pending = nil, nil
+	ps.failAll(*before, supersededBy(c))
 }
 
 // failAll answers all requests for c with one failure.
@@ -157,7 +211,9 @@ func (m *Machine) saved(ev Saved) {
 		return
 	}
 	m.supersede(c, c.repeats(m.desired))
+	before, knew := m.desired, m.told
 	m.desired, m.told = c.config, true
+	weighing{m}.use(before, knew)
 	m.rollout.steering = m.rollout.steering.within(c.config, m.cfg.Name)
 	m.rollout.setDesired(c.config, c.force, c.occasion())
 	m.settle()
@@ -170,14 +226,23 @@ func (m *Machine) saved(ev Saved) {
 	}
 }
 
+// use has the shell use the bundles of the desired configuration, which has taken the place
+// of another one. knew says that the agent knew what was desired before.
+func (m weighing) use(before mgmt.Configuration, knew bool) {
+	bundles := m.desired.BundlesOf(m.cfg.Name)
+	if !knew || len(bundles)+len(before.BundlesOf(m.cfg.Name)) > 0 {
+		m.emit(Use{bundles})
+	}
+}
+
 // supersede fails the earlier deployments and stand-bys that c puts an end to. again
 // says that c is the configuration that is desired already. Then earlier deployments
 // of it go on: upstream's controller sends the same deployment to all agents whenever
 // an agent joins meanwhile (spec management-api 7.3, G-C14). A deployment of another
-// configuration that still has its preflight ends in any case: the controller wants c.
+// configuration that was not saved yet ends in any case: the controller wants c.
 func (m *Machine) supersede(c change, again bool) {
 	m.requests.late = nil
-	m.proposals.dropPending(c)
+	m.proposals.dropWaiting(c)
 	for _, r := range m.requests.inFlight.All() {
 		fails := r.Detail.deploys && !again || r.Detail.waits == untilEnded && c.purpose == deploys
 		if fails && !slices.Contains(c.requests(), r) {

@@ -37,6 +37,7 @@ type detail struct {
 	// answered. patience says, with a prepared deployment, how long that is.
 	answer   time.Time
 	patience time.Duration
+	fetch    fetchTimes
 }
 
 func newRequests(t *turn) *requests {
@@ -135,13 +136,32 @@ func (rs *requests) awaiting(n *node, w waits) []*request {
 	return slices.DeleteFunc(rs.inFlight.Awaiting(n.name()), func(r *request) bool { return r.Detail.waits != w })
 }
 
-// up tells requests that n is up.
-func (rs *requests) up(n *node) {
+// up tells requests that n is up. owes says that it has not said yet whether it takes its
+// options, and why says why it does not take them.
+func (rs *requests) up(n *node, owes bool, why string) {
 	for _, r := range rs.awaiting(n, untilUp) {
-		rs.settle(r, n.name(), mgmt.Result{Success: true})
+		rs.upFor(r, n, owes, why)
 		rs.closeIfSettled(r)
 	}
-	rs.settleLate(n, "")
+	switch {
+	case owes:
+	case why != "":
+		rs.settleLate(n, refusedOptions(why))
+	default:
+		rs.settleLate(n, "")
+	}
+}
+
+// upFor is up for one request. Only deployments wait for options.
+func (rs *requests) upFor(r *request, n *node, owes bool, why string) {
+	switch {
+	case r.Detail.deploys && owes:
+		r.Await(n.name())
+	case r.Detail.deploys && why != "":
+		rs.settle(r, n.name(), r.Detail.failure(n.name(), refusedOptions(why), mgmt.NodeOutputs{}))
+	default:
+		rs.settle(r, n.name(), mgmt.Result{Success: true})
+	}
 }
 
 // failed tells requests that n did not come up.

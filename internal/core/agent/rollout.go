@@ -41,7 +41,7 @@ func (r *rollout) setStateOf(n *node, pid int64, s mgmt.State, why string) {
 	}
 	described := n.plan.Node
 	described.State = s
-	described.Env, described.Command = nil, nil // they may hold secrets, and everyone can subscribe
+	described.Env, described.Command, described.RunOptions = nil, nil, nil // they may hold secrets, and everyone can subscribe
 	r.tell(mgmt.NotifyChange{Instance: r.cfg.Name, Node: described, Old: n.state, New: s})
 	r.happened(n.name(), pid, n.state, s, why)
 	n.state = s
@@ -112,6 +112,7 @@ func (r *rollout) launch(n *node) {
 		launch:      r.launches,
 		fingerprint: n.fingerprint,
 		layout:      r.layouts.present.Layout,
+		options:     optionsOfProcess{known: givenOptions(optionsOf(n.plan.Node))},
 		spec:        new(n.plan.Node),
 		moment:      r.moment(),
 		since:       r.now,

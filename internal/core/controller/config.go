@@ -45,6 +45,9 @@ type Config struct {
 	// or a standby, and after a save has failed. The pause doubles with every attempt,
 	// up to MaxRetryDelay. Zero means 2 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
+	// FetchTimeout bounds how much longer the controller waits for an agent that fetches
+	// bundles. Zero means 30 min.
+	FetchTimeout time.Duration
 	// StepTimeout is how long an operation waits for the nodes that it has restarted,
 	// started or stopped. Agents answer earlier: a node that is still starting then is
 	// waited for. Zero means 2 min.
@@ -141,6 +144,7 @@ func (c Config) WithDefaults() Config {
 	c.ReadyGrace = min(cmp.Or(c.ReadyGrace, 3*time.Second), c.DeployTimeout/2)
 	c.RetryDelay = cmp.Or(c.RetryDelay, 2*time.Second)
 	c.MaxRetryDelay = max(cmp.Or(c.MaxRetryDelay, time.Minute), c.RetryDelay)
+	c.FetchTimeout = cmp.Or(c.FetchTimeout, 30*time.Minute)
 	c.StepTimeout = cmp.Or(c.StepTimeout, 2*time.Minute)
 	c.PIDDelay = cmp.Or(c.PIDDelay, 500*time.Millisecond)
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 24*time.Hour)

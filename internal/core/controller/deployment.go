@@ -27,9 +27,11 @@ type deployment struct {
 	amends bool
 	phase  phase
 	times  times
-	asked  map[*agent]bool // the agents that were asked whether they could run the configuration
-	idle   idleness
-	open   []*leg
+	// asked has the agents that were asked whether they could run the configuration, and when
+	// they have answered.
+	asked map[*agent]time.Time
+	idle  idleness
+	open  []*leg
 	// leaving has the agents of instances that the deployment takes out of the
 	// cluster. The deployment is answered when their nodes have ended.
 	leaving []*agent
@@ -73,6 +75,8 @@ type times struct {
 	preflight time.Time // ends preparing
 	late      time.Time // ends the wait of a resumed deployment for instances that are late
 	deadline  time.Time // ends the deployment
+	// fetched says that these times were put off, because agents fetched bundles.
+	fetched bool
 }
 
 // outcome is the outcome of a deployment so far.
@@ -109,6 +113,9 @@ func (d *deployment) due() time.Time {
 	case sending:
 		if (resumption{d}).waits() {
 			end = earlierOf(end, d.times.late)
+		}
+		if at, ok := (whileFetching{d}).meanwhile(); ok {
+			end = earlierOf(end, at)
 		}
 	}
 	if telling := d.times.telling; !telling.IsZero() && telling.Before(end) {
@@ -152,6 +159,7 @@ func (d *deployment) proceed() bool {
 		d.expireAnswers()
 		d.forgetLeft()
 		resumption{d}.sendLate()
+		whileFetching{d}.sendMeanwhile()
 		if len(d.open) > 0 || len(d.leaving) > 0 || (resumption{d}).waits() {
 			return false
 		}
@@ -171,6 +179,7 @@ func (d *deployment) retarget(config mgmt.Configuration) {
 // begin makes a leg of the deployment. The caller sends it.
 func (d *deployment) begin(a *agent, by asker) *leg {
 	l := d.legs.begin(a, by)
+	l.fetching.before = d.times
 	d.open = append(d.open, l)
 	return l
 }
@@ -223,7 +232,11 @@ func (d *deployment) sayDoing() {
 func (d *deployment) awaitedAnswers() string {
 	var names []string
 	for _, l := range d.open {
-		names = append(names, string(l.agent.name))
+		name := string(l.agent.name)
+		if fetches := l.fetches(); fetches != "" {
+			name += " (" + fetches + ")"
+		}
+		names = append(names, name)
 	}
 	for _, a := range d.leaving {
 		names = append(names, string(a.name))

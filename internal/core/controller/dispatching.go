@@ -42,6 +42,9 @@ func (q nodeQuestions) badAction(action []string) string {
 	if len(action) == 0 || action[0] == "" {
 		return "an action needs a name, such as get_version"
 	}
+	if action[0] == mgmt.SetOptions {
+		return mgmt.SetOptions + " is for agents alone: they tell their nodes the options of the configuration that is deployed; " + mgmt.SetOption + " sets an option until the node ends"
+	}
 	if len(action) > limits.ActionWords {
 		return fmt.Sprintf("an action has at most %d arguments", limits.ActionWords-1)
 	}

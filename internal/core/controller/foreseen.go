@@ -36,15 +36,21 @@ func (f *foreseen) of(name mgmt.InstanceName, all bool) []mgmt.PlannedNode {
 	}
 	for _, n := range f.after.of[name] {
 		because := f.differences.Because(n.Name)
+		var options []string
+		if f.before.runs(name, n.Name) {
+			options = mgmt.RunOptionDifference(f.before.nodes[n.Name], n)
+		}
 		switch _, stopped := slices.BinarySearch(f.stopped, n.Name); {
 		case stopped:
 			nodes = append(nodes, mgmt.PlannedNode{Instance: name, Node: n.Name, Role: n.Role, Action: mgmt.ActionNone, Stopped: true})
 		case !f.before.runs(name, n.Name):
 			add(n, mgmt.ActionStart)
 		case len(because) > 0:
-			add(n, mgmt.ActionRestart, because...)
+			add(n, mgmt.ActionRestart, append(because, options...)...)
 		case all && f.before.config.ID != f.after.config.ID:
 			add(n, mgmt.ActionRestart, restartsAll)
+		case len(options) > 0:
+			add(n, mgmt.ActionOptions, options...)
 		default:
 			add(n, mgmt.ActionNone)
 		}
@@ -58,6 +64,15 @@ func (f *foreseen) of(name mgmt.InstanceName, all bool) []mgmt.PlannedNode {
 	}
 	sort.Slice(nodes, func(i, j int) bool { return nodes[i].Node < nodes[j].Node })
 	return nodes
+}
+
+// bundles returns what becomes of the bundles of one instance, by name.
+func (f *foreseen) bundles(name mgmt.InstanceName) []mgmt.PlannedBundle {
+	var was []mgmt.Bundle
+	if f.before != nil {
+		was = f.before.config.BundlesOf(name)
+	}
+	return plannedBundles(name, mgmt.InstancePlan{Bundles: mgmt.CompareBundles(was, f.after.config.BundlesOf(name))})
 }
 
 // compared says of a restart that only the controller foresees it.
@@ -85,12 +100,13 @@ func readPlan(data mgmt.Data, limits Limits) (mgmt.InstancePlan, bool) {
 	var plan mgmt.InstancePlan
 	const values = 50 // of a node, or of a finding
 	if !ok || mgmt.ReadJSON([]byte(text), values*(limits.Nodes+1), &plan) != nil ||
-		len(plan.Nodes)+len(plan.Problems)+len(plan.Doubts) > limits.Nodes {
+		len(plan.Nodes)+len(plan.Problems)+len(plan.Doubts)+len(plan.Bundles) > limits.Nodes {
 		return mgmt.InstancePlan{}, false
 	}
 	plan.Nodes = slices.DeleteFunc(plan.Nodes, func(n mgmt.InstancePlanNode) bool {
 		return mgmt.CheckName(string(n.Node)) != nil || !slices.Contains(planActions, n.Action)
 	})
+	plan.Bundles = slices.DeleteFunc(plan.Bundles, func(b mgmt.InstancePlanBundle) bool { return b.Check() != nil })
 	for i := range plan.Nodes {
 		n := &plan.Nodes[i]
 		n.Role = mgmt.ClusterRole(mgmt.CutText(string(n.Role), limits.PlanText))
@@ -109,7 +125,7 @@ func readPlan(data mgmt.Data, limits Limits) (mgmt.InstancePlan, bool) {
 }
 
 // planActions are what a plan may say of a node.
-var planActions = []mgmt.NodeAction{mgmt.ActionNone, mgmt.ActionStart, mgmt.ActionStop, mgmt.ActionRestart}
+var planActions = []mgmt.NodeAction{mgmt.ActionNone, mgmt.ActionStart, mgmt.ActionStop, mgmt.ActionRestart, mgmt.ActionOptions}
 
 // plannedNodes returns the nodes of an agent's plan.
 func plannedNodes(name mgmt.InstanceName, plan mgmt.InstancePlan) []mgmt.PlannedNode {
@@ -120,4 +136,15 @@ func plannedNodes(name mgmt.InstanceName, plan mgmt.InstancePlan) []mgmt.Planned
 		})
 	}
 	return nodes
+}
+
+// plannedBundles returns the bundles of an agent's plan.
+func plannedBundles(name mgmt.InstanceName, plan mgmt.InstancePlan) []mgmt.PlannedBundle {
+	var bundles []mgmt.PlannedBundle
+	for _, b := range plan.Bundles {
+		bundles = append(bundles, mgmt.PlannedBundle{
+			Instance: name, Name: b.Name, Kind: b.Kind, Hash: b.Hash, Was: b.Was, Missing: b.Missing,
+		})
+	}
+	return bundles
 }

@@ -18,6 +18,8 @@ type leg struct {
 	// that the question names. Both are nil for legs of other kinds.
 	request *request
 	nodes   []mgmt.NodeName
+	// fetching is what the agent has told of bundles.
+	fetching fetching
 }
 
 // asker is the part of a Machine that asked an agent something. Exactly one of
@@ -30,12 +32,13 @@ type asker interface {
 // legs holds the requests to agents that are in flight.
 type legs struct {
 	*turn
+	cfg  *Config
 	open ledger.Legs[*leg]
 }
 
 // begin makes a leg. The caller sends it.
 func (ls *legs) begin(a *agent, by asker) *leg {
-	l := &leg{agent: a, asker: by}
+	l := &leg{agent: a, asker: by, fetching: fetching{since: ls.now}}
 	l.id = ls.open.Open(ls.rng, l)
 	return l
 }

@@ -37,7 +37,7 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 	cfg = cfg.WithDefaults()
 	t := &turn{rng: rng}
 	ops := newOperations(t, &cfg, saved)
-	mem, ros, legs := newMemory(t, &cfg, saved, ops), newRoster(t, &cfg), &legs{turn: t}
+	mem, ros, legs := newMemory(t, &cfg, saved, ops), newRoster(t, &cfg), &legs{turn: t, cfg: &cfg}
 	p := parts{
 		turn: t, cfg: &cfg,
 		memory:     mem,
@@ -238,6 +238,8 @@ func (m *Machine) fromAgent(ev FromAgent) {
 	switch msg := ev.Msg.(type) {
 	case mgmt.Response:
 		m.legs.answer(a, msg)
+	case mgmt.NotifyFetching:
+		m.legs.fetches(a, msg)
 	case mgmt.HappeningsTold:
 		if a.peer.tells {
 			m.emit(Hear{a.peer.id, msg})

@@ -139,6 +139,9 @@ func (m *Machine) Snapshot() *mgmt.Snapshot {
 		Revision: state.Revision, Staged: state.Staged.View(), Deployed: state.Deployed.View(), History: state.History,
 		Operations: m.operations.newestFirst(), Stopped: state.Stopped, Paused: state.Paused,
 	}
+	if d := m.deployments.running(); d != nil {
+		snap.Deploying = d.target.bundles
+	}
 	names := map[mgmt.InstanceName]bool{}
 	for name := range m.roster.agents {
 		names[name] = true

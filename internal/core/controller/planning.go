@@ -56,10 +56,11 @@ func (p planning) plan(r *request, msg mgmt.PlanRequest) {
 			continue
 		}
 		if len(next.of[name]) == 0 { // all its nodes are stopped
-			making.is.Nodes = append(making.is.Nodes, making.foreseen.of(name, false)...)
+			making.foresee(name, false)
 			continue
 		}
 		l := p.ask(r, p.roster.agents[name], p)
+		l.fetching.answer = r.Deadline
 		p.legs.send(l, mgmt.AgentPlanRequest{ReqID: l.id, Config: filled, Preflight: patience - min(planMargin, patience/8), All: msg.Instance != ""})
 	}
 	p.answerIfSettled(r)
@@ -102,7 +103,14 @@ func (f *fleetPlan) guess(name mgmt.InstanceName, a *agent, why string) {
 	f.is.Unknown = append(f.is.Unknown, mgmt.PlanFinding{
 		Instance: name, Text: why + "; its nodes are compared with what was deployed, not with what runs, and nothing was checked there",
 	})
-	f.is.Nodes = append(f.is.Nodes, f.foreseen.of(name, a != nil && !a.peer.fleet)...)
+	f.foresee(name, a != nil && !a.peer.fleet)
+}
+
+// foresee has what becomes of an instance as two configurations tell. all is as in
+// foreseen.of.
+func (f *fleetPlan) foresee(name mgmt.InstanceName, all bool) {
+	f.is.Nodes = append(f.is.Nodes, f.foreseen.of(name, all)...)
+	f.is.Bundles = append(f.is.Bundles, f.foreseen.bundles(name)...)
 }
 
 // answered takes an agent's plan.
@@ -115,9 +123,10 @@ func (p planning) answered(l *leg, results []mgmt.Result) {
 	case !ok:
 		making.guess(name, l.agent, fmt.Sprintf("instance '%s' has answered without a plan", name))
 	case len(plan.Nodes) == 0: // it refuses the configuration
-		making.is.Nodes = append(making.is.Nodes, making.foreseen.of(name, false)...)
+		making.foresee(name, false)
 	default:
 		making.is.Nodes = append(making.is.Nodes, plannedNodes(name, plan)...)
+		making.is.Bundles = append(making.is.Bundles, plannedBundles(name, plan)...)
 	}
 	making.is.Problems = append(making.is.Problems, findings(name, plan.Problems)...)
 	making.is.Doubts = append(making.is.Doubts, findings(name, plan.Doubts)...)
@@ -143,6 +152,10 @@ func (p planning) answerIfSettled(r *request) {
 	plan := r.Detail.plan.is
 	sort.Slice(plan.Nodes, func(i, j int) bool {
 		return cmp.Or(cmp.Compare(plan.Nodes[i].Instance, plan.Nodes[j].Instance), cmp.Compare(plan.Nodes[i].Node, plan.Nodes[j].Node)) < 0
+	})
+	sort.Slice(plan.Bundles, func(i, j int) bool {
+		a, b := plan.Bundles[i], plan.Bundles[j]
+		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Name, b.Name)) < 0
 	})
 	for _, list := range [][]mgmt.PlanFinding{plan.Problems, plan.Doubts, plan.Unknown} {
 		sort.SliceStable(list, func(i, j int) bool {

@@ -84,20 +84,31 @@ func (d *deployment) preflightAll() {
 	margin := min(preflightMargin, left/8)
 	if d.phase != preparing {
 		d.enter(preparing)
-		d.times.preflight, d.asked = d.now.Add(left/2), map[*agent]bool{}
+		d.times.preflight, d.asked = d.now.Add(left/2), map[*agent]time.Time{}
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.target.instances)) {
 		a := d.roster.agents[name]
-		if d.roster.missing(name) != "" || !a.peer.fleet || d.asked[a] || len(d.target.of[name]) == 0 {
+		if d.roster.missing(name) != "" || !a.peer.fleet || (whileFetching{d}).prepared(a) || len(d.target.of[name]) == 0 {
 			continue
 		}
-		d.asked[a] = true
+		d.asked[a] = time.Time{}
 		d.steps.instance(name, mgmt.StepRunning, "preflight", "")
 		l := d.begin(a, preflights{d})
 		d.legs.send(l, mgmt.AgentPrepareRequest{
 			ReqID: l.id, Config: d.target.config, Preflight: d.times.preflight.Sub(d.now) - margin, Whole: left - margin,
 		})
 	}
+}
+
+// preparedFor is how long the answer of an agent counts if others fetch bundles meanwhile. It
+// must be shorter than the time for which the agent remembers what it has prepared.
+const preparedFor = 20 * time.Second
+
+// prepared reports whether a was asked whether it could run the configuration, and need not
+// be asked again.
+func (d whileFetching) prepared(a *agent) bool {
+	at, asked := d.asked[a]
+	return asked && !(d.times.fetched && !at.IsZero() && d.now.Sub(at) >= preparedFor)
 }
 
 // preflights takes the answers of agents that were asked whether they could run the
@@ -108,6 +119,7 @@ type preflights struct{ *deployment }
 // the configuration cannot run on its instance.
 func (d preflights) answered(l *leg, answers []mgmt.Result) {
 	d.closed(l)
+	d.asked[l.agent] = d.now
 	name := l.agent.name
 	var failures []mgmt.Result
 	for _, answer := range answers {
@@ -148,7 +160,7 @@ func (d *deployment) expirePreflights() {
 		return
 	}
 	for _, l := range slices.Clone(d.open) {
-		d.legs.fail(l, fmt.Sprintf("instance '%s' did not say in time whether it could run it", l.agent.name))
+		d.legs.fail(l, fmt.Sprintf("instance '%s' did not say in time whether it could run it%s", l.agent.name, l.stillFetches()))
 	}
 }
 

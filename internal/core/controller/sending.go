@@ -103,8 +103,10 @@ func (d *deployment) beginSteps(a *agent) {
 
 func (d *deployment) sendTo(a *agent, force bool) {
 	d.beginSteps(a)
-	if d.memory.reverted() && a.peer.fleet && !d.asked[a] {
-		d.trust(a)
+	if d.memory.reverted() && a.peer.fleet {
+		if _, asked := d.asked[a]; !asked {
+			d.trust(a)
+		}
 	}
 	l := d.begin(a, deliveries{d})
 	d.legs.send(l, mgmt.AgentDeployRequest{ReqID: l.id, Config: d.target.config, Force: force})
@@ -204,7 +206,7 @@ func (d *deployment) expireAnswers() {
 		return
 	}
 	for _, l := range slices.Clone(d.open) {
-		d.legs.fail(l, fmt.Sprintf("%s waiting for instance '%s'", errTimedOut, l.agent.name))
+		d.legs.fail(l, fmt.Sprintf("%s waiting for instance '%s'%s", errTimedOut, l.agent.name, l.stillFetches()))
 	}
 	for _, a := range slices.Clone(d.leaving) {
 		d.left(a, fmt.Sprintf("%s waiting for the nodes of instance '%s' to end", errTimedOut, a.name))

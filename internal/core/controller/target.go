@@ -15,6 +15,7 @@ type target struct {
 	instances map[mgmt.InstanceName]mgmt.Instance
 	nodes     map[mgmt.NodeName]mgmt.Node
 	of        map[mgmt.InstanceName][]mgmt.Node // the nodes of an instance, in the configuration's order
+	bundles   []mgmt.Bundle                     // of all nodes
 }
 
 func newTarget(c mgmt.Configuration) *target {
@@ -23,6 +24,7 @@ func newTarget(c mgmt.Configuration) *target {
 		instances: make(map[mgmt.InstanceName]mgmt.Instance, len(c.Instances)),
 		nodes:     make(map[mgmt.NodeName]mgmt.Node, len(c.Nodes)),
 		of:        make(map[mgmt.InstanceName][]mgmt.Node, len(c.Instances)),
+		bundles:   c.Bundles(),
 	}
 	for _, in := range c.Instances {
 		t.instances[in.Name] = in

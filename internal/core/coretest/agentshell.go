@@ -2,6 +2,7 @@ package coretest
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
@@ -20,6 +21,14 @@ type AgentShell struct {
 	Procs map[mgmt.NodeName]*Process
 	// Sight is how preflights end.
 	Sight Sight
+	// Carriage is how bundles arrive, and Content is what has arrived.
+	Carriage Carriage
+	Content  map[mgmt.BundleHash]bool
+	// Used are the bundles that the last Use named.
+	Used []mgmt.Bundle
+	// Announce are the dispatches that nodes announce after their hello. Without any, they
+	// announce nothing.
+	Announce []string
 	// DiskErr fails every save, if it is not empty.
 	DiskErr string
 	// Saved is the state that was saved last.
@@ -31,6 +40,8 @@ type AgentShell struct {
 	time timeline
 	pids int64
 	shut bool // Shutdown came
+	// fetch is the ID of the last Fetch of this life.
+	fetch uint64
 }
 
 // Fate is how a node's next processes behave. The zero Fate starts, says hello
@@ -46,6 +57,7 @@ type Fate struct {
 	Burial   time.Duration // from its end until its logs and its crash record are safe
 	Stuck    string        // it cannot be stopped, for this reason
 	Deaf     bool          // it does not answer dispatches
+	Refuses  string        // it does not take its options, for this reason
 }
 
 // Sight is how preflights end. The zero Sight finds nothing, at once.
@@ -61,11 +73,12 @@ type Sight struct {
 // processes. A life lasts from a start of the agent to its end.
 func NewAgentShell(t T, cfg agent.Config) *AgentShell {
 	s := &AgentShell{
-		t:     t,
-		time:  newTimeline(),
-		Fates: make(map[mgmt.NodeName]Fate),
-		Procs: make(map[mgmt.NodeName]*Process),
-		pids:  100,
+		t:       t,
+		time:    newTimeline(),
+		Fates:   make(map[mgmt.NodeName]Fate),
+		Procs:   make(map[mgmt.NodeName]*Process),
+		Content: make(map[mgmt.BundleHash]bool),
+		pids:    100,
 	}
 	s.Boot(cfg)
 	return s
@@ -89,11 +102,14 @@ func (s *AgentShell) Load(cfg agent.Config) {
 	if cfg.Name == "" {
 		cfg.Name = host
 	}
+	if cfg.Permits.Bundles == nil {
+		cfg.Permits.Bundles = []string{"*"}
+	}
 	if cfg.Backoff.Jitter == 0 {
 		cfg.Backoff.Jitter = -1
 	}
 	s.Core = agent.New(cfg, s.Saved, rand.New(rand.NewPCG(1, 2)))
-	s.time.queue, s.shut = nil, false
+	s.time.queue, s.shut, s.fetch = nil, false, 0
 	for _, p := range s.Procs {
 		p.Peer = ""
 	}
@@ -160,13 +176,28 @@ func (s *AgentShell) Step(ev agent.Event) {
 func (s *AgentShell) perform(e agent.Effect) {
 	switch e := e.(type) {
 	case agent.Save:
+		next := restored(e.Changes)
+		s.checkContent("saves", next.Desired.BundlesOf(host))
 		if s.DiskErr == "" {
-			s.Saved = restored(e.Changes)
+			s.Saved = next
 		}
 		s.Step(agent.Saved{Err: s.DiskErr})
+	case agent.Fetch:
+		s.carry(e)
+	case agent.Use:
+		s.Used = e.Bundles
 	case agent.Preflight:
+		for _, plan := range e.Start {
+			s.checkContent("checks", plan.Node.Bundles)
+		}
 		s.look(e)
 	case agent.Start:
+		s.checkContent("starts", e.Plan.Node.Bundles)
+		for _, b := range e.Plan.Node.Bundles {
+			if !slices.Contains(s.Used, b) {
+				s.t.Errorf("%s is started with bundle %s, which is not in use", e.Plan.Node.Name, b.Name)
+			}
+		}
 		s.start(e)
 	case agent.Stop:
 		s.stop(e)

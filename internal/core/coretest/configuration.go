@@ -211,9 +211,17 @@ func bundleWords(list []mgmt.Bundle) (words []string) {
 		if b.Kind == mgmt.DataBundle {
 			kind = "data"
 		}
-		words = append(words, kind+"="+b.Name+":"+strings.TrimLeft(b.Hash.Digits(), "0"))
+		words = append(words, kind+"="+b.Name+":"+hashWord(b.Hash))
 	}
 	return words
+}
+
+// hashWord writes a hash without the zeros at its beginning.
+func hashWord(h mgmt.BundleHash) string {
+	if h == "" {
+		return "-"
+	}
+	return strings.TrimLeft(h.Digits(), "0")
 }
 
 func bundles(list []mgmt.Bundle) string { return strings.Join(bundleWords(list), " ") }

@@ -1,6 +1,7 @@
 package coretest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -34,7 +35,7 @@ func agentEffect(effect any) string {
 	case agent.Fetch:
 		return fmt.Sprintf("fetch from %s %s", e.Peer, bundles(e.Bundles))
 	case agent.Use:
-		return strings.TrimSpace("use " + bundles(e.Bundles))
+		return "use " + cmp.Or(bundles(e.Bundles), "no bundles")
 	case agent.Preflight:
 		var names []string
 		for _, plan := range e.Start {

@@ -84,6 +84,8 @@ func message(msg mgmt.Message, name func(mgmt.ReqID) string) []string {
 		return []string{"error: " + msg.Msg}
 	case mgmt.NotifyLog:
 		return []string{"log: " + msg.Msg}
+	case mgmt.NotifyFetching:
+		return []string{fmt.Sprintf("%s waits: bundle %s, %d of %d bytes", quoteID(name(msg.ReqID)), msg.Bundle, msg.Done, msg.Total)}
 	case mgmt.DeployProgress:
 		return []string{fmt.Sprintf("deploy %s is told: %s", quoteID(name(msg.ReqID)), msg.Text)}
 	}

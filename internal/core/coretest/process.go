@@ -17,6 +17,7 @@ type Process struct {
 	Fingerprint mgmt.Fingerprint
 	Peer        mgmt.PeerID // empty: it is not connected
 	Unseen      bool        // the agent cannot look at it
+	Options     []string    // names and values of its options
 	since       time.Time
 }
 
@@ -36,7 +37,7 @@ func (s *AgentShell) start(e agent.Start) {
 		return
 	}
 	s.pids++
-	p := &Process{Launch: e.Launch, PID: s.pids, Fingerprint: e.Fingerprint, since: s.time.now}
+	p := &Process{Launch: e.Launch, PID: s.pids, Fingerprint: e.Fingerprint, Options: e.Plan.Node.RunOptionArguments(), since: s.time.now}
 	s.Procs[name] = p
 	s.After(0, func() { s.Step(agent.Started{Node: name, Launch: p.Launch, PID: p.PID}) })
 	if !f.Mute {
@@ -58,6 +59,9 @@ func (s *AgentShell) connectProcess(name mgmt.NodeName, p *Process) {
 	p.Peer = mgmt.PeerID(fmt.Sprintf("%s#%d", name, p.Launch))
 	s.Step(agent.PeerAdded{Peer: p.Peer})
 	s.Step(agent.FromNode{Peer: p.Peer, Msg: mgmt.NotifyNodeHello{Node: name}})
+	if len(s.Announce) > 0 {
+		s.Step(agent.FromNode{Peer: p.Peer, Msg: mgmt.NotifyDispatches{Node: name, Dispatches: s.Announce}})
+	}
 }
 
 // Disconnect ends the connection of a node's process.
@@ -138,6 +142,14 @@ func (s *AgentShell) dispatch(e agent.ToNodes) {
 		}
 		s.After(0, func() {
 			result := mgmt.Result{ReqID: e.Msg.ReqID, Success: true, Node: name, Data: mgmt.Text(`"` + name + `"`)}
+			if action := e.Msg.Action; len(action) > 0 && action[0] == mgmt.SetOptions {
+				result.Data = nil
+				if result.Error = s.Fates[name].Refuses; result.Error != "" {
+					result.Success = false
+				} else {
+					p.Options = slices.Clone(action[1:])
+				}
+			}
 			s.Step(agent.FromNode{Peer: p.Peer, Msg: e.Msg.Answer(e.Msg.ReqID, result)})
 		})
 	}

@@ -103,6 +103,13 @@ func planLines(msg mgmt.Response) (lines []string) {
 		}
 		lines = append(lines, line)
 	}
+	for _, b := range plan.Bundles {
+		line := fmt.Sprintf("  %s bundle %s@%s: %s, was %s", b.Kind, b.Name, b.Instance, hashWord(b.Hash), hashWord(b.Was))
+		if b.Missing {
+			line += ", missing"
+		}
+		lines = append(lines, line)
+	}
 	for _, list := range []struct {
 		what     string
 		findings []mgmt.PlanFinding
