@@ -74,6 +74,7 @@ type request struct {
 	method, path string
 	query        url.Values
 	in           any           // nil for none
+	raw          []byte        // a body that is no JSON, in place of in
 	wait         time.Duration // for which the controller may wait on purpose
 	host         string        // by which the controller is called; empty means its address
 	header       http.Header   // in addition; may be nil
@@ -129,6 +130,9 @@ func (c *caller) open(ctx context.Context, r request) (*http.Response, error) {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 		body = bytes.NewReader(bytes.TrimSpace(text.Bytes()))
+	}
+	if r.raw != nil {
+		body = bytes.NewReader(r.raw)
 	}
 	target := c.base + r.path
 	if len(r.query) > 0 {

@@ -45,6 +45,8 @@ type Client struct {
 	Access
 	// Alerting has those about alerts.
 	Alerting
+	// Bundles has those about the content of bundles.
+	Bundles
 	*caller
 }
 
@@ -54,7 +56,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{Access{c}, Alerting{c}, c}, nil
+	return &Client{Access{c}, Alerting{c}, Bundles{c}, c}, nil
 }
 
 // Address returns the controller's host and port.

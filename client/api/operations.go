@@ -66,7 +66,7 @@ func (o Operation) Ends() bool { return o.State != OperationRunning }
 type OperationStep struct {
 	Instance string `json:"instance"`
 	Node     string `json:"node,omitempty" doc:"Absent: the step concerns the instance."`
-	Action   string `json:"action" enum:"none,start,stop,restart,pause,resume"`
+	Action   string `json:"action" enum:"none,start,stop,restart,pause,resume,options"`
 	State    string `json:"state" enum:"waiting,running,done,failed,skipped"`
 	Because  string `json:"because,omitempty" doc:"Why the action is needed."`
 	Batch    int    `json:"batch,omitempty" doc:"Counts the batches of a rolling restart from 1."`

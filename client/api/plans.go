@@ -34,9 +34,18 @@ func (c *Cluster) whole() *Cluster {
 type PlanRequest struct {
 	Configuration *Cluster `json:"configuration,omitempty" doc:"What would be deployed. Give this or revision."`
 	Revision      uint64   `json:"revision,omitempty" doc:"The revision that would be deployed again."`
+	// Options change a revision.
+	Options []OptionChange `json:"options,omitempty" nullable:"false" maxItems:"1000" doc:"Changes of options of the revision. With them, the revision is not deployed again: the result is a new configuration."`
 	// Timeout is zero for the controller's own time for deployments. Client.Plan waits that
 	// long and Config.Timeout.
 	Timeout int64 `json:"timeout_seconds,omitempty" minimum:"0" maximum:"600" doc:"How long to wait for the instances. Absent: the controller's time for deployments."`
+}
+
+// OptionChange says how options of Zeek's configuration framework change at some nodes.
+type OptionChange struct {
+	Nodes []string          `json:"nodes,omitempty" nullable:"false" maxItems:"1000" doc:"Selectors of nodes: names, patterns, @roles, %instances. Absent: all nodes of Zeek."`
+	Set   map[string]string `json:"set,omitempty" doc:"Options with their values."`
+	Unset []string          `json:"unset,omitempty" nullable:"false" maxItems:"200" doc:"Options that get the values of the nodes' scripts back."`
 }
 
 // Plan says what a deployment would do now.
@@ -44,9 +53,12 @@ type Plan struct {
 	Deployed uint64        `json:"deployed" doc:"The revision that is deployed now. 0 stands for none."`
 	Changes  bool          `json:"changes" doc:"Whether the deployment would change anything at the nodes."`
 	Nodes    []PlannedNode `json:"nodes" nullable:"false" doc:"Every node of the new and of the deployed configuration, by instance and name."`
-	Problems []Finding     `json:"problems" nullable:"false" doc:"What the preflight of the hosts has found. With a problem, the deployment would be refused."`
-	Doubts   []Finding     `json:"doubts" nullable:"false" doc:"What may be wrong, and prevents nothing."`
-	Unknown  []Finding     `json:"unknown" nullable:"false" doc:"The instances that did not say what they would do, with the reason."`
+	// Bundles and Options have what differs from the deployed configuration.
+	Bundles  []PlannedBundle `json:"bundles,omitempty" nullable:"false" doc:"The bundles whose content differs from the deployed one."`
+	Options  []PlannedOption `json:"options,omitempty" nullable:"false" doc:"The options that differ from the deployed ones. Values are not named: they may be secret."`
+	Problems []Finding       `json:"problems" nullable:"false" doc:"What the preflight of the hosts has found. With a problem, the deployment would be refused."`
+	Doubts   []Finding       `json:"doubts" nullable:"false" doc:"What may be wrong, and prevents nothing."`
+	Unknown  []Finding       `json:"unknown" nullable:"false" doc:"The instances that did not say what they would do, with the reason."`
 }
 
 // PlannedNode is what a deployment does with a node.
@@ -54,7 +66,7 @@ type PlannedNode struct {
 	Instance string   `json:"instance"`
 	Node     string   `json:"node"`
 	Role     string   `json:"role" enum:"LOGGER,MANAGER,PROXY,WORKER"`
-	Action   string   `json:"action" enum:"none,start,stop,restart" doc:"What happens to the node."`
+	Action   string   `json:"action" enum:"none,start,stop,restart,options" doc:"What happens to the node."`
 	Because  []string `json:"because,omitempty" nullable:"false" doc:"A reason for each thing that has changed."`
 	Stopped  bool     `json:"stopped,omitempty" doc:"Whether a user has stopped the node. It stays stopped."`
 }
@@ -67,6 +79,39 @@ const (
 	ActionRestart = "restart"
 	ActionPause   = "pause"
 	ActionResume  = "resume"
+	ActionOptions = "options" // are set while the node runs
+)
+
+// PlannedBundle is a bundle whose content a deployment changes.
+type PlannedBundle struct {
+	Name  string   `json:"name"`
+	Kind  string   `json:"kind" enum:"scripts,data"`
+	Hash  string   `json:"hash,omitempty" doc:"The new content. Absent: no node uses the bundle any more."`
+	Was   string   `json:"was,omitempty" doc:"The deployed content. Absent: the bundle is new."`
+	Nodes []string `json:"nodes,omitempty" nullable:"false" doc:"The nodes that use it."`
+	// Added, Removed and Changed are paths. Each has at most MaxPlannedFiles.
+	Added   []string `json:"added,omitempty" nullable:"false" doc:"Files that are new, at most 100."`
+	Removed []string `json:"removed,omitempty" nullable:"false" doc:"Files that are gone, at most 100."`
+	Changed []string `json:"changed,omitempty" nullable:"false" doc:"Files with other content, at most 100."`
+	Files   int      `json:"files,omitempty" doc:"How many files differ."`
+	Missing []string `json:"missing,omitempty" nullable:"false" doc:"The instances that do not have the content yet."`
+}
+
+// MaxPlannedFiles bounds each list of files of a PlannedBundle.
+const MaxPlannedFiles = 100
+
+// PlannedOption is an option that a deployment changes at some nodes.
+type PlannedOption struct {
+	Name  string   `json:"name"`
+	How   string   `json:"how" enum:"set,change,unset"`
+	Nodes []string `json:"nodes" nullable:"false"`
+}
+
+// The values of PlannedOption.How.
+const (
+	OptionSet     = "set"
+	OptionChanged = "change"
+	OptionUnset   = "unset"
 )
 
 // Finding is a text about an instance or a node.
@@ -117,7 +162,9 @@ const usualDeployment = 5 * time.Minute
 type DeployRequest struct {
 	Configuration *Cluster `json:"configuration,omitempty" doc:"What to deploy. Give this or revision."`
 	Revision      uint64   `json:"revision,omitempty" doc:"The revision to deploy again."`
-	Note          string   `json:"note,omitempty" maxLength:"1000" doc:"What the history shall say about it."`
+	// Options change the revision.
+	Options []OptionChange `json:"options,omitempty" nullable:"false" maxItems:"1000" doc:"Changes of options of the revision. With them, the revision is not deployed again: the result is a new configuration."`
+	Note    string         `json:"note,omitempty" maxLength:"1000" doc:"What the history shall say about it."`
 	// Seen is Plan.Deployed, for example. Nil takes any deployed revision.
 	Seen        *uint64 `json:"seen,omitempty" doc:"The revision that the asker takes for the deployed one, and 0 for none. If another one is deployed, nothing is done. If-Match with the tag of the deployed configuration says the same."`
 	Partial     bool    `json:"partial,omitempty" doc:"Deploy to the instances that are connected. The others get their nodes when they connect."`

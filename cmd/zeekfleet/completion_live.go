@@ -49,6 +49,10 @@ func argumentWords() map[string]offer {
 		"get-id-value": {words: cli.Words.Nodes, from: 1, to: -1},
 		"dispatch":     {fixed: zeekActions, to: 1},
 
+		"option set":   {words: cli.Words.Options, to: 1},
+		"option unset": {words: cli.Words.Options, to: -1},
+		"option get":   {words: cli.Words.Options, to: 1},
+
 		"alerts ack":       {words: cli.Words.Alerts, to: 1},
 		"alerts unsilence": {words: cli.Words.Silences, to: 1},
 		"alerts test":      {words: cli.Words.Receivers, to: 1},

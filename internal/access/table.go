@@ -103,6 +103,16 @@ func StreamRow(kind mgmt.StreamKind) (Row, bool) {
 // ReadAudit is the row of reading the audit, which is no request to the authority.
 var ReadAudit = Row{"audit", mgmt.Admin, false}
 
+// The rows of what is asked about the content of bundles, which is no request to the
+// authority. Scripts and data may have secrets in them.
+var (
+	ListBundles  = Row{"bundle list", mgmt.Viewer, false}
+	PullBundle   = Row{"bundle pull", mgmt.Operator, false}
+	PushBundle   = Row{"bundle push", mgmt.Operator, true}
+	RemoveBundle = Row{"bundle remove", mgmt.Operator, true}
+	PruneBundles = Row{"bundle prune", mgmt.Operator, true}
+)
+
 // Table returns the rows of everything that a user may ask for: the requests of the
 // Management API first.
 func Table() []Row {
@@ -118,6 +128,7 @@ func Table() []Row {
 	for _, r := range alertRows {
 		all = append(all, r.Row)
 	}
+	all = append(all, ListBundles, PullBundle, PushBundle, RemoveBundle, PruneBundles)
 	for _, r := range rows {
 		all = append(all, r.Row)
 	}

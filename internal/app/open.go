@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/blob"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
@@ -38,8 +39,10 @@ type Controller struct {
 	// MetricsAnonymous lets everybody read metrics.
 	MetricsAnonymous bool
 	// SSO is the provider of identities, or nil.
-	SSO   *sso.Provider
-	store *boltstore.Store
+	SSO *sso.Provider
+	// Contents has the contents of bundles.
+	Contents *blob.Store
+	store    *boltstore.Store
 }
 
 // Close closes a controller that is not run.
@@ -105,6 +108,9 @@ func OpenController(
 		return c, err
 	}
 	opened.add(c.HappeningsLog)
+	if err = c.openBundles(set, log); err != nil {
+		return c, err
+	}
 	if !set.Broker.Off {
 		if c.Broker, err = listenHereToo(ctx, set, set.Broker, flags.Broker+" (ZEEK_CONTROLLER_PORT)"); err != nil {
 			return c, err

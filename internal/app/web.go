@@ -45,6 +45,7 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 		SSO:            c.SSO,
 		Samples:        c.Samples,
 		Refused:        c.Audit.Refused,
+		Recorded:       c.Audit.Record,
 		Name:           c.Core.Rules.Controller.Name,
 		Version:        c.Version,
 		Addresses:      joinAddresses(c.WebSocket, c.WebSocketServer.HostNames),
@@ -64,6 +65,9 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 	}
 	if c.Alerts != nil {
 		cfg.Alerts = c.Alerts
+	}
+	if c.Contents != nil {
+		cfg.Bundles = c.Contents
 	}
 	if c.Authority != nil {
 		cfg.Authority = c.Authority

@@ -88,7 +88,7 @@ const clusterFile = "[instances]\nsensor-1\nsensor-2\n\n[manager]\ninstance = se
 
 func fleetPages() map[string]fleetPage {
 	all := map[string]fleetPage{}
-	for _, some := range []map[string]fleetPage{planPages(), changePages(), revisionPages(), operationPages(), dispatchPages(), tellingPages(), measuredPages()} {
+	for _, some := range []map[string]fleetPage{planPages(), changePages(), revisionPages(), operationPages(), dispatchPages(), tellingPages(), measuredPages(), optionPages()} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -127,6 +127,21 @@ func planPages() map[string]fleetPage {
 	first.Deployed, first.Nodes = 0, []api.PlannedNode{planned("sensor-1", "manager", "MANAGER", api.ActionStart), planned("sensor-2", "worker-1", "WORKER", api.ActionStart)}
 	same := samplePlan()
 	same.Changes, same.Nodes = false, []api.PlannedNode{planned("sensor-1", "manager", "MANAGER", api.ActionNone)}
+	bundles := samplePlan()
+	bundles.Nodes = append(bundles.Nodes[:1:1], planned("sensor-1", "worker-1", "WORKER", api.ActionRestart, "bundle site has other content"), planned("sensor-2", "worker-3", "WORKER", api.ActionOptions, "option Site::local_nets has another value"))
+	bundles.Bundles = []api.PlannedBundle{
+		{Name: "extra", Kind: "scripts", Hash: "sha256:0", Nodes: []string{"worker-1"}, Missing: []string{"sensor-1"}},
+		{Name: "gone", Kind: "scripts", Was: "sha256:1"},
+		{Name: "intel", Kind: "data", Hash: "sha256:2", Was: "sha256:3", Nodes: []string{"worker-1", "worker-3"}},
+		{Name: "site", Kind: "scripts", Hash: "sha256:4", Was: "sha256:5", Nodes: []string{"worker-1"}, Files: 112,
+			Changed: []string{"a/very/long/path/to/a/script/that/somebody/has/put/there/with/a/long/name.zeek", "main.zeek"}, Added: []string{"new.zeek", "x"}, Removed: []string{"1", "2", "3", "4", "5", "6", "7"}},
+		{Name: "small", Kind: "data", Hash: "sha256:6", Was: "sha256:7", Nodes: []string{"worker-1"}, Files: 1, Changed: []string{"intel.dat"}},
+	}
+	bundles.Options = []api.PlannedOption{
+		{Name: "Notice::mail_dest", How: api.OptionUnset, Nodes: []string{"manager"}},
+		{Name: "SSH::password_guesses_limit", How: api.OptionSet, Nodes: []string{"worker-1", "worker-2", "worker-3", "worker-4", "worker-5", "worker-6"}},
+		{Name: "Site::local_nets", How: api.OptionChanged, Nodes: []string{"worker-3"}},
+	}
 	refused := samplePlan()
 	refused.Problems = []api.Finding{
 		{Instance: "sensor-1", Node: "worker-1", Text: "Zeek does not take its scripts", Stderr: "warning in /etc/zeek/a.zeek, line 1: old\nfatal error in /etc/zeek/local.zeek, line 12: unknown identifier Foo::bar, at or near \"Foo::bar\"\n"},
@@ -142,7 +157,7 @@ func planPages() map[string]fleetPage {
 	return map[string]fleetPage{
 		"plan": plan(samplePlan(), false), "plan-first": plan(first, false), "plan-same": plan(same, false),
 		"preflight": preflight(same, same), "preflight-bad": preflight(refused, absent),
-		"plan-refused": plan(refused, false), "plan-absent": plan(absent, false), "plan-partial": plan(absent, true),
+		"plan-bundles": plan(bundles, false), "plan-refused": plan(refused, false), "plan-absent": plan(absent, false), "plan-partial": plan(absent, true),
 	}
 }
 

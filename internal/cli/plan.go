@@ -139,7 +139,7 @@ func findingText(f api.Finding) string {
 }
 
 // planCounts counts what a plan does.
-type planCounts struct{ start, restart, stop, none int }
+type planCounts struct{ start, restart, stop, options, none int }
 
 func countPlan(plan api.Plan) (n planCounts) {
 	for _, node := range plan.Nodes {
@@ -150,6 +150,8 @@ func countPlan(plan api.Plan) (n planCounts) {
 			n.restart++
 		case api.ActionStop:
 			n.stop++
+		case api.ActionOptions:
+			n.options++
 		default:
 			n.none++
 		}
@@ -168,7 +170,7 @@ func planSummary(plan api.Plan) string {
 	for _, part := range []struct {
 		n    int
 		text string
-	}{{n.start, "to start"}, {n.restart, "to restart"}, {n.stop, "to stop"}, {n.none, "unchanged"}} {
+	}{{n.start, "to start"}, {n.restart, "to restart"}, {n.stop, "to stop"}, {n.options, "to get other options"}, {n.none, "unchanged"}} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.text))
 		}
@@ -198,6 +200,8 @@ func planPage(plan api.Plan) show.Page {
 	if len(table.Rows) > 0 {
 		page = append(page, table, show.Blank())
 	}
+	page = append(page, bundlesPart(plan.Bundles)...)
+	page = append(page, optionsPart(plan.Options)...)
 	for _, list := range []struct {
 		head     string
 		tone     show.Tone
@@ -299,33 +303,45 @@ func revisionBefore(ctx context.Context, c *api.Client) (uint64, error) {
 // change shows the plan of a deployment, asks whether to go on, deploys and follows the
 // deployment.
 func (f Fleet) change(ctx context.Context, c *api.Client, ch Change, in api.DeployRequest) error {
-	plan, err := f.plan(ctx, c, api.PlanRequest{Configuration: in.Configuration, Revision: in.Revision})
+	plan, err := f.plan(ctx, c, api.PlanRequest{Configuration: in.Configuration, Revision: in.Revision, Options: in.Options})
 	if err != nil {
 		return err
 	}
-	if f.forPerson() {
+	n := countPlan(plan)
+	setsOptions, interrupts := len(in.Options) > 0, n.start+n.restart+n.stop > 0
+	if setsOptions && !plan.Changes && len(plan.Options) == 0 {
+		f.Log.Notice("the options have these values already: nothing was deployed")
+		return nil
+	}
+	if f.forPerson() && (!setsOptions || interrupts || len(plan.Problems)+len(plan.Doubts) > 0) {
 		if err := f.printPage(nil, func() show.Page { return append(planPage(plan), show.Blank()) }); err != nil {
 			return err
 		}
-	} else {
+	} else if !f.forPerson() {
 		f.Log.Notice("plan: %s", planSummary(plan))
 	}
 	if len(plan.Problems) > 0 {
 		return f.refusedPlan(plan)
 	}
-	question := "Deploy this?"
-	if in.Revision > 0 {
+	question, asks := "Deploy this?", plan.Changes || len(plan.Unknown) > 0
+	switch {
+	case setsOptions:
+		question, asks = "More than the options would change. Deploy this?", interrupts
+	case in.Revision > 0:
 		question = fmt.Sprintf("Deploy revision %d again?", in.Revision)
 	}
-	if plan.Changes || len(plan.Unknown) > 0 {
+	if asks {
 		if err := f.confirmed(ctx, question); err != nil {
 			return err
 		}
 	}
-	in.Note, in.Seen, in.Partial, in.RevertAfter, in.Timeout = ch.Note, &plan.Deployed, f.Partial, ch.RevertAfter, timeLeft(ctx)
+	if in.Seen == nil {
+		in.Seen = &plan.Deployed
+	}
+	in.Note, in.Partial, in.RevertAfter, in.Timeout = ch.Note, f.Partial, ch.RevertAfter, timeLeft(ctx)
 	begun, err := c.Deploy(ctx, in)
 	if err != nil {
-		return f.notBegun(ctx, plan.Deployed, err)
+		return f.notBegun(ctx, *in.Seen, err)
 	}
 	return f.follow(ctx, c, begun)
 }

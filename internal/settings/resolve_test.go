@@ -75,6 +75,7 @@ func defaultController() settings.Controller {
 		DeployTimeout:   18 * time.Second,
 		CertificateLife: 30 * 24 * time.Hour,
 		EventsKeep:      1_000_000, EventsDays: 400, EventsMegabytes: 512,
+		BundlesMegabytes: 20_480, BundleMegabytes: 512,
 		AuditKeep: 100_000,
 		AuditDays: 400,
 		Alerts:    settings.Alerts{Rules: alerting.Defaults(), Repeat: 4 * time.Hour},

@@ -48,6 +48,9 @@ type Controller struct {
 	RequestTimeout, DeployTimeout time.Duration
 	// EventsKeep, EventsDays and EventsMegabytes bound the log of what happens.
 	EventsKeep, EventsDays, EventsMegabytes int
+	// BundlesMegabytes bounds the content of all bundles on the disk, and BundleMegabytes
+	// that of one.
+	BundlesMegabytes, BundleMegabytes int
 	// MetricsAnonymous lets everybody read metrics.
 	MetricsAnonymous bool
 	// AuditFile gets a copy of the audit. It is empty for none.

@@ -4,10 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
@@ -54,17 +58,22 @@ type planInput struct{ Body api.PlanRequest }
 
 func (s changes) plan(ctx context.Context, in *planInput) (*bodyOutput[api.Plan], error) {
 	isRead(ctx)
-	config, err := s.chosen(ctx, in.Body.Configuration, in.Body.Revision)
+	config, err := s.chosen(ctx, in.Body.Configuration, in.Body.Revision, in.Body.Options)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.refuseWithoutContent(config); err != nil {
 		return nil, err
 	}
 	return s.planned(ctx, mgmt.PlanRequest{Config: config, Patience: time.Duration(in.Body.Timeout) * time.Second})
 }
 
 // chosen returns the configuration that a request means: the one that it has, or that of
-// a revision.
-func (s changes) chosen(ctx context.Context, given *api.Cluster, revision uint64) (mgmt.Configuration, error) {
+// a revision, with other options.
+func (s changes) chosen(ctx context.Context, given *api.Cluster, revision uint64, options []api.OptionChange) (mgmt.Configuration, error) {
 	switch {
+	case given != nil && len(options) > 0:
+		return mgmt.Configuration{}, problem(http.StatusUnprocessableEntity, "a configuration has its options already: give the changes of options with a revision")
 	case (given == nil) == (revision == 0):
 		return mgmt.Configuration{}, problem(http.StatusUnprocessableEntity, "name either the configuration or a revision")
 	case given != nil:
@@ -78,7 +87,38 @@ func (s changes) chosen(ctx context.Context, given *api.Cluster, revision uint64
 	if err != nil {
 		return mgmt.Configuration{}, err
 	}
-	return found.Given(), nil
+	return withOptions(found.Given(), options)
+}
+
+// withOptions returns c with changes of options. The result is another configuration.
+func withOptions(c mgmt.Configuration, list []api.OptionChange) (mgmt.Configuration, error) {
+	if len(list) > 0 {
+		c.ID = uuid.NewString()
+	}
+	for _, one := range list {
+		change := mgmt.OptionChange{Selectors: one.Nodes, Unset: one.Unset}
+		for _, name := range slices.Sorted(maps.Keys(one.Set)) {
+			change.Set = append(change.Set, mgmt.Option{Name: name, Value: one.Set[name]})
+		}
+		var err error
+		if c, err = c.WithOptions(change); err != nil {
+			return c, problem(http.StatusUnprocessableEntity, err.Error())
+		}
+	}
+	return c, nil
+}
+
+// optionsOf returns the options that differ from the deployed ones.
+func optionsOf(config mgmt.Configuration, deployed *mgmt.ConfigRevision) []api.PlannedOption {
+	var before mgmt.Configuration
+	if deployed != nil {
+		before = deployed.Config
+	}
+	var list []api.PlannedOption
+	for _, d := range mgmt.OptionDifferences(before, config) {
+		list = append(list, api.PlannedOption{Name: d.Name, How: d.How, Nodes: texts(d.Nodes)})
+	}
+	return list
 }
 
 func planOf(p *mgmt.FleetPlan) api.Plan {
@@ -121,12 +161,22 @@ func (s changes) deploy(ctx context.Context, in *deployInput) (*begunOutput, err
 	if err != nil {
 		return nil, err
 	}
-	config, err := s.chosen(ctx, in.Body.Configuration, in.Body.Revision)
+	config, err := s.chosen(ctx, in.Body.Configuration, in.Body.Revision, in.Body.Options)
 	if err != nil {
 		return nil, err
 	}
+	// No content is removed until the deployment has begun, or is refused.
+	s.contents.RLock()
+	defer s.contents.RUnlock()
+	if err := s.refuseWithoutContent(config); err != nil {
+		return nil, err
+	}
+	of := in.Body.Revision
+	if len(in.Body.Options) > 0 {
+		of = 0
+	}
 	return s.begin(ctx, mgmt.ChangeRequest{
-		Config: config, Of: in.Body.Revision, Note: in.Body.Note, Seen: seen, Partial: in.Body.Partial,
+		Config: config, Of: of, Note: in.Body.Note, Seen: seen, Partial: in.Body.Partial,
 		RevertAfter: time.Duration(in.Body.RevertAfter) * time.Second, Patience: time.Duration(in.Body.Timeout) * time.Second,
 	}, seen)
 }
@@ -231,4 +281,13 @@ func (s changes) dispatch(ctx context.Context, in *dispatchInput) (*bodyOutput[a
 		body.Results = append(body.Results, dispatchResult(r))
 	}
 	return &bodyOutput[api.Dispatched]{body}, nil
+}
+
+// texts returns names as texts.
+func texts[S ~string](names []S) []string {
+	list := make([]string, 0, len(names))
+	for _, name := range names {
+		list = append(list, string(name))
+	}
+	return list
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -27,7 +29,9 @@ func TestRequestsToTheController(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := mgmt.Configuration{ID: "old"}
+	old := mgmt.Configuration{ID: "old", Nodes: []mgmt.Node{{Name: "w", Role: mgmt.Worker, RunOptions: []mgmt.Option{{Name: "C::d", Value: "2"}}}}}
+	changed := old.Clone()
+	changed.Nodes[0].RunOptions = []mgmt.Option{{Name: "A::b", Value: "1"}}
 	deployed, staged := someFleet().snap.Deployed.Given(), mgmt.Configuration{ID: "id-4", Instances: []mgmt.Instance{{Name: "a"}}}
 	given := fmt.Sprintf(`"configuration":%s`, text)
 	for _, tc := range []struct {
@@ -42,6 +46,8 @@ func TestRequestsToTheController(t *testing.T) {
 			Config: config, Note: "n", Seen: new(uint64(0)), Partial: true, RevertAfter: time.Minute, Patience: 30 * time.Second,
 		}},
 		{"deployments", "", `{"revision":2}`, mgmt.ChangeRequest{Config: old, Of: 2}},
+		{"plans", "", `{"revision":2,"options":[{"nodes":["w"],"set":{"A::b":"1"},"unset":["C::d"]}]}`, mgmt.PlanRequest{Config: changed}},
+		{"deployments", "", `{"revision":2,"options":[{"nodes":["w"],"set":{"A::b":"1"},"unset":["C::d"]}]}`, mgmt.ChangeRequest{Config: changed}},
 		{"deployments", `If-Match: "3-0123456789abcdef"`, `{"revision":2}`, mgmt.ChangeRequest{Config: old, Of: 2, Seen: new(uint64(3))}},
 		{"deployments", `If-Match: W/"3"`, `{"revision":2,"seen":3}`, mgmt.ChangeRequest{Config: old, Of: 2, Seen: new(uint64(3))}},
 		{"operations", "", `{"kind":"stop","nodes":["worker-1*","@proxies"],"note":"n"}`,
@@ -60,6 +66,19 @@ func TestRequestsToTheController(t *testing.T) {
 		if answer.StatusCode/100 != 2 || len(f.requests()) != 1 {
 			t.Errorf("%s %s: got %s: %s", tc.path, tc.body, answer.Status, body)
 			continue
+		}
+		if strings.Contains(tc.body, `"options":[`) { // a new configuration has a new ID
+			switch asked := f.asked[0].(type) {
+			case mgmt.PlanRequest:
+				if _, err := uuid.Parse(asked.Config.ID); err != nil {
+					t.Errorf("%s: ID %q: %v", tc.body, asked.Config.ID, err)
+				}
+				asked.Config.ID = "old"
+				f.asked[0] = asked
+			case mgmt.ChangeRequest:
+				asked.Config.ID = "old"
+				f.asked[0] = asked
+			}
 		}
 		if diff := cmp.Diff(tc.want, f.asked[0], cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Errorf("%s %s: %s", tc.path, tc.body, diff)
@@ -82,6 +101,9 @@ func TestBadRequestsToTheController(t *testing.T) {
 	}{
 		{"plans", `{}`, 422, "name either the configuration or a revision"},
 		{"plans", `{"revision":2,"configuration":{"instances":[],"nodes":[]}}`, 422, "name either the configuration or a revision"},
+		{"plans", `{"configuration":{"instances":[],"nodes":[]},"options":[{"set":{"A::b":"1"}}]}`, 422, "give the changes of options with a revision"},
+		{"plans", `{"revision":3,"options":[{"nodes":["no-such"],"set":{"A::b":"1"}}]}`, 422, "there is no node 'no-such'"},
+		{"deployments", `{"revision":3,"options":[{"set":{"A-b":"1"}}]}`, 422, `"A-b" cannot be the name of an option`},
 		{"plans", `{"revision":9}`, 404, "revision 9 is not there: the newest is 3"},
 		{"plans", `{"revision":1}`, 410, "revision 1 is described in the history, but its configuration is not kept any more: the oldest that is kept is 2"},
 		{"plans", `{"configuration":{"instances":[{"name":"a","host":"sensor.example"}],"nodes":[]}}`, 422, `instance "a": its host is not an IP address: "sensor.example"`},
@@ -120,9 +142,21 @@ func TestPlan(t *testing.T) {
 		Problems: []mgmt.PlanFinding{{Instance: "a", Node: "w", Text: "no interface eth9", Outputs: mgmt.NodeOutputs{Stdout: "o", Stderr: "e"}}},
 		Unknown:  []mgmt.PlanFinding{{Instance: "b", Text: "absent", Absent: true}},
 	}}
+	deployed := *f.snap.Deployed
+	deployed.Config = mgmt.Configuration{Nodes: []mgmt.Node{
+		{Name: mgmt.NodeName(someCluster.Nodes[0].Name), RunOptions: []mgmt.Option{{Name: "A::b", Value: "1"}, {Name: "C::d", Value: "2"}}},
+	}}
+	f.snap.Deployed = &deployed
+	cluster := someCluster
+	cluster.Nodes = slices.Clone(cluster.Nodes)
+	cluster.Nodes[0].RunOptions = map[string]string{"A::b": "2", "E::f": "3"}
+	named := []string{cluster.Nodes[0].Name}
 	s := serve(t, web.Config{Cluster: f}, nil)
-	got, err := s.client("operator").Plan(t.Context(), api.PlanRequest{Configuration: &someCluster})
+	got, err := s.client("operator").Plan(t.Context(), api.PlanRequest{Configuration: &cluster})
 	want := api.Plan{
+		Options: []api.PlannedOption{
+			{Name: "A::b", How: api.OptionChanged, Nodes: named}, {Name: "C::d", How: api.OptionUnset, Nodes: named}, {Name: "E::f", How: api.OptionSet, Nodes: named},
+		},
 		Deployed: 3, Changes: true,
 		Nodes: []api.PlannedNode{
 			{Instance: "a", Node: "w", Role: "WORKER", Action: "restart", Because: []string{"script x.zeek was added"}},

@@ -73,12 +73,16 @@ type Config struct {
 	Happenings Happenings
 	// Alerts may be nil: then there are no alerts.
 	Alerts Alerts
+	// Bundles may be nil: then this controller keeps no content of bundles.
+	Bundles Bundles
 	// SSO may be nil: then there is no single sign-on.
 	SSO *sso.Provider
 	// Samples may be nil: then nothing is known of what agents measure.
 	Samples *samples.Store
 	// Refused takes the refusals that no other part has recorded. Nil discards them.
 	Refused func(mgmt.AuditRecord)
+	// Recorded takes what the server itself has done for a user. Nil discards it.
+	Recorded func(mgmt.AuditRecord)
 	// Ready are checks by which the controller says whether it is ready, by the name of
 	// what they check. They must not wait.
 	Ready map[string]func() error
@@ -195,6 +199,11 @@ type Limits struct {
 	// the figures of all instances. Zero means 4, 250 ms, 5 s and 1 s.
 	PageBurst                                  int
 	PageInterval, PageSilence, FiguresInterval time.Duration
+	// UploadTimeout bounds the time for a part of a bundle. What has arrived until then
+	// counts. MaxUploads bounds the parts that are read at a time, and MaxPulls the bundles
+	// that are sent, of which one user has half. Zero means 60 s, 4 and 8.
+	UploadTimeout        time.Duration
+	MaxUploads, MaxPulls int
 	// StopTimeout bounds the wait for requests at the end. Zero means 2 s.
 	StopTimeout time.Duration
 }
@@ -207,6 +216,9 @@ const maxOpenBody = 64 << 10
 const maxOpenValues = 1000
 
 func (c Config) withDefaults() (Config, error) {
+	if c.Recorded == nil {
+		c.Recorded = func(mgmt.AuditRecord) {}
+	}
 	if c.Refused == nil {
 		c.Refused = func(mgmt.AuditRecord) {}
 	}
@@ -269,6 +281,9 @@ func (c *Limits) fill() error {
 	duration("AttemptInterval", &c.AttemptInterval, 2*time.Second)
 	duration("AllAttemptInterval", &c.AllAttemptInterval, 20*time.Millisecond)
 	duration("SessionLife", &c.SessionLife, 12*time.Hour)
+	duration("UploadTimeout", &c.UploadTimeout, time.Minute)
+	count("MaxUploads", &c.MaxUploads, 4)
+	count("MaxPulls", &c.MaxPulls, 8)
 	duration("StopTimeout", &c.StopTimeout, 2*time.Second)
 	if c.ReservedConnections >= c.MaxConnections {
 		errs = append(errs, fmt.Errorf("ReservedConnections (%d) is not below MaxConnections (%d)", c.ReservedConnections, c.MaxConnections))

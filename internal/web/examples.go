@@ -18,7 +18,7 @@ var exampleFiles embed.FS
 // addExamples adds the examples to the description.
 func (a *routes) addExamples() error {
 	for _, methods := range a.huma.OpenAPI().Paths {
-		for _, op := range []*huma.Operation{methods.Get, methods.Post, methods.Put, methods.Delete} {
+		for _, op := range []*huma.Operation{methods.Get, methods.Post, methods.Put, methods.Delete, methods.Patch} {
 			if op == nil {
 				continue
 			}

@@ -44,8 +44,11 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		operation = id
 	}
 	most := s.cfg.MaxBody
-	if routes.large[pattern] {
+	switch {
+	case routes.large[pattern]:
 		most = max(most, s.cfg.MaxConfiguration)
+	case routes.parts[pattern]:
+		most = max(most, api.MaxUploadPart)
 	}
 	r.Body = http.MaxBytesReader(own, r.Body, int64(most)+1)
 	routes.mux.ServeHTTP(w, r)

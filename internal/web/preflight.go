@@ -62,5 +62,11 @@ func (s changes) planned(ctx context.Context, req mgmt.PlanRequest) (*bodyOutput
 	if !answer.Result.Success || answer.Plan == nil {
 		return nil, problem(http.StatusUnprocessableEntity, cmp.Or(answer.Result.Error, "the controller has made no plan"))
 	}
-	return &bodyOutput[api.Plan]{planOf(answer.Plan)}, nil
+	body := planOf(answer.Plan)
+	if snap, err := s.cfg.Cluster.Snapshot(ctx); err == nil && req.Instance == "" { // the plan is worth showing without it
+		body.Options = optionsOf(req.Config, snap.Deployed)
+		body.Bundles = s.plannedBundles(req.Config, snap.Deployed, answer.Plan.Bundles)
+		body.Changes = body.Changes || len(body.Options)+len(body.Bundles) > 0
+	}
+	return &bodyOutput[api.Plan]{body}, nil
 }

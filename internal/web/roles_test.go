@@ -67,6 +67,9 @@ var bodies = map[string]string{
 	"dispatch":            `{"action":"get_stats"}`,
 	"acknowledge-alert":   `{"id":"node-crashed/a/w"}`,
 	"make-silence":        `{"node":"w","seconds":60}`,
+	"begin-push":          `{"name":"site","hash":"HASH","size":100}`,
+	"push-part":           `some bytes`,
+	"prune-bundles":       `{}`,
 }
 
 // rows names the row of the table of access that each operation has.
@@ -123,6 +126,13 @@ var rows = map[string]access.Row{
 	"list-silences":       access.RowOfAlerts(access.ListAlerts{}),
 	"make-silence":        access.RowOfAlerts(access.MakeSilence{}),
 	"end-silence":         access.RowOfAlerts(access.EndSilence{}),
+	"list-bundles":        access.ListBundles,
+	"get-bundle":          access.ListBundles,
+	"pull-bundle":         access.PullBundle,
+	"begin-push":          access.PushBundle,
+	"push-part":           access.PushBundle,
+	"remove-bundle":       access.RemoveBundle,
+	"prune-bundles":       access.PruneBundles,
 	// Every user may do these, and they ask for nothing that the table has.
 	"get-root":    {Name: "look", May: mgmt.Viewer},
 	"who-am-i":    {Name: "look", May: mgmt.Viewer},
@@ -161,6 +171,9 @@ func TestRoles(t *testing.T) {
 		Cluster: cluster, Happenings: endedLog(t), Alerts: &watch{}, Agents: &agents{tell: tellsAll}, Samples: samples.New(samples.Config{}),
 		Metrics: func(context.Context) ([]byte, error) { return []byte("up 1\n"), nil },
 	}
+	kept := keeper{newShelf(t)}
+	hash := kept.put(t, "site", map[string]string{"a.zeek": "x"})
+	cfg.Bundles = kept
 	s := serve(t, cfg, nil)
 	operations := 0
 	for path, methods := range description(t, s).Paths {
@@ -174,7 +187,7 @@ func TestRoles(t *testing.T) {
 			if want := map[bool]string{true: row.May.String()}[row.May > mgmt.NoUser]; op.Role != want {
 				t.Errorf("%s: the description says %q, and the table of access %q", op.ID, op.Role, want)
 			}
-			path := strings.NewReplacer("nodes/{instance}/{node}", "nodes/a/w", "{node}/logs", "w/logs?instance=a", "{node}/diag", "w/diag?instance=a", "{instance}", "a", "{state}", "deployed", "{name}", "ann", "{id}", "abc", "{serial}", "1f", "{revision}", "5", "samples/history", "samples/history?instance=a").Replace(path)
+			path := strings.NewReplacer("nodes/{instance}/{node}", "nodes/a/w", "{node}/logs", "w/logs?instance=a", "{node}/diag", "w/diag?instance=a", "{instance}", "a", "{state}", "deployed", "{name}", "ann", "{id}", "abc", "{serial}", "1f", "{revision}", "5", "samples/history", "samples/history?instance=a", "{hash}", hash).Replace(path)
 			switch op.ID {
 			case "get-operation":
 				path = api.PathOperations + "/7"
@@ -185,7 +198,7 @@ func TestRoles(t *testing.T) {
 			}
 			for role, bearer := range map[mgmt.UserRole]string{mgmt.NoUser: "", mgmt.Viewer: "viewer", mgmt.Operator: "operator", mgmt.Admin: "admin"} {
 				before := len(authority.requests()) + len(cluster.requests())
-				answer, body := s.ask(strings.ToUpper(method), path, bearer, bodies[op.ID])
+				answer, body := s.ask(strings.ToUpper(method), path, bearer, strings.ReplaceAll(bodies[op.ID], "HASH", hash), "Upload-Offset: 0")
 				done := len(authority.requests())+len(cluster.requests()) > before
 				if err := judge(op.ID, role, row, answer.StatusCode); err != nil {
 					t.Errorf("%s by %s: %v: %s", op.ID, role, err, body)

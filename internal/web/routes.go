@@ -28,6 +28,8 @@ type routes struct {
 	ids map[string]string
 	// large has the patterns of the operations whose requests have a configuration.
 	large map[string]bool
+	// parts has the patterns of those whose requests have a part of an archive.
+	parts map[string]bool
 }
 
 func newRoutes(s *Server) *routes {
@@ -45,7 +47,7 @@ func newRoutes(s *Server) *routes {
 		"certificate": {Type: "mutualTLS", Description: "The certificate of a user."},
 		"session":     {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "The session of a browser."},
 	}
-	a := &routes{huma: humago.New(mux, cfg), mux: mux, s: s, ids: map[string]string{}, large: map[string]bool{}}
+	a := &routes{huma: humago.New(mux, cfg), mux: mux, s: s, ids: map[string]string{}, large: map[string]bool{}, parts: map[string]bool{}}
 	a.registerRoot()
 	a.registerJoining()
 	a.registerSSO()
@@ -64,6 +66,7 @@ func newRoutes(s *Server) *routes {
 	a.registerEvents()
 	a.registerSamples()
 	a.registerAlerts()
+	a.registerBundles()
 	a.registerHealth()
 	a.registerMetrics()
 	a.registerPages()
@@ -127,6 +130,8 @@ type operation struct {
 	// large says that the request has a configuration. The role is checked before it is
 	// read.
 	large bool
+	// part says that the body is a part of an archive, and no JSON.
+	part bool
 	// takes is for how long the operation may take on purpose, beyond Limits.WriteTimeout.
 	takes time.Duration
 	// stream describes a success as server-sent events.
@@ -183,7 +188,12 @@ func (a *routes) describe(op operation) huma.Operation {
 	if op.large {
 		described.Middlewares = append(described.Middlewares, a.s.admitLarge(a, op))
 	}
-	if op.method != http.MethodGet {
+	switch {
+	case op.part:
+		a.parts[op.method+" "+op.path] = true
+		described.Errors = append(described.Errors, http.StatusServiceUnavailable)
+		described.Middlewares = append(described.Middlewares, a.s.admitPart(a, op))
+	case op.method != http.MethodGet:
 		described.Middlewares = append(described.Middlewares, a.s.boundValues(a, op, described.BodyReadTimeout))
 	}
 	a.ids[op.method+" "+op.path] = op.id

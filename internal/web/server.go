@@ -20,6 +20,7 @@ type Server struct {
 	sessions *sessions
 	attempts *attempts
 	streams  *shares
+	pulls    *shares
 	follows  *follows
 	listings *listings
 	scrapes  *scrapes
@@ -27,6 +28,11 @@ type Server struct {
 	crossing *http.CrossOriginProtection
 	// reading has a value for each request whose configuration is being read.
 	reading chan struct{}
+	// parts has a value for each request whose part of an archive is being read.
+	parts chan struct{}
+	// contents is locked while content of bundles is removed, and read-locked while somebody
+	// relies on it.
+	contents sync.RWMutex
 	// asking has a value for each request that asks all agents.
 	asking chan struct{}
 	// api makes the API at the first request. Making it takes milliseconds, which the
@@ -45,6 +51,8 @@ func New(cfg Config) (*Server, error) {
 		places:   places{limit: cfg.MaxConnections, reserved: cfg.ReservedConnections},
 		sessions: newSessions(cfg), attempts: newAttempts(cfg),
 		streams:  &shares{limit: cfg.MaxStreams, ofOne: cfg.MaxStreamsOfOne, what: "event streams"},
+		pulls:    &shares{limit: cfg.MaxPulls, ofOne: max(1, cfg.MaxPulls/2), what: "bundles that are pulled"},
+		parts:    make(chan struct{}, cfg.MaxUploads),
 		follows:  &follows{limit: cfg.MaxFollows, at: map[string]*shares{}},
 		listings: &listings{every: cfg.ListInterval}, scrapes: newScrapes(cfg.Limits), board: newBoard(),
 		crossing: http.NewCrossOriginProtection(), reading: make(chan struct{}, cfg.MaxConfigurations), asking: make(chan struct{}, cfg.MaxFleetQuestions),

@@ -61,7 +61,7 @@ func change(ctx context.Context, c *api.Client) error {
 var (
 	doing = map[string]string{
 		api.ActionNone: "stays", api.ActionStart: "starts", api.ActionStop: "stops", api.ActionRestart: "restarts",
-		api.ActionPause: "pauses", api.ActionResume: "resumes",
+		api.ActionPause: "pauses", api.ActionResume: "resumes", api.ActionOptions: "is told",
 	}
 	reached = map[string]string{
 		api.StepWaiting: "later", api.StepRunning: "now", api.StepDone: "and has", api.StepFailed: "in vain", api.StepSkipped: "not",
@@ -69,6 +69,8 @@ var (
 	results = map[string]string{
 		api.OperationRunning: "goes on", api.OperationDone: "done", api.OperationFailed: "failed", api.OperationInterrupted: "unfinished",
 	}
+	optionsDo  = map[string]string{api.OptionSet: "is set", api.OptionChanged: "is changed", api.OptionUnset: "is unset"}
+	filesMost  = api.MaxPlannedFiles
 	operations = []string{
 		api.EventNode, api.EventInstance, api.EventOperation, api.EventStep, api.EventRevision, api.EventAlert, api.EventController, api.EventLost,
 		api.AlertPending, api.AlertFiring, api.AlertResolved, api.AlertCritical, api.AlertWarning,
@@ -129,8 +131,10 @@ var documents = []any{
 	api.LoginRequest{}, api.Node{}, api.Page[api.Node]{}, api.Principal{}, api.RenewRequest{}, api.Revision{},
 	api.RevokeRequest{}, api.RoleRequest{}, api.Root{}, api.SSO{}, api.SSOLoginRequest{}, api.Session{},
 	api.SessionRequest{}, api.SignRequest{}, api.Token{}, api.TokenRequest{}, api.User{},
-	api.PlanRequest{}, api.PreflightRequest{}, api.OwnTokenRequest{}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
+	api.PreflightRequest{}, api.OwnTokenRequest{}, api.PlanRequest{Options: []api.OptionChange{}}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}, Bundles: []api.PlannedBundle{}, Options: []api.PlannedOption{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
 	api.Event{}, api.EventPage{}, api.EventQuery{}, &api.StreamEndedError{},
+	api.Bundles{}, api.Bundle{Pushes: []api.BundlePush{}}, api.BundleContent{List: []api.BundleFile{}}, api.UploadRequest{}, api.Upload{}, api.PruneRequest{}, api.Pruned{},
+	api.HeaderUploadOffset, api.MaxUploadPart, api.MaxBundleRevisions,
 	api.Alert{}, api.Alerting{}, api.AlertMark{}, api.AlertQuery{}, api.AlertReceiver{}, api.AcknowledgeRequest{}, api.Silence{}, api.SilenceRequest{},
 	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
 	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}, Crashed: []api.StatusCrash{}, Stopped: []api.StatusMark{}, Versions: []api.HostVersions{}},
@@ -148,7 +152,7 @@ var (
 		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathOwnTokens, api.PathUsers,
 		api.PathCertificates, api.PathAuthorities, api.PathAudit, api.PathInstances, api.PathNodes, api.PathConfigurations,
 		api.PathCrashes, api.PathHosts, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
-		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.PathAlerts, api.PathAcknowledge, api.PathAlertReceivers, api.PathSilences, api.ContentEventStream, api.PathHealth, api.PathReady, api.PathMetrics, api.PathServiceDiscovery, api.PathOpenAPI,
+		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.PathAlerts, api.PathAcknowledge, api.PathAlertReceivers, api.PathSilences, api.PathBundles, api.PathBundleUploads, api.PathBundlePrune, api.ContentEventStream, api.PathHealth, api.PathReady, api.PathMetrics, api.PathServiceDiscovery, api.PathOpenAPI,
 	}
 	media = []string{"application/json", api.ContentNDJSON}
 	most  = max(api.MaxAnswer, api.MaxItems)

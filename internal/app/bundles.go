@@ -1,0 +1,31 @@
+package app
+
+import (
+	"io"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/zeekfleet/zeekfleet/internal/blob"
+	"github.com/zeekfleet/zeekfleet/internal/bundle"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+)
+
+// archives gives agents the contents of bundles.
+type archives struct{ *blob.Store }
+
+// Archive implements daemon.BundleArchives.
+func (a archives) Archive(hash mgmt.BundleHash) (io.ReadSeekCloser, error) { return a.Content(hash) }
+
+// bundlesDir has the contents of bundles, below the directory of the controller.
+const bundlesDir = "bundles"
+
+// openBundles opens the store of the contents of bundles.
+func (c *Controller) openBundles(set settings.Controller, log *slog.Logger) (err error) {
+	c.Contents, err = blob.Open(blob.Config{
+		Dir: filepath.Join(set.Directory, bundlesDir), Logger: log, Bytes: int64(set.BundlesMegabytes) << 20,
+		Bundle: bundle.Config{Bytes: int64(set.BundleMegabytes) << 20},
+	})
+	c.Bundles = archives{c.Contents}
+	return err
+}
