@@ -11,7 +11,8 @@
 // declare on one line, and some of Zeek's.
 //
 // In one thing it is stricter than Zeek: it ends with an error if bundles are not where
-// they should be in the search paths of scripts and plugins.
+// they should be in the search paths of scripts and plugins, or if a bundle has other
+// content than the name of its directory says.
 //
 // Its version is FAKEZEEK_VERSION, by default 8.2.2. Its installation is below
 // FAKEZEEK_PREFIX, by default /usr/local/zeek; that directory need not exist. These

@@ -2,8 +2,6 @@ package fakezeek
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -147,35 +145,4 @@ func (n *node) setOption(args []string) mgmt.Result {
 	}
 	n.values[name] = text
 	return success(asJSON(text))
-}
-
-// checkBundles checks where bundles are in the search paths of scripts and plugins. Zeek
-// itself does not: it would not find a script, or find another one.
-func (z *zeek) checkBundles() error {
-	dirs := z.scriptPath()
-	var plugins []string
-	for i, dir := range dirs {
-		if filepath.Base(filepath.Dir(dir)) != "bundles" {
-			continue
-		}
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return fatalf("ZEEKPATH has the bundle %s, which is not there", dir)
-		}
-		if next := dirs[i+1:]; len(next) == 0 || next[0] != z.scriptDir()+"/site" && filepath.Base(filepath.Dir(next[0])) != "bundles" {
-			return fatalf("ZEEKPATH has the bundle %s, and the scripts of the site do not follow", dir)
-		}
-		if info, err := os.Stat(filepath.Join(dir, "plugins")); err == nil && info.IsDir() {
-			plugins = append(plugins, filepath.Join(dir, "plugins"))
-		}
-	}
-	found := filepath.SplitList(z.env("ZEEK_PLUGIN_PATH"))
-	if len(found) < len(plugins) || !slices.Equal(found[:len(plugins)], plugins) {
-		return fatalf("ZEEK_PLUGIN_PATH is %q, and the plugins of bundles are in %q", found, plugins)
-	}
-	for _, dir := range found[len(plugins):] {
-		if filepath.Base(filepath.Dir(filepath.Dir(dir))) == "bundles" {
-			return fatalf("ZEEK_PLUGIN_PATH has the bundle %s, which is not in ZEEKPATH", dir)
-		}
-	}
-	return nil
 }

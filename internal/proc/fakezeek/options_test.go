@@ -31,27 +31,3 @@ func TestOptionsFromTheStartAreChecked(t *testing.T) {
 		})
 	}
 }
-
-func TestSearchPathsOfBundlesAreChecked(t *testing.T) {
-	const s = "/usr/local/zeek/share/zeek"
-	for name, tt := range map[string]struct{ path, plugins, stderr string }{
-		"as the launcher makes them": {s + ":DIR/bundles/aa:DIR/bundles/bb:" + s + "/site", "DIR/bundles/bb/plugins:/opt/plugins", ""},
-		"a bundle that is not there": {s + ":DIR/bundles/cc:" + s + "/site", "", "ZEEKPATH has the bundle DIR/bundles/cc, which is not there\n"},
-		"after the site's scripts":   {s + ":" + s + "/site:DIR/bundles/aa", "", "ZEEKPATH has the bundle DIR/bundles/aa, and the scripts of the site do not follow\n"},
-		"without its plugins":        {s + ":DIR/bundles/bb:" + s + "/site", "/opt/plugins", "and the plugins of bundles are in [\"DIR/bundles/bb/plugins\"]\n"},
-		"plugins of no bundle":       {s + ":DIR/bundles/aa:" + s + "/site", "DIR/bundles/bb/plugins", "ZEEK_PLUGIN_PATH has the bundle DIR/bundles/bb/plugins, which is not in ZEEKPATH\n"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			for _, name := range []string{"bundles", "bundles/aa", "bundles/bb", "bundles/bb/plugins"} {
-				mkdir(t, dir, name)
-			}
-			in := func(text string) string { return strings.ReplaceAll(text, "DIR", dir) }
-			p := start(t, dir, []string{"ZEEKPATH=" + in(tt.path), "ZEEK_PLUGIN_PATH=" + in(tt.plugins)}, "-a")
-			state, stderr := p.wait()
-			if (state == "exit status 0") != (tt.stderr == "") || !strings.HasSuffix(stderr, in(tt.stderr)) {
-				t.Errorf("got %s, stderr %q, want %q", state, stderr, in(tt.stderr))
-			}
-		})
-	}
-}
