@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/bundle"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/preflight"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
@@ -102,12 +101,6 @@ func (b nodeBundles) named() []preflight.Bundle {
 	return list
 }
 
-// aboutFile is the file in a bundle that says for which Zeek its plugins were compiled.
-const (
-	aboutFile    = ".zeekfleet-bundle.json"
-	maxAboutFile = 4 << 20 // bytes
-)
-
 // checkPlugins returns an error if a bundle has plugins that were compiled for another
 // Zeek than this one. Zeek loads only plugins for exactly its own version.
 func (b nodeBundles) checkPlugins(version zeek.Version) error {
@@ -115,7 +108,7 @@ func (b nodeBundles) checkPlugins(version zeek.Version) error {
 		if !s.HasPlugins {
 			continue
 		}
-		built, err := pluginsFor(filepath.Join(s.Dir, aboutFile))
+		built, err := pluginsFor(s.Dir)
 		if err != nil {
 			return fmt.Errorf("bundle %s: %w", s.Name, err)
 		}
@@ -127,29 +120,16 @@ func (b nodeBundles) checkPlugins(version zeek.Version) error {
 	return nil
 }
 
-// pluginsFor returns the version of Zeek that an aboutFile names, and the zero Version if
-// there is no such file or it names none.
-func pluginsFor(path string) (zeek.Version, error) {
-	text, err := durable.ReadRegular(path, maxAboutFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return zeek.Version{}, nil
+// pluginsFor returns the version of Zeek for which the plugins of a bundle were compiled,
+// and the zero Version if the bundle does not say it.
+func pluginsFor(dir string) (zeek.Version, error) {
+	origin, err := bundle.ReadOrigin(dir)
+	if err != nil || origin.ZeekVersion == "" {
+		return zeek.Version{}, err
 	}
-	var about struct {
-		ZeekVersion string `json:"zeek_version"`
+	version, err := zeek.ParseVersion(origin.ZeekVersion)
+	if err != nil {
+		return zeek.Version{}, fmt.Errorf("read %s of the bundle: %w", bundle.OriginFile, err)
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &about)
-	}
-	if err != nil || about.ZeekVersion == "" {
-		return zeek.Version{}, wrapAbout(err)
-	}
-	version, err := zeek.ParseVersion(about.ZeekVersion)
-	return version, wrapAbout(err)
-}
-
-func wrapAbout(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", aboutFile, err)
+	return version, nil
 }

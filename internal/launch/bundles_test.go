@@ -1,6 +1,9 @@
 package launch_test
 
 import (
+	"fmt"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,49 +12,80 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/zeekfleet/zeekfleet/internal/bundle"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/runoption"
 )
 
-var (
-	siteBundle  = mgmt.Bundle{Name: "site", Kind: mgmt.ScriptBundle, Hash: mgmt.NewBundleHash([32]byte{1})}
-	moreBundle  = mgmt.Bundle{Name: "more", Kind: mgmt.ScriptBundle, Hash: mgmt.NewBundleHash([32]byte{2})}
-	intelBundle = mgmt.Bundle{Name: "intel", Kind: mgmt.DataBundle, Hash: mgmt.NewBundleHash([32]byte{3})}
-)
-
-// putBundle writes a file of a bundle as an agent unpacks it.
-func putBundle(t *testing.T, stateDir string, b mgmt.Bundle, name, text string) {
-	t.Helper()
-	path := filepath.Join(launch.BundleDir(stateDir, b.Hash), name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if b.Kind != mgmt.DataBundle {
-		return
-	}
-	current := launch.DataPath(stateDir, b.Name)
-	if err := os.MkdirAll(filepath.Dir(current), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("../../bundles/"+b.Hash.Digits(), current); err != nil {
-		t.Fatal(err)
-	}
+// A host has the bundles of one node.
+type host struct {
+	*launches
+	node              mgmt.Node
+	site, more, intel mgmt.Bundle
 }
 
-// withBundles returns a launcher of Zeek on whose host are three bundles, and the node that
-// has them.
-func withBundles(t *testing.T) (*launches, mgmt.Node) {
-	l := newLaunches(t)
-	putBundle(t, l.dir, siteBundle, "main.zeek", "module Tst;\noption limit: count = 3;\n@load other\n")
-	putBundle(t, l.dir, moreBundle, "other.zeek", "")
-	putBundle(t, l.dir, moreBundle, "plugins/x/__zeek_plugin__", "X::Y")
-	putBundle(t, l.dir, intelBundle, "list.dat", "")
-	return l, mgmt.Node{Scripts: []string{"main"}, Bundles: []mgmt.Bundle{siteBundle, moreBundle, intelBundle}}
+// putBundle puts a bundle where an agent unpacks it.
+func putBundle(t *testing.T, stateDir, name string, kind mgmt.BundleKind, files map[string]string) mgmt.Bundle {
+	t.Helper()
+	fresh := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(fresh, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	listed, err := bundle.Config{}.Dir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents, err := bundle.Config{}.Pack(io.Discard, listed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := mgmt.Bundle{Name: name, Kind: kind, Hash: contents.Hash}
+	if err := os.MkdirAll(filepath.Join(stateDir, "bundles"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(fresh, launch.BundleDir(stateDir, b.Hash)); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+const mainScript = "module Tst;\noption limit: count = 3;\n@load other\n"
+
+// newHost has a bundle with the scripts of the node, one with a plugin, and one with data.
+func newHost(t *testing.T) *host {
+	h := &host{launches: newLaunches(t)}
+	h.site = putBundle(t, h.dir, "site", mgmt.ScriptBundle, map[string]string{"main.zeek": mainScript})
+	h.putMore(nil)
+	h.intel = putBundle(t, h.dir, "intel", mgmt.DataBundle, map[string]string{"list.dat": ""})
+	if err := os.MkdirAll(filepath.Dir(launch.DataPath(h.dir, "intel")), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../../bundles/"+h.intel.Hash.Digits(), launch.DataPath(h.dir, "intel")); err != nil {
+		t.Fatal(err)
+	}
+	h.node.Scripts, h.node.Bundles = []string{"main"}, []mgmt.Bundle{h.site, h.more, h.intel}
+	return h
+}
+
+// putMore gives the bundle with a plugin other content.
+func (h *host) putMore(changed map[string]string) {
+	files := map[string]string{"other.zeek": "", "plugins/x/__zeek_plugin__": "X::Y"}
+	maps.Copy(files, changed)
+	h.more = putBundle(h.t, h.dir, "more", mgmt.ScriptBundle, files)
+	h.node.Bundles = []mgmt.Bundle{h.site, h.more, h.intel}
 }
 
 func variable(env []string, name string) string {
@@ -63,12 +97,12 @@ func variable(env []string, name string) string {
 }
 
 func TestZeekIsLaunchedWithItsBundles(t *testing.T) {
-	l, node := withBundles(t)
-	p, err := l.Launch(launchtest.WorkerPlan(node), 7)
+	l := newHost(t)
+	p, err := l.Launch(launchtest.WorkerPlan(l.node), 7)
 	if err != nil {
 		t.Fatal(err)
 	}
-	site, more := launch.BundleDir(l.dir, siteBundle.Hash), launch.BundleDir(l.dir, moreBundle.Hash)
+	site, more := launch.BundleDir(l.dir, l.site.Hash), launch.BundleDir(l.dir, l.more.Hash)
 	if path := variable(p.Spec.Env, "ZEEKPATH"); !strings.Contains(path, "/policy:"+site+":"+more+":/") {
 		t.Errorf("ZEEKPATH is %s", path)
 	}
@@ -79,31 +113,29 @@ func TestZeekIsLaunchedWithItsBundles(t *testing.T) {
 		t.Errorf("ZEEKFLEET_DATA is %s", dir)
 	}
 	recalled, err := l.Recall("worker", 7)
-	if diff := gocmp.Diff(node.Bundles, recalled.Bundles); diff != "" || err != nil {
+	if diff := gocmp.Diff(l.node.Bundles, recalled.Bundles); diff != "" || err != nil {
 		t.Errorf("recalled bundles, %v (-want +got):\n%s", err, diff)
 	}
 }
 
 func TestLaunchNeedsEveryBundle(t *testing.T) {
-	for name, tt := range map[string]struct {
-		remove func(dir string) string
-		want   string
-	}{
-		"with scripts": {func(dir string) string { return launch.BundleDir(dir, moreBundle.Hash) }, "bundle more (sha256:020000000000) is not on this host: there is no directory DIR/bundles/0200"},
-		"with data":    {func(dir string) string { return launch.DataPath(dir, "intel") }, "bundle intel (sha256:030000000000) is not on this host: there is no directory DIR/data/intel/current"},
+	for name, missing := range map[string]func(h *host) (b mgmt.Bundle, path string){
+		"with scripts": func(h *host) (mgmt.Bundle, string) { return h.more, launch.BundleDir(h.dir, h.more.Hash) },
+		"with data":    func(h *host) (mgmt.Bundle, string) { return h.intel, launch.DataPath(h.dir, "intel") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, node := withBundles(t)
-			if err := os.RemoveAll(tt.remove(l.dir)); err != nil {
+			h := newHost(t)
+			b, path := missing(h)
+			if err := os.RemoveAll(path); err != nil {
 				t.Fatal(err)
 			}
-			for kind, launcher := range map[string]launch.Launcher{"Zeek": l, "embedded": launch.Embedded{StateDir: l.dir}} {
-				_, err := launcher.Launch(launchtest.WorkerPlan(node), 7)
-				if want := "node worker: " + strings.ReplaceAll(tt.want, "DIR", l.dir); err == nil || !strings.HasPrefix(err.Error(), want) {
+			want := fmt.Sprintf("node worker: bundle %s (%s) is not on this host: there is no directory %s; deploy again to fetch it", b.Name, b.Hash.Short(), path)
+			for kind, launcher := range map[string]launch.Launcher{"Zeek": h, "embedded": launch.Embedded{StateDir: h.dir}} {
+				if _, err := launcher.Launch(launchtest.WorkerPlan(h.node), 7); err == nil || err.Error() != want {
 					t.Errorf("%s: got  %v\nwant %s", kind, err, want)
 				}
 			}
-			if made, _ := filepath.Glob(filepath.Join(l.dir, "nodes", "*")); len(made) > 0 {
+			if made, _ := filepath.Glob(filepath.Join(h.dir, "nodes", "*")); len(made) > 0 {
 				t.Errorf("made %q", made)
 			}
 		})
@@ -122,43 +154,47 @@ func problems(t *testing.T, l launch.Launcher, node mgmt.Node) []string {
 
 func TestPreflightChecksBundlesAndOptions(t *testing.T) {
 	for name, tt := range map[string]struct {
-		change func(dir string, n *mgmt.Node)
+		change func(h *host)
 		want   []string
 	}{
-		"all is well": {func(string, *mgmt.Node) {}, nil},
-		"an error in a file": {func(dir string, _ *mgmt.Node) {
-			putBundle(t, dir, moreBundle, "other.zeek", "\nfoo; # fakezeek error: unknown identifier foo\n")
+		"all is well": {func(*host) {}, nil},
+		"an error in a file": {func(h *host) {
+			h.putMore(map[string]string{"other.zeek": "\nfoo; # fakezeek error: unknown identifier foo\n"})
 		}, []string{"its scripts do not load: error in bundle more: other.zeek, line 2: unknown identifier foo"}},
-		"plugins for this Zeek": {func(dir string, _ *mgmt.Node) {
-			putBundle(t, dir, moreBundle, ".zeekfleet-bundle.json", `{"zeek_version":"8.2.2","plugin_api":"7","packages":[]}`)
+		"plugins for this Zeek": {func(h *host) {
+			h.putMore(map[string]string{bundle.OriginFile: `{"version":1,"zeek_version":"8.2.2","plugin_api":7}`})
 		}, nil},
-		"plugins for another Zeek": {func(dir string, _ *mgmt.Node) {
-			putBundle(t, dir, moreBundle, ".zeekfleet-bundle.json", `{"zeek_version":"8.0.1"}`)
+		"plugins for another Zeek": {func(h *host) {
+			h.putMore(map[string]string{bundle.OriginFile: `{"version":1,"zeek_version":"8.0.1","plugin_api":7}`})
 		}, []string{"bundle more has plugins for Zeek 8.0.1, and this host has Zeek 8.2.2: make the bundle anew with that Zeek, or install Zeek 8.0.1 here"}},
-		"scripts for another Zeek": {func(dir string, _ *mgmt.Node) {
-			putBundle(t, dir, siteBundle, ".zeekfleet-bundle.json", `{"zeek_version":"8.0.1"}`)
+		"scripts for another Zeek": {func(h *host) {
+			h.site = putBundle(t, h.dir, "site", mgmt.ScriptBundle, map[string]string{
+				"main.zeek": mainScript, bundle.OriginFile: `{"version":1,"zeek_version":"8.0.1","plugin_api":7}`,
+			})
+			h.node.Bundles[0] = h.site
 		}, nil},
-		"a damaged description": {func(dir string, _ *mgmt.Node) {
-			putBundle(t, dir, moreBundle, ".zeekfleet-bundle.json", `{"zeek_version":"8"}`)
-		}, []string{`bundle more: .zeekfleet-bundle.json: "8" is not a version of Zeek`}},
-		"no bundle": {func(dir string, _ *mgmt.Node) { os.RemoveAll(launch.BundleDir(dir, intelBundle.Hash)) }, []string{
-			"bundle intel (sha256:030000000000) is not on this host: there is no directory DIR/bundles/" + intelBundle.Hash.Digits() + "; deploy again to fetch it",
+		"a damaged description": {func(h *host) {
+			h.putMore(map[string]string{bundle.OriginFile: `{"version":1,"zeek_version":"8"}`})
+		}, []string{`bundle more: read .zeekfleet-bundle.json of the bundle: "8" is not a version of Zeek`}},
+		"no bundle": {func(h *host) { os.RemoveAll(launch.BundleDir(h.dir, h.intel.Hash)) }, []string{
+			"bundle intel (SHORT) is not on this host: there is no directory DIR/bundles/DIGITS; deploy again to fetch it",
 		}},
-		"data that is not in place yet": {func(dir string, _ *mgmt.Node) { os.RemoveAll(launch.DataDir(dir)) }, nil},
-		"options": {func(_ string, n *mgmt.Node) {
-			n.RunOptions = []mgmt.Option{{Name: "Site::local_nets", Value: "10.0.0.0/8"}, {Name: "Tst::limit", Value: "5"}}
+		"data that is not in place yet": {func(h *host) { os.RemoveAll(launch.DataDir(h.dir)) }, nil},
+		"options": {func(h *host) {
+			h.node.RunOptions = []mgmt.Option{{Name: "Site::local_nets", Value: "10.0.0.0/8"}, {Name: "Tst::limit", Value: "5"}}
 		}, nil},
-		"wrong options": {func(_ string, n *mgmt.Node) {
-			n.RunOptions = []mgmt.Option{{Name: "Tst::limit", Value: "x"}, {Name: "Tst::limt", Value: "5"}}
+		"wrong options": {func(h *host) {
+			h.node.RunOptions = []mgmt.Option{{Name: "Tst::limit", Value: "x"}, {Name: "Tst::limt", Value: "5"}}
 		}, []string{"an option cannot be set: Tst::limit: x is not of type count; unknown id Tst::limt (did you mean Tst::limit?)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, node := withBundles(t)
-			tt.change(l.dir, &node)
+			h := newHost(t)
+			tt.change(h)
+			known := strings.NewReplacer("DIR", h.dir, "SHORT", h.intel.Hash.Short(), "DIGITS", h.intel.Hash.Digits())
 			for i, want := range tt.want {
-				tt.want[i] = strings.ReplaceAll(want, "DIR", l.dir)
+				tt.want[i] = known.Replace(want)
 			}
-			if diff := gocmp.Diff(tt.want, problems(t, l, node)); diff != "" {
+			if diff := gocmp.Diff(tt.want, problems(t, h, h.node)); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
@@ -166,7 +202,8 @@ func TestPreflightChecksBundlesAndOptions(t *testing.T) {
 }
 
 func TestEmbeddedNodeIsLaunchedWithItsBundlesAndOptions(t *testing.T) {
-	l, node := withBundles(t)
+	l := newHost(t)
+	node := l.node
 	node.RunOptions = []mgmt.Option{{Name: "Site::local_nets", Value: "10.0.0.0/8"}}
 	e := launch.Embedded{Program: "zeekfleet", StateDir: l.dir, Environ: []string{"ZEEKPATH=/own"}}
 	if found := problems(t, e, node); len(found) > 0 {
@@ -176,7 +213,7 @@ func TestEmbeddedNodeIsLaunchedWithItsBundlesAndOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := launch.BundleDir(l.dir, siteBundle.Hash) + ":" + launch.BundleDir(l.dir, moreBundle.Hash) + ":/own"
+	want := launch.BundleDir(l.dir, l.site.Hash) + ":" + launch.BundleDir(l.dir, l.more.Hash) + ":/own"
 	if got := variable(p.Spec.Env, "ZEEKPATH"); got != want {
 		t.Errorf("ZEEKPATH is %s, want %s", got, want)
 	}

@@ -119,10 +119,10 @@ func (g *group) run(ctx context.Context, cfg Config) ([]mgmt.Finding, error) {
 	if missing := missingScripts(c); missing != "" {
 		problem = missing
 	} else if said := out.TellingLine(); said != "" {
-		problem = "its scripts do not load: " + c.inBundles(said)
 		if _, why, ours := strings.Cut(said, ourWords); ours {
-			problem = why
+			return g.findings(why, mgmt.NodeOutputs{}), nil
 		}
+		problem = "its scripts do not load: " + c.inBundles(said)
 	}
 	out.Stdout, out.Stderr = c.inBundles(out.Stdout), c.inBundles(out.Stderr)
 	return g.findings(problem, out), nil
