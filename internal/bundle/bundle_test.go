@@ -3,6 +3,7 @@ package bundle_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zeekfleet/zeekfleet/internal/bundle"
+	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -292,6 +294,42 @@ func TestAFileThatChangesWhileItIsPacked(t *testing.T) {
 		f.Size = declared
 		if _, err := (bundle.Config{}).Pack(io.Discard, []bundle.File{f}); err == nil || !strings.Contains(err.Error(), "has changed") {
 			t.Errorf("of %d bytes: got %v", declared, err)
+		}
+	}
+}
+
+// Each file is synced, or all of them at once if there are many. In both cases nothing is
+// written after that.
+func TestWhatIsUnpackedIsSynced(t *testing.T) {
+	for _, n := range []int{499, 500} {
+		files := make([]bundle.File, n)
+		for i := range files {
+			files[i] = file(fmt.Sprintf("dir-%d/%d", i%2, i), "text")
+		}
+		archive, contents := pack(t, files...)
+		synced, written := map[string]bool{}, 0
+		cfg := bundle.Config{Before: func(operation, path string) error {
+			if operation != "sync" && operation != "syncfs" {
+				written++
+				if len(synced) > 0 {
+					t.Errorf("%s %s after it was synced", operation, path)
+				}
+				return nil
+			}
+			synced[operation+" "+path] = true
+			return nil
+		}}
+		if _, err := cfg.Unpack(bytes.NewReader(archive), contents.Hash, root(t, durabletest.Dir(t))); err != nil {
+			t.Fatal(err)
+		}
+		if want := 2*n + 2; written != want { // each is created and written
+			t.Errorf("of %d files: %d operations, want %d", n, written, want)
+		}
+		if n < 500 && (len(synced) != n+3 || !synced["sync dir-1/1"] || !synced["sync dir-0"] || !synced["sync ."]) {
+			t.Errorf("of %d files %d were synced", n, len(synced))
+		}
+		if n >= 500 && (len(synced) != 1 || !synced["syncfs ."]) {
+			t.Errorf("of %d files these were synced: %v", n, synced)
 		}
 	}
 }

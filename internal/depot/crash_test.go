@@ -14,6 +14,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 )
 
 // life is what an agent does with bundles, until it fails.
@@ -187,5 +188,37 @@ func TestAFullDisk(t *testing.T) {
 		}
 		full = false
 		fetch(t, d, c, b, start)
+	}
+}
+
+// A real full disk, which is one in memory.
+func TestADiskThatIsReallyFull(t *testing.T) {
+	roottest.Need(t, "mounts a disk")
+	c := controller{}
+	b := c.add(t, "site", mgmt.ScriptBundle, strings.Repeat("x", 600<<10))
+	for name, size := range map[string]string{"for the archive": "512k", "for the tree": "1m"} {
+		t.Run(name, func(t *testing.T) {
+			state := t.TempDir()
+			if err := unix.Mount("tmpfs", state, "tmpfs", 0, "size="+size); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := unix.Unmount(state, 0); err != nil {
+					t.Error(err)
+				}
+			})
+			d := open(t, depot.Config{State: state})
+			err := d.Fetch(t.Context(), start, b, c.open, nil)
+			if !isFull(err) || !strings.Contains(err.Error(), "no space left on device") || d.Have(b.Hash) {
+				t.Errorf("got %v", err)
+			}
+			if left := files(t, state+"/bundles"); len(left) > 0 {
+				t.Errorf("left are %v", left)
+			}
+			if err := unix.Mount("", state, "", unix.MS_REMOUNT, "size=4m"); err != nil {
+				t.Fatal(err)
+			}
+			fetch(t, d, c, b, start)
+		})
 	}
 }

@@ -30,7 +30,8 @@ type Config struct {
 	Bundle bundle.Config
 	// Bytes bounds all bundles, with the archives that are on their way. When it is reached,
 	// bundles that only older revisions need are removed. If that is not enough, a fetch is
-	// refused. A bundle takes twice its size while it is unpacked. Zero means 10 GiB.
+	// refused. What counts is the size of archives, so many small files take somewhat more of
+	// the disk. A bundle takes twice its size while it is unpacked. Zero means 10 GiB.
 	Bytes int64
 	// Hold is how long a bundle stays after it was fetched or used, even if nothing needs it:
 	// the deployment that needs it may be still to come. Zero means 1 hour.
