@@ -425,3 +425,31 @@ func TestNoHashIsAPath(t *testing.T) {
 		t.Error("a name that is none is accepted")
 	}
 }
+
+// The files of each form that was ever released are read for ever.
+func TestForm1(t *testing.T) {
+	dir := durabletest.Dir(t)
+	s := open(t, blob.Config{Dir: dir})
+	text, contents := archive(t, "a", 100)
+	upload(t, s, "other", text, contents.Hash)
+	path := filepath.Join(dir, "sha256", contents.Hash.Digits()[:2], contents.Hash.Digits())
+	for _, suffix := range []string{".about", ".files"} {
+		form, err := os.ReadFile("testdata/form1" + suffix)
+		if err == nil {
+			err = os.WriteFile(path+suffix, form, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = open(t, blob.Config{Dir: dir})
+	want := []blob.Blob{{Hash: contents.Hash, Size: contents.Size, Files: 1, Pushes: []blob.Push{push("site")}}}
+	if diff := cmp.Diff(want, s.List()); diff != "" {
+		t.Error(diff)
+	}
+	files, err := s.Files(contents.Hash)
+	entries := []bundle.Entry{{Path: "a", Mode: bundle.Executable, Size: 4, SHA256: "0123"}, {Path: "b", Mode: bundle.Link, Target: "a"}}
+	if diff := cmp.Diff(entries, files); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}

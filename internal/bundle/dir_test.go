@@ -200,6 +200,15 @@ func TestOrigin(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
+	// The file of each form that was ever released is read for ever.
+	form1, err := os.ReadFile("testdata/form1.zeekfleet-bundle.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err = bundle.ParseOrigin(form1)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("form 1: %v\n%s", err, diff)
+	}
 	for _, text := range []string{"", "{}", `{"version":2}`, `{"version":1,"other":1}`, "null"} {
 		if _, err := bundle.ParseOrigin([]byte(text)); err == nil {
 			t.Errorf("%s is accepted", text)

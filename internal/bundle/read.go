@@ -91,7 +91,7 @@ func (a *archiveReader) next() (e Entry, end bool, err error) {
 	if e, err = parse(&a.header); err != nil {
 		return Entry{}, false, err
 	}
-	if e.Size > a.cfg.Bytes || a.size+padded(e.Size)+2*blockSize > a.cfg.Bytes {
+	if a.size+padded(e.Size)+2*blockSize > a.cfg.Bytes {
 		return Entry{}, false, invalid(e.Path, "with its %d bytes the bundle is larger than the limit of %d bytes", e.Size, a.cfg.Bytes)
 	}
 	return e, false, nil

@@ -57,6 +57,11 @@ func TestAKillAtAnyOperationLeavesNothingHalfDone(t *testing.T) {
 			t.Fatalf("operation %d: got %v, want %v", n, err, durabletest.ErrKilled)
 		}
 		d := open(t, depot.Config{State: state})
+		for _, name := range files(t, state+"/bundles") {
+			if suffix := filepath.Ext(name); suffix != "" && suffix != ".about" {
+				t.Errorf("operation %d: %s is left", n, name)
+			}
+		}
 		for _, tree := range d.List() {
 			if got := text(t, d.Dir(tree.Hash)); got != texts[tree.Hash] {
 				t.Errorf("operation %d: a tree has %q", n, got)

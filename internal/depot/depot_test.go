@@ -395,6 +395,24 @@ func TestDamagedRecordsOfTrees(t *testing.T) {
 	}
 }
 
+// The files of each form that was ever released are read for ever.
+func TestForm1(t *testing.T) {
+	c := controller{}
+	b := c.add(t, "site", mgmt.ScriptBundle, "text")
+	state := durabletest.Dir(t)
+	fetch(t, open(t, depot.Config{State: state}), c, b, start.Add(time.Hour))
+	form, err := os.ReadFile("testdata/form1.about")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(state, "bundles", b.Hash.Digits()+".about"), form, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]depot.Tree{{Hash: b.Hash, Size: 4096, Used: start}}, open(t, depot.Config{State: state}).List()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func isFull(err error) bool {
 	_, ok := errors.AsType[*blob.FullError](err)
 	return ok
