@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/depot"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
@@ -47,6 +50,9 @@ type Agent struct {
 func (a Agent) closeFiles() {
 	if a.Archive != nil {
 		a.Archive.Close()
+	}
+	if a.Depot != nil {
+		a.Depot.Close()
 	}
 	a.auditLog.Close()
 	a.happeningsLog.Close()
@@ -119,7 +125,7 @@ func OpenAgent(
 	a.Core.ListenPort = tcpPort(a.Broker)
 	a.StopGrace = perRole(set.Lifecycle.StopGrace)
 	a.ScratchDir = set.Directory
-	if err = a.openRemoved(set, log); err != nil {
+	if err = errors.Join(a.openRemoved(set, log), a.openDepot(set, log, &opened)); err != nil {
 		return a, err
 	}
 	a.PreflightAhead = set.Preflight != settings.PreflightOff
@@ -158,6 +164,23 @@ func about(set settings.Agent, nodes string, install *zeek.Install) daemon.About
 		}
 	}
 	return a
+}
+
+// openDepot lets the agent have bundles. Agents with one state directory share its bundles,
+// of which one agent alone can take care.
+func (a *Agent) openDepot(set settings.Agent, log *slog.Logger, opened *closers) (err error) {
+	a.BundleRate = int(min(set.Bundles.Rate, math.MaxInt))
+	a.Depot, err = depot.Open(depot.Config{
+		State: set.StateDir, Logger: log, Bytes: int64(min(set.Bundles.MaxBytes, math.MaxInt64)),
+	})
+	if errors.Is(err, durable.ErrLocked) {
+		log.Warn("this agent takes no bundles: another one has the same state directory", "err", err)
+		return nil
+	}
+	if err == nil {
+		opened.add(a.Depot)
+	}
+	return err
 }
 
 // openRemoved lets the agent delete the directories of removed nodes.
@@ -247,7 +270,7 @@ func coreConfig(set settings.Agent) agent.Config {
 		OutputLines:    set.OutputLines,
 		Preflight:      preflightMode(set.Preflight),
 		MaxStarting:    max(minStarting, startingPerCPU*runtime.NumCPU()),
-		Permits:        mgmt.Permits{Options: set.AllowOptions, Env: set.AllowEnv, Commands: set.AllowCommands},
+		Permits:        mgmt.Permits{Options: set.AllowOptions, Env: set.AllowEnv, Commands: set.AllowCommands, Bundles: set.AllowBundles},
 		StartDeadline:  perRole(l.StartDeadline),
 		Backoff: agent.Backoff{
 			First:  l.BackoffFirst,

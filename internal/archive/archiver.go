@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 )
 
 // ErrBusy says that another Archiver, of this process or another, works on the
@@ -28,7 +28,7 @@ var ErrBusy = errors.New("another archiver is at work on it")
 type Archiver struct {
 	cfg   Config
 	mover mover
-	lock  *os.File
+	lock  *durable.Lock
 	turn  chan struct{} // holds an element while a sweep is running
 
 	// Tests replace these.
@@ -47,7 +47,10 @@ func New(cfg Config) (*Archiver, error) {
 	if err := makeDirs(cfg.Queue, cfg.Logs); err != nil {
 		return nil, err
 	}
-	lock, err := lockQueue(cfg.Queue)
+	lock, err := durable.LockFile(filepath.Join(cfg.Queue, lockFile))
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, ErrBusy
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock log queue %s: %w", cfg.Queue, err)
 	}
@@ -77,44 +80,8 @@ func makeDirs(paths ...string) error {
 // lockFile is a hidden file, because zeek-archiver ignores hidden files.
 const lockFile = ".zeekfleet.lock"
 
-// An agent that was killed may have left a child between fork and exec. The child
-// holds the lock until its exec. So New tries again for lockTimeout.
-const (
-	lockTimeout = time.Second
-	lockRetry   = 20 * time.Millisecond
-)
-
-func lockQueue(queue string) (*os.File, error) {
-	for until := time.Now().Add(lockTimeout); ; time.Sleep(lockRetry) {
-		f, err := tryLock(queue)
-		if !errors.Is(err, ErrBusy) || time.Now().After(until) {
-			return f, err
-		}
-	}
-}
-
-func tryLock(queue string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(queue, lockFile), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return f, nil
-	}
-	f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = ErrBusy
-	}
-	return nil, err
-}
-
 // Close releases the lock of the queue. Run and Sweep must have returned.
-func (a *Archiver) Close() error {
-	// A child between fork and exec has a copy of the file, so closing the file
-	// would not release the lock.
-	return errors.Join(unix.Flock(int(a.lock.Fd()), unix.LOCK_UN), a.lock.Close())
-}
+func (a *Archiver) Close() error { return a.lock.Close() }
 
 // A Report says what one sweep did.
 type Report struct {

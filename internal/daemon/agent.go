@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/carry"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/crash"
+	"github.com/zeekfleet/zeekfleet/internal/depot"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
@@ -98,7 +99,7 @@ type AgentConfig struct {
 	// Depot keeps the bundles of this host. Nil means that the agent takes none. BundleRate
 	// bounds how fast they are fetched, in bytes a second. Zero means as fast as the line
 	// allows beside other traffic.
-	Depot      Depot
+	Depot      *depot.Depot
 	BundleRate int
 	// Removed deletes the directories of nodes that were removed. Nil keeps them. It looks
 	// for them at the start and each SweepEvery. Zero means an hour.

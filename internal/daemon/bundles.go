@@ -14,29 +14,15 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/depot"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
-
-// Depot keeps the bundles of an agent's host. Its methods may be called at the same time.
-type Depot interface {
-	// Have reports whether the content is there, whole and checked.
-	Have(mgmt.BundleHash) bool
-	// Fetch gets the content, and returns nil when Have is true. open begins at a byte of
-	// the archive: what an earlier Fetch has got is not read again. progress is called with
-	// the bytes of the archive that are there.
-	Fetch(ctx context.Context, hash mgmt.BundleHash, open func(ctx context.Context, offset int64) (io.ReadCloser, error), progress func(done int64)) error
-	// Use switches the paths of data bundles. From then on, these bundles are in use.
-	Use([]mgmt.Bundle) error
-	// Collect removes what is not in use, and what needed does not name. Of the rest that
-	// is not in use, it removes so much that the depot keeps its bound.
-	Collect(needed []mgmt.BundleHash) error
-}
 
 // bundles gets what the configurations of this host need. Its methods but fetch and use
 // may be called by any goroutine.
 type bundles struct {
 	shell *agentShell
-	depot Depot // nil: this agent takes no bundles
+	depot *depot.Depot // nil: this agent takes no bundles
 	links *agentBundles
 	limit *rate.Limiter // nil: there is no limit
 	slots chan struct{} // one for each transfer
@@ -164,11 +150,13 @@ const (
 // resuming gets a bundle, and goes on over the next connection if one is lost.
 func (b *bundles) resuming(ctx context.Context, t *bundleTransfer, peer mgmt.PeerID) error {
 	for {
-		open := func(ctx context.Context, offset int64) (io.ReadCloser, error) { return b.open(ctx, t, peer, offset) }
-		err := b.depot.Fetch(ctx, t.bundle.Hash, open, func(done int64) {
+		open := func(ctx context.Context, _ mgmt.BundleHash, offset int64) (io.ReadCloser, int64, error) {
+			return b.open(ctx, t, peer, offset)
+		}
+		err := b.depot.Fetch(ctx, time.Now(), t.bundle, open, func(done, size int64) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			t.done = done
+			t.done, t.total = done, size
 		})
 		lost, ok := errors.AsType[*mgmt.StreamError](err)
 		if !ok || lost.Code != mgmt.StreamLost {
@@ -189,23 +177,21 @@ func (b *bundles) resuming(ctx context.Context, t *bundleTransfer, peer mgmt.Pee
 }
 
 // open asks the controller for the archive from a byte on.
-func (b *bundles) open(ctx context.Context, t *bundleTransfer, peer mgmt.PeerID, offset int64) (io.ReadCloser, error) {
+func (b *bundles) open(ctx context.Context, t *bundleTransfer, peer mgmt.PeerID, offset int64) (io.ReadCloser, int64, error) {
 	s, err := b.links.open(ctx, peer, mgmt.StreamBundle, mgmt.BundleQuery{Hash: t.bundle.Hash, Offset: offset})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var size [mgmt.BundleSizeBytes]byte
-	if _, err := io.ReadFull(s, size[:]); err != nil {
+	var header [mgmt.BundleSizeBytes]byte
+	if _, err := io.ReadFull(s, header[:]); err != nil {
 		s.Close()
-		return nil, err
+		return nil, 0, err
 	}
-	b.mu.Lock()
-	t.total = int64(binary.BigEndian.Uint64(size[:]))
-	b.mu.Unlock()
+	size := int64(binary.BigEndian.Uint64(header[:]))
 	if b.limit == nil {
-		return s, nil
+		return s, size, nil
 	}
-	return limitedStream{s, ctx, b.limit}, nil
+	return limitedStream{s, ctx, b.limit}, size, nil
 }
 
 // limitedStream reads no faster than its limit.
@@ -287,30 +273,36 @@ func (b *bundles) use(ctx context.Context, e agent.Use) {
 	if b.depot == nil {
 		return
 	}
-	if err := b.depot.Use(e.Bundles); err != nil {
+	if err := b.depot.Use(time.Now(), e.Bundles); err != nil {
 		b.shell.cfg.Logger.Error("data bundles could not be switched", "err", err)
 	}
-	b.shell.parts.task(func() { b.collect(ctx) })
+	needs := depot.Needs{Desired: e.Bundles}
+	for _, n := range b.shell.nodes {
+		needs.Running = append(needs.Running, n.facts.Bundles...)
+	}
+	b.shell.parts.task(func() { b.collect(ctx, needs) })
 }
 
 // collectTimeout bounds the question of which bundles are needed.
 const collectTimeout = time.Minute
 
-// collect asks a controller which bundles it needs, and removes others. Without an answer
-// it removes nothing.
-func (b *bundles) collect(ctx context.Context) {
-	peer, ok := b.shell.controllers.any()
-	if !ok {
-		return
-	}
+// collect removes the bundles that nobody needs. A controller says which ones can be
+// rolled back to. Without its word, it removes only what the disk has no room for.
+func (b *bundles) collect(ctx context.Context, needs depot.Needs) {
 	ctx, cancel := context.WithTimeout(ctx, collectTimeout)
 	defer cancel()
-	needed, err := b.needed(ctx, peer)
-	if err == nil {
-		err = b.depot.Collect(needed)
+	if peer, ok := b.shell.controllers.any(); ok {
+		kept, err := b.needed(ctx, peer)
+		if needs.Kept, needs.KeptKnown = kept, err == nil; err != nil {
+			b.shell.cfg.Logger.Debug("no controller says which bundles it needs", "err", err)
+		}
 	}
-	if err != nil && ctx.Err() == nil {
+	gone, err := b.depot.Collect(time.Now(), needs)
+	if err != nil {
 		b.shell.cfg.Logger.Warn("bundles that nobody needs were not removed", "err", err)
+	}
+	for _, hash := range gone {
+		b.shell.cfg.Logger.Info("bundle removed, because nothing needs it", "hash", hash.Short())
 	}
 }
 

@@ -52,6 +52,7 @@ func (c Config) withDefaults() Config {
 // Depot has the bundles of a host. One process at a time uses the directories.
 type Depot struct {
 	cfg      Config
+	lock     *durable.Lock
 	dir      string // of the trees
 	incoming blob.Incoming
 
@@ -80,40 +81,52 @@ type aboutForm1 struct {
 // maxAbout bounds the file .about, in bytes.
 const maxAbout = 4 << 10
 
-// Open opens the bundles in a state directory. It removes what a crash has left.
+// Open opens the bundles in a state directory, which are this Depot's until Close. It
+// removes what a crash has left. The error is durable.ErrLocked if another process has them.
 func Open(cfg Config) (*Depot, error) {
-	d := &Depot{
-		cfg: cfg.withDefaults(), dir: filepath.Join(cfg.State, "bundles"),
-		trees: map[mgmt.BundleHash]Tree{}, partial: map[mgmt.BundleHash]int64{}, busy: map[mgmt.BundleHash]chan struct{}{},
+	d := &Depot{cfg: cfg.withDefaults(), dir: filepath.Join(cfg.State, "bundles")}
+	// Nodes of other users read it too.
+	if err := cfg.Disk.MkdirAll(d.dir, 0o755); err != nil {
+		return nil, err
 	}
-	d.incoming = blob.Incoming{Dir: filepath.Join(d.dir, "incoming"), Disk: cfg.Disk}
-	for _, dir := range []string{d.dir, d.Data()} {
-		// Nodes of another user read it too.
-		if err := cfg.Disk.MkdirAll(dir, 0o755); err != nil {
-			return nil, err
+	var err error
+	if d.lock, err = durable.LockFile(filepath.Join(d.dir, lockFile)); err != nil {
+		return nil, fmt.Errorf("lock the bundles in %s: %w", d.dir, err)
+	}
+	if err := d.open(); err != nil {
+		return nil, errors.Join(err, d.lock.Close())
+	}
+	return d, nil
+}
+
+const lockFile = ".lock"
+
+// Close lets others open the bundles. No other method may run then.
+func (d *Depot) Close() error { return d.lock.Close() }
+
+func (d *Depot) open() error {
+	d.trees, d.partial, d.busy = map[mgmt.BundleHash]Tree{}, map[mgmt.BundleHash]int64{}, map[mgmt.BundleHash]chan struct{}{}
+	d.incoming = blob.Incoming{Dir: filepath.Join(d.dir, "incoming"), Disk: d.cfg.Disk}
+	if err := d.cfg.Disk.MkdirAll(d.Data(), 0o755); err != nil {
+		return err
+	}
+	for _, step := range []func() error{d.incoming.Make, d.sweep, d.load} {
+		if err := step(); err != nil {
+			return err
 		}
-	}
-	if err := d.incoming.Make(); err != nil {
-		return nil, err
-	}
-	if err := d.sweep(); err != nil {
-		return nil, err
-	}
-	if err := d.load(); err != nil {
-		return nil, err
 	}
 	partial, err := d.incoming.List()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, p := range partial {
 		if !d.Have(p.Hash) {
 			d.partial[p.Hash] = p.Size
 		} else if err := d.incoming.Remove(p.Hash); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return d, nil
+	return nil
 }
 
 // The unfinished trees in the directory of incoming archives have these ends of their names.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -73,12 +74,38 @@ func open(t testing.TB, cfg depot.Config) *depot.Depot {
 	return d
 }
 
+// lives are the Depots that are open, by their state directories. A process that ends
+// releases its lock.
+var lives sync.Map
+
+// tryOpen opens the bundles in another life of the agent, if there was one.
 func tryOpen(t testing.TB, cfg depot.Config) (*depot.Depot, error) {
 	if cfg.State == "" {
 		cfg.State = durabletest.Dir(t)
 	}
 	cfg.Logger = slog.New(slog.DiscardHandler)
-	return depot.Open(cfg)
+	if before, ok := lives.LoadAndDelete(cfg.State); ok {
+		before.(*depot.Depot).Close()
+	}
+	d, err := depot.Open(cfg)
+	if err == nil {
+		lives.Store(cfg.State, d)
+		t.Cleanup(func() {
+			if lives.CompareAndDelete(cfg.State, d) {
+				d.Close()
+			}
+		})
+	}
+	return d, err
+}
+
+// Two agents of one host must not take care of the same bundles.
+func TestBundlesBelongToOneProcess(t *testing.T) {
+	state := durabletest.Dir(t)
+	open(t, depot.Config{State: state})
+	if _, err := depot.Open(depot.Config{State: state}); !errors.Is(err, durable.ErrLocked) {
+		t.Errorf("a second one: %v, want ErrLocked", err)
+	}
 }
 
 func fetch(t testing.TB, d *depot.Depot, c controller, b mgmt.Bundle, now time.Time) {
@@ -104,7 +131,7 @@ func files(t testing.TB, dir string) []string {
 	var list []string
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		name := strings.TrimPrefix(path, dir+"/")
-		if err == nil && path != dir && (!e.IsDir() || len(name) >= 64) {
+		if err == nil && path != dir && name != ".lock" && (!e.IsDir() || len(name) >= 64) {
 			list = append(list, name)
 		}
 		if err == nil && e.IsDir() && len(e.Name()) == 64 {

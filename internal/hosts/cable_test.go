@@ -21,6 +21,7 @@ import (
 // netem.
 type cable struct {
 	quality atomic.Pointer[quality]
+	carried atomic.Int64 // bytes, both ways
 }
 
 // quality says which faults a cable has. The zero value is a perfect cable.
@@ -28,6 +29,7 @@ type quality struct {
 	cut   bool
 	delay time.Duration // each way
 	loss  float64       // the fraction of frames, each way
+	rate  int           // bits a second, each way; 0: no limit
 }
 
 // set changes the quality of the cable for all frames that enter it later.
@@ -59,6 +61,8 @@ func (c *cable) plug(t *testing.T, middle namespace, far string, ns namespace, d
 	t.Helper()
 	ip(t, "-n", string(middle), "link", "add", far, "type", "veth", "peer", "name", device, "netns", string(ns))
 	ip(t, "-n", string(ns), "address", "add", addr, "dev", device)
+	// A frame that the kernel has not divided would occupy a slow cable for long.
+	ip(t, "-n", string(ns), "link", "set", device, "gso_max_segs", "1")
 	ip(t, "-n", string(ns), "link", "set", device, "up")
 	ip(t, "-n", string(middle), "link", "set", far, "up")
 	var f *os.File
@@ -127,6 +131,7 @@ func (c *cable) carry(from, to *os.File) {
 	defer sender.Wait()
 	defer close(inFlight)
 	buf := make([]byte, maxFrame)
+	var free time.Time // when the frames so far are on the cable
 	for {
 		n, err := from.Read(buf)
 		if err != nil {
@@ -136,8 +141,16 @@ func (c *cable) carry(from, to *os.File) {
 		if q.cut || rand.Float64() < q.loss {
 			continue
 		}
+		c.carried.Add(int64(n))
+		now := time.Now()
+		if free.Before(now) {
+			free = now
+		}
+		if q.rate > 0 {
+			free = free.Add(time.Duration(n) * 8 * time.Second / time.Duration(q.rate))
+		}
 		select {
-		case inFlight <- frame{append([]byte(nil), buf[:n]...), time.Now().Add(q.delay)}:
+		case inFlight <- frame{append([]byte(nil), buf[:n]...), free.Add(q.delay)}:
 		default: // the frame is lost, as in a switch with full buffers
 		}
 	}

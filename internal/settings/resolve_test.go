@@ -101,6 +101,8 @@ func defaultAgent() settings.Agent {
 		AllowOptions:    []string{},
 		AllowEnv:        []string{},
 		AllowCommands:   []string{},
+		AllowBundles:    []string{"*"},
+		Bundles:         settings.HostBundles{MaxBytes: 10 << 30},
 		RemovedKeepDays: 7,
 		RequestTimeout:  5 * time.Second,
 		DeployTimeout:   14 * time.Second,

@@ -110,6 +110,10 @@ type Agent struct {
 	RemovedKeepDays int
 	// AllowCommands are programs that nodes may run in place of Zeek.
 	AllowCommands []string
+	// AllowBundles are the bundles that nodes may use. See mgmt.Permits.
+	AllowBundles []string
+	// Bundles bounds the bundles of this host.
+	Bundles HostBundles
 	// RequestTimeout bounds the wait for nodes' answers to one request;
 	// DeployTimeout bounds the answer to a deployment.
 	RequestTimeout, DeployTimeout time.Duration
@@ -214,3 +218,13 @@ type PortAssignment struct {
 	Enabled bool
 	Start   uint16
 }
+
+// HostBundles bounds the bundles of an agent's host. MaxBytes is in bytes, and Rate in bytes
+// a second. Zero means the default, and no bound of the rate.
+type HostBundles struct{ MaxBytes, Rate uint64 }
+
+// The smallest values of HostBundles that are not zero.
+const (
+	minHostBundles = 1 << 20
+	minBundleRate  = 16 << 10
+)

