@@ -258,8 +258,8 @@ func TestLimitsOfATree(t *testing.T) {
 		"path":                       {bundle.Config{Path: 3}, []bundle.File{file("a/b", "")}, []bundle.File{file("a/bc", "")}, "limit of 3"},
 		"target":                     {bundle.Config{Target: 2}, []bundle.File{link("a", "bc"), file("bc", "")}, []bundle.File{link("a", "bcd"), file("bcd", "")}, "limit of 2"},
 		"depth":                      {bundle.Config{Depth: 2}, []bundle.File{file("a/b", "")}, []bundle.File{file("a/b/c", "")}, "limit of 2"},
-		"links, the first one ahead": {bundle.Config{}, chain(40, ahead), chain(41, ahead), "more than 40 links"},
-		"links, the first one last":  {bundle.Config{}, chain(40, behind), chain(41, behind), "more than 40 links"},
+		"links, the first one ahead": {bundle.Config{}, chain(20, ahead), chain(21, ahead), "more than 20 links"},
+		"links, the first one last":  {bundle.Config{}, chain(20, behind), chain(21, behind), "more than 20 links"},
 		"default path": {
 			bundle.Config{},
 			[]bundle.File{file(strings.Repeat("d/", 77)[:154]+"x/"+strings.Repeat("y", 99), "")}, []bundle.File{file(strings.Repeat("x", 155)+"/"+strings.Repeat("y", 100), "")}, "limit of 255",

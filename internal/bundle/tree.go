@@ -6,8 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxFollow is how many links Linux follows on the way to a file (path_resolution(7)).
-const maxFollow = 40
+// maxFollow bounds the links that one link leads through. Linux follows 40 on the way to a
+// file (path_resolution(7)). The path of the tree itself, and the path to the link within
+// the tree, may have some.
+const maxFollow = 20
 
 // tree checks the entries of a tree, which come sorted.
 type tree struct {
