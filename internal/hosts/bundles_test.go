@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -182,7 +182,7 @@ func TestABundleLeavesRoomForRequests(t *testing.T) {
 	arrived := make(chan struct{})
 	go func() {
 		defer close(arrived)
-		c.await50()
+		c.awaitArrived(d, 45<<20) // afterwards the nodes are restarted, and do not answer
 	}()
 	during := c.requests(arrived)
 	t.Logf("the bundle took %v; get_id_value alone: p50 %v, p99 %v of %d; meanwhile: p50 %v, p99 %v of %d", time.Since(begun).Round(time.Millisecond),
@@ -194,28 +194,35 @@ func TestABundleLeavesRoomForRequests(t *testing.T) {
 	c.has()
 }
 
-// await50 waits until both hosts have a bundle of 50 files: then the deployment restarts
-// the nodes, and requests fail.
-func (c *bundleCluster) await50() {
-	for {
-		there := 0
-		for _, agent := range []*part{c.west, c.east} {
-			trees, _ := filepath.Glob(filepath.Join(filepath.Dir(agent.log), "bundles", "incoming", "*"))
-			sizes := int64(0)
-			for _, tree := range trees {
-				if info, err := os.Stat(tree); err == nil {
-					sizes += info.Size()
-				}
-			}
-			if sizes > 45<<20 {
-				there++
+// arrived returns how many bytes of archives are on their way, or waits to be unpacked, on the
+// host that has fewer.
+func (c *bundleCluster) arrived() int64 {
+	least := int64(math.MaxInt64)
+	for _, agent := range []*part{c.west, c.east} {
+		archives, _ := filepath.Glob(filepath.Join(filepath.Dir(agent.log), "bundles", "incoming", "*"))
+		bytes := int64(0)
+		for _, archive := range archives {
+			if info, err := os.Stat(archive); err == nil && info.Mode().IsRegular() {
+				bytes += info.Size()
 			}
 		}
-		if there == 2 || c.t.Context().Err() != nil {
-			return
-		}
-		time.Sleep(pollInterval)
+		least = min(least, bytes)
 	}
+	return least
+}
+
+// awaitArrived waits until both hosts have so many bytes. It reports false if d ends before.
+func (c *bundleCluster) awaitArrived(d *deployment, bytes int64) bool {
+	for c.arrived() < bytes {
+		select {
+		case <-d.done:
+			return false
+		case <-c.t.Context().Done():
+			return false
+		case <-time.After(pollInterval):
+		}
+	}
+	return true
 }
 
 // Lines are cut, and agents and the controller are killed, while a bundle is on its way. It
@@ -225,15 +232,16 @@ func TestABundleArrivesOverCutsAndKills(t *testing.T) {
 	for _, cable := range c.cables() {
 		cable.set(slow)
 	}
-	c.fill(3, 40)
+	const files = 30
+	c.fill(3, files)
 	d := c.begin()
-	for i := range 10 {
-		c.progress(i)
+	for i := range int64(10) {
+		d = c.goOn(d, (2*i+1)<<20)
 		for _, cable := range c.cables() {
 			cable.set(quality{cut: true})
 		}
 		if i%3 == 0 {
-			time.Sleep(peerSilence + time.Second) // the connection is lost
+			time.Sleep(peerSilence + 2*time.Second) // the connections are lost
 		} else {
 			time.Sleep(time.Second)
 		}
@@ -241,21 +249,31 @@ func TestABundleArrivesOverCutsAndKills(t *testing.T) {
 			cable.set(slow)
 		}
 	}
-	for _, p := range []*part{c.west, c.controller, c.east} {
+	for i, p := range []*part{c.west, c.controller, c.east} {
 		p.kill()
 		p.start()
+		d = c.goOn(d, int64(21+2*i)<<20)
 	}
 	c.succeed(d)
 	c.await("all nodes RUNNING", recovery, whole)
 	c.has()
 	for name, cable := range c.cables() {
-		if sent := cable.carried.Load(); sent > 2*40<<20 {
-			t.Errorf("%d bytes went to and from %s: more than two bundles of %d", sent, name, 40<<20)
+		if sent := cable.carried.Load(); sent > 2*files<<20 {
+			t.Errorf("%d bytes went to and from %s: more than two bundles of %d", sent, name, files<<20)
 		}
 	}
 }
 
-// progress waits until another thirtieth of the bundle is on each host.
-func (c *bundleCluster) progress(step int) {}
-
-var _ = syscall.SIGKILL
+// goOn waits until both hosts have so many bytes. A user deploys again if a deployment ends
+// because a host was away.
+func (c *bundleCluster) goOn(d *deployment, bytes int64) *deployment {
+	c.t.Helper()
+	for until := time.Now().Add(2 * patience.Limit); !c.awaitArrived(d, bytes); d = c.begin() {
+		<-d.done
+		if time.Now().After(until) {
+			c.t.Fatalf("both hosts have %d bytes, and not %d: %v\n%s", c.arrived(), bytes, d.err, d.output)
+		}
+		time.Sleep(time.Second)
+	}
+	return d
+}
