@@ -41,6 +41,7 @@ type testCluster struct {
 	samples    *samples.Store
 	// happenings is the log of the controller, or nil like controller.
 	happenings *happenings.Log
+	bundles    *shelf // the controller's
 }
 
 // startCluster starts a controller that assigns the usual ports. The nodes of its
@@ -55,7 +56,7 @@ func startClusterWith(t *testing.T, rules mgmt.Rules) *testCluster {
 	t.Helper()
 	rules.AssignBroker, rules.AssignMetrics, rules.Controller.Name = true, true, "controller"
 	broker, websocket := listen(t), listen(t)
-	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String()}
+	c := &testCluster{t: t, dir: t.TempDir(), peers: broker.Addr().String(), clients: websocket.Addr().String(), bundles: &shelf{}}
 	c.happenings = c.openHappenings("controller")
 	c.samples = samples.New(samples.Config{})
 	c.controller = daemon.NewController(daemon.ControllerConfig{
@@ -70,6 +71,7 @@ func startClusterWith(t *testing.T, rules mgmt.Rules) *testCluster {
 		WebSocketServer: bus.WebSocketConfig{Version: "test"},
 		Happenings:      happenings.NewRecorder(happenings.RecorderConfig{Log: c.happenings, Hears: true}),
 		Samples:         c.samples,
+		Bundles:         c.bundles,
 		Logger:          c.logger("controller"),
 	})
 	c.inBackground("controller", nil, c.controller.Run)
@@ -92,7 +94,9 @@ func (c *testCluster) startAgent(name mgmt.InstanceName) (at string) {
 				Name:       name,
 				Connecting: true,
 				PID:        int64(os.Getpid()),
+				Permits:    mgmt.Permits{Bundles: []string{"*"}},
 			},
+			Depot:      c.openDepot(name),
 			Store:      c.open(string(name)),
 			Broker:     broker,
 			Controller: c.peers,
