@@ -24,6 +24,7 @@ type agentPart struct {
 
 	disk  agentDisk
 	procs processTable
+	depot depot
 
 	// What follows is of the present life, or of the last one if none runs. A life
 	// lasts from a start of the agent to its end.
@@ -38,7 +39,7 @@ type agentPart struct {
 
 func (w *world) newAgent(label string, name mgmt.InstanceName, h *host, dials bool) *agentPart {
 	a := &agentPart{w: w, label: label, name: name, host: h, dials: dials,
-		disk: agentDisk{instance: name}, procs: processTable{latest: map[mgmt.NodeName]*process{}},
+		disk: agentDisk{instance: name}, procs: processTable{latest: map[mgmt.NodeName]*process{}}, depot: newDepot(),
 	}
 	a.addr = netip.AddrPortFrom(h.addr, uint16(2151+len(w.agents)))
 	w.agents = append(w.agents, a)
@@ -190,8 +191,9 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 	case agent.Save:
 		return a.save(e.Changes)
 	case agent.Fetch:
-		return agent.Fetched{ID: e.ID}
+		a.fetch(e)
 	case agent.Use:
+		a.use(e.Bundles)
 	case agent.Preflight:
 		a.preflight(e)
 	case agent.Start:

@@ -26,6 +26,7 @@ type agentBook struct {
 	steered   mgmt.ReqID                         // the latest request that says which nodes are stopped
 	shutdown  bool                               // the agent was asked to shut down
 	prepared  asked                              // the last preparation that succeeded
+	fetching  time.Duration                      // when bundles arrived last, or their Fetch began
 	unheard   map[mgmt.NodeName]int              // how many ends of processes the agent has not heard of
 }
 
@@ -44,6 +45,8 @@ type asked struct {
 	kind    string
 	since   time.Duration
 	due     time.Duration
+	// patience is from since to due, without the time in which bundles arrive.
+	patience time.Duration
 	// blind says that nobody had told the agent what to run. Then it answers for the
 	// nodes that it has.
 	blind bool
@@ -88,13 +91,13 @@ func (b *agentBook) expect(from mgmt.PeerID, msg mgmt.Message) {
 		b.steered = msg.ReqID
 		patience = b.patience(b.w.terms.agent.RestartTimeout, 16*time.Second)
 	case mgmt.AgentPlanRequest:
-		patience = msg.Preflight
+		r.config, patience = msg.Config, msg.Preflight
 	case mgmt.AgentDispatchRequest:
 		r.nodes = b.agent.disk.targets(msg.Nodes)
 	case mgmt.AgentGetNodesRequest, mgmt.AgentWelcomeRequest:
 		patience = 0
 	}
-	r.due = b.w.now + patience
+	r.due, r.patience = b.w.now+patience, patience
 	b.asked = append(b.asked, r)
 }
 
@@ -246,6 +249,7 @@ func (b *agentBook) checkDeployed(results []mgmt.Result) {
 		if plan, ok := b.agent.disk.planned(res.Node); !ok || b.ran[res.Node] != plan {
 			b.w.violated("%s says that %s was deployed, and it never ran as deployed", b.agent.label, res.Node)
 		}
+		b.checkOptions(res)
 	}
 }
 
@@ -286,6 +290,7 @@ func (b *agentBook) checkStatuses(res mgmt.Result) {
 func (b *agentBook) checkSave(s agent.State) {
 	b.w.warrants.checkDesired(b.agent.label, s.Desired)
 	b.checkMarks(s)
+	b.checkContent("saves", s.Desired.BundlesOf(b.agent.name))
 	deploys := func(r asked) bool { return r.kind == "deploy" && reflect.DeepEqual(r.config, s.Desired) }
 	if s.Desired.ID != "" && !reflect.DeepEqual(s.Desired, b.agent.disk.saved.Desired) && !slices.ContainsFunc(b.asked, deploys) {
 		b.w.violated("%s saves %s, which nobody deploys", b.agent.label, s.Desired.ID)
@@ -302,6 +307,7 @@ func (b *agentBook) checkStart(e agent.Start) {
 		b.w.violated("%s starts %s, which is not saved like that", b.agent.label, name)
 	}
 	b.checkMayStart(name)
+	b.checkFurnished(e)
 	for _, p := range b.agent.procs.live {
 		if p.name == name {
 			b.w.violated("%s starts %s while %s lives", b.agent.label, name, p)

@@ -67,11 +67,11 @@ func (b *agentBook) checkSteered(r asked, results []mgmt.Result) {
 	}
 }
 
-// purity says that the event that comes next must change nothing. preflights are those that
-// belong to plans.
+// purity says that the event that comes next must change nothing. preflights and fetches are
+// those that belong to plans.
 type purity struct {
-	next       bool
-	preflights map[uint64]bool
+	next                bool
+	preflights, fetches map[uint64]bool
 }
 
 // beginPurely does everything that is due, if the next event must change nothing. It returns
@@ -99,8 +99,15 @@ func (a *agentPart) checkPure(ev agent.Event, effects []agent.Effect) {
 				a.pure.preflights = map[uint64]bool{}
 			}
 			a.pure.preflights[e.ID] = true
+		case agent.Fetch:
+			if a.pure.fetches == nil {
+				a.pure.fetches = map[uint64]bool{}
+			}
+			a.pure.fetches[e.ID] = true
 		case agent.ToController:
-			if _, ok := e.Msg.(mgmt.AgentPlanResponse); !ok {
+			switch e.Msg.(type) {
+			case mgmt.AgentPlanResponse, mgmt.NotifyFetching:
+			default:
 				a.w.violated("%s says %T upon %T, which is about a plan", a.label, e.Msg, ev)
 			}
 		default:

@@ -131,6 +131,7 @@ func (c *controllerPart) receive(e *end, got parcel) {
 		if h := c.peers.holder(got.topic.instance); h != nil && h.id == from {
 			c.book.reports.take(h, got.msg)
 			c.w.ops.heard(h.name, got.msg)
+			c.book.putOff(got.msg)
 		}
 		c.step(controller.FromAgent{Peer: from, Instance: got.topic.instance, Msg: got.msg})
 	}

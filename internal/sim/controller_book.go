@@ -216,6 +216,24 @@ func (b *controllerBook) checkOverdue() {
 	}
 }
 
+// putOff puts off the answers to plans and deployments, for which an agent fetches bundles. A
+// deployment asks each agent for a preflight, perhaps once more, and for the nodes: each of
+// these may wait for bundles.
+func (b *controllerBook) putOff(msg mgmt.Message) {
+	if _, ok := msg.(mgmt.NotifyFetching); !ok {
+		return
+	}
+	const grace, rounds = 2 * time.Second, 3
+	for i, r := range b.asked {
+		if r.kind == "plan" || r.kind == "deploy" {
+			patience := b.patience(r.asked)
+			most := r.since + patience + rounds*(b.w.terms.controller.WithDefaults().FetchTimeout+grace)
+			b.asked[i].due = max(r.due, min(b.w.now+patience+grace, most))
+		}
+	}
+	b.w.warrants.putOff()
+}
+
 // pending reports whether a request with r's client and ID is not answered.
 func (b *controllerBook) pending(r request) bool {
 	return slices.ContainsFunc(b.asked, func(o request) bool { return o.client == r.client && o.id == r.id })

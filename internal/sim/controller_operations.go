@@ -114,6 +114,15 @@ func (b *controllerBook) checkPlan(r request, plan *mgmt.FleetPlan) {
 			b.w.violated("controller's plan %q has %s of %s %d times", r.id, n.Name, n.Instance, count[place{n.Instance, n.Name}])
 		}
 	}
+	for _, in := range config.Instances {
+		for _, one := range config.BundlesOf(in.Name) {
+			if !slices.ContainsFunc(plan.Bundles, func(p mgmt.PlannedBundle) bool {
+				return p.Instance == in.Name && p.Name == one.Name && p.Hash == one.Hash
+			}) {
+				b.w.violated("controller's plan %q lacks bundle %s of %s", r.id, one.Name, in.Name)
+			}
+		}
+	}
 	if plan.Deployed > revision(b.controller.disk.saved.Deployed) {
 		b.w.violated("controller's plan %q is for r%d, which is not deployed", r.id, plan.Deployed)
 	}

@@ -18,6 +18,8 @@ type process struct {
 	launch  uint64
 	plan    mgmt.Fingerprint
 	fate    fate
+	bundles []mgmt.Bundle // with which it was started
+	options []string      // the names and values of its options
 	phase   processPhase
 	pid     int64
 	started time.Time
@@ -52,17 +54,19 @@ const (
 
 // fate is what becomes of a process.
 type fate struct {
-	launch time.Duration // until there is a process
-	work   time.Duration // from then until it looks for its agent
-	stop   time.Duration // from SIGTERM until it ends
-	burial time.Duration // from when the agent hears of its end until it is buried
-	life   time.Duration // until it ends by itself; zero: it does not
-	unfit  bool          // there will be no process
-	opaque bool          // its preflight takes too long
-	mute   bool          // it never looks for its agent
-	deaf   bool          // it does not answer dispatches
-	hangs  bool          // it ignores SIGTERM
-	guard  guard         // whether it may be signalled
+	launch   time.Duration // until there is a process
+	work     time.Duration // from then until it looks for its agent
+	stop     time.Duration // from SIGTERM until it ends
+	burial   time.Duration // from when the agent hears of its end until it is buried
+	life     time.Duration // until it ends by itself; zero: it does not
+	unfit    bool          // there will be no process
+	opaque   bool          // its preflight takes too long
+	mute     bool          // it never looks for its agent
+	deaf     bool          // it does not answer dispatches
+	old      bool          // it cannot be told of options
+	stubborn bool          // it takes no options while it runs
+	hangs    bool          // it ignores SIGTERM
+	guard    guard         // whether it may be signalled
 }
 
 // guard says which signals the agent may not send to a process, because the
@@ -92,6 +96,7 @@ func (e *environment) newFate() fate {
 		f.burial = e.between(0, 10*time.Second)
 	}
 	f.unfit, f.mute, f.deaf, f.hangs = e.chance(m.unfit), e.chance(m.mute), e.chance(m.deaf), e.chance(m.hang)
+	f.old, f.stubborn = e.chance(m.old), e.chance(m.stubborn)
 	if e.chance(m.guard) {
 		f.guard = pick(e.dice, []guard{guardAll, guardKill})
 	}
@@ -100,12 +105,13 @@ func (e *environment) newFate() fate {
 
 // sound reports whether nothing is wrong with a process.
 func (p *process) sound() bool {
-	return !p.fate.mute && !p.fate.deaf && !p.fate.hangs && p.fate.guard == guardNone && p.fate.work < time.Second && p.fate.life == 0
+	return !p.fate.mute && !p.fate.deaf && !p.fate.old && !p.fate.stubborn && !p.fate.hangs && p.fate.guard == guardNone && p.fate.work < time.Second && p.fate.life == 0
 }
 
 func (a *agentPart) launch(e agent.Start, f fate) {
 	p := &process{
 		w: a.w, home: a, name: e.Plan.Node.Name, launch: e.Launch, plan: e.Fingerprint, fate: f, watcher: a.life,
+		bundles: e.Plan.Node.Bundles, options: e.Plan.Node.RunOptionArguments(),
 	}
 	a.procs.add(p)
 	a.w.launched[place{a.name, p.name}] = a.w.now
@@ -145,7 +151,11 @@ func (p *process) work() {
 		return
 	}
 	p.ep = &endpoint{id: mgmt.PeerID(p.String()), part: p, host: p.home.host}
-	p.m = node.New(node.Config{Name: p.name})
+	cfg := node.Config{Name: p.name, Actions: []string{mgmt.SetOptions}}
+	if p.fate.old {
+		cfg.Actions = nil
+	}
+	p.m = node.New(cfg)
 	p.dialer = &dialer{from: p.ep, to: func() *endpoint { return p.home.ep }}
 	p.w.net.dial(p.dialer)
 }
@@ -290,10 +300,17 @@ func (p *process) call(c node.Call) {
 	if p.w.chance(p.w.mood.slow) {
 		took = p.w.between(0, 4*time.Second)
 	}
+	refused := ""
+	if c.Action == mgmt.SetOptions {
+		refused = p.setOptions(c.Args)
+	}
 	p.w.after(took, func() {
 		returned := node.Returned{Call: c.Call, Data: fmt.Sprintf("%q", string(p.name)+"@"+string(p.home.name))}
 		if len(c.Args) > 0 && c.Args[0] == unknownID {
 			returned = node.Returned{Call: c.Call, Err: "unknown id"}
+		}
+		if c.Action == mgmt.SetOptions {
+			returned = node.Returned{Call: c.Call, Err: refused}
 		}
 		p.step(returned)
 	})

@@ -54,6 +54,7 @@ func (r *referee) checkRecovery() {
 	for _, n := range d.Config.Nodes {
 		r.checkNode(d.Config, n)
 	}
+	r.checkFurniture(d.Config)
 	r.checkSnapshot(d.Config)
 	c := r.clients[0]
 	c.connect()

@@ -35,7 +35,7 @@ func steadyTerms() terms {
 	return terms{
 		steady:     true,
 		controller: controller.Config{Rules: mgmt.Rules{AssignBroker: true, AssignMetrics: true}},
-		agent:      agent.Config{Backoff: agent.Backoff{Jitter: -1}},
+		agent:      agent.Config{Backoff: agent.Backoff{Jitter: -1}, Permits: mgmt.Permits{Bundles: []string{"*"}}},
 		delay:      time.Millisecond,
 		retry:      time.Second,
 		silence:    time.Minute,
@@ -71,6 +71,9 @@ func (e *environment) newTerms() terms {
 	if e.chance(0.3) {
 		t.agent.RequestTimeout, t.agent.DeployTimeout, t.agent.RestartTimeout = 2*time.Second, 8*time.Second, 3*time.Second
 		t.agent.StartGate, t.agent.StopGate = 2*time.Second, time.Second
+	}
+	if e.chance(0.3) {
+		t.agent.FetchTimeout, t.controller.FetchTimeout = 10*time.Second, 10*time.Second
 	}
 	t.agent.Preflight = pick(e.dice, []agent.PreflightMode{agent.PreflightOff, agent.PreflightOn, agent.PreflightStrict})
 	t.agent.MaxStarting, t.fleet = pick(e.dice, []int{0, 1, 2}), e.chance(0.8)
@@ -119,6 +122,8 @@ type mood struct {
 
 	late                                          float64 // a preflight ends after its deadline
 	slow, mute, deaf, instant, unfit, hang, brief float64 // fates of a process; see newFate
+	old, stubborn                                 float64 // a node cannot be told of options; it refuses them
+	stuck, lacks, damaged                         float64 // for each part of a bundle: no more arrive; the peer does not have it; it was damaged
 	burial                                        float64 // a burial takes long; see newFate
 }
 
@@ -151,6 +156,11 @@ func (e *environment) newMood() mood {
 		unseen:      some(0.3, 0.3),
 		guard:       some(0.2, 0.2),
 		burial:      some(0.3, 0.3),
+		old:         some(0.2, 0.2),
+		stubborn:    some(0.2, 0.2),
+		stuck:       some(0.3, 0.1),
+		lacks:       some(0.3, 0.1),
+		damaged:     some(0.3, 0.1),
 	}
 	if e.chance(0.5) {
 		m.delay = pick(e.dice, []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Second})

@@ -70,6 +70,15 @@ func (ws *warrants) stage(who string, config mgmt.Configuration) {
 	ws.staged[config.ID] = append(ws.staged[config.ID], stagedBy{who, config.Clone()})
 }
 
+// putOff lets the warrants of plans and deployments hold longer, for which bundles arrive.
+func (ws *warrants) putOff() {
+	for i, o := range ws.open {
+		if o.kind == "plan" || o.kind == "deploy" {
+			ws.open[i].until = max(o.until, ws.now+time.Minute)
+		}
+	}
+}
+
 // has reports whether there is a warrant for something. Without a name it may be
 // anybody's.
 func (ws *warrants) has(who, kind string, begun bool) bool {

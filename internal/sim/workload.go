@@ -194,13 +194,56 @@ func (l *workload) addNode(c *mgmt.Configuration) {
 	}
 	n.Instance = pick(l.dice, c.Instances).Name
 	n.State = mgmt.Running
+	l.furnish(c, &n)
 	c.Nodes = append(c.Nodes, n)
+}
+
+// furnish gives a node other bundles and other options.
+func (l *workload) furnish(c *mgmt.Configuration, n *mgmt.Node) {
+	n.Bundles, n.RunOptions = nil, nil
+	for _, name := range bundlePool {
+		if !l.chance(0.3) {
+			continue
+		}
+		b := bundleOf(name, l.rng.IntN(3))
+		for _, other := range c.Bundles() {
+			if other.Name == name {
+				b = other // a configuration has one content for a name
+			}
+		}
+		n.Bundles = append(n.Bundles, b)
+	}
+	for _, name := range []string{"A::one", "B::two"} {
+		if l.chance(0.3) {
+			n.RunOptions = append(n.RunOptions, mgmt.Option{Name: name, Value: fmt.Sprint(l.rng.IntN(3))})
+		}
+	}
+}
+
+// changeBundle gives a bundle another content.
+func (l *workload) changeBundle(c *mgmt.Configuration) {
+	b := bundleOf(pick(l.dice, bundlePool), l.rng.IntN(3))
+	for i := range c.Nodes {
+		for j := range c.Nodes[i].Bundles {
+			if c.Nodes[i].Bundles[j].Name == b.Name {
+				c.Nodes[i].Bundles[j] = b
+			}
+		}
+	}
 }
 
 // changeNode changes one node, moves it or removes it.
 func (l *workload) changeNode(c *mgmt.Configuration) {
 	i := l.rng.IntN(len(c.Nodes))
-	switch l.rng.IntN(3) {
+	switch l.rng.IntN(6) {
+	case 3:
+		l.furnish(c, &c.Nodes[i])
+	case 4:
+		l.changeBundle(c)
+	case 5:
+		bundles := c.Nodes[i].Bundles
+		l.furnish(c, &c.Nodes[i])
+		c.Nodes[i].Bundles = bundles // only its options change
 	case 0:
 		c.Nodes[i].Env = map[string]string{"VARIANT": fmt.Sprint(l.rng.IntN(3))}
 	case 1:

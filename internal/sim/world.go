@@ -133,6 +133,7 @@ func (w *world) heal() {
 			a.end("ends", false)
 		}
 		a.start()
+		a.resume()
 		for _, p := range slices.Clone(a.procs.live) {
 			if p.phase == launching {
 				p.fate = w.newFate()

@@ -131,6 +131,9 @@ func (o *options) heard(p *peer, n *node, msg mgmt.NodeDispatchResponse) bool {
 	if n == nil || n.peer != p.id || n.proc == nil || n.proc.options.told == nil || n.proc.options.told.id != msg.ReqID {
 		return false
 	}
+	if msg.Result.Node != "" && msg.Result.Node != p.node {
+		return true // it is not the peer's to give
+	}
 	own := &n.proc.options
 	told := own.told
 	own.told = nil
@@ -150,7 +153,15 @@ func (o *options) has(n *node, list optionList) {
 	own := &n.proc.options
 	own.known, own.refused, own.why = optionsKnown{optionsSet, list}, "", ""
 	o.emit(Note{Level: Debug, Text: "node has its options", Node: n.name()})
-	o.rollout.became(n, up)
+	o.said(n)
+}
+
+// said tells the requests that n has said whether it takes its options. If n is about to end,
+// they wait for something else.
+func (o *options) said(n *node) {
+	if n.up() {
+		o.rollout.became(n, up)
+	}
 }
 
 // cannot takes note that n cannot be told of options. It has those with which it was
@@ -170,7 +181,7 @@ func (o *options) refuse(n *node, list optionList, known optionsKnown, why strin
 	own.known, own.refused, own.why = known, list, why
 	o.emit(Note{Level: Warn, Text: "node does not take its options", Node: n.name(), Err: why})
 	o.tell(mgmt.NotifyLog{Instance: o.cfg.Name, Msg: "cluster node " + string(n.name()) + " does not take its options", Node: n.name()})
-	o.rollout.became(n, up)
+	o.said(n)
 }
 
 // refusedOptions is why a node that runs has failed, in the result of a deployment.
