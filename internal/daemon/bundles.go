@@ -258,7 +258,7 @@ func (b *bundles) fetched(f *bundleFetch) agent.Fetched {
 		if lost, ok := errors.AsType[*mgmt.StreamError](t.err); ok && lost.Code == mgmt.StreamLost && t.done > 0 {
 			why += fmt.Sprintf("; %d of %d bytes are kept, and the next deployment goes on there", t.done, t.total)
 		}
-		answer.Findings = append(answer.Findings, mgmt.Finding{Problem: fmt.Sprintf("bundle %s (%s) is not on this host: %s", t.bundle.Name, t.bundle.Hash.Short(), why)})
+		answer.Findings = append(answer.Findings, mgmt.Finding{Problem: why})
 	}
 	for _, want := range f.ask.Bundles {
 		if b.depot == nil || !b.depot.Have(want.Hash) {
