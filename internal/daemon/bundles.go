@@ -78,7 +78,8 @@ func (b *bundles) fetch(ctx context.Context, e agent.Fetch) {
 		}
 	}
 	for _, want := range e.Bundles {
-		if b.depot == nil || b.depot.Have(want.Hash) {
+		// What is here must stay until the request is over.
+		if b.depot == nil || b.depot.Hold(time.Now(), want.Hash) {
 			continue
 		}
 		t := b.transfer[want.Hash]

@@ -97,7 +97,7 @@ func (d *Depot) Collect(now time.Time, n Needs) ([]mgmt.BundleHash, error) {
 		if (!n.KeptKnown || kept[t.Hash]) && !d.over() {
 			continue
 		}
-		gone, removing := d.remove(t.Hash)
+		gone, removing := d.remove(t)
 		err = errors.Join(err, removing)
 		if gone {
 			removed = append(removed, t.Hash)
@@ -136,16 +136,23 @@ func (d *Depot) spare(now time.Time, n Needs) []Tree {
 	return list
 }
 
-// remove removes a tree, unless somebody is busy with it.
-func (d *Depot) remove(hash mgmt.BundleHash) (gone bool, err error) {
+// remove removes a tree, unless somebody is busy with it, or has used it since it was
+// listed.
+func (d *Depot) remove(t Tree) (gone bool, err error) {
+	hash := t.Hash
 	if !d.tryClaim(hash) {
 		return false, nil
 	}
 	defer d.release(hash)
 	d.mu.Lock()
-	t := d.trees[hash]
-	delete(d.trees, hash)
+	spare := d.trees[hash] == t
+	if spare {
+		delete(d.trees, hash)
+	}
 	d.mu.Unlock()
+	if !spare {
+		return false, nil
+	}
 	if err := d.discard(hash); err != nil {
 		if _, missing := os.Lstat(d.Dir(hash)); missing == nil {
 			d.mu.Lock()
@@ -241,7 +248,7 @@ func (d *Depot) reserve(now time.Time, hash mgmt.BundleHash, size int64) error {
 			if !d.over() {
 				break
 			}
-			if _, err := d.remove(t.Hash); err != nil {
+			if _, err := d.remove(t); err != nil {
 				return err
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zeekfleet/zeekfleet/internal/depot"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -77,6 +78,39 @@ func TestWhatIsCollected(t *testing.T) {
 				t.Errorf("left: %v", left)
 			}
 		})
+	}
+}
+
+// A deployment may need a bundle that is here, and that nothing needed before.
+func TestABundleThatIsHeldStays(t *testing.T) {
+	c := controller{}
+	a, b := c.add(t, "a", mgmt.ScriptBundle, "a"), c.add(t, "b", mgmt.ScriptBundle, "b")
+	later := start.Add(2 * time.Hour)
+	var d *depot.Depot
+	collecting := false
+	d = open(t, depot.Config{Disk: durable.Disk{Before: func(operation, path string) error {
+		if collecting && operation == "rename" && strings.HasSuffix(path, ".gone") && !d.Hold(later, b.Hash) {
+			t.Error("it is not there")
+		}
+		return nil
+	}}})
+	fetch(t, d, c, a, start)
+	fetch(t, d, c, b, start.Add(time.Second))
+	// It is held while the other one is removed.
+	collecting = true
+	got, err := d.Collect(later, depot.Needs{KeptKnown: true})
+	if diff := cmp.Diff(hashes(a), got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for now, want := range map[time.Duration]bool{time.Hour - 1: true, time.Hour: false} {
+		d := open(t, depot.Config{})
+		fetch(t, d, c, b, start)
+		if !d.Hold(later, b.Hash) || d.Hold(later, a.Hash) {
+			t.Error("what is there is not known")
+		}
+		if _, err := d.Collect(later.Add(now), depot.Needs{KeptKnown: true}); err != nil || d.Have(b.Hash) != want {
+			t.Errorf("after %v: %v, %v", now, d.Have(b.Hash), err)
+		}
 	}
 }
 

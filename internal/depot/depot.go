@@ -250,6 +250,19 @@ func (d *Depot) Have(hash mgmt.BundleHash) bool {
 	return ok
 }
 
+// Hold says whether a bundle is there. If it is, it stays for Config.Hold: a request that
+// needs it goes on.
+func (d *Depot) Hold(now time.Time, hash mgmt.BundleHash) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t, ok := d.trees[hash]
+	if ok {
+		t.Used = now
+		d.trees[hash] = t
+	}
+	return ok
+}
+
 // List returns all bundles, sorted by hash.
 func (d *Depot) List() []Tree {
 	d.mu.Lock()
