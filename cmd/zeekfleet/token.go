@@ -44,8 +44,8 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 		Long: "With INSTANCE make a joining token, and print the line to paste on that host.\n" +
 			"The token names the authority of the cluster. So the agent joins no other\n" +
 			"cluster. With --user make an API token, and print it. A program that shows the\n" +
-			"API token acts as that user. With --own make an API token of the user who asks, which\n" +
-			"every user may. A command that itself shows an API token makes none.",
+			"API token acts as that user. With --own make an API token of the user who asks,\n" +
+			"which every user may. A command that itself shows an API token makes none.",
 	}, true, func(ctx context.Context, a cli.Admin, args []string) int {
 		n.TTL = time.Duration(life)
 		if len(args) > 0 {
