@@ -72,11 +72,12 @@ type whileFetching struct{ *deployment }
 // putOff puts the ends of d off by that time, from where they were when l was sent.
 func (d whileFetching) putOff(l *leg, off time.Duration) {
 	before := l.fetching.before
-	d.times.preflight = later(d.times.preflight, before.preflight.Add(off))
-	d.times.deadline = later(d.times.deadline, before.deadline.Add(off))
+	deadline := before.deadline.Add(off)
 	if d.steps.op != nil && !d.steps.op.is.RevertAt.IsZero() {
-		d.times.deadline = earlierOf(d.times.deadline, d.steps.op.is.RevertAt)
+		deadline = earlierOf(deadline, d.steps.op.is.RevertAt)
 	}
+	d.times.preflight = later(d.times.preflight, before.preflight.Add(off))
+	d.times.deadline = later(d.times.deadline, deadline)
 	d.times.fetched = true
 	if d.times.telling.IsZero() {
 		d.times.telling = d.now.Add(tellAgain)
