@@ -41,7 +41,8 @@ type (
 		ID uint64 // new for each
 		// Deadline is when the answer is due, with the findings that there are.
 		Deadline time.Time
-		// Start lists the plans that the deployment would start, by name.
+		// Start lists the plans that the deployment would start, and those of nodes that would
+		// get other options while they run, by name.
 		Start []mgmt.Plan
 	}
 

@@ -28,7 +28,7 @@ const (
 )
 
 // preflightOf returns the Preflight of c, and false if c needs none: c has no node
-// with a new plan that is to run, or c is forced, or it was prepared. A node that is down and
+// with a new plan or other options that is to run, or c is forced, or it was prepared. A node that is down and
 // keeps its plan had a preflight when that plan came. It must not keep other nodes from being
 // changed. If c wants all nodes to be checked, none is left out, and it does not count that
 // preflights are off: a user asks for this one.
@@ -42,7 +42,7 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 		if m.rollout.steering.stops(name) {
 			continue
 		}
-		if n := m.rollout.nodes.named[name]; c.all || n == nil || !n.has(name, plans) {
+		if n := m.rollout.nodes.named[name]; c.all || n == nil || !n.has(name, plans) || optionsOf(n.plan.Node) != optionsOf(plan.Node) {
 			p.Start = append(p.Start, plan)
 		}
 	}
