@@ -49,6 +49,11 @@ func argumentWords() map[string]offer {
 		"get-id-value": {words: cli.Words.Nodes, from: 1, to: -1},
 		"dispatch":     {fixed: zeekActions, to: 1},
 
+		"bundle show": {words: cli.Words.Bundles, to: 1},
+		"bundle pull": {words: cli.Words.Bundles, to: 1},
+		"bundle diff": {words: cli.Words.Bundles, to: 2},
+		"bundle push": {words: cli.Words.Bundles, to: 1},
+
 		"option set":   {words: cli.Words.Options, to: 1},
 		"option unset": {words: cli.Words.Options, to: -1},
 		"option get":   {words: cli.Words.Options, to: 1},

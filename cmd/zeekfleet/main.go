@@ -50,7 +50,7 @@ func subcommands() []commandGroup {
 		}},
 		{"Operate a cluster", []command{
 			{"status", newStatusCommand}, {"nodes", newNodesCommand}, {"plan", newPlanCommand}, {"preflight", newPreflightCommand}, {"deploy", newDeployCommand},
-			{"rollback", newRollbackCommand}, {"history", newHistoryCommand}, {"option", newOptionCommand},
+			{"rollback", newRollbackCommand}, {"history", newHistoryCommand}, {"option", newOptionCommand}, {"bundle", newBundleCommand},
 			{"show", newShowCommand}, {"diff", newDiffCommand}, {"start", newStartCommand}, {"stop", newStopCommand},
 			{"restart", newRestartCommand}, {"pause", newPauseCommand}, {"resume", newResumeCommand},
 			{"operations", newOperationsCommand}, {"operation", newOperationCommand}, {"events", newEventsCommand}, {"alerts", newAlertsCommand},

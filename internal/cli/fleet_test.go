@@ -88,7 +88,7 @@ const clusterFile = "[instances]\nsensor-1\nsensor-2\n\n[manager]\ninstance = se
 
 func fleetPages() map[string]fleetPage {
 	all := map[string]fleetPage{}
-	for _, some := range []map[string]fleetPage{planPages(), changePages(), revisionPages(), operationPages(), dispatchPages(), tellingPages(), measuredPages(), optionPages()} {
+	for _, some := range []map[string]fleetPage{planPages(), changePages(), revisionPages(), operationPages(), dispatchPages(), tellingPages(), measuredPages(), optionPages(), bundlePages()} {
 		maps.Copy(all, some)
 	}
 	return all

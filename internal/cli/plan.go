@@ -26,14 +26,19 @@ type PlanRequest struct {
 // Plan says what a deployment would do.
 func (f Fleet) Plan(ctx context.Context, req PlanRequest) int {
 	in := api.PlanRequest{Revision: req.Revision}
+	var list []packedBundle
 	if req.Revision == 0 {
 		var err error
-		if in.Configuration, err = f.cluster(req.Path); err != nil {
+		if in.Configuration, list, err = f.cluster(req.Path); err != nil {
 			f.Log.Error("%v", err)
 			return StatusFailed
 		}
+		defer closeAll(list)
 	}
 	return f.ask(ctx, func(c *api.Client) error {
+		if err := f.pushAll(ctx, c, list); err != nil {
+			return err
+		}
 		plan, err := f.plan(ctx, c, in)
 		if err != nil {
 			return err
@@ -51,16 +56,18 @@ func (f Fleet) Plan(ctx context.Context, req PlanRequest) int {
 	})
 }
 
-// cluster reads and checks the cluster file at path.
-func (f Fleet) cluster(path string) (*api.Cluster, error) {
-	cluster, err := clusterfile.Read(path, f.Stdin, clusterfile.Options{Hostname: f.Hostname})
+// cluster reads and checks the cluster file at path. It packs the directories of bundles.
+func (f Fleet) cluster(path string) (*api.Cluster, []packedBundle, error) {
+	pack, list := packs()
+	cluster, err := clusterfile.Read(path, f.Stdin, clusterfile.Options{Hostname: f.Hostname, Pack: pack})
 	if err != nil {
-		return nil, err
+		closeAll(*list)
+		return nil, nil, err
 	}
 	for _, text := range slices.Concat(cluster.Warnings, cluster.Doubts) {
 		f.Log.Warning("%s", text)
 	}
-	return new(resources.Cluster(cluster.Config)), nil
+	return new(resources.Cluster(cluster.Config)), *list, nil
 }
 
 // plan asks for a plan, for as long as the command has.
@@ -248,12 +255,16 @@ type Change struct {
 // DeployFile deploys a cluster file: it shows the plan, asks whether to go on, and follows
 // the deployment.
 func (f Fleet) DeployFile(ctx context.Context, ch Change) int {
-	config, err := f.cluster(ch.Path)
+	config, list, err := f.cluster(ch.Path)
 	if err != nil {
 		f.Log.Error("%v", err)
 		return StatusFailed
 	}
+	defer closeAll(list)
 	return f.ask(ctx, func(c *api.Client) error {
+		if err := f.pushAll(ctx, c, list); err != nil {
+			return err
+		}
 		return f.change(ctx, c, ch, api.DeployRequest{Configuration: config})
 	})
 }
