@@ -65,7 +65,8 @@ const HeaderUploadOffset = "Upload-Offset"
 
 // PruneRequest removes what nobody needs.
 type PruneRequest struct {
-	Seconds int64 `json:"keep_seconds,omitempty" minimum:"0" maximum:"315360000" doc:"Keep what was pushed within this time. Absent: an hour, for somebody who is about to deploy it."`
+	// Seconds is nil for an hour.
+	Seconds *int64 `json:"keep_seconds,omitempty" minimum:"0" maximum:"315360000" doc:"Keep what was pushed within this time. Absent: an hour, for somebody who is about to deploy it."`
 }
 
 // Pruned says what was removed.

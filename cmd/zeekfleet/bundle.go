@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zkg"
@@ -130,10 +132,20 @@ func newBundlePruneCommand(s streams) *cobra.Command {
 		Use: "prune", Short: "Remove the bundles that no revision uses",
 		Long: "Remove the bundles that no revision uses: neither the deployed one, nor the staged\n" +
 			"one, nor one that can be rolled back to. What was pushed lately stays.",
-		Args: wantArgs(0, 0),
 	}
 	cmd.Flags().Var(&keep, "keep", "keep what was pushed within this time, such as 2h or 7d (default 1h)")
+	all := cmd.Flags().Bool("all", false, "remove also what was pushed lately")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if *all && keep != 0 {
+			return errors.New("say either --keep or --all")
+		}
+		return wantArgs(0, 0)(cmd, args)
+	}
 	return fleetCommand(s, cmd, func(ctx context.Context, f cli.Fleet, _ []string) int {
-		return cli.Bundles{Fleet: f}.Prune(ctx, time.Duration(keep))
+		var in api.PruneRequest
+		if *all || keep != 0 {
+			in.Seconds = new(int64(time.Duration(keep) / time.Second))
+		}
+		return cli.Bundles{Fleet: f}.Prune(ctx, in)
 	})
 }

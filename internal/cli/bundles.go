@@ -319,9 +319,9 @@ func emptyDirectory(dir string) error {
 }
 
 // Prune removes the bundles that no revision uses.
-func (f Bundles) Prune(ctx context.Context, keep time.Duration) int {
+func (f Bundles) Prune(ctx context.Context, in api.PruneRequest) int {
 	return f.ask(ctx, func(c *api.Client) error {
-		pruned, err := c.PruneBundles(ctx, api.PruneRequest{Seconds: int64(keep / time.Second)})
+		pruned, err := c.PruneBundles(ctx, in)
 		if err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func bundlePages() map[string]fleetPage {
 	none := map[string]any{"GET /api/v1/bundles": api.Page[api.Bundle]{Items: []api.Bundle{}}, "POST /api/v1/bundles/prune": api.Pruned{Removed: []api.Bundle{}}}
 	full := map[string]any{"POST /api/v1/bundles/uploads": &api.Problem{Title: "Insufficient Storage", Status: 507, Detail: "the controller has 20 bytes of bundles, and may have 20: the bundle with 2560 does not fit; prune the bundles that no revision needs"}}
 	fresh := map[string]any{
-		"POST /api/v1/bundles/uploads":              api.Upload{},
+		"POST /api/v1/bundles/uploads": api.Upload{},
 		"PATCH /api/v1/bundles/uploads/sha256:7fbc3cb05d6a0e3c0750ff07571a6ec84190a5237b5dc5828b822f7775351d4b": api.Upload{Complete: true, Offset: 2560},
 	}
 	return map[string]fleetPage{
@@ -70,8 +70,10 @@ func bundlePages() map[string]fleetPage {
 		"bundle-push":       with(answers, pushSite),
 		"bundle-push-new":   with(fresh, pushSite),
 		"bundle-push-full":  with(full, pushSite),
-		"bundle-prune":      with(answers, func(t *testing.T, f cli.Bundles) int { return f.Prune(t.Context(), 0) }),
-		"bundle-prune-none": with(none, func(t *testing.T, f cli.Bundles) int { return f.Prune(t.Context(), time.Hour) }),
+		"bundle-prune":      with(answers, func(t *testing.T, f cli.Bundles) int { return f.Prune(t.Context(), api.PruneRequest{}) }),
+		"bundle-prune-none": with(none, func(t *testing.T, f cli.Bundles) int {
+			return f.Prune(t.Context(), api.PruneRequest{Seconds: new(int64(3600))})
+		}),
 	}
 }
 

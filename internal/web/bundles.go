@@ -315,8 +315,8 @@ func (s bundles) prune(ctx context.Context, in *pruneInput) (*bodyOutput[api.Pru
 		return nil, err
 	}
 	keep := keepPushed
-	if in.Body.Seconds > 0 {
-		keep = time.Duration(in.Body.Seconds) * time.Second
+	if in.Body.Seconds != nil {
+		keep = time.Duration(*in.Body.Seconds) * time.Second
 	}
 	s.contents.Lock()
 	defer s.contents.Unlock()
