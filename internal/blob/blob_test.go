@@ -199,7 +199,8 @@ func TestBytesBeyondTheDeclaredSizeAreNotStored(t *testing.T) {
 	s := open(t, blob.Config{Dir: dir})
 	text, contents := archive(t, "a", 3000)
 	begin(t, s, "site", contents.Hash, 100)
-	if p, err := s.Append(start, contents.Hash, 0, bytes.NewReader(text)); err == nil || p.Offset != 100 {
+	p, err := s.Append(start, contents.Hash, 0, bytes.NewReader(text))
+	if _, ok := errors.AsType[*blob.LongerError](err); !ok || p.Offset != 100 {
 		t.Errorf("got %+v, %v", p, err)
 	}
 	// The right size makes the upload go on.
@@ -279,6 +280,74 @@ func TestNamesBeyondTheLimitAreForgotten(t *testing.T) {
 	}
 	if got, _ := s.Get(contents.Hash); cmp.Diff([]blob.Push{push("c"), push("a")}, got.Pushes) != "" {
 		t.Errorf("got %+v", got.Pushes)
+	}
+}
+
+// Uploads that somebody only begins keep nobody else out.
+func TestUploadsThatWereOnlyBegunGiveWay(t *testing.T) {
+	_, contents := archive(t, "a", 100)
+	other := func(i int) mgmt.BundleHash { return mgmt.NewBundleHash([32]byte{1: byte(i)}) }
+	by := func(who string, after time.Duration) blob.Push {
+		return blob.Push{Name: "site", By: who, At: start.Add(after)}
+	}
+	for name, tt := range map[string]struct {
+		cfg  blob.Config
+		size int64
+		who  string
+		at   time.Duration
+		gone int // which upload gives way; 0: none, and the new one is refused
+	}{
+		"somebody with fewer":                {blob.Config{Uploads: 3}, 4096, "bob", time.Minute, 1},
+		"somebody with fewer, at the bytes":  {blob.Config{Bytes: 3 * 4096}, 4096, "bob", time.Minute, 1},
+		"somebody with fewer, at the number": {blob.Config{Blobs: 3}, 4096, "bob", time.Minute, 1},
+		"the same one":                       {blob.Config{Uploads: 3}, 4096, "alice", time.Minute, 0},
+		"the same one, while idle":           {blob.Config{Uploads: 3}, 4096, "alice", 10 * time.Minute, 0},
+		"the same one, after an idle time":   {blob.Config{Uploads: 3}, 4096, "alice", 10*time.Minute + time.Second, 1},
+		"somebody with too much":             {blob.Config{Bytes: 3 * 4096}, 3*4096 + 1, "bob", time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, tt.cfg)
+			for i := 1; i <= 3; i++ {
+				if _, err := s.Begin(other(i), 4096, by("alice", time.Duration(i)*time.Millisecond)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := s.Begin(contents.Hash, tt.size, by(tt.who, tt.at))
+			_, limit := errors.AsType[*blob.LimitError](err)
+			if limit != (tt.gone == 0) || !limit && err != nil {
+				t.Errorf("got %v", err)
+			}
+			for i := 1; i <= 3; i++ {
+				_, err := s.Append(start, other(i), 0, strings.NewReader("x"))
+				if gone := errors.Is(err, blob.ErrNotBegun); gone != (i == tt.gone) {
+					t.Errorf("upload %d: %v", i, err)
+				}
+			}
+		})
+	}
+}
+
+// The time of a push is when the archive was complete: it is kept for some time since then.
+func TestAPushCountsFromItsEnd(t *testing.T) {
+	s := open(t, blob.Config{})
+	text, contents := archive(t, "a", 100)
+	begin(t, s, "site", contents.Hash, len(text))
+	end := start.Add(2 * time.Hour)
+	if _, err := s.Append(end, contents.Hash, 0, bytes.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := s.Get(contents.Hash); len(got.Pushes) != 1 || !got.Pushes[0].At.Equal(end) {
+		t.Errorf("got %+v", got.Pushes)
+	}
+}
+
+func TestAPartThatBreaksOffIsNoErrorOfTheDisk(t *testing.T) {
+	s := open(t, blob.Config{})
+	text, contents := archive(t, "a", 100)
+	begin(t, s, "site", contents.Hash, len(text))
+	p, err := s.Append(start, contents.Hash, 0, io.MultiReader(bytes.NewReader(text[:40]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	if _, ok := errors.AsType[*blob.ReadError](err); !ok || !errors.Is(err, io.ErrUnexpectedEOF) || p.Offset != 40 {
+		t.Errorf("got %+v, %v", p, err)
 	}
 }
 

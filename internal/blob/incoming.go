@@ -46,6 +46,22 @@ func (e *OffsetError) Error() string {
 	return fmt.Sprintf("the bytes begin at %d, and %d are there; go on at %d", e.Offset, e.Want, e.Want)
 }
 
+// LongerError says that more bytes came than the archive should have. Either there are too
+// many, or somebody has begun the upload with another size.
+type LongerError struct{ Size int64 }
+
+func (e *LongerError) Error() string {
+	return fmt.Sprintf("there are more than the %d bytes that the archive should have; begin the upload again, with its size", e.Size)
+}
+
+// ReadError says that the bytes of a part broke off. What has arrived is there.
+type ReadError struct{ Err error }
+
+func (e *ReadError) Error() string { return fmt.Sprintf("the bytes broke off: %v", e.Err) }
+
+// Unwrap returns the error of the reader.
+func (e *ReadError) Unwrap() error { return e.Err }
+
 // Make makes the directory.
 func (i Incoming) Make() error { return i.Disk.MkdirAll(i.Dir, 0o700) }
 
@@ -119,7 +135,7 @@ func (i Incoming) Append(hash mgmt.BundleHash, offset, most int64, r io.Reader) 
 	_, err = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{io.LimitReader(r, most-size)}, make([]byte, 128<<10))
 	if err == nil && to.size == most {
 		if n, _ := io.ReadFull(r, make([]byte, 1)); n > 0 {
-			err = fmt.Errorf("there are more than the %d bytes that the archive should have", most)
+			err = &LongerError{most}
 		}
 	}
 	err = errors.Join(err, i.Disk.Do("sync", path, f.Sync), f.Close())

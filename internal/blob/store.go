@@ -33,8 +33,11 @@ type Config struct {
 	// Blobs bounds the archives. An upload beyond is refused. Zero means 2,000.
 	Blobs int
 	// Uploads bounds the archives that are on their way at a time, also those that nobody goes
-	// on with. An upload beyond is refused. Zero means 20.
+	// on with. An upload beyond is refused, unless another one gives way. Zero means 20.
 	Uploads int
+	// Idle is after how long without bytes an upload gives way to a new one, if there is no room
+	// for both. Zero means 10 minutes.
+	Idle time.Duration
 	// MaxAge is how long an abandoned upload stays. Zero means 24 hours.
 	MaxAge time.Duration
 	// Names bounds the names under which one archive was pushed. Older ones are forgotten.
@@ -47,6 +50,7 @@ func (c Config) withDefaults() Config {
 	c.Bytes = cmp.Or(c.Bytes, 20<<30)
 	c.Blobs = cmp.Or(c.Blobs, 2000)
 	c.Uploads = cmp.Or(c.Uploads, 20)
+	c.Idle = cmp.Or(c.Idle, 10*time.Minute)
 	c.MaxAge = cmp.Or(c.MaxAge, 24*time.Hour)
 	c.Names = cmp.Or(c.Names, 20)
 	return c
@@ -264,7 +268,7 @@ func (s *Store) room(hash mgmt.BundleHash, size int64) error {
 	case len(s.blobs)+others >= s.cfg.Blobs:
 		return &LimitError{fmt.Sprintf("the controller has the limit of %d bundles; prune the bundles that no revision needs", s.cfg.Blobs)}
 	case others >= s.cfg.Uploads:
-		return &LimitError{fmt.Sprintf("the controller has the limit of %d uploads at a time; finish one of them, or wait until an abandoned one is dropped after %v", s.cfg.Uploads, s.cfg.MaxAge)}
+		return &LimitError{fmt.Sprintf("the controller has the limit of %d uploads at a time; finish one of them, or wait: after %v without bytes one gives way", s.cfg.Uploads, s.cfg.Idle)}
 	}
 	return nil
 }

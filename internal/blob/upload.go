@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ func (s *Store) Begin(hash mgmt.BundleHash, size int64, p Push) (Progress, error
 		return Progress{}, &LimitError{fmt.Sprintf("the archive of the bundle has %d bytes; it may have up to %d", size, most)}
 	}
 	s.Expire(p.At)
-	if err := s.room(hash, size); err != nil {
+	if err := s.makeRoom(hash, size, p); err != nil {
 		return Progress{}, err
 	}
 	offset, err := s.incoming.Size(hash)
@@ -54,6 +55,62 @@ func (s *Store) Begin(hash mgmt.BundleHash, size int64, p Push) (Progress, error
 	return Progress{Offset: offset}, nil
 }
 
+// makeRoom returns a *LimitError if there is no room for an upload. Before that, other
+// uploads give way.
+func (s *Store) makeRoom(hash mgmt.BundleHash, size int64, p Push) error {
+	for {
+		err := s.room(hash, size)
+		if err == nil {
+			return nil
+		}
+		other, ok := s.givesWay(hash, size, p)
+		if !ok || s.claim(other) != nil {
+			return err
+		}
+		gone := s.incoming.Remove(other)
+		if gone == nil {
+			s.drop(other)
+		}
+		s.release(other)
+		if gone != nil {
+			return gone
+		}
+	}
+}
+
+// givesWay returns the upload that gives way to a new one: the one of the user with the most
+// uploads with which nobody has gone on for the longest time. It must be idle, or its user
+// must have more uploads than the pusher will have. So nobody keeps others out with uploads
+// that were only begun.
+func (s *Store) givesWay(hash mgmt.BundleHash, size int64, p Push) (mgmt.BundleHash, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stored, number := int64(0), map[string]int{}
+	for _, b := range s.blobs {
+		stored += b.Size
+	}
+	for other, u := range s.uploads {
+		if other != hash {
+			number[u.push.By]++
+		}
+	}
+	if stored+size > s.cfg.Bytes || len(s.blobs) >= s.cfg.Blobs {
+		return "", false // no upload has the room
+	}
+	var least mgmt.BundleHash
+	for other, u := range s.uploads {
+		idle := p.At.Sub(u.changed) > s.cfg.Idle
+		if other == hash || s.busy[other] || !idle && number[u.push.By] <= number[p.By]+1 {
+			continue
+		}
+		before := s.uploads[least]
+		if least == "" || cmp.Or(cmp.Compare(number[before.push.By], number[u.push.By]), u.changed.Compare(before.changed), cmp.Compare(other, least)) < 0 {
+			least = other
+		}
+	}
+	return least, least != ""
+}
+
 // note adds a push to what is known of a stored archive.
 func (s *Store) note(b Blob, p Push) error {
 	b.Pushes = pushed(p, b.Pushes, s.cfg.Names)
@@ -68,12 +125,23 @@ func (s *Store) note(b Blob, p Push) error {
 
 // ErrNotBegun says that bytes came for an upload that was not begun, or not since the
 // restart of the controller, or that was dropped.
-var ErrNotBegun = errors.New("no upload of this hash has begun since the controller was started; begin it, it goes on where it ended")
+var ErrNotBegun = errors.New("no upload of this hash is going on; begin it, it goes on where it ended")
+
+// source is where the bytes of an upload come from. Its errors are no errors of the disk.
+type source struct{ io.Reader }
+
+func (s source) Read(b []byte) (int, error) {
+	n, err := s.Reader.Read(b)
+	if err != nil && err != io.EOF {
+		err = &ReadError{err}
+	}
+	return n, err
+}
 
 // Append adds bytes to an upload, which has offset bytes so far. When the last byte is
 // there, the archive is checked and stored. If it is not that of a bundle, or has another
-// hash, it is removed, and the error is a *bundle.InvalidError. If reading from r fails,
-// the upload can go on at the offset that is returned.
+// hash, it is removed, and the error is a *bundle.InvalidError. If reading from r fails, the
+// error is a *ReadError, and the upload can go on at the offset that is returned.
 func (s *Store) Append(now time.Time, hash mgmt.BundleHash, offset int64, r io.Reader) (Progress, error) {
 	if err := s.claim(hash); err != nil {
 		return Progress{}, err
@@ -88,7 +156,7 @@ func (s *Store) Append(now time.Time, hash mgmt.BundleHash, offset int64, r io.R
 	if !u.begun {
 		return Progress{}, ErrNotBegun
 	}
-	size, err := s.incoming.Append(hash, offset, u.size, r)
+	size, err := s.incoming.Append(hash, offset, u.size, source{r})
 	_, full := errors.AsType[*FullError](err)
 	s.mu.Lock()
 	u.changed = now
@@ -100,6 +168,8 @@ func (s *Store) Append(now time.Time, hash mgmt.BundleHash, offset int64, r io.R
 	if err != nil || size < u.size {
 		return Progress{Offset: size}, err
 	}
+	// Since now the archive waits for a deployment, however long the upload took.
+	u.push.At = now
 	return s.finish(hash, u)
 }
 

@@ -46,7 +46,7 @@ func (a *routes) registerBundles() {
 	}, s.list)
 	register(a, operation{
 		id: "get-bundle", method: http.MethodGet, path: api.PathBundles + "/{hash}", may: access.ListBundles,
-		summary: "Show a bundle with its files", errors: []int{http.StatusNotFound, http.StatusNotImplemented},
+		manifest: true, summary: "Show a bundle with its files", errors: []int{http.StatusNotFound, http.StatusNotImplemented},
 	}, s.get)
 	registerText(a, operation{
 		id: "pull-bundle", method: http.MethodGet, path: api.PathBundles + "/{hash}/content", may: access.PullBundle,
@@ -121,10 +121,12 @@ func (s bundles) wrong(err error) error {
 	_, elsewhere := errors.AsType[*blob.OffsetError](err)
 	_, limit := errors.AsType[*blob.LimitError](err)
 	_, full := errors.AsType[*blob.FullError](err)
+	_, longer := errors.AsType[*blob.LongerError](err)
+	_, cut := errors.AsType[*blob.ReadError](err)
 	switch {
 	case invalid:
 		return problem(http.StatusUnprocessableEntity, "this is no bundle: "+err.Error())
-	case elsewhere, errors.Is(err, blob.ErrNotBegun), errors.Is(err, blob.ErrBusy):
+	case elsewhere, longer, errors.Is(err, blob.ErrNotBegun), errors.Is(err, blob.ErrBusy):
 		status = http.StatusConflict
 	case limit, full:
 		status = http.StatusInsufficientStorage
@@ -132,6 +134,8 @@ func (s bundles) wrong(err error) error {
 		status = http.StatusNotFound
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return problem(http.StatusRequestTimeout, "the bytes have not arrived in time; go on where they end")
+	case cut:
+		return problem(http.StatusRequestTimeout, err.Error()+"; go on where they end")
 	default:
 		s.cfg.Logger.Error("the store of bundles", "err", err)
 	}
@@ -199,6 +203,36 @@ func latestPush(b api.Bundle) string {
 
 type bundleInput struct {
 	Hash string `path:"hash" maxLength:"71"`
+}
+
+// shortManifest is the number of files from which on the list of a bundle's files is long.
+const shortManifest = 500
+
+// admitManifest lets a request for a long list of files in when there is a place for one more.
+// The request has the place until its answer is sent: somebody who does not read it must not
+// make the controller keep many of them.
+func (s *Server) admitManifest(a *routes) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		if s.cfg.Bundles == nil {
+			next(ctx)
+			return
+		}
+		if b, ok := s.cfg.Bundles.Get(mgmt.BundleHash(ctx.Param("hash"))); !ok || b.Files < shortManifest {
+			next(ctx)
+			return
+		}
+		one, err := s.lists.enter(askerOf(ctx.Context()).Name)
+		if err != nil {
+			ctx.SetHeader("Retry-After", "10")
+			a.refuse(ctx, statusOf(err), err.Error())
+			return
+		}
+		defer s.lists.leave(one)
+		_, w := humago.Unwrap(ctx)
+		out := http.NewResponseController(w)
+		defer context.AfterFunc(one.over, func() { out.SetWriteDeadline(time.Now()) })() // another user has the place
+		next(ctx)
+	}
 }
 
 func (s bundles) get(ctx context.Context, in *bundleInput) (*bodyOutput[api.BundleContent], error) {

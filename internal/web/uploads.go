@@ -66,7 +66,7 @@ func (s bundles) part(ctx context.Context, in *partInput) (*bodyOutput[api.Uploa
 		return nil, problem(http.StatusUnprocessableEntity, err.Error())
 	}
 	_, there := s.cfg.Bundles.Get(hash)
-	p, err := s.cfg.Bundles.Append(time.Now(), hash, int64(in.Offset), ctx.Value(partKey{}).(io.Reader))
+	p, err := s.cfg.Bundles.Append(time.Now().UTC(), hash, int64(in.Offset), ctx.Value(partKey{}).(io.Reader))
 	if err != nil {
 		return nil, s.wrong(err)
 	}
