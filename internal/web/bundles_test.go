@@ -1,12 +1,14 @@
 package web_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -165,7 +167,7 @@ func TestBundleThatIsNoneIsRefused(t *testing.T) {
 	if _, err := c.PushPart(t.Context(), hash, 0, damaged); !isProblem(err, http.StatusUnprocessableEntity, "this is no bundle: ") {
 		t.Errorf("damaged: %v", err)
 	}
-	if _, err := c.PushPart(t.Context(), hash, 0, archive); !isProblem(err, http.StatusConflict, "no upload of this hash has begun") {
+	if _, err := c.PushPart(t.Context(), hash, 0, archive); !isProblem(err, http.StatusConflict, "no upload of this hash is going on") {
 		t.Errorf("after that: %v", err)
 	}
 	if list, err := c.ListBundles(t.Context()); err != nil || len(list) != 0 {
@@ -187,6 +189,110 @@ func TestBundleThatIsNoneIsRefused(t *testing.T) {
 			t.Errorf("%s: %s %s", path, answer.Status, body)
 		}
 	}
+}
+
+// A client whose line breaks, or who has begun with a wrong size, is no error of the controller.
+func TestPartsThatBreakOffOrAreTooLongAreNoErrorsOfTheController(t *testing.T) {
+	var log bytes.Buffer
+	s := serve(t, web.Config{Bundles: newShelf(t), Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}, nil)
+	c := s.client("operator")
+	archive, hash := packed(t, map[string]string{"a": strings.Repeat("x", 3000)})
+	begin := func(size int64) int64 {
+		u, err := c.BeginPush(t.Context(), api.UploadRequest{Name: "site", Hash: hash, Size: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.Offset
+	}
+	begin(int64(len(archive)))
+	line := s.dial()
+	fmt.Fprintf(line, "PATCH %s/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer operator\r\nUpload-Offset: 0\r\nContent-Length: %d\r\n\r\n%s",
+		api.PathBundleUploads, hash, s.addr, len(archive), archive[:1000])
+	if err := line.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, body := readAnswer(t, bufio.NewReader(line))
+	if answer.StatusCode != http.StatusRequestTimeout || !strings.Contains(body, "go on where they end") {
+		t.Errorf("a part that breaks off: %s %s", answer.Status, body)
+	}
+	if at := begin(1500); at != 1000 {
+		t.Errorf("it goes on at %d", at)
+	}
+	if _, err := c.PushPart(t.Context(), hash, 1000, archive[1000:]); !isProblem(err, http.StatusConflict, "more than the 1500 bytes") {
+		t.Errorf("a part that is too long: %v", err)
+	}
+	at := begin(int64(len(archive)))
+	if u, err := c.PushPart(t.Context(), hash, at, archive[at:]); err != nil || !u.Complete {
+		t.Errorf("in the end: %+v, %v", u, err)
+	}
+	s.stop(errors.New("the log is complete"))
+	<-s.ended
+	if log.Len() > 0 {
+		t.Errorf("the log has\n%s", log.String())
+	}
+}
+
+// slowShelf is a shelf that shows the files of bundles only when it may go on.
+type slowShelf struct {
+	shelf
+	asked chan struct{}
+	goOn  chan struct{}
+}
+
+func (s slowShelf) Files(hash mgmt.BundleHash) ([]bundle.Entry, error) {
+	s.asked <- struct{}{}
+	<-s.goOn
+	return s.shelf.Files(hash)
+}
+
+// A list of many files has megabytes. Somebody who asks for many of them gets a few at a time.
+func TestLongListsOfFilesAreBounded(t *testing.T) {
+	kept := slowShelf{newShelf(t), make(chan struct{}, 10), make(chan struct{})}
+	files := map[string]string{}
+	for i := range 500 {
+		files[fmt.Sprintf("%04d", i)] = ""
+	}
+	long, short := kept.put(t, "long", files), kept.put(t, "short", map[string]string{"a": ""})
+	s := serve(t, web.Config{Bundles: kept, Limits: web.Limits{MaxManifests: 2}}, nil)
+	type line struct {
+		net.Conn
+		answers *bufio.Reader
+	}
+	get := func(c line, who, path string) {
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", path, s.addr, who)
+	}
+	wantOK := func(c line) {
+		t.Helper()
+		if answer, body := readAnswer(t, c.answers); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s %.200s", answer.Status, body)
+		}
+	}
+	var lines []line
+	ask := func(who, hash string) {
+		raw := s.dial()
+		c := line{raw, bufio.NewReader(raw)}
+		lines = append(lines, c)
+		get(c, who, api.PathBundles+"/"+hash)
+		<-kept.asked
+	}
+	ask("viewer", long)
+	if _, err := s.client("viewer").Bundle(t.Context(), long); !isProblem(err, http.StatusTooManyRequests, "vic has 1 lists of the files of bundles already") {
+		t.Errorf("the second list: %v", err)
+	}
+	ask("viewer", short)
+	ask("operator", long)
+	if _, err := s.client("admin").Bundle(t.Context(), long); !isProblem(err, http.StatusServiceUnavailable, "try again in 10 s") {
+		t.Errorf("beyond the limit: %v", err)
+	}
+	close(kept.goOn)
+	for _, c := range lines {
+		wantOK(c)
+		// The server answers this one when it is done with the one before.
+		get(c, "viewer", api.PathHealth)
+		wantOK(c)
+	}
+	ask("viewer", long)
+	wantOK(lines[len(lines)-1])
 }
 
 // using returns a configuration with a node that uses bundles.

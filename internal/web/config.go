@@ -204,6 +204,9 @@ type Limits struct {
 	// that are sent, of which one user has half. Zero means 60 s, 4 and 8.
 	UploadTimeout        time.Duration
 	MaxUploads, MaxPulls int
+	// MaxManifests bounds the lists of the files of large bundles that are sent, of which one
+	// user has half: such a list has megabytes. Zero means 4.
+	MaxManifests int
 	// StopTimeout bounds the wait for requests at the end. Zero means 2 s.
 	StopTimeout time.Duration
 }
@@ -284,6 +287,7 @@ func (c *Limits) fill() error {
 	duration("UploadTimeout", &c.UploadTimeout, time.Minute)
 	count("MaxUploads", &c.MaxUploads, 4)
 	count("MaxPulls", &c.MaxPulls, 8)
+	count("MaxManifests", &c.MaxManifests, 4)
 	duration("StopTimeout", &c.StopTimeout, 2*time.Second)
 	if c.ReservedConnections >= c.MaxConnections {
 		errs = append(errs, fmt.Errorf("ReservedConnections (%d) is not below MaxConnections (%d)", c.ReservedConnections, c.MaxConnections))

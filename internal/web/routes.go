@@ -132,6 +132,8 @@ type operation struct {
 	large bool
 	// part says that the body is a part of an archive, and no JSON.
 	part bool
+	// manifest says that the answer has all files of a bundle.
+	manifest bool
 	// takes is for how long the operation may take on purpose, beyond Limits.WriteTimeout.
 	takes time.Duration
 	// stream describes a success as server-sent events.
@@ -187,6 +189,10 @@ func (a *routes) describe(op operation) huma.Operation {
 	described.Middlewares = huma.Middlewares{a.s.admit(a, op)}
 	if op.large {
 		described.Middlewares = append(described.Middlewares, a.s.admitLarge(a, op))
+	}
+	if op.manifest {
+		described.Errors = append(described.Errors, http.StatusTooManyRequests, http.StatusServiceUnavailable)
+		described.Middlewares = append(described.Middlewares, a.s.admitManifest(a))
 	}
 	switch {
 	case op.part:

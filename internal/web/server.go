@@ -21,6 +21,7 @@ type Server struct {
 	attempts *attempts
 	streams  *shares
 	pulls    *shares
+	lists    *shares // of the files of large bundles
 	follows  *follows
 	listings *listings
 	scrapes  *scrapes
@@ -52,6 +53,7 @@ func New(cfg Config) (*Server, error) {
 		sessions: newSessions(cfg), attempts: newAttempts(cfg),
 		streams:  &shares{limit: cfg.MaxStreams, ofOne: cfg.MaxStreamsOfOne, what: "event streams"},
 		pulls:    &shares{limit: cfg.MaxPulls, ofOne: max(1, cfg.MaxPulls/2), what: "bundles that are pulled"},
+		lists:    &shares{limit: cfg.MaxManifests, ofOne: max(1, cfg.MaxManifests/2), what: "lists of the files of bundles"},
 		parts:    make(chan struct{}, cfg.MaxUploads),
 		follows:  &follows{limit: cfg.MaxFollows, at: map[string]*shares{}},
 		listings: &listings{every: cfg.ListInterval}, scrapes: newScrapes(cfg.Limits), board: newBoard(),
