@@ -335,6 +335,38 @@ func TestTooManyMessagesAreCountedAndTold(t *testing.T) {
 	})
 }
 
+// An agent that somebody has taken over can tell of much. That costs its own messages.
+func TestAnInstanceWhereMuchHappensPushesOutNoMessagesOfOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, l *happenings.Log, n *network) {
+		h := newHook(t, n, "pager", nil)
+		h.set(refuses(503))
+		d, _ := begin(t, notify.Config{Log: l, Dial: n.dial, Queue: 10, Receivers: []notify.Receiver{receiver("pager", h)}})
+		synctest.Wait()
+		fire(t, l, 0, 1)
+		var others []happenings.Record
+		for i := 1; i < 5; i++ {
+			r := alert(i, "", "firing", mgmt.AlertCritical)
+			r.Instance = mgmt.InstanceName(fmt.Sprintf("other-%d", i%2))
+			others = append(others, r)
+		}
+		if err := l.Append(others); err != nil {
+			t.Fatal(err)
+		}
+		fire(t, l, 5, 1000)
+		synctest.Wait()
+		if s := d.Receivers()[0]; s.Waiting != 10 || s.Lost != 990 {
+			t.Errorf("status %+v", s)
+		}
+		h.set(nil)
+		h.wantNodes(t, 0, 1)
+		if m := h.next(t); m.State != "lost" {
+			t.Errorf("told %s", m.body)
+		}
+		h.wantNodes(t, 1, 5)
+		h.wantNodes(t, 995, 1000)
+	})
+}
+
 func TestAMessageThatIsRefusedIsDroppedAfterThreeAttempts(t *testing.T) {
 	for _, status := range []int{400, 413, 422} {
 		bubble(t, func(t *testing.T, l *happenings.Log, n *network) {

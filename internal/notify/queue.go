@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -78,8 +79,7 @@ func (q *queue) add(list []happenings.Record, upto uint64) {
 		}
 	}
 	if over := len(q.waiting) - q.cfg.Queue; over > 0 {
-		// The first may be on its way: it stays.
-		q.waiting = append(q.waiting[:1:1], q.waiting[1+over:]...)
+		q.waiting = thinned(q.waiting, over)
 		q.dropped += uint64(over)
 		q.state.Lost += uint64(over)
 	}
@@ -91,6 +91,35 @@ func (q *queue) add(list []happenings.Record, upto uint64) {
 	case q.wake <- struct{}{}:
 	default:
 	}
+}
+
+// thinned returns the messages without n of them: each is the oldest of the instance with the
+// most, so that an instance where much happens does not push out the messages of the others.
+// The first message may be on its way: it stays.
+func thinned(list []happenings.Record, n int) []happenings.Record {
+	of := map[mgmt.InstanceName][]int{} // the places of the messages of an instance, oldest first
+	for i := range list[1:] {
+		name := list[i+1].Instance
+		of[name] = append(of[name], i+1)
+	}
+	gone := make([]bool, len(list))
+	for range n {
+		var most mgmt.InstanceName
+		for name, places := range of {
+			if cmp.Or(cmp.Compare(len(of[most]), len(places)), cmp.Compare(name, most)) < 0 {
+				most = name
+			}
+		}
+		gone[of[most][0]] = true
+		of[most] = of[most][1:]
+	}
+	kept := make([]happenings.Record, 0, len(list)-n)
+	for i := range list {
+		if !gone[i] {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
 }
 
 // next returns the message to deliver now, or false. lost says that it tells of lost ones.
