@@ -145,6 +145,8 @@ func (l *workload) someConfiguration(last mgmt.Configuration) mgmt.Configuration
 	switch {
 	case last.ID == "" || l.chance(0.2):
 		c = l.freshConfiguration()
+	case l.chance(0.25): // nothing that restarts a node
+		l.changeWhileRunning(&c)
 	case l.chance(0.3): // the same again
 	case len(c.Nodes) > 0 && len(c.Instances) > 0 && l.chance(0.5):
 		l.changeNode(&c)
@@ -216,6 +218,31 @@ func (l *workload) furnish(c *mgmt.Configuration, n *mgmt.Node) {
 	for _, name := range []string{"A::one", "B::two"} {
 		if l.chance(0.3) {
 			n.RunOptions = append(n.RunOptions, mgmt.Option{Name: name, Value: fmt.Sprint(l.rng.IntN(3))})
+		}
+	}
+}
+
+// tuned returns a deployed configuration with other options, and with other data.
+func (l *workload) tuned(deployed mgmt.Configuration) mgmt.Configuration {
+	c := deployed.Clone()
+	l.changeWhileRunning(&c)
+	l.configs++
+	c.ID = fmt.Sprintf("x%d", l.configs)
+	return c
+}
+
+// changeWhileRunning changes options and the content of data.
+func (l *workload) changeWhileRunning(c *mgmt.Configuration) {
+	data := bundleOf("intel", l.rng.IntN(3))
+	for i := range c.Nodes {
+		n := &c.Nodes[i]
+		bundles := n.Bundles
+		l.furnish(c, n)
+		n.Bundles = bundles
+		for j := range n.Bundles {
+			if n.Bundles[j].Name == data.Name {
+				n.Bundles[j] = data
+			}
 		}
 	}
 }

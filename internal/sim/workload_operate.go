@@ -19,6 +19,8 @@ func (l *workload) someChange(c *client, id mgmt.ReqID) mgmt.Message {
 	msg := mgmt.ChangeRequest{ReqID: id, Partial: l.chance(0.6)}
 	if past := l.somePast(); past != nil && l.chance(0.3) {
 		msg.Config, msg.Of = past.View().Given(), past.Revision
+	} else if now := l.controller.disk.saved.Deployed; now != nil && l.chance(0.4) {
+		msg.Config = l.tuned(now.View().Given())
 	} else {
 		msg.Config = l.givenConfiguration(c)
 	}
