@@ -148,6 +148,7 @@ func (a *agentPart) receive(e *end, got parcel) {
 	}
 	switch {
 	case got.topic.channel == toNodes:
+		a.book.announcement(e, got.msg)
 		a.step(agent.FromNode{Peer: from, Msg: got.msg})
 	case got.topic.instance == a.name:
 		a.book.expect(from, got.msg)

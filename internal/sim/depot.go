@@ -249,10 +249,24 @@ func (b *agentBook) checkFurnished(e agent.Start) {
 	}
 }
 
-// checkOptions demands that a node that was deployed with success has its options.
+// announcement notes that the agent hears what a node can do.
+func (b *agentBook) announcement(e *end, msg mgmt.Message) {
+	if p, ok := e.far.self.part.(*process); ok {
+		if _, announces := msg.(mgmt.NotifyDispatches); announces {
+			p.announced = b.agent.life
+		}
+	}
+}
+
+// checkOptions demands that a node that was deployed with success has its options. Of a
+// process of its earlier life, the agent knows that it can be told when it has heard so.
 func (b *agentBook) checkOptions(res mgmt.Result) {
 	saved, ok := b.agent.disk.saved.Desired.Node(res.Node)
-	if p := b.agent.procs.running(res.Node); ok && p != nil && !p.fate.old && !slices.Equal(p.options, saved.RunOptionArguments()) {
+	p := b.agent.procs.running(res.Node)
+	if !ok || p == nil || p.fate.old || p.begunIn != b.agent.life && p.announced != b.agent.life {
+		return
+	}
+	if !slices.Equal(p.options, saved.RunOptionArguments()) {
 		b.w.violated("%s says that %s was deployed, and it has the options %q", b.agent.label, p, p.options)
 	}
 }

@@ -12,20 +12,22 @@ import (
 // process is one process of a node, with the node's core. An agent starts it and
 // watches it, as package proc does. The process outlives the agent.
 type process struct {
-	w       *world
-	home    *agentPart
-	name    mgmt.NodeName
-	launch  uint64
-	plan    mgmt.Fingerprint
-	fate    fate
-	bundles []mgmt.Bundle // with which it was started
-	options []string      // the names and values of its options
-	phase   processPhase
-	pid     int64
-	started time.Time
-	unseen  int           // the life of the agent that cannot see it
-	watcher int           // the life of the agent that hears of its end
-	told    time.Duration // when the latest report about it arrives
+	w         *world
+	home      *agentPart
+	name      mgmt.NodeName
+	launch    uint64
+	plan      mgmt.Fingerprint
+	fate      fate
+	bundles   []mgmt.Bundle // with which it was started
+	options   []string      // the names and values of its options
+	phase     processPhase
+	pid       int64
+	started   time.Time
+	unseen    int           // the life of the agent that cannot see it
+	begunIn   int           // the life of the agent that has launched it
+	announced int           // the life of the agent that has heard what it can do
+	watcher   int           // the life of the agent that hears of its end
+	told      time.Duration // when the latest report about it arrives
 	// condemned says that the agent has a reason to stop it: it is not as the
 	// saved configuration has it, or a restart was asked for.
 	condemned bool
@@ -110,7 +112,7 @@ func (p *process) sound() bool {
 
 func (a *agentPart) launch(e agent.Start, f fate) {
 	p := &process{
-		w: a.w, home: a, name: e.Plan.Node.Name, launch: e.Launch, plan: e.Fingerprint, fate: f, watcher: a.life,
+		w: a.w, home: a, name: e.Plan.Node.Name, launch: e.Launch, plan: e.Fingerprint, fate: f, watcher: a.life, begunIn: a.life,
 		bundles: e.Plan.Node.Bundles, options: e.Plan.Node.RunOptionArguments(),
 	}
 	a.procs.add(p)

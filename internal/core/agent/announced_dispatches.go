@@ -26,6 +26,7 @@ func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
 		}
 	}
 	n.proc.hears = slices.Contains(p.can, mgmt.ClusterLayout)
+	n.proc.options.takes = slices.Contains(p.can, mgmt.SetOptions)
 	m.emit(Note{Level: Debug, Text: "node announced its dispatches", Node: p.node, Peer: p.id})
 }
 

@@ -48,6 +48,9 @@ type optionTelling struct {
 // optionsOfProcess is what a process has of RunOptions, and what it was told.
 type optionsOfProcess struct {
 	known optionsKnown
+	// takes says that it has announced, on this connection or on an earlier one, that it can
+	// be told.
+	takes bool
 	told  *optionTelling // was sent and not answered yet; nil: none
 	// why says why the process does not take refused. Empty: it has refused nothing. It is
 	// not told of that list again until somebody deploys.
@@ -76,15 +79,9 @@ func (o *options) outcome(n *node) (owes bool, why string) {
 	case p.why != "" && p.refused == list:
 		return false, p.why
 	case p.known.state == optionsUnknown && p.told == nil && list == "":
-		return o.takes(n), ""
+		return p.takes, ""
 	}
 	return true, ""
-}
-
-// takes reports whether n has announced that it can be told of options.
-func (o *options) takes(n *node) bool {
-	p := o.peers.known[n.peer]
-	return p != nil && p.can != nil && !p.lacks([]string{mgmt.SetOptions})
 }
 
 // tellAll tells the running nodes of options that they do not have yet.
@@ -112,11 +109,9 @@ func (o *options) send(n *node) {
 		o.cannot(n, list, p.known)
 		return
 	}
-	before := p.known
-	if p.told != nil {
-		before = optionsKnown{} // it has one of two lists, nobody knows which
-	}
-	p.told, p.known = &optionTelling{mgmt.NewReqID(o.rng), list, before}, optionsKnown{}
+	// Until it answers, nobody knows what it has. If it is told of another list meanwhile, and
+	// refuses that one, nobody knows either.
+	p.told, p.known = &optionTelling{mgmt.NewReqID(o.rng), list, p.known}, optionsKnown{}
 	o.emit(ToNodes{
 		To: []NodePeer{{Peer: n.peer, Node: n.name(), Launch: n.proc.launch}},
 		Msg: mgmt.NodeDispatchRequest{
