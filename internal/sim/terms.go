@@ -73,7 +73,7 @@ func (e *environment) newTerms() terms {
 		t.agent.StartGate, t.agent.StopGate = 2*time.Second, time.Second
 	}
 	if e.chance(0.3) {
-		t.agent.FetchTimeout, t.controller.FetchTimeout = 10*time.Second, 10*time.Second
+		t.agent.FetchTimeout, t.controller.FetchTimeout = 2*time.Second, 2*time.Second
 	}
 	t.agent.Preflight = pick(e.dice, []agent.PreflightMode{agent.PreflightOff, agent.PreflightOn, agent.PreflightStrict})
 	t.agent.MaxStarting, t.fleet = pick(e.dice, []int{0, 1, 2}), e.chance(0.8)
