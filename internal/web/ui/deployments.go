@@ -162,6 +162,10 @@ func configuredRow(n api.ConfiguredNode) g.Node {
 		add("cpu_affinity", strconv.FormatInt(*n.CPUAffinity, 10))
 	}
 	add("env", slices.Sorted(maps.Keys(n.Env))...)
+	for _, b := range n.Bundles {
+		add("bundle", b.Name)
+	}
+	add("options", slices.Sorted(maps.Keys(n.RunOptions))...)
 	port := ""
 	if n.Port > 0 {
 		port = strconv.Itoa(n.Port)
@@ -184,7 +188,7 @@ type Plan struct {
 // PlanPage shows what a deployment would do, and asks whether to go on.
 func PlanPage(p Plan) Content {
 	title := "Deploy " + p.What + "?"
-	var start, stop, restart, keep []api.PlannedNode
+	var start, stop, restart, options, keep []api.PlannedNode
 	for _, n := range p.Nodes {
 		switch n.Action {
 		case api.ActionStart:
@@ -193,14 +197,16 @@ func PlanPage(p Plan) Content {
 			stop = append(stop, n)
 		case api.ActionRestart:
 			restart = append(restart, n)
+		case api.ActionOptions:
+			options = append(options, n)
 		default:
 			keep = append(keep, n)
 		}
 	}
 	body := g.Group{
 		findings("bad", "It would be refused", p.Problems), findings("warn", "What may be wrong", p.Doubts), warnings(p.Warnings), findings("warn", "Instances that did not say what they would do", p.Unknown),
-		h.P(h.Strong(h.Text(planSummary(len(start), len(stop), len(restart), len(keep))))),
-		planned("Start", start), planned("Stop", stop), planned("Restart", restart),
+		h.P(h.Strong(h.Text(planSummary(len(start), len(stop), len(restart), len(options), len(keep))))),
+		planned("Start", start), planned("Stop", stop), planned("Restart", restart), planned("Set options, without a restart", options), plannedBundles(p.Bundles),
 		h.Details(h.Summary(h.Text("Difference from what is deployed")), difference(p.Changes)),
 	}
 	if len(p.Problems) > 0 {
@@ -216,20 +222,59 @@ func PlanPage(p Plan) Content {
 	return Ask(Question{Title: title, Action: PathDeploy, Do: "Deploy", Danger: len(stop)+len(restart) > 0, Back: PathDeployments, Body: body})
 }
 
-func planSummary(start, stop, restart, keep int) string {
-	if start+stop+restart == 0 {
+func planSummary(start, stop, restart, options, keep int) string {
+	if start+stop+restart+options == 0 {
 		return "No node changes."
 	}
 	var parts []string
 	for _, one := range []struct {
 		n    int
 		text string
-	}{{start, "start"}, {stop, "stop"}, {restart, "restart"}, {keep, "stay as they are"}} {
+	}{{start, "start"}, {stop, "stop"}, {restart, "restart"}, {options, "get other options"}, {keep, "stay as they are"}} {
 		if one.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", one.n, one.text))
 		}
 	}
 	return "Nodes: " + strings.Join(parts, ", ") + "."
+}
+
+// plannedBundles shows the bundles whose content a plan changes, with the files that differ.
+func plannedBundles(list []api.PlannedBundle) g.Node {
+	if len(list) == 0 {
+		return nil
+	}
+	return g.Group{h.H3(h.Text("Bundles")), tableOf("Bundles", []string{"Bundle", "Kind", "Content", "Nodes"}, h.TBody(g.Map(list, func(b api.PlannedBundle) g.Node {
+		content := g.Node(h.Text("other content"))
+		switch {
+		case b.Was == "":
+			content = h.Text("new")
+		case b.Hash == "":
+			content = h.Text("no node uses it any more")
+		case b.Files > 0:
+			content = h.Details(h.Summary(h.Text(fmt.Sprintf("%d files differ", b.Files))), h.Pre(h.Text(bundleFiles(b))))
+		}
+		if len(b.Missing) > 0 {
+			content = g.Group{content, h.Text("; not there yet: " + strings.Join(b.Missing, " "))}
+		}
+		return h.Tr(h.Th(h.Scope("row"), h.Text(b.Name)), cell(h.Text(b.Kind)), words(content), num(strconv.Itoa(len(b.Nodes))))
+	})))}
+}
+
+// bundleFiles names the files of a bundle that differ, one in a line.
+func bundleFiles(b api.PlannedBundle) string {
+	var lines []string
+	for _, part := range []struct {
+		mark  string
+		paths []string
+	}{{"~ ", b.Changed}, {"+ ", b.Added}, {"- ", b.Removed}} {
+		for _, path := range part.paths {
+			lines = append(lines, part.mark+path)
+		}
+	}
+	if more := b.Files - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func planned(title string, list []api.PlannedNode) g.Node {

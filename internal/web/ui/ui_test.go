@@ -12,6 +12,7 @@ import (
 
 	g "maragu.dev/gomponents"
 
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/web/ui"
 )
 
@@ -100,6 +101,29 @@ func TestTextsOfTheFrameAreEscaped(t *testing.T) {
 	} {
 		if text := write(t, frame, c); hostileIn(text) {
 			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
+// The page of a plan names the bundles that change, with their files, and the nodes that get
+// other options.
+func TestPlanHasBundlesAndOptions(t *testing.T) {
+	p := ui.Plan{What: "this", Plan: api.Plan{
+		Nodes: []api.PlannedNode{{Instance: "a", Node: "w1", Role: "WORKER", Action: api.ActionOptions, Because: []string{"option A::b is new"}}},
+		Bundles: []api.PlannedBundle{
+			{Name: "fresh", Kind: "scripts", Hash: "sha256:1", Nodes: []string{"w1", "w2"}, Missing: []string{"sensor-9"}},
+			{Name: "gone", Kind: "data", Was: "sha256:2"},
+			{Name: "site", Kind: "scripts", Hash: "sha256:3", Was: "sha256:4", Files: 5, Changed: []string{"<b>.zeek"}, Added: []string{"new.zeek"}, Removed: []string{"old.zeek"}},
+			{Name: "unknown", Kind: "scripts", Hash: "sha256:3", Was: "sha256:4"},
+		},
+	}}
+	text := write(t, ui.Frame{}, ui.PlanPage(p))
+	for _, want := range []string{
+		"Nodes: 1 get other options.", "Set options, without a restart", "option A::b is new", "not there yet: sensor-9", "no node uses it any more",
+		"5 files differ", "~ &lt;b&gt;.zeek\n+ new.zeek\n- old.zeek\nand 2 more", "other content",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
 		}
 	}
 }
