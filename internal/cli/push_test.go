@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/bundle"
+	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 )
 
 // shakyShelf takes uploads as a controller does. breaks says what goes wrong with which part.
@@ -102,5 +104,26 @@ func TestPushGoesOnWhereItWasInterrupted(t *testing.T) {
 		}
 		c.Close()
 		server.Close()
+	}
+}
+
+// On a terminal a line shows how much of a bundle is sent, and stays at the end.
+func TestProgressOfAPush(t *testing.T) {
+	p := packedBundle{name: "site", contents: bundle.Contents{Size: 10 << 20, Entries: make([]bundle.Entry, 2)}}
+	var out, said strings.Builder
+	f := Fleet{Commands: &Commands{Log: &Log{Out: &said, Program: "zeekfleet"}, Stdout: &out, Output: show.Settings{Format: show.AsTable, Screen: show.Screen{Terminal: true, Width: 80, Height: 24}}}}
+	say := f.progress(p)
+	say(5 << 20)
+	say(5<<20 + 1) // too soon for another line
+	say(10 << 20)
+	want := "\rpushing bundle site [============            ] 5 MiB of 10 MiB\x1b[K\rpushing bundle site [========================] 10 MiB of 10 MiB\x1b[K\n"
+	if out.String() != want || said.String() != "" {
+		t.Errorf("got %q and %q, want %q", out.String(), said.String(), want)
+	}
+	out.Reset()
+	f.Output.Screen.Terminal = false
+	f.progress(p)(1)
+	if want := "zeekfleet: pushing bundle site: 2 files, 10 MiB\n"; out.String() != "" || said.String() != want {
+		t.Errorf("without a terminal: got %q and %q, want %q", out.String(), said.String(), want)
 	}
 }
