@@ -105,6 +105,7 @@ func (a *routes) registerPages() {
 	a.registerOwnTokenPages()
 	a.registerCertificatePages()
 	a.registerAlertPages()
+	registerBundlePages(a)
 }
 
 // page adds a page or a form.

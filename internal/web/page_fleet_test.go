@@ -81,7 +81,7 @@ func serveFleetOf(t *testing.T, name string) *site {
 	}
 	return serve(t, web.Config{
 		Authority: peopleOf(name), Cluster: fleetOf(name), Name: name, Agents: &agents{tell: tell, hosts: hostsOf(name)}, Happenings: eventsOf(t, name),
-		Samples: samplesOf(name), Alerts: alertsOf(name), Audit: auditOf(name), Addresses: []string{name, "192.0.2.1:2149"},
+		Samples: samplesOf(name), Alerts: alertsOf(name), Audit: auditOf(name), Addresses: []string{name, "192.0.2.1:2149"}, Bundles: toldBundles{name: name},
 	}, nil)
 }
 

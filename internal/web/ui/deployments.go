@@ -29,7 +29,7 @@ type Deployments struct {
 // DeploymentsPage is the page of the deployments.
 func DeploymentsPage(d Deployments) Content {
 	return Content{Title: "Deployments", Live: true, Body: g.Group{
-		Head("Deployments", g.If(d.CanDeploy, ButtonLink(PathDeploy, "Deploy a configuration…", "primary"))),
+		Head("Deployments", ButtonLink(PathBundles, "Bundles"), g.If(d.CanDeploy, ButtonLink(PathDeploy, "Deploy a configuration…", "primary"))),
 		live(PathDeployments+"/stream", DeploymentsNow(d).show()),
 	}}
 }

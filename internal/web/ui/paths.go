@@ -30,6 +30,7 @@ const (
 	PathOwnTokens       = "/account/tokens"
 	PathUsers           = "/users"
 	PathAlerts          = "/alerts"
+	PathBundles         = "/bundles"
 )
 
 // LoginPath returns the path of the login from which the browser goes on to next.
@@ -37,6 +38,9 @@ func LoginPath(next string) string { return withQuery(PathLogin, "next", next) }
 
 // InstancePath returns the path of the page of an instance.
 func InstancePath(instance string) string { return below(PathInstances, instance) }
+
+// BundlePath returns the path of the page of a bundle.
+func BundlePath(hash string) string { return below(PathBundles, hash) }
 
 // NodePath returns the path of the page of a node. more are names of what is below it.
 func NodePath(instance, node string, more ...string) string {
