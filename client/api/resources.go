@@ -156,7 +156,7 @@ type Instance struct {
 	Dialed   bool      `json:"dialed,omitempty" doc:"Whether the controller dials the agent."`
 	Since    time.Time `json:"since,omitzero" doc:"When the agent connected or was lost."`
 	Heard    time.Time `json:"heard,omitzero" doc:"When the agent last told the state of a node."`
-	Nodes    int       `json:"nodes" doc:"How many nodes the controller knows there."`
+	Nodes    int       `json:"nodes" doc:"How many nodes the controller knows there, without its agent and the controller."`
 }
 
 // Node is a node, as the controller last knew it.

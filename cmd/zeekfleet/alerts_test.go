@@ -229,3 +229,23 @@ func (f *fleet) toldAlerts() (all []told) {
 	}
 	return all
 }
+
+// People copy the commands of hints into a shell at three in the morning.
+func TestCommandsInHintsExist(t *testing.T) {
+	for _, rule := range mgmt.AlertRules() {
+		hint := mgmt.AlertHint(&mgmt.Alert{Rule: rule, Instance: "sensor-1", Node: "worker-1", Subject: "eth0"})
+		for part := range strings.SplitSeq(hint, ";") {
+			_, command, ok := strings.Cut(part, "zeekfleet ")
+			if !ok {
+				continue
+			}
+			root := newRootCommand(streams{strings.NewReader(""), &strings.Builder{}, &strings.Builder{}}, "")
+			found, args, err := root.Find(strings.Fields(command))
+			if err != nil || found == root {
+				t.Errorf("%s: there is no command zeekfleet %s", rule, command)
+			} else if err := found.ParseFlags(args); err != nil {
+				t.Errorf("%s: zeekfleet %s: %v", rule, command, err)
+			}
+		}
+	}
+}

@@ -38,7 +38,7 @@ func AnonymousTLS() (*tls.Config, error) { return serverTLS(nil, false, nil) }
 // A client is told what to change if the client or the listener speaks TLS and the
 // other side does not.
 var (
-	errWantsTLS   = &wsRefusal{http.StatusBadRequest, "This port speaks TLS (https): use wss instead of ws"}
+	errWantsTLS   = &wsRefusal{http.StatusBadRequest, "This port speaks TLS: use https instead of http, or use wss instead of ws"}
 	errWantsPlain = &wsRefusal{http.StatusBadRequest, "This port does not speak TLS: use ws instead of wss, or give the listener a certificate"}
 )
 

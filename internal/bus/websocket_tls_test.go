@@ -142,7 +142,7 @@ func TestPlainClientOfATLSListenerIsToldSo(t *testing.T) {
 	addr, _ := serveWebSocket(t, newEndpoint(t, bus.Config{}), bus.WebSocketConfig{TLS: loadWebSocketTLS(t, newCertificate(t), "")})
 	_, err := websocket.Dial(t.Context(), "ws://"+addr+websocket.Path, nil, websocket.Config{})
 	got, ok := errors.AsType[*websocket.DialError](err)
-	if !ok || got.Failure != websocket.DialRejected || !strings.Contains(err.Error(), "This port speaks TLS (https): use wss instead of ws") {
+	if !ok || got.Failure != websocket.DialRejected || !strings.Contains(err.Error(), "This port speaks TLS: use https instead of http, or use wss instead of ws") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -107,8 +107,9 @@ func measuredPages() map[string]fleetPage {
 	none := api.Samples{Time: noon, Items: []api.HostSample{}}
 	untold := api.Samples{Time: noon, Items: all.Items[2:3]}
 	idle := api.Samples{Time: noon, Items: []api.HostSample{{Instance: "sensor-1", Heard: noon}}}
+	young := api.Samples{Time: noon, Items: []api.HostSample{{Instance: "sensor-1", Heard: noon, Nodes: []api.NodeSample{{Node: "worker-1", Role: "WORKER", State: "RUNNING", Err: "its agent has not measured it yet"}}}}}
 	return map[string]fleetPage{
-		"top": page(all, top("")), "top-drops": page(all, top("drops"), "@workers"), "top-none": page(none, top("")), "top-untold": page(untold, top("lag")),
+		"top-young": page(young, top("")), "top": page(all, top("")), "top-drops": page(all, top("drops"), "@workers"), "top-none": page(none, top("")), "top-untold": page(untold, top("lag")),
 		"top-unknown": page(all, top(""), "worker-99"), "top-misuse": page(all, top(""), "@workrs"),
 		"netstats": page(all, netstats), "netstats-one": page(all, netstats, "worker-1"), "netstats-manager": page(all, netstats, "manager"), "netstats-idle": page(idle, netstats),
 		"capstats": page(all, capstats), "capstats-all": page(all, everything, "%sensor-1"), "capstats-nodes": page(all, capstats, "worker-2"),

@@ -248,6 +248,9 @@ func topHead(f figures, nodes []MeasuredNode, order topOrder, now time.Time) sho
 			captures++
 		}
 	}
+	if run == 0 {
+		return show.Page{show.Text{Text: fmt.Sprintf("No figures of a node are known. The newest sample is %s old.", span(now.Sub(f.newest()))), Tone: show.Faint}}
+	}
 	text := fmt.Sprintf("%s running on %s: %.2f processors, %s of memory", counted(run, "node"), counted(len(on), "instance"), cpu, bytesText(memory))
 	page := show.Page{show.Text{Text: text}}
 	if captures > 0 {

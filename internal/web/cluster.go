@@ -66,7 +66,7 @@ func (s views) listInstances(ctx context.Context, in *taggedPageInput) (*taggedO
 	for _, i := range snap.Instances {
 		one := api.Instance{
 			Name: string(i.Name), Standing: string(i.Standing), Dialed: i.Dialed,
-			Since: utc(i.Since), Heard: utc(i.Heard), Nodes: len(i.Nodes),
+			Since: utc(i.Since), Heard: utc(i.Heard), Nodes: clusterNodes(i.Nodes),
 		}
 		if i.Addr.IsValid() {
 			one.Address = i.Addr.String()
@@ -74,6 +74,18 @@ func (s views) listInstances(ctx context.Context, in *taggedPageInput) (*taggedO
 		list = append(list, one)
 	}
 	return taggedPage(in, snap, list, func(i api.Instance) string { return i.Name })
+}
+
+// clusterNodes counts the nodes of an instance. Its agent and the controller say that they are
+// nodes, too, but are no part of the cluster.
+func clusterNodes(list []mgmt.ObservedNode) int {
+	count := 0
+	for _, n := range list {
+		if n.MgmtRole != mgmt.RoleAgent && n.MgmtRole != mgmt.RoleController {
+			count++
+		}
+	}
+	return count
 }
 
 func (s views) listNodes(ctx context.Context, in *taggedPageInput) (*taggedOutput[api.Page[api.Node]], error) {

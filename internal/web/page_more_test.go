@@ -1,7 +1,9 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -175,6 +177,13 @@ func TestTrafficOfInterfacesAndWorkers(t *testing.T) {
 	}
 }
 
+func TestTrafficThatNobodyHasMeasuredIsNoZero(t *testing.T) {
+	page := serve(t, web.Config{Samples: samples.New(samples.Config{})}, nil).page("/traffic", "viewer")
+	if shows(t, page, "Lost by the nodes", ">–<"); strings.Contains(page, "0 %") || strings.Contains(page, "0/s") {
+		t.Errorf("a figure is 0 that nobody knows: %s", page)
+	}
+}
+
 func TestTheTrafficIsLive(t *testing.T) {
 	store := samplesOf("a")
 	s := serve(t, web.Config{Authority: loggingIn(), Cluster: fleetOf("a"), Samples: store}, nil)
@@ -196,6 +205,15 @@ func TestInstancesSayWhatIsNotWell(t *testing.T) {
 	shows(t, s.page("/instances", "admin"), "Certificate until", `href="/tokens/join"`, "2026-07-01 12:00:00")
 	shows(t, s.page("/instances/w1", "admin"), "What is not well there", ">CRASHED<", "agent/w1", `href="/traffic/w1/w1"`, "/operate?back=")
 	shows(t, serve(t, web.Config{}, nil).page("/instances", "viewer"), "There is no instance yet.")
+}
+
+func TestAPanelThatCannotBeHadSaysWhy(t *testing.T) {
+	tell := func(context.Context, mgmt.InstanceName, mgmt.StreamKind, any) (io.Reader, error) {
+		return nil, &mgmt.StreamError{Code: mgmt.StreamLost, Text: "the agent of instance w1 is not connected"}
+	}
+	s := serve(t, web.Config{Cluster: someFleet(), Agents: &agents{tell: tell}}, nil)
+	_, page := s.ask("GET", "/instances/a/nodes/w/output", "operator", "")
+	shows(t, page, `<div id="part"><div class="note bad" role="alert">the agent of instance w1 is not connected</div></div>`)
 }
 
 func TestTokensAreShownOnce(t *testing.T) {

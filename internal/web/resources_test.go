@@ -93,7 +93,7 @@ func TestCluster(t *testing.T) {
 	utc := noon.UTC()
 	instances, err := c.Instances(t.Context())
 	check("instances", instances, []api.Instance{
-		{Name: "a", Standing: "READY", Address: "192.0.2.1:2151", Since: utc, Nodes: 2}, {Name: "b", Standing: "ABSENT"},
+		{Name: "a", Standing: "READY", Address: "192.0.2.1:2151", Since: utc, Nodes: 1}, {Name: "b", Standing: "ABSENT"},
 	}, err)
 	nodes, err := c.Nodes(t.Context())
 	check("nodes", nodes, []api.Node{

@@ -27,7 +27,8 @@ var headings = map[int]string{
 	http.StatusServiceUnavailable:    "The controller cannot answer now",
 }
 
-// ErrorPage is the page of an error.
+// ErrorPage is the page of an error. Its sentence is also what stands in a panel that a page
+// loads later and that cannot be had.
 func ErrorPage(status int, detail string) Content {
 	heading, ok := headings[status]
 	if !ok {
@@ -35,7 +36,7 @@ func ErrorPage(status int, detail string) Content {
 	}
 	return Content{Title: heading, Body: h.Div(h.Class("narrow"),
 		h.H1(h.Text(heading)),
-		h.Div(h.Class("note bad"), h.Role("alert"), h.Text(detail)),
+		part(h.Div(h.Class("note bad"), h.Role("alert"), h.Text(detail))),
 		h.P(h.Class("muted"), h.Text(fmt.Sprintf("%d %s", status, http.StatusText(status)))),
 		h.P(g.If(status == http.StatusUnauthorized, ButtonLink(PathLogin, "Log in", "primary")), h.Text(" "), ButtonLink(PathHome, "Go to the fleet")),
 	)}

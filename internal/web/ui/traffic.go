@@ -46,7 +46,7 @@ func lossShare(packets, dropped float64) float64 {
 
 func trafficSum(t Traffic) g.Node {
 	var packets, bits, lostByHosts, seen, lostByNodes float64
-	interfaces, untold := 0, []g.Node{}
+	interfaces, nodes, untold := 0, 0, []g.Node{}
 	for _, host := range t.Hosts {
 		if host.Err != "" {
 			untold = append(untold, h.Li(h.A(h.Href(InstancePath(host.Instance)), h.Text(host.Instance)), h.Text(": "+host.Err)))
@@ -59,14 +59,24 @@ func trafficSum(t Traffic) g.Node {
 		}
 		for _, n := range host.Nodes {
 			if n.Zeek != nil && n.Zeek.Rates != nil {
+				nodes++
 				seen, lostByNodes = seen+n.Zeek.Rates.Packets, lostByNodes+n.Zeek.Rates.Dropped
 			}
 		}
 	}
+	// A dash is for what nobody has measured: it is not 0.
+	known := func(measured int, figure g.Node) g.Node {
+		if measured == 0 {
+			return h.Text("–")
+		}
+		return figure
+	}
 	return g.Group{
 		h.Div(h.Class("panel"), Facts(
-			Fact{"Interfaces on which nodes capture", h.Text(strconv.Itoa(interfaces))}, Fact{"Packets", h.Text(rate(packets) + "/s")}, Fact{"Traffic", h.Text(bitRate(bits))},
-			Fact{"Lost before the nodes", lost(lossShare(packets, lostByHosts), lostByHosts)}, Fact{"Lost by the nodes", lost(lossShare(seen, lostByNodes), lostByNodes)})),
+			Fact{"Interfaces on which nodes capture", h.Text(strconv.Itoa(interfaces))},
+			Fact{"Packets", known(interfaces, h.Text(rate(packets)+"/s"))}, Fact{"Traffic", known(interfaces, h.Text(bitRate(bits)))},
+			Fact{"Lost before the nodes", known(interfaces, lost(lossShare(packets, lostByHosts), lostByHosts))},
+			Fact{"Lost by the nodes", known(nodes, lost(lossShare(seen, lostByNodes), lostByNodes))})),
 		g.If(len(untold) > 0, Note("warn", h.Strong(h.Text("Instances without figures")), h.Ul(untold...))),
 	}
 }
