@@ -232,6 +232,44 @@ func TestPartsThatBreakOffOrAreTooLongAreNoErrorsOfTheController(t *testing.T) {
 	}
 }
 
+// Somebody whose parts come slowly leaves room for others.
+func TestSlowPartsOfOneUserKeepNobodyElseOut(t *testing.T) {
+	s := serve(t, web.Config{Bundles: newShelf(t), Limits: web.Limits{MaxUploads: 2, MaxWait: 100 * time.Millisecond}}, nil)
+	archives := map[string][]byte{}
+	begin := func(who, text string) (hash string) {
+		archive, hash := packed(t, map[string]string{"a": text})
+		archives[hash] = archive
+		if _, err := s.client(who).BeginPush(t.Context(), api.UploadRequest{Name: "site", Hash: hash, Size: int64(len(archive))}); err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	slow, second, others := begin("operator", "slow"), begin("operator", "second"), begin("admin", "others")
+	line := s.dial()
+	// The server asks for the body when it reads it. Then the request has its place.
+	fmt.Fprintf(line, "PATCH %s/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer operator\r\nUpload-Offset: 0\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		api.PathBundleUploads, slow, s.addr, len(archives[slow]))
+	answers := bufio.NewReader(line)
+	if text, err := answers.ReadString('\n'); err != nil || !strings.Contains(text, " 100 ") {
+		t.Fatalf("got %q, %v", text, err)
+	}
+	if _, err := s.client("operator").PushPart(t.Context(), second, 0, archives[second]); !isProblem(err, http.StatusServiceUnavailable, "is reading other bundles") {
+		t.Errorf("the same user: %v", err)
+	}
+	if u, err := s.client("admin").PushPart(t.Context(), others, 0, archives[others]); err != nil || !u.Complete {
+		t.Errorf("another user: %+v, %v", u, err)
+	}
+	if _, err := line.Write(archives[slow]); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := answers.ReadString('\n'); err != nil || text != "\r\n" {
+		t.Fatalf("got %q, %v", text, err)
+	}
+	if answer, body := readAnswer(t, answers); answer.StatusCode != http.StatusOK {
+		t.Errorf("the slow part: %s %s", answer.Status, body)
+	}
+}
+
 // slowShelf is a shelf that shows the files of bundles only when it may go on.
 type slowShelf struct {
 	shelf

@@ -201,7 +201,7 @@ type Limits struct {
 	PageInterval, PageSilence, FiguresInterval time.Duration
 	// UploadTimeout bounds the time for a part of a bundle. What has arrived until then
 	// counts. MaxUploads bounds the parts that are read at a time, and MaxPulls the bundles
-	// that are sent, of which one user has half. Zero means 60 s, 4 and 8.
+	// that are sent. One user has half of each. Zero means 60 s, 4 and 8.
 	UploadTimeout        time.Duration
 	MaxUploads, MaxPulls int
 	// MaxManifests bounds the lists of the files of large bundles that are sent, of which one

@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -144,68 +142,6 @@ func (s views) carried(ctx context.Context, instance string, q mgmt.MetricsQuery
 			panic(http.ErrAbortHandler)
 		}
 	}}, nil
-}
-
-// scrapes bounds what is asked of agents for Prometheus at a time, so that there is room for
-// what people ask.
-type scrapes struct {
-	all  chan struct{}
-	each int
-
-	mu sync.Mutex
-	of map[string]*scrapesOf
-}
-
-type scrapesOf struct {
-	places chan struct{}
-	users  int
-}
-
-func newScrapes(l Limits) *scrapes {
-	return &scrapes{all: make(chan struct{}, l.MaxScrapes), each: l.MaxScrapesOfOne, of: map[string]*scrapesOf{}}
-}
-
-// enter takes a place for a scrape of an instance, and waits for one if there is none. The caller
-// gives it back with done.
-func (s *scrapes) enter(ctx context.Context, instance string, wait time.Duration) (done func(), err error) {
-	patience, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	one := s.join(instance)
-	busy := huma.ErrorWithHeaders(problem(http.StatusServiceUnavailable, "too many scrapes are going on: scrape less often, or directly"), http.Header{"Retry-After": {"10"}})
-	if !takePlace(patience, one.places) {
-		s.leave(instance, one)
-		return nil, busy
-	}
-	if !takePlace(patience, s.all) {
-		<-one.places
-		s.leave(instance, one)
-		return nil, busy
-	}
-	return sync.OnceFunc(func() {
-		<-s.all
-		<-one.places
-		s.leave(instance, one)
-	}), nil
-}
-
-func (s *scrapes) join(instance string) *scrapesOf {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	one := s.of[instance]
-	if one == nil {
-		one = &scrapesOf{places: make(chan struct{}, s.each)}
-		s.of[instance] = one
-	}
-	one.users++
-	return one
-}
-
-func (s *scrapes) leave(instance string, one *scrapesOf) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if one.users--; one.users == 0 {
-		delete(s.of, instance)
-	}
 }
 
 // directly and throughUs are the ways to a target.

@@ -24,13 +24,13 @@ type Server struct {
 	lists    *shares // of the files of large bundles
 	follows  *follows
 	listings *listings
-	scrapes  *scrapes
+	scrapes  *turns // of instances: what people ask has room beside what Prometheus asks
 	board    *board
 	crossing *http.CrossOriginProtection
 	// reading has a value for each request whose configuration is being read.
 	reading chan struct{}
-	// parts has a value for each request whose part of an archive is being read.
-	parts chan struct{}
+	// parts are the requests of users whose parts of archives are being read.
+	parts *turns
 	// contents is locked while content of bundles is removed, and read-locked while somebody
 	// relies on it.
 	contents sync.RWMutex
@@ -54,9 +54,9 @@ func New(cfg Config) (*Server, error) {
 		streams:  &shares{limit: cfg.MaxStreams, ofOne: cfg.MaxStreamsOfOne, what: "event streams"},
 		pulls:    &shares{limit: cfg.MaxPulls, ofOne: max(1, cfg.MaxPulls/2), what: "bundles that are pulled"},
 		lists:    &shares{limit: cfg.MaxManifests, ofOne: max(1, cfg.MaxManifests/2), what: "lists of the files of bundles"},
-		parts:    make(chan struct{}, cfg.MaxUploads),
+		parts:    newTurns(cfg.MaxUploads, max(1, cfg.MaxUploads/2), "the controller is reading other bundles: try again in 10 s"),
 		follows:  &follows{limit: cfg.MaxFollows, at: map[string]*shares{}},
-		listings: &listings{every: cfg.ListInterval}, scrapes: newScrapes(cfg.Limits), board: newBoard(),
+		listings: &listings{every: cfg.ListInterval}, scrapes: newTurns(cfg.MaxScrapes, cfg.MaxScrapesOfOne, "too many scrapes are going on: scrape less often, or directly"), board: newBoard(),
 		crossing: http.NewCrossOriginProtection(), reading: make(chan struct{}, cfg.MaxConfigurations), asking: make(chan struct{}, cfg.MaxFleetQuestions),
 	}
 	s.api = sync.OnceValue(func() *routes { return newRoutes(s) })

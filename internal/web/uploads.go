@@ -96,16 +96,13 @@ func (s *Server) admitPart(a *routes, op operation) func(huma.Context, func(huma
 			refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("a part of an archive has at most %d bytes, and says how many", api.MaxUploadPart))
 			return
 		}
-		patience, cancel := context.WithTimeout(ctx.Context(), s.cfg.MaxWait)
-		defer cancel()
-		select {
-		case s.parts <- struct{}{}:
-			defer func() { <-s.parts }()
-		case <-patience.Done():
+		done, err := s.parts.enter(ctx.Context(), who.Name, s.cfg.MaxWait)
+		if err != nil {
 			ctx.SetHeader("Retry-After", "10")
-			refuse(http.StatusServiceUnavailable, "the controller is reading other bundles: try again in 10 s")
+			refuse(statusOf(err), err.Error())
 			return
 		}
+		defer done()
 		out, end := http.NewResponseController(w), time.Now().Add(s.cfg.UploadTimeout)
 		if out.SetReadDeadline(end) != nil || out.SetWriteDeadline(end.Add(s.cfg.WriteTimeout)) != nil {
 			refuse(http.StatusInternalServerError, "the time for the request cannot be set")
