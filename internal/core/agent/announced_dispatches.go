@@ -27,6 +27,9 @@ func (m *Machine) nodeCan(p *peer, msg mgmt.NotifyDispatches) {
 	}
 	n.proc.hears = slices.Contains(p.can, mgmt.ClusterLayout)
 	n.proc.options.takes = slices.Contains(p.can, mgmt.SetOptions)
+	if owes, _ := m.options.outcome(n); owes {
+		m.requests.awaitAgain(n)
+	}
 	m.emit(Note{Level: Debug, Text: "node announced its dispatches", Node: p.node, Peer: p.id})
 }
 

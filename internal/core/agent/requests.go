@@ -164,6 +164,20 @@ func (rs *requests) upFor(r *request, n *node, owes bool, why string) {
 	}
 }
 
+// awaitAgain has deployments wait for n that have taken it for done: it has said just now that
+// it can be told of options, and nobody knows which it has.
+func (rs *requests) awaitAgain(n *node) {
+	for _, r := range rs.inFlight.All() {
+		before := len(r.Results)
+		if r.Detail.deploys {
+			r.Results = slices.DeleteFunc(r.Results, func(res mgmt.Result) bool { return res.Node == n.name() && res.Success && res.Error == "" })
+		}
+		if len(r.Results) < before {
+			r.Await(n.name())
+		}
+	}
+}
+
 // failed tells requests that n did not come up.
 func (rs *requests) failed(n *node, why string, outputs mgmt.NodeOutputs) {
 	for _, r := range rs.awaiting(n, untilUp) {
