@@ -211,28 +211,39 @@ const shortManifest = 500
 // admitManifest lets a request for a long list of files in when there is a place for one more.
 // The request has the place until its answer is sent: somebody who does not read it must not
 // make the controller keep many of them.
-func (s *Server) admitManifest(a *routes) func(huma.Context, func(huma.Context)) {
+func (s bundles) admitManifest(a *routes) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		if s.cfg.Bundles == nil {
-			next(ctx)
-			return
-		}
-		if b, ok := s.cfg.Bundles.Get(mgmt.BundleHash(ctx.Param("hash"))); !ok || b.Files < shortManifest {
-			next(ctx)
-			return
-		}
-		one, err := s.lists.enter(askerOf(ctx.Context()).Name)
+		_, w := humago.Unwrap(ctx)
+		done, err := s.enterManifest(askerOf(ctx.Context()), ctx.Param("hash"), w)
 		if err != nil {
 			ctx.SetHeader("Retry-After", "10")
 			a.refuse(ctx, statusOf(err), err.Error())
 			return
 		}
-		defer s.lists.leave(one)
-		_, w := humago.Unwrap(ctx)
-		out := http.NewResponseController(w)
-		defer context.AfterFunc(one.over, func() { out.SetWriteDeadline(time.Now()) })() // another user has the place
+		defer done()
 		next(ctx)
 	}
+}
+
+// enterManifest takes a place for the list of the files of a bundle, which w will send. A short
+// list needs none. The caller gives the place back with done.
+func (s bundles) enterManifest(who asker, hash string, w http.ResponseWriter) (done func(), err error) {
+	if s.cfg.Bundles == nil {
+		return func() {}, nil
+	}
+	if b, ok := s.cfg.Bundles.Get(mgmt.BundleHash(hash)); !ok || b.Files < shortManifest {
+		return func() {}, nil
+	}
+	one, err := s.lists.enter(who.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := http.NewResponseController(w)
+	stop := context.AfterFunc(one.over, func() { out.SetWriteDeadline(time.Now()) }) // another user has the place
+	return func() {
+		stop()
+		s.lists.leave(one)
+	}, nil
 }
 
 func (s bundles) get(ctx context.Context, in *bundleInput) (*bodyOutput[api.BundleContent], error) {

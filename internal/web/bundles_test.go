@@ -306,19 +306,22 @@ func TestLongListsOfFilesAreBounded(t *testing.T) {
 		}
 	}
 	var lines []line
-	ask := func(who, hash string) {
+	ask := func(who, path string) {
 		raw := s.dial()
 		c := line{raw, bufio.NewReader(raw)}
 		lines = append(lines, c)
-		get(c, who, api.PathBundles+"/"+hash)
+		get(c, who, path)
 		<-kept.asked
 	}
-	ask("viewer", long)
+	ask("viewer", api.PathBundles+"/"+long)
 	if _, err := s.client("viewer").Bundle(t.Context(), long); !isProblem(err, http.StatusTooManyRequests, "vic has 1 lists of the files of bundles already") {
 		t.Errorf("the second list: %v", err)
 	}
-	ask("viewer", short)
-	ask("operator", long)
+	if answer, body := s.ask("GET", "/bundles/"+long, "viewer", ""); answer.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the page: %s %.100s", answer.Status, body)
+	}
+	ask("viewer", api.PathBundles+"/"+short)
+	ask("operator", "/bundles/"+long)
 	if _, err := s.client("admin").Bundle(t.Context(), long); !isProblem(err, http.StatusServiceUnavailable, "try again in 10 s") {
 		t.Errorf("beyond the limit: %v", err)
 	}
@@ -329,7 +332,7 @@ func TestLongListsOfFilesAreBounded(t *testing.T) {
 		get(c, "viewer", api.PathHealth)
 		wantOK(c)
 	}
-	ask("viewer", long)
+	ask("viewer", "/bundles/"+long)
 	wantOK(lines[len(lines)-1])
 }
 

@@ -56,6 +56,8 @@ type visit struct {
 	need access.Row
 	// limits are those of the server.
 	limits *Limits
+	// written is called when the answer was written.
+	written func()
 }
 
 // visit returns the visit of a stranger.
@@ -122,6 +124,8 @@ func (a *routes) page(p page, serve func(*visit) (shown, error)) {
 			return
 		}
 		v.Request = r.WithContext(context.WithValue(r.Context(), askerKey{}, v.who))
+		v.written = func() {}
+		defer func() { v.written() }()
 		answer, err := serve(v)
 		s.answer(p, v, answer, err)
 	})

@@ -25,6 +25,11 @@ func (s pages) bundles(v *visit) (shown, error) {
 }
 
 func (s pages) bundle(v *visit) (shown, error) {
+	done, err := bundles(s).enterManifest(v.who, v.PathValue("hash"), v.w)
+	if err != nil {
+		return shown{}, err
+	}
+	v.written = done
 	found, err := bundles(s).get(v.Context(), &bundleInput{v.PathValue("hash")})
 	if err != nil {
 		return shown{}, err

@@ -192,7 +192,7 @@ func (a *routes) describe(op operation) huma.Operation {
 	}
 	if op.manifest {
 		described.Errors = append(described.Errors, http.StatusTooManyRequests, http.StatusServiceUnavailable)
-		described.Middlewares = append(described.Middlewares, a.s.admitManifest(a))
+		described.Middlewares = append(described.Middlewares, bundles{a.s}.admitManifest(a))
 	}
 	switch {
 	case op.part:
