@@ -126,13 +126,16 @@ func (t *tree) checkTarget(path, target string) error {
 	return nil
 }
 
-// checkText refuses characters that some program between here and a node could mistake.
+// checkText refuses characters that some program between here and a node could mistake, and
+// those that make a name look like another one on a screen.
 func checkText(s, what string) error {
 	switch {
 	case !utf8.ValidString(s):
 		return invalid(s, "its %s is not UTF-8", what)
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return invalid(s, "its %s has a control character", what)
+	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return invalid(s, "its %s has a character that cannot be seen: %+q", what, s)
 	case strings.Contains(s, `\`):
 		return invalid(s, "its %s has a backslash", what)
 	}
