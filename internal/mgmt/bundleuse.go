@@ -43,12 +43,16 @@ func (s *Snapshot) BundleUses() map[BundleHash]BundleUse {
 	return uses
 }
 
-// NeededBundles returns the content that any configuration uses, sorted.
+// NeededBundles returns the content that any configuration uses, or one that is being
+// deployed, sorted.
 func (s *Snapshot) NeededBundles() []BundleHash {
 	var hashes []BundleHash
 	for hash := range s.BundleUses() {
 		hashes = append(hashes, hash)
 	}
+	for _, b := range s.Deploying {
+		hashes = append(hashes, b.Hash)
+	}
 	slices.Sort(hashes)
-	return hashes
+	return slices.Compact(hashes)
 }

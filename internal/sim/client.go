@@ -93,9 +93,18 @@ func (c *client) ask(msg mgmt.Message, unique bool) {
 	}
 	r, life := awaited{mgmt.KindOf(req).Name(), req.RequestID()}, c.life
 	c.awaits = append(c.awaits, r)
-	c.w.after(patience+8*c.w.mood.delay, func() {
-		if c.life == life && c.ep != nil && slices.Contains(c.awaits, r) {
-			c.w.violated("client %s waits in vain for the answer to %s %s", c.name, r.kind, r.id)
-		}
-	})
+	c.w.after(patience+8*c.w.mood.delay, func() { c.demand(r, life) })
+}
+
+// demand demands that the client has its answer, unless the controller waits for bundles and
+// may still do so.
+func (c *client) demand(r awaited, life int) {
+	if c.life != life || c.ep == nil || !slices.Contains(c.awaits, r) {
+		return
+	}
+	if c.w.controller.book.waitsForBundles(c.ep.id, r) {
+		c.w.after(patience+8*c.w.mood.delay, func() { c.demand(r, life) })
+		return
+	}
+	c.w.violated("client %s waits in vain for the answer to %s %s", c.name, r.kind, r.id)
 }

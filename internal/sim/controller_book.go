@@ -234,6 +234,14 @@ func (b *controllerBook) putOff(msg mgmt.Message) {
 	b.w.warrants.putOff()
 }
 
+// waitsForBundles reports whether the answer to a client's request was put off and is not
+// overdue.
+func (b *controllerBook) waitsForBundles(client mgmt.PeerID, a awaited) bool {
+	return slices.ContainsFunc(b.asked, func(r request) bool {
+		return r.client == client && r.id == a.id && r.kind == a.kind && r.due > r.since+b.patience(r.asked) && b.w.now <= r.due+lateness
+	})
+}
+
 // pending reports whether a request with r's client and ID is not answered.
 func (b *controllerBook) pending(r request) bool {
 	return slices.ContainsFunc(b.asked, func(o request) bool { return o.client == r.client && o.id == r.id })

@@ -83,6 +83,9 @@ func TestHistoryHasTheBundlesOfItsRevisions(t *testing.T) {
 	if diff := cmp.Diff(three.Bundles(), snap.Deploying); diff != "" {
 		t.Errorf("bundles of the deployment that runs (-want +got):\n%s", diff)
 	}
+	if needed := snap.NeededBundles(); len(needed) != 3 {
+		t.Errorf("needed are those of both revisions, and of the deployment that runs: got %v", needed)
+	}
 	again := newWilling(t, controller.Config{}, w.stored).core.Snapshot()
 	if diff := cmp.Diff(snap.History, again.History); diff != "" {
 		t.Errorf("history after a restart (-before +after):\n%s", diff)
