@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -72,10 +74,42 @@ scrape_configs:
 	}
 }
 
+// Debian's Prometheus 2.42 shows the token of http_sd_configs without the word Bearer, unless the
+// configuration has the word.
+func TestPrometheusShowsItsTokenAsTheShippedConfigurationSays(t *testing.T) {
+	shown := make(chan string, 1)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case shown <- r.URL.Path + " " + r.Header.Get("Authorization"):
+		default: // one is enough
+		}
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, "[]")
+	}))
+	t.Cleanup(site.Close)
+	shipped, err := os.ReadFile("../../deploy/prometheus/prometheus.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := regexp.MustCompile(`(?m)^rule_files:\n.*\n|^ *tls_config:.*\n|^ *ca_file:.*\n`).ReplaceAllString(string(shipped), "")
+	startPrometheus(t, "0", strings.ReplaceAll(config, "https://controller.example.com:2149", site.URL))
+	select {
+	case got := <-shown:
+		if got != "/sd Bearer zfa-secret" {
+			t.Errorf("Prometheus asks %q", got)
+		}
+	case <-time.After(patience):
+		t.Fatal("Prometheus asks nothing")
+	}
+}
+
 // startPrometheus starts a Prometheus that ends with the test, and returns its URL.
-func startPrometheus(f *fleet, port, config string) string {
+func startPrometheus(f testing.TB, port, config string) string {
 	f.Helper()
 	dir := f.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "zeekfleet.token"), []byte("zfa-secret\n"), 0o600); err != nil {
+		f.Fatal(err)
+	}
 	file := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		f.Fatal(err)

@@ -112,6 +112,9 @@ func (s *sheet) cluster(snap *mgmt.Snapshot) {
 		states := map[nodeKey]int{}
 		for i := range in.Nodes {
 			n := &in.Nodes[i]
+			if n.MgmtRole == mgmt.RoleAgent || n.MgmtRole == mgmt.RoleController {
+				continue // they are no nodes of the cluster
+			}
 			role, ok := roles[n.Node]
 			if !ok {
 				role = n.ClusterRole

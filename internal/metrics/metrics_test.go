@@ -158,6 +158,22 @@ func TestProcessesTellTheirOwnFigures(t *testing.T) {
 	}
 }
 
+func TestAgentsAndControllersAreNoNodesOfTheCluster(t *testing.T) {
+	c := fleetOf(1, 1)
+	snap, err := c.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := snap.Instances[0]
+	for _, role := range []mgmt.Role{mgmt.RoleAgent, mgmt.RoleController} {
+		in.Nodes = append(in.Nodes, mgmt.ObservedNode{NodeStatus: mgmt.NodeStatus{Node: "daemon", State: mgmt.Running, MgmtRole: role, ClusterRole: mgmt.ClusterNone}})
+	}
+	text := textOf(t, c)
+	if strings.Contains(text, `zeekfleet_nodes{instance="sensor-0",role="NONE"`) || strings.Contains(text, `zeekfleet_node_up{instance="sensor-0",node="daemon"`) {
+		t.Errorf("a daemon counts as a node:\n%s", text)
+	}
+}
+
 func TestFiguresAreThoseOfTheCluster(t *testing.T) {
 	text := textOf(t, fleetOf(1, 2))
 	for _, want := range []string{
