@@ -59,6 +59,15 @@ type Plan struct {
 	Problems []Finding       `json:"problems" nullable:"false" doc:"What the preflight of the hosts has found. With a problem, the deployment would be refused."`
 	Doubts   []Finding       `json:"doubts" nullable:"false" doc:"What may be wrong, and prevents nothing."`
 	Unknown  []Finding       `json:"unknown" nullable:"false" doc:"The instances that did not say what they would do, with the reason."`
+	Fetching []PlannedFetch  `json:"fetching,omitempty" nullable:"false" doc:"The instances that still fetch bundles, and did not check anything. They go on: ask again."`
+}
+
+// PlannedFetch says how far an instance is that fetches bundles.
+type PlannedFetch struct {
+	Instance string `json:"instance"`
+	Bundle   string `json:"bundle" doc:"A bundle that is on its way."`
+	Done     int64  `json:"done" doc:"How many bytes of all bundles have arrived that the instance lacked."`
+	Total    int64  `json:"total" doc:"How many there are. 0: it is not known yet."`
 }
 
 // PlannedNode is what a deployment does with a node.

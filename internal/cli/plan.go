@@ -70,15 +70,46 @@ func (f Fleet) cluster(path string) (*api.Cluster, []packedBundle, error) {
 	return new(resources.Cluster(cluster.Config)), *list, nil
 }
 
-// plan asks for a plan, for as long as the command has.
+// plan asks for a plan. While hosts fetch bundles, they have not checked anything yet: it
+// asks again.
 func (f Fleet) plan(ctx context.Context, c *api.Client, in api.PlanRequest) (api.Plan, error) {
-	in.Timeout = min(timeLeft(ctx), 600)
 	f.Log.Info("asking all hosts what a deployment would do")
+	in.Timeout = min(timeLeft(ctx), 600)
+	looks := in // how far the hosts are
+	looks.Timeout = lookSeconds
 	plan, err := c.Plan(ctx, in)
-	if err == nil {
-		plan = withAbsent(plan, f.Partial)
+	var arrived int64
+	for tries := 0; err == nil && len(plan.Fetching) > 0; {
+		now := int64(0)
+		for _, one := range plan.Fetching {
+			now += one.Done
+			f.Log.Notice("%s fetches %s: %s", one.Instance, one.Bundle, fetchedText(one))
+		}
+		if tries++; now > arrived {
+			arrived, tries = now, 0
+		}
+		if tries >= maxFetchTries {
+			break // its doubts say what is missing
+		}
+		if plan, err = c.Plan(ctx, looks); err == nil && len(plan.Fetching) == 0 {
+			plan, err = c.Plan(ctx, in) // with time for the preflight
+		}
 	}
-	return plan, err
+	return withAbsent(plan, f.Partial), err
+}
+
+// lookSeconds is how often the command looks how far hosts are that fetch bundles, and
+// maxFetchTries how often while no more bytes arrive.
+const (
+	lookSeconds   = 5
+	maxFetchTries = 12
+)
+
+func fetchedText(one api.PlannedFetch) string {
+	if one.Total == 0 {
+		return "nothing has arrived yet"
+	}
+	return fmt.Sprintf("%.1f of %.1f MB", float64(one.Done)/1e6, float64(one.Total)/1e6)
 }
 
 // withAbsent says what a deployment does about instances that are not connected: with

@@ -15,6 +15,15 @@ type FleetPlan struct {
 	Problems, Doubts []PlanFinding
 	// Unknown has the instances that did not say what they would do, with the reason.
 	Unknown []PlanFinding
+	// Fetching has the instances that still fetch bundles, and did not check anything. They
+	// go on, and a later plan is complete.
+	Fetching []PlannedFetch
+}
+
+// PlannedFetch is an InstancePlanFetch with the instance.
+type PlannedFetch struct {
+	Instance InstanceName
+	InstancePlanFetch
 }
 
 // PlannedNode is what a deployment does with one node.

@@ -52,6 +52,16 @@ type InstancePlan struct {
 	Bundles  []InstancePlanBundle  `json:"bundles,omitempty"`
 	Problems []InstancePlanFinding `json:"problems,omitempty"`
 	Doubts   []InstancePlanFinding `json:"doubts,omitempty"`
+	// Fetching is set if the host still fetches bundles. Then nothing was checked.
+	Fetching *InstancePlanFetch `json:"fetching,omitempty"`
+}
+
+// InstancePlanFetch says how far a host is that fetches bundles, in bytes. Total is zero
+// before the first bytes have come.
+type InstancePlanFetch struct {
+	Bundle string `json:"bundle"`
+	Done   int64  `json:"done,omitempty"`
+	Total  int64  `json:"total,omitempty"`
 }
 
 // InstancePlanNode is a PlannedNode without the instance.

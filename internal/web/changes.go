@@ -131,6 +131,9 @@ func planOf(p *mgmt.FleetPlan) api.Plan {
 			Instance: string(n.Instance), Node: string(n.Node), Role: string(n.Role), Action: string(n.Action), Because: n.Because, Stopped: n.Stopped,
 		})
 	}
+	for _, f := range p.Fetching {
+		body.Fetching = append(body.Fetching, api.PlannedFetch{Instance: string(f.Instance), Bundle: f.Bundle, Done: f.Done, Total: f.Total})
+	}
 	return body
 }
 

@@ -58,6 +58,15 @@ func (f *fetching) setUntil() {
 	}
 }
 
+// far says how far a Fetch is.
+func (f *fetching) far(agent mgmt.InstanceName) *mgmt.InstancePlanFetch {
+	is := &mgmt.InstancePlanFetch{Bundle: f.bundle, Done: f.done, Total: f.total}
+	if is.Bundle == "" {
+		is.Bundle = f.change.config.BundlesOf(agent)[0].Name
+	}
+	return is
+}
+
 // progress lets the requests have the time back that the Fetch takes, and tells their
 // askers.
 func (ps *proposals) progress(ev Fetching) {
@@ -70,6 +79,9 @@ func (ps *proposals) progress(ev Fetching) {
 		return
 	}
 	f.bundle, f.done, f.total = ev.Bundle, ev.Done, ev.Total
+	if f.change.purpose == plans {
+		return // its answer says how far the Fetch is, and whoever wants to know more asks again
+	}
 	for _, r := range f.change.requests() {
 		before := r.Deadline
 		r.Deadline = earlier(ps.now, r.Detail.fetch.latest).Add(r.Detail.fetch.left)
@@ -77,7 +89,6 @@ func (ps *proposals) progress(ev Fetching) {
 			r.Detail.answer = r.Detail.answer.Add(r.Deadline.Sub(before))
 		}
 	}
-	f.setUntil()
 	if !f.toldAt.IsZero() && ps.now.Sub(f.toldAt) < fetchTold {
 		return
 	}
@@ -144,6 +155,7 @@ func (ps *proposals) expireFetch() {
 		ps.fetching = nil
 	case !f.until.IsZero() && !ps.now.Before(f.until):
 		ps.fetching = nil
+		f.change.plan.Fetching = f.far(ps.cfg.Name)
 		ps.answerPlan(f.change, "nothing was checked: "+f.late())
 	}
 }

@@ -14,7 +14,6 @@ import (
 type fetching struct {
 	since  time.Time // when the leg was sent
 	before times     // of its deployment, then
-	answer time.Time // when its request was due, then
 	bundle string
 	// done and total count bytes. Total is zero before the agent tells something.
 	done, total int64
@@ -113,10 +112,6 @@ func (d preflights) waits(l *leg, off time.Duration) {
 func (d deliveries) waits(l *leg, off time.Duration) {
 	whileFetching(d).putOff(l, off)
 	whileFetching(d).fetchStep(l, "it changes its nodes")
-}
-
-func (p planning) waits(l *leg, off time.Duration) {
-	l.request.Deadline = later(l.request.Deadline, l.fetching.answer.Add(off))
 }
 
 // sendMeanwhile sends the configuration of an internal deployment, which waits for bundles,

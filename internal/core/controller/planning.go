@@ -60,7 +60,6 @@ func (p planning) plan(r *request, msg mgmt.PlanRequest) {
 			continue
 		}
 		l := p.ask(r, p.roster.agents[name], p)
-		l.fetching.answer = r.Deadline
 		p.legs.send(l, mgmt.AgentPlanRequest{ReqID: l.id, Config: filled, Preflight: patience - min(planMargin, patience/8), All: msg.Instance != ""})
 	}
 	p.answerIfSettled(r)
@@ -128,6 +127,9 @@ func (p planning) answered(l *leg, results []mgmt.Result) {
 		making.is.Nodes = append(making.is.Nodes, plannedNodes(name, plan)...)
 		making.is.Bundles = append(making.is.Bundles, plannedBundles(name, plan)...)
 	}
+	if f := plan.Fetching; f != nil && mgmt.CheckBundleName(f.Bundle) == nil {
+		making.is.Fetching = append(making.is.Fetching, mgmt.PlannedFetch{Instance: name, InstancePlanFetch: *f})
+	}
 	making.is.Problems = append(making.is.Problems, findings(name, plan.Problems)...)
 	making.is.Doubts = append(making.is.Doubts, findings(name, plan.Doubts)...)
 	p.settled(l)
@@ -157,6 +159,7 @@ func (p planning) answerIfSettled(r *request) {
 		a, b := plan.Bundles[i], plan.Bundles[j]
 		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Name, b.Name)) < 0
 	})
+	sort.Slice(plan.Fetching, func(i, j int) bool { return plan.Fetching[i].Instance < plan.Fetching[j].Instance })
 	for _, list := range [][]mgmt.PlanFinding{plan.Problems, plan.Doubts, plan.Unknown} {
 		sort.SliceStable(list, func(i, j int) bool {
 			return cmp.Or(cmp.Compare(list[i].Instance, list[j].Instance), cmp.Compare(list[i].Node, list[j].Node)) < 0

@@ -110,6 +110,9 @@ func planLines(msg mgmt.Response) (lines []string) {
 		}
 		lines = append(lines, line)
 	}
+	for _, f := range plan.Fetching {
+		lines = append(lines, fmt.Sprintf("  fetching %s@%s: %d of %d bytes", f.Bundle, f.Instance, f.Done, f.Total))
+	}
 	for _, list := range []struct {
 		what     string
 		findings []mgmt.PlanFinding

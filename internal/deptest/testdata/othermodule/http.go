@@ -131,7 +131,7 @@ var documents = []any{
 	api.LoginRequest{}, api.Node{}, api.Page[api.Node]{}, api.Principal{}, api.RenewRequest{}, api.Revision{},
 	api.RevokeRequest{}, api.RoleRequest{}, api.Root{}, api.SSO{}, api.SSOLoginRequest{}, api.Session{},
 	api.SessionRequest{}, api.SignRequest{}, api.Token{}, api.TokenRequest{}, api.User{},
-	api.PreflightRequest{}, api.OwnTokenRequest{}, api.PlanRequest{Options: []api.OptionChange{}}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}, Bundles: []api.PlannedBundle{}, Options: []api.PlannedOption{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
+	api.PreflightRequest{}, api.OwnTokenRequest{}, api.PlanRequest{Options: []api.OptionChange{}}, api.Plan{Nodes: []api.PlannedNode{}, Doubts: []api.Finding{}, Bundles: []api.PlannedBundle{}, Options: []api.PlannedOption{}, Fetching: []api.PlannedFetch{}}, api.Operation{Steps: []api.OperationStep{}, Counts: api.StepCount{}},
 	api.Event{}, api.EventPage{}, api.EventQuery{}, &api.StreamEndedError{},
 	api.Bundles{}, api.Bundle{Pushes: []api.BundlePush{}}, api.BundleContent{List: []api.BundleFile{}}, api.UploadRequest{}, api.Upload{}, api.PruneRequest{}, api.Pruned{},
 	api.HeaderUploadOffset, api.MaxUploadPart, api.MaxBundleRevisions,
