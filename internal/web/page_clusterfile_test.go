@@ -32,8 +32,10 @@ func TestFormTakesAClusterFile(t *testing.T) {
 		good + "prot = 1\n":     "cluster file:7: invalid node &#34;w9&#34; configuration: unknown key &#34;prot&#34;; did you mean &#34;port&#34;?",
 		"[w8]\nrole = worker\n": "cluster file:1: node &#34;w8&#34; lacks &#34;instance&#34;: name the instance that runs it",
 		"x8\n":                  "cluster file:1: &#34;x8&#34; stands before the first section",
-		"[w8\n<script>\n":       "lacks the closing bracket of a section&#39;s header",
-		heavyFile(129):          "all values together, with what sections inherit, have more than 8388608 bytes",
+		// The directory would be one of the controller's host.
+		good + "[bundle x]\npath = /etc\n": "the directory &#34;/etc&#34; cannot be read here: push it",
+		"[w8\n<script>\n":                  "lacks the closing bracket of a section&#39;s header",
+		heavyFile(129):                     "all values together, with what sections inherit, have more than 8388608 bytes",
 	} {
 		status, page := planOf(s, text)
 		if status != http.StatusUnprocessableEntity || !strings.Contains(page, want) || !strings.Contains(page, `role="alert"`) {
