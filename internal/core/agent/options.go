@@ -18,7 +18,7 @@ func optionsOf(n mgmt.Node) optionList {
 // optionsKnown are the RunOptions that a process has, as far as its agent knows.
 type optionsKnown struct {
 	state optionsState
-	list  optionList // if state is not optionsUnknown
+	list  optionList // if state is optionsGiven or optionsSet
 }
 
 type optionsState int
@@ -27,6 +27,7 @@ const (
 	optionsUnknown optionsState = iota // an earlier life of the agent has started it
 	optionsGiven                       // it was started with list, and did not say that it has them
 	optionsSet                         // it has list
+	optionsTold                        // it was told of others, and did not answer: it may have any of them
 )
 
 // givenOptions is what is known of a process that is started with these options. A list
@@ -78,7 +79,7 @@ func (o *options) outcome(n *node) (owes bool, why string) {
 		return false, ""
 	case p.why != "" && p.refused == list:
 		return false, p.why
-	case p.known.state == optionsUnknown && p.told == nil && list == "":
+	case p.known.state == optionsUnknown && list == "":
 		return p.takes, ""
 	}
 	return true, ""
@@ -109,9 +110,9 @@ func (o *options) send(n *node) {
 		o.cannot(n, list, p.known)
 		return
 	}
-	// Until it answers, nobody knows what it has. If it is told of another list meanwhile, and
-	// refuses that one, nobody knows either.
-	p.told, p.known = &optionTelling{mgmt.NewReqID(o.rng), list, p.known}, optionsKnown{}
+	// If it is told of another list before it answers, and refuses that one, nobody knows
+	// which it has.
+	p.told, p.known = &optionTelling{mgmt.NewReqID(o.rng), list, p.known}, optionsKnown{state: optionsTold}
 	o.emit(ToNodes{
 		To: []NodePeer{{Peer: n.peer, Node: n.name(), Launch: n.proc.launch}},
 		Msg: mgmt.NodeDispatchRequest{
