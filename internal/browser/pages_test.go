@@ -224,13 +224,14 @@ func TestPagesOfTheSite(t *testing.T) {
 	f.snap.Instances = append(f.snap.Instances, &mgmt.ObservedInstance{Name: "sensor-03", Standing: mgmt.Newcomer, Since: time.Now().Add(-time.Minute)})
 	log := openEvents(t)
 	tell(t, log, 40)
-	site := serve(t, web.Config{Cluster: f, Samples: store, Agents: agents{}, Happenings: log, Audit: &records{}, Alerts: bell{}, Addresses: []string{"192.0.2.1:2149"}})
+	site := serve(t, web.Config{Cluster: f, Samples: store, Agents: agents{}, Happenings: log, Audit: &records{}, Alerts: bell{}, Addresses: []string{"192.0.2.1:2149"}, Bundles: shelf{}})
 	tab := browser.Start(t).Tab(t)
 	tab.Look(1280, 800, "light")
 	tab.LogIn(site, "admin")
 	for name, path := range map[string]string{
 		"alerts": "/alerts", "silence": "/alerts/silence?instance=sensor-02", "traffic": "/traffic", "instances": "/instances", "instance": "/instances/sensor-02", "events": "/events", "audit": "/audit", "users": "/users",
 		"tokens": "/tokens", "join": "/tokens/join", "user": "/users/new", "role": "/users/ann/role",
+		"bundles": "/bundles", "bundle": "/bundles/" + string(bundleHash),
 	} {
 		tab.Go(site + path)
 		tab.Wait(`document.querySelector("h1") != null`)
