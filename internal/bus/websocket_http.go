@@ -65,6 +65,10 @@ type httpConn struct {
 	closed    chan struct{}
 }
 
+// Pace says whether what comes in counts. At first it does. While a user who has proved to
+// have a role sends something large, it need not. Any goroutine may call it.
+func (c *httpConn) Pace(counts bool) { c.allowance.known.Store(!counts) }
+
 // Read waits as long as the allowance demands before it returns what it has read.
 func (c *httpConn) Read(p []byte) (int, error) {
 	n, err := c.src.Read(p)

@@ -497,3 +497,43 @@ func TestPlanNamesTheFilesOfBundles(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(text), err)
 	}
 }
+
+// pacedConn notes whether what comes in counts as a newcomer's.
+type pacedConn struct {
+	net.Conn
+	said *pacing
+}
+
+type pacing struct {
+	mu   sync.Mutex
+	list []bool
+}
+
+func (c pacedConn) Pace(counts bool) {
+	c.said.mu.Lock()
+	defer c.said.mu.Unlock()
+	c.said.list = append(c.said.list, counts)
+}
+
+// A part of an archive comes in as fast as it can, and nothing else does. Whoever may not push is
+// a newcomer all the time.
+func TestPartsOfBundlesAreNotPaced(t *testing.T) {
+	said := &pacing{}
+	s := serve(t, web.Config{Bundles: newShelf(t)}, func(c *web.Connection) { c.Conn = pacedConn{c.Conn, said} })
+	archive, hash := packed(t, map[string]string{"a": "x"})
+	if _, err := s.client("viewer").PushPart(t.Context(), hash, 0, []byte("x")); !isProblem(err, http.StatusForbidden, "bundle push") {
+		t.Error(err)
+	}
+	c := s.client("operator")
+	if _, err := c.BeginPush(t.Context(), api.UploadRequest{Name: "site", Hash: hash, Size: int64(len(archive))}); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := c.PushPart(t.Context(), hash, 0, archive); err != nil || !u.Complete {
+		t.Fatal(u, err)
+	}
+	said.mu.Lock()
+	defer said.mu.Unlock()
+	if !slices.Equal(said.list, []bool{false, true}) {
+		t.Errorf("the pace was %v", said.list)
+	}
+}

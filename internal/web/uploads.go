@@ -103,6 +103,10 @@ func (s *Server) admitPart(a *routes, op operation) func(huma.Context, func(huma
 			return
 		}
 		defer done()
+		if paced, ok := r.Context().Value(connKey{}).(*conn).Conn.(interface{ Pace(counts bool) }); ok {
+			paced.Pace(false) // a part is much for a newcomer, and this one is none
+			defer paced.Pace(true)
+		}
 		out, end := http.NewResponseController(w), time.Now().Add(s.cfg.UploadTimeout)
 		if out.SetReadDeadline(end) != nil || out.SetWriteDeadline(end.Add(s.cfg.WriteTimeout)) != nil {
 			refuse(http.StatusInternalServerError, "the time for the request cannot be set")
