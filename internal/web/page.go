@@ -151,6 +151,10 @@ func (s pages) enter(p page, v *visit) bool {
 		s.refusing(v.who, p.may.Name, "", err.Error())
 		s.fail(p, v, http.StatusUnauthorized, err.Error())
 		return false
+	case strings.HasSuffix(p.pattern, "/stream"):
+		// A page that was sent to the login would take the login for its stream, and say that it is live.
+		s.fail(p, v, http.StatusUnauthorized, err.Error())
+		return false
 	default:
 		s.sendToLogin(v)
 		return false

@@ -34,6 +34,17 @@ func TestAStreamTellsItsPageWhoLooks(t *testing.T) {
 	}
 }
 
+// The controller forgets sessions when it ends. A page that is open then must not take the page of
+// the login for its stream.
+func TestAStreamWithoutASessionIsRefusedAndNotSentToTheLogin(t *testing.T) {
+	s := serve(t, web.Config{Authority: loggingIn(), Cluster: fleetOf("w1")}, nil)
+	for _, path := range streamsOfPages {
+		if answer, _ := s.browse(path, &http.Cookie{Name: "__Host-zeekfleet", Value: "forgotten"}); answer.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: got %s", path, answer.Status)
+		}
+	}
+}
+
 // What a stream renews is for the role that the user has by then.
 func TestAStreamForgetsTheRoleOfItsBeginning(t *testing.T) {
 	authority := loggingIn()

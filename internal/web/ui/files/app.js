@@ -56,6 +56,9 @@
     if (JSON.parse(event.detail.data) !== document.body.dataset.you && !written()) location.reload();
   });
 
+  // A session ends with the controller, too. Then no stream tells it: the next one is refused.
+  document.addEventListener("htmx:sse:error", (event) => { if (event.detail?.status === 401 && !written()) location.reload(); });
+
   // What a stream renews, it finds by its ID. Rows come apart from the rest, because they are
   // read in another way.
   const put = (html) => {
