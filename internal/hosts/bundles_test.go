@@ -27,12 +27,13 @@ var slow = quality{delay: 50 * time.Millisecond, rate: 40e6}
 // bundleCluster is a cluster behind slow lines, and a cluster file whose nodes use a bundle.
 type bundleCluster struct {
 	*cluster
-	home string
+	home  string
+	files int // of the bundle
 }
 
 func newBundleCluster(t *testing.T) *bundleCluster {
 	t.Helper()
-	c := &bundleCluster{newCluster(t), t.TempDir()}
+	c := &bundleCluster{cluster: newCluster(t), home: t.TempDir()}
 	var file strings.Builder
 	fmt.Fprintf(&file, "[instances]\nwest\neast = %s:2151\n\n[bundle big]\npath = big\n", east)
 	for i, n := range eight().Nodes {
@@ -47,6 +48,7 @@ func newBundleCluster(t *testing.T) *bundleCluster {
 // fill makes the content of the bundle: so many files of a megabyte.
 func (c *bundleCluster) fill(seed uint64, files int) {
 	c.t.Helper()
+	c.files = files
 	chance := rand.New(rand.NewPCG(seed, seed))
 	dir := filepath.Join(c.home, "big")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -57,11 +59,13 @@ func (c *bundleCluster) fill(seed uint64, files int) {
 		for j := range content {
 			content[j] = byte(chance.Uint64())
 		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("part-%02d.dat", i)), content, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fileName(i)), content, 0o600); err != nil {
 			c.t.Fatal(err)
 		}
 	}
 }
+
+func fileName(i int) string { return fmt.Sprintf("part-%02d.dat", i) }
 
 // begin begins a deployment of the cluster file. done is closed when it has ended.
 type deployment struct {
@@ -109,7 +113,7 @@ func (c *bundleCluster) succeed(d *deployment) {
 func (c *bundleCluster) has() {
 	c.t.Helper()
 	for name, agent := range map[string]*part{"west": c.west, "east": c.east} {
-		trees, err := filepath.Glob(filepath.Join(filepath.Dir(agent.log), "bundles", "*", "part-00.dat"))
+		trees, err := filepath.Glob(filepath.Join(filepath.Dir(agent.log), "bundles", "*", fileName(0)))
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -194,12 +198,16 @@ func TestABundleLeavesRoomForRequests(t *testing.T) {
 	c.has()
 }
 
-// arrived returns how many bytes of archives are on their way, or waits to be unpacked, on the
-// host that has fewer.
+// arrived returns how many bytes of the bundle have arrived on the host that has fewer. A
+// host that has unpacked the bundle has all.
 func (c *bundleCluster) arrived() int64 {
 	least := int64(math.MaxInt64)
 	for _, agent := range []*part{c.west, c.east} {
-		archives, _ := filepath.Glob(filepath.Join(filepath.Dir(agent.log), "bundles", "incoming", "*"))
+		bundles := filepath.Join(filepath.Dir(agent.log), "bundles")
+		if whole, _ := filepath.Glob(filepath.Join(bundles, "*", fileName(c.files-1))); len(whole) > 0 {
+			continue
+		}
+		archives, _ := filepath.Glob(filepath.Join(bundles, "incoming", "*"))
 		bytes := int64(0)
 		for _, archive := range archives {
 			if info, err := os.Stat(archive); err == nil && info.Mode().IsRegular() {
@@ -232,18 +240,18 @@ func TestABundleArrivesOverCutsAndKills(t *testing.T) {
 	for _, cable := range c.cables() {
 		cable.set(slow)
 	}
-	const files = 30
+	const files = 24
 	c.fill(3, files)
 	d := c.begin()
 	for i := range int64(10) {
-		d = c.goOn(d, (2*i+1)<<20)
+		d = c.goOn(d, (3*i/2+1)<<20)
 		for _, cable := range c.cables() {
 			cable.set(quality{cut: true})
 		}
-		if i%3 == 0 {
+		if i%5 == 0 {
 			time.Sleep(peerSilence + 2*time.Second) // the connections are lost
 		} else {
-			time.Sleep(time.Second)
+			time.Sleep(300 * time.Millisecond)
 		}
 		for _, cable := range c.cables() {
 			cable.set(slow)
@@ -252,7 +260,7 @@ func TestABundleArrivesOverCutsAndKills(t *testing.T) {
 	for i, p := range []*part{c.west, c.controller, c.east} {
 		p.kill()
 		p.start()
-		d = c.goOn(d, int64(21+2*i)<<20)
+		d = c.goOn(d, int64(17+2*i)<<20)
 	}
 	c.succeed(d)
 	c.await("all nodes RUNNING", recovery, whole)
