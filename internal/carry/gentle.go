@@ -10,13 +10,14 @@ const (
 	// gentleChunk is short, because a message of others waits for the chunk that is on the
 	// line: at 40 Mbit/s for 0.8 ms.
 	gentleChunk = 4 << 10
-	// gentleTarget is how long chunks may wait in queues on their way.
-	gentleTarget = 2 * time.Millisecond
+	// gentleTarget is how long chunks may wait in queues on their way. Without any queue, disks
+	// and schedulers make times differ by several milliseconds, so it cannot be much shorter.
+	gentleTarget = 20 * time.Millisecond
 	// gentleLeast and gentleWindow bound the chunks on the way.
 	gentleLeast  = 2
 	gentleWindow = 256
 	// gentleLatest is how many delays count as the latest ones.
-	gentleLatest = 3
+	gentleLatest = 8
 	// gentleMinute is how long the shortest delay counts: routes change.
 	gentleMinute = time.Minute
 )
@@ -27,7 +28,7 @@ const (
 // (as in LEDBAT, RFC 6817, with a shorter target).
 type gentle struct {
 	window   float64
-	growing  bool        // the queue was never felt: the window grows by half with each round trip
+	growing  bool        // the queue was never felt: the window grows by a fifth with each round trip
 	sent     []time.Time // when the chunks on the way were sent, oldest first
 	latest   []time.Duration
 	shortest time.Duration // of this minute and the one before; zero: none yet
@@ -63,7 +64,7 @@ func (g *gentle) measured(delay time.Duration, now time.Time) {
 	queued := slices.Min(g.latest) - g.shortest
 	switch {
 	case g.growing && queued < gentleTarget/2:
-		g.window += 0.5
+		g.window += 0.2
 	case queued > 4*gentleTarget && now.Sub(g.halved) > delay:
 		g.growing, g.halved = false, now
 		g.window /= 2

@@ -76,7 +76,7 @@ func (l *line) run(ctx context.Context) {
 
 // gentleTransfers sends so many bytes to each of some readers over one line, and returns how
 // long that took and how long other messages had to wait, sorted.
-func gentleTransfers(t *testing.T, readers, size, perSecond int, delay time.Duration) (took time.Duration, waits []time.Duration) {
+func gentleTransfers(t *testing.T, readers, size, perSecond int, delay time.Duration, rate int) (took time.Duration, waits []time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var tasks sync.WaitGroup
@@ -125,7 +125,7 @@ func gentleTransfers(t *testing.T, readers, size, perSecond int, delay time.Dura
 			}
 			defer s.Close()
 			var got bytes.Buffer
-			if _, err := io.Copy(&got, s); err != nil || got.Len() != size {
+			if _, err := io.Copy(&got, keeping{s, rate}); err != nil || got.Len() != size {
 				t.Errorf("%d bytes have arrived: %v", got.Len(), err)
 			}
 		})
@@ -145,6 +145,21 @@ func gentleTransfers(t *testing.T, readers, size, perSecond int, delay time.Dura
 	return took, waits
 }
 
+// keeping reads so many bytes a second, or all if rate is 0.
+type keeping struct {
+	io.Reader
+	rate int
+}
+
+func (k keeping) Read(p []byte) (int, error) {
+	if k.rate == 0 {
+		return k.Reader.Read(p)
+	}
+	n, err := k.Reader.Read(p[:min(len(p), 8<<10)])
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(k.rate))
+	return n, err
+}
+
 // probe calls send now and then.
 func probe(over <-chan struct{}, send func()) {
 	every := time.NewTicker(7 * time.Millisecond)
@@ -159,22 +174,24 @@ func probe(over <-chan struct{}, send func()) {
 	}
 }
 
-// A request that goes over the same line as bundles waits for them for a few milliseconds
-// at most, and the bundles nearly fill the line.
+// A request that goes over the same line as bundles waits for about 20 ms at most if the
+// bundles fill the line, and hardly at all if their readers keep a rate below that.
 func TestGentleStreamsTakeWhatOthersLeave(t *testing.T) {
 	for name, tt := range map[string]struct {
 		readers, size, perSecond int
 		delay                    time.Duration
+		rate                     int // bytes a second that each reader takes; 0: all
 		atMost, wait             time.Duration
 	}{
-		"40 Mbit/s, 100 ms there and back":              {1, 50 << 20, 5e6, 50 * time.Millisecond, 20 * time.Second, 5 * time.Millisecond},
-		"two readers behind one line":                   {2, 25 << 20, 5e6, 50 * time.Millisecond, 20 * time.Second, 5 * time.Millisecond},
-		"10 Gbit/s, half a millisecond there and back":  {1, 50 << 20, 1.25e9, 250 * time.Microsecond, time.Second, time.Millisecond},
-		"2 Mbit/s: a chunk alone takes 16 milliseconds": {1, 1 << 20, 250e3, 20 * time.Millisecond, 10 * time.Second, 80 * time.Millisecond},
+		"40 Mbit/s, 100 ms there and back":              {1, 50 << 20, 5e6, 50 * time.Millisecond, 0, 15 * time.Second, 25 * time.Millisecond},
+		"two readers behind one line":                   {2, 25 << 20, 5e6, 50 * time.Millisecond, 0, 15 * time.Second, 25 * time.Millisecond},
+		"two readers that keep a rate":                  {2, 25 << 20, 5e6, 50 * time.Millisecond, 2 << 20, 16 * time.Second, 5 * time.Millisecond},
+		"10 Gbit/s, half a millisecond there and back":  {1, 50 << 20, 1.25e9, 250 * time.Microsecond, 0, time.Second, time.Millisecond},
+		"2 Mbit/s: a chunk alone takes 16 milliseconds": {1, 1 << 20, 250e3, 20 * time.Millisecond, 0, 10 * time.Second, 120 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				took, waits := gentleTransfers(t, tt.readers, tt.size, tt.perSecond, tt.delay)
+				took, waits := gentleTransfers(t, tt.readers, tt.size, tt.perSecond, tt.delay, tt.rate)
 				t.Logf("%v; others waited for %v (median), %v (p99)", took, waits[len(waits)/2], waits[len(waits)*99/100])
 				if took > tt.atMost {
 					t.Errorf("the transfer took %v, longer than %v", took, tt.atMost)

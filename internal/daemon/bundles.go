@@ -49,8 +49,9 @@ type bundleTransfer struct {
 	done, total int64
 }
 
-// bundleBurst bounds the bytes that are read at once of a transfer with a limit.
-const bundleBurst = 64 << 10
+// bundleBurst bounds the bytes that are read at once of a transfer with a limit: they are on
+// the line at once.
+const bundleBurst = 8 << 10
 
 func (a *agentShell) newBundles() (*bundles, error) {
 	b := &bundles{shell: a, depot: a.cfg.Depot, slots: make(chan struct{}, bundlesAtOnce), transfer: map[mgmt.BundleHash]*bundleTransfer{}}

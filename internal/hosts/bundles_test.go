@@ -176,17 +176,21 @@ func TestABundleLeavesRoomForRequests(t *testing.T) {
 	c.fill(1, 1)
 	c.succeed(c.begin())
 	c.await("all nodes RUNNING", recovery, whole)
+	files, quiet := 12, time.Second
+	if *measure {
+		files, quiet = 50, 15*time.Second
+	}
 	alone := make(chan struct{})
-	time.AfterFunc(15*time.Second, func() { close(alone) })
+	time.AfterFunc(quiet, func() { close(alone) })
 	before := c.requests(alone)
 
-	c.fill(2, 50)
+	c.fill(2, files)
 	begun := time.Now()
 	d := c.begin()
 	arrived := make(chan struct{})
 	go func() {
 		defer close(arrived)
-		c.awaitArrived(d, 45<<20) // afterwards the nodes are restarted, and do not answer
+		c.awaitArrived(d, int64(files-2)<<20) // afterwards the nodes are restarted, and do not answer
 	}()
 	during := c.requests(arrived)
 	t.Logf("the bundle took %v; get_id_value alone: p50 %v, p99 %v of %d; meanwhile: p50 %v, p99 %v of %d", time.Since(begun).Round(time.Millisecond),

@@ -102,7 +102,7 @@ func defaultAgent() settings.Agent {
 		AllowEnv:        []string{},
 		AllowCommands:   []string{},
 		AllowBundles:    []string{"*"},
-		Bundles:         settings.HostBundles{MaxBytes: 10 << 30},
+		Bundles:         settings.HostBundles{MaxBytes: 10 << 30, Rate: 2 << 20},
 		RemovedKeepDays: 7,
 		RequestTimeout:  5 * time.Second,
 		DeployTimeout:   14 * time.Second,
