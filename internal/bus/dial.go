@@ -53,7 +53,11 @@ func (c DialConfig) withDefaults() (DialConfig, error) {
 	l.duration("ConnectTimeout", &c.ConnectTimeout, 5*time.Second)
 	if c.Connect == nil {
 		c.Connect = func(ctx context.Context, addr string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", addr)
+			conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+			if err == nil {
+				steady(conn)
+			}
+			return conn, err
 		}
 	}
 	return c, errors.Join(l.errs...)

@@ -90,6 +90,7 @@ func mayPass(err error) bool {
 
 // serveConn serves one accepted connection, from its handshake to its end.
 func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, pending *pendingConns, r *refusals) {
+	steady(conn)
 	addr := addrPort(conn.RemoteAddr())
 	log := e.log.With("peer", conn.RemoteAddr().String())
 	caller, denied := e.screen(conn)

@@ -1,0 +1,6 @@
+package bus
+
+import "net"
+
+// Steady is steady.
+func Steady(conn net.Conn) { steady(conn) }
