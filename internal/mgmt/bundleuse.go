@@ -2,45 +2,28 @@ package mgmt
 
 import "slices"
 
-// BundleUse says which configurations of a controller use the content of a bundle.
-type BundleUse struct {
-	// Revisions are the deployed one, and those before it whose configurations are kept,
-	// oldest first.
-	Revisions []uint64
-	// Staged says that a staged configuration uses it.
-	Staged bool
-}
-
-// BundleUses returns the use of all content that any configuration uses: those that are
-// staged, that are deployed, and to which one can roll back.
-func (s *Snapshot) BundleUses() map[BundleHash]BundleUse {
-	uses := map[BundleHash]BundleUse{}
-	add := func(bundles []Bundle, use func(*BundleUse)) {
-		for _, b := range bundles {
-			u := uses[b.Hash]
-			use(&u)
-			uses[b.Hash] = u
-		}
-	}
-	revision := func(number uint64) func(*BundleUse) {
-		return func(u *BundleUse) {
-			if n := len(u.Revisions); n == 0 || u.Revisions[n-1] != number {
-				u.Revisions = append(u.Revisions, number)
+// BundleUses returns, for all content that any configuration uses, the revisions that use
+// it: the staged one, the deployed one, and those to which one can roll back, newest first.
+func (s *Snapshot) BundleUses() map[BundleHash][]uint64 {
+	used := map[BundleHash][]uint64{}
+	add := func(revision uint64, list []Bundle) {
+		for _, b := range list {
+			if all := used[b.Hash]; len(all) == 0 || all[len(all)-1] != revision {
+				used[b.Hash] = append(all, revision)
 			}
 		}
 	}
-	for _, past := range s.History {
-		if past.Kept {
-			add(past.Bundles, revision(past.Revision))
+	for _, c := range []*ConfigRevision{s.Staged, s.Deployed} {
+		if c != nil {
+			add(c.Revision, c.Config.Bundles())
 		}
 	}
-	if s.Deployed != nil {
-		add(s.Deployed.Config.Bundles(), revision(s.Deployed.Revision))
+	for _, c := range slices.Backward(s.History) {
+		if c.Kept {
+			add(c.Revision, c.Bundles)
+		}
 	}
-	if s.Staged != nil {
-		add(s.Staged.Config.Bundles(), func(u *BundleUse) { u.Staged = true })
-	}
-	return uses
+	return used
 }
 
 // NeededBundles returns the content that any configuration uses, or one that is being

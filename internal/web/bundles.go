@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -142,29 +141,6 @@ func (s bundles) wrong(err error) error {
 	return problem(status, err.Error())
 }
 
-// uses returns the revisions that need bundles, newest first.
-func uses(snap *mgmt.Snapshot) map[mgmt.BundleHash][]uint64 {
-	used := map[mgmt.BundleHash][]uint64{}
-	add := func(revision uint64, list []mgmt.Bundle) {
-		for _, b := range list {
-			if all := used[b.Hash]; len(all) == 0 || all[len(all)-1] != revision {
-				used[b.Hash] = append(all, revision)
-			}
-		}
-	}
-	for _, c := range []*mgmt.ConfigRevision{snap.Staged, snap.Deployed} {
-		if c != nil {
-			add(c.Revision, c.Config.Bundles())
-		}
-	}
-	for _, c := range slices.Backward(snap.History) {
-		if c.Kept {
-			add(c.Revision, c.Bundles)
-		}
-	}
-	return used
-}
-
 func bundleOf(b blob.Blob, revisions []uint64) api.Bundle {
 	one := api.Bundle{
 		Hash: string(b.Hash), Size: b.Size, Files: b.Files, Pushes: make([]api.BundlePush, 0, len(b.Pushes)),
@@ -184,7 +160,7 @@ func (s bundles) list(ctx context.Context, in *PageInput) (*pageOutput[api.Bundl
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	used := uses(snap)
+	used := snap.BundleUses()
 	var list []api.Bundle
 	for _, b := range s.cfg.Bundles.List() {
 		list = append(list, bundleOf(b, used[b.Hash]))
@@ -262,7 +238,7 @@ func (s bundles) get(ctx context.Context, in *bundleInput) (*bodyOutput[api.Bund
 	if err != nil {
 		return nil, s.wrong(err)
 	}
-	body := api.BundleContent{Bundle: bundleOf(b, uses(snap)[b.Hash]), List: make([]api.BundleFile, 0, len(files))}
+	body := api.BundleContent{Bundle: bundleOf(b, snap.BundleUses()[b.Hash]), List: make([]api.BundleFile, 0, len(files))}
 	for _, f := range files {
 		body.List = append(body.List, api.BundleFile{Path: f.Path, Mode: string(f.Mode), Size: f.Size, SHA256: f.SHA256, Target: f.Target})
 	}
@@ -332,7 +308,7 @@ func (s bundles) remove(ctx context.Context, in *bundleInput) (*struct{}, error)
 	if err != nil {
 		return nil, err
 	}
-	if used := uses(snap)[b.Hash]; len(used) > 0 {
+	if used := snap.BundleUses()[b.Hash]; len(used) > 0 {
 		return nil, problem(http.StatusConflict, fmt.Sprintf("revision %d uses the bundle: it goes when no revision that is kept uses it", used[0]))
 	}
 	if err := s.cfg.Bundles.Remove(b.Hash); err != nil {
@@ -369,7 +345,7 @@ func (s bundles) prune(ctx context.Context, in *pruneInput) (*bodyOutput[api.Pru
 	if err != nil {
 		return nil, err
 	}
-	used, now := uses(snap), time.Now()
+	used, now := snap.BundleUses(), time.Now()
 	body := api.Pruned{Removed: []api.Bundle{}}
 	var names []string
 	for _, b := range s.cfg.Bundles.List() {
