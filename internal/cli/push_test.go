@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +20,9 @@ import (
 )
 
 // shakyShelf takes uploads as a controller does. breaks says what goes wrong with which part.
+// A connection that breaks orders nothing: the next part has a goroutine of its own, hence the lock.
 type shakyShelf struct {
+	lock   sync.Mutex
 	size   int64
 	bytes  []byte
 	parts  int
@@ -27,6 +30,8 @@ type shakyShelf struct {
 }
 
 func (s *shakyShelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	answer := func() {
 		json.NewEncoder(w).Encode(api.Upload{Offset: int64(len(s.bytes)), Complete: int64(len(s.bytes)) == s.size})
 	}
@@ -94,6 +99,9 @@ func TestPushGoesOnWhereItWasInterrupted(t *testing.T) {
 		f := Fleet{Commands: &Commands{Log: &Log{Out: io.Discard}, Stdout: io.Discard}}
 		w := &pushing{ctx: t.Context(), client: c, pauseUnit: time.Millisecond, want: api.UploadRequest{Name: "site", Hash: string(p.contents.Hash), Size: p.contents.Size}}
 		sent, err := f.pushWith(w, p)
+		c.Close()
+		server.Close()
+		s.lock.Lock()
 		if got := fmt.Sprint(err); !sent || (tt.fails == "") != (err == nil) || err != nil && got != tt.fails || s.parts != tt.parts {
 			t.Errorf("%s: sent %v in %d parts, want %d; error %v", name, sent, s.parts, tt.parts, err)
 		}
@@ -102,8 +110,7 @@ func TestPushGoesOnWhereItWasInterrupted(t *testing.T) {
 				t.Errorf("%s: %d bytes arrived: %v", name, len(s.bytes), err)
 			}
 		}
-		c.Close()
-		server.Close()
+		s.lock.Unlock()
 	}
 }
 
