@@ -1,0 +1,52 @@
+package hosttest
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A Network is a switch to which hosts are connected.
+type Network struct {
+	t   testing.TB
+	pid string // of the process that holds the switch's namespace
+}
+
+// NewNetwork makes a network without hosts.
+func NewNetwork(t testing.TB) *Network {
+	t.Helper()
+	holder := exec.Command("unshare", "--net", "sh", "-c", "ip link add lan type bridge && ip link set lan up && echo ready && exec cat")
+	holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	in, err := holder.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Start(); err != nil {
+		t.Fatalf("make a network: %v", err)
+	}
+	t.Cleanup(func() {
+		in.Close() // ends cat
+		holder.Wait()
+	})
+	if n, err := out.Read(make([]byte, 10)); n == 0 {
+		t.Fatalf("make a network: %v", err)
+	}
+	return &Network{t, strconv.Itoa(holder.Process.Pid)}
+}
+
+// Connect gives a host the interface eth0 with this address, such as 192.0.2.1/24.
+func (n *Network) Connect(h *Host, address string) {
+	n.t.Helper()
+	line := "ip link add port-" + h.Name + " type veth peer name eth0 netns " + strconv.Itoa(h.pid) +
+		" && ip link set port-" + h.Name + " master lan up"
+	if out, err := exec.Command("nsenter", "--target", n.pid, "--net", "sh", "-c", line).CombinedOutput(); err != nil {
+		n.t.Fatalf("connect %s: %v: %s", h.Name, err, strings.TrimSpace(string(out)))
+	}
+	h.Run("ip address add " + address + " dev eth0 && ip link set eth0 up")
+}
